@@ -1,0 +1,143 @@
+/**
+ * From a plan to one WebAssembly module: all kernels, and a function `run` that calls them in order.
+ *
+ * `run(thread, threads, base, arena, scratch)` is called once per run on every thread. In a blocked group a thread runs
+ * all steps on its share of the blocks; in a whole group it takes its share of every step. Between groups the threads
+ * meet at a barrier. Addresses of variables, constants and tables are part of the code.
+ */
+import type { Tensor } from '../../graph/tensor.ts'
+import type { Variable } from '../../graph/variable.ts'
+import type { Group, Plan } from '../../plan/plan.ts'
+import { type Step, storageOf } from '../../plan/steps.ts'
+import { type FunctionBuilder, type Local, ModuleBuilder } from './assembler.ts'
+import { addBarrier } from './control.ts'
+import type { KernelModule } from './kernel.ts'
+import { type AddressOf, blockStride, type KernelCall, lower } from './lower.ts'
+import { MathLibrary } from './math.ts'
+
+/** Where things live that outlast a run. */
+export interface Addresses {
+  variable(variable: Variable): number
+  constant(tensor: Tensor): number
+  table(values: Int32Array): number
+}
+
+/** The assembled module and what is worth knowing about it. */
+export interface GeneratedCode {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** Distinct kernels, by name, with the size of their code in bytes. */
+  readonly kernels: readonly { readonly key: string; readonly codeBytes: number }[]
+}
+
+/** Options of the code. */
+export interface CodeOptions {
+  /** Whether the memory is shared and several threads may meet. */
+  readonly shared: boolean
+  /** Whether relaxed fused multiply-adds may be used. */
+  readonly fused: boolean
+}
+
+/** Steps with fewer units than this per thread are given to one thread whole, in turn. */
+const unitsWorthSplitting = 2
+
+/** Assembles a plan. */
+export function generate(plan: Plan, addresses: Addresses, options: CodeOptions): GeneratedCode {
+  const module = new ModuleBuilder(options.shared)
+  const target: KernelModule = { module, math: new MathLibrary(module), fused: options.fused }
+  const kernels = new Map<string, FunctionBuilder>()
+  const functionOf = ({ kernel }: KernelCall): FunctionBuilder => {
+    const known = kernels.get(kernel.key) ?? kernel.emit(target)
+    kernels.set(kernel.key, known)
+    return known
+  }
+  const barrier = options.shared ? addBarrier(module) : undefined
+
+  const bodies = plan.groups.map(group => emitGroup(module, plan, group, addresses, functionOf))
+  const run = module.function(['i32', 'i32', 'i32', 'i32', 'i32'], [], 'run')
+  const [thread, threads, base, arena, scratch] = [0, 1, 2, 3, 4]
+  // Each thread's scratch area.
+  run.get(scratch).get(thread).i32(plan.scratchBytes).op('i32.mul', 'i32.add').set(scratch)
+  bodies.forEach((body, index) => {
+    run.get(thread).get(threads).get(arena).get(scratch).call(body)
+    if (!barrier || index === bodies.length - 1) return
+    run.get(threads).i32(1).op('i32.gt_s')
+    run.if(() => {
+      run.get(base).get(threads).op('i32.add').tee(base).call(barrier)
+      run.if(() => run.op('unreachable'))
+    })
+  })
+  return {
+    bytes: module.encode(),
+    kernels: [...kernels].map(([key, f]) => ({ key, codeBytes: f.codeSize })),
+  }
+}
+
+/** A function `(thread, threads, arena, scratch)` that does one thread's share of a group. */
+function emitGroup(
+  module: ModuleBuilder,
+  plan: Plan,
+  group: Group,
+  addresses: Addresses,
+  functionOf: (call: KernelCall) => FunctionBuilder,
+): FunctionBuilder {
+  // Kernels first: a function's index is fixed when it is added.
+  const calls = group.steps.map(step => lower(plan, group, step).map(call => ({ step, call, kernel: functionOf(call) })))
+  const f = module.function(['i32', 'i32', 'i32', 'i32'], [])
+  const [thread, threads, arena, scratch] = [0, 1, 2, 3]
+  const [from, to, block] = f.localArray('i32', 3)
+
+  const pushAddress = (step: Step, { tensor, offset }: AddressOf): void => {
+    const value = plan.value(tensor)
+    if (!value) throw new Error(`plan: no place for ${tensor.label ?? `tensor ${tensor.id}`}`)
+    const storage = storageOf(tensor)
+    if (value.space === 'variable' && value.variable) f.i32(addresses.variable(value.variable) + offset)
+    else if (value.space === 'constant') f.i32(addresses.constant(storage) + offset)
+    else {
+      f.get(value.space === 'arena' ? arena : scratch)
+      if (value.offset + offset !== 0) f.i32(value.offset + offset).op('i32.add')
+    }
+    if (group.kind !== 'blocked' || value.space === 'scratch') return
+    const stride = blockStride(plan, step, tensor)
+    if (stride !== 0) f.get(block).i32(stride).op('i32.mul', 'i32.add')
+  }
+  const pushCall = (step: Step, { kernel, addresses: operands }: KernelCall, target: FunctionBuilder): void => {
+    for (const operand of operands) pushAddress(step, operand)
+    for (const table of kernel.tables) f.i32(addresses.table(table))
+    f.call(target)
+  }
+
+  if (group.kind === 'blocked') {
+    pushShare(f, thread, threads, plan.blocks, from, to)
+    f.for(block, from, to, () => {
+      for (const { step, call, kernel } of calls.flat()) {
+        f.i32(0).i32(call.kernel.units)
+        pushCall(step, call, kernel)
+      }
+    })
+    return f
+  }
+  calls.flat().forEach(({ step, call, kernel }, index) => {
+    const { units } = call.kernel
+    // Few units: the whole step goes to one thread, the next one to the next thread.
+    f.i32(units).get(threads).i32(unitsWorthSplitting).op('i32.mul', 'i32.ge_s')
+    f.if(
+      () => pushShare(f, thread, threads, units, from, to),
+      () => {
+        f.i32(0).set(from)
+        f.i32(units).i32(0).i32(index).get(threads).op('i32.rem_u').get(thread).op('i32.eq', 'select').set(to)
+      },
+    )
+    f.get(from).get(to).op('i32.lt_s')
+    f.if(() => {
+      f.get(from).get(to)
+      pushCall(step, call, kernel)
+    })
+  })
+  return f
+}
+
+/** Sets `from`, `to` to this thread's share of `count`: shares differ by at most one. */
+function pushShare(f: FunctionBuilder, thread: Local, threads: Local, count: number, from: Local, to: Local): void {
+  f.get(thread).i32(count).op('i32.mul').get(threads).op('i32.div_u').set(from)
+  f.get(thread).i32(1).op('i32.add').i32(count).op('i32.mul').get(threads).op('i32.div_u').set(to)
+}

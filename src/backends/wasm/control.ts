@@ -1,0 +1,64 @@
+/**
+ * How threads meet: a few words at the start of the shared memory, and the barrier that every thread passes between
+ * two groups of a plan.
+ */
+import type { FunctionBuilder, ModuleBuilder } from './assembler.ts'
+
+/** Byte addresses of the control words, each on a cache line of its own. */
+export const control = {
+  /** Counts arrivals at barriers; never reset. */
+  arrivals: 64,
+  /** Not 0 once a thread has failed: everyone else leaves. */
+  failed: 128,
+  /** Increases with every job; workers wait for it to change. */
+  job: 192,
+  /** What to do: index of the program, or one of {@link commands}. */
+  program: 256,
+  /** Value of `arrivals` when the job began. */
+  base: 320,
+  /** Threads that have finished the job. */
+  finished: 384,
+  /** Number of the last job that is complete. */
+  done: 448,
+  /** Arguments of the job: address of the arena, of the scratch areas. */
+  arena: 512,
+  scratch: 576,
+} as const
+
+/** First address free for data. */
+export const controlBytes = 1024
+
+/** Values of `control.program` that are not programs. */
+export const commands = { toEventLoop: -1 } as const
+
+/** Checks of a barrier before it sleeps: about 20 µs of spinning. */
+const spins = 4000
+
+/** Longest sleep at a barrier before looking again, in nanoseconds. */
+const napNanoseconds = 100_000
+
+/**
+ * Adds the barrier: `(target) → i32`. A thread adds one arrival and waits until `target` arrivals are in; the result
+ * is 1 when a thread has failed. Spins first, for waits are short when cores are free, and sleeps when they are not.
+ */
+export function addBarrier(module: ModuleBuilder): FunctionBuilder {
+  const f = module.function(['i32'], ['i32'])
+  const target = 0
+  const [seen, turns] = f.localArray('i32', 2)
+  f.i32(0).i32(1).atomic('i32.atomic.rmw.add', control.arrivals).op('drop')
+  f.block(arrived => {
+    f.loop(again => {
+      f.i32(0).atomic('i32.atomic.load', control.arrivals).tee(seen)
+      f.get(target).op('i32.sub').i32(0).op('i32.ge_s').branchIf(arrived)
+      f.i32(0).atomic('i32.atomic.load', control.failed)
+      f.if(() => {
+        f.i32(1).op('return')
+      })
+      f.get(turns).i32(1).op('i32.add').tee(turns).i32(spins).op('i32.lt_s').branchIf(again)
+      f.i32(0).get(seen).i64(napNanoseconds).atomic('memory.atomic.wait32', control.arrivals).op('drop')
+      f.branch(again)
+    })
+  })
+  f.i32(0)
+  return f
+}

@@ -1,0 +1,230 @@
+/**
+ * The WebAssembly backend: plans are assembled into modules at run time and run on threads over one memory.
+ */
+import { bytesPerElement, formatShape, ShapeError, sizeOf } from '../../graph/shape.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import type { TypedArray, Variable } from '../../graph/variable.ts'
+import { makePlan, type Plan } from '../../plan/plan.ts'
+import type { Program } from '../../plan/program.ts'
+import { storageOf } from '../../plan/steps.ts'
+import type { Engine, EngineDescription, Executable } from '../engine.ts'
+import { type Addresses, type GeneratedCode, generate } from './codegen.ts'
+import { canShareMemory, checkThreads, defaultThreads, hasRelaxedSimd } from './features.ts'
+import { LinearMemory } from './memory.ts'
+import { ThreadPool } from './threads.ts'
+
+/** Options of {@link createWasmEngine}. */
+export interface WasmEngineOptions {
+  /** Threads that compute; all cores by default, or `FOVEA_THREADS`. One without shared memory. */
+  readonly threads?: number
+  /**
+   * True to leave out relaxed SIMD, whose fused multiply-add may round differently from machine to machine: results
+   * are then the same bits everywhere. False by default.
+   */
+  readonly precise?: boolean
+}
+
+/** Block sizes the kernels have lanes for: eight samples are two vectors. */
+const blockSizes = [8, 4] as const
+
+/** Starts an engine. @throws Error when `threads` is not a whole number from 1 to 64. */
+export function createWasmEngine(options: WasmEngineOptions = {}): Engine {
+  const wanted = options.threads === undefined ? defaultThreads() : checkThreads(options.threads)
+  const threads = canShareMemory() ? wanted : 1
+  return new WasmEngine(threads, !options.precise && hasRelaxedSimd())
+}
+
+class WasmEngine implements Engine {
+  readonly description: EngineDescription
+  private readonly threads: number
+  private readonly fused: boolean
+  private readonly linear: LinearMemory
+  private readonly pool: ThreadPool | undefined
+  private readonly variables = new Map<Variable, number>()
+  private readonly constants = new Map<Tensor, number>()
+  private readonly tables = new Map<string, number>()
+  private arena = { address: 0, bytes: 0 }
+  private scratch = { address: 0, bytes: 0 }
+  private programs = 0
+  private closed = false
+
+  constructor(threads: number, fused: boolean) {
+    this.threads = threads
+    this.fused = fused
+    this.linear = new LinearMemory(threads > 1)
+    this.pool = threads > 1 ? new ThreadPool(threads, this.linear.memory) : undefined
+    this.description = { backend: 'wasm', threads, simd: fused ? 'relaxed' : 'precise' }
+  }
+
+  get memoryBytes(): number {
+    return this.linear.used
+  }
+
+  async compile(program: Program): Promise<WasmExecutable> {
+    if (this.closed) throw new Error('the engine is closed')
+    const started = performance.now()
+    const plan = makePlan(program, { blockSizes })
+    const addresses: Addresses = {
+      variable: variable => this.addressOf(variable),
+      constant: tensor => this.constantAddress(tensor),
+      table: values => this.tableAddress(values),
+    }
+    for (const value of plan.values) if (value.variable) this.addressOf(value.variable)
+    const code = generate(plan, addresses, { shared: this.pool !== undefined, fused: this.fused })
+    const module = await WebAssembly.compile(code.bytes)
+    this.reserve(plan)
+    const index = this.programs++
+    let start: (() => void) | undefined
+    if (this.pool) await this.pool.load(index, module)
+    else {
+      const instance = await WebAssembly.instantiate(module, { env: { memory: this.linear.memory } })
+      const run = instance.exports.run as (...args: number[]) => void
+      start = () => run(0, 1, 0, this.arena.address, this.scratch.address)
+    }
+    const run = async (): Promise<void> => {
+      if (start) start()
+      else await this.pool?.run(index, this.arena.address, this.scratch.address)
+    }
+    return new WasmExecutable(plan, code, performance.now() - started, run, (tensor, known) => {
+      const address = this.locate(plan, tensor)
+      const current = known?.byteOffset === address && known.buffer === this.linear.memory.buffer
+      return current ? known : this.view(address, tensor)
+    })
+  }
+
+  read(variable: Variable): TypedArray {
+    const address = this.variables.get(variable)
+    if (address === undefined) return variable.value.slice()
+    // A copy in private memory, also when the engine's memory is shared.
+    const { constructor } = variable.value
+    const copy = new (constructor as new (length: number) => TypedArray)(variable.value.length)
+    copy.set(this.view(address, variable.tensor))
+    return copy
+  }
+
+  write(variable: Variable, values: ArrayLike<number>): void {
+    if (values.length !== sizeOf(variable.shape)) {
+      throw new ShapeError(`${variable.name}: ${values.length} values given for shape ${formatShape(variable.shape)}`)
+    }
+    variable.value.set(values)
+    const address = this.variables.get(variable)
+    if (address !== undefined) this.view(address, variable.tensor).set(values)
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    await this.pool?.close()
+  }
+
+  /** Makes room for a plan. Plans share arena and scratch, since only one runs at a time. */
+  private reserve(plan: Plan): void {
+    const fit = (region: { address: number; bytes: number }, bytes: number): { address: number; bytes: number } => {
+      if (region.bytes >= bytes) return region
+      this.linear.release(region.address, region.bytes)
+      return { address: this.linear.allocate(bytes), bytes }
+    }
+    this.arena = fit(this.arena, plan.arenaBytes)
+    this.scratch = fit(this.scratch, plan.scratchBytes * this.threads)
+  }
+
+  private addressOf(variable: Variable): number {
+    const known = this.variables.get(variable)
+    if (known !== undefined) return known
+    const address = this.linear.allocate(variable.value.byteLength)
+    this.variables.set(variable, address)
+    this.view(address, variable.tensor).set(variable.value)
+    return address
+  }
+
+  private constantAddress(tensor: Tensor): number {
+    const known = this.constants.get(tensor)
+    if (known !== undefined) return known
+    const address = this.linear.allocate(sizeOf(tensor.shape) * bytesPerElement[tensor.dtype])
+    this.constants.set(tensor, address)
+    if (tensor.source?.kind === 'constant') this.view(address, tensor).set(tensor.source.values)
+    return address
+  }
+
+  private tableAddress(values: Int32Array): number {
+    const key = values.join()
+    const known = this.tables.get(key)
+    if (known !== undefined) return known
+    const address = this.linear.allocate(values.byteLength)
+    new Int32Array(this.linear.memory.buffer, address, values.length).set(values)
+    this.tables.set(key, address)
+    return address
+  }
+
+  /** Address of a row-major value of a plan. */
+  private locate(plan: Plan, tensor: Tensor): number {
+    const value = plan.value(tensor)
+    if (value?.space === 'arena') return this.arena.address + value.offset
+    return value?.variable ? this.addressOf(value.variable) : this.constantAddress(storageOf(tensor))
+  }
+
+  private view(address: number, { shape, dtype }: Tensor): TypedArray {
+    const { buffer } = this.linear.memory
+    if (dtype === 'f32') return new Float32Array(buffer, address, sizeOf(shape))
+    return dtype === 'i32'
+      ? new Int32Array(buffer, address, sizeOf(shape))
+      : new Uint8Array(buffer, address, sizeOf(shape))
+  }
+}
+
+type ViewOf = (tensor: Tensor, known: TypedArray | undefined) => TypedArray
+
+/** A plan with its code. */
+class WasmExecutable implements Executable {
+  readonly plan: Plan
+  readonly compileTime: number
+  /** Kernels of the plan and the size of their code. */
+  readonly kernels: GeneratedCode['kernels']
+  private readonly start: () => Promise<void>
+  /** The tensor's memory; the known array again, unless the arena has moved or the memory has grown. */
+  private readonly viewOf: ViewOf
+  private readonly views = new Map<Tensor, TypedArray>()
+  private running = false
+
+  constructor(
+    plan: Plan,
+    code: GeneratedCode,
+    compileTime: number,
+    start: () => Promise<void>,
+    viewOf: ViewOf,
+  ) {
+    this.plan = plan
+    this.compileTime = compileTime
+    this.kernels = code.kernels
+    this.start = start
+    this.viewOf = viewOf
+  }
+
+  input(name: string): TypedArray {
+    const tensor = this.plan.inputs.find(({ source }) => source?.kind === 'input' && source.name === name)
+    if (!tensor) throw new Error(`program: no input is named '${name}'`)
+    return this.current(tensor)
+  }
+
+  async run(): Promise<void> {
+    if (this.running) throw new Error('program: the previous run has not finished')
+    this.running = true
+    try {
+      await this.start()
+    } finally {
+      this.running = false
+    }
+  }
+
+  output(name: string): TypedArray {
+    const tensor = this.plan.outputs[name]
+    if (!tensor) throw new Error(`program: no output is named '${name}'`)
+    return this.current(tensor)
+  }
+
+  private current(tensor: Tensor): TypedArray {
+    const known = this.views.get(tensor)
+    const view = this.viewOf(tensor, known)
+    if (view !== known) this.views.set(tensor, view)
+    return view
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * What the runtime offers: threads, shared memory, relaxed SIMD. Works in Node, browsers and workers; Node's own
+ * modules are asked for at run time, so that a bundler finds no import to resolve.
+ */
+import { ModuleBuilder } from './assembler.ts'
+
+/** The parts of Node we use when we run there. */
+interface NodeModules {
+  readonly v8: { setFlagsFromString(flags: string): void }
+  readonly os: { availableParallelism(): number }
+  readonly threads: typeof import('node:worker_threads')
+}
+
+/** Node's modules, or `undefined` elsewhere. */
+export function nodeModules(): NodeModules | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown; versions?: { node?: string } } }
+  if (!process?.versions?.node || !process.getBuiltinModule) return undefined
+  return {
+    v8: process.getBuiltinModule('node:v8') as NodeModules['v8'],
+    os: process.getBuiltinModule('node:os') as NodeModules['os'],
+    threads: process.getBuiltinModule('node:worker_threads') as NodeModules['threads'],
+  }
+}
+
+/** Cores this process may use. */
+export function availableCores(): number {
+  const cores = nodeModules()?.os.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1
+  return Math.max(1, cores)
+}
+
+/** True when memory can be shared between threads: always in Node, in browsers on cross-origin isolated pages. */
+export function canShareMemory(): boolean {
+  if (typeof SharedArrayBuffer === 'undefined') return false
+  return nodeModules() !== undefined || (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true
+}
+
+/**
+ * True when relaxed SIMD compiles. Node 20 has it behind a flag that can be set while running, before anything that
+ * uses it is compiled.
+ */
+export function hasRelaxedSimd(): boolean {
+  if (validatesRelaxed()) return true
+  nodeModules()?.v8.setFlagsFromString('--experimental-wasm-relaxed-simd')
+  return validatesRelaxed()
+}
+
+function validatesRelaxed(): boolean {
+  const module = new ModuleBuilder(false)
+  const f = module.function(['v128'], ['v128'], 'probe')
+  f.get(0).get(0).get(0).op('f32x4.relaxed_madd')
+  return WebAssembly.validate(module.encode())
+}
+
+/** Threads to use when the caller does not say: `FOVEA_THREADS`, else all cores. @throws Error when it is not a number. */
+export function defaultThreads(): number {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } }
+  const setting = process?.env?.FOVEA_THREADS
+  if (setting === undefined || setting === '') return availableCores()
+  return checkThreads(Number(setting), `FOVEA_THREADS (=${setting})`)
+}
+
+/** @throws Error when `threads` is not a whole number from 1 to 64. */
+export function checkThreads(threads: number, label = `threads (=${threads})`): number {
+  if (!Number.isInteger(threads) || threads < 1 || threads > 64) throw new Error(`${label} must be a whole number from 1 to 64`)
+  return threads
+}

@@ -1,0 +1,43 @@
+/** What a kernel is: code for one operation on given shapes, called with ranges of its units and addresses. */
+import type { FunctionBuilder, ModuleBuilder } from './assembler.ts'
+import type { MathLibrary } from './math.ts'
+import type { Arithmetic } from './tile.ts'
+
+/** Everything a kernel's code is emitted with. */
+export interface KernelModule {
+  readonly module: ModuleBuilder
+  /** Vector functions (exp, log, tanh, …), added to the module when first used. */
+  readonly math: MathLibrary
+  /** Whether relaxed fused multiply-adds may be used. */
+  readonly fused: boolean
+}
+
+/**
+ * A specialised kernel. The emitted function has parameters `(from, to, ...addresses)`: it computes the units
+ * `from … to − 1`; ranges given to different threads never write the same byte.
+ */
+export interface Kernel {
+  /** Kernels with equal keys have equal code and are emitted once. */
+  readonly key: string
+  /** Number of units the work can be split into. */
+  readonly units: number
+  /** Constant tables the kernel reads; their addresses follow those of the operands. */
+  readonly tables: readonly Int32Array[]
+  /** Number of operand addresses: inputs of the step, inputs of its epilogue, then outputs. */
+  readonly operands: number
+  emit(target: KernelModule): FunctionBuilder
+}
+
+/** Declares a kernel function and names its parameters. */
+export function kernelFunction(
+  { module }: KernelModule,
+  addresses: number,
+): { f: FunctionBuilder; from: number; to: number; address: number[] } {
+  const f = module.function(new Array(2 + addresses).fill('i32'), [])
+  return { f, from: 0, to: 1, address: Array.from({ length: addresses }, (_, k) => k + 2) }
+}
+
+/** Arithmetic for a contraction on blocks of samples: four lanes when the block allows. */
+export function arithmeticFor(block: number, fused: boolean): Arithmetic {
+  return { lanes: block % 4 === 0 && block > 0 ? 4 : 1, fused }
+}

@@ -1,0 +1,199 @@
+/**
+ * Convolution and its gradient to the input, over blocks of samples: one kernel, since both are correlations
+ *
+ *   y[n, r, i, j] = Σ_{q, u, v} w[r, q, u, v] · x[n, q, p(i, u), p(j, v)]
+ *
+ * that differ only in which channels are rows (r) and which are summed (q), and in how taps and positions go together.
+ * Lanes are samples of the block. For every output row and column, a table lists the taps that fall inside the image as
+ * an arithmetic progression (first tap, first position, count), so that padding, stride and dilation cost nothing in
+ * the inner loop: taps in the padding are never visited.
+ *
+ * For the input gradient at row h, tap u contributes when h + p − u·d = i·s for an output row i. With g = gcd(s, d)
+ * the taps that do are u₀, u₀ + s/g, … and i falls by d/g at each.
+ */
+import type { Window2d } from '../../../graph/window.ts'
+import { dimensionsOf, type Operand } from '../access.ts'
+import type { FunctionBuilder, Local } from '../assembler.ts'
+import { storeElements } from '../elements.ts'
+import { arithmeticFor, type Kernel, type KernelModule, kernelFunction } from '../kernel.ts'
+import { RegisterTile } from '../tile.ts'
+import { EpilogueEmitter, type EpilogueSpec, epilogueKey } from './epilogue.ts'
+import { byteTable, tapsAlong } from './taps.ts'
+
+/** Geometry of one correlation. `x`, `y` are blocked volumes, weights `[O, I, KH, KW]` are row-major. */
+export interface Correlation {
+  readonly direction: 'forward' | 'inputGradient'
+  readonly window: Window2d
+  readonly groups: number
+  /** What is read: the input of the convolution, or the gradient of its output. */
+  readonly x: Operand
+  readonly weights: Operand
+  readonly y: Operand
+  readonly epilogue: EpilogueSpec
+}
+
+/** Operand addresses: x, weights, epilogue operands, y, row table, column table. */
+export function correlateKernel(spec: Correlation): Kernel {
+  const { direction, window, groups, x, weights, y, epilogue } = spec
+  const block = y.block || 1
+  const bytes = block * 4
+  const [batch, outChannels, height, width] = y.shape
+  const [, inChannels, xHeight, xWidth] = x.shape
+  const [kernelHeight, kernelWidth] = weights.shape.slice(2)
+  const plane = kernelHeight * kernelWidth * 4
+  const perWeightRow = weights.shape[1] * plane
+  // Forward: a weight row is an output channel. Input gradient: the summed channel is the outer index of the weights.
+  const rowStride = direction === 'forward' ? perWeightRow : plane
+  const sumStride = direction === 'forward' ? plane : perWeightRow
+  const rowTaps = tapsAlong(direction, window, 0, height, xHeight)
+  const columnTaps = tapsAlong(direction, window, 1, width, xWidth)
+  const rowBytes = xWidth * bytes
+  const tables = [byteTable(rowTaps, kernelWidth * 4, rowBytes), byteTable(columnTaps, 4, bytes)]
+  const rowsPerGroup = outChannels / groups
+  const sumsPerGroup = inChannels / groups
+  const groupStride = (direction === 'forward' ? rowsPerGroup : sumsPerGroup) * perWeightRow
+  const key = `correlate ${direction} ${JSON.stringify([window, groups, x, weights, y])} ${epilogueKey(epilogue)}`
+  const operands = 3 + epilogue.operands.length
+
+  return {
+    key,
+    units: (batch / block) * height,
+    tables,
+    operands,
+    emit(target: KernelModule): FunctionBuilder {
+      const { f, from, to, address } = kernelFunction(target, operands + 2)
+      const [xBase, weightBase] = address
+      const [yBase, rowTable, columnTable] = address.slice(operands - 1)
+      const arithmetic = arithmeticFor(block, target.fused)
+      const vectors = Math.max(1, block / 4)
+      const tileRows = rowsThatFit(vectors, rowsPerGroup)
+      const finish = new EpilogueEmitter(f, target.math, epilogue, dimensionsOf(y), y.shape, address.slice(2, operands - 1))
+      const local = (): Local => f.local('i32')
+      const unit = local()
+      const n = local()
+      const i = local()
+      const j = local()
+      const group = local()
+      const rowInGroup = local()
+      const row = local()
+      const q = local()
+      const u = local()
+      const count = local()
+      const entry = local()
+      const rowCount = local()
+      const columnCount = local()
+      const xRow = local()
+      const wRow = local()
+      const xColumn = local()
+      const wColumn = local()
+      const xTap = local()
+      const wTap = local()
+      const xStep = local()
+      const wStep = local()
+      const xSum = local()
+      const wSum = local()
+      const out = local()
+      const vectorScratch = f.local(arithmetic.lanes === 4 ? 'v128' : 'f32')
+
+      /** Sums one tile of rows at (n, row, i, j) and stores it. */
+      const tileAt = (tile: RegisterTile): void => {
+        const columnOffsets = Array.from({ length: vectors }, (_, v) => v * 16)
+        const rowOffsets = Array.from({ length: tile.rows }, (_, r) => r * rowStride)
+        tile.clear()
+        f.get(rowCount)
+          .op('i32.eqz')
+          .get(columnCount)
+          .op('i32.eqz', 'i32.or', 'i32.eqz')
+          .if(() => {
+            f.get(xRow).get(xColumn).op('i32.add').set(xSum)
+            f.get(wRow).get(wColumn).op('i32.add').set(wSum)
+            f.for(q, { value: 0 }, { value: sumsPerGroup }, () => {
+              f.get(xSum).set(xTap).get(wSum).set(wTap)
+              f.get(rowCount).set(u)
+              f.loop(again => {
+                f.get(wTap).set(wStep).get(xTap).set(xStep).get(columnCount).set(count)
+                tile.steps(
+                  { rowAddress: wStep, rowOffsets, rowKind: 'splat', columnAddress: xStep, columnOffsets },
+                  count,
+                  columnTaps.tapStep * 4,
+                  columnTaps.positionStep * bytes,
+                  Math.min(kernelWidth, 8),
+                )
+                f.increment(xTap, rowTaps.positionStep * rowBytes)
+                f.increment(wTap, rowTaps.tapStep * kernelWidth * 4)
+                f.get(u).i32(1).op('i32.sub').tee(u).branchIf(again)
+              })
+              f.increment(xSum, xHeight * rowBytes)
+              f.increment(wSum, sumStride)
+            })
+          })
+        store(tile)
+      }
+
+      const store = (tile: RegisterTile): void => {
+        const yPlane = height * width * bytes
+        f.get(yBase)
+        f.get(n).i32(outChannels).op('i32.mul').get(row).op('i32.add').i32(height).op('i32.mul')
+        f.get(i).op('i32.add').i32(width).op('i32.mul').get(j).op('i32.add').i32(bytes).op('i32.mul', 'i32.add')
+        f.set(out)
+        finish.locate(y.block === 0 ? [n, row, i, j] : [n, row, i, j, { value: 0 }])
+        for (let r = 0; r < tile.rows; r++) {
+          for (let v = 0; v < vectors; v++) {
+            const shift = y.block === 0 ? [0, r, 0, 0] : [0, r, 0, 0, v * 4]
+            storeElements(f, arithmetic.lanes, out, r * yPlane + v * 16, 4, vectorScratch, () =>
+              finish.push(arithmetic.lanes, shift, () => f.get(tile.accumulators[r][v])),
+            )
+          }
+        }
+      }
+
+      /** All columns of one output row for one tile of rows; `row` and the base addresses are set. */
+      const columns = (tile: RegisterTile): void => {
+        f.for(j, { value: 0 }, { value: width }, () => {
+          f.get(columnTable).get(j).i32(12).op('i32.mul', 'i32.add').set(entry)
+          f.get(entry).memory('i32.load', 0).set(wColumn)
+          f.get(entry).memory('i32.load', 4).set(xColumn)
+          f.get(entry).memory('i32.load', 8).set(columnCount)
+          tileAt(tile)
+        })
+      }
+
+      const full = new RegisterTile(f, tileRows, vectors, arithmetic)
+      const rest = rowsPerGroup % tileRows
+      const short = rest > 0 ? new RegisterTile(f, rest, vectors, arithmetic) : undefined
+
+      /** Runs `tiles` with the addresses of output row i of block n for the weight rows that start at `row`. */
+      const atRow = (tiles: () => void): void => {
+        f.get(rowTable).get(i).i32(12).op('i32.mul', 'i32.add').set(entry)
+        f.get(entry).memory('i32.load', 8).set(rowCount)
+        f.get(n).i32(groups).op('i32.mul').get(group).op('i32.add')
+        f.i32(sumsPerGroup * xHeight * rowBytes).op('i32.mul')
+        f.get(xBase).op('i32.add').get(entry).memory('i32.load', 4).op('i32.add').set(xRow)
+        f.get(group).i32(groupStride).op('i32.mul').get(rowInGroup).i32(rowStride).op('i32.mul', 'i32.add')
+        f.get(weightBase).op('i32.add').get(entry).memory('i32.load', 0).op('i32.add').set(wRow)
+        f.get(group).i32(rowsPerGroup).op('i32.mul').get(rowInGroup).op('i32.add').set(row)
+        tiles()
+      }
+      f.for(unit, from, to, () => {
+        f.get(unit).i32(height).op('i32.div_u').set(n)
+        f.get(unit).i32(height).op('i32.rem_u').set(i)
+        f.for(group, { value: 0 }, { value: groups }, () => {
+          const fullEnd = rowsPerGroup - rest
+          f.for(rowInGroup, { value: 0 }, { value: fullEnd }, () => atRow(() => columns(full)), tileRows)
+          if (short) {
+            f.i32(fullEnd).set(rowInGroup)
+            atRow(() => columns(short))
+          }
+        })
+      })
+      return f
+    },
+  }
+}
+
+/** Rows of a register tile: what fits the registers, without leaving a nearly empty last tile. */
+export function rowsThatFit(columns: number, available: number): number {
+  const most = Math.max(1, Math.floor((15 - columns) / (columns + 1)))
+  if (available <= most) return available
+  return Math.ceil(available / Math.ceil(available / most))
+}

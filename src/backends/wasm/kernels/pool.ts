@@ -1,0 +1,444 @@
+/**
+ * Pooling kernels. Volumes are `[N / b, C, H, W, b]`; a row-major volume is the case b = 1. Lanes are samples.
+ * One unit is one channel of one block.
+ */
+import type { Shape } from '../../../graph/shape.ts'
+import type { Window2d } from '../../../graph/window.ts'
+import { dimensionsOf } from '../access.ts'
+import type { FunctionBuilder, Local } from '../assembler.ts'
+import { storeElements } from '../elements.ts'
+import { type Kernel, type KernelModule, kernelFunction } from '../kernel.ts'
+import type { Lanes } from '../tile.ts'
+import { EpilogueEmitter, type EpilogueSpec, epilogueKey, plainStore } from './epilogue.ts'
+import { byteTable, tapsAlong } from './taps.ts'
+
+/** What the pools share: input and output planes, lanes, and loops over positions. */
+interface PoolFrame {
+  readonly f: FunctionBuilder
+  readonly lanes: Lanes
+  readonly vectors: number
+  readonly address: readonly Local[]
+  readonly unit: Local
+  readonly i: Local
+  readonly j: Local
+  readonly math: KernelModule['math']
+}
+
+interface PoolSpec {
+  readonly key: string
+  readonly block: number
+  /** Shape of the volume that is written. */
+  readonly shape: Shape
+  readonly operands: number
+  readonly tables: readonly Int32Array[]
+}
+
+/** A kernel that runs `body` at every position (unit, i, j) of the written volume. */
+function poolKernel(spec: PoolSpec, body: (frame: PoolFrame) => { start?: () => void; position: () => void }): Kernel {
+  const { block, shape } = spec
+  return {
+    key: spec.key,
+    units: (shape[0] / block) * shape[1],
+    tables: spec.tables,
+    operands: spec.operands,
+    emit(target) {
+      const { f, from, to, address } = kernelFunction(target, spec.operands + spec.tables.length)
+      const lanes: Lanes = block % 4 === 0 ? 4 : 1
+      const [unit, i, j] = f.localArray('i32', 3)
+      const frame = { f, lanes, vectors: Math.max(1, block / 4), address, unit, i, j, math: target.math }
+      const { start, position } = body(frame)
+      f.for(unit, from, to, () => {
+        start?.()
+        f.for(i, { value: 0 }, { value: shape[2] }, () => {
+          f.for(j, { value: 0 }, { value: shape[3] }, position)
+        })
+      })
+      return f
+    },
+  }
+}
+
+/** Pushes base + ((unit · height + row) · width + column) · bytes. */
+function pushAddress(
+  f: FunctionBuilder,
+  base: Local,
+  unit: Local,
+  [height, width]: readonly [number, number],
+  row: Local,
+  column: Local,
+  bytes: number,
+): FunctionBuilder {
+  f.get(unit).i32(height).op('i32.mul').get(row).op('i32.add').i32(width).op('i32.mul').get(column).op('i32.add')
+  return f.i32(bytes).op('i32.mul').get(base).op('i32.add')
+}
+
+/** Loads the three numbers of a tap table's row into locals. */
+function loadTaps(f: FunctionBuilder, table: Local, index: Local, into: readonly [Local, Local, Local], scratch: Local): void {
+  f.get(table).get(index).i32(12).op('i32.mul', 'i32.add').set(scratch)
+  into.forEach((local, k) => {
+    f.get(scratch).memory('i32.load', k * 4).set(local)
+  })
+}
+
+/** Loops over the taps of one position; `visit` sees the address of each in `tap` and its flat index in `index`. */
+class WindowLoop {
+  readonly tap: Local
+  readonly index: Local
+  readonly rowCount: Local
+  readonly columnCount: Local
+  private readonly f: FunctionBuilder
+  private readonly locals: readonly Local[]
+
+  constructor(f: FunctionBuilder) {
+    this.f = f
+    const [tap, index, rowCount, columnCount, ...locals] = f.localArray('i32', 16)
+    this.tap = tap
+    this.index = index
+    this.rowCount = rowCount
+    this.columnCount = columnCount
+    this.locals = locals
+  }
+
+  /** Reads the tables for (row, column) and sets the address of the first tap in the plane at `plane`. */
+  begin(rowTable: Local, columnTable: Local, row: Local, column: Local, plane: Local): void {
+    const { f, rowCount, columnCount } = this
+    const [unused, rowAt, columnAt, scratch, first] = this.locals
+    loadTaps(f, rowTable, row, [unused, rowAt, rowCount], scratch)
+    loadTaps(f, columnTable, column, [unused, columnAt, columnCount], scratch)
+    f.get(plane).get(rowAt).op('i32.add').get(columnAt).op('i32.add').tee(first).set(this.tap)
+  }
+
+  /** Visits every tap, `rowStep` and `columnStep` bytes apart. */
+  each(rowStep: number, columnStep: number, visit: () => void): void {
+    const { f } = this
+    const [, , , , first, u, v, rowStart] = this.locals
+    f.get(first).set(rowStart)
+    f.for(u, { value: 0 }, this.rowCount, () => {
+      f.get(rowStart).set(this.tap)
+      f.for(v, { value: 0 }, this.columnCount, () => {
+        visit()
+        f.increment(this.tap, columnStep)
+      })
+      f.increment(rowStart, rowStep)
+    })
+  }
+
+  /** Sets `index` to (tap − plane) / bytes: the tap's flat index. */
+  locateIndex(plane: Local, bytes: number): void {
+    this.f.get(this.tap).get(plane).op('i32.sub').i32(bytes).op('i32.div_u').set(this.index)
+  }
+}
+
+/** Tables of the taps of `result` positions over `source` positions, in bytes. */
+function windowTables(
+  direction: 'forward' | 'inputGradient',
+  window: Window2d,
+  result: readonly [number, number],
+  source: readonly [number, number],
+  bytes: number,
+): { tables: Int32Array[]; rowStep: number; columnStep: number } {
+  const rows = tapsAlong(direction, window, 0, result[0], source[0])
+  const columns = tapsAlong(direction, window, 1, result[1], source[1])
+  const rowBytes = source[1] * bytes
+  return {
+    tables: [byteTable(rows, 0, rowBytes), byteTable(columns, 0, bytes)],
+    rowStep: rows.positionStep * rowBytes,
+    columnStep: columns.positionStep * bytes,
+  }
+}
+
+const spatial = (shape: Shape): readonly [number, number] => [shape[2], shape[3]]
+
+/**
+ * Maxima and, when asked, their switches. Operand addresses: x, epilogue operands, [y], [switches]; `wants` says which
+ * of the two results are stored.
+ */
+export function maxPoolKernel(
+  window: Window2d,
+  block: number,
+  x: Shape,
+  y: Shape,
+  wants: { readonly values: boolean; readonly switches: boolean },
+  epilogue: EpilogueSpec = plainStore,
+): Kernel {
+  const bytes = block * 4
+  const { tables, rowStep, columnStep } = windowTables('forward', window, spatial(y), spatial(x), bytes)
+  const operands = 1 + epilogue.operands.length + (wants.values ? 1 : 0) + (wants.switches ? 1 : 0)
+  const key = `maxPool ${JSON.stringify([window, block, x, y, wants])} ${epilogueKey(epilogue)}`
+  return poolKernel({ key, block, shape: y, operands, tables }, frame => {
+    const { f, lanes, vectors, address, unit, i, j } = frame
+    const extras = address.slice(1, 1 + epilogue.operands.length)
+    const results = address.slice(1 + extras.length, operands)
+    const [rowTable, columnTable] = address.slice(operands)
+    const finish = new EpilogueEmitter(f, frame.math, epilogue, dimensionsOf({ shape: y, dtype: 'f32', block }), y, extras)
+    const loop = new WindowLoop(f)
+    const [plane, out, n, c] = f.localArray('i32', 4)
+    const type = lanes === 4 ? 'v128' : 'f32'
+    const best = f.localArray(type, vectors)
+    const where = f.localArray(lanes === 4 ? 'v128' : 'i32', vectors)
+    const [element, taken] = f.localArray(type, 2)
+    const takenFlag = f.local('i32')
+    const xPlane = x[2] * x[3] * bytes
+
+    const visit = (): void => {
+      if (wants.switches) loop.locateIndex(plane, bytes)
+      for (let v = 0; v < vectors; v++) {
+        f.get(loop.tap).memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16).set(element)
+        if (!wants.switches) {
+          f.get(best[v]).get(element).op(lanes === 4 ? 'f32x4.max' : 'f32.max').set(best[v])
+        } else if (lanes === 4) {
+          // A NaN counts as larger than everything, as in PyTorch.
+          f.get(element).get(best[v]).op('f32x4.gt').get(element).get(element).op('f32x4.ne', 'v128.or').set(taken)
+          f.get(element).get(best[v]).get(taken).op('v128.bitselect').set(best[v])
+          f.get(loop.index).op('i32x4.splat').get(where[v]).get(taken).op('v128.bitselect').set(where[v])
+        } else {
+          f.get(element).get(best[v]).op('f32.gt').get(element).get(element).op('f32.ne', 'i32.or').set(takenFlag)
+          f.get(element).get(best[v]).get(takenFlag).op('select').set(best[v])
+          f.get(loop.index).get(where[v]).get(takenFlag).op('select').set(where[v])
+        }
+      }
+    }
+    const position = (): void => {
+      loop.begin(rowTable, columnTable, i, j, plane)
+      for (let v = 0; v < vectors; v++) {
+        if (lanes === 4) f.f32x4(Number.NEGATIVE_INFINITY)
+        else f.f32(Number.NEGATIVE_INFINITY)
+        f.set(best[v])
+      }
+      if (wants.switches) {
+        // Where everything is −∞ no element is larger, and the first one keeps the switch.
+        loop.locateIndex(plane, bytes)
+        for (const local of where) {
+          f.get(loop.index)
+          if (lanes === 4) f.op('i32x4.splat')
+          f.set(local)
+        }
+      }
+      loop.each(rowStep, columnStep, visit)
+      f.get(unit).i32(y[1]).op('i32.div_u').set(n).get(unit).i32(y[1]).op('i32.rem_u').set(c)
+      if (wants.values) {
+        pushAddress(f, results[0], unit, spatial(y), i, j, bytes).set(out)
+        finish.locate([n, c, i, j, { value: 0 }])
+        for (let v = 0; v < vectors; v++) {
+          storeElements(f, lanes, out, v * 16, 4, element, () =>
+            finish.push(lanes, [0, 0, 0, 0, v * 4], () => f.get(best[v])),
+          )
+        }
+      }
+      if (wants.switches) {
+        pushAddress(f, results[results.length - 1], unit, spatial(y), i, j, bytes).set(out)
+        for (let v = 0; v < vectors; v++) {
+          f.get(out).get(where[v]).memory(lanes === 4 ? 'v128.store' : 'i32.store', v * 16)
+        }
+      }
+    }
+    const start = (): void => {
+      f.get(address[0]).get(unit).i32(xPlane).op('i32.mul', 'i32.add').set(plane)
+    }
+    return { start, position }
+  })
+}
+
+/**
+ * Routes gradients back through the switches: dx[h, w] = Σ over the windows that see (h, w) of g where the switch is
+ * (h, w). Gathering keeps lanes together and needs no zeroing. Operand addresses: g, switches, dx.
+ */
+export function maxPoolGradientKernel(window: Window2d, block: number, g: Shape, x: Shape): Kernel {
+  const bytes = block * 4
+  const { tables, rowStep, columnStep } = windowTables('inputGradient', window, spatial(x), spatial(g), bytes)
+  const key = `maxPoolGradient ${JSON.stringify([window, block, g, x])}`
+  return poolKernel({ key, block, shape: x, operands: 3, tables }, frame => {
+    const { f, lanes, vectors, address, unit, i, j } = frame
+    const [rowTable, columnTable] = address.slice(3)
+    const loop = new WindowLoop(f)
+    const [plane, out, own, toSwitches] = f.localArray('i32', 4)
+    const total = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
+    const gPlane = g[2] * g[3] * bytes
+    const visit = (): void => {
+      f.get(loop.tap).get(toSwitches).op('i32.add').set(loop.index)
+      for (let v = 0; v < vectors; v++) {
+        f.get(total[v])
+        f.get(loop.tap).memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
+        if (lanes === 4) {
+          f.get(loop.index).memory('v128.load', v * 16).get(own).op('i32x4.splat', 'i32x4.eq', 'v128.and', 'f32x4.add')
+        } else {
+          f.f32(0).get(loop.index).memory('i32.load', v * 16).get(own).op('i32.eq', 'select', 'f32.add')
+        }
+        f.set(total[v])
+      }
+    }
+    return {
+      start: () => {
+        f.get(address[0]).get(unit).i32(gPlane).op('i32.mul', 'i32.add').set(plane)
+        f.get(address[1]).get(address[0]).op('i32.sub').set(toSwitches)
+      },
+      position: () => {
+        loop.begin(rowTable, columnTable, i, j, plane)
+        for (const local of total) {
+          if (lanes === 4) f.f32x4(0)
+          else f.f32(0)
+          f.set(local)
+        }
+        f.get(i).i32(x[3]).op('i32.mul').get(j).op('i32.add').set(own)
+        loop.each(rowStep, columnStep, visit)
+        pushAddress(f, address[2], unit, spatial(x), i, j, bytes).set(out)
+        for (let v = 0; v < vectors; v++) {
+          f.get(out).get(total[v]).memory(lanes === 4 ? 'v128.store' : 'f32.store', v * 16)
+        }
+      },
+    }
+  })
+}
+
+/** Picks the element of x at each switch, sample by sample. Operand addresses: x, switches, y. */
+export function maxPoolRouteKernel(block: number, x: Shape, y: Shape): Kernel {
+  const bytes = block * 4
+  const key = `maxPoolRoute ${JSON.stringify([block, x, y])}`
+  return poolKernel({ key, block, shape: y, operands: 3, tables: [] }, frame => {
+    const { f, address, unit, i, j } = frame
+    const [at, sample, source] = f.localArray('i32', 3)
+    const xPlane = x[2] * x[3] * bytes
+    return {
+      position: () => {
+        f.for(sample, { value: 0 }, { value: block }, () => {
+          f.i32(0).set(at)
+          pushAddress(f, address[1], unit, spatial(y), i, j, bytes)
+          f.get(sample).i32(4).op('i32.mul', 'i32.add').memory('i32.load').i32(bytes).op('i32.mul')
+          f.get(unit).i32(xPlane).op('i32.mul', 'i32.add').get(sample).i32(4).op('i32.mul', 'i32.add')
+          f.get(address[0]).op('i32.add').set(source)
+          pushAddress(f, address[2], unit, spatial(y), i, j, bytes)
+          f.get(sample).i32(4).op('i32.mul', 'i32.add').get(source).memory('f32.load').memory('f32.store')
+        })
+      },
+    }
+  })
+}
+
+/** Averages. Operand addresses: x, epilogue operands, y. */
+export function averagePoolKernel(
+  window: Window2d & { readonly countPadding: boolean },
+  block: number,
+  x: Shape,
+  y: Shape,
+  epilogue: EpilogueSpec = plainStore,
+): Kernel {
+  const bytes = block * 4
+  const { tables, rowStep, columnStep } = windowTables('forward', window, spatial(y), spatial(x), bytes)
+  const operands = 2 + epilogue.operands.length
+  const key = `averagePool ${JSON.stringify([window, block, x, y])} ${epilogueKey(epilogue)}`
+  return poolKernel({ key, block, shape: y, operands, tables }, frame => {
+    const { f, lanes, vectors, address, unit, i, j } = frame
+    const [rowTable, columnTable] = address.slice(operands)
+    const finish = new EpilogueEmitter(
+      f,
+      frame.math,
+      epilogue,
+      dimensionsOf({ shape: y, dtype: 'f32', block }),
+      y,
+      address.slice(1, operands - 1),
+    )
+    const loop = new WindowLoop(f)
+    const [plane, out, n, c] = f.localArray('i32', 4)
+    const total = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
+    const share = f.local('f32')
+    const xPlane = x[2] * x[3] * bytes
+    return {
+      start: () => {
+        f.get(address[0]).get(unit).i32(xPlane).op('i32.mul', 'i32.add').set(plane)
+        f.get(unit).i32(y[1]).op('i32.div_u').set(n).get(unit).i32(y[1]).op('i32.rem_u').set(c)
+      },
+      position: () => {
+        loop.begin(rowTable, columnTable, i, j, plane)
+        for (const local of total) {
+          if (lanes === 4) f.f32x4(0)
+          else f.f32(0)
+          f.set(local)
+        }
+        loop.each(rowStep, columnStep, () => {
+          for (let v = 0; v < vectors; v++) {
+            f.get(total[v]).get(loop.tap).memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
+            f.op(lanes === 4 ? 'f32x4.add' : 'f32.add').set(total[v])
+          }
+        })
+        pushShare(f, window, loop.rowCount, loop.columnCount)
+        f.set(share)
+        pushAddress(f, address[operands - 1], unit, spatial(y), i, j, bytes).set(out)
+        finish.locate([n, c, i, j, { value: 0 }])
+        for (let v = 0; v < vectors; v++) {
+          const average = (): void => {
+            f.get(total[v]).get(share)
+            if (lanes === 4) f.op('f32x4.splat', 'f32x4.div')
+            else f.op('f32.div')
+          }
+          const scratch = total[v]
+          storeElements(f, lanes, out, v * 16, 4, scratch, () => finish.push(lanes, [0, 0, 0, 0, v * 4], average))
+        }
+      },
+    }
+  })
+}
+
+/** Pushes the number of elements an average divides by. */
+function pushShare(f: FunctionBuilder, window: Window2d & { readonly countPadding: boolean }, rows: Local, columns: Local): void {
+  if (window.countPadding) f.f32(window.kernel[0] * window.kernel[1])
+  else f.get(rows).get(columns).op('i32.mul', 'f32.convert_i32_s')
+}
+
+/** Spreads gradients evenly over their windows. Operand addresses: g, dx. */
+export function averagePoolGradientKernel(
+  window: Window2d & { readonly countPadding: boolean },
+  block: number,
+  g: Shape,
+  x: Shape,
+): Kernel {
+  const bytes = block * 4
+  const { tables, rowStep, columnStep } = windowTables('inputGradient', window, spatial(x), spatial(g), bytes)
+  // How many elements each window of the forward pass averages over, along each axis.
+  const counts = [0, 1].map(axis => {
+    const along = axis as 0 | 1
+    return Int32Array.from(tapsAlong('forward', window, along, spatial(g)[along], spatial(x)[along]).table.map(t => t[2]))
+  })
+  const key = `averagePoolGradient ${JSON.stringify([window, block, g, x])}`
+  return poolKernel({ key, block, shape: x, operands: 2, tables: [...tables, ...counts] }, frame => {
+    const { f, lanes, vectors, address, unit, i, j } = frame
+    const [rowTable, columnTable, rowCounts, columnCounts] = address.slice(2)
+    const loop = new WindowLoop(f)
+    const [plane, out, row, column] = f.localArray('i32', 4)
+    const total = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
+    const share = f.local('f32')
+    const gPlane = g[2] * g[3] * bytes
+    const pushCount = (table: Local, index: Local): FunctionBuilder =>
+      f.get(table).get(index).i32(4).op('i32.mul', 'i32.add').memory('i32.load')
+    return {
+      start: () => f.get(address[0]).get(unit).i32(gPlane).op('i32.mul', 'i32.add').set(plane),
+      position: () => {
+        loop.begin(rowTable, columnTable, i, j, plane)
+        for (const local of total) {
+          if (lanes === 4) f.f32x4(0)
+          else f.f32(0)
+          f.set(local)
+        }
+        loop.each(rowStep, columnStep, () => {
+          if (window.countPadding) f.f32(window.kernel[0] * window.kernel[1])
+          else {
+            loop.locateIndex(plane, bytes)
+            f.get(loop.index).i32(g[3]).op('i32.div_u').set(row).get(loop.index).i32(g[3]).op('i32.rem_u').set(column)
+            pushCount(rowCounts, row)
+            pushCount(columnCounts, column)
+            f.op('i32.mul', 'f32.convert_i32_s')
+          }
+          f.set(share)
+          for (let v = 0; v < vectors; v++) {
+            f.get(total[v]).get(loop.tap).memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16).get(share)
+            f.op(...(lanes === 4 ? (['f32x4.splat', 'f32x4.div', 'f32x4.add'] as const) : (['f32.div', 'f32.add'] as const)))
+            f.set(total[v])
+          }
+        })
+        pushAddress(f, address[1], unit, spatial(x), i, j, bytes).set(out)
+        for (let v = 0; v < vectors; v++) {
+          f.get(out).get(total[v]).memory(lanes === 4 ? 'v128.store' : 'f32.store', v * 16)
+        }
+      },
+    }
+  })
+}

@@ -1,0 +1,58 @@
+/** The engine's memory: grows in whole pages, hands out aligned regions, and reuses regions that were given back. */
+import { align } from '../../plan/place.ts'
+import { controlBytes } from './control.ts'
+
+const pageBytes = 65536
+
+/** Most memory an engine can have: 32-bit addresses. */
+const maximumPages = 65536
+
+/** A linear memory with a simple allocator. Regions are zero when they are fresh, not when they are reused. */
+export class LinearMemory {
+  readonly memory: WebAssembly.Memory
+  private end = align(controlBytes)
+  private readonly free: { address: number; bytes: number }[] = []
+
+  /** @param shared whether threads share the memory */
+  constructor(shared: boolean) {
+    this.memory = new WebAssembly.Memory({ initial: 16, maximum: maximumPages, shared })
+  }
+
+  /** Bytes handed out so far, control words included. */
+  get used(): number {
+    return this.end
+  }
+
+  /** The address of `bytes` fresh or reused bytes. @throws Error when the memory is exhausted. */
+  allocate(bytes: number): number {
+    const size = align(Math.max(1, bytes))
+    const fit = this.free.findIndex(region => region.bytes >= size)
+    if (fit >= 0) {
+      const region = this.free[fit]
+      this.free.splice(fit, 1)
+      if (region.bytes > size) this.free.push({ address: region.address + size, bytes: region.bytes - size })
+      return region.address
+    }
+    const address = this.end
+    this.grow(address + size)
+    this.end = address + size
+    return address
+  }
+
+  /** Gives a region back. */
+  release(address: number, bytes: number): void {
+    if (bytes > 0) this.free.push({ address, bytes: align(bytes) })
+  }
+
+  private grow(bytes: number): void {
+    const missing = Math.ceil((bytes - this.memory.buffer.byteLength) / pageBytes)
+    if (missing <= 0) return
+    try {
+      this.memory.grow(missing)
+    } catch {
+      throw new Error(
+        `out of memory: ${Math.ceil(bytes / 1e6)} MB wanted; WebAssembly can address 4,295 MB. Use a smaller batch.`,
+      )
+    }
+  }
+}

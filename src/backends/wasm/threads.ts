@@ -1,0 +1,227 @@
+/**
+ * Worker threads over one shared memory. Workers run jobs that are announced through control words; the thread that
+ * owns the engine only waits for the last one to finish, so its event loop stays free while a step runs.
+ */
+import { commands, control } from './control.ts'
+import { nodeModules } from './features.ts'
+
+/** The few things we need of a worker, in Node or a browser. */
+interface Port {
+  post(message: unknown): void
+  /** Keeps the process alive (or not) while the worker exists. Only Node has this. */
+  hold(alive: boolean): void
+  stop(): Promise<unknown>
+}
+
+/**
+ * The worker's program, the same in Node and browsers. It gets modules by message and then stays in a loop that waits
+ * for jobs in shared memory; the job `toEventLoop` makes it leave that loop to receive messages again.
+ * Kept as text: bundlers then have no file to lose, and no import to resolve.
+ */
+const workerSource = `
+const node = typeof process === 'object' && process.versions && process.versions.node
+const port = node ? require('node:worker_threads').parentPort : self
+const on = handle => node ? port.on('message', handle) : port.addEventListener('message', event => handle(event.data))
+let words, thread, threads, seen = 0
+const programs = []
+const C = ${JSON.stringify(Object.fromEntries(Object.entries(control).map(([name, address]) => [name, address / 4])))}
+function work() {
+  for (;;) {
+    let turns = 0
+    while (Atomics.load(words, C.job) === seen) if (++turns > 20000) Atomics.wait(words, C.job, seen, 1000)
+    seen = Atomics.load(words, C.job)
+    const program = Atomics.load(words, C.program)
+    if (program === ${commands.toEventLoop}) return
+    let failure
+    try {
+      programs[program](thread, threads, Atomics.load(words, C.base), Atomics.load(words, C.arena), Atomics.load(words, C.scratch))
+    } catch (error) {
+      failure = error
+      Atomics.store(words, C.failed, 1)
+    }
+    if (failure) { port.postMessage({ type: 'failed', message: String(failure && failure.message || failure) }); return }
+    if (Atomics.add(words, C.finished, 1) + 1 === threads) {
+      Atomics.store(words, C.done, seen)
+      Atomics.notify(words, C.done)
+    }
+  }
+}
+on(message => {
+  if (message.type === 'start') {
+    words = new Int32Array(message.memory.buffer)
+    thread = message.thread
+    threads = message.threads
+    globalThis.memory = message.memory
+  } else if (message.type === 'program') {
+    programs[message.index] = new WebAssembly.Instance(message.module, { env: { memory: globalThis.memory } }).exports.run
+    port.postMessage({ type: 'ready' })
+  } else if (message.type === 'work') {
+    seen = message.seen
+    work()
+  } else if (message.type === 'crash') throw new Error('crashed on request')
+})
+`
+
+/** A fixed number of workers that run the same program together. */
+export class ThreadPool {
+  readonly threads: number
+  private readonly words: Int32Array
+  private readonly ports: Port[] = []
+  private ready = 0
+  private whenReady: (() => void) | undefined
+  private failure: Error | undefined
+  private rejectPending: ((error: Error) => void) | undefined
+  private inLoop = false
+
+  constructor(threads: number, memory: WebAssembly.Memory) {
+    this.threads = threads
+    this.words = new Int32Array(memory.buffer)
+    for (let thread = 0; thread < threads; thread++) {
+      const port = startWorker(
+        message => this.receive(message as { type: string; message?: string }),
+        error => this.fail(error),
+      )
+      port.post({ type: 'start', memory, thread, threads })
+      port.hold(false)
+      this.ports.push(port)
+    }
+  }
+
+  /** Gives every worker a program, known by `index` from then on. */
+  async load(index: number, module: WebAssembly.Module): Promise<void> {
+    this.check()
+    this.leaveLoop()
+    this.ready = 0
+    const allReady = new Promise<void>((resolve, reject) => {
+      this.whenReady = resolve
+      this.rejectPending = reject
+    })
+    this.hold(true)
+    for (const port of this.ports) port.post({ type: 'program', index, module })
+    await allReady.finally(() => this.hold(false))
+  }
+
+  /** Runs a program on all workers and resolves when the last one has finished. */
+  async run(index: number, arena: number, scratch: number): Promise<void> {
+    this.check()
+    const { words } = this
+    const job = this.word('job') + 1
+    if (!this.inLoop) {
+      for (const port of this.ports) port.post({ type: 'work', seen: this.word('job') })
+      this.inLoop = true
+    }
+    Atomics.store(words, control.program / 4, index)
+    Atomics.store(words, control.base / 4, this.word('arrivals'))
+    Atomics.store(words, control.arena / 4, arena)
+    Atomics.store(words, control.scratch / 4, scratch)
+    Atomics.store(words, control.finished / 4, 0)
+    const before = this.word('done')
+    Atomics.store(words, control.job / 4, job)
+    Atomics.notify(words, control.job / 4)
+    this.hold(true)
+    try {
+      await this.waitForDone(before)
+    } finally {
+      this.hold(false)
+    }
+  }
+
+  /** Stops all workers. */
+  async close(): Promise<void> {
+    this.failure ??= new Error('the engine is closed')
+    await Promise.all(this.ports.map(port => port.stop()))
+  }
+
+  private word(name: keyof typeof control): number {
+    return Atomics.load(this.words, control[name] / 4)
+  }
+
+  private hold(alive: boolean): void {
+    for (const port of this.ports) port.hold(alive)
+  }
+
+  private check(): void {
+    if (this.failure) throw this.failure
+  }
+
+  private waitForDone(before: number): Promise<void> {
+    const waiting = (Atomics as unknown as WithWaitAsync).waitAsync(this.words, control.done / 4, before)
+    if (!waiting.async) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      this.rejectPending = reject
+      void waiting.value.then(() => resolve())
+    })
+  }
+
+  /** Makes the workers return to their event loops, so that they see messages. */
+  private leaveLoop(): void {
+    if (!this.inLoop) return
+    Atomics.store(this.words, control.program / 4, commands.toEventLoop)
+    Atomics.add(this.words, control.job / 4, 1)
+    Atomics.notify(this.words, control.job / 4)
+    this.inLoop = false
+  }
+
+  private receive(message: { type: string; message?: string }): void {
+    if (message.type === 'failed') this.fail(new Error(`a worker thread failed: ${message.message}`))
+    else if (message.type === 'ready' && ++this.ready === this.threads) this.whenReady?.()
+  }
+
+  private fail(error: Error): void {
+    if (this.failure) return
+    this.failure = error
+    // The others may be waiting for the lost one at a barrier.
+    Atomics.store(this.words, control.failed / 4, 1)
+    Atomics.notify(this.words, control.arrivals / 4)
+    this.rejectPending?.(error)
+    void this.close()
+  }
+
+  /** For tests: makes one worker throw outside of a job, as a crash would. */
+  crash(thread: number): void {
+    this.leaveLoop()
+    this.ports[thread].post({ type: 'crash' })
+  }
+}
+
+/** Atomics.waitAsync, which TypeScript's library does not declare for the targets we support. */
+interface WithWaitAsync {
+  waitAsync(
+    words: Int32Array,
+    index: number,
+    value: number,
+  ): { async: false; value: string } | { async: true; value: Promise<string> }
+}
+
+function startWorker(onMessage: (message: unknown) => void, onError: (error: Error) => void): Port {
+  const node = nodeModules()
+  if (node) {
+    const worker = new node.threads.Worker(workerSource, { eval: true, name: 'fovea' })
+    let stopping = false
+    worker.on('message', onMessage)
+    worker.on('error', error => onError(new Error(`a worker thread crashed: ${error.message}`)))
+    worker.on('exit', code => {
+      if (!stopping) onError(new Error(`a worker thread exited with code ${code}`))
+    })
+    return {
+      post: message => worker.postMessage(message),
+      hold: alive => (alive ? worker.ref() : worker.unref()),
+      stop: () => {
+        stopping = true
+        return worker.terminate()
+      },
+    }
+  }
+  const url = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }))
+  const worker = new Worker(url, { name: 'fovea' })
+  worker.addEventListener('message', event => onMessage(event.data))
+  worker.addEventListener('error', event => onError(new Error(`a worker thread crashed: ${event.message}`)))
+  return {
+    post: message => worker.postMessage(message),
+    hold: () => undefined,
+    stop: async () => {
+      worker.terminate()
+      URL.revokeObjectURL(url)
+    },
+  }
+}

@@ -1,0 +1,91 @@
+/** Data sets from arrays in memory, checked once so that nothing after this has to ask again. */
+import type { ImageDataset } from './dataset.ts'
+import { DatasetError } from './errors.ts'
+
+/** What {@link imageDataset} makes a data set of. */
+export interface ImageArrays {
+  /** Name of the data set, `images` by default. */
+  readonly name?: string
+  /** Pixels 0 … 255: all of them in one array `[count, height, width, channels]`, which is not copied, or one array per image. */
+  readonly images: Uint8Array | readonly ArrayLike<number>[]
+  /** Class of each image. */
+  readonly labels: ArrayLike<number>
+  /** `[height, width, channels]` of one image. */
+  readonly shape: readonly [number, number, number]
+  /** Names of the classes in label order; `'0'`, `'1'`, … up to the largest label by default. */
+  readonly classes?: readonly string[]
+}
+
+/**
+ * A data set from arrays.
+ *
+ * @throws DatasetError when the counts do not agree, a pixel is no byte, or a label has no class.
+ *
+ * @example
+ * const checkers = imageDataset({ images: [[0, 255, 255, 0], [255, 0, 0, 255]], labels: [0, 1], shape: [2, 2, 1] })
+ */
+export function imageDataset(arrays: ImageArrays): ImageDataset {
+  const { name = 'images', shape, images } = arrays
+  if (shape.length !== 3 || !shape.every(size => Number.isSafeInteger(size) && size > 0)) {
+    throw new DatasetError(
+      `${name}: shape must be [height, width, channels], each at least 1, got [${shape.join(', ')}]`,
+    )
+  }
+  const imageBytes = shape[0] * shape[1] * shape[2]
+  const count = arrays.labels.length
+  if (count === 0) throw new DatasetError(`${name}: no images`)
+  const given = images instanceof Uint8Array ? images.length / imageBytes : images.length
+  if (given !== count) {
+    const what =
+      images instanceof Uint8Array
+        ? `${images.length} bytes are ${given} images of [${shape.join(', ')}]`
+        : `${given} images`
+    throw new DatasetError(`${name}: ${what}, but there are ${count} labels`)
+  }
+  const labels = copyLabels(arrays.labels, name)
+  const classes = arrays.classes ?? defaultClasses(labels)
+  const wrong = labels.findIndex(label => label >= classes.length)
+  if (wrong >= 0) {
+    throw new DatasetError(
+      `${name}: label ${labels[wrong]} of image ${wrong} is out of range, expected 0 … ${classes.length - 1}`,
+    )
+  }
+  const pixels = images instanceof Uint8Array ? images : joinImages(images, imageBytes, name)
+  return { name, images: pixels, labels, shape, classes }
+}
+
+function copyLabels(labels: ArrayLike<number>, name: string): Int32Array {
+  const copy = new Int32Array(labels.length)
+  for (let i = 0; i < labels.length; i++) {
+    const label = labels[i]!
+    if (!Number.isInteger(label) || label < 0 || label > 0x7fffffff) {
+      throw new DatasetError(`${name}: label ${label} of image ${i} must be a whole number of at least 0`)
+    }
+    copy[i] = label
+  }
+  return copy
+}
+
+function defaultClasses(labels: Int32Array): string[] {
+  const largest = labels.reduce((a, b) => Math.max(a, b), 0)
+  // A label that is not a class index at all (an id, a hash) must not become a list of millions of names.
+  if (largest >= 100_000) throw new DatasetError(`label ${largest} is too large for a class index: give \`classes\``)
+  return Array.from({ length: largest + 1 }, (_, index) => String(index))
+}
+
+function joinImages(images: readonly ArrayLike<number>[], imageBytes: number, name: string): Uint8Array {
+  const pixels = new Uint8Array(images.length * imageBytes)
+  images.forEach((image, i) => {
+    if (image.length !== imageBytes) {
+      throw new DatasetError(`${name}: image ${i} has ${image.length} values, expected ${imageBytes}`)
+    }
+    for (let j = 0; j < imageBytes; j++) {
+      const value = image[j]!
+      if (!Number.isInteger(value) || value < 0 || value > 255) {
+        throw new DatasetError(`${name}: value ${value} of image ${i} must be a whole number 0 … 255`)
+      }
+      pixels[i * imageBytes + j] = value
+    }
+  })
+  return pixels
+}

@@ -1,0 +1,11 @@
+/** Errors of this folder. */
+
+/** Thrown for data that cannot be used: broken files, wrong counts, labels out of range. Says what and which rule. */
+export class DatasetError extends Error {
+  override readonly name = 'DatasetError'
+}
+
+/** Thrown for a picture that cannot be used. Names the file and says why. */
+export class ImageError extends Error {
+  override readonly name = 'ImageError'
+}

@@ -1,0 +1,137 @@
+/**
+ * Pictures from files, of any size, color and format that `sharp` decodes (PNG, JPEG, WebP, GIF, TIFF, AVIF, SVG), as the
+ * bytes `[height, width, channels]` a model takes. `sharp` is loaded when the first picture is, not when this module is:
+ * it takes longer to load than everything else together.
+ */
+import { readFile, stat } from 'node:fs/promises'
+import { type DigitOptions, digitSide, type GrayImage, prepareGrayDigit } from './digit.ts'
+import { ImageError } from './errors.ts'
+
+/** Limits on what is read. */
+export interface ImageLimits {
+  /** Largest number of pixels (width × height) that is decoded, 100 million by default. */
+  readonly maxPixels?: number
+}
+
+/** A file's path, or its contents with a name for error messages. */
+export type ImageSource = string | { readonly name: string; readonly bytes: Uint8Array }
+
+/**
+ * The picture of a digit as a model's input `[28, 28, 1]`; {@link prepareGrayDigit} states the rules of polarity, size and
+ * place. Rotation by EXIF is undone; transparent parts count as white paper, or as black when nothing shows on white.
+ *
+ * @throws ImageError when the file is no usable picture, or shows no strokes.
+ *
+ * @example
+ * const input = await prepareDigit('digit.png') // 784 bytes
+ */
+export async function prepareDigit(source: ImageSource, options: DigitOptions & ImageLimits = {}): Promise<Uint8Array> {
+  const picture = await openImage(source, options)
+  try {
+    return prepareGrayDigit(await decodeGray(picture, '#ffffff'), options)
+  } catch (error) {
+    if (!(error instanceof ImageError && picture.hasAlpha)) throw error
+    return prepareGrayDigit(await decodeGray(picture, '#000000'), options)
+  }
+}
+
+/**
+ * A picture as the input `[height, width, 3]` of a model of colored images: scaled so that it covers the input while
+ * keeping its aspect, then cut to its center. Transparent parts become white.
+ *
+ * @throws ImageError when the file is no usable picture.
+ */
+export async function prepareColor(
+  source: ImageSource,
+  size: { readonly height: number; readonly width: number },
+  limits: ImageLimits = {},
+): Promise<Uint8Array> {
+  const picture = await openImage(source, limits)
+  return decode(picture, '#ffffff', image =>
+    image.resize({ ...size, fit: 'cover', position: 'centre', kernel: 'linear' }).toColourspace('srgb'),
+  ).then(({ pixels }) => pixels)
+}
+
+/**
+ * A picture as the input of a model, chosen by the input's shape: `[28, 28, 1]` is a digit, three channels are color.
+ *
+ * @throws ImageError when the file is no usable picture, or there is no rule for such an input.
+ */
+export async function prepareImage(
+  source: ImageSource,
+  shape: readonly [height: number, width: number, channels: number],
+  options: DigitOptions & ImageLimits = {},
+): Promise<Uint8Array> {
+  const [height, width, channels] = shape
+  if (channels === 3) return prepareColor(source, { height, width }, options)
+  if (channels === 1 && height === digitSide && width === digitSide) return prepareDigit(source, options)
+  throw new ImageError(
+    `no rule to make a picture into an input of shape [${shape.join(', ')}]: expected [28, 28, 1] or [H, W, 3]`,
+  )
+}
+
+/** Largest file that is read at all. */
+const maxFileBytes = 2 ** 30
+const defaultMaxPixels = 100_000_000
+
+type Sharp = import('sharp').Sharp
+
+interface Picture {
+  readonly name: string
+  readonly hasAlpha: boolean
+  /** A fresh pipeline on the same bytes. */
+  readonly open: () => Sharp
+}
+
+/** Reads a file and its header; everything that can be said about it before decoding is said here. */
+async function openImage(source: ImageSource, { maxPixels = defaultMaxPixels }: ImageLimits): Promise<Picture> {
+  const { name, bytes } = typeof source === 'string' ? { name: source, bytes: await readPicture(source) } : source
+  if (bytes.length === 0) throw new ImageError(`${name}: is empty (0 bytes)`)
+  const { default: sharp } = await import('sharp')
+  const { width, height, hasAlpha } = await sharp(bytes, { limitInputPixels: false })
+    .metadata()
+    .catch((error: Error) => {
+      throw new ImageError(
+        `${name}: not an image that can be read (PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG): ${reason(error)}`,
+      )
+    })
+  if (width * height > maxPixels) {
+    throw new ImageError(`${name}: ${width} × ${height} pixels are over the limit of ${maxPixels / 1e6} million`)
+  }
+  return { name, hasAlpha, open: () => sharp(bytes, { limitInputPixels: maxPixels }) }
+}
+
+async function readPicture(path: string): Promise<Uint8Array> {
+  try {
+    const about = await stat(path)
+    if (about.isDirectory()) throw new ImageError(`${path}: is a folder, expected an image file`)
+    if (!about.isFile()) throw new ImageError(`${path}: is not a regular file`)
+    if (about.size > maxFileBytes)
+      throw new ImageError(`${path}: ${about.size} bytes are over the limit of ${maxFileBytes}`)
+    return await readFile(path)
+  } catch (error) {
+    if (error instanceof ImageError) throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new ImageError(code === 'ENOENT' ? `${path}: no such file` : `${path}: cannot be read: ${message}`)
+  }
+}
+
+async function decodeGray(picture: Picture, paper: string): Promise<GrayImage> {
+  return decode(picture, paper, image => image.toColourspace('b-w'))
+}
+
+/** Decodes to 8 bits a channel, upright, on paper of a color. */
+async function decode(picture: Picture, paper: string, convert: (image: Sharp) => Sharp): Promise<GrayImage> {
+  const { name } = picture
+  const upright = picture.open().autoOrient().flatten({ background: paper })
+  try {
+    const { data, info } = await convert(upright).raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
+    const pixels = new Uint8Array(data.buffer, data.byteOffset, data.length)
+    return { name, width: info.width, height: info.height, pixels }
+  } catch (error) {
+    throw new ImageError(`${name}: cannot be decoded, it is truncated or broken: ${reason(error as Error)}`)
+  }
+}
+
+/** The first line of a decoder's message. */
+const reason = (error: Error) => error.message.split('\n')[0]!

@@ -1,0 +1,4 @@
+/** Data sets, splits and batches, with the parts that read files in Node. */
+export { type ImageLimits, type ImageSource, prepareColor, prepareDigit, prepareImage } from './image.node.ts'
+export * from './index.ts'
+export { type MnistOptions, mnist } from './mnist.node.ts'

@@ -1,0 +1,59 @@
+/**
+ * What an operation is: four facets in one object.
+ *
+ * - `shape`     the rule for the result's shape and type, with errors that carry the values
+ * - `reference` plain loops in double precision: the definition every backend is tested against
+ * - `vjp`       the gradient with respect to each input, written in operations of the same table
+ * - `cost`      multiply-adds and bytes
+ *
+ * Each operation is one file under `ops/`; `table.ts` gathers them and derives the types with which the compiler
+ * refuses an operation without a facet and a backend without an operation.
+ */
+import { bytesPerElement, type DType, type Shape, sizeOf } from './shape.ts'
+import { Tensor } from './tensor.ts'
+
+/** A materialised tensor as reference implementations see it: numbers in double precision, row-major. */
+export interface HostTensor {
+  readonly shape: Shape
+  readonly data: Float64Array
+}
+
+/** Work of one execution of an operation. */
+export interface Cost {
+  /** Multiply-accumulate operations of contractions (the lectures' "FLOPs"); 0 for element-wise work. */
+  readonly multiplyAdds: number
+  /** Bytes read and written at least once. */
+  readonly bytes: number
+}
+
+/** An operation with attributes of type `A`. */
+export interface Op<A> {
+  readonly name: string
+  /** Shape and type of the result. @throws ShapeError naming what does not fit. */
+  shape(inputs: readonly Tensor[], attributes: A): { shape: Shape; dtype: DType }
+  /** The definition, in double precision; returns the result row-major. */
+  reference(inputs: readonly HostTensor[], attributes: A, shape: Shape): Float64Array
+  /**
+   * Gradients of a scalar loss with respect to each input of `output`, given the gradient of `output`;
+   * `undefined` where the input is not differentiable (labels, indices).
+   */
+  vjp(output: Tensor, gradient: Tensor, attributes: A): readonly (Tensor | undefined)[]
+  cost(output: Tensor, attributes: A): Cost
+}
+
+/** Makes the tensor that applies `op` to `inputs`. @throws ShapeError from the operation's shape rule. */
+export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor {
+  const { shape, dtype } = op.shape(inputs, attributes)
+  return new Tensor({ op: op.name, inputs, attributes, shape, dtype })
+}
+
+/** Bytes of all inputs and of the result, each counted once: the least an execution can move. */
+export function bytesTouched(output: Tensor): number {
+  const bytes = (tensor: Tensor): number => sizeOf(tensor.shape) * bytesPerElement[tensor.dtype]
+  return [...new Set(output.inputs)].reduce((sum, tensor) => sum + bytes(tensor), bytes(output))
+}
+
+/** Cost of an operation without contractions. */
+export function elementwiseCost(output: Tensor): Cost {
+  return { multiplyAdds: 0, bytes: bytesTouched(output) }
+}

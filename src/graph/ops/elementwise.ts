@@ -1,0 +1,105 @@
+/**
+ * The element-wise vocabulary: arithmetic, comparisons and activations, each a `map` with its own expression.
+ * Operands are tensors or numbers and broadcast by NumPy's rule; results have type `f32`.
+ */
+import * as e from '../expression.ts'
+import type { Shape } from '../shape.ts'
+import type { Tensor } from '../tensor.ts'
+import { mapOperands, type Operand } from './map.ts'
+
+type Binary = (x: Operand, y: Operand) => Tensor
+const binary =
+  (fn: e.BinaryFunction): Binary =>
+  (x, y) =>
+    mapOperands((a, b) => e.binary(fn, a, b), [x, y])
+const comparison =
+  (fn: e.Comparison): Binary =>
+  (x, y) =>
+    mapOperands((a, b) => e.compare(fn, a, b), [x, y])
+
+/** A function of one tensor that keeps its shape. */
+type Unary = <S extends Shape>(x: Tensor<S>) => Tensor<S>
+const elementwise =
+  (build: (x: e.Expression) => e.Expression): Unary =>
+  <S extends Shape>(x: Tensor<S>) =>
+    mapOperands(build, [x]) as Tensor<S>
+const unary = (fn: e.UnaryFunction): Unary => elementwise(x => e.unary(fn, x))
+
+/** x + y */
+export const add: Binary = binary('add')
+/** x − y */
+export const sub: Binary = binary('sub')
+/** x · y, element by element */
+export const mul: Binary = binary('mul')
+/** x / y */
+export const div: Binary = binary('div')
+/** max(x, y); at a tie each operand receives half of the gradient, as in PyTorch */
+export const maximum: Binary = binary('max')
+/** min(x, y); at a tie each operand receives half of the gradient, as in PyTorch */
+export const minimum: Binary = binary('min')
+
+/** 1 where x > y, else 0 */
+export const greater: Binary = comparison('gt')
+/** 1 where x ≥ y, else 0 */
+export const greaterEqual: Binary = comparison('ge')
+/** 1 where x < y, else 0 */
+export const less: Binary = comparison('lt')
+/** 1 where x ≤ y, else 0 */
+export const lessEqual: Binary = comparison('le')
+/** 1 where x = y, else 0 */
+export const equal: Binary = comparison('eq')
+/** 1 where x ≠ y, else 0 */
+export const notEqual: Binary = comparison('ne')
+/** `x` where `condition` is not 0, else `y` */
+export const where = (condition: Operand, x: Operand, y: Operand): Tensor => mapOperands(e.select, [condition, x, y])
+
+/** −x */
+export const neg: Unary = unary('neg')
+/** |x|, with subgradient 0 at 0 */
+export const abs: Unary = unary('abs')
+/** eˣ */
+export const exp: Unary = unary('exp')
+/** Natural logarithm: −∞ at 0, NaN below */
+export const log: Unary = unary('log')
+/** √x */
+export const sqrt: Unary = unary('sqrt')
+/** x² */
+export const square: Unary = elementwise(x => e.binary('mul', x, x))
+/** Largest integer ≤ x; its gradient is 0 */
+export const floor: Unary = unary('floor')
+/** Hyperbolic tangent */
+export const tanh: Unary = unary('tanh')
+/** Logistic function σ(x) = 1 / (1 + e⁻ˣ) */
+export const sigmoid: Unary = unary('sigmoid')
+/** max(0, x), with gradient 0 at 0 (Krizhevsky et al. 2012) */
+export const relu: Unary = unary('relu')
+/** x for x > 0, else slope · x (Maas et al. 2013) */
+export const leakyRelu = <S extends Shape>(x: Tensor<S>, slope = 0.01): Tensor<S> =>
+  mapOperands(
+    a => e.select(e.compare('gt', a, e.constant(0)), a, e.binary('mul', e.constant(slope), a)),
+    [x],
+  ) as Tensor<S>
+/** x for x > 0, else α(eˣ − 1) (Clevert et al. 2015) */
+export const elu = <S extends Shape>(x: Tensor<S>, alpha = 1): Tensor<S> =>
+  mapOperands(
+    a => {
+      // The exponential sees only the negative part, so that a large x in the branch not taken cannot overflow.
+      const negative = e.select(e.compare('gt', a, e.constant(0)), e.constant(0), a)
+      const tail = e.binary('sub', e.unary('exp', negative), e.constant(1))
+      return e.select(e.compare('gt', a, e.constant(0)), a, e.binary('mul', e.constant(alpha), tail))
+    },
+    [x],
+  ) as Tensor<S>
+/** x · σ(x), also called swish (Elfwing et al. 2017) */
+export const silu: Unary = elementwise(x => e.binary('mul', x, e.unary('sigmoid', x)))
+/** x limited to [low, high] */
+export const clamp = <S extends Shape>(x: Tensor<S>, low: number, high: number): Tensor<S> =>
+  mapOperands(
+    a =>
+      e.select(
+        e.compare('lt', a, e.constant(low)),
+        e.constant(low),
+        e.select(e.compare('gt', a, e.constant(high)), e.constant(high), a),
+      ),
+    [x],
+  ) as Tensor<S>

@@ -1,0 +1,181 @@
+/**
+ * Graph → graph simplification. Values do not change; work does.
+ *
+ * - equal operations on equal inputs become one (random ones too: they depend on their key alone)
+ * - a number that fills a tensor becomes part of the expressions that read it
+ * - reshapes of reshapes, transposes of transposes and those that do nothing disappear; a transposed operand of a
+ *   matrix product becomes a flag of the product
+ * - maxPool2d(relu(x)) becomes relu(maxPool2d(x)): a monotone function commutes with the maximum, and relu then sees only
+ *   the pooled values. The gradient is the same (a window whose maximum is ≤ 0 gets none either way), provided that
+ *   nothing else reads relu(x), such as switches of an already made gradient: run it before taking gradients.
+ *
+ * What no root depends on is dropped, because the result holds only what it needs.
+ */
+import { constant, type Expression, formatExpression, input, substitute } from './expression.ts'
+import { apply } from './op.ts'
+import { type MapAttributes, map, mapOp } from './ops/map.ts'
+import { matmulOp } from './ops/matmul.ts'
+import { maxPool2dOp } from './ops/maxPool2d.ts'
+import { reshapeOp } from './ops/reshape.ts'
+import { transposeOp } from './ops/transpose.ts'
+import { sameShape } from './shape.ts'
+import { isApplicationOf } from './table.ts'
+import { Tensor, topologicalOrder } from './tensor.ts'
+
+/**
+ * Equivalent tensors for `roots`, in order. The given tensors are left as they are; sources (inputs, variables,
+ * constants) are kept, operations are copied with their labels, and of equal ones the first label survives.
+ */
+export function simplify(roots: readonly Tensor[]): Tensor[] {
+  const shared = rebuild(roots, local)
+  // Once more at the end: moved operations may equal others.
+  return rebuild(rebuild(shared, commutePooling(shared)), local)
+}
+
+/** One rewrite of a tensor whose inputs are already simplified; returns it unchanged where the rule does not apply. */
+type Rule = (tensor: Tensor, original: Tensor) => Tensor
+
+/** Copies what `roots` depend on, inputs first, applying `rule` and merging equal operations. */
+function rebuild(roots: readonly Tensor[], rule: Rule): Tensor[] {
+  const done = new Map<Tensor, Tensor>()
+  const unique = new Map<string, Tensor>()
+  for (const original of topologicalOrder(roots)) {
+    const inputs = original.inputs.map(tensor => done.get(tensor) ?? tensor)
+    const { op, attributes, shape, dtype, source } = original
+    const candidate = source ? original : rule(new Tensor({ op, inputs, attributes, shape, dtype }), original)
+    const result = merge(unique, candidate)
+    // A label of a copied operation; sources belong to the caller.
+    if (!result.source) result.label ??= original.label
+    done.set(original, result)
+  }
+  return roots.map(root => done.get(root) ?? root)
+}
+
+function merge(unique: Map<string, Tensor>, tensor: Tensor): Tensor {
+  const key = keyOf(tensor)
+  const known = unique.get(key)
+  if (known) return known
+  unique.set(key, tensor)
+  return tensor
+}
+
+/** Longest constant that is compared by its values. */
+const comparedConstant = 16
+
+/** Text that is equal for two tensors exactly when they are the same operation on the same inputs. */
+function keyOf(tensor: Tensor): string {
+  const { source, dtype, shape } = tensor
+  if (source?.kind === 'constant' && source.values.length <= comparedConstant) {
+    return `constant ${dtype} [${shape.join()}] ${Array.from(source.values, formatNumber).join()}`
+  }
+  if (source) return `source ${tensor.id}`
+  return `${tensor.op} [${tensor.inputs.map(({ id }) => id).join()}] ${structuralKey(tensor.attributes)}`
+}
+
+const formatNumber = (value: number): string => (Object.is(value, -0) ? '-0' : String(value))
+
+/** Text of attributes with sorted names, in which equal attributes are equal. */
+export function structuralKey(value: unknown): string {
+  if (typeof value === 'number') return formatNumber(value)
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined'
+  if (Array.isArray(value)) return `[${value.map(structuralKey).join()}]`
+  if (isExpression(value)) return formatExpression(value)
+  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined)
+  return `{${entries
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, entry]) => `${name}:${structuralKey(entry)}`)
+    .join()}}`
+}
+
+const expressionKinds: ReadonlySet<unknown> = new Set<Expression['kind']>([
+  'input',
+  'constant',
+  'unary',
+  'binary',
+  'compare',
+  'select',
+])
+
+function isExpression(value: object): value is Expression {
+  return 'kind' in value && expressionKinds.has(value.kind)
+}
+
+/** Rules that look at a tensor and its inputs only. */
+const local: Rule = tensor => {
+  if (isApplicationOf(tensor, 'reshape')) return simplifyReshape(tensor)
+  if (isApplicationOf(tensor, 'transpose')) return simplifyTranspose(tensor, tensor.attributes.permutation)
+  if (isApplicationOf(tensor, 'matmul')) return absorbTransposes(tensor)
+  if (isApplicationOf(tensor, 'map')) return simplifyMap(tensor, tensor.attributes)
+  return tensor
+}
+
+function simplifyReshape(tensor: Tensor): Tensor {
+  let [x] = tensor.inputs
+  while (x.op === 'reshape') [x] = x.inputs
+  if (sameShape(x.shape, tensor.shape)) return x
+  return x === tensor.inputs[0] ? tensor : apply(reshapeOp, [x], { shape: tensor.shape })
+}
+
+function simplifyTranspose(tensor: Tensor, outer: readonly number[]): Tensor {
+  const [x] = tensor.inputs
+  const composed = isApplicationOf(x, 'transpose') ? outer.map(axis => x.attributes.permutation[axis]) : outer
+  const base = x.op === 'transpose' ? x.inputs[0] : x
+  if (composed.every((axis, position) => axis === position)) return base
+  return base === x ? tensor : apply(transposeOp, [base], { permutation: composed })
+}
+
+function absorbTransposes(
+  tensor: Tensor & { readonly attributes: { transposeA: boolean; transposeB: boolean } },
+): Tensor {
+  const [a, b] = tensor.inputs
+  const { transposeA, transposeB } = tensor.attributes
+  if (a.op !== 'transpose' && b.op !== 'transpose') return tensor
+  const bare = (operand: Tensor): Tensor => (operand.op === 'transpose' ? operand.inputs[0] : operand)
+  return apply(matmulOp, [bare(a), bare(b)], {
+    transposeA: transposeA !== (a.op === 'transpose'),
+    transposeB: transposeB !== (b.op === 'transpose'),
+  })
+}
+
+/** Replaces inputs that are filled with one number by that number and merges inputs that have become the same. */
+function simplifyMap(tensor: Tensor, { expression, stopGradient }: MapAttributes): Tensor {
+  if (stopGradient) return tensor
+  const folded = substitute(expression, index => {
+    const value = filledWith(tensor.inputs[index])
+    return value === undefined ? input(index) : constant(value)
+  })
+  return map(folded, tensor.inputs, tensor.shape)
+}
+
+function filledWith(tensor: Tensor): number | undefined {
+  if (tensor.source?.kind === 'constant' && tensor.source.values.length === 1) return tensor.source.values[0]
+  if (!isApplicationOf(tensor, 'map') || tensor.inputs.length > 0) return undefined
+  const { expression } = tensor.attributes
+  return expression.kind === 'constant' ? expression.value : undefined
+}
+
+/** The rule maxPool2d(relu(x)) → relu(maxPool2d(x)) for relus that nothing else reads. */
+function commutePooling(roots: readonly Tensor[]): Rule {
+  const users = new Map<Tensor, number>()
+  const use = (tensor: Tensor): void => {
+    users.set(tensor, (users.get(tensor) ?? 0) + 1)
+  }
+  roots.forEach(use)
+  for (const { inputs } of topologicalOrder(roots)) inputs.forEach(use)
+  return (tensor, original) => {
+    const [activation] = tensor.inputs
+    if (!isApplicationOf(tensor, 'maxPool2d') || !isRelu(activation) || users.get(original.inputs[0]) !== 1)
+      return tensor
+    const pooled = apply(maxPool2dOp, [activation.inputs[0]], tensor.attributes)
+    const result = apply(mapOp, [pooled], { expression: activation.attributes.expression, shape: pooled.shape })
+    result.label = activation.label
+    return result
+  }
+}
+
+function isRelu(tensor: Tensor): tensor is Tensor & { readonly attributes: MapAttributes } {
+  if (!isApplicationOf(tensor, 'map') || tensor.attributes.stopGradient) return false
+  const { expression } = tensor.attributes
+  const plain = expression.kind === 'unary' && expression.fn === 'relu' && expression.x.kind === 'input'
+  return plain && tensor.inputs[0].dtype === 'f32' && sameShape(tensor.inputs[0].shape, tensor.shape)
+}

@@ -1,0 +1,57 @@
+/**
+ * Variables: values that outlive a run. Parameters, running statistics and optimizer state are variables; a program
+ * reads them like any tensor and may give each a new value at the end of a run.
+ */
+import { checkShape, type DType, type Shape, ShapeError, sizeOf } from './shape.ts'
+import { Tensor } from './tensor.ts'
+
+/** Host-side contents of a tensor, row-major. */
+export type TypedArray = Float32Array | Int32Array | Uint8Array
+
+/**
+ * A named value that persists between runs.
+ *
+ * `value` is the host's copy. An engine that runs a program on it keeps its own copy up to date; `engine.read(variable)`
+ * and `engine.write(variable, values)` move values between the two.
+ */
+export class Variable<S extends Shape = Shape> {
+  readonly shape: S
+  readonly dtype: DType
+  /** Path in its model, PyTorch's form: `layer1.0.conv1.weight`. Set when the model is named. */
+  name: string
+  /** Row-major contents with which an engine starts. */
+  value: TypedArray
+  /** The graph value that reads this variable. */
+  readonly tensor: Tensor<S>
+
+  /**
+   * @param shape sizes of the axes
+   * @param options.value initial contents, row-major, zeros by default
+   * @throws ShapeError when `value` does not have as many elements as `shape`.
+   */
+  constructor(shape: S, options: { name?: string; dtype?: DType; value?: TypedArray } = {}) {
+    const { name = 'variable', dtype = 'f32', value } = options
+    checkShape(shape, name)
+    if (value && value.length !== sizeOf(shape)) {
+      throw new ShapeError(`${name}: ${value.length} values given for shape [${shape.join(', ')}]`)
+    }
+    this.shape = shape
+    this.dtype = dtype
+    this.name = name
+    this.value = value ?? zeros(dtype, sizeOf(shape))
+    this.tensor = new Tensor({
+      op: 'source',
+      inputs: [],
+      attributes: undefined,
+      shape,
+      dtype,
+      source: { kind: 'variable', variable: this },
+    })
+  }
+}
+
+/** An array of zeros for a type. */
+export function zeros(dtype: DType, length: number): TypedArray {
+  if (dtype === 'f32') return new Float32Array(length)
+  return dtype === 'i32' ? new Int32Array(length) : new Uint8Array(length)
+}

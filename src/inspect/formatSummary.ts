@@ -1,0 +1,86 @@
+/** A summary as an aligned text table, in the lectures' notation: volumes are height×width×channels. */
+import type { Summary, SummaryRow } from './summary.ts'
+
+/** `28×28×6` for `[6, 28, 28]`, `120` for `[120]`. */
+export function formatVolume(shape: readonly number[]): string {
+  return shape.length === 3 ? `${shape[1]}×${shape[2]}×${shape[0]}` : shape.join('×')
+}
+
+/** `9.2 KiB`: bytes in units of 1024. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  let value = bytes
+  let unit = 0
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return unit === 0 ? `${bytes} B` : `${value.toFixed(1)} ${units[unit]}`
+}
+
+/**
+ * The table with a line of totals; notes stand below it. The receptive field is written size/stride.
+ * @example console.log(formatSummary(summarize(lenet5(), [1, 28, 28])))
+ */
+export function formatSummary(summary: Summary): string {
+  const { rows, totals, batch, arenaBytes } = summary
+  const memory = batch === 1 ? 'memory' : `memory (${batch} images)`
+  const header = ['layer', 'type', 'kernel', 'output', 'parameters', 'multiply-adds', memory, 'receptive field']
+  const total = [
+    'total',
+    '',
+    '',
+    '',
+    formatCount(totals.parameters),
+    formatCount(totals.multiplyAdds),
+    formatBytes(totals.activationBytes),
+    '',
+  ]
+  const lines = alignColumns([header, ...rows.map(cellsOf), total], ['multiply-adds', memory, 'receptive field'])
+  const rule = '─'.repeat(Math.max(...lines.map(line => line.length)))
+  const table = [lines[0], rule, ...lines.slice(1, -1), rule, lines[lines.length - 1]]
+  const notes = rows.filter(row => row.note).map(row => `${row.path}: ${row.note}`)
+  return [
+    ...table,
+    '',
+    `Parameters take ${formatBytes(totals.parameterBytes)}; multiply-adds are for one image; a receptive field is written size/stride.`,
+    ...(arenaBytes === undefined
+      ? []
+      : [
+          `Training with ${batch} image${batch === 1 ? '' : 's'} a step is planned in one arena of ${formatBytes(arenaBytes)}.`,
+        ]),
+    ...notes,
+  ].join('\n')
+}
+
+const formatCount = (count: number): string => count.toLocaleString('en-US')
+const orDash = (count: number, text: string): string => (count === 0 ? '–' : text)
+
+function cellsOf(row: SummaryRow): string[] {
+  const { receptiveField: field } = row
+  const pair = ([vertical, horizontal]: readonly [number, number]): string =>
+    vertical === horizontal ? String(vertical) : `${vertical}×${horizontal}`
+  return [
+    row.path,
+    row.type,
+    row.window ?? '',
+    formatVolume(row.output),
+    row.arithmetic ?? '–',
+    orDash(row.multiplyAdds, formatCount(row.multiplyAdds)),
+    orDash(row.activationBytes, formatBytes(row.activationBytes)),
+    field ? `${pair(field.size)}/${pair(field.stride)}` : '',
+  ]
+}
+
+/** Pads cells to the width of their column; the named columns are aligned right. */
+function alignColumns(rows: readonly (readonly string[])[], right: readonly string[]): string[] {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map(row => row[column].length)))
+  return rows.map(row =>
+    row
+      .map((cell, column) =>
+        right.includes(rows[0][column]) ? cell.padStart(widths[column]) : cell.padEnd(widths[column]),
+      )
+      .join('  ')
+      .trimEnd(),
+  )
+}

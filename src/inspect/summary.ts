@@ -1,0 +1,180 @@
+/**
+ * The lectures' table of a network, computed: for every layer its output volume, parameters with their arithmetic,
+ * multiply-adds, memory and receptive field. Everything is read off the model's own graph.
+ */
+import { costOf } from '../graph/cost.ts'
+import { bytesPerElement, ShapeError, sizeOf } from '../graph/shape.ts'
+import { input } from '../graph/sources.ts'
+import { isApplicationOf } from '../graph/table.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import { inference, type Module, Parameter } from '../nn/module.ts'
+import { describeMisfit, describeWindow } from './geometry.ts'
+import { type ReceptiveField, receptiveFields, windowOfTensor } from './receptiveField.ts'
+import { type ModuleCall, traceForward } from './trace.ts'
+
+/** One layer. */
+export interface SummaryRow {
+  /** `conv1`; `input` for the image itself. */
+  readonly path: string
+  /** Class of the layer. */
+  readonly type: string
+  /** Kernel, stride and padding of a convolution or pool: `5×5, padding 2`. */
+  readonly window?: string
+  /** Output of one image: `[C, H, W]` or `[F]`. */
+  readonly output: readonly number[]
+  /** Trainable numbers of the layer itself; a layer that is used again counts once. */
+  readonly parameters: number
+  /** Where they come from: `(5·5·1+1)·6 = 156`. */
+  readonly arithmetic?: string
+  /** Multiply-adds for one image, taps in the padding included. */
+  readonly multiplyAdds: number
+  /**
+   * Bytes of the output for the whole batch. 0 for a layer that keeps its values where they are: a view (flatten), one that
+   * passes its input on, or an element-wise function, which can overwrite its input. This is the lectures' count.
+   */
+  readonly activationBytes: number
+  /** What one output unit sees of the image. */
+  readonly receptiveField?: ReceptiveField
+  /** What to know about the geometry. */
+  readonly note?: string
+}
+
+/** A network, layer by layer. */
+export interface Summary {
+  /** `[C, H, W]` of one image. */
+  readonly input: readonly [number, number, number]
+  /** Images for which memory is counted. */
+  readonly batch: number
+  readonly rows: readonly SummaryRow[]
+  readonly totals: {
+    readonly parameters: number
+    /** Parameters in single precision. */
+    readonly parameterBytes: number
+    /** For one image. */
+    readonly multiplyAdds: number
+    /** For the whole batch, the images themselves included. */
+    readonly activationBytes: number
+  }
+  /** Bytes of the planned arena for training at this batch, when the caller has planned it. */
+  readonly arenaBytes?: number
+}
+
+/** Options of {@link summarize}. */
+export interface SummaryOptions {
+  /** Images for which memory is counted, 1 by default. */
+  readonly batch?: number
+  /** Bytes of the planned arena for training at this batch, shown with the totals. */
+  readonly arenaBytes?: number
+}
+
+/**
+ * The table of a model for images `[C, H, W]`: one row for the image, one for every layer in the order of computation, and
+ * one for each block that computes something besides its layers.
+ * @throws ShapeError when the model does not accept such images, naming the layer; or when the batch is no whole number ≥ 1.
+ * @example console.log(formatSummary(summarize(lenet5(), [1, 28, 28], { batch: 128 })))
+ */
+export function summarize(
+  model: Module,
+  inputShape: readonly [number, number, number],
+  { batch = 1, arenaBytes }: SummaryOptions = {},
+): Summary {
+  if (!Number.isInteger(batch) || batch < 1)
+    throw new ShapeError(`summary: batch (=${batch}) must be a whole number ≥ 1`)
+  const image = input('input', [1, ...inputShape], { batched: true })
+  const { output, calls } = traceForward(model, image, inference())
+  const fields = receptiveFields(output, image)
+  const counted = new Set<Parameter>()
+  const rows: SummaryRow[] = [
+    {
+      path: 'input',
+      type: 'Input',
+      output: inputShape,
+      parameters: 0,
+      multiplyAdds: 0,
+      activationBytes: batch * bytesOf(image),
+    },
+    ...calls.filter(isShown).map(call => rowOf(call, batch, fields.get(call.output), counted)),
+  ]
+  const total = (part: (row: SummaryRow) => number): number => rows.reduce((sum, row) => sum + part(row), 0)
+  const parameters = total(row => row.parameters)
+  return {
+    input: inputShape,
+    batch,
+    rows,
+    totals: {
+      parameters,
+      parameterBytes: parameters * bytesPerElement.f32,
+      multiplyAdds: total(row => row.multiplyAdds),
+      activationBytes: total(row => row.activationBytes),
+    },
+    ...(arenaBytes === undefined ? {} : { arenaBytes }),
+  }
+}
+
+/** Layers are always shown; a block of layers only when it has parameters or computes something of its own. */
+function isShown({ module, operations }: ModuleCall): boolean {
+  return module.children().size === 0 || operations.length > 0 || ownParameters(module).length > 0
+}
+
+function rowOf(
+  call: ModuleCall,
+  batch: number,
+  receptiveField: ReceptiveField | undefined,
+  counted: Set<Parameter>,
+): SummaryRow {
+  const parameters = ownParameters(call.module).filter(parameter => !counted.has(parameter))
+  for (const parameter of parameters) counted.add(parameter)
+  const count = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+  const windows = call.operations.flatMap(tensor => {
+    const window = windowOfTensor(tensor)
+    return window ? [{ tensor, window }] : []
+  })
+  const window = windows.map(({ tensor, window }) => describeWindow(window, groupsOf(tensor))).join('; ')
+  const note = windows
+    .map(({ tensor, window }) => describeMisfit(window, tensor.inputs[0].shape[2], tensor.inputs[0].shape[3]))
+    .filter(text => text !== undefined)
+    .join('; ')
+  return {
+    path: call.path || 'model',
+    type: call.module.constructor.name,
+    ...(window ? { window } : {}),
+    output: call.output.shape.slice(1),
+    parameters: count,
+    ...(count > 0 ? { arithmetic: `${arithmeticOf(parameters)} = ${count.toLocaleString('en-US')}` } : {}),
+    multiplyAdds: call.operations.reduce((sum, tensor) => sum + costOf(tensor).multiplyAdds, 0),
+    activationBytes: isInPlace(call) ? 0 : batch * bytesOf(call.output),
+    ...(receptiveField ? { receptiveField } : {}),
+    ...(note ? { note } : {}),
+  }
+}
+
+const bytesOf = ({ shape, dtype }: Tensor): number => sizeOf(shape) * bytesPerElement[dtype]
+
+const groupsOf = (tensor: Tensor): number => (isApplicationOf(tensor, 'conv2d') ? tensor.attributes.groups : 1)
+
+/** Parameters that are fields of the module itself. */
+function ownParameters(module: Module): Parameter[] {
+  return Object.values(module).filter(value => value instanceof Parameter)
+}
+
+/** `(5·5·6+1)·16` for weights `[16, 6, 5, 5]` with a bias, `5·5·6·16` without, `64 + 64` for anything else. */
+function arithmeticOf(parameters: readonly Parameter[]): string {
+  const [weight, bias] = parameters
+  const isLayer =
+    weight.shape.length >= 2 &&
+    (parameters.length === 1 ||
+      (parameters.length === 2 && bias.shape.length === 1 && bias.shape[0] === weight.shape[0]))
+  if (!isLayer) return parameters.map(({ shape }) => (shape.length === 0 ? '1' : shape.join('·'))).join(' + ')
+  const [outputs, inputs, ...kernel] = weight.shape
+  const perOutput = [...kernel, inputs].join('·')
+  return bias ? `(${perOutput}+1)·${outputs}` : `${perOutput}·${outputs}`
+}
+
+/** True when the layer only renames or overwrites an activation of the same size. */
+function isInPlace({ input, output, operations }: ModuleCall): boolean {
+  if (output === input || operations.length === 0) return true
+  return (
+    operations.every(({ op }) => op === 'map' || op === 'reshape') &&
+    operations.some(({ inputs }) => inputs.some(x => x.source?.kind !== 'variable' && bytesOf(x) === bytesOf(output)))
+  )
+}

@@ -1,0 +1,3 @@
+/** The networks of the lectures, and a catalog of them by name. */
+export { findModel, type ModelEntry, type ModelName, models } from './catalog.ts'
+export { type LeNet5, type LeNet5Options, lenet5 } from './lenet.ts'

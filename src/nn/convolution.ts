@@ -1,0 +1,101 @@
+/** The convolution layer, with PyTorch's parameter names and shapes. */
+import { conv2d as convolve } from '../graph/ops/conv2d.ts'
+import { add } from '../graph/ops/elementwise.ts'
+import { reshape } from '../graph/ops/reshape.ts'
+import { formatShape, ShapeError } from '../graph/shape.ts'
+import type { Tensor, Volume } from '../graph/tensor.ts'
+import { type Padding, type Pair, type Window2d, windowOf } from '../graph/window.ts'
+import { fanInUniform, zeros } from './initializers.ts'
+import { type ForwardContext, type Initializer, Module, Parameter } from './module.ts'
+
+/** Options of {@link conv2d}. */
+export interface Conv2dLayerOptions {
+  /** Step between windows, 1 by default: a number or `[vertical, horizontal]`. */
+  readonly stride?: Pair
+  /** Zeros around the image, 0 by default: a number, `[vertical, horizontal]`, or each side by name. */
+  readonly padding?: Pair | Padding
+  /** Distance between the taps of the kernel, 1 by default. */
+  readonly dilation?: Pair
+  /** Groups of channels that do not see each other, 1 by default (AlexNet's two towers). */
+  readonly groups?: number
+  /** Whether a number per output channel is added, true by default. */
+  readonly bias?: boolean
+  /** Initial weights; PyTorch's default U(±1/√fan_in) when absent. */
+  readonly init?: Initializer
+  /** Initial biases; PyTorch's default U(±1/√fan_in), or zeros when `init` is given. */
+  readonly biasInit?: Initializer
+}
+
+/** Two-dimensional convolution `[N, C, H, W] → [N, O, H′, W′]`; see {@link conv2d}. */
+export class Conv2d extends Module {
+  readonly inChannels: number
+  readonly outChannels: number
+  readonly groups: number
+  readonly window: Window2d
+  /** `[O, C / groups, KH, KW]` */
+  readonly weight: Parameter<readonly [number, number, number, number]>
+  /** `[O]`, absent with `bias: false`. */
+  readonly bias: Parameter<readonly [number]> | undefined
+
+  constructor(inChannels: number, outChannels: number, kernel: Pair, options: Conv2dLayerOptions = {}) {
+    super()
+    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, init } = options
+    checkChannels(inChannels, outChannels, groups)
+    this.inChannels = inChannels
+    this.outChannels = outChannels
+    this.groups = groups
+    this.window = windowOf({ kernel, stride, padding, dilation })
+    const [height, width] = this.window.kernel
+    const fanIn = (inChannels / groups) * height * width
+    this.weight = new Parameter([outChannels, inChannels / groups, height, width], init ?? fanInUniform(fanIn))
+    const biasInit = options.biasInit ?? (init ? zeros() : fanInUniform(fanIn))
+    this.bias = bias ? new Parameter([outChannels], biasInit) : undefined
+  }
+
+  /** @throws ShapeError when `x` is not `[N, C, H, W]` with the layer's channels, or smaller than the kernel. */
+  override forward(x: Tensor, _context: ForwardContext): Tensor {
+    if (x.shape.length !== 4) {
+      throw new ShapeError(
+        `${this.displayName}: expected an input [N, ${this.inChannels}, H, W], got ${formatShape(x.shape)}`,
+      )
+    }
+    if (x.shape[1] !== this.inChannels) {
+      throw new ShapeError(
+        `${this.displayName}: expected ${this.inChannels} input channels, got ${x.shape[1]} (input ${formatShape(x.shape)})`,
+      )
+    }
+    const { stride, padding, dilation } = this.window
+    const y = this.located(() =>
+      convolve(x as Volume, this.weight.tensor, { stride, padding, dilation, groups: this.groups }),
+    )
+    // The bias [O] is added along the channel axis: [O, 1, 1] broadcasts over N, H′ and W′.
+    return this.label(this.bias ? add(y, reshape(this.bias.tensor, [this.outChannels, 1, 1])) : y)
+  }
+}
+
+function checkChannels(inChannels: number, outChannels: number, groups: number): void {
+  for (const [name, value] of Object.entries({ inChannels, outChannels, groups })) {
+    if (!Number.isInteger(value) || value < 1)
+      throw new ShapeError(`conv2d: ${name} (=${value}) must be a whole number ≥ 1`)
+  }
+  for (const [name, value] of Object.entries({ inChannels, outChannels })) {
+    if (value % groups !== 0)
+      throw new ShapeError(`conv2d: ${name} (=${value}) must be divisible by groups (=${groups})`)
+  }
+}
+
+/**
+ * A convolution layer `[N, inChannels, H, W] → [N, outChannels, H′, W′]`,
+ * H′ = ⌊(H + padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, with parameters `weight` `[O, C / groups, KH, KW]` and
+ * `bias` `[O]`.
+ * @throws ShapeError when a number is out of its range or the channels are not divisible by `groups`.
+ * @example conv2d(3, 96, 11, { stride: 4 }) // AlexNet's first layer: [N, 3, 227, 227] → [N, 96, 55, 55]
+ */
+export function conv2d(
+  inChannels: number,
+  outChannels: number,
+  kernel: Pair,
+  options: Conv2dLayerOptions = {},
+): Conv2d {
+  return new Conv2d(inChannels, outChannels, kernel, options)
+}

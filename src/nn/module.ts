@@ -1,0 +1,154 @@
+/**
+ * Modules: plain classes with typed fields. A module's parameters, buffers and children are its fields; the tree is
+ * walked by reading them, and paths are field names joined by dots, which is PyTorch's naming.
+ */
+import { ShapeError } from '../graph/shape.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import { type TypedArray, Variable } from '../graph/variable.ts'
+
+/** What a forward pass may need to know; passed explicitly, so that a module keeps no state of its own. */
+export interface ForwardContext {
+  /** True while training: dropout drops, batch norm uses the batch's statistics. */
+  readonly training: boolean
+  /** `i32 [2]` (seed, step) for random operations; present while training. */
+  readonly key?: Tensor
+  /** New values for buffers (running statistics), to be stored at the end of the step. */
+  readonly updates: Map<Variable, Tensor>
+}
+
+/** A context for inference. */
+export const inference = (): ForwardContext => ({ training: false, updates: new Map() })
+
+/** A trainable variable, with the rule that fills it. */
+export class Parameter<S extends readonly number[] = readonly number[]> extends Variable<S> {
+  /** Fills a new parameter; `key` is (seed, path)-dependent so that equal seeds give equal weights. */
+  readonly initializer: Initializer
+  constructor(shape: S, initializer: Initializer) {
+    super(shape)
+    this.initializer = initializer
+  }
+}
+
+/** A rule for initial weights. */
+export interface Initializer {
+  readonly name: string
+  /** Writes initial values, row-major, for a parameter of this shape, from the random stream (seed, path). */
+  fill(values: Float32Array, shape: readonly number[], seed: number, path: string): void
+}
+
+/** A variable that is saved with the model but not trained: running statistics. */
+export class ModelBuffer<S extends readonly number[] = readonly number[]> extends Variable<S> {
+  /** Initial value of every element. */
+  constructor(shape: S, value: number) {
+    super(shape)
+    this.value.fill(value)
+  }
+}
+
+/**
+ * Base of everything with a `forward`.
+ *
+ * A module or variable that two fields share is one module: it appears once, under its first path.
+ * @example
+ * class Residual extends Module {
+ *   readonly conv1 = conv2d(16, 16, 3, { padding: 1 })
+ *   override forward(x: Tensor, context: ForwardContext): Tensor {
+ *     return relu(add(x, this.conv1.forward(x, context)))
+ *   }
+ * }
+ */
+export abstract class Module {
+  /**
+   * Path in the model, for messages, labels and random streams: `features.3`, and '' for the model itself.
+   * Given by {@link assignPaths}; undefined before.
+   */
+  path: string | undefined
+
+  /** Computes the module's output as graph values. */
+  abstract forward(x: Tensor, context: ForwardContext): Tensor
+
+  /** Child modules by field name; arrays contribute `name.0`, `name.1`, … */
+  children(): Map<string, Module> {
+    const found = new Map<string, Module>()
+    for (const [name, value] of Object.entries(this)) {
+      if (value instanceof Module) found.set(name, value)
+      else if (Array.isArray(value)) {
+        value.forEach((item, index) => {
+          if (item instanceof Module) found.set(`${name}.${index}`, item)
+        })
+      }
+    }
+    return found
+  }
+
+  /** All modules of the tree with their paths, this one first with path ''; each once. */
+  *modules(prefix = '', seen: Set<Module> = new Set()): Generator<[path: string, module: Module]> {
+    if (seen.has(this)) return
+    seen.add(this)
+    yield [prefix, this]
+    for (const [name, child] of this.children()) yield* child.modules(prefix ? `${prefix}.${name}` : name, seen)
+  }
+
+  /** All variables of the tree by path, parameters and buffers, in field order; each once. */
+  variables(): Map<string, Variable> {
+    const found = new Map<string, Variable>()
+    const seen = new Set<Variable>()
+    for (const [path, module] of this.modules()) {
+      for (const [name, value] of Object.entries(module)) {
+        if (!(value instanceof Variable) || seen.has(value)) continue
+        seen.add(value)
+        found.set(path ? `${path}.${name}` : name, value)
+      }
+    }
+    return found
+  }
+
+  /** The trainable variables by path. */
+  parameters(): Map<string, Parameter> {
+    const found = new Map<string, Parameter>()
+    for (const [path, variable] of this.variables()) if (variable instanceof Parameter) found.set(path, variable)
+    return found
+  }
+
+  /** Tells every module and variable of the tree its path, with this module as the root. Returns the module. */
+  assignPaths(): this {
+    for (const [path, module] of this.modules()) module.path = path
+    for (const [path, variable] of this.variables()) variable.name = path
+    return this
+  }
+
+  /** Names everything after its path and fills the parameters from `seed`. Returns the module. */
+  initialize(seed: number): this {
+    this.assignPaths()
+    for (const [path, parameter] of this.parameters()) {
+      parameter.initializer.fill(parameter.value as Float32Array, parameter.shape, seed, path)
+    }
+    return this
+  }
+
+  /** Host copies of all variables by path. */
+  state(): Map<string, { shape: readonly number[]; values: TypedArray }> {
+    return new Map([...this.variables()].map(([path, v]) => [path, { shape: v.shape, values: v.value }]))
+  }
+
+  /** How messages call this module: its path, or its class while it has none. */
+  protected get displayName(): string {
+    return this.path || this.constructor.name
+  }
+
+  /** Labels a value with the path of the module that made it, unless it has a label already. */
+  protected label<T extends Tensor>(output: T): T {
+    if (this.path) output.label ??= this.path
+    return output
+  }
+
+  /** Runs `build`, so that its shape errors name this module in place of the operation. */
+  protected located<T>(build: () => T): T {
+    try {
+      return build()
+    } catch (error) {
+      if (!(error instanceof ShapeError)) throw error
+      throw new ShapeError(`${this.displayName}: ${error.message.replace(/^[\w-]+: /, '')}`, { cause: error })
+    }
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * Layout: chooses the block size, and makes every step see its operands in a layout it understands.
+ *
+ * Batched values of rank ≥ 2 are stored blocked (`[N / block, ...rest, block]`): the lanes of a vector are then
+ * different samples, and every layer vectorises perfectly whatever its number of channels. Values enter and leave as
+ * rows; conversions are ordinary identity `map` steps. Sums over the batch become partial sums per block followed by a
+ * `reduce` in block order, so that the result does not depend on how many threads took part.
+ */
+import { input as element } from '../graph/expression.ts'
+import { apply } from '../graph/op.ts'
+import { mapOp } from '../graph/ops/map.ts'
+import { bytesPerElement, ShapeError, type Shape, sizeOf } from '../graph/shape.ts'
+import { opOf, opTable } from '../graph/table.ts'
+import { Tensor } from '../graph/tensor.ts'
+import type { Variable } from '../graph/variable.ts'
+import { batchedValues, batchRole } from './batching.ts'
+import { type Program, programGraph } from './program.ts'
+import { fuse, type Step, stepOutputs, storageOf } from './steps.ts'
+
+/** Steps with their layouts decided. */
+export interface LayoutChoice {
+  readonly steps: readonly Step[]
+  /** Steps that may run block by block. */
+  readonly blockable: ReadonlySet<Step>
+  readonly block: number
+  readonly blocks: number
+  /** Storage of values in blocked layout; all others are row-major. */
+  readonly blockedLayout: ReadonlySet<Tensor>
+  /** Storage of values whose axis 0 is cut into blocks, in either layout. */
+  readonly sliced: ReadonlySet<Tensor>
+  readonly inputs: readonly Tensor[]
+  readonly outputs: Readonly<Record<string, Tensor>>
+  /** New values of variables, row-major. */
+  readonly updates: ReadonlyMap<Variable, Tensor>
+  multiplyAdds(step: Step): number
+  /** Whether a blocked step reads only its own block of an operand. */
+  slices(step: Step, tensor: Tensor): boolean
+}
+
+/** With fewer blocks than this the batch is not worth cutting up: steps are split between threads instead. */
+const fewestBlocks = 4
+
+/** A partial sum per block pays only while it is small next to what the block reads. */
+const partialShare = 4
+
+/** Decides layouts for a program. @throws ShapeError when batched inputs differ in batch size. */
+export function assignLayouts(program: Program, blockSizes: readonly number[]): LayoutChoice {
+  return new LayoutPass(program, blockSizes).run()
+}
+
+class LayoutPass {
+  private readonly program: Program
+  private readonly graph: ReturnType<typeof programGraph>
+  private readonly batched: Set<Tensor>
+  private readonly block: number
+  private readonly blocks: number
+  private readonly batch: number
+  private readonly steps: Step[] = []
+  private readonly blockable = new Set<Step>()
+  private readonly blockedLayout = new Set<Tensor>()
+  private readonly sliced = new Set<Tensor>()
+  private readonly packed = new Map<Tensor, Tensor>()
+  private readonly unpacked = new Map<Tensor, Tensor>()
+
+  constructor(program: Program, blockSizes: readonly number[]) {
+    this.program = program
+    this.graph = programGraph(program)
+    this.batched = batchedValues(this.graph.order)
+    const sizes = new Set(this.graph.inputs.filter(tensor => this.batched.has(tensor)).map(tensor => tensor.shape[0]))
+    if (sizes.size > 1) {
+      throw new ShapeError(`program: batched inputs differ in batch size: ${[...sizes].join(', ')}`)
+    }
+    this.batch = sizes.size === 1 ? [...sizes][0] : 1
+    this.block = blockSizes.find(size => this.batch % size === 0) ?? 1
+    this.blocks = this.batch / this.block
+    if (blockSizes.length === 0) this.batched.clear()
+  }
+
+  run(): LayoutChoice {
+    for (const tensor of this.batched) if (tensor.source) this.sliced.add(tensor)
+    for (const step of fuse(this.program)) this.add(step)
+    const outputs: Record<string, Tensor> = {}
+    for (const [name, tensor] of Object.entries(this.program.outputs)) outputs[name] = this.asRows(tensor)
+    const updates = new Map<Variable, Tensor>()
+    for (const [variable, next] of this.program.updates) updates.set(variable, this.asUpdate(variable, next, updates))
+    const { steps, blockable, block, blocks, blockedLayout, sliced } = this
+    return {
+      steps,
+      blockable,
+      block,
+      blocks,
+      blockedLayout,
+      sliced,
+      inputs: this.graph.inputs,
+      outputs,
+      updates,
+      multiplyAdds: step => this.multiplyAdds(step),
+      slices: (step, tensor) => this.slices(step, tensor),
+    }
+  }
+
+  private readonly isBatched = (tensor: Tensor): boolean => this.batched.has(tensor)
+
+  private add(step: Step): void {
+    const role = batchRole(step.op, step.output, step.inputs, step.attributes, this.isBatched)
+    const epilogueFits = (step.epilogue?.inputs ?? []).every(
+      tensor => !this.batched.has(tensor) || (role === 'parallel' && tensor.shape[0] === step.output.shape[0]),
+    )
+    if (role === 'parallel' && epilogueFits) this.addParallel(step)
+    else if (role === 'sum') this.addSum(step)
+    else if (role === 'contract') this.push(this.withRowEpilogue({ ...step, inputs: step.inputs.map(t => this.asBlocked(t)) }))
+    else this.push(this.withRowEpilogue({ ...step, inputs: step.inputs.map(t => this.asRows(t)) }))
+  }
+
+  /** The result has one row per sample. */
+  private addParallel(step: Step): void {
+    const inputs = step.inputs.map(tensor => (step.op === 'map' ? this.asOperand(tensor) : this.asBlocked(tensor)))
+    const { epilogue, ...bare } = step
+    const result: Step = {
+      ...bare,
+      inputs,
+      ...(epilogue && { epilogue: { ...epilogue, inputs: epilogue.inputs.map(tensor => this.asOperand(tensor)) } }),
+    }
+    for (const output of stepOutputs(result)) {
+      this.batched.add(output)
+      this.sliced.add(output)
+      this.blockedLayout.add(output)
+    }
+    this.push(result, this.blocks >= fewestBlocks)
+  }
+
+  /** The result sums over the samples. */
+  private addSum(step: Step): void {
+    const inputs = step.inputs.map(tensor => this.asBlocked(tensor))
+    const bytes = (tensor: Tensor): number => sizeOf(tensor.shape) * bytesPerElement[tensor.dtype]
+    const read = step.inputs.reduce((sum, tensor) => sum + bytes(tensor), 0) / this.blocks
+    if (this.blocks < fewestBlocks || bytes(step.output) > partialShare * read) {
+      const { epilogue, ...bare } = step
+      if (!epilogue || step.op === 'reduce') {
+        this.push(this.withRowEpilogue({ ...step, inputs }))
+        return
+      }
+      // A weight gradient stores bare sums; what followed it becomes a map of its own.
+      const sum = this.bare(step)
+      this.push({ ...bare, inputs, output: sum })
+      this.push(
+        this.withRowEpilogue({
+          op: 'map',
+          attributes: { expression: epilogue.expression, shape: step.output.shape },
+          inputs: [sum, ...epilogue.inputs],
+          output: step.output,
+        }),
+      )
+      return
+    }
+    const partial = new Tensor({
+      op: step.op,
+      inputs,
+      attributes: step.attributes,
+      shape: [this.blocks, ...step.output.shape],
+      dtype: 'f32',
+      label: step.output.label && `${step.output.label} (per block)`,
+    })
+    this.sliced.add(partial)
+    this.push({ op: step.op, attributes: step.attributes, inputs, output: partial, partial: true }, true)
+    const fn = step.op === 'reduce' ? (step.attributes as { fn: string }).fn : 'sum'
+    this.push(
+      this.withRowEpilogue({
+        op: 'reduce',
+        attributes: { fn, axes: [0], keepDims: false },
+        inputs: [partial],
+        ...(step.epilogue && { epilogue: step.epilogue }),
+        output: step.output,
+      }),
+    )
+  }
+
+  private push(step: Step, blockable = false): void {
+    this.steps.push(step)
+    if (blockable) this.blockable.add(step)
+  }
+
+  private withRowEpilogue(step: Step): Step {
+    if (step.op === 'map') return { ...step, inputs: step.inputs.map(tensor => this.asRows(tensor)) }
+    if (!step.epilogue) return step
+    const inputs = step.epilogue.inputs.map(tensor => this.asRows(tensor))
+    return { ...step, epilogue: { ...step.epilogue, inputs } }
+  }
+
+  private isBlocked(tensor: Tensor): boolean {
+    return this.blockedLayout.has(storageOf(tensor))
+  }
+
+  /** The value in blocked layout, for the operands of batched operations; weights and vectors are left alone. */
+  private asBlocked(tensor: Tensor): Tensor {
+    if (!this.batched.has(tensor) || this.isBlocked(tensor) || tensor.shape.length < 2) return tensor
+    const known = this.packed.get(tensor)
+    if (known) return known
+    const packed = apply(mapOp, [tensor], { expression: element(0), shape: tensor.shape })
+    this.packed.set(tensor, packed)
+    this.addParallel({ op: 'map', attributes: packed.attributes, inputs: [tensor], output: packed })
+    return packed
+  }
+
+  /** The value as an operand of an expression: in any layout, unless it is a view that mixes samples. */
+  private asOperand(tensor: Tensor): Tensor {
+    return this.isBlocked(tensor) && !this.batched.has(tensor) ? this.asRows(tensor) : tensor
+  }
+
+  /** The value row-major. */
+  private asRows(tensor: Tensor): Tensor {
+    if (tensor.op === 'reshape' && this.isBlocked(tensor) && !this.batched.has(tensor)) {
+      // A view that mixes samples is a view of the rows, not of the blocks.
+      return apply(opTable.reshape, [this.asRows(tensor.inputs[0])], tensor.attributes as { shape: Shape })
+    }
+    if (!this.isBlocked(tensor) || tensor.shape.length < 2) return tensor
+    const known = this.unpacked.get(tensor)
+    if (known) return known
+    const rows = apply(mapOp, [tensor], { expression: element(0), shape: tensor.shape }).named(tensor.label ?? '')
+    this.unpacked.set(tensor, rows)
+    this.sliced.add(rows)
+    this.push({ op: 'map', attributes: rows.attributes, inputs: [tensor], output: rows }, this.blocks >= fewestBlocks)
+    return rows
+  }
+
+  /** A fresh row-major value for a variable: a source, a view or a value used twice is copied first. */
+  private asUpdate(variable: Variable, next: Tensor, others: ReadonlyMap<Variable, Tensor>): Tensor {
+    const rows = this.asRows(next)
+    const taken = [...others.values()].includes(rows)
+    if (rows.op !== 'source' && rows.op !== 'reshape' && !taken && rows.dtype === 'f32') return rows
+    const copy = apply(mapOp, [rows], { expression: element(0), shape: rows.shape }).named(variable.name)
+    this.push({ op: 'map', attributes: copy.attributes, inputs: [rows], output: copy })
+    return copy
+  }
+
+  private multiplyAdds(step: Step): number {
+    const bare = this.bare(step)
+    return opOf(bare).cost(bare, step.attributes).multiplyAdds
+  }
+
+  /** The operation of a step alone, as a tensor: without epilogue, summed over the whole batch. */
+  private bare(step: Step): Tensor {
+    const { shape, dtype } = step.output
+    return new Tensor({
+      op: step.op,
+      inputs: step.inputs,
+      attributes: step.attributes,
+      shape: step.partial ? shape.slice(1) : shape,
+      dtype,
+    })
+  }
+
+  /** Whether a blocked step reads only its own block of an operand. */
+  private slices(step: Step, tensor: Tensor): boolean {
+    if (step.op === 'map' || (step.epilogue?.inputs.includes(tensor) && !step.inputs.includes(tensor))) {
+      return tensor.shape.length === step.output.shape.length && tensor.shape[0] === this.batch
+    }
+    return this.batched.has(tensor) || step.op.startsWith('softmaxCrossEntropy')
+  }
+}

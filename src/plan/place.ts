@@ -1,0 +1,51 @@
+/**
+ * Placement: gives every value of a plan an address in one arena, so that values whose lifetimes do not overlap share
+ * memory. Greedy by size: the largest value first, each at the lowest address that is free for its whole life
+ * (the strategy of Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020).
+ */
+
+/** A value to place. Times are inclusive. */
+export interface Lifetime {
+  readonly bytes: number
+  /** Time at which the value is first written. */
+  readonly from: number
+  /** Time at which it is last read. */
+  readonly to: number
+}
+
+/** Addresses, in the order of the values, and the arena's size. */
+export interface Placement {
+  readonly offsets: readonly number[]
+  readonly bytes: number
+}
+
+/** Alignment of every value: a cache line, so that threads writing neighbours do not share one. */
+export const alignment = 64
+
+/** Rounds up to the alignment. */
+export function align(bytes: number): number {
+  return Math.ceil(bytes / alignment) * alignment
+}
+
+/** Places values; two whose lifetimes overlap never share a byte. */
+export function place(values: readonly Lifetime[]): Placement {
+  const offsets = new Array<number>(values.length).fill(0)
+  const placed: number[] = []
+  let total = 0
+  const bySize = values.map((_, index) => index).sort((a, b) => values[b].bytes - values[a].bytes || a - b)
+  for (const index of bySize) {
+    const value = values[index]
+    const neighbours = placed
+      .filter(other => values[other].from <= value.to && values[other].to >= value.from)
+      .sort((a, b) => offsets[a] - offsets[b])
+    let offset = 0
+    for (const other of neighbours) {
+      if (offset + value.bytes <= offsets[other]) break
+      offset = Math.max(offset, offsets[other] + align(values[other].bytes))
+    }
+    offsets[index] = offset
+    placed.push(index)
+    total = Math.max(total, offset + align(value.bytes))
+  }
+  return { offsets, bytes: total }
+}

@@ -1,0 +1,238 @@
+/**
+ * The plan: a program as a flat list of steps in groups, with an address for every value.
+ *
+ * Groups run one after another, all threads meeting in between. A *blocked* group takes the batch block by block:
+ * every step of the group runs on one block of samples before the next block is begun, values that no other group
+ * needs live in a small scratch area of the thread, and threads take different blocks. The steps of a *whole* group
+ * are independent of each other; each is split between the threads.
+ */
+import { input as element } from '../graph/expression.ts'
+import { apply } from '../graph/op.ts'
+import { mapOp } from '../graph/ops/map.ts'
+import { bytesPerElement, sizeOf } from '../graph/shape.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import type { Variable } from '../graph/variable.ts'
+import { formatPlan } from './format.ts'
+import { assignLayouts, type LayoutChoice } from './layout.ts'
+import { align, type Lifetime, place } from './place.ts'
+import type { Program } from './program.ts'
+import { schedule } from './schedule.ts'
+import { type Step, stepInputs, stepOutputs, storageOf } from './steps.ts'
+
+/** What a backend asks of the plan. */
+export interface PlanOptions {
+  /**
+   * Block sizes the backend can compute with, largest first; the first that divides the batch is used. Empty: samples
+   * are not grouped and every value is row-major.
+   */
+  readonly blockSizes: readonly number[]
+}
+
+/** Where a value lives. Scratch exists once per thread and holds one block. */
+export type Space = 'variable' | 'constant' | 'arena' | 'scratch'
+
+/** A value with its place. */
+export interface Value {
+  readonly tensor: Tensor
+  /** `rows`: row-major. `blocked`: `[N / block, ...rest, block]`, samples of a block innermost. */
+  readonly layout: 'rows' | 'blocked'
+  /** True when axis 0 is cut into blocks by blocked groups. */
+  readonly sliced: boolean
+  readonly space: Space
+  /** Bytes from the start of the space; 0 for variables and constants, which have addresses of their own. */
+  readonly offset: number
+  /** Bytes occupied in the space: of one block in scratch, else of the whole value. */
+  readonly bytes: number
+  /** The variable whose memory holds the value. */
+  readonly variable?: Variable
+}
+
+/** Steps between two meetings of the threads. */
+export interface Group {
+  readonly kind: 'blocked' | 'whole'
+  readonly steps: readonly Step[]
+}
+
+/** A program ready to be lowered by a backend. */
+export interface Plan {
+  readonly groups: readonly Group[]
+  /** Samples per block, and number of blocks. */
+  readonly block: number
+  readonly blocks: number
+  /** The value in whose memory a tensor is found; `undefined` for tensors that are not computed. */
+  value(tensor: Tensor): Value | undefined
+  /** All values, each once. */
+  readonly values: readonly Value[]
+  /** Row-major value of each output. */
+  readonly outputs: Readonly<Record<string, Tensor>>
+  readonly inputs: readonly Tensor[]
+  /** New values of variables, for those not computed in place. */
+  readonly updates: ReadonlyMap<Variable, Tensor>
+  /** Whether a step of a blocked group reads only its own block of an operand. */
+  slices(step: Step, tensor: Tensor): boolean
+  /** Multiply-adds of a step in one run. */
+  multiplyAddsOf(step: Step): number
+  readonly arenaBytes: number
+  /** Scratch of one thread. */
+  readonly scratchBytes: number
+  /** Multiply-adds of one run. */
+  readonly multiplyAdds: number
+  /** The plan as a table: groups, steps, places, bytes, multiply-adds. */
+  toString(): string
+}
+
+/** Plans a program. @throws ShapeError when the program is inconsistent. */
+export function makePlan(program: Program, options: PlanOptions): Plan {
+  const choice = assignLayouts(program, options.blockSizes)
+  const scheduled = schedule(choice)
+  const { inPlace, copies } = storeUpdates(choice, scheduled)
+  const groups = copies.length > 0 ? [...scheduled, { kind: 'whole' as const, steps: copies }] : scheduled
+  const { values, arenaBytes, scratchBytes } = placeValues(choice, groups, inPlace)
+  const byStorage = new Map(values.map(value => [value.tensor, value]))
+  const plan: Plan = {
+    groups,
+    block: choice.block,
+    blocks: choice.blocks,
+    value: tensor => byStorage.get(storageOf(tensor)),
+    values,
+    outputs: choice.outputs,
+    inputs: choice.inputs,
+    updates: choice.updates,
+    slices: choice.slices,
+    multiplyAddsOf: choice.multiplyAdds,
+    arenaBytes,
+    scratchBytes,
+    multiplyAdds: choice.steps.reduce((sum, step) => sum + choice.multiplyAdds(step), 0),
+    toString: () => formatPlan(plan),
+  }
+  return plan
+}
+
+/** Decides space and address of every value. */
+function placeValues(
+  choice: LayoutChoice,
+  groups: readonly Group[],
+  inPlace: ReadonlyMap<Tensor, Variable>,
+): { values: Value[]; arenaBytes: number; scratchBytes: number } {
+  const life = lifetimes(choice, groups)
+  const values: Value[] = []
+  const arena: { tensor: Tensor; lifetime: Lifetime }[] = []
+  const scratch: { tensor: Tensor; lifetime: Lifetime; group: number }[] = []
+  const bytesOf = (tensor: Tensor): number => sizeOf(tensor.shape) * bytesPerElement[tensor.dtype]
+  const describe = (tensor: Tensor): Pick<Value, 'tensor' | 'layout' | 'sliced'> => ({
+    tensor,
+    layout: choice.blockedLayout.has(tensor) ? 'blocked' : 'rows',
+    sliced: choice.sliced.has(tensor),
+  })
+
+  for (const [tensor, { from, to, group, first, last }] of life) {
+    const variable = tensor.source?.kind === 'variable' ? tensor.source.variable : inPlace.get(tensor)
+    if (variable) {
+      values.push({ ...describe(tensor), space: 'variable', offset: 0, bytes: bytesOf(tensor), variable })
+    } else if (tensor.source?.kind === 'constant') {
+      values.push({ ...describe(tensor), space: 'constant', offset: 0, bytes: bytesOf(tensor) })
+    } else if (group !== undefined && choice.sliced.has(tensor)) {
+      const bytes = bytesOf(tensor) / choice.blocks
+      scratch.push({ tensor, lifetime: { bytes, from: first, to: last }, group })
+    } else {
+      arena.push({ tensor, lifetime: { bytes: bytesOf(tensor), from, to } })
+    }
+  }
+
+  const arenaPlacement = place(arena.map(item => item.lifetime))
+  arena.forEach(({ tensor, lifetime }, index) => {
+    values.push({ ...describe(tensor), space: 'arena', offset: arenaPlacement.offsets[index], bytes: lifetime.bytes })
+  })
+  let scratchBytes = 0
+  for (const group of new Set(scratch.map(item => item.group))) {
+    const members = scratch.filter(item => item.group === group)
+    const placement = place(members.map(item => item.lifetime))
+    members.forEach(({ tensor, lifetime }, index) => {
+      values.push({ ...describe(tensor), space: 'scratch', offset: placement.offsets[index], bytes: lifetime.bytes })
+    })
+    scratchBytes = Math.max(scratchBytes, placement.bytes)
+  }
+  return { values, arenaBytes: align(arenaPlacement.bytes), scratchBytes: align(scratchBytes) }
+}
+
+/** When a value lives: by groups, and by steps of one blocked group when it never leaves that. */
+interface Life {
+  /** First and last group; inputs live from before the first, outputs until after the last. */
+  from: number
+  to: number
+  /** The only blocked group that touches the value, if there is just one and nothing else does. */
+  group: number | undefined
+  /** First and last step within that group. */
+  first: number
+  last: number
+}
+
+function lifetimes(choice: LayoutChoice, groups: readonly Group[]): Map<Tensor, Life> {
+  const life = new Map<Tensor, Life>()
+  const touch = (tensor: Tensor, group: number, step: number): void => {
+    const storage = storageOf(tensor)
+    const known = life.get(storage)
+    if (!known) {
+      const local = groups[group]?.kind === 'blocked' && storage.op !== 'source' ? group : undefined
+      life.set(storage, { from: group, to: group, group: local, first: step, last: step })
+      return
+    }
+    known.to = Math.max(known.to, group)
+    known.last = step
+    if (known.group !== group) known.group = undefined
+  }
+  for (const tensor of choice.inputs) touch(tensor, -1, 0)
+  groups.forEach((group, at) => {
+    group.steps.forEach((step, index) => {
+      for (const tensor of [...stepInputs(step), ...stepOutputs(step)]) touch(tensor, at, index)
+    })
+  })
+  for (const tensor of Object.values(choice.outputs)) touch(tensor, groups.length, 0)
+  return life
+}
+
+/**
+ * Decides how variables get their new values. An update is computed right into its variable when the step that makes
+ * it is the last to read the old value, and reads that element by element (in its expression), never as the operand
+ * of a contraction. The others are copied at the very end.
+ */
+function storeUpdates(
+  choice: LayoutChoice,
+  groups: readonly Group[],
+): { inPlace: Map<Tensor, Variable>; copies: Step[] } {
+  const lastRead = new Map<Tensor, number>()
+  const readers = new Map<Tensor, Step[]>()
+  const producedAt = new Map<Tensor, { group: number; step: Step }>()
+  groups.forEach((group, at) => {
+    for (const step of group.steps) {
+      for (const tensor of stepInputs(step)) {
+        const storage = storageOf(tensor)
+        lastRead.set(storage, at)
+        readers.set(storage, [...(readers.get(storage) ?? []), step])
+      }
+      for (const tensor of stepOutputs(step)) producedAt.set(tensor, { group: at, step })
+    }
+  })
+  const inPlace = new Map<Tensor, Variable>()
+  const copies: Step[] = []
+  for (const [variable, next] of choice.updates) {
+    const { group, step } = producedAt.get(next)!
+    const old = variable.tensor
+    const last = lastRead.get(old) ?? -1
+    const sameGroup = (readers.get(old) ?? []).filter(reader => groups[group].steps.includes(reader))
+    const elementwise =
+      step.op === 'map'
+        ? step.inputs.every(read => storageOf(read) !== old || read === old)
+        : step.inputs.every(read => storageOf(read) !== old)
+    const safe = last < group || (last === group && sameGroup.every(reader => reader === step) && elementwise)
+    if (safe && groups[group].kind === 'whole') {
+      inPlace.set(next, variable)
+      continue
+    }
+    const attributes = { expression: element(0), shape: next.shape }
+    const copy = apply(mapOp, [next], attributes).named(variable.name)
+    copies.push({ op: 'map', attributes, inputs: [next], output: copy })
+    inPlace.set(copy, variable)
+  }
+  return { inPlace, copies }
+}

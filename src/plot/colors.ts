@@ -1,0 +1,48 @@
+/**
+ * The colors of every plot, safe for the common kinds of color blindness.
+ *
+ * Blue and vermilion are those of Okabe & Ito, "Color Universal Design" (2008); the diverging scale is ColorBrewer's
+ * RdBu (Harrower & Brewer 2003). Plots write them as presentation attributes together with a class
+ * (`fovea-blue`, `fovea-orange`), so that a page may replace them, for a dark theme for example, by a style sheet.
+ */
+import { scaleLinear } from 'd3-scale'
+
+/** Colors on a light ground. */
+export const light = { blue: '#0072b2', orange: '#d55e00' } as const
+
+/** The same hues on a dark ground, lighter. */
+export const dark = { blue: '#56b4e9', orange: '#e69f00' } as const
+
+/** Red, green, blue: 0 … 255. */
+export type Rgb = readonly [red: number, green: number, blue: number]
+
+/**
+ * Diverging scale: −1 dark blue, 0 near white, +1 dark red; linear between the stops, clamped outside.
+ * `NaN` is gray, which the scale does not contain.
+ */
+export function diverging(value: number): Rgb {
+  if (Number.isNaN(value)) return [128, 128, 128]
+  const channel = (i: number) => Math.round(channels[i]!(value))
+  return [channel(0), channel(1), channel(2)]
+}
+
+const stops: readonly Rgb[] = [
+  [5, 48, 97],
+  [33, 102, 172],
+  [67, 147, 195],
+  [146, 197, 222],
+  [209, 229, 240],
+  [247, 247, 247],
+  [253, 219, 199],
+  [244, 165, 130],
+  [214, 96, 77],
+  [178, 24, 43],
+  [103, 0, 31],
+]
+
+const channels = [0, 1, 2].map(channel =>
+  scaleLinear()
+    .domain(stops.map((_, i) => i / 5 - 1))
+    .range(stops.map(stop => stop[channel]!))
+    .clamp(true),
+)

@@ -1,0 +1,232 @@
+/**
+ * The three curves of a training run: loss, accuracy, learning rate. Every step is used; how thousands of them were
+ * made readable is said in the note that comes with each drawing.
+ */
+import { formatCount, formatPercent, formatSignificant } from './format.ts'
+import { type ChartLine, type ChartMark, type ChartReadout, lineChart } from './lineChart.ts'
+import { bucketSize, decimate, movingAverage, type Point, quantile } from './smooth.ts'
+
+/** What a curve needs to know of one optimizer step; a `StepEvent` is one. */
+export interface CurveStep {
+  readonly step: number
+  readonly epoch: number
+  readonly loss: number
+  readonly accuracy: number
+  readonly learningRate: number
+}
+
+/** A score on the validation split; a `ValidationEvent` is one. */
+export interface CurveValidation {
+  readonly epoch: number
+  readonly step: number
+  readonly loss: number
+  readonly accuracy: number
+}
+
+/** A drawing and the sentence that says how it was made. */
+export interface Curve {
+  readonly svg: string
+  readonly note: string
+}
+
+/**
+ * Training and validation loss over steps. The axis is logarithmic when the loss falls by more than a factor of 20.
+ *
+ * @throws RangeError when there is no step.
+ */
+export function lossCurve(steps: readonly CurveStep[], validation: readonly CurveValidation[] = []): Curve {
+  const curve = prepare(steps, validation, 'loss')
+  const shown = [...curve.smooth, ...curve.validation].map(([, y]) => y)
+  const raw = curve.raw.map(([, y]) => y)
+  // A few single steps near zero would stretch a logarithmic axis over decades that hold nothing else.
+  const low = least([...shown, quantile(raw, 0.01)])
+  const high = greatest([...shown, ...raw])
+  const isLog = low > 0 && high > 20 * low
+  const domain: Point = isLog ? [low / 1.15, high * 1.15] : [Math.min(0, low), high > 0 ? high * 1.05 : 1]
+  return draw(curve, domain, isLog ? 'log' : 'linear', value => formatSignificant(value))
+}
+
+/**
+ * Training and validation accuracy over steps. When most of the run lies in a narrow band at the top, the axis begins
+ * there instead of at zero.
+ *
+ * @throws RangeError when there is no step.
+ */
+export function accuracyCurve(steps: readonly CurveStep[], validation: readonly CurveValidation[] = []): Curve {
+  const curve = prepare(steps, validation, 'accuracy')
+  const values = curve.smooth.map(([, y]) => y)
+  const low = least([quantile(values, 0.04), ...curve.validation.map(([, y]) => y)])
+  const floor = low > 0.6 && low <= 1 ? Math.floor(low * 20 - 0.5) / 20 : 0
+  return draw(curve, [floor, 1], 'linear', value => formatPercent(value, 2))
+}
+
+/**
+ * Learning rate over steps.
+ *
+ * @throws RangeError when there is no step.
+ */
+export function learningRateCurve(steps: readonly CurveStep[]): Curve {
+  const curve = prepare(steps, [], 'learningRate')
+  const high = greatest(curve.raw.map(([, y]) => y))
+  const points = decimate(curve.raw, buckets)
+  const svg = lineChart({
+    title: 'Learning rate',
+    description: `Learning rate over ${formatCount(steps.length)} steps: first ${formatSignificant(steps[0]!.learningRate)}, highest ${formatSignificant(high)}, last ${formatSignificant(steps.at(-1)!.learningRate)}.`,
+    xLabel: 'step',
+    yLabel: 'learning rate',
+    formatX: formatCount,
+    formatY: tickName,
+    xDomain: curve.xDomain,
+    yDomain: [0, high > 0 ? high * 1.05 : 1],
+    lines: [{ hue: 'blue', points }],
+    marks: curve.marks,
+    readouts: sample(steps).map(i => ({
+      x: steps[i]!.step,
+      text: `step ${formatCount(steps[i]!.step)}: ${formatSignificant(steps[i]!.learningRate)}`,
+      dots: [{ y: steps[i]!.learningRate, hue: 'blue' }],
+    })),
+    height: 200,
+  })
+  return { svg, note: 'The rate each step was made with.' }
+}
+
+const names = { loss: 'Loss', accuracy: 'Accuracy', learningRate: 'Learning rate' } as const
+
+/** A drawing is some 450 units wide: more points than this cannot be told apart. */
+const buckets = 220
+
+interface Prepared {
+  readonly quantity: keyof typeof names
+  readonly steps: readonly CurveStep[]
+  readonly raw: readonly Point[]
+  readonly smooth: readonly Point[]
+  readonly window: number
+  readonly validation: readonly Point[]
+  readonly scores: readonly CurveValidation[]
+  readonly marks: readonly ChartMark[]
+  readonly xDomain: Point
+}
+
+function prepare(
+  steps: readonly CurveStep[],
+  scores: readonly CurveValidation[],
+  quantity: keyof typeof names,
+): Prepared {
+  if (steps.length === 0) throw new RangeError(`${names[quantity]} curve: there is no step to draw`)
+  const raw = steps.map((step): Point => [step.step, step[quantity]])
+  const window = 2 * Math.min(200, Math.floor(steps.length / 120)) + 1
+  const means = movingAverage(
+    raw.map(([, y]) => y),
+    window,
+  )
+  const isScore = quantity !== 'learningRate'
+  const first = steps[0]!.step
+  return {
+    quantity,
+    steps,
+    scores,
+    raw,
+    window,
+    smooth: raw.map(([x], i): Point => [x, means[i]!]),
+    validation: isScore ? scores.map((score): Point => [score.step, score[quantity]]) : [],
+    marks: epochMarks(steps),
+    xDomain: [first <= 1 ? 0 : first, Math.max(steps.at(-1)!.step, first + 1)],
+  }
+}
+
+function draw(curve: Prepared, yDomain: Point, yScale: 'linear' | 'log', format: (y: number) => string): Curve {
+  const { quantity, raw, smooth, validation, scores, window } = curve
+  const lines: ChartLine[] = []
+  if (window > 1) lines.push({ hue: 'blue', style: 'faint', points: decimate(raw, buckets) })
+  lines.push({ label: 'training', hue: 'blue', points: decimate(smooth, buckets) })
+  if (validation.length > 0) lines.push({ label: 'validation', hue: 'orange', style: 'dots', points: validation })
+
+  const last = smooth.at(-1)![1]
+  const lastScore = validation.at(-1)
+  const svg = lineChart({
+    title: names[quantity],
+    description:
+      `Training ${quantity} over ${formatCount(raw.length)} steps, from ${format(smooth[0]![1])} to ${format(last)}` +
+      `${lastScore ? `; validation ends at ${format(lastScore[1])}` : ''}.`,
+    xLabel: 'step',
+    yLabel: quantity,
+    formatX: formatCount,
+    formatY:
+      quantity === 'accuracy'
+        ? share => formatPercent(share, share * 100 === Math.round(share * 100) ? 0 : 1)
+        : tickName,
+    xDomain: curve.xDomain,
+    yDomain,
+    yScale,
+    lines,
+    marks: curve.marks,
+    readouts: sample(raw).map(i => readout(smooth[i]!, scores, validation, format)),
+  })
+  return { svg, note: note(raw, window, yDomain, validation.length > 0) }
+}
+
+function readout(
+  [x, y]: Point,
+  scores: readonly CurveValidation[],
+  validation: readonly Point[],
+  format: (y: number) => string,
+): ChartReadout {
+  const text = `step ${formatCount(x)}: training ${format(y)}`
+  const known = scores.findLastIndex(score => score.step <= x)
+  if (known < 0) return { x, text, dots: [{ y, hue: 'blue' }] }
+  const score = validation[known]![1]
+  return {
+    x,
+    text: `${text}, validation after epoch ${scores[known]!.epoch} ${format(score)}`,
+    dots: [{ y, hue: 'blue' }],
+  }
+}
+
+function note(raw: readonly Point[], window: number, [low, high]: Point, hasValidation: boolean): string {
+  const total = formatCount(raw.length)
+  const size = bucketSize(raw.length, buckets)
+  const parts = [
+    window === 1
+      ? 'The line joins single steps.'
+      : `The line is the mean over ${window} steps around each step; the faint line is single steps${
+          size === 1 ? '.' : `, of every ${size} the lowest and the highest.`
+        }`,
+  ]
+  if (hasValidation) parts.push('Dots are scores on the validation split.')
+  const outside = raw.filter(([, y]) => Number.isFinite(y) && (y < low || y > high)).length
+  if (outside > 0) parts.push(`${formatCount(outside)} of ${total} steps lie outside the axis.`)
+  const broken = raw.filter(([, y]) => !Number.isFinite(y)).length
+  if (broken > 0) parts.push(`${formatCount(broken)} of ${total} steps are not finite and are missing.`)
+  return parts.join(' ')
+}
+
+/** A mark where each epoch ends; of many epochs, every second, fifth, tenth … */
+function epochMarks(steps: readonly CurveStep[]): ChartMark[] {
+  const ends = steps.filter((step, i) => steps[i + 1]?.epoch !== step.epoch)
+  const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find(n => ends.length / n <= 10) ?? ends.length
+  return ends
+    .filter(({ epoch }) => epoch % every === 0)
+    .map(({ step, epoch }) => ({ x: step, label: ends.length > 5 ? String(epoch) : `epoch ${epoch}` }))
+}
+
+/** Indices of at most 60 evenly spread items, the last among them. */
+function sample(items: readonly unknown[]): number[] {
+  const count = Math.min(60, items.length)
+  return Array.from({ length: count }, (_, i) => Math.round(((i + 1) * items.length) / count) - 1)
+}
+
+/** Ticks are round numbers: print them without trailing zeros. */
+function tickName(value: number): string {
+  return Math.abs(value) >= 1e-4 || value === 0 ? String(Number(value.toPrecision(4))) : value.toExponential(0)
+}
+
+/** Least and greatest of the finite values; 0 when there is none. */
+function least(values: readonly number[]): number {
+  const found = values.reduce((a, b) => (Number.isFinite(b) ? Math.min(a, b) : a), Number.POSITIVE_INFINITY)
+  return Number.isFinite(found) ? found : 0
+}
+
+function greatest(values: readonly number[]): number {
+  const found = values.reduce((a, b) => (Number.isFinite(b) ? Math.max(a, b) : a), Number.NEGATIVE_INFINITY)
+  return Number.isFinite(found) ? found : 0
+}

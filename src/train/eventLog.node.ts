@@ -1,0 +1,102 @@
+/**
+ * The event log of a run: `events.jsonl`, one JSON object a line, append-only, each with the time it was written. Of all
+ * processes that worked on a run one after the other it shows one story: every step once.
+ */
+import { closeSync, existsSync, fsync, openSync, writeSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { writeAtomic } from './atomicFile.node.ts'
+import type { TrainEvent } from './events.ts'
+import { fromJson, isRecord, toJson } from './json.ts'
+
+/** An event with the time at which it was logged, ISO 8601 in UTC. */
+export type LoggedEvent = TrainEvent & { readonly time: string }
+
+/** Thrown for a log that cannot be read. Names file and line. */
+export class EventLogError extends Error {
+  override readonly name = 'EventLogError'
+}
+
+/** Appends events. One write per event, which survives the death of the process but not of the machine until `sync`. */
+export class EventLog {
+  readonly #file: number
+
+  /** Opens a log, new or existing. */
+  constructor(path: string) {
+    this.#file = openSync(path, 'a')
+  }
+
+  append(event: TrainEvent): void {
+    writeSync(this.#file, `${toJson({ time: new Date().toISOString(), ...event })}\n`)
+  }
+
+  /** Forces what was appended to the disk. */
+  sync(): Promise<void> {
+    return promisify(fsync)(this.#file)
+  }
+
+  close(): void {
+    closeSync(this.#file)
+  }
+}
+
+/**
+ * All events of a log, in order; none when there is no file. A last line without its end is still being written, or was
+ * cut by a crash, and left out.
+ *
+ * @throws EventLogError for any other line that is no event.
+ */
+export async function readEvents(path: string): Promise<LoggedEvent[]> {
+  return (await readLines(path)).map((line, index) => {
+    const event = parseEvent(line)
+    if (!event) throw new EventLogError(`${path}: line ${index + 1} is not an event`)
+    return event
+  })
+}
+
+/**
+ * Cuts a log back to the state of a checkpoint, so that a resumed run continues it: everything after the line of that
+ * checkpoint goes, or, when the crash came before that line was written, everything of later steps.
+ *
+ * @param step of the checkpoint; 0 for a run that starts anew, which empties the log
+ * @returns warnings about lines that were no events and were dropped
+ */
+export async function rewindEvents(path: string, step: number): Promise<string[]> {
+  if (!existsSync(path)) return []
+  const warnings: string[] = []
+  const kept: { line: string; event: LoggedEvent }[] = []
+  for (const [index, line] of (await readLines(path)).entries()) {
+    const event = parseEvent(line)
+    if (event) kept.push({ line, event })
+    else warnings.push(`${path}: line ${index + 1} was not an event and is dropped`)
+  }
+  const checkpoint = kept.findLastIndex(({ event }) => event.type === 'checkpoint' && event.step === step)
+  const later = kept.findIndex(({ event }) => event.step > step)
+  const end = step === 0 ? 0 : checkpoint >= 0 ? checkpoint + 1 : later >= 0 ? later : kept.length
+  await writeAtomic(
+    path,
+    kept
+      .slice(0, end)
+      .map(({ line }) => `${line}\n`)
+      .join(''),
+  )
+  return warnings
+}
+
+/** The finished lines of a file: what follows the last newline is not one. */
+async function readLines(path: string): Promise<string[]> {
+  if (!existsSync(path)) return []
+  const lines = (await readFile(path, 'utf8')).split('\n')
+  lines.pop()
+  return lines
+}
+
+function parseEvent(line: string): LoggedEvent | undefined {
+  try {
+    const value = fromJson(line)
+    const fits = isRecord(value) && typeof value.type === 'string' && typeof value.step === 'number'
+    return fits ? (value as unknown as LoggedEvent) : undefined
+  } catch {
+    return undefined
+  }
+}

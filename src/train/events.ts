@@ -1,0 +1,83 @@
+/**
+ * What a training run says while it runs: typed events, in order, one object each. Progress bars, curves, the JSONL
+ * log and early stopping are all just consumers of this stream.
+ */
+
+/** Mean loss and share of correct answers over a set of samples. */
+export interface Score {
+  /** Mean loss over the samples. */
+  readonly loss: number
+  /** Correct answers / samples, 0 … 1. */
+  readonly accuracy: number
+  /** Number of samples. */
+  readonly samples: number
+}
+
+/** First event: what is about to run. */
+export interface StartEvent {
+  readonly type: 'start'
+  /** Epochs in total. */
+  readonly epochs: number
+  /** Optimizer steps in one epoch. */
+  readonly stepsPerEpoch: number
+  /** Steps already done when the run is resumed; 0 for a new one. */
+  readonly step: number
+  /** Samples used for training and held out for validation. */
+  readonly trainSamples: number
+  readonly validationSamples: number
+  /** Trainable numbers in the model. */
+  readonly parameters: number
+  /** What computes: backend, threads, SIMD level. */
+  readonly engine: { readonly backend: string; readonly threads: number; readonly simd: string }
+  /** Bytes of the arena of the training plan. */
+  readonly arenaBytes: number
+}
+
+/** One optimizer step. */
+export interface StepEvent {
+  readonly type: 'step'
+  /** Counted from 1 over the whole run. */
+  readonly step: number
+  /** Epoch this step belongs to, from 1. */
+  readonly epoch: number
+  /** Mean loss of the mini-batch before the update. */
+  readonly loss: number
+  /** Share of the mini-batch that was classified correctly before the update. */
+  readonly accuracy: number
+  readonly learningRate: number
+  /** Throughput over the last second or so, images per second. */
+  readonly imagesPerSecond: number
+}
+
+/** The end of an epoch: means over its steps. */
+export interface EpochEvent extends Score {
+  readonly type: 'epoch'
+  readonly epoch: number
+  readonly step: number
+  readonly seconds: number
+}
+
+/** Score on the validation split, after an epoch. */
+export interface ValidationEvent extends Score {
+  readonly type: 'validation'
+  readonly epoch: number
+  readonly step: number
+}
+
+/** A checkpoint is complete on disk (written by the consumer that stores runs). */
+export interface CheckpointEvent {
+  readonly type: 'checkpoint'
+  readonly step: number
+  readonly epoch: number
+  readonly file: string
+}
+
+/** Last event of a run that finished. */
+export interface DoneEvent {
+  readonly type: 'done'
+  readonly step: number
+  readonly seconds: number
+}
+
+/** Everything `fit` yields. */
+export type TrainEvent = StartEvent | StepEvent | EpochEvent | ValidationEvent | CheckpointEvent | DoneEvent

@@ -1,0 +1,165 @@
+/**
+ * One process trains in a run folder at a time: a lock file says which. The lock of a process that is gone, killed or
+ * lost with its machine, is taken over.
+ */
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fromJson, isRecord } from './json.ts'
+
+/** Thrown when another process holds the lock, or this one has lost it. */
+export class RunLockError extends Error {
+  override readonly name = 'RunLockError'
+}
+
+/** A lock held by this process. */
+export class RunLock {
+  readonly #path: string
+  readonly #contents: string
+
+  private constructor(path: string, contents: string) {
+    this.#path = path
+    this.#contents = contents
+  }
+
+  /**
+   * Takes the lock.
+   *
+   * @param path of the lock file
+   * @throws RunLockError when a living process, or one on another machine, holds it.
+   */
+  static async acquire(path: string): Promise<RunLock> {
+    const token = randomBytes(8).toString('hex')
+    const contents = `${JSON.stringify({ pid: process.pid, host: hostname(), started: startOf(process.pid), token })}\n`
+    const mine = `${path}-${token}`
+    await writeFile(mine, contents, { flag: 'wx' })
+    try {
+      for (let turn = 0; turn < maxTurns; turn++) {
+        if (await tryLink(mine, path)) return new RunLock(path, contents)
+        const holder = await read(path)
+        if (holder === undefined) continue
+        refuseLiving(holder, path)
+        if (await replaceDead(path, holder, mine)) return new RunLock(path, contents)
+        await sleep(turnMilliseconds)
+      }
+      throw new RunLockError(`${path}: several processes want this lock at once, try again`)
+    } finally {
+      await rm(mine, { force: true })
+    }
+  }
+
+  /** @throws RunLockError when the lock file is no longer this process's. */
+  async verify(): Promise<void> {
+    if ((await read(this.#path)) !== this.#contents) {
+      throw new RunLockError(`${this.#path}: was removed or taken over by another process; this one stops writing`)
+    }
+  }
+
+  /** Gives the lock back. */
+  async release(): Promise<void> {
+    if ((await read(this.#path)) === this.#contents) await rm(this.#path, { force: true })
+  }
+}
+
+const turnMilliseconds = 10
+const abandonedMilliseconds = 5_000
+/** Enough turns to outlast an abandoned one. */
+const maxTurns = 1_000
+
+/** A hard link appears with its contents or fails because the name is taken: nobody ever sees a lock half written. */
+async function tryLink(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    return true
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return false
+    // File systems without hard links: exclusive creation is the next best.
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS' && code !== 'EOPNOTSUPP') throw error
+    try {
+      await writeFile(to, await readFile(from), { flag: 'wx' })
+      return true
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+      throw error
+    }
+  }
+}
+
+async function read(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/**
+ * Puts our lock in the place of a dead one, unless somebody was faster. Those who want to do so take turns, by a second
+ * file: else one that saw the dead lock could replace the living lock of one that was faster.
+ */
+async function replaceDead(path: string, dead: string, mine: string): Promise<boolean> {
+  const turn = `${path}-takeover`
+  if (!(await tryLink(mine, turn))) {
+    // A turn takes milliseconds; one that lasts was cut by a crash.
+    const since = await stat(turn).catch(() => undefined)
+    if (since && Date.now() - since.ctimeMs > abandonedMilliseconds) await rm(turn, { force: true })
+    return false
+  }
+  try {
+    if ((await read(path)) !== dead) return false
+    await rename(mine, path)
+    return true
+  } finally {
+    await rm(turn, { force: true })
+  }
+}
+
+/** Throws unless the holder is known to be gone. An unreadable lock file was cut by a crash: its holder is gone. */
+function refuseLiving(holder: string, path: string): void {
+  let lock: unknown
+  try {
+    lock = fromJson(holder)
+  } catch {
+    return
+  }
+  if (!isRecord(lock) || typeof lock.pid !== 'number' || !Number.isSafeInteger(lock.pid) || lock.pid <= 0) return
+  const { pid, host, started } = lock
+  if (host !== hostname()) {
+    throw new RunLockError(
+      `${dirname(path)}: process ${pid} on ${String(host)} is training in this folder; if it is gone, delete ${path}`,
+    )
+  }
+  if (!isAlive(pid)) return
+  // Process numbers are used again, in containers after every restart: the same number with another start is another process.
+  const start = startOf(pid)
+  if (start === 'dead' || (start !== undefined && typeof started === 'string' && start !== started)) return
+  throw new RunLockError(`${dirname(path)}: process ${pid} is training in this folder`)
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/**
+ * When a process started, in the system's own terms; `dead` for one that has ended but is still listed, because its
+ * parent did not ask how; undefined where this cannot be known. Fields 3 and 22 of /proc/PID/stat, see proc(5).
+ */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' || fields[0] === 'X' ? 'dead' : fields[19]
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,128 @@
+/** Batches: every image once an epoch, the order a function of seed and epoch, bytes copied where they belong. */
+import { describe, expect, it } from 'vitest'
+import { BatchLoader, imageDataset, type LoaderOptions, splitDataset, subsetOf } from '../../src/data/index.ts'
+
+/** Images [1, 2, 1] with pixels (i, 255 − i) and label i. */
+const count = 103
+const dataset = imageDataset({
+  name: 'tiny',
+  images: Array.from({ length: count }, (_, i) => [i, 255 - i]),
+  labels: Array.from({ length: count }, (_, i) => i),
+  shape: [1, 2, 1],
+})
+const subset = subsetOf(dataset)
+
+/** The labels of every batch of an epoch, checking that each image is the one of its label. */
+function batchesOf(loader: BatchLoader): number[][] {
+  const images = new Uint8Array(loader.batchSize * 2)
+  const labels = new Int32Array(loader.batchSize)
+  return Array.from({ length: loader.batches }, (_, batch) => {
+    const size = loader.fill(batch, images, labels)
+    expect(size).toBe(loader.sizeOf(batch))
+    for (let i = 0; i < size; i++) expect([images[2 * i], images[2 * i + 1]]).toEqual([labels[i], 255 - labels[i]!])
+    return [...labels.subarray(0, size)]
+  })
+}
+
+const shuffled = (options: Partial<LoaderOptions> = {}) =>
+  new BatchLoader(subset, { batchSize: 10, seed: 7, ...options })
+
+describe('an epoch', () => {
+  it('has every image once; the last batch has the rest', () => {
+    const loader = shuffled()
+    loader.startEpoch(1)
+    const batches = batchesOf(loader)
+    expect(loader.batches).toBe(11)
+    expect(batches.map(batch => batch.length)).toEqual([10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 3])
+    expect(batches.flat().sort((a, b) => a - b)).toEqual([...dataset.labels])
+    expect(batches.flat()).not.toEqual([...dataset.labels])
+    expect([...loader.order]).toEqual(batches.flat())
+  })
+
+  it('has an order that seed and epoch alone decide, whatever came before', () => {
+    const loader = shuffled()
+    loader.startEpoch(1)
+    const first = batchesOf(loader)
+    loader.startEpoch(2)
+    const second = batchesOf(loader)
+    expect(second).not.toEqual(first)
+
+    const resumed = shuffled()
+    resumed.startEpoch(2)
+    expect(batchesOf(resumed)).toEqual(second)
+    resumed.startEpoch(1)
+    expect(batchesOf(resumed)).toEqual(first)
+
+    const other = shuffled({ seed: 8 })
+    other.startEpoch(1)
+    expect(batchesOf(other)).not.toEqual(first)
+  })
+
+  it('has the same images in the same order for every batch size', () => {
+    const small = shuffled({ batchSize: 1 })
+    const large = shuffled({ batchSize: 1000 })
+    small.startEpoch(3)
+    large.startEpoch(3)
+    expect(large.batches).toBe(1)
+    expect(batchesOf(large).flat()).toEqual(batchesOf(small).flat())
+  })
+
+  it('without shuffling has the order of the subset, from the start', () => {
+    const loader = new BatchLoader(subset, { batchSize: 50, shuffle: false })
+    expect(batchesOf(loader).flat()).toEqual([...dataset.labels])
+    loader.startEpoch(5)
+    expect(batchesOf(loader).flat()).toEqual([...dataset.labels])
+  })
+
+  it('of a subset has its images only, and leaves the subset alone', () => {
+    const { train, validation } = splitDataset(dataset, { validation: 0.3, seed: 1 })
+    const before = [...train.indices]
+    const loader = new BatchLoader(train, { batchSize: 16, seed: 0 })
+    loader.startEpoch(1)
+    const seen = batchesOf(loader).flat()
+    expect(seen.length).toBe(train.indices.length)
+    for (const index of validation.indices) expect(seen).not.toContain(index)
+    expect([...train.indices]).toEqual(before)
+  })
+})
+
+describe('fill', () => {
+  it('writes into shared memory and leaves what lies behind the batch', () => {
+    const loader = new BatchLoader(subset, { batchSize: 2, shuffle: false })
+    const images = new Uint8Array(new SharedArrayBuffer(16), 3, 6).fill(9)
+    const labels = new Int32Array(3).fill(-1)
+    expect(loader.fill(50, images, labels)).toBe(2)
+    expect([...images]).toEqual([100, 155, 101, 154, 9, 9])
+    expect([...labels]).toEqual([100, 101, -1])
+    expect(loader.fill(51, images, labels)).toBe(1)
+    expect([...images]).toEqual([102, 153, 101, 154, 9, 9])
+  })
+
+  it.each<[string, (loader: BatchLoader) => unknown, RegExp]>([
+    [
+      'a batch too far',
+      loader => loader.fill(11, new Uint8Array(99), new Int32Array(99)),
+      /tiny: no batch 11 in an epoch of 11/,
+    ],
+    ['a negative batch', loader => loader.sizeOf(-1), /no batch -1/],
+    [
+      'small images',
+      loader => loader.fill(0, new Uint8Array(19), new Int32Array(10)),
+      /needs 20 bytes and 10 labels, got 19 and 10/,
+    ],
+    ['small labels', loader => loader.fill(0, new Uint8Array(20), new Int32Array(9)), /got 20 and 9/],
+    ['no epoch', loader => loader.fill(0, new Uint8Array(20), new Int32Array(10)), /call startEpoch/],
+  ])('refuses %s', (what, run, message) => {
+    const loader = shuffled()
+    if (what !== 'no epoch') loader.startEpoch(1)
+    expect(() => run(loader)).toThrow(message)
+  })
+
+  it.each([0, -1, 2.5, Number.NaN])('refuses a batch size of %d', batchSize => {
+    expect(() => shuffled({ batchSize })).toThrow(/batchSize/)
+  })
+
+  it('refuses to shuffle without a seed', () => {
+    expect(() => new BatchLoader(subset, { batchSize: 1 })).toThrow(/needs a seed/)
+  })
+})

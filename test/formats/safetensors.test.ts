@@ -1,0 +1,322 @@
+/** The safetensors format: round trips, every rule that a file can break, and mutated files. */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  readSafetensors,
+  SafetensorsError,
+  type SafetensorsInput,
+  tensorFloats,
+  tensorValues,
+  writeSafetensors,
+} from '../../src/formats/index.ts'
+
+/** A file with the given header text and data bytes, right or wrong. */
+function fileOf(header: string | Uint8Array, data: ArrayLike<number> = [], statedLength?: bigint): Uint8Array {
+  const text = typeof header === 'string' ? new TextEncoder().encode(header) : header
+  const file = new Uint8Array(8 + text.length + data.length)
+  new DataView(file.buffer).setBigUint64(0, statedLength ?? BigInt(text.length), true)
+  file.set(text, 8)
+  file.set(data, 8 + text.length)
+  return file
+}
+
+const valuesOf = (file: Uint8Array, name: string) => tensorValues(readSafetensors(file).tensors.get(name)!)
+
+describe('round trip', () => {
+  it('keeps names, shapes, types, values and metadata', () => {
+    const tensors: [string, SafetensorsInput][] = [
+      ['conv1.weight', { shape: [2, 1, 1, 2], values: Float32Array.of(1, -2.5, Math.PI, -0) }],
+      ['bytes', { shape: [3], values: Uint8Array.of(0, 128, 255) }],
+      ['steps', { shape: [], values: Int32Array.of(-430) }],
+      ['many', { shape: [2], values: BigInt64Array.of(-1n, 2n ** 62n) }],
+      ['fine', { shape: [1, 1], values: Float64Array.of(1 / 3) }],
+      ['empty', { shape: [0, 7], values: new Float32Array(0) }],
+      ['unicode ü "quoted" \\ 数', { shape: [1], values: Int16Array.of(-3) }],
+      ['__proto__', { shape: [1], values: Float32Array.of(7) }],
+      ['17', { shape: [1], values: Uint16Array.of(65535) }],
+    ]
+    const { tensors: read, metadata } = readSafetensors(writeSafetensors(tensors, { producer: 'test', a: 'ä' }))
+    expect([...metadata]).toEqual([
+      ['a', 'ä'],
+      ['producer', 'test'],
+    ])
+    expect([...read.keys()].sort()).toEqual(tensors.map(([name]) => name).sort())
+    for (const [name, input] of tensors) {
+      const tensor = read.get(name)!
+      expect(tensor.shape).toEqual(input.shape)
+      expect(tensorValues(tensor)).toEqual('values' in input ? input.values : undefined)
+    }
+  })
+
+  it('holds for random tensors', () => {
+    const floats = fc.float32Array({ minLength: 0, maxLength: 40 })
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), floats), named => {
+        const entries = Object.entries(named).filter(([name]) => name !== '__metadata__')
+        const file = writeSafetensors(entries.map(([name, values]) => [name, { shape: [values.length], values }]))
+        const { tensors } = readSafetensors(file)
+        expect(tensors.size).toBe(entries.length)
+        for (const [name, values] of entries) expect(tensorValues(tensors.get(name)!)).toEqual(values)
+      }),
+    )
+  })
+
+  it('gives the same bytes for the same tensors in any order, all of them aligned', () => {
+    const a = ['a', { shape: [3], values: Uint8Array.of(1, 2, 3) }] as const
+    const b = ['b', { shape: [1], values: Float64Array.of(1) }] as const
+    const c = ['c', { shape: [1], values: Float32Array.of(2) }] as const
+    const file = writeSafetensors([a, b, c])
+    expect(writeSafetensors([c, a, b])).toEqual(file)
+    for (const { bytes, dtype } of readSafetensors(file).tensors.values()) {
+      expect(bytes.byteOffset % ({ F64: 8, F32: 4, U8: 1 } as Record<string, number>)[dtype]!).toBe(0)
+    }
+  })
+
+  it('writes no tensors at all', () => {
+    expect(readSafetensors(writeSafetensors([])).tensors.size).toBe(0)
+  })
+
+  it('reads tensors of a file that starts at an odd address', () => {
+    const file = writeSafetensors([['x', { shape: [2], values: Float32Array.of(1.5, -2) }]])
+    const shifted = new Uint8Array(file.length + 1)
+    shifted.set(file, 1)
+    expect(valuesOf(shifted.subarray(1), 'x')).toEqual(Float32Array.of(1.5, -2))
+    expect(valuesOf(Buffer.from(shifted.buffer, 1), 'x')).toEqual(Float32Array.of(1.5, -2))
+  })
+
+  it('reads a Node Buffer as if it were any array', () => {
+    const file = Buffer.from(writeSafetensors([['x', { shape: [2], values: Uint8Array.of(1, 2) }]]))
+    expect(Object.getPrototypeOf(valuesOf(file, 'x'))).toBe(Uint8Array.prototype)
+  })
+
+  it('passes bytes of a stated type through', () => {
+    const file = writeSafetensors([['h', { dtype: 'F16', shape: [2], bytes: Uint8Array.of(0, 0x3c, 0, 0xc0) }]])
+    expect(valuesOf(file, 'h')).toEqual(Float32Array.of(1, -2))
+  })
+})
+
+describe('element types', () => {
+  const one = (dtype: string, bytes: number[]) =>
+    fileOf(`{"x":{"dtype":"${dtype}","shape":[1],"data_offsets":[0,${bytes.length}]}}`, bytes)
+
+  it.each([
+    ['BOOL', [1], Uint8Array.of(1)],
+    ['U8', [200], Uint8Array.of(200)],
+    ['I8', [200], Int8Array.of(-56)],
+    ['I16', [0xfe, 0xff], Int16Array.of(-2)],
+    ['U16', [0xfe, 0xff], Uint16Array.of(65534)],
+    ['F16', [0x55, 0x35], Float32Array.of(0.333251953125)],
+    ['BF16', [0x49, 0x40], Float32Array.of(3.140625)],
+    ['I32', [0xff, 0xff, 0xff, 0xff], Int32Array.of(-1)],
+    ['U32', [0xff, 0xff, 0xff, 0xff], Uint32Array.of(4294967295)],
+    ['F32', [0, 0, 0x80, 0xbf], Float32Array.of(-1)],
+    ['I64', [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], BigInt64Array.of(-1n)],
+    ['U64', [1, 0, 0, 0, 0, 0, 0, 0x80], BigUint64Array.of(2n ** 63n + 1n)],
+    ['F64', [0, 0, 0, 0, 0, 0, 0xf0, 0x3f], Float64Array.of(1)],
+  ])('reads %s', (dtype, bytes, expected) => {
+    expect(valuesOf(one(dtype, bytes), 'x')).toEqual(expected)
+  })
+
+  it('widens F16 exactly: its limits, subnormals, infinities and NaN', () => {
+    const cases: [bits: number, value: number][] = [
+      [0x0000, 0],
+      [0x8000, -0],
+      [0x0001, 2 ** -24],
+      [0x03ff, 6.097555160522461e-5],
+      [0x0400, 2 ** -14],
+      [0x7bff, 65504],
+      [0x7c00, Number.POSITIVE_INFINITY],
+      [0xfc00, Number.NEGATIVE_INFINITY],
+      [0x7e00, Number.NaN],
+    ]
+    for (const [bits, value] of cases) {
+      expect(valuesOf(one('F16', [bits & 255, bits >> 8]), 'x')[0], bits.toString(16)).toBe(value)
+    }
+  })
+
+  it('gives any type as f32', () => {
+    const file = writeSafetensors([
+      ['count', { shape: [1], values: BigInt64Array.of(12n) }],
+      ['third', { shape: [1], values: Float64Array.of(1 / 3) }],
+    ])
+    const { tensors } = readSafetensors(file)
+    expect(tensorFloats(tensors.get('count')!)).toEqual(Float32Array.of(12))
+    expect(tensorFloats(tensors.get('third')!)).toEqual(Float32Array.of(1 / 3))
+  })
+})
+
+describe('a broken file is refused with the rule it breaks', () => {
+  const entry = (fields: string) => `{"x":${fields}}`
+  const f32 = (shape: string, offsets: string) => entry(`{"dtype":"F32","shape":${shape},"data_offsets":${offsets}}`)
+  const two = (first: string, second: string) =>
+    `{"a":{"dtype":"U8","shape":[2],"data_offsets":${first}},"b":{"dtype":"U8","shape":[2],"data_offsets":${second}}}`
+
+  it.each<[rule: string, file: Uint8Array, message: RegExp]>([
+    ['empty', new Uint8Array(0), /0 bytes are too short/],
+    ['header length beyond the limit', fileOf('{}', [], 2n ** 63n), /header length 9223372036854775808 is over/],
+    ['header longer than the file', fileOf('{}', [], 3n), /header of 3 bytes does not fit in a file of 10 bytes/],
+    ['empty header', fileOf('', []), /begin with '\{'/],
+    ['no object', fileOf('[]'), /begin with '\{'/],
+    ['leading space', fileOf(' {}'), /begin with '\{'/],
+    ['not JSON', fileOf('{"x":}'), /header is not JSON/],
+    ['not UTF-8', fileOf(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d)), /not UTF-8/],
+    ['number as tensor', fileOf(entry('3')), /tensor "x": expected \{ dtype, shape, data_offsets \}/],
+    ['unknown type', fileOf(entry('{"dtype":"F8","shape":[],"data_offsets":[0,1]}'), [0]), /dtype "F8" is not one of/],
+    [
+      'inherited name as type',
+      fileOf(entry('{"dtype":"toString","shape":[],"data_offsets":[0,1]}'), [0]),
+      /"toString"/,
+    ],
+    ['negative size', fileOf(f32('[-1]', '[0,4]'), [0, 0, 0, 0]), /shape must be .* got \[-1\]/],
+    ['fractional size', fileOf(f32('[0.5]', '[0,2]'), [0, 0]), /shape must be/],
+    ['sizes too large', fileOf(f32('[4294967296,4294967296]', '[0,4]'), [0, 0, 0, 0]), /needs too many bytes/],
+    ['one offset', fileOf(f32('[1]', '[4]'), [0, 0, 0, 0]), /data_offsets must be \[begin, end\]/],
+    ['offsets backward', fileOf(f32('[1]', '[4,0]'), [0, 0, 0, 0]), /end before they begin/],
+    [
+      'shape too small',
+      fileOf(f32('[1]', '[0,8]'), new Uint8Array(8)),
+      /\[1\] of F32 needs 4 bytes, data_offsets give 8/,
+    ],
+    ['truncated data', fileOf(f32('[2]', '[0,8]'), new Uint8Array(7)), /go past the 7 bytes of data: truncated\?/],
+    ['trailing bytes', fileOf(f32('[1]', '[0,4]'), new Uint8Array(6)), /2 bytes after the last tensor/],
+    ['overlap', fileOf(two('[0,2]', '[1,3]'), [1, 2, 3]), /tensor "b": .* overlaps/],
+    ['same bytes twice', fileOf(two('[0,2]', '[0,2]'), [1, 2]), /overlaps/],
+    ['hole', fileOf(two('[0,2]', '[3,5]'), [1, 2, 3, 4, 5]), /tensor "b": .* leaves a hole/],
+    ['metadata not texts', fileOf('{"__metadata__":{"a":1}}'), /__metadata__\.a must be a text/],
+    ['metadata no object', fileOf('{"__metadata__":"a"}'), /__metadata__ must be an object/],
+    [
+      'tensor named twice',
+      fileOf(
+        '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\\u0061":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
+        [1],
+      ),
+      /key "a" occurs twice/,
+    ],
+    [
+      'shape given twice',
+      fileOf(entry('{"dtype":"U8","shape":[2],"shape":[1],"data_offsets":[0,1]}'), [1]),
+      /"shape" occurs twice/,
+    ],
+  ])('%s', (_rule, file, message) => {
+    expect(() => readSafetensors(file, 'model.safetensors')).toThrow(SafetensorsError)
+    expect(() => readSafetensors(file, 'model.safetensors')).toThrow(message)
+    expect(() => readSafetensors(file, 'model.safetensors')).toThrow(/^model\.safetensors: /)
+  })
+
+  it('says which tensor', () => {
+    try {
+      readSafetensors(fileOf(f32('[2]', '[0,8]'), new Uint8Array(7)))
+      expect.unreachable()
+    } catch (error) {
+      expect((error as SafetensorsError).tensor).toBe('x')
+    }
+  })
+})
+
+it.each<[string, [string, SafetensorsInput][], RegExp]>([
+  [
+    'a shape that does not fit',
+    [['x', { shape: [3], values: new Float32Array(2) }]],
+    /"x": shape \[3\] of F32 needs 12 bytes, got 8/,
+  ],
+  ['a negative size', [['x', { shape: [-1], values: new Float32Array(0) }]], /sizes ≥ 0/],
+  ['the reserved name', [['__metadata__', { shape: [], values: new Float32Array(1) }]], /reserved/],
+  [
+    'a name twice',
+    [
+      ['x', { shape: [], values: new Float32Array(1) }],
+      ['x', { shape: [], values: new Float32Array(1) }],
+    ],
+    /given twice/,
+  ],
+])('refuses to write %s', (_what, tensors, message) => {
+  expect(() => writeSafetensors(tensors)).toThrow(message)
+})
+
+describe('mutated files', () => {
+  const good = writeSafetensors(
+    [
+      ['conv1.weight', { shape: [2, 1, 3, 3], values: Float32Array.from({ length: 18 }, (_, i) => i) }],
+      ['conv1.bias', { shape: [2], values: Float32Array.of(1, 2) }],
+      ['steps', { shape: [], values: BigInt64Array.of(3n) }],
+      ['mask', { shape: [5], values: Uint8Array.of(1, 0, 1, 0, 1) }],
+    ],
+    { format: 'pt' },
+  )
+  const headerEnd = 8 + Number(new DataView(good.buffer).getBigUint64(0, true))
+
+  /** Reads a file completely; the only failure that is allowed is the format's own error. */
+  function check(file: Uint8Array): 'read' | 'refused' {
+    try {
+      const { tensors } = readSafetensors(file)
+      let bytes = 0
+      for (const tensor of tensors.values()) {
+        tensorFloats(tensor)
+        bytes += tensor.bytes.length
+      }
+      expect(bytes).toBeLessThanOrEqual(file.length)
+      return 'read'
+    } catch (error) {
+      if (!(error instanceof SafetensorsError)) throw error
+      return 'refused'
+    }
+  }
+
+  it('cut at every length is refused', () => {
+    for (let length = 0; length < good.length; length++)
+      expect(check(good.slice(0, length)), `${length}`).toBe('refused')
+  })
+
+  it('with one to four bytes of length and header changed gives a clear error or a consistent file', () => {
+    const change = fc.tuple(fc.integer({ min: 0, max: headerEnd - 1 }), fc.integer({ min: 0, max: 255 }))
+    const outcomes = { read: 0, refused: 0 }
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), changes => {
+        const file = good.slice()
+        for (const [index, value] of changes) file[index] = value
+        outcomes[check(file)]++
+      }),
+      { numRuns: 5000 },
+    )
+    expect(outcomes.refused).toBeGreaterThan(1000)
+  })
+
+  it('with pieces of the header text replaced gives a clear error or a consistent file', () => {
+    const header = new TextDecoder().decode(good.subarray(8, headerEnd))
+    const piece = fc.constantFrom(
+      '"',
+      '{',
+      '}',
+      '[',
+      ']',
+      ':',
+      ',',
+      '9'.repeat(30),
+      '-1',
+      '1e999',
+      'null',
+      '\\u0000',
+      '"shape":',
+    )
+    fc.assert(
+      fc.property(fc.nat(header.length), fc.nat(12), piece, (at, removed, text) => {
+        check(fileOf(header.slice(0, at) + text + header.slice(at + removed), good.subarray(headerEnd)))
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
+  it('of random bytes are refused', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 0, maxLength: 64 }), bytes => {
+        expect(check(bytes)).toBe('refused')
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  it('with a million nested brackets is refused without exhausting the stack', () => {
+    const nested = `${'['.repeat(1e6)}${']'.repeat(1e6)}`
+    expect(check(fileOf(`{"x":{"dtype":"U8","shape":${nested},"data_offsets":[0,0]}}`))).toBe('refused')
+  })
+})

@@ -1,0 +1,70 @@
+/** Receptive fields by the recurrence, and against what the gradient of one unit really reaches. */
+import { expect, test } from 'vitest'
+import { gradients } from '../../src/graph/gradient.ts'
+import { concat } from '../../src/graph/ops/concat.ts'
+import { mul } from '../../src/graph/ops/elementwise.ts'
+import { mean, sum } from '../../src/graph/ops/reduce.ts'
+import { constantTensor, input } from '../../src/graph/sources.ts'
+import { receptiveFields } from '../../src/inspect/index.ts'
+import { averagePool2d, constant, conv2d, inference, type Module, sequential } from '../../src/nn/index.ts'
+import { valuesOf } from '../nn/exact.ts'
+
+const ones = { init: constant(1), bias: false }
+
+test('three 3×3 layers see as much as one 7×7', () => {
+  const model = sequential(conv2d(1, 1, 3), conv2d(1, 1, 3), conv2d(1, 1, 3))
+  const x = input('x', [1, 1, 16, 16])
+  const y = model.forward(x, inference())
+  expect(receptiveFields(y, x).get(y)).toEqual({ size: [7, 7], stride: [1, 1] })
+})
+
+test.each<[string, () => Module]>([
+  ['strides', () => sequential(conv2d(1, 1, 3, { ...ones, stride: 2 }), conv2d(1, 1, 3, ones))],
+  ['dilation', () => sequential(conv2d(1, 1, 3, { ...ones, dilation: 3 }), averagePool2d(2))],
+  [
+    'rectangles',
+    () => sequential(conv2d(1, 1, [1, 5], { ...ones, stride: [1, 2] }), averagePool2d([3, 2], { stride: 1 })),
+  ],
+])('%s: the field is what the gradient of one unit reaches, and the stride how far it moves', (_, make) => {
+  const size = 24
+  const x = input('x', [1, 1, size, size])
+  const y = make().initialize(1).forward(x, inference())
+  const field = receptiveFields(y, x).get(y)
+  const [, , rows, columns] = y.shape
+  /** First row, first column, rows and columns that the unit at (i, j) depends on. */
+  const reach = (i: number, j: number): number[] => {
+    const pick = new Float64Array(rows * columns)
+    pick[i * columns + j] = 1
+    const [dx] = gradients(sum(mul(y, constantTensor(pick, y.shape))), [x])
+    const slopes = valuesOf(dx, { x: new Float64Array(size * size).fill(1) })
+    const hit = [...slopes.keys()].filter(at => slopes[at] !== 0)
+    const [top, bottom] = [Math.min, Math.max].map(f => f(...hit.map(at => Math.floor(at / size))))
+    const [left, right] = [Math.min, Math.max].map(f => f(...hit.map(at => at % size)))
+    return [top, left, bottom - top + 1, right - left + 1]
+  }
+  const [top, left, height, width] = reach(1, 1)
+  const [nextTop, nextLeft] = reach(2, 2)
+  expect(field).toEqual({ size: [height, width], stride: [nextTop - top, nextLeft - left] })
+})
+
+test('where branches meet, the largest field counts', () => {
+  const x = input('x', [1, 1, 8, 8])
+  const small = conv2d(1, 1, 1).forward(x, inference())
+  const large = conv2d(1, 1, 5, { padding: 2 }).forward(x, inference())
+  const joined = concat([small, large], 1)
+  expect(receptiveFields(joined, x).get(joined)).toEqual({ size: [5, 5], stride: [1, 1] })
+})
+
+test('a mean over all rows and columns sees them all', () => {
+  const x = input('x', [1, 1, 9, 11])
+  const pooled = mean(conv2d(1, 2, 3, { stride: 2 }).forward(x, inference()), [2, 3])
+  expect(receptiveFields(pooled, x).get(pooled)).toEqual({ size: [9, 11], stride: [2, 2] })
+})
+
+test('values that do not depend on the image have no field', () => {
+  const x = input('x', [1, 1, 8, 8])
+  const layer = conv2d(1, 1, 3)
+  const fields = receptiveFields(layer.forward(x, inference()), x)
+  expect(fields.get(layer.weight.tensor)).toBeUndefined()
+  expect(fields.get(x)).toEqual({ size: [1, 1], stride: [1, 1] })
+})

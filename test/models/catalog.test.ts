@@ -1,0 +1,20 @@
+/** Every model in the catalog builds and does what its entry says; unknown names are answered helpfully. */
+import { describe, expect, test } from 'vitest'
+import { input } from '../../src/graph/sources.ts'
+import { findModel, type ModelEntry, models } from '../../src/models/index.ts'
+import { inference } from '../../src/nn/index.ts'
+
+describe.each(Object.entries<ModelEntry>(models))('%s', (name, entry) => {
+  test('takes its images to its classes', () => {
+    const x = input('x', [2, ...entry.inputShape])
+    expect(findModel(name).create().forward(x, inference()).shape).toEqual([2, entry.classes])
+    expect(findModel(name).create({ classes: 7 }).forward(x, inference()).shape).toEqual([2, 7])
+  })
+})
+
+test('an unknown name lists the models, and suggests the nearest when it looks like a slip', () => {
+  expect(() => findModel('LeNet-5')).toThrow("There is no model 'LeNet-5'. Did you mean 'lenet5'? Models: lenet5.")
+  expect(() => findModel('lenet')).toThrow("Did you mean 'lenet5'?")
+  expect(() => findModel('transformer')).toThrow("There is no model 'transformer'. Models: lenet5.")
+  expect(() => findModel('toString')).toThrow("There is no model 'toString'.")
+})
