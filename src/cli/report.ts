@@ -16,6 +16,7 @@ import {
 } from '../plot/format.ts'
 import { imageGrid } from '../plot/imageGrid.ts'
 import { html, type Markup, raw } from '../plot/markup.ts'
+import type { ImageShape } from '../plot/png.ts'
 import type { ReportData, ReportLayer, ReportScore } from './reportData.ts'
 import { reportCss } from './reportStyle.ts'
 import { wilsonInterval } from './wilson.ts'
@@ -174,15 +175,21 @@ function pairTable(shown: readonly ConfusedPair[], total: number, classes: reado
   )
   const rest = total > shown.length ? `The first ${shown.length} of ${formatCount(total)} kinds of error.` : ''
   return html`<div><h3>Most frequent errors</h3>
-<table class="narrow"><thead><tr><th scope="col">True</th><th scope="col">Predicted</th><th scope="col" class="number">Images</th><th scope="col" class="number">Of the class</th></tr></thead><tbody>${rows}</tbody></table>
+<div class="scroll"><table class="narrow"><thead><tr><th scope="col">True</th><th scope="col">Predicted</th><th scope="col" class="number">Images</th><th scope="col" class="number">Of the class</th></tr></thead><tbody>${rows}</tbody></table></div>
 <p class="note">${rest}</p></div>`
 }
 
-const mistakesShown = 48
+/** So many mistakes are shown that their pixels take about 100 kB: 48 digits, 32 small color images, 12 photographs. */
+function mistakesShown([height, width, channels]: ImageShape): number {
+  const side = (size: number) => Math.min(size, 64)
+  return Math.max(12, Math.min(48, Math.floor(100_000 / (side(height) * side(width) * channels))))
+}
 
 function mistakes({ mistakes = [], classes, test }: ReportData): Markup {
   if (mistakes.length === 0) return html``
-  const worst = [...mistakes].sort((a, b) => b.loss - a.loss || a.index - b.index).slice(0, mistakesShown)
+  const worst = [...mistakes]
+    .sort((a, b) => b.loss - a.loss || a.index - b.index)
+    .slice(0, mistakesShown(mistakes[0]!.shape))
   const images = worst.map(({ image, shape, label, predicted, probability, loss, index }) => {
     const [truth, guess] = [className(classes, label), className(classes, predicted)]
     return {

@@ -51,7 +51,7 @@ export interface ReportData {
   readonly engine: { readonly backend: string; readonly threads: number; readonly simd: string }
   /** When the run began: anything `new Date()` reads. */
   readonly startedAt: string | number | Date
-  /** Training time. */
+  /** Training time, of all steps. */
   readonly seconds: number
   readonly steps: readonly {
     readonly step: number
@@ -71,7 +71,7 @@ export interface ReportData {
   }
   /** Weights of the first convolution, `[O, C, H, W]`. */
   readonly filters?: { readonly shape: readonly [number, number, number, number]; readonly values: Float32Array }
-  /** In any order; the report sorts them by loss and shows the first 48. */
+  /** In any order; the report sorts them by loss and shows at most the first 48, fewer if they are large. */
   readonly mistakes?: readonly ReportMistake[]
   readonly layers?: readonly ReportLayer[]
   /** The command line that repeats the run. */

@@ -1,13 +1,15 @@
 /** File formats of tensors: pure functions between bytes and values. */
 export {
   readSafetensors,
-  type SafetensorsArray,
   SafetensorsError,
   type SafetensorsFile,
   type SafetensorsInput,
+  writeSafetensors,
+} from './safetensors.ts'
+export {
+  type SafetensorsArray,
   type SafetensorsTensor,
   type SafetensorsType,
   tensorFloats,
   tensorValues,
-  writeSafetensors,
-} from './safetensors.ts'
+} from './safetensorsValues.ts'

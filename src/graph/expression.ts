@@ -210,6 +210,33 @@ export function operationCount(e: Expression): number {
   return visit(e)
 }
 
+/**
+ * Text that is equal for expressions of equal structure, shared nodes or not. Its length grows with the number of
+ * distinct nodes, where the printed form of a tree with many shared nodes grows without bound.
+ */
+export function expressionKey(e: Expression): string {
+  const numbers = new Map<Expression, number>()
+  const lines = new Map<string, number>()
+  const visit = (node: Expression): number => {
+    const known = numbers.get(node)
+    if (known !== undefined) return known
+    const parts = operands(node).map(visit)
+    const line = [node.kind, ownPart(node), ...parts].join(' ')
+    const number = lines.get(line) ?? lines.size
+    lines.set(line, number)
+    numbers.set(node, number)
+    return number
+  }
+  visit(e)
+  return [...lines.keys()].join('; ')
+}
+
+function ownPart(node: Expression): string | number {
+  if (node.kind === 'input') return node.index
+  if (node.kind === 'constant') return Object.is(node.value, -0) ? '-0' : node.value
+  return node.kind === 'select' ? '' : node.fn
+}
+
 /** Text of an expression with the given names for its inputs: `(x + y) * z`. Equal text means equal meaning. */
 export function formatExpression(e: Expression, name: (index: number) => string = index => `x${index}`): string {
   const infix: Record<string, string> = {

@@ -11,7 +11,7 @@
  *
  * What no root depends on is dropped, because the result holds only what it needs.
  */
-import { constant, type Expression, formatExpression, input, substitute } from './expression.ts'
+import { constant, type Expression, expressionKey, input, substitute } from './expression.ts'
 import { apply } from './op.ts'
 import { type MapAttributes, map, mapOp } from './ops/map.ts'
 import { matmulOp } from './ops/matmul.ts'
@@ -79,7 +79,7 @@ export function structuralKey(value: unknown): string {
   if (typeof value === 'number') return formatNumber(value)
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined'
   if (Array.isArray(value)) return `[${value.map(structuralKey).join()}]`
-  if (isExpression(value)) return formatExpression(value)
+  if (isExpression(value)) return expressionKey(value)
   const entries = Object.entries(value).filter(([, entry]) => entry !== undefined)
   return `{${entries
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -116,10 +116,12 @@ function drawRow(
         : html``
     }
     const hue = i === j ? 'blue' : 'orange'
-    const opacity = i === j ? (0.9 * count) / all : 0.12 + (0.78 * count) / worst
+    const opacity = i === j ? count / all : 0.12 + (0.88 * count) / worst
     const name = `true ${classes[i]}, predicted ${classes[j]}: ${formatCount(count)} of ${formatCount(all)} (${formatPercent(count / all, 1)})`
-    // On a strong shade the text takes the color that reads best there; on a weak one that of the page.
-    const ink = opacity > 0.55 && html` class="fovea-on-${hue}" fill="${hue === 'blue' ? '#fff' : '#111'}"`
+    // Weak shades leave the page's own text color; strong ones need dark text in both themes, full blue white on light.
+    const ink =
+      opacity > 0.6 &&
+      (hue === 'blue' && opacity > 0.85 ? html` class="fovea-on-blue" fill="#fff"` : html` fill="#111"`)
     const text =
       hasText &&
       html`<text x="${coordinate((j + 0.5) * cell)}" y="${coordinate((i + 0.5) * cell)}" dy="0.34em" text-anchor="middle"${ink} pointer-events="none">${formatCount(count)}</text>`
@@ -152,8 +154,8 @@ function scales(left: number, top: number, worst: number): Markup {
     )
   const y = coordinate(top + 28.5)
   const second = left + 220
-  return html`<g font-size="12"><text x="${coordinate(left)}" y="${y}">right: 0</text>${swatches(left + 50, 'blue', s => 0.9 * s)}<text x="${coordinate(left + 136)}" y="${y}">100\u00a0% of row</text>
-${worst > 0 && html`<text x="${coordinate(second + 10)}" y="${y}">wrong: 1</text>${swatches(second + 66, 'orange', s => 0.12 + 0.78 * s)}<text x="${coordinate(second + 152)}" y="${y}">${formatCount(worst)}</text>`}</g>`
+  return html`<g font-size="12"><text x="${coordinate(left)}" y="${y}">right: 0</text>${swatches(left + 50, 'blue', s => s)}<text x="${coordinate(left + 136)}" y="${y}">100\u00a0% of row</text>
+${worst > 0 && html`<text x="${coordinate(second + 10)}" y="${y}">wrong: 1</text>${swatches(second + 66, 'orange', s => 0.12 + 0.88 * s)}<text x="${coordinate(second + 152)}" y="${y}">${formatCount(worst)}</text>`}</g>`
 }
 
 function check(counts: readonly (readonly number[])[], classes: readonly string[]): void {

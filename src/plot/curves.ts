@@ -196,7 +196,7 @@ function note(raw: readonly Point[], window: number, [low, high]: Point, hasVali
   const outside = raw.filter(([, y]) => Number.isFinite(y) && (y < low || y > high)).length
   if (outside > 0) parts.push(`${formatCount(outside)} of ${total} steps lie outside the axis.`)
   const broken = raw.filter(([, y]) => !Number.isFinite(y)).length
-  if (broken > 0) parts.push(`${formatCount(broken)} of ${total} steps are not finite and are missing.`)
+  if (broken > 0) parts.push(`Missing because not finite: ${formatCount(broken)} of ${total} steps.`)
   return parts.join(' ')
 }
 

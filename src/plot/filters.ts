@@ -63,7 +63,7 @@ export function filters(
   })
   const what = isColor ? 'RGB filters' : 'filters'
   const rest = shown < total ? `, the first ${shown} of ${total}` : ''
-  return html`<svg class="fovea-plot" xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 ${Math.max(side, 260) + 2} ${bottom + 31}" role="img"
+  return html`<svg class="fovea-plot" xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 ${Math.max(side, 260) + 2} ${bottom + (isColor ? 1 : 31)}" role="img"
  font-family="system-ui, sans-serif" font-size="${columns > 6 ? 10 : 12.5}" fill="currentColor" style="font-variant-numeric: tabular-nums">
 <title>Filters</title><desc>${outputs} ${what} of ${height} × ${width} over ${channels} channel${channels === 1 ? '' : 's'}${rest}; weights from −${formatSignificant(max)} to ${formatSignificant(max)}.</desc>
 ${pictures}

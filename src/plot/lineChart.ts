@@ -145,7 +145,9 @@ function drawLine({ hue, style = 'line', points }: ChartLine, frame: Frame): Mar
     style === 'faint' ? html`stroke-width="1" stroke-opacity="0.3"` : html`stroke-width="2"`
   }/>`
   if (style !== 'dots') return path
-  const dots = points.filter(([, y]) => Number.isFinite(y)).map(([x, y]) => dot(frame, x, y, hue))
+  // Many dots would merge into a band.
+  const radius = points.length > 30 ? 1.75 : 3.5
+  const dots = points.filter(([, y]) => Number.isFinite(y)).map(([x, y]) => dot(frame, x, y, hue, radius))
   return html`${path}${dots}`
 }
 
@@ -179,8 +181,8 @@ function readouts(list: readonly ChartReadout[], frame: Frame): Markup[] {
   })
 }
 
-function dot(frame: Frame, x: number, y: number, hue: Hue): Markup {
-  return html`<circle cx="${tenth(frame.x(x))}" cy="${tenth(height(frame, y))}" r="3.5" ${fill(hue)}/>`
+function dot(frame: Frame, x: number, y: number, hue: Hue, radius = 3.5): Markup {
+  return html`<circle cx="${tenth(frame.x(x))}" cy="${tenth(height(frame, y))}" r="${radius}" ${fill(hue)}/>`
 }
 
 function height({ y, floor }: Frame, value: number): number {

@@ -7,8 +7,7 @@
 export type Point = readonly [x: number, y: number]
 
 /**
- * Mean over a window centered on each value. Near the ends the window shrinks on both sides alike, so the mean stays
- * centered. Values that are not finite are left out; where none is finite the result is `NaN`, which draws as a gap.
+ * Mean over a window centered on each value; at the two ends over the part of the window that exists. Values that are not finite are left out; where none is finite the result is `NaN`, which draws as a gap.
  *
  * @param window Number of values, odd; 1 returns the finite values themselves.
  * @throws RangeError when the window is not an odd number of at least 1.
@@ -19,10 +18,9 @@ export function movingAverage(values: readonly number[], window: number): number
   }
   const reach = (window - 1) / 2
   return values.map((_, i) => {
-    const r = Math.min(reach, i, values.length - 1 - i)
     let sum = 0
     let count = 0
-    for (let j = i - r; j <= i + r; j++) {
+    for (let j = Math.max(0, i - reach); j <= Math.min(values.length - 1, i + reach); j++) {
       const value = values[j]!
       if (!Number.isFinite(value)) continue
       sum += value

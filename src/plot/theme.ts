@@ -7,11 +7,11 @@ import { dark, light } from './colors.ts'
 /** CSS for a page that follows the reader's light or dark setting and prints light. */
 export const plotCss = `.fovea-plot{display:block;width:100%;height:auto;overflow:visible}
 .fovea-readout:hover{opacity:1}
-:root{${variables(light)};--fovea-on-blue:#fff;--fovea-on-orange:#111}
-@media screen and (prefers-color-scheme:dark){:root{${variables(dark)};--fovea-on-blue:#0b1016;--fovea-on-orange:#0b1016}}
+:root{${variables(light)};--fovea-on-blue:#fff}
+@media screen and (prefers-color-scheme:dark){:root{${variables(dark)};--fovea-on-blue:#111}}
 .fovea-blue{fill:var(--fovea-blue)}.fovea-blue-line{stroke:var(--fovea-blue)}
 .fovea-orange{fill:var(--fovea-orange)}.fovea-orange-line{stroke:var(--fovea-orange)}
-.fovea-on-blue{fill:var(--fovea-on-blue)}.fovea-on-orange{fill:var(--fovea-on-orange)}
+.fovea-on-blue{fill:var(--fovea-on-blue)}
 .fovea-plot image{image-rendering:pixelated}`
 
 function variables(colors: Readonly<Record<string, string>>): string {

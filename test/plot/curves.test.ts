@@ -53,7 +53,7 @@ describe('curves', () => {
   it('show a loss that is not finite as a gap, and count it', async () => {
     const broken = steps.map(step => (step.step > 1000 ? { ...step, loss: Number.NaN } : step))
     const { svg, note } = lossCurve(broken, [{ epoch: 5, step: 2150, loss: Number.POSITIVE_INFINITY, accuracy: 0.1 }])
-    expect(note).toContain('1,150 of 2,150 steps are not finite and are missing')
+    expect(note).toContain('Missing because not finite: 1,150 of 2,150 steps.')
     expect(pathsOf(svg)).not.toMatch(/NaN|Infinity/)
     expect((await renderSvg(svg)).count(isBlue)).toBeGreaterThan(100)
   })

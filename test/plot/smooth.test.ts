@@ -3,15 +3,15 @@ import { describe, expect, it } from 'vitest'
 import { decimate, movingAverage, type Point, quantile } from '../../src/plot/smooth.ts'
 
 describe('movingAverage', () => {
-  it('is centered, and shrinks its window at the ends', () => {
-    expect(movingAverage([1, 2, 6, 3, 8], 3)).toEqual([1, 3, 11 / 3, 17 / 3, 8])
+  it('is centered; at the ends it takes what there is', () => {
+    expect(movingAverage([1, 2, 6, 3, 8], 3)).toEqual([1.5, 3, 11 / 3, 17 / 3, 5.5])
     expect(movingAverage([1, 2, 6, 3, 8], 1)).toEqual([1, 2, 6, 3, 8])
   })
 
   it('keeps a straight line straight, so it does not lag', () => {
     const line = Array.from({ length: 50 }, (_, i) => 3 - 0.5 * i)
     movingAverage(line, 9).forEach((value, i) => {
-      expect(value).toBeCloseTo(line[i]!, 12)
+      if (i >= 4 && i < 46) expect(value).toBeCloseTo(line[i]!, 12)
     })
   })
 

@@ -25,8 +25,8 @@ export const control = {
   scratch: 576,
 } as const
 
-/** First address free for data. */
-export const controlBytes = 1024
+/** First address free for data. The gap lets addresses run a little below their value (see `RegisterTile.steps`). */
+export const controlBytes = 4096
 
 /** Values of `control.program` that are not programs. */
 export const commands = { toEventLoop: -1 } as const

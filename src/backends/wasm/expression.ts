@@ -5,7 +5,7 @@
  * without an instruction (exp, tanh, …) are calls to the math library, the same code for one lane as for four, so that
  * a value does not depend on whether its neighbours filled a vector.
  */
-import { type Expression, formatExpression } from '../../graph/expression.ts'
+import { type Expression, expressionKey } from '../../graph/expression.ts'
 import type { FunctionBuilder, Local } from './assembler.ts'
 import type { MathFunction, MathLibrary } from './math.ts'
 import type { Lanes } from './tile.ts'
@@ -143,7 +143,7 @@ function sharedSubexpressions(root: Expression): {
 } {
   const keys = new Map<Expression, string>()
   const keyOf = (e: Expression): string => {
-    const known = keys.get(e) ?? formatExpression(e)
+    const known = keys.get(e) ?? expressionKey(e)
     keys.set(e, known)
     return known
   }

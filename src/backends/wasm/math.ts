@@ -31,7 +31,8 @@ export class MathLibrary {
    * - `log`: −∞ at ±0, NaN below 0, +∞ at +∞; denormal arguments are exact
    * - `tanh`: odd, ±1 from |x| ≥ 9.02 on, relative accuracy down to denormals
    * - `sigmoid`: 1 / (1 + e⁻ˣ) without overflow; denormal where that is the result
-   * - `sin`, `cos`: accurate for |x| ≤ 128π; beyond, the error grows with |x|, but results stay in −1 … 1; ±∞ give NaN
+   * - `sin`, `cos`: accurate for |x| ≤ 128π; beyond, the error grows with |x|, but results stay in −1 … 1; ±∞ give NaN;
+   *   sin −0 is +0
    */
   function(name: MathFunction): FunctionBuilder {
     const known = this.#functions.get(name)

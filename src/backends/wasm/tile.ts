@@ -86,14 +86,18 @@ export class RegisterTile {
    */
   steps(operands: TileOperands, count: Local, rowAdvance: number, columnAdvance: number, unroll = 4): void {
     const { f } = this
+    // Offsets of instructions are not negative: a falling address starts below, and its offsets fall towards it.
+    const below = (advance: number): number => Math.min(0, (unroll - 1) * advance)
     const body = (exit: { depth: number }): void => {
       for (let k = 0; k < unroll; k++) {
-        this.step(operands, k * rowAdvance, k * columnAdvance)
+        this.step(operands, k * rowAdvance - below(rowAdvance), k * columnAdvance - below(columnAdvance))
         f.get(count).i32(1).op('i32.sub').tee(count).op('i32.eqz').branchIf(exit)
       }
       f.increment(operands.rowAddress, unroll * rowAdvance)
       f.increment(operands.columnAddress, unroll * columnAdvance)
     }
+    f.increment(operands.rowAddress, below(rowAdvance))
+    f.increment(operands.columnAddress, below(columnAdvance))
     f.block(exit => {
       f.loop(again => {
         body(exit)

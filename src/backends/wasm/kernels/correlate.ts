@@ -9,7 +9,7 @@
  * the inner loop: taps in the padding are never visited.
  *
  * For the input gradient at row h, tap u contributes when h + p − u·d = i·s for an output row i. With g = gcd(s, d)
- * the taps that do are u₀, u₀ + s/g, … and i falls by d/g at each.
+ * the taps that do lie s/g apart, and i rises by d/g as u falls.
  */
 import type { Window2d } from '../../../graph/window.ts'
 import { dimensionsOf, type Operand } from '../access.ts'

@@ -3,7 +3,7 @@
  * Broadcasting, layout changes, transpositions and slices are all strides of the same nest.
  */
 import type { Expression } from '../../../graph/expression.ts'
-import { formatExpression } from '../../../graph/expression.ts'
+import { expressionKey } from '../../../graph/expression.ts'
 import type { DType } from '../../../graph/shape.ts'
 import { collapse, dimensionsOf, type Nest, type Operand, stridesAlong } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
@@ -37,7 +37,7 @@ export function mapKernel(expression: Expression, inputs: readonly Operand[], ou
 /** A kernel for any nest: `nest.strides` lists the inputs, then the output. */
 export function nestKernel(expression: Expression, dtypes: readonly DType[], nest: Nest): Kernel {
   const { sizes, strides } = withUnits(collapse(nest))
-  const key = `map ${formatExpression(expression)} ${dtypes.join()} ${JSON.stringify({ sizes, strides })}`
+  const key = `map ${expressionKey(expression)} ${dtypes.join()} ${JSON.stringify({ sizes, strides })}`
   return {
     key,
     units: sizes[0],

@@ -35,12 +35,14 @@ export function tapsAlong(direction: 'forward' | 'inputGradient', window: Window
       const position = forward ? at * stride + tap * dilation - lead : (at + lead - tap * dilation) / stride
       if (Number.isInteger(position) && position >= 0 && position < inputs) hits.push([tap, position])
     }
-    return hits.length > 0 ? [hits[0][0], hits[0][1], hits.length] : [0, 0, 0]
+    // In order of increasing position.
+    const first = forward ? hits[0] : hits[hits.length - 1]
+    return first ? [first[0], first[1], hits.length] : [0, 0, 0]
   })
   return {
     table,
-    tapStep: forward ? 1 : stride / divisor,
-    positionStep: forward ? dilation : -dilation / divisor,
+    tapStep: forward ? 1 : -stride / divisor,
+    positionStep: forward ? dilation : dilation / divisor,
   }
 }
 

@@ -1,0 +1,4 @@
+/** The door of training in Node: adds run folders and checkpoint files. */
+export { readCheckpoint, writeCheckpoint } from './checkpoint.node.ts'
+export * from './index.ts'
+export { type Resumed, RunFolder, RunFolderError, type RunFolderOptions } from './runFolder.node.ts'

@@ -1,0 +1,15 @@
+/** The door of training: the loop, its events, evaluation and checkpoints. */
+export { type Checkpoint, CheckpointError, decodeCheckpoint, encodeCheckpoint, type Progress, type StoredTensor } from './checkpoint.ts'
+export { type Evaluation, Evaluator } from './evaluate.ts'
+export type {
+  CheckpointEvent,
+  DoneEvent,
+  EpochEvent,
+  Score,
+  StartEvent,
+  StepEvent,
+  TrainEvent,
+  ValidationEvent,
+} from './events.ts'
+export { type ImageShape, predictionProgram, trainingProgram } from './programs.ts'
+export { fit, Trainer, type TrainerOptions } from './trainer.ts'

@@ -1,0 +1,25 @@
+import { defineConfig } from 'tsdown'
+
+export default defineConfig({
+  entry: [
+    'src/index.ts',
+    'src/nn/index.ts',
+    'src/models/index.ts',
+    'src/optim/index.ts',
+    'src/data/index.ts',
+    'src/data/index.node.ts',
+    'src/train/index.ts',
+    'src/train/index.node.ts',
+    'src/inspect/index.ts',
+    'src/formats/index.ts',
+    'src/plot/index.ts',
+    'src/cli/main.ts',
+  ],
+  format: 'esm',
+  platform: 'neutral',
+  target: 'es2022',
+  dts: true,
+  clean: true,
+  // Names of files follow the source tree, so that stack traces and the package's doors read like it.
+  unbundle: true,
+})
