@@ -70,4 +70,3 @@ function callOf(step: Step): string {
   if (!epilogue) return call
   return formatExpression(epilogue.expression, index => (index === 0 ? call : nameOf(epilogue.inputs[index - 1])))
 }
-

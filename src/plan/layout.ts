@@ -9,7 +9,7 @@
 import { input as element } from '../graph/expression.ts'
 import { apply } from '../graph/op.ts'
 import { mapOp } from '../graph/ops/map.ts'
-import { bytesPerElement, ShapeError, type Shape, sizeOf } from '../graph/shape.ts'
+import { bytesPerElement, type Shape, ShapeError, sizeOf } from '../graph/shape.ts'
 import { opOf, opTable } from '../graph/table.ts'
 import { Tensor } from '../graph/tensor.ts'
 import type { Variable } from '../graph/variable.ts'
@@ -48,6 +48,16 @@ export function assignLayouts(program: Program, blockSizes: readonly number[]): 
   return new LayoutPass(program, blockSizes).run()
 }
 
+/** With this many blocks, threads get about equal shares. */
+const plentyOfBlocks = 8
+
+/** The largest block that leaves plenty of blocks, or at least enough, or that divides the batch at all. */
+function chooseBlock(batch: number, blockSizes: readonly number[]): number {
+  const dividing = blockSizes.filter(size => batch % size === 0)
+  const leaving = (blocks: number): number | undefined => dividing.find(size => batch / size >= blocks)
+  return leaving(plentyOfBlocks) ?? leaving(fewestBlocks) ?? dividing[0] ?? 1
+}
+
 class LayoutPass {
   private readonly program: Program
   private readonly graph: ReturnType<typeof programGraph>
@@ -71,7 +81,7 @@ class LayoutPass {
       throw new ShapeError(`program: batched inputs differ in batch size: ${[...sizes].join(', ')}`)
     }
     this.batch = sizes.size === 1 ? [...sizes][0] : 1
-    this.block = blockSizes.find(size => this.batch % size === 0) ?? 1
+    this.block = chooseBlock(this.batch, blockSizes)
     this.blocks = this.batch / this.block
     if (blockSizes.length === 0) this.batched.clear()
   }
@@ -108,7 +118,8 @@ class LayoutPass {
     )
     if (role === 'parallel' && epilogueFits) this.addParallel(step)
     else if (role === 'sum') this.addSum(step)
-    else if (role === 'contract') this.push(this.withRowEpilogue({ ...step, inputs: step.inputs.map(t => this.asBlocked(t)) }))
+    else if (role === 'contract')
+      this.push(this.withRowEpilogue({ ...step, inputs: step.inputs.map(t => this.asBlocked(t)) }))
     else this.push(this.withRowEpilogue({ ...step, inputs: step.inputs.map(t => this.asRows(t)) }))
   }
 

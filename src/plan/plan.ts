@@ -22,8 +22,8 @@ import { type Step, stepInputs, stepOutputs, storageOf } from './steps.ts'
 /** What a backend asks of the plan. */
 export interface PlanOptions {
   /**
-   * Block sizes the backend can compute with, largest first; the first that divides the batch is used. Empty: samples
-   * are not grouped and every value is row-major.
+   * Block sizes the backend can compute with, largest first; the largest that divides the batch into enough blocks is
+   * used. Empty: samples are not grouped and every value is row-major.
    */
   readonly blockSizes: readonly number[]
 }

@@ -123,9 +123,7 @@ function absorbProducers(map: Step, fused: Map<Tensor, Step>, users: ReadonlyMap
   fused.delete(host.output)
   const slot = inputs.indexOf(host.output)
   const others = inputs.filter((_, index) => index !== slot)
-  const epilogue = substitute(expression, index =>
-    input(index === slot ? 0 : others.indexOf(inputs[index]) + 1),
-  )
+  const epilogue = substitute(expression, index => input(index === slot ? 0 : others.indexOf(inputs[index]) + 1))
   return { ...host, epilogue: { expression: epilogue, inputs: others }, output: map.output }
 }
 

@@ -3,8 +3,8 @@ import type { Engine, Executable } from '../backends/engine.ts'
 import { BatchLoader } from '../data/loader.ts'
 import type { Subset } from '../data/split.ts'
 import type { Module } from '../nn/module.ts'
-import type { Score } from './events.ts'
 import { breathe } from './breathe.ts'
+import type { Score } from './events.ts'
 import { type ImageShape, predictionProgram } from './programs.ts'
 
 /** Answers to every image of a subset, in its order. */

@@ -1,5 +1,12 @@
 /** The door of training: the loop, its events, evaluation and checkpoints. */
-export { type Checkpoint, CheckpointError, decodeCheckpoint, encodeCheckpoint, type Progress, type StoredTensor } from './checkpoint.ts'
+export {
+  type Checkpoint,
+  CheckpointError,
+  decodeCheckpoint,
+  encodeCheckpoint,
+  type Progress,
+  type StoredTensor,
+} from './checkpoint.ts'
 export { type Evaluation, Evaluator } from './evaluate.ts'
 export type {
   CheckpointEvent,

@@ -8,9 +8,9 @@ import type { Subset } from '../data/split.ts'
 import { crossEntropy, type Loss } from '../nn/losses.ts'
 import type { Module } from '../nn/module.ts'
 import { loadState } from '../nn/state.ts'
-import { constant } from '../optim/schedules.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import type { Schedule } from '../optim/schedules.ts'
+import { constant } from '../optim/schedules.ts'
 import { breathe } from './breathe.ts'
 import { CheckpointError, type Progress, type StoredTensor } from './checkpoint.ts'
 import { Evaluator } from './evaluate.ts'
@@ -96,7 +96,15 @@ export class Trainer {
         const loss = program.output('loss')[0]
         const accuracy = program.output('accuracy')[0]
         this.advance(size, loss, accuracy)
-        yield { type: 'step', step: step + 1, epoch, loss, accuracy, learningRate, imagesPerSecond: throughput.add(size) }
+        yield {
+          type: 'step',
+          step: step + 1,
+          epoch,
+          loss,
+          accuracy,
+          learningRate,
+          imagesPerSecond: throughput.add(size),
+        }
         if (this.stopping) return
         await breathe()
       }
@@ -150,7 +158,10 @@ export class Trainer {
     for (const [path, variable] of model.variables()) engine.write(variable, part('model').get(path)!.values)
     for (const [name, variable] of optimizer.state()) {
       const tensor = stored.get(name)
-      if (!tensor) throw new CheckpointError(`the checkpoint has no optimizer state '${name}'; was it made with ${optimizer.name}?`)
+      if (!tensor)
+        throw new CheckpointError(
+          `the checkpoint has no optimizer state '${name}'; was it made with ${optimizer.name}?`,
+        )
       engine.write(variable, tensor.values)
     }
     this.position = { ...beginning, ...snapshot.progress }
@@ -201,8 +212,7 @@ export class Trainer {
   private program(batch: number): Promise<Executable> {
     const { engine, model, train, loss, optimizer } = this.options
     const known =
-      this.programs.get(batch) ??
-      engine.compile(trainingProgram(model, train.dataset.shape, batch, loss, optimizer))
+      this.programs.get(batch) ?? engine.compile(trainingProgram(model, train.dataset.shape, batch, loss, optimizer))
     this.programs.set(batch, known)
     return known
   }

@@ -2,8 +2,9 @@
  * The reference backend: runs a program by the `reference` facets of its operations, in double precision, one after
  * another. Slow and plain; what every other backend is compared with.
  */
-import { opOf } from '../../graph/table.ts'
+
 import { formatShape, ShapeError, sizeOf } from '../../graph/shape.ts'
+import { opOf } from '../../graph/table.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { type TypedArray, type Variable, zeros } from '../../graph/variable.ts'
 import { makePlan, type Plan } from '../../plan/plan.ts'

@@ -198,7 +198,13 @@ export class FunctionBuilder {
   }
 
   /** for (counter = from; counter < to; counter += step) body. Bounds are locals or numbers; empty ranges are skipped. */
-  for(counter: Local, from: Local | { value: number }, to: Local | { value: number }, body: () => void, step = 1): this {
+  for(
+    counter: Local,
+    from: Local | { value: number },
+    to: Local | { value: number },
+    body: () => void,
+    step = 1,
+  ): this {
     const push = (bound: Local | { value: number }): this =>
       typeof bound === 'number' ? this.get(bound) : this.i32(bound.value)
     const known = typeof from === 'object' && typeof to === 'object'
@@ -269,7 +275,14 @@ export class ModuleBuilder {
   encode(): Uint8Array<ArrayBuffer> {
     const typeIndex = this.functions.map(f => this.typeOf(f))
     const section = (id: number, body: readonly number[]): number[] => [id, ...unsigned(body.length)].concat(body)
-    const memoryImport = [...text('env'), ...text('memory'), 0x02, this.shared ? 3 : 1, ...unsigned(1), ...unsigned(65536)]
+    const memoryImport = [
+      ...text('env'),
+      ...text('memory'),
+      0x02,
+      this.shared ? 3 : 1,
+      ...unsigned(1),
+      ...unsigned(65536),
+    ]
     let code: number[] = unsigned(this.functions.length)
     for (const f of this.functions) code = code.concat(f.encode())
     const header = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]

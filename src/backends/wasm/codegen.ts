@@ -72,6 +72,41 @@ export function generate(plan: Plan, addresses: Addresses, options: CodeOptions)
   }
 }
 
+/** One step's kernel call as a function of its own, for measuring: `(arena, scratch)` runs it over all blocks. */
+export interface MeasuredCall {
+  readonly step: Step
+  readonly kernel: string
+  readonly name: string
+}
+
+/** Assembles a module that exports every kernel call of a plan separately. */
+export function generateCalls(
+  plan: Plan,
+  addresses: Addresses,
+  options: CodeOptions,
+): { bytes: Uint8Array<ArrayBuffer>; calls: MeasuredCall[] } {
+  const module = new ModuleBuilder(options.shared)
+  const target: KernelModule = { module, math: new MathLibrary(module), fused: options.fused }
+  const calls: MeasuredCall[] = []
+  for (const group of plan.groups) {
+    for (const step of group.steps) {
+      for (const call of lower(plan, group, step)) {
+        const kernel = call.kernel.emit(target)
+        const name = `call${calls.length}`
+        const f = module.function(['i32', 'i32'], [], name)
+        const block = f.local('i32')
+        const pushCall = callEmitter(f, plan, group, addresses, { arena: 0, scratch: 1, block })
+        f.for(block, { value: 0 }, { value: group.kind === 'blocked' ? plan.blocks : 1 }, () => {
+          f.i32(0).i32(call.kernel.units)
+          pushCall(step, call, kernel)
+        })
+        calls.push({ step, kernel: call.kernel.key, name })
+      }
+    }
+  }
+  return { bytes: module.encode(), calls }
+}
+
 /** A function `(thread, threads, arena, scratch)` that does one thread's share of a group. */
 function emitGroup(
   module: ModuleBuilder,
@@ -81,30 +116,13 @@ function emitGroup(
   functionOf: (call: KernelCall) => FunctionBuilder,
 ): FunctionBuilder {
   // Kernels first: a function's index is fixed when it is added.
-  const calls = group.steps.map(step => lower(plan, group, step).map(call => ({ step, call, kernel: functionOf(call) })))
+  const calls = group.steps.map(step =>
+    lower(plan, group, step).map(call => ({ step, call, kernel: functionOf(call) })),
+  )
   const f = module.function(['i32', 'i32', 'i32', 'i32'], [])
   const [thread, threads, arena, scratch] = [0, 1, 2, 3]
   const [from, to, block] = f.localArray('i32', 3)
-
-  const pushAddress = (step: Step, { tensor, offset }: AddressOf): void => {
-    const value = plan.value(tensor)
-    if (!value) throw new Error(`plan: no place for ${tensor.label ?? `tensor ${tensor.id}`}`)
-    const storage = storageOf(tensor)
-    if (value.space === 'variable' && value.variable) f.i32(addresses.variable(value.variable) + offset)
-    else if (value.space === 'constant') f.i32(addresses.constant(storage) + offset)
-    else {
-      f.get(value.space === 'arena' ? arena : scratch)
-      if (value.offset + offset !== 0) f.i32(value.offset + offset).op('i32.add')
-    }
-    if (group.kind !== 'blocked' || value.space === 'scratch') return
-    const stride = blockStride(plan, step, tensor)
-    if (stride !== 0) f.get(block).i32(stride).op('i32.mul', 'i32.add')
-  }
-  const pushCall = (step: Step, { kernel, addresses: operands }: KernelCall, target: FunctionBuilder): void => {
-    for (const operand of operands) pushAddress(step, operand)
-    for (const table of kernel.tables) f.i32(addresses.table(table))
-    f.call(target)
-  }
+  const pushCall = callEmitter(f, plan, group, addresses, { arena, scratch, block })
 
   if (group.kind === 'blocked') {
     pushShare(f, thread, threads, plan.blocks, from, to)
@@ -134,6 +152,35 @@ function emitGroup(
     })
   })
   return f
+}
+
+/** Pushes the addresses of a call's operands and tables, and calls the kernel; its range is on the stack already. */
+function callEmitter(
+  f: FunctionBuilder,
+  plan: Plan,
+  group: Group,
+  addresses: Addresses,
+  { arena, scratch, block }: { arena: Local; scratch: Local; block: Local },
+): (step: Step, call: KernelCall, target: FunctionBuilder) => void {
+  const pushAddress = (step: Step, { tensor, offset }: AddressOf): void => {
+    const value = plan.value(tensor)
+    if (!value) throw new Error(`plan: no place for ${tensor.label ?? `tensor ${tensor.id}`}`)
+    const storage = storageOf(tensor)
+    if (value.space === 'variable' && value.variable) f.i32(addresses.variable(value.variable) + offset)
+    else if (value.space === 'constant') f.i32(addresses.constant(storage) + offset)
+    else {
+      f.get(value.space === 'arena' ? arena : scratch)
+      if (value.offset + offset !== 0) f.i32(value.offset + offset).op('i32.add')
+    }
+    if (group.kind !== 'blocked' || value.space === 'scratch') return
+    const stride = blockStride(plan, step, tensor)
+    if (stride !== 0) f.get(block).i32(stride).op('i32.mul', 'i32.add')
+  }
+  return (step, { kernel, addresses: operands }, target) => {
+    for (const operand of operands) pushAddress(step, operand)
+    for (const table of kernel.tables) f.i32(addresses.table(table))
+    f.call(target)
+  }
 }
 
 /** Sets `from`, `to` to this thread's share of `count`: shares differ by at most one. */

@@ -6,9 +6,9 @@ import type { Tensor } from '../../graph/tensor.ts'
 import type { TypedArray, Variable } from '../../graph/variable.ts'
 import { makePlan, type Plan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
-import { storageOf } from '../../plan/steps.ts'
+import { type Step, storageOf } from '../../plan/steps.ts'
 import type { Engine, EngineDescription, Executable } from '../engine.ts'
-import { type Addresses, type GeneratedCode, generate } from './codegen.ts'
+import { type Addresses, type GeneratedCode, generate, generateCalls } from './codegen.ts'
 import { canShareMemory, checkThreads, defaultThreads, hasRelaxedSimd } from './features.ts'
 import { LinearMemory } from './memory.ts'
 import { ThreadPool } from './threads.ts'
@@ -24,17 +24,26 @@ export interface WasmEngineOptions {
   readonly precise?: boolean
 }
 
-/** Block sizes the kernels have lanes for: eight samples are two vectors. */
-const blockSizes = [8, 4] as const
+/** Block sizes the kernels have lanes for: sixteen samples are four vectors, the widest tile that fits the registers. */
+const blockSizes = [16, 8, 4] as const
 
 /** Starts an engine. @throws Error when `threads` is not a whole number from 1 to 64. */
-export function createWasmEngine(options: WasmEngineOptions = {}): Engine {
+export function createWasmEngine(options: WasmEngineOptions = {}): WasmEngine {
   const wanted = options.threads === undefined ? defaultThreads() : checkThreads(options.threads)
   const threads = canShareMemory() ? wanted : 1
   return new WasmEngine(threads, !options.precise && hasRelaxedSimd())
 }
 
-class WasmEngine implements Engine {
+/** Time of one step, measured alone. */
+export interface StepTime {
+  readonly step: Step
+  readonly kernel: string
+  readonly multiplyAdds: number
+  readonly milliseconds: number
+}
+
+/** The WebAssembly engine; made by {@link createWasmEngine}. */
+export class WasmEngine implements Engine {
   readonly description: EngineDescription
   private readonly threads: number
   private readonly fused: boolean
@@ -47,6 +56,11 @@ class WasmEngine implements Engine {
   private scratch = { address: 0, bytes: 0 }
   private programs = 0
   private closed = false
+  private readonly addresses: Addresses = {
+    variable: variable => this.addressOf(variable),
+    constant: tensor => this.constantAddress(tensor),
+    table: values => this.tableAddress(values),
+  }
 
   constructor(threads: number, fused: boolean) {
     this.threads = threads
@@ -64,11 +78,7 @@ class WasmEngine implements Engine {
     if (this.closed) throw new Error('the engine is closed')
     const started = performance.now()
     const plan = makePlan(program, { blockSizes })
-    const addresses: Addresses = {
-      variable: variable => this.addressOf(variable),
-      constant: tensor => this.constantAddress(tensor),
-      table: values => this.tableAddress(values),
-    }
+    const { addresses } = this
     for (const value of plan.values) if (value.variable) this.addressOf(value.variable)
     const code = generate(plan, addresses, { shared: this.pool !== undefined, fused: this.fused })
     const module = await WebAssembly.compile(code.bytes)
@@ -114,6 +124,27 @@ class WasmEngine implements Engine {
   async close(): Promise<void> {
     this.closed = true
     await this.pool?.close()
+  }
+
+  /**
+   * Times every step of a program alone, on one thread, with whatever the memory holds: milliseconds per run of the
+   * program, median of `repeats`. The program's variables change; use an engine of its own.
+   */
+  async profile(program: Program, repeats = 30): Promise<StepTime[]> {
+    const plan = makePlan(program, { blockSizes })
+    const { bytes, calls } = generateCalls(plan, this.addresses, { shared: this.pool !== undefined, fused: this.fused })
+    this.reserve(plan)
+    const { instance } = await WebAssembly.instantiate(bytes, { env: { memory: this.linear.memory } })
+    return calls.map(({ step, kernel, name }) => {
+      const call = instance.exports[name] as (arena: number, scratch: number) => void
+      const times = Array.from({ length: repeats + 10 }, () => {
+        const started = performance.now()
+        call(this.arena.address, this.scratch.address)
+        return performance.now() - started
+      })
+      const settled = times.slice(10).sort((a, b) => a - b)
+      return { step, kernel, multiplyAdds: plan.multiplyAddsOf(step), milliseconds: settled[settled.length >> 1] }
+    })
   }
 
   /** Makes room for a plan. Plans share arena and scratch, since only one runs at a time. */
@@ -185,13 +216,7 @@ class WasmExecutable implements Executable {
   private readonly views = new Map<Tensor, TypedArray>()
   private running = false
 
-  constructor(
-    plan: Plan,
-    code: GeneratedCode,
-    compileTime: number,
-    start: () => Promise<void>,
-    viewOf: ViewOf,
-  ) {
+  constructor(plan: Plan, code: GeneratedCode, compileTime: number, start: () => Promise<void>, viewOf: ViewOf) {
     this.plan = plan
     this.compileTime = compileTime
     this.kernels = code.kernels

@@ -13,7 +13,9 @@ interface NodeModules {
 
 /** Node's modules, or `undefined` elsewhere. */
 export function nodeModules(): NodeModules | undefined {
-  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown; versions?: { node?: string } } }
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?: (name: string) => unknown; versions?: { node?: string } }
+  }
   if (!process?.versions?.node || !process.getBuiltinModule) return undefined
   return {
     v8: process.getBuiltinModule('node:v8') as NodeModules['v8'],
@@ -61,6 +63,7 @@ export function defaultThreads(): number {
 
 /** @throws Error when `threads` is not a whole number from 1 to 64. */
 export function checkThreads(threads: number, label = `threads (=${threads})`): number {
-  if (!Number.isInteger(threads) || threads < 1 || threads > 64) throw new Error(`${label} must be a whole number from 1 to 64`)
+  if (!Number.isInteger(threads) || threads < 1 || threads > 64)
+    throw new Error(`${label} must be a whole number from 1 to 64`)
   return threads
 }

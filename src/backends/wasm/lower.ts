@@ -231,10 +231,7 @@ function blockShape({ shape, block }: Operand): number[] {
   return [shape[0] / block, ...shape.slice(1), block]
 }
 
-function withBlockAxis(
-  { starts, ends, steps }: AttributesOf<'slice'>,
-  x: Operand,
-): AttributesOf<'slice'> {
+function withBlockAxis({ starts, ends, steps }: AttributesOf<'slice'>, x: Operand): AttributesOf<'slice'> {
   return { starts: [...starts, 0], ends: [x.shape[0] / x.block, ...ends.slice(1), x.block], steps: [...steps, 1] }
 }
 
@@ -254,4 +251,3 @@ export function blockStride(plan: Plan, step: Step, tensor: Tensor): number {
   if (!own && !plan.slices(step, tensor)) return 0
   return (sizeOf(tensor.shape) / plan.blocks) * (tensor.dtype === 'u8' ? 1 : 4)
 }
-

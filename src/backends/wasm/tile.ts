@@ -72,10 +72,14 @@ export class RegisterTile {
     const loadVector = vector ? 'v128.load' : 'f32.load'
     const loadRow = vector && rowKind === 'splat' ? 'v128.load32_splat' : loadVector
     for (const j of columns) {
-      f.get(columnAddress).memory(loadVector, columnOffsets[j] + columnShift).set(this.column[j])
+      f.get(columnAddress)
+        .memory(loadVector, columnOffsets[j] + columnShift)
+        .set(this.column[j])
     }
     for (let i = 0; i < this.rows; i++) {
-      f.get(rowAddress).memory(loadRow, rowOffsets[i] + rowShift).set(this.row)
+      f.get(rowAddress)
+        .memory(loadRow, rowOffsets[i] + rowShift)
+        .set(this.row)
       for (const j of columns) this.multiplyAdd(this.accumulators[i][j], this.row, this.column[j])
     }
   }
@@ -106,7 +110,21 @@ export class RegisterTile {
     })
   }
 
-  /** Adds the four lanes of every accumulator; afterwards `reduced(i, j)` pushes the sum as f32. Fixed order. */
+  /**
+   * Runs one step for each pair of shifts, without a loop. `never` is a local that the compiler knows nothing about and
+   * that counting down does not bring to 0 (0 itself will do): the exits it guards keep the steps apart.
+   */
+  unrolled(operands: TileOperands, shifts: readonly (readonly [row: number, column: number])[], never: Local): void {
+    const { f } = this
+    f.block(exit => {
+      for (const [row, column] of shifts) {
+        this.step(operands, row, column)
+        f.get(never).i32(1).op('i32.sub').tee(never).op('i32.eqz').branchIf(exit)
+      }
+    })
+  }
+
+  /** Pushes the sum of the four lanes of an accumulator as f32, added in a fixed order. */
   pushLaneSum(row: number, column: number): void {
     const { f } = this
     const accumulator = this.accumulators[row][column]

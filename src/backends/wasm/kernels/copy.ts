@@ -1,8 +1,9 @@
 /** Moving elements without changing them: transposition, slices, padding. Bits are preserved for every type. */
+
+import { input } from '../../../graph/expression.ts'
 import type { PadAttributes } from '../../../graph/ops/pad.ts'
 import type { SliceAttributes } from '../../../graph/ops/slice.ts'
-import { type DType, bytesPerElement, type Shape, sizeOf, stridesOf } from '../../../graph/shape.ts'
-import { input } from '../../../graph/expression.ts'
+import { bytesPerElement, type DType, type Shape, sizeOf, stridesOf } from '../../../graph/shape.ts'
 import { collapse, type Nest } from '../access.ts'
 import type { Local } from '../assembler.ts'
 import { type Kernel, kernelFunction } from '../kernel.ts'
@@ -86,7 +87,9 @@ export function padKernel(attributes: PadAttributes, shape: Shape, result: Shape
           f.get(at).get(index).i32(target[axis]).op('i32.mul', 'i32.add').set(out)
           f.get(index).i32(before[axis]).op('i32.sub').set(offset)
           // Inside when the offset is a multiple of the spacing and within the source (negative ones are large).
-          f.get(offset).i32((shape[axis] - 1) * every + 1).op('i32.lt_u')
+          f.get(offset)
+            .i32((shape[axis] - 1) * every + 1)
+            .op('i32.lt_u')
           f.get(offset).i32(every).op('i32.rem_s', 'i32.eqz', 'i32.and')
           f.if(
             () => {

@@ -16,7 +16,7 @@ import { dimensionsOf, type Operand } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
 import { storeElements } from '../elements.ts'
 import { arithmeticFor, type Kernel, type KernelModule, kernelFunction } from '../kernel.ts'
-import { RegisterTile } from '../tile.ts'
+import { RegisterTile, type TileOperands } from '../tile.ts'
 import { EpilogueEmitter, type EpilogueSpec, epilogueKey } from './epilogue.ts'
 import { byteTable, tapsAlong } from './taps.ts'
 
@@ -31,6 +31,12 @@ export interface Correlation {
   readonly y: Operand
   readonly epilogue: EpilogueSpec
 }
+
+/** Channels from which on the innermost loop runs over channels instead of taps. */
+const channelsWorthRunning = 8
+
+/** Largest window that is written out tap by tap. */
+const mostUnrolledTaps = 25
 
 /** Operand addresses: x, weights, epilogue operands, y, row table, column table. */
 export function correlateKernel(spec: Correlation): Kernel {
@@ -51,6 +57,7 @@ export function correlateKernel(spec: Correlation): Kernel {
   const tables = [byteTable(rowTaps, kernelWidth * 4, rowBytes), byteTable(columnTaps, 4, bytes)]
   const rowsPerGroup = outChannels / groups
   const sumsPerGroup = inChannels / groups
+  const xPlane = xHeight * rowBytes
   const groupStride = (direction === 'forward' ? rowsPerGroup : sumsPerGroup) * perWeightRow
   const key = `correlate ${direction} ${JSON.stringify([window, groups, x, weights, y])} ${epilogueKey(epilogue)}`
   const operands = 3 + epilogue.operands.length
@@ -67,7 +74,14 @@ export function correlateKernel(spec: Correlation): Kernel {
       const arithmetic = arithmeticFor(block, target.fused)
       const vectors = Math.max(1, block / 4)
       const tileRows = rowsThatFit(vectors, rowsPerGroup)
-      const finish = new EpilogueEmitter(f, target.math, epilogue, dimensionsOf(y), y.shape, address.slice(2, operands - 1))
+      const finish = new EpilogueEmitter(
+        f,
+        target.math,
+        epilogue,
+        dimensionsOf(y),
+        y.shape,
+        address.slice(2, operands - 1),
+      )
       const local = (): Local => f.local('i32')
       const unit = local()
       const n = local()
@@ -88,6 +102,8 @@ export function correlateKernel(spec: Correlation): Kernel {
       const wColumn = local()
       const xTap = local()
       const wTap = local()
+      const v = local()
+      const never = local()
       const xStep = local()
       const wStep = local()
       const xSum = local()
@@ -95,38 +111,84 @@ export function correlateKernel(spec: Correlation): Kernel {
       const out = local()
       const vectorScratch = f.local(arithmetic.lanes === 4 ? 'v128' : 'f32')
 
+      const operandsOf = (tile: RegisterTile): TileOperands => ({
+        rowAddress: wStep,
+        rowOffsets: Array.from({ length: tile.rows }, (_, r) => r * rowStride),
+        rowKind: 'splat',
+        columnAddress: xStep,
+        columnOffsets: Array.from({ length: vectors }, (_, v) => v * 16),
+      })
+
+      /** All taps of the window: one straight run of steps per summed channel. */
+      const sumWholeWindow = (tile: RegisterTile): void => {
+        const shifts = Array.from({ length: kernelHeight * kernelWidth }, (_, tap) => {
+          const [u, v] = [Math.floor(tap / kernelWidth), tap % kernelWidth]
+          return [tap * 4, u * rowTaps.positionStep * rowBytes + v * columnTaps.positionStep * bytes] as const
+        })
+        f.get(xSum).set(xStep).get(wSum).set(wStep)
+        // Addresses are far above the few steps that are counted down.
+        f.get(xSum).set(never)
+        f.for(q, { value: 0 }, { value: sumsPerGroup }, () => {
+          for (let u = 0; u < kernelHeight; u++) {
+            tile.unrolled(operandsOf(tile), shifts.slice(u * kernelWidth, (u + 1) * kernelWidth), never)
+          }
+          f.increment(xStep, xPlane)
+          f.increment(wStep, sumStride)
+        })
+      }
+
+      /** The taps inside the image, summed channels innermost: long runs at any position. */
+      const sumChannelsInside = (tile: RegisterTile): void => {
+        f.get(rowCount).set(u)
+        f.loop(nextRow => {
+          f.get(wSum).set(wTap).get(xSum).set(xTap).get(columnCount).set(v)
+          f.loop(nextColumn => {
+            f.get(wTap).set(wStep).get(xTap).set(xStep).i32(sumsPerGroup).set(count)
+            tile.steps(operandsOf(tile), count, sumStride, xPlane)
+            f.increment(xTap, columnTaps.positionStep * bytes)
+            f.increment(wTap, columnTaps.tapStep * 4)
+            f.get(v).i32(1).op('i32.sub').tee(v).branchIf(nextColumn)
+          })
+          f.increment(xSum, rowTaps.positionStep * rowBytes)
+          f.increment(wSum, rowTaps.tapStep * kernelWidth * 4)
+          f.get(u).i32(1).op('i32.sub').tee(u).branchIf(nextRow)
+        })
+      }
+
+      /** The taps inside the image, taps of a row innermost: for few channels. */
+      const sumTapsInside = (tile: RegisterTile): void => {
+        f.for(q, { value: 0 }, { value: sumsPerGroup }, () => {
+          f.get(xSum).set(xTap).get(wSum).set(wTap).get(rowCount).set(u)
+          f.loop(nextRow => {
+            f.get(wTap).set(wStep).get(xTap).set(xStep).get(columnCount).set(count)
+            const unroll = Math.min(kernelWidth, 8)
+            tile.steps(operandsOf(tile), count, columnTaps.tapStep * 4, columnTaps.positionStep * bytes, unroll)
+            f.increment(xTap, rowTaps.positionStep * rowBytes)
+            f.increment(wTap, rowTaps.tapStep * kernelWidth * 4)
+            f.get(u).i32(1).op('i32.sub').tee(u).branchIf(nextRow)
+          })
+          f.increment(xSum, xPlane)
+          f.increment(wSum, sumStride)
+        })
+      }
+
+      const sumInside = sumsPerGroup >= channelsWorthRunning ? sumChannelsInside : sumTapsInside
+      const unrollsWindow = direction === 'forward' && kernelHeight * kernelWidth <= mostUnrolledTaps
+
       /** Sums one tile of rows at (n, row, i, j) and stores it. */
       const tileAt = (tile: RegisterTile): void => {
-        const columnOffsets = Array.from({ length: vectors }, (_, v) => v * 16)
-        const rowOffsets = Array.from({ length: tile.rows }, (_, r) => r * rowStride)
         tile.clear()
-        f.get(rowCount)
-          .op('i32.eqz')
-          .get(columnCount)
-          .op('i32.eqz', 'i32.or', 'i32.eqz')
-          .if(() => {
-            f.get(xRow).get(xColumn).op('i32.add').set(xSum)
-            f.get(wRow).get(wColumn).op('i32.add').set(wSum)
-            f.for(q, { value: 0 }, { value: sumsPerGroup }, () => {
-              f.get(xSum).set(xTap).get(wSum).set(wTap)
-              f.get(rowCount).set(u)
-              f.loop(again => {
-                f.get(wTap).set(wStep).get(xTap).set(xStep).get(columnCount).set(count)
-                tile.steps(
-                  { rowAddress: wStep, rowOffsets, rowKind: 'splat', columnAddress: xStep, columnOffsets },
-                  count,
-                  columnTaps.tapStep * 4,
-                  columnTaps.positionStep * bytes,
-                  Math.min(kernelWidth, 8),
-                )
-                f.increment(xTap, rowTaps.positionStep * rowBytes)
-                f.increment(wTap, rowTaps.tapStep * kernelWidth * 4)
-                f.get(u).i32(1).op('i32.sub').tee(u).branchIf(again)
-              })
-              f.increment(xSum, xHeight * rowBytes)
-              f.increment(wSum, sumStride)
-            })
-          })
+        f.get(xRow).get(xColumn).op('i32.add').set(xSum)
+        f.get(wRow).get(wColumn).op('i32.add').set(wSum)
+        const partial = (): void => {
+          // Positions whose taps all lie in the padding sum nothing.
+          f.get(rowCount).i32(0).op('i32.ne').get(columnCount).i32(0).op('i32.ne', 'i32.and')
+          f.if(() => sumInside(tile))
+        }
+        if (unrollsWindow) {
+          f.get(rowCount).i32(kernelHeight).op('i32.eq').get(columnCount).i32(kernelWidth).op('i32.eq', 'i32.and')
+          f.if(() => sumWholeWindow(tile), partial)
+        } else partial()
         store(tile)
       }
 

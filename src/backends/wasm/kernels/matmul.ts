@@ -11,8 +11,8 @@ import type { FunctionBuilder, Local } from '../assembler.ts'
 import { storeElements } from '../elements.ts'
 import { arithmeticFor, type Kernel, type KernelModule, kernelFunction } from '../kernel.ts'
 import { type Lanes, RegisterTile } from '../tile.ts'
-import { EpilogueEmitter, type EpilogueSpec, epilogueKey } from './epilogue.ts'
 import { rowsThatFit } from './correlate.ts'
+import { EpilogueEmitter, type EpilogueSpec, epilogueKey } from './epilogue.ts'
 
 /** Operand addresses: a, b, epilogue operands, result. */
 export function matmulKernel(
@@ -36,13 +36,7 @@ type Form = (
 ) => Pick<Kernel, 'units' | 'emit'>
 
 /** Runs `body` over tiles of rows: full ones in a loop, then a shorter last one. */
-function forTiles(
-  f: FunctionBuilder,
-  row: Local,
-  extent: number,
-  tile: number,
-  body: (rows: number) => void,
-): void {
+function forTiles(f: FunctionBuilder, row: Local, extent: number, tile: number, body: (rows: number) => void): void {
   const rest = extent % tile
   f.for(row, { value: 0 }, { value: extent - rest }, () => body(tile), tile)
   if (rest > 0) {
@@ -70,14 +64,29 @@ const overSamples: Form = ({ transposeB }, a, output, epilogue) => {
       const [xBase, wBase] = address
       const yBase = address[operands - 1]
       const arithmetic = arithmeticFor(block, target.fused)
-      const finish = new EpilogueEmitter(f, target.math, epilogue, dimensionsOf(output), output.shape, address.slice(2, -1))
+      const finish = new EpilogueEmitter(
+        f,
+        target.math,
+        epilogue,
+        dimensionsOf(output),
+        output.shape,
+        address.slice(2, -1),
+      )
       const [unit, n, row, xAddress, wAddress, count, out] = Array.from({ length: 7 }, () => f.local('i32'))
       const scratch = f.local(arithmetic.lanes === 4 ? 'v128' : 'f32')
       const tileAt = (rows: number): void => {
         const tile = tileOf(rows)
         tile.clear()
-        f.get(xBase).get(n).i32(inner * bytes).op('i32.mul', 'i32.add').set(xAddress)
-        f.get(wBase).get(row).i32(transposeB ? inner * 4 : 4).op('i32.mul', 'i32.add').set(wAddress)
+        f.get(xBase)
+          .get(n)
+          .i32(inner * bytes)
+          .op('i32.mul', 'i32.add')
+          .set(xAddress)
+        f.get(wBase)
+          .get(row)
+          .i32(transposeB ? inner * 4 : 4)
+          .op('i32.mul', 'i32.add')
+          .set(wAddress)
         f.i32(inner).set(count)
         tile.steps(
           {
@@ -91,7 +100,16 @@ const overSamples: Form = ({ transposeB }, a, output, epilogue) => {
           transposeB ? 4 : columns * 4,
           bytes,
         )
-        f.get(n).i32(columns).op('i32.mul').get(row).op('i32.add').i32(bytes).op('i32.mul').get(yBase).op('i32.add').set(out)
+        f.get(n)
+          .i32(columns)
+          .op('i32.mul')
+          .get(row)
+          .op('i32.add')
+          .i32(bytes)
+          .op('i32.mul')
+          .get(yBase)
+          .op('i32.add')
+          .set(out)
         finish.locate([n, row, { value: 0 }])
         for (let r = 0; r < rows; r++) {
           for (let v = 0; v < vectors; v++) {
@@ -113,7 +131,9 @@ const overSamples: Form = ({ transposeB }, a, output, epilogue) => {
         const rest = columns % tileRows
         if (rest === 0) tileAt(tileRows)
         else {
-          f.get(row).i32(columns - rest).op('i32.lt_s')
+          f.get(row)
+            .i32(columns - rest)
+            .op('i32.lt_s')
           f.if(
             () => tileAt(tileRows),
             () => tileAt(rest),
@@ -141,7 +161,14 @@ const sumOverSamples: Form = (_, a, output, epilogue) => {
       const [aBase, bBase] = address
       const outBase = address[operands - 1]
       const arithmetic = arithmeticFor(block, target.fused)
-      const finish = new EpilogueEmitter(f, target.math, epilogue, dimensionsOf(output), output.shape, address.slice(2, -1))
+      const finish = new EpilogueEmitter(
+        f,
+        target.math,
+        epilogue,
+        dimensionsOf(output),
+        output.shape,
+        address.slice(2, -1),
+      )
       const [unit, row, column, aAddress, bAddress, count, out] = Array.from({ length: 7 }, () => f.local('i32'))
       const sum = f.local('f32')
       const made = new Map<string, RegisterTile>()
@@ -155,8 +182,22 @@ const sumOverSamples: Form = (_, a, output, epilogue) => {
         const tile = tileOf(height, width)
         tile.clear()
         for (let v = 0; v < vectors; v++) {
-          f.get(row).i32(block * 4).op('i32.mul').get(aBase).op('i32.add').i32(v * 16).op('i32.add').set(aAddress)
-          f.get(column).i32(block * 4).op('i32.mul').get(bBase).op('i32.add').i32(v * 16).op('i32.add').set(bAddress)
+          f.get(row)
+            .i32(block * 4)
+            .op('i32.mul')
+            .get(aBase)
+            .op('i32.add')
+            .i32(v * 16)
+            .op('i32.add')
+            .set(aAddress)
+          f.get(column)
+            .i32(block * 4)
+            .op('i32.mul')
+            .get(bBase)
+            .op('i32.add')
+            .i32(v * 16)
+            .op('i32.add')
+            .set(bAddress)
           f.i32(blocks).set(count)
           tile.steps(
             {
@@ -171,7 +212,16 @@ const sumOverSamples: Form = (_, a, output, epilogue) => {
             columns * block * 4,
           )
         }
-        f.get(row).i32(columns).op('i32.mul').get(column).op('i32.add').i32(4).op('i32.mul').get(outBase).op('i32.add').set(out)
+        f.get(row)
+          .i32(columns)
+          .op('i32.mul')
+          .get(column)
+          .op('i32.add')
+          .i32(4)
+          .op('i32.mul')
+          .get(outBase)
+          .op('i32.add')
+          .set(out)
         finish.locate([row, column])
         for (let r = 0; r < height; r++) {
           for (let c = 0; c < width; c++) {
@@ -189,7 +239,9 @@ const sumOverSamples: Form = (_, a, output, epilogue) => {
         }
         if (rest === 0) across(tileRows)
         else {
-          f.get(row).i32(rows - rest).op('i32.lt_s')
+          f.get(row)
+            .i32(rows - rest)
+            .op('i32.lt_s')
           f.if(
             () => across(tileRows),
             () => across(rest),
@@ -213,7 +265,14 @@ const overRows: Form = ({ transposeA, transposeB }, a, output, epilogue) => {
       const { f, from, to, address } = kernelFunction(target, operands)
       const [aBase, bBase] = address
       const outBase = address[operands - 1]
-      const finish = new EpilogueEmitter(f, target.math, epilogue, dimensionsOf(output), output.shape, address.slice(2, -1))
+      const finish = new EpilogueEmitter(
+        f,
+        target.math,
+        epilogue,
+        dimensionsOf(output),
+        output.shape,
+        address.slice(2, -1),
+      )
       const [unit, row, column, aAddress, bAddress, count, out] = Array.from({ length: 7 }, () => f.local('i32'))
       const scratch = { 1: f.local('f32'), 4: f.local('v128') }
       const made = new Map<string, RegisterTile>()
@@ -222,8 +281,16 @@ const overRows: Form = ({ transposeA, transposeB }, a, output, epilogue) => {
         const tile = made.get(key) ?? new RegisterTile(f, height, width, { lanes, fused: target.fused })
         made.set(key, tile)
         tile.clear()
-        f.get(aBase).get(row).i32(transposeA ? 4 : inner * 4).op('i32.mul', 'i32.add').set(aAddress)
-        f.get(bBase).get(column).i32(transposeB ? inner * 4 : 4).op('i32.mul', 'i32.add').set(bAddress)
+        f.get(aBase)
+          .get(row)
+          .i32(transposeA ? 4 : inner * 4)
+          .op('i32.mul', 'i32.add')
+          .set(aAddress)
+        f.get(bBase)
+          .get(column)
+          .i32(transposeB ? inner * 4 : 4)
+          .op('i32.mul', 'i32.add')
+          .set(bAddress)
         f.i32(inner).set(count)
         tile.steps(
           {
@@ -237,7 +304,16 @@ const overRows: Form = ({ transposeA, transposeB }, a, output, epilogue) => {
           transposeA ? rows * 4 : 4,
           transposeB ? 4 : columns * 4,
         )
-        f.get(row).i32(columns).op('i32.mul').get(column).op('i32.add').i32(4).op('i32.mul').get(outBase).op('i32.add').set(out)
+        f.get(row)
+          .i32(columns)
+          .op('i32.mul')
+          .get(column)
+          .op('i32.add')
+          .i32(4)
+          .op('i32.mul')
+          .get(outBase)
+          .op('i32.add')
+          .set(out)
         finish.locate([row, column])
         for (let r = 0; r < height; r++) {
           for (let c = 0; c < width; c++) {
@@ -250,8 +326,15 @@ const overRows: Form = ({ transposeA, transposeB }, a, output, epilogue) => {
       /** Runs over all columns: wide tiles, one vector, then single columns. Bᵀ is read one element at a time. */
       const across = (height: number): void => {
         const spans: [width: number, lanes: Lanes][] = transposeB
-          ? [[3, 1], [1, 1]]
-          : [[2, 4], [1, 4], [1, 1]]
+          ? [
+              [3, 1],
+              [1, 1],
+            ]
+          : [
+              [2, 4],
+              [1, 4],
+              [1, 1],
+            ]
         let start = 0
         for (const [width, lanes] of spans) {
           const step = width * lanes
@@ -265,7 +348,9 @@ const overRows: Form = ({ transposeA, transposeB }, a, output, epilogue) => {
         f.get(unit).i32(tileRows).op('i32.mul').set(row)
         if (rest === 0) across(tileRows)
         else {
-          f.get(row).i32(rows - rest).op('i32.lt_s')
+          f.get(row)
+            .i32(rows - rest)
+            .op('i32.lt_s')
           f.if(
             () => across(tileRows),
             () => across(rest),

@@ -12,6 +12,14 @@ import type { Lanes } from '../tile.ts'
 import { EpilogueEmitter, type EpilogueSpec, epilogueKey, plainStore } from './epilogue.ts'
 import { byteTable, tapsAlong } from './taps.ts'
 
+/** Largest window that is written out tap by tap. */
+const mostUnrolledTaps = 16
+
+/** True when every window lies inside the image. */
+function neverPads({ padding }: Window2d): boolean {
+  return padding.top + padding.bottom + padding.left + padding.right === 0
+}
+
 /** What the pools share: input and output planes, lanes, and loops over positions. */
 interface PoolFrame {
   readonly f: FunctionBuilder
@@ -73,10 +81,18 @@ function pushAddress(
 }
 
 /** Loads the three numbers of a tap table's row into locals. */
-function loadTaps(f: FunctionBuilder, table: Local, index: Local, into: readonly [Local, Local, Local], scratch: Local): void {
+function loadTaps(
+  f: FunctionBuilder,
+  table: Local,
+  index: Local,
+  into: readonly [Local, Local, Local],
+  scratch: Local,
+): void {
   f.get(table).get(index).i32(12).op('i32.mul', 'i32.add').set(scratch)
   into.forEach((local, k) => {
-    f.get(scratch).memory('i32.load', k * 4).set(local)
+    f.get(scratch)
+      .memory('i32.load', k * 4)
+      .set(local)
   })
 }
 
@@ -170,7 +186,14 @@ export function maxPoolKernel(
     const extras = address.slice(1, 1 + epilogue.operands.length)
     const results = address.slice(1 + extras.length, operands)
     const [rowTable, columnTable] = address.slice(operands)
-    const finish = new EpilogueEmitter(f, frame.math, epilogue, dimensionsOf({ shape: y, dtype: 'f32', block }), y, extras)
+    const finish = new EpilogueEmitter(
+      f,
+      frame.math,
+      epilogue,
+      dimensionsOf({ shape: y, dtype: 'f32', block }),
+      y,
+      extras,
+    )
     const loop = new WindowLoop(f)
     const [plane, out, n, c] = f.localArray('i32', 4)
     const type = lanes === 4 ? 'v128' : 'f32'
@@ -180,25 +203,53 @@ export function maxPoolKernel(
     const takenFlag = f.local('i32')
     const xPlane = x[2] * x[3] * bytes
 
-    const visit = (): void => {
-      if (wants.switches) loop.locateIndex(plane, bytes)
+    /** Compares the element at `tap` + `offset`, whose flat index is `index` + `shift`, with the best so far. */
+    const compare = (offset: number, shift: number): void => {
+      const pushIndex = (): FunctionBuilder =>
+        shift === 0 ? f.get(loop.index) : f.get(loop.index).i32(shift).op('i32.add')
       for (let v = 0; v < vectors; v++) {
-        f.get(loop.tap).memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16).set(element)
+        f.get(loop.tap)
+          .memory(lanes === 4 ? 'v128.load' : 'f32.load', offset + v * 16)
+          .set(element)
         if (!wants.switches) {
-          f.get(best[v]).get(element).op(lanes === 4 ? 'f32x4.max' : 'f32.max').set(best[v])
+          f.get(best[v])
+            .get(element)
+            .op(lanes === 4 ? 'f32x4.max' : 'f32.max')
+            .set(best[v])
         } else if (lanes === 4) {
           // A NaN counts as larger than everything, as in PyTorch.
           f.get(element).get(best[v]).op('f32x4.gt').get(element).get(element).op('f32x4.ne', 'v128.or').set(taken)
           f.get(element).get(best[v]).get(taken).op('v128.bitselect').set(best[v])
-          f.get(loop.index).op('i32x4.splat').get(where[v]).get(taken).op('v128.bitselect').set(where[v])
+          pushIndex().op('i32x4.splat').get(where[v]).get(taken).op('v128.bitselect').set(where[v])
         } else {
           f.get(element).get(best[v]).op('f32.gt').get(element).get(element).op('f32.ne', 'i32.or').set(takenFlag)
           f.get(element).get(best[v]).get(takenFlag).op('select').set(best[v])
-          f.get(loop.index).get(where[v]).get(takenFlag).op('select').set(where[v])
+          pushIndex().get(where[v]).get(takenFlag).op('select').set(where[v])
         }
       }
     }
-    const position = (): void => {
+    const setWhere = (): void => {
+      for (const local of where) {
+        f.get(loop.index)
+        if (lanes === 4) f.op('i32x4.splat')
+        f.set(local)
+      }
+    }
+    /** Every window lies inside the image: its taps are at fixed distances from its first one. */
+    const scanWhole = (): void => {
+      f.get(i).i32(window.stride[0] * x[3]).op('i32.mul').get(j).i32(window.stride[1]).op('i32.mul', 'i32.add')
+      f.tee(loop.index).i32(bytes).op('i32.mul').get(plane).op('i32.add').set(loop.tap)
+      for (let v = 0; v < vectors; v++) {
+        f.get(loop.tap).memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16).set(best[v])
+      }
+      if (wants.switches) setWhere()
+      for (let tap = 1; tap < window.kernel[0] * window.kernel[1]; tap++) {
+        const row = Math.floor(tap / window.kernel[1]) * window.dilation[0]
+        const shift = row * x[3] + (tap % window.kernel[1]) * window.dilation[1]
+        compare(shift * bytes, shift)
+      }
+    }
+    const scanInside = (): void => {
       loop.begin(rowTable, columnTable, i, j, plane)
       for (let v = 0; v < vectors; v++) {
         if (lanes === 4) f.f32x4(Number.NEGATIVE_INFINITY)
@@ -208,13 +259,16 @@ export function maxPoolKernel(
       if (wants.switches) {
         // Where everything is −∞ no element is larger, and the first one keeps the switch.
         loop.locateIndex(plane, bytes)
-        for (const local of where) {
-          f.get(loop.index)
-          if (lanes === 4) f.op('i32x4.splat')
-          f.set(local)
-        }
+        setWhere()
       }
-      loop.each(rowStep, columnStep, visit)
+      loop.each(rowStep, columnStep, () => {
+        if (wants.switches) loop.locateIndex(plane, bytes)
+        compare(0, 0)
+      })
+    }
+    const scan = neverPads(window) && window.kernel[0] * window.kernel[1] <= mostUnrolledTaps ? scanWhole : scanInside
+    const position = (): void => {
+      scan()
       f.get(unit).i32(y[1]).op('i32.div_u').set(n).get(unit).i32(y[1]).op('i32.rem_u').set(c)
       if (wants.values) {
         pushAddress(f, results[0], unit, spatial(y), i, j, bytes).set(out)
@@ -228,7 +282,9 @@ export function maxPoolKernel(
       if (wants.switches) {
         pushAddress(f, results[results.length - 1], unit, spatial(y), i, j, bytes).set(out)
         for (let v = 0; v < vectors; v++) {
-          f.get(out).get(where[v]).memory(lanes === 4 ? 'v128.store' : 'i32.store', v * 16)
+          f.get(out)
+            .get(where[v])
+            .memory(lanes === 4 ? 'v128.store' : 'i32.store', v * 16)
         }
       }
     }
@@ -244,6 +300,51 @@ export function maxPoolKernel(
  * (h, w). Gathering keeps lanes together and needs no zeroing. Operand addresses: g, switches, dx.
  */
 export function maxPoolGradientKernel(window: Window2d, block: number, g: Shape, x: Shape): Kernel {
+  return windowsTile(window, g, x) ? spreadKernel(window, block, g, x) : gatherKernel(window, block, g, x)
+}
+
+/** True when the windows cover the image exactly, without overlap. */
+function windowsTile({ kernel, stride, dilation, padding }: Window2d, g: Shape, x: Shape): boolean {
+  const along = (axis: 0 | 1): boolean =>
+    kernel[axis] === stride[axis] && dilation[axis] === 1 && g[2 + axis] * kernel[axis] === x[2 + axis]
+  return neverPads({ kernel, stride, dilation, padding }) && along(0) && along(1)
+}
+
+/** Windows that tile the image: each writes its own elements, the gradient at the switch and 0 elsewhere. */
+function spreadKernel(window: Window2d, block: number, g: Shape, x: Shape): Kernel {
+  const bytes = block * 4
+  const key = `maxPoolSpread ${JSON.stringify([window, block, g, x])}`
+  return poolKernel({ key, block, shape: g, operands: 3, tables: [] }, ({ f, lanes, vectors, address, unit, i, j }) => {
+    const [from, target, first] = f.localArray('i32', 3)
+    const upstream = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
+    const where = f.localArray(lanes === 4 ? 'v128' : 'i32', vectors)
+    return {
+      position: () => {
+        f.i32(0).set(from)
+        pushAddress(f, from, unit, spatial(g), i, j, bytes).set(from)
+        for (let v = 0; v < vectors; v++) {
+          f.get(address[0]).get(from).op('i32.add').memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16).set(upstream[v])
+          f.get(address[1]).get(from).op('i32.add').memory(lanes === 4 ? 'v128.load' : 'i32.load', v * 16).set(where[v])
+        }
+        f.get(i).i32(window.stride[0] * x[3]).op('i32.mul').get(j).i32(window.stride[1]).op('i32.mul', 'i32.add').tee(first)
+        f.get(unit).i32(x[2] * x[3]).op('i32.mul', 'i32.add').i32(bytes).op('i32.mul').get(address[2]).op('i32.add').set(target)
+        for (let tap = 0; tap < window.kernel[0] * window.kernel[1]; tap++) {
+          const shift = Math.floor(tap / window.kernel[1]) * x[3] + (tap % window.kernel[1])
+          for (let v = 0; v < vectors; v++) {
+            f.get(target).get(upstream[v])
+            if (lanes === 1) f.f32(0)
+            f.get(where[v]).get(first).i32(shift).op('i32.add')
+            if (lanes === 4) f.op('i32x4.splat', 'i32x4.eq', 'v128.and').memory('v128.store', shift * bytes + v * 16)
+            else f.op('i32.eq', 'select').memory('f32.store', shift * bytes)
+          }
+        }
+      },
+    }
+  })
+}
+
+/** Any windows: each element looks at the windows that see it. */
+function gatherKernel(window: Window2d, block: number, g: Shape, x: Shape): Kernel {
   const bytes = block * 4
   const { tables, rowStep, columnStep } = windowTables('inputGradient', window, spatial(x), spatial(g), bytes)
   const key = `maxPoolGradient ${JSON.stringify([window, block, g, x])}`
@@ -260,9 +361,16 @@ export function maxPoolGradientKernel(window: Window2d, block: number, g: Shape,
         f.get(total[v])
         f.get(loop.tap).memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
         if (lanes === 4) {
-          f.get(loop.index).memory('v128.load', v * 16).get(own).op('i32x4.splat', 'i32x4.eq', 'v128.and', 'f32x4.add')
+          f.get(loop.index)
+            .memory('v128.load', v * 16)
+            .get(own)
+            .op('i32x4.splat', 'i32x4.eq', 'v128.and', 'f32x4.add')
         } else {
-          f.f32(0).get(loop.index).memory('i32.load', v * 16).get(own).op('i32.eq', 'select', 'f32.add')
+          f.f32(0)
+            .get(loop.index)
+            .memory('i32.load', v * 16)
+            .get(own)
+            .op('i32.eq', 'select', 'f32.add')
         }
         f.set(total[v])
       }
@@ -283,7 +391,9 @@ export function maxPoolGradientKernel(window: Window2d, block: number, g: Shape,
         loop.each(rowStep, columnStep, visit)
         pushAddress(f, address[2], unit, spatial(x), i, j, bytes).set(out)
         for (let v = 0; v < vectors; v++) {
-          f.get(out).get(total[v]).memory(lanes === 4 ? 'v128.store' : 'f32.store', v * 16)
+          f.get(out)
+            .get(total[v])
+            .memory(lanes === 4 ? 'v128.store' : 'f32.store', v * 16)
         }
       },
     }
@@ -356,7 +466,9 @@ export function averagePoolKernel(
         }
         loop.each(rowStep, columnStep, () => {
           for (let v = 0; v < vectors; v++) {
-            f.get(total[v]).get(loop.tap).memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
+            f.get(total[v])
+              .get(loop.tap)
+              .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
             f.op(lanes === 4 ? 'f32x4.add' : 'f32.add').set(total[v])
           }
         })
@@ -379,7 +491,12 @@ export function averagePoolKernel(
 }
 
 /** Pushes the number of elements an average divides by. */
-function pushShare(f: FunctionBuilder, window: Window2d & { readonly countPadding: boolean }, rows: Local, columns: Local): void {
+function pushShare(
+  f: FunctionBuilder,
+  window: Window2d & { readonly countPadding: boolean },
+  rows: Local,
+  columns: Local,
+): void {
   if (window.countPadding) f.f32(window.kernel[0] * window.kernel[1])
   else f.get(rows).get(columns).op('i32.mul', 'f32.convert_i32_s')
 }
@@ -396,7 +513,9 @@ export function averagePoolGradientKernel(
   // How many elements each window of the forward pass averages over, along each axis.
   const counts = [0, 1].map(axis => {
     const along = axis as 0 | 1
-    return Int32Array.from(tapsAlong('forward', window, along, spatial(g)[along], spatial(x)[along]).table.map(t => t[2]))
+    return Int32Array.from(
+      tapsAlong('forward', window, along, spatial(g)[along], spatial(x)[along]).table.map(t => t[2]),
+    )
   })
   const key = `averagePoolGradient ${JSON.stringify([window, block, g, x])}`
   return poolKernel({ key, block, shape: x, operands: 2, tables: [...tables, ...counts] }, frame => {
@@ -429,14 +548,23 @@ export function averagePoolGradientKernel(
           }
           f.set(share)
           for (let v = 0; v < vectors; v++) {
-            f.get(total[v]).get(loop.tap).memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16).get(share)
-            f.op(...(lanes === 4 ? (['f32x4.splat', 'f32x4.div', 'f32x4.add'] as const) : (['f32.div', 'f32.add'] as const)))
+            f.get(total[v])
+              .get(loop.tap)
+              .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
+              .get(share)
+            f.op(
+              ...(lanes === 4
+                ? (['f32x4.splat', 'f32x4.div', 'f32x4.add'] as const)
+                : (['f32.div', 'f32.add'] as const)),
+            )
             f.set(total[v])
           }
         })
         pushAddress(f, address[1], unit, spatial(x), i, j, bytes).set(out)
         for (let v = 0; v < vectors; v++) {
-          f.get(out).get(total[v]).memory(lanes === 4 ? 'v128.store' : 'f32.store', v * 16)
+          f.get(out)
+            .get(total[v])
+            .memory(lanes === 4 ? 'v128.store' : 'f32.store', v * 16)
         }
       },
     }

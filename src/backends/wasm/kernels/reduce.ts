@@ -120,7 +120,11 @@ export function reduceKernel(
         finish.locate(coordinates)
         if (laneIsKept) {
           storeElements(f, 4, out, 0, 4, scratch, () =>
-            finish.push(4, kept.map(() => 0), () => f.get(total)),
+            finish.push(
+              4,
+              kept.map(() => 0),
+              () => f.get(total),
+            ),
           )
           return
         }
@@ -129,7 +133,13 @@ export function reduceKernel(
           f.get(total).get(total).get(total).shuffle32([2, 3, 2, 3]).op(`f32x4.${fold[fn]}`).tee(total).extractLane(0)
           f.get(total).extractLane(1).op(`f32.${fold[fn]}`).set(single)
         } else f.get(total).set(single)
-        storeElements(f, 1, out, 0, 4, single, () => finish.push(1, kept.map(() => 0), () => f.get(single)))
+        storeElements(f, 1, out, 0, 4, single, () =>
+          finish.push(
+            1,
+            kept.map(() => 0),
+            () => f.get(single),
+          ),
+        )
       }
       const level = (depth: number, pointer: Local, out: Local): void => {
         if (depth === kept.length) {

@@ -22,7 +22,13 @@ export function byteTable({ table }: Taps, tapBytes: number, positionBytes: numb
  * - `forward`: for each position of the result, the taps inside the input
  * - `inputGradient`: for each position of the input, the taps that lead to a position of the result
  */
-export function tapsAlong(direction: 'forward' | 'inputGradient', window: Window2d, axis: 0 | 1, outputs: number, inputs: number): Taps {
+export function tapsAlong(
+  direction: 'forward' | 'inputGradient',
+  window: Window2d,
+  axis: 0 | 1,
+  outputs: number,
+  inputs: number,
+): Taps {
   const kernel = window.kernel[axis]
   const stride = window.stride[axis]
   const dilation = window.dilation[axis]

@@ -86,8 +86,14 @@ export function weightGradientKernel(
         const passes = contiguous ? 1 : vectors
         const advance = arithmetic.lanes * 4
         for (let pass = 0; pass < passes; pass++) {
-          f.get(g0).i32(gColumn * bytes + pass * 16).op('i32.add').set(gAddress)
-          f.get(x0).i32(xColumn * bytes + pass * 16).op('i32.add').set(xAddress)
+          f.get(g0)
+            .i32(gColumn * bytes + pass * 16)
+            .op('i32.add')
+            .set(gAddress)
+          f.get(x0)
+            .i32(xColumn * bytes + pass * 16)
+            .op('i32.add')
+            .set(xAddress)
           f.i32(contiguous ? columnCount * vectors : columnCount).set(count)
           tile.steps(
             {
@@ -139,7 +145,11 @@ export function weightGradientKernel(
         // dw[o, c, u, v]
         f.get(group).i32(rowsPerGroup).op('i32.mul').get(rowInGroup).op('i32.add').i32(groupChannels).op('i32.mul')
         f.get(c).op('i32.add').i32(kernelHeight).op('i32.mul').get(u).op('i32.add')
-        f.i32(kernelWidth * 4).op('i32.mul').get(out).op('i32.add').set(store)
+        f.i32(kernelWidth * 4)
+          .op('i32.mul')
+          .get(out)
+          .op('i32.add')
+          .set(store)
         for (let r = 0; r < tile.rows; r++) {
           for (let k = 0; k < tile.columns; k++) {
             const column = acrossTaps ? (v + k) * 4 : (k * kernelHeight * kernelWidth + v) * 4
@@ -178,14 +188,27 @@ export function weightGradientKernel(
       f.for(unit, from, to, () => {
         f.get(unit).i32(kernelHeight).op('i32.rem_u').set(u)
         f.get(unit).i32(kernelHeight).op('i32.div_u').i32(rowTiles).op('i32.rem_u').set(rowTile)
-        f.get(unit).i32(kernelHeight * rowTiles).op('i32.div_u').set(group)
+        f.get(unit)
+          .i32(kernelHeight * rowTiles)
+          .op('i32.div_u')
+          .set(group)
         f.get(rowTile).i32(tileRows).op('i32.mul').set(rowInGroup)
-        pushRange(f, u, rows.map(row => row.from)).set(rowFrom)
-        pushRange(f, u, rows.map(row => row.to)).set(rowTo)
+        pushRange(
+          f,
+          u,
+          rows.map(row => row.from),
+        ).set(rowFrom)
+        pushRange(
+          f,
+          u,
+          rows.map(row => row.to),
+        ).set(rowTo)
         const rest = rowsPerGroup % tileRows
         if (rest === 0) acrossColumns(tileRows)
         else {
-          f.get(rowTile).i32(rowTiles - 1).op('i32.lt_s')
+          f.get(rowTile)
+            .i32(rowTiles - 1)
+            .op('i32.lt_s')
           f.if(
             () => acrossColumns(tileRows),
             () => acrossColumns(rest),
