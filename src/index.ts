@@ -8,6 +8,7 @@ import { installEvaluator, type Tensor } from './graph/tensor.ts'
 import type { TypedArray } from './graph/variable.ts'
 
 export { createEngine, type EngineOptions } from './backends/createEngine.ts'
+export { createWasmEngine, type StepTime, type WasmEngine, type WasmEngineOptions } from './backends/wasm/engine.ts'
 export type { Engine, EngineDescription, Executable } from './backends/engine.ts'
 export * from './graph/index.ts'
 export { makePlan, type Plan, type PlanOptions } from './plan/plan.ts'

@@ -17,6 +17,7 @@ export {
 export { Conv2d, type Conv2dLayerOptions, conv2d } from './convolution.ts'
 export { Dropout, dropout } from './dropout.ts'
 export { Flatten, flatten } from './flatten.ts'
+export { ImageClassifier } from './imageClassifier.ts'
 export { constant, fanInOf, fanInUniform, gaussian, he, uniform, xavier, zeros } from './initializers.ts'
 export { Linear, type LinearOptions, linear } from './linear.ts'
 export { crossEntropy, type Loss } from './losses.ts'

@@ -80,7 +80,7 @@ const rules: { readonly [K in OpName]: Rule } = {
   gather: ({ inputs: [x, indices], attributes, batched }) =>
     (attributes as { axis: number }).axis !== 0 && batched(x) && !batched(indices) ? 'parallel' : 'whole',
   scatterAdd: whole,
-  oneHot: firstBatched,
+  oneHot: ({ inputs: [indices], batched }) => (batched(indices) && indices.shape.length === 1 ? 'parallel' : 'whole'),
   softmaxCrossEntropy: ({ inputs: [logits, targets], batched }) =>
     batched(logits) && batched(targets) ? 'parallel' : 'whole',
   softmaxCrossEntropyGradient: ({ inputs: [logits, targets], batched }) =>

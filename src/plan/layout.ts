@@ -10,12 +10,12 @@ import { input as element } from '../graph/expression.ts'
 import { apply } from '../graph/op.ts'
 import { mapOp } from '../graph/ops/map.ts'
 import { bytesPerElement, type Shape, ShapeError, sizeOf } from '../graph/shape.ts'
-import { opOf, opTable } from '../graph/table.ts'
+import { type OpName, opOf, opTable } from '../graph/table.ts'
 import { Tensor } from '../graph/tensor.ts'
 import type { Variable } from '../graph/variable.ts'
 import { batchedValues, batchRole } from './batching.ts'
 import { type Program, programGraph } from './program.ts'
-import { fuse, type Step, stepOutputs, storageOf } from './steps.ts'
+import { copyStep, fuse, type Step, stepOutputs, storageOf } from './steps.ts'
 
 /** Steps with their layouts decided. */
 export interface LayoutChoice {
@@ -43,6 +43,18 @@ const fewestBlocks = 4
 /** A partial sum per block pays only while it is small next to what the block reads. */
 const partialShare = 4
 
+/** Operations whose kernels read f32 operands only; the others read any type that their shape rule admits. */
+const computesWithFloats: ReadonlySet<OpName> = new Set([
+  'matmul',
+  'conv2d',
+  'conv2dInputGradient',
+  'conv2dWeightGradient',
+  'maxPool2d',
+  'maxPool2dSwitches',
+  'averagePool2d',
+  'averagePool2dGradient',
+])
+
 /** Decides layouts for a program. @throws ShapeError when batched inputs differ in batch size. */
 export function assignLayouts(program: Program, blockSizes: readonly number[]): LayoutChoice {
   return new LayoutPass(program, blockSizes).run()
@@ -69,6 +81,7 @@ class LayoutPass {
   private readonly blockable = new Set<Step>()
   private readonly blockedLayout = new Set<Tensor>()
   private readonly sliced = new Set<Tensor>()
+  private readonly converted = new Map<Tensor, Tensor>()
   private readonly packed = new Map<Tensor, Tensor>()
   private readonly unpacked = new Map<Tensor, Tensor>()
 
@@ -111,16 +124,42 @@ class LayoutPass {
 
   private readonly isBatched = (tensor: Tensor): boolean => this.batched.has(tensor)
 
-  private add(step: Step): void {
+  private add(fused: Step): void {
+    const step = this.withFloats(fused)
     const role = batchRole(step.op, step.output, step.inputs, step.attributes, this.isBatched)
-    const epilogueFits = (step.epilogue?.inputs ?? []).every(
-      tensor => !this.batched.has(tensor) || (role === 'parallel' && tensor.shape[0] === step.output.shape[0]),
+    const epilogueFits = (step.epilogue?.inputs ?? []).every(tensor =>
+      this.batched.has(tensor)
+        ? tensor.shape.length === step.output.shape.length && tensor.shape[0] === step.output.shape[0]
+        : // Read whole by the operation, it cannot be read block by block in the store as well.
+          !step.inputs.includes(tensor),
     )
     if (role === 'parallel' && epilogueFits) this.addParallel(step)
     else if (role === 'sum') this.addSum(step)
     else if (role === 'contract')
-      this.push(this.withRowEpilogue({ ...step, inputs: step.inputs.map(t => this.asBlocked(t)) }))
-    else this.push(this.withRowEpilogue({ ...step, inputs: step.inputs.map(t => this.asRows(t)) }))
+      this.pushWhole(
+        step,
+        step.inputs.map(tensor => this.asBlocked(tensor)),
+      )
+    else
+      this.pushWhole(
+        step,
+        step.inputs.map(tensor => this.asRows(tensor)),
+      )
+  }
+
+  /** The step with operands of other types converted where the operation computes with f32 only. */
+  private withFloats(step: Step): Step {
+    if (!computesWithFloats.has(step.op) || step.inputs.every(tensor => tensor.dtype === 'f32')) return step
+    return { ...step, inputs: step.inputs.map(tensor => (tensor.dtype === 'f32' ? tensor : this.asFloats(tensor))) }
+  }
+
+  private asFloats(tensor: Tensor): Tensor {
+    const known = this.converted.get(tensor)
+    if (known) return known
+    const floats = apply(mapOp, [tensor], { expression: element(0), shape: tensor.shape })
+    this.converted.set(tensor, floats)
+    this.add({ op: 'map', attributes: floats.attributes, inputs: [tensor], output: floats })
+    return floats
   }
 
   /** The result has one row per sample. */
@@ -135,7 +174,8 @@ class LayoutPass {
     for (const output of stepOutputs(result)) {
       this.batched.add(output)
       this.sliced.add(output)
-      this.blockedLayout.add(output)
+      // A vector is the same in both layouts; as rows it can also be seen as a view.
+      if (output.shape.length > 1) this.blockedLayout.add(output)
     }
     this.push(result, this.blocks >= fewestBlocks)
   }
@@ -146,22 +186,7 @@ class LayoutPass {
     const bytes = (tensor: Tensor): number => sizeOf(tensor.shape) * bytesPerElement[tensor.dtype]
     const read = step.inputs.reduce((sum, tensor) => sum + bytes(tensor), 0) / this.blocks
     if (this.blocks < fewestBlocks || bytes(step.output) > partialShare * read) {
-      const { epilogue, ...bare } = step
-      if (!epilogue || step.op === 'reduce') {
-        this.push(this.withRowEpilogue({ ...step, inputs }))
-        return
-      }
-      // A weight gradient stores bare sums; what followed it becomes a map of its own.
-      const sum = this.bare(step)
-      this.push({ ...bare, inputs, output: sum })
-      this.push(
-        this.withRowEpilogue({
-          op: 'map',
-          attributes: { expression: epilogue.expression, shape: step.output.shape },
-          inputs: [sum, ...epilogue.inputs],
-          output: step.output,
-        }),
-      )
+      this.pushWhole(step, inputs)
       return
     }
     const partial = new Tensor({
@@ -181,6 +206,26 @@ class LayoutPass {
         attributes: { fn, axes: [0], keepDims: false },
         inputs: [partial],
         ...(step.epilogue && { epilogue: step.epilogue }),
+        output: step.output,
+      }),
+    )
+  }
+
+  /** A step that runs in one piece, on operands in the layout that suits it. */
+  private pushWhole(step: Step, inputs: readonly Tensor[]): void {
+    const { epilogue, ...bare } = step
+    if (!epilogue || step.op !== 'conv2dWeightGradient') {
+      this.push(this.withRowEpilogue({ ...step, inputs }))
+      return
+    }
+    // A weight gradient stores bare sums; what followed it becomes a map of its own.
+    const sum = this.bare(step)
+    this.push({ ...bare, inputs, output: sum })
+    this.push(
+      this.withRowEpilogue({
+        op: 'map',
+        attributes: { expression: epilogue.expression, shape: step.output.shape },
+        inputs: [sum, ...epilogue.inputs],
         output: step.output,
       }),
     )
@@ -207,10 +252,10 @@ class LayoutPass {
     if (!this.batched.has(tensor) || this.isBlocked(tensor) || tensor.shape.length < 2) return tensor
     const known = this.packed.get(tensor)
     if (known) return known
-    const packed = apply(mapOp, [tensor], { expression: element(0), shape: tensor.shape })
-    this.packed.set(tensor, packed)
-    this.addParallel({ op: 'map', attributes: packed.attributes, inputs: [tensor], output: packed })
-    return packed
+    const step = copyStep(tensor)
+    this.packed.set(tensor, step.output)
+    this.addParallel(step)
+    return step.output
   }
 
   /** The value as an operand of an expression: in any layout, unless it is a view that mixes samples. */
@@ -227,21 +272,21 @@ class LayoutPass {
     if (!this.isBlocked(tensor) || tensor.shape.length < 2) return tensor
     const known = this.unpacked.get(tensor)
     if (known) return known
-    const rows = apply(mapOp, [tensor], { expression: element(0), shape: tensor.shape }).named(tensor.label ?? '')
-    this.unpacked.set(tensor, rows)
-    this.sliced.add(rows)
-    this.push({ op: 'map', attributes: rows.attributes, inputs: [tensor], output: rows }, this.blocks >= fewestBlocks)
-    return rows
+    const step = copyStep(tensor)
+    this.unpacked.set(tensor, step.output)
+    this.sliced.add(step.output)
+    this.push(step, this.blocks >= fewestBlocks)
+    return step.output
   }
 
   /** A fresh row-major value for a variable: a source, a view or a value used twice is copied first. */
   private asUpdate(variable: Variable, next: Tensor, others: ReadonlyMap<Variable, Tensor>): Tensor {
     const rows = this.asRows(next)
     const taken = [...others.values()].includes(rows)
-    if (rows.op !== 'source' && rows.op !== 'reshape' && !taken && rows.dtype === 'f32') return rows
-    const copy = apply(mapOp, [rows], { expression: element(0), shape: rows.shape }).named(variable.name)
-    this.push({ op: 'map', attributes: copy.attributes, inputs: [rows], output: copy })
-    return copy
+    if (rows.op !== 'source' && rows.op !== 'reshape' && !taken) return rows
+    const step = copyStep(rows, variable.name)
+    this.push(step)
+    return step.output
   }
 
   private multiplyAdds(step: Step): number {

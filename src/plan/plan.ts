@@ -6,9 +6,6 @@
  * needs live in a small scratch area of the thread, and threads take different blocks. The steps of a *whole* group
  * are independent of each other; each is split between the threads.
  */
-import { input as element } from '../graph/expression.ts'
-import { apply } from '../graph/op.ts'
-import { mapOp } from '../graph/ops/map.ts'
 import { bytesPerElement, sizeOf } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Variable } from '../graph/variable.ts'
@@ -17,7 +14,7 @@ import { assignLayouts, type LayoutChoice } from './layout.ts'
 import { align, type Lifetime, place } from './place.ts'
 import type { Program } from './program.ts'
 import { schedule } from './schedule.ts'
-import { type Step, stepInputs, stepOutputs, storageOf } from './steps.ts'
+import { copyStep, type Step, stepInputs, stepOutputs, storageOf } from './steps.ts'
 
 /** What a backend asks of the plan. */
 export interface PlanOptions {
@@ -229,10 +226,9 @@ function storeUpdates(
       inPlace.set(next, variable)
       continue
     }
-    const attributes = { expression: element(0), shape: next.shape }
-    const copy = apply(mapOp, [next], attributes).named(variable.name)
-    copies.push({ op: 'map', attributes, inputs: [next], output: copy })
-    inPlace.set(copy, variable)
+    const copy = copyStep(next, variable.name)
+    copies.push(copy)
+    inPlace.set(copy.output, variable)
   }
   return { inPlace, copies }
 }

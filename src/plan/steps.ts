@@ -11,7 +11,7 @@ import type { MapAttributes } from '../graph/ops/map.ts'
 import type { ReduceAttributes } from '../graph/ops/reduce.ts'
 import { sameShape } from '../graph/shape.ts'
 import type { OpName } from '../graph/table.ts'
-import type { Tensor } from '../graph/tensor.ts'
+import { Tensor } from '../graph/tensor.ts'
 import { type Program, programGraph } from './program.ts'
 
 /** Element-wise work done on a result before it is stored. */
@@ -46,7 +46,8 @@ export function stepOutputs(step: Step): readonly Tensor[] {
   return step.switches ? [step.output, step.switches] : [step.output]
 }
 
-const storesElementwise: ReadonlySet<string> = new Set<OpName>([
+/** Operations with a kernel whose store can do element-wise work. */
+const epilogueOps: ReadonlySet<string> = new Set<OpName>([
   'matmul',
   'conv2d',
   'conv2dInputGradient',
@@ -56,10 +57,9 @@ const storesElementwise: ReadonlySet<string> = new Set<OpName>([
   'averagePool2d',
 ])
 
-/** Whether the store of a step can carry an epilogue. (Reductions that keep folded axes store in another shape.) */
-function carriesEpilogue(step: Step): boolean {
-  if (step.epilogue || !storesElementwise.has(step.op)) return false
-  return step.op !== 'reduce' || !(step.attributes as ReduceAttributes).keepDims
+/** Whether the store of a step can do element-wise work. (Reductions that keep folded axes store in another shape.) */
+function storesElementwise(step: Step): boolean {
+  return epilogueOps.has(step.op) && !(step.op === 'reduce' && (step.attributes as ReduceAttributes).keepDims)
 }
 
 /** The tensor whose memory a value occupies: reshapes are views of their input. */
@@ -67,6 +67,17 @@ export function storageOf(tensor: Tensor): Tensor {
   let root = tensor
   while (root.op === 'reshape') root = root.inputs[0]
   return root
+}
+
+/**
+ * A step that copies a value, into another layout or into a variable. Unlike the `map` of the op table it keeps the
+ * element type: the bits of integers and bytes do not change.
+ */
+export function copyStep(tensor: Tensor, label = tensor.label): Step {
+  const { shape, dtype } = tensor
+  const attributes: MapAttributes = { expression: input(0), shape }
+  const output = new Tensor({ op: 'map', inputs: [tensor], attributes, shape, dtype, label })
+  return { op: 'map', attributes, inputs: [tensor], output }
 }
 
 /** The fused steps of a program, in an order in which each runs after what it reads. */
@@ -99,49 +110,63 @@ function countUsers(order: readonly Tensor[], kept: ReadonlySet<Tensor>): Map<Te
   return users
 }
 
-/** Merges into a map step the steps that only it reads: other maps, and at most one operation with an epilogue. */
-function absorbProducers(map: Step, fused: Map<Tensor, Step>, users: ReadonlyMap<Tensor, number>): Step {
-  let expression = (map.attributes as MapAttributes).expression
-  let inputs = [...map.inputs]
-  const onlyUser = (tensor: Tensor): Step | undefined =>
-    users.get(tensor) === 1 && sameShape(tensor.shape, map.output.shape) ? fused.get(tensor) : undefined
-
-  for (let at = 0; at < inputs.length; ) {
-    const producer = onlyUser(inputs[at])
-    if (producer?.op !== 'map') {
-      at++
-      continue
-    }
-    const merged = compose(expression, inputs, at, producer)
-    expression = merged.expression
-    inputs = merged.inputs
-    fused.delete(producer.output)
-    at = 0
+/**
+ * Merges steps into the map step that reads them: maps that nothing else reads, constants, and at most one operation
+ * whose store can do the work of the map.
+ */
+function absorbProducers(map: Step, fused: Map<Tensor, Step>, users: Map<Tensor, number>): Step {
+  let chain: Chain = { expression: (map.attributes as MapAttributes).expression, inputs: map.inputs }
+  const mergeable = (tensor: Tensor): Step | undefined => {
+    const constant = fused.get(storageOf(tensor))
+    if (constant?.op === 'map' && constant.inputs.length === 0) return constant
+    const producer = fused.get(tensor)
+    return users.get(tensor) === 1 && sameShape(tensor.shape, map.output.shape) ? producer : undefined
   }
-  const host = inputs.map(onlyUser).find(step => step && carriesEpilogue(step))
+  const release = (tensor: Tensor): void => {
+    const left = users.get(tensor)! - 1
+    users.set(tensor, left)
+    if (left === 0) fused.delete(tensor)
+  }
+
+  for (let at = 0; at < chain.inputs.length; ) {
+    const producer = mergeable(chain.inputs[at])
+    if (producer?.op === 'map') {
+      const { expression } = producer.attributes as MapAttributes
+      chain = inline(chain, at, { expression, inputs: producer.inputs })
+      release(producer.output)
+      at = 0
+    } else at++
+  }
+  const { expression, inputs } = chain
+  const host = inputs.map(mergeable).find(step => step && storesElementwise(step))
   if (!host) return { ...map, attributes: { expression, shape: map.output.shape } satisfies MapAttributes, inputs }
-  fused.delete(host.output)
+  release(host.output)
+  const stored = {
+    expression: host.epilogue?.expression ?? input(0),
+    inputs: [host.output, ...(host.epilogue?.inputs ?? [])],
+  }
   const slot = inputs.indexOf(host.output)
-  const others = inputs.filter((_, index) => index !== slot)
-  const epilogue = substitute(expression, index => input(index === slot ? 0 : others.indexOf(inputs[index]) + 1))
-  return { ...host, epilogue: { expression: epilogue, inputs: others }, output: map.output }
+  // The host's own result is no operand but `input(0)` of its epilogue: keep it first.
+  const rest = inline({ expression, inputs }, slot, stored, [host.output])
+  return { ...host, epilogue: { expression: rest.expression, inputs: rest.inputs.slice(1) }, output: map.output }
 }
 
-/** Writes a producer's expression in place of input number `at`. */
-function compose(
-  expression: Expression,
-  inputs: readonly Tensor[],
-  at: number,
-  producer: Step,
-): { expression: Expression; inputs: Tensor[] } {
-  const merged = inputs.filter((_, index) => index !== at)
+/** An expression with the tensors that are its inputs. */
+interface Chain {
+  readonly expression: Expression
+  readonly inputs: readonly Tensor[]
+}
+
+/** Writes `producer` in place of input number `at`; inputs are merged, `first` come first. */
+function inline(outer: Chain, at: number, producer: Chain, first: readonly Tensor[] = []): Chain {
+  const inputs = [...first, ...outer.inputs.filter((tensor, index) => index !== at && !first.includes(tensor))]
   const slotOf = (tensor: Tensor): Expression => {
-    const known = merged.indexOf(tensor)
-    return input(known >= 0 ? known : merged.push(tensor) - 1)
+    const known = inputs.indexOf(tensor)
+    return input(known >= 0 ? known : inputs.push(tensor) - 1)
   }
-  const inner = substitute((producer.attributes as MapAttributes).expression, index => slotOf(producer.inputs[index]))
-  const result = substitute(expression, index => (index === at ? inner : slotOf(inputs[index])))
-  return { expression: result, inputs: merged }
+  const inner = substitute(producer.expression, index => slotOf(producer.inputs[index]))
+  const expression = substitute(outer.expression, index => (index === at ? inner : slotOf(outer.inputs[index])))
+  return { expression, inputs }
 }
 
 /** Lets a max pool store its switches, when both are wanted of the same input. */

@@ -1,8 +1,9 @@
 /**
  * From a plan to one WebAssembly module: all kernels, and a function `run` that calls them in order.
  *
- * `run(thread, threads, base, arena, scratch)` is called once per run on every thread. In a blocked group a thread runs
- * all steps on its share of the blocks; in a whole group it takes its share of every step. Between groups the threads
+ * `run(thread, threads, base, arena, scratch)` is called once per run on every thread; its result is 0, or that of the
+ * barrier where it gave up. In a blocked group a thread runs
+ * all steps on its share of the blocks; in a whole group it takes its share of every step. After each group the threads
  * meet at a barrier. Addresses of variables, constants and tables are part of the code.
  */
 import type { Tensor } from '../../graph/tensor.ts'
@@ -53,19 +54,18 @@ export function generate(plan: Plan, addresses: Addresses, options: CodeOptions)
   const barrier = options.shared ? addBarrier(module) : undefined
 
   const bodies = plan.groups.map(group => emitGroup(module, plan, group, addresses, functionOf))
-  const run = module.function(['i32', 'i32', 'i32', 'i32', 'i32'], [], 'run')
+  const run = module.function(['i32', 'i32', 'i32', 'i32', 'i32'], ['i32'], 'run')
+  const outcome = run.local('i32')
   const [thread, threads, base, arena, scratch] = [0, 1, 2, 3, 4]
   // Each thread's scratch area.
   run.get(scratch).get(thread).i32(plan.scratchBytes).op('i32.mul', 'i32.add').set(scratch)
-  bodies.forEach((body, index) => {
+  for (const body of bodies) {
     run.get(thread).get(threads).get(arena).get(scratch).call(body)
-    if (!barrier || index === bodies.length - 1) return
-    run.get(threads).i32(1).op('i32.gt_s')
-    run.if(() => {
-      run.get(base).get(threads).op('i32.add').tee(base).call(barrier)
-      run.if(() => run.op('unreachable'))
-    })
-  })
+    if (!barrier) continue
+    run.get(base).get(threads).op('i32.add').tee(base).call(barrier).tee(outcome)
+    run.if(() => run.get(outcome).op('return'))
+  }
+  run.i32(0)
   return {
     bytes: module.encode(),
     kernels: [...kernels].map(([key, f]) => ({ key, codeBytes: f.codeSize })),

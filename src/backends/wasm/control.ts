@@ -16,8 +16,6 @@ export const control = {
   program: 256,
   /** Value of `arrivals` when the job began. */
   base: 320,
-  /** Threads that have finished the job. */
-  finished: 384,
   /** Number of the last job that is complete. */
   done: 448,
   /** Arguments of the job: address of the arena, of the scratch areas. */
@@ -37,14 +35,17 @@ const spins = 4000
 /** Longest sleep at a barrier before looking again, in nanoseconds. */
 const napNanoseconds = 100_000
 
+/** Naps until a thread that has not arrived is given up: about a minute. */
+const mostNaps = 600_000
+
 /**
  * Adds the barrier: `(target) → i32`. A thread adds one arrival and waits until `target` arrivals are in; the result
- * is 1 when a thread has failed. Spins first, for waits are short when cores are free, and sleeps when they are not.
+ * is 0, 1 when a thread has failed, and 2 when one does not come. Spins first, for waits are short when cores are free, and sleeps when they are not.
  */
 export function addBarrier(module: ModuleBuilder): FunctionBuilder {
   const f = module.function(['i32'], ['i32'])
   const target = 0
-  const [seen, turns] = f.localArray('i32', 2)
+  const [seen, turns, naps] = f.localArray('i32', 3)
   f.i32(0).i32(1).atomic('i32.atomic.rmw.add', control.arrivals).op('drop')
   f.block(arrived => {
     f.loop(again => {
@@ -56,7 +57,8 @@ export function addBarrier(module: ModuleBuilder): FunctionBuilder {
       })
       f.get(turns).i32(1).op('i32.add').tee(turns).i32(spins).op('i32.lt_s').branchIf(again)
       f.i32(0).get(seen).i64(napNanoseconds).atomic('memory.atomic.wait32', control.arrivals).op('drop')
-      f.branch(again)
+      f.get(naps).i32(1).op('i32.add').tee(naps).i32(mostNaps).op('i32.lt_s').branchIf(again)
+      f.i32(2).op('return')
     })
   })
   f.i32(0)

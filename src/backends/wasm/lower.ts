@@ -15,7 +15,7 @@ import { byteStrides, copyKernel, padKernel, sliceNest, transposeNest } from './
 import { correlateKernel } from './kernels/correlate.ts'
 import { type EpilogueSpec, plainStore } from './kernels/epilogue.ts'
 import { gatherKernel, scatterAddKernel } from './kernels/gather.ts'
-import { mapKernel } from './kernels/map.ts'
+import { mapKernel, mapNest } from './kernels/map.ts'
 import { matmulKernel } from './kernels/matmul.ts'
 import { oneHotKernel } from './kernels/oneHot.ts'
 import {
@@ -103,7 +103,12 @@ class StepView<K extends OpName = OpName> {
 type Lowering<K extends OpName> = (view: StepView<K>) => KernelCall[]
 
 const lowerings: { readonly [K in OpName]: Lowering<K> } = {
-  map: view => view.call(mapKernel(view.attributes.expression, view.inputs, view.output)),
+  map: view => {
+    const { output } = view
+    // Only copies keep another type than f32; their bits are moved as they are.
+    if (output.dtype !== 'f32') return view.call(copyKernel(output.dtype, mapNest(view.inputs, output)))
+    return view.call(mapKernel(view.attributes.expression, view.inputs, output))
+  },
   matmul: view => view.call(matmulKernel(view.attributes, view.input(0), view.input(1), view.output, view.epilogue)),
   conv2d: view =>
     view.call(
@@ -175,7 +180,7 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
       // Within a block the samples stay innermost; the axes between move.
       const inner = blockShape(x)
       const order = [...permutation.map(axis => axis), x.shape.length]
-      return view.call(copyKernel('f32', transposeNest(inner, 'f32', order)))
+      return view.call(copyKernel(x.dtype, transposeNest(inner, x.dtype, order)))
     }
     return view.call(copyKernel(x.dtype, transposeNest(x.shape, x.dtype, permutation)))
   },

@@ -1,6 +1,7 @@
 /**
- * Worker threads over one shared memory. Workers run jobs that are announced through control words; the thread that
- * owns the engine only waits for the last one to finish, so its event loop stays free while a step runs.
+ * Worker threads over one shared memory. Workers run jobs that are announced through control words. Where the calling
+ * thread may wait (in Node, and in workers of a page) it is one of the threads and computes its share; on a page it
+ * only waits for the workers, so that the page stays alive while a step runs.
  */
 import { commands, control } from './control.ts'
 import { nodeModules } from './features.ts'
@@ -32,15 +33,18 @@ function work() {
     seen = Atomics.load(words, C.job)
     const program = Atomics.load(words, C.program)
     if (program === ${commands.toEventLoop}) return
-    let failure
     try {
-      programs[program](thread, threads, Atomics.load(words, C.base), Atomics.load(words, C.arena), Atomics.load(words, C.scratch))
+      const outcome = programs[program](thread, threads, Atomics.load(words, C.base), Atomics.load(words, C.arena), Atomics.load(words, C.scratch))
+      if (outcome === 2) throw new Error('another thread did not answer')
+      if (outcome !== 0) return
     } catch (error) {
-      failure = error
       Atomics.store(words, C.failed, 1)
+      Atomics.notify(words, C.arrivals)
+      port.postMessage({ type: 'failed', message: String(error && error.message || error) })
+      return
     }
-    if (failure) { port.postMessage({ type: 'failed', message: String(failure && failure.message || failure) }); return }
-    if (Atomics.add(words, C.finished, 1) + 1 === threads) {
+    // Everyone has passed the last barrier, so one thread may speak for all.
+    if (thread === 0) {
       Atomics.store(words, C.done, seen)
       Atomics.notify(words, C.done)
     }
@@ -62,21 +66,33 @@ on(message => {
 })
 `
 
-/** A fixed number of workers that run the same program together. */
+/** Signature of a program's `run`; see `codegen.ts`. */
+type Run = (thread: number, threads: number, base: number, arena: number, scratch: number) => number
+
+/** How long the message that explains a failure may take, in milliseconds. */
+const explanationTime = 1000
+
+/** Threads that run the same program together. */
 export class ThreadPool {
   readonly threads: number
+  /** True when the calling thread computes a share; it is then the last thread, and workers are the others. */
+  private readonly takesPart: boolean
+  private readonly memory: WebAssembly.Memory
   private readonly words: Int32Array
   private readonly ports: Port[] = []
+  private readonly own: Run[] = []
   private ready = 0
   private whenReady: (() => void) | undefined
   private failure: Error | undefined
   private rejectPending: ((error: Error) => void) | undefined
   private inLoop = false
 
-  constructor(threads: number, memory: WebAssembly.Memory) {
+  constructor(threads: number, memory: WebAssembly.Memory, takesPart = mayWait()) {
     this.threads = threads
+    this.takesPart = takesPart
+    this.memory = memory
     this.words = new Int32Array(memory.buffer)
-    for (let thread = 0; thread < threads; thread++) {
+    for (let thread = 0; thread < (takesPart ? threads - 1 : threads); thread++) {
       const port = startWorker(
         message => this.receive(message as { type: string; message?: string }),
         error => this.fail(error),
@@ -87,7 +103,7 @@ export class ThreadPool {
     }
   }
 
-  /** Gives every worker a program, known by `index` from then on. */
+  /** Gives every thread a program, known by `index` from then on. */
   async load(index: number, module: WebAssembly.Module): Promise<void> {
     this.check()
     this.leaveLoop()
@@ -98,26 +114,34 @@ export class ThreadPool {
     })
     this.hold(true)
     for (const port of this.ports) port.post({ type: 'program', index, module })
+    if (this.takesPart) {
+      const { exports } = await WebAssembly.instantiate(module, { env: { memory: this.memory } })
+      this.own[index] = exports.run as Run
+    }
     await allReady.finally(() => this.hold(false))
   }
 
-  /** Runs a program on all workers and resolves when the last one has finished. */
+  /** Runs a program on all threads and resolves when all have finished. */
   async run(index: number, arena: number, scratch: number): Promise<void> {
     this.check()
     const { words } = this
     const job = this.word('job') + 1
+    const base = this.word('arrivals')
     if (!this.inLoop) {
       for (const port of this.ports) port.post({ type: 'work', seen: this.word('job') })
       this.inLoop = true
     }
     Atomics.store(words, control.program / 4, index)
-    Atomics.store(words, control.base / 4, this.word('arrivals'))
+    Atomics.store(words, control.base / 4, base)
     Atomics.store(words, control.arena / 4, arena)
     Atomics.store(words, control.scratch / 4, scratch)
-    Atomics.store(words, control.finished / 4, 0)
     const before = this.word('done')
     Atomics.store(words, control.job / 4, job)
     Atomics.notify(words, control.job / 4)
+    if (this.takesPart) {
+      if (this.runShare(index, base, arena, scratch) !== 0) throw await this.explanation()
+      return
+    }
     this.hold(true)
     try {
       await this.waitForDone(before)
@@ -130,6 +154,25 @@ export class ThreadPool {
   async close(): Promise<void> {
     this.failure ??= new Error('the engine is closed')
     await Promise.all(this.ports.map(port => port.stop()))
+  }
+
+  /** Computes the calling thread's share. @throws what the program throws, after telling the others. */
+  private runShare(index: number, base: number, arena: number, scratch: number): number {
+    try {
+      return this.own[index](this.threads - 1, this.threads, base, arena, scratch)
+    } catch (error) {
+      const failure = new Error(`a computation failed: ${error instanceof Error ? error.message : String(error)}`)
+      this.fail(failure)
+      throw failure
+    }
+  }
+
+  /** The reason why a run gave up, once the worker's message has come. */
+  private async explanation(): Promise<Error> {
+    const until = performance.now() + explanationTime
+    while (!this.failure && performance.now() < until) await new Promise(resolve => setTimeout(resolve, 5))
+    this.fail(new Error('a worker thread does not answer'))
+    return this.failure as Error
   }
 
   private word(name: keyof typeof control): number {
@@ -163,8 +206,8 @@ export class ThreadPool {
   }
 
   private receive(message: { type: string; message?: string }): void {
-    if (message.type === 'failed') this.fail(new Error(`a worker thread failed: ${message.message}`))
-    else if (message.type === 'ready' && ++this.ready === this.threads) this.whenReady?.()
+    if (message.type === 'failed') this.fail(new Error(`a computation failed: ${message.message}`))
+    else if (message.type === 'ready' && ++this.ready === this.ports.length) this.whenReady?.()
   }
 
   private fail(error: Error): void {
@@ -178,10 +221,15 @@ export class ThreadPool {
   }
 
   /** For tests: makes one worker throw outside of a job, as a crash would. */
-  crash(thread: number): void {
+  crash(worker: number): void {
     this.leaveLoop()
-    this.ports[thread].post({ type: 'crash' })
+    this.ports[worker].post({ type: 'crash' })
   }
+}
+
+/** Whether this thread may block: in Node and in workers, but not on a page. */
+function mayWait(): boolean {
+  return nodeModules() !== undefined || typeof (globalThis as { importScripts?: unknown }).importScripts === 'function'
 }
 
 /** Atomics.waitAsync, which TypeScript's library does not declare for the targets we support. */

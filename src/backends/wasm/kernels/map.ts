@@ -23,15 +23,20 @@ const unroll = 4
  * Operand addresses: inputs, output.
  */
 export function mapKernel(expression: Expression, inputs: readonly Operand[], output: Operand): Kernel {
+  return nestKernel(
+    expression,
+    inputs.map(input => input.dtype),
+    mapNest(inputs, output),
+  )
+}
+
+/** The nest over an output with the byte strides of the inputs, then of the output. */
+export function mapNest(inputs: readonly Operand[], output: Operand): Nest {
   // The nest follows whichever operand is cut into blocks, so that every operand's strides are regular.
   const block = Math.max(output.block, ...inputs.map(input => input.block))
   const dimensions = dimensionsOf({ ...output, block })
   const strides = [...inputs, output].map(operand => stridesAlong(operand, dimensions, output.shape))
-  return nestKernel(
-    expression,
-    inputs.map(input => input.dtype),
-    { sizes: dimensions.map(dimension => dimension.size), strides },
-  )
+  return { sizes: dimensions.map(dimension => dimension.size), strides }
 }
 
 /** A kernel for any nest: `nest.strides` lists the inputs, then the output. */

@@ -1,0 +1,25 @@
+/** The door of plots: pure functions from data to SVG or HTML text, without a document and without a script. */
+export { type Rgb, diverging } from './colors.ts'
+export { type ConfusedPair, confusedPairs, confusionMatrix, maxMatrixClasses } from './confusionMatrix.ts'
+export {
+  accuracyCurve,
+  type Curve,
+  type CurveStep,
+  type CurveValidation,
+  learningRateCurve,
+  lossCurve,
+} from './curves.ts'
+export { type FilterOptions, filters } from './filters.ts'
+export {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatLarge,
+  formatPercent,
+  formatSignificant,
+} from './format.ts'
+export { type GridImage, gridCss, imageGrid } from './imageGrid.ts'
+export { type ChartLine, type ChartMark, type ChartReadout, type Hue, type LineChart, lineChart } from './lineChart.ts'
+export { encodePng, type ImageShape, pngDataUrl } from './png.ts'
+export { decimate, movingAverage, type Point } from './smooth.ts'
+export { plotCss } from './theme.ts'

@@ -1,0 +1,31 @@
+/**
+ * The WebAssembly backend under the conformance suite: one, two and three threads, relaxed and precise, and with inputs
+ * declared batched, which makes plans of another kind (blocked layouts, steps block by block, partial sums).
+ */
+import { afterAll } from 'vitest'
+import { createWasmEngine } from '../../../src/backends/wasm/engine.ts'
+import { runOn, withBatch } from '../../support/programs.ts'
+import { describeBackend } from '../conformance.ts'
+
+/**
+ * Single precision rounds each operation by up to 2⁻²⁴ ≈ 6e-8 of its value. Sums of up to a few hundred products, and
+ * values near zero that are left when such sums cancel, stay well within 2e-6; exp, log and tanh are good to 3e-7.
+ */
+const tolerance = { relative: 2e-6, absolute: 2e-6 }
+
+for (const { threads, precise, batched } of [
+  { threads: 1, precise: false, batched: false },
+  { threads: 1, precise: true, batched: true },
+  { threads: 2, precise: true, batched: false },
+  { threads: 2, precise: false, batched: true },
+  { threads: 3, precise: false, batched: true },
+]) {
+  const engine = createWasmEngine({ threads, precise })
+  afterAll(() => engine.close())
+  const mode = `${threads} ${threads === 1 ? 'thread' : 'threads'}, ${precise ? 'precise' : 'relaxed'}`
+  describeBackend({
+    name: `wasm (${mode}${batched ? ', batched inputs' : ''})`,
+    run: (roots, inputs) => runOn(engine, batched ? withBatch(roots) : roots, inputs),
+    tolerance,
+  })
+}

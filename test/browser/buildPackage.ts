@@ -1,0 +1,19 @@
+/** Builds the package as it is published, of today's sources, into a folder of the test's own. */
+import { build } from 'tsdown'
+import config from '../../tsdown.config.ts'
+
+/** The entries of the build that any JavaScript environment can load. */
+const doors = ['index', 'nn/index', 'models/index', 'optim/index', 'data/index', 'train/index', 'inspect/index', 'formats/index']
+
+/** Builds the doors of the core; a folder of ES modules that need no bundler. */
+export async function buildPackage(directory: string): Promise<void> {
+  await build({
+    ...config,
+    config: false,
+    entry: doors.map(door => `src/${door}.ts`),
+    outDir: directory,
+    dts: false,
+    clean: false,
+    logLevel: 'warn',
+  })
+}

@@ -1,0 +1,33 @@
+/** The browser of the tests: a Chromium of this machine, headless. */
+import { existsSync } from 'node:fs'
+import { type Browser, chromium } from 'playwright-core'
+
+/** Where Chromium is: the environment variable `CHROMIUM`, or Debian's place. */
+export const chromiumPath = process.env.CHROMIUM || '/usr/bin/chromium'
+
+/**
+ * Why the browser tests cannot run here; `undefined` when they can. In CI they must run: a missing browser is then a
+ * failure of the tests, not a reason to leave them out.
+ */
+export const noBrowser =
+  existsSync(chromiumPath) || process.env.CI
+    ? undefined
+    : `no Chromium at ${chromiumPath}: install it (Debian: apt-get install chromium), or say where it is by CHROMIUM`
+
+/** Starts Chromium. Nothing in it looks for updates or synchronizes. */
+export function launch(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: chromiumPath,
+    args: [
+      // Its sandbox refuses to work for root, as which containers often run.
+      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-dev-shm-usage',
+      '--disable-gpu',
+      '--disable-quic',
+      '--disable-sync',
+      '--no-first-run',
+    ],
+  })
+}

@@ -1,0 +1,62 @@
+/**
+ * What the test calls on its page: `train(options)`, here or in a dedicated worker, with a record of how long the page's
+ * own event loop was held up meanwhile.
+ */
+import { train50 } from './train50.js'
+
+const bytesOf = async url => new Uint8Array(await (await fetch(url)).arrayBuffer())
+
+/** Where everything is, for `train50`. */
+async function data() {
+  const [images, labels] = await Promise.all([bytesOf('/data/images'), bytesOf('/data/labels')])
+  return { doors: new URL('/package/', location.href).href, images, labels }
+}
+
+/** Counts frames and turns of the event loop, and keeps the longest time between two turns, in milliseconds. */
+function pulse() {
+  const counts = { frames: 0, turns: 0, longest: 0 }
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    counts.turns++
+    counts.longest = Math.max(counts.longest, now - last)
+    last = now
+  }, 1)
+  let frame = requestAnimationFrame(function count() {
+    counts.frames++
+    frame = requestAnimationFrame(count)
+  })
+  return () => {
+    clearInterval(timer)
+    cancelAnimationFrame(frame)
+    return counts
+  }
+}
+
+/** Trains on the page itself. */
+async function trainHere(options) {
+  let stop
+  const result = await train50({
+    ...options,
+    onFirstStep: () => {
+      stop = pulse()
+    },
+  })
+  return { ...result, pulse: stop() }
+}
+
+/** Trains in a dedicated worker of the page. */
+function trainInWorker(options) {
+  const worker = new Worker('worker.js', { type: 'module' })
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) => ('error' in data ? reject(new Error(data.error)) : resolve(data))
+    worker.onerror = event => reject(new Error(event.message))
+    worker.postMessage(options)
+  }).finally(() => worker.terminate())
+}
+
+globalThis.train = async ({ inWorker, ...options }) => {
+  const all = { ...options, ...(await data()) }
+  const result = await (inWorker ? trainInWorker(all) : trainHere(all))
+  return { ...result, isolated: crossOriginIsolated }
+}

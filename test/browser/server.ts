@@ -1,0 +1,49 @@
+/** A static web server for the browser tests: some folders, on a free port of this machine. */
+import { readFile } from 'node:fs/promises'
+import { createServer, type OutgoingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { extname, join, normalize } from 'node:path'
+
+/** Headers that make a page cross-origin isolated, which shared memory needs. */
+export const isolation = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+}
+
+/** A running server. */
+export interface TestServer {
+  /** `http://127.0.0.1:port`, without a slash at its end. */
+  readonly origin: string
+  close(): Promise<void>
+}
+
+const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript' }
+
+/** Serves folders, each under the path it is given by (`/package/` …), with the same headers everywhere. */
+export async function serve(folders: Record<string, string>, headers: OutgoingHttpHeaders): Promise<TestServer> {
+  const server = createServer((request, response) => {
+    const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname)
+    const prefix = Object.keys(folders).find(prefix => path.startsWith(prefix))
+    // Browsers ask for an icon by themselves.
+    if (path === '/favicon.ico') response.writeHead(204).end()
+    else if (prefix === undefined) response.writeHead(404).end()
+    else {
+      readFile(join(folders[prefix], path.slice(prefix.length))).then(
+        bytes => {
+          const type = types[extname(path)] ?? 'application/octet-stream'
+          response.writeHead(200, { ...headers, 'Content-Type': type }).end(bytes)
+        },
+        () => response.writeHead(404).end(),
+      )
+    }
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise(resolve => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
