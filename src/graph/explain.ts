@@ -10,7 +10,7 @@ import { accumulateGradients } from './gradient.ts'
 import type { HostTensor } from './op.ts'
 import { formatShape } from './shape.ts'
 import { isApplicationOf } from './table.ts'
-import { type Scalar, type Tensor, topologicalOrder } from './tensor.ts'
+import { type Tensor, topologicalOrder } from './tensor.ts'
 
 /** Options of {@link explain}. */
 export interface ExplainOptions {
@@ -40,14 +40,14 @@ const alignedWidth = 48
  * @example
  * const [x, y, z] = [-2, 5, -4].map((value, i) => constantTensor(value).named('xyz'[i]))
  * const q = add(x, y).named('q')
- * explain(mul(q, z).named('f') as Scalar)
+ * explain(mul(q, z).named('f'))
  * // q = x + y           = 3
  * // f = q * z           = -12
  * // --- backward
  * // grad_f = 1
  * // grad_z = grad_f * q = 3 …
  */
-export function explain(loss: Scalar, options: ExplainOptions = {}): string {
+export function explain(loss: Tensor, options: ExplainOptions = {}): string {
   const { digits = 6 } = options
   const forward = topologicalOrder([loss])
   const targets = options.gradients ?? forward.filter(isParameter)

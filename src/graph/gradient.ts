@@ -9,7 +9,7 @@ import { add } from './ops/elementwise.ts'
 import { full } from './ops/map.ts'
 import { formatShape, ShapeError } from './shape.ts'
 import { isApplicationOf, opOf } from './table.ts'
-import { type Scalar, type Tensor, topologicalOrder } from './tensor.ts'
+import { type Tensor, topologicalOrder } from './tensor.ts'
 
 /**
  * ∂loss/∂target for each target, in the target's shape; zeros where the loss does not depend on it. Targets may be
@@ -17,7 +17,7 @@ import { type Scalar, type Tensor, topologicalOrder } from './tensor.ts'
  * @throws ShapeError when the loss is not an f32 scalar or a target is not f32.
  * @example const [dw, db] = gradients(loss, [w.tensor, b.tensor])
  */
-export function gradients(loss: Scalar, targets: readonly Tensor[]): Tensor[] {
+export function gradients(loss: Tensor, targets: readonly Tensor[]): Tensor[] {
   const all = accumulateGradients(loss, targets)
   return targets.map(target => all.get(target) ?? full(target.shape, 0))
 }
@@ -27,7 +27,7 @@ export function gradients(loss: Scalar, targets: readonly Tensor[]): Tensor[] {
  * on its way, for looking at.
  * @throws ShapeError as {@link gradients}.
  */
-export function accumulateGradients(loss: Scalar, targets: readonly Tensor[]): Map<Tensor, Tensor> {
+export function accumulateGradients(loss: Tensor, targets: readonly Tensor[]): Map<Tensor, Tensor> {
   if (loss.shape.length > 0 || loss.dtype !== 'f32') {
     throw new ShapeError(`gradients: the loss must be an f32 scalar, got ${loss.dtype} ${formatShape(loss.shape)}`)
   }
@@ -69,12 +69,12 @@ function dependents(order: readonly Tensor[], targets: readonly Tensor[]): Set<T
  * Turns a scalar function of named tensors into one that also gives the gradient with respect to each of them.
  * @throws ShapeError (from the returned function) when the value is not an f32 scalar or an argument is not f32.
  * @example
- * const f = valueAndGrad(({ x, y, z }: Record<'x' | 'y' | 'z', Scalar>) => mul(add(x, y), z) as Scalar)
+ * const f = valueAndGrad(({ x, y, z }: Record<'x' | 'y' | 'z', Tensor>) => mul(add(x, y), z))
  * const { value, gradients } = f({ x: constantTensor(-2), y: constantTensor(5), z: constantTensor(-4) })
  */
 export function valueAndGrad<V extends Readonly<Record<string, Tensor>>>(
-  f: (values: V) => Scalar,
-): (values: V) => { value: Scalar; gradients: V } {
+  f: (values: V) => Tensor,
+): (values: V) => { value: Tensor; gradients: V } {
   return values => {
     const value = f(values)
     const names = Object.keys(values)

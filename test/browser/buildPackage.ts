@@ -3,7 +3,16 @@ import { build } from 'tsdown'
 import config from '../../tsdown.config.ts'
 
 /** The entries of the build that any JavaScript environment can load. */
-const doors = ['index', 'nn/index', 'models/index', 'optim/index', 'data/index', 'train/index', 'inspect/index', 'formats/index']
+const doors = [
+  'index',
+  'nn/index',
+  'models/index',
+  'optim/index',
+  'data/index',
+  'train/index',
+  'inspect/index',
+  'formats/index',
+]
 
 /** Builds the doors of the core; a folder of ES modules that need no bundler. */
 export async function buildPackage(directory: string): Promise<void> {

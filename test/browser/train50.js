@@ -19,10 +19,11 @@ export async function train50({ doors, images, labels, threads, precise, onFirst
   const { createEngine } = await load('index.js')
   const { idxDataset, subsetOf } = await load('data/index.js')
   const { lenet5 } = await load('models/index.js')
+  const { normalize, sequential } = await load('nn/index.js')
   const { sgd } = await load('optim/index.js')
   const { fit } = await load('train/index.js')
   // Not needed here, but they too must load wherever the core does.
-  for (const door of ['nn', 'inspect', 'formats']) await load(`${door}/index.js`)
+  for (const door of ['inspect', 'formats']) await load(`${door}/index.js`)
 
   const dataset = idxDataset({
     name: 'mnist',
@@ -30,13 +31,16 @@ export async function train50({ doors, images, labels, threads, precise, onFirst
     labels: { name: 'labels', bytes: labels },
     classes: [...'0123456789'],
   })
-  const model = lenet5().initialize(1)
+  const model = sequential({
+    normalize: normalize({ mean: [0.1307], std: [0.3081] }),
+    network: lenet5(),
+  }).initialize(1)
   const engine = createEngine({ threads, precise })
   const losses = []
   let started = 0
   let milliseconds = 0
   try {
-    const optimizer = sgd({ lr: 0.05, momentum: 0.9 })
+    const optimizer = sgd({ lr: 0.02, momentum: 0.9 })
     for await (const event of fit({ model, train: subsetOf(dataset), engine, optimizer, epochs: 1, seed: 1 })) {
       if (event.type !== 'step') continue
       losses.push(event.loss)

@@ -3,7 +3,7 @@
  */
 import { bytesPerElement, formatShape, ShapeError, sizeOf } from '../../graph/shape.ts'
 import type { Tensor } from '../../graph/tensor.ts'
-import type { TypedArray, Variable } from '../../graph/variable.ts'
+import { type TypedArray, type Variable, zeros } from '../../graph/variable.ts'
 import { makePlan, type Plan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
 import { type Step, storageOf } from '../../plan/steps.ts'
@@ -106,8 +106,7 @@ export class WasmEngine implements Engine {
     const address = this.variables.get(variable)
     if (address === undefined) return variable.value.slice()
     // A copy in private memory, also when the engine's memory is shared.
-    const { constructor } = variable.value
-    const copy = new (constructor as new (length: number) => TypedArray)(variable.value.length)
+    const copy = zeros(variable.dtype, sizeOf(variable.shape))
     copy.set(this.view(address, variable.tensor))
     return copy
   }
@@ -149,13 +148,13 @@ export class WasmEngine implements Engine {
 
   /** Makes room for a plan. Plans share arena and scratch, since only one runs at a time. */
   private reserve(plan: Plan): void {
-    const fit = (region: { address: number; bytes: number }, bytes: number): { address: number; bytes: number } => {
+    const claim = (region: { address: number; bytes: number }, bytes: number): { address: number; bytes: number } => {
       if (region.bytes >= bytes) return region
       this.linear.release(region.address, region.bytes)
       return { address: this.linear.allocate(bytes), bytes }
     }
-    this.arena = fit(this.arena, plan.arenaBytes)
-    this.scratch = fit(this.scratch, plan.scratchBytes * this.threads)
+    this.arena = claim(this.arena, plan.arenaBytes)
+    this.scratch = claim(this.scratch, plan.scratchBytes * this.threads)
   }
 
   private addressOf(variable: Variable): number {

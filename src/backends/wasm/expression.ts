@@ -79,7 +79,7 @@ export class ExpressionEmitter {
         f.op(vector ? 'v128.bitselect' : 'select')
         return
       default:
-        return e satisfies never
+        e satisfies never
     }
   }
 
@@ -125,7 +125,7 @@ export class ExpressionEmitter {
         this.call(e.fn)
         return
       default:
-        return e.fn satisfies never
+        e.fn satisfies never
     }
   }
 

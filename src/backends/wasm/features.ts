@@ -30,10 +30,20 @@ export function availableCores(): number {
   return Math.max(1, cores)
 }
 
-/** True when memory can be shared between threads: always in Node, in browsers on cross-origin isolated pages. */
+/** True when this thread may block: in Node and in the workers of a page, but not on the page itself. */
+export function mayWait(): boolean {
+  return nodeModules() !== undefined || typeof (globalThis as { importScripts?: unknown }).importScripts === 'function'
+}
+
+/**
+ * True when threads can work together: always in Node; in browsers when the page is cross-origin isolated and, on the
+ * page itself, `Atomics.waitAsync` exists.
+ */
 export function canShareMemory(): boolean {
   if (typeof SharedArrayBuffer === 'undefined') return false
-  return nodeModules() !== undefined || (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true
+  if (nodeModules()) return true
+  const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean }
+  return crossOriginIsolated === true && (mayWait() || 'waitAsync' in Atomics)
 }
 
 /**
@@ -53,17 +63,20 @@ function validatesRelaxed(): boolean {
   return WebAssembly.validate(module.encode())
 }
 
+/** Most threads of an engine. */
+const mostThreads = 64
+
 /** Threads to use when the caller does not say: `FOVEA_THREADS`, else all cores. @throws Error when it is not a number. */
 export function defaultThreads(): number {
   const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } }
   const setting = process?.env?.FOVEA_THREADS
-  if (setting === undefined || setting === '') return availableCores()
+  if (setting === undefined || setting === '') return Math.min(mostThreads, availableCores())
   return checkThreads(Number(setting), `FOVEA_THREADS (=${setting})`)
 }
 
 /** @throws Error when `threads` is not a whole number from 1 to 64. */
 export function checkThreads(threads: number, label = `threads (=${threads})`): number {
-  if (!Number.isInteger(threads) || threads < 1 || threads > 64)
-    throw new Error(`${label} must be a whole number from 1 to 64`)
+  if (!Number.isInteger(threads) || threads < 1 || threads > mostThreads)
+    throw new Error(`${label} must be a whole number from 1 to ${mostThreads}`)
   return threads
 }

@@ -4,7 +4,7 @@
  * only waits for the workers, so that the page stays alive while a step runs.
  */
 import { commands, control } from './control.ts'
-import { nodeModules } from './features.ts'
+import { mayWait, nodeModules } from './features.ts'
 
 /** The few things we need of a worker, in Node or a browser. */
 interface Port {
@@ -69,6 +69,10 @@ on(message => {
 /** Signature of a program's `run`; see `codegen.ts`. */
 type Run = (thread: number, threads: number, base: number, arena: number, scratch: number) => number
 
+/** What a worker's error event without a message means. */
+const refusedWorker =
+  'a worker thread could not start: does the Content-Security-Policy of the page allow `worker-src blob:`?'
+
 /** How long the message that explains a failure may take, in milliseconds. */
 const explanationTime = 1000
 
@@ -113,12 +117,14 @@ export class ThreadPool {
       this.rejectPending = reject
     })
     this.hold(true)
-    for (const port of this.ports) port.post({ type: 'program', index, module })
-    if (this.takesPart) {
-      const { exports } = await WebAssembly.instantiate(module, { env: { memory: this.memory } })
-      this.own[index] = exports.run as Run
+    try {
+      for (const port of this.ports) port.post({ type: 'program', index, module })
+      const own = this.takesPart && WebAssembly.instantiate(module, { env: { memory: this.memory } })
+      const [instance] = await Promise.all([own, allReady])
+      if (instance) this.own[index] = instance.exports.run as Run
+    } finally {
+      this.hold(false)
     }
-    await allReady.finally(() => this.hold(false))
   }
 
   /** Runs a program on all threads and resolves when all have finished. */
@@ -150,9 +156,10 @@ export class ThreadPool {
     }
   }
 
-  /** Stops all workers. */
+  /** Stops all workers. What is under way is rejected. */
   async close(): Promise<void> {
     this.failure ??= new Error('the engine is closed')
+    this.rejectPending?.(this.failure)
     await Promise.all(this.ports.map(port => port.stop()))
   }
 
@@ -227,11 +234,6 @@ export class ThreadPool {
   }
 }
 
-/** Whether this thread may block: in Node and in workers, but not on a page. */
-function mayWait(): boolean {
-  return nodeModules() !== undefined || typeof (globalThis as { importScripts?: unknown }).importScripts === 'function'
-}
-
 /** Atomics.waitAsync, which TypeScript's library does not declare for the targets we support. */
 interface WithWaitAsync {
   waitAsync(
@@ -263,7 +265,11 @@ function startWorker(onMessage: (message: unknown) => void, onError: (error: Err
   const url = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }))
   const worker = new Worker(url, { name: 'fovea' })
   worker.addEventListener('message', event => onMessage(event.data))
-  worker.addEventListener('error', event => onError(new Error(`a worker thread crashed: ${event.message}`)))
+  worker.addEventListener('error', event => {
+    // The page learns of it as a rejected promise; without this it would also see an uncaught error.
+    event.preventDefault()
+    onError(new Error(event.message ? `a worker thread crashed: ${event.message}` : refusedWorker))
+  })
   return {
     post: message => worker.postMessage(message),
     hold: () => undefined,

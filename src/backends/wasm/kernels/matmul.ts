@@ -10,9 +10,17 @@ import { dimensionsOf, type Operand } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
 import { storeElements } from '../elements.ts'
 import { arithmeticFor, type Kernel, type KernelModule, kernelFunction } from '../kernel.ts'
-import { type Lanes, RegisterTile } from '../tile.ts'
+import { type Arithmetic, type Lanes, RegisterTile } from '../tile.ts'
 import { rowsThatFit } from './correlate.ts'
 import { EpilogueEmitter, type EpilogueSpec, epilogueKey } from './epilogue.ts'
+
+/** Operands and result of one product. */
+interface Product {
+  readonly attributes: MatmulAttributes
+  readonly a: Operand
+  readonly output: Operand
+  readonly epilogue: EpilogueSpec
+}
 
 /** Operand addresses: a, b, epilogue operands, result. */
 export function matmulKernel(
@@ -23,93 +31,110 @@ export function matmulKernel(
   epilogue: EpilogueSpec,
 ): Kernel {
   const key = `matmul ${JSON.stringify([attributes, a, b, output])} ${epilogueKey(epilogue)}`
+  const product = { attributes, a, output, epilogue }
   const form = output.block > 0 ? overSamples : a.block > 0 ? sumOverSamples : overRows
-  const { units, emit } = form(attributes, a, output, epilogue)
-  return { key, units, tables: [], operands: 3 + epilogue.operands.length, emit }
+  return { key, tables: [], operands: 3 + epilogue.operands.length, ...form(product) }
 }
 
-type Form = (
-  attributes: MatmulAttributes,
-  a: Operand,
-  output: Operand,
-  epilogue: EpilogueSpec,
-) => Pick<Kernel, 'units' | 'emit'>
+type Form = (product: Product) => Pick<Kernel, 'units' | 'emit'>
 
-/** Runs `body` over tiles of rows: full ones in a loop, then a shorter last one. */
-function forTiles(f: FunctionBuilder, row: Local, extent: number, tile: number, body: (rows: number) => void): void {
-  const rest = extent % tile
-  f.for(row, { value: 0 }, { value: extent - rest }, () => body(tile), tile)
-  if (rest > 0) {
-    f.i32(extent - rest).set(row)
-    body(rest)
+/** What the three forms share inside a kernel. */
+class Frame {
+  readonly f: FunctionBuilder
+  readonly from: Local
+  readonly to: Local
+  readonly a: Local
+  readonly b: Local
+  readonly result: Local
+  readonly finish: EpilogueEmitter
+  private readonly tiles = new Map<string, RegisterTile>()
+
+  constructor(target: KernelModule, { output, epilogue }: Product) {
+    const { f, from, to, address } = kernelFunction(target, 3 + epilogue.operands.length)
+    this.f = f
+    this.from = from
+    this.to = to
+    this.a = address[0]
+    this.b = address[1]
+    this.result = address[address.length - 1]
+    const operands = address.slice(2, -1)
+    this.finish = new EpilogueEmitter(f, target.math, epilogue, dimensionsOf(output), output.shape, operands)
+  }
+
+  /** The register tile of a size, made once. */
+  tile(rows: number, columns: number, arithmetic: Arithmetic): RegisterTile {
+    const key = `${rows} ${columns} ${arithmetic.lanes}`
+    const tile = this.tiles.get(key) ?? new RegisterTile(this.f, rows, columns, arithmetic)
+    this.tiles.set(key, tile)
+    tile.clear()
+    return tile
+  }
+
+  /** local ← base + index · stride + offset. */
+  locate(local: Local, base: Local, index: Local, stride: number, offset = 0): void {
+    this.f.get(base).get(index).i32(stride).op('i32.mul', 'i32.add')
+    if (offset !== 0) this.f.i32(offset).op('i32.add')
+    this.f.set(local)
+  }
+
+  /** local ← result + (row · columns + column) · bytes. */
+  locateResult(local: Local, row: Local, columns: number, column: Local, bytes: number): void {
+    this.f.get(row).i32(columns).op('i32.mul').get(column).op('i32.add').i32(bytes).op('i32.mul')
+    this.f.get(this.result).op('i32.add').set(local)
+  }
+
+  /** Runs `body` with the number of rows of the tile that begins at `row`: full tiles, and a shorter last one. */
+  tileAt(row: Local, extent: number, rows: number, body: (rows: number) => void): void {
+    const rest = extent % rows
+    if (rest === 0) {
+      body(rows)
+      return
+    }
+    this.f
+      .get(row)
+      .i32(extent - rest)
+      .op('i32.lt_s')
+    this.f.if(
+      () => body(rows),
+      () => body(rest),
+    )
   }
 }
 
 const range = (count: number, step: number): number[] => Array.from({ length: count }, (_, k) => k * step)
 
 /** Y[n, m] = Σ_k X[n, k] · op(W)[k, m]: blocked X and Y, lanes are samples. */
-const overSamples: Form = ({ transposeB }, a, output, epilogue) => {
-  const block = output.block
-  const bytes = block * 4
-  const blocks = output.shape[0] / block
+const overSamples: Form = product => {
+  const { a, output } = product
+  const { transposeB } = product.attributes
+  const bytes = output.block * 4
   const [inner, columns] = [a.shape[1], output.shape[1]]
-  const vectors = Math.max(1, block / 4)
+  const vectors = Math.max(1, output.block / 4)
   const tileRows = rowsThatFit(vectors, columns)
   const tiles = Math.ceil(columns / tileRows)
+  const rowStride = transposeB ? inner * 4 : 4
   return {
-    units: blocks * tiles,
-    emit(target: KernelModule) {
-      const operands = 3 + epilogue.operands.length
-      const { f, from, to, address } = kernelFunction(target, operands)
-      const [xBase, wBase] = address
-      const yBase = address[operands - 1]
-      const arithmetic = arithmeticFor(block, target.fused)
-      const finish = new EpilogueEmitter(
-        f,
-        target.math,
-        epilogue,
-        dimensionsOf(output),
-        output.shape,
-        address.slice(2, -1),
-      )
-      const [unit, n, row, xAddress, wAddress, count, out] = Array.from({ length: 7 }, () => f.local('i32'))
+    units: (output.shape[0] / output.block) * tiles,
+    emit(target) {
+      const frame = new Frame(target, product)
+      const { f, finish } = frame
+      const arithmetic = arithmeticFor(output.block, target.fused)
+      const [unit, n, row, xAddress, wAddress, count, out] = f.localArray('i32', 7)
       const scratch = f.local(arithmetic.lanes === 4 ? 'v128' : 'f32')
-      const tileAt = (rows: number): void => {
-        const tile = tileOf(rows)
-        tile.clear()
-        f.get(xBase)
-          .get(n)
-          .i32(inner * bytes)
-          .op('i32.mul', 'i32.add')
-          .set(xAddress)
-        f.get(wBase)
-          .get(row)
-          .i32(transposeB ? inner * 4 : 4)
-          .op('i32.mul', 'i32.add')
-          .set(wAddress)
+      const emitTile = (rows: number): void => {
+        const tile = frame.tile(rows, vectors, arithmetic)
+        frame.locate(xAddress, frame.a, n, inner * bytes)
+        frame.locate(wAddress, frame.b, row, rowStride)
         f.i32(inner).set(count)
-        tile.steps(
-          {
-            rowAddress: wAddress,
-            rowOffsets: range(rows, transposeB ? inner * 4 : 4),
-            rowKind: 'splat',
-            columnAddress: xAddress,
-            columnOffsets: range(vectors, 16),
-          },
-          count,
-          transposeB ? 4 : columns * 4,
-          bytes,
-        )
-        f.get(n)
-          .i32(columns)
-          .op('i32.mul')
-          .get(row)
-          .op('i32.add')
-          .i32(bytes)
-          .op('i32.mul')
-          .get(yBase)
-          .op('i32.add')
-          .set(out)
+        const operands = {
+          rowAddress: wAddress,
+          rowOffsets: range(rows, rowStride),
+          rowKind: 'splat',
+          columnAddress: xAddress,
+          columnOffsets: range(vectors, 16),
+        } as const
+        tile.steps(operands, count, transposeB ? 4 : columns * 4, bytes)
+        frame.locateResult(out, n, columns, row, bytes)
         finish.locate([n, row, { value: 0 }])
         for (let r = 0; r < rows; r++) {
           for (let v = 0; v < vectors; v++) {
@@ -119,26 +144,10 @@ const overSamples: Form = ({ transposeB }, a, output, epilogue) => {
           }
         }
       }
-      const made = new Map<number, RegisterTile>()
-      const tileOf = (rows: number): RegisterTile => {
-        const tile = made.get(rows) ?? new RegisterTile(f, rows, vectors, arithmetic)
-        made.set(rows, tile)
-        return tile
-      }
-      f.for(unit, from, to, () => {
+      f.for(unit, frame.from, frame.to, () => {
         f.get(unit).i32(tiles).op('i32.div_u').set(n)
         f.get(unit).i32(tiles).op('i32.rem_u').i32(tileRows).op('i32.mul').set(row)
-        const rest = columns % tileRows
-        if (rest === 0) tileAt(tileRows)
-        else {
-          f.get(row)
-            .i32(columns - rest)
-            .op('i32.lt_s')
-          f.if(
-            () => tileAt(tileRows),
-            () => tileAt(rest),
-          )
-        }
+        frame.tileAt(row, columns, tileRows, emitTile)
       })
       return f
     },
@@ -146,82 +155,39 @@ const overSamples: Form = ({ transposeB }, a, output, epilogue) => {
 }
 
 /** W[i, j] = Σ_n A[n, i] · B[n, j]: blocked A and B, lanes are terms of the sum; row-major result. */
-const sumOverSamples: Form = (_, a, output, epilogue) => {
-  const block = a.block
-  const blocks = a.shape[0] / block
+const sumOverSamples: Form = product => {
+  const { a, output } = product
+  const bytes = a.block * 4
+  const blocks = a.shape[0] / a.block
   const [rows, columns] = output.shape
-  const vectors = Math.max(1, block / 4)
+  const vectors = Math.max(1, a.block / 4)
+  // Nine sums for six loads, in fifteen registers.
   const tileRows = Math.min(3, rows)
   const tileColumns = Math.min(3, columns)
   return {
     units: Math.ceil(rows / tileRows),
-    emit(target: KernelModule) {
-      const operands = 3 + epilogue.operands.length
-      const { f, from, to, address } = kernelFunction(target, operands)
-      const [aBase, bBase] = address
-      const outBase = address[operands - 1]
-      const arithmetic = arithmeticFor(block, target.fused)
-      const finish = new EpilogueEmitter(
-        f,
-        target.math,
-        epilogue,
-        dimensionsOf(output),
-        output.shape,
-        address.slice(2, -1),
-      )
-      const [unit, row, column, aAddress, bAddress, count, out] = Array.from({ length: 7 }, () => f.local('i32'))
+    emit(target) {
+      const frame = new Frame(target, product)
+      const { f, finish } = frame
+      const arithmetic = arithmeticFor(a.block, target.fused)
+      const [unit, row, column, aAddress, bAddress, count, out] = f.localArray('i32', 7)
       const sum = f.local('f32')
-      const made = new Map<string, RegisterTile>()
-      const tileOf = (height: number, width: number): RegisterTile => {
-        const key = `${height}x${width}`
-        const tile = made.get(key) ?? new RegisterTile(f, height, width, arithmetic)
-        made.set(key, tile)
-        return tile
-      }
-      const tileAt = (height: number, width: number): void => {
-        const tile = tileOf(height, width)
-        tile.clear()
+      const emitTile = (height: number, width: number): void => {
+        const tile = frame.tile(height, width, arithmetic)
         for (let v = 0; v < vectors; v++) {
-          f.get(row)
-            .i32(block * 4)
-            .op('i32.mul')
-            .get(aBase)
-            .op('i32.add')
-            .i32(v * 16)
-            .op('i32.add')
-            .set(aAddress)
-          f.get(column)
-            .i32(block * 4)
-            .op('i32.mul')
-            .get(bBase)
-            .op('i32.add')
-            .i32(v * 16)
-            .op('i32.add')
-            .set(bAddress)
+          frame.locate(aAddress, frame.a, row, bytes, v * 16)
+          frame.locate(bAddress, frame.b, column, bytes, v * 16)
           f.i32(blocks).set(count)
-          tile.steps(
-            {
-              rowAddress: aAddress,
-              rowOffsets: range(height, block * 4),
-              rowKind: 'vector',
-              columnAddress: bAddress,
-              columnOffsets: range(width, block * 4),
-            },
-            count,
-            rows * block * 4,
-            columns * block * 4,
-          )
+          const operands = {
+            rowAddress: aAddress,
+            rowOffsets: range(height, bytes),
+            rowKind: 'vector',
+            columnAddress: bAddress,
+            columnOffsets: range(width, bytes),
+          } as const
+          tile.steps(operands, count, rows * bytes, columns * bytes)
         }
-        f.get(row)
-          .i32(columns)
-          .op('i32.mul')
-          .get(column)
-          .op('i32.add')
-          .i32(4)
-          .op('i32.mul')
-          .get(outBase)
-          .op('i32.add')
-          .set(out)
+        frame.locateResult(out, row, columns, column, 4)
         finish.locate([row, column])
         for (let r = 0; r < height; r++) {
           for (let c = 0; c < width; c++) {
@@ -231,22 +197,16 @@ const sumOverSamples: Form = (_, a, output, epilogue) => {
           }
         }
       }
-      const rest = rows % tileRows
-      f.for(unit, from, to, () => {
+      const across = (height: number): void => {
+        const rest = columns % tileColumns
+        f.for(column, { value: 0 }, { value: columns - rest }, () => emitTile(height, tileColumns), tileColumns)
+        if (rest === 0) return
+        f.i32(columns - rest).set(column)
+        emitTile(height, rest)
+      }
+      f.for(unit, frame.from, frame.to, () => {
         f.get(unit).i32(tileRows).op('i32.mul').set(row)
-        const across = (height: number): void => {
-          forTiles(f, column, columns, tileColumns, width => tileAt(height, width))
-        }
-        if (rest === 0) across(tileRows)
-        else {
-          f.get(row)
-            .i32(rows - rest)
-            .op('i32.lt_s')
-          f.if(
-            () => across(tileRows),
-            () => across(rest),
-          )
-        }
+        frame.tileAt(row, rows, tileRows, across)
       })
       return f
     },
@@ -254,66 +214,34 @@ const sumOverSamples: Form = (_, a, output, epilogue) => {
 }
 
 /** Row-major operands and result. */
-const overRows: Form = ({ transposeA, transposeB }, a, output, epilogue) => {
+const overRows: Form = product => {
+  const { a, output } = product
+  const { transposeA, transposeB } = product.attributes
   const [rows, columns] = output.shape
   const inner = transposeA ? a.shape[0] : a.shape[1]
   const tileRows = Math.min(4, rows)
+  const rowStride = transposeA ? 4 : inner * 4
   return {
     units: Math.ceil(rows / tileRows),
-    emit(target: KernelModule) {
-      const operands = 3 + epilogue.operands.length
-      const { f, from, to, address } = kernelFunction(target, operands)
-      const [aBase, bBase] = address
-      const outBase = address[operands - 1]
-      const finish = new EpilogueEmitter(
-        f,
-        target.math,
-        epilogue,
-        dimensionsOf(output),
-        output.shape,
-        address.slice(2, -1),
-      )
-      const [unit, row, column, aAddress, bAddress, count, out] = Array.from({ length: 7 }, () => f.local('i32'))
+    emit(target) {
+      const frame = new Frame(target, product)
+      const { f, finish } = frame
+      const [unit, row, column, aAddress, bAddress, count, out] = f.localArray('i32', 7)
       const scratch = { 1: f.local('f32'), 4: f.local('v128') }
-      const made = new Map<string, RegisterTile>()
-      const tileAt = (height: number, width: number, lanes: Lanes): void => {
-        const key = `${height} ${width} ${lanes}`
-        const tile = made.get(key) ?? new RegisterTile(f, height, width, { lanes, fused: target.fused })
-        made.set(key, tile)
-        tile.clear()
-        f.get(aBase)
-          .get(row)
-          .i32(transposeA ? 4 : inner * 4)
-          .op('i32.mul', 'i32.add')
-          .set(aAddress)
-        f.get(bBase)
-          .get(column)
-          .i32(transposeB ? inner * 4 : 4)
-          .op('i32.mul', 'i32.add')
-          .set(bAddress)
+      const emitTile = (height: number, width: number, lanes: Lanes): void => {
+        const tile = frame.tile(height, width, { lanes, fused: target.fused })
+        frame.locate(aAddress, frame.a, row, rowStride)
+        frame.locate(bAddress, frame.b, column, transposeB ? inner * 4 : 4)
         f.i32(inner).set(count)
-        tile.steps(
-          {
-            rowAddress: aAddress,
-            rowOffsets: range(height, transposeA ? 4 : inner * 4),
-            rowKind: 'splat',
-            columnAddress: bAddress,
-            columnOffsets: range(width, transposeB ? inner * 4 : lanes * 4),
-          },
-          count,
-          transposeA ? rows * 4 : 4,
-          transposeB ? 4 : columns * 4,
-        )
-        f.get(row)
-          .i32(columns)
-          .op('i32.mul')
-          .get(column)
-          .op('i32.add')
-          .i32(4)
-          .op('i32.mul')
-          .get(outBase)
-          .op('i32.add')
-          .set(out)
+        const operands = {
+          rowAddress: aAddress,
+          rowOffsets: range(height, rowStride),
+          rowKind: 'splat',
+          columnAddress: bAddress,
+          columnOffsets: range(width, transposeB ? inner * 4 : lanes * 4),
+        } as const
+        tile.steps(operands, count, transposeA ? rows * 4 : 4, transposeB ? 4 : columns * 4)
+        frame.locateResult(out, row, columns, column, 4)
         finish.locate([row, column])
         for (let r = 0; r < height; r++) {
           for (let c = 0; c < width; c++) {
@@ -323,39 +251,28 @@ const overRows: Form = ({ transposeA, transposeB }, a, output, epilogue) => {
           }
         }
       }
-      /** Runs over all columns: wide tiles, one vector, then single columns. Bᵀ is read one element at a time. */
+      // Wide tiles, one vector, then single columns. Bᵀ is read one element at a time.
+      const wide: readonly (readonly [width: number, lanes: Lanes])[] = [
+        [2, 4],
+        [1, 4],
+        [1, 1],
+      ]
+      const single: typeof wide = [
+        [3, 1],
+        [1, 1],
+      ]
       const across = (height: number): void => {
-        const spans: [width: number, lanes: Lanes][] = transposeB
-          ? [
-              [3, 1],
-              [1, 1],
-            ]
-          : [
-              [2, 4],
-              [1, 4],
-              [1, 1],
-            ]
         let start = 0
-        for (const [width, lanes] of spans) {
+        for (const [width, lanes] of transposeB ? single : wide) {
           const step = width * lanes
           const end = start + Math.floor((columns - start) / step) * step
-          f.for(column, { value: start }, { value: end }, () => tileAt(height, width, lanes), step)
+          f.for(column, { value: start }, { value: end }, () => emitTile(height, width, lanes), step)
           start = end
         }
       }
-      const rest = rows % tileRows
-      f.for(unit, from, to, () => {
+      f.for(unit, frame.from, frame.to, () => {
         f.get(unit).i32(tileRows).op('i32.mul').set(row)
-        if (rest === 0) across(tileRows)
-        else {
-          f.get(row)
-            .i32(rows - rest)
-            .op('i32.lt_s')
-          f.if(
-            () => across(tileRows),
-            () => across(rest),
-          )
-        }
+        frame.tileAt(row, rows, tileRows, across)
       })
       return f
     },

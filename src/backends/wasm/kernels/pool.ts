@@ -80,6 +80,24 @@ function pushAddress(
   return f.i32(bytes).op('i32.mul').get(base).op('i32.add')
 }
 
+/** Sets accumulators to a number, 0 by default. */
+function clear({ f, lanes }: PoolFrame, accumulators: readonly Local[], value = 0): void {
+  for (const local of accumulators) {
+    if (lanes === 4) f.f32x4(value)
+    else f.f32(value)
+    f.set(local)
+  }
+}
+
+/** Stores one vector (or element) per accumulator as it is. */
+function storeAll({ f, lanes }: PoolFrame, out: Local, accumulators: readonly Local[]): void {
+  accumulators.forEach((local, v) => {
+    f.get(out)
+      .get(local)
+      .memory(lanes === 4 ? 'v128.store' : 'f32.store', v * 16)
+  })
+}
+
 /** Loads the three numbers of a tap table's row into locals. */
 function loadTaps(
   f: FunctionBuilder,
@@ -237,10 +255,17 @@ export function maxPoolKernel(
     }
     /** Every window lies inside the image: its taps are at fixed distances from its first one. */
     const scanWhole = (): void => {
-      f.get(i).i32(window.stride[0] * x[3]).op('i32.mul').get(j).i32(window.stride[1]).op('i32.mul', 'i32.add')
+      f.get(i)
+        .i32(window.stride[0] * x[3])
+        .op('i32.mul')
+        .get(j)
+        .i32(window.stride[1])
+        .op('i32.mul', 'i32.add')
       f.tee(loop.index).i32(bytes).op('i32.mul').get(plane).op('i32.add').set(loop.tap)
       for (let v = 0; v < vectors; v++) {
-        f.get(loop.tap).memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16).set(best[v])
+        f.get(loop.tap)
+          .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
+          .set(best[v])
       }
       if (wants.switches) setWhere()
       for (let tap = 1; tap < window.kernel[0] * window.kernel[1]; tap++) {
@@ -251,11 +276,7 @@ export function maxPoolKernel(
     }
     const scanInside = (): void => {
       loop.begin(rowTable, columnTable, i, j, plane)
-      for (let v = 0; v < vectors; v++) {
-        if (lanes === 4) f.f32x4(Number.NEGATIVE_INFINITY)
-        else f.f32(Number.NEGATIVE_INFINITY)
-        f.set(best[v])
-      }
+      clear(frame, best, Number.NEGATIVE_INFINITY)
       if (wants.switches) {
         // Where everything is −∞ no element is larger, and the first one keeps the switch.
         loop.locateIndex(plane, bytes)
@@ -323,11 +344,32 @@ function spreadKernel(window: Window2d, block: number, g: Shape, x: Shape): Kern
         f.i32(0).set(from)
         pushAddress(f, from, unit, spatial(g), i, j, bytes).set(from)
         for (let v = 0; v < vectors; v++) {
-          f.get(address[0]).get(from).op('i32.add').memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16).set(upstream[v])
-          f.get(address[1]).get(from).op('i32.add').memory(lanes === 4 ? 'v128.load' : 'i32.load', v * 16).set(where[v])
+          f.get(address[0])
+            .get(from)
+            .op('i32.add')
+            .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
+            .set(upstream[v])
+          f.get(address[1])
+            .get(from)
+            .op('i32.add')
+            .memory(lanes === 4 ? 'v128.load' : 'i32.load', v * 16)
+            .set(where[v])
         }
-        f.get(i).i32(window.stride[0] * x[3]).op('i32.mul').get(j).i32(window.stride[1]).op('i32.mul', 'i32.add').tee(first)
-        f.get(unit).i32(x[2] * x[3]).op('i32.mul', 'i32.add').i32(bytes).op('i32.mul').get(address[2]).op('i32.add').set(target)
+        f.get(i)
+          .i32(window.stride[0] * x[3])
+          .op('i32.mul')
+          .get(j)
+          .i32(window.stride[1])
+          .op('i32.mul', 'i32.add')
+          .tee(first)
+        f.get(unit)
+          .i32(x[2] * x[3])
+          .op('i32.mul', 'i32.add')
+          .i32(bytes)
+          .op('i32.mul')
+          .get(address[2])
+          .op('i32.add')
+          .set(target)
         for (let tap = 0; tap < window.kernel[0] * window.kernel[1]; tap++) {
           const shift = Math.floor(tap / window.kernel[1]) * x[3] + (tap % window.kernel[1])
           for (let v = 0; v < vectors; v++) {
@@ -382,19 +424,11 @@ function gatherKernel(window: Window2d, block: number, g: Shape, x: Shape): Kern
       },
       position: () => {
         loop.begin(rowTable, columnTable, i, j, plane)
-        for (const local of total) {
-          if (lanes === 4) f.f32x4(0)
-          else f.f32(0)
-          f.set(local)
-        }
+        clear(frame, total)
         f.get(i).i32(x[3]).op('i32.mul').get(j).op('i32.add').set(own)
         loop.each(rowStep, columnStep, visit)
         pushAddress(f, address[2], unit, spatial(x), i, j, bytes).set(out)
-        for (let v = 0; v < vectors; v++) {
-          f.get(out)
-            .get(total[v])
-            .memory(lanes === 4 ? 'v128.store' : 'f32.store', v * 16)
-        }
+        storeAll(frame, out, total)
       },
     }
   })
@@ -459,11 +493,7 @@ export function averagePoolKernel(
       },
       position: () => {
         loop.begin(rowTable, columnTable, i, j, plane)
-        for (const local of total) {
-          if (lanes === 4) f.f32x4(0)
-          else f.f32(0)
-          f.set(local)
-        }
+        clear(frame, total)
         loop.each(rowStep, columnStep, () => {
           for (let v = 0; v < vectors; v++) {
             f.get(total[v])
@@ -532,11 +562,7 @@ export function averagePoolGradientKernel(
       start: () => f.get(address[0]).get(unit).i32(gPlane).op('i32.mul', 'i32.add').set(plane),
       position: () => {
         loop.begin(rowTable, columnTable, i, j, plane)
-        for (const local of total) {
-          if (lanes === 4) f.f32x4(0)
-          else f.f32(0)
-          f.set(local)
-        }
+        clear(frame, total)
         loop.each(rowStep, columnStep, () => {
           if (window.countPadding) f.f32(window.kernel[0] * window.kernel[1])
           else {
@@ -561,11 +587,7 @@ export function averagePoolGradientKernel(
           }
         })
         pushAddress(f, address[1], unit, spatial(x), i, j, bytes).set(out)
-        for (let v = 0; v < vectors; v++) {
-          f.get(out)
-            .get(total[v])
-            .memory(lanes === 4 ? 'v128.store' : 'f32.store', v * 16)
-        }
+        storeAll(frame, out, total)
       },
     }
   })

@@ -1,0 +1,43 @@
+/** The data sets that the command line knows by name, with what is known of them before a file is read. */
+import type { DatasetSplits } from '../data/dataset.ts'
+import type { NormalizeOptions } from '../nn/normalize.ts'
+import { UsageError } from './errors.ts'
+import { unknownName } from './names.ts'
+
+/** A data set by name. */
+export interface DatasetEntry {
+  /** Reads both splits, from a folder or from where the set comes by itself. */
+  load(directory?: string): Promise<DatasetSplits>
+  /** Names of the classes. */
+  readonly classes: readonly string[]
+  /** `[height, width, channels]` of one image. */
+  readonly shape: readonly [number, number, number]
+  /** Images to train on. */
+  readonly trainImages: number
+  /** Mean and standard deviation of the training images, of pixels from 0 to 1. */
+  readonly normalize: NormalizeOptions
+}
+
+/** All data sets by name. */
+export const datasets: Readonly<Record<string, DatasetEntry>> = {
+  mnist: {
+    async load(directory) {
+      const { mnist } = await import('../data/mnist.node.ts')
+      return mnist(directory === undefined ? {} : { directory })
+    },
+    classes: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+    shape: [28, 28, 1],
+    trainImages: 60_000,
+    normalize: { mean: [0.1307], std: [0.3081] },
+  },
+}
+
+/**
+ * The entry of a data set.
+ * @throws UsageError for an unknown name, with the names that exist and the nearest of them.
+ */
+export function findDataset(name: string): DatasetEntry {
+  const found = Object.hasOwn(datasets, name) ? datasets[name] : undefined
+  if (!found) throw new UsageError(unknownName('data set', name, Object.keys(datasets)))
+  return found
+}
