@@ -133,6 +133,7 @@ function subjectTable(report: Report): string {
     [
       row('engine', ({ details }) => details.engine),
       row('one epoch of MNIST, s', ({ epoch }) => (epoch.ms / 1000).toFixed(2)),
+      row('shuffling and batching, share of the epoch', ({ epoch }) => `${((epoch.batchingMs / epoch.ms) * 100).toFixed(2)} %`),
       row('images/s', ({ epoch }) => ((epoch.images / epoch.ms) * 1000).toFixed(0)),
       row('peak memory of that process, MB', ({ epoch }) => megabytes(epoch.peakBytes)),
       row('trace, plan and assemble, ms', ({ details }) => details.planMs.toFixed(1)),

@@ -134,7 +134,17 @@ export function refuseConflicts(options: RecipeOptions, recipe: Recipe): void {
  */
 export function commandOf(recipe: Recipe): string {
   const { model, ...rest } = recipe
-  const fields = ['data', 'dataDir', 'limit', 'validation', 'epochs', 'batchSize', 'lr', 'momentum', 'weightDecay'] as const
+  const fields = [
+    'data',
+    'dataDir',
+    'limit',
+    'validation',
+    'epochs',
+    'batchSize',
+    'lr',
+    'momentum',
+    'weightDecay',
+  ] as const
   const last = ['schedule', 'seed', 'backend', 'precise', 'test'] as const
   const usual: Partial<Recipe> = { backend: 'wasm', precise: false, test: true }
   const words = [...fields, ...last].flatMap(field => {
@@ -175,7 +185,9 @@ function describeIssue(issue: z.core.$ZodIssue, value: unknown): string {
   if (issue.path.length === 0) return 'the recipe must be an object'
   const found = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value)
   const name = issue.path.map(String).join('.')
-  return found === undefined ? `${name} is missing: it ${issue.message}` : `${name} (=${display(found)}) ${issue.message}`
+  return found === undefined
+    ? `${name} is missing: it ${issue.message}`
+    : `${name} (=${display(found)}) ${issue.message}`
 }
 
 const display = (value: unknown): string => (typeof value === 'number' ? String(value) : JSON.stringify(value))

@@ -37,6 +37,8 @@ export interface TrainLoopOptions {
   readonly progress: TrainProgress | undefined
   /** Of the run so far, when it is resumed. */
   readonly best?: Best
+  /** The checkpoint it is resumed from. */
+  readonly saved?: string
 }
 
 /**
@@ -46,9 +48,8 @@ export interface TrainLoopOptions {
  */
 export async function trainLoop(options: TrainLoopOptions): Promise<TrainOutcome> {
   const { trainer, events, folder, recipe, hasValidation, progress } = options
-  let { best } = options
+  let { best, saved } = options
   let outcome: TrainOutcome = { finished: false, step: 0, epoch: 1 }
-  let saved: string | undefined
 
   /** The state after an epoch is that before the next: its sums are in the log. */
   const saveEpoch = async (event: EpochEvent | ValidationEvent): Promise<void> => {
@@ -82,7 +83,7 @@ export async function trainLoop(options: TrainLoopOptions): Promise<TrainOutcome
       throw diverged(`the ${event.type === 'validation' ? 'validation ' : ''}loss became ${event.loss}`, event.step)
     }
     if (event.type === 'step') outcome = { finished: false, step: event.step, epoch: event.epoch }
-    else if (event.type === (hasValidation ? 'validation' : 'epoch')) await saveEpoch(event)
+    else if (event.type === 'validation' || (event.type === 'epoch' && !hasValidation)) await saveEpoch(event)
     else if (event.type === 'done') outcome = { finished: true, step: event.step, epoch: recipe.epochs }
   }
   if (!outcome.finished) await save({ ...trainer.snapshot().progress, ...(best ? { best } : {}) }, false)

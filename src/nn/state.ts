@@ -24,8 +24,8 @@ export class StateError extends Error {
 
 /**
  * Copies stored tensors into the variables of the same path. An engine that already runs the model keeps its own copy:
- * write the variables to it afterwards.
- * @param options.strict also refuse missing and unexpected paths, true by default; wrong shapes are always refused
+ * write the variables to it afterwards. Wrong shapes are always refused; with `strict`, as by default, missing and
+ * unexpected paths too.
  * @throws StateError that lists every missing, unexpected and mis-shaped path; the model is then unchanged.
  * @example loadState(model, new Map([['conv1.weight', { shape: [6, 1, 5, 5], values }]]), { strict: false })
  */

@@ -172,7 +172,9 @@ function inline(outer: Chain, at: number, producer: Chain, first: readonly Tenso
 /** Lets a max pool store its switches, when both are wanted of the same input. */
 function pairSwitches(steps: readonly Step[]): Step[] {
   const scanKey = (step: Step): string => `${step.inputs[0]?.id} ${JSON.stringify(step.attributes)}`
-  const pools = new Set(steps.filter(step => step.op === 'maxPool2d').map(scanKey))
+  // What rides in the store of a scan must not wait for switches, of this scan or (by way of others) any.
+  const pairs = (step: Step): boolean => step.op === 'maxPool2d' && !(step.epilogue?.inputs ?? []).some(needsSwitches())
+  const pools = new Set(steps.filter(pairs).map(scanKey))
   const switches = new Map<string, Step>()
   for (const step of steps) {
     if (step.op === 'maxPool2dSwitches' && pools.has(scanKey(step))) switches.set(scanKey(step), step)
@@ -182,11 +184,22 @@ function pairSwitches(steps: readonly Step[]): Step[] {
     .filter(step => !absorbed.has(step))
     .map(step => {
       const key = scanKey(step)
-      const partner = step.op === 'maxPool2d' ? switches.get(key) : undefined
+      const partner = pairs(step) ? switches.get(key) : undefined
       if (!partner) return step
       switches.delete(key)
       return { ...step, switches: partner.output }
     })
+}
+
+/** Tells whether a value depends on the switches of a pool. */
+function needsSwitches(): (tensor: Tensor) => boolean {
+  const known = new Map<Tensor, boolean>()
+  const visit = (tensor: Tensor): boolean => {
+    const answer = known.get(tensor) ?? (tensor.op === 'maxPool2dSwitches' || tensor.inputs.some(visit))
+    known.set(tensor, answer)
+    return answer
+  }
+  return visit
 }
 
 /** Orders steps so that each runs after the steps whose results it reads. */

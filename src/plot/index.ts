@@ -1,5 +1,5 @@
 /** The door of plots: pure functions from data to SVG or HTML text, without a document and without a script. */
-export { type Rgb, diverging } from './colors.ts'
+export { diverging, type Rgb } from './colors.ts'
 export { type ConfusedPair, confusedPairs, confusionMatrix, maxMatrixClasses } from './confusionMatrix.ts'
 export {
   accuracyCurve,

@@ -20,8 +20,8 @@ export async function train50({ doors, images, labels, threads, precise, onFirst
   const { idxDataset, subsetOf } = await load('data/index.js')
   const { lenet5 } = await load('models/index.js')
   const { normalize, sequential } = await load('nn/index.js')
-  const { sgd } = await load('optim/index.js')
-  const { fit } = await load('train/index.js')
+  const { adam } = await load('optim/index.js')
+  const { Trainer } = await load('train/index.js')
   // Not needed here, but they too must load wherever the core does.
   for (const door of ['inspect', 'formats']) await load(`${door}/index.js`)
 
@@ -40,8 +40,9 @@ export async function train50({ doors, images, labels, threads, precise, onFirst
   let started = 0
   let milliseconds = 0
   try {
-    const optimizer = sgd({ lr: 0.02, momentum: 0.9 })
-    for await (const event of fit({ model, train: subsetOf(dataset), engine, optimizer, epochs: 1, seed: 1 })) {
+    const optimizer = adam({ lr: 0.003 })
+    const trainer = new Trainer({ model, train: subsetOf(dataset), engine, optimizer, epochs: 1, seed: 1 })
+    for await (const event of trainer.run()) {
       if (event.type !== 'step') continue
       losses.push(event.loss)
       milliseconds = performance.now() - started

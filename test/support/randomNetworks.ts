@@ -157,7 +157,8 @@ class Builder {
       updates.set(variable, g.sub(variable.tensor, g.mul(step, 0.25)))
     }
     const program = simplified ? simplify({ outputs, updates }) : { outputs, updates }
-    const used = new Set(g.topologicalOrder([...Object.values(outputs), ...updates.values()]))
+    // Simplification may show that an input does not matter.
+    const used = new Set(g.topologicalOrder([...Object.values(program.outputs), ...program.updates.values()]))
     const inputs = Object.entries(values).filter(([name]) =>
       [...used].some(({ source }) => source?.kind === 'input' && source.name === name),
     )

@@ -1,0 +1,137 @@
+/** `fovea eval`: the score of a run on one of its splits. */
+import type { Subset } from '../data/split.ts'
+import { confusedPairs } from '../plot/confusionMatrix.ts'
+import { formatCount, formatPercent, formatSignificant } from '../plot/format.ts'
+import { Evaluator } from '../train/evaluate.ts'
+import { CommandError, exitCodes } from './errors.ts'
+import { EvaluationProgress } from './evaluationProgress.ts'
+import { print, printJson } from './output.ts'
+import { measured } from './runResult.ts'
+import { loadRun } from './runs.ts'
+import { loadData, type RunData, startEngine } from './setup.ts'
+import { textTable } from './table.ts'
+
+/** Names of the splits. */
+export const splitNames = ['test', 'validation', 'train'] as const
+
+/** Options of {@link evaluate}. */
+export interface EvalOptions {
+  readonly split: (typeof splitNames)[number]
+  /** `latest`, `best`, or the path of a `.safetensors` file. */
+  readonly checkpoint: string
+  /** Folder of the data set's files, when it is not where it was. */
+  readonly dataDir?: string
+  readonly threads?: number
+  readonly json?: boolean
+  readonly quiet?: boolean
+}
+
+/** Scores a run. @returns the exit code */
+export async function evaluate(run: string, options: EvalOptions): Promise<number> {
+  const { split, checkpoint: which, dataDir, threads, json, quiet } = options
+  const { recipe, model, checkpoint } = await loadRun(run, which)
+  const images = splitOf(await loadData(recipe, dataDir), split, run)
+  const { classes, shape } = images.dataset
+  const engine = startEngine(recipe, threads)
+  const stream = json ? process.stderr : process.stdout
+  const bar = quiet ? undefined : new EvaluationProgress(stream, `${split} images`, images.indices.length)
+  try {
+    const evaluation = await new Evaluator(engine, model, shape).evaluate(images, done => bar?.update(done))
+    bar?.close()
+    const score = measured(evaluation)
+    const { step } = checkpoint.progress
+    const rows = scoreClasses(evaluation.confusion, classes)
+    const { confusion } = evaluation
+    if (json) printJson({ run, split, checkpoint: which, step, ...score, classes: rows, confusion })
+    else {
+      const [low, high] = score.interval
+      const wrong = score.samples - score.right
+      print(
+        `${run}: ${recipe.model} after step ${formatCount(step)} on ${formatCount(score.samples)} ${split} images of ${recipe.data}`,
+        `accuracy ${formatPercent(score.accuracy)} (95 % interval ${(100 * low).toFixed(2)} to ${formatPercent(high)}), ${formatCount(wrong)} wrong`,
+        `loss     ${formatSignificant(score.loss)}`,
+        '',
+        classTable(rows),
+        '',
+        confusionText(confusion, classes, process.stdout.columns ?? 80),
+      )
+    }
+    return exitCodes.done
+  } finally {
+    bar?.close()
+    await engine.close()
+  }
+}
+
+function splitOf(data: RunData, split: EvalOptions['split'], run: string): Subset {
+  const images = data[split]
+  if (!images) throw new CommandError(`${run}: has no validation split, its recipe holds no images back`)
+  return images
+}
+
+/** How well one class is known. */
+interface ClassScore {
+  readonly class: string
+  readonly images: number
+  readonly right: number
+  /** Share of the class's images that was recognized; null when there are none. */
+  readonly recall: number | null
+  /** Share of the answers with this class that was right; null when there are none. */
+  readonly precision: number | null
+}
+
+function scoreClasses(confusion: readonly (readonly number[])[], classes: readonly string[]): ClassScore[] {
+  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0)
+  const share = (part: number, whole: number) => (whole > 0 ? part / whole : null)
+  return classes.map((name, k) => {
+    const images = sum(confusion[k]!)
+    const right = confusion[k]![k]!
+    const answers = sum(confusion.map(row => row[k]!))
+    return { class: name, images, right, recall: share(right, images), precision: share(right, answers) }
+  })
+}
+
+function classTable(rows: readonly ClassScore[]): string {
+  const columns = ['class', 'images', 'right', 'recall', 'precision'].map(title => ({
+    title,
+    align: title === 'class' ? ('left' as const) : ('right' as const),
+  }))
+  const percent = (share: number | null) => (share === null ? '–' : formatPercent(share))
+  return textTable(
+    columns,
+    rows.map(row => [
+      row.class,
+      formatCount(row.images),
+      formatCount(row.right),
+      percent(row.recall),
+      percent(row.precision),
+    ]),
+  )
+}
+
+/** The confusion matrix when it is no wider than the terminal, else the most frequent errors. */
+function confusionText(confusion: readonly (readonly number[])[], classes: readonly string[], columns: number): string {
+  const matrix = textTable(
+    ['true \\ predicted', ...classes].map((title, k) => ({
+      title,
+      align: k === 0 ? ('left' as const) : ('right' as const),
+    })),
+    confusion.map((row, k) => [classes[k]!, ...row.map(count => (count === 0 ? '·' : formatCount(count)))]),
+  )
+  if (Math.max(...matrix.split('\n').map(line => line.length)) <= columns) return matrix
+  const pairs = confusedPairs(confusion).slice(0, 20)
+  return textTable(
+    [
+      { title: 'true' },
+      { title: 'predicted' },
+      { title: 'images', align: 'right' },
+      { title: 'of the class', align: 'right' },
+    ],
+    pairs.map(({ label, predicted, count, share }) => [
+      classes[label]!,
+      classes[predicted]!,
+      formatCount(count),
+      formatPercent(share),
+    ]),
+  )
+}

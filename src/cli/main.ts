@@ -1,0 +1,179 @@
+#!/usr/bin/env node
+/** The command line. A command is loaded when it is called, so that `--help` is quick. */
+import { Command, CommanderError, Option } from 'commander'
+import { backendNames, defaultData, defaultModel, scheduleNames, trainingDefaults } from './defaults.ts'
+import { describeError, exitCodeOf, exitCodes, oneLine } from './errors.ts'
+import { checkpointOption, jsonOption, numeric, threadsOption, wholeNumber } from './options.ts'
+import { foveaVersion } from './version.ts'
+
+const defaults = trainingDefaults
+const usual = (value: string | number) => `(default: ${value})`
+
+const program = new Command('fovea')
+  .description('Train, score and look into convolutional networks.')
+  .version(foveaVersion())
+  .option('--debug', 'show the stack of an error (also: FOVEA_DEBUG=1)')
+  .configureOutput({ outputError: (text, write) => write(`fovea: ${oneLine(text.replace(/^error: /, ''))}\n`) })
+  .exitOverride()
+  .addHelpText(
+    'after',
+    `
+Examples:
+  fovea train                                train LeNet-5 on MNIST, into the folder runs/lenet5
+  fovea train --resume runs/lenet5           go on after an interruption
+  fovea eval runs/lenet5                     score on the test set, class by class
+  fovea predict runs/lenet5 digit.png        what is on a picture
+  fovea summary lenet5                       layers, parameters, memory
+
+Exit codes: 0 done; 1 failed; 2 wrong command line; 130 stopped by a signal (a training run is saved).
+Environment: FOVEA_THREADS threads that compute; FOVEA_DEBUG=1 stacks of errors.`,
+  )
+
+program
+  .command('train')
+  .summary('train a model, or go on training it')
+  .description(
+    'Trains a model and keeps everything in a run folder: recipe, event log, checkpoints, result and report. ' +
+      'Ctrl-C saves the state after the step under way; a second Ctrl-C ends at once.',
+  )
+  .argument('[model]', `model ${usual(defaultModel)}`)
+  .option('--data <name>', `data set ${usual(defaultData)}`)
+  .option('--data-dir <dir>', "folder with the data set's files (default: the npm package of the data set)")
+  .option('--limit <n>', 'use only the first n training images, for quick tries', numeric)
+  .option(
+    '--validation <n>',
+    `images held back from training, or their share below 1 ${usual(defaults.validation)}`,
+    numeric,
+  )
+  .option('--epochs <n>', `times through the training images ${usual(defaults.epochs)}`, numeric)
+  .option('--batch-size <n>', `images in a step ${usual(defaults.batchSize)}`, numeric)
+  .option('--lr <rate>', `learning rate, the largest of its schedule ${usual(defaults.lr)}`, numeric)
+  .option('--momentum <share>', `momentum ${usual(defaults.momentum)}`, numeric)
+  .option('--weight-decay <rate>', `weight decay ${usual(defaults.weightDecay)}`, numeric)
+  .addOption(
+    new Option('--schedule <name>', `learning-rate schedule ${usual(defaults.schedule)}`).choices(scheduleNames),
+  )
+  .option('--seed <n>', `decides everything random ${usual(defaults.seed)}`, numeric)
+  .option('--precise', 'leave out fused multiply-add: the same bits on every machine')
+  .addOption(new Option('--backend <name>', 'what computes (default: wasm)').choices(backendNames))
+  .option('--no-test', 'do not read the test set at the end')
+  .option('--resume <run>', 'go on with a run; everything is taken from its recipe')
+  .option('--out <dir>', 'folder for run folders (default: runs)')
+  .option('--name <name>', "name of the run folder (default: the model's)")
+  .addOption(threadsOption())
+  .option('--quiet', 'show the result only')
+  .addOption(jsonOption())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  fovea train
+  fovea train lenet5 --data mnist --epochs 10 --lr 0.02 --schedule cosine --name slow
+  fovea train --limit 5000 --epochs 1
+  fovea train --data-dir ./fashion-mnist
+  fovea train --resume runs/lenet5`,
+  )
+  .action(async (model: string | undefined, { resume, out, name, threads, quiet, json, ...recipe }) => {
+    const { train } = await import('./train.ts')
+    // `--no-test` is the only way to say something about the test set.
+    const { test, ...rest } = recipe
+    const given = { ...(model === undefined ? {} : { model }), ...rest, ...(test === false ? { test } : {}) }
+    process.exitCode = await train(given, { resume, out, name, threads, quiet, json })
+  })
+
+program
+  .command('eval')
+  .summary('score a run')
+  .description('Scores a run: accuracy with its 95 % interval, loss, recall of each class, and the confusion matrix.')
+  .argument('<run>', 'run folder')
+  .addOption(
+    new Option('--split <name>', 'images to score on').choices(['test', 'validation', 'train']).default('test'),
+  )
+  .addOption(checkpointOption())
+  .option('--data-dir <dir>', "folder with the data set's files (default: the recipe's)")
+  .addOption(threadsOption())
+  .option('--quiet', 'no progress')
+  .addOption(jsonOption())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  fovea eval runs/lenet5
+  fovea eval runs/lenet5 --split validation --checkpoint best --json`,
+  )
+  .action(async (run: string, options) => {
+    const { evaluate } = await import('./eval.ts')
+    process.exitCode = await evaluate(run, options)
+  })
+
+program
+  .command('predict')
+  .summary('classify pictures')
+  .description(
+    'Shows the most probable classes of pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF, SVG) of any size and color.',
+  )
+  .argument('<run>', 'run folder')
+  .argument('<images...>', 'image files')
+  .option('--top <n>', 'classes to show for each picture', wholeNumber(1), 3)
+  .addOption(
+    new Option('--invert <when>', 'turn dark strokes on light paper into light strokes on black')
+      .choices(['auto', 'yes', 'no'])
+      .default('auto'),
+  )
+  .addOption(checkpointOption())
+  .addOption(jsonOption())
+  .addHelpText(
+    'after',
+    `
+How a picture of a digit is read:
+  Models of digits are trained on light strokes on black. With --invert auto, a picture is inverted when the median of the
+  pixels along its border is lighter than the middle between its darkest and its lightest pixel: dark ink on light
+  paper. The output says which pictures were. A picture of 28 × 28 pixels is otherwise used as it is; any other is cut to
+  its ink, scaled to a box of 20 pixels, and placed with its center of mass in the middle, as MNIST was made.
+
+Examples:
+  fovea predict runs/lenet5 digit.png
+  fovea predict runs/lenet5 scans/*.jpg --top 1 --json`,
+  )
+  .action(async (run: string, images: string[], options) => {
+    const { predict } = await import('./predict.ts')
+    process.exitCode = await predict(run, images, options)
+  })
+
+program
+  .command('summary')
+  .summary('layers, parameters and memory of a model')
+  .description('Shows a model layer by layer, and the memory that training it is planned to take.')
+  .argument('[model]', 'model', defaultModel)
+  .option('--batch <n>', 'images in a training step', wholeNumber(1), 128)
+  .option('--plan', 'print the plan of a training step: every operation, its place in memory, its cost')
+  .addOption(jsonOption())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  fovea summary lenet5
+  fovea summary lenet5 --batch 1 --plan`,
+  )
+  .action(async (model: string, options) => {
+    const { summary } = await import('./summary.ts')
+    process.exitCode = summary(model, options)
+  })
+
+// A reader that has seen enough, such as `head`, is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(exitCodes.done)
+})
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+  } else {
+    const debug = program.opts().debug === true || !['', undefined].includes(process.env.FOVEA_DEBUG)
+    process.stderr.write(`${describeError(error, debug)}\n`)
+    process.exitCode = exitCodeOf(error)
+  }
+}

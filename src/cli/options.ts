@@ -1,0 +1,33 @@
+/** Options that take more than a name: numbers that are checked while they are read. */
+import { InvalidArgumentError, Option } from 'commander'
+
+/** A number; what it may be is for the recipe to say. */
+export function numeric(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('expected a number.')
+  return value
+}
+
+/** A whole number within bounds. */
+export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
+  return (text: string): number => {
+    const value = numeric(text)
+    if (Number.isInteger(value) && value >= least && value <= most) return value
+    const rule = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`
+    throw new InvalidArgumentError(`expected a whole number ${rule}.`)
+  }
+}
+
+/** `--threads`, the same for all commands. */
+export const threadsOption = () =>
+  new Option(
+    '--threads <n>',
+    'threads that compute; they do not change the result (all cores, or FOVEA_THREADS)',
+  ).argParser(wholeNumber(1, 64))
+
+/** `--checkpoint` of the commands that read a run. */
+export const checkpointOption = () =>
+  new Option('--checkpoint <which>', 'latest, best (by validation accuracy), or a .safetensors file').default('latest')
+
+/** `--json`, the same for all commands. */
+export const jsonOption = () => new Option('--json', 'print JSON for machines')

@@ -1,0 +1,18 @@
+/** What commands write: lines for people on standard output, JSON for machines, warnings on standard error. */
+
+/** Writes lines; spaces that do not break become ordinary ones, for whoever greps them. */
+export function print(...lines: readonly string[]): void {
+  process.stdout.write(lines.map(line => `${plain(line)}\n`).join(''))
+}
+
+/** Writes a value as JSON, indented. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`)
+}
+
+/** Writes a warning. */
+export function warn(message: string): void {
+  process.stderr.write(`fovea: warning: ${plain(message)}\n`)
+}
+
+const plain = (text: string): string => text.replaceAll('\u00a0', ' ')

@@ -1,0 +1,106 @@
+/** `fovea predict`: what a trained model sees in pictures. */
+import { ImageError } from '../data/errors.ts'
+import { prepareImage } from '../data/image.node.ts'
+import { formatPercent } from '../plot/format.ts'
+import { Evaluator } from '../train/evaluate.ts'
+import { findDataset } from './datasets.ts'
+import { exitCodes, oneLine, UsageError } from './errors.ts'
+import { print, printJson } from './output.ts'
+import { loadRun } from './runs.ts'
+import { startEngine } from './setup.ts'
+import { type TableColumn, textTable } from './table.ts'
+
+/** Whether dark strokes on light paper are turned into light strokes on dark, which digit models are trained on. */
+export const invertNames = ['auto', 'yes', 'no'] as const
+
+/** Options of {@link predict}. */
+export interface PredictOptions {
+  /** So many classes are shown for each picture. */
+  readonly top: number
+  readonly invert: (typeof invertNames)[number]
+  readonly checkpoint: string
+  readonly json?: boolean
+}
+
+/** The answer for one file. */
+type Prediction =
+  | {
+      readonly file: string
+      readonly inverted: boolean
+      /** The most probable classes, best first. */
+      readonly predictions: readonly { readonly class: string; readonly probability: number }[]
+    }
+  | { readonly file: string; readonly error: string }
+
+/** Classifies pictures; a file that is none does not keep the others from being shown. @returns the exit code */
+export async function predict(run: string, files: readonly string[], options: PredictOptions): Promise<number> {
+  const { recipe, model } = await loadRun(run, options.checkpoint)
+  const { classes, shape } = findDataset(recipe.data)
+  if (options.top > classes.length) {
+    throw new UsageError(`--top ${options.top}: ${recipe.data} has only ${classes.length} classes`)
+  }
+  // One image at a time leaves nothing for a second thread to do.
+  const engine = startEngine(recipe, 1)
+  try {
+    const evaluator = new Evaluator(engine, model, shape)
+    const answers: Prediction[] = []
+    for (const file of files) {
+      try {
+        const { pixels, inverted } = await prepare(file, shape, options.invert)
+        const probabilities = await evaluator.predict(pixels)
+        answers.push({ file, inverted, predictions: best(probabilities, classes, options.top) })
+      } catch (error) {
+        if (!(error instanceof ImageError)) throw error
+        answers.push({ file, error: oneLine(error.message) })
+      }
+    }
+    const failed = answers.filter(answer => 'error' in answer)
+    if (options.json) printJson(answers)
+    else if (failed.length < answers.length) showTable(answers, options.top)
+    for (const { error } of failed) process.stderr.write(`fovea: ${error}\n`)
+    return failed.length > 0 ? exitCodes.failed : exitCodes.done
+  } finally {
+    await engine.close()
+  }
+}
+
+/** The model's input for a picture. */
+async function prepare(file: string, shape: readonly [number, number, number], invert: PredictOptions['invert']) {
+  if (invert !== 'auto')
+    return { pixels: await prepareImage(file, shape, { invert: invert === 'yes' }), inverted: invert === 'yes' }
+  const pixels = await prepareImage(file, shape)
+  if (shape[2] !== 1) return { pixels, inverted: false }
+  // The picture was inverted when inverting it on demand gives the same; where that finds no strokes, it was not.
+  const demanded = await prepareImage(file, shape, { invert: true }).catch(() => undefined)
+  return { pixels, inverted: demanded !== undefined && Buffer.compare(pixels, demanded) === 0 }
+}
+
+function best(probabilities: Float32Array, classes: readonly string[], top: number) {
+  return [...probabilities]
+    .map((probability, k) => ({ class: classes[k]!, probability }))
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, top)
+}
+
+function showTable(answers: readonly Prediction[], top: number): void {
+  const columns: TableColumn[] = [{ title: 'file' }]
+  for (let place = 1; place <= top; place++) {
+    columns.push({ title: place === 1 ? 'class' : `${place}.` }, { title: '', align: 'right' })
+  }
+  columns.push({ title: '' })
+  const rows = answers.flatMap(answer => {
+    if ('error' in answer) return []
+    const cells = answer.predictions.flatMap(({ class: name, probability }) => [name, formatPercent(probability, 1)])
+    return [[answer.file, ...cells, answer.inverted ? 'inverted' : '']]
+  })
+  const inverted = answers.some(answer => 'inverted' in answer && answer.inverted)
+  print(
+    textTable(columns, rows),
+    ...(inverted
+      ? [
+          '',
+          'inverted: dark strokes on light paper were turned into light strokes on black, as in the training images.',
+        ]
+      : []),
+  )
+}

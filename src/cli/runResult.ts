@@ -1,0 +1,176 @@
+/** The end of a training run: the one look at the test set, `result.json` and `report.html`. */
+import { readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { EngineDescription } from '../backends/engine.ts'
+import type { Subset } from '../data/split.ts'
+import { summarize } from '../inspect/index.ts'
+import type { ImageClassifier } from '../nn/imageClassifier.ts'
+import type { Evaluation } from '../train/evaluate.ts'
+import type { LoggedEvent } from '../train/eventLog.node.ts'
+import type { EpochEvent, Score, ValidationEvent } from '../train/events.ts'
+import type { RunFolder } from '../train/runFolder.node.ts'
+import { findDataset } from './datasets.ts'
+import { commandOf, type Recipe } from './recipe.ts'
+import type { ReportData, ReportMistake } from './reportData.ts'
+import { trainingSeconds } from './trainingTime.ts'
+import type { Best } from './trainLoop.ts'
+import { foveaVersion } from './version.ts'
+import { wilsonInterval } from './wilson.ts'
+
+/** A score on images the model has not seen, with what is known of the true accuracy. */
+export interface MeasuredScore extends Score {
+  /** Number of right answers. */
+  readonly right: number
+  /** 95 % Wilson interval of the accuracy. */
+  readonly interval: readonly [low: number, high: number]
+}
+
+/** The final numbers of a run: `result.json`. */
+export interface RunResult {
+  readonly status: 'finished'
+  /** Version of Fovea. */
+  readonly fovea: string
+  readonly model: string
+  readonly data: string
+  readonly parameters: number
+  readonly epochs: number
+  readonly steps: number
+  /** Time of all steps. */
+  readonly trainingSeconds: number
+  readonly engine: EngineDescription
+  /** Means over the last epoch, made while the weights were still changing. */
+  readonly train: Score
+  /** After the last epoch. */
+  readonly validation?: Score
+  /** The epoch with the highest validation accuracy. */
+  readonly best?: Best
+  /** Of the weights after the last epoch. */
+  readonly test?: MeasuredScore
+  /** The last checkpoint; its tensors are the same bits for the same recipe. */
+  readonly checkpoint: { readonly file: string; readonly sha256: string }
+}
+
+/** Name of the file with the final numbers. Written last: a run that has it is complete. */
+export const resultFile = 'result.json'
+/** Name of the report. */
+export const reportFile = 'report.html'
+
+/** A score with the interval around it. */
+export function measured({ loss, accuracy, samples }: Score): MeasuredScore {
+  const right = Math.round(accuracy * samples)
+  return { loss, accuracy, samples, right, interval: wilsonInterval(right, samples) }
+}
+
+/** What {@link writeResult} works with. */
+export interface FinishedRun {
+  /** Open for writing. */
+  readonly folder: RunFolder
+  readonly recipe: Recipe
+  /** With the trained weights. */
+  readonly model: ImageClassifier
+  readonly engine: EngineDescription
+  /** The answers to the test images, if they were asked for. */
+  readonly test?: { readonly evaluation: Evaluation; readonly images: Subset }
+}
+
+/** Writes the report, then the result, and returns the result. */
+export async function writeResult(run: FinishedRun): Promise<RunResult> {
+  const events = await run.folder.events()
+  const result = await resultOf(run, events)
+  const { report } = await import('./report.ts')
+  await run.folder.writeFile(reportFile, report(reportDataOf(run, result, events)))
+  await run.folder.writeFile(resultFile, `${JSON.stringify(result, undefined, 2)}\n`)
+  return result
+}
+
+async function resultOf(run: FinishedRun, events: readonly LoggedEvent[]): Promise<RunResult> {
+  const { folder, recipe, model, engine, test } = run
+  const { progress } = await folder.load('latest')
+  const epoch = events.findLast(event => event.type === 'epoch')
+  const validation = events.findLast(event => event.type === 'validation')
+  if (!epoch) throw new Error(`${folder.path}: the event log has no epoch`)
+  let parameters = 0
+  for (const { value } of model.parameters().values()) parameters += value.length
+  return {
+    status: 'finished',
+    fovea: foveaVersion(),
+    model: recipe.model,
+    data: recipe.data,
+    parameters,
+    epochs: recipe.epochs,
+    steps: progress.step,
+    trainingSeconds: trainingSeconds(events),
+    engine,
+    train: scoreOf(epoch),
+    ...(validation ? { validation: scoreOf(validation) } : {}),
+    ...(progress.best ? { best: progress.best as Best } : {}),
+    ...(test ? { test: measured(test.evaluation) } : {}),
+    checkpoint: await latestCheckpoint(folder),
+  }
+}
+
+const scoreOf = ({ loss, accuracy, samples }: EpochEvent | ValidationEvent): Score => ({ loss, accuracy, samples })
+
+/** The latest checkpoint's file and the hash of its tensors, which its description holds. */
+async function latestCheckpoint(folder: RunFolder): Promise<RunResult['checkpoint']> {
+  const file = (await readFile(join(folder.path, 'latest'), 'utf8')).trim()
+  const path = join(folder.path, file.replace(/\.safetensors$/, '.json'))
+  const { tensors } = JSON.parse(await readFile(path, 'utf8')) as { readonly tensors: { readonly sha256: string } }
+  return { file, sha256: tensors.sha256 }
+}
+
+function reportDataOf(run: FinishedRun, result: RunResult, events: readonly LoggedEvent[]): ReportData {
+  const { folder, recipe, model, engine, test } = run
+  const { classes, shape } = findDataset(recipe.data)
+  const [height, width, channels] = shape
+  const first = filtersOf(model)
+  return {
+    title: basename(folder.path),
+    model: recipe.model,
+    dataset: recipe.data,
+    classes,
+    recipe,
+    engine,
+    startedAt: events[0]!.time,
+    seconds: result.trainingSeconds,
+    steps: events.filter(event => event.type === 'step'),
+    epochs: events.filter(event => event.type === 'epoch'),
+    validation: events.filter(event => event.type === 'validation'),
+    ...(test ? { test: test.evaluation, mistakes: mistakesOf(test.evaluation, test.images) } : {}),
+    ...(first ? { filters: first } : {}),
+    layers: summarize(model.network, [channels, height, width]).rows,
+    command: commandOf(recipe),
+    version: result.fovea,
+  }
+}
+
+/** The weights of the first convolution. */
+function filtersOf(model: ImageClassifier): ReportData['filters'] {
+  for (const { shape, value } of model.parameters().values()) {
+    if (shape.length !== 4 || !(value instanceof Float32Array)) continue
+    return { shape: shape as readonly number[] as readonly [number, number, number, number], values: value }
+  }
+  return undefined
+}
+
+/** The wrongly classified images. */
+function mistakesOf({ predicted, probability, losses }: Evaluation, { dataset, indices }: Subset): ReportMistake[] {
+  const { images, labels, shape } = dataset
+  const bytes = shape[0] * shape[1] * shape[2]
+  const mistakes: ReportMistake[] = []
+  indices.forEach((index, k) => {
+    const label = labels[index]!
+    if (label === predicted[k]) return
+    const image = images.subarray(index * bytes, (index + 1) * bytes)
+    mistakes.push({
+      image,
+      shape,
+      label,
+      predicted: predicted[k]!,
+      probability: probability[k]!,
+      loss: losses[k]!,
+      index,
+    })
+  })
+  return mistakes
+}

@@ -1,0 +1,222 @@
+/** `fovea train`: from a recipe to a run folder; and from a run folder on, after any interruption. */
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Engine } from '../backends/engine.ts'
+import type { Subset } from '../data/split.ts'
+import { formatCount, formatDuration, formatPercent, formatSignificant } from '../plot/format.ts'
+import type { Evaluation } from '../train/evaluate.ts'
+import { RunFolder } from '../train/runFolder.node.ts'
+import { Trainer } from '../train/trainer.ts'
+import { CommandError, exitCodes, InterruptError, UsageError } from './errors.ts'
+import { EvaluationProgress } from './evaluationProgress.ts'
+import { Interrupt } from './interrupt.ts'
+import { print, printJson, warn } from './output.ts'
+import { TrainProgress } from './progress.ts'
+import { parseRecipe, type Recipe, type RecipeOptions, refuseConflicts, resolveRecipe, shellWord } from './recipe.ts'
+import { type RunResult, reportFile, resultFile, writeResult } from './runResult.ts'
+import { createModel, createOptimizer, createSchedule, loadData, naming, type RunData, startEngine } from './setup.ts'
+import { type Best, type TrainOutcome, trainLoop } from './trainLoop.ts'
+
+/** What is no part of the recipe. */
+export interface TrainOptions {
+  /** Run folder to go on with. */
+  readonly resume?: string
+  /** Folder for run folders, `runs` by default. */
+  readonly out?: string
+  /** Name of the run folder, the model's by default. */
+  readonly name?: string
+  readonly threads?: number
+  readonly quiet?: boolean
+  /** Prints the result as JSON; progress then goes to standard error. */
+  readonly json?: boolean
+}
+
+/**
+ * Trains a model, or goes on training it, and prints what came out.
+ * @returns the exit code
+ */
+export async function train(given: RecipeOptions, options: TrainOptions): Promise<number> {
+  const existing = options.resume === undefined ? undefined : await openRun(options.resume, given, options)
+  const recipe = existing?.recipe ?? resolveRecipe(given)
+  if (existing && existsSync(join(existing.folder.path, resultFile))) {
+    await showFinished(existing.folder, options)
+    return exitCodes.done
+  }
+  const data = await loadData(recipe)
+  const engine = startEngine(recipe, options.threads)
+  try {
+    return await trainOn(engine, recipe, data, existing?.folder, options)
+  } finally {
+    await engine.close()
+  }
+}
+
+/** The run to resume and its recipe. @throws UsageError for options that contradict it. */
+async function openRun(
+  path: string,
+  given: RecipeOptions,
+  options: TrainOptions,
+): Promise<{ folder: RunFolder; recipe: Recipe }> {
+  for (const option of ['out', 'name'] as const) {
+    if (options[option] !== undefined) {
+      throw new UsageError(`--${option} conflicts with --resume: a resumed run stays in its folder`)
+    }
+  }
+  const folder = await RunFolder.open(path)
+  const recipe = parseRecipe(folder.recipe, join(path, 'recipe.json'))
+  refuseConflicts(given, recipe)
+  return { folder, recipe }
+}
+
+async function trainOn(
+  engine: Engine,
+  recipe: Recipe,
+  data: RunData,
+  existing: RunFolder | undefined,
+  options: TrainOptions,
+): Promise<number> {
+  const model = createModel(recipe)
+  const { epochs, batchSize, seed } = recipe
+  const trainer = new Trainer({
+    model,
+    train: data.train,
+    ...(data.validation ? { validation: data.validation } : {}),
+    engine,
+    optimizer: createOptimizer(recipe),
+    schedule: createSchedule(recipe),
+    epochs,
+    batchSize,
+    seed,
+  })
+  const stream = options.json ? process.stderr : process.stdout
+  const progress = options.quiet ? undefined : new TrainProgress({ stream })
+  const interrupt = new Interrupt(() => trainer.stop())
+  let folder = existing
+  try {
+    const resumed = existing ? await resume(existing, trainer, recipe) : {}
+    const events = trainer.run()
+    // The first event comes when the step is compiled: until then a new run has left no trace on the disk.
+    const first = await events.next()
+    folder ??= await RunFolder.create(options.out ?? 'runs', options.name ?? recipe.model, recipe)
+    const outcome = await trainLoop({
+      trainer,
+      events: prepend(first, events),
+      folder,
+      recipe,
+      hasValidation: data.validation !== undefined,
+      progress,
+      ...resumed,
+    })
+    if (!outcome.finished || interrupt.requested) return await showStopped(folder, outcome, recipe, options)
+    const test = recipe.test ? await evaluateTest(trainer, data.test, interrupt, progress && stream) : undefined
+    if (test === 'interrupted') return await showStopped(folder, outcome, recipe, options)
+    const result = await writeResult({
+      folder,
+      recipe,
+      model,
+      engine: engine.description,
+      ...(test ? { test: { evaluation: test, images: data.test } } : {}),
+    })
+    show(folder, result, options)
+    return exitCodes.done
+  } finally {
+    progress?.close()
+    interrupt.dispose()
+    await folder?.close()
+  }
+}
+
+/** Goes back to the last checkpoint. */
+async function resume(folder: RunFolder, trainer: Trainer, recipe: Recipe): Promise<{ best?: Best; saved?: string }> {
+  const { checkpoint, file, warnings } = await folder.resume()
+  for (const warning of warnings) warn(warning)
+  if (!checkpoint || file === undefined) return {}
+  await naming(file, () => trainer.restore(checkpoint))
+  const best = checkpoint.progress.best as Best | undefined
+  // A crash between a checkpoint and its line in the log: what came after the file is done again.
+  const last = (await folder.events()).at(-1)
+  if (last?.type !== 'checkpoint') {
+    await folder.save({ ...checkpoint, recipe }, { best: best?.step === checkpoint.progress.step })
+  }
+  return { saved: file, ...(best ? { best } : {}) }
+}
+
+async function* prepend<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
+  if (first.done) return
+  yield first.value
+  yield* rest
+}
+
+/** The one look at the test set. */
+async function evaluateTest(
+  trainer: Trainer,
+  images: Subset,
+  interrupt: Interrupt,
+  stream: NodeJS.WriteStream | undefined,
+): Promise<Evaluation | 'interrupted'> {
+  const bar = stream && new EvaluationProgress(stream, 'test images', images.indices.length)
+  try {
+    return await trainer.evaluator.evaluate(images, done => {
+      if (interrupt.requested) throw new InterruptError('stopped')
+      bar?.update(done)
+    })
+  } catch (error) {
+    if (error instanceof InterruptError) return 'interrupted'
+    throw error
+  } finally {
+    bar?.close()
+  }
+}
+
+async function showStopped(
+  folder: RunFolder,
+  { step, epoch, finished }: TrainOutcome,
+  { epochs }: Recipe,
+  { json }: TrainOptions,
+): Promise<number> {
+  const { path } = folder
+  const file = (await readFile(join(path, 'latest'), 'utf8')).trim()
+  const resume = `fovea train --resume ${shellWord(path)}`
+  if (json) printJson({ status: 'stopped', run: path, step, epoch, checkpoint: file, resume })
+  else {
+    const where = finished
+      ? `after the last step (${formatCount(step)})`
+      : `after step ${formatCount(step)} (epoch ${epoch} of ${epochs})`
+    print(`stopped ${where}, saved in ${join(path, file)}`, `go on with: ${resume}`)
+  }
+  return exitCodes.interrupted
+}
+
+/** A run that is complete is not trained again: its result is shown. */
+async function showFinished(folder: RunFolder, options: TrainOptions): Promise<void> {
+  const path = join(folder.path, resultFile)
+  let result: RunResult
+  try {
+    result = JSON.parse(await readFile(path, 'utf8')) as RunResult
+  } catch (error) {
+    throw new CommandError(`${path}: cannot be read: ${(error as Error).message}; delete it to finish the run again`)
+  }
+  if (!options.json && !options.quiet) print(`${folder.path}: this run is finished`)
+  show(folder, result, options)
+}
+
+function show({ path }: RunFolder, result: RunResult, { json }: TrainOptions): void {
+  if (json) {
+    printJson({ ...result, run: path, report: join(path, reportFile) })
+    return
+  }
+  const { test, validation, trainingSeconds, steps } = result
+  const lines: [name: string, value: string][] = []
+  if (test) {
+    const [low, high] = test.interval
+    lines.push([
+      'test accuracy',
+      `${formatPercent(test.accuracy)} (95 % interval ${(100 * low).toFixed(2)} to ${formatPercent(high)}), ` +
+        `${formatCount(test.samples - test.right)} of ${formatCount(test.samples)} images wrong, loss ${formatSignificant(test.loss)}`,
+    ])
+  } else if (validation) lines.push(['validation', `${formatPercent(validation.accuracy)}; the test set was not read`])
+  lines.push(['training', `${formatCount(steps)} steps in ${formatDuration(trainingSeconds)}`])
+  lines.push(['run folder', path], ['report', join(path, reportFile)])
+  print(...lines.map(([name, value]) => `${name.padEnd(14)} ${value}`))
+}
