@@ -1,6 +1,7 @@
 /**
  * Fovea's front door: graph values and operations, gradients, engines. Layers, models, data and training have doors of
  * their own (`fovea/nn`, `fovea/models`, `fovea/data`, `fovea/train`, …).
+ * @module fovea
  */
 import { createEngine } from './backends/createEngine.ts'
 import type { Engine } from './backends/engine.ts'
@@ -9,10 +10,17 @@ import type { TypedArray } from './graph/variable.ts'
 
 export { createEngine, type EngineOptions } from './backends/createEngine.ts'
 export type { Engine, EngineDescription, Executable } from './backends/engine.ts'
-export { createWasmEngine, type StepTime, type WasmEngine, type WasmEngineOptions } from './backends/wasm/engine.ts'
+export {
+  createWasmEngine,
+  type StepTime,
+  type WasmEngine,
+  type WasmEngineOptions,
+  type WasmExecutable,
+} from './backends/wasm/engine.ts'
 export * from './graph/index.ts'
-export { makePlan, type Plan, type PlanOptions } from './plan/plan.ts'
+export { type Group, makePlan, type Plan, type PlanOptions, type Space, type Value } from './plan/plan.ts'
 export type { Program } from './plan/program.ts'
+export type { Epilogue, Step } from './plan/steps.ts'
 
 let shared: Engine | undefined
 

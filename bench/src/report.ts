@@ -133,7 +133,10 @@ function subjectTable(report: Report): string {
     [
       row('engine', ({ details }) => details.engine),
       row('one epoch of MNIST, s', ({ epoch }) => (epoch.ms / 1000).toFixed(2)),
-      row('shuffling and batching, share of the epoch', ({ epoch }) => `${((epoch.batchingMs / epoch.ms) * 100).toFixed(2)} %`),
+      row(
+        'shuffling and batching, share of the epoch',
+        ({ epoch }) => `${((epoch.batchingMs / epoch.ms) * 100).toFixed(2)} %`,
+      ),
       row('images/s', ({ epoch }) => ((epoch.images / epoch.ms) * 1000).toFixed(0)),
       row('peak memory of that process, MB', ({ epoch }) => megabytes(epoch.peakBytes)),
       row('trace, plan and assemble, ms', ({ details }) => details.planMs.toFixed(1)),
@@ -142,19 +145,14 @@ function subjectTable(report: Report): string {
   )
 }
 
-function kernelTable({ subject: subjects, peak }: Report): string {
+/** Kernels are timed on one thread, whatever the engine has. */
+function kernelTable({ subject: [first], peak }: Report): string {
   const best = Math.max(peak.fma ?? 0, peak.mulAdd)
-  const names = subjects[0].details.kernels.map(kernel => kernel.name)
-  const rows = names.map(name => [
-    name,
-    ...subjects.flatMap(({ threads, details }) => {
-      const kernel = details.kernels.find(candidate => candidate.name === name)
-      if (!kernel) return ['–', '–', '–']
-      const rate = (2 * kernel.multiplyAdds) / kernel.ms / 1e6
-      return [kernel.ms.toFixed(3), rate.toFixed(1), `${((rate / (best * threads)) * 100).toFixed(0)} %`]
-    }),
-  ])
-  const head = ['kernel', ...subjects.flatMap(({ threads }) => [`${threadLabel(threads)}: ms`, 'GFLOP/s', 'of peak'])]
+  const rows = first.details.kernels.map(({ name, multiplyAdds, ms }) => {
+    const rate = (2 * multiplyAdds) / ms / 1e6
+    return [name, ms.toFixed(3), rate.toFixed(1), `${((rate / best) * 100).toFixed(0)} %`]
+  })
+  const head = ['kernel, one thread', 'ms', 'GFLOP/s', 'of peak']
   const fma =
     peak.fma === null
       ? 'no fused multiply-add'

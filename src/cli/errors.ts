@@ -43,12 +43,13 @@ export function describeError(error: unknown, debug: boolean): string {
   return `fovea: ${debug && error.stack ? error.stack : oneLine(error.message)}`
 }
 
-/** The lines of a message as one: after a colon a space, else a semicolon. */
+/** The lines of a message as one: joined by semicolons, unless the one before ends in a mark or the next is in brackets. */
 export function oneLine(message: string): string {
   const lines = message
-    .replace(/\p{Cc}+/gu, character => (character.includes('\n') ? '\n' : ''))
+    .replace(/\p{Cc}+/gu, controls => (controls.includes('\n') ? '\n' : ''))
     .split('\n')
     .map(line => line.trim())
     .filter(line => line !== '')
-  return lines.reduce((text, line) => (text === '' ? line : `${text}${/[:;,]$/.test(text) ? ' ' : '; '}${line}`), '')
+  if (lines.length === 0) return ''
+  return lines.reduce((text, line) => `${text}${/[:;,]$/.test(text) || line.startsWith('(') ? '' : ';'} ${line}`)
 }

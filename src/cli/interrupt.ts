@@ -3,7 +3,8 @@
  */
 import { exitCodes } from './errors.ts'
 
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+/** SIGPIPE: whoever reads the output is gone. */
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'] as const
 
 /** A terminal signals npx and the command, and npx hands its signal on: what comes so soon is the same Ctrl-C. */
 const sameMilliseconds = 500

@@ -160,20 +160,22 @@ Examples:
     process.exitCode = summary(model, options)
   })
 
-// A reader that has seen enough, such as `head`, is no error.
+const fail = (error: unknown): void => {
+  const debug = program.opts().debug === true || !['', undefined].includes(process.env.FOVEA_DEBUG)
+  process.stderr.write(`${describeError(error, debug)}\n`)
+  process.exitCode = exitCodeOf(error)
+}
+
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(exitCodes.done)
+  const isGone = error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED'
+  if (!isGone) fail(error)
+  // A reader that has seen enough, such as `head`, is no error; training is saved as after Ctrl-C.
+  if (!isGone || !process.emit('SIGPIPE')) process.exit()
 })
 
 try {
   await program.parseAsync()
 } catch (error) {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage
-  } else {
-    const debug = program.opts().debug === true || !['', undefined].includes(process.env.FOVEA_DEBUG)
-    process.stderr.write(`${describeError(error, debug)}\n`)
-    process.exitCode = exitCodeOf(error)
-  }
+  if (!(error instanceof CommanderError)) fail(error)
+  else process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage
 }

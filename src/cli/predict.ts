@@ -23,14 +23,20 @@ export interface PredictOptions {
 }
 
 /** The answer for one file. */
-type Prediction =
-  | {
-      readonly file: string
-      readonly inverted: boolean
-      /** The most probable classes, best first. */
-      readonly predictions: readonly { readonly class: string; readonly probability: number }[]
-    }
-  | { readonly file: string; readonly error: string }
+interface Prediction {
+  readonly file: string
+  readonly inverted: boolean
+  /** The most probable classes, best first. */
+  readonly predictions: readonly { readonly class: string; readonly probability: number }[]
+}
+
+/** What a file lacks that gets no answer. */
+interface Failure {
+  readonly file: string
+  readonly error: string
+}
+
+const isFailure = (answer: Prediction | Failure): answer is Failure => 'error' in answer
 
 /** Classifies pictures; a file that is none does not keep the others from being shown. @returns the exit code */
 export async function predict(run: string, files: readonly string[], options: PredictOptions): Promise<number> {
@@ -43,7 +49,7 @@ export async function predict(run: string, files: readonly string[], options: Pr
   const engine = startEngine(recipe, 1)
   try {
     const evaluator = new Evaluator(engine, model, shape)
-    const answers: Prediction[] = []
+    const answers: (Prediction | Failure)[] = []
     for (const file of files) {
       try {
         const { pixels, inverted } = await prepare(file, shape, options.invert)
@@ -54,9 +60,10 @@ export async function predict(run: string, files: readonly string[], options: Pr
         answers.push({ file, error: oneLine(error.message) })
       }
     }
-    const failed = answers.filter(answer => 'error' in answer)
+    const failed = answers.filter(isFailure)
+    const shown = answers.filter(answer => !isFailure(answer))
     if (options.json) printJson(answers)
-    else if (failed.length < answers.length) showTable(answers, options.top)
+    else if (shown.length > 0) showTable(shown, options.top)
     for (const { error } of failed) process.stderr.write(`fovea: ${error}\n`)
     return failed.length > 0 ? exitCodes.failed : exitCodes.done
   } finally {
@@ -82,25 +89,19 @@ function best(probabilities: Float32Array, classes: readonly string[], top: numb
     .slice(0, top)
 }
 
-function showTable(answers: readonly Prediction[], top: number): void {
+function showTable(shown: readonly Prediction[], top: number): void {
+  const hasInverted = shown.some(answer => answer.inverted)
   const columns: TableColumn[] = [{ title: 'file' }]
   for (let place = 1; place <= top; place++) {
-    columns.push({ title: place === 1 ? 'class' : `${place}.` }, { title: '', align: 'right' })
+    columns.push({ title: place === 1 ? 'class' : `#${place}` }, { title: 'probability', align: 'right' })
   }
-  columns.push({ title: '' })
-  const rows = answers.flatMap(answer => {
-    if ('error' in answer) return []
-    const cells = answer.predictions.flatMap(({ class: name, probability }) => [name, formatPercent(probability, 1)])
-    return [[answer.file, ...cells, answer.inverted ? 'inverted' : '']]
-  })
-  const inverted = answers.some(answer => 'inverted' in answer && answer.inverted)
-  print(
-    textTable(columns, rows),
-    ...(inverted
-      ? [
-          '',
-          'inverted: dark strokes on light paper were turned into light strokes on black, as in the training images.',
-        ]
-      : []),
-  )
+  if (hasInverted) columns.push({ title: 'note' })
+  const rows = shown.map(({ file, predictions, inverted }) => [
+    file,
+    ...predictions.flatMap(({ class: name, probability }) => [name, formatPercent(probability, 1)]),
+    ...(hasInverted ? [inverted ? 'inverted' : ''] : []),
+  ])
+  print(textTable(columns, rows))
+  if (hasInverted)
+    print('', 'inverted: dark strokes on light paper were turned into light strokes on black (see --invert)')
 }

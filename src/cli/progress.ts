@@ -4,7 +4,7 @@
  */
 import cliProgress from 'cli-progress'
 import { formatBytes, formatCount, formatDuration, formatPercent, formatSignificant } from '../plot/format.ts'
-import type { EpochEvent, StartEvent, StepEvent, TrainEvent, ValidationEvent } from '../train/events.ts'
+import type { DoneEvent, EpochEvent, StartEvent, StepEvent, TrainEvent, ValidationEvent } from '../train/events.ts'
 
 /** A bar that is redrawn in place, or lines one after the other. */
 export type ProgressStyle = 'bar' | 'lines'
@@ -88,7 +88,7 @@ export class TrainProgress {
         break
       case 'done':
         this.close()
-        this.#write(`trained ${formatCount(event.step)} steps in ${formatDuration(event.seconds)}`)
+        this.#write(describeEnd(event, this.#begun().step))
         break
       default:
         event satisfies never
@@ -206,6 +206,13 @@ function describe({ trainSamples, validationSamples, parameters, engine, arenaBy
   ]
   if (step > 0) lines.push(`resuming after step ${formatCount(step)}`)
   return lines.join('\n')
+}
+
+/** `from`: steps that another process had done; their time is not in the event. */
+function describeEnd({ step, seconds }: DoneEvent, from: number): string {
+  const time = formatDuration(seconds)
+  if (from === 0) return `trained ${formatCount(step)} steps in ${time}`
+  return `trained ${formatCount(step - from)} more steps in ${time}, ${formatCount(step)} in all`
 }
 
 function score({ loss, accuracy }: { readonly loss: number; readonly accuracy: number }): string {

@@ -183,7 +183,7 @@ async function showStopped(
     const where = finished
       ? `after the last step (${formatCount(step)})`
       : `after step ${formatCount(step)} (epoch ${epoch} of ${epochs})`
-    print(`stopped ${where}, saved in ${join(path, file)}`, `go on with: ${resume}`)
+    print(`stopped ${where}, saved in ${join(path, file)}`, `resume with: ${resume}`)
   }
   return exitCodes.interrupted
 }

@@ -2,6 +2,7 @@
  * The consumer of a training run's events on the command line: log, progress, checkpoints, and the two ways in which a
  * run ends early, a signal and a loss that is no number any more.
  */
+import { join } from 'node:path'
 import type { EpochEvent, TrainEvent, ValidationEvent } from '../train/events.ts'
 import type { RunFolder } from '../train/runFolder.node.ts'
 import type { Trainer } from '../train/trainer.ts'
@@ -65,7 +66,7 @@ export async function trainLoop(options: TrainLoopOptions): Promise<TrainOutcome
       if (!values.every(Number.isFinite)) throw diverged(`${path} has values that are no finite numbers`, at.step)
     }
     const event = await folder.save({ tensors, progress: at, recipe }, { best: isBest })
-    saved = event.file
+    saved = join(folder.path, event.file)
     progress?.event(event)
   }
 

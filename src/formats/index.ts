@@ -1,4 +1,7 @@
-/** File formats of tensors: pure functions between bytes and values. */
+/**
+ * File formats of tensors: pure functions between bytes and values.
+ * @module fovea/formats
+ */
 export {
   readSafetensors,
   SafetensorsError,

@@ -2,6 +2,7 @@
 export { costOf, type GraphCost, totalCost } from './cost.ts'
 export { evaluateReference, type InputValues } from './evaluate.ts'
 export { type ExplainOptions, explain } from './explain.ts'
+export type { BinaryFunction, Comparison, Expression, UnaryFunction } from './expression.ts'
 export { accumulateGradients, gradients, valueAndGrad } from './gradient.ts'
 export type { Cost, HostTensor } from './op.ts'
 export { argmax } from './ops/argmax.ts'
@@ -11,6 +12,7 @@ export { type Conv2dOptions, conv2d } from './ops/conv2d.ts'
 export {
   abs,
   add,
+  type Binary,
   clamp,
   div,
   elu,
@@ -35,6 +37,7 @@ export {
   square,
   sub,
   tanh,
+  type Unary,
   where,
 } from './ops/elementwise.ts'
 export { gather, scatterAdd } from './ops/gather.ts'
@@ -44,7 +47,7 @@ export { type MaxPool2dOptions, maxPool2d, maxPool2dSwitches } from './ops/maxPo
 export { oneHot } from './ops/oneHot.ts'
 export { type PadOptions, pad } from './ops/pad.ts'
 export { randomBernoulli, randomNormal, randomUniform } from './ops/random.ts'
-export { type Axes, max, mean, min, type ReduceOptions, sum } from './ops/reduce.ts'
+export { type Axes, max, mean, min, type ReduceOptions, type Reducer, sum } from './ops/reduce.ts'
 export { flatten, reshape } from './ops/reshape.ts'
 export { slice, sliceAxis } from './ops/slice.ts'
 export { logSoftmax, softmax } from './ops/softmax.ts'
@@ -54,7 +57,7 @@ export { bytesPerElement, type DType, formatShape, type Shape, ShapeError, sameS
 export { simplify } from './simplify.ts'
 export { constantTensor, type InputOptions, input } from './sources.ts'
 export { type AttributesOf, type OpName, opOf } from './table.ts'
-export { type Matrix, type Scalar, Tensor, topologicalOrder, type Vector, type Volume } from './tensor.ts'
+export { type Matrix, type Scalar, type Source, Tensor, topologicalOrder, type Vector, type Volume } from './tensor.ts'
 export { type TypedArray, Variable, zeros } from './variable.ts'
 export {
   outputSize,

@@ -1,4 +1,7 @@
-/** Looking at models: the layer table, receptive fields, what each module does. */
+/**
+ * Looking at models: the layer table, receptive fields, what each module does.
+ * @module fovea/inspect
+ */
 export { formatBytes, formatSummary, formatVolume } from './formatSummary.ts'
 export { describeMisfit, describeWindow } from './geometry.ts'
 export { type ReceptiveField, receptiveFields } from './receptiveField.ts'

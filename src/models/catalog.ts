@@ -19,6 +19,7 @@ export interface ModelEntry {
 /** All models by name. */
 export const models = {
   lenet5: {
+    /** LeNet-5 with unfilled parameters. */
     create: options => lenet5(options),
     inputShape: [1, 28, 28],
     classes: 10,

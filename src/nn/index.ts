@@ -1,4 +1,7 @@
-/** Layers, losses and initializers. */
+/**
+ * Layers, losses and initializers.
+ * @module fovea/nn
+ */
 export {
   Activation,
   ELU,

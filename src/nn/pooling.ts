@@ -35,6 +35,7 @@ abstract class Pool2d extends Module {
     this.window = windowOf({ ...options, kernel, stride })
   }
 
+  /** Pools `[N, C, H, W]` over the windows. */
   protected abstract pool(x: Volume): Tensor
 
   /** @throws ShapeError when `x` is not `[N, C, H, W]` or smaller than the window. */

@@ -1,4 +1,7 @@
-/** Optimizers and learning-rate schedules. */
+/**
+ * Optimizers and learning-rate schedules.
+ * @module fovea/optim
+ */
 export { type AdamOptions, adam, adamW } from './adam.ts'
 export type { Optimizer } from './optimizer.ts'
 export {

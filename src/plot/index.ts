@@ -1,4 +1,7 @@
-/** The door of plots: pure functions from data to SVG or HTML text, without a document and without a script. */
+/**
+ * The door of plots: pure functions from data to SVG or HTML text, without a document and without a script.
+ * @module fovea/plot
+ */
 export { diverging, type Rgb } from './colors.ts'
 export { type ConfusedPair, confusedPairs, confusionMatrix, maxMatrixClasses } from './confusionMatrix.ts'
 export {

@@ -47,7 +47,9 @@ export interface LineChart {
   readonly yDomain: Point
   /** Default `linear`; `log` needs a domain above zero. */
   readonly yScale?: 'linear' | 'log'
+  /** Text of a number on the x axis. */
   readonly formatX: (x: number) => string
+  /** Text of a number on the y axis. */
   readonly formatY: (y: number) => string
   readonly lines: readonly ChartLine[]
   readonly marks?: readonly ChartMark[]

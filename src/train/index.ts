@@ -3,6 +3,7 @@ export {
   type Checkpoint,
   CheckpointError,
   decodeCheckpoint,
+  type EncodedCheckpoint,
   encodeCheckpoint,
   type Progress,
   type StoredTensor,

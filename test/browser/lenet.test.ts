@@ -2,43 +2,28 @@
  * LeNet-5 trains in a real browser: on threads in a cross-origin isolated page and in a worker of one, on one thread
  * elsewhere; in `precise` mode with the same bits as Node.
  */
-import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { mnist } from '../../src/data/index.node.ts'
-import { idxBytes } from '../data/writeIdx.ts'
-import { buildPackage } from './buildPackage.ts'
 import { launch, noBrowser } from './chromium.ts'
 import { isolation, serve, type TestServer } from './server.ts'
+import { type Material, prepareMaterial, steps, type Training, type TrainingOptions, trainInNode } from './training.ts'
 
-/** What `train50` returns, and what a page adds. */
-interface Training {
-  engine: { backend: string; threads: number; simd: string }
-  losses: number[]
-  milliseconds: number
-  sha256: string
-}
+/** What a page adds to the result of `train50`. */
 interface PageTraining extends Training {
-  isolated: boolean
-  pulse: { frames: number; turns: number; longest: number }
-}
-interface Options {
-  threads: number
-  precise: boolean
-  inWorker?: boolean
+  readonly isolated: boolean
+  /** Frames and turns of the page's event loop while it trained; not known of a worker. */
+  readonly pulse?: { readonly frames: number; readonly turns: number; readonly longest: number }
 }
 
-const steps = 50
-const batch = 128
-const here = fileURLToPath(new URL('.', import.meta.url))
+type PageOptions = TrainingOptions & { readonly inWorker?: boolean }
 
 describe.skipIf(noBrowser !== undefined)(`LeNet-5 in Chromium${noBrowser ? ` (${noBrowser})` : ''}`, () => {
   let folder: string
+  let material: Material
   let folders: Record<string, string>
   let browser: Browser
   let isolated: TestServer
@@ -47,18 +32,13 @@ describe.skipIf(noBrowser !== undefined)(`LeNet-5 in Chromium${noBrowser ? ` (${
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'fovea-browser-'))
-    const [built, data] = [join(folder, 'package'), join(folder, 'data')]
-    mkdirSync(data)
-    const { train } = await mnist()
-    const count = steps * batch
-    writeFileSync(join(data, 'images'), idxBytes([count, 28, 28], train.images.subarray(0, count * 784)))
-    writeFileSync(join(data, 'labels'), idxBytes([count], train.labels.subarray(0, count)))
-    await buildPackage(built)
-    folders = { '/package/': built, '/data/': data, '/test/': here }
+    material = await prepareMaterial(folder)
+    const here = fileURLToPath(new URL('.', import.meta.url))
+    folders = { '/package/': material.package, '/data/': material.data, '/test/': here }
     isolated = await serve(folders, isolation)
     plain = await serve(folders, {})
     browser = await launch()
-    node = await trainInNode({ threads: 2, precise: true })
+    node = await trainInNode(material, { threads: 2, precise: true })
   }, 120_000)
 
   afterAll(async () => {
@@ -67,16 +47,8 @@ describe.skipIf(noBrowser !== undefined)(`LeNet-5 in Chromium${noBrowser ? ` (${
     rmSync(folder, { recursive: true, force: true })
   })
 
-  /** The same script in a process of its own. */
-  async function trainInNode(options: Options): Promise<Training> {
-    const paths = ['package', 'data/images', 'data/labels'].map(name => join(folder, name))
-    const script = join(here, 'trainInNode.js')
-    const { stdout } = await promisify(execFile)(process.execPath, [script, ...paths, JSON.stringify(options)])
-    return JSON.parse(stdout) as Training
-  }
-
   /** Trains in a fresh page, after a script that changes what the browser offers. */
-  async function trainInPage(server: TestServer, options: Options, before = ''): Promise<PageTraining> {
+  async function trainInPage(server: TestServer, options: PageOptions, before = ''): Promise<PageTraining> {
     const page = await browser.newPage()
     const complaints: string[] = []
     page.on('console', message => complaints.push(`${message.type()}: ${message.text()}`))
@@ -85,7 +57,7 @@ describe.skipIf(noBrowser !== undefined)(`LeNet-5 in Chromium${noBrowser ? ` (${
       await page.addInitScript(before)
       await page.goto(`${server.origin}/test/page.html`, { waitUntil: 'load' })
       const result = await page.evaluate(
-        options => (globalThis as unknown as { train(options: Options): Promise<PageTraining> }).train(options),
+        options => (globalThis as unknown as { train(options: PageOptions): Promise<PageTraining> }).train(options),
         options,
       )
       expect(complaints).toEqual([])
@@ -96,7 +68,7 @@ describe.skipIf(noBrowser !== undefined)(`LeNet-5 in Chromium${noBrowser ? ` (${
   }
 
   it('gets the same bits from Node with one thread and with two', async () => {
-    const alone = await trainInNode({ threads: 1, precise: true })
+    const alone = await trainInNode(material, { threads: 1, precise: true })
     expect(alone.sha256).toBe(node.sha256)
     expect(alone.losses).toEqual(node.losses)
   })
@@ -109,7 +81,7 @@ describe.skipIf(noBrowser !== undefined)(`LeNet-5 in Chromium${noBrowser ? ` (${
     expect(result.losses).toEqual(node.losses)
     expect(result.sha256).toBe(node.sha256)
     // The page's event loop turns several times in a step: it does not compute.
-    expect(result.pulse.turns).toBeGreaterThan(steps)
+    expect(result.pulse?.turns).toBeGreaterThan(steps)
   })
 
   it('trains with relaxed SIMD', async () => {

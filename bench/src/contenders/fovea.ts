@@ -37,16 +37,26 @@ export interface FoveaEpoch {
   readonly batchingMs: number
 }
 
+/** What the operations of the table are called in the report. */
+const kernelNames: Readonly<Record<string, string>> = {
+  conv2d: 'convolution of',
+  conv2dInputGradient: 'gradient to the input from',
+  conv2dWeightGradient: 'gradient to the weights with',
+}
+
 async function open(): Promise<Contender> {
-  const [{ createEngine, createWasmEngine }, nn, { lenet5 }, { sgd }, { Trainer, trainingProgram }] = await Promise.all([
-    import('../../../dist/index.js'),
-    import('../../../dist/nn/index.js'),
-    import('../../../dist/models/index.js'),
-    import('../../../dist/optim/index.js'),
-    import('../../../dist/train/index.js'),
-  ])
+  const [{ createEngine, createWasmEngine }, nn, { lenet5 }, { sgd }, { Trainer, trainingProgram }] = await Promise.all(
+    [
+      import('../../../dist/index.js'),
+      import('../../../dist/nn/index.js'),
+      import('../../../dist/models/index.js'),
+      import('../../../dist/optim/index.js'),
+      import('../../../dist/train/index.js'),
+    ],
+  )
   // The bench's images are numbers in [0, 1); Fovea takes bytes, and its first kernel makes them numbers again.
-  const makeModel = () => nn.sequential({ normalize: nn.normalize({ mean: [0], std: [1] }), lenet5: lenet5() }).initialize(0)
+  const makeModel = () =>
+    nn.sequential({ normalize: nn.normalize({ mean: [0], std: [1] }), lenet5: lenet5() }).initialize(0)
   const makeProgram = () =>
     trainingProgram(makeModel(), [28, 28, 1], batchSize, nn.crossEntropy(), sgd({ lr: 0.05, momentum: 0.9 }))
   const engine = createEngine({ threads })
@@ -66,7 +76,7 @@ async function open(): Promise<Contender> {
       kernels: measured
         .filter(time => time.step.op.startsWith('conv2d'))
         .map(time => ({
-          name: `${time.step.op} ${time.step.output.shape.join('×')}`,
+          name: `${kernelNames[time.step.op] ?? time.step.op} ${[...time.step.inputs[0].shape].slice(1).join('×')}`,
           multiplyAdds: time.multiplyAdds,
           ms: time.milliseconds,
         })),
@@ -76,7 +86,13 @@ async function open(): Promise<Contender> {
     const started = performance.now()
     const { BatchLoader, mnist, subsetOf } = await import('../../../dist/data/index.node.js')
     const train = subsetOf((await mnist()).train)
-    const trainer = new Trainer({ model: makeModel(), train, engine, optimizer: sgd({ lr: 0.05, momentum: 0.9 }), epochs: 1 })
+    const trainer = new Trainer({
+      model: makeModel(),
+      train,
+      engine,
+      optimizer: sgd({ lr: 0.05, momentum: 0.9 }),
+      epochs: 1,
+    })
     for await (const event of trainer.run()) if (event.type === 'done') break
     const ms = performance.now() - started
     const loader = new BatchLoader(train, { batchSize, seed: 1 })

@@ -204,7 +204,7 @@ export class WasmEngine implements Engine {
 type ViewOf = (tensor: Tensor, known: TypedArray | undefined) => TypedArray
 
 /** A plan with its code. */
-class WasmExecutable implements Executable {
+export class WasmExecutable implements Executable {
   readonly plan: Plan
   readonly compileTime: number
   /** Kernels of the plan and the size of their code. */

@@ -7,7 +7,8 @@ import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { mapOperands, type Operand } from './map.ts'
 
-type Binary = (x: Operand, y: Operand) => Tensor
+/** A function of two operands, broadcast against each other. */
+export type Binary = (x: Operand, y: Operand) => Tensor
 const binary =
   (fn: e.BinaryFunction): Binary =>
   (x, y) =>
@@ -18,7 +19,7 @@ const comparison =
     mapOperands((a, b) => e.compare(fn, a, b), [x, y])
 
 /** A function of one tensor that keeps its shape. */
-type Unary = <S extends Shape>(x: Tensor<S>) => Tensor<S>
+export type Unary = <S extends Shape>(x: Tensor<S>) => Tensor<S>
 const elementwise =
   (build: (x: e.Expression) => e.Expression): Unary =>
   <S extends Shape>(x: Tensor<S>) =>

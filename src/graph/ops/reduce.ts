@@ -74,7 +74,7 @@ export interface ReduceOptions {
 }
 
 /** A reduction: of everything to a scalar, or along the given axes. */
-interface Reducer {
+export interface Reducer {
   (x: Tensor): Scalar
   (x: Tensor, axes: Axes, options?: ReduceOptions): Tensor
 }
