@@ -18,6 +18,9 @@ export default defineConfig({
   format: 'esm',
   platform: 'neutral',
   target: 'es2022',
+  // Some doors are for Node; none is bundled with what it imports.
+  deps: { neverBundle: [/^node:/] },
+  checks: { pluginTimings: false },
   dts: true,
   clean: true,
   // Names of files follow the source tree, so that stack traces and the package's doors read like it.

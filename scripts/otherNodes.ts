@@ -29,7 +29,7 @@ try {
           node: version,
           simd: engine.simd,
           threads: engine.threads,
-          'ms per step': (milliseconds / (losses.length - 1)).toFixed(2),
+          'ms per step': milliseconds.toFixed(2),
           'last loss': losses[losses.length - 1].toFixed(4),
           weights: sha256.slice(0, 12),
         })

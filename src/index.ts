@@ -24,16 +24,42 @@ export type { Epilogue, Step } from './plan/steps.ts'
 
 let shared: Engine | undefined
 
+/** The evaluation that each engine is at: results last until the next run only, so evaluations take turns. */
+const turns = new WeakMap<Engine, Promise<unknown>>()
+
 /**
  * Computes tensors and returns copies of their values, row-major. Without an engine, a shared one with one thread is used.
+ * @throws Error when the tensors depend on an input: inputs are given to the runs of a compiled program.
  * @example const [y] = await evaluate([relu(x)])
  */
-export async function evaluate(tensors: readonly Tensor[], engine?: Engine): Promise<TypedArray[]> {
+export function evaluate(tensors: readonly Tensor[], engine?: Engine): Promise<TypedArray[]> {
   shared ??= engine ? undefined : createEngine({ threads: 1 })
   const on = (engine ?? shared) as Engine
+  const before = turns.get(on) ?? Promise.resolve()
+  const evaluation = before.then(() => evaluateNow(tensors, on))
+  turns.set(
+    on,
+    evaluation.catch(() => undefined),
+  )
+  return evaluation
+}
+
+async function evaluateNow(tensors: readonly Tensor[], on: Engine): Promise<TypedArray[]> {
   const outputs = Object.fromEntries(tensors.map((tensor, index) => [String(index), tensor]))
   const executable = await on.compile({ outputs, updates: new Map() })
-  await executable.run()
+  const [input] = executable.plan.inputs
+  if (input) {
+    throw new Error(
+      `evaluate: the input '${input.label}' has no value; use constants or variables, or compile a program and write its inputs`,
+    )
+  }
+  try {
+    await executable.run()
+  } catch (error) {
+    // An engine does not go on after a failed computation; the next evaluation gets a new one.
+    if (on === shared) shared = undefined
+    throw error
+  }
   return tensors.map((_, index) => executable.output(String(index)).slice())
 }
 

@@ -61,7 +61,7 @@ export async function predict(run: string, files: readonly string[], options: Pr
       }
     }
     const failed = answers.filter(isFailure)
-    const shown = answers.filter(answer => !isFailure(answer))
+    const shown = answers.filter((answer): answer is Prediction => !isFailure(answer))
     if (options.json) printJson(answers)
     else if (shown.length > 0) showTable(shown, options.top)
     for (const { error } of failed) process.stderr.write(`fovea: ${error}\n`)

@@ -78,7 +78,7 @@ export class Tensor<S extends Shape = Shape> {
    */
   data(): Promise<Float32Array | Int32Array | Uint8Array> {
     if (!evaluator)
-      throw new Error("Tensor.data(): no engine is installed; import from 'fovea', or use evaluate(engine, tensor)")
+      throw new Error("Tensor.data(): no engine is installed; import from 'fovea', or use evaluate([tensor], engine)")
     return evaluator(this)
   }
 }

@@ -103,7 +103,7 @@ class LayoutPass {
     for (const tensor of this.batched) if (tensor.source) this.sliced.add(tensor)
     for (const step of fuse(this.program)) this.add(step)
     const outputs: Record<string, Tensor> = {}
-    for (const [name, tensor] of Object.entries(this.program.outputs)) outputs[name] = this.asRows(tensor)
+    for (const [name, tensor] of Object.entries(this.program.outputs)) outputs[name] = this.asOutput(tensor)
     const updates = new Map<Variable, Tensor>()
     for (const [variable, next] of this.program.updates) updates.set(variable, this.asUpdate(variable, next, updates))
     const { steps, blockable, block, blocks, blockedLayout, sliced } = this
@@ -276,6 +276,16 @@ class LayoutPass {
     this.unpacked.set(tensor, step.output)
     this.sliced.add(step.output)
     this.push(step, this.blocks >= fewestBlocks)
+    return step.output
+  }
+
+  /** A row-major value that lasts to the end of the run: the old value of a variable that changes is copied. */
+  private asOutput(tensor: Tensor): Tensor {
+    const rows = this.asRows(tensor)
+    const { source } = storageOf(rows)
+    if (source?.kind !== 'variable' || !this.program.updates.has(source.variable)) return rows
+    const step = copyStep(rows)
+    this.push(step)
     return step.output
   }
 

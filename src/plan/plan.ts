@@ -178,7 +178,11 @@ function lifetimes(choice: LayoutChoice, groups: readonly Group[]): Map<Tensor, 
     known.last = step
     if (known.group !== group) known.group = undefined
   }
-  for (const tensor of choice.inputs) touch(tensor, -1, 0)
+  // What is written to an input stays there, also for the next run of the plan.
+  for (const tensor of choice.inputs) {
+    touch(tensor, -1, 0)
+    touch(tensor, groups.length, 0)
+  }
   groups.forEach((group, at) => {
     group.steps.forEach((step, index) => {
       for (const tensor of [...stepInputs(step), ...stepOutputs(step)]) touch(tensor, at, index)

@@ -23,7 +23,7 @@ export interface Training {
   readonly engine: { readonly backend: string; readonly threads: number; readonly simd: string }
   /** Loss of every step. */
   readonly losses: readonly number[]
-  /** Time of all steps after the first. */
+  /** Median time of a step after the first. */
   readonly milliseconds: number
   /** Hash of all weights. */
   readonly sha256: string

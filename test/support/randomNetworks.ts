@@ -74,10 +74,9 @@ export const networks: fc.Arbitrary<NetworkSpec> = fc.record({
   size: fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 })),
   bytes: fc.boolean(),
   batched: fc.constantFrom(true, true, true, false),
-  layers: fc.array(
-    fc.record<LayerSpec>({ kind: fc.constantFrom(...kinds), a: digit, b: digit, c: digit, d: digit }),
-    { maxLength: 9 },
-  ),
+  layers: fc.array(fc.record<LayerSpec>({ kind: fc.constantFrom(...kinds), a: digit, b: digit, c: digit, d: digit }), {
+    maxLength: 9,
+  }),
   loss: fc.constantFrom('crossEntropy' as const, 'squares' as const),
   momentum: fc.boolean(),
   simplified: fc.boolean(),
@@ -134,7 +133,10 @@ class Builder {
     }
     const scores = g.reshape(x, [x.shape[0]!, -1]) as g.Matrix
     const classes = scores.shape[1]
-    values.labels = this.numbers(batch, Array.from({ length: classes }, (_, k) => k))
+    values.labels = this.numbers(
+      batch,
+      Array.from({ length: classes }, (_, k) => k),
+    )
     const each =
       this.spec.loss === 'crossEntropy' && scores.shape[0] === batch
         ? g.softmaxCrossEntropy(scores, labels as g.Vector)
@@ -245,7 +247,8 @@ class Builder {
       }
       case 'concat': {
         const others = this.earlier.filter(
-          ({ shape }) => shape.length === x.shape.length && shape.every((size, at) => at === axis || size === x.shape[at]),
+          ({ shape }) =>
+            shape.length === x.shape.length && shape.every((size, at) => at === axis || size === x.shape[at]),
         )
         return g.concat([x, ...others.slice(0, 1 + (b % 2)), g.neg(x)], axis)
       }
@@ -293,10 +296,7 @@ class Builder {
       case 'mixSamples': {
         // Seen as other rows for a moment: [N, F] → [F, N] and back.
         const size = g.sizeOf(x.shape)
-        const mixed = g.mul(
-          g.reshape(x, [size / n, n]),
-          g.constantTensor(this.numbers(n, [1, -1]), [n]),
-        )
+        const mixed = g.mul(g.reshape(x, [size / n, n]), g.constantTensor(this.numbers(n, [1, -1]), [n]))
         return g.reshape(mixed, x.shape)
       }
       case 'concatBatch': {

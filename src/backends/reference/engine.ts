@@ -19,6 +19,7 @@ export function createReferenceEngine(): Engine {
 class ReferenceEngine implements Engine {
   readonly description: EngineDescription = { backend: 'reference', threads: 1, simd: 'none' }
   private readonly values = new Map<Variable, Float64Array>()
+  private closed = false
 
   get memoryBytes(): number {
     let bytes = 0
@@ -27,9 +28,16 @@ class ReferenceEngine implements Engine {
   }
 
   async compile(program: Program): Promise<Executable> {
+    this.check()
     const started = performance.now()
     const plan = makePlan(program, { blockSizes: [] })
-    return new ReferenceExecutable(program, plan, performance.now() - started, variable => this.current(variable))
+    return new ReferenceExecutable(
+      program,
+      plan,
+      performance.now() - started,
+      () => this.check(),
+      variable => this.current(variable),
+    )
   }
 
   read(variable: Variable): TypedArray {
@@ -42,16 +50,23 @@ class ReferenceEngine implements Engine {
     if (values.length !== sizeOf(variable.shape)) {
       throw new ShapeError(`${variable.name}: ${values.length} values given for shape ${formatShape(variable.shape)}`)
     }
+    this.check()
     variable.value.set(values)
     this.current(variable).set(values)
   }
 
   async close(): Promise<void> {
+    this.closed = true
     this.values.clear()
+  }
+
+  private check(): void {
+    if (this.closed) throw new Error('the engine is closed')
   }
 
   /** The engine's own copy, in double precision. */
   private current(variable: Variable): Float64Array {
+    this.check()
     const known = this.values.get(variable) ?? Float64Array.from(variable.value)
     this.values.set(variable, known)
     return known
@@ -62,14 +77,24 @@ class ReferenceExecutable implements Executable {
   readonly plan: Plan
   readonly compileTime: number
   private readonly program: Program
+  private readonly check: () => void
   private readonly current: (variable: Variable) => Float64Array
   private readonly inputs = new Map<string, TypedArray>()
-  private outputs = new Map<string, TypedArray>()
+  private outputs: Map<string, TypedArray> | undefined
+  private running = false
 
-  constructor(program: Program, plan: Plan, compileTime: number, current: (variable: Variable) => Float64Array) {
+  /** @param check throws when the engine is closed */
+  constructor(
+    program: Program,
+    plan: Plan,
+    compileTime: number,
+    check: () => void,
+    current: (variable: Variable) => Float64Array,
+  ) {
     this.program = program
     this.plan = plan
     this.compileTime = compileTime
+    this.check = check
     this.current = current
     for (const { source, dtype, shape } of plan.inputs) {
       if (source?.kind === 'input') this.inputs.set(source.name, zeros(dtype, sizeOf(shape)))
@@ -77,15 +102,29 @@ class ReferenceExecutable implements Executable {
   }
 
   input(name: string): TypedArray {
+    this.check()
     const values = this.inputs.get(name)
     if (!values) throw new Error(`program: no input is named '${name}'`)
     return values
   }
 
   async run(): Promise<void> {
+    this.check()
+    if (this.running) throw new Error('program: the previous run has not finished')
+    this.running = true
+    try {
+      // Even plain loops take their turn: what `run` promises is there when its promise settles, not before.
+      await Promise.resolve()
+      this.compute()
+    } finally {
+      this.running = false
+    }
+  }
+
+  private compute(): void {
     const results = new Map<Tensor, Float64Array>()
     const resultOf = (tensor: Tensor): Float64Array => results.get(tensor)!
-    for (const tensor of programGraph(this.program).order) results.set(tensor, this.compute(tensor, resultOf))
+    for (const tensor of programGraph(this.program).order) results.set(tensor, this.evaluate(tensor, resultOf))
     this.outputs = new Map(
       Object.entries(this.program.outputs).map(([name, tensor]) => {
         const values = zeros(tensor.dtype, sizeOf(tensor.shape))
@@ -98,12 +137,14 @@ class ReferenceExecutable implements Executable {
   }
 
   output(name: string): TypedArray {
-    const values = this.outputs.get(name)
-    if (!values) throw new Error(`program: no output is named '${name}', or the program has not run`)
+    this.check()
+    if (!Object.hasOwn(this.program.outputs, name)) throw new Error(`program: no output is named '${name}'`)
+    const values = this.outputs?.get(name)
+    if (!values) throw new Error(`program: output '${name}' is not there: the program has not run`)
     return values
   }
 
-  private compute(tensor: Tensor, resultOf: (tensor: Tensor) => Float64Array): Float64Array {
+  private evaluate(tensor: Tensor, resultOf: (tensor: Tensor) => Float64Array): Float64Array {
     const { source } = tensor
     if (source?.kind === 'input') return Float64Array.from(this.input(source.name))
     if (source?.kind === 'variable') return this.current(source.variable)

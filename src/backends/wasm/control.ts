@@ -2,7 +2,7 @@
  * How threads meet: a few words at the start of the shared memory, and the barrier that every thread passes between
  * two groups of a plan.
  */
-import type { FunctionBuilder, ModuleBuilder } from './assembler.ts'
+import type { FunctionBuilder, Local, ModuleBuilder } from './assembler.ts'
 
 /** Byte addresses of the control words, each on a cache line of its own. */
 export const control = {
@@ -21,6 +21,9 @@ export const control = {
   /** Arguments of the job: address of the arena, of the scratch areas. */
   arena: 512,
   scratch: 576,
+  /** What a kernel found out of range: four numbers, one of them at least not in 0 … limit − 1. */
+  found: 640,
+  limit: 704,
 } as const
 
 /** First address free for data. The gap lets addresses run a little below their value (see `RegisterTile.steps`). */
@@ -63,4 +66,20 @@ export function addBarrier(module: ModuleBuilder): FunctionBuilder {
   })
   f.i32(0)
   return f
+}
+
+/** Emits the end of a kernel that found a number out of range in the lanes of `found`: notes it and traps. */
+export function trapOutOfRange(f: FunctionBuilder, found: Local, limit: number): void {
+  f.i32(0).get(found).memory('v128.store', control.found)
+  f.i32(0).i32(limit).memory('i32.store', control.limit)
+  f.op('unreachable')
+}
+
+/** Says in words why a computation in this memory ended with `message`. */
+export function explainTrap(memory: ArrayBufferLike, message: string): string {
+  const found = new Int32Array(memory, control.found, 4)
+  const [limit] = new Int32Array(memory, control.limit, 1)
+  const offender = found.find(value => value < 0 || value >= limit)
+  if (!message.includes('unreachable') || limit === 0 || offender === undefined) return message
+  return `an index or a label (=${offender}) is out of range: expected 0 … ${limit - 1}`
 }

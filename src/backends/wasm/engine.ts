@@ -9,7 +9,8 @@ import type { Program } from '../../plan/program.ts'
 import { type Step, storageOf } from '../../plan/steps.ts'
 import type { Engine, EngineDescription, Executable } from '../engine.ts'
 import { type Addresses, type GeneratedCode, generate, generateCalls } from './codegen.ts'
-import { canShareMemory, checkThreads, defaultThreads, hasRelaxedSimd } from './features.ts'
+import { explainTrap } from './control.ts'
+import { canShareMemory, checkThreads, defaultThreads, hasRelaxedSimd, mayWait } from './features.ts'
 import { LinearMemory } from './memory.ts'
 import { ThreadPool } from './threads.ts'
 
@@ -47,7 +48,8 @@ export class WasmEngine implements Engine {
   readonly description: EngineDescription
   private readonly threads: number
   private readonly fused: boolean
-  private readonly linear: LinearMemory
+  /** Let go of when the engine is closed. */
+  private linearMemory: LinearMemory | undefined
   private readonly pool: ThreadPool | undefined
   private readonly variables = new Map<Variable, number>()
   private readonly constants = new Map<Tensor, number>()
@@ -55,33 +57,47 @@ export class WasmEngine implements Engine {
   private arena = { address: 0, bytes: 0 }
   private scratch = { address: 0, bytes: 0 }
   private programs = 0
-  private closed = false
+  /** The program that ran last: the only one whose results are still in the arena. */
+  private latest: WasmExecutable | undefined
+  /** Settles when no program is being compiled. */
+  private compiling: Promise<unknown> = Promise.resolve()
+  private failure: Error | undefined
   private readonly addresses: Addresses = {
     variable: variable => this.addressOf(variable),
     constant: tensor => this.constantAddress(tensor),
     table: values => this.tableAddress(values),
   }
 
-  constructor(threads: number, fused: boolean) {
+  /** @param takesPart whether the calling thread computes too, when there are several; never on a page */
+  constructor(threads: number, fused: boolean, takesPart = mayWait()) {
     this.threads = threads
     this.fused = fused
-    this.linear = new LinearMemory(threads > 1)
-    this.pool = threads > 1 ? new ThreadPool(threads, this.linear.memory) : undefined
+    this.linearMemory = new LinearMemory(threads > 1)
+    this.pool = threads > 1 ? new ThreadPool(threads, this.linear.memory, takesPart) : undefined
     this.description = { backend: 'wasm', threads, simd: fused ? 'relaxed' : 'precise' }
   }
 
   get memoryBytes(): number {
-    return this.linear.used
+    return this.linearMemory?.used ?? 0
   }
 
-  async compile(program: Program): Promise<WasmExecutable> {
-    if (this.closed) throw new Error('the engine is closed')
+  /** One program after another: they share the memory's allocator and the workers' attention. */
+  compile(program: Program): Promise<WasmExecutable> {
+    const compiled = this.compiling.then(() => this.compileNow(program))
+    this.compiling = compiled.catch(() => undefined)
+    return compiled
+  }
+
+  private async compileNow(program: Program): Promise<WasmExecutable> {
+    this.check()
     const started = performance.now()
     const plan = makePlan(program, { blockSizes })
     const { addresses } = this
     for (const value of plan.values) if (value.variable) this.addressOf(value.variable)
     const code = generate(plan, addresses, { shared: this.pool !== undefined, fused: this.fused })
     const module = await WebAssembly.compile(code.bytes)
+    await this.pool?.idle()
+    this.check()
     this.reserve(plan)
     const index = this.programs++
     let start: (() => void) | undefined
@@ -92,17 +108,27 @@ export class WasmEngine implements Engine {
       start = () => run(0, 1, 0, this.arena.address, this.scratch.address)
     }
     const run = async (): Promise<void> => {
-      if (start) start()
-      else await this.pool?.run(index, this.arena.address, this.scratch.address)
+      this.check()
+      if (this.pool?.busy) throw new Error('the engine is running another program')
+      this.latest = executable
+      try {
+        if (start) start()
+        else await this.pool?.run(index, this.arena.address, this.scratch.address)
+      } catch (error) {
+        throw this.fail(error)
+      }
     }
-    return new WasmExecutable(plan, code, performance.now() - started, run, (tensor, known) => {
+    const isLatest = (): boolean => this.latest === executable
+    const executable = new WasmExecutable(plan, code, performance.now() - started, run, isLatest, (tensor, known) => {
       const address = this.locate(plan, tensor)
       const current = known?.byteOffset === address && known.buffer === this.linear.memory.buffer
       return current ? known : this.view(address, tensor)
     })
+    return executable
   }
 
   read(variable: Variable): TypedArray {
+    this.checkOpen()
     const address = this.variables.get(variable)
     if (address === undefined) return variable.value.slice()
     // A copy in private memory, also when the engine's memory is shared.
@@ -115,14 +141,45 @@ export class WasmEngine implements Engine {
     if (values.length !== sizeOf(variable.shape)) {
       throw new ShapeError(`${variable.name}: ${values.length} values given for shape ${formatShape(variable.shape)}`)
     }
+    this.checkOpen()
     variable.value.set(values)
     const address = this.variables.get(variable)
     if (address !== undefined) this.view(address, variable.tensor).set(values)
   }
 
   async close(): Promise<void> {
-    this.closed = true
+    this.linearMemory = undefined
+    this.latest = undefined
     await this.pool?.close()
+  }
+
+  private get linear(): LinearMemory {
+    this.checkOpen()
+    return this.linearMemory as LinearMemory
+  }
+
+  private checkOpen(): void {
+    if (!this.linearMemory) throw new Error('the engine is closed')
+  }
+
+  /** @throws Error when no program can run any more. */
+  private check(): void {
+    this.checkOpen()
+    if (this.failure) throw new Error(`the engine has stopped: ${this.failure.message}`, { cause: this.failure })
+  }
+
+  /** Notes that a run broke off: variables may be half updated, so nothing runs after it. */
+  private fail(error: unknown): Error {
+    const reason = error instanceof Error ? error : new Error(String(error))
+    this.latest = undefined
+    if (!this.linearMemory) return reason
+    this.failure ??=
+      reason instanceof WebAssembly.RuntimeError
+        ? new Error(`a computation failed: ${explainTrap(this.linear.memory.buffer, reason.message)}`, {
+            cause: reason,
+          })
+        : reason
+    return this.failure
   }
 
   /**
@@ -150,11 +207,10 @@ export class WasmEngine implements Engine {
   private reserve(plan: Plan): void {
     const claim = (region: { address: number; bytes: number }, bytes: number): { address: number; bytes: number } => {
       if (region.bytes >= bytes) return region
-      this.linear.release(region.address, region.bytes)
-      return { address: this.linear.allocate(bytes), bytes }
+      return { address: this.linear.enlarge(region.address, region.bytes, bytes), bytes }
     }
-    this.arena = claim(this.arena, plan.arenaBytes)
     this.scratch = claim(this.scratch, plan.scratchBytes * this.threads)
+    this.arena = claim(this.arena, plan.arenaBytes)
   }
 
   private addressOf(variable: Variable): number {
@@ -210,16 +266,26 @@ export class WasmExecutable implements Executable {
   /** Kernels of the plan and the size of their code. */
   readonly kernels: GeneratedCode['kernels']
   private readonly start: () => Promise<void>
+  /** Whether no other program of the engine has run since. */
+  private readonly isLatest: () => boolean
   /** The tensor's memory; the known array again, unless the arena has moved or the memory has grown. */
   private readonly viewOf: ViewOf
   private readonly views = new Map<Tensor, TypedArray>()
   private running = false
 
-  constructor(plan: Plan, code: GeneratedCode, compileTime: number, start: () => Promise<void>, viewOf: ViewOf) {
+  constructor(
+    plan: Plan,
+    code: GeneratedCode,
+    compileTime: number,
+    start: () => Promise<void>,
+    isLatest: () => boolean,
+    viewOf: ViewOf,
+  ) {
     this.plan = plan
     this.compileTime = compileTime
     this.kernels = code.kernels
     this.start = start
+    this.isLatest = isLatest
     this.viewOf = viewOf
   }
 
@@ -242,7 +308,13 @@ export class WasmExecutable implements Executable {
   output(name: string): TypedArray {
     const tensor = this.plan.outputs[name]
     if (!tensor) throw new Error(`program: no output is named '${name}'`)
-    return this.current(tensor)
+    const values = this.current(tensor)
+    if (!this.isLatest()) {
+      throw new Error(
+        `program: output '${name}' is not there: the program has not run, or another program of the engine has run since`,
+      )
+    }
+    return values
   }
 
   private current(tensor: Tensor): TypedArray {

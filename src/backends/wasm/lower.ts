@@ -11,20 +11,15 @@ import type { Step } from '../../plan/steps.ts'
 import type { Operand } from './access.ts'
 import type { Kernel } from './kernel.ts'
 import { argmaxKernel } from './kernels/argmax.ts'
+import { averagePoolGradientKernel, averagePoolKernel } from './kernels/averagePool.ts'
 import { byteStrides, copyKernel, padKernel, sliceNest, transposeNest } from './kernels/copy.ts'
 import { correlateKernel } from './kernels/correlate.ts'
 import { type EpilogueSpec, plainStore } from './kernels/epilogue.ts'
 import { gatherKernel, scatterAddKernel } from './kernels/gather.ts'
 import { mapKernel, mapNest } from './kernels/map.ts'
 import { matmulKernel } from './kernels/matmul.ts'
+import { maxPoolGradientKernel, maxPoolKernel, maxPoolRouteKernel } from './kernels/maxPool.ts'
 import { oneHotKernel } from './kernels/oneHot.ts'
-import {
-  averagePoolGradientKernel,
-  averagePoolKernel,
-  maxPoolGradientKernel,
-  maxPoolKernel,
-  maxPoolRouteKernel,
-} from './kernels/pool.ts'
 import { randomKernel } from './kernels/random.ts'
 import { reduceKernel } from './kernels/reduce.ts'
 import { softmaxCrossEntropyGradientKernel, softmaxCrossEntropyKernel } from './kernels/softmax.ts'

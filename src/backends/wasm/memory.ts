@@ -39,6 +39,20 @@ export class LinearMemory {
     return address
   }
 
+  /** The address of a region made larger; its contents are kept. */
+  enlarge(address: number, bytes: number, wanted: number): number {
+    if (bytes === 0) return this.allocate(wanted)
+    if (address + align(bytes) === this.end) {
+      this.grow(address + align(wanted))
+      this.end = address + align(wanted)
+      return address
+    }
+    const moved = this.allocate(wanted)
+    new Uint8Array(this.memory.buffer).copyWithin(moved, address, address + bytes)
+    this.release(address, bytes)
+    return moved
+  }
+
   /** Gives a region back. */
   release(address: number, bytes: number): void {
     if (bytes > 0) this.free.push({ address, bytes: align(bytes) })

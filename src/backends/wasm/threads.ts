@@ -3,7 +3,7 @@
  * thread may wait (in Node, and in workers of a page) it is one of the threads and computes its share; on a page it
  * only waits for the workers, so that the page stays alive while a step runs.
  */
-import { commands, control } from './control.ts'
+import { commands, control, explainTrap } from './control.ts'
 import { mayWait, nodeModules } from './features.ts'
 
 /** The few things we need of a worker, in Node or a browser. */
@@ -50,6 +50,12 @@ function work() {
     }
   }
 }
+// A worker that dies takes nobody with it: whoever waits for it at a barrier is let go.
+if (node) process.on('exit', () => {
+  if (!words) return
+  Atomics.store(words, C.failed, 1)
+  Atomics.notify(words, C.arrivals)
+})
 on(message => {
   if (message.type === 'start') {
     words = new Int32Array(message.memory.buffer)
@@ -62,7 +68,11 @@ on(message => {
   } else if (message.type === 'work') {
     seen = message.seen
     work()
-  } else if (message.type === 'crash') throw new Error('crashed on request')
+  } else if (message.type === 'crash') {
+    Atomics.wait(words, C.failed, 0, message.delay)
+    if (message.exit !== undefined) process.exit(message.exit)
+    throw new Error('crashed on request')
+  }
 })
 `
 
@@ -90,6 +100,8 @@ export class ThreadPool {
   private failure: Error | undefined
   private rejectPending: ((error: Error) => void) | undefined
   private inLoop = false
+  /** Settles when the run that is under way has, if there is one. */
+  private running: Promise<void> | undefined
 
   constructor(threads: number, memory: WebAssembly.Memory, takesPart = mayWait()) {
     this.threads = threads
@@ -149,11 +161,21 @@ export class ThreadPool {
       return
     }
     this.hold(true)
-    try {
-      await this.waitForDone(before)
-    } finally {
+    this.running = this.waitForDone(before).finally(() => {
+      this.running = undefined
       this.hold(false)
-    }
+    })
+    await this.running
+  }
+
+  /** True while a program runs. */
+  get busy(): boolean {
+    return this.running !== undefined
+  }
+
+  /** Resolves when no program is running. */
+  async idle(): Promise<void> {
+    await this.running?.catch(() => undefined)
   }
 
   /** Stops all workers. What is under way is rejected. */
@@ -168,9 +190,8 @@ export class ThreadPool {
     try {
       return this.own[index](this.threads - 1, this.threads, base, arena, scratch)
     } catch (error) {
-      const failure = new Error(`a computation failed: ${error instanceof Error ? error.message : String(error)}`)
-      this.fail(failure)
-      throw failure
+      this.fail(this.computationError(error instanceof Error ? error.message : String(error)))
+      throw this.failure
     }
   }
 
@@ -213,8 +234,12 @@ export class ThreadPool {
   }
 
   private receive(message: { type: string; message?: string }): void {
-    if (message.type === 'failed') this.fail(new Error(`a computation failed: ${message.message}`))
+    if (message.type === 'failed') this.fail(this.computationError(message.message ?? ''))
     else if (message.type === 'ready' && ++this.ready === this.ports.length) this.whenReady?.()
+  }
+
+  private computationError(message: string): Error {
+    return new Error(`a computation failed: ${explainTrap(this.words.buffer, message)}`)
   }
 
   private fail(error: Error): void {
@@ -227,10 +252,10 @@ export class ThreadPool {
     void this.close()
   }
 
-  /** For tests: makes one worker throw outside of a job, as a crash would. */
-  crash(worker: number): void {
+  /** For tests: makes one worker throw, or exit with a code, `delay` milliseconds after it has left its loop. */
+  crash(worker: number, exit?: number, delay = 0): void {
     this.leaveLoop()
-    this.ports[worker].post({ type: 'crash' })
+    this.ports[worker].post({ type: 'crash', exit, delay })
   }
 }
 

@@ -145,3 +145,10 @@ export class RegisterTile {
     f.set(accumulator)
   }
 }
+
+/** Rows of a register tile: what fits the registers, without leaving a nearly empty last tile. */
+export function rowsThatFit(columns: number, available: number): number {
+  const most = Math.max(1, Math.floor((15 - columns) / (columns + 1)))
+  if (available <= most) return available
+  return Math.ceil(available / Math.ceil(available / most))
+}

@@ -129,19 +129,24 @@ describe.each(batches)('a batch of %i', n => {
     const table = g.constantTensor(gridArray([n, 4], 5).data, [n, 4])
     const weights = new g.Variable([n, 4], { value: Float32Array.from(gridArray([n, 4], 6).data) })
     const x = rows(n, 4)
-    await check([
-      g.mul(g.add(x, table), weights.tensor),
-      g.sum(g.mul(x, table), 0),
-      g.matmul(x, table, { transposeB: true }),
-      g.concat([x, table], 1),
-      g.softmaxCrossEntropy(x, g.constantTensor(mod([n], 4), [n], 'i32')),
-      g.oneHot(g.input('classes', [n], { dtype: 'i32', batched: true }), 4),
-      g.oneHot(g.input('pairs', [n, 2], { dtype: 'i32', batched: true }), 3),
-    ], { classes: mod([n], 4), pairs: mod([n, 2], 3) })
+    await check(
+      [
+        g.mul(g.add(x, table), weights.tensor),
+        g.sum(g.mul(x, table), 0),
+        g.matmul(x, table, { transposeB: true }),
+        g.concat([x, table], 1),
+        g.softmaxCrossEntropy(x, g.constantTensor(mod([n], 4), [n], 'i32')),
+        g.oneHot(g.input('classes', [n], { dtype: 'i32', batched: true }), 4),
+        g.oneHot(g.input('pairs', [n, 2], { dtype: 'i32', batched: true }), 3),
+      ],
+      { classes: mod([n], 4), pairs: mod([n, 2], 3) },
+    )
   })
 
   test('the gradient with respect to the images of a fixed batch', async () => {
-    const images = new g.Variable<g.Volume['shape']>([n, 1, 6, 6], { value: Float32Array.from(gridArray([n, 1, 6, 6], 7).data) })
+    const images = new g.Variable<g.Volume['shape']>([n, 1, 6, 6], {
+      value: Float32Array.from(gridArray([n, 1, 6, 6], 7).data),
+    })
     const w = g.input('w', [2, 1, 3, 3]) as g.Volume
     const upstream = g.input('upstream', [n, 2, 4, 4], { batched: true })
     const loss = g.sum(g.mul(g.maxPool2d(g.conv2d(images.tensor, w, { padding: 1 }), 3, { stride: 1 }), upstream))

@@ -25,7 +25,8 @@ async function train(engine: Engine, spec: NetworkSpec): Promise<Map<string, Arr
   for (const step of [1, 2]) {
     for (const [name, values] of Object.entries(inputs)) executable.input(name).set(values)
     await executable.run()
-    for (const name of Object.keys(program.outputs)) results.set(`${name} in step ${step}`, executable.output(name).slice())
+    for (const name of Object.keys(program.outputs))
+      results.set(`${name} in step ${step}`, executable.output(name).slice())
     // Decisions of a second step would depend on rounded weights.
     if (step === 1) for (const [k, v] of variables.entries()) results.set(`variable ${k}`, engine.read(v))
   }

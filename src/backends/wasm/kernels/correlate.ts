@@ -16,7 +16,7 @@ import { dimensionsOf, type Operand } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
 import { storeElements } from '../elements.ts'
 import { arithmeticFor, type Kernel, type KernelModule, kernelFunction } from '../kernel.ts'
-import { RegisterTile, type TileOperands } from '../tile.ts'
+import { RegisterTile, rowsThatFit, type TileOperands } from '../tile.ts'
 import { EpilogueEmitter, type EpilogueSpec, epilogueKey } from './epilogue.ts'
 import { byteTable, tapsAlong } from './taps.ts'
 
@@ -251,11 +251,4 @@ export function correlateKernel(spec: Correlation): Kernel {
       return f
     },
   }
-}
-
-/** Rows of a register tile: what fits the registers, without leaving a nearly empty last tile. */
-export function rowsThatFit(columns: number, available: number): number {
-  const most = Math.max(1, Math.floor((15 - columns) / (columns + 1)))
-  if (available <= most) return available
-  return Math.ceil(available / Math.ceil(available / most))
 }

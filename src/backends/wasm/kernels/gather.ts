@@ -5,6 +5,7 @@
 import type { GatherAttributes, ScatterAddAttributes } from '../../../graph/ops/gather.ts'
 import { bytesPerElement, type DType, type Shape, sizeOf } from '../../../graph/shape.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
+import { trapOutOfRange } from '../control.ts'
 import { type Kernel, kernelFunction } from '../kernel.ts'
 
 /** Columns that one unit of `scatterAdd` sums, at most. */
@@ -135,7 +136,9 @@ export function loadIndex(f: FunctionBuilder, indices: Local, slot: Local, size:
   f.get(indices).get(slot).i32(4).op('i32.mul', 'i32.add').memory('i32.load').tee(index)
   f.i32(size).op('i32.ge_u')
   f.if(() => {
-    f.op('unreachable')
+    const found = f.local('v128')
+    f.get(index).op('i32x4.splat').set(found)
+    trapOutOfRange(f, found, size)
   })
 }
 

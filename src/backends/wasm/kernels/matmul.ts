@@ -10,8 +10,7 @@ import { dimensionsOf, type Operand } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
 import { storeElements } from '../elements.ts'
 import { arithmeticFor, type Kernel, type KernelModule, kernelFunction } from '../kernel.ts'
-import { type Arithmetic, type Lanes, RegisterTile } from '../tile.ts'
-import { rowsThatFit } from './correlate.ts'
+import { type Arithmetic, type Lanes, RegisterTile, rowsThatFit } from '../tile.ts'
 import { EpilogueEmitter, type EpilogueSpec, epilogueKey } from './epilogue.ts'
 
 /** Operands and result of one product. */

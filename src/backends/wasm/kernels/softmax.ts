@@ -5,6 +5,7 @@
  */
 import type { Operand } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
+import { trapOutOfRange } from '../control.ts'
 import { type Kernel, kernelFunction } from '../kernel.ts'
 import type { MathLibrary } from '../math.ts'
 
@@ -135,7 +136,7 @@ class SampleEmitter {
         .i32(this.#classes - 1)
         .op('i32x4.splat', 'i32x4.gt_s', 'v128.or', 'v128.any_true')
       f.if(() => {
-        f.op('unreachable')
+        trapOutOfRange(f, this.#targets, this.#classes)
       })
       body()
     })

@@ -1,0 +1,221 @@
+/** What can go wrong while an engine lives: every case is an error in reasonable time, and none keeps a process alive. */
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { createEngine } from '../../../src/backends/createEngine.ts'
+import { createWasmEngine, WasmEngine } from '../../../src/backends/wasm/engine.ts'
+import type { ThreadPool } from '../../../src/backends/wasm/threads.ts'
+import * as g from '../../../src/graph/index.ts'
+import { runChild } from '../../support/childProcess.ts'
+
+/** An engine whose calling thread only waits, as on a page. */
+const pageEngine = (threads: number): WasmEngine => new WasmEngine(threads, false, false)
+
+const makers: [string, () => WasmEngine][] = [
+  ['one thread', () => createWasmEngine({ threads: 1 })],
+  ['two threads', () => createWasmEngine({ threads: 2 })],
+  ['two workers of a page', () => pageEngine(2)],
+]
+
+let engine: WasmEngine | undefined
+afterEach(() => engine?.close())
+
+const increment = (x: g.Variable) => ({
+  outputs: { y: g.mul(x.tensor, 2) },
+  updates: new Map([[x, g.add(x.tensor, 1)]]),
+})
+const poolOf = (of: WasmEngine): ThreadPool => (of as unknown as { pool: ThreadPool }).pool
+
+/** Fails when a promise takes longer than this, instead of waiting for the test's own limit. */
+async function soon<T>(promise: Promise<T>, milliseconds = 5000): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing happened for ${milliseconds} ms`)), milliseconds)
+  })
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+}
+
+describe.each(makers)('a computation that fails on %s', (_, make) => {
+  /** Rows of `table` by index; with enough indices that every thread takes some. */
+  const picking = (size: number) => {
+    const picks = g.input('picks', [64], { dtype: 'i32' })
+    return { outputs: { rows: g.gather(g.input('table', [size, 3]), picks) }, updates: new Map() }
+  }
+
+  test.each([
+    ['first', 0, 5],
+    ['last', 63, -1],
+  ])(
+    'an index out of range in the %s place is an error that names it, and the engine stops',
+    async (__, place, index) => {
+      engine = make()
+      const x = new g.Variable([2], { value: Float32Array.of(1, 2) })
+      const other = await engine.compile(increment(x))
+      const executable = await engine.compile(picking(5))
+      executable.input('picks').fill(4)
+      await soon(executable.run())
+      executable.input('picks')[place] = index
+      const message = `an index or a label (=${index}) is out of range: expected 0 … 4`
+      await expect(soon(executable.run())).rejects.toThrow(`a computation failed: ${message}`)
+      await expect(soon(executable.run())).rejects.toThrow(`the engine has stopped: a computation failed: ${message}`)
+      await expect(soon(other.run())).rejects.toThrow('the engine has stopped')
+      await expect(soon(engine.compile(increment(x)))).rejects.toThrow('the engine has stopped')
+      expect(() => executable.output('rows')).toThrow(/output 'rows' is not there/)
+      expect(Array.from(engine.read(x))).toEqual([1, 2])
+    },
+  )
+
+  test.each([
+    ['a label', (labels: g.Vector) => g.softmaxCrossEntropy(g.input('scores', [8, 10], { batched: true }), labels)],
+    ['a class of oneHot', (labels: g.Vector) => g.oneHot(labels, 10)],
+  ])('%s out of range', async (__, build) => {
+    engine = make()
+    const labels = g.input('labels', [8], { dtype: 'i32', batched: true })
+    const executable = await engine.compile({ outputs: { y: build(labels) }, updates: new Map() })
+    executable.input('labels').fill(9)
+    await soon(executable.run())
+    executable.input('labels')[5] = 10
+    await expect(soon(executable.run())).rejects.toThrow('an index or a label (=10) is out of range: expected 0 … 9')
+  })
+})
+
+describe.each(makers.slice(1))('a worker that dies on %s', (_, make) => {
+  test.each([
+    ['throws', undefined, /a worker thread crashed: crashed on request/],
+    ['exits', 3, /a worker thread exited with code 3/],
+  ])('it %s while the others wait for it: the run is an error', async (__, exit, reason) => {
+    engine = make()
+    const x = new g.Variable([2])
+    const executable = await engine.compile(increment(x))
+    await executable.run()
+    poolOf(engine).crash(0, exit, 300)
+    // Without turning the event loop, so that the run begins before anyone can know, and the worker dies meanwhile.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+    await expect(soon(executable.run())).rejects.toThrow(reason)
+    await expect(soon(executable.run())).rejects.toThrow(reason)
+    await expect(soon(engine.compile(increment(x)))).rejects.toThrow(reason)
+  })
+
+  test('while nothing runs: whoever asks next is told', async () => {
+    engine = make()
+    const executable = await engine.compile(increment(new g.Variable([2])))
+    poolOf(engine).crash(0)
+    await new Promise(resolve => setTimeout(resolve, 300))
+    await expect(soon(executable.run())).rejects.toThrow(/a worker thread crashed/)
+  })
+
+  test('while a program is compiled', async () => {
+    engine = make()
+    poolOf(engine).crash(0)
+    await expect(soon(engine.compile(increment(new g.Variable([2]))))).rejects.toThrow(/a worker thread crashed/)
+  })
+})
+
+describe.each(makers)('at the same time on %s', (_, make) => {
+  test('many programs are compiled', async () => {
+    engine = make()
+    const compiled = await soon(
+      Promise.all(Array.from({ length: 12 }, (__, k) => engine!.compile(increment(new g.Variable([k + 1]))))),
+    )
+    for (const [k, executable] of compiled.entries()) {
+      await executable.run()
+      expect(executable.output('y')).toHaveLength(k + 1)
+    }
+  })
+
+  test('a program that does not compile does not disturb the others', async () => {
+    engine = make()
+    const bad = { outputs: { y: g.add(g.input('x', [1]), g.input('x', [1])) }, updates: new Map() }
+    const results = await Promise.allSettled([bad, increment(new g.Variable([1])), bad].map(p => engine!.compile(p)))
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected'])
+  })
+
+  test('a program runs and others are compiled', async () => {
+    engine = make()
+    const x = new g.Variable<g.Matrix['shape']>([50, 50], { value: new Float32Array(2500).fill(0.125) })
+    let y = x.tensor
+    for (let k = 0; k < 20; k++) y = g.matmul(y, x.tensor)
+    const executable = await engine.compile({ outputs: { y }, updates: new Map() })
+    await executable.run()
+    const expected = executable.output('y').slice()
+    for (let round = 0; round < 5; round++) {
+      const running = executable.run()
+      const [other] = await soon(Promise.all([engine.compile(increment(new g.Variable([7]))), running]))
+      expect(executable.output('y')).toEqual(expected)
+      await other.run()
+      expect(() => executable.output('y')).toThrow(/another program of the engine has run since/)
+    }
+  })
+
+  test('the engine is closed: what is under way settles', async () => {
+    engine = make()
+    const executable = await engine.compile(increment(new g.Variable([3])))
+    const settled = Promise.allSettled([executable.run(), engine.compile(increment(new g.Variable([4])))])
+    await soon(engine.close())
+    for (const result of await soon(settled)) {
+      if (result.status === 'rejected') expect(String(result.reason)).toContain('the engine is closed')
+    }
+  })
+})
+
+test('on a page, a second program that is started before the first has finished is an error', async () => {
+  engine = pageEngine(2)
+  const [one, two] = [
+    await engine.compile(increment(new g.Variable([1]))),
+    await engine.compile(increment(new g.Variable([2]))),
+  ]
+  const running = one.run()
+  await expect(two.run()).rejects.toThrow('the engine is running another program')
+  await running
+  await two.run()
+  expect(two.output('y')).toHaveLength(2)
+})
+
+test('engines can be made and closed again and again', async () => {
+  for (let round = 0; round < 40; round++) {
+    const one = createWasmEngine({ threads: 2 })
+    const executable = await one.compile(increment(new g.Variable([1])))
+    await executable.run()
+    await one.close()
+  }
+})
+
+describe('a process whose engine is idle ends by itself', () => {
+  const file = join(import.meta.dirname, 'engineProcess.ts')
+  test.each([
+    ['close', '2'],
+    ['leave', '2'],
+    ['leave', '1'],
+    ['leave', '3'],
+    ['unused', '2'],
+  ])('%s, %s threads', async (how, threads) => {
+    const { code, stdout, stderr, milliseconds } = await runChild(file, [how], { env: { FOVEA_THREADS: threads } })
+    expect(stderr).toBe('')
+    expect(code).toBe(0)
+    if (how !== 'unused') expect(stdout).toBe(`2048 ${threads}\n`)
+    expect(milliseconds).toBeLessThan(5000)
+  })
+})
+
+describe('the number of threads', () => {
+  test.each(['0', '-1', '1.5', 'two', '65', ' '])('FOVEA_THREADS=%j is refused', setting => {
+    const before = process.env.FOVEA_THREADS
+    process.env.FOVEA_THREADS = setting
+    try {
+      expect(() => createEngine()).toThrow(`FOVEA_THREADS (=${setting}) must be a whole number from 1 to 64`)
+    } finally {
+      if (before === undefined) delete process.env.FOVEA_THREADS
+      else process.env.FOVEA_THREADS = before
+    }
+  })
+
+  test.each([0, -2, 2.5, 65, Number.NaN])('threads: %d is refused', threads => {
+    expect(() => createEngine({ threads })).toThrow(`threads (=${threads}) must be a whole number from 1 to 64`)
+  })
+
+  test('an option wins over the environment', async () => {
+    engine = createWasmEngine({ threads: 3 })
+    expect(engine.description).toMatchObject({ backend: 'wasm', threads: 3 })
+    await engine.close()
+    expect(createWasmEngine({ threads: 1, precise: true }).description.simd).toBe('precise')
+  })
+})

@@ -1,0 +1,56 @@
+/** Help, version, and command lines that cannot be meant. */
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { fovea } from '../support/fovea.ts'
+
+const here = process.cwd()
+
+describe('help', () => {
+  it.each(['train', 'eval', 'predict', 'summary'])('of %s has examples', async command => {
+    const { code, stdout, stderr } = await fovea(here, [command, '--help'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toContain(`Usage: fovea ${command} [options]`)
+    expect(stdout).toMatch(new RegExp(`Examples:\n  fovea ${command}[ \n]`))
+  })
+
+  it('lists the commands, the exit codes and the environment', async () => {
+    const { code, stdout } = await fovea(here, ['--help'])
+    expect(code).toBe(0)
+    for (const text of ['train', 'eval', 'predict', 'summary', 'Exit codes:', 'FOVEA_THREADS']) {
+      expect(stdout).toContain(text)
+    }
+  })
+
+  it('states the rule for dark strokes on light paper', async () => {
+    const { stdout } = await fovea(here, ['predict', '--help'])
+    expect(stdout).toContain('a picture is inverted when the median of the')
+  })
+
+  it('is what a call without a command shows, as a mistake', async () => {
+    const { code, stdout, stderr } = await fovea(here, [])
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toContain('Usage: fovea')
+  })
+})
+
+it('--version is that of the package', async () => {
+  const { stdout } = await fovea(here, ['--version'])
+  expect(stdout).toBe(`${JSON.parse(readFileSync('package.json', 'utf8')).version}\n`)
+})
+
+describe('mistakes', () => {
+  it.each([
+    [['trian'], "unknown command 'trian' (Did you mean train?)"],
+    [['eval'], "missing required argument 'run'"],
+    [['predict', 'run'], "missing required argument 'images'"],
+    [['eval', 'run', '--split', 'tests'], 'Allowed choices are test, validation, train.'],
+    [['eval', 'run', 'other'], 'too many arguments'],
+    [['summary', '--batches', '3'], "unknown option '--batches' (Did you mean --batch?)"],
+    [['summary', '--batch', '0'], 'expected a whole number of at least 1'],
+  ])('%j', async (args, message) => {
+    const { code, stdout, stderr } = await fovea(here, args)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toMatch(/^fovea: [^\n]+\n$/)
+    expect(stderr).toContain(message)
+  })
+})
