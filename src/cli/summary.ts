@@ -1,4 +1,5 @@
 /** `fovea summary`: the layer table of a model and the memory that training it takes, without training it. */
+import { wasmBlockSizes } from '../backends/wasm/engine.ts'
 import { formatBytes, formatSummary, summarize } from '../inspect/index.ts'
 import { findModel, models } from '../models/index.ts'
 import { ImageClassifier } from '../nn/imageClassifier.ts'
@@ -20,9 +21,6 @@ export interface SummaryOptions {
   /** Prints the plan of the training step as well. */
   readonly plan?: boolean
 }
-
-/** Block sizes of the WebAssembly backend, for which the plan is made. */
-const blockSizes = [16, 8, 4]
 
 /** Shows the layers of a model and its training plan. @returns the exit code */
 export function summary(name: string, { batch, json, plan: showPlan }: SummaryOptions): number {
@@ -60,5 +58,7 @@ export function planTraining(name: string, batch: number): Plan {
   const model = new ImageClassifier(normalize(scale), create())
   const { lr, momentum, weightDecay } = trainingDefaults
   const optimizer = sgd({ lr, momentum, weightDecay })
-  return makePlan(trainingProgram(model, [height, width, channels], batch, crossEntropy(), optimizer), { blockSizes })
+  return makePlan(trainingProgram(model, [height, width, channels], batch, crossEntropy(), optimizer), {
+    blockSizes: wasmBlockSizes,
+  })
 }

@@ -108,6 +108,8 @@ async function trainOn(
       progress,
       ...resumed,
     })
+    // A bar that is still open would be drawn over what comes next.
+    progress?.close()
     if (!outcome.finished || interrupt.requested) return await showStopped(folder, outcome, recipe, options)
     const test = recipe.test ? await evaluateTest(trainer, data.test, interrupt, progress && stream) : undefined
     if (test === 'interrupted') return await showStopped(folder, outcome, recipe, options)

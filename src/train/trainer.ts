@@ -80,6 +80,7 @@ export class Trainer {
     const throughput = new Throughput()
     const totalSteps = epochs * loader.batches
     yield await this.startEvent()
+    throughput.pause()
 
     while (this.position.epoch <= epochs) {
       const { epoch } = this.position

@@ -26,7 +26,7 @@ export interface WasmEngineOptions {
 }
 
 /** Block sizes the kernels have lanes for: sixteen samples are four vectors, the widest tile that fits the registers. */
-const blockSizes = [16, 8, 4] as const
+export const wasmBlockSizes = [16, 8, 4] as const
 
 /** Starts an engine. @throws Error when `threads` is not a whole number from 1 to 64. */
 export function createWasmEngine(options: WasmEngineOptions = {}): WasmEngine {
@@ -91,7 +91,7 @@ export class WasmEngine implements Engine {
   private async compileNow(program: Program): Promise<WasmExecutable> {
     this.check()
     const started = performance.now()
-    const plan = makePlan(program, { blockSizes })
+    const plan = makePlan(program, { blockSizes: wasmBlockSizes })
     const { addresses } = this
     for (const value of plan.values) if (value.variable) this.addressOf(value.variable)
     const code = generate(plan, addresses, { shared: this.pool !== undefined, fused: this.fused })
@@ -187,7 +187,7 @@ export class WasmEngine implements Engine {
    * program, median of `repeats`. The program's variables change; use an engine of its own.
    */
   async profile(program: Program, repeats = 30): Promise<StepTime[]> {
-    const plan = makePlan(program, { blockSizes })
+    const plan = makePlan(program, { blockSizes: wasmBlockSizes })
     const { bytes, calls } = generateCalls(plan, this.addresses, { shared: this.pool !== undefined, fused: this.fused })
     this.reserve(plan)
     const { instance } = await WebAssembly.instantiate(bytes, { env: { memory: this.linear.memory } })
