@@ -1,4 +1,5 @@
 /** The data sets that the command line knows by name, with what is known of them before a file is read. */
+import { cifar10Classes } from '../data/cifar.ts'
 import type { DatasetSplits } from '../data/dataset.ts'
 import type { NormalizeOptions } from '../nn/normalize.ts'
 import { UsageError } from './errors.ts'
@@ -29,6 +30,16 @@ export const datasets: Readonly<Record<string, DatasetEntry>> = {
     shape: [28, 28, 1],
     trainImages: 60_000,
     normalize: { mean: [0.1307], std: [0.3081] },
+  },
+  cifar10: {
+    async load(directory) {
+      const { cifar10 } = await import('../data/cifar.node.ts')
+      return cifar10(directory === undefined ? {} : { directory })
+    },
+    classes: cifar10Classes,
+    shape: [32, 32, 3],
+    trainImages: 50_000,
+    normalize: { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },
   },
 }
 

@@ -1,4 +1,6 @@
 /** Builds the package as it is published, of today's sources, into a folder of the test's own. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { build } from 'tsdown'
 import config from '../../tsdown.config.ts'
 
@@ -25,4 +27,5 @@ export async function buildPackage(directory: string): Promise<void> {
     clean: false,
     logLevel: 'warn',
   })
+  writeFileSync(join(directory, 'package.json'), JSON.stringify({ type: 'module' }))
 }

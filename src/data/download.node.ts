@@ -1,0 +1,106 @@
+/**
+ * Downloads into the user's cache: resumed where they broke off, verified by hash, and in place only when complete.
+ */
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdir, rename, rm, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { DatasetError } from './errors.ts'
+
+/** Told how far a download is; `total` is absent when the server does not say. */
+export type DownloadProgress = (received: number, total: number | undefined) => void
+
+/** What to download, and how to know that it is right. */
+export interface DownloadOptions {
+  readonly url: string
+  /** Where the file goes. */
+  readonly path: string
+  /** Hash of the whole file, hexadecimal. */
+  readonly hash: { readonly algorithm: 'md5' | 'sha256' | 'sha512'; readonly hex: string }
+  readonly onProgress?: DownloadProgress
+}
+
+/** Where downloads are kept: `FOVEA_CACHE`, else `fovea` in the system's cache folder. */
+export function cacheFolder(): string {
+  const { FOVEA_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env
+  if (FOVEA_CACHE) return FOVEA_CACHE
+  return join(XDG_CACHE_HOME || (process.platform === 'win32' && LOCALAPPDATA) || join(homedir(), '.cache'), 'fovea')
+}
+
+/**
+ * Downloads a file unless it is there. What an earlier attempt received stays beside it as `.part` and is continued.
+ * @throws DatasetError when the server cannot be reached, refuses, or sends something else than the hash says.
+ */
+export async function download({ url, path, hash, onProgress }: DownloadOptions): Promise<void> {
+  if (await sizeOf(path)) return
+  await mkdir(dirname(path), { recursive: true })
+  const part = `${path}.part`
+  await receive(url, part, onProgress)
+  const found = await hashOf(part, hash.algorithm)
+  if (found !== hash.hex) {
+    await rm(part, { force: true })
+    throw new DatasetError(
+      `${url}: the ${hash.algorithm} of what came is ${found}, expected ${hash.hex}; it was thrown away`,
+    )
+  }
+  await rename(part, path)
+}
+
+/** The hash of a file, hexadecimal. */
+export async function hashOf(path: string, algorithm: string): Promise<string> {
+  const hash = createHash(algorithm)
+  await pipeline(createReadStream(path), hash)
+  return hash.digest('hex')
+}
+
+async function receive(url: string, part: string, onProgress?: DownloadProgress): Promise<void> {
+  const have = await sizeOf(part)
+  const response = await request(url, have)
+  // 416: nothing is left to send. The hash decides whether that is right.
+  if (response.status === 416) return
+  if (!response.ok || !response.body)
+    throw new DatasetError(`${url}: the server answered ${response.status} ${response.statusText}`)
+  const continued = response.status === 206
+  const length = Number(response.headers.get('content-length') ?? Number.NaN)
+  const start = continued ? have : 0
+  const total = Number.isNaN(length) ? undefined : start + length
+  let received = start
+  const body = Readable.fromWeb(response.body as import('node:stream/web').ReadableStream)
+  body.on('data', (chunk: Uint8Array) => {
+    received += chunk.length
+    onProgress?.(received, total)
+  })
+  try {
+    await pipeline(body, createWriteStream(part, { flags: continued ? 'a' : 'w' }))
+  } catch (error) {
+    throw new DatasetError(
+      `${url}: broke off after ${received} bytes (${reason(error)}); run again to go on from there`,
+    )
+  }
+  if (total !== undefined && received < total) {
+    throw new DatasetError(`${url}: broke off after ${received} of ${total} bytes; run again to go on from there`)
+  }
+}
+
+async function request(url: string, have: number): Promise<Response> {
+  try {
+    return await fetch(url, have > 0 ? { headers: { range: `bytes=${have}-` } } : {})
+  } catch (error) {
+    throw new DatasetError(`${url}: cannot be reached (${reason(error)}); are you offline?`)
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  )
+}
+
+function reason(error: unknown): string {
+  const { message, cause } = error as Error & { cause?: { code?: string; message?: string } }
+  return cause?.code ?? cause?.message ?? message
+}
