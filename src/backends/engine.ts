@@ -20,25 +20,37 @@ export interface Executable {
   /** Milliseconds spent planning and compiling. */
   readonly compileTime: number
   /**
-   * The memory a batch is written to before `run`: `f32`, `i32` or `u8` elements, row-major. The array may change
-   * between runs; ask for it anew each time.
-   * @throws Error when the program has no input of that name.
+   * The memory a batch is written to before `run`: `f32`, `i32` or `u8` elements, row-major. What is written stays for
+   * the next runs of this program, until another program of the engine runs. The array may change when a program is
+   * compiled; ask for it anew each time.
+   * @throws Error when the program has no input of that name (one that nothing depends on is not part of it).
    */
   input(name: string): TypedArray
-  /** Computes all outputs and updates. @throws Error when a thread failed; the engine is then unusable. */
+  /**
+   * Computes all outputs and updates.
+   * @throws Error when another run has not finished, when the engine is closed, and when the computation failed: a thread
+   *   was lost, or an index or label was out of range. After a failure the engine runs nothing more, since variables may
+   *   be half updated; `read` still works.
+   */
   run(): Promise<void>
-  /** Result of the last run, row-major, valid until the next run: copy what you keep. */
+  /**
+   * Result of the last run, row-major, valid until the next run of any program of the engine: copy what you keep.
+   * @throws Error when the program has no output of that name, has not run, or is not the last one that ran.
+   */
   output(name: string): TypedArray
 }
 
 /** A backend at work: owns memory, threads, and the current values of variables. */
 export interface Engine {
   readonly description: EngineDescription
-  /** Plans and compiles a program. @throws ShapeError when it is inconsistent. */
+  /**
+   * Plans and compiles a program. Several may be compiled at once; they take turns.
+   * @throws ShapeError when it is inconsistent; Error when the engine is closed or has stopped.
+   */
   compile(program: Program): Promise<Executable>
-  /** Copy of a variable's current value. */
+  /** Copy of a variable's current value. @throws Error when the engine is closed. */
   read(variable: Variable): TypedArray
-  /** Sets a variable's current value. @throws ShapeError when the number of elements differs. */
+  /** Sets a variable's current value. @throws ShapeError when the number of elements differs; Error when the engine is closed. */
   write(variable: Variable, values: ArrayLike<number>): void
   /** Bytes of memory the engine holds for variables, arena and scratch. */
   readonly memoryBytes: number

@@ -26,6 +26,9 @@ export const backendNames = ['wasm', 'reference'] as const
 export const defaultModel = 'lenet5'
 export const defaultData = 'mnist'
 
+/** The folder in which run folders are made. */
+export const defaultRuns = 'runs'
+
 /** The recipe of LeNet-5 on MNIST. */
 export const trainingDefaults: TrainingDefaults = {
   epochs: 5,

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /** The command line. A command is loaded when it is called, so that `--help` is quick. */
 import { Command, CommanderError, Option } from 'commander'
-import { backendNames, defaultData, defaultModel, scheduleNames, trainingDefaults } from './defaults.ts'
+import { backendNames, defaultData, defaultModel, defaultRuns, scheduleNames, trainingDefaults } from './defaults.ts'
 import { describeError, exitCodeOf, exitCodes, oneLine } from './errors.ts'
-import { checkpointOption, jsonOption, numeric, threadsOption, wholeNumber } from './options.ts'
+import { checkpointOption, jsonOption, numeric, numericList, threadsOption, wholeNumber } from './options.ts'
 import { foveaVersion } from './version.ts'
 
 const defaults = trainingDefaults
@@ -158,6 +158,37 @@ Examples:
   .action(async (model: string, options) => {
     const { summary } = await import('./summary.ts')
     process.exitCode = summary(model, options)
+  })
+
+program
+  .command('import')
+  .summary('take over trained weights')
+  .description(
+    'Makes a run folder of weights from PyTorch (.pth, .pt, .th) or safetensors files, for eval and predict. ' +
+      'Nothing in the file is executed.',
+  )
+  .argument('<file>', 'file of weights')
+  .requiredOption('--model <name>', 'the model they are for')
+  .option('--data <name>', 'the data set they are for', 'cifar10')
+  .option(
+    '--mean <list>',
+    'mean of each channel they were trained with, pixels from 0 to 1, comma-separated',
+    numericList,
+  )
+  .option('--std <list>', 'standard deviation of each channel', numericList)
+  .option('--prefix <text>', 'what the names in the file begin with (default: found out)')
+  .option('--out <dir>', 'folder for run folders', defaultRuns)
+  .option('--name <name>', "name of the run folder (default: the model's)")
+  .addHelpText(
+    'after',
+    `
+Examples:
+  fovea import resnet20.th --model resnet20-cifar --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
+  fovea eval runs/resnet20-cifar`,
+  )
+  .action(async (file: string, options) => {
+    const { importWeights } = await import('./import.ts')
+    process.exitCode = await importWeights(file, options)
   })
 
 const fail = (error: unknown): void => {

@@ -8,6 +8,11 @@ export function numeric(text: string): number {
   return value
 }
 
+/** Numbers separated by commas. */
+export function numericList(text: string): number[] {
+  return text.split(',').map(numeric)
+}
+
 /** A whole number within bounds. */
 export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
   return (text: string): number => {

@@ -63,7 +63,7 @@ const schema = z.strictObject({
 export type Recipe = z.infer<typeof schema>
 
 /** What a person may say about a recipe; the rest is filled in. */
-export type RecipeOptions = Partial<Omit<Recipe, 'fovea' | 'normalize' | 'optimizer'>>
+export type RecipeOptions = Partial<Omit<Recipe, 'fovea' | 'optimizer'>>
 
 /**
  * Fills in the defaults. With `limit`, and without `validation`, the default share of the images is held back.

@@ -1,4 +1,5 @@
 /** `fovea train`: from a recipe to a run folder; and from a run folder on, after any interruption. */
+
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { formatCount, formatDuration, formatPercent, formatSignificant } from '.
 import type { Evaluation } from '../train/evaluate.ts'
 import { RunFolder } from '../train/runFolder.node.ts'
 import { Trainer } from '../train/trainer.ts'
+import { defaultRuns } from './defaults.ts'
 import { CommandError, exitCodes, InterruptError, UsageError } from './errors.ts'
 import { EvaluationProgress } from './evaluationProgress.ts'
 import { Interrupt } from './interrupt.ts'
@@ -98,7 +100,7 @@ async function trainOn(
     const events = trainer.run()
     // The first event comes when the step is compiled: until then a new run has left no trace on the disk.
     const first = await events.next()
-    folder ??= await RunFolder.create(options.out ?? 'runs', options.name ?? recipe.model, recipe)
+    folder ??= await RunFolder.create(options.out ?? defaultRuns, options.name ?? recipe.model, recipe)
     const outcome = await trainLoop({
       trainer,
       events: prepend(first, events),

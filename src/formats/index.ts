@@ -2,6 +2,17 @@
  * File formats of tensors: pure functions between bytes and values.
  * @module fovea/formats
  */
+export { readPyTorch } from './pytorch.ts'
+export {
+  type PyTorchArray,
+  type PyTorchDictionary,
+  type PyTorchFile,
+  PyTorchFileError,
+  type PyTorchOther,
+  type PyTorchTensor,
+  type PyTorchType,
+} from './pytorchFile.ts'
+export { type StateDictOptions, stateDict } from './pytorchState.ts'
 export {
   readSafetensors,
   SafetensorsError,

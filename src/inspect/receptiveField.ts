@@ -20,7 +20,10 @@ export interface ReceptiveField {
   readonly stride: readonly [number, number]
 }
 
-/** A field, and the rows and columns of units that the value holds (also after they were flattened into one axis). */
+/**
+ * A field, and the rows and columns of units that the value holds (also while they lie in other axes: flattened into one, or
+ * laid aside to work on channels).
+ */
 interface Extended extends ReceptiveField {
   readonly extent: readonly [number, number]
 }
@@ -31,48 +34,72 @@ interface Extended extends ReceptiveField {
  * @example receptiveFields(logits, images).get(logits) // { size: [32, 32], stride: [4, 4] } for LeNet-5
  */
 export function receptiveFields(output: Tensor, input: Tensor): Map<Tensor, ReceptiveField> {
+  return traceFields(output, input).fields
+}
+
+/** The receptive fields, and the window of every convolution and pool that moves over rows and columns of the image. */
+export function traceFields(
+  output: Tensor,
+  input: Tensor,
+): { fields: Map<Tensor, ReceptiveField>; windows: Map<Tensor, Window2d> } {
   const fields = new Map<Tensor, Extended>()
+  const windows = new Map<Tensor, Window2d>()
   for (const tensor of topologicalOrder([output])) {
-    const field = tensor === input ? { size: one, stride: one, extent: extentOf(tensor, one) } : fieldOf(tensor, fields)
-    if (field) fields.set(tensor, field)
+    if (tensor === input) {
+      fields.set(tensor, { size: one, stride: one, extent: [tensor.shape[2], tensor.shape[3]] })
+      continue
+    }
+    const inputs = tensor.inputs.filter(x => fields.has(x))
+    if (inputs.length === 0) continue
+    const before = largestOf(inputs.map(x => fields.get(x) as Extended))
+    const [data] = inputs
+    // An operation on other axes leaves rows and columns alone: local response normalization pools over channels.
+    const elsewhere = data.shape.length === 4 && !isImage(data, fields.get(data) as Extended)
+    const window = elsewhere ? undefined : windowOf(tensor)
+    if (window) windows.set(tensor, window)
+    fields.set(tensor, elsewhere ? before : window ? moved(tensor, window, before) : folded(tensor, before))
   }
-  return new Map([...fields].map(([tensor, { size, stride }]) => [tensor, { size, stride }]))
+  return {
+    fields: new Map([...fields].map(([tensor, { size, stride }]) => [tensor, { size, stride }])),
+    windows,
+  }
 }
 
 type Pair = readonly [number, number]
 const one: Pair = [1, 1]
 const pairwise = (f: (axis: 0 | 1) => number): Pair => [f(0), f(1)]
 
-/** Rows and columns of a volume `[N, C, H, W]`; of other values, those they came from. */
-const extentOf = ({ shape }: Tensor, before: Pair): Pair => (shape.length === 4 ? [shape[2], shape[3]] : before)
-
-function fieldOf(tensor: Tensor, fields: ReadonlyMap<Tensor, Extended>): Extended | undefined {
-  const seen = tensor.inputs.map(input => fields.get(input)).filter(field => field !== undefined)
-  if (seen.length === 0) return undefined
+/** Where paths meet, the largest counts. */
+function largestOf(fields: readonly Extended[]): Extended {
   const largest = (part: (field: Extended) => Pair): Pair =>
-    pairwise(axis => Math.max(...seen.map(field => part(field)[axis])))
-  const before = { size: largest(f => f.size), stride: largest(f => f.stride), extent: largest(f => f.extent) }
+    pairwise(axis => Math.max(...fields.map(field => part(field)[axis])))
+  return { size: largest(f => f.size), stride: largest(f => f.stride), extent: largest(f => f.extent) }
+}
 
-  const window = windowOfTensor(tensor)
-  if (window) {
-    const { kernel, dilation, stride } = window
-    return {
-      size: pairwise(axis => before.size[axis] + (kernel[axis] - 1) * dilation[axis] * before.stride[axis]),
-      stride: pairwise(axis => before.stride[axis] * stride[axis]),
-      extent: extentOf(tensor, before.extent),
-    }
-  }
-  const folded = foldedAxes(tensor)
-  const size = pairwise(
-    axis => before.size[axis] + (folded[axis] ? (before.extent[axis] - 1) * before.stride[axis] : 0),
-  )
+/** Whether the last two axes of a volume are rows and columns of the image; a reshape may have put others there. */
+const isImage = ({ shape }: Tensor, { extent }: Extended): boolean => shape[2] === extent[0] && shape[3] === extent[1]
+
+/** Rows and columns of a volume `[N, C, H, W]`; of other values, those they came from. */
+const extentOf = ({ shape, op }: Tensor, before: Pair): Pair =>
+  shape.length === 4 && op !== 'reshape' ? [shape[2], shape[3]] : before
+
+/** The field behind a window. */
+function moved(tensor: Tensor, { kernel, dilation, stride }: Window2d, before: Extended): Extended {
   return {
-    size,
+    size: pairwise(axis => before.size[axis] + (kernel[axis] - 1) * dilation[axis] * before.stride[axis]),
+    stride: pairwise(axis => before.stride[axis] * stride[axis]),
+    extent: extentOf(tensor, before.extent),
+  }
+}
+
+/** The field behind any other operation: one that combines all rows or columns sees their whole extent. */
+function folded(tensor: Tensor, before: Extended): Extended {
+  const axes = foldedAxes(tensor)
+  const extent = pairwise(axis => (axes[axis] ? 1 : before.extent[axis]))
+  return {
+    size: pairwise(axis => before.size[axis] + (axes[axis] ? (before.extent[axis] - 1) * before.stride[axis] : 0)),
     stride: before.stride,
-    extent: extentOf(
-      tensor,
-      pairwise(axis => (folded[axis] ? 1 : before.extent[axis])),
-    ),
+    extent: extentOf(tensor, extent),
   }
 }
 
@@ -85,7 +112,7 @@ function foldedAxes(tensor: Tensor): readonly [boolean, boolean] {
 }
 
 /** The window of a convolution or pool. */
-export function windowOfTensor(tensor: Tensor): Window2d | undefined {
+function windowOf(tensor: Tensor): Window2d | undefined {
   if (isApplicationOf(tensor, 'conv2d')) return tensor.attributes
   if (isApplicationOf(tensor, 'maxPool2d')) return tensor.attributes
   return isApplicationOf(tensor, 'averagePool2d') ? tensor.attributes : undefined

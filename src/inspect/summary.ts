@@ -7,9 +7,10 @@ import { bytesPerElement, ShapeError, sizeOf } from '../graph/shape.ts'
 import { input } from '../graph/sources.ts'
 import { isApplicationOf } from '../graph/table.ts'
 import type { Tensor } from '../graph/tensor.ts'
+import type { Window2d } from '../graph/window.ts'
 import { inference, type Module, Parameter } from '../nn/module.ts'
 import { describeMisfit, describeWindow } from './geometry.ts'
-import { type ReceptiveField, receptiveFields, windowOfTensor } from './receptiveField.ts'
+import { type ReceptiveField, traceFields } from './receptiveField.ts'
 import { type ModuleCall, traceForward } from './trace.ts'
 
 /** One layer. */
@@ -82,7 +83,7 @@ export function summarize(
     throw new ShapeError(`summary: batch (=${batch}) must be a whole number ≥ 1`)
   const image = input('input', [1, ...inputShape], { batched: true })
   const { output, calls } = traceForward(model, image, inference())
-  const fields = receptiveFields(output, image)
+  const { fields, windows } = traceFields(output, image)
   const counted = new Set<Parameter>()
   const rows: SummaryRow[] = [
     {
@@ -93,7 +94,7 @@ export function summarize(
       multiplyAdds: 0,
       activationBytes: batch * bytesOf(image),
     },
-    ...calls.filter(isShown).map(call => rowOf(call, batch, fields.get(call.output), counted)),
+    ...calls.filter(isShown).map(call => rowOf(call, batch, fields.get(call.output), windows, counted)),
   ]
   const total = (part: (row: SummaryRow) => number): number => rows.reduce((sum, row) => sum + part(row), 0)
   const parameters = total(row => row.parameters)
@@ -120,13 +121,14 @@ function rowOf(
   call: ModuleCall,
   batch: number,
   receptiveField: ReceptiveField | undefined,
+  imageWindows: ReadonlyMap<Tensor, Window2d>,
   counted: Set<Parameter>,
 ): SummaryRow {
   const parameters = ownParameters(call.module).filter(parameter => !counted.has(parameter))
   for (const parameter of parameters) counted.add(parameter)
   const count = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
   const windows = call.operations.flatMap(tensor => {
-    const window = windowOfTensor(tensor)
+    const window = imageWindows.get(tensor)
     return window ? [{ tensor, window }] : []
   })
   const window = windows.map(({ tensor, window }) => describeWindow(window, groupsOf(tensor))).join('; ')

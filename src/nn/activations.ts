@@ -1,5 +1,6 @@
 /** Activation layers: one function applied to every element; the output has the shape of the input. */
 import * as f from '../graph/ops/elementwise.ts'
+import { softmax as softmaxAlong } from '../graph/ops/softmax.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { type ForwardContext, Module } from './module.ts'
 
@@ -65,6 +66,62 @@ export class Sigmoid extends Activation {
   }
 }
 
+/**
+ * λ · x for x > 0, else λα(eˣ − 1) (Klambauer et al. 2017): with weights of variance 1 / fan_in, activations converge to
+ * mean 0 and variance 1.
+ */
+export class SELU extends Activation {
+  protected override apply(x: Tensor): Tensor {
+    return f.mul(f.elu(x, seluAlpha), seluScale)
+  }
+}
+
+/** min(max(0, x), 6) (Krizhevsky 2010; MobileNets). */
+export class ReLU6 extends Activation {
+  protected override apply(x: Tensor): Tensor {
+    return f.clamp(x, 0, 6)
+  }
+}
+
+/** A piecewise linear σ: min(max(0, x + 3), 6) / 6 (Howard et al. 2019). */
+export class HardSigmoid extends Activation {
+  protected override apply(x: Tensor): Tensor {
+    return f.mul(f.clamp(f.add(x, 3), 0, 6), 1 / 6)
+  }
+}
+
+/** x · hardSigmoid(x) (Howard et al. 2019). */
+export class HardSwish extends Activation {
+  protected override apply(x: Tensor): Tensor {
+    return f.mul(x, f.mul(f.clamp(f.add(x, 3), 0, 6), 1 / 6))
+  }
+}
+
+/** x · Φ(x), Φ the normal distribution function, by its tanh approximation; see {@link gelu}. */
+export class GELU extends Activation {
+  protected override apply(x: Tensor): Tensor {
+    const cubic = f.mul(x, f.add(1, f.mul(0.044715, f.square(x))))
+    return f.mul(f.mul(0.5, x), f.add(1, f.tanh(f.mul(Math.sqrt(2 / Math.PI), cubic))))
+  }
+}
+
+/** Probabilities along one axis; see {@link softmax}. */
+export class Softmax extends Activation {
+  /** Axis along which the outputs add up to 1; negative ones count from the end. */
+  readonly axis: number
+  constructor(axis = -1) {
+    super()
+    this.axis = axis
+  }
+  protected override apply(x: Tensor): Tensor {
+    return this.located(() => softmaxAlong(x, this.axis))
+  }
+}
+
+/** SELU's α and λ, solved for the fixed point (mean 0, variance 1) (Klambauer et al. 2017), the lecture's digits rounded to a double. */
+const seluAlpha = 1.6732632423543772
+const seluScale = 1.0507009873554805
+
 /** A layer max(0, x). */
 export const relu = (): ReLU => new ReLU()
 /** A layer that keeps positive values and multiplies the others by `slope` (the lectures use 0.01 and 0.1). */
@@ -77,3 +134,22 @@ export const silu = (): SiLU => new SiLU()
 export const tanh = (): Tanh => new Tanh()
 /** A layer σ(x) = 1 / (1 + e⁻ˣ). */
 export const sigmoid = (): Sigmoid => new Sigmoid()
+/** A layer λ · x for x > 0, else λα(eˣ − 1), with the constants that keep mean 0 and variance 1. */
+export const selu = (): SELU => new SELU()
+/** A layer min(max(0, x), 6). */
+export const relu6 = (): ReLU6 => new ReLU6()
+/** A layer min(max(0, x + 3), 6) / 6. */
+export const hardSigmoid = (): HardSigmoid => new HardSigmoid()
+/** A layer x · min(max(0, x + 3), 6) / 6. */
+export const hardSwish = (): HardSwish => new HardSwish()
+/**
+ * A layer ½x(1 + tanh(√(2/π)(x + 0.044715x³))), the tanh approximation of x · Φ(x) (Hendrycks and Gimpel 2016), which is
+ * within 5e-4 of it.
+ * @param options.approximate names the approximation: `'tanh'` (PyTorch's `approximate='tanh'`)
+ */
+export const gelu = (_options: { readonly approximate: 'tanh' }): GELU => new GELU()
+/**
+ * A layer eˣ / Σ eˣ along `axis`, the last by default: `[N, classes]` → probabilities. To train, leave it out and use
+ * `crossEntropy`, which takes logits. `forward` throws ShapeError when the axis is out of range.
+ */
+export const softmax = (axis?: number): Softmax => new Softmax(axis)

@@ -12,8 +12,11 @@ import { type ForwardContext, type Initializer, Module, Parameter } from './modu
 export interface Conv2dLayerOptions {
   /** Step between windows, 1 by default: a number or `[vertical, horizontal]`. */
   readonly stride?: Pair
-  /** Zeros around the image, 0 by default: a number, `[vertical, horizontal]`, or each side by name. */
-  readonly padding?: Pair | Padding
+  /**
+   * Zeros around the image, 0 by default: a number, `[vertical, horizontal]`, each side by name, or `'same'`: as many as
+   * keep the image's size at stride 1, an odd one at the bottom or right (PyTorch's rule).
+   */
+  readonly padding?: Pair | Padding | 'same'
   /** Distance between the taps of the kernel, 1 by default. */
   readonly dilation?: Pair
   /** Groups of channels that do not see each other, 1 by default (AlexNet's two towers). */
@@ -40,11 +43,12 @@ export class Conv2d extends Module {
   constructor(inChannels: number, outChannels: number, kernel: Pair, options: Conv2dLayerOptions = {}) {
     super()
     const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, init } = options
-    checkChannels(inChannels, outChannels, groups)
+    checkChannels('conv2d', inChannels, outChannels, groups)
     this.inChannels = inChannels
     this.outChannels = outChannels
     this.groups = groups
-    this.window = windowOf({ kernel, stride, padding, dilation })
+    this.window =
+      padding === 'same' ? sameWindow(kernel, stride, dilation) : windowOf({ kernel, stride, padding, dilation })
     const [height, width] = this.window.kernel
     const fanIn = (inChannels / groups) * height * width
     this.weight = new Parameter([outChannels, inChannels / groups, height, width], init ?? fanInUniform(fanIn))
@@ -73,14 +77,26 @@ export class Conv2d extends Module {
   }
 }
 
-function checkChannels(inChannels: number, outChannels: number, groups: number): void {
+/** The window whose padding, d(k − 1) in all, keeps the size. @throws ShapeError when the stride is not 1. */
+function sameWindow(kernel: Pair, stride: Pair, dilation: Pair): Window2d {
+  const window = windowOf({ kernel, stride, dilation })
+  if (window.stride.some(step => step !== 1)) {
+    throw new ShapeError(`conv2d: padding 'same' needs stride 1, got ${window.stride.join(', ')}`)
+  }
+  const [vertical, horizontal] = window.kernel.map((extent, axis) => window.dilation[axis] * (extent - 1))
+  const [top, left] = [Math.floor(vertical / 2), Math.floor(horizontal / 2)]
+  return { ...window, padding: { top, bottom: vertical - top, left, right: horizontal - left } }
+}
+
+/** @throws ShapeError naming `label` when a number is not a whole one ≥ 1 or the channels do not divide by the groups. */
+export function checkChannels(label: string, inChannels: number, outChannels: number, groups: number): void {
   for (const [name, value] of Object.entries({ inChannels, outChannels, groups })) {
     if (!Number.isInteger(value) || value < 1)
-      throw new ShapeError(`conv2d: ${name} (=${value}) must be a whole number ≥ 1`)
+      throw new ShapeError(`${label}: ${name} (=${value}) must be a whole number ≥ 1`)
   }
   for (const [name, value] of Object.entries({ inChannels, outChannels })) {
     if (value % groups !== 0)
-      throw new ShapeError(`conv2d: ${name} (=${value}) must be divisible by groups (=${groups})`)
+      throw new ShapeError(`${label}: ${name} (=${value}) must be divisible by groups (=${groups})`)
   }
 }
 

@@ -6,26 +6,94 @@ export {
   Activation,
   ELU,
   elu,
+  GELU,
+  gelu,
+  HardSigmoid,
+  HardSwish,
+  hardSigmoid,
+  hardSwish,
   LeakyReLU,
   leakyRelu,
   ReLU,
+  ReLU6,
   relu,
+  relu6,
+  SELU,
   Sigmoid,
   SiLU,
+  Softmax,
+  selu,
   sigmoid,
   silu,
+  softmax,
   Tanh,
   tanh,
 } from './activations.ts'
+export {
+  AdaptiveAveragePool2d,
+  AdaptiveMaxPool2d,
+  adaptiveAveragePool2d,
+  adaptiveMaxPool2d,
+  globalAveragePool2d,
+  globalMaxPool2d,
+} from './adaptivePooling.ts'
+export { BatchNorm1d, BatchNorm2d, type BatchNormOptions, batchNorm1d, batchNorm2d } from './batchNorm.ts'
 export { Conv2d, type Conv2dLayerOptions, conv2d } from './convolution.ts'
+export {
+  ConvTranspose2d,
+  type ConvTranspose2dLayerOptions,
+  convTranspose2d,
+} from './convTranspose.ts'
 export { Dropout, dropout } from './dropout.ts'
 export { Flatten, flatten } from './flatten.ts'
+export { FractionalMaxPool2d, type FractionalMaxPoolOptions, fractionalMaxPool2d } from './fractionalPooling.ts'
 export { ImageClassifier } from './imageClassifier.ts'
-export { constant, fanInOf, fanInUniform, gaussian, he, uniform, xavier, zeros } from './initializers.ts'
+export {
+  constant,
+  fanInOf,
+  fanInUniform,
+  fanOutOf,
+  gaussian,
+  glorotUniform,
+  he,
+  orthogonal,
+  truncatedGaussian,
+  uniform,
+  xavier,
+  zeros,
+} from './initializers.ts'
 export { Linear, type LinearOptions, linear } from './linear.ts'
-export { crossEntropy, type Loss } from './losses.ts'
+export { LocalResponseNorm, type LocalResponseNormOptions, localResponseNorm } from './localResponseNorm.ts'
+export {
+  binaryCrossEntropy,
+  binaryCrossEntropyWithLogits,
+  type CrossEntropyOptions,
+  crossEntropy,
+  type Loss,
+  type MulticlassHingeOptions,
+  multiclassHinge,
+  type SquaredErrorOptions,
+  squaredError,
+} from './losses.ts'
 export { type ForwardContext, type Initializer, inference, ModelBuffer, Module, Parameter } from './module.ts'
+export {
+  GroupNorm,
+  groupNorm,
+  InstanceNorm2d,
+  instanceNorm2d,
+  LayerNorm,
+  layerNorm,
+  type NormalizationOptions,
+} from './normalization.ts'
 export { Normalize, type NormalizeOptions, normalize } from './normalize.ts'
+export {
+  type NaiveInception,
+  type NaiveInceptionWidths,
+  naiveInception,
+  Parallel,
+  parallel,
+} from './parallel.ts'
+export { Perceptron, type PerceptronOptions, type PerceptronResult, perceptron } from './perceptron.ts'
 export {
   AveragePool2d,
   type AveragePoolOptions,
@@ -34,5 +102,35 @@ export {
   type MaxPoolOptions,
   maxPool2d,
 } from './pooling.ts'
+export {
+  DistanceWeightedAveragePool2d,
+  type DistanceWeightedPoolOptions,
+  distanceWeightedAveragePool2d,
+  L2Pool2d,
+  l2Pool2d,
+  type PoolOptions,
+  StochasticPool2d,
+  stochasticPool2d,
+} from './poolingVariants.ts'
+export { crossChannelMaxPool, Maxout, maxout, PReLU, prelu } from './prelu.ts'
+export {
+  DropConnect,
+  type DropConnectOptions,
+  dropConnect,
+  StochasticDepth,
+  stochasticDepth,
+  VanillaDropout,
+  vanillaDropout,
+} from './randomLayers.ts'
 export { type Layers, Sequential, sequential } from './sequential.ts'
+export {
+  AveragePool1d,
+  averagePool1d,
+  Conv1d,
+  type Conv1dOptions,
+  conv1d,
+  MaxPool1d,
+  maxPool1d,
+  type Pool1dOptions,
+} from './series.ts'
 export { type LoadReport, loadState, StateError, type StoredTensor } from './state.ts'

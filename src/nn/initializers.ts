@@ -41,10 +41,66 @@ export const xavier = (): Initializer => ({
   fill: normals(shape => 1 / Math.sqrt(fanInOf(shape, 'xavier'))),
 })
 
-/** He (He et al. 2015): N(0, 2 / fan_in); keeps the variance through ReLU layers. */
-export const he = (): Initializer => ({
-  name: 'he',
-  fill: normals(shape => Math.sqrt(2 / fanInOf(shape, 'he'))),
+/**
+ * Xavier in its original, uniform form (Glorot and Bengio 2010; PyTorch's `xavier_uniform_`): U(±√(6 / (fan_in + fan_out))).
+ */
+export const glorotUniform = (): Initializer => ({
+  name: 'glorotUniform',
+  fill: uniforms(shape => Math.sqrt(6 / (fanInOf(shape, 'glorotUniform') + fanOutOf(shape, 'glorotUniform')))),
+})
+
+/**
+ * He (He et al. 2015): N(0, 2 / fan_in); keeps the variance through ReLU layers.
+ * @param options.mode `'fanOut'` divides by fan_out instead and keeps the variance of gradients (torchvision's ResNets);
+ *   `'fanIn'` by default
+ */
+export const he = ({ mode = 'fanIn' }: { readonly mode?: 'fanIn' | 'fanOut' } = {}): Initializer => ({
+  name: mode === 'fanIn' ? 'he' : 'he(fanOut)',
+  fill: normals(shape => Math.sqrt(2 / (mode === 'fanIn' ? fanInOf(shape, 'he') : fanOutOf(shape, 'he')))),
+})
+
+/**
+ * Normal distribution N(mean, std²) without what lies more than `cut` deviations from the mean (TensorFlow's truncated
+ * normal; torchvision's GoogLeNet).
+ * @throws RangeError when `std` is negative or `cut` not positive.
+ */
+export function truncatedGaussian(std: number, cut = 2, mean = 0): Initializer {
+  checkSpread('truncatedGaussian', 'std', std)
+  if (!(cut > 0)) throw new RangeError(`truncatedGaussian: cut (=${cut}) must be positive`)
+  return {
+    name: `truncatedGaussian(${std}, ${cut}${mean === 0 ? '' : `, ${mean}`})`,
+    fill(values, _, seed, path) {
+      let position = 0
+      forEachBlock(seed, path, words => {
+        for (const n of normalsFromWords(words)) {
+          if (Math.abs(n) <= cut && position < values.length) values[position++] = mean + std * n
+        }
+        return position < values.length
+      })
+    },
+  }
+}
+
+/**
+ * Orthogonal weights (Saxe et al. 2014): as a matrix `[O, I·KH·KW]`, rows (or columns, if there are fewer of them) of length
+ * `gain` at right angles to each other, drawn evenly among all such matrices.
+ */
+export const orthogonal = (gain = 1): Initializer => ({
+  name: gain === 1 ? 'orthogonal' : `orthogonal(${gain})`,
+  fill(values, shape, seed, path) {
+    const columns = fanInOf(shape, 'orthogonal')
+    const rows = shape[0]
+    const count = Math.min(rows, columns)
+    const length = Math.max(rows, columns)
+    const random = new Float32Array(count * length)
+    normals(() => 1)(random, [count, length], seed, path)
+    const basis = orthonormalRows(Float64Array.from(random), count, length)
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < columns; j++) {
+        values[i * columns + j] = gain * (rows <= columns ? basis[i * length + j] : basis[j * length + i])
+      }
+    }
+  },
 })
 
 /**
@@ -66,6 +122,15 @@ export function fanInOf(shape: readonly number[], label = 'fanInOf'): number {
     throw new Error(`${label}: fan-in is defined for weights [O, I, …], not for shape [${shape.join(', ')}]`)
   }
   return shape.slice(1).reduce((product, extent) => product * extent, 1)
+}
+
+/**
+ * Number of outputs that one input reaches: O · KH · KW for convolution weights `[O, C / groups, KH, KW]`, O for linear
+ * weights `[O, I]`; PyTorch's fan_out.
+ * @throws Error for shapes with fewer than two axes.
+ */
+export function fanOutOf(shape: readonly number[], label = 'fanOutOf'): number {
+  return (shape[0] * fanInOf(shape, label)) / shape[1]
 }
 
 type Fill = Initializer['fill']
@@ -92,6 +157,34 @@ function fillBlocks(values: Float32Array, seed: number, path: string, numbers: (
     const block = numbers(philox([start / 4, 0, 1, 0], key))
     for (let lane = 0; lane < 4 && start + lane < values.length; lane++) values[start + lane] = block[lane]
   }
+}
+
+/** Calls `use` with one block of random words after the other until it returns false. */
+function forEachBlock(seed: number, path: string, use: (words: Words) => boolean): void {
+  const key = [seed, streamOf(path)] as const
+  for (let block = 0; use(philox([block, 0, 1, 0], key)); block++);
+}
+
+/**
+ * Makes the rows of a matrix orthonormal by Gram–Schmidt, each row twice, which keeps them at right angles to rounding.
+ * Rows of normal numbers give an even draw among orthonormal rows.
+ */
+function orthonormalRows(matrix: Float64Array, count: number, length: number): Float64Array {
+  const row = (i: number): Float64Array => matrix.subarray(i * length, (i + 1) * length)
+  const dot = (a: Float64Array, b: Float64Array): number => a.reduce((total, value, k) => total + value * b[k], 0)
+  for (let i = 0; i < count; i++) {
+    const current = row(i)
+    for (let pass = 0; pass < 2; pass++) {
+      for (let j = 0; j < i; j++) {
+        const before = row(j)
+        const share = dot(current, before)
+        for (let k = 0; k < length; k++) current[k] -= share * before[k]
+      }
+      const norm = Math.sqrt(dot(current, current))
+      for (let k = 0; k < length; k++) current[k] /= norm
+    }
+  }
+  return matrix
 }
 
 function checkSpread(label: string, name: string, value: number): void {

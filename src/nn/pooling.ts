@@ -1,10 +1,14 @@
 /** Pooling layers: each output is the largest value, or the mean, of a window of one channel. */
 import { averagePool2d as poolAverage } from '../graph/ops/averagePool2d.ts'
+import { mul } from '../graph/ops/elementwise.ts'
 import { maxPool2d as poolMax } from '../graph/ops/maxPool2d.ts'
+import { pad } from '../graph/ops/pad.ts'
 import { formatShape, ShapeError } from '../graph/shape.ts'
+import { constantTensor } from '../graph/sources.ts'
 import type { Tensor, Volume } from '../graph/tensor.ts'
 import { type Padding, type Pair, type Window2d, windowOf } from '../graph/window.ts'
 import { type ForwardContext, Module } from './module.ts'
+import { ceilPadding, coveredCounts } from './poolGeometry.ts'
 
 /** Options of {@link maxPool2d}. */
 export interface MaxPoolOptions {
@@ -14,6 +18,11 @@ export interface MaxPoolOptions {
   readonly padding?: Pair | Padding
   /** Distance between the taps of the window, 1 by default. */
   readonly dilation?: Pair
+  /**
+   * True when a last window that leaves the image still counts, as long as it begins inside: the output size is rounded up.
+   * False by default: the last rows and columns are then left out.
+   */
+  readonly ceilMode?: boolean
 }
 
 /** Options of {@link averagePool2d}. */
@@ -24,26 +33,31 @@ export interface AveragePoolOptions {
   readonly padding?: Pair | Padding
   /** True (the default, as in PyTorch) when the padding counts in the divisor. */
   readonly countPadding?: boolean
+  /** As for {@link maxPool2d}; what the last windows see beyond the padding never counts in the divisor. */
+  readonly ceilMode?: boolean
 }
 
 /** A window moved over every channel of `[N, C, H, W]`. */
-abstract class Pool2d extends Module {
+export abstract class Pool2d extends Module {
   readonly window: Window2d
+  /** True when the output size is rounded up. */
+  readonly ceilMode: boolean
 
-  constructor(kernel: Pair, { stride = kernel, ...options }: MaxPoolOptions) {
+  constructor(kernel: Pair, { stride = kernel, ceilMode = false, ...options }: MaxPoolOptions) {
     super()
     this.window = windowOf({ ...options, kernel, stride })
+    this.ceilMode = ceilMode
   }
 
   /** Pools `[N, C, H, W]` over the windows. */
-  protected abstract pool(x: Volume): Tensor
+  protected abstract pool(x: Volume, context: ForwardContext): Tensor
 
   /** @throws ShapeError when `x` is not `[N, C, H, W]` or smaller than the window. */
-  override forward(x: Tensor, _context: ForwardContext): Tensor {
+  override forward(x: Tensor, context: ForwardContext): Tensor {
     if (x.shape.length !== 4) {
       throw new ShapeError(`${this.displayName}: expected an input [N, C, H, W], got ${formatShape(x.shape)}`)
     }
-    return this.label(this.located(() => this.pool(x as Volume)))
+    return this.label(this.located(() => this.pool(x as Volume, context)))
   }
 }
 
@@ -54,7 +68,12 @@ export class MaxPool2d extends Pool2d {
   }
   protected override pool(x: Volume): Tensor {
     const { kernel, ...options } = this.window
-    return poolMax(x, kernel, options)
+    if (!this.ceilMode) return poolMax(x, kernel, options)
+    // The border may be wider than a pool's own padding may be, so it is laid around the image first; it never wins.
+    const { top, bottom, left, right } = ceilPadding(this.window, x.shape[2], x.shape[3])
+    if (top + bottom + left + right === 0) return poolMax(x, kernel, options)
+    const framed = pad(x, { before: [0, 0, top, left], after: [0, 0, bottom, right], value: Number.NEGATIVE_INFINITY })
+    return poolMax(framed as Volume, kernel, { ...options, padding: 0 })
   }
 }
 
@@ -68,7 +87,14 @@ export class AveragePool2d extends Pool2d {
   }
   protected override pool(x: Volume): Tensor {
     const { kernel, stride, padding } = this.window
-    return poolAverage(x, kernel, { stride, padding, countPadding: this.countPadding })
+    if (!this.ceilMode) return poolAverage(x, kernel, { stride, padding, countPadding: this.countPadding })
+    const { top, bottom, left, right } = ceilPadding(this.window, x.shape[2], x.shape[3])
+    const framed = pad(x, { before: [0, 0, top, left], after: [0, 0, bottom, right] })
+    const averaged = poolAverage(framed as Volume, kernel, { stride })
+    // Averages over whole windows become averages over the part that counts.
+    const counts = coveredCounts(this.window, x.shape, averaged.shape, this.countPadding)
+    const share = counts.map(count => (kernel[0] * kernel[1]) / count)
+    return mul(averaged, constantTensor(share, [averaged.shape[2], averaged.shape[3]]))
   }
 }
 

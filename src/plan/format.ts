@@ -1,6 +1,8 @@
 /** The plan as text: one line a step, with places, bytes and multiply-adds. */
 import { formatExpression } from '../graph/expression.ts'
 import type { MapAttributes } from '../graph/ops/map.ts'
+import type { MatmulAttributes } from '../graph/ops/matmul.ts'
+import type { ReduceAttributes } from '../graph/ops/reduce.ts'
 import { formatShape } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Plan } from './plan.ts'
@@ -18,33 +20,64 @@ export function formatCount(count: number): string {
   return count < 1e6 ? `${(count / 1e3).toFixed(1)} k` : `${(count / 1e6).toFixed(2)} M`
 }
 
-/** Text of a plan. */
+/** Text of a plan. Values without a label are numbered in the order in which they are computed. */
 export function formatPlan(plan: Plan): string {
+  const steps = plan.groups.flatMap(group => group.steps)
+  const names = namesOf(steps)
   const lines = [
-    `plan: ${plan.groups.reduce((sum, group) => sum + group.steps.length, 0)} steps in ${plan.groups.length} groups, ` +
+    `plan: ${counted(steps.length, 'step')} in ${counted(plan.groups.length, 'group')}, ` +
       `${formatCount(plan.multiplyAdds)} multiply-adds`,
     `memory: arena ${formatBytes(plan.arenaBytes)}, scratch ${formatBytes(plan.scratchBytes)} per thread`,
+    ...plan.inputs.map(
+      input => `input: ${names(input)} ${input.dtype} ${formatShape(input.shape)} ${placeOf(plan, input)}`,
+    ),
   ]
   plan.groups.forEach((group, index) => {
     const how =
       group.kind === 'blocked'
-        ? `for each of ${plan.blocks} blocks of ${plan.block} ${plan.block === 1 ? 'sample' : 'samples'}`
+        ? `for each of ${counted(plan.blocks, 'block')} of ${counted(plan.block, 'sample')}`
         : 'split between threads'
     lines.push('', `group ${index}: ${how}`)
-    for (const step of group.steps) lines.push(`  ${formatStep(plan, step)}`)
+    for (const step of group.steps) lines.push(`  ${formatStep(plan, step, names)}`)
   })
   return lines.join('\n')
 }
 
-function formatStep(plan: Plan, step: Step): string {
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
+
+/** How a value is called in the text. */
+type Names = (tensor: Tensor) => string
+
+/** A view is called what it is a view of. Two values of one label (a value and its rows, say) get different names. */
+function namesOf(steps: readonly Step[]): Names {
+  const names = new Map<Tensor, string>()
+  const taken = new Set<string>()
+  let unnamed = 0
+  for (const tensor of steps.flatMap(stepOutputs)) {
+    let name = tensor.label || `%${++unnamed}`
+    while (taken.has(name)) name += "'"
+    taken.add(name)
+    names.set(tensor, name)
+  }
+  return tensor => {
+    const storage = storageOf(tensor)
+    const { source, shape } = storage
+    if (source?.kind === 'variable') return source.variable.name
+    if (source?.kind === 'constant')
+      return source.values.length === 1 ? String(source.values[0]) : `constant${formatShape(shape)}`
+    return names.get(storage) ?? storage.label ?? '?'
+  }
+}
+
+function formatStep(plan: Plan, step: Step, names: Names): string {
   const work = plan.multiplyAddsOf(step)
   const right = [
     stepOutputs(step)
-      .map(tensor => `${step.partial ? 'partial ' : ''}${formatShape(tensor.shape)} ${placeOf(plan, tensor)}`)
+      .map(tensor => `${step.partial ? 'per block ' : ''}${formatShape(tensor.shape)} ${placeOf(plan, tensor)}`)
       .join(' and '),
     ...(work > 0 ? [`${formatCount(work)} multiply-adds`] : []),
   ]
-  return `${stepOutputs(step).map(nameOf).join(', ')} = ${callOf(step)}  ·  ${right.join('  ·  ')}`
+  return `${stepOutputs(step).map(names).join(', ')} = ${callOf(step, names)}  ·  ${right.join('  ·  ')}`
 }
 
 /** `scratch+4096 (2.1 kB)`. */
@@ -55,18 +88,26 @@ function placeOf(plan: Plan, tensor: Tensor): string {
   return `${where} (${formatBytes(value.bytes)}${value.layout === 'blocked' ? ', blocked' : ''})`
 }
 
-function nameOf(tensor: Tensor): string {
-  if (tensor.source?.kind === 'variable') return tensor.source.variable.name
-  const storage = storageOf(tensor)
-  return tensor.label || storage.label || `%${storage.id}`
-}
-
-function callOf(step: Step): string {
+function callOf(step: Step, names: Names): string {
   if (step.op === 'map') {
-    return formatExpression((step.attributes as MapAttributes).expression, index => nameOf(step.inputs[index]))
+    return formatExpression((step.attributes as MapAttributes).expression, index => names(step.inputs[index]))
   }
-  const call = `${step.op}(${step.inputs.map(nameOf).join(', ')})`
+  const call = operationOf(step, names)
   const { epilogue } = step
   if (!epilogue) return call
-  return formatExpression(epilogue.expression, index => (index === 0 ? call : nameOf(epilogue.inputs[index - 1])))
+  return formatExpression(epilogue.expression, index => (index === 0 ? call : names(epilogue.inputs[index - 1])))
+}
+
+/** `matmul(a, bᵀ)`, `sum(x over axes 0, 2, 3)`, `conv2d(x, w)`. */
+function operationOf(step: Step, names: Names): string {
+  const inputs = step.inputs.map(names)
+  if (step.op === 'matmul') {
+    const { transposeA, transposeB } = step.attributes as MatmulAttributes
+    return `matmul(${inputs[0]}${transposeA ? 'ᵀ' : ''}, ${inputs[1]}${transposeB ? 'ᵀ' : ''})`
+  }
+  if (step.op === 'reduce') {
+    const { fn, axes } = step.attributes as ReduceAttributes
+    return `${fn}(${inputs[0]} over ${axes.length === 1 ? 'axis' : 'axes'} ${axes.join(', ')})`
+  }
+  return `${step.op}(${inputs.join(', ')})`
 }

@@ -91,21 +91,39 @@ export function fuse(program: Program): Step[] {
     const step: Step = {
       op: tensor.op as OpName,
       attributes: tensor.attributes,
-      inputs: tensor.inputs,
+      inputs: tensor.inputs.map(withoutDetour),
       output: tensor,
     }
     fused.set(tensor, tensor.op === 'map' ? absorbProducers(step, fused, users) : step)
   }
-  return sortSteps(pairSwitches([...fused.values()]))
+  return sortSteps(pairSwitches(withoutUnread([...fused.values()], kept)))
 }
 
-/** How many operations read each tensor; outputs and updates count as one more. */
+/** Drops the constants that have become part of everything that read them. */
+function withoutUnread(steps: readonly Step[], kept: ReadonlySet<Tensor>): Step[] {
+  const read = new Set(steps.flatMap(stepInputs).map(storageOf))
+  return steps.filter(step => !isConstant(step) || read.has(step.output) || kept.has(step.output))
+}
+
+/** True for a step that fills its result without reading anything. */
+function isConstant(step: Step): boolean {
+  return step.op === 'map' && step.inputs.length === 0
+}
+
+/** The value itself in place of a view that has its shape again. */
+function withoutDetour(tensor: Tensor): Tensor {
+  const storage = storageOf(tensor)
+  return sameShape(storage.shape, tensor.shape) ? storage : tensor
+}
+
+/** How many operations read each value, itself or a view of it; outputs and updates count as one more. */
 function countUsers(order: readonly Tensor[], kept: ReadonlySet<Tensor>): Map<Tensor, number> {
   const users = new Map<Tensor, number>()
   const count = (tensor: Tensor): void => {
     users.set(tensor, (users.get(tensor) ?? 0) + 1)
   }
-  for (const tensor of order) for (const operand of new Set(tensor.inputs)) count(operand)
+  for (const tensor of order)
+    if (tensor.op !== 'reshape') for (const read of new Set(tensor.inputs.map(storageOf))) count(read)
   for (const tensor of kept) count(tensor)
   return users
 }
@@ -118,29 +136,30 @@ function absorbProducers(map: Step, fused: Map<Tensor, Step>, users: Map<Tensor,
   let chain: Chain = { expression: (map.attributes as MapAttributes).expression, inputs: map.inputs }
   const mergeable = (tensor: Tensor): Step | undefined => {
     const constant = fused.get(storageOf(tensor))
-    if (constant?.op === 'map' && constant.inputs.length === 0) return constant
-    const producer = fused.get(tensor)
-    return users.get(tensor) === 1 && sameShape(tensor.shape, map.output.shape) ? producer : undefined
-  }
-  const release = (tensor: Tensor): void => {
-    const left = users.get(tensor)! - 1
-    users.set(tensor, left)
-    if (left === 0) fused.delete(tensor)
+    if (constant && isConstant(constant)) return constant
+    const alone =
+      users.get(tensor) === 1 && chain.inputs.every(other => other === tensor || storageOf(other) !== tensor)
+    return alone && sameShape(tensor.shape, map.output.shape) ? fused.get(tensor) : undefined
   }
 
   for (let at = 0; at < chain.inputs.length; ) {
     const producer = mergeable(chain.inputs[at])
     if (producer?.op === 'map') {
       const { expression } = producer.attributes as MapAttributes
+      // What both have read is now read once.
+      const reads = new Set(chain.inputs.map(storageOf))
+      for (const read of new Set(producer.inputs.map(storageOf)))
+        if (reads.has(read)) users.set(read, users.get(read)! - 1)
       chain = inline(chain, at, { expression, inputs: producer.inputs })
-      release(producer.output)
+      // A constant may have readers left, also by way of views.
+      if (!isConstant(producer)) fused.delete(producer.output)
       at = 0
     } else at++
   }
   const { expression, inputs } = chain
   const host = inputs.map(mergeable).find(step => step && storesElementwise(step))
   if (!host) return { ...map, attributes: { expression, shape: map.output.shape } satisfies MapAttributes, inputs }
-  release(host.output)
+  fused.delete(host.output)
   const stored = {
     expression: host.epilogue?.expression ?? input(0),
     inputs: [host.output, ...(host.epilogue?.inputs ?? [])],

@@ -29,7 +29,7 @@ describe('parseRecipe', () => {
     [{ ...recipe, optimizer: 'adam' }, `r.json: optimizer (="adam") must be 'sgd'`],
     [{ ...recipe, precise: 'no' }, 'r.json: precise (="no") must be true or false'],
     [{ ...recipe, model: 'vgg' }, "r.json: There is no model 'vgg'. Models: lenet5."],
-    [{ ...recipe, data: 'cifar' }, "r.json: unknown data set 'cifar'; there are: mnist"],
+    [{ ...recipe, data: 'cifar' }, "r.json: unknown data set 'cifar' (did you mean 'cifar10'?); there are: mnist, cifar10"],
     [{ ...recipe, extra: 1 }, "r.json: unknown field 'extra'"],
     [{ ...recipe, normalize: { mean: [0.1], std: [0] } }, 'r.json: normalize.std.0 (=0) must be a number above 0'],
     [undefined, 'r.json: the recipe must be an object'],

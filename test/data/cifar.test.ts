@@ -106,7 +106,8 @@ describe('downloads', () => {
       if (from >= contents.length) return response.writeHead(416).end()
       response.writeHead(range ? 206 : 200, { 'content-length': contents.length - from })
       if (hangUpAfter === undefined) return response.end(contents.subarray(from))
-      response.write(contents.subarray(from, from + hangUpAfter), () => response.destroy())
+      // A proper end of the connection, so that what was sent arrives.
+      response.write(contents.subarray(from, from + hangUpAfter), () => response.socket?.end())
     })
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/file`

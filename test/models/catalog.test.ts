@@ -13,8 +13,10 @@ describe.each(Object.entries<ModelEntry>(models))('%s', (name, entry) => {
 })
 
 test('an unknown name lists the models, and suggests the nearest when it looks like a slip', () => {
-  expect(() => findModel('LeNet-5')).toThrow("There is no model 'LeNet-5'. Did you mean 'lenet5'? Models: lenet5.")
+  const names = `Models: ${Object.keys(models).join(', ')}.`
+  expect(() => findModel('LeNet-5')).toThrow(`There is no model 'LeNet-5'. Did you mean 'lenet5'? ${names}`)
   expect(() => findModel('lenet')).toThrow("Did you mean 'lenet5'?")
-  expect(() => findModel('transformer')).toThrow("There is no model 'transformer'. Models: lenet5.")
+  expect(() => findModel('vgg16_bn')).toThrow("Did you mean 'vgg16-bn'?")
+  expect(() => findModel('transformer')).toThrow(`There is no model 'transformer'. ${names}`)
   expect(() => findModel('toString')).toThrow("There is no model 'toString'.")
 })

@@ -1,25 +1,12 @@
-/**
- * What every layer must do, in one table: shape rule, parameters and their names, training and evaluation, saving and
- * loading, determinism of the initial weights, and gradients against centered differences in float64.
- */
-import { describe, expect, test } from 'vitest'
-import { gradients } from '../../src/graph/gradient.ts'
-import { mul } from '../../src/graph/ops/elementwise.ts'
-import { sum } from '../../src/graph/ops/reduce.ts'
-import { sizeOf } from '../../src/graph/shape.ts'
-import { constantTensor, input } from '../../src/graph/sources.ts'
+/** The layers of LeNet-5's kind, each held to the suite of all layers. */
 import {
   averagePool2d,
   conv2d,
   dropout,
   elu,
-  type ForwardContext,
   flatten,
-  inference,
   leakyRelu,
   linear,
-  loadState,
-  type Module,
   maxPool2d,
   normalize,
   relu,
@@ -28,23 +15,9 @@ import {
   silu,
   tanh,
 } from '../../src/nn/index.ts'
-import { expectClose, lcgTensor } from '../support/fixtures.ts'
-import { numericGradient, setExact, valuesOf } from './exact.ts'
+import { describeLayers } from './layerSuite.ts'
 
-interface LayerCase {
-  readonly name: string
-  readonly make: () => Module
-  readonly input: readonly number[]
-  readonly output: readonly number[]
-  /** Shapes by path, in order. */
-  readonly parameters?: Readonly<Record<string, readonly number[]>>
-  /** True when training computes something else than evaluation. */
-  readonly differsInTraining?: true
-  /** `u8` inputs have no gradient. */
-  readonly dtype?: 'u8'
-}
-
-const cases: readonly LayerCase[] = [
+describeLayers([
   {
     name: 'conv2d',
     make: () => conv2d(2, 3, 3),
@@ -140,87 +113,4 @@ const cases: readonly LayerCase[] = [
       'head.1.bias': [2],
     },
   },
-]
-
-const training = (seed = 3, step = 1): ForwardContext => ({
-  training: true,
-  key: constantTensor([seed, step], [2], 'i32'),
-  updates: new Map(),
-})
-
-/** Numbers without ties, away from the kinks at 0. */
-function inputValues({ input: shape, dtype }: LayerCase): Float64Array {
-  const values = lcgTensor(shape, 7, 4)
-  return dtype === 'u8' ? values.map(v => Math.floor((v + 2) * 64)) : values.map(v => v + Math.sign(v) * 0.01)
-}
-
-describe.each(cases)('$name', layer => {
-  const { make, input: inputShape, output, parameters = {}, differsInTraining = false, dtype = 'f32' } = layer
-  const x = input('x', inputShape, { dtype })
-  const values = inputValues(layer)
-
-  test('shape rule', () => {
-    const model = make().initialize(1)
-    for (const context of [inference(), training()]) {
-      const y = model.forward(x, context)
-      expect(y.shape).toEqual(output)
-      expect(y.dtype).toBe('f32')
-      expect(valuesOf(y, { x: values })).toHaveLength(sizeOf(output))
-    }
-  })
-
-  test('parameters: names, shapes and count', () => {
-    const model = make().initialize(1)
-    expect([...model.parameters()].map(([path, { shape }]) => [path, shape])).toEqual(Object.entries(parameters))
-    for (const [path, variable] of model.variables()) expect(variable.name).toBe(path)
-  })
-
-  test('training and evaluation', () => {
-    const model = make().initialize(1)
-    const evaluated = valuesOf(model.forward(x, inference()), { x: values })
-    const trained = valuesOf(model.forward(x, training()), { x: values })
-    if (differsInTraining) expect(trained).not.toEqual(evaluated)
-    else expect(trained).toEqual(evaluated)
-    expect(valuesOf(model.forward(x, training()), { x: values })).toEqual(trained)
-  })
-
-  test('initial weights depend on the seed alone', () => {
-    const weights = (seed: number): unknown => [...make().initialize(seed).state().values()]
-    expect(weights(5)).toEqual(weights(5))
-    if (Object.keys(parameters).length > 0) expect(weights(5)).not.toEqual(weights(6))
-  })
-
-  test('a saved state gives the same outputs when loaded into a new model', () => {
-    const model = make().initialize(1)
-    const state = structuredClone(model.state())
-    const other = make().initialize(2)
-    expect(loadState(other, state)).toEqual({ missing: [], unexpected: [] })
-    expect(valuesOf(other.forward(x, inference()), { x: values })).toEqual(
-      valuesOf(model.forward(x, inference()), { x: values }),
-    )
-  })
-
-  test('gradients agree with centered differences', () => {
-    const model = make().initialize(1)
-    const upstream = lcgTensor(output, 11, 2)
-    const loss = sum(mul(model.forward(x, training()), constantTensor(upstream, output)))
-    const targets = [...model.parameters().values()]
-    const exact = targets.map(target => Float64Array.from(target.value))
-    targets.forEach((target, i) => {
-      setExact(target, exact[i])
-    })
-    const given = values.slice()
-    const f = (): number => valuesOf(loss, { x: given })[0]
-    const [...analytic] = gradients(loss, [...targets.map(target => target.tensor), ...(dtype === 'f32' ? [x] : [])])
-    const checked = [...exact, ...(dtype === 'f32' ? [given] : [])]
-    checked.forEach((numbers, i) => {
-      const expected = numericGradient(f, numbers)
-      const name = targets[i]?.name ?? 'x'
-      expectClose(valuesOf(analytic[i], { x: given }), expected, { relative: 1e-7, absolute: 1e-8 }, name)
-      expect(
-        expected.some(value => value !== 0),
-        `${name} has some effect`,
-      ).toBe(true)
-    })
-  })
-})
+])

@@ -1,4 +1,5 @@
 /** Running graphs on an engine as a user would: compile, write the inputs, run, copy the outputs. */
+import { expect } from 'vitest'
 import type { Engine } from '../../src/backends/engine.ts'
 import { input } from '../../src/graph/sources.ts'
 import { Tensor, topologicalOrder } from '../../src/graph/tensor.ts'
@@ -37,4 +38,15 @@ export function withBatch(roots: readonly Tensor[]): Tensor[] {
     }
   }
   return roots.map(root => copies.get(root) ?? root)
+}
+
+/** Fails unless two arrays have the same type and the same bits. */
+export function expectSameBits(actual: TypedArray | undefined, expected: TypedArray, label: string): void {
+  expect(actual?.constructor, `${label}, type`).toBe(expected.constructor)
+  const bytes = ({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array =>
+    new Uint8Array(buffer, byteOffset, byteLength)
+  if (Buffer.compare(bytes(actual!), bytes(expected)) === 0) return
+  // Only a failure takes the long way, for its message.
+  expect(Array.from(actual!), label).toEqual(Array.from(expected))
+  expect.fail(`${label}: equal numbers of different bits`)
 }

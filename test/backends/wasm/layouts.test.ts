@@ -117,6 +117,24 @@ describe.each(batches)('a batch of %i', n => {
     await check([x, y, g.reshape(y, [n, 6]), g.reshape(y, [6 * n]), g.reshape(x, [-1, 3]), g.transpose(y, [2, 1, 0])])
   })
 
+  test('views that meet what they view, and constants seen in several shapes', async () => {
+    const x = rows(n, 6)
+    const y = g.relu(x)
+    const product = g.matmul(x, g.input('w', [6, 6]) as g.Matrix)
+    const line = g.relu(g.input('line', [1, 6]))
+    const twos = g.reshape(g.full([6], 2), [1, 6])
+    await check([
+      g.add(line, g.reshape(line, [6])),
+      g.add(y, g.reshape(g.reshape(y, [6 * n]), [n, 6])),
+      g.mul(product, g.sigmoid(product)),
+      g.mul(g.tanh(g.reshape(g.reshape(product, [n, 2, 3]), [n, 6])), g.reshape(product, [n, 6])),
+      g.sum(g.mul(g.reshape(product, [n, 2, 3]), g.reshape(g.exp(product), [n, 2, 3])), 2),
+      g.add(x, twos),
+      g.mul(y, twos),
+      g.matmul(x, twos as g.Matrix, { transposeB: true }),
+    ])
+  })
+
   test('weight gradients with element-wise work on them, whatever the batch', async () => {
     const x = g.input('x', [n, 2, 5, 5], { batched: true }) as g.Volume
     const w = g.input('w', [3, 2, 3, 3]) as g.Volume

@@ -2,7 +2,7 @@
  * LeNet-5 as it is trained: layers, cross-entropy, SGD with momentum and simplification, on one to three threads. Loss,
  * gradients and parameters after one and three steps are PyTorch's, and the bits do not depend on the threads.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import type { Engine } from '../../../src/backends/engine.ts'
 import { createWasmEngine } from '../../../src/backends/wasm/engine.ts'
 import * as g from '../../../src/graph/index.ts'
@@ -10,6 +10,7 @@ import { lenet5 } from '../../../src/models/lenet.ts'
 import { sgd } from '../../../src/optim/sgd.ts'
 import type { Program } from '../../../src/plan/program.ts'
 import { expectClose, lcgTensor, loadLenetFixture, type TensorSummary } from '../../support/fixtures.ts'
+import { expectSameBits } from '../../support/programs.ts'
 
 const fixture = loadLenetFixture()
 const [samples, ...imageShape] = fixture.input.shape
@@ -47,10 +48,10 @@ function trainingStep(repeats: number) {
 }
 
 /** Values after up to three steps, by name. */
-async function train(engine: Engine, repeats: number, withGradients: boolean): Promise<Map<string, ArrayLike<number>>> {
+async function train(engine: Engine, repeats: number, withGradients: boolean): Promise<Map<string, g.TypedArray>> {
   const { program, variables } = trainingStep(repeats)
   const executable = await engine.compile(program(withGradients))
-  const found = new Map<string, ArrayLike<number>>()
+  const found = new Map<string, g.TypedArray>()
   for (let step = 1; step <= 3; step++) {
     for (let k = 0; k < repeats; k++) {
       executable.input('images').set(images, k * images.length)
@@ -117,7 +118,7 @@ describe.each([
       )
     }
     for (const other of others) {
-      for (const [name, values] of one!) expect(other.get(name), name).toEqual(values)
+      for (const [name, values] of one!) expectSameBits(other.get(name), values, name)
     }
   })
 
@@ -127,7 +128,7 @@ describe.each([
       expectSummary(one!.get(`${path} after step 3`)!, fixture.after[3].parameters[path]!, `${path} after step 3`)
     }
     for (const other of others) {
-      for (const [name, values] of one!) expect(other.get(name), name).toEqual(values)
+      for (const [name, values] of one!) expectSameBits(other.get(name), values, name)
     }
   })
 })

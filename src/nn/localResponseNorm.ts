@@ -1,0 +1,77 @@
+/**
+ * Local response normalization (Krizhevsky et al. 2012, section 3.3): neighboring channels inhibit each other,
+ *
+ *   y_c = x_c / (k + α Σ_{j = c − ⌊n/2⌋}^{c + ⌊(n − 1)/2⌋} x_j²)^β,
+ *
+ * with channels outside the tensor counted as zeros. PyTorch divides α by n; AlexNet's α = 1e-4 with n = 5 is its 5e-4.
+ */
+import { averagePool2d } from '../graph/ops/averagePool2d.ts'
+import { add, exp, log, mul, square } from '../graph/ops/elementwise.ts'
+import { pad } from '../graph/ops/pad.ts'
+import { reshape } from '../graph/ops/reshape.ts'
+import { formatShape, ShapeError } from '../graph/shape.ts'
+import type { Tensor, Volume } from '../graph/tensor.ts'
+import { type ForwardContext, Module } from './module.ts'
+
+/** Options of {@link localResponseNorm}; the defaults are AlexNet's. */
+export interface LocalResponseNormOptions {
+  /** α, 1e-4 by default. */
+  readonly alpha?: number
+  /** β, 0.75 by default. */
+  readonly beta?: number
+  /** k, 2 by default (1 in PyTorch). */
+  readonly k?: number
+  /** True when α is divided by n, as PyTorch and Caffe do; false by default, as in the paper. */
+  readonly divideAlphaBySize?: boolean
+}
+
+/** Division by the activity of neighboring channels; see {@link localResponseNorm}. */
+export class LocalResponseNorm extends Module {
+  readonly size: number
+  readonly alpha: number
+  readonly beta: number
+  readonly k: number
+  readonly divideAlphaBySize: boolean
+
+  constructor(size = 5, options: LocalResponseNormOptions = {}) {
+    super()
+    const { alpha = 1e-4, beta = 0.75, k = 2, divideAlphaBySize = false } = options
+    if (!Number.isInteger(size) || size < 1) {
+      throw new ShapeError(`localResponseNorm: size (=${size}) must be a whole number ≥ 1`)
+    }
+    if (!(k > 0 && alpha >= 0 && Number.isFinite(beta))) {
+      throw new RangeError(
+        `localResponseNorm: k (=${k}) must be positive, alpha (=${alpha}) not negative, beta (=${beta}) finite`,
+      )
+    }
+    this.size = size
+    this.alpha = alpha
+    this.beta = beta
+    this.k = k
+    this.divideAlphaBySize = divideAlphaBySize
+  }
+
+  /** The output has the shape of the input. @throws ShapeError when the input is not `[N, C, …]`. */
+  override forward(x: Tensor, _context: ForwardContext): Tensor {
+    if (x.shape.length < 2) {
+      throw new ShapeError(`${this.displayName}: expected an input [N, C, …], got ${formatShape(x.shape)}`)
+    }
+    const [batch, channels] = x.shape
+    const n = this.size
+    // Channels become the rows of an image, so that the sum over neighbors is an average over a column of n rows.
+    const rows = reshape(square(x), [batch, 1, channels, -1])
+    const framed = pad(rows, { before: [0, 0, Math.floor(n / 2), 0], after: [0, 0, Math.floor((n - 1) / 2), 0] })
+    const average = reshape(averagePool2d(framed as Volume, [n, 1], { stride: 1 }), x.shape)
+    const base = add(mul(average, this.divideAlphaBySize ? this.alpha : this.alpha * n), this.k)
+    return this.label(mul(x, exp(mul(log(base), -this.beta))))
+  }
+}
+
+/**
+ * A local response normalization layer `[N, C, H, W] → [N, C, H, W]` over `size` neighboring channels (n, 5 by default),
+ * without parameters.
+ * @throws ShapeError or RangeError when a number is out of its range.
+ * @example sequential(conv2d(3, 96, 11, { stride: 4 }), relu(), localResponseNorm())
+ */
+export const localResponseNorm = (size?: number, options?: LocalResponseNormOptions): LocalResponseNorm =>
+  new LocalResponseNorm(size, options)

@@ -1,0 +1,164 @@
+/**
+ * Normalizations that look at one sample at a time and so compute the same in training and at test time:
+ *
+ *   y = γ · (x − μ) / √(σ² + ε) + β
+ *
+ * with μ and σ² (divided by the count) over all features of a sample (layer norm, Ba et al. 2016), over one channel
+ * (instance norm, Ulyanov et al. 2016) or over a group of channels (group norm, Wu and He 2018).
+ */
+import { add, div, mul, sqrt, square, sub } from '../graph/ops/elementwise.ts'
+import { mean } from '../graph/ops/reduce.ts'
+import { reshape } from '../graph/ops/reshape.ts'
+import { checkShape, formatShape, ShapeError } from '../graph/shape.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import { constant, zeros } from './initializers.ts'
+import { type ForwardContext, Module, Parameter } from './module.ts'
+
+/** Options of the normalization layers. */
+export interface NormalizationOptions {
+  /** ε, added to the variance, 1e-5 by default. */
+  readonly epsilon?: number
+  /** Whether γ and β are learned: true by default, false for instance norm (as in PyTorch). */
+  readonly affine?: boolean
+}
+
+/** (x − μ) / √(σ² + ε) with the statistics over `axes`. */
+function standardize(x: Tensor, axes: readonly number[], epsilon: number): Tensor {
+  const centered = sub(x, mean(x, axes, { keepDims: true }))
+  const variance = mean(square(centered), axes, { keepDims: true })
+  return mul(centered, div(1, sqrt(add(variance, epsilon))))
+}
+
+/** Normalization over the last axes; see {@link layerNorm}. */
+export class LayerNorm extends Module {
+  /** Sizes of the last axes. */
+  readonly normalizedShape: readonly number[]
+  readonly epsilon: number
+  /** γ, of `normalizedShape`, ones at first; absent with `affine: false`. */
+  readonly weight: Parameter | undefined
+  /** β, of `normalizedShape`, zeros at first; absent with `affine: false`. */
+  readonly bias: Parameter | undefined
+
+  constructor(normalizedShape: number | readonly number[], options: NormalizationOptions = {}) {
+    super()
+    const { epsilon = 1e-5, affine = true } = options
+    this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
+    checkShape(this.normalizedShape, 'layerNorm')
+    if (this.normalizedShape.length === 0) throw new ShapeError('layerNorm: expected at least one axis')
+    checkEpsilon('layerNorm', epsilon)
+    this.epsilon = epsilon
+    this.weight = affine ? new Parameter(this.normalizedShape, constant(1)) : undefined
+    this.bias = affine ? new Parameter(this.normalizedShape, zeros()) : undefined
+  }
+
+  /** The output has the shape of the input. @throws ShapeError when the last axes are not those of the layer. */
+  override forward(x: Tensor, _context: ForwardContext): Tensor {
+    const lead = x.shape.length - this.normalizedShape.length
+    if (lead < 0 || this.normalizedShape.some((extent, axis) => x.shape[lead + axis] !== extent)) {
+      throw new ShapeError(
+        `${this.displayName}: expected an input […, ${this.normalizedShape.join(', ')}], got ${formatShape(x.shape)}`,
+      )
+    }
+    const axes = this.normalizedShape.map((_, axis) => lead + axis)
+    const normalized = standardize(x, axes, this.epsilon)
+    const scaled = this.weight ? mul(normalized, this.weight.tensor) : normalized
+    return this.label(this.bias ? add(scaled, this.bias.tensor) : scaled)
+  }
+}
+
+/** Normalization over groups of channels; see {@link groupNorm}. */
+export class GroupNorm extends Module {
+  readonly groups: number
+  readonly channels: number
+  readonly epsilon: number
+  /** γ `[C]`, ones at first; absent with `affine: false`. */
+  readonly weight: Parameter<readonly [number]> | undefined
+  /** β `[C]`, zeros at first; absent with `affine: false`. */
+  readonly bias: Parameter<readonly [number]> | undefined
+
+  constructor(groups: number, channels: number, options: NormalizationOptions = {}) {
+    super()
+    const { epsilon = 1e-5, affine = true } = options
+    for (const [name, value] of Object.entries({ groups, channels })) {
+      if (!Number.isInteger(value) || value < 1) {
+        throw new ShapeError(`groupNorm: ${name} (=${value}) must be a whole number ≥ 1`)
+      }
+    }
+    if (channels % groups !== 0) {
+      throw new ShapeError(`groupNorm: channels (=${channels}) must be divisible by groups (=${groups})`)
+    }
+    checkEpsilon('groupNorm', epsilon)
+    this.groups = groups
+    this.channels = channels
+    this.epsilon = epsilon
+    this.weight = affine ? new Parameter([channels], constant(1)) : undefined
+    this.bias = affine ? new Parameter([channels], zeros()) : undefined
+  }
+
+  /** The output has the shape of the input. @throws ShapeError when the input is not `[N, C, …]`. */
+  override forward(x: Tensor, _context: ForwardContext): Tensor {
+    if (x.shape.length < 2 || x.shape[1] !== this.channels) {
+      throw new ShapeError(
+        `${this.displayName}: expected an input [N, ${this.channels}, …], got ${formatShape(x.shape)}`,
+      )
+    }
+    const rows = reshape(x, [x.shape[0], this.groups, -1])
+    if (rows.shape[2] === 1) {
+      throw new ShapeError(
+        `${this.displayName}: expected more than one value per group and sample, got ${formatShape(x.shape)}`,
+      )
+    }
+    const normalized = reshape(standardize(rows, [2], this.epsilon), x.shape)
+    const perChannel = [this.channels, ...x.shape.slice(2).map(() => 1)]
+    const scaled = this.weight ? mul(normalized, reshape(this.weight.tensor, perChannel)) : normalized
+    return this.label(this.bias ? add(scaled, reshape(this.bias.tensor, perChannel)) : scaled)
+  }
+}
+
+/** Normalization of each channel of each sample; see {@link instanceNorm2d}. */
+export class InstanceNorm2d extends GroupNorm {
+  constructor(channels: number, { affine = false, ...options }: NormalizationOptions = {}) {
+    super(channels, channels, { ...options, affine })
+  }
+
+  /** The output has the shape of the input. @throws ShapeError when the input is not `[N, C, H, W]`. */
+  override forward(x: Tensor, context: ForwardContext): Tensor {
+    if (x.shape.length !== 4) {
+      throw new ShapeError(
+        `${this.displayName}: expected an input [N, ${this.channels}, H, W], got ${formatShape(x.shape)}`,
+      )
+    }
+    return super.forward(x, context)
+  }
+}
+
+/**
+ * A layer normalization over the last axes, whose sizes are `normalizedShape`; parameters `weight` and `bias` of that
+ * shape.
+ * @throws ShapeError or RangeError when a number is out of its range.
+ * @example layerNorm(512) // [N, 512] → [N, 512]
+ */
+export const layerNorm = (normalizedShape: number | readonly number[], options?: NormalizationOptions): LayerNorm =>
+  new LayerNorm(normalizedShape, options)
+
+/**
+ * A normalization of `[N, channels, …]` over each of `groups` groups of neighboring channels of each sample; parameters
+ * `weight` and `bias` `[C]`. One group is layer norm over channels and positions, `channels` groups are instance norm.
+ * @throws ShapeError or RangeError when a number is out of its range or the channels do not divide by the groups.
+ * @example groupNorm(32, 256)
+ */
+export const groupNorm = (groups: number, channels: number, options?: NormalizationOptions): GroupNorm =>
+  new GroupNorm(groups, channels, options)
+
+/**
+ * A normalization of each channel of each sample of `[N, channels, H, W]`, over its H·W positions; without parameters
+ * unless `affine`.
+ * @throws ShapeError or RangeError when a number is out of its range.
+ * @example instanceNorm2d(64, { affine: true })
+ */
+export const instanceNorm2d = (channels: number, options?: NormalizationOptions): InstanceNorm2d =>
+  new InstanceNorm2d(channels, options)
+
+function checkEpsilon(label: string, epsilon: number): void {
+  if (!(epsilon > 0)) throw new RangeError(`${label}: epsilon (=${epsilon}) must be positive`)
+}

@@ -1,0 +1,133 @@
+/**
+ * Layers that leave something out at random while training, beside inverted dropout: vanilla dropout, DropConnect and
+ * stochastic depth.
+ */
+import { add, mul } from '../graph/ops/elementwise.ts'
+import { matmul } from '../graph/ops/matmul.ts'
+import { randomBernoulli } from '../graph/ops/random.ts'
+import { formatShape, type Shape, ShapeError } from '../graph/shape.ts'
+import type { Matrix, Tensor, Vector } from '../graph/tensor.ts'
+import { Linear, type LinearOptions } from './linear.ts'
+import { type ForwardContext, Module } from './module.ts'
+
+/** Zeroes elements while training and scales all at test time; see {@link vanillaDropout}. */
+export class VanillaDropout extends Module {
+  /** Probability that an element is dropped. */
+  readonly probability: number
+  constructor(probability = 0.5) {
+    super()
+    checkProbability('vanillaDropout', probability)
+    this.probability = probability
+  }
+
+  /** The output has the shape of the input. @throws Error while training without a key or path. */
+  override forward(x: Tensor, context: ForwardContext): Tensor {
+    const keep = 1 - this.probability
+    if (keep === 1) return x
+    if (!context.training) return this.label(mul(x, keep))
+    return this.label(mul(x, keptAtRandom(this, 'vanillaDropout', context, x.shape, keep)))
+  }
+}
+
+/** A fully connected layer that drops weights; see {@link dropConnect}. */
+export class DropConnect extends Linear {
+  /** Probability that a weight or bias is dropped. */
+  readonly probability: number
+  constructor(inFeatures: number, outFeatures: number, { probability = 0.5, ...options }: DropConnectOptions = {}) {
+    super(inFeatures, outFeatures, options)
+    checkProbability('dropConnect', probability)
+    this.probability = probability
+  }
+
+  /** @throws ShapeError when `x` is not `[N, I]`; Error while training without a key or path. */
+  override forward(x: Tensor, context: ForwardContext): Tensor {
+    if (!context.training || this.probability === 0) return super.forward(x, context)
+    if (x.shape.length !== 2 || x.shape[1] !== this.inFeatures) {
+      throw new ShapeError(
+        `${this.displayName}: expected an input [N, ${this.inFeatures}], got ${formatShape(x.shape)}`,
+      )
+    }
+    const keep = 1 - this.probability
+    const masked = (values: Tensor, part: string): Tensor =>
+      mul(values, mul(keptAtRandom(this, 'dropConnect', context, values.shape, keep, part), 1 / keep))
+    const y = matmul(x as Matrix, masked(this.weight.tensor, '.weight') as Matrix, { transposeB: true })
+    return this.label(this.bias ? add(y, masked(this.bias.tensor, '.bias')) : y)
+  }
+}
+
+/** Options of {@link dropConnect}. */
+export interface DropConnectOptions extends LinearOptions {
+  /** Probability that a weight or bias is dropped, 0.5 by default. */
+  readonly probability?: number
+}
+
+/** Leaves out a whole branch; see {@link stochasticDepth}. */
+export class StochasticDepth extends Module {
+  /** Probability that the branch is left out. */
+  readonly probability: number
+  readonly mode: 'row' | 'batch'
+  constructor(probability: number, mode: 'row' | 'batch' = 'row') {
+    super()
+    checkProbability('stochasticDepth', probability)
+    this.probability = probability
+    this.mode = mode
+  }
+
+  /** The output has the shape of the input. @throws Error while training without a key or path. */
+  override forward(x: Tensor, context: ForwardContext): Tensor {
+    if (!context.training || this.probability === 0) return x
+    const keep = 1 - this.probability
+    const shape = x.shape.map((extent, axis) => (axis === 0 && this.mode === 'row' ? extent : 1))
+    return this.label(mul(x, mul(keptAtRandom(this, 'stochasticDepth', context, shape, keep), 1 / keep)))
+  }
+}
+
+/**
+ * A dropout layer as first published (Srivastava et al. 2014): drops each element with `probability` while training and
+ * multiplies by 1 − probability at test time.
+ * @throws RangeError when `probability` is not in [0, 1).
+ */
+export const vanillaDropout = (probability?: number): VanillaDropout => new VanillaDropout(probability)
+
+/**
+ * A fully connected layer with DropConnect (Wan et al. 2013): each training step uses a random part of the weights and
+ * biases, y = x (M ∘ W)ᵀ / (1 − p) + …; at test time all of them, which is the mean of the random layers (the paper draws
+ * from a normal distribution with their mean and variance instead). One mask M serves all samples of a step. Parameters as
+ * `linear`.
+ * @throws ShapeError when a size is not a whole number ≥ 1, RangeError when the probability is not in [0, 1).
+ * @example dropConnect(800, 800, { probability: 0.5 })
+ */
+export const dropConnect = (inFeatures: number, outFeatures: number, options?: DropConnectOptions): DropConnect =>
+  new DropConnect(inFeatures, outFeatures, options)
+
+/**
+ * A layer at the end of a residual branch (Huang et al. 2016): while training it gives zeros with `probability`, for each
+ * sample by itself (`'row'`) or for all together (`'batch'`), and else x / (1 − probability); at test time x. This is the
+ * inverted form of torchvision; the paper scales at test time.
+ * @throws RangeError when `probability` is not in [0, 1).
+ * @example add(x, drop.forward(branch, context))
+ */
+export const stochasticDepth = (probability: number, mode?: 'row' | 'batch'): StochasticDepth =>
+  new StochasticDepth(probability, mode)
+
+function checkProbability(label: string, probability: number): void {
+  if (!(probability >= 0 && probability < 1)) {
+    throw new RangeError(`${label}: probability (=${probability}) must be at least 0 and less than 1`)
+  }
+}
+
+/** Ones with probability `keep`, else zeros, drawn from (seed, step, path of the layer). */
+function keptAtRandom(
+  { path }: Module,
+  label: string,
+  { key }: ForwardContext,
+  shape: Shape,
+  keep: number,
+  part = '',
+): Tensor {
+  if (!key) throw new Error(`${path || label}: training needs context.key, an i32 [2] tensor (seed, step)`)
+  if (path === undefined) {
+    throw new Error(`${label}: the layer has no path; call initialize(seed) or assignPaths() on the model first`)
+  }
+  return randomBernoulli(key as Vector, shape, keep, path + part)
+}

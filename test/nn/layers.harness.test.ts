@@ -1,0 +1,93 @@
+/** Convolutions, random layers and branches beyond LeNet's, each held to the suite of all layers. */
+import {
+  averagePool1d,
+  conv1d,
+  conv2d,
+  convTranspose2d,
+  dropConnect,
+  maxPool1d,
+  naiveInception,
+  parallel,
+  relu,
+  sequential,
+  stochasticDepth,
+  vanillaDropout,
+} from '../../src/nn/index.ts'
+import { describeLayers } from './layerSuite.ts'
+
+describeLayers([
+  {
+    name: "conv2d with 'same' padding, odd and even kernel",
+    make: () => conv2d(2, 3, [3, 4], { padding: 'same', dilation: [1, 1] }),
+    input: [2, 2, 5, 6],
+    output: [2, 3, 5, 6],
+    parameters: { weight: [3, 2, 3, 4], bias: [3] },
+  },
+  {
+    name: 'conv1d',
+    make: () => conv1d(2, 4, 3, { stride: 2, padding: 1, groups: 2 }),
+    input: [2, 2, 9],
+    output: [2, 4, 5],
+    parameters: { weight: [4, 1, 3], bias: [4] },
+  },
+  {
+    name: "conv1d with 'same' padding, dilated, without bias",
+    make: () => conv1d(2, 3, 4, { padding: 'same', dilation: 3, bias: false }),
+    input: [2, 2, 8],
+    output: [2, 3, 8],
+    parameters: { weight: [3, 2, 4] },
+  },
+  { name: 'maxPool1d', make: () => maxPool1d(3, { stride: 2, padding: 1 }), input: [2, 2, 8], output: [2, 2, 4] },
+  { name: 'averagePool1d', make: () => averagePool1d(2), input: [2, 2, 7], output: [2, 2, 3] },
+  {
+    name: 'convTranspose2d',
+    make: () => convTranspose2d(3, 2, 3),
+    input: [2, 3, 4, 3],
+    output: [2, 2, 6, 5],
+    parameters: { weight: [3, 2, 3, 3], bias: [2] },
+  },
+  {
+    name: 'convTranspose2d, stride 2, output padding, groups, dilation',
+    make: () => convTranspose2d(4, 6, 3, { stride: 2, padding: 1, outputPadding: 1, groups: 2, dilation: [1, 2] }),
+    input: [2, 4, 3, 4],
+    output: [2, 6, 6, 10],
+    parameters: { weight: [4, 3, 3, 3], bias: [6] },
+  },
+  { name: 'vanillaDropout', make: () => vanillaDropout(0.4), input: [6, 8], output: [6, 8], differsInTraining: true },
+  {
+    name: 'dropConnect',
+    make: () => dropConnect(6, 4, { probability: 0.3 }),
+    input: [3, 6],
+    output: [3, 4],
+    parameters: { weight: [4, 6], bias: [4] },
+    differsInTraining: true,
+  },
+  {
+    name: 'stochasticDepth by sample',
+    make: () => sequential({ keep: sequential(), drop: stochasticDepth(0.5) }),
+    input: [8, 2, 2, 2],
+    output: [8, 2, 2, 2],
+    differsInTraining: true,
+  },
+  {
+    name: 'parallel',
+    make: () => parallel({ left: conv2d(2, 3, 1), right: sequential(conv2d(2, 2, 3, { padding: 1 }), relu()) }),
+    input: [2, 2, 4, 5],
+    output: [2, 5, 4, 5],
+    parameters: { 'left.weight': [3, 2, 1, 1], 'left.bias': [3], 'right.0.weight': [2, 2, 3, 3], 'right.0.bias': [2] },
+  },
+  {
+    name: 'naiveInception',
+    make: () => naiveInception(2, { ones: 2, threes: 3, fives: 1 }),
+    input: [2, 2, 6, 5],
+    output: [2, 8, 6, 5],
+    parameters: {
+      'branch1.conv.weight': [2, 2, 1, 1],
+      'branch1.conv.bias': [2],
+      'branch2.conv.weight': [3, 2, 3, 3],
+      'branch2.conv.bias': [3],
+      'branch3.conv.weight': [1, 2, 5, 5],
+      'branch3.conv.bias': [1],
+    },
+  },
+])

@@ -1,0 +1,117 @@
+/** The pooling layers beyond LeNet's, each held to the suite of all layers. */
+import {
+  adaptiveAveragePool2d,
+  adaptiveMaxPool2d,
+  averagePool2d,
+  distanceWeightedAveragePool2d,
+  fractionalMaxPool2d,
+  globalAveragePool2d,
+  globalMaxPool2d,
+  l2Pool2d,
+  maxPool2d,
+  stochasticPool2d,
+} from '../../src/nn/index.ts'
+import { describeLayers } from './layerSuite.ts'
+
+describeLayers([
+  {
+    name: 'maxPool2d, size rounded up',
+    make: () => maxPool2d(3, { stride: 2, ceilMode: true }),
+    input: [2, 2, 6, 8],
+    output: [2, 2, 3, 4],
+  },
+  {
+    name: 'maxPool2d, size rounded up, but no window that begins beyond the image',
+    make: () => maxPool2d(2, { stride: 3, padding: 1, ceilMode: true }),
+    input: [1, 2, 7, 5],
+    output: [1, 2, 3, 2],
+  },
+  {
+    name: 'maxPool2d, size rounded up by more than half a kernel',
+    make: () => maxPool2d(3, { ceilMode: true }),
+    input: [1, 2, 7, 4],
+    output: [1, 2, 3, 2],
+  },
+  {
+    name: 'averagePool2d, size rounded up',
+    make: () => averagePool2d(3, { stride: 2, padding: 1, ceilMode: true }),
+    input: [2, 2, 6, 7],
+    output: [2, 2, 4, 4],
+  },
+  {
+    name: 'averagePool2d, size rounded up, padding not counted',
+    make: () => averagePool2d([3, 2], { padding: [1, 0], ceilMode: true, countPadding: false }),
+    input: [1, 1, 6, 5],
+    output: [1, 1, 3, 3],
+  },
+  {
+    name: 'adaptiveAveragePool2d, equal bins',
+    make: () => adaptiveAveragePool2d(3),
+    input: [2, 2, 6, 9],
+    output: [2, 2, 3, 3],
+  },
+  {
+    name: 'adaptiveAveragePool2d',
+    make: () => adaptiveAveragePool2d([3, 2]),
+    input: [2, 2, 7, 5],
+    output: [2, 2, 3, 2],
+  },
+  {
+    name: 'adaptiveAveragePool2d, larger than the input',
+    make: () => adaptiveAveragePool2d(4),
+    input: [1, 2, 3, 2],
+    output: [1, 2, 4, 4],
+  },
+  {
+    name: "adaptiveAveragePool2d, the input's size",
+    make: () => adaptiveAveragePool2d(3),
+    input: [1, 2, 3, 3],
+    output: [1, 2, 3, 3],
+  },
+  { name: 'adaptiveMaxPool2d', make: () => adaptiveMaxPool2d([3, 2]), input: [2, 2, 7, 5], output: [2, 2, 3, 2] },
+  {
+    name: 'adaptiveMaxPool2d, equal bins',
+    make: () => adaptiveMaxPool2d([2, 1]),
+    input: [1, 2, 4, 3],
+    output: [1, 2, 2, 1],
+  },
+  { name: 'globalAveragePool2d', make: () => globalAveragePool2d(), input: [2, 3, 4, 5], output: [2, 3, 1, 1] },
+  { name: 'globalMaxPool2d', make: () => globalMaxPool2d(), input: [2, 3, 4, 5], output: [2, 3, 1, 1] },
+  {
+    name: 'distanceWeightedAveragePool2d',
+    make: () => distanceWeightedAveragePool2d(3, { stride: 2, padding: 1 }),
+    input: [2, 2, 5, 6],
+    output: [2, 2, 3, 3],
+  },
+  { name: 'l2Pool2d', make: () => l2Pool2d(2), input: [2, 2, 4, 5], output: [2, 2, 2, 2] },
+  {
+    name: 'stochasticPool2d',
+    make: () => stochasticPool2d(2),
+    input: [2, 2, 4, 5],
+    output: [2, 2, 2, 2],
+    positive: true,
+    differsInTraining: true,
+  },
+  {
+    name: 'stochasticPool2d, overlapping and padded',
+    make: () => stochasticPool2d(3, { stride: 2, padding: 1 }),
+    input: [1, 2, 5, 5],
+    output: [1, 2, 3, 3],
+    positive: true,
+    differsInTraining: true,
+  },
+  {
+    name: 'fractionalMaxPool2d',
+    make: () => fractionalMaxPool2d(2, { outputRatio: 0.7 }),
+    input: [2, 2, 9, 11],
+    output: [2, 2, 6, 7],
+    differsInTraining: true,
+  },
+  {
+    name: 'fractionalMaxPool2d, distances in random order',
+    make: () => fractionalMaxPool2d([2, 3], { outputSize: [5, 6], regions: 'random' }),
+    input: [1, 2, 9, 11],
+    output: [1, 2, 5, 6],
+    differsInTraining: true,
+  },
+])

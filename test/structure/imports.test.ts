@@ -1,0 +1,253 @@
+/**
+ * The rules of the folders: data flows left to right through the source tree and never back, the core needs no packages
+ * and no Node, and files stay small enough to be read in one go.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, posix, sep } from 'node:path'
+import ts from 'typescript'
+import { describe, expect, test } from 'vitest'
+
+const root = join(import.meta.dirname, '../../src')
+
+/** What the files of each folder may import from other folders; `types` only as types. */
+const rules: Readonly<Record<string, { readonly values: readonly string[]; readonly types?: readonly string[] }>> = {
+  random: { values: [] },
+  graph: { values: ['random'] },
+  plan: { values: ['graph'] },
+  backends: { values: ['plan', 'graph', 'random'] },
+  nn: { values: ['graph', 'random'] },
+  optim: { values: ['graph'], types: ['nn'] },
+  models: { values: ['nn', 'graph', 'random'] },
+  data: { values: ['random'] },
+  formats: { values: [], types: ['graph'] },
+  train: { values: ['data', 'nn', 'optim', 'plan', 'graph', 'formats', 'random'], types: ['backends'] },
+  inspect: { values: ['nn', 'models', 'graph'] },
+  plot: { values: [] },
+  cli: {
+    values: [
+      'backends',
+      'data',
+      'formats',
+      'graph',
+      'inspect',
+      'models',
+      'nn',
+      'optim',
+      'plan',
+      'plot',
+      'random',
+      'train',
+    ],
+  },
+  // The front door, src/index.ts.
+  '': { values: ['backends', 'graph', 'plan'] },
+}
+
+/** Folders that run anywhere JavaScript runs, on nothing but themselves. */
+const core = ['random', 'graph', 'plan', 'backends', 'nn', 'optim', 'models', 'train', 'data', 'formats', 'inspect', '']
+
+/** Longest file, in lines. */
+const mostLines = 400
+
+interface Import {
+  /** As it is written: `../graph/tensor.ts`, `node:fs`. */
+  readonly specifier: string
+  /** Gone when types are removed. */
+  readonly typeOnly: boolean
+}
+
+interface SourceFile {
+  /** `graph/ops/conv2d.ts` */
+  readonly path: string
+  /** First folder of the path; '' for files of `src` itself. */
+  readonly folder: string
+  readonly lines: number
+  readonly imports: readonly Import[]
+  readonly exportsDefault: boolean
+}
+
+const folderOf = (path: string): string => (path.includes('/') ? path.slice(0, path.indexOf('/')) : '')
+
+function readSource(path: string): SourceFile {
+  const text = readFileSync(join(root, path), 'utf8')
+  const tree = ts.createSourceFile(path, text, ts.ScriptTarget.ESNext, true)
+  const imports: Import[] = []
+  let exportsDefault = false
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
+      const { importClause } = node
+      const bindings = importClause?.namedBindings
+      const named = bindings && ts.isNamedImports(bindings) ? bindings.elements : undefined
+      const typeOnly =
+        importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword ||
+        (named !== undefined && !importClause?.name && named.length > 0 && named.every(element => element.isTypeOnly))
+      imports.push({ specifier: node.moduleSpecifier.text, typeOnly })
+    } else if (ts.isExportDeclaration(node) && node.moduleSpecifier && ts.isStringLiteral(node.moduleSpecifier)) {
+      const { exportClause } = node
+      const typeOnly =
+        node.isTypeOnly ||
+        (exportClause !== undefined &&
+          ts.isNamedExports(exportClause) &&
+          exportClause.elements.every(element => element.isTypeOnly))
+      imports.push({ specifier: node.moduleSpecifier.text, typeOnly })
+    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
+      if (ts.isStringLiteral(node.argument.literal)) {
+        imports.push({ specifier: node.argument.literal.text, typeOnly: true })
+      }
+    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      const [argument] = node.arguments
+      imports.push({
+        specifier: argument && ts.isStringLiteralLike(argument) ? argument.text : '(computed)',
+        typeOnly: false,
+      })
+    } else if (ts.isExportAssignment(node)) exportsDefault = true
+    if (ts.canHaveModifiers(node)) {
+      exportsDefault ||= ts.getModifiers(node)?.some(({ kind }) => kind === ts.SyntaxKind.DefaultKeyword) ?? false
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(tree)
+  const lines = text.split('\n').length - (text.endsWith('\n') ? 1 : 0)
+  return { path, folder: folderOf(path), lines, imports, exportsDefault }
+}
+
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .map(path => path.split(sep).join('/'))
+  .filter(path => path.endsWith('.ts'))
+  .map(readSource)
+const paths = new Set(files.map(({ path }) => path))
+
+/** The file an import means, from `src`. */
+const target = (file: SourceFile, specifier: string): string =>
+  posix.normalize(posix.join(posix.dirname(file.path), specifier))
+const isLocal = (specifier: string): boolean => specifier.startsWith('.')
+const mayUseNode = ({ path, folder }: SourceFile): boolean => folder === 'cli' || path.endsWith('.node.ts')
+
+/** All imports that break a rule, as lines. */
+function offenders(breaks: (file: SourceFile, imported: Import) => string | false): string[] {
+  return files.flatMap(file =>
+    file.imports.flatMap(imported => {
+      const problem = breaks(file, imported)
+      return problem ? [`src/${file.path} imports ${imported.specifier}: ${problem}`] : []
+    }),
+  )
+}
+
+describe('imports', () => {
+  test('were found', () => {
+    expect(files.length).toBeGreaterThan(100)
+    expect(files.flatMap(({ imports }) => imports).length).toBeGreaterThan(500)
+  })
+
+  test('every folder has a rule', () => {
+    expect([...new Set(files.map(({ folder }) => folder))].filter(folder => !Object.hasOwn(rules, folder))).toEqual([])
+  })
+
+  test('follow the rules of the folders', () => {
+    expect(
+      offenders((file, { specifier, typeOnly }) => {
+        if (!isLocal(specifier)) return false
+        const folder = folderOf(target(file, specifier))
+        const { values, types = [] } = rules[file.folder] ?? { values: [] }
+        if (folder === file.folder || values.includes(folder) || (typeOnly && types.includes(folder))) return false
+        const may = [...values, ...types.map(name => `${name} (types)`)]
+        return `${file.folder || 'the front door'} may import from ${may.join(', ') || 'nowhere else'}`
+      }),
+    ).toEqual([])
+  })
+
+  test('of local files name a file that exists, with its extension', () => {
+    expect(
+      offenders((file, { specifier }) => isLocal(specifier) && !paths.has(target(file, specifier)) && 'no such file'),
+    ).toEqual([])
+  })
+
+  test('of Node are in the command line and in files named *.node.ts', () => {
+    expect(
+      offenders(
+        (file, { specifier, typeOnly }) =>
+          specifier.startsWith('node:') && !typeOnly && !mayUseNode(file) && 'this file may run in a browser',
+      ),
+    ).toEqual([])
+  })
+
+  test('of those files are in files of the same kind', () => {
+    expect(
+      offenders(
+        (file, { specifier, typeOnly }) =>
+          specifier.endsWith('.node.ts') && !typeOnly && !mayUseNode(file) && 'this file may run in a browser',
+      ),
+    ).toEqual([])
+  })
+
+  test('of packages are not in the core', () => {
+    expect(
+      offenders(
+        (file, { specifier }) =>
+          core.includes(file.folder) &&
+          !isLocal(specifier) &&
+          !specifier.startsWith('node:') &&
+          !file.path.endsWith('.node.ts') &&
+          'the core has no dependencies',
+      ),
+    ).toEqual([])
+  })
+
+  test('of packages are declared', () => {
+    const manifest = JSON.parse(readFileSync(join(root, '../package.json'), 'utf8')) as Record<string, object>
+    const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
+    expect(
+      offenders((_, { specifier, typeOnly }) => {
+        if (isLocal(specifier) || specifier.startsWith('node:') || typeOnly) return false
+        const name = specifier
+          .split('/')
+          .slice(0, specifier.startsWith('@') ? 2 : 1)
+          .join('/')
+        return !declared.includes(name) && 'not among the dependencies of package.json'
+      }),
+    ).toEqual([])
+  })
+
+  test('do not go round in circles, but for operations whose gradients are each other', () => {
+    const state = new Map<string, 'open' | 'done'>()
+    const byPath = new Map(files.map(file => [file.path, file]))
+    const circles: string[] = []
+    const visit = (path: string, trail: readonly string[]): void => {
+      if (state.get(path) === 'open') {
+        const circle = [...trail.slice(trail.indexOf(path)), path]
+        if (!circle.every(step => step.startsWith('graph/ops/'))) circles.push(circle.join(' → '))
+      }
+      if (state.has(path)) return
+      state.set(path, 'open')
+      const file = byPath.get(path)
+      for (const { specifier, typeOnly } of file?.imports ?? []) {
+        if (file && isLocal(specifier) && !typeOnly) visit(target(file, specifier), [...trail, path])
+      }
+      state.set(path, 'done')
+    }
+    for (const path of paths) visit(path, [])
+    expect(circles).toEqual([])
+  })
+})
+
+describe('files', () => {
+  test(`have at most ${mostLines} lines`, () => {
+    expect(files.filter(({ lines }) => lines > mostLines).map(({ path, lines }) => `${path}: ${lines} lines`)).toEqual(
+      [],
+    )
+  })
+
+  test('have no default export', () => {
+    expect(files.filter(({ exportsDefault }) => exportsDefault).map(({ path }) => path)).toEqual([])
+  })
+
+  test('begin with a comment that says what they are for', () => {
+    const silent = files.filter(
+      ({ path }) =>
+        !readFileSync(join(root, path), 'utf8')
+          .replace(/^#!.*\n/, '')
+          .startsWith('/**'),
+    )
+    expect(silent.map(({ path }) => path)).toEqual([])
+  })
+})
