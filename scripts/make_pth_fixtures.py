@@ -138,7 +138,7 @@ def refused():
         yield f'module.{form}.pth', nn.Linear(1, 1), 'torch.nn.modules.linear.Linear', options
         yield f'function.{form}.pth', {'hook': print}, '.print', options
         yield f'sparse.{form}.pth', {'w': sparse}, 'torch._utils._rebuild_sparse_tensor', options
-        yield f'quantized.{form}.pth', {'w': quantized}, 'Storage', options
+        yield f'quantized.{form}.pth', {'w': quantized}, 'torch._utils._rebuild_qtensor', options
         yield f'complex.{form}.pth', {'w': torch.tensor([1j])}, 'torch.ComplexFloatStorage', options
         yield f'negative.{form}.pth', {'w': torch._neg_view(torch.tensor([1.0]))}, '"neg"', options
         yield f'unsigned.{form}.pth', {'w': torch.tensor([1], dtype=torch.uint16)}, '_rebuild_tensor_v3', options

@@ -35,8 +35,8 @@ export interface Unpickled {
 export const maxPickleBytes = 64 * 2 ** 20
 /** Values on the stack. */
 export const maxPickleStack = 1_000_000
-/** Containers, dictionary entries, objects and memo entries: enough for the state dict of 100,000 tensors. */
-export const maxPickleObjects = 2_000_000
+/** Containers, dictionary entries, objects and memo entries: enough for the state dict of 50,000 tensors. */
+export const maxPickleObjects = 1_000_000
 
 /**
  * Reads the pickle that begins at `start`.

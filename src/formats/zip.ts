@@ -73,6 +73,9 @@ export function zipContents(bytes: Uint8Array, { name, start, end, method, crc }
   return contents
 }
 
+/** A file of PyTorch has one entry for each tensor. */
+const maxEntries = 1_000_000
+
 const endSignature = 0x06054b50
 const end64Signature = 0x06064b50
 const locator64Signature = 0x07064b50
@@ -109,6 +112,7 @@ function findDirectory(view: DataView): Directory {
     start = uint64(view, at64 + 48)
   }
   if (start + length > at) throw new ZipError(`zip directory of ${length} bytes at ${start} does not fit in the file`)
+  if (count > maxEntries) throw new ZipError(`more than ${maxEntries} entries`)
   if (count * 46 > length) throw new ZipError(`zip directory of ${length} bytes cannot hold ${count} entries`)
   return { start, end: start + length, count }
 }

@@ -49,7 +49,10 @@ export class SEModule extends Module {
   }
 }
 
-/** Two 3×3 convolutions, squeeze-and-excitation, shortcut (SE-ResNet-18 and -34). */
+/**
+ * Two 3×3 convolutions, squeeze-and-excitation, shortcut (SE-ResNet-18 and -34). The paper's authors published no block of
+ * two; this is timm's, whose weights expect a ReLU before the squeeze.
+ */
 export class SEBasicBlock extends Module {
   readonly conv1: Conv2d
   readonly bn1: BatchNorm2d
@@ -72,7 +75,7 @@ export class SEBasicBlock extends Module {
   override forward(x: Tensor, context: ForwardContext): Tensor {
     const { conv1, bn1, conv2, bn2, relu, se_module, downsample } = this
     const y = relu.forward(bn1.forward(conv1.forward(x, context), context), context)
-    const main = se_module.forward(bn2.forward(conv2.forward(y, context), context), context)
+    const main = se_module.forward(relu.forward(bn2.forward(conv2.forward(y, context), context), context), context)
     return relu.forward(add(main, downsample ? downsample.forward(x, context) : x), context)
   }
 }

@@ -7,13 +7,13 @@
  * While training, μ and σ² are those of the batch (σ² divided by the count m) and running averages of them are kept; at
  * test time the running averages take their place. The conventions and names are PyTorch's.
  */
-import { add, div, mul, sqrt, square, sub } from '../graph/ops/elementwise.ts'
-import { mean } from '../graph/ops/reduce.ts'
+import { add, div, mul, neg, sqrt, sub } from '../graph/ops/elementwise.ts'
 import { reshape } from '../graph/ops/reshape.ts'
 import { formatShape, ShapeError } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { constant, zeros } from './initializers.ts'
 import { type ForwardContext, ModelBuffer, Module, Parameter } from './module.ts'
+import { momentsOf } from './normalization.ts'
 
 /** Options of {@link batchNorm1d} and {@link batchNorm2d}. */
 export interface BatchNormOptions {
@@ -95,13 +95,14 @@ abstract class BatchNorm extends Module {
         `${this.displayName}: expected more than one value per channel when training, got ${formatShape(x.shape)}`,
       )
     }
-    const average = mean(x, axes, { keepDims: true })
-    const centered = sub(x, average)
-    const variance = mean(square(centered), axes, { keepDims: true })
+    const { average, centered, offset, variance } = momentsOf(x, axes)
     if (context.training) this.track(average, variance, count, context)
     const inverse = div(1, sqrt(add(variance, this.epsilon)))
-    const normalized = mul(centered, this.weight ? mul(inverse, this.along(this.weight.tensor, x)) : inverse)
-    return this.bias ? add(normalized, this.along(this.bias.tensor, x)) : normalized
+    const scale = this.weight ? mul(inverse, this.along(this.weight.tensor, x)) : inverse
+    // γ (x − μ) / √(σ² + ε) + β, with everything that is one number a channel in the second term.
+    const correction = mul(offset, scale)
+    const shift = this.bias ? sub(this.along(this.bias.tensor, x), correction) : neg(correction)
+    return add(mul(centered, scale), shift)
   }
 
   /** x · scale + shift, with both numbers of a channel worked out beforehand. */

@@ -7,7 +7,6 @@
  */
 import { averagePool2d } from '../graph/ops/averagePool2d.ts'
 import { add, exp, log, mul, square } from '../graph/ops/elementwise.ts'
-import { pad } from '../graph/ops/pad.ts'
 import { reshape } from '../graph/ops/reshape.ts'
 import { formatShape, ShapeError } from '../graph/shape.ts'
 import type { Tensor, Volume } from '../graph/tensor.ts'
@@ -60,8 +59,8 @@ export class LocalResponseNorm extends Module {
     const n = this.size
     // Channels become the rows of an image, so that the sum over neighbors is an average over a column of n rows.
     const rows = reshape(square(x), [batch, 1, channels, -1])
-    const framed = pad(rows, { before: [0, 0, Math.floor(n / 2), 0], after: [0, 0, Math.floor((n - 1) / 2), 0] })
-    const average = reshape(averagePool2d(framed as Volume, [n, 1], { stride: 1 }), x.shape)
+    const padding = { top: Math.floor(n / 2), bottom: Math.floor((n - 1) / 2), left: 0, right: 0 }
+    const average = reshape(averagePool2d(rows as Volume, [n, 1], { stride: 1, padding }), x.shape)
     const base = add(mul(average, this.divideAlphaBySize ? this.alpha : this.alpha * n), this.k)
     return this.label(mul(x, exp(mul(log(base), -this.beta))))
   }

@@ -7,6 +7,7 @@
  * (instance norm, Ulyanov et al. 2016) or over a group of channels (group norm, Wu and He 2018).
  */
 import { add, div, mul, sqrt, square, sub } from '../graph/ops/elementwise.ts'
+import { stopGradient } from '../graph/ops/map.ts'
 import { mean } from '../graph/ops/reduce.ts'
 import { reshape } from '../graph/ops/reshape.ts'
 import { checkShape, formatShape, ShapeError } from '../graph/shape.ts'
@@ -22,11 +23,40 @@ export interface NormalizationOptions {
   readonly affine?: boolean
 }
 
+/** Mean and deviations of a tensor along some axes, which stay with size 1; see {@link momentsOf}. */
+export interface Moments {
+  /** μ */
+  readonly average: Tensor
+  /** x − c, where c is μ taken for a constant. */
+  readonly centered: Tensor
+  /** μ − c: zero, but not for differentiation. */
+  readonly offset: Tensor
+  /** σ², the mean of (x − μ)². */
+  readonly variance: Tensor
+}
+
+/**
+ * What a normalization needs of `x` over `axes`, written so that its gradient is cheap.
+ *
+ * In (x − μ) · s, differentiation sums over all of x to find the slope of μ, and once more through σ², although Σ (x − μ) = 0
+ * makes that second sum zero. With c, the value of μ without its slope, x − μ = (x − c) − (μ − c) and
+ * σ² = mean (x − c)² − (μ − c)². The terms with μ − c are zero, and small: their slopes are worked out on numbers of the size
+ * of μ. As nothing is left out, this may be differentiated as often as one likes.
+ */
+export function momentsOf(x: Tensor, axes: readonly number[]): Moments {
+  const average = mean(x, axes, { keepDims: true })
+  const constant = stopGradient(average)
+  const centered = sub(x, constant)
+  const offset = sub(average, constant)
+  const variance = sub(mean(square(centered), axes, { keepDims: true }), square(offset))
+  return { average, centered, offset, variance }
+}
+
 /** (x − μ) / √(σ² + ε) with the statistics over `axes`. */
 function standardize(x: Tensor, axes: readonly number[], epsilon: number): Tensor {
-  const centered = sub(x, mean(x, axes, { keepDims: true }))
-  const variance = mean(square(centered), axes, { keepDims: true })
-  return mul(centered, div(1, sqrt(add(variance, epsilon))))
+  const { centered, offset, variance } = momentsOf(x, axes)
+  const inverse = div(1, sqrt(add(variance, epsilon)))
+  return sub(mul(centered, inverse), mul(offset, inverse))
 }
 
 /** Normalization over the last axes; see {@link layerNorm}. */

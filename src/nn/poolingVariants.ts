@@ -2,7 +2,6 @@
 import { averagePool2d } from '../graph/ops/averagePool2d.ts'
 import { conv2d } from '../graph/ops/conv2d.ts'
 import { add, div, greater, less, lessEqual, mul, sqrt, square, where } from '../graph/ops/elementwise.ts'
-import { stopGradient } from '../graph/ops/map.ts'
 import { pad } from '../graph/ops/pad.ts'
 import { randomUniform } from '../graph/ops/random.ts'
 import { slice } from '../graph/ops/slice.ts'
@@ -90,12 +89,13 @@ export class StochasticPool2d extends Pool2d {
         'stochasticPool2d: the layer has no path; call initialize(seed) or assignPaths() on the model first',
       )
     }
-    // A point of [0, total) lies in the interval of exactly one element, which is as long as the element is large.
-    const point = stopGradient(mul(randomUniform(context.key as Vector, total.shape, this.path), total))
+    // A point of [0, total) lies in the interval of exactly one element, which is as long as the element is large. Comparisons
+    // have no slope, so the gradient goes to the element that was drawn alone.
+    const point = mul(randomUniform(context.key as Vector, total.shape, this.path), total)
     let before: Tensor | undefined
     let result: Tensor | undefined
     taps.forEach((tap, k) => {
-      const after: Tensor = before ? stopGradient(add(before, tap)) : stopGradient(tap)
+      const after: Tensor = before ? add(before, tap) : tap
       const fromHere = before ? lessEqual(before, point) : 1
       // Rounding may put the point at the end of the last interval, which has no end for that reason.
       const toHere = k === taps.length - 1 ? 1 : less(point, after)

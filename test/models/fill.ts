@@ -30,6 +30,8 @@ export interface LogitsCase extends FilledModel {
 export interface TrainingCase extends FilledModel {
   readonly labels: readonly number[]
   readonly optimizer: { readonly lr: number; readonly momentum: number; readonly weightDecay: number }
+  /** How far an entry may be from PyTorch's, in root mean squares of the change of its tensor. */
+  readonly tolerance: number
   /** Before each step. */
   readonly losses: readonly number[]
   /** By name: root mean square of the whole change, then three entries (first, middle, last) after all steps. */

@@ -1,6 +1,6 @@
 /**
- * Steps of training against PyTorch: the losses of two steps of SGD with momentum and weight decay on a small batch, and the
- * parameters and running statistics after them, on the WebAssembly backend.
+ * Steps of training against PyTorch: the losses of SGD with momentum and weight decay on a small batch, and the parameters
+ * and running statistics after one or two steps, on the WebAssembly backend.
  */
 import { describe, expect, test } from 'vitest'
 import { createEngine } from '../../src/backends/createEngine.ts'
@@ -68,10 +68,11 @@ describe.each(cases)('$model', fixture => {
       expectClose(losses, expectedLosses, { relative: 1e-4 }, 'losses')
       for (const [name, variable] of state) {
         const values = engine.read(variable)
-        // Measured by how far the tensor has moved: what is compared is the change, not the initial value.
+        // Measured by how far the tensor has moved: what is compared is the change, not the initial value. The small
+        // constant is for biases under a batch norm, whose gradient is nothing but rounding.
         const [change, ...expected] = after[name]
         const found = spread(values.length, 3).map(i => values[i])
-        expectClose(found, expected, { relative: 1e-6, absolute: 5e-3 * change }, name)
+        expectClose(found, expected, { relative: 1e-6, absolute: fixture.tolerance * change + 3e-6 }, name)
       }
     } finally {
       await engine.close()

@@ -7,7 +7,7 @@ import { sum } from '../../src/graph/ops/reduce.ts'
 import { constantTensor, input } from '../../src/graph/sources.ts'
 import { batchNorm1d, batchNorm2d, type ForwardContext, groupNorm, inference, layerNorm } from '../../src/nn/index.ts'
 import { expectClose, lcgTensor } from '../support/fixtures.ts'
-import { applyUpdates, setExact, valuesOf } from './exact.ts'
+import { applyUpdates, numericGradient, setExact, valuesOf } from './exact.ts'
 
 const training = (): ForwardContext => ({ training: true, updates: new Map() })
 
@@ -61,6 +61,21 @@ describe('gradients by the formulas of the paper and the lectures', () => {
     const expected = toNormalized.map((g, i) => g / deviation + (toVariance * 2 * centered[i]) / m + toMean / m)
     expectClose(valuesOf(toX, { x }), expected, tolerance, 'x')
   })
+})
+
+test.each([
+  ['batchNorm2d', () => batchNorm2d(2)],
+  ['groupNorm', () => groupNorm(1, 2)],
+])('%s: second derivatives agree with centered differences of the first', (_, make) => {
+  const shape = [2, 2, 2, 2]
+  const node = input('x', shape)
+  const y = make().initialize(0).forward(node, training())
+  const upstream = (seed: number) => constantTensor(lcgTensor(shape, seed, 2), shape)
+  const [first] = gradients(sum(mul(mul(y, y), upstream(3))), [node])
+  const along = sum(mul(first, upstream(4)))
+  const x = lcgTensor(shape, 5, 4)
+  const expected = numericGradient(() => valuesOf(along, { x })[0], x)
+  expectClose(valuesOf(gradients(along, [node])[0], { x }), expected, { relative: 1e-6, absolute: 1e-7 }, 'second')
 })
 
 describe('statistics', () => {

@@ -68,7 +68,7 @@ function traced(model: nn.Module, x: Tensor, context: nn.ForwardContext): Tensor
 describe.each(Object.entries(layers))('%s', (_, make) => {
   test.each([
     [8, 4, 1],
-    [16, 9, 2],
+    [16, 5, 2],
     [6, 3, 1],
   ])('%i channels, batch %i, threads: %i', async (channels, batch, threads) => {
     const model = nn
@@ -85,7 +85,8 @@ describe.each(Object.entries(layers))('%s', (_, make) => {
         expect(actual).toHaveLength(expected.length)
         actual.forEach((numbers, k) => {
           const largest = expected[k].data.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
-          const absolute = 1e-4 * Math.max(largest, 1e-2)
+          // The gradient of a bias before a normalization is exactly 0: what comes out is rounding.
+          const absolute = 1e-4 * Math.max(largest, 0.1)
           expectClose(numbers, expected[k].data, { relative: 1e-4, absolute }, `result ${k}, ${context.training}`)
         })
       }
