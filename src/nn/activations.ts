@@ -144,8 +144,7 @@ export const hardSigmoid = (): HardSigmoid => new HardSigmoid()
 export const hardSwish = (): HardSwish => new HardSwish()
 /**
  * A layer ½x(1 + tanh(√(2/π)(x + 0.044715x³))), the tanh approximation of x · Φ(x) (Hendrycks and Gimpel 2016), which is
- * within 5e-4 of it.
- * @param options.approximate names the approximation: `'tanh'` (PyTorch's `approximate='tanh'`)
+ * within 5e-4 of it. The option names the approximation, as PyTorch's `approximate='tanh'` does; there is no other yet.
  */
 export const gelu = (_options: { readonly approximate: 'tanh' }): GELU => new GELU()
 /**

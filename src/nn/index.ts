@@ -94,6 +94,7 @@ export {
   parallel,
 } from './parallel.ts'
 export { Perceptron, type PerceptronOptions, type PerceptronResult, perceptron } from './perceptron.ts'
+export type { Bins } from './poolGeometry.ts'
 export {
   AveragePool2d,
   type AveragePoolOptions,

@@ -50,9 +50,8 @@ export const glorotUniform = (): Initializer => ({
 })
 
 /**
- * He (He et al. 2015): N(0, 2 / fan_in); keeps the variance through ReLU layers.
- * @param options.mode `'fanOut'` divides by fan_out instead and keeps the variance of gradients (torchvision's ResNets);
- *   `'fanIn'` by default
+ * He (He et al. 2015): N(0, 2 / fan_in); keeps the variance through ReLU layers. With `mode: 'fanOut'` it divides by fan_out
+ * and keeps the variance of the gradients instead (torchvision's ResNets).
  */
 export const he = ({ mode = 'fanIn' }: { readonly mode?: 'fanIn' | 'fanOut' } = {}): Initializer => ({
   name: mode === 'fanIn' ? 'he' : 'he(fanOut)',

@@ -1,6 +1,12 @@
 /** The pickle reader: every opcode that is data, none that is not, and its limits. */
 import { describe, expect, it } from 'vitest'
-import { maxPickleBytes, maxPickleObjects, maxPickleStack, type PickleHost, unpickle } from '../../src/formats/pickle.ts'
+import {
+  maxPickleBytes,
+  maxPickleObjects,
+  maxPickleStack,
+  type PickleHost,
+  unpickle,
+} from '../../src/formats/pickle.ts'
 import { PickleError } from '../../src/formats/pickleBytes.ts'
 import { opcode as op, refusedOpcodes } from '../../src/formats/pickleOpcodes.ts'
 import {

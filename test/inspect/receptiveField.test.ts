@@ -5,8 +5,16 @@ import { concat } from '../../src/graph/ops/concat.ts'
 import { mul } from '../../src/graph/ops/elementwise.ts'
 import { mean, sum } from '../../src/graph/ops/reduce.ts'
 import { constantTensor, input } from '../../src/graph/sources.ts'
-import { receptiveFields } from '../../src/inspect/index.ts'
-import { averagePool2d, constant, conv2d, inference, type Module, sequential } from '../../src/nn/index.ts'
+import { receptiveFields, summarize } from '../../src/inspect/index.ts'
+import {
+  averagePool2d,
+  constant,
+  conv2d,
+  inference,
+  localResponseNorm,
+  type Module,
+  sequential,
+} from '../../src/nn/index.ts'
 import { valuesOf } from '../nn/exact.ts'
 
 const ones = { init: constant(1), bias: false }
@@ -45,6 +53,17 @@ test.each<[string, () => Module]>([
   const [top, left, height, width] = reach(1, 1)
   const [nextTop, nextLeft] = reach(2, 2)
   expect(field).toEqual({ size: [height, width], stride: [nextTop - top, nextLeft - left] })
+})
+
+test('normalization across channels leaves rows and columns alone', () => {
+  const model = sequential(conv2d(3, 8, 3), localResponseNorm(), conv2d(8, 8, 3, { stride: 2 }))
+  const x = input('x', [1, 3, 12, 16])
+  const y = model.forward(x, inference())
+  expect(receptiveFields(y, x).get(y)).toEqual({ size: [5, 5], stride: [2, 2] })
+  const [, , norm] = summarize(model, [3, 12, 16]).rows
+  expect(norm).toMatchObject({ type: 'LocalResponseNorm', receptiveField: { size: [3, 3], stride: [1, 1] } })
+  // The pool over channels inside it is no window over the image.
+  expect(norm).not.toHaveProperty('window')
 })
 
 test('where branches meet, the largest field counts', () => {

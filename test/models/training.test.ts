@@ -69,10 +69,10 @@ describe.each(cases)('$model', fixture => {
       for (const [name, variable] of state) {
         const values = engine.read(variable)
         // Measured by how far the tensor has moved: what is compared is the change, not the initial value. The small
-        // constant is for biases under a batch norm, whose gradient is nothing but rounding.
+        // constant is for tensors that hardly move: a bias under a batch norm has a gradient of nothing but rounding.
         const [change, ...expected] = after[name]
         const found = spread(values.length, 3).map(i => values[i])
-        expectClose(found, expected, { relative: 1e-6, absolute: fixture.tolerance * change + 3e-6 }, name)
+        expectClose(found, expected, { relative: 1e-6, absolute: fixture.tolerance * change + 1e-5 }, name)
       }
     } finally {
       await engine.close()

@@ -1,0 +1,197 @@
+/** Mutated files of `torch.save`: a clear error or a consistent file; never a crash, a hang, or memory without bound. */
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { afterAll, describe, expect, it } from 'vitest'
+import { PyTorchFileError, readPyTorch, stateDict } from '../../src/formats/index.ts'
+import { opcode as op } from '../../src/formats/pickleOpcodes.ts'
+import {
+  call,
+  dictionary,
+  floats,
+  get,
+  global,
+  int,
+  legacyFile,
+  list,
+  type Part,
+  pickle,
+  put,
+  storage,
+  tensor,
+  text,
+  tuple,
+  zipFile,
+} from './buildPickle.ts'
+
+const fixture = (name: string) => new Uint8Array(readFileSync(new URL(`../fixtures/pth/${name}`, import.meta.url)))
+
+/** Without checksums, which would catch most mutations before the reader sees them. */
+function withoutChecksums(archive: Uint8Array): Uint8Array {
+  const view = new DataView(archive.buffer)
+  for (let at = 0; at + 46 <= archive.length; at++)
+    if (view.getUint32(at, true) === 0x02014b50) view.setUint32(at + 16, 0, true)
+  return archive
+}
+
+const contents = ['types', 'views', 'checkpoint', 'parameters', 'protocol4']
+const corpus = [
+  ...contents.map(name => ({ name: `${name}.zip`, file: withoutChecksums(fixture(`${name}.zip.pth`)) })),
+  ...contents.map(name => ({ name: `${name}.legacy`, file: fixture(`${name}.legacy.pth`) })),
+]
+
+let slowest = 0
+
+/** Reads a file completely; the only failure that is allowed is the format's own error. */
+function check(file: Uint8Array): 'read' | 'refused' {
+  const start = performance.now()
+  try {
+    const content = readPyTorch(file)
+    const buffers = new Set([...content.tensors.values()].map(({ values }) => values.buffer))
+    buffers.delete(file.buffer)
+    const copied = [...buffers].reduce((sum, buffer) => sum + buffer.byteLength, 0)
+    expect(copied).toBeLessThanOrEqual(16 * file.length + 2 ** 20)
+    for (const { shape, values } of content.tensors.values())
+      expect(values.length).toBe(shape.reduce((size, extent) => size * extent, 1))
+    stateDict(content)
+    return 'read'
+  } catch (error) {
+    if (!(error instanceof PyTorchFileError)) throw error
+    expect(error.message.length).toBeLessThan(5000)
+    return 'refused'
+  } finally {
+    slowest = Math.max(slowest, performance.now() - start)
+  }
+}
+
+afterAll(() => {
+  expect(slowest).toBeLessThan(5000)
+})
+
+/** Opcodes and pieces that lead a mutation somewhere. */
+const pieces: Part[] = [
+  ...Object.values(op).map(code => [code]),
+  [op.BINUNICODE, 255, 255, 255, 127],
+  [op.BINGET, 0],
+  [op.LONG_BINGET, 1, 0, 0, 0],
+  int(-1),
+  int(2 ** 31 - 1),
+  [op.LONG1, 8, 255, 255, 255, 255, 255, 255, 255, 127],
+  text('storage'),
+  global('os', 'system'),
+  global('torch', 'FloatStorage'),
+  global('torch._utils', '_rebuild_tensor_v2'),
+  global('collections', 'OrderedDict'),
+]
+const piece = fc.constantFrom(...pieces)
+
+describe.each(corpus)('$name', ({ file }) => {
+  const change = fc.tuple(fc.nat(file.length - 1), fc.integer({ min: 0, max: 255 }))
+
+  it('is read as it is', () => {
+    expect(() => readPyTorch(file)).not.toThrow()
+  })
+
+  it('cut anywhere gives a clear error', () => {
+    for (let length = 0; length < file.length; length += 3)
+      expect(check(file.slice(0, length)), `${length}`).toBe('refused')
+  })
+
+  it('with one to four bytes changed gives a clear error or a consistent file', () => {
+    const outcomes = { read: 0, refused: 0 }
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), changes => {
+        const copy = file.slice()
+        for (const [index, value] of changes) copy[index] = value
+        outcomes[check(copy)]++
+      }),
+      { numRuns: 1000 },
+    )
+    expect(Math.min(outcomes.read, outcomes.refused)).toBeGreaterThan(10)
+  })
+
+  it('with pieces of pickle written over it gives a clear error or a consistent file', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(file.length - 1), piece), { minLength: 1, maxLength: 3 }), changes => {
+        const copy = file.slice()
+        for (const [at, bytes] of changes) copy.set(bytes.slice(0, file.length - at), at)
+        check(copy)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('with pieces taken out and put in gives a clear error or a consistent file', () => {
+    fc.assert(
+      fc.property(fc.nat(file.length - 1), fc.nat(12), piece, (at, removed, bytes) => {
+        check(Uint8Array.from([...file.subarray(0, at), ...bytes, ...file.subarray(at + removed)]))
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+describe('made of random parts', () => {
+  it('pickles give a clear error or a consistent file', () => {
+    const part = fc.oneof(
+      piece,
+      fc.constantFrom<Part>(storage('0', 4), tensor(storage('0', 4), [4], [1]), tuple(), list()),
+    )
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 30 }), parts => {
+        check(zipFile(pickle(...parts), { '0': floats(1, 2, 3, 4) }))
+        check(legacyFile(pickle(...parts), [['0', 4, floats(1, 2, 3, 4)]]))
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('bytes are refused', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 80 }),
+        fc.constantFrom([], [0x80, 2], [0x50, 0x4b, 3, 4]),
+        (bytes, start) => {
+          expect(check(Uint8Array.from([...start, ...bytes]))).toBe('refused')
+        },
+      ),
+      { numRuns: 2000 },
+    )
+  })
+})
+
+describe('made to exhaust the memory', () => {
+  const values = { '0': floats(1, 2, 3, 4) }
+  const one = storage('0', 4)
+  const file = (...parts: Part[]) => zipFile(pickle(...parts), values)
+  const times = (count: number, part: (i: number) => Part): Part =>
+    Array.from({ length: count }, (_, i) => part(i)).flat()
+
+  it('dictionaries that hold each other 2^40 times', () => {
+    const level = (i: number) => [...dictionary(text('a'), get(i), text('b'), get(i)), ...put(i + 1), op.POP]
+    const laughs = [...dictionary(text('a'), int(1)), ...put(0), op.POP, ...times(40, level), ...get(40)]
+    expect(() => readPyTorch(file(laughs))).toThrow(/the same containers come too often/)
+  })
+
+  it('the same with tensors in them', () => {
+    const level = (i: number) => [...dictionary(text('a'), get(i), text('b'), get(i)), ...put(i + 1), op.POP]
+    const laughs = [...tensor(one, [4], [1]), ...put(0), op.POP, ...times(40, level), ...get(40)]
+    expect(check(file(laughs))).toBe('refused')
+  })
+
+  it('a list that becomes a dictionary ten thousand times', () => {
+    const pairs = list(...Array.from({ length: 1000 }, (_, i) => tuple(int(i), int(i))))
+    const again = times(10_000, () => call(global('collections', 'OrderedDict'), get(0)))
+    expect(() => readPyTorch(file([...pairs, ...put(0), op.MARK, ...again, op.LIST]))).toThrow(/come too often/)
+  })
+
+  it('a thousand tensors that repeat one value', () => {
+    const many = times(1000, i => [...text(`${i}`), ...tensor(one, [100_000], [0])])
+    expect(() => readPyTorch(file([op.EMPTY_DICT, op.MARK, ...many, op.SETITEMS]))).toThrow(/more than 16 times/)
+  })
+
+  it('tensors of 64 axes', () => {
+    const axes = (size: number) => Array<number>(64).fill(size)
+    expect(check(file(dictionary(text('w'), tensor(one, axes(1), axes(7)))))).toBe('read')
+    expect(check(file(dictionary(text('w'), tensor(one, axes(2), axes(0)))))).toBe('refused')
+  })
+})
