@@ -143,21 +143,26 @@ Examples:
 program
   .command('summary')
   .summary('layers, parameters and memory of a model')
-  .description('Shows a model layer by layer, and the memory that training it is planned to take.')
+  .description(
+    'Shows a model layer by layer, and the memory that training it is planned to take; or draws its volumes.',
+  )
   .argument('[model]', 'model', defaultModel)
   .option('--batch <n>', 'images in a training step', wholeNumber(1), 128)
   .option('--plan', 'print the plan of a training step: every operation, its place in memory, its cost')
+  .option('--svg <file>', 'draw the volumes into an SVG file')
+  .option('--html <file>', 'write a page with the drawing, the layer table and the totals')
   .addOption(jsonOption())
   .addHelpText(
     'after',
     `
 Examples:
   fovea summary lenet5
-  fovea summary lenet5 --batch 1 --plan`,
+  fovea summary lenet5 --batch 1 --plan
+  fovea summary vgg16 --svg vgg16.svg --html vgg16.html`,
   )
   .action(async (model: string, options) => {
     const { summary } = await import('./summary.ts')
-    process.exitCode = summary(model, options)
+    process.exitCode = await summary(model, options)
   })
 
 program

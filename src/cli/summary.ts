@@ -1,17 +1,22 @@
-/** `fovea summary`: the layer table of a model and the memory that training it takes, without training it. */
+/** `fovea summary`: the layer table of a model and the memory that training it takes, without training it; drawn on request. */
+import { resolve } from 'node:path'
 import { wasmBlockSizes } from '../backends/wasm/engine.ts'
-import { formatBytes, formatSummary, summarize } from '../inspect/index.ts'
+import { formatBytes, formatSummary, type Summary, summarize } from '../inspect/index.ts'
 import { findModel, models } from '../models/index.ts'
 import { ImageClassifier } from '../nn/imageClassifier.ts'
 import { crossEntropy } from '../nn/losses.ts'
 import { normalize } from '../nn/normalize.ts'
 import { sgd } from '../optim/index.ts'
 import { makePlan, type Plan } from '../plan/plan.ts'
+import { volumes } from '../plot/volumes.ts'
+import { writeAtomic } from '../train/atomicFile.node.ts'
 import { trainingProgram } from '../train/programs.ts'
 import { trainingDefaults } from './defaults.ts'
-import { exitCodes, UsageError } from './errors.ts'
+import { CommandError, exitCodes, UsageError } from './errors.ts'
 import { unknownName } from './names.ts'
 import { print, printJson } from './output.ts'
+import { summaryPage } from './summaryPage.ts'
+import { foveaVersion } from './version.ts'
 
 /** Options of {@link summary}. */
 export interface SummaryOptions {
@@ -20,14 +25,27 @@ export interface SummaryOptions {
   readonly json?: boolean
   /** Prints the plan of the training step as well. */
   readonly plan?: boolean
+  /** File for the drawing of the volumes. */
+  readonly svg?: string
+  /** File for a page with the drawing and the layer table. */
+  readonly html?: string
 }
 
-/** Shows the layers of a model and its training plan. @returns the exit code */
-export function summary(name: string, { batch, json, plan: showPlan }: SummaryOptions): number {
+/**
+ * Shows the layers of a model and its training plan, and writes the files asked for.
+ * @returns the exit code
+ * @throws UsageError for an unknown model; CommandError when a file cannot be written.
+ */
+export async function summary(name: string, options: SummaryOptions): Promise<number> {
+  const { batch, json, plan: showPlan, svg, html } = options
   if (!Object.hasOwn(models, name)) throw new UsageError(unknownName('model', name, Object.keys(models)))
+  if (svg !== undefined && html !== undefined && resolve(svg) === resolve(html)) {
+    throw new UsageError(`--svg and --html: both name ${svg}; they need two files`)
+  }
   const entry = findModel(name)
   const plan = planTraining(name, batch)
   const table = summarize(entry.create().assignPaths(), entry.inputShape, { batch, arenaBytes: plan.arenaBytes })
+  const files = await writeDrawings(name, table, options)
   if (json) {
     const { arenaBytes, scratchBytes, multiplyAdds, block } = plan
     printJson({
@@ -47,7 +65,29 @@ export function summary(name: string, { batch, json, plan: showPlan }: SummaryOp
   print(`${name}: ${entry.description}`, entry.reference, '', formatSummary(table))
   if (plan.scratchBytes > 0) print(`Each thread has ${formatBytes(plan.scratchBytes)} of its own besides.`)
   if (showPlan) print('', `The plan of a training step (SGD with momentum, ${batch} images):`, plan.toString())
+  if (files.length > 0) print('', ...files.map(file => `Drawn in ${file}`))
   return exitCodes.done
+}
+
+/** Writes the drawing, and the page around it. @returns the files written */
+async function writeDrawings(name: string, table: Summary, { svg, html }: SummaryOptions): Promise<string[]> {
+  const { description, reference } = findModel(name)
+  const written: string[] = []
+  const write = async (file: string, contents: string): Promise<void> => {
+    try {
+      await writeAtomic(file, contents)
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      const reason = { ENOENT: 'there is no such folder', EISDIR: 'it is a folder' }[code ?? ''] ?? message
+      throw new CommandError(`${file}: cannot be written: ${reason}`)
+    }
+    written.push(file)
+  }
+  if (svg !== undefined) await write(svg, `${volumes(table.rows, { title: `The volumes of ${name}` })}\n`)
+  if (html !== undefined) {
+    await write(html, summaryPage({ name, description, reference, summary: table, version: foveaVersion() }))
+  }
+  return written
 }
 
 /** The plan of a training step, as the WebAssembly backend makes it. */

@@ -1,21 +1,32 @@
 /** What a file of PyTorch holds, for readers of such files and their users. */
 
-/** Element types that are read, by PyTorch's names, with their size in bytes and the storage class that names them. */
-export const pytorchTypes = {
-  float64: { bytes: 8, storage: 'DoubleStorage' },
-  float32: { bytes: 4, storage: 'FloatStorage' },
-  float16: { bytes: 2, storage: 'HalfStorage' },
-  bfloat16: { bytes: 2, storage: 'BFloat16Storage' },
-  int64: { bytes: 8, storage: 'LongStorage' },
-  int32: { bytes: 4, storage: 'IntStorage' },
-  int16: { bytes: 2, storage: 'ShortStorage' },
-  int8: { bytes: 1, storage: 'CharStorage' },
-  uint8: { bytes: 1, storage: 'ByteStorage' },
-  bool: { bytes: 1, storage: 'BoolStorage' },
-} as const satisfies Record<string, { readonly bytes: number; readonly storage: string }>
+/** Element types that are read, by PyTorch's names. */
+export type PyTorchType =
+  | 'float64'
+  | 'float32'
+  | 'float16'
+  | 'bfloat16'
+  | 'int64'
+  | 'int32'
+  | 'int16'
+  | 'int8'
+  | 'uint8'
+  | 'bool'
 
-/** `float32`, `int64`, … */
-export type PyTorchType = keyof typeof pytorchTypes
+/** Size in bytes of each type, and the storage class that names it. */
+export const pytorchTypes: Readonly<Record<PyTorchType, { readonly bytes: 1 | 2 | 4 | 8; readonly storage: string }>> =
+  {
+    float64: { bytes: 8, storage: 'DoubleStorage' },
+    float32: { bytes: 4, storage: 'FloatStorage' },
+    float16: { bytes: 2, storage: 'HalfStorage' },
+    bfloat16: { bytes: 2, storage: 'BFloat16Storage' },
+    int64: { bytes: 8, storage: 'LongStorage' },
+    int32: { bytes: 4, storage: 'IntStorage' },
+    int16: { bytes: 2, storage: 'ShortStorage' },
+    int8: { bytes: 1, storage: 'CharStorage' },
+    uint8: { bytes: 1, storage: 'ByteStorage' },
+    bool: { bytes: 1, storage: 'BoolStorage' },
+  }
 
 /** Arrays that hold a tensor's values: see {@link PyTorchTensor.values}. */
 export type PyTorchArray = Float64Array | Float32Array | Int32Array | Int16Array | Int8Array | Uint8Array

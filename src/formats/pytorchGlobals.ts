@@ -88,7 +88,7 @@ export class PyTorchHost implements PickleHost {
     const storage = new StorageReference(key, dtype, length, ...viewOf(view, length))
     const other = this.storages.get(key)
     if (other && (other.dtype !== dtype || other.length !== length))
-      throw new PickleError(`storage ${JSON.stringify(key)} is both ${other.description} and ${storage.description}`)
+      throw new PickleError(`storage ${describeValue(key)} is both ${other.description} and ${storage.description}`)
     this.storages.set(key, storage)
     return storage
   }

@@ -16,6 +16,11 @@ import { type Sequential, sequential } from '../nn/sequential.ts'
 export interface ZFNetOptions {
   /** Number of outputs, 1000 by default. */
   readonly classes?: number
+  /**
+   * True for 512, 1024 and 512 maps in conv3, conv4 and conv5, the wider network of the paper's experiments that the lectures
+   * describe; false by default, for the 384, 384 and 256 of its figure 3.
+   */
+  readonly wide?: boolean
   /** Probability of dropout after both hidden fully connected layers, 0.5 by default. */
   readonly dropout?: number
 }
@@ -51,12 +56,10 @@ export type ZFNet = Sequential<{
  * ZFNet for images `[N, 3, 224, 224]`, with logits `[N, classes]`: 62,357,608 parameters. One tower, with the volumes of the
  * paper's figure 3 (110, 55, 26, 13, 13, 13, 6) and contrast normalization across maps after the first two pools, for
  * which AlexNet's constants stand, as the paper names none. Filled as in the paper: N(0, 0.01²), biases 0.
- *
- * The lectures' summary widens the middle layers to 512, 1024 and 512 maps; that is the larger net of the paper's
- * table 3 (v), not this one.
  * @example const model = zfnet({ classes: 10 }).initialize(0)
  */
-export function zfnet({ classes = 1000, dropout: probability = 0.5 }: ZFNetOptions = {}): ZFNet {
+export function zfnet({ classes = 1000, wide = false, dropout: probability = 0.5 }: ZFNetOptions = {}): ZFNet {
+  const [third, fourth, fifth] = wide ? [512, 1024, 512] : [384, 384, 256]
   const init = gaussian(0.01)
   const norm = (): LocalResponseNorm => localResponseNorm(5, { alpha: 1e-4, beta: 0.75, k: 2 })
   return sequential({
@@ -68,15 +71,15 @@ export function zfnet({ classes = 1000, dropout: probability = 0.5 }: ZFNetOptio
     relu2: relu(),
     pool2: maxPool2d(3, { stride: 2, padding: 1 }), // N × 256 × 13 × 13
     norm2: norm(),
-    conv3: conv2d(256, 384, 3, { padding: 1, init }), // N × 384 × 13 × 13
+    conv3: conv2d(256, third, 3, { padding: 1, init }), // N × 384 (512) × 13 × 13
     relu3: relu(),
-    conv4: conv2d(384, 384, 3, { padding: 1, init }),
+    conv4: conv2d(third, fourth, 3, { padding: 1, init }),
     relu4: relu(),
-    conv5: conv2d(384, 256, 3, { padding: 1, init }), // N × 256 × 13 × 13
+    conv5: conv2d(fourth, fifth, 3, { padding: 1, init }), // N × 256 (512) × 13 × 13
     relu5: relu(),
-    pool5: maxPool2d(3, { stride: 2 }), // N × 256 × 6 × 6
-    flatten: flatten(), // N × 9216
-    fc6: linear(256 * 6 * 6, 4096, { init }),
+    pool5: maxPool2d(3, { stride: 2 }), // N × 256 (512) × 6 × 6
+    flatten: flatten(), // N × 9216 (18432)
+    fc6: linear(fifth * 6 * 6, 4096, { init }),
     relu6: relu(),
     drop6: dropout(probability),
     fc7: linear(4096, 4096, { init }),

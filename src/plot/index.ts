@@ -26,3 +26,4 @@ export { type ChartLine, type ChartMark, type ChartReadout, type Hue, type LineC
 export { encodePng, type ImageShape, pngDataUrl } from './png.ts'
 export { decimate, movingAverage, type Point } from './smooth.ts'
 export { plotCss } from './theme.ts'
+export { type VolumeLayer, type VolumesOptions, volumes } from './volumes.ts'

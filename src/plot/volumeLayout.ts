@@ -62,6 +62,8 @@ const gap = 16
 const labelHeight = 14
 /** A character of a label at 11 units is about so wide. */
 const characterWidth = 6.2
+/** Bold ones are so many times wider. */
+const bold = 1.2
 
 /** Places boxes in lines of at most `most` units; a block that fits in one line is not broken. */
 export function placeVolumes(boxes: readonly VolumeBox[], most: number): VolumeLayout {
@@ -151,9 +153,9 @@ function cellsOf(run: readonly VolumeBox[], shape: Shape): Cell[] {
     // Alone, a layer of a block carries its whole path.
     const shown = bracket === undefined ? { ...box, name: box.path } : box
     const { front, depth } = shape(box)
-    const letters = Math.max(shown.name.length, shown.kind.length, shown.volume.length * 1.1)
+    const letters = Math.max(shown.name.length, shown.kind.length, shown.volume.length * bold)
     const own = Math.max(front[0] + depth[0], letters * characterWidth)
-    const share = ((bracket?.length ?? 0) * characterWidth * 1.1) / run.length
+    const share = ((bracket?.length ?? 0) * characterWidth * bold) / run.length
     return { box: shown, front, depth, width: Math.max(own, share), bracket, run }
   })
 }

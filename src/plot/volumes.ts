@@ -50,8 +50,8 @@ export function volumes(layers: readonly VolumeLayer[], { title, width: most = 1
   const drawn = boxesOf(layers)
   const { boxes, groups, width, height } = placeVolumes(drawn, most)
   const description = `${drawn.length} volumes in order: ${drawn.map(box => `${box.name} ${box.volume}`).join(', ')}.`
-  return html`<svg class="fovea-plot" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height + 26}" role="img"
- font-family="system-ui, sans-serif" font-size="11" fill="currentColor" style="max-width: ${width}px; font-variant-numeric: tabular-nums">
+  return html`<svg class="fovea-plot" xmlns="http://www.w3.org/2000/svg" viewBox="-1 0 ${width + 2} ${height + 26}" role="img"
+ font-family="system-ui, sans-serif" font-size="11" fill="currentColor" style="max-width: ${width + 2}px; font-variant-numeric: tabular-nums">
 <title>${title}</title><desc>${description}</desc>
 ${boxes.map(drawBox)}
 ${groups.map(
@@ -127,17 +127,12 @@ function kindText({ type, window = '' }: VolumeLayer): string {
 function drawBox({ box, x, y, front, depth, center, labels }: PlacedBox): Markup {
   const [width, height] = front
   const [right, up] = depth
-  const face = (d: string, opacity: number): Markup =>
-    html`<path d="${d}" ${paint(box.hue)} fill-opacity="${opacity}" stroke-linejoin="round"/>`
   const at = (dx: number, dy: number): string => `${coordinate(x + dx)} ${coordinate(y + dy)}`
-  return html`<g><title>${box.details.join('\n')}</title>${face(`M${at(0, 0)}L${at(right, -up)}L${at(right + width, -up)}L${at(width, 0)}Z`, 0.12)}${face(
-    `M${at(width, 0)}L${at(right + width, -up)}L${at(right + width, height - up)}L${at(width, height)}Z`,
-    0.6,
-  )}${face(`M${at(0, 0)}L${at(width, 0)}L${at(width, height)}L${at(0, height)}Z`, 0.3)}${[
-    box.volume,
-    box.kind,
-    box.name,
-  ].map(
+  const top = [at(0, 0), at(right, -up), at(right + width, -up), at(width, 0)]
+  const side = [at(width, 0), at(right + width, -up), at(right + width, height - up), at(width, height)]
+  const face = [at(0, 0), at(width, 0), at(width, height), at(0, height)]
+  const lines = [box.volume, box.kind, ...(box.name === box.kind ? [] : [box.name])]
+  return html`<g><title>${box.details.join('\n')}</title>${draw(top, box.hue, 0.12)}${draw(side, box.hue, 0.6)}${draw(face, box.hue, 0.3)}${lines.map(
     (text, i) =>
       html`<text x="${coordinate(center)}" y="${coordinate(labels + 14 * i)}" text-anchor="middle"${
         i === 0 ? html` font-weight="600"` : html` fill-opacity="0.7"`
@@ -145,13 +140,17 @@ function drawBox({ box, x, y, front, depth, center, labels }: PlacedBox): Markup
   )}</g>\n`
 }
 
+function draw(corners: readonly string[], hue: VolumeBox['hue'], opacity: number): Markup {
+  // Black would stand out among the colors.
+  const shown = hue === 'other' ? opacity / 2 : opacity
+  return html`<path d="M${corners.join('L')}Z" ${colors[hue]} fill-opacity="${shown}" stroke-linejoin="round"/>`
+}
+
 const colors = {
   weights: html`class="fovea-blue fovea-blue-line" fill="#0072b2" stroke="#0072b2"`,
   pool: html`class="fovea-orange fovea-orange-line" fill="#d55e00" stroke="#d55e00"`,
   other: html`fill="currentColor" stroke="currentColor" stroke-opacity="0.6"`,
 } as const
-
-const paint = (hue: VolumeBox['hue']): Markup => colors[hue]
 
 function legend(top: number): Markup[] {
   const entries = [
@@ -161,6 +160,6 @@ function legend(top: number): Markup[] {
   ] as const
   return entries.map(
     ([hue, text, x]) =>
-      html`<rect x="${x + 1}" y="${top + 11}" width="10" height="10" ${paint(hue)} fill-opacity="0.3"/><text x="${x + 17}" y="${top + 20}" fill-opacity="0.7">${text}</text>`,
+      html`<rect x="${x + 1}" y="${top + 11}" width="10" height="10" ${colors[hue]} fill-opacity="0.3"/><text x="${x + 17}" y="${top + 20}" fill-opacity="0.7">${text}</text>`,
   )
 }

@@ -16,6 +16,7 @@ import {
   squeezenet,
   type VggConfiguration,
   vgg,
+  zfnet,
 } from '../../src/models/index.ts'
 import { inference, type Module } from '../../src/nn/index.ts'
 import { valuesOf } from '../nn/exact.ts'
@@ -60,8 +61,14 @@ describe('LeNet-5 of 1998', () => {
 })
 
 test('AlexNet of 2012 starts as in the paper: N(0, 0.01²), biases 1 in conv2, conv4, conv5 and the hidden layers', () => {
-  const parameters = alexnet2012().initialize(0).parameters()
-  const biases = [...parameters].filter(([name]) => name.endsWith('bias')).map(([name, { value }]) => [name, value[0]])
+  const parameters = alexnet2012().assignPaths().parameters()
+  const filled = (name: string): readonly number[] => {
+    const parameter = parameters.get(name)
+    if (!parameter) throw new Error(`no parameter ${name}`)
+    parameter.initializer.fill(parameter.value as Float32Array, parameter.shape, 0, name)
+    return [...parameter.value]
+  }
+  const biases = [...parameters.keys()].filter(name => name.endsWith('bias')).map(name => [name, filled(name)[0]])
   expect(Object.fromEntries(biases)).toEqual({
     'conv1.bias': 0,
     'conv2.bias': 1,
@@ -72,8 +79,8 @@ test('AlexNet of 2012 starts as in the paper: N(0, 0.01²), biases 1 in conv2, c
     'fc7.bias': 1,
     'fc8.bias': 0,
   })
-  const weights = parameters.get('conv1.weight')?.value ?? []
-  const spread = Math.sqrt([...weights].reduce((sum, w) => sum + w * w, 0) / weights.length)
+  const weights = filled('conv1.weight')
+  const spread = Math.sqrt(weights.reduce((sum, w) => sum + w * w, 0) / weights.length)
   expect(spread).toBeCloseTo(0.01, 4)
 })
 
@@ -111,6 +118,12 @@ describe('GoogLeNet with auxiliary classifiers', () => {
     expect([...model.parameters().keys()].some(name => name.startsWith('aux'))).toBe(false)
     expect(() => model.forwardAll(input('x', [1, 3, 224, 224]), inference())).toThrow('pass { auxiliary: true }')
   })
+})
+
+test('the wide ZFNet of the lectures has 512, 1024 and 512 maps in its middle layers', () => {
+  const { conv3, conv4, conv5 } = zfnet({ wide: true }).layers
+  expect([conv3, conv4, conv5].map(({ outChannels }) => outChannels)).toEqual([512, 1024, 512])
+  expect(outputOf(zfnet({ wide: true, classes: 3 }), [1, 3, 224, 224])).toEqual([1, 3])
 })
 
 test("MobileNetV2's widths are multiples of 8", () => {

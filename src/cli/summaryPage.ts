@@ -1,0 +1,90 @@
+/** `fovea summary --html`: the drawing of a network's volumes, its layer table and its totals on one page that needs nothing else. */
+import { formatVolume } from '../inspect/formatSummary.ts'
+import type { Summary, SummaryRow } from '../inspect/summary.ts'
+import { formatBytes, formatCount, formatLarge } from '../plot/format.ts'
+import { html, type Markup, raw } from '../plot/markup.ts'
+import { volumes } from '../plot/volumes.ts'
+import { reportCss } from './reportStyle.ts'
+
+/** What the page shows. */
+export interface SummaryPage {
+  /** `lenet5` */
+  readonly name: string
+  readonly description: string
+  /** Where the network was published. */
+  readonly reference: string
+  readonly summary: Summary
+  /** Version of Fovea. */
+  readonly version: string
+}
+
+/** Builds the page. @returns a whole HTML document as text. */
+export function summaryPage({ name, description, reference, summary, version }: SummaryPage): string {
+  const { totals, rows, batch, arenaBytes, input } = summary
+  const images = batch === 1 ? 'one image' : `${formatCount(batch)} images`
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="Fovea ${version}">
+<title>${name} · Fovea</title>
+<style>${raw(reportCss)}</style>
+</head>
+<body>
+<header>
+<h1>${description}</h1>
+<p class="byline">${name}: ${reference}</p>
+<dl class="facts">${[
+    fact('Parameters', formatCount(totals.parameters), `${formatBytes(totals.parameterBytes)} in single precision`),
+    fact('Multiply-adds', formatLarge(totals.multiplyAdds), `for one image of ${formatVolume(input)}`),
+    fact('Activations', formatBytes(totals.activationBytes), `kept for the gradient, ${images}`),
+    ...(arenaBytes === undefined
+      ? []
+      : [fact('Training memory', formatBytes(arenaBytes), `planned, ${images} a step, one arena`)]),
+  ]}</dl>
+</header>
+<main>
+<section>
+<h2>Volumes</h2>
+<p class="note">Height × width × channels of each layer's output; every edge is drawn by the square root of its size, vectors stand upright. Layers that keep the volume, such as activations, are named when the pointer rests on the box before them. Branches follow each other in the order of computation.</p>
+<figure>${raw(volumes(rows, { title: `The volumes of ${name}` }))}</figure>
+</section>
+${layerTable(summary, images)}
+</main>
+<footer>Written by Fovea ${version}. This file is complete: it loads nothing and runs no script.</footer>
+</body>
+</html>
+`.markup
+}
+
+function layerTable({ rows, totals }: Summary, images: string): Markup {
+  const notes = rows.filter(({ note }) => note)
+  return html`<section>
+<h2>Layers</h2>
+<p class="note">Parameters and multiply-adds are for one image, memory is that of the outputs for ${images}; none is counted where a layer can overwrite its input. The receptive field is what one output value sees of the image, after the stroke the distance between the fields of neighbors.</p>
+<div class="scroll"><table>
+<thead><tr><th scope="col">Layer</th><th scope="col">Type</th><th scope="col">Kernel</th><th scope="col">Output</th><th scope="col">Parameters</th><th scope="col" class="number">Multiply-adds</th><th scope="col" class="number">Memory</th><th scope="col" class="number">Receptive field</th></tr></thead>
+<tbody>${rows.map(tableRow)}</tbody>
+<tfoot><tr><th scope="row">Total</th><td></td><td></td><td></td><td>${formatCount(totals.parameters)}</td><td class="number">${formatCount(totals.multiplyAdds)}</td><td class="number">${formatBytes(totals.activationBytes)}</td><td></td></tr></tfoot>
+</table></div>
+${notes.map(({ path, note }) => html`<p class="note">${path}: ${note}</p>\n`)}
+</section>`
+}
+
+function tableRow(row: SummaryRow): Markup {
+  const { path, type, window = '', output, arithmetic = '–', multiplyAdds, activationBytes } = row
+  const memory = activationBytes === 0 ? '–' : formatBytes(activationBytes)
+  return html`<tr><th scope="row">${path}</th><td>${type}</td><td>${window}</td><td>${formatVolume(output)}</td><td>${arithmetic}</td><td class="number">${multiplyAdds === 0 ? '–' : formatCount(multiplyAdds)}</td><td class="number">${memory}</td><td class="number">${field(row)}</td></tr>\n`
+}
+
+/** `5/1`: size and stride, as in the lectures. */
+function field({ receptiveField }: SummaryRow): string {
+  if (!receptiveField) return ''
+  const pair = ([rows, columns]: readonly [number, number]) => (rows === columns ? `${rows}` : `${rows}×${columns}`)
+  return `${pair(receptiveField.size)}/${pair(receptiveField.stride)}`
+}
+
+function fact(name: string, value: string, detail: string): Markup {
+  return html`<div><dt>${name}</dt><dd><b>${value}</b><small>${detail}</small></dd></div>`
+}
