@@ -45,7 +45,7 @@ export async function summary(name: string, options: SummaryOptions): Promise<nu
   const entry = findModel(name)
   const plan = planTraining(name, batch)
   const table = summarize(entry.create().assignPaths(), entry.inputShape, { batch, arenaBytes: plan.arenaBytes })
-  const files = await writeDrawings(name, table, options)
+  const files = await writeDrawings(name, table, plan.scratchBytes, options)
   if (json) {
     const { arenaBytes, scratchBytes, multiplyAdds, block } = plan
     printJson({
@@ -70,7 +70,12 @@ export async function summary(name: string, options: SummaryOptions): Promise<nu
 }
 
 /** Writes the drawing, and the page around it. @returns the files written */
-async function writeDrawings(name: string, table: Summary, { svg, html }: SummaryOptions): Promise<string[]> {
+async function writeDrawings(
+  name: string,
+  table: Summary,
+  scratchBytes: number,
+  { svg, html }: SummaryOptions,
+): Promise<string[]> {
   const { description, reference } = findModel(name)
   const written: string[] = []
   const write = async (file: string, contents: string): Promise<void> => {
@@ -85,7 +90,8 @@ async function writeDrawings(name: string, table: Summary, { svg, html }: Summar
   }
   if (svg !== undefined) await write(svg, `${volumes(table.rows, { title: `The volumes of ${name}` })}\n`)
   if (html !== undefined) {
-    await write(html, summaryPage({ name, description, reference, summary: table, version: foveaVersion() }))
+    const version = foveaVersion()
+    await write(html, summaryPage({ name, description, reference, summary: table, scratchBytes, version }))
   }
   return written
 }

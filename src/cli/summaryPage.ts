@@ -14,12 +14,14 @@ export interface SummaryPage {
   /** Where the network was published. */
   readonly reference: string
   readonly summary: Summary
+  /** Memory of each thread's own, besides the arena. */
+  readonly scratchBytes: number
   /** Version of Fovea. */
   readonly version: string
 }
 
 /** Builds the page. @returns a whole HTML document as text. */
-export function summaryPage({ name, description, reference, summary, version }: SummaryPage): string {
+export function summaryPage({ name, description, reference, summary, scratchBytes, version }: SummaryPage): string {
   const { totals, rows, batch, arenaBytes, input } = summary
   const images = batch === 1 ? 'one image' : `${formatCount(batch)} images`
   return html`<!doctype html>
@@ -38,10 +40,16 @@ export function summaryPage({ name, description, reference, summary, version }: 
 <dl class="facts">${[
     fact('Parameters', formatCount(totals.parameters), `${formatBytes(totals.parameterBytes)} in single precision`),
     fact('Multiply-adds', formatLarge(totals.multiplyAdds), `for one image of ${formatVolume(input)}`),
-    fact('Activations', formatBytes(totals.activationBytes), `kept for the gradient, ${images}`),
+    fact('Activations', formatBytes(totals.activationBytes), `of all layers, ${images}`),
     ...(arenaBytes === undefined
       ? []
-      : [fact('Training memory', formatBytes(arenaBytes), `planned, ${images} a step, one arena`)]),
+      : [
+          fact(
+            'Training memory',
+            formatBytes(arenaBytes),
+            `planned for ${images} a step, and ${formatBytes(scratchBytes)} for each thread`,
+          ),
+        ]),
   ]}</dl>
 </header>
 <main>

@@ -1,0 +1,55 @@
+/** `fovea summary --svg` and `--html` as processes. */
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { summarize } from '../../src/inspect/index.ts'
+import { lenet5 } from '../../src/models/index.ts'
+import { volumes } from '../../src/plot/volumes.ts'
+import { fovea, succeed, temporaryFolder } from '../support/fovea.ts'
+
+const folder = temporaryFolder()
+const { path: cwd } = folder
+afterAll(folder.remove)
+const read = (name: string): string => readFileSync(join(cwd, name), 'utf8')
+
+const drawing = volumes(summarize(lenet5().assignPaths(), [1, 28, 28]).rows, { title: 'The volumes of lenet5' })
+
+describe('summary', () => {
+  it('--svg draws the volumes, and says where', async () => {
+    const { stdout } = await succeed(cwd, ['summary', 'lenet5', '--svg', 'net.svg'])
+    expect(stdout).toMatch(/^total +61,706 /m)
+    expect(stdout).toMatch(/\nDrawn in net\.svg\n$/)
+    expect(read('net.svg')).toBe(`${drawing}\n`)
+  })
+
+  it('--html writes a page with the drawing, the table and the totals, that loads nothing', async () => {
+    await succeed(cwd, ['summary', '--batch', '2', '--html', 'net.html'])
+    const page = read('net.html')
+    expect(page).toContain(drawing)
+    expect(page).toContain('<dt>Parameters</dt><dd><b>61,706</b>')
+    expect(page).toContain('<td>(5·5·6+1)·16 = 2,416</td><td class="number">240,000</td>')
+    expect(page).toContain('<th scope="row">Total</th>')
+    expect(page).toMatch(/planned for 2 images a step, and [\d.]+\u00a0[KM]iB for each thread/)
+    expect(page).not.toMatch(/<script|<link|<img|\bsrc=|@import|url\(/)
+  })
+
+  it('writes both beside --json, which stays alone on standard output, and leaves no other file', async () => {
+    mkdirSync(join(cwd, 'both'))
+    const args = ['summary', 'lenet5', '--json', '--svg', 'both/a.svg', '--html', 'both/a.html']
+    const { stdout } = await succeed(cwd, args)
+    expect(JSON.parse(stdout).totals.parameters).toBe(61_706)
+    expect(readdirSync(join(cwd, 'both')).sort()).toEqual(['a.html', 'a.svg'])
+  })
+
+  it('says what is wrong with a file, in one line, before printing anything', async () => {
+    const missing = await fovea(cwd, ['summary', '--svg', 'missing/net.svg'])
+    const stderr = 'fovea: missing/net.svg: cannot be written: there is no such folder\n'
+    expect(missing).toMatchObject({ code: 1, stdout: '', stderr })
+    mkdirSync(join(cwd, 'here'))
+    const taken = await fovea(cwd, ['summary', '--html', 'here'])
+    expect(taken).toMatchObject({ code: 1, stdout: '', stderr: 'fovea: here: cannot be written: it is a folder\n' })
+    const same = await fovea(cwd, ['summary', '--svg', 'x', '--html', './x'])
+    expect(same).toMatchObject({ code: 2, stderr: 'fovea: --svg and --html: both name x; they need two files\n' })
+    expect(existsSync(join(cwd, 'x'))).toBe(false)
+  })
+})
