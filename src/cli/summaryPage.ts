@@ -24,6 +24,7 @@ export interface SummaryPage {
 export function summaryPage({ name, description, reference, summary, scratchBytes, version }: SummaryPage): string {
   const { totals, rows, batch, arenaBytes, input } = summary
   const images = batch === 1 ? 'one image' : `${formatCount(batch)} images`
+  const threads = scratchBytes > 0 ? `, and ${formatBytes(scratchBytes)} for each thread` : ''
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -43,13 +44,7 @@ export function summaryPage({ name, description, reference, summary, scratchByte
     fact('Activations', formatBytes(totals.activationBytes), `of all layers, ${images}`),
     ...(arenaBytes === undefined
       ? []
-      : [
-          fact(
-            'Training memory',
-            formatBytes(arenaBytes),
-            `planned for ${images} a step, and ${formatBytes(scratchBytes)} for each thread`,
-          ),
-        ]),
+      : [fact('Training memory', formatBytes(arenaBytes), `planned for ${images} a step${threads}`)]),
   ]}</dl>
 </header>
 <main>

@@ -50,8 +50,8 @@ export function volumes(layers: readonly VolumeLayer[], { title, width: most = 1
   const drawn = boxesOf(layers)
   const { boxes, groups, width, height } = placeVolumes(drawn, most)
   const description = `${drawn.length} volumes in order: ${drawn.map(box => `${box.name} ${box.volume}`).join(', ')}.`
-  return html`<svg class="fovea-plot" xmlns="http://www.w3.org/2000/svg" viewBox="-1 0 ${width + 2} ${height + 26}" role="img"
- font-family="system-ui, sans-serif" font-size="11" fill="currentColor" style="max-width: ${width + 2}px; font-variant-numeric: tabular-nums">
+  return html`<svg class="fovea-plot" xmlns="http://www.w3.org/2000/svg" viewBox="-6 0 ${width + 12} ${height + 26}" role="img"
+ font-family="system-ui, sans-serif" font-size="11" fill="currentColor" style="max-width: ${width + 12}px; font-variant-numeric: tabular-nums">
 <title>${title}</title><desc>${description}</desc>
 ${boxes.map(drawBox)}
 ${groups.map(

@@ -1,11 +1,12 @@
 /** `fovea eval`, `predict` and `summary` as processes. */
+
 import { cpSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createEngine } from '../../src/backends/createEngine.ts'
 import { mnist } from '../../src/data/mnist.node.ts'
-import { lenet5 } from '../../src/models/index.ts'
+import { lenet5, models } from '../../src/models/index.ts'
 import { crossEntropy, ImageClassifier, normalize } from '../../src/nn/index.ts'
 import { sgd } from '../../src/optim/index.ts'
 import { trainingProgram, writeCheckpoint } from '../../src/train/index.node.ts'
@@ -229,7 +230,7 @@ describe('summary', () => {
     const { code, stderr } = await fovea(cwd, ['summary', 'lenet6'])
     expect({ code, stderr }).toEqual({
       code: 2,
-      stderr: "fovea: unknown model 'lenet6' (did you mean 'lenet5'?); there are: lenet5\n",
+      stderr: `fovea: unknown model 'lenet6' (did you mean 'lenet5'?); there are: ${Object.keys(models).join(', ')}\n`,
     })
   })
 })

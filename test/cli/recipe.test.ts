@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { commandOf, parseRecipe, refuseConflicts, resolveRecipe, shellWord } from '../../src/cli/recipe.ts'
+import { models } from '../../src/models/index.ts'
 
 describe('resolveRecipe', () => {
   it('fills in every field', () => {
@@ -28,8 +29,14 @@ describe('parseRecipe', () => {
     [{ ...recipe, epochs: '5' }, 'r.json: epochs (="5") must be a whole number of at least 1'],
     [{ ...recipe, optimizer: 'adam' }, `r.json: optimizer (="adam") must be 'sgd'`],
     [{ ...recipe, precise: 'no' }, 'r.json: precise (="no") must be true or false'],
-    [{ ...recipe, model: 'vgg' }, "r.json: There is no model 'vgg'. Models: lenet5."],
-    [{ ...recipe, data: 'cifar' }, "r.json: unknown data set 'cifar' (did you mean 'cifar10'?); there are: mnist, cifar10"],
+    [
+      { ...recipe, model: 'transformer' },
+      `r.json: There is no model 'transformer'. Models: ${Object.keys(models).join(', ')}.`,
+    ],
+    [
+      { ...recipe, data: 'cifar' },
+      "r.json: unknown data set 'cifar' (did you mean 'cifar10'?); there are: mnist, cifar10",
+    ],
     [{ ...recipe, extra: 1 }, "r.json: unknown field 'extra'"],
     [{ ...recipe, normalize: { mean: [0.1], std: [0] } }, 'r.json: normalize.std.0 (=0) must be a number above 0'],
     [undefined, 'r.json: the recipe must be an object'],

@@ -23,13 +23,13 @@ describe('summary', () => {
   })
 
   it('--html writes a page with the drawing, the table and the totals, that loads nothing', async () => {
-    await succeed(cwd, ['summary', '--batch', '2', '--html', 'net.html'])
+    await succeed(cwd, ['summary', '--html', 'net.html'])
     const page = read('net.html')
     expect(page).toContain(drawing)
     expect(page).toContain('<dt>Parameters</dt><dd><b>61,706</b>')
     expect(page).toContain('<td>(5·5·6+1)·16 = 2,416</td><td class="number">240,000</td>')
     expect(page).toContain('<th scope="row">Total</th>')
-    expect(page).toMatch(/planned for 2 images a step, and [\d.]+\u00a0[KM]iB for each thread/)
+    expect(page).toMatch(/planned for 128 images a step, and [\d.]+\u00a0[KM]iB for each thread/)
     expect(page).not.toMatch(/<script|<link|<img|\bsrc=|@import|url\(/)
   })
 
