@@ -9,16 +9,8 @@ export default defineConfig({
     testTimeout: 30_000,
     // Two heavy suites at once would only fight for the same cores with the engine's own threads.
     maxWorkers: 2,
-    projects: [
-      {
-        extends: true,
-        test: { name: 'library', include: ['test/**/*.test.ts'], exclude: ['test/cli/**'] },
-      },
-      {
-        extends: true,
-        // The command line is tested as users run it: as a process, on the built package.
-        test: { name: 'command line', include: ['test/cli/**/*.test.ts'], globalSetup: ['test/support/build.ts'] },
-      },
-    ],
+    // The command line and the examples are tested as users run them: as processes, on the built package.
+    globalSetup: ['test/support/build.ts'],
+    include: ['test/**/*.test.ts'],
   },
 })
