@@ -94,6 +94,7 @@ const plainEntry = (depth: number): ModelEntry =>
 /** All models by name. */
 export const models = {
   lenet5: {
+    /** Makes the modern form. */
     create: options => lenet5(options),
     inputShape: [1, 28, 28],
     classes: 10,
@@ -101,6 +102,7 @@ export const models = {
     reference: papers.lenet,
   },
   'lenet5-1998': {
+    /** Makes the form of 1998. */
     create: options => lenet5In1998(options),
     inputShape: [1, 28, 28],
     classes: 10,

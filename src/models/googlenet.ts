@@ -51,7 +51,7 @@ export interface InceptionWidths {
 }
 
 /** Which of the two published forms. */
-type Form = 'paper' | 'torchvision'
+export type GoogLeNetForm = 'paper' | 'torchvision'
 
 /** A convolution with what follows it: batch norm in torchvision's form, and ReLU. */
 export class BasicConv2d extends Module {
@@ -59,7 +59,7 @@ export class BasicConv2d extends Module {
   readonly bn
   readonly relu = relu()
 
-  constructor(form: Form, inChannels: number, outChannels: number, kernel: number, stride = 1, padding = 0) {
+  constructor(form: GoogLeNetForm, inChannels: number, outChannels: number, kernel: number, stride = 1, padding = 0) {
     super()
     this.conv = conv2d(inChannels, outChannels, kernel, { stride, padding, bias: form === 'paper', init: he() })
     this.bn = form === 'torchvision' ? batchNorm2d(outChannels, { epsilon: 1e-3 }) : undefined
@@ -82,7 +82,7 @@ export class Inception extends Module {
   readonly branch4: Sequential
   readonly outChannels: number
 
-  constructor(form: Form, inChannels: number, widths: InceptionWidths) {
+  constructor(form: GoogLeNetForm, inChannels: number, widths: InceptionWidths) {
     super()
     const { ones, threesReduce, threes, fivesReduce, fives, poolProjection } = widths
     const large = form === 'paper' ? 5 : 3
@@ -123,7 +123,7 @@ export class InceptionAux extends Module {
   readonly dropout
   readonly fc2
 
-  constructor(form: Form, inChannels: number, classes: number, probability = 0.7) {
+  constructor(form: GoogLeNetForm, inChannels: number, classes: number, probability = 0.7) {
     super()
     // The paper pools 5×5 at stride 3, which makes 4×4 of 14×14; torchvision pools to 4×4 whatever the size.
     this.pool = form === 'paper' ? averagePool2d(5, { stride: 3 }) : adaptiveAveragePool2d(4)
@@ -161,7 +161,7 @@ const inceptionTable = {
 } as const
 
 /** The module of a row of {@link inceptionTable}. */
-function inception(form: Form, name: keyof typeof inceptionTable, inChannels: number): Inception {
+function inception(form: GoogLeNetForm, name: keyof typeof inceptionTable, inChannels: number): Inception {
   const [ones, threesReduce, threes, fivesReduce, fives, poolProjection] = inceptionTable[name]
   return new Inception(form, inChannels, { ones, threesReduce, threes, fivesReduce, fives, poolProjection })
 }
@@ -193,7 +193,7 @@ export class GoogLeNet extends Module {
   readonly dropout
   readonly fc
 
-  constructor(form: Form, options: GoogLeNetOptions = {}) {
+  constructor(form: GoogLeNetForm, options: GoogLeNetOptions = {}) {
     super()
     const { classes = 1000, auxiliary = false, dropout: probability = form === 'paper' ? 0.4 : 0.2 } = options
     const aux = (channels: number): InceptionAux | undefined =>

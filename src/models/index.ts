@@ -15,6 +15,7 @@ export {
 export {
   BasicConv2d,
   GoogLeNet,
+  type GoogLeNetForm,
   type GoogLeNetOptions,
   type GoogLeNetOutputs,
   googlenet,
@@ -49,7 +50,16 @@ export {
   resnet101,
   resnet152,
 } from './resnet.ts'
-export { SEBasicBlock, SEBottleneck, SEModule, type SENet, type SENetOptions, senet154, seResnet } from './senet.ts'
+export {
+  type BottleneckConvolutions,
+  SEBasicBlock,
+  SEBottleneck,
+  SEModule,
+  type SENet,
+  type SENetOptions,
+  senet154,
+  seResnet,
+} from './senet.ts'
 export { Fire, type SqueezeNet, type SqueezeNetOptions, squeezenet } from './squeezenet.ts'
 export {
   type FeaturesAndClassifier,

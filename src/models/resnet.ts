@@ -52,7 +52,7 @@ const depths = {
 } as const
 
 /** A depth of {@link resnet}. */
-export type ResNetDepth = keyof typeof depths
+export type ResNetDepth = 18 | 34 | 50 | 101 | 152
 
 /** The convolution of a residual network: no bias, as batch norm follows; "same" padding; He's initialization. */
 export function plainConv(inChannels: number, outChannels: number, kernel: number, stride = 1): Conv2d {

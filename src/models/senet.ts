@@ -81,7 +81,7 @@ export class SEBasicBlock extends Module {
 }
 
 /** The convolutions of an {@link SEBottleneck}. */
-interface BottleneckConvolutions {
+export interface BottleneckConvolutions {
   readonly conv1: Conv2d
   readonly conv2: Conv2d
   readonly conv3: Conv2d
