@@ -4,9 +4,9 @@
  */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { link, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fromJson, isRecord } from './json.ts'
 
@@ -48,6 +48,7 @@ export class RunLock {
       throw new RunLockError(`${path}: several processes want this lock at once, try again`)
     } finally {
       await rm(mine, { force: true })
+      await removeAbandoned(path)
     }
   }
 
@@ -116,6 +117,25 @@ async function replaceDead(path: string, dead: string, mine: string): Promise<bo
     return true
   } finally {
     await rm(turn, { force: true })
+  }
+}
+
+/** Removes what processes that were killed while they wanted the lock have left beside it. */
+async function removeAbandoned(path: string): Promise<void> {
+  const folder = dirname(path)
+  const prefix = `${basename(path)}-`
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(prefix) || !/^[0-9a-f]{16}$/.test(name.slice(prefix.length))) continue
+    const file = join(folder, name)
+    const contents = await read(file)
+    // An empty one may be about to be written.
+    if (!contents) continue
+    try {
+      refuseLiving(contents, path)
+    } catch {
+      continue
+    }
+    await rm(file, { force: true })
   }
 }
 
