@@ -20,7 +20,9 @@ const nodeFlags = ['--expose-gc', '--no-opt', '--no-flush-bytecode']
 
 test.each(['1', '2'])(
   '2,000 steps of LeNet-5 on %s threads: memory is what it was after 500',
-  { timeout: 60_000 },
+  // V8 now and then makes 100 to 200 kB of records of its own, once, at any time: of several runs, what steps keep is in
+  // each, and that is not.
+  { timeout: 60_000, retry: 5 },
   async threads => {
     const file = join(import.meta.dirname, 'steadyProcess.ts')
     const { code, stdout, stderr } = await runChild(file, [threads], { nodeFlags, timeout: 50_000 })
