@@ -54,6 +54,17 @@ const depths = {
 /** A depth of {@link resnet}. */
 export type ResNetDepth = 18 | 34 | 50 | 101 | 152
 
+/**
+ * The block and the stages of a depth, for residual networks of any kind.
+ * @throws Error naming the network and the depths that exist.
+ */
+export function stagesOf(depth: ResNetDepth, network: string): (typeof depths)[ResNetDepth] {
+  if (!Object.hasOwn(depths, depth)) {
+    throw new Error(`${network}: depth (=${depth}) must be one of ${Object.keys(depths).join(', ')}`)
+  }
+  return depths[depth]
+}
+
 /** The convolution of a residual network: no bias, as batch norm follows; "same" padding; He's initialization. */
 export function plainConv(inChannels: number, outChannels: number, kernel: number, stride = 1): Conv2d {
   return conv2d(inChannels, outChannels, kernel, { stride, padding: (kernel - 1) / 2, bias: false, init: he() })
@@ -132,10 +143,7 @@ export class Bottleneck extends Module {
  * @example const model = resnet(18, { classes: 10 }).initialize(0)
  */
 export function resnet(depth: ResNetDepth, { classes = 1000, version = 'v1.5' }: ResNetOptions = {}): ResNet {
-  if (!Object.hasOwn(depths, depth)) {
-    throw new Error(`resnet: depth (=${depth}) must be one of ${Object.keys(depths).join(', ')}`)
-  }
-  const { bottleneck, blocks } = depths[depth]
+  const { bottleneck, blocks } = stagesOf(depth, 'resnet')
   let channels = 64
   const stage = (width: number, count: number, stride: number): Sequential =>
     sequential(

@@ -16,7 +16,7 @@ import { linear } from '../nn/linear.ts'
 import { type ForwardContext, Module } from '../nn/module.ts'
 import { maxPool2d } from '../nn/pooling.ts'
 import { type Sequential, sequential } from '../nn/sequential.ts'
-import { plainConv, projection } from './resnet.ts'
+import { plainConv, projection, type ResNetDepth, stagesOf } from './resnet.ts'
 
 /** Options of {@link seResnet} and {@link senet154}. */
 export interface SENetOptions {
@@ -165,14 +165,6 @@ function makeStages(
   })
 }
 
-const depths = {
-  18: { bottleneck: false, blocks: [2, 2, 2, 2] },
-  34: { bottleneck: false, blocks: [3, 4, 6, 3] },
-  50: { bottleneck: true, blocks: [3, 4, 6, 3] },
-  101: { bottleneck: true, blocks: [3, 4, 23, 3] },
-  152: { bottleneck: true, blocks: [3, 8, 36, 3] },
-} as const
-
 /** The layers of {@link seResnet} and {@link senet154}. */
 export type SENet = ReturnType<typeof assemble>
 
@@ -198,11 +190,8 @@ function assemble(stem: Sequential, stages: readonly Sequential[], channels: num
  * @throws Error for another depth; RangeError when `reduction` exceeds the 64 maps of the first stage.
  * @example const model = seResnet(50).initialize(0)
  */
-export function seResnet(depth: keyof typeof depths, { classes = 1000, reduction = 16 }: SENetOptions = {}): SENet {
-  if (!Object.hasOwn(depths, depth)) {
-    throw new Error(`seResnet: depth (=${depth}) must be one of ${Object.keys(depths).join(', ')}`)
-  }
-  const { bottleneck, blocks } = depths[depth]
+export function seResnet(depth: ResNetDepth, { classes = 1000, reduction = 16 }: SENetOptions = {}): SENet {
+  const { bottleneck, blocks } = stagesOf(depth, 'seResnet')
   const stem = sequential({
     conv1: conv2d(3, 64, 7, { stride: 2, padding: 3, bias: false, init: he() }),
     bn1: batchNorm2d(64),

@@ -101,7 +101,7 @@ export async function decodeCheckpoint(
  * The tensors whose paths begin with a word and a dot, without it: `tensorsOf(checkpoint, 'model')` has `conv1.weight` for
  * `model.conv1.weight`.
  */
-export function tensorsOf(checkpoint: Checkpoint, part: string): Map<string, StoredTensor> {
+export function tensorsOf(checkpoint: Pick<Checkpoint, 'tensors'>, part: string): Map<string, StoredTensor> {
   const prefix = `${part}.`
   const found = new Map<string, StoredTensor>()
   for (const [path, tensor] of checkpoint.tensors) {

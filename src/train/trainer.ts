@@ -12,7 +12,7 @@ import type { Optimizer } from '../optim/optimizer.ts'
 import type { Schedule } from '../optim/schedules.ts'
 import { constant } from '../optim/schedules.ts'
 import { breathe } from './breathe.ts'
-import { CheckpointError, type Progress, type StoredTensor } from './checkpoint.ts'
+import { CheckpointError, type Progress, type StoredTensor, tensorsOf } from './checkpoint.ts'
 import { Evaluator } from './evaluate.ts'
 import type { Score, TrainEvent } from './events.ts'
 import { trainingProgram } from './programs.ts'
@@ -148,15 +148,9 @@ export class Trainer {
     const { model, optimizer, engine } = this.options
     // Tracing a step makes the optimizer's variables.
     await this.program(this.loader.sizeOf(0))
-    const part = (prefix: string): Map<string, StoredTensor> =>
-      new Map(
-        [...snapshot.tensors]
-          .filter(([name]) => name.startsWith(`${prefix}.`))
-          .map(([name, tensor]) => [name.slice(prefix.length + 1), tensor]),
-      )
-    loadState(model, part('model'))
-    const stored = part('optimizer')
-    for (const [path, variable] of model.variables()) engine.write(variable, part('model').get(path)!.values)
+    loadState(model, tensorsOf(snapshot, 'model'))
+    for (const variable of model.variables().values()) engine.write(variable, variable.value)
+    const stored = tensorsOf(snapshot, 'optimizer')
     for (const [name, variable] of optimizer.state()) {
       const tensor = stored.get(name)
       if (!tensor)

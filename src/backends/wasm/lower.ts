@@ -3,7 +3,7 @@
  * operation a compile error.
  */
 
-import { type Shape, sizeOf } from '../../graph/shape.ts'
+import { bytesPerElement, type Shape, sizeOf } from '../../graph/shape.ts'
 import type { AttributesOf, OpName } from '../../graph/table.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { Group, Plan } from '../../plan/plan.ts'
@@ -13,7 +13,7 @@ import type { Kernel } from './kernel.ts'
 import { argmaxKernel } from './kernels/argmax.ts'
 import { averagePoolGradientKernel, averagePoolKernel } from './kernels/averagePool.ts'
 import { byteStrides, copyKernel, padKernel, sliceNest, transposeNest } from './kernels/copy.ts'
-import { correlateKernel } from './kernels/correlate.ts'
+import { type Correlation, correlateKernel } from './kernels/correlate.ts'
 import { type EpilogueSpec, plainStore } from './kernels/epilogue.ts'
 import { gatherKernel, scatterAddKernel } from './kernels/gather.ts'
 import { mapKernel, mapNest } from './kernels/map.ts'
@@ -97,6 +97,24 @@ class StepView<K extends OpName = OpName> {
 
 type Lowering<K extends OpName> = (view: StepView<K>) => KernelCall[]
 
+/** A convolution, or its gradient to the input: one kernel. */
+function correlate(
+  view: StepView<'conv2d'> | StepView<'conv2dInputGradient'>,
+  direction: Correlation['direction'],
+): KernelCall[] {
+  return view.call(
+    correlateKernel({
+      direction,
+      window: view.attributes,
+      groups: view.attributes.groups,
+      x: view.input(0),
+      weights: view.input(1),
+      y: view.output,
+      epilogue: view.epilogue,
+    }),
+  )
+}
+
 const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   map: view => {
     const { output } = view
@@ -105,30 +123,8 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     return view.call(mapKernel(view.attributes.expression, view.inputs, output))
   },
   matmul: view => view.call(matmulKernel(view.attributes, view.input(0), view.input(1), view.output, view.epilogue)),
-  conv2d: view =>
-    view.call(
-      correlateKernel({
-        direction: 'forward',
-        window: view.attributes,
-        groups: view.attributes.groups,
-        x: view.input(0),
-        weights: view.input(1),
-        y: view.output,
-        epilogue: view.epilogue,
-      }),
-    ),
-  conv2dInputGradient: view =>
-    view.call(
-      correlateKernel({
-        direction: 'inputGradient',
-        window: view.attributes,
-        groups: view.attributes.groups,
-        x: view.input(0),
-        weights: view.input(1),
-        y: view.output,
-        epilogue: view.epilogue,
-      }),
-    ),
+  conv2d: view => correlate(view, 'forward'),
+  conv2dInputGradient: view => correlate(view, 'inputGradient'),
   conv2dWeightGradient: view =>
     view.call(
       weightGradientKernel(
@@ -249,5 +245,5 @@ export function lower(plan: Plan, group: Group, step: Step): KernelCall[] {
 export function blockStride(plan: Plan, step: Step, tensor: Tensor): number {
   const own = step.output === tensor || step.switches === tensor
   if (!own && !plan.slices(step, tensor)) return 0
-  return (sizeOf(tensor.shape) / plan.blocks) * (tensor.dtype === 'u8' ? 1 : 4)
+  return (sizeOf(tensor.shape) / plan.blocks) * bytesPerElement[tensor.dtype]
 }

@@ -2,8 +2,7 @@
  * Element-wise kernels: one loop nest over the physical dimensions of the result, an expression in the middle.
  * Broadcasting, layout changes, transpositions and slices are all strides of the same nest.
  */
-import type { Expression } from '../../../graph/expression.ts'
-import { expressionKey } from '../../../graph/expression.ts'
+import { type Expression, expressionKey } from '../../../graph/expression.ts'
 import type { DType } from '../../../graph/shape.ts'
 import { collapse, dimensionsOf, type Nest, type Operand, stridesAlong } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'

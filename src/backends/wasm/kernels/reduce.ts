@@ -3,6 +3,7 @@
  * the innermost dimension is kept, and terms of one result, combined at the end, where it is folded.
  */
 import type { Reduction } from '../../../graph/ops/reduce.ts'
+import { bytesPerElement } from '../../../graph/shape.ts'
 import { type Dimension, dimensionsOf, type Operand } from '../access.ts'
 import type { Local } from '../assembler.ts'
 import { pushElements, storeElements } from '../elements.ts'
@@ -42,7 +43,7 @@ export function reduceKernel(
   // Kept axes keep their order, so the kept dimensions of x are the dimensions of the result (sizes of 1 aside).
   const outShape = x.shape.filter((_, axis) => !folded.has(axis))
   const outDimensions = dimensionsOf({ shape: outShape, dtype: 'f32', block: folded.has(0) ? 0 : x.block })
-  const inStrides = denseStrides(dimensions, x.dtype === 'u8' ? 1 : 4)
+  const inStrides = denseStrides(dimensions, bytesPerElement[x.dtype])
   const outStrides = denseStrides(outDimensions, 4)
   let next = 0
   const loops: Loop[] = dimensions.map(({ axis, size }, d) => {
@@ -53,7 +54,7 @@ export function reduceKernel(
   const kept = loops.filter(loop => loop.place >= 0)
   const terms = mergeTerms(loops)
   const last = laneLoop(loops)
-  const lanes: Lanes = last.size % 4 === 0 && last.stride === (x.dtype === 'u8' ? 1 : 4) ? 4 : 1
+  const lanes: Lanes = last.size % 4 === 0 && last.stride === bytesPerElement[x.dtype] ? 4 : 1
   const laneIsKept = lanes === 4 && last.place >= 0
   const outer = kept[0]
   // The kept lane dimension advances four at a time; the outermost kept dimension is what threads share out.
