@@ -79,6 +79,7 @@ const rules: { readonly [K in OpName]: Rule } = {
     (attributes as { axis: number }).axis !== 0 && inputs.every(batched) ? 'parallel' : 'whole',
   gather: ({ inputs: [x, indices], attributes, batched }) =>
     (attributes as { axis: number }).axis !== 0 && batched(x) && !batched(indices) ? 'parallel' : 'whole',
+  increment: firstBatched,
   scatterAdd: whole,
   oneHot: ({ inputs: [indices], batched }) => (batched(indices) && indices.shape.length === 1 ? 'parallel' : 'whole'),
   softmaxCrossEntropy: ({ inputs: [logits, targets], batched }) =>

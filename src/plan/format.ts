@@ -5,6 +5,7 @@ import type { MatmulAttributes } from '../graph/ops/matmul.ts'
 import type { ReduceAttributes } from '../graph/ops/reduce.ts'
 import { formatShape } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
+import type { StageAttributes } from './convolution.ts'
 import type { Plan } from './plan.ts'
 import { type Step, stepOutputs, storageOf } from './steps.ts'
 
@@ -22,7 +23,7 @@ export function formatCount(count: number): string {
 
 /** Text of a plan. Values without a label are numbered in the order in which they are computed. */
 export function formatPlan(plan: Plan): string {
-  const steps = plan.groups.flatMap(group => group.steps)
+  const steps = [...plan.preparation, ...plan.groups].flatMap(group => group.steps)
   const names = namesOf(steps)
   const lines = [
     `plan: ${counted(steps.length, 'step')} in ${counted(plan.groups.length, 'group')}, ` +
@@ -32,6 +33,8 @@ export function formatPlan(plan: Plan): string {
       input => `input: ${names(input)} ${input.dtype} ${formatShape(input.shape)} ${placeOf(plan, input)}`,
     ),
   ]
+  if (plan.preparation.length > 0) lines.push('', 'ahead of the runs:')
+  for (const step of plan.preparation.flatMap(group => group.steps)) lines.push(`  ${formatStep(plan, step, names)}`)
   plan.groups.forEach((group, index) => {
     const how =
       group.kind === 'blocked'
@@ -84,8 +87,12 @@ function formatStep(plan: Plan, step: Step, names: Names): string {
 function placeOf(plan: Plan, tensor: Tensor): string {
   const value = plan.value(tensor)
   if (!value) return 'unused'
-  const where = value.variable ? `variable ${value.variable.name}` : `${value.space}+${value.offset}`
-  return `${where} (${formatBytes(value.bytes)}${value.layout === 'blocked' ? ', blocked' : ''})`
+  const where = value.variable
+    ? `variable ${value.variable.name}`
+    : value.space === 'kept'
+      ? 'kept'
+      : `${value.space}+${value.offset}`
+  return `${where} (${formatBytes(value.bytes)}${value.layout === 'rows' ? '' : value.layout === 'blocked' ? ', blocked' : ', channels last'})`
 }
 
 function callOf(step: Step, names: Names): string {
@@ -109,5 +116,10 @@ function operationOf(step: Step, names: Names): string {
     const { fn, axes } = step.attributes as ReduceAttributes
     return `${fn}(${inputs[0]} over ${axes.length === 1 ? 'axis' : 'axes'} ${axes.join(', ')})`
   }
-  return `${step.op}(${inputs.join(', ')})`
+  if (step.op === 'stage') {
+    const { method, stage } = step.attributes as StageAttributes
+    return `${method.stages[stage].name}(${inputs.join(', ')})`
+  }
+  const how = step.convolution ? ` by ${step.convolution.method.name}` : ''
+  return `${step.op}${how}(${inputs.join(', ')})`
 }

@@ -10,29 +10,25 @@ import { bytesPerElement, sizeOf } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Variable } from '../graph/variable.ts'
 import { formatPlan } from './format.ts'
-import { assignLayouts, type LayoutChoice } from './layout.ts'
+import { assignLayouts, type Layout, type LayoutChoice, type LayoutOptions } from './layout.ts'
 import { align, type Lifetime, place } from './place.ts'
 import type { Program } from './program.ts'
 import { schedule } from './schedule.ts'
 import { copyStep, type Step, stepInputs, stepOutputs, storageOf } from './steps.ts'
 
 /** What a backend asks of the plan. */
-export interface PlanOptions {
-  /**
-   * Block sizes the backend can compute with, largest first; the largest that divides the batch into enough blocks is
-   * used. Empty: samples are not grouped and every value is row-major.
-   */
-  readonly blockSizes: readonly number[]
-}
+export interface PlanOptions extends LayoutOptions {}
 
-/** Where a value lives. Scratch exists once per thread and holds one block. */
-export type Space = 'variable' | 'constant' | 'arena' | 'scratch'
+/**
+ * Where a value lives. Scratch exists once per thread and holds one block. What is `kept` is computed ahead of the runs
+ * and has memory of its own.
+ */
+export type Space = 'variable' | 'constant' | 'kept' | 'arena' | 'scratch'
 
 /** A value with its place. */
 export interface Value {
   readonly tensor: Tensor
-  /** `rows`: row-major. `blocked`: `[N / block, ...rest, block]`, samples of a block innermost. */
-  readonly layout: 'rows' | 'blocked'
+  readonly layout: Layout
   /** True when axis 0 is cut into blocks by blocked groups. */
   readonly sliced: boolean
   readonly space: Space
@@ -52,6 +48,8 @@ export interface Group {
 
 /** A program ready to be lowered by a backend. */
 export interface Plan {
+  /** Groups that run before the first run, and again when variables have changed otherwise than by this program. */
+  readonly preparation: readonly Group[]
   readonly groups: readonly Group[]
   /** Samples per block, and number of blocks. */
   readonly block: number
@@ -70,8 +68,9 @@ export interface Plan {
   /** Multiply-adds of a step in one run. */
   multiplyAddsOf(step: Step): number
   readonly arenaBytes: number
-  /** Scratch of one thread. */
+  /** Scratch of one thread: values of blocked groups, and behind them the workspace of kernels. */
   readonly scratchBytes: number
+  readonly workspaceOffset: number
   /** Multiply-adds of one run. */
   readonly multiplyAdds: number
   /** The plan as a table: groups, steps, places, bytes, multiply-adds. */
@@ -80,13 +79,20 @@ export interface Plan {
 
 /** Plans a program. @throws ShapeError when the program is inconsistent. */
 export function makePlan(program: Program, options: PlanOptions): Plan {
-  const choice = assignLayouts(program, options.blockSizes)
-  const scheduled = schedule(choice)
+  const choice = assignLayouts(program, options)
+  const ahead = stepsAhead(choice)
+  const preparation = schedule(choice, [...ahead])
+  const scheduled = schedule(
+    choice,
+    choice.steps.filter(step => !ahead.has(step)),
+  )
   const { inPlace, copies } = storeUpdates(choice, scheduled)
   const groups = copies.length > 0 ? [...scheduled, { kind: 'whole' as const, steps: copies }] : scheduled
-  const { values, arenaBytes, scratchBytes } = placeValues(choice, groups, inPlace)
+  const { values, arenaBytes, scratchBytes } = placeValues(choice, groups, inPlace, ahead)
+  const workspace = Math.max(0, ...choice.steps.map(step => step.convolution?.method.workspace ?? 0))
   const byStorage = new Map(values.map(value => [value.tensor, value]))
   const plan: Plan = {
+    preparation,
     groups,
     block: choice.block,
     blocks: choice.blocks,
@@ -98,11 +104,37 @@ export function makePlan(program: Program, options: PlanOptions): Plan {
     slices: choice.slices,
     multiplyAddsOf: choice.multiplyAdds,
     arenaBytes,
-    scratchBytes,
+    scratchBytes: align(scratchBytes + workspace),
+    workspaceOffset: scratchBytes,
     multiplyAdds: choice.steps.reduce((sum, step) => sum + choice.multiplyAdds(step), 0),
     toString: () => formatPlan(plan),
   }
   return plan
+}
+
+/**
+ * Steps that depend on nothing that changes from run to run: on constants, and on variables that the program leaves alone
+ * (packed and transformed weights, folded batch normalization).
+ */
+function stepsAhead(choice: LayoutChoice): Set<Step> {
+  const ahead = new Set<Step>()
+  const kept = new Set<Tensor>()
+  const outputs = new Set(Object.values(choice.outputs).map(storageOf))
+  const updates = new Set([...choice.updates.values()].map(storageOf))
+  const lasts = (tensor: Tensor): boolean => {
+    const storage = storageOf(tensor)
+    if (kept.has(storage)) return true
+    const { source } = storage
+    return source?.kind === 'constant' || (source?.kind === 'variable' && !choice.updates.has(source.variable))
+  }
+  for (const step of choice.steps) {
+    const results = stepOutputs(step)
+    if (results.some(tensor => outputs.has(tensor) || updates.has(tensor))) continue
+    if (choice.blockable.has(step) || !stepInputs(step).every(lasts)) continue
+    ahead.add(step)
+    for (const tensor of results) kept.add(tensor)
+  }
+  return ahead
 }
 
 /** Decides space and address of every value. */
@@ -110,18 +142,23 @@ function placeValues(
   choice: LayoutChoice,
   groups: readonly Group[],
   inPlace: ReadonlyMap<Tensor, Variable>,
+  ahead: ReadonlySet<Step>,
 ): { values: Value[]; arenaBytes: number; scratchBytes: number } {
-  const life = lifetimes(choice, groups)
+  const life = lifetimes(choice, groups, ahead)
   const values: Value[] = []
   const arena: { tensor: Tensor; lifetime: Lifetime }[] = []
   const scratch: { tensor: Tensor; lifetime: Lifetime; group: number }[] = []
   const bytesOf = (tensor: Tensor): number => sizeOf(tensor.shape) * bytesPerElement[tensor.dtype]
   const describe = (tensor: Tensor): Pick<Value, 'tensor' | 'layout' | 'sliced'> => ({
     tensor,
-    layout: choice.blockedLayout.has(tensor) ? 'blocked' : 'rows',
+    layout: choice.layoutOf(tensor),
     sliced: choice.sliced.has(tensor),
   })
 
+  for (const tensor of [...ahead].flatMap(stepOutputs)) {
+    life.delete(tensor)
+    values.push({ ...describe(tensor), space: 'kept', offset: 0, bytes: bytesOf(tensor) })
+  }
   for (const [tensor, { from, to, group, first, last }] of life) {
     const variable = tensor.source?.kind === 'variable' ? tensor.source.variable : inPlace.get(tensor)
     if (variable) {
@@ -164,7 +201,7 @@ interface Life {
   last: number
 }
 
-function lifetimes(choice: LayoutChoice, groups: readonly Group[]): Map<Tensor, Life> {
+function lifetimes(choice: LayoutChoice, groups: readonly Group[], ahead: ReadonlySet<Step>): Map<Tensor, Life> {
   const life = new Map<Tensor, Life>()
   const touch = (tensor: Tensor, group: number, step: number): void => {
     const storage = storageOf(tensor)
@@ -183,6 +220,7 @@ function lifetimes(choice: LayoutChoice, groups: readonly Group[]): Map<Tensor, 
     touch(tensor, -1, 0)
     touch(tensor, groups.length, 0)
   }
+  for (const tensor of [...ahead].flatMap(stepInputs)) touch(tensor, -1, 0)
   groups.forEach((group, at) => {
     group.steps.forEach((step, index) => {
       for (const tensor of [...stepInputs(step), ...stepOutputs(step)]) touch(tensor, at, index)
@@ -222,7 +260,7 @@ function storeUpdates(
     const last = lastRead.get(old) ?? -1
     const sameGroup = (readers.get(old) ?? []).filter(reader => groups[group].steps.includes(reader))
     const elementwise =
-      step.op === 'map'
+      step.op === 'map' || step.op === 'increment'
         ? step.inputs.every(read => storageOf(read) !== old || read === old)
         : step.inputs.every(read => storageOf(read) !== old)
     const safe = last < group || (last === group && sameGroup.every(reader => reader === step) && elementwise)

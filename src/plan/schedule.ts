@@ -7,17 +7,17 @@ import type { LayoutChoice } from './layout.ts'
 import type { Group } from './plan.ts'
 import { type Step, stepInputs, stepOutputs, storageOf } from './steps.ts'
 
-/** Groups in the order in which they run. */
-export function schedule(choice: LayoutChoice): Group[] {
-  const producers = producersOf(choice.steps)
+/** The given steps in groups, in the order in which they run. What other steps produce is there already. */
+export function schedule(choice: LayoutChoice, steps: readonly Step[]): Group[] {
+  const producers = producersOf(steps)
   const dependencies = new Map<Step, Step[]>()
-  for (const step of choice.steps) {
+  for (const step of steps) {
     const sources = stepInputs(step).map(tensor => producers.get(storageOf(tensor)))
     dependencies.set(step, [...new Set(sources.filter(source => source !== undefined))])
   }
   const urgent = ancestors(choice.blockable, dependencies)
   const done = new Set<Step>()
-  const pending = new Set(choice.steps)
+  const pending = new Set(steps)
   const groups: Group[] = []
   const ready = (step: Step, also?: ReadonlySet<Step>): boolean =>
     (dependencies.get(step) ?? []).every(source => done.has(source) || also?.has(source))

@@ -12,6 +12,7 @@ import type { ReduceAttributes } from '../graph/ops/reduce.ts'
 import { sameShape } from '../graph/shape.ts'
 import type { OpName } from '../graph/table.ts'
 import { Tensor } from '../graph/tensor.ts'
+import type { ConvolutionMethod, ConvolutionTask } from './convolution.ts'
 import { type Program, programGraph } from './program.ts'
 
 /** Element-wise work done on a result before it is stored. */
@@ -23,7 +24,8 @@ export interface Epilogue {
 
 /** One operation to run. */
 export interface Step {
-  readonly op: OpName
+  /** An operation of the table, or a `stage` of a convolution. */
+  readonly op: OpName | 'stage'
   readonly attributes: unknown
   /** What the operation itself reads. */
   readonly inputs: readonly Tensor[]
@@ -34,6 +36,13 @@ export interface Step {
   readonly switches?: Tensor
   /** True when the step sums over one block of the batch only and leaves the rest to a following `reduce`. */
   readonly partial?: boolean
+  /** How a convolution is computed whose volumes lie channels last. */
+  readonly convolution?: { readonly task: ConvolutionTask; readonly method: ConvolutionMethod }
+}
+
+/** A step as it comes from the graph. */
+export interface FusedStep extends Step {
+  readonly op: OpName
 }
 
 /** Everything a step reads, once each. */
@@ -81,14 +90,14 @@ export function copyStep(tensor: Tensor, label = tensor.label): Step {
 }
 
 /** The fused steps of a program, in an order in which each runs after what it reads. */
-export function fuse(program: Program): Step[] {
+export function fuse(program: Program): FusedStep[] {
   const { order } = programGraph(program)
   const kept = new Set<Tensor>([...Object.values(program.outputs), ...program.updates.values()].map(storageOf))
   const users = countUsers(order, kept)
-  const fused = new Map<Tensor, Step>()
+  const fused = new Map<Tensor, FusedStep>()
   for (const tensor of order) {
     if (tensor.op === 'source' || tensor.op === 'reshape') continue
-    const step: Step = {
+    const step: FusedStep = {
       op: tensor.op as OpName,
       attributes: tensor.attributes,
       inputs: tensor.inputs.map(withoutDetour),
@@ -100,7 +109,7 @@ export function fuse(program: Program): Step[] {
 }
 
 /** Drops the constants that have become part of everything that read them. */
-function withoutUnread(steps: readonly Step[], kept: ReadonlySet<Tensor>): Step[] {
+function withoutUnread(steps: readonly FusedStep[], kept: ReadonlySet<Tensor>): FusedStep[] {
   const read = new Set(steps.flatMap(stepInputs).map(storageOf))
   return steps.filter(step => !isConstant(step) || read.has(step.output) || kept.has(step.output))
 }
@@ -132,9 +141,9 @@ function countUsers(order: readonly Tensor[], kept: ReadonlySet<Tensor>): Map<Te
  * Merges steps into the map step that reads them: maps that nothing else reads, constants, and at most one operation
  * whose store can do the work of the map.
  */
-function absorbProducers(map: Step, fused: Map<Tensor, Step>, users: Map<Tensor, number>): Step {
+function absorbProducers(map: FusedStep, fused: Map<Tensor, FusedStep>, users: Map<Tensor, number>): FusedStep {
   let chain: Chain = { expression: (map.attributes as MapAttributes).expression, inputs: map.inputs }
-  const mergeable = (tensor: Tensor): Step | undefined => {
+  const mergeable = (tensor: Tensor): FusedStep | undefined => {
     const constant = fused.get(storageOf(tensor))
     if (constant && isConstant(constant)) return constant
     const alone =
@@ -189,12 +198,12 @@ function inline(outer: Chain, at: number, producer: Chain, first: readonly Tenso
 }
 
 /** Lets a max pool store its switches, when both are wanted of the same input. */
-function pairSwitches(steps: readonly Step[]): Step[] {
+function pairSwitches(steps: readonly FusedStep[]): FusedStep[] {
   const scanKey = (step: Step): string => `${step.inputs[0]?.id} ${JSON.stringify(step.attributes)}`
   // What rides in the store of a scan must not wait for switches, of this scan or (by way of others) any.
   const pairs = (step: Step): boolean => step.op === 'maxPool2d' && !(step.epilogue?.inputs ?? []).some(needsSwitches())
   const pools = new Set(steps.filter(pairs).map(scanKey))
-  const switches = new Map<string, Step>()
+  const switches = new Map<string, FusedStep>()
   for (const step of steps) {
     if (step.op === 'maxPool2dSwitches' && pools.has(scanKey(step))) switches.set(scanKey(step), step)
   }
@@ -222,11 +231,11 @@ function needsSwitches(): (tensor: Tensor) => boolean {
 }
 
 /** Orders steps so that each runs after the steps whose results it reads. */
-function sortSteps(steps: readonly Step[]): Step[] {
-  const producer = new Map<Tensor, Step>()
+function sortSteps(steps: readonly FusedStep[]): FusedStep[] {
+  const producer = new Map<Tensor, FusedStep>()
   for (const step of steps) for (const output of stepOutputs(step)) producer.set(output, step)
-  const sorted = new Set<Step>()
-  const visit = (step: Step): void => {
+  const sorted = new Set<FusedStep>()
+  const visit = (step: FusedStep): void => {
     if (sorted.has(step)) return
     for (const read of stepInputs(step)) {
       const source = producer.get(storageOf(read))

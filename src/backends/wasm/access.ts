@@ -10,8 +10,18 @@ import { bytesPerElement, type DType, type Shape } from '../../graph/shape.ts'
 export interface Operand {
   readonly shape: Shape
   readonly dtype: DType
-  /** Samples per block when stored `[N / block, ...rest, block]`; 0 when stored row-major. */
+  /** Samples per block when stored `[N / block, ...rest, block]`; 0 when stored row-major or channels last. */
   readonly block: number
+  /** True when a volume `[N, C, H, W]` is stored as `[N, H, W, C]`. */
+  readonly channelsLast?: boolean | undefined
+}
+
+/** Axes of a volume stored channels last, in the order of its memory. */
+const channelsLastOrder = [0, 2, 3, 1] as const
+
+/** The logical axes of a value stored without blocks, in the order of its memory. */
+function axisOrder({ shape, channelsLast }: Operand): readonly number[] {
+  return channelsLast ? channelsLastOrder : shape.map((_, axis) => axis)
 }
 
 /** One dimension of a loop nest: `size` steps, each `stride` further along a logical axis. */
@@ -22,8 +32,11 @@ export interface Dimension {
 }
 
 /** Dimensions of a value in the order of its memory, outermost first. */
-export function dimensionsOf({ shape, block }: Operand): Dimension[] {
-  if (block === 0 || shape.length === 0) return shape.map((size, axis) => ({ axis, size, stride: 1 }))
+export function dimensionsOf(operand: Operand): Dimension[] {
+  const { shape, block } = operand
+  if (block === 0 || shape.length === 0) {
+    return axisOrder(operand).map(axis => ({ axis, size: shape[axis], stride: 1 }))
+  }
   return [
     { axis: 0, size: shape[0] / block, stride: block },
     ...shape.slice(1).map((size, at) => ({ axis: at + 1, size, stride: 1 })),
@@ -32,11 +45,13 @@ export function dimensionsOf({ shape, block }: Operand): Dimension[] {
 }
 
 /** Byte stride of a step of 1 along a logical axis within a block or row, and between blocks for axis 0. */
-function axisStrides({ shape, dtype, block }: Operand): { inner: number[]; outer: number } {
+function axisStrides(operand: Operand): { inner: number[]; outer: number } {
+  const { shape, dtype, block } = operand
   const bytes = bytesPerElement[dtype]
   const inner = new Array<number>(shape.length).fill(0)
   let stride = block === 0 ? bytes : bytes * block
-  for (let axis = shape.length - 1; axis >= (block === 0 ? 0 : 1); axis--) {
+  for (const axis of [...axisOrder(operand)].reverse()) {
+    if (block !== 0 && axis === 0) continue
     inner[axis] = stride
     stride *= shape[axis]
   }

@@ -1,8 +1,8 @@
 /**
  * From a plan to one WebAssembly module: all kernels, and a function `run` that calls them in order.
  *
- * `run(thread, threads, base, arena, scratch)` is called once per run on every thread; its result is 0, or that of the
- * barrier where it gave up. In a blocked group a thread runs
+ * `run(thread, threads, base, arena, scratch, prepare)` is called once per run on every thread; its result is 0, or that of
+ * the barrier where it gave up. The groups of the preparation run first when `prepare` is not 0. In a blocked group a thread runs
  * all steps on its share of the blocks; in a whole group it takes its share of every step. After each group the threads
  * meet at a barrier. Addresses of variables, constants and tables are part of the code.
  */
@@ -20,6 +20,8 @@ import { MathLibrary } from './math.ts'
 export interface Addresses {
   variable(variable: Variable): number
   constant(tensor: Tensor): number
+  /** A value that is computed ahead of the runs. */
+  kept(tensor: Tensor): number
   table(values: Int32Array): number
 }
 
@@ -53,18 +55,23 @@ export function generate(plan: Plan, addresses: Addresses, options: CodeOptions)
   }
   const barrier = options.shared ? addBarrier(module) : undefined
 
-  const bodies = plan.groups.map(group => emitGroup(module, plan, group, addresses, functionOf))
-  const run = module.function(['i32', 'i32', 'i32', 'i32', 'i32'], ['i32'], 'run')
+  const bodiesOf = (groups: readonly Group[]): FunctionBuilder[] =>
+    groups.map(group => emitGroup(module, plan, group, addresses, functionOf))
+  const [preparation, bodies] = [bodiesOf(plan.preparation), bodiesOf(plan.groups)]
+  const run = module.function(['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32'], 'run')
   const outcome = run.local('i32')
-  const [thread, threads, base, arena, scratch] = [0, 1, 2, 3, 4]
+  const [thread, threads, base, arena, scratch, prepare] = [0, 1, 2, 3, 4, 5]
   // Each thread's scratch area.
   run.get(scratch).get(thread).i32(plan.scratchBytes).op('i32.mul', 'i32.add').set(scratch)
-  for (const body of bodies) {
+  const emitBody = (body: FunctionBuilder): void => {
     run.get(thread).get(threads).get(arena).get(scratch).call(body)
-    if (!barrier) continue
+    if (!barrier) return
     run.get(base).get(threads).op('i32.add').tee(base).call(barrier).tee(outcome)
     run.if(() => run.get(outcome).op('return'))
   }
+  run.get(prepare)
+  run.if(() => preparation.forEach(emitBody))
+  bodies.forEach(emitBody)
   run.i32(0)
   return {
     bytes: module.encode(),
@@ -88,7 +95,7 @@ export function generateCalls(
   const module = new ModuleBuilder(options.shared)
   const target: KernelModule = { module, math: new MathLibrary(module), fused: options.fused }
   const calls: MeasuredCall[] = []
-  for (const group of plan.groups) {
+  for (const group of [...plan.preparation, ...plan.groups]) {
     for (const step of group.steps) {
       for (const call of lower(plan, group, step)) {
         const kernel = call.kernel.emit(target)
@@ -163,11 +170,18 @@ function callEmitter(
   { arena, scratch, block }: { arena: Local; scratch: Local; block: Local },
 ): (step: Step, call: KernelCall, target: FunctionBuilder) => void {
   const pushAddress = (step: Step, { tensor, offset }: AddressOf): void => {
+    if (tensor === 'workspace') {
+      f.get(scratch)
+        .i32(plan.workspaceOffset + offset)
+        .op('i32.add')
+      return
+    }
     const value = plan.value(tensor)
     if (!value) throw new Error(`plan: no place for ${tensor.label ?? `tensor ${tensor.id}`}`)
     const storage = storageOf(tensor)
     if (value.space === 'variable' && value.variable) f.i32(addresses.variable(value.variable) + offset)
     else if (value.space === 'constant') f.i32(addresses.constant(storage) + offset)
+    else if (value.space === 'kept') f.i32(addresses.kept(storage) + offset)
     else {
       f.get(value.space === 'arena' ? arena : scratch)
       if (value.offset + offset !== 0) f.i32(value.offset + offset).op('i32.add')

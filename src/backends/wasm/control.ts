@@ -21,6 +21,8 @@ export const control = {
   /** Arguments of the job: address of the arena, of the scratch areas. */
   arena: 512,
   scratch: 576,
+  /** Not 0 when the program's preparation is to run first. */
+  prepare: 768,
   /** What a kernel found out of range: four numbers, one of them at least not in 0 … limit − 1. */
   found: 640,
   limit: 704,

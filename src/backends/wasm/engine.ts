@@ -4,13 +4,14 @@
 import { bytesPerElement, formatShape, ShapeError, sizeOf } from '../../graph/shape.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { type TypedArray, type Variable, zeros } from '../../graph/variable.ts'
-import { makePlan, type Plan } from '../../plan/plan.ts'
+import { makePlan, type Plan, type PlanOptions } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
 import { type Step, storageOf } from '../../plan/steps.ts'
 import type { Engine, EngineDescription, Executable } from '../engine.ts'
 import { type Addresses, type GeneratedCode, generate, generateCalls } from './codegen.ts'
 import { explainTrap } from './control.ts'
 import { canShareMemory, checkThreads, defaultThreads, hasRelaxedSimd, mayWait } from './features.ts'
+import { chooseMethod } from './kernels/channels/methods.ts'
 import { LinearMemory } from './memory.ts'
 import { ThreadPool } from './threads.ts'
 
@@ -23,6 +24,13 @@ export interface WasmEngineOptions {
    * are then the same bits everywhere. False by default.
    */
   readonly precise?: boolean
+  /**
+   * Which values lie innermost in volumes: samples, which suits networks of few channels on large batches, or channels.
+   * Chosen for each program by default.
+   */
+  readonly innermost?: 'samples' | 'channels'
+  /** False to leave out Winograd's algorithm for 3×3 convolutions, which rounds a little more. True by default. */
+  readonly winograd?: boolean
 }
 
 /** Block sizes the kernels have lanes for: sixteen samples are four vectors, the widest tile that fits the registers. */
@@ -32,7 +40,7 @@ export const wasmBlockSizes = [16, 8, 4] as const
 export function createWasmEngine(options: WasmEngineOptions = {}): WasmEngine {
   const wanted = options.threads === undefined ? defaultThreads() : checkThreads(options.threads)
   const threads = canShareMemory() ? wanted : 1
-  return new WasmEngine(threads, !options.precise && hasRelaxedSimd())
+  return new WasmEngine(threads, !options.precise && hasRelaxedSimd(), mayWait(), options)
 }
 
 /** Time of one step, measured alone. */
@@ -48,6 +56,9 @@ export class WasmEngine implements Engine {
   readonly description: EngineDescription
   private readonly threads: number
   private readonly fused: boolean
+  private readonly planOptions: PlanOptions
+  /** Counts changes of variables: what programs have prepared from older values is out of date. */
+  private changes = 0
   /** Let go of when the engine is closed. */
   private linearMemory: LinearMemory | undefined
   private readonly pool: ThreadPool | undefined
@@ -65,13 +76,24 @@ export class WasmEngine implements Engine {
   private readonly addresses: Addresses = {
     variable: variable => this.addressOf(variable),
     constant: tensor => this.constantAddress(tensor),
+    kept: tensor => this.constantAddress(tensor),
     table: values => this.tableAddress(values),
   }
 
   /** @param takesPart whether the calling thread computes too, when there are several; never on a page */
-  constructor(threads: number, fused: boolean, takesPart = mayWait()) {
+  constructor(
+    threads: number,
+    fused: boolean,
+    takesPart = mayWait(),
+    { innermost, winograd = true }: Pick<WasmEngineOptions, 'innermost' | 'winograd'> = {},
+  ) {
     this.threads = threads
     this.fused = fused
+    this.planOptions = {
+      blockSizes: wasmBlockSizes,
+      convolutions: task => chooseMethod(task, { winograd }),
+      ...(innermost && { innermost }),
+    }
     this.linearMemory = new LinearMemory(threads > 1)
     this.pool = threads > 1 ? new ThreadPool(threads, this.linear.memory, takesPart) : undefined
     this.description = { backend: 'wasm', threads, simd: fused ? 'relaxed' : 'precise' }
@@ -91,7 +113,7 @@ export class WasmEngine implements Engine {
   private async compileNow(program: Program): Promise<WasmExecutable> {
     this.check()
     const started = performance.now()
-    const plan = makePlan(program, { blockSizes: wasmBlockSizes })
+    const plan = makePlan(program, this.planOptions)
     const { addresses } = this
     for (const value of plan.values) if (value.variable) this.addressOf(value.variable)
     const code = generate(plan, addresses, { shared: this.pool !== undefined, fused: this.fused })
@@ -100,20 +122,25 @@ export class WasmEngine implements Engine {
     this.check()
     this.reserve(plan)
     const index = this.programs++
-    let start: (() => void) | undefined
+    let start: ((prepare: boolean) => void) | undefined
+    let prepared = -1
     if (this.pool) await this.pool.load(index, module)
     else {
       const instance = await WebAssembly.instantiate(module, { env: { memory: this.linear.memory } })
       const run = instance.exports.run as (...args: number[]) => void
-      start = () => run(0, 1, 0, this.arena.address, this.scratch.address)
+      start = prepare => run(0, 1, 0, this.arena.address, this.scratch.address, Number(prepare))
     }
     const run = async (): Promise<void> => {
       this.check()
       if (this.pool?.busy) throw new Error('the engine is running another program')
       this.latest = executable
       try {
-        if (start) start()
-        else await this.pool?.run(index, this.arena.address, this.scratch.address)
+        const prepare = prepared !== this.changes
+        if (start) start(prepare)
+        else await this.pool?.run(index, this.arena.address, this.scratch.address, prepare)
+        // The program's own updates do not touch what it has prepared.
+        if (program.updates.size > 0) this.changes++
+        prepared = this.changes
       } catch (error) {
         throw this.fail(error)
       }
@@ -143,6 +170,7 @@ export class WasmEngine implements Engine {
     }
     this.checkOpen()
     variable.value.set(values)
+    this.changes++
     const address = this.variables.get(variable)
     if (address !== undefined) this.view(address, variable.tensor).set(values)
   }
@@ -187,7 +215,7 @@ export class WasmEngine implements Engine {
    * program, median of `repeats`. The program's variables change; use an engine of its own.
    */
   async profile(program: Program, repeats = 30): Promise<StepTime[]> {
-    const plan = makePlan(program, { blockSizes: wasmBlockSizes })
+    const plan = makePlan(program, this.planOptions)
     const { bytes, calls } = generateCalls(plan, this.addresses, { shared: this.pool !== undefined, fused: this.fused })
     this.reserve(plan)
     const { instance } = await WebAssembly.instantiate(bytes, { env: { memory: this.linear.memory } })

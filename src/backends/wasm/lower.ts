@@ -6,28 +6,32 @@
 import { bytesPerElement, type Shape, sizeOf } from '../../graph/shape.ts'
 import type { AttributesOf, OpName } from '../../graph/table.ts'
 import type { Tensor } from '../../graph/tensor.ts'
+import type { StageAttributes } from '../../plan/convolution.ts'
 import type { Group, Plan } from '../../plan/plan.ts'
 import type { Step } from '../../plan/steps.ts'
 import type { Operand } from './access.ts'
 import type { Kernel } from './kernel.ts'
 import { argmaxKernel } from './kernels/argmax.ts'
 import { averagePoolGradientKernel, averagePoolKernel } from './kernels/averagePool.ts'
+import { kernelsOf } from './kernels/channels/methods.ts'
 import { byteStrides, copyKernel, padKernel, sliceNest, transposeNest } from './kernels/copy.ts'
 import { type Correlation, correlateKernel } from './kernels/correlate.ts'
 import { type EpilogueSpec, plainStore } from './kernels/epilogue.ts'
 import { gatherKernel, scatterAddKernel } from './kernels/gather.ts'
+import { incrementKernel } from './kernels/increment.ts'
 import { mapKernel, mapNest } from './kernels/map.ts'
 import { matmulKernel } from './kernels/matmul.ts'
 import { maxPoolGradientKernel, maxPoolKernel, maxPoolRouteKernel } from './kernels/maxPool.ts'
 import { oneHotKernel } from './kernels/oneHot.ts'
+import type { VolumeLayout } from './kernels/poolFrame.ts'
 import { randomKernel } from './kernels/random.ts'
 import { reduceKernel } from './kernels/reduce.ts'
 import { softmaxCrossEntropyGradientKernel, softmaxCrossEntropyKernel } from './kernels/softmax.ts'
 import { weightGradientKernel } from './kernels/weightGradient.ts'
 
-/** The address of a value, plus bytes. */
+/** The address of a value, plus bytes; or of the calling thread's workspace. */
 export interface AddressOf {
-  readonly tensor: Tensor
+  readonly tensor: Tensor | 'workspace'
   readonly offset: number
 }
 
@@ -79,15 +83,18 @@ class StepView<K extends OpName = OpName> {
     return [{ kernel, addresses: tensors.map(tensor => ({ tensor, offset: 0 })) }]
   }
 
-  /** Samples per block of the result; 1 for row-major volumes, which are blocks of one. */
-  get block(): number {
-    return this.output.block || 1
+  /** How the volumes of a pool lie; row-major ones are blocks of one. */
+  get volumes(): VolumeLayout {
+    const { block, channelsLast } = this.output
+    // A pool over all positions leaves one, which lies the same in both orders.
+    return { block: block || 1, channelsLast: Boolean(channelsLast || this.input(0).channelsLast) }
   }
 
   private operand(tensor: Tensor): Operand {
     const value = this.plan.value(tensor)
     const block = value?.layout === 'blocked' ? this.plan.block : 0
     const { dtype } = tensor
+    if (value?.layout === 'channels') return { shape: tensor.shape, dtype, block: 0, channelsLast: true }
     const own = this.step.output === tensor || this.step.switches === tensor
     if (!this.blocked || !(own || this.plan.slices(this.step, tensor))) return { shape: tensor.shape, dtype, block }
     const [samples, ...rest] = tensor.shape
@@ -97,11 +104,19 @@ class StepView<K extends OpName = OpName> {
 
 type Lowering<K extends OpName> = (view: StepView<K>) => KernelCall[]
 
+/** The last kernel of a convolution whose volumes lie channels last. */
+function finishConvolution(view: StepView, { task, method }: NonNullable<Step['convolution']>): KernelCall[] {
+  const [{ kernel, addresses }] = view.call(kernelsOf(task, method.name).finish(view.epilogue))
+  const workspace = method.workspace > 0 ? [{ tensor: 'workspace', offset: 0 } as const] : []
+  return [{ kernel, addresses: [...addresses.slice(0, -1), ...workspace, ...addresses.slice(-1)] }]
+}
+
 /** A convolution, or its gradient to the input: one kernel. */
 function correlate(
   view: StepView<'conv2d'> | StepView<'conv2dInputGradient'>,
   direction: Correlation['direction'],
 ): KernelCall[] {
+  if (view.step.convolution) return finishConvolution(view, view.step.convolution)
   return view.call(
     correlateKernel({
       direction,
@@ -125,20 +140,16 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   matmul: view => view.call(matmulKernel(view.attributes, view.input(0), view.input(1), view.output, view.epilogue)),
   conv2d: view => correlate(view, 'forward'),
   conv2dInputGradient: view => correlate(view, 'inputGradient'),
-  conv2dWeightGradient: view =>
-    view.call(
-      weightGradientKernel(
-        view.attributes,
-        view.input(0),
-        view.input(1),
-        view.output.shape as readonly [number, number, number, number],
-      ),
-    ),
+  conv2dWeightGradient: view => {
+    if (view.step.convolution) return finishConvolution(view, view.step.convolution)
+    const shape = view.output.shape as readonly [number, number, number, number]
+    return view.call(weightGradientKernel(view.attributes, view.input(0), view.input(1), shape))
+  },
   maxPool2d: view =>
     view.call(
       maxPoolKernel(
         view.attributes,
-        view.block,
+        view.volumes,
         view.input(0).shape,
         view.output.shape,
         { values: true, switches: view.step.switches !== undefined },
@@ -147,18 +158,18 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     ),
   maxPool2dSwitches: view =>
     view.call(
-      maxPoolKernel(view.attributes, view.block, view.input(0).shape, view.output.shape, {
+      maxPoolKernel(view.attributes, view.volumes, view.input(0).shape, view.output.shape, {
         values: false,
         switches: true,
       }),
     ),
   maxPool2dGradient: view =>
-    view.call(maxPoolGradientKernel(view.attributes, view.block, view.input(0).shape, view.output.shape)),
-  maxPool2dRoute: view => view.call(maxPoolRouteKernel(view.block, view.input(0).shape, view.output.shape)),
+    view.call(maxPoolGradientKernel(view.attributes, view.volumes, view.input(0).shape, view.output.shape)),
+  maxPool2dRoute: view => view.call(maxPoolRouteKernel(view.volumes, view.input(0).shape, view.output.shape)),
   averagePool2d: view =>
-    view.call(averagePoolKernel(view.attributes, view.block, view.input(0).shape, view.output.shape, view.epilogue)),
+    view.call(averagePoolKernel(view.attributes, view.volumes, view.input(0).shape, view.output.shape, view.epilogue)),
   averagePool2dGradient: view =>
-    view.call(averagePoolGradientKernel(view.attributes, view.block, view.input(0).shape, view.output.shape)),
+    view.call(averagePoolGradientKernel(view.attributes, view.volumes, view.input(0).shape, view.output.shape)),
   reduce: view =>
     view.call(reduceKernel(view.attributes.fn, view.attributes.axes, view.input(0), view.output, view.epilogue)),
   argmax: view => view.call(argmaxKernel(view.input(0), view.attributes)),
@@ -166,39 +177,60 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   reshape: () => [],
   transpose: view => {
     const x = view.input(0)
+    const { output } = view
     const { permutation } = view.attributes
     if (x.block > 0) {
       // Within a block the samples stay innermost; the axes between move.
-      const inner = blockShape(x)
-      const order = [...permutation.map(axis => axis), x.shape.length]
-      return view.call(copyKernel(x.dtype, transposeNest(inner, x.dtype, order)))
+      return view.call(copyKernel(x.dtype, transposeNest(physicalShape(x), x.dtype, [...permutation, x.shape.length])))
     }
-    return view.call(copyKernel(x.dtype, transposeNest(x.shape, x.dtype, permutation)))
+    const { sizes, strides } = transposeNest(x.shape, x.dtype, permutation)
+    const nest = {
+      sizes: arrange(output, sizes, 0),
+      strides: [arrange(output, strides[0], 0), physicalStrides(output)],
+    }
+    return view.call(copyKernel(x.dtype, nest))
   },
   slice: view => {
     const x = view.input(0)
-    const attributes = x.block > 0 ? withBlockAxis(view.attributes, x) : view.attributes
-    const shape = x.block > 0 ? blockShape(x) : x.shape
-    const result = x.block > 0 ? blockShape(view.output) : view.output.shape
-    const { nest, offset } = sliceNest(shape, x.dtype, attributes, result)
+    const { starts, ends, steps } = view.attributes
+    const attributes = {
+      starts: arrange(x, starts, 0),
+      ends: arrange(x, x.block > 0 ? [x.shape[0] / x.block, ...ends.slice(1)] : ends, x.block),
+      steps: arrange(x, steps, 1),
+    }
+    const { nest, offset } = sliceNest(
+      physicalShape(x),
+      x.dtype,
+      attributes,
+      physicalShape({ ...view.output, channelsLast: x.channelsLast }),
+    )
     const [{ kernel, addresses }] = view.call(copyKernel(x.dtype, nest))
     return [{ kernel, addresses: [{ ...addresses[0], offset }, addresses[1]] }]
   },
   pad: view => {
     const x = view.input(0)
-    if (x.block === 0) return view.call(padKernel(view.attributes, x.shape, view.output.shape))
+    const { output } = view
+    const order = { ...x, channelsLast: output.channelsLast }
     const { before, after, interior, value } = view.attributes
-    const extended = { before: [...before, 0], after: [...after, 0], interior: [...interior, 0], value }
-    return view.call(padKernel(extended, blockShape(x), blockShape(view.output)))
+    const attributes = {
+      before: arrange(order, before, 0),
+      after: arrange(order, after, 0),
+      interior: arrange(order, interior, 0),
+      value,
+    }
+    return view.call(padKernel(attributes, physicalShape(order), physicalShape(output)))
   },
   concat: view => {
-    const { axis } = view.attributes
-    const output = view.output
-    const shape = output.block > 0 ? blockShape(output) : output.shape
-    const target = byteStrides(shape, 'f32')
+    const { output } = view
+    const axis = arrange(
+      output,
+      output.shape.map((_, at) => at),
+      -1,
+    ).indexOf(view.attributes.axis)
+    const target = physicalStrides(output)
     let start = 0
     return view.inputs.map((operand, k) => {
-      const part = operand.block > 0 ? blockShape(operand) : operand.shape
+      const part = physicalShape({ ...operand, channelsLast: output.channelsLast })
       const offset = start * target[axis]
       start += part[axis]
       return {
@@ -212,9 +244,9 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   },
   gather: view => {
     const x = view.input(0)
-    const shape = x.block > 0 ? blockShape(x) : x.shape
-    return view.call(gatherKernel(x.dtype, shape, view.attributes, view.input(1).shape[0]))
+    return view.call(gatherKernel(x.dtype, physicalShape(x), view.attributes, view.input(1).shape[0]))
   },
+  increment: view => view.call(incrementKernel(view.attributes.by, mapNest(view.inputs, view.output))),
   scatterAdd: view => view.call(scatterAddKernel(view.input(0).shape, view.attributes)),
   oneHot: view => view.call(oneHotKernel(view.output)),
   softmaxCrossEntropy: view => view.call(softmaxCrossEntropyKernel(view.input(0))),
@@ -222,14 +254,19 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   random: view => view.call(randomKernel(view.attributes)),
 }
 
-/** `[N / b, ...rest, b]` as one row-major shape. */
-function blockShape({ shape, block }: Operand): number[] {
-  return [shape[0] / block, ...shape.slice(1), block]
+/** Numbers per logical axis in the order of a value's memory; `lane` belongs to the samples of a block. */
+function arrange(operand: Operand, perAxis: readonly number[], lane: number): number[] {
+  if (operand.channelsLast) return [perAxis[0], ...perAxis.slice(2), perAxis[1]]
+  return operand.block > 0 ? [...perAxis, lane] : [...perAxis]
 }
 
-function withBlockAxis({ starts, ends, steps }: AttributesOf<'slice'>, x: Operand): AttributesOf<'slice'> {
-  return { starts: [...starts, 0], ends: [x.shape[0] / x.block, ...ends.slice(1), x.block], steps: [...steps, 1] }
+/** The value's memory as one row-major shape. */
+function physicalShape(operand: Operand): number[] {
+  const { shape, block } = operand
+  return arrange(operand, block > 0 ? [shape[0] / block, ...shape.slice(1)] : shape, block)
 }
+
+const physicalStrides = (operand: Operand): number[] => byteStrides(physicalShape(operand), operand.dtype)
 
 function mapCopy(part: Shape, target: readonly number[]): Kernel {
   return copyKernel('f32', { sizes: part, strides: [byteStrides(part, 'f32'), target] })
@@ -237,6 +274,10 @@ function mapCopy(part: Shape, target: readonly number[]): Kernel {
 
 /** The kernel calls of a step. */
 export function lower(plan: Plan, group: Group, step: Step): KernelCall[] {
+  if (step.op === 'stage') {
+    const { task, method, stage } = step.attributes as StageAttributes
+    return new StepView(plan, group, step).call(kernelsOf(task, method.name).stages[stage]())
+  }
   const lowering = lowerings[step.op] as Lowering<OpName>
   return lowering(new StepView(plan, group, step))
 }

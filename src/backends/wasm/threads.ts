@@ -34,7 +34,7 @@ function work() {
     const program = Atomics.load(words, C.program)
     if (program === ${commands.toEventLoop}) return
     try {
-      const outcome = programs[program](thread, threads, Atomics.load(words, C.base), Atomics.load(words, C.arena), Atomics.load(words, C.scratch))
+      const outcome = programs[program](thread, threads, Atomics.load(words, C.base), Atomics.load(words, C.arena), Atomics.load(words, C.scratch), Atomics.load(words, C.prepare))
       if (outcome === 2) throw new Error('another thread did not answer')
       if (outcome !== 0) return
     } catch (error) {
@@ -77,7 +77,7 @@ on(message => {
 `
 
 /** Signature of a program's `run`; see `codegen.ts`. */
-type Run = (thread: number, threads: number, base: number, arena: number, scratch: number) => number
+type Run = (thread: number, threads: number, base: number, arena: number, scratch: number, prepare: number) => number
 
 /** What a worker's error event without a message means. */
 const refusedWorker =
@@ -139,8 +139,8 @@ export class ThreadPool {
     }
   }
 
-  /** Runs a program on all threads and resolves when all have finished. */
-  async run(index: number, arena: number, scratch: number): Promise<void> {
+  /** Runs a program on all threads, with its preparation or without, and resolves when all have finished. */
+  async run(index: number, arena: number, scratch: number, prepare: boolean): Promise<void> {
     this.check()
     const { words } = this
     const job = this.word('job') + 1
@@ -153,11 +153,12 @@ export class ThreadPool {
     Atomics.store(words, control.base / 4, base)
     Atomics.store(words, control.arena / 4, arena)
     Atomics.store(words, control.scratch / 4, scratch)
+    Atomics.store(words, control.prepare / 4, Number(prepare))
     const before = this.word('done')
     Atomics.store(words, control.job / 4, job)
     Atomics.notify(words, control.job / 4)
     if (this.takesPart) {
-      if (this.runShare(index, base, arena, scratch) !== 0) throw await this.explanation()
+      if (this.runShare(index, base, arena, scratch, prepare) !== 0) throw await this.explanation()
       return
     }
     this.hold(true)
@@ -186,9 +187,9 @@ export class ThreadPool {
   }
 
   /** Computes the calling thread's share. @throws what the program throws, after telling the others. */
-  private runShare(index: number, base: number, arena: number, scratch: number): number {
+  private runShare(index: number, base: number, arena: number, scratch: number, prepare: boolean): number {
     try {
-      return this.own[index](this.threads - 1, this.threads, base, arena, scratch)
+      return this.own[index](this.threads - 1, this.threads, base, arena, scratch, Number(prepare))
     } catch (error) {
       this.fail(this.computationError(error instanceof Error ? error.message : String(error)))
       throw this.failure

@@ -23,7 +23,8 @@ export interface Arithmetic {
 
 /** How one step of a tile addresses its operands. Offsets are bytes relative to a local that holds an address. */
 export interface TileOperands {
-  readonly rowAddress: Local
+  /** One address for all rows, or one for each. */
+  readonly rowAddress: Local | readonly Local[]
   readonly rowOffsets: readonly number[]
   readonly rowKind: 'splat' | 'vector'
   readonly columnAddress: Local
@@ -77,10 +78,25 @@ export class RegisterTile {
         .set(this.column[j])
     }
     for (let i = 0; i < this.rows; i++) {
-      f.get(rowAddress)
+      f.get(typeof rowAddress === 'number' ? rowAddress : rowAddress[i])
         .memory(loadRow, rowOffsets[i] + rowShift)
         .set(this.row)
       for (const j of columns) this.multiplyAdd(this.accumulators[i][j], this.row, this.column[j])
+    }
+  }
+
+  /**
+   * One step of a tile of one column whose rows are vectors, with addresses that are computed on the spot: `row` and `column`
+   * push them, `columnOffset` is added to the latter.
+   */
+  stepAt(row: (index: number) => void, column: () => void, columnOffset: number): void {
+    const { f } = this
+    column()
+    f.memory('v128.load', columnOffset).set(this.column[0])
+    for (let i = 0; i < this.rows; i++) {
+      row(i)
+      f.memory('v128.load').set(this.row)
+      this.multiplyAdd(this.accumulators[i][0], this.row, this.column[0])
     }
   }
 
@@ -90,6 +106,7 @@ export class RegisterTile {
    */
   steps(operands: TileOperands, count: Local, rowAdvance: number, columnAdvance: number, unroll = 4): void {
     const { f } = this
+    const rowAddresses = typeof operands.rowAddress === 'number' ? [operands.rowAddress] : operands.rowAddress
     // Offsets of instructions are not negative: a falling address starts below, and its offsets fall towards it.
     const below = (advance: number): number => Math.min(0, (unroll - 1) * advance)
     const body = (exit: { depth: number }): void => {
@@ -97,10 +114,10 @@ export class RegisterTile {
         this.step(operands, k * rowAdvance - below(rowAdvance), k * columnAdvance - below(columnAdvance))
         f.get(count).i32(1).op('i32.sub').tee(count).op('i32.eqz').branchIf(exit)
       }
-      f.increment(operands.rowAddress, unroll * rowAdvance)
+      for (const address of rowAddresses) f.increment(address, unroll * rowAdvance)
       f.increment(operands.columnAddress, unroll * columnAdvance)
     }
-    f.increment(operands.rowAddress, below(rowAdvance))
+    for (const address of rowAddresses) f.increment(address, below(rowAdvance))
     f.increment(operands.columnAddress, below(columnAdvance))
     f.block(exit => {
       f.loop(again => {

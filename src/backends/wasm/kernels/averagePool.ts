@@ -1,49 +1,47 @@
 /** Average pooling and the spreading of its gradient. */
 import type { Shape } from '../../../graph/shape.ts'
 import type { Window2d } from '../../../graph/window.ts'
-import { dimensionsOf } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
-import { storeElements } from '../elements.ts'
 import type { Kernel } from '../kernel.ts'
-import { EpilogueEmitter, type EpilogueSpec, epilogueKey, plainStore } from './epilogue.ts'
-import { clear, poolKernel, pushAddress, spatial, storeAll, WindowLoop, windowTables } from './poolFrame.ts'
+import { type EpilogueSpec, epilogueKey, plainStore } from './epilogue.ts'
+import {
+  clear,
+  pitchOf,
+  poolKernel,
+  pushAddress,
+  spatial,
+  storeAll,
+  type VolumeLayout,
+  WindowLoop,
+  windowTables,
+} from './poolFrame.ts'
 import { tapsAlong } from './taps.ts'
 
 /** Averages. Operand addresses: x, epilogue operands, y. */
 export function averagePoolKernel(
   window: Window2d & { readonly countPadding: boolean },
-  block: number,
+  layout: VolumeLayout,
   x: Shape,
   y: Shape,
   epilogue: EpilogueSpec = plainStore,
 ): Kernel {
-  const bytes = block * 4
+  const bytes = pitchOf(layout, x) * 4
   const { tables, rowStep, columnStep } = windowTables('forward', window, spatial(y), spatial(x), bytes)
   const operands = 2 + epilogue.operands.length
-  const key = `averagePool ${JSON.stringify([window, block, x, y])} ${epilogueKey(epilogue)}`
-  return poolKernel({ key, block, shape: y, operands, tables }, frame => {
-    const { f, lanes, vectors, address, unit, i, j } = frame
+  const key = `averagePool ${JSON.stringify([window, x, y])} ${epilogueKey(epilogue)}`
+  return poolKernel({ key, layout, shape: y, operands, tables }, frame => {
+    const { f, lanes, vectors, address, plane, i, j } = frame
     const [rowTable, columnTable] = address.slice(operands)
-    const finish = new EpilogueEmitter(
-      f,
-      frame.math,
-      epilogue,
-      dimensionsOf({ shape: y, dtype: 'f32', block }),
-      y,
-      address.slice(1, operands - 1),
-    )
+    const finish = frame.finish(epilogue, address.slice(1, operands - 1))
     const loop = new WindowLoop(f)
-    const [plane, out, n, c] = f.localArray('i32', 4)
+    const [image, out] = f.localArray('i32', 2)
     const total = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
     const share = f.local('f32')
     const xPlane = x[2] * x[3] * bytes
     return {
-      start: () => {
-        f.get(address[0]).get(unit).i32(xPlane).op('i32.mul', 'i32.add').set(plane)
-        f.get(unit).i32(y[1]).op('i32.div_u').set(n).get(unit).i32(y[1]).op('i32.rem_u').set(c)
-      },
+      start: () => f.get(address[0]).get(plane).i32(xPlane).op('i32.mul', 'i32.add').set(image),
       position: () => {
-        loop.begin(rowTable, columnTable, i, j, plane)
+        loop.begin(rowTable, columnTable, i, j, image)
         clear(frame, total)
         loop.each(rowStep, columnStep, () => {
           for (let v = 0; v < vectors; v++) {
@@ -55,17 +53,12 @@ export function averagePoolKernel(
         })
         pushShare(f, window, loop.rowCount, loop.columnCount)
         f.set(share)
-        pushAddress(f, address[operands - 1], unit, spatial(y), i, j, bytes).set(out)
-        finish.locate([n, c, i, j, { value: 0 }])
-        for (let v = 0; v < vectors; v++) {
-          const average = (): void => {
-            f.get(total[v]).get(share)
-            if (lanes === 4) f.op('f32x4.splat', 'f32x4.div')
-            else f.op('f32.div')
-          }
-          const scratch = total[v]
-          storeElements(f, lanes, out, v * 16, 4, scratch, () => finish.push(lanes, [0, 0, 0, 0, v * 4], average))
-        }
+        pushAddress(f, address[operands - 1], plane, spatial(y), i, j, bytes).set(out)
+        finish(out, v => {
+          f.get(total[v]).get(share)
+          if (lanes === 4) f.op('f32x4.splat', 'f32x4.div')
+          else f.op('f32.div')
+        })
       },
     }
   })
@@ -85,11 +78,11 @@ function pushShare(
 /** Spreads gradients evenly over their windows. Operand addresses: g, dx. */
 export function averagePoolGradientKernel(
   window: Window2d & { readonly countPadding: boolean },
-  block: number,
+  layout: VolumeLayout,
   g: Shape,
   x: Shape,
 ): Kernel {
-  const bytes = block * 4
+  const bytes = pitchOf(layout, x) * 4
   const { tables, rowStep, columnStep } = windowTables('inputGradient', window, spatial(x), spatial(g), bytes)
   // How many elements each window of the forward pass averages over, along each axis.
   const counts = [0, 1].map(axis => {
@@ -98,26 +91,26 @@ export function averagePoolGradientKernel(
       tapsAlong('forward', window, along, spatial(g)[along], spatial(x)[along]).table.map(t => t[2]),
     )
   })
-  const key = `averagePoolGradient ${JSON.stringify([window, block, g, x])}`
-  return poolKernel({ key, block, shape: x, operands: 2, tables: [...tables, ...counts] }, frame => {
-    const { f, lanes, vectors, address, unit, i, j } = frame
+  const key = `averagePoolGradient ${JSON.stringify([window, g, x])}`
+  return poolKernel({ key, layout, shape: x, operands: 2, tables: [...tables, ...counts] }, frame => {
+    const { f, lanes, vectors, address, plane, i, j } = frame
     const [rowTable, columnTable, rowCounts, columnCounts] = address.slice(2)
     const loop = new WindowLoop(f)
-    const [plane, out, row, column] = f.localArray('i32', 4)
+    const [image, out, row, column] = f.localArray('i32', 4)
     const total = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
     const share = f.local('f32')
     const gPlane = g[2] * g[3] * bytes
     const pushCount = (table: Local, index: Local): FunctionBuilder =>
       f.get(table).get(index).i32(4).op('i32.mul', 'i32.add').memory('i32.load')
     return {
-      start: () => f.get(address[0]).get(unit).i32(gPlane).op('i32.mul', 'i32.add').set(plane),
+      start: () => f.get(address[0]).get(plane).i32(gPlane).op('i32.mul', 'i32.add').set(image),
       position: () => {
-        loop.begin(rowTable, columnTable, i, j, plane)
+        loop.begin(rowTable, columnTable, i, j, image)
         clear(frame, total)
         loop.each(rowStep, columnStep, () => {
           if (window.countPadding) f.f32(window.kernel[0] * window.kernel[1])
           else {
-            loop.locateIndex(plane, bytes)
+            loop.locateIndex(image, bytes)
             f.get(loop.index).i32(g[3]).op('i32.div_u').set(row).get(loop.index).i32(g[3]).op('i32.rem_u').set(column)
             pushCount(rowCounts, row)
             pushCount(columnCounts, column)
@@ -137,7 +130,7 @@ export function averagePoolGradientKernel(
             f.set(total[v])
           }
         })
-        pushAddress(f, address[1], unit, spatial(x), i, j, bytes).set(out)
+        pushAddress(f, address[1], plane, spatial(x), i, j, bytes).set(out)
         storeAll(frame, out, total)
       },
     }

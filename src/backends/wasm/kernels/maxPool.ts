@@ -1,12 +1,20 @@
 /** Maximum pooling, its switches, and the routing of gradients through them. */
 import type { Shape } from '../../../graph/shape.ts'
 import type { Window2d } from '../../../graph/window.ts'
-import { dimensionsOf } from '../access.ts'
 import type { FunctionBuilder } from '../assembler.ts'
-import { storeElements } from '../elements.ts'
 import type { Kernel } from '../kernel.ts'
-import { EpilogueEmitter, type EpilogueSpec, epilogueKey, plainStore } from './epilogue.ts'
-import { clear, poolKernel, pushAddress, spatial, storeAll, WindowLoop, windowTables } from './poolFrame.ts'
+import { type EpilogueSpec, epilogueKey, plainStore } from './epilogue.ts'
+import {
+  clear,
+  pitchOf,
+  poolKernel,
+  pushAddress,
+  spatial,
+  storeAll,
+  type VolumeLayout,
+  WindowLoop,
+  windowTables,
+} from './poolFrame.ts'
 
 /** Largest window that is written out tap by tap. */
 const mostUnrolledTaps = 16
@@ -22,31 +30,24 @@ function neverPads({ padding }: Window2d): boolean {
  */
 export function maxPoolKernel(
   window: Window2d,
-  block: number,
+  layout: VolumeLayout,
   x: Shape,
   y: Shape,
   wants: { readonly values: boolean; readonly switches: boolean },
   epilogue: EpilogueSpec = plainStore,
 ): Kernel {
-  const bytes = block * 4
+  const bytes = pitchOf(layout, x) * 4
   const { tables, rowStep, columnStep } = windowTables('forward', window, spatial(y), spatial(x), bytes)
   const operands = 1 + epilogue.operands.length + (wants.values ? 1 : 0) + (wants.switches ? 1 : 0)
-  const key = `maxPool ${JSON.stringify([window, block, x, y, wants])} ${epilogueKey(epilogue)}`
-  return poolKernel({ key, block, shape: y, operands, tables }, frame => {
-    const { f, lanes, vectors, address, unit, i, j } = frame
+  const key = `maxPool ${JSON.stringify([window, x, y, wants])} ${epilogueKey(epilogue)}`
+  return poolKernel({ key, layout, shape: y, operands, tables }, frame => {
+    const { f, lanes, vectors, address, plane, i, j } = frame
     const extras = address.slice(1, 1 + epilogue.operands.length)
     const results = address.slice(1 + extras.length, operands)
     const [rowTable, columnTable] = address.slice(operands)
-    const finish = new EpilogueEmitter(
-      f,
-      frame.math,
-      epilogue,
-      dimensionsOf({ shape: y, dtype: 'f32', block }),
-      y,
-      extras,
-    )
+    const finish = frame.finish(epilogue, extras)
     const loop = new WindowLoop(f)
-    const [plane, out, n, c] = f.localArray('i32', 4)
+    const [image, out] = f.localArray('i32', 2)
     const type = lanes === 4 ? 'v128' : 'f32'
     const best = f.localArray(type, vectors)
     const where = f.localArray(lanes === 4 ? 'v128' : 'i32', vectors)
@@ -94,7 +95,7 @@ export function maxPoolKernel(
         .get(j)
         .i32(window.stride[1])
         .op('i32.mul', 'i32.add')
-      f.tee(loop.index).i32(bytes).op('i32.mul').get(plane).op('i32.add').set(loop.tap)
+      f.tee(loop.index).i32(bytes).op('i32.mul').get(image).op('i32.add').set(loop.tap)
       for (let v = 0; v < vectors; v++) {
         f.get(loop.tap)
           .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
@@ -108,33 +109,27 @@ export function maxPoolKernel(
       }
     }
     const scanInside = (): void => {
-      loop.begin(rowTable, columnTable, i, j, plane)
+      loop.begin(rowTable, columnTable, i, j, image)
       clear(frame, best, Number.NEGATIVE_INFINITY)
       if (wants.switches) {
         // Where everything is −∞ no element is larger, and the first one keeps the switch.
-        loop.locateIndex(plane, bytes)
+        loop.locateIndex(image, bytes)
         setWhere()
       }
       loop.each(rowStep, columnStep, () => {
-        if (wants.switches) loop.locateIndex(plane, bytes)
+        if (wants.switches) loop.locateIndex(image, bytes)
         compare(0, 0)
       })
     }
     const scan = neverPads(window) && window.kernel[0] * window.kernel[1] <= mostUnrolledTaps ? scanWhole : scanInside
     const position = (): void => {
       scan()
-      f.get(unit).i32(y[1]).op('i32.div_u').set(n).get(unit).i32(y[1]).op('i32.rem_u').set(c)
       if (wants.values) {
-        pushAddress(f, results[0], unit, spatial(y), i, j, bytes).set(out)
-        finish.locate([n, c, i, j, { value: 0 }])
-        for (let v = 0; v < vectors; v++) {
-          storeElements(f, lanes, out, v * 16, 4, element, () =>
-            finish.push(lanes, [0, 0, 0, 0, v * 4], () => f.get(best[v])),
-          )
-        }
+        pushAddress(f, results[0], plane, spatial(y), i, j, bytes).set(out)
+        finish(out, v => f.get(best[v]))
       }
       if (wants.switches) {
-        pushAddress(f, results[results.length - 1], unit, spatial(y), i, j, bytes).set(out)
+        pushAddress(f, results[results.length - 1], plane, spatial(y), i, j, bytes).set(out)
         for (let v = 0; v < vectors; v++) {
           f.get(out)
             .get(where[v])
@@ -143,7 +138,7 @@ export function maxPoolKernel(
       }
     }
     const start = (): void => {
-      f.get(address[0]).get(unit).i32(xPlane).op('i32.mul', 'i32.add').set(plane)
+      f.get(address[0]).get(plane).i32(xPlane).op('i32.mul', 'i32.add').set(image)
     }
     return { start, position }
   })
@@ -153,8 +148,8 @@ export function maxPoolKernel(
  * Routes gradients back through the switches: dx[h, w] = Σ over the windows that see (h, w) of g where the switch is
  * (h, w). Gathering keeps lanes together and needs no zeroing. Operand addresses: g, switches, dx.
  */
-export function maxPoolGradientKernel(window: Window2d, block: number, g: Shape, x: Shape): Kernel {
-  return windowsTile(window, g, x) ? spreadKernel(window, block, g, x) : gatherKernel(window, block, g, x)
+export function maxPoolGradientKernel(window: Window2d, layout: VolumeLayout, g: Shape, x: Shape): Kernel {
+  return windowsTile(window, g, x) ? spreadKernel(window, layout, g, x) : gatherKernel(window, layout, g, x)
 }
 
 /** True when the windows cover the image exactly, without overlap. */
@@ -165,69 +160,72 @@ function windowsTile({ kernel, stride, dilation, padding }: Window2d, g: Shape, 
 }
 
 /** Windows that tile the image: each writes its own elements, the gradient at the switch and 0 elsewhere. */
-function spreadKernel(window: Window2d, block: number, g: Shape, x: Shape): Kernel {
-  const bytes = block * 4
-  const key = `maxPoolSpread ${JSON.stringify([window, block, g, x])}`
-  return poolKernel({ key, block, shape: g, operands: 3, tables: [] }, ({ f, lanes, vectors, address, unit, i, j }) => {
-    const [from, target, first] = f.localArray('i32', 3)
-    const upstream = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
-    const where = f.localArray(lanes === 4 ? 'v128' : 'i32', vectors)
-    return {
-      position: () => {
-        f.i32(0).set(from)
-        pushAddress(f, from, unit, spatial(g), i, j, bytes).set(from)
-        for (let v = 0; v < vectors; v++) {
-          f.get(address[0])
-            .get(from)
-            .op('i32.add')
-            .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
-            .set(upstream[v])
-          f.get(address[1])
-            .get(from)
-            .op('i32.add')
-            .memory(lanes === 4 ? 'v128.load' : 'i32.load', v * 16)
-            .set(where[v])
-        }
-        f.get(i)
-          .i32(window.stride[0] * x[3])
-          .op('i32.mul')
-          .get(j)
-          .i32(window.stride[1])
-          .op('i32.mul', 'i32.add')
-          .tee(first)
-        f.get(unit)
-          .i32(x[2] * x[3])
-          .op('i32.mul', 'i32.add')
-          .i32(bytes)
-          .op('i32.mul')
-          .get(address[2])
-          .op('i32.add')
-          .set(target)
-        for (let tap = 0; tap < window.kernel[0] * window.kernel[1]; tap++) {
-          const shift = Math.floor(tap / window.kernel[1]) * x[3] + (tap % window.kernel[1])
+function spreadKernel(window: Window2d, layout: VolumeLayout, g: Shape, x: Shape): Kernel {
+  const bytes = pitchOf(layout, x) * 4
+  const key = `maxPoolSpread ${JSON.stringify([window, g, x])}`
+  return poolKernel(
+    { key, layout, shape: g, operands: 3, tables: [] },
+    ({ f, lanes, vectors, address, plane, i, j }) => {
+      const [from, target, first] = f.localArray('i32', 3)
+      const upstream = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
+      const where = f.localArray(lanes === 4 ? 'v128' : 'i32', vectors)
+      return {
+        position: () => {
+          f.i32(0).set(from)
+          pushAddress(f, from, plane, spatial(g), i, j, bytes).set(from)
           for (let v = 0; v < vectors; v++) {
-            f.get(target).get(upstream[v])
-            if (lanes === 1) f.f32(0)
-            f.get(where[v]).get(first).i32(shift).op('i32.add')
-            if (lanes === 4) f.op('i32x4.splat', 'i32x4.eq', 'v128.and').memory('v128.store', shift * bytes + v * 16)
-            else f.op('i32.eq', 'select').memory('f32.store', shift * bytes)
+            f.get(address[0])
+              .get(from)
+              .op('i32.add')
+              .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
+              .set(upstream[v])
+            f.get(address[1])
+              .get(from)
+              .op('i32.add')
+              .memory(lanes === 4 ? 'v128.load' : 'i32.load', v * 16)
+              .set(where[v])
           }
-        }
-      },
-    }
-  })
+          f.get(i)
+            .i32(window.stride[0] * x[3])
+            .op('i32.mul')
+            .get(j)
+            .i32(window.stride[1])
+            .op('i32.mul', 'i32.add')
+            .tee(first)
+          f.get(plane)
+            .i32(x[2] * x[3])
+            .op('i32.mul', 'i32.add')
+            .i32(bytes)
+            .op('i32.mul')
+            .get(address[2])
+            .op('i32.add')
+            .set(target)
+          for (let tap = 0; tap < window.kernel[0] * window.kernel[1]; tap++) {
+            const shift = Math.floor(tap / window.kernel[1]) * x[3] + (tap % window.kernel[1])
+            for (let v = 0; v < vectors; v++) {
+              f.get(target).get(upstream[v])
+              if (lanes === 1) f.f32(0)
+              f.get(where[v]).get(first).i32(shift).op('i32.add')
+              if (lanes === 4) f.op('i32x4.splat', 'i32x4.eq', 'v128.and').memory('v128.store', shift * bytes + v * 16)
+              else f.op('i32.eq', 'select').memory('f32.store', shift * bytes)
+            }
+          }
+        },
+      }
+    },
+  )
 }
 
 /** Any windows: each element looks at the windows that see it. */
-function gatherKernel(window: Window2d, block: number, g: Shape, x: Shape): Kernel {
-  const bytes = block * 4
+function gatherKernel(window: Window2d, layout: VolumeLayout, g: Shape, x: Shape): Kernel {
+  const bytes = pitchOf(layout, x) * 4
   const { tables, rowStep, columnStep } = windowTables('inputGradient', window, spatial(x), spatial(g), bytes)
-  const key = `maxPoolGradient ${JSON.stringify([window, block, g, x])}`
-  return poolKernel({ key, block, shape: x, operands: 3, tables }, frame => {
-    const { f, lanes, vectors, address, unit, i, j } = frame
+  const key = `maxPoolGradient ${JSON.stringify([window, g, x])}`
+  return poolKernel({ key, layout, shape: x, operands: 3, tables }, frame => {
+    const { f, lanes, vectors, address, plane, i, j } = frame
     const [rowTable, columnTable] = address.slice(3)
     const loop = new WindowLoop(f)
-    const [plane, out, own, toSwitches] = f.localArray('i32', 4)
+    const [image, out, own, toSwitches] = f.localArray('i32', 4)
     const total = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
     const gPlane = g[2] * g[3] * bytes
     const visit = (): void => {
@@ -252,15 +250,15 @@ function gatherKernel(window: Window2d, block: number, g: Shape, x: Shape): Kern
     }
     return {
       start: () => {
-        f.get(address[0]).get(unit).i32(gPlane).op('i32.mul', 'i32.add').set(plane)
+        f.get(address[0]).get(plane).i32(gPlane).op('i32.mul', 'i32.add').set(image)
         f.get(address[1]).get(address[0]).op('i32.sub').set(toSwitches)
       },
       position: () => {
-        loop.begin(rowTable, columnTable, i, j, plane)
+        loop.begin(rowTable, columnTable, i, j, image)
         clear(frame, total)
         f.get(i).i32(x[3]).op('i32.mul').get(j).op('i32.add').set(own)
         loop.each(rowStep, columnStep, visit)
-        pushAddress(f, address[2], unit, spatial(x), i, j, bytes).set(out)
+        pushAddress(f, address[2], plane, spatial(x), i, j, bytes).set(out)
         storeAll(frame, out, total)
       },
     }
@@ -268,22 +266,22 @@ function gatherKernel(window: Window2d, block: number, g: Shape, x: Shape): Kern
 }
 
 /** Picks the element of x at each switch, sample by sample. Operand addresses: x, switches, y. */
-export function maxPoolRouteKernel(block: number, x: Shape, y: Shape): Kernel {
-  const bytes = block * 4
-  const key = `maxPoolRoute ${JSON.stringify([block, x, y])}`
-  return poolKernel({ key, block, shape: y, operands: 3, tables: [] }, frame => {
-    const { f, address, unit, i, j } = frame
+export function maxPoolRouteKernel(layout: VolumeLayout, x: Shape, y: Shape): Kernel {
+  const bytes = pitchOf(layout, x) * 4
+  const key = `maxPoolRoute ${JSON.stringify([x, y])}`
+  return poolKernel({ key, layout, shape: y, operands: 3, tables: [], onePass: true }, frame => {
+    const { f, address, plane, i, j } = frame
     const [at, sample, source] = f.localArray('i32', 3)
     const xPlane = x[2] * x[3] * bytes
     return {
       position: () => {
-        f.for(sample, { value: 0 }, { value: block }, () => {
+        f.for(sample, { value: 0 }, { value: pitchOf(layout, x) }, () => {
           f.i32(0).set(at)
-          pushAddress(f, address[1], unit, spatial(y), i, j, bytes)
+          pushAddress(f, address[1], plane, spatial(y), i, j, bytes)
           f.get(sample).i32(4).op('i32.mul', 'i32.add').memory('i32.load').i32(bytes).op('i32.mul')
-          f.get(unit).i32(xPlane).op('i32.mul', 'i32.add').get(sample).i32(4).op('i32.mul', 'i32.add')
+          f.get(plane).i32(xPlane).op('i32.mul', 'i32.add').get(sample).i32(4).op('i32.mul', 'i32.add')
           f.get(address[0]).op('i32.add').set(source)
-          pushAddress(f, address[2], unit, spatial(y), i, j, bytes)
+          pushAddress(f, address[2], plane, spatial(y), i, j, bytes)
           f.get(sample).i32(4).op('i32.mul', 'i32.add').get(source).memory('f32.load').memory('f32.store')
         })
       },

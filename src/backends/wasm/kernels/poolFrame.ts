@@ -1,79 +1,163 @@
 /**
- * What the pooling kernels share: loops over positions and windows. Volumes are `[N / b, C, H, W, b]`; a row-major
- * volume is the case b = 1. Lanes are samples. One unit is one channel of one block.
+ * What the pooling kernels share: loops over positions and windows. Volumes are `[N / b, C, H, W, b]`, where lanes are
+ * samples and a row-major volume is the case b = 1, or `[N, H, W, C]`, where lanes are channels. Either way they are planes
+ * of pixels, of `pitch` neighbouring elements each, which are worked through in passes of a few vectors. One unit is one
+ * row of one plane.
  */
 import type { Shape } from '../../../graph/shape.ts'
 import type { Window2d } from '../../../graph/window.ts'
+import { dimensionsOf } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
+import { storeElements } from '../elements.ts'
 import { type Kernel, type KernelModule, kernelFunction } from '../kernel.ts'
 import type { Lanes } from '../tile.ts'
+import { EpilogueEmitter, type EpilogueSpec } from './epilogue.ts'
 import { byteTable, tapsAlong } from './taps.ts'
+
+/** How a volume lies: in blocks of samples (1: row-major), or channels last. */
+export interface VolumeLayout {
+  readonly block: number
+  readonly channelsLast: boolean
+}
+
+/** Elements of one pixel. */
+export function pitchOf({ block, channelsLast }: VolumeLayout, shape: Shape): number {
+  return channelsLast ? shape[1] : block
+}
 
 /** What the pools share: input and output planes, lanes, and loops over positions. */
 export interface PoolFrame {
   readonly f: FunctionBuilder
   readonly lanes: Lanes
+  /** Vectors (or single elements) of one pass. */
   readonly vectors: number
+  /** Addresses of operands, at the elements of the current pass, and of tables. */
   readonly address: readonly Local[]
-  readonly unit: Local
+  readonly plane: Local
   readonly i: Local
   readonly j: Local
-  readonly math: KernelModule['math']
+  /** Finishes and stores one value per vector at `out`, the address of position (i, j). */
+  finish(epilogue: EpilogueSpec, operands: readonly Local[]): Finish
 }
+
+/** Stores the finished values of a position; `push` pushes the raw value of a vector. */
+export type Finish = (out: Local, push: (vector: number) => void) => void
 
 export interface PoolSpec {
   readonly key: string
-  readonly block: number
+  readonly layout: VolumeLayout
   /** Shape of the volume that is written. */
   readonly shape: Shape
   readonly operands: number
   readonly tables: readonly Int32Array[]
+  /** True when `position` goes through the elements of a pixel by itself. */
+  readonly onePass?: boolean
 }
 
-/** A kernel that runs `body` at every position (unit, i, j) of the written volume. */
+/** A kernel that runs `body` at every position (plane, i, j) of the written volume. */
 export function poolKernel(
   spec: PoolSpec,
   body: (frame: PoolFrame) => { start?: () => void; position: () => void },
 ): Kernel {
-  const { block, shape } = spec
+  const { layout, shape } = spec
+  const [batch, channels, height, width] = shape
+  const planes = layout.channelsLast ? batch : (batch / layout.block) * channels
+  const pitch = pitchOf(layout, shape)
+  const lanes: Lanes = pitch % 4 === 0 ? 4 : 1
+  const vectors = lanes === 1 ? 1 : ([4, 3, 2, 1].find(count => pitch % (count * 4) === 0) as number)
+  const passes = spec.onePass ? 1 : pitch / (vectors * lanes)
   return {
-    key: spec.key,
-    units: (shape[0] / block) * shape[1],
+    key: `${spec.key} ${JSON.stringify(layout)}`,
+    units: planes * height,
     tables: spec.tables,
     operands: spec.operands,
     emit(target) {
-      const { f, from, to, address } = kernelFunction(target, spec.operands + spec.tables.length)
-      const lanes: Lanes = block % 4 === 0 ? 4 : 1
-      const [unit, i, j] = f.localArray('i32', 3)
-      const frame = { f, lanes, vectors: Math.max(1, block / 4), address, unit, i, j, math: target.math }
-      const { start, position } = body(frame)
+      const { f, from, to, address: given } = kernelFunction(target, spec.operands + spec.tables.length)
+      const [unit, plane, i, j, element] = f.localArray('i32', 5)
+      const operands = passes > 1 ? f.localArray('i32', spec.operands) : given.slice(0, spec.operands)
+      const address = [...operands, ...given.slice(spec.operands)]
+      const finish = finisher(f, target.math, spec, lanes, vectors, { plane, i, j, element })
+      const { start, position } = body({ f, lanes, vectors, address, plane, i, j, finish })
       f.for(unit, from, to, () => {
-        start?.()
-        f.for(i, { value: 0 }, { value: shape[2] }, () => {
-          f.for(j, { value: 0 }, { value: shape[3] }, position)
-        })
+        f.get(unit).i32(height).op('i32.div_u').set(plane).get(unit).i32(height).op('i32.rem_u').set(i)
+        const pass = (): void => {
+          start?.()
+          f.for(j, { value: 0 }, { value: width }, position)
+        }
+        if (passes === 1) pass()
+        else {
+          operands.forEach((operand, k) => {
+            f.get(given[k]).set(operand)
+          })
+          f.for(
+            element,
+            { value: 0 },
+            { value: pitch },
+            () => {
+              pass()
+              for (const operand of operands) f.increment(operand, vectors * lanes * 4)
+            },
+            vectors * lanes,
+          )
+        }
       })
       return f
     },
   }
 }
 
-/** Pushes base + ((unit · height + row) · width + column) · bytes. */
+/** Where a kernel is, in locals. */
+interface Place {
+  readonly plane: Local
+  readonly i: Local
+  readonly j: Local
+  /** First element of the pass within the pixel. */
+  readonly element: Local
+}
+
+function finisher(
+  f: FunctionBuilder,
+  math: KernelModule['math'],
+  { layout, shape }: PoolSpec,
+  lanes: Lanes,
+  vectors: number,
+  { plane, i, j, element }: Place,
+): PoolFrame['finish'] {
+  return (epilogue, operands) => {
+    const volume = { shape, dtype: 'f32', ...layout } as const
+    const emitter = new EpilogueEmitter(f, math, epilogue, dimensionsOf(volume), shape, operands)
+    const [n, c] = f.localArray('i32', 2)
+    const scratch = f.local(lanes === 4 ? 'v128' : 'f32')
+    return (out, push) => {
+      if (layout.channelsLast) emitter.locate([plane, i, j, element])
+      else {
+        f.get(plane).i32(shape[1]).op('i32.div_u').set(n).get(plane).i32(shape[1]).op('i32.rem_u').set(c)
+        emitter.locate([n, c, i, j, { value: 0 }])
+      }
+      for (let v = 0; v < vectors; v++) {
+        const shift = layout.channelsLast ? [0, 0, 0, v * lanes] : [0, 0, 0, 0, v * lanes]
+        storeElements(f, lanes, out, v * 16, 4, scratch, () => emitter.push(lanes, shift, () => push(v)))
+      }
+    }
+  }
+}
+
+/** Pushes base + ((plane · height + row) · width + column) · bytes. */
 export function pushAddress(
   f: FunctionBuilder,
   base: Local,
-  unit: Local,
+  plane: Local,
   [height, width]: readonly [number, number],
   row: Local,
   column: Local,
   bytes: number,
 ): FunctionBuilder {
-  f.get(unit).i32(height).op('i32.mul').get(row).op('i32.add').i32(width).op('i32.mul').get(column).op('i32.add')
+  f.get(plane).i32(height).op('i32.mul').get(row).op('i32.add').i32(width).op('i32.mul').get(column).op('i32.add')
   return f.i32(bytes).op('i32.mul').get(base).op('i32.add')
 }
 
 /** Sets accumulators to a number, 0 by default. */
-export function clear({ f, lanes }: PoolFrame, accumulators: readonly Local[], value = 0): void {
+export function clear({ f, lanes }: Pick<PoolFrame, 'f' | 'lanes'>, accumulators: readonly Local[], value = 0): void {
   for (const local of accumulators) {
     if (lanes === 4) f.f32x4(value)
     else f.f32(value)
@@ -82,7 +166,11 @@ export function clear({ f, lanes }: PoolFrame, accumulators: readonly Local[], v
 }
 
 /** Stores one vector (or element) per accumulator as it is. */
-export function storeAll({ f, lanes }: PoolFrame, out: Local, accumulators: readonly Local[]): void {
+export function storeAll(
+  { f, lanes }: Pick<PoolFrame, 'f' | 'lanes'>,
+  out: Local,
+  accumulators: readonly Local[],
+): void {
   accumulators.forEach((local, v) => {
     f.get(out)
       .get(local)

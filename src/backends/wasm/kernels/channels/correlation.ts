@@ -1,0 +1,182 @@
+/**
+ * Convolution and its gradient to the input on channels-last volumes, without any copy of patches: rows of a register tile
+ * are positions, its columns are output channels, and the sum runs over the taps and the channels of each. Where a tap
+ * leaves the image, the row reads zeros instead.
+ */
+import type { Window2d } from '../../../../graph/window.ts'
+import type { FunctionBuilder } from '../../assembler.ts'
+import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
+import { RegisterTile, rowsThatFit } from '../../tile.ts'
+import { type EpilogueSpec, epilogueKey } from '../epilogue.ts'
+import { type PanelSpec, panelSizes } from './packing.ts'
+import { ChannelStore } from './store.ts'
+import { leaves, runsOf, type TapClass, tapClasses, tapOrder } from './tapClasses.ts'
+import { Walk } from './walk.ts'
+
+/** A correlation over volumes of shapes `[N, C, H, W]` that lie channels last. */
+export interface CorrelationSpec {
+  readonly direction: 'forward' | 'inputGradient'
+  readonly window: Window2d
+  readonly groups: number
+  /** Shape of what is read: x, or the gradient of y. */
+  readonly source: readonly number[]
+  /** Shape of the weights `[O, I, KH, KW]`. */
+  readonly weights: readonly number[]
+  readonly result: readonly number[]
+}
+
+/** How the weights of a correlation are packed. */
+export function panelsOf({ direction, window, groups, weights, result }: CorrelationSpec): PanelSpec {
+  return { weights, groups, direction, taps: tapOrder(tapClasses(direction, window, [result[2], result[3]])) }
+}
+
+/** Bytes of the source that a thread works through before it takes the next panel of weights. */
+const chunkBytes = 96 * 1024
+
+/** Positions of a class that one unit covers. */
+function chunkOf(positions: number, bytesPerPosition: number, rows: number): number {
+  const wanted = Math.max(4 * rows, Math.floor(chunkBytes / bytesPerPosition))
+  return Math.min(Math.ceil(positions / rows), Math.ceil(wanted / rows)) * rows
+}
+
+/** Operand addresses: source, panels, epilogue operands, result, zeros. */
+export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec): Kernel {
+  const { direction, window, groups, source, result } = spec
+  const panels = panelsOf(spec)
+  const { rows: channels, sums, width, panels: perGroup } = panelSizes(panels)
+  const classes = tapClasses(direction, window, [result[2], result[3]])
+  const vectors = width / 4
+  const tileRows = rowsThatFit(vectors, Number.MAX_SAFE_INTEGER)
+  let next = 0
+  const parts = classes.map(positions => {
+    const total = result[0] * positions.grid[0] * positions.grid[1]
+    const reach = positions.advance[0] * positions.advance[1] * source[1] * 4
+    const chunk = chunkOf(total, reach, Math.min(tileRows, total))
+    const firstUnit = next
+    next += Math.ceil(total / chunk) * groups * perGroup
+    const checks = [leaves(positions, 0, source[2]), leaves(positions, 1, source[3])] as const
+    const runs = runsOf(positions, groups === 1 && !checks[1])
+    return { positions, total, chunk, checks, runs, firstUnit, endUnit: next }
+  })
+  const longestRun = Math.max(1, ...parts.flatMap(({ runs }) => runs.map(({ taps }) => taps)))
+  const operands = 3 + epilogue.operands.length
+  return {
+    key: `correlation ${JSON.stringify(spec)} ${epilogueKey(epilogue)}`,
+    units: next,
+    tables: [new Int32Array(sums * longestRun)],
+    operands,
+    emit(target: KernelModule): FunctionBuilder {
+      const { f, from, to, address } = kernelFunction(target, operands + 1)
+      const [xBase, panelBase] = address
+      const [yBase, zeros] = address.slice(operands - 1)
+      const store = new ChannelStore(f, target.math, epilogue, result, address.slice(2, operands - 1))
+      const [unit, end, ocb, group, channel, panel, panelAt, pixel, last, chunkEnd, count] = f.localArray('i32', 11)
+      const tiles = new Map<number, RegisterTile>()
+      const pointers = f.localArray('i32', tileRows)
+      const outs = f.localArray('i32', tileRows)
+      let panelOffset = 0
+
+      for (const { positions, total, chunk, checks, runs, firstUnit, endUnit } of parts) {
+        const walk = new Walk(f, spec, positions, tileRows)
+        const dense = isDense(spec, positions)
+        const rest = total % Math.min(tileRows, total)
+        const rows = Math.min(tileRows, total)
+        const classOffset = panelOffset
+        panelOffset += positions.taps.length * sums * width * 4
+
+        const sum = (tile: RegisterTile): void => {
+          let offset = classOffset
+          for (const { shift, taps } of runs) {
+            for (let r = 0; r < tile.rows; r++) {
+              if (dense && r > 0) break
+              walk.pushSource(r, shift, checks, zeros)
+              f.set(pointers[r])
+            }
+            f.get(panel).i32(offset).op('i32.add').set(panelAt)
+            f.i32(taps * sums).set(count)
+            const bytes = source[1] * 4
+            tile.steps(
+              {
+                rowAddress: dense ? pointers[0] : pointers,
+                rowOffsets: Array.from({ length: tile.rows }, (_, r) => (dense ? r * bytes : 0)),
+                rowKind: 'splat',
+                columnAddress: panelAt,
+                columnOffsets: Array.from({ length: vectors }, (_, v) => v * 16),
+              },
+              count,
+              4,
+              width * 4,
+            )
+            offset += taps * sums * width * 4
+          }
+        }
+
+        const storeRows = (tile: RegisterTile, valid: number): void => {
+          for (let r = 0; r < tile.rows; r++) {
+            store.atPosition(outs[r], yBase, channel)
+            store.storeChannels(outs[r], tile.accumulators[r], valid)
+          }
+        }
+
+        const tileOf = (height: number): void => {
+          const tile = tiles.get(height) ?? new RegisterTile(f, height, vectors, { lanes: 4, fused: target.fused })
+          tiles.set(height, tile)
+          for (let r = 0; r < height; r++) walk.save(r, outs[r])
+          tile.clear()
+          sum(tile)
+          const tail = channels - (perGroup - 1) * width
+          if (tail === width) storeRows(tile, width)
+          else {
+            f.get(ocb)
+              .i32(perGroup - 1)
+              .op('i32.eq')
+            f.if(
+              () => storeRows(tile, tail),
+              () => storeRows(tile, width),
+            )
+          }
+        }
+
+        // This call's share of the units of the class.
+        f.get(from).i32(firstUnit).get(from).i32(firstUnit).op('i32.gt_s', 'select').set(unit)
+        f.get(to).i32(endUnit).get(to).i32(endUnit).op('i32.lt_s', 'select').set(end)
+        f.for(unit, unit, end, () => {
+          f.get(unit).i32(firstUnit).op('i32.sub').tee(pixel).i32(perGroup).op('i32.rem_u').set(ocb)
+          f.get(pixel).i32(perGroup).op('i32.div_u').tee(pixel).i32(groups).op('i32.rem_u').set(group)
+          f.get(pixel).i32(groups).op('i32.div_u').i32(chunk).op('i32.mul').set(pixel)
+          f.get(group).i32(channels).op('i32.mul').get(ocb).i32(width).op('i32.mul', 'i32.add').set(channel)
+          f.get(panelBase).get(group).i32(perGroup).op('i32.mul').get(ocb).op('i32.add')
+          f.i32(panels.taps.length * sums * width * 4)
+            .op('i32.mul', 'i32.add')
+            .set(panel)
+          store.atChannels(channel)
+          walk.start(pixel, xBase, yBase, group, sums, channel)
+          f.get(pixel)
+            .i32(chunk)
+            .op('i32.add')
+            .tee(chunkEnd)
+            .i32(total - rest)
+            .get(chunkEnd)
+            .i32(total - rest)
+            .op('i32.lt_s', 'select')
+            .set(last)
+          f.for(pixel, pixel, last, () => tileOf(rows), rows)
+          if (rest > 0) {
+            f.get(chunkEnd)
+              .i32(total - rest)
+              .op('i32.gt_s')
+            f.if(() => tileOf(rest))
+          }
+        })
+      }
+      return f
+    },
+  }
+}
+
+/** True when the positions and what they read are both one run of pixels in memory: a 1×1 convolution of stride 1. */
+function isDense({ source }: CorrelationSpec, { grid, advance, taps, step }: TapClass): boolean {
+  const [tap] = taps
+  const plain = [...advance, ...step].every(size => size === 1) && grid[0] === source[2] && grid[1] === source[3]
+  return plain && taps.length === 1 && tap.shift[0] === 0 && tap.shift[1] === 0
+}

@@ -1,0 +1,256 @@
+/**
+ * The ways to compute a convolution on channels-last volumes, and the choice between them.
+ *
+ * A way is a list of stages, each with its kernel, and the kernel that makes the result. The plan sees the stages
+ * (`plan/convolution.ts`) and places them; lowering asks here for their kernels by the name of the method.
+ */
+import type { Window2d } from '../../../../graph/window.ts'
+import type { ConvolutionMethod, ConvolutionStage, ConvolutionTask } from '../../../../plan/convolution.ts'
+import { type Operand, stridesAlong } from '../../access.ts'
+import type { Kernel } from '../../kernel.ts'
+import type { EpilogueSpec } from '../epilogue.ts'
+import { nestKernel } from '../map.ts'
+import { type CorrelationSpec, correlationKernel, panelsOf } from './correlation.ts'
+import { depthwiseKernel, depthwiseWeightsKernel, isDepthwise } from './depthwise.ts'
+import { type BorderSpec, borderKernel, packKernel, panelSizes } from './packing.ts'
+import { sumLayout, type WeightGradientSpec, weightSumsKernel } from './weightGradient.ts'
+import {
+  type WinogradSpec,
+  winogradInputKernel,
+  winogradKernel,
+  winogradOutputKernel,
+  winogradProductKernel,
+  winogradSizes,
+  winogradWeightsKernel,
+} from './winograd.ts'
+
+/** A method with its kernels. */
+export interface ConvolutionKernels {
+  readonly method: ConvolutionMethod
+  /** Kernel of each stage. Operand addresses: what the stage reads, its result. */
+  readonly stages: readonly (() => Kernel)[]
+  /**
+   * Kernel of the result. Operand addresses: what the method reads, the epilogue's operands, the workspace if the method
+   * wants one, the result.
+   */
+  finish(epilogue: EpilogueSpec): Kernel
+}
+
+/** Names of methods. */
+export type MethodName = 'direct' | 'depthwise' | 'winograd 4×4' | 'winograd 2×2' | 'sums'
+
+/** Options of the choice. */
+export interface MethodOptions {
+  /** Whether Winograd's algorithm may be used. */
+  readonly winograd: boolean
+}
+
+/** The method that should be fastest. */
+export function chooseMethod(task: ConvolutionTask, options: MethodOptions): ConvolutionMethod {
+  return kernelsOf(task, preferredMethod(task, options)).method
+}
+
+/** A method of a task with its kernels. */
+export function kernelsOf(task: ConvolutionTask, name: MethodName | string): ConvolutionKernels {
+  switch (name) {
+    case 'depthwise':
+      return depthwise(task)
+    case 'winograd 4×4':
+      return winograd(task, 4)
+    case 'winograd 2×2':
+      return winograd(task, 2)
+    case 'sums':
+      return weightSums(task)
+    default:
+      return direct(task)
+  }
+}
+
+/** Winograd's tiles pay from this many channels on, on either side. */
+const enoughChannels = 16
+
+function preferredMethod(task: ConvolutionTask, { winograd: allowed }: MethodOptions): MethodName {
+  if (task.op === 'conv2dWeightGradient') return 'sums'
+  const spec = correlationOf(task)
+  if (isDepthwise(spec)) return 'depthwise'
+  const { kernel, stride, dilation } = spec.window
+  const plain = [...stride, ...dilation].every(size => size === 1) && kernel[0] === 3 && kernel[1] === 3
+  const wide = Math.min(spec.source[1], spec.result[1]) >= enoughChannels && spec.source[1] % 4 === 0
+  if (!allowed || !plain || !wide || spec.groups !== 1) return 'direct'
+  return Math.min(spec.result[2], spec.result[3]) < 4 ? 'direct' : 'winograd 4×4'
+}
+
+function correlationOf({ op, attributes, operands, output }: ConvolutionTask): CorrelationSpec {
+  const { groups, ...window } = attributes
+  return {
+    direction: op === 'conv2d' ? 'forward' : 'inputGradient',
+    window: windowOnly(window),
+    groups,
+    source: operands[0],
+    weights: operands[1],
+    result: output,
+  }
+}
+
+/** Without the attributes that only the gradients have, so that equal windows make equal keys. */
+const windowOnly = ({ kernel, stride, padding, dilation }: Window2d): Window2d => ({
+  kernel,
+  stride,
+  padding,
+  dilation,
+})
+
+/** Source channels below which the taps of a row are read as one run, which needs an image with a border. */
+const fewChannels = 16
+
+/** The image with its padding written out, and the window without padding. */
+function bordered(
+  shape: readonly number[],
+  window: Window2d,
+): { border: BorderSpec; shape: number[]; window: Window2d } {
+  const { top, bottom, left, right } = window.padding
+  return {
+    border: { shape, top, bottom, left, right },
+    shape: [shape[0], shape[1], shape[2] + top + bottom, shape[3] + left + right],
+    window: { ...window, padding: { top: 0, bottom: 0, left: 0, right: 0 } },
+  }
+}
+
+function wantsBorder(channels: number, groups: number, { kernel, padding }: Window2d): boolean {
+  return groups === 1 && channels < fewChannels && kernel[1] > 1 && Object.values(padding).some(size => size > 0)
+}
+
+/** Row-major shape of a volume that lies channels last. */
+const channelsLast = ([batch, channels, height, width]: readonly number[]): number[] => [batch, height, width, channels]
+
+function direct(task: ConvolutionTask): ConvolutionKernels {
+  const plain = correlationOf(task)
+  const border =
+    plain.direction === 'forward' && wantsBorder(plain.source[1], plain.groups, plain.window)
+      ? bordered(plain.source, plain.window)
+      : undefined
+  const spec: CorrelationSpec = border ? { ...plain, source: border.shape, window: border.window } : plain
+  const panels = panelsOf(spec)
+  const { sums, width, panels: perGroup } = panelSizes(panels)
+  const stages: ConvolutionStage[] = [
+    { name: 'packed weights', reads: [1], shape: [spec.groups * perGroup, panels.taps.length, sums, width] },
+  ]
+  if (border) stages.push({ name: 'bordered input', reads: [0], shape: channelsLast(border.shape) })
+  return {
+    method: { name: 'direct', stages, reads: [border ? 3 : 0, 2], workspace: 0 },
+    stages: [() => packKernel(panels), ...(border ? [() => borderKernel(border.border)] : [])],
+    finish: epilogue => correlationKernel(spec, epilogue),
+  }
+}
+
+function depthwise(task: ConvolutionTask): ConvolutionKernels {
+  const spec = correlationOf(task)
+  const [channels, , height, width] = spec.weights
+  return {
+    method: {
+      name: 'depthwise',
+      stages: [{ name: 'packed weights', reads: [1], shape: [height * width, channels] }],
+      reads: [0, 2],
+      workspace: 0,
+    },
+    stages: [() => depthwiseWeightsKernel(spec)],
+    finish: epilogue => depthwiseKernel(spec, epilogue),
+  }
+}
+
+/** Transformed values of one chunk: about what a core's second-level cache holds beside the weights. */
+const chunkBytes = 768 * 1024
+
+/** Transformed values up to this size are made for the whole layer, and every stage is split between the threads. */
+const wholeBytes = 4 * 1024 * 1024
+
+function winograd(task: ConvolutionTask, outputs: 2 | 4): ConvolutionKernels {
+  const { direction, window, source, weights, result } = correlationOf(task)
+  const { top, left } = window.padding
+  const lead = direction === 'forward' ? ([top, left] as const) : ([2 - top, 2 - left] as const)
+  const all = { direction, lead, source, weights, result, outputs, chunk: Number.MAX_SAFE_INTEGER }
+  const { tiles, positions, panels, width, inputBytes, productBytes } = winogradSizes(all)
+  const weightStage: ConvolutionStage = {
+    name: 'transformed weights',
+    reads: [1],
+    shape: [positions, panels, source[1], width],
+  }
+  const name = `winograd ${outputs}×${outputs}`
+  if (inputBytes + productBytes <= wholeBytes) {
+    const spec: WinogradSpec = { ...all, chunk: tiles }
+    return {
+      method: {
+        name,
+        stages: [
+          weightStage,
+          { name: 'transformed input', reads: [0], shape: [positions, tiles, source[1]] },
+          { name: 'products', reads: [3, 2], shape: [positions, tiles, panels * width] },
+        ],
+        reads: [4],
+        workspace: 0,
+      },
+      stages: [
+        () => winogradWeightsKernel({ direction, weights, outputs }),
+        () => winogradInputKernel(spec),
+        () => winogradProductKernel(spec),
+      ],
+      finish: epilogue => winogradOutputKernel(spec, epilogue),
+    }
+  }
+  const perTile = (inputBytes + productBytes) / tiles
+  const chunk = Math.max(8, Math.floor(chunkBytes / perTile / 4) * 4)
+  const spec: WinogradSpec = { ...all, chunk }
+  return {
+    method: { name, stages: [weightStage], reads: [0, 2], workspace: chunk * perTile },
+    stages: [() => winogradWeightsKernel({ direction, weights, outputs })],
+    finish: epilogue => winogradKernel(spec, epilogue),
+  }
+}
+
+function weightSums({ attributes, operands, output }: ConvolutionTask): ConvolutionKernels {
+  const { groups } = attributes
+  const [x, g] = operands
+  const border = wantsBorder(x[1], groups, attributes) ? bordered(x, windowOnly(attributes)) : undefined
+  const spec: WeightGradientSpec = {
+    window: border?.window ?? windowOnly(attributes),
+    groups,
+    x: border?.shape ?? x,
+    g,
+    weights: output,
+  }
+  const layout = sumLayout(spec)
+  const stages: ConvolutionStage[] = border
+    ? [{ name: 'bordered input', reads: [0], shape: channelsLast(border.shape) }]
+    : []
+  stages.push({
+    name: 'sums',
+    reads: [border ? 2 : 0, 1],
+    shape: [groups, layout.taps, layout.rows, layout.columns],
+  })
+  return {
+    method: { name: 'sums', stages, reads: [border ? 3 : 2], workspace: 0 },
+    stages: [...(border ? [() => borderKernel(border.border)] : []), () => weightSumsKernel(spec)],
+    finish: epilogue => collectKernel(spec, epilogue),
+  }
+}
+
+/** Brings sums into the order of the weights. Operand addresses: sums, epilogue operands, weight gradient. */
+function collectKernel(spec: WeightGradientSpec, epilogue: EpilogueSpec): Kernel {
+  const { groups, weights } = spec
+  const [outChannels, groupChannels, height, width] = weights
+  const { taps, rows, columns, tapsMerged } = sumLayout(spec)
+  const tap = rows * columns * 4
+  const perGroup = outChannels / groups
+  const sums = tapsMerged
+    ? [taps * tap, columns * 4, 4, tap, groupChannels * 4]
+    : [taps * tap, columns * 4, 4, width * tap, tap]
+  const result: Operand = { shape: weights, dtype: 'f32', block: 0 }
+  const dimensions = weights.map((size, axis) => ({ axis, size, stride: 1 }))
+  const others = [...epilogue.operands, result].map(operand => {
+    const [perChannel, ...rest] = stridesAlong(operand, dimensions, weights)
+    return [perChannel * perGroup, perChannel, ...rest]
+  })
+  const dtypes = ['f32' as const, ...epilogue.operands.map(({ dtype }) => dtype)]
+  const sizes = [groups, perGroup, groupChannels, height, width]
+  return nestKernel(epilogue.expression, dtypes, { sizes, strides: [sums, ...others] })
+}

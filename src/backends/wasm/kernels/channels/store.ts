@@ -1,0 +1,125 @@
+/**
+ * Storing results that lie channels last: the epilogue's operands are found by what they have in common with the
+ * result. Most are one number per channel (bias, scale) or a value in the same places (the other branch of a residual).
+ */
+import { dimensionsOf, type Operand, stridesAlong } from '../../access.ts'
+import type { FunctionBuilder, Local } from '../../assembler.ts'
+import { pushElements, storeElements } from '../../elements.ts'
+import { ExpressionEmitter } from '../../expression.ts'
+import type { MathLibrary } from '../../math.ts'
+import type { Lanes } from '../../tile.ts'
+import type { EpilogueSpec } from '../epilogue.ts'
+
+/** An operand: how its address follows from the place of the result. */
+interface Source {
+  readonly operand: Operand
+  readonly kind: 'channel' | 'same' | 'anywhere'
+  /** Bytes per step along n, i, j, channel. */
+  readonly strides: readonly number[]
+  readonly base: Local
+  readonly pointer: Local
+}
+
+/** Finishes and stores vectors of neighbouring channels. */
+export class ChannelStore {
+  private readonly f: FunctionBuilder
+  private readonly epilogue: EpilogueSpec
+  private readonly sources: readonly Source[]
+  private readonly emitters: Record<Lanes, ExpressionEmitter>
+  private readonly shape: readonly number[]
+  private readonly pixel: Local
+  private readonly scratch: Record<Lanes, Local>
+
+  /** @param bases addresses of the epilogue's operands */
+  constructor(
+    f: FunctionBuilder,
+    math: MathLibrary,
+    epilogue: EpilogueSpec,
+    shape: readonly number[],
+    bases: readonly Local[],
+  ) {
+    const y: Operand = { shape, dtype: 'f32', block: 0, channelsLast: true }
+    const dimensions = dimensionsOf(y)
+    const own = stridesAlong(y, dimensions, shape)
+    this.f = f
+    this.epilogue = epilogue
+    this.shape = shape
+    this.pixel = f.local('i32')
+    this.scratch = { 1: f.local('f32'), 4: f.local('v128') }
+    this.emitters = { 1: new ExpressionEmitter(f, math, 1), 4: new ExpressionEmitter(f, math, 4) }
+    this.sources = epilogue.operands.map((operand, k) => {
+      const strides = stridesAlong(operand, dimensions, shape)
+      const same = strides.every((stride, d) => stride === own[d])
+      const kind = same ? 'same' : strides.slice(0, 3).every(stride => stride === 0) ? 'channel' : 'anywhere'
+      return { operand, kind, strides, base: bases[k], pointer: f.local('i32') }
+    })
+  }
+
+  /** Finds what belongs to the channels from `channel` on. */
+  atChannels(channel: Local): void {
+    const { f } = this
+    for (const { kind, strides, base, pointer } of this.sources) {
+      if (kind !== 'channel') continue
+      f.get(base).get(channel).i32(strides[3]).op('i32.mul', 'i32.add').set(pointer)
+    }
+  }
+
+  /** Finds what belongs to the position whose result, at the current channel, is stored at `out`. */
+  atPosition(out: Local, yBase: Local, channel: Local): void {
+    const { f } = this
+    const [, channels, height, width] = this.shape
+    for (const { kind, strides, base, pointer } of this.sources) {
+      if (kind === 'same') f.get(base).get(out).get(yBase).op('i32.sub', 'i32.add').set(pointer)
+      if (kind !== 'anywhere') continue
+      f.get(out)
+        .get(yBase)
+        .op('i32.sub')
+        .i32(channels * 4)
+        .op('i32.div_u')
+        .set(this.pixel)
+      f.get(base).get(channel).i32(strides[3]).op('i32.mul', 'i32.add')
+      const along = (stride: number, push: () => void): void => {
+        if (stride === 0) return
+        push()
+        f.i32(stride).op('i32.mul', 'i32.add')
+      }
+      along(strides[0], () =>
+        f
+          .get(this.pixel)
+          .i32(height * width)
+          .op('i32.div_u'),
+      )
+      along(strides[1], () => f.get(this.pixel).i32(width).op('i32.div_u').i32(height).op('i32.rem_u'))
+      along(strides[2], () => f.get(this.pixel).i32(width).op('i32.rem_u'))
+      f.set(pointer)
+    }
+  }
+
+  /** Stores the finished vector, or element, whose raw value `push` pushes, `shift` channels from the current ones. */
+  store(lanes: Lanes, out: Local, shift: number, push: () => void): void {
+    const { f, epilogue, sources } = this
+    storeElements(f, lanes, out, shift * 4, 4, this.scratch[lanes], () =>
+      this.emitters[lanes].push(epilogue.expression, index => {
+        if (index === 0) {
+          push()
+          return
+        }
+        const { operand, strides, pointer } = sources[index - 1]
+        pushElements(f, lanes, operand.dtype, pointer, shift * strides[3], strides[3])
+      }),
+    )
+  }
+
+  /** Stores the first `count` channels of vectors of four. */
+  storeChannels(out: Local, vectors: readonly Local[], count: number): void {
+    vectors.forEach((vector, v) => {
+      const left = count - v * 4
+      if (left >= 4) this.store(4, out, v * 4, () => this.f.get(vector))
+      else {
+        for (let lane = 0; lane < left; lane++) {
+          this.store(1, out, v * 4 + lane, () => this.f.get(vector).extractLane(lane))
+        }
+      }
+    })
+  }
+}

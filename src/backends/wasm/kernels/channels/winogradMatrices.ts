@@ -1,0 +1,71 @@
+/**
+ * The matrices of Winograd's minimal filtering F(m, r) (Winograd 1980; Lavin and Gray, "Fast algorithms for convolutional
+ * neural networks", 2015), by the Toom–Cook construction: m outputs of a correlation with r taps,
+ *
+ *   y = Aᵀ · [(G · g) ⊙ (Bᵀ · d)],
+ *
+ * from n = m + r − 1 points, the last of which is ∞. In two dimensions Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A.
+ */
+
+/** Rows of numbers. */
+export type Matrix = readonly (readonly number[])[]
+
+/** The three matrices of F(m, r). */
+export interface WinogradMatrices {
+  /** Outputs a tile, per axis. */
+  readonly outputs: number
+  /** Inputs a tile, per axis: m + r − 1. */
+  readonly inputs: number
+  /** Aᵀ `[m, n]` */
+  readonly output: Matrix
+  /** G `[n, r]` */
+  readonly weights: Matrix
+  /** Bᵀ `[n, n]` */
+  readonly input: Matrix
+}
+
+/**
+ * Finite interpolation points. For F(4, 3), ±5/8 and ±3/2 in place of the usual ±1 and ±2 keep all factors near 1, which
+ * lowers the rounding error (after Barabasz et al., "Error analysis and improving the accuracy of Winograd convolution", 2020).
+ */
+const points: Readonly<Record<number, readonly number[]>> = {
+  4: [0, 1, -1],
+  6: [0, 5 / 8, -5 / 8, 3 / 2, -3 / 2],
+}
+
+/** The matrices for m outputs of r taps. @throws Error when no points are known for m + r − 1. */
+export function winogradMatrices(outputs: number, taps: number): WinogradMatrices {
+  const inputs = outputs + taps - 1
+  const at = points[inputs]
+  if (!at) throw new Error(`winograd: no points for F(${outputs}, ${taps})`)
+  const last = inputs - 1
+  const scale = at.map((p, j) => at.reduce((product, q, l) => (l === j ? product : product * (p - q)), 1))
+  const others = (skip: number): number[] => polynomial(at.filter((_, l) => l !== skip))
+  return {
+    outputs,
+    inputs,
+    output: range(outputs).map(i => range(inputs).map(j => (j < last ? at[j] ** i : i === outputs - 1 ? 1 : 0))),
+    weights: range(inputs).map(j => range(taps).map(k => (j < last ? at[j] ** k / scale[j] : k === taps - 1 ? 1 : 0))),
+    input: range(inputs).map(j => {
+      const coefficients = j < last ? others(j) : polynomial(at)
+      return range(inputs).map(k => coefficients[k] ?? 0)
+    }),
+  }
+}
+
+/** Coefficients of Π (x − root), lowest power first. */
+function polynomial(roots: readonly number[]): number[] {
+  return roots.reduce<number[]>(
+    (product, root) => {
+      const next = new Array<number>(product.length + 1).fill(0)
+      product.forEach((value, k) => {
+        next[k + 1] += value
+        next[k] -= root * value
+      })
+      return next
+    },
+    [1],
+  )
+}
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, k) => k)

@@ -1,0 +1,194 @@
+/**
+ * Channels innermost: volumes are stored `[N, H, W, C]`, so that the lanes of a vector are different channels and one
+ * sample is enough to fill them. Volumes that are given or asked for in PyTorch's order are copied by identity `map`
+ * steps; one of a single channel or position lies the same in both orders. Everything that is not a volume is row-major.
+ */
+import { apply } from '../graph/op.ts'
+import type { ReduceAttributes } from '../graph/ops/reduce.ts'
+import { type Shape, sameShape } from '../graph/shape.ts'
+import { opTable } from '../graph/table.ts'
+import { Tensor } from '../graph/tensor.ts'
+import { batchedValues } from './batching.ts'
+import type { ConvolutionChooser, ConvolutionTask, StageAttributes } from './convolution.ts'
+import type { LayoutChoice } from './layout.ts'
+import { LayoutPass } from './layoutPass.ts'
+import type { Program } from './program.ts'
+import { copyStep, type FusedStep, type Step, stepOutputs, storageOf } from './steps.ts'
+
+/** True for shapes whose two orders differ: several channels and several positions. */
+function isVolume(shape: Shape): boolean {
+  return shape.length === 4 && shape[1] > 1 && shape[2] * shape[3] > 1
+}
+
+/** The pass that stores channels innermost. */
+export class ChannelLayout extends LayoutPass {
+  private readonly convolutions: ConvolutionChooser
+  /** Values of the network itself, as opposed to its parameters. */
+  private readonly activations: ReadonlySet<Tensor>
+  private readonly channelsLast = new Set<Tensor>()
+  private readonly packed = new Map<Tensor, Tensor>()
+  private readonly unpacked = new Map<Tensor, Tensor>()
+  private readonly work = new Map<Step, number>()
+
+  constructor(program: Program, convolutions: ConvolutionChooser) {
+    super(program)
+    this.convolutions = convolutions
+    this.activations = batchedValues(this.graph.order)
+  }
+
+  run(): LayoutChoice {
+    return {
+      ...this.walk(),
+      blockable: new Set(),
+      block: 1,
+      blocks: 1,
+      sliced: new Set(),
+      layoutOf: tensor => (this.channelsLast.has(tensor) ? 'channels' : 'rows'),
+      slices: () => false,
+    }
+  }
+
+  protected override add(step: FusedStep): void {
+    switch (step.op) {
+      case 'conv2d':
+      case 'conv2dInputGradient':
+      case 'conv2dWeightGradient':
+        this.addConvolution(step, step.op)
+        break
+      case 'maxPool2d':
+      case 'maxPool2dSwitches':
+      case 'maxPool2dGradient':
+      case 'maxPool2dRoute':
+      case 'averagePool2d':
+      case 'averagePool2dGradient':
+      case 'concat':
+      case 'slice':
+      case 'pad':
+        if (step.output.shape.length === 4) this.addVolume(step)
+        else this.addRows(step)
+        break
+      case 'map':
+      case 'transpose':
+        this.addFree(step)
+        break
+      case 'reduce':
+        this.addReduce(step)
+        break
+      default:
+        this.addRows(step)
+    }
+  }
+
+  /** A convolution in the stages its method asks for. */
+  private addConvolution(step: FusedStep, op: ConvolutionTask['op']): void {
+    const [first, second] = step.inputs
+    const task: ConvolutionTask = {
+      op,
+      attributes: step.attributes as ConvolutionTask['attributes'],
+      operands: [first.shape, second.shape],
+      output: step.output.shape,
+    }
+    const method = this.convolutions(task)
+    const values = [
+      this.asChannels(first),
+      op === 'conv2dWeightGradient' ? this.asChannels(second) : this.asRows(second),
+    ]
+    method.stages.forEach(({ name, reads, shape }, stage) => {
+      const inputs = reads.map(index => values[index])
+      const attributes: StageAttributes = { task, method, stage }
+      const label = `${name} of ${step.output.label ?? op}`
+      const output = new Tensor({ op: 'stage', inputs, attributes, shape, dtype: 'f32', label })
+      this.push({ op: 'stage', attributes, inputs, output })
+      values.push(output)
+    })
+    const finished: Step = {
+      ...(op === 'conv2dWeightGradient' ? this.withRowEpilogue(step) : this.withEpilogue(step)),
+      inputs: method.reads.map(index => values[index]),
+      convolution: { task, method },
+    }
+    if (op !== 'conv2dWeightGradient') this.markChannels(step.output)
+    this.work.set(finished, super.multiplyAdds(step))
+    this.push(finished)
+  }
+
+  /** A step on volumes whose kernel knows both orders. */
+  private addVolume(step: FusedStep): void {
+    const inputs = step.inputs.map(tensor =>
+      tensor.shape.length === 4 ? this.asChannels(tensor) : this.asRows(tensor),
+    )
+    for (const output of stepOutputs(step)) this.markChannels(output)
+    this.push({ ...this.withEpilogue(step), inputs })
+  }
+
+  /** A step that reads any layout, by strides. */
+  private addFree(step: FusedStep): void {
+    const inputs = step.inputs.map(tensor => (step.op === 'map' ? this.asOperand(tensor) : this.asRows(tensor)))
+    const { output } = step
+    const follows = inputs.some(tensor => this.channelsLast.has(tensor) && sameShape(tensor.shape, output.shape))
+    if (follows || this.activations.has(output)) this.markChannels(output)
+    this.push({ ...step, inputs })
+  }
+
+  /** A reduction keeps the order of what it keeps: channels must go, or all positions. */
+  private addReduce(step: FusedStep): void {
+    const [x] = step.inputs
+    const { axes } = step.attributes as ReduceAttributes
+    const operand = this.asOperand(x)
+    const kept = (axis: number): boolean => x.shape[axis] > 1 && !axes.includes(axis)
+    const ordered = !this.channelsLast.has(operand) || !(kept(1) && (kept(2) || kept(3)))
+    this.push({ ...this.withRowEpilogue(step), inputs: [ordered ? operand : this.asRows(x)] })
+  }
+
+  private addRows(step: FusedStep): void {
+    this.push(this.withRowEpilogue({ ...step, inputs: step.inputs.map(tensor => this.asRows(tensor)) }))
+  }
+
+  private withEpilogue(step: FusedStep): FusedStep {
+    const { epilogue } = step
+    if (!epilogue) return step
+    return { ...step, epilogue: { ...epilogue, inputs: epilogue.inputs.map(tensor => this.asOperand(tensor)) } }
+  }
+
+  private markChannels(tensor: Tensor): void {
+    if (isVolume(tensor.shape)) this.channelsLast.add(tensor)
+  }
+
+  /** The value channels last; the value itself where both orders are the same. */
+  private asChannels(tensor: Tensor): Tensor {
+    const operand = this.asOperand(tensor)
+    if (!isVolume(tensor.shape) || this.channelsLast.has(operand)) return operand
+    const known = this.packed.get(operand)
+    if (known) return known
+    const step = copyStep(operand)
+    this.packed.set(operand, step.output)
+    this.channelsLast.add(step.output)
+    this.push(step)
+    return step.output
+  }
+
+  /** The value in any layout: a view of a volume in another shape is a view of its rows. */
+  private asOperand(tensor: Tensor): Tensor {
+    const storage = storageOf(tensor)
+    if (!this.channelsLast.has(storage)) return tensor
+    return sameShape(storage.shape, tensor.shape) ? storage : this.asRows(tensor)
+  }
+
+  protected override asRows(tensor: Tensor): Tensor {
+    const storage = storageOf(tensor)
+    if (!this.channelsLast.has(storage)) return tensor
+    if (!sameShape(storage.shape, tensor.shape)) {
+      return apply(opTable.reshape, [this.asRows(storage)], { shape: tensor.shape })
+    }
+    const known = this.unpacked.get(storage)
+    if (known) return known
+    const step = copyStep(storage)
+    this.unpacked.set(storage, step.output)
+    this.push(step)
+    return step.output
+  }
+
+  protected override multiplyAdds(step: Step): number {
+    if (step.op === 'stage') return 0
+    return this.work.get(step) ?? super.multiplyAdds(step)
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * How a backend computes a convolution whose volumes lie channels last: in one kernel or in stages, each of which the
+ * plan places and schedules like any other step. The plan asks; the backend knows the kernels.
+ */
+import type { Conv2dAttributes } from '../graph/ops/conv2d.ts'
+import type { Shape } from '../graph/shape.ts'
+
+/** One of the three operations of a convolution, with the shapes it has. */
+export interface ConvolutionTask {
+  readonly op: 'conv2d' | 'conv2dInputGradient' | 'conv2dWeightGradient'
+  readonly attributes: Conv2dAttributes
+  /** Shapes of the two operands and of the result, in PyTorch's order of axes. */
+  readonly operands: readonly [Shape, Shape]
+  readonly output: Shape
+}
+
+/** A value between the operands and the result: packed weights, a padded or transformed image. */
+export interface ConvolutionStage {
+  readonly name: string
+  /** What it reads: 0 and 1 are the operands, 2 the first stage, 3 the second, … */
+  readonly reads: readonly number[]
+  /** Row-major shape of what it makes, f32. */
+  readonly shape: Shape
+}
+
+/** A way to compute a task. */
+export interface ConvolutionMethod {
+  readonly name: string
+  readonly stages: readonly ConvolutionStage[]
+  /** What the last kernel reads, which makes the result; numbered like {@link ConvolutionStage.reads}. */
+  readonly reads: readonly number[]
+  /** Bytes of scratch that each thread needs while it works on one of the kernels. */
+  readonly workspace: number
+}
+
+/** The backend's choice of a method. */
+export type ConvolutionChooser = (task: ConvolutionTask) => ConvolutionMethod
+
+/** Attributes of a step that makes a stage. */
+export interface StageAttributes {
+  readonly task: ConvolutionTask
+  readonly method: ConvolutionMethod
+  /** Which of the method's stages. */
+  readonly stage: number
+}

@@ -1,0 +1,214 @@
+/**
+ * Samples innermost: batched values of rank ≥ 2 are stored blocked (`[N / block, ...rest, block]`), so that the lanes of
+ * a vector are different samples and every layer vectorises perfectly whatever its number of channels. Values enter and
+ * leave as rows; conversions are ordinary identity `map` steps. Sums over the batch become partial sums per block
+ * followed by a `reduce` in block order, so that the result does not depend on how many threads took part.
+ */
+import { apply } from '../graph/op.ts'
+import { bytesPerElement, type Shape, ShapeError, sizeOf } from '../graph/shape.ts'
+import { opTable } from '../graph/table.ts'
+import { Tensor } from '../graph/tensor.ts'
+import { batchedValues, batchRole } from './batching.ts'
+import type { LayoutChoice } from './layout.ts'
+import { LayoutPass } from './layoutPass.ts'
+import type { Program } from './program.ts'
+import { copyStep, type FusedStep, type Step, stepOutputs, storageOf } from './steps.ts'
+
+/** With fewer blocks than this the batch is not worth cutting up: steps are split between threads instead. */
+const fewestBlocks = 4
+
+/** A partial sum per block pays only while it is small next to what the block reads. */
+const partialShare = 4
+
+/** With this many blocks, threads get about equal shares. */
+const plentyOfBlocks = 8
+
+/** The largest block that leaves plenty of blocks, or at least enough, or that divides the batch at all. */
+export function chooseBlock(batch: number, blockSizes: readonly number[]): number {
+  const dividing = blockSizes.filter(size => batch % size === 0)
+  const leaving = (blocks: number): number | undefined => dividing.find(size => batch / size >= blocks)
+  return leaving(plentyOfBlocks) ?? leaving(fewestBlocks) ?? dividing[0] ?? 1
+}
+
+/** The pass that stores samples innermost, in blocks. */
+export class SampleLayout extends LayoutPass {
+  private readonly batched: Set<Tensor>
+  private readonly block: number
+  private readonly blocks: number
+  private readonly batch: number
+  private readonly blockable = new Set<Step>()
+  private readonly blockedLayout = new Set<Tensor>()
+  private readonly sliced = new Set<Tensor>()
+  private readonly packed = new Map<Tensor, Tensor>()
+  private readonly unpacked = new Map<Tensor, Tensor>()
+
+  constructor(program: Program, blockSizes: readonly number[]) {
+    super(program)
+    this.batched = batchedValues(this.graph.order)
+    const sizes = new Set(this.graph.inputs.filter(tensor => this.batched.has(tensor)).map(tensor => tensor.shape[0]))
+    if (sizes.size > 1) {
+      throw new ShapeError(`program: batched inputs differ in batch size: ${[...sizes].join(', ')}`)
+    }
+    this.batch = sizes.size === 1 ? [...sizes][0] : 1
+    this.block = chooseBlock(this.batch, blockSizes)
+    this.blocks = this.batch / this.block
+    if (blockSizes.length === 0) this.batched.clear()
+  }
+
+  run(): LayoutChoice {
+    for (const tensor of this.batched) if (tensor.source) this.sliced.add(tensor)
+    const walked = this.walk()
+    const { blockable, block, blocks, sliced } = this
+    return {
+      ...walked,
+      blockable,
+      block,
+      blocks,
+      sliced,
+      layoutOf: tensor => (this.blockedLayout.has(tensor) ? 'blocked' : 'rows'),
+      slices: (step, tensor) => this.slices(step, tensor),
+    }
+  }
+
+  private readonly isBatched = (tensor: Tensor): boolean => this.batched.has(tensor)
+
+  protected override add(step: FusedStep): void {
+    const role = batchRole(step.op, step.output, step.inputs, step.attributes, this.isBatched)
+    const epilogueFits = (step.epilogue?.inputs ?? []).every(tensor =>
+      this.batched.has(tensor)
+        ? tensor.shape.length === step.output.shape.length && tensor.shape[0] === step.output.shape[0]
+        : // Read whole by the operation, it cannot be read block by block in the store as well.
+          !step.inputs.includes(tensor),
+    )
+    if (role === 'parallel' && epilogueFits) this.addParallel(step)
+    else if (role === 'sum') this.addSum(step)
+    else if (role === 'contract')
+      this.pushWhole(
+        step,
+        step.inputs.map(tensor => this.asBlocked(tensor)),
+      )
+    else
+      this.pushWhole(
+        step,
+        step.inputs.map(tensor => this.asRows(tensor)),
+      )
+  }
+
+  /** The result has one row per sample. */
+  private addParallel(step: Step): void {
+    const inputs = step.inputs.map(tensor => (step.op === 'map' ? this.asOperand(tensor) : this.asBlocked(tensor)))
+    const { epilogue, ...bare } = step
+    const result: Step = {
+      ...bare,
+      inputs,
+      ...(epilogue && { epilogue: { ...epilogue, inputs: epilogue.inputs.map(tensor => this.asOperand(tensor)) } }),
+    }
+    for (const output of stepOutputs(result)) {
+      this.batched.add(output)
+      this.sliced.add(output)
+      // A vector is the same in both layouts; as rows it can also be seen as a view.
+      if (output.shape.length > 1) this.blockedLayout.add(output)
+    }
+    this.push(result, this.blocks >= fewestBlocks)
+  }
+
+  /** The result sums over the samples. */
+  private addSum(step: Step): void {
+    const inputs = step.inputs.map(tensor => this.asBlocked(tensor))
+    const bytes = (tensor: Tensor): number => sizeOf(tensor.shape) * bytesPerElement[tensor.dtype]
+    const read = step.inputs.reduce((sum, tensor) => sum + bytes(tensor), 0) / this.blocks
+    if (this.blocks < fewestBlocks || bytes(step.output) > partialShare * read) {
+      this.pushWhole(step, inputs)
+      return
+    }
+    const partial = new Tensor({
+      op: step.op,
+      inputs,
+      attributes: step.attributes,
+      shape: [this.blocks, ...step.output.shape],
+      dtype: 'f32',
+      label: step.output.label && `${step.output.label} (per block)`,
+    })
+    this.sliced.add(partial)
+    this.push({ op: step.op, attributes: step.attributes, inputs, output: partial, partial: true }, true)
+    const fn = step.op === 'reduce' ? (step.attributes as { fn: string }).fn : 'sum'
+    this.push(
+      this.withRowEpilogue({
+        op: 'reduce',
+        attributes: { fn, axes: [0], keepDims: false },
+        inputs: [partial],
+        ...(step.epilogue && { epilogue: step.epilogue }),
+        output: step.output,
+      }),
+    )
+  }
+
+  /** A step that runs in one piece, on operands in the layout that suits it. */
+  private pushWhole(step: Step, inputs: readonly Tensor[]): void {
+    const { epilogue, ...bare } = step
+    if (!epilogue || step.op !== 'conv2dWeightGradient') {
+      this.push(this.withRowEpilogue({ ...step, inputs }))
+      return
+    }
+    // A weight gradient stores bare sums; what followed it becomes a map of its own.
+    const sum = this.bare(step)
+    this.push({ ...bare, inputs, output: sum })
+    this.push(
+      this.withRowEpilogue({
+        op: 'map',
+        attributes: { expression: epilogue.expression, shape: step.output.shape },
+        inputs: [sum, ...epilogue.inputs],
+        output: step.output,
+      }),
+    )
+  }
+
+  protected override push(step: Step, blockable = false): void {
+    super.push(step)
+    if (blockable) this.blockable.add(step)
+  }
+
+  private isBlocked(tensor: Tensor): boolean {
+    return this.blockedLayout.has(storageOf(tensor))
+  }
+
+  /** The value in blocked layout, for the operands of batched operations; weights and vectors are left alone. */
+  private asBlocked(tensor: Tensor): Tensor {
+    if (!this.batched.has(tensor) || this.isBlocked(tensor) || tensor.shape.length < 2) return tensor
+    const known = this.packed.get(tensor)
+    if (known) return known
+    const step = copyStep(tensor)
+    this.packed.set(tensor, step.output)
+    this.addParallel(step)
+    return step.output
+  }
+
+  /** The value as an operand of an expression: in any layout, unless it is a view that mixes samples. */
+  private asOperand(tensor: Tensor): Tensor {
+    return this.isBlocked(tensor) && !this.batched.has(tensor) ? this.asRows(tensor) : tensor
+  }
+
+  /** The value row-major. */
+  protected override asRows(tensor: Tensor): Tensor {
+    if (tensor.op === 'reshape' && this.isBlocked(tensor) && !this.batched.has(tensor)) {
+      // A view that mixes samples is a view of the rows, not of the blocks.
+      return apply(opTable.reshape, [this.asRows(tensor.inputs[0])], tensor.attributes as { shape: Shape })
+    }
+    if (!this.isBlocked(tensor) || tensor.shape.length < 2) return tensor
+    const known = this.unpacked.get(tensor)
+    if (known) return known
+    const step = copyStep(tensor)
+    this.unpacked.set(tensor, step.output)
+    this.sliced.add(step.output)
+    this.push(step, this.blocks >= fewestBlocks)
+    return step.output
+  }
+
+  /** Whether a blocked step reads only its own block of an operand. */
+  private slices(step: Step, tensor: Tensor): boolean {
+    if (step.op === 'map' || (step.epilogue?.inputs.includes(tensor) && !step.inputs.includes(tensor))) {
+      return tensor.shape.length === step.output.shape.length && tensor.shape[0] === this.batch
+    }
+    return this.batched.has(tensor) || step.op.startsWith('softmaxCrossEntropy')
+  }
+}
