@@ -20,8 +20,19 @@ function isVolume(shape: Shape): boolean {
   return shape.length === 4 && shape[1] > 1 && shape[2] * shape[3] > 1
 }
 
+/** Bytes of a volume that one partial sum runs over: several passes over them find them in the cache. */
+const partBytes = 32 * 1024
+
+/** Parts into which the rows of every image are cut for partial sums over a volume. */
+function partsOf([, channels, height, width]: Shape): number {
+  const rows = Math.max(1, Math.floor(partBytes / (width * channels * 4)))
+  for (let parts = Math.ceil(height / rows); parts < height; parts++) if (height % parts === 0) return parts
+  return height
+}
+
 /** The pass that stores channels innermost. */
 export class ChannelLayout extends LayoutPass {
+  protected override readonly fusion = { recompute: true }
   private readonly convolutions: ConvolutionChooser
   /** Values of the network itself, as opposed to its parameters. */
   private readonly activations: ReadonlySet<Tensor>
@@ -131,12 +142,36 @@ export class ChannelLayout extends LayoutPass {
 
   /** A reduction keeps the order of what it keeps: channels must go, or all positions. */
   private addReduce(step: FusedStep): void {
-    const [x] = step.inputs
-    const { axes } = step.attributes as ReduceAttributes
-    const operand = this.asOperand(x)
-    const kept = (axis: number): boolean => x.shape[axis] > 1 && !axes.includes(axis)
-    const ordered = !this.channelsLast.has(operand) || !(kept(1) && (kept(2) || kept(3)))
-    this.push({ ...this.withRowEpilogue(step), inputs: [ordered ? operand : this.asRows(x)] })
+    const { axes, fn } = step.attributes as ReduceAttributes
+    const shape = step.prologue?.shape ?? step.inputs[0].shape
+    const operands = step.inputs.map(tensor => this.asOperand(tensor))
+    const volume = operands.some(tensor => this.channelsLast.has(tensor) && sameShape(tensor.shape, shape))
+    const kept = (axis: number): boolean => shape[axis] > 1 && !axes.includes(axis)
+    const ordered = !volume || !(kept(1) && (kept(2) || kept(3)))
+    const inputs = ordered ? operands : step.inputs.map(tensor => this.asRows(tensor))
+    const whole = { ...this.withRowEpilogue(step), inputs }
+    const parts = volume && ordered && !kept(0) && kept(1) ? partsOf(shape) : undefined
+    if (parts === undefined) {
+      this.push(whole)
+      return
+    }
+    const { epilogue, ...bare } = whole
+    const partial = new Tensor({
+      op: 'reduce',
+      inputs,
+      attributes: step.attributes,
+      shape: [shape[0] * parts, shape[1]],
+      dtype: 'f32',
+      label: step.output.label && `${step.output.label} (partial)`,
+    })
+    this.push({ ...bare, parts, output: partial })
+    this.push({
+      op: 'reduce',
+      attributes: { fn, axes: [0], keepDims: false },
+      inputs: [partial],
+      ...(epilogue && { epilogue }),
+      output: step.output,
+    })
   }
 
   private addRows(step: FusedStep): void {

@@ -21,6 +21,8 @@ export interface ConvolutionStage {
   readonly reads: readonly number[]
   /** Row-major shape of what it makes, f32. */
   readonly shape: Shape
+  /** Bytes of scratch that each thread needs while it works on the stage. */
+  readonly workspace?: number
 }
 
 /** A way to compute a task. */
@@ -29,7 +31,7 @@ export interface ConvolutionMethod {
   readonly stages: readonly ConvolutionStage[]
   /** What the last kernel reads, which makes the result; numbered like {@link ConvolutionStage.reads}. */
   readonly reads: readonly number[]
-  /** Bytes of scratch that each thread needs while it works on one of the kernels. */
+  /** Bytes of scratch that each thread needs while it works on the last kernel. */
   readonly workspace: number
 }
 

@@ -52,7 +52,7 @@ export interface LayoutOptions {
 /** Decides layouts for a program. @throws ShapeError when batched inputs differ in batch size. */
 export function assignLayouts(program: Program, options: LayoutOptions): LayoutChoice {
   const { blockSizes, convolutions } = options
-  if (convolutions && (options.innermost ?? 'samples') === 'channels') {
+  if (convolutions && (options.innermost ?? preferred(program, blockSizes)) === 'channels') {
     return new ChannelLayout(program, convolutions).run()
   }
   return new SampleLayout(program, blockSizes).run()

@@ -10,7 +10,7 @@ import { Tensor } from '../graph/tensor.ts'
 import type { Variable } from '../graph/variable.ts'
 import type { LayoutChoice } from './layout.ts'
 import { type Program, programGraph } from './program.ts'
-import { copyStep, type FusedStep, fuse, type Step, storageOf } from './steps.ts'
+import { copyStep, type FusedStep, type FusionOptions, fuse, type Step, storageOf } from './steps.ts'
 
 /** Operations whose kernels read f32 operands only; the others read any type that their shape rule admits. */
 const computesWithFloats: ReadonlySet<OpName> = new Set<OpName>([
@@ -31,6 +31,9 @@ export abstract class LayoutPass {
   protected readonly steps: Step[] = []
   private readonly converted = new Map<Tensor, Tensor>()
 
+  /** How far steps are fused. */
+  protected readonly fusion: FusionOptions = {}
+
   constructor(program: Program) {
     this.program = program
     this.graph = programGraph(program)
@@ -44,7 +47,7 @@ export abstract class LayoutPass {
 
   /** Walks the program and returns its steps, outputs and updates. */
   protected walk(): Pick<LayoutChoice, 'steps' | 'inputs' | 'outputs' | 'updates' | 'multiplyAdds'> {
-    for (const step of fuse(this.program)) this.add(this.withFloats(step))
+    for (const step of fuse(this.program, this.fusion)) this.add(this.withFloats(step))
     const outputs: Record<string, Tensor> = {}
     for (const [name, tensor] of Object.entries(this.program.outputs)) outputs[name] = this.asOutput(tensor)
     const updates = new Map<Variable, Tensor>()

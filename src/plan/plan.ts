@@ -9,6 +9,7 @@
 import { bytesPerElement, sizeOf } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Variable } from '../graph/variable.ts'
+import type { StageAttributes } from './convolution.ts'
 import { formatPlan } from './format.ts'
 import { assignLayouts, type Layout, type LayoutChoice, type LayoutOptions } from './layout.ts'
 import { align, type Lifetime, place } from './place.ts'
@@ -89,7 +90,7 @@ export function makePlan(program: Program, options: PlanOptions): Plan {
   const { inPlace, copies } = storeUpdates(choice, scheduled)
   const groups = copies.length > 0 ? [...scheduled, { kind: 'whole' as const, steps: copies }] : scheduled
   const { values, arenaBytes, scratchBytes } = placeValues(choice, groups, inPlace, ahead)
-  const workspace = Math.max(0, ...choice.steps.map(step => step.convolution?.method.workspace ?? 0))
+  const workspace = Math.max(0, ...choice.steps.map(workspaceOf))
   const byStorage = new Map(values.map(value => [value.tensor, value]))
   const plan: Plan = {
     preparation,
@@ -110,6 +111,13 @@ export function makePlan(program: Program, options: PlanOptions): Plan {
     toString: () => formatPlan(plan),
   }
   return plan
+}
+
+/** Scratch that a thread needs for one step. */
+function workspaceOf(step: Step): number {
+  if (step.op !== 'stage') return step.convolution?.method.workspace ?? 0
+  const { method, stage } = step.attributes as StageAttributes
+  return method.stages[stage].workspace ?? 0
 }
 
 /**

@@ -6,10 +6,10 @@
  * - max pooling and its switches are found in one scan
  * - reshapes are views, not steps
  */
-import { type Expression, input, substitute } from '../graph/expression.ts'
+import { type Expression, input, operationCount, substitute } from '../graph/expression.ts'
 import type { MapAttributes } from '../graph/ops/map.ts'
 import type { ReduceAttributes } from '../graph/ops/reduce.ts'
-import { sameShape } from '../graph/shape.ts'
+import { type Shape, sameShape, sizeOf } from '../graph/shape.ts'
 import type { OpName } from '../graph/table.ts'
 import { Tensor } from '../graph/tensor.ts'
 import type { ConvolutionMethod, ConvolutionTask } from './convolution.ts'
@@ -29,6 +29,10 @@ export interface Step {
   readonly attributes: unknown
   /** What the operation itself reads. */
   readonly inputs: readonly Tensor[]
+  /** Of a reduction: what it folds, an expression of its inputs of this shape; its only input when there is none. */
+  readonly prologue?: { readonly expression: Expression; readonly shape: Shape }
+  /** Of a reduction of volumes: parts into which the rows are cut, for partial results (see `kernels/reduce.ts`). */
+  readonly parts?: number
   readonly epilogue?: Epilogue
   /** The value this step defines: after the epilogue. */
   readonly output: Tensor
@@ -89,11 +93,21 @@ export function copyStep(tensor: Tensor, label = tensor.label): Step {
   return { op: 'map', attributes, inputs: [tensor], output }
 }
 
+/** How far fusion goes. */
+export interface FusionOptions {
+  /**
+   * True to let reductions fold expressions that are never stored, and to compute cheap element-wise values anew wherever
+   * they are read: that saves passes over memory for normalizations.
+   */
+  readonly recompute?: boolean
+}
+
 /** The fused steps of a program, in an order in which each runs after what it reads. */
-export function fuse(program: Program): FusedStep[] {
+export function fuse(program: Program, { recompute = false }: FusionOptions = {}): FusedStep[] {
   const { order } = programGraph(program)
   const kept = new Set<Tensor>([...Object.values(program.outputs), ...program.updates.values()].map(storageOf))
   const users = countUsers(order, kept)
+  const cheap = recompute ? cheapValues(order, kept) : new Set<Tensor>()
   const fused = new Map<Tensor, FusedStep>()
   for (const tensor of order) {
     if (tensor.op === 'source' || tensor.op === 'reshape') continue
@@ -103,9 +117,38 @@ export function fuse(program: Program): FusedStep[] {
       inputs: tensor.inputs.map(withoutDetour),
       output: tensor,
     }
-    fused.set(tensor, tensor.op === 'map' ? absorbProducers(step, fused, users) : step)
+    if (tensor.op === 'map') fused.set(tensor, absorbProducers(step, fused, users, cheap))
+    else fused.set(tensor, tensor.op === 'reduce' && recompute ? absorbTerms(step, fused, users, cheap) : step)
   }
   return sortSteps(pairSwitches(withoutUnread([...fused.values()], kept)))
+}
+
+/** Operations in an expression that costs less than storing and reading its value. */
+const fewOperations = 2
+
+/**
+ * Values worth computing anew wherever they are read: a few operations on one value of the same size and on others that are
+ * small, read by element-wise operations and reductions only.
+ */
+function cheapValues(order: readonly Tensor[], kept: ReadonlySet<Tensor>): Set<Tensor> {
+  const cheap = new Set<Tensor>()
+  for (const tensor of order) {
+    if (tensor.op !== 'map' || kept.has(tensor)) continue
+    const { expression } = tensor.attributes as MapAttributes
+    const large = tensor.inputs.filter(read => sizeOf(read.shape) * 16 > sizeOf(tensor.shape))
+    const plain = large.length === 1 && large[0].dtype === 'f32' && sameShape(large[0].shape, tensor.shape)
+    if (plain && tensor.inputs.length > 1 && operationCount(expression) <= fewOperations) cheap.add(tensor)
+  }
+  for (const tensor of order) {
+    if (tensor.op === 'source' || tensor.op === 'reshape') continue
+    for (const read of tensor.inputs) {
+      const storage = storageOf(read)
+      const direct = withoutDetour(read) === storage
+      const folds = tensor.op === 'reduce' || (tensor.op === 'map' && sameShape(storage.shape, tensor.shape))
+      if (!(direct && folds)) cheap.delete(storage)
+    }
+  }
+  return cheap
 }
 
 /** Drops the constants that have become part of everything that read them. */
@@ -138,36 +181,22 @@ function countUsers(order: readonly Tensor[], kept: ReadonlySet<Tensor>): Map<Te
 }
 
 /**
- * Merges steps into the map step that reads them: maps that nothing else reads, constants, and at most one operation
- * whose store can do the work of the map.
+ * Merges steps into the map step that reads them: maps that nothing else reads or that are cheap, constants, and at most one
+ * operation whose store can do the work of the map.
  */
-function absorbProducers(map: FusedStep, fused: Map<Tensor, FusedStep>, users: Map<Tensor, number>): FusedStep {
-  let chain: Chain = { expression: (map.attributes as MapAttributes).expression, inputs: map.inputs }
-  const mergeable = (tensor: Tensor): FusedStep | undefined => {
-    const constant = fused.get(storageOf(tensor))
-    if (constant && isConstant(constant)) return constant
-    const alone =
-      users.get(tensor) === 1 && chain.inputs.every(other => other === tensor || storageOf(other) !== tensor)
-    return alone && sameShape(tensor.shape, map.output.shape) ? fused.get(tensor) : undefined
-  }
-
-  for (let at = 0; at < chain.inputs.length; ) {
-    const producer = mergeable(chain.inputs[at])
-    if (producer?.op === 'map') {
-      const { expression } = producer.attributes as MapAttributes
-      // What both have read is now read once.
-      const reads = new Set(chain.inputs.map(storageOf))
-      for (const read of new Set(producer.inputs.map(storageOf)))
-        if (reads.has(read)) users.set(read, users.get(read)! - 1)
-      chain = inline(chain, at, { expression, inputs: producer.inputs })
-      // A constant may have readers left, also by way of views.
-      if (!isConstant(producer)) fused.delete(producer.output)
-      at = 0
-    } else at++
-  }
-  const { expression, inputs } = chain
-  const host = inputs.map(mergeable).find(step => step && storesElementwise(step))
-  if (!host) return { ...map, attributes: { expression, shape: map.output.shape } satisfies MapAttributes, inputs }
+function absorbProducers(
+  map: FusedStep,
+  fused: Fused,
+  users: Map<Tensor, number>,
+  cheap: ReadonlySet<Tensor>,
+): FusedStep {
+  const { shape } = map.output
+  const whole = { expression: (map.attributes as MapAttributes).expression, inputs: map.inputs }
+  const { expression, inputs } = absorbMaps(whole, shape, fused, users, cheap)
+  const host = inputs
+    .map(tensor => (isAlone(tensor, inputs, users) && sameShape(tensor.shape, shape) ? fused.get(tensor) : undefined))
+    .find(step => step && storesElementwise(step))
+  if (!host) return { ...map, attributes: { expression, shape } satisfies MapAttributes, inputs }
   fused.delete(host.output)
   const stored = {
     expression: host.epilogue?.expression ?? input(0),
@@ -177,6 +206,68 @@ function absorbProducers(map: FusedStep, fused: Map<Tensor, FusedStep>, users: M
   // The host's own result is no operand but `input(0)` of its epilogue: keep it first.
   const rest = inline({ expression, inputs }, slot, stored, [host.output])
   return { ...host, epilogue: { expression: rest.expression, inputs: rest.inputs.slice(1) }, output: map.output }
+}
+
+/** Merges maps into the reduction that reads them. */
+function absorbTerms(
+  reduce: FusedStep,
+  fused: Fused,
+  users: Map<Tensor, number>,
+  cheap: ReadonlySet<Tensor>,
+): FusedStep {
+  const { shape } = reduce.inputs[0]
+  const whole = { expression: input(0), inputs: reduce.inputs }
+  const { expression, inputs } = absorbMaps(whole, shape, fused, users, cheap)
+  // A sum of nothing but a constant keeps its operand, which gives the loops their order.
+  return inputs === reduce.inputs || inputs.length === 0
+    ? reduce
+    : { ...reduce, prologue: { expression, shape }, inputs }
+}
+
+/** Steps by what they compute, while fusion is under way. */
+type Fused = Map<Tensor, FusedStep>
+
+/** Writes maps in place of inputs of an expression of some shape, until none is left that may be. */
+function absorbMaps(
+  whole: Chain,
+  shape: Shape,
+  fused: Fused,
+  users: Map<Tensor, number>,
+  cheap: ReadonlySet<Tensor>,
+): Chain {
+  let chain = whole
+  const mergeable = (tensor: Tensor): FusedStep | undefined => {
+    const constant = fused.get(storageOf(tensor))
+    if (constant && isConstant(constant)) return constant
+    const readable = (cheap.has(tensor) || isAlone(tensor, chain.inputs, users)) && sameShape(tensor.shape, shape)
+    return readable ? fused.get(tensor) : undefined
+  }
+  for (let at = 0; at < chain.inputs.length; ) {
+    const producer = mergeable(chain.inputs[at])
+    if (producer?.op !== 'map') {
+      at++
+      continue
+    }
+    const { expression } = producer.attributes as MapAttributes
+    const left = (users.get(producer.output) ?? 1) - 1
+    if (!isConstant(producer)) users.set(producer.output, left)
+    // What both have read is now read once; what the chain reads in place of a value that stays has one more reader.
+    const reads = new Set(chain.inputs.map(storageOf))
+    for (const read of new Set(producer.inputs.map(storageOf))) {
+      const change = (left > 0 ? 1 : 0) - (reads.has(read) ? 1 : 0)
+      users.set(read, (users.get(read) ?? 0) + change)
+    }
+    chain = inline(chain, at, { expression, inputs: producer.inputs })
+    // A constant may have readers left, also by way of views.
+    if (!isConstant(producer) && left === 0) fused.delete(producer.output)
+    at = 0
+  }
+  return chain
+}
+
+/** Whether nothing but an expression with these inputs reads a value, and that not by way of a view. */
+function isAlone(tensor: Tensor, inputs: readonly Tensor[], users: ReadonlyMap<Tensor, number>): boolean {
+  return users.get(tensor) === 1 && inputs.every(other => other === tensor || storageOf(other) !== tensor)
 }
 
 /** An expression with the tensors that are its inputs. */

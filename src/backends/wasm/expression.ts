@@ -121,6 +121,7 @@ export class ExpressionEmitter {
       case 'sigmoid':
       case 'sin':
       case 'cos':
+      case 'erf':
         emit(e.x)
         this.call(e.fn)
         return

@@ -3,6 +3,7 @@
  * operation a compile error.
  */
 
+import { input } from '../../graph/expression.ts'
 import { bytesPerElement, type Shape, sizeOf } from '../../graph/shape.ts'
 import type { AttributesOf, OpName } from '../../graph/table.ts'
 import type { Tensor } from '../../graph/tensor.ts'
@@ -106,9 +107,21 @@ type Lowering<K extends OpName> = (view: StepView<K>) => KernelCall[]
 
 /** The last kernel of a convolution whose volumes lie channels last. */
 function finishConvolution(view: StepView, { task, method }: NonNullable<Step['convolution']>): KernelCall[] {
-  const [{ kernel, addresses }] = view.call(kernelsOf(task, method.name).finish(view.epilogue))
-  const workspace = method.workspace > 0 ? [{ tensor: 'workspace', offset: 0 } as const] : []
-  return [{ kernel, addresses: [...addresses.slice(0, -1), ...workspace, ...addresses.slice(-1)] }]
+  return withWorkspace(view.call(kernelsOf(task, method.name).finish(view.epilogue)), method.workspace)
+}
+
+/** A stage of such a convolution. */
+function lowerStage(view: StepView, { task, method, stage }: StageAttributes): KernelCall[] {
+  return withWorkspace(view.call(kernelsOf(task, method.name).stages[stage]()), method.stages[stage].workspace)
+}
+
+/** A call whose kernel takes the address of its workspace before that of its result. */
+function withWorkspace(calls: readonly KernelCall[], bytes = 0): KernelCall[] {
+  if (bytes === 0) return [...calls]
+  return calls.map(({ kernel, addresses }) => ({
+    kernel,
+    addresses: [...addresses.slice(0, -1), { tensor: 'workspace', offset: 0 }, ...addresses.slice(-1)],
+  }))
 }
 
 /** A convolution, or its gradient to the input: one kernel. */
@@ -170,8 +183,21 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     view.call(averagePoolKernel(view.attributes, view.volumes, view.input(0).shape, view.output.shape, view.epilogue)),
   averagePool2dGradient: view =>
     view.call(averagePoolGradientKernel(view.attributes, view.volumes, view.input(0).shape, view.output.shape)),
-  reduce: view =>
-    view.call(reduceKernel(view.attributes.fn, view.attributes.axes, view.input(0), view.output, view.epilogue)),
+  reduce: view => {
+    const { fn, axes } = view.attributes
+    const { prologue, parts } = view.step
+    return view.call(
+      reduceKernel({
+        fn,
+        axes,
+        shape: prologue?.shape ?? view.input(0).shape,
+        expression: prologue?.expression ?? input(0),
+        operands: view.inputs,
+        epilogue: view.epilogue,
+        ...(parts !== undefined && { parts }),
+      }),
+    )
+  },
   argmax: view => view.call(argmaxKernel(view.input(0), view.attributes)),
   // Views: no step ever applies them.
   reshape: () => [],
@@ -274,10 +300,7 @@ function mapCopy(part: Shape, target: readonly number[]): Kernel {
 
 /** The kernel calls of a step. */
 export function lower(plan: Plan, group: Group, step: Step): KernelCall[] {
-  if (step.op === 'stage') {
-    const { task, method, stage } = step.attributes as StageAttributes
-    return new StepView(plan, group, step).call(kernelsOf(task, method.name).stages[stage]())
-  }
+  if (step.op === 'stage') return lowerStage(new StepView(plan, group, step), step.attributes as StageAttributes)
   const lowering = lowerings[step.op] as Lowering<OpName>
   return lowering(new StepView(plan, group, step))
 }

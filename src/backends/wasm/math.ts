@@ -9,12 +9,12 @@
  * Lawson's iteration, each rounded to f32 before the next ones were fitted. `test/backends/wasm/math.test.ts` measures
  * the errors, in units in the last place (ulp) of the exact value:
  *
- *   exp 1.01 · log 0.83 · tanh 2.32 · sigmoid 2.27 · sin 2.38 and cos 2.25 (for |x| ≤ 128π)
+ *   exp 1.01 · log 0.83 · tanh 2.32 · sigmoid 2.27 · sin 2.38 and cos 2.25 (for |x| ≤ 128π) · erf 1.96
  */
 import type { FunctionBuilder, Local, ModuleBuilder } from './assembler.ts'
 
 /** A function of the library. */
-export type MathFunction = 'exp' | 'log' | 'tanh' | 'sigmoid' | 'sin' | 'cos'
+export type MathFunction = 'exp' | 'log' | 'tanh' | 'sigmoid' | 'sin' | 'cos' | 'erf'
 
 /** Vector functions `f32x4 → f32x4` of one module, added when first asked for. */
 export class MathLibrary {
@@ -33,6 +33,7 @@ export class MathLibrary {
    * - `sigmoid`: 1 / (1 + e⁻ˣ) without overflow; denormal where that is the result
    * - `sin`, `cos`: accurate for |x| ≤ 128π; beyond, the error grows with |x|, but results stay in −1 … 1; ±∞ give NaN;
    *   sin −0 is +0
+   * - `erf`: odd, ±1 from |x| ≥ 3.88 on, relative accuracy down to denormals
    */
   function(name: MathFunction): FunctionBuilder {
     const known = this.#functions.get(name)
@@ -51,6 +52,7 @@ const emitters: Record<MathFunction, (f: FunctionBuilder, x: Local) => void> = {
   sigmoid: emitSigmoid,
   sin: (f, x) => emitSine(f, x, 0),
   cos: (f, x) => emitSine(f, x, 1),
+  erf: emitErf,
 }
 
 // ln 2 and π/2 in parts: products of the first parts with the whole numbers that occur are exact.
@@ -68,6 +70,15 @@ const logCoefficients = [0.6666677594184875, 0.3997756838798523, 0.2987146079540
 /** (sin r − r) / r³ and (cos r − 1 + r²/2) / r⁴ as polynomials in r² for |r| ≤ π/4; errors 2⁻²⁸ and 2⁻³³. */
 const sinCoefficients = [-0.16666655242443085, 0.008332190103828907, -0.00019518405315466225] as const
 const cosCoefficients = [0.04166664555668831, -0.0013887309469282627, 0.000024432327336398885] as const
+
+/**
+ * −1 − ln(1 − erf x) / x for 0 ≤ x ≤ 4; the error of erf x is 2⁻²⁷ of it. (The 1 left out is added at the end: 2/√π lies
+ * halfway between two f32, 2/√π − 1 does not.)
+ */
+const erfCoefficients = [
+  0.12837916612625122, 0.6366195678710938, 0.10277630388736725, -0.019147822633385658, -0.00016950462304521352,
+  0.0016756774857640266, -0.000637364573776722, 0.00011886184802278876, -0.000009388054422743153,
+] as const
 
 /** 1.5 · 2²³: adding it rounds to a whole number and leaves that number in the low bits. */
 const rounder = 12582912
@@ -154,17 +165,24 @@ function emitLog(f: FunctionBuilder, x: Local): void {
   splat(f.get(x), 0).op('f32x4.ge', 'v128.not', 'v128.or')
 }
 
-/** Pushes tanh x = sign(x) · m / (m + 2) with m = e²ˡˣˡ − 1 = 2ⁿ (eʳ − 1) + (2ⁿ − 1): nothing cancels at small x. */
-function emitTanh(f: FunctionBuilder, x: Local): void {
-  const [sign, n, r, power] = f.localArray('v128', 4)
-  integers(f.get(x), 0x80000000).op('v128.and').set(sign)
-  splat(f.get(x).op('f32x4.abs'), 10).op('f32x4.min').tee(r).get(r).op('f32x4.add').set(x)
+/** Pushes eˣ − 1 = 2ⁿ (eʳ − 1) + (2ⁿ − 1) for |x| ≤ 87: nothing cancels at small x. */
+function pushExpMinus1(f: FunctionBuilder, x: Local): void {
+  const [n, r, power] = f.localArray('v128', 3)
   reduceByLn2(f, x, n, r)
   pushExpm1(f, r)
   f.get(n)
   powerOfTwo(f)
-  splat(f.tee(power).op('f32x4.mul').get(power), 1).op('f32x4.sub', 'f32x4.add').tee(r)
-  splat(f.get(r), 2).op('f32x4.add', 'f32x4.div').get(sign).op('v128.or')
+  splat(f.tee(power).op('f32x4.mul').get(power), 1).op('f32x4.sub', 'f32x4.add')
+}
+
+/** Pushes tanh x = sign(x) · m / (m + 2) with m = e²ˡˣˡ − 1. */
+function emitTanh(f: FunctionBuilder, x: Local): void {
+  const [sign, m] = f.localArray('v128', 2)
+  integers(f.get(x), 0x80000000).op('v128.and').set(sign)
+  splat(f.get(x).op('f32x4.abs'), 10).op('f32x4.min').tee(x).get(x).op('f32x4.add').set(x)
+  pushExpMinus1(f, x)
+  f.tee(m)
+  splat(f.get(m), 2).op('f32x4.add', 'f32x4.div').get(sign).op('v128.or')
 }
 
 /** Pushes 1 / (1 + z) for x ≥ 0, else z / (1 + z), with z = e⁻ˡˣˡ ≤ 1. */
@@ -201,6 +219,20 @@ function emitSine(f: FunctionBuilder, x: Local, quarter: 0 | 1): void {
   // an odd quadrant takes the cosine, the upper two the other sign
   f.get(sine).get(quadrant).i32(31).op('i32x4.shl').i32(31).op('i32x4.shr_s', 'v128.bitselect')
   f.get(quadrant).i32(1).op('i32x4.shr_u').i32(31).op('i32x4.shl', 'v128.xor')
+}
+
+/**
+ * Pushes erf x = sign(x) · (1 − e⁻ʸ) with y = −ln(1 − erf |x|) = |x| + |x| P(|x|), which grows from 0 like 2|x|/√π, so that
+ * one formula is accurate for small x and large.
+ */
+function emitErf(f: FunctionBuilder, x: Local): void {
+  const sign = f.local('v128')
+  integers(f.get(x), 0x80000000).op('v128.and').set(sign)
+  splat(f.get(x).op('f32x4.abs'), 4).op('f32x4.min').set(x)
+  polynomial(f, x, erfCoefficients)
+  f.get(x).op('f32x4.mul').get(x).op('f32x4.add', 'f32x4.neg').set(x)
+  pushExpMinus1(f, x)
+  f.op('f32x4.abs').get(sign).op('v128.or')
 }
 
 /** Pushes c₀ + c₁ x + c₂ x² + … by Horner's rule. */

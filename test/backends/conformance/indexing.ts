@@ -211,4 +211,17 @@ export function indexingGroup(backend: BackendUnderTest): void {
       await check(g.oneHot(g.input('x', shape, { dtype: 'i32' }), classes), expected, { x: x.data })
     },
   )
+
+  property(
+    'increment counts exactly, and wraps around',
+    [shapes, fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), fc.boolean(), seeds],
+    async (shape, by, batched, seed) => {
+      const grid = gridArray(shape, seed)
+      // Odd numbers of all sizes, most of them too large for single precision.
+      const x = tabulate(shape, index => Math.imul(2 * at(grid, index) + 1, 0x2545f491))
+      const expected = tabulate(shape, index => (at(x, index) + by) | 0)
+      const numbers = g.input('x', shape, { dtype: 'i32', batched })
+      await check(g.increment(numbers, by), expected, { x: x.data })
+    },
+  )
 }

@@ -19,6 +19,8 @@ export function specialValuesGroup(backend: BackendUnderTest): void {
     ['sqrt', g.sqrt, [0, 4, inf, -1, nan], [0, 2, inf, nan, nan]],
     ['tanh', g.tanh, [-inf, -100, 0, 100, inf], [-1, -1, 0, 1, 1]],
     ['sigmoid', g.sigmoid, [-inf, -1000, 0, 1000, inf], [0, 0, 0.5, 1, 1]],
+    ['erf', g.erf, [-inf, -100, 0, 100, inf], [-1, -1, 0, 1, 1]],
+    ['gelu', g.gelu, [-100, -(2 ** -100), 0, 100, inf], [0, -(2 ** -101), 0, 100, inf]],
     ['relu', g.relu, [-inf, -1, 0, inf, nan], [0, 0, 0, inf, nan]],
     ['abs', g.abs, [-inf, -1, 0, inf, nan], [inf, 1, 0, inf, nan]],
     ['floor', g.floor, [-1.5, -0.25, 0.75, inf, nan], [-2, -1, 0, inf, nan]],

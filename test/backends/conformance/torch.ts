@@ -49,6 +49,8 @@ const builders: Builders = {
     sigmoid: unary(g.sigmoid),
     relu: unary(g.relu),
     silu: unary(g.silu),
+    erf: unary(g.erf),
+    gelu: unary(g.gelu),
     // log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|); PyTorch gives x itself above its threshold, the same to 9 digits.
     softplus: (_, x) => g.add(g.maximum(x, 0), g.log(g.add(1, g.exp(g.neg(g.abs(x)))))),
     elu: ({ alpha }, x) => g.elu(x, alpha),

@@ -1,6 +1,6 @@
 /**
- * The WebAssembly backend under the conformance suite: one, two and three threads, relaxed and precise, and with inputs
- * declared batched, which makes plans of another kind (blocked layouts, steps block by block, partial sums).
+ * The WebAssembly backend under the conformance suite: one, two and three threads, relaxed and precise, samples or channels
+ * innermost, and with inputs declared batched, which makes plans of another kind (steps block by block, partial sums).
  */
 import { afterAll } from 'vitest'
 import { createWasmEngine } from '../../../src/backends/wasm/engine.ts'
@@ -13,18 +13,18 @@ import { describeBackend } from '../conformance.ts'
  */
 const tolerance = { relative: 2e-6, absolute: 2e-6 }
 
-for (const { threads, precise, batched } of [
-  { threads: 1, precise: false, batched: false },
-  { threads: 1, precise: true, batched: true },
-  { threads: 2, precise: true, batched: false },
-  { threads: 2, precise: false, batched: true },
-  { threads: 3, precise: false, batched: true },
-]) {
-  const engine = createWasmEngine({ threads, precise })
+for (const { threads, precise, batched, innermost } of [
+  { threads: 1, precise: false, batched: false, innermost: 'channels' },
+  { threads: 1, precise: true, batched: true, innermost: 'samples' },
+  { threads: 2, precise: true, batched: true, innermost: 'channels' },
+  { threads: 2, precise: false, batched: true, innermost: 'samples' },
+  { threads: 3, precise: false, batched: false, innermost: 'samples' },
+] as const) {
+  const engine = createWasmEngine({ threads, precise, innermost })
   afterAll(() => engine.close())
   const mode = `${threads} ${threads === 1 ? 'thread' : 'threads'}, ${precise ? 'precise' : 'relaxed'}`
   describeBackend({
-    name: `wasm (${mode}${batched ? ', batched inputs' : ''})`,
+    name: `wasm (${mode}${batched ? ', batched inputs' : ''}, ${innermost} innermost)`,
     run: (roots, inputs) => runOn(engine, batched ? withBatch(roots) : roots, inputs),
     tolerance,
   })

@@ -2,8 +2,9 @@
 import { expect, test } from 'vitest'
 import { ModuleBuilder } from '../../../src/backends/wasm/assembler.ts'
 import { type MathFunction, MathLibrary } from '../../../src/backends/wasm/math.ts'
+import { erf } from '../../../src/graph/erf.ts'
 
-const names: readonly MathFunction[] = ['exp', 'log', 'tanh', 'sigmoid', 'sin', 'cos']
+const names: readonly MathFunction[] = ['exp', 'log', 'tanh', 'sigmoid', 'sin', 'cos', 'erf']
 const capacity = 65536
 
 /** Runs each function over the elements of an array, four at a time. */
@@ -102,6 +103,7 @@ const cases: [MathFunction, (x: number) => number, number, Float32Array[]][] = [
     2.5,
     [linear(-128 * Math.PI, 128 * Math.PI, 2e6), nearZeros, exponentSweep(2 ** -149, 402, 1e6, true)],
   ],
+  ['erf', erf, 2.1, [linear(-4.2, 4.2, 1e6), linear(-0.5, 0.5, 1e6), exponentSweep(2 ** -149, largest, 1e6, true)]],
 ]
 
 test.each(cases)('%s is within the stated error everywhere', (name, exact, bound, sweeps) => {
@@ -179,6 +181,18 @@ test.each<[MathFunction, [x: number, result: number][]]>([
       [nan, nan],
     ],
   ],
+  [
+    'erf',
+    [
+      [0, 0],
+      [-0, -0],
+      [infinity, 1],
+      [minusInfinity, -1],
+      [3.88, 1],
+      [-3.88, -1],
+      [nan, nan],
+    ],
+  ],
 ])('%s of special values', (name, cases) => {
   const results = run(
     name,
@@ -194,11 +208,11 @@ test.each(['sin', 'cos'] as const)('%s stays in −1 … 1 for arguments of any 
     expect(Math.abs(value)).toBeLessThanOrEqual(1.000001)
 })
 
-test('tanh is odd', () => {
+test.each(['tanh', 'erf'] as const)('%s is odd', name => {
   const inputs = exponentSweep(2 ** -149, largest, 1e5, false)
-  const positive = run('tanh', inputs)
+  const positive = run(name, inputs)
   run(
-    'tanh',
+    name,
     inputs.map(x => -x),
   ).forEach((value, k) => {
     expect(value).toBe(-positive[k])

@@ -29,7 +29,7 @@ export function averagePoolKernel(
   const { tables, rowStep, columnStep } = windowTables('forward', window, spatial(y), spatial(x), bytes)
   const operands = 2 + epilogue.operands.length
   const key = `averagePool ${JSON.stringify([window, x, y])} ${epilogueKey(epilogue)}`
-  return poolKernel({ key, layout, shape: y, operands, tables }, frame => {
+  return poolKernel({ key, layout, shape: y, operands, extras: epilogue.operands.length, tables }, frame => {
     const { f, lanes, vectors, address, plane, i, j } = frame
     const [rowTable, columnTable] = address.slice(operands)
     const finish = frame.finish(epilogue, address.slice(1, operands - 1))

@@ -1,9 +1,10 @@
 /**
- * Matrix products in three forms, by where the operands lie:
+ * Matrix products in four forms, by where the operands lie:
  *
  * - samples of a block as lanes: a layer applied to a batch, `[N, K] · W`; weights are read as they are, in splats
  * - samples as terms: the gradient of weights, Xᵀ · G, summing over the whole batch with lanes added up at the end
- * - plain rows: lanes along the columns when B's rows are contiguous, one at a time otherwise
+ * - plain rows: lanes along the columns when B's rows are contiguous; along the terms when both operands' are, as in a
+ *   linear layer applied to rows
  */
 import type { MatmulAttributes } from '../../../graph/ops/matmul.ts'
 import { dimensionsOf, type Operand } from '../access.ts'
@@ -31,8 +32,14 @@ export function matmulKernel(
 ): Kernel {
   const key = `matmul ${JSON.stringify([attributes, a, b, output])} ${epilogueKey(epilogue)}`
   const product = { attributes, a, output, epilogue }
-  const form = output.block > 0 ? overSamples : a.block > 0 ? sumOverSamples : overRows
+  const form = output.block > 0 ? overSamples : a.block > 0 ? sumOverSamples : rowsForm(product)
   return { key, tables: [], operands: 3 + epilogue.operands.length, ...form(product) }
+}
+
+/** Sums along contiguous rows of both operands take vectors of terms. */
+const rowsForm = (product: Product): Form => {
+  const { transposeA, transposeB } = product.attributes
+  return transposeB && !transposeA && product.a.shape[1] >= 4 ? overTerms : overRows
 }
 
 type Form = (product: Product) => Pick<Kernel, 'units' | 'emit'>
@@ -206,6 +213,72 @@ const sumOverSamples: Form = product => {
       f.for(unit, frame.from, frame.to, () => {
         f.get(unit).i32(tileRows).op('i32.mul').set(row)
         frame.tileAt(row, rows, tileRows, across)
+      })
+      return f
+    },
+  }
+}
+
+/**
+ * Y[i, j] = Σ_k A[i, k] · B[j, k], both row-major: lanes are terms of the sum, added up at the end. A unit is a few rows of B,
+ * which are the larger operand in a layer of weights, for all rows of A.
+ */
+const overTerms: Form = product => {
+  const { a, output } = product
+  const [rows, columns] = output.shape
+  const inner = a.shape[1]
+  // In fifteen registers: for one row of A as many sums as hide each other's latency, else the best ratio of products to loads.
+  const [tileRows, tileColumns] = rows === 1 ? [1, 6] : rows === 2 ? [2, 4] : [3, 3]
+  const width = Math.min(tileColumns, columns)
+  const whole = inner - (inner % 4)
+  return {
+    units: Math.ceil(columns / width),
+    emit(target) {
+      const frame = new Frame(target, product)
+      const { f, finish } = frame
+      const [unit, row, column, aAddress, bAddress, count, out] = f.localArray('i32', 7)
+      const sum = f.local('f32')
+      const emitTile = (height: number, across: number): void => {
+        const tile = frame.tile(height, across, { lanes: 4, fused: target.fused })
+        frame.locate(aAddress, frame.a, row, inner * 4)
+        frame.locate(bAddress, frame.b, column, inner * 4)
+        f.i32(whole / 4).set(count)
+        const operands = {
+          rowAddress: aAddress,
+          rowOffsets: range(height, inner * 4),
+          rowKind: 'vector',
+          columnAddress: bAddress,
+          columnOffsets: range(across, inner * 4),
+        } as const
+        tile.steps(operands, count, 16, 16)
+        frame.locate(aAddress, frame.a, row, inner * 4, whole * 4)
+        frame.locate(bAddress, frame.b, column, inner * 4, whole * 4)
+        frame.locateResult(out, row, columns, column, 4)
+        finish.locate([row, column])
+        for (let r = 0; r < height; r++) {
+          for (let c = 0; c < across; c++) {
+            tile.pushLaneSum(r, c)
+            for (let k = 0; k < inner - whole; k++) {
+              f.get(aAddress).memory('f32.load', r * inner * 4 + k * 4)
+              f.get(bAddress)
+                .memory('f32.load', c * inner * 4 + k * 4)
+                .op('f32.mul', 'f32.add')
+            }
+            f.set(sum)
+            storeElements(f, 1, out, (r * columns + c) * 4, 4, sum, () => finish.push(1, [r, c], () => f.get(sum)))
+          }
+        }
+      }
+      const down = (across: number): void => {
+        const rest = rows % tileRows
+        f.for(row, { value: 0 }, { value: rows - rest }, () => emitTile(tileRows, across), tileRows)
+        if (rest === 0) return
+        f.i32(rows - rest).set(row)
+        emitTile(rest, across)
+      }
+      f.for(unit, frame.from, frame.to, () => {
+        f.get(unit).i32(width).op('i32.mul').set(column)
+        frame.tileAt(column, columns, width, down)
       })
       return f
     },

@@ -40,7 +40,7 @@ export function maxPoolKernel(
   const { tables, rowStep, columnStep } = windowTables('forward', window, spatial(y), spatial(x), bytes)
   const operands = 1 + epilogue.operands.length + (wants.values ? 1 : 0) + (wants.switches ? 1 : 0)
   const key = `maxPool ${JSON.stringify([window, x, y, wants])} ${epilogueKey(epilogue)}`
-  return poolKernel({ key, layout, shape: y, operands, tables }, frame => {
+  return poolKernel({ key, layout, shape: y, operands, extras: epilogue.operands.length, tables }, frame => {
     const { f, lanes, vectors, address, plane, i, j } = frame
     const extras = address.slice(1, 1 + epilogue.operands.length)
     const results = address.slice(1 + extras.length, operands)

@@ -49,6 +49,8 @@ export interface PoolSpec {
   /** Shape of the volume that is written. */
   readonly shape: Shape
   readonly operands: number
+  /** How many of the operands, after the first, belong to the epilogue. */
+  readonly extras?: number
   readonly tables: readonly Int32Array[]
   /** True when `position` goes through the elements of a pixel by itself. */
   readonly onePass?: boolean
@@ -74,8 +76,10 @@ export function poolKernel(
     emit(target) {
       const { f, from, to, address: given } = kernelFunction(target, spec.operands + spec.tables.length)
       const [unit, plane, i, j, element] = f.localArray('i32', 5)
-      const operands = passes > 1 ? f.localArray('i32', spec.operands) : given.slice(0, spec.operands)
-      const address = [...operands, ...given.slice(spec.operands)]
+      const { extras = 0 } = spec
+      // Volumes move on from pass to pass; the epilogue finds its operands by the element, and tables stay.
+      const moves = (k: number): boolean => passes > 1 && k < spec.operands && (k === 0 || k > extras)
+      const address = given.map((base, k) => (moves(k) ? f.local('i32') : base))
       const finish = finisher(f, target.math, spec, lanes, vectors, { plane, i, j, element })
       const { start, position } = body({ f, lanes, vectors, address, plane, i, j, finish })
       f.for(unit, from, to, () => {
@@ -86,8 +90,8 @@ export function poolKernel(
         }
         if (passes === 1) pass()
         else {
-          operands.forEach((operand, k) => {
-            f.get(given[k]).set(operand)
+          address.forEach((base, k) => {
+            if (moves(k)) f.get(given[k]).set(base)
           })
           f.for(
             element,
@@ -95,7 +99,9 @@ export function poolKernel(
             { value: pitch },
             () => {
               pass()
-              for (const operand of operands) f.increment(operand, vectors * lanes * 4)
+              address.forEach((base, k) => {
+                if (moves(k)) f.increment(base, vectors * lanes * 4)
+              })
             },
             vectors * lanes,
           )
@@ -124,7 +130,8 @@ function finisher(
   { plane, i, j, element }: Place,
 ): PoolFrame['finish'] {
   return (epilogue, operands) => {
-    const volume = { shape, dtype: 'f32', ...layout } as const
+    const { channelsLast } = layout
+    const volume = { shape, dtype: 'f32', block: channelsLast ? 0 : layout.block, channelsLast } as const
     const emitter = new EpilogueEmitter(f, math, epilogue, dimensionsOf(volume), shape, operands)
     const [n, c] = f.localArray('i32', 2)
     const scratch = f.local(lanes === 4 ? 'v128' : 'f32')

@@ -1,12 +1,15 @@
 /**
- * Reductions: sums, maxima and minima along any axes of a value in either layout. Lanes are neighbouring results where
- * the innermost dimension is kept, and terms of one result, combined at the end, where it is folded.
+ * Reductions: sums, maxima and minima along any axes of a value, or of an expression of several values that is never stored.
+ * Lanes are neighbouring results where the innermost dimension is kept, and terms of one result, combined at the end, where
+ * it is folded.
  */
+import { type Expression, expressionKey } from '../../../graph/expression.ts'
 import type { Reduction } from '../../../graph/ops/reduce.ts'
-import { bytesPerElement } from '../../../graph/shape.ts'
-import { type Dimension, dimensionsOf, type Operand } from '../access.ts'
+import { bytesPerElement, type Shape } from '../../../graph/shape.ts'
+import { type Dimension, dimensionsOf, type Operand, stridesAlong } from '../access.ts'
 import type { Local } from '../assembler.ts'
 import { pushElements, storeElements } from '../elements.ts'
+import { ExpressionEmitter } from '../expression.ts'
 import { type Kernel, type KernelModule, kernelFunction } from '../kernel.ts'
 import type { Lanes } from '../tile.ts'
 import { EpilogueEmitter, type EpilogueSpec, epilogueKey } from './epilogue.ts'
@@ -17,10 +20,28 @@ const fold = { sum: 'add', max: 'max', min: 'min' } as const satisfies Record<Re
 /** Running totals of a long sum. */
 const accumulators = 4
 
-/** A dimension of the input with what it means. */
+/** What is folded. */
+export interface ReduceSpec {
+  readonly fn: Reduction
+  readonly axes: readonly number[]
+  /** Shape of the expression. */
+  readonly shape: Shape
+  /** What is folded, of `operands`; the first that has the whole shape decides the order of the loops. */
+  readonly expression: Expression
+  readonly operands: readonly Operand[]
+  readonly epilogue: EpilogueSpec
+  /**
+   * Parts into which axis 2 is cut; axis 0 and the parts are then kept as leading axes of the result, in which partial
+   * results lie that a second reduction puts together. There is no epilogue then.
+   */
+  readonly parts?: number
+}
+
+/** A loop over a dimension of what is folded. */
 interface Loop {
   readonly size: number
-  readonly stride: number
+  /** Byte strides of the operands. */
+  readonly strides: readonly number[]
   /** Byte stride in the result; 0 when folded. */
   readonly out: number
   /** Place among the result's dimensions, for the epilogue; −1 when folded. */
@@ -28,105 +49,107 @@ interface Loop {
 }
 
 /**
- * Folds `axes` of x. The result has the kept axes in the order of x, in x's own layout when axis 0 is kept and x is
- * blocked, else row-major. Operand addresses: x, epilogue operands, result.
+ * The result has the kept axes in the order of the operands' memory: row-major when axis 0 is folded, and in blocks of
+ * samples when it is kept and the operand lies so. Operand addresses: operands, epilogue operands, result.
  */
-export function reduceKernel(
-  fn: Reduction,
-  axes: readonly number[],
-  x: Operand,
-  output: Operand,
-  epilogue: EpilogueSpec,
-): Kernel {
+export function reduceKernel(spec: ReduceSpec): Kernel {
+  const { fn, axes, shape, expression, operands, epilogue } = spec
   const folded = new Set(axes)
-  const dimensions = dimensionsOf(x)
+  const lead = operands.find(operand => operand.shape.join() === shape.join()) ?? operands[0]
   // Kept axes keep their order, so the kept dimensions of x are the dimensions of the result (sizes of 1 aside).
-  const outShape = x.shape.filter((_, axis) => !folded.has(axis))
-  const outDimensions = dimensionsOf({ shape: outShape, dtype: 'f32', block: folded.has(0) ? 0 : x.block })
-  const inStrides = denseStrides(dimensions, bytesPerElement[x.dtype])
-  const outStrides = denseStrides(outDimensions, 4)
-  let next = 0
-  const loops: Loop[] = dimensions.map(({ axis, size }, d) => {
-    if (folded.has(axis)) return { size, stride: inStrides[d], out: 0, place: -1 }
-    const place = next++
-    return { size, stride: inStrides[d], out: outStrides[place], place }
-  })
+  const outShape = shape.filter((_, axis) => !folded.has(axis))
+  const outDimensions = dimensionsOf({ shape: outShape, dtype: 'f32', block: folded.has(0) ? 0 : lead.block })
+  const loops = loopsOf(spec, lead)
   const kept = loops.filter(loop => loop.place >= 0)
   const terms = mergeTerms(loops)
-  const last = laneLoop(loops)
-  const lanes: Lanes = last.size % 4 === 0 && last.stride === bytesPerElement[x.dtype] ? 4 : 1
+  const last = loops.at(-1)?.place === -1 ? terms[terms.length - 1] : (loops.at(-1) ?? emptyLoop(operands.length))
+  const contiguous = last.strides.every((stride, k) => stride === 0 || stride === bytesPerElement[operands[k].dtype])
+  const lanes: Lanes = last.size % 4 === 0 && contiguous ? 4 : 1
   const laneIsKept = lanes === 4 && last.place >= 0
+  const vectors = laneIsKept ? ([4, 3, 2, 1].find(count => last.size % (4 * count) === 0) as number) : 1
+  const width = laneIsKept ? 4 * vectors : 1
   const outer = kept[0]
-  // The kept lane dimension advances four at a time; the outermost kept dimension is what threads share out.
+  // The kept lane dimension advances some vectors at a time; the outermost kept dimension is what threads share out.
   const splitLanes = laneIsKept && kept.length === 1
-  const units = outer ? (splitLanes ? outer.size / 4 : outer.size) : 1
+  const units = outer ? (splitLanes ? outer.size / width : outer.size) : 1
+  const addresses = operands.length + epilogue.operands.length + 1
   return {
-    key: `reduce ${fn} ${JSON.stringify([axes, x, output.shape])} ${epilogueKey(epilogue)}`,
+    key: `reduce ${JSON.stringify([fn, axes, shape, operands, spec.parts])} ${expressionKey(expression)} ${epilogueKey(epilogue)}`,
     units,
     tables: [],
-    operands: 2 + epilogue.operands.length,
+    operands: addresses,
     emit(target: KernelModule) {
-      const operands = 2 + epilogue.operands.length
-      const { f, from, to, address } = kernelFunction(target, operands)
-      const finish = new EpilogueEmitter(f, target.math, epilogue, outDimensions, outShape, address.slice(1, -1))
+      const { f, from, to, address } = kernelFunction(target, addresses)
+      const extras = address.slice(operands.length, -1)
+      const finish = new EpilogueEmitter(f, target.math, epilogue, outDimensions, outShape, extras)
+      const emitter = new ExpressionEmitter(f, target.math, lanes)
       const type = lanes === 4 ? 'v128' : 'f32'
       // Several running totals hide the latency of the addition; their number depends on the shape only.
       const ways = lanes === 4 && !laneIsKept && last.size % (4 * accumulators) === 0 ? accumulators : 1
-      const totals = f.localArray(type, ways)
+      const totals = f.localArray(type, ways * vectors)
       const [total] = totals
       const single = f.local('f32')
       const scratch = f.local('v128')
       const place = kept.map(() => f.local('i32'))
-      const width = lanes
 
       const combine = (into: Local, pushElement: () => void): void => {
         f.get(into)
         pushElement()
         f.op(lanes === 4 ? `f32x4.${fold[fn]}` : `f32.${fold[fn]}`).set(into)
       }
-      const foldTerms = (pointer: Local): void => {
+      /** Pushes the expression `steps` lanes-wide steps along the last loop from the pointers. */
+      const pushTerm = (pointers: readonly Local[], steps: number): void => {
+        emitter.push(expression, k => {
+          const stride = last.strides[k]
+          pushElements(f, lanes, operands[k].dtype, pointers[k], steps * lanes * stride, stride)
+        })
+      }
+      const advance = (pointers: readonly Local[], loop: Loop, steps: number): void => {
+        pointers.forEach((pointer, k) => {
+          f.increment(pointer, loop.strides[k] * steps)
+        })
+      }
+      const copyPointers = (pointers: readonly Local[]): Local[] =>
+        pointers.map(pointer => {
+          const copy = f.local('i32')
+          f.get(pointer).set(copy)
+          return copy
+        })
+      const foldTerms = (pointers: readonly Local[]): void => {
         for (const each of totals) {
           if (lanes === 4) f.f32x4(start[fn])
           else f.f32(start[fn])
           f.set(each)
         }
-        const level = (depth: number, outerPointer: Local): void => {
+        const level = (depth: number, outerPointers: readonly Local[]): void => {
           if (depth === terms.length) {
             totals.forEach((into, k) => {
-              combine(into, () => pushElements(f, lanes, x.dtype, outerPointer, k * 4 * last.stride, last.stride))
+              combine(into, () => pushTerm(outerPointers, k))
             })
             return
           }
           const loop = terms[depth]
-          const inner = f.local('i32')
           const counter = f.local('i32')
           const step = lanes === 4 && !laneIsKept && depth === terms.length - 1 ? 4 * ways : 1
-          f.get(outerPointer).set(inner)
-          f.for(
-            counter,
-            { value: 0 },
-            { value: loop.size },
-            () => {
-              level(depth + 1, inner)
-              f.increment(inner, loop.stride * step)
-            },
-            step,
-          )
+          const inner = copyPointers(outerPointers)
+          const body = (): void => {
+            level(depth + 1, inner)
+            advance(inner, loop, step)
+          }
+          f.for(counter, { value: 0 }, { value: loop.size }, body, step)
         }
-        level(0, pointer)
-        for (const each of totals.slice(1)) combine(total, () => f.get(each))
+        level(0, pointers)
+        if (!laneIsKept) for (const each of totals.slice(1)) combine(total, () => f.get(each))
       }
       const store = (out: Local): void => {
-        const coordinates: (Local | { value: number })[] = [...place]
-        finish.locate(coordinates)
+        finish.locate(place)
+        const here = kept.map(() => 0)
         if (laneIsKept) {
-          storeElements(f, 4, out, 0, 4, scratch, () =>
-            finish.push(
-              4,
-              kept.map(() => 0),
-              () => f.get(total),
-            ),
-          )
+          totals.forEach((each, v) => {
+            storeElements(f, 4, out, v * 16, 4, scratch, () =>
+              finish.push(4, [...here.slice(0, -1), v * 4], () => f.get(each)),
+            )
+          })
           return
         }
         if (lanes === 4) {
@@ -134,43 +157,33 @@ export function reduceKernel(
           f.get(total).get(total).get(total).shuffle32([2, 3, 2, 3]).op(`f32x4.${fold[fn]}`).tee(total).extractLane(0)
           f.get(total).extractLane(1).op(`f32.${fold[fn]}`).set(single)
         } else f.get(total).set(single)
-        storeElements(f, 1, out, 0, 4, single, () =>
-          finish.push(
-            1,
-            kept.map(() => 0),
-            () => f.get(single),
-          ),
-        )
+        storeElements(f, 1, out, 0, 4, single, () => finish.push(1, here, () => f.get(single)))
       }
-      const level = (depth: number, pointer: Local, out: Local): void => {
+      const level = (depth: number, pointers: readonly Local[], out: Local): void => {
         if (depth === kept.length) {
-          foldTerms(pointer)
+          foldTerms(pointers)
           store(out)
           return
         }
         const loop = kept[depth]
-        const step = laneIsKept && depth === kept.length - 1 ? width : 1
-        const innerPointer = f.local('i32')
-        const innerOut = f.local('i32')
-        const counter = place[depth]
+        const step = depth === kept.length - 1 ? width : 1
         const bounds = depth === 0 ? begin(step) : { first: { value: 0 }, end: { value: loop.size } }
-        f.get(pointer).set(innerPointer).get(out).set(innerOut)
+        const inner = copyPointers(pointers)
+        const innerOut = f.local('i32')
+        f.get(out).set(innerOut)
         if (depth === 0) {
           const first = bounds.first as Local
-          f.get(pointer).get(first).i32(loop.stride).op('i32.mul', 'i32.add').set(innerPointer)
+          inner.forEach((pointer, k) => {
+            f.get(pointer).get(first).i32(loop.strides[k]).op('i32.mul', 'i32.add').set(pointer)
+          })
           f.get(out).get(first).i32(loop.out).op('i32.mul', 'i32.add').set(innerOut)
         }
-        f.for(
-          counter,
-          bounds.first,
-          bounds.end,
-          () => {
-            level(depth + 1, innerPointer, innerOut)
-            f.increment(innerPointer, loop.stride * step)
-            f.increment(innerOut, loop.out * step)
-          },
-          step,
-        )
+        const body = (): void => {
+          level(depth + 1, inner, innerOut)
+          advance(inner, loop, step)
+          f.increment(innerOut, loop.out * step)
+        }
+        f.for(place[depth], bounds.first, bounds.end, body, step)
       }
       /** The range of the outermost kept dimension this call covers, in elements. */
       const begin = (step: number): { first: Local; end: Local } => {
@@ -180,7 +193,7 @@ export function reduceKernel(
         f.get(from).i32(step).op('i32.mul').set(first).get(to).i32(step).op('i32.mul').set(end)
         return { first, end }
       }
-      const everything = (): void => level(0, address[0], address[operands - 1])
+      const everything = (): void => level(0, address.slice(0, operands.length), address[addresses - 1])
       // Without a kept dimension there is one unit: whoever gets it does it all.
       if (kept.length > 0) everything()
       else f.get(from).get(to).op('i32.lt_s').if(everything)
@@ -189,29 +202,55 @@ export function reduceKernel(
   }
 }
 
-/** The loop along which lanes could run: the innermost one, terms merged. */
-function laneLoop(loops: readonly Loop[]): Loop {
-  const last = loops[loops.length - 1]
-  if (!last) return { size: 1, stride: 0, out: 0, place: -1 }
-  return last.place >= 0 ? last : mergeTerms(loops).at(-1)!
+const emptyLoop = (operands: number): Loop => ({
+  size: 1,
+  strides: new Array<number>(operands).fill(0),
+  out: 0,
+  place: -1,
+})
+
+/** Loops over the dimensions of the memory, outermost first; axis 2 in two when it is cut into parts. */
+function loopsOf({ axes, shape, operands, parts }: ReduceSpec, lead: Operand): Loop[] {
+  const folded = new Set(parts === undefined ? axes : axes.filter(axis => axis !== 0))
+  const dimensions = dimensionsOf({ ...lead, shape })
+  const strides = operands.map(operand => stridesAlong(operand, dimensions, shape))
+  const loops = dimensions.flatMap(({ axis, size }, d) => {
+    const own = strides.map(list => list[d])
+    const loop = { size, strides: own, kept: !folded.has(axis) }
+    if (axis !== 2 || parts === undefined) return [loop]
+    const part = size / parts
+    return [
+      { size: parts, strides: own.map(stride => stride * part), kept: true },
+      { ...loop, size: part },
+    ]
+  })
+  const outStrides = denseStrides(loops.filter(loop => loop.kept))
+  let next = 0
+  return loops.map(({ size, strides: own, kept }) => {
+    if (!kept) return { size, strides: own, out: 0, place: -1 }
+    const place = next++
+    return { size, strides: own, out: outStrides[place], place }
+  })
 }
 
-/** The folded loops, with neighbours that are one run in memory merged into one. */
+/** The folded loops, with neighbours that are one run in the memory of every operand merged into one. */
 function mergeTerms(loops: readonly Loop[]): Loop[] {
   const merged: Loop[] = []
   loops.forEach((loop, d) => {
     if (loop.place >= 0) return
     const before = merged[merged.length - 1]
     const adjacent = d > 0 && loops[d - 1].place < 0
-    if (before && adjacent) merged[merged.length - 1] = { ...loop, size: before.size * loop.size }
-    else merged.push(loop)
+    if (before && adjacent && before.strides.every((stride, k) => stride === loop.strides[k] * loop.size)) {
+      merged[merged.length - 1] = { ...loop, size: before.size * loop.size }
+    } else merged.push(loop)
   })
   return merged
 }
 
-function denseStrides(dimensions: readonly Dimension[], bytes: number): number[] {
+/** Byte strides of a dense f32 value. */
+function denseStrides(dimensions: readonly Pick<Dimension, 'size'>[]): number[] {
   const strides = new Array<number>(dimensions.length)
-  let stride = bytes
+  let stride = 4
   for (let d = dimensions.length - 1; d >= 0; d--) {
     strides[d] = stride
     stride *= dimensions[d].size

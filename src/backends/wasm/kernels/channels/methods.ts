@@ -4,6 +4,8 @@
  * A way is a list of stages, each with its kernel, and the kernel that makes the result. The plan sees the stages
  * (`plan/convolution.ts`) and places them; lowering asks here for their kernels by the name of the method.
  */
+
+import type { Conv2dAttributes } from '../../../../graph/ops/conv2d.ts'
 import type { Window2d } from '../../../../graph/window.ts'
 import type { ConvolutionMethod, ConvolutionStage, ConvolutionTask } from '../../../../plan/convolution.ts'
 import { type Operand, stridesAlong } from '../../access.ts'
@@ -14,15 +16,16 @@ import { type CorrelationSpec, correlationKernel, panelsOf } from './correlation
 import { depthwiseKernel, depthwiseWeightsKernel, isDepthwise } from './depthwise.ts'
 import { type BorderSpec, borderKernel, packKernel, panelSizes } from './packing.ts'
 import { sumLayout, type WeightGradientSpec, weightSumsKernel } from './weightGradient.ts'
+import { winogradInputKernel, winogradKernel, winogradOutputKernel, winogradProductKernel } from './winograd.ts'
 import {
-  type WinogradSpec,
-  winogradInputKernel,
-  winogradKernel,
-  winogradOutputKernel,
-  winogradProductKernel,
-  winogradSizes,
-  winogradWeightsKernel,
-} from './winograd.ts'
+  fitsWinogradGradient,
+  gradientSizes,
+  type WinogradGradientSpec,
+  winogradCollectKernel,
+  winogradSumsKernel,
+} from './winogradGradient.ts'
+import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
+import { winogradWeightsKernel } from './winogradWeights.ts'
 
 /** A method with its kernels. */
 export interface ConvolutionKernels {
@@ -37,7 +40,7 @@ export interface ConvolutionKernels {
 }
 
 /** Names of methods. */
-export type MethodName = 'direct' | 'depthwise' | 'winograd 4×4' | 'winograd 2×2' | 'sums'
+export type MethodName = 'direct' | 'depthwise' | 'winograd 4×4' | 'winograd 2×2' | 'sums' | 'winograd sums'
 
 /** Options of the choice. */
 export interface MethodOptions {
@@ -61,6 +64,8 @@ export function kernelsOf(task: ConvolutionTask, name: MethodName | string): Con
       return winograd(task, 2)
     case 'sums':
       return weightSums(task)
+    case 'winograd sums':
+      return winogradSums(task)
     default:
       return direct(task)
   }
@@ -70,14 +75,32 @@ export function kernelsOf(task: ConvolutionTask, name: MethodName | string): Con
 const enoughChannels = 16
 
 function preferredMethod(task: ConvolutionTask, { winograd: allowed }: MethodOptions): MethodName {
-  if (task.op === 'conv2dWeightGradient') return 'sums'
+  if (task.op === 'conv2dWeightGradient') {
+    const fits = isPlain3x3(task.attributes) && fitsWinogradGradient(gradientOf(task))
+    return allowed && fits && worthSumming(task) ? 'winograd sums' : 'sums'
+  }
   const spec = correlationOf(task)
   if (isDepthwise(spec)) return 'depthwise'
-  const { kernel, stride, dilation } = spec.window
-  const plain = [...stride, ...dilation].every(size => size === 1) && kernel[0] === 3 && kernel[1] === 3
+  const plain = isPlain3x3(task.attributes)
   const wide = Math.min(spec.source[1], spec.result[1]) >= enoughChannels && spec.source[1] % 4 === 0
   if (!allowed || !plain || !wide || spec.groups !== 1) return 'direct'
   return Math.min(spec.result[2], spec.result[3]) < 4 ? 'direct' : 'winograd 4×4'
+}
+
+/** A 3×3 kernel of stride 1 without dilation or groups. */
+function isPlain3x3({ kernel, stride, dilation, groups }: Conv2dAttributes): boolean {
+  return groups === 1 && [...stride, ...dilation].every(size => size === 1) && kernel.every(size => size === 3)
+}
+
+/** Whether the sums of transformed values, 4 times as many as weights, are few next to what is summed. */
+function worthSumming(task: ConvolutionTask): boolean {
+  const { tiles, parts } = gradientSizes(gradientOf(task))
+  const [channels, outputs] = [task.operands[0][1], task.operands[1][1]]
+  return Math.min(channels, outputs) >= enoughChannels && tiles >= 8 * parts
+}
+
+function gradientOf({ attributes, operands }: ConvolutionTask): WinogradGradientSpec {
+  return { lead: [attributes.padding.top, attributes.padding.left], x: operands[0], g: operands[1] }
 }
 
 function correlationOf({ op, attributes, operands, output }: ConvolutionTask): CorrelationSpec {
@@ -161,30 +184,38 @@ function depthwise(task: ConvolutionTask): ConvolutionKernels {
 /** Transformed values of one chunk: about what a core's second-level cache holds beside the weights. */
 const chunkBytes = 768 * 1024
 
-/** Transformed values up to this size are made for the whole layer, and every stage is split between the threads. */
+/** Transformed values up to this size are always made for the whole layer, and every stage is split between the threads. */
 const wholeBytes = 4 * 1024 * 1024
+
+/** With fewer tiles in a chunk, weights are read from memory too often. */
+const fewTiles = 32
+
+/** Transformed values of the whole layer never take more memory than this. */
+const mostBytes = 64 * 1024 * 1024
 
 function winograd(task: ConvolutionTask, outputs: 2 | 4): ConvolutionKernels {
   const { direction, window, source, weights, result } = correlationOf(task)
   const { top, left } = window.padding
   const lead = direction === 'forward' ? ([top, left] as const) : ([2 - top, 2 - left] as const)
   const all = { direction, lead, source, weights, result, outputs, chunk: Number.MAX_SAFE_INTEGER }
-  const { tiles, positions, panels, width, inputBytes, productBytes } = winogradSizes(all)
+  const { tiles, positions, inputStride, productStride, weightStride } = winogradSizes(all)
   const weightStage: ConvolutionStage = {
     name: 'transformed weights',
     reads: [1],
-    shape: [positions, panels, source[1], width],
+    shape: [positions, weightStride / 4],
   }
   const name = `winograd ${outputs}×${outputs}`
-  if (inputBytes + productBytes <= wholeBytes) {
+  const bytes = positions * (inputStride + productStride)
+  const chunk = Math.max(8, Math.floor((chunkBytes * tiles) / bytes / 4) * 4)
+  if (bytes <= wholeBytes || (chunk < fewTiles && bytes <= mostBytes)) {
     const spec: WinogradSpec = { ...all, chunk: tiles }
     return {
       method: {
         name,
         stages: [
           weightStage,
-          { name: 'transformed input', reads: [0], shape: [positions, tiles, source[1]] },
-          { name: 'products', reads: [3, 2], shape: [positions, tiles, panels * width] },
+          { name: 'transformed input', reads: [0], shape: [positions, inputStride / 4] },
+          { name: 'products', reads: [3, 2], shape: [positions, productStride / 4] },
         ],
         reads: [4],
         workspace: 0,
@@ -197,11 +228,11 @@ function winograd(task: ConvolutionTask, outputs: 2 | 4): ConvolutionKernels {
       finish: epilogue => winogradOutputKernel(spec, epilogue),
     }
   }
-  const perTile = (inputBytes + productBytes) / tiles
-  const chunk = Math.max(8, Math.floor(chunkBytes / perTile / 4) * 4)
   const spec: WinogradSpec = { ...all, chunk }
+  const part = winogradSizes(spec)
+  const workspace = positions * (part.inputStride + part.productStride)
   return {
-    method: { name, stages: [weightStage], reads: [0, 2], workspace: chunk * perTile },
+    method: { name, stages: [weightStage], reads: [0, 2], workspace },
     stages: [() => winogradWeightsKernel({ direction, weights, outputs })],
     finish: epilogue => winogradKernel(spec, epilogue),
   }
@@ -231,6 +262,31 @@ function weightSums({ attributes, operands, output }: ConvolutionTask): Convolut
     method: { name: 'sums', stages, reads: [border ? 3 : 2], workspace: 0 },
     stages: [...(border ? [() => borderKernel(border.border)] : []), () => weightSumsKernel(spec)],
     finish: epilogue => collectKernel(spec, epilogue),
+  }
+}
+
+function winogradSums(task: ConvolutionTask): ConvolutionKernels {
+  const spec = gradientOf(task)
+  const { parts, partBytes, workspace } = gradientSizes(spec)
+  const sums: WeightGradientSpec = {
+    window: windowOnly(task.attributes),
+    groups: 1,
+    x: spec.x,
+    g: spec.g,
+    weights: task.output,
+  }
+  return {
+    method: {
+      name: 'winograd sums',
+      stages: [
+        { name: 'transformed sums', reads: [0, 1], shape: [parts, partBytes / 4], workspace },
+        { name: 'sums', reads: [2], shape: [9, spec.g[1], spec.x[1]] },
+      ],
+      reads: [3],
+      workspace: 0,
+    },
+    stages: [() => winogradSumsKernel(spec), () => winogradCollectKernel(spec)],
+    finish: epilogue => collectKernel(sums, epilogue),
   }
 }
 

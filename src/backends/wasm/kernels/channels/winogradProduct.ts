@@ -1,0 +1,79 @@
+/** The products of a Winograd convolution: for every position of a tile, transformed inputs times transformed weights. */
+import type { FunctionBuilder } from '../../assembler.ts'
+import type { KernelModule } from '../../kernel.ts'
+import { RegisterTile, rowsThatFit } from '../../tile.ts'
+import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
+
+/** `(from, to, tiles, transformed, panels, products)`: the product of one panel at one position per unit. */
+export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionBuilder {
+  const { source, chunk } = spec
+  const { panels, width, tiles: all, inputStride, productStride, weightStride } = winogradSizes(spec)
+  const sums = source[1]
+  const f = target.module.function(new Array(6).fill('i32'), [])
+  const [from, to, tiles, transformed, weights, products] = [0, 1, 2, 3, 4, 5]
+  const vectors = width / 4
+  const rows = Math.min(rowsThatFit(vectors, Number.MAX_SAFE_INTEGER), chunk, all)
+  const [unit, position, panel, at, panelAt, rowAt, out, tile, full, count] = f.localArray('i32', 10)
+  const inBytes = sums * 4
+  const outBytes = panels * width * 4
+  const tileOf = (height: number): void => {
+    const registers = new RegisterTile(f, height, vectors, { lanes: 4, fused: target.fused })
+    registers.clear()
+    f.get(at).set(rowAt).get(panel).set(panelAt).i32(sums).set(count)
+    registers.steps(
+      {
+        rowAddress: rowAt,
+        rowOffsets: Array.from({ length: height }, (_, r) => r * inBytes),
+        rowKind: 'splat',
+        columnAddress: panelAt,
+        columnOffsets: Array.from({ length: vectors }, (_, v) => v * 16),
+      },
+      count,
+      4,
+      width * 4,
+    )
+    registers.accumulators.forEach((row, r) => {
+      row.forEach((vector, v) => {
+        f.get(out)
+          .get(vector)
+          .memory('v128.store', r * outBytes + v * 16)
+      })
+    })
+  }
+  f.for(unit, from, to, () => {
+    f.get(unit).i32(panels).op('i32.div_u').set(position)
+    f.get(weights).get(position).i32(weightStride).op('i32.mul', 'i32.add')
+    f.get(unit)
+      .i32(panels)
+      .op('i32.rem_u')
+      .i32(sums * width * 4)
+      .op('i32.mul', 'i32.add')
+      .set(panel)
+    f.get(transformed).get(position).i32(inputStride).op('i32.mul', 'i32.add').set(at)
+    f.get(products).get(position).i32(productStride).op('i32.mul', 'i32.add')
+    f.get(unit)
+      .i32(panels)
+      .op('i32.rem_u')
+      .i32(width * 4)
+      .op('i32.mul', 'i32.add')
+      .set(out)
+    f.get(tiles).get(tiles).i32(rows).op('i32.rem_u', 'i32.sub').set(full)
+    f.for(
+      tile,
+      { value: 0 },
+      full,
+      () => {
+        tileOf(rows)
+        f.increment(at, rows * inBytes)
+        f.increment(out, rows * outBytes)
+      },
+      rows,
+    )
+    const rest = all % rows
+    if (rest > 0) {
+      f.get(full).get(tiles).op('i32.lt_s')
+      f.if(() => tileOf(rest))
+    }
+  })
+  return f
+}

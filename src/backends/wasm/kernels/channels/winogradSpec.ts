@@ -1,0 +1,98 @@
+/** The numbers of a Winograd convolution: tiles, strides, and where a tile lies. */
+import type { FunctionBuilder, Local } from '../../assembler.ts'
+import { panelWidth } from './packing.ts'
+
+/** A correlation with a 3×3 kernel at stride 1 over volumes `[N, C, H, W]` that lie channels last. */
+export interface WinogradSpec {
+  readonly direction: 'forward' | 'inputGradient'
+  /** Result (i, j) sees source rows i − lead … i − lead + 2, and so the columns. */
+  readonly lead: readonly [number, number]
+  readonly source: readonly number[]
+  /** Shape of the weights `[O, I, 3, 3]`. */
+  readonly weights: readonly number[]
+  readonly result: readonly number[]
+  /** m: 2 or 4. */
+  readonly outputs: number
+  /** Tiles a thread takes through all three stages at a time. */
+  readonly chunk: number
+}
+
+/** Numbers that follow from a spec. */
+export function winogradSizes({
+  source,
+  result,
+  outputs,
+  chunk,
+}: Omit<WinogradSpec, 'direction' | 'lead' | 'weights'>): {
+  tileRows: number
+  tileColumns: number
+  tiles: number
+  positions: number
+  panels: number
+  width: number
+  /** Bytes from the values of one position to those of the next, before and after the products. */
+  inputStride: number
+  productStride: number
+  weightStride: number
+} {
+  const tileRows = Math.ceil(result[2] / outputs)
+  const tileColumns = Math.ceil(result[3] / outputs)
+  const tiles = result[0] * tileRows * tileColumns
+  const positions = (outputs + 2) ** 2
+  const width = panelWidth(result[1])
+  const panels = Math.ceil(result[1] / width)
+  const rows = Math.min(chunk, tiles)
+  return {
+    tileRows,
+    tileColumns,
+    tiles,
+    positions,
+    panels,
+    width,
+    inputStride: spread(rows * source[1] * 4),
+    productStride: spread(rows * panels * width * 4),
+    weightStride: spread(panels * source[1] * width * 4),
+  }
+}
+
+/** An odd number of cache lines: the values of all positions of a tile then fall into different sets of the cache. */
+export function spread(bytes: number): number {
+  const lines = Math.ceil(bytes / 64)
+  return (lines + 1 - (lines % 2)) * 64
+}
+
+/** Tiles of `outputs` × `outputs` over an image. */
+export interface TileGrid {
+  readonly tileRows: number
+  readonly tileColumns: number
+  readonly outputs: number
+}
+
+/** The place of a tile: image, and row and column of its first result. */
+export class TilePlace {
+  readonly row: Local
+  readonly column: Local
+  readonly image: Local
+  private readonly f: FunctionBuilder
+  private readonly grid: TileGrid
+
+  constructor(f: FunctionBuilder, grid: TileGrid) {
+    const [row, column, image] = f.localArray('i32', 3)
+    this.f = f
+    this.grid = grid
+    this.row = row
+    this.column = column
+    this.image = image
+  }
+
+  locate(tile: Local): void {
+    const { f, row, column, image } = this
+    const { tileRows, tileColumns, outputs } = this.grid
+    f.get(tile).i32(tileColumns).op('i32.rem_u').i32(outputs).op('i32.mul').set(column)
+    f.get(tile).i32(tileColumns).op('i32.div_u').i32(tileRows).op('i32.rem_u').i32(outputs).op('i32.mul').set(row)
+    f.get(tile)
+      .i32(tileColumns * tileRows)
+      .op('i32.div_u')
+      .set(image)
+  }
+}

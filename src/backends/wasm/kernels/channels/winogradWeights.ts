@@ -1,0 +1,92 @@
+/** The weights of a Winograd convolution: G · g · Gᵀ for every pair of channels, packed in panels. */
+import { type Kernel, kernelFunction } from '../../kernel.ts'
+import { LinearTransform } from './linearTransform.ts'
+import { panelWidth } from './packing.ts'
+import { winogradMatrices } from './winogradMatrices.ts'
+import { spread, type WinogradSpec } from './winogradSpec.ts'
+
+/** Transforms weights into panels `[panels, summed channels, width]` for each position. Operand addresses: weights, panels. */
+export function winogradWeightsKernel(spec: Pick<WinogradSpec, 'direction' | 'weights' | 'outputs'>): Kernel {
+  const { direction, weights, outputs } = spec
+  const matrices = winogradMatrices(outputs, 3)
+  const [rows, sums] = direction === 'forward' ? [weights[0], weights[1]] : [weights[1], weights[0]]
+  const width = panelWidth(rows)
+  const panels = Math.ceil(rows / width)
+  const perRow = direction === 'forward' ? weights[1] * 36 : 36
+  const perSum = direction === 'forward' ? 36 : weights[1] * 36
+  const n = matrices.inputs
+  const stride = spread(panels * sums * width * 4)
+  return {
+    key: `winogradWeights ${JSON.stringify(spec)}`,
+    units: panels,
+    tables: [],
+    operands: 2,
+    emit(target) {
+      const { f, from, to, address } = kernelFunction(target, 2)
+      const transform = new LinearTransform(f, target.fused, [matrices.weights])
+      const [unit, sum, at, out] = f.localArray('i32', 4)
+      const taps = f.localArray('v128', 9)
+      const half = f.localArray('v128', n * 3)
+      /** Four rows of weights at `at`, of which `count` exist. */
+      const quarter = (first: number, count: number): void => {
+        for (let tap = 0; tap < 9; tap++) {
+          // The gradient to the input correlates with the kernel turned by 180°.
+          const source = (direction === 'forward' ? tap : 8 - tap) * 4
+          if (count <= 0) f.f32x4(0)
+          else f.get(at).memory('v128.load32_zero', first * perRow + source)
+          for (let lane = 1; lane < count; lane++) {
+            f.get(at)
+              .memory('f32.load', (first + lane) * perRow + source)
+              .replaceLane(lane)
+          }
+          f.set(taps[tap])
+        }
+        // G · g, column by column, then (G · g) · Gᵀ, row by row.
+        for (let column = 0; column < 3; column++) {
+          transform.apply(matrices.weights, [taps[column], taps[3 + column], taps[6 + column]], (row, push) => {
+            push()
+            f.set(half[row * 3 + column])
+          })
+        }
+        for (let row = 0; row < n; row++) {
+          transform.apply(matrices.weights, half.slice(row * 3, row * 3 + 3), (column, push) => {
+            f.get(out)
+            push()
+            f.memory('v128.store', (row * n + column) * stride + first * 4)
+          })
+        }
+      }
+      const panel = (count: number): void => {
+        for (let first = 0; first < width; first += 4) quarter(first, Math.min(4, count - first))
+      }
+      const last = rows - (panels - 1) * width
+      f.for(unit, from, to, () => {
+        f.get(address[0])
+          .get(unit)
+          .i32(width * perRow)
+          .op('i32.mul', 'i32.add')
+          .set(at)
+        f.get(address[1])
+          .get(unit)
+          .i32(sums * width * 4)
+          .op('i32.mul', 'i32.add')
+          .set(out)
+        f.for(sum, { value: 0 }, { value: sums }, () => {
+          if (last === width) panel(width)
+          else {
+            f.get(unit)
+              .i32(panels - 1)
+              .op('i32.eq')
+            f.if(
+              () => panel(last),
+              () => panel(width),
+            )
+          }
+          f.increment(at, perSum)
+          f.increment(out, width * 4)
+        })
+      })
+      return f
+    },
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * Convolutions on channels-last volumes: every method (direct, with a border, depthwise, Winograd in stages and in chunks,
+ * both sums of the weight gradient) against the reference, value and gradients, with one thread and with two.
+ */
+import { afterAll, describe, expect, test } from 'vitest'
+import { createWasmEngine } from '../../../src/backends/wasm/engine.ts'
+import { chooseMethod } from '../../../src/backends/wasm/kernels/channels/methods.ts'
+import { winogradMatrices } from '../../../src/backends/wasm/kernels/channels/winogradMatrices.ts'
+import * as g from '../../../src/graph/index.ts'
+import { expectClose } from '../../support/fixtures.ts'
+import { runOn } from '../../support/programs.ts'
+
+interface Geometry {
+  readonly batch: number
+  readonly channels: number
+  readonly outputs: number
+  readonly size: readonly [number, number]
+  readonly kernel: number
+  readonly stride?: number
+  readonly padding?: number | { top: number; bottom: number; left: number; right: number }
+  readonly dilation?: number
+  readonly groups?: number
+  /** Names of the methods forward and for the weights. */
+  readonly methods?: readonly [string, string]
+}
+
+const geometries: Record<string, Geometry> = {
+  '1×1': { batch: 3, channels: 20, outputs: 24, size: [5, 7], kernel: 1, methods: ['direct', 'sums'] },
+  '1×1, stride 2': { batch: 2, channels: 8, outputs: 16, size: [9, 8], kernel: 1, stride: 2 },
+  'image of 3 channels, 7×7 / 2': {
+    batch: 2,
+    channels: 3,
+    outputs: 10,
+    size: [17, 15],
+    kernel: 7,
+    stride: 2,
+    padding: 3,
+  },
+  'image of 3 channels, 11×11 / 4': { batch: 1, channels: 3, outputs: 8, size: [27, 27], kernel: 11, stride: 4 },
+  '3×3, stride 2': { batch: 2, channels: 16, outputs: 8, size: [8, 9], kernel: 3, stride: 2, padding: 1 },
+  '3×3, stride 3 that does not divide': { batch: 2, channels: 6, outputs: 5, size: [11, 10], kernel: 3, stride: 3 },
+  '5×5': { batch: 2, channels: 18, outputs: 7, size: [6, 9], kernel: 5, padding: 2 },
+  dilated: {
+    batch: 2,
+    channels: 16,
+    outputs: 16,
+    size: [9, 9],
+    kernel: 3,
+    padding: 2,
+    dilation: 2,
+    methods: ['direct', 'sums'],
+  },
+  'stride and dilation': {
+    batch: 1,
+    channels: 4,
+    outputs: 6,
+    size: [11, 13],
+    kernel: 3,
+    stride: 2,
+    padding: 1,
+    dilation: 2,
+  },
+  grouped: { batch: 2, channels: 24, outputs: 12, size: [6, 5], kernel: 3, padding: 1, groups: 2 },
+  'padding on one side': {
+    batch: 2,
+    channels: 16,
+    outputs: 16,
+    size: [7, 6],
+    kernel: 3,
+    padding: { top: 2, bottom: 0, left: 0, right: 1 },
+    methods: ['winograd 4×4', 'sums'],
+  },
+  depthwise: {
+    batch: 2,
+    channels: 12,
+    outputs: 12,
+    size: [7, 10],
+    kernel: 3,
+    padding: 1,
+    groups: 12,
+    methods: ['depthwise', 'sums'],
+  },
+  'depthwise, stride 2': {
+    batch: 2,
+    channels: 8,
+    outputs: 8,
+    size: [9, 9],
+    kernel: 3,
+    stride: 2,
+    padding: 1,
+    groups: 8,
+  },
+  'winograd in stages': {
+    batch: 4,
+    channels: 24,
+    outputs: 16,
+    size: [13, 14],
+    kernel: 3,
+    padding: 1,
+    methods: ['winograd 4×4', 'winograd sums'],
+  },
+  'winograd without padding': {
+    batch: 1,
+    channels: 16,
+    outputs: 20,
+    size: [12, 30],
+    kernel: 3,
+    methods: ['winograd 4×4', 'sums'],
+  },
+  'winograd in chunks': {
+    batch: 17,
+    channels: 16,
+    outputs: 16,
+    size: [30, 31],
+    kernel: 3,
+    padding: 1,
+    methods: ['winograd 4×4', 'winograd sums'],
+  },
+}
+
+const windowOf = ({ kernel, stride = 1, padding = 0, dilation = 1, groups = 1 }: Geometry) => ({
+  ...g.windowOf({ kernel, stride, padding, dilation }),
+  groups,
+})
+
+/** Pseudo-random numbers in −½ … ½. */
+function noise(count: number, seed: number): Float32Array {
+  let state = seed
+  return Float32Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 32 - 0.5
+  })
+}
+
+/** y = tanh(conv(x, w) · scale + bias + residual) and the gradients of a weighted sum of y. */
+function roots(geometry: Geometry): { roots: g.Tensor[]; inputs: Record<string, Float32Array> } {
+  const { batch, channels, outputs, size, kernel, groups = 1 } = geometry
+  const x = g.input('x', [batch, channels, ...size], { batched: true }) as g.Volume
+  const w = g.input('w', [outputs, channels / groups, kernel, kernel]) as g.Volume
+  const { groups: _, kernel: __, ...window } = windowOf(geometry)
+  const y0 = g.conv2d(x, w, { ...window, groups })
+  const bias = g.input('bias', [outputs, 1, 1])
+  const scale = g.input('scale', [batch, outputs, 1, 1], { batched: true })
+  const residual = g.input('residual', [...y0.shape], { batched: true })
+  const y = g.tanh(g.add(g.add(g.mul(y0, scale), bias), residual))
+  const upstream = g.input('upstream', [...y.shape], { batched: true })
+  const loss = g.sum(g.mul(y, upstream)) as g.Scalar
+  const tensors = [x, w, bias, scale, residual, upstream]
+  const names = ['x', 'w', 'bias', 'scale', 'residual', 'upstream']
+  const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
+  const inputs = Object.fromEntries(tensors.map(({ shape }, k) => [names[k], noise(sizeOf(shape), k + 1)]))
+  return { roots: [y, ...g.gradients(loss, [x, w, bias, scale])], inputs }
+}
+
+const engines = [1, 2].map(threads => createWasmEngine({ threads, innermost: 'channels' }))
+afterAll(() => Promise.all(engines.map(engine => engine.close())))
+
+describe.each(Object.entries(geometries))('%s', (_, geometry) => {
+  test('has the value and the gradients of the reference', async () => {
+    const { roots: wanted, inputs } = roots(geometry)
+    const reference = g.evaluateReference(wanted, inputs)
+    for (const engine of engines) {
+      const got = await runOn(engine, wanted, inputs)
+      reference.forEach(({ data }, k) => {
+        // Rounding of sums of a few hundred to thousand products; F(4×4) adds a few units in the last place to each.
+        const scale = data.reduce((most: number, value: number) => Math.max(most, Math.abs(value)), 0)
+        expectClose(got[k], Array.from(data), { relative: 1e-5, absolute: 1e-5 * scale }, `root ${k}`)
+      })
+    }
+  })
+
+  test.runIf(geometry.methods)('takes the method it is here for', () => {
+    const { batch, channels, outputs, size, groups = 1, kernel } = geometry
+    const attributes = windowOf(geometry)
+    const x = [batch, channels, ...size]
+    const w = [outputs, channels / groups, kernel, kernel]
+    const y = g.conv2d(g.input('x', x) as g.Volume, g.input('w', w) as g.Volume, { ...attributes }).shape
+    const forward = chooseMethod({ op: 'conv2d', attributes, operands: [x, w], output: y }, { winograd: true })
+    const weights = chooseMethod(
+      { op: 'conv2dWeightGradient', attributes, operands: [x, y], output: w },
+      { winograd: true },
+    )
+    expect([forward.name, weights.name]).toEqual(geometry.methods)
+    // Only work in chunks needs room of the thread's own.
+    expect(forward.workspace > 0).toBe(geometry === geometries['winograd in chunks'])
+  })
+})
+
+test.each([
+  [2, 3],
+  [4, 3],
+  [3, 4],
+])('the matrices of F(%i, %i) make a correlation', (outputs, taps) => {
+  const { input, weights, output } = winogradMatrices(outputs, taps)
+  const times = (matrix: readonly (readonly number[])[], v: ArrayLike<number>): number[] =>
+    matrix.map(row => row.reduce((sum, value, k) => sum + value * v[k], 0))
+  const data = noise(outputs + taps - 1, 5)
+  const kernel = noise(taps, 6)
+  const [transformed, filter] = [times(input, data), times(weights, kernel)]
+  const result = times(
+    output,
+    transformed.map((value, k) => value * filter[k]),
+  )
+  result.forEach((value, i) => {
+    const direct = kernel.reduce((sum, tap, k) => sum + tap * data[i + k], 0)
+    expect(value).toBeCloseTo(direct, 12)
+  })
+})
+
+test('Winograd can be left out', () => {
+  const { batch, channels, outputs, size, kernel } = geometries['winograd in stages']
+  const attributes = windowOf(geometries['winograd in stages'])
+  const task = {
+    op: 'conv2d',
+    attributes,
+    operands: [
+      [batch, channels, ...size],
+      [outputs, channels, kernel, kernel],
+    ],
+    output: [batch, outputs, ...size],
+  } as const
+  expect(chooseMethod(task, { winograd: false }).name).toBe('direct')
+})
