@@ -6,8 +6,11 @@ export default defineConfig({
     'src/nn/index.ts',
     'src/models/index.ts',
     'src/optim/index.ts',
+    'src/augment/index.ts',
     'src/data/index.ts',
     'src/data/index.node.ts',
+    // A worker thread's program: started by its file name.
+    'src/data/augmentWorker.node.ts',
     'src/train/index.ts',
     'src/train/index.node.ts',
     'src/inspect/index.ts',

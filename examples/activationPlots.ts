@@ -14,7 +14,7 @@ import { type LineChart, lineChart } from 'fovea/plot'
 // biome-ignore format: a list
 const functions = {
   sigmoid: sigmoid(), tanh: tanh(), ReLU: relu(), 'leaky ReLU (0.1)': leakyRelu(0.1), ELU: elu(), SELU: selu(),
-  GELU: gelu({ approximate: 'tanh' }), SiLU: silu(), 'hard swish': hardSwish(),
+  GELU: gelu(), SiLU: silu(), 'hard swish': hardSwish(),
 }
 const points = Float32Array.from({ length: 241 }, (_, i) => (i - 120) / 24)
 const shown = [-5, -2, -1, 0, 1, 2, 5]

@@ -18,6 +18,13 @@ export {
   type WasmExecutable,
 } from './backends/wasm/engine.ts'
 export * from './graph/index.ts'
+export type {
+  ConvolutionChooser,
+  ConvolutionMethod,
+  ConvolutionStage,
+  ConvolutionTask,
+} from './plan/convolution.ts'
+export type { Layout } from './plan/layout.ts'
 export { type Group, makePlan, type Plan, type PlanOptions, type Space, type Value } from './plan/plan.ts'
 export type { Program } from './plan/program.ts'
 export type { Epilogue, Step } from './plan/steps.ts'

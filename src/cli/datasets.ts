@@ -1,6 +1,9 @@
 /** The data sets that the command line knows by name, with what is known of them before a file is read. */
-import { cifar10Classes } from '../data/cifar.ts'
+import type { Augmentation } from '../augment/compose.ts'
+import { cifarAugmentation } from '../augment/recipes.ts'
+import { cifar10Classes, cifar100Classes } from '../data/cifar.ts'
 import type { DatasetSplits } from '../data/dataset.ts'
+import { fashionMnistClasses } from '../data/fashionMnist.ts'
 import type { NormalizeOptions } from '../nn/normalize.ts'
 import { UsageError } from './errors.ts'
 import { unknownName } from './names.ts'
@@ -17,6 +20,8 @@ export interface DatasetEntry {
   readonly trainImages: number
   /** Mean and standard deviation of the training images, of pixels from 0 to 1. */
   readonly normalize: NormalizeOptions
+  /** What is usually done to the training images; nothing when absent. */
+  readonly augment?: () => Augmentation
 }
 
 /** All data sets by name. */
@@ -40,6 +45,28 @@ export const datasets: Readonly<Record<string, DatasetEntry>> = {
     shape: [32, 32, 3],
     trainImages: 50_000,
     normalize: { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },
+    augment: cifarAugmentation,
+  },
+  cifar100: {
+    async load(directory) {
+      const { cifar100 } = await import('../data/cifar.node.ts')
+      return cifar100(directory === undefined ? {} : { directory })
+    },
+    classes: cifar100Classes,
+    shape: [32, 32, 3],
+    trainImages: 50_000,
+    normalize: { mean: [0.5071, 0.4865, 0.4409], std: [0.2673, 0.2564, 0.2762] },
+    augment: cifarAugmentation,
+  },
+  'fashion-mnist': {
+    async load(directory) {
+      const { fashionMnist } = await import('../data/fashionMnist.node.ts')
+      return fashionMnist(directory === undefined ? {} : { directory })
+    },
+    classes: fashionMnistClasses,
+    shape: [28, 28, 1],
+    trainImages: 60_000,
+    normalize: { mean: [0.286], std: [0.353] },
   },
 }
 

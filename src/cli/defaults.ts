@@ -14,7 +14,19 @@ export interface TrainingDefaults {
 }
 
 /** Names of the learning-rate schedules. */
-export const scheduleNames = ['constant', 'step', 'cosine', 'one-cycle'] as const
+export const scheduleNames = [
+  'constant',
+  'step',
+  'cosine',
+  'cosine-restarts',
+  'one-cycle',
+  'exponential',
+  'polynomial',
+  'plateau',
+] as const
+
+/** Names of preprocessing that is fitted to the training images. */
+export const preprocessNames = ['mean-image', 'channel-mean', 'channel-mean-std', 'zca'] as const
 
 /** A name in {@link scheduleNames}. */
 export type ScheduleName = (typeof scheduleNames)[number]

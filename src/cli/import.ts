@@ -1,12 +1,10 @@
 /** `fovea import`: weights from PyTorch or safetensors files, as a run folder that `eval` and `predict` take. */
-import { readFile } from 'node:fs/promises'
-import { readPyTorch, readSafetensors, stateDict, tensorValues } from '../formats/index.ts'
-import { loadState, type StoredTensor } from '../nn/state.ts'
-import type { StoredTensor as SavedTensor } from '../train/checkpoint.ts'
+import type { StoredTensor } from '../train/checkpoint.ts'
 import { RunFolder } from '../train/runFolder.node.ts'
+import { loadWeights } from '../train/weights.node.ts'
 import { defaultRuns } from './defaults.ts'
 import { type RecipeOptions, resolveRecipe } from './recipe.ts'
-import { createModel, naming } from './setup.ts'
+import { createModel } from './setup.ts'
 
 /** Options of {@link importWeights}. */
 export interface ImportOptions {
@@ -33,15 +31,10 @@ export async function importWeights(file: string, options: ImportOptions): Promi
     data,
     ...(mean && std && { normalize: { mean: [...mean], std: [...std] } }),
   } satisfies RecipeOptions)
-  const weights = await readWeights(file, prefix)
   const model = createModel(recipe)
-  // Batch norm's counters are younger than PyTorch 0.4.1; weights from before it have none.
-  for (const [path, { shape, value }] of model.variables()) {
-    if (path.endsWith('.num_batches_tracked') && !weights.has(path)) weights.set(path, { shape, values: value })
-  }
-  await naming(file, () => loadState(model, weights))
+  const { missing } = await loadWeights(model, file, prefix === undefined ? {} : { prefix })
   // The model's own values, so that types and names are those that a training run would have saved.
-  const tensors = new Map<string, SavedTensor>()
+  const tensors = new Map<string, StoredTensor>()
   for (const [path, { shape, value }] of model.variables()) tensors.set(`model.${path}`, { shape, values: value })
   const folder = await RunFolder.create(out, options.name ?? name, recipe)
   try {
@@ -50,28 +43,8 @@ export async function importWeights(file: string, options: ImportOptions): Promi
     await folder.close()
   }
   let parameters = 0
-  for (const parameter of model.parameters().values()) parameters += parameter.value.length
+  for (const [path, { value }] of model.parameters()) if (!missing.includes(path)) parameters += value.length
   console.log(`${parameters.toLocaleString('en-US')} parameters of ${name} from ${file}`)
   console.log(`run folder     ${folder.path}`)
   return 0
-}
-
-/** Reads a file by its contents: safetensors begin with the length of a JSON header, PyTorch files do not. */
-async function readWeights(file: string, prefix: string | undefined): Promise<Map<string, StoredTensor>> {
-  const contents = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${file}: ${error.code === 'ENOENT' ? 'no such file' : error.message}`)
-  })
-  const bytes = new Uint8Array(contents.buffer, contents.byteOffset, contents.length)
-  if (bytes[8] !== 0x7b) {
-    return stateDict(readPyTorch(bytes, file), prefix === undefined ? {} : { prefix })
-  }
-  const found = new Map<string, StoredTensor>()
-  for (const [path, tensor] of readSafetensors(bytes, file).tensors) {
-    if (prefix !== undefined && !path.startsWith(prefix)) continue
-    found.set(path.slice(prefix?.length ?? 0), {
-      shape: tensor.shape,
-      values: tensorValues(tensor) as ArrayLike<number>,
-    })
-  }
-  return found
 }

@@ -1,7 +1,15 @@
 #!/usr/bin/env node
 /** The command line. A command is loaded when it is called, so that `--help` is quick. */
 import { Command, CommanderError, Option } from 'commander'
-import { backendNames, defaultData, defaultModel, defaultRuns, scheduleNames, trainingDefaults } from './defaults.ts'
+import {
+  backendNames,
+  defaultData,
+  defaultModel,
+  defaultRuns,
+  preprocessNames,
+  scheduleNames,
+  trainingDefaults,
+} from './defaults.ts'
 import { describeError, exitCodeOf, exitCodes, oneLine } from './errors.ts'
 import { checkpointOption, jsonOption, numeric, numericList, threadsOption, wholeNumber } from './options.ts'
 import { foveaVersion } from './version.ts'
@@ -56,6 +64,13 @@ program
   .option('--seed <n>', `decides everything random ${usual(defaults.seed)}`, numeric)
   .option('--precise', 'leave out fused multiply-add: the same bits on every machine')
   .addOption(new Option('--backend <name>', 'what computes (default: wasm)').choices(backendNames))
+  .option('--augment <file>', "file with a pipeline of transforms, or none (default: the data set's usual one)")
+  .addOption(
+    new Option(
+      '--preprocess <name>',
+      "what is fitted to the training images and stored with the weights (default: the data set's mean and deviation)",
+    ).choices(preprocessNames),
+  )
   .option('--no-test', 'do not read the test set at the end')
   .option('--resume <run>', 'go on with a run; everything is taken from its recipe')
   .option('--out <dir>', 'folder for run folders (default: runs)')
@@ -76,8 +91,15 @@ Examples:
   .action(async (model: string | undefined, { resume, out, name, threads, quiet, json, ...recipe }) => {
     const { train } = await import('./train.ts')
     // `--no-test` is the only way to say something about the test set.
-    const { test, ...rest } = recipe
-    const given = { ...(model === undefined ? {} : { model }), ...rest, ...(test === false ? { test } : {}) }
+    const { test, augment: file, ...rest } = recipe
+    const { augmentOption } = await import('./augmentFile.ts')
+    const augment = await augmentOption(file)
+    const given = {
+      ...(model === undefined ? {} : { model }),
+      ...rest,
+      ...(test === false ? { test } : {}),
+      ...(augment === undefined ? {} : { augment }),
+    }
     process.exitCode = await train(given, { resume, out, name, threads, quiet, json })
   })
 
@@ -163,6 +185,40 @@ Examples:
   .action(async (model: string, options) => {
     const { summary } = await import('./summary.ts')
     process.exitCode = await summary(model, options)
+  })
+
+program
+  .command('data')
+  .summary('what is in a data set, and what augmentation makes of it')
+  .description(
+    'Shows the classes and statistics of a data set, or of a folder with a sub-folder of pictures for each class, and ' +
+      'draws a contact sheet: images, and what epochs of training would see of them.',
+  )
+  .argument('<data>', 'data set, or image folder')
+  .addOption(new Option('--split <name>', 'images to show').choices(['train', 'test']).default('train'))
+  .option('--data-dir <dir>', "folder with the data set's files (default: where the data set comes from by itself)")
+  .option(
+    '--augment <file>',
+    "module or JSON file with a pipeline of transforms, or none (default: the data set's usual one)",
+  )
+  .option('--out <file>', 'write the contact sheet, as .svg or .png')
+  .option('--rows <n>', 'images on the sheet', wholeNumber(1, 100), 8)
+  .option('--columns <n>', 'augmented versions of each', wholeNumber(1, 100), 8)
+  .option('--size <n>', 'side of the pictures of an image folder', wholeNumber(1, 4096), 224)
+  .option('--skip-corrupt', 'leave out pictures of a folder that cannot be read')
+  .option('--seed <n>', 'decides which images, and what is random', wholeNumber(0, 2 ** 32 - 1), 0)
+  .addOption(jsonOption())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  fovea data cifar10 --out sheet.png
+  fovea data cifar10 --augment recipe.ts --out sheet.svg
+  fovea data photos/train --size 128 --augment recipe.ts --out sheet.png`,
+  )
+  .action(async (data: string, options) => {
+    const { showData } = await import('./data.ts')
+    process.exitCode = await showData(data, options)
   })
 
 program

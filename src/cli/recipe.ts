@@ -4,11 +4,20 @@
  * the result (threads, where the folder is, what is shown) is no part of it.
  */
 import { resolve } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
+import type { AugmentationSpec } from '../augment/compose.ts'
 import { nearestName } from '../models/catalog.ts'
 import { findModel, models } from '../models/index.ts'
 import { findDataset } from './datasets.ts'
-import { backendNames, defaultData, defaultModel, scheduleNames, trainingDefaults } from './defaults.ts'
+import {
+  backendNames,
+  defaultData,
+  defaultModel,
+  preprocessNames,
+  scheduleNames,
+  trainingDefaults,
+} from './defaults.ts'
 import { UsageError } from './errors.ts'
 import { unknownName } from './names.ts'
 import { foveaVersion } from './version.ts'
@@ -40,6 +49,15 @@ const schema = z.strictObject({
     mean: perChannel('a number', () => true),
     std: perChannel('a number above 0', value => value > 0),
   }),
+  /** Preprocessing that is fitted to the training images; `normalize` when absent. */
+  preprocess: z.enum(preprocessNames, `must be one of ${preprocessNames.join(', ')}`).optional(),
+  /** What is done to the training images, as `Augmentation.spec()` gives it; nothing when absent. */
+  augment: z
+    .strictObject({
+      transforms: z.array(z.strictObject({ name: text, options: z.record(z.string(), z.unknown()) }), 'must be a list'),
+      allowLabelChanges: flag.optional(),
+    })
+    .optional(),
   epochs: wholeFrom1,
   batchSize: wholeFrom1,
   optimizer: z.literal('sgd', "must be 'sgd'"),
@@ -63,7 +81,10 @@ const schema = z.strictObject({
 export type Recipe = z.infer<typeof schema>
 
 /** What a person may say about a recipe; the rest is filled in. */
-export type RecipeOptions = Partial<Omit<Recipe, 'fovea' | 'optimizer'>>
+export type RecipeOptions = Partial<Omit<Recipe, 'fovea' | 'optimizer' | 'augment'>> & {
+  /** A pipeline, or `'none'` where the data set has a usual one. */
+  readonly augment?: AugmentationSpec | 'none' | undefined
+}
 
 /**
  * Fills in the defaults. With `limit`, and without `validation`, the default share of the images is held back.
@@ -71,8 +92,9 @@ export type RecipeOptions = Partial<Omit<Recipe, 'fovea' | 'optimizer'>>
  * @example resolveRecipe({ epochs: 3 }).model // 'lenet5'
  */
 export function resolveRecipe(options: RecipeOptions): Recipe {
-  const { model = defaultModel, data = defaultData, dataDir, limit, ...rest } = options
-  const { normalize, trainImages } = findDataset(data)
+  const { model = defaultModel, data = defaultData, dataDir, limit, augment: given, ...rest } = options
+  const { normalize, trainImages, augment: usual } = findDataset(data)
+  const augment = given === 'none' ? undefined : (given ?? usual?.().spec())
   if (!Object.hasOwn(models, model)) throw new UsageError(unknownName('model', model, Object.keys(models)))
   const { validation, ...defaults } = trainingDefaults
   const isShort = limit !== undefined && limit < trainImages && validation >= 1
@@ -85,6 +107,7 @@ export function resolveRecipe(options: RecipeOptions): Recipe {
       ...(limit === undefined ? {} : { limit }),
       validation: isShort ? Math.round((limit * validation) / trainImages) : validation,
       normalize,
+      ...(augment && { augment }),
       ...defaults,
       optimizer: 'sgd',
       test: true,
@@ -118,9 +141,13 @@ export function parseRecipe(value: unknown, file: string): Recipe {
  */
 export function refuseConflicts(options: RecipeOptions, recipe: Recipe): void {
   for (const [field, value] of Object.entries(options)) {
-    const wanted = field === 'dataDir' ? resolve(String(value)) : value
     const known = recipe[field as keyof RecipeOptions]
-    if (value === undefined || wanted === known) continue
+    const wanted =
+      field === 'dataDir' ? resolve(String(value)) : value === 'none' && field === 'augment' ? undefined : value
+    if (value === undefined || isDeepStrictEqual(wanted, known)) continue
+    if (field === 'augment') {
+      throw new UsageError('--augment conflicts with --resume: a resumed run takes everything from its recipe')
+    }
     throw new UsageError(
       `${optionOf(field, value)} conflicts with --resume: a resumed run takes everything from its recipe, which has ` +
         (known === undefined ? `no ${field}` : `${field} ${String(known)}`),
@@ -144,6 +171,7 @@ export function commandOf(recipe: Recipe): string {
     'lr',
     'momentum',
     'weightDecay',
+    'preprocess',
   ] as const
   const last = ['schedule', 'seed', 'backend', 'precise', 'test'] as const
   const usual: Partial<Recipe> = { backend: 'wasm', precise: false, test: true }
@@ -151,7 +179,13 @@ export function commandOf(recipe: Recipe): string {
     const value = rest[field]
     return value === undefined || value === usual[field] ? [] : [optionOf(field, value)]
   })
-  return ['fovea train', model, ...words].join(' ')
+  return ['fovea train', model, ...words, ...augmentOption(recipe)].join(' ')
+}
+
+/** How to ask for the recipe's pipeline: not at all when it is the usual one. */
+function augmentOption({ data, augment }: Recipe): string[] {
+  if (isDeepStrictEqual(augment, findDataset(data).augment?.().spec())) return []
+  return ['--augment', augment === undefined ? 'none' : 'recipe.json']
 }
 
 /** A word as a shell takes it. */

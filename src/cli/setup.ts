@@ -1,16 +1,30 @@
 /** From a recipe to the things that train, score and predict: model, images, optimizer, engine. */
+import type { Augmentation } from '../augment/compose.ts'
+import { augmentationFrom } from '../augment/table.ts'
 import { createEngine } from '../backends/createEngine.ts'
 import type { Engine } from '../backends/engine.ts'
 import { type Subset, splitDataset, subsetOf } from '../data/split.ts'
 import { findModel } from '../models/index.ts'
 import { ImageClassifier } from '../nn/imageClassifier.ts'
 import type { Module } from '../nn/module.ts'
-import { normalize } from '../nn/normalize.ts'
 import { loadState } from '../nn/state.ts'
-import { constant, cosine, type Optimizer, oneCycle, type Schedule, sgd, step } from '../optim/index.ts'
-import { type Checkpoint, CheckpointError, tensorsOf } from '../train/checkpoint.ts'
+import {
+  constant,
+  cosine,
+  cosineWithRestarts,
+  exponential,
+  multiStep,
+  type Optimizer,
+  oneCycle,
+  onPlateau,
+  polynomial,
+  type Schedule,
+  sgd,
+} from '../optim/index.ts'
+import { type Checkpoint, CheckpointError, weightsOf } from '../train/checkpoint.ts'
 import { findDataset } from './datasets.ts'
 import type { ScheduleName } from './defaults.ts'
+import { createPreprocessing } from './preprocess.ts'
 import type { Recipe } from './recipe.ts'
 
 /** The images of a run. */
@@ -24,7 +38,8 @@ export interface RunData {
 /** A new model with the initial weights of the recipe's seed. */
 export function createModel(recipe: Recipe): ImageClassifier {
   const network = findModel(recipe.model).create({ classes: findDataset(recipe.data).classes.length })
-  return new ImageClassifier(normalize(recipe.normalize), network).initialize(recipe.seed)
+  const [channels, height, width] = findModel(recipe.model).inputShape
+  return new ImageClassifier(createPreprocessing(recipe, [height, width, channels]), network).initialize(recipe.seed)
 }
 
 /**
@@ -47,6 +62,10 @@ export async function loadData(recipe: Recipe, directory = recipe.dataDir): Prom
   return validation.indices.length > 0 ? { train, validation, test } : { train, test }
 }
 
+/** What a recipe does to its training images. @throws AugmentError for transforms that this version does not know. */
+export const createAugmentation = ({ augment }: Recipe): Augmentation | undefined =>
+  augment && augmentationFrom(augment)
+
 /** The optimizer of a recipe. */
 export function createOptimizer({ lr, momentum, weightDecay }: Recipe): Optimizer {
   return sgd({ lr, momentum, weightDecay })
@@ -54,9 +73,13 @@ export function createOptimizer({ lr, momentum, weightDecay }: Recipe): Optimize
 
 const schedules: Readonly<Record<ScheduleName, () => Schedule>> = {
   constant: () => constant(),
-  step: () => step(),
+  step: () => multiStep(),
   cosine: () => cosine(),
+  'cosine-restarts': () => cosineWithRestarts(),
   'one-cycle': () => oneCycle(),
+  exponential: () => exponential(),
+  polynomial: () => polynomial(),
+  plateau: () => onPlateau(),
 }
 
 /** The learning-rate schedule of a recipe. */
@@ -78,7 +101,7 @@ export function startEngine({ backend, precise }: Recipe, threads: number | unde
  * @throws CheckpointError naming the file and the tensors that do not fit.
  */
 export async function loadWeights(model: Module, checkpoint: Checkpoint, file: string): Promise<void> {
-  await naming(file, () => loadState(model, tensorsOf(checkpoint, 'model')))
+  await naming(file, () => loadState(model, weightsOf(checkpoint)))
 }
 
 /** Uses a checkpoint, so that what does not fit names its file. @throws CheckpointError */

@@ -1,6 +1,6 @@
 /** `fovea summary`: the layer table of a model and the memory that training it takes, without training it; drawn on request. */
 import { resolve } from 'node:path'
-import { wasmBlockSizes } from '../backends/wasm/engine.ts'
+import { wasmPlanOptions } from '../backends/wasm/engine.ts'
 import { formatBytes, formatSummary, type Summary, summarize } from '../inspect/index.ts'
 import { findModel, models } from '../models/index.ts'
 import { ImageClassifier } from '../nn/imageClassifier.ts'
@@ -104,7 +104,6 @@ export function planTraining(name: string, batch: number): Plan {
   const model = new ImageClassifier(normalize(scale), create())
   const { lr, momentum, weightDecay } = trainingDefaults
   const optimizer = sgd({ lr, momentum, weightDecay })
-  return makePlan(trainingProgram(model, [height, width, channels], batch, crossEntropy(), optimizer), {
-    blockSizes: wasmBlockSizes,
-  })
+  const program = trainingProgram(model, [height, width, channels], batch, crossEntropy(), optimizer)
+  return makePlan(program, wasmPlanOptions())
 }

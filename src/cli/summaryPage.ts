@@ -1,5 +1,5 @@
 /** `fovea summary --html`: the drawing of a network's volumes, its layer table and its totals on one page that needs nothing else. */
-import { formatVolume } from '../inspect/formatSummary.ts'
+import { describeTrainingOnly, formatVolume } from '../inspect/formatSummary.ts'
 import type { Summary, SummaryRow } from '../inspect/summary.ts'
 import { formatBytes, formatCount, formatLarge } from '../plot/format.ts'
 import { html, type Markup, raw } from '../plot/markup.ts'
@@ -61,7 +61,9 @@ ${layerTable(summary, images)}
 `.markup
 }
 
-function layerTable({ rows, totals }: Summary, images: string): Markup {
+function layerTable(summary: Summary, images: string): Markup {
+  const { rows, totals } = summary
+  const left = describeTrainingOnly(summary)
   const notes = rows.filter(({ note }) => note)
   return html`<section>
 <h2>Layers</h2>
@@ -71,7 +73,7 @@ function layerTable({ rows, totals }: Summary, images: string): Markup {
 <tbody>${rows.map(tableRow)}</tbody>
 <tfoot><tr><th scope="row">Total</th><td></td><td></td><td></td><td>${formatCount(totals.parameters)}</td><td class="number">${formatCount(totals.multiplyAdds)}</td><td class="number">${formatBytes(totals.activationBytes)}</td><td></td></tr></tfoot>
 </table></div>
-${notes.map(({ path, note }) => html`<p class="note">${path}: ${note}</p>\n`)}
+${left === undefined ? '' : html`<p class="note">${left}</p>\n`}${notes.map(({ path, note }) => html`<p class="note">${path}: ${note}</p>\n`)}
 </section>`
 }
 

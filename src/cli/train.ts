@@ -14,10 +14,20 @@ import { CommandError, exitCodes, InterruptError, UsageError } from './errors.ts
 import { EvaluationProgress } from './evaluationProgress.ts'
 import { Interrupt } from './interrupt.ts'
 import { print, printJson, warn } from './output.ts'
+import { fitPreprocessing } from './preprocess.ts'
 import { TrainProgress } from './progress.ts'
 import { parseRecipe, type Recipe, type RecipeOptions, refuseConflicts, resolveRecipe, shellWord } from './recipe.ts'
 import { type RunResult, reportFile, resultFile, writeResult } from './runResult.ts'
-import { createModel, createOptimizer, createSchedule, loadData, naming, type RunData, startEngine } from './setup.ts'
+import {
+  createAugmentation,
+  createModel,
+  createOptimizer,
+  createSchedule,
+  loadData,
+  naming,
+  type RunData,
+  startEngine,
+} from './setup.ts'
 import { type Best, type TrainOutcome, trainLoop } from './trainLoop.ts'
 
 /** What is no part of the recipe. */
@@ -79,11 +89,15 @@ async function trainOn(
   options: TrainOptions,
 ): Promise<number> {
   const model = createModel(recipe)
+  // Also of a run that goes on: it may have been stopped before its first checkpoint, which would have the same numbers.
+  await fitPreprocessing(model.normalize, recipe, data.train)
   const { epochs, batchSize, seed } = recipe
+  const augment = createAugmentation(recipe)
   const trainer = new Trainer({
     model,
     train: data.train,
     ...(data.validation ? { validation: data.validation } : {}),
+    ...(augment ? { augment } : {}),
     engine,
     optimizer: createOptimizer(recipe),
     schedule: createSchedule(recipe),

@@ -57,15 +57,15 @@ export async function trainLoop(options: TrainLoopOptions): Promise<TrainOutcome
     const { step, epoch } = event
     const isBest = event.type === 'validation' && (best === undefined || event.accuracy > best.accuracy)
     if (isBest) best = { epoch, step, accuracy: event.accuracy }
-    await save({ epoch: epoch + 1, batch: 0, step, ...(best ? { best } : {}) }, isBest)
+    await save(isBest)
   }
 
-  const save = async (at: ReturnType<Trainer['snapshot']>['progress'], isBest: boolean): Promise<void> => {
-    const { tensors } = trainer.snapshot()
+  const save = async (isBest: boolean): Promise<void> => {
+    const { tensors, progress: at } = trainer.snapshot()
     for (const [path, { values }] of tensors) {
       if (!values.every(Number.isFinite)) throw diverged(`${path} has values that are no finite numbers`, at.step)
     }
-    const event = await folder.save({ tensors, progress: at, recipe }, { best: isBest })
+    const event = await folder.save({ tensors, progress: { ...at, ...(best && { best }) }, recipe }, { best: isBest })
     saved = join(folder.path, event.file)
     progress?.event(event)
   }
@@ -87,6 +87,6 @@ export async function trainLoop(options: TrainLoopOptions): Promise<TrainOutcome
     else if (event.type === 'validation' || (event.type === 'epoch' && !hasValidation)) await saveEpoch(event)
     else if (event.type === 'done') outcome = { finished: true, step: event.step, epoch: recipe.epochs }
   }
-  if (!outcome.finished) await save({ ...trainer.snapshot().progress, ...(best ? { best } : {}) }, false)
+  if (!outcome.finished) await save(false)
   return outcome
 }

@@ -1,4 +1,5 @@
 /** Data sets from arrays in memory, checked once so that nothing after this has to ask again. */
+import { areSymbols } from '../augment/labelSafety.ts'
 import type { ImageDataset } from './dataset.ts'
 import { DatasetError } from './errors.ts'
 
@@ -14,6 +15,11 @@ export interface ImageArrays {
   readonly shape: readonly [number, number, number]
   /** Names of the classes in label order; `'0'`, `'1'`, … up to the largest label by default. */
   readonly classes?: readonly string[]
+  /**
+   * True when the classes are written symbols, whose mirror images and half turns augmentation then refuses; by default when
+   * the names in `classes` are single letters or digits.
+   */
+  readonly symbols?: boolean
 }
 
 /**
@@ -51,7 +57,8 @@ export function imageDataset(arrays: ImageArrays): ImageDataset {
     )
   }
   const pixels = images instanceof Uint8Array ? images : joinImages(images, imageBytes, name)
-  return { name, images: pixels, labels, shape, classes }
+  const symbols = arrays.symbols ?? (arrays.classes !== undefined && areSymbols(arrays.classes))
+  return { name, images: pixels, labels, shape, classes, ...(symbols && { symbols }) }
 }
 
 function copyLabels(labels: ArrayLike<number>, name: string): Int32Array {

@@ -1,17 +1,37 @@
-/** Labeled images in memory: bytes as they come from files, converted to numbers only by the model's first kernel. */
+/** Labeled images: bytes as they come from files, converted to numbers only by the model's first kernel. */
+import type { Raster } from '../augment/raster.ts'
 
-/** A set of equally sized images with one class each. */
-export interface ImageDataset {
+/** What is known of labeled images, wherever their pixels are. */
+export interface ImageCollection {
   /** `mnist`, `cifar10`, … */
   readonly name: string
-  /** Pixels `[count, height, width, channels]`, row-major, 0 … 255. */
-  readonly images: Uint8Array
   /** Class of each image, `[count]`, 0 … classes.length − 1. */
   readonly labels: Int32Array
-  /** `[height, width, channels]` of one image. */
+  /** `[height, width, channels]` of one image, as a model gets it. */
   readonly shape: readonly [number, number, number]
   /** Names of the classes, in label order. */
   readonly classes: readonly string[]
+  /** True when the classes are written symbols: mirror images and half turns would then make labels wrong. */
+  readonly symbols?: boolean
+}
+
+/** A set of equally sized images in memory. */
+export interface ImageDataset extends ImageCollection {
+  /** Pixels `[count, height, width, channels]`, row-major, 0 … 255. */
+  readonly images: Uint8Array
+}
+
+/** Images that are read when they are needed, one at a time. */
+export interface StoredImages extends ImageCollection {
+  /**
+   * What to do with an image that cannot be read: `'refuse'` ends the epoch with an error that names it; with `'skip'` its
+   * place is taken by the next of the epoch's order.
+   */
+  readonly unreadable: 'refuse' | 'skip'
+  /** An image at the size it is stored in, which augmentation or a cut to the middle brings to `shape`. @throws ImageError naming the file. */
+  read(index: number): Promise<Raster>
+  /** Called for every image that was skipped. */
+  readonly onSkip?: (reason: Error) => void
 }
 
 /** The splits of a data set. The test split is for one last look. */
@@ -19,3 +39,9 @@ export interface DatasetSplits {
   readonly train: ImageDataset
   readonly test: ImageDataset
 }
+
+/** Whether images are in memory. */
+export const isInMemory = (data: ImageCollection): data is ImageDataset => 'images' in data
+
+/** Whether images are read when they are needed. */
+export const isStored = (data: ImageCollection): data is StoredImages => 'read' in data

@@ -1,8 +1,26 @@
 /** Data sets, splits and batches, in any JavaScript environment. */
 export { type ImageArrays, imageDataset } from './arrays.ts'
-export type { DatasetSplits, ImageDataset } from './dataset.ts'
+export type { BatchSource, LoaderFactory, LoaderOptions } from './batches.ts'
+export { cifar10Classes, cifar100Classes } from './cifar.ts'
+export { createLoader } from './createLoader.ts'
+export type { DatasetSplits, ImageCollection, ImageDataset, StoredImages } from './dataset.ts'
 export { type DigitOptions, type GrayImage, prepareGrayDigit } from './digit.ts'
 export { DatasetError, ImageError } from './errors.ts'
+export { fashionMnistClasses } from './fashionMnist.ts'
 export { type IdxFile, idxDataset, type NamedBytes, parseIdx } from './idx.ts'
-export { BatchLoader, type LoaderOptions } from './loader.ts'
+export { BatchLoader } from './loader.ts'
+export { rasterOf } from './rasters.ts'
 export { type Subset, splitDataset, subsetOf, type TrainValidation } from './split.ts'
+export {
+  type ChannelStatistics,
+  channelStatistics,
+  colorComponents,
+  fitWhitening,
+  type MeanImage,
+  meanImage,
+  type StatisticsOptions,
+  type WhiteningKind,
+  type WhiteningOptions,
+  type WhiteningValues,
+} from './statistics.ts'
+export { type StreamOptions, type StreamSample, streamBatches } from './stream.ts'

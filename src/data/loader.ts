@@ -1,30 +1,24 @@
 /**
- * Mini-batches: the order of an epoch and the copying of its images into the memory the model reads.
+ * Mini-batches of images in memory: the order of an epoch, augmentation, and the copying of images into the memory the
+ * model reads.
  *
  * The order is a function of (seed, epoch), so (epoch, batch) is all that a checkpoint needs to say where training was.
  * Images stay bytes. Measured on MNIST, batch 128, from 60,000 shuffled images into shared WebAssembly memory, one thread:
  * 30 µs for `set` of a subarray per image, 60 µs for a loop over 32-bit words, 140 µs for a loop over bytes; most of
  * the 30 µs is waiting for memory (12 µs when the images lie in order).
  */
-import { shuffledIndices } from '../random/philox.ts'
-import { DatasetError } from './errors.ts'
+import type { Augmentation } from '../augment/compose.ts'
+import { raster } from '../augment/raster.ts'
+import { type BatchSource, checkDestination, EpochOrder, type LoaderOptions, writeLabels } from './batches.ts'
+import type { ImageDataset } from './dataset.ts'
+import { placeRaster } from './place.ts'
 import type { Subset } from './split.ts'
 
-/** How a {@link BatchLoader} goes through its images. */
-export interface LoaderOptions {
-  /** Images in a batch; the last batch of an epoch may have fewer. */
-  readonly batchSize: number
-  /** Decides the order of every epoch; not needed without `shuffle`. */
-  readonly seed?: number
-  /** A new random order every epoch (default), or the order of the subset. */
-  readonly shuffle?: boolean
-}
-
 /**
- * Yields the batches of a subset, epoch by epoch, in any order of asking.
+ * Yields the batches of a subset in memory, epoch by epoch, in any order of asking.
  *
  * @example
- * const loader = new BatchLoader(train, { batchSize: 128, seed: 42 })
+ * const loader = new BatchLoader(train, { batchSize: 128, seed: 42, augment: cifarAugmentation() })
  * for (let epoch = 1; epoch <= 3; epoch++) {
  *   loader.startEpoch(epoch)
  *   for (let batch = 0; batch < loader.batches; batch++) {
@@ -33,48 +27,48 @@ export interface LoaderOptions {
  *   }
  * }
  */
-export class BatchLoader {
+export class BatchLoader implements BatchSource {
   readonly subset: Subset
+  readonly samples: number
   readonly batchSize: number
   /** Batches in an epoch, the last partial one included. */
   readonly batches: number
-  readonly #imageBytes: number
-  readonly #seed: number | undefined
-  #order: Int32Array
+  readonly shape: readonly [number, number, number]
+  readonly softLabels: boolean
+  readonly #order: EpochOrder
+  readonly #augment: Augmentation | undefined
+  readonly #seed: number
   #epoch: number | undefined
 
-  /** @throws DatasetError when `batchSize` is not a whole number of at least 1, or `seed` is missing for a shuffled loader. */
+  /**
+   * @throws DatasetError when `batchSize` is not a whole number of at least 1, or `seed` is missing for a shuffled or
+   * augmented loader; LabelSafetyError when augmentation would make labels wrong.
+   */
   constructor(subset: Subset, options: LoaderOptions) {
-    const { batchSize, seed, shuffle = true } = options
-    const { name, shape } = subset.dataset
-    if (!Number.isInteger(batchSize) || batchSize < 1) {
-      throw new DatasetError(`${name}: batchSize (=${batchSize}) must be a whole number of at least 1`)
-    }
-    if (shuffle && seed === undefined) throw new DatasetError(`${name}: a shuffled loader needs a seed`)
+    const { augment, seed = 0 } = options
+    this.#order = new EpochOrder(subset, options)
+    this.#augment = augment
+    this.#seed = seed
     this.subset = subset
-    this.batchSize = batchSize
-    this.batches = Math.ceil(subset.indices.length / batchSize)
-    this.#imageBytes = shape[0] * shape[1] * shape[2]
-    this.#seed = shuffle ? seed : undefined
-    this.#order = subset.indices
+    this.samples = subset.indices.length
+    this.batchSize = options.batchSize
+    this.batches = this.#order.batches
+    this.shape = augment?.resultShape(subset.dataset.shape) ?? subset.dataset.shape
+    this.softLabels = augment?.softLabels ?? false
+  }
+
+  get dataset(): ImageDataset {
+    return this.subset.dataset
   }
 
   /** Sets the order of an epoch, counted from anywhere; batches asked for after this are of that epoch. */
   startEpoch(epoch: number): void {
-    if (this.#seed === undefined || epoch === this.#epoch) return
-    const { indices } = this.subset
-    const order = shuffledIndices(indices.length, this.#seed, epoch)
-    for (let i = 0; i < order.length; i++) order[i] = indices[order[i]!]!
-    this.#order = order
     this.#epoch = epoch
   }
 
   /** Indices in the data set of the images of this epoch, in order; batch b is `[b · batchSize, b · batchSize + sizeOf(b))`. */
   get order(): Int32Array {
-    if (this.#seed !== undefined && this.#epoch === undefined) {
-      throw new DatasetError(`${this.subset.dataset.name}: call startEpoch before asking a shuffled loader for batches`)
-    }
-    return this.#order
+    return this.#order.of(this.#epoch)
   }
 
   /**
@@ -82,10 +76,7 @@ export class BatchLoader {
    * @throws DatasetError when there is no such batch.
    */
   sizeOf(batch: number): number {
-    if (!Number.isInteger(batch) || batch < 0 || batch >= this.batches) {
-      throw new DatasetError(`${this.subset.dataset.name}: no batch ${batch} in an epoch of ${this.batches} batches`)
-    }
-    return Math.min(this.batchSize, this.subset.indices.length - batch * this.batchSize)
+    return this.#order.sizeOf(batch)
   }
 
   /**
@@ -93,25 +84,33 @@ export class BatchLoader {
    *
    * @param batch 0 … batches − 1
    * @param images destination `[size, height, width, channels]`
-   * @param labels destination `[size]`
+   * @param labels destination `i32 [size]`, or `f32 [size, classes]` when labels are soft
    * @throws DatasetError when there is no such batch or a destination is too small.
    */
-  fill(batch: number, images: Uint8Array, labels: Int32Array): number {
-    const size = this.sizeOf(batch)
-    const order = this.order
-    const bytes = this.#imageBytes
-    const { dataset } = this.subset
-    if (images.length < size * bytes || labels.length < size) {
-      throw new DatasetError(
-        `${dataset.name}: a batch of ${size} needs ${size * bytes} bytes and ${size} labels, got ${images.length} and ${labels.length}`,
-      )
-    }
-    const source = dataset.images
-    const first = batch * this.batchSize
+  fill(batch: number, images: Uint8Array, labels: Int32Array | Float32Array): number {
+    const indices = this.#order.indicesOf(this.#epoch, batch)
+    const size = indices.length
+    checkDestination(this, size, images, labels)
+    const { dataset, softLabels, shape } = this
+    const bytes = dataset.shape[0] * dataset.shape[1] * dataset.shape[2]
+    const seed = this.#seed
+    const epoch = this.#epoch ?? 0
     for (let i = 0; i < size; i++) {
-      const index = order[first + i]!
-      images.set(source.subarray(index * bytes, (index + 1) * bytes), i * bytes)
-      labels[i] = dataset.labels[index]!
+      const index = indices[i]!
+      const image = dataset.images.subarray(index * bytes, (index + 1) * bytes)
+      if (!this.#augment) images.set(image, i * bytes)
+      else placeRaster(this.#augment.apply(raster(image, dataset.shape), { seed, epoch, index }), shape, images, i)
+    }
+    const classes = dataset.classes.length
+    writeLabels(
+      labels,
+      classes,
+      indices.map(index => dataset.labels[index]!),
+      softLabels,
+    )
+    if (softLabels) {
+      const probabilities = labels as Float32Array
+      this.#augment?.mix({ size, shape, images, classes, labels: probabilities }, { seed, epoch, index: batch })
     }
     return size
   }

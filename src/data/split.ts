@@ -1,19 +1,19 @@
 /** Subsets: some images of a data set, by their indices. Splitting copies four bytes an image and no pixels. */
 import { RandomSequence } from '../random/philox.ts'
-import type { ImageDataset } from './dataset.ts'
+import type { ImageCollection, ImageDataset } from './dataset.ts'
 import { DatasetError } from './errors.ts'
 
 /** A selection of a data set's images. */
-export interface Subset {
-  readonly dataset: ImageDataset
+export interface Subset<D extends ImageCollection = ImageDataset> {
+  readonly dataset: D
   /** Which images, by their index in `dataset`, in order. */
   readonly indices: Int32Array
 }
 
 /** Two subsets without a common image. */
-export interface TrainValidation {
-  readonly train: Subset
-  readonly validation: Subset
+export interface TrainValidation<D extends ImageCollection = ImageDataset> {
+  readonly train: Subset<D>
+  readonly validation: Subset<D>
 }
 
 /**
@@ -22,7 +22,7 @@ export interface TrainValidation {
  * @param limit at most this many images; all by default
  * @throws DatasetError when `limit` is not a whole number of at least 1.
  */
-export function subsetOf(dataset: ImageDataset, limit = dataset.labels.length): Subset {
+export function subsetOf<D extends ImageCollection>(dataset: D, limit = dataset.labels.length): Subset<D> {
   if (!Number.isInteger(limit) || limit < 1) {
     throw new DatasetError(`${dataset.name}: limit (=${limit}) must be a whole number of at least 1`)
   }
@@ -42,10 +42,10 @@ export function subsetOf(dataset: ImageDataset, limit = dataset.labels.length): 
  * const { train, validation } = splitDataset((await mnist()).train, { validation: 0.1, seed: 0 })
  * validation.indices.length // 6000
  */
-export function splitDataset(
-  data: ImageDataset | Subset,
+export function splitDataset<D extends ImageCollection>(
+  data: D | Subset<D>,
   options: { readonly validation: number; readonly seed: number },
-): TrainValidation {
+): TrainValidation<D> {
   const { dataset, indices } = 'indices' in data ? data : subsetOf(data)
   const { validation, seed } = options
   const total = indices.length

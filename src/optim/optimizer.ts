@@ -1,6 +1,6 @@
 /** What an optimizer is: a rule, written in graph operations, that turns gradients into new parameters. */
 import type { Scalar, Tensor } from '../graph/tensor.ts'
-import { Variable } from '../graph/variable.ts'
+import type { Variable } from '../graph/variable.ts'
 import type { Parameter } from '../nn/module.ts'
 
 /**
@@ -11,65 +11,32 @@ import type { Parameter } from '../nn/module.ts'
 export interface Optimizer {
   /** `sgd`, `adam`, … */
   readonly name: string
-  /** The learning rate that schedules multiply. */
-  readonly defaults: { readonly lr: number }
+  readonly defaults: {
+    /** The learning rate that schedules multiply. */
+    readonly lr: number
+    /** The momentum (for Adam and its kin β₁), where the rule has one that a schedule may replace. */
+    readonly momentum?: number
+  }
   /**
-   * Graph of one update: new values of parameters and of the optimizer's own state. `lr` is a scalar graph input.
+   * The parameters that are trained: all but the frozen ones. A training step computes the gradients of these only.
+   * @throws Error when a pattern of the optimizer's groups fits no parameter.
+   */
+  trained(parameters: ReadonlyMap<string, Parameter>): Map<string, Parameter>
+  /** Factor of the learning rate of a parameter: 1 unless a group says otherwise. */
+  rateFactor(path: string): number
+  /**
+   * Graph of one update: new values of parameters and of the optimizer's own state. `lr` is a scalar graph input, and so
+   * is `momentum`, when it is scheduled; else the rule uses its own. Frozen parameters are passed over.
    * May be called again for another trace (another batch size) of the same parameters; the state is shared.
-   * @throws Error when a parameter has no gradient, or its shape is not that of an earlier call.
+   * @throws Error when a parameter has no gradient, its shape is not that of an earlier call, or a momentum is given to a
+   * rule without.
    */
   update(
     parameters: ReadonlyMap<string, Parameter>,
     gradients: ReadonlyMap<string, Tensor>,
     lr: Scalar,
+    momentum?: Scalar,
   ): Map<Variable, Tensor>
   /** Variables to save in a checkpoint by name, `momentum.conv1.weight`; complete after the first `update`. */
   state(): Map<string, Variable>
-}
-
-/** The variables of one optimizer, made when first asked for. */
-export class OptimizerState {
-  readonly #variables = new Map<string, Variable>()
-  readonly #optimizer: string
-
-  constructor(optimizer: string) {
-    this.#optimizer = optimizer
-  }
-
-  /** The variable `name` of this shape, zeros at first. @throws Error when it exists with another shape. */
-  variable(name: string, shape: readonly number[]): Variable {
-    const known = this.#variables.get(name)
-    if (known) {
-      if (known.shape.join() !== shape.join()) {
-        throw new Error(
-          `${this.#optimizer}: '${name}' has shape [${known.shape.join(', ')}], the parameter now [${shape.join(', ')}]; ` +
-            'use a new optimizer for another model',
-        )
-      }
-      return known
-    }
-    const variable = new Variable(shape, { name })
-    this.#variables.set(name, variable)
-    return variable
-  }
-
-  /** All variables by name, in the order of their making. */
-  all(): Map<string, Variable> {
-    return new Map(this.#variables)
-  }
-}
-
-/** The gradient of a parameter. @throws Error naming the parameter that has none. */
-export function gradientOf(gradients: ReadonlyMap<string, Tensor>, path: string, optimizer: string): Tensor {
-  const gradient = gradients.get(path)
-  if (!gradient) throw new Error(`${optimizer}: the parameter '${path}' has no gradient`)
-  return gradient
-}
-
-/** Checks that an option is a number ≥ 0 (and < `below`). @throws RangeError naming the option and its value. */
-export function checkOption(optimizer: string, name: string, value: number, below = Number.POSITIVE_INFINITY): void {
-  if (!(value >= 0 && value < below)) {
-    const rule = below === Number.POSITIVE_INFINITY ? 'a number ≥ 0' : `at least 0 and less than ${below}`
-    throw new RangeError(`${optimizer}: ${name} (=${value}) must be ${rule}`)
-  }
 }

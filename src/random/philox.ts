@@ -7,44 +7,73 @@
 /** Four unsigned 32-bit words. */
 export type Words = readonly [number, number, number, number]
 
-// Multipliers and key increments of the paper (the increments are the golden ratio and √3 − 1, as fractions of 2³²).
-const multiplier0 = 0xd2511f53
-const multiplier1 = 0xcd9e8d57
-const weyl0 = 0x9e3779b9
-const weyl1 = 0xbb67ae85
-const rounds = 10
-
-/** High word of the 64-bit product of two unsigned words, by 16-bit halves (sums stay exact in a double). */
-function multiplyHigh(a: number, b: number): number {
-  const aHigh = a >>> 16
-  const aLow = a & 0xffff
+/**
+ * High word of the 64-bit product of the unsigned words `aHigh · 2¹⁶ + aLow` and `b`, by 16-bit halves: every sum stays
+ * below 2³², so that 32-bit integer arithmetic does it.
+ */
+function multiplyHigh(aHigh: number, aLow: number, b: number): number {
   const bHigh = b >>> 16
   const bLow = b & 0xffff
-  const middle = aHigh * bLow + Math.floor((aLow * bLow) / 0x10000)
-  const cross = aLow * bHigh + (middle % 0x10000)
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(cross / 0x10000)) >>> 0
+  const middle = (Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16)) | 0
+  const cross = (Math.imul(aLow, bHigh) + (middle & 0xffff)) | 0
+  return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (cross >>> 16)) | 0
 }
+
+/**
+ * Fills `words` with whole blocks: block i has the counter (first + i, ...rest).
+ * Words of counter and key are taken modulo 2³², so signed 32-bit values are fine. Nothing is allocated.
+ * @param words its length is a multiple of 4
+ */
+export function philoxBlocks(
+  words: Uint32Array,
+  first: number,
+  rest: readonly [number, number, number],
+  key: readonly [number, number],
+): void {
+  // Multipliers and key increments of the paper (the increments are the golden ratio and √3 − 1, as fractions of 2³²).
+  // Constants of the function, because bundlers may make variables of a module's.
+  const multiplier0 = 0xd2511f53
+  const multiplier1 = 0xcd9e8d57
+  const weyl0 = 0x9e3779b9
+  const weyl1 = 0xbb67ae85
+  const rounds = 10
+  const [c1, c2, c3] = rest
+  const [key0, key1] = key
+  for (let at = 0, index = first | 0; at + 4 <= words.length; at += 4, index = (index + 1) | 0) {
+    let x0 = index
+    let x1 = c1 | 0
+    let x2 = c2 | 0
+    let x3 = c3 | 0
+    let k0 = key0 | 0
+    let k1 = key1 | 0
+    for (let round = 0; round < rounds; round++) {
+      const high0 = multiplyHigh(multiplier0 >>> 16, multiplier0 & 0xffff, x0)
+      const high1 = multiplyHigh(multiplier1 >>> 16, multiplier1 & 0xffff, x2)
+      const low0 = Math.imul(multiplier0, x0)
+      const low1 = Math.imul(multiplier1, x2)
+      x0 = high1 ^ x1 ^ k0
+      x1 = low1
+      x2 = high0 ^ x3 ^ k1
+      x3 = low0
+      k0 = (k0 + weyl0) | 0
+      k1 = (k1 + weyl1) | 0
+    }
+    words[at] = x0
+    words[at + 1] = x1
+    words[at + 2] = x2
+    words[at + 3] = x3
+  }
+}
+
+const block = new Uint32Array(4)
 
 /**
  * Four random words for a counter and a key.
  * Words are taken modulo 2³², so signed 32-bit values are fine.
  */
-export function philox(counter: Words, key: readonly [number, number]): Words {
-  let [x0, x1, x2, x3] = counter
-  let [k0, k1] = key
-  for (let round = 0; round < rounds; round++) {
-    const high0 = multiplyHigh(multiplier0, x0 >>> 0)
-    const high1 = multiplyHigh(multiplier1, x2 >>> 0)
-    const low0 = Math.imul(multiplier0, x0)
-    const low1 = Math.imul(multiplier1, x2)
-    x0 = high1 ^ x1 ^ k0
-    x1 = low1
-    x2 = high0 ^ x3 ^ k1
-    x3 = low0
-    k0 = (k0 + weyl0) | 0
-    k1 = (k1 + weyl1) | 0
-  }
-  return [x0 >>> 0, x1 >>> 0, x2 >>> 0, x3 >>> 0]
+export function philox([c0, c1, c2, c3]: Words, key: readonly [number, number]): Words {
+  philoxBlocks(block, c0, [c1, c2, c3], key)
+  return [block[0], block[1], block[2], block[3]]
 }
 
 /** A word as a number in [0, 1): its upper 24 bits, so that single precision holds it exactly. */
@@ -62,12 +91,24 @@ export function bernoulliFromWord(word: number, probability: number): number {
  * words 0, 1 give lanes r cos, r sin, words 2, 3 the next two.
  */
 export function normalsFromWords(words: Words): Words {
-  const pair = (first: number, second: number): [number, number] => {
-    const radius = Math.sqrt(-2 * Math.log(((first >>> 8) + 1) * 2 ** -24))
-    const angle = 2 * Math.PI * uniformFromWord(second)
-    return [radius * Math.cos(angle), radius * Math.sin(angle)]
+  const numbers: [number, number, number, number] = [0, 0, 0, 0]
+  for (let k = 0; k < 4; k += 2) {
+    const radius = radiusFromWord(words[k])
+    const angle = angleFromWord(words[k + 1])
+    numbers[k] = radius * Math.cos(angle)
+    numbers[k + 1] = radius * Math.sin(angle)
   }
-  return [...pair(words[0], words[1]), ...pair(words[2], words[3])]
+  return numbers
+}
+
+/** r of {@link normalsFromWords}, from the first word of a pair. */
+export function radiusFromWord(word: number): number {
+  return Math.sqrt(-2 * Math.log(((word >>> 8) + 1) * 2 ** -24))
+}
+
+/** The angle of {@link normalsFromWords}, from the second word of a pair. */
+export function angleFromWord(word: number): number {
+  return 2 * Math.PI * uniformFromWord(word)
 }
 
 /** The stream of a path: its FNV-1a hash over UTF-8 bytes, an unsigned 32-bit word. */
@@ -78,25 +119,28 @@ export function streamOf(path: string): number {
 }
 
 /**
- * A sequence of random numbers on the host, for a seed, a path and a step.
- * @example const random = new RandomSequence(42, 'augment', epoch)
+ * A sequence of random numbers on the host, for a seed, a path, a step, and where there are many at once, one of them
+ * (a sample).
+ * @example const random = new RandomSequence(42, 'augment', epoch, sample)
  */
 export class RandomSequence {
   readonly #key: readonly [number, number]
   readonly #step: number
+  readonly #item: number
   #block = 0
   #words: Words = [0, 0, 0, 0]
   #lane = 4
 
-  constructor(seed: number, path: string, step = 0) {
+  constructor(seed: number, path: string, step = 0, item = 0) {
     this.#key = [seed, streamOf(path)]
     this.#step = step
+    this.#item = item
   }
 
   /** The next unsigned 32-bit word. */
   word(): number {
     if (this.#lane === 4) {
-      this.#words = philox([this.#block++, this.#step, 0, 0], this.#key)
+      this.#words = philox([this.#block++, this.#step, this.#item, 0], this.#key)
       this.#lane = 0
     }
     return this.#words[this.#lane++]
@@ -105,6 +149,11 @@ export class RandomSequence {
   /** The next number in [0, 1). */
   uniform(): number {
     return uniformFromWord(this.word())
+  }
+
+  /** The next standard normal number, of two words. */
+  normal(): number {
+    return normalsFromWords([this.word(), this.word(), 0, 0])[0]
   }
 
   /**

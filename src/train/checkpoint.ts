@@ -30,7 +30,7 @@ export interface Progress {
 
 /** The state of a run. */
 export interface Checkpoint {
-  /** By path: `model.conv1.weight`, `optimizer.momentum.conv1.weight`, … */
+  /** By path: `model.conv1.weight`, `optimizer.momentum.conv1.weight`, `average.conv1.weight`, … */
   readonly tensors: ReadonlyMap<string, StoredTensor>
   readonly progress: Progress
   /** The recipe of the run as resolved, JSON. */
@@ -108,6 +108,14 @@ export function tensorsOf(checkpoint: Pick<Checkpoint, 'tensors'>, part: string)
     if (path.startsWith(prefix)) found.set(path.slice(prefix.length), tensor)
   }
   return found
+}
+
+/**
+ * The tensors of the model to use: the averaged ones of a run that averages, and the trained ones where there is no average.
+ * By their paths in the model.
+ */
+export function weightsOf(checkpoint: Pick<Checkpoint, 'tensors'>): Map<string, StoredTensor> {
+  return new Map([...tensorsOf(checkpoint, 'model'), ...tensorsOf(checkpoint, 'average')])
 }
 
 const format = 'fovea-checkpoint'

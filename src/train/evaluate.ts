@@ -1,7 +1,19 @@
 /** Evaluation: a model's answers for a set of images, batch by batch. */
+
+import { compose } from '../augment/compose.ts'
+import { centerCrop } from '../augment/crop.ts'
+import { LabelSafetyError } from '../augment/errors.ts'
+import type { Views } from '../augment/views.ts'
 import type { Engine, Executable } from '../backends/engine.ts'
-import { BatchLoader } from '../data/loader.ts'
+import type { BatchSource } from '../data/batches.ts'
+import { createLoader } from '../data/createLoader.ts'
+import type { ImageCollection } from '../data/dataset.ts'
+import { fitted, placeRaster } from '../data/place.ts'
+import { rasterOf } from '../data/rasters.ts'
 import type { Subset } from '../data/split.ts'
+import { formatShape, ShapeError } from '../graph/shape.ts'
+import { substituteTensors } from '../graph/substitute.ts'
+import type { Tensor } from '../graph/tensor.ts'
 import type { Module } from '../nn/module.ts'
 import { breathe } from './breathe.ts'
 import type { Score } from './events.ts'
@@ -19,34 +31,47 @@ export interface Evaluation extends Score {
   readonly confusion: readonly (readonly number[])[]
 }
 
-/** Images per batch of an evaluation. */
-const evaluationBatch = 256
+/** Images per batch of an evaluation, and their pixels together: large images come in smaller batches. */
+const mostImages = 256
+const mostPixels = 2 ** 20
 
 /** Runs a model on images; keeps its compiled plans for further calls. */
 export class Evaluator {
   private readonly engine: Engine
   private readonly model: Module
   private readonly shape: ImageShape
+  private readonly substitutes: () => Promise<ReadonlyMap<Tensor, Tensor>>
   private readonly plans = new Map<string, Promise<Executable>>()
 
-  /** @param shape `[height, width, channels]` of the images */
-  constructor(engine: Engine, model: Module, shape: ImageShape) {
+  /**
+   * @param shape `[height, width, channels]` of the images
+   * @param substitutes what the model reads in place of its variables, their averages for example; asked for once per plan
+   */
+  constructor(
+    engine: Engine,
+    model: Module,
+    shape: ImageShape,
+    substitutes: () => Promise<ReadonlyMap<Tensor, Tensor>> = async () => new Map(),
+  ) {
     this.engine = engine
     this.model = model
     this.shape = shape
+    this.substitutes = substitutes
   }
 
-  /** Scores a subset. @param onProgress told the number of images done after each batch */
-  async evaluate(subset: Subset, onProgress?: (images: number) => void): Promise<Evaluation> {
-    const loader = new BatchLoader(subset, { batchSize: evaluationBatch, shuffle: false })
-    const samples = subset.indices.length
-    const classes = subset.dataset.classes.length
-    const predicted = new Int32Array(samples)
-    const probability = new Float32Array(samples)
-    const losses = new Float32Array(samples)
+  /**
+   * Scores a subset. Images larger than those the model takes are cut to their middle.
+   * @param onProgress told the number of images done after each batch
+   */
+  async evaluate(subset: Subset<ImageCollection>, onProgress?: (images: number) => void): Promise<Evaluation> {
+    const loader = this.loader(subset)
+    const answers = emptyAnswers(subset)
+    const { predicted, probability, losses, labels } = answers
     for (let batch = 0, done = 0; batch < loader.batches; batch++) {
       const plan = await this.plan(loader.sizeOf(batch), true)
-      const size = loader.fill(batch, plan.input('images') as Uint8Array, plan.input('labels') as Int32Array)
+      const given = plan.input('labels') as Int32Array
+      const size = await loader.fill(batch, plan.input('images') as Uint8Array, given)
+      labels.set(given.subarray(0, size), done)
       await plan.run()
       predicted.set(plan.output('predicted'), done)
       probability.set(plan.output('probability'), done)
@@ -55,16 +80,56 @@ export class Evaluator {
       onProgress?.(done)
       await breathe()
     }
-    const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
-    let right = 0
-    let total = 0
-    for (let k = 0; k < samples; k++) {
-      const label = subset.dataset.labels[subset.indices[k]]
-      confusion[label][predicted[k]]++
-      if (label === predicted[k]) right++
-      total += losses[k]
+    return score(answers, subset.dataset.classes.length)
+  }
+
+  /**
+   * Scores a subset on several views of each image, whose probabilities are averaged: test-time augmentation.
+   *
+   * @param views `flipViews()`, `fiveCrop(28)`, `tenCrop(224)`, …; a view larger than the model takes is cut to its middle
+   * @param options.onProgress told the number of images done
+   * @param options.allowLabelChanges true to mirror written symbols all the same
+   * @throws ShapeError when a view is smaller than the model takes; LabelSafetyError for mirror images of symbols.
+   * @example const { accuracy } = await evaluator.evaluateViews(test, flipViews())
+   */
+  async evaluateViews(
+    subset: Subset<ImageCollection>,
+    views: Views,
+    options: { readonly onProgress?: (images: number) => void; readonly allowLabelChanges?: boolean } = {},
+  ): Promise<Evaluation> {
+    const { dataset, indices } = subset
+    checkViews(views, dataset, this.shape, options.allowLabelChanges ?? false)
+    const answers = emptyAnswers(subset)
+    const classes = dataset.classes.length
+    const batch = this.batchSize
+    for (let first = 0; first < indices.length; first += batch) {
+      const some = indices.subarray(first, first + batch)
+      const images = await Promise.all(Array.from(some, index => rasterOf(dataset, index)))
+      const plan = await this.plan(some.length, false)
+      const sums = new Float64Array(some.length * classes)
+      for (let k = 0; k < views.count; k++) {
+        const target = plan.input('images') as Uint8Array
+        images.forEach((image, position) => {
+          placeRaster(fitted(views.view(image, k), this.shape), this.shape, target, position)
+        })
+        await plan.run()
+        const probabilities = plan.output('probabilities')
+        for (let i = 0; i < sums.length; i++) sums[i] += probabilities[i] / views.count
+        await breathe()
+      }
+      some.forEach((index, position) => {
+        const label = dataset.labels[index]
+        const row = sums.subarray(position * classes, (position + 1) * classes)
+        const best = row.reduce((most, value, c) => (value > row[most] ? c : most), 0)
+        const k = first + position
+        answers.labels[k] = label
+        answers.predicted[k] = best
+        answers.probability[k] = row[best]
+        answers.losses[k] = -Math.log(Math.max(row[label], Number.MIN_VALUE))
+      })
+      options.onProgress?.(first + some.length)
     }
-    return { loss: total / samples, accuracy: right / samples, samples, predicted, probability, losses, confusion }
+    return score(answers, classes)
   }
 
   /**
@@ -78,10 +143,69 @@ export class Evaluator {
     return new Float32Array(plan.output('probabilities'))
   }
 
+  private get batchSize(): number {
+    const fitting = Math.floor(mostPixels / (this.shape[0] * this.shape[1]) / 16) * 16
+    return Math.min(mostImages, Math.max(16, fitting))
+  }
+
+  private loader(subset: Subset<ImageCollection>): BatchSource {
+    const [height, width] = this.shape
+    const { batchSize } = this
+    const { shape } = subset.dataset
+    const isWhole = shape[0] === height && shape[1] === width
+    const augment = isWhole ? {} : { augment: compose([centerCrop({ size: [height, width] })]), seed: 0 }
+    return createLoader(subset, { batchSize, shuffle: false, ...augment })
+  }
+
   private plan(batch: number, scored: boolean): Promise<Executable> {
     const key = `${batch} ${scored}`
-    const known = this.plans.get(key) ?? this.engine.compile(predictionProgram(this.model, this.shape, batch, scored))
+    const known = this.plans.get(key) ?? this.compile(batch, scored)
     this.plans.set(key, known)
     return known
   }
+
+  private async compile(batch: number, scored: boolean): Promise<Executable> {
+    const substitutes = await this.substitutes()
+    const { outputs, updates } = predictionProgram(this.model, this.shape, batch, scored)
+    const values = substituteTensors(Object.values(outputs), substitutes)
+    const substituted = Object.fromEntries(Object.keys(outputs).map((name, k) => [name, values[k]]))
+    return this.engine.compile({ outputs: substituted, updates })
+  }
+}
+
+/** Answers while they are collected. */
+type Answers = Pick<Evaluation, 'predicted' | 'probability' | 'losses'> & { readonly labels: Int32Array }
+
+function emptyAnswers({ indices: { length } }: Subset<ImageCollection>): Answers {
+  return {
+    labels: new Int32Array(length),
+    predicted: new Int32Array(length),
+    probability: new Float32Array(length),
+    losses: new Float32Array(length),
+  }
+}
+
+function score({ labels, predicted, probability, losses }: Answers, classes: number): Evaluation {
+  const samples = labels.length
+  const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
+  let right = 0
+  let total = 0
+  for (let k = 0; k < samples; k++) {
+    confusion[labels[k]][predicted[k]]++
+    if (labels[k] === predicted[k]) right++
+    total += losses[k]
+  }
+  return { loss: total / samples, accuracy: right / samples, samples, predicted, probability, losses, confusion }
+}
+
+function checkViews(views: Views, dataset: ImageCollection, shape: ImageShape, allowLabelChanges: boolean): void {
+  const given = views.resultShape(dataset.shape)
+  if (given[0] < shape[0] || given[1] < shape[1] || given[2] !== shape[2]) {
+    throw new ShapeError(`${views.name}: its views are ${formatShape(given)}, the model takes ${formatShape(shape)}`)
+  }
+  if (!views.mirrors || dataset.symbols !== true || allowLabelChanges) return
+  throw new LabelSafetyError(
+    `${views.name} mirrors pictures, but the classes of ${dataset.name} are written symbols, which the model knows one way ` +
+      'round only. To do it all the same: allowLabelChanges: true',
+  )
 }

@@ -40,7 +40,7 @@ export interface StepEvent {
   readonly step: number
   /** Epoch this step belongs to, from 1. */
   readonly epoch: number
-  /** Mean loss of the mini-batch before the update. */
+  /** Mean loss of the mini-batch before the update; of auxiliary classifiers and penalties, nothing. */
   readonly loss: number
   /** Share of the mini-batch that was classified correctly before the update. */
   readonly accuracy: number
@@ -55,6 +55,8 @@ export interface EpochEvent extends Score {
   readonly epoch: number
   readonly step: number
   readonly seconds: number
+  /** Share of the seconds in which steps waited for images, 0 … 1. */
+  readonly waitShare?: number
 }
 
 /** Score on the validation split, after an epoch. */

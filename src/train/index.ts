@@ -7,6 +7,7 @@ export {
   encodeCheckpoint,
   type Progress,
   type StoredTensor,
+  weightsOf,
 } from './checkpoint.ts'
 export { type Evaluation, Evaluator } from './evaluate.ts'
 export type {
@@ -19,5 +20,6 @@ export type {
   TrainEvent,
   ValidationEvent,
 } from './events.ts'
-export { type ImageShape, predictionProgram, trainingProgram } from './programs.ts'
+export { type ImageShape, predictionProgram, type TrainingExtras, trainingProgram } from './programs.ts'
 export { fit, Trainer, type TrainerOptions } from './trainer.ts'
+export { type LoadWeightsOptions, loadWeights } from './weights.ts'

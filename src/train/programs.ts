@@ -1,25 +1,51 @@
 /** The programs of training and evaluation, traced from a model: from image bytes to updated weights or to scores. */
 import { gradients } from '../graph/gradient.ts'
 import { argmax } from '../graph/ops/argmax.ts'
-import { equal } from '../graph/ops/elementwise.ts'
+import { add, equal, mul } from '../graph/ops/elementwise.ts'
 import { max, mean } from '../graph/ops/reduce.ts'
 import { softmax } from '../graph/ops/softmax.ts'
 import { softmaxCrossEntropy } from '../graph/ops/softmaxCrossEntropy.ts'
 import { formatShape, ShapeError } from '../graph/shape.ts'
 import { simplify } from '../graph/simplify.ts'
 import { input } from '../graph/sources.ts'
+import { substituteTensors } from '../graph/substitute.ts'
 import type { Matrix, Scalar, Tensor, Vector } from '../graph/tensor.ts'
+import type { Variable } from '../graph/variable.ts'
 import type { Loss } from '../nn/losses.ts'
-import { type ForwardContext, inference, type Module } from '../nn/module.ts'
+import { type AuxiliaryOutput, type ForwardContext, inference, type Module, type Parameter } from '../nn/module.ts'
+import type { GradientAccumulator } from '../optim/accumulate.ts'
+import type { AveragedVariables } from '../optim/average.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
+import type { Penalty } from '../optim/penalty.ts'
 import type { Program } from '../plan/program.ts'
 
 /** `[height, width, channels]` of one image. */
 export type ImageShape = readonly [number, number, number]
 
+/** What a training step does besides the plain update; each adds an input to its program. */
+export interface TrainingExtras {
+  /** The number of classes when labels are probabilities: the input `labels` is then f32 `[N, classes]`. */
+  readonly softLabels?: number | undefined
+  /** A term of the objective that depends on the weights alone. No input. */
+  readonly penalty?: Penalty | undefined
+  /** True when the optimizer's momentum is the input `momentum` f32 `[]`. */
+  readonly scheduledMomentum?: boolean
+  /** Averages to move towards the new weights by the input `averaging` f32 `[]`. */
+  readonly average?: AveragedVariables | undefined
+  /**
+   * The gradient is one part of a larger batch's; the input `share` f32 `[]` says how large a part. Only the `last` part
+   * changes the weights.
+   */
+  readonly accumulation?: { readonly into: GradientAccumulator; readonly last: boolean } | undefined
+}
+
 /**
  * One optimizer step. Inputs: `images` u8 `[N, H, W, C]`, `labels` i32 `[N]`, `learningRate` f32 `[]` and, when the model
  * draws random numbers, `key` i32 `[2]` (seed, step). Outputs: `loss` and `accuracy` of the batch before the update.
+ *
+ * When the model has auxiliary classifiers, what is minimized is its loss plus their losses times their weights (GoogLeNet:
+ * 0.3 each), and its penalty. The output `loss` is the model's own part of it, which is what its loss on other images can be
+ * compared with. Gradients are computed of the parameters that the optimizer trains, and of no others.
  */
 export function trainingProgram(
   model: Module,
@@ -27,31 +53,64 @@ export function trainingProgram(
   batch: number,
   loss: Loss,
   optimizer: Optimizer,
+  extras: TrainingExtras = {},
 ): Program {
   const key = input('key', [2], { dtype: 'i32' })
-  const context: ForwardContext = { training: true, key, updates: new Map() }
-  const { images, labels } = batchInputs(shape, batch)
+  const auxiliary: AuxiliaryOutput[] = []
+  const context: ForwardContext = { training: true, key, updates: new Map(), auxiliary }
+  const { images, labels } = batchInputs(shape, batch, extras.softLabels)
   const logits = logitsOf(model, images, context)
+  const own = loss.forward(logits, labels)
+  const parameters = optimizer.trained(model.parameters())
+  const total = auxiliary.reduce<Tensor>(
+    (sum, part) => add(sum, mul(loss.forward(part.logits as Matrix, labels), part.weight)),
+    extras.penalty ? add(own, extras.penalty.of(parameters)) : own,
+  )
   // Simplified before differentiation, so that the gradient is that of the cheaper graph.
   const buffers = [...context.updates.keys()]
-  const [value, scores, ...statistics] = simplify([
-    loss.forward(logits, labels),
+  const [objective, value, scores, ...statistics] = simplify([
+    total,
+    own,
     logits,
     ...buffers.map(buffer => context.updates.get(buffer) as Tensor),
   ])
-  const parameters = model.parameters()
   const paths = [...parameters.keys()]
   const slopes = gradients(
-    value as Scalar,
+    objective as Scalar,
     [...parameters.values()].map(parameter => parameter.tensor),
   )
-  const rate = input('learningRate', [])
-  const updates = optimizer.update(parameters, new Map(slopes.map((slope, k) => [paths[k], slope])), rate)
+  const updates = updatesOf(optimizer, parameters, new Map(slopes.map((slope, k) => [paths[k], slope])), extras)
   buffers.forEach((buffer, k) => {
     updates.set(buffer, statistics[k])
   })
-  const accuracy = mean(equal(argmax(scores, 1), labels))
+  if (extras.average && extras.accumulation?.last !== false) {
+    for (const [average, next] of extras.average.update(updates, input('averaging', []))) updates.set(average, next)
+  }
+  const accuracy = mean(equal(argmax(scores, 1), extras.softLabels === undefined ? labels : argmax(labels, 1)))
   return { outputs: { loss: value, accuracy }, updates }
+}
+
+/**
+ * Running statistics (of batch norm, for example) as averaged weights make them: a forward pass as in training that updates
+ * nothing else. Inputs: `images` u8 `[N, H, W, C]` and, when the model draws random numbers, `key` i32 `[2]`. No outputs, and
+ * no updates for a model that keeps no statistics.
+ */
+export function statisticsProgram(
+  model: Module,
+  shape: ImageShape,
+  batch: number,
+  averages: AveragedVariables,
+): Program {
+  const key = input('key', [2], { dtype: 'i32' })
+  const context: ForwardContext = { training: true, key, updates: new Map() }
+  logitsOf(model, batchInputs(shape, batch).images, context)
+  const updates = new Map<Variable, Tensor>()
+  for (const [buffer, next] of context.updates) {
+    const average = averages.of(buffer)
+    if (average) updates.set(average, next)
+  }
+  const values = substituteTensors(simplify([...updates.values()]), averages.substitutes())
+  return { outputs: {}, updates: new Map([...updates.keys()].map((average, k) => [average, values[k]])) }
 }
 
 /**
@@ -73,10 +132,35 @@ export function predictionProgram(model: Module, shape: ImageShape, batch: numbe
   return { outputs: Object.fromEntries(names.map((name, k) => [name, simplified[k]])), updates: new Map() }
 }
 
-function batchInputs([height, width, channels]: ImageShape, batch: number): { images: Tensor; labels: Vector } {
+/** New values of the parameters and the optimizer's state; or, of a part that is not the last, of the summed gradients. */
+function updatesOf(
+  optimizer: Optimizer,
+  parameters: ReadonlyMap<string, Parameter>,
+  gradients: ReadonlyMap<string, Tensor>,
+  { accumulation, scheduledMomentum = false }: TrainingExtras,
+): Map<Variable, Tensor> {
+  const share = accumulation && input('share', [])
+  if (accumulation && share && !accumulation.last) return accumulation.into.add(gradients, share)
+  const total = accumulation && share && accumulation.into.take(gradients, share)
+  const momentum = scheduledMomentum ? ([input('momentum', [])] as const) : ([] as const)
+  const rate = input('learningRate', [])
+  const updates = optimizer.update(parameters, total?.gradients ?? gradients, rate, ...momentum)
+  return new Map([...updates, ...(total?.updates ?? [])])
+}
+
+function batchInputs(
+  [height, width, channels]: ImageShape,
+  batch: number,
+  softLabels?: number,
+): { images: Tensor; labels: Vector } {
+  const soft = softLabels !== undefined
+  // Probabilities of classes are told apart from class numbers by their type.
+  const labels = soft
+    ? input('labels', [batch, softLabels], { batched: true })
+    : input('labels', [batch], { dtype: 'i32', batched: true })
   return {
     images: input('images', [batch, height, width, channels], { dtype: 'u8', batched: true }),
-    labels: input('labels', [batch], { dtype: 'i32', batched: true }),
+    labels: labels as Vector,
   }
 }
 

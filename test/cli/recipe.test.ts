@@ -35,7 +35,7 @@ describe('parseRecipe', () => {
     ],
     [
       { ...recipe, data: 'cifar' },
-      "r.json: unknown data set 'cifar' (did you mean 'cifar10'?); there are: mnist, cifar10",
+      "r.json: unknown data set 'cifar' (did you mean 'cifar10'?); there are: mnist, cifar10, cifar100, fashion-mnist",
     ],
     [{ ...recipe, extra: 1 }, "r.json: unknown field 'extra'"],
     [{ ...recipe, normalize: { mean: [0.1], std: [0] } }, 'r.json: normalize.std.0 (=0) must be a number above 0'],

@@ -155,7 +155,12 @@ describe('errors before training', () => {
     ['a negative rate', ['--lr', '-1'], 2, 'lr (=-1) must be a number above 0'],
     ['too much momentum', ['--momentum', '1'], 2, 'momentum (=1) must be at least 0 and less than 1'],
     ['two faults at once', ['--lr', '0', '--seed', '-1'], 2, 'lr (=0) must be a number above 0; seed (=-1) must be'],
-    ['an unknown schedule', ['--schedule', 'linear'], 2, 'Allowed choices are constant, step, cosine, one-cycle.'],
+    [
+      'an unknown schedule',
+      ['--schedule', 'linear'],
+      2,
+      'Allowed choices are constant, step, cosine, cosine-restarts, one-cycle, exponential, polynomial, plateau.',
+    ],
     ['too many threads', ['--threads', '65'], 2, 'expected a whole number from 1 to 64'],
     ['nothing to train on', ['--limit', '100', '--validation', '100'], 1, 'leaves none of the 100 images to train on'],
     ['a run name that is a path', ['--name', '../x'], 1, 'run name "../x": expected letters, digits'],

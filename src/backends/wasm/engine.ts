@@ -36,6 +36,18 @@ export interface WasmEngineOptions {
 /** Block sizes the kernels have lanes for: sixteen samples are four vectors, the widest tile that fits the registers. */
 export const wasmBlockSizes = [16, 8, 4] as const
 
+/** The engine's options that decide how values lie and what computes them. */
+type LayoutChoices = Pick<WasmEngineOptions, 'innermost' | 'winograd'>
+
+/** What the engine asks of a plan. */
+export function wasmPlanOptions({ innermost, winograd = true }: LayoutChoices = {}): PlanOptions {
+  return {
+    blockSizes: wasmBlockSizes,
+    convolutions: task => chooseMethod(task, { winograd }),
+    ...(innermost && { innermost }),
+  }
+}
+
 /** Starts an engine. @throws Error when `threads` is not a whole number from 1 to 64. */
 export function createWasmEngine(options: WasmEngineOptions = {}): WasmEngine {
   const wanted = options.threads === undefined ? defaultThreads() : checkThreads(options.threads)
@@ -81,19 +93,10 @@ export class WasmEngine implements Engine {
   }
 
   /** @param takesPart whether the calling thread computes too, when there are several; never on a page */
-  constructor(
-    threads: number,
-    fused: boolean,
-    takesPart = mayWait(),
-    { innermost, winograd = true }: Pick<WasmEngineOptions, 'innermost' | 'winograd'> = {},
-  ) {
+  constructor(threads: number, fused: boolean, takesPart = mayWait(), choices: LayoutChoices = {}) {
     this.threads = threads
     this.fused = fused
-    this.planOptions = {
-      blockSizes: wasmBlockSizes,
-      convolutions: task => chooseMethod(task, { winograd }),
-      ...(innermost && { innermost }),
-    }
+    this.planOptions = wasmPlanOptions(choices)
     this.linearMemory = new LinearMemory(threads > 1)
     this.pool = threads > 1 ? new ThreadPool(threads, this.linear.memory, takesPart) : undefined
     this.description = { backend: 'wasm', threads, simd: fused ? 'relaxed' : 'precise' }

@@ -1,0 +1,161 @@
+/** Cutting a picture: anywhere, beyond its border, from its middle, at random with padding. */
+import { AugmentError } from './errors.ts'
+import { blankRaster, type Fill, fillBytes, type Raster } from './raster.ts'
+import { check, checkFill, defineTransform, sizeOption, type Transform } from './transform.ts'
+
+/** A rectangle of a picture, in pixels; may begin before 0 and end after the last row or column. */
+export interface Box {
+  readonly top: number
+  readonly left: number
+  readonly height: number
+  readonly width: number
+}
+
+/** What lies beyond the border: one color, the nearest pixel, or the picture mirrored (without or with the last row twice). */
+export type Border = 'constant' | 'edge' | 'reflect' | 'symmetric'
+
+/** Names of the borders. */
+const borders: readonly Border[] = ['constant', 'edge', 'reflect', 'symmetric']
+
+/**
+ * The part of a picture in a box.
+ *
+ * @param options.border what lies outside, `constant` by default
+ * @param options.fill its color for `constant`, 0 by default
+ * @throws AugmentError when a mirrored border would have to be larger than the picture.
+ * @example crop(image, { top: 2, left: 0, height: 28, width: 28 })
+ */
+export function crop(
+  image: Raster,
+  { top, left, height, width }: Box,
+  options: { readonly border?: Border; readonly fill?: Fill } = {},
+): Raster {
+  const { border = 'constant', fill = 0 } = options
+  const { channels, pixels } = image
+  const out = blankRaster([height, width, channels])
+  const inside = top >= 0 && left >= 0 && top + height <= image.height && left + width <= image.width
+  if (inside || border === 'constant') {
+    const color = inside ? undefined : fillBytes('crop', fill, channels)
+    if (color?.some(value => value !== 0)) paint(out.pixels, color)
+    const first = Math.max(0, -left)
+    const last = Math.min(width, image.width - left)
+    for (let y = Math.max(0, -top); y < Math.min(height, image.height - top) && first < last; y++) {
+      const from = ((top + y) * image.width + left + first) * channels
+      out.pixels.set(pixels.subarray(from, from + (last - first) * channels), (y * width + first) * channels)
+    }
+    return out
+  }
+  const rows = sourceIndices(top, height, image.height, border)
+  const columns = sourceIndices(left, width, image.width, border)
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const from = (rows[y]! * image.width + columns[x]!) * channels
+      const to = (y * width + x) * channels
+      for (let c = 0; c < channels; c++) out.pixels[to + c] = pixels[from + c]!
+    }
+  }
+  return out
+}
+
+/**
+ * The middle of a picture, as torchvision cuts it: half a pixel too many goes to the even side.
+ * @throws AugmentError when the picture is smaller.
+ */
+export function centerCropOf(image: Raster, height: number, width: number): Raster {
+  refuseSmall('centerCrop', image, height, width)
+  const top = roundHalfEven((image.height - height) / 2)
+  const left = roundHalfEven((image.width - width) / 2)
+  return crop(image, { top, left, height, width })
+}
+
+/** Options of {@link centerCrop}. */
+export interface CenterCropOptions {
+  /** Side of the result, or `[height, width]`. */
+  readonly size: number | readonly [number, number]
+}
+
+/** A transform that cuts the middle out. @throws AugmentError for a size that is none, and when applied to a smaller picture. */
+export function centerCrop({ size }: CenterCropOptions): Transform {
+  const [height, width] = sizeOption('centerCrop', size)
+  return defineTransform('centerCrop', { size: [height, width] }, image => centerCropOf(image, height, width), {
+    resultShape: ([, , channels]) => [height, width, channels],
+  })
+}
+
+/** Options of {@link randomCrop}. */
+export interface RandomCropOptions {
+  /** Side of the result, or `[height, width]`. */
+  readonly size: number | readonly [number, number]
+  /** Pixels added on each side before cutting, 0 by default. */
+  readonly padding?: number
+  /** What the added pixels are, `constant` by default. */
+  readonly border?: Border
+  /** Color of constant ones, 0 by default. */
+  readonly fill?: Fill
+}
+
+/**
+ * A transform that cuts a random part out of a picture after padding it, every place equally likely. With 4 pixels of
+ * padding it is what CIFAR networks are trained with (He et al. 2016, section 4.2); a 224 crop of 256 is AlexNet's.
+ * @throws AugmentError for options out of range, and when applied to a picture that is too small.
+ * @example randomCrop({ size: 32, padding: 4 })
+ */
+export function randomCrop({ size, padding = 0, border = 'constant', fill = 0 }: RandomCropOptions): Transform {
+  const [height, width] = sizeOption('randomCrop', size)
+  check('randomCrop', 'padding', padding, 'a whole number of at least 0', Number.isInteger(padding) && padding >= 0)
+  check('randomCrop', 'border', border, `one of ${borders.join(', ')}`, borders.includes(border))
+  checkFill('randomCrop', fill)
+  const options = { size: [height, width], padding, border, fill }
+  return defineTransform(
+    'randomCrop',
+    options,
+    (image, random) => {
+      refuseSmall('randomCrop', image, height, width, padding)
+      const top = random.integer(image.height + 2 * padding - height + 1) - padding
+      const left = random.integer(image.width + 2 * padding - width + 1) - padding
+      return crop(image, { top, left, height, width }, { border, fill })
+    },
+    { resultShape: ([, , channels]) => [height, width, channels] },
+  )
+}
+
+/** @throws AugmentError when a picture is too small for a crop. */
+export function refuseSmall(name: string, image: Raster, height: number, width: number, padding = 0): void {
+  if (image.height + 2 * padding >= height && image.width + 2 * padding >= width) return
+  const padded = padding > 0 ? ` with ${padding} pixels of padding` : ''
+  throw new AugmentError(
+    `${name}: cannot cut ${height} × ${width} from a picture of ${image.height} × ${image.width}${padded}`,
+  )
+}
+
+/** Where the pixels of a cut line come from. */
+function sourceIndices(start: number, length: number, size: number, border: Border): Int32Array {
+  const reach = Math.max(-start, start + length - size)
+  const most = border === 'reflect' ? size - 1 : size
+  if (border !== 'edge' && reach > most) {
+    throw new AugmentError(`crop: a ${border} border of ${reach} pixels is larger than the picture allows (${most})`)
+  }
+  return Int32Array.from({ length }, (_, i) => {
+    const at = start + i
+    if (at >= 0 && at < size) return at
+    if (border === 'edge') return at < 0 ? 0 : size - 1
+    const twice = border === 'symmetric' ? 1 : 0
+    return at < 0 ? -at - twice : 2 * size - 2 - at + twice
+  })
+}
+
+/** Fills pixels with a color. */
+export function paint(pixels: Uint8Array, color: Uint8Array): void {
+  if (color.every(value => value === color[0])) {
+    pixels.fill(color[0]!)
+    return
+  }
+  for (let i = 0; i < pixels.length; i += color.length) pixels.set(color, i)
+}
+
+/** Python's `round`. */
+function roundHalfEven(value: number): number {
+  const down = Math.floor(value)
+  if (value - down !== 0.5) return Math.round(value)
+  return down % 2 === 0 ? down : down + 1
+}

@@ -1,0 +1,61 @@
+/** Mirror images. */
+import { blankRaster, type Raster, shapeOf } from './raster.ts'
+import { checkProbability, defineTransform, type Transform } from './transform.ts'
+
+/** A picture with left and right exchanged. */
+export function flipHorizontally(image: Raster): Raster {
+  const { height, width, channels, pixels } = image
+  const out = blankRaster(shapeOf(image))
+  for (let y = 0; y < height; y++) {
+    const row = y * width * channels
+    for (let x = 0; x < width; x++) {
+      const from = row + (width - 1 - x) * channels
+      const to = row + x * channels
+      for (let c = 0; c < channels; c++) out.pixels[to + c] = pixels[from + c]!
+    }
+  }
+  return out
+}
+
+/** A picture with top and bottom exchanged. */
+export function flipVertically(image: Raster): Raster {
+  const { height, width, channels, pixels } = image
+  const out = blankRaster(shapeOf(image))
+  const row = width * channels
+  for (let y = 0; y < height; y++) {
+    const from = (height - 1 - y) * row
+    out.pixels.set(pixels.subarray(from, from + row), y * row)
+  }
+  return out
+}
+
+/** Options of {@link horizontalFlip} and {@link verticalFlip}. */
+export interface FlipOptions {
+  /** How often a picture is mirrored, ½ by default. */
+  readonly probability?: number
+}
+
+/**
+ * A transform that exchanges left and right now and then. Refused for digits and letters, whose mirror images are others or none.
+ * @throws AugmentError when the probability is not in 0 … 1.
+ */
+export function horizontalFlip({ probability = 0.5 }: FlipOptions = {}): Transform {
+  checkProbability('horizontalFlip', probability)
+  return defineTransform(
+    'horizontalFlip',
+    { probability },
+    (image, random) => (random.uniform() < probability ? flipHorizontally(image) : image),
+    { risk: 'mirrors pictures' },
+  )
+}
+
+/** A transform that exchanges top and bottom now and then; refused as {@link horizontalFlip} is. @throws AugmentError as it does. */
+export function verticalFlip({ probability = 0.5 }: FlipOptions = {}): Transform {
+  checkProbability('verticalFlip', probability)
+  return defineTransform(
+    'verticalFlip',
+    { probability },
+    (image, random) => (random.uniform() < probability ? flipVertically(image) : image),
+    { risk: 'mirrors pictures' },
+  )
+}

@@ -1,0 +1,46 @@
+/** Preprocessing by name: modules whose numbers are fitted to the training images, and stored with the weights. */
+import type { ImageCollection } from '../data/dataset.ts'
+import type { Subset } from '../data/split.ts'
+import { channelStatistics, fitWhitening, meanImage } from '../data/statistics.ts'
+import type { Module } from '../nn/module.ts'
+import { normalize } from '../nn/normalize.ts'
+import { Standardize, standardize, Whiten, whiten } from '../nn/preprocess.ts'
+import type { Recipe } from './recipe.ts'
+
+/** What whitening adds to variances (of pixels from 0 to 1): directions that vary less than a tenth are noise, and stay small. */
+const epsilon = 0.01
+/** Images that a covariance is computed of. */
+const whiteningImages = 10_000
+
+/** The preprocessing of a recipe, its numbers still to be fitted or loaded. @param shape `[height, width, channels]` */
+export function createPreprocessing(
+  recipe: Recipe,
+  [height, width, channels]: readonly [number, number, number],
+): Module {
+  const { preprocess } = recipe
+  if (preprocess === undefined) return normalize(recipe.normalize)
+  if (preprocess === 'zca') return whiten({ shape: [channels, height, width], kind: 'zca' })
+  return standardize({ shape: preprocess === 'mean-image' ? [channels, height, width] : [channels, 1, 1] })
+}
+
+/** Fits the preprocessing of a recipe to the images that it trains on; nothing where its numbers are the recipe's own. */
+export async function fitPreprocessing(
+  module: Module,
+  { preprocess }: Recipe,
+  train: Subset<ImageCollection>,
+): Promise<void> {
+  if (preprocess === undefined) return
+  if (module instanceof Whiten) {
+    const { mean, matrix } = await fitWhitening(train, { kind: 'zca', epsilon, limit: whiteningImages })
+    module.mean.value.set(mean)
+    module.matrix.value.set(matrix)
+  } else if (module instanceof Standardize) {
+    const { mean, scale } = module
+    if (preprocess === 'mean-image') mean.value.set((await meanImage(train)).mean)
+    else {
+      const statistics = await channelStatistics(train)
+      mean.value.set(statistics.mean)
+      if (preprocess === 'channel-mean-std') scale.value.set(statistics.std.map(std => 1 / std))
+    }
+  }
+}

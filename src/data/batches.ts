@@ -1,0 +1,158 @@
+/** What training and evaluation take their mini-batches from, and what all sources of batches have in common. */
+import type { Augmentation } from '../augment/compose.ts'
+import { shuffledIndices } from '../random/philox.ts'
+import type { ImageCollection } from './dataset.ts'
+import { DatasetError } from './errors.ts'
+import type { Subset } from './split.ts'
+
+/** How a source goes through its images. */
+export interface LoaderOptions {
+  /** Images in a batch; the last batch of an epoch may have fewer. */
+  readonly batchSize: number
+  /** Decides the order of every epoch and what augmentation does; not needed without `shuffle` and `augment`. */
+  readonly seed?: number
+  /** A new random order every epoch (default), or the order of the subset. */
+  readonly shuffle?: boolean
+  /** What is done to the images; nothing by default. */
+  readonly augment?: Augmentation
+}
+
+/** A source of mini-batches, epoch by epoch. */
+export interface BatchSource {
+  /** What the images are of. */
+  readonly dataset: Pick<ImageCollection, 'name' | 'classes'>
+  /** Images in an epoch. */
+  readonly samples: number
+  readonly batchSize: number
+  /** Batches in an epoch, the last partial one included. */
+  readonly batches: number
+  /** `[height, width, channels]` of the images it gives. */
+  readonly shape: readonly [number, number, number]
+  /** True when its labels are probabilities `f32 [size, classes]`, false for class numbers `i32 [size]`. */
+  readonly softLabels: boolean
+  /**
+   * Begins an epoch; batches asked for after this are of that epoch.
+   * @param firstBatch the first that will be asked for, when a run goes on in the middle of an epoch
+   */
+  startEpoch(epoch: number, firstBatch?: number): void
+  /** Number of images in a batch. @throws DatasetError when there is no such batch. */
+  sizeOf(batch: number): number
+  /** Copies a batch to the front of the destinations and gives its size. */
+  fill(batch: number, images: Uint8Array, labels: Int32Array | Float32Array): number | Promise<number>
+  /** Ends what works in the background; a later `fill` begins it anew. */
+  close?(): Promise<void>
+}
+
+/** Makes a source of batches of a subset: `createLoader`, or `workerLoader()` in Node. */
+export type LoaderFactory = (subset: Subset<ImageCollection>, options: LoaderOptions) => BatchSource
+
+/** The order of the images of each epoch, a function of (seed, epoch), and its division into batches. */
+export class EpochOrder {
+  readonly subset: Subset<ImageCollection>
+  readonly batchSize: number
+  readonly batches: number
+  readonly #seed: number | undefined
+  /** The orders that were asked for last, by epoch. */
+  readonly #orders = new Map<number, Int32Array>()
+
+  /** @throws DatasetError when `batchSize` is not a whole number of at least 1, or `seed` is missing for a shuffled or augmented loader. */
+  constructor(subset: Subset<ImageCollection>, options: LoaderOptions) {
+    const { batchSize, seed, shuffle = true, augment } = options
+    const { name } = subset.dataset
+    checkBatchSize(name, batchSize)
+    if (shuffle && seed === undefined) throw new DatasetError(`${name}: a shuffled loader needs a seed`)
+    if (augment && seed === undefined) throw new DatasetError(`${name}: a loader that augments needs a seed`)
+    augment?.checkLabels(subset.dataset)
+    this.subset = subset
+    this.batchSize = batchSize
+    this.batches = Math.ceil(subset.indices.length / batchSize)
+    this.#seed = shuffle ? seed : undefined
+  }
+
+  /** True when every epoch has an order of its own. */
+  get isShuffled(): boolean {
+    return this.#seed !== undefined
+  }
+
+  /**
+   * Indices in the data set of the images of an epoch, in order.
+   * @throws DatasetError when no epoch is given and the order depends on it.
+   */
+  of(epoch: number | undefined): Int32Array {
+    const { indices, dataset } = this.subset
+    if (this.#seed === undefined) return indices
+    if (epoch === undefined) {
+      throw new DatasetError(`${dataset.name}: call startEpoch before asking a shuffled loader for batches`)
+    }
+    const known = this.#orders.get(epoch)
+    if (known) return known
+    const order = shuffledIndices(indices.length, this.#seed, epoch)
+    for (let i = 0; i < order.length; i++) order[i] = indices[order[i]!]!
+    // Two are enough: that of the epoch under way and the next one's.
+    const [oldest] = this.#orders.keys()
+    if (this.#orders.size === 2) this.#orders.delete(oldest!)
+    this.#orders.set(epoch, order)
+    return order
+  }
+
+  /** Indices in the data set of the images of a batch, in order. @throws DatasetError when there is no such batch. */
+  indicesOf(epoch: number | undefined, batch: number): Int32Array {
+    const size = this.sizeOf(batch)
+    return this.of(epoch).subarray(batch * this.batchSize, batch * this.batchSize + size)
+  }
+
+  /** Number of images in a batch: `batchSize`, or fewer in the last. @throws DatasetError when there is no such batch. */
+  sizeOf(batch: number): number {
+    const { batches, batchSize, subset } = this
+    return sizeOfBatch(batch, { batches, batchSize, samples: subset.indices.length, name: subset.dataset.name })
+  }
+}
+
+/** Number of images in a batch. @throws DatasetError when there is no such batch. */
+export function sizeOfBatch(
+  batch: number,
+  of: { readonly name: string; readonly samples: number; readonly batches: number; readonly batchSize: number },
+): number {
+  if (!Number.isInteger(batch) || batch < 0 || batch >= of.batches) {
+    throw new DatasetError(`${of.name}: no batch ${batch} in an epoch of ${of.batches} batches`)
+  }
+  return Math.min(of.batchSize, of.samples - batch * of.batchSize)
+}
+
+/** @throws DatasetError when a batch size is none. */
+export function checkBatchSize(name: string, batchSize: number): void {
+  if (Number.isInteger(batchSize) && batchSize >= 1) return
+  throw new DatasetError(`${name}: batchSize (=${batchSize}) must be a whole number of at least 1`)
+}
+
+/** @throws DatasetError when a batch does not fit where it is to go. */
+export function checkDestination(
+  source: Pick<BatchSource, 'dataset' | 'shape' | 'softLabels'>,
+  size: number,
+  images: Uint8Array,
+  labels: Int32Array | Float32Array,
+): void {
+  const { dataset, shape, softLabels } = source
+  const bytes = size * shape[0] * shape[1] * shape[2]
+  const count = softLabels ? size * dataset.classes.length : size
+  if (images.length >= bytes && labels.length >= count) return
+  throw new DatasetError(
+    `${dataset.name}: a batch of ${size} needs ${bytes} bytes and ${count} labels, got ${images.length} and ${labels.length}`,
+  )
+}
+
+/** Writes labels as they go in: class numbers, or rows with 1 at the class. */
+export function writeLabels(
+  labels: Int32Array | Float32Array,
+  classes: number,
+  given: ArrayLike<number>,
+  soft: boolean,
+): void {
+  for (let i = 0; i < given.length; i++) {
+    if (!soft) labels[i] = given[i]!
+    else {
+      labels.fill(0, i * classes, (i + 1) * classes)
+      labels[i * classes + given[i]!] = 1
+    }
+  }
+}

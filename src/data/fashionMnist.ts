@@ -1,0 +1,15 @@
+/** What is known of Fashion-MNIST without its files. */
+
+/** The classes of Fashion-MNIST, in label order. */
+export const fashionMnistClasses = [
+  'T-shirt/top',
+  'Trouser',
+  'Pullover',
+  'Dress',
+  'Coat',
+  'Sandal',
+  'Shirt',
+  'Sneaker',
+  'Bag',
+  'Ankle boot',
+] as const

@@ -1,0 +1,207 @@
+/**
+ * Pictures in folders, one folder a class, as ImageNet comes: `train/dog/…/x.jpg`. Only names and labels are kept in
+ * memory; a picture is read when it is needed, so a folder of any number of files trains in the memory of a few batches.
+ */
+import { readdir, stat } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { areSymbols } from '../augment/labelSafety.ts'
+import type { Raster } from '../augment/raster.ts'
+import type { StoredImages } from './dataset.ts'
+import { DatasetError, ImageError } from './errors.ts'
+import { checkImage, decodeRaster } from './image.node.ts'
+
+/** How {@link imageFolder} reads a folder. */
+export interface ImageFolderOptions {
+  /** `[height, width, channels]` that the model takes; one channel is gray, three are color. */
+  readonly shape: readonly [height: number, width: number, channels: number]
+  /**
+   * Pixels of the shorter side to which pictures are scaled when they are read, before augmentation cuts from them;
+   * 8/7 of the shape's larger side by default: 256 for 224, as is usual for ImageNet. The decoder's own scaling is fast.
+   */
+  readonly shorterSide?: number
+  /** Name of the data set, the folder's by default. */
+  readonly name?: string
+  /** Names of the classes in label order, so that two folders agree; the sub-folders in alphabetical order by default. */
+  readonly classes?: readonly string[]
+  /**
+   * Files that are no pictures or broken are refused with an error that names them (default), or skipped. They are then
+   * listed in `skipped`; one that turns out to be broken only when its pixels are read is replaced by another in its batch.
+   */
+  readonly corrupt?: 'refuse' | 'skip'
+  /**
+   * What is looked at when the folder is opened: the `headers` of all files (default; about a minute for 100,000), `pixels`
+   * too, which finds truncated files, or only their `names`.
+   */
+  readonly check?: 'names' | 'headers' | 'pixels'
+  /** Largest number of pixels (width × height) that is decoded, 100 million by default. */
+  readonly maxPixels?: number
+  /** Told of every picture that was skipped when it was read. */
+  readonly onSkip?: (reason: Error) => void
+  /** Told how many files are checked. */
+  readonly onProgress?: (checked: number, total: number) => void
+}
+
+/** A picture that was left out, and why. */
+export interface SkippedFile {
+  readonly file: string
+  readonly reason: string
+}
+
+/** A data set of picture files; see {@link imageFolder}. */
+export interface ImageFiles extends StoredImages {
+  readonly directory: string
+  /** Paths from `directory`, in label order, then by name. */
+  readonly files: readonly string[]
+  /** Pictures that were left out when the folder was opened. */
+  readonly skipped: readonly SkippedFile[]
+  /** Other files that were found and are no pictures by their names. */
+  readonly ignored: number
+  /** How pictures are decoded. */
+  readonly decoding: { readonly channels: number; readonly shorterSide: number; readonly maxPixels?: number }
+}
+
+/** Whether a data set is one of picture files. */
+export const isImageFiles = (data: object): data is ImageFiles => 'files' in data && 'decoding' in data
+
+/** Names that pictures end with. */
+const pictureNames = /\.(jpe?g|jfif|png|webp|gif|tiff?|avif|svg)$/i
+
+/** Files that are checked at the same time. */
+const checksAtOnce = 8
+
+/**
+ * A data set of a folder of pictures: every sub-folder is a class, and the pictures in it, at any depth, are of that class.
+ *
+ * @throws DatasetError when there is no such folder, a class has no pictures, or (with `corrupt: 'refuse'`) pictures
+ * cannot be read: all of them are named.
+ *
+ * @example
+ * const ants = await imageFolder('hymenoptera/train', { shape: [224, 224, 3], corrupt: 'skip' })
+ * const train = subsetOf(ants)
+ */
+export async function imageFolder(directory: string, options: ImageFolderOptions): Promise<ImageFiles> {
+  const { shape, corrupt = 'refuse', check = 'headers', maxPixels, onSkip, onProgress } = options
+  const [height, width, channels] = shape
+  const shorterSide = options.shorterSide ?? Math.round((Math.max(height, width) * 8) / 7)
+  if (shorterSide < Math.max(height, width)) {
+    throw new DatasetError(
+      `${directory}: shorterSide (=${shorterSide}) must be at least ${Math.max(height, width)}, to cut ${height} × ${width} from it`,
+    )
+  }
+  if (channels !== 1 && channels !== 3) {
+    throw new DatasetError(`${directory}: pictures have 1 or 3 channels, the shape has ${channels}`)
+  }
+  const decoding = { channels, shorterSide, ...(maxPixels === undefined ? {} : { maxPixels }) }
+  const classes = options.classes ?? (await classFolders(directory))
+  const found = await findPictures(directory, classes)
+  const verdicts =
+    check === 'names' ? [] : await checkAll(directory, found.files, check === 'pixels', decoding, onProgress)
+  const skipped = verdicts.sort((a, b) => (a.file < b.file ? -1 : 1))
+  if (skipped.length > 0 && corrupt === 'refuse')
+    throw new DatasetError(refusal(directory, skipped, found.files.length))
+  const bad = new Set(skipped.map(({ file }) => file))
+  const kept = found.files.map((file, k) => [file, found.labels[k]!] as const).filter(([file]) => !bad.has(file))
+  const files = kept.map(([file]) => file)
+  const labels = Int32Array.from(kept, ([, label]) => label)
+  classes.forEach((name, label) => {
+    if (!labels.includes(label)) throw new DatasetError(`${join(directory, name)}: the class has no pictures`)
+  })
+  return {
+    name: options.name ?? directory,
+    directory,
+    files,
+    labels,
+    shape,
+    classes,
+    symbols: areSymbols(classes),
+    skipped,
+    ignored: found.ignored,
+    decoding,
+    unreadable: corrupt,
+    ...(onSkip && { onSkip }),
+    read: (index): Promise<Raster> => decodeRaster(join(directory, files[index]!), decoding),
+  }
+}
+
+/** Names of the sub-folders, in alphabetical order. */
+async function classFolders(directory: string): Promise<string[]> {
+  const names: string[] = []
+  for (const name of await listFolder(directory)) {
+    if ((await stat(join(directory, name))).isDirectory()) names.push(name)
+  }
+  if (names.length > 0) return names
+  throw new DatasetError(`${directory}: has no sub-folders; expected one for each class, with pictures in it`)
+}
+
+interface FoundPictures {
+  readonly files: string[]
+  readonly labels: number[]
+  ignored: number
+}
+
+async function findPictures(directory: string, classes: readonly string[]): Promise<FoundPictures> {
+  const found: FoundPictures = { files: [], labels: [], ignored: 0 }
+  const visit = async (folder: string, label: number): Promise<void> => {
+    for (const name of await listFolder(folder)) {
+      const path = join(folder, name)
+      // Links are followed; a link that leads nowhere is found when the file is checked.
+      const about = await stat(path).catch(() => undefined)
+      if (about?.isDirectory()) await visit(path, label)
+      else if (pictureNames.test(name)) {
+        found.files.push(relative(directory, path))
+        found.labels.push(label)
+      } else found.ignored++
+    }
+  }
+  for (const [label, name] of classes.entries()) await visit(join(directory, name), label)
+  return found
+}
+
+/** Names in a folder in the order of their characters; hidden ones are left out. */
+async function listFolder(folder: string): Promise<string[]> {
+  try {
+    const names = await readdir(folder)
+    return names.filter(name => !name.startsWith('.')).sort((a, b) => (a < b ? -1 : 1))
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const what = { ENOENT: 'no such folder', ENOTDIR: 'is a file, expected a folder of classes' }[code ?? '']
+    throw new DatasetError(`${folder}: ${what ?? `cannot be read: ${message}`}`)
+  }
+}
+
+async function checkAll(
+  directory: string,
+  files: readonly string[],
+  pixels: boolean,
+  decoding: ImageFiles['decoding'],
+  onProgress: ImageFolderOptions['onProgress'],
+): Promise<SkippedFile[]> {
+  const failures: SkippedFile[] = []
+  let next = 0
+  let checked = 0
+  const checkSome = async (): Promise<void> => {
+    while (next < files.length) {
+      const file = files[next++]!
+      const path = join(directory, file)
+      try {
+        if (pixels) await decodeRaster(path, decoding)
+        else await checkImage(path, decoding)
+      } catch (error) {
+        if (!(error instanceof ImageError)) throw error
+        failures.push({ file, reason: error.message })
+      }
+      onProgress?.(++checked, files.length)
+    }
+  }
+  await Promise.all(Array.from({ length: checksAtOnce }, checkSome))
+  return failures
+}
+
+function refusal(directory: string, failures: readonly SkippedFile[], total: number): string {
+  const shown = failures.slice(0, 20).map(({ reason }) => `  ${reason}`)
+  if (failures.length > shown.length) shown.push(`  … and ${failures.length - shown.length} more`)
+  return [
+    `${directory}: ${failures.length} of ${total} pictures cannot be read; mend or remove them, or ask with corrupt: 'skip' to leave them out`,
+    ...shown,
+  ].join('\n')
+}

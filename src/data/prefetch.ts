@@ -1,0 +1,233 @@
+/**
+ * Batches that are made ahead: while a step computes, the next batches are read and augmented, into memory that is
+ * used again and again, so that an epoch of any length takes the memory of a few batches.
+ */
+import type { Augmentation } from '../augment/compose.ts'
+import { type BatchSource, checkDestination, EpochOrder, type LoaderOptions, writeLabels } from './batches.ts'
+import { type ImageCollection, isStored, type StoredImages } from './dataset.ts'
+import { DatasetError } from './errors.ts'
+import { type BatchProducer, type BatchSlot, mixSlot, produceBatch, type ReadFailure } from './produce.ts'
+import type { Subset } from './split.ts'
+
+/** Most images in a row that are skipped because they cannot be read. */
+const mostSkipped = 1000
+
+/** A batch under way. */
+interface Pending {
+  readonly slot: BatchSlot
+  readonly done: Promise<void>
+}
+
+/** Yields the batches of a subset, made ahead by a producer; see `createLoader` and `workerLoader`. */
+export class PrefetchLoader implements BatchSource {
+  readonly subset: Subset<ImageCollection>
+  readonly samples: number
+  readonly batchSize: number
+  readonly batches: number
+  readonly shape: readonly [number, number, number]
+  readonly softLabels: boolean
+  readonly #order: EpochOrder
+  readonly #augment: Augmentation | undefined
+  readonly #seed: number
+  readonly #producer: BatchProducer
+  readonly #pending = new Map<string, Pending>()
+  readonly #free: BatchSlot[] = []
+  readonly #skipped = new Set<number>()
+  #epoch: number | undefined
+
+  /** @throws DatasetError and LabelSafetyError as `BatchLoader` does. */
+  constructor(subset: Subset<ImageCollection>, options: LoaderOptions, producer: BatchProducer) {
+    const { augment, seed = 0 } = options
+    this.#order = new EpochOrder(subset, options)
+    this.#augment = augment
+    this.#seed = seed
+    this.#producer = producer
+    this.subset = subset
+    this.samples = subset.indices.length
+    this.batchSize = options.batchSize
+    this.batches = this.#order.batches
+    const { shape } = subset.dataset
+    // What is stored has no shape of its own: `shape` is what the model takes.
+    this.shape = isStored(subset.dataset) ? shape : (augment?.resultShape(shape) ?? shape)
+    this.softLabels = augment?.softLabels ?? false
+  }
+
+  get dataset(): ImageCollection {
+    return this.subset.dataset
+  }
+
+  startEpoch(epoch: number): void {
+    this.#epoch = epoch
+  }
+
+  sizeOf(batch: number): number {
+    return this.#order.sizeOf(batch)
+  }
+
+  /**
+   * Waits for a batch, copies it, and has the next ones made.
+   * @throws DatasetError when there is no such batch or a destination is too small; ImageError naming a file that cannot be read.
+   */
+  async fill(batch: number, images: Uint8Array, labels: Int32Array | Float32Array): Promise<number> {
+    const size = this.sizeOf(batch)
+    checkDestination(this, size, images, labels)
+    const epoch = this.#order.isShuffled ? this.#epoch : (this.#epoch ?? 0)
+    this.#order.of(epoch)
+    this.#forgetOthers(epoch ?? 0, batch)
+    const pending = this.#request(epoch ?? 0, batch)
+    this.#requestNext(epoch ?? 0, batch)
+    this.#producer.hold(true)
+    try {
+      await pending.done
+    } finally {
+      this.#pending.delete(keyOf(epoch ?? 0, batch))
+      if (this.#pending.size === 0) this.#producer.hold(false)
+    }
+    const { slot } = pending
+    const [height, width, channels] = this.shape
+    images.set(slot.images.subarray(0, size * height * width * channels))
+    labels.set(slot.labels.subarray(0, this.softLabels ? size * this.dataset.classes.length : size))
+    this.#free.push(slot)
+    this.#requestNext(epoch ?? 0, batch)
+    this.#producer.hold(false)
+    return size
+  }
+
+  async close(): Promise<void> {
+    this.#pending.clear()
+    this.#free.length = 0
+    await this.#producer.close()
+  }
+
+  /** Batches after the given one that are not under way yet, into the next epoch when its order is another. */
+  #requestNext(epoch: number, batch: number): void {
+    for (let k = 1; k <= this.#producer.depth; k++) {
+      const at = batch + k
+      if (at < this.batches) this.#request(epoch, at)
+      else if (this.#order.isShuffled && at - this.batches < this.batches) this.#request(epoch + 1, at - this.batches)
+    }
+  }
+
+  /** What is neither asked for nor next: after a jump, or a new epoch. */
+  #forgetOthers(epoch: number, batch: number): void {
+    const wanted = new Set<string>()
+    for (let k = 0; k <= this.#producer.depth; k++) {
+      const at = batch + k
+      wanted.add(at < this.batches ? keyOf(epoch, at) : keyOf(epoch + 1, at - this.batches))
+    }
+    for (const [key, { slot, done }] of this.#pending) {
+      if (wanted.has(key)) continue
+      this.#pending.delete(key)
+      // Its memory is free when it is done, whatever came of it.
+      const release = () => void this.#free.push(slot)
+      done.then(release, release)
+    }
+  }
+
+  #request(epoch: number, batch: number): Pending {
+    const key = keyOf(epoch, batch)
+    const known = this.#pending.get(key)
+    if (known) return known
+    const [height, width, channels] = this.shape
+    const slot =
+      this.#free.pop() ??
+      this.#producer.allocate(
+        this.batchSize * height * width * channels,
+        this.batchSize * (this.softLabels ? this.dataset.classes.length : 1),
+        this.softLabels,
+      )
+    const done = this.#make(epoch, batch, slot)
+    // Whoever asks for the batch learns of a failure; until then it is not unhandled.
+    done.catch(() => undefined)
+    const pending = { slot, done }
+    this.#pending.set(key, pending)
+    return pending
+  }
+
+  async #make(epoch: number, batch: number, slot: BatchSlot): Promise<void> {
+    const { softLabels } = this
+    const indices = this.#order.indicesOf(epoch, batch).slice()
+    const positions = Array.from(indices, (_, k) => k)
+    const classes = this.dataset.classes.length
+    const label = () =>
+      writeLabels(
+        slot.labels,
+        classes,
+        indices.map(index => this.dataset.labels[index]!),
+        softLabels,
+      )
+    label()
+    const failures = await this.#producer.produce({ epoch, batch, indices, positions, mix: softLabels, slot })
+    if (failures.length === 0) return
+    for (const failure of failures) await this.#replace(epoch, batch, slot, indices, failure)
+    label()
+    if (!softLabels) return
+    const { shape } = this
+    mixSlot({ slot, epoch, batch }, indices.length, this.#augment, { seed: this.#seed, shape, classes })
+  }
+
+  /** Puts the next readable image of the epoch's order in the place of one that is not. */
+  async #replace(
+    epoch: number,
+    batch: number,
+    slot: BatchSlot,
+    indices: Int32Array,
+    failure: ReadFailure,
+  ): Promise<void> {
+    const { dataset } = this
+    const stored = isStored(dataset) ? dataset : undefined
+    if (stored?.unreadable !== 'skip') throw failure.reason
+    const { position } = failure
+    const order = this.#order.of(epoch)
+    let last = failure
+    for (let tries = 1; tries <= Math.min(mostSkipped, order.length); tries++) {
+      this.#report(stored, indices[position]!, last.reason)
+      const index = order[(batch * this.batchSize + position + tries) % order.length]!
+      indices[position] = index
+      const one = Int32Array.of(index)
+      const again = await this.#producer.produce({
+        epoch,
+        batch,
+        indices: one,
+        positions: [position],
+        mix: false,
+        slot,
+      })
+      if (again.length === 0) return
+      last = again[0]!
+    }
+    throw new DatasetError(`${dataset.name}: too many images in a row cannot be read: ${last.reason.message}`)
+  }
+
+  #report(stored: StoredImages, index: number, reason: Error): void {
+    if (this.#skipped.has(index)) return
+    this.#skipped.add(index)
+    stored.onSkip?.(reason)
+  }
+}
+
+/** Makes batches on this thread: the decoders' own threads read ahead while a step computes. */
+export function inlineProducer(subset: Subset<StoredImages>, options: LoaderOptions): BatchProducer {
+  const { augment, seed = 0 } = options
+  const { dataset } = subset
+  const { shape, classes } = dataset
+  return {
+    depth: 1,
+    allocate: (imageBytes, labels, soft) => ({
+      images: new Uint8Array(imageBytes),
+      labels: soft ? new Float32Array(labels) : new Int32Array(labels),
+    }),
+    produce: task =>
+      produceBatch(task, {
+        augment,
+        seed,
+        shape,
+        classes: classes.length,
+        read: ({ indices }, k) => dataset.read(indices[k]!),
+      }),
+    hold: () => undefined,
+    close: async () => undefined,
+  }
+}
+
+const keyOf = (epoch: number, batch: number): string => `${epoch} ${batch}`

@@ -1,0 +1,98 @@
+/**
+ * How a batch is made that is not made in one go: read, augmented and mixed in the background, by this thread or another.
+ * The same function runs in all of them, and what it computes depends on (seed, epoch, sample) only.
+ */
+import type { Augmentation } from '../augment/compose.ts'
+import type { Raster } from '../augment/raster.ts'
+import { ImageError } from './errors.ts'
+import { fitted, placeRaster } from './place.ts'
+
+/** Memory of one batch. */
+export interface BatchSlot {
+  /** `u8 [batchSize, height, width, channels]`. */
+  readonly images: Uint8Array
+  /** `i32 [batchSize]`, or `f32 [batchSize, classes]`. */
+  readonly labels: Int32Array | Float32Array
+}
+
+/** What is to be made. */
+export interface BatchTask {
+  readonly epoch: number
+  readonly batch: number
+  /** Which images, by their index in the data set. */
+  readonly indices: Int32Array
+  /** Where each of them goes in the batch. */
+  readonly positions: readonly number[]
+  /** Mix the batch when all its images are there; its labels are then. */
+  readonly mix: boolean
+  readonly slot: BatchSlot
+}
+
+/** An image that could not be read. */
+export interface ReadFailure {
+  readonly position: number
+  readonly reason: Error
+}
+
+/** What makes batches. */
+export interface BatchProducer {
+  /** Batches that are worth being under way at once. */
+  readonly depth: number
+  /** Memory for a batch. */
+  allocate(imageBytes: number, labels: number, soft: boolean): BatchSlot
+  /** Makes a batch; resolves with the images that could not be read. */
+  produce(task: BatchTask): Promise<readonly ReadFailure[]>
+  /** Keeps the process alive, or not, while something is under way. */
+  hold(alive: boolean): void
+  close(): Promise<void>
+}
+
+/** What {@link produceBatch} works with. */
+export interface ProduceContext {
+  readonly augment: Augmentation | undefined
+  readonly seed: number
+  readonly shape: readonly [number, number, number]
+  readonly classes: number
+  /** Reads image k of the task. @throws ImageError when it cannot be read. */
+  read(task: BatchTask, k: number): Raster | Promise<Raster>
+}
+
+/** Images that are decoded at the same time by one thread: decoders work in threads of their own. */
+const readsAtOnce = 4
+
+/** Makes a batch. @throws what augmentation throws; images that cannot be read are returned. */
+export async function produceBatch(task: BatchTask, context: ProduceContext): Promise<ReadFailure[]> {
+  const { indices, positions, slot, epoch } = task
+  const { augment, seed, shape, classes } = context
+  const failures: ReadFailure[] = []
+  let next = 0
+  const readSome = async (): Promise<void> => {
+    while (next < indices.length) {
+      const k = next++
+      const index = indices[k]!
+      const position = positions[k]!
+      try {
+        const image = await context.read(task, k)
+        const done = augment ? augment.apply(image, { seed, epoch, index }) : fitted(image, shape)
+        placeRaster(done, shape, slot.images, position)
+      } catch (error) {
+        if (!(error instanceof ImageError)) throw error
+        failures.push({ position, reason: error })
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(readsAtOnce, indices.length) }, readSome))
+  if (task.mix && failures.length === 0) mixSlot(task, indices.length, augment, { seed, shape, classes })
+  return failures.sort((a, b) => a.position - b.position)
+}
+
+/** Mixes the first images of a slot, as the last step of a batch. */
+export function mixSlot(
+  { slot, epoch, batch }: Pick<BatchTask, 'slot' | 'epoch' | 'batch'>,
+  size: number,
+  augment: Augmentation | undefined,
+  { seed, shape, classes }: Pick<ProduceContext, 'seed' | 'shape' | 'classes'>,
+): void {
+  const labels = slot.labels as Float32Array
+  augment?.mix({ size, shape, images: slot.images, classes, labels }, { seed, epoch, index: batch })
+}

@@ -1,0 +1,19 @@
+/** Single images of a data set, as they are stored. */
+import { type Raster, raster } from '../augment/raster.ts'
+import { type ImageCollection, isInMemory, isStored } from './dataset.ts'
+import { DatasetError } from './errors.ts'
+
+/**
+ * An image of a data set: of its `shape` when it is in memory, at the size it is stored in otherwise.
+ * @throws DatasetError for an index out of range; ImageError when it cannot be read.
+ */
+export async function rasterOf(dataset: ImageCollection, index: number): Promise<Raster> {
+  const { name, labels, shape } = dataset
+  if (!Number.isInteger(index) || index < 0 || index >= labels.length) {
+    throw new DatasetError(`${name}: no image ${index} of ${labels.length}`)
+  }
+  if (isStored(dataset)) return dataset.read(index)
+  if (!isInMemory(dataset)) throw new DatasetError(`${name}: has neither \`images\` nor \`read\``)
+  const bytes = shape[0] * shape[1] * shape[2]
+  return raster(dataset.images.subarray(index * bytes, (index + 1) * bytes), shape)
+}

@@ -1,0 +1,189 @@
+/**
+ * Batches from anything that can be iterated: a database, a message queue, a decoder of your own. Images are taken one by one
+ * and never collected, so a stream of any length takes the memory of two batches and of the shuffling window.
+ */
+import type { Augmentation } from '../augment/compose.ts'
+import { type Raster, raster } from '../augment/raster.ts'
+import { RandomSequence } from '../random/philox.ts'
+import { type BatchSource, checkBatchSize, checkDestination, sizeOfBatch, writeLabels } from './batches.ts'
+import { DatasetError } from './errors.ts'
+import { fitted, placeRaster } from './place.ts'
+
+/** One image of a stream. */
+export interface StreamSample {
+  /** A picture of any size, or the bytes of one of the stream's shape. */
+  readonly image: Raster | Uint8Array
+  /** Its class. */
+  readonly label: number
+}
+
+/** What {@link streamBatches} makes batches of. */
+export interface StreamOptions {
+  /** For messages; `stream` by default. */
+  readonly name?: string
+  /**
+   * Begins an epoch. It must give the same images in the same order each time it is asked for the same epoch, for a run to
+   * be reproducible and to go on in the middle of one.
+   */
+  readonly open: (epoch: number) => AsyncIterable<StreamSample> | Iterable<StreamSample>
+  /** Images in an epoch: so many are taken from the stream. */
+  readonly samples: number
+  /** `[height, width, channels]` that the model takes. */
+  readonly shape: readonly [height: number, width: number, channels: number]
+  /** Names of the classes in label order. */
+  readonly classes: readonly string[]
+  /** True when the classes are written symbols, see `ImageCollection`. */
+  readonly symbols?: boolean
+  readonly batchSize: number
+  /** Decides what augmentation does, and the order within the window; 0 by default. */
+  readonly seed?: number
+  readonly augment?: Augmentation
+  /** Images are drawn at random from a window of so many; 1, the stream's own order, by default. */
+  readonly shuffleWindow?: number
+}
+
+/** An image that is ready for its batch, with its place in the stream. */
+interface Numbered {
+  readonly sample: StreamSample
+  readonly index: number
+}
+
+/**
+ * A source of batches from an async (or plain) iterable, to be given to the trainer as `train`.
+ *
+ * @throws DatasetError for options out of range; LabelSafetyError when augmentation would make labels wrong.
+ *
+ * @example
+ * async function* photos() {
+ *   for await (const row of database.rows()) yield { image: await decodeRaster(row, { channels: 3 }), label: row.class }
+ * }
+ * const train = streamBatches({ open: photos, samples: 50_000, shape: [64, 64, 3], classes, batchSize: 64, shuffleWindow: 2048 })
+ */
+export function streamBatches(options: StreamOptions): BatchSource {
+  return new StreamLoader(options)
+}
+
+class StreamLoader implements BatchSource {
+  readonly dataset: { readonly name: string; readonly classes: readonly string[]; readonly symbols?: boolean }
+  readonly samples: number
+  readonly batchSize: number
+  readonly batches: number
+  readonly shape: readonly [number, number, number]
+  readonly softLabels: boolean
+  readonly #options: StreamOptions
+  #epoch = 1
+  #next = 0
+  #samples: AsyncGenerator<Numbered> | undefined
+  /** The batch that is being collected ahead. */
+  #ahead: Promise<Numbered[]> | undefined
+
+  constructor(options: StreamOptions) {
+    const { name = 'stream', samples, shape, classes, symbols, batchSize, augment, shuffleWindow = 1 } = options
+    checkBatchSize(name, batchSize)
+    for (const [option, value] of Object.entries({ samples, shuffleWindow })) {
+      if (Number.isInteger(value) && value >= 1) continue
+      throw new DatasetError(`${name}: ${option} (=${value}) must be a whole number of at least 1`)
+    }
+    this.dataset = { name, classes, ...(symbols === undefined ? {} : { symbols }) }
+    augment?.checkLabels(this.dataset)
+    this.samples = samples
+    this.batchSize = batchSize
+    this.batches = Math.ceil(samples / batchSize)
+    this.shape = shape
+    this.softLabels = augment?.softLabels ?? false
+    this.#options = options
+  }
+
+  startEpoch(epoch: number, firstBatch = 0): void {
+    void this.close()
+    this.#epoch = epoch
+    this.#next = firstBatch
+  }
+
+  sizeOf(batch: number): number {
+    const { batches, batchSize, samples } = this
+    return sizeOfBatch(batch, { batches, batchSize, samples, name: this.dataset.name })
+  }
+
+  /** @throws DatasetError when the batches are not asked for in order, the stream ends early, or an image or label does not fit. */
+  async fill(batch: number, images: Uint8Array, labels: Int32Array | Float32Array): Promise<number> {
+    const { name, classes } = this.dataset
+    const size = this.sizeOf(batch)
+    checkDestination(this, size, images, labels)
+    if (batch !== this.#next) {
+      throw new DatasetError(`${name}: batch ${batch} was asked for, but a stream goes on with batch ${this.#next}`)
+    }
+    const collected = await (this.#ahead ?? this.#collect(batch))
+    this.#next = batch + 1
+    const { augment, seed = 0 } = this.#options
+    const { shape, softLabels } = this
+    collected.forEach(({ sample, index }, position) => {
+      const { image, label } = sample
+      if (!Number.isInteger(label) || label < 0 || label >= classes.length) {
+        throw new DatasetError(
+          `${name}: label ${label} of image ${index} is out of range, expected 0 … ${classes.length - 1}`,
+        )
+      }
+      const picture = image instanceof Uint8Array ? raster(image, shape) : image
+      const key = { seed, epoch: this.#epoch, index }
+      placeRaster(augment ? augment.apply(picture, key) : fitted(picture, shape), shape, images, position)
+    })
+    const given = collected.map(({ sample }) => sample.label)
+    writeLabels(labels, classes.length, given, softLabels)
+    if (softLabels) {
+      const key = { seed, epoch: this.#epoch, index: batch }
+      augment?.mix({ size, shape, images, classes: classes.length, labels: labels as Float32Array }, key)
+    }
+    this.#ahead = batch + 1 < this.batches ? this.#collect(batch + 1) : undefined
+    // Whoever asks for the batch learns of a failure; until then it is not unhandled.
+    this.#ahead?.catch(() => undefined)
+    return size
+  }
+
+  /** Lets the stream go. */
+  async close(): Promise<void> {
+    const [samples, ahead] = [this.#samples, this.#ahead]
+    this.#samples = undefined
+    this.#ahead = undefined
+    await ahead?.catch(() => undefined)
+    await samples?.return(undefined)
+  }
+
+  async #collect(batch: number): Promise<Numbered[]> {
+    this.#samples ??= this.#read(this.#epoch, this.#next * this.batchSize)
+    const samples = this.#samples
+    const found: Numbered[] = []
+    for (let k = 0; k < this.sizeOf(batch); k++) {
+      const { value, done } = await samples.next()
+      if (done) throw new DatasetError(`${this.dataset.name}: the stream ended before its ${this.samples} images`)
+      found.push(value)
+    }
+    return found
+  }
+
+  /** The images of an epoch in their order, from the given one on. */
+  async *#read(epoch: number, from: number): AsyncGenerator<Numbered> {
+    const { open, shuffleWindow = 1, seed = 0 } = this.#options
+    const random = new RandomSequence(seed, 'stream', epoch)
+    const window: Numbered[] = []
+    let given = 0
+    let index = 0
+    const take = (): Numbered => {
+      const place = random.integer(window.length)
+      const taken = window[place]!
+      window[place] = window.at(-1)!
+      window.pop()
+      return taken
+    }
+    for await (const sample of open(epoch)) {
+      window.push({ sample, index: index++ })
+      if (window.length === shuffleWindow && given++ >= from) yield take()
+      else if (window.length === shuffleWindow) take()
+      if (index === this.samples) break
+    }
+    while (window.length > 0) {
+      const taken = take()
+      if (given++ >= from) yield taken
+    }
+  }
+}

@@ -1,0 +1,96 @@
+/** Parameter groups: which parameters learn faster, slower or not at all, and which are decayed. */
+import type { Parameter } from '../nn/module.ts'
+import { checkOption } from './options.ts'
+import { formatPattern, matchesPath, type PathPattern } from './patterns.ts'
+
+/** What is different for some parameters. Where several groups fit a parameter, later ones override earlier ones. */
+export interface ParameterGroup {
+  /** Which: a glob over paths (`features`, `layer?.**.bias`), a regular expression, or a list of these. */
+  readonly match: PathPattern
+  /** Factor of the learning rate, 1 by default. */
+  readonly lrFactor?: number
+  /** λ for these, in place of the optimizer's. */
+  readonly weightDecay?: number
+  /** True for parameters that stay as they are; no gradient is computed for them. */
+  readonly frozen?: boolean
+}
+
+/** Options that every optimizer has. */
+export interface GroupOptions {
+  /** What is different for some parameters; nothing by default. */
+  readonly groups?: readonly ParameterGroup[]
+  /**
+   * What weight decay acts on: `'all'` parameters (the default, as in PyTorch), or `'weights'`: not on biases nor on the
+   * scales and shifts of norms, that is on no parameter with fewer than two axes or whose name is `bias`. What a group
+   * says about decay comes first.
+   */
+  readonly decay?: 'all' | 'weights'
+}
+
+/** What holds for one parameter. */
+export interface ParameterRule {
+  readonly lrFactor: number
+  readonly weightDecay: number
+  readonly frozen: boolean
+}
+
+/** The groups of one optimizer. */
+export class ParameterGroups {
+  readonly #owner: string
+  readonly #weightDecay: number
+  readonly #groups: readonly ParameterGroup[]
+  readonly #decay: 'all' | 'weights'
+
+  /**
+   * @param owner named in messages
+   * @param weightDecay λ where no group says otherwise
+   * @throws RangeError when a factor or λ is negative.
+   */
+  constructor(owner: string, weightDecay: number, { groups = [], decay = 'all' }: GroupOptions) {
+    checkOption(owner, 'weightDecay', weightDecay)
+    if (decay !== 'all' && decay !== 'weights') {
+      throw new RangeError(`${owner}: decay (=${String(decay)}) must be 'all' or 'weights'`)
+    }
+    groups.forEach((group, index) => {
+      checkOption(owner, `groups[${index}].lrFactor`, group.lrFactor ?? 1)
+      checkOption(owner, `groups[${index}].weightDecay`, group.weightDecay ?? 0)
+    })
+    this.#owner = owner
+    this.#weightDecay = weightDecay
+    this.#groups = groups
+    this.#decay = decay
+  }
+
+  /** What holds for a parameter; `axes` is the number of its axes. */
+  ruleOf(path: string, axes: number): ParameterRule {
+    const usual = this.#decay === 'all' || isWeight(path, axes) ? this.#weightDecay : 0
+    let rule: ParameterRule = { lrFactor: 1, weightDecay: usual, frozen: false }
+    for (const { match, ...group } of this.#groups) if (matchesPath(match, path)) rule = { ...rule, ...defined(group) }
+    return rule
+  }
+
+  /** All but the frozen parameters. @throws Error naming a pattern that fits no parameter, or when all are frozen. */
+  trained(parameters: ReadonlyMap<string, Parameter>): Map<string, Parameter> {
+    const paths = [...parameters.keys()]
+    for (const { match } of this.#groups) {
+      if (paths.some(path => matchesPath(match, path))) continue
+      const some = paths.slice(0, 3).join(', ')
+      throw new Error(`${this.#owner}: the group ${formatPattern(match)} fits none of the parameters (${some}, …)`)
+    }
+    const left = [...parameters].filter(([path, { shape }]) => !this.ruleOf(path, shape.length).frozen)
+    if (left.length === 0 && paths.length > 0) throw new Error(`${this.#owner}: every parameter is frozen`)
+    return new Map(left)
+  }
+}
+
+/** True for what multiplies features: not for biases, nor for the scales and shifts of norms. */
+export function isWeight(path: string, axes: number): boolean {
+  return axes >= 2 && path.slice(path.lastIndexOf('.') + 1) !== 'bias'
+}
+
+/** Without the fields that are there but undefined. */
+function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
+}

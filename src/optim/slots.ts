@@ -1,0 +1,80 @@
+/**
+ * What update rules remember: variables by name, and slots, through which one trace of a step reads a variable and says
+ * what it becomes.
+ */
+import { add, mul, sub } from '../graph/ops/elementwise.ts'
+import type { Operand } from '../graph/ops/map.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import { Variable } from '../graph/variable.ts'
+
+/** A variable within one step. */
+export interface Slot {
+  /** Its value before the step. */
+  readonly value: Tensor
+  /** Says what it is after the step; returns that value. */
+  set(next: Tensor): Tensor
+}
+
+/** Opens the slot of a name: a variable of this shape, filled with `initial` (0 by default) before the first step. */
+export type OpenSlot = (name: string, shape: readonly number[], initial?: number) => Slot
+
+/** The variables of one optimizer, made when first asked for. */
+export class OptimizerState {
+  readonly #variables = new Map<string, Variable>()
+  readonly #owner: string
+
+  /** @param owner named in messages */
+  constructor(owner: string) {
+    this.#owner = owner
+  }
+
+  /**
+   * The slots of one step, which write what they are set to into `updates`.
+   * Opening one throws Error when the variable exists with another shape.
+   */
+  slots(updates: Map<Variable, Tensor>): OpenSlot {
+    return (name, shape, initial = 0) => {
+      const variable = this.#variable(name, shape, initial)
+      return {
+        value: variable.tensor,
+        set(next) {
+          updates.set(variable, next)
+          return next
+        },
+      }
+    }
+  }
+
+  /** All variables by name, in the order of their making. */
+  all(): Map<string, Variable> {
+    return new Map(this.#variables)
+  }
+
+  #variable(name: string, shape: readonly number[], initial: number): Variable {
+    const known = this.#variables.get(name)
+    if (known) {
+      if (known.shape.join() !== shape.join()) {
+        throw new Error(
+          `${this.#owner}: '${name}' has shape [${known.shape.join(', ')}], the parameter now [${shape.join(', ')}]; ` +
+            'use a new optimizer for another model',
+        )
+      }
+      return known
+    }
+    const variable = new Variable(shape, { name })
+    variable.value.fill(initial)
+    this.#variables.set(name, variable)
+    return variable
+  }
+}
+
+/** Moves a running mean towards a value, slot ← β · slot + (1 − β) · value, and returns the new mean. */
+export function track(slot: Slot, value: Operand, beta: Operand): Tensor {
+  const share = typeof beta === 'number' ? 1 - beta : sub(1, beta)
+  return slot.set(add(mul(slot.value, beta), mul(value, share)))
+}
+
+/** The number of this step, from 1, as a graph value. Exact up to 2²⁴ steps. */
+export function countSteps(slot: Slot): Tensor {
+  return slot.set(add(slot.value, 1))
+}

@@ -1,0 +1,83 @@
+/** A contact sheet: rows of pictures with captions, to see with one's own eyes what a network is shown. */
+import { coordinate, html, type Markup } from './markup.ts'
+import { type ImageShape, pngDataUrl } from './png.ts'
+
+/** One picture of a sheet. */
+export interface SheetPicture {
+  /** `[H, W, C]` bytes, row by row; C as in `encodePng`. */
+  readonly pixels: Uint8Array
+  readonly shape: ImageShape
+  /** A line under the picture; none when absent. */
+  readonly caption?: string
+}
+
+/** A row of a sheet. */
+export interface SheetRow {
+  /** Text on the left of the row. */
+  readonly title: string
+  readonly pictures: readonly SheetPicture[]
+}
+
+/** Options of {@link contactSheet}. */
+export interface ContactSheetOptions {
+  /** Headings of the columns. */
+  readonly columns?: readonly string[]
+  /** Side of the square that each picture is fitted into, in pixels; 72 by default. */
+  readonly cell?: number
+  /** What the sheet shows, for who cannot see it. */
+  readonly description?: string
+}
+
+/** Space between pictures, for a heading, for a caption, and around the sheet. */
+const [gap, heading, captionHeight, border] = [8, 22, 14, 6] as const
+/** Longest title that is shown whole, and the width of a letter. */
+const [longest, letter] = [16, 7] as const
+
+/**
+ * Draws a sheet; small pictures are enlarged with their pixels as squares.
+ * @returns an `<svg>` element as text.
+ * @throws RangeError when there are no rows or pictures, or as `encodePng` does.
+ * @example contactSheet([{ title: 'cat', pictures: [{ pixels, shape: [32, 32, 3] }] }])
+ */
+export function contactSheet(rows: readonly SheetRow[], options: ContactSheetOptions = {}): string {
+  const { columns = [], cell = 72, description } = options
+  const most = Math.max(0, ...rows.map(({ pictures }) => pictures.length))
+  if (most === 0) throw new RangeError('contactSheet: no pictures')
+  const hasCaptions = rows.some(({ pictures }) => pictures.some(({ caption }) => caption !== undefined))
+  const pitch = cell + gap + (hasCaptions ? captionHeight : 0)
+  const top = columns.length > 0 ? heading : 0
+  const margin = gap + letter * Math.max(...rows.map(({ title }) => Math.min(title.length, longest)))
+  const width = margin + most * (cell + gap) - gap
+  const height = top + rows.length * pitch - gap
+  const headings = columns.map(
+    (text, k) =>
+      html`<text x="${margin + k * (cell + gap) + cell / 2}" y="${heading - 8}" text-anchor="middle">${text}</text>`,
+  )
+  const drawn = rows.map(({ title, pictures }, r) => {
+    const y = top + r * pitch
+    const images = pictures.map((picture, k) => drawPicture(picture, margin + k * (cell + gap), y, cell))
+    return html`<text x="0" y="${coordinate(y + cell / 2 + 4)}">${shorten(title)}</text>${images}\n`
+  })
+  const what = description ?? `${rows.length} rows of pictures`
+  return html`<svg class="fovea-plot" xmlns="http://www.w3.org/2000/svg" viewBox="${-border} ${-border} ${width + 2 * border} ${height + 2 * border}" width="${width + 2 * border}" height="${height + 2 * border}" role="img"
+ font-family="system-ui, sans-serif" font-size="12" fill="currentColor">
+<title>Contact sheet</title><desc>${what}</desc>
+${headings}
+${drawn}</svg>`.markup
+}
+
+/** A picture in the middle of its cell, at its own proportions. */
+function drawPicture({ pixels, shape, caption }: SheetPicture, left: number, top: number, cell: number): Markup {
+  const scale = cell / Math.max(shape[0], shape[1])
+  const [height, width] = [shape[0] * scale, shape[1] * scale]
+  const x = coordinate(left + (cell - width) / 2)
+  const y = coordinate(top + (cell - height) / 2)
+  // Enlarged pixels stay squares; reduced pictures are smoothed.
+  const rendering = scale > 1 ? 'pixelated' : 'auto'
+  const image = html`<image x="${x}" y="${y}" width="${coordinate(width)}" height="${coordinate(height)}" preserveAspectRatio="none" style="image-rendering:${rendering}" href="${pngDataUrl(pixels, shape)}"/>`
+  if (caption === undefined) return image
+  return html`${image}<text x="${coordinate(left + cell / 2)}" y="${coordinate(top + cell + 11)}" font-size="9.5" text-anchor="middle">${caption}</text>`
+}
+
+/** A title that fits the margin. */
+const shorten = (title: string): string => (title.length > longest ? `${title.slice(0, longest - 1)}…` : title)
