@@ -110,6 +110,8 @@ UNARY = [
     ('tanh', {}, torch.tanh, SATURATING),
     ('sigmoid', {}, torch.sigmoid, SATURATING),
     ('silu', {}, F.silu, SATURATING),
+    ('erf', {}, torch.erf, [-6.0, -3.875, -2.5, -1.0, -0.25, -0.0625, 0.0, 0.125, 0.875, 1.5, 3.0, 5.5]),
+    ('gelu', {}, F.gelu, [-20.0, -4.0, -2.5, -1.0, -0.75, -0.0625, 0.0, 0.125, 0.875, 1.5, 5.5, 20.0]),
     ('softplus', {'beta': 1, 'threshold': 20}, F.softplus, SATURATING + [25.0, 60.0, -60.0, 15.0]),
     ('elu', {'alpha': 1}, F.elu, SATURATING),
     ('leaky_relu', {'negativeSlope': 0.01}, lambda x: F.leaky_relu(x, 0.01), LINE + [-1000.0, 1000.0]),

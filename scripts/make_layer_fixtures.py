@@ -95,8 +95,10 @@ def normalization():
     for affine in (False, True):
         module = nn.InstanceNorm2d(6, affine=affine)
         yield layer(f'affine {affine}', 'instanceNorm2d', {'channels': 6, 'affine': affine}, module, x)
+        yield layer(f'affine {affine}', 'instanceNorm1d', {'channels': 6, 'affine': affine},
+                    nn.InstanceNorm1d(6, affine=affine), grid(rng_of('instanceNorm1d'), [2, 6, 5]))
     x = grid(rng_of('localResponseNorm'), [2, 7, 3, 2])
-    for size, alpha, beta, k in [(5, 0.5, 0.75, 1.0), (4, 0.25, 0.5, 2.0), (3, 1.0, 1.0, 1.5), (9, 1.0, 0.75, 1.0)]:
+    for size, alpha, beta, k in [(5, 0.5, 0.75, 1.0), (4, 0.25, 0.5, 2.0), (3, 1.0, 1.0, 1.5), (9, 1.0, 0.75, 1.0), (2, 0.5, 1.25, 1.0), (6, 0.5, 0.6, 1.0)]:
         attrs = {'size': size, 'alpha': alpha, 'beta': beta, 'k': k}
         yield layer(f'size {size}', 'localResponseNorm', attrs, nn.LocalResponseNorm(size, alpha, beta, k), x)
 
@@ -111,17 +113,24 @@ def activations():
         ('relu6', nn.ReLU6()),
         ('hardSigmoid', nn.Hardsigmoid()),
         ('hardSwish', nn.Hardswish()),
-        ('gelu', nn.GELU(approximate='tanh')),
     ]:
         yield layer('over its range', op, {}, module, exact(values))
+    for approximate in ('none', 'tanh'):
+        module = nn.GELU(approximate=approximate)
+        yield layer(f'approximate {approximate}', 'gelu', {'approximate': approximate}, module, exact(values))
     x = grid(rng_of('prelu'), [2, 3, 2, 2]) + 1 / 32
     yield layer('one slope', 'prelu', {'count': 1}, nn.PReLU(), x)
     yield layer('a slope per channel', 'prelu', {'count': 3}, nn.PReLU(3), x)
     yield layer('last axis', 'softmax', {'axis': -1}, nn.Softmax(-1), x)
     yield layer('channels', 'softmax', {'axis': 1}, nn.Softmax(1), x)
     y = distinct(rng_of('maxout'), [2, 6, 2, 2])
-    maxout = Function(lambda x: x.reshape(2, 2, 3, 2, 2).amax(2))
+    maxout = Function(lambda x: x.reshape(2, 2, 3, 2, 2).max(2).values)
     yield layer('3 pieces of 6 channels', 'maxout', {'pieces': 3}, maxout, y)
+    # Of equal maxima the first one has the gradient.
+    tied = grid(rng_of('maxout ties'), [2, 6, 2, 2], -1, 1, 1)
+    yield layer('3 pieces of 6 channels, ties', 'maxout', {'pieces': 3}, maxout, tied)
+    pairs = Function(lambda x: x.reshape(5, 4, 2).max(2).values)
+    yield layer('2 pieces of 8 features, ties', 'maxout', {'pieces': 2}, pairs, grid(rng_of('maxout pairs'), [5, 8], -1, 1, 1))
 
 
 # ---------------------------------------------------------------- pooling
@@ -139,6 +148,10 @@ def pooling():
     for size in [(3, 3), (7, 4), (5, 6), (1, 1), (1, 3), (9, 10), (7, 8)]:
         for op, make in [('adaptiveAveragePool2d', nn.AdaptiveAvgPool2d), ('adaptiveMaxPool2d', nn.AdaptiveMaxPool2d)]:
             yield layer(f'7x8 to {size[0]}x{size[1]}', op, {'outputSize': list(size)}, make(size), x)
+    tied = grid(rng_of('ties'), [2, 3, 7, 8], -1, 1, 1)
+    for size in [(1, 1), (7, 4), (3, 3), (1, 3)]:
+        yield layer(f'7x8 to {size[0]}x{size[1]}, ties', 'adaptiveMaxPool2d', {'outputSize': list(size)},
+                    nn.AdaptiveMaxPool2d(size), tied)
     for kernel, stride in [(2, 2), (3, 1), (3, 2)]:
         yield layer(f'kernel {kernel}, stride {stride}', 'l2Pool2d', {'kernel': kernel, 'stride': stride},
                     nn.LPPool2d(2, kernel, stride), x)
@@ -151,6 +164,19 @@ def pooling():
     s = distinct(rng_of('pooling of series'), [2, 2, 9])
     yield layer('kernel 3, stride 2, padding 1', 'maxPool1d', {'kernel': 3, 'stride': 2, 'padding': 1}, nn.MaxPool1d(3, 2, 1), s)
     yield layer('kernel 2', 'averagePool1d', {'kernel': 2, 'stride': 2, 'padding': 0}, nn.AvgPool1d(2), s)
+    for kernel, stride, padding, dilation in [(3, 2, 1, 2), (2, 3, 1, 1), (4, 3, 2, 1)]:
+        attrs = {'kernel': kernel, 'stride': stride, 'padding': padding, 'dilation': dilation, 'ceilMode': True}
+        module = nn.MaxPool1d(kernel, stride, padding, dilation, ceil_mode=True)
+        yield layer(f'kernel {kernel}, stride {stride}, dilation {dilation}, ceil mode', 'maxPool1d', attrs, module, s)
+        for include in (True, False):
+            attrs = {'kernel': kernel, 'stride': stride, 'padding': padding, 'countPadding': include, 'ceilMode': True}
+            module = nn.AvgPool1d(kernel, stride, padding, ceil_mode=True, count_include_pad=include)
+            name = f'kernel {kernel}, stride {stride}, padding {padding}, ceil mode, count_include_pad {include}'
+            yield layer(name, 'averagePool1d', attrs, module, s)
+    for size in (1, 3, 4, 9, 12):
+        for op, make in [('adaptiveAveragePool1d', nn.AdaptiveAvgPool1d), ('adaptiveMaxPool1d', nn.AdaptiveMaxPool1d)]:
+            yield layer(f'9 to {size}', op, {'outputSize': size}, make(size), s)
+    yield layer('kernel 3, stride 2', 'l2Pool1d', {'kernel': 3, 'stride': 2}, nn.LPPool1d(2, 3, 2), s)
 
 
 # ---------------------------------------------------------------- convolutions
@@ -169,6 +195,14 @@ def convolution():
         names = {'output_padding': 'outputPadding'}
         attrs = {'channels': list(channels), 'kernel': kernel, **{names.get(k, k): v for k, v in options.items()}}
         yield layer(name, 'convTranspose2d', attrs, nn.ConvTranspose2d(*channels, kernel, **options), x)
+    for name, shape, channels, kernel, options in [
+        ('plain', [2, 3, 5], (3, 2), 3, {}),
+        ('stride 2, padding 1, output padding 1', [2, 2, 4], (2, 3), 3, {'stride': 2, 'padding': 1, 'output_padding': 1}),
+        ('groups 2, dilation 2, without bias', [2, 4, 4], (4, 6), 3, {'groups': 2, 'dilation': 2, 'bias': False}),
+    ]:
+        x = grid(rng_of(f'convTranspose1d {name}'), shape, step=1 / 8)
+        attrs = {'channels': list(channels), 'kernel': kernel, **{names.get(k, k): v for k, v in options.items()}}
+        yield layer(name, 'convTranspose1d', attrs, nn.ConvTranspose1d(*channels, kernel, **options), x)
     for name, options in [
         ('plain', {}),
         ('stride 2, padding 2', {'stride': 2, 'padding': 2}),

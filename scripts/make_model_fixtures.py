@@ -132,6 +132,12 @@ def logits_case(name, make, size=224, channels=3, damped=None, **attributes):
     }
 
 
+def pixels(shape):
+    """Bytes of images, as numbers from -1 to 1: mean and deviation 0.5 of pixels from 0 to 1."""
+    values = torch.clamp(torch.floor(lcg(shape, 7, 256).double() + 128), max=255)
+    return (values / 255 - 0.5) / 0.5
+
+
 def training_case(name, make, size, batch=2, damped=None, auxiliary=False, lr=0.01, steps=1, tolerance=5e-3):
     print(name, 'training', file=sys.stderr)
     model = make().train()
@@ -141,19 +147,19 @@ def training_case(name, make, size, batch=2, damped=None, auxiliary=False, lr=0.
     fill(model, 1000, damped)
     model.double()
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=1e-4)
-    x = lcg([batch, 3, size, size], 7, 4).double()
+    # Networks with auxiliary classifiers are trained from bytes, through the whole of `trainingProgram`.
+    x = pixels([batch, 3, size, size]) if auxiliary else lcg([batch, 3, size, size], 7, 4).double()
     labels = torch.arange(batch) * 3 + 1
     losses = []
     before = {key: value.clone() for key, value in state(model)}
     for _ in range(steps):
         optimizer.zero_grad()
         output = model(x)
+        loss = F.cross_entropy(output.logits if auxiliary else output, labels)
+        total = loss
         if auxiliary:
-            loss = F.cross_entropy(output.logits, labels)
-            loss = loss + 0.3 * (F.cross_entropy(output.aux_logits1, labels) + F.cross_entropy(output.aux_logits2, labels))
-        else:
-            loss = F.cross_entropy(output, labels)
-        loss.backward()
+            total = loss + 0.3 * (F.cross_entropy(output.aux_logits1, labels) + F.cross_entropy(output.aux_logits2, labels))
+        total.backward()
         optimizer.step()
         losses.append(float(f'{loss.item():.8g}'))
     after = {}
@@ -164,7 +170,8 @@ def training_case(name, make, size, batch=2, damped=None, auxiliary=False, lr=0.
         after[key] = [float(f'{change:.4g}'), *rounded(flat[at].tolist())]
     return {
         'model': name,
-        'input': {'shape': [batch, 3, size, size], 'seed': 7, 'scale': 4},
+        'input': {'shape': [batch, 3, size, size], 'seed': 7, 'scale': 256 if auxiliary else 4},
+        **({'auxiliary': True} if auxiliary else {}),
         'labels': labels.tolist(),
         'seed': 1000,
         **({'damped': damped} if damped else {}),
@@ -201,7 +208,7 @@ def all_logits():
         yield logits_case(f'vgg{n}-bn', getattr(tv, f'vgg{n}_bn'))
     yield logits_case('vgg-a-lrn', lambda: with_lrn(tv.vgg11()))
     yield logits_case('vgg16-1x1', vgg_c)
-    yield logits_case('googlenet', lambda: tv.googlenet(init_weights=False, aux_logits=False))
+    yield logits_case('googlenet', lambda: tv.googlenet(init_weights=False))
     yield logits_case('googlenet-2014', googlenet_2014)
     for n in (18, 34, 50, 101, 152):
         damped = BLOCK2 if n < 50 else BLOCK3
@@ -219,7 +226,10 @@ def all_training():
     yield training_case('resnet18', tv.resnet18, 64, damped=BLOCK2, steps=2)
     yield training_case('vgg11-bn', tv.vgg11_bn, 64, lr=0.001)
     yield training_case('resnet20-cifar', lambda: CifarResNet(20, 'A'), 32, damped=BLOCK2, steps=2)
-    yield training_case('googlenet', lambda: tv.googlenet(init_weights=False, aux_logits=True), 96, auxiliary=True)
+    # Batch norm over few values between kinks: with other images PyTorch's own float32 departs by up to 7 % here.
+    yield training_case('googlenet', lambda: tv.googlenet(init_weights=False), 96, auxiliary=True, tolerance=5e-2)
+    # The size at which the paper's 5×5 pool makes 4×4.
+    yield training_case('googlenet-2014', googlenet_2014, 224, auxiliary=True, lr=0.001)
     # Fifty layers of batch norm over small batches between kinks at 0 and 6: float32 itself departs by 2 % here, PyTorch's too.
     yield training_case('mobilenet_v2', tv.mobilenet_v2, 128, batch=4, damped=MOBILE, tolerance=5e-2)
 
@@ -410,10 +420,21 @@ class PaperInception(Inception):
         self.branch3[1] = PaperConv(reduce5, fives, kernel_size=5, padding=2)
 
 
+class PaperAux(InceptionAux):
+    """An average over 5×5 at stride 3 where torchvision pools to 4×4 whatever the size."""
+
+    def __init__(self, inputs, classes, **options):
+        super().__init__(inputs, classes, conv_block=PaperConv, **options)
+
+    def forward(self, x):
+        x = self.conv(F.avg_pool2d(x, 5, 3)).flatten(1)
+        return self.fc2(self.dropout(F.relu(self.fc1(x))))
+
+
 def googlenet_2014():
     """Szegedy et al. 2014: 5×5 convolutions, biases for batch norm, local response normalization, 3×3 pools."""
-    blocks = [PaperConv, PaperInception, InceptionAux]
-    model = tv.GoogLeNet(aux_logits=False, init_weights=False, blocks=blocks)
+    blocks = [PaperConv, PaperInception, PaperAux]
+    model = tv.GoogLeNet(init_weights=False, blocks=blocks)
     model.maxpool1 = nn.Sequential(model.maxpool1, lrn())
     model.maxpool2 = nn.Sequential(lrn(), model.maxpool2)
     model.maxpool4 = nn.MaxPool2d(3, 2, ceil_mode=True)

@@ -2,7 +2,7 @@
  * File formats of tensors: pure functions between bytes and values.
  * @module fovea/formats
  */
-export { readPyTorch } from './pytorch.ts'
+export { readCompressedPyTorch, readPyTorch } from './pytorch.ts'
 export {
   type PyTorchArray,
   type PyTorchDictionary,
@@ -27,3 +27,4 @@ export {
   tensorFloats,
   tensorValues,
 } from './safetensorsValues.ts'
+export { type ReadWeightsOptions, readWeights, type Weights, type WeightsSource } from './weights.ts'

@@ -7,7 +7,7 @@
  */
 import { PickleError } from './pickleBytes.ts'
 import { describeValue, PickleDictionary, PickleSequence, type PickleValue } from './pickleValues.ts'
-import { ArchiveError, openArchive } from './pytorchArchive.ts'
+import { ArchiveError, openArchive, openCompressedArchive, type PyTorchArchive } from './pytorchArchive.ts'
 import {
   type PyTorchDictionary,
   type PyTorchFile,
@@ -26,7 +26,8 @@ import { ZipError } from './zip.ts'
  * @param bytes the whole file; tensors are views of it where they can be
  * @param file how to call the file in error messages
  * @throws PyTorchFileError naming what is refused: whole pickled modules, other classes and functions, TorchScript,
- *   sparse, quantized and complex tensors, big-endian files, compressed or damaged archives.
+ *   sparse, quantized and complex tensors, big-endian files, damaged archives, and compressed ones, which
+ *   {@link readCompressedPyTorch} reads.
  *
  * @example
  * const { tensors, other } = readPyTorch(await readFile('checkpoint.pth'), 'checkpoint.pth')
@@ -34,18 +35,39 @@ import { ZipError } from './zip.ts'
  * other.get('epoch') // 90
  */
 export function readPyTorch(bytes: Uint8Array, file = 'PyTorch file'): PyTorchFile {
-  // Not the Buffer of Node: its `slice` differs from every other array's.
-  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
   try {
-    const archive = openArchive(plain)
-    const collector = new Collector(file, new TensorReader(archive, plain.length))
-    const root = collector.collect(archive.value)
-    return { file, tensors: collector.tensors, other: collector.other, root }
+    return collect(openArchive(plain(bytes)), file)
   } catch (error) {
-    if (error instanceof PickleError || error instanceof ZipError || error instanceof ArchiveError)
-      throw new PyTorchFileError(file, error.message)
-    throw error
+    throw named(error, file)
   }
+}
+
+/**
+ * Reads a file of `torch.save` that may have been compressed afterwards (zip's usual method, deflate); any other as
+ * {@link readPyTorch} does.
+ * @throws PyTorchFileError as {@link readPyTorch}, and when the archive unfolds to more than about 16 times its size.
+ */
+export async function readCompressedPyTorch(bytes: Uint8Array, file = 'PyTorch file'): Promise<PyTorchFile> {
+  try {
+    return collect(await openCompressedArchive(plain(bytes)), file)
+  } catch (error) {
+    throw named(error, file)
+  }
+}
+
+/** Not the Buffer of Node: its `slice` differs from every other array's. */
+const plain = ({ buffer, byteOffset, length }: Uint8Array) => new Uint8Array(buffer, byteOffset, length)
+
+function collect(archive: PyTorchArchive, file: string): PyTorchFile {
+  const collector = new Collector(file, new TensorReader(archive, archive.bytes))
+  const root = collector.collect(archive.value)
+  return { file, tensors: collector.tensors, other: collector.other, root }
+}
+
+/** The error with the name of the file, when it is about the file. */
+function named(error: unknown, file: string): unknown {
+  const isRule = error instanceof PickleError || error instanceof ZipError || error instanceof ArchiveError
+  return isRule ? new PyTorchFileError(file, error.message) : error
 }
 
 /** Deepest nesting of containers, and longest path in characters. */

@@ -12,7 +12,7 @@ import { PickleError } from './pickleBytes.ts'
 import { describeValue, PickleDictionary, PickleSequence, type PickleValue } from './pickleValues.ts'
 import { pytorchTypes } from './pytorchFile.ts'
 import { PyTorchHost, type StorageReference } from './pytorchGlobals.ts'
-import { readZip, type ZipEntry, zipContents } from './zip.ts'
+import { inflateZip, readZip, type ZipEntry, zipContents } from './zip.ts'
 
 /** A file with its container taken off. */
 export interface PyTorchArchive {
@@ -20,6 +20,8 @@ export interface PyTorchArchive {
   readonly value: PickleValue
   /** Bytes of a storage: a view of the file. */
   storage(reference: StorageReference): Uint8Array
+  /** Bytes of the file, those of its compressed entries unfolded. */
+  readonly bytes: number
 }
 
 /** Thrown for a file that is neither. */
@@ -32,7 +34,7 @@ export class ArchiveError extends Error {
  * @throws ArchiveError, ZipError or PickleError with the rule that the file breaks.
  */
 export function openArchive(bytes: Uint8Array): PyTorchArchive {
-  if (startsWith(bytes, [0x50, 0x4b])) return openZip(bytes)
+  if (isZip(bytes)) return openZip(bytes, readZip(bytes))
   if (latin1(bytes, 257, 262) === 'ustar')
     throw new ArchiveError(
       'the tar format of the first versions of PyTorch is not read: load it with PyTorch and save it again',
@@ -45,8 +47,23 @@ export function openArchive(bytes: Uint8Array): PyTorchArchive {
   )
 }
 
-function openZip(bytes: Uint8Array): PyTorchArchive {
+/**
+ * As {@link openArchive}; a zip archive may have been compressed after `torch.save`, unless it unfolds to more than about 16
+ * times its size.
+ */
+export async function openCompressedArchive(bytes: Uint8Array): Promise<PyTorchArchive> {
+  if (!isZip(bytes)) return openArchive(bytes)
   const entries = readZip(bytes)
+  return openZip(bytes, entries, await inflateZip(bytes, entries, 16 * bytes.length + 2 ** 20))
+}
+
+const isZip = (bytes: Uint8Array) => startsWith(bytes, [0x50, 0x4b])
+
+function openZip(
+  bytes: Uint8Array,
+  entries: ReadonlyMap<string, ZipEntry>,
+  inflated: ReadonlyMap<string, Uint8Array> = new Map(),
+): PyTorchArchive {
   const pickles = [...entries.keys()].filter(name => /^[^/]+\/data\.pkl$/.test(name))
   const [pickle] = pickles
   if (pickle === undefined || pickles.length > 1)
@@ -56,8 +73,8 @@ function openZip(bytes: Uint8Array): PyTorchArchive {
     throw new ArchiveError('a TorchScript archive, which holds code; save model.state_dict() with torch.save instead')
 
   const contents = (name: string): Uint8Array | undefined => {
-    const entry: ZipEntry | undefined = entries.get(`${folder}${name}`)
-    return entry && zipContents(bytes, entry)
+    const entry = entries.get(`${folder}${name}`)
+    return entry && (inflated.get(entry.name) ?? zipContents(bytes, entry))
   }
   const order = contents('byteorder') // absent before PyTorch 2.1
   if (order && latin1(order, 0, 6) !== 'little')
@@ -66,6 +83,7 @@ function openZip(bytes: Uint8Array): PyTorchArchive {
   const read = new Map<string, Uint8Array>()
   return {
     value,
+    bytes: [...inflated.values()].reduce((sum, { length }) => sum + length, bytes.length),
     storage: reference => {
       const { key, description } = reference
       const storage = read.get(key) ?? contents(`data/${key}`)
@@ -118,6 +136,7 @@ function openLegacy(bytes: Uint8Array): PyTorchArchive {
   }
   return {
     value: saved.value,
+    bytes: bytes.length,
     storage: ({ key }) => {
       const storage = storages.get(key)
       if (!storage) throw new ArchiveError(`storage ${describeValue(key)} is missing in the file`)

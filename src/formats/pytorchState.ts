@@ -64,16 +64,18 @@ function flatten(dictionary: PyTorchDictionary, path = '', into = new Map<string
   return into
 }
 
-function stripCommon(tensors: Map<string, PyTorchTensor>): Map<string, PyTorchTensor> {
+/** Takes off what wrappers of modules put before every name. */
+export function stripCommon<T>(tensors: ReadonlyMap<string, T>): Map<string, T> {
   const names = [...tensors.keys()]
   let start = 0
-  while (true) {
+  while (names.length > 0) {
     const prefix = prefixes.find(text =>
       names.every(name => name.startsWith(text, start) && name.length > start + text.length),
     )
-    if (prefix === undefined) return new Map([...tensors].map(([name, tensor]) => [name.slice(start), tensor]))
+    if (prefix === undefined) break
     start += prefix.length
   }
+  return new Map([...tensors].map(([name, tensor]) => [name.slice(start), tensor]))
 }
 
 function contents({ other }: PyTorchFile): string {

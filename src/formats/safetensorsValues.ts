@@ -49,8 +49,8 @@ export interface SafetensorsTensor {
 export function tensorValues(tensor: SafetensorsTensor): SafetensorsArray {
   const { dtype, bytes } = tensor
   if (dtype === 'U8' || dtype === 'BOOL') return bytes
-  if (dtype === 'F16') return widen(bytes, halfToFloat)
-  if (dtype === 'BF16') return widen(bytes, brainToFloat)
+  if (dtype === 'F16') return widen(bytes, halfBits())
+  if (dtype === 'BF16') return widen(bytes)
   const size = safetensorsTypes[dtype]
   const { buffer, byteOffset, length } = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes)
   return new safetensorsArrays[dtype](buffer as ArrayBuffer, byteOffset, length / size)
@@ -77,10 +77,26 @@ export const safetensorsArrays = {
   F64: Float64Array,
 } as const
 
-function widen(bytes: Uint8Array, convert: (bits: number) => number): Float32Array {
+/** 16-bit numbers as f32, by a table of bit patterns, or as the upper half of the f32 (bfloat16). */
+function widen(bytes: Uint8Array, table?: Uint32Array): Float32Array {
   const values = new Float32Array(bytes.length / 2)
-  for (let i = 0; i < values.length; i++) values[i] = convert(bytes[2 * i]! | (bytes[2 * i + 1]! << 8))
+  const bits = new Uint32Array(values.buffer)
+  for (let i = 0; i < bits.length; i++) {
+    const half = bytes[2 * i]! | (bytes[2 * i + 1]! << 8)
+    bits[i] = table ? table[half]! : half << 16
+  }
   return values
+}
+
+let halves: Uint32Array | undefined
+
+/** The f32 bit pattern of each of the 65,536 numbers of binary16; made when first used, 256 KiB. */
+function halfBits(): Uint32Array {
+  if (!halves) {
+    const values = Float32Array.from({ length: 1 << 16 }, (_, bits) => halfToFloat(bits))
+    halves = new Uint32Array(values.buffer)
+  }
+  return halves
 }
 
 /** IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 fraction bits. */
@@ -91,13 +107,4 @@ function halfToFloat(bits: number): number {
   if (exponent === 0) return sign * fraction * 2 ** -24
   if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
   return sign * (1024 + fraction) * 2 ** (exponent - 25)
-}
-
-const word = new Uint32Array(1)
-const wordAsFloat = new Float32Array(word.buffer)
-
-/** bfloat16: the upper half of an f32. */
-function brainToFloat(bits: number): number {
-  word[0] = bits << 16
-  return wordAsFloat[0]!
 }

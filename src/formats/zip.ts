@@ -1,10 +1,10 @@
 /**
  * A reader of zip archives whose entries are stored without compression, as `torch.save` writes them. Compressed entries
- * are listed, not read.
+ * are listed; those of the usual method are unfolded on request, within a limit.
  *
  * The central directory at the end of the file says what there is; archives of more than 4 GB or 65,535 entries say it
- * again in 64-bit fields (zip64). Every offset and length is checked, and entries that overlap are refused: together
- * with the absence of compression this means that an archive never unfolds to more than its own size.
+ * again in 64-bit fields (zip64). Every offset and length is checked, and entries that overlap are refused: what is stored
+ * without compression never unfolds to more than the archive's own size.
  *
  * Source: PKWARE, ".ZIP File Format Specification" (APPNOTE.TXT), sections 4.3 to 4.5.
  */
@@ -24,6 +24,8 @@ export interface ZipEntry {
   readonly end: number
   /** 0 when stored as they are, else the number of the compression method. */
   readonly method: number
+  /** Bytes of the contents; stored as they are, `end - start`. */
+  readonly length: number
   /** CRC-32 of the contents; 0 when the writer did not compute it. */
   readonly crc: number
 }
@@ -40,12 +42,12 @@ export function readZip(bytes: Uint8Array): Map<string, ZipEntry> {
   let position = directory.start
   for (let i = 0; i < directory.count; i++) {
     const record = readRecord(bytes, view, position, directory.end)
-    const { name, header, method, size, crc } = record
+    const { name, header, method, size, length, crc } = record
     const start = dataStart(view, record)
     if (start + size > directory.start)
       throw new ZipError(`entry ${quote(name)} of ${size} bytes at ${start} runs into the directory`)
     if (entries.has(name)) throw new ZipError(`entry ${quote(name)} occurs twice`)
-    entries.set(name, { name, start, end: start + size, method, crc })
+    entries.set(name, { name, start, end: start + size, method, length, crc })
     extents.push({ name, header, end: start + size })
     position = record.next
   }
@@ -61,13 +63,61 @@ export function readZip(bytes: Uint8Array): Map<string, ZipEntry> {
  * Contents of an entry: a view of the archive, whose checksum has been compared.
  * @throws ZipError when the entry is compressed, or the contents are not what was written.
  */
-export function zipContents(bytes: Uint8Array, { name, start, end, method, crc }: ZipEntry): Uint8Array {
-  if (method !== 0) {
+export function zipContents(bytes: Uint8Array, entry: ZipEntry): Uint8Array {
+  if (entry.method !== 0) {
     throw new ZipError(
-      `entry ${quote(name)} is compressed (zip method ${method}): torch.save does not compress; save the file again with it`,
+      `entry ${quote(entry.name)} is compressed (zip method ${entry.method}): torch.save does not compress; save the file again with it`,
     )
   }
-  const contents = bytes.subarray(start, end)
+  return checked(entry, bytes.subarray(entry.start, entry.end))
+}
+
+/**
+ * Contents of every entry that is compressed with deflate, by name; entries stored as they are and those of other methods
+ * are left out. Nothing unfolds beyond what the directory states, and all of it together not beyond `most` bytes.
+ * @throws ZipError naming the entry that is broken, damaged or too large.
+ */
+export async function inflateZip(
+  bytes: Uint8Array,
+  entries: ReadonlyMap<string, ZipEntry>,
+  most: number,
+): Promise<Map<string, Uint8Array>> {
+  const compressed = [...entries.values()].filter(({ method }) => method === deflate)
+  const total = compressed.reduce((sum, { length }) => sum + length, 0)
+  if (total > most) throw new ZipError(`the compressed entries unfold to ${total} bytes, more than ${most}`)
+  const contents = new Map<string, Uint8Array>()
+  for (const entry of compressed) contents.set(entry.name, checked(entry, await inflate(bytes, entry)))
+  return contents
+}
+
+async function inflate(bytes: Uint8Array, { name, start, end, length }: ZipEntry): Promise<Uint8Array> {
+  const wrongLength = new ZipError(
+    `entry ${quote(name)} does not unfold to the ${length} bytes that the directory states`,
+  )
+  const contents = new Uint8Array(length)
+  let position = 0
+  const packed = new Blob([new Uint8Array(bytes.subarray(start, end))]).stream()
+  const reader = packed.pipeThrough(new DecompressionStream('deflate-raw')).getReader()
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      if (position + part.value.length > length) throw wrongLength
+      contents.set(part.value, position)
+      position += part.value.length
+    }
+  } catch (error) {
+    await reader.cancel().catch(() => {})
+    if (error instanceof ZipError) throw error
+    throw new ZipError(`entry ${quote(name)} cannot be unfolded: ${(error as Error).message}`)
+  }
+  if (position !== length) throw wrongLength
+  return contents
+}
+
+/** Number of the method that is unfolded. */
+const deflate = 8
+
+/** The contents, when they are what was written. */
+function checked({ name, crc }: ZipEntry, contents: Uint8Array): Uint8Array {
   // torch.serialization.set_crc32_options(False) leaves 0; one correct file in 2^32 is then not checked either.
   if (crc !== 0 && crc32(contents) !== crc) throw new ZipError(`entry ${quote(name)} is damaged: its checksum differs`)
   return contents
@@ -124,6 +174,8 @@ interface DirectoryRecord {
   readonly method: number
   /** Bytes in the archive. */
   readonly size: number
+  /** Bytes of the contents. */
+  readonly length: number
   readonly crc: number
   /** Position of the next record. */
   readonly next: number
@@ -143,7 +195,7 @@ function readRecord(bytes: Uint8Array, view: DataView, at: number, end: number):
   const sizes = [view.getUint32(at + 24, true), view.getUint32(at + 20, true), view.getUint32(at + 42, true)] as const
   const [size, stored, header] = sizes.includes(see64) ? widen(view, nameEnd, extraEnd, sizes, name) : sizes
   if (method === 0 && stored !== size) throw new ZipError(`entry ${quote(name)} stores ${stored} bytes for ${size}`)
-  return { name, method, header, size: stored, crc: view.getUint32(at + 16, true), next }
+  return { name, method, header, size: stored, length: size, crc: view.getUint32(at + 16, true), next }
 }
 
 /** The zip64 extra field gives, in this order, those of size, stored size and header position that do not fit. */

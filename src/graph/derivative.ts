@@ -28,6 +28,7 @@ const unaryDerivatives: Record<UnaryFunction, (x: Expression, y: Expression) => 
   relu: (_, y) => compare('gt', y, zero),
   sin: x => unary('cos', x),
   cos: x => unary('neg', unary('sin', x)),
+  erf: x => mul(constant(2 / Math.sqrt(Math.PI)), unary('exp', unary('neg', mul(x, x)))),
   floor: () => zero,
 }
 

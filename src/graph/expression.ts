@@ -6,6 +6,7 @@
  * composed (fusion) and printed as WebAssembly. Trees may share nodes; consumers may use identity to compute a
  * shared node once. A comparison has the value 1 or 0.
  */
+import { erf } from './erf.ts'
 
 /** Functions of one number. `relu` is max(0, x) with derivative 0 at 0, as in PyTorch. */
 export type UnaryFunction =
@@ -19,6 +20,7 @@ export type UnaryFunction =
   | 'relu'
   | 'sin'
   | 'cos'
+  | 'erf'
   | 'floor'
 
 /** Functions of two numbers. */
@@ -55,6 +57,7 @@ const unaryFunctions: Record<UnaryFunction, (x: number) => number> = {
   relu: x => (x > 0 || Number.isNaN(x) ? x : 0),
   sin: Math.sin,
   cos: Math.cos,
+  erf,
   floor: Math.floor,
 }
 

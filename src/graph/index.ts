@@ -18,8 +18,10 @@ export {
   div,
   elu,
   equal,
+  erf,
   exp,
   floor,
+  gelu,
   greater,
   greaterEqual,
   leakyRelu,
@@ -42,6 +44,7 @@ export {
   where,
 } from './ops/elementwise.ts'
 export { gather, scatterAdd } from './ops/gather.ts'
+export { increment } from './ops/increment.ts'
 export { broadcastTo, full, map, mapOperands, type Operand, stopGradient } from './ops/map.ts'
 export { type MatmulAttributes, matmul } from './ops/matmul.ts'
 export { type MaxPool2dOptions, maxPool2d, maxPool2dSwitches } from './ops/maxPool2d.ts'

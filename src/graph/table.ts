@@ -10,6 +10,7 @@ import { averagePool2dGradientOp, averagePool2dOp } from './ops/averagePool2d.ts
 import { concatOp } from './ops/concat.ts'
 import { conv2dInputGradientOp, conv2dOp, conv2dWeightGradientOp } from './ops/conv2d.ts'
 import { gatherOp, scatterAddOp } from './ops/gather.ts'
+import { incrementOp } from './ops/increment.ts'
 import { mapOp } from './ops/map.ts'
 import { matmulOp } from './ops/matmul.ts'
 import { maxPool2dGradientOp, maxPool2dOp, maxPool2dRouteOp, maxPool2dSwitchesOp } from './ops/maxPool2d.ts'
@@ -33,6 +34,7 @@ export const opTable = {
   conv2dInputGradient: conv2dInputGradientOp,
   conv2dWeightGradient: conv2dWeightGradientOp,
   gather: gatherOp,
+  increment: incrementOp,
   map: mapOp,
   matmul: matmulOp,
   maxPool2d: maxPool2dOp,

@@ -19,6 +19,18 @@ export function formatBytes(bytes: number): string {
 }
 
 /**
+ * What the table leaves out, in a sentence; undefined when it leaves out nothing.
+ * @example describeTrainingOnly(summarize(googlenet(), [3, 224, 224])) // 'Only training uses aux1 (InceptionAux, 3,188,840 …'
+ */
+export function describeTrainingOnly({ trainingOnly = [] }: Summary): string | undefined {
+  if (trainingOnly.length === 0) return undefined
+  const parts = trainingOnly.map(
+    ({ path, type, parameters }) => `${path} (${type}, ${formatCount(parameters)} parameters)`,
+  )
+  return `Only training uses ${parts.join(', ')}: not counted above.`
+}
+
+/**
  * The table with a line of totals; notes stand below it. The receptive field is written size/stride.
  * @example console.log(formatSummary(summarize(lenet5(), [1, 28, 28])))
  */
@@ -39,6 +51,7 @@ export function formatSummary(summary: Summary): string {
   const lines = alignColumns([header, ...rows.map(cellsOf), total], ['multiply-adds', memory, 'receptive field'])
   const rule = '─'.repeat(Math.max(...lines.map(line => line.length)))
   const table = [lines[0], rule, ...lines.slice(1, -1), rule, lines[lines.length - 1]]
+  const left = describeTrainingOnly(summary)
   const notes = rows.filter(row => row.note).map(row => `${row.path}: ${row.note}`)
   return [
     ...table,
@@ -49,6 +62,7 @@ export function formatSummary(summary: Summary): string {
       : [
           `Training with ${batch} image${batch === 1 ? '' : 's'} a step is planned in one arena of ${formatBytes(arenaBytes)}.`,
         ]),
+    ...(left === undefined ? [] : [left]),
     ...notes,
   ].join('\n')
 }

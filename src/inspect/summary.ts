@@ -38,6 +38,10 @@ export interface SummaryRow {
   readonly receptiveField?: ReceptiveField
   /** What to know about the geometry. */
   readonly note?: string
+  /** The rows whose values the layer reads, by their position in the table; none for the image. */
+  readonly inputs: readonly number[]
+  /** How a layer that reads several values makes one of them. */
+  readonly combines?: 'add' | 'multiply' | 'concatenate'
 }
 
 /** A network, layer by layer. */
@@ -58,6 +62,18 @@ export interface Summary {
   }
   /** Bytes of the planned arena for training at this batch, when the caller has planned it. */
   readonly arenaBytes?: number
+  /** Parts that inference leaves out, such as auxiliary classifiers; neither rows nor totals count them. */
+  readonly trainingOnly?: readonly TrainingOnlyPart[]
+}
+
+/** A part of a network that only training uses. */
+export interface TrainingOnlyPart {
+  /** `aux1` */
+  readonly path: string
+  /** Class of the part. */
+  readonly type: string
+  /** Its trainable numbers. */
+  readonly parameters: number
 }
 
 /** Options of {@link summarize}. */
@@ -85,6 +101,11 @@ export function summarize(
   const { output, calls } = traceForward(model, image, inference())
   const { fields, windows } = traceFields(output, image)
   const counted = new Set<Parameter>()
+  const shown = calls.filter(isShown)
+  const makers = new Map<Tensor, number>([[image, 0]])
+  shown.forEach(({ operations }, index) => {
+    for (const tensor of operations) makers.set(tensor, index + 1)
+  })
   const rows: SummaryRow[] = [
     {
       path: 'input',
@@ -93,11 +114,16 @@ export function summarize(
       parameters: 0,
       multiplyAdds: 0,
       activationBytes: batch * bytesOf(image),
+      inputs: [],
     },
-    ...calls.filter(isShown).map(call => rowOf(call, batch, fields.get(call.output), windows, counted)),
+    ...shown.map(call => ({
+      ...rowOf(call, batch, fields.get(call.output), windows, counted),
+      ...readsOf(call, makers),
+    })),
   ]
   const total = (part: (row: SummaryRow) => number): number => rows.reduce((sum, row) => sum + part(row), 0)
   const parameters = total(row => row.parameters)
+  const trainingOnly = trainingOnlyParts(model)
   return {
     input: inputShape,
     batch,
@@ -109,7 +135,21 @@ export function summarize(
       activationBytes: total(row => row.activationBytes),
     },
     ...(arenaBytes === undefined ? {} : { arenaBytes }),
+    ...(trainingOnly.length > 0 ? { trainingOnly } : {}),
   }
+}
+
+function trainingOnlyParts(model: Module): TrainingOnlyPart[] {
+  const modules = [...model.modules()]
+  return modules.flatMap(([parent, { trainingOnly }]) =>
+    modules
+      .filter(([path]) => trainingOnly.some(name => path === (parent ? `${parent}.${name}` : name)))
+      .map(([path, module]) => ({
+        path,
+        type: module.constructor.name,
+        parameters: [...module.parameters().values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+      })),
+  )
 }
 
 /** Layers are always shown; a block of layers only when it has parameters or computes something of its own. */
@@ -123,7 +163,7 @@ function rowOf(
   receptiveField: ReceptiveField | undefined,
   imageWindows: ReadonlyMap<Tensor, Window2d>,
   counted: Set<Parameter>,
-): SummaryRow {
+): Omit<SummaryRow, 'inputs'> {
   const parameters = ownParameters(call.module).filter(parameter => !counted.has(parameter))
   for (const parameter of parameters) counted.add(parameter)
   const count = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
@@ -148,6 +188,28 @@ function rowOf(
     ...(receptiveField ? { receptiveField } : {}),
     ...(note ? { note } : {}),
   }
+}
+
+/** What a layer reads, given the row that makes each value. */
+function readsOf(
+  { input, operations }: ModuleCall,
+  makers: ReadonlyMap<Tensor, number>,
+): Pick<SummaryRow, 'inputs' | 'combines'> {
+  const own = new Set(operations)
+  const readBy = (tensor: Tensor): number[] => tensor.inputs.flatMap(x => (own.has(x) ? [] : (makers.get(x) ?? [])))
+  // A layer that passes its input on has no operations.
+  const read = operations.length > 0 ? operations.flatMap(readBy) : [makers.get(input) ?? 0]
+  const inputs = [...new Set(read)].sort((a, b) => a - b)
+  const joint = operations.find(tensor => new Set(readBy(tensor)).size > 1)
+  const combines = joint && combinationOf(joint)
+  return combines ? { inputs, combines } : { inputs }
+}
+
+function combinationOf(tensor: Tensor): SummaryRow['combines'] {
+  if (isApplicationOf(tensor, 'concat')) return 'concatenate'
+  if (!isApplicationOf(tensor, 'map') || tensor.attributes.expression.kind !== 'binary') return undefined
+  const { fn } = tensor.attributes.expression
+  return fn === 'add' ? 'add' : fn === 'mul' ? 'multiply' : undefined
 }
 
 const bytesOf = ({ shape, dtype }: Tensor): number => sizeOf(shape) * bytesPerElement[dtype]

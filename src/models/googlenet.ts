@@ -7,7 +7,7 @@ import { concat } from '../graph/ops/concat.ts'
 import { formatShape, ShapeError } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { relu } from '../nn/activations.ts'
-import { adaptiveAveragePool2d, globalAveragePool2d } from '../nn/adaptivePooling.ts'
+import { type AdaptiveAveragePool2d, adaptiveAveragePool2d, globalAveragePool2d } from '../nn/adaptivePooling.ts'
 import { batchNorm2d } from '../nn/batchNorm.ts'
 import { type Conv2d, conv2d } from '../nn/convolution.ts'
 import { dropout } from '../nn/dropout.ts'
@@ -16,7 +16,7 @@ import { he } from '../nn/initializers.ts'
 import { linear } from '../nn/linear.ts'
 import { localResponseNorm } from '../nn/localResponseNorm.ts'
 import { type ForwardContext, Module } from '../nn/module.ts'
-import { averagePool2d, maxPool2d } from '../nn/pooling.ts'
+import { type AveragePool2d, averagePool2d, maxPool2d } from '../nn/pooling.ts'
 import { type Sequential, sequential } from '../nn/sequential.ts'
 
 /** Options of {@link googlenet} and {@link googlenet2014}. */
@@ -24,8 +24,8 @@ export interface GoogLeNetOptions {
   /** Number of outputs, 1000 by default. */
   readonly classes?: number
   /**
-   * Whether the two auxiliary classifiers of the paper are there, false by default: only training uses them, through
-   * {@link GoogLeNet.forwardAll}, and other checkpoints may hold their weights.
+   * Whether the two auxiliary classifiers of the paper are there, true by default, as in torchvision. Only training uses
+   * them: their losses are added with weight 0.3 each. They take no part in inference, and weights load with or without them.
    */
   readonly auxiliary?: boolean
   /** Probability of dropout before the last layer: 0.4 by default in the paper's form, 0.2 in torchvision's. */
@@ -115,7 +115,9 @@ export class Inception extends Module {
 
 /** An auxiliary classifier, which gives the middle of the network a gradient of its own: `[N, C, 14, 14] → [N, classes]`. */
 export class InceptionAux extends Module {
-  readonly pool
+  readonly pool: AdaptiveAveragePool2d = adaptiveAveragePool2d(4)
+  /** The paper's 5×5 pool at stride 3, which makes 4×4 of 14×14. torchvision pools to 4×4 whatever the size. */
+  readonly paperPool: AveragePool2d | undefined
   readonly conv: BasicConv2d
   readonly flatten = flatten()
   readonly fc1
@@ -125,8 +127,7 @@ export class InceptionAux extends Module {
 
   constructor(form: GoogLeNetForm, inChannels: number, classes: number, probability = 0.7) {
     super()
-    // The paper pools 5×5 at stride 3, which makes 4×4 of 14×14; torchvision pools to 4×4 whatever the size.
-    this.pool = form === 'paper' ? averagePool2d(5, { stride: 3 }) : adaptiveAveragePool2d(4)
+    this.paperPool = form === 'paper' ? averagePool2d(5, { stride: 3 }) : undefined
     this.conv = new BasicConv2d(form, inChannels, 128, 1)
     this.fc1 = linear(128 * 4 * 4, 1024)
     this.dropout = dropout(probability)
@@ -134,7 +135,9 @@ export class InceptionAux extends Module {
   }
 
   override forward(x: Tensor, context: ForwardContext): Tensor {
-    const { pool, conv, flatten, fc1, relu, dropout, fc2 } = this
+    const { conv, flatten, fc1, relu, dropout, fc2 } = this
+    // For images of other sizes than the paper's 224×224, its pool would not make 4×4.
+    const pool = this.paperPool && x.shape.slice(2).every(size => size >= 14 && size <= 16) ? this.paperPool : this.pool
     const features = flatten.forward(conv.forward(pool.forward(x, context), context), context)
     return fc2.forward(dropout.forward(relu.forward(fc1.forward(features, context), context), context), context)
   }
@@ -146,6 +149,9 @@ export interface GoogLeNetOutputs {
   /** After inception 4a and 4d. Add their losses with weight 0.3, as in the paper. */
   readonly auxiliary: readonly [Tensor, Tensor]
 }
+
+/** Weight of the loss of each auxiliary classifier while training (section 5 of the paper). */
+const auxiliaryWeight = 0.3
 
 /** Rows of the paper's table 1: #1×1, #3×3 reduce, #3×3, #5×5 reduce, #5×5, pool proj. */
 const inceptionTable = {
@@ -195,7 +201,7 @@ export class GoogLeNet extends Module {
 
   constructor(form: GoogLeNetForm, options: GoogLeNetOptions = {}) {
     super()
-    const { classes = 1000, auxiliary = false, dropout: probability = form === 'paper' ? 0.4 : 0.2 } = options
+    const { classes = 1000, auxiliary = true, dropout: probability = form === 'paper' ? 0.4 : 0.2 } = options
     const aux = (channels: number): InceptionAux | undefined =>
       auxiliary ? new InceptionAux(form, channels, classes, options.auxiliaryDropout) : undefined
     const pool = (kernel: number) => maxPool2d(kernel, { stride: 2, ceilMode: true })
@@ -225,13 +231,27 @@ export class GoogLeNet extends Module {
     this.assignPaths()
   }
 
-  /** Logits `[N, classes]`; the auxiliary classifiers are left out. */
-  override forward(x: Tensor, context: ForwardContext): Tensor {
-    return this.head(this.trunk(x, context)[2], context)
+  override get trainingOnly(): readonly string[] {
+    return ['aux1', 'aux2']
   }
 
   /**
-   * Logits of the network and of both auxiliary classifiers, for a loss of your own.
+   * Logits `[N, classes]`. While training, those of the auxiliary classifiers go to `context.auxiliary`, if it is there; at
+   * inference they are left out.
+   */
+  override forward(x: Tensor, context: ForwardContext): Tensor {
+    const [after4a, after4d, features] = this.trunk(x, context)
+    if (context.training && context.auxiliary) {
+      for (const [classifier, value] of [[this.aux1, after4a] as const, [this.aux2, after4d] as const]) {
+        if (classifier) context.auxiliary.push({ logits: classifier.forward(value, context), weight: auxiliaryWeight })
+      }
+    }
+    return this.head(features, context)
+  }
+
+  /**
+   * Logits of the network and of both auxiliary classifiers, for a training step of your own; `fit` and `trainingProgram`
+   * take them from {@link forward}.
    * @throws Error when the network was made without them.
    * @example
    * const { logits, auxiliary } = model.forwardAll(images, context)
@@ -239,7 +259,7 @@ export class GoogLeNet extends Module {
    */
   forwardAll(x: Tensor, context: ForwardContext): GoogLeNetOutputs {
     const { aux1, aux2 } = this
-    if (!aux1 || !aux2) throw new Error('googlenet: made without auxiliary classifiers; pass { auxiliary: true }')
+    if (!aux1 || !aux2) throw new Error('googlenet: made without auxiliary classifiers (auxiliary: false)')
     const [after4a, after4d, features] = this.trunk(x, context)
     const auxiliary = [aux1.forward(after4a, context), aux2.forward(after4d, context)] as const
     return { logits: this.head(features, context), auxiliary }
@@ -266,18 +286,18 @@ export class GoogLeNet extends Module {
 
 /**
  * torchvision's GoogLeNet for images `[N, 3, 224, 224]`, with logits `[N, classes]`: batch norm (ε = 1e-3) and 3×3 in place of
- * 5×5; 6,624,904 parameters (13,004,888 with the auxiliary classifiers) and 1.50 G multiply-adds.
+ * 5×5; 6,624,904 parameters, 13,004,888 with the auxiliary classifiers that training uses, and 1.50 G multiply-adds.
  *
  * torchvision's pretrained weights expect its `transform_input`: images normalized to mean 0.5 and deviation 0.5.
- * @example const model = googlenet({ classes: 10 }).initialize(0)
+ * @example const model = googlenet({ classes: 10, auxiliary: false }).initialize(0) // for inference only
  */
 export const googlenet = (options?: GoogLeNetOptions): GoogLeNet => new GoogLeNet('torchvision', options)
 
 /**
  * GoogLeNet as published, for images `[N, 3, 224, 224]`, with logits `[N, classes]`: 5×5 convolutions, biases, local response
- * normalization around the first convolutions, dropout 0.4; 6,998,552 parameters (6,990,272 weights) and 1.58 G
- * multiply-adds. The numbers of the paper's table 1 are rounded and in places wrong (it gives conv1 2.7 K parameters; 7·7·3·64
+ * normalization around the first convolutions, dropout 0.4; 6,998,552 parameters (6,990,272 weights), 13,378,280 with the
+ * auxiliary classifiers that training uses, and 1.58 G multiply-adds. The numbers of the paper's table 1 are rounded and in places wrong (it gives conv1 2.7 K parameters; 7·7·3·64
  * is 9,408).
- * @example const model = googlenet2014({ auxiliary: true }).initialize(0)
+ * @example const model = googlenet2014({ classes: 10 }).initialize(0)
  */
 export const googlenet2014 = (options?: GoogLeNetOptions): GoogLeNet => new GoogLeNet('paper', options)

@@ -147,6 +147,11 @@ export class RadialBasis extends Module {
     this.weight.value.set(centers.flat())
   }
 
+  /** A new layer for other classes, with the centers of {@link lenet5In1998}; see `replaceHead`. */
+  withOutputs(classes: number): RadialBasis {
+    return new RadialBasis(centersOf(classes, this.weight.shape[1]))
+  }
+
   /** @throws ShapeError when `x` is not `[N, features]`. */
   override forward(x: Tensor, _context: ForwardContext): Tensor {
     const [, features] = this.weight.shape
@@ -190,7 +195,7 @@ export function lenet5In1998({ classes = 10 }: LeNet5In1998Options = {}): LeNet5
     flatten: flatten(),
     f6: linear(120, 84, { init: hidden, biasInit: hidden }),
     tanh6: new ScaledTanh(),
-    output: new RadialBasis(centersOf(classes)),
+    output: new RadialBasis(centersOf(classes, 84)),
   })
 }
 
@@ -211,12 +216,12 @@ const bitmaps = [
   '....... .#####. ##...## ##...## ##...## .###### .....## .....## ....##. .####.. ....... .......',
 ]
 
-/** A center of 84 numbers ±1 for each class. */
-function centersOf(classes: number): number[][] {
-  if (classes <= bitmaps.length) {
+/** A center of numbers ±1 for each class: the digits' bitmaps, which are of 84, or random ones. */
+function centersOf(classes: number, features: number): number[][] {
+  if (classes <= bitmaps.length && features === 84) {
     return bitmaps.slice(0, classes).map(bitmap => [...bitmap.replaceAll(' ', '')].map(dot => (dot === '#' ? 1 : -1)))
   }
   return Array.from({ length: classes }, (_, index) =>
-    Array.from({ length: 84 }, (_, j) => (philox([j, index, 2, 0], [1998, 0])[0] % 2 === 0 ? 1 : -1)),
+    Array.from({ length: features }, (_, j) => (philox([j, index, 2, 0], [1998, 0])[0] % 2 === 0 ? 1 : -1)),
   )
 }

@@ -97,9 +97,24 @@ export class HardSwish extends Activation {
   }
 }
 
-/** x · Φ(x), Φ the normal distribution function, by its tanh approximation; see {@link gelu}. */
+/** Options of {@link gelu}. */
+export interface GELUOptions {
+  /** `'none'` (the default) for x · Φ(x) itself, `'tanh'` for an approximation; PyTorch's names. */
+  readonly approximate?: 'none' | 'tanh'
+}
+
+/** x · Φ(x), Φ the normal distribution function; see {@link gelu}. */
 export class GELU extends Activation {
+  readonly approximate: 'none' | 'tanh'
+  constructor({ approximate = 'none' }: GELUOptions = {}) {
+    super()
+    if (approximate !== 'none' && approximate !== 'tanh') {
+      throw new RangeError(`gelu: approximate (=${approximate}) must be 'none' or 'tanh'`)
+    }
+    this.approximate = approximate
+  }
   protected override apply(x: Tensor): Tensor {
+    if (this.approximate === 'none') return f.gelu(x)
     const cubic = f.mul(x, f.add(1, f.mul(0.044715, f.square(x))))
     return f.mul(f.mul(0.5, x), f.add(1, f.tanh(f.mul(Math.sqrt(2 / Math.PI), cubic))))
   }
@@ -143,10 +158,12 @@ export const hardSigmoid = (): HardSigmoid => new HardSigmoid()
 /** A layer x · min(max(0, x + 3), 6) / 6. */
 export const hardSwish = (): HardSwish => new HardSwish()
 /**
- * A layer ½x(1 + tanh(√(2/π)(x + 0.044715x³))), the tanh approximation of x · Φ(x) (Hendrycks and Gimpel 2016), which is
- * within 5e-4 of it. The option names the approximation, as PyTorch's `approximate='tanh'` does; there is no other yet.
+ * A layer x · Φ(x) with the normal distribution function Φ(x) = ½(1 + erf(x / √2)) (Hendrycks and Gimpel 2016). With
+ * `approximate: 'tanh'` it is ½x(1 + tanh(√(2/π)(x + 0.044715x³))), which is within 5e-4 of that and what GPT-2 uses.
+ * @throws RangeError when `approximate` is neither `'none'` nor `'tanh'`.
+ * @example gelu() // PyTorch's nn.GELU()
  */
-export const gelu = (_options: { readonly approximate: 'tanh' }): GELU => new GELU()
+export const gelu = (options?: GELUOptions): GELU => new GELU(options)
 /**
  * A layer eˣ / Σ eˣ along `axis`, the last by default: `[N, classes]` → probabilities. To train, leave it out and use
  * `crossEntropy`, which takes logits. `forward` throws ShapeError when the axis is out of range.

@@ -10,7 +10,7 @@ import { mul } from '../graph/ops/elementwise.ts'
 import { gather } from '../graph/ops/gather.ts'
 import { maxPool2d } from '../graph/ops/maxPool2d.ts'
 import { pad } from '../graph/ops/pad.ts'
-import { max, mean } from '../graph/ops/reduce.ts'
+import { mean } from '../graph/ops/reduce.ts'
 import { formatShape, ShapeError } from '../graph/shape.ts'
 import { constantTensor } from '../graph/sources.ts'
 import type { Tensor, Volume } from '../graph/tensor.ts'
@@ -90,14 +90,16 @@ export class AdaptiveMaxPool2d extends AdaptivePool2d {
     super('adaptiveMaxPool2d', outputSize)
   }
   protected override poolAll(x: Volume): Tensor {
-    return max(x, [2, 3], { keepDims: true })
+    const kernel = [x.shape[2], x.shape[3]] as const
+    return maximaOf(x, kernel, kernel)
   }
   protected override poolWindows(x: Volume, kernel: [number, number], stride: [number, number]): Tensor {
-    return maxPool2d(x, kernel, { stride })
+    return maximaOf(x, kernel, stride)
   }
   protected override poolBins(x: Volume, rows: Bins, columns: Bins): Tensor {
     // Smaller bins are filled up with their own last row and column: of equal maxima the first one wins.
-    return maxPool2d(layOut(x, rows, columns), [widest(rows), widest(columns)])
+    const kernel = [widest(rows), widest(columns)] as const
+    return maximaOf(layOut(x, rows, columns), kernel, kernel)
   }
 }
 
@@ -109,7 +111,8 @@ export class AdaptiveMaxPool2d extends AdaptivePool2d {
 export const adaptiveAveragePool2d = (outputSize: Pair): AdaptiveAveragePool2d => new AdaptiveAveragePool2d(outputSize)
 
 /**
- * A max pooling layer `[N, C, H, W] → [N, C, H′, W′]` to a fixed size, by PyTorch's bins.
+ * A max pooling layer `[N, C, H, W] → [N, C, H′, W′]` to a fixed size, by PyTorch's bins. The gradient goes to the first of
+ * equal maxima.
  * @throws ShapeError when a size is not a whole number ≥ 1.
  */
 export const adaptiveMaxPool2d = (outputSize: Pair): AdaptiveMaxPool2d => new AdaptiveMaxPool2d(outputSize)
@@ -120,8 +123,21 @@ export const adaptiveMaxPool2d = (outputSize: Pair): AdaptiveMaxPool2d => new Ad
  */
 export const globalAveragePool2d = (): AdaptiveAveragePool2d => new AdaptiveAveragePool2d(1)
 
-/** Global max pooling: `[N, C, H, W] → [N, C, 1, 1]`. Equal maxima share the gradient. */
+/**
+ * Global max pooling: `[N, C, H, W] → [N, C, 1, 1]`. The gradient goes to the first of equal maxima, row by row, as that of
+ * PyTorch's `adaptive_max_pool2d(x, 1)` does (its `amax` shares it among them; so does `max` of `fovea`).
+ */
 export const globalMaxPool2d = (): AdaptiveMaxPool2d => new AdaptiveMaxPool2d(1)
+
+/**
+ * The largest element of each window: of each of its rows, then of those. Bins may be as large as the image, and two windows
+ * of H and of W elements cost less than one of H · W. The first row with the maximum, and the first place in that row, are the
+ * first place row by row.
+ */
+function maximaOf(x: Volume, kernel: readonly [number, number], stride: readonly [number, number]): Volume {
+  const rows = kernel[1] * stride[1] === 1 ? x : maxPool2d(x, [1, kernel[1]], { stride: [1, stride[1]] })
+  return kernel[0] * stride[0] === 1 ? rows : maxPool2d(rows, [kernel[0], 1], { stride: [stride[0], 1] })
+}
 
 const widest = ({ starts, ends }: Bins): number => Math.max(...starts.map((start, i) => ends[i] - start))
 

@@ -8,6 +8,7 @@
  * test time the running averages take their place. The conventions and names are PyTorch's.
  */
 import { add, div, mul, neg, sqrt, sub } from '../graph/ops/elementwise.ts'
+import { increment } from '../graph/ops/increment.ts'
 import { reshape } from '../graph/ops/reshape.ts'
 import { formatShape, ShapeError } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
@@ -43,7 +44,7 @@ abstract class BatchNorm extends Module {
   readonly running_mean: ModelBuffer<readonly [number]> | undefined
   /** Running variance `[C]`, unbiased: divided by m − 1. */
   readonly running_var: ModelBuffer<readonly [number]> | undefined
-  /** Number of training batches seen. */
+  /** Number of training batches seen, `i32`. */
   readonly num_batches_tracked: ModelBuffer<readonly []> | undefined
 
   constructor(label: string, channels: number, options: BatchNormOptions) {
@@ -63,7 +64,7 @@ abstract class BatchNorm extends Module {
     this.bias = affine ? new Parameter([channels], zeros()) : undefined
     this.running_mean = trackRunningStats ? new ModelBuffer([channels], 0) : undefined
     this.running_var = trackRunningStats ? new ModelBuffer([channels], 1) : undefined
-    this.num_batches_tracked = trackRunningStats ? new ModelBuffer([], 0) : undefined
+    this.num_batches_tracked = trackRunningStats ? new ModelBuffer([], 0, 'i32') : undefined
   }
 
   /** The accepted inputs in words, or undefined when `rank` is one of them. */
@@ -120,7 +121,7 @@ abstract class BatchNorm extends Module {
     const { running_mean, running_var, num_batches_tracked } = this
     if (!running_mean || !running_var || !num_batches_tracked) return
     const current = (buffer: ModelBuffer): Tensor => updates.get(buffer) ?? buffer.tensor
-    const seen = add(current(num_batches_tracked), 1)
+    const seen = increment(current(num_batches_tracked))
     const weight = this.momentum === 'cumulative' ? div(1, seen) : this.momentum
     const follow = (buffer: ModelBuffer, batch: Tensor): void => {
       const before = current(buffer)

@@ -56,6 +56,19 @@ export class Conv2d extends Module {
     this.bias = bias ? new Parameter([outChannels], biasInit) : undefined
   }
 
+  /** A new layer with other output channels and the same inputs, window and initializers, see `replaceHead`. */
+  withOutputs(outChannels: number): Conv2d {
+    const { inChannels, window, groups, weight, bias } = this
+    const { kernel, ...geometry } = window
+    return new Conv2d(inChannels, outChannels, kernel, {
+      ...geometry,
+      groups,
+      bias: bias !== undefined,
+      init: weight.initializer,
+      ...(bias && { biasInit: bias.initializer }),
+    })
+  }
+
   /** @throws ShapeError when `x` is not `[N, C, H, W]` with the layer's channels, or smaller than the kernel. */
   override forward(x: Tensor, _context: ForwardContext): Tensor {
     if (x.shape.length !== 4) {

@@ -4,8 +4,12 @@
  *
  * With input size H, kernel k and output size O, the first window begins at 0, the last at H − k, and α = (H − k) / (O − 1)
  * is the mean distance. A *pseudorandom* sequence begins window i at ⌊α(i + u)⌋ − ⌊αu⌋, for one random number u (PyTorch's
- * form of the paper's ⌈α(i + u)⌉); a *random* one puts the distances ⌊α⌋ and ⌊α⌋ + 1 in random order. One sequence for the
- * rows and one for the columns serve all channels and samples of a step.
+ * form of the paper's ⌈α(i + u)⌉); a *random* one puts the distances ⌊α⌋ and ⌊α⌋ + 1 in random order.
+ *
+ * One sequence for the rows and one for the columns serve all channels and samples of a step: the windows are laid out by one
+ * list of indices an axis. PyTorch draws a pair (u for rows, u for columns) for every channel of every sample, so that a step
+ * sees N·C pairs of sequences where it sees one here. The distribution of each sample's output is the same; what differs is
+ * that the outputs of one step are not independent of each other.
  */
 import { argmax } from '../graph/ops/argmax.ts'
 import { add, equal, floor, less, mul, sub } from '../graph/ops/elementwise.ts'
@@ -171,7 +175,9 @@ const range = (count: number, shape: readonly number[]): Tensor =>
 
 /**
  * A fractional max pooling layer (Graham 2014) `[N, C, H, W] → [N, C, H′, W′]`, with windows drawn anew in each training
- * step. At test time the windows are those of the pseudorandom sequence with u = ½ (the paper averages several draws).
+ * step, the same for all samples and channels of the step (PyTorch draws them for every sample and channel by itself). At test
+ * time the windows are those of the pseudorandom sequence with u = ½ (the paper averages several draws; PyTorch draws as in
+ * training).
  * @throws ShapeError, RangeError or Error when an option is missing or out of its range.
  * @example fractionalMaxPool2d(2, { outputRatio: 0.7 }) // [N, 64, 36, 36] → [N, 64, 25, 25]
  */

@@ -1,7 +1,6 @@
 /** A network together with what its images need first, so that it takes bytes and its weights keep their own names. */
 import type { Tensor } from '../graph/tensor.ts'
 import { type ForwardContext, Module } from './module.ts'
-import type { Normalize } from './normalize.ts'
 
 /**
  * Normalization and a network: images `u8 [N, H, W, C]` → logits `[N, classes]`.
@@ -13,10 +12,11 @@ import type { Normalize } from './normalize.ts'
  * model.variables().has('conv1.weight') // true
  */
 export class ImageClassifier extends Module {
-  readonly normalize: Normalize
+  readonly normalize: Module
   readonly network: Module
 
-  constructor(normalize: Normalize, network: Module) {
+  /** @param normalize `normalize(…)`, `standardize(…)` or `whiten(…)`: bytes to what the network takes */
+  constructor(normalize: Module, network: Module) {
     super()
     this.normalize = normalize
     this.network = network

@@ -7,6 +7,7 @@ export {
   ELU,
   elu,
   GELU,
+  type GELUOptions,
   gelu,
   HardSigmoid,
   HardSwish,
@@ -47,6 +48,7 @@ export {
 export { Dropout, dropout } from './dropout.ts'
 export { Flatten, flatten } from './flatten.ts'
 export { FractionalMaxPool2d, type FractionalMaxPoolOptions, fractionalMaxPool2d } from './fractionalPooling.ts'
+export { type HeadLayer, type ReplaceHeadOptions, replaceHead } from './head.ts'
 export { ImageClassifier } from './imageClassifier.ts'
 export {
   constant,
@@ -75,11 +77,21 @@ export {
   type SquaredErrorOptions,
   squaredError,
 } from './losses.ts'
-export { type ForwardContext, type Initializer, inference, ModelBuffer, Module, Parameter } from './module.ts'
+export {
+  type AuxiliaryOutput,
+  type ForwardContext,
+  type Initializer,
+  inference,
+  ModelBuffer,
+  Module,
+  Parameter,
+} from './module.ts'
 export {
   GroupNorm,
   groupNorm,
+  InstanceNorm1d,
   InstanceNorm2d,
+  instanceNorm1d,
   instanceNorm2d,
   LayerNorm,
   layerNorm,
@@ -114,6 +126,7 @@ export {
   stochasticPool2d,
 } from './poolingVariants.ts'
 export { crossChannelMaxPool, Maxout, maxout, PReLU, prelu } from './prelu.ts'
+export { Standardize, type StandardizeOptions, standardize, Whiten, type WhitenOptions, whiten } from './preprocess.ts'
 export {
   DropConnect,
   type DropConnectOptions,
@@ -125,13 +138,28 @@ export {
 } from './randomLayers.ts'
 export { type Layers, Sequential, sequential } from './sequential.ts'
 export {
-  AveragePool1d,
-  averagePool1d,
   Conv1d,
   type Conv1dOptions,
+  ConvTranspose1d,
+  type ConvTranspose1dOptions,
   conv1d,
+  convTranspose1d,
+} from './series.ts'
+export {
+  AdaptiveAveragePool1d,
+  AdaptiveMaxPool1d,
+  AveragePool1d,
+  type AveragePool1dOptions,
+  adaptiveAveragePool1d,
+  adaptiveMaxPool1d,
+  averagePool1d,
+  globalAveragePool1d,
+  globalMaxPool1d,
+  L2Pool1d,
+  l2Pool1d,
   MaxPool1d,
+  type MaxPool1dOptions,
   maxPool1d,
   type Pool1dOptions,
-} from './series.ts'
-export { type LoadReport, loadState, StateError, type StoredTensor } from './state.ts'
+} from './seriesPooling.ts'
+export { type LoadReport, type LoadStateOptions, loadState, StateError, type StoredTensor } from './state.ts'

@@ -40,6 +40,13 @@ export class Linear extends Module {
     this.bias = bias ? new Parameter([outFeatures], biasInit) : undefined
   }
 
+  /** A new layer with other outputs and the same inputs and initializers, see `replaceHead`. */
+  withOutputs(outFeatures: number): Linear {
+    const { inFeatures, weight, bias } = this
+    const biasInit = bias && { biasInit: bias.initializer }
+    return new Linear(inFeatures, outFeatures, { bias: bias !== undefined, init: weight.initializer, ...biasInit })
+  }
+
   /** @throws ShapeError when `x` is not `[N, I]`. */
   override forward(x: Tensor, _context: ForwardContext): Tensor {
     if (x.shape.length !== 2) {

@@ -2,7 +2,7 @@
  * Modules: plain classes with typed fields. A module's parameters, buffers and children are its fields; the tree is
  * walked by reading them, and paths are field names joined by dots, which is PyTorch's naming.
  */
-import { ShapeError } from '../graph/shape.ts'
+import { type DType, ShapeError } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { type TypedArray, Variable } from '../graph/variable.ts'
 
@@ -14,6 +14,18 @@ export interface ForwardContext {
   readonly key?: Tensor
   /** New values for buffers (running statistics), to be stored at the end of the step. */
   readonly updates: Map<Variable, Tensor>
+  /**
+   * Where a network puts the logits of its auxiliary classifiers; present while training, when whoever traces the step adds
+   * their losses to the network's own, as `fit` and `trainingProgram` do. Without it the classifiers are left out.
+   */
+  readonly auxiliary?: AuxiliaryOutput[]
+}
+
+/** Logits of an auxiliary classifier: while training, the loss is L(logits) + Σ weight · L(auxiliary logits). */
+export interface AuxiliaryOutput {
+  /** `[N, classes]` */
+  readonly logits: Tensor
+  readonly weight: number
 }
 
 /** A context for inference. */
@@ -36,11 +48,14 @@ export interface Initializer {
   fill(values: Float32Array, shape: readonly number[], seed: number, path: string): void
 }
 
-/** A variable that is saved with the model but not trained: running statistics. */
+/** A variable that is saved with the model but not trained: running statistics, counters. */
 export class ModelBuffer<S extends readonly number[] = readonly number[]> extends Variable<S> {
-  /** Initial value of every element. */
-  constructor(shape: S, value: number) {
-    super(shape)
+  /**
+   * @param value initial value of every element
+   * @param dtype `f32` by default; `i32` for what is counted
+   */
+  constructor(shape: S, value: number, dtype: DType = 'f32') {
+    super(shape, { dtype })
     this.value.fill(value)
   }
 }
@@ -66,6 +81,14 @@ export abstract class Module {
 
   /** Computes the module's output as graph values. */
   abstract forward(x: Tensor, context: ForwardContext): Tensor
+
+  /**
+   * Names of children that only training uses and that weights may therefore lack: auxiliary classifiers. Listed whether
+   * the children are there or not, so that `loadState` knows what it may leave out.
+   */
+  get trainingOnly(): readonly string[] {
+    return []
+  }
 
   /** Child modules by field name; arrays contribute `name.0`, `name.1`, … */
   children(): Map<string, Module> {

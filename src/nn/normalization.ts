@@ -145,20 +145,40 @@ export class GroupNorm extends Module {
   }
 }
 
-/** Normalization of each channel of each sample; see {@link instanceNorm2d}. */
-export class InstanceNorm2d extends GroupNorm {
+/** Normalization of each channel of each sample. */
+abstract class InstanceNorm extends GroupNorm {
   constructor(channels: number, { affine = false, ...options }: NormalizationOptions = {}) {
     super(channels, channels, { ...options, affine })
   }
 
-  /** The output has the shape of the input. @throws ShapeError when the input is not `[N, C, H, W]`. */
+  /** Names of the axes after the channels. */
+  protected abstract readonly positions: readonly string[]
+
+  /**
+   * The output has the shape of the input.
+   * @throws ShapeError when the input does not have the layer's axes and channels, or one position only.
+   */
   override forward(x: Tensor, context: ForwardContext): Tensor {
-    if (x.shape.length !== 4) {
+    if (x.shape.length !== 2 + this.positions.length) {
       throw new ShapeError(
-        `${this.displayName}: expected an input [N, ${this.channels}, H, W], got ${formatShape(x.shape)}`,
+        `${this.displayName}: expected an input [N, ${this.channels}, ${this.positions.join(', ')}], got ${formatShape(x.shape)}`,
       )
     }
     return super.forward(x, context)
+  }
+}
+
+/** Normalization of each channel of each series; see {@link instanceNorm1d}. */
+export class InstanceNorm1d extends InstanceNorm {
+  protected override get positions(): readonly string[] {
+    return ['L']
+  }
+}
+
+/** Normalization of each channel of each image; see {@link instanceNorm2d}. */
+export class InstanceNorm2d extends InstanceNorm {
+  protected override get positions(): readonly string[] {
+    return ['H', 'W']
   }
 }
 
@@ -188,6 +208,14 @@ export const groupNorm = (groups: number, channels: number, options?: Normalizat
  */
 export const instanceNorm2d = (channels: number, options?: NormalizationOptions): InstanceNorm2d =>
   new InstanceNorm2d(channels, options)
+
+/**
+ * A normalization of each channel of each sample of `[N, channels, L]`, over its L positions; without parameters unless
+ * `affine`.
+ * @throws ShapeError or RangeError when a number is out of its range.
+ */
+export const instanceNorm1d = (channels: number, options?: NormalizationOptions): InstanceNorm1d =>
+  new InstanceNorm1d(channels, options)
 
 function checkEpsilon(label: string, epsilon: number): void {
   if (!(epsilon > 0)) throw new RangeError(`${label}: epsilon (=${epsilon}) must be positive`)

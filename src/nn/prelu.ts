@@ -1,9 +1,9 @@
 /** Activations with something to learn or to choose from: PReLU and maxout. */
 import { greater, mul, where } from '../graph/ops/elementwise.ts'
-import { max } from '../graph/ops/reduce.ts'
+import { maxPool2d } from '../graph/ops/maxPool2d.ts'
 import { reshape } from '../graph/ops/reshape.ts'
 import { formatShape, ShapeError } from '../graph/shape.ts'
-import type { Tensor } from '../graph/tensor.ts'
+import type { Tensor, Volume } from '../graph/tensor.ts'
 import { constant } from './initializers.ts'
 import { type ForwardContext, Module, Parameter } from './module.ts'
 
@@ -57,8 +57,10 @@ export class Maxout extends Module {
         `${this.displayName}: expected an input [N, C, …] with C divisible by pieces (=${this.pieces}), got ${formatShape(x.shape)}`,
       )
     }
-    const rest = x.shape.slice(2)
-    return this.label(max(reshape(x, [batch, channels / this.pieces, this.pieces, ...rest]), 2))
+    // Groups are channels and their pieces rows of an image; an ordinary pool runs over the rows.
+    const outputs = channels / this.pieces
+    const rows = reshape(x, [batch, outputs, this.pieces, -1]) as Volume
+    return this.label(reshape(maxPool2d(rows, [this.pieces, 1]), [batch, outputs, ...x.shape.slice(2)]))
   }
 }
 
@@ -73,8 +75,8 @@ export const prelu = (count?: number, slope?: number): PReLU => new PReLU(count,
 
 /**
  * A maxout layer (Goodfellow et al. 2013): `[N, C, …] → [N, C / pieces, …]`, the largest of each `pieces` neighboring
- * channels. After a linear layer it is maxⱼ (wⱼᵀx + bⱼ); on feature maps it is pooling across channels. Equal maxima share
- * the gradient.
+ * channels. After a linear layer it is maxⱼ (wⱼᵀx + bⱼ); on feature maps it is pooling across channels. The gradient goes to the
+ * first of equal maxima, as with PyTorch's `x.view(N, C / pieces, pieces, …).max(2)`.
  * @throws ShapeError when `pieces` is not a whole number ≥ 1.
  * @example sequential(linear(784, 240 * 5), maxout(5)) // [N, 784] → [N, 240]
  */

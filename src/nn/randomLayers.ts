@@ -2,13 +2,18 @@
  * Layers that leave something out at random while training, beside inverted dropout: vanilla dropout, DropConnect and
  * stochastic depth.
  */
-import { add, mul } from '../graph/ops/elementwise.ts'
+import { add, mul, sqrt, square } from '../graph/ops/elementwise.ts'
 import { matmul } from '../graph/ops/matmul.ts'
 import { randomBernoulli } from '../graph/ops/random.ts'
+import { mean } from '../graph/ops/reduce.ts'
+import { reshape } from '../graph/ops/reshape.ts'
 import { formatShape, type Shape, ShapeError } from '../graph/shape.ts'
+import { constantTensor } from '../graph/sources.ts'
 import type { Matrix, Tensor, Vector } from '../graph/tensor.ts'
+import { type Activation, Softmax } from './activations.ts'
 import { Linear, type LinearOptions } from './linear.ts'
 import { type ForwardContext, Module } from './module.ts'
+import { normalPartMeans } from './normalParts.ts'
 
 /** Zeroes elements while training and scales all at test time; see {@link vanillaDropout}. */
 export class VanillaDropout extends Module {
@@ -33,14 +38,31 @@ export class VanillaDropout extends Module {
 export class DropConnect extends Linear {
   /** Probability that a weight or bias is dropped. */
   readonly probability: number
-  constructor(inFeatures: number, outFeatures: number, { probability = 0.5, ...options }: DropConnectOptions = {}) {
-    super(inFeatures, outFeatures, options)
+  /** What follows the sum, if it is part of the layer. */
+  readonly activation: Activation | undefined
+
+  constructor(inFeatures: number, outFeatures: number, options: DropConnectOptions = {}) {
+    const { probability = 0.5, activation, ...linearOptions } = options
+    super(inFeatures, outFeatures, linearOptions)
     checkProbability('dropConnect', probability)
+    if (activation instanceof Softmax) {
+      throw new TypeError('dropConnect: the activation must be a function of one number; put softmax() after the layer')
+    }
     this.probability = probability
+    this.activation = activation
   }
 
   /** @throws ShapeError when `x` is not `[N, I]`; Error while training without a key or path. */
   override forward(x: Tensor, context: ForwardContext): Tensor {
+    const { activation } = this
+    if (!context.training && activation && this.probability > 0)
+      return this.label(this.expected(x, activation, context))
+    const y = this.sums(x, context)
+    return activation ? this.label(activation.forward(y, context)) : y
+  }
+
+  /** The weighted sums, of what is left of the weights while training. */
+  private sums(x: Tensor, context: ForwardContext): Tensor {
     if (!context.training || this.probability === 0) return super.forward(x, context)
     if (x.shape.length !== 2 || x.shape[1] !== this.inFeatures) {
       throw new ShapeError(
@@ -53,12 +75,34 @@ export class DropConnect extends Linear {
     const y = matmul(x as Matrix, masked(this.weight.tensor, '.weight') as Matrix, { transposeB: true })
     return this.label(this.bias ? add(y, masked(this.bias.tensor, '.bias')) : y)
   }
+
+  /**
+   * The paper's inference (section 3.2): over all masks a sum has the mean of the whole layer and the variance
+   * p / (1 − p) · Σ (w x)². As a sum of many terms it is nearly normal; the activation is averaged over that distribution.
+   */
+  private expected(x: Tensor, activation: Activation, context: ForwardContext): Tensor {
+    const average = super.forward(x, context)
+    const squares = matmul(square(x) as Matrix, square(this.weight.tensor) as Matrix, { transposeB: true })
+    const odds = this.probability / (1 - this.probability)
+    const deviation = sqrt(mul(this.bias ? add(squares, square(this.bias.tensor)) : squares, odds))
+    const column = (y: Tensor): Tensor => reshape(y, [...y.shape, 1])
+    const points = constantTensor(normalPartMeans(inferenceParts), [inferenceParts])
+    return mean(activation.forward(add(column(average), mul(column(deviation), points)), context), -1)
+  }
 }
+
+/** Parts of the normal distribution over which {@link DropConnect} averages its activation. */
+const inferenceParts = 32
 
 /** Options of {@link dropConnect}. */
 export interface DropConnectOptions extends LinearOptions {
   /** Probability that a weight or bias is dropped, 0.5 by default. */
   readonly probability?: number
+  /**
+   * The function that follows, `relu()` for instance, as part of the layer; none by default. With it the layer gives at test
+   * time what the paper does: the mean over the random layers of the function's value, not its value at the mean.
+   */
+  readonly activation?: Activation
 }
 
 /** Leaves out a whole branch; see {@link stochasticDepth}. */
@@ -91,11 +135,13 @@ export const vanillaDropout = (probability?: number): VanillaDropout => new Vani
 
 /**
  * A fully connected layer with DropConnect (Wan et al. 2013): each training step uses a random part of the weights and
- * biases, y = x (M ∘ W)ᵀ / (1 − p) + …; at test time all of them, which is the mean of the random layers (the paper draws
- * from a normal distribution with their mean and variance instead). One mask M serves all samples of a step. Parameters as
- * `linear`.
- * @throws ShapeError when a size is not a whole number ≥ 1, RangeError when the probability is not in [0, 1).
- * @example dropConnect(800, 800, { probability: 0.5 })
+ * biases, y = f(x (M ∘ W)ᵀ / (1 − p) + …). At test time the paper averages f over a normal distribution with the mean and
+ * variance that the random sums have. So does this layer when it is given f as `activation`, over the means of 32 equally
+ * likely parts of that distribution in place of random draws. Without an `activation` the mean of the distribution is left, which is the layer with
+ * all of its weights. One mask M serves all samples of a step (the paper draws one for each). Parameters as `linear`.
+ * @throws ShapeError when a size is not a whole number ≥ 1, RangeError when the probability is not in [0, 1), TypeError when the
+ *   activation is a softmax.
+ * @example dropConnect(800, 800, { probability: 0.5, activation: relu() })
  */
 export const dropConnect = (inFeatures: number, outFeatures: number, options?: DropConnectOptions): DropConnect =>
   new DropConnect(inFeatures, outFeatures, options)

@@ -1,11 +1,10 @@
 /**
- * Convolution and pooling of series `[N, C, L]` (time series, sound), with PyTorch's parameter names and shapes: images of
- * one row to the operations below.
+ * Convolution of series `[N, C, L]` (time series, sound) and its transpose, with PyTorch's parameter names and shapes: images
+ * of one row to the operations below, as views. Pools of series are in `seriesPooling.ts`.
  */
-import { averagePool2d } from '../graph/ops/averagePool2d.ts'
 import { conv2d } from '../graph/ops/conv2d.ts'
+import { convTranspose2d } from '../graph/ops/convTranspose2d.ts'
 import { add } from '../graph/ops/elementwise.ts'
-import { maxPool2d } from '../graph/ops/maxPool2d.ts'
 import { reshape } from '../graph/ops/reshape.ts'
 import { formatShape, ShapeError } from '../graph/shape.ts'
 import type { Tensor, Volume } from '../graph/tensor.ts'
@@ -35,16 +34,21 @@ export interface Conv1dOptions {
   readonly biasInit?: Initializer
 }
 
-/** Options of {@link maxPool1d} and {@link averagePool1d}. */
-export interface Pool1dOptions {
-  /** Step between windows; the kernel by default. */
-  readonly stride?: number
-  /** Border at both ends, 0 by default: never wins a maximum, and counts as zeros in an average. */
-  readonly padding?: number
+/** Options of {@link convTranspose1d}; geometry is that of the convolution whose transpose the layer is. */
+export interface ConvTranspose1dOptions extends Omit<Conv1dOptions, 'padding'> {
+  /** Elements cut off both ends of the output, 0 by default: a number, or before and after. */
+  readonly padding?: number | readonly [before: number, after: number]
+  /** Elements added at the end, 0 by default; less than the stride or the dilation. */
+  readonly outputPadding?: number
 }
 
 /** A window over the last axis, as that of an image of one row. */
-function rowWindow(kernel: number, stride: number, padding: readonly [number, number], dilation: number): Window2d {
+export function rowWindow(
+  kernel: number,
+  stride: number,
+  padding: readonly [number, number],
+  dilation: number,
+): Window2d {
   return windowOf({
     kernel: [1, kernel],
     stride: [1, stride],
@@ -54,9 +58,9 @@ function rowWindow(kernel: number, stride: number, padding: readonly [number, nu
 }
 
 /** `[N, C, L]` as `[N, C, 1, L]`. */
-const asImage = (x: Tensor): Volume => reshape(x, [x.shape[0], x.shape[1], 1, x.shape[2]]) as Volume
+export const asImage = (x: Tensor): Volume => reshape(x, [x.shape[0], x.shape[1], 1, x.shape[2]]) as Volume
 /** `[N, C, 1, L]` as `[N, C, L]`. */
-const asSeries = (y: Tensor): Tensor => reshape(y, [y.shape[0], y.shape[1], y.shape[3]])
+export const asSeries = (y: Tensor): Tensor => reshape(y, [y.shape[0], y.shape[1], y.shape[3]])
 
 /** Convolution of series `[N, C, L] → [N, O, L′]`; see {@link conv1d}. */
 export class Conv1d extends Module {
@@ -105,47 +109,50 @@ export class Conv1d extends Module {
   }
 }
 
-/** A window moved over every channel of `[N, C, L]`. */
-abstract class Pool1d extends Module {
-  /** The window of the same pool over an image of one row. */
+/** Transposed convolution of series `[N, C, L] → [N, O, L′]`; see {@link convTranspose1d}. */
+export class ConvTranspose1d extends Module {
+  readonly inChannels: number
+  readonly outChannels: number
+  readonly groups: number
+  /** The window of the same convolution over an image of one row. */
   readonly window: Window2d
+  readonly outputPadding: number
+  /** `[C, O / groups, K]` */
+  readonly weight: Parameter<readonly [number, number, number]>
+  /** `[O]`, absent with `bias: false`. */
+  readonly bias: Parameter<readonly [number]> | undefined
 
-  constructor(kernel: number, { stride = kernel, padding = 0 }: Pool1dOptions) {
+  constructor(inChannels: number, outChannels: number, kernel: number, options: ConvTranspose1dOptions = {}) {
     super()
-    this.window = rowWindow(kernel, stride, [padding, padding], 1)
+    const { stride = 1, padding = 0, dilation = 1, groups = 1, outputPadding = 0, bias = true, init } = options
+    checkChannels('convTranspose1d', inChannels, outChannels, groups)
+    this.inChannels = inChannels
+    this.outChannels = outChannels
+    this.groups = groups
+    this.window = rowWindow(kernel, stride, typeof padding === 'number' ? [padding, padding] : padding, dilation)
+    this.outputPadding = outputPadding
+    // PyTorch takes the second axis of the weights for the inputs here too.
+    const fanIn = (outChannels / groups) * kernel
+    this.weight = new Parameter([inChannels, outChannels / groups, kernel], init ?? fanInUniform(fanIn))
+    const biasInit = options.biasInit ?? (init ? zeros() : fanInUniform(fanIn))
+    this.bias = bias ? new Parameter([outChannels], biasInit) : undefined
   }
 
-  /** Pools an image of one row. */
-  protected abstract pool(x: Volume): Volume
-
-  /** @throws ShapeError when `x` is not `[N, C, L]` or shorter than the window. */
+  /** @throws ShapeError when `x` is not `[N, C, L]` with the layer's channels, or the output would be empty. */
   override forward(x: Tensor, _context: ForwardContext): Tensor {
-    if (x.shape.length !== 3) {
-      throw new ShapeError(`${this.displayName}: expected an input [N, C, L], got ${formatShape(x.shape)}`)
+    if (x.shape.length !== 3 || x.shape[1] !== this.inChannels) {
+      throw new ShapeError(
+        `${this.displayName}: expected an input [N, ${this.inChannels}, L], got ${formatShape(x.shape)}`,
+      )
     }
-    return this.label(asSeries(this.located(() => this.pool(asImage(x)))))
-  }
-}
-
-/** Largest value of each window of a series; see {@link maxPool1d}. */
-export class MaxPool1d extends Pool1d {
-  constructor(kernel: number, options: Pool1dOptions = {}) {
-    super(kernel, options)
-  }
-  protected override pool(x: Volume): Volume {
-    const { kernel, stride, padding } = this.window
-    return maxPool2d(x, kernel, { stride, padding })
-  }
-}
-
-/** Mean of each window of a series; see {@link averagePool1d}. */
-export class AveragePool1d extends Pool1d {
-  constructor(kernel: number, options: Pool1dOptions = {}) {
-    super(kernel, options)
-  }
-  protected override pool(x: Volume): Volume {
-    const { kernel, stride, padding } = this.window
-    return averagePool2d(x, kernel, { stride, padding })
+    const { stride, padding, dilation } = this.window
+    const [inputs, outputs, kernel] = this.weight.shape
+    const weights = reshape(this.weight.tensor, [inputs, outputs, 1, kernel]) as Volume
+    const outputPadding = [0, this.outputPadding] as const
+    const y = this.located(() =>
+      convTranspose2d(asImage(x), weights, { stride, padding, dilation, groups: this.groups, outputPadding }),
+    )
+    return this.label(asSeries(this.bias ? add(y, reshape(this.bias.tensor, [this.outChannels, 1, 1])) : y))
   }
 }
 
@@ -159,14 +166,15 @@ export const conv1d = (inChannels: number, outChannels: number, kernel: number, 
   new Conv1d(inChannels, outChannels, kernel, options)
 
 /**
- * A max pooling layer for series `[N, C, L] → [N, C, L′]`.
- * @throws ShapeError when a number is out of its range.
+ * A transposed convolution layer for series `[N, inChannels, L] → [N, outChannels, L′]`,
+ * L′ = (L − 1)·stride − padding + dilation·(kernel − 1) + outputPadding + 1, with parameters `weight` `[C, O / groups, K]` and
+ * `bias` `[O]`. It lengthens by its stride.
+ * @throws ShapeError when a number is out of its range or the channels are not divisible by `groups`.
+ * @example convTranspose1d(16, 8, 4, { stride: 2, padding: 1 }) // [N, 16, 50] → [N, 8, 100]
  */
-export const maxPool1d = (kernel: number, options?: Pool1dOptions): MaxPool1d => new MaxPool1d(kernel, options)
-
-/**
- * An average pooling layer for series `[N, C, L] → [N, C, L′]`; the zeros of the padding count.
- * @throws ShapeError when a number is out of its range.
- */
-export const averagePool1d = (kernel: number, options?: Pool1dOptions): AveragePool1d =>
-  new AveragePool1d(kernel, options)
+export const convTranspose1d = (
+  inChannels: number,
+  outChannels: number,
+  kernel: number,
+  options?: ConvTranspose1dOptions,
+): ConvTranspose1d => new ConvTranspose1d(inChannels, outChannels, kernel, options)

@@ -9,12 +9,29 @@ export interface StoredTensor {
   readonly values: ArrayLike<number>
 }
 
-/** What {@link loadState} did not use or did not find; both are empty when `strict`. */
+/** Options of {@link loadState}. */
+export interface LoadStateOptions {
+  /** Whether missing and unexpected paths are errors, true by default. */
+  readonly strict?: boolean
+  /**
+   * Whether variables whose stored shape is another keep their values, false by default: then that is an error, strict or
+   * not, as in PyTorch. For transfer to another number of classes: all but the last layer is loaded.
+   */
+  readonly skipMisshaped?: boolean
+}
+
+/**
+ * What {@link loadState} did not use or did not find. When `strict`, `missing` and `unexpected` hold at most what weights may
+ * lack: parts that only training uses, which are there as a whole or not at all, and the counters of batch norm, which
+ * PyTorch wrote none of before its version 0.4.1.
+ */
 export interface LoadReport {
   /** Paths of the model that the state lacks; they keep their values. */
   readonly missing: readonly string[]
   /** Paths of the state that the model lacks; they are ignored. */
   readonly unexpected: readonly string[]
+  /** Paths whose shapes differ; they keep their values. Empty without `skipMisshaped`. */
+  readonly misshaped: readonly string[]
 }
 
 /** Thrown when a state does not fit a model. Nothing has been loaded. */
@@ -24,39 +41,58 @@ export class StateError extends Error {
 
 /**
  * Copies stored tensors into the variables of the same path. An engine that already runs the model keeps its own copy:
- * write the variables to it afterwards. Wrong shapes are always refused; with `strict`, as by default, missing and
- * unexpected paths too.
+ * write the variables to it afterwards.
  * @throws StateError that lists every missing, unexpected and mis-shaped path; the model is then unchanged.
  * @example loadState(model, new Map([['conv1.weight', { shape: [6, 1, 5, 5], values }]]), { strict: false })
  */
 export function loadState(
   module: Module,
   state: ReadonlyMap<string, StoredTensor>,
-  { strict = true }: { readonly strict?: boolean } = {},
+  { strict = true, skipMisshaped = false }: LoadStateOptions = {},
 ): LoadReport {
   const variables = module.variables()
   const missing = [...variables.keys()].filter(path => !state.has(path))
   const unexpected = [...state.keys()].filter(path => !variables.has(path))
   const misshaped: string[] = []
+  const wrong: string[] = []
   for (const [path, variable] of variables) {
     const stored = state.get(path)
     if (!stored) continue
     if (!sameShape(stored.shape, variable.shape)) {
-      misshaped.push(`${path}: the model has ${formatShape(variable.shape)}, the state ${formatShape(stored.shape)}`)
+      if (skipMisshaped) misshaped.push(path)
+      else wrong.push(`${path}: the model has ${formatShape(variable.shape)}, the state ${formatShape(stored.shape)}`)
     } else if (stored.values.length !== sizeOf(variable.shape)) {
-      misshaped.push(`${path}: ${stored.values.length} values for shape ${formatShape(stored.shape)}`)
+      wrong.push(`${path}: ${stored.values.length} values for shape ${formatShape(stored.shape)}`)
     }
   }
+  const dispensable = strict ? dispensablePaths(module, state) : () => true
+  const needed = (paths: readonly string[]): string[] => paths.filter(path => !dispensable(path))
   const problems = [
-    ...(strict ? [list('missing', missing), list('unexpected', unexpected)] : []),
-    list('wrong shape', misshaped),
+    list('missing', needed(missing)),
+    list('unexpected', needed(unexpected)),
+    list('wrong shape', wrong),
   ].filter(text => text !== '')
   if (problems.length > 0) throw new StateError(`the state does not fit the model\n${problems.join('\n')}`)
+  const skipped = new Set(misshaped)
   for (const [path, variable] of variables) {
     const stored = state.get(path)
-    if (stored) variable.value.set(stored.values)
+    if (stored && !skipped.has(path)) variable.value.set(stored.values)
   }
-  return { missing, unexpected }
+  return { missing, unexpected, misshaped }
+}
+
+/** Name of batch norm's counters. */
+const counter = /(^|\.)num_batches_tracked$/
+
+/** Tells which paths model or state may lack, see {@link LoadReport}. */
+function dispensablePaths(module: Module, state: ReadonlyMap<string, StoredTensor>): (path: string) => boolean {
+  const own = [...module.variables().keys()]
+  const stored = [...state.keys()]
+  const parts = [...module.modules()]
+    .flatMap(([path, { trainingOnly }]) => trainingOnly.map(name => `${path ? `${path}.` : ''}${name}.`))
+    .filter(prefix => [own, stored].some(paths => !paths.some(path => path.startsWith(prefix))))
+  const withoutCounters = !stored.some(path => counter.test(path))
+  return path => parts.some(prefix => path.startsWith(prefix)) || (withoutCounters && counter.test(path))
 }
 
 /** `  missing (2):` and the entries below it, the first twenty. */

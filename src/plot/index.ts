@@ -4,6 +4,7 @@
  */
 export { diverging, type Rgb } from './colors.ts'
 export { type ConfusedPair, confusedPairs, confusionMatrix, maxMatrixClasses } from './confusionMatrix.ts'
+export { type ContactSheetOptions, contactSheet, type SheetPicture, type SheetRow } from './contactSheet.ts'
 export {
   accuracyCurve,
   type Curve,

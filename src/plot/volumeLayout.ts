@@ -1,4 +1,5 @@
 /** Where the boxes of a drawing of volumes stand: their sizes on paper, lines, labels and the brackets of blocks. */
+import { type Edge, type Level, type Span, type SpanLine, wireRoom, wiresOf } from './volumeArrows.ts'
 
 /** A box before it has a place. */
 export interface VolumeBox {
@@ -14,6 +15,8 @@ export interface VolumeBox {
   readonly size:
     | { readonly channels: number; readonly height: number; readonly width: number }
     | { readonly length: number }
+    /** A small circle where values are added or multiplied. */
+    | { readonly symbol: string }
   readonly hue: 'weights' | 'pool' | 'other'
   /** Lines of the pop-up title. */
   readonly details: readonly string[]
@@ -35,6 +38,13 @@ export interface PlacedBox {
   readonly labels: number
 }
 
+/** A bent line. */
+export interface PlacedWire {
+  readonly points: readonly (readonly [x: number, y: number])[]
+  /** True when it ends in an arrow head. */
+  readonly head: boolean
+}
+
 /** A bracket under the boxes of a block. */
 export interface VolumeGroup {
   readonly name: string
@@ -47,6 +57,9 @@ export interface VolumeGroup {
 export interface VolumeLayout {
   readonly boxes: readonly PlacedBox[]
   readonly groups: readonly VolumeGroup[]
+  readonly wires: readonly PlacedWire[]
+  /** Where wires branch or meet. */
+  readonly dots: readonly (readonly [x: number, y: number])[]
   readonly width: number
   readonly height: number
 }
@@ -59,25 +72,39 @@ const vectorWidth = 6
 /** Oblique projection: one unit of depth goes so far to the right and up. */
 const [obliqueRight, obliqueUp] = [0.38, 0.3]
 const gap = 16
+/** Diameter of the circle of an addition, and the distance between two tracks. */
+const [circle, trackHeight] = [14, 7]
 const labelHeight = 14
 /** A character of a label at 11 units is about so wide. */
 const characterWidth = 6.2
 /** Bold ones are so many times wider. */
 const bold = 1.2
 
-/** Places boxes in lines of at most `most` units; a block that fits in one line is not broken. */
-export function placeVolumes(boxes: readonly VolumeBox[], most: number): VolumeLayout {
+/**
+ * Places boxes in lines of at most `most` units; a block that fits in one line is not broken. With `edges`, says which box
+ * reads which, there are arrows too.
+ */
+export function placeVolumes(boxes: readonly VolumeBox[], most: number, edges: readonly Edge[] = []): VolumeLayout {
   const shape = shaper(boxes)
   const runs = runsOf(boxes).map(run => cellsOf(run, shape))
-  const lines = linesOf(runs, most)
+  const room = edges.length > 0 ? wireRoom : { before: 0, behind: 0, between: gap }
+  const lines = linesOf(runs, most - room.before - room.behind, room.between)
+  const wiring = wiresOf(spansOf(lines, room), edges)
   const placed: PlacedBox[] = []
   const groups: VolumeGroup[] = []
+  const wires: PlacedWire[] = []
+  const dots: [number, number][] = []
   let top = 0
   let right = 0
-  for (const line of lines) {
+  lines.forEach((line, index) => {
     const tall = Math.max(...line.map(({ front, depth }) => front[1] + depth[1]))
+    const wired = wiring[index]
+    if (wired.tracks > 0) top += 4 + wired.tracks * trackHeight
+    const heightOf = heights(top + 2 + tall / 2, top - 4)
+    for (const { points, head } of wired.wires) wires.push({ points: points.map(([x, at]) => [x, heightOf(at)]), head })
+    for (const [x, at] of wired.dots) dots.push([x, heightOf(at)])
     const labels = top + 2 + tall + 18
-    let left = 0
+    let left = room.before
     line.forEach((cell, i) => {
       const { front, depth, width, box } = cell
       const x = left + (width - front[0] - depth[0]) / 2
@@ -89,13 +116,37 @@ export function placeVolumes(boxes: readonly VolumeBox[], most: number): VolumeL
       } else if (cell.bracket !== undefined) {
         groups.push({ name: cell.bracket, left, right: left + width, top: labels + 2 * labelHeight + 7 })
       }
-      left += width + gap
+      left += width + room.between
     })
-    right = Math.max(right, left - gap)
+    right = Math.max(right, left - room.between + room.behind)
     const hasBrackets = line.some(({ bracket }) => bracket !== undefined)
     top = labels + 2 * labelHeight + (hasBrackets ? 30 : 10) + 22
+  })
+  return { boxes: placed, groups, wires, dots, width: Math.ceil(Math.max(right, 240)), height: Math.ceil(top - 22) }
+}
+
+/** Heights of what wires name: the middle of the boxes, and tracks from `tracks` upward. */
+function heights(middle: number, tracks: number): (level: Level) => number {
+  return level => {
+    if (level === 'middle') return middle
+    return level === 'junction' ? middle - circle / 2 : tracks - level * trackHeight
   }
-  return { boxes: placed, groups, width: Math.ceil(Math.max(right, 240)), height: Math.ceil(top - 22) }
+}
+
+/** From where to where the boxes of each line reach. */
+function spansOf(lines: readonly (readonly Cell[])[], room: { before: number; between: number }): SpanLine[] {
+  let first = 0
+  return lines.map(line => {
+    let left = room.before
+    const spans = line.map(({ front, depth, width, box }): Span => {
+      const own = front[0] + depth[0]
+      const start = left + (width - own) / 2
+      left += width + room.between
+      return { left: start, right: start + own, junction: 'symbol' in box.size }
+    })
+    first += line.length
+    return { first: first - line.length, spans, left: 0, right: left - room.between + wireRoom.behind }
+  })
 }
 
 interface Cell {
@@ -115,6 +166,7 @@ type Shape = (box: VolumeBox) => Pick<Cell, 'front' | 'depth'>
 function shaper(boxes: readonly VolumeBox[]): Shape {
   const largest = { side: 1, channels: 1, length: 1 }
   for (const { size } of boxes) {
+    if ('symbol' in size) continue
     if ('length' in size) largest.length = Math.max(largest.length, size.length)
     else {
       largest.side = Math.max(largest.side, size.height, size.width)
@@ -125,6 +177,7 @@ function shaper(boxes: readonly VolumeBox[]): Shape {
   const scaled = (count: number, most: number, room: number): number =>
     Math.min(largestScale, room / Math.sqrt(most)) * Math.sqrt(count)
   return ({ size }) => {
+    if ('symbol' in size) return { front: [circle, circle], depth: [0, 0] }
     if ('length' in size) {
       return { front: [vectorWidth, scaled(size.length, largest.length, tallest)], depth: [4, 3] }
     }
@@ -153,7 +206,8 @@ function cellsOf(run: readonly VolumeBox[], shape: Shape): Cell[] {
     // Alone, a layer of a block carries its whole path.
     const shown = bracket === undefined ? { ...box, name: box.path } : box
     const { front, depth } = shape(box)
-    const letters = Math.max(shown.name.length, shown.kind.length, shown.volume.length * bold)
+    const isLabeled = !('symbol' in box.size)
+    const letters = isLabeled ? Math.max(shown.name.length, shown.kind.length, shown.volume.length * bold) : 0
     const own = Math.max(front[0] + depth[0], letters * characterWidth)
     const share = ((bracket?.length ?? 0) * characterWidth * bold) / run.length
     return { box: shown, front, depth, width: Math.max(own, share), bracket, run }
@@ -161,7 +215,7 @@ function cellsOf(run: readonly VolumeBox[], shape: Shape): Cell[] {
 }
 
 /** Breaks a row of runs into lines; a run wider than a line is broken between its boxes. */
-function linesOf(runs: readonly (readonly Cell[])[], most: number): Cell[][] {
+function linesOf(runs: readonly (readonly Cell[])[], most: number, gap: number): Cell[][] {
   const lines: Cell[][] = [[]]
   let used = 0
   const breakLine = (): void => {

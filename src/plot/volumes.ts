@@ -3,11 +3,12 @@
  * volume. Height is drawn upright, width into the depth, channels from left to right, each by its square root, so that
  * 224×224×3 and 7×7×512 fit on one page; a vector stands upright. Layers that keep their input's volume (activations,
  * normalization, dropout) are listed in the pop-up title of the box before them. Branches follow each other in the order
- * of computation, held together by the name of their block.
+ * of computation, held together by the name of their block; in a network that branches, arrows show what reads what, and
+ * circles where values are added or multiplied.
  */
-import { formatCount } from './format.ts'
 import { coordinate, html, type Markup } from './markup.ts'
-import { type PlacedBox, placeVolumes, type VolumeBox } from './volumeLayout.ts'
+import { boxesOf } from './volumeBoxes.ts'
+import { type PlacedBox, type PlacedWire, placeVolumes, type VolumeBox } from './volumeLayout.ts'
 
 /** A layer to draw; the rows of `fovea/inspect`'s summary are such. */
 export interface VolumeLayer {
@@ -23,6 +24,10 @@ export interface VolumeLayer {
   readonly parameters: number
   /** 0 for a layer that keeps its values where they are. */
   readonly activationBytes: number
+  /** The layers whose values this one reads, by their position in the list; without them no arrows are drawn. */
+  readonly inputs?: readonly number[]
+  /** How a layer that reads several values makes one of them. */
+  readonly combines?: 'add' | 'multiply' | 'concatenate'
 }
 
 /** Options of {@link volumes}. */
@@ -47,13 +52,15 @@ export function volumes(layers: readonly VolumeLayer[], { title, width: most = 1
       throw new RangeError(`${path}: the output [${output.join(', ')}] must have sizes that are whole numbers ≥ 1`)
     }
   }
-  const drawn = boxesOf(layers)
-  const { boxes, groups, width, height } = placeVolumes(drawn, most)
-  const description = `${drawn.length} volumes in order: ${drawn.map(box => `${box.name} ${box.volume}`).join(', ')}.`
+  const { boxes: drawn, edges } = boxesOf(layers)
+  const { boxes, groups, wires, dots, width, height } = placeVolumes(drawn, most, edges)
+  const volumeBoxes = drawn.filter(({ size }) => !('symbol' in size))
+  const list = volumeBoxes.map(box => `${box.name} ${box.volume}`).join(', ')
+  const description = `${volumeBoxes.length} volumes in order: ${list}.`
   return html`<svg class="fovea-plot" xmlns="http://www.w3.org/2000/svg" viewBox="-6 0 ${width + 12} ${height + 26}" role="img"
  font-family="system-ui, sans-serif" font-size="11" fill="currentColor" style="max-width: ${width + 12}px; font-variant-numeric: tabular-nums">
 <title>${title}</title><desc>${description}</desc>
-${boxes.map(drawBox)}
+${wires.length > 0 && drawWires(wires, dots)}${boxes.map(drawBox)}
 ${groups.map(
   ({ name, left, right, top }) =>
     html`<path d="M${coordinate(left)} ${coordinate(top)}v4H${coordinate(right)}v-4" fill="none" stroke="currentColor" stroke-opacity="0.4"/><text x="${coordinate((left + right) / 2)}" y="${coordinate(top + 17)}" text-anchor="middle" font-weight="600">${name}</text>\n`,
@@ -62,70 +69,13 @@ ${legend(height)}
 </svg>`.markup
 }
 
-/** The layers that make a new volume; the others are noted at the layer before them. */
-function boxesOf(layers: readonly VolumeLayer[]): VolumeBox[] {
-  const boxes: (VolumeBox & { details: string[] })[] = []
-  for (const layer of layers) {
-    const last = boxes.at(-1)
-    const volume = volumeText(layer.output)
-    const isDrawn = isWindowed(layer) || (layer.activationBytes > 0 && volume !== last?.volume)
-    if (last && !isDrawn) {
-      last.details.push(`then ${layer.path}: ${layer.type}`)
-      continue
-    }
-    const [channels, height = 1, width = 1] = layer.output
-    const group = groupOf(layer.path, last?.group)
-    boxes.push({
-      ...group,
-      kind: kindText(layer),
-      volume,
-      size: layer.output.length === 1 ? { length: channels } : { channels, height, width },
-      hue: /pool/i.test(layer.type) ? 'pool' : layer.parameters > 0 ? 'weights' : 'other',
-      details: [
-        `${layer.path}: ${layer.type}${layer.window ? ` ${layer.window}` : ''}, ${volume}` +
-          (layer.parameters > 0 ? `, ${formatCount(layer.parameters)} parameters` : ''),
-      ],
-    })
-  }
-  return boxes
-}
-
-/** A convolution, pool or linear layer that computes something: drawn even when it keeps the volume's size. */
-function isWindowed({ type, window, activationBytes }: VolumeLayer): boolean {
-  return activationBytes > 0 && (window !== undefined || /conv|pool|linear/i.test(type))
-}
-
-/**
- * The block that a layer belongs to and its name within: `layer1.0.conv2` is `conv2` of `layer1.0`, `features.3` is `3` of
- * `features`; the result of a block is its `output`.
- */
-function groupOf(path: string, before: string | undefined): { path: string; name: string; group: string | undefined } {
-  if (path === before) return { path, name: 'output', group: path }
-  const parts = path.split('.')
-  const depth = parts.length > 2 && /^\d+$/.test(parts[1]) ? 2 : 1
-  if (parts.length <= depth) return { path, name: path, group: undefined }
-  return { path, name: parts.slice(depth).join('.'), group: parts.slice(0, depth).join('.') }
-}
-
-/** `28×28×6`: height, width, channels; other shapes in their own order. */
-function volumeText(output: readonly number[]): string {
-  return output.length === 3 ? `${output[1]}×${output[2]}×${output[0]}` : output.join('×')
-}
-
-/** `conv 7×7 / 2`, `max pool 2×2 / 2`, `linear`. */
-function kindText({ type, window = '' }: VolumeLayer): string {
-  const words = type
-    .replace(/[12]d$/, '')
-    .replace(/^Adaptive/, '')
-    .replace(/([a-z])([A-Z])/g, '$1 $2')
-    .toLowerCase()
-  const stride = /stride ([\d×]+)/.exec(window)?.[1]
-  return [words, window.split(',')[0], ...(stride ? [`/ ${stride}`] : [])].filter(word => word !== '').join(' ')
-}
-
 /** Front, top and side of a box, and what it is. */
 function drawBox({ box, x, y, front, depth, center, labels }: PlacedBox): Markup {
   const [width, height] = front
+  if ('symbol' in box.size) {
+    const middle = [x + width / 2, y + height / 2] as const
+    return html`<g class="fovea-junction"><title>${box.details.join('\n')}</title><circle cx="${coordinate(middle[0])}" cy="${coordinate(middle[1])}" r="${width / 2}" fill="none" stroke="currentColor"/><text x="${coordinate(middle[0])}" y="${coordinate(middle[1] + 4)}" text-anchor="middle">${box.size.symbol}</text></g>\n`
+  }
   const [right, up] = depth
   const at = (dx: number, dy: number): string => `${coordinate(x + dx)} ${coordinate(y + dy)}`
   const top = [at(0, 0), at(right, -up), at(right + width, -up), at(width, 0)]
@@ -137,6 +87,23 @@ function drawBox({ box, x, y, front, depth, center, labels }: PlacedBox): Markup
       html`<text x="${coordinate(center)}" y="${coordinate(labels + 14 * i)}" text-anchor="middle"${
         i === 0 ? html` font-weight="600"` : html` fill-opacity="0.7"`
       }>${text}</text>`,
+  )}</g>\n`
+}
+
+/** All lines as one path, all arrow heads as another. */
+function drawWires(wires: readonly PlacedWire[], dots: readonly (readonly [number, number])[]): Markup {
+  const at = ([x, y]: readonly [number, number]): string => `${coordinate(x)} ${coordinate(y)}`
+  const lines = wires.map(({ points }) => `M${points.map(at).join('L')}`).join('')
+  const heads = wires
+    .filter(({ head }) => head)
+    .map(({ points }) => {
+      const [before, end] = points.slice(-2)
+      const isDown = before[0] === end[0]
+      return `M${at(end)}${isDown ? 'l-3 -6h6' : 'l-6 -3v6'}z`
+    })
+    .join('')
+  return html`<g class="fovea-wires" stroke-opacity="0.55" fill-opacity="0.65"><path d="${lines}" fill="none" stroke="currentColor"/><path d="${heads}"/>${dots.map(
+    ([x, y]) => html`<circle cx="${coordinate(x)}" cy="${coordinate(y)}" r="2"/>`,
   )}</g>\n`
 }
 

@@ -7,7 +7,7 @@ import * as e from '../../src/graph/expression.ts'
 const [x, y] = [e.input(0), e.input(1)]
 
 describe('symbolic derivatives of expressions', () => {
-  const smooth: e.UnaryFunction[] = ['neg', 'exp', 'tanh', 'sigmoid', 'sin', 'cos', 'relu', 'abs']
+  const smooth: e.UnaryFunction[] = ['neg', 'exp', 'tanh', 'sigmoid', 'sin', 'cos', 'erf', 'relu', 'abs']
   const { tree } = fc.letrec<{ tree: e.Expression }>(tie => ({
     tree: fc.oneof(
       { maxDepth: 4 },

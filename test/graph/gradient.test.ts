@@ -46,6 +46,8 @@ const cases: Readonly<Record<string, Case>> = {
   square: elementwise(g.square),
   tanh: elementwise(g.tanh),
   sigmoid: elementwise(g.sigmoid),
+  erf: elementwise(g.erf),
+  gelu: elementwise(g.gelu),
   relu: elementwise(g.relu),
   leakyRelu: elementwise(x => g.leakyRelu(x, 0.1)),
   elu: elementwise(x => g.elu(x, 1.5)),
@@ -196,7 +198,7 @@ describe('numeric gradient checks', () => {
   })
 
   test('cover every differentiable operation of the table', () => {
-    const constant = ['argmax', 'maxPool2dSwitches', 'oneHot', 'random']
+    const constant = ['argmax', 'increment', 'maxPool2dSwitches', 'oneHot', 'random']
     const missing = Object.keys(opTable).filter(name => !differentiated.has(name) && !constant.includes(name))
     expect(missing).toEqual([])
   })

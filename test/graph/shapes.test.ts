@@ -40,6 +40,7 @@ describe('results', () => {
     ['gather keeps the type', g.gather(g.input('x', [9, 2], { dtype: 'u8' }), i32(5)), 'u8', [5, 2]],
     ['scatterAdd', g.scatterAdd(f32(2, 5), i32(5), 1, 7), 'f32', [2, 7]],
     ['oneHot', g.oneHot(i32(2, 3), 10), 'f32', [2, 3, 10]],
+    ['increment', g.increment(i32(2, 3)), 'i32', [2, 3]],
     ['maxPool2d', g.maxPool2d(volume(2, 3, 7, 7), 3, { stride: 2 }), 'f32', [2, 3, 3, 3]],
     ['maxPool2d, stride as the kernel', g.maxPool2d(volume(2, 3, 7, 8), [2, 4]), 'f32', [2, 3, 3, 2]],
     ['averagePool2d', g.averagePool2d(volume(1, 1, 5, 5), 3, { stride: 2, padding: 1 }), 'f32', [1, 1, 3, 3]],
@@ -96,6 +97,9 @@ describe('messages', () => {
     ['scatterAdd: expected 3 indices for axis 0 of [3, 2], got 4', () => g.scatterAdd(f32(3, 2), i32(4), 0, 9)],
     ['scatterAdd: size (=0) must be at least 1', () => g.scatterAdd(f32(3), i32(3), 0, 0)],
     ['oneHot: expected i32 indices, got f32', () => g.oneHot(f32(3), 4)],
+    ['increment: expected i32 numbers, got f32', () => g.increment(f32(3))],
+    ['increment: by (=0.5) must be a whole number in -2^31 … 2^31 - 1', () => g.increment(i32(3), 0.5)],
+    ['increment: by (=2147483648) must be a whole number', () => g.increment(i32(3), 2 ** 31)],
     ['oneHot: classes (=0) must be a whole number ≥ 1', () => g.oneHot(i32(3), 0)],
     ['maxPool2d: expected an input [N, C, H, W], got [4, 4]', () => g.maxPool2d(volume(4, 4), 2)],
     [

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { add, relu as reluOf } from '../../src/graph/ops/elementwise.ts'
 import type { Tensor } from '../../src/graph/tensor.ts'
 import { formatSummary, summarize } from '../../src/inspect/index.ts'
-import { lenet5 } from '../../src/models/index.ts'
+import { findModel, lenet5 } from '../../src/models/index.ts'
 import {
   conv2d,
   dropout,
@@ -181,6 +181,41 @@ describe('other networks of the lectures', () => {
     expect(rows.map(row => row.path)).toEqual(['input', 'flatten', 'a', 'drop', 'a'])
     expect(totals.parameters).toBe(42)
     expect(totals.multiplyAdds).toBe(72)
+  })
+})
+
+describe('what each layer reads', () => {
+  const reads = (name: 'resnet18' | 'googlenet' | 'se-resnet18', ...paths: string[]) => {
+    const { create, inputShape } = findModel(name)
+    const { rows } = summarize(create().assignPaths(), inputShape)
+    return paths.map(path => {
+      const row = rows.find(row => row.path === path)
+      return [row?.inputs.map(index => rows[index].path), row?.combines]
+    })
+  }
+
+  test('a chain: each layer the row before, dropout at test time too', () => {
+    const { rows } = summarize(sequential({ flatten: flatten(), drop: dropout(), fc: linear(4, 2) }), [1, 2, 2])
+    expect(rows.map(row => row.inputs)).toEqual([[], [0], [1], [1]])
+    expect(rows.some(row => row.combines)).toBe(false)
+  })
+
+  test('a residual block adds its input, or the shortcut', () => {
+    expect(reads('resnet18', 'layer1.0', 'layer2.0', 'layer2.0.downsample.0')).toEqual([
+      [['maxpool', 'layer1.0.bn2'], 'add'],
+      [['layer2.0.bn2', 'layer2.0.downsample.1'], 'add'],
+      [['layer1.1.relu'], undefined],
+    ])
+  })
+
+  test('an inception module joins its branches, squeeze and excitation multiplies', () => {
+    expect(reads('googlenet', 'inception3a.branch3.0.conv', 'inception3a')).toEqual([
+      [['maxpool2'], undefined],
+      [[1, 2, 3, 4].map(k => `inception3a.branch${k}${k === 1 ? '' : '.1'}.relu`), 'concatenate'],
+    ])
+    expect(reads('se-resnet18', 'layer1.0.se_module')).toEqual([
+      [['layer1.0.relu', 'layer1.0.se_module.sigmoid'], 'multiply'],
+    ])
   })
 })
 

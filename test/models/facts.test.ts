@@ -3,7 +3,7 @@
  * fields. Where lecture, paper and torchvision differ, each form has its own entry.
  */
 import { describe, expect, test } from 'vitest'
-import { type Summary, type SummaryRow, summarize } from '../../src/inspect/index.ts'
+import { formatSummary, type Summary, type SummaryRow, summarize } from '../../src/inspect/index.ts'
 import { alexnet2012, findModel, googlenet, googlenet2014, type ModelName, models } from '../../src/models/index.ts'
 import type { Module } from '../../src/nn/index.ts'
 
@@ -271,13 +271,26 @@ describe('GoogLeNet', () => {
   })
 
   test('6,990,272 weights without biases', () => {
-    const weights = [...googlenet2014().parameters()].filter(([name]) => name.endsWith('weight'))
+    const weights = [...googlenet2014({ auxiliary: false }).parameters()].filter(([name]) => name.endsWith('weight'))
     expect(weights.reduce((n, [, { value }]) => n + value.length, 0)).toBe(6_990_272)
   })
 
-  test("torchvision's has 13,004,888 parameters with the auxiliary classifiers", () => {
-    const parameters = googlenet({ auxiliary: true }).parameters()
-    expect([...parameters.values()].reduce((n, { value }) => n + value.length, 0)).toBe(13_004_888)
+  test.each([
+    ["torchvision's", googlenet, 13_004_888],
+    ["the paper's", googlenet2014, 13_378_280],
+  ])('%s with the auxiliary classifiers: %d parameters', (_, make, count) => {
+    expect([...make().parameters().values()].reduce((n, { value }) => n + value.length, 0)).toBe(count)
+  })
+
+  test('the summary names the auxiliary classifiers and counts them nowhere', () => {
+    const aux = { path: 'aux1', type: 'InceptionAux', parameters: 3_188_840 }
+    expect(paper.trainingOnly).toEqual([aux, { ...aux, path: 'aux2', parameters: 3_190_888 }])
+    expect(paper.rows.some(({ path }) => path.startsWith('aux'))).toBe(false)
+    const without = summaryOf('googlenet-2014', googlenet2014({ auxiliary: false }))
+    expect(without).toEqual({ ...paper, trainingOnly: undefined })
+    expect(formatSummary(paper)).toContain(
+      'Only training uses aux1 (InceptionAux, 3,188,840 parameters), aux2 (InceptionAux, 3,190,888 parameters): not counted above.',
+    )
   })
 })
 

@@ -28,11 +28,13 @@ export interface LogitsCase extends FilledModel {
 
 /** Steps of SGD on one batch, in float64. */
 export interface TrainingCase extends FilledModel {
+  /** Whether the losses of auxiliary classifiers are minimized with the network's own, from images of bytes. */
+  readonly auxiliary?: true
   readonly labels: readonly number[]
   readonly optimizer: { readonly lr: number; readonly momentum: number; readonly weightDecay: number }
   /** How far an entry may be from PyTorch's, in root mean squares of the change of its tensor. */
   readonly tolerance: number
-  /** Before each step. */
+  /** Of the network's own logits, before each step. */
   readonly losses: readonly number[]
   /** By name: root mean square of the whole change, then three entries (first, middle, last) after all steps. */
   readonly after: Readonly<Record<string, readonly number[]>>

@@ -1,6 +1,8 @@
 /** What the networks offer besides their defaults: options, other sizes, initial weights, and what they refuse. */
 import { describe, expect, test } from 'vitest'
 import { input } from '../../src/graph/sources.ts'
+import type { Tensor } from '../../src/graph/tensor.ts'
+import type { Variable } from '../../src/graph/variable.ts'
 import {
   alexnet2012,
   cifarResnet,
@@ -18,7 +20,7 @@ import {
   vgg,
   zfnet,
 } from '../../src/models/index.ts'
-import { inference, type Module } from '../../src/nn/index.ts'
+import { type AuxiliaryOutput, type ForwardContext, inference, type Module } from '../../src/nn/index.ts'
 import { valuesOf } from '../nn/exact.ts'
 
 const outputOf = (model: Module, shape: readonly number[]): readonly number[] =>
@@ -103,7 +105,7 @@ describe('GoogLeNet with auxiliary classifiers', () => {
     ['torchvision', googlenet],
     ['paper', googlenet2014],
   ])('%s: three sets of logits', (_, make) => {
-    const model = make({ classes: 5, auxiliary: true })
+    const model = make({ classes: 5 })
     const { logits, auxiliary } = model.forwardAll(input('x', [2, 3, 224, 224]), inference())
     expect([logits, ...auxiliary].map(({ shape }) => shape)).toEqual([
       [2, 5],
@@ -113,10 +115,34 @@ describe('GoogLeNet with auxiliary classifiers', () => {
     expect(model.parameters().has('aux2.fc2.weight')).toBe(true)
   })
 
-  test('are not there unless asked for', () => {
-    const model = googlenet()
+  test.each([32, 64, 224, 256])('the paper form is trained on images of %d pixels', size => {
+    const auxiliary: AuxiliaryOutput[] = []
+    const key = input('key', [2], { dtype: 'i32' })
+    const context: ForwardContext = { training: true, key, updates: new Map(), auxiliary }
+    const images = input('x', [2, 3, size, size])
+    expect(googlenet2014({ classes: 5 }).forward(images, context).shape).toEqual([2, 5])
+    expect(auxiliary.map(({ logits, weight }) => [logits.shape, weight])).toEqual([
+      [[2, 5], 0.3],
+      [[2, 5], 0.3],
+    ])
+  })
+
+  test('only training asks for them, and only where their losses are added', () => {
+    const model = googlenet({ classes: 5 })
+    const images = input('x', [2, 3, 96, 96])
+    const auxiliary: AuxiliaryOutput[] = []
+    model.forward(images, { training: false, updates: new Map(), auxiliary })
+    expect(auxiliary).toEqual([])
+    const key = input('key', [2], { dtype: 'i32' })
+    const updates = new Map<Variable, Tensor>()
+    model.forward(images, { training: true, key, updates })
+    expect(updates.has(model.aux1?.conv.bn?.running_mean as Variable)).toBe(false)
+  })
+
+  test('are left out on request', () => {
+    const model = googlenet({ auxiliary: false })
     expect([...model.parameters().keys()].some(name => name.startsWith('aux'))).toBe(false)
-    expect(() => model.forwardAll(input('x', [1, 3, 224, 224]), inference())).toThrow('pass { auxiliary: true }')
+    expect(() => model.forwardAll(input('x', [1, 3, 224, 224]), inference())).toThrow('(auxiliary: false)')
   })
 })
 

@@ -17,7 +17,8 @@ describeLayers([
   { name: 'relu6', make: () => relu6(), input: [3, 4], output: [3, 4] },
   { name: 'hardSigmoid', make: () => hardSigmoid(), input: [3, 4], output: [3, 4] },
   { name: 'hardSwish', make: () => hardSwish(), input: [3, 4], output: [3, 4] },
-  { name: 'gelu', make: () => gelu({ approximate: 'tanh' }), input: [3, 4], output: [3, 4] },
+  { name: 'gelu', make: () => gelu(), input: [3, 4], output: [3, 4] },
+  { name: 'gelu, tanh', make: () => gelu({ approximate: 'tanh' }), input: [3, 4], output: [3, 4] },
   { name: 'softmax', make: () => softmax(), input: [3, 5], output: [3, 5] },
   { name: 'softmax over channels', make: () => softmax(1), input: [2, 3, 2, 2], output: [2, 3, 2, 2] },
   {

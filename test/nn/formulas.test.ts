@@ -99,6 +99,27 @@ describe('refusals name the layer, the numbers and the rule', () => {
       'conv1d: inChannels (=3) must be divisible by groups (=2)',
     ],
     ['conv1d too short', () => nn.conv1d(1, 1, 5).forward(x(1, 1, 3), context), 'larger than the padded input'],
+    [
+      'maxPool1d too short',
+      () => nn.maxPool1d(5).forward(x(1, 1, 3), context),
+      'MaxPool1d: kernel 1×5 with dilation 1×1 is larger than the padded input 1×3',
+    ],
+    [
+      'adaptiveMaxPool1d size',
+      () => nn.adaptiveMaxPool1d(0),
+      'adaptiveMaxPool1d: outputSize (=0) must be a whole number ≥ 1',
+    ],
+    [
+      'convTranspose1d rank',
+      () => nn.convTranspose1d(2, 1, 3).forward(x(1, 2, 3, 4), context),
+      'ConvTranspose1d: expected an input [N, 2, L], got [1, 2, 3, 4]',
+    ],
+    [
+      'instanceNorm1d rank',
+      () => nn.instanceNorm1d(2).forward(x(1, 2, 3, 4), context),
+      'InstanceNorm1d: expected an input [N, 2, L], got [1, 2, 3, 4]',
+    ],
+    ['gelu approximation', () => nn.gelu({ approximate: 'erf' as 'tanh' }), 'gelu: approximate (=erf)'],
     ['maxPool1d rank', () => nn.maxPool1d(2).forward(x(1, 2, 3, 4), context), 'MaxPool1d: expected an input [N, C, L]'],
     [
       'convTranspose2d channels',

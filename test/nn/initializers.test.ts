@@ -10,10 +10,12 @@ import {
   type Initializer,
   linear,
   sequential,
+  truncatedGaussian,
   uniform,
   xavier,
   zeros,
 } from '../../src/nn/index.ts'
+import { normalsFromWords, philox, streamOf, uniformFromWord, type Words } from '../../src/random/philox.ts'
 
 const filled = (initializer: Initializer, shape: readonly number[], seed = 1, path = 'w'): Float32Array => {
   const values = new Float32Array(shape.reduce((product, extent) => product * extent, 1))
@@ -112,6 +114,22 @@ test('the numbers of a seed do not change from version to version', () => {
       0.6740621328353882,
     ]
   `)
+})
+
+test('number i is lane i mod 4 of block ⌊i / 4⌋, however many there are', () => {
+  const count = 3 * 4096 + 5
+  const byBlock = (lanes: (words: Words) => readonly number[]): Float32Array =>
+    Float32Array.from({ length: count }, (_, i) => lanes(philox([i >> 2, 0, 1, 0], [3, streamOf('w')]))[i % 4])
+  const normal = byBlock(words => normalsFromWords(words).map(n => 1 + 0.5 * n))
+  expect(filled(gaussian(0.5, 1), [count], 3)).toEqual(normal)
+  expect(filled(uniform(0.3), [count], 3)).toEqual(
+    byBlock(words => words.map(word => 0.3 * (2 * uniformFromWord(word) - 1))),
+  )
+  const kept = Array.from({ length: 3 * 1024 }, (_, i) =>
+    normalsFromWords(philox([i, 0, 1, 0], [3, streamOf('w')])),
+  ).flat()
+  const within = kept.filter(n => Math.abs(n) <= 1.5).map(n => 0.1 * n)
+  expect(filled(truncatedGaussian(0.1, 1.5), [9001], 3)).toEqual(Float32Array.from(within.slice(0, 9001)))
 })
 
 test('refuses spreads below zero', () => {

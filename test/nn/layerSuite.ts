@@ -102,7 +102,7 @@ export function describeLayers(cases: readonly LayerCase[]): void {
       const model = make().initialize(1)
       const state = structuredClone(model.state())
       const other = make().initialize(2)
-      expect(loadState(other, state)).toEqual({ missing: [], unexpected: [] })
+      expect(loadState(other, state)).toEqual({ missing: [], unexpected: [], misshaped: [] })
       expect(valuesOf(other.forward(x, inference()), { x: values })).toEqual(
         valuesOf(model.forward(x, inference()), { x: values }),
       )

@@ -3,6 +3,7 @@ import {
   averagePool1d,
   conv1d,
   conv2d,
+  convTranspose1d,
   convTranspose2d,
   dropConnect,
   maxPool1d,
@@ -11,6 +12,7 @@ import {
   relu,
   sequential,
   stochasticDepth,
+  tanh,
   vanillaDropout,
 } from '../../src/nn/index.ts'
 import { describeLayers } from './layerSuite.ts'
@@ -37,6 +39,20 @@ describeLayers([
     output: [2, 3, 8],
     parameters: { weight: [3, 2, 4] },
   },
+  {
+    name: 'convTranspose1d',
+    make: () => convTranspose1d(4, 2, 3, { stride: 2, padding: 1, outputPadding: 1, groups: 2 }),
+    input: [2, 4, 5],
+    output: [2, 2, 10],
+    parameters: { weight: [4, 1, 3], bias: [2] },
+  },
+  {
+    name: 'convTranspose1d, uneven padding, without bias',
+    make: () => convTranspose1d(2, 3, 4, { padding: [1, 2], dilation: 2, bias: false }),
+    input: [2, 2, 5],
+    output: [2, 3, 8],
+    parameters: { weight: [2, 3, 4] },
+  },
   { name: 'maxPool1d', make: () => maxPool1d(3, { stride: 2, padding: 1 }), input: [2, 2, 8], output: [2, 2, 4] },
   { name: 'averagePool1d', make: () => averagePool1d(2), input: [2, 2, 7], output: [2, 2, 3] },
   {
@@ -57,6 +73,14 @@ describeLayers([
   {
     name: 'dropConnect',
     make: () => dropConnect(6, 4, { probability: 0.3 }),
+    input: [3, 6],
+    output: [3, 4],
+    parameters: { weight: [4, 6], bias: [4] },
+    differsInTraining: true,
+  },
+  {
+    name: 'dropConnect with its activation',
+    make: () => dropConnect(6, 4, { probability: 0.3, activation: tanh() }),
     input: [3, 6],
     output: [3, 4],
     parameters: { weight: [4, 6], bias: [4] },

@@ -3,6 +3,7 @@ import {
   batchNorm1d,
   batchNorm2d,
   groupNorm,
+  instanceNorm1d,
   instanceNorm2d,
   layerNorm,
   localResponseNorm,
@@ -76,6 +77,7 @@ describeLayers([
     fixedInitialWeights: true,
   },
   { name: 'groupNorm', make: () => groupNorm(2, 6), input: [2, 6, 3, 2], output: [2, 6, 3, 2], ...affine(6) },
+  { name: 'instanceNorm1d', make: () => instanceNorm1d(3), input: [2, 3, 5], output: [2, 3, 5] },
   { name: 'instanceNorm2d', make: () => instanceNorm2d(3), input: [2, 3, 3, 4], output: [2, 3, 3, 4] },
   {
     name: 'instanceNorm2d with parameters',

@@ -1,14 +1,18 @@
 /** Vanilla dropout, DropConnect and stochastic depth: how often, how much, and what is left at test time. */
 import { describe, expect, test } from 'vitest'
+import { erf } from '../../src/graph/erf.ts'
 import { constantTensor, input } from '../../src/graph/sources.ts'
 import {
   dropConnect,
   type ForwardContext,
   inference,
   type Module,
+  relu,
+  softmax,
   stochasticDepth,
   vanillaDropout,
 } from '../../src/nn/index.ts'
+import { normalPartMeans } from '../../src/nn/normalParts.ts'
 import { expectClose, lcgTensor } from '../support/fixtures.ts'
 import { valuesOf } from './exact.ts'
 
@@ -60,6 +64,70 @@ describe('DropConnect', () => {
     }
     expectClose(mean, valuesOf(layer.forward(x, inference())), { absolute: 0.05 }, 'mean')
   })
+
+  describe('with an activation', () => {
+    const [features, outputs, probability] = [200, 4, 0.4]
+    const layer = dropConnect(features, outputs, { probability, activation: relu() }).initialize(1)
+    // Sums near 0, where the mean of the rectified sums is far from the rectified mean.
+    const x = constantTensor(lcgTensor([1, features], 5, 2), [1, features])
+    const { weight, bias } = layer
+    const [w, b, v] = [weight.value, bias!.value, lcgTensor([1, features], 5, 2)]
+    const moments = Array.from({ length: outputs }, (_, o) => {
+      let [mean, variance] = [b[o], b[o] ** 2]
+      for (let i = 0; i < features; i++) {
+        mean += w[o * features + i] * v[i]
+        variance += (w[o * features + i] * v[i]) ** 2
+      }
+      return { mean, deviation: Math.sqrt((variance * probability) / (1 - probability)) }
+    })
+
+    test('evaluation is the mean of the function over the normal distribution of the sums (Wan et al. 2013)', () => {
+      // E max(0, u) = μ Φ(μ / σ) + σ φ(μ / σ)
+      const expected = moments.map(({ mean, deviation }) => {
+        const z = mean / deviation
+        return (mean * (1 + erf(z * Math.SQRT1_2))) / 2 + (deviation * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI)
+      })
+      const y = valuesOf(layer.forward(x, inference()))
+      // Only the part with the kink is not exact. It loses half its mean deviation times its probability: 0.3 / 2 / 32 at the ends.
+      moments.forEach(({ deviation }, o) => {
+        expect(Math.abs(y[o] - expected[o])).toBeLessThan(0.005 * deviation)
+      })
+      const gains = moments.map(({ mean, deviation }, o) => (y[o] - Math.max(0, mean)) / deviation)
+      expect(Math.max(...gains)).toBeGreaterThan(0.05)
+    })
+
+    test('evaluation is close to the mean over many steps', () => {
+      const steps = 1500
+      const average = new Float64Array(outputs)
+      for (let step = 0; step < steps; step++) {
+        const y = valuesOf(layer.forward(x, training(step)))
+        expect(y.every(value => value >= 0)).toBe(true)
+        y.forEach((value, o) => {
+          average[o] += value / steps
+        })
+      }
+      const y = valuesOf(layer.forward(x, inference()))
+      moments.forEach(({ deviation }, o) => {
+        // Four standard deviations of the mean.
+        expect(Math.abs(average[o] - y[o])).toBeLessThan((4 * deviation) / Math.sqrt(steps))
+      })
+    })
+
+    test('a softmax is refused: it is no function of one number', () => {
+      expect(() => dropConnect(2, 2, { activation: softmax() })).toThrow('must be a function of one number')
+    })
+  })
+})
+
+test('the parts of the normal distribution: equally likely, their means add up to 0, those above 0 to φ(0)', () => {
+  const points = normalPartMeans(32)
+  expect(points).toEqual([...points].sort((a, b) => a - b))
+  expect(points.reduce((sum, x) => sum + x, 0)).toBeCloseTo(0, 12)
+  expect(points.reduce((sum, x) => sum + Math.max(0, x), 0) / 32).toBeCloseTo(1 / Math.sqrt(2 * Math.PI), 12)
+  const variance = points.reduce((sum, x) => sum + x * x, 0) / 32
+  expect(variance).toBeGreaterThan(0.98)
+  expect(variance).toBeLessThan(1)
+  expect(normalPartMeans(1)[0]).toBe(0)
 })
 
 describe('stochastic depth', () => {

@@ -58,7 +58,11 @@ test('without strict, takes what fits and reports the rest, but still refuses wr
     ]),
     { strict: false },
   )
-  expect(report).toEqual({ missing: ['conv1.weight', 'conv1.bias', 'fc1.weight'], unexpected: ['head.bias'] })
+  expect(report).toEqual({
+    missing: ['conv1.weight', 'conv1.bias', 'fc1.weight'],
+    unexpected: ['head.bias'],
+    misshaped: [],
+  })
   expect([...(target.layers.fc1.bias?.value ?? [])]).toEqual([1, 2, 3])
   expect(() => loadState(target, new Map([['conv1.bias', bias]]), { strict: false })).toThrow(
     'conv1.bias: the model has [2], the state [3]',

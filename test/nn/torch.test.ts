@@ -17,11 +17,12 @@ interface Attributes
     Omit<nn.FractionalMaxPoolOptions, 'outputSize'>,
     Omit<nn.MulticlassHingeOptions, 'margin'>,
     nn.CrossEntropyOptions,
-    nn.SquaredErrorOptions {
+    nn.SquaredErrorOptions,
+    nn.GELUOptions {
   readonly margin: number
   readonly channels: number & [number, number]
   readonly kernel: number & [number, number]
-  readonly outputSize: [number, number]
+  readonly outputSize: number & [number, number]
   readonly shape: number[]
   readonly groups: number
   readonly size: number
@@ -46,12 +47,13 @@ const layers: Readonly<Record<string, (attrs: Attributes) => nn.Module>> = {
   layerNorm: ({ shape, ...options }) => nn.layerNorm(shape, options),
   groupNorm: ({ groups, channels }) => nn.groupNorm(groups, channels),
   instanceNorm2d: ({ channels, ...options }) => nn.instanceNorm2d(channels, options),
+  instanceNorm1d: ({ channels, ...options }) => nn.instanceNorm1d(channels, options),
   localResponseNorm: ({ size, ...options }) => nn.localResponseNorm(size, { ...options, divideAlphaBySize: true }),
   selu: () => nn.selu(),
   relu6: () => nn.relu6(),
   hardSigmoid: () => nn.hardSigmoid(),
   hardSwish: () => nn.hardSwish(),
-  gelu: () => nn.gelu({ approximate: 'tanh' }),
+  gelu: options => nn.gelu(options),
   prelu: ({ count }) => nn.prelu(count),
   softmax: ({ axis }) => nn.softmax(axis),
   maxout: ({ pieces }) => nn.maxout(pieces),
@@ -63,8 +65,13 @@ const layers: Readonly<Record<string, (attrs: Attributes) => nn.Module>> = {
   fractionalMaxPool2d: ({ kernel, ...options }) => nn.fractionalMaxPool2d(kernel, options),
   maxPool1d: ({ kernel, ...options }) => nn.maxPool1d(kernel, options),
   averagePool1d: ({ kernel, ...options }) => nn.averagePool1d(kernel, options),
+  l2Pool1d: ({ kernel, stride }) => nn.l2Pool1d(kernel, { stride }),
+  adaptiveAveragePool1d: ({ outputSize }) => nn.adaptiveAveragePool1d(outputSize),
+  adaptiveMaxPool1d: ({ outputSize }) => nn.adaptiveMaxPool1d(outputSize),
   conv1d: ({ channels: [inputs, outputs], kernel, ...options }) => nn.conv1d(inputs, outputs, kernel, options),
   conv2d: ({ channels: [inputs, outputs], kernel, ...options }) => nn.conv2d(inputs, outputs, kernel, options),
+  convTranspose1d: ({ channels: [inputs, outputs], kernel, ...options }) =>
+    nn.convTranspose1d(inputs, outputs, kernel, options),
   convTranspose2d: ({ channels: [inputs, outputs], kernel, ...options }) =>
     nn.convTranspose2d(inputs, outputs, kernel, options),
 }

@@ -20,6 +20,13 @@ function boxesOf(svg: string) {
   }))
 }
 
+/** Points of the arrow heads. */
+const arrowsOf = (svg: string): number[][] =>
+  [...(/<g class="fovea-wires".*?<\/g>/s.exec(svg)?.[0] ?? '').matchAll(/M([\d.-]+) ([\d.-]+)l/g)].map(([, x, y]) => [
+    Number(x),
+    Number(y),
+  ])
+
 const layer = (path: string, output: number[], type = 'Conv2d'): VolumeLayer => ({
   path,
   type,
@@ -91,6 +98,53 @@ describe('volumes', () => {
         expect(Math.min(...next.faces.flat().filter((_, k) => k % 2 === 0))).toBeGreaterThan(Math.max(...xs))
       }
     })
+  })
+
+  it('of a network without branches have no arrows; of one with residual blocks they have, and a circle for each sum', () => {
+    for (const name of ['lenet5', 'vgg16'] as const) expect(drawingOf(name)).not.toContain('fovea-wires')
+    const svg = drawingOf('resnet18')
+    expect(
+      [...svg.matchAll(/<g class="fovea-junction"><title>(.*?)<\/title>.*?<text[^>]*>(.)</gs)].map(m => m[2]),
+    ).toEqual(new Array(8).fill('+'))
+    expect(svg).toContain('<title>layer2.0: BasicBlock, 28×28×128\nthen layer2.0.relu: ReLU</title>')
+    // One for each of 32 boxes but the image, 8 more for what meets in the sums, 2 to the ends of lines.
+    expect(arrowsOf(svg)).toHaveLength(31 + 8 + 2)
+  })
+
+  it('of squeeze and excitation are multiplied', () => {
+    const symbols = [...drawingOf('se-resnet18').matchAll(/fovea-junction">.*?<text[^>]*>(.)</gs)].map(m => m[1])
+    expect(symbols).toEqual(new Array(8).fill(['×', '+']).flat())
+  })
+
+  it.each(['resnet50', 'googlenet', 'mobilenet_v2', 'senet154'] as const)('of %s have arrows inside the page', name => {
+    const svg = drawingOf(name)
+    const [width, height] = (/viewBox="-6 0 (\d+) (\d+)"/.exec(svg) ?? []).slice(1).map(Number)
+    const lines = /<g class="fovea-wires".*?<path d="([^"]*)"/s.exec(svg)?.[1] ?? ''
+    const points = [...lines.matchAll(/([\d.-]+) ([\d.-]+)/g)].map(([, x, y]) => [Number(x), Number(y)])
+    expect(points.length).toBeGreaterThan(50)
+    for (const [x, y] of points) {
+      expect(x).toBeGreaterThanOrEqual(0)
+      expect(x).toBeLessThanOrEqual(width)
+      expect(y).toBeGreaterThanOrEqual(0)
+      expect(y).toBeLessThan(height)
+    }
+    // An arrow arrives at every box but the image's: at its left, or at the top of a circle.
+    const ends = new Set(arrowsOf(svg).map(([x]) => Math.round(x)))
+    for (const { faces } of boxesOf(svg).slice(1)) expect(ends).toContain(Math.round(faces[2][0]))
+  })
+
+  it('stand after what they read, although a block is listed after its layers', () => {
+    // The block adds first and convolves then.
+    const rows: VolumeLayer[] = [
+      { ...layer('input', [4, 8, 8], 'Input'), inputs: [] },
+      { ...layer('a', [4, 8, 8]), inputs: [0] },
+      { ...layer('block.conv', [4, 8, 8]), inputs: [3] },
+      { ...layer('block', [4, 8, 8], 'Block'), activationBytes: 0, inputs: [0, 1], combines: 'add' },
+    ]
+    const svg = volumes(rows, { title: 'net' })
+    const order = [...svg.matchAll(/<title>(input|a|block[.a-z]*):/g)].map(m => m[1])
+    expect(order).toEqual(['input', 'a', 'block', 'block.conv'])
+    expect(arrowsOf(svg)).toHaveLength(4)
   })
 
   it('escape names', () => {

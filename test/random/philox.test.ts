@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import {
   normalsFromWords,
   philox,
+  philoxBlocks,
   RandomSequence,
   shuffledIndices,
   streamOf,
@@ -44,6 +45,16 @@ describe('philox', () => {
   test('takes signed words as unsigned ones', () => {
     expect(philox([-1, -1, -1, -1], [-1, -1])[0]).toBe(0x408f276d)
   })
+})
+
+test('philoxBlocks gives the blocks that follow a counter, past 2³² too', () => {
+  const key = [0xa4093822, 0x299f31d0] as const
+  for (const first of [0, 7, 2 ** 32 - 2]) {
+    const words = new Uint32Array(16)
+    philoxBlocks(words, first, [1, 2, 3], key)
+    const expected = [0, 1, 2, 3].flatMap(i => philoxByBigInt([(first + i) % 2 ** 32, 1, 2, 3], key))
+    expect([...words]).toEqual(expected)
+  }
 })
 
 describe('numbers from words', () => {
@@ -104,6 +115,25 @@ describe('RandomSequence', () => {
     ])
     const others = [words(2, 'a', 2), words(1, 'b', 2), words(1, 'a', 3)]
     for (const other of others) expect(other).not.toEqual(words(1, 'a', 2))
+  })
+
+  test('an item has words of its own', () => {
+    const words = (item: number) => {
+      const random = new RandomSequence(1, 'a', 2, item)
+      return Array.from({ length: 4 }, () => random.word())
+    }
+    expect(words(0)).toEqual([...philox([0, 2, 0, 0], [1, streamOf('a')])])
+    expect(words(7)).toEqual([...philox([0, 2, 7, 0], [1, streamOf('a')])])
+  })
+
+  test('normal numbers have mean 0 and deviation 1', () => {
+    const random = new RandomSequence(5, 'normal')
+    const values = Array.from({ length: 20_000 }, () => random.normal())
+    const mean = values.reduce((a, b) => a + b) / values.length
+    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length
+    expect(Math.abs(mean)).toBeLessThan(4 / Math.sqrt(20_000))
+    expect(Math.abs(variance - 1)).toBeLessThan(4 * Math.sqrt(2 / 20_000))
+    expect(values.filter(value => Math.abs(value) > 1.96).length / 20_000).toBeCloseTo(0.05, 2)
   })
 
   test('integers are spread evenly', () => {

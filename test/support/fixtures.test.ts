@@ -17,7 +17,7 @@ const OPS: { [Name in FixtureName]: readonly (keyof FixtureOps[Name])[] } = {
   elementwise: [
     ...(['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'where'] as const),
     ...(['neg', 'abs', 'relu', 'exp', 'log', 'sqrt', 'tanh', 'sigmoid'] as const),
-    ...(['silu', 'softplus', 'elu', 'leaky_relu', 'pow', 'clamp'] as const),
+    ...(['silu', 'erf', 'gelu', 'softplus', 'elu', 'leaky_relu', 'pow', 'clamp'] as const),
   ],
   matmul: ['matmul'],
   conv2d: ['conv2d'],

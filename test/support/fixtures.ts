@@ -44,7 +44,9 @@ export interface FixtureOps {
       | 'tanh'
       | 'sigmoid'
       | 'relu'
-      | 'silu']: NoAttrs
+      | 'silu'
+      | 'erf'
+      | 'gelu']: NoAttrs
   } & {
     maximum: Ties
     minimum: Ties

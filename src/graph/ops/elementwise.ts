@@ -72,6 +72,8 @@ export const floor: Unary = unary('floor')
 export const tanh: Unary = unary('tanh')
 /** Logistic function σ(x) = 1 / (1 + e⁻ˣ) */
 export const sigmoid: Unary = unary('sigmoid')
+/** Error function 2/√π ∫₀ˣ e^(−t²) dt */
+export const erf: Unary = unary('erf')
 /** max(0, x), with gradient 0 at 0 (Krizhevsky et al. 2012) */
 export const relu: Unary = unary('relu')
 /** x for x > 0, else slope · x (Maas et al. 2013) */
@@ -93,6 +95,11 @@ export const elu = <S extends Shape>(x: Tensor<S>, alpha = 1): Tensor<S> =>
   ) as Tensor<S>
 /** x · σ(x), also called swish (Elfwing et al. 2017) */
 export const silu: Unary = elementwise(x => e.binary('mul', x, e.unary('sigmoid', x)))
+/** x · Φ(x), Φ(x) = ½(1 + erf(x / √2)) the normal distribution function (Hendrycks and Gimpel 2016) */
+export const gelu: Unary = elementwise(x => {
+  const normal = e.binary('add', e.constant(1), e.unary('erf', e.binary('mul', x, e.constant(Math.SQRT1_2))))
+  return e.binary('mul', e.binary('mul', e.constant(0.5), x), normal)
+})
 /** x limited to [low, high] */
 export const clamp = <S extends Shape>(x: Tensor<S>, low: number, high: number): Tensor<S> =>
   mapOperands(

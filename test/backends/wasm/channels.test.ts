@@ -174,7 +174,9 @@ describe.each(Object.entries(geometries))('%s', (_, geometry) => {
     const attributes = windowOf(geometry)
     const x = [batch, channels, ...size]
     const w = [outputs, channels / groups, kernel, kernel]
-    const y = g.conv2d(g.input('x', x) as g.Volume, g.input('w', w) as g.Volume, { ...attributes }).shape
+    const y = g.conv2d(g.input('x', x) as unknown as g.Volume, g.input('w', w) as unknown as g.Volume, {
+      ...attributes,
+    }).shape
     const forward = chooseMethod({ op: 'conv2d', attributes, operands: [x, w], output: y }, { winograd: true })
     const weights = chooseMethod(
       { op: 'conv2dWeightGradient', attributes, operands: [x, y], output: w },

@@ -1,0 +1,19 @@
+/** Reading other values: the same graph over other sources. */
+import { Tensor, topologicalOrder } from './tensor.ts'
+
+/**
+ * Copies of `roots` in which every tensor that has a substitute is replaced by it. What does not depend on a replaced tensor
+ * is not copied.
+ *
+ * @param substitutes by the tensor they take the place of; equal in shape and type
+ */
+export function substituteTensors(roots: readonly Tensor[], substitutes: ReadonlyMap<Tensor, Tensor>): Tensor[] {
+  const done = new Map<Tensor, Tensor>(substitutes)
+  for (const tensor of topologicalOrder(roots)) {
+    if (done.has(tensor) || !tensor.inputs.some(input => done.has(input))) continue
+    const { op, attributes, shape, dtype, label } = tensor
+    const inputs = tensor.inputs.map(input => done.get(input) ?? input)
+    done.set(tensor, new Tensor({ op, inputs, attributes, shape, dtype, ...(label !== undefined && { label }) }))
+  }
+  return roots.map(root => done.get(root) ?? root)
+}

@@ -1,0 +1,203 @@
+/**
+ * The lines with arrow heads between the boxes of a drawing of volumes. Neighbors are joined at half height. What is read
+ * farther on is branched off there, runs on a track above the boxes and comes down before its reader; what meets in one box
+ * shares a track. A track that does not end on its line of boxes goes on at the left of the next.
+ */
+
+/** What a box takes up of its line. */
+export interface Span {
+  /** Where lines arrive and leave. */
+  readonly left: number
+  readonly right: number
+  /** True for a small circle, which is also reached from above. */
+  readonly junction: boolean
+}
+
+/** A line of boxes: those from number `first` on, and where it begins and ends on paper. */
+export interface SpanLine {
+  readonly first: number
+  readonly spans: readonly Span[]
+  readonly left: number
+  readonly right: number
+}
+
+/** Which box reads which, by their numbers. */
+export interface Edge {
+  readonly from: number
+  readonly to: number
+}
+
+/** Height of a point: half the height of the boxes, the top of a junction there, or a track; track 0 is the lowest. */
+export type Level = 'middle' | 'junction' | number
+
+/** A bent line, with an arrow head at its end unless it goes on elsewhere. */
+export interface Wire {
+  readonly points: readonly (readonly [x: number, level: Level])[]
+  readonly head: boolean
+}
+
+/** What is drawn on one line of boxes. */
+export interface WiredLine {
+  readonly tracks: number
+  readonly wires: readonly Wire[]
+  /** Where lines branch or meet. */
+  readonly dots: readonly (readonly [x: number, level: Level])[]
+}
+
+/** Room that lines need: before the first box, behind the last, and between two. */
+export const wireRoom = { before: 18, behind: 14, between: 22 } as const
+
+/** A line leaves its box so far behind it, and comes down so far before it. */
+const [risesBehind, fallsBefore] = [5, 11]
+
+/** Several readers of one value, or several values that meet in one box. */
+interface Net {
+  readonly sources: readonly number[]
+  readonly targets: readonly number[]
+}
+
+/** One net on one line of boxes. */
+interface Part {
+  /** Boxes from which it rises, and boxes to which it falls. */
+  readonly sources: readonly number[]
+  readonly targets: readonly number[]
+  /** It comes from the line before: on its track, or along the arrow to the first box. */
+  readonly begins: 'track' | 'arrow' | undefined
+  /** It goes on in the next line. */
+  readonly goesOn: boolean
+}
+
+/** Lines for every reader, per line of boxes. */
+export function wiresOf(lines: readonly SpanLine[], edges: readonly Edge[]): WiredLine[] {
+  const direct = edges.filter(({ from, to }) => to === from + 1)
+  const nets = netsOf(edges.filter(({ from, to }) => to !== from + 1))
+  return lines.map((line, index) => {
+    const last = line.first + line.spans.length - 1
+    const previous = lines[index - 1]
+    const parts = nets.flatMap(net => partOf(net, line, previous) ?? [])
+    return drawLine(line, {
+      parts,
+      direct: direct.filter(({ from }) => from >= line.first && from < last).map(({ to }) => to),
+      arrives: direct.some(({ to }) => to === line.first) && index > 0,
+      // What meets others on a track leaves on that.
+      leaves:
+        direct.some(({ from }) => from === last) ||
+        nets.some(({ sources }) => sources.length === 1 && sources[0] === last),
+    })
+  })
+}
+
+function netsOf(edges: readonly Edge[]): Net[] {
+  const readers = new Map<number, number[]>()
+  const single = new Map<number, number[]>()
+  for (const { from, to } of edges) readers.set(from, [...(readers.get(from) ?? []), to])
+  const nets: Net[] = []
+  for (const [from, targets] of readers) {
+    if (targets.length > 1) nets.push({ sources: [from], targets })
+    else single.set(targets[0], [...(single.get(targets[0]) ?? []), from])
+  }
+  for (const [to, sources] of single) nets.push({ sources, targets: [to] })
+  return nets
+}
+
+/** What a net has to do with a line of boxes; nothing when it is elsewhere, or arrives by the line's end. */
+function partOf({ sources, targets }: Net, line: SpanLine, previous: SpanLine | undefined): Part | undefined {
+  const last = line.first + line.spans.length - 1
+  const here = (box: number): boolean => box >= line.first && box <= last
+  const ahead = targets.some(to => to > last)
+  // Of one value that the line's last box makes, the arrow that leaves the line tells.
+  const [only] = sources
+  if (sources.length === 1 && only === last) return undefined
+  const before = sources.some(from => from < line.first) && targets.some(to => to >= line.first)
+  const rising = sources.filter(here)
+  if (!before && rising.length === 0) return undefined
+  const byArrow = sources.length === 1 && only === line.first - 1 && previous !== undefined
+  return {
+    sources: rising,
+    targets: targets.filter(here),
+    begins: before ? (byArrow ? 'arrow' : 'track') : undefined,
+    goesOn: ahead,
+  }
+}
+
+interface LineContent {
+  readonly parts: readonly Part[]
+  /** Boxes that read the one before them on the line. */
+  readonly direct: readonly number[]
+  /** The first box reads the last one of the line before. */
+  readonly arrives: boolean
+  /** The last box is read in a later line. */
+  readonly leaves: boolean
+}
+
+function drawLine(line: SpanLine, { parts, direct, arrives, leaves }: LineContent): WiredLine {
+  const span = (box: number): Span => line.spans[box - line.first]
+  const wires: Wire[] = []
+  const dots: [number, Level][] = []
+  const draw = (head: boolean, ...points: Wire['points']): void => {
+    wires.push({ points, head })
+  }
+  for (const to of direct) draw(true, [span(to - 1).right, 'middle'], [span(to).left, 'middle'])
+  const entry = line.left + 6
+  const [first] = line.spans
+  if (arrives) draw(true, [line.left, 'middle'], [first.left, 'middle'])
+  else if (parts.some(({ begins }) => begins === 'arrow')) draw(false, [line.left, 'middle'], [entry, 'middle'])
+  if (leaves) draw(true, [line.spans[line.spans.length - 1].right, 'middle'], [line.right, 'middle'])
+
+  /** Where a part touches its track, from left to right. */
+  const touches = ({ begins, sources, targets, goesOn }: Part): number[] =>
+    [
+      ...(begins ? [begins === 'track' ? line.left : entry] : []),
+      ...sources.map(box => span(box).right + risesBehind),
+      ...targets.map(box => landing(span(box))),
+      ...(goesOn ? [line.right] : []),
+    ].sort((a, b) => a - b)
+  const touched = parts.map(touches)
+  const tracks = tracksFor(touched)
+  parts.forEach(({ begins, sources, targets, goesOn }, index) => {
+    const track = tracks[index]
+    const places = touched[index]
+    draw(goesOn, [places[0], track], [places[places.length - 1], track])
+    for (const x of places.slice(1, -1)) dots.push([x, track])
+    if (begins === 'arrow') {
+      draw(false, [entry, 'middle'], [entry, track])
+      if (arrives) dots.push([entry, 'middle'])
+    }
+    for (const box of sources) {
+      const { right } = span(box)
+      const x = right + risesBehind
+      draw(false, [right, 'middle'], [x, 'middle'], [x, track])
+      if (direct.includes(box + 1)) dots.push([x, 'middle'])
+    }
+    for (const box of targets) {
+      const { left, junction } = span(box)
+      const x = landing(span(box))
+      if (junction) draw(true, [x, track], [x, 'junction'])
+      else draw(true, [x, track], [x, 'middle'], [left, 'middle'])
+      const isRead = direct.includes(box) || (arrives && box === line.first)
+      if (!junction && isRead) dots.push([x, 'middle'])
+    }
+  })
+  return { tracks: Math.max(0, ...tracks.map(track => track + 1)), wires, dots }
+}
+
+/** Where a line comes down to a box. */
+const landing = ({ left, right, junction }: Span): number => (junction ? (left + right) / 2 : left - fallsBefore)
+
+/** A track for each set of touched places: short ones lowest, none over another on the same track. */
+function tracksFor(touched: readonly (readonly number[])[]): number[] {
+  const reach = touched.map(places => [places[0], places[places.length - 1]] as const)
+  const tracks = new Array<number>(touched.length).fill(0)
+  const taken: (readonly [number, number])[][] = []
+  const byLength = reach.map((_, index) => index).sort((a, b) => lengthOf(reach[a]) - lengthOf(reach[b]))
+  for (const index of byLength) {
+    const [from, to] = reach[index]
+    let track = 0
+    while (taken[track]?.some(([left, right]) => from <= right && left <= to)) track++
+    taken[track] = [...(taken[track] ?? []), [from, to]]
+    tracks[index] = track
+  }
+  return tracks
+}
+
+const lengthOf = ([from, to]: readonly [number, number]): number => to - from
