@@ -8,7 +8,7 @@ export type { Cost, HostTensor } from './op.ts'
 export { argmax } from './ops/argmax.ts'
 export { type AveragePool2dOptions, averagePool2d } from './ops/averagePool2d.ts'
 export { concat } from './ops/concat.ts'
-export { type Conv2dOptions, conv2d } from './ops/conv2d.ts'
+export { type Conv2dAttributes, type Conv2dOptions, conv2d } from './ops/conv2d.ts'
 export { type ConvTranspose2dOptions, convTranspose2d } from './ops/convTranspose2d.ts'
 export {
   abs,
