@@ -33,6 +33,8 @@ export interface ConvolutionMethod {
   readonly reads: readonly number[]
   /** Bytes of scratch that each thread needs while it works on the last kernel. */
   readonly workspace: number
+  /** Rows and columns of the register tile that the kernels are written for. */
+  readonly tile: { readonly rows: number; readonly columns: number }
 }
 
 /** The backend's choice of a method. */

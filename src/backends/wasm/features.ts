@@ -3,6 +3,7 @@
  * modules are asked for at run time, so that a bundler finds no import to resolve.
  */
 import { ModuleBuilder } from './assembler.ts'
+import type { TileShape } from './tile.ts'
 
 /** The parts of Node we use when we run there. */
 interface NodeModules {
@@ -61,6 +62,40 @@ function validatesRelaxed(): boolean {
   const f = module.function(['v128'], ['v128'], 'probe')
   f.get(0).get(0).get(0).op('f32x4.relaxed_madd')
   return WebAssembly.validate(module.encode())
+}
+
+/** First major version of V8 whose compiler leaves loads where they were written, and that can widen vectors. */
+const schedulingV8 = 13
+
+/** Major version of V8: Node's own, or by the version of a browser built on it; 0 where it is not known. */
+function v8Version(): number {
+  const { process, navigator } = globalThis as {
+    process?: { versions?: { v8?: string } }
+    navigator?: { userAgent?: string }
+  }
+  const own = process?.versions?.v8 ?? /Chrom(?:e|ium)\/(\d+)/.exec(navigator?.userAgent ?? '')?.[1]
+  // Chrome 130 has V8 13.0, and so on.
+  const version = Number.parseInt(own ?? '0', 10)
+  return version > 100 ? version / 10 : version
+}
+
+/**
+ * The register tile for kernels whose lanes are channels. A tile of 4 × 8 fits sixteen registers even when all loads of a step
+ * come first; where they stay in place, 6 × 8 does; with pairs of vectors joined, 6 × 16.
+ */
+export function registerTile(wide: boolean): TileShape {
+  if (wide) return { rows: 6, columns: 16 }
+  return v8Version() >= schedulingV8 ? { rows: 6, columns: 8 } : { rows: 4, columns: 8 }
+}
+
+/**
+ * Asks V8 to join pairs of vectors into 256-bit ones in what is compiled from now on.
+ * @throws Error where it cannot: outside Node, and before version 24.
+ */
+export function widenVectors(): void {
+  const node = nodeModules()
+  if (!node || v8Version() < schedulingV8) throw new Error("wide: 'on' needs Node 24 or later")
+  node.v8.setFlagsFromString('--experimental-wasm-revectorize')
 }
 
 /** Most threads of an engine. */

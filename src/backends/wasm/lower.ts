@@ -107,12 +107,15 @@ type Lowering<K extends OpName> = (view: StepView<K>) => KernelCall[]
 
 /** The last kernel of a convolution whose volumes lie channels last. */
 function finishConvolution(view: StepView, { task, method }: NonNullable<Step['convolution']>): KernelCall[] {
-  return withWorkspace(view.call(kernelsOf(task, method.name).finish(view.epilogue)), method.workspace)
+  return withWorkspace(view.call(kernelsOf(task, method.name, method.tile).finish(view.epilogue)), method.workspace)
 }
 
 /** A stage of such a convolution. */
 function lowerStage(view: StepView, { task, method, stage }: StageAttributes): KernelCall[] {
-  return withWorkspace(view.call(kernelsOf(task, method.name).stages[stage]()), method.stages[stage].workspace)
+  return withWorkspace(
+    view.call(kernelsOf(task, method.name, method.tile).stages[stage]()),
+    method.stages[stage].workspace,
+  )
 }
 
 /** A call whose kernel takes the address of its workspace before that of its result. */

@@ -163,6 +163,12 @@ export class RegisterTile {
   }
 }
 
+/** The register tile of kernels whose lanes are channels: positions times output channels. */
+export interface TileShape {
+  readonly rows: number
+  readonly columns: number
+}
+
 /** Rows of a register tile: what fits the registers, without leaving a nearly empty last tile. */
 export function rowsThatFit(columns: number, available: number): number {
   const most = Math.max(1, Math.floor((15 - columns) / (columns + 1)))

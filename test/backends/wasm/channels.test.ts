@@ -123,6 +123,8 @@ const windowOf = ({ kernel, stride = 1, padding = 0, dilation = 1, groups = 1 }:
   groups,
 })
 
+const tile = { rows: 4, columns: 8 }
+
 /** Pseudo-random numbers in −½ … ½. */
 function noise(count: number, seed: number): Float32Array {
   let state = seed
@@ -177,10 +179,10 @@ describe.each(Object.entries(geometries))('%s', (_, geometry) => {
     const y = g.conv2d(g.input('x', x) as unknown as g.Volume, g.input('w', w) as unknown as g.Volume, {
       ...attributes,
     }).shape
-    const forward = chooseMethod({ op: 'conv2d', attributes, operands: [x, w], output: y }, { winograd: true })
+    const forward = chooseMethod({ op: 'conv2d', attributes, operands: [x, w], output: y }, { winograd: true, tile })
     const weights = chooseMethod(
       { op: 'conv2dWeightGradient', attributes, operands: [x, y], output: w },
-      { winograd: true },
+      { winograd: true, tile },
     )
     expect([forward.name, weights.name]).toEqual(geometry.methods)
     // Only work in chunks needs room of the thread's own.
@@ -221,5 +223,5 @@ test('Winograd can be left out', () => {
     ],
     output: [batch, outputs, ...size],
   } as const
-  expect(chooseMethod(task, { winograd: false }).name).toBe('direct')
+  expect(chooseMethod(task, { winograd: false, tile }).name).toBe('direct')
 })

@@ -6,10 +6,10 @@
 import type { Window2d } from '../../../../graph/window.ts'
 import type { FunctionBuilder } from '../../assembler.ts'
 import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
-import { RegisterTile, rowsThatFit } from '../../tile.ts'
+import { RegisterTile, type TileShape } from '../../tile.ts'
 import { type EpilogueSpec, epilogueKey } from '../epilogue.ts'
-import { type PanelSpec, panelSizes } from './packing.ts'
-import { ChannelStore } from './store.ts'
+import { type PanelSpec, panelSizes, tileRowsFor } from './packing.ts'
+import { TileStore } from './store.ts'
 import { leaves, runsOf, type TapClass, tapClasses, tapOrder } from './tapClasses.ts'
 import { Walk } from './walk.ts'
 
@@ -23,11 +23,12 @@ export interface CorrelationSpec {
   /** Shape of the weights `[O, I, KH, KW]`. */
   readonly weights: readonly number[]
   readonly result: readonly number[]
+  readonly tile: TileShape
 }
 
 /** How the weights of a correlation are packed. */
-export function panelsOf({ direction, window, groups, weights, result }: CorrelationSpec): PanelSpec {
-  return { weights, groups, direction, taps: tapOrder(tapClasses(direction, window, [result[2], result[3]])) }
+export function panelsOf({ direction, window, groups, weights, result, tile }: CorrelationSpec): PanelSpec {
+  return { weights, groups, direction, tile, taps: tapOrder(tapClasses(direction, window, [result[2], result[3]])) }
 }
 
 /** Bytes of the source that a thread works through before it takes the next panel of weights. */
@@ -46,7 +47,7 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
   const { rows: channels, sums, width, panels: perGroup } = panelSizes(panels)
   const classes = tapClasses(direction, window, [result[2], result[3]])
   const vectors = width / 4
-  const tileRows = rowsThatFit(vectors, Number.MAX_SAFE_INTEGER)
+  const tileRows = tileRowsFor(width, spec.tile)
   let next = 0
   const parts = classes.map(positions => {
     const total = result[0] * positions.grid[0] * positions.grid[1]
@@ -69,7 +70,8 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
       const { f, from, to, address } = kernelFunction(target, operands + 1)
       const [xBase, panelBase] = address
       const [yBase, zeros] = address.slice(operands - 1)
-      const store = new ChannelStore(f, target.math, epilogue, result, address.slice(2, operands - 1))
+      const extras = address.slice(2, operands - 1)
+      const store = new TileStore(f, target, epilogue, result, extras, spec.tile.columns > 8)
       const [unit, end, ocb, group, channel, panel, panelAt, pixel, last, chunkEnd, count] = f.localArray('i32', 11)
       const tiles = new Map<number, RegisterTile>()
       const pointers = f.localArray('i32', tileRows)
@@ -112,10 +114,7 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
         }
 
         const storeRows = (tile: RegisterTile, valid: number): void => {
-          for (let r = 0; r < tile.rows; r++) {
-            store.atPosition(outs[r], yBase, channel)
-            store.storeChannels(outs[r], tile.accumulators[r], valid)
-          }
+          store.store(outs, tile.accumulators, valid, yBase, channel)
         }
 
         const tileOf = (height: number): void => {

@@ -10,6 +10,7 @@ import type { Window2d } from '../../../../graph/window.ts'
 import type { ConvolutionMethod, ConvolutionStage, ConvolutionTask } from '../../../../plan/convolution.ts'
 import { type Operand, stridesAlong } from '../../access.ts'
 import type { Kernel } from '../../kernel.ts'
+import type { TileShape } from '../../tile.ts'
 import type { EpilogueSpec } from '../epilogue.ts'
 import { nestKernel } from '../map.ts'
 import { type CorrelationSpec, correlationKernel, panelsOf } from './correlation.ts'
@@ -46,40 +47,42 @@ export type MethodName = 'direct' | 'depthwise' | 'winograd 4×4' | 'winograd 2�
 export interface MethodOptions {
   /** Whether Winograd's algorithm may be used. */
   readonly winograd: boolean
+  /** The register tile that suits the machine. */
+  readonly tile: TileShape
 }
 
 /** The method that should be fastest. */
 export function chooseMethod(task: ConvolutionTask, options: MethodOptions): ConvolutionMethod {
-  return kernelsOf(task, preferredMethod(task, options)).method
+  return kernelsOf(task, preferredMethod(task, options), options.tile).method
 }
 
 /** A method of a task with its kernels. */
-export function kernelsOf(task: ConvolutionTask, name: MethodName | string): ConvolutionKernels {
+export function kernelsOf(task: ConvolutionTask, name: MethodName | string, tile: TileShape): ConvolutionKernels {
   switch (name) {
     case 'depthwise':
-      return depthwise(task)
+      return depthwise(task, tile)
     case 'winograd 4×4':
-      return winograd(task, 4)
+      return winograd(task, 4, tile)
     case 'winograd 2×2':
-      return winograd(task, 2)
+      return winograd(task, 2, tile)
     case 'sums':
-      return weightSums(task)
+      return weightSums(task, tile)
     case 'winograd sums':
-      return winogradSums(task)
+      return winogradSums(task, tile)
     default:
-      return direct(task)
+      return direct(task, tile)
   }
 }
 
 /** Winograd's tiles pay from this many channels on, on either side. */
 const enoughChannels = 16
 
-function preferredMethod(task: ConvolutionTask, { winograd: allowed }: MethodOptions): MethodName {
+function preferredMethod(task: ConvolutionTask, { winograd: allowed, tile }: MethodOptions): MethodName {
   if (task.op === 'conv2dWeightGradient') {
-    const fits = isPlain3x3(task.attributes) && fitsWinogradGradient(gradientOf(task))
-    return allowed && fits && worthSumming(task) ? 'winograd sums' : 'sums'
+    const fits = isPlain3x3(task.attributes) && fitsWinogradGradient(gradientOf(task, tile))
+    return allowed && fits && worthSumming(task, tile) ? 'winograd sums' : 'sums'
   }
-  const spec = correlationOf(task)
+  const spec = correlationOf(task, tile)
   if (isDepthwise(spec)) return 'depthwise'
   const plain = isPlain3x3(task.attributes)
   const wide = Math.min(spec.source[1], spec.result[1]) >= enoughChannels && spec.source[1] % 4 === 0
@@ -93,17 +96,17 @@ function isPlain3x3({ kernel, stride, dilation, groups }: Conv2dAttributes): boo
 }
 
 /** Whether the sums of transformed values, 4 times as many as weights, are few next to what is summed. */
-function worthSumming(task: ConvolutionTask): boolean {
-  const { tiles, parts } = gradientSizes(gradientOf(task))
+function worthSumming(task: ConvolutionTask, tile: TileShape): boolean {
+  const { tiles, parts } = gradientSizes(gradientOf(task, tile))
   const [channels, outputs] = [task.operands[0][1], task.operands[1][1]]
   return Math.min(channels, outputs) >= enoughChannels && tiles >= 8 * parts
 }
 
-function gradientOf({ attributes, operands }: ConvolutionTask): WinogradGradientSpec {
-  return { lead: [attributes.padding.top, attributes.padding.left], x: operands[0], g: operands[1] }
+function gradientOf({ attributes, operands }: ConvolutionTask, tile: TileShape): WinogradGradientSpec {
+  return { lead: [attributes.padding.top, attributes.padding.left], x: operands[0], g: operands[1], tile }
 }
 
-function correlationOf({ op, attributes, operands, output }: ConvolutionTask): CorrelationSpec {
+function correlationOf({ op, attributes, operands, output }: ConvolutionTask, tile: TileShape): CorrelationSpec {
   const { groups, ...window } = attributes
   return {
     direction: op === 'conv2d' ? 'forward' : 'inputGradient',
@@ -112,6 +115,7 @@ function correlationOf({ op, attributes, operands, output }: ConvolutionTask): C
     source: operands[0],
     weights: operands[1],
     result: output,
+    tile,
   }
 }
 
@@ -146,8 +150,8 @@ function wantsBorder(channels: number, groups: number, { kernel, padding }: Wind
 /** Row-major shape of a volume that lies channels last. */
 const channelsLast = ([batch, channels, height, width]: readonly number[]): number[] => [batch, height, width, channels]
 
-function direct(task: ConvolutionTask): ConvolutionKernels {
-  const plain = correlationOf(task)
+function direct(task: ConvolutionTask, tile: TileShape): ConvolutionKernels {
+  const plain = correlationOf(task, tile)
   const border =
     plain.direction === 'forward' && wantsBorder(plain.source[1], plain.groups, plain.window)
       ? bordered(plain.source, plain.window)
@@ -160,14 +164,14 @@ function direct(task: ConvolutionTask): ConvolutionKernels {
   ]
   if (border) stages.push({ name: 'bordered input', reads: [0], shape: channelsLast(border.shape) })
   return {
-    method: { name: 'direct', stages, reads: [border ? 3 : 0, 2], workspace: 0 },
+    method: { name: 'direct', stages, reads: [border ? 3 : 0, 2], workspace: 0, tile },
     stages: [() => packKernel(panels), ...(border ? [() => borderKernel(border.border)] : [])],
     finish: epilogue => correlationKernel(spec, epilogue),
   }
 }
 
-function depthwise(task: ConvolutionTask): ConvolutionKernels {
-  const spec = correlationOf(task)
+function depthwise(task: ConvolutionTask, tile: TileShape): ConvolutionKernels {
+  const spec = correlationOf(task, tile)
   const [channels, , height, width] = spec.weights
   return {
     method: {
@@ -175,6 +179,7 @@ function depthwise(task: ConvolutionTask): ConvolutionKernels {
       stages: [{ name: 'packed weights', reads: [1], shape: [height * width, channels] }],
       reads: [0, 2],
       workspace: 0,
+      tile,
     },
     stages: [() => depthwiseWeightsKernel(spec)],
     finish: epilogue => depthwiseKernel(spec, epilogue),
@@ -187,17 +192,20 @@ const chunkBytes = 768 * 1024
 /** Transformed values up to this size are always made for the whole layer, and every stage is split between the threads. */
 const wholeBytes = 4 * 1024 * 1024
 
+/** Chunks are whole register tiles of four or of six rows. */
+const wholeTiles = 12
+
 /** With fewer tiles in a chunk, weights are read from memory too often. */
 const fewTiles = 32
 
 /** Transformed values of the whole layer never take more memory than this. */
 const mostBytes = 64 * 1024 * 1024
 
-function winograd(task: ConvolutionTask, outputs: 2 | 4): ConvolutionKernels {
-  const { direction, window, source, weights, result } = correlationOf(task)
+function winograd(task: ConvolutionTask, outputs: 2 | 4, tile: TileShape): ConvolutionKernels {
+  const { direction, window, source, weights, result } = correlationOf(task, tile)
   const { top, left } = window.padding
   const lead = direction === 'forward' ? ([top, left] as const) : ([2 - top, 2 - left] as const)
-  const all = { direction, lead, source, weights, result, outputs, chunk: Number.MAX_SAFE_INTEGER }
+  const all = { direction, lead, source, weights, result, outputs, tile, chunk: Number.MAX_SAFE_INTEGER }
   const { tiles, positions, inputStride, productStride, weightStride } = winogradSizes(all)
   const weightStage: ConvolutionStage = {
     name: 'transformed weights',
@@ -206,7 +214,7 @@ function winograd(task: ConvolutionTask, outputs: 2 | 4): ConvolutionKernels {
   }
   const name = `winograd ${outputs}×${outputs}`
   const bytes = positions * (inputStride + productStride)
-  const chunk = Math.max(8, Math.floor((chunkBytes * tiles) / bytes / 4) * 4)
+  const chunk = Math.max(1, Math.floor((chunkBytes * tiles) / bytes / wholeTiles)) * wholeTiles
   if (bytes <= wholeBytes || (chunk < fewTiles && bytes <= mostBytes)) {
     const spec: WinogradSpec = { ...all, chunk: tiles }
     return {
@@ -219,9 +227,10 @@ function winograd(task: ConvolutionTask, outputs: 2 | 4): ConvolutionKernels {
         ],
         reads: [4],
         workspace: 0,
+        tile,
       },
       stages: [
-        () => winogradWeightsKernel({ direction, weights, outputs }),
+        () => winogradWeightsKernel({ direction, weights, outputs, tile }),
         () => winogradInputKernel(spec),
         () => winogradProductKernel(spec),
       ],
@@ -232,13 +241,13 @@ function winograd(task: ConvolutionTask, outputs: 2 | 4): ConvolutionKernels {
   const part = winogradSizes(spec)
   const workspace = positions * (part.inputStride + part.productStride)
   return {
-    method: { name, stages: [weightStage], reads: [0, 2], workspace },
-    stages: [() => winogradWeightsKernel({ direction, weights, outputs })],
+    method: { name, stages: [weightStage], reads: [0, 2], workspace, tile },
+    stages: [() => winogradWeightsKernel({ direction, weights, outputs, tile })],
     finish: epilogue => winogradKernel(spec, epilogue),
   }
 }
 
-function weightSums({ attributes, operands, output }: ConvolutionTask): ConvolutionKernels {
+function weightSums({ attributes, operands, output }: ConvolutionTask, tile: TileShape): ConvolutionKernels {
   const { groups } = attributes
   const [x, g] = operands
   const border = wantsBorder(x[1], groups, attributes) ? bordered(x, windowOnly(attributes)) : undefined
@@ -248,6 +257,7 @@ function weightSums({ attributes, operands, output }: ConvolutionTask): Convolut
     x: border?.shape ?? x,
     g,
     weights: output,
+    tile,
   }
   const layout = sumLayout(spec)
   const stages: ConvolutionStage[] = border
@@ -259,14 +269,14 @@ function weightSums({ attributes, operands, output }: ConvolutionTask): Convolut
     shape: [groups, layout.taps, layout.rows, layout.columns],
   })
   return {
-    method: { name: 'sums', stages, reads: [border ? 3 : 2], workspace: 0 },
+    method: { name: 'sums', stages, reads: [border ? 3 : 2], workspace: 0, tile },
     stages: [...(border ? [() => borderKernel(border.border)] : []), () => weightSumsKernel(spec)],
     finish: epilogue => collectKernel(spec, epilogue),
   }
 }
 
-function winogradSums(task: ConvolutionTask): ConvolutionKernels {
-  const spec = gradientOf(task)
+function winogradSums(task: ConvolutionTask, tile: TileShape): ConvolutionKernels {
+  const spec = gradientOf(task, tile)
   const { parts, partBytes, workspace } = gradientSizes(spec)
   const sums: WeightGradientSpec = {
     window: windowOnly(task.attributes),
@@ -274,6 +284,7 @@ function winogradSums(task: ConvolutionTask): ConvolutionKernels {
     x: spec.x,
     g: spec.g,
     weights: task.output,
+    tile,
   }
   return {
     method: {
@@ -284,6 +295,7 @@ function winogradSums(task: ConvolutionTask): ConvolutionKernels {
       ],
       reads: [3],
       workspace: 0,
+      tile,
     },
     stages: [() => winogradSumsKernel(spec), () => winogradCollectKernel(spec)],
     finish: epilogue => collectKernel(sums, epilogue),

@@ -4,11 +4,24 @@
  */
 import type { FunctionBuilder, Local } from '../../assembler.ts'
 import { type Kernel, kernelFunction } from '../../kernel.ts'
+import type { TileShape } from '../../tile.ts'
 
-/** Output channels of a panel: two vectors, or one where there are no more than four channels. */
-export function panelWidth(channelsPerGroup: number): number {
-  return channelsPerGroup <= 4 ? 4 : 8
+/** Output channels of a panel: those of the tile, or fewer where that would leave too many lanes empty. */
+export function panelWidth(channelsPerGroup: number, { columns }: TileShape): number {
+  for (let width = columns; width > 4; width /= 2) {
+    const padded = Math.ceil(channelsPerGroup / width) * width
+    if (padded <= Math.ceil(channelsPerGroup / 4) * 4 * mostPadding) return width
+  }
+  return 4
 }
+
+/** Positions of a tile for panels of some width. */
+export function tileRowsFor(width: number, { rows }: TileShape): number {
+  return width === 4 ? Math.max(rows, 6) : rows
+}
+
+/** Computing empty lanes costs less than narrow tiles, up to this share. */
+const mostPadding = 1.35
 
 /** Weights `[groups · panels, taps, summed channels, panel width]`, padded with zeros to whole panels. */
 export interface PanelSpec {
@@ -19,10 +32,11 @@ export interface PanelSpec {
   readonly direction: 'forward' | 'inputGradient'
   /** Index of each tap in the order of the panels. */
   readonly taps: readonly number[]
+  readonly tile: TileShape
 }
 
 /** Sizes of packed weights. */
-export function panelSizes({ weights, groups, direction }: PanelSpec): {
+export function panelSizes({ weights, groups, direction, tile }: PanelSpec): {
   rows: number
   sums: number
   width: number
@@ -30,7 +44,7 @@ export function panelSizes({ weights, groups, direction }: PanelSpec): {
 } {
   const perGroup = weights[0] / groups
   const [rows, sums] = direction === 'forward' ? [perGroup, weights[1]] : [weights[1], perGroup]
-  const width = panelWidth(rows)
+  const width = panelWidth(rows, tile)
   return { rows, sums, width, panels: Math.ceil(rows / width) }
 }
 

@@ -6,6 +6,7 @@ import { dimensionsOf, type Operand, stridesAlong } from '../../access.ts'
 import type { FunctionBuilder, Local } from '../../assembler.ts'
 import { pushElements, storeElements } from '../../elements.ts'
 import { ExpressionEmitter } from '../../expression.ts'
+import type { KernelModule } from '../../kernel.ts'
 import type { MathLibrary } from '../../math.ts'
 import type { Lanes } from '../../tile.ts'
 import type { EpilogueSpec } from '../epilogue.ts'
@@ -113,13 +114,125 @@ export class ChannelStore {
   /** Stores the first `count` channels of vectors of four. */
   storeChannels(out: Local, vectors: readonly Local[], count: number): void {
     vectors.forEach((vector, v) => {
-      const left = count - v * 4
-      if (left >= 4) this.store(4, out, v * 4, () => this.f.get(vector))
-      else {
-        for (let lane = 0; lane < left; lane++) {
-          this.store(1, out, v * 4 + lane, () => this.f.get(vector).extractLane(lane))
-        }
-      }
+      eachPart(count - v * 4, (lanes, lane) => {
+        this.store(lanes, out, v * 4 + lane, () => {
+          this.f.get(vector)
+          if (lanes === 1) this.f.extractLane(lane)
+        })
+      })
     })
   }
+}
+
+/** A function that finishes what a kernel has stored raw: `(…addresses of rows, result, channel, …operands)`. */
+function finishFunction(
+  { module, math }: KernelModule,
+  epilogue: EpilogueSpec,
+  shape: readonly number[],
+  rows: number,
+  vectors: number,
+  count: number,
+): FunctionBuilder {
+  const operands = epilogue.operands.length
+  const f = module.function(new Array(rows + 2 + operands).fill('i32'), [])
+  const [yBase, channel] = [rows, rows + 1]
+  const bases = Array.from({ length: operands }, (_, k) => rows + 2 + k)
+  const store = new ChannelStore(f, math, epilogue, shape, bases)
+  const raw = { 1: f.local('f32'), 4: f.local('v128') }
+  store.atChannels(channel)
+  for (let row = 0; row < rows; row++) {
+    store.atPosition(row, yBase, channel)
+    for (let v = 0; v < vectors; v++) {
+      eachPart(count - v * 4, (lanes, lane) => {
+        const shift = v * 4 + lane
+        f.get(row)
+          .memory(lanes === 4 ? 'v128.load' : 'f32.load', shift * 4)
+          .set(raw[lanes])
+        store.store(lanes, row, shift, () => f.get(raw[lanes]))
+      })
+    }
+  }
+  return f
+}
+
+/**
+ * Stores register tiles, finished. Where V8 is to join the vectors of a tile into wider ones, it does so only in functions
+ * in which nothing else is in the way: sums are then stored as they are, and another function finishes them.
+ */
+export class TileStore {
+  private readonly f: FunctionBuilder
+  private readonly target: KernelModule
+  private readonly epilogue: EpilogueSpec
+  private readonly shape: readonly number[]
+  private readonly bases: readonly Local[]
+  private readonly direct: ChannelStore
+  private readonly deferred: boolean
+  private readonly finishers = new Map<string, FunctionBuilder>()
+
+  /** @param bases addresses of the epilogue's operands */
+  constructor(
+    f: FunctionBuilder,
+    target: KernelModule,
+    epilogue: EpilogueSpec,
+    shape: readonly number[],
+    bases: readonly Local[],
+    wide: boolean,
+  ) {
+    this.f = f
+    this.target = target
+    this.epilogue = epilogue
+    this.shape = shape
+    this.bases = bases
+    this.direct = new ChannelStore(f, target.math, epilogue, shape, bases)
+    this.deferred = wide && epilogue.operands.length > 0
+  }
+
+  /** Finds what belongs to the channels from `channel` on. */
+  atChannels(channel: Local): void {
+    if (!this.deferred) this.direct.atChannels(channel)
+  }
+
+  /** Stores row r of the tile at `outs[r]`: the first `count` channels of it. */
+  store(
+    outs: readonly Local[],
+    tile: readonly (readonly Local[])[],
+    count: number,
+    yBase: Local,
+    channel: Local,
+  ): void {
+    const { f, direct, bases } = this
+    if (!this.deferred) {
+      tile.forEach((vectors, r) => {
+        direct.atPosition(outs[r], yBase, channel)
+        direct.storeChannels(outs[r], vectors, count)
+      })
+      return
+    }
+    tile.forEach((vectors, r) => {
+      vectors.forEach((vector, v) => {
+        eachPart(count - v * 4, (lanes, lane) => {
+          f.get(outs[r]).get(vector)
+          if (lanes === 4) f.memory('v128.store', v * 16)
+          else f.extractLane(lane).memory('f32.store', (v * 4 + lane) * 4)
+        })
+      })
+    })
+    for (const address of [...outs.slice(0, tile.length), yBase, channel, ...bases]) f.get(address)
+    f.call(this.finisher(tile.length, tile[0].length, count))
+  }
+
+  private finisher(rows: number, vectors: number, count: number): FunctionBuilder {
+    const key = `${rows} ${vectors} ${count}`
+    const known = this.finishers.get(key)
+    if (known) return known
+    const made = finishFunction(this.target, this.epilogue, this.shape, rows, vectors, count)
+    this.finishers.set(key, made)
+    return made
+  }
+}
+
+/** A whole vector, or its first lanes one by one where fewer than four are left. */
+function eachPart(left: number, visit: (lanes: Lanes, lane: number) => void): void {
+  if (left >= 4) visit(4, 0)
+  else for (let lane = 0; lane < left; lane++) visit(1, lane)
 }

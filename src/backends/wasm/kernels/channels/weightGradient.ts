@@ -11,7 +11,8 @@
 import type { Window2d } from '../../../../graph/window.ts'
 import type { Local } from '../../assembler.ts'
 import { type Kernel, kernelFunction } from '../../kernel.ts'
-import { RegisterTile } from '../../tile.ts'
+import { RegisterTile, type TileShape } from '../../tile.ts'
+import { panelWidth } from './packing.ts'
 
 /** Shapes are `[N, C, H, W]` and lie channels last; weights are `[O, I, KH, KW]`. */
 export interface WeightGradientSpec {
@@ -20,9 +21,10 @@ export interface WeightGradientSpec {
   readonly x: readonly number[]
   readonly g: readonly number[]
   readonly weights: readonly number[]
+  readonly tile: TileShape
 }
 
-const [tileRows, tileColumns] = [4, 8]
+const tileRows = 4
 
 /** Bytes of x and g that are worked through at a time. */
 const chunkBytes = 64 * 1024
@@ -35,19 +37,24 @@ export interface SumLayout {
   readonly taps: number
   readonly rows: number
   readonly columns: number
+  /** Columns of one register tile. */
+  readonly tileColumns: number
   readonly tapsMerged: boolean
 }
 
 /** How the sums of a weight gradient lie in memory. */
-export function sumLayout({ window, groups, weights }: WeightGradientSpec): SumLayout {
+export function sumLayout({ window, groups, weights, tile }: WeightGradientSpec): SumLayout {
   const [outChannels, groupChannels, kernelHeight, kernelWidth] = weights
   const { padding, dilation } = window
   const unpadded = padding.top + padding.bottom + padding.left + padding.right === 0
   const tapsMerged = unpadded && groups === 1 && dilation[1] === 1 && groupChannels < 16 && kernelWidth > 1
+  const used = tapsMerged ? groupChannels * kernelWidth : groupChannels
+  const tileColumns = panelWidth(used, tile)
   return {
+    tileColumns,
     taps: tapsMerged ? kernelHeight : kernelHeight * kernelWidth,
     rows: roundUp(outChannels / groups, tileRows),
-    columns: roundUp(tapsMerged ? groupChannels * kernelWidth : groupChannels, tileColumns),
+    columns: roundUp(used, tileColumns),
     tapsMerged,
   }
 }
@@ -61,6 +68,7 @@ export function weightSumsKernel(spec: WeightGradientSpec): Kernel {
   const [xPixel, gPixel] = [xChannels * 4, gChannels * 4]
   const [xRow, gRow] = [xWidth * xPixel, gWidth * gPixel]
   const tilesDown = layout.rows / tileRows
+  const { tileColumns } = layout
   const tapBytes = layout.rows * layout.columns * 4
   const { stride } = window
   const rowBytes = gRow + xRow * Math.min(stride[0], weights[2])

@@ -122,5 +122,6 @@ function emitInput(target: KernelModule, spec: WinogradSpec): FunctionBuilder {
     grid: { ...sizes, outputs },
     matrix: input,
     stride: sizes.inputStride,
+    wide: spec.tile.columns > 8,
   })
 }

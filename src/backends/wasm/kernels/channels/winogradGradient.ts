@@ -7,9 +7,9 @@
  * The sum is 36 matrix products over tiles. The tiles are cut into parts, a fixed number of them, each of which sums for
  * itself: the result then does not depend on how many threads took part.
  */
-import type { Local } from '../../assembler.ts'
-import { type Kernel, kernelFunction } from '../../kernel.ts'
-import { RegisterTile } from '../../tile.ts'
+import type { FunctionBuilder, Local } from '../../assembler.ts'
+import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
+import { RegisterTile, type TileShape } from '../../tile.ts'
 import { LinearTransform } from './linearTransform.ts'
 import { winogradMatrices } from './winogradMatrices.ts'
 import { spread } from './winogradSpec.ts'
@@ -21,9 +21,13 @@ export interface WinogradGradientSpec {
   readonly lead: readonly [number, number]
   readonly x: readonly number[]
   readonly g: readonly number[]
+  readonly tile: TileShape
 }
 
-const [tileRows, tileColumns] = [4, 8]
+const tileRows = 4
+
+/** Columns of the register tile: input channels. */
+const columnsFor = ({ x, tile }: WinogradGradientSpec): number => (x[1] % tile.columns === 0 ? tile.columns : 8)
 
 /** Outputs of the weights' gradient per axis, and inputs under a tile of g. */
 const [outputs, taps] = [3, 4]
@@ -77,79 +81,36 @@ export function gradientSizes({ x, g }: WinogradGradientSpec): {
 /** Sums over the tiles of each part. Operand addresses: x, g, workspace, sums `[parts, positions, K, C]`. */
 export function winogradSumsKernel(spec: WinogradGradientSpec): Kernel {
   const { x, g, lead } = spec
-  const { tiles, grid, parts, share, chunk, xStride, gStride, sumStride, partBytes } = gradientSizes(spec)
-  const [gBytes, xBytes] = [g[1] * 4, x[1] * 4]
+  const { tiles, grid, parts, share, chunk, xStride, gStride, partBytes } = gradientSizes(spec)
   return {
     key: `winogradSums ${JSON.stringify(spec)}`,
     units: parts,
     tables: [new Int32Array(Math.max(x[1], g[1]))],
     operands: 4,
     emit(target) {
-      const ofInput = emitTileTransform(target, { source: x, lead, grid, matrix: matrices.input, stride: xStride })
+      const wide = spec.tile.columns > 8
+      const ofInput = emitTileTransform(target, {
+        source: x,
+        lead,
+        grid,
+        matrix: matrices.input,
+        stride: xStride,
+        wide,
+      })
       const ofGradient = emitTileTransform(target, {
         source: g,
         lead: [0, 0],
         grid,
         matrix: matrices.weights,
         stride: gStride,
+        wide,
       })
+      const products = emitProducts(target, spec)
       const { f, from, to, address } = kernelFunction(target, 5)
       const [xBase, gBase, xTiles, result, zeros] = address
       const local = (): Local => f.local('i32')
       const [part, first, end, last, gTiles, out] = Array.from({ length: 6 }, local)
-      const [position, row, column, at, gAt, xAt, gStep, xStep, count] = Array.from({ length: 9 }, local)
-      const tile = new RegisterTile(f, tileRows, tileColumns / 4, { lanes: 4, fused: target.fused })
-      const eachSum = (visit: (accumulator: Local, offset: number) => void): void => {
-        tile.accumulators.forEach((vectors, r) => {
-          vectors.forEach((vector, v) => {
-            visit(vector, r * xBytes + v * 16)
-          })
-        })
-      }
-      /** Adds the products of the chunk's tiles at every position. */
-      const addProducts = (): void => {
-        f.get(out).set(at)
-        f.for(position, { value: 0 }, { value: positions }, () => {
-          f.get(gTiles).get(position).i32(gStride).op('i32.mul', 'i32.add').set(gAt)
-          f.for(
-            row,
-            { value: 0 },
-            { value: gBytes },
-            () => {
-              f.get(xTiles).get(position).i32(xStride).op('i32.mul', 'i32.add').set(xAt)
-              f.for(
-                column,
-                { value: 0 },
-                { value: xBytes },
-                () => {
-                  eachSum((accumulator, offset) => f.get(at).memory('v128.load', offset).set(accumulator))
-                  f.get(gAt).set(gStep).get(xAt).set(xStep).get(end).get(first).op('i32.sub').set(count)
-                  tile.steps(
-                    {
-                      rowAddress: gStep,
-                      rowOffsets: Array.from({ length: tileRows }, (_, r) => r * 4),
-                      rowKind: 'splat',
-                      columnAddress: xStep,
-                      columnOffsets: Array.from({ length: tileColumns / 4 }, (_, v) => v * 16),
-                    },
-                    count,
-                    gBytes,
-                    xBytes,
-                  )
-                  eachSum((accumulator, offset) => f.get(at).get(accumulator).memory('v128.store', offset))
-                  f.increment(xAt, tileColumns * 4)
-                  f.increment(at, tileColumns * 4)
-                },
-                tileColumns * 4,
-              )
-              f.increment(gAt, tileRows * 4)
-              f.increment(at, (tileRows - 1) * xBytes)
-            },
-            tileRows * 4,
-          )
-          f.increment(at, sumStride - g[1] * xBytes)
-        })
-      }
+      const count = local()
 
       f.get(xTiles)
         .i32(positions * xStride)
@@ -177,7 +138,7 @@ export function winogradSumsKernel(spec: WinogradGradientSpec): Kernel {
             f.set(end)
             f.get(first).get(end).get(first).get(xBase).get(xTiles).get(zeros).call(ofInput)
             f.get(first).get(end).get(first).get(gBase).get(gTiles).get(zeros).call(ofGradient)
-            addProducts()
+            f.get(xTiles).get(gTiles).get(out).get(end).get(first).op('i32.sub').call(products)
           },
           chunk,
         )
@@ -185,6 +146,52 @@ export function winogradSumsKernel(spec: WinogradGradientSpec): Kernel {
       return f
     },
   }
+}
+
+/** `(x tiles, g tiles, sums, tiles)`: adds the products of some tiles at every position. */
+function emitProducts(target: KernelModule, spec: WinogradGradientSpec): FunctionBuilder {
+  const { xStride, gStride, sumStride } = gradientSizes(spec)
+  const [gBytes, xBytes] = [spec.g[1] * 4, spec.x[1] * 4]
+  const tileColumns = columnsFor(spec)
+  const f = target.module.function(new Array(4).fill('i32'), [])
+  const [xTiles, gTiles, sums, tiles] = [0, 1, 2, 3]
+  const [position, row, column, at, gAt, xAt, gStep, xStep, count] = f.localArray('i32', 9)
+  const tile = new RegisterTile(f, tileRows, tileColumns / 4, { lanes: 4, fused: target.fused })
+  const eachSum = (visit: (accumulator: Local, offset: number) => void): void => {
+    tile.accumulators.forEach((vectors, r) => {
+      vectors.forEach((vector, v) => {
+        visit(vector, r * xBytes + v * 16)
+      })
+    })
+  }
+  const operands = {
+    rowAddress: gStep,
+    rowOffsets: Array.from({ length: tileRows }, (_, r) => r * 4),
+    rowKind: 'splat',
+    columnAddress: xStep,
+    columnOffsets: Array.from({ length: tileColumns / 4 }, (_, v) => v * 16),
+  } as const
+  const addTile = (): void => {
+    eachSum((accumulator, offset) => f.get(at).memory('v128.load', offset).set(accumulator))
+    f.get(gAt).set(gStep).get(xAt).set(xStep).get(tiles).set(count)
+    tile.steps(operands, count, gBytes, xBytes)
+    eachSum((accumulator, offset) => f.get(at).get(accumulator).memory('v128.store', offset))
+    f.increment(xAt, tileColumns * 4)
+    f.increment(at, tileColumns * 4)
+  }
+  const addRows = (): void => {
+    f.get(xTiles).get(position).i32(xStride).op('i32.mul', 'i32.add').set(xAt)
+    f.for(column, { value: 0 }, { value: xBytes }, addTile, tileColumns * 4)
+    f.increment(gAt, tileRows * 4)
+    f.increment(at, (tileRows - 1) * xBytes)
+  }
+  f.get(sums).set(at)
+  f.for(position, { value: 0 }, { value: positions }, () => {
+    f.get(gTiles).get(position).i32(gStride).op('i32.mul', 'i32.add').set(gAt)
+    f.for(row, { value: 0 }, { value: gBytes }, addRows, tileRows * 4)
+    f.increment(at, sumStride - spec.g[1] * xBytes)
+  })
+  return f
 }
 
 /** Transforms the sums of all parts back. Operand addresses: sums, weight sums `[9, K, C]`. */
@@ -239,6 +246,6 @@ export function winogradCollectKernel(spec: WinogradGradientSpec): Kernel {
 }
 
 /** True where the kernels apply: whole tiles of channels. */
-export function fitsWinogradGradient({ x, g }: WinogradGradientSpec): boolean {
-  return x[1] % tileColumns === 0 && g[1] % tileRows === 0
+export function fitsWinogradGradient(spec: WinogradGradientSpec): boolean {
+  return spec.x[1] % columnsFor(spec) === 0 && spec.g[1] % tileRows === 0
 }

@@ -1,7 +1,8 @@
 /** The products of a Winograd convolution: for every position of a tile, transformed inputs times transformed weights. */
 import type { FunctionBuilder } from '../../assembler.ts'
 import type { KernelModule } from '../../kernel.ts'
-import { RegisterTile, rowsThatFit } from '../../tile.ts'
+import { RegisterTile } from '../../tile.ts'
+import { tileRowsFor } from './packing.ts'
 import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
 
 /** `(from, to, tiles, transformed, panels, products)`: the product of one panel at one position per unit. */
@@ -12,7 +13,7 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
   const f = target.module.function(new Array(6).fill('i32'), [])
   const [from, to, tiles, transformed, weights, products] = [0, 1, 2, 3, 4, 5]
   const vectors = width / 4
-  const rows = Math.min(rowsThatFit(vectors, Number.MAX_SAFE_INTEGER), chunk, all)
+  const rows = Math.min(tileRowsFor(width, spec.tile), chunk, all)
   const [unit, position, panel, at, panelAt, rowAt, out, tile, full, count] = f.localArray('i32', 10)
   const inBytes = sums * 4
   const outBytes = panels * width * 4

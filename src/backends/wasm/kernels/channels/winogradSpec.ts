@@ -1,5 +1,6 @@
 /** The numbers of a Winograd convolution: tiles, strides, and where a tile lies. */
 import type { FunctionBuilder, Local } from '../../assembler.ts'
+import type { TileShape } from '../../tile.ts'
 import { panelWidth } from './packing.ts'
 
 /** A correlation with a 3×3 kernel at stride 1 over volumes `[N, C, H, W]` that lie channels last. */
@@ -15,6 +16,7 @@ export interface WinogradSpec {
   readonly outputs: number
   /** Tiles a thread takes through all three stages at a time. */
   readonly chunk: number
+  readonly tile: TileShape
 }
 
 /** Numbers that follow from a spec. */
@@ -23,6 +25,7 @@ export function winogradSizes({
   result,
   outputs,
   chunk,
+  tile,
 }: Omit<WinogradSpec, 'direction' | 'lead' | 'weights'>): {
   tileRows: number
   tileColumns: number
@@ -39,7 +42,7 @@ export function winogradSizes({
   const tileColumns = Math.ceil(result[3] / outputs)
   const tiles = result[0] * tileRows * tileColumns
   const positions = (outputs + 2) ** 2
-  const width = panelWidth(result[1])
+  const width = panelWidth(result[1], tile)
   const panels = Math.ceil(result[1] / width)
   const rows = Math.min(chunk, tiles)
   return {

@@ -17,12 +17,14 @@ export interface TileTransform {
   readonly matrix: Matrix
   /** Bytes from the values of one position to those of the next. */
   readonly stride: number
+  /** Whether vectors side by side can be joined. */
+  readonly wide: boolean
 }
 
 /** `(from, to, first, source, transformed, zeros)`: tiles `from … to − 1` to rows `from − first …` of each position. */
 export function emitTileTransform(
   target: KernelModule,
-  { source, lead, grid, matrix, stride }: TileTransform,
+  { source, lead, grid, matrix, stride, wide }: TileTransform,
 ): FunctionBuilder {
   // n × n values become m × m.
   const [m, n] = [matrix.length, matrix[0].length]
@@ -32,57 +34,66 @@ export function emitTileTransform(
   const [from, to, first, base, transformed, zeros] = [0, 1, 2, 3, 4, 5]
   const transform = new LinearTransform(f, target.fused, [matrix])
   const place = new TilePlace(f, grid)
-  const [tile, corner, out, offset, row, column] = f.localArray('i32', 6)
+  const [tile, corner, out, offset, row, left] = f.localArray('i32', 6)
   const pointers = f.localArray('i32', n * n)
-  const column0 = f.localArray('v128', n)
-  const half = f.localArray('v128', m * n)
+  // Two vectors side by side can be joined into one; of what they compute nothing else is stored in between.
+  const across = wide && channels % 8 === 0 ? 2 : 1
+  const column = Array.from({ length: across }, () => f.localArray('v128', n))
+  const half = Array.from({ length: across }, () => f.localArray('v128', m * n))
+  const result = Array.from({ length: across }, () => f.localArray('v128', m))
 
-  /** Transforms four channels after another; `load` pushes the input of row a, column b. */
-  const channelsLoop = (load: (a: number, b: number) => void, advance: () => void): void => {
-    f.for(
-      offset,
-      { value: 0 },
-      { value: pixelBytes },
-      () => {
-        for (let b = 0; b < n; b++) {
+  /** Transforms vectors of channels one after another; `load` pushes vector v of the input of row a, column b. */
+  const channelsLoop = (load: (a: number, b: number, v: number) => void, advance: (bytes: number) => void): void => {
+    const step = 16 * across
+    const body = (): void => {
+      for (let b = 0; b < n; b++) {
+        for (let v = 0; v < across; v++) {
           for (let a = 0; a < n; a++) {
-            load(a, b)
-            f.set(column0[a])
+            load(a, b, v)
+            f.set(column[v][a])
           }
-          transform.apply(matrix, column0, (a, push) => {
+          transform.apply(matrix, column[v], (a, push) => {
             push()
-            f.set(half[a * n + b])
+            f.set(half[v][a * n + b])
           })
         }
-        for (let a = 0; a < m; a++) {
-          transform.apply(matrix, half.slice(a * n, a * n + n), (b, push) => {
+      }
+      for (let a = 0; a < m; a++) {
+        for (let v = 0; v < across; v++) {
+          transform.apply(matrix, half[v].slice(a * n, a * n + n), (b, push) => {
+            push()
+            f.set(result[v][b])
+          })
+        }
+        for (let b = 0; b < m; b++) {
+          for (let v = 0; v < across; v++) {
             f.get(out)
-            push()
-            f.memory('v128.store', (a * m + b) * stride)
-          })
+              .get(result[v][b])
+              .memory('v128.store', (a * m + b) * stride + v * 16)
+          }
         }
-        f.increment(out, 16)
-        advance()
-      },
-      16,
-    )
+      }
+      f.increment(out, step)
+      advance(step)
+    }
+    f.for(offset, { value: 0 }, { value: pixelBytes }, body, step)
   }
 
   f.for(tile, from, to, () => {
     place.locate(tile)
     f.get(place.row).i32(lead[0]).op('i32.sub').set(row)
-    f.get(place.column).i32(lead[1]).op('i32.sub').set(column)
+    f.get(place.column).i32(lead[1]).op('i32.sub').set(left)
     f.get(base)
       .get(place.image)
       .i32(height * rowBytes)
       .op('i32.mul', 'i32.add')
-    f.get(row).i32(rowBytes).op('i32.mul', 'i32.add').get(column).i32(pixelBytes).op('i32.mul', 'i32.add').set(corner)
+    f.get(row).i32(rowBytes).op('i32.mul', 'i32.add').get(left).i32(pixelBytes).op('i32.mul', 'i32.add').set(corner)
     f.get(transformed).get(tile).get(first).op('i32.sub').i32(pixelBytes).op('i32.mul', 'i32.add').set(out)
     const inside = (): void => {
       f.get(row)
         .i32(Math.max(0, height - n + 1))
         .op('i32.lt_u')
-      f.get(column)
+      f.get(left)
         .i32(Math.max(0, width - n + 1))
         .op('i32.lt_u', 'i32.and')
     }
@@ -90,8 +101,8 @@ export function emitTileTransform(
     f.if(
       () =>
         channelsLoop(
-          (a, b) => f.get(corner).memory('v128.load', a * rowBytes + b * pixelBytes),
-          () => f.increment(corner, 16),
+          (a, b, v) => f.get(corner).memory('v128.load', a * rowBytes + b * pixelBytes + v * 16),
+          bytes => f.increment(corner, bytes),
         ),
       () => {
         // Some inputs lie outside the image: those read zeros.
@@ -102,7 +113,7 @@ export function emitTileTransform(
               .op('i32.add')
               .get(zeros)
             f.get(row).i32(a).op('i32.add').i32(height).op('i32.lt_u')
-            f.get(column)
+            f.get(left)
               .i32(b)
               .op('i32.add')
               .i32(width)
@@ -111,12 +122,12 @@ export function emitTileTransform(
           }
         }
         channelsLoop(
-          (a, b) =>
+          (a, b, v) =>
             f
               .get(pointers[a * n + b])
               .get(offset)
               .op('i32.add')
-              .memory('v128.load'),
+              .memory('v128.load', v * 16),
           () => undefined,
         )
       },

@@ -6,11 +6,11 @@ import { winogradMatrices } from './winogradMatrices.ts'
 import { spread, type WinogradSpec } from './winogradSpec.ts'
 
 /** Transforms weights into panels `[panels, summed channels, width]` for each position. Operand addresses: weights, panels. */
-export function winogradWeightsKernel(spec: Pick<WinogradSpec, 'direction' | 'weights' | 'outputs'>): Kernel {
-  const { direction, weights, outputs } = spec
+export function winogradWeightsKernel(spec: Pick<WinogradSpec, 'direction' | 'weights' | 'outputs' | 'tile'>): Kernel {
+  const { direction, weights, outputs, tile } = spec
   const matrices = winogradMatrices(outputs, 3)
   const [rows, sums] = direction === 'forward' ? [weights[0], weights[1]] : [weights[1], weights[0]]
-  const width = panelWidth(rows)
+  const width = panelWidth(rows, tile)
   const panels = Math.ceil(rows / width)
   const perRow = direction === 'forward' ? weights[1] * 36 : 36
   const perSum = direction === 'forward' ? 36 : weights[1] * 36
