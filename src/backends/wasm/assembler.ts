@@ -224,12 +224,11 @@ export class FunctionBuilder {
     })
   }
 
-  /** The encoded body: locals, code, end. */
-  encode(): number[] {
+  /** The encoded body in parts: size and locals, code, end. */
+  encode(): readonly (readonly number[])[] {
     const locals = list(this.locals.map(type => [1, typeCodes[type]]))
     const size = locals.length + this.code.length + 1
-    // Built by concat: spreading a large body as call arguments would overflow the stack.
-    return unsigned(size).concat(locals, this.code, [0x0b])
+    return [[...unsigned(size), ...locals], this.code, [0x0b]]
   }
 
   /** Bytes of code so far. */
@@ -274,7 +273,7 @@ export class ModuleBuilder {
   /** The binary module. It imports `env.memory` of at least one page. */
   encode(): Uint8Array<ArrayBuffer> {
     const typeIndex = this.functions.map(f => this.typeOf(f))
-    const section = (id: number, body: readonly number[]): number[] => [id, ...unsigned(body.length)].concat(body)
+    const section = (id: number, body: readonly number[]): number[] => [id, ...unsigned(body.length), ...body]
     const memoryImport = [
       ...text('env'),
       ...text('memory'),
@@ -283,18 +282,16 @@ export class ModuleBuilder {
       ...unsigned(1),
       ...unsigned(65536),
     ]
-    let code: number[] = unsigned(this.functions.length)
-    for (const f of this.functions) code = code.concat(f.encode())
-    const header = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]
-    return Uint8Array.from(
-      header.concat(
-        section(1, list(this.types.map(type => type.split(',').map(Number)))),
-        section(2, [1, ...memoryImport]),
-        section(3, list(typeIndex.map(unsigned))),
-        section(7, list(this.exported.map(([name, f]) => [...text(name), 0, ...unsigned(f.index)]))),
-        section(10, code),
-      ),
-    )
+    const bodies = [unsigned(this.functions.length), ...this.functions.flatMap(f => f.encode())]
+    return joined([
+      [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      section(1, list(this.types.map(type => type.split(',').map(Number)))),
+      section(2, [1, ...memoryImport]),
+      section(3, list(typeIndex.map(unsigned))),
+      section(7, list(this.exported.map(([name, f]) => [...text(name), 0, ...unsigned(f.index)]))),
+      [10, ...unsigned(bodies.reduce((sum, part) => sum + part.length, 0))],
+      ...bodies,
+    ])
   }
 
   private typeOf(f: FunctionBuilder): number {
@@ -303,4 +300,15 @@ export class ModuleBuilder {
     const known = this.types.indexOf(key)
     return known >= 0 ? known : this.types.push(key) - 1
   }
+}
+
+/** Parts one after another. */
+function joined(parts: readonly (readonly number[])[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
 }
