@@ -8,7 +8,7 @@ import { constantTensor } from '../graph/sources.ts'
 import type { Tensor, Volume } from '../graph/tensor.ts'
 import { type Padding, type Pair, type Window2d, windowOf } from '../graph/window.ts'
 import { type ForwardContext, Module } from './module.ts'
-import { ceilPadding, coveredCounts } from './poolGeometry.ts'
+import { ceilPadding, coveredCounts, isWithinHalf } from './poolGeometry.ts'
 
 /** Options of {@link maxPool2d}. */
 export interface MaxPoolOptions {
@@ -69,9 +69,10 @@ export class MaxPool2d extends Pool2d {
   protected override pool(x: Volume): Tensor {
     const { kernel, ...options } = this.window
     if (!this.ceilMode) return poolMax(x, kernel, options)
-    // The border may be wider than a pool's own padding may be, so it is laid around the image first; it never wins.
-    const { top, bottom, left, right } = ceilPadding(this.window, x.shape[2], x.shape[3])
-    if (top + bottom + left + right === 0) return poolMax(x, kernel, options)
+    const padding = ceilPadding(this.window, x.shape[2], x.shape[3])
+    if (isWithinHalf(this.window, padding)) return poolMax(x, kernel, { ...options, padding })
+    // The border is wider than a pool's own may be, so it is laid around the image first; it never wins.
+    const { top, bottom, left, right } = padding
     const framed = pad(x, { before: [0, 0, top, left], after: [0, 0, bottom, right], value: Number.NEGATIVE_INFINITY })
     return poolMax(framed as Volume, kernel, { ...options, padding: 0 })
   }

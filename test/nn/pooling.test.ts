@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { gradients } from '../../src/graph/gradient.ts'
 import { sum } from '../../src/graph/ops/reduce.ts'
 import { constantTensor, input } from '../../src/graph/sources.ts'
+import { topologicalOrder } from '../../src/graph/tensor.ts'
 import {
   crossChannelMaxPool,
   distanceWeightedAveragePool2d,
@@ -45,6 +46,29 @@ describe('distanceWeightedAveragePool2d', () => {
   test('refuses weights that cannot be averaged with', () => {
     expect(() => distanceWeightedAveragePool2d(2, { weight: () => 0 })).toThrow('must be ≥ 0 with a positive sum')
     expect(() => distanceWeightedAveragePool2d(3, { weight: d => 1 - d })).toThrow(RangeError)
+  })
+})
+
+describe('maxPool2d in ceil mode', () => {
+  const opsOf = (kernel: number, stride: number, size: number): string[] =>
+    topologicalOrder([
+      maxPool2d(kernel, { stride, ceilMode: true }).forward(input('x', [1, 1, size, size]), inference()),
+    ])
+      .map(({ op }) => op)
+      .filter(op => op !== 'source')
+
+  test('is one pool whose padding at the end is wider, as long as pools allow it', () => {
+    expect(opsOf(3, 2, 8)).toEqual(['maxPool2d'])
+    expect(opsOf(2, 2, 7)).toEqual(['maxPool2d'])
+    // Two more rows for a kernel of three are more than half of it.
+    expect(opsOf(3, 3, 7)).toEqual(['pad', 'maxPool2d'])
+  })
+
+  test('an image of −∞ sends its gradient to the image, not to its border', () => {
+    const x = input('x', [1, 1, 4, 4])
+    const y = maxPool2d(3, { stride: 2, ceilMode: true }).forward(x, inference())
+    const slope = valuesOf(gradients(sum(y), [x])[0], { x: new Array(16).fill(Number.NEGATIVE_INFINITY) })
+    expect(slope.reduce((total: number, value: number) => total + value, 0)).toBe(4)
   })
 })
 

@@ -87,6 +87,7 @@ export const simd = {
   'i32x4.add': 174,
   'i32x4.sub': 177,
   'i32x4.mul': 181,
+  'i32x4.max_s': 184,
   'i64x2.extmul_low_i32x4_u': 222,
   'i64x2.extmul_high_i32x4_u': 223,
   'f32x4.abs': 224,

@@ -86,21 +86,6 @@ export class RegisterTile {
   }
 
   /**
-   * One step of a tile of one column whose rows are vectors, with addresses that are computed on the spot: `row` and `column`
-   * push them, `columnOffset` is added to the latter.
-   */
-  stepAt(row: (index: number) => void, column: () => void, columnOffset: number): void {
-    const { f } = this
-    column()
-    f.memory('v128.load', columnOffset).set(this.column[0])
-    for (let i = 0; i < this.rows; i++) {
-      row(i)
-      f.memory('v128.load').set(this.row)
-      this.multiplyAdd(this.accumulators[i][0], this.row, this.column[0])
-    }
-  }
-
-  /**
    * Runs `count` steps (a local, at least 1, destroyed), advancing the addresses by the given bytes a step. The loop is
    * unrolled `unroll` times with an exit after each step.
    */

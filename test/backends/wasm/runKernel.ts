@@ -23,8 +23,16 @@ export function operand(dtype: DType, shape: Shape, data: ArrayLike<number>, blo
 }
 
 /** Position of each row-major element in memory. */
-export function physicalPositions({ shape, block }: Operand): Int32Array {
+export function physicalPositions({ shape, block, channelsLast }: Operand): Int32Array {
   const inner = sizeOf(shape.slice(1))
+  if (channelsLast) {
+    const [, channels, height, width] = shape
+    const pixels = height * width
+    return Int32Array.from({ length: sizeOf(shape) }, (_, at) => {
+      const [plane, pixel] = [Math.floor(at / pixels), at % pixels]
+      return (Math.floor(plane / channels) * pixels + pixel) * channels + (plane % channels)
+    })
+  }
   return Int32Array.from({ length: sizeOf(shape) }, (_, at) => {
     if (block === 0 || shape.length === 0) return at
     const sample = Math.floor(at / inner)
@@ -43,13 +51,17 @@ export function runKernel(
 ): Float32Array | Int32Array | Uint8Array {
   const values: Operand[] = [...inputs, output]
   expect(kernel.operands).toBe(values.length)
-  expect(kernel.tables).toEqual([])
   expect(Number.isInteger(kernel.units) && kernel.units > 0).toBe(true)
   const sizes = values.map(({ shape, dtype }) => sizeOf(shape) * bytesPerElement[dtype])
   let end = 64
   const addresses = sizes.map(bytes => {
     const address = end
     end += align(bytes) + 64
+    return address
+  })
+  const tables = kernel.tables.map(table => {
+    const address = end
+    end += align(table.byteLength) + 64
     return address
   })
   const { call, buffer } = instantiate(kernel, Math.ceil(end / page))
@@ -61,12 +73,15 @@ export function runKernel(
       view[position] = input.data[at]
     })
   })
+  kernel.tables.forEach((table, k) => {
+    new Int32Array(buffer, tables[k], table.length).set(table)
+  })
   const before = bytes.slice()
   const start = addresses[inputs.length]
   const size = sizes[inputs.length]
   const results = partitions(kernel.units).map(ranges => {
     bytes.set(before)
-    for (const [from, to] of ranges) call(from, to, ...addresses)
+    for (const [from, to] of ranges) call(from, to, ...addresses, ...tables)
     const written = bytes.slice(start, start + size)
     bytes.fill(filler, start, start + size)
     expect(Buffer.compare(bytes, before), 'bytes outside the result changed').toBe(0)

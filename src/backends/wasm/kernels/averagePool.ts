@@ -1,8 +1,14 @@
 /** Average pooling and the spreading of its gradient. */
 import type { Shape } from '../../../graph/shape.ts'
-import type { Window2d } from '../../../graph/window.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
 import type { Kernel } from '../kernel.ts'
+import {
+  type AverageWindow,
+  channelAveragePoolGradientKernel,
+  channelAveragePoolKernel,
+  dividesEvenly,
+} from './channels/averagePool.ts'
+import { fitsRowTiles } from './channels/rowTiles.ts'
 import { type EpilogueSpec, epilogueKey, plainStore } from './epilogue.ts'
 import {
   clear,
@@ -19,12 +25,18 @@ import { tapsAlong } from './taps.ts'
 
 /** Averages. Operand addresses: x, epilogue operands, y. */
 export function averagePoolKernel(
-  window: Window2d & { readonly countPadding: boolean },
+  window: AverageWindow,
   layout: VolumeLayout,
   x: Shape,
   y: Shape,
   epilogue: EpilogueSpec = plainStore,
 ): Kernel {
+  if (layout.channelsLast && fitsRowTiles('forward', window) && dividesEvenly(window)) {
+    return channelAveragePoolKernel(window, x, y, epilogue)
+  }
+  if (averagesColumns(window, layout) && epilogue === plainStore) {
+    return channelAveragePoolKernel(window, columnsLast(x), columnsLast(y), plainStore)
+  }
   const bytes = pitchOf(layout, x) * 4
   const { tables, rowStep, columnStep } = windowTables('forward', window, spatial(y), spatial(x), bytes)
   const operands = 2 + epilogue.operands.length
@@ -64,24 +76,28 @@ export function averagePoolKernel(
   })
 }
 
+/** Whether windows of a row-major image are one column wide and there is one for every column, as for sums over channels. */
+function averagesColumns(window: AverageWindow, { channelsLast, block }: VolumeLayout): boolean {
+  const { kernel, stride, padding } = window
+  const oneColumn = kernel[1] === 1 && stride[1] === 1 && padding.left + padding.right === 0
+  return !channelsLast && block === 1 && oneColumn && dividesEvenly(window)
+}
+
+/** A row-major volume as one of a single column, whose channels are the columns: the same memory. */
+const columnsLast = ([batch, channels, height, width]: Shape): Shape => [batch * channels, width, height, 1]
+
 /** Pushes the number of elements an average divides by. */
-function pushShare(
-  f: FunctionBuilder,
-  window: Window2d & { readonly countPadding: boolean },
-  rows: Local,
-  columns: Local,
-): void {
+function pushShare(f: FunctionBuilder, window: AverageWindow, rows: Local, columns: Local): void {
   if (window.countPadding) f.f32(window.kernel[0] * window.kernel[1])
   else f.get(rows).get(columns).op('i32.mul', 'f32.convert_i32_s')
 }
 
 /** Spreads gradients evenly over their windows. Operand addresses: g, dx. */
-export function averagePoolGradientKernel(
-  window: Window2d & { readonly countPadding: boolean },
-  layout: VolumeLayout,
-  g: Shape,
-  x: Shape,
-): Kernel {
+export function averagePoolGradientKernel(window: AverageWindow, layout: VolumeLayout, g: Shape, x: Shape): Kernel {
+  if (layout.channelsLast && fitsRowTiles('inputGradient', window) && dividesEvenly(window)) {
+    return channelAveragePoolGradientKernel(window, g, x)
+  }
+  if (averagesColumns(window, layout)) return channelAveragePoolGradientKernel(window, columnsLast(g), columnsLast(x))
   const bytes = pitchOf(layout, x) * 4
   const { tables, rowStep, columnStep } = windowTables('inputGradient', window, spatial(x), spatial(g), bytes)
   // How many elements each window of the forward pass averages over, along each axis.

@@ -7,7 +7,8 @@ import { bytesPerElement, type DType, type Shape, sizeOf, stridesOf } from '../.
 import { collapse, type Nest } from '../access.ts'
 import type { Local } from '../assembler.ts'
 import { type Kernel, kernelFunction } from '../kernel.ts'
-import { emitNest, nestKernel, withUnits } from './map.ts'
+import type { Lanes } from '../tile.ts'
+import { emitNest, nestKernel, vectorRuns, withUnits } from './map.ts'
 
 /** Copies along a nest whose strides are those of the source and the destination. Operand addresses: source, destination. */
 export function copyKernel(dtype: DType, nest: Nest): Kernel {
@@ -55,55 +56,114 @@ export function sliceNest(
   }
 }
 
-/** Padding with a constant around and between the elements. Operand addresses: source, result. Row-major. */
+/**
+ * Padding with a constant around and between the elements. Operand addresses: source, result. Row-major. Along the last
+ * axis that is padded, and all after it, elements are moved as runs.
+ */
 export function padKernel(attributes: PadAttributes, shape: Shape, result: Shape): Kernel {
-  const { before, interior, value } = attributes
-  const source = byteStrides(shape, 'f32')
-  const target = byteStrides(result, 'f32')
+  const { value } = attributes
+  const axes = paddedAxes(attributes, shape, result)
+  const last = axes.length - 1
   return {
-    key: `pad ${JSON.stringify([attributes, shape])}`,
-    units: result.length > 0 ? result[0] : 1,
+    // JSON knows neither infinities nor −0.
+    key: `pad ${JSON.stringify([attributes, shape])} ${value} ${1 / value}`,
+    units: axes[0].target,
     tables: [],
     operands: 2,
     emit(module) {
       const { f, from, to, address } = kernelFunction(module, 2)
-      const fill = (at: Local, count: number): void => {
-        const pointer = f.local('i32')
-        const counter = f.local('i32')
-        f.get(at).set(pointer)
-        f.for(counter, { value: 0 }, { value: count }, () => {
-          f.get(pointer).f32(value).memory('f32.store')
-          f.increment(pointer, 4)
-        })
+      const [source, target, counter] = f.localArray('i32', 3)
+      const pushValue = (lanes: Lanes): void => {
+        if (lanes === 4) f.f32x4(value)
+        else f.f32(value)
       }
-      const level = (axis: number, from0: Local, at: Local): void => {
-        if (axis === result.length) {
-          f.get(at).get(from0).memory('f32.load').memory('f32.store')
+      const pushSource = (lanes: Lanes, offset: number): void => {
+        f.get(source).memory(lanes === 4 ? 'v128.load' : 'f32.load', offset)
+      }
+      /** Stores `count` elements from `target` on, and moves `target`, and `source` where it is read, behind them. */
+      const run = (count: number, push: (lanes: Lanes, offset: number) => void): void => {
+        const pointers = push === pushSource ? [source, target] : [target]
+        for (const [lanes, group, times] of vectorRuns(count)) {
+          f.for(counter, { value: 0 }, { value: times }, () => {
+            for (let k = 0; k < group; k++) {
+              f.get(target)
+              push(lanes, k * 16)
+              f.memory(lanes === 4 ? 'v128.store' : 'f32.store', k * 16)
+            }
+            for (const pointer of pointers) f.increment(pointer, group * lanes * 4)
+          })
+        }
+      }
+      const level = (axis: number): void => {
+        const { size, target: extent, before, every, inner } = axes[axis]
+        if (axis === last && axis > 0 && every === 1) {
+          run(before * inner, pushValue)
+          run(size * inner, pushSource)
+          run((extent - before - size) * inner, pushValue)
           return
         }
-        const [index, offset, inner, out] = f.localArray('i32', 4)
-        const every = interior[axis] + 1
+        const index = f.local('i32')
+        const inside = (): void => (axis === last ? run(inner, pushSource) : level(axis + 1))
         const body = (): void => {
-          f.get(at).get(index).i32(target[axis]).op('i32.mul', 'i32.add').set(out)
-          f.get(index).i32(before[axis]).op('i32.sub').set(offset)
-          // Inside when the offset is a multiple of the spacing and within the source (negative ones are large).
-          f.get(offset)
-            .i32((shape[axis] - 1) * every + 1)
+          if (extent === size) {
+            inside()
+            return
+          }
+          // Inside when the distance is a multiple of the spacing and within the source (negative ones are large).
+          f.get(index)
+            .i32(before)
+            .op('i32.sub')
+            .i32((size - 1) * every + 1)
             .op('i32.lt_u')
-          f.get(offset).i32(every).op('i32.rem_s', 'i32.eqz', 'i32.and')
-          f.if(
-            () => {
-              f.get(from0).get(offset).i32(every).op('i32.div_s').i32(source[axis]).op('i32.mul', 'i32.add').set(inner)
-              level(axis + 1, inner, out)
-            },
-            () => fill(out, sizeOf(result.slice(axis + 1))),
+          f.get(index).i32(before).op('i32.sub').i32(every).op('i32.rem_s', 'i32.eqz', 'i32.and')
+          f.if(inside, () =>
+            run(
+              axes.slice(axis + 1).reduce((count, { target }) => count * target, axes[last].inner),
+              pushValue,
+            ),
           )
         }
         if (axis === 0) f.for(index, from, to, body)
-        else f.for(index, { value: 0 }, { value: result[axis] }, body)
+        else f.for(index, { value: 0 }, { value: extent }, body)
       }
-      level(0, address[0], address[1])
+      // The first element of the source that these units read: elements of axis 0 before `from`.
+      const [first] = axes
+      const innerBytes = axes.slice(1).reduce((bytes, { size }) => bytes * size, axes[last].inner * 4)
+      const targetBytes = axes.slice(1).reduce((bytes, { target }) => bytes * target, axes[last].inner * 4)
+      f.get(from)
+        .i32(first.before - first.every + 1)
+        .op('i32.sub')
+        .i32(first.every)
+        .op('i32.div_s')
+        .set(counter)
+      f.get(counter).i32(0).get(counter).i32(0).op('i32.gt_s', 'select').set(counter)
+      f.get(counter).i32(first.size).get(counter).i32(first.size).op('i32.lt_s', 'select').set(counter)
+      f.get(address[0]).get(counter).i32(innerBytes).op('i32.mul', 'i32.add').set(source)
+      f.get(address[1]).get(from).i32(targetBytes).op('i32.mul', 'i32.add').set(target)
+      level(0)
       return f
     },
   }
+}
+
+/** One axis of a padding: elements before and after, those in front, the spacing, and the elements of each. */
+interface PaddedAxis {
+  readonly size: number
+  readonly target: number
+  readonly before: number
+  readonly every: number
+  readonly inner: number
+}
+
+/** The axes up to the last one that is padded; what lies behind it are runs of `inner` elements. */
+function paddedAxes({ before, interior }: PadAttributes, shape: Shape, result: Shape): PaddedAxis[] {
+  if (shape.length === 0) return [{ size: 1, target: 1, before: 0, every: 1, inner: 1 }]
+  const last = shape.reduce((found, size, axis) => (size === result[axis] ? found : axis), 0)
+  return shape.slice(0, last + 1).map((size, axis) => ({
+    size,
+    target: result[axis],
+    before: before[axis],
+    every: interior[axis] + 1,
+    inner: sizeOf(shape.slice(last + 1)),
+  }))
 }

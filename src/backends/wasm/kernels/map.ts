@@ -82,6 +82,17 @@ function largestDivisor(n: number, limit: number): number {
   return n
 }
 
+type VectorRun = readonly [lanes: Lanes, group: number, times: number]
+
+/** A run of elements as loops over groups of vectors, single vectors and single elements. */
+export function vectorRuns(size: number): VectorRun[] {
+  return [
+    [4, unroll, Math.floor(size / (4 * unroll))],
+    [4, 1, Math.floor((size % (4 * unroll)) / 4)],
+    [1, 1, size % 4],
+  ]
+}
+
 /** Loops over all but the last dimension with running pointers, and runs vectors (or single elements) along the last. */
 export function emitNest(
   f: FunctionBuilder,
@@ -124,13 +135,7 @@ export function emitNest(
     })
     const counter = f.local('i32')
     const size = sizes[last]
-    const runs: [lanes: Lanes, group: number, times: number][] = !vectors
-      ? [[1, 1, size]]
-      : [
-          [4, unroll, Math.floor(size / (4 * unroll))],
-          [4, 1, Math.floor((size % (4 * unroll)) / 4)],
-          [1, 1, size % 4],
-        ]
+    const runs: VectorRun[] = vectors ? vectorRuns(size) : [[1, 1, size]]
     for (const [lanes, group, times] of runs) {
       f.for(counter, { value: 0 }, { value: times }, () => {
         for (let k = 0; k < group; k++) row(pointers, lanes, operand => k * lanes * strides[operand][last])

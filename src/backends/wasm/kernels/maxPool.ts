@@ -3,6 +3,8 @@ import type { Shape } from '../../../graph/shape.ts'
 import type { Window2d } from '../../../graph/window.ts'
 import type { FunctionBuilder } from '../assembler.ts'
 import type { Kernel } from '../kernel.ts'
+import { channelMaxPoolGradientKernel, channelMaxPoolKernel, channelMaxPoolSwitchesKernel } from './channels/maxPool.ts'
+import { fitsRowTiles } from './channels/rowTiles.ts'
 import { type EpilogueSpec, epilogueKey, plainStore } from './epilogue.ts'
 import {
   clear,
@@ -18,6 +20,9 @@ import {
 
 /** Largest window that is written out tap by tap. */
 const mostUnrolledTaps = 16
+
+/** Largest window whose gradient is written out element by element. */
+const mostSpreadTaps = 64
 
 /** True when every window lies inside the image. */
 function neverPads({ padding }: Window2d): boolean {
@@ -36,6 +41,11 @@ export function maxPoolKernel(
   wants: { readonly values: boolean; readonly switches: boolean },
   epilogue: EpilogueSpec = plainStore,
 ): Kernel {
+  if (layout.channelsLast && fitsRowTiles('forward', window)) {
+    return wants.switches
+      ? channelMaxPoolSwitchesKernel(window, x, y, wants.values, epilogue)
+      : channelMaxPoolKernel(window, x, y, epilogue)
+  }
   const bytes = pitchOf(layout, x) * 4
   const { tables, rowStep, columnStep } = windowTables('forward', window, spatial(y), spatial(x), bytes)
   const operands = 1 + epilogue.operands.length + (wants.values ? 1 : 0) + (wants.switches ? 1 : 0)
@@ -52,6 +62,8 @@ export function maxPoolKernel(
     const best = f.localArray(type, vectors)
     const where = f.localArray(lanes === 4 ? 'v128' : 'i32', vectors)
     const [element, taken] = f.localArray(type, 2)
+    /** All ones, which is a NaN, where an element was NaN. */
+    const spoiled = f.localArray('v128', wants.switches || lanes === 1 ? 0 : vectors)
     const takenFlag = f.local('i32')
     const xPlane = x[2] * x[3] * bytes
 
@@ -64,10 +76,12 @@ export function maxPoolKernel(
           .memory(lanes === 4 ? 'v128.load' : 'f32.load', offset + v * 16)
           .set(element)
         if (!wants.switches) {
+          // One instruction, which forgets NaN, and two that remember it, instead of the nine of f32x4.max.
           f.get(best[v])
             .get(element)
-            .op(lanes === 4 ? 'f32x4.max' : 'f32.max')
+            .op(lanes === 4 ? 'f32x4.pmax' : 'f32.max')
             .set(best[v])
+          if (lanes === 4) f.get(spoiled[v]).get(element).get(element).op('f32x4.ne', 'v128.or').set(spoiled[v])
         } else if (lanes === 4) {
           // A NaN counts as larger than everything, as in PyTorch.
           f.get(element).get(best[v]).op('f32x4.gt').get(element).get(element).op('f32x4.ne', 'v128.or').set(taken)
@@ -100,6 +114,7 @@ export function maxPoolKernel(
         f.get(loop.tap)
           .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
           .set(best[v])
+        if (spoiled.length > 0) f.get(best[v]).get(best[v]).op('f32x4.ne').set(spoiled[v])
       }
       if (wants.switches) setWhere()
       for (let tap = 1; tap < window.kernel[0] * window.kernel[1]; tap++) {
@@ -111,6 +126,7 @@ export function maxPoolKernel(
     const scanInside = (): void => {
       loop.begin(rowTable, columnTable, i, j, image)
       clear(frame, best, Number.NEGATIVE_INFINITY)
+      clear(frame, spoiled)
       if (wants.switches) {
         // Where everything is −∞ no element is larger, and the first one keeps the switch.
         loop.locateIndex(image, bytes)
@@ -126,7 +142,10 @@ export function maxPoolKernel(
       scan()
       if (wants.values) {
         pushAddress(f, results[0], plane, spatial(y), i, j, bytes).set(out)
-        finish(out, v => f.get(best[v]))
+        finish(out, v => {
+          f.get(best[v])
+          if (spoiled.length > 0) f.get(spoiled[v]).op('v128.or')
+        })
       }
       if (wants.switches) {
         pushAddress(f, results[results.length - 1], plane, spatial(y), i, j, bytes).set(out)
@@ -149,7 +168,9 @@ export function maxPoolKernel(
  * (h, w). Gathering keeps lanes together and needs no zeroing. Operand addresses: g, switches, dx.
  */
 export function maxPoolGradientKernel(window: Window2d, layout: VolumeLayout, g: Shape, x: Shape): Kernel {
-  return windowsTile(window, g, x) ? spreadKernel(window, layout, g, x) : gatherKernel(window, layout, g, x)
+  if (layout.channelsLast && fitsRowTiles('inputGradient', window)) return channelMaxPoolGradientKernel(window, g, x)
+  const few = window.kernel[0] * window.kernel[1] <= mostSpreadTaps
+  return few && windowsTile(window, g, x) ? spreadKernel(window, layout, g, x) : gatherKernel(window, layout, g, x)
 }
 
 /** True when the windows cover the image exactly, without overlap. */

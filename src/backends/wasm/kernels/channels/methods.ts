@@ -15,6 +15,7 @@ import type { EpilogueSpec } from '../epilogue.ts'
 import { nestKernel } from '../map.ts'
 import { type CorrelationSpec, correlationKernel, panelsOf } from './correlation.ts'
 import { depthwiseKernel, depthwiseWeightsKernel, isDepthwise } from './depthwise.ts'
+import { depthwiseCollectKernel, depthwiseSumsKernel } from './depthwiseGradient.ts'
 import { type BorderSpec, borderKernel, packKernel, panelSizes } from './packing.ts'
 import { sumLayout, type WeightGradientSpec, weightSumsKernel } from './weightGradient.ts'
 import { winogradInputKernel, winogradKernel, winogradOutputKernel, winogradProductKernel } from './winograd.ts'
@@ -41,7 +42,14 @@ export interface ConvolutionKernels {
 }
 
 /** Names of methods. */
-export type MethodName = 'direct' | 'depthwise' | 'winograd 4×4' | 'winograd 2×2' | 'sums' | 'winograd sums'
+export type MethodName =
+  | 'direct'
+  | 'depthwise'
+  | 'winograd 4×4'
+  | 'winograd 2×2'
+  | 'sums'
+  | 'depthwise sums'
+  | 'winograd sums'
 
 /** Options of the choice. */
 export interface MethodOptions {
@@ -67,6 +75,8 @@ export function kernelsOf(task: ConvolutionTask, name: MethodName | string, tile
       return winograd(task, 2, tile)
     case 'sums':
       return weightSums(task, tile)
+    case 'depthwise sums':
+      return depthwiseSums(task, tile)
     case 'winograd sums':
       return winogradSums(task, tile)
     default:
@@ -77,8 +87,12 @@ export function kernelsOf(task: ConvolutionTask, name: MethodName | string, tile
 /** Winograd's tiles pay from this many channels on, on either side. */
 const enoughChannels = 16
 
+/** With fewer tiles of 4×4, reading the transformed weights takes longer than multiplying with them. */
+const fewWholeTiles = 8
+
 function preferredMethod(task: ConvolutionTask, { winograd: allowed, tile }: MethodOptions): MethodName {
   if (task.op === 'conv2dWeightGradient') {
+    if (isDepthwise({ groups: task.attributes.groups, weights: task.output })) return 'depthwise sums'
     const fits = isPlain3x3(task.attributes) && fitsWinogradGradient(gradientOf(task, tile))
     return allowed && fits && worthSumming(task, tile) ? 'winograd sums' : 'sums'
   }
@@ -87,7 +101,10 @@ function preferredMethod(task: ConvolutionTask, { winograd: allowed, tile }: Met
   const plain = isPlain3x3(task.attributes)
   const wide = Math.min(spec.source[1], spec.result[1]) >= enoughChannels && spec.source[1] % 4 === 0
   if (!allowed || !plain || !wide || spec.groups !== 1) return 'direct'
-  return Math.min(spec.result[2], spec.result[3]) < 4 ? 'direct' : 'winograd 4×4'
+  const [batch, , height, width] = spec.result
+  if (Math.min(height, width) < 4) return 'direct'
+  // Weights of F(2×2) are less than half as large, which decides where they are used for a handful of tiles only.
+  return batch * Math.ceil(height / 4) * Math.ceil(width / 4) < fewWholeTiles ? 'winograd 2×2' : 'winograd 4×4'
 }
 
 /** A 3×3 kernel of stride 1 without dilation or groups. */
@@ -272,6 +289,22 @@ function weightSums({ attributes, operands, output }: ConvolutionTask, tile: Til
     method: { name: 'sums', stages, reads: [border ? 3 : 2], workspace: 0, tile },
     stages: [...(border ? [() => borderKernel(border.border)] : []), () => weightSumsKernel(spec)],
     finish: epilogue => collectKernel(spec, epilogue),
+  }
+}
+
+function depthwiseSums({ attributes, operands, output }: ConvolutionTask, tile: TileShape): ConvolutionKernels {
+  const spec = { window: windowOnly(attributes), x: operands[0], g: operands[1], weights: output }
+  const [channels, , height, width] = output
+  return {
+    method: {
+      name: 'depthwise sums',
+      stages: [{ name: 'sums', reads: [0, 1], shape: [height * width, channels] }],
+      reads: [2],
+      workspace: 0,
+      tile,
+    },
+    stages: [() => depthwiseSumsKernel(spec)],
+    finish: epilogue => depthwiseCollectKernel(spec, epilogue),
   }
 }
 

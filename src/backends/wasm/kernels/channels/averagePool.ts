@@ -1,0 +1,95 @@
+/**
+ * Average pooling and its gradient on channels-last volumes, where every window divides by the same count. Sums are taken
+ * column by column, so that neighbouring windows share them.
+ */
+import type { Window2d } from '../../../../graph/window.ts'
+import type { FunctionBuilder } from '../../assembler.ts'
+import type { Kernel } from '../../kernel.ts'
+import { type EpilogueSpec, epilogueKey, plainStore } from '../epilogue.ts'
+import { eachRow, positionsThatFit, type RowTiling, rowSteps, rowTileKernel } from './rowTiles.ts'
+import { ChannelStore } from './store.ts'
+
+type Volume = readonly number[]
+
+/** The window of an average, and whether padding counts in the divisor. */
+export type AverageWindow = Window2d & { readonly countPadding: boolean }
+
+/** Whether all windows divide by the number of their taps. */
+export function dividesEvenly({ countPadding, padding }: AverageWindow): boolean {
+  return countPadding || padding.top + padding.bottom + padding.left + padding.right === 0
+}
+
+/** Averages. Operand addresses: x, epilogue operands, y. */
+export function channelAveragePoolKernel(window: AverageWindow, x: Volume, y: Volume, epilogue: EpilogueSpec): Kernel {
+  return shares('channelAveragePool', 'forward', window, x, y, epilogue)
+}
+
+/** Gradients spread evenly over their windows. Operand addresses: g, dx. */
+export function channelAveragePoolGradientKernel(window: AverageWindow, g: Volume, x: Volume): Kernel {
+  return shares('channelAveragePoolGradient', 'inputGradient', window, g, x, plainStore)
+}
+
+/** result = Σ over the taps of source · share */
+function shares(
+  name: string,
+  direction: RowTiling['direction'],
+  { kernel, stride, padding, dilation }: AverageWindow,
+  source: Volume,
+  result: Volume,
+  epilogue: EpilogueSpec,
+): Kernel {
+  const geometry = { direction, window: { kernel, stride, padding, dilation }, source, result }
+  // Live at once: a sum and an element per column.
+  const positions = positionsThatFit(geometry, (_, columns) => 2 * columns)
+  const tiling: RowTiling = { ...geometry, positions }
+  const operands = 2 + epilogue.operands.length
+  const pixel = result[1] * 4
+  const step = rowSteps(tiling).source
+  // Windows of one column share nothing, but several vectors of channels keep the adders busy.
+  const vectors = kernel[1] === 1 ? 4 : 1
+  const share = 1 / (kernel[0] * kernel[1])
+  return rowTileKernel({ key: `${name} ${epilogueKey(epilogue)}`, tiling, vectors, operands }, (f, target, address) => {
+    const yBase = address[operands - 1]
+    const store = new ChannelStore(f, target.math, epilogue, result, address.slice(1, operands - 1))
+    const [at, counter, out] = f.localArray('i32', 3)
+    const most = positions * kernel[1] * vectors
+    const locals = { 1: f.localArray('f32', most), 4: f.localArray('v128', most) }
+    return {
+      channels: ({ run, lanes, vectors: count, from, out: outBytes, channel, rows }) => {
+        const sums = run.columns.map((_, k) => locals[lanes].slice(k * count, (k + 1) * count))
+        const add = (): FunctionBuilder => f.op(lanes === 4 ? 'f32x4.add' : 'f32.add')
+        const zero = (): FunctionBuilder => (lanes === 4 ? f.f32x4(0) : f.f32(0))
+        f.get(address[0]).get(from).op('i32.add').set(at)
+        for (const sum of sums.flat()) zero().set(sum)
+        eachRow(f, rows, counter, [[at, step]], () => {
+          run.columns.forEach((column, k) => {
+            sums[k].forEach((sum, v) => {
+              f.get(sum).get(at)
+              f.memory(lanes === 4 ? 'v128.load' : 'f32.load', column * pixel + v * 16)
+              add().set(sum)
+            })
+          })
+        })
+        store.atChannels(channel)
+        run.positions.forEach((taps, p) => {
+          f.get(yBase).get(outBytes).op('i32.add')
+          f.i32(p * pixel)
+            .op('i32.add')
+            .set(out)
+          store.atPosition(out, yBase, channel)
+          for (let v = 0; v < count; v++) {
+            store.store(lanes, out, v * lanes, () => {
+              if (taps.length === 0) zero()
+              taps.forEach(({ column }, k) => {
+                f.get(sums[run.columns.indexOf(column)][v])
+                if (k > 0) add()
+              })
+              if (lanes === 4) f.f32x4(share).op('f32x4.mul')
+              else f.f32(share).op('f32.mul')
+            })
+          }
+        })
+      },
+    }
+  })
+}

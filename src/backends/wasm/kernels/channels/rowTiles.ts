@@ -1,0 +1,249 @@
+/**
+ * Windows over channels-last volumes, channel by channel (pools, depthwise convolutions): the work is cut into tiles of
+ * neighbouring positions of one row, so that what their windows share is loaded once. Along a row the geometry is known
+ * when the code is made: every tile has its taps at constant offsets, and tiles at the edges leave out the taps that fall
+ * into the padding. Down the image a small table tells which rows of the window lie inside.
+ */
+import type { Window2d } from '../../../../graph/window.ts'
+import type { FunctionBuilder, Local } from '../../assembler.ts'
+import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
+import type { Lanes } from '../../tile.ts'
+import { byteTable, tapsAlong } from '../taps.ts'
+
+/** Which source elements the positions of a result see. Shapes are `[N, C, H, W]` and lie channels last. */
+export interface RowTiling {
+  readonly direction: 'forward' | 'inputGradient'
+  readonly window: Window2d
+  readonly source: readonly number[]
+  readonly result: readonly number[]
+  /** Positions of a tile; for gradients to the input a multiple of the stride. */
+  readonly positions: number
+}
+
+/** A tap of a position: its column in the window, and its column in the source, counted from the tile's first one. */
+export interface RowTap {
+  readonly tap: number
+  readonly column: number
+}
+
+/** Neighbouring tiles whose positions see the same taps. */
+export interface TileRun {
+  /** First position of the first tile. */
+  readonly first: number
+  readonly tiles: number
+  /** Source column of the first tile that its columns are counted from, and how far it moves from tile to tile. */
+  readonly origin: number
+  readonly advance: number
+  /** Taps of each position of a tile. */
+  readonly positions: readonly (readonly RowTap[])[]
+  /** All columns that the positions see, increasing. */
+  readonly columns: readonly number[]
+}
+
+/** The tiles of a row. */
+export function tileRuns({ direction, window, source, result, positions }: RowTiling): TileRun[] {
+  const { table, tapStep, positionStep } = tapsAlong(direction, window, 1, result[3], source[3])
+  const stride = window.stride[1]
+  const advance = direction === 'forward' ? positions * stride : positions / stride
+  const runs: (TileRun & { readonly key: string })[] = []
+  for (let first = 0; first < table.length; first += positions) {
+    const base = (first / positions) * advance
+    const seen = table
+      .slice(first, first + positions)
+      .map(([tap, column, count]) =>
+        Array.from({ length: count }, (_, k) => ({ tap: tap + k * tapStep, column: column + k * positionStep - base })),
+      )
+    const key = JSON.stringify(seen)
+    const last = runs[runs.length - 1]
+    if (last?.key === key) {
+      runs[runs.length - 1] = { ...last, tiles: last.tiles + 1 }
+      continue
+    }
+    const columns = [...new Set(seen.flat().map(({ column }) => column))].sort((a, b) => a - b)
+    const least = columns[0] ?? 0
+    runs.push({
+      key,
+      first,
+      tiles: 1,
+      origin: base + least,
+      advance,
+      positions: seen.map(taps => taps.map(({ tap, column }) => ({ tap, column: column - least }))),
+      columns: columns.map(column => column - least),
+    })
+  }
+  return runs
+}
+
+/** Largest number of positions of a tile that is tried. */
+const mostPositions = 4
+
+/**
+ * The most positions whose tile fits the registers, at least as few as there can be.
+ * @param registers vectors that are live in a tile of so many positions and columns
+ */
+export function positionsThatFit(
+  tiling: Omit<RowTiling, 'positions'>,
+  registers: (positions: number, columns: number) => number,
+): number {
+  const step = tiling.direction === 'forward' ? 1 : tiling.window.stride[1]
+  const most = Math.floor(Math.max(mostPositions, step) / step) * step
+  for (let positions = most; positions > step; positions -= step) {
+    const columns = Math.max(...tileRuns({ ...tiling, positions }).map(run => run.columns.length))
+    if (registers(positions, columns) <= 15) return positions
+  }
+  return step
+}
+
+/** Most columns of a window whose code is written out, and largest stride where tiles are multiples of it. */
+const [mostColumns, mostStride] = [8, 4]
+
+/** Whether the code of a window's rows is written out: other windows are left to loops over their taps. */
+export function fitsRowTiles(direction: RowTiling['direction'], { kernel, stride }: Window2d): boolean {
+  return kernel[1] <= mostColumns && (direction === 'forward' || stride[1] <= mostStride)
+}
+
+export interface RowTileSpec {
+  readonly key: string
+  readonly tiling: RowTiling
+  /** Most vectors of channels that are worked through together. */
+  readonly vectors: number
+  readonly operands: number
+  /** Bytes of the weights of one row of the window, if there are any. */
+  readonly tapRowBytes?: number
+}
+
+/** One tile: where it is, in locals. */
+export interface RowTile {
+  readonly run: TileRun
+  readonly lanes: Lanes
+  /** Vectors (or single elements) of channels. */
+  readonly vectors: number
+  /** Byte offset of its first source element, at the current channel. */
+  readonly from: Local
+  /** Byte offset of the result of its first position, at the current channel. */
+  readonly out: Local
+  readonly channel: Local
+  /** Row of the result, and the tile's first position in it. */
+  readonly row: Local
+  readonly position: Local
+  /** First source row and number of rows of the window inside the image. */
+  readonly sourceRow: Local
+  readonly rows: Local
+  /** Byte offset of the weights of the first of these rows. */
+  readonly weights: Local
+}
+
+/** What a kernel does in a tile. */
+export interface RowTileBody {
+  /** Once per tile, before its channels. */
+  readonly begin?: (tile: Pick<RowTile, 'run' | 'row' | 'position'>) => void
+  /** For each group of channels. */
+  readonly channels: (tile: RowTile) => void
+}
+
+/** A kernel that works through all tiles; a unit is one row of the result of one image. */
+export function rowTileKernel(
+  spec: RowTileSpec,
+  body: (f: FunctionBuilder, target: KernelModule, address: readonly Local[]) => RowTileBody,
+): Kernel {
+  const { tiling, operands } = spec
+  const { direction, window, source, result } = tiling
+  const [, channels, height, width] = result
+  const pixel = channels * 4
+  const sourceRowBytes = source[3] * pixel
+  const rowTaps = tapsAlong(direction, window, 0, height, source[2])
+  const runs = tileRuns(tiling)
+  const vectors = vectorsOf(Math.floor(channels / 4), spec.vectors)
+  const wholeEnd = channels - (channels % (vectors * 4))
+  const lanesEnd = channels - (channels % 4)
+  return {
+    key: `${spec.key} ${JSON.stringify(tiling)}`,
+    units: result[0] * height,
+    tables: [byteTable(rowTaps, spec.tapRowBytes ?? 0, 1)],
+    operands,
+    emit(target) {
+      const { f, from, to, address } = kernelFunction(target, operands + 1)
+      const table = address[operands]
+      const [unit, image, row, entry, sourceRow, rows, weights] = f.localArray('i32', 7)
+      const [sourceAt, resultAt, position, channel, tileFrom, tileOut] = f.localArray('i32', 6)
+      const { begin, channels: work } = body(f, target, address)
+      f.for(unit, from, to, () => {
+        f.get(unit).i32(height).op('i32.div_u').set(image).get(unit).i32(height).op('i32.rem_u').set(row)
+        f.get(table).get(row).i32(12).op('i32.mul', 'i32.add').set(entry)
+        ;[weights, sourceRow, rows].forEach((local, k) => {
+          f.get(entry)
+            .memory('i32.load', k * 4)
+            .set(local)
+        })
+        f.get(image).i32(source[2]).op('i32.mul').get(sourceRow).op('i32.add')
+        f.i32(sourceRowBytes).op('i32.mul').set(sourceAt)
+        f.get(unit)
+          .i32(width * pixel)
+          .op('i32.mul')
+          .set(resultAt)
+        for (const run of runs) {
+          const { first, tiles, origin, advance, positions } = run
+          f.get(sourceAt)
+            .i32(origin * pixel)
+            .op('i32.add')
+            .set(tileFrom)
+          f.get(resultAt)
+            .i32(first * pixel)
+            .op('i32.add')
+            .set(tileOut)
+          const tile = { run, from: tileFrom, out: tileOut, channel, row, position, sourceRow, rows, weights }
+          const along = (start: number, end: number, lanes: Lanes, count: number): void => {
+            const step = lanes * count
+            const group = (): void => {
+              work({ ...tile, lanes, vectors: count })
+              f.increment(tileFrom, step * 4).increment(tileOut, step * 4)
+            }
+            f.for(channel, { value: start }, { value: end }, group, step)
+          }
+          f.for(
+            position,
+            { value: first },
+            { value: first + tiles * tiling.positions },
+            () => {
+              begin?.(tile)
+              along(0, wholeEnd, 4, vectors)
+              along(wholeEnd, lanesEnd, 4, 1)
+              along(lanesEnd, channels, 1, 1)
+              // The channels have moved both on by one position.
+              f.increment(tileFrom, (advance - 1) * pixel).increment(tileOut, (positions.length - 1) * pixel)
+            },
+            tiling.positions,
+          )
+        }
+      })
+      return f
+    },
+  }
+}
+
+/** How many of `all` vectors to take at a time: as many as leave none over, or else as many as may be. */
+function vectorsOf(all: number, most: number): number {
+  for (let count = Math.min(all, most); count > 1; count--) if (all % count === 0) return count
+  return Math.max(1, Math.min(all, most))
+}
+
+/** Visits the rows of a tile's window inside the image; `pointers` move on by so many bytes from row to row. */
+export function eachRow(
+  f: FunctionBuilder,
+  rows: Local,
+  counter: Local,
+  pointers: readonly (readonly [pointer: Local, bytes: number])[],
+  visit: () => void,
+): void {
+  f.for(counter, { value: 0 }, rows, () => {
+    visit()
+    for (const [pointer, bytes] of pointers) f.increment(pointer, bytes)
+  })
+}
+
+/** Bytes between source rows that neighbouring rows of the window see, and between the rows of their weights. */
+export function rowSteps(tiling: RowTiling): { source: number; taps: number } {
+  const { direction, window, source, result } = tiling
+  const { positionStep, tapStep } = tapsAlong(direction, window, 0, result[2], source[2])
+  return { source: positionStep * source[3] * source[1] * 4, taps: tapStep }
+}
