@@ -1,40 +1,115 @@
-/** Who is measured: names, commands, and how many steps a round affords. */
+/** Who is measured: names, commands, and what each of them cannot do. */
 import { fileURLToPath } from 'node:url'
+import { onnxFile } from './onnx.ts'
+import type { Row } from './rows.ts'
 
-/** One line of the table. */
+/** One line of the tables. */
 export interface ContenderSpec {
   readonly name: string
-  readonly command: readonly string[]
+  /** Fovea itself, a native framework, or another that runs where JavaScript runs. */
+  readonly kind: 'fovea' | 'native' | 'javascript'
+  command(row: Row): readonly string[]
   /** True when it cannot use a second thread in Node: measured once, with one. */
   readonly singleThreaded?: boolean
-  /** True when a step takes tenths of a second: few steps, few rounds. */
-  readonly slow?: boolean
+  /** True for variants that are there to be seen once: they have no line in other rows. */
+  readonly lenetOnly?: boolean
+  /** What must be made before it is started. */
+  prepare?(row: Row): Promise<void>
+  /** Why it is not measured on a row. */
+  unable?(row: Row): string | undefined
 }
 
 /** The line the others are compared with. */
 export const subject = 'Fovea'
 
-/** All contenders. @param python the interpreter that has PyTorch and TensorFlow */
-export function contenders(python: string): ContenderSpec[] {
-  const node = (file: string): string[] => [
-    process.execPath,
-    fileURLToPath(new URL(`./contenders/${file}.js`, import.meta.url)),
-  ]
+const node = (file: string, ...parameters: string[]): string[] => [
+  fileURLToPath(new URL(`./contenders/${file}.js`, import.meta.url)),
+  ...parameters,
+]
+
+/** Networks that convnetjs has all layers for. */
+const plainNets: readonly string[] = ['lenet5', 'alexnet', 'vgg16']
+
+/** Whether a row is LeNet-5's, which has programs of its own. */
+export const isLenet = ({ net }: Row): boolean => net.name === 'lenet5'
+const tooSlow = "at LeNet-5's rate a pass would take seconds to minutes"
+const inferenceOnly = ({ task }: Row): string | undefined => (task === 'train' ? 'inference only' : undefined)
+
+/**
+ * All contenders.
+ * @param python the interpreter that has PyTorch and TensorFlow
+ * @param node24 a second Node, for Fovea alone
+ */
+export function contenders(python: string, node24: string | undefined): ContenderSpec[] {
   // Python files are not compiled: they are run where they were written.
-  const py = (file: string, variant: string): string[] => [
+  const py = (file: string, ...parameters: string[]): string[] => [
     python,
     fileURLToPath(new URL(`../src/contenders/${file}.py`, import.meta.url)),
-    variant,
+    ...parameters,
   ]
+  const fovea = (name: string, ...command: string[]): ContenderSpec => ({ name, kind: 'fovea', command: () => command })
+  const torch = (name: string, variant: string): ContenderSpec => ({
+    name: `PyTorch, ${name}`,
+    kind: 'native',
+    command: row => py(isLenet(row) ? 'torch_lenet' : 'torch_net', variant),
+  })
+  const kerasLenet = (name: string, variant: string): ContenderSpec => ({
+    name,
+    kind: 'native',
+    command: () => py('tensorflow_lenet', variant),
+    lenetOnly: true,
+  })
+  const onnxRuntime = (which: 'node' | 'web'): ContenderSpec => ({
+    name: which === 'node' ? 'ONNX Runtime (onnxruntime-node)' : 'ONNX Runtime, wasm (onnxruntime-web)',
+    kind: which === 'node' ? 'native' : 'javascript',
+    command: row => [process.execPath, ...node('onnxRuntime', which, onnxFile(row).path)],
+    prepare: row => onnxFile(row).write(python),
+    unable: inferenceOnly,
+  })
   return [
-    { name: subject, command: node('fovea') },
-    { name: 'PyTorch, eager', command: py('torch_lenet', 'eager') },
-    { name: 'PyTorch, channels_last', command: py('torch_lenet', 'channels_last') },
-    { name: 'PyTorch, torch.compile', command: py('torch_lenet', 'compile') },
-    { name: 'Keras (TensorFlow), train_on_batch', command: py('tensorflow_lenet', 'keras') },
-    { name: 'TensorFlow, tf.function', command: py('tensorflow_lenet', 'function') },
-    { name: 'TensorFlow, tf.function through XLA', command: py('tensorflow_lenet', 'xla') },
-    { name: 'convnetjs', command: node('convnetjs'), singleThreaded: true, slow: true },
-    { name: 'jax-js (wasm)', command: node('jaxjs'), singleThreaded: true, slow: true },
+    fovea(subject, process.execPath, ...node('fovea', 'relaxed')),
+    fovea(`${subject}, precise`, process.execPath, ...node('fovea', 'precise')),
+    ...(node24 === undefined
+      ? []
+      : [
+          fovea(`${subject}, Node 24`, node24, ...node('fovea', 'relaxed')),
+          fovea(`${subject}, Node 24 wide`, node24, '--experimental-wasm-revectorize', ...node('fovea', 'relaxed')),
+        ]),
+    torch('eager', 'eager'),
+    torch('channels_last', 'channels_last'),
+    torch('torch.compile', 'compile'),
+    kerasLenet('Keras (TensorFlow), train_on_batch', 'keras'),
+    {
+      name: 'TensorFlow, tf.function',
+      kind: 'native',
+      command: row => (isLenet(row) ? py('tensorflow_lenet', 'function') : py('tensorflow_net')),
+    },
+    kerasLenet('TensorFlow, tf.function through XLA', 'xla'),
+    onnxRuntime('node'),
+    onnxRuntime('web'),
+    {
+      name: 'TensorFlow.js (wasm)',
+      kind: 'javascript',
+      command: () => [process.execPath, ...node('tfjs')],
+      singleThreaded: true,
+      unable: ({ task }) => (task === 'train' ? 'no gradient of convolutions' : undefined),
+    },
+    {
+      name: 'convnetjs',
+      kind: 'javascript',
+      command: () => [process.execPath, ...node('convnetjs')],
+      singleThreaded: true,
+      unable: row => {
+        if (isLenet(row)) return undefined
+        return plainNets.includes(row.net.name) ? tooSlow : 'no batch normalization, no branches'
+      },
+    },
+    {
+      name: 'jax-js (wasm)',
+      kind: 'javascript',
+      command: () => [process.execPath, ...node('jaxjs')],
+      singleThreaded: true,
+      unable: row => (isLenet(row) ? undefined : tooSlow),
+    },
   ]
 }

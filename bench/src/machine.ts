@@ -1,5 +1,6 @@
 /** What the numbers were measured on. */
-import { cpus, loadavg, release, totalmem, type } from 'node:os'
+import { readFileSync } from 'node:fs'
+import { cpus, freemem, loadavg, release, totalmem, type } from 'node:os'
 
 /** Processor, cores, memory, system: `4 × AMD EPYC 9R14, 16 GB, Linux 6.1.0`. */
 export function machine(): string {
@@ -9,3 +10,14 @@ export function machine(): string {
 
 /** Processes that wanted to run during the last minute, on average: near 0 before a bench that can be trusted. */
 export const load = (): number => loadavg()[0]
+
+/** GiB that programs can still have: free, or used for files that can be read again. */
+export function freeGiB(): number {
+  try {
+    const match = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))
+    if (match) return Number(match[1]) / 2 ** 20
+  } catch {
+    // Not Linux: what is free has to do.
+  }
+  return freemem() / 2 ** 30
+}

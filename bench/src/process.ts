@@ -1,11 +1,19 @@
 /** A contender as a child process: started once, then asked line by line (see protocol.ts). */
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Ready, Request } from './protocol.ts'
+import type { Row } from './rows.ts'
 
 /** A contender that could not be started, or died. */
 export class ContenderError extends Error {}
+
+/** Contenders that are alive. One that computes does not notice that nobody waits for it: they end with the bench. */
+const alive = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGKILL')
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
 
 /** A running contender. */
 export class ContenderProcess {
@@ -28,11 +36,19 @@ export class ContenderProcess {
   }
 
   /** Starts a contender and waits for the end of its first step. @throws ContenderError saying why it has none. */
-  static async start(command: readonly string[], threads: number): Promise<ContenderProcess> {
+  static async start(command: readonly string[], row: Row, threads: number): Promise<ContenderProcess> {
     const child = spawn(command[0], command.slice(1), {
       stdio: 'pipe',
-      env: { ...process.env, FOVEA_BENCH_THREADS: String(threads), PYTHONDONTWRITEBYTECODE: '1' },
+      env: {
+        ...process.env,
+        FOVEA_BENCH_ROW: JSON.stringify(row),
+        FOVEA_BENCH_THREADS: String(threads),
+        PYTHONDONTWRITEBYTECODE: '1',
+      },
     })
+    alive.add(child)
+    child.on('exit', () => alive.delete(child))
+    offerToKiller(child.pid)
     let errorText = ''
     child.stderr.on('data', (data: Buffer) => {
       errorText = (errorText + data.toString()).slice(-20_000)
@@ -80,8 +96,8 @@ export class ContenderProcess {
   }
 }
 
-/** Longest wait for an answer: torch.compile needs up to half a minute for its first step. */
-const patienceMs = 300_000
+/** Longest wait for an answer: torch.compile needs up to some minutes for its first step. */
+const patienceMs = 600_000
 
 async function nextAnswer(child: ChildProcess, lines: AsyncIterator<string>, errors: () => string): Promise<unknown> {
   const patience = setTimeout(() => child.kill('SIGKILL'), patienceMs)
@@ -89,16 +105,25 @@ async function nextAnswer(child: ChildProcess, lines: AsyncIterator<string>, err
   clearTimeout(patience)
   if (done) {
     await new Promise(resolve => setTimeout(resolve, 100)) // Lets the rest of stderr and the exit arrive.
-    const end = child.signalCode ? `killed by ${child.signalCode}` : `exited with code ${child.exitCode}`
-    throw new ContenderError(errors() || `${end} without an answer`)
+    if (child.signalCode) throw new ContenderError(`killed by ${child.signalCode}`)
+    throw new ContenderError(errors() || `exited with code ${child.exitCode} without an answer`)
   }
   const answer = JSON.parse(value) as { error?: string }
   if (answer.error !== undefined) throw new ContenderError(answer.error)
   return answer
 }
 
+/** When memory runs out, a contender is to be killed, and nothing else. */
+function offerToKiller(pid: number | undefined): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, '1000')
+  } catch {
+    // No such file on this system, or the process has already died: its answer will be missed.
+  }
+}
+
 /** The last line that names an error: `ModuleNotFoundError: No module named 'torch'`. */
-function lastErrorLine(text: string): string {
+export function lastErrorLine(text: string): string {
   const lines = text.split('\n').map(line => line.trim())
   const line = lines.findLast(line => /^\w*(Error|Exception)\b/.test(line)) ?? lines.findLast(line => line !== '') ?? ''
   return line.replace(/^Error: /, '')

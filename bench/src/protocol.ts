@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import type { Row } from './rows.ts'
 import { checksum } from './work.ts'
 
 /** What the driver may ask. */
@@ -20,21 +21,31 @@ export type Request =
 /** A contender's first line, sent when its first step is done. */
 export interface Ready {
   readonly ready: true
-  /** From before the import of the framework to the end of the first training step, in milliseconds. */
+  /** From before the import of the framework to the end of the first step, in milliseconds. */
   readonly startupMs: number
   readonly version: string
-  /** Loss of the first step. */
+  /** What the first step returned: the loss, or the first logit of an inference. */
   readonly loss: number
+  /** Trainable numbers of the network, where the contender has built it itself. */
+  readonly parameters?: number | undefined
 }
 
 /** A contender. */
 export interface Contender {
   readonly version: string
-  /** Performs training step number `index` on batch `index` modulo 8 and returns its loss; done when it resolves. */
+  /** Trainable numbers of the network, where the contender has built it itself. */
+  readonly parameters?: number
+  /**
+   * Performs step number `index` on batch `index` modulo the number of batches, and returns the loss, or the first logit of
+   * an inference; done when it resolves.
+   */
   step(index: number): number | Promise<number>
   /** Answers to requests that only this contender understands. */
   readonly extra?: Readonly<Record<string, () => unknown>>
 }
+
+/** The work, set by the driver. */
+export const row = JSON.parse(process.env.FOVEA_BENCH_ROW ?? 'null') as Row
 
 /** Threads this contender may compute with, set by the driver. */
 export const threads = Number(process.env.FOVEA_BENCH_THREADS ?? '1')
@@ -57,7 +68,8 @@ export async function serve(open: () => Promise<Contender>): Promise<void> {
   const started = performance.now()
   const contender = await open()
   const loss = await contender.step(0)
-  answer({ ready: true, startupMs: performance.now() - started, version: contender.version, loss } satisfies Ready)
+  const { version, parameters } = contender
+  answer({ ready: true, startupMs: performance.now() - started, version, loss, parameters } satisfies Ready)
   let done = 1
   for await (const line of createInterface({ input: process.stdin })) {
     const request = JSON.parse(line) as Request
@@ -73,7 +85,7 @@ export async function serve(open: () => Promise<Contender>): Promise<void> {
     } else if (request.cmd === 'memory') {
       answer({ peakBytes: peakBytes() })
     } else if (request.cmd === 'checksum') {
-      answer({ checksum: checksum() })
+      answer({ checksum: checksum(row) })
     } else if (request.cmd === 'quit') {
       answer({ bye: true })
       break

@@ -1,39 +1,19 @@
 /** Measurements as Markdown. */
 import { readFileSync, writeFileSync } from 'node:fs'
-import type { FoveaDetails, FoveaEpoch } from './contenders/fovea.ts'
-import { type ContenderSpec, subject } from './contenders.ts'
-import type { Result } from './measure.ts'
+import { subject } from './contenders.ts'
+import type { Measured, Result } from './measure.ts'
+import { flopOf, type Row, rows } from './rows.ts'
+import type { Line, RowReport, SubjectReport } from './store.ts'
 import type { WasmPeak } from './wasmPeak.ts'
 
-/** What was learned about Fovea alone at one thread count. */
-export interface SubjectReport {
-  readonly threads: number
-  readonly details: FoveaDetails
-  readonly epoch: FoveaEpoch & { readonly peakBytes: number | null }
-}
-
-/** Everything one run of the bench found out. */
-export interface Report {
-  readonly date: Date
-  readonly machine: string
-  readonly command: string
-  readonly loadBefore: number
-  readonly specs: readonly ContenderSpec[]
-  /** By thread count, then by contender. */
-  readonly results: ReadonlyMap<number, ReadonlyMap<string, Result>>
-  readonly peak: WasmPeak
-  readonly subject: readonly SubjectReport[]
-}
-
-/** The whole report. */
-export function markdown(report: Report): string {
-  const parts = [preamble(report), stepTable(report)]
-  const measured = [...report.results.values()].some(byName =>
-    [...byName.values()].some(result => !('reason' in result)),
-  )
-  if (measured) parts.push(startTable(report))
-  if (report.subject.length > 0) parts.push(subjectTable(report), kernelTable(report))
-  return parts.join('\n\n')
+/** The whole report: an overview of all rows, and each of them in full. */
+export function markdown(reports: readonly RowReport[]): string {
+  const counts = [...new Set(reports.flatMap(({ threads }) => threads))]
+  return [
+    preamble(reports),
+    ...(reports.length > 1 ? counts.map(count => overview(reports, count)) : []),
+    ...reports.map(rowSection),
+  ].join('\n\n')
 }
 
 const begin = '<!-- bench:begin -->'
@@ -56,106 +36,210 @@ export function openPage(file: string): Page {
 
 const milliseconds = (ms: number): string => (ms < 100 ? ms.toFixed(2) : ms.toFixed(0))
 const megabytes = (bytes: number | null): string => (bytes === null ? '?' : (bytes / 1e6).toFixed(0))
+const times = (ratio: number): string => `${ratio < 10 ? ratio.toFixed(2) : ratio.toFixed(1)} ×`
+const threadLabel = (threads: number): string => `${threads} thread${threads > 1 ? 's' : ''}`
+const percent = (share: number): string => `${(share * 100).toFixed(0)} %`
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n')
 }
 
-const threadLabel = (threads: number): string => `${threads} thread${threads > 1 ? 's' : ''}`
+/** The measurement, if there is one. */
+const measured = (result: Result | undefined): Measured | undefined =>
+  result && !('reason' in result) ? result : undefined
 
-function preamble({ date, machine, command, loadBefore, results }: Report): string {
-  const idle = [...results.values()].flatMap(byName =>
-    [...byName.values()].flatMap(result =>
-      'reason' in result || Number.isNaN(result.idleLoad) ? [] : [result.idleLoad],
-    ),
-  )
-  const busiest = idle.length > 0 ? `${(Math.max(...idle) * 100).toFixed(1)} % of a core` : 'not known'
-  const day = date.toISOString().slice(0, 10)
-  return [
-    `LeNet-5 training step, batch 128, on ${machine}; Node ${process.versions.node}; ${day}; \`${command}\`.`,
-    `Load before the run ${loadBefore.toFixed(2)}; busiest contender while it was not its turn: ${busiest}.`,
-  ].join('\n')
+function rowOf({ id }: RowReport): Row {
+  const row = rows.find(row => row.id === id)
+  if (!row) throw new Error(`no row is named '${id}'`)
+  return row
 }
 
-function stepTable({ specs, results }: Report): string {
-  const counts = [...results.keys()]
-  const rows = specs.map(spec => {
-    const cells = counts.flatMap(threads => {
-      const result = results.get(threads)?.get(spec.name)
-      if (!result) return ['one thread only', '', '']
-      if ('reason' in result) return [`not measured: ${inCell(result.reason)}`, '', '']
-      const reference = results.get(threads)?.get(subject)
-      const ratio =
-        reference && !('reason' in reference) ? `${(result.medianMs / reference.medianMs).toFixed(2)} ×` : '–'
-      return [milliseconds(result.medianMs), milliseconds(result.minMs), ratio]
+/** Machine, versions, date and command; one line for each run that the report is made of. */
+function preamble(reports: readonly RowReport[]): string {
+  const runs = new Map<string, RowReport[]>()
+  for (const report of reports) {
+    const { machine, node, day, command, loadBefore, peak } = report
+    const key = [
+      `Measured on ${machine}; Node ${node}; ${day}; \`${command}\`; load before the run ${loadBefore.toFixed(2)}.`,
+      peakLine(peak),
+    ].join(' ')
+    runs.set(key, [...(runs.get(key) ?? []), report])
+  }
+  const lines = [...runs].map(([key, of]) =>
+    runs.size > 1 ? `${key} (${of.map(report => rowOf(report).title).join('; ')})` : key,
+  )
+  const versions = new Map<string, string>()
+  for (const { lines } of reports) {
+    for (const { name, results } of lines) {
+      for (const result of results) versions.set(name, measured(result)?.version ?? versions.get(name) ?? '')
+    }
+  }
+  const named = [...versions].filter(([, version]) => version !== '').map(([name, version]) => `${name} ${version}`)
+  return `${lines.join('\n\n')}\n\nVersions: ${named.join('; ')}.`
+}
+
+/** The fastest line of some kind at a thread count; what has one thread only counts with its time on one. */
+function fastest(report: RowReport, kind: Line['kind'], threads: number): { name: string; ms: number } | undefined {
+  const at = report.threads.indexOf(threads)
+  return report.lines
+    .filter(line => line.kind === kind)
+    .flatMap(({ name, results }) => {
+      const result = measured(results[at] ?? results[0])
+      return result ? [{ name, ms: result.medianMs }] : []
     })
-    return [`${spec.name}${versionOf(spec, results)}`, ...cells]
+    .sort((a, b) => a.ms - b.ms)[0]
+}
+
+/** One line a row: Fovea's variants, each with the fastest native rival's time over its own, and the rivals. */
+function overview(all: readonly RowReport[], threads: number): string {
+  const reports = all.filter(report => report.threads.includes(threads))
+  const variants = [
+    ...new Set(reports.flatMap(({ lines }) => lines.filter(({ kind }) => kind === 'fovea').map(({ name }) => name))),
+  ]
+  const body = reports.map(report => {
+    const at = report.threads.indexOf(threads)
+    const resultOf = (name: string): Measured | undefined =>
+      measured(report.lines.find(line => line.name === name)?.results[at])
+    const native = fastest(report, 'native', threads)
+    const script = fastest(report, 'javascript', threads)
+    const ours = resultOf(subject)
+    const rival = (best: { name: string; ms: number } | undefined): string =>
+      best ? `${milliseconds(best.ms)} ${best.name}` : '–'
+    return [
+      rowOf(report).title,
+      ...variants.map(name => {
+        const result = resultOf(name)
+        if (!result) return '–'
+        const ratio = native ? ` (${times(native.ms / result.medianMs)})` : ''
+        return `${milliseconds(result.medianMs)}${ratio}`
+      }),
+      ours ? (flopOf(rowOf(report)) / ours.medianMs / 1e6).toFixed(0) : '–',
+      rival(native),
+      rival(script),
+      ours && script ? times(script.ms / ours.medianMs) : '–',
+    ]
   })
   const head = [
-    'ms per step',
-    ...counts.flatMap(threads => [`${threadLabel(threads)}: median`, 'least', `of ${subject}'s time`]),
+    `${threadLabel(threads)}, ms (fastest native ÷ it)`,
+    ...variants,
+    'GFLOP/s',
+    'fastest native',
+    'fastest other JavaScript',
+    `÷ ${subject}`,
   ]
-  return table(head, rows)
+  return table(head, body)
 }
 
-function versionOf(spec: ContenderSpec, results: Report['results']): string {
-  for (const byName of results.values()) {
-    const result = byName.get(spec.name)
-    if (result && !('reason' in result)) return ` ${result.version}`
-  }
-  return ''
+function rowSection(report: RowReport): string {
+  const parts = [`### ${rowOf(report).title}`, load(report), stepTable(report)]
+  if (report.lines.some(({ results }) => results.some(measured))) parts.push(startTable(report))
+  if (report.subject.length > 0) parts.push(subjectTable(report), kernelTable(report))
+  return parts.filter(part => part !== '').join('\n\n')
+}
+
+function load({ lines }: RowReport): string {
+  const idle = lines.flatMap(({ results }) => results.flatMap(result => measured(result)?.idleLoad ?? []))
+  if (idle.length === 0) return ''
+  return `Busiest contender while it was not its turn: ${(Math.max(...idle) * 100).toFixed(1)} % of a core.`
 }
 
 /** Text that does not break a table. */
 const inCell = (text: string): string => text.replaceAll('|', '\\|').slice(0, 160)
 
-function startTable({ specs, results }: Report): string {
-  const counts = [...results.keys()]
-  const rows = specs.flatMap(spec => {
-    const cells = counts.flatMap(threads => {
-      const result = results.get(threads)?.get(spec.name)
-      return !result || 'reason' in result ? ['–', '–'] : [milliseconds(result.startupMs), megabytes(result.peakBytes)]
+function stepTable(report: RowReport): string {
+  const { lines, threads } = report
+  const flop = flopOf(rowOf(report))
+  const references = threads.map((_, at) => measured(lines.find(({ name }) => name === subject)?.results[at]))
+  const body = lines.map(({ name, results }) => {
+    const cells = results.flatMap((result, at) => {
+      if (!result) return ['one thread only', '', '', '']
+      if ('reason' in result) {
+        const said = at > 0 && results[0] && 'reason' in results[0] && results[0].reason === result.reason
+        return [said ? '–' : `not measured: ${inCell(result.reason)}`, '', '', '']
+      }
+      const reference = references[at]
+      return [
+        milliseconds(result.medianMs),
+        milliseconds(result.minMs),
+        (flop / result.medianMs / 1e6).toFixed(1),
+        reference ? times(result.medianMs / reference.medianMs) : '–',
+      ]
     })
-    return cells.every(cell => cell === '–') ? [] : [[spec.name, ...cells]]
+    return [name, ...cells]
+  })
+  const head = [
+    'ms',
+    ...threads.flatMap(count => [`${threadLabel(count)}: median`, 'least', 'GFLOP/s', `of ${subject}'s time`]),
+  ]
+  return table(head, body)
+}
+
+function startTable({ lines, threads }: RowReport): string {
+  const body = lines.flatMap(({ name, results }) => {
+    const cells = results.flatMap(result => {
+      const of = measured(result)
+      return of ? [milliseconds(of.startupMs), megabytes(of.peakBytes)] : ['–', '–']
+    })
+    return cells.every(cell => cell === '–') ? [] : [[name, ...cells]]
   })
   const head = [
     '',
-    ...counts.flatMap(threads => [`${threadLabel(threads)}: import → first step, ms`, 'peak memory, MB']),
+    ...threads.flatMap(count => [`${threadLabel(count)}: import → first result, ms`, 'peak memory, MB']),
   ]
-  return table(head, rows)
+  return table(head, body)
 }
 
-function subjectTable(report: Report): string {
-  const row = (name: string, cell: (of: SubjectReport) => string): string[] => [name, ...report.subject.map(cell)]
+function subjectTable(report: RowReport): string {
+  const line = (name: string, cell: (of: SubjectReport) => string): string[] => [name, ...report.subject.map(cell)]
+  const epochLine = (
+    name: string,
+    cell: (epoch: NonNullable<SubjectReport['epoch']>) => string,
+  ): (readonly string[])[] =>
+    report.subject.some(({ epoch }) => epoch) ? [line(name, ({ epoch }) => (epoch ? cell(epoch) : '–'))] : []
   return table(
     [subject, ...report.subject.map(({ threads }) => threadLabel(threads))],
     [
-      row('engine', ({ details }) => details.engine),
-      row('one epoch of MNIST, s', ({ epoch }) => (epoch.ms / 1000).toFixed(2)),
-      row(
+      line('engine', ({ details }) => details.engine),
+      ...epochLine('one epoch of MNIST, s', ({ ms }) => (ms / 1000).toFixed(2)),
+      ...epochLine(
         'shuffling and batching, share of the epoch',
-        ({ epoch }) => `${((epoch.batchingMs / epoch.ms) * 100).toFixed(2)} %`,
+        epoch => `${((epoch.batchingMs / epoch.ms) * 100).toFixed(2)} %`,
       ),
-      row('images/s', ({ epoch }) => ((epoch.images / epoch.ms) * 1000).toFixed(0)),
-      row('peak memory of that process, MB', ({ epoch }) => megabytes(epoch.peakBytes)),
-      row('trace, plan and assemble, ms', ({ details }) => details.planMs.toFixed(1)),
-      row('arena, MB', ({ details }) => (details.arenaBytes / 1e6).toFixed(2)),
+      ...epochLine('images/s', ({ images, ms }) => ((images / ms) * 1000).toFixed(0)),
+      ...epochLine('peak memory of that process, MB', ({ peakBytes }) => megabytes(peakBytes)),
+      line('trace, plan and assemble, ms', ({ details }) => details.planMs.toFixed(1)),
+      line('arena, MB', ({ details }) => (details.arenaBytes / 1e6).toFixed(2)),
+      line('read and written by its steps, MB', ({ details }) => (details.movedBytes / 1e6).toFixed(1)),
+      line('least: inputs, outputs, parameters, MB', ({ details }) => (details.leastBytes / 1e6).toFixed(1)),
     ],
   )
 }
 
+/** Kernels that are listed one by one. */
+const listed = 12
+
 /** Kernels are timed on one thread, whatever the engine has. */
-function kernelTable({ subject: [first], peak }: Report): string {
+function kernelTable({ subject: [first], peak }: RowReport): string {
   const best = Math.max(peak.fma ?? 0, peak.mulAdd)
-  const rows = first.details.kernels.map(({ name, multiplyAdds, ms }) => {
+  const { kernels } = first.details
+  const total = kernels.reduce((sum, { ms }) => sum + ms, 0)
+  const rest = kernels.slice(listed)
+  const body = kernels.slice(0, listed).map(({ name, count, multiplyAdds, ms }) => {
     const rate = (2 * multiplyAdds) / ms / 1e6
-    return [name, ms.toFixed(3), rate.toFixed(1), `${((rate / best) * 100).toFixed(0)} %`]
+    const rates = multiplyAdds > 0 ? [rate.toFixed(1), percent(rate / best)] : ['–', '–']
+    return [name, String(count), ms.toFixed(3), percent(ms / total), ...rates]
   })
-  const head = ['kernel, one thread', 'ms', 'GFLOP/s', 'of peak']
-  const fma =
-    peak.fma === null
-      ? 'no fused multiply-add'
-      : `${peak.fma.toFixed(0)} GFLOP/s with relaxed SIMD's fused multiply-add`
-  return `Measured WebAssembly peak of one core: ${fma}, ${peak.mulAdd.toFixed(0)} with separate multiplication and addition.\n\n${table(head, rows)}`
+  if (rest.length > 0) {
+    const ms = rest.reduce((sum, kernel) => sum + kernel.ms, 0)
+    const count = rest.reduce((sum, kernel) => sum + kernel.count, 0)
+    body.push([`${rest.length} others`, String(count), ms.toFixed(3), percent(ms / total), '', ''])
+  }
+  return table(['kernel, one thread', 'steps', 'ms', 'of the time', 'GFLOP/s', 'of peak'], body)
+}
+
+function peakLine({ fma, mulAdd }: WasmPeak): string {
+  const fused =
+    fma === null ? 'no fused multiply-add' : `${fma.toFixed(0)} GFLOP/s with relaxed SIMD's fused multiply-add`
+  return `Measured WebAssembly peak of one core: ${fused}, ${mulAdd.toFixed(0)} with separate multiplication and addition.`
 }

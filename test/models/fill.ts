@@ -1,12 +1,15 @@
-/** Fills whole models with the numbers that `scripts/make_model_fixtures.py` gives PyTorch's. */
+/**
+ * Fills whole models with the numbers that `scripts/make_model_fixtures.py` and `scripts/make_training_fixtures.py` give
+ * PyTorch's.
+ */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Variable } from '../../src/graph/variable.ts'
 import type { Module } from '../../src/nn/module.ts'
 import type { LcgSpec } from '../support/fixtures.ts'
 
-/** What the two kinds of cases share: names of the model and of its numbers. */
-interface FilledModel {
+/** What all kinds of cases share: names of the model and of its numbers. */
+export interface FilledModel {
   /** Name in the catalog. */
   readonly model: string
   readonly input: LcgSpec
@@ -14,6 +17,10 @@ interface FilledModel {
   readonly seed: number
   /** Names of the γ that are made small: the last of each residual block. */
   readonly damped?: string
+  /** Added to every bias. */
+  readonly lift?: number
+  /** Names of the weights that are made small: the last layers'. */
+  readonly head?: string
 }
 
 /** Logits of one image at full size, in float64. */
@@ -59,9 +66,10 @@ export function digestOf(model: Module): string {
   return createHash('sha256').update(text.join('')).digest('hex').slice(0, 16)
 }
 
-/** Fills all of {@link stateOf}: He's spread for weights, statistics and scales around 1, small biases and means. */
-export function fillModel(model: Module, { seed, damped }: FilledModel): void {
+/** Fills all of {@link stateOf}: He's spread for weights, statistics and scales around 1, small means, biases around `lift`. */
+export function fillModel(model: Module, { seed, damped, lift = 0, head }: FilledModel): void {
   const small = damped ? new RegExp(damped) : undefined
+  const last = head ? new RegExp(head) : undefined
   stateOf(model).forEach(([name, variable], index) => {
     const { shape } = variable
     const values = variable.value as Float32Array
@@ -69,11 +77,14 @@ export function fillModel(model: Module, { seed, damped }: FilledModel): void {
     if (name.endsWith('running_mean')) fillLcg(values, at, 0.4)
     else if (name.endsWith('running_var')) fillLcg(values, at, 1, 1)
     else if (shape.length >= 2) fillLcg(values, at, Math.sqrt(24 / shape.slice(1).reduce((a, b) => a * b, 1)))
-    else if (name.endsWith('bias')) fillLcg(values, at, 0.4)
-    else {
+    else if (name.endsWith('bias')) {
+      fillLcg(values, at, 0.4)
+      if (lift !== 0) for (let i = 0; i < values.length; i++) values[i] += lift
+    } else {
       fillLcg(values, at, 0.5, 1)
       if (small?.test(name)) for (let i = 0; i < values.length; i++) values[i] *= 0.25
     }
+    if (last?.test(name)) for (let i = 0; i < values.length; i++) values[i] /= 8
   })
 }
 

@@ -1,6 +1,8 @@
 /** convnetjs: the LeNet-5 training step. It takes one image at a time and updates after every 128th. One thread. */
-import { type Contender, serve } from '../protocol.ts'
-import { batchCount, batches, batchSize, classes, learningRate, momentum, side } from '../work.ts'
+import { type Contender, row, serve } from '../protocol.ts'
+import { batches } from '../work.ts'
+
+const { batch: batchSize, batches: batchCount, classes, learningRate, momentum, side } = row
 
 async function open(): Promise<Contender> {
   const { Net, Trainer, Vol } = (await import('convnetjs')).default
@@ -16,7 +18,7 @@ async function open(): Promise<Contender> {
     { type: 'softmax', num_classes: classes },
   ])
   const trainer = new Trainer(net, { method: 'sgd', learning_rate: learningRate, momentum, batch_size: batchSize })
-  const work = batches().map(({ images, labels }) =>
+  const work = batches(row).map(({ images, labels }) =>
     Array.from(labels, (label, i) => {
       const image = new Vol(side, side, 1, 0)
       image.w.set(images.subarray(i * side * side, (i + 1) * side * side))

@@ -1,32 +1,21 @@
 /**
- * Fovea: the LeNet-5 training step of the built package (`../dist`, made by the bench's build).
+ * Fovea: any row, with the built package (`../dist`, made by the bench's build). First argument: `relaxed`, or `precise` for
+ * an engine without relaxed SIMD.
  *
- * Besides the steps it answers `details` (what the plan says, and how fast each convolution kernel is) and, as a
- * process of its own, `epoch` (one epoch of real MNIST, loading and shuffling included).
+ * Besides the steps it answers `details` (what the plan says, and how fast each kernel is) and, as a process of its own for
+ * LeNet-5, `epoch` (one epoch of real MNIST, loading and shuffling included).
  */
 import { readFile } from 'node:fs/promises'
-import { type Contender, serve, threads } from '../protocol.ts'
-import { batches, batchSize } from '../work.ts'
-
-/** A kernel of the training step, timed on its own. */
-export interface KernelTime {
-  /** `conv1`, `conv1 gradient to weights`, … */
-  readonly name: string
-  /** Multiply-adds of one run. */
-  readonly multiplyAdds: number
-  /** Median milliseconds of one run. */
-  readonly ms: number
-}
+import { type Contender, row, serve, threads } from '../protocol.ts'
+import { batches, channelsFirst } from '../work.ts'
+import { detailsOf, type PlanDetails } from './foveaDetails.ts'
 
 /** Answer to `details`. */
-export interface FoveaDetails {
+export interface FoveaDetails extends PlanDetails {
   /** Tracing, planning and assembling the step's kernels, in milliseconds. */
   readonly planMs: number
-  /** Bytes of the plan's arena, of all threads' scratch included. */
-  readonly arenaBytes: number
   /** What computes: backend and SIMD level. */
   readonly engine: string
-  readonly kernels: readonly KernelTime[]
 }
 
 /** Answer to `epoch`. */
@@ -37,81 +26,97 @@ export interface FoveaEpoch {
   readonly batchingMs: number
 }
 
-/** What the operations of the table are called in the report. */
-const kernelNames: Readonly<Record<string, string>> = {
-  conv2d: 'convolution of',
-  conv2dInputGradient: 'gradient to the input from',
-  conv2dWeightGradient: 'gradient to the weights with',
-}
-
 async function open(): Promise<Contender> {
-  const [{ createEngine, createWasmEngine }, nn, { lenet5 }, { sgd }, { Trainer, trainingProgram }] = await Promise.all(
-    [
-      import('../../../dist/index.js'),
-      import('../../../dist/nn/index.js'),
-      import('../../../dist/models/index.js'),
-      import('../../../dist/optim/index.js'),
-      import('../../../dist/train/index.js'),
-    ],
-  )
-  // The bench's images are numbers in [0, 1); Fovea takes bytes, and its first kernel makes them numbers again.
-  const makeModel = () =>
-    nn.sequential({ normalize: nn.normalize({ mean: [0], std: [1] }), lenet5: lenet5() }).initialize(0)
-  const makeProgram = () =>
-    trainingProgram(makeModel(), [28, 28, 1], batchSize, nn.crossEntropy(), sgd({ lr: 0.05, momentum: 0.9 }))
-  const engine = createEngine({ threads })
-  const step = await engine.compile(makeProgram())
-  const data = batches().map(({ images, labels }) => ({
-    images: Uint8Array.from(images, value => Math.round(value * 255)),
-    labels: Int32Array.from(labels),
-  }))
-  step.input('learningRate')[0] = 0.05
+  const [{ createWasmEngine, input, simplify }, nn, models, { sgd }, { Trainer, trainingProgram }] = await Promise.all([
+    import('../../../dist/index.js'),
+    import('../../../dist/nn/index.js'),
+    import('../../../dist/models/index.js'),
+    import('../../../dist/optim/index.js'),
+    import('../../../dist/train/index.js'),
+  ])
+  const { batch, side, channels, classes, learningRate, momentum, weightDecay } = row
+  const precise = process.argv[2] === 'precise'
+  const makeNetwork = () =>
+    row.net.name === 'googlenet' ? models.googlenet({ auxiliary: false }) : models.findModel(row.net.name).create()
+  // The bench's images are numbers in [0, 1); training takes bytes, and its first kernel makes them numbers again.
+  const makeTrained = () =>
+    nn
+      .sequential({
+        normalize: nn.normalize({ mean: Array(channels).fill(0), std: Array(channels).fill(1) }),
+        net: makeNetwork(),
+      })
+      .initialize(0)
+  const makeOptimizer = () => sgd({ lr: learningRate, momentum, weightDecay })
+  const makeProgram = () => {
+    if (row.task === 'train') {
+      const model = makeTrained()
+      const program = trainingProgram(model, [side, side, channels], batch, nn.crossEntropy(), makeOptimizer())
+      return { model, program }
+    }
+    const model = makeNetwork().initialize(0)
+    const x = input('x', [batch, channels, side, side], { batched: true })
+    const [logits] = simplify([model.forward(x, nn.inference())])
+    return { model, program: { outputs: { logits }, updates: new Map() } }
+  }
+  const { model, program } = makeProgram()
+  const engine = createWasmEngine({ threads, precise })
+  const compiled = await engine.compile(program)
+  const parameters = [...model.parameters().values()].reduce((sum, { value }) => sum + value.length, 0)
+
+  const training = (): Contender['step'] => {
+    const data = batches(row).map(({ images, labels }) => ({
+      images: Uint8Array.from(images, value => Math.round(value * 255)),
+      labels: Int32Array.from(labels),
+    }))
+    compiled.input('learningRate')[0] = learningRate
+    const random = compiled.plan.inputs.some(({ source }) => source?.kind === 'input' && source.name === 'key')
+    return async index => {
+      const { images, labels } = data[index % data.length]
+      compiled.input('images').set(images)
+      compiled.input('labels').set(labels)
+      if (random) compiled.input('key')[1] = index
+      await compiled.run()
+      return compiled.output('loss')[0]
+    }
+  }
+  const inference = (): Contender['step'] => {
+    const data = batches(row).map(({ images }) => channelsFirst(images, row))
+    return async index => {
+      compiled.input('x').set(data[index % data.length])
+      await compiled.run()
+      return compiled.output('logits').slice(0, classes)[0]
+    }
+  }
 
   const details = async (): Promise<FoveaDetails> => {
-    const measured = await createWasmEngine({ threads: 1 }).profile(makeProgram())
+    const repeats = Number(process.env.FOVEA_BENCH_REPEATS ?? '30')
+    // The program itself, so that its weights are not there twice.
+    const times = repeats > 0 ? await engine.profile(program, repeats) : []
     return {
-      planMs: step.compileTime,
-      arenaBytes: step.plan.arenaBytes + step.plan.scratchBytes * threads,
+      ...detailsOf(compiled.plan, times, threads),
+      planMs: compiled.compileTime,
       engine: `${engine.description.backend}, ${engine.description.simd} SIMD`,
-      kernels: measured
-        .filter(time => time.step.op.startsWith('conv2d'))
-        .map(time => ({
-          name: `${kernelNames[time.step.op] ?? time.step.op} ${[...time.step.inputs[0].shape].slice(1).join('×')}`,
-          multiplyAdds: time.multiplyAdds,
-          ms: time.milliseconds,
-        })),
     }
   }
   const epoch = async (): Promise<FoveaEpoch> => {
     const started = performance.now()
     const { BatchLoader, mnist, subsetOf } = await import('../../../dist/data/index.node.js')
     const train = subsetOf((await mnist()).train)
-    const trainer = new Trainer({
-      model: makeModel(),
-      train,
-      engine,
-      optimizer: sgd({ lr: 0.05, momentum: 0.9 }),
-      epochs: 1,
-    })
+    const trainer = new Trainer({ model: makeTrained(), train, engine, optimizer: makeOptimizer(), epochs: 1 })
     for await (const event of trainer.run()) if (event.type === 'done') break
     const ms = performance.now() - started
-    const loader = new BatchLoader(train, { batchSize, seed: 1 })
-    const [images, labels] = [step.input('images') as Uint8Array, step.input('labels') as Int32Array]
+    const loader = new BatchLoader(train, { batchSize: batch, seed: 1 })
+    const [images, labels] = [compiled.input('images') as Uint8Array, compiled.input('labels') as Int32Array]
     const batching = performance.now()
     loader.startEpoch(2)
-    for (let batch = 0; batch < loader.batches; batch++) loader.fill(batch, images, labels)
+    for (let index = 0; index < loader.batches; index++) loader.fill(index, images, labels)
     return { ms, images: train.indices.length, batchingMs: performance.now() - batching }
   }
   return {
     version,
-    async step(index) {
-      const { images, labels } = data[index % data.length]
-      step.input('images').set(images)
-      step.input('labels').set(labels)
-      await step.run()
-      return step.output('loss')[0]
-    },
-    extra: { details, epoch },
+    parameters,
+    step: row.task === 'train' ? training() : inference(),
+    extra: row.net.name === 'lenet5' ? { details, epoch } : { details },
   }
 }
 

@@ -1,7 +1,9 @@
 /** jax-js on its WebAssembly device: the LeNet-5 training step, jitted. In Node it has no worker pool: one thread. */
 import type { numpy } from '@jax-js/jax'
-import { type Contender, serve } from '../protocol.ts'
-import { batchCount, batches, batchSize, classes, learningRate, momentum, side } from '../work.ts'
+import { type Contender, row, serve } from '../protocol.ts'
+import { batches } from '../work.ts'
+
+const { batch: batchSize, batches: batchCount, classes, learningRate, momentum, side } = row
 
 type Parameters = Record<string, numpy.Array>
 
@@ -77,7 +79,7 @@ async function open(): Promise<Contender> {
     )
     return { next, nextVelocity, value }
   })
-  const work = batches().map(({ images, labels }) => ({
+  const work = batches(row).map(({ images, labels }) => ({
     images: np.array(images).reshape([batchSize, 1, side, side]),
     labels: np.array(labels),
   }))

@@ -48,8 +48,8 @@ def answer(message):
 def serve(step, details):
     """Answers requests until stdin closes.
 
-    `step(i)` performs training step number i, on batch i modulo the number of batches, and returns the loss as a
-    float: it must not return before the update is finished. `details` is sent with the first answer.
+    `step(i)` performs step number i, on batch i modulo the number of batches, and returns the loss, or the first logit
+    of an inference, as a float: it must not return before the work is finished. `details` is sent with the first answer.
     """
     first_loss = step(0)
     answer({"ready": True, "startupMs": (time.perf_counter() - STARTED) * 1e3, "loss": first_loss, **details})

@@ -1,22 +1,30 @@
-"""The work every contender does: the same shapes, the same pseudo-random images and labels (see work.ts, which must agree).
+"""The data every contender works on: the same pseudo-random images and labels in the shape of the row (see work.ts, which must agree).
 
 The numbers are those of a 32-bit linear congruential generator (constants of Numerical Recipes), all images first and then all labels,
 upper 24 bits of each. Each framework starts from weights of its own, drawn by its own default rule.
 """
 
+import json
+import os
+
 import numpy as np
 
-BATCH = 128
-BATCHES = 8
-SIDE = 28
-CLASSES = 10
-LEARNING_RATE = 0.05
-MOMENTUM = 0.9
+ROW = json.loads(os.environ["FOVEA_BENCH_ROW"])
+TRAIN = ROW["task"] == "train"
+BATCH = ROW["batch"]
+BATCHES = ROW["batches"]
+SIDE = ROW["side"]
+CHANNELS = ROW["channels"]
+CLASSES = ROW["classes"]
+LEARNING_RATE = ROW["learningRate"]
+MOMENTUM = ROW["momentum"]
+WEIGHT_DECAY = ROW["weightDecay"]
+NODES = ROW["net"]["nodes"]
 
 
 def batches():
-    """Eight batches: images float32 [8, 128, 28, 28, 1] in [0, 1) and labels int64 [8, 128]."""
-    count = BATCHES * BATCH * SIDE * SIDE
+    """The batches: images float32 [batches, N, H, W, C] in [0, 1) and labels int64 [batches, N]."""
+    count = BATCHES * BATCH * SIDE * SIDE * CHANNELS
     labels_count = BATCHES * BATCH
     state = np.uint64(12345)
     values = np.empty(count + labels_count, dtype=np.uint64)
@@ -31,7 +39,7 @@ def batches():
         a, c = (a * a) & mask, (a * c + c) & mask
         filled += take
     high = (values >> np.uint64(8)).astype(np.uint32)
-    images = (high[:count].astype(np.float32) * np.float32(2.0**-24)).reshape(BATCHES, BATCH, SIDE, SIDE, 1)
+    images = (high[:count].astype(np.float32) * np.float32(2.0**-24)).reshape(BATCHES, BATCH, SIDE, SIDE, CHANNELS)
     labels = (high[count:] % CLASSES).astype(np.int64).reshape(BATCHES, BATCH)
     return images, labels
 

@@ -1,0 +1,101 @@
+/** What Fovea's plan and profile say about a row: kernels with their shares of the time, and bytes that are moved. */
+import type { Plan, Step, StepTime } from '../../../dist/index.js'
+
+/** Kernels of one kind. */
+export interface KernelTime {
+  /** `3×3 forward, winograd 4×4`, `max pooling`, … */
+  readonly name: string
+  /** Steps of the plan. */
+  readonly count: number
+  /** Multiply-adds of one run, as the definition of the operation has them; 0 of what is not a contraction. */
+  readonly multiplyAdds: number
+  /** Milliseconds of one run: the sum of the medians. */
+  readonly ms: number
+}
+
+/** A plan in numbers. */
+export interface PlanDetails {
+  /** Bytes of the plan's arena, of all threads' scratch included. */
+  readonly arenaBytes: number
+  /** Bytes that the steps read and write, whether from memory or from a cache. */
+  readonly movedBytes: number
+  /** Bytes that no plan could do without: inputs, outputs, and parameters once, twice when they are updated. */
+  readonly leastBytes: number
+  readonly kernels: readonly KernelTime[]
+}
+
+type Value = Step['output']
+
+/** Numbers of a plan. @param times of the same program's steps, those of the preparation first */
+export function detailsOf(plan: Plan, times: readonly StepTime[], threads: number): PlanDetails {
+  const steps = plan.groups.flatMap(group => group.steps)
+  return {
+    arenaBytes: plan.arenaBytes + plan.scratchBytes * threads,
+    movedBytes: steps.reduce((sum, step) => sum + bytesOf(valuesOf(step)), 0),
+    leastBytes:
+      bytesOf(plan.inputs) +
+      bytesOf(Object.values(plan.outputs)) +
+      plan.values.reduce((sum, { variable, bytes }) => sum + (variable ? bytes : 0), 0) +
+      [...plan.updates.values()].reduce((sum, tensor) => sum + bytesOf([tensor]), 0),
+    kernels: kernelTimes(times, plan.preparation.flatMap(group => group.steps).length),
+  }
+}
+
+const elementBytes = { f32: 4, i32: 4, u8: 1 } as const
+
+function bytesOf(values: readonly Value[]): number {
+  return values.reduce((sum, { shape, dtype }) => sum + shape.reduce((n, size) => n * size, elementBytes[dtype]), 0)
+}
+
+/** What a step reads and writes, each value once. */
+function valuesOf(step: Step): Value[] {
+  const { inputs, epilogue, output, switches } = step
+  return [...new Set([...inputs, ...(epilogue?.inputs ?? []), output, ...(switches ? [switches] : [])])]
+}
+
+/** Times of equal kernels together, the longest first, without the steps of the preparation. */
+function kernelTimes(times: readonly StepTime[], preparation: number): KernelTime[] {
+  const ahead = new Set([...new Set(times.map(({ step }) => step))].slice(0, preparation))
+  const byName = new Map<string, KernelTime>()
+  for (const { step, multiplyAdds, milliseconds } of times) {
+    if (ahead.has(step)) continue
+    const name = nameOf(step)
+    const known = byName.get(name)
+    byName.set(name, {
+      name,
+      count: (known?.count ?? 0) + 1,
+      multiplyAdds: (known?.multiplyAdds ?? 0) + multiplyAdds,
+      ms: (known?.ms ?? 0) + milliseconds,
+    })
+  }
+  return [...byName.values()].sort((a, b) => b.ms - a.ms)
+}
+
+const convolutions: Readonly<Record<string, string>> = {
+  conv2d: 'forward',
+  conv2dInputGradient: 'gradient to input',
+  conv2dWeightGradient: 'gradient to weights',
+}
+
+const names: Readonly<Record<string, string>> = {
+  map: 'element-wise',
+  matmul: 'matrix product',
+  reduce: 'reduction',
+  maxPool2d: 'max pooling',
+  maxPool2dGradient: 'gradient of max pooling',
+  averagePool2d: 'average pooling',
+}
+
+/** A convolution's stages and last kernel have one name; without a method they are told apart by their input. */
+function nameOf(step: Step): string {
+  const stage = step.op === 'stage' ? (step.attributes as NonNullable<Step['convolution']>) : step.convolution
+  if (stage) {
+    const { op, attributes, operands, output } = stage.task
+    const [, , height, width] = op === 'conv2dWeightGradient' ? output : operands[1]
+    const stride = attributes.stride[0] > 1 ? ` / ${attributes.stride[0]}` : ''
+    return `${height}×${width}${stride} ${convolutions[op]}, ${stage.method.name}`
+  }
+  const kind = convolutions[step.op]
+  if (kind === undefined) return names[step.op] ?? step.op
+  return `${kind}, ${step.op === 'conv2dInputGradient' ? 'from' : 'with'} ${step.inputs[0].shape.slice(1).join('×')}`
+}
