@@ -28,19 +28,20 @@ const OPS: { [Name in FixtureName]: readonly (keyof FixtureOps[Name])[] } = {
   optim: ['sgd', 'adam', 'adamw'],
 }
 const NAMES = Object.keys(OPS) as FixtureName[]
-/** Files with readers of their own: `layerFixtures.ts`, and the models' tests. */
+/** Files with readers of their own: `layerFixtures.ts`, and the tests of models, optimizers and schedules. */
 const LAYER_FILES = ['activations', 'convolution', 'losses', 'normalization', 'pooling'].map(name => `layers-${name}`)
 const FOLDER = new URL('../fixtures/torch/', import.meta.url)
 
 describe('fixture files', () => {
-  test('are the ones the loaders know, each under 150 KB and together under 1 MB', () => {
+  test('are the ones the loaders know, small enough for a repository', () => {
     const files = readdirSync(FOLDER)
     expect(files.filter(file => !file.startsWith('models')).sort()).toEqual(
-      [...NAMES, ...LAYER_FILES, 'lenet'].map(name => `${name}.json`).sort(),
+      [...NAMES, ...LAYER_FILES, 'lenet', 'optimizers', 'schedules'].map(name => `${name}.json`).sort(),
     )
     const sizes = files.map(file => statSync(new URL(file, FOLDER)).size)
-    expect(Math.max(...sizes)).toBeLessThanOrEqual(150_000)
-    expect(sizes.reduce((a, b) => a + b)).toBeLessThanOrEqual(1_000_000)
+    // The largest holds a training step of all 48 networks.
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(300_000)
+    expect(sizes.reduce((a, b) => a + b)).toBeLessThanOrEqual(1_200_000)
   })
 
   test.each(NAMES)('%s.json: names are unique, every op has a case', name => {
