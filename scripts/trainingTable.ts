@@ -1,6 +1,6 @@
 /**
  * Takes two steps of training with every network of the catalog at full input size and writes how near they are to
- * PyTorch's into the table of docs/models.md. One network after another; some minutes, and 4 GB of memory.
+ * PyTorch's into the table of docs/models.md. One network after another; half an hour, and 4 GB of memory.
  *
  *     npx tsx scripts/trainingTable.ts               all networks, and the table in docs/models.md
  *     npx tsx scripts/trainingTable.ts resnet18 …    these only, printed

@@ -73,7 +73,7 @@ export function contenders(python: string, node24: string | undefined): Contende
       ? []
       : [
           fovea(`${subject}, Node 24`, node24, ...node('fovea', 'relaxed')),
-          fovea(`${subject}, Node 24 wide`, node24, '--experimental-wasm-revectorize', ...node('fovea', 'relaxed')),
+          fovea(`${subject}, Node 24 wide`, node24, ...node('fovea', 'wide')),
         ]),
     torch('eager', 'eager'),
     torch('channels_last', 'channels_last'),

@@ -2,6 +2,7 @@
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import type { LayerRequest } from './layers/protocol.ts'
 import type { Ready, Request } from './protocol.ts'
 import type { Row } from './rows.ts'
 
@@ -35,13 +36,16 @@ export class ContenderProcess {
     this.ready = ready
   }
 
-  /** Starts a contender and waits for the end of its first step. @throws ContenderError saying why it has none. */
-  static async start(command: readonly string[], row: Row, threads: number): Promise<ContenderProcess> {
+  /**
+   * Starts a contender and waits for the end of its first step; one of the layer sweep has no row, and only begins.
+   * @throws ContenderError saying why it has none.
+   */
+  static async start(command: readonly string[], row: Row | undefined, threads: number): Promise<ContenderProcess> {
     const child = spawn(command[0], command.slice(1), {
       stdio: 'pipe',
       env: {
         ...process.env,
-        FOVEA_BENCH_ROW: JSON.stringify(row),
+        FOVEA_BENCH_ROW: JSON.stringify(row ?? null),
         FOVEA_BENCH_THREADS: String(threads),
         PYTHONDONTWRITEBYTECODE: '1',
       },
@@ -68,7 +72,7 @@ export class ContenderProcess {
   }
 
   /** Asks and waits for the answer. @throws ContenderError when the contender refuses or has died. */
-  async ask<Answer>(request: Request): Promise<Answer> {
+  async ask<Answer>(request: Request | LayerRequest): Promise<Answer> {
     this.#child.stdin.write(`${JSON.stringify(request)}\n`)
     return (await nextAnswer(this.#child, this.#lines, this.#errors)) as Answer
   }

@@ -24,7 +24,7 @@ test('every model of the catalog is compared, at the size of its images', () => 
 
 test('no bound hides a step without momentum, or a network whose float32 is noise', () => {
   for (const fixture of cases) {
-    const { loss, worst, median } = boundsOf(fixture)
+    const { loss, worst, median } = boundsOf(fixture, true)
     expect(loss, fixture.model).toBeLessThan(1e-3)
     expect(worst, fixture.model).toBeLessThan(0.15)
     expect(median, fixture.model).toBeLessThan(0.05)
@@ -33,8 +33,12 @@ test('no bound hides a step without momentum, or a network whose float32 is nois
 
 describe.each(cases)('$model', fixture => {
   const runs = full || quick.includes(fixture.model as ModelName)
-  test.skipIf(!runs)('losses, parameters and running statistics', { timeout: 600_000 }, async () => {
-    const { errors, bounds, worst } = await takeSteps(fixture)
+  const ways = [
+    ['with', { winograd: true }],
+    ['without', { winograd: false }],
+  ] as const
+  test.skipIf(!runs).each(ways)("%s Winograd's algorithm", { timeout: 600_000 }, async (_, options) => {
+    const { errors, bounds, worst } = await takeSteps(fixture, options)
     expect(errors.loss, 'relative error of a loss').toBeLessThanOrEqual(bounds.loss)
     expect(errors.median, 'median error of a change').toBeLessThanOrEqual(bounds.median)
     expect(errors.worst, `error of the change of ${worst}`).toBeLessThanOrEqual(bounds.worst)

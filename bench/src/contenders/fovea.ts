@@ -1,6 +1,6 @@
 /**
- * Fovea: any row, with the built package (`../dist`, made by the bench's build). First argument: `relaxed`, or `precise` for
- * an engine without relaxed SIMD.
+ * Fovea: any row, with the built package (`../dist`, made by the bench's build). First argument: `relaxed`, `precise` for an
+ * engine without relaxed SIMD, or `wide` for one with vectors of 256 bits (Node 24).
  *
  * Besides the steps it answers `details` (what the plan says, and how fast each kernel is) and, as a process of its own for
  * LeNet-5, `epoch` (one epoch of real MNIST, loading and shuffling included).
@@ -59,7 +59,7 @@ async function open(): Promise<Contender> {
     return { model, program: { outputs: { logits }, updates: new Map() } }
   }
   const { model, program } = makeProgram()
-  const engine = createWasmEngine({ threads, precise })
+  const engine = createWasmEngine({ threads, precise, wide: process.argv[2] === 'wide' ? 'on' : 'off' })
   const compiled = await engine.compile(program)
   const parameters = [...model.parameters().values()].reduce((sum, { value }) => sum + value.length, 0)
 

@@ -14,6 +14,7 @@ import type { TileShape } from '../../tile.ts'
 import type { EpilogueSpec } from '../epilogue.ts'
 import { nestKernel } from '../map.ts'
 import { type CorrelationSpec, correlationKernel, panelsOf } from './correlation.ts'
+import { directCost, winogradCost } from './cost.ts'
 import { depthwiseKernel, depthwiseWeightsKernel, isDepthwise } from './depthwise.ts'
 import { depthwiseCollectKernel, depthwiseSumsKernel } from './depthwiseGradient.ts'
 import { type BorderSpec, borderKernel, packKernel, panelSizes } from './packing.ts'
@@ -84,12 +85,6 @@ export function kernelsOf(task: ConvolutionTask, name: MethodName | string, tile
   }
 }
 
-/** Winograd's tiles pay from this many channels on, on either side. */
-const enoughChannels = 16
-
-/** With fewer tiles of 4×4, reading the transformed weights takes longer than multiplying with them. */
-const fewWholeTiles = 8
-
 function preferredMethod(task: ConvolutionTask, { winograd: allowed, tile }: MethodOptions): MethodName {
   if (task.op === 'conv2dWeightGradient') {
     if (isDepthwise({ groups: task.attributes.groups, weights: task.output })) return 'depthwise sums'
@@ -98,19 +93,22 @@ function preferredMethod(task: ConvolutionTask, { winograd: allowed, tile }: Met
   }
   const spec = correlationOf(task, tile)
   if (isDepthwise(spec)) return 'depthwise'
-  const plain = isPlain3x3(task.attributes)
-  const wide = Math.min(spec.source[1], spec.result[1]) >= enoughChannels && spec.source[1] % 4 === 0
-  if (!allowed || !plain || !wide || spec.groups !== 1) return 'direct'
-  const [batch, , height, width] = spec.result
-  if (Math.min(height, width) < 4) return 'direct'
-  // Weights of F(2×2) are less than half as large, which decides where they are used for a handful of tiles only.
-  return batch * Math.ceil(height / 4) * Math.ceil(width / 4) < fewWholeTiles ? 'winograd 2×2' : 'winograd 4×4'
+  if (!allowed || !isPlain3x3(task.attributes) || spec.source[1] % 4 !== 0) return 'direct'
+  const costs: readonly (readonly [MethodName, number])[] = [
+    ['direct', directCost(spec)],
+    ['winograd 2×2', winogradCost(spec, 2)],
+    ['winograd 4×4', winogradCost(spec, 4)],
+  ]
+  return costs.reduce((best, candidate) => (candidate[1] < best[1] ? candidate : best))[0]
 }
 
 /** A 3×3 kernel of stride 1 without dilation or groups. */
 function isPlain3x3({ kernel, stride, dilation, groups }: Conv2dAttributes): boolean {
   return groups === 1 && [...stride, ...dilation].every(size => size === 1) && kernel.every(size => size === 3)
 }
+
+/** Winograd's form of the weight gradient pays from this many channels on, on either side. */
+const enoughChannels = 16
 
 /** Whether the sums of transformed values, 4 times as many as weights, are few next to what is summed. */
 function worthSumming(task: ConvolutionTask, tile: TileShape): boolean {

@@ -1,0 +1,37 @@
+/** Which method a convolution gets: the one that was fastest when they were measured (docs/performance.md). */
+import { describe, expect, test } from 'vitest'
+import { chooseMethod } from '../../../src/backends/wasm/kernels/channels/methods.ts'
+import type { ConvolutionTask } from '../../../src/plan/convolution.ts'
+
+const options = { winograd: true, tile: { rows: 4, columns: 8 } }
+
+/** A 3×3 convolution from `channels` to `outputs` on square images, padded by one. */
+function task(batch: number, channels: number, size: number, outputs: number, stride = 1): ConvolutionTask {
+  const padding = { top: 1, bottom: 1, left: 1, right: 1 }
+  const attributes = { kernel: [3, 3], stride: [stride, stride], padding, dilation: [1, 1], groups: 1 } as const
+  const source = [batch, channels, size, size]
+  const side = Math.floor((size - 1) / stride) + 1
+  return {
+    op: 'conv2d',
+    attributes,
+    operands: [source, [outputs, channels, 3, 3]],
+    output: [batch, outputs, side, side],
+  }
+}
+
+describe('the method of a 3×3 convolution', () => {
+  test.each([
+    ['large images', task(1, 64, 224, 64), 'winograd 4×4'],
+    ['ResNet-18, second stage, one image', task(1, 128, 28, 128), 'winograd 4×4'],
+    ['ResNet-20 on a batch of 128', task(128, 16, 32, 16), 'winograd 4×4'],
+    ['a handful of tiles: the smaller weights of F(2×2)', task(1, 512, 7, 512), 'winograd 2×2'],
+    ['the same of eight images: more products to each weight', task(8, 512, 7, 512), 'winograd 4×4'],
+    ['few channels: the transforms take longer than they save', task(128, 4, 32, 4), 'direct'],
+    ['a single tile: most of its positions are outside', task(1, 64, 2, 64), 'direct'],
+    ['the first layer', task(1, 3, 224, 64), 'direct'],
+    ['strides', task(1, 64, 56, 128, 2), 'direct'],
+  ])('%s', (_, convolution, name) => {
+    expect(chooseMethod(convolution, options).name).toBe(name)
+    expect(chooseMethod(convolution, { ...options, winograd: false }).name).toBe('direct')
+  })
+})
