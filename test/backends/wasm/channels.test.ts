@@ -122,14 +122,23 @@ const geometries: Record<string, Geometry> = {
     dilation: 3,
     groups: 12,
   },
-  'winograd in stages': {
-    batch: 4,
+  'winograd in stages, weights in parts': {
+    batch: 32,
     channels: 24,
     outputs: 16,
     size: [13, 14],
     kernel: 3,
     padding: 1,
     methods: ['winograd 4×4', 'winograd sums'],
+  },
+  'winograd, weights in stages': {
+    batch: 2,
+    channels: 64,
+    outputs: 72,
+    size: [14, 13],
+    kernel: 3,
+    padding: 1,
+    methods: ['winograd 4×4', 'winograd staged sums'],
   },
   'winograd of a few tiles': {
     batch: 1,
@@ -253,8 +262,8 @@ test.each([
 })
 
 test('Winograd can be left out', () => {
-  const { batch, channels, outputs, size, kernel } = geometries['winograd in stages']
-  const attributes = windowOf(geometries['winograd in stages'])
+  const { batch, channels, outputs, size, kernel } = geometries['winograd in stages, weights in parts']
+  const attributes = windowOf(geometries['winograd in stages, weights in parts'])
   const task = {
     op: 'conv2d',
     attributes,

@@ -14,7 +14,7 @@ import type { TileShape } from '../../tile.ts'
 import type { EpilogueSpec } from '../epilogue.ts'
 import { nestKernel } from '../map.ts'
 import { type CorrelationSpec, correlationKernel, panelsOf } from './correlation.ts'
-import { directCost, winogradCost } from './cost.ts'
+import { directCost, sumsCost, winogradCost, winogradSumsCost } from './cost.ts'
 import { depthwiseKernel, depthwiseWeightsKernel, isDepthwise } from './depthwise.ts'
 import { depthwiseCollectKernel, depthwiseSumsKernel } from './depthwiseGradient.ts'
 import { type BorderSpec, borderKernel, packKernel, panelSizes } from './packing.ts'
@@ -22,11 +22,18 @@ import { sumLayout, type WeightGradientSpec, weightSumsKernel } from './weightGr
 import { winogradInputKernel, winogradKernel, winogradOutputKernel, winogradProductKernel } from './winograd.ts'
 import {
   fitsWinogradGradient,
+  positions as gradientPositions,
   gradientSizes,
   type WinogradGradientSpec,
   winogradCollectKernel,
   winogradSumsKernel,
 } from './winogradGradient.ts'
+import {
+  fitsStages,
+  gradientInputKernel,
+  gradientProductsKernel,
+  gradientUpstreamKernel,
+} from './winogradGradientStages.ts'
 import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
 import { winogradWeightsKernel } from './winogradWeights.ts'
 
@@ -51,6 +58,7 @@ export type MethodName =
   | 'sums'
   | 'depthwise sums'
   | 'winograd sums'
+  | 'winograd staged sums'
 
 /** Options of the choice. */
 export interface MethodOptions {
@@ -79,7 +87,9 @@ export function kernelsOf(task: ConvolutionTask, name: MethodName | string, tile
     case 'depthwise sums':
       return depthwiseSums(task, tile)
     case 'winograd sums':
-      return winogradSums(task, tile)
+      return winogradSums(task, tile, false)
+    case 'winograd staged sums':
+      return winogradSums(task, tile, true)
     default:
       return direct(task, tile)
   }
@@ -88,8 +98,17 @@ export function kernelsOf(task: ConvolutionTask, name: MethodName | string, tile
 function preferredMethod(task: ConvolutionTask, { winograd: allowed, tile }: MethodOptions): MethodName {
   if (task.op === 'conv2dWeightGradient') {
     if (isDepthwise({ groups: task.attributes.groups, weights: task.output })) return 'depthwise sums'
-    const fits = isPlain3x3(task.attributes) && fitsWinogradGradient(gradientOf(task, tile))
-    return allowed && fits && worthSumming(task, tile) ? 'winograd sums' : 'sums'
+    const whole = gradientOf(task, tile, true)
+    if (!allowed || !isPlain3x3(task.attributes) || !fitsWinogradGradient(whole)) return 'sums'
+    const parts = gradientOf(task, tile, false)
+    const costs: [MethodName, number][] = [
+      ['sums', sumsCost(parts)],
+      ['winograd sums', winogradSumsCost(parts)],
+    ]
+    if (fitsStages(whole) && transformedBytes(whole) <= mostBytes) {
+      costs.push(['winograd staged sums', winogradSumsCost(whole)])
+    }
+    return cheapest(costs)
   }
   const spec = correlationOf(task, tile)
   if (isDepthwise(spec)) return 'depthwise'
@@ -99,6 +118,10 @@ function preferredMethod(task: ConvolutionTask, { winograd: allowed, tile }: Met
     ['winograd 2×2', winogradCost(spec, 2)],
     ['winograd 4×4', winogradCost(spec, 4)],
   ]
+  return cheapest(costs)
+}
+
+function cheapest(costs: readonly (readonly [MethodName, number])[]): MethodName {
   return costs.reduce((best, candidate) => (candidate[1] < best[1] ? candidate : best))[0]
 }
 
@@ -107,18 +130,14 @@ function isPlain3x3({ kernel, stride, dilation, groups }: Conv2dAttributes): boo
   return groups === 1 && [...stride, ...dilation].every(size => size === 1) && kernel.every(size => size === 3)
 }
 
-/** Winograd's form of the weight gradient pays from this many channels on, on either side. */
-const enoughChannels = 16
-
-/** Whether the sums of transformed values, 4 times as many as weights, are few next to what is summed. */
-function worthSumming(task: ConvolutionTask, tile: TileShape): boolean {
-  const { tiles, parts } = gradientSizes(gradientOf(task, tile))
-  const [channels, outputs] = [task.operands[0][1], task.operands[1][1]]
-  return Math.min(channels, outputs) >= enoughChannels && tiles >= 8 * parts
+function gradientOf({ attributes, operands }: ConvolutionTask, tile: TileShape, staged: boolean): WinogradGradientSpec {
+  return { lead: [attributes.padding.top, attributes.padding.left], x: operands[0], g: operands[1], tile, staged }
 }
 
-function gradientOf({ attributes, operands }: ConvolutionTask, tile: TileShape): WinogradGradientSpec {
-  return { lead: [attributes.padding.top, attributes.padding.left], x: operands[0], g: operands[1], tile }
+/** Bytes of the transformed tiles of x and g. */
+function transformedBytes(spec: WinogradGradientSpec): number {
+  const { xStride, gStride } = gradientSizes(spec)
+  return gradientPositions * (xStride + gStride)
 }
 
 function correlationOf({ op, attributes, operands, output }: ConvolutionTask, tile: TileShape): CorrelationSpec {
@@ -306,9 +325,9 @@ function depthwiseSums({ attributes, operands, output }: ConvolutionTask, tile: 
   }
 }
 
-function winogradSums(task: ConvolutionTask, tile: TileShape): ConvolutionKernels {
-  const spec = gradientOf(task, tile)
-  const { parts, partBytes, workspace } = gradientSizes(spec)
+function winogradSums(task: ConvolutionTask, tile: TileShape, staged: boolean): ConvolutionKernels {
+  const spec = gradientOf(task, tile, staged)
+  const { parts, partBytes, workspace, xStride, gStride } = gradientSizes(spec)
   const sums: WeightGradientSpec = {
     window: windowOnly(task.attributes),
     groups: 1,
@@ -317,18 +336,37 @@ function winogradSums(task: ConvolutionTask, tile: TileShape): ConvolutionKernel
     weights: task.output,
     tile,
   }
+  const ahead: readonly [ConvolutionStage, () => Kernel][] = staged
+    ? [
+        [
+          { name: 'transformed input', reads: [0], shape: [gradientPositions, xStride / 4] },
+          () => gradientInputKernel(spec),
+        ],
+        [
+          { name: 'transformed upstream gradient', reads: [1], shape: [gradientPositions, gStride / 4] },
+          () => gradientUpstreamKernel(spec),
+        ],
+        [{ name: 'transformed sums', reads: [2, 3], shape: [1, partBytes / 4] }, () => gradientProductsKernel(spec)],
+      ]
+    : [
+        [
+          { name: 'transformed sums', reads: [0, 1], shape: [parts, partBytes / 4], workspace },
+          () => winogradSumsKernel(spec),
+        ],
+      ]
+  const transformed = 1 + ahead.length
   return {
     method: {
-      name: 'winograd sums',
+      name: staged ? 'winograd staged sums' : 'winograd sums',
       stages: [
-        { name: 'transformed sums', reads: [0, 1], shape: [parts, partBytes / 4], workspace },
-        { name: 'sums', reads: [2], shape: [9, spec.g[1], spec.x[1]] },
+        ...ahead.map(([stage]) => stage),
+        { name: 'sums', reads: [transformed], shape: [9, spec.g[1], spec.x[1]] },
       ],
-      reads: [3],
+      reads: [transformed + 1],
       workspace: 0,
       tile,
     },
-    stages: [() => winogradSumsKernel(spec), () => winogradCollectKernel(spec)],
+    stages: [...ahead.map(([, kernel]) => kernel), () => winogradCollectKernel(spec)],
     finish: epilogue => collectKernel(sums, epilogue),
   }
 }

@@ -4,8 +4,9 @@
  *
  *   dw[o, c] = Aᵀ [ Σ over tiles of (G g Gᵀ) ⊙ (Bᵀ x B) ] A.
  *
- * The sum is 36 matrix products over tiles. The tiles are cut into parts, a fixed number of them, each of which sums for
- * itself: the result then does not depend on how many threads took part.
+ * The sum is 36 matrix products over tiles. Where there are many tiles they are cut into parts, a fixed number of them,
+ * each of which sums for itself; where there are many channels, all tiles are transformed first and threads share the
+ * positions (`winogradGradientStages.ts`). Either way the result does not depend on how many threads took part.
  */
 import type { FunctionBuilder, Local } from '../../assembler.ts'
 import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
@@ -22,17 +23,20 @@ export interface WinogradGradientSpec {
   readonly x: readonly number[]
   readonly g: readonly number[]
   readonly tile: TileShape
+  /** Whether all tiles are transformed before the first product. */
+  readonly staged: boolean
 }
 
-const tileRows = 4
+/** Rows of the register tile: output channels. */
+export const tileRows = 4
 
 /** Columns of the register tile: input channels. */
-const columnsFor = ({ x, tile }: WinogradGradientSpec): number => (x[1] % tile.columns === 0 ? tile.columns : 8)
+export const columnsFor = ({ x, tile }: WinogradGradientSpec): number => (x[1] % tile.columns === 0 ? tile.columns : 8)
 
 /** Outputs of the weights' gradient per axis, and inputs under a tile of g. */
 const [outputs, taps] = [3, 4]
-const matrices = winogradMatrices(outputs, taps)
-const positions = matrices.inputs ** 2
+export const matrices = winogradMatrices(outputs, taps)
+export const positions = matrices.inputs ** 2
 
 /** Most parts of the sum: enough for threads to get about equal shares. */
 const mostParts = 8
@@ -41,7 +45,7 @@ const mostParts = 8
 const chunkBytes = 768 * 1024
 
 /** Numbers that follow from a spec. */
-export function gradientSizes({ x, g }: WinogradGradientSpec): {
+export function gradientSizes({ x, g, staged }: WinogradGradientSpec): {
   tiles: number
   grid: { tileRows: number; tileColumns: number; outputs: number }
   /** Parts of the sum, and tiles of each but the last. */
@@ -57,12 +61,12 @@ export function gradientSizes({ x, g }: WinogradGradientSpec): {
 } {
   const grid = { tileRows: Math.ceil(g[2] / taps), tileColumns: Math.ceil(g[3] / taps), outputs: taps }
   const tiles = g[0] * grid.tileRows * grid.tileColumns
-  const share = Math.ceil(tiles / Math.min(mostParts, tiles))
+  const share = staged ? tiles : Math.ceil(tiles / Math.min(mostParts, tiles))
   const parts = Math.ceil(tiles / share)
   const perTile = positions * (x[1] + g[1]) * 4
   const sumStride = spread(g[1] * x[1] * 4)
   const bytes = Math.max(chunkBytes, Math.min(2 * chunkBytes, positions * sumStride))
-  const chunk = Math.min(share, Math.max(8, Math.floor(bytes / perTile)))
+  const chunk = staged ? tiles : Math.min(share, Math.max(8, Math.floor(bytes / perTile)))
   const [xStride, gStride] = [spread(chunk * x[1] * 4), spread(chunk * g[1] * 4)]
   return {
     tiles,
@@ -78,7 +82,7 @@ export function gradientSizes({ x, g }: WinogradGradientSpec): {
   }
 }
 
-/** Sums over the tiles of each part. Operand addresses: x, g, workspace, sums `[parts, positions, K, C]`. */
+/** Sums over the tiles of each part, of a gradient that is not staged. Operand addresses: x, g, workspace, sums `[parts, positions, K, C]`. */
 export function winogradSumsKernel(spec: WinogradGradientSpec): Kernel {
   const { x, g, lead } = spec
   const { tiles, grid, parts, share, chunk, xStride, gStride, partBytes } = gradientSizes(spec)

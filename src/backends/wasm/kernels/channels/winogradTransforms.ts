@@ -19,12 +19,14 @@ export interface TileTransform {
   readonly stride: number
   /** Whether vectors side by side can be joined. */
   readonly wide: boolean
+  /** Channels are stored in panels of so many, `[positions, panels, tiles, width]`, instead of side by side. */
+  readonly panels?: { readonly width: number; readonly tiles: number }
 }
 
 /** `(from, to, first, source, transformed, zeros)`: tiles `from … to − 1` to rows `from − first …` of each position. */
 export function emitTileTransform(
   target: KernelModule,
-  { source, lead, grid, matrix, stride, wide }: TileTransform,
+  { source, lead, grid, matrix, stride, wide, panels }: TileTransform,
 ): FunctionBuilder {
   // n × n values become m × m.
   const [m, n] = [matrix.length, matrix[0].length]
@@ -74,6 +76,15 @@ export function emitTileTransform(
         }
       }
       f.increment(out, step)
+      if (panels) {
+        // From the end of a row of one panel to the same row of the next.
+        f.get(out).get(offset).i32(step).op('i32.add')
+        f.i32(panels.width * 4 - 1)
+          .op('i32.and', 'i32.eqz')
+          .i32((panels.tiles - 1) * panels.width * 4)
+          .op('i32.mul', 'i32.add')
+          .set(out)
+      }
       advance(step)
     }
     f.for(offset, { value: 0 }, { value: pixelBytes }, body, step)
@@ -88,7 +99,10 @@ export function emitTileTransform(
       .i32(height * rowBytes)
       .op('i32.mul', 'i32.add')
     f.get(row).i32(rowBytes).op('i32.mul', 'i32.add').get(left).i32(pixelBytes).op('i32.mul', 'i32.add').set(corner)
-    f.get(transformed).get(tile).get(first).op('i32.sub').i32(pixelBytes).op('i32.mul', 'i32.add').set(out)
+    f.get(transformed).get(tile).get(first).op('i32.sub')
+    f.i32(panels ? panels.width * 4 : pixelBytes)
+      .op('i32.mul', 'i32.add')
+      .set(out)
     const inside = (): void => {
       f.get(row)
         .i32(Math.max(0, height - n + 1))
