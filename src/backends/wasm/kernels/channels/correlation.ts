@@ -31,13 +31,21 @@ export function panelsOf({ direction, window, groups, weights, result, tile }: C
   return { weights, groups, direction, tile, taps: tapOrder(tapClasses(direction, window, [result[2], result[3]])) }
 }
 
-/** Bytes of the source that a thread works through before it takes the next panel of weights. */
-const chunkBytes = 96 * 1024
+/**
+ * Bytes of the source that a thread works through before it takes the next panel of weights. All panels are read once for
+ * every chunk: when the second-level cache does not hold them, it holds a chunk instead.
+ */
+const chunkBytes = { fewWeights: 96 * 1024, manyWeights: 768 * 1024 }
 
-/** Positions of a class that one unit covers. */
-function chunkOf(positions: number, bytesPerPosition: number, rows: number): number {
-  const wanted = Math.max(4 * rows, Math.floor(chunkBytes / bytesPerPosition))
-  return Math.min(Math.ceil(positions / rows), Math.ceil(wanted / rows)) * rows
+/** Bytes of weights from which on they are many. */
+const manyWeights = 512 * 1024
+
+/** Positions of a class that one unit covers: chunks of about equal size, so that threads get equal shares. */
+function chunkOf(positions: number, bytesPerPosition: number, weightBytes: number, rows: number): number {
+  const bytes = chunkBytes[weightBytes < manyWeights ? 'fewWeights' : 'manyWeights']
+  const wanted = Math.max(4 * rows, Math.floor(bytes / bytesPerPosition))
+  const chunks = Math.max(1, Math.round(positions / wanted))
+  return Math.ceil(positions / chunks / rows) * rows
 }
 
 /** Operand addresses: source, panels, epilogue operands, result, zeros. */
@@ -52,7 +60,8 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
   const parts = classes.map(positions => {
     const total = result[0] * positions.grid[0] * positions.grid[1]
     const reach = positions.advance[0] * positions.advance[1] * source[1] * 4
-    const chunk = chunkOf(total, reach, Math.min(tileRows, total))
+    const weightBytes = positions.taps.length * sums * perGroup * width * 4
+    const chunk = chunkOf(total, reach, weightBytes, Math.min(tileRows, total))
     const firstUnit = next
     next += Math.ceil(total / chunk) * groups * perGroup
     const checks = [leaves(positions, 0, source[2]), leaves(positions, 1, source[3])] as const
