@@ -12,11 +12,14 @@ export { createEngine, type EngineOptions } from './backends/createEngine.ts'
 export type { Engine, EngineDescription, Executable } from './backends/engine.ts'
 export {
   createWasmEngine,
-  type StepTime,
   type WasmEngine,
   type WasmEngineOptions,
-  type WasmExecutable,
 } from './backends/wasm/engine.ts'
+export type { WasmExecutable } from './backends/wasm/executable.ts'
+export { type KernelTime, kernelTimes } from './backends/wasm/kernelTimes.ts'
+export { measureWasmPeak, type WasmPeak } from './backends/wasm/peak.ts'
+export type { StepTime } from './backends/wasm/profile.ts'
+export type { WideChoice, WideVectors } from './backends/wasm/wide.ts'
 export * from './graph/index.ts'
 export type {
   ConvolutionChooser,

@@ -12,6 +12,8 @@ export interface EngineDescription {
   readonly threads: number
   /** `relaxed` (fused multiply-add), `precise` (no relaxed SIMD), `none`. */
   readonly simd: string
+  /** Whether 256-bit vectors are in use, and why (not); absent when they were not asked for. */
+  readonly wide?: { readonly on: boolean; readonly reason: string }
 }
 
 /** A compiled program. Runs do not overlap; `run` may be called again once its promise has settled. */

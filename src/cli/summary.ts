@@ -1,6 +1,7 @@
 /** `fovea summary`: the layer table of a model and the memory that training it takes, without training it; drawn on request. */
 import { resolve } from 'node:path'
 import { wasmPlanOptions } from '../backends/wasm/engine.ts'
+import type { WideChoice } from '../backends/wasm/wide.ts'
 import { formatBytes, formatSummary, type Summary, summarize } from '../inspect/index.ts'
 import { findModel, models } from '../models/index.ts'
 import { ImageClassifier } from '../nn/imageClassifier.ts'
@@ -8,11 +9,13 @@ import { crossEntropy } from '../nn/losses.ts'
 import { normalize } from '../nn/normalize.ts'
 import { sgd } from '../optim/index.ts'
 import { makePlan, type Plan } from '../plan/plan.ts'
+import type { Program } from '../plan/program.ts'
 import { volumes } from '../plot/volumes.ts'
 import { writeAtomic } from '../train/atomicFile.node.ts'
-import { trainingProgram } from '../train/programs.ts'
+import { type ImageShape, predictionProgram, trainingProgram } from '../train/programs.ts'
 import { trainingDefaults } from './defaults.ts'
 import { CommandError, exitCodes, UsageError } from './errors.ts'
+import { formatKernels, listKernels } from './kernels.ts'
 import { unknownName } from './names.ts'
 import { print, printJson } from './output.ts'
 import { summaryPage } from './summaryPage.ts'
@@ -25,6 +28,10 @@ export interface SummaryOptions {
   readonly json?: boolean
   /** Prints the plan of the training step as well. */
   readonly plan?: boolean
+  /** Times the kernels of this program and lists them. */
+  readonly kernels?: 'training' | 'inference'
+  /** Whether those kernels have wide vectors. */
+  readonly wide?: WideChoice
   /** File for the drawing of the volumes. */
   readonly svg?: string
   /** File for a page with the drawing and the layer table. */
@@ -37,7 +44,7 @@ export interface SummaryOptions {
  * @throws UsageError for an unknown model; CommandError when a file cannot be written.
  */
 export async function summary(name: string, options: SummaryOptions): Promise<number> {
-  const { batch, json, plan: showPlan, svg, html } = options
+  const { batch, json, plan: showPlan, kernels: task, wide = 'off', svg, html } = options
   if (!Object.hasOwn(models, name)) throw new UsageError(unknownName('model', name, Object.keys(models)))
   if (svg !== undefined && html !== undefined && resolve(svg) === resolve(html)) {
     throw new UsageError(`--svg and --html: both name ${svg}; they need two files`)
@@ -46,6 +53,8 @@ export async function summary(name: string, options: SummaryOptions): Promise<nu
   const plan = planTraining(name, batch)
   const table = summarize(entry.create().assignPaths(), entry.inputShape, { batch, arenaBytes: plan.arenaBytes })
   const files = await writeDrawings(name, table, plan.scratchBytes, options)
+  const program = task === 'inference' ? inferenceOf(name, batch) : trainingOf(name, batch)
+  const listing = task && (await listKernels(program, wide))
   if (json) {
     const { arenaBytes, scratchBytes, multiplyAdds, block } = plan
     printJson({
@@ -59,12 +68,14 @@ export async function summary(name: string, options: SummaryOptions): Promise<nu
         block,
         ...(showPlan ? { plan: plan.toString() } : {}),
       },
+      ...(listing ? { kernels: { task, batch, ...listing } } : {}),
     })
     return exitCodes.done
   }
   print(`${name}: ${entry.description}`, entry.reference, '', formatSummary(table))
   if (plan.scratchBytes > 0) print(`Each thread has ${formatBytes(plan.scratchBytes)} of its own besides.`)
   if (showPlan) print('', `The plan of a training step (SGD with momentum, ${batch} images):`, plan.toString())
+  if (listing) print('', `The kernels of ${task}, ${batch} images:`, formatKernels(listing))
   if (files.length > 0) print('', ...files.map(file => `Drawn in ${file}`))
   return exitCodes.done
 }
@@ -98,12 +109,30 @@ async function writeDrawings(
 
 /** The plan of a training step, as the WebAssembly backend makes it. */
 export function planTraining(name: string, batch: number): Plan {
-  const { create, inputShape } = findModel(name)
-  const [channels, height, width] = inputShape
-  const scale = { mean: new Array<number>(channels).fill(0.5), std: new Array<number>(channels).fill(0.5) }
-  const model = new ImageClassifier(normalize(scale), create())
+  return makePlan(trainingOf(name, batch), wasmPlanOptions())
+}
+
+/** A training step of a model that has not been trained. */
+function trainingOf(name: string, batch: number): Program {
   const { lr, momentum, weightDecay } = trainingDefaults
   const optimizer = sgd({ lr, momentum, weightDecay })
-  const program = trainingProgram(model, [height, width, channels], batch, crossEntropy(), optimizer)
-  return makePlan(program, wasmPlanOptions())
+  return trainingProgram(classifier(name), imageShape(name), batch, crossEntropy(), optimizer)
+}
+
+/** The predictions of a model that has not been trained. */
+function inferenceOf(name: string, batch: number): Program {
+  return predictionProgram(classifier(name), imageShape(name), batch, false)
+}
+
+function imageShape(name: string): ImageShape {
+  const [channels, height, width] = findModel(name).inputShape
+  return [height, width, channels]
+}
+
+/** A model behind the scaling of its images. */
+function classifier(name: string): ImageClassifier {
+  const { create, inputShape } = findModel(name)
+  const [channels] = inputShape
+  const scale = { mean: new Array<number>(channels).fill(0.5), std: new Array<number>(channels).fill(0.5) }
+  return new ImageClassifier(normalize(scale), create())
 }

@@ -15,6 +15,7 @@ import { addBarrier } from './control.ts'
 import type { KernelModule } from './kernel.ts'
 import { type AddressOf, blockStride, type KernelCall, lower } from './lower.ts'
 import { MathLibrary } from './math.ts'
+import type { TileShape } from './tile.ts'
 
 /** Where things live that outlast a run. */
 export interface Addresses {
@@ -25,11 +26,26 @@ export interface Addresses {
   table(values: Int32Array): number
 }
 
+/** A kernel in a module. */
+export interface GeneratedKernel {
+  readonly key: string
+  /** Bytes of its code, without that of functions it shares with others. */
+  readonly codeBytes: number
+  /** Rows and columns of its register tile, of contractions. */
+  readonly tile?: TileShape
+  /** Name under which the module exports it, if kernels are exported. */
+  readonly name: string
+  readonly code: FunctionBuilder
+  /** The first step that calls it, and that call. */
+  readonly step: Step
+  readonly call: KernelCall
+}
+
 /** The assembled module and what is worth knowing about it. */
 export interface GeneratedCode {
   readonly bytes: Uint8Array<ArrayBuffer>
-  /** Distinct kernels, by name, with the size of their code in bytes. */
-  readonly kernels: readonly { readonly key: string; readonly codeBytes: number }[]
+  /** Distinct kernels. */
+  readonly kernels: readonly GeneratedKernel[]
 }
 
 /** Options of the code. */
@@ -38,6 +54,8 @@ export interface CodeOptions {
   readonly shared: boolean
   /** Whether relaxed fused multiply-adds may be used. */
   readonly fused: boolean
+  /** Whether the module exports its kernels, besides `run`. */
+  readonly exportKernels?: boolean
 }
 
 /** Steps with fewer units than this per thread are given to one thread whole, in turn. */
@@ -46,17 +64,11 @@ const unitsWorthSplitting = 2
 /** Assembles a plan. */
 export function generate(plan: Plan, addresses: Addresses, options: CodeOptions): GeneratedCode {
   const module = new ModuleBuilder(options.shared)
-  const target: KernelModule = { module, math: new MathLibrary(module), fused: options.fused }
-  const kernels = new Map<string, FunctionBuilder>()
-  const functionOf = ({ kernel }: KernelCall): FunctionBuilder => {
-    const known = kernels.get(kernel.key) ?? kernel.emit(target)
-    kernels.set(kernel.key, known)
-    return known
-  }
+  const kernels = new KernelSet(module, options)
   const barrier = options.shared ? addBarrier(module) : undefined
 
   const bodiesOf = (groups: readonly Group[]): FunctionBuilder[] =>
-    groups.map(group => emitGroup(module, plan, group, addresses, functionOf))
+    groups.map(group => emitGroup(module, plan, group, addresses, kernels))
   const [preparation, bodies] = [bodiesOf(plan.preparation), bodiesOf(plan.groups)]
   const run = module.function(['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32'], 'run')
   const outcome = run.local('i32')
@@ -73,16 +85,15 @@ export function generate(plan: Plan, addresses: Addresses, options: CodeOptions)
   run.if(() => preparation.forEach(emitBody))
   bodies.forEach(emitBody)
   run.i32(0)
-  return {
-    bytes: module.encode(),
-    kernels: [...kernels].map(([key, f]) => ({ key, codeBytes: f.codeSize })),
-  }
+  return { bytes: module.encode(), kernels: kernels.all }
 }
 
 /** One step's kernel call as a function of its own, for measuring: `(arena, scratch)` runs it over all blocks. */
 export interface MeasuredCall {
   readonly step: Step
-  readonly kernel: string
+  /** Whether the step belongs to the preparation. */
+  readonly ahead: boolean
+  readonly kernel: GeneratedKernel
   readonly name: string
 }
 
@@ -93,25 +104,57 @@ export function generateCalls(
   options: CodeOptions,
 ): { bytes: Uint8Array<ArrayBuffer>; calls: MeasuredCall[] } {
   const module = new ModuleBuilder(options.shared)
-  const target: KernelModule = { module, math: new MathLibrary(module), fused: options.fused }
+  const kernels = new KernelSet(module, options)
   const calls: MeasuredCall[] = []
   for (const group of [...plan.preparation, ...plan.groups]) {
     for (const step of group.steps) {
       for (const call of lower(plan, group, step)) {
-        const kernel = call.kernel.emit(target)
+        const kernel = kernels.of(step, call)
         const name = `call${calls.length}`
         const f = module.function(['i32', 'i32'], [], name)
         const block = f.local('i32')
         const pushCall = callEmitter(f, plan, group, addresses, { arena: 0, scratch: 1, block })
         f.for(block, { value: 0 }, { value: group.kind === 'blocked' ? plan.blocks : 1 }, () => {
           f.i32(0).i32(call.kernel.units)
-          pushCall(step, call, kernel)
+          pushCall(step, call, kernel.code)
         })
-        calls.push({ step, kernel: call.kernel.key, name })
+        calls.push({ step, ahead: plan.preparation.includes(group), kernel, name })
       }
     }
   }
   return { bytes: module.encode(), calls }
+}
+
+/** The distinct kernels of a module, each emitted when it is first called. */
+class KernelSet {
+  private readonly kernels = new Map<string, GeneratedKernel>()
+  private readonly module: ModuleBuilder
+  private readonly target: KernelModule
+  private readonly exported: boolean
+
+  constructor(module: ModuleBuilder, { fused, exportKernels = false }: CodeOptions) {
+    this.module = module
+    this.target = { module, math: new MathLibrary(module), fused }
+    this.exported = exportKernels
+  }
+
+  get all(): GeneratedKernel[] {
+    return [...this.kernels.values()]
+  }
+
+  /** The kernel of a call. */
+  of(step: Step, call: KernelCall): GeneratedKernel {
+    const { key } = call.kernel
+    const known = this.kernels.get(key)
+    if (known) return known
+    const code = call.kernel.emit(this.target)
+    const name = `kernel${this.kernels.size}`
+    if (this.exported) this.module.export(name, code)
+    const { codeSize: codeBytes, tile } = code
+    const kernel = { key, codeBytes, name, code, step, call, ...(tile && { tile }) }
+    this.kernels.set(key, kernel)
+    return kernel
+  }
 }
 
 /** A function `(thread, threads, arena, scratch)` that does one thread's share of a group. */
@@ -120,11 +163,11 @@ function emitGroup(
   plan: Plan,
   group: Group,
   addresses: Addresses,
-  functionOf: (call: KernelCall) => FunctionBuilder,
+  kernels: KernelSet,
 ): FunctionBuilder {
   // Kernels first: a function's index is fixed when it is added.
   const calls = group.steps.map(step =>
-    lower(plan, group, step).map(call => ({ step, call, kernel: functionOf(call) })),
+    lower(plan, group, step).map(call => ({ step, call, kernel: kernels.of(step, call).code })),
   )
   const f = module.function(['i32', 'i32', 'i32', 'i32'], [])
   const [thread, threads, arena, scratch] = [0, 1, 2, 3]

@@ -6,22 +6,20 @@ import type { Tensor } from '../../graph/tensor.ts'
 import { type TypedArray, type Variable, zeros } from '../../graph/variable.ts'
 import { makePlan, type Plan, type PlanOptions } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
-import { type Step, storageOf } from '../../plan/steps.ts'
-import type { Engine, EngineDescription, Executable } from '../engine.ts'
+import { storageOf } from '../../plan/steps.ts'
+import type { Engine, EngineDescription } from '../engine.ts'
 import { type Addresses, type GeneratedCode, generate, generateCalls } from './codegen.ts'
+import { type Compiler, compileModule, compileQuickly } from './compile.ts'
 import { explainTrap } from './control.ts'
-import {
-  canShareMemory,
-  checkThreads,
-  defaultThreads,
-  hasRelaxedSimd,
-  mayWait,
-  registerTile,
-  widenVectors,
-} from './features.ts'
+import { WasmExecutable } from './executable.ts'
+import { canShareMemory, checkThreads, defaultThreads, hasRelaxedSimd, mayWait, registerTile } from './features.ts'
 import { chooseMethod } from './kernels/channels/methods.ts'
 import { LinearMemory } from './memory.ts'
+import { type StepTime, timeCalls } from './profile.ts'
 import { ThreadPool } from './threads.ts'
+import { type WideChoice, type WideVectors, warn, wideVectors } from './wide.ts'
+import { type CheckedKernels, checkedKernels } from './wideCache.ts'
+import { differingKernels, trialOf } from './wideCheck.ts'
 
 /** Options of {@link createWasmEngine}. */
 export interface WasmEngineOptions {
@@ -38,11 +36,12 @@ export interface WasmEngineOptions {
    */
   readonly innermost?: 'samples' | 'channels'
   /**
-   * `'on'` lets V8 join pairs of vectors into 256-bit ones, which about doubles the speed of convolutions: in Node from
-   * version 24 on, on processors that have them, with a compiler pass that V8 calls experimental. It concerns the whole
-   * process, so make the first engine so. `'off'` by default.
+   * Whether V8 may join pairs of vectors into 256-bit ones, which about doubles the speed of convolutions, with a compiler
+   * pass that V8 calls experimental: Node from version 24 on, processors with AVX2. `'auto'` takes them where they are, `'on'`
+   * insists. Before a kernel is used it is checked against its build without wide vectors; should one differ, the engine
+   * warns and goes on without. The results do not change. `'off'` by default.
    */
-  readonly wide?: 'on' | 'off'
+  readonly wide?: WideChoice
   /** False to leave out Winograd's algorithm for 3×3 convolutions, which rounds a little more. True by default. */
   readonly winograd?: boolean
 }
@@ -50,12 +49,15 @@ export interface WasmEngineOptions {
 /** Block sizes the kernels have lanes for: sixteen samples are four vectors, the widest tile that fits the registers. */
 export const wasmBlockSizes = [16, 8, 4] as const
 
-/** The engine's options that decide how values lie and what computes them. */
-type LayoutChoices = Pick<WasmEngineOptions, 'innermost' | 'winograd' | 'wide'>
+/** What decides how values lie and what computes them. */
+interface LayoutChoices extends Pick<WasmEngineOptions, 'innermost' | 'winograd'> {
+  /** Whether kernels are written for wide vectors. */
+  readonly wide?: boolean
+}
 
 /** What the engine asks of a plan. */
-export function wasmPlanOptions({ innermost, winograd = true, wide = 'off' }: LayoutChoices = {}): PlanOptions {
-  const tile = registerTile(wide === 'on')
+export function wasmPlanOptions({ innermost, winograd = true, wide = false }: LayoutChoices = {}): PlanOptions {
+  const tile = registerTile(wide)
   return {
     blockSizes: wasmBlockSizes,
     convolutions: task => chooseMethod(task, { winograd, tile }),
@@ -63,28 +65,41 @@ export function wasmPlanOptions({ innermost, winograd = true, wide = 'off' }: La
   }
 }
 
-/** Starts an engine. @throws Error when `threads` is not a whole number from 1 to 64. */
+/**
+ * Starts an engine.
+ * @throws Error when `threads` is not a whole number from 1 to 64, and for `wide: 'on'` where wide vectors are impossible.
+ */
 export function createWasmEngine(options: WasmEngineOptions = {}): WasmEngine {
   const wanted = options.threads === undefined ? defaultThreads() : checkThreads(options.threads)
   const threads = canShareMemory() ? wanted : 1
-  if (options.wide === 'on') widenVectors()
   return new WasmEngine(threads, !options.precise && hasRelaxedSimd(), mayWait(), options)
 }
 
-/** Time of one step, measured alone. */
-export interface StepTime {
-  readonly step: Step
-  readonly kernel: string
-  readonly multiplyAdds: number
-  readonly milliseconds: number
+/** What an engine uses to make modules; tests put others in its place. */
+export interface EngineTools {
+  readonly compile?: Compiler
+  /** What is known of wide vectors here. */
+  readonly wide?: WideVectors
+  /** Kernels that need no check. */
+  readonly checked?: CheckedKernels
+}
+
+/** A program ready to be run. */
+interface Build {
+  readonly plan: Plan
+  readonly code: GeneratedCode
+  readonly module: WebAssembly.Module
 }
 
 /** The WebAssembly engine; made by {@link createWasmEngine}. */
 export class WasmEngine implements Engine {
-  readonly description: EngineDescription
   private readonly threads: number
   private readonly fused: boolean
-  private readonly planOptions: PlanOptions
+  private readonly choices: Pick<WasmEngineOptions, 'innermost' | 'winograd'>
+  private readonly compiler: Compiler
+  private readonly checked: CheckedKernels | undefined
+  private wide: WideVectors
+  private readonly wideWanted: boolean
   /** Counts changes of variables: what programs have prepared from older values is out of date. */
   private changes = 0
   /** Let go of when the engine is closed. */
@@ -109,13 +124,27 @@ export class WasmEngine implements Engine {
   }
 
   /** @param takesPart whether the calling thread computes too, when there are several; never on a page */
-  constructor(threads: number, fused: boolean, takesPart = mayWait(), choices: LayoutChoices = {}) {
+  constructor(
+    threads: number,
+    fused: boolean,
+    takesPart = mayWait(),
+    { innermost, winograd, wide = 'off' }: WasmEngineOptions = {},
+    tools: EngineTools = {},
+  ) {
     this.threads = threads
     this.fused = fused
-    this.planOptions = wasmPlanOptions(choices)
+    this.choices = { ...(innermost && { innermost }), ...(winograd !== undefined && { winograd }) }
+    this.wide = tools.wide ?? wideVectors(wide)
+    this.wideWanted = tools.wide !== undefined || wide !== 'off'
+    this.compiler = tools.compile ?? compileModule
+    this.checked = tools.checked
     this.linearMemory = new LinearMemory(threads > 1)
     this.pool = threads > 1 ? new ThreadPool(threads, this.linear.memory, takesPart) : undefined
-    this.description = { backend: 'wasm', threads, simd: fused ? 'relaxed' : 'precise' }
+  }
+
+  get description(): EngineDescription {
+    const { threads, fused, wide, wideWanted } = this
+    return { backend: 'wasm', threads, simd: fused ? 'relaxed' : 'precise', ...(wideWanted && { wide }) }
   }
 
   get memoryBytes(): number {
@@ -132,11 +161,7 @@ export class WasmEngine implements Engine {
   private async compileNow(program: Program): Promise<WasmExecutable> {
     this.check()
     const started = performance.now()
-    const plan = makePlan(program, this.planOptions)
-    const { addresses } = this
-    for (const value of plan.values) if (value.variable) this.addressOf(value.variable)
-    const code = generate(plan, addresses, { shared: this.pool !== undefined, fused: this.fused })
-    const module = await WebAssembly.compile(code.bytes)
+    const { plan, code, module } = await this.build(program)
     await this.pool?.idle()
     this.check()
     this.reserve(plan)
@@ -164,13 +189,56 @@ export class WasmEngine implements Engine {
         throw this.fail(error)
       }
     }
-    const isLatest = (): boolean => this.latest === executable
-    const executable = new WasmExecutable(plan, code, performance.now() - started, run, isLatest, (tensor, known) => {
-      const address = this.locate(plan, tensor)
-      const current = known?.byteOffset === address && known.buffer === this.linear.memory.buffer
-      return current ? known : this.view(address, tensor)
+    const executable: WasmExecutable = new WasmExecutable(plan, code.kernels, performance.now() - started, {
+      run,
+      isLatest: () => this.latest === executable,
+      viewOf: (tensor, known) => {
+        const address = this.locate(plan, tensor)
+        const current = known?.byteOffset === address && known.buffer === this.linear.memory.buffer
+        return current ? known : this.view(address, tensor)
+      },
     })
     return executable
+  }
+
+  /** Plans, assembles and compiles a program, with wide vectors where they are used and right. */
+  private async build(program: Program): Promise<Build> {
+    const wide = this.wide.on
+    const plan = makePlan(program, wasmPlanOptions({ ...this.choices, wide }))
+    for (const { variable } of plan.values) if (variable) this.addressOf(variable)
+    const code = generate(plan, this.addresses, { ...this.codeOptions, exportKernels: wide })
+    const module = await this.compiler(code.bytes, wide)
+    if (!wide) return { plan, code, module }
+    const problem = this.problemOf(plan, code, module)
+    if (problem === undefined) return { plan, code, module }
+    this.wide = { on: false, reason: problem }
+    warn(
+      `wide vectors are off from now on: ${problem}. Results are right, but computing takes longer; please report this.`,
+    )
+    return this.build(program)
+  }
+
+  /** What is wrong with a module's wide vectors, if anything. Kernels that have been checked before are not tried again. */
+  private problemOf(plan: Plan, { bytes, kernels }: GeneratedCode, module: WebAssembly.Module): string | undefined {
+    const checked = this.checked ?? checkedKernels()
+    const unknown = kernels.filter(({ code }) => !checked.has(code))
+    if (unknown.length === 0) return undefined
+    const trials = unknown.map(({ step, call, name }) => trialOf(plan, step, call, name))
+    try {
+      const [first, ...others] = differingKernels(trials, compileQuickly(bytes), module, this.codeOptions.shared)
+      if (first !== undefined) {
+        const more = others.length > 0 ? ` and ${others.length} more` : ''
+        return `the kernel '${first.slice(0, 80)}'${more} computes something else with them than without`
+      }
+    } catch (error) {
+      return `they cannot be checked: ${error instanceof Error ? error.message : String(error)}`
+    }
+    checked.add(unknown.map(({ code }) => code))
+    return undefined
+  }
+
+  private get codeOptions(): { shared: boolean; fused: boolean } {
+    return { shared: this.pool !== undefined, fused: this.fused }
   }
 
   read(variable: Variable): TypedArray {
@@ -234,20 +302,14 @@ export class WasmEngine implements Engine {
    * program, median of `repeats`. The program's variables change; use an engine of its own.
    */
   async profile(program: Program, repeats = 30): Promise<StepTime[]> {
-    const plan = makePlan(program, this.planOptions)
-    const { bytes, calls } = generateCalls(plan, this.addresses, { shared: this.pool !== undefined, fused: this.fused })
+    this.check()
+    const wide = this.wide.on
+    const plan = makePlan(program, wasmPlanOptions({ ...this.choices, wide }))
+    const { bytes, calls } = generateCalls(plan, this.addresses, this.codeOptions)
     this.reserve(plan)
-    const { instance } = await WebAssembly.instantiate(bytes, { env: { memory: this.linear.memory } })
-    return calls.map(({ step, kernel, name }) => {
-      const call = instance.exports[name] as (arena: number, scratch: number) => void
-      const times = Array.from({ length: repeats + 10 }, () => {
-        const started = performance.now()
-        call(this.arena.address, this.scratch.address)
-        return performance.now() - started
-      })
-      const settled = times.slice(10).sort((a, b) => a - b)
-      return { step, kernel, multiplyAdds: plan.multiplyAddsOf(step), milliseconds: settled[settled.length >> 1] }
-    })
+    const module = await this.compiler(bytes, wide)
+    const instance = await WebAssembly.instantiate(module, { env: { memory: this.linear.memory } })
+    return timeCalls(plan, calls, instance.exports, [this.arena.address, this.scratch.address], repeats)
   }
 
   /** Makes room for a plan. Plans share arena and scratch, since only one runs at a time. */
@@ -301,73 +363,5 @@ export class WasmEngine implements Engine {
     return dtype === 'i32'
       ? new Int32Array(buffer, address, sizeOf(shape))
       : new Uint8Array(buffer, address, sizeOf(shape))
-  }
-}
-
-type ViewOf = (tensor: Tensor, known: TypedArray | undefined) => TypedArray
-
-/** A plan with its code. */
-export class WasmExecutable implements Executable {
-  readonly plan: Plan
-  readonly compileTime: number
-  /** Kernels of the plan and the size of their code. */
-  readonly kernels: GeneratedCode['kernels']
-  private readonly start: () => Promise<void>
-  /** Whether no other program of the engine has run since. */
-  private readonly isLatest: () => boolean
-  /** The tensor's memory; the known array again, unless the arena has moved or the memory has grown. */
-  private readonly viewOf: ViewOf
-  private readonly views = new Map<Tensor, TypedArray>()
-  private running = false
-
-  constructor(
-    plan: Plan,
-    code: GeneratedCode,
-    compileTime: number,
-    start: () => Promise<void>,
-    isLatest: () => boolean,
-    viewOf: ViewOf,
-  ) {
-    this.plan = plan
-    this.compileTime = compileTime
-    this.kernels = code.kernels
-    this.start = start
-    this.isLatest = isLatest
-    this.viewOf = viewOf
-  }
-
-  input(name: string): TypedArray {
-    const tensor = this.plan.inputs.find(({ source }) => source?.kind === 'input' && source.name === name)
-    if (!tensor) throw new Error(`program: no input is named '${name}'`)
-    return this.current(tensor)
-  }
-
-  async run(): Promise<void> {
-    if (this.running) throw new Error('program: the previous run has not finished')
-    this.running = true
-    try {
-      await this.start()
-    } finally {
-      this.running = false
-    }
-  }
-
-  output(name: string): TypedArray {
-    const tensor = this.plan.outputs[name]
-    if (!tensor) throw new Error(`program: no output is named '${name}'`)
-    const values = this.current(tensor)
-    if (!this.isLatest()) {
-      throw new Error(
-        `program: output '${name}' is not there: the program has not run, or another program of the engine has run since`,
-      )
-    }
-    return values
-  }
-
-  private current(tensor: Tensor): TypedArray {
-    const known = this.views.get(tensor)
-    const view = this.viewOf(tensor, known)
-    if (view !== known) this.views.set(tensor, view)
-    return view
   }
 }

@@ -6,10 +6,13 @@ import { ModuleBuilder } from './assembler.ts'
 import type { TileShape } from './tile.ts'
 
 /** The parts of Node we use when we run there. */
-interface NodeModules {
-  readonly v8: { setFlagsFromString(flags: string): void }
-  readonly os: { availableParallelism(): number }
+export interface NodeModules {
+  readonly v8: Pick<typeof import('node:v8'), 'setFlagsFromString' | 'cachedDataVersionTag'>
+  readonly os: Pick<typeof import('node:os'), 'availableParallelism' | 'homedir'>
   readonly threads: typeof import('node:worker_threads')
+  readonly fs: typeof import('node:fs')
+  readonly path: typeof import('node:path')
+  readonly crypto: typeof import('node:crypto')
 }
 
 /** Node's modules, or `undefined` elsewhere. */
@@ -18,11 +21,9 @@ export function nodeModules(): NodeModules | undefined {
     process?: { getBuiltinModule?: (name: string) => unknown; versions?: { node?: string } }
   }
   if (!process?.versions?.node || !process.getBuiltinModule) return undefined
-  return {
-    v8: process.getBuiltinModule('node:v8') as NodeModules['v8'],
-    os: process.getBuiltinModule('node:os') as NodeModules['os'],
-    threads: process.getBuiltinModule('node:worker_threads') as NodeModules['threads'],
-  }
+  const names = { v8: 'v8', os: 'os', threads: 'worker_threads', fs: 'fs', path: 'path', crypto: 'crypto' }
+  const modules = Object.entries(names).map(([key, name]) => [key, process.getBuiltinModule?.(`node:${name}`)])
+  return Object.fromEntries(modules) as NodeModules
 }
 
 /** Cores this process may use. */
@@ -64,11 +65,11 @@ function validatesRelaxed(): boolean {
   return WebAssembly.validate(module.encode())
 }
 
-/** First major version of V8 whose compiler leaves loads where they were written, and that can widen vectors. */
+/** First major version of V8 whose compiler leaves loads where they were written. */
 const schedulingV8 = 13
 
 /** Major version of V8: Node's own, or by the version of a browser built on it; 0 where it is not known. */
-function v8Version(): number {
+export function v8Version(): number {
   const { process, navigator } = globalThis as {
     process?: { versions?: { v8?: string } }
     navigator?: { userAgent?: string }
@@ -86,16 +87,6 @@ function v8Version(): number {
 export function registerTile(wide: boolean): TileShape {
   if (wide) return { rows: 6, columns: 16 }
   return v8Version() >= schedulingV8 ? { rows: 6, columns: 8 } : { rows: 4, columns: 8 }
-}
-
-/**
- * Asks V8 to join pairs of vectors into 256-bit ones in what is compiled from now on.
- * @throws Error where it cannot: outside Node, and before version 24.
- */
-export function widenVectors(): void {
-  const node = nodeModules()
-  if (!node || v8Version() < schedulingV8) throw new Error("wide: 'on' needs Node 24 or later")
-  node.v8.setFlagsFromString('--experimental-wasm-revectorize')
 }
 
 /** Most threads of an engine. */

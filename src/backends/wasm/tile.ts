@@ -69,6 +69,7 @@ export class RegisterTile {
     const { f } = this
     const { rowAddress, rowOffsets, rowKind, columnAddress, columnOffsets, onlyColumn } = operands
     const columns = onlyColumn === undefined ? this.column.map((_, j) => j) : [onlyColumn]
+    this.note(rowKind === 'splat' ? this.arithmetic.lanes : 1)
     const vector = this.arithmetic.lanes === 4
     const loadVector = vector ? 'v128.load' : 'f32.load'
     const loadRow = vector && rowKind === 'splat' ? 'v128.load32_splat' : loadVector
@@ -137,6 +138,13 @@ export class RegisterTile {
     // (a0 + a2) + (a1 + a3)
     f.get(accumulator).get(accumulator).get(accumulator).shuffle32([2, 3, 2, 3]).op('f32x4.add').tee(accumulator)
     f.extractLane(0).get(accumulator).extractLane(1).op('f32.add')
+  }
+
+  /** Tells the function of its tile, whose columns are so many results each. */
+  private note(lanes: number): void {
+    const { f, rows } = this
+    const columns = this.columns * lanes
+    if (rows * columns > (f.tile?.rows ?? 0) * (f.tile?.columns ?? 0)) f.tile = { rows, columns }
   }
 
   private multiplyAdd(accumulator: Local, a: Local, b: Local): void {

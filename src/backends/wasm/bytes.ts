@@ -1,0 +1,90 @@
+/**
+ * Bytes in the making: a buffer that grows, with the number formats of WebAssembly's binary form. Modules of large networks
+ * have a million bytes, written a few at a time, so nothing here makes an array for each of them.
+ */
+
+/** Bytes written one after another. */
+export class ByteWriter {
+  private buffer: Uint8Array<ArrayBuffer>
+  private end = 0
+
+  /** @param capacity bytes to begin with; more are made as they are needed */
+  constructor(capacity = 256) {
+    this.buffer = new Uint8Array(capacity)
+  }
+
+  /** Number of bytes so far. */
+  get length(): number {
+    return this.end
+  }
+
+  /** The bytes so far: a view that later writing may leave behind. */
+  get written(): Uint8Array<ArrayBuffer> {
+    return this.buffer.subarray(0, this.end)
+  }
+
+  /** One byte. */
+  byte(value: number): this {
+    if (this.end === this.buffer.length) this.reserve(1)
+    this.buffer[this.end++] = value
+    return this
+  }
+
+  /** Several bytes. */
+  bytes(values: ArrayLike<number>): this {
+    this.reserve(values.length)
+    this.buffer.set(values, this.end)
+    this.end += values.length
+    return this
+  }
+
+  /** LEB128, unsigned. */
+  unsigned(value: number): this {
+    let rest = value >>> 0
+    while (rest > 0x7f) {
+      this.byte((rest & 0x7f) | 0x80)
+      rest >>>= 7
+    }
+    return this.byte(rest)
+  }
+
+  /** LEB128, signed 32-bit. */
+  signed(value: number): this {
+    let rest = value | 0
+    while (rest < -0x40 || rest > 0x3f) {
+      this.byte((rest & 0x7f) | 0x80)
+      rest >>= 7
+    }
+    return this.byte(rest & 0x7f)
+  }
+
+  /** Bits of a 32-bit number, least significant byte first. */
+  word(value: number): this {
+    return this.byte(value & 0xff)
+      .byte((value >>> 8) & 0xff)
+      .byte((value >>> 16) & 0xff)
+      .byte((value >>> 24) & 0xff)
+  }
+
+  /** The bits of a number as f32. */
+  float32(value: number): this {
+    floatBits[0] = value
+    return this.word(wordBits[0])
+  }
+
+  /** UTF-8, with its length in front. */
+  text(value: string): this {
+    const bytes = new TextEncoder().encode(value)
+    return this.unsigned(bytes.length).bytes(bytes)
+  }
+
+  private reserve(more: number): void {
+    if (this.end + more <= this.buffer.length) return
+    const larger = new Uint8Array(Math.max(2 * this.buffer.length, this.end + more))
+    larger.set(this.written)
+    this.buffer = larger
+  }
+}
+
+const floatBits = new Float32Array(1)
+const wordBits = new Int32Array(floatBits.buffer)

@@ -1,0 +1,105 @@
+/** `fovea summary --kernels`: the distinct kernels of a program, what they are and what they achieve on this machine. */
+import { createWasmEngine } from '../backends/wasm/engine.ts'
+import { type KernelTime, kernelTimes } from '../backends/wasm/kernelTimes.ts'
+import { measureWasmPeak } from '../backends/wasm/peak.ts'
+import type { WideChoice } from '../backends/wasm/wide.ts'
+import type { Program } from '../plan/program.ts'
+import { type TableColumn, textTable } from './table.ts'
+
+/** A program's kernels, measured on one thread. */
+export interface KernelListing {
+  /** GFLOP/s of one core with nothing but multiply-adds in registers, in vectors as wide as the kernels'. */
+  readonly peak: number
+  readonly wide: boolean
+  readonly kernels: readonly (KernelTime & {
+    /** Part of the multiply-adds, and of the time, of one run; what runs ahead of the runs has no part. */
+    readonly shareOfMultiplyAdds: number
+    readonly shareOfTime: number
+    /** Of contractions. Winograd's kernels count the multiply-adds of the definition, and so may exceed the peak. */
+    readonly gflops?: number
+    readonly shareOfPeak?: number
+  })[]
+}
+
+/** Runs of each step that count. */
+const repeats = 7
+
+/** Compiles a program, and times its kernels for some seconds. */
+export async function listKernels(program: Program, wide: WideChoice): Promise<KernelListing> {
+  const engine = createWasmEngine({ threads: 1, wide })
+  try {
+    // Compiled first for the check of wide vectors: should it fail, the profile is of what runs.
+    await engine.compile(program)
+    const times = kernelTimes(await engine.profile(program, repeats))
+    const isWide = engine.description.wide?.on === true
+    const { fma, mulAdd, wide: widePeak } = await measureWasmPeak()
+    const peak = (isWide ? widePeak : undefined) ?? fma ?? mulAdd
+    const running = times.filter(({ ahead }) => !ahead)
+    const total = (of: 'multiplyAdds' | 'milliseconds'): number => running.reduce((sum, kernel) => sum + kernel[of], 0)
+    const [multiplyAdds, milliseconds] = [total('multiplyAdds'), total('milliseconds')]
+    const kernels = times.map(kernel => {
+      const gflops = (2 * kernel.multiplyAdds) / kernel.milliseconds / 1e6
+      return {
+        ...kernel,
+        shareOfMultiplyAdds: kernel.ahead ? 0 : kernel.multiplyAdds / Math.max(1, multiplyAdds),
+        shareOfTime: kernel.ahead ? 0 : kernel.milliseconds / milliseconds,
+        ...(kernel.multiplyAdds > 0 && { gflops, shareOfPeak: gflops / peak }),
+      }
+    })
+    return { peak, wide: isWide, kernels }
+  } finally {
+    await engine.close()
+  }
+}
+
+const columns: readonly TableColumn[] = [
+  { title: 'kernel' },
+  { title: 'tile', align: 'right' },
+  { title: 'code, bytes', align: 'right' },
+  { title: 'calls', align: 'right' },
+  { title: 'multiply-adds', align: 'right' },
+  { title: 'ms', align: 'right' },
+  { title: 'of time', align: 'right' },
+  { title: 'GFLOP/s', align: 'right' },
+  { title: 'of peak', align: 'right' },
+]
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+
+/** The listing as lines. */
+export function formatKernels({ peak, wide, kernels }: KernelListing): string {
+  const rows = kernels.map(kernel => [
+    `${kernel.ahead ? 'ahead: ' : ''}${kernel.name}`,
+    kernel.tile ? `${kernel.tile.rows} × ${kernel.tile.columns}` : '',
+    kernel.codeBytes.toLocaleString('en'),
+    String(kernel.calls),
+    kernel.shareOfMultiplyAdds > 0 ? percent(kernel.shareOfMultiplyAdds) : '',
+    kernel.milliseconds.toFixed(3),
+    kernel.ahead ? '' : percent(kernel.shareOfTime),
+    kernel.gflops?.toFixed(1) ?? '',
+    kernel.shareOfPeak === undefined ? '' : percent(kernel.shareOfPeak),
+  ])
+  const running = kernels.filter(({ ahead }) => !ahead)
+  const bytes = kernels.reduce((sum, { codeBytes }) => sum + codeBytes, 0)
+  const calls = running.reduce((sum, kernel) => sum + kernel.calls, 0)
+  const milliseconds = running.reduce((sum, kernel) => sum + kernel.milliseconds, 0)
+  const gflops = (2 * running.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, 0)) / milliseconds / 1e6
+  const total = [
+    `${kernels.length} kernels`,
+    '',
+    bytes.toLocaleString('en'),
+    String(calls),
+    '',
+    milliseconds.toFixed(3),
+    '',
+    gflops.toFixed(1),
+    percent(gflops / peak),
+  ]
+  return [
+    `One thread, each call alone; measured peak ${peak.toFixed(1)} GFLOP/s${wide ? ' with wide vectors' : ''}.`,
+    'Multiply-adds are those of the definition: with fewer of its own, Winograd may exceed the peak.',
+    'What runs ahead of the runs (only when weights have changed) counts for none of the shares.',
+    '',
+    textTable(columns, rows, total),
+  ].join('\n')
+}

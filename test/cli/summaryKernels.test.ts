@@ -1,0 +1,39 @@
+/** `fovea summary --kernels` as a process. */
+import { expect, it } from 'vitest'
+import { fovea } from '../support/fovea.ts'
+
+const here = process.cwd()
+
+it('lists the kernels of a training step, with tiles, code, shares and the peak', async () => {
+  const { code, stdout, stderr } = await fovea(here, ['summary', 'lenet5', '--batch', '16', '--kernels'])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toContain('The kernels of training, 16 images:')
+  expect(stdout).toMatch(/measured peak \d+\.\d GFLOP\/s\.\n/)
+  expect(stdout).toMatch(/^kernel +tile +code, bytes +calls +multiply-adds +ms +of time +GFLOP\/s +of peak$/m)
+  expect(stdout).toMatch(
+    /^forward \[16, 6, 28, 28\] +\d × \d+ +[\d,]+ +1 +\d+\.\d % +\d+\.\d{3} +\d+\.\d % +\d+\.\d +\d+\.\d %$/m,
+  )
+})
+
+it('lists those of inference as JSON', async () => {
+  const { code, stdout } = await fovea(here, ['summary', 'lenet5', '--batch', '4', '--kernels', 'inference', '--json'])
+  expect(code).toBe(0)
+  const { kernels: listing, totals } = JSON.parse(stdout)
+  expect(listing).toMatchObject({ task: 'inference', batch: 4, wide: false })
+  const sum = (field: string): number =>
+    listing.kernels.reduce((total: number, kernel: Record<string, number>) => total + kernel[field], 0)
+  expect(sum('multiplyAdds')).toBe(4 * totals.multiplyAdds)
+  expect(sum('shareOfMultiplyAdds')).toBeCloseTo(1, 9)
+  expect(sum('shareOfTime')).toBeCloseTo(1, 9)
+  for (const { gflops, shareOfPeak, multiplyAdds, milliseconds } of listing.kernels) {
+    if (multiplyAdds === 0) expect(gflops).toBeUndefined()
+    else expect(gflops).toBeCloseTo((2 * multiplyAdds) / milliseconds / 1e6, 6)
+    if (gflops !== undefined) expect(shareOfPeak).toBeCloseTo(gflops / listing.peak, 9)
+  }
+})
+
+it('refuses a program that does not exist', async () => {
+  const { code, stderr } = await fovea(here, ['summary', 'lenet5', '--kernels', 'backward'])
+  expect(code).toBe(2)
+  expect(stderr).toContain('Allowed choices are training, inference.')
+})
