@@ -38,7 +38,7 @@ for (let seed = 0; seed < seeds; seed++) {
     if (event.type === 'validation') validation = event.accuracy
     if (event.type === 'done') seconds = event.seconds
   }
-  const { accuracy, samples } = await trainer.evaluator.evaluate(test)
+  const { accuracy, samples } = await trainer.evaluator.evaluate(test!)
   await engine.close()
   accuracies.push(accuracy)
   const errors = Math.round((1 - accuracy) * samples)

@@ -1,9 +1,20 @@
 /** The demonstrations of examples/ run as a user runs them, and show what they say they show. */
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createEngine } from '../src/backends/createEngine.ts'
+import { imageFolder } from '../src/data/folder.node.ts'
+import { subsetOf } from '../src/data/split.ts'
+import { writeSafetensors } from '../src/formats/safetensors.ts'
+import { cifarResnet } from '../src/models/cifarResnet.ts'
+import { ImageClassifier } from '../src/nn/imageClassifier.ts'
+import { normalize } from '../src/nn/normalize.ts'
+import { Evaluator } from '../src/train/evaluate.ts'
+import { loadWeights } from '../src/train/weights.node.ts'
+import { writePicture } from './data/pictures.ts'
 import { setup as build } from './support/build.ts'
 import { temporaryFolder } from './support/fovea.ts'
 import { renderSvg } from './support/svg.ts'
@@ -14,12 +25,10 @@ beforeAll(build, 60_000)
 afterAll(() => folder.remove())
 
 /** What an example prints. */
-async function output(name: string): Promise<string> {
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    ['--import', 'tsx', `examples/${name}.ts`, folder.path],
-    { cwd: root },
-  )
+async function output(name: string, given: readonly string[] = [folder.path]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', `examples/${name}.ts`, ...given], {
+    cwd: root,
+  })
   return stdout
 }
 
@@ -210,6 +219,75 @@ describe('activationPlots', () => {
     }
     await expectDrawing('activationPlots.svg', 1040, 810)
   })
+})
+
+describe('denoising', () => {
+  it('brings digits it has not seen nearer to what they are, and draws them', async () => {
+    const text = await output('denoising', [folder.path, '2560'])
+    const [before, after] = numbersAfter(text, '1024 test digits:')
+    // Noise of σ = 0.5, cut to 0 … 1, is 9.4 dB; a black picture would have about 10, and 12,800 digits lead to 19.0.
+    expect(Math.abs(before - 9.37)).toBeLessThan(0.1)
+    expect(after).toBeGreaterThan(before + 5)
+
+    // The drawing says the same: pixels of its ten columns, row by row.
+    const svg = readFileSync(join(folder.path, 'denoising.svg'), 'utf8')
+    const urls = [...svg.matchAll(/data:image\/png;base64,([^"]+)/g)].map(([, data]) => Buffer.from(data, 'base64'))
+    expect(urls).toHaveLength(30)
+    const images = await Promise.all(
+      urls.map(async png => {
+        const { data, info } = await sharp(png).toColourspace('b-w').raw().toBuffer({ resolveWithObject: true })
+        expect([info.width, info.height, info.channels]).toEqual([28, 28, 1])
+        return data
+      }),
+    )
+    const pixelsOf = (row: number): Buffer => Buffer.concat(images.slice(10 * row, 10 * row + 10))
+    const clean = pixelsOf(2)
+    const errorOf = (row: number): number =>
+      pixelsOf(row).reduce((sum, value, i) => sum + ((value - clean[i]) / 255) ** 2, 0) / clean.length
+    // 5 dB are a third of the error.
+    expect(errorOf(1)).toBeLessThan(errorOf(0) / 3)
+    expect(svg).toContain('noisy')
+  }, 120_000)
+})
+
+describe('transfer', () => {
+  it('trains a new last layer on what a frozen trunk has seen, and leaves the trunk as it was', async () => {
+    for (const [part, count] of [
+      ['train', 15],
+      ['test', 10],
+    ] as const) {
+      for (let k = 0; k < count; k++) {
+        await writePicture(join(folder.path, 'photos', part, 'dark', `${k}.jpeg`), 70 + k, 80, 5 * k)
+        await writePicture(join(folder.path, 'photos', part, 'light', `${k}.png`), 80, 70 + k, 170 + 5 * k)
+      }
+    }
+    const trunk = cifarResnet(20).initialize(3)
+    const weights = join(folder.path, 'trunk.safetensors')
+    const state = [...trunk.variables()].map(([name, { shape, value }]) => [name, { shape, values: value }] as const)
+    writeFileSync(weights, writeSafetensors(state))
+    const text = await output('transfer', [weights, join(folder.path, 'photos')])
+
+    // 30 pictures, 4 looks, 64 numbers each.
+    expect(text).toMatch(/^30 pictures, 4 looks each: 7680 numbers kept after [\d.]+ s$/m)
+    expect(text.match(/^weight decay [\d.]+: [\d.]+ % of the held back$/gm)).toHaveLength(5)
+    const [accuracy, samples] = numbersAfter(text, 'test accuracy')
+    expect(samples).toBe(20)
+    expect(accuracy).toBeGreaterThanOrEqual(0.95)
+
+    const trained = cifarResnet(20, { classes: 2 })
+    await loadWeights(trained, join(folder.path, 'photos', 'transfer.safetensors'))
+    for (const [path, variable] of trained.variables()) {
+      if (path.startsWith('linear.')) continue
+      expect([...variable.value], path).toEqual([...(trunk.variables().get(path)?.value ?? [])])
+    }
+    // What is stored is what was scored.
+    const engine = createEngine({ threads: 1 })
+    const scale = normalize({ mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] })
+    const test = await imageFolder(join(folder.path, 'photos', 'test'), { shape: [64, 64, 3] })
+    const evaluator = new Evaluator(engine, new ImageClassifier(scale, trained), [64, 64, 3])
+    expect((await evaluator.evaluate(subsetOf(test))).accuracy).toBe(accuracy)
+    await engine.close()
+  }, 120_000)
 })
 
 /** The file is there, renders at its size, and has blue and orange lines on it. */

@@ -3,12 +3,13 @@ import { readFile } from 'node:fs/promises'
 import type { Augmentation, AugmentationSpec } from '../augment/compose.ts'
 import { AugmentError } from '../augment/errors.ts'
 import { augmentationFrom } from '../augment/table.ts'
+import { isRecord } from '../train/json.ts'
 import { CommandError } from './errors.ts'
 import { importModule, programNames } from './importModule.ts'
 
 /**
- * The pipeline of a file: of a module, its export `augment`, or the `augment` of its default export (a recipe), or the
- * default export itself; of a JSON file, what `Augmentation.spec()` gives, or the `recipe.json` of a run.
+ * The pipeline of a file: of a module, its export `augment`, or that of its default export, a recipe or the pipeline itself;
+ * of a JSON file, what `Augmentation.spec()` gives, or that of a recipe, such as the `recipe.json` of a run.
  * @throws CommandError naming the file and what is wrong with it.
  */
 export async function readAugmentation(file: string): Promise<Augmentation> {
@@ -16,8 +17,7 @@ export async function readAugmentation(file: string): Promise<Augmentation> {
   // A module may have loaded another copy of this package: what counts is what it can do.
   if (isAugmentation(value)) return value
   try {
-    // A run's recipe.json has its pipeline in a field.
-    return augmentationFrom(isRecord(value) && 'augment' in value ? value.augment : value)
+    return augmentationFrom(value)
   } catch (error) {
     if (!(error instanceof AugmentError)) throw error
     throw new CommandError(`${file}: ${error.message}`)
@@ -37,7 +37,7 @@ export async function augmentOption(file: string | undefined): Promise<Augmentat
 
 async function exported(file: string): Promise<unknown> {
   const { augment, default: main } = await importModule(file)
-  const found = augment ?? (isRecord(main) && 'augment' in main ? main.augment : main)
+  const found = augment ?? pipelineIn(main)
   if (found !== undefined) return found
   throw new CommandError(
     `${file}: exports no pipeline: expected \`export default compose([…])\` or \`export const augment = …\``,
@@ -53,13 +53,19 @@ async function parsed(file: string): Promise<unknown> {
     throw new CommandError(`${file}: ${code === 'ENOENT' ? 'no such file' : message}`)
   }
   try {
-    return JSON.parse(text)
+    return pipelineIn(JSON.parse(text))
   } catch (error) {
     throw new CommandError(`${file}: neither a module (.ts, .mjs, …) nor JSON: ${(error as Error).message}`)
   }
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+/** The pipeline of a recipe; anything else is to be one itself. */
+function pipelineIn(value: unknown): unknown {
+  if (!isRecord(value) || isAugmentation(value)) return value
+  if (isRecord(value.data) && 'augment' in value.data) return value.data.augment
+  // Where the first versions had it, and where a module may have it.
+  return 'augment' in value ? value.augment : value
+}
 
 const isAugmentation = (value: unknown): value is Augmentation =>
   isRecord(value) && ['apply', 'mix', 'checkLabels', 'resultShape'].every(name => typeof value[name] === 'function')

@@ -1,4 +1,6 @@
 /** The data sets that the command line knows by name, with what is known of them before a file is read. */
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Augmentation } from '../augment/compose.ts'
 import { cifarAugmentation } from '../augment/recipes.ts'
 import { cifar10Classes, cifar100Classes } from '../data/cifar.ts'
@@ -7,6 +9,13 @@ import { fashionMnistClasses } from '../data/fashionMnist.ts'
 import type { NormalizeOptions } from '../nn/normalize.ts'
 import { UsageError } from './errors.ts'
 import { unknownName } from './names.ts'
+
+/** What is known of a recipe's images before one is read. */
+export interface DataInfo {
+  readonly classes: readonly string[]
+  /** `[height, width, channels]` of what the model gets; absent for a folder whose recipe leaves it to the model. */
+  readonly shape?: readonly [number, number, number]
+}
 
 /** A data set by name. */
 export interface DatasetEntry {
@@ -78,4 +87,41 @@ export function findDataset(name: string): DatasetEntry {
   const found = Object.hasOwn(datasets, name) ? datasets[name] : undefined
   if (!found) throw new UsageError(unknownName('data set', name, Object.keys(datasets)))
   return found
+}
+
+/** The sub-folder of a split, by its usual names, when a folder has any. */
+export function splitFolder(directory: string, split: 'train' | 'validation' | 'test'): string | undefined {
+  const names = split === 'validation' ? ['val', 'validation', 'valid'] : [split]
+  return names.map(name => join(directory, name)).find(path => existsSync(path))
+}
+
+/**
+ * Classes and shape of a recipe's images.
+ * @throws UsageError when the classes are to be found in a folder that is none.
+ */
+export function dataInfo(data: {
+  readonly name: string
+  readonly directory?: string | undefined
+  readonly size?: readonly [number, number] | undefined
+  readonly channels?: number | undefined
+  readonly classes?: readonly string[] | undefined
+}): DataInfo {
+  if (data.name !== 'folder') return findDataset(data.name)
+  const { directory = '.', size, channels = 3 } = data
+  const classes = data.classes ?? classFolders(splitFolder(directory, 'train') ?? directory)
+  return { classes, ...(size && { shape: [size[0], size[1], channels] as const }) }
+}
+
+function classFolders(directory: string): string[] {
+  try {
+    const names = readdirSync(directory, { withFileTypes: true })
+      .filter(entry => !entry.name.startsWith('.') && statSync(join(directory, entry.name)).isDirectory())
+      .map(({ name }) => name)
+      .sort((a, b) => (a < b ? -1 : 1))
+    if (names.length > 0) return names
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new UsageError(`${directory}: ${code === 'ENOENT' ? 'no such folder' : message}`)
+  }
+  throw new UsageError(`${directory}: has no sub-folders; expected one for each class, with pictures in it`)
 }

@@ -31,6 +31,18 @@ export const preprocessNames = ['mean-image', 'channel-mean', 'channel-mean-std'
 /** A name in {@link scheduleNames}. */
 export type ScheduleName = (typeof scheduleNames)[number]
 
+/** The function each name stands for, and its name in a recipe. */
+export const scheduleFunctions: Readonly<Record<ScheduleName, string>> = {
+  constant: 'constant',
+  step: 'multiStep',
+  cosine: 'cosine',
+  'cosine-restarts': 'cosineWithRestarts',
+  'one-cycle': 'oneCycle',
+  exponential: 'exponential',
+  polynomial: 'polynomial',
+  plateau: 'onPlateau',
+}
+
 /** Names of the backends. */
 export const backendNames = ['wasm', 'reference'] as const
 

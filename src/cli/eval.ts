@@ -1,4 +1,6 @@
 /** `fovea eval`: the score of a run on one of its splits. */
+import { fiveCrop, flipViews, tenCrop, type Views } from '../augment/views.ts'
+import type { ImageCollection } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
 import { confusedPairs } from '../plot/confusionMatrix.ts'
 import { formatCount, formatPercent, formatSignificant } from '../plot/format.ts'
@@ -6,17 +8,23 @@ import { Evaluator } from '../train/evaluate.ts'
 import { CommandError, exitCodes } from './errors.ts'
 import { EvaluationProgress } from './evaluationProgress.ts'
 import { print, printJson } from './output.ts'
+import { dataName, modelName } from './recipe.ts'
 import { measured } from './runResult.ts'
 import { loadRun } from './runs.ts'
-import { loadData, type RunData, startEngine } from './setup.ts'
+import { imagesOf, loadData, type RunData, startEngine } from './setup.ts'
 import { textTable } from './table.ts'
 
 /** Names of the splits. */
 export const splitNames = ['test', 'validation', 'train'] as const
 
+/** Names of the views of test-time augmentation. */
+export const viewNames = ['flip', 'five', 'ten'] as const
+
 /** Options of {@link evaluate}. */
 export interface EvalOptions {
   readonly split: (typeof splitNames)[number]
+  /** Averages the answers to several views of each image. */
+  readonly views?: (typeof viewNames)[number]
   /** `latest`, `best`, or the path of a `.safetensors` file. */
   readonly checkpoint: string
   /** Folder of the data set's files, when it is not where it was. */
@@ -28,26 +36,31 @@ export interface EvalOptions {
 
 /** Scores a run. @returns the exit code */
 export async function evaluate(run: string, options: EvalOptions): Promise<number> {
-  const { split, checkpoint: which, dataDir, threads, json, quiet } = options
+  const { split, views, checkpoint: which, dataDir, threads, json, quiet } = options
   const { recipe, model, checkpoint } = await loadRun(run, which)
   const images = splitOf(await loadData(recipe, dataDir), split, run)
-  const { classes, shape } = images.dataset
+  const { classes } = images.dataset
   const engine = startEngine(recipe, threads)
   const stream = json ? process.stderr : process.stdout
   const bar = quiet ? undefined : new EvaluationProgress(stream, `${split} images`, images.indices.length)
   try {
-    const evaluation = await new Evaluator(engine, model, shape).evaluate(images, done => bar?.update(done))
+    const evaluator = new Evaluator(engine, model, imagesOf(recipe).shape)
+    const onProgress = (done: number) => bar?.update(done)
+    const evaluation = views
+      ? await evaluator.evaluateViews(images, viewsOf(views, imagesOf(recipe).shape), { onProgress })
+      : await evaluator.evaluate(images, onProgress)
     bar?.close()
     const score = measured(evaluation)
     const { step } = checkpoint.progress
     const rows = scoreClasses(evaluation.confusion, classes)
     const { confusion } = evaluation
-    if (json) printJson({ run, split, checkpoint: which, step, ...score, classes: rows, confusion })
+    if (json)
+      printJson({ run, split, ...(views && { views }), checkpoint: which, step, ...score, classes: rows, confusion })
     else {
       const [low, high] = score.interval
       const wrong = score.samples - score.right
       print(
-        `${run}: ${recipe.model} after step ${formatCount(step)} on ${formatCount(score.samples)} ${split} images of ${recipe.data}`,
+        `${run}: ${modelName(recipe)} after step ${formatCount(step)} on ${formatCount(score.samples)} ${split} images of ${dataName(recipe)}${views ? `, averaged over ${views} views` : ''}`,
         `accuracy ${formatPercent(score.accuracy)} (95 % interval ${(100 * low).toFixed(2)} to ${formatPercent(high)}), ${formatCount(wrong)} wrong`,
         `loss     ${formatSignificant(score.loss)}`,
         '',
@@ -63,10 +76,14 @@ export async function evaluate(run: string, options: EvalOptions): Promise<numbe
   }
 }
 
-function splitOf(data: RunData, split: EvalOptions['split'], run: string): Subset {
+const viewsOf = (name: (typeof viewNames)[number], [height, width]: readonly [number, number, number]): Views =>
+  name === 'flip' ? flipViews() : name === 'five' ? fiveCrop([height, width]) : tenCrop([height, width])
+
+function splitOf(data: RunData, split: EvalOptions['split'], run: string): Subset<ImageCollection> {
   const images = data[split]
-  if (!images) throw new CommandError(`${run}: has no validation split, its recipe holds no images back`)
-  return images
+  if (images) return images
+  const why = split === 'validation' ? 'its recipe holds no images back' : 'its folder has no test images'
+  throw new CommandError(`${run}: has no ${split} split, ${why}`)
 }
 
 /** How well one class is known. */

@@ -18,6 +18,9 @@ export class Interrupt {
   constructor(stop: () => void) {
     this.#stop = stop
     for (const signal of signals) process.on(signal, this.#handle)
+    // A study's trial: its parent is gone, however it went.
+    process.on('disconnect', this.#handle)
+    process.channel?.unref()
   }
 
   /** True after a signal. */
@@ -28,6 +31,7 @@ export class Interrupt {
   /** Gives the signals back. */
   dispose(): void {
     for (const signal of signals) process.off(signal, this.#handle)
+    process.off('disconnect', this.#handle)
   }
 
   readonly #handle = (): void => {

@@ -1,21 +1,12 @@
 #!/usr/bin/env node
 /** The command line. A command is loaded when it is called, so that `--help` is quick. */
 import { Command, CommanderError, Option } from 'commander'
-import {
-  backendNames,
-  defaultData,
-  defaultModel,
-  defaultRuns,
-  preprocessNames,
-  scheduleNames,
-  trainingDefaults,
-} from './defaults.ts'
+import { defaultModel, defaultRuns } from './defaults.ts'
 import { describeError, exitCodeOf, exitCodes, oneLine } from './errors.ts'
-import { checkpointOption, jsonOption, numeric, numericList, threadsOption, wholeNumber } from './options.ts'
+import { checkpointOption, jsonOption, numericList, threadsOption, wholeNumber } from './options.ts'
+import { recipeOptions, takesRecipe } from './recipeCommand.ts'
+import { addStudyCommands } from './studyCommands.ts'
 import { foveaVersion } from './version.ts'
-
-const defaults = trainingDefaults
-const usual = (value: string | number) => `(default: ${value})`
 
 const program = new Command('fovea')
   .description('Train, score and look into convolutional networks.')
@@ -32,49 +23,28 @@ Examples:
   fovea eval runs/lenet5                     score on the test set, class by class
   fovea predict runs/lenet5 digit.png        what is on a picture
   fovea summary lenet5                       layers, parameters, memory
+  fovea lr-find, search, kfold, ensemble, compare: each has its --help
 
 Exit codes: 0 done; 1 failed; 2 wrong command line; 130 stopped by a signal (a training run is saved).
 Environment: FOVEA_THREADS threads that compute; FOVEA_DEBUG=1 stacks of errors.`,
   )
 
-program
-  .command('train')
-  .summary('train a model, or go on training it')
-  .description(
-    'Trains a model and keeps everything in a run folder: recipe, event log, checkpoints, result and report. ' +
-      'Ctrl-C saves the state after the step under way; a second Ctrl-C ends at once.',
-  )
-  .argument('[model]', `model ${usual(defaultModel)}`)
-  .option('--data <name>', `data set ${usual(defaultData)}`)
-  .option('--data-dir <dir>', "folder with the data set's files (default: the npm package of the data set)")
-  .option('--limit <n>', 'use only the first n training images, for quick tries', numeric)
-  .option(
-    '--validation <n>',
-    `images held back from training, or their share below 1 ${usual(defaults.validation)}`,
-    numeric,
-  )
-  .option('--epochs <n>', `times through the training images ${usual(defaults.epochs)}`, numeric)
-  .option('--batch-size <n>', `images in a step ${usual(defaults.batchSize)}`, numeric)
-  .option('--lr <rate>', `learning rate, the largest of its schedule ${usual(defaults.lr)}`, numeric)
-  .option('--momentum <share>', `momentum ${usual(defaults.momentum)}`, numeric)
-  .option('--weight-decay <rate>', `weight decay ${usual(defaults.weightDecay)}`, numeric)
-  .addOption(
-    new Option('--schedule <name>', `learning-rate schedule ${usual(defaults.schedule)}`).choices(scheduleNames),
-  )
-  .option('--seed <n>', `decides everything random ${usual(defaults.seed)}`, numeric)
-  .option('--precise', 'leave out fused multiply-add: the same bits on every machine')
-  .addOption(new Option('--backend <name>', 'what computes (default: wasm)').choices(backendNames))
-  .option('--augment <file>', "file with a pipeline of transforms, or none (default: the data set's usual one)")
-  .addOption(
-    new Option(
-      '--preprocess <name>',
-      "what is fitted to the training images and stored with the weights (default: the data set's mean and deviation)",
-    ).choices(preprocessNames),
-  )
+takesRecipe(
+  program
+    .command('train')
+    .summary('train a model, or go on training it')
+    .description(
+      'Trains a model and keeps everything in a run folder: recipe, event log, checkpoints, result and report. ' +
+        'Ctrl-C saves the state after the step under way; a second Ctrl-C ends at once.',
+    ),
+)
+  .option('--overfit <n>', 'check: train on n images only, which must be learned by heart', wholeNumber(2))
+  .option('--stop-after <epoch>', 'end after this epoch, to go on later with --resume', wholeNumber(1))
+  .option('--workers <n>', 'threads that read and augment images (default: the calling thread)', wholeNumber(1, 64))
   .option('--no-test', 'do not read the test set at the end')
   .option('--resume <run>', 'go on with a run; everything is taken from its recipe')
   .option('--out <dir>', 'folder for run folders (default: runs)')
-  .option('--name <name>', "name of the run folder (default: the model's)")
+  .option('--name <name>', "name of the run folder (default: the model's, or the recipe file's)")
   .addOption(threadsOption())
   .option('--quiet', 'show the result only')
   .addOption(jsonOption())
@@ -85,23 +55,24 @@ Examples:
   fovea train
   fovea train lenet5 --data mnist --epochs 10 --lr 0.02 --schedule cosine --name slow
   fovea train --limit 5000 --epochs 1
-  fovea train --data-dir ./fashion-mnist
+  fovea train recipe.ts --set optimizer.lr=0.1 --set epochs=3
+  fovea train resnet18 --data folder:photos
+  fovea train lenet5 --overfit 20            can it learn 20 images by heart?
   fovea train --resume runs/lenet5`,
   )
-  .action(async (model: string | undefined, { resume, out, name, threads, quiet, json, ...recipe }) => {
-    const { train } = await import('./train.ts')
-    // `--no-test` is the only way to say something about the test set.
-    const { test, augment: file, ...rest } = recipe
-    const { augmentOption } = await import('./augmentFile.ts')
-    const augment = await augmentOption(file)
-    const given = {
-      ...(model === undefined ? {} : { model }),
-      ...rest,
-      ...(test === false ? { test } : {}),
-      ...(augment === undefined ? {} : { augment }),
+  .action(async (word: string | undefined, options) => {
+    const { resume, out, name, threads, quiet, json, set, stopAfter, workers, overfit } = options
+    const { given, file } = await recipeOptions(word, options)
+    if (overfit !== undefined) {
+      const { overfitCheck } = await import('./overfit.ts')
+      process.exitCode = await overfitCheck(overfit, given, { file, set, threads, quiet, json })
+      return
     }
-    process.exitCode = await train(given, { resume, out, name, threads, quiet, json })
+    const { train } = await import('./train.ts')
+    process.exitCode = await train(given, { resume, out, name, threads, quiet, json, file, set, stopAfter, workers })
   })
+
+addStudyCommands(program)
 
 program
   .command('eval')
@@ -110,6 +81,13 @@ program
   .argument('<run>', 'run folder')
   .addOption(
     new Option('--split <name>', 'images to score on').choices(['test', 'validation', 'train']).default('test'),
+  )
+  .addOption(
+    new Option('--views <name>', 'average over views: the image and its mirror image, five crops, or ten').choices([
+      'flip',
+      'five',
+      'ten',
+    ]),
   )
   .addOption(checkpointOption())
   .option('--data-dir <dir>', "folder with the data set's files (default: the recipe's)")
@@ -136,7 +114,7 @@ program
   )
   .argument('<run>', 'run folder')
   .argument('<images...>', 'image files')
-  .option('--top <n>', 'classes to show for each picture', wholeNumber(1), 3)
+  .option('--top <n>', 'classes to show for each picture (default: 3, or all of fewer)', wholeNumber(1))
   .addOption(
     new Option('--invert <when>', 'turn dark strokes on light paper into light strokes on black')
       .choices(['auto', 'yes', 'no'])
@@ -171,6 +149,14 @@ program
   .argument('[model]', 'model', defaultModel)
   .option('--batch <n>', 'images in a training step', wholeNumber(1), 128)
   .option('--plan', 'print the plan of a training step: every operation, its place in memory, its cost')
+  .addOption(
+    new Option('--kernels [program]', 'time every kernel of a program on this machine: training (default) or inference')
+      .choices(['training', 'inference'])
+      .preset('training'),
+  )
+  .addOption(
+    new Option('--wide <choice>', 'wide vectors for these kernels').choices(['auto', 'on', 'off']).default('off'),
+  )
   .option('--svg <file>', 'draw the volumes into an SVG file')
   .option('--html <file>', 'write a page with the drawing, the layer table and the totals')
   .addOption(jsonOption())
@@ -180,11 +166,32 @@ program
 Examples:
   fovea summary lenet5
   fovea summary lenet5 --batch 1 --plan
+  fovea summary resnet18 --batch 1 --kernels inference
   fovea summary vgg16 --svg vgg16.svg --html vgg16.html`,
   )
   .action(async (model: string, options) => {
     const { summary } = await import('./summary.ts')
     process.exitCode = await summary(model, options)
+  })
+
+program
+  .command('doctor')
+  .summary('what this machine offers, and how fast it computes')
+  .description(
+    'Shows the runtime, threads, SIMD and memory that the engine finds, and measures convolutions for a few seconds.',
+  )
+  .addOption(threadsOption())
+  .addOption(jsonOption())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  fovea doctor
+  fovea doctor --threads 1 --json`,
+  )
+  .action(async options => {
+    const { doctor } = await import('./doctor.ts')
+    process.exitCode = await doctor(options)
   })
 
 program

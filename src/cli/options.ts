@@ -32,7 +32,17 @@ export const threadsOption = () =>
 
 /** `--checkpoint` of the commands that read a run. */
 export const checkpointOption = () =>
-  new Option('--checkpoint <which>', 'latest, best (by validation accuracy), or a .safetensors file').default('latest')
+  new Option(
+    '--checkpoint <which>',
+    'latest, best (by validation), final (latest, or best of a run that stops early), or a .safetensors file',
+  ).default('final')
 
 /** `--json`, the same for all commands. */
 export const jsonOption = () => new Option('--json', 'print JSON for machines')
+
+/** A text that may be given several times. */
+export const collect = (text: string, before: readonly string[] = []): string[] => [...before, text]
+
+/** `--set` of the commands that train. */
+export const setOption = () =>
+  new Option('--set <field=value>', 'set any field of the recipe; may be given again and again').argParser(collect)

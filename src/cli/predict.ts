@@ -3,11 +3,11 @@ import { ImageError } from '../data/errors.ts'
 import { prepareImage } from '../data/image.node.ts'
 import { formatPercent } from '../plot/format.ts'
 import { Evaluator } from '../train/evaluate.ts'
-import { findDataset } from './datasets.ts'
 import { exitCodes, oneLine, UsageError } from './errors.ts'
 import { print, printJson } from './output.ts'
+import { dataName } from './recipe.ts'
 import { loadRun } from './runs.ts'
-import { startEngine } from './setup.ts'
+import { imagesOf, startEngine } from './setup.ts'
 import { type TableColumn, textTable } from './table.ts'
 
 /** Whether dark strokes on light paper are turned into light strokes on dark, which digit models are trained on. */
@@ -15,8 +15,8 @@ export const invertNames = ['auto', 'yes', 'no'] as const
 
 /** Options of {@link predict}. */
 export interface PredictOptions {
-  /** So many classes are shown for each picture. */
-  readonly top: number
+  /** So many classes are shown for each picture: 3 by default, or all of fewer. */
+  readonly top?: number
   readonly invert: (typeof invertNames)[number]
   readonly checkpoint: string
   readonly json?: boolean
@@ -41,9 +41,10 @@ const isFailure = (answer: Prediction | Failure): answer is Failure => 'error' i
 /** Classifies pictures; a file that is none does not keep the others from being shown. @returns the exit code */
 export async function predict(run: string, files: readonly string[], options: PredictOptions): Promise<number> {
   const { recipe, model } = await loadRun(run, options.checkpoint)
-  const { classes, shape } = findDataset(recipe.data)
-  if (options.top > classes.length) {
-    throw new UsageError(`--top ${options.top}: ${recipe.data} has only ${classes.length} classes`)
+  const { classes, shape } = imagesOf(recipe)
+  const { top = Math.min(3, classes.length) } = options
+  if (top > classes.length) {
+    throw new UsageError(`--top ${top}: ${dataName(recipe)} has only ${classes.length} classes`)
   }
   // One image at a time leaves nothing for a second thread to do.
   const engine = startEngine(recipe, 1)
@@ -54,7 +55,7 @@ export async function predict(run: string, files: readonly string[], options: Pr
       try {
         const { pixels, inverted } = await prepare(file, shape, options.invert)
         const probabilities = await evaluator.predict(pixels)
-        answers.push({ file, inverted, predictions: best(probabilities, classes, options.top) })
+        answers.push({ file, inverted, predictions: best(probabilities, classes, top) })
       } catch (error) {
         if (!(error instanceof ImageError)) throw error
         answers.push({ file, error: oneLine(error.message) })
@@ -63,7 +64,7 @@ export async function predict(run: string, files: readonly string[], options: Pr
     const failed = answers.filter(isFailure)
     const shown = answers.filter((answer): answer is Prediction => !isFailure(answer))
     if (options.json) printJson(answers)
-    else if (shown.length > 0) showTable(shown, options.top)
+    else if (shown.length > 0) showTable(shown, top)
     for (const { error } of failed) process.stderr.write(`fovea: ${error}\n`)
     return failed.length > 0 ? exitCodes.failed : exitCodes.done
   } finally {

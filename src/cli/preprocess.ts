@@ -17,16 +17,19 @@ export function createPreprocessing(
   recipe: Recipe,
   [height, width, channels]: readonly [number, number, number],
 ): Module {
-  const { preprocess } = recipe
-  if (preprocess === undefined) return normalize(recipe.normalize)
+  const { preprocess, normalize: numbers } = recipe.data
+  if (preprocess === undefined) return numbers ? normalize(numbers) : normalize(nothing(channels))
   if (preprocess === 'zca') return whiten({ shape: [channels, height, width], kind: 'zca' })
   return standardize({ shape: preprocess === 'mean-image' ? [channels, height, width] : [channels, 1, 1] })
 }
 
+/** Pixels from 0 to 1, as they are. */
+const nothing = (channels: number) => ({ mean: new Array(channels).fill(0), std: new Array(channels).fill(1) })
+
 /** Fits the preprocessing of a recipe to the images that it trains on; nothing where its numbers are the recipe's own. */
 export async function fitPreprocessing(
   module: Module,
-  { preprocess }: Recipe,
+  { data: { preprocess } }: Recipe,
   train: Subset<ImageCollection>,
 ): Promise<void> {
   if (preprocess === undefined) return

@@ -4,7 +4,15 @@
  */
 import cliProgress from 'cli-progress'
 import { formatBytes, formatCount, formatDuration, formatPercent, formatSignificant } from '../plot/format.ts'
-import type { DoneEvent, EpochEvent, StartEvent, StepEvent, TrainEvent, ValidationEvent } from '../train/events.ts'
+import type {
+  DoneEvent,
+  EpochEvent,
+  NoticeEvent,
+  StartEvent,
+  StepEvent,
+  TrainEvent,
+  ValidationEvent,
+} from '../train/events.ts'
 
 /** A bar that is redrawn in place, or lines one after the other. */
 export type ProgressStyle = 'bar' | 'lines'
@@ -86,6 +94,9 @@ export class TrainProgress {
         break
       case 'checkpoint':
         break
+      case 'notice':
+        this.#notice(event)
+        break
       case 'done':
         this.close()
         this.#write(describeEnd(event, this.#begun().step))
@@ -127,7 +138,12 @@ export class TrainProgress {
     this.#epoch = epoch
     this.#recent = []
     this.#tenths = Math.floor((10 * done) / stepsPerEpoch)
+    this.#openBar(epoch, done)
+  }
+
+  #openBar(epoch: number, done: number): void {
     if (this.#style === 'lines') return
+    const { stepsPerEpoch } = this.#begun()
     this.#bar = new cliProgress.SingleBar({
       stream: this.#stream,
       format: (options, params, payload: { text?: string }) => {
@@ -158,6 +174,16 @@ export class TrainProgress {
   #validation(event: ValidationEvent): void {
     const name = this.#name(event.epoch)
     this.#write(`${this.#style === 'bar' ? ' '.repeat(name.length) : name} validation · ${score(event)}`)
+  }
+
+  /** Above the bar, which is drawn anew below it. */
+  #notice({ kind, message, epoch, step }: NoticeEvent): void {
+    const open = this.#bar !== undefined
+    this.close()
+    this.#write(`${kind === 'earlyStopping' ? '' : 'warning: '}${message}`)
+    const { stepsPerEpoch, epochs } = this.#begun()
+    const done = step - (epoch - 1) * stepsPerEpoch
+    if (open && done < stepsPerEpoch && epoch <= epochs) this.#openBar(epoch, done)
   }
 
   /** Means over the recent steps, speed, time left. */

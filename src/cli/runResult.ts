@@ -2,6 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { EngineDescription } from '../backends/engine.ts'
+import type { ImageCollection } from '../data/dataset.ts'
+import { fitted } from '../data/place.ts'
+import { rasterOf } from '../data/rasters.ts'
 import type { Subset } from '../data/split.ts'
 import { summarize } from '../inspect/index.ts'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
@@ -9,8 +12,8 @@ import type { Evaluation } from '../train/evaluate.ts'
 import type { LoggedEvent } from '../train/eventLog.node.ts'
 import type { EpochEvent, Score, ValidationEvent } from '../train/events.ts'
 import type { RunFolder } from '../train/runFolder.node.ts'
-import { findDataset } from './datasets.ts'
-import { commandOf, type Recipe } from './recipe.ts'
+import { imagesOf } from './images.ts'
+import { commandOf, dataName, modelName, type Recipe } from './recipe.ts'
 import type { ReportData, ReportMistake } from './reportData.ts'
 import { trainingSeconds } from './trainingTime.ts'
 import type { Best } from './trainLoop.ts'
@@ -40,13 +43,13 @@ export interface RunResult {
   readonly engine: EngineDescription
   /** Means over the last epoch, made while the weights were still changing. */
   readonly train: Score
-  /** After the last epoch. */
+  /** After the last epoch; of a run that stops early, after the best one. */
   readonly validation?: Score
   /** The epoch with the highest validation accuracy. */
   readonly best?: Best
-  /** Of the weights after the last epoch. */
+  /** Of those weights. */
   readonly test?: MeasuredScore
-  /** The last checkpoint; its tensors are the same bits for the same recipe. */
+  /** The checkpoint with those weights; its tensors are the same bits for the same recipe. */
   readonly checkpoint: { readonly file: string; readonly sha256: string }
 }
 
@@ -69,8 +72,10 @@ export interface FinishedRun {
   /** With the trained weights. */
   readonly model: ImageClassifier
   readonly engine: EngineDescription
+  /** The checkpoint that is the result: the last one, or the best one. */
+  readonly final: 'latest' | 'best'
   /** The answers to the test images, if they were asked for. */
-  readonly test?: { readonly evaluation: Evaluation; readonly images: Subset }
+  readonly test?: { readonly evaluation: Evaluation; readonly images: Subset<ImageCollection> }
 }
 
 /** Writes the report, then the result, and returns the result. */
@@ -78,7 +83,7 @@ export async function writeResult(run: FinishedRun): Promise<RunResult> {
   const events = await run.folder.events()
   const result = await resultOf(run, events)
   const { report } = await import('./report.ts')
-  await run.folder.writeFile(reportFile, report(reportDataOf(run, result, events)))
+  await run.folder.writeFile(reportFile, report(await reportDataOf(run, result, events)))
   await run.folder.writeFile(resultFile, `${JSON.stringify(result, undefined, 2)}\n`)
   return result
 }
@@ -87,47 +92,50 @@ async function resultOf(run: FinishedRun, events: readonly LoggedEvent[]): Promi
   const { folder, recipe, model, engine, test } = run
   const { progress } = await folder.load('latest')
   const epoch = events.findLast(event => event.type === 'epoch')
-  const validation = events.findLast(event => event.type === 'validation')
+  const best = progress.best as Best | undefined
+  const isScored = (event: LoggedEvent): event is LoggedEvent & ValidationEvent =>
+    event.type === 'validation' && (run.final === 'latest' || event.step === best?.step)
+  const validation = events.findLast(isScored)
   if (!epoch) throw new Error(`${folder.path}: the event log has no epoch`)
   let parameters = 0
   for (const { value } of model.parameters().values()) parameters += value.length
   return {
     status: 'finished',
     fovea: foveaVersion(),
-    model: recipe.model,
-    data: recipe.data,
+    model: modelName(recipe),
+    data: dataName(recipe),
     parameters,
-    epochs: recipe.epochs,
+    epochs: epoch.epoch,
     steps: progress.step,
     trainingSeconds: trainingSeconds(events),
     engine,
     train: scoreOf(epoch),
     ...(validation ? { validation: scoreOf(validation) } : {}),
-    ...(progress.best ? { best: progress.best as Best } : {}),
+    ...(best ? { best } : {}),
     ...(test ? { test: measured(test.evaluation) } : {}),
-    checkpoint: await latestCheckpoint(folder),
+    checkpoint: await checkpointOf(folder, run.final),
   }
 }
 
 const scoreOf = ({ loss, accuracy, samples }: EpochEvent | ValidationEvent): Score => ({ loss, accuracy, samples })
 
-/** The latest checkpoint's file and the hash of its tensors, which its description holds. */
-async function latestCheckpoint(folder: RunFolder): Promise<RunResult['checkpoint']> {
-  const file = (await readFile(join(folder.path, 'latest'), 'utf8')).trim()
+/** A checkpoint's file and the hash of its tensors, which its description holds. */
+async function checkpointOf(folder: RunFolder, which: 'latest' | 'best'): Promise<RunResult['checkpoint']> {
+  const file = (await readFile(join(folder.path, which), 'utf8')).trim()
   const path = join(folder.path, file.replace(/\.safetensors$/, '.json'))
   const { tensors } = JSON.parse(await readFile(path, 'utf8')) as { readonly tensors: { readonly sha256: string } }
   return { file, sha256: tensors.sha256 }
 }
 
-function reportDataOf(run: FinishedRun, result: RunResult, events: readonly LoggedEvent[]): ReportData {
+async function reportDataOf(run: FinishedRun, result: RunResult, events: readonly LoggedEvent[]): Promise<ReportData> {
   const { folder, recipe, model, engine, test } = run
-  const { classes, shape } = findDataset(recipe.data)
+  const { classes, shape } = imagesOf(recipe)
   const [height, width, channels] = shape
   const first = filtersOf(model)
   return {
     title: basename(folder.path),
-    model: recipe.model,
-    dataset: recipe.data,
+    model: modelName(recipe),
+    dataset: dataName(recipe),
     classes,
     recipe,
     engine,
@@ -136,7 +144,7 @@ function reportDataOf(run: FinishedRun, result: RunResult, events: readonly Logg
     steps: events.filter(event => event.type === 'step'),
     epochs: events.filter(event => event.type === 'epoch'),
     validation: events.filter(event => event.type === 'validation'),
-    ...(test ? { test: test.evaluation, mistakes: mistakesOf(test.evaluation, test.images) } : {}),
+    ...(test ? { test: test.evaluation, mistakes: await mistakesOf(test.evaluation, test.images) } : {}),
     ...(first ? { filters: first } : {}),
     layers: summarize(model.network, [channels, height, width]).rows,
     command: commandOf(recipe),
@@ -153,24 +161,27 @@ function filtersOf(model: ImageClassifier): ReportData['filters'] {
   return undefined
 }
 
-/** The wrongly classified images. */
-function mistakesOf({ predicted, probability, losses }: Evaluation, { dataset, indices }: Subset): ReportMistake[] {
-  const { images, labels, shape } = dataset
-  const bytes = shape[0] * shape[1] * shape[2]
-  const mistakes: ReportMistake[] = []
-  indices.forEach((index, k) => {
-    const label = labels[index]!
-    if (label === predicted[k]) return
-    const image = images.subarray(index * bytes, (index + 1) * bytes)
-    mistakes.push({
-      image,
-      shape,
+/** Mistakes that the report may show: those with the largest losses. */
+const mostMistakes = 200
+
+/** The wrongly classified images, as the model saw them. */
+async function mistakesOf(
+  { predicted, probability, losses }: Evaluation,
+  { dataset, indices }: Subset<ImageCollection>,
+): Promise<ReportMistake[]> {
+  const wrong = Array.from(indices, (index, k) => ({ index, k, label: dataset.labels[index]! }))
+    .filter(({ k, label }) => label !== predicted[k])
+    .sort((a, b) => losses[b.k]! - losses[a.k]! || a.k - b.k)
+    .slice(0, mostMistakes)
+  return Promise.all(
+    wrong.map(async ({ index, k, label }) => ({
+      image: fitted(await rasterOf(dataset, index), dataset.shape).pixels,
+      shape: dataset.shape,
       label,
       predicted: predicted[k]!,
       probability: probability[k]!,
       loss: losses[k]!,
       index,
-    })
-  })
-  return mistakes
+    })),
+  )
 }

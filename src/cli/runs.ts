@@ -1,10 +1,12 @@
 /** A finished or unfinished run as a trained model: what `eval` and `predict` begin with. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
 import { readCheckpoint } from '../train/checkpoint.node.ts'
 import type { Checkpoint } from '../train/checkpoint.ts'
 import { RunFolder } from '../train/runFolder.node.ts'
 import { parseRecipe, type Recipe } from './recipe.ts'
+import { loadFunctions } from './recipeFile.ts'
 import { createModel, loadWeights } from './setup.ts'
 
 /** A model with the weights of a checkpoint. */
@@ -15,17 +17,25 @@ export interface TrainedModel {
 }
 
 /**
+ * The checkpoint that is a run's result: the last one, or, of a run that stops early, the best one.
+ */
+export function finalCheckpoint(folder: RunFolder, recipe: Recipe): 'latest' | 'best' {
+  return recipe.earlyStopping && existsSync(join(folder.path, 'best')) ? 'best' : 'latest'
+}
+
+/**
  * Reads a run's recipe and weights.
  * @param path of the run folder
- * @param which `latest`, `best`, or the path of a `.safetensors` file
+ * @param which `final`, `latest`, `best`, or the path of a `.safetensors` file
  * @throws RunFolderError, CheckpointError or Error naming the file that is missing, broken, or of another model.
  */
 export async function loadRun(path: string, which: string): Promise<TrainedModel> {
   const folder = await RunFolder.open(path)
   const recipe = parseRecipe(folder.recipe, join(path, 'recipe.json'))
-  const isNamed = which === 'latest' || which === 'best'
-  const checkpoint = isNamed ? await folder.load(which) : await readCheckpoint(which)
-  const model = createModel(recipe)
-  await loadWeights(model, checkpoint, isNamed ? `${path}: ${which} checkpoint` : which)
+  const chosen = which === 'final' ? finalCheckpoint(folder, recipe) : which
+  const isNamed = chosen === 'latest' || chosen === 'best'
+  const checkpoint = isNamed ? await folder.load(chosen) : await readCheckpoint(chosen)
+  const model = createModel(recipe, await loadFunctions(recipe))
+  await loadWeights(model, checkpoint, isNamed ? `${path}: ${chosen} checkpoint` : chosen)
   return { recipe, model, checkpoint }
 }

@@ -1,91 +1,41 @@
-/** From a recipe to the things that train, score and predict: model, images, optimizer, engine. */
+/** From a recipe to the things that train, score and predict: model, images, engine. */
 import type { Augmentation } from '../augment/compose.ts'
 import { augmentationFrom } from '../augment/table.ts'
 import { createEngine } from '../backends/createEngine.ts'
 import type { Engine } from '../backends/engine.ts'
-import { type Subset, splitDataset, subsetOf } from '../data/split.ts'
 import { findModel } from '../models/index.ts'
 import { ImageClassifier } from '../nn/imageClassifier.ts'
 import type { Module } from '../nn/module.ts'
 import { loadState } from '../nn/state.ts'
-import {
-  constant,
-  cosine,
-  cosineWithRestarts,
-  exponential,
-  multiStep,
-  type Optimizer,
-  oneCycle,
-  onPlateau,
-  polynomial,
-  type Schedule,
-  sgd,
-} from '../optim/index.ts'
 import { type Checkpoint, CheckpointError, weightsOf } from '../train/checkpoint.ts'
-import { findDataset } from './datasets.ts'
-import type { ScheduleName } from './defaults.ts'
+import { imagesOf } from './images.ts'
 import { createPreprocessing } from './preprocess.ts'
 import type { Recipe } from './recipe.ts'
+import type { RecipeFunctions } from './recipeFile.ts'
+import { isCode } from './recipeRules.ts'
 
-/** The images of a run. */
-export interface RunData {
-  readonly train: Subset
-  /** Absent when nothing is held back. */
-  readonly validation?: Subset
-  readonly test: Subset
-}
+export { imagesOf } from './images.ts'
+export { createLoss, createOptimizer, createSchedule, trainingOptions } from './recipeParts.ts'
+export { loadData, type RunData } from './runData.ts'
 
 /** A new model with the initial weights of the recipe's seed. */
-export function createModel(recipe: Recipe): ImageClassifier {
-  const network = findModel(recipe.model).create({ classes: findDataset(recipe.data).classes.length })
-  const [channels, height, width] = findModel(recipe.model).inputShape
-  return new ImageClassifier(createPreprocessing(recipe, [height, width, channels]), network).initialize(recipe.seed)
+export function createModel(recipe: Recipe, functions: RecipeFunctions = {}): ImageClassifier {
+  const { classes, shape } = imagesOf(recipe)
+  const network = createNetwork(recipe, functions, classes.length)
+  return new ImageClassifier(createPreprocessing(recipe, shape), network).initialize(recipe.seed)
 }
 
-/**
- * Reads the data set and splits the validation images from those for training.
- * @param directory to read from in place of the recipe's
- * @throws DatasetError for files that are missing or broken, or a split that leaves nothing to train on; Error when the
- * images are of another size than the model takes.
- */
-export async function loadData(recipe: Recipe, directory = recipe.dataDir): Promise<RunData> {
-  const { limit, seed } = recipe
-  const splits = await findDataset(recipe.data).load(directory)
-  const [channels, height, width] = findModel(recipe.model).inputShape
-  const expected = [height, width, channels].join('×')
-  for (const { shape } of [splits.train, splits.test]) {
-    if (shape.join('×') === expected) continue
-    throw new Error(`${recipe.data}: the images are ${shape.join('×')}, but ${recipe.model} takes ${expected}`)
-  }
-  const { train, validation } = splitDataset(subsetOf(splits.train, limit), { validation: recipe.validation, seed })
-  const test = subsetOf(splits.test)
-  return validation.indices.length > 0 ? { train, validation, test } : { train, test }
+/** The network of a recipe for a number of classes, still without weights. */
+export function createNetwork(recipe: Recipe, functions: RecipeFunctions, classes: number): Module {
+  const { model } = recipe
+  const [height, width, channels] = imagesOf(recipe).shape
+  if (isCode(model)) return functions.model!({ classes, shape: [channels, height, width] })
+  return findModel(model.name).create({ ...model.options, classes })
 }
 
 /** What a recipe does to its training images. @throws AugmentError for transforms that this version does not know. */
-export const createAugmentation = ({ augment }: Recipe): Augmentation | undefined =>
+export const createAugmentation = ({ data: { augment } }: Recipe): Augmentation | undefined =>
   augment && augmentationFrom(augment)
-
-/** The optimizer of a recipe. */
-export function createOptimizer({ lr, momentum, weightDecay }: Recipe): Optimizer {
-  return sgd({ lr, momentum, weightDecay })
-}
-
-const schedules: Readonly<Record<ScheduleName, () => Schedule>> = {
-  constant: () => constant(),
-  step: () => multiStep(),
-  cosine: () => cosine(),
-  'cosine-restarts': () => cosineWithRestarts(),
-  'one-cycle': () => oneCycle(),
-  exponential: () => exponential(),
-  polynomial: () => polynomial(),
-  plateau: () => onPlateau(),
-}
-
-/** The learning-rate schedule of a recipe. */
-export function createSchedule({ schedule }: Recipe): Schedule {
-  return schedules[schedule]()
-}
 
 /**
  * Starts the engine of a recipe.

@@ -4,10 +4,12 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Engine } from '../backends/engine.ts'
+import type { ImageCollection } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
+import { workerLoader } from '../data/workers.node.ts'
 import { formatCount, formatDuration, formatPercent, formatSignificant } from '../plot/format.ts'
 import type { Evaluation } from '../train/evaluate.ts'
-import { RunFolder } from '../train/runFolder.node.ts'
+import { RunFolder, type RunFolderOptions } from '../train/runFolder.node.ts'
 import { Trainer } from '../train/trainer.ts'
 import { defaultRuns } from './defaults.ts'
 import { CommandError, exitCodes, InterruptError, UsageError } from './errors.ts'
@@ -16,19 +18,29 @@ import { Interrupt } from './interrupt.ts'
 import { print, printJson, warn } from './output.ts'
 import { fitPreprocessing } from './preprocess.ts'
 import { TrainProgress } from './progress.ts'
-import { parseRecipe, type Recipe, type RecipeOptions, refuseConflicts, resolveRecipe, shellWord } from './recipe.ts'
+import {
+  parseRecipe,
+  type Recipe,
+  type RecipeOptions,
+  refuseConflicts,
+  resolveRecipe,
+  runName,
+  shellWord,
+} from './recipe.ts'
+import { loadFunctions, readRecipeFile } from './recipeFile.ts'
 import { type RunResult, reportFile, resultFile, writeResult } from './runResult.ts'
+import { finalCheckpoint } from './runs.ts'
 import {
   createAugmentation,
   createModel,
-  createOptimizer,
-  createSchedule,
   loadData,
   naming,
   type RunData,
   startEngine,
+  trainingOptions,
 } from './setup.ts'
 import { type Best, type TrainOutcome, trainLoop } from './trainLoop.ts'
+import { createInitialModel } from './transfer.ts'
 
 /** What is no part of the recipe. */
 export interface TrainOptions {
@@ -42,6 +54,14 @@ export interface TrainOptions {
   readonly quiet?: boolean
   /** Prints the result as JSON; progress then goes to standard error. */
   readonly json?: boolean
+  /** A recipe file. */
+  readonly file?: string | undefined
+  /** Fields of the recipe: `optimizer.lr=0.05`. */
+  readonly set?: readonly string[]
+  /** Ends this process's part of the run after an epoch; `--resume` goes on. */
+  readonly stopAfter?: number
+  /** Worker threads that read and augment images; on this thread when absent. */
+  readonly workers?: number
 }
 
 /**
@@ -50,7 +70,8 @@ export interface TrainOptions {
  */
 export async function train(given: RecipeOptions, options: TrainOptions): Promise<number> {
   const existing = options.resume === undefined ? undefined : await openRun(options.resume, given, options)
-  const recipe = existing?.recipe ?? resolveRecipe(given)
+  const base = options.file === undefined ? {} : await readRecipeFile(options.file)
+  const recipe = existing?.recipe ?? resolveRecipe(given, options.set, base)
   if (existing && existsSync(join(existing.folder.path, resultFile))) {
     await showFinished(existing.folder, options)
     return exitCodes.done
@@ -75,6 +96,10 @@ async function openRun(
       throw new UsageError(`--${option} conflicts with --resume: a resumed run stays in its folder`)
     }
   }
+  const more = options.file ?? (options.set ? `--set ${options.set[0]}` : undefined)
+  if (more !== undefined) {
+    throw new UsageError(`${more} conflicts with --resume: a resumed run takes everything from its recipe`)
+  }
   const folder = await RunFolder.open(path)
   const recipe = parseRecipe(folder.recipe, join(path, 'recipe.json'))
   refuseConflicts(given, recipe)
@@ -88,22 +113,22 @@ async function trainOn(
   existing: RunFolder | undefined,
   options: TrainOptions,
 ): Promise<number> {
-  const model = createModel(recipe)
+  const functions = await loadFunctions(recipe)
+  // Weights to start from are read by a run that starts: one that goes on has its own.
+  const hasBegun = existing !== undefined && existsSync(join(existing.path, 'latest'))
+  const model = hasBegun ? createModel(recipe, functions) : await createInitialModel(recipe, functions)
   // Also of a run that goes on: it may have been stopped before its first checkpoint, which would have the same numbers.
   await fitPreprocessing(model.normalize, recipe, data.train)
-  const { epochs, batchSize, seed } = recipe
   const augment = createAugmentation(recipe)
   const trainer = new Trainer({
     model,
     train: data.train,
     ...(data.validation ? { validation: data.validation } : {}),
     ...(augment ? { augment } : {}),
+    ...(options.workers === undefined ? {} : { loader: workerLoader({ workers: options.workers }) }),
     engine,
-    optimizer: createOptimizer(recipe),
-    schedule: createSchedule(recipe),
-    epochs,
-    batchSize,
-    seed,
+    alarms: recipe.alarms !== false,
+    ...trainingOptions(recipe, functions),
   })
   const stream = options.json ? process.stderr : process.stdout
   const progress = options.quiet ? undefined : new TrainProgress({ stream })
@@ -114,7 +139,12 @@ async function trainOn(
     const events = trainer.run()
     // The first event comes when the step is compiled: until then a new run has left no trace on the disk.
     const first = await events.next()
-    folder ??= await RunFolder.create(options.out ?? defaultRuns, options.name ?? recipe.model, recipe)
+    folder ??= await RunFolder.create(
+      options.out ?? defaultRuns,
+      options.name ?? runName(recipe, options.file),
+      recipe,
+      policyOf(recipe),
+    )
     const outcome = await trainLoop({
       trainer,
       events: prepend(first, events),
@@ -122,19 +152,28 @@ async function trainOn(
       recipe,
       hasValidation: data.validation !== undefined,
       progress,
+      ...(options.stopAfter === undefined ? {} : { stopAfter: options.stopAfter }),
       ...resumed,
     })
     // A bar that is still open would be drawn over what comes next.
     progress?.close()
+    if (outcome.paused && !interrupt.requested) {
+      await showStopped(folder, outcome, recipe, options)
+      return exitCodes.done
+    }
     if (!outcome.finished || interrupt.requested) return await showStopped(folder, outcome, recipe, options)
-    const test = recipe.test ? await evaluateTest(trainer, data.test, interrupt, progress && stream) : undefined
+    const final = finalCheckpoint(folder, recipe)
+    if (final === 'best') await trainer.restore(await folder.load('best'))
+    const test =
+      recipe.test && data.test ? await evaluateTest(trainer, data.test, interrupt, progress && stream) : undefined
     if (test === 'interrupted') return await showStopped(folder, outcome, recipe, options)
     const result = await writeResult({
       folder,
       recipe,
       model,
       engine: engine.description,
-      ...(test ? { test: { evaluation: test, images: data.test } } : {}),
+      final,
+      ...(test && data.test ? { test: { evaluation: test, images: data.test } } : {}),
     })
     show(folder, result, options)
     return exitCodes.done
@@ -145,9 +184,23 @@ async function trainOn(
   }
 }
 
+/** Which checkpoints a run keeps. */
+function policyOf({ checkpoints }: Recipe): RunFolderOptions {
+  const { keep, every } = checkpoints ?? {}
+  return {
+    ...(keep === undefined ? {} : { keep }),
+    // A checkpoint after an epoch stands at the beginning of the next.
+    ...(every === undefined ? {} : { keepAlways: ({ epoch }) => epoch > 1 && (epoch - 1) % every === 0 }),
+  }
+}
+
 /** Goes back to the last checkpoint. */
-async function resume(folder: RunFolder, trainer: Trainer, recipe: Recipe): Promise<{ best?: Best; saved?: string }> {
-  const { checkpoint, file, warnings } = await folder.resume()
+async function resume(
+  folder: RunFolder,
+  trainer: Trainer,
+  recipe: Recipe,
+): Promise<{ best?: Best; saved?: string; waiting?: unknown }> {
+  const { checkpoint, file, warnings } = await folder.resume(policyOf(recipe))
   for (const warning of warnings) warn(warning)
   if (!checkpoint || file === undefined) return {}
   await naming(file, () => trainer.restore(checkpoint))
@@ -157,7 +210,7 @@ async function resume(folder: RunFolder, trainer: Trainer, recipe: Recipe): Prom
   if (last?.type !== 'checkpoint') {
     await folder.save({ ...checkpoint, recipe }, { best: best?.step === checkpoint.progress.step })
   }
-  return { saved: file, ...(best ? { best } : {}) }
+  return { saved: file, ...(best ? { best } : {}), waiting: checkpoint.progress.earlyStopping }
 }
 
 async function* prepend<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
@@ -169,7 +222,7 @@ async function* prepend<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): A
 /** The one look at the test set. */
 async function evaluateTest(
   trainer: Trainer,
-  images: Subset,
+  images: Subset<ImageCollection>,
   interrupt: Interrupt,
   stream: NodeJS.WriteStream | undefined,
 ): Promise<Evaluation | 'interrupted'> {

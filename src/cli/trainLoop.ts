@@ -1,8 +1,9 @@
 /**
- * The consumer of a training run's events on the command line: log, progress, checkpoints, and the two ways in which a
- * run ends early, a signal and a loss that is no number any more.
+ * The consumer of a training run's events on the command line: log, progress, checkpoints, and the ways in which a run ends
+ * early: a signal, a score that improves no more, and a loss that is no number any more.
  */
 import { join } from 'node:path'
+import { EarlyStopping } from '../train/earlyStopping.ts'
 import type { EpochEvent, TrainEvent, ValidationEvent } from '../train/events.ts'
 import type { RunFolder } from '../train/runFolder.node.ts'
 import type { Trainer } from '../train/trainer.ts'
@@ -10,17 +11,21 @@ import { CommandError } from './errors.ts'
 import type { TrainProgress } from './progress.ts'
 import type { Recipe } from './recipe.ts'
 
-/** The best epoch so far by validation accuracy; part of a checkpoint's progress. */
+/** The best epoch so far by its validation score; part of a checkpoint's progress. */
 export interface Best {
   readonly epoch: number
   readonly step: number
   readonly accuracy: number
+  /** Absent in runs of old versions. */
+  readonly loss?: number
 }
 
 /** Where a run stands after {@link trainLoop}. */
 export interface TrainOutcome {
   /** False when the run was stopped; its state is then saved. */
   readonly finished: boolean
+  /** True when it was stopped at the end of an epoch because it was asked to. */
+  readonly paused?: boolean
   readonly step: number
   readonly epoch: number
 }
@@ -40,52 +45,91 @@ export interface TrainLoopOptions {
   readonly best?: Best
   /** The checkpoint it is resumed from. */
   readonly saved?: string
+  /** What early stopping had seen, when it is resumed. */
+  readonly waiting?: unknown
+  /** Ends the process's part of the run after this epoch. */
+  readonly stopAfter?: number
 }
 
 /**
  * Trains to the end, or until `trainer.stop()`: then the state after the very last step is saved. A checkpoint is
- * written after every epoch, and is the best one when no epoch before had a higher validation accuracy.
- * @throws CommandError naming the step at which the loss or a weight became NaN or infinite; nothing is saved then.
+ * written after every epoch, and is the best one when no epoch before had a better validation score.
+ * @throws CommandError naming the step at which the loss or a weight became NaN or infinite, and the first layer in which
+ * numbers broke; nothing is saved then.
  */
 export async function trainLoop(options: TrainLoopOptions): Promise<TrainOutcome> {
-  const { trainer, events, folder, recipe, hasValidation, progress } = options
+  const { trainer, events, folder, recipe, hasValidation, progress, stopAfter } = options
   let { best, saved } = options
   let outcome: TrainOutcome = { finished: false, step: 0, epoch: 1 }
+  let hasSaved = false
+  const stopping = recipe.earlyStopping && new EarlyStopping(recipe.earlyStopping, options.waiting)
+  const metric = recipe.checkpoints?.best ?? recipe.earlyStopping?.metric ?? 'accuracy'
+
+  const isBest = (event: ValidationEvent): boolean => {
+    const before = best?.[metric]
+    if (before === undefined) return true
+    return metric === 'loss' ? event.loss < before : event.accuracy > before
+  }
 
   /** The state after an epoch is that before the next: its sums are in the log. */
   const saveEpoch = async (event: EpochEvent | ValidationEvent): Promise<void> => {
     const { step, epoch } = event
-    const isBest = event.type === 'validation' && (best === undefined || event.accuracy > best.accuracy)
-    if (isBest) best = { epoch, step, accuracy: event.accuracy }
-    await save(isBest)
+    const better = event.type === 'validation' && isBest(event)
+    if (better) best = { epoch, step, accuracy: event.accuracy, loss: event.loss }
+    if (event.type === 'validation') stopping?.observe(event)
+    await save(better)
+    if (!stopping?.isOver || epoch >= recipe.epochs) return
+    trainer.finish()
+    const message = `${stopping.reason}: the run ends after epoch ${epoch} with the weights of epoch ${best?.epoch}`
+    notify({ type: 'notice', kind: 'earlyStopping', step, epoch, message })
+  }
+
+  const notify = (event: TrainEvent): void => {
+    folder.log(event)
+    progress?.event(event)
   }
 
   const save = async (isBest: boolean): Promise<void> => {
     const { tensors, progress: at } = trainer.snapshot()
     for (const [path, { values }] of tensors) {
-      if (!values.every(Number.isFinite)) throw diverged(`${path} has values that are no finite numbers`, at.step)
+      if (!values.every(Number.isFinite)) throw await diverged(`${path} has values that are no finite numbers`, at.step)
     }
-    const event = await folder.save({ tensors, progress: { ...at, ...(best && { best }) }, recipe }, { best: isBest })
+    const more = { ...(best && { best }), ...(stopping && { earlyStopping: stopping.state }) }
+    const event = await folder.save({ tensors, progress: { ...at, ...more }, recipe }, { best: isBest })
     saved = join(folder.path, event.file)
+    hasSaved = true
     progress?.event(event)
   }
 
-  const diverged = (what: string, step: number): CommandError => {
+  const diverged = async (what: string, step: number): Promise<CommandError> => {
+    const from = hasSaved ? await folder.load('latest') : undefined
+    const place = recipe.alarms === false ? undefined : await trainer.locateBreak(step, from).catch(() => undefined)
+    const where = place === undefined ? '' : ` (the first that broke: ${place})`
     const kept = saved === undefined ? 'no checkpoint was saved before' : `the last good checkpoint is ${saved}`
+    const rate = 'lr' in recipe.optimizer ? ` than ${recipe.optimizer.lr} (--lr)` : ''
     return new CommandError(
-      `${folder.path}: training diverged: at step ${step} ${what}; ${kept}; try a smaller learning rate than ${recipe.lr} (--lr)`,
+      `${folder.path}: training diverged: at step ${step} ${what}${where}; ${kept}; try a smaller learning rate${rate}`,
     )
   }
 
+  if (stopping?.isOver) trainer.finish()
   for await (const event of events) {
-    folder.log(event)
-    progress?.event(event)
+    if (event.type === 'notice' && event.kind === 'initialLoss' && recipe.pretrained) continue
+    notify(event)
     if ('loss' in event && !Number.isFinite(event.loss)) {
-      throw diverged(`the ${event.type === 'validation' ? 'validation ' : ''}loss became ${event.loss}`, event.step)
+      throw await diverged(
+        `the ${event.type === 'validation' ? 'validation ' : ''}loss became ${event.loss}`,
+        event.step,
+      )
     }
     if (event.type === 'step') outcome = { finished: false, step: event.step, epoch: event.epoch }
-    else if (event.type === 'validation' || (event.type === 'epoch' && !hasValidation)) await saveEpoch(event)
-    else if (event.type === 'done') outcome = { finished: true, step: event.step, epoch: recipe.epochs }
+    else if (event.type === 'validation' || (event.type === 'epoch' && !hasValidation)) {
+      await saveEpoch(event)
+      const { step, epoch } = event
+      if (stopAfter !== undefined && epoch >= stopAfter && epoch < recipe.epochs && !stopping?.isOver) {
+        return { finished: false, paused: true, step, epoch }
+      }
+    } else if (event.type === 'done') outcome = { finished: true, step: event.step, epoch: outcome.epoch }
   }
   if (!outcome.finished) await save(false)
   return outcome

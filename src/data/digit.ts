@@ -27,12 +27,22 @@ export interface DigitOptions {
 
 /** Side of the model's input, in pixels. */
 export const digitSide = 28
-/** Longer side of the ink inside it. */
-const boxSide = 20
+
+/** How a kind of object is brought to the form of its data set. */
+export interface ObjectStyle {
+  /** Longer side of the object inside the input, in pixels. */
+  readonly boxSide: number
+  /** What is placed in the middle: the object's center of mass, or that of its box. */
+  readonly center: 'mass' | 'box'
+  /** Whether the darkest ink becomes 255, or levels stay as they are. */
+  readonly stretches: boolean
+  /** Ink below this share of the strongest is not part of the object when its box is sought. */
+  readonly boxThreshold: number
+}
+
+const digitStyle: ObjectStyle = { boxSide: 20, center: 'mass', stretches: true, boxThreshold: 0.25 }
 /** A picture whose strokes differ from the paper by less than this (of 255) is blank: noise of sensors and JPEG stays below. */
 const minContrast = 25
-/** Ink below this share of the strongest is not part of the digit when its box is sought. */
-const inkThreshold = 0.25
 /** Ink below this share of the strongest is the texture of paper, and removed. */
 const paperNoise = 0.1
 
@@ -48,8 +58,13 @@ const paperNoise = 0.1
  * @throws ImageError when there are no strokes, or the picture is smaller than 4 × 4 pixels.
  */
 export function prepareGrayDigit(image: GrayImage, options: DigitOptions = {}): Uint8Array {
+  return prepareGrayObject(image, options, digitStyle)
+}
+
+/** The picture of one object, light on black, `[28, 28, 1]`; see {@link prepareGrayDigit}. */
+export function prepareGrayObject(image: GrayImage, options: DigitOptions, style: ObjectStyle): Uint8Array {
   const { name, width, height, pixels } = image
-  if (width < 4 || height < 4) throw new ImageError(`${name}: ${width} × ${height} pixels are too few to show a digit`)
+  if (width < 4 || height < 4) throw new ImageError(`${name}: ${width} × ${height} pixels are too few to show anything`)
   const paper = borderMedian(image)
   let darkest = 255
   let lightest = 0
@@ -71,8 +86,8 @@ export function prepareGrayDigit(image: GrayImage, options: DigitOptions = {}): 
     const level = (inverted ? paper - value : value - paper) / contrast
     return level < paperNoise ? 0 : Math.round(255 * Math.min(level, 1))
   })
-  const box = inkBox(image, ink)
-  const scale = boxSide / Math.max(box.width, box.height)
+  const box = inkBox(image, ink, style.boxThreshold)
+  const scale = style.boxSide / Math.max(box.width, box.height)
   const small = resize(
     image,
     ink,
@@ -80,7 +95,10 @@ export function prepareGrayDigit(image: GrayImage, options: DigitOptions = {}): 
     Math.max(1, Math.round(box.width * scale)),
     Math.max(1, Math.round(box.height * scale)),
   )
-  return centerByMass(small)
+  // Thin pen strokes of a large picture would fade away, if the strongest did not become 255 again.
+  const strongest = style.stretches ? small.levels.reduce((a, b) => Math.max(a, b), 0) : (255 * 255) / contrast
+  const middle = style.center === 'mass' ? centerOfMass(small) : { x: small.width / 2, y: small.height / 2 }
+  return place({ ...small, levels: small.levels.map(level => level / strongest) }, middle)
 }
 
 interface Box {
@@ -98,8 +116,8 @@ function borderMedian({ width, height, pixels }: GrayImage): number {
   return border.sort((a, b) => a - b)[border.length >> 1]!
 }
 
-function inkBox({ width, height, pixels }: GrayImage, ink: Uint8Array): Box {
-  const threshold = 255 * inkThreshold
+function inkBox({ width, height, pixels }: GrayImage, ink: Uint8Array, share: number): Box {
+  const threshold = 255 * share
   let left = width
   let right = -1
   let top = height
@@ -122,7 +140,7 @@ interface InkImage {
   readonly levels: Float64Array
 }
 
-/** The ink inside the box at another size, the strongest 1: thin pen strokes of a large picture would else fade away. */
+/** The ink inside the box at another size, 0 … 255. */
 function resize(
   { width: stride, pixels }: GrayImage,
   ink: Uint8Array,
@@ -149,8 +167,7 @@ function resize(
       levels[y * width + x] = sum
     }
   })
-  const strongest = levels.reduce((a, b) => Math.max(a, b), 0)
-  return { width, height, levels: levels.map(level => level / strongest) }
+  return { width, height, levels }
 }
 
 /** For every output pixel the input pixels it is made of: area averages when shrinking, linear interpolation when growing. */
@@ -169,8 +186,7 @@ function resampling(from: number, to: number): { first: number; weights: Float64
   })
 }
 
-/** Places the ink so that its center of mass falls on pixel (14, 14), as nearly as whole pixels and the frame allow. */
-function centerByMass({ width, height, levels }: InkImage): Uint8Array {
+function centerOfMass({ width, height, levels }: InkImage): { x: number; y: number } {
   let mass = 0
   let massX = 0
   let massY = 0
@@ -182,15 +198,20 @@ function centerByMass({ width, height, levels }: InkImage): Uint8Array {
       massY += level * y
     }
   }
-  const place = (center: number, size: number) =>
+  return { x: massX / mass, y: massY / mass }
+}
+
+/** Places the ink so that a point of it falls on pixel (14, 14), as nearly as whole pixels and the frame allow. */
+function place({ width, height, levels }: InkImage, point: { readonly x: number; readonly y: number }): Uint8Array {
+  const offset = (center: number, size: number) =>
     Math.min(Math.max(Math.round(digitSide / 2 - center), 0), digitSide - size)
-  const left = place(massX / mass, width)
-  const top = place(massY / mass, height)
-  const digit = new Uint8Array(digitSide * digitSide)
+  const left = offset(point.x, width)
+  const top = offset(point.y, height)
+  const result = new Uint8Array(digitSide * digitSide)
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      digit[(top + y) * digitSide + left + x] = Math.round(255 * levels[y * width + x]!)
+      result[(top + y) * digitSide + left + x] = Math.round(255 * levels[y * width + x]!)
     }
   }
-  return digit
+  return result
 }

@@ -4,7 +4,9 @@
  * it takes longer to load than everything else together.
  */
 import { readFile, stat } from 'node:fs/promises'
+import { centerCropOf } from '../augment/crop.ts'
 import type { Raster } from '../augment/raster.ts'
+import { prepareGrayClothing } from './clothing.ts'
 import { type DigitOptions, digitSide, type GrayImage, prepareGrayDigit } from './digit.ts'
 import { ImageError } from './errors.ts'
 
@@ -27,13 +29,19 @@ export type ImageSource = string | { readonly name: string; readonly bytes: Uint
  * const input = await prepareDigit('digit.png') // 784 bytes
  */
 export async function prepareDigit(source: ImageSource, options: DigitOptions & ImageLimits = {}): Promise<Uint8Array> {
-  const picture = await openImage(source, options)
-  try {
-    return prepareGrayDigit(await decodeGray(picture, '#ffffff'), options)
-  } catch (error) {
-    if (!(error instanceof ImageError && picture.hasAlpha)) throw error
-    return prepareGrayDigit(await decodeGray(picture, '#000000'), options)
-  }
+  return prepareObject(source, options, prepareGrayDigit)
+}
+
+/**
+ * The picture of a piece of clothing as the input `[28, 28, 1]` of a model of Fashion-MNIST; otherwise as {@link prepareDigit}.
+ *
+ * @throws ImageError when the file is no usable picture, or nothing is to be seen on it.
+ */
+export async function prepareClothing(
+  source: ImageSource,
+  options: DigitOptions & ImageLimits = {},
+): Promise<Uint8Array> {
+  return prepareObject(source, options, prepareGrayClothing)
 }
 
 /**
@@ -47,28 +55,46 @@ export async function prepareColor(
   size: { readonly height: number; readonly width: number },
   limits: ImageLimits = {},
 ): Promise<Uint8Array> {
-  const picture = await openImage(source, limits)
-  return decode(picture, '#ffffff', image =>
-    image.resize({ ...size, fit: 'cover', position: 'centre', kernel: 'linear' }).toColourspace('srgb'),
-  ).then(({ pixels }) => pixels)
+  return cover(source, [size.height, size.width, 3], limits)
+}
+
+/** How {@link prepareImage} reads a picture. */
+export interface PrepareOptions extends DigitOptions, ImageLimits {
+  /**
+   * What is on it: a `digit` ({@link prepareDigit}), `clothing` ({@link prepareClothing}), or anything: a `picture`, which is
+   * scaled so that it covers the input and cut to its center. By default inputs `[28, 28, 1]` are digits, all others pictures.
+   */
+  readonly subject?: 'digit' | 'clothing' | 'picture'
+  /**
+   * Of a `picture`: its shorter side is scaled to so many pixels before the center is cut out, as image folders are read
+   * for evaluation; by default no more is cut than the aspect demands.
+   */
+  readonly shorterSide?: number
 }
 
 /**
- * A picture as the input of a model, chosen by the input's shape: `[28, 28, 1]` is a digit, three channels are color.
+ * A picture as the input of a model.
  *
  * @throws ImageError when the file is no usable picture, or there is no rule for such an input.
  */
 export async function prepareImage(
   source: ImageSource,
   shape: readonly [height: number, width: number, channels: number],
-  options: DigitOptions & ImageLimits = {},
+  options: PrepareOptions = {},
 ): Promise<Uint8Array> {
   const [height, width, channels] = shape
-  if (channels === 3) return prepareColor(source, { height, width }, options)
-  if (channels === 1 && height === digitSide && width === digitSide) return prepareDigit(source, options)
-  throw new ImageError(
-    `no rule to make a picture into an input of shape [${shape.join(', ')}]: expected [28, 28, 1] or [H, W, 3]`,
-  )
+  const isDigitSize = channels === 1 && height === digitSide && width === digitSide
+  const { subject = isDigitSize ? 'digit' : 'picture', shorterSide } = options
+  if (subject !== 'picture' && isDigitSize) {
+    return subject === 'digit' ? prepareDigit(source, options) : prepareClothing(source, options)
+  }
+  if (subject !== 'picture' || (channels !== 1 && channels !== 3)) {
+    const expected = subject === 'picture' ? '[H, W, 1] or [H, W, 3]' : '[28, 28, 1]'
+    const what = subject === 'clothing' ? subject : `a ${subject}`
+    throw new ImageError(`no rule to make ${what} into an input of shape [${shape.join(', ')}]: expected ${expected}`)
+  }
+  if (shorterSide === undefined) return cover(source, [height, width, channels], options)
+  return centerCropOf(await decodeRaster(source, { ...options, channels, shorterSide }), height, width).pixels
 }
 
 /** How {@link decodeRaster} gives a picture. */
@@ -115,6 +141,35 @@ export async function checkImage(path: string, limits: ImageLimits = {}): Promis
   if (width * height > maxPixels) {
     throw new ImageError(`${path}: ${width} × ${height} pixels are over the limit of ${maxPixels / 1e6} million`)
   }
+}
+
+async function prepareObject(
+  source: ImageSource,
+  options: DigitOptions & ImageLimits,
+  prepare: (image: GrayImage, options: DigitOptions) => Uint8Array,
+): Promise<Uint8Array> {
+  const picture = await openImage(source, options)
+  try {
+    return prepare(await decodeGray(picture, '#ffffff'), options)
+  } catch (error) {
+    if (!(error instanceof ImageError && picture.hasAlpha)) throw error
+    return prepare(await decodeGray(picture, '#000000'), options)
+  }
+}
+
+/** Scaled to cover the input, cut to its center. */
+async function cover(
+  source: ImageSource,
+  [height, width, channels]: readonly [height: number, width: number, channels: 1 | 3],
+  limits: ImageLimits,
+): Promise<Uint8Array> {
+  const picture = await openImage(source, limits)
+  const { pixels } = await decode(picture, '#ffffff', image =>
+    image
+      .resize({ height, width, fit: 'cover', position: 'centre', kernel: 'linear' })
+      .toColourspace(channels === 1 ? 'b-w' : 'srgb'),
+  )
+  return pixels
 }
 
 /** Largest file that is read at all. */

@@ -11,6 +11,8 @@ export {
   decodeRaster,
   type ImageLimits,
   type ImageSource,
+  type PrepareOptions,
+  prepareClothing,
   prepareColor,
   prepareDigit,
   prepareImage,

@@ -2,6 +2,7 @@
 export { type ImageArrays, imageDataset } from './arrays.ts'
 export type { BatchSource, LoaderFactory, LoaderOptions } from './batches.ts'
 export { cifar10Classes, cifar100Classes } from './cifar.ts'
+export { prepareGrayClothing } from './clothing.ts'
 export { createLoader } from './createLoader.ts'
 export type { DatasetSplits, ImageCollection, ImageDataset, StoredImages } from './dataset.ts'
 export { type DigitOptions, type GrayImage, prepareGrayDigit } from './digit.ts'

@@ -98,15 +98,43 @@ export class Evaluator {
     options: { readonly onProgress?: (images: number) => void; readonly allowLabelChanges?: boolean } = {},
   ): Promise<Evaluation> {
     const { dataset, indices } = subset
-    checkViews(views, dataset, this.shape, options.allowLabelChanges ?? false)
+    const classes = dataset.classes.length
+    const probabilities = await this.probabilities(subset, { views, ...options })
     const answers = emptyAnswers(subset)
+    indices.forEach((index, k) => {
+      const label = dataset.labels[index]
+      const row = probabilities.subarray(k * classes, (k + 1) * classes)
+      const best = row.reduce((most, value, c) => (value > row[most] ? c : most), 0)
+      answers.labels[k] = label
+      answers.predicted[k] = best
+      answers.probability[k] = row[best]
+      answers.losses[k] = -Math.log(Math.max(row[label], Number.MIN_VALUE))
+    })
+    return score(answers, classes)
+  }
+
+  /**
+   * Probabilities of all classes for every image of a subset, `[images, classes]`, averaged over views where there are any.
+   * @param options as in {@link evaluateViews}
+   * @throws ShapeError when a view is smaller than the model takes; LabelSafetyError for mirror images of symbols.
+   */
+  async probabilities(
+    { dataset, indices }: Subset<ImageCollection>,
+    options: {
+      readonly views?: Views
+      readonly onProgress?: (images: number) => void
+      readonly allowLabelChanges?: boolean
+    } = {},
+  ): Promise<Float32Array> {
+    const { views = asItIs } = options
+    checkViews(views, dataset, this.shape, options.allowLabelChanges ?? false)
     const classes = dataset.classes.length
     const batch = this.batchSize
+    const sums = new Float64Array(indices.length * classes)
     for (let first = 0; first < indices.length; first += batch) {
       const some = indices.subarray(first, first + batch)
       const images = await Promise.all(Array.from(some, index => rasterOf(dataset, index)))
       const plan = await this.plan(some.length, false)
-      const sums = new Float64Array(some.length * classes)
       for (let k = 0; k < views.count; k++) {
         const target = plan.input('images') as Uint8Array
         images.forEach((image, position) => {
@@ -114,22 +142,13 @@ export class Evaluator {
         })
         await plan.run()
         const probabilities = plan.output('probabilities')
-        for (let i = 0; i < sums.length; i++) sums[i] += probabilities[i] / views.count
+        const start = first * classes
+        for (let i = 0; i < some.length * classes; i++) sums[start + i] += probabilities[i] / views.count
         await breathe()
       }
-      some.forEach((index, position) => {
-        const label = dataset.labels[index]
-        const row = sums.subarray(position * classes, (position + 1) * classes)
-        const best = row.reduce((most, value, c) => (value > row[most] ? c : most), 0)
-        const k = first + position
-        answers.labels[k] = label
-        answers.predicted[k] = best
-        answers.probability[k] = row[best]
-        answers.losses[k] = -Math.log(Math.max(row[label], Number.MIN_VALUE))
-      })
       options.onProgress?.(first + some.length)
     }
-    return score(answers, classes)
+    return Float32Array.from(sums)
   }
 
   /**
@@ -172,6 +191,9 @@ export class Evaluator {
     return this.engine.compile({ outputs: substituted, updates })
   }
 }
+
+/** The one view that an image is without any. */
+const asItIs: Views = { name: 'image', count: 1, mirrors: false, resultShape: shape => shape, view: image => image }
 
 /** Answers while they are collected. */
 type Answers = Pick<Evaluation, 'predicted' | 'probability' | 'losses'> & { readonly labels: Int32Array }

@@ -74,6 +74,19 @@ export interface CheckpointEvent {
   readonly file: string
 }
 
+/** Something a person should know of; training goes on. */
+export interface NoticeEvent {
+  readonly type: 'notice'
+  /**
+   * `initialLoss`: the first loss is not that of a network that knows nothing; `dead`, `vanishing`, `exploding`: the health of
+   * a layer; `earlyStopping`: the run ends before its last epoch.
+   */
+  readonly kind: 'initialLoss' | 'dead' | 'vanishing' | 'exploding' | 'earlyStopping'
+  readonly step: number
+  readonly epoch: number
+  readonly message: string
+}
+
 /** Last event of a run that finished. */
 export interface DoneEvent {
   readonly type: 'done'
@@ -82,4 +95,11 @@ export interface DoneEvent {
 }
 
 /** Everything `fit` yields. */
-export type TrainEvent = StartEvent | StepEvent | EpochEvent | ValidationEvent | CheckpointEvent | DoneEvent
+export type TrainEvent =
+  | StartEvent
+  | StepEvent
+  | EpochEvent
+  | ValidationEvent
+  | CheckpointEvent
+  | NoticeEvent
+  | DoneEvent

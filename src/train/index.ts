@@ -9,17 +9,40 @@ export {
   type StoredTensor,
   weightsOf,
 } from './checkpoint.ts'
+export { EarlyStopping, type EarlyStoppingOptions } from './earlyStopping.ts'
 export { type Evaluation, Evaluator } from './evaluate.ts'
 export type {
   CheckpointEvent,
   DoneEvent,
   EpochEvent,
+  NoticeEvent,
   Score,
   StartEvent,
   StepEvent,
   TrainEvent,
   ValidationEvent,
 } from './events.ts'
+export { fit } from './fit.ts'
+export type { Freeze } from './freezing.ts'
+export type { Health, LayerHealth, ParameterHealth } from './health.ts'
 export { type ImageShape, predictionProgram, type TrainingExtras, trainingProgram } from './programs.ts'
-export { fit, Trainer, type TrainerOptions } from './trainer.ts'
+export {
+  type AverageRecipe,
+  type CheckpointsRecipe,
+  type DataRecipe,
+  defineRecipe,
+  type FreezeRecipe,
+  type GradientRecipe,
+  type LossRecipe,
+  type ModelFunctionOptions,
+  type ModelRecipe,
+  type Named,
+  type OptimizerRecipe,
+  type PretrainedRecipe,
+  type RecipeInput,
+  type ScheduleRecipe,
+  type WeightRecipe,
+} from './recipe.ts'
+export { Trainer } from './trainer.ts'
+export type { TrainerOptions } from './trainerOptions.ts'
 export { type LoadWeightsOptions, loadWeights } from './weights.ts'

@@ -55,7 +55,7 @@ export function trainingProgram(
   optimizer: Optimizer,
   extras: TrainingExtras = {},
 ): Program {
-  const key = input('key', [2], { dtype: 'i32' })
+  const key = trainingKey()
   const auxiliary: AuxiliaryOutput[] = []
   const context: ForwardContext = { training: true, key, updates: new Map(), auxiliary }
   const { images, labels } = batchInputs(shape, batch, extras.softLabels)
@@ -101,7 +101,7 @@ export function statisticsProgram(
   batch: number,
   averages: AveragedVariables,
 ): Program {
-  const key = input('key', [2], { dtype: 'i32' })
+  const key = trainingKey()
   const context: ForwardContext = { training: true, key, updates: new Map() }
   logitsOf(model, batchInputs(shape, batch).images, context)
   const updates = new Map<Variable, Tensor>()
@@ -148,7 +148,8 @@ function updatesOf(
   return new Map([...updates, ...(total?.updates ?? [])])
 }
 
-function batchInputs(
+/** Inputs of a step: `images` and `labels`. @internal */
+export function batchInputs(
   [height, width, channels]: ImageShape,
   batch: number,
   softLabels?: number,
@@ -163,6 +164,9 @@ function batchInputs(
     labels: labels as Vector,
   }
 }
+
+/** The input that random operations draw from: `key` i32 `[2]` (seed, step). @internal */
+export const trainingKey = (): Tensor => input('key', [2], { dtype: 'i32' })
 
 function logitsOf(model: Module, images: Tensor, context: ForwardContext): Matrix {
   const logits = model.forward(images, context)

@@ -30,6 +30,8 @@ import { RunLock } from './runLock.node.ts'
 export interface RunFolderOptions {
   /** Checkpoints to keep beside the best one, the newest first, at least 1; 2 by default. */
   readonly keep?: number
+  /** Checkpoints that are kept for good, by their epoch and step; none by default. */
+  readonly keepAlways?: (checkpoint: Pick<CheckpointEvent, 'epoch' | 'step'>) => boolean
 }
 
 /** What a run goes on from. */
@@ -53,6 +55,9 @@ export class RunFolder {
   /** The recipe as resolved, JSON. */
   readonly recipe: unknown
   #writer: { readonly lock: RunLock; readonly log: EventLog; readonly keep: number } | undefined
+  /** Steps whose checkpoints stay, whatever comes. */
+  readonly #always = new Set<number>()
+  #keepAlways: NonNullable<RunFolderOptions['keepAlways']> = () => false
 
   private constructor(path: string, recipe: unknown) {
     this.path = path
@@ -74,6 +79,7 @@ export class RunFolder {
     await mkdir(join(path, 'checkpoints'))
     const folder = new RunFolder(path, recipe)
     await writeAtomic(join(path, 'recipe.json'), `${JSON.stringify(recipe, undefined, 2)}\n`)
+    folder.#keepAlways = options.keepAlways ?? folder.#keepAlways
     folder.#writer = { lock, log: new EventLog(folder.#eventsPath), keep }
     return folder
   }
@@ -114,6 +120,10 @@ export class RunFolder {
       const found = await this.#lastUsable()
       const warnings = [...found.warnings]
       warnings.push(...(await rewindEvents(this.#eventsPath, found.checkpoint?.progress.step ?? 0)))
+      this.#keepAlways = options.keepAlways ?? this.#keepAlways
+      for (const event of await this.events()) {
+        if (event.type === 'checkpoint' && this.#keepAlways(event)) this.#always.add(event.step)
+      }
       this.#writer = { lock, log: new EventLog(this.#eventsPath), keep }
       return { ...found, warnings }
     } catch (error) {
@@ -129,7 +139,7 @@ export class RunFolder {
 
   /**
    * Writes a checkpoint, makes it the latest, logs it, and deletes the checkpoints that are no longer kept: all but the
-   * newest few, the best one, and none of a later step, which a run that went back has given up. The values are copied
+   * newest few, the best one, those kept for good, and none of a later step, which a run that went back has given up. The values are copied
    * before this returns its promise.
    *
    * @param options.best whether this is the best so far
@@ -145,8 +155,14 @@ export class RunFolder {
     if (options.best) await writeAtomic(join(this.path, 'best'), `${file}\n`)
     const event: CheckpointEvent = { type: 'checkpoint', step, epoch, file }
     this.log(event)
+    if (this.#keepAlways(event)) this.#always.add(step)
     const steps = await checkpointSteps(this.#checkpointsPath)
-    const kept = new Set([...steps.filter(other => other <= step).slice(-keep), await this.#pointedStep('best')])
+    const always = [...this.#always].filter(other => other <= step)
+    const kept = new Set([
+      ...always,
+      ...steps.filter(other => other <= step).slice(-keep),
+      await this.#pointedStep('best'),
+    ])
     for (const other of steps) if (!kept.has(other)) await removeCheckpoint(this.#checkpointsPath, other)
     return event
   }

@@ -3,73 +3,36 @@
  * rest of this file makes the programs it runs, and stores and restores its state.
  */
 
-import type { Augmentation } from '../augment/compose.ts'
-import type { Engine, Executable } from '../backends/engine.ts'
-import type { BatchSource, LoaderFactory } from '../data/batches.ts'
-import { createLoader } from '../data/createLoader.ts'
-import type { ImageCollection } from '../data/dataset.ts'
-import type { Subset } from '../data/split.ts'
+import type { Executable } from '../backends/engine.ts'
+import type { BatchSource } from '../data/batches.ts'
 import type { Variable } from '../graph/variable.ts'
-import { crossEntropy, type Loss } from '../nn/losses.ts'
-import type { Module } from '../nn/module.ts'
+import { crossEntropy } from '../nn/losses.ts'
 import { loadState } from '../nn/state.ts'
 import { GradientAccumulator } from '../optim/accumulate.ts'
-import { AveragedVariables, type WeightAverage } from '../optim/average.ts'
-import type { Optimizer } from '../optim/optimizer.ts'
-import type { Penalty } from '../optim/penalty.ts'
-import type { EpochScore, Schedule } from '../optim/schedule.ts'
+import { AveragedVariables } from '../optim/average.ts'
+import type { PathPattern } from '../optim/patterns.ts'
+import type { EpochScore } from '../optim/schedule.ts'
 import { constant } from '../optim/schedules.ts'
 import type { Program } from '../plan/program.ts'
 import { breathe } from './breathe.ts'
-import { CheckpointError, type Progress, type StoredTensor, tensorsOf } from './checkpoint.ts'
+import { type Checkpoint, CheckpointError, type Progress, type StoredTensor, tensorsOf } from './checkpoint.ts'
 import { Evaluator } from './evaluate.ts'
-import type { Score, TrainEvent } from './events.ts'
+import type { NoticeEvent, Score, TrainEvent } from './events.ts'
+import { checkFreeze, freezing, frozenIn } from './freezing.ts'
+import {
+  alarmsOf,
+  firstBroken,
+  type Health,
+  type HealthProgram,
+  healthProgram,
+  initialLossNotice,
+  newNotices,
+} from './health.ts'
 import { statisticsProgram, trainingProgram } from './programs.ts'
 import { Throughput } from './throughput.ts'
+import { beginning, hasInput, loaderOf, type TrainerOptions } from './trainerOptions.ts'
 
-/** What to train, on what, and how. */
-export interface TrainerOptions {
-  readonly model: Module
-  /** Images to train on, or a source of batches of its own (`streamBatches`), whose options are then its own too. */
-  readonly train: Subset<ImageCollection> | BatchSource
-  /** What is done to the images of each epoch, a function of (seed, epoch, image); nothing by default. */
-  readonly augment?: Augmentation
-  /** What makes the batches: `createLoader`, on this thread, by default; `workerLoader()` in other threads. */
-  readonly loader?: LoaderFactory
-  /** Scored after every epoch. */
-  readonly validation?: Subset<ImageCollection>
-  readonly engine: Engine
-  readonly optimizer: Optimizer
-  /** Multiplies the optimizer's learning rate; constant by default. */
-  readonly schedule?: Schedule
-  /** The optimizer's momentum in each step, in place of its own: see `oneCycleMomentum`. Its own by default. */
-  readonly momentum?: Schedule
-  /** Softmax cross-entropy by default. */
-  readonly loss?: Loss
-  readonly epochs: number
-  /** A term of the objective that depends on the weights alone. */
-  readonly penalty?: Penalty
-  /** Images per batch, 128 by default. */
-  readonly batchSize?: number
-  /**
-   * Batches per step, 1 by default: their gradients are accumulated into that of the images of all of them. The last step of
-   * an epoch may have fewer.
-   */
-  readonly accumulate?: number
-  /** An average of the weights, with which the model is evaluated; at the end it is what the model's host values are. */
-  readonly average?: WeightAverage
-  /** Decides the order of the images and all random operations; 0 by default. */
-  readonly seed?: number
-}
-
-/** Where a run is within its epoch, with the sums its epoch event will need. */
-interface Position extends Progress {
-  readonly epochLoss: number
-  readonly epochCorrect: number
-  readonly epochSamples: number
-}
-
-const beginning: Position = { epoch: 1, batch: 0, step: 0, epochLoss: 0, epochCorrect: 0, epochSamples: 0 }
+export type { TrainerOptions } from './trainerOptions.ts'
 
 /**
  * A training run that can be stopped and continued at any step.
@@ -88,6 +51,11 @@ export class Trainer {
   private readonly averages: AveragedVariables | undefined
   private position = beginning
   private stopping = false
+  private finishing = false
+  /** Where this process began, to go back to when numbers break before the first checkpoint. */
+  private origin: ReturnType<Trainer['snapshot']> | undefined
+  private readonly looks = new Map<string, HealthProgram>()
+  private readonly raised = new Set<string>()
   /** Milliseconds of this epoch in which steps waited for images. */
   private waited = 0
 
@@ -98,7 +66,13 @@ export class Trainer {
       if (Number.isInteger(value) && value >= 1) continue
       throw new RangeError(`trainer: ${name} (=${value}) must be a whole number of at least 1`)
     }
-    const { engine, model, train, average } = options
+    const { engine, model, train, average, freeze = [] } = options
+    if (average && freeze.some(({ until }) => until !== undefined)) {
+      throw new RangeError(
+        'trainer: parameters that are frozen only for some epochs cannot be averaged; leave average out',
+      )
+    }
+    checkFreeze(model, freeze)
     this.options = { ...options, batchSize, accumulate, seed, loss, schedule }
     this.loader = loaderOf(train, { ...options, batchSize, seed })
     this.accumulator = accumulate > 1 ? new GradientAccumulator() : undefined
@@ -125,9 +99,10 @@ export class Trainer {
     const started = performance.now()
     const throughput = new Throughput()
     yield await this.startEvent()
+    if (this.options.alarms) this.origin = this.snapshot()
     throughput.pause()
 
-    while (this.position.epoch <= epochs) {
+    while (this.position.epoch <= epochs && !this.finishing) {
       const { epoch } = this.position
       const epochStarted = performance.now()
       loader.startEpoch(epoch, this.position.batch)
@@ -136,12 +111,15 @@ export class Trainer {
         const { samples, ...result } = await this.step()
         const imagesPerSecond = throughput.add(samples)
         yield { type: 'step', step: this.position.step, epoch, ...result, imagesPerSecond }
+        if (this.options.alarms && this.position.step === 1)
+          yield* initialLossNotice(result.loss, this.options.loss, loader)
         if (this.stopping) return
         await breathe()
       }
       const seconds = (performance.now() - epochStarted) / 1000
       const { step } = this.position
       const trained = this.epochScore()
+      if (this.options.alarms) yield* this.alarms()
       if (validation || epoch === epochs) await this.refreshStatistics()
       // The last event of an epoch finds the run at the beginning of the next, ready to be stored.
       if (!validation) this.finishEpoch(trained)
@@ -160,6 +138,11 @@ export class Trainer {
   /** Ends `run` after the step that is under way; the state is then that of the step's end. */
   stop(): void {
     this.stopping = true
+  }
+
+  /** Ends `run` after the epoch that is under way, as if it were the last one. */
+  finish(): void {
+    this.finishing = true
   }
 
   /**
@@ -181,7 +164,8 @@ export class Trainer {
   /** Continues from a snapshot. @throws CheckpointError or StateError when it is of another model or optimizer. */
   async restore(snapshot: { tensors: ReadonlyMap<string, StoredTensor>; progress: Progress }): Promise<void> {
     const { model, optimizer, schedule, engine } = this.options
-    // Tracing a step makes the optimizer's variables.
+    this.position = { ...beginning, ...snapshot.progress }
+    // Tracing a step makes the optimizer's variables: those of the parameters that are trained in this epoch.
     await this.program(this.loader.sizeOf(0))
     loadState(model, tensorsOf(snapshot, 'model'))
     for (const variable of model.variables().values()) engine.write(variable, variable.value)
@@ -189,6 +173,8 @@ export class Trainer {
       const stored = tensorsOf(snapshot, part)
       for (const [name, variable] of variables) {
         const tensor = stored.get(name)
+        // What is thawed in this very epoch has no state yet.
+        if (!tensor && this.options.freeze?.some(({ until }) => until !== undefined)) continue
         if (!tensor)
           throw new CheckpointError(
             `the checkpoint has no ${part} state '${name}'; was it made with ${optimizer.name}?`,
@@ -200,7 +186,63 @@ export class Trainer {
       if (snapshot.progress.schedule === undefined) throw new CheckpointError('the checkpoint has no schedule state')
       schedule.feedback.restore(snapshot.progress.schedule)
     }
-    this.position = { ...beginning, ...snapshot.progress }
+  }
+
+  /**
+   * A look at the network on the batch that is next: how large values and gradients are, which units are dead. Nothing is
+   * changed.
+   */
+  async inspect(): Promise<Health> {
+    const { accumulate, loss, model, optimizer, seed } = this.options
+    const { loader, frozen } = this
+    // At the end of an epoch its first batch is looked at.
+    const batch = this.position.batch % loader.batches
+    const size = loader.sizeOf(batch)
+    const key = `health ${size} ${frozen.length}`
+    const soft = loader.softLabels ? loader.dataset.classes.length : undefined
+    const look =
+      this.looks.get(key) ?? healthProgram(model, loader.shape, size, loss, freezing(optimizer, frozen), soft)
+    this.looks.set(key, look)
+    const program = await this.compiled(key, () => look.program)
+    loader.startEpoch(this.position.epoch, batch)
+    await loader.fill(
+      batch,
+      program.input('images') as Uint8Array,
+      program.input('labels') as Int32Array | Float32Array,
+    )
+    if (hasInput(program, 'key')) program.input('key').set([seed, this.position.step * accumulate])
+    await program.run()
+    return look.read(program)
+  }
+
+  /**
+   * Finds where numbers broke: goes back to a snapshot (by default that of this process's beginning), repeats the steps up to the
+   * broken one, which gives the same bits, and looks at every layer before it.
+   * @param step at which the loss, or a weight, became no finite number, counted from 1
+   * @returns such as `the output of conv2`, or undefined when only the update itself broke. The run cannot go on after this.
+   */
+  async locateBreak(
+    step: number,
+    from: Pick<Checkpoint, 'tensors' | 'progress'> | undefined = this.origin,
+  ): Promise<string | undefined> {
+    if (!from || from.progress.step >= step) return undefined
+    await this.restore(from)
+    const { loader } = this
+    while (this.position.step < step - 1) {
+      if (this.position.batch === 0) loader.startEpoch(this.position.epoch)
+      await this.step()
+      if (this.position.batch >= loader.batches)
+        this.position = { ...beginning, step: this.position.step, epoch: this.position.epoch + 1 }
+    }
+    return firstBroken(await this.inspect())
+  }
+
+  /** What is not as it should be after an epoch; each thing once. */
+  private async *alarms(): AsyncGenerator<NoticeEvent> {
+    const { optimizer, schedule } = this.options
+    const { step, epoch } = this.position
+    const rate = optimizer.defaults.lr * schedule(Math.max(0, step - 1), this.length.totalSteps)
+    yield* newNotices(alarmsOf(await this.inspect(), rate), this.raised, { step, epoch })
   }
 
   /** What is stored besides the model, by part of a checkpoint. */
@@ -326,10 +368,11 @@ export class Trainer {
    * @param last false for a batch whose gradient is only added to the others' of the step
    */
   private program(batch: number, last = true): Promise<Executable> {
-    const { model, loss, optimizer, penalty, momentum } = this.options
+    const { model, loss, penalty, momentum } = this.options
     const { loader } = this
-    return this.compiled(`${batch} ${last}`, () =>
-      trainingProgram(model, loader.shape, batch, loss, optimizer, {
+    const frozen = this.frozen
+    return this.compiled(`${batch} ${last} ${frozen.length}`, () =>
+      trainingProgram(model, loader.shape, batch, loss, freezing(this.options.optimizer, frozen), {
         softLabels: loader.softLabels ? loader.dataset.classes.length : undefined,
         penalty,
         scheduledMomentum: momentum !== undefined,
@@ -339,31 +382,14 @@ export class Trainer {
     )
   }
 
+  /** What is frozen in the epoch under way. */
+  private get frozen(): readonly PathPattern[] {
+    return frozenIn(this.options.freeze ?? [], this.position.epoch)
+  }
+
   private compiled(key: string, make: () => Program): Promise<Executable> {
     const known = this.programs.get(key) ?? this.options.engine.compile(make())
     this.programs.set(key, known)
     return known
   }
-}
-
-/** The source of a run's batches. */
-function loaderOf(
-  train: Subset<ImageCollection> | BatchSource,
-  options: Pick<TrainerOptions, 'augment' | 'loader'> & { readonly batchSize: number; readonly seed: number },
-): BatchSource {
-  if ('fill' in train) return train
-  const { augment, loader = createLoader, batchSize, seed } = options
-  return loader(train, { batchSize, seed, ...(augment && { augment }) })
-}
-
-function hasInput(program: Executable, name: string): boolean {
-  return program.plan.inputs.some(({ source }) => source?.kind === 'input' && source.name === name)
-}
-
-/**
- * Trains a model and yields what happens; at the end the model's host values are the trained ones.
- * @example for await (const event of fit({ model, train, engine, optimizer, epochs: 3 })) console.log(event)
- */
-export function fit(options: TrainerOptions): AsyncGenerator<TrainEvent> {
-  return new Trainer(options).run()
 }

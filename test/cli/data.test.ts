@@ -96,6 +96,12 @@ describe('fovea data', () => {
     expect(height).toBeGreaterThan(1000)
   })
 
+  it('takes the pipeline of a recipe for training', async () => {
+    const recipe = join(root, 'examples/recipes/digits.ts')
+    const { stdout } = await succeed(folder.path, ['data', 'mnist', '--data-dir', digits, '--augment', recipe])
+    expect(stdout).toContain('augmentation: randomAffine(degrees [-10,10], translate [0.08,0.08]')
+  })
+
   it('warns of a pipeline that training would refuse', async () => {
     const { stderr } = await succeed(folder.path, ['data', 'mnist', '--data-dir', digits, '--augment', 'mirror.mjs'])
     expect(stderr).toMatch(/^fovea: warning: horizontalFlip mirrors pictures.*training would refuse it\n$/)
@@ -139,8 +145,8 @@ describe('fovea train --augment', () => {
     await succeed(folder.path, [...train, '--name', 'plain'])
     const read = (name: string, file: string) => JSON.parse(readFileSync(join(folder.path, 'runs', name, file), 'utf8'))
     const recipe = read('first', 'recipe.json')
-    expect(recipe.augment.transforms).toMatchObject([{ name: 'randomAffine', options: { degrees: [-10, 10] } }])
-    expect(read('plain', 'recipe.json').augment).toBeUndefined()
+    expect(recipe.data.augment.transforms).toMatchObject([{ name: 'randomAffine', options: { degrees: [-10, 10] } }])
+    expect(read('plain', 'recipe.json').data.augment).toBeUndefined()
     const hash = (name: string) => read(name, 'result.json').checkpoint.sha256
     expect(hash('second')).toBe(hash('first'))
     expect(hash('plain')).not.toBe(hash('first'))
@@ -201,12 +207,17 @@ describe('the usual pipeline of CIFAR', () => {
   it('is that of the papers', async () => {
     const { resolveRecipe, commandOf } = await import('../../src/cli/recipe.ts')
     const recipe = resolveRecipe({ model: 'resnet20-cifar', data: 'cifar10' })
-    expect(recipe.augment?.transforms.map(({ name }) => name)).toEqual(['randomCrop', 'horizontalFlip'])
-    expect(recipe.augment?.transforms[0]?.options).toEqual({ size: [32, 32], padding: 4, border: 'constant', fill: 0 })
+    expect(recipe.data.augment?.transforms.map(({ name }) => name)).toEqual(['randomCrop', 'horizontalFlip'])
+    expect(recipe.data.augment?.transforms[0]?.options).toEqual({
+      size: [32, 32],
+      padding: 4,
+      border: 'constant',
+      fill: 0,
+    })
     expect(commandOf(recipe)).not.toContain('--augment')
     const plain = resolveRecipe({ model: 'resnet20-cifar', data: 'cifar10', augment: 'none' })
-    expect(plain.augment).toBeUndefined()
+    expect(plain.data.augment).toBeUndefined()
     expect(commandOf(plain)).toContain('--augment none')
-    expect(resolveRecipe({}).augment).toBeUndefined()
+    expect(resolveRecipe({}).data.augment).toBeUndefined()
   })
 })

@@ -45,7 +45,7 @@ describe('eval', () => {
   it('says what training said, to the last digit', async () => {
     const trained = JSON.parse((await succeed(cwd, ['train', '--resume', 'runs/lenet5', '--json'])).stdout)
     const { confusion, classes, ...scored } = JSON.parse((await succeed(cwd, ['eval', 'runs/lenet5', '--json'])).stdout)
-    expect(scored).toEqual({ run: 'runs/lenet5', split: 'test', checkpoint: 'latest', step: 180, ...trained.test })
+    expect(scored).toEqual({ run: 'runs/lenet5', split: 'test', checkpoint: 'final', step: 180, ...trained.test })
     expect(confusion.flat().reduce((a: number, b: number) => a + b, 0)).toBe(200)
     expect(classes).toHaveLength(10)
     const right = classes.reduce((sum: number, row: { right: number }) => sum + row.right, 0)

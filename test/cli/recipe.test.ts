@@ -1,24 +1,31 @@
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { UsageError } from '../../src/cli/errors.ts'
 import { commandOf, parseRecipe, refuseConflicts, resolveRecipe, shellWord } from '../../src/cli/recipe.ts'
 import { models } from '../../src/models/index.ts'
 
 describe('resolveRecipe', () => {
   it('fills in every field', () => {
     const recipe = resolveRecipe({})
-    expect(recipe).toMatchObject({ model: 'lenet5', data: 'mnist', optimizer: 'sgd', test: true, backend: 'wasm' })
+    expect(recipe).toMatchObject({
+      model: { name: 'lenet5' },
+      data: { name: 'mnist' },
+      optimizer: { name: 'sgd' },
+      test: true,
+      backend: 'wasm',
+    })
     expect(parseRecipe(JSON.parse(JSON.stringify(recipe)), 'recipe.json')).toEqual(recipe)
   })
 
   it('holds back the same share of fewer images, unless told otherwise', () => {
-    const { validation } = resolveRecipe({})
-    expect(resolveRecipe({ limit: 6000 }).validation).toBe(Math.round(validation / 10))
-    expect(resolveRecipe({ limit: 6000, validation: 1 }).validation).toBe(1)
-    expect(resolveRecipe({ limit: 60_000 }).validation).toBe(validation)
+    const { validation } = resolveRecipe({}).data
+    expect(resolveRecipe({ limit: 6000 }).data.validation).toBe(Math.round(validation / 10))
+    expect(resolveRecipe({ limit: 6000, validation: 1 }).data.validation).toBe(1)
+    expect(resolveRecipe({ limit: 60_000 }).data.validation).toBe(validation)
   })
 
   it('makes the data folder absolute, so that a run can be resumed from anywhere', () => {
-    expect(resolveRecipe({ dataDir: 'data' }).dataDir).toBe(resolve('data'))
+    expect(resolveRecipe({ dataDir: 'data' }).data.directory).toBe(resolve('data'))
   })
 })
 
@@ -27,18 +34,44 @@ describe('parseRecipe', () => {
   it.each([
     [{ ...recipe, epochs: 1.5 }, 'r.json: epochs (=1.5) must be a whole number of at least 1'],
     [{ ...recipe, epochs: '5' }, 'r.json: epochs (="5") must be a whole number of at least 1'],
-    [{ ...recipe, optimizer: 'adam' }, `r.json: optimizer (="adam") must be 'sgd'`],
+    [
+      { ...recipe, optimizer: { name: 'adan', lr: 1 } },
+      'r.json: optimizer.name (="adan") must be one of sgd, classicMomentum, adagrad, adadelta, rmsprop, adam, adamW, adamax, nadam, radam, lars, lion',
+    ],
+    [{ ...recipe, optimizer: { name: 'sgd', lr: -1 } }, 'r.json: optimizer.lr (=-1) must be positive'],
+    [{ ...recipe, optimizer: { name: 'sgd' } }, 'r.json: optimizer.lr is missing: it must be positive'],
+    [{ ...recipe, optimizer: { name: 'sgd', lr: 1, betas: [0.9, 0.99] } }, "r.json: unknown field 'optimizer.betas'"],
+    [
+      { ...recipe, optimizer: { name: 'adam', lr: 1, groups: [{ match: 'fc', lrFactor: 'x' }] } },
+      'r.json: optimizer.groups.0.lrFactor (="x") must be a number of at least 0',
+    ],
+    [{ ...recipe, gradients: [{ name: 'clipByValue' }] }, 'r.json: gradients.0.limit is missing: it must be positive'],
+    [
+      { ...recipe, schedule: { name: 'cosine', warmpu: 3 } },
+      "r.json: unknown field 'schedule.warmpu' (did you mean 'warmup'?)",
+    ],
+    [
+      { ...recipe, model: { name: 'vgg16', options: { dropout: 2 } } },
+      'r.json: model.options.dropout (=2) must be at least 0 and less than 1',
+    ],
+    [
+      { ...recipe, earlyStopping: { patience: 1 }, data: { ...recipe.data, validation: 0 } },
+      'r.json: earlyStopping needs validation images: data.validation (=0) holds none back',
+    ],
     [{ ...recipe, precise: 'no' }, 'r.json: precise (="no") must be true or false'],
     [
-      { ...recipe, model: 'transformer' },
-      `r.json: There is no model 'transformer'. Models: ${Object.keys(models).join(', ')}.`,
+      { ...recipe, model: { name: 'transformer' } },
+      `r.json: model.name (="transformer") must be one of ${Object.keys(models).join(', ')}`,
     ],
     [
-      { ...recipe, data: 'cifar' },
-      "r.json: unknown data set 'cifar' (did you mean 'cifar10'?); there are: mnist, cifar10, cifar100, fashion-mnist",
+      { ...recipe, data: { name: 'cifar', validation: 0 } },
+      'r.json: data.name (="cifar") must be one of mnist, fashion-mnist, cifar10, cifar100, folder',
     ],
     [{ ...recipe, extra: 1 }, "r.json: unknown field 'extra'"],
-    [{ ...recipe, normalize: { mean: [0.1], std: [0] } }, 'r.json: normalize.std.0 (=0) must be a number above 0'],
+    [
+      { ...recipe, data: { ...recipe.data, normalize: { mean: [0.1], std: [0] } } },
+      'r.json: data.normalize.std.0 (=0) must be a number above 0',
+    ],
     [undefined, 'r.json: the recipe must be an object'],
     [[], 'r.json: the recipe must be an object'],
   ])('%#: names the field, its value and the rule', (value, message) => {
@@ -71,4 +104,73 @@ it('commandOf spells out what repeats the run, quoted for a shell', () => {
   )
   expect(command).toMatch(/ --lr 0\.1 .* --precise --no-test$/)
   expect(shellWord('runs/lenet5-2')).toBe('runs/lenet5-2')
+})
+
+it('commandOf names the file where options cannot say what a recipe says', () => {
+  expect(commandOf(resolveRecipe({}, ['average={"name":"ema"}']))).toBe('fovea train recipe.json')
+  expect(commandOf(resolveRecipe({}, ['optimizer.name=adam']))).toBe('fovea train recipe.json')
+})
+
+it('a recipe of the first version is read in its new form', () => {
+  const old = {
+    fovea: '0.1.0',
+    model: 'lenet5',
+    data: 'mnist',
+    limit: 600,
+    validation: 50,
+    normalize: { mean: [0.1307], std: [0.3081] },
+    epochs: 5,
+    batchSize: 64,
+    optimizer: 'sgd',
+    lr: 0.05,
+    momentum: 0.9,
+    weightDecay: 5e-4,
+    schedule: 'step',
+    seed: 0,
+    test: true,
+    backend: 'wasm',
+    precise: false,
+  }
+  const recipe = parseRecipe(old, 'recipe.json')
+  expect(recipe).toEqual({ ...resolveRecipe({ limit: 600, schedule: 'step' }), fovea: '0.1.0' })
+  expect(recipe.schedule).toEqual({ name: 'multiStep' })
+})
+
+describe('--set', () => {
+  const set = (...sets: string[]) => resolveRecipe({}, sets)
+  it('reaches every field, with types checked', () => {
+    expect(set('optimizer.lr=0.2', 'epochs=2').optimizer).toMatchObject({ name: 'sgd', lr: 0.2, momentum: 0.9 })
+    expect(set('optimizer.groups=[{"match":"fc*","frozen":true}]').optimizer).toMatchObject({
+      groups: [{ match: 'fc*', frozen: true }],
+    })
+    expect(set('optimizer.groups.0.match=conv1', 'optimizer.groups.0.lrFactor=0.1').optimizer).toMatchObject({
+      groups: [{ match: 'conv1', lrFactor: 0.1 }],
+    })
+    expect(set('schedule=cosine').schedule).toEqual({ name: 'cosine' })
+    expect(set('data.validation=0.1').data.validation).toBe(0.1)
+    expect(set('optimizer.momentum=null').optimizer).not.toHaveProperty('momentum')
+  })
+  it('of a name drops what was said of the old one, whatever the order', () => {
+    for (const sets of [
+      ['optimizer.name=adam', 'optimizer.lr=0.02'],
+      ['optimizer.lr=0.02', 'optimizer.name=adam'],
+    ]) {
+      expect(set(...sets).optimizer).toEqual({ name: 'adam', lr: 0.02 })
+    }
+    expect(set('optimizer.name=adam').optimizer).toEqual({ name: 'adam', lr: 1e-3 })
+  })
+  it('overrides the file and its options', () => {
+    const file = { optimizer: { name: 'adam', lr: 0.1 }, epochs: 7 }
+    const recipe = resolveRecipe({ lr: 0.2, epochs: 8 }, ['optimizer.lr=0.3'], file)
+    expect(recipe).toMatchObject({ optimizer: { name: 'adam', lr: 0.3 }, epochs: 8 })
+  })
+  it.each([
+    ['epochs=many', 'epochs (="many") must be a whole number of at least 1'],
+    ['optimizer.lr=-1', 'optimizer.lr (=-1) must be positive'],
+    ['optimizr.lr=1', "unknown field 'optimizr' (did you mean 'optimizer'?)"],
+    ['epochs', '--set epochs: expected a field and its value, such as optimizer.lr=0.05'],
+    ['epochs.more=1', 'epochs (={"more":1}) must be a whole number of at least 1'],
+  ])('%s is refused', (text, message) => {
+    expect(() => set(text)).toThrow(new UsageError(message))
+  })
 })

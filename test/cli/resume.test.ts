@@ -177,7 +177,7 @@ describe('resume refuses', () => {
     await import('node:fs').then(fs => fs.writeFileSync(path, text))
     const result = await fovea(cwd, ['train', '--resume', 'runs/misspelled'])
     expect(result.stderr).toBe(
-      "fovea: runs/misspelled/recipe.json: momentum is missing: it must be at least 0 and less than 1; unknown field 'momentun' (did you mean 'momentum'?)\n",
+      "fovea: runs/misspelled/recipe.json: unknown field 'optimizer.momentun' (did you mean 'momentum'?)\n",
     )
     expect(result.code).toBe(1)
   })

@@ -40,14 +40,18 @@ describe('a run on the first 1,024 images of MNIST', () => {
   it('writes the recipe with every default filled in', () => {
     expect(json(join(run, 'recipe.json'))).toMatchObject({
       fovea: json('package.json').version,
-      model: 'lenet5',
-      data: 'mnist',
-      limit: 1024,
-      // 5,000 of 60,000, of the 1,024.
-      validation: 85,
-      normalize: { mean: [0.1307], std: [0.3081] },
+      model: { name: 'lenet5' },
+      data: {
+        name: 'mnist',
+        limit: 1024,
+        // 5,000 of 60,000, of the 1,024.
+        validation: 85,
+        normalize: { mean: [0.1307], std: [0.3081] },
+      },
       epochs: 1,
-      optimizer: 'sgd',
+      optimizer: { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 5e-4 },
+      schedule: { name: 'oneCycle' },
+      loss: { name: 'crossEntropy' },
       seed: 0,
       test: true,
       backend: 'wasm',
@@ -152,9 +156,9 @@ describe('errors before training', () => {
     ['a word for a number', ['--epochs', 'many'], 2, "'--epochs <n>' argument 'many' is invalid. expected a number."],
     ['no epochs', ['--epochs', '0'], 2, 'epochs (=0) must be a whole number of at least 1'],
     ['half an image', ['--batch-size', '0.5'], 2, 'batchSize (=0.5) must be a whole number of at least 1'],
-    ['a negative rate', ['--lr', '-1'], 2, 'lr (=-1) must be a number above 0'],
-    ['too much momentum', ['--momentum', '1'], 2, 'momentum (=1) must be at least 0 and less than 1'],
-    ['two faults at once', ['--lr', '0', '--seed', '-1'], 2, 'lr (=0) must be a number above 0; seed (=-1) must be'],
+    ['a negative rate', ['--lr', '-1'], 2, 'optimizer.lr (=-1) must be positive'],
+    ['too much momentum', ['--momentum', '1'], 2, 'optimizer.momentum (=1) must be at least 0 and less than 1'],
+    ['two faults at once', ['--lr', '0', '--seed', '-1'], 2, 'optimizer.lr (=0) must be positive; seed (=-1) must be'],
     [
       'an unknown schedule',
       ['--schedule', 'linear'],
@@ -223,9 +227,11 @@ describe('a run that diverges', () => {
     const last = eventsOf(run).at(-1)!
     expect(last.type).toBe('step')
     expect(String(last.loss)).toMatch(/NaN|Infinity/)
+    // The update of the step before threw the weights of every layer out of range; the first of them is named.
     expect(result.stderr).toContain(
-      `runs/diverged: training diverged: at step ${last.step} the loss became ${last.loss}; no checkpoint was saved before`,
+      `runs/diverged: training diverged: at step ${last.step} the loss became ${last.loss} (the first that broke: `,
     )
+    expect(result.stderr).toMatch(/broke: the (output|values|gradient) of \S+\); no checkpoint was saved before/)
     expect(result.stderr).toMatch(/^fovea: [^\n]+\n$/)
     expect(result.code).toBe(1)
     expect(readdirSync(join(run, 'checkpoints'))).toEqual([])

@@ -6,7 +6,7 @@ import { fovea } from '../support/fovea.ts'
 const here = process.cwd()
 
 describe('help', () => {
-  it.each(['train', 'eval', 'predict', 'summary'])('of %s has examples', async command => {
+  it.each(['train', 'eval', 'predict', 'summary', 'doctor'])('of %s has examples', async command => {
     const { code, stdout, stderr } = await fovea(here, [command, '--help'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toContain(`Usage: fovea ${command} [options]`)
@@ -53,4 +53,12 @@ describe('mistakes', () => {
     expect(stderr).toMatch(/^fovea: [^\n]+\n$/)
     expect(stderr).toContain(message)
   })
+})
+
+it('doctor tells what the machine offers', async () => {
+  const { code, stdout } = await fovea(here, ['doctor', '--threads', '1', '--json'])
+  expect(code).toBe(0)
+  const { node, threads, relaxedSimd, speed } = JSON.parse(stdout)
+  expect({ node, threads, relaxedSimd }).toEqual({ node: process.versions.node, threads: 1, relaxedSimd: true })
+  expect(speed.oneThread).toBeGreaterThan(0)
 })

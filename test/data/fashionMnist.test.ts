@@ -1,17 +1,18 @@
 /** Fashion-MNIST from a folder, from the cache, and from a server on this machine that is not what it should be. */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { compose } from '../../src/augment/compose.ts'
 import { horizontalFlip } from '../../src/augment/flip.ts'
 import { fashionMnist } from '../../src/data/fashionMnist.node.ts'
 import { fashionMnistClasses } from '../../src/data/fashionMnist.ts'
 import { mnist } from '../../src/data/mnist.node.ts'
-import { temporaryFolder } from '../support/fovea.ts'
+import { setup as build } from '../support/build.ts'
+import { eventsOf, succeed, temporaryFolder } from '../support/fovea.ts'
 import { idxBytes } from './writeIdx.ts'
 
 let folder: ReturnType<typeof temporaryFolder>
@@ -33,6 +34,7 @@ function writeFiles(directory: string): void {
   }
 }
 
+beforeAll(build, 60_000)
 beforeEach(async () => {
   folder = temporaryFolder()
   previous = process.env.FOVEA_CACHE
@@ -62,6 +64,36 @@ describe('Fashion-MNIST', () => {
     expect(fashionMnistClasses).toHaveLength(10)
     expect(train.images[784]).toBe(784 % 256)
   })
+
+  it('is trained on and scored by the command line, with its own numbers and names', async () => {
+    // Each class has a bright row of its own: easy to learn.
+    const data = join(folder.path, 'files')
+    mkdirSync(data)
+    for (const [part, count] of [
+      ['train', 240],
+      ['t10k', 40],
+    ] as const) {
+      const labels = Uint8Array.from({ length: count }, (_, i) => (7 * i) % 10)
+      const images = Uint8Array.from({ length: count * 784 }, (_, i) => {
+        const row = Math.floor((i % 784) / 28)
+        return Math.floor(row / 2.8) === labels[Math.floor(i / 784)] ? 200 + (i % 50) : i % 30
+      })
+      writeFileSync(join(data, `${part}-images-idx3-ubyte.gz`), gzipSync(idxBytes([count, 28, 28], images)))
+      writeFileSync(join(data, `${part}-labels-idx1-ubyte.gz`), gzipSync(idxBytes([count], labels)))
+    }
+    const from = ['--data', 'fashion-mnist', '--data-dir', data]
+    const how = ['--validation', '40', '--epochs', '4', '--batch-size', '20', '--quiet', '--json']
+    const trained = JSON.parse((await succeed(folder.path, ['train', 'lenet5', ...from, ...how])).stdout)
+    expect(trained.test.samples).toBe(40)
+    const recipe = JSON.parse(readFileSync(join(folder.path, trained.run, 'recipe.json'), 'utf8'))
+    // Mean and standard deviation of the 60,000 published training images: 0.28604 and 0.35302.
+    expect(recipe.data).toMatchObject({ name: 'fashion-mnist', normalize: { mean: [0.286], std: [0.353] } })
+    expect(eventsOf(join(folder.path, trained.run))[0]).toMatchObject({ trainSamples: 200, validationSamples: 40 })
+    const score = JSON.parse((await succeed(folder.path, ['eval', trained.run, '--json', '--quiet'])).stdout)
+    expect(score.classes.map((entry: { class: string }) => entry.class)).toEqual([...fashionMnistClasses])
+    expect(score.classes.map((entry: { images: number }) => entry.images)).toEqual(new Array(10).fill(4))
+    expect(score.accuracy).toBeGreaterThan(0.9)
+  }, 60_000)
 
   it('may be mirrored, as digits may not', async () => {
     writeFiles(folder.path)

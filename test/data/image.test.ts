@@ -4,15 +4,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp, { type SharpOptions } from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { compose } from '../../src/augment/compose.ts'
+import { centerCrop } from '../../src/augment/crop.ts'
 import {
+  createLoader,
   type ImageDataset,
   ImageError,
+  imageFolder,
   mnist,
+  prepareClothing,
   prepareColor,
   prepareDigit,
   prepareGrayDigit,
   prepareImage,
+  subsetOf,
 } from '../../src/data/index.node.ts'
+import { writePicture } from './pictures.ts'
 
 const side = 28
 let digits: ImageDataset
@@ -280,6 +287,57 @@ describe('a file that shows no digit is refused by name', () => {
   })
 })
 
+describe('a picture of clothes is brought to the size and place of Fashion-MNIST', () => {
+  /** Dark trousers, 30 wide and 60 high, on light ground: two legs of different gray. */
+  const trousers = (left: number, top: number): Uint8Array => {
+    const pixels = new Uint8Array(120 * 100).fill(240)
+    for (let y = top; y < top + 60; y++) {
+      for (let x = left; x < left + 30; x++) {
+        if (y < top + 10 || x < left + 10 || x >= left + 20) pixels[y * 120 + x] = x < left + 15 ? 40 : 140
+      }
+    }
+    return pixels
+  }
+  const shape = [28, 28, 1] as const
+  const read = async (pixels: Uint8Array) => {
+    const bytes = await sharp(pixels, { raw: { width: 120, height: 100, channels: 1 } })
+      .png()
+      .toBuffer()
+    return prepareImage({ name: 'trousers', bytes }, shape, { subject: 'clothing' })
+  }
+
+  it('28 pixels high, in the middle wherever it was, and as dark as it was', async () => {
+    const result = await read(trousers(10, 20))
+    expect(await read(trousers(80, 35))).toEqual(result)
+    const columns = Array.from({ length: 28 }, (_, x) => Math.max(...result.filter((_, i) => i % 28 === x)))
+    // Half as wide as high: 14 columns in the middle.
+    expect(columns.map(value => value > 0)).toEqual(columns.map((_, x) => x >= 7 && x < 21))
+    // Negated levels above the ground: 240 − 40 and 240 − 140, not stretched to 255.
+    expect([result[8], result[27 * 28 + 8], result[19], result[27 * 28 + 19]]).toEqual([200, 200, 100, 100])
+    // Between the legs is nothing.
+    expect(result[20 * 28 + 13]).toBe(0)
+  })
+
+  it('as it is when it has 28 × 28 pixels, apart from polarity', async () => {
+    // A gray border around something darker and something lighter: it can be read both ways.
+    const inside = (i: number): boolean => i % 28 > 0 && i % 28 < 27 && i > 28 && i < 27 * 28
+    const pixels = Uint8Array.from({ length: 784 }, (_, i) => (inside(i) ? (i % 28 < 14 ? 20 + (i % 7) : 240) : 128))
+    const bytes = await sharp(pixels, { raw: { width: 28, height: 28, channels: 1 } })
+      .png()
+      .toBuffer()
+    const source = { name: 'small', bytes }
+    expect(await prepareClothing(source, { invert: false })).toEqual(pixels)
+    expect(await prepareClothing(source, { invert: true })).toEqual(pixels.map(value => 255 - value))
+  })
+
+  it('and nothing but paper is refused', async () => {
+    await expect(read(new Uint8Array(120 * 100).fill(240))).rejects.toThrow('trousers: no strokes found')
+    await expect(prepareImage('any.png', [32, 32, 1], { subject: 'clothing' })).rejects.toThrow(
+      'no rule to make clothing into an input of shape [32, 32, 1]: expected [28, 28, 1]',
+    )
+  })
+})
+
 describe('a picture for a model of colored images', () => {
   it('is cut to its center and scaled', async () => {
     // Left third red, middle green, right blue.
@@ -306,7 +364,36 @@ describe('a picture for a model of colored images', () => {
     )
   })
 
+  it('may be asked for in gray, and at any size', async () => {
+    const rgb = Uint8Array.from({ length: 60 * 30 * 3 }, (_, i) => [90, 90, 90][i % 3]!)
+    const bytes = await sharp(rgb, { raw: { width: 60, height: 30, channels: 3 } })
+      .png()
+      .toBuffer()
+    expect(await prepareImage({ name: 'ash', bytes }, [32, 32, 1])).toEqual(new Uint8Array(1024).fill(90))
+    const digitSized = await prepareImage({ name: 'ash', bytes }, [28, 28, 1], { subject: 'picture' })
+    expect(digitSized).toEqual(new Uint8Array(784).fill(90))
+  })
+
+  it('is what evaluation sees of an image folder, when its shorter side is given', async () => {
+    const file = join(folder, 'photos', 'one', 'a.jpeg')
+    await writePicture(file, 90, 170, 200)
+    const photos = await imageFolder(join(folder, 'photos'), { shape: [32, 32, 3] })
+    const batch = new Uint8Array(32 * 32 * 3)
+    const augment = compose([centerCrop({ size: 32 })])
+    await createLoader(subsetOf(photos), { batchSize: 1, shuffle: false, seed: 0, augment }).fill(
+      0,
+      batch,
+      new Int32Array(1),
+    )
+    const { shorterSide } = photos.decoding
+    expect(shorterSide).toBe(37)
+    expect(await prepareImage(file, [32, 32, 3], { shorterSide })).toEqual(batch)
+    expect(await prepareImage(file, [32, 32, 3])).not.toEqual(batch)
+  })
+
   it('of another shape is refused', async () => {
-    await expect(prepareImage('any.png', [32, 32, 1])).rejects.toThrow(/no rule .* \[32, 32, 1\]/)
+    await expect(prepareImage('any.png', [32, 32, 2])).rejects.toThrow(
+      'no rule to make a picture into an input of shape [32, 32, 2]: expected [H, W, 1] or [H, W, 3]',
+    )
   })
 })

@@ -21,7 +21,11 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
   augment: { values: ['random'] },
   data: { values: ['augment', 'random'] },
   formats: { values: [], types: ['graph'] },
-  train: { values: ['augment', 'data', 'nn', 'optim', 'plan', 'graph', 'formats', 'random'], types: ['backends'] },
+  train: {
+    values: ['augment', 'data', 'nn', 'optim', 'plan', 'graph', 'formats', 'random'],
+    types: ['backends', 'models'],
+  },
+  study: { values: ['data', 'plot', 'random'] },
   inspect: { values: ['nn', 'models', 'graph'] },
   plot: { values: [] },
   cli: {
@@ -38,6 +42,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
       'plan',
       'plot',
       'random',
+      'study',
       'train',
     ],
   },

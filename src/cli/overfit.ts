@@ -1,0 +1,73 @@
+/**
+ * `fovea train --overfit N`: a network that can learn must be able to learn a few images by heart. If it cannot, something is
+ * wrong that no longer training will mend.
+ */
+import type { ImageCollection } from '../data/dataset.ts'
+import type { Subset } from '../data/split.ts'
+import { constant } from '../optim/schedules.ts'
+import { formatPercent, formatSignificant } from '../plot/format.ts'
+import { shuffledIndices } from '../random/philox.ts'
+import { exitCodes } from './errors.ts'
+import { print, printJson } from './output.ts'
+import type { RecipeOptions } from './recipe.ts'
+import { type RecipeSource, recipeOf, withTrainer } from './session.ts'
+
+/** Steps after which a network that has not learned the images will not. */
+const mostSteps = 300
+/** Mean loss that counts as learned by heart, when every answer is right. */
+const learned = 0.1
+
+/** Options of {@link overfitCheck}. */
+export interface OverfitOptions extends RecipeSource {
+  readonly quiet?: boolean
+  readonly json?: boolean
+}
+
+/**
+ * Trains on a few images at the full learning rate, without augmentation and schedule.
+ * @returns the exit code: failed when the images were not learned
+ */
+export async function overfitCheck(count: number, given: RecipeOptions, options: OverfitOptions): Promise<number> {
+  const recipe = await recipeOf(given, options)
+  const outcome = await withTrainer(
+    recipe,
+    options.threads,
+    ({ train }) => ({
+      train: some(train, count, recipe.seed),
+      augment: false,
+      options: () => ({ schedule: constant(), epochs: mostSteps, batchSize: count, accumulate: 1, alarms: true }),
+    }),
+    async trainer => {
+      let last = { step: 0, loss: Number.NaN, accuracy: 0 }
+      for await (const event of trainer.run()) {
+        if (event.type === 'notice' && !options.json) print(`warning: ${event.message}`)
+        if (event.type !== 'step') continue
+        last = event
+        if (!options.quiet && !options.json && (event.step === 1 || event.step % 50 === 0)) {
+          print(
+            `step ${String(event.step).padStart(3)}  loss ${formatSignificant(event.loss)}  accuracy ${formatPercent(event.accuracy, 0)}`,
+          )
+        }
+        if (!Number.isFinite(event.loss) || (event.loss < learned && event.accuracy === 1)) break
+      }
+      return last
+    },
+  )
+  const { step, loss, accuracy } = outcome
+  const isLearned = loss < learned && accuracy === 1
+  if (options.json) printJson({ images: count, learned: isLearned, steps: step, loss, accuracy })
+  else if (isLearned) print(`${count} images were learned by heart in ${step} steps (loss ${formatSignificant(loss)})`)
+  else {
+    print(
+      `${count} images were not learned in ${step} steps: loss ${formatSignificant(loss)}, accuracy ${formatPercent(accuracy, 0)}`,
+      'look at the learning rate (fovea lr-find), the labels, the preprocessing, and dropout or decay that are too strong',
+    )
+  }
+  return isLearned ? exitCodes.done : exitCodes.failed
+}
+
+/** Some of the images, chosen by the seed. */
+function some({ dataset, indices }: Subset<ImageCollection>, count: number, seed: number): Subset<ImageCollection> {
+  const order = shuffledIndices(indices.length, seed, 0)
+  return { dataset, indices: Int32Array.from(order.subarray(0, count), place => indices[place]!) }
+}

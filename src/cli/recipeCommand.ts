@@ -1,0 +1,88 @@
+/** What commands that begin with a recipe have in common: an argument that is a model or a recipe file, and its options. */
+import { type Command, Option } from 'commander'
+import {
+  backendNames,
+  defaultData,
+  defaultModel,
+  trainingDefaults as defaults,
+  preprocessNames,
+  scheduleNames,
+} from './defaults.ts'
+import { numeric, setOption } from './options.ts'
+import type { RecipeOptions } from './recipe.ts'
+
+const usual = (value: string | number) => `(default: ${value})`
+
+/** Adds the argument, `--set`, and an option for each common field. */
+export function takesRecipe(command: Command): Command {
+  return command
+    .argument('[model|recipe]', `model ${usual(defaultModel)}, or a recipe file (.ts, .js, .json)`)
+    .addOption(setOption())
+    .option(
+      '--data <name>',
+      `data set, or folder:PATH with a sub-folder of pictures for each class ${usual(defaultData)}`,
+    )
+    .option('--data-dir <dir>', "folder with the data set's files (default: the npm package of the data set)")
+    .option('--limit <n>', 'use only the first n training images, for quick tries', numeric)
+    .option(
+      '--validation <n>',
+      `images held back from training, or their share below 1 ${usual(defaults.validation)}`,
+      numeric,
+    )
+    .option('--epochs <n>', `times through the training images ${usual(defaults.epochs)}`, numeric)
+    .option('--batch-size <n>', `images in a step ${usual(defaults.batchSize)}`, numeric)
+    .option('--lr <rate>', `learning rate, the largest of its schedule ${usual(defaults.lr)}`, numeric)
+    .option('--momentum <share>', `momentum ${usual(defaults.momentum)}`, numeric)
+    .option('--weight-decay <rate>', `weight decay ${usual(defaults.weightDecay)}`, numeric)
+    .addOption(
+      new Option('--schedule <name>', `learning-rate schedule ${usual(defaults.schedule)}`).choices(scheduleNames),
+    )
+    .option('--seed <n>', `decides everything random ${usual(defaults.seed)}`, numeric)
+    .option('--precise', 'leave out fused multiply-add: the same bits on every machine')
+    .addOption(new Option('--backend <name>', 'what computes (default: wasm)').choices(backendNames))
+    .option('--augment <file>', "file with a pipeline of transforms, or none (default: the data set's usual one)")
+    .addOption(
+      new Option(
+        '--preprocess <name>',
+        "what is fitted to the training images and stored with the weights (default: the data set's mean and deviation)",
+      ).choices(preprocessNames),
+    )
+}
+
+/** Fields of {@link takesRecipe}'s options that say something about the recipe. */
+const recipeFields = [
+  'data',
+  'dataDir',
+  'limit',
+  'validation',
+  'epochs',
+  'batchSize',
+  'lr',
+  'momentum',
+  'weightDecay',
+  'schedule',
+  'seed',
+  'precise',
+  'backend',
+  'preprocess',
+] as const
+
+/** What the command line says of a recipe. @param word a model or a recipe file */
+export async function recipeOptions(
+  word: string | undefined,
+  options: Readonly<Record<string, unknown>>,
+): Promise<{ given: RecipeOptions; file: string | undefined }> {
+  const { isRecipeFile } = await import('./recipeFile.ts')
+  const { augmentOption } = await import('./augmentFile.ts')
+  const augment = await augmentOption(options.augment as string | undefined)
+  const isFile = word !== undefined && isRecipeFile(word)
+  const said = recipeFields.flatMap(field => (options[field] === undefined ? [] : [[field, options[field]] as const]))
+  const given = {
+    ...(word === undefined || isFile ? {} : { model: word }),
+    ...Object.fromEntries(said),
+    // `--no-test` is the only way to say something about the test set.
+    ...(options.test === false ? { test: false } : {}),
+    ...(augment === undefined ? {} : { augment }),
+  }
+  return { given, file: isFile ? word : undefined }
+}

@@ -1,0 +1,159 @@
+/** From the parts of a recipe, which are data, to the functions of `fovea/optim` and `fovea/nn` that they name. */
+import { binaryCrossEntropyWithLogits, crossEntropy, type Loss, multiclassHinge, squaredError } from '../nn/losses.ts'
+import {
+  adadelta,
+  adagrad,
+  adam,
+  adamax,
+  adamW,
+  centralize,
+  chain,
+  classicMomentum,
+  clipByGlobalNorm,
+  clipByMedianNorm,
+  clipByValue,
+  constant,
+  cosine,
+  cosineWithRestarts,
+  type ElasticNetOptions,
+  ema,
+  exponential,
+  lars,
+  lion,
+  maxNorm,
+  multiStep,
+  nadam,
+  type Optimizer,
+  oneBit,
+  oneCycle,
+  oneCycleMomentum,
+  onPlateau,
+  type PathPattern,
+  penalty,
+  polynomial,
+  proximal,
+  radam,
+  rmsprop,
+  type Schedule,
+  sgd,
+  step,
+  swa,
+  type Transform,
+} from '../optim/index.ts'
+import type { TrainerOptions } from '../train/trainer.ts'
+import type { Recipe } from './recipe.ts'
+import type { RecipeFunctions } from './recipeFile.ts'
+import { isCode } from './recipeRules.ts'
+
+const optimizers = {
+  sgd,
+  classicMomentum,
+  adagrad,
+  adadelta,
+  rmsprop,
+  adam,
+  adamW,
+  adamax,
+  nadam,
+  radam,
+  lars,
+  lion,
+}
+const schedules = {
+  constant,
+  step,
+  multiStep,
+  exponential,
+  polynomial,
+  cosine,
+  cosineWithRestarts,
+  oneCycle,
+  onPlateau,
+}
+const losses = { crossEntropy, multiclassHinge, squaredError, binaryCrossEntropyWithLogits }
+const transforms = {
+  clipByValue: ({ limit }: { limit: number }) => clipByValue(limit),
+  clipByGlobalNorm: ({ limit }: { limit: number }) => clipByGlobalNorm(limit),
+  clipByMedianNorm,
+  centralize,
+  oneBit,
+  proximal,
+  maxNorm,
+}
+const averages = { ema, swa }
+
+/** What the schema has checked: a name of the table, and options that fit its function. */
+type Part = { readonly name: string; readonly [option: string]: unknown }
+
+function make<T>(table: object, { name, ...options }: Part): T {
+  const { groups, match, ...rest } = options as { groups?: { match: unknown }[]; match?: unknown }
+  const given = {
+    ...rest,
+    ...(groups && { groups: groups.map(group => ({ ...group, match: patternOf(group.match) })) }),
+    ...(match === undefined ? {} : { match: patternOf(match) }),
+  }
+  const create = (table as Readonly<Record<string, (options: object) => T>>)[name]
+  return create!(given)
+}
+
+/** A pattern as a recipe stores it: `/…/` is a regular expression. */
+export function patternOf(value: unknown): PathPattern {
+  if (Array.isArray(value)) return value.map(item => patternOf(item) as string | RegExp)
+  const [, source, flags] = /^\/(.+)\/([a-z]*)$/.exec(String(value)) ?? []
+  return source === undefined ? String(value) : new RegExp(source, flags)
+}
+
+/** The optimizer of a recipe, with its transforms. @throws RangeError for options that do not fit each other. */
+export function createOptimizer(recipe: Recipe, functions: RecipeFunctions = {}): Optimizer {
+  const { optimizer, gradients = [], weights = [] } = recipe
+  const own = isCode(optimizer) ? functions.optimizer!() : make<Optimizer>(optimizers, optimizer)
+  if (gradients.length + weights.length === 0) return own
+  const made = (part: Part): Transform => make<Transform>(transforms, part)
+  return chain(...gradients.map(made), own, ...weights.map(made))
+}
+
+/** The learning-rate schedule of a recipe. */
+export const createSchedule = ({ schedule }: Recipe, functions: RecipeFunctions = {}): Schedule =>
+  isCode(schedule) ? functions.schedule! : make<Schedule>(schedules, schedule)
+
+/** The loss of a recipe. */
+export const createLoss = ({ loss }: Recipe, functions: RecipeFunctions = {}): Loss =>
+  isCode(loss) ? functions.loss!() : make<Loss>(losses, loss)
+
+/** How a recipe trains, as the trainer's options. */
+export function trainingOptions(
+  recipe: Recipe,
+  functions: RecipeFunctions = {},
+): Pick<
+  TrainerOptions,
+  | 'optimizer'
+  | 'schedule'
+  | 'loss'
+  | 'momentum'
+  | 'penalty'
+  | 'average'
+  | 'freeze'
+  | 'epochs'
+  | 'batchSize'
+  | 'accumulate'
+  | 'seed'
+> {
+  const { momentum, penalty: term, average, freeze, accumulate, epochs, batchSize, seed } = recipe
+  return {
+    optimizer: createOptimizer(recipe, functions),
+    schedule: createSchedule(recipe, functions),
+    loss: createLoss(recipe, functions),
+    ...(momentum && { momentum: make<Schedule>({ oneCycleMomentum }, momentum) }),
+    ...(term && { penalty: penalty({ ...term, ...matchOf(term) } as ElasticNetOptions) }),
+    ...(average && { average: make<NonNullable<TrainerOptions['average']>>(averages, average) }),
+    ...(freeze && {
+      freeze: freeze.map(({ match, until }) => ({ match: patternOf(match), ...(until !== undefined && { until }) })),
+    }),
+    ...(accumulate !== undefined && { accumulate }),
+    epochs,
+    batchSize,
+    seed,
+  }
+}
+
+const matchOf = ({ match }: { readonly match?: unknown }) => (match === undefined ? {} : { match: patternOf(match) })

@@ -1,0 +1,60 @@
+/** A trainer of a recipe for the short trainings that try something and leave no run behind. */
+import type { Engine } from '../backends/engine.ts'
+import type { ImageCollection } from '../data/dataset.ts'
+import type { Subset } from '../data/split.ts'
+import { Trainer, type TrainerOptions } from '../train/trainer.ts'
+import { fitPreprocessing } from './preprocess.ts'
+import { type Recipe, type RecipeOptions, resolveRecipe } from './recipe.ts'
+import { loadFunctions, readRecipeFile } from './recipeFile.ts'
+import { createAugmentation, loadData, type RunData, startEngine, trainingOptions } from './setup.ts'
+import { createInitialModel } from './transfer.ts'
+
+/** Where a recipe comes from. */
+export interface RecipeSource {
+  readonly file?: string | undefined
+  readonly set?: readonly string[] | undefined
+  readonly threads?: number | undefined
+}
+
+/** The recipe of a file, with what the command line says. */
+export async function recipeOf(given: RecipeOptions, { file, set }: RecipeSource): Promise<Recipe> {
+  return resolveRecipe(given, set, file === undefined ? {} : await readRecipeFile(file))
+}
+
+/**
+ * Runs something with a trainer of a recipe, whose engine is closed afterwards.
+ * @param change what is different from the recipe
+ */
+export async function withTrainer<T>(
+  recipe: Recipe,
+  threads: number | undefined,
+  change: (data: RunData) => {
+    readonly train?: Subset<ImageCollection>
+    /** Changes the recipe's options. */
+    readonly options?: (usual: ReturnType<typeof trainingOptions>) => Partial<TrainerOptions>
+    readonly augment?: false
+  },
+  use: (trainer: Trainer) => Promise<T>,
+): Promise<T> {
+  const data = await loadData(recipe)
+  const { train = data.train, options, augment: augmented = true } = change(data)
+  const engine: Engine = startEngine(recipe, threads)
+  try {
+    const functions = await loadFunctions(recipe)
+    const model = await createInitialModel(recipe, functions)
+    await fitPreprocessing(model.normalize, recipe, train)
+    const augment = augmented ? createAugmentation(recipe) : undefined
+    const usual = trainingOptions(recipe, functions)
+    const trainer = new Trainer({
+      model,
+      train,
+      engine,
+      ...(augment ? { augment } : {}),
+      ...usual,
+      ...options?.(usual),
+    })
+    return await use(trainer)
+  } finally {
+    await engine.close()
+  }
+}

@@ -1,0 +1,51 @@
+/** Transfer learning: a network that begins with the weights of another run or file, with a new last layer where classes differ. */
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { replaceHead } from '../nn/head.ts'
+import { ImageClassifier } from '../nn/imageClassifier.ts'
+import type { Module } from '../nn/module.ts'
+import { loadState } from '../nn/state.ts'
+import { weightsOf } from '../train/checkpoint.ts'
+import { RunFolder } from '../train/runFolder.node.ts'
+import { loadWeights } from '../train/weights.node.ts'
+import { imagesOf } from './images.ts'
+import { createPreprocessing } from './preprocess.ts'
+import { parseRecipe, type Recipe } from './recipe.ts'
+import type { RecipeFunctions } from './recipeFile.ts'
+import { finalCheckpoint } from './runs.ts'
+import { createModel, createNetwork, naming } from './setup.ts'
+
+/**
+ * The model that a run begins with: new, or with the weights that the recipe names.
+ * @throws Error naming the file and what does not fit.
+ */
+export async function createInitialModel(recipe: Recipe, functions: RecipeFunctions): Promise<ImageClassifier> {
+  const { pretrained, seed } = recipe
+  if (!pretrained) return createModel(recipe, functions)
+  const { classes, shape } = imagesOf(recipe)
+  const { weights, prefix } = pretrained
+  const isRun = existsSync(join(weights, 'recipe.json')) && statSync(weights).isDirectory()
+  const source = isRun ? await openRun(weights) : undefined
+  const trained = pretrained.classes ?? source?.classes ?? classes.length
+  const network = createNetwork(recipe, functions, trained).initialize(seed)
+  if (source) await naming(weights, () => loadInto(network, source.state))
+  else await loadWeights(network, weights, prefix === undefined ? {} : { prefix })
+  if (trained !== classes.length) replaceHead(network, classes.length, { seed })
+  return new ImageClassifier(createPreprocessing(recipe, shape), network)
+}
+
+type State = ReturnType<typeof weightsOf>
+
+async function openRun(path: string): Promise<{ classes: number; state: State }> {
+  const folder = await RunFolder.open(path)
+  const recipe = parseRecipe(folder.recipe, join(path, 'recipe.json'))
+  return {
+    classes: imagesOf(recipe).classes.length,
+    state: weightsOf(await folder.load(finalCheckpoint(folder, recipe))),
+  }
+}
+
+/** The preprocessing is the new run's own. */
+function loadInto(network: Module, state: State): void {
+  loadState(network, new Map([...state].filter(([path]) => !path.startsWith('normalize.'))))
+}

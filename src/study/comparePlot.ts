@@ -1,0 +1,104 @@
+/** The curves of several runs in one drawing: training loss and validation accuracy over epochs. */
+import { scaleLinear, scaleLog } from 'd3-scale'
+import { formatPercent, formatSignificant } from '../plot/format.ts'
+import { html, type Markup } from '../plot/markup.ts'
+import { decimate } from '../plot/smooth.ts'
+
+/** One run. */
+export interface ComparedRun {
+  readonly name: string
+  /** Training loss, smoothed, by epochs done. */
+  readonly loss: readonly (readonly [epoch: number, loss: number])[]
+  readonly validation: readonly { readonly epoch: number; readonly accuracy: number; readonly loss: number }[]
+}
+
+/** Okabe and Ito's colors, "Color Universal Design" (2008); further runs repeat them with dashes. */
+const colors = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'] as const
+const panel = { left: 56, top: 20, width: 400, height: 260, gap: 74 }
+
+/**
+ * Draws runs together.
+ * @returns SVG text
+ * @throws RangeError when there is no run.
+ */
+export function comparisonPlot(runs: readonly ComparedRun[]): string {
+  if (runs.length === 0) throw new RangeError('comparisonPlot: there is no run to draw')
+  const { left, top, width, height, gap } = panel
+  const epochs = Math.max(...runs.map(({ loss }) => loss.at(-1)?.[0] ?? 1))
+  const losses = runs.flatMap(({ loss }) => loss.map(([, y]) => y)).filter(Number.isFinite)
+  const [low, high] = [Math.min(...losses), Math.max(...losses)]
+  const isLog = low > 0 && high > 10 * low
+  const y = (isLog ? scaleLog() : scaleLinear()).domain([isLog ? low / 1.1 : Math.min(0, low), high * 1.05])
+  const accuracies = runs.flatMap(({ validation }) => validation.map(({ accuracy }) => accuracy))
+  const sorted = [...accuracies].sort((a, b) => a - b)
+  const share = sorted[Math.floor(sorted.length / 5)] ?? 0
+  const share0 = share > 0.6 ? Math.floor(share * 20 - 1) / 20 : 0
+  const accuracy = scaleLinear().domain([share0, 1])
+  const total = top + height + 44 + Math.ceil(runs.length / 3) * 20
+  const second = left + width + gap
+  return html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${second + width + 16} ${total}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="currentColor" style="font-variant-numeric: tabular-nums"><title>${runs.length} runs compared</title><desc>Training loss and validation accuracy over epochs of ${runs.map(({ name }) => name).join(', ')}.</desc>
+${frame(left, epochs, y.range([height, 0]), `training loss${isLog ? ', log scale' : ''}`, value => formatSignificant(value, 2))}
+${runs.map((run, k) => line(left, epochs, y, decimate(run.loss, 200), k))}
+${frame(second, epochs, accuracy.range([height, 0]), 'validation accuracy', value => formatPercent(value, 0))}
+${runs.map((run, k) =>
+  line(
+    second,
+    epochs,
+    accuracy,
+    run.validation.map(score => [score.epoch, score.accuracy] as const),
+    k,
+    true,
+  ),
+)}
+${runs.map(({ name }, k) => {
+  const [x, at] = [left + (k % 3) * 300, top + height + 54 + Math.floor(k / 3) * 20]
+  return html`<path d="M${x} ${at - 4}h24" ${strokeOf(k)}/><text x="${x + 30}" y="${at}">${name}</text>`
+})}
+</svg>`.markup
+}
+
+type Scale = ReturnType<typeof scaleLinear<number, number>> | ReturnType<typeof scaleLog<number, number>>
+
+function frame(left: number, epochs: number, y: Scale, title: string, format: (value: number) => string): Markup {
+  const { top, width, height } = panel
+  const x = scaleLinear().domain([0, epochs]).range([0, width])
+  const name = y.tickFormat(5)
+  return html`<g transform="translate(${left} ${top})"><text x="${width}" y="-6" text-anchor="end" fill-opacity="0.65">${title}</text>
+${y
+  .ticks(5)
+  .filter(tick => name(tick) !== '')
+  .map(
+    tick =>
+      html`<path d="M0 ${tenth(y(tick))}h${width}" stroke="currentColor" stroke-opacity="0.12"/><text x="-8" y="${tenth(y(tick))}" dy="0.34em" text-anchor="end">${format(tick)}</text>`,
+  )}
+${x.ticks(6).map(tick => html`<path d="M${tenth(x(tick))} ${height}v5" stroke="currentColor"/><text x="${tenth(x(tick))}" y="${height + 18}" text-anchor="middle">${tick}</text>`)}
+<path d="M0 ${height}h${width}" stroke="currentColor"/><text x="${width}" y="${height + 34}" text-anchor="end" fill-opacity="0.65">epoch</text></g>`
+}
+
+function line(
+  left: number,
+  epochs: number,
+  y: Scale,
+  points: readonly (readonly [number, number])[],
+  k: number,
+  dots = false,
+): Markup {
+  const { top, width, height } = panel
+  const at = points
+    .filter(([, value]) => Number.isFinite(value))
+    .map(([x, value]) => {
+      const up = Math.min(height, Math.max(0, y(value)))
+      return [tenth(left + (x / epochs) * width), tenth(top + up)] as const
+    })
+  if (at.length === 0) return html``
+  const circles =
+    dots && at.length <= 40
+      ? at.map(([cx, cy]) => html`<circle cx="${cx}" cy="${cy}" r="3" fill="${colors[k % colors.length]!}"/>`)
+      : []
+  return html`<path d="M${at.map(point => point.join(' ')).join('L')}" ${strokeOf(k)} stroke-linejoin="round"/>${circles}`
+}
+
+const strokeOf = (k: number): Markup =>
+  html`fill="none" stroke="${colors[k % colors.length]!}" stroke-width="2"${k >= colors.length && html` stroke-dasharray="5 3"`}`
+
+const tenth = (value: number): string => value.toFixed(1)

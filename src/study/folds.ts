@@ -1,0 +1,53 @@
+/**
+ * Divisions of the training images: k folds, of which each is held back once (Stone 1974), and samples drawn with replacement
+ * (bagging, Breiman 1996).
+ */
+import type { ImageCollection } from '../data/dataset.ts'
+import { DatasetError } from '../data/errors.ts'
+import type { Subset, TrainValidation } from '../data/split.ts'
+import { RandomSequence, shuffledIndices } from '../random/philox.ts'
+
+/** Which fold of how many. */
+export interface Fold {
+  /** Number of folds, at least 2. */
+  readonly of: number
+  /** The one that is held back, from 0. */
+  readonly index: number
+  /** Divides the images. */
+  readonly seed: number
+}
+
+/**
+ * Holds one of k folds back. The folds are of equal size (up to one image), have no image in common, and together are all
+ * images; each has its share of every class (stratified).
+ * @throws DatasetError when there are fewer images than folds, or no such fold.
+ * @example foldSplit(subsetOf(train), { of: 5, index: 0, seed: 0 })
+ */
+export function foldSplit<D extends ImageCollection>(
+  { dataset, indices }: Subset<D>,
+  { of, index, seed }: Fold,
+): TrainValidation<D> {
+  if (!Number.isInteger(of) || of < 2 || of > indices.length) {
+    throw new DatasetError(`${dataset.name}: ${of} folds of ${indices.length} images: expected 2 to as many as images`)
+  }
+  if (!Number.isInteger(index) || index < 0 || index >= of) {
+    throw new DatasetError(`${dataset.name}: there is no fold ${index} of ${of}`)
+  }
+  // Dealt like cards, class after class: image j of the shuffled pack goes to fold j mod k.
+  const order = shuffledIndices(indices.length, seed, 0)
+  const fold = new Int32Array(indices.length)
+  let dealt = 0
+  for (let label = 0; label < dataset.classes.length; label++) {
+    for (const place of order) if (dataset.labels[indices[place]!] === label) fold[place] = dealt++ % of
+  }
+  return {
+    train: { dataset, indices: indices.filter((_, place) => fold[place] !== index) },
+    validation: { dataset, indices: indices.filter((_, place) => fold[place] === index) },
+  }
+}
+
+/** As many of the indices, drawn with replacement; about 63 % of them, 1 − 1/e, are drawn at least once. */
+export function bootstrapIndices(indices: Int32Array, seed: number): Int32Array {
+  const random = new RandomSequence(seed, 'bootstrap')
+  return indices.map(() => indices[random.integer(indices.length)]!)
+}

@@ -1,0 +1,51 @@
+/**
+ * Asynchronous successive halving, ASHA (Li et al. 2020, arXiv:1810.05934): many trials begin with few epochs; of those that have
+ * come to a rung, the best 1/η go on to the next one. Nobody waits for a whole rung to fill.
+ */
+
+/** How far a trial has come. */
+export interface TrialState {
+  /** Scores at the rungs it has come to, in order; larger is better. */
+  readonly scores: readonly number[]
+  /** True while a process works on it, and for one that has failed. */
+  readonly busy: boolean
+}
+
+/** What to do next: take a trial to a rung. */
+export interface RungJob {
+  readonly trial: number
+  readonly rung: number
+}
+
+/**
+ * Epochs of the rungs: from `least` on, times η each, the last being `epochs`.
+ * @example rungEpochs(1, 9, 3) // [1, 3, 9]
+ */
+export function rungEpochs(least: number, epochs: number, factor: number): number[] {
+  const rungs: number[] = []
+  for (let at = least; at < epochs; at *= factor) rungs.push(Math.round(at))
+  return [...new Set([...rungs, epochs])]
+}
+
+/**
+ * The next job, from the highest rung down: a trial among the best 1/η of its rung that has not gone on; else a new trial;
+ * undefined when there is nothing to do (yet).
+ * @param most number of trials in all
+ */
+export function nextJob(
+  trials: readonly TrialState[],
+  { rungs, factor, most }: { readonly rungs: number; readonly factor: number; readonly most: number },
+): RungJob | undefined {
+  for (let rung = rungs - 2; rung >= 0; rung--) {
+    const here = trials
+      .map(({ scores, busy }, trial) => ({ trial, busy, score: scores[rung], next: scores.length === rung + 1 }))
+      .filter(({ score }) => score !== undefined)
+      .sort((a, b) => (b.score as number) - (a.score as number) || a.trial - b.trial)
+    const promoted = here.slice(0, Math.floor(here.length / factor))
+    const job = promoted.find(({ busy, next }) => next && !busy)
+    if (job) return { trial: job.trial, rung: rung + 1 }
+  }
+  const fresh = trials.findIndex(({ scores, busy }) => scores.length === 0 && !busy)
+  if (fresh >= 0) return { trial: fresh, rung: 0 }
+  return trials.length < most ? { trial: trials.length, rung: 0 } : undefined
+}

@@ -1,0 +1,40 @@
+/** Parameters that stay as they are, for good or until an epoch: freezing, and gradual unfreezing (Howard and Ruder 2018). */
+import type { Module } from '../nn/module.ts'
+import type { Optimizer } from '../optim/optimizer.ts'
+import { formatPattern, matchesPath, type PathPattern } from '../optim/patterns.ts'
+
+/** Which parameters are frozen, and how long. */
+export interface Freeze {
+  /** A glob over paths (`features`, `layer?.**.bias`), a regular expression, or a list of these. */
+  readonly match: PathPattern
+  /** They are trained from this epoch on; never when absent. */
+  readonly until?: number
+}
+
+/** What is frozen in an epoch. Patterns are only ever taken away, so their number tells epochs apart. */
+export const frozenIn = (freeze: readonly Freeze[], epoch: number): PathPattern[] =>
+  freeze.filter(({ until }) => until === undefined || epoch < until).map(({ match }) => match)
+
+/** An optimizer that also passes over what patterns freeze; its state is the given one's. */
+export function freezing(optimizer: Optimizer, frozen: readonly PathPattern[]): Optimizer {
+  if (frozen.length === 0) return optimizer
+  return {
+    ...optimizer,
+    trained(parameters) {
+      const isFrozen = (path: string): boolean => frozen.some(pattern => matchesPath(pattern, path))
+      const left = [...optimizer.trained(parameters)].filter(([path]) => !isFrozen(path))
+      if (left.length === 0) throw new Error(`${optimizer.name}: every parameter is frozen`)
+      return new Map(left)
+    },
+  }
+}
+
+/** @throws Error naming a pattern that fits no parameter of the model. */
+export function checkFreeze(model: Module, freeze: readonly Freeze[]): void {
+  const paths = [...model.parameters().keys()]
+  for (const { match } of freeze) {
+    if (paths.some(path => matchesPath(match, path))) continue
+    const some = paths.slice(0, 3).join(', ')
+    throw new Error(`freeze: ${formatPattern(match)} fits none of the parameters (${some}, …)`)
+  }
+}

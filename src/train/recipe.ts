@@ -1,0 +1,213 @@
+/**
+ * Recipes as files: everything that decides what a training run computes, as typed data. `fovea train recipe.ts` checks
+ * and runs them. What is not data (a network of one's own, a schedule) is a function, which a run finds again by its file.
+ */
+import type { Augmentation, AugmentationSpec } from '../augment/compose.ts'
+import type { ModelName } from '../models/catalog.ts'
+import type { CrossEntropyOptions, Loss, MulticlassHingeOptions, SquaredErrorOptions } from '../nn/losses.ts'
+import type { Module } from '../nn/module.ts'
+import type { NormalizeOptions } from '../nn/normalize.ts'
+import type {
+  AdadeltaOptions,
+  AdagradOptions,
+  AdamOptions,
+  ClassicMomentumOptions,
+  ElasticNetOptions,
+  EmaOptions,
+  EndOptions,
+  LarsOptions,
+  LionOptions,
+  MaxNormOptions,
+  MedianClipOptions,
+  MomentOptions,
+  MultiStepOptions,
+  NadamOptions,
+  OneCycleMomentumOptions,
+  OneCycleOptions,
+  Optimizer,
+  PathPattern,
+  PlateauOptions,
+  PolynomialOptions,
+  RestartOptions,
+  RmspropOptions,
+  Schedule,
+  SgdOptions,
+  StepOptions,
+  SwaOptions,
+  WarmupOptions,
+} from '../optim/index.ts'
+import type { EarlyStoppingOptions } from './earlyStopping.ts'
+
+/** A part by the name of the function that makes it, with that function's options. */
+export type Named<N extends string, O extends object = Record<never, never>> = { readonly name: N } & Readonly<O>
+
+/** What a network of one's own is made for. */
+export interface ModelFunctionOptions {
+  readonly classes: number
+  /** `[channels, height, width]` of one image. */
+  readonly shape: readonly [number, number, number]
+}
+
+/** A network by name, with its options, or a function that makes one. It gets images as `f32 [N, C, H, W]`. */
+export type ModelRecipe =
+  | ModelName
+  | { readonly name: ModelName; readonly options?: Readonly<Record<string, unknown>> }
+  | ((options: ModelFunctionOptions) => Module)
+
+/** Images, how they are divided, and what is done to them. */
+export interface DataRecipe {
+  /** A data set by name, or `'folder'`: pictures in `directory`, a sub-folder for each class. */
+  readonly name: 'mnist' | 'fashion-mnist' | 'cifar10' | 'cifar100' | 'folder'
+  /** Folder of the data set's files. An image folder may have the sub-folders `train`, `val` and `test`. */
+  readonly directory?: string
+  /** Image folders: `[height, width]` of what the model gets; what the model takes by default. */
+  readonly size?: readonly [number, number]
+  /** Image folders: 3 for color (the default), 1 for gray. */
+  readonly channels?: 1 | 3
+  /** Image folders: pictures that cannot be read are an error (default), or left out. */
+  readonly corrupt?: 'refuse' | 'skip'
+  /** Image folders: names of the classes in label order; the sub-folders in alphabetical order by default. */
+  readonly classes?: readonly string[]
+  /** Only so many of the first training images. */
+  readonly limit?: number
+  /** Images held back from training: their number, or a share below 1. */
+  readonly validation?: number
+  /** k-fold cross-validation: the images are divided into `of` parts, and part `index` (from 0) is held back. */
+  readonly fold?: { readonly of: number; readonly index: number }
+  /** Bagging: as many training images are drawn with replacement, by the run's seed. */
+  readonly bootstrap?: boolean
+  /** Decides which images are held back; the run's seed by default. */
+  readonly seed?: number
+  /** Mean and standard deviation of each channel, of pixels from 0 to 1. */
+  readonly normalize?: NormalizeOptions
+  /** What is fitted to the training images in place of `normalize`. */
+  readonly preprocess?: 'mean-image' | 'channel-mean' | 'channel-mean-std' | 'zca'
+  /** What is done to the training images; `'none'` where the data set has a usual pipeline. */
+  readonly augment?: Augmentation | AugmentationSpec | 'none'
+}
+
+/** An optimizer by name with its options. */
+export type OptimizerRecipe =
+  | Named<'sgd', SgdOptions>
+  | Named<'classicMomentum', ClassicMomentumOptions>
+  | Named<'adagrad', AdagradOptions>
+  | Named<'adadelta', AdadeltaOptions>
+  | Named<'rmsprop', RmspropOptions>
+  | Named<'adam', AdamOptions>
+  | Named<'adamW', AdamOptions>
+  | Named<'adamax', MomentOptions>
+  | Named<'nadam', NadamOptions>
+  | Named<'radam', MomentOptions>
+  | Named<'lars', LarsOptions>
+  | Named<'lion', LionOptions>
+
+/** A learning-rate schedule by name with its options. */
+export type ScheduleRecipe =
+  | Named<'constant', WarmupOptions>
+  | Named<'step', StepOptions>
+  | Named<'multiStep', MultiStepOptions>
+  | Named<'exponential', EndOptions>
+  | Named<'polynomial', PolynomialOptions>
+  | Named<'cosine', EndOptions>
+  | Named<'cosineWithRestarts', RestartOptions>
+  | Named<'oneCycle', OneCycleOptions>
+  | Named<'onPlateau', PlateauOptions>
+
+/** A loss by name with its options. */
+export type LossRecipe =
+  | Named<'crossEntropy', CrossEntropyOptions>
+  | Named<'multiclassHinge', MulticlassHingeOptions>
+  | Named<'squaredError', SquaredErrorOptions>
+  | Named<'binaryCrossEntropyWithLogits'>
+
+/** What is done to gradients before the optimizer sees them. */
+export type GradientRecipe =
+  | Named<'clipByValue', { limit: number }>
+  | Named<'clipByGlobalNorm', { limit: number }>
+  | Named<'clipByMedianNorm', MedianClipOptions>
+  | Named<'centralize'>
+  | Named<'oneBit'>
+
+/** What is done to weights after the optimizer has changed them. */
+export type WeightRecipe = Named<'proximal', ElasticNetOptions> | Named<'maxNorm', MaxNormOptions>
+
+/** An average of the weights. */
+export type AverageRecipe = Named<'ema', EmaOptions> | Named<'swa', SwaOptions>
+
+/** Which checkpoints stay on the disk. */
+export interface CheckpointsRecipe {
+  /** The last so many, 2 by default; the best one stays besides. */
+  readonly keep?: number
+  /** Every so many epochs one is kept for good: the snapshots of a cyclic run. */
+  readonly every?: number
+  /** What makes a checkpoint the best: validation `'accuracy'` (default) or `'loss'`. */
+  readonly best?: 'accuracy' | 'loss'
+}
+
+/** Weights to start from. */
+export interface PretrainedRecipe {
+  /** A run folder, or a file of weights: safetensors or PyTorch. */
+  readonly weights: string
+  /** What the names in the file begin with; found out by default. */
+  readonly prefix?: string
+  /** Classes the weights were trained for, when the last layer is to be replaced. Found out from a run folder. */
+  readonly classes?: number
+}
+
+/** Parameters that stay as they are, for some epochs or for good. */
+export interface FreezeRecipe {
+  /** Which: a glob over paths (`features`, `layer?.**.bias`), a regular expression, or a list of these. */
+  readonly match: PathPattern
+  /** They are trained from this epoch on; never when absent. */
+  readonly until?: number
+}
+
+/** A recipe: whatever is left out has a default. */
+export interface RecipeInput {
+  readonly model?: ModelRecipe
+  readonly data?: DataRecipe | DataRecipe['name']
+  readonly pretrained?: PretrainedRecipe
+  readonly freeze?: readonly FreezeRecipe[]
+  /** By name with its options, or a function that makes one. */
+  readonly optimizer?: OptimizerRecipe | (() => Optimizer)
+  readonly schedule?: ScheduleRecipe | ScheduleRecipe['name'] | Schedule
+  /** The optimizer's momentum in each step, in place of its own. */
+  readonly momentum?: Named<'oneCycleMomentum', OneCycleMomentumOptions>
+  /** By name with its options, or a function that makes one. */
+  readonly loss?: LossRecipe | LossRecipe['name'] | (() => Loss)
+  readonly penalty?: ElasticNetOptions
+  readonly gradients?: readonly GradientRecipe[]
+  readonly weights?: readonly WeightRecipe[]
+  readonly average?: AverageRecipe
+  readonly epochs?: number
+  readonly batchSize?: number
+  /** Batches whose gradients are added up for one step, 1 by default. */
+  readonly accumulate?: number
+  /** Decides the split, the initial weights, the order of the images, and all random operations. */
+  readonly seed?: number
+  readonly earlyStopping?: EarlyStoppingOptions
+  readonly checkpoints?: CheckpointsRecipe
+  /** Whether training is watched for dead units and vanishing or exploding gradients, true by default. */
+  readonly alarms?: boolean
+  /** Whether the test set is read at the end, true by default. */
+  readonly test?: boolean
+  readonly backend?: 'wasm' | 'reference'
+  /** Without relaxed SIMD: the same bits on every machine. False by default. */
+  readonly precise?: boolean
+}
+
+/**
+ * A recipe, with its types checked by the editor; returns it as it is. A file with a recipe as its default export is run by
+ * `fovea train recipe.ts`.
+ *
+ * @example
+ * export default defineRecipe({
+ *   model: 'resnet20-cifar',
+ *   data: { name: 'cifar10', validation: 5000, augment: cifarAugmentation() },
+ *   optimizer: { name: 'sgd', lr: 0.1, momentum: 0.9, weightDecay: 1e-4, decay: 'weights' },
+ *   schedule: { name: 'cosine', warmup: 0.05 },
+ *   epochs: 30,
+ *   batchSize: 128,
+ * })
+ */
+export const defineRecipe = (recipe: RecipeInput): RecipeInput => recipe

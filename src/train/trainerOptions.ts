@@ -1,0 +1,85 @@
+/** What a training run is made of, and what a trainer makes of it first. */
+import type { Augmentation } from '../augment/compose.ts'
+import type { Engine, Executable } from '../backends/engine.ts'
+import type { BatchSource, LoaderFactory } from '../data/batches.ts'
+import { createLoader } from '../data/createLoader.ts'
+import type { ImageCollection } from '../data/dataset.ts'
+import type { Subset } from '../data/split.ts'
+import type { Loss } from '../nn/losses.ts'
+import type { Module } from '../nn/module.ts'
+import type { WeightAverage } from '../optim/average.ts'
+import type { Optimizer } from '../optim/optimizer.ts'
+import type { Penalty } from '../optim/penalty.ts'
+import type { Schedule } from '../optim/schedule.ts'
+import type { Progress } from './checkpoint.ts'
+import type { Freeze } from './freezing.ts'
+
+/** What to train, on what, and how. */
+export interface TrainerOptions {
+  readonly model: Module
+  /** Images to train on, or a source of batches of its own (`streamBatches`), whose options are then its own too. */
+  readonly train: Subset<ImageCollection> | BatchSource
+  /** What is done to the images of each epoch, a function of (seed, epoch, image); nothing by default. */
+  readonly augment?: Augmentation
+  /** What makes the batches: `createLoader`, on this thread, by default; `workerLoader()` in other threads. */
+  readonly loader?: LoaderFactory
+  /** Scored after every epoch. */
+  readonly validation?: Subset<ImageCollection>
+  readonly engine: Engine
+  readonly optimizer: Optimizer
+  /** Multiplies the optimizer's learning rate; constant by default. */
+  readonly schedule?: Schedule
+  /** The optimizer's momentum in each step, in place of its own: see `oneCycleMomentum`. Its own by default. */
+  readonly momentum?: Schedule
+  /** Softmax cross-entropy by default. */
+  readonly loss?: Loss
+  readonly epochs: number
+  /** A term of the objective that depends on the weights alone. */
+  readonly penalty?: Penalty
+  /** Images per batch, 128 by default. */
+  readonly batchSize?: number
+  /**
+   * Batches per step, 1 by default: their gradients are accumulated into that of the images of all of them. The last step of
+   * an epoch may have fewer.
+   */
+  readonly accumulate?: number
+  /**
+   * Parameters that stay as they are: for good, or `until` an epoch, from which on they are trained (gradual unfreezing;
+   * Howard and Ruder 2018). Does not go together with `average`.
+   */
+  readonly freeze?: readonly Freeze[]
+  /**
+   * Whether the first loss, and after every epoch the layers' values and gradients, are looked at, and what is not as it should be
+   * becomes a `notice`; false by default.
+   */
+  readonly alarms?: boolean
+  /** An average of the weights, with which the model is evaluated; at the end it is what the model's host values are. */
+  readonly average?: WeightAverage
+  /** Decides the order of the images and all random operations; 0 by default. */
+  readonly seed?: number
+}
+
+/** The source of a run's batches. */
+export function loaderOf(
+  train: Subset<ImageCollection> | BatchSource,
+  options: Pick<TrainerOptions, 'augment' | 'loader'> & { readonly batchSize: number; readonly seed: number },
+): BatchSource {
+  if ('fill' in train) return train
+  const { augment, loader = createLoader, batchSize, seed } = options
+  return loader(train, { batchSize, seed, ...(augment && { augment }) })
+}
+
+/** Whether a program reads an input of a name. */
+export function hasInput(program: Executable, name: string): boolean {
+  return program.plan.inputs.some(({ source }) => source?.kind === 'input' && source.name === name)
+}
+
+/** Where a run is within its epoch, with the sums its epoch event will need. */
+export interface Position extends Progress {
+  readonly epochLoss: number
+  readonly epochCorrect: number
+  readonly epochSamples: number
+}
+
+/** Where every run begins. */
+export const beginning: Position = { epoch: 1, batch: 0, step: 0, epochLoss: 0, epochCorrect: 0, epochSamples: 0 }

@@ -1,0 +1,62 @@
+/** docs/training.md shows its recipes as they are, and every option and field it names exists. */
+import { readFile } from 'node:fs/promises'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { resolveRecipe } from '../../src/cli/recipe.ts'
+import { recipeSchema } from '../../src/cli/recipeSchema.ts'
+import { setup as build } from '../support/build.ts'
+import { fovea } from '../support/fovea.ts'
+
+const root = new URL('../..', import.meta.url)
+const page = await readFile(new URL('docs/training.md', root), 'utf8')
+beforeAll(build, 60_000)
+
+describe('docs/training.md', () => {
+  // test/cli/recipeFile.test.ts trains them.
+  it.each(['digits', 'ownNetwork', 'photos'])('shows examples/recipes/%s.ts as it is', async name => {
+    const example = await readFile(new URL(`examples/recipes/${name}.ts`, root), 'utf8')
+    expect(page).toContain(`\`\`\`ts\n${example}\`\`\``)
+  })
+
+  it('names every field of a recipe', () => {
+    const table = page.slice(page.indexOf('| field | |'), page.indexOf('In `--set`'))
+    const names = Object.keys(recipeSchema.shape).filter(name => name !== 'fovea')
+    expect(names.filter(name => !table.includes(`\`${name}\``))).toEqual([])
+  })
+
+  it('has commands whose options exist', async () => {
+    const lines = [...page.matchAll(/^fovea [a-z].*$/gm)].map(([line]) => line.replace(/\s+#.*$/, ''))
+    expect(lines.length).toBeGreaterThan(10)
+    const commands = [...new Set(lines.map(line => line.split(' ')[1]!))]
+    const helps = new Map<string, string>()
+    for (const command of commands) helps.set(command, (await fovea(process.cwd(), [command, '--help'])).stdout)
+    for (const line of lines) {
+      const options = line.match(/--[a-z-]+/g) ?? []
+      expect(
+        options.filter(option => !helps.get(line.split(' ')[1]!)!.includes(option)),
+        line,
+      ).toEqual([])
+    }
+  }, 60_000)
+
+  it('has a transfer recipe that fits the rules', () => {
+    const source = /export default defineRecipe\((\{\n {2}model: 'resnet20-cifar'[\s\S]*?\n\})\)/.exec(page)![1]!
+    // The page's own words, as JavaScript.
+    const recipe = new Function(`return (${source})`)() as Record<string, unknown>
+    const data = { ...(recipe.data as object), classes: ['a', 'b'] }
+    expect(resolveRecipe({}, [], { ...recipe, data })).toMatchObject({ freeze: [{}, { until: 4 }], epochs: 10 })
+  })
+
+  it('quotes messages as they are', () => {
+    const message = (set: string): string => {
+      try {
+        resolveRecipe({}, [set])
+        return ''
+      } catch (error) {
+        return `fovea: ${(error as Error).message}\n`
+      }
+    }
+    expect(page).toContain(message('optimizer.lr=-1'))
+    expect(page).toContain(message('schedule={"name":"cosine","warmpu":1}'))
+    expect(page).toContain(message('optimizer.groups.0.lrFactor=1'))
+  })
+})

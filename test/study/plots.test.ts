@@ -1,0 +1,77 @@
+import { expect, it } from 'vitest'
+import { comparisonPlot } from '../../src/study/comparePlot.ts'
+import { ratePlot } from '../../src/study/lrPlot.ts'
+import { parallelCoordinates, searchReport, slice, type TrialRow } from '../../src/study/searchReport.ts'
+import { type Axis, parseAxis } from '../../src/study/space.ts'
+import { renderSvg } from '../support/svg.ts'
+
+const space = new Map<string, Axis>([
+  ['optimizer.lr', parseAxis('log(1e-4, 1)')],
+  ['optimizer.name', parseAxis('choice(sgd, adam)')],
+])
+const rows: TrialRow[] = [
+  { name: 't001', point: { 'optimizer.lr': 1e-4, 'optimizer.name': 'sgd' }, epoch: 3, accuracy: 0.5, loss: 1.5 },
+  { name: 't002', point: { 'optimizer.lr': 1e-2, 'optimizer.name': 'adam' }, epoch: 3, accuracy: 0.9, loss: 0.3 },
+  { name: 't003', point: { 'optimizer.lr': 1, 'optimizer.name': 'sgd' }, failed: 'diverged <here>' },
+]
+const scored = rows.slice(0, 2)
+
+it('parallel coordinates: a line for each trial, through its places; the best is orange', async () => {
+  const svg = parallelCoordinates(scored, space, 'accuracy', 't002')
+  // lr 1e-2 is in the middle of its axis, adam and 90 % at the top.
+  expect(svg).toContain('d="M60 149.0L230 34.0L400 34.0"')
+  expect(svg).toContain('d="M60 264.0L230 264.0L400 264.0"')
+  const image = await renderSvg(svg)
+  expect(image.count((r, g, b) => r > 190 && g < 130 && b < 60)).toBeGreaterThan(100)
+})
+
+it('a slice: a dot for each trial', () => {
+  const svg = slice(scored, 'optimizer.lr', space.get('optimizer.lr')!, 'loss', 't002')
+  expect(svg.match(/<circle/g)).toHaveLength(2)
+  expect(svg).toContain('optimizer.lr, log scale')
+})
+
+it('labels every choice, and whole numbers as they are', () => {
+  const batch = parseAxis('choice(16, 32, 64)')
+  const points = [16, 32, 64].map((value, k) => ({ ...scored[0]!, name: `t${k}`, point: { batchSize: value } }))
+  for (const svg of [
+    parallelCoordinates(points, new Map([['batchSize', batch]]), 'accuracy'),
+    slice(points, 'batchSize', batch, 'accuracy'),
+  ]) {
+    expect(svg.match(/>\d\d<\/text>/g)!.sort()).toEqual(['>16</text>', '>32</text>', '>64</text>'])
+  }
+})
+
+it('a range test: marks that are near share a label', () => {
+  const points = Array.from({ length: 50 }, (_, k) => ({ learningRate: 10 ** (-5 + k / 10), loss: 2 }))
+  const smoothed = points.map(() => 2)
+  expect(ratePlot(points, { smoothed, steepest: 0.02, careful: 0.01 })).toContain(
+    'careful 0.010, steepest 0.020</text>',
+  )
+  expect(ratePlot(points, { smoothed, steepest: 0.02, careful: 1e-4 })).toContain('>steepest 0.020</text>')
+})
+
+it('the report names the best, lists the failed, escapes what comes from outside', () => {
+  const page = searchReport(rows, space, { title: 'studies/x', strategy: 'random', metric: 'accuracy', best: 't002' })
+  expect(page).toContain('<tr class="best"><td>t002</td>')
+  expect(page.indexOf('<td>t002</td>')).toBeLessThan(page.indexOf('<td>t001</td>'))
+  expect(page).toContain('t003: diverged &lt;here&gt;')
+  expect(page).not.toMatch(/<script|(src|href)="http/)
+})
+
+it('runs compared: a color each', async () => {
+  const run = (name: string, from: number) => ({
+    name,
+    loss: Array.from({ length: 20 }, (_, k) => [k / 10, from / (k + 1)] as const),
+    validation: [
+      { epoch: 1, accuracy: 0.7, loss: 1 },
+      { epoch: 2, accuracy: 0.8, loss: 0.5 },
+    ],
+  })
+  const svg = comparisonPlot([run('one', 2), run('two & a half', 3)])
+  expect(svg).toContain('two &amp; a half')
+  const image = await renderSvg(svg)
+  expect(image.count((r, g, b) => b > 150 && r < 60 && g < 140)).toBeGreaterThan(200)
+  expect(image.count((r, g, b) => r > 190 && g < 130 && b < 60)).toBeGreaterThan(200)
+  expect(() => comparisonPlot([])).toThrow('no run')
+})
