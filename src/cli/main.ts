@@ -39,6 +39,7 @@ takesRecipe(
     ),
 )
   .option('--overfit <n>', 'check: train on n images only, which must be learned by heart', wholeNumber(2))
+  .option('--tensorboard', 'write an event file of TensorBoard into the run folder, too')
   .option('--stop-after <epoch>', 'end after this epoch, to go on later with --resume', wholeNumber(1))
   .option('--workers <n>', 'threads that read and augment images (default: the calling thread)', wholeNumber(1, 64))
   .option('--no-test', 'do not read the test set at the end')
@@ -61,7 +62,7 @@ Examples:
   fovea train --resume runs/lenet5`,
   )
   .action(async (word: string | undefined, options) => {
-    const { resume, out, name, threads, quiet, json, set, stopAfter, workers, overfit } = options
+    const { resume, out, name, threads, quiet, json, set, stopAfter, workers, tensorboard, overfit } = options
     const { given, file } = await recipeOptions(word, options)
     if (overfit !== undefined) {
       const { overfitCheck } = await import('./overfit.ts')
@@ -69,7 +70,8 @@ Examples:
       return
     }
     const { train } = await import('./train.ts')
-    process.exitCode = await train(given, { resume, out, name, threads, quiet, json, file, set, stopAfter, workers })
+    const run = { resume, out, name, threads, quiet, json, file, set, stopAfter, workers, tensorboard }
+    process.exitCode = await train(given, run)
   })
 
 addStudyCommands(program)

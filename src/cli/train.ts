@@ -10,6 +10,7 @@ import { workerLoader } from '../data/workers.node.ts'
 import { formatCount, formatDuration, formatPercent, formatSignificant } from '../plot/format.ts'
 import type { Evaluation } from '../train/evaluate.ts'
 import { RunFolder, type RunFolderOptions } from '../train/runFolder.node.ts'
+import { hasTensorBoardLog, TensorBoardLog } from '../train/tensorboard.node.ts'
 import { Trainer } from '../train/trainer.ts'
 import { defaultRuns } from './defaults.ts'
 import { CommandError, exitCodes, InterruptError, UsageError } from './errors.ts'
@@ -62,6 +63,8 @@ export interface TrainOptions {
   readonly stopAfter?: number
   /** Worker threads that read and augment images; on this thread when absent. */
   readonly workers?: number
+  /** Writes an event file of TensorBoard into the run folder, too; a run that has one goes on with it. */
+  readonly tensorboard?: boolean
 }
 
 /**
@@ -134,6 +137,7 @@ async function trainOn(
   const progress = options.quiet ? undefined : new TrainProgress({ stream })
   const interrupt = new Interrupt(() => trainer.stop())
   let folder = existing
+  let board: TensorBoardLog | undefined
   try {
     const resumed = existing ? await resume(existing, trainer, recipe) : {}
     const events = trainer.run()
@@ -145,6 +149,7 @@ async function trainOn(
       recipe,
       policyOf(recipe),
     )
+    if (options.tensorboard || hasTensorBoardLog(folder.path)) board = new TensorBoardLog(folder.path)
     const outcome = await trainLoop({
       trainer,
       events: prepend(first, events),
@@ -152,6 +157,7 @@ async function trainOn(
       recipe,
       hasValidation: data.validation !== undefined,
       progress,
+      board,
       ...(options.stopAfter === undefined ? {} : { stopAfter: options.stopAfter }),
       ...resumed,
     })
@@ -167,6 +173,7 @@ async function trainOn(
     const test =
       recipe.test && data.test ? await evaluateTest(trainer, data.test, interrupt, progress && stream) : undefined
     if (test === 'interrupted') return await showStopped(folder, outcome, recipe, options)
+    if (test) board?.scalars(outcome.step, { 'accuracy/test': test.accuracy, 'loss/test': test.loss })
     const result = await writeResult({
       folder,
       recipe,
@@ -180,6 +187,7 @@ async function trainOn(
   } finally {
     progress?.close()
     interrupt.dispose()
+    board?.close()
     await folder?.close()
   }
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { EarlyStopping } from '../train/earlyStopping.ts'
 import type { EpochEvent, TrainEvent, ValidationEvent } from '../train/events.ts'
 import type { RunFolder } from '../train/runFolder.node.ts'
+import type { TensorBoardLog } from '../train/tensorboard.node.ts'
 import type { Trainer } from '../train/trainer.ts'
 import { CommandError } from './errors.ts'
 import type { TrainProgress } from './progress.ts'
@@ -41,6 +42,7 @@ export interface TrainLoopOptions {
   /** Whether every epoch ends with a validation event. */
   readonly hasValidation: boolean
   readonly progress: TrainProgress | undefined
+  readonly board?: TensorBoardLog | undefined
   /** Of the run so far, when it is resumed. */
   readonly best?: Best
   /** The checkpoint it is resumed from. */
@@ -58,7 +60,7 @@ export interface TrainLoopOptions {
  * numbers broke; nothing is saved then.
  */
 export async function trainLoop(options: TrainLoopOptions): Promise<TrainOutcome> {
-  const { trainer, events, folder, recipe, hasValidation, progress, stopAfter } = options
+  const { trainer, events, folder, recipe, hasValidation, progress, board, stopAfter } = options
   let { best, saved } = options
   let outcome: TrainOutcome = { finished: false, step: 0, epoch: 1 }
   let hasSaved = false
@@ -86,6 +88,7 @@ export async function trainLoop(options: TrainLoopOptions): Promise<TrainOutcome
 
   const notify = (event: TrainEvent): void => {
     folder.log(event)
+    board?.append(event)
     progress?.event(event)
   }
 

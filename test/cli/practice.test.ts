@@ -1,5 +1,5 @@
 /** Early stopping, babysitting and the learning-rate finder as commands. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { checkpointOf, eventsOf, fovea, succeed, temporaryFolder, writeSmallMnist } from '../support/fovea.ts'
@@ -147,4 +147,16 @@ describe('alarms', () => {
     expect(checkpointOf(run('wild'))).toContain('step-000009.safetensors')
     await succeed(cwd, ['eval', 'runs/wild', '--split', 'validation', '--quiet'])
   })
+})
+
+describe('--tensorboard', () => {
+  it('writes an event file, and another when the run goes on', async () => {
+    const boards = (): string[] => readdirSync(run('board')).filter(file => file.startsWith('events.out.tfevents.'))
+    const small = ['--data-dir', 'data', '--validation', '128', '--epochs', '2']
+    const args = ['train', 'lenet5', ...small, '--quiet', '--tensorboard']
+    expect(await fovea(cwd, [...args, '--name', 'board', '--stop-after', '1'])).toMatchObject({ code: 0 })
+    expect(boards()).toHaveLength(1)
+    expect(await fovea(cwd, ['train', '--resume', 'runs/board', '--quiet'])).toMatchObject({ code: 0 })
+    expect(boards()).toHaveLength(2)
+  }, 60_000)
 })
