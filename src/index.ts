@@ -15,10 +15,11 @@ export {
   type WasmEngine,
   type WasmEngineOptions,
 } from './backends/wasm/engine.ts'
-export type { WasmExecutable } from './backends/wasm/executable.ts'
+export type { KernelInfo, WasmExecutable } from './backends/wasm/executable.ts'
 export { type KernelTime, kernelTimes } from './backends/wasm/kernelTimes.ts'
 export { measureWasmPeak, type WasmPeak } from './backends/wasm/peak.ts'
 export type { StepTime } from './backends/wasm/profile.ts'
+export type { TileShape } from './backends/wasm/tile.ts'
 export type { WideChoice, WideVectors } from './backends/wasm/wide.ts'
 export * from './graph/index.ts'
 export type {

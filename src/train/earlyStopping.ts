@@ -29,7 +29,7 @@ export class EarlyStopping {
   #best: number | undefined
   #waited = 0
 
-  /** @param state what {@link state} gave, to go on from */
+  /** @param state what `state` gave, to go on from */
   constructor({ metric = 'accuracy', patience, minDelta = 0 }: EarlyStoppingOptions, state?: unknown) {
     this.#options = { metric, patience, minDelta }
     if (!isRecord(state)) return

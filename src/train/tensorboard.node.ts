@@ -65,6 +65,7 @@ export class TensorBoardLog {
     this.#write({ step, scalars })
   }
 
+  /** Closes the file; nothing can be written after that. */
   close(): void {
     closeSync(this.#file)
   }

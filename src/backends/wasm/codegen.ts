@@ -12,10 +12,10 @@ import type { Group, Plan } from '../../plan/plan.ts'
 import { type Step, storageOf } from '../../plan/steps.ts'
 import { type FunctionBuilder, type Local, ModuleBuilder } from './assembler.ts'
 import { addBarrier } from './control.ts'
+import type { KernelInfo } from './executable.ts'
 import type { KernelModule } from './kernel.ts'
 import { type AddressOf, blockStride, type KernelCall, lower } from './lower.ts'
 import { MathLibrary } from './math.ts'
-import type { TileShape } from './tile.ts'
 
 /** Where things live that outlast a run. */
 export interface Addresses {
@@ -27,12 +27,7 @@ export interface Addresses {
 }
 
 /** A kernel in a module. */
-export interface GeneratedKernel {
-  readonly key: string
-  /** Bytes of its code, without that of functions it shares with others. */
-  readonly codeBytes: number
-  /** Rows and columns of its register tile, of contractions. */
-  readonly tile?: TileShape
+export interface GeneratedKernel extends KernelInfo {
   /** Name under which the module exports it, if kernels are exported. */
   readonly name: string
   readonly code: FunctionBuilder
@@ -75,16 +70,17 @@ export function generate(plan: Plan, addresses: Addresses, options: CodeOptions)
   const [thread, threads, base, arena, scratch, prepare] = [0, 1, 2, 3, 4, 5]
   // Each thread's scratch area.
   run.get(scratch).get(thread).i32(plan.scratchBytes).op('i32.mul', 'i32.add').set(scratch)
-  const emitBody = (body: FunctionBuilder): void => {
-    run.get(thread).get(threads).get(arena).get(scratch).call(body)
-    if (!barrier) return
-    run.get(base).get(threads).op('i32.add').tee(base).call(barrier).tee(outcome)
-    run.if(() => run.get(outcome).op('return'))
-  }
-  run.get(prepare)
-  run.if(() => preparation.forEach(emitBody))
-  bodies.forEach(emitBody)
-  run.i32(0)
+  run.block(exit => {
+    const emitBody = (body: FunctionBuilder): void => {
+      run.get(thread).get(threads).get(arena).get(scratch).call(body)
+      if (!barrier) return
+      run.get(base).get(threads).op('i32.add').tee(base).call(barrier).tee(outcome).branchIf(exit)
+    }
+    run.get(prepare)
+    run.if(() => preparation.forEach(emitBody))
+    bodies.forEach(emitBody)
+  })
+  run.get(outcome)
   return { bytes: module.encode(), kernels: kernels.all }
 }
 

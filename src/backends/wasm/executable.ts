@@ -3,7 +3,7 @@ import type { Tensor } from '../../graph/tensor.ts'
 import type { TypedArray } from '../../graph/variable.ts'
 import type { Plan } from '../../plan/plan.ts'
 import type { Executable } from '../engine.ts'
-import type { GeneratedKernel } from './codegen.ts'
+import type { TileShape } from './tile.ts'
 
 /** What an executable asks of its engine. */
 export interface EngineSide {
@@ -15,17 +15,27 @@ export interface EngineSide {
   readonly viewOf: (tensor: Tensor, known: TypedArray | undefined) => TypedArray
 }
 
+/** A kernel of a program. */
+export interface KernelInfo {
+  /** What it computes, and on which shapes: kernels of equal keys run the same code. */
+  readonly key: string
+  /** Bytes of its code, without that of functions it shares with others. */
+  readonly codeBytes: number
+  /** Rows and columns of its register tile, of contractions. */
+  readonly tile?: TileShape
+}
+
 /** A compiled program of the WebAssembly engine. */
 export class WasmExecutable implements Executable {
   readonly plan: Plan
   readonly compileTime: number
   /** Distinct kernels of the plan, with the size of their code and of their register tiles. */
-  readonly kernels: readonly Pick<GeneratedKernel, 'key' | 'codeBytes' | 'tile'>[]
+  readonly kernels: readonly KernelInfo[]
   private readonly engine: EngineSide
   private readonly views = new Map<Tensor, TypedArray>()
   private running = false
 
-  constructor(plan: Plan, kernels: readonly GeneratedKernel[], compileTime: number, engine: EngineSide) {
+  constructor(plan: Plan, kernels: readonly KernelInfo[], compileTime: number, engine: EngineSide) {
     this.plan = plan
     this.compileTime = compileTime
     this.kernels = kernels.map(({ key, codeBytes, tile }) => ({ key, codeBytes, ...(tile && { tile }) }))
