@@ -15,8 +15,9 @@ export interface KernelListing {
     /** Part of the multiply-adds, and of the time, of one run; what runs ahead of the runs has no part. */
     readonly shareOfMultiplyAdds: number
     readonly shareOfTime: number
-    /** Of contractions. Winograd's kernels count the multiply-adds of the definition, and so may exceed the peak. */
+    /** Of contractions, by the multiply-adds of the definition. */
     readonly gflops?: number
+    /** By those that are left of them. */
     readonly shareOfPeak?: number
   })[]
 }
@@ -43,7 +44,10 @@ export async function listKernels(program: Program, wide: WideChoice): Promise<K
         ...kernel,
         shareOfMultiplyAdds: kernel.ahead ? 0 : kernel.multiplyAdds / Math.max(1, multiplyAdds),
         shareOfTime: kernel.ahead ? 0 : kernel.milliseconds / milliseconds,
-        ...(kernel.multiplyAdds > 0 && { gflops, shareOfPeak: gflops / peak }),
+        ...(kernel.multiplyAdds > 0 && {
+          gflops,
+          shareOfPeak: (gflops * kernel.ownMultiplyAdds) / kernel.multiplyAdds / peak,
+        }),
       }
     })
     return { peak, wide: isWide, kernels }
@@ -80,26 +84,26 @@ export function formatKernels({ peak, wide, kernels }: KernelListing): string {
     kernel.shareOfPeak === undefined ? '' : percent(kernel.shareOfPeak),
   ])
   const running = kernels.filter(({ ahead }) => !ahead)
-  const bytes = kernels.reduce((sum, { codeBytes }) => sum + codeBytes, 0)
   const calls = running.reduce((sum, kernel) => sum + kernel.calls, 0)
   const milliseconds = running.reduce((sum, kernel) => sum + kernel.milliseconds, 0)
-  const gflops = (2 * running.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, 0)) / milliseconds / 1e6
-  const total = [
+  const total = (of: 'multiplyAdds' | 'ownMultiplyAdds'): number => running.reduce((sum, kernel) => sum + kernel[of], 0)
+  const gflops = (multiplyAdds: number): number => (2 * multiplyAdds) / milliseconds / 1e6
+  const footer = [
     `${kernels.length} kernels`,
     '',
-    bytes.toLocaleString('en'),
+    '',
     String(calls),
     '',
     milliseconds.toFixed(3),
     '',
-    gflops.toFixed(1),
-    percent(gflops / peak),
+    gflops(total('multiplyAdds')).toFixed(1),
+    percent(gflops(total('ownMultiplyAdds')) / peak),
   ]
   return [
     `One thread, each call alone; measured peak ${peak.toFixed(1)} GFLOP/s${wide ? ' with wide vectors' : ''}.`,
-    'Multiply-adds are those of the definition: with fewer of its own, Winograd may exceed the peak.',
+    'Multiply-adds and GFLOP/s are by the definition; the share of the peak is by what Winograd leaves of them.',
     'What runs ahead of the runs (only when weights have changed) counts for none of the shares.',
     '',
-    textTable(columns, rows, total),
+    textTable(columns, rows, footer),
   ].join('\n')
 }

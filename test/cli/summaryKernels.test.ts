@@ -25,7 +25,8 @@ it('lists those of inference as JSON', async () => {
   expect(sum('multiplyAdds')).toBe(4 * totals.multiplyAdds)
   expect(sum('shareOfMultiplyAdds')).toBeCloseTo(1, 9)
   expect(sum('shareOfTime')).toBeCloseTo(1, 9)
-  for (const { gflops, shareOfPeak, multiplyAdds, milliseconds } of listing.kernels) {
+  for (const { gflops, shareOfPeak, multiplyAdds, ownMultiplyAdds, milliseconds } of listing.kernels) {
+    expect(ownMultiplyAdds).toBe(multiplyAdds)
     if (multiplyAdds === 0) expect(gflops).toBeUndefined()
     else expect(gflops).toBeCloseTo((2 * multiplyAdds) / milliseconds / 1e6, 6)
     if (gflops !== undefined) expect(shareOfPeak).toBeCloseTo(gflops / listing.peak, 9)

@@ -222,6 +222,13 @@ export class FunctionBuilder {
     return this.code.length
   }
 
+  /** This function and all that it calls. */
+  get reachable(): ReadonlySet<FunctionBuilder> {
+    const found = new Set<FunctionBuilder>([this])
+    for (const f of found) for (const callee of f.callees) found.add(callee)
+    return found
+  }
+
   /** The function by itself: parameters, results, locals and code. Functions that it calls are in it by their index only. */
   get identity(): Uint8Array {
     const identity = new ByteWriter(this.code.length + 64)

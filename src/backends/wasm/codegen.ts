@@ -16,6 +16,7 @@ import type { KernelInfo } from './executable.ts'
 import type { KernelModule } from './kernel.ts'
 import { type AddressOf, blockStride, type KernelCall, lower } from './lower.ts'
 import { MathLibrary } from './math.ts'
+import type { TileShape } from './tile.ts'
 
 /** Where things live that outlast a run. */
 export interface Addresses {
@@ -146,12 +147,16 @@ class KernelSet {
     const code = call.kernel.emit(this.target)
     const name = `kernel${this.kernels.size}`
     if (this.exported) this.module.export(name, code)
-    const { codeSize: codeBytes, tile } = code
+    const parts = [...code.reachable]
+    const codeBytes = parts.reduce((sum, { codeSize }) => sum + codeSize, 0)
+    const tile = parts.map(part => part.tile).reduce((a, b) => (areaOf(b) > areaOf(a) ? b : a))
     const kernel = { key, codeBytes, name, code, step, call, ...(tile && { tile }) }
     this.kernels.set(key, kernel)
     return kernel
   }
 }
+
+const areaOf = (tile: TileShape | undefined): number => (tile ? tile.rows * tile.columns : 0)
 
 /** A function `(thread, threads, arena, scratch)` that does one thread's share of a group. */
 function emitGroup(

@@ -19,7 +19,7 @@ export interface EngineSide {
 export interface KernelInfo {
   /** What it computes, and on which shapes: kernels of equal keys run the same code. */
   readonly key: string
-  /** Bytes of its code, without that of functions it shares with others. */
+  /** Bytes of its code and of the functions it calls, which it may share with other kernels. */
   readonly codeBytes: number
   /** Rows and columns of its register tile, of contractions. */
   readonly tile?: TileShape

@@ -1,5 +1,5 @@
 /** A profile kernel by kernel: what each distinct kernel of a program is called, how large it is, and what it achieves. */
-import type { StageAttributes } from '../../plan/convolution.ts'
+import type { ConvolutionTask, StageAttributes } from '../../plan/convolution.ts'
 import type { Step } from '../../plan/steps.ts'
 import type { StepTime } from './profile.ts'
 import type { TileShape } from './tile.ts'
@@ -17,8 +17,10 @@ export interface KernelTime {
   readonly calls: number
   /** Whether the kernel runs ahead of the runs, and not in each. */
   readonly ahead: boolean
-  /** Multiply-adds of one run, as the definition of the operation has them. */
+  /** Multiply-adds of one run, as the definition of the operation has them: where they are done, if there are several stages. */
   readonly multiplyAdds: number
+  /** Multiply-adds that Winograd's algorithm leaves of them, without transformations and what its tiles have beyond the image. */
+  readonly ownMultiplyAdds: number
   /** Milliseconds of all calls, each measured alone. */
   readonly milliseconds: number
 }
@@ -26,7 +28,10 @@ export interface KernelTime {
 /** The distinct kernels of a profile, those that take longest first, those of the preparation at the end. */
 export function kernelTimes(times: readonly StepTime[]): KernelTime[] {
   const kernels = new Map<string, KernelTime>()
-  for (const { step, kernel, codeBytes, tile, ahead, multiplyAdds, milliseconds } of times) {
+  const work = workOf(times)
+  for (const time of times) {
+    const { step, kernel, codeBytes, tile, ahead, milliseconds } = time
+    const multiplyAdds = work.get(time) ?? 0
     const key = `${ahead} ${kernel}`
     const known = kernels.get(key)
     kernels.set(key, {
@@ -37,10 +42,39 @@ export function kernelTimes(times: readonly StepTime[]): KernelTime[] {
       calls: (known?.calls ?? 0) + 1,
       ahead,
       multiplyAdds: (known?.multiplyAdds ?? 0) + multiplyAdds,
+      ownMultiplyAdds: (known?.ownMultiplyAdds ?? 0) + multiplyAdds * left(step),
       milliseconds: (known?.milliseconds ?? 0) + milliseconds,
     })
   }
   return [...kernels.values()].sort((a, b) => Number(a.ahead) - Number(b.ahead) || b.milliseconds - a.milliseconds)
+}
+
+/** Stages that do the multiply-adds of their convolution; of all others the last kernel does. */
+const working: ReadonlySet<string> = new Set(['products', 'transformed sums'])
+
+/** Multiply-adds of each call. A plan counts those of a convolution at its last kernel, which may only transform them back. */
+function workOf(times: readonly StepTime[]): Map<StepTime, number> {
+  const work = new Map(times.map(time => [time, time.multiplyAdds]))
+  const workers = new Map<ConvolutionTask, StepTime>()
+  for (const time of times) {
+    const { step, multiplyAdds } = time
+    if (step.op === 'stage') {
+      const { task, method, stage } = step.attributes as StageAttributes
+      if (working.has(method.stages[stage].name)) workers.set(task, time)
+    }
+    const worker = step.convolution && workers.get(step.convolution.task)
+    if (!worker || multiplyAdds === 0) continue
+    work.set(worker, (work.get(worker) ?? 0) + multiplyAdds)
+    work.set(time, 0)
+  }
+  return work
+}
+
+/** The part of the multiply-adds that is left: F(4×4, 3×3) and F(3×3, 4×4) make 144 of them 36, F(2×2, 3×3) 36 of them 16. */
+function left(step: Step): number {
+  const { method } = (step.op === 'stage' ? (step.attributes as StageAttributes) : step.convolution) ?? {}
+  if (!method?.name.startsWith('winograd')) return 1
+  return method.name === 'winograd 2×2' ? 16 / 36 : 36 / 144
 }
 
 const directions = {

@@ -9,7 +9,7 @@ export interface StepTime {
   readonly step: Step
   /** Key of the kernel: calls of equal keys run the same code. */
   readonly kernel: string
-  /** Bytes of the kernel's code. */
+  /** Bytes of the kernel's code and of the functions it calls. */
   readonly codeBytes: number
   /** Rows and columns of the kernel's register tile, of contractions. */
   readonly tile?: TileShape

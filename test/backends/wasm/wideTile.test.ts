@@ -5,7 +5,7 @@
  */
 import { afterAll, describe, expect, test } from 'vitest'
 import { compileModule } from '../../../src/backends/wasm/compile.ts'
-import { WasmEngine } from '../../../src/backends/wasm/engine.ts'
+import { createWasmEngine, WasmEngine } from '../../../src/backends/wasm/engine.ts'
 import { hasRelaxedSimd } from '../../../src/backends/wasm/features.ts'
 import * as g from '../../../src/graph/index.ts'
 import { expectClose } from '../../support/fixtures.ts'
@@ -32,6 +32,23 @@ describeBackend({
   name: 'wasm (tiles of 6 × 16)',
   run: (roots, inputs) => runOn(engine, withBatch(roots), inputs),
   tolerance,
+})
+
+test("Winograd's weight gradient of 24 → 96 channels is that of the narrow tiles", async () => {
+  const narrow = createWasmEngine({ threads: 1, innermost: 'channels', wide: 'off' })
+  const x = g.input('x', [4, 24, 28, 28], { batched: true }) as g.Volume
+  const w = g.input('w', [96, 24, 3, 3]) as g.Volume
+  const upstream = g.input('upstream', [4, 96, 28, 28], { batched: true })
+  const loss = g.sum(g.mul(g.conv2d(x, w, { padding: 1 }), upstream)) as g.Scalar
+  const roots = g.gradients(loss, [w])
+  const noise = (count: number, seed: number) =>
+    Float32Array.from({ length: count }, (_, k) => Math.sin(k * 12.9898 + seed))
+  const inputs = { x: noise(4 * 24 * 28 * 28, 1), upstream: noise(4 * 96 * 28 * 28, 2) }
+  const [expected] = await runOn(narrow, roots, inputs)
+  const [actual] = await runOn(engine, roots, inputs)
+  await narrow.close()
+  const most = Math.max(...Array.from(expected, Math.abs))
+  expectClose(actual, Array.from(expected), { relative: 1e-5, absolute: 1e-5 * most }, 'gradient')
 })
 
 describe('a convolution of odd numbers of channels', () => {

@@ -18,7 +18,7 @@ import { directCost, sumsCost, winogradCost, winogradSumsCost } from './cost.ts'
 import { depthwiseKernel, depthwiseWeightsKernel, isDepthwise } from './depthwise.ts'
 import { depthwiseCollectKernel, depthwiseSumsKernel } from './depthwiseGradient.ts'
 import { type BorderSpec, borderKernel, packKernel, panelSizes } from './packing.ts'
-import { sumLayout, type WeightGradientSpec, weightSumsKernel } from './weightGradient.ts'
+import { type SumLayout, sumLayout, type WeightGradientSpec, weightSumsKernel } from './weightGradient.ts'
 import { winogradInputKernel, winogradKernel, winogradOutputKernel, winogradProductKernel } from './winograd.ts'
 import {
   fitsWinogradGradient,
@@ -367,15 +367,20 @@ function winogradSums(task: ConvolutionTask, tile: TileShape, staged: boolean): 
       tile,
     },
     stages: [...ahead.map(([, kernel]) => kernel), () => winogradCollectKernel(spec)],
-    finish: epilogue => collectKernel(sums, epilogue),
+    // Winograd's sums are [9, K, C] exactly, whatever the tile.
+    finish: epilogue =>
+      collectKernel(sums, epilogue, { taps: 9, rows: spec.g[1], columns: spec.x[1], tapsMerged: false }),
   }
 }
 
 /** Brings sums into the order of the weights. Operand addresses: sums, epilogue operands, weight gradient. */
-function collectKernel(spec: WeightGradientSpec, epilogue: EpilogueSpec): Kernel {
+function collectKernel(
+  spec: WeightGradientSpec,
+  epilogue: EpilogueSpec,
+  { taps, rows, columns, tapsMerged }: Omit<SumLayout, 'tileColumns'> = sumLayout(spec),
+): Kernel {
   const { groups, weights } = spec
   const [outChannels, groupChannels, height, width] = weights
-  const { taps, rows, columns, tapsMerged } = sumLayout(spec)
   const tap = rows * columns * 4
   const perGroup = outChannels / groups
   const sums = tapsMerged
