@@ -20,7 +20,7 @@ export default defineRecipe({
   ],
   optimizer: {
     name: 'sgd',
-    lr: 0.02,
+    lr: 0.05,
     momentum: 0.9,
     weightDecay: 1e-3,
     decay: 'weights',

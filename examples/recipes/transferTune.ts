@@ -15,7 +15,7 @@ export default defineRecipe({
   pretrained: { weights: 'resnet20-12fca82f.th', classes: 10 },
   optimizer: {
     name: 'sgd',
-    lr: 0.02,
+    lr: 0.1,
     momentum: 0.9,
     weightDecay: 1e-3,
     decay: 'weights',
