@@ -21,7 +21,7 @@ const accuracies: number[] = []
 for (let seed = 0; seed < seeds; seed++) {
   const recipe = resolveRecipe({ seed })
   const { test, ...data } = await loadData(recipe)
-  const engine = startEngine(recipe, values.threads === undefined ? undefined : Number(values.threads))
+  const engine = startEngine(recipe, values.threads === undefined ? {} : { threads: Number(values.threads) })
   const trainer = new Trainer({
     ...data,
     model: createModel(recipe),

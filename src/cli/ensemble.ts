@@ -14,7 +14,7 @@ import { type Recipe, type RecipeOptions, resolveRecipe } from './recipe.ts'
 import { readRecipeFile } from './recipeFile.ts'
 import { loadRun } from './runs.ts'
 import type { RecipeSource } from './session.ts'
-import { loadData, startEngine } from './setup.ts'
+import { type EngineChoices, loadData, startEngine } from './setup.ts'
 import { inStudy } from './studyFolder.ts'
 import { textTable } from './table.ts'
 import { type TrialRunner, workOn } from './trials.ts'
@@ -44,7 +44,7 @@ interface Member {
 
 /** Trains the members, or goes on, and scores them alone and together. @returns the exit code */
 export async function ensemble(given: RecipeOptions, options: EnsembleOptions): Promise<number> {
-  const { members, kind, jobs, out, threads } = options
+  const { members, kind, jobs, out } = options
   const base = options.file === undefined ? {} : await readRecipeFile(options.file)
   const first = resolveRecipe({ ...given, test: false }, options.set, base)
   const recipeOf = (sets: readonly string[]): Recipe =>
@@ -52,7 +52,7 @@ export async function ensemble(given: RecipeOptions, options: EnsembleOptions): 
   const asked = { kind: 'ensemble', recipe: { ...first, fovea: undefined }, members, by: kind }
   const trials =
     kind === 'snapshots' ? [snapshotRun(first, members, recipeOf)] : memberRuns(first, members, kind, recipeOf)
-  return inStudy(out, asked, { jobs, threads }, async runner => {
+  return inStudy(out, asked, options, async runner => {
     const left = [...trials]
     await workOn(
       jobs,
@@ -142,10 +142,10 @@ async function scoreMembers(
 async function probabilitiesOf(
   member: Member,
   images: Subset<ImageCollection>,
-  { threads }: EnsembleOptions,
+  choices: EngineChoices,
 ): Promise<Float32Array> {
   const { recipe, model } = await loadRun(member.run, member.checkpoint)
-  const engine = startEngine(recipe, threads)
+  const engine = startEngine(recipe, choices)
   try {
     return await new Evaluator(engine, model, imagesOf(recipe).shape).probabilities(images)
   } finally {

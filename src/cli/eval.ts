@@ -11,7 +11,7 @@ import { print, printJson } from './output.ts'
 import { dataName, modelName } from './recipe.ts'
 import { measured } from './runResult.ts'
 import { loadRun } from './runs.ts'
-import { imagesOf, loadData, type RunData, startEngine } from './setup.ts'
+import { type EngineChoices, imagesOf, loadData, type RunData, startEngine } from './setup.ts'
 import { textTable } from './table.ts'
 
 /** Names of the splits. */
@@ -21,7 +21,7 @@ export const splitNames = ['test', 'validation', 'train'] as const
 export const viewNames = ['flip', 'five', 'ten'] as const
 
 /** Options of {@link evaluate}. */
-export interface EvalOptions {
+export interface EvalOptions extends EngineChoices {
   readonly split: (typeof splitNames)[number]
   /** Averages the answers to several views of each image. */
   readonly views?: (typeof viewNames)[number]
@@ -29,18 +29,17 @@ export interface EvalOptions {
   readonly checkpoint: string
   /** Folder of the data set's files, when it is not where it was. */
   readonly dataDir?: string
-  readonly threads?: number
   readonly json?: boolean
   readonly quiet?: boolean
 }
 
 /** Scores a run. @returns the exit code */
 export async function evaluate(run: string, options: EvalOptions): Promise<number> {
-  const { split, views, checkpoint: which, dataDir, threads, json, quiet } = options
+  const { split, views, checkpoint: which, dataDir, json, quiet } = options
   const { recipe, model, checkpoint } = await loadRun(run, which)
   const images = splitOf(await loadData(recipe, dataDir), split, run)
   const { classes } = images.dataset
-  const engine = startEngine(recipe, threads)
+  const engine = startEngine(recipe, options)
   const stream = json ? process.stderr : process.stdout
   const bar = quiet ? undefined : new EvaluationProgress(stream, `${split} images`, images.indices.length)
   try {

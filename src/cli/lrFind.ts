@@ -30,7 +30,7 @@ export async function findRate(given: RecipeOptions, options: FindRateOptions): 
   const recipe = await recipeOf(given, options)
   const points = await withTrainer(
     recipe,
-    options.threads,
+    options,
     ({ train }) => ({
       options: ({ optimizer }) => ({
         epochs: Math.ceil((steps * recipe.batchSize * (recipe.accumulate ?? 1)) / train.indices.length) + 1,

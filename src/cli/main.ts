@@ -3,7 +3,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { defaultModel, defaultRuns } from './defaults.ts'
 import { describeError, exitCodeOf, exitCodes, oneLine } from './errors.ts'
-import { checkpointOption, jsonOption, numericList, threadsOption, wholeNumber } from './options.ts'
+import { checkpointOption, jsonOption, numericList, threadsOption, wholeNumber, wideOption } from './options.ts'
 import { recipeOptions, takesRecipe } from './recipeCommand.ts'
 import { addStudyCommands } from './studyCommands.ts'
 import { foveaVersion } from './version.ts'
@@ -26,7 +26,7 @@ Examples:
   fovea lr-find, search, kfold, ensemble, compare: each has its --help
 
 Exit codes: 0 done; 1 failed; 2 wrong command line; 130 stopped by a signal (a training run is saved).
-Environment: FOVEA_THREADS threads that compute; FOVEA_DEBUG=1 stacks of errors.`,
+Environment: FOVEA_THREADS threads that compute; FOVEA_WIDE as --wide; FOVEA_DEBUG=1 stacks of errors.`,
   )
 
 takesRecipe(
@@ -47,6 +47,7 @@ takesRecipe(
   .option('--out <dir>', 'folder for run folders (default: runs)')
   .option('--name <name>', "name of the run folder (default: the model's, or the recipe file's)")
   .addOption(threadsOption())
+  .addOption(wideOption())
   .option('--quiet', 'show the result only')
   .addOption(jsonOption())
   .addHelpText(
@@ -62,15 +63,15 @@ Examples:
   fovea train --resume runs/lenet5`,
   )
   .action(async (word: string | undefined, options) => {
-    const { resume, out, name, threads, quiet, json, set, stopAfter, workers, tensorboard, overfit } = options
+    const { resume, out, name, threads, wide, quiet, json, set, stopAfter, workers, tensorboard, overfit } = options
     const { given, file } = await recipeOptions(word, options)
     if (overfit !== undefined) {
       const { overfitCheck } = await import('./overfit.ts')
-      process.exitCode = await overfitCheck(overfit, given, { file, set, threads, quiet, json })
+      process.exitCode = await overfitCheck(overfit, given, { file, set, threads, wide, quiet, json })
       return
     }
     const { train } = await import('./train.ts')
-    const run = { resume, out, name, threads, quiet, json, file, set, stopAfter, workers, tensorboard }
+    const run = { resume, out, name, threads, wide, quiet, json, file, set, stopAfter, workers, tensorboard }
     process.exitCode = await train(given, run)
   })
 
@@ -94,6 +95,7 @@ program
   .addOption(checkpointOption())
   .option('--data-dir <dir>', "folder with the data set's files (default: the recipe's)")
   .addOption(threadsOption())
+  .addOption(wideOption())
   .option('--quiet', 'no progress')
   .addOption(jsonOption())
   .addHelpText(
@@ -123,6 +125,7 @@ program
       .default('auto'),
   )
   .addOption(checkpointOption())
+  .addOption(wideOption())
   .addOption(jsonOption())
   .addHelpText(
     'after',
@@ -156,9 +159,7 @@ program
       .choices(['training', 'inference'])
       .preset('training'),
   )
-  .addOption(
-    new Option('--wide <choice>', 'wide vectors for these kernels').choices(['auto', 'on', 'off']).default('off'),
-  )
+  .addOption(wideOption())
   .option('--svg <file>', 'draw the volumes into an SVG file')
   .option('--html <file>', 'write a page with the drawing, the layer table and the totals')
   .addOption(jsonOption())

@@ -31,7 +31,7 @@ export async function overfitCheck(count: number, given: RecipeOptions, options:
   const recipe = await recipeOf(given, options)
   const outcome = await withTrainer(
     recipe,
-    options.threads,
+    options,
     ({ train }) => ({
       train: some(train, count, recipe.seed),
       augment: false,

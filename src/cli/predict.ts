@@ -7,14 +7,14 @@ import { exitCodes, oneLine, UsageError } from './errors.ts'
 import { print, printJson } from './output.ts'
 import { dataName } from './recipe.ts'
 import { loadRun } from './runs.ts'
-import { imagesOf, startEngine } from './setup.ts'
+import { type EngineChoices, imagesOf, startEngine } from './setup.ts'
 import { type TableColumn, textTable } from './table.ts'
 
 /** Whether dark strokes on light paper are turned into light strokes on dark, which digit models are trained on. */
 export const invertNames = ['auto', 'yes', 'no'] as const
 
 /** Options of {@link predict}. */
-export interface PredictOptions {
+export interface PredictOptions extends Pick<EngineChoices, 'wide'> {
   /** So many classes are shown for each picture: 3 by default, or all of fewer. */
   readonly top?: number
   readonly invert: (typeof invertNames)[number]
@@ -47,7 +47,7 @@ export async function predict(run: string, files: readonly string[], options: Pr
     throw new UsageError(`--top ${top}: ${dataName(recipe)} has only ${classes.length} classes`)
   }
   // One image at a time leaves nothing for a second thread to do.
-  const engine = startEngine(recipe, 1)
+  const engine = startEngine(recipe, { threads: 1, wide: options.wide })
   try {
     const evaluator = new Evaluator(engine, model, shape)
     const answers: (Prediction | Failure)[] = []

@@ -13,6 +13,7 @@ import type {
   TrainEvent,
   ValidationEvent,
 } from '../train/events.ts'
+import { engineText } from './engineText.ts'
 
 /** A bar that is redrawn in place, or lines one after the other. */
 export type ProgressStyle = 'bar' | 'lines'
@@ -224,11 +225,10 @@ export class TrainProgress {
 }
 
 function describe({ trainSamples, validationSamples, parameters, engine, arenaBytes, step }: StartEvent): string {
-  const threads = `${engine.threads} thread${engine.threads === 1 ? '' : 's'}`
   const samples = `${formatCount(trainSamples)} images to train on, ${formatCount(validationSamples)} to validate`
   const lines = [
     `${samples} · ${formatCount(parameters)} parameters`,
-    `${engine.backend}, ${threads}, SIMD: ${engine.simd} · ${formatBytes(arenaBytes)} for a training step`,
+    `${engine.backend}, ${engineText(engine)} · ${formatBytes(arenaBytes)} for a training step`,
   ]
   if (step > 0) lines.push(`resuming after step ${formatCount(step)}`)
   return lines.join('\n')

@@ -17,6 +17,7 @@ import {
 import { imageGrid } from '../plot/imageGrid.ts'
 import { html, type Markup, raw } from '../plot/markup.ts'
 import type { ImageShape } from '../plot/png.ts'
+import { engineText } from './engineText.ts'
 import type { ReportData, ReportLayer, ReportScore } from './reportData.ts'
 import { reportCss } from './reportStyle.ts'
 import { wilsonInterval } from './wilson.ts'
@@ -65,9 +66,7 @@ function header(data: ReportData): Markup {
   const facts: Markup[] = [result(data)]
   facts.push(fact('Training time', formatDuration(data.seconds), trained(data, lastStep?.step)))
   if (parameters !== undefined) facts.push(fact('Parameters', formatCount(parameters), 'trainable weights and biases'))
-  facts.push(
-    fact('Engine', engine.backend, `${engine.threads} thread${engine.threads === 1 ? '' : 's'}, SIMD: ${engine.simd}`),
-  )
+  facts.push(fact('Engine', engine.backend, engineText(engine)))
   return html`<header>
 <h1>${data.title}</h1>
 <p class="byline">${data.model} on ${data.dataset}, <time datetime="${date}">${date.slice(0, 10)} ${date.slice(11, 16)} UTC</time></p>

@@ -2,6 +2,7 @@
  * What the run report is made from. The fields have the shapes of what the trainer, the evaluation and the summary give,
  * so that a command only puts them together.
  */
+import type { EngineDescription } from '../backends/engine.ts'
 import type { ImageShape } from '../plot/png.ts'
 
 /** One row of the layer table; a row of `summarize(model, shape)` with a batch of 1 is one. */
@@ -48,7 +49,7 @@ export interface ReportData {
   readonly classes: readonly string[]
   /** The recipe with every default filled in; shown as JSON. */
   readonly recipe: unknown
-  readonly engine: { readonly backend: string; readonly threads: number; readonly simd: string }
+  readonly engine: EngineDescription
   /** When the run began: anything `new Date()` reads. */
   readonly startedAt: string | number | Date
   /** Training time, of all steps. */

@@ -6,14 +6,20 @@ import { Trainer, type TrainerOptions } from '../train/trainer.ts'
 import { fitPreprocessing } from './preprocess.ts'
 import { type Recipe, type RecipeOptions, resolveRecipe } from './recipe.ts'
 import { loadFunctions, readRecipeFile } from './recipeFile.ts'
-import { createAugmentation, loadData, type RunData, startEngine, trainingOptions } from './setup.ts'
+import {
+  createAugmentation,
+  type EngineChoices,
+  loadData,
+  type RunData,
+  startEngine,
+  trainingOptions,
+} from './setup.ts'
 import { createInitialModel } from './transfer.ts'
 
 /** Where a recipe comes from. */
-export interface RecipeSource {
+export interface RecipeSource extends EngineChoices {
   readonly file?: string | undefined
   readonly set?: readonly string[] | undefined
-  readonly threads?: number | undefined
 }
 
 /** The recipe of a file, with what the command line says. */
@@ -27,7 +33,7 @@ export async function recipeOf(given: RecipeOptions, { file, set }: RecipeSource
  */
 export async function withTrainer<T>(
   recipe: Recipe,
-  threads: number | undefined,
+  choices: EngineChoices,
   change: (data: RunData) => {
     readonly train?: Subset<ImageCollection>
     /** Changes the recipe's options. */
@@ -38,7 +44,7 @@ export async function withTrainer<T>(
 ): Promise<T> {
   const data = await loadData(recipe)
   const { train = data.train, options, augment: augmented = true } = change(data)
-  const engine: Engine = startEngine(recipe, threads)
+  const engine: Engine = startEngine(recipe, choices)
   try {
     const functions = await loadFunctions(recipe)
     const model = await createInitialModel(recipe, functions)

@@ -3,6 +3,7 @@ import type { Augmentation } from '../augment/compose.ts'
 import { augmentationFrom } from '../augment/table.ts'
 import { createEngine } from '../backends/createEngine.ts'
 import type { Engine } from '../backends/engine.ts'
+import type { WideChoice } from '../backends/wasm/wide.ts'
 import { findModel } from '../models/index.ts'
 import { ImageClassifier } from '../nn/imageClassifier.ts'
 import type { Module } from '../nn/module.ts'
@@ -37,12 +38,17 @@ export function createNetwork(recipe: Recipe, functions: RecipeFunctions, classe
 export const createAugmentation = ({ data: { augment } }: Recipe): Augmentation | undefined =>
   augment && augmentationFrom(augment)
 
-/**
- * Starts the engine of a recipe.
- * @param threads all cores, or `FOVEA_THREADS`, when absent
- */
-export function startEngine({ backend, precise }: Recipe, threads: number | undefined): Engine {
-  return createEngine({ backend, precise, ...(threads === undefined ? {} : { threads }) })
+/** What the command line says of the engine. It does not change results, so it is no part of a recipe. */
+export interface EngineChoices {
+  /** All cores, or `FOVEA_THREADS`, when absent. */
+  readonly threads?: number | undefined
+  /** Wide vectors; off when absent. */
+  readonly wide?: WideChoice | undefined
+}
+
+/** Starts the engine of a recipe. @throws Error for `wide: 'on'` where wide vectors are impossible. */
+export function startEngine({ backend, precise }: Recipe, { threads, wide }: EngineChoices): Engine {
+  return createEngine({ backend, precise, ...(threads !== undefined && { threads }), ...(wide && { wide }) })
 }
 
 /**

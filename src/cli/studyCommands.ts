@@ -1,6 +1,6 @@
 /** The commands that train more than once, or judge what was trained: lr-find, search, kfold, ensemble, compare. */
 import { type Command, Option } from 'commander'
-import { collect, jsonOption, numeric, threadsOption, wholeNumber } from './options.ts'
+import { collect, jsonOption, numeric, threadsOption, wholeNumber, wideOption } from './options.ts'
 import { recipeOptions, takesRecipe } from './recipeCommand.ts'
 
 /** Names here, so that `--help` loads nothing else. */
@@ -22,6 +22,7 @@ const inProcesses = (command: Command, out: string): Command =>
     .option('--jobs <n>', 'trainings at the same time, in processes that share the cores', wholeNumber(1, 64), 1)
     .option('--out <dir>', 'folder of the study; the same command goes on with one that is there', out)
     .addOption(threadsOption())
+    .addOption(wideOption())
     .option('--quiet', 'show the result only')
     .addOption(jsonOption())
 
@@ -39,6 +40,7 @@ function addRateFinder(program: Command): void {
     .option('--to <rate>', 'last rate', numeric, 10)
     .option('--out <file>', 'draw losses and suggestion into an SVG file')
     .addOption(threadsOption())
+    .addOption(wideOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',

@@ -9,6 +9,7 @@ import { CommandError, exitCodes, InterruptError, UsageError } from './errors.ts
 import { Interrupt } from './interrupt.ts'
 import { print } from './output.ts'
 import { shellWord } from './recipe.ts'
+import type { EngineChoices } from './setup.ts'
 import { TrialRunner } from './trials.ts'
 
 /**
@@ -20,7 +21,7 @@ import { TrialRunner } from './trials.ts'
 export async function inStudy(
   path: string,
   asked: object,
-  options: { readonly jobs: number; readonly threads?: number | undefined },
+  options: EngineChoices & { readonly jobs: number },
   work: (runner: TrialRunner) => Promise<void>,
 ): Promise<number> {
   const file = join(path, 'study.json')
@@ -36,7 +37,7 @@ export async function inStudy(
     }
   } else await writeAtomic(file, `${JSON.stringify(wanted, undefined, 2)}\n`)
   const lock = await RunLock.acquire(join(path, 'lock'))
-  const runner = new TrialRunner(path, options.jobs, options.threads)
+  const runner = new TrialRunner(path, options.jobs, options)
   const interrupt = new Interrupt(() => runner.stop())
   try {
     await work(runner)

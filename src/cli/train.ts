@@ -34,6 +34,7 @@ import { finalCheckpoint } from './runs.ts'
 import {
   createAugmentation,
   createModel,
+  type EngineChoices,
   loadData,
   naming,
   type RunData,
@@ -44,14 +45,13 @@ import { type Best, type TrainOutcome, trainLoop } from './trainLoop.ts'
 import { createInitialModel } from './transfer.ts'
 
 /** What is no part of the recipe. */
-export interface TrainOptions {
+export interface TrainOptions extends EngineChoices {
   /** Run folder to go on with. */
   readonly resume?: string
   /** Folder for run folders, `runs` by default. */
   readonly out?: string
   /** Name of the run folder, the model's by default. */
   readonly name?: string
-  readonly threads?: number
   readonly quiet?: boolean
   /** Prints the result as JSON; progress then goes to standard error. */
   readonly json?: boolean
@@ -80,7 +80,7 @@ export async function train(given: RecipeOptions, options: TrainOptions): Promis
     return exitCodes.done
   }
   const data = await loadData(recipe)
-  const engine = startEngine(recipe, options.threads)
+  const engine = startEngine(recipe, options)
   try {
     return await trainOn(engine, recipe, data, existing?.folder, options)
   } finally {

@@ -14,6 +14,7 @@ import type { ValidationEvent } from '../train/events.ts'
 import { CommandError, exitCodes, InterruptError } from './errors.ts'
 import type { Recipe } from './recipe.ts'
 import { resultFile } from './runResult.ts'
+import type { EngineChoices } from './setup.ts'
 
 /** One training run of a study. */
 export interface Trial {
@@ -34,7 +35,7 @@ export interface TrialProgress {
 /** The runs of a study, in the folder `trials` of it. */
 export class TrialRunner {
   readonly folder: string
-  readonly #threads: number
+  readonly #engine: readonly string[]
   readonly #children = new Set<ReturnType<typeof spawn>>()
   #isStopping = false
 
@@ -42,9 +43,10 @@ export class TrialRunner {
    * @param study folder of the study
    * @param jobs processes at the same time, which share the cores
    */
-  constructor(study: string, jobs: number, threads?: number) {
+  constructor(study: string, jobs: number, { threads, wide = 'off' }: EngineChoices = {}) {
     this.folder = join(study, 'trials')
-    this.#threads = threads ?? Math.max(1, Math.floor(availableParallelism() / jobs))
+    const share = threads ?? Math.max(1, Math.floor(availableParallelism() / jobs))
+    this.#engine = ['--threads', String(share), '--wide', wide]
   }
 
   /** Path of a trial's run folder. */
@@ -80,14 +82,7 @@ export class TrialRunner {
     if (!begun) await writeAtomic(file, `${JSON.stringify(trial.recipe, undefined, 2)}\n`)
     const start = begun ? ['--resume', run] : [file, '--out', this.folder, '--name', trial.name]
     const until = untilEpoch === undefined ? [] : ['--stop-after', String(untilEpoch)]
-    const { code, stderr } = await this.#fovea([
-      'train',
-      ...start,
-      ...until,
-      '--quiet',
-      '--threads',
-      String(this.#threads),
-    ])
+    const { code, stderr } = await this.#fovea(['train', ...start, ...until, '--quiet', ...this.#engine])
     if (this.#isStopping || code === exitCodes.interrupted) throw new InterruptError('stopped')
     if (code !== 0)
       await writeAtomic(join(this.folder, `${trial.name}.failed`), `${stderr.trim() || `ended with ${code}`}\n`)

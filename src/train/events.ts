@@ -2,6 +2,7 @@
  * What a training run says while it runs: typed events, in order, one object each. Progress bars, curves, the JSONL
  * log and early stopping are all just consumers of this stream.
  */
+import type { EngineDescription } from '../backends/engine.ts'
 
 /** Mean loss and share of correct answers over a set of samples. */
 export interface Score {
@@ -27,8 +28,8 @@ export interface StartEvent {
   readonly validationSamples: number
   /** Trainable numbers in the model. */
   readonly parameters: number
-  /** What computes: backend, threads, SIMD level. */
-  readonly engine: { readonly backend: string; readonly threads: number; readonly simd: string }
+  /** What computes: backend, threads, vectors. */
+  readonly engine: EngineDescription
   /** Bytes of the arena of the training plan. */
   readonly arenaBytes: number
 }
