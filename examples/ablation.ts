@@ -3,7 +3,7 @@
  * everything, then with one thing changed at a time, from several seeds. Judged on 5,000 other images of the training set; the
  * test set is not read. Prints a table; what is done is kept in ablation.jsonl, and the same command goes on with it.
  *
- * npx tsx examples/ablation.ts [folder] [images] [epochs] [seeds]
+ * npx tsx examples/ablation.ts [folder] [images] [epochs] [seeds] [folder of CIFAR-10's binary files]
  */
 import { existsSync } from 'node:fs'
 import { appendFile, readFile } from 'node:fs/promises'
@@ -30,7 +30,7 @@ import {
 import { oneCycle, sgd } from 'fovea/optim'
 import { Trainer } from 'fovea/train'
 
-const [folder = '.', images = '10000', epochs = '20', seeds = '3'] = process.argv.slice(2)
+const [folder = '.', images = '10000', epochs = '10', seeds = '3', directory] = process.argv.slice(2)
 
 /** What can be changed. */
 interface Advice {
@@ -96,7 +96,7 @@ interface Outcome {
   readonly accuracy: number
 }
 
-const { train } = await cifar10()
+const { train } = await cifar10(directory === undefined ? {} : { directory })
 const held = Math.ceil(Number(images) / 2)
 const split = splitDataset(subsetOf(train, Number(images) + held), { validation: held, seed: 0 })
 const engine = createEngine({ wide: 'auto' })

@@ -1,7 +1,9 @@
 /** The recipes of docs/results.md train, on a few images in the data sets' own file formats. */
+import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { setup as build } from '../support/build.ts'
 import { succeed, temporaryFolder, writeSmallMnist } from '../support/fovea.ts'
@@ -52,4 +54,21 @@ describe('docs/results.md', () => {
     },
     60_000,
   )
+
+  it('shows what examples/ablation.ts prints, which goes on where it was', async () => {
+    const { path } = folder
+    const run = (seeds: number) =>
+      promisify(execFile)(
+        process.execPath,
+        ['--import', 'tsx', 'examples/ablation.ts', path, '24', '1', String(seeds), join(path, 'cifar10')],
+        { cwd: root },
+      )
+    const first = await run(1)
+    const rows = first.stdout.trim().split('\n')
+    // The same rows, with other numbers.
+    for (const row of rows) expect(page).toContain(row.slice(0, row.indexOf('|', 1) + 1))
+    expect(rows.length).toBeGreaterThan(10)
+    const trained = ({ stderr }: { stderr: string }): number => stderr.match(/^seed \d/gm)?.length ?? 0
+    expect([trained(first), trained(await run(1))]).toEqual([rows.length - 2, 0])
+  }, 120_000)
 })
