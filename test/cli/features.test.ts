@@ -3,8 +3,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { type RawRecipe, resolveRecipe } from '../../src/cli/recipe.ts'
+import { encodePng } from '../../src/plot/png.ts'
 import { readCheckpoint } from '../../src/train/checkpoint.node.ts'
 import { writePicture } from '../data/pictures.ts'
+import { expectClose } from '../support/fixtures.ts'
 import { checkpointOf, eventsOf, fovea, sha256, succeed, temporaryFolder } from '../support/fovea.ts'
 
 const folder = temporaryFolder()
@@ -41,15 +43,23 @@ describe('fovea train with cacheFeatures', () => {
     expect(stdout).not.toContain('warning: features')
     expect(eventsOf(run('kept'))[1]).toMatchObject({ type: 'notice', kind: 'features', step: 0, epoch: 1 })
     await train('plain', '--set', 'cacheFeatures=false', '--quiet')
-    expect(sha256(checkpointOf(run('kept')))).toBe(sha256(checkpointOf(run('plain'))))
     const { tensors } = await readCheckpoint(checkpointOf(run('kept')))
+    const { tensors: plain } = await readCheckpoint(checkpointOf(run('plain')))
+    expect([...tensors.keys()]).toEqual([...plain.keys()])
+    // Sums next to the cut may be taken in another order: some units of the last place, after twelve steps.
+    for (const [path, { values }] of plain) {
+      expectClose(tensors.get(path)!.values, values, { relative: 1e-5, absolute: 1e-6 }, path)
+    }
     const { tensors: base } = await readCheckpoint(checkpointOf(run('base')))
     expect(tensors.get('model.conv2.weight')!.values).toEqual(base.get('model.conv2.weight')!.values)
     expect(tensors.get('model.fc1.weight')!.values).not.toEqual(base.get('model.fc1.weight')!.values)
     const { stdout: score } = await succeed(cwd, ['eval', 'runs/kept', '--split', 'validation', '--json'])
     const last = eventsOf(run('kept')).findLast(({ type }) => type === 'validation')!
     expect(JSON.parse(score).loss).toBeCloseTo(last.loss!, 6)
-    const { stdout: answer } = await succeed(cwd, ['predict', 'runs/kept', 'signs/up/0.png', '--json'])
+    // Gray pictures of 28 × 28 are taken for written: a dark stroke on white.
+    const stroke = Uint8Array.from({ length: 784 }, (_, i) => (i % 28 > 12 && i % 28 < 16 ? 0 : 255))
+    writeFileSync(join(cwd, 'stroke.png'), encodePng(stroke, [28, 28, 1]))
+    const { stdout: answer } = await succeed(cwd, ['predict', 'runs/kept', 'stroke.png', '--json'])
     expect(JSON.parse(answer)[0].predictions).toHaveLength(3)
   }, 120_000)
 
