@@ -1,4 +1,5 @@
 /** `fovea import`: weights from PyTorch or safetensors files, as a run folder that `eval` and `predict` take. */
+import { sizeOf } from '../graph/shape.ts'
 import type { StoredTensor } from '../train/checkpoint.ts'
 import { RunFolder } from '../train/runFolder.node.ts'
 import { loadWeights } from '../train/weights.node.ts'
@@ -43,7 +44,7 @@ export async function importWeights(file: string, options: ImportOptions): Promi
     await folder.close()
   }
   let parameters = 0
-  for (const [path, { value }] of model.parameters()) if (!missing.includes(path)) parameters += value.length
+  for (const [path, { shape }] of model.parameters()) if (!missing.includes(path)) parameters += sizeOf(shape)
   console.log(`${parameters.toLocaleString('en-US')} parameters of ${name} from ${file}`)
   console.log(`run folder     ${folder.path}`)
   return 0

@@ -97,8 +97,7 @@ async function resultOf(run: FinishedRun, events: readonly LoggedEvent[]): Promi
     event.type === 'validation' && (run.final === 'latest' || event.step === best?.step)
   const validation = events.findLast(isScored)
   if (!epoch) throw new Error(`${folder.path}: the event log has no epoch`)
-  let parameters = 0
-  for (const { value } of model.parameters().values()) parameters += value.length
+  const parameters = model.countParameters()
   return {
     status: 'finished',
     fovea: foveaVersion(),

@@ -11,16 +11,17 @@ export type TypedArray = Float32Array | Int32Array | Uint8Array
 /**
  * A named value that persists between runs.
  *
- * `value` is the host's copy. An engine that runs a program on it keeps its own copy up to date; `engine.read(variable)`
- * and `engine.write(variable, values)` move values between the two.
+ * `value` is the host's copy, which is made when it is first asked for: of weights that only an engine ever sees there is no
+ * second copy. An engine that runs a program on it keeps its own copy up to date; `engine.read(variable)` and
+ * `engine.write(variable, values)` move values between the two.
  */
 export class Variable<S extends Shape = Shape> {
   readonly shape: S
   readonly dtype: DType
   /** Path in its model, PyTorch's form: `layer1.0.conv1.weight`. Set when the model is named. */
   name: string
-  /** Row-major contents with which an engine starts. */
-  value: TypedArray
+  #value: TypedArray | undefined
+  #fill: ((values: TypedArray) => void) | undefined
   /** The graph value that reads this variable. */
   readonly tensor: Tensor<S>
 
@@ -38,7 +39,7 @@ export class Variable<S extends Shape = Shape> {
     this.shape = shape
     this.dtype = dtype
     this.name = name
-    this.value = value ?? zeros(dtype, sizeOf(shape))
+    this.#value = value
     this.tensor = new Tensor({
       op: 'source',
       inputs: [],
@@ -47,6 +48,41 @@ export class Variable<S extends Shape = Shape> {
       dtype,
       source: { kind: 'variable', variable: this },
     })
+  }
+
+  /** Row-major contents with which an engine starts. */
+  get value(): TypedArray {
+    if (!this.#value) {
+      this.#value = zeros(this.dtype, sizeOf(this.shape))
+      this.#fill?.(this.#value)
+    }
+    return this.#value
+  }
+
+  set value(value: TypedArray) {
+    this.#value = value
+  }
+
+  /**
+   * Sets the contents by a rule instead of numbers; without a host's copy, what needs them makes them.
+   * @param fill writes every element of what it is given, the same numbers whenever it is called
+   */
+  fillWith(fill: (values: TypedArray) => void): void {
+    this.#fill = fill
+    if (this.#value) fill(this.#value)
+  }
+
+  /** Copies contents into the host's copy. @throws RangeError when there are too many. */
+  setValue(values: ArrayLike<number>): void {
+    this.#value ??= zeros(this.dtype, sizeOf(this.shape))
+    this.#value.set(values)
+  }
+
+  /** Writes the contents into another array, without making a host's copy where there is none. */
+  copyTo(target: TypedArray): void {
+    if (this.#value) target.set(this.#value)
+    else if (this.#fill) this.#fill(target)
+    else target.fill(0)
   }
 }
 

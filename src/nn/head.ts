@@ -61,7 +61,7 @@ export function replaceHead(model: Module, classes: number, options: ReplaceHead
   const created: string[] = []
   for (const [path, parameter] of model.parameters()) {
     if (!heads.some(head => path.startsWith(`${head}.`))) continue
-    parameter.initializer.fill(parameter.value as Float32Array, parameter.shape, seed, path)
+    parameter.initialize(seed, path)
     created.push(path)
   }
   return created

@@ -2,7 +2,7 @@
  * Modules: plain classes with typed fields. A module's parameters, buffers and children are its fields; the tree is
  * walked by reading them, and paths are field names joined by dots, which is PyTorch's naming.
  */
-import { type DType, ShapeError } from '../graph/shape.ts'
+import { type DType, ShapeError, sizeOf } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { type TypedArray, Variable } from '../graph/variable.ts'
 
@@ -41,6 +41,11 @@ export class Parameter<S extends readonly number[] = readonly number[]> extends 
     super(shape)
     this.initializer = initializer
   }
+
+  /** Fills it from the random stream (seed, path). */
+  initialize(seed: number, path: string): void {
+    this.fillWith(values => this.initializer.fill(values as Float32Array, this.shape, seed, path))
+  }
 }
 
 /** A rule for initial weights. */
@@ -58,7 +63,7 @@ export class ModelBuffer<S extends readonly number[] = readonly number[]> extend
    */
   constructor(shape: S, value: number, dtype: DType = 'f32') {
     super(shape, { dtype })
-    this.value.fill(value)
+    this.fillWith(values => values.fill(value))
   }
 }
 
@@ -146,9 +151,14 @@ export abstract class Module {
   initialize(seed: number): this {
     this.assignPaths()
     for (const [path, parameter] of this.parameters()) {
-      parameter.initializer.fill(parameter.value as Float32Array, parameter.shape, seed, path)
+      parameter.initialize(seed, path)
     }
     return this
+  }
+
+  /** How many numbers are trained. */
+  countParameters(): number {
+    return [...this.parameters().values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0)
   }
 
   /** Host copies of all variables by path. */

@@ -76,7 +76,7 @@ export function loadState(
   const skipped = new Set(misshaped)
   for (const [path, variable] of variables) {
     const stored = state.get(path)
-    if (stored && !skipped.has(path)) variable.value.set(stored.values)
+    if (stored && !skipped.has(path)) variable.setValue(stored.values)
   }
   return { missing, unexpected, misshaped }
 }

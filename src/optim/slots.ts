@@ -62,7 +62,7 @@ export class OptimizerState {
       return known
     }
     const variable = new Variable(shape, { name })
-    variable.value.fill(initial)
+    variable.fillWith(values => values.fill(initial))
     this.#variables.set(name, variable)
     return variable
   }

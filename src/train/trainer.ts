@@ -256,7 +256,7 @@ export class Trainer {
   private synchronize(): void {
     const { model, engine } = this.options
     const averages = this.averages?.state()
-    for (const [path, variable] of model.variables()) variable.value.set(engine.read(averages?.get(path) ?? variable))
+    for (const [path, variable] of model.variables()) variable.setValue(engine.read(averages?.get(path) ?? variable))
   }
 
   /** Steps of the run and of an epoch. */
@@ -353,7 +353,6 @@ export class Trainer {
   private async startEvent(): Promise<TrainEvent> {
     const { engine, epochs, model, validation } = this.options
     const { plan } = await this.program(this.loader.sizeOf(0))
-    const parameters = [...model.parameters().values()].reduce((sum, { value }) => sum + value.length, 0)
     return {
       type: 'start',
       epochs,
@@ -361,7 +360,7 @@ export class Trainer {
       step: this.position.step,
       trainSamples: this.loader.samples,
       validationSamples: validation?.indices.length ?? 0,
-      parameters,
+      parameters: model.countParameters(),
       engine: engine.description,
       arenaBytes: plan.arenaBytes + plan.scratchBytes * engine.description.threads,
     }

@@ -61,7 +61,7 @@ async function open(): Promise<Contender> {
   const { model, program } = makeProgram()
   const engine = createWasmEngine({ threads, precise, wide: process.argv[2] === 'wide' ? 'on' : 'off' })
   const compiled = await engine.compile(program)
-  const parameters = [...model.parameters().values()].reduce((sum, { value }) => sum + value.length, 0)
+  const parameters = model.countParameters()
 
   const training = (): Contender['step'] => {
     const data = batches(row).map(({ images, labels }) => ({

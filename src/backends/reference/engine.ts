@@ -51,7 +51,7 @@ class ReferenceEngine implements Engine {
       throw new ShapeError(`${variable.name}: ${values.length} values given for shape ${formatShape(variable.shape)}`)
     }
     this.check()
-    variable.value.set(values)
+    variable.setValue(values)
     this.current(variable).set(values)
   }
 

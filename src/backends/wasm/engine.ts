@@ -255,7 +255,7 @@ export class WasmEngine implements Engine {
       throw new ShapeError(`${variable.name}: ${values.length} values given for shape ${formatShape(variable.shape)}`)
     }
     this.checkOpen()
-    variable.value.set(values)
+    variable.setValue(values)
     this.changes++
     const address = this.variables.get(variable)
     if (address !== undefined) this.view(address, variable.tensor).set(values)
@@ -325,9 +325,9 @@ export class WasmEngine implements Engine {
   private addressOf(variable: Variable): number {
     const known = this.variables.get(variable)
     if (known !== undefined) return known
-    const address = this.linear.allocate(variable.value.byteLength)
+    const address = this.linear.allocate(sizeOf(variable.shape) * bytesPerElement[variable.dtype])
     this.variables.set(variable, address)
-    this.view(address, variable.tensor).set(variable.value)
+    variable.copyTo(this.view(address, variable.tensor))
     return address
   }
 
