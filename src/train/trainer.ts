@@ -55,7 +55,8 @@ export class Trainer {
   /** Where this process began, to go back to when numbers break before the first checkpoint. */
   private origin: ReturnType<Trainer['snapshot']> | undefined
   private readonly looks = new Map<string, HealthProgram>()
-  private readonly raised = new Set<string>()
+  /** Alarms that were said, also before an interruption: each thing is said once in a run. */
+  private raised = new Set<string>()
   /** Milliseconds of this epoch in which steps waited for images. */
   private waited = 0
 
@@ -158,13 +159,15 @@ export class Trainer {
       }
     }
     const { feedback } = schedule
-    return { tensors, progress: { ...this.position, ...(feedback && { schedule: feedback.save() }) } }
+    const raised = this.raised.size > 0 && { raised: [...this.raised] }
+    return { tensors, progress: { ...this.position, ...raised, ...(feedback && { schedule: feedback.save() }) } }
   }
 
   /** Continues from a snapshot. @throws CheckpointError or StateError when it is of another model or optimizer. */
   async restore(snapshot: { tensors: ReadonlyMap<string, StoredTensor>; progress: Progress }): Promise<void> {
     const { model, optimizer, schedule, engine } = this.options
     this.position = { ...beginning, ...snapshot.progress }
+    this.raised = new Set(Array.isArray(snapshot.progress.raised) ? snapshot.progress.raised : [])
     // Tracing a step makes the optimizer's variables: those of the parameters that are trained in this epoch.
     await this.program(this.loader.sizeOf(0))
     loadState(model, tensorsOf(snapshot, 'model'))
