@@ -32,6 +32,8 @@ export interface ContactSheetOptions {
 const [gap, heading, captionHeight, lineHeight, border] = [8, 22, 14, 11, 6] as const
 /** Longest title that is shown whole, and the width of a letter of it and of a caption. */
 const [longest, letter, smallLetter] = [16, 7, 5.4] as const
+/** Font size of a caption. */
+const captionSize = 9.5
 
 /**
  * Draws a sheet; small pictures are enlarged with their pixels as squares.
@@ -77,11 +79,9 @@ function drawPicture({ pixels, shape, caption }: SheetPicture, left: number, top
   const image = html`<image x="${x}" y="${y}" width="${coordinate(width)}" height="${coordinate(height)}" preserveAspectRatio="none" style="image-rendering:${rendering}" href="${pngDataUrl(pixels, shape)}"/>`
   const middle = coordinate(left + cell / 2)
   return html`${image}${linesOf(caption).map((line, k) => {
-    // What is wider than its cell would run into its neighbors.
-    const squeezed =
-      line.length * smallLetter > cell + gap / 2 &&
-      html` textLength="${cell + gap / 2}" lengthAdjust="spacingAndGlyphs"`
-    return html`<text x="${middle}" y="${coordinate(top + cell + 11 + k * lineHeight)}" font-size="9.5" text-anchor="middle"${squeezed}>${line}</text>`
+    // What is wider than its cell would run into its neighbors: its letters are smaller.
+    const size = Math.min(captionSize, (captionSize * (cell + gap / 2)) / (line.length * smallLetter))
+    return html`<text x="${middle}" y="${coordinate(top + cell + 11 + k * lineHeight)}" font-size="${coordinate(size)}" text-anchor="middle">${line}</text>`
   })}`
 }
 
