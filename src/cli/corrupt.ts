@@ -6,8 +6,10 @@ import { warn } from './output.ts'
 export function leftOut(): (reason: Error) => void {
   const said = new Set<string>()
   return ({ message }) => {
-    if (said.has(message)) return
-    said.add(message)
+    // A decoder may give another reason the next time: a file is known by its path, which the message begins with.
+    const [file] = /^.*?\.\w+(?=: )/.exec(message) ?? [message]
+    if (said.has(file)) return
+    said.add(file)
     warn(`left out: ${message}`)
   }
 }
