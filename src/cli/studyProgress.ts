@@ -37,8 +37,9 @@ export class StudyProgress {
   /** @param what is special of the trial: the values it has */
   begin(name: string, what: string | undefined, isNew: boolean): void {
     const begins = isNew ? 'begins' : 'goes on'
-    this.#under.set(name, `${name} ${begins}`)
-    if (this.#style === 'lines') this.#write([name, what, begins].filter(part => part).join('  '))
+    const parts = [name, what, begins].filter(part => part)
+    this.#under.set(name, parts.join(' '))
+    if (this.#style === 'lines') this.#write(parts.join('  '))
     this.#draw()
   }
 
@@ -77,8 +78,8 @@ export class StudyProgress {
     this.#clear()
     if (this.#under.size === 0) return
     const text = [...this.#under.values()].join('  ·  ')
-    // A line that wraps could not be taken away again.
-    this.#stream.write(plain(text.slice(0, (this.#stream.columns ?? 80) - 1)))
+    // A line that wraps could not be taken away again. Some terminals do not know their width, and say 0.
+    this.#stream.write(plain(text.slice(0, (this.#stream.columns || 80) - 1)))
     this.#isDrawn = true
   }
 

@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest'
 import { StudyProgress, type StudyProgressOptions } from '../../src/cli/studyProgress.ts'
 
-function written(options: StudyProgressOptions, use: (progress: StudyProgress) => void): string {
+function written(options: StudyProgressOptions, use: (progress: StudyProgress) => void, columns = 40): string {
   let text = ''
   const stream = {
-    columns: 40,
+    columns,
     write(part: string) {
       text += part
       return true
@@ -38,8 +38,8 @@ describe('a study', () => {
   it('is one line below what stays on a terminal, cut to its width, and gone at the end', () => {
     const away = '\r\u001b[K'
     expect(written({ style: 'bar' }, study).split(away)).toEqual([
-      't001 begins',
-      't001 begins  ·  t002 goes on',
+      't001 optimizer.lr=0.1 begins',
+      't001 optimizer.lr=0.1 begins  ·  t002 g',
       't001 epoch 1/3 50.0 %  ·  t002 goes on',
       't002 goes on',
       't001 is done\nt002 goes on',
@@ -49,6 +49,9 @@ describe('a study', () => {
       for (let k = 1; k < 9; k++) progress.begin(`t00${k}`, undefined, true)
     })
     expect(many.split(away).at(-1)).toHaveLength(39)
+    // A terminal that does not know its width.
+    const begins = (progress: StudyProgress) => progress.begin('t001', undefined, true)
+    expect(written({ style: 'bar' }, begins, 0)).toBe('t001 begins')
   })
 
   it('is silent when it is to be quiet, or JSON is asked for', () => {
