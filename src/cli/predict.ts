@@ -46,7 +46,7 @@ export async function predict(run: string, files: readonly string[], options: Pr
   if (top > classes.length) {
     throw new UsageError(`--top ${top}: ${dataName(recipe)} has only ${classes.length} classes`)
   }
-  // One image at a time leaves nothing for a second thread to do.
+  // Starting more threads takes longer than they save on a few images.
   const engine = startEngine(recipe, { threads: 1, wide: options.wide })
   try {
     const evaluator = new Evaluator(engine, model, shape)

@@ -9,40 +9,58 @@ import { type Step, stepInputs, stepOutputs, storageOf } from './steps.ts'
 
 /** The given steps in groups, in the order in which they run. What other steps produce is there already. */
 export function schedule(choice: LayoutChoice, steps: readonly Step[]): Group[] {
-  const producers = producersOf(steps)
-  const dependencies = new Map<Step, Step[]>()
-  for (const step of steps) {
-    const sources = stepInputs(step).map(tensor => producers.get(storageOf(tensor)))
-    dependencies.set(step, [...new Set(sources.filter(source => source !== undefined))])
-  }
+  const dependencies = dependenciesOf(steps)
   const urgent = ancestors(choice.blockable, dependencies)
-  const done = new Set<Step>()
-  const pending = new Set(steps)
+  const readers = new Map<Step, Step[]>(steps.map(step => [step, []]))
+  for (const [step, sources] of dependencies) for (const source of sources) readers.get(source)?.push(step)
+  const position = new Map(steps.map((step, at) => [step, at]))
+  const missing = new Map(steps.map(step => [step, dependencies.get(step)!.length]))
+  const blockable = new Set(steps.filter(step => choice.blockable.has(step)))
+  /** Steps for whole groups that wait for nothing, in the order of the program. */
+  let ready = steps.filter(step => !blockable.has(step) && missing.get(step) === 0)
   const groups: Group[] = []
-  const ready = (step: Step, also?: ReadonlySet<Step>): boolean =>
-    (dependencies.get(step) ?? []).every(source => done.has(source) || also?.has(source))
-  const run = (kind: Group['kind'], steps: Step[]): void => {
-    groups.push({ kind, steps })
-    for (const step of steps) {
-      done.add(step)
-      pending.delete(step)
+  const run = (kind: Group['kind'], members: readonly Step[]): void => {
+    groups.push({ kind, steps: members })
+    const freed: Step[] = []
+    for (const step of members) {
+      blockable.delete(step)
+      for (const reader of readers.get(step)!) {
+        const left = missing.get(reader)! - 1
+        missing.set(reader, left)
+        if (left === 0 && !choice.blockable.has(reader)) freed.push(reader)
+      }
     }
+    const gone = new Set(members)
+    ready = [...ready.filter(step => !gone.has(step)), ...freed].sort((a, b) => position.get(a)! - position.get(b)!)
   }
 
-  while (pending.size > 0) {
-    const whole = [...pending].filter(step => !choice.blockable.has(step) && ready(step))
+  while (ready.length > 0 || blockable.size > 0) {
     // Whole steps that blocked ones wait for come first, so that the blocked group can be as long as possible.
-    const first = whole.filter(step => urgent.has(step))
+    const first = ready.filter(step => urgent.has(step))
     if (first.length > 0) {
       run('whole', first)
       continue
     }
     const blocked = new Set<Step>()
-    for (const step of pending) if (choice.blockable.has(step) && ready(step, blocked)) blocked.add(step)
+    for (const step of blockable) {
+      const within = dependencies.get(step)!.filter(source => blocked.has(source)).length
+      if (missing.get(step) === within) blocked.add(step)
+    }
     if (blocked.size > 0) run('blocked', [...blocked])
-    else run('whole', whole)
+    else run('whole', ready)
   }
   return groups
+}
+
+/** The steps that each step reads from, once each. */
+function dependenciesOf(steps: readonly Step[]): Map<Step, Step[]> {
+  const producers = producersOf(steps)
+  return new Map(
+    steps.map(step => {
+      const sources = stepInputs(step).map(tensor => producers.get(storageOf(tensor)))
+      return [step, [...new Set(sources.filter(source => source !== undefined))]]
+    }),
+  )
 }
 
 function producersOf(steps: readonly Step[]): Map<Tensor, Step> {

@@ -86,16 +86,15 @@ function line(
   const { top, width, height } = panel
   const at = points
     .filter(([, value]) => Number.isFinite(value))
-    .map(([x, value]) => {
-      const up = Math.min(height, Math.max(0, y(value)))
-      return [tenth(left + (x / epochs) * width), tenth(top + up)] as const
-    })
+    .map(([x, value]) => [tenth(left + (x / epochs) * width), tenth(top + y(value))] as const)
   if (at.length === 0) return html``
   const circles =
     dots && at.length <= 40
       ? at.map(([cx, cy]) => html`<circle cx="${cx}" cy="${cy}" r="3" fill="${colors[k % colors.length]!}"/>`)
       : []
-  return html`<path d="M${at.map(point => point.join(' ')).join('L')}" ${strokeOf(k)} stroke-linejoin="round"/>${circles}`
+  // An image of its own cuts off what lies below the axis; its edges leave room for dots and thick lines at the others.
+  const box = [left - 4, top - 4, width + 8, height + 4] as const
+  return html`<svg x="${box[0]}" y="${box[1]}" width="${box[2]}" height="${box[3]}" viewBox="${box.join(' ')}"><path d="M${at.map(point => point.join(' ')).join('L')}" ${strokeOf(k)} stroke-linejoin="round"/>${circles}</svg>`
 }
 
 const strokeOf = (k: number): Markup =>

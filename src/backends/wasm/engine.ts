@@ -109,7 +109,6 @@ export class WasmEngine implements Engine {
   private readonly constants = new Map<Tensor, number>()
   private readonly tables = new Map<string, number>()
   private arena = { address: 0, bytes: 0 }
-  private scratch = { address: 0, bytes: 0 }
   private programs = 0
   /** The program that ran last: the only one whose results are still in the arena. */
   private latest: WasmExecutable | undefined
@@ -172,7 +171,7 @@ export class WasmEngine implements Engine {
     else {
       const instance = await WebAssembly.instantiate(module, { env: { memory: this.linear.memory } })
       const run = instance.exports.run as (...args: number[]) => void
-      start = prepare => run(0, 1, 0, this.arena.address, this.scratch.address, Number(prepare))
+      start = prepare => run(0, 1, 0, this.arena.address, this.scratchOf(plan), Number(prepare))
     }
     const run = async (): Promise<void> => {
       this.check()
@@ -181,7 +180,7 @@ export class WasmEngine implements Engine {
       try {
         const prepare = prepared !== this.changes
         if (start) start(prepare)
-        else await this.pool?.run(index, this.arena.address, this.scratch.address, prepare)
+        else await this.pool?.run(index, this.arena.address, this.scratchOf(plan), prepare)
         // The program's own updates do not touch what it has prepared.
         if (program.updates.size > 0) this.changes++
         prepared = this.changes
@@ -309,17 +308,18 @@ export class WasmEngine implements Engine {
     this.reserve(plan)
     const module = await this.compiler(bytes, wide)
     const instance = await WebAssembly.instantiate(module, { env: { memory: this.linear.memory } })
-    return timeCalls(plan, calls, instance.exports, [this.arena.address, this.scratch.address], repeats)
+    return timeCalls(plan, calls, instance.exports, [this.arena.address, this.scratchOf(plan)], repeats)
   }
 
-  /** Makes room for a plan. Plans share arena and scratch, since only one runs at a time. */
+  /** Makes room for a plan: its arena, and behind it the scratch of its threads. Plans share it, since only one runs at a time. */
   private reserve(plan: Plan): void {
-    const claim = (region: { address: number; bytes: number }, bytes: number): { address: number; bytes: number } => {
-      if (region.bytes >= bytes) return region
-      return { address: this.linear.enlarge(region.address, region.bytes, bytes), bytes }
-    }
-    this.scratch = claim(this.scratch, plan.scratchBytes * this.threads)
-    this.arena = claim(this.arena, plan.arenaBytes)
+    const bytes = plan.arenaBytes + plan.scratchBytes * this.threads
+    if (this.arena.bytes >= bytes) return
+    this.arena = { address: this.linear.enlarge(this.arena.address, this.arena.bytes, bytes), bytes }
+  }
+
+  private scratchOf({ arenaBytes }: Plan): number {
+    return this.arena.address + arenaBytes
   }
 
   private addressOf(variable: Variable): number {

@@ -7,11 +7,22 @@ const pageBytes = 65536
 /** Most memory an engine can have: 32-bit addresses. */
 const maximumPages = 65536
 
+/**
+ * Small regions are cut from chunks. Else the tables of a second program would come to lie behind the arena of the first, which
+ * could then not grow where it is.
+ */
+const chunkBytes = 512 * 1024
+
+/** Largest region that is small. */
+const smallBytes = 32 * 1024
+
 /** A linear memory with a simple allocator. Regions are zero when they are fresh, not when they are reused. */
 export class LinearMemory {
   readonly memory: WebAssembly.Memory
   private end = align(controlBytes)
   private readonly free: { address: number; bytes: number }[] = []
+  /** What is left of the latest chunk. */
+  private chunk = { address: 0, bytes: 0 }
 
   /** @param shared whether threads share the memory */
   constructor(shared: boolean) {
@@ -26,6 +37,14 @@ export class LinearMemory {
   /** The address of `bytes` fresh or reused bytes. @throws Error when the memory is exhausted. */
   allocate(bytes: number): number {
     const size = align(Math.max(1, bytes))
+    if (size > smallBytes) return this.allocateLarge(size)
+    if (this.chunk.bytes < size) this.chunk = { address: this.allocateLarge(chunkBytes), bytes: chunkBytes }
+    const { address, bytes: left } = this.chunk
+    this.chunk = { address: address + size, bytes: left - size }
+    return address
+  }
+
+  private allocateLarge(size: number): number {
     const fit = this.free.findIndex(region => region.bytes >= size)
     if (fit >= 0) {
       const region = this.free[fit]
