@@ -103,7 +103,7 @@ export function slice(
   metric: 'accuracy' | 'loss',
   best?: string,
 ): string {
-  const [left, top, width, height] = [52, 24, 240, 160]
+  const [left, top, width, height] = [60, 24, 240, 160]
   const [low, high] = range(rows, metric)
   const dots = rows.map(row => {
     const place = high > low ? (row[metric]! - low) / (high - low) : 0.5
