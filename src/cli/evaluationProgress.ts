@@ -1,4 +1,4 @@
-/** Progress of an evaluation: one bar on a terminal, one line elsewhere. */
+/** Progress of what looks at images without training on them: one bar on a terminal, one line elsewhere. */
 import cliProgress from 'cli-progress'
 import { formatCount } from '../plot/format.ts'
 import { progressStyle } from './progress.ts'
@@ -38,5 +38,33 @@ export class EvaluationProgress {
   /** Takes the bar away. */
   close(): void {
     this.#bar?.stop()
+  }
+}
+
+/** Milliseconds of work that nobody needs to be told of. */
+const patience = 2000
+
+/** Shows how far a frozen trunk is with all images, when that takes longer than two seconds. */
+export class FeatureProgress {
+  readonly #stream: NodeJS.WriteStream
+  readonly #started = performance.now()
+  #shown: EvaluationProgress | undefined
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream
+  }
+
+  /** @param images done so far, of how many */
+  update(images: number, of: number): void {
+    if (images < of && performance.now() - this.#started > patience) {
+      this.#shown ??= new EvaluationProgress(this.#stream, 'images for their features', of)
+    }
+    this.#shown?.update(images)
+    if (images >= of) this.close()
+  }
+
+  /** Takes the bar away. */
+  close(): void {
+    this.#shown?.close()
   }
 }

@@ -40,7 +40,7 @@ export async function overfitCheck(count: number, given: RecipeOptions, options:
     async trainer => {
       let last = { step: 0, loss: Number.NaN, accuracy: 0 }
       for await (const event of trainer.run()) {
-        if (event.type === 'notice' && !options.json) print(`warning: ${event.message}`)
+        if (event.type === 'notice' && event.kind !== 'features' && !options.json) print(`warning: ${event.message}`)
         if (event.type !== 'step') continue
         last = event
         if (!options.quiet && !options.json && (event.step === 1 || event.step % 50 === 0)) {

@@ -181,7 +181,7 @@ export class TrainProgress {
   #notice({ kind, message, epoch, step }: NoticeEvent): void {
     const open = this.#bar !== undefined
     this.close()
-    this.#write(`${kind === 'earlyStopping' ? '' : 'warning: '}${message}`)
+    this.#write(`${kind === 'earlyStopping' || kind === 'features' ? '' : 'warning: '}${message}`)
     const { stepsPerEpoch, epochs } = this.#begun()
     const done = step - (epoch - 1) * stepsPerEpoch
     if (open && done < stepsPerEpoch && epoch <= epochs) this.#openBar(epoch, done)

@@ -284,7 +284,24 @@ function check(value: unknown, failure: (message: string) => Error): Recipe {
   if (earlyStopping && data.validation === 0 && data.name !== 'folder' && !data.fold) {
     throw failure('earlyStopping needs validation images: data.validation (=0) holds none back')
   }
+  const unfit = cacheProblem(recipe)
+  if (unfit !== undefined) throw failure(unfit)
   return recipe
+}
+
+/** Why features cannot be kept, as far as the recipe alone tells; the trainer looks at the network. */
+function cacheProblem({ cacheFeatures, data, freeze = [], optimizer, epochs }: Recipe): string | undefined {
+  if (!cacheFeatures) return undefined
+  if (data.augment) {
+    return "cacheFeatures: features are computed once, but data.augment changes the images in every epoch: 'none' leaves it out"
+  }
+  if (isCode(optimizer) || freeze.some(({ until }) => until === undefined || until > epochs)) return undefined
+  const groups = (optimizer.groups ?? []) as readonly { readonly frozen?: boolean }[]
+  if (groups.some(({ frozen }) => frozen)) return undefined
+  const [thawing] = freeze
+  return thawing
+    ? `cacheFeatures: nothing is frozen for the whole run: freeze.0.until (=${thawing.until}) is not after the last epoch (${epochs})`
+    : 'cacheFeatures: nothing is frozen: freeze is missing'
 }
 
 /** The classes of an image folder are part of its recipe: `predict` names them without the folder. */

@@ -133,12 +133,13 @@ export function trainingOptions(
   | 'penalty'
   | 'average'
   | 'freeze'
+  | 'cacheFeatures'
   | 'epochs'
   | 'batchSize'
   | 'accumulate'
   | 'seed'
 > {
-  const { momentum, penalty: term, average, freeze, accumulate, epochs, batchSize, seed } = recipe
+  const { momentum, penalty: term, average, freeze, cacheFeatures, accumulate, epochs, batchSize, seed } = recipe
   return {
     optimizer: createOptimizer(recipe, functions),
     schedule: createSchedule(recipe, functions),
@@ -149,11 +150,16 @@ export function trainingOptions(
     ...(freeze && {
       freeze: freeze.map(({ match, until }) => ({ match: patternOf(match), ...(until !== undefined && { until }) })),
     }),
+    ...(cacheFeatures && { cacheFeatures: cacheFeatures === true || limitOf(cacheFeatures) }),
     ...(accumulate !== undefined && { accumulate }),
     epochs,
     batchSize,
     seed,
   }
 }
+
+/** An option that is there but undefined is none. */
+const limitOf = ({ maxBytes }: { readonly maxBytes?: number | undefined }) =>
+  maxBytes === undefined ? {} : { maxBytes }
 
 const matchOf = ({ match }: { readonly match?: unknown }) => (match === undefined ? {} : { match: patternOf(match) })

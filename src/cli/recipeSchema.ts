@@ -193,6 +193,12 @@ export const recipeSchema = fields({
   data,
   pretrained: fields({ weights: text, prefix: text.optional(), classes: wholeFrom1.optional() }).optional(),
   freeze: list(fields({ match: pattern, until: wholeFrom1.optional() })).optional(),
+  cacheFeatures: z
+    .union(
+      [flag, fields({ maxBytes: positive.optional() })],
+      'must be true, false, or { maxBytes } with a number of bytes above 0',
+    )
+    .optional(),
   optimizer: orCode(optimizer),
   schedule: orCode(schedule),
   momentum: named({

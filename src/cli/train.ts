@@ -9,12 +9,13 @@ import type { Subset } from '../data/split.ts'
 import { workerLoader } from '../data/workers.node.ts'
 import { formatCount, formatDuration, formatPercent, formatSignificant } from '../plot/format.ts'
 import type { Evaluation } from '../train/evaluate.ts'
+import type { FeatureOptions } from '../train/features.ts'
 import { RunFolder, type RunFolderOptions } from '../train/runFolder.node.ts'
 import { hasTensorBoardLog, TensorBoardLog } from '../train/tensorboard.node.ts'
-import { Trainer } from '../train/trainer.ts'
+import { Trainer, type TrainerOptions } from '../train/trainer.ts'
 import { defaultRuns } from './defaults.ts'
 import { CommandError, exitCodes, InterruptError, UsageError } from './errors.ts'
-import { EvaluationProgress } from './evaluationProgress.ts'
+import { EvaluationProgress, FeatureProgress } from './evaluationProgress.ts'
 import { Interrupt } from './interrupt.ts'
 import { print, printJson, warn } from './output.ts'
 import { fitPreprocessing } from './preprocess.ts'
@@ -123,6 +124,9 @@ async function trainOn(
   // Also of a run that goes on: it may have been stopped before its first checkpoint, which would have the same numbers.
   await fitPreprocessing(model.normalize, recipe, data.train)
   const augment = createAugmentation(recipe)
+  const stream = options.json ? process.stderr : process.stdout
+  const usual = trainingOptions(recipe, functions)
+  const looking = options.quiet ? undefined : new FeatureProgress(stream)
   const trainer = new Trainer({
     model,
     train: data.train,
@@ -131,9 +135,9 @@ async function trainOn(
     ...(options.workers === undefined ? {} : { loader: workerLoader({ workers: options.workers }) }),
     engine,
     alarms: recipe.alarms !== false,
-    ...trainingOptions(recipe, functions),
+    ...usual,
+    ...(looking && withProgress(usual, (images, of) => looking.update(images, of))),
   })
-  const stream = options.json ? process.stderr : process.stdout
   const progress = options.quiet ? undefined : new TrainProgress({ stream })
   const interrupt = new Interrupt(() => trainer.stop())
   let folder = existing
@@ -185,12 +189,20 @@ async function trainOn(
     show(folder, result, options)
     return exitCodes.done
   } finally {
+    looking?.close()
     progress?.close()
     interrupt.dispose()
     board?.close()
     await folder?.close()
   }
 }
+
+/** The option of features that are kept, with someone to tell how far they are. */
+const withProgress = (
+  { cacheFeatures }: Pick<TrainerOptions, 'cacheFeatures'>,
+  onProgress: NonNullable<FeatureOptions['onProgress']>,
+): Pick<TrainerOptions, 'cacheFeatures'> =>
+  cacheFeatures ? { cacheFeatures: { ...(cacheFeatures === true ? {} : cacheFeatures), onProgress } } : {}
 
 /** Which checkpoints a run keeps. */
 function policyOf({ checkpoints }: Recipe): RunFolderOptions {

@@ -126,7 +126,10 @@ export async function trainLoop(options: TrainLoopOptions): Promise<TrainOutcome
         event.step,
       )
     }
-    if (event.type === 'step') outcome = { finished: false, step: event.step, epoch: event.epoch }
+    if (event.type === 'start') {
+      // A run may be stopped before its first step, while features are computed.
+      outcome = { finished: false, step: event.step, epoch: Math.floor(event.step / event.stepsPerEpoch) + 1 }
+    } else if (event.type === 'step') outcome = { finished: false, step: event.step, epoch: event.epoch }
     else if (event.type === 'validation' || (event.type === 'epoch' && !hasValidation)) {
       await saveEpoch(event)
       const { step, epoch } = event

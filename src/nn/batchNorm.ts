@@ -84,7 +84,8 @@ abstract class BatchNorm extends Module {
         `${this.displayName}: expected ${this.channels} input channels, got ${x.shape[1]} (input ${formatShape(x.shape)})`,
       )
     }
-    const useBatch = context.training || !this.running_mean
+    const isFrozen = context.frozen?.has(this) ?? false
+    const useBatch = (context.training && !isFrozen) || !this.running_mean
     return this.label(useBatch ? this.normalizeByBatch(x, context) : this.normalizeByRunning(x))
   }
 

@@ -19,6 +19,8 @@ export interface ForwardContext {
    * their losses to the network's own, as `fit` and `trainingProgram` do. Without it the classifiers are left out.
    */
   readonly auxiliary?: AuxiliaryOutput[]
+  /** Layers that compute as at test time, and whose statistics stay, also while training: batch norm of a frozen trunk. */
+  readonly frozen?: ReadonlySet<Module>
 }
 
 /** Logits of an auxiliary classifier: while training, the loss is L(logits) + Σ weight · L(auxiliary logits). */

@@ -5,7 +5,7 @@ import { centerCrop } from '../augment/crop.ts'
 import { LabelSafetyError } from '../augment/errors.ts'
 import type { Views } from '../augment/views.ts'
 import type { Engine, Executable } from '../backends/engine.ts'
-import type { BatchSource } from '../data/batches.ts'
+import type { BatchSource, LoaderFactory } from '../data/batches.ts'
 import { createLoader } from '../data/createLoader.ts'
 import type { ImageCollection } from '../data/dataset.ts'
 import { fitted, placeRaster } from '../data/place.ts'
@@ -15,9 +15,10 @@ import { formatShape, ShapeError } from '../graph/shape.ts'
 import { substituteTensors } from '../graph/substitute.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Module } from '../nn/module.ts'
+import type { Program } from '../plan/program.ts'
 import { breathe } from './breathe.ts'
 import type { Score } from './events.ts'
-import { type ImageShape, predictionProgram } from './programs.ts'
+import { type ImageShape, predictionProgram, type SampleShape } from './programs.ts'
 
 /** Answers to every image of a subset, in its order. */
 export interface Evaluation extends Score {
@@ -29,6 +30,15 @@ export interface Evaluation extends Score {
   readonly losses: Float32Array
   /** `confusion[label][predicted]`: how often. */
   readonly confusion: readonly (readonly number[])[]
+}
+
+/** A batch as a program takes it: bytes of images, or features. @internal */
+export type Samples = Uint8Array | Float32Array
+
+/** A source of batches of images, or of what a frozen trunk made of them. @internal */
+export interface SampleSource extends Omit<BatchSource, 'shape' | 'fill'> {
+  readonly shape: SampleShape
+  fill(batch: number, samples: Samples, labels: Int32Array | Float32Array): number | Promise<number>
 }
 
 /** Images per batch of an evaluation, and their pixels together: large images come in smaller batches. */
@@ -64,23 +74,7 @@ export class Evaluator {
    * @param onProgress told the number of images done after each batch
    */
   async evaluate(subset: Subset<ImageCollection>, onProgress?: (images: number) => void): Promise<Evaluation> {
-    const loader = this.loader(subset)
-    const answers = emptyAnswers(subset)
-    const { predicted, probability, losses, labels } = answers
-    for (let batch = 0, done = 0; batch < loader.batches; batch++) {
-      const plan = await this.plan(loader.sizeOf(batch), true)
-      const given = plan.input('labels') as Int32Array
-      const size = await loader.fill(batch, plan.input('images') as Uint8Array, given)
-      labels.set(given.subarray(0, size), done)
-      await plan.run()
-      predicted.set(plan.output('predicted'), done)
-      probability.set(plan.output('probability'), done)
-      losses.set(plan.output('losses'), done)
-      done += size
-      onProgress?.(done)
-      await breathe()
-    }
-    return score(answers, subset.dataset.classes.length)
+    return scoreBatches(evaluationLoader(subset, this.shape), size => this.plan(size, true), onProgress)
   }
 
   /**
@@ -100,7 +94,7 @@ export class Evaluator {
     const { dataset, indices } = subset
     const classes = dataset.classes.length
     const probabilities = await this.probabilities(subset, { views, ...options })
-    const answers = emptyAnswers(subset)
+    const answers = emptyAnswers(indices.length)
     indices.forEach((index, k) => {
       const label = dataset.labels[index]
       const row = probabilities.subarray(k * classes, (k + 1) * classes)
@@ -129,7 +123,7 @@ export class Evaluator {
     const { views = asItIs } = options
     checkViews(views, dataset, this.shape, options.allowLabelChanges ?? false)
     const classes = dataset.classes.length
-    const batch = this.batchSize
+    const batch = evaluationBatch(this.shape)
     const sums = new Float64Array(indices.length * classes)
     for (let first = 0; first < indices.length; first += batch) {
       const some = indices.subarray(first, first + batch)
@@ -162,20 +156,6 @@ export class Evaluator {
     return new Float32Array(plan.output('probabilities'))
   }
 
-  private get batchSize(): number {
-    const fitting = Math.floor(mostPixels / (this.shape[0] * this.shape[1]) / 16) * 16
-    return Math.min(mostImages, Math.max(16, fitting))
-  }
-
-  private loader(subset: Subset<ImageCollection>): BatchSource {
-    const [height, width] = this.shape
-    const { batchSize } = this
-    const { shape } = subset.dataset
-    const isWhole = shape[0] === height && shape[1] === width
-    const augment = isWhole ? {} : { augment: compose([centerCrop({ size: [height, width] })]), seed: 0 }
-    return createLoader(subset, { batchSize, shuffle: false, ...augment })
-  }
-
   private plan(batch: number, scored: boolean): Promise<Executable> {
     const key = `${batch} ${scored}`
     const known = this.plans.get(key) ?? this.compile(batch, scored)
@@ -184,12 +164,62 @@ export class Evaluator {
   }
 
   private async compile(batch: number, scored: boolean): Promise<Executable> {
-    const substitutes = await this.substitutes()
-    const { outputs, updates } = predictionProgram(this.model, this.shape, batch, scored)
-    const values = substituteTensors(Object.values(outputs), substitutes)
-    const substituted = Object.fromEntries(Object.keys(outputs).map((name, k) => [name, values[k]]))
-    return this.engine.compile({ outputs: substituted, updates })
+    const program = predictionProgram(this.model, this.shape, batch, scored)
+    return this.engine.compile(reading(program, await this.substitutes()))
   }
+}
+
+/** A prediction program that reads other values in place of some, averages for example. @internal */
+export function reading({ outputs, updates }: Program, substitutes: ReadonlyMap<Tensor, Tensor>): Program {
+  const values = substituteTensors(Object.values(outputs), substitutes)
+  return { outputs: Object.fromEntries(Object.keys(outputs).map((name, k) => [name, values[k]])), updates }
+}
+
+/** Images of a shape in a batch of an evaluation. @internal */
+export function evaluationBatch([height, width]: ImageShape): number {
+  const fitting = Math.floor(mostPixels / (height * width) / 16) * 16
+  return Math.min(mostImages, Math.max(16, fitting))
+}
+
+/** The batches of a subset in its order, of images cut to their middle where they are too large. @internal */
+export function evaluationLoader(
+  subset: Subset<ImageCollection>,
+  imageShape: ImageShape,
+  loader: LoaderFactory = createLoader,
+): BatchSource {
+  const [height, width] = imageShape
+  const { shape } = subset.dataset
+  const isWhole = shape[0] === height && shape[1] === width
+  const augment = isWhole ? {} : { augment: compose([centerCrop({ size: [height, width] })]), seed: 0 }
+  return loader(subset, { batchSize: evaluationBatch(imageShape), shuffle: false, ...augment })
+}
+
+/**
+ * Scores the batches of a source, in its order.
+ * @param plan the compiled `predictionProgram` of a batch size, with scores
+ * @internal
+ */
+export async function scoreBatches(
+  source: SampleSource,
+  plan: (size: number) => Promise<Executable>,
+  onProgress?: (samples: number) => void,
+): Promise<Evaluation> {
+  const answers = emptyAnswers(source.samples)
+  const { predicted, probability, losses, labels } = answers
+  for (let batch = 0, done = 0; batch < source.batches; batch++) {
+    const program = await plan(source.sizeOf(batch))
+    const given = program.input('labels') as Int32Array
+    const size = await source.fill(batch, program.input('images') as Samples, given)
+    labels.set(given.subarray(0, size), done)
+    await program.run()
+    predicted.set(program.output('predicted'), done)
+    probability.set(program.output('probability'), done)
+    losses.set(program.output('losses'), done)
+    done += size
+    onProgress?.(done)
+    await breathe()
+  }
+  return score(answers, source.dataset.classes.length)
 }
 
 /** The one view that an image is without any. */
@@ -198,7 +228,7 @@ const asItIs: Views = { name: 'image', count: 1, mirrors: false, resultShape: sh
 /** Answers while they are collected. */
 type Answers = Pick<Evaluation, 'predicted' | 'probability' | 'losses'> & { readonly labels: Int32Array }
 
-function emptyAnswers({ indices: { length } }: Subset<ImageCollection>): Answers {
+function emptyAnswers(length: number): Answers {
   return {
     labels: new Int32Array(length),
     predicted: new Int32Array(length),

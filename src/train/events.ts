@@ -80,9 +80,10 @@ export interface NoticeEvent {
   readonly type: 'notice'
   /**
    * `initialLoss`: the first loss is not that of a network that knows nothing; `dead`, `vanishing`, `exploding`: the health of
-   * a layer; `earlyStopping`: the run ends before its last epoch.
+   * a layer; `earlyStopping`: the run ends before its last epoch; `features`: what a frozen trunk makes of the images was
+   * computed, and is kept.
    */
-  readonly kind: 'initialLoss' | 'dead' | 'vanishing' | 'exploding' | 'earlyStopping'
+  readonly kind: 'initialLoss' | 'dead' | 'vanishing' | 'exploding' | 'earlyStopping' | 'features'
   readonly step: number
   readonly epoch: number
   readonly message: string

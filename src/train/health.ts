@@ -14,7 +14,7 @@ import { isWeight } from '../optim/groups.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import type { Program } from '../plan/program.ts'
 import type { NoticeEvent } from './events.ts'
-import { batchInputs, type ImageShape, trainingKey } from './programs.ts'
+import { batchInputs, type SampleShape, trainingKey } from './programs.ts'
 
 /** What a layer gives for a batch. */
 export interface LayerHealth {
@@ -54,7 +54,7 @@ export interface HealthProgram {
 /** Traces a look at a network: inputs as a training step's. */
 export function healthProgram(
   model: Module,
-  shape: ImageShape,
+  shape: SampleShape,
   batch: number,
   loss: Loss,
   optimizer: Optimizer,

@@ -22,10 +22,17 @@ export type {
   TrainEvent,
   ValidationEvent,
 } from './events.ts'
+export type { FeatureOptions } from './features.ts'
 export { fit } from './fit.ts'
 export type { Freeze } from './freezing.ts'
 export type { Health, LayerHealth, ParameterHealth } from './health.ts'
-export { type ImageShape, predictionProgram, type TrainingExtras, trainingProgram } from './programs.ts'
+export {
+  type ImageShape,
+  predictionProgram,
+  type SampleShape,
+  type TrainingExtras,
+  trainingProgram,
+} from './programs.ts'
 export {
   type AverageRecipe,
   type CheckpointsRecipe,

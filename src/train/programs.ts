@@ -22,6 +22,9 @@ import type { Program } from '../plan/program.ts'
 /** `[height, width, channels]` of one image. */
 export type ImageShape = readonly [number, number, number]
 
+/** What a model gets of one sample: an image, or `[features]`, what a frozen trunk made of it. */
+export type SampleShape = ImageShape | readonly [number]
+
 /** What a training step does besides the plain update; each adds an input to its program. */
 export interface TrainingExtras {
   /** The number of classes when labels are probabilities: the input `labels` is then f32 `[N, classes]`. */
@@ -40,8 +43,9 @@ export interface TrainingExtras {
 }
 
 /**
- * One optimizer step. Inputs: `images` u8 `[N, H, W, C]`, `labels` i32 `[N]`, `learningRate` f32 `[]` and, when the model
- * draws random numbers, `key` i32 `[2]` (seed, step). Outputs: `loss` and `accuracy` of the batch before the update.
+ * One optimizer step. Inputs: `images` u8 `[N, H, W, C]` (f32 `[N, features]` where the shape says so), `labels` i32 `[N]`,
+ * `learningRate` f32 `[]` and, when the model draws random numbers, `key` i32 `[2]` (seed, step). Outputs: `loss` and
+ * `accuracy` of the batch before the update.
  *
  * When the model has auxiliary classifiers, what is minimized is its loss plus their losses times their weights (GoogLeNet:
  * 0.3 each), and its penalty. The output `loss` is the model's own part of it, which is what its loss on other images can be
@@ -49,7 +53,7 @@ export interface TrainingExtras {
  */
 export function trainingProgram(
   model: Module,
-  shape: ImageShape,
+  shape: SampleShape,
   batch: number,
   loss: Loss,
   optimizer: Optimizer,
@@ -97,7 +101,7 @@ export function trainingProgram(
  */
 export function statisticsProgram(
   model: Module,
-  shape: ImageShape,
+  shape: SampleShape,
   batch: number,
   averages: AveragedVariables,
 ): Program {
@@ -114,10 +118,10 @@ export function statisticsProgram(
 }
 
 /**
- * Predictions. Inputs: `images` u8 `[N, H, W, C]` and, with `scored`, `labels` i32 `[N]`. Outputs: `probabilities` f32
+ * Predictions. Inputs: `images` as in {@link trainingProgram} and, with `scored`, `labels` i32 `[N]`. Outputs: `probabilities` f32
  * `[N, classes]`, `predicted` i32 `[N]`, `probability` f32 `[N]` of the predicted class and, with `scored`, `losses` f32 `[N]`.
  */
-export function predictionProgram(model: Module, shape: ImageShape, batch: number, scored: boolean): Program {
+export function predictionProgram(model: Module, shape: SampleShape, batch: number, scored: boolean): Program {
   const { images, labels } = batchInputs(shape, batch)
   const logits = logitsOf(model, images, inference())
   const probabilities = softmax(logits) as Matrix
@@ -150,7 +154,7 @@ function updatesOf(
 
 /** Inputs of a step: `images` and `labels`. @internal */
 export function batchInputs(
-  [height, width, channels]: ImageShape,
+  shape: SampleShape,
   batch: number,
   softLabels?: number,
 ): { images: Tensor; labels: Vector } {
@@ -160,7 +164,7 @@ export function batchInputs(
     ? input('labels', [batch, softLabels], { batched: true })
     : input('labels', [batch], { dtype: 'i32', batched: true })
   return {
-    images: input('images', [batch, height, width, channels], { dtype: 'u8', batched: true }),
+    images: input('images', [batch, ...shape], { dtype: shape.length === 1 ? 'f32' : 'u8', batched: true }),
     labels: labels as Vector,
   }
 }

@@ -168,6 +168,11 @@ export interface RecipeInput {
   readonly data?: DataRecipe | DataRecipe['name']
   readonly pretrained?: PretrainedRecipe
   readonly freeze?: readonly FreezeRecipe[]
+  /**
+   * Whether what a frozen beginning of the network makes of each image is computed once and kept in memory: see
+   * `TrainerOptions`. Needs `data.augment: 'none'`. False by default; with `true`, at most 1 GiB is kept.
+   */
+  readonly cacheFeatures?: boolean | { readonly maxBytes?: number }
   /** By name with its options, or a function that makes one. */
   readonly optimizer?: OptimizerRecipe | (() => Optimizer)
   readonly schedule?: ScheduleRecipe | ScheduleRecipe['name'] | Schedule

@@ -4,9 +4,10 @@
  */
 
 import type { Executable } from '../backends/engine.ts'
-import type { BatchSource } from '../data/batches.ts'
+import type { Tensor } from '../graph/tensor.ts'
 import type { Variable } from '../graph/variable.ts'
 import { crossEntropy } from '../nn/losses.ts'
+import type { Module } from '../nn/module.ts'
 import { loadState } from '../nn/state.ts'
 import { GradientAccumulator } from '../optim/accumulate.ts'
 import { AveragedVariables } from '../optim/average.ts'
@@ -16,9 +17,10 @@ import { constant } from '../optim/schedules.ts'
 import type { Program } from '../plan/program.ts'
 import { breathe } from './breathe.ts'
 import { type Checkpoint, CheckpointError, type Progress, type StoredTensor, tensorsOf } from './checkpoint.ts'
-import { Evaluator } from './evaluate.ts'
+import { Evaluator, type SampleSource, type Samples } from './evaluate.ts'
 import type { NoticeEvent, Score, TrainEvent } from './events.ts'
-import { checkFreeze, freezing, frozenIn } from './freezing.ts'
+import type { FeatureCache } from './features.ts'
+import { freezing, frozenIn } from './freezing.ts'
 import {
   alarmsOf,
   firstBroken,
@@ -30,7 +32,7 @@ import {
 } from './health.ts'
 import { statisticsProgram, trainingProgram } from './programs.ts'
 import { Throughput } from './throughput.ts'
-import { beginning, hasInput, loaderOf, type TrainerOptions } from './trainerOptions.ts'
+import { beginning, checkOptions, featuresOf, hasInput, loaderOf, type TrainerOptions } from './trainerOptions.ts'
 
 export type { TrainerOptions } from './trainerOptions.ts'
 
@@ -45,7 +47,10 @@ export class Trainer {
   readonly evaluator: Evaluator
   private readonly options: TrainerOptions &
     Required<Pick<TrainerOptions, 'schedule' | 'loss' | 'batchSize' | 'accumulate' | 'seed'>>
-  private readonly loader: BatchSource
+  private readonly loader: SampleSource
+  private readonly features: FeatureCache | undefined
+  /** What steps are traced from: the model, or what of it comes after the features that are kept. */
+  private readonly traced: Module
   private readonly programs = new Map<string, Promise<Executable>>()
   private readonly accumulator: GradientAccumulator | undefined
   private readonly averages: AveragedVariables | undefined
@@ -62,27 +67,17 @@ export class Trainer {
 
   /** @throws RangeError when `epochs` or `accumulate` is not a whole number of at least 1. */
   constructor(options: TrainerOptions) {
-    const { epochs, batchSize = 128, accumulate = 1, seed = 0, loss = crossEntropy(), schedule = constant() } = options
-    for (const [name, value] of Object.entries({ epochs, accumulate })) {
-      if (Number.isInteger(value) && value >= 1) continue
-      throw new RangeError(`trainer: ${name} (=${value}) must be a whole number of at least 1`)
-    }
-    const { engine, model, train, average, freeze = [] } = options
-    if (average && freeze.some(({ until }) => until !== undefined)) {
-      throw new RangeError(
-        'trainer: parameters that are frozen only for some epochs cannot be averaged; leave average out',
-      )
-    }
-    checkFreeze(model, freeze)
+    const { batchSize = 128, accumulate = 1, seed = 0, loss = crossEntropy(), schedule = constant() } = options
+    const { engine, model, train, average } = options
     this.options = { ...options, batchSize, accumulate, seed, loss, schedule }
-    this.loader = loaderOf(train, { ...options, batchSize, seed })
+    checkOptions(this.options)
+    const images = loaderOf(train, this.options)
+    this.features = featuresOf(this.options, images.shape)
+    this.traced = this.features?.head ?? model
+    this.loader = this.features?.train ?? images
     this.accumulator = accumulate > 1 ? new GradientAccumulator() : undefined
     this.averages = average && new AveragedVariables(model.variables())
-    this.evaluator = new Evaluator(engine, model, this.loader.shape, async () => {
-      // Tracing a step makes the averages.
-      if (this.averages) await this.program(this.loader.sizeOf(0))
-      return this.averages?.substitutes() ?? new Map()
-    })
+    this.evaluator = new Evaluator(engine, model, images.shape, () => this.substitutes())
   }
 
   /** Trains until the last epoch is done, or `stop` is called. */
@@ -101,6 +96,10 @@ export class Trainer {
     const throughput = new Throughput()
     yield await this.startEvent()
     if (this.options.alarms) this.origin = this.snapshot()
+    if (this.features && this.position.epoch <= epochs && !this.finishing) {
+      yield* this.features.events(this.position, () => this.stopping)
+      if (this.stopping) return
+    }
     throughput.pause()
 
     while (this.position.epoch <= epochs && !this.finishing) {
@@ -126,7 +125,9 @@ export class Trainer {
       if (!validation) this.finishEpoch(trained)
       yield { type: 'epoch', epoch, step, seconds, waitShare: this.waited / (1000 * seconds), ...trained }
       if (validation) {
-        const { loss, accuracy, samples } = await this.evaluator.evaluate(validation)
+        const { features, evaluator } = this
+        const scores = features ? features.evaluate(() => this.substitutes()) : evaluator.evaluate(validation)
+        const { loss, accuracy, samples } = await scores
         this.finishEpoch({ loss, accuracy })
         yield { type: 'validation', epoch, step, loss, accuracy, samples }
       }
@@ -196,23 +197,20 @@ export class Trainer {
    * changed.
    */
   async inspect(): Promise<Health> {
-    const { accumulate, loss, model, optimizer, seed } = this.options
-    const { loader, frozen } = this
+    const { accumulate, loss, optimizer, seed } = this.options
+    const { loader, frozen, traced } = this
+    await this.features?.compute()
     // At the end of an epoch its first batch is looked at.
     const batch = this.position.batch % loader.batches
     const size = loader.sizeOf(batch)
     const key = `health ${size} ${frozen.length}`
     const soft = loader.softLabels ? loader.dataset.classes.length : undefined
     const look =
-      this.looks.get(key) ?? healthProgram(model, loader.shape, size, loss, freezing(optimizer, frozen), soft)
+      this.looks.get(key) ?? healthProgram(traced, loader.shape, size, loss, freezing(optimizer, frozen), soft)
     this.looks.set(key, look)
     const program = await this.compiled(key, () => look.program)
     loader.startEpoch(this.position.epoch, batch)
-    await loader.fill(
-      batch,
-      program.input('images') as Uint8Array,
-      program.input('labels') as Int32Array | Float32Array,
-    )
+    await loader.fill(batch, program.input('images') as Samples, program.input('labels') as Int32Array | Float32Array)
     if (hasInput(program, 'key')) program.input('key').set([seed, this.position.step * accumulate])
     await program.run()
     return look.read(program)
@@ -291,7 +289,7 @@ export class Trainer {
       const program = await this.program(size, part === count - 1)
       const asked = performance.now()
       const labels = program.input('labels') as Int32Array | Float32Array
-      await loader.fill(first + part, program.input('images') as Uint8Array, labels)
+      await loader.fill(first + part, program.input('images') as Samples, labels)
       this.waited += performance.now() - asked
       for (const [name, values] of Object.entries({
         ...rates,
@@ -318,7 +316,7 @@ export class Trainer {
   /** Fits the averages of running statistics to the averaged weights, when the average asks for it. */
   private async refreshStatistics(): Promise<void> {
     const { loader, averages, position } = this
-    const { average, model, seed } = this.options
+    const { average, seed } = this.options
     const batches = average?.statisticsBatches ?? 0
     if (!averages || batches === 0 || average?.rate(position.step - 1, this.length) === 1) return
     const labels = new (loader.softLabels ? Float32Array : Int32Array)(loader.batchSize * loader.dataset.classes.length)
@@ -327,13 +325,20 @@ export class Trainer {
       if (batch === 0) loader.startEpoch(position.epoch)
       const size = loader.sizeOf(batch)
       const program = await this.compiled(`statistics ${size}`, () =>
-        statisticsProgram(model, loader.shape, size, averages),
+        statisticsProgram(this.traced, loader.shape, size, averages),
       )
       if (!hasInput(program, 'images')) return // the model keeps no statistics
-      await loader.fill(batch, program.input('images') as Uint8Array, labels)
+      await loader.fill(batch, program.input('images') as Samples, labels)
       if (hasInput(program, 'key')) program.input('key').set([seed, done])
       await program.run()
     }
+  }
+
+  /** What evaluation reads in place of the variables. */
+  private async substitutes(): Promise<ReadonlyMap<Tensor, Tensor>> {
+    // Tracing a step makes the averages.
+    if (this.averages) await this.program(this.loader.sizeOf(0))
+    return this.averages?.substitutes() ?? new Map()
   }
 
   /** Tells the schedule the score of the epoch, and goes to the beginning of the next. */
@@ -351,8 +356,7 @@ export class Trainer {
   private async startEvent(): Promise<TrainEvent> {
     const { engine, epochs, model, validation } = this.options
     const { plan } = await this.program(this.loader.sizeOf(0))
-    let parameters = 0
-    for (const parameter of model.parameters().values()) parameters += parameter.value.length
+    const parameters = [...model.parameters().values()].reduce((sum, { value }) => sum + value.length, 0)
     return {
       type: 'start',
       epochs,
@@ -371,11 +375,10 @@ export class Trainer {
    * @param last false for a batch whose gradient is only added to the others' of the step
    */
   private program(batch: number, last = true): Promise<Executable> {
-    const { model, loss, penalty, momentum } = this.options
-    const { loader } = this
-    const frozen = this.frozen
+    const { loss, penalty, momentum } = this.options
+    const { loader, frozen, traced } = this
     return this.compiled(`${batch} ${last} ${frozen.length}`, () =>
-      trainingProgram(model, loader.shape, batch, loss, freezing(this.options.optimizer, frozen), {
+      trainingProgram(traced, loader.shape, batch, loss, freezing(this.options.optimizer, frozen), {
         softLabels: loader.softLabels ? loader.dataset.classes.length : undefined,
         penalty,
         scheduledMomentum: momentum !== undefined,

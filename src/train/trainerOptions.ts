@@ -12,7 +12,9 @@ import type { Optimizer } from '../optim/optimizer.ts'
 import type { Penalty } from '../optim/penalty.ts'
 import type { Schedule } from '../optim/schedule.ts'
 import type { Progress } from './checkpoint.ts'
-import type { Freeze } from './freezing.ts'
+import { FeatureCache, type FeatureOptions } from './features.ts'
+import { checkFreeze, type Freeze, freezing, frozenIn } from './freezing.ts'
+import type { ImageShape } from './programs.ts'
 
 /** What to train, on what, and how. */
 export interface TrainerOptions {
@@ -49,6 +51,12 @@ export interface TrainerOptions {
    */
   readonly freeze?: readonly Freeze[]
   /**
+   * Whether what a frozen beginning of the network makes of each image is computed once and kept, and the rest trained on that.
+   * The beginning is all that comes before what is trained at any time of the run and before random operations; its batch norm
+   * layers use their running statistics, which stay as they are. Not together with `augment`. False by default.
+   */
+  readonly cacheFeatures?: boolean | FeatureOptions
+  /**
    * Whether the first loss, and after every epoch the layers' values and gradients, are looked at, and what is not as it should be
    * becomes a `notice`; false by default.
    */
@@ -57,6 +65,40 @@ export interface TrainerOptions {
   readonly average?: WeightAverage
   /** Decides the order of the images and all random operations; 0 by default. */
   readonly seed?: number
+}
+
+/** Options with the defaults that {@link featuresOf} and {@link loaderOf} need. */
+type Resolved = TrainerOptions & { readonly batchSize: number; readonly seed: number; readonly accumulate: number }
+
+/** @throws RangeError for numbers out of range and options that exclude each other; Error for patterns that fit nothing. */
+export function checkOptions({ epochs, accumulate, average, freeze = [], model }: Resolved): void {
+  for (const [name, value] of Object.entries({ epochs, accumulate })) {
+    if (Number.isInteger(value) && value >= 1) continue
+    throw new RangeError(`trainer: ${name} (=${value}) must be a whole number of at least 1`)
+  }
+  if (average && freeze.some(({ until }) => until !== undefined)) {
+    throw new RangeError(
+      'trainer: parameters that are frozen only for some epochs cannot be averaged; leave average out',
+    )
+  }
+  checkFreeze(model, freeze)
+}
+
+/**
+ * The features of a run, where they are to be kept.
+ * @throws RangeError when images change from epoch to epoch, when nothing that could be kept is frozen, or it would be too much.
+ */
+export function featuresOf(options: Resolved, shape: ImageShape): FeatureCache | undefined {
+  const { cacheFeatures, train, augment, optimizer, freeze = [], epochs, model } = options
+  if (!cacheFeatures) return undefined
+  if ('fill' in train) {
+    throw new RangeError('cacheFeatures: needs a subset of images; a source of batches may give others in every epoch')
+  }
+  if (augment) {
+    throw new RangeError('cacheFeatures: features are computed once, but augment changes the images in every epoch')
+  }
+  const trained = freezing(optimizer, frozenIn(freeze, epochs)).trained(model.parameters())
+  return new FeatureCache({ ...options, ...(cacheFeatures === true ? {} : cacheFeatures), train, shape, trained })
 }
 
 /** The source of a run's batches. */

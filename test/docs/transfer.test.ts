@@ -18,14 +18,14 @@ beforeAll(build, 60_000)
 afterAll(() => folder.remove())
 
 describe('docs/transfer.md', () => {
-  it('shows examples/recipes/transferThaw.ts as it is', async () => {
-    const example = await readFile(new URL('examples/recipes/transferThaw.ts', root), 'utf8')
+  it.each(['transferThaw', 'transferHead'])('shows examples/recipes/%s.ts as it is', async name => {
+    const example = await readFile(new URL(`examples/recipes/${name}.ts`, root), 'utf8')
     expect(page).toContain(`\`\`\`ts\n${example}\`\`\``)
   })
 
   it('has commands whose files and options exist', async () => {
     const lines = [...page.matchAll(/^(?:fovea|npx tsx) .*$/gm)].map(([line]) => line.replace(/\s+#.*$/, ''))
-    expect(lines).toHaveLength(4)
+    expect(lines).toHaveLength(5)
     const { stdout: help } = await fovea(folder.path, ['train', '--help'])
     for (const line of lines) {
       for (const option of line.match(/--[a-z-]+/g) ?? []) expect(help, line).toContain(option)
@@ -35,7 +35,7 @@ describe('docs/transfer.md', () => {
   })
 
   // The recipes say where weights and pictures are by names of the folder that they run in.
-  it.each(['transferScratch', 'transferTune', 'transferThaw'])(
+  it.each(['transferScratch', 'transferTune', 'transferThaw', 'transferHead'])(
     'examples/recipes/%s.ts trains',
     async name => {
       for (const part of ['train', 'test']) {

@@ -1,0 +1,218 @@
+/**
+ * Features that are computed once: where the beginning of a network is frozen for a whole run, it gives the same numbers for
+ * the same image in every epoch. They are kept in memory, and the rest of the network is trained on them.
+ */
+import type { Engine, Executable } from '../backends/engine.ts'
+import { EpochOrder, type LoaderFactory } from '../data/batches.ts'
+import type { ImageCollection } from '../data/dataset.ts'
+import type { Subset } from '../data/split.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import type { Module, Parameter } from '../nn/module.ts'
+import { breathe } from './breathe.ts'
+import type { Progress } from './checkpoint.ts'
+import { type Evaluation, evaluationLoader, reading, type SampleSource, scoreBatches } from './evaluate.ts'
+import type { NoticeEvent } from './events.ts'
+import { FrozenTrunk } from './frozenTrunk.ts'
+import { type ImageShape, predictionProgram } from './programs.ts'
+
+/** Options of `cacheFeatures`. */
+export interface FeatureOptions {
+  /** The most memory that features may take, in bytes; 2³⁰ (1 GiB) by default. */
+  readonly maxBytes?: number
+  /** Told, while features are computed, how many of the images are done. */
+  readonly onProgress?: (images: number, of: number) => void
+}
+
+/** The largest features by default, in bytes. */
+const usualMaxBytes = 2 ** 30
+
+/** What a {@link FeatureCache} is made of. */
+export interface FeatureCacheOptions extends FeatureOptions {
+  readonly engine: Engine
+  readonly model: Module
+  /** `[height, width, channels]` of the images. */
+  readonly shape: ImageShape
+  /** The parameters that are trained at any time of the run, by path. */
+  readonly trained: ReadonlyMap<string, Parameter>
+  readonly train: Subset<ImageCollection>
+  readonly validation?: Subset<ImageCollection> | undefined
+  readonly loader?: LoaderFactory | undefined
+  readonly batchSize: number
+  readonly seed: number
+}
+
+/** What the frozen trunk of a model makes of the images of a run. */
+export class FeatureCache {
+  /** Batches of the training images' features, in the order that a run without the cache has. */
+  readonly train: SampleSource
+  readonly #options: FeatureCacheOptions
+  readonly #trunk: FrozenTrunk
+  readonly #training: FeatureRows
+  readonly #validation: FeatureRows | undefined
+  readonly #plans = new Map<string, Promise<Executable>>()
+  #isComplete = false
+
+  /** @throws RangeError when nothing before all that is trained is frozen, or the features would take more than `maxBytes`. */
+  constructor(options: FeatureCacheOptions) {
+    const { model, shape, trained, train, validation, batchSize, seed, maxBytes = usualMaxBytes } = options
+    if (!(maxBytes > 0)) throw new RangeError(`cacheFeatures.maxBytes (=${maxBytes}) must be positive`)
+    this.#options = options
+    this.#trunk = new FrozenTrunk(model, shape, trained)
+    const sizes = [this.#trunk.features(true), this.#trunk.features(false)] as const
+    const counts = [train.indices.length, validation?.indices.length ?? 0] as const
+    const bytes = 4 * (counts[0] * sizes[0] + counts[1] * sizes[1])
+    if (bytes > maxBytes) {
+      throw new RangeError(
+        `cacheFeatures: the features of ${counts[0] + counts[1]} images, ${sizes[0]} numbers each, would take ` +
+          `${megabytes(bytes)}, more than cacheFeatures.maxBytes (${megabytes(maxBytes)}): freeze more of the network, or leave cacheFeatures out`,
+      )
+    }
+    this.#training = new FeatureRows(train, sizes[0], { batchSize, seed })
+    this.#validation = validation && new FeatureRows(validation, sizes[1], { batchSize: 256 })
+    this.train = this.#training
+  }
+
+  /** What is trained: features → logits, with the variables of the whole model. */
+  get head(): Module {
+    return this.#trunk.head
+  }
+
+  /** {@link compute} as events. @param at where the run is */
+  async *events({ step, epoch }: Progress, isStopped: () => boolean): AsyncGenerator<NoticeEvent> {
+    const message = await this.compute(isStopped)
+    if (message !== undefined) yield { type: 'notice', kind: 'features', step, epoch, message }
+  }
+
+  /**
+   * Computes all features, with the values that the engine has of the trunk's variables; once is enough.
+   * @param isStopped asked before each batch
+   * @returns what was done, in words; undefined when there was nothing to do, or it was stopped
+   */
+  async compute(isStopped: () => boolean = () => false): Promise<string | undefined> {
+    if (this.#isComplete) return undefined
+    const started = performance.now()
+    const parts = [this.#training, ...(this.#validation ? [this.#validation] : [])]
+    const total = parts.reduce((sum, { samples }) => sum + samples, 0)
+    let done = 0
+    for (const rows of parts) {
+      const source = evaluationLoader(rows.subset, this.#options.shape, this.#options.loader)
+      try {
+        for (let batch = 0, first = 0; batch < source.batches; batch++) {
+          if (isStopped()) return undefined
+          const size = source.sizeOf(batch)
+          const program = await this.#trunkOf(size, rows === this.#training)
+          await source.fill(batch, program.input('images') as Uint8Array, rows.labels.subarray(first, first + size))
+          await program.run()
+          rows.store(first, size, program)
+          first += size
+          done += size
+          this.#options.onProgress?.(done, total)
+          await breathe()
+        }
+      } finally {
+        await source.close?.()
+      }
+    }
+    this.#isComplete = true
+    const bytes = parts.reduce((sum, { values }) => sum + values.byteLength, 0)
+    const seconds = ((performance.now() - started) / 1000).toFixed(1)
+    return `features of ${total} images: ${this.#training.shape[0]} numbers each, ${megabytes(bytes)}, kept after ${seconds} s`
+  }
+
+  /**
+   * Scores the validation images by their features.
+   * @param substitutes what is read in place of variables, for programs that are compiled now
+   */
+  async evaluate(substitutes: () => Promise<ReadonlyMap<Tensor, Tensor>>): Promise<Evaluation> {
+    const rows = this.#validation
+    if (!rows) throw new Error('cacheFeatures: there are no validation images')
+    const { engine } = this.#options
+    return scoreBatches(rows, size =>
+      this.#planOf(`score ${size}`, async () =>
+        engine.compile(reading(predictionProgram(this.head, rows.shape, size, true), await substitutes())),
+      ),
+    )
+  }
+
+  #trunkOf(size: number, training: boolean): Promise<Executable> {
+    return this.#planOf(`trunk ${size} ${training}`, () =>
+      this.#options.engine.compile(this.#trunk.program(size, training)),
+    )
+  }
+
+  #planOf(key: string, make: () => Promise<Executable>): Promise<Executable> {
+    const plan = this.#plans.get(key) ?? make()
+    this.#plans.set(key, plan)
+    return plan
+  }
+}
+
+/** Features of a subset's images, in its order, and batches of them. */
+class FeatureRows implements SampleSource {
+  readonly subset: Subset<ImageCollection>
+  readonly samples: number
+  readonly batchSize: number
+  readonly batches: number
+  readonly shape: readonly [number]
+  readonly softLabels = false
+  readonly values: Float32Array
+  readonly labels: Int32Array
+  readonly #order: EpochOrder
+  #epoch: number | undefined
+
+  /** @param options `seed`: a new order every epoch */
+  constructor(subset: Subset<ImageCollection>, features: number, options: { batchSize: number; seed?: number }) {
+    const samples = subset.indices.length
+    this.subset = subset
+    this.samples = samples
+    this.shape = [features]
+    this.values = new Float32Array(samples * features)
+    this.labels = new Int32Array(samples)
+    // The order of rows: what that of the images is, by the same random numbers.
+    const indices = Int32Array.from({ length: samples }, (_, row) => row)
+    this.#order = new EpochOrder(
+      { dataset: subset.dataset, indices },
+      { ...options, shuffle: options.seed !== undefined },
+    )
+    this.batchSize = options.batchSize
+    this.batches = this.#order.batches
+  }
+
+  get dataset(): ImageCollection {
+    return this.subset.dataset
+  }
+
+  startEpoch(epoch: number): void {
+    this.#epoch = epoch
+  }
+
+  sizeOf(batch: number): number {
+    return this.#order.sizeOf(batch)
+  }
+
+  fill(batch: number, samples: Uint8Array | Float32Array, labels: Int32Array | Float32Array): number {
+    const rows = this.#order.indicesOf(this.#epoch, batch)
+    const [features] = this.shape
+    rows.forEach((row, position) => {
+      samples.set(this.values.subarray(row * features, (row + 1) * features), position * features)
+      labels[position] = this.labels[row]!
+    })
+    return rows.length
+  }
+
+  /** Takes the outputs of the trunk for some images, one beside the other in each image's row. */
+  store(first: number, size: number, program: Executable): void {
+    const [features] = this.shape
+    let start = 0
+    for (let k = 0; start < features; k++) {
+      const output = program.output(String(k)) as Float32Array
+      const width = output.length / size
+      for (let i = 0; i < size; i++) {
+        this.values.set(output.subarray(i * width, (i + 1) * width), (first + i) * features + start)
+      }
+      start += width
+    }
+  }
+}
+
+const megabytes = (bytes: number): string => `${Math.max(0.1, bytes / 1e6).toFixed(1)} MB`
