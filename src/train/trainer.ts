@@ -60,7 +60,6 @@ export class Trainer {
   /** Where this process began, to go back to when numbers break before the first checkpoint. */
   private origin: ReturnType<Trainer['snapshot']> | undefined
   private readonly looks = new Map<string, HealthProgram>()
-  /** Alarms that were said, also before an interruption: each thing is said once in a run. */
   private raised = new Set<string>()
   /** Milliseconds of this epoch in which steps waited for images. */
   private waited = 0
@@ -238,7 +237,7 @@ export class Trainer {
     return firstBroken(await this.inspect())
   }
 
-  /** What is not as it should be after an epoch; each thing once. */
+  /** What is not as it should be after an epoch; each thing once in a run, also when it is interrupted. */
   private async *alarms(): AsyncGenerator<NoticeEvent> {
     const { optimizer, schedule } = this.options
     const { step, epoch } = this.position
