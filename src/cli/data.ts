@@ -14,6 +14,7 @@ import { contactSheet, type SheetPicture, type SheetRow } from '../plot/contactS
 import { formatCount } from '../plot/format.ts'
 import { RandomSequence, shuffledIndices } from '../random/philox.ts'
 import { readAugmentation } from './augmentFile.ts'
+import { asOption, leftOut } from './corrupt.ts'
 import { datasets, findDataset } from './datasets.ts'
 import { exitCodes, UsageError } from './errors.ts'
 import { print, printJson, warn } from './output.ts'
@@ -90,7 +91,10 @@ async function openData(name: string, options: DataOptions): Promise<ImageCollec
   const { split, dataDir, size, skipCorrupt } = options
   if (Object.hasOwn(datasets, name) || !existsSync(name)) return (await findDataset(name).load(dataDir))[split]
   const { imageFolder } = await import('../data/folder.node.ts')
-  const folder = await imageFolder(name, { shape: [size, size, 3], corrupt: skipCorrupt ? 'skip' : 'refuse' })
+  const corrupt = skipCorrupt ? 'skip' : 'refuse'
+  const folder = await asOption('--skip-corrupt', () =>
+    imageFolder(name, { shape: [size, size, 3], corrupt, onSkip: leftOut() }),
+  )
   for (const { reason } of folder.skipped) warn(`left out: ${reason}`)
   return folder
 }
@@ -173,14 +177,14 @@ function augmented(
   })
 }
 
-/** `cat 0.6 dog 0.4` */
+/** `cat 0.60`, and below it `dog 0.40`. */
 const shares = (row: Float32Array, classes: readonly string[]): string =>
   [...row]
     .map((share, label) => ({ share, label }))
     .filter(({ share }) => share > 0.005)
     .sort((a, b) => b.share - a.share)
     .map(({ share, label }) => `${classes[label]} ${share.toFixed(2)}`)
-    .join(' ')
+    .join('\n')
 
 /** Images by chance, of different classes as long as there are any. */
 function chooseImages({ labels, classes }: ImageCollection, count: number, seed: number): number[] {

@@ -61,7 +61,7 @@ export async function ensemble(given: RecipeOptions, options: EnsembleOptions): 
         const known = await runner.progressOf(trial)
         const { failed } = known.finished ? known : await runner.train(trial)
         if (failed !== undefined) throw new CommandError(`${trial.name}: ${failed}`)
-        if (!options.json && !options.quiet) print(`${trial.name} is trained`)
+        runner.progress.say(`${trial.name} is trained`)
       },
     )
     const found =

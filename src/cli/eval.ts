@@ -1,13 +1,13 @@
 /** `fovea eval`: the score of a run on one of its splits. */
 import { fiveCrop, flipViews, tenCrop, type Views } from '../augment/views.ts'
-import type { ImageCollection } from '../data/dataset.ts'
+import { type ImageCollection, isInMemory } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
 import { confusedPairs } from '../plot/confusionMatrix.ts'
 import { formatCount, formatPercent, formatSignificant } from '../plot/format.ts'
 import { Evaluator } from '../train/evaluate.ts'
-import { CommandError, exitCodes } from './errors.ts'
+import { CommandError, exitCodes, UsageError } from './errors.ts'
 import { EvaluationProgress } from './evaluationProgress.ts'
-import { print, printJson } from './output.ts'
+import { print, printJson, warn } from './output.ts'
 import { dataName, modelName } from './recipe.ts'
 import { measured } from './runResult.ts'
 import { loadRun } from './runs.ts'
@@ -39,6 +39,8 @@ export async function evaluate(run: string, options: EvalOptions): Promise<numbe
   const { recipe, model, checkpoint } = await loadRun(run, which)
   const images = splitOf(await loadData(recipe, dataDir), split, run)
   const { classes } = images.dataset
+  const allowLabelChanges = recipe.data.augment?.allowLabelChanges ?? false
+  if (views) checkViews(views, images.dataset, imagesOf(recipe).shape, allowLabelChanges)
   const engine = startEngine(recipe, options)
   const stream = json ? process.stderr : process.stdout
   const bar = quiet ? undefined : new EvaluationProgress(stream, `${split} images`, images.indices.length)
@@ -46,7 +48,10 @@ export async function evaluate(run: string, options: EvalOptions): Promise<numbe
     const evaluator = new Evaluator(engine, model, imagesOf(recipe).shape)
     const onProgress = (done: number) => bar?.update(done)
     const evaluation = views
-      ? await evaluator.evaluateViews(images, viewsOf(views, imagesOf(recipe).shape), { onProgress })
+      ? await evaluator.evaluateViews(images, viewsOf(views, imagesOf(recipe).shape), {
+          onProgress,
+          allowLabelChanges,
+        })
       : await evaluator.evaluate(images, onProgress)
     bar?.close()
     const score = measured(evaluation)
@@ -77,6 +82,30 @@ export async function evaluate(run: string, options: EvalOptions): Promise<numbe
 
 const viewsOf = (name: (typeof viewNames)[number], [height, width]: readonly [number, number, number]): Views =>
   name === 'flip' ? flipViews() : name === 'five' ? fiveCrop([height, width]) : tenCrop([height, width])
+
+/**
+ * Mirror images of written symbols are not what the model knows, unless it was trained on them.
+ * @throws UsageError saying what to do; warns where all views would be the same.
+ */
+function checkViews(
+  views: (typeof viewNames)[number],
+  data: ImageCollection,
+  [height, width]: readonly [number, number, number],
+  allowLabelChanges: boolean,
+): void {
+  const areCropsAlike = isInMemory(data) && data.shape[0] === height && data.shape[1] === width
+  if (views !== 'five' && data.symbols === true && !allowLabelChanges) {
+    throw new UsageError(
+      `--views ${views} has mirror images, but the classes of ${data.name} are written symbols, which the model knows one way ` +
+        `round only: leave --views out${areCropsAlike ? '' : ', or take five'} ` +
+        '(a model that was trained on mirrored symbols, by data.augment.allowLabelChanges, is scored on them)',
+    )
+  }
+  if (views !== 'flip' && areCropsAlike) {
+    const better = views === 'ten' ? '--views flip gives the same' : 'leave --views out'
+    warn(`the images of ${data.name} are no larger than what the model takes, crops of one are all the same: ${better}`)
+  }
+}
 
 function splitOf(data: RunData, split: EvalOptions['split'], run: string): Subset<ImageCollection> {
   const images = data[split]

@@ -23,7 +23,7 @@ export interface KfoldOptions extends RecipeSource {
 
 /** Trains a recipe once for each fold and averages the scores. @returns the exit code */
 export async function kfold(given: RecipeOptions, options: KfoldOptions): Promise<number> {
-  const { folds, jobs, out, json, quiet } = options
+  const { folds, jobs, out, json } = options
   const base = options.file === undefined ? {} : await readRecipeFile(options.file)
   const recipeOf = (index: number): Recipe =>
     resolveRecipe(
@@ -45,7 +45,7 @@ export async function kfold(given: RecipeOptions, options: KfoldOptions): Promis
         const score = bestOf(scores, trial.recipe)
         if (failed !== undefined || !score) throw new CommandError(`fold ${index + 1}: ${failed ?? 'has no score'}`)
         rows.push({ fold: index + 1, accuracy: score.accuracy, loss: score.loss })
-        if (!json && !quiet) print(`fold ${index + 1} of ${folds}: accuracy ${formatPercent(score.accuracy)}`)
+        runner.progress.say(`fold ${index + 1} of ${folds}: accuracy ${formatPercent(score.accuracy)}`)
       },
     )
     rows.sort((a, b) => a.fold - b.fold)

@@ -246,7 +246,7 @@ function completePretrained(given: unknown): unknown {
 
 function completeData({ augment: given, directory, ...rest }: Record<string, unknown>): Record<string, unknown> {
   const { name, limit, preprocess, normalize } = rest
-  if (name !== 'folder') refuseUnknown('data set', name, Object.keys(datasets))
+  if (name !== 'folder') refuseUnknown('data set', name, [...Object.keys(datasets), 'folder:PATH'])
   const known = name === 'folder' ? undefined : findDataset(name as string)
   const augment = given === 'none' ? undefined : (given ?? known?.augment?.().spec())
   const { validation } = trainingDefaults

@@ -178,7 +178,9 @@ const data = fields({
   }).optional(),
   preprocess: oneOf(preprocessNames).optional(),
   augment: fields({
-    transforms: list(fields({ name: text, options: z.record(z.string(), z.unknown()) })),
+    transforms: list(
+      fields({ name: text, options: z.record(z.string(), z.unknown(), 'must be an object of options').default({}) }),
+    ),
     allowLabelChanges: flag.optional(),
   }).optional(),
 })

@@ -3,6 +3,7 @@ import type { ImageCollection } from '../data/dataset.ts'
 import { type Subset, splitDataset, subsetOf } from '../data/split.ts'
 import { findModel } from '../models/index.ts'
 import { bootstrapIndices, foldSplit } from '../study/folds.ts'
+import { asOption, leftOut } from './corrupt.ts'
 import { findDataset, splitFolder } from './datasets.ts'
 import { imagesOf } from './images.ts'
 import { warn } from './output.ts'
@@ -67,17 +68,21 @@ async function openFolder(recipe: Recipe, directory: string): Promise<Sources> {
   const { classes, shape } = imagesOf(recipe)
   const { imageFolder } = await import('../data/folder.node.ts')
   const { corrupt = 'refuse' } = recipe.data
-  const open = async (path: string): Promise<ImageCollection> => {
-    const folder = await imageFolder(path, { shape, classes, corrupt })
+  // What is scored must be there whole: a score is no score when another picture stands for one that cannot be read.
+  const open = async (path: string, isScored: boolean): Promise<ImageCollection> => {
+    const check = corrupt === 'skip' && isScored ? 'pixels' : 'headers'
+    const folder = await asOption('--set data.corrupt=skip', () =>
+      imageFolder(path, { shape, classes, corrupt, check, onSkip: leftOut() }),
+    )
     for (const { reason } of folder.skipped) warn(`left out: ${reason}`)
     return folder
   }
   const train = splitFolder(directory, 'train')
-  if (train === undefined) return { train: await open(directory) }
+  if (train === undefined) return { train: await open(directory, true) }
   const [validation, test] = [splitFolder(directory, 'validation'), splitFolder(directory, 'test')]
   return {
-    train: await open(train),
-    ...(validation !== undefined && { validation: await open(validation) }),
-    ...(test !== undefined && { test: await open(test) }),
+    train: await open(train, false),
+    ...(validation !== undefined && { validation: await open(validation, true) }),
+    ...(test !== undefined && { test: await open(test, true) }),
   }
 }

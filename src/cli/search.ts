@@ -42,6 +42,7 @@ export interface SearchOptions extends RecipeSource {
 /** A trial of a search. */
 interface SearchTrial extends Trial {
   readonly point: Point
+  readonly what: string
   progress: TrialProgress
   busy: boolean
 }
@@ -107,7 +108,8 @@ async function runStrategy(
   const { strategy, trials, points, stages, searchSeed } = options
   const make = async (index: number, point: Point, more?: readonly string[]): Promise<SearchTrial> => {
     const name = `t${String(index + 1).padStart(3, '0')}`
-    return { name, point, recipe: recipeAt(point, more), progress: await runner.progressOf({ name }), busy: false }
+    const recipe = recipeAt(point, more)
+    return { name, point, what: describePoint(point), recipe, progress: await runner.progressOf({ name }), busy: false }
   }
   if (strategy === 'grid') {
     const all = await Promise.all(gridPoints(space, points).map((point, k) => make(k, point)))
@@ -151,7 +153,7 @@ async function trainAll(trials: readonly SearchTrial[], runner: TrialRunner, opt
     () => left.shift(),
     async trial => {
       trial.progress = await runner.train(trial)
-      say(trial, options)
+      runner.progress.say(describe(trial))
     },
   )
 }
@@ -180,7 +182,7 @@ async function halve(trials: readonly SearchTrial[], runner: TrialRunner, option
       const isLast = rung === rungs.length - 1
       trial.progress = await runner.train(trial, isLast ? undefined : rungs[rung])
       trial.busy = false
-      say(trial, options)
+      runner.progress.say(describe(trial))
     },
   )
 }
@@ -201,13 +203,12 @@ function ranked(trials: readonly SearchTrial[], metric: 'accuracy' | 'loss'): Se
   return trials.filter(trial => lastScore(trial)).sort((a, b) => value(b)[0] - value(a)[0] || value(b)[1] - value(a)[1])
 }
 
-function say(trial: SearchTrial, { json, quiet }: SearchOptions): void {
-  if (json || quiet) return
+function describe(trial: SearchTrial): string {
   const score = lastScore(trial)
   const outcome = score
     ? `epoch ${score.epoch}: accuracy ${formatPercent(score.accuracy)}, loss ${formatSignificant(score.loss)}`
     : `failed: ${trial.progress.failed ?? 'no epoch was finished'}`
-  print(`${trial.name}  ${describePoint(trial.point)}  ${outcome}`)
+  return `${trial.name}  ${trial.what}  ${outcome}`
 }
 
 const describePoint = (point: Point): string =>

@@ -10,6 +10,7 @@ import { Interrupt } from './interrupt.ts'
 import { print } from './output.ts'
 import { shellWord } from './recipe.ts'
 import type { EngineChoices } from './setup.ts'
+import type { StudyProgressOptions } from './studyProgress.ts'
 import { TrialRunner } from './trials.ts'
 
 /**
@@ -21,7 +22,7 @@ import { TrialRunner } from './trials.ts'
 export async function inStudy(
   path: string,
   asked: object,
-  options: EngineChoices & { readonly jobs: number },
+  options: EngineChoices & StudyProgressOptions & { readonly jobs: number },
   work: (runner: TrialRunner) => Promise<void>,
 ): Promise<number> {
   const file = join(path, 'study.json')
@@ -40,7 +41,7 @@ export async function inStudy(
   const runner = new TrialRunner(path, options.jobs, options)
   const interrupt = new Interrupt(() => runner.stop())
   try {
-    await work(runner)
+    await work(runner).finally(() => runner.progress.close())
     return exitCodes.done
   } catch (error) {
     if (!(error instanceof InterruptError)) throw error

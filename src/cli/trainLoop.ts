@@ -80,6 +80,7 @@ export async function trainLoop(options: TrainLoopOptions): Promise<TrainOutcome
     if (better) best = { epoch, step, accuracy: event.accuracy, loss: event.loss }
     if (event.type === 'validation') stopping?.observe(event)
     await save(better)
+    tellParent(event)
     if (!stopping?.isOver || epoch >= recipe.epochs) return
     trainer.finish()
     const message = `${stopping.reason}: the run ends after epoch ${epoch} with the weights of epoch ${best?.epoch}`
@@ -139,4 +140,10 @@ export async function trainLoop(options: TrainLoopOptions): Promise<TrainOutcome
   }
   if (!outcome.finished) await save(false)
   return outcome
+}
+
+/** A trial of a study tells the study what an epoch came to. */
+function tellParent({ epoch, accuracy, loss }: EpochEvent | ValidationEvent): void {
+  // A parent that is gone is told nothing; that it is gone is noticed elsewhere.
+  if (process.connected) process.send?.({ epoch, accuracy, loss }, () => undefined)
 }

@@ -15,12 +15,15 @@ import { CommandError, exitCodes, InterruptError } from './errors.ts'
 import type { Recipe } from './recipe.ts'
 import { resultFile } from './runResult.ts'
 import type { EngineChoices } from './setup.ts'
+import { StudyProgress, type StudyProgressOptions, type TrialEpoch } from './studyProgress.ts'
 
 /** One training run of a study. */
 export interface Trial {
   /** Name of its run folder, `t001`. */
   readonly name: string
   readonly recipe: Recipe
+  /** What is special of it, for people: the values it has. */
+  readonly what?: string
 }
 
 /** What a trial has reached. */
@@ -35,6 +38,7 @@ export interface TrialProgress {
 /** The runs of a study, in the folder `trials` of it. */
 export class TrialRunner {
   readonly folder: string
+  readonly progress: StudyProgress
   readonly #engine: readonly string[]
   readonly #children = new Set<ReturnType<typeof spawn>>()
   #isStopping = false
@@ -43,8 +47,10 @@ export class TrialRunner {
    * @param study folder of the study
    * @param jobs processes at the same time, which share the cores
    */
-  constructor(study: string, jobs: number, { threads, wide = 'off' }: EngineChoices = {}) {
+  constructor(study: string, jobs: number, options: EngineChoices & StudyProgressOptions = {}) {
+    const { threads, wide = 'off' } = options
     this.folder = join(study, 'trials')
+    this.progress = new StudyProgress(options)
     const share = threads ?? Math.max(1, Math.floor(availableParallelism() / jobs))
     this.#engine = ['--threads', String(share), '--wide', wide]
   }
@@ -82,7 +88,15 @@ export class TrialRunner {
     if (!begun) await writeAtomic(file, `${JSON.stringify(trial.recipe, undefined, 2)}\n`)
     const start = begun ? ['--resume', run] : [file, '--out', this.folder, '--name', trial.name]
     const until = untilEpoch === undefined ? [] : ['--stop-after', String(untilEpoch)]
-    const { code, stderr } = await this.#fovea(['train', ...start, ...until, '--quiet', ...this.#engine])
+    const { epochs } = trial.recipe
+    const last = untilEpoch ?? epochs
+    this.progress.begin(trial.name, trial.what, !begun)
+    const onEpoch = (score: TrialEpoch) => {
+      // What the last epoch came to is what the trial came to.
+      if (score.epoch < last) this.progress.epoch(trial.name, score, epochs)
+    }
+    const { code, stderr } = await this.#fovea(['train', ...start, ...until, '--quiet', ...this.#engine], onEpoch)
+    this.progress.end(trial.name)
     if (this.#isStopping || code === exitCodes.interrupted) throw new InterruptError('stopped')
     if (code !== 0)
       await writeAtomic(join(this.folder, `${trial.name}.failed`), `${stderr.trim() || `ended with ${code}`}\n`)
@@ -95,13 +109,16 @@ export class TrialRunner {
     for (const child of this.#children) child.kill('SIGTERM')
   }
 
-  #fovea(args: readonly string[]): Promise<{ code: number | null; stderr: string }> {
+  #fovea(
+    args: readonly string[],
+    onEpoch: (score: TrialEpoch) => void,
+  ): Promise<{ code: number | null; stderr: string }> {
     if (this.#isStopping) throw new InterruptError('stopped')
     const main = fileURLToPath(new URL('./main.js', import.meta.url))
     if (!existsSync(main))
       throw new CommandError(`${main}: no such file; studies run on the built package (npm run build)`)
     return new Promise((resolve, reject) => {
-      // The channel is how a child learns that this process is gone, however it went.
+      // By the channel a child tells its epochs, and learns that this process is gone, however it went.
       const child = spawn(process.execPath, [...process.execArgv, main, ...args], {
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       })
@@ -110,6 +127,7 @@ export class TrialRunner {
       child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         stderr += text
       })
+      child.on('message', score => onEpoch(score as TrialEpoch))
       child.on('error', reject)
       child.on('close', code => {
         this.#children.delete(child)

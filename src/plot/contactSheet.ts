@@ -7,7 +7,7 @@ export interface SheetPicture {
   /** `[H, W, C]` bytes, row by row; C as in `encodePng`. */
   readonly pixels: Uint8Array
   readonly shape: ImageShape
-  /** A line under the picture; none when absent. */
+  /** Under the picture, a line or, with line breaks, several; none when absent. */
   readonly caption?: string
 }
 
@@ -29,9 +29,11 @@ export interface ContactSheetOptions {
 }
 
 /** Space between pictures, for a heading, for a caption, and around the sheet. */
-const [gap, heading, captionHeight, border] = [8, 22, 14, 6] as const
-/** Longest title that is shown whole, and the width of a letter. */
-const [longest, letter] = [16, 7] as const
+const [gap, heading, captionHeight, lineHeight, border] = [8, 22, 14, 11, 6] as const
+/** Longest title that is shown whole, and the width of a letter of it and of a caption. */
+const [longest, letter, smallLetter] = [16, 7, 5.4] as const
+/** Font size of a caption. */
+const captionSize = 9.5
 
 /**
  * Draws a sheet; small pictures are enlarged with their pixels as squares.
@@ -43,8 +45,8 @@ export function contactSheet(rows: readonly SheetRow[], options: ContactSheetOpt
   const { columns = [], cell = 72, description } = options
   const most = Math.max(0, ...rows.map(({ pictures }) => pictures.length))
   if (most === 0) throw new RangeError('contactSheet: no pictures')
-  const hasCaptions = rows.some(({ pictures }) => pictures.some(({ caption }) => caption !== undefined))
-  const pitch = cell + gap + (hasCaptions ? captionHeight : 0)
+  const lines = Math.max(0, ...rows.flatMap(({ pictures }) => pictures.map(({ caption }) => linesOf(caption).length)))
+  const pitch = cell + gap + (lines > 0 ? captionHeight + (lines - 1) * lineHeight : 0)
   const top = columns.length > 0 ? heading : 0
   const margin = gap + letter * Math.max(...rows.map(({ title }) => Math.min(title.length, longest)))
   const width = margin + most * (cell + gap) - gap
@@ -75,9 +77,15 @@ function drawPicture({ pixels, shape, caption }: SheetPicture, left: number, top
   // Enlarged pixels stay squares; reduced pictures are smoothed.
   const rendering = scale > 1 ? 'pixelated' : 'auto'
   const image = html`<image x="${x}" y="${y}" width="${coordinate(width)}" height="${coordinate(height)}" preserveAspectRatio="none" style="image-rendering:${rendering}" href="${pngDataUrl(pixels, shape)}"/>`
-  if (caption === undefined) return image
-  return html`${image}<text x="${coordinate(left + cell / 2)}" y="${coordinate(top + cell + 11)}" font-size="9.5" text-anchor="middle">${caption}</text>`
+  const middle = coordinate(left + cell / 2)
+  return html`${image}${linesOf(caption).map((line, k) => {
+    // What is wider than its cell would run into its neighbors: its letters are smaller.
+    const size = Math.min(captionSize, (captionSize * (cell + gap / 2)) / (line.length * smallLetter))
+    return html`<text x="${middle}" y="${coordinate(top + cell + 11 + k * lineHeight)}" font-size="${coordinate(size)}" text-anchor="middle">${line}</text>`
+  })}`
 }
+
+const linesOf = (caption: string | undefined): readonly string[] => caption?.split('\n') ?? []
 
 /** A title that fits the margin. */
 const shorten = (title: string): string => (title.length > longest ? `${title.slice(0, longest - 1)}…` : title)

@@ -187,8 +187,10 @@ function dot(frame: Frame, x: number, y: number, hue: Hue, radius = 3.5): Markup
   return html`<circle cx="${tenth(frame.x(x))}" cy="${tenth(height(frame, y))}" r="${radius}" ${fill(hue)}/>`
 }
 
-function height({ y, floor }: Frame, value: number): number {
-  return y(Math.max(value, floor))
+function height({ y, floor, inner }: Frame, value: number): number {
+  // Far outside of the drawing is outside: no renderer is asked to draw coordinates of 1e9.
+  const at = y(Math.max(value, floor))
+  return Math.min(10 * inner.height, Math.max(-9 * inner.height, at))
 }
 
 function stroke(hue: Hue): Markup {

@@ -27,15 +27,26 @@ export function rungEpochs(least: number, epochs: number, factor: number): numbe
   return [...new Set([...rungs, epochs])]
 }
 
+/** How {@link nextJob} halves. */
+export interface HalvingOptions {
+  /** Number of rungs. */
+  readonly rungs: number
+  /** One trial in so many goes on to the next rung, η. */
+  readonly factor: number
+  /** Number of trials in all. */
+  readonly most: number
+}
+
 /**
  * The next job, from the highest rung down: a trial among the best 1/η of its rung that has not gone on; else a new trial;
  * undefined when there is nothing to do (yet).
- * @param most number of trials in all
+ *
+ * @example
+ * const rungs = rungEpochs(1, 9, 3)
+ * const job = nextJob(trials, { rungs: rungs.length, factor: 3, most: 20 })
+ * if (job) trials[job.trial].scores.push(await trainTo(rungs[job.rung], trials[job.trial]))
  */
-export function nextJob(
-  trials: readonly TrialState[],
-  { rungs, factor, most }: { readonly rungs: number; readonly factor: number; readonly most: number },
-): RungJob | undefined {
+export function nextJob(trials: readonly TrialState[], { rungs, factor, most }: HalvingOptions): RungJob | undefined {
   for (let rung = rungs - 2; rung >= 0; rung--) {
     const here = trials
       .map(({ scores, busy }, trial) => ({ trial, busy, score: scores[rung], next: scores.length === rung + 1 }))

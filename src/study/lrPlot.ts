@@ -20,7 +20,7 @@ export function ratePlot(points: readonly RatePoint[], { smoothed, steepest, car
     xDomain: [from, to],
     yDomain: [Math.max(0, lowest - 0.1 * (first - lowest)), first + 0.6 * Math.max(first - lowest, 0.1 * first)],
     formatX: value => (Number.isInteger(value) ? `1e${value}` : formatSignificant(10 ** value, 2)),
-    formatY: value => formatSignificant(value, 2),
+    formatY: value => formatSignificant(value, 3),
     lines: [
       { hue: 'blue', style: 'faint', points: points.map(({ loss }, k) => [x[k]!, loss] as const) },
       { label: 'loss, smoothed', hue: 'blue', points: smoothed.map((value, k) => [x[k]!, value] as const) },

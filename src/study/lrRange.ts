@@ -40,8 +40,7 @@ export function suggestRate(points: readonly RatePoint[], smoothing = 0.9): Rate
   })
   const finite = smoothed.map(value => (Number.isFinite(value) ? value : Number.POSITIVE_INFINITY))
   const lowest = finite.indexOf(Math.min(...finite))
-  const falls = lowest > 0 && finite[lowest]! < 0.95 * finite[0]!
-  if (!falls) return { smoothed }
+  if (!hasFallen(points, lowest, finite[lowest] ?? 0)) return { smoothed }
   // Slopes over ln(rate), over a window, so that the noise of one batch decides nothing.
   const reach = Math.max(1, Math.round(points.length / 30))
   let steepest = 0
@@ -56,4 +55,19 @@ export function suggestRate(points: readonly RatePoint[], smoothing = 0.9): Rate
     ...(slope < 0 && { steepest: points[steepest]!.learningRate }),
     careful: points[lowest]!.learningRate / 10,
   }
+}
+
+/**
+ * Whether the smoothed loss came down by more than batches differ: from the mean of the first losses by two standard deviations
+ * of a batch, which are read from what neighbors differ by (the median, so that a steep fall is no noise), and by 1 %.
+ */
+function hasFallen(points: readonly RatePoint[], lowest: number, least: number): boolean {
+  const before = points.slice(0, lowest + 1).map(({ loss }) => loss)
+  const first = before.slice(0, 5)
+  const start = first.reduce((sum, loss) => sum + loss, 0) / first.length
+  const steps = before.slice(1).map((loss, k) => Math.abs(loss - before[k]!))
+  steps.sort((a, b) => a - b)
+  // Of normal noise the median difference of two values is 0.954 standard deviations.
+  const deviation = (steps[Math.floor(steps.length / 2)] ?? 0) / 0.954
+  return lowest > 0 && start - least > Math.max(2 * deviation, 0.01 * start)
 }

@@ -38,7 +38,7 @@ export function searchReport(rows: readonly TrialRow[], space: Space, options: S
 <h1>${title}</h1>
 <p>${strategy} search, ${rows.length} trials, judged by validation ${metric}. The test set was not read. The best is ${best}.</p>
 <h2>Parallel coordinates</h2>
-${raw(parallelCoordinates(order, space, metric, best))}
+<div class="axes" style="max-width:${(space.size + 1) * 17}rem">${raw(parallelCoordinates(order, space, metric, best))}</div>
 <p class="note">One line for each trial, from axis to axis; the darker, the better. The best trial is orange.</p>
 <h2>Slices</h2>
 <div class="slices">${[...space].map(([field, axis]) => raw(slice(order, field, axis, metric, best)))}</div>
@@ -103,7 +103,7 @@ export function slice(
   metric: 'accuracy' | 'loss',
   best?: string,
 ): string {
-  const [left, top, width, height] = [52, 24, 240, 160]
+  const [left, top, width, height] = [60, 24, 240, 160]
   const [low, high] = range(rows, metric)
   const dots = rows.map(row => {
     const place = high > low ? (row[metric]! - low) / (high - low) : 0.5
@@ -143,6 +143,7 @@ const scoreLabel = (value: number, metric: 'accuracy' | 'loss'): string =>
 const tenth = (value: number): string => value.toFixed(1)
 
 const css = `body{font-family:system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;line-height:1.45;color:#1a1a1a;background:#fff}
+.axes svg{display:block;width:100%;height:auto}
 .slices{display:grid;grid-template-columns:repeat(auto-fill,minmax(18rem,1fr));gap:1rem}
 .note{color:#555;font-size:.9rem}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:.25rem .75rem;text-align:right;border-bottom:1px solid #ddd}th:first-child,td:first-child{text-align:left}

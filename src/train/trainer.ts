@@ -60,7 +60,7 @@ export class Trainer {
   /** Where this process began, to go back to when numbers break before the first checkpoint. */
   private origin: ReturnType<Trainer['snapshot']> | undefined
   private readonly looks = new Map<string, HealthProgram>()
-  private readonly raised = new Set<string>()
+  private raised = new Set<string>()
   /** Milliseconds of this epoch in which steps waited for images. */
   private waited = 0
 
@@ -159,13 +159,15 @@ export class Trainer {
       }
     }
     const { feedback } = schedule
-    return { tensors, progress: { ...this.position, ...(feedback && { schedule: feedback.save() }) } }
+    const raised = this.raised.size > 0 && { raised: [...this.raised] }
+    return { tensors, progress: { ...this.position, ...raised, ...(feedback && { schedule: feedback.save() }) } }
   }
 
   /** Continues from a snapshot. @throws CheckpointError or StateError when it is of another model or optimizer. */
   async restore(snapshot: { tensors: ReadonlyMap<string, StoredTensor>; progress: Progress }): Promise<void> {
     const { model, optimizer, schedule, engine } = this.options
     this.position = { ...beginning, ...snapshot.progress }
+    this.raised = new Set(Array.isArray(snapshot.progress.raised) ? snapshot.progress.raised : [])
     // Tracing a step makes the optimizer's variables: those of the parameters that are trained in this epoch.
     await this.program(this.loader.sizeOf(0))
     loadState(model, tensorsOf(snapshot, 'model'))
@@ -235,7 +237,7 @@ export class Trainer {
     return firstBroken(await this.inspect())
   }
 
-  /** What is not as it should be after an epoch; each thing once. */
+  /** What is not as it should be after an epoch; each thing once in a run, also when it is interrupted. */
   private async *alarms(): AsyncGenerator<NoticeEvent> {
     const { optimizer, schedule } = this.options
     const { step, epoch } = this.position

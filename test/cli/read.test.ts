@@ -1,6 +1,6 @@
 /** `fovea eval`, `predict` and `summary` as processes. */
 
-import { cpSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -40,6 +40,26 @@ describe('eval', () => {
     expect(stdout).toMatch(/^accuracy \d+\.\d\d % \(95 % interval \d+\.\d\d to \d+\.\d\d %\), \d+ wrong$/m)
     expect(stdout).toMatch(/^class +images +right +recall +precision$/m)
     expect(stdout).toMatch(/^true \\ predicted +0 +1 +2 +3 +4 +5 +6 +7 +8 +9$/m)
+  })
+
+  it('refuses mirror images of digits, and says what to do; warns of crops that are all the same', async () => {
+    for (const views of ['flip', 'ten']) {
+      const { code, stderr } = await fovea(cwd, ['eval', 'runs/lenet5', '--views', views])
+      expect(code).toBe(2)
+      expect(stderr).toMatch(/^fovea: --views \w+ has mirror images, but the classes of mnist are written symbols/)
+      expect(stderr).toContain('round only: leave --views out (a model that was trained on mirrored symbols')
+    }
+    const { stdout, stderr } = await succeed(cwd, ['eval', 'runs/lenet5', '--views', 'five', '--json'])
+    expect(stderr).toContain('crops of one are all the same: leave --views out\n')
+    const plain = JSON.parse((await succeed(cwd, ['eval', 'runs/lenet5', '--json'])).stdout)
+    expect(JSON.parse(stdout)).toMatchObject({ views: 'five', accuracy: plain.accuracy })
+    // A model that was trained on mirrored digits is scored on them.
+    cpSync(join(cwd, 'runs/lenet5'), join(cwd, 'runs/mirrored'), { recursive: true })
+    const recipe = JSON.parse(readFileSync(join(cwd, 'runs/mirrored/recipe.json'), 'utf8'))
+    recipe.data.augment = { transforms: [{ name: 'horizontalFlip' }], allowLabelChanges: true }
+    writeFileSync(join(cwd, 'runs/mirrored/recipe.json'), JSON.stringify(recipe))
+    const mirrored = await succeed(cwd, ['eval', 'runs/mirrored', '--views', 'flip', '--json'])
+    expect(JSON.parse(mirrored.stdout)).toMatchObject({ views: 'flip', samples: 200 })
   })
 
   it('says what training said, to the last digit', async () => {

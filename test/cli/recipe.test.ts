@@ -69,6 +69,10 @@ describe('parseRecipe', () => {
     ],
     [{ ...recipe, extra: 1 }, "r.json: unknown field 'extra'"],
     [
+      { ...recipe, data: { ...recipe.data, augment: { transforms: [{ name: 'cutout', options: 8 }] } } },
+      'r.json: data.augment.transforms.0.options (=8) must be an object of options',
+    ],
+    [
       { ...recipe, data: { ...recipe.data, normalize: { mean: [0.1], std: [0] } } },
       'r.json: data.normalize.std.0 (=0) must be a number above 0',
     ],
@@ -76,6 +80,14 @@ describe('parseRecipe', () => {
     [[], 'r.json: the recipe must be an object'],
   ])('%#: names the field, its value and the rule', (value, message) => {
     expect(() => parseRecipe(value, 'r.json')).toThrow(new Error(message))
+  })
+})
+
+it('a transform may have no options', () => {
+  const recipe = resolveRecipe({})
+  const data = { ...recipe.data, augment: { transforms: [{ name: 'horizontalFlip' }] } }
+  expect(parseRecipe({ ...recipe, data }, 'r.json').data.augment).toEqual({
+    transforms: [{ name: 'horizontalFlip', options: {} }],
   })
 })
 

@@ -1,5 +1,5 @@
 /** Recipe files as users run them: typed, checked, overridden, resumed bit for bit, with functions, on folders, from weights. */
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readCheckpoint } from '../../src/train/index.node.ts'
@@ -253,6 +253,27 @@ describe('image folders', () => {
     const { stderr } = await fovea(cwd, ['eval', 'runs/flat'])
     expect(stderr).toBe('fovea: runs/flat: has no test split, its folder has no test images\n')
   })
+
+  it('with broken pictures in it are refused by name, or trained on without them', async () => {
+    cpSync(join(cwd, 'photos'), join(cwd, 'broken'), { recursive: true })
+    writeFileSync(join(cwd, 'broken/train/dark/noise.png'), 'no picture')
+    // Their headers are right: what is missing shows when their pixels are read.
+    for (const file of ['train/light/2.jpeg', 'test/light/1.jpeg']) {
+      const whole = readFileSync(join(cwd, 'broken', file))
+      writeFileSync(join(cwd, 'broken', file), whole.subarray(0, whole.length * 0.7))
+    }
+    const args = ['train', recipe, '--data', 'folder:broken', '--epochs', '2', '--name', 'broken', '--quiet']
+    const refused = await fovea(cwd, args)
+    expect(refused.code).toBe(1)
+    expect(refused.stderr).toMatch(/1 of 21 pictures cannot be read; .*--set data\.corrupt=skip .*dark\/noise\.png: /)
+    const { stderr } = await succeed(cwd, [...args, '--set', 'data.corrupt=skip'])
+    const lines = stderr.trim().split('\n')
+    for (const file of ['train/dark/noise.png', 'train/light/2.jpeg', 'test/light/1.jpeg'])
+      expect(lines.filter(line => line.startsWith('fovea: warning: left out: ') && line.includes(file))).toHaveLength(1)
+    expect(lines).toHaveLength(3)
+    expect(eventsOf(run('broken'))[0]).toMatchObject({ trainSamples: 20, validationSamples: 8 })
+    expect(json(join(run('broken'), 'result.json')).test).toMatchObject({ samples: 7 })
+  }, 60_000)
 
   it('that are none are refused by name', async () => {
     expect((await fovea(cwd, ['train', 'resnet18', '--data', 'folder:nowhere'])).stderr).toMatch(

@@ -38,6 +38,15 @@ describe('fovea search', () => {
     const accuracies = trials.map(({ accuracy }: { accuracy: number }) => accuracy)
     expect(trials.find(({ name }: { name: string }) => name === best).accuracy).toBe(Math.max(...accuracies))
     expect(stdout).toContain(`best of 4  ${best}: optimizer.lr=`)
+    // What begins is said before anything is trained, and epochs as they come.
+    const lines = stdout.split('\n')
+    expect(lines.slice(0, 2).sort().join()).toMatch(/^t001 {2}optimizer\.lr=\S+ {2}begins,t002 .* begins$/)
+    const told = ['begins', 'epoch 1 of 2: accuracy', 'epoch 2: accuracy'].map(what =>
+      lines.findIndex(line => line.startsWith('t001') && line.includes(what)),
+    )
+    expect(told[0]).toBe(Math.min(...told))
+    expect(told[1]).toBeGreaterThan(0)
+    expect(told[2]).toBeGreaterThan(told[1]!)
     const recipe = json('random/best.json')
     expect(recipe.optimizer.lr).toBe(json(`random/trials/${best}/recipe.json`).optimizer.lr)
     expect(recipe.test).toBe(true)

@@ -27,7 +27,7 @@ async function run(name: string, ...given: string[]): Promise<string> {
 }
 
 describe('docs/data.md', () => {
-  it.each(['augmentation', 'photos'])('shows examples/%s.ts as it is', async name => {
+  it.each(['augmentation', 'photos', 'sources', 'preprocessing'])('shows examples/%s.ts as it is', async name => {
     const example = await readFile(new URL(`examples/${name}.ts`, root), 'utf8')
     expect(page).toContain(`\`\`\`ts\n${example}\`\`\``)
   })
@@ -45,6 +45,19 @@ describe('docs/data.md', () => {
     expect(without).toBeGreaterThan(0.93)
     expect(withIt).toBeGreaterThan(without! + 0.005)
   }, 120_000)
+
+  it('arrays and streams are learned alike', async () => {
+    const text = await run('sources')
+    for (const name of ['arrays', 'stream'])
+      expect(Number(new RegExp(`^${name}: ([\\d.]+) % right$`, 'm').exec(text)?.[1]), name).toBeGreaterThan(95)
+  }, 60_000)
+
+  it('whitened digits are learned, and the weights bring the whitening along', async () => {
+    const text = await run('preprocessing')
+    const [, trained, again] = /^test accuracy (0\.\d+), with the weights alone (0\.\d+)$/m.exec(text)!.map(Number)
+    expect(trained).toBeGreaterThan(0.9)
+    expect(again).toBe(trained)
+  }, 60_000)
 
   it('a folder of dark and light pictures is told apart', async () => {
     const text = await run('photos', folder.path)

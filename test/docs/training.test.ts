@@ -1,5 +1,7 @@
 /** docs/training.md shows its recipes as they are, and every option and field it names exists. */
+import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { resolveRecipe } from '../../src/cli/recipe.ts'
 import { recipeSchema } from '../../src/cli/recipeSchema.ts'
@@ -15,6 +17,30 @@ describe('docs/training.md', () => {
   it.each(['digits', 'ownNetwork', 'photos'])('shows examples/recipes/%s.ts as it is', async name => {
     const example = await readFile(new URL(`examples/recipes/${name}.ts`, root), 'utf8')
     expect(page).toContain(`\`\`\`ts\n${example}\`\`\``)
+  })
+
+  it('shows examples/study.ts as it is, and it finds a rate that learns', async () => {
+    const example = await readFile(new URL('examples/study.ts', root), 'utf8')
+    expect(page).toContain(`\`\`\`ts\n${example}\`\`\``)
+    const program = [process.execPath, ['--import', 'tsx', 'examples/study.ts'], { cwd: root }] as const
+    const { stdout } = await promisify(execFile)(...program)
+    // Eight rates for one epoch, half of them for two, half of those for four.
+    for (const [epoch, trials] of [
+      [1, 8],
+      [2, 4],
+      [4, 2],
+    ])
+      expect(stdout.match(new RegExp(`epoch ${epoch}:`, 'g'))).toHaveLength(trials!)
+    const number = (name: string) => Number(new RegExp(`^${name}: ([\\d.]+)`, 'm').exec(stdout)?.[1])
+    expect(number('cross-validated')).toBeGreaterThan(70)
+    const members = [1, 2, 3].map(k => number(`member ${k}`))
+    expect(number('together')).toBeGreaterThan(members.reduce((sum, member) => sum + member, 0) / 3)
+  }, 120_000)
+
+  it('shows the step of examples/denoising.ts as it is', async () => {
+    const step = /its core:\n\n```ts\n([\s\S]*?)```/.exec(page)?.[1]
+    expect(step).toBeDefined()
+    expect(await readFile(new URL('examples/denoising.ts', root), 'utf8')).toContain(step)
   })
 
   it('names every field of a recipe', () => {

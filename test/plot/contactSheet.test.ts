@@ -46,6 +46,22 @@ describe('a contact sheet', () => {
     )
   })
 
+  it('writes what a picture is mixed of in lines, none of them wider than its cell', async () => {
+    const pictures = [picture(8, 8, 250, 'automobile 0.61\nairplane 0.39'), picture(8, 8, 250, 'cat 1.00')]
+    const svg = contactSheet([{ title: 'a', pictures }], { cell: 40 })
+    const sizes = [...svg.matchAll(/<text [^>]*font-size="([\d.]+)"/g)].map(([, size]) => Number(size))
+    // 15 letters in 44 pixels, 13 letters, and 8, which have room enough.
+    expect(sizes).toEqual([5.16, 5.95, 9.5])
+    const image = await renderSvg(svg)
+    // Two lines under the pictures: 14 + 11.
+    expect([image.width, image.height]).toEqual([6 + 15 + 2 * 48 - 8 + 6, 6 + 40 + 25 + 6])
+    // Nothing is written between the two cells.
+    const between = Array.from({ length: 25 * 3 }, (_, k) =>
+      image.at(6 + 15 + 43 + (k % 3), 6 + 40 + Math.floor(k / 3)),
+    )
+    expect(between.filter(color => color < '#888888')).toEqual([])
+  })
+
   it('refuses to draw nothing', () => {
     expect(() => contactSheet([])).toThrow('contactSheet: no pictures')
     expect(() => contactSheet([{ title: 'a', pictures: [] }])).toThrow('contactSheet: no pictures')

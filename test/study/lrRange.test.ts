@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { RandomSequence } from '../../src/random/philox.ts'
 import { ratePlot } from '../../src/study/lrPlot.ts'
 import { rateOfStep, suggestRate } from '../../src/study/lrRange.ts'
 import { renderSvg } from '../support/svg.ts'
@@ -32,6 +33,22 @@ describe('suggestRate', () => {
   it('says nothing when the loss never falls', () => {
     const flat = losses(-2, -0.5).map(point => ({ ...point, loss: 2.3 + point.learningRate }))
     expect(suggestRate(flat)).toEqual({ smoothed: expect.any(Array) })
+  })
+  it('tells a small fall from noise', () => {
+    // Losses of an untrained network differ by little from batch to batch: 4 % less is a fall.
+    const random = new RandomSequence(3, 'losses')
+    const noisy = (size: number) => (loss: number) => loss + size * (random.uniform() + random.uniform() - 1)
+    const small = losses(-1, -0.5).map(({ learningRate, loss }) => ({ learningRate, loss: 2.3 + (loss - 2.3) / 20 }))
+    const made = (noise: number, points: typeof small) =>
+      points.map(({ learningRate, loss }) => ({ learningRate, loss: noisy(noise)(loss) }))
+    expect(Math.min(...small.map(({ loss }) => loss))).toBeGreaterThan(2.3 * 0.95)
+    expect(suggestRate(made(0.02, small)).steepest).toBeGreaterThan(0.02)
+    // Where batches differ by more than that it is none, and where nothing happens there is never any.
+    expect(suggestRate(made(1, small)).steepest).toBeUndefined()
+    for (let k = 0; k < 20; k++) {
+      const flat = small.map(({ learningRate }) => ({ learningRate, loss: 1 }))
+      expect(suggestRate(made(0.5, flat)).steepest).toBeUndefined()
+    }
   })
   it('corrects the mean for its start', () => {
     const { smoothed } = suggestRate([1, 2, 3, 4].map(k => ({ learningRate: k, loss: 5 })))

@@ -88,6 +88,35 @@ describe('alarms', () => {
       { kind: 'exploding' },
     ])
   })
+  it('are said once in a run, also when it is interrupted', async () => {
+    const dead = () => sequential(flatten(), linear(784, 32), relu(), linear(32, 10))
+    const kill = (model: ImageClassifier) => model.parameters().get('1.bias')!.value.fill(-1000)
+    const options = { alarms: true, epochs: 3 }
+    const kindsIn = (events: readonly TrainEvent[]) => notices(events).map(({ kind, epoch }) => `${kind} ${epoch}`)
+    const [first, snapshot] = await withTrainer(dead(), options, async (trainer, model) => {
+      kill(model)
+      const seen: TrainEvent[] = []
+      for await (const event of trainer.run()) {
+        seen.push(event)
+        if (event.type === 'epoch') break
+      }
+      return [kindsIn(seen), trainer.snapshot()] as const
+    })
+    expect(first).toContain('dead 1')
+    const later = await withTrainer(dead(), options, async trainer => {
+      await trainer.restore(snapshot)
+      return kindsIn(await eventsOf(trainer))
+    })
+    expect(later).toEqual([])
+    // Without what the checkpoint remembers they would be: the layer is as dead as before.
+    const { raised, ...progress } = snapshot.progress
+    expect(raised).toEqual(['dead 2'])
+    const again = await withTrainer(dead(), options, async trainer => {
+      await trainer.restore({ ...snapshot, progress })
+      return kindsIn(await eventsOf(trainer))
+    })
+    expect(again).toEqual(['dead 2'])
+  })
   it('do not change what is trained', async () => {
     const weights = (alarms: boolean) =>
       withTrainer(lenet5(), { alarms }, async (trainer, model) => {

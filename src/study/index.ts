@@ -1,0 +1,29 @@
+/**
+ * The door of studies: how to choose hyperparameters and judge them, as pure functions that start no training themselves.
+ * Spaces and ways to search them, successive halving, folds and bags, the learning-rate range test, several models as one, and
+ * what draws it all. The commands `fovea search`, `kfold`, `ensemble`, `lr-find` and `compare` are made of these.
+ * @module fovea/study
+ */
+export { type ComparedRun, comparisonPlot } from './comparePlot.ts'
+export { bootstrapIndices, type Fold, foldSplit } from './folds.ts'
+export { type HalvingOptions, nextJob, type RungJob, rungEpochs, type TrialState } from './halving.ts'
+export { ratePlot } from './lrPlot.ts'
+export { divergence, type RatePoint, type RateSuggestion, rateOfStep, suggestRate } from './lrRange.ts'
+export {
+  parallelCoordinates,
+  type SearchReportOptions,
+  searchReport,
+  slice as slicePlot,
+  type TrialRow,
+} from './searchReport.ts'
+export { type Axis, gridPoints, narrow, type Point, parseAxis, placeOf, randomPoint, type Space } from './space.ts'
+export {
+  type AnswerScore,
+  answersOf,
+  averageOf,
+  type MemberAnswers,
+  meanAndSpread,
+  scoreAnswers,
+  scoreProbabilities,
+  voteOf,
+} from './vote.ts'
