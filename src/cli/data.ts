@@ -18,6 +18,7 @@ import { asOption, leftOut } from './corrupt.ts'
 import { datasets, findDataset } from './datasets.ts'
 import { exitCodes, UsageError } from './errors.ts'
 import { print, printJson, warn } from './output.ts'
+import { checkProgress } from './progressLines.ts'
 import { textTable } from './table.ts'
 
 /** Options of {@link showData}. */
@@ -93,7 +94,7 @@ async function openData(name: string, options: DataOptions): Promise<ImageCollec
   const { imageFolder } = await import('../data/folder.node.ts')
   const corrupt = skipCorrupt ? 'skip' : 'refuse'
   const folder = await asOption('--skip-corrupt', () =>
-    imageFolder(name, { shape: [size, size, 3], corrupt, onSkip: leftOut() }),
+    imageFolder(name, { shape: [size, size, 3], corrupt, onSkip: leftOut(), onProgress: checkProgress(name) }),
   )
   for (const { reason } of folder.skipped) warn(`left out: ${reason}`)
   return folder

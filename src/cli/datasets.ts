@@ -9,6 +9,7 @@ import { fashionMnistClasses } from '../data/fashionMnist.ts'
 import type { NormalizeOptions } from '../nn/normalize.ts'
 import { UsageError } from './errors.ts'
 import { unknownName } from './names.ts'
+import { downloadProgress } from './progressLines.ts'
 
 /** What is known of a recipe's images before one is read. */
 export interface DataInfo {
@@ -33,6 +34,10 @@ export interface DatasetEntry {
   readonly augment?: () => Augmentation
 }
 
+/** Where a data set that is downloaded comes from. */
+const sourceOf = (name: string, directory: string | undefined) =>
+  directory === undefined ? { onProgress: downloadProgress(name) } : { directory }
+
 /** All data sets by name. */
 export const datasets: Readonly<Record<string, DatasetEntry>> = {
   mnist: {
@@ -48,7 +53,7 @@ export const datasets: Readonly<Record<string, DatasetEntry>> = {
   cifar10: {
     async load(directory) {
       const { cifar10 } = await import('../data/cifar.node.ts')
-      return cifar10(directory === undefined ? {} : { directory })
+      return cifar10(sourceOf('cifar10', directory))
     },
     classes: cifar10Classes,
     shape: [32, 32, 3],
@@ -59,7 +64,7 @@ export const datasets: Readonly<Record<string, DatasetEntry>> = {
   cifar100: {
     async load(directory) {
       const { cifar100 } = await import('../data/cifar.node.ts')
-      return cifar100(directory === undefined ? {} : { directory })
+      return cifar100(sourceOf('cifar100', directory))
     },
     classes: cifar100Classes,
     shape: [32, 32, 3],
@@ -70,7 +75,7 @@ export const datasets: Readonly<Record<string, DatasetEntry>> = {
   'fashion-mnist': {
     async load(directory) {
       const { fashionMnist } = await import('../data/fashionMnist.node.ts')
-      return fashionMnist(directory === undefined ? {} : { directory })
+      return fashionMnist(sourceOf('fashion-mnist', directory))
     },
     classes: fashionMnistClasses,
     shape: [28, 28, 1],

@@ -7,6 +7,7 @@ import { asOption, leftOut } from './corrupt.ts'
 import { findDataset, splitFolder } from './datasets.ts'
 import { imagesOf } from './images.ts'
 import { warn } from './output.ts'
+import { checkProgress } from './progressLines.ts'
 import type { Recipe } from './recipe.ts'
 import { isCode } from './recipeRules.ts'
 
@@ -72,7 +73,7 @@ async function openFolder(recipe: Recipe, directory: string): Promise<Sources> {
   const open = async (path: string, isScored: boolean): Promise<ImageCollection> => {
     const check = corrupt === 'skip' && isScored ? 'pixels' : 'headers'
     const folder = await asOption('--set data.corrupt=skip', () =>
-      imageFolder(path, { shape, classes, corrupt, check, onSkip: leftOut() }),
+      imageFolder(path, { shape, classes, corrupt, check, onSkip: leftOut(), onProgress: checkProgress(path) }),
     )
     for (const { reason } of folder.skipped) warn(`left out: ${reason}`)
     return folder

@@ -94,7 +94,7 @@ function line(
       : []
   // An image of its own cuts off what lies below the axis; its edges leave room for dots and thick lines at the others.
   const box = [left - 4, top - 4, width + 8, height + 4] as const
-  return html`<svg x="${box[0]}" y="${box[1]}" width="${box[2]}" height="${box[3]}" viewBox="${box.join(' ')}"><path d="M${at.map(point => point.join(' ')).join('L')}" ${strokeOf(k)} stroke-linejoin="round"/>${circles}</svg>`
+  return html`<svg aria-hidden="true" x="${box[0]}" y="${box[1]}" width="${box[2]}" height="${box[3]}" viewBox="${box.join(' ')}"><path d="M${at.map(point => point.join(' ')).join('L')}" ${strokeOf(k)} stroke-linejoin="round"/>${circles}</svg>`
 }
 
 const strokeOf = (k: number): Markup =>
