@@ -9,8 +9,8 @@ describe('progress before a run', () => {
     const tell = downloadProgress('cifar10', text => lines.push(text.replaceAll('\u00a0', ' ')))
     for (let done = 0; done <= 160; done++) tell(done * mebibyte, 160 * mebibyte)
     expect(lines).toHaveLength(11)
-    expect(lines[0]).toBe('downloading cifar10: 0 B of 160.0 MiB\n')
-    expect(lines[10]).toBe('downloading cifar10: 160.0 MiB of 160.0 MiB\n')
+    expect(lines[0]).toBe('downloading cifar10: 0 B of 160 MiB\n')
+    expect(lines[10]).toBe('downloading cifar10: 160 MiB of 160 MiB\n')
   })
 
   it('tells of a download of unknown size every 20 MiB', () => {
