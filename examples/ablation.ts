@@ -28,6 +28,7 @@ import {
   sequential,
 } from 'fovea/nn'
 import { oneCycle, sgd } from 'fovea/optim'
+import { meanAndSpread } from 'fovea/study'
 import { Trainer } from 'fovea/train'
 
 const [folder = '.', images = '10000', epochs = '10', seeds = '3', directory] = process.argv.slice(2)
@@ -141,15 +142,12 @@ await engine.close()
 
 console.log('| | training accuracy | validation accuracy | standard deviation | against everything |')
 console.log('|---|---|---|---|---|')
-const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 const percent = (share: number): string => (100 * share).toFixed(2)
 let best = 0
 for (const variant of Object.keys(variants)) {
   const own = outcomes.filter(outcome => outcome.variant === variant)
-  const scores = own.map(({ accuracy }) => accuracy)
-  const mean = meanOf(scores)
-  const spread = Math.sqrt(scores.reduce((sum, score) => sum + (score - mean) ** 2, 0) / Math.max(1, scores.length - 1))
+  const { mean, std } = meanAndSpread(own.map(({ accuracy }) => accuracy))
   best ||= mean
-  const trained = percent(meanOf(own.map(outcome => outcome.trained)))
-  console.log(`| ${variant} | ${trained} | ${percent(mean)} | ${percent(spread)} | ${percent(mean - best)} |`)
+  const trained = percent(meanAndSpread(own.map(outcome => outcome.trained)).mean)
+  console.log(`| ${variant} | ${trained} | ${percent(mean)} | ${percent(std)} | ${percent(mean - best)} |`)
 }

@@ -1,9 +1,29 @@
 /** What commands say of pictures in a folder that cannot be read. */
 import { DatasetError } from '../data/errors.ts'
+import type { ImageFiles, ImageFolderOptions } from '../data/folder.node.ts'
 import { warn } from './output.ts'
+import { checkProgress } from './progressLines.ts'
+
+/**
+ * Opens a folder of pictures, tells how far that is, and warns of each picture that is left out.
+ * @param option the option by which the command leaves broken pictures out
+ * @throws DatasetError naming that option
+ */
+export async function openPictures(
+  path: string,
+  option: string,
+  options: Omit<ImageFolderOptions, 'onSkip' | 'onProgress'>,
+): Promise<ImageFiles> {
+  const { imageFolder } = await import('../data/folder.node.ts')
+  const folder = await asOption(option, () =>
+    imageFolder(path, { ...options, onSkip: leftOut(), onProgress: checkProgress(path) }),
+  )
+  for (const { reason } of folder.skipped) warn(`left out: ${reason}`)
+  return folder
+}
 
 /** Warns once of each picture that turns out to be broken when its pixels are read. */
-export function leftOut(): (reason: Error) => void {
+function leftOut(): (reason: Error) => void {
   const said = new Set<string>()
   return ({ message }) => {
     // A decoder may give another reason the next time: a file is known by its path, which the message begins with.
@@ -15,7 +35,7 @@ export function leftOut(): (reason: Error) => void {
 }
 
 /** Opens a folder; an error names the option by which a command leaves broken pictures out. @throws DatasetError */
-export async function asOption<T>(option: string, open: () => Promise<T>): Promise<T> {
+async function asOption<T>(option: string, open: () => Promise<T>): Promise<T> {
   try {
     return await open()
   } catch (error) {

@@ -14,11 +14,10 @@ import { contactSheet, type SheetPicture, type SheetRow } from '../plot/contactS
 import { formatCount } from '../plot/format.ts'
 import { RandomSequence, shuffledIndices } from '../random/philox.ts'
 import { readAugmentation } from './augmentFile.ts'
-import { asOption, leftOut } from './corrupt.ts'
+import { openPictures } from './corrupt.ts'
 import { datasets, findDataset } from './datasets.ts'
 import { exitCodes, UsageError } from './errors.ts'
 import { print, printJson, warn } from './output.ts'
-import { checkProgress } from './progressLines.ts'
 import { textTable } from './table.ts'
 
 /** Options of {@link showData}. */
@@ -91,13 +90,8 @@ export async function showData(name: string, options: DataOptions): Promise<numb
 async function openData(name: string, options: DataOptions): Promise<ImageCollection> {
   const { split, dataDir, size, skipCorrupt } = options
   if (Object.hasOwn(datasets, name) || !existsSync(name)) return (await findDataset(name).load(dataDir))[split]
-  const { imageFolder } = await import('../data/folder.node.ts')
   const corrupt = skipCorrupt ? 'skip' : 'refuse'
-  const folder = await asOption('--skip-corrupt', () =>
-    imageFolder(name, { shape: [size, size, 3], corrupt, onSkip: leftOut(), onProgress: checkProgress(name) }),
-  )
-  for (const { reason } of folder.skipped) warn(`left out: ${reason}`)
-  return folder
+  return openPictures(name, '--skip-corrupt', { shape: [size, size, 3], corrupt })
 }
 
 async function pipelineOf(name: string, { augment }: DataOptions): Promise<Augmentation | undefined> {

@@ -15,4 +15,5 @@ export function warn(message: string): void {
   process.stderr.write(`fovea: warning: ${plain(message)}\n`)
 }
 
-const plain = (text: string): string => text.replaceAll('\u00a0', ' ')
+/** A text with ordinary spaces in place of those that do not break. */
+export const plain = (text: string): string => text.replaceAll('\u00a0', ' ')

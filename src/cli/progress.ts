@@ -14,6 +14,7 @@ import type {
   ValidationEvent,
 } from '../train/events.ts'
 import { engineText } from './engineText.ts'
+import { plain } from './output.ts'
 
 /** A bar that is redrawn in place, or lines one after the other. */
 export type ProgressStyle = 'bar' | 'lines'
@@ -243,11 +244,6 @@ function describeEnd({ step, seconds }: DoneEvent, from: number): string {
 
 function score({ loss, accuracy }: { readonly loss: number; readonly accuracy: number }): string {
   return `loss ${formatSignificant(loss)} · acc ${formatPercent(accuracy)}`
-}
-
-/** A terminal, and whoever greps its log, wants ordinary spaces. */
-function plain(line: string): string {
-  return line.replaceAll('\u00a0', ' ')
 }
 
 /** Whole percent, rounded down so that 100 means done, always of the same width. */

@@ -3,11 +3,9 @@ import type { ImageCollection } from '../data/dataset.ts'
 import { type Subset, splitDataset, subsetOf } from '../data/split.ts'
 import { findModel } from '../models/index.ts'
 import { bootstrapIndices, foldSplit } from '../study/folds.ts'
-import { asOption, leftOut } from './corrupt.ts'
+import { openPictures } from './corrupt.ts'
 import { findDataset, splitFolder } from './datasets.ts'
 import { imagesOf } from './images.ts'
-import { warn } from './output.ts'
-import { checkProgress } from './progressLines.ts'
 import type { Recipe } from './recipe.ts'
 import { isCode } from './recipeRules.ts'
 
@@ -67,16 +65,11 @@ async function loadKnown({ data, model }: Recipe, directory: string | undefined)
 /** A folder with `train`, `val` and `test` in it, or one that is all there is. */
 async function openFolder(recipe: Recipe, directory: string): Promise<Sources> {
   const { classes, shape } = imagesOf(recipe)
-  const { imageFolder } = await import('../data/folder.node.ts')
   const { corrupt = 'refuse' } = recipe.data
   // What is scored must be there whole: a score is no score when another picture stands for one that cannot be read.
-  const open = async (path: string, isScored: boolean): Promise<ImageCollection> => {
+  const open = (path: string, isScored: boolean): Promise<ImageCollection> => {
     const check = corrupt === 'skip' && isScored ? 'pixels' : 'headers'
-    const folder = await asOption('--set data.corrupt=skip', () =>
-      imageFolder(path, { shape, classes, corrupt, check, onSkip: leftOut(), onProgress: checkProgress(path) }),
-    )
-    for (const { reason } of folder.skipped) warn(`left out: ${reason}`)
-    return folder
+    return openPictures(path, '--set data.corrupt=skip', { shape, classes, corrupt, check })
   }
   const train = splitFolder(directory, 'train')
   if (train === undefined) return { train: await open(directory, true) }

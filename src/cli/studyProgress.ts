@@ -4,6 +4,7 @@
  */
 import { formatPercent, formatSignificant } from '../plot/format.ts'
 import type { Score } from '../train/events.ts'
+import { plain } from './output.ts'
 import { type ProgressStyle, progressStyle } from './progress.ts'
 
 /** What an epoch of a trial came to. */
@@ -92,5 +93,3 @@ export class StudyProgress {
     this.#stream.write(`${plain(line)}\n`)
   }
 }
-
-const plain = (text: string): string => text.replaceAll('\u00a0', ' ')
