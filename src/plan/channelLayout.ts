@@ -6,14 +6,16 @@
 import { apply } from '../graph/op.ts'
 import type { ReduceAttributes } from '../graph/ops/reduce.ts'
 import { type Shape, sameShape } from '../graph/shape.ts'
+import { constantTensor } from '../graph/sources.ts'
 import { opTable } from '../graph/table.ts'
 import { Tensor } from '../graph/tensor.ts'
 import { batchedValues } from './batching.ts'
 import type { ConvolutionChooser, ConvolutionTask, StageAttributes } from './convolution.ts'
 import type { LayoutChoice } from './layout.ts'
 import { LayoutPass } from './layoutPass.ts'
+import { type MomentReader, momentReaders, squaresAround } from './moments.ts'
 import type { Program } from './program.ts'
-import { copyStep, type FusedStep, type Step, stepOutputs, storageOf } from './steps.ts'
+import { copyStep, type FusedStep, type Step, type StoredMoments, stepOutputs, storageOf } from './steps.ts'
 
 /** True for shapes whose two orders differ: several channels and several positions. */
 function isVolume(shape: Shape): boolean {
@@ -30,6 +32,11 @@ function partsOf([, channels, height, width]: Shape): number {
   return height
 }
 
+/** Moments of a volume, and `[parts, 1]` the positions behind each part. */
+interface CountedMoments extends StoredMoments {
+  readonly counts: Tensor
+}
+
 /** The pass that stores channels innermost. */
 export class ChannelLayout extends LayoutPass {
   protected override readonly fusion = { recompute: true }
@@ -40,6 +47,10 @@ export class ChannelLayout extends LayoutPass {
   private readonly packed = new Map<Tensor, Tensor>()
   private readonly unpacked = new Map<Tensor, Tensor>()
   private readonly work = new Map<Step, number>()
+  private momentReaders: ReadonlyMap<Tensor, MomentReader> = new Map()
+  /** Volumes whose moments are read. */
+  private measured: ReadonlySet<Tensor> = new Set()
+  private readonly moments = new Map<Tensor, CountedMoments>()
 
   constructor(program: Program, convolutions: ConvolutionChooser) {
     super(program)
@@ -57,6 +68,11 @@ export class ChannelLayout extends LayoutPass {
       layoutOf: tensor => (this.channelsLast.has(tensor) ? 'channels' : 'rows'),
       slices: () => false,
     }
+  }
+
+  protected override lookAhead(steps: readonly FusedStep[]): void {
+    this.momentReaders = momentReaders(steps)
+    this.measured = new Set([...this.momentReaders.values()].map(({ volume }) => volume))
   }
 
   protected override add(step: FusedStep): void {
@@ -98,6 +114,7 @@ export class ChannelLayout extends LayoutPass {
       attributes: step.attributes as ConvolutionTask['attributes'],
       operands: [first.shape, second.shape],
       output: step.output.shape,
+      ...(this.measured.has(step.output) && { moments: true }),
     }
     const method = this.convolutions(task)
     const values = [
@@ -116,10 +133,27 @@ export class ChannelLayout extends LayoutPass {
       ...(op === 'conv2dWeightGradient' ? this.withRowEpilogue(step) : this.withEpilogue(step)),
       inputs: method.reads.map(index => values[index]),
       convolution: { task, method },
+      ...(method.moments && { moments: this.placeMoments(step.output, method.moments) }),
     }
     if (op !== 'conv2dWeightGradient') this.markChannels(step.output)
     this.work.set(finished, super.multiplyAdds(step))
     this.push(finished)
+  }
+
+  /** Places for the moments of a volume, in parts of so many positions. */
+  private placeMoments(volume: Tensor, counts: readonly number[]): StoredMoments {
+    const part = (name: string): Tensor =>
+      new Tensor({
+        op: 'stage',
+        inputs: [volume],
+        attributes: undefined,
+        shape: [counts.length, volume.shape[1]],
+        dtype: 'f32',
+        label: `${name} of ${volume.label ?? 'conv2d'}`,
+      })
+    const moments = { sums: part('sums'), squares: part('squares') }
+    this.moments.set(volume, { ...moments, counts: constantTensor(counts, [counts.length, 1]) })
+    return moments
   }
 
   /** A step on volumes whose kernel knows both orders. */
@@ -143,6 +177,12 @@ export class ChannelLayout extends LayoutPass {
   /** A reduction keeps the order of what it keeps: channels must go, or all positions. */
   private addReduce(step: FusedStep): void {
     const { axes, fn } = step.attributes as ReduceAttributes
+    const reader = this.momentReaders.get(step.output)
+    const moments = reader && this.moments.get(reader.volume)
+    if (moments) {
+      this.push(this.fromMoments(step, moments, reader.around))
+      return
+    }
     const shape = step.prologue?.shape ?? step.inputs[0].shape
     const operands = step.inputs.map(tensor => this.asOperand(tensor))
     const volume = operands.some(tensor => this.channelsLast.has(tensor) && sameShape(tensor.shape, shape))
@@ -172,6 +212,20 @@ export class ChannelLayout extends LayoutPass {
       ...(epilogue && { epilogue }),
       output: step.output,
     })
+  }
+
+  /** A reduction of the moments' parts in place of one of their volume. */
+  private fromMoments(step: FusedStep, { sums, squares, counts }: CountedMoments, around: Tensor | undefined): Step {
+    const { prologue: _, ...bare } = this.withRowEpilogue(step)
+    const attributes: ReduceAttributes = { fn: 'sum', axes: [0], keepDims: false }
+    if (!around) return { ...bare, attributes, inputs: [sums] }
+    const rows = apply(opTable.reshape, [this.asRows(around)], { shape: [sums.shape[1]] })
+    return {
+      ...bare,
+      attributes,
+      inputs: [sums, squares, rows, counts],
+      prologue: { expression: squaresAround, shape: sums.shape },
+    }
   }
 
   private addRows(step: FusedStep): void {

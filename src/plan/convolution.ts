@@ -12,6 +12,8 @@ export interface ConvolutionTask {
   /** Shapes of the two operands and of the result, in PyTorch's order of axes. */
   readonly operands: readonly [Shape, Shape]
   readonly output: Shape
+  /** Whether the sums of the result and of its squares over images and positions are wanted as well, in parts. */
+  readonly moments?: boolean
 }
 
 /** A value between the operands and the result: packed weights, a padded or transformed image. */
@@ -35,6 +37,8 @@ export interface ConvolutionMethod {
   readonly workspace: number
   /** Rows and columns of the register tile that the kernels are written for. */
   readonly tile: { readonly rows: number; readonly columns: number }
+  /** Positions behind each row of the moments that the last kernel stores; absent when they are not wanted or it cannot. */
+  readonly moments?: readonly number[]
 }
 
 /** The backend's choice of a method. */

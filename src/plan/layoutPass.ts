@@ -39,6 +39,11 @@ export abstract class LayoutPass {
     this.graph = programGraph(program)
   }
 
+  /** Sees all steps before any is added. */
+  protected lookAhead(_steps: readonly FusedStep[]): void {
+    // Nothing to note, unless a pass says otherwise.
+  }
+
   /** Adds the steps that compute a fused step, with its operands in layouts its kernel understands. */
   protected abstract add(step: FusedStep): void
 
@@ -47,7 +52,9 @@ export abstract class LayoutPass {
 
   /** Walks the program and returns its steps, outputs and updates. */
   protected walk(): Pick<LayoutChoice, 'steps' | 'inputs' | 'outputs' | 'updates' | 'multiplyAdds'> {
-    for (const step of fuse(this.program, this.fusion)) this.add(this.withFloats(step))
+    const fused = fuse(this.program, this.fusion)
+    this.lookAhead(fused)
+    for (const step of fused) this.add(this.withFloats(step))
     const outputs: Record<string, Tensor> = {}
     for (const [name, tensor] of Object.entries(this.program.outputs)) outputs[name] = this.asOutput(tensor)
     const updates = new Map<Variable, Tensor>()

@@ -38,10 +38,20 @@ export interface Step {
   readonly output: Tensor
   /** The switches, when a max pool stores them as well. */
   readonly switches?: Tensor
+  /** Moments of the output, when a convolution stores them as well (`moments.ts`). */
+  readonly moments?: StoredMoments
   /** True when the step sums over one block of the batch only and leaves the rest to a following `reduce`. */
   readonly partial?: boolean
   /** How a convolution is computed whose volumes lie channels last. */
   readonly convolution?: { readonly task: ConvolutionTask; readonly method: ConvolutionMethod }
+}
+
+/** Per part of a volume's positions, and per channel, the sum and the squares of the distances from the part's mean. */
+export interface StoredMoments {
+  /** `[parts, C]` */
+  readonly sums: Tensor
+  /** `[parts, C]` */
+  readonly squares: Tensor
 }
 
 /** A step as it comes from the graph. */
@@ -55,8 +65,9 @@ export function stepInputs(step: Step): readonly Tensor[] {
 }
 
 /** Everything a step writes. */
-export function stepOutputs(step: Step): readonly Tensor[] {
-  return step.switches ? [step.output, step.switches] : [step.output]
+export function stepOutputs({ output, switches, moments }: Step): readonly Tensor[] {
+  if (moments) return [output, moments.sums, moments.squares]
+  return switches ? [output, switches] : [output]
 }
 
 /** Operations with a kernel whose store can do element-wise work. */

@@ -9,7 +9,7 @@ import type { AttributesOf, OpName } from '../../graph/table.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { StageAttributes } from '../../plan/convolution.ts'
 import type { Group, Plan } from '../../plan/plan.ts'
-import type { Step } from '../../plan/steps.ts'
+import { type Step, stepOutputs } from '../../plan/steps.ts'
 import type { Operand } from './access.ts'
 import type { Kernel } from './kernel.ts'
 import { argmaxKernel } from './kernels/argmax.ts'
@@ -79,8 +79,8 @@ class StepView<K extends OpName = OpName> {
 
   /** A call with the addresses of all inputs, of the epilogue's inputs and of all outputs, in that order. */
   call(kernel: Kernel): KernelCall[] {
-    const { inputs, epilogue, output, switches } = this.step
-    const tensors = [...inputs, ...(epilogue?.inputs ?? []), output, ...(switches ? [switches] : [])]
+    const { inputs, epilogue } = this.step
+    const tensors = [...inputs, ...(epilogue?.inputs ?? []), ...stepOutputs(this.step)]
     return [{ kernel, addresses: tensors.map(tensor => ({ tensor, offset: 0 })) }]
   }
 
@@ -96,7 +96,7 @@ class StepView<K extends OpName = OpName> {
     const block = value?.layout === 'blocked' ? this.plan.block : 0
     const { dtype } = tensor
     if (value?.layout === 'channels') return { shape: tensor.shape, dtype, block: 0, channelsLast: true }
-    const own = this.step.output === tensor || this.step.switches === tensor
+    const own = stepOutputs(this.step).includes(tensor)
     if (!this.blocked || !(own || this.plan.slices(this.step, tensor))) return { shape: tensor.shape, dtype, block }
     const [samples, ...rest] = tensor.shape
     return { shape: [samples / this.plan.blocks, ...rest], dtype, block }
@@ -107,7 +107,8 @@ type Lowering<K extends OpName> = (view: StepView<K>) => KernelCall[]
 
 /** The last kernel of a convolution whose volumes lie channels last. */
 function finishConvolution(view: StepView, { task, method }: NonNullable<Step['convolution']>): KernelCall[] {
-  return withWorkspace(view.call(kernelsOf(task, method.name, method.tile).finish(view.epilogue)), method.workspace)
+  const call = view.call(kernelsOf(task, method.name, method.tile).finish(view.epilogue))
+  return withWorkspace(call, method.workspace, stepOutputs(view.step).length)
 }
 
 /** A stage of such a convolution. */
@@ -118,12 +119,12 @@ function lowerStage(view: StepView, { task, method, stage }: StageAttributes): K
   )
 }
 
-/** A call whose kernel takes the address of its workspace before that of its result. */
-function withWorkspace(calls: readonly KernelCall[], bytes = 0): KernelCall[] {
+/** A call whose kernel takes the address of its workspace before those of its results. */
+function withWorkspace(calls: readonly KernelCall[], bytes = 0, results = 1): KernelCall[] {
   if (bytes === 0) return [...calls]
   return calls.map(({ kernel, addresses }) => ({
     kernel,
-    addresses: [...addresses.slice(0, -1), { tensor: 'workspace', offset: 0 }, ...addresses.slice(-1)],
+    addresses: [...addresses.slice(0, -results), { tensor: 'workspace', offset: 0 }, ...addresses.slice(-results)],
   }))
 }
 
@@ -310,7 +311,7 @@ export function lower(plan: Plan, group: Group, step: Step): KernelCall[] {
 
 /** Bytes by which the address of an operand advances from block to block in a blocked group; 0 for shared operands. */
 export function blockStride(plan: Plan, step: Step, tensor: Tensor): number {
-  const own = step.output === tensor || step.switches === tensor
+  const own = stepOutputs(step).includes(tensor)
   if (!own && !plan.slices(step, tensor)) return 0
   return (sizeOf(tensor.shape) / plan.blocks) * bytesPerElement[tensor.dtype]
 }

@@ -8,7 +8,7 @@ import type { ReduceAttributes } from '../../graph/ops/reduce.ts'
 import { bytesPerElement, type DType, sizeOf } from '../../graph/shape.ts'
 import { align } from '../../plan/place.ts'
 import type { Plan } from '../../plan/plan.ts'
-import type { Step } from '../../plan/steps.ts'
+import { type Step, stepOutputs } from '../../plan/steps.ts'
 import { controlBytes } from './control.ts'
 import type { KernelCall } from './lower.ts'
 
@@ -62,7 +62,7 @@ export function trialOf(plan: Plan, step: Step, { kernel, addresses }: KernelCal
       return { role: 'workspace', bytes, offset, dtype: 'f32', kind: 'numbers' }
     }
     const { dtype, shape } = tensor
-    const role = tensor === step.output || tensor === step.switches ? 'output' : 'input'
+    const role = stepOutputs(step).includes(tensor) ? 'output' : 'input'
     const kind = dtype !== 'f32' && indexing.has(step.op) ? 'indices' : comparesNumbers(step) ? 'withNaN' : 'numbers'
     return { role, bytes: sizeOf(shape) * bytesPerElement[dtype], offset, dtype, kind }
   })

@@ -4,10 +4,11 @@
  * leaves the image, the row reads zeros instead.
  */
 import type { Window2d } from '../../../../graph/window.ts'
-import type { FunctionBuilder } from '../../assembler.ts'
+import type { FunctionBuilder, Local } from '../../assembler.ts'
 import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
 import { RegisterTile, type TileShape } from '../../tile.ts'
 import { type EpilogueSpec, epilogueKey } from '../epilogue.ts'
+import { emitMoments } from './moments.ts'
 import { type PanelSpec, panelSizes, tileRowsFor } from './packing.ts'
 import { TileStore } from './store.ts'
 import { leaves, runsOf, type TapClass, tapClasses, tapOrder } from './tapClasses.ts'
@@ -24,6 +25,8 @@ export interface CorrelationSpec {
   readonly weights: readonly number[]
   readonly result: readonly number[]
   readonly tile: TileShape
+  /** Whether the moments of the result are stored as well, a row for every chunk of positions; forward only. */
+  readonly moments?: boolean
 }
 
 /** How the weights of a correlation are packed. */
@@ -40,6 +43,9 @@ const chunkBytes = { fewWeights: 96 * 1024, manyWeights: 768 * 1024 }
 /** Bytes of weights from which on they are many. */
 const manyWeights = 512 * 1024
 
+/** A number of positions that is whole tiles of four and of six rows. */
+const wholeTiles = 12
+
 /** Positions of a class that one unit covers: chunks of about equal size, so that threads get equal shares. */
 function chunkOf(positions: number, bytesPerPosition: number, weightBytes: number, rows: number): number {
   const bytes = chunkBytes[weightBytes < manyWeights ? 'fewWeights' : 'manyWeights']
@@ -48,20 +54,38 @@ function chunkOf(positions: number, bytesPerPosition: number, weightBytes: numbe
   return Math.ceil(positions / chunks / rows) * rows
 }
 
-/** Operand addresses: source, panels, epilogue operands, result, zeros. */
+/** Positions of a class in all images, and of each of its chunks. */
+function chunksOf(spec: CorrelationSpec, { grid, advance, taps }: TapClass): { total: number; chunk: number } {
+  const { rows: channels, sums, width } = panelSizes(panelsOf(spec))
+  const total = spec.result[0] * grid[0] * grid[1]
+  const reach = advance[0] * advance[1] * spec.source[1] * 4
+  // What is read again for its moments has to be in the cache as well.
+  const bytes = spec.moments ? Math.max(reach, spec.result[1] * 4) : reach
+  const tileRows = tileRowsFor(width, spec.tile)
+  // Moments shall not depend on the tile that suits a machine: chunks are then whole tiles of four and of six rows.
+  const rows = spec.moments && wholeTiles % tileRows === 0 ? wholeTiles : tileRows
+  return { total, chunk: chunkOf(total, bytes, taps.length * sums * channels * 4, Math.min(rows, total)) }
+}
+
+/** Positions of the result behind each row of its moments. */
+export function correlationMoments(spec: CorrelationSpec): number[] {
+  const [positions] = tapClasses(spec.direction, spec.window, [spec.result[2], spec.result[3]])
+  const { total, chunk } = chunksOf(spec, positions)
+  return Array.from({ length: Math.ceil(total / chunk) }, (_, row) => Math.min(chunk, total - row * chunk))
+}
+
+/** Operand addresses: source, panels, epilogue operands, result, two for its moments if they are wanted, zeros. */
 export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec): Kernel {
   const { direction, window, groups, source, result } = spec
   const panels = panelsOf(spec)
   const { rows: channels, sums, width, panels: perGroup } = panelSizes(panels)
+  const tail = channels - (perGroup - 1) * width
   const classes = tapClasses(direction, window, [result[2], result[3]])
   const vectors = width / 4
   const tileRows = tileRowsFor(width, spec.tile)
   let next = 0
   const parts = classes.map(positions => {
-    const total = result[0] * positions.grid[0] * positions.grid[1]
-    const reach = positions.advance[0] * positions.advance[1] * source[1] * 4
-    const weightBytes = positions.taps.length * sums * perGroup * width * 4
-    const chunk = chunkOf(total, reach, weightBytes, Math.min(tileRows, total))
+    const { total, chunk } = chunksOf(spec, positions)
     const firstUnit = next
     next += Math.ceil(total / chunk) * groups * perGroup
     const checks = [leaves(positions, 0, source[2]), leaves(positions, 1, source[3])] as const
@@ -69,7 +93,8 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
     return { positions, total, chunk, checks, runs, firstUnit, endUnit: next }
   })
   const longestRun = Math.max(1, ...parts.flatMap(({ runs }) => runs.map(({ taps }) => taps)))
-  const operands = 3 + epilogue.operands.length
+  const resultAt = 2 + epilogue.operands.length
+  const operands = resultAt + (spec.moments ? 3 : 1)
   return {
     key: `correlation ${JSON.stringify(spec)} ${epilogueKey(epilogue)}`,
     units: next,
@@ -78,14 +103,36 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
     emit(target: KernelModule): FunctionBuilder {
       const { f, from, to, address } = kernelFunction(target, operands + 1)
       const [xBase, panelBase] = address
-      const [yBase, zeros] = address.slice(operands - 1)
-      const extras = address.slice(2, operands - 1)
+      const yBase = address[resultAt]
+      const zeros = address[operands]
+      const extras = address.slice(2, resultAt)
       const store = new TileStore(f, target, epilogue, result, extras, spec.tile.columns > 8)
-      const [unit, end, ocb, group, channel, panel, panelAt, pixel, last, chunkEnd, count] = f.localArray('i32', 11)
+      const [unit, end, ocb, group, channel, panel, panelAt, pixel, first, last, chunkEnd, count] = f.localArray(
+        'i32',
+        12,
+      )
       const tiles = new Map<number, RegisterTile>()
       const pointers = f.localArray('i32', tileRows)
       const outs = f.localArray('i32', tileRows)
       let panelOffset = 0
+      const moments = new Map(
+        spec.moments ? [width, tail].map(valid => [valid, emitMoments(target, result[1] * 4, valid)]) : [],
+      )
+
+      /** Does something for the channels of the current panel; the last may have fewer. */
+      const byPanel = (act: (valid: number) => void): void => {
+        if (tail === width) {
+          act(width)
+          return
+        }
+        f.get(ocb)
+          .i32(perGroup - 1)
+          .op('i32.eq')
+        f.if(
+          () => act(tail),
+          () => act(width),
+        )
+      }
 
       for (const { positions, total, chunk, checks, runs, firstUnit, endUnit } of parts) {
         const walk = new Walk(f, spec, positions, tileRows)
@@ -132,18 +179,22 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
           for (let r = 0; r < height; r++) walk.save(r, outs[r])
           tile.clear()
           sum(tile)
-          const tail = channels - (perGroup - 1) * width
-          if (tail === width) storeRows(tile, width)
-          else {
-            f.get(ocb)
-              .i32(perGroup - 1)
-              .op('i32.eq')
-            f.if(
-              () => storeRows(tile, tail),
-              () => storeRows(tile, width),
-            )
-          }
+          byPanel(valid => storeRows(tile, valid))
         }
+
+        /** Of the chunk just finished, which begins at position number `first`. */
+        const storeMoments = (first: Local): void =>
+          byPanel(valid => {
+            f.get(yBase).get(first).i32(result[1]).op('i32.mul').get(channel).op('i32.add')
+            f.i32(4).op('i32.mul', 'i32.add')
+            f.i32(chunk).i32(total).get(first).op('i32.sub')
+            f.i32(chunk).i32(total).get(first).op('i32.sub', 'i32.lt_s', 'select')
+            for (const part of address.slice(resultAt + 1, operands)) {
+              f.get(part).get(first).i32(chunk).op('i32.div_u').i32(result[1]).op('i32.mul').get(channel).op('i32.add')
+              f.i32(4).op('i32.mul', 'i32.add')
+            }
+            f.call(moments.get(valid) as FunctionBuilder)
+          })
 
         // This call's share of the units of the class.
         f.get(from).i32(firstUnit).get(from).i32(firstUnit).op('i32.gt_s', 'select').set(unit)
@@ -160,6 +211,7 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
           store.atChannels(channel)
           walk.start(pixel, xBase, yBase, group, sums, channel)
           f.get(pixel)
+            .tee(first)
             .i32(chunk)
             .op('i32.add')
             .tee(chunkEnd)
@@ -175,6 +227,7 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
               .op('i32.gt_s')
             f.if(() => tileOf(rest))
           }
+          if (spec.moments) storeMoments(first)
         })
       }
       return f

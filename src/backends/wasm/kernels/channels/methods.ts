@@ -13,7 +13,7 @@ import type { Kernel } from '../../kernel.ts'
 import type { TileShape } from '../../tile.ts'
 import type { EpilogueSpec } from '../epilogue.ts'
 import { nestKernel } from '../map.ts'
-import { type CorrelationSpec, correlationKernel, panelsOf } from './correlation.ts'
+import { type CorrelationSpec, correlationKernel, correlationMoments, panelsOf } from './correlation.ts'
 import { directCost, sumsCost, winogradCost, winogradSumsCost } from './cost.ts'
 import { depthwiseKernel, depthwiseWeightsKernel, isDepthwise } from './depthwise.ts'
 import { depthwiseCollectKernel, depthwiseSumsKernel } from './depthwiseGradient.ts'
@@ -34,7 +34,7 @@ import {
   gradientProductsKernel,
   gradientUpstreamKernel,
 } from './winogradGradientStages.ts'
-import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
+import { type WinogradSpec, winogradMoments, winogradSizes } from './winogradSpec.ts'
 import { winogradWeightsKernel } from './winogradWeights.ts'
 
 /** A method with its kernels. */
@@ -140,7 +140,8 @@ function transformedBytes(spec: WinogradGradientSpec): number {
   return gradientPositions * (xStride + gStride)
 }
 
-function correlationOf({ op, attributes, operands, output }: ConvolutionTask, tile: TileShape): CorrelationSpec {
+function correlationOf(task: ConvolutionTask, tile: TileShape): CorrelationSpec {
+  const { op, attributes, operands, output, moments } = task
   const { groups, ...window } = attributes
   return {
     direction: op === 'conv2d' ? 'forward' : 'inputGradient',
@@ -150,6 +151,7 @@ function correlationOf({ op, attributes, operands, output }: ConvolutionTask, ti
     weights: operands[1],
     result: output,
     tile,
+    ...(moments && { moments }),
   }
 }
 
@@ -198,7 +200,14 @@ function direct(task: ConvolutionTask, tile: TileShape): ConvolutionKernels {
   ]
   if (border) stages.push({ name: 'bordered input', reads: [0], shape: channelsLast(border.shape) })
   return {
-    method: { name: 'direct', stages, reads: [border ? 3 : 0, 2], workspace: 0, tile },
+    method: {
+      name: 'direct',
+      stages,
+      reads: [border ? 3 : 0, 2],
+      workspace: 0,
+      tile,
+      ...(spec.moments && { moments: correlationMoments(spec) }),
+    },
     stages: [() => packKernel(panels), ...(border ? [() => borderKernel(border.border)] : [])],
     finish: epilogue => correlationKernel(spec, epilogue),
   }
@@ -236,11 +245,12 @@ const fewTiles = 32
 const mostBytes = 64 * 1024 * 1024
 
 function winograd(task: ConvolutionTask, outputs: 2 | 4, tile: TileShape): ConvolutionKernels {
-  const { direction, window, source, weights, result } = correlationOf(task, tile)
+  const { direction, window, source, weights, result, moments } = correlationOf(task, tile)
   const { top, left } = window.padding
   const lead = direction === 'forward' ? ([top, left] as const) : ([2 - top, 2 - left] as const)
-  const all = { direction, lead, source, weights, result, outputs, tile, chunk: Number.MAX_SAFE_INTEGER }
-  const { tiles, positions, inputStride, productStride, weightStride } = winogradSizes(all)
+  const shapes = { direction, lead, source, weights, result, outputs, tile, ...(moments && { moments }) }
+  const all: WinogradSpec = { ...shapes, chunk: Number.MAX_SAFE_INTEGER }
+  const { tiles, tileColumns, positions, inputStride, productStride, weightStride } = winogradSizes(all)
   const weightStage: ConvolutionStage = {
     name: 'transformed weights',
     reads: [1],
@@ -248,7 +258,9 @@ function winograd(task: ConvolutionTask, outputs: 2 | 4, tile: TileShape): Convo
   }
   const name = `winograd ${outputs}×${outputs}`
   const bytes = positions * (inputStride + productStride)
-  const chunk = Math.max(1, Math.floor((chunkBytes * tiles) / bytes / wholeTiles)) * wholeTiles
+  const fitting = Math.max(1, Math.floor((chunkBytes * tiles) / bytes / wholeTiles)) * wholeTiles
+  const chunk = moments ? Math.max(1, Math.round(fitting / tileColumns)) * tileColumns : fitting
+  const rows = moments && { moments: winogradMoments(all) }
   if (bytes <= wholeBytes || (chunk < fewTiles && bytes <= mostBytes)) {
     const spec: WinogradSpec = { ...all, chunk: tiles }
     return {
@@ -262,6 +274,7 @@ function winograd(task: ConvolutionTask, outputs: 2 | 4, tile: TileShape): Convo
         reads: [4],
         workspace: 0,
         tile,
+        ...rows,
       },
       stages: [
         () => winogradWeightsKernel({ direction, weights, outputs, tile }),
@@ -275,7 +288,7 @@ function winograd(task: ConvolutionTask, outputs: 2 | 4, tile: TileShape): Convo
   const part = winogradSizes(spec)
   const workspace = positions * (part.inputStride + part.productStride)
   return {
-    method: { name, stages: [weightStage], reads: [0, 2], workspace, tile },
+    method: { name, stages: [weightStage], reads: [0, 2], workspace, tile, ...rows },
     stages: [() => winogradWeightsKernel({ direction, weights, outputs, tile })],
     finish: epilogue => winogradKernel(spec, epilogue),
   }

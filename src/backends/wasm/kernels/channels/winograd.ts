@@ -8,6 +8,7 @@
 import type { FunctionBuilder } from '../../assembler.ts'
 import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
 import { type EpilogueSpec, epilogueKey } from '../epilogue.ts'
+import { emitMoments } from './moments.ts'
 import { winogradMatrices } from './winogradMatrices.ts'
 import { emitProduct } from './winogradProduct.ts'
 import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
@@ -48,16 +49,17 @@ export function winogradProductKernel(spec: WinogradSpec): Kernel {
   }
 }
 
-/** The last stage. Operand addresses: products, epilogue operands, result. */
+/** The last stage. Operand addresses: products, epilogue operands, result, and two for its moments if they are wanted. */
 export function winogradOutputKernel(spec: WinogradSpec, epilogue: EpilogueSpec): Kernel {
-  const operands = 2 + epilogue.operands.length
+  const operands = 1 + epilogue.operands.length + resultsOf(spec)
+  const { tiles, tileColumns } = winogradSizes(spec)
   return {
     key: `winogradOutput ${JSON.stringify(spec)} ${epilogueKey(epilogue)}`,
-    units: winogradSizes(spec).tiles,
+    units: spec.moments ? tiles / tileColumns : tiles,
     tables: [],
     operands,
     emit(target) {
-      const output = emitOutput(target, spec, epilogue)
+      const output = (spec.moments ? emitOutputRows : emitOutput)(target, spec, epilogue)
       const { f, from, to, address } = kernelFunction(target, operands)
       f.get(from).get(to).i32(0)
       for (const operand of address) f.get(operand)
@@ -69,12 +71,13 @@ export function winogradOutputKernel(spec: WinogradSpec, epilogue: EpilogueSpec)
 
 /**
  * All three stages, chunk by chunk of tiles, in the thread's own workspace.
- * Operand addresses: source, panels, epilogue operands, workspace, result.
+ * Operand addresses: source, panels, epilogue operands, workspace, result, and two for its moments if they are wanted.
  */
 export function winogradKernel(spec: WinogradSpec, epilogue: EpilogueSpec): Kernel {
   const { chunk } = spec
-  const { tiles, positions, panels, inputStride } = winogradSizes(spec)
-  const operands = 4 + epilogue.operands.length
+  const { tiles, tileColumns, positions, panels, inputStride } = winogradSizes(spec)
+  const workspaceAt = 2 + epilogue.operands.length
+  const operands = workspaceAt + 1 + resultsOf(spec)
   return {
     key: `winograd ${JSON.stringify(spec)} ${epilogueKey(epilogue)}`,
     units: Math.ceil(tiles / chunk),
@@ -83,11 +86,11 @@ export function winogradKernel(spec: WinogradSpec, epilogue: EpilogueSpec): Kern
     emit(target) {
       const input = emitInput(target, spec)
       const product = emitProduct(target, spec)
-      const output = emitOutput(target, spec, epilogue)
+      const output = (spec.moments ? emitOutputRows : emitOutput)(target, spec, epilogue)
       const { f, from, to, address } = kernelFunction(target, operands + 1)
       const [source, weights] = address
-      const extras = address.slice(2, operands - 2)
-      const [workspace, result, zeros] = address.slice(operands - 2)
+      const workspace = address[workspaceAt]
+      const zeros = address[operands]
       const [unit, first, end, products] = f.localArray('i32', 4)
       f.get(workspace)
         .i32(positions * inputStride)
@@ -103,13 +106,60 @@ export function winogradKernel(spec: WinogradSpec, epilogue: EpilogueSpec): Kern
           .get(first)
           .op('i32.sub')
         f.get(workspace).get(weights).get(products).call(product)
-        f.get(first).get(end).get(first).get(products)
-        for (const extra of extras) f.get(extra)
-        f.get(result).call(output)
+        for (const bound of [first, end]) {
+          f.get(bound)
+          if (spec.moments) f.i32(tileColumns).op('i32.div_u')
+        }
+        f.get(first).get(products)
+        for (const extra of address.slice(2, workspaceAt)) f.get(extra)
+        for (const result of address.slice(workspaceAt + 1, operands)) f.get(result)
+        f.call(output)
       })
       return f
     },
   }
+}
+
+/** How many values the last stage makes. */
+const resultsOf = ({ moments }: WinogradSpec): number => (moments ? 3 : 1)
+
+/**
+ * `(from, to, first, products, ...epilogue operands, result, sums, squares)`: rows of tiles `from … to − 1`, and of each the
+ * moments, as one row of `sums` and `squares`.
+ */
+function emitOutputRows(target: KernelModule, spec: WinogradSpec, epilogue: EpilogueSpec): FunctionBuilder {
+  const [, channels, height, width] = spec.result
+  const { tileRows, tileColumns } = winogradSizes(spec)
+  const pixel = channels * 4
+  const output = emitOutput(target, spec, epilogue)
+  const moments = emitMoments(target, pixel, channels)
+  const extras = epilogue.operands.length
+  const f = target.module.function(new Array(7 + extras).fill('i32'), [])
+  const [from, to, first, products] = [0, 1, 2, 3]
+  const [result, sums, squares] = [4 + extras, 5 + extras, 6 + extras]
+  const [row, down, tile] = f.localArray('i32', 3)
+  f.for(row, from, to, () => {
+    f.get(row)
+      .i32(tileColumns)
+      .op('i32.mul')
+      .tee(tile)
+      .get(tile)
+      .i32(tileColumns)
+      .op('i32.add')
+      .get(first)
+      .get(products)
+    for (let k = 0; k < extras; k++) f.get(4 + k)
+    f.get(result).call(output)
+    // The first row of the image that these tiles cover, and how many they are: `outputs`, or what is left of the image.
+    f.get(row).i32(tileRows).op('i32.rem_u').i32(spec.outputs).op('i32.mul').set(down)
+    f.get(result).get(row).i32(tileRows).op('i32.div_u').i32(height).op('i32.mul').get(down).op('i32.add')
+    f.i32(width * pixel).op('i32.mul', 'i32.add')
+    f.i32(spec.outputs).i32(height).get(down).op('i32.sub')
+    f.i32(spec.outputs).i32(height).get(down).op('i32.sub', 'i32.lt_s', 'select').i32(width).op('i32.mul')
+    for (const part of [sums, squares]) f.get(part).get(row).i32(pixel).op('i32.mul', 'i32.add')
+    f.call(moments)
+  })
+  return f
 }
 
 function emitInput(target: KernelModule, spec: WinogradSpec): FunctionBuilder {

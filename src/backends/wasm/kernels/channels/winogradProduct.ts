@@ -70,9 +70,10 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
       },
       rows,
     )
-    const rest = all % rows
-    if (rest > 0) {
-      f.get(full).get(tiles).op('i32.lt_s')
+    // What is left over of a chunk, and of the last one.
+    for (const rest of new Set([chunk % rows, (all % chunk) % rows])) {
+      if (rest === 0) continue
+      f.get(tiles).get(full).op('i32.sub').i32(rest).op('i32.eq')
       f.if(() => tileOf(rest))
     }
   })

@@ -17,6 +17,8 @@ export interface WinogradSpec {
   /** Tiles a thread takes through all three stages at a time. */
   readonly chunk: number
   readonly tile: TileShape
+  /** Whether the moments of the result are stored as well, a row for every row of tiles; chunks are then whole rows. */
+  readonly moments?: boolean
 }
 
 /** Numbers that follow from a spec. */
@@ -56,6 +58,13 @@ export function winogradSizes({
     productStride: spread(rows * panels * width * 4),
     weightStride: spread(panels * source[1] * width * 4),
   }
+}
+
+/** Positions of the result behind each row of its moments. */
+export function winogradMoments({ result, outputs }: Pick<WinogradSpec, 'result' | 'outputs'>): number[] {
+  const [batch, , height, width] = result
+  const rows = Math.ceil(height / outputs)
+  return Array.from({ length: batch * rows }, (_, row) => Math.min(outputs, height - (row % rows) * outputs) * width)
 }
 
 /** An odd number of cache lines: the values of all positions of a tile then fall into different sets of the cache. */
