@@ -5,7 +5,7 @@
  */
 import { apply } from '../graph/op.ts'
 import type { ReduceAttributes } from '../graph/ops/reduce.ts'
-import { type Shape, sameShape } from '../graph/shape.ts'
+import { type Shape, sameShape, sizeOf } from '../graph/shape.ts'
 import { constantTensor } from '../graph/sources.ts'
 import { opTable } from '../graph/table.ts'
 import { Tensor } from '../graph/tensor.ts'
@@ -13,7 +13,7 @@ import { batchedValues } from './batching.ts'
 import type { ConvolutionChooser, ConvolutionTask, StageAttributes } from './convolution.ts'
 import type { LayoutChoice } from './layout.ts'
 import { LayoutPass } from './layoutPass.ts'
-import { type MomentReader, momentReaders, squaresAround } from './moments.ts'
+import { type Measurement, type MomentPlan, type MomentReader, planMoments, squaresAround } from './moments.ts'
 import type { Program } from './program.ts'
 import { copyStep, type FusedStep, type Step, type StoredMoments, stepOutputs, storageOf } from './steps.ts'
 
@@ -47,9 +47,7 @@ export class ChannelLayout extends LayoutPass {
   private readonly packed = new Map<Tensor, Tensor>()
   private readonly unpacked = new Map<Tensor, Tensor>()
   private readonly work = new Map<Step, number>()
-  private momentReaders: ReadonlyMap<Tensor, MomentReader> = new Map()
-  /** Volumes whose moments are read. */
-  private measured: ReadonlySet<Tensor> = new Set()
+  private momentPlan: MomentPlan = { measured: new Map(), readers: new Map() }
   private readonly moments = new Map<Tensor, CountedMoments>()
 
   constructor(program: Program, convolutions: ConvolutionChooser) {
@@ -71,8 +69,7 @@ export class ChannelLayout extends LayoutPass {
   }
 
   protected override lookAhead(steps: readonly FusedStep[]): void {
-    this.momentReaders = momentReaders(steps)
-    this.measured = new Set([...this.momentReaders.values()].map(({ volume }) => volume))
+    this.momentPlan = planMoments(steps)
   }
 
   protected override add(step: FusedStep): void {
@@ -109,12 +106,13 @@ export class ChannelLayout extends LayoutPass {
   /** A convolution in the stages its method asks for. */
   private addConvolution(step: FusedStep, op: ConvolutionTask['op']): void {
     const [first, second] = step.inputs
+    const measurement = this.momentPlan.measured.get(step.output)
     const task: ConvolutionTask = {
       op,
       attributes: step.attributes as ConvolutionTask['attributes'],
       operands: [first.shape, second.shape],
       output: step.output.shape,
-      ...(this.measured.has(step.output) && { moments: true }),
+      ...(measurement && { moments: measurement.kind }),
     }
     const method = this.convolutions(task)
     const values = [
@@ -133,7 +131,7 @@ export class ChannelLayout extends LayoutPass {
       ...(op === 'conv2dWeightGradient' ? this.withRowEpilogue(step) : this.withEpilogue(step)),
       inputs: method.reads.map(index => values[index]),
       convolution: { task, method },
-      ...(method.moments && { moments: this.placeMoments(step.output, method.moments) }),
+      ...(measurement && method.moments && { moments: this.placeMoments(step.output, measurement, method.moments) }),
     }
     if (op !== 'conv2dWeightGradient') this.markChannels(step.output)
     this.work.set(finished, super.multiplyAdds(step))
@@ -141,19 +139,19 @@ export class ChannelLayout extends LayoutPass {
   }
 
   /** Places for the moments of a volume, in parts of so many positions. */
-  private placeMoments(volume: Tensor, counts: readonly number[]): StoredMoments {
-    const part = (name: string): Tensor =>
-      new Tensor({
-        op: 'stage',
-        inputs: [volume],
-        attributes: undefined,
-        shape: [counts.length, volume.shape[1]],
-        dtype: 'f32',
-        label: `${name} of ${volume.label ?? 'conv2d'}`,
-      })
-    const moments = { sums: part('sums'), squares: part('squares') }
-    this.moments.set(volume, { ...moments, counts: constantTensor(counts, [counts.length, 1]) })
-    return moments
+  private placeMoments(volume: Tensor, { kind, against }: Measurement, counts: readonly number[]): StoredMoments {
+    const name = volume.label ?? 'conv2d'
+    const part = (label: string): Tensor => {
+      const shape = [counts.length, volume.shape[1]]
+      return new Tensor({ op: 'stage', inputs: [volume], attributes: undefined, shape, dtype: 'f32', label })
+    }
+    const stored: StoredMoments = {
+      sums: part(`sums of ${name}`),
+      others: part(`${kind === 'squares' ? 'squares' : 'weighted sums'} of ${name}`),
+      inputs: against ? [this.asChannels(against[0]), this.asPerChannel(against[1])] : [],
+    }
+    this.moments.set(volume, { ...stored, counts: constantTensor(counts, [counts.length, 1]) })
+    return stored
   }
 
   /** A step on volumes whose kernel knows both orders. */
@@ -177,10 +175,10 @@ export class ChannelLayout extends LayoutPass {
   /** A reduction keeps the order of what it keeps: channels must go, or all positions. */
   private addReduce(step: FusedStep): void {
     const { axes, fn } = step.attributes as ReduceAttributes
-    const reader = this.momentReaders.get(step.output)
+    const reader = this.momentPlan.readers.get(step.output)
     const moments = reader && this.moments.get(reader.volume)
     if (moments) {
-      this.push(this.fromMoments(step, moments, reader.around))
+      this.push(this.fromMoments(step, reader, moments))
       return
     }
     const shape = step.prologue?.shape ?? step.inputs[0].shape
@@ -215,17 +213,17 @@ export class ChannelLayout extends LayoutPass {
   }
 
   /** A reduction of the moments' parts in place of one of their volume. */
-  private fromMoments(step: FusedStep, { sums, squares, counts }: CountedMoments, around: Tensor | undefined): Step {
+  private fromMoments(step: FusedStep, reader: MomentReader, { sums, others, counts }: CountedMoments): Step {
     const { prologue: _, ...bare } = this.withRowEpilogue(step)
     const attributes: ReduceAttributes = { fn: 'sum', axes: [0], keepDims: false }
-    if (!around) return { ...bare, attributes, inputs: [sums] }
-    const rows = apply(opTable.reshape, [this.asRows(around)], { shape: [sums.shape[1]] })
-    return {
-      ...bare,
-      attributes,
-      inputs: [sums, squares, rows, counts],
-      prologue: { expression: squaresAround, shape: sums.shape },
-    }
+    if (reader.kind !== 'squares') return { ...bare, attributes, inputs: [reader.kind === 'sums' ? sums : others] }
+    const inputs = [sums, others, this.asPerChannel(reader.around), counts]
+    return { ...bare, attributes, inputs, prologue: { expression: squaresAround, shape: sums.shape } }
+  }
+
+  /** A value of one number per channel as `[C]`. */
+  private asPerChannel(tensor: Tensor): Tensor {
+    return apply(opTable.reshape, [this.asRows(tensor)], { shape: [sizeOf(tensor.shape)] })
   }
 
   private addRows(step: FusedStep): void {

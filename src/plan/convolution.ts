@@ -12,9 +12,15 @@ export interface ConvolutionTask {
   /** Shapes of the two operands and of the result, in PyTorch's order of axes. */
   readonly operands: readonly [Shape, Shape]
   readonly output: Shape
-  /** Whether the sums of the result and of its squares over images and positions are wanted as well, in parts. */
-  readonly moments?: boolean
+  /** What is wanted of the result as well, per channel, in parts. */
+  readonly moments?: MomentKind
 }
+
+/**
+ * Sums over images and positions that the kernel of a convolution can gather: of the result, and of the squares of its
+ * distances from the mean of a part (`squares`), or of its products with another volume (`products`).
+ */
+export type MomentKind = 'squares' | 'products'
 
 /** A value between the operands and the result: packed weights, a padded or transformed image. */
 export interface ConvolutionStage {

@@ -1,60 +1,99 @@
 /**
- * Moments in the store of a convolution: batch normalization wants the sum of a volume over images and positions, and the sum
- * of the squares around some number per channel. Where the volume comes out of a convolution, its kernel stores
- * both in parts while the volume is in the cache, so that nothing reads it again for them:
+ * Moments in the store of a convolution. Batch normalization wants, of a volume x and per channel, the sum over images and
+ * positions and the sum of the squares around some number; its gradient wants the sum of the gradient g, and that of the
+ * products of g and x − c. Where the volume comes out of a convolution, its kernel stores both in parts while the volume is in
+ * the cache, so that nothing reads it again for them. With n positions in a part, and its squares taken around its own mean,
  *
  *   Σ (x − a)² = Σ over parts of [squares + (sum − n a)² / n]
  *
- * with n positions in a part, `squares` taken around the mean of the part (Chan, Golub and LeVeque, 1979). Each term is
- * positive, so nothing cancels however far the mean is from 0.
+ * (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979). No term is
+ * negative, so nothing cancels however far the mean is from 0.
  */
 import { binary, type Expression, expressionKey, input } from '../graph/expression.ts'
 import type { ReduceAttributes } from '../graph/ops/reduce.ts'
 import { sameShape, sizeOf } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
+import type { MomentKind } from './convolution.ts'
 import { type FusedStep, storageOf } from './steps.ts'
 
-/** What a reduction asks of a volume: its sum per channel or, with `around`, the sum of (volume − around)². */
-export interface MomentReader {
-  readonly volume: Tensor
-  readonly around?: Tensor
+/** What a reduction asks of a volume, per channel. */
+export type MomentReader =
+  | { readonly kind: 'sums'; readonly volume: Tensor }
+  /** Σ (volume − around)² */
+  | { readonly kind: 'squares'; readonly volume: Tensor; readonly around: Tensor }
+  /** Σ volume · (other − center) */
+  | { readonly kind: 'products'; readonly volume: Tensor; readonly other: Tensor; readonly center: Tensor }
+
+/** What the kernel of a convolution gathers. */
+export interface Measurement {
+  readonly kind: MomentKind
+  /** Of products: the other volume and its center. */
+  readonly against: readonly [Tensor, Tensor] | undefined
 }
 
-/** The reductions that convolutions can prepare, by what they compute. */
-export function momentReaders(steps: readonly FusedStep[]): Map<Tensor, MomentReader> {
-  const volumes = new Set(
-    steps.filter(({ op, output }) => op === 'conv2d' && output.shape.length === 4).map(({ output }) => output),
-  )
-  const readers = new Map<Tensor, MomentReader>()
+/** Which volumes are measured, and which reductions read that, by what they compute. */
+export interface MomentPlan {
+  readonly measured: ReadonlyMap<Tensor, Measurement>
+  readonly readers: ReadonlyMap<Tensor, MomentReader>
+}
+
+/** Finds what convolutions can gather for later reductions. Steps are in an order in which they may run. */
+export function planMoments(steps: readonly FusedStep[]): MomentPlan {
+  const places = new Map(steps.map(({ output }, place) => [output, place]))
+  const volumes = new Set(steps.filter(isConvolution).map(({ output }) => output))
+  const found = new Map<Tensor, MomentReader>()
   for (const step of steps) {
     const reader = readerOf(step)
-    if (reader && volumes.has(reader.volume)) readers.set(step.output, reader)
+    if (reader && volumes.has(reader.volume)) found.set(step.output, reader)
   }
-  // A sum alone is not worth it.
-  const wanted = new Set([...readers.values()].filter(({ around }) => around).map(({ volume }) => volume))
-  for (const [output, { volume }] of readers) if (!wanted.has(volume)) readers.delete(output)
-  return readers
+  const isThereFor = (tensor: Tensor, volume: Tensor): boolean =>
+    storageOf(tensor).op === 'source' || (places.get(storageOf(tensor)) ?? Infinity) < (places.get(volume) ?? 0)
+  const measured = new Map<Tensor, Measurement>()
+  for (const reader of found.values()) {
+    const { kind, volume } = reader
+    if (kind === 'sums' || measured.has(volume)) continue
+    if (kind === 'squares') measured.set(volume, { kind, against: undefined })
+    else if (isThereFor(reader.other, volume) && isThereFor(reader.center, volume)) {
+      measured.set(volume, { kind, against: [reader.other, reader.center] })
+    }
+  }
+  const answered = ({ kind, volume, ...rest }: MomentReader): boolean => {
+    const measurement = measured.get(volume)
+    if (!measurement || kind === 'sums') return measurement !== undefined
+    const [other, center] = measurement.against ?? []
+    return kind === measurement.kind && (!('other' in rest) || (rest.other === other && rest.center === center))
+  }
+  return { measured, readers: new Map([...found].filter(([, reader]) => answered(reader))) }
 }
 
+function isConvolution({ op, output }: FusedStep): boolean {
+  return (op === 'conv2d' || op === 'conv2dInputGradient') && output.shape.length === 4
+}
+
+/** A reduction, seen as one that reads moments. */
 function readerOf({ op, attributes, inputs, prologue }: FusedStep): MomentReader | undefined {
   if (op !== 'reduce') return undefined
   const { fn, axes } = attributes as ReduceAttributes
-  if (fn !== 'sum' || axes.join() !== '0,2,3') return undefined
   const shape = prologue?.shape ?? inputs[0].shape
-  const [volume, around] = inputs
-  if (storageOf(volume) !== volume || !sameShape(volume.shape, shape)) return undefined
-  if (inputs.length === 1) return prologue && !isExpression(prologue.expression, input(0)) ? undefined : { volume }
-  if (inputs.length > 2 || !prologue || !isExpression(prologue.expression, squared)) return undefined
-  const perChannel = sizeOf(around.shape) === shape[1] && around.shape[around.shape.length - 3] === shape[1]
-  return perChannel ? { volume, around } : undefined
+  if (fn !== 'sum' || axes.join() !== '0,2,3') return undefined
+  const isVolume = (tensor: Tensor): boolean => storageOf(tensor) === tensor && sameShape(tensor.shape, shape)
+  const isPerChannel = ({ shape: own }: Tensor): boolean => sizeOf(own) === shape[1] && own[own.length - 3] === shape[1]
+  const is = (expression: Expression): boolean =>
+    expressionKey(prologue?.expression ?? input(0)) === expressionKey(expression)
+  const [first, second, third] = inputs
+  if (inputs.length === 1 && isVolume(first) && is(input(0))) return { kind: 'sums', volume: first }
+  if (inputs.length === 2 && isVolume(first) && isPerChannel(second)) {
+    const distance = binary('sub', input(0), input(1))
+    return is(binary('mul', distance, distance)) ? { kind: 'squares', volume: first, around: second } : undefined
+  }
+  if (inputs.length === 3 && isVolume(first) && isVolume(second) && isPerChannel(third)) {
+    const isProduct = is(binary('mul', input(0), binary('sub', input(1), input(2))))
+    return isProduct ? { kind: 'products', volume: first, other: second, center: third } : undefined
+  }
+  return undefined
 }
 
-const distance = binary('sub', input(0), input(1))
-const squared = binary('mul', distance, distance)
-
-const isExpression = (a: Expression, b: Expression): boolean => expressionKey(a) === expressionKey(b)
-
-/** (sum − n a)² / n + squares, of sums, squares, a and n. */
+/** squares + (sum − n a)² / n, of sums, squares, a and n. */
 export const squaresAround: Expression = (() => {
   const far = binary('sub', input(0), binary('mul', input(3), input(2)))
   return binary('add', binary('div', binary('mul', far, far), input(3)), input(1))

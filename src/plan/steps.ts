@@ -46,12 +46,14 @@ export interface Step {
   readonly convolution?: { readonly task: ConvolutionTask; readonly method: ConvolutionMethod }
 }
 
-/** Per part of a volume's positions, and per channel, the sum and the squares of the distances from the part's mean. */
+/** Sums over parts of a volume's positions, per channel; see `MomentKind`. */
 export interface StoredMoments {
   /** `[parts, C]` */
   readonly sums: Tensor
-  /** `[parts, C]` */
-  readonly squares: Tensor
+  /** `[parts, C]`: squares, or products. */
+  readonly others: Tensor
+  /** Of products: the other volume, and what is subtracted from it, `[C]`. */
+  readonly inputs: readonly Tensor[]
 }
 
 /** A step as it comes from the graph. */
@@ -61,12 +63,12 @@ export interface FusedStep extends Step {
 
 /** Everything a step reads, once each. */
 export function stepInputs(step: Step): readonly Tensor[] {
-  return [...new Set([...step.inputs, ...(step.epilogue?.inputs ?? [])])]
+  return [...new Set([...step.inputs, ...(step.epilogue?.inputs ?? []), ...(step.moments?.inputs ?? [])])]
 }
 
 /** Everything a step writes. */
 export function stepOutputs({ output, switches, moments }: Step): readonly Tensor[] {
-  if (moments) return [output, moments.sums, moments.squares]
+  if (moments) return [output, moments.sums, moments.others]
   return switches ? [output, switches] : [output]
 }
 

@@ -77,10 +77,10 @@ class StepView<K extends OpName = OpName> {
     return { expression: epilogue.expression, operands: epilogue.inputs.map(tensor => this.operand(tensor)) }
   }
 
-  /** A call with the addresses of all inputs, of the epilogue's inputs and of all outputs, in that order. */
+  /** A call with the addresses of all inputs, of the epilogue's and the moments' inputs and of all outputs, in that order. */
   call(kernel: Kernel): KernelCall[] {
-    const { inputs, epilogue } = this.step
-    const tensors = [...inputs, ...(epilogue?.inputs ?? []), ...stepOutputs(this.step)]
+    const { inputs, epilogue, moments } = this.step
+    const tensors = [...inputs, ...(epilogue?.inputs ?? []), ...(moments?.inputs ?? []), ...stepOutputs(this.step)]
     return [{ kernel, addresses: tensors.map(tensor => ({ tensor, offset: 0 })) }]
   }
 

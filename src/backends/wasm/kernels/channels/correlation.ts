@@ -4,11 +4,12 @@
  * leaves the image, the row reads zeros instead.
  */
 import type { Window2d } from '../../../../graph/window.ts'
+import type { MomentKind } from '../../../../plan/convolution.ts'
 import type { FunctionBuilder, Local } from '../../assembler.ts'
 import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
 import { RegisterTile, type TileShape } from '../../tile.ts'
 import { type EpilogueSpec, epilogueKey } from '../epilogue.ts'
-import { emitMoments } from './moments.ts'
+import { emitMoments, momentOperands } from './moments.ts'
 import { type PanelSpec, panelSizes, tileRowsFor } from './packing.ts'
 import { TileStore } from './store.ts'
 import { leaves, runsOf, type TapClass, tapClasses, tapOrder } from './tapClasses.ts'
@@ -25,8 +26,8 @@ export interface CorrelationSpec {
   readonly weights: readonly number[]
   readonly result: readonly number[]
   readonly tile: TileShape
-  /** Whether the moments of the result are stored as well, a row for every chunk of positions; forward only. */
-  readonly moments?: boolean
+  /** Moments of the result that are stored as well, a row for every chunk of positions. */
+  readonly moments?: MomentKind
 }
 
 /** How the weights of a correlation are packed. */
@@ -67,14 +68,18 @@ function chunksOf(spec: CorrelationSpec, { grid, advance, taps }: TapClass): { t
   return { total, chunk: chunkOf(total, bytes, taps.length * sums * channels * 4, Math.min(rows, total)) }
 }
 
-/** Positions of the result behind each row of its moments. */
-export function correlationMoments(spec: CorrelationSpec): number[] {
-  const [positions] = tapClasses(spec.direction, spec.window, [spec.result[2], spec.result[3]])
+/** Positions of the result behind each row of its moments; none when chunks are not runs of neighbouring positions. */
+export function correlationMoments(spec: CorrelationSpec): number[] | undefined {
+  const [positions, ...others] = tapClasses(spec.direction, spec.window, [spec.result[2], spec.result[3]])
+  if (others.length > 0) return undefined
   const { total, chunk } = chunksOf(spec, positions)
   return Array.from({ length: Math.ceil(total / chunk) }, (_, row) => Math.min(chunk, total - row * chunk))
 }
 
-/** Operand addresses: source, panels, epilogue operands, result, two for its moments if they are wanted, zeros. */
+/**
+ * Operand addresses: source, panels, epilogue operands, result, zeros. With moments: what they are taken against before the
+ * result, and the places of the two after it.
+ */
 export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec): Kernel {
   const { direction, window, groups, source, result } = spec
   const panels = panelsOf(spec)
@@ -93,7 +98,8 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
     return { positions, total, chunk, checks, runs, firstUnit, endUnit: next }
   })
   const longestRun = Math.max(1, ...parts.flatMap(({ runs }) => runs.map(({ taps }) => taps)))
-  const resultAt = 2 + epilogue.operands.length
+  const extraOperands = epilogue.operands.length
+  const resultAt = 2 + extraOperands + momentOperands(spec.moments)
   const operands = resultAt + (spec.moments ? 3 : 1)
   return {
     key: `correlation ${JSON.stringify(spec)} ${epilogueKey(epilogue)}`,
@@ -105,7 +111,8 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
       const [xBase, panelBase] = address
       const yBase = address[resultAt]
       const zeros = address[operands]
-      const extras = address.slice(2, resultAt)
+      const extras = address.slice(2, 2 + extraOperands)
+      const against = address.slice(2 + extraOperands, resultAt)
       const store = new TileStore(f, target, epilogue, result, extras, spec.tile.columns > 8)
       const [unit, end, ocb, group, channel, panel, panelAt, pixel, first, last, chunkEnd, count] = f.localArray(
         'i32',
@@ -115,8 +122,9 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
       const pointers = f.localArray('i32', tileRows)
       const outs = f.localArray('i32', tileRows)
       let panelOffset = 0
-      const moments = new Map(
-        spec.moments ? [width, tail].map(valid => [valid, emitMoments(target, result[1] * 4, valid)]) : [],
+      const { moments } = spec
+      const emitted = new Map(
+        moments ? [width, tail].map(valid => [valid, emitMoments(target, moments, result[1] * 4, valid)]) : [],
       )
 
       /** Does something for the channels of the current panel; the last may have fewer. */
@@ -185,15 +193,21 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
         /** Of the chunk just finished, which begins at position number `first`. */
         const storeMoments = (first: Local): void =>
           byPanel(valid => {
-            f.get(yBase).get(first).i32(result[1]).op('i32.mul').get(channel).op('i32.add')
-            f.i32(4).op('i32.mul', 'i32.add')
+            const pushAt = (base: Local, push: () => void): void => {
+              f.get(base)
+              push()
+              f.i32(result[1]).op('i32.mul').get(channel).op('i32.add').i32(4).op('i32.mul', 'i32.add')
+            }
+            pushAt(yBase, () => f.get(first))
             f.i32(chunk).i32(total).get(first).op('i32.sub')
             f.i32(chunk).i32(total).get(first).op('i32.sub', 'i32.lt_s', 'select')
             for (const part of address.slice(resultAt + 1, operands)) {
-              f.get(part).get(first).i32(chunk).op('i32.div_u').i32(result[1]).op('i32.mul').get(channel).op('i32.add')
-              f.i32(4).op('i32.mul', 'i32.add')
+              pushAt(part, () => f.get(first).i32(chunk).op('i32.div_u'))
             }
-            f.call(moments.get(valid) as FunctionBuilder)
+            against.forEach((base, k) => {
+              pushAt(base, () => (k === 0 ? f.get(first) : f.i32(0)))
+            })
+            f.call(emitted.get(valid) as FunctionBuilder)
           })
 
         // This call's share of the units of the class.
@@ -227,7 +241,7 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
               .op('i32.gt_s')
             f.if(() => tileOf(rest))
           }
-          if (spec.moments) storeMoments(first)
+          if (moments) storeMoments(first)
         })
       }
       return f

@@ -140,8 +140,7 @@ function transformedBytes(spec: WinogradGradientSpec): number {
   return gradientPositions * (xStride + gStride)
 }
 
-function correlationOf(task: ConvolutionTask, tile: TileShape): CorrelationSpec {
-  const { op, attributes, operands, output, moments } = task
+function correlationOf({ op, attributes, operands, output }: ConvolutionTask, tile: TileShape): CorrelationSpec {
   const { groups, ...window } = attributes
   return {
     direction: op === 'conv2d' ? 'forward' : 'inputGradient',
@@ -151,7 +150,6 @@ function correlationOf(task: ConvolutionTask, tile: TileShape): CorrelationSpec 
     weights: operands[1],
     result: output,
     tile,
-    ...(moments && { moments }),
   }
 }
 
@@ -192,7 +190,10 @@ function direct(task: ConvolutionTask, tile: TileShape): ConvolutionKernels {
     plain.direction === 'forward' && wantsBorder(plain.source[1], plain.groups, plain.window)
       ? bordered(plain.source, plain.window)
       : undefined
-  const spec: CorrelationSpec = border ? { ...plain, source: border.shape, window: border.window } : plain
+  const still: CorrelationSpec = border ? { ...plain, source: border.shape, window: border.window } : plain
+  const measured: CorrelationSpec | undefined = task.moments && { ...still, moments: task.moments }
+  const moments = measured && correlationMoments(measured)
+  const spec = moments && measured ? measured : still
   const panels = panelsOf(spec)
   const { sums, width, panels: perGroup } = panelSizes(panels)
   const stages: ConvolutionStage[] = [
@@ -206,7 +207,7 @@ function direct(task: ConvolutionTask, tile: TileShape): ConvolutionKernels {
       reads: [border ? 3 : 0, 2],
       workspace: 0,
       tile,
-      ...(spec.moments && { moments: correlationMoments(spec) }),
+      ...(moments && { moments }),
     },
     stages: [() => packKernel(panels), ...(border ? [() => borderKernel(border.border)] : [])],
     finish: epilogue => correlationKernel(spec, epilogue),
@@ -245,7 +246,8 @@ const fewTiles = 32
 const mostBytes = 64 * 1024 * 1024
 
 function winograd(task: ConvolutionTask, outputs: 2 | 4, tile: TileShape): ConvolutionKernels {
-  const { direction, window, source, weights, result, moments } = correlationOf(task, tile)
+  const { direction, window, source, weights, result } = correlationOf(task, tile)
+  const { moments } = task
   const { top, left } = window.padding
   const lead = direction === 'forward' ? ([top, left] as const) : ([2 - top, 2 - left] as const)
   const shapes = { direction, lead, source, weights, result, outputs, tile, ...(moments && { moments }) }

@@ -1,67 +1,100 @@
 /**
  * Moments of a result that lies channels last, gathered by the kernel that makes it while it is still in the cache: for
- * a few neighbouring positions at a time, and for every channel, their sum and the squares of their distances from their mean.
- * The plan puts the parts together (`plan/moments.ts`).
+ * a few neighbouring positions at a time, and for every channel, their sum, and either the squares of their distances from their
+ * mean or the sum of their products with another volume. The plan puts the parts together (`plan/moments.ts`).
  *
- * One pass suffices, over the distances d from the first position's value: Σ (x − mean)² = Σ d² − (Σ d)² / n (the shifted
- * data algorithm; Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983). As that value is one of
- * the n, the difference loses at most a factor of n + 1 in precision, however far the mean is from 0.
+ * One pass suffices for the squares, over the distances d from the first position's value: Σ (x − mean)² = Σ d² − (Σ d)² / n
+ * (the shifted data algorithm; Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983). As that value
+ * is one of the n, the difference loses at most a factor of n + 1 in precision, however far the mean is from 0.
  */
-import type { FunctionBuilder } from '../../assembler.ts'
+
+import type { MomentKind } from '../../../../plan/convolution.ts'
+import type { FunctionBuilder, Local } from '../../assembler.ts'
 import type { KernelModule } from '../../kernel.ts'
 import type { Lanes } from '../../tile.ts'
 
-/** Vectors of channels worked through together: sums, squares and first values of four fit the registers. */
+/** Vectors of channels worked through together: what belongs to four fits the registers. */
 const together = 4
 
+/** How many volumes the moments are taken against, with their centers: operands `volume, center` of the kernel. */
+export const momentOperands = (kind: MomentKind | undefined): number => (kind === 'products' ? 2 : 0)
+
 /**
- * A function `(from, count, sums, squares)`: of `count` positions, `pixelBytes` apart, whose first channel lies at `from`,
- * stores what belongs to the next `channels` channels at `sums` and at `squares`.
+ * A function `(from, count, sums, others)`, and for products `(…, volume, center)`: of `count` positions, `pixelBytes` apart,
+ * whose first channel lies at `from`, stores what belongs to the next `channels` channels at `sums` and at `others`. Products
+ * are those with volume − center, where the volume lies like the result and the center has one number per channel.
  */
-export function emitMoments({ module, fused }: KernelModule, pixelBytes: number, channels: number): FunctionBuilder {
-  const f = module.function(new Array(4).fill('i32'), [])
-  const [from, count, sums, squares] = [0, 1, 2, 3]
-  const [left, at, channel] = f.localArray('i32', 3)
+export function emitMoments(
+  { module, fused }: KernelModule,
+  kind: MomentKind,
+  pixelBytes: number,
+  channels: number,
+): FunctionBuilder {
+  const f = module.function(new Array(4 + momentOperands(kind)).fill('i32'), [])
+  const [from, count, sums, others, volume, center] = [0, 1, 2, 3, 4, 5]
+  const products = kind === 'products'
+  const [left, at, volumeAt, channel] = f.localArray('i32', 4)
   const registers = {
-    1: { first: f.localArray('f32', 1), sum: f.localArray('f32', 1), square: f.localArray('f32', 1) },
-    4: { first: f.localArray('v128', 4), sum: f.localArray('v128', 4), square: f.localArray('v128', 4) },
+    1: { origin: f.localArray('f32', 1), sum: f.localArray('f32', 1), other: f.localArray('f32', 1) },
+    4: { origin: f.localArray('v128', 4), sum: f.localArray('v128', 4), other: f.localArray('v128', 4) },
   }
+  const element = { 1: f.local('f32'), 4: f.local('v128') }
   const distance = { 1: f.local('f32'), 4: f.local('v128') }
   const positions = { 1: f.local('f32'), 4: f.local('v128') }
   f.get(count).op('f32.convert_i32_s').tee(positions[1]).op('f32x4.splat').set(positions[4])
 
   /** The next vectors of channels, or the next channel alone. */
   const gather = (lanes: Lanes, vectors: number): void => {
-    const { first, sum, square } = registers[lanes]
+    const { origin, sum, other } = registers[lanes]
     const [type, load, store] =
       lanes === 4 ? (['f32x4', 'v128.load', 'v128.store'] as const) : (['f32', 'f32.load', 'f32.store'] as const)
+    const [value, away] = [element[lanes], distance[lanes]]
     const each = (visit: (v: number, offset: number) => void): void => {
       for (let v = 0; v < vectors; v++) visit(v, v * 16)
     }
+    const zero = (): FunctionBuilder => (lanes === 4 ? f.f32x4(0) : f.f32(0))
+    /** into += a · b */
+    const multiplyAdd = (into: Local, a: Local, b: Local): void => {
+      if (lanes === 4 && fused) f.get(a).get(b).get(into).op('f32x4.relaxed_madd')
+      else f.get(into).get(a).get(b).op(`${type}.mul`, `${type}.add`)
+      f.set(into)
+    }
     each((v, offset) => {
-      f.get(from).memory(load, offset).set(first[v])
-      for (const total of [sum[v], square[v]]) (lanes === 4 ? f.f32x4(0) : f.f32(0)).set(total)
+      f.get(products ? center : from)
+        .memory(load, offset)
+        .set(origin[v])
+      for (const total of [sum[v], other[v]]) zero().set(total)
     })
     f.get(from).set(at)
+    if (products) f.get(volume).set(volumeAt)
     f.for(left, { value: 0 }, count, () => {
       each((v, offset) => {
-        f.get(at).memory(load, offset).get(first[v]).op(`${type}.sub`).set(distance[lanes])
-        f.get(sum[v]).get(distance[lanes]).op(`${type}.add`).set(sum[v])
-        if (lanes === 4 && fused) {
-          f.get(distance[4]).get(distance[4]).get(square[v]).op('f32x4.relaxed_madd')
-        } else f.get(square[v]).get(distance[lanes]).get(distance[lanes]).op(`${type}.mul`, `${type}.add`)
-        f.set(square[v])
+        f.get(at).memory(load, offset).set(value)
+        if (products) f.get(volumeAt).memory(load, offset)
+        else f.get(value)
+        f.get(origin[v]).op(`${type}.sub`).set(away)
+        const term = products ? value : away
+        f.get(sum[v]).get(term).op(`${type}.add`).set(sum[v])
+        multiplyAdd(other[v], term, away)
       })
       f.increment(at, pixelBytes)
+      if (products) f.increment(volumeAt, pixelBytes)
     })
     each((v, offset) => {
-      f.get(sums).get(first[v]).get(positions[lanes]).op(`${type}.mul`).get(sum[v]).op(`${type}.add`)
+      f.get(sums)
+      if (!products) f.get(origin[v]).get(positions[lanes]).op(`${type}.mul`)
+      f.get(sum[v])
+      if (!products) f.op(`${type}.add`)
       f.memory(store, offset)
-      f.get(squares).get(square[v]).get(sum[v]).get(sum[v]).op(`${type}.mul`).get(positions[lanes])
-      f.op(`${type}.div`, `${type}.sub`)
-      ;(lanes === 4 ? f.f32x4(0) : f.f32(0)).op(`${type}.max`).memory(store, offset)
+      f.get(others).get(other[v])
+      if (!products) {
+        f.get(sum[v]).get(sum[v]).op(`${type}.mul`).get(positions[lanes]).op(`${type}.div`, `${type}.sub`)
+        zero().op(`${type}.max`)
+      }
+      f.memory(store, offset)
     })
-    for (const pointer of [from, sums, squares]) f.increment(pointer, lanes === 4 ? vectors * 16 : 4)
+    const pointers = products ? [from, sums, others, volume, center] : [from, sums, others]
+    for (const pointer of pointers) f.increment(pointer, lanes === 4 ? vectors * 16 : 4)
   }
 
   const vectors = Math.floor(channels / 4)

@@ -8,7 +8,7 @@
 import type { FunctionBuilder } from '../../assembler.ts'
 import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
 import { type EpilogueSpec, epilogueKey } from '../epilogue.ts'
-import { emitMoments } from './moments.ts'
+import { emitMoments, momentOperands } from './moments.ts'
 import { winogradMatrices } from './winogradMatrices.ts'
 import { emitProduct } from './winogradProduct.ts'
 import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
@@ -49,9 +49,9 @@ export function winogradProductKernel(spec: WinogradSpec): Kernel {
   }
 }
 
-/** The last stage. Operand addresses: products, epilogue operands, result, and two for its moments if they are wanted. */
+/** The last stage. Operand addresses: products, epilogue operands, result; with moments, see {@link emitOutputRows}. */
 export function winogradOutputKernel(spec: WinogradSpec, epilogue: EpilogueSpec): Kernel {
-  const operands = 1 + epilogue.operands.length + resultsOf(spec)
+  const operands = 1 + epilogue.operands.length + momentOperands(spec.moments) + resultsOf(spec)
   const { tiles, tileColumns } = winogradSizes(spec)
   return {
     key: `winogradOutput ${JSON.stringify(spec)} ${epilogueKey(epilogue)}`,
@@ -71,12 +71,12 @@ export function winogradOutputKernel(spec: WinogradSpec, epilogue: EpilogueSpec)
 
 /**
  * All three stages, chunk by chunk of tiles, in the thread's own workspace.
- * Operand addresses: source, panels, epilogue operands, workspace, result, and two for its moments if they are wanted.
+ * Operand addresses: source, panels, epilogue operands, workspace, result; with moments, see {@link emitOutputRows}.
  */
 export function winogradKernel(spec: WinogradSpec, epilogue: EpilogueSpec): Kernel {
   const { chunk } = spec
   const { tiles, tileColumns, positions, panels, inputStride } = winogradSizes(spec)
-  const workspaceAt = 2 + epilogue.operands.length
+  const workspaceAt = 2 + epilogue.operands.length + momentOperands(spec.moments)
   const operands = workspaceAt + 1 + resultsOf(spec)
   return {
     key: `winograd ${JSON.stringify(spec)} ${epilogueKey(epilogue)}`,
@@ -124,20 +124,21 @@ export function winogradKernel(spec: WinogradSpec, epilogue: EpilogueSpec): Kern
 const resultsOf = ({ moments }: WinogradSpec): number => (moments ? 3 : 1)
 
 /**
- * `(from, to, first, products, ...epilogue operands, result, sums, squares)`: rows of tiles `from … to − 1`, and of each the
- * moments, as one row of `sums` and `squares`.
+ * `(from, to, first, products, ...epilogue operands, ...volume and center of products, result, sums, others)`: rows of tiles
+ * `from … to − 1`, and of each the moments, as one row of `sums` and of `others`.
  */
 function emitOutputRows(target: KernelModule, spec: WinogradSpec, epilogue: EpilogueSpec): FunctionBuilder {
   const [, channels, height, width] = spec.result
   const { tileRows, tileColumns } = winogradSizes(spec)
   const pixel = channels * 4
+  const kind = spec.moments ?? 'squares'
   const output = emitOutput(target, spec, epilogue)
-  const moments = emitMoments(target, pixel, channels)
-  const extras = epilogue.operands.length
-  const f = target.module.function(new Array(7 + extras).fill('i32'), [])
+  const moments = emitMoments(target, kind, pixel, channels)
+  const againstAt = 4 + epilogue.operands.length
+  const resultAt = againstAt + momentOperands(kind)
+  const f = target.module.function(new Array(resultAt + 3).fill('i32'), [])
   const [from, to, first, products] = [0, 1, 2, 3]
-  const [result, sums, squares] = [4 + extras, 5 + extras, 6 + extras]
-  const [row, down, tile] = f.localArray('i32', 3)
+  const [row, down, tile, begin] = f.localArray('i32', 4)
   f.for(row, from, to, () => {
     f.get(row)
       .i32(tileColumns)
@@ -148,15 +149,24 @@ function emitOutputRows(target: KernelModule, spec: WinogradSpec, epilogue: Epil
       .op('i32.add')
       .get(first)
       .get(products)
-    for (let k = 0; k < extras; k++) f.get(4 + k)
-    f.get(result).call(output)
-    // The first row of the image that these tiles cover, and how many they are: `outputs`, or what is left of the image.
+    for (let k = 4; k < againstAt; k++) f.get(k)
+    f.get(resultAt).call(output)
+    // These tiles cover `outputs` rows of an image, or what is left of it.
     f.get(row).i32(tileRows).op('i32.rem_u').i32(spec.outputs).op('i32.mul').set(down)
-    f.get(result).get(row).i32(tileRows).op('i32.div_u').i32(height).op('i32.mul').get(down).op('i32.add')
-    f.i32(width * pixel).op('i32.mul', 'i32.add')
+    f.get(row).i32(tileRows).op('i32.div_u').i32(height).op('i32.mul').get(down).op('i32.add')
+    f.i32(width * pixel)
+      .op('i32.mul')
+      .set(begin)
+    f.get(resultAt).get(begin).op('i32.add')
     f.i32(spec.outputs).i32(height).get(down).op('i32.sub')
     f.i32(spec.outputs).i32(height).get(down).op('i32.sub', 'i32.lt_s', 'select').i32(width).op('i32.mul')
-    for (const part of [sums, squares]) f.get(part).get(row).i32(pixel).op('i32.mul', 'i32.add')
+    for (const part of [resultAt + 1, resultAt + 2]) f.get(part).get(row).i32(pixel).op('i32.mul', 'i32.add')
+    if (kind === 'products') {
+      f.get(againstAt)
+        .get(begin)
+        .op('i32.add')
+        .get(againstAt + 1)
+    }
     f.call(moments)
   })
   return f

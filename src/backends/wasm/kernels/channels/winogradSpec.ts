@@ -1,4 +1,6 @@
 /** The numbers of a Winograd convolution: tiles, strides, and where a tile lies. */
+
+import type { MomentKind } from '../../../../plan/convolution.ts'
 import type { FunctionBuilder, Local } from '../../assembler.ts'
 import type { TileShape } from '../../tile.ts'
 import { panelWidth } from './packing.ts'
@@ -17,8 +19,8 @@ export interface WinogradSpec {
   /** Tiles a thread takes through all three stages at a time. */
   readonly chunk: number
   readonly tile: TileShape
-  /** Whether the moments of the result are stored as well, a row for every row of tiles; chunks are then whole rows. */
-  readonly moments?: boolean
+  /** Moments of the result that are stored as well, a row for every row of tiles; chunks are then whole rows. */
+  readonly moments?: MomentKind
 }
 
 /** Numbers that follow from a spec. */
