@@ -89,19 +89,31 @@ export class RegisterTile {
   /**
    * Runs `count` steps (a local, at least 1, destroyed), advancing the addresses by the given bytes a step. The loop is
    * unrolled `unroll` times with an exit after each step.
+   *
+   * With `streams`, the steps are cut into so many parts of `part` steps, which are taken in turn: what comes from memory is
+   * then fetched from several places at once. `count` is a multiple of the streams.
    */
-  steps(operands: TileOperands, count: Local, rowAdvance: number, columnAdvance: number, unroll = 4): void {
+  steps(
+    operands: TileOperands,
+    count: Local,
+    rowAdvance: number,
+    columnAdvance: number,
+    { unroll = 4, streams = 1, part = 0 }: { unroll?: number; streams?: number; part?: number } = {},
+  ): void {
     const { f } = this
     const rowAddresses = typeof operands.rowAddress === 'number' ? [operands.rowAddress] : operands.rowAddress
+    const turns = unroll / streams
     // Offsets of instructions are not negative: a falling address starts below, and its offsets fall towards it.
-    const below = (advance: number): number => Math.min(0, (unroll - 1) * advance)
+    const below = (advance: number): number => Math.min(0, ((streams - 1) * part + turns - 1) * advance)
+    const shift = (k: number, advance: number): number =>
+      ((k % streams) * part + Math.floor(k / streams)) * advance - below(advance)
     const body = (exit: { depth: number }): void => {
       for (let k = 0; k < unroll; k++) {
-        this.step(operands, k * rowAdvance - below(rowAdvance), k * columnAdvance - below(columnAdvance))
+        this.step(operands, shift(k, rowAdvance), shift(k, columnAdvance))
         f.get(count).i32(1).op('i32.sub').tee(count).op('i32.eqz').branchIf(exit)
       }
-      for (const address of rowAddresses) f.increment(address, unroll * rowAdvance)
-      f.increment(operands.columnAddress, unroll * columnAdvance)
+      for (const address of rowAddresses) f.increment(address, turns * rowAdvance)
+      f.increment(operands.columnAddress, turns * columnAdvance)
     }
     for (const address of rowAddresses) f.increment(address, below(rowAdvance))
     f.increment(operands.columnAddress, below(columnAdvance))

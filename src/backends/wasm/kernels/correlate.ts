@@ -162,7 +162,7 @@ export function correlateKernel(spec: Correlation): Kernel {
           f.loop(nextRow => {
             f.get(wTap).set(wStep).get(xTap).set(xStep).get(columnCount).set(count)
             const unroll = Math.min(kernelWidth, 8)
-            tile.steps(operandsOf(tile), count, columnTaps.tapStep * 4, columnTaps.positionStep * bytes, unroll)
+            tile.steps(operandsOf(tile), count, columnTaps.tapStep * 4, columnTaps.positionStep * bytes, { unroll })
             f.increment(xTap, rowTaps.positionStep * rowBytes)
             f.increment(wTap, rowTaps.tapStep * kernelWidth * 4)
             f.get(u).i32(1).op('i32.sub').tee(u).branchIf(nextRow)

@@ -23,6 +23,21 @@ export function tileRowsFor(width: number, { rows }: TileShape): number {
 /** Computing empty lanes costs less than narrow tiles, up to this share. */
 const mostPadding = 1.35
 
+/** Bytes of weights beyond what a core's caches hold, and positions so few that the products wait for them. */
+const [bytesFromMemory, fewPositions] = [8 * 1024 * 1024, 64]
+
+/** Places of the memory from which weights are then read at once: V8 has no prefetch, and one run of addresses keeps one load going. */
+const weightStreams = 4
+
+/**
+ * How the steps of a sum are taken (`RegisterTile.steps`): in turn from several parts where the weights come from memory.
+ * @param rows positions that are multiplied with each weight
+ */
+export function weightSteps(steps: number, weightBytes: number, rows: number): { streams?: number; part?: number } {
+  const waits = weightBytes >= bytesFromMemory && rows <= fewPositions && steps % weightStreams === 0
+  return waits ? { streams: weightStreams, part: steps / weightStreams } : {}
+}
+
 /** Weights `[groups · panels, taps, summed channels, panel width]`, padded with zeros to whole panels. */
 export interface PanelSpec {
   /** Shape of the weights `[O, I, KH, KW]`. */

@@ -2,13 +2,13 @@
 import type { FunctionBuilder } from '../../assembler.ts'
 import type { KernelModule } from '../../kernel.ts'
 import { RegisterTile } from '../../tile.ts'
-import { tileRowsFor } from './packing.ts'
+import { tileRowsFor, weightSteps } from './packing.ts'
 import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
 
 /** `(from, to, tiles, transformed, panels, products)`: the product of one panel at one position per unit. */
 export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionBuilder {
   const { source, chunk } = spec
-  const { panels, width, tiles: all, inputStride, productStride, weightStride } = winogradSizes(spec)
+  const { positions, panels, width, tiles: all, inputStride, productStride, weightStride } = winogradSizes(spec)
   const sums = source[1]
   const f = target.module.function(new Array(6).fill('i32'), [])
   const [from, to, tiles, transformed, weights, products] = [0, 1, 2, 3, 4, 5]
@@ -32,6 +32,7 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
       count,
       4,
       width * 4,
+      weightSteps(sums, positions * sums * spec.result[1] * 4, all),
     )
     registers.accumulators.forEach((row, r) => {
       row.forEach((vector, v) => {
