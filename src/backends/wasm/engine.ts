@@ -236,8 +236,8 @@ export class WasmEngine implements Engine {
     return undefined
   }
 
-  private get codeOptions(): { shared: boolean; fused: boolean } {
-    return { shared: this.pool !== undefined, fused: this.fused }
+  private get codeOptions(): { shared: boolean; fused: boolean; wide: boolean } {
+    return { shared: this.pool !== undefined, fused: this.fused, wide: this.wide.on }
   }
 
   read(variable: Variable): TypedArray {

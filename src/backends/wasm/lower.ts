@@ -46,11 +46,14 @@ export interface KernelCall {
 class StepView<K extends OpName = OpName> {
   readonly attributes: AttributesOf<K>
   readonly step: Step
+  /** Whether kernels are written for pairs of vectors that the compiler joins. */
+  readonly wide: boolean
   private readonly plan: Plan
   private readonly blocked: boolean
 
-  constructor(plan: Plan, group: Group, step: Step) {
+  constructor(plan: Plan, group: Group, step: Step, wide: boolean) {
     this.plan = plan
+    this.wide = wide
     this.step = step
     this.blocked = group.kind === 'blocked'
     this.attributes = step.attributes as AttributesOf<K>
@@ -142,6 +145,7 @@ function correlate(
       weights: view.input(1),
       y: view.output,
       epilogue: view.epilogue,
+      wide: view.wide,
     }),
   )
 }
@@ -153,7 +157,10 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     if (output.dtype !== 'f32') return view.call(copyKernel(output.dtype, mapNest(view.inputs, output)))
     return view.call(mapKernel(view.attributes.expression, view.inputs, output))
   },
-  matmul: view => view.call(matmulKernel(view.attributes, view.input(0), view.input(1), view.output, view.epilogue)),
+  matmul: view =>
+    view.call(
+      matmulKernel(view.attributes, view.input(0), view.input(1), view.output, view.epilogue, view.wide),
+    ),
   conv2d: view => correlate(view, 'forward'),
   conv2dInputGradient: view => correlate(view, 'inputGradient'),
   conv2dWeightGradient: view => {
@@ -301,11 +308,15 @@ function mapCopy(part: Shape, target: readonly number[]): Kernel {
   return copyKernel('f32', { sizes: part, strides: [byteStrides(part, 'f32'), target] })
 }
 
-/** The kernel calls of a step. */
-export function lower(plan: Plan, group: Group, step: Step): KernelCall[] {
-  if (step.op === 'stage') return lowerStage(new StepView(plan, group, step), step.attributes as StageAttributes)
+/**
+ * The kernel calls of a step.
+ * @param wide whether kernels are written for pairs of vectors that the compiler joins
+ */
+export function lower(plan: Plan, group: Group, step: Step, wide: boolean): KernelCall[] {
+  const view = new StepView(plan, group, step, wide)
+  if (step.op === 'stage') return lowerStage(view, step.attributes as StageAttributes)
   const lowering = lowerings[step.op] as Lowering<OpName>
-  return lowering(new StepView(plan, group, step))
+  return lowering(view)
 }
 
 /** Bytes by which the address of an operand advances from block to block in a blocked group; 0 for shared operands. */

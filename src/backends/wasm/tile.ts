@@ -127,6 +127,33 @@ export class RegisterTile {
     })
   }
 
+  /**
+   * Stores all accumulators, finished: first all are finished, in place, then all are stored. What is loaded between two stores
+   * would keep V8 from joining them.
+   * @param push   pushes the finished value of an accumulator
+   * @param offset bytes from `address` to where it belongs
+   */
+  store(
+    push: (row: number, column: number) => void,
+    address: Local,
+    offset: (row: number, column: number) => number,
+  ): void {
+    const { f, accumulators } = this
+    const store = this.arithmetic.lanes === 4 ? 'v128.store' : 'f32.store'
+    const each = (visit: (accumulator: Local, row: number, column: number) => void): void => {
+      accumulators.forEach((list, row) => {
+        list.forEach((accumulator, column) => {
+          visit(accumulator, row, column)
+        })
+      })
+    }
+    each((accumulator, row, column) => {
+      push(row, column)
+      f.set(accumulator)
+    })
+    each((accumulator, row, column) => f.get(address).get(accumulator).memory(store, offset(row, column)))
+  }
+
   /** Pushes the sum of the four lanes of an accumulator as f32, added in a fixed order. */
   pushLaneSum(row: number, column: number): void {
     const { f } = this
@@ -162,9 +189,15 @@ export interface TileShape {
   readonly columns: number
 }
 
-/** Rows of a register tile: what fits the registers, without leaving a nearly empty last tile. */
-export function rowsThatFit(columns: number, available: number): number {
-  const most = Math.max(1, Math.floor((15 - columns) / (columns + 1)))
+/**
+ * Rows of a register tile with so many vectors as columns: what fits the registers, without leaving a nearly empty last tile.
+ * @param wide whether pairs of vectors are joined, each pair in one register
+ */
+export function rowsThatFit(columns: number, available: number, wide = false): number {
+  const joined = columns / 2
+  // Where vectors are joined, loads stay where they were written: a step needs one row at a time.
+  const fitting = wide && columns % 2 === 0 ? (14 - joined) / joined : (15 - columns) / (columns + 1)
+  const most = Math.max(1, Math.floor(fitting))
   if (available <= most) return available
   return Math.ceil(available / Math.ceil(available / most))
 }

@@ -20,6 +20,8 @@ interface Product {
   readonly a: Operand
   readonly output: Operand
   readonly epilogue: EpilogueSpec
+  /** Whether pairs of vectors are joined. */
+  readonly wide: boolean
 }
 
 /** Operand addresses: a, b, epilogue operands, result. */
@@ -29,9 +31,10 @@ export function matmulKernel(
   b: Operand,
   output: Operand,
   epilogue: EpilogueSpec,
+  wide = false,
 ): Kernel {
-  const key = `matmul ${JSON.stringify([attributes, a, b, output])} ${epilogueKey(epilogue)}`
-  const product = { attributes, a, output, epilogue }
+  const key = `matmul ${JSON.stringify([attributes, a, b, output, wide])} ${epilogueKey(epilogue)}`
+  const product = { attributes, a, output, epilogue, wide }
   const form = output.block > 0 ? overSamples : a.block > 0 ? sumOverSamples : rowsForm(product)
   return { key, tables: [], operands: 3 + epilogue.operands.length, ...form(product) }
 }
@@ -111,12 +114,12 @@ const range = (count: number, step: number): number[] => Array.from({ length: co
 
 /** Y[n, m] = Σ_k X[n, k] · op(W)[k, m]: blocked X and Y, lanes are samples. */
 const overSamples: Form = product => {
-  const { a, output } = product
+  const { a, output, wide } = product
   const { transposeB } = product.attributes
   const bytes = output.block * 4
   const [inner, columns] = [a.shape[1], output.shape[1]]
   const vectors = Math.max(1, output.block / 4)
-  const tileRows = rowsThatFit(vectors, columns)
+  const tileRows = rowsThatFit(vectors, columns, wide)
   const tiles = Math.ceil(columns / tileRows)
   const rowStride = transposeB ? inner * 4 : 4
   return {
@@ -126,7 +129,6 @@ const overSamples: Form = product => {
       const { f, finish } = frame
       const arithmetic = arithmeticFor(output.block, target.fused)
       const [unit, n, row, xAddress, wAddress, count, out] = f.localArray('i32', 7)
-      const scratch = f.local(arithmetic.lanes === 4 ? 'v128' : 'f32')
       const emitTile = (rows: number): void => {
         const tile = frame.tile(rows, vectors, arithmetic)
         frame.locate(xAddress, frame.a, n, inner * bytes)
@@ -142,13 +144,11 @@ const overSamples: Form = product => {
         tile.steps(operands, count, transposeB ? 4 : columns * 4, bytes)
         frame.locateResult(out, n, columns, row, bytes)
         finish.locate([n, row, { value: 0 }])
-        for (let r = 0; r < rows; r++) {
-          for (let v = 0; v < vectors; v++) {
-            storeElements(f, arithmetic.lanes, out, r * bytes + v * 16, 4, scratch, () =>
-              finish.push(arithmetic.lanes, [0, r, v * 4], () => f.get(tile.accumulators[r][v])),
-            )
-          }
-        }
+        tile.store(
+          (r, v) => finish.push(arithmetic.lanes, [0, r, v * 4], () => f.get(tile.accumulators[r][v])),
+          out,
+          (r, v) => r * bytes + v * 16,
+        )
       }
       f.for(unit, frame.from, frame.to, () => {
         f.get(unit).i32(tiles).op('i32.div_u').set(n)
