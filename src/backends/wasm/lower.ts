@@ -28,6 +28,7 @@ import type { VolumeLayout } from './kernels/poolFrame.ts'
 import { randomKernel } from './kernels/random.ts'
 import { reduceKernel } from './kernels/reduce.ts'
 import { softmaxCrossEntropyGradientKernel, softmaxCrossEntropyKernel } from './kernels/softmax.ts'
+import { termSumsBytes } from './kernels/termSums.ts'
 import { weightGradientKernel } from './kernels/weightGradient.ts'
 
 /** The address of a value, plus bytes; or of the calling thread's workspace. */
@@ -130,6 +131,12 @@ function withWorkspace(calls: readonly KernelCall[], bytes = 0): KernelCall[] {
   }))
 }
 
+/** A call of a kernel that may sum over samples: with a workspace where it takes one more address than there are values. */
+function callSumming(view: StepView, kernel: Kernel): KernelCall[] {
+  const calls = view.call(kernel)
+  return kernel.operands > calls[0].addresses.length ? withWorkspace(calls, termSumsBytes) : calls
+}
+
 /** A convolution, or its gradient to the input: one kernel. */
 function correlate(
   view: StepView<'conv2d'> | StepView<'conv2dInputGradient'>,
@@ -158,7 +165,8 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     return view.call(mapKernel(view.attributes.expression, view.inputs, output))
   },
   matmul: view =>
-    view.call(
+    callSumming(
+      view,
       matmulKernel(view.attributes, view.input(0), view.input(1), view.output, view.epilogue, view.wide),
     ),
   conv2d: view => correlate(view, 'forward'),
@@ -166,7 +174,7 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   conv2dWeightGradient: view => {
     if (view.step.convolution) return finishConvolution(view, view.step.convolution)
     const shape = view.output.shape as readonly [number, number, number, number]
-    return view.call(weightGradientKernel(view.attributes, view.input(0), view.input(1), shape))
+    return callSumming(view, weightGradientKernel(view.attributes, view.input(0), view.input(1), shape, view.wide))
   },
   maxPool2d: view =>
     view.call(

@@ -37,22 +37,25 @@ export interface TileOperands {
 export class RegisterTile {
   readonly rows: number
   readonly columns: number
-  /** `accumulators[row][column]` */
+  /** `accumulators[row][column]`; with several vectors of terms a step, those of a column follow each other. */
   readonly accumulators: readonly (readonly Local[])[]
   private readonly column: readonly Local[]
-  private readonly row: Local
+  private readonly row: readonly Local[]
+  private readonly depth: number
   private readonly f: FunctionBuilder
   private readonly arithmetic: Arithmetic
 
-  constructor(f: FunctionBuilder, rows: number, columns: number, arithmetic: Arithmetic) {
+  /** @param depth vectors of terms that a step takes where rows are vectors, each into accumulators of its own */
+  constructor(f: FunctionBuilder, rows: number, columns: number, arithmetic: Arithmetic, depth = 1) {
     const type = arithmetic.lanes === 4 ? 'v128' : 'f32'
     this.f = f
     this.rows = rows
     this.columns = columns
     this.arithmetic = arithmetic
-    this.accumulators = Array.from({ length: rows }, () => f.localArray(type, columns))
-    this.column = f.localArray(type, columns)
-    this.row = f.local(type)
+    this.accumulators = Array.from({ length: rows }, () => f.localArray(type, columns * depth))
+    this.column = f.localArray(type, columns * depth)
+    this.row = f.localArray(type, depth)
+    this.depth = depth
   }
 
   /** Sets all accumulators to 0. */
@@ -66,42 +69,57 @@ export class RegisterTile {
 
   /** One step of the sum, with both operands `rowShift` and `columnShift` bytes further on. */
   step(operands: TileOperands, rowShift = 0, columnShift = 0): void {
-    const { f } = this
+    const { f, depth } = this
     const { rowAddress, rowOffsets, rowKind, columnAddress, columnOffsets, onlyColumn } = operands
-    const columns = onlyColumn === undefined ? this.column.map((_, j) => j) : [onlyColumn]
+    const columns = this.column
+      .map((_, j) => j)
+      .filter(j => onlyColumn === undefined || Math.floor(j / depth) === onlyColumn)
     this.note(rowKind === 'splat' ? this.arithmetic.lanes : 1)
     const vector = this.arithmetic.lanes === 4
     const loadVector = vector ? 'v128.load' : 'f32.load'
     const loadRow = vector && rowKind === 'splat' ? 'v128.load32_splat' : loadVector
     for (const j of columns) {
       f.get(columnAddress)
-        .memory(loadVector, columnOffsets[j] + columnShift)
+        .memory(loadVector, columnOffsets[Math.floor(j / depth)] + (j % depth) * 16 + columnShift)
         .set(this.column[j])
     }
     for (let i = 0; i < this.rows; i++) {
-      f.get(typeof rowAddress === 'number' ? rowAddress : rowAddress[i])
-        .memory(loadRow, rowOffsets[i] + rowShift)
-        .set(this.row)
-      for (const j of columns) this.multiplyAdd(this.accumulators[i][j], this.row, this.column[j])
+      this.row.forEach((row, part) => {
+        f.get(typeof rowAddress === 'number' ? rowAddress : rowAddress[i])
+          .memory(loadRow, rowOffsets[i] + part * 16 + rowShift)
+          .set(row)
+      })
+      for (const j of columns) this.multiplyAdd(this.accumulators[i][j], this.row[j % depth], this.column[j])
     }
   }
 
   /**
    * Runs `count` steps (a local, at least 1, destroyed), advancing the addresses by the given bytes a step. The loop is
    * unrolled `unroll` times with an exit after each step.
+   * @param place steps at each place, and bytes between them, before the addresses advance; `unroll` is a multiple of the former
    */
-  steps(operands: TileOperands, count: Local, rowAdvance: number, columnAdvance: number, unroll = 4): void {
+  steps(
+    operands: TileOperands,
+    count: Local,
+    rowAdvance: number,
+    columnAdvance: number,
+    unroll = 4,
+    place: { readonly steps: number; readonly bytes: number } = { steps: 1, bytes: 0 },
+  ): void {
     const { f } = this
     const rowAddresses = typeof operands.rowAddress === 'number' ? [operands.rowAddress] : operands.rowAddress
+    const places = unroll / place.steps
     // Offsets of instructions are not negative: a falling address starts below, and its offsets fall towards it.
-    const below = (advance: number): number => Math.min(0, (unroll - 1) * advance)
+    const below = (advance: number): number => Math.min(0, (places - 1) * advance)
+    const shift = (k: number, advance: number): number =>
+      Math.floor(k / place.steps) * advance + (k % place.steps) * place.bytes - below(advance)
     const body = (exit: { depth: number }): void => {
       for (let k = 0; k < unroll; k++) {
-        this.step(operands, k * rowAdvance - below(rowAdvance), k * columnAdvance - below(columnAdvance))
+        this.step(operands, shift(k, rowAdvance), shift(k, columnAdvance))
         f.get(count).i32(1).op('i32.sub').tee(count).op('i32.eqz').branchIf(exit)
       }
-      for (const address of rowAddresses) f.increment(address, unroll * rowAdvance)
-      f.increment(operands.columnAddress, unroll * columnAdvance)
+      for (const address of rowAddresses) f.increment(address, places * rowAdvance)
+      f.increment(operands.columnAddress, places * columnAdvance)
     }
     for (const address of rowAddresses) f.increment(address, below(rowAdvance))
     f.increment(operands.columnAddress, below(columnAdvance))
@@ -154,10 +172,10 @@ export class RegisterTile {
     each((accumulator, row, column) => f.get(address).get(accumulator).memory(store, offset(row, column)))
   }
 
-  /** Pushes the sum of the four lanes of an accumulator as f32, added in a fixed order. */
+  /** Pushes the sum of the four lanes of a (first) accumulator as f32, added in a fixed order. */
   pushLaneSum(row: number, column: number): void {
     const { f } = this
-    const accumulator = this.accumulators[row][column]
+    const accumulator = this.accumulators[row][column * this.depth]
     if (this.arithmetic.lanes === 1) {
       f.get(accumulator)
       return
