@@ -130,6 +130,7 @@ class KernelSet {
   private readonly module: ModuleBuilder
   private readonly target: KernelModule
   private readonly exported: boolean
+  /** Whether kernels are written for wide vectors. */
   readonly wide: boolean
 
   constructor(module: ModuleBuilder, { fused, wide, exportKernels = false }: CodeOptions) {

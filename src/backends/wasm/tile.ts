@@ -172,7 +172,7 @@ export class RegisterTile {
     each((accumulator, row, column) => f.get(address).get(accumulator).memory(store, offset(row, column)))
   }
 
-  /** Pushes the sum of the four lanes of a (first) accumulator as f32, added in a fixed order. */
+  /** Pushes the sum of the four lanes of a column's first accumulator as f32, added in a fixed order. */
   pushLaneSum(row: number, column: number): void {
     const { f } = this
     const accumulator = this.accumulators[row][column * this.depth]
