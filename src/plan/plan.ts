@@ -18,7 +18,10 @@ import { schedule } from './schedule.ts'
 import { copyStep, type Step, stepInputs, stepOutputs, storageOf } from './steps.ts'
 
 /** What a backend asks of the plan. */
-export interface PlanOptions extends LayoutOptions {}
+export interface PlanOptions extends LayoutOptions {
+  /** Bytes of scratch that each thread needs for any step; convolutions may ask for more. 0 by default. */
+  readonly workspace?: number
+}
 
 /**
  * Where a value lives. Scratch exists once per thread and holds one block. What is `kept` is computed ahead of the runs
@@ -90,7 +93,7 @@ export function makePlan(program: Program, options: PlanOptions): Plan {
   const { inPlace, copies } = storeUpdates(choice, scheduled)
   const groups = copies.length > 0 ? [...scheduled, { kind: 'whole' as const, steps: copies }] : scheduled
   const { values, arenaBytes, scratchBytes } = placeValues(choice, groups, inPlace, ahead)
-  const workspace = Math.max(0, ...choice.steps.map(workspaceOf))
+  const workspace = Math.max(options.workspace ?? 0, ...choice.steps.map(workspaceOf))
   const byStorage = new Map(values.map(value => [value.tensor, value]))
   const plan: Plan = {
     preparation,

@@ -50,6 +50,8 @@ export interface CodeOptions {
   readonly shared: boolean
   /** Whether relaxed fused multiply-adds may be used. */
   readonly fused: boolean
+  /** Whether the module is compiled with wide vectors. */
+  readonly wide: boolean
   /** Whether the module exports its kernels, besides `run`. */
   readonly exportKernels?: boolean
 }
@@ -105,7 +107,7 @@ export function generateCalls(
   const calls: MeasuredCall[] = []
   for (const group of [...plan.preparation, ...plan.groups]) {
     for (const step of group.steps) {
-      for (const call of lower(plan, group, step)) {
+      for (const call of lower(plan, group, step, kernels.wide)) {
         const kernel = kernels.of(step, call)
         const name = `call${calls.length}`
         const f = module.function(['i32', 'i32'], [], name)
@@ -128,9 +130,12 @@ class KernelSet {
   private readonly module: ModuleBuilder
   private readonly target: KernelModule
   private readonly exported: boolean
+  /** Whether kernels are written for wide vectors. */
+  readonly wide: boolean
 
-  constructor(module: ModuleBuilder, { fused, exportKernels = false }: CodeOptions) {
+  constructor(module: ModuleBuilder, { fused, wide, exportKernels = false }: CodeOptions) {
     this.module = module
+    this.wide = wide
     this.target = { module, math: new MathLibrary(module), fused }
     this.exported = exportKernels
   }
@@ -168,7 +173,7 @@ function emitGroup(
 ): FunctionBuilder {
   // Kernels first: a function's index is fixed when it is added.
   const calls = group.steps.map(step =>
-    lower(plan, group, step).map(call => ({ step, call, kernel: kernels.of(step, call).code })),
+    lower(plan, group, step, kernels.wide).map(call => ({ step, call, kernel: kernels.of(step, call).code })),
   )
   const f = module.function(['i32', 'i32', 'i32', 'i32'], [])
   const [thread, threads, arena, scratch] = [0, 1, 2, 3]

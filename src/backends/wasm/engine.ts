@@ -14,6 +14,7 @@ import { explainTrap } from './control.ts'
 import { WasmExecutable } from './executable.ts'
 import { canShareMemory, checkThreads, defaultThreads, hasRelaxedSimd, mayWait, registerTile } from './features.ts'
 import { chooseMethod } from './kernels/channels/methods.ts'
+import { termSumsBytes } from './kernels/termSums.ts'
 import { LinearMemory } from './memory.ts'
 import { type StepTime, timeCalls } from './profile.ts'
 import { ThreadPool } from './threads.ts'
@@ -62,6 +63,7 @@ export function wasmPlanOptions({ innermost, winograd = true, wide = false }: La
     blockSizes: wasmBlockSizes,
     convolutions: task => chooseMethod(task, { winograd, tile }),
     ...(innermost && { innermost }),
+    ...(wide && { workspace: termSumsBytes }),
   }
 }
 
@@ -236,8 +238,8 @@ export class WasmEngine implements Engine {
     return undefined
   }
 
-  private get codeOptions(): { shared: boolean; fused: boolean } {
-    return { shared: this.pool !== undefined, fused: this.fused }
+  private get codeOptions(): { shared: boolean; fused: boolean; wide: boolean } {
+    return { shared: this.pool !== undefined, fused: this.fused, wide: this.wide.on }
   }
 
   read(variable: Variable): TypedArray {

@@ -28,6 +28,7 @@ import type { VolumeLayout } from './kernels/poolFrame.ts'
 import { randomKernel } from './kernels/random.ts'
 import { reduceKernel } from './kernels/reduce.ts'
 import { softmaxCrossEntropyGradientKernel, softmaxCrossEntropyKernel } from './kernels/softmax.ts'
+import { termSumsBytes } from './kernels/termSums.ts'
 import { weightGradientKernel } from './kernels/weightGradient.ts'
 
 /** The address of a value, plus bytes; or of the calling thread's workspace. */
@@ -46,11 +47,14 @@ export interface KernelCall {
 class StepView<K extends OpName = OpName> {
   readonly attributes: AttributesOf<K>
   readonly step: Step
+  /** Whether kernels are written for pairs of vectors that the compiler joins. */
+  readonly wide: boolean
   private readonly plan: Plan
   private readonly blocked: boolean
 
-  constructor(plan: Plan, group: Group, step: Step) {
+  constructor(plan: Plan, group: Group, step: Step, wide: boolean) {
     this.plan = plan
+    this.wide = wide
     this.step = step
     this.blocked = group.kind === 'blocked'
     this.attributes = step.attributes as AttributesOf<K>
@@ -128,6 +132,12 @@ function withWorkspace(calls: readonly KernelCall[], bytes = 0, results = 1): Ke
   }))
 }
 
+/** A call of a kernel that may sum over samples: with a workspace where it takes one more address than there are values. */
+function callSumming(view: StepView, kernel: Kernel): KernelCall[] {
+  const calls = view.call(kernel)
+  return kernel.operands > calls[0].addresses.length ? withWorkspace(calls, termSumsBytes) : calls
+}
+
 /** A convolution, or its gradient to the input: one kernel. */
 function correlate(
   view: StepView<'conv2d'> | StepView<'conv2dInputGradient'>,
@@ -143,6 +153,7 @@ function correlate(
       weights: view.input(1),
       y: view.output,
       epilogue: view.epilogue,
+      wide: view.wide,
     }),
   )
 }
@@ -154,13 +165,17 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     if (output.dtype !== 'f32') return view.call(copyKernel(output.dtype, mapNest(view.inputs, output)))
     return view.call(mapKernel(view.attributes.expression, view.inputs, output))
   },
-  matmul: view => view.call(matmulKernel(view.attributes, view.input(0), view.input(1), view.output, view.epilogue)),
+  matmul: view =>
+    callSumming(
+      view,
+      matmulKernel(view.attributes, view.input(0), view.input(1), view.output, view.epilogue, view.wide),
+    ),
   conv2d: view => correlate(view, 'forward'),
   conv2dInputGradient: view => correlate(view, 'inputGradient'),
   conv2dWeightGradient: view => {
     if (view.step.convolution) return finishConvolution(view, view.step.convolution)
     const shape = view.output.shape as readonly [number, number, number, number]
-    return view.call(weightGradientKernel(view.attributes, view.input(0), view.input(1), shape))
+    return callSumming(view, weightGradientKernel(view.attributes, view.input(0), view.input(1), shape, view.wide))
   },
   maxPool2d: view =>
     view.call(
@@ -302,11 +317,15 @@ function mapCopy(part: Shape, target: readonly number[]): Kernel {
   return copyKernel('f32', { sizes: part, strides: [byteStrides(part, 'f32'), target] })
 }
 
-/** The kernel calls of a step. */
-export function lower(plan: Plan, group: Group, step: Step): KernelCall[] {
-  if (step.op === 'stage') return lowerStage(new StepView(plan, group, step), step.attributes as StageAttributes)
+/**
+ * The kernel calls of a step.
+ * @param wide whether kernels are written for pairs of vectors that the compiler joins
+ */
+export function lower(plan: Plan, group: Group, step: Step, wide: boolean): KernelCall[] {
+  const view = new StepView(plan, group, step, wide)
+  if (step.op === 'stage') return lowerStage(view, step.attributes as StageAttributes)
   const lowering = lowerings[step.op] as Lowering<OpName>
-  return lowering(new StepView(plan, group, step))
+  return lowering(view)
 }
 
 /** Bytes by which the address of an operand advances from block to block in a blocked group; 0 for shared operands. */

@@ -33,26 +33,36 @@ export interface TileOperands {
   readonly onlyColumn?: number
 }
 
+/** Steps that are taken from one pair of addresses, and bytes from each to the next. */
+export interface StepPlace {
+  readonly steps: number
+  readonly rowBytes: number
+  readonly columnBytes: number
+}
+
 /** Accumulators and scratch registers of one tile size in one function. */
 export class RegisterTile {
   readonly rows: number
   readonly columns: number
-  /** `accumulators[row][column]` */
+  /** `accumulators[row][column]`; with several vectors of terms a step, those of a column follow each other. */
   readonly accumulators: readonly (readonly Local[])[]
   private readonly column: readonly Local[]
-  private readonly row: Local
+  private readonly row: readonly Local[]
+  private readonly depth: number
   private readonly f: FunctionBuilder
   private readonly arithmetic: Arithmetic
 
-  constructor(f: FunctionBuilder, rows: number, columns: number, arithmetic: Arithmetic) {
+  /** @param depth vectors of terms that a step takes where rows are vectors, each into accumulators of its own */
+  constructor(f: FunctionBuilder, rows: number, columns: number, arithmetic: Arithmetic, depth = 1) {
     const type = arithmetic.lanes === 4 ? 'v128' : 'f32'
     this.f = f
     this.rows = rows
     this.columns = columns
     this.arithmetic = arithmetic
-    this.accumulators = Array.from({ length: rows }, () => f.localArray(type, columns))
-    this.column = f.localArray(type, columns)
-    this.row = f.local(type)
+    this.accumulators = Array.from({ length: rows }, () => f.localArray(type, columns * depth))
+    this.column = f.localArray(type, columns * depth)
+    this.row = f.localArray(type, depth)
+    this.depth = depth
   }
 
   /** Sets all accumulators to 0. */
@@ -66,54 +76,58 @@ export class RegisterTile {
 
   /** One step of the sum, with both operands `rowShift` and `columnShift` bytes further on. */
   step(operands: TileOperands, rowShift = 0, columnShift = 0): void {
-    const { f } = this
+    const { f, depth } = this
     const { rowAddress, rowOffsets, rowKind, columnAddress, columnOffsets, onlyColumn } = operands
-    const columns = onlyColumn === undefined ? this.column.map((_, j) => j) : [onlyColumn]
+    const columns = this.column
+      .map((_, j) => j)
+      .filter(j => onlyColumn === undefined || Math.floor(j / depth) === onlyColumn)
     this.note(rowKind === 'splat' ? this.arithmetic.lanes : 1)
     const vector = this.arithmetic.lanes === 4
     const loadVector = vector ? 'v128.load' : 'f32.load'
     const loadRow = vector && rowKind === 'splat' ? 'v128.load32_splat' : loadVector
     for (const j of columns) {
       f.get(columnAddress)
-        .memory(loadVector, columnOffsets[j] + columnShift)
+        .memory(loadVector, columnOffsets[Math.floor(j / depth)] + (j % depth) * 16 + columnShift)
         .set(this.column[j])
     }
     for (let i = 0; i < this.rows; i++) {
-      f.get(typeof rowAddress === 'number' ? rowAddress : rowAddress[i])
-        .memory(loadRow, rowOffsets[i] + rowShift)
-        .set(this.row)
-      for (const j of columns) this.multiplyAdd(this.accumulators[i][j], this.row, this.column[j])
+      this.row.forEach((row, part) => {
+        f.get(typeof rowAddress === 'number' ? rowAddress : rowAddress[i])
+          .memory(loadRow, rowOffsets[i] + part * 16 + rowShift)
+          .set(row)
+      })
+      for (const j of columns) this.multiplyAdd(this.accumulators[i][j], this.row[j % depth], this.column[j])
     }
   }
 
   /**
    * Runs `count` steps (a local, at least 1, destroyed), advancing the addresses by the given bytes a step. The loop is
    * unrolled `unroll` times with an exit after each step.
-   *
-   * With `streams`, the steps are cut into so many parts of `part` steps, which are taken in turn: what comes from memory is
-   * then fetched from several places at once. `count` is a multiple of the streams.
+   * @param place steps at each place, and bytes from one to the next, before the addresses advance; `unroll` is a multiple of
+   *   the former. Steps far apart fetch what comes from memory from several places at once.
    */
   steps(
     operands: TileOperands,
     count: Local,
     rowAdvance: number,
     columnAdvance: number,
-    { unroll = 4, streams = 1, part = 0 }: { unroll?: number; streams?: number; part?: number } = {},
+    unroll = 4,
+    place: StepPlace = { steps: 1, rowBytes: 0, columnBytes: 0 },
   ): void {
     const { f } = this
     const rowAddresses = typeof operands.rowAddress === 'number' ? [operands.rowAddress] : operands.rowAddress
-    const turns = unroll / streams
+    const places = unroll / place.steps
     // Offsets of instructions are not negative: a falling address starts below, and its offsets fall towards it.
-    const below = (advance: number): number => Math.min(0, ((streams - 1) * part + turns - 1) * advance)
-    const shift = (k: number, advance: number): number =>
-      ((k % streams) * part + Math.floor(k / streams)) * advance - below(advance)
+    const below = (advance: number): number => Math.min(0, (places - 1) * advance)
+    const shift = (k: number, advance: number, bytes: number): number =>
+      Math.floor(k / place.steps) * advance + (k % place.steps) * bytes - below(advance)
     const body = (exit: { depth: number }): void => {
       for (let k = 0; k < unroll; k++) {
-        this.step(operands, shift(k, rowAdvance), shift(k, columnAdvance))
+        this.step(operands, shift(k, rowAdvance, place.rowBytes), shift(k, columnAdvance, place.columnBytes))
         f.get(count).i32(1).op('i32.sub').tee(count).op('i32.eqz').branchIf(exit)
       }
-      for (const address of rowAddresses) f.increment(address, turns * rowAdvance)
-      f.increment(operands.columnAddress, turns * columnAdvance)
+      for (const address of rowAddresses) f.increment(address, places * rowAdvance)
+      f.increment(operands.columnAddress, places * columnAdvance)
     }
     for (const address of rowAddresses) f.increment(address, below(rowAdvance))
     f.increment(operands.columnAddress, below(columnAdvance))
@@ -139,10 +153,37 @@ export class RegisterTile {
     })
   }
 
-  /** Pushes the sum of the four lanes of an accumulator as f32, added in a fixed order. */
+  /**
+   * Stores all accumulators, finished: first all are finished, in place, then all are stored. What is loaded between two stores
+   * would keep V8 from joining them.
+   * @param push   pushes the finished value of an accumulator
+   * @param offset bytes from `address` to where it belongs
+   */
+  store(
+    push: (row: number, column: number) => void,
+    address: Local,
+    offset: (row: number, column: number) => number,
+  ): void {
+    const { f, accumulators } = this
+    const store = this.arithmetic.lanes === 4 ? 'v128.store' : 'f32.store'
+    const each = (visit: (accumulator: Local, row: number, column: number) => void): void => {
+      accumulators.forEach((list, row) => {
+        list.forEach((accumulator, column) => {
+          visit(accumulator, row, column)
+        })
+      })
+    }
+    each((accumulator, row, column) => {
+      push(row, column)
+      f.set(accumulator)
+    })
+    each((accumulator, row, column) => f.get(address).get(accumulator).memory(store, offset(row, column)))
+  }
+
+  /** Pushes the sum of the four lanes of a column's first accumulator as f32, added in a fixed order. */
   pushLaneSum(row: number, column: number): void {
     const { f } = this
-    const accumulator = this.accumulators[row][column]
+    const accumulator = this.accumulators[row][column * this.depth]
     if (this.arithmetic.lanes === 1) {
       f.get(accumulator)
       return
@@ -174,9 +215,15 @@ export interface TileShape {
   readonly columns: number
 }
 
-/** Rows of a register tile: what fits the registers, without leaving a nearly empty last tile. */
-export function rowsThatFit(columns: number, available: number): number {
-  const most = Math.max(1, Math.floor((15 - columns) / (columns + 1)))
+/**
+ * Rows of a register tile with so many vectors as columns: what fits the registers, without leaving a nearly empty last tile.
+ * @param wide whether pairs of vectors are joined, each pair in one register
+ */
+export function rowsThatFit(columns: number, available: number, wide = false): number {
+  const joined = columns / 2
+  // Where vectors are joined, loads stay where they were written: a step needs one row at a time.
+  const fitting = wide && columns % 2 === 0 ? (14 - joined) / joined : (15 - columns) / (columns + 1)
+  const most = Math.max(1, Math.floor(fitting))
   if (available <= most) return available
   return Math.ceil(available / Math.ceil(available / most))
 }

@@ -1,36 +1,47 @@
 /**
- * Kernels written for wide vectors have register tiles of 6 × 16. What they compute is right or wrong whoever compiles them: so
- * they run here as V8 builds them without joining vectors, on any Node, under the conformance suite and on convolutions whose
- * channels are no multiples of the tile's.
+ * Kernels written for wide vectors have larger register tiles: 6 × 16 where channels are lanes, 6 rows where samples are. What
+ * they compute is right or wrong whoever compiles them: so they run here as V8 builds them without joining vectors, on any Node,
+ * under the conformance suite and on convolutions whose channels are no multiples of the tile's. Where samples are lanes, the
+ * results are the same bits as with the narrow tiles.
  */
 import { afterAll, describe, expect, test } from 'vitest'
 import { compileModule } from '../../../src/backends/wasm/compile.ts'
-import { createWasmEngine, WasmEngine } from '../../../src/backends/wasm/engine.ts'
+import { createWasmEngine, WasmEngine, wasmBlockSizes } from '../../../src/backends/wasm/engine.ts'
 import { hasRelaxedSimd } from '../../../src/backends/wasm/features.ts'
 import * as g from '../../../src/graph/index.ts'
+import { chooseBlock } from '../../../src/plan/sampleLayout.ts'
 import { expectClose } from '../../support/fixtures.ts'
-import { runOn, withBatch } from '../../support/programs.ts'
+import { expectSameBits, runOn, withBatch } from '../../support/programs.ts'
 import { describeBackend } from '../conformance.ts'
 
-const engine = new WasmEngine(
-  1,
-  hasRelaxedSimd(),
-  true,
-  { innermost: 'channels' },
-  {
-    compile: bytes => compileModule(bytes, false),
-    wide: { on: true, reason: 'for the test' },
-    // The plain build need not be compared with itself.
-    checked: { has: () => true, add: () => undefined },
-  },
-)
-afterAll(() => engine.close())
+/** An engine whose kernels are written for wide vectors and compiled plainly. */
+const wideEngine = (innermost: 'samples' | 'channels'): WasmEngine =>
+  new WasmEngine(
+    1,
+    hasRelaxedSimd(),
+    true,
+    { innermost },
+    {
+      compile: bytes => compileModule(bytes, false),
+      wide: { on: true, reason: 'for the test' },
+      // The plain build need not be compared with itself.
+      checked: { has: () => true, add: () => undefined },
+    },
+  )
+const engine = wideEngine('channels')
+const overSamples = wideEngine('samples')
+afterAll(() => Promise.all([engine.close(), overSamples.close()]))
 
 // As for the other tiles: `conformance.test.ts`.
 const tolerance = { relative: 2e-6, absolute: 2e-6 }
 describeBackend({
   name: 'wasm (tiles of 6 × 16)',
   run: (roots, inputs) => runOn(engine, withBatch(roots), inputs),
+  tolerance,
+})
+describeBackend({
+  name: 'wasm (wide tiles over samples)',
+  run: (roots, inputs) => runOn(overSamples, withBatch(roots), inputs),
   tolerance,
 })
 
@@ -76,5 +87,59 @@ describe('a convolution of odd numbers of channels', () => {
       expectClose(actual[k], Array.from(data), { relative: 1e-5, absolute: 1e-5 * most }, `root ${k}`)
     })
     expect(engine.description.wide?.on).toBe(true)
+  })
+})
+
+describe('with samples innermost, the narrow tiles give the same bits', () => {
+  const noise = (seed: number, { shape }: g.Tensor): Float32Array =>
+    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, k) => Math.sin(k * 12.9898 + seed))
+
+  async function expectSame(roots: readonly g.Tensor[], inputs: Record<string, Float32Array>): Promise<void> {
+    const narrow = createWasmEngine({ threads: 1, innermost: 'samples', wide: 'off' })
+    const expected = await runOn(narrow, roots, inputs)
+    await narrow.close()
+    const actual = await runOn(overSamples, roots, inputs)
+    expect(expected.some(values => values.some(value => value !== 0))).toBe(true)
+    expected.forEach((values, k) => {
+      expectSameBits(actual[k], values, `root ${k}`)
+    })
+  }
+
+  const window = (kernel: number, padding = 0, stride = 1, dilation = 1) => ({ kernel, padding, stride, dilation })
+  describe.each([
+    [7, 1],
+    [4, 4],
+    [8, 8],
+    [128, 16],
+  ])('%i samples, in blocks of %i', (batch, block) => {
+    test('blocks are that large', () => {
+      expect(chooseBlock(batch, wasmBlockSizes)).toBe(block)
+    })
+
+    test.each([
+      ['5×5, 1 → 6, padded', 1, 6, window(5, 2)],
+      ['5×5, 6 → 16', 6, 16, window(5)],
+      ['3×3 / 2, 7 → 13', 7, 13, window(3, 1, 2)],
+      ['3×3, 9 → 5, dilated', 9, 5, window(3, 2, 1, 2)],
+      ['7×7, 1 → 8, wider than the image', 1, 8, window(7, 6)],
+    ])('convolution of %s, with bias and ReLU, and its gradients', async (_, channels, outputs, geometry) => {
+      const x = g.input('x', [batch, channels, 9, 5], { batched: true }) as g.Volume
+      const w = g.input('w', [outputs, channels, geometry.kernel, geometry.kernel]) as g.Volume
+      const bias = g.input('bias', [outputs, 1, 1])
+      const y = g.relu(g.add(g.conv2d(x, w, geometry), bias))
+      const upstream = g.input('upstream', [...y.shape], { batched: true })
+      const roots = [y, ...g.gradients(g.sum(g.mul(y, upstream)) as g.Scalar, [x, w, bias])]
+      await expectSame(roots, { x: noise(1, x), w: noise(2, w), bias: noise(3, bias), upstream: noise(4, upstream) })
+    })
+
+    test('a layer of 20 → 13 units with bias and tanh, and its gradients', async () => {
+      const x = g.input('x', [batch, 20], { batched: true }) as g.Matrix
+      const w = g.input('w', [13, 20]) as g.Matrix
+      const bias = g.input('bias', [13])
+      const y = g.tanh(g.add(g.matmul(x, w, { transposeB: true }), bias))
+      const upstream = g.input('upstream', [batch, 13], { batched: true })
+      const roots = [y, ...g.gradients(g.sum(g.mul(y, upstream)) as g.Scalar, [x, w, bias])]
+      await expectSame(roots, { x: noise(1, x), w: noise(2, w), bias: noise(3, bias), upstream: noise(4, upstream) })
+    })
   })
 })

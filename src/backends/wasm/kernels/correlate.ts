@@ -14,7 +14,6 @@
 import type { Window2d } from '../../../graph/window.ts'
 import { dimensionsOf, type Operand } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
-import { storeElements } from '../elements.ts'
 import { arithmeticFor, type Kernel, type KernelModule, kernelFunction } from '../kernel.ts'
 import { RegisterTile, rowsThatFit, type TileOperands } from '../tile.ts'
 import { EpilogueEmitter, type EpilogueSpec, epilogueKey } from './epilogue.ts'
@@ -30,6 +29,8 @@ export interface Correlation {
   readonly weights: Operand
   readonly y: Operand
   readonly epilogue: EpilogueSpec
+  /** Whether pairs of vectors are joined. */
+  readonly wide?: boolean
 }
 
 /** Channels from which on the innermost loop runs over channels instead of taps. */
@@ -40,7 +41,7 @@ const mostUnrolledTaps = 25
 
 /** Operand addresses: x, weights, epilogue operands, y, row table, column table. */
 export function correlateKernel(spec: Correlation): Kernel {
-  const { direction, window, groups, x, weights, y, epilogue } = spec
+  const { direction, window, groups, x, weights, y, epilogue, wide = false } = spec
   const block = y.block || 1
   const bytes = block * 4
   const [batch, outChannels, height, width] = y.shape
@@ -59,7 +60,7 @@ export function correlateKernel(spec: Correlation): Kernel {
   const sumsPerGroup = inChannels / groups
   const xPlane = xHeight * rowBytes
   const groupStride = (direction === 'forward' ? rowsPerGroup : sumsPerGroup) * perWeightRow
-  const key = `correlate ${direction} ${JSON.stringify([window, groups, x, weights, y])} ${epilogueKey(epilogue)}`
+  const key = `correlate ${direction} ${JSON.stringify([window, groups, x, weights, y, wide])} ${epilogueKey(epilogue)}`
   const operands = 3 + epilogue.operands.length
 
   return {
@@ -73,7 +74,7 @@ export function correlateKernel(spec: Correlation): Kernel {
       const [yBase, rowTable, columnTable] = address.slice(operands - 1)
       const arithmetic = arithmeticFor(block, target.fused)
       const vectors = Math.max(1, block / 4)
-      const tileRows = rowsThatFit(vectors, rowsPerGroup)
+      const tileRows = rowsThatFit(vectors, rowsPerGroup, wide)
       const finish = new EpilogueEmitter(
         f,
         target.math,
@@ -109,7 +110,6 @@ export function correlateKernel(spec: Correlation): Kernel {
       const xSum = local()
       const wSum = local()
       const out = local()
-      const vectorScratch = f.local(arithmetic.lanes === 4 ? 'v128' : 'f32')
 
       const operandsOf = (tile: RegisterTile): TileOperands => ({
         rowAddress: wStep,
@@ -162,7 +162,7 @@ export function correlateKernel(spec: Correlation): Kernel {
           f.loop(nextRow => {
             f.get(wTap).set(wStep).get(xTap).set(xStep).get(columnCount).set(count)
             const unroll = Math.min(kernelWidth, 8)
-            tile.steps(operandsOf(tile), count, columnTaps.tapStep * 4, columnTaps.positionStep * bytes, { unroll })
+            tile.steps(operandsOf(tile), count, columnTaps.tapStep * 4, columnTaps.positionStep * bytes, unroll)
             f.increment(xTap, rowTaps.positionStep * rowBytes)
             f.increment(wTap, rowTaps.tapStep * kernelWidth * 4)
             f.get(u).i32(1).op('i32.sub').tee(u).branchIf(nextRow)
@@ -199,14 +199,14 @@ export function correlateKernel(spec: Correlation): Kernel {
         f.get(i).op('i32.add').i32(width).op('i32.mul').get(j).op('i32.add').i32(bytes).op('i32.mul', 'i32.add')
         f.set(out)
         finish.locate(y.block === 0 ? [n, row, i, j] : [n, row, i, j, { value: 0 }])
-        for (let r = 0; r < tile.rows; r++) {
-          for (let v = 0; v < vectors; v++) {
+        tile.store(
+          (r, v) => {
             const shift = y.block === 0 ? [0, r, 0, 0] : [0, r, 0, 0, v * 4]
-            storeElements(f, arithmetic.lanes, out, r * yPlane + v * 16, 4, vectorScratch, () =>
-              finish.push(arithmetic.lanes, shift, () => f.get(tile.accumulators[r][v])),
-            )
-          }
-        }
+            finish.push(arithmetic.lanes, shift, () => f.get(tile.accumulators[r][v]))
+          },
+          out,
+          (r, v) => r * yPlane + v * 16,
+        )
       }
 
       /** All columns of one output row for one tile of rows; `row` and the base addresses are set. */

@@ -13,6 +13,7 @@ import { storeElements } from '../elements.ts'
 import { arithmeticFor, type Kernel, type KernelModule, kernelFunction } from '../kernel.ts'
 import { type Arithmetic, type Lanes, RegisterTile, rowsThatFit } from '../tile.ts'
 import { EpilogueEmitter, type EpilogueSpec, epilogueKey } from './epilogue.ts'
+import { TermSums } from './termSums.ts'
 
 /** Operands and result of one product. */
 interface Product {
@@ -20,21 +21,32 @@ interface Product {
   readonly a: Operand
   readonly output: Operand
   readonly epilogue: EpilogueSpec
+  /** Whether pairs of vectors are joined. */
+  readonly wide: boolean
 }
 
-/** Operand addresses: a, b, epilogue operands, result. */
+/**
+ * Operand addresses: a, b, epilogue operands, for sums over samples with vectors joined a workspace of `termSumsBytes`, result.
+ * @param wide whether pairs of vectors are joined
+ */
 export function matmulKernel(
   attributes: MatmulAttributes,
   a: Operand,
   b: Operand,
   output: Operand,
   epilogue: EpilogueSpec,
+  wide = false,
 ): Kernel {
-  const key = `matmul ${JSON.stringify([attributes, a, b, output])} ${epilogueKey(epilogue)}`
-  const product = { attributes, a, output, epilogue }
+  const key = `matmul ${JSON.stringify([attributes, a, b, output, wide])} ${epilogueKey(epilogue)}`
+  const product = { attributes, a, output, epilogue, wide }
   const form = output.block > 0 ? overSamples : a.block > 0 ? sumOverSamples : rowsForm(product)
-  return { key, tables: [], operands: 3 + epilogue.operands.length, ...form(product) }
+  return { key, tables: [], operands: addresses(product), ...form(product) }
 }
+
+/** Whether a product sums over samples with vectors joined, and needs a workspace. */
+const needsWorkspace = ({ a, output, wide }: Product): boolean => wide && output.block === 0 && a.block > 0
+
+const addresses = (product: Product): number => 3 + product.epilogue.operands.length + Number(needsWorkspace(product))
 
 /** Sums along contiguous rows of both operands take vectors of terms. */
 const rowsForm = (product: Product): Form => {
@@ -52,18 +64,21 @@ class Frame {
   readonly a: Local
   readonly b: Local
   readonly result: Local
+  readonly workspace: Local | undefined
   readonly finish: EpilogueEmitter
   private readonly tiles = new Map<string, RegisterTile>()
 
-  constructor(target: KernelModule, { output, epilogue }: Product) {
-    const { f, from, to, address } = kernelFunction(target, 3 + epilogue.operands.length)
+  constructor(target: KernelModule, product: Product) {
+    const { output, epilogue } = product
+    const { f, from, to, address } = kernelFunction(target, addresses(product))
     this.f = f
     this.from = from
     this.to = to
     this.a = address[0]
     this.b = address[1]
     this.result = address[address.length - 1]
-    const operands = address.slice(2, -1)
+    const operands = address.slice(2, 2 + epilogue.operands.length)
+    this.workspace = needsWorkspace(product) ? address[2 + operands.length] : undefined
     this.finish = new EpilogueEmitter(f, target.math, epilogue, dimensionsOf(output), output.shape, operands)
   }
 
@@ -111,12 +126,12 @@ const range = (count: number, step: number): number[] => Array.from({ length: co
 
 /** Y[n, m] = Σ_k X[n, k] · op(W)[k, m]: blocked X and Y, lanes are samples. */
 const overSamples: Form = product => {
-  const { a, output } = product
+  const { a, output, wide } = product
   const { transposeB } = product.attributes
   const bytes = output.block * 4
   const [inner, columns] = [a.shape[1], output.shape[1]]
   const vectors = Math.max(1, output.block / 4)
-  const tileRows = rowsThatFit(vectors, columns)
+  const tileRows = rowsThatFit(vectors, columns, wide)
   const tiles = Math.ceil(columns / tileRows)
   const rowStride = transposeB ? inner * 4 : 4
   return {
@@ -126,7 +141,6 @@ const overSamples: Form = product => {
       const { f, finish } = frame
       const arithmetic = arithmeticFor(output.block, target.fused)
       const [unit, n, row, xAddress, wAddress, count, out] = f.localArray('i32', 7)
-      const scratch = f.local(arithmetic.lanes === 4 ? 'v128' : 'f32')
       const emitTile = (rows: number): void => {
         const tile = frame.tile(rows, vectors, arithmetic)
         frame.locate(xAddress, frame.a, n, inner * bytes)
@@ -142,13 +156,11 @@ const overSamples: Form = product => {
         tile.steps(operands, count, transposeB ? 4 : columns * 4, bytes)
         frame.locateResult(out, n, columns, row, bytes)
         finish.locate([n, row, { value: 0 }])
-        for (let r = 0; r < rows; r++) {
-          for (let v = 0; v < vectors; v++) {
-            storeElements(f, arithmetic.lanes, out, r * bytes + v * 16, 4, scratch, () =>
-              finish.push(arithmetic.lanes, [0, r, v * 4], () => f.get(tile.accumulators[r][v])),
-            )
-          }
-        }
+        tile.store(
+          (r, v) => finish.push(arithmetic.lanes, [0, r, v * 4], () => f.get(tile.accumulators[r][v])),
+          out,
+          (r, v) => r * bytes + v * 16,
+        )
       }
       f.for(unit, frame.from, frame.to, () => {
         f.get(unit).i32(tiles).op('i32.div_u').set(n)
@@ -178,21 +190,25 @@ const sumOverSamples: Form = product => {
       const arithmetic = arithmeticFor(a.block, target.fused)
       const [unit, row, column, aAddress, bAddress, count, out] = f.localArray('i32', 7)
       const sum = f.local('f32')
+      const sums = new TermSums(f, vectors, arithmetic, frame.workspace)
       const emitTile = (height: number, width: number): void => {
-        const tile = frame.tile(height, width, arithmetic)
-        for (let v = 0; v < vectors; v++) {
-          frame.locate(aAddress, frame.a, row, bytes, v * 16)
-          frame.locate(bAddress, frame.b, column, bytes, v * 16)
-          f.i32(blocks).set(count)
-          const operands = {
-            rowAddress: aAddress,
-            rowOffsets: range(height, bytes),
-            rowKind: 'vector',
-            columnAddress: bAddress,
-            columnOffsets: range(width, bytes),
-          } as const
-          tile.steps(operands, count, rows * bytes, columns * bytes)
-        }
+        const tile = sums.tile(height, width)
+        const operands = {
+          rowAddress: aAddress,
+          rowOffsets: range(height, bytes),
+          rowKind: 'vector',
+          columnAddress: bAddress,
+          columnOffsets: range(width, bytes),
+        } as const
+        sums.sum(tile, () => {
+          frame.locate(aAddress, frame.a, row, bytes)
+          frame.locate(bAddress, frame.b, column, bytes)
+          f.get(aAddress)
+          sums.pushPart().set(aAddress).get(bAddress)
+          sums.pushPart().set(bAddress)
+          f.i32(blocks * sums.place.steps).set(count)
+          tile.steps(operands, count, rows * bytes, columns * bytes, 8, sums.place)
+        })
         frame.locateResult(out, row, columns, column, 4)
         finish.locate([row, column])
         for (let r = 0; r < height; r++) {

@@ -11,7 +11,8 @@ import type { Conv2dAttributes } from '../../../graph/ops/conv2d.ts'
 import type { Operand } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
 import { arithmeticFor, type Kernel, type KernelModule, kernelFunction } from '../kernel.ts'
-import { RegisterTile } from '../tile.ts'
+import type { RegisterTile } from '../tile.ts'
+import { TermSums } from './termSums.ts'
 
 /** Tile sizes that fit 15 registers as rows + columns + rows · columns, best ratio of products to loads first. */
 const tileSizes: readonly (readonly [rows: number, columns: number])[] = [
@@ -30,12 +31,16 @@ const tileSizes: readonly (readonly [rows: number, columns: number])[] = [
   [1, 1],
 ]
 
-/** Operand addresses: x, g (both blocked), dw (row-major), position table. */
+/**
+ * Operand addresses: x, g (both blocked), where vectors are joined a workspace of `termSumsBytes`, dw (row-major).
+ * @param wide whether pairs of vectors are joined
+ */
 export function weightGradientKernel(
   geometry: Conv2dAttributes,
   x: Operand,
   g: Operand,
   shape: readonly [number, number, number, number],
+  wide = false,
 ): Kernel {
   const block = x.block || 1
   const { stride, dilation, groups } = geometry
@@ -57,16 +62,18 @@ export function weightGradientKernel(
     gPlane: gHeight * gWidth * bytes,
   }
   return {
-    key: `weightGradient ${JSON.stringify([geometry, x, g, shape])}`,
+    key: `weightGradient ${JSON.stringify([geometry, x, g, shape, wide])}`,
     // One unit is one tile of output channels at one row of the kernel.
     units: groups * rowTiles * kernelHeight,
     tables: [],
-    operands: 3,
+    operands: wide ? 4 : 3,
     emit(target: KernelModule): FunctionBuilder {
-      const { f, from, to, address } = kernelFunction(target, 3)
-      const [xBase, gBase, out] = address
+      const { f, from, to, address } = kernelFunction(target, wide ? 4 : 3)
+      const [xBase, gBase] = address
+      const out = address[address.length - 1]
       const arithmetic = arithmeticFor(block, target.fused)
       const vectors = Math.max(1, block / 4)
+      const sums = new TermSums(f, vectors, arithmetic, wide ? address[2] : undefined)
       const local = (): Local => f.local('i32')
       const [unit, group, rowTile, u, n, i, c, count] = Array.from({ length: 8 }, local)
       const [rowFrom, rowTo, x0, g0, xAddress, gAddress, store, rowInGroup] = Array.from({ length: 8 }, local)
@@ -81,65 +88,60 @@ export function weightGradientKernel(
         columnCount: number,
       ): void => {
         if (columnCount <= 0) return
-        const contiguous = stride[1] === 1
-        // Two half blocks of one position are neighbours, and so are positions when the stride is 1.
-        const passes = contiguous ? 1 : vectors
-        const advance = arithmetic.lanes * 4
-        for (let pass = 0; pass < passes; pass++) {
-          f.get(g0)
-            .i32(gColumn * bytes + pass * 16)
-            .op('i32.add')
-            .set(gAddress)
-          f.get(x0)
-            .i32(xColumn * bytes + pass * 16)
-            .op('i32.add')
-            .set(xAddress)
-          f.i32(contiguous ? columnCount * vectors : columnCount).set(count)
-          tile.steps(
-            {
-              rowAddress: gAddress,
-              rowOffsets: Array.from({ length: tile.rows }, (_, r) => r * strides.gPlane),
-              rowKind: 'vector',
-              columnAddress: xAddress,
-              columnOffsets,
-              ...(only !== undefined && { onlyColumn: only }),
-            },
-            count,
-            contiguous ? advance : bytes,
-            contiguous ? advance : stride[1] * bytes,
-          )
-        }
+        f.get(g0)
+          .i32(gColumn * bytes)
+          .op('i32.add')
+          .set(gAddress)
+        f.get(x0)
+          .i32(xColumn * bytes)
+          .op('i32.add')
+          .set(xAddress)
+        f.i32(columnCount * sums.place.steps).set(count)
+        const operands = {
+          rowAddress: gAddress,
+          rowOffsets: Array.from({ length: tile.rows }, (_, r) => r * strides.gPlane),
+          rowKind: 'vector',
+          columnAddress: xAddress,
+          columnOffsets,
+          ...(only !== undefined && { onlyColumn: only }),
+        } as const
+        tile.steps(operands, count, bytes, stride[1] * bytes, 4, sums.place)
       }
 
       /** One tile: output channels from `rowInGroup`, and input channels from c or taps from `v`. */
       const tileAt = (tile: RegisterTile, v: number): void => {
-        tile.clear()
         const taps = acrossTaps ? columns.slice(v, v + tile.columns) : [columns[v]]
         const begin = Math.max(...taps.map(tap => tap.from))
         const end = Math.min(...taps.map(tap => tap.to))
         const columnOffsets = Array.from({ length: tile.columns }, (_, k) =>
           acrossTaps ? k * dilation[1] * bytes : k * strides.xPlane,
         )
-        f.for(n, { value: 0 }, { value: blocks }, () => {
-          f.for(i, rowFrom, rowTo, () => {
+        sums.sum(tile, () => {
+          f.for(n, { value: 0 }, { value: blocks }, () => {
             f.get(n).i32(gChannels).op('i32.mul').get(group).i32(rowsPerGroup).op('i32.mul', 'i32.add')
             f.get(rowInGroup).op('i32.add').i32(strides.gPlane).op('i32.mul')
-            f.get(i).i32(strides.gRow).op('i32.mul', 'i32.add').get(gBase).op('i32.add').set(g0)
+            f.get(rowFrom).i32(strides.gRow).op('i32.mul', 'i32.add').get(gBase).op('i32.add')
+            sums.pushPart().set(g0)
             f.get(n).i32(xChannels).op('i32.mul').get(group).i32(groupChannels).op('i32.mul', 'i32.add')
             f.get(c).op('i32.add').i32(strides.xPlane).op('i32.mul')
-            f.get(i).i32(stride[0]).op('i32.mul').get(u).i32(dilation[0]).op('i32.mul', 'i32.add')
+            f.get(rowFrom).i32(stride[0]).op('i32.mul').get(u).i32(dilation[0]).op('i32.mul', 'i32.add')
             f.i32(geometry.padding.top).op('i32.sub').i32(strides.xRow).op('i32.mul', 'i32.add')
-            f.get(xBase).op('i32.add').set(x0)
-            const xAt = (position: number): number => position * stride[1] + v * dilation[1] - geometry.padding.left
-            run(tile, columnOffsets, undefined, begin, xAt(begin), end - begin)
-            // Positions that only some taps of the tile see: the image's borders.
-            if (taps.length > 1 || end <= begin) {
+            f.get(xBase).op('i32.add')
+            sums.pushPart().set(x0)
+            f.for(i, rowFrom, rowTo, () => {
+              const xAt = (position: number): number => position * stride[1] + v * dilation[1] - geometry.padding.left
+              // Positions that only some taps of the tile see, the image's borders, are summed in their place: in whatever
+              // tile a tap is, the order is the same.
+              const [first, last] = end > begin ? [begin, end] : [gWidth, gWidth]
               taps.forEach((tap, k) => {
-                const common = end > begin ? { from: begin, to: end } : { from: tap.to, to: tap.to }
-                run(tile, columnOffsets, k, tap.from, xAt(tap.from), common.from - tap.from)
-                run(tile, columnOffsets, k, common.to, xAt(common.to), tap.to - common.to)
+                run(tile, columnOffsets, k, tap.from, xAt(tap.from), Math.min(tap.to, first) - tap.from)
               })
-            }
+              run(tile, columnOffsets, undefined, first, xAt(first), last - first)
+              taps.forEach((tap, k) => {
+                run(tile, columnOffsets, k, last, xAt(last), tap.to - last)
+              })
+              f.increment(g0, strides.gRow).increment(x0, stride[0] * strides.xRow)
+            })
           })
         })
         // dw[o, c, u, v]
@@ -160,27 +162,20 @@ export function weightGradientKernel(
         }
       }
 
-      const tiles = new Map<string, RegisterTile>()
-      const tileOf = (height: number, width: number): RegisterTile => {
-        const key = `${height}x${width}`
-        const tile = tiles.get(key) ?? new RegisterTile(f, height, width, arithmetic)
-        tiles.set(key, tile)
-        return tile
-      }
       const acrossColumns = (height: number): void => {
         const width = tileColumns
         if (acrossTaps) {
           f.for(c, { value: 0 }, { value: groupChannels }, () => {
-            for (let v = 0; v < kernelWidth; v += width) tileAt(tileOf(height, Math.min(width, kernelWidth - v)), v)
+            for (let v = 0; v < kernelWidth; v += width) tileAt(sums.tile(height, Math.min(width, kernelWidth - v)), v)
           })
           return
         }
         const rest = groupChannels % width
         for (let v = 0; v < kernelWidth; v++) {
-          f.for(c, { value: 0 }, { value: groupChannels - rest }, () => tileAt(tileOf(height, width), v), width)
+          f.for(c, { value: 0 }, { value: groupChannels - rest }, () => tileAt(sums.tile(height, width), v), width)
           if (rest > 0) {
             f.i32(groupChannels - rest).set(c)
-            tileAt(tileOf(height, rest), v)
+            tileAt(sums.tile(height, rest), v)
           }
         }
       }
@@ -220,12 +215,15 @@ export function weightGradientKernel(
   }
 }
 
-/** The tile with the fewest wasted products and the fewest loads for these extents. */
+/** The tile that takes the fewest cycles for these extents. */
 function chooseTile(rows: number, columns: number): readonly [number, number] {
+  // Two products a cycle, each four cycles after that before it, against three loads, and a little bookkeeping, per step.
+  const cycles = (r: number, c: number): number => (r * c === 0 ? 0 : Math.max((r * c) / 2, 4, (r + c) / 2.5) + 0.6)
   const cost = ([r, c]: readonly [number, number]): number => {
-    const tiles = Math.ceil(rows / r) * Math.ceil(columns / c)
-    // Two products a cycle against three loads, and a little bookkeeping, per step.
-    return tiles * Math.max((r * c) / 2, (r + c) / 2.5) + tiles * 0.6
+    const [down, across] = [Math.floor(rows / r), Math.floor(columns / c)]
+    const [restDown, restAcross] = [rows % r, columns % c]
+    const whole = down * (across * cycles(r, c) + cycles(r, restAcross))
+    return whole + across * cycles(restDown, c) + cycles(restDown, restAcross)
   }
   const fitting = tileSizes.filter(([r, c]) => r <= rows && c <= columns)
   return fitting.reduce((best, tile) => (cost(tile) < cost(best) ? tile : best), fitting[fitting.length - 1])

@@ -10,7 +10,7 @@ import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
 import { RegisterTile, type TileShape } from '../../tile.ts'
 import { type EpilogueSpec, epilogueKey } from '../epilogue.ts'
 import { emitMoments, momentOperands } from './moments.ts'
-import { type PanelSpec, panelSizes, tileRowsFor, weightSteps } from './packing.ts'
+import { type PanelSpec, panelSizes, tileRowsFor, weightPlaces } from './packing.ts'
 import { TileStore } from './store.ts'
 import { leaves, runsOf, type TapClass, tapClasses, tapOrder } from './tapClasses.ts'
 import { Walk } from './walk.ts'
@@ -172,7 +172,8 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
               count,
               4,
               width * 4,
-              weightSteps(taps * sums, positions.taps.length * sums * channels * groups * 4, total),
+              4,
+              weightPlaces(taps * sums, width, positions.taps.length * sums * channels * groups * 4, total),
             )
             offset += taps * sums * width * 4
           }

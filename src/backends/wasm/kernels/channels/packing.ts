@@ -4,7 +4,7 @@
  */
 import type { FunctionBuilder, Local } from '../../assembler.ts'
 import { type Kernel, kernelFunction } from '../../kernel.ts'
-import type { TileShape } from '../../tile.ts'
+import type { StepPlace, TileShape } from '../../tile.ts'
 
 /** Output channels of a panel: those of the tile, or fewer where that would leave too many lanes empty. */
 export function panelWidth(channelsPerGroup: number, { columns }: TileShape): number {
@@ -30,12 +30,16 @@ const [bytesFromMemory, fewPositions] = [8 * 1024 * 1024, 64]
 const weightStreams = 4
 
 /**
- * How the steps of a sum are taken (`RegisterTile.steps`): in turn from several parts where the weights come from memory.
+ * From where the steps of a sum over panels of weights are taken: in turn from several parts where the weights come from
+ * memory, or else one after another.
+ * @param width channels of a panel
+ * @param weightBytes all weights that are read for the same positions
  * @param rows positions that are multiplied with each weight
  */
-export function weightSteps(steps: number, weightBytes: number, rows: number): { streams?: number; part?: number } {
-  const waits = weightBytes >= bytesFromMemory && rows <= fewPositions && steps % weightStreams === 0
-  return waits ? { streams: weightStreams, part: steps / weightStreams } : {}
+export function weightPlaces(steps: number, width: number, weightBytes: number, rows: number): StepPlace | undefined {
+  if (weightBytes < bytesFromMemory || rows > fewPositions || steps % weightStreams !== 0) return undefined
+  const part = steps / weightStreams
+  return { steps: weightStreams, rowBytes: part * 4, columnBytes: part * width * 4 }
 }
 
 /** Weights `[groups · panels, taps, summed channels, panel width]`, padded with zeros to whole panels. */

@@ -2,7 +2,7 @@
 import type { FunctionBuilder } from '../../assembler.ts'
 import type { KernelModule } from '../../kernel.ts'
 import { RegisterTile } from '../../tile.ts'
-import { tileRowsFor, weightSteps } from './packing.ts'
+import { tileRowsFor, weightPlaces } from './packing.ts'
 import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
 
 /** `(from, to, tiles, transformed, panels, products)`: the product of one panel at one position per unit. */
@@ -32,7 +32,8 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
       count,
       4,
       width * 4,
-      weightSteps(sums, positions * sums * spec.result[1] * 4, all),
+      4,
+      weightPlaces(sums, width, positions * sums * spec.result[1] * 4, all),
     )
     registers.accumulators.forEach((row, r) => {
       row.forEach((vector, v) => {
