@@ -157,6 +157,16 @@ const geometries: Record<string, Geometry> = {
     kernel: 3,
     methods: ['winograd 4×4', 'sums'],
   },
+  '1×1, weights from memory': { batch: 1, channels: 1028, outputs: 520, size: [7, 7], kernel: 1 },
+  'winograd, weights from memory': {
+    batch: 1,
+    channels: 448,
+    outputs: 452,
+    size: [7, 7],
+    kernel: 3,
+    padding: 1,
+    methods: ['winograd 2×2', 'sums'],
+  },
   'winograd in chunks': {
     batch: 17,
     channels: 16,

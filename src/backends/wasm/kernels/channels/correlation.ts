@@ -150,6 +150,7 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
         const classOffset = panelOffset
         panelOffset += positions.taps.length * sums * width * 4
 
+        const weightBytes = positions.taps.length * sums * channels * groups * 4
         const sum = (tile: RegisterTile): void => {
           let offset = classOffset
           for (const { shift, taps } of runs) {
@@ -173,7 +174,7 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
               4,
               width * 4,
               4,
-              weightPlaces(taps * sums, width, positions.taps.length * sums * channels * groups * 4, total),
+              weightPlaces({ method: 'direct', steps: taps * sums, width, weightBytes, rows: total }),
             )
             offset += taps * sums * width * 4
           }

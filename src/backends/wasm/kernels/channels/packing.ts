@@ -23,21 +23,33 @@ export function tileRowsFor(width: number, { rows }: TileShape): number {
 /** Computing empty lanes costs less than narrow tiles, up to this share. */
 const mostPadding = 1.35
 
-/** Bytes of weights beyond what a core's caches hold, and positions so few that the products wait for them. */
-const [bytesFromMemory, fewPositions] = [8 * 1024 * 1024, 64]
-
-/** Places of the memory from which weights are then read at once: V8 has no prefetch, and one run of addresses keeps one load going. */
+/**
+ * Places of the memory from which weights are read at once where products wait for them: V8 has no prefetch, and one run of
+ * addresses keeps too few loads going.
+ */
 const weightStreams = 4
 
-/**
- * From where the steps of a sum over panels of weights are taken: in turn from several parts where the weights come from
- * memory, or else one after another.
- * @param width channels of a panel
- * @param weightBytes all weights that are read for the same positions
- * @param rows positions that are multiplied with each weight
- */
-export function weightPlaces(steps: number, width: number, weightBytes: number, rows: number): StepPlace | undefined {
-  if (weightBytes < bytesFromMemory || rows > fewPositions || steps % weightStreams !== 0) return undefined
+/** Weights from which on that pays, in bytes: measured, layer by layer (`docs/performance.md`). */
+const bytesFromMemory = { direct: 2 * 1024 * 1024, winograd: 12 * 1024 * 1024 }
+
+/** With more positions than these, weights are in the cache most of the time. */
+const fewPositions = 64
+
+/** A sum over panels of weights. */
+export interface PanelSum {
+  readonly method: keyof typeof bytesFromMemory
+  readonly steps: number
+  /** Channels of a panel. */
+  readonly width: number
+  /** All weights that are read for the same positions. */
+  readonly weightBytes: number
+  /** Positions that are multiplied with each weight. */
+  readonly rows: number
+}
+
+/** From where the steps of a sum are taken: in turn from several parts where the weights come from memory, or else in order. */
+export function weightPlaces({ method, steps, width, weightBytes, rows }: PanelSum): StepPlace | undefined {
+  if (weightBytes < bytesFromMemory[method] || rows > fewPositions || steps % weightStreams !== 0) return undefined
   const part = steps / weightStreams
   return { steps: weightStreams, rowBytes: part * 4, columnBytes: part * width * 4 }
 }

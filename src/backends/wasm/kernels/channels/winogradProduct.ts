@@ -17,6 +17,8 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
   const [unit, position, panel, at, panelAt, rowAt, out, tile, full, count] = f.localArray('i32', 10)
   const inBytes = sums * 4
   const outBytes = panels * width * 4
+  const weightBytes = positions * sums * spec.result[1] * 4
+  const places = weightPlaces({ method: 'winograd', steps: sums, width, weightBytes, rows: all })
   const tileOf = (height: number): void => {
     const registers = new RegisterTile(f, height, vectors, { lanes: 4, fused: target.fused })
     registers.clear()
@@ -33,7 +35,7 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
       4,
       width * 4,
       4,
-      weightPlaces(sums, width, positions * sums * spec.result[1] * 4, all),
+      places,
     )
     registers.accumulators.forEach((row, r) => {
       row.forEach((vector, v) => {
