@@ -70,11 +70,14 @@ function workOf(times: readonly StepTime[]): Map<StepTime, number> {
   return work
 }
 
-/** The part of the multiply-adds that is left: F(4×4, 3×3) and F(3×3, 4×4) make 144 of them 36, F(2×2, 3×3) 36 of them 16. */
+/** The part of the multiply-adds that is left: (m + r − 1)² of m² r², so a quarter for F(4×4, 3×3) and F(3×3, 4×4). */
 function left(step: Step): number {
-  const { method } = (step.op === 'stage' ? (step.attributes as StageAttributes) : step.convolution) ?? {}
-  if (!method?.name.startsWith('winograd')) return 1
-  return method.name === 'winograd 2×2' ? 16 / 36 : 36 / 144
+  const { task, method } = (step.op === 'stage' ? (step.attributes as StageAttributes) : step.convolution) ?? {}
+  if (!task || !method?.name.startsWith('winograd')) return 1
+  const r = task.attributes.kernel[0]
+  // The weights' gradient always has tiles of 6 × 6.
+  const m = task.op === 'conv2dWeightGradient' ? 7 - r : Number(method.name.split('×')[1])
+  return ((m + r - 1) / (m * r)) ** 2
 }
 
 const directions = {

@@ -5,21 +5,28 @@ import type { ConvolutionTask } from '../../../src/plan/convolution.ts'
 
 const options = { winograd: true, tile: { rows: 4, columns: 8 } }
 
-/** A 3×3 convolution from `channels` to `outputs` on square images, padded by one. */
-function task(batch: number, channels: number, size: number, outputs: number, stride = 1): ConvolutionTask {
-  const padding = { top: 1, bottom: 1, left: 1, right: 1 }
-  const attributes = { kernel: [3, 3], stride: [stride, stride], padding, dilation: [1, 1], groups: 1 } as const
+/** A convolution from `channels` to `outputs` on square images, padded to keep their size; kernels are 3×3 unless told otherwise. */
+function task(batch: number, channels: number, size: number, outputs: number, stride = 1, kernel = 3): ConvolutionTask {
+  const border = (kernel - 1) / 2
+  const padding = { top: border, bottom: border, left: border, right: border }
+  const attributes = {
+    kernel: [kernel, kernel],
+    stride: [stride, stride],
+    padding,
+    dilation: [1, 1],
+    groups: 1,
+  } as const
   const source = [batch, channels, size, size]
   const side = Math.floor((size - 1) / stride) + 1
   return {
     op: 'conv2d',
     attributes,
-    operands: [source, [outputs, channels, 3, 3]],
+    operands: [source, [outputs, channels, kernel, kernel]],
     output: [batch, outputs, side, side],
   }
 }
 
-describe('the method of a 3×3 convolution', () => {
+describe('the method of a convolution', () => {
   test.each([
     ['large images', task(1, 64, 224, 64), 'winograd 4×4'],
     ['ResNet-18, second stage, one image', task(1, 128, 28, 128), 'winograd 4×4'],
@@ -29,6 +36,9 @@ describe('the method of a 3×3 convolution', () => {
     ['few channels: the transforms take longer than they save', task(128, 4, 32, 4), 'direct'],
     ['a single tile: most of its positions are outside', task(1, 64, 2, 64), 'direct'],
     ['the first layer', task(1, 3, 224, 64), 'direct'],
+    ["5×5: AlexNet's second layer", task(1, 64, 27, 192, 1, 5), 'winograd 2×2'],
+    ['5×5 of three channels', task(8, 3, 28, 32, 1, 5), 'direct'],
+    ['7×7', task(8, 64, 28, 64, 1, 7), 'direct'],
     ['strides', task(1, 64, 56, 128, 2), 'direct'],
   ])('%s', (_, convolution, name) => {
     expect(chooseMethod(convolution, options).name).toBe(name)

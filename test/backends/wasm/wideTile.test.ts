@@ -71,6 +71,8 @@ describe('a convolution of odd numbers of channels', () => {
     ['3×3 / 2, 24 → 40', 24, 40, window(3, 2)],
     ['1×1, 40 → 24', 40, 24, window(1)],
     ['5×5, 3 → 24', 3, 24, window(5)],
+    ['5×5, 24 → 40', 24, 40, window(5)],
+    ['5×5, 36 → 18', 36, 18, window(5)],
   ])('%s, and its gradients', async (_, channels, outputs, { kernel, stride, padding }) => {
     const x = g.input('x', [4, channels, 13, 14], { batched: true }) as g.Volume
     const w = g.input('w', [outputs, channels, kernel, kernel]) as g.Volume
@@ -82,7 +84,7 @@ describe('a convolution of odd numbers of channels', () => {
     const inputs = { x: noise(1, x), w: noise(2, w), upstream: noise(3, upstream) }
     const actual = await runOn(engine, roots, inputs)
     g.evaluateReference(roots, inputs).forEach(({ data }, k) => {
-      // Rounding of sums of up to a few thousand products; F(4×4) adds a few units in the last place to each.
+      // Rounding of sums of up to a few thousand products; Winograd's algorithm adds a few units in the last place to each.
       const most = data.reduce((sofar: number, value: number) => Math.max(sofar, Math.abs(value)), 0)
       expectClose(actual[k], Array.from(data), { relative: 1e-5, absolute: 1e-5 * most }, `root ${k}`)
     })

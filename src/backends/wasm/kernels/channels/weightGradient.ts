@@ -9,9 +9,12 @@
  * channels of neighbouring taps, which are one run in memory, serve as columns together.
  */
 import type { Window2d } from '../../../../graph/window.ts'
+import { type Operand, stridesAlong } from '../../access.ts'
 import type { Local } from '../../assembler.ts'
 import { type Kernel, kernelFunction } from '../../kernel.ts'
 import { RegisterTile, type TileShape } from '../../tile.ts'
+import type { EpilogueSpec } from '../epilogue.ts'
+import { nestKernel } from '../map.ts'
 import { panelWidth } from './packing.ts'
 
 /** Shapes are `[N, C, H, W]` and lie channels last; weights are `[O, I, KH, KW]`. */
@@ -253,4 +256,28 @@ function tapTable({ window, x, g, weights }: WeightGradientSpec, { tapsMerged }:
     }
   }
   return Int32Array.from(fields)
+}
+
+/** Brings sums into the order of the weights. Operand addresses: sums, epilogue operands, weight gradient. */
+export function collectKernel(
+  spec: WeightGradientSpec,
+  epilogue: EpilogueSpec,
+  { taps, rows, columns, tapsMerged }: Omit<SumLayout, 'tileColumns'> = sumLayout(spec),
+): Kernel {
+  const { groups, weights } = spec
+  const [outChannels, groupChannels, height, width] = weights
+  const tap = rows * columns * 4
+  const perGroup = outChannels / groups
+  const sums = tapsMerged
+    ? [taps * tap, columns * 4, 4, tap, groupChannels * 4]
+    : [taps * tap, columns * 4, 4, width * tap, tap]
+  const result: Operand = { shape: weights, dtype: 'f32', block: 0 }
+  const dimensions = weights.map((size, axis) => ({ axis, size, stride: 1 }))
+  const others = [...epilogue.operands, result].map(operand => {
+    const [perChannel, ...rest] = stridesAlong(operand, dimensions, weights)
+    return [perChannel * perGroup, perChannel, ...rest]
+  })
+  const dtypes = ['f32' as const, ...epilogue.operands.map(({ dtype }) => dtype)]
+  const sizes = [groups, perGroup, groupChannels, height, width]
+  return nestKernel(epilogue.expression, dtypes, { sizes, strides: [sums, ...others] })
 }

@@ -1,17 +1,17 @@
 /**
- * Winograd convolution on channels-last volumes: 3×3 kernels of stride 1, forward and backward to the input.
+ * Winograd convolution on channels-last volumes: kernels of 3×3 and 5×5 at stride 1, forward and backward to the input.
  *
- * The result is cut into tiles of m × m. For every tile the (m + 2)² inputs are transformed, then for each of the (m + 2)²
- * positions the transformed inputs of all tiles are multiplied with the transformed weights (a matrix product), and
- * the products are transformed back: (m + 2)² multiplications in place of 9 m², 4 times fewer for m = 4.
+ * The result is cut into tiles of m × m. For every tile the t² inputs, t = m + r − 1 for a kernel of r × r, are transformed,
+ * then for each of the t² positions the transformed inputs of all tiles are multiplied with the transformed weights (a
+ * matrix product), and the products are transformed back: t² multiplications in place of r² m², 4 times fewer for
+ * F(4×4, 3×3) and 2.8 times for F(2×2, 5×5).
  */
 import type { FunctionBuilder } from '../../assembler.ts'
 import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
 import { type EpilogueSpec, epilogueKey } from '../epilogue.ts'
 import { emitMoments, momentOperands } from './moments.ts'
-import { winogradMatrices } from './winogradMatrices.ts'
 import { emitProduct } from './winogradProduct.ts'
-import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
+import { matricesOf, type WinogradSpec, winogradSizes } from './winogradSpec.ts'
 import { emitOutput, emitTileTransform } from './winogradTransforms.ts'
 
 /** Transformed tiles `[positions, tiles, C]` of all tiles. Operand addresses: source, result. */
@@ -175,7 +175,7 @@ function emitOutputRows(target: KernelModule, spec: WinogradSpec, epilogue: Epil
 function emitInput(target: KernelModule, spec: WinogradSpec): FunctionBuilder {
   const { source, lead, outputs } = spec
   const sizes = winogradSizes(spec)
-  const { input } = winogradMatrices(outputs, 3)
+  const { input } = matricesOf(spec)
   return emitTileTransform(target, {
     source,
     lead,

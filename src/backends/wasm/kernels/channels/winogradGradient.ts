@@ -1,6 +1,6 @@
 /**
- * The gradient to the weights of a 3×3 convolution by Winograd's F(3×3, 4×4) on channels-last volumes: with tiles of 4 × 4
- * of the upstream gradient g and the 6 × 6 values of x under each,
+ * The gradient to the weights of a convolution of r × r by Winograd's F(r×r, m×m) on channels-last volumes, F(3×3, 4×4) or
+ * F(5×5, 2×2): with tiles of m × m of the upstream gradient g and the 6 × 6 values of x under each,
  *
  *   dw[o, c] = Aᵀ [ Σ over tiles of (G g Gᵀ) ⊙ (Bᵀ x B) ] A.
  *
@@ -12,16 +12,18 @@ import type { FunctionBuilder, Local } from '../../assembler.ts'
 import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
 import { RegisterTile, type TileShape } from '../../tile.ts'
 import { LinearTransform } from './linearTransform.ts'
-import { winogradMatrices } from './winogradMatrices.ts'
+import { type WinogradMatrices, winogradMatrices } from './winogradMatrices.ts'
 import { spread } from './winogradSpec.ts'
 import { emitTileTransform } from './winogradTransforms.ts'
 
-/** A weight gradient of kernel 3×3 and stride 1; shapes `[N, C, H, W]`. */
+/** A weight gradient of stride 1; shapes `[N, C, H, W]`. */
 export interface WinogradGradientSpec {
   /** Result (i, j) of the convolution sees row i − lead[0] of x first, and column j − lead[1]. */
   readonly lead: readonly [number, number]
   readonly x: readonly number[]
   readonly g: readonly number[]
+  /** r: 3 or 5. */
+  readonly kernel: number
   readonly tile: TileShape
   /** Whether all tiles are transformed before the first product. */
   readonly staged: boolean
@@ -33,10 +35,16 @@ export const tileRows = 4
 /** Columns of the register tile: input channels. */
 export const columnsFor = ({ x, tile }: WinogradGradientSpec): number => (x[1] % tile.columns === 0 ? tile.columns : 8)
 
-/** Outputs of the weights' gradient per axis, and inputs under a tile of g. */
-const [outputs, taps] = [3, 4]
-export const matrices = winogradMatrices(outputs, taps)
-export const positions = matrices.inputs ** 2
+/** Inputs under a tile of g, per axis. */
+const inputs = 6
+export const positions = inputs ** 2
+
+/** m: rows and columns of a tile of g. */
+const tileSize = (kernel: number): number => inputs + 1 - kernel
+
+/** The matrices of F(r, m): r values of the weights' gradient from m of g. */
+export const gradientMatrices = ({ kernel }: Pick<WinogradGradientSpec, 'kernel'>): WinogradMatrices =>
+  winogradMatrices(kernel, tileSize(kernel))
 
 /** Most parts of the sum: enough for threads to get about equal shares. */
 const mostParts = 8
@@ -45,7 +53,7 @@ const mostParts = 8
 const chunkBytes = 768 * 1024
 
 /** Numbers that follow from a spec. */
-export function gradientSizes({ x, g, staged }: WinogradGradientSpec): {
+export function gradientSizes({ x, g, kernel, staged }: WinogradGradientSpec): {
   tiles: number
   grid: { tileRows: number; tileColumns: number; outputs: number }
   /** Parts of the sum, and tiles of each but the last. */
@@ -59,7 +67,8 @@ export function gradientSizes({ x, g, staged }: WinogradGradientSpec): {
   partBytes: number
   workspace: number
 } {
-  const grid = { tileRows: Math.ceil(g[2] / taps), tileColumns: Math.ceil(g[3] / taps), outputs: taps }
+  const m = tileSize(kernel)
+  const grid = { tileRows: Math.ceil(g[2] / m), tileColumns: Math.ceil(g[3] / m), outputs: m }
   const tiles = g[0] * grid.tileRows * grid.tileColumns
   const share = staged ? tiles : Math.ceil(tiles / Math.min(mostParts, tiles))
   const parts = Math.ceil(tiles / share)
@@ -86,6 +95,7 @@ export function gradientSizes({ x, g, staged }: WinogradGradientSpec): {
 export function winogradSumsKernel(spec: WinogradGradientSpec): Kernel {
   const { x, g, lead } = spec
   const { tiles, grid, parts, share, chunk, xStride, gStride, partBytes } = gradientSizes(spec)
+  const matrices = gradientMatrices(spec)
   return {
     key: `winogradSums ${JSON.stringify(spec)}`,
     units: parts,
@@ -198,11 +208,12 @@ function emitProducts(target: KernelModule, spec: WinogradGradientSpec): Functio
   return f
 }
 
-/** Transforms the sums of all parts back. Operand addresses: sums, weight sums `[9, K, C]`. */
+/** Transforms the sums of all parts back. Operand addresses: sums, weight sums `[r², K, C]`. */
 export function winogradCollectKernel(spec: WinogradGradientSpec): Kernel {
-  const { x, g } = spec
+  const { x, g, kernel: outputs } = spec
   const { parts, sumStride, partBytes } = gradientSizes(spec)
-  const n = matrices.inputs
+  const matrices = gradientMatrices(spec)
+  const n = inputs
   return {
     key: `winogradCollect ${JSON.stringify(spec)}`,
     units: g[1],
@@ -212,7 +223,7 @@ export function winogradCollectKernel(spec: WinogradGradientSpec): Kernel {
       const { f, from, to, address } = kernelFunction(target, 2)
       const transform = new LinearTransform(f, target.fused, [matrices.output])
       const [unit, column, at, out] = f.localArray('i32', 4)
-      const inputs = f.localArray('v128', n)
+      const sums = f.localArray('v128', n)
       const half = f.localArray('v128', outputs * n)
       const vector = (): void => {
         for (let b = 0; b < n; b++) {
@@ -221,9 +232,9 @@ export function winogradCollectKernel(spec: WinogradGradientSpec): Kernel {
               f.get(at).memory('v128.load', part * partBytes + (a * n + b) * sumStride)
               if (part > 0) f.op('f32x4.add')
             }
-            f.set(inputs[a])
+            f.set(sums[a])
           }
-          transform.apply(matrices.output, inputs, (a, push) => {
+          transform.apply(matrices.output, sums, (a, push) => {
             push()
             f.set(half[a * n + b])
           })

@@ -7,8 +7,8 @@ import { type Kernel, kernelFunction } from '../../kernel.ts'
 import { RegisterTile } from '../../tile.ts'
 import {
   columnsFor,
+  gradientMatrices,
   gradientSizes,
-  matrices,
   positions,
   tileRows,
   type WinogradGradientSpec,
@@ -28,7 +28,7 @@ export function gradientInputKernel(spec: WinogradGradientSpec): Kernel {
   return transformKernel('winogradGradientInput', spec, {
     source: spec.x,
     lead: spec.lead,
-    matrix: matrices.input,
+    matrix: gradientMatrices(spec).input,
     stride: gradientSizes(spec).xStride,
     width: columnsFor(spec),
   })
@@ -39,7 +39,7 @@ export function gradientUpstreamKernel(spec: WinogradGradientSpec): Kernel {
   return transformKernel('winogradGradientUpstream', spec, {
     source: spec.g,
     lead: [0, 0],
-    matrix: matrices.weights,
+    matrix: gradientMatrices(spec).weights,
     stride: gradientSizes(spec).gStride,
     width: panelRows,
   })

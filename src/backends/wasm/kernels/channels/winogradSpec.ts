@@ -1,20 +1,21 @@
 /** The numbers of a Winograd convolution: tiles, strides, and where a tile lies. */
-
+import type { Conv2dAttributes } from '../../../../graph/ops/conv2d.ts'
 import type { MomentKind } from '../../../../plan/convolution.ts'
 import type { FunctionBuilder, Local } from '../../assembler.ts'
 import type { TileShape } from '../../tile.ts'
 import { panelWidth } from './packing.ts'
+import { type WinogradMatrices, winogradMatrices } from './winogradMatrices.ts'
 
-/** A correlation with a 3×3 kernel at stride 1 over volumes `[N, C, H, W]` that lie channels last. */
+/** A correlation with a kernel of r × r at stride 1 over volumes `[N, C, H, W]` that lie channels last. */
 export interface WinogradSpec {
   readonly direction: 'forward' | 'inputGradient'
-  /** Result (i, j) sees source rows i − lead … i − lead + 2, and so the columns. */
+  /** Result (i, j) sees source rows i − lead … i − lead + r − 1, and so the columns. */
   readonly lead: readonly [number, number]
   readonly source: readonly number[]
-  /** Shape of the weights `[O, I, 3, 3]`. */
+  /** Shape of the weights `[O, I, r, r]`. */
   readonly weights: readonly number[]
   readonly result: readonly number[]
-  /** m: 2 or 4. */
+  /** m, rows and columns of a tile of the result. */
   readonly outputs: number
   /** Tiles a thread takes through all three stages at a time. */
   readonly chunk: number
@@ -23,14 +24,29 @@ export interface WinogradSpec {
   readonly moments?: MomentKind
 }
 
+/** m of the forms F(m×m, r×r) that there are, by r. */
+const forms: Readonly<Record<number, readonly number[]>> = { 3: [2, 4], 5: [2] }
+
+/** Every m for which a convolution can be computed by F(m×m, r×r): none with strides, dilation or groups. */
+export function winogradOutputs({ kernel, stride, dilation, groups }: Conv2dAttributes): readonly number[] {
+  if (groups !== 1 || kernel[0] !== kernel[1] || [...stride, ...dilation].some(size => size !== 1)) return []
+  return forms[kernel[0]] ?? []
+}
+
+/** The matrices of a convolution. */
+export function matricesOf({ outputs, weights }: Pick<WinogradSpec, 'outputs' | 'weights'>): WinogradMatrices {
+  return winogradMatrices(outputs, weights[2])
+}
+
 /** Numbers that follow from a spec. */
 export function winogradSizes({
   source,
+  weights,
   result,
   outputs,
   chunk,
   tile,
-}: Omit<WinogradSpec, 'direction' | 'lead' | 'weights'>): {
+}: Omit<WinogradSpec, 'direction' | 'lead'>): {
   tileRows: number
   tileColumns: number
   tiles: number
@@ -45,7 +61,7 @@ export function winogradSizes({
   const tileRows = Math.ceil(result[2] / outputs)
   const tileColumns = Math.ceil(result[3] / outputs)
   const tiles = result[0] * tileRows * tileColumns
-  const positions = (outputs + 2) ** 2
+  const positions = matricesOf({ outputs, weights }).inputs ** 2
   const width = panelWidth(result[1], tile)
   const panels = Math.ceil(result[1] / width)
   const rows = Math.min(chunk, tiles)

@@ -4,8 +4,8 @@ import type { KernelModule } from '../../kernel.ts'
 import type { EpilogueSpec } from '../epilogue.ts'
 import { LinearTransform } from './linearTransform.ts'
 import { ChannelStore } from './store.ts'
-import { type Matrix, type WinogradMatrices, winogradMatrices } from './winogradMatrices.ts'
-import { type TileGrid, TilePlace, type WinogradSpec, winogradSizes } from './winogradSpec.ts'
+import type { Matrix } from './winogradMatrices.ts'
+import { matricesOf, type TileGrid, TilePlace, type WinogradSpec, winogradSizes } from './winogradSpec.ts'
 
 /** A transformation of tiles of a volume `[N, C, H, W]` that lies channels last. */
 export interface TileTransform {
@@ -154,7 +154,7 @@ export function emitTileTransform(
 export function emitOutput(target: KernelModule, spec: WinogradSpec, epilogue: EpilogueSpec): FunctionBuilder {
   const { result, outputs } = spec
   const { panels, width, productStride } = winogradSizes(spec)
-  const matrices: WinogradMatrices = winogradMatrices(outputs, 3)
+  const matrices = matricesOf(spec)
   const n = matrices.inputs
   const [, channels, height, columns] = result
   const [pixelBytes, rowBytes] = [channels * 4, columns * channels * 4]

@@ -2,18 +2,19 @@
 import { type Kernel, kernelFunction } from '../../kernel.ts'
 import { LinearTransform } from './linearTransform.ts'
 import { panelWidth } from './packing.ts'
-import { winogradMatrices } from './winogradMatrices.ts'
-import { spread, type WinogradSpec } from './winogradSpec.ts'
+import { matricesOf, spread, type WinogradSpec } from './winogradSpec.ts'
 
 /** Transforms weights into panels `[panels, summed channels, width]` for each position. Operand addresses: weights, panels. */
 export function winogradWeightsKernel(spec: Pick<WinogradSpec, 'direction' | 'weights' | 'outputs' | 'tile'>): Kernel {
-  const { direction, weights, outputs, tile } = spec
-  const matrices = winogradMatrices(outputs, 3)
+  const { direction, weights, tile } = spec
+  const matrices = matricesOf(spec)
+  const r = weights[2]
+  const taps = r * r
   const [rows, sums] = direction === 'forward' ? [weights[0], weights[1]] : [weights[1], weights[0]]
   const width = panelWidth(rows, tile)
   const panels = Math.ceil(rows / width)
-  const perRow = direction === 'forward' ? weights[1] * 36 : 36
-  const perSum = direction === 'forward' ? 36 : weights[1] * 36
+  const perRow = direction === 'forward' ? weights[1] * taps * 4 : taps * 4
+  const perSum = direction === 'forward' ? taps * 4 : weights[1] * taps * 4
   const n = matrices.inputs
   const stride = spread(panels * sums * width * 4)
   return {
@@ -25,13 +26,13 @@ export function winogradWeightsKernel(spec: Pick<WinogradSpec, 'direction' | 'we
       const { f, from, to, address } = kernelFunction(target, 2)
       const transform = new LinearTransform(f, target.fused, [matrices.weights])
       const [unit, sum, at, out] = f.localArray('i32', 4)
-      const taps = f.localArray('v128', 9)
-      const half = f.localArray('v128', n * 3)
+      const kernel = f.localArray('v128', taps)
+      const half = f.localArray('v128', n * r)
       /** Four rows of weights at `at`, of which `count` exist. */
       const quarter = (first: number, count: number): void => {
-        for (let tap = 0; tap < 9; tap++) {
+        for (let tap = 0; tap < taps; tap++) {
           // The gradient to the input correlates with the kernel turned by 180°.
-          const source = (direction === 'forward' ? tap : 8 - tap) * 4
+          const source = (direction === 'forward' ? tap : taps - 1 - tap) * 4
           if (count <= 0) f.f32x4(0)
           else f.get(at).memory('v128.load32_zero', first * perRow + source)
           for (let lane = 1; lane < count; lane++) {
@@ -39,17 +40,18 @@ export function winogradWeightsKernel(spec: Pick<WinogradSpec, 'direction' | 'we
               .memory('f32.load', (first + lane) * perRow + source)
               .replaceLane(lane)
           }
-          f.set(taps[tap])
+          f.set(kernel[tap])
         }
         // G · g, column by column, then (G · g) · Gᵀ, row by row.
-        for (let column = 0; column < 3; column++) {
-          transform.apply(matrices.weights, [taps[column], taps[3 + column], taps[6 + column]], (row, push) => {
+        for (let column = 0; column < r; column++) {
+          const inputs = kernel.filter((_, tap) => tap % r === column)
+          transform.apply(matrices.weights, inputs, (row, push) => {
             push()
-            f.set(half[row * 3 + column])
+            f.set(half[row * r + column])
           })
         }
         for (let row = 0; row < n; row++) {
-          transform.apply(matrices.weights, half.slice(row * 3, row * 3 + 3), (column, push) => {
+          transform.apply(matrices.weights, half.slice(row * r, row * r + r), (column, push) => {
             f.get(out)
             push()
             f.memory('v128.store', (row * n + column) * stride + first * 4)

@@ -1,0 +1,41 @@
+/** What every method needs of a convolution: the numbers of its task, and the form in which a method hands over its kernels. */
+import type { Window2d } from '../../../../graph/window.ts'
+import type { ConvolutionMethod, ConvolutionTask } from '../../../../plan/convolution.ts'
+import type { Kernel } from '../../kernel.ts'
+import type { TileShape } from '../../tile.ts'
+import type { EpilogueSpec } from '../epilogue.ts'
+import type { CorrelationSpec } from './correlation.ts'
+
+/** A method with its kernels. */
+export interface ConvolutionKernels {
+  readonly method: ConvolutionMethod
+  /** Kernel of each stage. Operand addresses: what the stage reads, its result. */
+  readonly stages: readonly (() => Kernel)[]
+  /**
+   * Kernel of the result. Operand addresses: what the method reads, the epilogue's operands, those of the moments, the
+   * workspace if the method wants one, the result, and the moments if it stores them.
+   */
+  finish(epilogue: EpilogueSpec): Kernel
+}
+
+/** A convolution or its gradient to the input. */
+export function correlationOf({ op, attributes, operands, output }: ConvolutionTask, tile: TileShape): CorrelationSpec {
+  const { groups, ...window } = attributes
+  return {
+    direction: op === 'conv2d' ? 'forward' : 'inputGradient',
+    window: windowOnly(window),
+    groups,
+    source: operands[0],
+    weights: operands[1],
+    result: output,
+    tile,
+  }
+}
+
+/** Without the attributes that only the gradients have, so that equal windows make equal keys. */
+export const windowOnly = ({ kernel, stride, padding, dilation }: Window2d): Window2d => ({
+  kernel,
+  stride,
+  padding,
+  dilation,
+})
