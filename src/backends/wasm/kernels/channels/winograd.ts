@@ -1,5 +1,6 @@
 /**
- * Winograd convolution on channels-last volumes: kernels of 3×3 and 5×5 at stride 1, forward and backward to the input.
+ * Winograd convolution on channels-last volumes: kernels of 3×3 and 5×5 at stride 1, and of 3×3 at stride 2
+ * (`winogradPhases.ts`), forward and backward to the input.
  *
  * The result is cut into tiles of m × m. For every tile the t² inputs, t = m + r − 1 for a kernel of r × r, are transformed,
  * then for each of the t² positions the transformed inputs of all tiles are multiplied with the transformed weights (a
@@ -9,8 +10,9 @@
 import type { FunctionBuilder } from '../../assembler.ts'
 import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
 import { type EpilogueSpec, epilogueKey } from '../epilogue.ts'
+import { formOf } from './winogradForm.ts'
 import { emitProduct } from './winogradProduct.ts'
-import { matricesOf, type WinogradSpec, winogradSizes } from './winogradSpec.ts'
+import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
 import { emitOutput, emitTileTransform } from './winogradTransforms.ts'
 
 /** Transformed tiles `[positions, tiles, C]` of all tiles. Operand addresses: source, result. */
@@ -113,14 +115,14 @@ export function winogradKernel(spec: WinogradSpec, epilogue: EpilogueSpec): Kern
 }
 
 function emitInput(target: KernelModule, spec: WinogradSpec): FunctionBuilder {
-  const { source, lead, outputs } = spec
+  const { source } = spec
   const sizes = winogradSizes(spec)
-  const { input } = matricesOf(spec)
+  const { matrices, sourceStep, sourceLead } = formOf(spec)
   return emitTileTransform(target, {
     source,
-    lead,
-    grid: { ...sizes, outputs },
-    matrix: input,
+    lead: sourceLead,
+    grid: { ...sizes, step: sourceStep },
+    matrix: matrices.input,
     stride: sizes.inputStride,
     wide: spec.tile.columns > 8,
   })
