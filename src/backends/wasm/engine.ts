@@ -43,7 +43,7 @@ export interface WasmEngineOptions {
    * warns and goes on without. The results do not change. `'off'` by default.
    */
   readonly wide?: WideChoice
-  /** False to leave out Winograd's algorithm for convolutions of 3×3 and 5×5, which rounds a little more. True by default. */
+  /** False to leave out Winograd's algorithm for convolutions of 3×3 and 5×5, where it is faster, which rounds a little more. True by default. */
   readonly winograd?: boolean
 }
 

@@ -70,14 +70,18 @@ function workOf(times: readonly StepTime[]): Map<StepTime, number> {
   return work
 }
 
-/** The part of the multiply-adds that is left: (m + r − 1)² of m² r², so a quarter for F(4×4, 3×3) and F(3×3, 4×4). */
+/**
+ * The part of the multiply-adds that is left: (m + r − 1)² of m² r², so a quarter for F(4×4, 3×3) and F(3×3, 4×4); at stride 2,
+ * (2 m + 1)² of m² r².
+ */
 function left(step: Step): number {
   const { task, method } = (step.op === 'stage' ? (step.attributes as StageAttributes) : step.convolution) ?? {}
   if (!task || !method?.name.startsWith('winograd')) return 1
   const r = task.attributes.kernel[0]
   // The weights' gradient always has tiles of 6 × 6.
   const m = task.op === 'conv2dWeightGradient' ? 7 - r : Number(method.name.split('×')[1])
-  return ((m + r - 1) / (m * r)) ** 2
+  const products = task.attributes.stride[0] === 1 ? m + r - 1 : 2 * m + 1
+  return (products / (m * r)) ** 2
 }
 
 const directions = {

@@ -5,7 +5,11 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { createWasmEngine } from '../../../src/backends/wasm/engine.ts'
 import { chooseMethod } from '../../../src/backends/wasm/kernels/channels/methods.ts'
-import { winogradMatrices } from '../../../src/backends/wasm/kernels/channels/winogradMatrices.ts'
+import {
+  type WinogradMatrices,
+  winogradMatrices,
+} from '../../../src/backends/wasm/kernels/channels/winogradMatrices.ts'
+import { phaseMatrices, phaseMatricesToInput } from '../../../src/backends/wasm/kernels/channels/winogradPhases.ts'
 import * as g from '../../../src/graph/index.ts'
 import { expectClose } from '../../support/fixtures.ts'
 import { runOn } from '../../support/programs.ts'
@@ -20,8 +24,8 @@ interface Geometry {
   readonly padding?: number | { top: number; bottom: number; left: number; right: number }
   readonly dilation?: number
   readonly groups?: number
-  /** Names of the methods forward and for the weights. */
-  readonly methods?: readonly [string, string]
+  /** Names of the methods forward and for the weights, and for the gradient to the input if it is not the one forward. */
+  readonly methods?: readonly [string, string, string?]
 }
 
 const geometries: Record<string, Geometry> = {
@@ -147,7 +151,7 @@ const geometries: Record<string, Geometry> = {
     size: [9, 10],
     kernel: 3,
     padding: 1,
-    methods: ['winograd 2×2', 'sums'],
+    methods: ['winograd 2×2', 'sums', 'direct'],
   },
   'winograd without padding': {
     batch: 1,
@@ -197,7 +201,7 @@ const geometries: Record<string, Geometry> = {
   'winograd 5×5 of one image, without padding': {
     batch: 1,
     channels: 20,
-    outputs: 26,
+    outputs: 28,
     size: [17, 12],
     kernel: 5,
     methods: ['winograd 2×2', 'sums'],
@@ -205,7 +209,7 @@ const geometries: Record<string, Geometry> = {
   'winograd 5×5, wide padding': {
     batch: 2,
     channels: 32,
-    outputs: 17,
+    outputs: 20,
     size: [6, 7],
     kernel: 5,
     padding: 4,
@@ -214,11 +218,20 @@ const geometries: Record<string, Geometry> = {
   'winograd 5×5, padding on one side': {
     batch: 1,
     channels: 16,
-    outputs: 28,
+    outputs: 30,
     size: [11, 11],
     kernel: 5,
     padding: { top: 3, bottom: 0, left: 1, right: 4 },
-    methods: ['winograd 2×2', 'sums'],
+    methods: ['winograd 2×2', 'sums', 'direct'],
+  },
+  'winograd 5×5 to the input only': {
+    batch: 2,
+    channels: 18,
+    outputs: 24,
+    size: [13, 10],
+    kernel: 5,
+    padding: { top: 0, bottom: 2, left: 4, right: 3 },
+    methods: ['direct', 'sums', 'winograd 2×2'],
   },
   'winograd 5×5 in chunks': {
     batch: 9,
@@ -228,6 +241,66 @@ const geometries: Record<string, Geometry> = {
     kernel: 5,
     padding: 2,
     methods: ['winograd 2×2', 'winograd sums'],
+  },
+  'winograd, stride 2': {
+    batch: 2,
+    channels: 64,
+    outputs: 68,
+    size: [24, 23],
+    kernel: 3,
+    stride: 2,
+    padding: 1,
+    methods: ['winograd 2×2', 'sums'],
+  },
+  'winograd, stride 2 without padding': {
+    batch: 2,
+    channels: 64,
+    outputs: 66,
+    size: [25, 24],
+    kernel: 3,
+    stride: 2,
+    padding: 0,
+    methods: ['winograd 2×2', 'sums', 'direct'],
+  },
+  'winograd, stride 2, wide padding': {
+    batch: 3,
+    channels: 64,
+    outputs: 60,
+    size: [16, 17],
+    kernel: 3,
+    stride: 2,
+    padding: 2,
+    methods: ['winograd 2×2', 'sums'],
+  },
+  'winograd, stride 2, another parity of padding across': {
+    batch: 2,
+    channels: 64,
+    outputs: 64,
+    size: [21, 22],
+    kernel: 3,
+    stride: 2,
+    padding: { top: 1, bottom: 0, left: 0, right: 1 },
+    methods: ['winograd 2×2', 'sums', 'direct'],
+  },
+  'winograd, stride 2, padding on one side': {
+    batch: 2,
+    channels: 60,
+    outputs: 64,
+    size: [20, 19],
+    kernel: 3,
+    stride: 2,
+    padding: { top: 3, bottom: 0, left: 1, right: 4 },
+    methods: ['winograd 2×2', 'sums'],
+  },
+  'winograd, stride 2 in chunks': {
+    batch: 9,
+    channels: 24,
+    outputs: 64,
+    size: [36, 35],
+    kernel: 3,
+    stride: 2,
+    padding: 1,
+    methods: ['winograd 2×2', 'sums'],
   },
 }
 
@@ -299,7 +372,12 @@ describe.each(Object.entries(geometries))('%s', (name, geometry) => {
       { op: 'conv2dWeightGradient', attributes, operands: [x, y], output: w },
       { winograd: true, tile },
     )
-    expect([forward.name, weights.name]).toEqual(geometry.methods)
+    const input = chooseMethod(
+      { op: 'conv2dInputGradient', attributes, operands: [y, w], output: x },
+      { winograd: true, tile },
+    )
+    const [forwardName, weightsName, inputName = forwardName] = geometry.methods ?? []
+    expect([forward.name, weights.name, input.name]).toEqual([forwardName, weightsName, inputName])
     // Only work in chunks needs room of the thread's own.
     expect(forward.workspace > 0).toBe(name.endsWith('in chunks'))
   })
@@ -326,6 +404,38 @@ test.each([
     const direct = kernel.reduce((sum, tap, k) => sum + tap * data[i + k], 0)
     expect(value).toBeCloseTo(direct, 12)
   })
+})
+
+test.each([2, 3])('the matrices for %i outputs at stride 2 make a correlation, and its gradient', m => {
+  const times = (matrix: readonly (readonly number[])[], v: ArrayLike<number>): number[] =>
+    matrix.map(row => row.reduce((sum, value, k) => sum + value * v[k], 0))
+  const compute = (
+    { input, weights, output }: WinogradMatrices,
+    data: Float32Array,
+    taps: ArrayLike<number>,
+  ): number[] => {
+    const filter = times(weights, taps)
+    const products = times(input, data).map((value, k) => value * filter[Math.min(k, filter.length - 1)])
+    return times(output, products)
+  }
+  const taps = noise(3, 6)
+  const data = noise(2 * m + 1, 5)
+  compute(phaseMatrices(m), data, taps).forEach((value, i) => {
+    const direct = taps.reduce((sum, tap, k) => sum + tap * data[2 * i + k], 0)
+    expect(value).toBeCloseTo(direct, 12)
+  })
+  for (const lead of [0, 1]) {
+    const gradient = compute(phaseMatricesToInput(m, lead === 0), data.subarray(0, m + 1), taps)
+    expect(gradient.length).toBe(2 * m)
+    gradient.forEach((value, i) => {
+      // Row i sees the upstream rows (i - lead + k) / 2 that are whole numbers.
+      const direct = taps.reduce(
+        (sum, tap, k) => ((i - lead + k) % 2 === 0 ? sum + tap * data[(i - lead + k) / 2] : sum),
+        0,
+      )
+      expect(value).toBeCloseTo(direct, 12)
+    })
+  }
 })
 
 test('Winograd can be left out', () => {

@@ -39,9 +39,33 @@ describe('the method of a convolution', () => {
     ["5×5: AlexNet's second layer", task(1, 64, 27, 192, 1, 5), 'winograd 2×2'],
     ['5×5 of three channels', task(8, 3, 28, 32, 1, 5), 'direct'],
     ['7×7', task(8, 64, 28, 64, 1, 7), 'direct'],
-    ['strides', task(1, 64, 56, 128, 2), 'direct'],
+    ['stride 2', task(1, 64, 56, 128, 2), 'winograd 2×2'],
+    ['stride 2 with few channels', task(16, 8, 56, 16, 2), 'direct'],
+    ['stride 3', task(8, 64, 56, 128, 3), 'direct'],
+    ['5×5 at stride 2', task(8, 64, 56, 128, 2, 5), 'direct'],
   ])('%s', (_, convolution, name) => {
     expect(chooseMethod(convolution, options).name).toBe(name)
     expect(chooseMethod(convolution, { ...options, winograd: false }).name).toBe('direct')
+  })
+})
+
+describe('the method of the gradients of a 3×3 convolution at stride 2', () => {
+  const { attributes, operands, output } = task(8, 64, 28, 64, 2)
+  const toInput = (left: number): string => {
+    const padding = { ...attributes.padding, left }
+    const gradient = { op: 'conv2dInputGradient', operands: [output, operands[1]], output: operands[0] } as const
+    return chooseMethod({ ...gradient, attributes: { ...attributes, padding } }, options).name
+  }
+
+  test('to the input: one set of matrices for rows and columns', () => {
+    expect(toInput(1)).toBe('winograd 2×2')
+    expect(toInput(3)).toBe('winograd 2×2')
+    // Even rows see the outer taps, even columns the middle one.
+    expect(toInput(2)).toBe('direct')
+  })
+
+  test('to the weights', () => {
+    const gradient = { op: 'conv2dWeightGradient', operands: [operands[0], output], output: operands[1] } as const
+    expect(chooseMethod({ ...gradient, attributes }, options).name).toBe('sums')
   })
 })

@@ -10,7 +10,7 @@ import type { TileShape } from '../../tile.ts'
 import type { CorrelationSpec } from './correlation.ts'
 import { panelWidth } from './packing.ts'
 import { gradientSizes, positions, type WinogradGradientSpec } from './winogradGradient.ts'
-import { matricesOf } from './winogradSpec.ts'
+import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
 
 /** Multiply-adds a nanosecond of the register tile, 85 % of the peak: with vectors of 128 bits, and of 256. */
 const multiplyAdds = { plain: 21, wide: 40 }
@@ -18,39 +18,46 @@ const multiplyAdds = { plain: 21, wide: 40 }
 /** Bytes a nanosecond of weights that are read once from memory, while the products wait. */
 const weightBytes = 6
 
-/** Nanoseconds to transform four channels of a tile of t × t values into the products' space, and back to a tile of m × m. */
-const [inputTransforms, outputTransforms]: Readonly<Record<number, number>>[] = [
-  { 4: 40, 6: 70 },
-  { 2: 35, 4: 64 },
-]
+/** Nanoseconds to transform four channels of a tile into the products' space and back, by the number of products. */
+const transforms: Readonly<Record<number, { readonly input: number; readonly output: number }>> = {
+  16: { input: 40, output: 35 },
+  25: { input: 25, output: 20 },
+  36: { input: 70, output: 64 },
+}
 
-/** The same for a tile of the upstream gradient, by r: of 4 × 4 values for kernels of 3 × 3, of 2 × 2 for those of 5 × 5. */
-const upstreamTransforms: Readonly<Record<number, number>> = { 3: 70, 5: 40 }
+/** The same for a tile of the upstream gradient, by its rows. */
+const upstreamTransforms: Readonly<Record<number, number>> = { 2: 40, 4: 70 }
 
 /** Positions of a register tile that a result has at least: smaller ones compute rows for nothing. */
 const tileRows = 4
 
-/** Multiply-adds and weight bytes of `taps` products of `rows` positions. */
-function products({ source, result, tile }: CorrelationSpec, taps: number, rows: number): number {
+/** `matrices` products of `rows` positions, with so many matrices of weights, of which each is read once. */
+function products(
+  { source, result, tile }: Pick<CorrelationSpec, 'source' | 'result' | 'tile'>,
+  matrices: number,
+  rows: number,
+  weightMatrices = matrices,
+): number {
   const width = panelWidth(result[1], tile)
-  const weights = taps * source[1] * Math.ceil(result[1] / width) * width
+  const weights = source[1] * Math.ceil(result[1] / width) * width
   const rate = multiplyAdds[tile.columns > 8 ? 'wide' : 'plain']
-  return (weights * Math.max(rows, tileRows)) / rate + (4 * weights) / weightBytes
+  return (matrices * weights * Math.max(rows, tileRows)) / rate + (4 * weightMatrices * weights) / weightBytes
 }
 
-/** Without a transform, kernels of stride 1. */
+/** Without a transform: all taps at every position, or what is left of them in the gradient of a strided convolution. */
 export function directCost(spec: CorrelationSpec): number {
+  const { kernel, stride } = spec.window
   const [batch, , height, width] = spec.result
-  return products(spec, spec.window.kernel[0] * spec.window.kernel[1], batch * height * width)
+  const seen = spec.direction === 'forward' ? 1 : stride[0] * stride[1]
+  return products(spec, kernel[0] * kernel[1], (batch * height * width) / seen)
 }
 
-/** By F(m×m, r×r). */
-export function winogradCost(spec: CorrelationSpec, m: number): number {
-  const [batch, outputs, height, width] = spec.result
-  const tiles = batch * Math.ceil(height / m) * Math.ceil(width / m)
-  const { inputs } = matricesOf({ outputs: m, weights: spec.weights })
-  const vectors = inputTransforms[inputs] * Math.ceil(spec.source[1] / 4) + outputTransforms[m] * Math.ceil(outputs / 4)
-  return products(spec, inputs ** 2, tiles) + tiles * vectors
+/** By Winograd's algorithm. */
+export function winogradCost(spec: WinogradSpec): number {
+  const { tiles, positions, weightPositions } = winogradSizes(spec)
+  const { input, output } = transforms[positions]
+  const vectors = input * Math.ceil(spec.source[1] / 4) + output * Math.ceil(spec.result[1] / 4)
+  return products(spec, positions, tiles, weightPositions) + tiles * vectors
 }
 
 /** Bytes a nanosecond of what is written to memory, or read from it, between two stages. */
@@ -65,11 +72,11 @@ export function sumsCost({ operands: [, g], output: weights }: ConvolutionTask, 
 /** A weight gradient by F(r×r, m×m): the sums of a part are read and written again with every chunk of its tiles. */
 export function winogradSumsCost(spec: WinogradGradientSpec): number {
   const { x, g, tile, staged } = spec
-  const { tiles, parts, share, chunk, partBytes, xStride, gStride } = gradientSizes(spec)
+  const { tiles, grid, parts, share, chunk, partBytes, xStride, gStride } = gradientSizes(spec)
   const rate = multiplyAdds[tile.columns > 8 ? 'wide' : 'plain']
   const products = (positions * x[1] * g[1] * tiles) / rate
   const transformed =
-    tiles * (inputTransforms[6] * Math.ceil(x[1] / 4) + upstreamTransforms[spec.kernel] * Math.ceil(g[1] / 4))
+    tiles * (transforms[positions].input * Math.ceil(x[1] / 4) + upstreamTransforms[grid.step] * Math.ceil(g[1] / 4))
   const moved = staged
     ? 2 * (positions * (xStride + gStride) + partBytes)
     : parts * partBytes * (2 + 2 * Math.ceil(share / chunk))

@@ -1,5 +1,6 @@
 /**
- * Winograd convolution on channels-last volumes: kernels of 3×3 and 5×5 at stride 1, forward and backward to the input.
+ * Winograd convolution on channels-last volumes: kernels of 3×3 and 5×5 at stride 1, and of 3×3 at stride 2
+ * (`winogradPhases.ts`), forward and backward to the input.
  *
  * The result is cut into tiles of m × m. For every tile the t² inputs, t = m + r − 1 for a kernel of r × r, are transformed,
  * then for each of the t² positions the transformed inputs of all tiles are multiplied with the transformed weights (a
@@ -10,8 +11,9 @@ import type { FunctionBuilder } from '../../assembler.ts'
 import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
 import { type EpilogueSpec, epilogueKey } from '../epilogue.ts'
 import { emitMoments, momentOperands } from './moments.ts'
+import { formOf } from './winogradForm.ts'
 import { emitProduct } from './winogradProduct.ts'
-import { matricesOf, type WinogradSpec, winogradSizes } from './winogradSpec.ts'
+import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
 import { emitOutput, emitTileTransform } from './winogradTransforms.ts'
 
 /** Transformed tiles `[positions, tiles, C]` of all tiles. Operand addresses: source, result. */
@@ -130,6 +132,7 @@ const resultsOf = ({ moments }: WinogradSpec): number => (moments ? 3 : 1)
 function emitOutputRows(target: KernelModule, spec: WinogradSpec, epilogue: EpilogueSpec): FunctionBuilder {
   const [, channels, height, width] = spec.result
   const { tileRows, tileColumns } = winogradSizes(spec)
+  const { resultStep } = formOf(spec)
   const pixel = channels * 4
   const kind = spec.moments ?? 'squares'
   const output = emitOutput(target, spec, epilogue)
@@ -151,15 +154,15 @@ function emitOutputRows(target: KernelModule, spec: WinogradSpec, epilogue: Epil
       .get(products)
     for (let k = 4; k < againstAt; k++) f.get(k)
     f.get(resultAt).call(output)
-    // These tiles cover `outputs` rows of an image, or what is left of it.
-    f.get(row).i32(tileRows).op('i32.rem_u').i32(spec.outputs).op('i32.mul').set(down)
+    // These tiles cover `resultStep` rows of an image, or what is left of it.
+    f.get(row).i32(tileRows).op('i32.rem_u').i32(resultStep).op('i32.mul').set(down)
     f.get(row).i32(tileRows).op('i32.div_u').i32(height).op('i32.mul').get(down).op('i32.add')
     f.i32(width * pixel)
       .op('i32.mul')
       .set(begin)
     f.get(resultAt).get(begin).op('i32.add')
-    f.i32(spec.outputs).i32(height).get(down).op('i32.sub')
-    f.i32(spec.outputs).i32(height).get(down).op('i32.sub', 'i32.lt_s', 'select').i32(width).op('i32.mul')
+    f.i32(resultStep).i32(height).get(down).op('i32.sub')
+    f.i32(resultStep).i32(height).get(down).op('i32.sub', 'i32.lt_s', 'select').i32(width).op('i32.mul')
     for (const part of [resultAt + 1, resultAt + 2]) f.get(part).get(row).i32(pixel).op('i32.mul', 'i32.add')
     if (kind === 'products') {
       f.get(againstAt)
@@ -173,14 +176,14 @@ function emitOutputRows(target: KernelModule, spec: WinogradSpec, epilogue: Epil
 }
 
 function emitInput(target: KernelModule, spec: WinogradSpec): FunctionBuilder {
-  const { source, lead, outputs } = spec
+  const { source } = spec
   const sizes = winogradSizes(spec)
-  const { input } = matricesOf(spec)
+  const { matrices, sourceStep, sourceLead } = formOf(spec)
   return emitTileTransform(target, {
     source,
-    lead,
-    grid: { ...sizes, outputs },
-    matrix: input,
+    lead: sourceLead,
+    grid: { ...sizes, step: sourceStep },
+    matrix: matrices.input,
     stride: sizes.inputStride,
     wide: spec.tile.columns > 8,
   })

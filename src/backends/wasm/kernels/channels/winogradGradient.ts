@@ -55,7 +55,7 @@ const chunkBytes = 768 * 1024
 /** Numbers that follow from a spec. */
 export function gradientSizes({ x, g, kernel, staged }: WinogradGradientSpec): {
   tiles: number
-  grid: { tileRows: number; tileColumns: number; outputs: number }
+  grid: { tileRows: number; tileColumns: number; step: number }
   /** Parts of the sum, and tiles of each but the last. */
   parts: number
   share: number
@@ -68,7 +68,7 @@ export function gradientSizes({ x, g, kernel, staged }: WinogradGradientSpec): {
   workspace: number
 } {
   const m = tileSize(kernel)
-  const grid = { tileRows: Math.ceil(g[2] / m), tileColumns: Math.ceil(g[3] / m), outputs: m }
+  const grid = { tileRows: Math.ceil(g[2] / m), tileColumns: Math.ceil(g[3] / m), step: m }
   const tiles = g[0] * grid.tileRows * grid.tileColumns
   const share = staged ? tiles : Math.ceil(tiles / Math.min(mostParts, tiles))
   const parts = Math.ceil(tiles / share)

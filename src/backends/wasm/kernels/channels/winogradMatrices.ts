@@ -9,10 +9,11 @@
  * Errors of float32 against float64, root mean squares over that of the result, from normal random numbers in volumes of
  * 64 × 28 × 28 (192 × 28 × 28):
  *
- *   forward 3×3, F(4×4, 3×3)    0.8·10⁻⁶ (1.3·10⁻⁶), direct 0.4·10⁻⁶ (0.7·10⁻⁶)
- *   forward 5×5, F(2×2, 5×5)    0.9·10⁻⁶ (1.4·10⁻⁶), direct 0.7·10⁻⁶ (1.2·10⁻⁶)
- *   weights of 3×3, F(3×3, 4×4) 0.7·10⁻⁶, direct 0.5·10⁻⁶
- *   weights of 5×5, F(5×5, 2×2) 1.4·10⁻⁶, direct 0.5·10⁻⁶
+ *   3×3, F(4×4, 3×3)             0.8·10⁻⁶ (1.3·10⁻⁶), direct 0.4·10⁻⁶ (0.7·10⁻⁶)
+ *   5×5, F(2×2, 5×5)             0.9·10⁻⁶ (1.4·10⁻⁶), direct 0.7·10⁻⁶ (1.2·10⁻⁶)
+ *   3×3 at stride 2, by phases   0.3·10⁻⁶ (0.4·10⁻⁶), direct 0.4·10⁻⁶ (0.7·10⁻⁶), 56 × 56
+ *   weights of 3×3, F(3×3, 4×4)  0.7·10⁻⁶, direct 0.5·10⁻⁶
+ *   weights of 5×5, F(5×5, 2×2)  1.4·10⁻⁶, direct 0.5·10⁻⁶
  */
 
 /** Rows of numbers. */
@@ -20,15 +21,11 @@ export type Matrix = readonly (readonly number[])[]
 
 /** The three matrices of F(m, r). */
 export interface WinogradMatrices {
-  /** Outputs a tile, per axis. */
-  readonly outputs: number
-  /** Inputs a tile, per axis: m + r − 1. */
-  readonly inputs: number
-  /** Aᵀ `[m, n]` */
+  /** Aᵀ `[m, n]`: m outputs a tile and axis, n products. */
   readonly output: Matrix
-  /** G `[n, r]` */
+  /** G `[n, r]`. If there are fewer rows than products, the last one serves all that remain. */
   readonly weights: Matrix
-  /** Bᵀ `[n, n]` */
+  /** Bᵀ `[n, inputs]`, with n inputs for all F(m, r). */
   readonly input: Matrix
 }
 
@@ -37,6 +34,7 @@ export interface WinogradMatrices {
  * lowers the rounding error (after Barabasz et al., "Error analysis and improving the accuracy of Winograd convolution", 2020).
  */
 const points: Readonly<Record<number, readonly number[]>> = {
+  3: [0, 1],
   4: [0, 1, -1],
   6: [0, 5 / 8, -5 / 8, 3 / 2, -3 / 2],
 }
@@ -50,8 +48,6 @@ export function winogradMatrices(outputs: number, taps: number): WinogradMatrice
   const scale = at.map((p, j) => at.reduce((product, q, l) => (l === j ? product : product * (p - q)), 1))
   const others = (skip: number): number[] => polynomial(at.filter((_, l) => l !== skip))
   return {
-    outputs,
-    inputs,
     output: range(outputs).map(i => range(inputs).map(j => (j < last ? at[j] ** i : i === outputs - 1 ? 1 : 0))),
     weights: range(inputs).map(j => range(taps).map(k => (j < last ? at[j] ** k / scale[j] : k === taps - 1 ? 1 : 0))),
     input: range(inputs).map(j => {
@@ -60,6 +56,9 @@ export function winogradMatrices(outputs: number, taps: number): WinogradMatrice
     }),
   }
 }
+
+/** A row with a 1 in one place, or nowhere. */
+export const unit = (size: number, at: number): number[] => range(size).map(k => (k === at ? 1 : 0))
 
 /** Coefficients of Π (x − root), lowest power first. */
 function polynomial(roots: readonly number[]): number[] {

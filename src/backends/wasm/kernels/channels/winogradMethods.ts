@@ -6,6 +6,7 @@ import { winogradCost, winogradSumsCost } from './cost.ts'
 import { type ConvolutionKernels, correlationOf, windowOnly } from './tasks.ts'
 import { collectKernel, type WeightGradientSpec } from './weightGradient.ts'
 import { winogradInputKernel, winogradKernel, winogradOutputKernel, winogradProductKernel } from './winograd.ts'
+import { winogradOutputs } from './winogradForm.ts'
 import {
   fitsWinogradGradient,
   positions as gradientPositions,
@@ -20,7 +21,7 @@ import {
   gradientProductsKernel,
   gradientUpstreamKernel,
 } from './winogradGradientStages.ts'
-import { type WinogradSpec, winogradMoments, winogradOutputs, winogradSizes } from './winogradSpec.ts'
+import { type WinogradSpec, winogradMoments, winogradSizes } from './winogradSpec.ts'
 import { winogradWeightsKernel } from './winogradWeights.ts'
 
 /** Names of methods, by m for those of F(m×m, r×r). */
@@ -43,7 +44,7 @@ const mostBytes = 64 * 1024 * 1024
 
 /** The methods that can compute a task, with what each should cost. */
 export function winogradCosts(task: ConvolutionTask, tile: TileShape): (readonly [WinogradName, number])[] {
-  const outputs = winogradOutputs(task.attributes)
+  const outputs = winogradOutputs(task)
   if (outputs.length === 0) return []
   if (task.op === 'conv2dWeightGradient') {
     const [parts, whole] = [gradientOf(task, tile, false), gradientOf(task, tile, true)]
@@ -54,25 +55,32 @@ export function winogradCosts(task: ConvolutionTask, tile: TileShape): (readonly
     }
     return costs
   }
-  const spec = correlationOf(task, tile)
-  if (spec.source[1] % 4 !== 0) return []
-  return outputs.map(m => [`winograd ${m}×${m}` as WinogradName, winogradCost(spec, m)])
+  if (task.operands[0][1] % 4 !== 0) return []
+  return outputs.map(m => [`winograd ${m}×${m}` as WinogradName, winogradCost(specOf(task, m, tile))])
+}
+
+/** The numbers of a method whose tiles are all in one chunk. */
+function specOf(task: ConvolutionTask, outputs: number, tile: TileShape): WinogradSpec {
+  const { direction, window, source, weights, result } = correlationOf(task, tile)
+  const { padding, kernel, stride } = window
+  const [top, left] = [padding.top, padding.left]
+  const lead = direction === 'forward' ? ([top, left] as const) : ([kernel[0] - 1 - top, kernel[1] - 1 - left] as const)
+  const chunk = Number.MAX_SAFE_INTEGER
+  return { direction, lead, source, weights, result, stride: stride[0], outputs, tile, chunk }
 }
 
 /** A convolution or its gradient to the input by F(m×m, r×r). */
 export function winograd(task: ConvolutionTask, outputs: number, tile: TileShape): ConvolutionKernels {
-  const { direction, window, source, weights, result } = correlationOf(task, tile)
-  const { padding, kernel } = window
-  const [top, left] = [padding.top, padding.left]
-  const lead = direction === 'forward' ? ([top, left] as const) : ([kernel[0] - 1 - top, kernel[1] - 1 - left] as const)
   const { moments } = task
-  const shapes = { direction, lead, source, weights, result, outputs, tile, ...(moments && { moments }) }
-  const all: WinogradSpec = { ...shapes, chunk: Number.MAX_SAFE_INTEGER }
-  const { tiles, tileColumns, positions, inputStride, productStride, weightStride } = winogradSizes(all)
+  const all: WinogradSpec = { ...specOf(task, outputs, tile), ...(moments && { moments }) }
+  const { direction, lead, weights, stride } = all
+  const ofWeights = { direction, lead, weights, stride, outputs, tile }
+  const { tiles, tileColumns, positions, weightPositions, inputStride, productStride, weightStride } =
+    winogradSizes(all)
   const weightStage: ConvolutionStage = {
     name: 'transformed weights',
     reads: [1],
-    shape: [positions, weightStride / 4],
+    shape: [weightPositions, weightStride / 4],
   }
   const name = `winograd ${outputs}×${outputs}`
   const bytes = positions * (inputStride + productStride)
@@ -95,7 +103,7 @@ export function winograd(task: ConvolutionTask, outputs: number, tile: TileShape
         ...rows,
       },
       stages: [
-        () => winogradWeightsKernel({ direction, weights, outputs, tile }),
+        () => winogradWeightsKernel(ofWeights),
         () => winogradInputKernel(spec),
         () => winogradProductKernel(spec),
       ],
@@ -107,7 +115,7 @@ export function winograd(task: ConvolutionTask, outputs: number, tile: TileShape
   const workspace = positions * (part.inputStride + part.productStride)
   return {
     method: { name, stages: [weightStage], reads: [0, 2], workspace, tile, ...rows },
-    stages: [() => winogradWeightsKernel({ direction, weights, outputs, tile })],
+    stages: [() => winogradWeightsKernel(ofWeights)],
     finish: epilogue => winogradKernel(spec, epilogue),
   }
 }

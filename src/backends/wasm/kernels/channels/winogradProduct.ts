@@ -1,23 +1,24 @@
 /** The products of a Winograd convolution: for every position of a tile, transformed inputs times transformed weights. */
-import type { FunctionBuilder } from '../../assembler.ts'
+import type { FunctionBuilder, Local } from '../../assembler.ts'
 import type { KernelModule } from '../../kernel.ts'
 import { RegisterTile } from '../../tile.ts'
 import { tileRowsFor, weightPlaces } from './packing.ts'
+import { formOf, type WinogradForm } from './winogradForm.ts'
 import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
 
 /** `(from, to, tiles, transformed, panels, products)`: the product of one panel at one position per unit. */
 export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionBuilder {
   const { source, chunk } = spec
-  const { positions, panels, width, tiles: all, inputStride, productStride, weightStride } = winogradSizes(spec)
+  const { weightPositions, panels, width, tiles: all, inputStride, productStride, weightStride } = winogradSizes(spec)
   const sums = source[1]
   const f = target.module.function(new Array(6).fill('i32'), [])
   const [from, to, tiles, transformed, weights, products] = [0, 1, 2, 3, 4, 5]
   const vectors = width / 4
   const rows = Math.min(tileRowsFor(width, spec.tile), chunk, all)
-  const [unit, position, panel, at, panelAt, rowAt, out, tile, full, count] = f.localArray('i32', 10)
+  const [unit, position, weightPosition, panel, at, panelAt, rowAt, out, tile, full, count] = f.localArray('i32', 11)
   const inBytes = sums * 4
   const outBytes = panels * width * 4
-  const weightBytes = positions * sums * spec.result[1] * 4
+  const weightBytes = weightPositions * sums * spec.result[1] * 4
   const places = weightPlaces({ method: 'winograd', steps: sums, width, weightBytes, rows: all })
   const tileOf = (height: number): void => {
     const registers = new RegisterTile(f, height, vectors, { lanes: 4, fused: target.fused })
@@ -47,7 +48,8 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
   }
   f.for(unit, from, to, () => {
     f.get(unit).i32(panels).op('i32.div_u').set(position)
-    f.get(weights).get(position).i32(weightStride).op('i32.mul', 'i32.add')
+    locateWeights(f, formOf(spec), position, weightPosition)
+    f.get(weights).get(weightPosition).i32(weightStride).op('i32.mul', 'i32.add')
     f.get(unit)
       .i32(panels)
       .op('i32.rem_u')
@@ -82,4 +84,23 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
     }
   })
   return f
+}
+
+/** The position of the transformed weights of a position: on each axis, the last one serves all that remain. */
+function locateWeights(f: FunctionBuilder, { matrices }: WinogradForm, position: Local, result: Local): void {
+  const [products, distinct] = [matrices.input.length, matrices.weights.length]
+  f.get(position).set(result)
+  if (distinct === products) return
+  const axis = (op: 'i32.div_u' | 'i32.rem_u'): void => {
+    f.get(position)
+      .i32(products)
+      .op(op)
+      .tee(result)
+      .i32(distinct - 1)
+    f.get(result).i32(distinct).op('i32.lt_s', 'select')
+  }
+  axis('i32.div_u')
+  f.i32(distinct).op('i32.mul')
+  axis('i32.rem_u')
+  f.op('i32.add').set(result)
 }

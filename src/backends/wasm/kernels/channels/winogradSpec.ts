@@ -1,22 +1,14 @@
 /** The numbers of a Winograd convolution: tiles, strides, and where a tile lies. */
-import type { Conv2dAttributes } from '../../../../graph/ops/conv2d.ts'
 import type { MomentKind } from '../../../../plan/convolution.ts'
 import type { FunctionBuilder, Local } from '../../assembler.ts'
 import type { TileShape } from '../../tile.ts'
 import { panelWidth } from './packing.ts'
-import { type WinogradMatrices, winogradMatrices } from './winogradMatrices.ts'
+import { type FormSpec, formOf } from './winogradForm.ts'
 
-/** A correlation with a kernel of r × r at stride 1 over volumes `[N, C, H, W]` that lie channels last. */
-export interface WinogradSpec {
-  readonly direction: 'forward' | 'inputGradient'
-  /** Result (i, j) sees source rows i − lead … i − lead + r − 1, and so the columns. */
-  readonly lead: readonly [number, number]
+/** A convolution or its gradient to the input over volumes `[N, C, H, W]` that lie channels last. */
+export interface WinogradSpec extends FormSpec {
   readonly source: readonly number[]
-  /** Shape of the weights `[O, I, r, r]`. */
-  readonly weights: readonly number[]
   readonly result: readonly number[]
-  /** m, rows and columns of a tile of the result. */
-  readonly outputs: number
   /** Tiles a thread takes through all three stages at a time. */
   readonly chunk: number
   readonly tile: TileShape
@@ -24,33 +16,14 @@ export interface WinogradSpec {
   readonly moments?: MomentKind
 }
 
-/** m of the forms F(m×m, r×r) that there are, by r. */
-const forms: Readonly<Record<number, readonly number[]>> = { 3: [2, 4], 5: [2] }
-
-/** Every m for which a convolution can be computed by F(m×m, r×r): none with strides, dilation or groups. */
-export function winogradOutputs({ kernel, stride, dilation, groups }: Conv2dAttributes): readonly number[] {
-  if (groups !== 1 || kernel[0] !== kernel[1] || [...stride, ...dilation].some(size => size !== 1)) return []
-  return forms[kernel[0]] ?? []
-}
-
-/** The matrices of a convolution. */
-export function matricesOf({ outputs, weights }: Pick<WinogradSpec, 'outputs' | 'weights'>): WinogradMatrices {
-  return winogradMatrices(outputs, weights[2])
-}
-
 /** Numbers that follow from a spec. */
-export function winogradSizes({
-  source,
-  weights,
-  result,
-  outputs,
-  chunk,
-  tile,
-}: Omit<WinogradSpec, 'direction' | 'lead'>): {
+export function winogradSizes(spec: WinogradSpec): {
   tileRows: number
   tileColumns: number
   tiles: number
   positions: number
+  /** Positions that have weights of their own. */
+  weightPositions: number
   panels: number
   width: number
   /** Bytes from the values of one position to those of the next, before and after the products. */
@@ -58,10 +31,11 @@ export function winogradSizes({
   productStride: number
   weightStride: number
 } {
-  const tileRows = Math.ceil(result[2] / outputs)
-  const tileColumns = Math.ceil(result[3] / outputs)
+  const { source, result, chunk, tile } = spec
+  const { matrices, resultStep } = formOf(spec)
+  const tileRows = Math.ceil(result[2] / resultStep)
+  const tileColumns = Math.ceil(result[3] / resultStep)
   const tiles = result[0] * tileRows * tileColumns
-  const positions = matricesOf({ outputs, weights }).inputs ** 2
   const width = panelWidth(result[1], tile)
   const panels = Math.ceil(result[1] / width)
   const rows = Math.min(chunk, tiles)
@@ -69,7 +43,8 @@ export function winogradSizes({
     tileRows,
     tileColumns,
     tiles,
-    positions,
+    positions: matrices.input.length ** 2,
+    weightPositions: matrices.weights.length ** 2,
     panels,
     width,
     inputStride: spread(rows * source[1] * 4),
@@ -79,10 +54,14 @@ export function winogradSizes({
 }
 
 /** Positions of the result behind each row of its moments. */
-export function winogradMoments({ result, outputs }: Pick<WinogradSpec, 'result' | 'outputs'>): number[] {
-  const [batch, , height, width] = result
-  const rows = Math.ceil(height / outputs)
-  return Array.from({ length: batch * rows }, (_, row) => Math.min(outputs, height - (row % rows) * outputs) * width)
+export function winogradMoments(spec: WinogradSpec): number[] {
+  const [batch, , height, width] = spec.result
+  const { resultStep } = formOf(spec)
+  const { tileRows } = winogradSizes(spec)
+  return Array.from(
+    { length: batch * tileRows },
+    (_, row) => Math.min(resultStep, height - (row % tileRows) * resultStep) * width,
+  )
 }
 
 /** An odd number of cache lines: the values of all positions of a tile then fall into different sets of the cache. */
@@ -91,11 +70,11 @@ export function spread(bytes: number): number {
   return (lines + 1 - (lines % 2)) * 64
 }
 
-/** Tiles of `outputs` × `outputs` over an image. */
+/** Tiles over an image, `step` rows and columns apart. */
 export interface TileGrid {
   readonly tileRows: number
   readonly tileColumns: number
-  readonly outputs: number
+  readonly step: number
 }
 
 /** The place of a tile: image, and row and column of its first result. */
@@ -117,9 +96,9 @@ export class TilePlace {
 
   locate(tile: Local): void {
     const { f, row, column, image } = this
-    const { tileRows, tileColumns, outputs } = this.grid
-    f.get(tile).i32(tileColumns).op('i32.rem_u').i32(outputs).op('i32.mul').set(column)
-    f.get(tile).i32(tileColumns).op('i32.div_u').i32(tileRows).op('i32.rem_u').i32(outputs).op('i32.mul').set(row)
+    const { tileRows, tileColumns, step } = this.grid
+    f.get(tile).i32(tileColumns).op('i32.rem_u').i32(step).op('i32.mul').set(column)
+    f.get(tile).i32(tileColumns).op('i32.div_u').i32(tileRows).op('i32.rem_u').i32(step).op('i32.mul').set(row)
     f.get(tile)
       .i32(tileColumns * tileRows)
       .op('i32.div_u')

@@ -4,13 +4,14 @@ import type { KernelModule } from '../../kernel.ts'
 import type { EpilogueSpec } from '../epilogue.ts'
 import { LinearTransform } from './linearTransform.ts'
 import { ChannelStore } from './store.ts'
+import { formOf } from './winogradForm.ts'
 import type { Matrix } from './winogradMatrices.ts'
-import { matricesOf, type TileGrid, TilePlace, type WinogradSpec, winogradSizes } from './winogradSpec.ts'
+import { type TileGrid, TilePlace, type WinogradSpec, winogradSizes } from './winogradSpec.ts'
 
 /** A transformation of tiles of a volume `[N, C, H, W]` that lies channels last. */
 export interface TileTransform {
   readonly source: readonly number[]
-  /** Tile (i, j) begins at row i · outputs − lead[0] and column j · outputs − lead[1]; what lies outside is 0. */
+  /** Tile (i, j) begins at row i · step − lead[0] and column j · step − lead[1]; what lies outside is 0. */
   readonly lead: readonly [number, number]
   readonly grid: TileGrid
   /** Applied to the columns and to the rows of a tile. */
@@ -152,10 +153,10 @@ export function emitTileTransform(
 
 /** `(from, to, first, products, ...epilogue operands, result)`: tiles `from … to − 1` from rows `from − first …`. */
 export function emitOutput(target: KernelModule, spec: WinogradSpec, epilogue: EpilogueSpec): FunctionBuilder {
-  const { result, outputs } = spec
+  const { result } = spec
   const { panels, width, productStride } = winogradSizes(spec)
-  const matrices = matricesOf(spec)
-  const n = matrices.inputs
+  const { matrices, resultStep: step } = formOf(spec)
+  const n = matrices.input.length
   const [, channels, height, columns] = result
   const [pixelBytes, rowBytes] = [channels * 4, columns * channels * 4]
   const inBytes = panels * width * 4
@@ -171,10 +172,10 @@ export function emitOutput(target: KernelModule, spec: WinogradSpec, epilogue: E
     result,
     Array.from({ length: extras }, (_, k) => 4 + k),
   )
-  const place = new TilePlace(f, { ...winogradSizes(spec), outputs })
+  const place = new TilePlace(f, { ...winogradSizes(spec), step })
   const [tile, corner, at, channel, out] = f.localArray('i32', 5)
   const column0 = f.localArray('v128', n)
-  const half = f.localArray('v128', outputs * n)
+  const half = f.localArray('v128', step * n)
   const finished = f.local('v128')
 
   /** Transforms the products of the vector of channels at `channel`; `valid` of them exist. */
@@ -191,7 +192,7 @@ export function emitOutput(target: KernelModule, spec: WinogradSpec, epilogue: E
         f.set(half[a * n + b])
       })
     }
-    for (let a = 0; a < outputs; a++) {
+    for (let a = 0; a < step; a++) {
       transform.apply(matrices.output, half.slice(a * n, a * n + n), (b, push) => {
         push()
         f.set(finished)
@@ -243,10 +244,10 @@ export function emitOutput(target: KernelModule, spec: WinogradSpec, epilogue: E
     f.set(corner)
     f.get(products).get(tile).get(first).op('i32.sub').i32(inBytes).op('i32.mul', 'i32.add').set(at)
     f.get(place.row)
-      .i32(height - outputs)
+      .i32(height - step)
       .op('i32.le_s')
     f.get(place.column)
-      .i32(columns - outputs)
+      .i32(columns - step)
       .op('i32.le_s', 'i32.and')
     f.if(
       () => allChannels(true),

@@ -1,13 +1,15 @@
 /** The weights of a Winograd convolution: G · g · Gᵀ for every pair of channels, packed in panels. */
 import { type Kernel, kernelFunction } from '../../kernel.ts'
+import type { TileShape } from '../../tile.ts'
 import { LinearTransform } from './linearTransform.ts'
 import { panelWidth } from './packing.ts'
-import { matricesOf, spread, type WinogradSpec } from './winogradSpec.ts'
+import { type FormSpec, formOf } from './winogradForm.ts'
+import { spread } from './winogradSpec.ts'
 
-/** Transforms weights into panels `[panels, summed channels, width]` for each position. Operand addresses: weights, panels. */
-export function winogradWeightsKernel(spec: Pick<WinogradSpec, 'direction' | 'weights' | 'outputs' | 'tile'>): Kernel {
+/** Transforms weights into panels `[panels, summed channels, width]` for each position that has its own. Operand addresses: weights, panels. */
+export function winogradWeightsKernel(spec: FormSpec & { readonly tile: TileShape }): Kernel {
   const { direction, weights, tile } = spec
-  const matrices = matricesOf(spec)
+  const { matrices } = formOf(spec)
   const r = weights[2]
   const taps = r * r
   const [rows, sums] = direction === 'forward' ? [weights[0], weights[1]] : [weights[1], weights[0]]
@@ -15,7 +17,7 @@ export function winogradWeightsKernel(spec: Pick<WinogradSpec, 'direction' | 'we
   const panels = Math.ceil(rows / width)
   const perRow = direction === 'forward' ? weights[1] * taps * 4 : taps * 4
   const perSum = direction === 'forward' ? taps * 4 : weights[1] * taps * 4
-  const n = matrices.inputs
+  const n = matrices.weights.length
   const stride = spread(panels * sums * width * 4)
   return {
     key: `winogradWeights ${JSON.stringify(spec)}`,
