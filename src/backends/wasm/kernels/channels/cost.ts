@@ -8,21 +8,27 @@
 import type { ConvolutionTask } from '../../../../plan/convolution.ts'
 import type { TileShape } from '../../tile.ts'
 import type { CorrelationSpec } from './correlation.ts'
-import { panelWidth } from './packing.ts'
+import { type PanelSum, panelWidth, weightPlaces } from './packing.ts'
 import { gradientSizes, positions, type WinogradGradientSpec } from './winogradGradient.ts'
 import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
 
 /** Multiply-adds a nanosecond of the register tile, 85 % of the peak: with vectors of 128 bits, and of 256. */
 const multiplyAdds = { plain: 21, wide: 40 }
 
-/** Bytes a nanosecond of weights that are read once from memory, while the products wait. */
-const weightBytes = 6
+/** Bytes a nanosecond of weights that are read once, while the products wait: few, many, and many from several places. */
+const weightRates = { cached: 12, memory: 6, places: 9 }
 
-/** Nanoseconds to transform four channels of a tile into the products' space and back, by the number of products. */
+/** Bytes of weights that are few. */
+const cachedBytes = 4 * 1024 * 1024
+
+/**
+ * Nanoseconds to transform four channels of a tile into the products' space and back, by the number of products; wide vectors
+ * take half as long.
+ */
 const transforms: Readonly<Record<number, { readonly input: number; readonly output: number }>> = {
-  16: { input: 40, output: 35 },
+  16: { input: 20, output: 20 },
   25: { input: 25, output: 20 },
-  36: { input: 70, output: 64 },
+  36: { input: 60, output: 60 },
 }
 
 /** The same for a tile of the upstream gradient, by its rows. */
@@ -34,22 +40,27 @@ const tileRows = 4
 /** `matrices` products of `rows` positions, with so many matrices of weights, of which each is read once. */
 function products(
   { source, result, tile }: Pick<CorrelationSpec, 'source' | 'result' | 'tile'>,
+  method: PanelSum['method'],
   matrices: number,
   rows: number,
   weightMatrices = matrices,
 ): number {
   const width = panelWidth(result[1], tile)
   const weights = source[1] * Math.ceil(result[1] / width) * width
-  const rate = multiplyAdds[tile.columns > 8 ? 'wide' : 'plain']
-  return (matrices * weights * Math.max(rows, tileRows)) / rate + (4 * weightMatrices * weights) / weightBytes
+  const weightBytes = 4 * weightMatrices * weights
+  const places = weightPlaces({ method, steps: source[1], width, weightBytes, rows })
+  const weightRate = weightRates[weightBytes < cachedBytes ? 'cached' : places ? 'places' : 'memory']
+  return (matrices * weights * Math.max(rows, tileRows)) / multiplyAdds[speedOf(tile)] + weightBytes / weightRate
 }
+
+const speedOf = ({ columns }: TileShape): 'plain' | 'wide' => (columns > 8 ? 'wide' : 'plain')
 
 /** Without a transform: all taps at every position, or what is left of them in the gradient of a strided convolution. */
 export function directCost(spec: CorrelationSpec): number {
   const { kernel, stride } = spec.window
   const [batch, , height, width] = spec.result
   const seen = spec.direction === 'forward' ? 1 : stride[0] * stride[1]
-  return products(spec, kernel[0] * kernel[1], (batch * height * width) / seen)
+  return products(spec, 'direct', kernel[0] * kernel[1], (batch * height * width) / seen)
 }
 
 /** By Winograd's algorithm. */
@@ -57,7 +68,8 @@ export function winogradCost(spec: WinogradSpec): number {
   const { tiles, positions, weightPositions } = winogradSizes(spec)
   const { input, output } = transforms[positions]
   const vectors = input * Math.ceil(spec.source[1] / 4) + output * Math.ceil(spec.result[1] / 4)
-  return products(spec, positions, tiles, weightPositions) + tiles * vectors
+  const ofTile = speedOf(spec.tile) === 'wide' ? vectors / 2 : vectors
+  return products(spec, 'winograd', positions, tiles, weightPositions) + tiles * ofTile
 }
 
 /** Bytes a nanosecond of what is written to memory, or read from it, between two stages. */
@@ -65,7 +77,7 @@ const stageBytes = 10
 
 /** A weight gradient: all products of x and g where they meet. */
 export function sumsCost({ operands: [, g], output: weights }: ConvolutionTask, tile: TileShape): number {
-  const rate = multiplyAdds[tile.columns > 8 ? 'wide' : 'plain']
+  const rate = multiplyAdds[speedOf(tile)]
   return (weights.reduce((a, b) => a * b, 1) * g[0] * g[2] * g[3]) / rate
 }
 
@@ -73,7 +85,7 @@ export function sumsCost({ operands: [, g], output: weights }: ConvolutionTask, 
 export function winogradSumsCost(spec: WinogradGradientSpec): number {
   const { x, g, tile, staged } = spec
   const { tiles, grid, parts, share, chunk, partBytes, xStride, gStride } = gradientSizes(spec)
-  const rate = multiplyAdds[tile.columns > 8 ? 'wide' : 'plain']
+  const rate = multiplyAdds[speedOf(tile)]
   const products = (positions * x[1] * g[1] * tiles) / rate
   const transformed =
     tiles * (transforms[positions].input * Math.ceil(x[1] / 4) + upstreamTransforms[grid.step] * Math.ceil(g[1] / 4))
