@@ -76,7 +76,9 @@ export async function doctor(options: DoctorOptions): Promise<number> {
     ['SIMD', found.relaxedSimd ? 'relaxed: fused multiply-add' : 'without fused multiply-add'],
     [
       'wide vectors',
-      wide.on ? `available: ${wide.reason}; wide: 'auto' of createEngine takes them` : `no: ${wide.reason}`,
+      wide.on
+        ? `available: ${wide.reason}; commands take them, and createEngine({ wide: 'auto' })`
+        : `no: ${wide.reason}`,
     ],
     ['register tile', `${found.tile}${found.wideTile ? `; ${found.wideTile} with wide vectors` : ''}`],
     [

@@ -32,10 +32,13 @@ export const threadsOption = () =>
 
 /** `--wide`, the same for all commands that compute. */
 export const wideOption = () =>
-  new Option('--wide <choice>', '256-bit vectors: about twice as fast on Node 24 or later, x64; experimental in V8')
+  new Option(
+    '--wide <choice>',
+    '256-bit vectors, up to twice as fast: where Node (24 or later) and the processor have them, or not',
+  )
     .choices(['auto', 'on', 'off'])
     .env('FOVEA_WIDE')
-    .default('off')
+    .default('auto')
 
 /** `--checkpoint` of the commands that read a run. */
 export const checkpointOption = () =>

@@ -40,7 +40,8 @@ export interface WasmEngineOptions {
    * Whether V8 may join pairs of vectors into 256-bit ones, which about doubles the speed of convolutions, with a compiler
    * pass that V8 calls experimental: Node from version 24 on, processors with AVX2. `'auto'` takes them where they are, `'on'`
    * insists. Before a kernel is used it is checked against its build without wide vectors; should one differ, the engine
-   * warns and goes on without. The results do not change. `'off'` by default.
+   * warns and goes on without. A kernel's results do not change; but others may be the fastest, which round otherwise, so
+   * `'auto'` leaves them with `precise`. `'off'` by default.
    */
   readonly wide?: WideChoice
   /** False to leave out Winograd's algorithm for convolutions of 3×3 and 5×5, where it is faster, which rounds a little more. True by default. */
@@ -129,13 +130,13 @@ export class WasmEngine implements Engine {
     threads: number,
     fused: boolean,
     takesPart = mayWait(),
-    { innermost, winograd, wide = 'off' }: WasmEngineOptions = {},
+    { innermost, winograd, precise = false, wide = 'off' }: WasmEngineOptions = {},
     tools: EngineTools = {},
   ) {
     this.threads = threads
     this.fused = fused
     this.choices = { ...(innermost && { innermost }), ...(winograd !== undefined && { winograd }) }
-    this.wide = tools.wide ?? wideVectors(wide)
+    this.wide = tools.wide ?? wideVectors(wide, precise)
     this.wideWanted = tools.wide !== undefined || wide !== 'off'
     this.compiler = tools.compile ?? compileModule
     this.checked = tools.checked

@@ -1,7 +1,7 @@
 /**
  * Wide vectors: V8 can join pairs of 128-bit operations of WebAssembly into 256-bit ones, which about doubles the speed of
- * contractions. The compiler pass is one that V8 calls experimental, so it is used only when asked for, only for our own
- * modules (`compile.ts`), and only after every kernel has been checked (`wideCheck.ts`).
+ * contractions. The compiler pass is one that V8 calls experimental, so the library uses it only when asked for (commands ask),
+ * only for our own modules (`compile.ts`), and only after every kernel has been checked (`wideCheck.ts`).
  */
 import { nodeModules, v8Version } from './features.ts'
 
@@ -18,9 +18,15 @@ export interface WideVectors {
 /** First major version of V8 that joins vectors in loops as our kernels have them: that of Node 24. */
 const joiningV8 = 13
 
-/** What this runtime and this processor make of a choice. @throws Error when `'on'` is impossible. */
-export function wideVectors(choice: WideChoice): WideVectors {
+/**
+ * What this runtime and this processor make of a choice.
+ * @param precise whether results must be the same everywhere: other kernels are the fastest with wide vectors
+ * @throws Error when `'on'` is impossible.
+ */
+export function wideVectors(choice: WideChoice, precise = false): WideVectors {
   if (choice === 'off') return { on: false, reason: "wide: 'off'" }
+  if (choice === 'auto' && precise)
+    return { on: false, reason: 'precise: the same results with wide vectors and without' }
   const { process } = globalThis as { process?: { arch: string; platform: string; versions: { node: string } } }
   if (!process || !nodeModules() || v8Version() < joiningV8 || process.arch !== 'x64') {
     const found = process && nodeModules() ? `Node ${process.versions.node} on ${process.arch}` : 'a browser'

@@ -220,6 +220,7 @@ describe('the choice', () => {
     engines.push(engine)
     expect(engine.description).not.toHaveProperty('wide')
     expect(wideVectors('off').on).toBe(false)
+    expect(wideVectors('auto', true)).toEqual({ on: false, reason: expect.stringMatching('precise') })
   })
 
   test.runIf(!possible)('cannot be on here, and says why', () => {
