@@ -42,6 +42,12 @@ export type Result = Measured | { readonly reason: string }
 /** Turns that every contender has, however long its steps are. */
 const leastRounds = 3
 
+/**
+ * Milliseconds at the beginning of a turn that are not counted. A machine that has let a process wait takes some tens of them
+ * until its threads have a core each: of LeNet-5's step on two threads, the first dozen took up to twice as long as the others.
+ */
+const settleMs = 50
+
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
 interface Entry {
@@ -170,7 +176,7 @@ async function warmUp(entry: Entry, effort: Effort): Promise<void> {
     spent += ms.reduce((sum, time) => sum + time, 0)
   }
   const step = median(ms.slice(-5))
-  entry.settle = step < 50 ? 2 : step < 300 ? 1 : 0
+  entry.settle = step < 300 ? Math.max(step < 50 ? 2 : 1, Math.ceil(settleMs / step)) : 0
   entry.steps = Math.max(1, Math.min(effort.steps, Math.round(effort.turnMs / step)))
   const turns = Math.floor(effort.totalMs / (step * entry.steps))
   entry.rounds = Math.min(effort.rounds, Math.max(leastRounds, turns))
