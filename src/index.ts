@@ -27,11 +27,12 @@ export type {
   ConvolutionMethod,
   ConvolutionStage,
   ConvolutionTask,
+  MomentKind,
 } from './plan/convolution.ts'
 export type { Layout } from './plan/layout.ts'
 export { type Group, makePlan, type Plan, type PlanOptions, type Space, type Value } from './plan/plan.ts'
 export type { Program } from './plan/program.ts'
-export type { Epilogue, Step } from './plan/steps.ts'
+export type { Epilogue, Step, StoredMoments } from './plan/steps.ts'
 
 let shared: Engine | undefined
 
