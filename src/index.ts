@@ -32,7 +32,7 @@ export type {
 export type { Layout } from './plan/layout.ts'
 export { type Group, makePlan, type Plan, type PlanOptions, type Space, type Value } from './plan/plan.ts'
 export type { Program } from './plan/program.ts'
-export type { Epilogue, Step, StoredMoments } from './plan/steps.ts'
+export { type Epilogue, type Step, type StoredMoments, stepInputs, stepOutputs } from './plan/steps.ts'
 
 let shared: Engine | undefined
 

@@ -176,7 +176,7 @@ async function warmUp(entry: Entry, effort: Effort): Promise<void> {
     spent += ms.reduce((sum, time) => sum + time, 0)
   }
   const step = median(ms.slice(-5))
-  entry.settle = step < 300 ? Math.max(step < 50 ? 2 : 1, Math.ceil(settleMs / step)) : 0
+  entry.settle = step < 300 ? Math.ceil(settleMs / step) : 0
   entry.steps = Math.max(1, Math.min(effort.steps, Math.round(effort.turnMs / step)))
   const turns = Math.floor(effort.totalMs / (step * entry.steps))
   entry.rounds = Math.min(effort.rounds, Math.max(leastRounds, turns))

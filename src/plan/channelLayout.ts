@@ -131,7 +131,7 @@ export class ChannelLayout extends LayoutPass {
       ...(op === 'conv2dWeightGradient' ? this.withRowEpilogue(step) : this.withEpilogue(step)),
       inputs: method.reads.map(index => values[index]),
       convolution: { task, method },
-      ...(measurement && method.moments && { moments: this.placeMoments(step.output, measurement, method.moments) }),
+      ...(measurement && method.moments && { moments: this.placeMoments(measurement, method.moments) }),
     }
     if (op !== 'conv2dWeightGradient') this.markChannels(step.output)
     this.work.set(finished, super.multiplyAdds(step))
@@ -139,7 +139,8 @@ export class ChannelLayout extends LayoutPass {
   }
 
   /** Places for the moments of a volume, in parts of so many positions. */
-  private placeMoments(volume: Tensor, { kind, against }: Measurement, counts: readonly number[]): StoredMoments {
+  private placeMoments(measurement: Measurement, counts: readonly number[]): StoredMoments {
+    const { kind, volume } = measurement
     const name = volume.label ?? 'conv2d'
     const part = (label: string): Tensor => {
       const shape = [counts.length, volume.shape[1]]
@@ -148,7 +149,7 @@ export class ChannelLayout extends LayoutPass {
     const stored: StoredMoments = {
       sums: part(`sums of ${name}`),
       others: part(`${kind === 'squares' ? 'squares' : 'weighted sums'} of ${name}`),
-      inputs: against ? [this.asChannels(against[0]), this.asPerChannel(against[1])] : [],
+      inputs: kind === 'products' ? [this.asChannels(measurement.other), this.asPerChannel(measurement.center)] : [],
     }
     this.moments.set(volume, { ...stored, counts: constantTensor(counts, [counts.length, 1]) })
     return stored

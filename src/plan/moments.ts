@@ -13,7 +13,6 @@ import { binary, type Expression, expressionKey, input } from '../graph/expressi
 import type { ReduceAttributes } from '../graph/ops/reduce.ts'
 import { sameShape, sizeOf } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import type { MomentKind } from './convolution.ts'
 import { type FusedStep, storageOf } from './steps.ts'
 
 /** What a reduction asks of a volume, per channel. */
@@ -24,12 +23,8 @@ export type MomentReader =
   /** Σ volume · (other − center) */
   | { readonly kind: 'products'; readonly volume: Tensor; readonly other: Tensor; readonly center: Tensor }
 
-/** What the kernel of a convolution gathers. */
-export interface Measurement {
-  readonly kind: MomentKind
-  /** Of products: the other volume and its center. */
-  readonly against: readonly [Tensor, Tensor] | undefined
-}
+/** What the kernel of a convolution gathers: the sums, and what the first of its other readers asks. */
+export type Measurement = Exclude<MomentReader, { readonly kind: 'sums' }>
 
 /** Which volumes are measured, and which reductions read that, by what they compute. */
 export interface MomentPlan {
@@ -50,20 +45,21 @@ export function planMoments(steps: readonly FusedStep[]): MomentPlan {
     storageOf(tensor).op === 'source' || (places.get(storageOf(tensor)) ?? Infinity) < (places.get(volume) ?? 0)
   const measured = new Map<Tensor, Measurement>()
   for (const reader of found.values()) {
-    const { kind, volume } = reader
-    if (kind === 'sums' || measured.has(volume)) continue
-    if (kind === 'squares') measured.set(volume, { kind, against: undefined })
-    else if (isThereFor(reader.other, volume) && isThereFor(reader.center, volume)) {
-      measured.set(volume, { kind, against: [reader.other, reader.center] })
+    const { volume } = reader
+    if (reader.kind === 'sums' || measured.has(volume)) continue
+    if (reader.kind === 'squares' || [reader.other, reader.center].every(tensor => isThereFor(tensor, volume))) {
+      measured.set(volume, reader)
     }
   }
-  const answered = ({ kind, volume, ...rest }: MomentReader): boolean => {
-    const measurement = measured.get(volume)
-    if (!measurement || kind === 'sums') return measurement !== undefined
-    const [other, center] = measurement.against ?? []
-    return kind === measurement.kind && (!('other' in rest) || (rest.other === other && rest.center === center))
-  }
-  return { measured, readers: new Map([...found].filter(([, reader]) => answered(reader))) }
+  const readers = new Map([...found].filter(([, reader]) => answers(measured.get(reader.volume), reader)))
+  return { measured, readers }
+}
+
+/** Squares are gathered in a form that serves any center; products are those of one volume and center. */
+function answers(measurement: Measurement | undefined, reader: MomentReader): boolean {
+  if (!measurement || reader.kind === 'sums') return measurement !== undefined
+  if (reader.kind === 'squares' || measurement.kind === 'squares') return reader.kind === measurement.kind
+  return reader.other === measurement.other && reader.center === measurement.center
 }
 
 function isConvolution({ op, output }: FusedStep): boolean {

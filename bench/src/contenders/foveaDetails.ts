@@ -1,5 +1,5 @@
 /** What Fovea's plan and profile say about a row: kernels with their shares of the time, and bytes that are moved. */
-import type { Plan, Step, StepTime } from '../../../dist/index.js'
+import { type Plan, type Step, type StepTime, stepInputs, stepOutputs } from '../../../dist/index.js'
 
 /** Kernels of one kind. */
 export interface KernelTime {
@@ -48,10 +48,7 @@ function bytesOf(values: readonly Value[]): number {
 }
 
 /** What a step reads and writes, each value once. */
-function valuesOf(step: Step): Value[] {
-  const { inputs, epilogue, output, switches } = step
-  return [...new Set([...inputs, ...(epilogue?.inputs ?? []), output, ...(switches ? [switches] : [])])]
-}
+const valuesOf = (step: Step): Value[] => [...new Set([...stepInputs(step), ...stepOutputs(step)])]
 
 /** Times of equal kernels together, the longest first, without the steps of the preparation. */
 function kernelTimes(times: readonly StepTime[], preparation: number): KernelTime[] {

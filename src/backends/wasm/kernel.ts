@@ -23,7 +23,7 @@ export interface Kernel {
   readonly units: number
   /** Constant tables the kernel reads; their addresses follow those of the operands. */
   readonly tables: readonly Int32Array[]
-  /** Number of operand addresses: inputs of the step, inputs of its epilogue, then outputs. */
+  /** Number of operand addresses: inputs of the step, of its epilogue and its moments, a workspace if it wants one, outputs. */
   readonly operands: number
   emit(target: KernelModule): FunctionBuilder
 }

@@ -28,7 +28,6 @@ import type { VolumeLayout } from './kernels/poolFrame.ts'
 import { randomKernel } from './kernels/random.ts'
 import { reduceKernel } from './kernels/reduce.ts'
 import { softmaxCrossEntropyGradientKernel, softmaxCrossEntropyKernel } from './kernels/softmax.ts'
-import { termSumsBytes } from './kernels/termSums.ts'
 import { weightGradientKernel } from './kernels/weightGradient.ts'
 
 /** The address of a value, plus bytes; or of the calling thread's workspace. */
@@ -81,11 +80,16 @@ class StepView<K extends OpName = OpName> {
     return { expression: epilogue.expression, operands: epilogue.inputs.map(tensor => this.operand(tensor)) }
   }
 
-  /** A call with the addresses of all inputs, of the epilogue's and the moments' inputs and of all outputs, in that order. */
+  /**
+   * A call with the addresses of all inputs, of the epilogue's and the moments' inputs, of the workspace if the kernel takes
+   * one more address than there are values, and of all outputs, in that order.
+   */
   call(kernel: Kernel): KernelCall[] {
     const { inputs, epilogue, moments } = this.step
-    const tensors = [...inputs, ...(epilogue?.inputs ?? []), ...(moments?.inputs ?? []), ...stepOutputs(this.step)]
-    return [{ kernel, addresses: tensors.map(tensor => ({ tensor, offset: 0 })) }]
+    const read = [...inputs, ...(epilogue?.inputs ?? []), ...(moments?.inputs ?? [])]
+    const written = stepOutputs(this.step)
+    const own = kernel.operands > read.length + written.length ? (['workspace'] as const) : []
+    return [{ kernel, addresses: [...read, ...own, ...written].map(tensor => ({ tensor, offset: 0 })) }]
   }
 
   /** How the volumes of a pool lie; row-major ones are blocks of one. */
@@ -111,31 +115,12 @@ type Lowering<K extends OpName> = (view: StepView<K>) => KernelCall[]
 
 /** The last kernel of a convolution whose volumes lie channels last. */
 function finishConvolution(view: StepView, { task, method }: NonNullable<Step['convolution']>): KernelCall[] {
-  const call = view.call(kernelsOf(task, method.name, method.tile).finish(view.epilogue))
-  return withWorkspace(call, method.workspace, stepOutputs(view.step).length)
+  return view.call(kernelsOf(task, method.name, method.tile).finish(view.epilogue))
 }
 
 /** A stage of such a convolution. */
 function lowerStage(view: StepView, { task, method, stage }: StageAttributes): KernelCall[] {
-  return withWorkspace(
-    view.call(kernelsOf(task, method.name, method.tile).stages[stage]()),
-    method.stages[stage].workspace,
-  )
-}
-
-/** A call whose kernel takes the address of its workspace before those of its results. */
-function withWorkspace(calls: readonly KernelCall[], bytes = 0, results = 1): KernelCall[] {
-  if (bytes === 0) return [...calls]
-  return calls.map(({ kernel, addresses }) => ({
-    kernel,
-    addresses: [...addresses.slice(0, -results), { tensor: 'workspace', offset: 0 }, ...addresses.slice(-results)],
-  }))
-}
-
-/** A call of a kernel that may sum over samples: with a workspace where it takes one more address than there are values. */
-function callSumming(view: StepView, kernel: Kernel): KernelCall[] {
-  const calls = view.call(kernel)
-  return kernel.operands > calls[0].addresses.length ? withWorkspace(calls, termSumsBytes) : calls
+  return view.call(kernelsOf(task, method.name, method.tile).stages[stage]())
 }
 
 /** A convolution, or its gradient to the input: one kernel. */
@@ -166,16 +151,13 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     return view.call(mapKernel(view.attributes.expression, view.inputs, output))
   },
   matmul: view =>
-    callSumming(
-      view,
-      matmulKernel(view.attributes, view.input(0), view.input(1), view.output, view.epilogue, view.wide),
-    ),
+    view.call(matmulKernel(view.attributes, view.input(0), view.input(1), view.output, view.epilogue, view.wide)),
   conv2d: view => correlate(view, 'forward'),
   conv2dInputGradient: view => correlate(view, 'inputGradient'),
   conv2dWeightGradient: view => {
     if (view.step.convolution) return finishConvolution(view, view.step.convolution)
     const shape = view.output.shape as readonly [number, number, number, number]
-    return callSumming(view, weightGradientKernel(view.attributes, view.input(0), view.input(1), shape, view.wide))
+    return view.call(weightGradientKernel(view.attributes, view.input(0), view.input(1), shape, view.wide))
   },
   maxPool2d: view =>
     view.call(

@@ -5,22 +5,14 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { createWasmEngine } from '../../../src/backends/wasm/engine.ts'
 import * as g from '../../../src/graph/index.ts'
-import { expectClose } from '../../support/fixtures.ts'
+import { expectClose, lcgTensor } from '../../support/fixtures.ts'
 import { expectSameBits, runOn, type Values } from '../../support/programs.ts'
 
 const engines = [1, 2].map(threads => createWasmEngine({ threads, innermost: 'channels' }))
 const [engine] = engines
 afterAll(() => Promise.all(engines.map(each => each.close())))
 
-/** Pseudo-random numbers in −½ … ½. */
-function noise(shape: readonly number[], seed: number): Float32Array {
-  let state = seed
-  const count = shape.reduce((a, b) => a * b, 1)
-  return Float32Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32 - 0.5
-  })
-}
+const noise = (shape: readonly number[], seed: number): Float32Array => Float32Array.from(lcgTensor(shape, seed, 1))
 
 interface Case {
   readonly x: readonly [number, number, number, number]

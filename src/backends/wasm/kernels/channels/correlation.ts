@@ -9,8 +9,8 @@ import type { FunctionBuilder, Local } from '../../assembler.ts'
 import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
 import { RegisterTile, type TileShape } from '../../tile.ts'
 import { type EpilogueSpec, epilogueKey } from '../epilogue.ts'
-import { emitMoments, momentOperands } from './moments.ts'
-import { type PanelSpec, panelSizes, tileRowsFor, weightPlaces } from './packing.ts'
+import { emitMoments, momentOperands, momentResults, pushPart } from './moments.ts'
+import { type PanelSpec, panelSizes, tileRowsFor, weightPlaces, wholeTiles } from './packing.ts'
 import { TileStore } from './store.ts'
 import { leaves, runsOf, type TapClass, tapClasses, tapOrder } from './tapClasses.ts'
 import { Walk } from './walk.ts'
@@ -44,9 +44,6 @@ const chunkBytes = { fewWeights: 96 * 1024, manyWeights: 768 * 1024 }
 /** Bytes of weights from which on they are many. */
 const manyWeights = 512 * 1024
 
-/** A number of positions that is whole tiles of four and of six rows. */
-const wholeTiles = 12
-
 /** Positions of a class that one unit covers: chunks of about equal size, so that threads get equal shares. */
 function chunkOf(positions: number, bytesPerPosition: number, weightBytes: number, rows: number): number {
   const bytes = chunkBytes[weightBytes < manyWeights ? 'fewWeights' : 'manyWeights']
@@ -68,10 +65,10 @@ function chunksOf(spec: CorrelationSpec, { grid, advance, taps }: TapClass): { t
   return { total, chunk: chunkOf(total, bytes, taps.length * sums * channels * 4, Math.min(rows, total)) }
 }
 
-/** Positions of the result behind each row of its moments; none when chunks are not runs of neighbouring positions. */
+/** Positions of the result behind each row of its moments, if they are wanted and chunks are runs of neighbouring positions. */
 export function correlationMoments(spec: CorrelationSpec): number[] | undefined {
   const [positions, ...others] = tapClasses(spec.direction, spec.window, [spec.result[2], spec.result[3]])
-  if (others.length > 0) return undefined
+  if (!spec.moments || others.length > 0) return undefined
   const { total, chunk } = chunksOf(spec, positions)
   return Array.from({ length: Math.ceil(total / chunk) }, (_, row) => Math.min(chunk, total - row * chunk))
 }
@@ -100,7 +97,7 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
   const longestRun = Math.max(1, ...parts.flatMap(({ runs }) => runs.map(({ taps }) => taps)))
   const extraOperands = epilogue.operands.length
   const resultAt = 2 + extraOperands + momentOperands(spec.moments)
-  const operands = resultAt + (spec.moments ? 3 : 1)
+  const operands = resultAt + momentResults(spec.moments)
   return {
     key: `correlation ${JSON.stringify(spec)} ${epilogueKey(epilogue)}`,
     units: next,
@@ -202,8 +199,7 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
               f.i32(result[1]).op('i32.mul').get(channel).op('i32.add').i32(4).op('i32.mul', 'i32.add')
             }
             pushAt(yBase, () => f.get(first))
-            f.i32(chunk).i32(total).get(first).op('i32.sub')
-            f.i32(chunk).i32(total).get(first).op('i32.sub', 'i32.lt_s', 'select')
+            pushPart(f, chunk, total, first)
             for (const part of address.slice(resultAt + 1, operands)) {
               pushAt(part, () => f.get(first).i32(chunk).op('i32.div_u'))
             }

@@ -99,9 +99,9 @@ function direct(task: ConvolutionTask, tile: TileShape): ConvolutionKernels {
       ? bordered(plain.source, plain.window)
       : undefined
   const still: CorrelationSpec = border ? { ...plain, source: border.shape, window: border.window } : plain
-  const measured: CorrelationSpec | undefined = task.moments && { ...still, moments: task.moments }
-  const moments = measured && correlationMoments(measured)
-  const spec = moments && measured ? measured : still
+  const measured: CorrelationSpec = { ...still, ...(task.moments && { moments: task.moments }) }
+  const moments = correlationMoments(measured)
+  const spec = moments ? measured : still
   const panels = panelsOf(spec)
   const { sums, width, panels: perGroup } = panelSizes(panels)
   const stages: ConvolutionStage[] = [

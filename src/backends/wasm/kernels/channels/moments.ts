@@ -19,6 +19,17 @@ const together = 4
 /** How many volumes the moments are taken against, with their centers: operands `volume, center` of the kernel. */
 export const momentOperands = (kind: MomentKind | undefined): number => (kind === 'products' ? 2 : 0)
 
+/** How many values a kernel stores: its result, and two moments if they are wanted. */
+export const momentResults = (kind: MomentKind | undefined): number => (kind ? 3 : 1)
+
+/** Pushes how many are in the part that begins at `first`: `most` of `all`, or what is left of them. */
+export function pushPart(f: FunctionBuilder, most: number, all: number, first: Local): void {
+  const pushLeft = (): FunctionBuilder => f.i32(all).get(first).op('i32.sub')
+  f.i32(most)
+  pushLeft().i32(most)
+  pushLeft().op('i32.lt_s', 'select')
+}
+
 /**
  * A function `(from, count, sums, others)`, and for products `(…, volume, center)`: of `count` positions, `pixelBytes` apart,
  * whose first channel lies at `from`, stores what belongs to the next `channels` channels at `sums` and at `others`. Products

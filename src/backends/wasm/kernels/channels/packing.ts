@@ -20,6 +20,9 @@ export function tileRowsFor(width: number, { rows }: TileShape): number {
   return width === 4 ? Math.max(rows, 6) : rows
 }
 
+/** A number of positions, or of Winograd's tiles, that is whole register tiles of four and of six rows. */
+export const wholeTiles = 12
+
 /** Computing empty lanes costs less than narrow tiles, up to this share. */
 const mostPadding = 1.35
 

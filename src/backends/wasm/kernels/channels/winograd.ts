@@ -10,7 +10,7 @@
 import type { FunctionBuilder } from '../../assembler.ts'
 import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
 import { type EpilogueSpec, epilogueKey } from '../epilogue.ts'
-import { emitMoments, momentOperands } from './moments.ts'
+import { emitMoments, momentOperands, momentResults, pushPart } from './moments.ts'
 import { formOf } from './winogradForm.ts'
 import { emitProduct } from './winogradProduct.ts'
 import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
@@ -53,7 +53,7 @@ export function winogradProductKernel(spec: WinogradSpec): Kernel {
 
 /** The last stage. Operand addresses: products, epilogue operands, result; with moments, see {@link emitOutputRows}. */
 export function winogradOutputKernel(spec: WinogradSpec, epilogue: EpilogueSpec): Kernel {
-  const operands = 1 + epilogue.operands.length + momentOperands(spec.moments) + resultsOf(spec)
+  const operands = 1 + epilogue.operands.length + momentOperands(spec.moments) + momentResults(spec.moments)
   const { tiles, tileColumns } = winogradSizes(spec)
   return {
     key: `winogradOutput ${JSON.stringify(spec)} ${epilogueKey(epilogue)}`,
@@ -79,7 +79,7 @@ export function winogradKernel(spec: WinogradSpec, epilogue: EpilogueSpec): Kern
   const { chunk } = spec
   const { tiles, tileColumns, positions, panels, inputStride } = winogradSizes(spec)
   const workspaceAt = 2 + epilogue.operands.length + momentOperands(spec.moments)
-  const operands = workspaceAt + 1 + resultsOf(spec)
+  const operands = workspaceAt + 1 + momentResults(spec.moments)
   return {
     key: `winograd ${JSON.stringify(spec)} ${epilogueKey(epilogue)}`,
     units: Math.ceil(tiles / chunk),
@@ -122,9 +122,6 @@ export function winogradKernel(spec: WinogradSpec, epilogue: EpilogueSpec): Kern
   }
 }
 
-/** How many values the last stage makes. */
-const resultsOf = ({ moments }: WinogradSpec): number => (moments ? 3 : 1)
-
 /**
  * `(from, to, first, products, ...epilogue operands, ...volume and center of products, result, sums, others)`: rows of tiles
  * `from … to − 1`, and of each the moments, as one row of `sums` and of `others`.
@@ -161,8 +158,8 @@ function emitOutputRows(target: KernelModule, spec: WinogradSpec, epilogue: Epil
       .op('i32.mul')
       .set(begin)
     f.get(resultAt).get(begin).op('i32.add')
-    f.i32(resultStep).i32(height).get(down).op('i32.sub')
-    f.i32(resultStep).i32(height).get(down).op('i32.sub', 'i32.lt_s', 'select').i32(width).op('i32.mul')
+    pushPart(f, resultStep, height, down)
+    f.i32(width).op('i32.mul')
     for (const part of [resultAt + 1, resultAt + 2]) f.get(part).get(row).i32(pixel).op('i32.mul', 'i32.add')
     if (kind === 'products') {
       f.get(againstAt)

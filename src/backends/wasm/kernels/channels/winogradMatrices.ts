@@ -39,8 +39,18 @@ const points: Readonly<Record<number, readonly number[]>> = {
   6: [0, 5 / 8, -5 / 8, 3 / 2, -3 / 2],
 }
 
+/** Matrices made before: plans ask for the same few again and again. */
+const made = new Map<string, WinogradMatrices>()
+
 /** The matrices for m outputs of r taps. @throws Error when no points are known for m + r − 1. */
 export function winogradMatrices(outputs: number, taps: number): WinogradMatrices {
+  const key = `${outputs} ${taps}`
+  const matrices = made.get(key) ?? makeMatrices(outputs, taps)
+  made.set(key, matrices)
+  return matrices
+}
+
+function makeMatrices(outputs: number, taps: number): WinogradMatrices {
   const inputs = outputs + taps - 1
   const at = points[inputs]
   if (!at) throw new Error(`winograd: no points for F(${outputs}, ${taps})`)

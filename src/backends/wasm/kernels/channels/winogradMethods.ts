@@ -3,6 +3,7 @@ import type { ConvolutionStage, ConvolutionTask } from '../../../../plan/convolu
 import type { Kernel } from '../../kernel.ts'
 import type { TileShape } from '../../tile.ts'
 import { winogradCost, winogradSumsCost } from './cost.ts'
+import { wholeTiles } from './packing.ts'
 import { type ConvolutionKernels, correlationOf, windowOnly } from './tasks.ts'
 import { collectKernel, type WeightGradientSpec } from './weightGradient.ts'
 import { winogradInputKernel, winogradKernel, winogradOutputKernel, winogradProductKernel } from './winograd.ts'
@@ -32,9 +33,6 @@ const chunkBytes = 768 * 1024
 
 /** Transformed values up to this size are always made for the whole layer, and every stage is split between the threads. */
 const wholeBytes = 4 * 1024 * 1024
-
-/** Chunks are whole register tiles of four or of six rows. */
-const wholeTiles = 12
 
 /** With fewer tiles in a chunk, weights are read from memory too often. */
 const fewTiles = 32
