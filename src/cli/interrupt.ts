@@ -18,8 +18,9 @@ export class Interrupt {
   constructor(stop: () => void) {
     this.#stop = stop
     for (const signal of signals) process.on(signal, this.#handle)
-    // A study's trial: its parent is gone, however it went.
+    // A study's trial: its parent is gone, however it went, perhaps before this process could listen.
     process.on('disconnect', this.#handle)
+    if (process.connected === false) setImmediate(this.#handle)
     process.channel?.unref()
   }
 

@@ -204,13 +204,18 @@ const withProgress = (
 ): Pick<TrainerOptions, 'cacheFeatures'> =>
   cacheFeatures ? { cacheFeatures: { ...(cacheFeatures === true ? {} : cacheFeatures), onProgress } } : {}
 
-/** Which checkpoints a run keeps. */
+/** Longest wait of a trial for one of the same name that is ending, in milliseconds. */
+const trialPatience = 60_000
+
+/** Which checkpoints a run keeps, and how long it waits for its folder. */
 function policyOf({ checkpoints }: Recipe): RunFolderOptions {
   const { keep, every } = checkpoints ?? {}
   return {
     ...(keep === undefined ? {} : { keep }),
     // A checkpoint after an epoch stands at the beginning of the next.
     ...(every === undefined ? {} : { keepAlways: ({ epoch }) => epoch > 1 && (epoch - 1) % every === 0 }),
+    // A trial of a study that was killed and begun again: the trial of the first study is about to save and end.
+    ...(process.connected ? { patience: trialPatience } : {}),
   }
 }
 

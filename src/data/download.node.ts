@@ -2,11 +2,10 @@
  * Downloads into the user's cache: resumed where they broke off, verified by hash, and in place only when complete.
  */
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, rename, rm, stat } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { DatasetError } from './errors.ts'
 
@@ -68,17 +67,20 @@ async function receive(url: string, part: string, onProgress?: DownloadProgress)
   const start = continued ? have : 0
   const total = Number.isNaN(length) ? undefined : start + length
   let received = start
-  const body = Readable.fromWeb(response.body as import('node:stream/web').ReadableStream)
-  body.on('data', (chunk: Uint8Array) => {
-    received += chunk.length
-    onProgress?.(received, total)
-  })
+  const file = await open(part, continued ? 'a' : 'w')
   try {
-    await pipeline(body, createWriteStream(part, { flags: continued ? 'a' : 'w' }))
+    // Each piece is on the disk before the next is asked for, so that what was received is kept whenever the rest breaks off.
+    for await (const piece of response.body) {
+      await file.writeFile(piece)
+      received += piece.length
+      onProgress?.(received, total)
+    }
   } catch (error) {
     throw new DatasetError(
       `${url}: broke off after ${received} bytes (${reason(error)}); run again to go on from there`,
     )
+  } finally {
+    await file.close()
   }
   if (total !== undefined && received < total) {
     throw new DatasetError(`${url}: broke off after ${received} of ${total} bytes; run again to go on from there`)

@@ -32,6 +32,8 @@ export interface RunFolderOptions {
   readonly keep?: number
   /** Checkpoints that are kept for good, by their epoch and step; none by default. */
   readonly keepAlways?: (checkpoint: Pick<CheckpointEvent, 'epoch' | 'step'>) => boolean
+  /** How long to wait for another process that trains in the folder to end, in milliseconds; 0 by default. */
+  readonly patience?: number
 }
 
 /** What a run goes on from. */
@@ -112,7 +114,7 @@ export class RunFolder {
   async resume(options: RunFolderOptions = {}): Promise<Resumed> {
     const keep = checkKeep(options)
     if (this.#writer) throw new RunFolderError(`${this.path}: is already open for writing`)
-    const lock = await RunLock.acquire(join(this.path, 'lock'))
+    const lock = await RunLock.acquire(join(this.path, 'lock'), options.patience)
     try {
       await mkdir(this.#checkpointsPath, { recursive: true })
       await removeTemporaries(this.path)

@@ -29,20 +29,24 @@ export class RunLock {
    * Takes the lock.
    *
    * @param path of the lock file
+   * @param patience how long to wait for a living process to release it, in milliseconds; 0 by default
    * @throws RunLockError when a living process, or one on another machine, holds it.
    */
-  static async acquire(path: string): Promise<RunLock> {
+  static async acquire(path: string, patience = 0): Promise<RunLock> {
     const token = randomBytes(8).toString('hex')
     const contents = `${JSON.stringify({ pid: process.pid, host: hostname(), started: startOf(process.pid), token })}\n`
     const mine = `${path}-${token}`
     await writeFile(mine, contents, { flag: 'wx' })
+    const started = performance.now()
+    const waited = () => performance.now() - started
     try {
-      for (let turn = 0; turn < maxTurns; turn++) {
+      while (waited() < patience + mostMilliseconds) {
         if (await tryLink(mine, path)) return new RunLock(path, contents)
         const holder = await read(path)
         if (holder === undefined) continue
-        refuseLiving(holder, path)
-        if (await replaceDead(path, holder, mine)) return new RunLock(path, contents)
+        const living = livingHolder(holder, path)
+        if (living !== undefined && waited() >= patience) throw new RunLockError(living)
+        if (living === undefined && (await replaceDead(path, holder, mine))) return new RunLock(path, contents)
         await sleep(turnMilliseconds)
       }
       throw new RunLockError(`${path}: several processes want this lock at once, try again`)
@@ -67,8 +71,8 @@ export class RunLock {
 
 const turnMilliseconds = 10
 const abandonedMilliseconds = 5_000
-/** Enough turns to outlast an abandoned one. */
-const maxTurns = 1_000
+/** Long enough to outlast an abandoned turn. */
+const mostMilliseconds = 10_000
 
 /** A hard link appears with its contents or fails because the name is taken: nobody ever sees a lock half written. */
 async function tryLink(from: string, to: string): Promise<boolean> {
@@ -129,36 +133,33 @@ async function removeAbandoned(path: string): Promise<void> {
     const file = join(folder, name)
     const contents = await read(file)
     // An empty one may be about to be written.
-    if (!contents) continue
-    try {
-      refuseLiving(contents, path)
-    } catch {
-      continue
-    }
-    await rm(file, { force: true })
+    if (contents && livingHolder(contents, path) === undefined) await rm(file, { force: true })
   }
 }
 
-/** Throws unless the holder is known to be gone. An unreadable lock file was cut by a crash: its holder is gone. */
-function refuseLiving(holder: string, path: string): void {
+/**
+ * Who holds the lock, in words, unless the holder is known to be gone. An unreadable lock file was cut by a crash: its
+ * holder is gone.
+ */
+function livingHolder(holder: string, path: string): string | undefined {
   let lock: unknown
   try {
     lock = fromJson(holder)
   } catch {
-    return
+    return undefined
   }
-  if (!isRecord(lock) || typeof lock.pid !== 'number' || !Number.isSafeInteger(lock.pid) || lock.pid <= 0) return
+  if (!isRecord(lock) || typeof lock.pid !== 'number' || !Number.isSafeInteger(lock.pid) || lock.pid <= 0) {
+    return undefined
+  }
   const { pid, host, started } = lock
   if (host !== hostname()) {
-    throw new RunLockError(
-      `${dirname(path)}: process ${pid} on ${String(host)} is training in this folder; if it is gone, delete ${path}`,
-    )
+    return `${dirname(path)}: process ${pid} on ${String(host)} is training in this folder; if it is gone, delete ${path}`
   }
-  if (!isAlive(pid)) return
+  if (!isAlive(pid)) return undefined
   // Process numbers are used again, in containers after every restart: the same number with another start is another process.
   const start = startOf(pid)
-  if (start === 'dead' || (start !== undefined && typeof started === 'string' && start !== started)) return
-  throw new RunLockError(`${dirname(path)}: process ${pid} is training in this folder`)
+  if (start === 'dead' || (start !== undefined && typeof started === 'string' && start !== started)) return undefined
+  return `${dirname(path)}: process ${pid} is training in this folder`
 }
 
 function isAlive(pid: number): boolean {

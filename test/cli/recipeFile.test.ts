@@ -9,7 +9,7 @@ import {
   eventsOf,
   fovea,
   sha256,
-  start,
+  signalAtStep,
   succeed,
   temporaryFolder,
   writeSmallMnist,
@@ -152,15 +152,9 @@ export default defineRecipe({
     writeFileSync(join(cwd, 'rich.json'), JSON.stringify(rich))
     await succeed(cwd, ['train', 'rich.json', '--quiet', '--name', 'whole'])
     await succeed(cwd, ['train', 'rich.json', '--quiet', '--name', 'parts', '--stop-after', '1'])
-    const child = start(cwd, ['train', '--resume', 'runs/parts'])
-    for (
-      let tries = 0;
-      tries < 400 && !eventsOf(run('parts')).some(({ type, step }) => type === 'step' && step === 13);
-      tries++
-    )
-      await new Promise(resolve => setTimeout(resolve, 10))
-    child.process.kill('SIGINT')
-    await child.finished
+    const { code } = await fovea(cwd, ['train', '--resume', 'runs/parts'], signalAtStep('SIGINT', 13))
+    expect(code).toBe(130)
+    expect(eventsOf(run('parts')).findLast(({ type }) => type === 'step')!.step).toBeLessThan(27)
     await succeed(cwd, ['train', '--resume', 'runs/parts', '--quiet'])
     expect(sha256(checkpointOf(run('parts')))).toBe(sha256(checkpointOf(run('whole'))))
     const losses = (name: string) => eventsOf(run(name)).flatMap(({ type, loss }) => (type === 'step' ? [loss] : []))

@@ -4,13 +4,13 @@
  */
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   checkpointOf,
   eventsOf,
   fovea,
   sha256,
+  signalAtStep,
   start,
   succeed,
   temporaryFolder,
@@ -40,18 +40,6 @@ function expectWholeLog(name: string): void {
   }
   const losses = (of: string) => eventsOf(run(of)).flatMap(({ type, loss }) => (type === 'step' ? [loss] : []))
   expect(losses(name)).toEqual(losses('whole'))
-}
-
-/** Waits until a run has logged so many steps. */
-async function untilStep(name: string, step: number): Promise<void> {
-  const deadline = Date.now() + 20_000
-  for (;;) {
-    const path = join(run(name), 'events.jsonl')
-    const text = existsSync(path) ? readFileSync(path, 'utf8') : ''
-    if (text.includes(`"step":${step},`)) return
-    if (Date.now() > deadline) throw new Error(`${name} did not come to step ${step}`)
-    await sleep(2)
-  }
 }
 
 beforeAll(async () => {
@@ -108,10 +96,8 @@ describe('a signal', () => {
     ['SIGTERM', 97, '1'],
   ] as const)('%s saves the very step, ends with 130, and resume goes on exactly', async (signal, step, threads) => {
     const name = signal.toLowerCase()
-    const child = start(cwd, ['train', ...recipe, '--name', name], { FOVEA_THREADS: threads })
-    await untilStep(name, step)
-    child.process.kill(signal)
-    const { code, stdout, stderr } = await child.finished
+    const env = { FOVEA_THREADS: threads, ...signalAtStep(signal, step) }
+    const { code, stdout, stderr } = await fovea(cwd, ['train', ...recipe, '--name', name], env)
     const events = eventsOf(run(name))
     const last = events.findLast(({ type }) => type === 'step')!.step
     expect({ code, stderr }).toEqual({ code: 130, stderr: '' })

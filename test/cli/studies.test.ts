@@ -8,6 +8,7 @@ import {
   eventsOf,
   fovea,
   sha256,
+  signalAtStep,
   start,
   succeed,
   temporaryFolder,
@@ -24,6 +25,21 @@ beforeAll(async () => {
   await writeSmallMnist(join(cwd, 'data'), { train: 320, test: 100 })
 })
 afterAll(folder.remove)
+
+/** Waits until no living process holds the lock of a trial. */
+async function untilTrialsEnded(trials: string): Promise<void> {
+  const locks = () => readdirSync(trials).map(name => join(trials, name, 'lock'))
+  const isHeld = (lock: string) => existsSync(lock) && isAlive(JSON.parse(readFileSync(lock, 'utf8')).pid)
+  while (existsSync(trials) && locks().some(isHeld)) await sleep(20)
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
 
 describe('fovea search', () => {
   const search = (out: string, ...more: string[]) => [
@@ -80,7 +96,7 @@ describe('fovea search', () => {
       }
       killed++
       // The trials notice that their parent is gone, save and end.
-      await sleep(1500)
+      await untilTrialsEnded(join(cwd, 'killed/trials'))
     }
     expect(killed).toBeGreaterThanOrEqual(1)
     expect(json('killed/result.json')).toEqual(json('random/result.json'))
@@ -91,15 +107,11 @@ describe('fovea search', () => {
   }, 180_000)
 
   it('a signal saves the trials under way', async () => {
-    const child = start(cwd, search('stopped', '--trials', '2', '--epochs', '40'))
-    for (
-      let tries = 0;
-      tries < 1000 && !eventsOf(join(cwd, 'stopped/trials/t001')).some(({ step }) => step === 20);
-      tries++
+    const { code, stdout } = await fovea(
+      cwd,
+      search('stopped', '--trials', '2', '--epochs', '40'),
+      signalAtStep('SIGINT', 20, 'parent'),
     )
-      await sleep(20)
-    child.process.kill('SIGINT')
-    const { code, stdout } = await child.finished
     expect(code).toBe(130)
     expect(stdout).toContain('stopped; the same command goes on')
     expect(existsSync(join(cwd, 'stopped/trials/t001/latest'))).toBe(true)

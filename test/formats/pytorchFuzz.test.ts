@@ -39,11 +39,17 @@ const corpus = [
   ...contents.map(name => ({ name: `${name}.legacy`, file: fixture(`${name}.legacy.pth`) })),
 ]
 
+/** Processor time, in milliseconds: what a busy machine does meanwhile does not count. */
+const processorTime = (): number => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
 let slowest = 0
 
 /** Reads a file completely; the only failure that is allowed is the format's own error. */
 function check(file: Uint8Array): 'read' | 'refused' {
-  const start = performance.now()
+  const start = processorTime()
   try {
     const content = readPyTorch(file)
     const buffers = new Set([...content.tensors.values()].map(({ values }) => values.buffer))
@@ -59,7 +65,7 @@ function check(file: Uint8Array): 'read' | 'refused' {
     expect(error.message.length).toBeLessThan(5000)
     return 'refused'
   } finally {
-    slowest = Math.max(slowest, performance.now() - start)
+    slowest = Math.max(slowest, processorTime() - start)
   }
 }
 

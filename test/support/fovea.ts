@@ -45,6 +45,19 @@ export function start(
   return { process: child, finished }
 }
 
+/**
+ * Environment of a process that gets a signal as soon as it has logged a step.
+ * @param to the process itself, or its parent: the study that a trial belongs to
+ */
+export function signalAtStep(signal: NodeJS.Signals, step: number, to: 'self' | 'parent' = 'self') {
+  return {
+    NODE_OPTIONS: `--import=${new URL('signalAtStep.mjs', import.meta.url)}`,
+    FOVEA_TEST_SIGNAL: signal,
+    FOVEA_TEST_SIGNAL_STEP: String(step),
+    FOVEA_TEST_SIGNAL_TO: to,
+  }
+}
+
 /** Runs `fovea` to its end. */
 export function fovea(cwd: string, args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Finished> {
   return start(cwd, args, env).finished

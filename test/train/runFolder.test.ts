@@ -404,6 +404,18 @@ describe('the lock', () => {
     await other.close()
   })
 
+  it('is waited for as long as one has patience', async () => {
+    const path = join(root, 'lock')
+    const first = await RunLock.acquire(path)
+    await expect(RunLock.acquire(path, 50)).rejects.toThrow(/is training in this folder/)
+    const second = RunLock.acquire(path, 60_000)
+    await first.verify()
+    await first.release()
+    await (await second).verify()
+    await (await second).release()
+    expect(readdirSync(root)).toEqual([])
+  })
+
   it.each([
     ['of a process that is gone', { pid: 2 ** 22 + 1, host: hostname() }],
     ['of an earlier process of the same number', { pid: process.pid, host: hostname(), started: '1' }],

@@ -1,6 +1,6 @@
 /**
  * A process for tests, started with `--expose-gc`: trains LeNet-5 on noise for 2,000 steps and prints what it holds in
- * memory every 500 steps, as JSON. Its argument is the number of threads.
+ * memory every 250 steps, from step 500 on, as JSON. Its argument is the number of threads.
  */
 import { createEngine } from '../../src/backends/createEngine.ts'
 import { subsetOf } from '../../src/data/split.ts'
@@ -43,6 +43,6 @@ async function holdings(): Promise<Record<string, number>> {
 
 const measured: Record<string, number>[] = []
 for await (const event of trainer.run()) {
-  if (event.type === 'step' && event.step % 500 === 0) measured.push(await holdings())
+  if (event.type === 'step' && event.step >= 500 && event.step % 250 === 0) measured.push(await holdings())
 }
 console.log(JSON.stringify(measured))

@@ -1,0 +1,18 @@
+/**
+ * Loaded into a process of the command line before it starts (`node --import`): the process signals itself, or its parent,
+ * as soon as it has logged a step. A test that watched the log from outside would sometimes come too late on a busy machine.
+ */
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+
+const { FOVEA_TEST_SIGNAL: signal, FOVEA_TEST_SIGNAL_STEP: step, FOVEA_TEST_SIGNAL_TO: to } = process.env
+const { writeSync } = fs
+
+fs.writeSync = (file, data, ...rest) => {
+  const written = writeSync(file, data, ...rest)
+  if (typeof data === 'string' && data.includes('"type":"step"') && data.includes(`"step":${step},`)) {
+    process.kill(to === 'parent' ? process.ppid : process.pid, signal)
+  }
+  return written
+}
+syncBuiltinESMExports()
