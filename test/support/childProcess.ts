@@ -14,13 +14,13 @@ export interface Ended {
 export interface ChildOptions {
   readonly nodeFlags?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  /** Killed after this time; the code is then null. 25 seconds by default. */
+  /** Killed after this time; the code is then null. 170 seconds by default. */
   readonly timeout?: number
 }
 
 /** Runs `file` with arguments and waits for its end. */
 export function runChild(file: string, args: readonly string[], options: ChildOptions = {}): Promise<Ended> {
-  const { nodeFlags = [], env, timeout = 25_000 } = options
+  const { nodeFlags = [], env, timeout = 170_000 } = options
   const started = performance.now()
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...nodeFlags, '--import', 'tsx', file, ...args], {

@@ -84,7 +84,7 @@ const refusedWorker =
   'a worker thread could not start: does the Content-Security-Policy of the page allow `worker-src blob:`?'
 
 /** How long the message that explains a failure may take, in milliseconds. */
-const explanationTime = 1000
+const explanationTime = 30_000
 
 /** Threads that run the same program together. */
 export class ThreadPool {

@@ -27,7 +27,7 @@ const increment = (x: g.Variable) => ({
 const poolOf = (of: WasmEngine): ThreadPool => (of as unknown as { pool: ThreadPool }).pool
 
 /** Fails when a promise takes longer than this, instead of waiting for the test's own limit. */
-async function soon<T>(promise: Promise<T>, milliseconds = 5000): Promise<T> {
+async function soon<T>(promise: Promise<T>, milliseconds = 60_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`nothing happened for ${milliseconds} ms`)), milliseconds)
