@@ -2,12 +2,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { formatPercent, formatSignificant } from '../plot/format.ts'
-import { movingAverage } from '../plot/smooth.ts'
 import { type ComparedRun, comparisonPlot } from '../study/comparePlot.ts'
 import { RunFolder } from '../train/runFolder.node.ts'
 import { CommandError, exitCodes } from './errors.ts'
 import { print, printJson } from './output.ts'
 import { parseRecipe, type Recipe } from './recipe.ts'
+import { withRelativePaths } from './relativePaths.ts'
 import { resultFile } from './runResult.ts'
 import { textTable } from './table.ts'
 import { trainingSeconds } from './trainingTime.ts'
@@ -23,7 +23,7 @@ export interface CompareOptions {
 export async function compare(paths: readonly string[], { out, json }: CompareOptions): Promise<number> {
   const runs = await Promise.all(paths.map(path => readRun(path, nameAmong(path, paths))))
   const differing = differences(runs.map(({ recipe }) => recipe))
-  if (out !== undefined) await writeFile(out, comparisonPlot(runs.map(({ curves }) => curves)))
+  if (out !== undefined) await writeFile(out, comparisonPlot(runs))
   const compared = runs.map(run => comparedRun(run, differing))
   if (json) printJson({ differing, runs: compared, ...(out === undefined ? {} : { out }) })
   else print(tableOf(compared, differing), ...(out === undefined ? [] : ['', `curves  ${out}`]))
@@ -48,11 +48,11 @@ interface Compared {
   readonly seconds: number
 }
 
-function comparedRun({ curves, recipe, result, seconds }: ReadRun, differing: readonly string[]): Compared {
-  const last = curves.validation.at(-1)
-  const best = Math.max(...curves.validation.map(({ accuracy }) => accuracy))
+function comparedRun({ name, validation, recipe, result, seconds }: ReadRun, differing: readonly string[]): Compared {
+  const last = validation.at(-1)
+  const best = Math.max(...validation.map(({ accuracy }) => accuracy))
   return {
-    run: curves.name,
+    run: name,
     recipe: Object.fromEntries(differing.map(field => [field, at(recipe, field)])),
     epochs: last?.epoch ?? 0,
     ...(last && { validation: last.accuracy, best, loss: last.loss }),
@@ -83,8 +83,7 @@ function tableOf(runs: readonly Compared[], differing: readonly string[]): strin
   )
 }
 
-interface ReadRun {
-  readonly curves: ComparedRun
+interface ReadRun extends ComparedRun {
   readonly recipe: Recipe
   readonly seconds: number
   readonly result?: { readonly test?: { readonly accuracy: number } }
@@ -92,29 +91,22 @@ interface ReadRun {
 
 async function readRun(path: string, name: string): Promise<ReadRun> {
   const folder = await RunFolder.open(path)
-  const recipe = parseRecipe(folder.recipe, join(path, 'recipe.json'))
+  const recipe = withRelativePaths(parseRecipe(folder.recipe, join(path, 'recipe.json')))
   const events = await folder.events()
   const steps = events.filter(event => event.type === 'step')
   if (steps.length === 0) throw new CommandError(`${path}: has no steps to compare`)
-  const window = 2 * Math.floor(Math.min(100, steps.length / 40)) + 1
-  const losses = movingAverage(
-    steps.map(({ loss }) => loss),
-    window,
-  )
   // Runs of different batch sizes are compared by epochs.
   const perEpoch = events.find(event => event.type === 'start')?.stepsPerEpoch ?? steps.length
   const result = await readFile(join(path, resultFile), 'utf8').catch(() => undefined)
   return {
+    name,
     recipe,
     seconds: trainingSeconds(events),
     ...(result !== undefined && { result: JSON.parse(result) }),
-    curves: {
-      name,
-      loss: steps.map(({ step }, k) => [step / perEpoch, losses[k]!] as const),
-      validation: events
-        .filter(event => event.type === 'validation')
-        .map(({ epoch, accuracy, loss }) => ({ epoch, accuracy, loss })),
-    },
+    loss: steps.map(({ step, loss }) => [step / perEpoch, loss] as const),
+    validation: events
+      .filter(event => event.type === 'validation')
+      .map(({ epoch, accuracy, loss }) => ({ epoch, accuracy, loss })),
   }
 }
 

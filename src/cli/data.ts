@@ -121,25 +121,38 @@ async function sheetOf(
 ): Promise<string> {
   const chosen = chooseImages(data, rows, seed)
   const originals = await Promise.all(chosen.map(index => rasterOf(data, index)))
-  const sheet: SheetPicture[][] = originals.map(({ pixels, height, width, channels }) => [
-    { pixels, shape: [height, width, channels] },
-  ])
+  const images = originals.map(
+    ({ pixels, height, width, channels }): SheetPicture => ({ pixels, shape: [height, width, channels] }),
+  )
   const isFolder = !('images' in data)
   const shape = isFolder ? data.shape : (augment?.resultShape(data.shape) ?? data.shape)
-  for (let epoch = 1; epoch <= columns; epoch++) {
-    const shown = augmented(originals, chosen, data, augment, { seed, epoch, shape })
-    shown.forEach((picture, k) => {
-      sheet[k]!.push(picture)
-    })
-  }
-  const titled: SheetRow[] = sheet.map((pictures, k) => ({
+  const epochs = Array.from({ length: columns }, (_, k) =>
+    augmented(originals, chosen, data, augment, { seed, epoch: k + 1, shape }),
+  )
+  const isFixed = epochs.slice(1).every(pictures => areSame(pictures, epochs[0]!))
+  // Where nothing is random one epoch shows them all, and none is drawn that only repeats the images.
+  const drawn = !isFixed ? epochs : areSame(epochs[0]!, images) ? [] : epochs.slice(0, 1)
+  const titled: SheetRow[] = images.map((image, k) => ({
     title: data.classes[data.labels[chosen[k]!]!]!,
-    pictures,
+    pictures: [image, ...drawn.map(pictures => pictures[k]!)],
   }))
-  const headings = ['image', ...Array.from({ length: columns }, (_, k) => `epoch ${k + 1}`)]
-  const description = `${rows} images of ${data.name}, and what ${columns} epochs of augmentation show of them`
+  const headings =
+    drawn.length === 0 ? [] : ['image', ...drawn.map((_, k) => (isFixed ? 'all epochs' : `epoch ${k + 1}`))]
+  const description = [
+    `${chosen.length} images of ${data.name}`,
+    ...(drawn.length === 0
+      ? []
+      : [`what ${isFixed ? 'every epoch' : `${columns} epochs of augmentation`} shows of them`]),
+  ].join(', and ')
   return contactSheet(titled, { columns: headings, description })
 }
+
+const areSame = (some: readonly SheetPicture[], others: readonly SheetPicture[]): boolean =>
+  some.every(({ pixels, shape, caption }, k) => {
+    const other = others[k]!
+    const isAlike = shape.join() === other.shape.join() && caption === other.caption
+    return isAlike && pixels.every((value, i) => value === other.pixels[i])
+  })
 
 /** The chosen images as one epoch shows them, together a batch where batches are mixed. */
 function augmented(

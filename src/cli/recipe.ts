@@ -16,6 +16,7 @@ import { applyOverrides } from './overrides.ts'
 import { recipeFromFlat } from './recipeFlat.ts'
 import { describeIssues, display, isCode } from './recipeRules.ts'
 import { recipeSchema } from './recipeSchema.ts'
+import { relativePath, withRelativePaths } from './relativePaths.ts'
 import { foveaVersion } from './version.ts'
 
 /** A resolved recipe. */
@@ -129,6 +130,7 @@ export function refuseConflicts(options: RecipeOptions, recipe: Recipe): void {
  * @example commandOf(recipe) // 'fovea train lenet5 --data mnist --epochs 5 …'
  */
 export function commandOf(recipe: Recipe): string {
+  const { data } = recipe
   const options = optionsOf(recipe)
   const again = options && { ...resolveRecipe(options), fovea: recipe.fovea }
   if (!options || !isDeepStrictEqual(again, JSON.parse(JSON.stringify(recipe)))) return 'fovea train recipe.json'
@@ -136,6 +138,9 @@ export function commandOf(recipe: Recipe): string {
   const words = Object.entries(options).flatMap(([option, value]) => {
     if (option === 'model' || value === undefined || value === usual[option as keyof RecipeOptions]) return []
     if (option === 'augment') return ['--augment', value === 'none' ? 'none' : 'recipe.json']
+    if (option === 'dataDir') return [optionOf(option, relativePath(String(value)))]
+    if (option === 'data' && data.name === 'folder')
+      return [optionOf(option, `folder:${dataName({ data: withRelativePaths(data) })}`)]
     return [optionOf(option, value)]
   })
   return ['fovea train', options.model, ...words].join(' ')
@@ -152,7 +157,7 @@ export function runName({ model }: Recipe, file?: string): string {
 }
 
 /** The data set's name, or the folder. */
-export const dataName = ({ data }: Recipe): string =>
+export const dataName = ({ data }: Pick<Recipe, 'data'>): string =>
   data.name === 'folder' ? (data.directory ?? 'folder') : data.name
 
 /** A word as a shell takes it. */

@@ -65,13 +65,19 @@ function header(data: ReportData): Markup {
   const lastStep = data.steps.at(-1)
   const facts: Markup[] = [result(data)]
   facts.push(fact('Training time', formatDuration(data.seconds), trained(data, lastStep?.step)))
-  if (parameters !== undefined) facts.push(fact('Parameters', formatCount(parameters), 'trainable weights and biases'))
+  if (parameters !== undefined) facts.push(fact('Parameters', formatCount(parameters), trainedShare(data, parameters)))
   facts.push(fact('Engine', engine.backend, engineText(engine)))
   return html`<header>
 <h1>${data.title}</h1>
 <p class="byline">${data.model} on ${data.dataset}, <time datetime="${date}">${date.slice(0, 10)} ${date.slice(11, 16)} UTC</time></p>
 <dl class="facts">${facts}</dl>
 </header>`
+}
+
+/** How many of the parameters were trained: all, unless some were frozen. */
+function trainedShare({ trainable }: ReportData, parameters: number): string {
+  if (trainable === undefined || trainable === parameters) return 'weights and biases, all trained'
+  return `weights and biases; ${formatCount(trainable)} trained, ${formatCount(parameters - trainable)} frozen`
 }
 
 /** The one number a reader looks for first: on the test set if it was read, else on the validation split. */
@@ -240,7 +246,7 @@ function layers(rows: readonly ReportLayer[]): Markup {
   return html`<section>
 <h2>Layers</h2>
 <p class="note">For one image, forward. The receptive field is what one output value sees of the image, after the stroke the distance between the fields of neighbors. No memory is counted where a layer can overwrite its input.</p>
-<div class="scroll"><table>
+<div class="scroll"><table class="layers">
 <thead><tr><th scope="col">Layer</th><th scope="col">Type</th><th scope="col">Kernel</th><th scope="col">Output</th><th scope="col" class="number">Parameters</th><th scope="col">Arithmetic</th><th scope="col" class="number">Multiply-adds</th><th scope="col" class="number">Memory</th><th scope="col" class="number">Receptive field</th></tr></thead>
 <tbody>${body}</tbody>
 <tfoot><tr><th scope="row">Total</th><td></td><td></td><td></td><td class="number">${formatCount(total(l => l.parameters))}</td><td></td><td class="number">${formatLarge(total(l => l.multiplyAdds))}</td><td class="number">${formatBytes(total(l => l.activationBytes))}</td><td></td></tr></tfoot>

@@ -74,6 +74,8 @@ export interface ReportData {
   readonly filters?: { readonly shape: readonly [number, number, number, number]; readonly values: Float32Array }
   /** In any order; the report sorts them by loss and shows at most the first 48, fewer if they are large. */
   readonly mistakes?: readonly ReportMistake[]
+  /** Numbers that were trained at any time of the run, when not all that `layers` count were. */
+  readonly trainable?: number
   readonly layers?: readonly ReportLayer[]
   /** The command line that repeats the run. */
   readonly command: string

@@ -12,7 +12,7 @@ export const reportCss = `
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--ground);color:var(--text);font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;font-variant-numeric:tabular-nums}
-main,body>header,body>footer{max-width:70rem;margin:0 auto;padding:0 1.5rem}
+main,body>header,body>footer{max-width:74rem;margin:0 auto;padding:0 1.5rem}
 body>header{padding-top:3.5rem}
 h1{font-size:2.25rem;line-height:1.15;letter-spacing:-.02em;font-weight:680;margin:0;text-wrap:balance;overflow-wrap:anywhere}
 h2{font-size:1.3rem;line-height:1.3;letter-spacing:-.01em;font-weight:640;margin:0 0 .35rem}
@@ -37,6 +37,8 @@ figure>.note,figure>figcaption,table+.note,.scroll+.note{margin-top:.6rem}
 .filters{max-width:40rem}
 .scroll{overflow-x:auto;margin:0 -1.5rem;padding:0 1.5rem}
 table{border-collapse:collapse;font-size:.9375rem;width:100%}
+.layers{font-size:.8125rem}
+.layers th,.layers td{padding:.3rem .55rem}
 th,td{padding:.4rem .9rem;text-align:left;vertical-align:baseline;border-bottom:1px solid var(--line);white-space:nowrap}
 tr>:first-child{padding-left:0}
 tr>:last-child{padding-right:0}
@@ -48,6 +50,9 @@ tfoot td,tfoot th{font-weight:600;border-bottom:0}
 pre,code{font:.875rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 pre{background:var(--soft);border-radius:8px;padding:.9rem 1.1rem;margin:0;overflow-x:auto;tab-size:2}
 .command{white-space:pre-wrap;overflow-wrap:anywhere}
+.on-medium,.on-narrow{display:none}
+@media (max-width:74rem){.on-wide{display:none}.on-medium{display:block}}
+@media (max-width:48rem){.on-medium{display:none}.on-narrow{display:block}}
 details{margin-top:1.5rem}
 summary{cursor:pointer;color:var(--quiet);font-size:.9375rem}
 details>.scroll,details>pre{margin-top:.75rem}

@@ -14,6 +14,7 @@ import type { EpochEvent, Score, ValidationEvent } from '../train/events.ts'
 import type { RunFolder } from '../train/runFolder.node.ts'
 import { imagesOf } from './images.ts'
 import { commandOf, dataName, modelName, type Recipe } from './recipe.ts'
+import { withRelativePaths } from './relativePaths.ts'
 import type { ReportData, ReportMistake } from './reportData.ts'
 import { trainingSeconds } from './trainingTime.ts'
 import type { Best } from './trainLoop.ts'
@@ -71,6 +72,8 @@ export interface FinishedRun {
   readonly recipe: Recipe
   /** With the trained weights. */
   readonly model: ImageClassifier
+  /** How many numbers of the model were trained at any time. */
+  readonly trainable: number
   readonly engine: EngineDescription
   /** The checkpoint that is the result: the last one, or the best one. */
   readonly final: 'latest' | 'best'
@@ -127,8 +130,9 @@ async function checkpointOf(folder: RunFolder, which: 'latest' | 'best'): Promis
 }
 
 async function reportDataOf(run: FinishedRun, result: RunResult, events: readonly LoggedEvent[]): Promise<ReportData> {
-  const { folder, recipe, model, engine, test } = run
-  const { classes, shape } = imagesOf(recipe)
+  const { folder, model, engine, test } = run
+  const { classes, shape } = imagesOf(run.recipe)
+  const recipe = withRelativePaths(run.recipe)
   const [height, width, channels] = shape
   const first = filtersOf(model)
   return {
@@ -145,8 +149,9 @@ async function reportDataOf(run: FinishedRun, result: RunResult, events: readonl
     validation: events.filter(event => event.type === 'validation'),
     ...(test ? { test: test.evaluation, mistakes: await mistakesOf(test.evaluation, test.images) } : {}),
     ...(first ? { filters: first } : {}),
+    trainable: run.trainable,
     layers: summarize(model.network, [channels, height, width]).rows,
-    command: commandOf(recipe),
+    command: commandOf(run.recipe),
     version: result.fovea,
   }
 }

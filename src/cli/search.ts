@@ -10,6 +10,7 @@ import { CommandError, UsageError } from './errors.ts'
 import { print, printJson } from './output.ts'
 import { type Recipe, type RecipeOptions, resolveRecipe, shellWord } from './recipe.ts'
 import { readRecipeFile } from './recipeFile.ts'
+import { relativePath } from './relativePaths.ts'
 import type { RecipeSource } from './session.ts'
 import { inStudy } from './studyFolder.ts'
 import { textTable } from './table.ts'
@@ -245,7 +246,7 @@ async function report(
   )
   await writeAtomic(
     join(out, 'report.html'),
-    searchReport(rows, space, { title: out, strategy, metric, best: best.name }),
+    searchReport(rows, space, { title: relativePath(out), strategy, metric, best: best.name }),
   )
   if (json) {
     printJson({ study: out, best: { ...rows.find(({ name }) => name === best.name) }, trials: rows })

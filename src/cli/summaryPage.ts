@@ -20,6 +20,13 @@ export interface SummaryPage {
   readonly version: string
 }
 
+/** The drawing for each width of window; the style sheet shows one of them. */
+const drawings = [
+  { name: 'on-wide', width: 1120 },
+  { name: 'on-medium', width: 720 },
+  { name: 'on-narrow', width: 330 },
+] as const
+
 /** Builds the page. @returns a whole HTML document as text. */
 export function summaryPage({ name, description, reference, summary, scratchBytes, version }: SummaryPage): string {
   const { totals, rows, batch, arenaBytes, input } = summary
@@ -51,7 +58,7 @@ export function summaryPage({ name, description, reference, summary, scratchByte
 <section>
 <h2>Volumes</h2>
 <p class="note">Height × width × channels of each layer's output; every edge is drawn by the square root of its size, vectors stand upright. Layers that keep the volume, such as activations, are named when the pointer rests on the box before them. Branches follow each other in the order of computation.</p>
-<figure>${raw(volumes(rows, { title: `The volumes of ${name}` }))}</figure>
+${drawings.map(({ width, name: window }) => html`<figure class="${window}">${raw(volumes(rows, { title: `The volumes of ${name}`, width }))}</figure>`)}
 </section>
 ${layerTable(summary, images)}
 </main>
@@ -68,7 +75,7 @@ function layerTable(summary: Summary, images: string): Markup {
   return html`<section>
 <h2>Layers</h2>
 <p class="note">Parameters and multiply-adds are for one image, memory is that of the outputs for ${images}; none is counted where a layer can overwrite its input. The receptive field is what one output value sees of the image, after the stroke the distance between the fields of neighbors.</p>
-<div class="scroll"><table>
+<div class="scroll"><table class="layers">
 <thead><tr><th scope="col">Layer</th><th scope="col">Type</th><th scope="col">Kernel</th><th scope="col">Output</th><th scope="col">Parameters</th><th scope="col" class="number">Multiply-adds</th><th scope="col" class="number">Memory</th><th scope="col" class="number">Receptive field</th></tr></thead>
 <tbody>${rows.map(tableRow)}</tbody>
 <tfoot><tr><th scope="row">Total</th><td></td><td></td><td></td><td>${formatCount(totals.parameters)}</td><td class="number">${formatCount(totals.multiplyAdds)}</td><td class="number">${formatBytes(totals.activationBytes)}</td><td></td></tr></tfoot>

@@ -3,6 +3,8 @@
  * head. Too little to be worth a dependency.
  */
 
+import stringWidth from 'string-width'
+
 /** A column of a table. */
 export interface TableColumn {
   readonly title: string
@@ -12,8 +14,7 @@ export interface TableColumn {
 
 /**
  * Lays out a table. Control characters in cells are left out, so that a name from a file cannot move the cursor;
- * spaces that do not break become ordinary ones.
- * Width is counted in characters; scripts with double-width characters will not line up.
+ * spaces that do not break become ordinary ones. Characters that terminals draw twice as wide count as two.
  *
  * @param footer A last row below a second rule, for totals.
  * @returns lines joined by newlines, the last one without; no line ends in spaces.
@@ -38,12 +39,12 @@ export function textTable(
     }
     return row.map(clean)
   })
-  const widths = columns.map((_, j) => Math.max(...cells.map(row => width(row[j]!))))
+  const widths = columns.map((_, j) => Math.max(...cells.map(row => stringWidth(row[j]!))))
   const rule = widths.map(n => '─'.repeat(n)).join('  ')
   const lines = cells.map(row =>
     row
       .map((cell, j) => {
-        const space = ' '.repeat(widths[j]! - width(cell))
+        const space = ' '.repeat(widths[j]! - stringWidth(cell))
         return columns[j]!.align === 'right' ? space + cell : cell + space
       })
       .join('  ')
@@ -56,9 +57,4 @@ export function textTable(
 
 function clean(cell: string): string {
   return cell.replace(/\p{Cc}/gu, '').replaceAll('\u00a0', ' ')
-}
-
-/** Characters; marks that sit on another character take no room. */
-function width(cell: string): number {
-  return [...cell.replace(/\p{M}/gu, '')].length
 }

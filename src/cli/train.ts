@@ -13,6 +13,7 @@ import type { FeatureOptions } from '../train/features.ts'
 import { RunFolder, type RunFolderOptions } from '../train/runFolder.node.ts'
 import { hasTensorBoardLog, TensorBoardLog } from '../train/tensorboard.node.ts'
 import { Trainer, type TrainerOptions } from '../train/trainer.ts'
+import { countTrainable } from '../train/trainerOptions.ts'
 import { defaultRuns } from './defaults.ts'
 import { CommandError, exitCodes, InterruptError, UsageError } from './errors.ts'
 import { EvaluationProgress, FeatureProgress } from './evaluationProgress.ts'
@@ -182,6 +183,7 @@ async function trainOn(
       folder,
       recipe,
       model,
+      trainable: countTrainable({ ...usual, model }),
       engine: engine.description,
       final,
       ...(test && data.test ? { test: { evaluation: test, images: data.test } } : {}),

@@ -43,8 +43,9 @@ export function confusionMatrix(counts: readonly (readonly number[])[], classes:
   const left = 34 + Math.min(140, longest * 7.2)
   const top = 32 + (isTilted ? Math.min(100, longest * 5.4) : 18)
   const side = n * cell
-  const width = left + side + (hasText ? 74 : 12)
-  const height = top + side + (hasText ? 36 : 8) + 44
+  const areStacked = side < scalesWidth.beside
+  const width = left + Math.max(side + (hasText ? 74 : 12), areStacked ? scalesWidth.stacked : scalesWidth.beside)
+  const height = top + side + (hasText ? 36 : 8) + (areStacked ? 64 : 44)
   const mistakes = counts.flatMap((row, i) => row.filter((_, j) => i !== j))
   const worst = Math.max(0, ...mistakes)
   const right = sum(counts.map((row, i) => row[i]!))
@@ -58,7 +59,7 @@ export function confusionMatrix(counts: readonly (readonly number[])[], classes:
   const size = hasText ? 13 : Math.min(13, cell)
 
   return html`<svg class="fovea-plot" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${coordinate(width)} ${coordinate(height)}" role="img"
- font-family="system-ui, sans-serif" font-size="${size}" fill="currentColor" style="font-variant-numeric: tabular-nums">
+ font-family="system-ui, sans-serif" font-size="${size}" fill="currentColor" style="max-width: ${Math.ceil(width)}px; font-variant-numeric: tabular-nums">
 <title>Confusion matrix</title><desc>${description}</desc>
 <text x="${coordinate(left)}" y="16" font-size="13" fill-opacity="0.65">predicted class</text>
 <text transform="translate(12 ${coordinate(top)}) rotate(-90)" text-anchor="end" font-size="13" fill-opacity="0.65">true class</text>
@@ -67,7 +68,7 @@ ${classes.map((name, i) => labels(name, i, { left, top, cell, isTilted }))}
 ${counts.flatMap((row, i) => drawRow(row, i, { cell, worst, classes, hasText }))}
 ${hasText && margins(counts, cell)}
 </g>
-${scales(left, top + side + (hasText ? 36 : 8), worst)}</svg>`.markup
+${scales(left, top + side + (hasText ? 36 : 8), worst, areStacked)}</svg>`.markup
 }
 
 /**
@@ -145,18 +146,27 @@ function margins(counts: readonly (readonly number[])[], cell: number): Markup {
   return html`<text x="${side + 66}" y="-9" text-anchor="end" fill-opacity="0.65">recall</text>${recall}<text x="${side + 66}" y="${side + 20}" text-anchor="end" fill-opacity="0.65">precision</text>${precision}`
 }
 
+/** Room for the two scales, beside or below each other. */
+const scalesWidth = { beside: 410, stacked: 225 } as const
+
 /** The two scales, stated. */
-function scales(left: number, top: number, worst: number): Markup {
-  const swatches = (at: number, hue: 'blue' | 'orange', opacity: (share: number) => number) =>
-    [0, 0.25, 0.5, 0.75, 1].map(
+function scales(left: number, top: number, worst: number, areStacked: boolean): Markup {
+  const scale = (x: number, y: number, hue: 'blue' | 'orange', ends: readonly [string, string], opacity: Opacity) => {
+    const swatches = [0, 0.25, 0.5, 0.75, 1].map(
       (share, k) =>
-        html`<rect class="fovea-${hue}" fill="${light[hue]}" fill-opacity="${opacity(share).toFixed(2)}" x="${coordinate(at + k * 16)}" y="${coordinate(top + 18)}" width="15" height="12"/>`,
+        html`<rect class="fovea-${hue}" fill="${light[hue]}" fill-opacity="${opacity(share).toFixed(2)}" x="${coordinate(x + 56 + k * 16)}" y="${coordinate(y - 10.5)}" width="15" height="12"/>`,
     )
-  const y = coordinate(top + 28.5)
-  const second = left + 220
-  return html`<g font-size="12"><text x="${coordinate(left)}" y="${y}">right: 0</text>${swatches(left + 50, 'blue', s => s)}<text x="${coordinate(left + 136)}" y="${y}">100\u00a0% of row</text>
-${worst > 0 && html`<text x="${coordinate(second + 10)}" y="${y}">wrong: 1</text>${swatches(second + 66, 'orange', s => 0.12 + 0.88 * s)}<text x="${coordinate(second + 152)}" y="${y}">${formatCount(worst)}</text>`}</g>`
+    return html`<text x="${coordinate(x)}" y="${coordinate(y)}">${ends[0]}</text>${swatches}<text x="${coordinate(x + 142)}" y="${coordinate(y)}">${ends[1]}</text>\n`
+  }
+  const y = top + 28.5
+  const second = areStacked ? ([left, y + 20] as const) : ([left + 230, y] as const)
+  return html`<g font-size="12">${scale(left, y, 'blue', ['right: 0', '100\u00a0% of row'], share => share)}${
+    worst > 0 && scale(...second, 'orange', ['wrong: 1', formatCount(worst)], share => 0.12 + 0.88 * share)
+  }</g>`
 }
+
+/** Opacity of a share of the scale. */
+type Opacity = (share: number) => number
 
 function check(counts: readonly (readonly number[])[], classes: readonly string[]): void {
   if (classes.length === 0) throw new RangeError('confusion matrix: there are no classes')
@@ -174,7 +184,7 @@ function check(counts: readonly (readonly number[])[], classes: readonly string[
 }
 
 function percentOrDash(share: number): string {
-  return Number.isNaN(share) ? '–' : formatPercent(share, 1)
+  return Number.isNaN(share) ? '–' : formatPercent(share, share === 1 ? 0 : 1)
 }
 
 function sum(values: readonly number[]): number {

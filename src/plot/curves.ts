@@ -5,6 +5,7 @@
 import { formatCount, formatPercent, formatSignificant } from './format.ts'
 import { type ChartLine, type ChartMark, type ChartReadout, lineChart } from './lineChart.ts'
 import { bucketSize, decimate, movingAverage, type Point, quantile } from './smooth.ts'
+import { formatPercentTick } from './ticks.ts'
 
 /** What a curve needs to know of one optimizer step; a `StepEvent` is one. */
 export interface CurveStep {
@@ -75,6 +76,7 @@ export function learningRateCurve(steps: readonly CurveStep[]): Curve {
     xLabel: 'step',
     yLabel: 'learning rate',
     formatX: formatCount,
+    xWhole: true,
     formatY: tickName,
     xDomain: curve.xDomain,
     yDomain: [0, high > 0 ? high * 1.05 : 1],
@@ -151,10 +153,8 @@ function draw(curve: Prepared, yDomain: Point, yScale: 'linear' | 'log', format:
     xLabel: 'step',
     yLabel: quantity,
     formatX: formatCount,
-    formatY:
-      quantity === 'accuracy'
-        ? share => formatPercent(share, share * 100 === Math.round(share * 100) ? 0 : 1)
-        : tickName,
+    xWhole: true,
+    formatY: quantity === 'accuracy' ? formatPercentTick : tickName,
     xDomain: curve.xDomain,
     yDomain,
     yScale,

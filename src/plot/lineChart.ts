@@ -6,6 +6,7 @@ import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from 'd3-scale'
 import { light } from './colors.ts'
 import { coordinate, html, type Markup } from './markup.ts'
 import type { Point } from './smooth.ts'
+import { axisTicks, bottomTick, leftTick } from './ticks.ts'
 
 /** Which color a line has: training is blue, validation orange. */
 export type Hue = keyof typeof light
@@ -49,6 +50,8 @@ export interface LineChart {
   readonly yScale?: 'linear' | 'log'
   /** Text of a number on the x axis. */
   readonly formatX: (x: number) => string
+  /** True where x counts something, steps for example: ticks are whole numbers. Default false. */
+  readonly xWhole?: boolean
   /** Text of a number on the y axis. */
   readonly formatY: (y: number) => string
   readonly lines: readonly ChartLine[]
@@ -114,23 +117,17 @@ function legend(lines: readonly ChartLine[], left: number): Markup[] {
 }
 
 function yAxis({ yLabel, yScale, formatY }: LineChart, { y, inner }: Frame): Markup {
-  // Of a logarithmic scale's many ticks, d3 gives a name to as many as there is room for.
-  const name = y.tickFormat(5)
-  const ticks = y.ticks(5).filter(tick => name(tick) !== '')
+  const ticks = axisTicks(y, formatY).map(({ value, name }) => leftTick(coordinate(y(value)), inner.width, name))
   return html`<text x="${inner.width}" y="-17.5" text-anchor="end" fill-opacity="0.65">${yLabel}${
     yScale === 'log' && ', log scale'
-  }</text>${ticks.map(tick => {
-    const at = coordinate(y(tick))
-    return html`<path d="M0 ${at}H${inner.width}" stroke="currentColor" stroke-opacity="0.12"/><text x="-8" y="${at}" dy="0.34em" text-anchor="end">${formatY(tick)}</text>`
-  })}`
+  }</text>${ticks}`
 }
 
-function xAxis({ xLabel, formatX }: LineChart, { x, inner }: Frame): Markup {
+function xAxis({ xLabel, formatX, xWhole = false }: LineChart, { x, inner }: Frame): Markup {
   const bottom = inner.height
-  const ticks = x.ticks(6).map(tick => {
-    const at = coordinate(x(tick))
-    return html`<path d="M${at} ${bottom}v5" stroke="currentColor"/><text x="${at}" y="${bottom + 19}" text-anchor="middle">${formatX(tick)}</text>`
-  })
+  const ticks = axisTicks(x, formatX, { count: 6, whole: xWhole }).map(({ value, name }) =>
+    bottomTick(coordinate(x(value)), bottom, name),
+  )
   return html`<path d="M0 ${bottom}H${inner.width}" stroke="currentColor"/>${ticks}<text x="${inner.width}" y="${bottom + 38}" text-anchor="end" fill-opacity="0.65">${xLabel}</text>`
 }
 

@@ -1,13 +1,14 @@
 /** The curves of several runs in one drawing: training loss and validation accuracy over epochs. */
 import { scaleLinear, scaleLog } from 'd3-scale'
-import { formatPercent, formatSignificant } from '../plot/format.ts'
+import { formatSignificant } from '../plot/format.ts'
 import { html, type Markup } from '../plot/markup.ts'
-import { decimate } from '../plot/smooth.ts'
+import { decimate, movingAverage, type Point } from '../plot/smooth.ts'
+import { axisTicks, bottomTick, formatPercentTick, leftTick } from '../plot/ticks.ts'
 
 /** One run. */
 export interface ComparedRun {
   readonly name: string
-  /** Training loss, smoothed, by epochs done. */
+  /** Training loss of each step, by epochs done: from 0 to the run's epochs in equal parts. */
   readonly loss: readonly (readonly [epoch: number, loss: number])[]
   readonly validation: readonly { readonly epoch: number; readonly accuracy: number; readonly loss: number }[]
 }
@@ -16,6 +17,28 @@ export interface ComparedRun {
 const colors = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'] as const
 const panel = { left: 56, top: 20, width: 400, height: 260, gap: 74 }
 
+/** Losses are means over this share of the longest run, at most over an epoch. */
+const smoothedShare = 1 / 20
+
+/**
+ * The losses of runs, each a mean over the same part of an epoch around a step, whatever the runs' lengths and batch sizes: a
+ * curve that looks calmer is calmer. @internal
+ */
+export function smoothAlike(runs: readonly Pick<ComparedRun, 'loss'>[]): Point[][] {
+  const span = Math.min(1, smoothedShare * epochsOf(runs))
+  return runs.map(({ loss }) => {
+    const stepsPerEpoch = loss.length / (loss.at(-1)?.[0] ?? 1)
+    const means = movingAverage(
+      loss.map(([, y]) => y),
+      2 * Math.round((span * stepsPerEpoch) / 2) + 1,
+    )
+    return loss.map(([x], k) => [x, means[k]!])
+  })
+}
+
+const epochsOf = (runs: readonly Pick<ComparedRun, 'loss'>[]): number =>
+  Math.max(...runs.map(({ loss }) => loss.at(-1)?.[0] ?? 1))
+
 /**
  * Draws runs together.
  * @returns SVG text
@@ -23,9 +46,10 @@ const panel = { left: 56, top: 20, width: 400, height: 260, gap: 74 }
  */
 export function comparisonPlot(runs: readonly ComparedRun[]): string {
   if (runs.length === 0) throw new RangeError('comparisonPlot: there is no run to draw')
+  const smooth = smoothAlike(runs)
   const { left, top, width, height, gap } = panel
-  const epochs = Math.max(...runs.map(({ loss }) => loss.at(-1)?.[0] ?? 1))
-  const losses = runs.flatMap(({ loss }) => loss.map(([, y]) => y)).filter(Number.isFinite)
+  const epochs = epochsOf(runs)
+  const losses = smooth.flatMap(loss => loss.map(([, y]) => y)).filter(Number.isFinite)
   const [low, high] = [Math.min(...losses), Math.max(...losses)]
   const isLog = low > 0 && high > 10 * low
   const y = (isLog ? scaleLog() : scaleLinear()).domain([isLog ? low / 1.1 : Math.min(0, low), high * 1.05])
@@ -38,8 +62,8 @@ export function comparisonPlot(runs: readonly ComparedRun[]): string {
   const second = left + width + gap
   return html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${second + width + 16} ${total}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="currentColor" style="font-variant-numeric: tabular-nums"><title>${runs.length} runs compared</title><desc>Training loss and validation accuracy over epochs of ${runs.map(({ name }) => name).join(', ')}.</desc>
 ${frame(left, epochs, y.range([height, 0]), `training loss${isLog ? ', log scale' : ''}`, value => formatSignificant(value, 2))}
-${runs.map((run, k) => line(left, epochs, y, decimate(run.loss, 200), k))}
-${frame(second, epochs, accuracy.range([height, 0]), 'validation accuracy', value => formatPercent(value, 0))}
+${smooth.map((loss, k) => line(left, epochs, y, decimate(loss, 200), k))}
+${frame(second, epochs, accuracy.range([height, 0]), 'validation accuracy', formatPercentTick)}
 ${runs.map((run, k) =>
   line(
     second,
@@ -62,17 +86,10 @@ type Scale = ReturnType<typeof scaleLinear<number, number>> | ReturnType<typeof 
 function frame(left: number, epochs: number, y: Scale, title: string, format: (value: number) => string): Markup {
   const { top, width, height } = panel
   const x = scaleLinear().domain([0, epochs]).range([0, width])
-  const name = y.tickFormat(5)
   return html`<g transform="translate(${left} ${top})"><text x="${width}" y="-6" text-anchor="end" fill-opacity="0.65">${title}</text>
-${y
-  .ticks(5)
-  .filter(tick => name(tick) !== '')
-  .map(
-    tick =>
-      html`<path d="M0 ${tenth(y(tick))}h${width}" stroke="currentColor" stroke-opacity="0.12"/><text x="-8" y="${tenth(y(tick))}" dy="0.34em" text-anchor="end">${format(tick)}</text>`,
-  )}
-${x.ticks(6).map(tick => html`<path d="M${tenth(x(tick))} ${height}v5" stroke="currentColor"/><text x="${tenth(x(tick))}" y="${height + 18}" text-anchor="middle">${tick}</text>`)}
-<path d="M0 ${height}h${width}" stroke="currentColor"/><text x="${width}" y="${height + 34}" text-anchor="end" fill-opacity="0.65">epoch</text></g>`
+${axisTicks(y, format).map(({ value, name }) => leftTick(tenth(y(value)), width, name))}
+${axisTicks(x, String, { count: 6 }).map(({ value, name }) => bottomTick(tenth(x(value)), height, name))}
+<path d="M0 ${height}h${width}" stroke="currentColor"/><text x="${width}" y="${height + 36}" text-anchor="end" fill-opacity="0.65">epoch</text></g>`
 }
 
 function line(

@@ -1,6 +1,10 @@
 /** The report of a search: one HTML file with a table, parallel coordinates (Inselberg 1985), and a slice for every axis. */
+import { scaleLinear, scaleLog } from 'd3-scale'
+import { light } from '../plot/colors.ts'
 import { formatPercent, formatSignificant } from '../plot/format.ts'
 import { html, type Markup, raw } from '../plot/markup.ts'
+import { plotCss } from '../plot/theme.ts'
+import { axisTicks, bottomTick, formatPercentTick } from '../plot/ticks.ts'
 import { type Axis, type Point, placeOf, type Space } from './space.ts'
 
 /** One trial of a search. */
@@ -38,17 +42,17 @@ export function searchReport(rows: readonly TrialRow[], space: Space, options: S
 <h1>${title}</h1>
 <p>${strategy} search, ${rows.length} trials, judged by validation ${metric}. The test set was not read. The best is ${best}.</p>
 <h2>Parallel coordinates</h2>
-<div class="axes" style="max-width:${(space.size + 1) * 17}rem">${raw(parallelCoordinates(order, space, metric, best))}</div>
-<p class="note">One line for each trial, from axis to axis; the darker, the better. The best trial is orange.</p>
+<div class="wide">${raw(parallelCoordinates(order, space, metric, best))}</div>
+<p class="note">One line for each trial, from axis to axis; the stronger, the better. The best trial is orange.</p>
 <h2>Slices</h2>
 <div class="slices">${[...space].map(([field, axis]) => raw(slice(order, field, axis, metric, best)))}</div>
 <p class="note">Validation ${metric} over one field at a time. Where the best dots lie at an edge, look beyond it.</p>
 <h2>Trials</h2>
-<table><thead><tr><th>trial</th>${[...space.keys()].map(field => html`<th>${field}</th>`)}<th>epochs</th><th>accuracy</th><th>loss</th></tr></thead><tbody>
+<div class="wide"><table><thead><tr><th>trial</th>${[...space.keys()].map(field => html`<th>${field}</th>`)}<th>epochs</th><th>accuracy</th><th>loss</th></tr></thead><tbody>
 ${order.map(
   row =>
     html`<tr${row.name === best && html` class="best"`}><td>${row.name}</td>${[...space.keys()].map(field => html`<td>${formatValue(row.point[field])}</td>`)}<td>${row.epoch}</td><td>${formatPercent(row.accuracy!)}</td><td>${formatSignificant(row.loss!)}</td></tr>`,
-)}</tbody></table>
+)}</tbody></table></div>
 ${failed.length > 0 && html`<h2>Failed</h2><ul>${failed.map(row => html`<li>${row.name}: ${row.failed}</li>`)}</ul>`}
 </body></html>
 `.markup
@@ -61,37 +65,34 @@ export function parallelCoordinates(
   metric: 'accuracy' | 'loss',
   best?: string,
 ): string {
-  const [left, top, height, gap] = [60, 34, 230, 170]
+  const [top, height, gap] = [26, 230, 170]
   const axes = [...space]
+  // The first name is centered over the left end of the drawing.
+  const left = Math.max(60, ...axes.slice(0, 1).map(([field, axis]) => 4 * fieldName(field, axis).length))
   const width = left + axes.length * gap + 90
-  const [low, high] = range(rows, metric)
-  const yOfScore = (row: TrialRow): number => {
-    const place = high > low ? (row[metric]! - low) / (high - low) : 0.5
-    return top + height * (1 - place)
-  }
-  const goodness = (row: TrialRow): number => {
-    const place = high > low ? (row[metric]! - low) / (high - low) : 0.5
-    return metric === 'accuracy' ? place : 1 - place
-  }
+  const score = scoreAxis(rows, metric)
+  const goodness = (row: TrialRow): number => (metric === 'accuracy' ? score.place(row) : 1 - score.place(row))
   const x = (k: number): number => left + k * gap
+  const y = (place: number): string => tenth(top + height * (1 - place))
   // The best are drawn last, over the others.
   const lines = [...rows]
     .sort((a, b) => goodness(a) - goodness(b))
     .map(row => {
-      const points = axes.map(
-        ([field, axis], k) => `${x(k)} ${tenth(top + height * (1 - placeOf(axis, row.point[field])))}`,
-      )
-      points.push(`${x(axes.length)} ${tenth(yOfScore(row))}`)
-      const isBest = row.name === best
-      return html`<path d="M${points.join('L')}" fill="none" stroke="${isBest ? '#d55e00' : '#0072b2'}" stroke-width="${isBest ? 2.5 : 1.2}" stroke-opacity="${isBest ? 1 : tenth(0.3 + 0.6 * goodness(row) ** 2)}"><title>${row.name}</title></path>`
+      const points = axes.map(([field, axis], k) => `${x(k)} ${y(placeOf(axis, row.point[field]))}`)
+      points.push(`${x(axes.length)} ${y(score.place(row))}`)
+      const look = row.name === best ? 'orange' : 'blue'
+      const opacity = row.name === best ? 1 : tenth(0.3 + 0.6 * goodness(row) ** 2)
+      return html`<path d="M${points.join('L')}" fill="none" ${line(look)} stroke-width="${row.name === best ? 2.5 : 1.2}" stroke-opacity="${opacity}"><title>${row.name}</title></path>`
     })
-  const scale = (at: number, name: string, bottom: string, upper: string): Markup =>
-    html`<path d="M${at} ${top}v${height}" stroke="currentColor"/><text x="${at}" y="${top - 20}" text-anchor="middle" font-weight="600">${name}</text><text x="${at}" y="${top - 5}" text-anchor="middle" fill-opacity="0.65">${upper}</text><text x="${at}" y="${top + height + 16}" text-anchor="middle" fill-opacity="0.65">${bottom}</text>`
-  return html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${top + height + 30}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="currentColor"><title>Parallel coordinates of ${rows.length} trials</title>
+  const scale = (at: number, name: string, ticks: readonly PlacedTick[]): Markup =>
+    html`<path d="M${at} ${top}v${height}" stroke="currentColor"/><text x="${at}" y="${top - 12}" text-anchor="middle" font-weight="600">${name}</text>${ticks.map(
+      tick =>
+        html`<path d="M${at} ${y(tick.place)}h4" stroke="currentColor"/><text x="${at + 7}" y="${y(tick.place)}" dy="0.34em" fill-opacity="0.65">${tick.name}</text>`,
+    )}`
+  return html`<svg class="fovea-plot" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${top + height + 12}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="currentColor" style="max-width: ${width}px"><title>Parallel coordinates of ${rows.length} trials</title>
 ${lines}
-${axes.map(([field, axis], k) => scale(x(k), field, ...ends(axis)))}
-${axes.flatMap(([, axis], k) => middle(axis).map(value => html`<text x="${x(k) + 6}" y="${tenth(top + height * (1 - placeOf(axis, value)))}" dy="0.34em" fill-opacity="0.65">${formatValue(value)}</text>`))}
-${scale(x(axes.length), metric, scoreLabel(low, metric), scoreLabel(high, metric))}
+${axes.map(([field, axis], k) => scale(x(k), fieldName(field, axis), ticksOf(axis)))}
+${scale(x(axes.length), metric, score.ticks)}
 </svg>`.markup
 }
 
@@ -104,47 +105,75 @@ export function slice(
   best?: string,
 ): string {
   const [left, top, width, height] = [60, 24, 240, 160]
-  const [low, high] = range(rows, metric)
+  const score = scoreAxis(rows, metric)
+  const x = (place: number): string => tenth(left + width * place)
+  const y = (place: number): string => tenth(top + height * (1 - place))
   const dots = rows.map(row => {
-    const place = high > low ? (row[metric]! - low) / (high - low) : 0.5
-    const at = left + width * placeOf(axis, row.point[field])
-    return html`<circle cx="${tenth(at)}" cy="${tenth(top + height * (1 - place))}" r="${row.name === best ? 5 : 3.5}" fill="${row.name === best ? '#d55e00' : '#0072b2'}" fill-opacity="0.75"><title>${row.name}: ${formatValue(row.point[field])}</title></circle>`
+    const isBest = row.name === best
+    return html`<circle cx="${x(placeOf(axis, row.point[field]))}" cy="${y(score.place(row))}" r="${isBest ? 5 : 3.5}" ${dot(isBest ? 'orange' : 'blue')} fill-opacity="0.75"><title>${row.name}: ${formatValue(row.point[field])}</title></circle>`
   })
-  const [first, last] = ends(axis)
-  return html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${left + width + 20} ${top + height + 44}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="currentColor"><title>Validation ${metric} over ${field}</title>
-<path d="M${left - 8} ${top}v${height + 8}h${width + 16}" fill="none" stroke="currentColor"/>
-<text x="${left - 12}" y="${top + 4}" text-anchor="end">${scoreLabel(high, metric)}</text><text x="${left - 12}" y="${top + height}" text-anchor="end">${scoreLabel(low, metric)}</text>
-<text x="${left}" y="${top + height + 24}" text-anchor="middle">${first}</text><text x="${left + width}" y="${top + height + 24}" text-anchor="middle">${last}</text>
-${middle(axis).map(value => html`<text x="${tenth(left + width * placeOf(axis, value))}" y="${top + height + 24}" text-anchor="middle">${formatValue(value)}</text>`)}
-<text x="${left + width / 2}" y="${top + height + 40}" text-anchor="middle" font-weight="600">${field}${axis.kind === 'log' && ', log scale'}</text>
+  const bottom = top + height + 8
+  return html`<svg class="fovea-plot" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${left + width + 20} ${top + height + 50}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="currentColor"><title>Validation ${metric} over ${field}</title>
+<path d="M${left - 8} ${top}V${bottom}h${width + 16}" fill="none" stroke="currentColor"/>
+${score.ticks.map(tick => html`<path d="M${left - 8} ${y(tick.place)}h${width + 16}" stroke="currentColor" stroke-opacity="0.12"/><text x="${left - 14}" y="${y(tick.place)}" dy="0.34em" text-anchor="end">${tick.name}</text>`)}
+${ticksOf(axis).map(tick => bottomTick(x(tick.place), bottom, tick.name))}
+<text x="${left + width / 2}" y="${bottom + 37}" text-anchor="middle" font-weight="600">${fieldName(field, axis)}</text>
 ${dots}</svg>`.markup
 }
 
-function range(rows: readonly TrialRow[], metric: 'accuracy' | 'loss'): readonly [number, number] {
-  const values = rows.map(row => row[metric]!).filter(Number.isFinite)
-  return values.length > 0 ? [Math.min(...values), Math.max(...values)] : [0, 1]
+/** A tick at a place of its axis, 0 … 1. */
+interface PlacedTick {
+  readonly place: number
+  readonly name: string
 }
 
-const ends = (axis: Axis): readonly [string, string] =>
-  axis.kind === 'choice'
-    ? [formatValue(axis.values[0]), formatValue(axis.values.at(-1))]
-    : [formatValue(axis.low), formatValue(axis.high)]
+/** Ticks of a field: its choices, or round numbers. */
+function ticksOf(axis: Axis): PlacedTick[] {
+  if (axis.kind === 'choice')
+    return axis.values.map(value => ({ place: placeOf(axis, value), name: formatValue(value) }))
+  const scale = (axis.kind === 'log' ? scaleLog() : scaleLinear()).domain([axis.low, axis.high])
+  const ticks = axisTicks(scale, formatTick, { count: 4, whole: axis.kind === 'int' })
+  return ticks.map(({ value, name }) => ({ place: placeOf(axis, value), name }))
+}
 
-/** Choices between the first and the last. */
-const middle = (axis: Axis): readonly unknown[] => (axis.kind === 'choice' ? axis.values.slice(1, -1) : [])
+/** Where scores lie between the least and the greatest. */
+function scoreAxis(
+  rows: readonly TrialRow[],
+  metric: 'accuracy' | 'loss',
+): { readonly place: (row: TrialRow) => number; readonly ticks: readonly PlacedTick[] } {
+  const values = rows.map(row => row[metric]!).filter(Number.isFinite)
+  const [low, high] = values.length > 0 ? [Math.min(...values), Math.max(...values)] : [0, 1]
+  const format = metric === 'accuracy' ? formatPercentTick : formatTick
+  const placeOfScore = (score: number): number => (high > low ? (score - low) / (high - low) : 0.5)
+  const ticks = high > low ? axisTicks(scaleLinear().domain([low, high]), format) : [{ value: low, name: format(low) }]
+  return {
+    place: row => placeOfScore(row[metric]!),
+    ticks: ticks.map(({ value, name }) => ({ place: placeOfScore(value), name })),
+  }
+}
+
+const fieldName = (field: string, axis: Axis): string => (axis.kind === 'log' ? `${field}, log scale` : field)
+
+/** Round numbers, without digits that say nothing. */
+const formatTick = (value: number): string =>
+  Math.abs(value) >= 1e-3 || value === 0 ? String(Number(value.toPrecision(6))) : value.toExponential()
+
+const line = (hue: keyof typeof light): Markup => html`class="fovea-${hue}-line" stroke="${light[hue]}"`
+const dot = (hue: keyof typeof light): Markup => html`class="fovea-${hue}" fill="${light[hue]}"`
 
 /** A value of a field as tables and drawings show it: whole numbers as they are, others by three digits. */
 export const formatValue = (value: unknown): string =>
   typeof value === 'number' && !Number.isInteger(value) ? formatSignificant(value) : String(value)
 
-const scoreLabel = (value: number, metric: 'accuracy' | 'loss'): string =>
-  metric === 'accuracy' ? formatPercent(value, 1) : formatSignificant(value)
-
 const tenth = (value: number): string => value.toFixed(1)
 
-const css = `body{font-family:system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;line-height:1.45;color:#1a1a1a;background:#fff}
-.axes svg{display:block;width:100%;height:auto}
-.slices{display:grid;grid-template-columns:repeat(auto-fill,minmax(18rem,1fr));gap:1rem}
-.note{color:#555;font-size:.9rem}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-th,td{padding:.25rem .75rem;text-align:right;border-bottom:1px solid #ddd}th:first-child,td:first-child{text-align:left}
+const css = `${plotCss}
+:root{color-scheme:light dark;--ground:#fff;--text:#1c2430;--quiet:#5b6675;--line:#dfe3e8}
+@media screen and (prefers-color-scheme:dark){:root{--ground:#14181e;--text:#e4e8ed;--quiet:#9aa5b3;--line:#2d343d}}
+body{font:1rem/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1.5rem;color:var(--text);background:var(--ground)}
+h1{overflow-wrap:anywhere}
+.wide{overflow-x:auto}.wide svg{min-width:34rem}
+.slices{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr));gap:1rem}
+.note{color:var(--quiet);font-size:.9rem}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
+th,td{padding:.25rem .75rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th:first-child,td:first-child{text-align:left;padding-left:0}
 .best{font-weight:700}`

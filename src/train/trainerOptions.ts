@@ -5,8 +5,9 @@ import type { BatchSource, LoaderFactory } from '../data/batches.ts'
 import { createLoader } from '../data/createLoader.ts'
 import type { ImageCollection } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
+import { sizeOf } from '../graph/shape.ts'
 import type { Loss } from '../nn/losses.ts'
-import type { Module } from '../nn/module.ts'
+import type { Module, Parameter } from '../nn/module.ts'
 import type { WeightAverage } from '../optim/average.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import type { Penalty } from '../optim/penalty.ts'
@@ -89,7 +90,7 @@ export function checkOptions({ epochs, accumulate, average, freeze = [], model }
  * @throws RangeError when images change from epoch to epoch, when nothing that could be kept is frozen, or it would be too much.
  */
 export function featuresOf(options: Resolved, shape: ImageShape): FeatureCache | undefined {
-  const { cacheFeatures, train, augment, optimizer, freeze = [], epochs, model } = options
+  const { cacheFeatures, train, augment } = options
   if (!cacheFeatures) return undefined
   if ('fill' in train) {
     throw new RangeError('cacheFeatures: needs a subset of images; a source of batches may give others in every epoch')
@@ -97,8 +98,21 @@ export function featuresOf(options: Resolved, shape: ImageShape): FeatureCache |
   if (augment) {
     throw new RangeError('cacheFeatures: features are computed once, but augment changes the images in every epoch')
   }
-  const trained = freezing(optimizer, frozenIn(freeze, epochs)).trained(model.parameters())
-  return new FeatureCache({ ...options, ...(cacheFeatures === true ? {} : cacheFeatures), train, shape, trained })
+  const settings = cacheFeatures === true ? {} : cacheFeatures
+  return new FeatureCache({ ...options, ...settings, train, shape, trained: trainedIn(options) })
+}
+
+/** What decides which parameters are trained. */
+type Trained = Pick<TrainerOptions, 'optimizer' | 'freeze' | 'epochs' | 'model'>
+
+/** The parameters that are trained at any time of the run, by path: what is not frozen in its last epoch. */
+function trainedIn({ optimizer, freeze = [], epochs, model }: Trained): ReadonlyMap<string, Parameter> {
+  return freezing(optimizer, frozenIn(freeze, epochs)).trained(model.parameters())
+}
+
+/** How many numbers are trained at any time of the run. */
+export function countTrainable(options: Trained): number {
+  return [...trainedIn(options).values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0)
 }
 
 /** The source of a run's batches. */

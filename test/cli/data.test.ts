@@ -65,6 +65,22 @@ describe('fovea data', () => {
     expect(svg.match(/epoch \d/g)).toHaveLength(8)
   })
 
+  it('draws no equal copies: without augmentation the images alone, of a fixed pipeline one version', async () => {
+    const columnsOf = async (...given: string[]) => {
+      await succeed(folder.path, ['data', ...given, '--out', 'fixed.svg', '--rows', '3'])
+      const svg = readFileSync(join(folder.path, 'fixed.svg'), 'utf8')
+      return {
+        images: svg.match(/<image /g)!.length,
+        headings: svg.match(/(image|all epochs|epoch \d)<\/text>/g) ?? [],
+      }
+    }
+    const digitsAs = ['mnist', '--data-dir', digits, '--augment']
+    expect(await columnsOf(...digitsAs, 'none')).toEqual({ images: 3, headings: [] })
+    writeFileSync(join(folder.path, 'fixed.json'), '{"transforms":[{"name":"centerCrop","options":{"size":[20,20]}}]}')
+    const headings = ['image</text>', 'all epochs</text>']
+    expect(await columnsOf(...digitsAs, 'fixed.json')).toEqual({ images: 6, headings })
+  })
+
   it('reads a folder of pictures, mixes labels, and writes PNG', async () => {
     const given = [
       'data',

@@ -36,6 +36,11 @@ describe('report', () => {
     expect(text).toContain('"momentum": 0.9')
   })
 
+  it('says how much of a network with a frozen trunk was trained', () => {
+    expect(report(reportData())).toContain('weights and biases, all trained')
+    expect(report({ ...reportData(), trainable: 850 })).toContain('850 trained, 60,856 frozen')
+  })
+
   it('names what it draws for who cannot see it', () => {
     for (const name of ['Loss', 'Accuracy', 'Learning rate', 'Confusion matrix', 'Filters']) {
       expect(whole).toMatch(new RegExp(`role="img"[^>]*>\\s*<title>${name}</title><desc>[^<]{20,}</desc>`))

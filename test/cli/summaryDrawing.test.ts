@@ -12,7 +12,9 @@ const { path: cwd } = folder
 afterAll(folder.remove)
 const read = (name: string): string => readFileSync(join(cwd, name), 'utf8')
 
-const drawing = volumes(summarize(lenet5().assignPaths(), [1, 28, 28]).rows, { title: 'The volumes of lenet5' })
+const { rows } = summarize(lenet5().assignPaths(), [1, 28, 28])
+const drawingOf = (width?: number) => volumes(rows, { title: 'The volumes of lenet5', ...(width && { width }) })
+const drawing = drawingOf()
 
 describe('summary', () => {
   it('--svg draws the volumes, and says where', async () => {
@@ -25,7 +27,8 @@ describe('summary', () => {
   it('--html writes a page with the drawing, the table and the totals, that loads nothing', async () => {
     await succeed(cwd, ['summary', '--html', 'net.html'])
     const page = read('net.html')
-    expect(page).toContain(drawing)
+    // One drawing for each width of window.
+    for (const width of [1120, 720, 330]) expect(page).toContain(drawingOf(width))
     expect(page).toContain('<dt>Parameters</dt><dd><b>61,706</b>')
     expect(page).toContain('<td>(5·5·6+1)·16 = 2,416</td><td class="number">240,000</td>')
     expect(page).toContain('<th scope="row">Total</th>')

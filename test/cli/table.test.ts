@@ -25,15 +25,19 @@ describe('textTable', () => {
     expect(textTable(columns, []).split('\n')).toHaveLength(2)
   })
 
-  it('counts characters, not code units or marks', () => {
-    const lines = textTable(columns, [
-      ['🐹é', '1'],
-      ['e\u0301', '1'],
-      ['ab', '1'],
-    ])
+  it('lines up what terminals draw twice as wide: East Asian scripts and emoji; marks take no room', () => {
+    const cells = ['ab', '🐹é', 'e\u0301', '蚂蚁', 'ﾊﾁ', 'はち', '벌', '👩‍🔬']
+    const lines = textTable(
+      columns,
+      cells.map(cell => [cell, '1']),
+    )
       .split('\n')
       .slice(2)
-    expect(lines.map(line => [...line.replace(/\p{M}/gu, '')].length)).toEqual([18, 18, 18])
+    // Columns of a terminal, by hand: 🐹é 3, é 1, 蚂蚁 4, half-width ﾊﾁ 2, はち 4, 벌 2, one emoji of three code points 2.
+    const drawn = [2, 3, 1, 4, 2, 4, 2, 2]
+    lines.forEach((line, k) => {
+      expect(line.length - cells[k]!.length + drawn[k]!, cells[k]).toBe(18)
+    })
   })
 
   it('lets no cell move the cursor or break the line', () => {

@@ -32,6 +32,21 @@ describe('confusionMatrix', () => {
     expect(texts.slice(texts.indexOf('recall') + 5).slice(0, 3)).toEqual(['88.9\u00a0%', '81.8\u00a0%', '–'])
   })
 
+  it('is drawn no larger than its text is meant to be read, and holds its two scales', async () => {
+    const svg = confusionMatrix(
+      [
+        [7, 63],
+        [0, 83],
+      ],
+      ['ants', 'bees'],
+    )
+    const width = Number(/viewBox="0 0 ([\d.]+)/.exec(svg)![1])
+    expect(svg).toContain(`max-width: ${Math.ceil(width)}px`)
+    const ends = [...svg.matchAll(/<text x="([\d.]+)" y="[\d.]+">([^<]+)<\/text>/g)]
+    expect(ends.map(([, , text]) => text)).toEqual(['right: 0', '100\u00a0% of row', 'wrong: 1', '63'])
+    for (const [, x, text] of ends) expect(Number(x) + 6.6 * text!.length).toBeLessThan(width)
+  })
+
   it('draws a hundred classes and keeps small', async () => {
     const n = 100
     const many = Array.from({ length: n }, (_, i) =>

@@ -17,6 +17,16 @@ describe('curves', () => {
     await expect(learningRateCurve(few).svg).toMatchFileSnapshot('snapshots/learning-rate-of-ten-steps.svg')
   })
 
+  it.each([1, 2, 3, 7, 11, 1000])('have ticks at whole steps, each named once, for %i steps', count => {
+    const run = Array.from({ length: count }, (_, k) => ({ ...few[0]!, step: k + 1 }))
+    for (const { svg } of [lossCurve(run), accuracyCurve(run), learningRateCurve(run)]) {
+      const names = [...svg.matchAll(/text-anchor="middle">([\d,.]+)<\/text>/g)].map(match => match[1]!)
+      expect(names.length).toBeGreaterThan(0)
+      expect(names).toEqual([...new Set(names)])
+      for (const name of names) expect(name).toMatch(/^[\d,]+$/)
+    }
+  })
+
   it('draw training blue and validation orange', async () => {
     for (const { svg } of [lossCurve(steps, validation), accuracyCurve(steps, validation)]) {
       const image = await renderSvg(svg)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { comparisonPlot } from '../../src/study/comparePlot.ts'
+import { comparisonPlot, smoothAlike } from '../../src/study/comparePlot.ts'
 import { ratePlot } from '../../src/study/lrPlot.ts'
 import { parallelCoordinates, searchReport, slice, type TrialRow } from '../../src/study/searchReport.ts'
 import { type Axis, parseAxis } from '../../src/study/space.ts'
@@ -19,10 +19,24 @@ const scored = rows.slice(0, 2)
 it('parallel coordinates: a line for each trial, through its places; the best is orange', async () => {
   const svg = parallelCoordinates(scored, space, 'accuracy', 't002')
   // lr 1e-2 is in the middle of its axis, adam and 90 % at the top.
-  expect(svg).toContain('d="M60 149.0L230 34.0L400 34.0"')
-  expect(svg).toContain('d="M60 264.0L230 264.0L400 264.0"')
+  expect(svg).toContain('d="M92 141.0L262 26.0L432 26.0"')
+  expect(svg).toContain('d="M92 256.0L262 256.0L432 256.0"')
   const image = await renderSvg(svg)
   expect(image.count((r, g, b) => r > 190 && g < 130 && b < 60)).toBeGreaterThan(100)
+})
+
+it('axes have ticks: powers of ten of a logarithm, whole numbers of a whole one, round scores', () => {
+  const texts = (svg: string) => [...svg.matchAll(/>([^<>]+)<\/text>/g)].map(match => match[1])
+  const svg = parallelCoordinates(scored, space, 'accuracy', 't002')
+  expect(texts(svg)).toEqual(
+    ['optimizer.lr, log scale', '1e-4', '0.001', '0.01', '0.1', '1', 'optimizer.name', 'sgd', 'adam'].concat([
+      'accuracy',
+      ...[50, 60, 70, 80, 90].map(percent => `${percent}\u00a0%`),
+    ]),
+  )
+  const layers = scored.map((row, k) => ({ ...row, point: { layers: k + 1 } }))
+  const drawn = texts(slice(layers, 'layers', parseAxis('int(1, 3)'), 'loss'))
+  expect(drawn).toEqual(['0.4', '0.6', '0.8', '1', '1.2', '1.4', '1', '2', '3', 'layers'])
 })
 
 it('a slice: a dot for each trial', () => {
@@ -74,4 +88,20 @@ it('runs compared: a color each', async () => {
   expect(image.count((r, g, b) => b > 150 && r < 60 && g < 140)).toBeGreaterThan(200)
   expect(image.count((r, g, b) => r > 190 && g < 130 && b < 60)).toBeGreaterThan(200)
   expect(() => comparisonPlot([])).toThrow('no run')
+})
+
+it('runs compared are smoothed alike: what two runs have in common looks the same', () => {
+  const noise = (k: number) => 2 + Math.sin(k * k)
+  const run = (epochs: number, stepsPerEpoch: number) => ({
+    loss: Array.from({ length: epochs * stepsPerEpoch }, (_, k) => [(k + 1) / stepsPerEpoch, noise(k)] as const),
+  })
+  const [short, long] = smoothAlike([run(2, 100), run(8, 100)])
+  // 8 epochs / 20 = 0.4 epochs, 41 steps; the last 20 steps of the short run have fewer neighbors.
+  expect(short!.slice(0, 180)).toEqual(long!.slice(0, 180))
+  const mean = Array.from({ length: 41 }, (_, k) => noise(50 - 20 + k)).reduce((a, b) => a + b) / 41
+  expect(short![50]![1]).toBeCloseTo(mean, 12)
+  // Batches of half the size are averaged over twice as many steps.
+  const [, fine] = smoothAlike([run(8, 100), run(8, 200)])
+  const wide = Array.from({ length: 81 }, (_, k) => noise(100 - 40 + k)).reduce((a, b) => a + b) / 81
+  expect(fine![100]![1]).toBeCloseTo(wide, 12)
 })

@@ -1,0 +1,52 @@
+/** Ticks of an axis: round numbers whose names all differ. Scales and round numbers are d3-scale's. */
+import type { ScaleContinuousNumeric } from 'd3-scale'
+import { html, type Markup } from './markup.ts'
+
+/** A place on an axis and what is written there. */
+export interface Tick {
+  readonly value: number
+  readonly name: string
+}
+
+/** Options of {@link axisTicks}. */
+export interface TickOptions {
+  /** About how many ticks; 5 by default. */
+  readonly count?: number
+  /** True for an axis of whole things, steps for example: there is no tick at 0.5. */
+  readonly whole?: boolean
+}
+
+/**
+ * Ticks of a scale: as many of d3's round numbers as there are different names for, and of a logarithmic scale only those
+ * that d3 would name.
+ */
+export function axisTicks(
+  scale: ScaleContinuousNumeric<number, number>,
+  format: (value: number) => string,
+  { count = 5, whole = false }: TickOptions = {},
+): Tick[] {
+  for (let wanted = count; wanted > 0; wanted--) {
+    const d3Name = scale.tickFormat(wanted)
+    const ticks = scale
+      .ticks(wanted)
+      .filter(value => d3Name(value) !== '' && (!whole || Number.isInteger(value)))
+      .map(value => ({ value, name: format(value) }))
+    if (new Set(ticks.map(({ name }) => name)).size === ticks.length) return ticks
+  }
+  return []
+}
+
+/** A share as a percentage without digits that say nothing: `0.5` → `'50 %'`, `0.992` → `'99.2 %'`. */
+export function formatPercentTick(share: number): string {
+  return `${Number((share * 100).toPrecision(10))}\u00a0%`
+}
+
+/** A tick of a horizontal axis: a stroke, and its name below. @param x @param bottom where the axis is */
+export function bottomTick(x: string, bottom: number, name: string): Markup {
+  return html`<path d="M${x} ${bottom}v5" stroke="currentColor"/><text x="${x}" y="${bottom + 19}" text-anchor="middle">${name}</text>`
+}
+
+/** A tick of a vertical axis at x = 0: a pale line through the drawing, and its name on the left. */
+export function leftTick(y: string, width: number, name: string): Markup {
+  return html`<path d="M0 ${y}H${width}" stroke="currentColor" stroke-opacity="0.12"/><text x="-8" y="${y}" dy="0.34em" text-anchor="end">${name}</text>`
+}
