@@ -39,6 +39,15 @@ export interface Op<A> {
    */
   vjp(output: Tensor, gradient: Tensor, attributes: A): readonly (Tensor | undefined)[]
   cost(output: Tensor, attributes: A): Cost
+  /** Of an operation that reads an input as indices or labels: which one, and that its numbers are 0 … limit − 1. */
+  indices?(output: Tensor, attributes: A): IndexOperand
+}
+
+/** An input that is read as indices or labels. */
+export interface IndexOperand {
+  readonly operand: Tensor
+  /** Its numbers are 0 … limit − 1. */
+  readonly limit: number
 }
 
 /** Makes the tensor that applies `op` to `inputs`. @throws ShapeError from the operation's shape rule. */
