@@ -6,6 +6,8 @@
  * - `vjp`       the gradient with respect to each input, written in operations of the same table
  * - `cost`      multiply-adds and bytes
  *
+ * An operation that reads an input as indices or labels also has `indices`, so that what a run is given can be checked.
+ *
  * Each operation is one file under `ops/`; `table.ts` gathers them and derives the types with which the compiler
  * refuses an operation without a facet and a backend without an operation.
  */

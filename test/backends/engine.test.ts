@@ -392,6 +392,26 @@ describe.each(Object.entries(engines))('%s', (_, create) => {
       expect(after).toEqual({ status: 'fulfilled', value: { scaled: Float32Array.of(0.5, 1) } })
     })
 
+    const labels = g.input('labels', [4], { dtype: 'i32', batched: true }) as g.Vector
+    const scores = g.input('scores', [4, 3], { batched: true }) as g.Matrix
+    const lossOf = g.sum(g.softmaxCrossEntropy(scores, labels)) as g.Scalar
+    test.each<[string, g.Tensor]>([
+      ['oneHot', g.oneHot(labels, 3)],
+      ['softmaxCrossEntropy', lossOf],
+      ['its gradient', g.gradients(lossOf, [scores])[0]!],
+      ['gather', g.gather(g.transpose(scores), labels)],
+      ['scatterAdd', g.scatterAdd(scores, g.transpose(g.reshape(g.reshape(labels, [2, 2]), [4])) as g.Vector, 0, 3)],
+    ])('labels out of range: %s', async (_, y) => {
+      const executable = await engine.compile(program({ y }))
+      const given = executable.inputs.has('scores') ? { scores: new Float32Array(12).fill(1) } : {}
+      for (const wrong of [3, -1, 2 ** 31 - 1]) {
+        await expect(executable.run({ ...given, labels: [0, 1, wrong, 2] })).rejects.toThrow(
+          new RangeError(`labels: an index or a label (=${wrong}) is out of range: expected 0 … 2`),
+        )
+      }
+      await executable.run({ ...given, labels: [0, 1, 2, 2] })
+    })
+
     test('an output that does not exist', async () => {
       const executable = await engine.compile(picking())
       await expect(executable.run(right, { read: ['loss'] })).rejects.toThrow("no output is named 'loss'")
@@ -421,8 +441,9 @@ describe.each(Object.entries(engines))('%s', (_, create) => {
       const executable = await closed.compile(program({ y: g.mul(g.input('x', [1]), 2) }, [[x, g.add(x.tensor, 1)]]))
       await executable.run({ x: [1] })
       const waiting = [...Array.from({ length: 5 }, () => executable.run({ x: [1] })), closed.read(x)]
+      const settled = Promise.allSettled(waiting)
       await Promise.all([closed.close(), closed.close()])
-      for (const result of await Promise.allSettled(waiting)) {
+      for (const result of await settled) {
         if (result.status === 'rejected') expect(result.reason).toMatchObject({ message: 'the engine is closed' })
       }
       await expect(executable.run({ x: [1] })).rejects.toThrow('the engine is closed')

@@ -74,6 +74,18 @@ describe.each(makers)('a computation that fails on %s', (_, make) => {
       expect(Array.from(await engine.read(x))).toEqual([1, 2])
     },
   )
+
+  test.each([
+    ['a label', (labels: g.Vector) => g.softmaxCrossEntropy(g.constantTensor(new Array(80).fill(0), [8, 10]), labels)],
+    ['a class of oneHot', (labels: g.Vector) => g.oneHot(labels, 10)],
+  ])('%s of a variable out of range', async (__, build) => {
+    engine = make()
+    const labels = new g.Variable<readonly [number]>([8], { dtype: 'i32', value: new Int32Array(8).fill(9) })
+    const executable = await engine.compile({ outputs: { y: build(labels.tensor) }, updates: new Map() })
+    await soon(executable.run())
+    await engine.write(labels, [9, 9, 9, 9, 9, 10, 9, 9])
+    await expect(soon(executable.run())).rejects.toThrow('an index or a label (=10) is out of range: expected 0 … 9')
+  })
 })
 
 describe.each(makers.slice(1))('a worker that dies on %s', (_, make) => {
