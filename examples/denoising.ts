@@ -15,6 +15,7 @@ import {
   input,
   mean,
   mul,
+  type RunOutputs,
   randomNormal,
   type Scalar,
   square,
@@ -71,17 +72,17 @@ const { train, test } = await mnist()
 // Whole batches only: the step is made for one size.
 const loader = createLoader(subsetOf(train, batch * Math.ceil(Number(images) / batch)), { batchSize: batch, seed: 0 })
 const schedule = oneCycle()
+const digits = new Uint8Array(batch * 28 * 28)
 const labels = new Int32Array(batch) // not used: the digits are what is to come out
 for (let epoch = 0; epoch < epochs; epoch++) {
   loader.startEpoch(epoch + 1)
   let sum = 0
   for (let k = 0; k < loader.batches; k++) {
     const done = epoch * loader.batches + k
-    await loader.fill(k, step.input('images') as Uint8Array, labels)
-    step.input('key').set([0, done])
-    step.input('learningRate').set([optimizer.defaults.lr * schedule(done, epochs * loader.batches)])
-    await step.run()
-    sum += step.output('loss')[0]
+    await loader.fill(k, digits, labels)
+    const learningRate = optimizer.defaults.lr * schedule(done, epochs * loader.batches)
+    const results = await step.run({ images: digits, key: [0, done], learningRate })
+    sum += results.loss[0]
   }
   console.log(`epoch ${epoch + 1}: mean squared error ${(sum / loader.batches).toFixed(4)}`)
 }
@@ -92,10 +93,10 @@ const outputs = Object.fromEntries(traced.map(([name, value]) => [name, clamp(va
 const look = await engine.compile({ outputs, updates: new Map() })
 const held = createLoader(subsetOf(test, 1024), { batchSize: batch, shuffle: false })
 const ratios = { noisy: 0, denoised: 0 }
+let seen: RunOutputs = {} // of the last batch looked at, 0 … 1
 for (let k = held.batches - 1; k >= 0; k--) {
-  await held.fill(k, look.input('images') as Uint8Array, labels)
-  look.input('key').set([1, k])
-  await look.run()
+  await held.fill(k, digits, labels)
+  seen = await look.run({ images: digits, key: [1, k] })
   for (const name of ['noisy', 'denoised'] as const) {
     for (let n = 0; n < batch; n++) ratios[name] += signalToNoise(imageOf('clean', n), imageOf(name, n)) / held.samples
   }
@@ -115,9 +116,9 @@ await writeFile(file, contactSheet(rows, { description: 'Ten test digits: under 
 console.log(`wrote ${file}`)
 await engine.close()
 
-/** The pixels of one image of the last batch looked at, 0 … 1. */
+/** The pixels of one image of the last batch looked at. */
 function imageOf(name: string, n: number): Float32Array {
-  return look.output(name).subarray(784 * n, 784 * (n + 1)) as Float32Array
+  return seen[name].subarray(784 * n, 784 * (n + 1)) as Float32Array
 }
 
 /** 10 log₁₀(1 / mean squared error), in decibels: pixels are at most 1. */

@@ -47,13 +47,14 @@ async function look(pictures: Subset<typeof photos>): Promise<Seen> {
   const loader = createLoader(pictures, { batchSize: batch, shuffle: false, seed: Number(seed), augment })
   const count = pictures.indices.length
   const seen = { features: new Float32Array(looks * count * width), labels: new Int32Array(looks * count) }
+  const bytes = new Uint8Array(batch * shape[0] * shape[1] * shape[2])
   const labels = new Int32Array(batch)
   for (let epoch = 0, done = 0; epoch < looks; epoch++) {
     loader.startEpoch(epoch + 1)
     for (let k = 0; k < loader.batches; k++) {
-      const size = await loader.fill(k, program.input('images') as Uint8Array, labels)
-      await program.run()
-      seen.features.set(program.output('features').subarray(0, size * width), done * width)
+      const size = await loader.fill(k, bytes, labels)
+      const results = await program.run({ images: bytes })
+      seen.features.set(results.features.subarray(0, size * width), done * width)
       seen.labels.set(labels.subarray(0, size), done)
       done += size
     }
@@ -93,14 +94,9 @@ async function trainHead({ features, labels }: Seen, weightDecay: number): Promi
   const named = new Map(paths.map((path, k) => [path, slopes[k]]))
   const updates = optimizer.update(parameters, named, input('learningRate', []))
   const step = await engine.compile({ outputs: { loss }, updates })
-  step.input('features').set(features)
-  step.input('labels').set(labels)
   const steps = 300
-  for (let k = 0; k < steps; k++) {
-    step.input('learningRate').set([0.02 * (1 - k / steps)])
-    await step.run()
-  }
-  for (const parameter of parameters.values()) parameter.value.set(engine.read(parameter))
+  for (let k = 0; k < steps; k++) await step.run({ features, labels, learningRate: 0.02 * (1 - k / steps) })
+  for (const parameter of parameters.values()) parameter.setValue(await engine.read(parameter))
   return layer
 }
 

@@ -29,7 +29,7 @@ for (const init of [zeros(), he()]) {
     const trainer = new Trainer({ model, engine, optimizer, train: learned, epochs: 2, batchSize: 50 })
     for await (const _ of trainer.run());
     const { accuracy } = await trainer.evaluator.evaluate(scored)
-    const difference = spread(engine.read(hidden.weight) as Float32Array, 784).toFixed(3)
+    const difference = spread(hidden.weight.value as Float32Array, 784).toFixed(3)
     const cells = [init.name.padEnd(7), name.padEnd(10), `${(100 * accuracy).toFixed(1)} %`.padStart(8), difference]
     console.log(cells.join('  '))
   }

@@ -3,7 +3,17 @@
  *
  *     npx tsx scripts/threadScaling.ts [model] [--wide]
  */
-import { createEngine, type Executable, input, type Program, simplify } from '../src/index.ts'
+import { zeros } from '../src/graph/variable.ts'
+import {
+  createEngine,
+  type Executable,
+  input,
+  type Program,
+  type RunInputs,
+  simplify,
+  sizeOf,
+  type TypedArray,
+} from '../src/index.ts'
 import { findModel } from '../src/models/index.ts'
 import { crossEntropy, inference, normalize, sequential } from '../src/nn/index.ts'
 import { sgd } from '../src/optim/index.ts'
@@ -28,15 +38,15 @@ function training(batch: number): Program {
 }
 
 /** Numbers that are no zeros: images of bytes or of −1 … 1, and labels that every model has. */
-function fill(executable: Executable): void {
-  for (const { source, dtype } of executable.plan.inputs) {
-    if (source?.kind !== 'input') continue
-    const values = executable.input(source.name)
-    for (let k = 0; k < values.length; k++)
-      values[k] = dtype === 'f32' ? ((k * 7919) % 1000) / 500 - 1 : (k * 7919) % 251
-    if (source.name === 'labels') values.fill(1)
-    if (source.name === 'learningRate') values.fill(0.01)
+function inputsOf({ inputs }: Executable): RunInputs {
+  const values: Record<string, TypedArray> = {}
+  for (const [name, { shape, dtype }] of inputs) {
+    const value = (k: number) => (dtype === 'f32' ? ((k * 7919) % 1000) / 500 - 1 : (k * 7919) % 251)
+    values[name] = zeros(dtype, sizeOf(shape)).map((_, k) =>
+      name === 'labels' ? 1 : name === 'learningRate' ? 0.01 : value(k),
+    )
   }
+  return values
 }
 
 const median = (times: readonly number[]): number => [...times].sort((a, b) => a - b)[times.length >> 1]
@@ -51,14 +61,13 @@ for (const [task, batch, make, runs] of [
     [1, 2].map(async threads => {
       const engine = createEngine({ threads, wide })
       const executable = await engine.compile(make(batch))
-      fill(executable)
-      return { engine, executable, times: [] as number[] }
+      return { engine, executable, inputs: inputsOf(executable), times: [] as number[] }
     }),
   )
   for (let run = 0; run < runs + 2; run++) {
-    for (const { executable, times } of contenders) {
+    for (const { executable, inputs, times } of contenders) {
       const started = performance.now()
-      await executable.run()
+      await executable.run(inputs, { read: [] })
       if (run >= 2) times.push(performance.now() - started)
     }
   }

@@ -9,7 +9,8 @@ import { installEvaluator, type Tensor } from './graph/tensor.ts'
 import type { TypedArray } from './graph/variable.ts'
 
 export { createEngine, type EngineOptions } from './backends/createEngine.ts'
-export type { Engine, EngineDescription, Executable } from './backends/engine.ts'
+export type { Engine, EngineDescription, Executable, RunOptions } from './backends/engine.ts'
+export type { InputType, RunInputs, RunOutputs, ValueType } from './backends/operands.ts'
 export {
   createWasmEngine,
   type WasmEngine,
@@ -36,43 +37,29 @@ export { type Epilogue, type Step, type StoredMoments, stepInputs, stepOutputs }
 
 let shared: Engine | undefined
 
-/** The evaluation that each engine is at: results last until the next run only, so evaluations take turns. */
-const turns = new WeakMap<Engine, Promise<unknown>>()
-
 /**
  * Computes tensors and returns copies of their values, row-major. Without an engine, a shared one with one thread is used.
  * @throws Error when the tensors depend on an input: inputs are given to the runs of a compiled program.
  * @example const [y] = await evaluate([relu(x)])
  */
-export function evaluate(tensors: readonly Tensor[], engine?: Engine): Promise<TypedArray[]> {
+export async function evaluate(tensors: readonly Tensor[], engine?: Engine): Promise<TypedArray[]> {
   shared ??= engine ? undefined : createEngine({ threads: 1 })
   const on = (engine ?? shared) as Engine
-  const before = turns.get(on) ?? Promise.resolve()
-  const evaluation = before.then(() => evaluateNow(tensors, on))
-  turns.set(
-    on,
-    evaluation.catch(() => undefined),
-  )
-  return evaluation
-}
-
-async function evaluateNow(tensors: readonly Tensor[], on: Engine): Promise<TypedArray[]> {
   const outputs = Object.fromEntries(tensors.map((tensor, index) => [String(index), tensor]))
   const executable = await on.compile({ outputs, updates: new Map() })
-  const [input] = executable.plan.inputs
-  if (input) {
+  const [input] = executable.inputs.keys()
+  if (input !== undefined) {
     throw new Error(
-      `evaluate: the input '${input.label}' has no value; use constants or variables, or compile a program and write its inputs`,
+      `evaluate: the input '${input}' has no value; use constants or variables, or compile a program and give its inputs to \`run\``,
     )
   }
   try {
-    await executable.run()
+    return Object.values(await executable.run())
   } catch (error) {
     // An engine does not go on after a failed computation; the next evaluation gets a new one.
     if (on === shared) shared = undefined
     throw error
   }
-  return tensors.map((_, index) => executable.output(String(index)).slice())
 }
 
 installEvaluator(async tensor => (await evaluate([tensor]))[0])

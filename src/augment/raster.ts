@@ -12,22 +12,53 @@ export interface Raster {
 /** `[height, width, channels]`. */
 export type RasterShape = readonly [height: number, width: number, channels: number]
 
+/** Bytes as a canvas or a file gives them. */
+export type Bytes = Uint8Array | Uint8ClampedArray
+
+/** Whether something is bytes. */
+export const isBytes = (values: unknown): values is Bytes =>
+  values instanceof Uint8Array || values instanceof Uint8ClampedArray
+
+/** The same bytes, not copied, as what everything here takes. */
+export const plainBytes = (bytes: Bytes): Uint8Array =>
+  bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+
+/**
+ * What is wrong with something that should be the pixels of `count` pictures, and what to do about it; undefined when it is as
+ * many bytes as they have.
+ */
+export function pixelProblem(pixels: unknown, shape: RasterShape, count = 1): string | undefined {
+  const [height, width, channels] = shape
+  const expected = count * height * width * channels
+  if (!isBytes(pixels)) {
+    const given = pixels?.constructor?.name ?? String(pixels)
+    return (
+      `expected ${expected} bytes 0 … 255 in a Uint8Array, got ${/^[AEIOU]/.test(given) ? 'an' : 'a'} ${given}; ` +
+      'numbers from 0 to 1 become bytes by Uint8Array.from(numbers, x => Math.round(255 * x))'
+    )
+  }
+  if (pixels.length === expected) return undefined
+  const what = count === 1 ? 'a picture' : `${count} pictures`
+  const problem = `${pixels.length} bytes given for ${what} of [${shape.join(', ')}], expected ${expected}`
+  if (channels === 4 || pixels.length !== count * height * width * 4) return problem
+  const kept = channels === 3 ? 'i % 4 < 3' : 'i % 4 === 0'
+  return `${problem}; they look like RGBA, as a canvas gives it: keep ${channels} of every 4 by bytes.filter((_, i) => ${kept})`
+}
+
 /**
  * A picture of bytes and their shape; the bytes are not copied.
- * @throws AugmentError when the number of bytes does not fit the shape.
+ * @throws AugmentError when they are no bytes, or not as many as the shape has.
  * @example raster(dataset.images.subarray(0, 3072), [32, 32, 3])
  */
-export function raster(pixels: Uint8Array, [height, width, channels]: RasterShape): Raster {
+export function raster(pixels: Bytes, shape: RasterShape): Raster {
+  const [height, width, channels] = shape
   for (const size of [height, width, channels]) {
     if (!Number.isInteger(size) || size < 1)
       throw new AugmentError(`raster: no such shape: [${height}, ${width}, ${channels}]`)
   }
-  if (pixels.length !== height * width * channels) {
-    throw new AugmentError(
-      `raster: [${height}, ${width}, ${channels}] needs ${height * width * channels} bytes, got ${pixels.length}`,
-    )
-  }
-  return { height, width, channels, pixels }
+  const problem = pixelProblem(pixels, shape)
+  if (problem !== undefined) throw new AugmentError(`raster: ${problem}`)
+  return { height, width, channels, pixels: plainBytes(pixels) }
 }
 
 /** A new picture of zeros. */

@@ -8,7 +8,7 @@ import { canShareMemory, defaultThreads, hasRelaxedSimd, registerTile } from '..
 import { measureWasmPeak, type WasmPeak } from '../backends/wasm/peak.ts'
 import { type WideChoice, type WideVectors, wideVectors } from '../backends/wasm/wide.ts'
 import { cacheFolder } from '../data/download.node.ts'
-import { add, conv2d, input, type Tensor, type Volume } from '../graph/index.ts'
+import { add, conv2d, input, sizeOf, type Tensor, Variable, type Volume } from '../graph/index.ts'
 import { formatBytes } from '../plan/format.ts'
 import { print, printJson } from './output.ts'
 
@@ -155,10 +155,12 @@ async function speedOf(
   threads: number,
   wide: WideChoice,
 ): Promise<{ gflops: number; vectors?: WideVectors | undefined }> {
-  let y = input('x', [8, 256, 14, 14], { batched: true }) as Volume
-  for (let layer = 0; layer < layers; layer++) y = conv2d(y, input(`weights${layer}`, [256, 256, 1, 1]) as Volume)
+  const shape = [8, 256, 14, 14] as const
+  let y: Volume = input('x', shape, { batched: true })
+  for (let layer = 0; layer < layers; layer++) y = conv2d(y, new Variable([256, 256, 1, 1] as const).tensor)
+  const x = new Float32Array(sizeOf(shape))
   return withProgram(threads, wide, y, async (executable, vectors) => {
-    const milliseconds = await medianTime(executable, 50)
+    const milliseconds = await medianTime(executable, x, 50)
     return { gflops: (2 * executable.plan.multiplyAdds) / milliseconds / 1e6, vectors: vectors() }
   })
 }
@@ -166,18 +168,23 @@ async function speedOf(
 /** How long a step of one addition takes, in which all threads meet once. */
 async function wakeUpOf(threads: number): Promise<WakeUp> {
   return withProgram(threads, 'off', add(input('x', [1]), 1), async executable => ({
-    awake: 1000 * (await medianTime(executable, 2000)),
-    asleep: 1000 * (await medianTime(executable, 100, 5)),
+    awake: 1000 * (await medianTime(executable, [1], 2000)),
+    asleep: 1000 * (await medianTime(executable, [1], 100, 5)),
   }))
 }
 
-/** Milliseconds of a run; a pause before each when asked for. */
-async function medianTime(executable: WasmExecutable, runs: number, pause?: number): Promise<number> {
+/** Milliseconds of a run on `x`; a pause before each when asked for. */
+async function medianTime(
+  executable: WasmExecutable,
+  x: ArrayLike<number>,
+  runs: number,
+  pause?: number,
+): Promise<number> {
   const times: number[] = []
   for (let run = 0; run < runs + 10; run++) {
     if (pause !== undefined) await setTimeout(pause)
     const started = performance.now()
-    await executable.run()
+    await executable.run({ x }, { read: [] })
     times.push(performance.now() - started)
   }
   return times.slice(10).sort((a, b) => a - b)[runs >> 1]

@@ -94,7 +94,7 @@ export async function trainLoop(options: TrainLoopOptions): Promise<TrainOutcome
   }
 
   const save = async (isBest: boolean): Promise<void> => {
-    const { tensors, progress: at } = trainer.snapshot()
+    const { tensors, progress: at } = await trainer.snapshot()
     for (const [path, { values }] of tensors) {
       if (!values.every(Number.isFinite)) throw await diverged(`${path} has values that are no finite numbers`, at.step)
     }

@@ -6,6 +6,8 @@
  * - `vjp`       the gradient with respect to each input, written in operations of the same table
  * - `cost`      multiply-adds and bytes
  *
+ * An operation that reads an input as indices or labels also has `indices`, so that what a run is given can be checked.
+ *
  * Each operation is one file under `ops/`; `table.ts` gathers them and derives the types with which the compiler
  * refuses an operation without a facet and a backend without an operation.
  */
@@ -39,6 +41,15 @@ export interface Op<A> {
    */
   vjp(output: Tensor, gradient: Tensor, attributes: A): readonly (Tensor | undefined)[]
   cost(output: Tensor, attributes: A): Cost
+  /** Of an operation that reads an input as indices or labels: which one, and that its numbers are 0 … limit − 1. */
+  indices?(output: Tensor, attributes: A): IndexOperand
+}
+
+/** An input that is read as indices or labels. */
+export interface IndexOperand {
+  readonly operand: Tensor
+  /** Its numbers are 0 … limit − 1. */
+  readonly limit: number
 }
 
 /** Makes the tensor that applies `op` to `inputs`. @throws ShapeError from the operation's shape rule. */

@@ -8,13 +8,19 @@ import type { Scalar, Tensor } from '../graph/tensor.ts'
 import { Variable } from '../graph/variable.ts'
 import { checkOption, checkShare, checkWhole } from './options.ts'
 
+/** How long a run is. */
+export interface RunLength {
+  readonly totalSteps: number
+  readonly stepsPerEpoch: number
+}
+
 /** A kind of average. */
 export interface WeightAverage {
   readonly name: string
   /**
    * r in a step, counted from 0: the share that the weights after that step have in the average; 1 makes it equal to them.
    */
-  rate(step: number, run: { readonly totalSteps: number; readonly stepsPerEpoch: number }): number
+  rate(step: number, run: RunLength): number
   /**
    * Batches by which running statistics are estimated anew for the averaged weights, once an average has begun, before each
    * evaluation; 0 when they are averaged like the weights.

@@ -1,8 +1,10 @@
 /** Evaluation: a model's answers for a set of images, batch by batch. */
 
+import { breathe } from '../async/breathe.ts'
 import { compose } from '../augment/compose.ts'
 import { centerCrop } from '../augment/crop.ts'
 import { LabelSafetyError } from '../augment/errors.ts'
+import { type Bytes, pixelProblem } from '../augment/raster.ts'
 import type { Views } from '../augment/views.ts'
 import type { Engine, Executable } from '../backends/engine.ts'
 import type { BatchSource, LoaderFactory } from '../data/batches.ts'
@@ -11,14 +13,14 @@ import type { ImageCollection } from '../data/dataset.ts'
 import { fitted, placeRaster } from '../data/place.ts'
 import { rasterOf } from '../data/rasters.ts'
 import type { Subset } from '../data/split.ts'
-import { formatShape, ShapeError } from '../graph/shape.ts'
+import { formatShape, ShapeError, sizeOf } from '../graph/shape.ts'
 import { substituteTensors } from '../graph/substitute.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Module } from '../nn/module.ts'
 import type { Program } from '../plan/program.ts'
-import { breathe } from './breathe.ts'
 import type { Score } from './events.ts'
-import { type ImageShape, predictionProgram, type SampleShape } from './programs.ts'
+import { type ImageShape, predictionProgram } from './programs.ts'
+import { BatchMemory, type SampleSource } from './samples.ts'
 
 /** Answers to every image of a subset, in its order. */
 export interface Evaluation extends Score {
@@ -32,30 +34,24 @@ export interface Evaluation extends Score {
   readonly confusion: readonly (readonly number[])[]
 }
 
-/** A batch as a program takes it: bytes of images, or features. @internal */
-export type Samples = Uint8Array | Float32Array
-
-/** A source of batches of images, or of what a frozen trunk made of them. @internal */
-export interface SampleSource extends Omit<BatchSource, 'shape' | 'fill'> {
-  readonly shape: SampleShape
-  fill(batch: number, samples: Samples, labels: Int32Array | Float32Array): number | Promise<number>
-}
-
 /** Images per batch of an evaluation, and their pixels together: large images come in smaller batches. */
 const mostImages = 256
 const mostPixels = 2 ** 20
 
-/** Runs a model on images; keeps its compiled plans for further calls. */
+/**
+ * Runs a model on images; keeps its compiled programs for further calls. It may be asked while it is busy, also while the model
+ * is being trained: the engine takes one batch after another, and each is answered by the weights of its turn.
+ */
 export class Evaluator {
   private readonly engine: Engine
   private readonly model: Module
   private readonly shape: ImageShape
   private readonly substitutes: () => Promise<ReadonlyMap<Tensor, Tensor>>
-  private readonly plans = new Map<string, Promise<Executable>>()
+  private readonly executables = new Map<string, Promise<Executable>>()
 
   /**
    * @param shape `[height, width, channels]` of the images
-   * @param substitutes what the model reads in place of its variables, their averages for example; asked for once per plan
+   * @param substitutes what the model reads in place of its variables, their averages for example; asked for once per program
    */
   constructor(
     engine: Engine,
@@ -72,9 +68,11 @@ export class Evaluator {
   /**
    * Scores a subset. Images larger than those the model takes are cut to their middle.
    * @param onProgress told the number of images done after each batch
+   * @throws ShapeError when images are smaller than the model takes, or have other channels; RangeError for a label that is
+   * no class of the model.
    */
   async evaluate(subset: Subset<ImageCollection>, onProgress?: (images: number) => void): Promise<Evaluation> {
-    return scoreBatches(evaluationLoader(subset, this.shape), size => this.plan(size, true), onProgress)
+    return scoreBatches(evaluationLoader(subset, this.shape), size => this.executable(size, true), onProgress)
   }
 
   /**
@@ -83,7 +81,8 @@ export class Evaluator {
    * @param views `flipViews()`, `fiveCrop(28)`, `tenCrop(224)`, …; a view larger than the model takes is cut to its middle
    * @param options.onProgress told the number of images done
    * @param options.allowLabelChanges true to mirror written symbols all the same
-   * @throws ShapeError when a view is smaller than the model takes; LabelSafetyError for mirror images of symbols.
+   * @throws ShapeError when a view is smaller than the model takes; LabelSafetyError for mirror images of symbols; RangeError
+   * for a label that is no class of the model.
    * @example const { accuracy } = await evaluator.evaluateViews(test, flipViews())
    */
   async evaluateViews(
@@ -92,11 +91,16 @@ export class Evaluator {
     options: { readonly onProgress?: (images: number) => void; readonly allowLabelChanges?: boolean } = {},
   ): Promise<Evaluation> {
     const { dataset, indices } = subset
-    const classes = dataset.classes.length
     const probabilities = await this.probabilities(subset, { views, ...options })
+    const classes = probabilities.length / indices.length
     const answers = emptyAnswers(indices.length)
     indices.forEach((index, k) => {
       const label = dataset.labels[index]
+      if (!(label < classes)) {
+        throw new RangeError(
+          `${dataset.name}: label ${label} of image ${index} is no class of the model: it has ${classes}`,
+        )
+      }
       const row = probabilities.subarray(k * classes, (k + 1) * classes)
       const best = row.reduce((most, value, c) => (value > row[most] ? c : most), 0)
       answers.labels[k] = label
@@ -104,11 +108,12 @@ export class Evaluator {
       answers.probability[k] = row[best]
       answers.losses[k] = -Math.log(Math.max(row[label], Number.MIN_VALUE))
     })
-    return score(answers, classes)
+    return score(answers, dataset.classes.length)
   }
 
   /**
-   * Probabilities of all classes for every image of a subset, `[images, classes]`, averaged over views where there are any.
+   * Probabilities of all classes of the model for every image of a subset, `[images, classes]`, averaged over views where there
+   * are any.
    * @param options as in {@link evaluateViews}
    * @throws ShapeError when a view is smaller than the model takes; LabelSafetyError for mirror images of symbols.
    */
@@ -120,24 +125,27 @@ export class Evaluator {
       readonly allowLabelChanges?: boolean
     } = {},
   ): Promise<Float32Array> {
+    const { shape } = this
     const { views = asItIs } = options
-    checkViews(views, dataset, this.shape, options.allowLabelChanges ?? false)
-    const classes = dataset.classes.length
-    const batch = evaluationBatch(this.shape)
-    const sums = new Float64Array(indices.length * classes)
+    checkViews(views, dataset, shape, options.allowLabelChanges ?? false)
+    const batch = evaluationBatch(shape)
+    const pixels = new Uint8Array(Math.min(batch, indices.length) * sizeOf(shape))
+    let sums = new Float64Array(0)
     for (let first = 0; first < indices.length; first += batch) {
       const some = indices.subarray(first, first + batch)
-      const images = await Promise.all(Array.from(some, index => rasterOf(dataset, index)))
-      const plan = await this.plan(some.length, false)
+      const rasters = await Promise.all(Array.from(some, index => rasterOf(dataset, index)))
+      const executable = await this.executable(some.length, false)
+      const images = pixels.subarray(0, some.length * sizeOf(shape))
       for (let k = 0; k < views.count; k++) {
-        const target = plan.input('images') as Uint8Array
-        images.forEach((image, position) => {
-          placeRaster(fitted(views.view(image, k), this.shape), this.shape, target, position)
+        rasters.forEach((image, position) => {
+          placeRaster(fitted(views.view(image, k), shape), shape, images, position)
         })
-        await plan.run()
-        const probabilities = plan.output('probabilities')
-        const start = first * classes
-        for (let i = 0; i < some.length * classes; i++) sums[start + i] += probabilities[i] / views.count
+        const { probabilities } = await executable.run({ images }, { read: ['probabilities'] })
+        const classes = probabilities.length / some.length
+        if (sums.length === 0) sums = new Float64Array(indices.length * classes)
+        probabilities.forEach((value, i) => {
+          sums[first * classes + i] += value / views.count
+        })
         await breathe()
       }
       options.onProgress?.(first + some.length)
@@ -147,19 +155,22 @@ export class Evaluator {
 
   /**
    * Probabilities of all classes for one image, `[classes]`.
-   * @param pixels `[H, W, C]` bytes
+   * @param pixels `[H, W, C]` bytes, taken within the call
+   * @throws ShapeError when they are no bytes, or not as many as an image has.
    */
-  async predict(pixels: Uint8Array): Promise<Float32Array> {
-    const plan = await this.plan(1, false)
-    plan.input('images').set(pixels)
-    await plan.run()
-    return new Float32Array(plan.output('probabilities'))
+  async predict(pixels: Bytes): Promise<Float32Array> {
+    const problem = pixelProblem(pixels, this.shape)
+    if (problem !== undefined) throw new ShapeError(`predict: ${problem}`)
+    const images = Uint8Array.from(pixels)
+    const executable = await this.executable(1, false)
+    const { probabilities } = await executable.run({ images }, { read: ['probabilities'] })
+    return probabilities as Float32Array
   }
 
-  private plan(batch: number, scored: boolean): Promise<Executable> {
+  private executable(batch: number, scored: boolean): Promise<Executable> {
     const key = `${batch} ${scored}`
-    const known = this.plans.get(key) ?? this.compile(batch, scored)
-    this.plans.set(key, known)
+    const known = this.executables.get(key) ?? this.compile(batch, scored)
+    this.executables.set(key, known)
     return known
   }
 
@@ -181,14 +192,19 @@ export function evaluationBatch([height, width]: ImageShape): number {
   return Math.min(mostImages, Math.max(16, fitting))
 }
 
-/** The batches of a subset in its order, of images cut to their middle where they are too large. @internal */
+/**
+ * The batches of a subset in its order, of images cut to their middle where they are too large.
+ * @throws ShapeError when they are too small, or have other channels.
+ * @internal
+ */
 export function evaluationLoader(
   subset: Subset<ImageCollection>,
   imageShape: ImageShape,
   loader: LoaderFactory = createLoader,
 ): BatchSource {
   const [height, width] = imageShape
-  const { shape } = subset.dataset
+  const { shape, name } = subset.dataset
+  checkSize(`${name}: its images`, shape, imageShape)
   const isWhole = shape[0] === height && shape[1] === width
   const augment = isWhole ? {} : { augment: compose([centerCrop({ size: [height, width] })]), seed: 0 }
   return loader(subset, { batchSize: evaluationBatch(imageShape), shuffle: false, ...augment })
@@ -196,31 +212,33 @@ export function evaluationLoader(
 
 /**
  * Scores the batches of a source, in its order.
- * @param plan the compiled `predictionProgram` of a batch size, with scores
+ * @param executableFor the compiled `predictionProgram` of a batch size, with scores
  * @internal
  */
 export async function scoreBatches(
   source: SampleSource,
-  plan: (size: number) => Promise<Executable>,
+  executableFor: (size: number) => Promise<Executable>,
   onProgress?: (samples: number) => void,
 ): Promise<Evaluation> {
   const answers = emptyAnswers(source.samples)
-  const { predicted, probability, losses, labels } = answers
+  const memory = new BatchMemory(source)
   for (let batch = 0, done = 0; batch < source.batches; batch++) {
-    const program = await plan(source.sizeOf(batch))
-    const given = program.input('labels') as Int32Array
-    const size = await source.fill(batch, program.input('images') as Samples, given)
-    labels.set(given.subarray(0, size), done)
-    await program.run()
-    predicted.set(program.output('predicted'), done)
-    probability.set(program.output('probability'), done)
-    losses.set(program.output('losses'), done)
-    done += size
+    const executable = await executableFor(source.sizeOf(batch))
+    const { images, labels } = await memory.fill(batch)
+    answers.labels.set(labels, done)
+    const { predicted, probability, losses } = await executable.run({ images, labels }, { read: scores })
+    answers.predicted.set(predicted, done)
+    answers.probability.set(probability, done)
+    answers.losses.set(losses, done)
+    done += labels.length
     onProgress?.(done)
     await breathe()
   }
   return score(answers, source.dataset.classes.length)
 }
+
+/** Outputs of a prediction program that a score is made of. */
+const scores = ['predicted', 'probability', 'losses'] as const
 
 /** The one view that an image is without any. */
 const asItIs: Views = { name: 'image', count: 1, mirrors: false, resultShape: shape => shape, view: image => image }
@@ -237,9 +255,11 @@ function emptyAnswers(length: number): Answers {
   }
 }
 
+/** @param classes of the data set; a model that knows more may have predicted one of those */
 function score({ labels, predicted, probability, losses }: Answers, classes: number): Evaluation {
   const samples = labels.length
-  const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
+  const size = predicted.reduce((most, answer, k) => Math.max(most, answer + 1, labels[k] + 1), classes)
+  const confusion = Array.from({ length: size }, () => new Array<number>(size).fill(0))
   let right = 0
   let total = 0
   for (let k = 0; k < samples; k++) {
@@ -251,13 +271,16 @@ function score({ labels, predicted, probability, losses }: Answers, classes: num
 }
 
 function checkViews(views: Views, dataset: ImageCollection, shape: ImageShape, allowLabelChanges: boolean): void {
-  const given = views.resultShape(dataset.shape)
-  if (given[0] < shape[0] || given[1] < shape[1] || given[2] !== shape[2]) {
-    throw new ShapeError(`${views.name}: its views are ${formatShape(given)}, the model takes ${formatShape(shape)}`)
-  }
+  checkSize(`${views.name}: its views`, views.resultShape(dataset.shape), shape)
   if (!views.mirrors || dataset.symbols !== true || allowLabelChanges) return
   throw new LabelSafetyError(
     `${views.name} mirrors pictures, but the classes of ${dataset.name} are written symbols, which the model knows one way ` +
       'round only. To do it all the same: allowLabelChanges: true',
   )
+}
+
+/** @throws ShapeError when pictures cannot be cut to what the model takes. */
+function checkSize(what: string, given: ImageShape, shape: ImageShape): void {
+  if (given[0] >= shape[0] && given[1] >= shape[1] && given[2] === shape[2]) return
+  throw new ShapeError(`${what} are ${formatShape(given)}, the model takes ${formatShape(shape)}`)
 }

@@ -2,18 +2,20 @@
  * Features that are computed once: where the beginning of a network is frozen for a whole run, it gives the same numbers for
  * the same image in every epoch. They are kept in memory, and the rest of the network is trained on them.
  */
+import { breathe } from '../async/breathe.ts'
 import type { Engine, Executable } from '../backends/engine.ts'
+import type { RunOutputs } from '../backends/operands.ts'
 import { EpochOrder, type LoaderFactory } from '../data/batches.ts'
 import type { ImageCollection } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Module, Parameter } from '../nn/module.ts'
-import { breathe } from './breathe.ts'
 import type { Progress } from './checkpoint.ts'
-import { type Evaluation, evaluationLoader, reading, type SampleSource, scoreBatches } from './evaluate.ts'
+import { type Evaluation, evaluationLoader, reading, scoreBatches } from './evaluate.ts'
 import type { NoticeEvent } from './events.ts'
 import { FrozenTrunk } from './frozenTrunk.ts'
 import { type ImageShape, predictionProgram } from './programs.ts'
+import { BatchMemory, type Labels, type SampleSource, type Samples } from './samples.ts'
 
 /** Options of `cacheFeatures`. */
 export interface FeatureOptions {
@@ -49,7 +51,7 @@ export class FeatureCache {
   readonly #trunk: FrozenTrunk
   readonly #training: FeatureRows
   readonly #validation: FeatureRows | undefined
-  readonly #plans = new Map<string, Promise<Executable>>()
+  readonly #executables = new Map<string, Promise<Executable>>()
   #isComplete = false
 
   /** @throws RangeError when nothing before all that is trained is frozen, or the features would take more than `maxBytes`. */
@@ -96,14 +98,14 @@ export class FeatureCache {
     let done = 0
     for (const rows of parts) {
       const source = evaluationLoader(rows.subset, this.#options.shape, this.#options.loader)
+      const memory = new BatchMemory(source)
       try {
         for (let batch = 0, first = 0; batch < source.batches; batch++) {
           if (isStopped()) return undefined
           const size = source.sizeOf(batch)
-          const program = await this.#trunkOf(size, rows === this.#training)
-          await source.fill(batch, program.input('images') as Uint8Array, rows.labels.subarray(first, first + size))
-          await program.run()
-          rows.store(first, size, program)
+          const executable = await this.#trunkOf(size, rows === this.#training)
+          const { images, labels } = await memory.fill(batch)
+          rows.store(first, labels, await executable.run({ images }))
           first += size
           done += size
           this.#options.onProgress?.(done, total)
@@ -128,22 +130,22 @@ export class FeatureCache {
     if (!rows) throw new Error('cacheFeatures: there are no validation images')
     const { engine } = this.#options
     return scoreBatches(rows, size =>
-      this.#planOf(`score ${size}`, async () =>
+      this.#executableOf(`score ${size}`, async () =>
         engine.compile(reading(predictionProgram(this.head, rows.shape, size, true), await substitutes())),
       ),
     )
   }
 
   #trunkOf(size: number, training: boolean): Promise<Executable> {
-    return this.#planOf(`trunk ${size} ${training}`, () =>
+    return this.#executableOf(`trunk ${size} ${training}`, () =>
       this.#options.engine.compile(this.#trunk.program(size, training)),
     )
   }
 
-  #planOf(key: string, make: () => Promise<Executable>): Promise<Executable> {
-    const plan = this.#plans.get(key) ?? make()
-    this.#plans.set(key, plan)
-    return plan
+  #executableOf(key: string, make: () => Promise<Executable>): Promise<Executable> {
+    const known = this.#executables.get(key) ?? make()
+    this.#executables.set(key, known)
+    return known
   }
 }
 
@@ -190,7 +192,7 @@ class FeatureRows implements SampleSource {
     return this.#order.sizeOf(batch)
   }
 
-  fill(batch: number, samples: Uint8Array | Float32Array, labels: Int32Array | Float32Array): number {
+  fill(batch: number, samples: Samples, labels: Labels): number {
     const rows = this.#order.indicesOf(this.#epoch, batch)
     const [features] = this.shape
     rows.forEach((row, position) => {
@@ -200,14 +202,14 @@ class FeatureRows implements SampleSource {
     return rows.length
   }
 
-  /** Takes the outputs of the trunk for some images, one beside the other in each image's row. */
-  store(first: number, size: number, program: Executable): void {
+  /** Takes the labels of some images, and the outputs of the trunk, one beside the other in each image's row. */
+  store(first: number, labels: Labels, outputs: RunOutputs): void {
     const [features] = this.shape
+    this.labels.set(labels, first)
     let start = 0
-    for (let k = 0; start < features; k++) {
-      const output = program.output(String(k)) as Float32Array
-      const width = output.length / size
-      for (let i = 0; i < size; i++) {
+    for (const output of Object.values(outputs)) {
+      const width = output.length / labels.length
+      for (let i = 0; i < labels.length; i++) {
         this.values.set(output.subarray(i * width, (i + 1) * width), (first + i) * features + start)
       }
       start += width

@@ -2,7 +2,7 @@
  * The state of health of a network in training: how large activations and gradients are in every layer, how many units
  * are dead, and where numbers stop being numbers. One forward and backward pass that changes nothing.
  */
-import type { Executable } from '../backends/engine.ts'
+import type { RunOutputs } from '../backends/operands.ts'
 import type { BatchSource } from '../data/batches.ts'
 import { gradients } from '../graph/gradient.ts'
 import { abs, equal, square } from '../graph/ops/elementwise.ts'
@@ -48,7 +48,8 @@ export interface Health {
 /** The program of a look, and how to read what it gives. */
 export interface HealthProgram {
   readonly program: Program
-  read(executable: Executable): Health
+  /** @param outputs of a run of the program */
+  read(outputs: RunOutputs): Health
 }
 
 /** Traces a look at a network: inputs as a training step's. */
@@ -84,8 +85,8 @@ export function healthProgram(
   })
   return {
     program: { outputs, updates: new Map() },
-    read(executable) {
-      const number = (name: string): number => executable.output(name)[0]!
+    read(outputs) {
+      const number = (name: string): number => outputs[name]![0]!
       return {
         loss: number('loss'),
         layers: layers.map(({ path, units }, k) => ({

@@ -1,43 +1,36 @@
 /**
- * The training loop: sample a batch, forward, backward, update, and say so. `Trainer.run` is the whole of it; the
- * rest of this file makes the programs it runs, and stores and restores its state.
+ * The training loop: sample a batch, forward, backward, update, and say so. `Trainer.run` is the whole of it; a step is
+ * `TrainingStep`, what is stored of it `TrainingState`.
  */
-
+import { breathe } from '../async/breathe.ts'
+import { Turns } from '../async/turns.ts'
 import type { Executable } from '../backends/engine.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import type { Variable } from '../graph/variable.ts'
-import { crossEntropy } from '../nn/losses.ts'
-import type { Module } from '../nn/module.ts'
-import { loadState } from '../nn/state.ts'
-import { GradientAccumulator } from '../optim/accumulate.ts'
 import { AveragedVariables } from '../optim/average.ts'
-import type { PathPattern } from '../optim/patterns.ts'
 import type { EpochScore } from '../optim/schedule.ts'
-import { constant } from '../optim/schedules.ts'
-import type { Program } from '../plan/program.ts'
-import { breathe } from './breathe.ts'
-import { type Checkpoint, CheckpointError, type Progress, type StoredTensor, tensorsOf } from './checkpoint.ts'
-import { Evaluator, type SampleSource, type Samples } from './evaluate.ts'
+import { type Checkpoint, CheckpointError, type Progress, type StoredTensor } from './checkpoint.ts'
+import { Evaluator } from './evaluate.ts'
 import type { NoticeEvent, Score, TrainEvent } from './events.ts'
 import type { FeatureCache } from './features.ts'
-import { freezing, frozenIn } from './freezing.ts'
-import {
-  alarmsOf,
-  firstBroken,
-  type Health,
-  type HealthProgram,
-  healthProgram,
-  initialLossNotice,
-  newNotices,
-} from './health.ts'
-import { statisticsProgram, trainingProgram } from './programs.ts'
+import { alarmsOf, firstBroken, type Health, initialLossNotice, newNotices } from './health.ts'
+import type { SampleSource } from './samples.ts'
 import { Throughput } from './throughput.ts'
-import { beginning, checkOptions, featuresOf, hasInput, loaderOf, type TrainerOptions } from './trainerOptions.ts'
+import {
+  beginning,
+  featuresOf,
+  loaderOf,
+  type ResolvedOptions,
+  resolveOptions,
+  type TrainerOptions,
+} from './trainerOptions.ts'
+import { TrainingState } from './trainingState.ts'
+import { TrainingStep } from './trainingStep.ts'
 
 export type { TrainerOptions } from './trainerOptions.ts'
 
 /**
- * A training run that can be stopped and continued at any step.
+ * A training run that can be stopped and continued at any step. `snapshot` and `inspect` may be called at any time, also
+ * during `run`: they are of the moment between two steps.
  *
  * @example
  * const trainer = new Trainer({ model, train, engine, optimizer: sgd({ lr: 0.05, momentum: 0.9 }), epochs: 3 })
@@ -45,47 +38,68 @@ export type { TrainerOptions } from './trainerOptions.ts'
  */
 export class Trainer {
   readonly evaluator: Evaluator
-  private readonly options: TrainerOptions &
-    Required<Pick<TrainerOptions, 'schedule' | 'loss' | 'batchSize' | 'accumulate' | 'seed'>>
+  private readonly options: ResolvedOptions
   private readonly loader: SampleSource
   private readonly features: FeatureCache | undefined
-  /** What steps are traced from: the model, or what of it comes after the features that are kept. */
-  private readonly traced: Module
-  private readonly programs = new Map<string, Promise<Executable>>()
-  private readonly accumulator: GradientAccumulator | undefined
   private readonly averages: AveragedVariables | undefined
+  private readonly training: TrainingStep
+  private readonly state: TrainingState
+  /** Of steps, and of all that must not come between the parts of one: they share the source of batches. */
+  private readonly turns = new Turns()
   private position = beginning
+  private running = false
+  /** Whether the engine may have other values of the model than its host values. */
+  private isAhead = true
   private stopping = false
   private finishing = false
   /** Where this process began, to go back to when numbers break before the first checkpoint. */
-  private origin: ReturnType<Trainer['snapshot']> | undefined
-  private readonly looks = new Map<string, HealthProgram>()
+  private origin: Pick<Checkpoint, 'tensors' | 'progress'> | undefined
   private raised = new Set<string>()
   /** Milliseconds of this epoch in which steps waited for images. */
   private waited = 0
 
   /** @throws RangeError when `epochs` or `accumulate` is not a whole number of at least 1. */
   constructor(options: TrainerOptions) {
-    const { batchSize = 128, accumulate = 1, seed = 0, loss = crossEntropy(), schedule = constant() } = options
     const { engine, model, train, average } = options
-    this.options = { ...options, batchSize, accumulate, seed, loss, schedule }
-    checkOptions(this.options)
+    this.options = resolveOptions(options)
     const images = loaderOf(train, this.options)
     this.features = featuresOf(this.options, images.shape)
-    this.traced = this.features?.head ?? model
     this.loader = this.features?.train ?? images
-    this.accumulator = accumulate > 1 ? new GradientAccumulator() : undefined
     this.averages = average && new AveragedVariables(model.variables())
+    this.training = new TrainingStep(this.options, this.loader, this.features?.head ?? model, this.averages)
+    this.state = new TrainingState(options, this.averages)
     this.evaluator = new Evaluator(engine, model, images.shape, () => this.substitutes())
   }
 
-  /** Trains until the last epoch is done, or `stop` is called. */
+  /**
+   * Trains until the last epoch is done, or `stop` is called. However it ends, by `stop`, a `break` in the consumer's loop or an
+   * error, the model's host values are then those after the last step, averaged where there are averages.
+   * @throws Error when a run is under way already, and what a step throws: when the engine itself has stopped within a step, what
+   * it has of the weights may be of before and after it.
+   */
   async *run(): AsyncGenerator<TrainEvent> {
+    if (this.running) throw new Error('trainer: it runs already: wait for the end of its run, or make another trainer')
+    this.running = true
+    let failed = false
     try {
       yield* this.epochs()
+    } catch (error) {
+      failed = true
+      throw error
     } finally {
-      await this.loader.close?.()
+      await this.end(failed)
     }
+  }
+
+  /** @param failed what is told is then what made the run fail, and not that it cannot be ended as ever */
+  private async end(failed: boolean): Promise<void> {
+    const ending = this.turns.take(async () => {
+      const ends = await Promise.allSettled([this.synchronize(), this.loader.close?.()])
+      for (const end of ends) if (end.status === 'rejected' && !failed) throw end.reason
+    })
+    await ending.finally(() => {
+      this.running = this.stopping = this.finishing = false
+    })
   }
 
   private async *epochs(): AsyncGenerator<TrainEvent> {
@@ -94,7 +108,7 @@ export class Trainer {
     const started = performance.now()
     const throughput = new Throughput()
     yield await this.startEvent()
-    if (this.options.alarms) this.origin = this.snapshot()
+    if (this.options.alarms) this.origin = await this.snapshot()
     if (this.features && this.position.epoch <= epochs && !this.finishing) {
       yield* this.features.events(this.position, () => this.stopping)
       if (this.stopping) return
@@ -104,7 +118,7 @@ export class Trainer {
     while (this.position.epoch <= epochs && !this.finishing) {
       const { epoch } = this.position
       const epochStarted = performance.now()
-      loader.startEpoch(epoch, this.position.batch)
+      await this.turns.take(async () => loader.startEpoch(epoch, this.position.batch))
       this.waited = 0
       while (this.position.batch < loader.batches) {
         const { samples, ...result } = await this.step()
@@ -119,7 +133,9 @@ export class Trainer {
       const { step } = this.position
       const trained = this.epochScore()
       if (this.options.alarms) yield* this.alarms()
-      if (validation || epoch === epochs) await this.refreshStatistics()
+      if (validation || epoch === epochs) {
+        await this.turns.take(() => this.training.refreshStatistics(this.position))
+      }
       // The last event of an epoch finds the run at the beginning of the next, ready to be stored.
       if (!validation) this.finishEpoch(trained)
       yield { type: 'epoch', epoch, step, seconds, waitShare: this.waited / (1000 * seconds), ...trained }
@@ -132,7 +148,7 @@ export class Trainer {
       }
       throughput.pause()
     }
-    this.synchronize()
+    await this.turns.take(() => this.synchronize())
     yield { type: 'done', step: this.position.step, seconds: (performance.now() - started) / 1000 }
   }
 
@@ -147,48 +163,33 @@ export class Trainer {
   }
 
   /**
-   * All weights, buffers and averages, the state of optimizer and schedule, and where the run is: what {@link restore} needs
-   * to continue exactly.
+   * All weights, buffers and averages, the state of optimizer and schedule, and where the run is, between two steps: what
+   * {@link restore} needs to continue exactly.
    */
-  snapshot(): { tensors: Map<string, StoredTensor>; progress: Progress } {
-    const { engine, model, schedule } = this.options
-    const tensors = new Map<string, StoredTensor>()
-    for (const [part, variables] of [['model', model.variables()] as const, ...this.states()]) {
-      for (const [path, variable] of variables) {
-        tensors.set(`${part}.${path}`, { shape: variable.shape, values: engine.read(variable) })
-      }
-    }
-    const { feedback } = schedule
-    const raised = this.raised.size > 0 && { raised: [...this.raised] }
-    return { tensors, progress: { ...this.position, ...raised, ...(feedback && { schedule: feedback.save() }) } }
+  async snapshot(): Promise<{ tensors: Map<string, StoredTensor>; progress: Progress }> {
+    return this.turns.take(async () => {
+      const { feedback } = this.options.schedule
+      const raised = this.raised.size > 0 && { raised: [...this.raised] }
+      const progress = { ...this.position, ...raised, ...(feedback && { schedule: feedback.save() }) }
+      return { tensors: await this.state.snapshot(), progress }
+    })
   }
 
   /** Continues from a snapshot. @throws CheckpointError or StateError when it is of another model or optimizer. */
   async restore(snapshot: { tensors: ReadonlyMap<string, StoredTensor>; progress: Progress }): Promise<void> {
-    const { model, optimizer, schedule, engine } = this.options
-    this.position = { ...beginning, ...snapshot.progress }
-    this.raised = new Set(Array.isArray(snapshot.progress.raised) ? snapshot.progress.raised : [])
-    // Tracing a step makes the optimizer's variables: those of the parameters that are trained in this epoch.
-    await this.program(this.loader.sizeOf(0))
-    loadState(model, tensorsOf(snapshot, 'model'))
-    for (const variable of model.variables().values()) engine.write(variable, variable.value)
-    for (const [part, variables] of this.states()) {
-      const stored = tensorsOf(snapshot, part)
-      for (const [name, variable] of variables) {
-        const tensor = stored.get(name)
-        // What is thawed in this very epoch has no state yet.
-        if (!tensor && this.options.freeze?.some(({ until }) => until !== undefined)) continue
-        if (!tensor)
-          throw new CheckpointError(
-            `the checkpoint has no ${part} state '${name}'; was it made with ${optimizer.name}?`,
-          )
-        engine.write(variable, tensor.values)
-      }
-    }
-    if (schedule.feedback) {
-      if (snapshot.progress.schedule === undefined) throw new CheckpointError('the checkpoint has no schedule state')
-      schedule.feedback.restore(snapshot.progress.schedule)
-    }
+    await this.turns.take(async () => {
+      const { feedback } = this.options.schedule
+      const { progress } = snapshot
+      this.isAhead = true
+      this.position = { ...beginning, ...progress }
+      this.raised = new Set(Array.isArray(progress.raised) ? progress.raised : [])
+      // Tracing a step makes the optimizer's variables: those of the parameters that are trained in this epoch.
+      await this.executable()
+      await this.state.restore(snapshot)
+      if (!feedback) return
+      if (progress.schedule === undefined) throw new CheckpointError('the checkpoint has no schedule state')
+      feedback.restore(progress.schedule)
+    })
   }
 
   /**
@@ -196,23 +197,10 @@ export class Trainer {
    * changed.
    */
   async inspect(): Promise<Health> {
-    const { accumulate, loss, optimizer, seed } = this.options
-    const { loader, frozen, traced } = this
-    await this.features?.compute()
-    // At the end of an epoch its first batch is looked at.
-    const batch = this.position.batch % loader.batches
-    const size = loader.sizeOf(batch)
-    const key = `health ${size} ${frozen.length}`
-    const soft = loader.softLabels ? loader.dataset.classes.length : undefined
-    const look =
-      this.looks.get(key) ?? healthProgram(traced, loader.shape, size, loss, freezing(optimizer, frozen), soft)
-    this.looks.set(key, look)
-    const program = await this.compiled(key, () => look.program)
-    loader.startEpoch(this.position.epoch, batch)
-    await loader.fill(batch, program.input('images') as Samples, program.input('labels') as Int32Array | Float32Array)
-    if (hasInput(program, 'key')) program.input('key').set([seed, this.position.step * accumulate])
-    await program.run()
-    return look.read(program)
+    return this.turns.take(async () => {
+      await this.features?.compute()
+      return this.training.look(this.position)
+    })
   }
 
   /**
@@ -237,106 +225,41 @@ export class Trainer {
     return firstBroken(await this.inspect())
   }
 
+  private async synchronize(): Promise<void> {
+    if (this.isAhead) await this.state.synchronize()
+    this.isAhead = false
+  }
+
   /** What is not as it should be after an epoch; each thing once in a run, also when it is interrupted. */
   private async *alarms(): AsyncGenerator<NoticeEvent> {
-    const { optimizer, schedule } = this.options
     const { step, epoch } = this.position
-    const rate = optimizer.defaults.lr * schedule(Math.max(0, step - 1), this.length.totalSteps)
+    const rate = this.training.learningRate(Math.max(0, step - 1))
     yield* newNotices(alarmsOf(await this.inspect(), rate), this.raised, { step, epoch })
   }
 
-  /** What is stored besides the model, by part of a checkpoint. */
-  private states(): [part: string, variables: ReadonlyMap<string, Variable>][] {
-    const optimizer = this.options.optimizer.state()
-    return [
-      ['optimizer', optimizer],
-      ...(this.averages ? [['average', this.averages.state()] as [string, Map<string, Variable>]] : []),
-    ]
-  }
-
-  /** Copies the engine's values of the model, averaged where there are averages, back to its host values. */
-  private synchronize(): void {
-    const { model, engine } = this.options
-    const averages = this.averages?.state()
-    for (const [path, variable] of model.variables()) variable.setValue(engine.read(averages?.get(path) ?? variable))
-  }
-
-  /** Steps of the run and of an epoch. */
-  private get length(): { totalSteps: number; stepsPerEpoch: number } {
-    const stepsPerEpoch = Math.ceil(this.loader.batches / this.options.accumulate)
-    return { totalSteps: this.options.epochs * stepsPerEpoch, stepsPerEpoch }
-  }
-
-  /** One optimizer step: the batches of the step, one after another; with the last of them the weights change. */
-  private async step(): Promise<Score & { learningRate: number }> {
-    const { accumulate, average, momentum, optimizer, schedule, seed } = this.options
-    const { loader, position } = this
-    const { batch: first, step } = position
-    const { totalSteps } = this.length
-    const learningRate = optimizer.defaults.lr * schedule(step, totalSteps)
-    const rates = {
-      learningRate,
-      momentum: momentum?.(step, totalSteps),
-      averaging: average?.rate(step, this.length),
-    }
-    const count = Math.min(accumulate, loader.batches - first)
-    const sizes = Array.from({ length: count }, (_, part) => loader.sizeOf(first + part))
-    const samples = sizes.reduce((sum, size) => sum + size, 0)
-    let loss = 0
-    let correct = 0
-    for (const [part, size] of sizes.entries()) {
-      const program = await this.program(size, part === count - 1)
-      const asked = performance.now()
-      const labels = program.input('labels') as Int32Array | Float32Array
-      await loader.fill(first + part, program.input('images') as Samples, labels)
-      this.waited += performance.now() - asked
-      for (const [name, values] of Object.entries({
-        ...rates,
-        share: size / samples,
-        key: [seed, step * accumulate + part],
-      })) {
-        if (values !== undefined && hasInput(program, name)) program.input(name).set([values].flat())
+  /** One optimizer step. */
+  private step(): Promise<Score & { learningRate: number }> {
+    return this.turns.take(async () => {
+      const { position } = this
+      this.isAhead = true
+      const { loss, correct, samples, batches, learningRate, waited } = await this.training.take(position)
+      this.waited += waited
+      this.position = {
+        ...position,
+        batch: position.batch + batches,
+        step: position.step + 1,
+        epochLoss: position.epochLoss + loss,
+        epochCorrect: position.epochCorrect + correct,
+        epochSamples: position.epochSamples + samples,
       }
-      await program.run()
-      loss += program.output('loss')[0] * size
-      correct += Math.round(program.output('accuracy')[0] * size)
-    }
-    this.position = {
-      ...position,
-      batch: first + count,
-      step: step + 1,
-      epochLoss: position.epochLoss + loss,
-      epochCorrect: position.epochCorrect + correct,
-      epochSamples: position.epochSamples + samples,
-    }
-    return { loss: loss / samples, accuracy: correct / samples, samples, learningRate }
-  }
-
-  /** Fits the averages of running statistics to the averaged weights, when the average asks for it. */
-  private async refreshStatistics(): Promise<void> {
-    const { loader, averages, position } = this
-    const { average, seed } = this.options
-    const batches = average?.statisticsBatches ?? 0
-    if (!averages || batches === 0 || average?.rate(position.step - 1, this.length) === 1) return
-    const labels = new (loader.softLabels ? Float32Array : Int32Array)(loader.batchSize * loader.dataset.classes.length)
-    for (let done = 0; done < batches; done++) {
-      const batch = done % loader.batches
-      if (batch === 0) loader.startEpoch(position.epoch)
-      const size = loader.sizeOf(batch)
-      const program = await this.compiled(`statistics ${size}`, () =>
-        statisticsProgram(this.traced, loader.shape, size, averages),
-      )
-      if (!hasInput(program, 'images')) return // the model keeps no statistics
-      await loader.fill(batch, program.input('images') as Samples, labels)
-      if (hasInput(program, 'key')) program.input('key').set([seed, done])
-      await program.run()
-    }
+      return { loss: loss / samples, accuracy: correct / samples, samples, learningRate }
+    })
   }
 
   /** What evaluation reads in place of the variables. */
   private async substitutes(): Promise<ReadonlyMap<Tensor, Tensor>> {
     // Tracing a step makes the averages.
-    if (this.averages) await this.program(this.loader.sizeOf(0))
+    if (this.averages) await this.executable()
     return this.averages?.substitutes() ?? new Map()
   }
 
@@ -354,11 +277,11 @@ export class Trainer {
 
   private async startEvent(): Promise<TrainEvent> {
     const { engine, epochs, model, validation } = this.options
-    const { plan } = await this.program(this.loader.sizeOf(0))
+    const { plan } = await this.executable()
     return {
       type: 'start',
       epochs,
-      stepsPerEpoch: this.length.stepsPerEpoch,
+      stepsPerEpoch: this.training.length.stepsPerEpoch,
       step: this.position.step,
       trainSamples: this.loader.samples,
       validationSamples: validation?.indices.length ?? 0,
@@ -368,32 +291,8 @@ export class Trainer {
     }
   }
 
-  /**
-   * The compiled step for a batch size; the last batch of an epoch may have one of its own.
-   * @param last false for a batch whose gradient is only added to the others' of the step
-   */
-  private program(batch: number, last = true): Promise<Executable> {
-    const { loss, penalty, momentum } = this.options
-    const { loader, frozen, traced } = this
-    return this.compiled(`${batch} ${last} ${frozen.length}`, () =>
-      trainingProgram(traced, loader.shape, batch, loss, freezing(this.options.optimizer, frozen), {
-        softLabels: loader.softLabels ? loader.dataset.classes.length : undefined,
-        penalty,
-        scheduledMomentum: momentum !== undefined,
-        average: this.averages,
-        accumulation: this.accumulator && { into: this.accumulator, last },
-      }),
-    )
-  }
-
-  /** What is frozen in the epoch under way. */
-  private get frozen(): readonly PathPattern[] {
-    return frozenIn(this.options.freeze ?? [], this.position.epoch)
-  }
-
-  private compiled(key: string, make: () => Program): Promise<Executable> {
-    const known = this.programs.get(key) ?? this.options.engine.compile(make())
-    this.programs.set(key, known)
-    return known
+  /** The compiled step for the first batch of the epoch under way. */
+  private executable(): Promise<Executable> {
+    return this.training.executable(this.loader.sizeOf(0), this.position.epoch)
   }
 }

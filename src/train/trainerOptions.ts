@@ -1,17 +1,18 @@
 /** What a training run is made of, and what a trainer makes of it first. */
 import type { Augmentation } from '../augment/compose.ts'
-import type { Engine, Executable } from '../backends/engine.ts'
+import type { Engine } from '../backends/engine.ts'
 import type { BatchSource, LoaderFactory } from '../data/batches.ts'
 import { createLoader } from '../data/createLoader.ts'
 import type { ImageCollection } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
 import { sizeOf } from '../graph/shape.ts'
-import type { Loss } from '../nn/losses.ts'
+import { crossEntropy, type Loss } from '../nn/losses.ts'
 import type { Module, Parameter } from '../nn/module.ts'
 import type { WeightAverage } from '../optim/average.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import type { Penalty } from '../optim/penalty.ts'
 import type { Schedule } from '../optim/schedule.ts'
+import { constant } from '../optim/schedules.ts'
 import type { Progress } from './checkpoint.ts'
 import { FeatureCache, type FeatureOptions } from './features.ts'
 import { checkFreeze, type Freeze, freezing, frozenIn } from './freezing.ts'
@@ -68,11 +69,22 @@ export interface TrainerOptions {
   readonly seed?: number
 }
 
-/** Options with the defaults that {@link featuresOf} and {@link loaderOf} need. */
-type Resolved = TrainerOptions & { readonly batchSize: number; readonly seed: number; readonly accumulate: number }
+/** Options with their defaults. */
+export type ResolvedOptions = TrainerOptions &
+  Required<Pick<TrainerOptions, 'schedule' | 'loss' | 'batchSize' | 'accumulate' | 'seed'>>
 
-/** @throws RangeError for numbers out of range and options that exclude each other; Error for patterns that fit nothing. */
-export function checkOptions({ epochs, accumulate, average, freeze = [], model }: Resolved): void {
+/**
+ * Fills in what options leave out.
+ * @throws RangeError for numbers out of range and options that exclude each other; Error for patterns that fit nothing.
+ */
+export function resolveOptions(options: TrainerOptions): ResolvedOptions {
+  const { batchSize = 128, accumulate = 1, seed = 0, loss = crossEntropy(), schedule = constant() } = options
+  const resolved = { ...options, batchSize, accumulate, seed, loss, schedule }
+  checkOptions(resolved)
+  return resolved
+}
+
+function checkOptions({ epochs, accumulate, average, freeze = [], model }: ResolvedOptions): void {
   for (const [name, value] of Object.entries({ epochs, accumulate })) {
     if (Number.isInteger(value) && value >= 1) continue
     throw new RangeError(`trainer: ${name} (=${value}) must be a whole number of at least 1`)
@@ -89,7 +101,7 @@ export function checkOptions({ epochs, accumulate, average, freeze = [], model }
  * The features of a run, where they are to be kept.
  * @throws RangeError when images change from epoch to epoch, when nothing that could be kept is frozen, or it would be too much.
  */
-export function featuresOf(options: Resolved, shape: ImageShape): FeatureCache | undefined {
+export function featuresOf(options: ResolvedOptions, shape: ImageShape): FeatureCache | undefined {
   const { cacheFeatures, train, augment } = options
   if (!cacheFeatures) return undefined
   if ('fill' in train) {
@@ -123,11 +135,6 @@ export function loaderOf(
   if ('fill' in train) return train
   const { augment, loader = createLoader, batchSize, seed } = options
   return loader(train, { batchSize, seed, ...(augment && { augment }) })
-}
-
-/** Whether a program reads an input of a name. */
-export function hasInput(program: Executable, name: string): boolean {
-  return program.plan.inputs.some(({ source }) => source?.kind === 'input' && source.name === name)
 }
 
 /** Where a run is within its epoch, with the sums its epoch event will need. */

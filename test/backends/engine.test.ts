@@ -23,37 +23,36 @@ const engines: Record<string, () => Engine> = {
 describe.each(Object.entries(engines))('%s', (_, create) => {
   const engine = create()
   afterAll(() => engine.close())
-  const current = (v: g.Variable): number[] => Array.from(engine.read(v))
+  const current = async (v: g.Variable): Promise<number[]> => Array.from(await engine.read(v))
   /** Compiles and runs once; the outputs as lists. */
   const run = async (p: Program, inputs: Readonly<Record<string, readonly number[]>> = {}) => {
     const executable = await engine.compile(p)
-    for (const [name, values] of Object.entries(inputs)) executable.input(name).set(values)
-    await executable.run()
-    return Object.fromEntries(Object.keys(p.outputs).map(name => [name, Array.from(executable.output(name))]))
+    const results = await executable.run(inputs)
+    return Object.fromEntries(Object.entries(results).map(([name, values]) => [name, Array.from(values)]))
   }
 
   describe('variables', () => {
     test('start with their host value, are written, read and updated; reading gives a copy', async () => {
       const x = variable('x', [1, 2, 3])
       const executable = await engine.compile(program({ x: x.tensor }, [[x, g.add(x.tensor, 1)]]))
-      expect(current(x)).toEqual([1, 2, 3])
+      expect(await current(x)).toEqual([1, 2, 3])
       await executable.run()
       await executable.run()
-      expect(current(x)).toEqual([3, 4, 5])
-      const copy = engine.read(x)
+      expect(await current(x)).toEqual([3, 4, 5])
+      const copy = await engine.read(x)
       copy.fill(0)
       expect(copy.buffer).toBeInstanceOf(ArrayBuffer)
-      engine.write(x, [7, 8, 9])
+      await engine.write(x, [7, 8, 9])
       expect(Array.from(x.value)).toEqual([7, 8, 9])
       await executable.run()
-      expect(current(x)).toEqual([8, 9, 10])
+      expect(await current(x)).toEqual([8, 9, 10])
     })
 
     test('may be read and written before any program knows them', async () => {
       const x = variable('x', [1, 2])
-      expect(current(x)).toEqual([1, 2])
-      engine.write(x, [3, 4])
-      expect(current(x)).toEqual([3, 4])
+      expect(await current(x)).toEqual([1, 2])
+      await engine.write(x, [3, 4])
+      expect(await current(x)).toEqual([3, 4])
       expect(await run(program({ y: g.mul(x.tensor, 2) }))).toEqual({ y: [6, 8] })
     })
 
@@ -67,8 +66,8 @@ describe.each(Object.entries(engines))('%s', (_, create) => {
       await increment.run()
       await elsewhere.run()
       await double.run()
-      expect(current(x)).toEqual([6])
-      expect(Array.from(other.read(x))).toEqual([0])
+      expect(await current(x)).toEqual([6])
+      expect(Array.from(await other.read(x))).toEqual([0])
       await other.close()
     })
 
@@ -92,15 +91,24 @@ describe.each(Object.entries(engines))('%s', (_, create) => {
       ] as const
       const executable = await engine.compile(program({ i: i.tensor, b: b.tensor, sum: g.add(i.tensor, 0) }, updates))
       await executable.run()
-      expect(engine.read(i)).toEqual(Int32Array.of(-5, 1, 2 ** 24 + 1))
-      expect(engine.read(b)).toEqual(Uint8Array.of(1, 3, 2, 255))
-      expect(engine.read(last)).toEqual(Int32Array.of(1, 1))
+      expect(await engine.read(i)).toEqual(Int32Array.of(-5, 1, 2 ** 24 + 1))
+      expect(await engine.read(b)).toEqual(Uint8Array.of(1, 3, 2, 255))
+      expect(await engine.read(last)).toEqual(Int32Array.of(1, 1))
       await executable.run()
-      expect(engine.read(i)).toEqual(Int32Array.of(2 ** 24 + 1, -5, 1))
+      expect(await engine.read(i)).toEqual(Int32Array.of(2 ** 24 + 1, -5, 1))
     })
 
-    test('a wrong number of values is refused', () => {
-      expect(() => engine.write(variable('weights', [1, 2]), [1])).toThrow(/weights: 1 values given for shape \[2\]/)
+    test('contents that do not fit are refused, and change nothing', async () => {
+      const weights = variable('weights', [1, 2])
+      const bytes = new g.Variable([2], { name: 'bytes', dtype: 'u8' })
+      await expect(engine.write(weights, [1])).rejects.toThrow('weights: 1 values given for shape [2]')
+      await expect(engine.write(bytes, [255, 256])).rejects.toThrow(
+        'bytes: value 1 (=256) must be a whole number from 0 to 255 (u8)',
+      )
+      expect([await current(weights), await current(bytes)]).toEqual([
+        [1, 2],
+        [0, 0],
+      ])
     })
   })
 
@@ -114,12 +122,12 @@ describe.each(Object.entries(engines))('%s', (_, create) => {
         ]),
       )
       await executable.run()
-      expect([current(x), current(y)]).toEqual([
+      expect(await Promise.all([current(x), current(y)])).toEqual([
         [3, 4],
         [1, 2],
       ])
       await executable.run()
-      expect([current(x), current(y)]).toEqual([
+      expect(await Promise.all([current(x), current(y)])).toEqual([
         [1, 2],
         [3, 4],
       ])
@@ -133,7 +141,7 @@ describe.each(Object.entries(engines))('%s', (_, create) => {
         [z, g.sub(x.tensor, y.tensor)],
       ] as const
       await run(program({}, cycle))
-      expect([current(x), current(y), current(z)]).toEqual([[5], [3], [-1]])
+      expect(await Promise.all([current(x), current(y), current(z)])).toEqual([[5], [3], [-1]])
     })
 
     test('everything else sees the old value, outputs too', async () => {
@@ -160,7 +168,7 @@ describe.each(Object.entries(engines))('%s', (_, create) => {
         next: [2, 3, 4, 5],
         later: [140],
       })
-      expect(current(x)).toEqual([2, 3, 4, 5])
+      expect(await current(x)).toEqual([2, 3, 4, 5])
     })
 
     test('one value may update several variables and be an output', async () => {
@@ -173,7 +181,7 @@ describe.each(Object.entries(engines))('%s', (_, create) => {
       ])
       expect(await run(p)).toEqual({ next: [1, 4] })
       expect(await run(p)).toEqual({ next: [1, 16] })
-      expect([current(x), current(y), current(z)]).toEqual([
+      expect(await Promise.all([current(x), current(y), current(z)])).toEqual([
         [1, 16],
         [1, 16],
         [2, 20],
@@ -193,7 +201,7 @@ describe.each(Object.entries(engines))('%s', (_, create) => {
         [turned, g.transpose(turned.tensor as g.Matrix)],
       ])
       await run(p, { rows: [3, 4] })
-      expect([given, fixed, reshaped, turned].map(current)).toEqual([
+      expect(await Promise.all([given, fixed, reshaped, turned].map(current))).toEqual([
         [3, 4],
         [5, 6],
         [9, 8, 7, 6],
@@ -214,7 +222,7 @@ describe.each(Object.entries(engines))('%s', (_, create) => {
         for (let k = 0; k < size; k++) sum += values[i * size + k]! * values[k * size + j]!
         return value - sum
       })
-      expect(current(w)).toEqual(expected)
+      expect(await current(w)).toEqual(expected)
     })
 
     test('an update that does not fit its variable is refused', async () => {
@@ -261,74 +269,159 @@ describe.each(Object.entries(engines))('%s', (_, create) => {
       const executable = await engine.compile(
         program({ bytes, integers, turned: g.transpose(bytes), best: g.argmax(integers, 1), half: g.mul(bytes, 0.5) }),
       )
-      executable.input('bytes').set([1, 2, 3, 255])
-      executable.input('integers').set([-1, 5, 2 ** 31 - 1, 7])
-      await executable.run()
-      expect(executable.output('bytes')).toEqual(Uint8Array.of(1, 2, 3, 255))
-      expect(executable.output('integers')).toEqual(Int32Array.of(-1, 5, 2 ** 31 - 1, 7))
-      expect(executable.output('turned')).toEqual(Uint8Array.of(1, 3, 2, 255))
-      expect(executable.output('best')).toEqual(Int32Array.of(1, 0))
-      expect(executable.output('half')).toEqual(Float32Array.of(0.5, 1, 1.5, 127.5))
+      const inputs = { bytes: [1, 2, 3, 255], integers: [-1, 5, 2 ** 31 - 1, 7] }
+      const results = await executable.run(inputs)
+      expect(results.bytes).toEqual(Uint8Array.of(1, 2, 3, 255))
+      expect(results.integers).toEqual(Int32Array.of(-1, 5, 2 ** 31 - 1, 7))
+      expect(results.turned).toEqual(Uint8Array.of(1, 3, 2, 255))
+      expect(results.best).toEqual(Int32Array.of(1, 0))
+      expect(results.half).toEqual(Float32Array.of(0.5, 1, 1.5, 127.5))
     })
 
     test('a program may have none, or compute nothing', async () => {
       expect(await run(program({}))).toEqual({})
       const x = variable('x', [1])
       await run(program({}, [[x, g.add(x.tensor, 1)]]))
-      expect(current(x)).toEqual([2])
+      expect(await current(x)).toEqual([2])
     })
   })
 
   describe('inputs', () => {
-    test('keep their values from run to run of one program', async () => {
-      const rate = g.input('rate', [])
-      const x = g.input('x', [600], { batched: true })
-      // Enough values of the same size that the memory of an input could be used again.
-      let y: g.Tensor = g.mul(x, rate)
-      for (let k = 0; k < 5; k++) y = g.sub(y, g.mean(y))
-      const executable = await engine.compile(program({ y: g.sum(g.square(y)), first: g.sum(g.mul(x, rate)) }))
-      executable.input('rate')[0] = 2
-      executable.input('x').fill(3)
-      for (let step = 0; step < 3; step++) {
-        await executable.run()
-        expect(Array.from(executable.output('first'))).toEqual([3600])
-      }
+    test('are all given to every run, in the types that the program tells; scalars as numbers', async () => {
+      const x = g.input('x', [2, 3], { dtype: 'u8', batched: true })
+      const picks = g.input('picks', [4], { dtype: 'i32' })
+      const executable = await engine.compile(
+        program({ y: g.gather(g.mul(x, g.input('rate', [])), g.reshape(picks, [4]), 1) }),
+      )
+      expect([...executable.inputs]).toEqual(
+        expect.arrayContaining([
+          ['x', { shape: [2, 3], dtype: 'u8' }],
+          ['rate', { shape: [], dtype: 'f32' }],
+          ['picks', { shape: [4], dtype: 'i32', limit: 3 }],
+        ]),
+      )
+      expect([...executable.outputs]).toEqual([['y', { shape: [2, 4], dtype: 'f32' }]])
+      const values = { x: [1, 2, 3, 4, 5, 6], picks: [2, 0, 0, 1] }
+      expect((await executable.run({ ...values, rate: 2 })).y).toEqual(Float32Array.of(6, 2, 2, 4, 12, 8, 8, 10))
+      expect((await executable.run({ ...values, rate: [-1] })).y).toEqual(
+        Float32Array.of(-3, -1, -1, -2, -6, -4, -4, -5),
+      )
     })
 
-    test('written before another program is compiled are still there', async () => {
+    test('of the last run are not seen by the next, nor what other programs have left in memory', async () => {
       const fresh = create()
       const x = g.input('x', [3])
       const small = await fresh.compile(program({ y: g.add(x, 1) }))
-      small.input('x').set([1, 2, 3])
+      expect((await small.run({ x: [1, 2, 3] })).y).toEqual(Float32Array.of(2, 3, 4))
       // A new variable lies behind the memory of the first program, which can then not grow where it is.
       const between = variable('between', [1])
       const big = await fresh.compile(
         program({ z: g.sum(g.exp(g.add(g.input('x', [70_000]), g.input('y', [70_000])))), between: between.tensor }),
       )
-      await small.run()
-      expect(Array.from(small.output('y'))).toEqual([2, 3, 4])
-      big.input('x').fill(0)
-      big.input('y').fill(0)
-      await big.run()
-      expect(Array.from(big.output('z'))).toEqual([70_000])
+      const none = new Float32Array(70_000)
+      expect((await small.run({ x: [4, 5, 6] })).y).toEqual(Float32Array.of(5, 6, 7))
+      expect((await big.run({ x: none, y: none })).z).toEqual(Float32Array.of(70_000))
       await fresh.close()
     })
 
     test('that nothing depends on are not part of the program', async () => {
       const [x, y] = [g.input('x', [1]), g.input('y', [1])]
       const executable = await engine.compile(program({ x: g.add(x, g.mul(y, 0)) }))
-      expect(executable.plan.inputs.map(({ label }) => label)).toEqual(['x'])
-      expect(() => executable.input('y')).toThrow(/no input is named 'y'/)
+      expect([...executable.inputs.keys()]).toEqual(['x'])
+      await expect(executable.run({ x: [1], y: [1] })).rejects.toThrow("no input is named 'y'; it reads x f32 [1]")
+    })
+
+    test('and outputs are the caller’s: arrays may be changed as soon as the call has returned', async () => {
+      const executable = await engine.compile(program({ y: g.mul(g.input('x', [2]), 10) }))
+      const x = Float32Array.of(1, 2)
+      const runs = []
+      for (let k = 0; k < 5; k++) {
+        runs.push(executable.run({ x }))
+        x.set([k, -k])
+      }
+      const answers = await Promise.all(runs)
+      expect(answers.map(({ y }) => Array.from(y!))).toEqual([[10, 20], ...[0, 1, 2, 3].map(k => [10 * k, -10 * k])])
+      answers[0]!.y!.fill(7)
+      expect((await executable.run({ x: [3, 3] })).y).toEqual(Float32Array.of(30, 30))
     })
   })
 
-  describe('errors', () => {
-    test('names that do not exist', async () => {
-      const executable = await engine.compile(program({ y: g.add(g.input('x', [1]), 1) }))
-      expect(() => executable.input('images')).toThrow(/no input is named 'images'/)
-      expect(() => executable.output('y')).toThrow(/output 'y' is not there: the program has not run/)
-      await executable.run()
-      expect(() => executable.output('loss')).toThrow(/no output is named 'loss'/)
+  describe('errors of one call, which disturb no other', () => {
+    const picking = () =>
+      program({
+        rows: g.gather(g.input('table', [3, 2]), g.input('picks', [2], { dtype: 'i32' })),
+        scaled: g.mul(g.input('bytes', [2], { dtype: 'u8' }), 0.5),
+      })
+    const right = { table: [1, 2, 3, 4, 5, 6], picks: [2, 0], bytes: [1, 2] }
+
+    test.each([
+      ['an input that is missing', { table: right.table, picks: [0, 1] }, "the input 'bytes' is missing: u8 [2]"],
+      ['an input that is unknown', { ...right, toString: [1] }, "no input is named 'toString'"],
+      ['too few values', { ...right, table: [1, 2] }, 'table: 2 values given for shape [3, 2]'],
+      ['too many values', { ...right, picks: [1, 2, 0] }, 'picks: 3 values given for shape [2]'],
+      [
+        'fractions for bytes',
+        { ...right, bytes: Float32Array.of(1, 0.5) },
+        'bytes: value 1 (=0.5) must be a whole number',
+      ],
+      [
+        'too large for bytes',
+        { ...right, bytes: [256, 1] },
+        'bytes: value 0 (=256) must be a whole number from 0 to 255',
+      ],
+      ['fractions for indices', { ...right, picks: [0.5, 1] }, 'picks: value 0 (=0.5) must be a whole number'],
+      [
+        'an index too large',
+        { ...right, picks: [0, 3] },
+        'picks: an index or a label (=3) is out of range: expected 0 … 2',
+      ],
+      [
+        'an index below zero',
+        { ...right, picks: [-1, 0] },
+        'an index or a label (=-1) is out of range: expected 0 … 2',
+      ],
+    ])('%s', async (_, inputs, message) => {
+      const executable = await engine.compile(picking())
+      const [before, wrong, after] = await Promise.allSettled([
+        executable.run(right),
+        executable.run(inputs),
+        executable.run(right, { read: ['scaled'] }),
+      ])
+      expect(wrong).toMatchObject({ status: 'rejected', reason: { message: expect.stringContaining(message) } })
+      expect(before).toMatchObject({ value: { rows: Float32Array.of(5, 6, 1, 2), scaled: Float32Array.of(0.5, 1) } })
+      expect(after).toEqual({ status: 'fulfilled', value: { scaled: Float32Array.of(0.5, 1) } })
+    })
+
+    const labels = g.input('labels', [4], { dtype: 'i32', batched: true }) as g.Vector
+    const scores = g.input('scores', [4, 3], { batched: true }) as g.Matrix
+    const lossOf = g.sum(g.softmaxCrossEntropy(scores, labels)) as g.Scalar
+    test.each<[string, g.Tensor]>([
+      ['oneHot', g.oneHot(labels, 3)],
+      ['softmaxCrossEntropy', lossOf],
+      ['its gradient', g.gradients(lossOf, [scores])[0]!],
+      ['gather', g.gather(g.transpose(scores), labels)],
+      ['scatterAdd', g.scatterAdd(scores, g.transpose(g.reshape(g.reshape(labels, [2, 2]), [4])) as g.Vector, 0, 3)],
+    ])('labels out of range: %s', async (_, y) => {
+      const executable = await engine.compile(program({ y }))
+      const given = executable.inputs.has('scores') ? { scores: new Float32Array(12).fill(1) } : {}
+      for (const wrong of [3, -1, 2 ** 31 - 1]) {
+        await expect(executable.run({ ...given, labels: [0, 1, wrong, 2] })).rejects.toThrow(
+          new RangeError(`labels: an index or a label (=${wrong}) is out of range: expected 0 … 2`),
+        )
+      }
+      await executable.run({ ...given, labels: [0, 1, 2, 2] })
+    })
+
+    test('an output that does not exist', async () => {
+      const executable = await engine.compile(picking())
+      await expect(executable.run(right, { read: ['loss'] })).rejects.toThrow("no output is named 'loss'")
+    })
+
+    test('a constant index out of range: the program is refused', async () => {
+      const outside = g.oneHot(g.constantTensor([7], [1], 'i32'), 3)
+      await expect(engine.compile(program({ outside }))).rejects.toThrow(
+        'an index or a label (=7) is out of range: expected 0 … 2',
+      )
     })
 
     test('two inputs of one name, two batch sizes', async () => {
@@ -342,30 +435,21 @@ describe.each(Object.entries(engines))('%s', (_, create) => {
       )
     })
 
-    test('a run begun before the previous one has finished', async () => {
-      const x = variable('x', [1])
-      const executable = await engine.compile(program({}, [[x, g.add(x.tensor, 1)]]))
-      const first = executable.run()
-      await expect(executable.run()).rejects.toThrow(/previous run has not finished/)
-      await first
-      expect(current(x)).toEqual([2])
-      await executable.run()
-      expect(current(x)).toEqual([3])
-    })
-
-    test('a closed engine', async () => {
+    test('a closed engine: what waits is refused, and whatever is asked for later', async () => {
       const closed = create()
       const x = variable('x', [1])
       const executable = await closed.compile(program({ y: g.mul(g.input('x', [1]), 2) }, [[x, g.add(x.tensor, 1)]]))
-      await executable.run()
-      await closed.close()
-      await closed.close()
-      await expect(executable.run()).rejects.toThrow(/the engine is closed/)
-      await expect(closed.compile(program({}))).rejects.toThrow(/the engine is closed/)
-      expect(() => closed.read(x)).toThrow(/the engine is closed/)
-      expect(() => closed.write(x, [1])).toThrow(/the engine is closed/)
-      expect(() => executable.output('y')).toThrow(/the engine is closed/)
-      expect(() => executable.input('x')).toThrow(/the engine is closed/)
+      await executable.run({ x: [1] })
+      const waiting = [...Array.from({ length: 5 }, () => executable.run({ x: [1] })), closed.read(x)]
+      const settled = Promise.allSettled(waiting)
+      await Promise.all([closed.close(), closed.close()])
+      for (const result of await settled) {
+        if (result.status === 'rejected') expect(result.reason).toMatchObject({ message: 'the engine is closed' })
+      }
+      await expect(executable.run({ x: [1] })).rejects.toThrow('the engine is closed')
+      await expect(closed.compile(program({}))).rejects.toThrow('the engine is closed')
+      await expect(closed.read(x)).rejects.toThrow('the engine is closed')
+      await expect(closed.write(x, [1])).rejects.toThrow('the engine is closed')
     })
   })
 })

@@ -47,11 +47,11 @@ async function outputs(module: Module, { images, shape, labels }: ImageDataset):
     outputs: { y: module.assignPaths().forward(x, inference()) },
     updates: new Map(),
   })
-  program.input('images').set(images)
-  await program.run()
-  const y = Float32Array.from(program.output('y'))
+  const { y } = await program.run({ images })
   await engine.close()
-  return Array.from({ length: count }, (_, k) => y.subarray((k * y.length) / count, ((k + 1) * y.length) / count))
+  return Array.from({ length: count }, (_, k) =>
+    (y as Float32Array).subarray((k * y.length) / count, ((k + 1) * y.length) / count),
+  )
 }
 
 const meanOf = (rows: readonly Float32Array[], i: number) => rows.reduce((sum, row) => sum + row[i]!, 0) / rows.length
@@ -254,7 +254,7 @@ describe('a checkpoint', () => {
     const trainer = new Trainer({ model, train: subsetOf(colored), engine, optimizer: sgd({ lr: 0.01 }), epochs: 2 })
     for await (const _ of trainer.run());
     expect([...preprocessing.variables().values()].map(({ value }) => value)).toEqual(before)
-    const encoded = await encodeCheckpoint({ ...trainer.snapshot(), recipe: {} })
+    const encoded = await encodeCheckpoint({ ...(await trainer.snapshot()), recipe: {} })
     const read = await decodeCheckpoint(encoded)
     expect([...read.tensors.keys()].filter(path => path.startsWith('model.normalize.')).length).toBe(2)
     const other = new ImageClassifier(empty(), network()).initialize(2)

@@ -47,7 +47,7 @@ describe('the contents of a variable', () => {
     const engine = createWasmEngine({ threads: 1 })
     await engine.compile({ outputs: { weight: layer.weight.tensor }, updates: new Map() })
     expect(calls).toBe(1)
-    const inEngine = engine.read(layer.weight)
+    const inEngine = await engine.read(layer.weight)
     expect(calls).toBe(1)
     expect([...layer.weight.value]).toEqual([...inEngine])
     expect(calls).toBe(2)

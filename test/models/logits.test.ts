@@ -7,6 +7,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { createEngine } from '../../src/backends/createEngine.ts'
+import { sizeOf } from '../../src/graph/shape.ts'
 import { simplify } from '../../src/graph/simplify.ts'
 import { input } from '../../src/graph/sources.ts'
 import { findModel, type ModelName, models } from '../../src/models/index.ts'
@@ -52,9 +53,9 @@ describe.each(cases)('$model', fixture => {
       const images = input('images', fixture.input.shape, { batched: true })
       const [logits] = simplify([model.forward(images, inference())])
       const program = await engine.compile({ outputs: { logits }, updates: new Map() })
-      fillLcg(program.input('images') as Float32Array, fixture.input.seed, fixture.input.scale)
-      await program.run()
-      const values = program.output('logits')
+      const pixels = new Float32Array(sizeOf(fixture.input.shape))
+      fillLcg(pixels, fixture.input.seed, fixture.input.scale)
+      const { logits: values } = await program.run({ images: pixels })
       const size = Math.max(...fixture.logits.map(Math.abs))
       expectClose(
         fixture.indices.map(i => values[i]),

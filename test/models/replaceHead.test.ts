@@ -96,9 +96,7 @@ describe('the new layer', () => {
       const logits: number[][] = []
       for (const each of [model, made]) {
         const program = await engine.compile({ outputs: { y: each.forward(x, inference()) }, updates: new Map() })
-        program.input('x').set(values)
-        await program.run()
-        logits.push([...program.output('y')])
+        logits.push([...(await program.run({ x: values })).y])
       }
       expect(logits[0]).toHaveLength(6)
       expect(Math.max(...logits[0])).toBeGreaterThan(0)

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { createEngine } from '../../src/backends/createEngine.ts'
 import { gradients } from '../../src/graph/gradient.ts'
 import { add, mul } from '../../src/graph/ops/elementwise.ts'
+import { sizeOf } from '../../src/graph/shape.ts'
 import { simplify } from '../../src/graph/simplify.ts'
 import { input } from '../../src/graph/sources.ts'
 import type { Matrix, Scalar, Tensor } from '../../src/graph/tensor.ts'
@@ -109,16 +110,14 @@ export async function takeSteps(fixture: StepsCase, { winograd = true } = {}): P
   const engine = createEngine({ winograd })
   try {
     const executable = await engine.compile(programOf(model, fixture))
-    fillLcg(executable.input('images') as Float32Array, fixture.input.seed, fixture.input.scale)
-    executable.input('labels').set(fixture.labels)
-    executable.input('lr').set([fixture.optimizer.lr])
+    const images = new Float32Array(sizeOf(fixture.input.shape))
+    fillLcg(images, fixture.input.seed, fixture.input.scale)
+    const inputs = { images, labels: fixture.labels, lr: fixture.optimizer.lr }
     const losses: number[] = []
-    for (const _ of fixture.losses) {
-      await executable.run()
-      losses.push(executable.output('loss')[0])
-    }
+    for (const _ of fixture.losses) losses.push((await executable.run(inputs)).loss[0])
+    const after = await Promise.all(state.map(([, variable]) => engine.read(variable)))
     const changes = state.map(([name, variable], index) => {
-      const values = engine.read(variable) as Float32Array
+      const values = after[index] as Float32Array
       const expected = fixture.changes[index]
       return { name, error: errorOf(variable.value as Float32Array, values, expected, index), moves: expected.size > 0 }
     })

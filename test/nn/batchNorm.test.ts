@@ -142,18 +142,17 @@ describe('statistics', () => {
       [1, 2, 3, 6],
       [0, 0, 4, 4],
     ]) {
-      step.input('x').set(batch)
-      await step.run()
+      await step.run({ x: batch })
     }
     // Means 3 and 2; unbiased variances 14 / 3 and 16 / 3.
-    expectClose(engine.read(layer.running_mean!), [0.5 * 1.5 + 0.5 * 2], { relative: 1e-6 }, 'running_mean')
+    expectClose(await engine.read(layer.running_mean!), [0.5 * 1.5 + 0.5 * 2], { relative: 1e-6 }, 'running_mean')
     expectClose(
-      engine.read(layer.running_var!),
+      await engine.read(layer.running_var!),
       [0.5 * (0.5 + 0.5 * (14 / 3)) + 0.5 * (16 / 3)],
       { relative: 1e-6 },
       'running_var',
     )
-    expect(engine.read(layer.num_batches_tracked!)).toEqual(Int32Array.of(2 ** 24 + 2))
+    expect(await engine.read(layer.num_batches_tracked!)).toEqual(Int32Array.of(2 ** 24 + 2))
     await engine.close()
   })
 })

@@ -112,10 +112,8 @@ test('LARS steps plainly where weights or gradients are zero, and adapts vectors
     input('lr', []),
   )
   const program = await engine.compile({ outputs: {}, updates })
-  program.input('lr').set([0.5])
-  program.input('g').set([1, -2])
-  await program.run()
-  expect([...engine.read(parameter)]).toEqual([-0.5, 1])
+  await program.run({ lr: 0.5, g: [1, -2] })
+  expect([...(await engine.read(parameter))]).toEqual([-0.5, 1])
 
   const all = await takeSteps(lars({ lr: 1 }))
   const weights = await takeSteps(lars({ lr: 1, adapt: 'weights' }))

@@ -40,8 +40,11 @@ async function treat(transform: Transform, given: Readonly<Record<string, Tensor
     const updates = optimizer.update(parameters, new Map(Object.entries(given)), constantTensor(1))
     if (exact) applyUpdates(updates)
     else await (await engine.compile({ outputs: {}, updates })).run()
-    const read = (parameter: Parameter) => [...(exact ? parameter.value : engine.read(parameter))].map(value => -value)
-    results.push(Object.fromEntries([...parameters].map(([path, parameter]) => [path, read(parameter)])))
+    const found: Record<string, number[]> = {}
+    for (const [path, parameter] of parameters) {
+      found[path] = Array.from(exact ? parameter.value : await engine.read(parameter), value => -value)
+    }
+    results.push(found)
   }
   return { exact: results[0]!, wasm: results[1]! }
 }
@@ -85,11 +88,9 @@ describe('clipByMedianNorm', () => {
     let before = [0, 0]
     for (const size of sizes) {
       const g = [size / Math.SQRT2, -size / Math.SQRT2]
-      if (program) {
-        program.input('g').set(g)
-        await program.run()
-      } else applyUpdates(updates, { g })
-      const after = [...(program ? engine.read(parameter) : parameter.value)]
+      if (program) await program.run({ g })
+      else applyUpdates(updates, { g })
+      const after = [...(program ? await engine.read(parameter) : parameter.value)]
       result.push(Math.hypot(after[0]! - before[0]!, after[1]! - before[1]!))
       before = after
     }
@@ -158,13 +159,13 @@ describe('oneBit', () => {
     for (let step = 0; step < 12; step++) {
       const g = total.map((_, k) => Math.sin(step * 6 + k) + 0.3)
       for (const [k, value] of g.entries()) total[k]! += value
-      if (program) {
-        program.input('g').set(g)
-        await program.run()
-      } else applyUpdates(updates, { g })
+      if (program) await program.run({ g })
+      else applyUpdates(updates, { g })
     }
     const error = optimizer.state().get('oneBit.error.w')!
-    const [w, e] = [parameter, error].map(variable => (program ? engine.read(variable) : variable.value))
+    const [w, e] = await Promise.all(
+      [parameter, error].map(variable => (program ? engine.read(variable) : variable.value)),
+    )
     expectClose(
       total.map((_, k) => e![k]! - w![k]!),
       total,
@@ -291,7 +292,7 @@ describe('L1, L2, elastic net', () => {
       if (exact) applyUpdates(updates)
       else await (await engine.compile({ outputs: {}, updates })).run()
       const expected = w.map(x => (Math.sign(x) * Math.max(0, Math.abs(x) - 0.25 * l1)) / (1 + 0.25 * l2))
-      const got = exact ? parameter.value : engine.read(parameter)
+      const got = exact ? parameter.value : await engine.read(parameter)
       expectClose(got, expected, exact ? { relative: 1e-14 } : { relative: 1e-6 }, name)
     }
   })
@@ -316,7 +317,7 @@ describe('L1, L2, elastic net', () => {
       const updates = optimizer.update(parameters, new Map([['w', gradient!]]), constantTensor(0.5))
       const program = await engine.compile({ outputs: {}, updates })
       for (let step = 0; step < 1500; step++) await program.run()
-      return [...engine.read(parameter)]
+      return [...(await engine.read(parameter))]
     }
     const zerosOf = (weights: readonly number[]) => weights.flatMap((w, k) => (w === 0 ? [k] : []))
     const wanted = truth.flatMap((w, k) => (w === 0 ? [k] : []))
@@ -381,10 +382,10 @@ describe('averages of the weights, as AveragedModel', () => {
           return averages.update(updates, rate)
         },
         inputs: step => ({ rate: [average.rate(step, { totalSteps: 10, stepsPerEpoch })] }),
-        afterStep: (step, read) => {
+        afterStep: async (step, read) => {
           if (!fixture.steps!.includes(step + 1)) return
           given.push(step)
-          rows.push(...read(averages!.state().get('weight')!))
+          rows.push(...(await read(averages!.state().get('weight')!)))
         },
       })
       expect(given).toHaveLength(fixture.steps!.length)
@@ -418,9 +419,7 @@ test.each([false, true])('accumulation: the gradient of all parts, however unequ
   const run = async (program: typeof last, values: { g: number[]; share: number[] }): Promise<void> => {
     if (!onEngine) return applyUpdates(program.updates, values)
     const executable = await engine.compile(program)
-    executable.input('g').set(values.g)
-    executable.input('share').set(values.share)
-    await executable.run()
+    await executable.run(values)
   }
   for (let round = 0; round < 2; round++) {
     await run(addition, { g: [1, 2, 3], share: [0.5] })
@@ -428,7 +427,7 @@ test.each([false, true])('accumulation: the gradient of all parts, however unequ
     await run(last, { g: [0, 8, 4], share: [0.25] })
   }
   // Twice 0.5 · [1, 2, 3] + 0.25 · [4, 0, −4] + 0.25 · [0, 8, 4].
-  expect([...(onEngine ? engine.read(parameter) : parameter.value)]).toEqual([-3, -6, -3])
+  expect([...(onEngine ? await engine.read(parameter) : parameter.value)]).toEqual([-3, -6, -3])
 })
 
 test('options are checked', () => {

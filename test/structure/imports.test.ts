@@ -12,9 +12,10 @@ const root = join(import.meta.dirname, '../../src')
 /** What the files of each folder may import from other folders; `types` only as types. */
 const rules: Readonly<Record<string, { readonly values: readonly string[]; readonly types?: readonly string[] }>> = {
   random: { values: [] },
+  async: { values: [] },
   graph: { values: ['random'] },
   plan: { values: ['graph'] },
-  backends: { values: ['plan', 'graph', 'random'] },
+  backends: { values: ['plan', 'graph', 'random', 'async'] },
   nn: { values: ['graph', 'random'] },
   optim: { values: ['graph'], types: ['nn'] },
   models: { values: ['nn', 'graph', 'random'] },
@@ -22,7 +23,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
   data: { values: ['augment', 'random'] },
   formats: { values: [], types: ['graph'] },
   train: {
-    values: ['augment', 'data', 'nn', 'optim', 'plan', 'graph', 'formats', 'random'],
+    values: ['augment', 'data', 'nn', 'optim', 'plan', 'graph', 'formats', 'random', 'async'],
     types: ['backends', 'models'],
   },
   study: { values: ['data', 'plot', 'random'] },
@@ -53,6 +54,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
 /** Folders that run anywhere JavaScript runs, on nothing but themselves. */
 const core = [
   'random',
+  'async',
   'graph',
   'plan',
   'backends',

@@ -12,6 +12,7 @@ import type { Variable } from '../../src/graph/variable.ts'
 import { Parameter, zeros } from '../../src/nn/index.ts'
 import * as optim from '../../src/optim/index.ts'
 import { applyUpdates, setExact } from '../nn/exact.ts'
+import { readBy } from './programs.ts'
 
 /** A stored tensor, row-major. */
 export interface Stored {
@@ -92,7 +93,7 @@ export interface Steps {
   /** Values of further inputs in each step. */
   readonly inputs?: (step: number) => Readonly<Record<string, number[]>>
   /** Called after each step, counted from 0. */
-  readonly afterStep?: (step: number, read: (variable: Variable) => readonly number[]) => void
+  readonly afterStep?: (step: number, read: (variable: Variable) => Promise<readonly number[]>) => void | Promise<void>
 }
 
 /** Takes steps on the problem; the rows are the values after each, of each tensor. */
@@ -109,7 +110,9 @@ export async function takeSteps(optimizer: optim.Optimizer, options: Steps = {})
   const updates = optimizer.update(trained, gradients, input('lr', []), ...momentum)
   for (const [variable, next] of more?.(updates) ?? []) updates.set(variable, next)
   const executable = engine && (await engine.compile({ outputs: {}, updates }))
-  const read = (variable: Variable): number[] => [...(engine ? engine.read(variable) : variable.value)]
+  const read = async (variable: Variable): Promise<number[]> => [
+    ...(engine ? await engine.read(variable) : variable.value),
+  ]
 
   const rows: Record<string, number[]> = Object.fromEntries([...parameters.keys()].map(name => [name, []]))
   for (let step = 0; step < steps; step++) {
@@ -119,14 +122,10 @@ export async function takeSteps(optimizer: optim.Optimizer, options: Steps = {})
       const size = parameters.get(name)!.value.length
       inputs[`target ${name}`] = problem.targets[name]!.data.slice((step % 10) * size, ((step % 10) + 1) * size)
     }
-    if (executable) {
-      for (const { source } of executable.plan.inputs) {
-        if (source?.kind === 'input') executable.input(source.name).set(inputs[source.name]!)
-      }
-      await executable.run()
-    } else applyUpdates(updates, inputs)
-    for (const [name, parameter] of parameters) rows[name]!.push(...read(parameter))
-    afterStep?.(step, read)
+    if (executable) await executable.run(readBy(executable, inputs))
+    else applyUpdates(updates, inputs)
+    for (const [name, parameter] of parameters) rows[name]!.push(...(await read(parameter)))
+    await afterStep?.(step, read)
   }
   return rows
 }

@@ -1,6 +1,6 @@
-/** Running graphs on an engine as a user would: compile, write the inputs, run, copy the outputs. */
+/** Running graphs on an engine as a user would: compile, and run with inputs. */
 import { expect } from 'vitest'
-import type { Engine } from '../../src/backends/engine.ts'
+import type { Engine, Executable } from '../../src/backends/engine.ts'
 import { input } from '../../src/graph/sources.ts'
 import { Tensor, topologicalOrder } from '../../src/graph/tensor.ts'
 import type { TypedArray } from '../../src/graph/variable.ts'
@@ -12,12 +12,13 @@ export type Values = Readonly<Record<string, ArrayLike<number>>>
 export async function runOn(engine: Engine, roots: readonly Tensor[], inputs: Values): Promise<TypedArray[]> {
   const outputs = Object.fromEntries(roots.map((tensor, k) => [String(k), tensor]))
   const executable = await engine.compile({ outputs, updates: new Map() })
-  for (const { source } of executable.plan.inputs) {
-    if (source?.kind === 'input') executable.input(source.name).set(inputs[source.name]!)
-  }
-  await executable.run()
-  return roots.map((_, k) => executable.output(String(k)).slice())
+  const results = await executable.run(readBy(executable, inputs))
+  return roots.map((_, k) => results[String(k)]!)
 }
+
+/** Of some values, those of inputs that the program has: what nothing depends on is not part of it. */
+export const readBy = ({ inputs }: Executable, values: Values): Values =>
+  Object.fromEntries(Object.entries(values).filter(([name]) => inputs.has(name)))
 
 /**
  * The same graph with inputs declared `batched`: all whose first axis has the size of the first input's. A plan may

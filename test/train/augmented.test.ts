@@ -80,7 +80,7 @@ describe('training on augmented images', () => {
     for await (const event of first.run()) if (event.type === 'step' && event.step === 9) first.stop()
     const model = network()
     const second = new Trainer({ ...options, model, optimizer: sgd({ lr: 0.01 }) })
-    await second.restore(first.snapshot())
+    await second.restore(await first.snapshot())
     for await (const _ of second.run());
     await engine.close()
     expect(weights(model)).toEqual(whole)

@@ -52,18 +52,17 @@ async function gradientOf(weight: number): Promise<{ loss: number; gradient: Rea
   try {
     const model = new ImageClassifier(normalize(half), new Helped(weight)).initialize(1)
     const program = await engine.compile(trainingProgram(model, [2, 2, 1], 6, crossEntropy(), sgd({ lr: 1 })))
-    program.input('images').set(images)
-    program.input('labels').set(labels)
-    program.input('learningRate').set([1])
     const before = new Map([...model.parameters()].map(([path, { value }]) => [path, [...value]]))
-    await program.run()
-    const gradient = new Map(
-      [...model.parameters()].map(([path, parameter]) => {
-        const after = engine.read(parameter)
-        return [path, (before.get(path) ?? []).map((value, k) => value - after[k])]
-      }),
-    )
-    return { loss: program.output('loss')[0], gradient }
+    const { loss } = await program.run({ images, labels, learningRate: 1 })
+    const gradient = new Map<string, readonly number[]>()
+    for (const [path, parameter] of model.parameters()) {
+      const after = await engine.read(parameter)
+      gradient.set(
+        path,
+        (before.get(path) ?? []).map((value, k) => value - after[k]),
+      )
+    }
+    return { loss: loss[0], gradient }
   } finally {
     await engine.close()
   }
@@ -118,14 +117,14 @@ test('the trainer trains GoogLeNet with its own, scores it without, and saves bo
   const optimizer = sgd({ lr: 0.01 })
   try {
     const trainer = new Trainer({ model, train, validation: train, engine, optimizer, epochs: 1, batchSize: 4 })
-    const before = trainer.snapshot().tensors
+    const before = (await trainer.snapshot()).tensors
     const events: string[] = []
     for await (const event of trainer.run()) {
       events.push(event.type)
       if ('loss' in event) expect(event.loss).toBeGreaterThan(0)
     }
     expect(events).toEqual(['start', 'step', 'step', 'epoch', 'validation', 'done'])
-    const { tensors } = trainer.snapshot()
+    const { tensors } = await trainer.snapshot()
     for (const path of ['model.aux1.fc2.bias', 'model.aux2.conv.bn.weight', 'model.fc.bias']) {
       expect(tensors.get(path)?.values, path).not.toEqual(before.get(path)?.values)
     }

@@ -40,11 +40,11 @@ it('ends a run of the trainer, which goes back to its best epoch', async () => {
     const trainer = new Trainer({ model, engine, train, validation, optimizer, epochs: 12, batchSize: 32, seed: 2 })
     const stopping = new EarlyStopping({ patience: 2, metric: 'loss' })
     const losses: number[] = []
-    let best = trainer.snapshot()
+    let best = await trainer.snapshot()
     for await (const event of trainer.run()) {
       if (event.type !== 'validation') continue
       losses.push(event.loss)
-      if (stopping.observe(event)) best = trainer.snapshot()
+      if (stopping.observe(event)) best = await trainer.snapshot()
       if (stopping.isOver) trainer.finish()
     }
     await trainer.restore(best)

@@ -101,10 +101,10 @@ const scoresOf = (events: readonly TrainEvent[]) =>
 async function expectSame(cached: Trainer, plain: Trainer): Promise<void> {
   const [a, b] = [await eventsOf(cached), await eventsOf(plain)]
   expect(scoresOf(a)).toEqual(scoresOf(b))
-  expectSameState(cached, plain)
+  await expectSameState(cached, plain)
 }
-function expectSameState(a: Trainer, b: Trainer): void {
-  const [actual, expected] = [a.snapshot(), b.snapshot()]
+async function expectSameState(a: Trainer, b: Trainer): Promise<void> {
+  const [actual, expected] = [await a.snapshot(), await b.snapshot()]
   expect([...actual.tensors.keys()]).toEqual([...expected.tensors.keys()])
   expect(actual.progress).toEqual(expected.progress)
   for (const [path, { values }] of expected.tensors) expectSameBits(actual.tensors.get(path)?.values, values, path)
@@ -172,8 +172,8 @@ describe('a run on kept features is the run without', () => {
     const plain = await trainerOf(model, options)
     const [actual, expected] = [scoresOf(await eventsOf(trainer)), scoresOf(await eventsOf(plain))]
     expectClose(actual.flat(), expected.flat(), { relative: 2e-6 }, 'scores')
-    const { tensors } = trainer.snapshot()
-    for (const [path, { values }] of plain.snapshot().tensors) {
+    const { tensors } = await trainer.snapshot()
+    for (const [path, { values }] of (await plain.snapshot()).tensors) {
       expectClose(tensors.get(path)!.values, values, { relative: 2e-6, absolute: 2e-6 }, path)
     }
     for (const [path, { value }] of cached.variables()) {
@@ -221,14 +221,14 @@ describe('a run on kept features is the run without', () => {
     // A resumed run begins with other weights than it has then: features are those of the checkpoint's.
     const other = () => new ImageClassifier(pixels(), network()).initialize(77)
     const second = await trainerOf(other(), options)
-    await second.restore(first.snapshot())
+    await second.restore(await first.snapshot())
     second.stop()
     expect((await eventsOf(second)).map(({ type }) => type)).toEqual(['start'])
     const third = await trainerOf(other(), options)
-    await third.restore(second.snapshot())
+    await third.restore(await second.snapshot())
     scores.push(...scoresOf(await eventsOf(third)))
     expect(scores).toEqual(expected)
-    expectSameState(third, whole)
+    await expectSameState(third, whole)
   })
 })
 

@@ -100,7 +100,7 @@ describe('alarms', () => {
         seen.push(event)
         if (event.type === 'epoch') break
       }
-      return [kindsIn(seen), trainer.snapshot()] as const
+      return [kindsIn(seen), await trainer.snapshot()] as const
     })
     expect(first).toContain('dead 1')
     const later = await withTrainer(dead(), options, async trainer => {
@@ -170,7 +170,7 @@ describe('freeze', () => {
       const seen: Record<string, boolean>[] = []
       for await (const event of trainer.run()) {
         if (event.type !== 'epoch') continue
-        const { tensors } = trainer.snapshot()
+        const { tensors } = await trainer.snapshot()
         const hasMoved = (path: string) => String([...tensors.get(`model.${path}`)!.values]) !== String(start.get(path))
         seen.push({ conv1: hasMoved('conv1.weight'), conv2: hasMoved('conv2.weight'), fc3: hasMoved('fc3.weight') })
       }
@@ -193,7 +193,7 @@ describe('freeze', () => {
           if (event.type === 'epoch' && event.step === stop) break
           if (event.type === 'step' && event.step === stop && stop !== 4) break
         }
-        return trainer.snapshot()
+        return await trainer.snapshot()
       })
       const resumed = await withTrainer(lenet5(), options(), async (trainer, model) => {
         await trainer.restore(stored)

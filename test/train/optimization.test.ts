@@ -157,14 +157,14 @@ describe('a run that is stopped and resumed ends as one that was not', () => {
   test.each(runs)('%s', async (_, options) => {
     const whole = await trainerOf(options())
     const events = await eventsOf(whole)
-    const expected = whole.snapshot()
+    const expected = await whole.snapshot()
     const last = stepsOf(events).at(-1)!.step
     // In the middle of the first epoch, after its last step, in the middle of the run, before the last step.
     const perEpoch = last / (options().epochs ?? common.epochs)
     for (const at of new Set([1, perEpoch, Math.ceil(last / 2), last - 1])) {
       const before = await trainerOf(options())
       const done = await eventsOf(before, at)
-      const stored = await decodeCheckpoint(await encodeCheckpoint({ ...before.snapshot(), recipe: null }))
+      const stored = await decodeCheckpoint(await encodeCheckpoint({ ...(await before.snapshot()), recipe: null }))
       const after = await trainerOf(options())
       await after.restore(stored)
       const rest = await eventsOf(after)
@@ -173,7 +173,7 @@ describe('a run that is stopped and resumed ends as one that was not', () => {
       const wanted = events.filter(event => event.type === 'validation' || event.type === 'epoch')
       const bare = (list: readonly TrainEvent[]) => list.map(event => ({ ...event, seconds: 0, waitShare: 0 }))
       expect(bare(scores)).toEqual(bare(wanted))
-      const got = after.snapshot()
+      const got = await after.snapshot()
       expect(got.progress).toEqual(expected.progress)
       expect([...got.tensors.keys()]).toEqual([...expected.tensors.keys()])
       for (const [path, { values }] of expected.tensors) {
@@ -186,10 +186,10 @@ describe('a run that is stopped and resumed ends as one that was not', () => {
     const make = () =>
       trainerOf({ optimizer: adam(), validation, schedule: onPlateau({ patience: 0, threshold: 0.9 }) })
     const whole = await make()
-    let stored: ReturnType<Trainer['snapshot']> | undefined
+    let stored: Awaited<ReturnType<Trainer['snapshot']>> | undefined
     const rates: number[] = []
     for await (const event of whole.run()) {
-      if (event.type === 'validation' && event.epoch === 2) stored = whole.snapshot()
+      if (event.type === 'validation' && event.epoch === 2) stored = await whole.snapshot()
       if (event.type === 'step' && event.epoch === 3) rates.push(event.learningRate)
     }
     expect(stored!.progress).toMatchObject({ epoch: 3, batch: 0, step: 12, epochSamples: 0 })
@@ -203,7 +203,7 @@ describe('a run that is stopped and resumed ends as one that was not', () => {
   test('a checkpoint of another kind of run is refused', async () => {
     const plain = await trainerOf({ optimizer: sgd({ lr: 0.1 }) })
     await eventsOf(plain, 1)
-    const snapshot = plain.snapshot()
+    const snapshot = await plain.snapshot()
     const resume = async (options: Options & Pick<TrainerOptions, 'optimizer'>) =>
       (await trainerOf(options)).restore(snapshot)
     await expect(resume({ optimizer: chain(oneBit(), sgd({ lr: 0.1 })) })).rejects.toThrow(
@@ -230,8 +230,8 @@ describe('averages of the weights', () => {
     const model = network()
     const averaged = await trainerOf({ ...options(), average, model })
     const events = await eventsOf(averaged)
-    const snapshot = averaged.snapshot()
-    for (const [path, { values }] of plain.snapshot().tensors)
+    const snapshot = await averaged.snapshot()
+    for (const [path, { values }] of (await plain.snapshot()).tensors)
       expectSameBits(snapshot.tensors.get(path)!.values, values, path)
     expect(stepsOf(events).map(({ loss }) => loss)).toEqual(stepsOf(plainEvents).map(({ loss }) => loss))
     const scores = validationsOf(events)
@@ -252,7 +252,7 @@ describe('averages of the weights', () => {
     const expected = new Map<string, number[]>()
     for await (const event of averaged.run()) {
       if (event.type !== 'step') continue
-      const { tensors } = averaged.snapshot()
+      const { tensors } = await averaged.snapshot()
       for (const [path, { values }] of tensors) {
         if (!path.startsWith('average.')) continue
         const now = [...tensors.get(path.replace('average', 'model'))!.values]
@@ -274,7 +274,7 @@ describe('averages of the weights', () => {
       epochs: 10,
     })
     await eventsOf(averaged)
-    const weights = weightsOf(averaged.snapshot())
+    const weights = weightsOf(await averaged.snapshot())
     const [weight, bias] = ['1.weight', '1.bias'].map(path => weights.get(path)!)
     const pixels = Float64Array.from(train.dataset.images, byte => (byte / 255 - 0.3) / 0.2)
     const filtered = conv2dOf(constantTensor(pixels, [44, 1, 6, 6]), constantTensor(weight!.values, [4, 1, 3, 3]), {
@@ -290,7 +290,7 @@ describe('averages of the weights', () => {
       epochs: 10,
     })
     await eventsOf(without)
-    const old = weightsOf(without.snapshot()).get('2.running_mean')!.values
+    const old = weightsOf(await without.snapshot()).get('2.running_mean')!.values
     expect(Math.max(...Array.from(old, (value, k) => Math.abs(value - expected[k]!)))).toBeGreaterThan(1e-3)
   })
 
@@ -323,8 +323,8 @@ describe('accumulation', () => {
       expect(stepsOf(got)[k]).toMatchObject({ accuracy, learningRate })
       expectClose([stepsOf(got)[k]!.loss], [loss], { relative: 1e-5 }, 'loss')
     }
-    const tensors = parts.snapshot().tensors
-    for (const [path, { values }] of whole.snapshot().tensors) {
+    const tensors = (await parts.snapshot()).tensors
+    for (const [path, { values }] of (await whole.snapshot()).tensors) {
       expectClose(tensors.get(path)!.values, Float64Array.from(values), { relative: 1e-4, absolute: 1e-6 }, path)
     }
     const epochs = (events: readonly TrainEvent[]) => events.filter(event => event.type === 'epoch')
@@ -339,8 +339,8 @@ describe('accumulation', () => {
     const parts = await trainerOf({ ...clipped(), batchSize: 8, accumulate: 4 })
     await eventsOf(whole)
     await eventsOf(parts)
-    const tensors = parts.snapshot().tensors
-    for (const [path, { values }] of whole.snapshot().tensors) {
+    const tensors = (await parts.snapshot()).tensors
+    for (const [path, { values }] of (await whole.snapshot()).tensors) {
       expectClose(tensors.get(path)!.values, Float64Array.from(values), { relative: 1e-4, absolute: 1e-6 }, path)
     }
   })
@@ -398,8 +398,8 @@ test('a penalty of ½ λ ‖w‖² is weight decay λ of the weights, and no par
   const [expected, got] = [await eventsOf(trained), await eventsOf(punished)]
   const losses = (events: readonly TrainEvent[]) => stepsOf(events).map(({ loss }) => loss)
   expectClose(losses(got), losses(expected), { relative: 1e-5, absolute: 1e-6 }, 'losses')
-  const tensors = punished.snapshot().tensors
-  for (const [path, { values }] of trained.snapshot().tensors) {
+  const tensors = (await punished.snapshot()).tensors
+  for (const [path, { values }] of (await trained.snapshot()).tensors) {
     expectClose(tensors.get(path)!.values, Float64Array.from(values), { relative: 1e-4, absolute: 1e-5 }, path)
   }
 })

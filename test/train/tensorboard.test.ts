@@ -211,7 +211,7 @@ describe('TensorBoardLog', () => {
     const first = new Trainer({ ...options, optimizer: sgd({ lr: 0.05 }) })
     await follow(first, 7)
     const second = new Trainer({ ...options, optimizer: sgd({ lr: 0.05 }) })
-    await second.restore(first.snapshot())
+    await second.restore(await first.snapshot())
     await follow(second)
     await engine.close()
     // As TensorBoard reads them: what a start voids is not shown.

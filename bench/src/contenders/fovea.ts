@@ -34,7 +34,7 @@ async function open(): Promise<Contender> {
     import('../../../dist/optim/index.js'),
     import('../../../dist/train/index.js'),
   ])
-  const { batch, side, channels, classes, learningRate, momentum, weightDecay } = row
+  const { batch, side, channels, learningRate, momentum, weightDecay } = row
   const precise = process.argv[2] === 'precise'
   const makeNetwork = () =>
     row.net.name === 'googlenet' ? models.googlenet({ auxiliary: false }) : models.findModel(row.net.name).create()
@@ -68,23 +68,18 @@ async function open(): Promise<Contender> {
       images: Uint8Array.from(images, value => Math.round(value * 255)),
       labels: Int32Array.from(labels),
     }))
-    compiled.input('learningRate')[0] = learningRate
-    const random = compiled.plan.inputs.some(({ source }) => source?.kind === 'input' && source.name === 'key')
+    const random = compiled.inputs.has('key')
     return async index => {
-      const { images, labels } = data[index % data.length]
-      compiled.input('images').set(images)
-      compiled.input('labels').set(labels)
-      if (random) compiled.input('key')[1] = index
-      await compiled.run()
-      return compiled.output('loss')[0]
+      const batch = { ...data[index % data.length], learningRate }
+      const { loss } = await compiled.run(random ? { ...batch, key: [0, index] } : batch)
+      return loss[0]
     }
   }
   const inference = (): Contender['step'] => {
     const data = batches(row).map(({ images }) => channelsFirst(images, row))
     return async index => {
-      compiled.input('x').set(data[index % data.length])
-      await compiled.run()
-      return compiled.output('logits').slice(0, classes)[0]
+      const { logits } = await compiled.run({ x: data[index % data.length] })
+      return logits[0]
     }
   }
 
@@ -106,7 +101,7 @@ async function open(): Promise<Contender> {
     for await (const event of trainer.run()) if (event.type === 'done') break
     const ms = performance.now() - started
     const loader = new BatchLoader(train, { batchSize: batch, seed: 1 })
-    const [images, labels] = [compiled.input('images') as Uint8Array, compiled.input('labels') as Int32Array]
+    const [images, labels] = [new Uint8Array(batch * side * side * channels), new Int32Array(batch)]
     const batching = performance.now()
     loader.startEpoch(2)
     for (let index = 0; index < loader.batches; index++) loader.fill(index, images, labels)

@@ -8,8 +8,19 @@
  * a second program without the convolution is subtracted: that step and the call.
  */
 import { readFile } from 'node:fs/promises'
-import type { Plan, Program, Tensor, Volume } from '../../../dist/index.js'
-import { add, conv2d, createWasmEngine, gradients, input, mul, slice, sum, Variable } from '../../../dist/index.js'
+import type { Executable, Plan, Program, RunInputs, Tensor, Volume } from '../../../dist/index.js'
+import {
+  add,
+  conv2d,
+  createWasmEngine,
+  gradients,
+  input,
+  mul,
+  sizeOf,
+  slice,
+  sum,
+  Variable,
+} from '../../../dist/index.js'
 import { threads } from '../protocol.ts'
 import { serveLayers } from './protocol.ts'
 import { shapesOf, type Task } from './tasks.ts'
@@ -53,8 +64,9 @@ function programsOf(task: Task): { program: Program; around: Program } {
   const x = toInput ? input('x', xShape, { batched: true }) : made('x', xShape)
   const w = input('w', wShape)
   const [gradient] = gradients(sum(mul(conv2d(x, w, options), g)), [toInput ? x : w])
+  // The weights of a layer are in the engine's memory; here every run copies them there, which is subtracted, too.
   return toInput
-    ? { program: program({ dx: corner(gradient) }), around: program({ g: corner(g) }) }
+    ? { program: program({ dx: corner(gradient) }), around: program({ g: corner(g), w: corner(w) }) }
     : { program: program({ dw: gradient }), around: program({ x: corner(x), g: corner(g) }) }
 }
 
@@ -63,15 +75,19 @@ function numbers(length: number): Float32Array {
   return Float32Array.from({ length }, (_, i) => ((i * 2654435761) % 2048) / 2048 - 0.5)
 }
 
-/** Compiles a program on an engine of its own, where nothing overwrites its inputs, and gives them values. */
+/** Compiles a program on an engine of its own. */
 async function compile(program: Program, innermost: Task['innermost']): Promise<Compiled> {
   const engine = createWasmEngine({ threads, wide, innermost })
   const executable = await engine.compile(program)
-  for (const { label = '' } of executable.plan.inputs) {
-    const values = executable.input(label)
-    values.set(numbers(values.length))
-  }
-  return { plan: executable.plan, run: () => executable.run(), close: () => engine.close() }
+  const inputs = Object.fromEntries(
+    Array.from(executable.inputs, ([name, { shape }]) => [name, numbers(sizeOf(shape))]),
+  )
+  return { plan: executable.plan, run: () => run(executable, inputs), close: () => engine.close() }
+}
+
+/** Runs a program; what it gives stays in the engine's memory. */
+async function run(executable: Executable, inputs: RunInputs): Promise<void> {
+  await executable.run(inputs, { read: [] })
 }
 
 const convolutions: Readonly<Record<Task['pass'], string>> = {
@@ -98,7 +114,7 @@ await serveLayers({
   async empty() {
     const engine = createWasmEngine({ threads, wide })
     const executable = await engine.compile({ outputs: { y: add(input('x', [4]), 1) }, updates: new Map() })
-    return () => executable.run()
+    return () => run(executable, { x: [1, 2, 3, 4] })
   },
   async open(task) {
     const { program, around } = programsOf(task)

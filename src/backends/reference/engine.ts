@@ -3,13 +3,26 @@
  * another. Slow and plain; what every other backend is compared with.
  */
 
-import { formatShape, ShapeError, sizeOf } from '../../graph/shape.ts'
+import { Turns } from '../../async/turns.ts'
 import { opOf } from '../../graph/table.ts'
 import type { Tensor } from '../../graph/tensor.ts'
-import { type TypedArray, type Variable, zeros } from '../../graph/variable.ts'
+import type { TypedArray, Variable } from '../../graph/variable.ts'
 import { makePlan, type Plan } from '../../plan/plan.ts'
 import { type Program, programGraph } from '../../plan/program.ts'
-import type { Engine, EngineDescription, Executable } from '../engine.ts'
+import type { Engine, EngineDescription, Executable, RunOptions } from '../engine.ts'
+import {
+  checkInputs,
+  checkOutputs,
+  checkValues,
+  copyInputs,
+  copyOf,
+  type InputType,
+  inputsOf,
+  outputsOf,
+  type RunInputs,
+  type RunOutputs,
+  type ValueType,
+} from '../operands.ts'
 
 /** Starts an engine that computes with plain loops in double precision. */
 export function createReferenceEngine(): Engine {
@@ -19,6 +32,7 @@ export function createReferenceEngine(): Engine {
 class ReferenceEngine implements Engine {
   readonly description: EngineDescription = { backend: 'reference', threads: 1, simd: 'none' }
   private readonly values = new Map<Variable, Float64Array>()
+  private readonly turns = new Turns()
   private closed = false
 
   get memoryBytes(): number {
@@ -31,28 +45,25 @@ class ReferenceEngine implements Engine {
     this.check()
     const started = performance.now()
     const plan = makePlan(program, { blockSizes: [] })
-    return new ReferenceExecutable(
-      program,
-      plan,
-      performance.now() - started,
-      () => this.check(),
-      variable => this.current(variable),
-    )
+    return new ReferenceExecutable(program, plan, performance.now() - started, {
+      turns: this.turns,
+      current: variable => this.current(variable),
+      check: () => this.check(),
+    })
   }
 
-  read(variable: Variable): TypedArray {
-    const copy = zeros(variable.dtype, sizeOf(variable.shape))
-    copy.set(this.current(variable))
-    return copy
+  async read(variable: Variable): Promise<TypedArray> {
+    return this.turns.take(async () => copyOf(variable, this.current(variable)))
   }
 
-  write(variable: Variable, values: ArrayLike<number>): void {
-    if (values.length !== sizeOf(variable.shape)) {
-      throw new ShapeError(`${variable.name}: ${values.length} values given for shape ${formatShape(variable.shape)}`)
-    }
-    this.check()
-    variable.setValue(values)
-    this.current(variable).set(values)
+  async write(variable: Variable, values: ArrayLike<number>): Promise<void> {
+    checkValues(variable.name, variable, values)
+    const taken = copyOf(variable, values)
+    return this.turns.take(async () => {
+      this.check()
+      variable.setValue(taken)
+      this.current(variable).set(taken)
+    })
   }
 
   async close(): Promise<void> {
@@ -73,83 +84,63 @@ class ReferenceEngine implements Engine {
   }
 }
 
+/** What an executable asks of its engine. */
+interface EngineSide {
+  readonly turns: Turns
+  /** The engine's copy of a variable. @throws Error when the engine is closed. */
+  readonly current: (variable: Variable) => Float64Array
+  /** @throws Error when the engine is closed. */
+  readonly check: () => void
+}
+
 class ReferenceExecutable implements Executable {
   readonly plan: Plan
   readonly compileTime: number
+  readonly inputs: ReadonlyMap<string, InputType>
+  readonly outputs: ReadonlyMap<string, ValueType>
   private readonly program: Program
-  private readonly check: () => void
-  private readonly current: (variable: Variable) => Float64Array
-  private readonly inputs = new Map<string, TypedArray>()
-  private outputs: Map<string, TypedArray> | undefined
-  private running = false
+  private readonly engine: EngineSide
 
-  /** @param check throws when the engine is closed */
-  constructor(
-    program: Program,
-    plan: Plan,
-    compileTime: number,
-    check: () => void,
-    current: (variable: Variable) => Float64Array,
-  ) {
+  constructor(program: Program, plan: Plan, compileTime: number, engine: EngineSide) {
     this.program = program
     this.plan = plan
     this.compileTime = compileTime
-    this.check = check
-    this.current = current
-    for (const { source, dtype, shape } of plan.inputs) {
-      if (source?.kind === 'input') this.inputs.set(source.name, zeros(dtype, sizeOf(shape)))
-    }
+    this.engine = engine
+    this.inputs = inputsOf(program)
+    this.outputs = outputsOf(program)
   }
 
-  input(name: string): TypedArray {
-    this.check()
-    const values = this.inputs.get(name)
-    if (!values) throw new Error(`program: no input is named '${name}'`)
-    return values
+  async run(inputs: RunInputs = {}, { read = [...this.outputs.keys()] }: RunOptions = {}): Promise<RunOutputs> {
+    checkInputs(this.inputs, inputs)
+    checkOutputs(this.outputs, read)
+    // In the types of the inputs: what is given in double precision is rounded as on every engine.
+    const taken = copyInputs(this.inputs, inputs)
+    return this.engine.turns.take(async () => this.compute(taken, read))
   }
 
-  async run(): Promise<void> {
-    this.check()
-    if (this.running) throw new Error('program: the previous run has not finished')
-    this.running = true
-    try {
-      // Even plain loops take their turn: what `run` promises is there when its promise settles, not before.
-      await Promise.resolve()
-      this.compute()
-    } finally {
-      this.running = false
-    }
-  }
-
-  private compute(): void {
+  private compute(inputs: Readonly<Record<string, TypedArray>>, read: readonly string[]): RunOutputs {
+    const { check, current } = this.engine
+    check()
+    const { outputs, updates } = this.program
     const results = new Map<Tensor, Float64Array>()
     const resultOf = (tensor: Tensor): Float64Array => results.get(tensor)!
-    for (const tensor of programGraph(this.program).order) results.set(tensor, this.evaluate(tensor, resultOf))
-    this.outputs = new Map(
-      Object.entries(this.program.outputs).map(([name, tensor]) => {
-        const values = zeros(tensor.dtype, sizeOf(tensor.shape))
-        values.set(resultOf(tensor))
-        return [name, values]
-      }),
-    )
-    const next = [...this.program.updates].map(([variable, tensor]) => [variable, resultOf(tensor).slice()] as const)
-    for (const [variable, values] of next) this.current(variable).set(values)
+    for (const tensor of programGraph(this.program).order) results.set(tensor, this.evaluate(tensor, inputs, resultOf))
+    const values = read.map(name => [name, copyOf(outputs[name], resultOf(outputs[name]))])
+    const next = [...updates].map(([variable, tensor]) => [variable, resultOf(tensor).slice()] as const)
+    for (const [variable, value] of next) current(variable).set(value)
+    return Object.fromEntries(values)
   }
 
-  output(name: string): TypedArray {
-    this.check()
-    if (!Object.hasOwn(this.program.outputs, name)) throw new Error(`program: no output is named '${name}'`)
-    const values = this.outputs?.get(name)
-    if (!values) throw new Error(`program: output '${name}' is not there: the program has not run`)
-    return values
-  }
-
-  private evaluate(tensor: Tensor, resultOf: (tensor: Tensor) => Float64Array): Float64Array {
+  private evaluate(
+    tensor: Tensor,
+    inputs: Readonly<Record<string, TypedArray>>,
+    resultOf: (tensor: Tensor) => Float64Array,
+  ): Float64Array {
     const { source } = tensor
-    if (source?.kind === 'input') return Float64Array.from(this.input(source.name))
-    if (source?.kind === 'variable') return this.current(source.variable)
+    if (source?.kind === 'input') return Float64Array.from(inputs[source.name])
+    if (source?.kind === 'variable') return this.engine.current(source.variable)
     if (source?.kind === 'constant') return Float64Array.from(source.values)
-    const inputs = tensor.inputs.map(operand => ({ shape: operand.shape, data: resultOf(operand) }))
-    return opOf(tensor).reference(inputs, tensor.attributes, tensor.shape)
+    const operands = tensor.inputs.map(operand => ({ shape: operand.shape, data: resultOf(operand) }))
+    return opOf(tensor).reference(operands, tensor.attributes, tensor.shape)
   }
 }

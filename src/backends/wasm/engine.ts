@@ -1,13 +1,16 @@
 /**
  * The WebAssembly backend: plans are assembled into modules at run time and run on threads over one memory.
  */
-import { bytesPerElement, formatShape, ShapeError, sizeOf } from '../../graph/shape.ts'
+
+import { Turns } from '../../async/turns.ts'
+import { bytesPerElement, sizeOf } from '../../graph/shape.ts'
 import type { Tensor } from '../../graph/tensor.ts'
-import { type TypedArray, type Variable, zeros } from '../../graph/variable.ts'
+import type { TypedArray, Variable } from '../../graph/variable.ts'
 import { makePlan, type Plan, type PlanOptions } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
 import { storageOf } from '../../plan/steps.ts'
 import type { Engine, EngineDescription } from '../engine.ts'
+import { checkValues, copyOf } from '../operands.ts'
 import { type Addresses, type GeneratedCode, generate, generateCalls } from './codegen.ts'
 import { type Compiler, compileModule, compileQuickly } from './compile.ts'
 import { explainTrap } from './control.ts'
@@ -113,10 +116,10 @@ export class WasmEngine implements Engine {
   private readonly tables = new Map<string, number>()
   private arena = { address: 0, bytes: 0 }
   private programs = 0
-  /** The program that ran last: the only one whose results are still in the arena. */
-  private latest: WasmExecutable | undefined
-  /** Settles when no program is being compiled. */
-  private compiling: Promise<unknown> = Promise.resolve()
+  /** Of whatever touches the arena, the values of variables, or the threads. */
+  private readonly turns = new Turns()
+  /** Of planning and compiling, which share the memory's allocator and the checks of wide vectors. */
+  private readonly compilations = new Turns()
   private failure: Error | undefined
   private readonly addresses: Addresses = {
     variable: variable => this.addressOf(variable),
@@ -153,54 +156,50 @@ export class WasmEngine implements Engine {
     return this.linearMemory?.used ?? 0
   }
 
-  /** One program after another: they share the memory's allocator and the workers' attention. */
-  compile(program: Program): Promise<WasmExecutable> {
-    const compiled = this.compiling.then(() => this.compileNow(program))
-    this.compiling = compiled.catch(() => undefined)
-    return compiled
+  async compile(program: Program): Promise<WasmExecutable> {
+    return this.compilations.take(() => this.compileNow(program))
   }
 
   private async compileNow(program: Program): Promise<WasmExecutable> {
     this.check()
     const started = performance.now()
     const { plan, code, module } = await this.build(program)
-    await this.pool?.idle()
-    this.check()
-    this.reserve(plan)
-    const index = this.programs++
-    let start: ((prepare: boolean) => void) | undefined
+    const start = await this.turns.take(() => this.load(plan, module))
     let prepared = -1
-    if (this.pool) await this.pool.load(index, module)
-    else {
-      const instance = await WebAssembly.instantiate(module, { env: { memory: this.linear.memory } })
-      const run = instance.exports.run as (...args: number[]) => void
-      start = prepare => run(0, 1, 0, this.arena.address, this.scratchOf(plan), Number(prepare))
-    }
-    const run = async (): Promise<void> => {
-      this.check()
-      if (this.pool?.busy) throw new Error('the engine is running another program')
-      this.latest = executable
-      try {
-        const prepare = prepared !== this.changes
-        if (start) start(prepare)
-        else await this.pool?.run(index, this.arena.address, this.scratchOf(plan), prepare)
+    return new WasmExecutable(program, plan, code.kernels, performance.now() - started, {
+      turns: this.turns,
+      check: () => this.check(),
+      compute: async () => {
+        try {
+          await start(prepared !== this.changes)
+        } catch (error) {
+          throw this.fail(error)
+        }
         // The program's own updates do not touch what it has prepared.
         if (program.updates.size > 0) this.changes++
         prepared = this.changes
-      } catch (error) {
-        throw this.fail(error)
-      }
-    }
-    const executable: WasmExecutable = new WasmExecutable(plan, code.kernels, performance.now() - started, {
-      run,
-      isLatest: () => this.latest === executable,
+      },
       viewOf: (tensor, known) => {
         const address = this.locate(plan, tensor)
         const current = known?.byteOffset === address && known.buffer === this.linear.memory.buffer
         return current ? known : this.view(address, tensor)
       },
     })
-    return executable
+  }
+
+  /** Makes room for a program and gives it to the threads. @returns what runs it, with its preparation or without */
+  private async load(plan: Plan, module: WebAssembly.Module): Promise<(prepare: boolean) => Promise<void> | undefined> {
+    this.check()
+    this.reserve(plan)
+    const { pool } = this
+    if (pool) {
+      const index = this.programs++
+      await pool.load(index, module)
+      return prepare => pool.run(index, this.arena.address, this.scratchOf(plan), prepare)
+    }
+    const instance = await WebAssembly.instantiate(module, { env: { memory: this.linear.memory } })
+    const run = instance.exports.run as (...args: number[]) => undefined
+    return prepare => run(0, 1, 0, this.arena.address, this.scratchOf(plan), Number(prepare))
   }
 
   /** Plans, assembles and compiles a program, with wide vectors where they are used and right. */
@@ -243,30 +242,30 @@ export class WasmEngine implements Engine {
     return { shared: this.pool !== undefined, fused: this.fused, wide: this.wide.on }
   }
 
-  read(variable: Variable): TypedArray {
-    this.checkOpen()
-    const address = this.variables.get(variable)
-    if (address === undefined) return variable.value.slice()
-    // A copy in private memory, also when the engine's memory is shared.
-    const copy = zeros(variable.dtype, sizeOf(variable.shape))
-    copy.set(this.view(address, variable.tensor))
-    return copy
+  async read(variable: Variable): Promise<TypedArray> {
+    return this.turns.take(async () => {
+      this.checkOpen()
+      const address = this.variables.get(variable)
+      if (address === undefined) return variable.value.slice()
+      // A copy in private memory, also when the engine's memory is shared.
+      return copyOf(variable, this.view(address, variable.tensor))
+    })
   }
 
-  write(variable: Variable, values: ArrayLike<number>): void {
-    if (values.length !== sizeOf(variable.shape)) {
-      throw new ShapeError(`${variable.name}: ${values.length} values given for shape ${formatShape(variable.shape)}`)
-    }
-    this.checkOpen()
-    variable.setValue(values)
-    this.changes++
-    const address = this.variables.get(variable)
-    if (address !== undefined) this.view(address, variable.tensor).set(values)
+  async write(variable: Variable, values: ArrayLike<number>): Promise<void> {
+    checkValues(variable.name, variable, values)
+    const taken = this.turns.isFree ? values : copyOf(variable, values)
+    return this.turns.take(async () => {
+      this.checkOpen()
+      variable.setValue(taken)
+      this.changes++
+      const address = this.variables.get(variable)
+      if (address !== undefined) this.view(address, variable.tensor).set(taken)
+    })
   }
 
   async close(): Promise<void> {
     this.linearMemory = undefined
-    this.latest = undefined
     await this.pool?.close()
   }
 
@@ -288,7 +287,6 @@ export class WasmEngine implements Engine {
   /** Notes that a run broke off: variables may be half updated, so nothing runs after it. */
   private fail(error: unknown): Error {
     const reason = error instanceof Error ? error : new Error(String(error))
-    this.latest = undefined
     if (!this.linearMemory) return reason
     this.failure ??=
       reason instanceof WebAssembly.RuntimeError
@@ -308,10 +306,13 @@ export class WasmEngine implements Engine {
     const wide = this.wide.on
     const plan = makePlan(program, wasmPlanOptions({ ...this.choices, wide }))
     const { bytes, calls } = generateCalls(plan, this.addresses, this.codeOptions)
-    this.reserve(plan)
     const module = await this.compiler(bytes, wide)
     const instance = await WebAssembly.instantiate(module, { env: { memory: this.linear.memory } })
-    return timeCalls(plan, calls, instance.exports, [this.arena.address, this.scratchOf(plan)], repeats)
+    return this.turns.take(async () => {
+      this.check()
+      this.reserve(plan)
+      return timeCalls(plan, calls, instance.exports, [this.arena.address, this.scratchOf(plan)], repeats)
+    })
   }
 
   /** Makes room for a plan: its arena, and behind it the scratch of its threads. Plans share it, since only one runs at a time. */

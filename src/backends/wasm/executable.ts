@@ -1,16 +1,33 @@
 /** A plan with its code: what {@link WasmEngine.compile} gives. */
+
+import type { Turns } from '../../async/turns.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { TypedArray } from '../../graph/variable.ts'
 import type { Plan } from '../../plan/plan.ts'
-import type { Executable } from '../engine.ts'
+import type { Program } from '../../plan/program.ts'
+import type { Executable, RunOptions } from '../engine.ts'
+import {
+  checkInputs,
+  checkOutputs,
+  copyInputs,
+  copyOf,
+  type InputType,
+  inputsOf,
+  listOf,
+  outputsOf,
+  type RunInputs,
+  type RunOutputs,
+  type ValueType,
+} from '../operands.ts'
 import type { TileShape } from './tile.ts'
 
 /** What an executable asks of its engine. */
 export interface EngineSide {
-  /** Runs the program once. */
-  readonly run: () => Promise<void>
-  /** Whether no other program of the engine has run since. */
-  readonly isLatest: () => boolean
+  readonly turns: Turns
+  /** @throws Error when the engine runs nothing any more. */
+  readonly check: () => void
+  /** Computes on what is in memory: within the call, or until the promise settles. */
+  readonly compute: () => Promise<void>
   /** The tensor's memory; the known array again, unless the arena has moved or the memory has grown. */
   readonly viewOf: (tensor: Tensor, known: TypedArray | undefined) => TypedArray
 }
@@ -29,48 +46,47 @@ export interface KernelInfo {
 export class WasmExecutable implements Executable {
   readonly plan: Plan
   readonly compileTime: number
+  readonly inputs: ReadonlyMap<string, InputType>
+  readonly outputs: ReadonlyMap<string, ValueType>
   /** Distinct kernels of the plan, with the size of their code and of their register tiles. */
   readonly kernels: readonly KernelInfo[]
   private readonly engine: EngineSide
   private readonly views = new Map<Tensor, TypedArray>()
-  private running = false
 
-  constructor(plan: Plan, kernels: readonly KernelInfo[], compileTime: number, engine: EngineSide) {
+  constructor(program: Program, plan: Plan, kernels: readonly KernelInfo[], compileTime: number, engine: EngineSide) {
     this.plan = plan
     this.compileTime = compileTime
+    this.inputs = inputsOf(program)
+    this.outputs = outputsOf(program)
     this.kernels = kernels.map(({ key, codeBytes, tile }) => ({ key, codeBytes, ...(tile && { tile }) }))
     this.engine = engine
   }
 
-  input(name: string): TypedArray {
-    const tensor = this.plan.inputs.find(({ source }) => source?.kind === 'input' && source.name === name)
-    if (!tensor) throw new Error(`program: no input is named '${name}'`)
-    return this.current(tensor)
+  async run(inputs: RunInputs = {}, { read = [...this.outputs.keys()] }: RunOptions = {}): Promise<RunOutputs> {
+    checkInputs(this.inputs, inputs)
+    checkOutputs(this.outputs, read)
+    const { turns } = this.engine
+    // At once where nothing is under way: then they are copied once, into the arena.
+    const taken = turns.isFree ? inputs : copyInputs(this.inputs, inputs)
+    return turns.take(() => this.turn(taken, read))
   }
 
-  async run(): Promise<void> {
-    if (this.running) throw new Error('program: the previous run has not finished')
-    this.running = true
-    try {
-      await this.engine.run()
-    } finally {
-      this.running = false
+  private async turn(inputs: RunInputs, read: readonly string[]): Promise<RunOutputs> {
+    const { check, compute } = this.engine
+    check()
+    for (const tensor of this.plan.inputs) {
+      if (tensor.source?.kind === 'input') this.memoryOf(tensor).set(listOf(inputs[tensor.source.name]))
     }
+    await compute()
+    return Object.fromEntries(
+      read.map(name => {
+        const tensor = this.plan.outputs[name]
+        return [name, copyOf(tensor, this.memoryOf(tensor))]
+      }),
+    )
   }
 
-  output(name: string): TypedArray {
-    const tensor = this.plan.outputs[name]
-    if (!tensor) throw new Error(`program: no output is named '${name}'`)
-    const values = this.current(tensor)
-    if (!this.engine.isLatest()) {
-      throw new Error(
-        `program: output '${name}' is not there: the program has not run, or another program of the engine has run since`,
-      )
-    }
-    return values
-  }
-
-  private current(tensor: Tensor): TypedArray {
+  private memoryOf(tensor: Tensor): TypedArray {
     const known = this.views.get(tensor)
     const view = this.engine.viewOf(tensor, known)
     if (view !== known) this.views.set(tensor, view)

@@ -58,7 +58,7 @@ export class LinearMemory {
     return address
   }
 
-  /** The address of a region made larger; its contents are kept. */
+  /** The address of a region made larger; what it held is lost. */
   enlarge(address: number, bytes: number, wanted: number): number {
     if (bytes === 0) return this.allocate(wanted)
     if (address + align(bytes) === this.end) {
@@ -67,7 +67,6 @@ export class LinearMemory {
       return address
     }
     const moved = this.allocate(wanted)
-    new Uint8Array(this.memory.buffer).copyWithin(moved, address, address + bytes)
     this.release(address, bytes)
     return moved
   }

@@ -100,8 +100,6 @@ export class ThreadPool {
   private failure: Error | undefined
   private rejectPending: ((error: Error) => void) | undefined
   private inLoop = false
-  /** Settles when the run that is under way has, if there is one. */
-  private running: Promise<void> | undefined
 
   constructor(threads: number, memory: WebAssembly.Memory, takesPart = mayWait()) {
     this.threads = threads
@@ -139,8 +137,11 @@ export class ThreadPool {
     }
   }
 
-  /** Runs a program on all threads, with its preparation or without, and resolves when all have finished. */
-  async run(index: number, arena: number, scratch: number, prepare: boolean): Promise<void> {
+  /**
+   * Runs a program on all threads, with its preparation or without: within the call where the calling thread takes part,
+   * else until the promise settles.
+   */
+  run(index: number, arena: number, scratch: number, prepare: boolean): Promise<void> | undefined {
     this.check()
     const { words } = this
     const job = this.word('job') + 1
@@ -158,25 +159,10 @@ export class ThreadPool {
     Atomics.store(words, control.job / 4, job)
     Atomics.notify(words, control.job / 4)
     if (this.takesPart) {
-      if (this.runShare(index, base, arena, scratch, prepare) !== 0) throw await this.explanation()
-      return
+      return this.runShare(index, base, arena, scratch, prepare) === 0 ? undefined : this.explain()
     }
     this.hold(true)
-    this.running = this.waitForDone(before).finally(() => {
-      this.running = undefined
-      this.hold(false)
-    })
-    await this.running
-  }
-
-  /** True while a program runs. */
-  get busy(): boolean {
-    return this.running !== undefined
-  }
-
-  /** Resolves when no program is running. */
-  async idle(): Promise<void> {
-    await this.running?.catch(() => undefined)
+    return this.waitForDone(before).finally(() => this.hold(false))
   }
 
   /** Stops all workers. What is under way is rejected. */
@@ -196,12 +182,12 @@ export class ThreadPool {
     }
   }
 
-  /** The reason why a run gave up, once the worker's message has come. */
-  private async explanation(): Promise<Error> {
+  /** Rejects with the reason why a run gave up, once the worker's message has come. */
+  private async explain(): Promise<never> {
     const until = performance.now() + explanationTime
     while (!this.failure && performance.now() < until) await new Promise(resolve => setTimeout(resolve, 5))
     this.fail(new Error('a worker thread does not answer'))
-    return this.failure as Error
+    throw this.failure
   }
 
   private word(name: keyof typeof control): number {

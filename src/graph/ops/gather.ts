@@ -40,6 +40,7 @@ export const gatherOp: Op<GatherAttributes> = {
     return [scatterAdd(gradient, indices as Vector, axis, x.shape[axis]), undefined]
   },
   cost: elementwiseCost,
+  indices: ({ inputs: [x, operand] }, { axis }) => ({ operand, limit: x.shape[axis] }),
 }
 
 /** Inputs: slices `f32` with as many along the axis as there are indices, indices `i32 [M]` in 0 … size − 1. */
@@ -67,6 +68,7 @@ export const scatterAddOp: Op<ScatterAddAttributes> = {
   },
   vjp: (output, gradient, { axis }) => [gather(gradient, output.inputs[1] as Vector, axis), undefined],
   cost: elementwiseCost,
+  indices: ({ inputs: [, operand] }, { size }) => ({ operand, limit: size }),
 }
 
 /**

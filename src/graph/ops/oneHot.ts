@@ -31,6 +31,7 @@ export const oneHotOp: Op<OneHotAttributes> = {
   },
   vjp: () => [undefined],
   cost: elementwiseCost,
+  indices: ({ inputs }, { classes }) => ({ operand: inputs[0], limit: classes }),
 }
 
 /**

@@ -2,7 +2,7 @@
  * The loss of classification: Lᵢ = −log softmax(sᵢ)[yᵢ] = log Σₖ e^{sᵢₖ} − sᵢ[yᵢ], with gradient softmax(sᵢ) − onehot(yᵢ).
  * One op each way, so that the probabilities are never stored on the way forward.
  */
-import { apply, elementwiseCost, type HostTensor, type Op } from '../op.ts'
+import { apply, elementwiseCost, type HostTensor, type IndexOperand, type Op } from '../op.ts'
 import { formatShape, ShapeError, sizeOf } from '../shape.ts'
 import type { Matrix, Tensor, Vector } from '../tensor.ts'
 import { mul, sub } from './elementwise.ts'
@@ -34,6 +34,7 @@ export const softmaxCrossEntropyOp: Op<NoAttributes> = {
     return [apply(softmaxCrossEntropyGradientOp, [logits, targets, gradient], {}), undefined]
   },
   cost: elementwiseCost,
+  indices: targetsOf,
 }
 
 /** Inputs: logits `f32 [N, K]`, targets `i32 [N]`, upstream `f32 [N]`; result `(softmax − onehot) · upstream`, `[N, K]`. */
@@ -73,6 +74,7 @@ export const softmaxCrossEntropyGradientOp: Op<NoAttributes> = {
     return [toLogits, undefined, toUpstream]
   },
   cost: elementwiseCost,
+  indices: targetsOf,
 }
 
 /**
@@ -84,6 +86,10 @@ export const softmaxCrossEntropyGradientOp: Op<NoAttributes> = {
  */
 export function softmaxCrossEntropy(logits: Matrix, targets: Vector): Vector {
   return apply(softmaxCrossEntropyOp, [logits, targets], {}) as Vector
+}
+
+function targetsOf({ inputs: [logits, targets] }: Tensor): IndexOperand {
+  return { operand: targets, limit: logits.shape[1] }
 }
 
 function checkOperands(logits: Tensor, targets: Tensor, label: string): void {

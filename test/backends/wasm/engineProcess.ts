@@ -12,8 +12,9 @@ if (process.argv[2] !== 'unused') {
   const y = g.matmul(x, w.tensor)
   const outputs = { sum: g.sum(y) }
   const executable = await engine.compile({ outputs, updates: new Map([[w, g.mul(w.tensor, 1)]]) })
-  executable.input('x').fill(1)
-  for (let step = 0; step < 3; step++) await executable.run()
-  console.log(executable.output('sum')[0], engine.description.threads)
+  const ones = new Float32Array(64 * 8).fill(1)
+  for (let step = 0; step < 2; step++) await executable.run({ x: ones })
+  const { sum } = await executable.run({ x: ones })
+  console.log(sum[0], engine.description.threads)
 }
 if (process.argv[2] === 'close') await engine.close()

@@ -52,16 +52,17 @@ async function train(engine: Engine, repeats: number, withGradients: boolean): P
   const { program, variables } = trainingStep(repeats)
   const executable = await engine.compile(program(withGradients))
   const found = new Map<string, g.TypedArray>()
+  const repeated = <T>(values: ArrayLike<T>): T[] =>
+    Array.from({ length: repeats * values.length }, (_, k) => values[k % values.length]!)
+  const inputs = {
+    images: repeated(images),
+    labels: repeated(fixture.labels),
+    rate: fixture.optimizer.learningRate,
+  }
   for (let step = 1; step <= 3; step++) {
-    for (let k = 0; k < repeats; k++) {
-      executable.input('images').set(images, k * images.length)
-      executable.input('labels').set(fixture.labels, k * samples!)
-    }
-    executable.input('rate')[0] = fixture.optimizer.learningRate
-    await executable.run()
-    for (const name of Object.keys(executable.plan.outputs))
-      found.set(`${name}, step ${step}`, executable.output(name).slice())
-    for (const [path, variable] of variables) found.set(`${path} after step ${step}`, engine.read(variable))
+    for (const [name, values] of Object.entries(await executable.run(inputs)))
+      found.set(`${name}, step ${step}`, values)
+    for (const [path, variable] of variables) found.set(`${path} after step ${step}`, await engine.read(variable))
   }
   return found
 }

@@ -25,12 +25,10 @@ async function train(engine: Engine, spec: NetworkSpec): Promise<Map<string, Typ
   const executable = await engine.compile(program)
   const results = new Map<string, TypedArray>()
   for (const step of [1, 2]) {
-    for (const [name, values] of Object.entries(inputs)) executable.input(name).set(values)
-    await executable.run()
-    for (const name of Object.keys(program.outputs))
-      results.set(`${name} in step ${step}`, executable.output(name).slice())
+    for (const [name, values] of Object.entries(await executable.run(inputs)))
+      results.set(`${name} in step ${step}`, values)
     // Decisions of a second step would depend on rounded weights.
-    if (step === 1) for (const [k, v] of variables.entries()) results.set(`variable ${k}`, engine.read(v))
+    if (step === 1) for (const [k, v] of variables.entries()) results.set(`variable ${k}`, await engine.read(v))
   }
   return results
 }

@@ -1,0 +1,163 @@
+/**
+ * One step of training: the programs for each size of batch, what they are given, and what comes of them. Which step it is, is an
+ * argument; nothing here remembers where a run is.
+ */
+import type { Executable } from '../backends/engine.ts'
+import type { Module } from '../nn/module.ts'
+import { GradientAccumulator } from '../optim/accumulate.ts'
+import type { AveragedVariables, RunLength } from '../optim/average.ts'
+import type { PathPattern } from '../optim/patterns.ts'
+import type { Program } from '../plan/program.ts'
+import type { Progress } from './checkpoint.ts'
+import { freezing, frozenIn } from './freezing.ts'
+import { type Health, type HealthProgram, healthProgram } from './health.ts'
+import { statisticsProgram, trainingProgram } from './programs.ts'
+import { BatchMemory, inputsFor, type SampleSource } from './samples.ts'
+import type { ResolvedOptions } from './trainerOptions.ts'
+
+/** What a step came to. */
+export interface StepResult {
+  /** Sum of the losses of its samples, before the update. */
+  readonly loss: number
+  /** Samples that were classified correctly, before the update. */
+  readonly correct: number
+  readonly samples: number
+  /** Batches it took from the source. */
+  readonly batches: number
+  readonly learningRate: number
+  /** Milliseconds it waited for its samples. */
+  readonly waited: number
+}
+
+/** The steps of a run, and looks at what they would do. They share memory for a batch: one at a time. */
+export class TrainingStep {
+  readonly #options: ResolvedOptions
+  readonly #source: SampleSource
+  /** What steps are traced from: the model, or what of it comes after the features that are kept. */
+  readonly #traced: Module
+  readonly #averages: AveragedVariables | undefined
+  readonly #accumulator: GradientAccumulator | undefined
+  readonly #executables = new Map<string, Promise<Executable>>()
+  readonly #looks = new Map<string, HealthProgram>()
+  readonly #memory: BatchMemory
+
+  constructor(options: ResolvedOptions, source: SampleSource, traced: Module, averages: AveragedVariables | undefined) {
+    this.#options = options
+    this.#source = source
+    this.#traced = traced
+    this.#averages = averages
+    this.#accumulator = options.accumulate > 1 ? new GradientAccumulator() : undefined
+    this.#memory = new BatchMemory(source)
+  }
+
+  /** Steps of the run and of an epoch. */
+  get length(): RunLength {
+    const stepsPerEpoch = Math.ceil(this.#source.batches / this.#options.accumulate)
+    return { totalSteps: this.#options.epochs * stepsPerEpoch, stepsPerEpoch }
+  }
+
+  /** The rate of a step, counted from 0. */
+  learningRate(step: number): number {
+    const { optimizer, schedule } = this.#options
+    return optimizer.defaults.lr * schedule(step, this.length.totalSteps)
+  }
+
+  /**
+   * The compiled step for a batch size in an epoch; the last batch of an epoch may have one of its own.
+   * @param last false for a batch whose gradient is only added to the others' of the step
+   */
+  executable(batch: number, epoch: number, last = true): Promise<Executable> {
+    const { loss, optimizer, penalty, momentum } = this.#options
+    const frozen = this.#frozenIn(epoch)
+    return this.#compiled(`${batch} ${last} ${frozen.length}`, () =>
+      trainingProgram(this.#traced, this.#source.shape, batch, loss, freezing(optimizer, frozen), {
+        softLabels: this.#softLabels,
+        penalty,
+        scheduledMomentum: momentum !== undefined,
+        average: this.#averages,
+        accumulation: this.#accumulator && { into: this.#accumulator, last },
+      }),
+    )
+  }
+
+  /** Takes the batches of a step, one after another; with the last of them the weights change. */
+  async take({ epoch, batch: first, step }: Progress): Promise<StepResult> {
+    const { accumulate, average, momentum, seed } = this.#options
+    const { totalSteps } = this.length
+    const learningRate = this.learningRate(step)
+    const rates = {
+      learningRate,
+      momentum: momentum?.(step, totalSteps),
+      averaging: average?.rate(step, this.length),
+    }
+    const count = Math.min(accumulate, this.#source.batches - first)
+    const sizes = Array.from({ length: count }, (_, part) => this.#source.sizeOf(first + part))
+    const samples = sizes.reduce((sum, size) => sum + size, 0)
+    const result = { loss: 0, correct: 0, waited: 0 }
+    for (const [part, size] of sizes.entries()) {
+      const executable = await this.executable(size, epoch, part === count - 1)
+      const asked = performance.now()
+      const batch = await this.#memory.fill(first + part)
+      result.waited += performance.now() - asked
+      const more = { share: size / samples, key: [seed, step * accumulate + part] }
+      const { loss, accuracy } = await executable.run(inputsFor(executable, { ...batch, ...rates, ...more }))
+      result.loss += loss[0] * size
+      result.correct += Math.round(accuracy[0] * size)
+    }
+    return { ...result, samples, batches: count, learningRate }
+  }
+
+  /** Looks at the batch that is next: how large values and gradients are, which units are dead. Nothing is changed. */
+  async look({ epoch, batch: next, step }: Progress): Promise<Health> {
+    const { accumulate, loss, optimizer, seed } = this.#options
+    const source = this.#source
+    const frozen = this.#frozenIn(epoch)
+    // At the end of an epoch its first batch is looked at.
+    const batch = next % source.batches
+    const size = source.sizeOf(batch)
+    const key = `health ${size} ${frozen.length}`
+    const look =
+      this.#looks.get(key) ??
+      healthProgram(this.#traced, source.shape, size, loss, freezing(optimizer, frozen), this.#softLabels)
+    this.#looks.set(key, look)
+    const executable = await this.#compiled(key, () => look.program)
+    source.startEpoch(epoch, batch)
+    const images = await this.#memory.fill(batch)
+    // The source goes on where it was.
+    if (next < source.batches) source.startEpoch(epoch, next)
+    return look.read(await executable.run(inputsFor(executable, { ...images, key: [seed, step * accumulate] })))
+  }
+
+  /** Fits the averages of running statistics to the averaged weights, when the average asks for it. */
+  async refreshStatistics({ epoch, step }: Progress): Promise<void> {
+    const { average, seed } = this.#options
+    const [source, averages] = [this.#source, this.#averages]
+    const batches = average?.statisticsBatches ?? 0
+    if (!averages || batches === 0 || average?.rate(step - 1, this.length) === 1) return
+    for (let done = 0; done < batches; done++) {
+      const batch = done % source.batches
+      if (batch === 0) source.startEpoch(epoch)
+      const size = source.sizeOf(batch)
+      const executable = await this.#compiled(`statistics ${size}`, () =>
+        statisticsProgram(this.#traced, source.shape, size, averages),
+      )
+      if (!executable.inputs.has('images')) return // the model keeps no statistics
+      const { images } = await this.#memory.fill(batch)
+      await executable.run(inputsFor(executable, { images, key: [seed, done] }))
+    }
+  }
+
+  get #softLabels(): number | undefined {
+    return this.#source.softLabels ? this.#source.dataset.classes.length : undefined
+  }
+
+  #frozenIn(epoch: number): readonly PathPattern[] {
+    return frozenIn(this.#options.freeze ?? [], epoch)
+  }
+
+  #compiled(key: string, make: () => Program): Promise<Executable> {
+    const known = this.#executables.get(key) ?? this.#options.engine.compile(make())
+    this.#executables.set(key, known)
+    return known
+  }
+}
