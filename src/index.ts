@@ -31,6 +31,7 @@ export type {
   MomentKind,
 } from './plan/convolution.ts'
 export type { Layout } from './plan/layout.ts'
+export { MemoryError, type MemoryNeed } from './plan/memoryError.ts'
 export { type Group, makePlan, type Plan, type PlanOptions, type Space, type Value } from './plan/plan.ts'
 export type { Program } from './plan/program.ts'
 export { type Epilogue, type Step, type StoredMoments, stepInputs, stepOutputs } from './plan/steps.ts'

@@ -3,6 +3,7 @@
  * A backend is a plain object of this interface; nothing here knows how it computes.
  */
 import type { TypedArray, Variable } from '../graph/variable.ts'
+import type { MemoryNeed } from '../plan/memoryError.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Program } from '../plan/program.ts'
 import type { InputType, RunInputs, RunOutputs, ValueType } from './operands.ts'
@@ -55,10 +56,12 @@ export interface Engine {
   readonly description: EngineDescription
   /**
    * Plans and compiles a program while others run.
-   * @throws ShapeError when it is inconsistent; RangeError when a constant of it is an index out of range; Error when the
-   * engine is closed or has stopped.
+   * @throws ShapeError when it is inconsistent; RangeError when a constant of it is an index out of range; MemoryError when it
+   * does not fit; Error when the engine is closed or has stopped.
    */
   compile(program: Program): Promise<Executable>
+  /** Memory that the engine would hold with a program, which is planned for that, and the most it can hold. */
+  memoryFor(program: Program): MemoryNeed
   /** Copy of a variable's value, after all work that was asked for before. @throws Error when the engine is closed. */
   read(variable: Variable): Promise<TypedArray>
   /**

@@ -75,6 +75,14 @@ export class Evaluator {
     return scoreBatches(evaluationLoader(subset, this.shape), size => this.executable(size, true), onProgress)
   }
 
+  /** Compiles what {@link evaluate} needs for a subset. @throws MemoryError when it does not fit into memory. */
+  async prepare(subset: Subset<ImageCollection>): Promise<void> {
+    const loader = evaluationLoader(subset, this.shape)
+    for (let batch = 0; batch < loader.batches; batch += Math.max(1, loader.batches - 1)) {
+      await this.executable(loader.sizeOf(batch), true)
+    }
+  }
+
   /**
    * Scores a subset on several views of each image, whose probabilities are averaged: test-time augmentation.
    *

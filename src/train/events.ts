@@ -83,7 +83,7 @@ export interface NoticeEvent {
    * a layer; `earlyStopping`: the run ends before its last epoch; `features`: what a frozen trunk makes of the images was
    * computed, and is kept.
    */
-  readonly kind: 'initialLoss' | 'dead' | 'vanishing' | 'exploding' | 'earlyStopping' | 'features'
+  readonly kind: 'initialLoss' | 'dead' | 'vanishing' | 'exploding' | 'earlyStopping' | 'features' | 'alarms'
   readonly step: number
   readonly epoch: number
   readonly message: string

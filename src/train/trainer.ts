@@ -55,6 +55,8 @@ export class Trainer {
   /** Where this process began, to go back to when numbers break before the first checkpoint. */
   private origin: Pick<Checkpoint, 'tensors' | 'progress'> | undefined
   private raised = new Set<string>()
+  /** Whether layers are looked at after every epoch. */
+  private isWatching = false
   /** Milliseconds of this epoch in which steps waited for images. */
   private waited = 0
 
@@ -107,7 +109,9 @@ export class Trainer {
     const { loader } = this
     const started = performance.now()
     const throughput = new Throughput()
+    const notices = await this.prepare()
     yield await this.startEvent()
+    yield* notices
     if (this.options.alarms) this.origin = await this.snapshot()
     if (this.features && this.position.epoch <= epochs && !this.finishing) {
       yield* this.features.events(this.position, () => this.stopping)
@@ -132,7 +136,7 @@ export class Trainer {
       const seconds = (performance.now() - epochStarted) / 1000
       const { step } = this.position
       const trained = this.epochScore()
-      if (this.options.alarms) yield* this.alarms()
+      if (this.isWatching) yield* this.alarms()
       if (validation || epoch === epochs) {
         await this.turns.take(() => this.training.refreshStatistics(this.position))
       }
@@ -230,11 +234,42 @@ export class Trainer {
     this.isAhead = false
   }
 
+  /**
+   * Compiles all programs that the run needs, so that one that does not fit into memory is an error before the first step.
+   * @returns a notice when alarms do not fit: they are left out then
+   */
+  private async prepare(): Promise<NoticeEvent[]> {
+    const { alarms = false, validation } = this.options
+    const { epoch } = this.position
+    await this.training.prepare(epoch)
+    if (validation && !this.features) await this.evaluator.prepare(validation)
+    this.isWatching = alarms
+    if (!alarms) return []
+    try {
+      await this.training.prepareLooks(epoch)
+      return []
+    } catch (error) {
+      return [this.withoutAlarms(error)]
+    }
+  }
+
   /** What is not as it should be after an epoch; each thing once in a run, also when it is interrupted. */
   private async *alarms(): AsyncGenerator<NoticeEvent> {
     const { step, epoch } = this.position
     const rate = this.training.learningRate(Math.max(0, step - 1))
-    yield* newNotices(alarmsOf(await this.inspect(), rate), this.raised, { step, epoch })
+    try {
+      yield* newNotices(alarmsOf(await this.inspect(), rate), this.raised, { step, epoch })
+    } catch (error) {
+      yield this.withoutAlarms(error)
+    }
+  }
+
+  /** A look at the network never ends its training: there are no further ones. */
+  private withoutAlarms(error: unknown): NoticeEvent {
+    this.isWatching = false
+    const { step, epoch } = this.position
+    const reason = error instanceof Error ? error.message : String(error)
+    return { type: 'notice', kind: 'alarms', step, epoch, message: `the layers are not watched: ${reason}` }
   }
 
   /** One optimizer step. */

@@ -7,10 +7,12 @@ import type { Module } from '../nn/module.ts'
 import { GradientAccumulator } from '../optim/accumulate.ts'
 import type { AveragedVariables, RunLength } from '../optim/average.ts'
 import type { PathPattern } from '../optim/patterns.ts'
+import { MemoryError } from '../plan/memoryError.ts'
 import type { Program } from '../plan/program.ts'
 import type { Progress } from './checkpoint.ts'
 import { freezing, frozenIn } from './freezing.ts'
 import { type Health, type HealthProgram, healthProgram } from './health.ts'
+import { largestBatch } from './largestBatch.ts'
 import { statisticsProgram, trainingProgram } from './programs.ts'
 import { BatchMemory, inputsFor, type SampleSource } from './samples.ts'
 import type { ResolvedOptions } from './trainerOptions.ts'
@@ -67,17 +69,30 @@ export class TrainingStep {
    * @param last false for a batch whose gradient is only added to the others' of the step
    */
   executable(batch: number, epoch: number, last = true): Promise<Executable> {
-    const { loss, optimizer, penalty, momentum } = this.#options
-    const frozen = this.#frozenIn(epoch)
-    return this.#compiled(`${batch} ${last} ${frozen.length}`, () =>
-      trainingProgram(this.#traced, this.#source.shape, batch, loss, freezing(optimizer, frozen), {
-        softLabels: this.#softLabels,
-        penalty,
-        scheduledMomentum: momentum !== undefined,
-        average: this.#averages,
-        accumulation: this.#accumulator && { into: this.#accumulator, last },
-      }),
-    )
+    const key = `${batch} ${last} ${this.#frozenIn(epoch).length}`
+    return this.#compiled(key, () => this.#program(batch, epoch, last))
+  }
+
+  /**
+   * Compiles all that steps need from an epoch on: for batches of all sizes, for what thaws later, and for running statistics.
+   * @throws MemoryError when something does not fit; it names the largest batch that does.
+   */
+  async prepare(from: number): Promise<void> {
+    for (const epoch of this.#phases(from)) {
+      for (const [size, last] of this.#parts()) {
+        try {
+          await this.executable(size, epoch, last)
+        } catch (error) {
+          throw error instanceof MemoryError ? this.#withCure(error, size, epoch, last) : error
+        }
+      }
+    }
+    for (const size of this.#statisticsSizes()) await this.#statistics(size)
+  }
+
+  /** Compiles the looks at first batches that {@link look} takes from an epoch on. @throws MemoryError when one does not fit. */
+  async prepareLooks(from: number): Promise<void> {
+    for (const epoch of this.#phases(from)) await this.#lookAt(this.#source.sizeOf(0), epoch)
   }
 
   /** Takes the batches of a step, one after another; with the last of them the weights change. */
@@ -109,18 +124,11 @@ export class TrainingStep {
 
   /** Looks at the batch that is next: how large values and gradients are, which units are dead. Nothing is changed. */
   async look({ epoch, batch: next, step }: Progress): Promise<Health> {
-    const { accumulate, loss, optimizer, seed } = this.#options
+    const { accumulate, seed } = this.#options
     const source = this.#source
-    const frozen = this.#frozenIn(epoch)
     // At the end of an epoch its first batch is looked at.
     const batch = next % source.batches
-    const size = source.sizeOf(batch)
-    const key = `health ${size} ${frozen.length}`
-    const look =
-      this.#looks.get(key) ??
-      healthProgram(this.#traced, source.shape, size, loss, freezing(optimizer, frozen), this.#softLabels)
-    this.#looks.set(key, look)
-    const executable = await this.#compiled(key, () => look.program)
+    const { look, executable } = await this.#lookAt(source.sizeOf(batch), epoch)
     source.startEpoch(epoch, batch)
     const images = await this.#memory.fill(batch)
     // The source goes on where it was.
@@ -131,20 +139,81 @@ export class TrainingStep {
   /** Fits the averages of running statistics to the averaged weights, when the average asks for it. */
   async refreshStatistics({ epoch, step }: Progress): Promise<void> {
     const { average, seed } = this.#options
-    const [source, averages] = [this.#source, this.#averages]
-    const batches = average?.statisticsBatches ?? 0
-    if (!averages || batches === 0 || average?.rate(step - 1, this.length) === 1) return
-    for (let done = 0; done < batches; done++) {
+    const source = this.#source
+    if (!this.#averages || average?.rate(step - 1, this.length) === 1) return
+    for (let done = 0; done < (average?.statisticsBatches ?? 0); done++) {
       const batch = done % source.batches
       if (batch === 0) source.startEpoch(epoch)
-      const size = source.sizeOf(batch)
-      const executable = await this.#compiled(`statistics ${size}`, () =>
-        statisticsProgram(this.#traced, source.shape, size, averages),
-      )
-      if (!executable.inputs.has('images')) return // the model keeps no statistics
+      const executable = await this.#statistics(source.sizeOf(batch))
+      if (!executable?.inputs.has('images')) return // the model keeps no statistics
       const { images } = await this.#memory.fill(batch)
       await executable.run(inputsFor(executable, { images, key: [seed, done] }))
     }
+  }
+
+  #program(batch: number, epoch: number, last: boolean): Program {
+    const { loss, optimizer, penalty, momentum } = this.#options
+    return trainingProgram(this.#traced, this.#source.shape, batch, loss, freezing(optimizer, this.#frozenIn(epoch)), {
+      softLabels: this.#softLabels,
+      penalty,
+      scheduledMomentum: momentum !== undefined,
+      average: this.#averages,
+      accumulation: this.#accumulator && { into: this.#accumulator, last },
+    })
+  }
+
+  async #lookAt(size: number, epoch: number): Promise<{ look: HealthProgram; executable: Executable }> {
+    const { loss, optimizer } = this.#options
+    const frozen = this.#frozenIn(epoch)
+    const key = `health ${size} ${frozen.length}`
+    const look =
+      this.#looks.get(key) ??
+      healthProgram(this.#traced, this.#source.shape, size, loss, freezing(optimizer, frozen), this.#softLabels)
+    this.#looks.set(key, look)
+    return { look, executable: await this.#compiled(key, () => look.program) }
+  }
+
+  /** The forward pass that fits running statistics to averaged weights; none where nothing is averaged. */
+  async #statistics(size: number): Promise<Executable | undefined> {
+    const averages = this.#averages
+    if (!averages) return undefined
+    return this.#compiled(`statistics ${size}`, () =>
+      statisticsProgram(this.#traced, this.#source.shape, size, averages),
+    )
+  }
+
+  #statisticsSizes(): Set<number> {
+    const count = Math.min(this.#options.average?.statisticsBatches ?? 0, this.#source.batches)
+    return new Set(Array.from({ length: count }, (_, batch) => this.#source.sizeOf(batch)))
+  }
+
+  /** The first epochs, from one on, in which other parameters are trained than before. */
+  #phases(from: number): number[] {
+    const { epochs, freeze = [] } = this.#options
+    const thaws = freeze.flatMap(({ until }) => (until !== undefined && until > from && until <= epochs ? [until] : []))
+    return [from, ...new Set(thaws.sort((a, b) => a - b))]
+  }
+
+  /** The kinds of batches of an epoch: their sizes, and whether they end a step. */
+  #parts(): (readonly [size: number, last: boolean])[] {
+    const { accumulate } = this.#options
+    const { batches } = this.#source
+    const parts = Array.from({ length: batches }, (_, batch) => {
+      const last = (batch + 1) % accumulate === 0 || batch === batches - 1
+      return [`${this.#source.sizeOf(batch)} ${last}`, [this.#source.sizeOf(batch), last]] as const
+    })
+    return [...new Map(parts).values()]
+  }
+
+  #withCure({ need }: MemoryError, size: number, epoch: number, last: boolean): MemoryError {
+    const { engine } = this.#options
+    const bytesOf = (batch: number): number => engine.memoryFor(this.#program(batch, epoch, last)).bytes
+    const fits = largestBatch(bytesOf, size, need.limit)
+    const cure =
+      fits === undefined
+        ? 'not even a batch of one sample fits; use smaller images or a smaller network'
+        : `a step on ${size} images does not fit; the largest batch that does is ${fits}`
+    return new MemoryError(need, cure)
   }
 
   get #softLabels(): number | undefined {

@@ -7,6 +7,7 @@ import { Turns } from '../../async/turns.ts'
 import { opOf } from '../../graph/table.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { TypedArray, Variable } from '../../graph/variable.ts'
+import type { MemoryNeed } from '../../plan/memoryError.ts'
 import { makePlan, type Plan } from '../../plan/plan.ts'
 import { type Program, programGraph } from '../../plan/program.ts'
 import type { Engine, EngineDescription, Executable, RunOptions } from '../engine.ts'
@@ -50,6 +51,11 @@ class ReferenceEngine implements Engine {
       current: variable => this.current(variable),
       check: () => this.check(),
     })
+  }
+
+  memoryFor(program: Program): MemoryNeed {
+    const { arenaBytes } = makePlan(program, { blockSizes: [] })
+    return { bytes: this.memoryBytes + arenaBytes, limit: Number.POSITIVE_INFINITY }
   }
 
   async read(variable: Variable): Promise<TypedArray> {

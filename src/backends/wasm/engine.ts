@@ -6,6 +6,7 @@ import { Turns } from '../../async/turns.ts'
 import { bytesPerElement, sizeOf } from '../../graph/shape.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { TypedArray, Variable } from '../../graph/variable.ts'
+import { MemoryError, type MemoryNeed } from '../../plan/memoryError.ts'
 import { makePlan, type Plan, type PlanOptions } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
 import { storageOf } from '../../plan/steps.ts'
@@ -18,7 +19,7 @@ import { WasmExecutable } from './executable.ts'
 import { canShareMemory, checkThreads, defaultThreads, hasRelaxedSimd, mayWait, registerTile } from './features.ts'
 import { chooseMethod } from './kernels/channels/methods.ts'
 import { termSumsBytes } from './kernels/termSums.ts'
-import { LinearMemory } from './memory.ts'
+import { LinearMemory, mostBytes } from './memory.ts'
 import { type StepTime, timeCalls } from './profile.ts'
 import { ThreadPool } from './threads.ts'
 import { type WideChoice, type WideVectors, warn, wideVectors } from './wide.ts'
@@ -202,10 +203,30 @@ export class WasmEngine implements Engine {
     return prepare => run(0, 1, 0, this.arena.address, this.scratchOf(plan), Number(prepare))
   }
 
+  memoryFor(program: Program): MemoryNeed {
+    this.check()
+    return this.needOf(this.planOf(program))
+  }
+
+  private planOf(program: Program): Plan {
+    return makePlan(program, wasmPlanOptions({ ...this.choices, wide: this.wide.on }))
+  }
+
+  private needOf({ values, arenaBytes, scratchBytes }: Plan): MemoryNeed {
+    const arena = Math.max(this.arena.bytes, arenaBytes + scratchBytes * this.threads)
+    const more = new Set(
+      values.flatMap(({ variable }) => (variable && !this.variables.has(variable) ? [variable] : [])),
+    )
+    const variables = [...more].reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * bytesPerElement[dtype], 0)
+    return { bytes: this.memoryBytes - this.arena.bytes + variables + arena, limit: mostBytes }
+  }
+
   /** Plans, assembles and compiles a program, with wide vectors where they are used and right. */
   private async build(program: Program): Promise<Build> {
     const wide = this.wide.on
-    const plan = makePlan(program, wasmPlanOptions({ ...this.choices, wide }))
+    const plan = this.planOf(program)
+    const need = this.needOf(plan)
+    if (need.bytes > need.limit) throw new MemoryError(need)
     for (const { variable } of plan.values) if (variable) this.addressOf(variable)
     const code = generate(plan, this.addresses, { ...this.codeOptions, exportKernels: wide })
     const module = await this.compiler(code.bytes, wide)
@@ -304,7 +325,7 @@ export class WasmEngine implements Engine {
   async profile(program: Program, repeats = 30): Promise<StepTime[]> {
     this.check()
     const wide = this.wide.on
-    const plan = makePlan(program, wasmPlanOptions({ ...this.choices, wide }))
+    const plan = this.planOf(program)
     const { bytes, calls } = generateCalls(plan, this.addresses, this.codeOptions)
     const module = await this.compiler(bytes, wide)
     const instance = await WebAssembly.instantiate(module, { env: { memory: this.linear.memory } })

@@ -1,4 +1,6 @@
 /** The engine's memory: grows in whole pages, hands out aligned regions, and reuses regions that were given back. */
+
+import { MemoryError } from '../../plan/memoryError.ts'
 import { align } from '../../plan/place.ts'
 import { controlBytes } from './control.ts'
 
@@ -6,6 +8,7 @@ const pageBytes = 65536
 
 /** Most memory an engine can have: 32-bit addresses. */
 const maximumPages = 65536
+export const mostBytes = maximumPages * pageBytes
 
 /**
  * Small regions are cut from chunks. Else the tables of a second program would come to lie behind the arena of the first, which
@@ -34,7 +37,7 @@ export class LinearMemory {
     return this.end
   }
 
-  /** The address of `bytes` fresh or reused bytes. @throws Error when the memory is exhausted. */
+  /** The address of `bytes` fresh or reused bytes. @throws MemoryError when the memory is exhausted. */
   allocate(bytes: number): number {
     const size = align(Math.max(1, bytes))
     if (size > smallBytes) return this.allocateLarge(size)
@@ -82,9 +85,8 @@ export class LinearMemory {
     try {
       this.memory.grow(missing)
     } catch {
-      throw new Error(
-        `out of memory: ${Math.ceil(bytes / 1e6)} MB wanted; WebAssembly can address 4,295 MB. Use a smaller batch.`,
-      )
+      // Below the ceiling it is the system that gives no more.
+      throw new MemoryError({ bytes, limit: bytes > mostBytes ? mostBytes : this.memory.buffer.byteLength })
     }
   }
 }
