@@ -110,8 +110,10 @@ export async function imageFolder(directory: string, options: ImageFolderOptions
   const labels = Int32Array.from(kept, ([, label]) => label)
   classes.forEach((name, label) => {
     if (labels.includes(label)) return
-    const others = describeOthers(found.ignored[label]!)
-    throw new DatasetError(`${join(directory, name)}: the class has no pictures${others && `, only ${others}`}`)
+    const broken = found.labels.filter(other => other === label).length
+    const left = [broken > 0 && `${broken} that cannot be read`, describeOthers(found.ignored[label]!)].filter(Boolean)
+    const only = left.length > 0 ? `, only ${left.join(' and ')}` : ''
+    throw new DatasetError(`${join(directory, name)}: the class has no pictures${only}`)
   })
   const ignoredEndings = found.ignored.reduce(addCounts, {})
   return {

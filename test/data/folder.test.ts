@@ -189,6 +189,16 @@ describe('broken files', () => {
     expect(seen.at(-1)).toBe(1)
   })
 
+  it('are told when a class has nothing else', async () => {
+    for (const name of ['a.png', 'b.png', 'c.txt']) {
+      mkdirSync(join(folder.path, 'dim'), { recursive: true })
+      writeFileSync(join(folder.path, 'dim', name), 'no picture')
+    }
+    await expect(imageFolder(folder.path, { shape, corrupt: 'skip' })).rejects.toThrow(
+      /dim: the class has no pictures, only 2 that cannot be read and 1 file that is no picture \(\.txt\)$/,
+    )
+  })
+
   it('that turn out broken when read end the epoch with their name', async () => {
     rmSync(join(folder.path, 'light', 'link.png'))
     rmSync(join(folder.path, 'dark', 'fake.jpg'))
