@@ -39,7 +39,7 @@ export type InputShape = readonly [height: number, width: number, channels: numb
  *
  * @example
  * const { data, width, height } = context.getImageData(0, 0, canvas.width, canvas.height)
- * const input = prepareRaster('canvas', raster(new Uint8Array(data.buffer), [height, width, 4]), [224, 224, 3])
+ * const input = prepareRaster('canvas', raster(data, [height, width, 4]), [224, 224, 3])
  */
 export function prepareRaster(
   name: string,

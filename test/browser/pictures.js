@@ -9,7 +9,7 @@ globalThis.prepareDrawn = async ({ png, shape, options }) => {
   const context = new OffscreenCanvas(width, height).getContext('2d')
   context.drawImage(image, 0, 0)
   const { data } = context.getImageData(0, 0, width, height)
-  return [...prepareRaster('canvas', raster(new Uint8Array(data.buffer), [height, width, 4]), shape, options)]
+  return [...prepareRaster('canvas', raster(data, [height, width, 4]), shape, options)]
 }
 
 /** A picture at another size, then turned. */
