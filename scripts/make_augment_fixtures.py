@@ -3,9 +3,9 @@
     python scripts/make_augment_fixtures.py            write the file
     python scripts/make_augment_fixtures.py --check    write nothing; exit 1 if the committed file is not what this run makes
 
-The oracle is torchvision.transforms.functional on uint8 tensors; AlexNet's color shift, which torchvision does not have, is the
-paper's formula in NumPy, and the mixing of batches is that of torchvision.transforms.v2 (MixUp, CutMix) in float32. Images are
-stored as [height, width, channels] bytes in base64. Each case has the name of its image, the operation with its arguments, the
+The oracle is torchvision.transforms.functional on uint8 tensors, and on Pillow's pictures for other sizes, which Pillow alone
+computes in whole numbers; AlexNet's color shift, which torchvision does not have, is the
+paper's formula in NumPy, and the mixing of batches is that of torchvision.transforms.v2 (MixUp, CutMix) in float32. Images are stored as [height, width, channels] bytes in base64. Each case has the name of its image, the operation with its arguments, the
 result, and by how much a byte may differ: 0 where both sides do the same arithmetic, 1 where rounding may go either way.
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy
 import torch
+from PIL import Image
 
 # torchvision's compiled operators are not needed here; without this, builds of them for another torch, or none, keep it
 # from being imported.
@@ -42,6 +43,8 @@ IMAGES = {
     'color': image(15, 22, 3, 1),
     'tall': image(23, 14, 3, 2),
     'gray': image(12, 12, 1, 3),
+    # More than a hundred times as high as wide: Pillow takes the axes in the other order.
+    'thread': image(210, 2, 1, 5),
     'dots': numpy.random.default_rng(4).integers(0, 256, (9, 11, 3), dtype=numpy.uint8),
 }
 # Grays, primaries and the ends of the range, for hues.
@@ -83,8 +86,10 @@ def crops():
             case('color', 'crop', {'box': box, 'border': mode}, result)
     padded = F.pad(tensor(IMAGES['gray']), [3, 3, 3, 3], 77, 'constant')
     case('gray', 'crop', {'box': {'top': -3, 'left': -3, 'height': 18, 'width': 18}, 'fill': 77}, array(padded))
-    for name, size in [('color', 9), ('tall', 10), ('gray', 5), ('gray', 12)]:
+    # Smaller, of odd and even differences, and larger than the picture along one side or both.
+    for name, size in [('color', 9), ('tall', 10), ('gray', 5), ('gray', 12), ('gray', 15), ('color', 20), ('tall', 17), ('dots', 12)]:
         case(name, 'centerCrop', {'size': size}, array(F.center_crop(tensor(IMAGES[name]), [size, size])))
+    for name, size in [('color', 9), ('tall', 10), ('gray', 5), ('gray', 12)]:
         for k, view in enumerate(F.five_crop(tensor(IMAGES[name]), [size, size])):
             case(name, 'fiveCrop', {'size': size, 'view': k}, array(view))
     for k, view in enumerate(F.ten_crop(tensor(IMAGES['tall']), [11, 11])):
@@ -97,37 +102,58 @@ def flips():
         case(name, 'flipVertically', {}, array(F.vflip(tensor(IMAGES[name]))))
 
 
+def picture(array):
+    return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+
+
+def resized(name, height, width, interpolation, box=None):
+    source = picture(IMAGES[name])
+    if box:
+        source = F.crop(source, box['top'], box['left'], box['height'], box['width'])
+    result = numpy.array(F.resize(source, [height, width], InterpolationMode(interpolation)))
+    return result.reshape(height, width, -1)
+
+
 def sizes():
-    for name, height, width in [
-        ('color', 8, 11), ('color', 30, 44), ('color', 7, 40), ('tall', 5, 5), ('gray', 28, 28), ('dots', 4, 9), ('dots', 1, 1),
-    ]:
-        result = array(F.resize(tensor(IMAGES[name]), [height, width], InterpolationMode.BILINEAR, antialias=True))
-        case(name, 'resize', {'height': height, 'width': width}, result, 1)
-    for name, side in [('color', 10), ('tall', 20), ('gray', 7)]:
-        case(name, 'resizeShorterSide', {'side': side}, array(F.resize(tensor(IMAGES[name]), side, antialias=True)), 1)
-    result = array(F.resized_crop(tensor(IMAGES['color']), 3, 5, 9, 12, [16, 16], antialias=True))
+    for interpolation in ['bilinear', 'bicubic', 'nearest']:
+        for name, height, width in [
+            ('color', 8, 11), ('color', 30, 44), ('color', 7, 40), ('color', 15, 9), ('color', 31, 22), ('tall', 5, 5), ('gray', 28, 28),
+            ('gray', 13, 25), ('dots', 4, 9), ('dots', 1, 1), ('dots', 29, 3), ('thread', 40, 5), ('thread', 300, 3),
+        ]:
+            arguments = {'height': height, 'width': width, 'interpolation': interpolation}
+            case(name, 'resize', arguments, resized(name, height, width, interpolation))
+    for name, side in [('color', 10), ('color', 31), ('tall', 20), ('tall', 9), ('gray', 7)]:
+        result = numpy.array(F.resize(picture(IMAGES[name]), side))
+        case(name, 'resizeShorterSide', {'side': side}, result.reshape(*result.shape[:2], -1))
     box = {'top': 3, 'left': 5, 'height': 9, 'width': 12}
-    case('color', 'resizedCrop', {'box': box, 'height': 16, 'width': 16}, result, 1)
+    case('color', 'resizedCrop', {'box': box, 'height': 16, 'width': 16}, resized('color', 16, 16, 'bilinear', box))
+    for name, side in [('color', 10), ('tall', 20), ('gray', 5)]:
+        result = numpy.array(F.center_crop(F.resize(picture(IMAGES[name]), side), [side, side]))
+        case(name, 'cover', {'size': side}, result.reshape(side, side, -1))
 
 
 def maps():
     modes = {'bilinear': InterpolationMode.BILINEAR, 'nearest': InterpolationMode.NEAREST}
-    for name in ['color', 'gray']:
-        # A quarter turn of an oblong picture falls halfway between pixels, where rounding decides.
-        for degrees in [0, 7.5, -33, 90, 180, 271] if name == 'gray' else [0, 7.5, -33, 180, 271]:
-            result = array(F.rotate(tensor(IMAGES[name]), degrees, InterpolationMode.BILINEAR))
-            case(name, 'rotate', {'degrees': degrees}, result, 1)
     for interpolation, mode in modes.items():
-        for angle, translate, scale, shear in [
-            (0, [3, -2], 1, [0, 0]), (0, [0, 0], 1.3, [0, 0]), (0, [0, 0], 0.73, [0, 0]), (20, [1, 2], 0.9, [10, -5]),
-            (-160, [0, 0], 1.1, [0, 25]),
-        ]:
-            arguments = {'angle': angle, 'translate': translate, 'scale': scale, 'shear': shear, 'interpolation': interpolation}
-            result = array(F.affine(tensor(IMAGES['color']), angle, translate, scale, shear, mode))
-            case('color', 'affine', arguments, result, 1 if interpolation == 'bilinear' else 0)
-    arguments = {'angle': 31, 'translate': [2, 1], 'interpolation': 'nearest', 'fill': [10, 200, 90]}
-    result = array(F.affine(tensor(IMAGES['color']), 31, [2, 1], 1, [0, 0], modes['nearest'], fill=[10, 200, 90]))
-    case('color', 'affine', arguments, result)
+        for name in ['color', 'gray']:
+            # No color outside is not the same as black: with one, pixels at the border are blended twice.
+            for fill in [None, 0, 77, [10, 200, 90]] if name == 'color' else [None, 0, 255]:
+                given = {} if fill is None else {'fill': fill}
+                channels = IMAGES[name].shape[2]
+                floats = fill if fill is None else [float(v) for v in (fill if isinstance(fill, list) else [fill] * channels)]
+                tolerance = 1 if interpolation == 'bilinear' else 0
+                # A quarter turn of an oblong picture falls halfway between pixels, where rounding decides.
+                for degrees in [0, 7.5, -33, 90, 180, 271] if fill is None else [-33, 90]:
+                    result = array(F.rotate(tensor(IMAGES[name]), degrees, mode, fill=floats))
+                    case(name, 'rotate', {'degrees': degrees, 'interpolation': interpolation, **given}, result, tolerance)
+                affine_maps = [
+                    (20, [1, 2], 0.9, [10, -5]), (0, [1, 0], 0.5, [0, 0]), (0, [3, -2], 1, [0, 0]), (0, [0, 0], 1.3, [0, 0]),
+                    (-160, [0, 0], 1.1, [0, 25]),
+                ]
+                for angle, translate, scale, shear in affine_maps if fill is None else affine_maps[:2]:
+                    arguments = {'angle': angle, 'translate': translate, 'scale': scale, 'shear': shear, 'interpolation': interpolation}
+                    result = array(F.affine(tensor(IMAGES[name]), angle, translate, scale, shear, mode, fill=floats))
+                    case(name, 'affine', {**arguments, **given}, result, tolerance)
 
 
 def colors():

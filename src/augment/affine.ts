@@ -4,7 +4,7 @@
  *
  * The map is torchvision's: M = T · C · R(angle) · scale · shear · C⁻¹, with C the shift to the middle and T the translation.
  */
-import { blankRaster, type Fill, fillBytes, type Raster, shapeOf, toByte } from './raster.ts'
+import { blankRaster, type Fill, fillBytes, type Raster, roundHalfEven, shapeOf } from './raster.ts'
 import { between, check, checkFill, checkInterval, defineTransform, type Transform } from './transform.ts'
 
 /** How values between pixels are found. */
@@ -22,52 +22,29 @@ export interface AffineParameters {
   readonly shear?: readonly [x: number, y: number]
   /** `bilinear` by default. */
   readonly interpolation?: Interpolation
-  /** Color of what lies outside the picture, 0 by default. */
+  /**
+   * Color of what lies outside the picture. As in torchvision, pixels at the border that are made partly of what lies
+   * outside are blended with black first, then with this color; without one, with black alone.
+   */
   readonly fill?: Fill
 }
 
 /** A picture rotated, scaled, sheared and moved about its middle; its size stays. */
 export function affine(image: Raster, parameters: AffineParameters): Raster {
-  const { interpolation = 'bilinear', fill = 0 } = parameters
-  const { height, width, channels, pixels } = image
-  const color = fillBytes('affine', fill, channels)
-  const [a, b, c, d, e, f] = inverseMap(parameters)
+  const { interpolation = 'bilinear', fill } = parameters
+  const { height, width, channels } = image
+  const color = fill === undefined ? undefined : fillBytes('affine', fill, channels)
+  const sample = interpolation === 'nearest' ? sampleNearest : sampleBilinear
+  const map = inverseMap(parameters)
+  const columnOf = alongAxis(map.slice(0, 3), width)
+  const rowOf = alongAxis(map.slice(3), height)
   const out = blankRaster(shapeOf(image))
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
+  for (let y = 0, to = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, to += channels) {
       // Places are counted from the middle of the picture, and pixels have their values in their middles.
       const dx = x + 0.5 - width / 2
       const dy = y + 0.5 - height / 2
-      const sx = a * dx + b * dy + c + width / 2 - 0.5
-      const sy = d * dx + e * dy + f + height / 2 - 0.5
-      const to = (y * width + x) * channels
-      if (interpolation === 'nearest') {
-        const column = Math.round(sx)
-        const row = Math.round(sy)
-        const isInside = column >= 0 && row >= 0 && column < width && row < height
-        const from = (row * width + column) * channels
-        for (let k = 0; k < channels; k++) out.pixels[to + k] = isInside ? pixels[from + k]! : color[k]!
-        continue
-      }
-      const left = Math.floor(sx)
-      const top = Math.floor(sy)
-      const right = sx - left
-      const down = sy - top
-      const topLeft = (top * width + left) * channels
-      const hasTop = top >= 0 && top < height
-      const hasBottom = top >= -1 && top < height - 1
-      const hasLeft = left >= 0 && left < width
-      const hasRight = left >= -1 && left < width - 1
-      for (let k = 0; k < channels; k++) {
-        const outside = color[k]!
-        const nw = hasTop && hasLeft ? pixels[topLeft + k]! : outside
-        const ne = hasTop && hasRight ? pixels[topLeft + channels + k]! : outside
-        const sw = hasBottom && hasLeft ? pixels[topLeft + width * channels + k]! : outside
-        const se = hasBottom && hasRight ? pixels[topLeft + (width + 1) * channels + k]! : outside
-        const upper = nw + (ne - nw) * right
-        const lower = sw + (se - sw) * right
-        out.pixels[to + k] = toByte(upper + (lower - upper) * down)
-      }
+      sample(image, rowOf(dx, dy), columnOf(dx, dy), color, out.pixels, to)
     }
   }
   return out
@@ -156,6 +133,73 @@ export function randomAffine(options: RandomAffineOptions): Transform {
     },
     riskOf(degrees),
   )
+}
+
+const f32 = Math.fround
+
+/**
+ * The place a·dx + b·dy + c along an axis of `size` pixels, counted from the first pixel's middle. It is computed in single
+ * precision and in torchvision's steps, by way of places from −1 to 1: what lies halfway between two pixels, as after a
+ * quarter turn, then goes to the same one.
+ */
+function alongAxis([a, b, c]: readonly number[], size: number): (dx: number, dy: number) => number {
+  const half = f32(size / 2)
+  const [forX, forY, shift] = [f32(f32(a!) / half), f32(f32(b!) / half), f32(f32(c!) / half)]
+  return (dx, dy) => f32(f32(f32(f32(f32(dx * forX) + f32(dy * forY)) + shift) + 1) * half) - 0.5
+}
+
+/** The value at a place between pixels, as the nearest of them has it. */
+function sampleNearest(
+  { height, width, channels, pixels }: Raster,
+  row: number,
+  column: number,
+  color: Uint8Array | undefined,
+  target: Uint8Array,
+  to: number,
+): void {
+  const y = roundHalfEven(row)
+  const x = roundHalfEven(column)
+  const isInside = y >= 0 && x >= 0 && y < height && x < width
+  const from = (y * width + x) * channels
+  for (let k = 0; k < channels; k++) target[to + k] = isInside ? pixels[from + k]! : (color?.[k] ?? 0)
+}
+
+/**
+ * The value at a place between pixels: the mean of its four neighbors, weighted by nearness, where those outside are black.
+ * With a color, s · value + (1 − s) · color, with s the weight of the neighbors that lie inside: torchvision's rule.
+ */
+function sampleBilinear(
+  { height, width, channels, pixels }: Raster,
+  row: number,
+  column: number,
+  color: Uint8Array | undefined,
+  target: Uint8Array,
+  to: number,
+): void {
+  const top = Math.floor(row)
+  const left = Math.floor(column)
+  const down = row - top
+  const right = column - left
+  const upper = top >= 0 && top < height ? 1 - down : 0
+  const lower = top >= -1 && top < height - 1 ? down : 0
+  const before = left >= 0 && left < width ? 1 - right : 0
+  const after = left >= -1 && left < width - 1 ? right : 0
+  const share = (upper + lower) * (before + after)
+  if (share === 0) {
+    for (let k = 0; k < channels; k++) target[to + k] = color?.[k] ?? 0
+    return
+  }
+  // A neighbor outside has no weight: any pixel may stand for it.
+  const first = Math.max(top, 0) * width
+  const second = Math.min(top + 1, height - 1) * width
+  const begin = Math.max(left, 0)
+  const end = Math.min(left + 1, width - 1)
+  for (let k = 0; k < channels; k++) {
+    const value =
+      upper * (before * pixels[(first + begin) * channels + k]! + after * pixels[(first + end) * channels + k]!) +
+      lower * (before * pixels[(second + begin) * channels + k]! + after * pixels[(second + end) * channels + k]!)
+    target[to + k] = roundHalfEven(color ? share * value + (1 - share) * color[k]! : value)
+  }
 }
 
 /** The inverse of the map, row by row, for places counted from the middle. */

@@ -1,6 +1,6 @@
 /** Cutting a picture: anywhere, beyond its border, from its middle, at random with padding. */
 import { AugmentError } from './errors.ts'
-import { blankRaster, type Fill, fillBytes, type Raster } from './raster.ts'
+import { blankRaster, type Fill, fillBytes, type Raster, roundHalfEven } from './raster.ts'
 import { check, checkFill, defineTransform, sizeOption, type Transform } from './transform.ts'
 
 /** A rectangle of a picture, in pixels; may begin before 0 and end after the last row or column. */
@@ -57,16 +57,16 @@ export function crop(
   return out
 }
 
-/**
- * The middle of a picture, as torchvision cuts it: half a pixel too many goes to the even side.
- * @throws AugmentError when the picture is smaller.
- */
+/** The middle of a picture, as torchvision cuts it; around a smaller picture is a black border. */
 export function centerCropOf(image: Raster, height: number, width: number): Raster {
-  refuseSmall('centerCrop', image, height, width)
-  const top = roundHalfEven((image.height - height) / 2)
-  const left = roundHalfEven((image.width - width) / 2)
+  const top = middleOf(image.height, height)
+  const left = middleOf(image.width, width)
   return crop(image, { top, left, height, width })
 }
+
+/** Where the middle part of a side begins: half a pixel too many goes to the even side of a cut, to the end of a border. */
+const middleOf = (side: number, length: number): number =>
+  length <= side ? roundHalfEven((side - length) / 2) : -Math.floor((length - side) / 2)
 
 /** Options of {@link centerCrop}. */
 export interface CenterCropOptions {
@@ -74,7 +74,7 @@ export interface CenterCropOptions {
   readonly size: number | readonly [number, number]
 }
 
-/** A transform that cuts the middle out. @throws AugmentError for a size that is none, and when applied to a smaller picture. */
+/** A transform that cuts the middle out, and adds a black border to a smaller picture. @throws AugmentError for a size that is none. */
 export function centerCrop({ size }: CenterCropOptions): Transform {
   const [height, width] = sizeOption('centerCrop', size)
   return defineTransform('centerCrop', { size: [height, width] }, image => centerCropOf(image, height, width), {
@@ -151,11 +151,4 @@ export function paint(pixels: Uint8Array, color: Uint8Array): void {
     return
   }
   for (let i = 0; i < pixels.length; i += color.length) pixels.set(color, i)
-}
-
-/** Python's `round`. */
-function roundHalfEven(value: number): number {
-  const down = Math.floor(value)
-  if (value - down !== 0.5) return Math.round(value)
-  return down % 2 === 0 ? down : down + 1
 }

@@ -62,11 +62,11 @@ export {
 } from './pcaColor.ts'
 export { type Fill, type Raster, type RasterShape, raster } from './raster.ts'
 export { cifarAugmentation, digitAugmentation, imagenetAugmentation } from './recipes.ts'
+export { type Resampling, resize } from './resample.ts'
 export {
   cover,
   type RandomResizedCropOptions,
   randomResizedCrop,
-  resize,
   resizeShorterSide,
   type ScaleToOptions,
   scaleTo,

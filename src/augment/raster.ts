@@ -86,3 +86,10 @@ export function fillBytes(name: string, fill: Fill, channels: number): Uint8Arra
 
 /** A number as a byte: rounded, and kept in 0 … 255. */
 export const toByte = (value: number): number => (value <= 0 ? 0 : value >= 255 ? 255 : Math.round(value))
+
+/** A number rounded; halves to the even neighbor, as Python and PyTorch round. */
+export function roundHalfEven(value: number): number {
+  const down = Math.floor(value)
+  if (value - down !== 0.5) return Math.round(value)
+  return down % 2 === 0 ? down : down + 1
+}

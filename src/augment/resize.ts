@@ -1,85 +1,57 @@
-/**
- * Other sizes: bilinear interpolation with antialiasing, as Pillow and torchvision resize, and random resized crops.
- *
- * Each new pixel is a weighted mean of the pixels under a triangle around its place; the triangle is as wide as two
- * pixels when growing, and widens with the factor when shrinking, so that nothing is skipped.
- */
+/** Other sizes: pictures scaled whole, to a shorter side, to cover a size, and random resized crops. */
 import type { RandomSequence } from '../random/philox.ts'
 import { type Box, centerCropOf, crop } from './crop.ts'
-import { blankRaster, type Raster } from './raster.ts'
+import type { Raster } from './raster.ts'
+import { type Resampling, resamplings, resize } from './resample.ts'
 import { between, check, checkInterval, defineTransform, sizeOption, type Transform } from './transform.ts'
 
-/** The whole picture at another size. */
-export function resize(image: Raster, height: number, width: number): Raster {
-  if (height === image.height && width === image.width) return image
-  const { channels, pixels } = image
-  const columns = taps(image.width, width)
-  const rows = taps(image.height, height)
-  const narrow = new Float32Array(image.height * width * channels)
-  for (let y = 0; y < image.height; y++) {
-    for (let x = 0; x < width; x++) {
-      const { first, weights } = columns[x]!
-      for (let c = 0; c < channels; c++) {
-        let sum = 0
-        let from = (y * image.width + first) * channels + c
-        for (let k = 0; k < weights.length; k++, from += channels) sum += weights[k]! * pixels[from]!
-        narrow[(y * width + x) * channels + c] = sum
-      }
-    }
-  }
-  const out = blankRaster([height, width, channels])
-  const row = width * channels
-  for (let y = 0; y < height; y++) {
-    const { first, weights } = rows[y]!
-    for (let i = 0; i < row; i++) {
-      let sum = 0
-      let from = first * row + i
-      for (let k = 0; k < weights.length; k++, from += row) sum += weights[k]! * narrow[from]!
-      out.pixels[y * row + i] = sum + 0.5
-    }
-  }
-  return out
+/**
+ * The whole picture scaled so that its shorter side has so many pixels; the longer is rounded down, as torchvision does.
+ */
+export function resizeShorterSide(image: Raster, side: number, resampling?: Resampling): Raster {
+  const [height, width] = shorterSideSize(image, side)
+  return resize(image, height, width, resampling)
 }
 
-/** The whole picture scaled so that its shorter side has so many pixels; the longer is rounded down, as torchvision does. */
-export function resizeShorterSide(image: Raster, side: number): Raster {
-  const { height, width } = image
-  return height <= width
-    ? resize(image, side, Math.max(1, Math.trunc((side * width) / height)))
-    : resize(image, Math.max(1, Math.trunc((side * height) / width)), side)
-}
-
-/** The picture scaled so that it just covers a size, and cut to its middle. */
-export function cover(image: Raster, height: number, width: number): Raster {
-  const scale = Math.max(height / image.height, width / image.width)
-  const scaled = resize(
-    image,
-    Math.max(height, Math.round(image.height * scale)),
-    Math.max(width, Math.round(image.width * scale)),
-  )
+/** The picture scaled so that it just covers a size (the other side is rounded down), and cut to its middle. */
+export function cover(image: Raster, height: number, width: number, resampling?: Resampling): Raster {
+  const fillsWidth = width * image.height >= height * image.width
+  const scaled = fillsWidth
+    ? resize(image, Math.trunc((width * image.height) / image.width), width, resampling)
+    : resize(image, height, Math.trunc((height * image.width) / image.height), resampling)
   return centerCropOf(scaled, height, width)
+}
+
+/** `[height, width]` of a picture whose shorter side is scaled to so many pixels. */
+function shorterSideSize({ height, width }: Pick<Raster, 'height' | 'width'>, side: number): [number, number] {
+  return height <= width
+    ? [side, Math.max(1, Math.trunc((side * width) / height))]
+    : [Math.max(1, Math.trunc((side * height) / width)), side]
 }
 
 /** Options of {@link scaleTo}. */
 export interface ScaleToOptions {
   /** Pixels of the shorter side, or `[height, width]` of the result, whose aspect is then the size's. */
   readonly size: number | readonly [number, number]
+  /** `bilinear` by default. */
+  readonly interpolation?: Resampling
 }
 
-/** A transform that scales pictures to a size. @throws AugmentError for a size that is none. */
-export function scaleTo({ size }: ScaleToOptions): Transform {
+/** A transform that scales pictures to a size. @throws AugmentError for a size or an interpolation that is none. */
+export function scaleTo({ size, interpolation = 'bilinear' }: ScaleToOptions): Transform {
   const [height, width] = sizeOption('scaleTo', size)
+  checkResampling('scaleTo', interpolation)
   if (typeof size === 'number') {
-    return defineTransform('scaleTo', { size }, image => resizeShorterSide(image, size), {
-      resultShape: ([h, w, channels]) =>
-        h <= w
-          ? [size, Math.max(1, Math.trunc((size * w) / h)), channels]
-          : [Math.max(1, Math.trunc((size * h) / w)), size, channels],
+    return defineTransform('scaleTo', { size, interpolation }, image => resizeShorterSide(image, size, interpolation), {
+      resultShape: ([h, w, channels]) => [...shorterSideSize({ height: h, width: w }, size), channels],
     })
   }
-  return defineTransform('scaleTo', { size: [height, width] }, image => resize(image, height, width), {
-    resultShape: ([, , channels]) => [height, width, channels],
-  })
+  return defineTransform(
+    'scaleTo',
+    { size: [height, width], interpolation },
+    image => resize(image, height, width, interpolation),
+    { resultShape: ([, , channels]) => [height, width, channels] },
+  )
 }
 
 /** Options of {@link randomResizedCrop}. */
@@ -90,6 +62,8 @@ export interface RandomResizedCropOptions {
   readonly scale?: readonly [number, number]
   /** Width over height of the cut, `[3/4, 4/3]` by default; its logarithm is what is equally likely. */
   readonly ratio?: readonly [number, number]
+  /** `bilinear` by default. */
+  readonly interpolation?: Resampling
 }
 
 /**
@@ -98,16 +72,17 @@ export interface RandomResizedCropOptions {
  * @example randomResizedCrop({ size: 224 })
  */
 export function randomResizedCrop(options: RandomResizedCropOptions): Transform {
-  const { size, scale = [0.08, 1], ratio = [3 / 4, 4 / 3] } = options
+  const { size, scale = [0.08, 1], ratio = [3 / 4, 4 / 3], interpolation = 'bilinear' } = options
   const [height, width] = sizeOption('randomResizedCrop', size)
   checkInterval('randomResizedCrop', 'scale', scale, [0, 1])
   checkInterval('randomResizedCrop', 'ratio', ratio, [0, Number.MAX_VALUE])
+  checkResampling('randomResizedCrop', interpolation)
   check('randomResizedCrop', 'scale', scale, 'above 0', scale[0] > 0)
   check('randomResizedCrop', 'ratio', ratio, 'above 0', ratio[0] > 0)
   return defineTransform(
     'randomResizedCrop',
-    { size: [height, width], scale, ratio },
-    (image, random) => resize(crop(image, resizedCropBox(image, random, scale, ratio)), height, width),
+    { size: [height, width], scale, ratio, interpolation },
+    (image, random) => resize(crop(image, resizedCropBox(image, random, scale, ratio)), height, width, interpolation),
     { resultShape: ([, , channels]) => [height, width, channels] },
   )
 }
@@ -134,18 +109,6 @@ export function resizedCropBox(
   return { top: (height - h) >> 1, left: (width - w) >> 1, height: h, width: w }
 }
 
-/** For every new place the old places it is made of; weights sum to 1. */
-function taps(from: number, to: number): { readonly first: number; readonly weights: Float64Array }[] {
-  const scale = from / to
-  const reach = Math.max(scale, 1)
-  return Array.from({ length: to }, (_, i) => {
-    const center = (i + 0.5) * scale
-    const first = Math.max(0, Math.trunc(center - reach + 0.5))
-    const last = Math.min(from, Math.trunc(center + reach + 0.5))
-    const weights = Float64Array.from({ length: last - first }, (_, k) =>
-      Math.max(0, 1 - Math.abs(first + k + 0.5 - center) / reach),
-    )
-    const sum = weights.reduce((a, b) => a + b, 0)
-    return { first, weights: weights.map(weight => weight / sum) }
-  })
+function checkResampling(name: string, interpolation: Resampling): void {
+  check(name, 'interpolation', interpolation, `one of ${resamplings.join(', ')}`, resamplings.includes(interpolation))
 }

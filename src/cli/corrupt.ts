@@ -1,11 +1,12 @@
-/** What commands say of pictures in a folder that cannot be read. */
+/** What commands say of files in a folder that are left out: pictures that cannot be read, and what is no picture. */
 import { DatasetError } from '../data/errors.ts'
 import type { ImageFiles, ImageFolderOptions } from '../data/folder.node.ts'
+import { describeOthers } from '../data/otherFiles.ts'
 import { warn } from './output.ts'
 import { checkProgress } from './progressLines.ts'
 
 /**
- * Opens a folder of pictures, tells how far that is, and warns of each picture that is left out.
+ * Opens a folder of pictures, tells how far that is, and warns of each picture and of all other files that are left out.
  * @param option the option by which the command leaves broken pictures out
  * @throws DatasetError naming that option
  */
@@ -19,8 +20,12 @@ export async function openPictures(
     imageFolder(path, { ...options, onSkip: leftOut(), onProgress: checkProgress(path) }),
   )
   for (const { reason } of folder.skipped) warn(`left out: ${reason}`)
+  if (folder.outside > 0) warn(`${path}: left out: ${countOf(folder.outside)} beside the folders of classes`)
+  if (folder.ignored > 0) warn(`${path}: left out: ${describeOthers(folder.ignoredEndings)}`)
   return folder
 }
+
+const countOf = (pictures: number): string => (pictures === 1 ? '1 picture' : `${pictures} pictures`)
 
 /** Warns once of each picture that turns out to be broken when its pixels are read. */
 function leftOut(): (reason: Error) => void {

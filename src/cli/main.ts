@@ -114,7 +114,7 @@ program
   .command('predict')
   .summary('classify pictures')
   .description(
-    'Shows the most probable classes of pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF, SVG) of any size and color.',
+    'Shows the most probable classes of pictures (JPEG, PNG, WebP, GIF, TIFF, AVIF, SVG, BMP, PPM) of any size and color.',
   )
   .argument('<run>', 'run folder')
   .argument('<images...>', 'image files')

@@ -3,12 +3,13 @@
  * memory; a picture is read when it is needed, so a folder of any number of files trains in the memory of a few batches.
  */
 import { readdir, stat } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { extname, join, relative } from 'node:path'
 import { areSymbols } from '../augment/labelSafety.ts'
 import type { Raster } from '../augment/raster.ts'
 import type { StoredImages } from './dataset.ts'
 import { DatasetError, ImageError } from './errors.ts'
 import { checkImage, decodeRaster } from './image.node.ts'
+import { addCounts, describeOthers, type EndingCounts, total } from './otherFiles.ts'
 
 /** How {@link imageFolder} reads a folder. */
 export interface ImageFolderOptions {
@@ -16,7 +17,7 @@ export interface ImageFolderOptions {
   readonly shape: readonly [height: number, width: number, channels: number]
   /**
    * Pixels of the shorter side to which pictures are scaled when they are read, before augmentation cuts from them;
-   * 8/7 of the shape's larger side by default: 256 for 224, as is usual for ImageNet. The decoder's own scaling is fast.
+   * 8/7 of the shape's larger side by default: 256 for 224, as is usual for ImageNet.
    */
   readonly shorterSide?: number
   /** Name of the data set, the folder's by default. */
@@ -54,8 +55,12 @@ export interface ImageFiles extends StoredImages {
   readonly files: readonly string[]
   /** Pictures that were left out when the folder was opened. */
   readonly skipped: readonly SkippedFile[]
-  /** Other files that were found and are no pictures by their names. */
+  /** How many other files were found, which are no pictures by their names; hidden ones are not counted. */
   readonly ignored: number
+  /** How many of those have each ending: `{ '.txt': 3 }`. */
+  readonly ignoredEndings: EndingCounts
+  /** How many pictures lie beside the folders of classes, and are of none. */
+  readonly outside: number
   /** How pictures are decoded. */
   readonly decoding: { readonly channels: number; readonly shorterSide: number; readonly maxPixels?: number }
 }
@@ -64,7 +69,7 @@ export interface ImageFiles extends StoredImages {
 export const isImageFiles = (data: object): data is ImageFiles => 'files' in data && 'decoding' in data
 
 /** Names that pictures end with. */
-const pictureNames = /\.(jpe?g|jfif|png|webp|gif|tiff?|avif|svg)$/i
+const pictureNames = /\.(jpe?g|jfif|png|webp|gif|tiff?|avif|svg|bmp|ppm|pgm|pbm|pnm)$/i
 
 /** Files that are checked at the same time. */
 const checksAtOnce = 8
@@ -104,8 +109,13 @@ export async function imageFolder(directory: string, options: ImageFolderOptions
   const files = kept.map(([file]) => file)
   const labels = Int32Array.from(kept, ([, label]) => label)
   classes.forEach((name, label) => {
-    if (!labels.includes(label)) throw new DatasetError(`${join(directory, name)}: the class has no pictures`)
+    if (labels.includes(label)) return
+    const broken = found.labels.filter(other => other === label).length
+    const left = [broken > 0 && `${broken} that cannot be read`, describeOthers(found.ignored[label]!)].filter(Boolean)
+    const only = left.length > 0 ? `, only ${left.join(' and ')}` : ''
+    throw new DatasetError(`${join(directory, name)}: the class has no pictures${only}`)
   })
+  const ignoredEndings = found.ignored.reduce(addCounts, {})
   return {
     name: options.name ?? directory,
     directory,
@@ -115,7 +125,9 @@ export async function imageFolder(directory: string, options: ImageFolderOptions
     classes,
     symbols: areSymbols(classes),
     skipped,
-    ignored: found.ignored,
+    ignored: total(ignoredEndings),
+    ignoredEndings,
+    outside: found.outside,
     decoding,
     unreadable: corrupt,
     ...(onSkip && { onSkip }),
@@ -127,7 +139,7 @@ export async function imageFolder(directory: string, options: ImageFolderOptions
 async function classFolders(directory: string): Promise<string[]> {
   const names: string[] = []
   for (const name of await listFolder(directory)) {
-    if ((await stat(join(directory, name))).isDirectory()) names.push(name)
+    if (await isFolder(join(directory, name))) names.push(name)
   }
   if (names.length > 0) return names
   throw new DatasetError(`${directory}: has no sub-folders; expected one for each class, with pictures in it`)
@@ -136,26 +148,40 @@ async function classFolders(directory: string): Promise<string[]> {
 interface FoundPictures {
   readonly files: string[]
   readonly labels: number[]
-  ignored: number
+  /** Other files in the folder of each class and, last, beside those. */
+  readonly ignored: Record<string, number>[]
+  outside: number
 }
 
 async function findPictures(directory: string, classes: readonly string[]): Promise<FoundPictures> {
-  const found: FoundPictures = { files: [], labels: [], ignored: 0 }
+  const found: FoundPictures = { files: [], labels: [], ignored: [...classes, ''].map(() => ({})), outside: 0 }
+  const ignore = (name: string, label: number): void => {
+    const ending = extname(name).toLowerCase() || name
+    const counts = found.ignored[label]!
+    counts[ending] = (counts[ending] ?? 0) + 1
+  }
   const visit = async (folder: string, label: number): Promise<void> => {
     for (const name of await listFolder(folder)) {
       const path = join(folder, name)
       // Links are followed; a link that leads nowhere is found when the file is checked.
-      const about = await stat(path).catch(() => undefined)
-      if (about?.isDirectory()) await visit(path, label)
+      if (await isFolder(path)) await visit(path, label)
       else if (pictureNames.test(name)) {
         found.files.push(relative(directory, path))
         found.labels.push(label)
-      } else found.ignored++
+      } else ignore(name, label)
     }
   }
   for (const [label, name] of classes.entries()) await visit(join(directory, name), label)
+  for (const name of await listFolder(directory)) {
+    if (await isFolder(join(directory, name))) continue
+    if (pictureNames.test(name)) found.outside++
+    else ignore(name, classes.length)
+  }
   return found
 }
+
+const isFolder = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => undefined))?.isDirectory() ?? false
 
 /** Names in a folder in the order of their characters; hidden ones are left out. */
 async function listFolder(folder: string): Promise<string[]> {

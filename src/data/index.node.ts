@@ -11,7 +11,6 @@ export {
   decodeRaster,
   type ImageLimits,
   type ImageSource,
-  type PrepareOptions,
   prepareClothing,
   prepareColor,
   prepareDigit,

@@ -10,6 +10,7 @@ export { DatasetError, ImageError } from './errors.ts'
 export { fashionMnistClasses } from './fashionMnist.ts'
 export { type IdxFile, idxDataset, type NamedBytes, parseIdx } from './idx.ts'
 export { BatchLoader } from './loader.ts'
+export { type InputShape, type PrepareOptions, prepareRaster } from './prepare.ts'
 export { rasterOf } from './rasters.ts'
 export { type Subset, splitDataset, subsetOf, type TrainValidation } from './split.ts'
 export {

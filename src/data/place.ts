@@ -1,5 +1,5 @@
 /** How a picture gets to its place in a batch. */
-import { centerCropOf } from '../augment/crop.ts'
+import { centerCropOf, refuseSmall } from '../augment/crop.ts'
 import type { Raster } from '../augment/raster.ts'
 import { DatasetError } from './errors.ts'
 
@@ -27,5 +27,7 @@ export function placeRaster(
  * @throws AugmentError when it is smaller.
  */
 export function fitted(image: Raster, [height, width]: readonly [number, number, number]): Raster {
-  return image.height === height && image.width === width ? image : centerCropOf(image, height, width)
+  if (image.height === height && image.width === width) return image
+  refuseSmall('centerCrop', image, height, width)
+  return centerCropOf(image, height, width)
 }

@@ -9,7 +9,8 @@ import { flipHorizontally, flipVertically } from '../../src/augment/flip.ts'
 import { mixBatch, pasteBatch } from '../../src/augment/mix.ts'
 import { imagenetColorComponents, shiftColor } from '../../src/augment/pcaColor.ts'
 import { type Fill, type Raster, raster } from '../../src/augment/raster.ts'
-import { resize, resizeShorterSide } from '../../src/augment/resize.ts'
+import { resize } from '../../src/augment/resample.ts'
+import { cover, resizeShorterSide } from '../../src/augment/resize.ts'
 import type { MixBatch } from '../../src/augment/transform.ts'
 import { fiveCrop, tenCrop } from '../../src/augment/views.ts'
 
@@ -28,6 +29,7 @@ interface Arguments {
   readonly height: number
   readonly width: number
   readonly side: number
+  readonly interpolation: 'bilinear' | 'nearest'
   readonly degrees: number
   readonly factor: number
   readonly shift: number
@@ -75,10 +77,11 @@ const operations: Readonly<Record<string, (image: Raster, given: Arguments) => R
   tenCrop: (image, { size, view }) => tenCrop(size).view(image, view),
   flipHorizontally,
   flipVertically,
-  resize: (image, { height, width }) => resize(image, height, width),
+  cover: (image, { size }) => cover(image, size, size),
+  resize: (image, { height, width, interpolation }) => resize(image, height, width, interpolation),
   resizeShorterSide: (image, { side }) => resizeShorterSide(image, side),
   resizedCrop: (image, { box, height, width }) => resize(crop(image, box), height, width),
-  rotate: (image, { degrees }) => rotate(image, degrees),
+  rotate: (image, { degrees, ...options }) => rotate(image, degrees, options),
   affine: (image, given) => affine(image, given),
   adjustBrightness: (image, { factor }) => adjustBrightness(image, factor),
   adjustContrast: (image, { factor }) => adjustContrast(image, factor),

@@ -10,6 +10,7 @@ const doors = [
   'nn/index',
   'models/index',
   'optim/index',
+  'augment/index',
   'data/index',
   'train/index',
   'inspect/index',

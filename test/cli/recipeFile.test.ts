@@ -251,6 +251,8 @@ describe('image folders', () => {
   it('with broken pictures in it are refused by name, or trained on without them', async () => {
     cpSync(join(cwd, 'photos'), join(cwd, 'broken'), { recursive: true })
     writeFileSync(join(cwd, 'broken/train/dark/noise.png'), 'no picture')
+    writeFileSync(join(cwd, 'broken/train/light/list.csv'), '')
+    await writePicture(join(cwd, 'broken/val/lost.png'), 40, 36, 200)
     // Their headers are right: what is missing shows when their pixels are read.
     for (const file of ['train/light/2.jpeg', 'test/light/1.jpeg']) {
       const whole = readFileSync(join(cwd, 'broken', file))
@@ -264,7 +266,9 @@ describe('image folders', () => {
     const lines = stderr.trim().split('\n')
     for (const file of ['train/dark/noise.png', 'train/light/2.jpeg', 'test/light/1.jpeg'])
       expect(lines.filter(line => line.startsWith('fovea: warning: left out: ') && line.includes(file))).toHaveLength(1)
-    expect(lines).toHaveLength(3)
+    expect(lines.filter(line => /train: left out: 1 file that is no picture \(\.csv\)$/.test(line))).toHaveLength(1)
+    expect(lines.filter(line => /val: left out: 1 picture beside the folders of classes$/.test(line))).toHaveLength(1)
+    expect(lines).toHaveLength(5)
     expect(eventsOf(run('broken'))[0]).toMatchObject({ trainSamples: 20, validationSamples: 8 })
     expect(json(join(run('broken'), 'result.json')).test).toMatchObject({ samples: 7 })
   }, 60_000)

@@ -1,15 +1,18 @@
 /** Image folders: labels by sub-folder, any size and format, broken files named and refused or skipped. */
-import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { compose } from '../../src/augment/compose.ts'
+import { centerCropOf } from '../../src/augment/crop.ts'
 import { horizontalFlip } from '../../src/augment/flip.ts'
 import { mixup } from '../../src/augment/mix.ts'
-import { randomResizedCrop } from '../../src/augment/resize.ts'
+import { raster } from '../../src/augment/raster.ts'
+import { randomResizedCrop, resizeShorterSide } from '../../src/augment/resize.ts'
 import type { BatchSource } from '../../src/data/batches.ts'
 import { createLoader } from '../../src/data/createLoader.ts'
 import { imageFolder } from '../../src/data/folder.node.ts'
+import { describeOthers } from '../../src/data/otherFiles.ts'
 import { splitDataset, subsetOf } from '../../src/data/split.ts'
 import { temporaryFolder } from '../support/fovea.ts'
 import { writePicture, writePictures } from './pictures.ts'
@@ -50,13 +53,49 @@ describe('a folder of pictures', () => {
       ),
     )
     expect([...data.labels]).toEqual([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
-    expect(data.ignored).toBe(1)
+    expect([data.ignored, data.ignoredEndings, data.outside]).toEqual([1, { '.txt': 1 }, 0])
     for (let k = 0; k < 12; k++) {
       const { height, width, channels, pixels } = await data.read(k)
       expect([Math.min(height, width), channels]).toEqual([18, 3])
       const red = pixels[3 * (9 * width + 9)]!
       expect(Math.abs(red - (k < 6 ? 10 * k : 100 + 10 * k))).toBeLessThanOrEqual(3)
     }
+  })
+
+  it('has every format that torchvision reads, whatever the case of the ending', async () => {
+    const { files } = JSON.parse(
+      readFileSync(new URL('../fixtures/pillow/pictures.json', import.meta.url), 'utf8'),
+    ) as {
+      readonly files: readonly { readonly name: string; readonly file: string }[]
+    }
+    const endings = ['.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp']
+    const written = endings
+      .flatMap(ending => [ending, ending.toUpperCase()])
+      .map((ending, k) => {
+        // Files of a kind, whichever of its endings they get.
+        const kind = ending.toLowerCase().replace('jpeg', 'jpg').replace('tiff', 'tif')
+        const { file } = files.find(({ name }) => name.endsWith(kind))!
+        mkdirSync(join(folder.path, 'many', 'all'), { recursive: true })
+        writeFileSync(join(folder.path, 'many', 'all', `${k}${ending}`), Buffer.from(file, 'base64'))
+        return join('all', `${k}${ending}`)
+      })
+    const data = await imageFolder(join(folder.path, 'many'), { shape: [8, 8, 3], check: 'pixels' })
+    expect([...data.files].sort()).toEqual(written.sort())
+    expect(data.ignored).toBe(0)
+  })
+
+  it('counts what it leaves out, by ending, and pictures that are of no class', async () => {
+    for (const name of ['light/a.heic', 'light/b.HEIC', 'light/deep/c.heic', 'dark/README', 'labels.csv'])
+      writeFileSync(join(folder.path, name), '')
+    await writePicture(join(folder.path, 'lost.png'), 20, 20, 90)
+    const data = await imageFolder(folder.path, { shape })
+    expect([data.ignored, data.ignoredEndings]).toEqual([6, { '.heic': 3, '.txt': 1, README: 1, '.csv': 1 }])
+    expect(data.outside).toBe(1)
+    expect(describeOthers(data.ignoredEndings)).toBe('6 files that are not pictures (.heic, .csv, .txt, README)')
+    expect(describeOthers({ '.txt': 1 })).toBe('1 file that is no picture (.txt)')
+    expect(describeOthers({ a: 1, b: 1, c: 1, d: 1, e: 1, f: 9 })).toBe(
+      '14 files that are not pictures (f, a, b, c, d, …)',
+    )
   })
 
   it('gives batches of the right shape and labels, shuffled, every picture once', async () => {
@@ -74,15 +113,14 @@ describe('a folder of pictures', () => {
     expect(reds).not.toEqual([0, 1, 2, 3, 4, 5, 16, 17, 18, 19, 20, 21])
   })
 
-  it('without augmentation is scaled and cut to the middle, as sharp does it', async () => {
+  it('without augmentation is scaled and cut to the middle', async () => {
     const data = await imageFolder(folder.path, { shape, shorterSide: 20 })
     const [{ images }] = await epochOf(createLoader(subsetOf(data, 1), { batchSize: 1, shuffle: false }))
-    const expected = await sharp(join(folder.path, 'dark/0.png'))
-      .resize({ width: 20, height: 20, fit: 'outside', kernel: 'linear' })
-      .extract({ left: 7, top: 2, width: 16, height: 16 })
+    const { data: pixels, info } = await sharp(join(folder.path, 'dark/0.png'))
       .raw()
-      .toBuffer()
-    expect(images).toEqual([...expected])
+      .toBuffer({ resolveWithObject: true })
+    const whole = raster(new Uint8Array(pixels), [info.height, info.width, 3])
+    expect(images).toEqual([...centerCropOf(resizeShorterSide(whole, 20), 16, 16).pixels])
   })
 
   it('is gray where the model takes one channel, and upright as EXIF says', async () => {
@@ -149,6 +187,16 @@ describe('broken files', () => {
     )
     expect(data.files).toHaveLength(12)
     expect(seen.at(-1)).toBe(1)
+  })
+
+  it('are told when a class has nothing else', async () => {
+    for (const name of ['a.png', 'b.png', 'c.txt']) {
+      mkdirSync(join(folder.path, 'dim'), { recursive: true })
+      writeFileSync(join(folder.path, 'dim', name), 'no picture')
+    }
+    await expect(imageFolder(folder.path, { shape, corrupt: 'skip' })).rejects.toThrow(
+      /dim: the class has no pictures, only 2 that cannot be read and 1 file that is no picture \(\.txt\)$/,
+    )
   })
 
   it('that turn out broken when read end the epoch with their name', async () => {
@@ -219,6 +267,15 @@ describe('refuses', () => {
       'a class without pictures',
       () => imageFolder(folder.path, { shape, classes: ['dark', 'light', 'dim'] }),
       /dim: no such folder/,
+    ],
+    [
+      'a class of which nothing is a picture',
+      () => {
+        mkdirSync(join(folder.path, 'dim'))
+        for (const name of ['a.heic', 'b.heic', 'c.txt']) writeFileSync(join(folder.path, 'dim', name), '')
+        return imageFolder(folder.path, { shape })
+      },
+      /dim: the class has no pictures, only 3 files that are not pictures \(\.heic, \.txt\)/,
     ],
     ['two channels', () => imageFolder(folder.path, { shape: [8, 8, 2] }), /1 or 3 channels, the shape has 2/],
     [

@@ -1,0 +1,27 @@
+/** Files in a folder of pictures that are none by their names: counted by ending, and told. */
+
+/** How many files have each ending: `{ '.txt': 3 }`; a name without one stands for itself. */
+export type EndingCounts = Readonly<Record<string, number>>
+
+/** How many files there are. */
+export const total = (counts: EndingCounts): number => Object.values(counts).reduce((a, b) => a + b, 0)
+
+/** The sums of two counts. */
+export function addCounts(a: EndingCounts, b: EndingCounts): EndingCounts {
+  const sums: Record<string, number> = { ...a }
+  for (const [ending, count] of Object.entries(b)) sums[ending] = (sums[ending] ?? 0) + count
+  return sums
+}
+
+/** Endings that are told; the rest is `…`. */
+const mostEndings = 5
+
+/** `8 files that are not pictures (.txt, .csv)`, the most frequent ending first; an empty text when there are none. */
+export function describeOthers(counts: EndingCounts): string {
+  const count = total(counts)
+  if (count === 0) return ''
+  const endings = Object.entries(counts).sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
+  const told = endings.slice(0, mostEndings).map(([ending]) => ending)
+  if (endings.length > mostEndings) told.push('…')
+  return `${count} ${count === 1 ? 'file that is no picture' : 'files that are not pictures'} (${told.join(', ')})`
+}
