@@ -14,11 +14,18 @@ import type { Subset } from '../data/split.ts'
 import { formatShape, ShapeError } from '../graph/shape.ts'
 import { substituteTensors } from '../graph/substitute.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import type { Module } from '../nn/module.ts'
+import { inference, type Module } from '../nn/module.ts'
 import type { Program } from '../plan/program.ts'
 import { breathe } from './breathe.ts'
 import type { Score } from './events.ts'
-import { type ImageShape, predictionProgram, type SampleShape } from './programs.ts'
+import {
+  batchInputs,
+  checkOutputs,
+  type ImageShape,
+  logitsOf,
+  predictionProgram,
+  type SampleShape,
+} from './programs.ts'
 
 /** Answers to every image of a subset, in its order. */
 export interface Evaluation extends Score {
@@ -52,6 +59,7 @@ export class Evaluator {
   private readonly shape: ImageShape
   private readonly substitutes: () => Promise<ReadonlyMap<Tensor, Tensor>>
   private readonly plans = new Map<string, Promise<Executable>>()
+  private outputs: number | undefined
 
   /**
    * @param shape `[height, width, channels]` of the images
@@ -72,8 +80,10 @@ export class Evaluator {
   /**
    * Scores a subset. Images larger than those the model takes are cut to their middle.
    * @param onProgress told the number of images done after each batch
+   * @throws ShapeError when the model has another number of outputs than there are classes.
    */
   async evaluate(subset: Subset<ImageCollection>, onProgress?: (images: number) => void): Promise<Evaluation> {
+    this.checkClasses(subset.dataset)
     return scoreBatches(evaluationLoader(subset, this.shape), size => this.plan(size, true), onProgress)
   }
 
@@ -110,7 +120,8 @@ export class Evaluator {
   /**
    * Probabilities of all classes for every image of a subset, `[images, classes]`, averaged over views where there are any.
    * @param options as in {@link evaluateViews}
-   * @throws ShapeError when a view is smaller than the model takes; LabelSafetyError for mirror images of symbols.
+   * @throws ShapeError when a view is smaller than the model takes, or the model has another number of outputs than there are
+   * classes; LabelSafetyError for mirror images of symbols.
    */
   async probabilities(
     { dataset, indices }: Subset<ImageCollection>,
@@ -121,6 +132,7 @@ export class Evaluator {
     } = {},
   ): Promise<Float32Array> {
     const { views = asItIs } = options
+    this.checkClasses(dataset)
     checkViews(views, dataset, this.shape, options.allowLabelChanges ?? false)
     const classes = dataset.classes.length
     const batch = evaluationBatch(this.shape)
@@ -154,6 +166,11 @@ export class Evaluator {
     plan.input('images').set(pixels)
     await plan.run()
     return new Float32Array(plan.output('probabilities'))
+  }
+
+  private checkClasses(dataset: ImageCollection): void {
+    this.outputs ??= logitsOf(this.model, batchInputs(this.shape, 1).images, inference()).shape[1]
+    checkOutputs(this.outputs, dataset)
   }
 
   private plan(batch: number, scored: boolean): Promise<Executable> {

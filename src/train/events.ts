@@ -81,9 +81,9 @@ export interface NoticeEvent {
   /**
    * `initialLoss`: the first loss is not that of a network that knows nothing; `dead`, `vanishing`, `exploding`: the health of
    * a layer; `earlyStopping`: the run ends before its last epoch; `features`: what a frozen trunk makes of the images was
-   * computed, and is kept.
+   * computed, and is kept; `dropLast`: the last batch of each epoch is left out, because a layer cannot be trained on it.
    */
-  readonly kind: 'initialLoss' | 'dead' | 'vanishing' | 'exploding' | 'earlyStopping' | 'features'
+  readonly kind: 'initialLoss' | 'dead' | 'vanishing' | 'exploding' | 'earlyStopping' | 'features' | 'dropLast'
   readonly step: number
   readonly epoch: number
   readonly message: string

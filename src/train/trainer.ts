@@ -7,7 +7,6 @@ import type { Executable } from '../backends/engine.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Variable } from '../graph/variable.ts'
 import { crossEntropy } from '../nn/losses.ts'
-import type { Module } from '../nn/module.ts'
 import { loadState } from '../nn/state.ts'
 import { GradientAccumulator } from '../optim/accumulate.ts'
 import { AveragedVariables } from '../optim/average.ts'
@@ -17,9 +16,8 @@ import { constant } from '../optim/schedules.ts'
 import type { Program } from '../plan/program.ts'
 import { breathe } from './breathe.ts'
 import { type Checkpoint, CheckpointError, type Progress, type StoredTensor, tensorsOf } from './checkpoint.ts'
-import { Evaluator, type SampleSource, type Samples } from './evaluate.ts'
+import { Evaluator, type Samples } from './evaluate.ts'
 import type { NoticeEvent, Score, TrainEvent } from './events.ts'
-import type { FeatureCache } from './features.ts'
 import { freezing, frozenIn } from './freezing.ts'
 import {
   alarmsOf,
@@ -31,8 +29,9 @@ import {
   newNotices,
 } from './health.ts'
 import { statisticsProgram, trainingProgram } from './programs.ts'
+import { type Sources, sourcesOf } from './sources.ts'
 import { Throughput } from './throughput.ts'
-import { beginning, checkOptions, featuresOf, hasInput, loaderOf, type TrainerOptions } from './trainerOptions.ts'
+import { beginning, checkOptions, hasInput, type ResolvedOptions, type TrainerOptions } from './trainerOptions.ts'
 
 export type { TrainerOptions } from './trainerOptions.ts'
 
@@ -45,12 +44,8 @@ export type { TrainerOptions } from './trainerOptions.ts'
  */
 export class Trainer {
   readonly evaluator: Evaluator
-  private readonly options: TrainerOptions &
-    Required<Pick<TrainerOptions, 'schedule' | 'loss' | 'batchSize' | 'accumulate' | 'seed'>>
-  private readonly loader: SampleSource
-  private readonly features: FeatureCache | undefined
-  /** What steps are traced from: the model, or what of it comes after the features that are kept. */
-  private readonly traced: Module
+  private readonly options: ResolvedOptions
+  private readonly sources: Sources
   private readonly programs = new Map<string, Promise<Executable>>()
   private readonly accumulator: GradientAccumulator | undefined
   private readonly averages: AveragedVariables | undefined
@@ -64,19 +59,19 @@ export class Trainer {
   /** Milliseconds of this epoch in which steps waited for images. */
   private waited = 0
 
-  /** @throws RangeError when `epochs` or `accumulate` is not a whole number of at least 1. */
+  /**
+   * @throws RangeError when `epochs` or `accumulate` is not a whole number of at least 1; ShapeError and DatasetError when model
+   * and images do not fit each other: another number of outputs than classes, one class only, or no batch to train on.
+   */
   constructor(options: TrainerOptions) {
     const { batchSize = 128, accumulate = 1, seed = 0, loss = crossEntropy(), schedule = constant() } = options
-    const { engine, model, train, average } = options
-    this.options = { ...options, batchSize, accumulate, seed, loss, schedule }
+    const { engine, model, average, dropLast = false } = options
+    this.options = { ...options, batchSize, dropLast, accumulate, seed, loss, schedule }
     checkOptions(this.options)
-    const images = loaderOf(train, this.options)
-    this.features = featuresOf(this.options, images.shape)
-    this.traced = this.features?.head ?? model
-    this.loader = this.features?.train ?? images
+    this.sources = sourcesOf(this.options)
     this.accumulator = accumulate > 1 ? new GradientAccumulator() : undefined
     this.averages = average && new AveragedVariables(model.variables())
-    this.evaluator = new Evaluator(engine, model, images.shape, () => this.substitutes())
+    this.evaluator = new Evaluator(engine, model, this.sources.shape, () => this.substitutes())
   }
 
   /** Trains until the last epoch is done, or `stop` is called. */
@@ -84,19 +79,20 @@ export class Trainer {
     try {
       yield* this.epochs()
     } finally {
-      await this.loader.close?.()
+      await this.sources.loader.close?.()
     }
   }
 
   private async *epochs(): AsyncGenerator<TrainEvent> {
     const { epochs, validation } = this.options
-    const { loader } = this
+    const { loader, features, notices } = this.sources
     const started = performance.now()
     const throughput = new Throughput()
     yield await this.startEvent()
+    yield* newNotices(notices, this.raised, this.position)
     if (this.options.alarms) this.origin = this.snapshot()
-    if (this.features && this.position.epoch <= epochs && !this.finishing) {
-      yield* this.features.events(this.position, () => this.stopping)
+    if (features && this.position.epoch <= epochs && !this.finishing) {
+      yield* features.events(this.position, () => this.stopping)
       if (this.stopping) return
     }
     throughput.pause()
@@ -124,8 +120,7 @@ export class Trainer {
       if (!validation) this.finishEpoch(trained)
       yield { type: 'epoch', epoch, step, seconds, waitShare: this.waited / (1000 * seconds), ...trained }
       if (validation) {
-        const { features, evaluator } = this
-        const scores = features ? features.evaluate(() => this.substitutes()) : evaluator.evaluate(validation)
+        const scores = features ? features.evaluate(() => this.substitutes()) : this.evaluator.evaluate(validation)
         const { loss, accuracy, samples } = await scores
         this.finishEpoch({ loss, accuracy })
         yield { type: 'validation', epoch, step, loss, accuracy, samples }
@@ -169,7 +164,7 @@ export class Trainer {
     this.position = { ...beginning, ...snapshot.progress }
     this.raised = new Set(Array.isArray(snapshot.progress.raised) ? snapshot.progress.raised : [])
     // Tracing a step makes the optimizer's variables: those of the parameters that are trained in this epoch.
-    await this.program(this.loader.sizeOf(0))
+    await this.program(this.sources.loader.sizeOf(0))
     loadState(model, tensorsOf(snapshot, 'model'))
     for (const variable of model.variables().values()) engine.write(variable, variable.value)
     for (const [part, variables] of this.states()) {
@@ -197,8 +192,9 @@ export class Trainer {
    */
   async inspect(): Promise<Health> {
     const { accumulate, loss, optimizer, seed } = this.options
-    const { loader, frozen, traced } = this
-    await this.features?.compute()
+    const { frozen } = this
+    const { loader, traced, features } = this.sources
+    await features?.compute()
     // At the end of an epoch its first batch is looked at.
     const batch = this.position.batch % loader.batches
     const size = loader.sizeOf(batch)
@@ -227,7 +223,7 @@ export class Trainer {
   ): Promise<string | undefined> {
     if (!from || from.progress.step >= step) return undefined
     await this.restore(from)
-    const { loader } = this
+    const { loader } = this.sources
     while (this.position.step < step - 1) {
       if (this.position.batch === 0) loader.startEpoch(this.position.epoch)
       await this.step()
@@ -263,14 +259,15 @@ export class Trainer {
 
   /** Steps of the run and of an epoch. */
   private get length(): { totalSteps: number; stepsPerEpoch: number } {
-    const stepsPerEpoch = Math.ceil(this.loader.batches / this.options.accumulate)
+    const stepsPerEpoch = Math.ceil(this.sources.loader.batches / this.options.accumulate)
     return { totalSteps: this.options.epochs * stepsPerEpoch, stepsPerEpoch }
   }
 
   /** One optimizer step: the batches of the step, one after another; with the last of them the weights change. */
   private async step(): Promise<Score & { learningRate: number }> {
     const { accumulate, average, momentum, optimizer, schedule, seed } = this.options
-    const { loader, position } = this
+    const { position } = this
+    const { loader } = this.sources
     const { batch: first, step } = position
     const { totalSteps } = this.length
     const learningRate = optimizer.defaults.lr * schedule(step, totalSteps)
@@ -314,7 +311,8 @@ export class Trainer {
 
   /** Fits the averages of running statistics to the averaged weights, when the average asks for it. */
   private async refreshStatistics(): Promise<void> {
-    const { loader, averages, position } = this
+    const { averages, position } = this
+    const { loader } = this.sources
     const { average, seed } = this.options
     const batches = average?.statisticsBatches ?? 0
     if (!averages || batches === 0 || average?.rate(position.step - 1, this.length) === 1) return
@@ -324,7 +322,7 @@ export class Trainer {
       if (batch === 0) loader.startEpoch(position.epoch)
       const size = loader.sizeOf(batch)
       const program = await this.compiled(`statistics ${size}`, () =>
-        statisticsProgram(this.traced, loader.shape, size, averages),
+        statisticsProgram(this.sources.traced, loader.shape, size, averages),
       )
       if (!hasInput(program, 'images')) return // the model keeps no statistics
       await loader.fill(batch, program.input('images') as Samples, labels)
@@ -336,7 +334,7 @@ export class Trainer {
   /** What evaluation reads in place of the variables. */
   private async substitutes(): Promise<ReadonlyMap<Tensor, Tensor>> {
     // Tracing a step makes the averages.
-    if (this.averages) await this.program(this.loader.sizeOf(0))
+    if (this.averages) await this.program(this.sources.loader.sizeOf(0))
     return this.averages?.substitutes() ?? new Map()
   }
 
@@ -354,13 +352,13 @@ export class Trainer {
 
   private async startEvent(): Promise<TrainEvent> {
     const { engine, epochs, model, validation } = this.options
-    const { plan } = await this.program(this.loader.sizeOf(0))
+    const { plan } = await this.program(this.sources.loader.sizeOf(0))
     return {
       type: 'start',
       epochs,
       stepsPerEpoch: this.length.stepsPerEpoch,
       step: this.position.step,
-      trainSamples: this.loader.samples,
+      trainSamples: this.sources.loader.samples,
       validationSamples: validation?.indices.length ?? 0,
       parameters: model.countParameters(),
       engine: engine.description,
@@ -374,7 +372,8 @@ export class Trainer {
    */
   private program(batch: number, last = true): Promise<Executable> {
     const { loss, penalty, momentum } = this.options
-    const { loader, frozen, traced } = this
+    const { frozen } = this
+    const { loader, traced } = this.sources
     return this.compiled(`${batch} ${last} ${frozen.length}`, () =>
       trainingProgram(traced, loader.shape, batch, loss, freezing(this.options.optimizer, frozen), {
         softLabels: loader.softLabels ? loader.dataset.classes.length : undefined,

@@ -2,7 +2,6 @@
 import type { Augmentation } from '../augment/compose.ts'
 import type { Engine, Executable } from '../backends/engine.ts'
 import type { BatchSource, LoaderFactory } from '../data/batches.ts'
-import { createLoader } from '../data/createLoader.ts'
 import type { ImageCollection } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
 import { sizeOf } from '../graph/shape.ts'
@@ -13,9 +12,8 @@ import type { Optimizer } from '../optim/optimizer.ts'
 import type { Penalty } from '../optim/penalty.ts'
 import type { Schedule } from '../optim/schedule.ts'
 import type { Progress } from './checkpoint.ts'
-import { FeatureCache, type FeatureOptions } from './features.ts'
+import type { FeatureOptions } from './features.ts'
 import { checkFreeze, type Freeze, freezing, frozenIn } from './freezing.ts'
-import type { ImageShape } from './programs.ts'
 
 /** What to train, on what, and how. */
 export interface TrainerOptions {
@@ -41,6 +39,12 @@ export interface TrainerOptions {
   readonly penalty?: Penalty
   /** Images per batch, 128 by default. */
   readonly batchSize?: number
+  /**
+   * Whether the last batch of each epoch is left out when it is not full; the images in it are others in every epoch. False by
+   * default: it is then left out only where a layer cannot be trained on it (batch norm that would see one value per channel),
+   * and a `notice` says so.
+   */
+  readonly dropLast?: boolean
   /**
    * Batches per step, 1 by default: their gradients are accumulated into that of the images of all of them. The last step of
    * an epoch may have fewer.
@@ -68,11 +72,12 @@ export interface TrainerOptions {
   readonly seed?: number
 }
 
-/** Options with the defaults that {@link featuresOf} and {@link loaderOf} need. */
-type Resolved = TrainerOptions & { readonly batchSize: number; readonly seed: number; readonly accumulate: number }
+/** Options with the defaults of what has one. */
+export type ResolvedOptions = TrainerOptions &
+  Required<Pick<TrainerOptions, 'schedule' | 'loss' | 'batchSize' | 'dropLast' | 'accumulate' | 'seed'>>
 
 /** @throws RangeError for numbers out of range and options that exclude each other; Error for patterns that fit nothing. */
-export function checkOptions({ epochs, accumulate, average, freeze = [], model }: Resolved): void {
+export function checkOptions({ epochs, accumulate, average, freeze = [], model }: ResolvedOptions): void {
   for (const [name, value] of Object.entries({ epochs, accumulate })) {
     if (Number.isInteger(value) && value >= 1) continue
     throw new RangeError(`trainer: ${name} (=${value}) must be a whole number of at least 1`)
@@ -85,44 +90,17 @@ export function checkOptions({ epochs, accumulate, average, freeze = [], model }
   checkFreeze(model, freeze)
 }
 
-/**
- * The features of a run, where they are to be kept.
- * @throws RangeError when images change from epoch to epoch, when nothing that could be kept is frozen, or it would be too much.
- */
-export function featuresOf(options: Resolved, shape: ImageShape): FeatureCache | undefined {
-  const { cacheFeatures, train, augment } = options
-  if (!cacheFeatures) return undefined
-  if ('fill' in train) {
-    throw new RangeError('cacheFeatures: needs a subset of images; a source of batches may give others in every epoch')
-  }
-  if (augment) {
-    throw new RangeError('cacheFeatures: features are computed once, but augment changes the images in every epoch')
-  }
-  const settings = cacheFeatures === true ? {} : cacheFeatures
-  return new FeatureCache({ ...options, ...settings, train, shape, trained: trainedIn(options) })
-}
-
 /** What decides which parameters are trained. */
 type Trained = Pick<TrainerOptions, 'optimizer' | 'freeze' | 'epochs' | 'model'>
 
 /** The parameters that are trained at any time of the run, by path: what is not frozen in its last epoch. */
-function trainedIn({ optimizer, freeze = [], epochs, model }: Trained): ReadonlyMap<string, Parameter> {
+export function trainedIn({ optimizer, freeze = [], epochs, model }: Trained): ReadonlyMap<string, Parameter> {
   return freezing(optimizer, frozenIn(freeze, epochs)).trained(model.parameters())
 }
 
 /** How many numbers are trained at any time of the run. */
 export function countTrainable(options: Trained): number {
   return [...trainedIn(options).values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0)
-}
-
-/** The source of a run's batches. */
-export function loaderOf(
-  train: Subset<ImageCollection> | BatchSource,
-  options: Pick<TrainerOptions, 'augment' | 'loader'> & { readonly batchSize: number; readonly seed: number },
-): BatchSource {
-  if ('fill' in train) return train
-  const { augment, loader = createLoader, batchSize, seed } = options
-  return loader(train, { batchSize, seed, ...(augment && { augment }) })
 }
 
 /** Whether a program reads an input of a name. */
