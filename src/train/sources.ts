@@ -98,7 +98,7 @@ function withTrainableBatches(
   if (last === source.batchSize) return unchanged
   const layer = dropLast ? undefined : refusingLayer(traced, source.shape, last)
   if (!dropLast && layer === undefined) return unchanged
-  const why = layer === undefined ? '' : `: ${layer} needs more than one value per channel to train on`
+  const why = layer === undefined ? '' : `: batch norm (${layer}) needs more than one value per channel to train on`
   if (source.batches === 1) {
     throw new DatasetError(`${source.dataset.name}: the only batch has ${last} of ${source.batchSize} images${why}`)
   }
