@@ -203,16 +203,16 @@ function labeled(logits: Tensor): Tensor[] {
   return found
 }
 
-/** Alarms as events, each thing once. @param raised what has been said, added to */
+/** Notices as events, each thing once. @param raised what has been said, added to */
 export function* newNotices(
-  alarms: readonly Notice[],
+  notices: readonly Notice[],
   raised: Set<string>,
-  at: { readonly step: number; readonly epoch: number },
+  { step, epoch }: { readonly step: number; readonly epoch: number },
 ): Generator<NoticeEvent> {
-  for (const { kind, path, message } of alarms) {
+  for (const { kind, path, message } of notices) {
     if (raised.has(`${kind} ${path}`)) continue
     raised.add(`${kind} ${path}`)
-    yield { type: 'notice', kind, ...at, message }
+    yield { type: 'notice', kind, step, epoch, message }
   }
 }
 

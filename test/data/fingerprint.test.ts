@@ -68,6 +68,8 @@ it('of images in memory is that of their labels, in order', () => {
       imageDataset({ images: new Uint8Array(labels.length), labels, shape: [1, 1, 1], classes: ['a', 'b'] }),
     )
   expect(of([0, 1, 1])).toEqual(of([0, 1, 1]))
-  expect(changesOf([of([0, 1, 1]), of([1, 0, 1])], [undefined, undefined])).toBe('their labels are others, or in another order')
+  expect(changesOf([of([0, 1, 1]), of([1, 0, 1])], [undefined, undefined])).toBe(
+    'their labels are others, or in another order',
+  )
   expect(changesOf([of([0, 1, 1]), of([0, 0, 1])], [undefined, undefined])).toBe('a 1 then, 2 now, b 2 then, 1 now')
 })
