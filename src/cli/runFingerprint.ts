@@ -16,7 +16,8 @@ import { warn } from './output.ts'
 import type { Recipe } from './recipe.ts'
 import type { RunData } from './runData.ts'
 
-type Split = 'train' | 'validation' | 'test'
+const splits = ['train', 'validation', 'test'] as const
+type Split = (typeof splits)[number]
 
 /** `data.json`. */
 interface RunFingerprint {
@@ -85,26 +86,50 @@ function isDividedAnew({ recipe, data: { train, validation }, split }: Fingerpri
   return isHeldBack || recipe.data.limit !== undefined
 }
 
+/**
+ * What is different in the images that two runs began with, however they were divided.
+ * @returns in words; undefined when nothing is, or one of the runs has no fingerprint
+ */
+export async function differentImages(first: string, second: string): Promise<string | undefined> {
+  const [before, now] = [await readFingerprint(first), await readFingerprint(second)]
+  if (!before || !now) return undefined
+  return partChanges(splits, [before.parts, now.parts], part =>
+    Promise.all([readFiles(first, part), readFiles(second, part)]),
+  )
+}
+
 async function changesSince(
   known: RunFingerprint,
   { run, data, split }: FingerprintCheck,
 ): Promise<string | undefined> {
   const parts = partsOf(data)
-  const asked: readonly Split[] =
-    split === undefined ? ['train', 'validation', 'test'] : split === 'test' ? ['test'] : ['train', 'validation']
-  const changes: string[] = []
-  for (const part of asked) {
-    const [before, images] = [known.parts[part], parts[part]]
-    if (before && images) {
-      const files = [await readFiles(run, part), fileSizes(images)] as const
-      const change = changesOf([before, fingerprintOf(images)], files)
-      if (change !== undefined) changes.push(`${part}: ${change}`)
-    } else if (before) changes.push(`${part}: there are no such images any more`)
-    else if (images && part === 'validation') changes.push('validation: these images are new')
-  }
-  if (changes.length > 0) return `its images are not those that it began with: ${changes.join('; ')}`
+  const asked =
+    split === undefined ? splits : split === 'test' ? (['test'] as const) : (['train', 'validation'] as const)
+  const changes = await partChanges(asked, [known.parts, mapParts(parts, fingerprintOf)], async part => [
+    await readFiles(run, part),
+    parts[part] && fileSizes(parts[part]),
+  ])
+  if (changes !== undefined) return `its images are not those that it began with: ${changes}`
   if (split === 'test' || known.division === divisionOf(data)) return undefined
   return 'its images are divided in another way than when it began; train again'
+}
+
+/** What has changed in some parts, in words. @param filesOf the files of a part, then and now */
+async function partChanges(
+  asked: readonly Split[],
+  [before, now]: readonly [RunFingerprint['parts'], RunFingerprint['parts']],
+  filesOf: (part: Split) => Promise<readonly [FileSizes | undefined, FileSizes | undefined]>,
+): Promise<string | undefined> {
+  const changes: string[] = []
+  for (const part of asked) {
+    const [then, today] = [before[part], now[part]]
+    const change =
+      then && today ? changesOf([then, today], await filesOf(part)) : then && 'there are no such images any more'
+    if (change !== undefined) changes.push(`${part}: ${change}`)
+    // New test images are no reason to refuse anything: nothing was ever said of them.
+    if (!then && today && part !== 'test') changes.push(`${part}: these images are new`)
+  }
+  return changes.length > 0 ? changes.join('; ') : undefined
 }
 
 /** The data sets of a run by part; one that is divided counts once. */
