@@ -1,10 +1,12 @@
 /** The data sets that the command line knows by name, with what is known of them before a file is read. */
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Augmentation } from '../augment/compose.ts'
 import { cifarAugmentation } from '../augment/recipes.ts'
 import { cifar10Classes, cifar100Classes } from '../data/cifar.ts'
+import { classFolders } from '../data/classFolders.node.ts'
 import type { DatasetSplits } from '../data/dataset.ts'
+import { DatasetError } from '../data/errors.ts'
 import { fashionMnistClasses } from '../data/fashionMnist.ts'
 import type { NormalizeOptions } from '../nn/normalize.ts'
 import { UsageError } from './errors.ts'
@@ -113,20 +115,16 @@ export function dataInfo(data: {
 }): DataInfo {
   if (data.name !== 'folder') return findDataset(data.name)
   const { directory = '.', size, channels = 3 } = data
-  const classes = data.classes ?? classFolders(splitFolder(directory, 'train') ?? directory)
+  const classes = data.classes ?? classNames(splitFolder(directory, 'train') ?? directory)
   return { classes, ...(size && { shape: [size[0], size[1], channels] as const }) }
 }
 
-function classFolders(directory: string): string[] {
+/** @throws UsageError when the folder that the command line names is no folder of classes. */
+function classNames(directory: string): string[] {
   try {
-    const names = readdirSync(directory, { withFileTypes: true })
-      .filter(entry => !entry.name.startsWith('.') && statSync(join(directory, entry.name)).isDirectory())
-      .map(({ name }) => name)
-      .sort((a, b) => (a < b ? -1 : 1))
-    if (names.length > 0) return names
+    return classFolders(directory).map(({ name }) => name)
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    throw new UsageError(`${directory}: ${code === 'ENOENT' ? 'no such folder' : message}`)
+    if (error instanceof DatasetError) throw new UsageError(error.message)
+    throw error
   }
-  throw new UsageError(`${directory}: has no sub-folders; expected one for each class, with pictures in it`)
 }

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { ImageCollection } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
+import type { ImageClassifier } from '../nn/imageClassifier.ts'
 import { formatCount, formatPercent, formatSignificant } from '../plot/format.ts'
 import { type AnswerScore, averageOf, scoreAnswers, scoreProbabilities, voteOf } from '../study/vote.ts'
 import { writeAtomic } from '../train/atomicFile.node.ts'
@@ -12,9 +13,11 @@ import { imagesOf } from './images.ts'
 import { print, printJson } from './output.ts'
 import { type Recipe, type RecipeOptions, resolveRecipe } from './recipe.ts'
 import { readRecipeFile } from './recipeFile.ts'
+import { divideData, openData } from './runData.ts'
+import { checkFingerprint } from './runFingerprint.ts'
 import { loadRun } from './runs.ts'
 import type { RecipeSource } from './session.ts'
-import { type EngineChoices, loadData, startEngine } from './setup.ts'
+import { type EngineChoices, startEngine } from './setup.ts'
 import { inStudy } from './studyFolder.ts'
 import { textTable } from './table.ts'
 import { type TrialRunner, workOn } from './trials.ts'
@@ -28,6 +31,8 @@ export interface EnsembleOptions extends RecipeSource {
   readonly kind: (typeof ensembleKinds)[number]
   /** True to read the test set, which is the last act. */
   readonly test?: boolean
+  /** True to score images that are not those that the members began with. */
+  readonly allowChangedData?: boolean
   readonly jobs: number
   readonly out: string
   readonly json?: boolean
@@ -123,13 +128,18 @@ async function scoreMembers(
   options: EnsembleOptions,
 ): Promise<EnsembleScores> {
   const split = options.test ? 'test' : 'validation'
-  const images = (await loadData(first))[split]
+  const sources = await openData(first)
+  const images = divideData(first, sources)[split]
   if (!images) throw new CommandError(`there are no ${split} images to judge by`)
   const { dataset, indices } = images
   const labels = Array.from(indices, index => dataset.labels[index]!)
   const answers = []
-  for (const member of members)
-    answers.push({ ...member, probabilities: await probabilitiesOf(member, images, options) })
+  for (const member of members) {
+    const { recipe, model } = await loadRun(member.run, member.checkpoint)
+    const data = divideData(recipe, sources)
+    await checkFingerprint({ run: member.run, recipe, data, split, allowChanged: options.allowChangedData })
+    answers.push({ ...member, probabilities: await probabilitiesOf(recipe, model, images, options) })
+  }
   return {
     split,
     samples: labels.length,
@@ -140,11 +150,11 @@ async function scoreMembers(
 }
 
 async function probabilitiesOf(
-  member: Member,
+  recipe: Recipe,
+  model: ImageClassifier,
   images: Subset<ImageCollection>,
   choices: EngineChoices,
 ): Promise<Float32Array> {
-  const { recipe, model } = await loadRun(member.run, member.checkpoint)
   const engine = startEngine(recipe, choices)
   try {
     return await new Evaluator(engine, model, imagesOf(recipe).shape).probabilities(images)

@@ -9,6 +9,7 @@ import { CommandError, exitCodes, UsageError } from './errors.ts'
 import { EvaluationProgress } from './evaluationProgress.ts'
 import { print, printJson, warn } from './output.ts'
 import { dataName, modelName } from './recipe.ts'
+import { checkFingerprint } from './runFingerprint.ts'
 import { measured } from './runResult.ts'
 import { loadRun } from './runs.ts'
 import { type EngineChoices, imagesOf, loadData, type RunData, startEngine } from './setup.ts'
@@ -29,6 +30,8 @@ export interface EvalOptions extends EngineChoices {
   readonly checkpoint: string
   /** Folder of the data set's files, when it is not where it was. */
   readonly dataDir?: string
+  /** True to score images that are not those that the run began with. */
+  readonly allowChangedData?: boolean
   readonly json?: boolean
   readonly quiet?: boolean
 }
@@ -37,7 +40,12 @@ export interface EvalOptions extends EngineChoices {
 export async function evaluate(run: string, options: EvalOptions): Promise<number> {
   const { split, views, checkpoint: which, dataDir, json, quiet } = options
   const { recipe, model, checkpoint } = await loadRun(run, which)
-  const images = splitOf(await loadData(recipe, dataDir), split, run)
+  const data = await loadData(recipe, dataDir)
+  // Imported weights were trained elsewhere, on images that nobody here knows.
+  if (checkpoint.progress.imported === undefined) {
+    await checkFingerprint({ run, recipe, data, split, allowChanged: options.allowChangedData })
+  }
+  const images = splitOf(data, split, run)
   const { classes } = images.dataset
   const allowLabelChanges = recipe.data.augment?.allowLabelChanges ?? false
   if (views) checkViews(views, images.dataset, imagesOf(recipe).shape, allowLabelChanges)

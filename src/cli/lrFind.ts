@@ -33,7 +33,10 @@ export async function findRate(given: RecipeOptions, options: FindRateOptions): 
     options,
     ({ train }) => ({
       options: ({ optimizer }) => ({
-        epochs: Math.ceil((steps * recipe.batchSize * (recipe.accumulate ?? 1)) / train.indices.length) + 1,
+        // More than enough, also when last batches are left out: the test ends after its steps.
+        epochs: Math.ceil(
+          steps / Math.max(1, Math.floor(train.indices.length / (recipe.batchSize * (recipe.accumulate ?? 1)))),
+        ),
         schedule: step => rateOfStep(step, steps, from, to) / optimizer.defaults.lr,
       }),
     }),

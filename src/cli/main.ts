@@ -3,7 +3,15 @@
 import { Command, CommanderError, Option } from 'commander'
 import { defaultModel, defaultRuns } from './defaults.ts'
 import { describeError, exitCodeOf, exitCodes, oneLine } from './errors.ts'
-import { checkpointOption, jsonOption, numericList, threadsOption, wholeNumber, wideOption } from './options.ts'
+import {
+  changedDataOption,
+  checkpointOption,
+  jsonOption,
+  numericList,
+  threadsOption,
+  wholeNumber,
+  wideOption,
+} from './options.ts'
 import { recipeOptions, takesRecipe } from './recipeCommand.ts'
 import { addStudyCommands } from './studyCommands.ts'
 import { foveaVersion } from './version.ts'
@@ -44,6 +52,7 @@ takesRecipe(
   .option('--workers <n>', 'threads that read and augment images (default: the calling thread)', wholeNumber(1, 64))
   .option('--no-test', 'do not read the test set at the end')
   .option('--resume <run>', 'go on with a run; everything is taken from its recipe')
+  .addOption(changedDataOption())
   .option('--out <dir>', 'folder for run folders (default: runs)')
   .option('--name <name>', "name of the run folder (default: the model's, or the recipe file's)")
   .addOption(threadsOption())
@@ -63,16 +72,14 @@ Examples:
   fovea train --resume runs/lenet5`,
   )
   .action(async (word: string | undefined, options) => {
-    const { resume, out, name, threads, wide, quiet, json, set, stopAfter, workers, tensorboard, overfit } = options
     const { given, file } = await recipeOptions(word, options)
-    if (overfit !== undefined) {
+    if (options.overfit !== undefined) {
       const { overfitCheck } = await import('./overfit.ts')
-      process.exitCode = await overfitCheck(overfit, given, { file, set, threads, wide, quiet, json })
+      process.exitCode = await overfitCheck(options.overfit, given, { ...options, file })
       return
     }
     const { train } = await import('./train.ts')
-    const run = { resume, out, name, threads, wide, quiet, json, file, set, stopAfter, workers, tensorboard }
-    process.exitCode = await train(given, run)
+    process.exitCode = await train(given, { ...options, file })
   })
 
 addStudyCommands(program)
@@ -94,6 +101,7 @@ program
   )
   .addOption(checkpointOption())
   .option('--data-dir <dir>', "folder with the data set's files (default: the recipe's)")
+  .addOption(changedDataOption())
   .addOption(threadsOption())
   .addOption(wideOption())
   .option('--quiet', 'no progress')

@@ -2,11 +2,9 @@
  * `fovea train --overfit N`: a network that can learn must be able to learn a few images by heart. If it cannot, something is
  * wrong that no longer training will mend.
  */
-import type { ImageCollection } from '../data/dataset.ts'
-import type { Subset } from '../data/split.ts'
+import { subsetOf } from '../data/split.ts'
 import { constant } from '../optim/schedules.ts'
 import { formatPercent, formatSignificant } from '../plot/format.ts'
-import { shuffledIndices } from '../random/philox.ts'
 import { exitCodes } from './errors.ts'
 import { print, printJson } from './output.ts'
 import type { RecipeOptions } from './recipe.ts'
@@ -33,9 +31,16 @@ export async function overfitCheck(count: number, given: RecipeOptions, options:
     recipe,
     options,
     ({ train }) => ({
-      train: some(train, count, recipe.seed),
+      train: subsetOf(train, count, recipe.seed),
       augment: false,
-      options: () => ({ schedule: constant(), epochs: mostSteps, batchSize: count, accumulate: 1, alarms: true }),
+      options: () => ({
+        schedule: constant(),
+        epochs: mostSteps,
+        batchSize: count,
+        dropLast: false,
+        accumulate: 1,
+        alarms: true,
+      }),
     }),
     async trainer => {
       let last = { step: 0, loss: Number.NaN, accuracy: 0 }
@@ -64,10 +69,4 @@ export async function overfitCheck(count: number, given: RecipeOptions, options:
     )
   }
   return isLearned ? exitCodes.done : exitCodes.failed
-}
-
-/** Some of the images, chosen by the seed. */
-function some({ dataset, indices }: Subset<ImageCollection>, count: number, seed: number): Subset<ImageCollection> {
-  const order = shuffledIndices(indices.length, seed, 0)
-  return { dataset, indices: Int32Array.from(order.subarray(0, count), place => indices[place]!) }
 }

@@ -36,6 +36,7 @@ export interface RecipeOptions {
   readonly augment?: AugmentationSpec | 'none' | undefined
   readonly epochs?: number
   readonly batchSize?: number
+  readonly dropLast?: boolean
   readonly lr?: number
   readonly momentum?: number
   readonly weightDecay?: number
@@ -61,6 +62,7 @@ const places: Readonly<Record<keyof RecipeOptions, readonly string[]>> = {
   augment: ['data', 'augment'],
   epochs: ['epochs'],
   batchSize: ['batchSize'],
+  dropLast: ['dropLast'],
   lr: ['optimizer', 'lr'],
   momentum: ['optimizer', 'momentum'],
   weightDecay: ['optimizer', 'weightDecay'],
@@ -111,7 +113,8 @@ export function parseRecipe(value: unknown, file: string): Recipe {
  */
 export function refuseConflicts(options: RecipeOptions, recipe: Recipe): void {
   for (const [option, value] of Object.entries(options)) {
-    if (value === undefined) continue
+    // Where the images lie does not matter: whether they are the same is checked by their fingerprint.
+    if (value === undefined || option === 'dataDir') continue
     const known = at(recipe, places[option as keyof RecipeOptions])
     const wanted = wantedValue(option, value)
     if (isDeepStrictEqual(wanted, known)) continue
@@ -330,6 +333,7 @@ function optionsOf({ model, data, optimizer, schedule, ...rest }: Recipe): Recip
     validation: data.validation,
     epochs: rest.epochs,
     batchSize: rest.batchSize,
+    ...(rest.dropLast !== undefined && { dropLast: rest.dropLast }),
     lr,
     ...(momentum !== undefined && { momentum }),
     ...(weightDecay !== undefined && { weightDecay }),

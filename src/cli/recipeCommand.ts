@@ -23,7 +23,7 @@ export function takesRecipe(command: Command): Command {
       `data set, or folder:PATH with a sub-folder of pictures for each class ${usual(defaultData)}`,
     )
     .option('--data-dir <dir>', "folder with the data set's files (default: the npm package of the data set)")
-    .option('--limit <n>', 'use only the first n training images, for quick tries', numeric)
+    .option('--limit <n>', 'train on n images only, of every class its share, for quick tries', numeric)
     .option(
       '--validation <n>',
       `images held back from training, or their share below 1 ${usual(defaults.validation)}`,
@@ -31,6 +31,7 @@ export function takesRecipe(command: Command): Command {
     )
     .option('--epochs <n>', `times through the training images ${usual(defaults.epochs)}`, numeric)
     .option('--batch-size <n>', `images in a step ${usual(defaults.batchSize)}`, numeric)
+    .option('--drop-last', 'leave out the last batch of an epoch when it is not full')
     .option('--lr <rate>', `learning rate, the largest of its schedule ${usual(defaults.lr)}`, numeric)
     .option('--momentum <share>', `momentum ${usual(defaults.momentum)}`, numeric)
     .option('--weight-decay <rate>', `weight decay ${usual(defaults.weightDecay)}`, numeric)
@@ -57,6 +58,7 @@ const recipeFields = [
   'validation',
   'epochs',
   'batchSize',
+  'dropLast',
   'lr',
   'momentum',
   'weightDecay',

@@ -136,10 +136,22 @@ export function trainingOptions(
   | 'cacheFeatures'
   | 'epochs'
   | 'batchSize'
+  | 'dropLast'
   | 'accumulate'
   | 'seed'
 > {
-  const { momentum, penalty: term, average, freeze, cacheFeatures, accumulate, epochs, batchSize, seed } = recipe
+  const {
+    momentum,
+    penalty: term,
+    average,
+    freeze,
+    cacheFeatures,
+    accumulate,
+    dropLast,
+    epochs,
+    batchSize,
+    seed,
+  } = recipe
   return {
     optimizer: createOptimizer(recipe, functions),
     schedule: createSchedule(recipe, functions),
@@ -152,6 +164,7 @@ export function trainingOptions(
     }),
     ...(cacheFeatures && { cacheFeatures: cacheFeatures === true || limitOf(cacheFeatures) }),
     ...(accumulate !== undefined && { accumulate }),
+    ...(dropLast !== undefined && { dropLast }),
     epochs,
     batchSize,
     seed,

@@ -211,6 +211,7 @@ export const recipeSchema = fields({
   average: average.optional(),
   epochs: wholeFrom1,
   batchSize: wholeFrom1,
+  dropLast: flag.optional(),
   accumulate: wholeFrom1.optional(),
   seed,
   earlyStopping: fields({

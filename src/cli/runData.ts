@@ -1,4 +1,5 @@
 /** The images of a run, as its recipe divides them. */
+import { caseTwin } from '../data/classFolders.node.ts'
 import type { ImageCollection } from '../data/dataset.ts'
 import { type Subset, splitDataset, subsetOf } from '../data/split.ts'
 import { findModel } from '../models/index.ts'
@@ -16,6 +17,8 @@ export interface RunData {
   readonly validation?: Subset<ImageCollection>
   /** Absent for an image folder without one. */
   readonly test?: Subset<ImageCollection>
+  /** What a person who trains on them should know, such as a class without images. */
+  readonly notes: readonly string[]
 }
 
 /**
@@ -24,33 +27,72 @@ export interface RunData {
  * @throws DatasetError for files that are missing or broken, or a split that leaves nothing to train on; Error when the
  * images are of another size than the model takes.
  */
-export async function loadData(recipe: Recipe, directory = recipe.data.directory): Promise<RunData> {
+export async function loadData(recipe: Recipe, directory?: string): Promise<RunData> {
+  return divideData(recipe, await openData(recipe, directory))
+}
+
+/** A recipe's images as they are stored. */
+export interface DataSources {
+  readonly train: ImageCollection
+  /** Absent when they are to be held back from those for training. */
+  readonly validation?: ImageCollection
+  readonly test?: ImageCollection
+}
+
+/** The first half of {@link loadData}. */
+export async function openData(recipe: Recipe, directory = recipe.data.directory): Promise<DataSources> {
+  return recipe.data.name === 'folder' ? openFolder(recipe, directory!) : loadKnown(recipe, directory)
+}
+
+/** The second half of {@link loadData}. */
+export function divideData(recipe: Recipe, sources: DataSources): RunData {
   const { data, seed } = recipe
-  const sources = data.name === 'folder' ? await openFolder(recipe, directory!) : await loadKnown(recipe, directory)
-  const whole = subsetOf(sources.train, data.limit)
+  const splitSeed = data.seed ?? seed
+  const whole = subsetOf(sources.train, data.limit, splitSeed)
   const { train, validation } = sources.validation
     ? { train: whole, validation: subsetOf(sources.validation) }
     : data.fold
       ? foldSplit(whole, { ...data.fold, seed: foldSeed })
-      : splitDataset(whole, { validation: data.validation, seed: data.seed ?? seed })
+      : splitDataset(whole, { validation: data.validation, seed: splitSeed })
   const drawn = data.bootstrap ? { ...train, indices: bootstrapIndices(train.indices, seed) } : train
-  return {
+  const parts = {
     train: drawn,
     ...(validation.indices.length > 0 && { validation }),
     ...(sources.test && { test: subsetOf(sources.test) }),
   }
+  return { ...parts, notes: notesOn(recipe, sources.train, parts) }
 }
 
 /** The division into folds is the same for all runs, whatever their seeds: they are parts of one whole. */
 const foldSeed = 0
 
-interface Sources {
-  readonly train: ImageCollection
-  readonly validation?: ImageCollection
-  readonly test?: ImageCollection
+/** What is not as one might expect. */
+function notesOn({ data }: Recipe, all: ImageCollection, parts: Omit<RunData, 'notes'>): string[] {
+  const notes: string[] = []
+  const total = all.labels.length
+  if (data.limit !== undefined && data.limit > total) {
+    notes.push(`data.limit (=${data.limit}): there are only ${total} training images, all of them are used`)
+  }
+  if (data.validation > 0 && !parts.validation) {
+    notes.push(
+      `data.validation (=${data.validation}) of ${parts.train.indices.length} images is none: no image is held back`,
+    )
+  }
+  for (const [part, { dataset, indices }] of Object.entries(parts)) {
+    const present = new Set(Array.from(indices, index => dataset.labels[index]!))
+    const absent = dataset.classes.filter((_, label) => !present.has(label))
+    if (absent.length > 0) notes.push(`${dataset.name}: no ${part} images of ${listOf(absent)}`)
+  }
+  const twins = all.classes.filter(name => caseTwin(name, all.classes) !== undefined)
+  if (twins.length > 0) notes.push(`${all.name}: classes differ in upper and lower case only: ${listOf(twins)}`)
+  return notes
 }
 
-async function loadKnown({ data, model }: Recipe, directory: string | undefined): Promise<Sources> {
+/** The first few names. */
+const listOf = (names: readonly string[]): string =>
+  names.length > 5 ? `${names.slice(0, 4).join(', ')} and ${names.length - 4} more classes` : names.join(', ')
+
+async function loadKnown({ data, model }: Recipe, directory: string | undefined): Promise<DataSources> {
   const splits = await findDataset(data.name).load(directory)
   if (isCode(model) || model.options?.size !== undefined || model.options?.channels !== undefined) return splits
   const [channels, height, width] = findModel(model.name).inputShape
@@ -63,20 +105,21 @@ async function loadKnown({ data, model }: Recipe, directory: string | undefined)
 }
 
 /** A folder with `train`, `val` and `test` in it, or one that is all there is. */
-async function openFolder(recipe: Recipe, directory: string): Promise<Sources> {
+async function openFolder(recipe: Recipe, directory: string): Promise<DataSources> {
   const { classes, shape } = imagesOf(recipe)
   const { corrupt = 'refuse' } = recipe.data
   // What is scored must be there whole: a score is no score when another picture stands for one that cannot be read.
-  const open = (path: string, isScored: boolean): Promise<ImageCollection> => {
+  const open = (path: string, isScored: boolean, isTrained: boolean): Promise<ImageCollection> => {
     const check = corrupt === 'skip' && isScored ? 'pixels' : 'headers'
-    return openPictures(path, '--set data.corrupt=skip', { shape, classes, corrupt, check })
+    const emptyClasses = isTrained ? 'refuse' : 'allow'
+    return openPictures(path, '--set data.corrupt=skip', { shape, classes, corrupt, check, emptyClasses })
   }
   const train = splitFolder(directory, 'train')
-  if (train === undefined) return { train: await open(directory, true) }
+  if (train === undefined) return { train: await open(directory, true, true) }
   const [validation, test] = [splitFolder(directory, 'validation'), splitFolder(directory, 'test')]
   return {
-    train: await open(train, false),
-    ...(validation !== undefined && { validation: await open(validation, true) }),
-    ...(test !== undefined && { test: await open(test, true) }),
+    train: await open(train, false, true),
+    ...(validation !== undefined && { validation: await open(validation, true, false) }),
+    ...(test !== undefined && { test: await open(test, true, false) }),
   }
 }

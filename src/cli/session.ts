@@ -3,6 +3,7 @@ import type { Engine } from '../backends/engine.ts'
 import type { ImageCollection } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
 import { Trainer, type TrainerOptions } from '../train/trainer.ts'
+import { warn } from './output.ts'
 import { fitPreprocessing } from './preprocess.ts'
 import { type Recipe, type RecipeOptions, resolveRecipe } from './recipe.ts'
 import { loadFunctions, readRecipeFile } from './recipeFile.ts'
@@ -43,6 +44,7 @@ export async function withTrainer<T>(
   use: (trainer: Trainer) => Promise<T>,
 ): Promise<T> {
   const data = await loadData(recipe)
+  for (const note of data.notes) warn(note)
   const { train = data.train, options, augment: augmented = true } = change(data)
   const engine: Engine = startEngine(recipe, choices)
   try {

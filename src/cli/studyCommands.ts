@@ -1,6 +1,6 @@
 /** The commands that train more than once, or judge what was trained: lr-find, search, kfold, ensemble, compare. */
 import { type Command, Option } from 'commander'
-import { collect, jsonOption, numeric, threadsOption, wholeNumber, wideOption } from './options.ts'
+import { changedDataOption, collect, jsonOption, numeric, threadsOption, wholeNumber, wideOption } from './options.ts'
 import { recipeOptions, takesRecipe } from './recipeCommand.ts'
 
 /** Names here, so that `--help` loads nothing else. */
@@ -136,7 +136,8 @@ function addEnsemble(program: Command): void {
           .choices(kinds)
           .default('seeds'),
       )
-      .option('--test', 'score on the test set'),
+      .option('--test', 'score on the test set')
+      .addOption(changedDataOption()),
     'studies/ensemble',
   )
     .addHelpText(

@@ -31,6 +31,7 @@ import {
   shellWord,
 } from './recipe.ts'
 import { loadFunctions, readRecipeFile } from './recipeFile.ts'
+import { checkFingerprint, keepFingerprint } from './runFingerprint.ts'
 import { type RunResult, reportFile, resultFile, writeResult } from './runResult.ts'
 import { finalCheckpoint } from './runs.ts'
 import {
@@ -65,6 +66,8 @@ export interface TrainOptions extends EngineChoices {
   readonly stopAfter?: number
   /** Worker threads that read and augment images; on this thread when absent. */
   readonly workers?: number
+  /** True to go on with a run although its images are not those that it began with. */
+  readonly allowChangedData?: boolean
   /** Writes an event file of TensorBoard into the run folder, too; a run that has one goes on with it. */
   readonly tensorboard?: boolean
 }
@@ -81,7 +84,11 @@ export async function train(given: RecipeOptions, options: TrainOptions): Promis
     await showFinished(existing.folder, options)
     return exitCodes.done
   }
-  const data = await loadData(recipe)
+  const data = await loadData(recipe, existing && given.dataDir)
+  for (const note of data.notes) warn(note)
+  if (existing && hasBegun(existing.folder)) {
+    await checkFingerprint({ run: existing.folder.path, recipe, data, allowChanged: options.allowChangedData })
+  }
   const engine = startEngine(recipe, options)
   try {
     return await trainOn(engine, recipe, data, existing?.folder, options)
@@ -120,8 +127,8 @@ async function trainOn(
 ): Promise<number> {
   const functions = await loadFunctions(recipe)
   // Weights to start from are read by a run that starts: one that goes on has its own.
-  const hasBegun = existing !== undefined && existsSync(join(existing.path, 'latest'))
-  const model = hasBegun ? createModel(recipe, functions) : await createInitialModel(recipe, functions)
+  const model =
+    existing && hasBegun(existing) ? createModel(recipe, functions) : await createInitialModel(recipe, functions)
   // Also of a run that goes on: it may have been stopped before its first checkpoint, which would have the same numbers.
   await fitPreprocessing(model.normalize, recipe, data.train)
   const augment = createAugmentation(recipe)
@@ -154,6 +161,7 @@ async function trainOn(
       recipe,
       policyOf(recipe),
     )
+    if (!hasBegun(folder)) await keepFingerprint(folder, data)
     if (options.tensorboard || hasTensorBoardLog(folder.path)) board = new TensorBoardLog(folder.path)
     const outcome = await trainLoop({
       trainer,
@@ -198,6 +206,9 @@ async function trainOn(
     await folder?.close()
   }
 }
+
+/** Whether a run has a checkpoint to go on from; one without begins anew. */
+const hasBegun = ({ path }: RunFolder): boolean => existsSync(join(path, 'latest'))
 
 /** The option of features that are kept, with someone to tell how far they are. */
 const withProgress = (

@@ -13,6 +13,7 @@ import { readEvents } from '../train/eventLog.node.ts'
 import type { ValidationEvent } from '../train/events.ts'
 import { CommandError, exitCodes, InterruptError } from './errors.ts'
 import type { Recipe } from './recipe.ts'
+import { differentImages } from './runFingerprint.ts'
 import { resultFile } from './runResult.ts'
 import type { EngineChoices } from './setup.ts'
 import { StudyProgress, type StudyProgressOptions, type TrialEpoch } from './studyProgress.ts'
@@ -41,6 +42,8 @@ export class TrialRunner {
   readonly progress: StudyProgress
   readonly #engine: readonly string[]
   readonly #children = new Set<ReturnType<typeof spawn>>()
+  /** The run with whose images those of the others are compared. */
+  #first: string | undefined
   #isStopping = false
 
   /**
@@ -60,9 +63,13 @@ export class TrialRunner {
     return join(this.folder, name)
   }
 
-  /** What a trial has reached. */
+  /**
+   * What a trial has reached.
+   * @throws CommandError when it began with other images than another trial: their scores cannot be compared.
+   */
   async progressOf(trial: Pick<Trial, 'name'>): Promise<TrialProgress> {
     const run = this.runOf(trial)
+    if (existsSync(run)) await this.#checkImages(run)
     const failure = join(this.folder, `${trial.name}.failed`)
     const events = await readEvents(join(run, 'events.jsonl'))
     const saved = events.findLast(event => event.type === 'checkpoint')?.step ?? 0
@@ -107,6 +114,15 @@ export class TrialRunner {
   stop(): void {
     this.#isStopping = true
     for (const child of this.#children) child.kill('SIGTERM')
+  }
+
+  async #checkImages(run: string): Promise<void> {
+    this.#first ??= run
+    const difference = await differentImages(this.#first, run)
+    if (difference === undefined) return
+    throw new CommandError(
+      `${run}: began with other images than ${this.#first}: ${difference}; their scores cannot be compared: begin another study (--out)`,
+    )
   }
 
   #fovea(

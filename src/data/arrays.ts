@@ -1,6 +1,6 @@
 /** Data sets from arrays in memory, checked once so that nothing after this has to ask again. */
 import { areSymbols } from '../augment/labelSafety.ts'
-import type { ImageDataset } from './dataset.ts'
+import { checkLabels, type ImageDataset } from './dataset.ts'
 import { DatasetError } from './errors.ts'
 
 /** What {@link imageDataset} makes a data set of. */
@@ -50,12 +50,7 @@ export function imageDataset(arrays: ImageArrays): ImageDataset {
   }
   const labels = copyLabels(arrays.labels, name)
   const classes = arrays.classes ?? defaultClasses(labels)
-  const wrong = labels.findIndex(label => label >= classes.length)
-  if (wrong >= 0) {
-    throw new DatasetError(
-      `${name}: label ${labels[wrong]} of image ${wrong} is out of range, expected 0 … ${classes.length - 1}`,
-    )
-  }
+  checkLabels({ labels, classes }, name)
   const pixels = images instanceof Uint8Array ? images : joinImages(images, imageBytes, name)
   const symbols = arrays.symbols ?? (arrays.classes !== undefined && areSymbols(arrays.classes))
   return { name, images: pixels, labels, shape, classes, ...(symbols && { symbols }) }

@@ -1,7 +1,7 @@
 /** What training and evaluation take their mini-batches from, and what all sources of batches have in common. */
 import type { Augmentation } from '../augment/compose.ts'
 import { shuffledIndices } from '../random/philox.ts'
-import type { ImageCollection } from './dataset.ts'
+import { checkLabels, type ImageCollection } from './dataset.ts'
 import { DatasetError } from './errors.ts'
 import type { Subset } from './split.ts'
 
@@ -9,6 +9,11 @@ import type { Subset } from './split.ts'
 export interface LoaderOptions {
   /** Images in a batch; the last batch of an epoch may have fewer. */
   readonly batchSize: number
+  /**
+   * Whether a last batch that is not full is left out: the images of it are others in every epoch when the order is.
+   * False by default.
+   */
+  readonly dropLast?: boolean
   /** Decides the order of every epoch and what augmentation does; not needed without `shuffle` and `augment`. */
   readonly seed?: number
   /** A new random order every epoch (default), or the order of the subset. */
@@ -24,7 +29,7 @@ export interface BatchSource {
   /** Images in an epoch. */
   readonly samples: number
   readonly batchSize: number
-  /** Batches in an epoch, the last partial one included. */
+  /** Batches in an epoch, the last partial one included unless it is dropped. */
   readonly batches: number
   /** `[height, width, channels]` of the images it gives. */
   readonly shape: readonly [number, number, number]
@@ -50,22 +55,29 @@ export type LoaderFactory = (subset: Subset<ImageCollection>, options: LoaderOpt
 export class EpochOrder {
   readonly subset: Subset<ImageCollection>
   readonly batchSize: number
+  /** Images and batches of an epoch. */
+  readonly samples: number
   readonly batches: number
   readonly #seed: number | undefined
   /** The orders that were asked for last, by epoch. */
   readonly #orders = new Map<number, Int32Array>()
 
-  /** @throws DatasetError when `batchSize` is not a whole number of at least 1, or `seed` is missing for a shuffled or augmented loader. */
+  /**
+   * @throws DatasetError when `batchSize` is not a whole number of at least 1, `dropLast` leaves no batch, `seed` is missing
+   * for a shuffled or augmented loader, or an index or label is out of range.
+   */
   constructor(subset: Subset<ImageCollection>, options: LoaderOptions) {
     const { batchSize, seed, shuffle = true, augment } = options
     const { name } = subset.dataset
-    checkBatchSize(name, batchSize)
+    checkSubset(subset)
     if (shuffle && seed === undefined) throw new DatasetError(`${name}: a shuffled loader needs a seed`)
     if (augment && seed === undefined) throw new DatasetError(`${name}: a loader that augments needs a seed`)
     augment?.checkLabels(subset.dataset)
     this.subset = subset
     this.batchSize = batchSize
-    this.batches = Math.ceil(subset.indices.length / batchSize)
+    const { samples, batches } = epochLength(name, subset.indices.length, options)
+    this.samples = samples
+    this.batches = batches
     this.#seed = shuffle ? seed : undefined
   }
 
@@ -103,8 +115,8 @@ export class EpochOrder {
 
   /** Number of images in a batch: `batchSize`, or fewer in the last. @throws DatasetError when there is no such batch. */
   sizeOf(batch: number): number {
-    const { batches, batchSize, subset } = this
-    return sizeOfBatch(batch, { batches, batchSize, samples: subset.indices.length, name: subset.dataset.name })
+    const { batches, batchSize, samples, subset } = this
+    return sizeOfBatch(batch, { batches, batchSize, samples, name: subset.dataset.name })
   }
 }
 
@@ -119,10 +131,33 @@ export function sizeOfBatch(
   return Math.min(of.batchSize, of.samples - batch * of.batchSize)
 }
 
-/** @throws DatasetError when a batch size is none. */
-export function checkBatchSize(name: string, batchSize: number): void {
-  if (Number.isInteger(batchSize) && batchSize >= 1) return
-  throw new DatasetError(`${name}: batchSize (=${batchSize}) must be a whole number of at least 1`)
+/**
+ * Images and batches of an epoch of `count` images.
+ * @throws DatasetError when a batch size is none, or `dropLast` leaves no batch.
+ */
+export function epochLength(
+  name: string,
+  count: number,
+  { batchSize, dropLast = false }: Pick<LoaderOptions, 'batchSize' | 'dropLast'>,
+): { readonly samples: number; readonly batches: number } {
+  if (!Number.isInteger(batchSize) || batchSize < 1) {
+    throw new DatasetError(`${name}: batchSize (=${batchSize}) must be a whole number of at least 1`)
+  }
+  if (!dropLast) return { samples: count, batches: Math.ceil(count / batchSize) }
+  const batches = Math.floor(count / batchSize)
+  if (batches > 0) return { samples: batches * batchSize, batches }
+  throw new DatasetError(
+    `${name}: dropLast leaves no batch: ${count} images do not fill one of batchSize (=${batchSize}); choose a smaller one`,
+  )
+}
+
+/** @throws DatasetError for a subset of images that its data set does not have, or whose labels are none of its classes. */
+function checkSubset({ dataset, indices }: Subset<ImageCollection>): void {
+  const count = dataset.labels.length
+  const wrong = indices.find(index => !(index >= 0 && index < count))
+  if (wrong !== undefined)
+    throw new DatasetError(`${dataset.name}: there is no image ${wrong}, expected 0 … ${count - 1}`)
+  checkLabels(dataset, dataset.name)
 }
 
 /** @throws DatasetError when a batch does not fit where it is to go. */

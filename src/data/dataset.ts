@@ -1,5 +1,6 @@
 /** Labeled images: bytes as they come from files, converted to numbers only by the model's first kernel. */
 import type { Raster } from '../augment/raster.ts'
+import { DatasetError } from './errors.ts'
 
 /** What is known of labeled images, wherever their pixels are. */
 export interface ImageCollection {
@@ -45,3 +46,15 @@ export const isInMemory = (data: ImageCollection): data is ImageDataset => 'imag
 
 /** Whether images are read when they are needed. */
 export const isStored = (data: ImageCollection): data is StoredImages => 'read' in data
+
+/** @throws DatasetError for an image whose label is none of the classes. @param name what to call the images in messages */
+export function checkLabels(
+  { labels, classes }: { readonly labels: Int32Array | Uint8Array; readonly classes: readonly string[] },
+  name: string,
+): void {
+  const wrong = labels.findIndex(label => !(label >= 0 && label < classes.length))
+  if (wrong < 0) return
+  throw new DatasetError(
+    `${name}: label ${labels[wrong]} of image ${wrong} is out of range, expected 0 … ${classes.length - 1}`,
+  )
+}

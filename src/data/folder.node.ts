@@ -2,10 +2,12 @@
  * Pictures in folders, one folder a class, as ImageNet comes: `train/dog/…/x.jpg`. Only names and labels are kept in
  * memory; a picture is read when it is needed, so a folder of any number of files trains in the memory of a few batches.
  */
+import type { Stats } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { extname, join, relative } from 'node:path'
 import { areSymbols } from '../augment/labelSafety.ts'
 import type { Raster } from '../augment/raster.ts'
+import { classFolders, type FolderEntry, foldersOf, sortedEntries, unreadableFolder } from './classFolders.node.ts'
 import type { StoredImages } from './dataset.ts'
 import { DatasetError, ImageError } from './errors.ts'
 import { checkImage, decodeRaster } from './image.node.ts'
@@ -22,8 +24,16 @@ export interface ImageFolderOptions {
   readonly shorterSide?: number
   /** Name of the data set, the folder's by default. */
   readonly name?: string
-  /** Names of the classes in label order, so that two folders agree; the sub-folders in alphabetical order by default. */
+  /**
+   * Names of the classes in label order, so that two folders agree; the sub-folders in alphabetical order by default. Folders
+   * are found by their names, and one that is none of the classes is refused.
+   */
   readonly classes?: readonly string[]
+  /**
+   * Classes without pictures: an error, or allowed. By default they are allowed where `classes` are given, because a part to
+   * be scored may lack some, and refused otherwise.
+   */
+  readonly emptyClasses?: 'refuse' | 'allow'
   /**
    * Files that are no pictures or broken are refused with an error that names them (default), or skipped. They are then
    * listed in `skipped`; one that turns out to be broken only when its pixels are read is replaced by another in its batch.
@@ -53,6 +63,8 @@ export interface ImageFiles extends StoredImages {
   readonly directory: string
   /** Paths from `directory`, in label order, then by name. */
   readonly files: readonly string[]
+  /** Bytes of each file when the folder was opened. */
+  readonly sizes: readonly number[]
   /** Pictures that were left out when the folder was opened. */
   readonly skipped: readonly SkippedFile[]
   /** How many other files were found, which are no pictures by their names; hidden ones are not counted. */
@@ -77,8 +89,8 @@ const checksAtOnce = 8
 /**
  * A data set of a folder of pictures: every sub-folder is a class, and the pictures in it, at any depth, are of that class.
  *
- * @throws DatasetError when there is no such folder, a class has no pictures, or (with `corrupt: 'refuse'`) pictures
- * cannot be read: all of them are named.
+ * @throws DatasetError when there is no such folder, there are no pictures, a class has none, a sub-folder is none of the
+ * given classes, two have one name, or (with `corrupt: 'refuse'`) pictures cannot be read: all of them are named.
  *
  * @example
  * const ants = await imageFolder('hymenoptera/train', { shape: [224, 224, 3], corrupt: 'skip' })
@@ -97,29 +109,33 @@ export async function imageFolder(directory: string, options: ImageFolderOptions
     throw new DatasetError(`${directory}: pictures have 1 or 3 channels, the shape has ${channels}`)
   }
   const decoding = { channels, shorterSide, ...(maxPixels === undefined ? {} : { maxPixels }) }
-  const classes = options.classes ?? (await classFolders(directory))
-  const found = await findPictures(directory, classes)
+  const classes = options.classes?.map(name => name.normalize()) ?? classFolders(directory).map(({ name }) => name)
+  const found = await findPictures(directory, foldersOf(directory, classes))
   const verdicts =
     check === 'names' ? [] : await checkAll(directory, found.files, check === 'pixels', decoding, onProgress)
   const skipped = verdicts.sort((a, b) => (a.file < b.file ? -1 : 1))
   if (skipped.length > 0 && corrupt === 'refuse')
     throw new DatasetError(refusal(directory, skipped, found.files.length))
   const bad = new Set(skipped.map(({ file }) => file))
-  const kept = found.files.map((file, k) => [file, found.labels[k]!] as const).filter(([file]) => !bad.has(file))
-  const files = kept.map(([file]) => file)
-  const labels = Int32Array.from(kept, ([, label]) => label)
-  classes.forEach((name, label) => {
-    if (labels.includes(label)) return
+  const kept = [...found.files.keys()].filter(k => !bad.has(found.files[k]!))
+  const files = kept.map(k => found.files[k]!)
+  const labels = Int32Array.from(kept, k => found.labels[k]!)
+  const { emptyClasses = options.classes ? 'allow' : 'refuse' } = options
+  const filled = new Set(labels)
+  const empty = [...classes.keys()].filter(label => !filled.has(label))
+  if (filled.size === 0 || (empty.length > 0 && emptyClasses === 'refuse')) {
+    const [label] = empty as [number]
     const broken = found.labels.filter(other => other === label).length
     const left = [broken > 0 && `${broken} that cannot be read`, describeOthers(found.ignored[label]!)].filter(Boolean)
     const only = left.length > 0 ? `, only ${left.join(' and ')}` : ''
-    throw new DatasetError(`${join(directory, name)}: the class has no pictures${only}`)
-  })
+    throw new DatasetError(`${join(directory, classes[label]!)}: the class has no pictures${only}`)
+  }
   const ignoredEndings = found.ignored.reduce(addCounts, {})
   return {
     name: options.name ?? directory,
     directory,
     files,
+    sizes: kept.map(k => found.sizes[k]!),
     labels,
     shape,
     classes,
@@ -135,63 +151,54 @@ export async function imageFolder(directory: string, options: ImageFolderOptions
   }
 }
 
-/** Names of the sub-folders, in alphabetical order. */
-async function classFolders(directory: string): Promise<string[]> {
-  const names: string[] = []
-  for (const name of await listFolder(directory)) {
-    if (await isFolder(join(directory, name))) names.push(name)
-  }
-  if (names.length > 0) return names
-  throw new DatasetError(`${directory}: has no sub-folders; expected one for each class, with pictures in it`)
-}
-
 interface FoundPictures {
   readonly files: string[]
   readonly labels: number[]
+  readonly sizes: number[]
   /** Other files in the folder of each class and, last, beside those. */
   readonly ignored: Record<string, number>[]
   outside: number
 }
 
-async function findPictures(directory: string, classes: readonly string[]): Promise<FoundPictures> {
-  const found: FoundPictures = { files: [], labels: [], ignored: [...classes, ''].map(() => ({})), outside: 0 }
+/** Looks for pictures in the folders of the classes, in label order. */
+async function findPictures(directory: string, folders: readonly (string | undefined)[]): Promise<FoundPictures> {
+  const ignored = Array.from({ length: folders.length + 1 }, () => ({}))
+  const found: FoundPictures = { files: [], labels: [], sizes: [], ignored, outside: 0 }
   const ignore = (name: string, label: number): void => {
     const ending = extname(name).toLowerCase() || name
     const counts = found.ignored[label]!
     counts[ending] = (counts[ending] ?? 0) + 1
   }
   const visit = async (folder: string, label: number): Promise<void> => {
-    for (const name of await listFolder(folder)) {
-      const path = join(folder, name)
+    for (const { name, entry } of await listFolder(folder)) {
+      const path = join(folder, entry)
       // Links are followed; a link that leads nowhere is found when the file is checked.
-      if (await isFolder(path)) await visit(path, label)
+      const about = await statOf(path)
+      if (about?.isDirectory()) await visit(path, label)
       else if (pictureNames.test(name)) {
         found.files.push(relative(directory, path))
         found.labels.push(label)
+        found.sizes.push(about?.size ?? 0)
       } else ignore(name, label)
     }
   }
-  for (const [label, name] of classes.entries()) await visit(join(directory, name), label)
-  for (const name of await listFolder(directory)) {
-    if (await isFolder(join(directory, name))) continue
+  for (const [label, folder] of folders.entries()) if (folder !== undefined) await visit(join(directory, folder), label)
+  for (const { name, entry } of await listFolder(directory)) {
+    if ((await statOf(join(directory, entry)))?.isDirectory()) continue
     if (pictureNames.test(name)) found.outside++
-    else ignore(name, classes.length)
+    else ignore(name, folders.length)
   }
   return found
 }
 
-const isFolder = async (path: string): Promise<boolean> =>
-  (await stat(path).catch(() => undefined))?.isDirectory() ?? false
+/** What is known of a file; undefined for a link that leads nowhere. */
+const statOf = (path: string): Promise<Stats | undefined> => stat(path).catch(() => undefined)
 
-/** Names in a folder in the order of their characters; hidden ones are left out. */
-async function listFolder(folder: string): Promise<string[]> {
+async function listFolder(folder: string): Promise<FolderEntry[]> {
   try {
-    const names = await readdir(folder)
-    return names.filter(name => !name.startsWith('.')).sort((a, b) => (a < b ? -1 : 1))
+    return sortedEntries(await readdir(folder))
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const what = { ENOENT: 'no such folder', ENOTDIR: 'is a file, expected a folder of classes' }[code ?? '']
-    throw new DatasetError(`${folder}: ${what ?? `cannot be read: ${message}`}`)
+    throw unreadableFolder(folder, error)
   }
 }
 

@@ -10,7 +10,7 @@
  * Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits"
  */
 import { imageDataset } from './arrays.ts'
-import type { ImageDataset } from './dataset.ts'
+import { checkLabels, type ImageDataset } from './dataset.ts'
 import { DatasetError } from './errors.ts'
 
 /** A parsed file of unsigned bytes. */
@@ -97,12 +97,7 @@ export function idxDataset(options: {
       `${options.labels.name}: ${labels.values.length} labels for the ${count} images of ${options.images.name}`,
     )
   }
-  const wrong = labels.values.findIndex(label => label >= classes.length)
-  if (wrong >= 0) {
-    throw new DatasetError(
-      `${options.labels.name}: label ${labels.values[wrong]} of image ${wrong} is out of range, expected 0 … ${classes.length - 1}`,
-    )
-  }
+  checkLabels({ labels: labels.values, classes }, options.labels.name)
   return imageDataset({ name, images: images.values, labels: labels.values, shape: [height, width, channels], classes })
 }
 

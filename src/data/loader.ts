@@ -31,7 +31,7 @@ export class BatchLoader implements BatchSource {
   readonly subset: Subset
   readonly samples: number
   readonly batchSize: number
-  /** Batches in an epoch, the last partial one included. */
+  /** Batches in an epoch, the last partial one included unless it is dropped. */
   readonly batches: number
   readonly shape: readonly [number, number, number]
   readonly softLabels: boolean
@@ -41,8 +41,9 @@ export class BatchLoader implements BatchSource {
   #epoch: number | undefined
 
   /**
-   * @throws DatasetError when `batchSize` is not a whole number of at least 1, or `seed` is missing for a shuffled or
-   * augmented loader; LabelSafetyError when augmentation would make labels wrong.
+   * @throws DatasetError when `batchSize` is not a whole number of at least 1, `dropLast` leaves no batch, `seed` is missing
+   * for a shuffled or augmented loader, or an index or label is out of range; LabelSafetyError when augmentation would make
+   * labels wrong.
    */
   constructor(subset: Subset, options: LoaderOptions) {
     const { augment, seed = 0 } = options
@@ -50,7 +51,7 @@ export class BatchLoader implements BatchSource {
     this.#augment = augment
     this.#seed = seed
     this.subset = subset
-    this.samples = subset.indices.length
+    this.samples = this.#order.samples
     this.batchSize = options.batchSize
     this.batches = this.#order.batches
     this.shape = augment?.resultShape(subset.dataset.shape) ?? subset.dataset.shape

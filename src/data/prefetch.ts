@@ -43,7 +43,7 @@ export class PrefetchLoader implements BatchSource {
     this.#seed = seed
     this.#producer = producer
     this.subset = subset
-    this.samples = subset.indices.length
+    this.samples = this.#order.samples
     this.batchSize = options.batchSize
     this.batches = this.#order.batches
     const { shape } = subset.dataset

@@ -1,7 +1,11 @@
-/** Subsets: some images of a data set, by their indices. Splitting copies four bytes an image and no pixels. */
-import { RandomSequence } from '../random/philox.ts'
+/**
+ * Subsets: some images of a data set, by their indices. Choosing copies four bytes an image and no pixels. Every choice is
+ * stratified: each part has its share of every class, however the data set is ordered.
+ */
+import { shuffledIndices } from '../random/philox.ts'
 import type { ImageCollection, ImageDataset } from './dataset.ts'
 import { DatasetError } from './errors.ts'
+import { apportion, placesByClass } from './stratify.ts'
 
 /** A selection of a data set's images. */
 export interface Subset<D extends ImageCollection = ImageDataset> {
@@ -17,21 +21,33 @@ export interface TrainValidation<D extends ImageCollection = ImageDataset> {
 }
 
 /**
- * All images of a data set as a subset, or the first few of them.
+ * All images of a data set as a subset, or some of them. Some are chosen at random by `seed`, so that each class has its
+ * share, as nearly as whole numbers allow, and at least one image as long as there are as many images as classes. They keep
+ * the order of the data set; the same seed gives the same images on every machine.
  *
+ * @param data a data set, or a subset of one
  * @param limit at most this many images; all by default
+ * @param seed chooses the images, 0 by default
  * @throws DatasetError when `limit` is not a whole number of at least 1.
+ * @example subsetOf((await mnist()).train, 1000).indices.length // 1000, about 100 of each digit
  */
-export function subsetOf<D extends ImageCollection>(dataset: D, limit = dataset.labels.length): Subset<D> {
+export function subsetOf<D extends ImageCollection>(data: D | Subset<D>, limit?: number, seed = 0): Subset<D> {
+  const whole = 'indices' in data ? data : { dataset: data, indices: data.labels.map((_, index) => index) }
+  if (limit === undefined) return whole
   if (!Number.isInteger(limit) || limit < 1) {
-    throw new DatasetError(`${dataset.name}: limit (=${limit}) must be a whole number of at least 1`)
+    throw new DatasetError(`${whole.dataset.name}: limit (=${limit}) must be a whole number of at least 1`)
   }
-  return { dataset, indices: Int32Array.from({ length: Math.min(limit, dataset.labels.length) }, (_, index) => index) }
+  if (limit >= whole.indices.length) return whole
+  return divide(whole, shuffledIndices(whole.indices.length, seed, 0, 'subset'), sizes => {
+    const ones = sizes.map(() => 1)
+    return apportion(sizes, limit, { least: limit >= sizes.length ? ones : sizes.map(() => 0), most: sizes })
+  })[0]
 }
 
 /**
- * Holds some images back from training, chosen at random by `seed`. Both parts keep the order of the data set, and the
- * same seed gives the same split on every machine.
+ * Holds some images back from training, chosen at random by `seed`. Each class has its share in both parts, as nearly as
+ * whole numbers allow: at least one image to train on, and one that is held back where it has two, as long as the parts are
+ * large enough for that. Both parts keep the order of the data set, and the same seed gives the same split on every machine.
  *
  * @param data a data set, or a subset of one
  * @param options.validation share of the images when below 1 (rounded to whole images), else their number; 0 for none
@@ -46,43 +62,42 @@ export function splitDataset<D extends ImageCollection>(
   data: D | Subset<D>,
   options: { readonly validation: number; readonly seed: number },
 ): TrainValidation<D> {
-  const { dataset, indices } = 'indices' in data ? data : subsetOf(data)
+  const whole = subsetOf(data)
+  const { name } = whole.dataset
   const { validation, seed } = options
-  const total = indices.length
+  const total = whole.indices.length
   const held = validation < 1 ? Math.round(validation * total) : validation
   if (!Number.isInteger(held) || held < 0) {
-    throw new DatasetError(
-      `${dataset.name}: validation (=${validation}) must be a share 0 … 1 or a whole number of images`,
-    )
+    throw new DatasetError(`${name}: validation (=${validation}) must be a share 0 … 1 or a whole number of images`)
   }
   if (held >= total) {
-    throw new DatasetError(
-      `${dataset.name}: validation (=${validation}) leaves none of the ${total} images to train on`,
-    )
+    throw new DatasetError(`${name}: validation (=${validation}) leaves none of the ${total} images to train on`)
   }
-  const chosen = sample(total, held, seed)
-  const train = new Int32Array(total - held)
-  const validationIndices = new Int32Array(held)
-  let trainCount = 0
-  let validationCount = 0
-  for (let i = 0; i < total; i++) {
-    if (chosen[i] === 1) validationIndices[validationCount++] = indices[i]!
-    else train[trainCount++] = indices[i]!
-  }
-  return { train: { dataset, indices: train }, validation: { dataset, indices: validationIndices } }
+  const [chosen, train] = divide(whole, shuffledIndices(total, seed, 0, 'split'), sizes => {
+    const most = total - held >= sizes.length ? sizes.map(size => size - 1) : sizes
+    const ones = most.map(size => Math.min(1, size))
+    const isEnough = held >= ones.reduce((sum, one) => sum + one, 0)
+    return apportion(sizes, held, { least: isEnough ? ones : sizes.map(() => 0), most })
+  })
+  return { train, validation: chosen }
 }
 
-/** Marks `count` of `total` places, every choice equally likely: the first steps of a Fisher–Yates shuffle. */
-function sample(total: number, count: number, seed: number): Uint8Array {
-  const random = new RandomSequence(seed, 'split')
-  const places = Int32Array.from({ length: total }, (_, index) => index)
-  const marks = new Uint8Array(total)
-  for (let i = 0; i < count; i++) {
-    const other = i + random.integer(total - i)
-    const place = places[other]!
-    places[other] = places[i]!
-    places[i] = place
-    marks[place] = 1
-  }
-  return marks
+/**
+ * Divides a subset in two: of each class the first few in the given order, and the rest.
+ * @param countsOf how many of each class are chosen, by the numbers of their images
+ */
+function divide<D extends ImageCollection>(
+  whole: Subset<D>,
+  order: Int32Array,
+  countsOf: (sizes: readonly number[]) => readonly number[],
+): [chosen: Subset<D>, rest: Subset<D>] {
+  const { dataset, indices } = whole
+  const classes = [...placesByClass(whole, order).values()]
+  const counts = countsOf(classes.map(places => places.length))
+  const marks = new Uint8Array(indices.length)
+  classes.forEach((places, k) => {
+    for (const place of places.slice(0, counts[k])) marks[place] = 1
+  })
+  const part = (mark: number) => ({ dataset, indices: indices.filter((_, place) => marks[place] === mark) })
+  return [part(1), part(0)]
 }

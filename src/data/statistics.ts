@@ -7,11 +7,11 @@ import { createLoader } from './createLoader.ts'
 import type { ImageCollection } from './dataset.ts'
 import { symmetricEigen } from './eigen.ts'
 import { DatasetError } from './errors.ts'
-import type { Subset } from './split.ts'
+import { type Subset, subsetOf } from './split.ts'
 
 /** How many images statistics are computed of. */
 export interface StatisticsOptions {
-  /** The first so many images of the subset; all by default. */
+  /** So many images, chosen as {@link subsetOf} chooses them; all by default. */
   readonly limit?: number
 }
 
@@ -220,16 +220,14 @@ function planesOf<T extends Uint8Array | Float64Array>(
   return Float64Array.from({ length: values.length }, (_, i) => values[(i % plane) * channels + Math.floor(i / plane)]!)
 }
 
-/** Calls back with the pixels of every image, as a model gets them, in the order of the subset. */
+/** Calls back with the pixels of every image, or of the chosen ones, as a model gets them, in the order of the subset. */
 async function visit(
-  { dataset, indices }: Subset<ImageCollection>,
-  { limit = indices.length }: StatisticsOptions,
+  subset: Subset<ImageCollection>,
+  { limit }: StatisticsOptions,
   see: (pixels: Uint8Array) => void,
 ): Promise<void> {
-  if (!Number.isInteger(limit) || limit < 1) {
-    throw new DatasetError(`${dataset.name}: limit (=${limit}) must be a whole number of at least 1`)
-  }
-  const loader = createLoader({ dataset, indices: indices.subarray(0, limit) }, { batchSize: 32, shuffle: false })
+  const { dataset } = subset
+  const loader = createLoader(subsetOf(subset, limit), { batchSize: 32, shuffle: false })
   const size = dataset.shape[0] * dataset.shape[1] * dataset.shape[2]
   const images = new Uint8Array(32 * size)
   const labels = new Int32Array(32)

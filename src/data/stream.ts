@@ -5,7 +5,7 @@
 import type { Augmentation } from '../augment/compose.ts'
 import { type Raster, raster } from '../augment/raster.ts'
 import { RandomSequence } from '../random/philox.ts'
-import { type BatchSource, checkBatchSize, checkDestination, sizeOfBatch, writeLabels } from './batches.ts'
+import { type BatchSource, checkDestination, epochLength, sizeOfBatch, writeLabels } from './batches.ts'
 import { DatasetError } from './errors.ts'
 import { fitted, placeRaster } from './place.ts'
 
@@ -35,6 +35,8 @@ export interface StreamOptions {
   /** True when the classes are written symbols, see `ImageCollection`. */
   readonly symbols?: boolean
   readonly batchSize: number
+  /** Whether a last batch that is not full is left out; false by default. */
+  readonly dropLast?: boolean
   /** Decides what augmentation does, and the order within the window; 0 by default. */
   readonly seed?: number
   readonly augment?: Augmentation
@@ -78,17 +80,17 @@ class StreamLoader implements BatchSource {
   #ahead: Promise<Numbered[]> | undefined
 
   constructor(options: StreamOptions) {
-    const { name = 'stream', samples, shape, classes, symbols, batchSize, augment, shuffleWindow = 1 } = options
-    checkBatchSize(name, batchSize)
-    for (const [option, value] of Object.entries({ samples, shuffleWindow })) {
+    const { name = 'stream', shape, classes, symbols, batchSize, augment, shuffleWindow = 1 } = options
+    for (const [option, value] of Object.entries({ samples: options.samples, shuffleWindow })) {
       if (Number.isInteger(value) && value >= 1) continue
       throw new DatasetError(`${name}: ${option} (=${value}) must be a whole number of at least 1`)
     }
     this.dataset = { name, classes, ...(symbols === undefined ? {} : { symbols }) }
     augment?.checkLabels(this.dataset)
+    const { samples, batches } = epochLength(name, options.samples, options)
     this.samples = samples
     this.batchSize = batchSize
-    this.batches = Math.ceil(samples / batchSize)
+    this.batches = batches
     this.shape = shape
     this.softLabels = augment?.softLabels ?? false
     this.#options = options
@@ -179,7 +181,7 @@ class StreamLoader implements BatchSource {
       window.push({ sample, index: index++ })
       if (window.length === shuffleWindow && given++ >= from) yield take()
       else if (window.length === shuffleWindow) take()
-      if (index === this.samples) break
+      if (index === this.#options.samples) break
     }
     while (window.length > 0) {
       const taken = take()

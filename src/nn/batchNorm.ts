@@ -16,6 +16,19 @@ import { constant, zeros } from './initializers.ts'
 import { type ForwardContext, ModelBuffer, Module, Parameter } from './module.ts'
 import { momentsOf } from './normalization.ts'
 
+/** Thrown where batch norm is to be trained on one value per channel, whose variance is 0: a batch of one. */
+export class SmallBatchError extends ShapeError {
+  /** The layer that refuses the batch. */
+  readonly layer: string
+
+  constructor(layer: string, shape: readonly number[]) {
+    super(
+      `${layer}: expected more than one value per channel when training, got ${formatShape(shape)}: train on larger batches`,
+    )
+    this.layer = layer
+  }
+}
+
 /** Options of {@link batchNorm1d} and {@link batchNorm2d}. */
 export interface BatchNormOptions {
   /** ε, added to the variance, 1e-5 by default. */
@@ -72,8 +85,8 @@ abstract class BatchNorm extends Module {
 
   /**
    * The output has the shape of the input.
-   * @throws ShapeError when the input does not have the layer's axes and channels, or when training with one value per
-   *   channel, whose variance is 0.
+   * @throws ShapeError when the input does not have the layer's axes and channels; SmallBatchError when training with one
+   *   value per channel, whose variance is 0.
    */
   override forward(x: Tensor, context: ForwardContext): Tensor {
     const expected = this.refusal(x.shape.length)
@@ -92,11 +105,7 @@ abstract class BatchNorm extends Module {
   private normalizeByBatch(x: Tensor, context: ForwardContext): Tensor {
     const axes = x.shape.map((_, axis) => axis).filter(axis => axis !== 1)
     const count = axes.reduce((product, axis) => product * x.shape[axis], 1)
-    if (count === 1 && context.training) {
-      throw new ShapeError(
-        `${this.displayName}: expected more than one value per channel when training, got ${formatShape(x.shape)}`,
-      )
-    }
+    if (count === 1 && context.training) throw new SmallBatchError(this.displayName, x.shape)
     const { average, centered, offset, variance } = momentsOf(x, axes)
     if (context.training) this.track(average, variance, count, context)
     const inverse = div(1, sqrt(add(variance, this.epsilon)))

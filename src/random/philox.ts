@@ -173,14 +173,15 @@ export class RandomSequence {
 }
 
 /**
- * The numbers 0 … n − 1 in random order (Fisher–Yates), a function of seed and epoch alone.
+ * The numbers 0 … n − 1 in random order (Fisher–Yates), a function of seed, epoch and stream alone.
+ * @param stream orders of other streams have nothing to do with each other
  * @throws RangeError when `n` is not a whole number ≥ 0.
  */
-export function shuffledIndices(n: number, seed: number, epoch: number): Int32Array {
+export function shuffledIndices(n: number, seed: number, epoch: number, stream = 'shuffle'): Int32Array {
   if (!Number.isInteger(n) || n < 0 || n > 2 ** 31) {
     throw new RangeError(`shuffledIndices: n (=${n}) must be a whole number in 0 … 2^31`)
   }
-  const random = new RandomSequence(seed, 'shuffle', epoch)
+  const random = new RandomSequence(seed, stream, epoch)
   const order = Int32Array.from({ length: n }, (_, index) => index)
   for (let last = n - 1; last > 0; last--) {
     const other = random.integer(last + 1)

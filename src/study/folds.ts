@@ -5,6 +5,7 @@
 import type { ImageCollection } from '../data/dataset.ts'
 import { DatasetError } from '../data/errors.ts'
 import type { Subset, TrainValidation } from '../data/split.ts'
+import { placesByClass } from '../data/stratify.ts'
 import { RandomSequence, shuffledIndices } from '../random/philox.ts'
 
 /** Which fold of how many. */
@@ -34,11 +35,11 @@ export function foldSplit<D extends ImageCollection>(
     throw new DatasetError(`${dataset.name}: there is no fold ${index} of ${of}`)
   }
   // Dealt like cards, class after class: image j of the shuffled pack goes to fold j mod k.
-  const order = shuffledIndices(indices.length, seed, 0)
+  const byClass = placesByClass({ dataset, indices }, shuffledIndices(indices.length, seed, 0))
   const fold = new Int32Array(indices.length)
   let dealt = 0
-  for (let label = 0; label < dataset.classes.length; label++) {
-    for (const place of order) if (dataset.labels[indices[place]!] === label) fold[place] = dealt++ % of
+  for (const label of [...byClass.keys()].sort((a, b) => a - b)) {
+    for (const place of byClass.get(label)!) fold[place] = dealt++ % of
   }
   return {
     train: { dataset, indices: indices.filter((_, place) => fold[place] !== index) },

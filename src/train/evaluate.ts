@@ -16,10 +16,10 @@ import type { Subset } from '../data/split.ts'
 import { formatShape, ShapeError, sizeOf } from '../graph/shape.ts'
 import { substituteTensors } from '../graph/substitute.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import type { Module } from '../nn/module.ts'
+import { inference, type Module } from '../nn/module.ts'
 import type { Program } from '../plan/program.ts'
 import type { Score } from './events.ts'
-import { type ImageShape, predictionProgram } from './programs.ts'
+import { batchInputs, checkOutputs, type ImageShape, logitsOf, predictionProgram } from './programs.ts'
 import { BatchMemory, type SampleSource } from './samples.ts'
 
 /** Answers to every image of a subset, in its order. */
@@ -48,6 +48,7 @@ export class Evaluator {
   private readonly shape: ImageShape
   private readonly substitutes: () => Promise<ReadonlyMap<Tensor, Tensor>>
   private readonly executables = new Map<string, Promise<Executable>>()
+  private outputs: number | undefined
 
   /**
    * @param shape `[height, width, channels]` of the images
@@ -68,10 +69,11 @@ export class Evaluator {
   /**
    * Scores a subset. Images larger than those the model takes are cut to their middle.
    * @param onProgress told the number of images done after each batch
-   * @throws ShapeError when images are smaller than the model takes, or have other channels; RangeError for a label that is
-   * no class of the model.
+   * @throws ShapeError when images are smaller than the model takes or have other channels, and when the model has another
+   * number of outputs than there are classes.
    */
   async evaluate(subset: Subset<ImageCollection>, onProgress?: (images: number) => void): Promise<Evaluation> {
+    this.checkClasses(subset.dataset)
     return scoreBatches(evaluationLoader(subset, this.shape), size => this.executable(size, true), onProgress)
   }
 
@@ -89,8 +91,7 @@ export class Evaluator {
    * @param views `flipViews()`, `fiveCrop(28)`, `tenCrop(224)`, …; a view larger than the model takes is cut to its middle
    * @param options.onProgress told the number of images done
    * @param options.allowLabelChanges true to mirror written symbols all the same
-   * @throws ShapeError when a view is smaller than the model takes; LabelSafetyError for mirror images of symbols; RangeError
-   * for a label that is no class of the model.
+   * @throws ShapeError when a view is smaller than the model takes; LabelSafetyError for mirror images of symbols.
    * @example const { accuracy } = await evaluator.evaluateViews(test, flipViews())
    */
   async evaluateViews(
@@ -100,15 +101,10 @@ export class Evaluator {
   ): Promise<Evaluation> {
     const { dataset, indices } = subset
     const probabilities = await this.probabilities(subset, { views, ...options })
-    const classes = probabilities.length / indices.length
+    const classes = dataset.classes.length
     const answers = emptyAnswers(indices.length)
     indices.forEach((index, k) => {
       const label = dataset.labels[index]
-      if (!(label < classes)) {
-        throw new RangeError(
-          `${dataset.name}: label ${label} of image ${index} is no class of the model: it has ${classes}`,
-        )
-      }
       const row = probabilities.subarray(k * classes, (k + 1) * classes)
       const best = row.reduce((most, value, c) => (value > row[most] ? c : most), 0)
       answers.labels[k] = label
@@ -123,7 +119,8 @@ export class Evaluator {
    * Probabilities of all classes of the model for every image of a subset, `[images, classes]`, averaged over views where there
    * are any.
    * @param options as in {@link evaluateViews}
-   * @throws ShapeError when a view is smaller than the model takes; LabelSafetyError for mirror images of symbols.
+   * @throws ShapeError when a view is smaller than the model takes, or the model has another number of outputs than there are
+   * classes; LabelSafetyError for mirror images of symbols.
    */
   async probabilities(
     { dataset, indices }: Subset<ImageCollection>,
@@ -135,10 +132,12 @@ export class Evaluator {
   ): Promise<Float32Array> {
     const { shape } = this
     const { views = asItIs } = options
+    this.checkClasses(dataset)
     checkViews(views, dataset, shape, options.allowLabelChanges ?? false)
     const batch = evaluationBatch(shape)
     const pixels = new Uint8Array(Math.min(batch, indices.length) * sizeOf(shape))
-    let sums = new Float64Array(0)
+    const classes = dataset.classes.length
+    const sums = new Float64Array(indices.length * classes)
     for (let first = 0; first < indices.length; first += batch) {
       const some = indices.subarray(first, first + batch)
       const rasters = await Promise.all(Array.from(some, index => rasterOf(dataset, index)))
@@ -149,8 +148,6 @@ export class Evaluator {
           placeRaster(fitted(views.view(image, k), shape), shape, images, position)
         })
         const { probabilities } = await executable.run({ images }, { read: ['probabilities'] })
-        const classes = probabilities.length / some.length
-        if (sums.length === 0) sums = new Float64Array(indices.length * classes)
         probabilities.forEach((value, i) => {
           sums[first * classes + i] += value / views.count
         })
@@ -173,6 +170,11 @@ export class Evaluator {
     const executable = await this.executable(1, false)
     const { probabilities } = await executable.run({ images }, { read: ['probabilities'] })
     return probabilities as Float32Array
+  }
+
+  private checkClasses(dataset: ImageCollection): void {
+    this.outputs ??= logitsOf(this.model, batchInputs(this.shape, 1).images, inference()).shape[1]
+    checkOutputs(this.outputs, dataset)
   }
 
   private executable(batch: number, scored: boolean): Promise<Executable> {
@@ -263,11 +265,9 @@ function emptyAnswers(length: number): Answers {
   }
 }
 
-/** @param classes of the data set; a model that knows more may have predicted one of those */
 function score({ labels, predicted, probability, losses }: Answers, classes: number): Evaluation {
   const samples = labels.length
-  const size = predicted.reduce((most, answer, k) => Math.max(most, answer + 1, labels[k] + 1), classes)
-  const confusion = Array.from({ length: size }, () => new Array<number>(size).fill(0))
+  const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
   let right = 0
   let total = 0
   for (let k = 0; k < samples; k++) {

@@ -81,9 +81,18 @@ export interface NoticeEvent {
   /**
    * `initialLoss`: the first loss is not that of a network that knows nothing; `dead`, `vanishing`, `exploding`: the health of
    * a layer; `earlyStopping`: the run ends before its last epoch; `features`: what a frozen trunk makes of the images was
-   * computed, and is kept.
+   * computed, and is kept; `dropLast`: the last batch of each epoch is left out, because a layer cannot be trained on it;
+   * `alarms`: layers are no longer looked at, because a look failed or does not fit into memory.
    */
-  readonly kind: 'initialLoss' | 'dead' | 'vanishing' | 'exploding' | 'earlyStopping' | 'features' | 'alarms'
+  readonly kind:
+    | 'initialLoss'
+    | 'dead'
+    | 'vanishing'
+    | 'exploding'
+    | 'earlyStopping'
+    | 'features'
+    | 'dropLast'
+    | 'alarms'
   readonly step: number
   readonly epoch: number
   readonly message: string

@@ -40,6 +40,7 @@ export interface FeatureCacheOptions extends FeatureOptions {
   readonly validation?: Subset<ImageCollection> | undefined
   readonly loader?: LoaderFactory | undefined
   readonly batchSize: number
+  readonly dropLast: boolean
   readonly seed: number
 }
 
@@ -56,7 +57,7 @@ export class FeatureCache {
 
   /** @throws RangeError when nothing before all that is trained is frozen, or the features would take more than `maxBytes`. */
   constructor(options: FeatureCacheOptions) {
-    const { model, shape, trained, train, validation, batchSize, seed, maxBytes = usualMaxBytes } = options
+    const { model, shape, trained, train, validation, batchSize, dropLast, seed, maxBytes = usualMaxBytes } = options
     if (!(maxBytes > 0)) throw new RangeError(`cacheFeatures.maxBytes (=${maxBytes}) must be positive`)
     this.#options = options
     this.#trunk = new FrozenTrunk(model, shape, trained)
@@ -69,7 +70,7 @@ export class FeatureCache {
           `${megabytes(bytes)}, more than cacheFeatures.maxBytes (${megabytes(maxBytes)}): freeze more of the network, or leave cacheFeatures out`,
       )
     }
-    this.#training = new FeatureRows(train, sizes[0], { batchSize, seed })
+    this.#training = new FeatureRows(train, sizes[0], { batchSize, dropLast, seed })
     this.#validation = validation && new FeatureRows(validation, sizes[1], { batchSize: 256 })
     this.train = this.#training
   }
@@ -94,7 +95,7 @@ export class FeatureCache {
     if (this.#isComplete) return undefined
     const started = performance.now()
     const parts = [this.#training, ...(this.#validation ? [this.#validation] : [])]
-    const total = parts.reduce((sum, { samples }) => sum + samples, 0)
+    const total = parts.reduce((sum, { labels }) => sum + labels.length, 0)
     let done = 0
     for (const rows of parts) {
       const source = evaluationLoader(rows.subset, this.#options.shape, this.#options.loader)
@@ -163,20 +164,24 @@ class FeatureRows implements SampleSource {
   #epoch: number | undefined
 
   /** @param options `seed`: a new order every epoch */
-  constructor(subset: Subset<ImageCollection>, features: number, options: { batchSize: number; seed?: number }) {
-    const samples = subset.indices.length
+  constructor(
+    subset: Subset<ImageCollection>,
+    features: number,
+    options: { batchSize: number; dropLast?: boolean; seed?: number },
+  ) {
+    const count = subset.indices.length
     this.subset = subset
-    this.samples = samples
     this.shape = [features]
-    this.values = new Float32Array(samples * features)
-    this.labels = new Int32Array(samples)
+    this.values = new Float32Array(count * features)
+    this.labels = new Int32Array(count)
     // The order of rows: what that of the images is, by the same random numbers.
-    const indices = Int32Array.from({ length: samples }, (_, row) => row)
+    const indices = Int32Array.from({ length: count }, (_, row) => row)
     this.#order = new EpochOrder(
       { dataset: subset.dataset, indices },
       { ...options, shuffle: options.seed !== undefined },
     )
     this.batchSize = options.batchSize
+    this.samples = this.#order.samples
     this.batches = this.#order.batches
   }
 

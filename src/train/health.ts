@@ -125,16 +125,14 @@ export function initialLossProblem(loss: number, name: string, classes: number):
     : `${shown}: the weights are not new, or the labels are not what they seem`
 }
 
-/** Something to look into. */
-export interface Alarm {
-  readonly kind: 'dead' | 'vanishing' | 'exploding'
+/** Something a person should know of a layer or parameter. */
+export interface Notice extends Pick<NoticeEvent, 'kind' | 'message'> {
   readonly path: string
-  readonly message: string
 }
 
 /** What is not as it should be, the worst place of each kind. @param learningRate of the next step */
-export function alarmsOf({ layers, parameters }: Health, learningRate: number): Alarm[] {
-  const found: Alarm[] = []
+export function alarmsOf({ layers, parameters }: Health, learningRate: number): Notice[] {
+  const found: Notice[] = []
   const worst = layers.reduce<LayerHealth | undefined>((a, b) => (b.dead > (a?.dead ?? mostDead) ? b : a), undefined)
   if (worst) {
     found.push({
@@ -206,16 +204,16 @@ function labeled(logits: Tensor): Tensor[] {
   return found
 }
 
-/** Alarms as events, each thing once. @param raised what has been said, added to */
+/** Notices as events, each thing once. @param raised what has been said, added to */
 export function* newNotices(
-  alarms: readonly Alarm[],
+  notices: readonly Notice[],
   raised: Set<string>,
-  at: { readonly step: number; readonly epoch: number },
+  { step, epoch }: { readonly step: number; readonly epoch: number },
 ): Generator<NoticeEvent> {
-  for (const { kind, path, message } of alarms) {
+  for (const { kind, path, message } of notices) {
     if (raised.has(`${kind} ${path}`)) continue
     raised.add(`${kind} ${path}`)
-    yield { type: 'notice', kind, ...at, message }
+    yield { type: 'notice', kind, step, epoch, message }
   }
 }
 

@@ -1,4 +1,5 @@
 /** The programs of training and evaluation, traced from a model: from image bytes to updated weights or to scores. */
+import type { ImageCollection } from '../data/dataset.ts'
 import { gradients } from '../graph/gradient.ts'
 import { argmax } from '../graph/ops/argmax.ts'
 import { add, equal, mul } from '../graph/ops/elementwise.ts'
@@ -172,7 +173,18 @@ export function batchInputs(
 /** The input that random operations draw from: `key` i32 `[2]` (seed, step). @internal */
 export const trainingKey = (): Tensor => input('key', [2], { dtype: 'i32' })
 
-function logitsOf(model: Module, images: Tensor, context: ForwardContext): Matrix {
+/** @throws ShapeError when a model has another number of outputs than images have classes. @internal */
+export function checkOutputs(outputs: number, { name, classes }: Pick<ImageCollection, 'name' | 'classes'>): void {
+  if (outputs === classes.length) return
+  const some = classes.length > 5 ? [...classes.slice(0, 4), '…'] : classes
+  throw new ShapeError(
+    `model: has ${outputs} outputs, but ${name} has ${classes.length} classes (${some.join(', ')}): give its last layer ` +
+      `${classes.length} outputs, or put a new one in its place: replaceHead(model, ${classes.length})`,
+  )
+}
+
+/** A model's answers `[N, outputs]`. @throws ShapeError when they are not that. @internal */
+export function logitsOf(model: Module, images: Tensor, context: ForwardContext): Matrix {
   const logits = model.forward(images, context)
   if (logits.shape.length !== 2 || logits.shape[0] !== images.shape[0]) {
     throw new ShapeError(`model: expected logits [${images.shape[0]}, classes], got ${formatShape(logits.shape)}`)

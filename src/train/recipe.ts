@@ -68,15 +68,15 @@ export interface DataRecipe {
   readonly corrupt?: 'refuse' | 'skip'
   /** Image folders: names of the classes in label order; the sub-folders in alphabetical order by default. */
   readonly classes?: readonly string[]
-  /** Only so many of the first training images. */
+  /** Only so many of the training images, chosen by the seed so that every class has its share. */
   readonly limit?: number
-  /** Images held back from training: their number, or a share below 1. */
+  /** Images held back from training, of every class its share: their number, or a share below 1. */
   readonly validation?: number
   /** k-fold cross-validation: the images are divided into `of` parts, and part `index` (from 0) is held back. */
   readonly fold?: { readonly of: number; readonly index: number }
   /** Bagging: as many training images are drawn with replacement, by the run's seed. */
   readonly bootstrap?: boolean
-  /** Decides which images are held back; the run's seed by default. */
+  /** Decides which images are trained on (`limit`) and held back; the run's seed by default. */
   readonly seed?: number
   /** Mean and standard deviation of each channel, of pixels from 0 to 1. */
   readonly normalize?: NormalizeOptions
@@ -186,6 +186,8 @@ export interface RecipeInput {
   readonly average?: AverageRecipe
   readonly epochs?: number
   readonly batchSize?: number
+  /** Whether the last batch of each epoch is left out when it is not full: see `TrainerOptions`. */
+  readonly dropLast?: boolean
   /** Batches whose gradients are added up for one step, 1 by default. */
   readonly accumulate?: number
   /** Decides the split, the initial weights, the order of the images, and all random operations. */

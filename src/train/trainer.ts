@@ -11,18 +11,10 @@ import type { EpochScore } from '../optim/schedule.ts'
 import { type Checkpoint, CheckpointError, type Progress, type StoredTensor } from './checkpoint.ts'
 import { Evaluator } from './evaluate.ts'
 import type { NoticeEvent, Score, TrainEvent } from './events.ts'
-import type { FeatureCache } from './features.ts'
 import { alarmsOf, firstBroken, type Health, initialLossNotice, newNotices } from './health.ts'
-import type { SampleSource } from './samples.ts'
+import { type Sources, sourcesOf } from './sources.ts'
 import { Throughput } from './throughput.ts'
-import {
-  beginning,
-  featuresOf,
-  loaderOf,
-  type ResolvedOptions,
-  resolveOptions,
-  type TrainerOptions,
-} from './trainerOptions.ts'
+import { beginning, type ResolvedOptions, resolveOptions, type TrainerOptions } from './trainerOptions.ts'
 import { TrainingState } from './trainingState.ts'
 import { TrainingStep } from './trainingStep.ts'
 
@@ -39,8 +31,7 @@ export type { TrainerOptions } from './trainerOptions.ts'
 export class Trainer {
   readonly evaluator: Evaluator
   private readonly options: ResolvedOptions
-  private readonly loader: SampleSource
-  private readonly features: FeatureCache | undefined
+  private readonly sources: Sources
   private readonly averages: AveragedVariables | undefined
   private readonly training: TrainingStep
   private readonly state: TrainingState
@@ -60,17 +51,19 @@ export class Trainer {
   /** Milliseconds of this epoch in which steps waited for images. */
   private waited = 0
 
-  /** @throws RangeError when `epochs` or `accumulate` is not a whole number of at least 1. */
+  /**
+   * @throws RangeError when `epochs` or `accumulate` is not a whole number of at least 1; ShapeError and DatasetError when model
+   * and images do not fit each other: another number of outputs than classes, one class only, or no batch to train on.
+   */
   constructor(options: TrainerOptions) {
-    const { engine, model, train, average } = options
+    const { engine, model, average } = options
     this.options = resolveOptions(options)
-    const images = loaderOf(train, this.options)
-    this.features = featuresOf(this.options, images.shape)
-    this.loader = this.features?.train ?? images
+    this.sources = sourcesOf(this.options)
+    const { loader, traced, shape } = this.sources
     this.averages = average && new AveragedVariables(model.variables())
-    this.training = new TrainingStep(this.options, this.loader, this.features?.head ?? model, this.averages)
+    this.training = new TrainingStep(this.options, loader, traced, this.averages)
     this.state = new TrainingState(options, this.averages)
-    this.evaluator = new Evaluator(engine, model, images.shape, () => this.substitutes())
+    this.evaluator = new Evaluator(engine, model, shape, () => this.substitutes())
   }
 
   /**
@@ -96,7 +89,7 @@ export class Trainer {
   /** @param failed what is told is then what made the run fail, and not that it cannot be ended as ever */
   private async end(failed: boolean): Promise<void> {
     const ending = this.turns.take(async () => {
-      const ends = await Promise.allSettled([this.synchronize(), this.loader.close?.()])
+      const ends = await Promise.allSettled([this.synchronize(), this.sources.loader.close?.()])
       for (const end of ends) if (end.status === 'rejected' && !failed) throw end.reason
     })
     await ending.finally(() => {
@@ -106,15 +99,16 @@ export class Trainer {
 
   private async *epochs(): AsyncGenerator<TrainEvent> {
     const { epochs, validation } = this.options
-    const { loader } = this
+    const { loader, features, notices } = this.sources
     const started = performance.now()
     const throughput = new Throughput()
-    const notices = await this.prepare()
+    const leftOut = await this.prepare()
     yield await this.startEvent()
-    yield* notices
+    yield* newNotices(notices, this.raised, this.position)
+    yield* leftOut
     if (this.options.alarms) this.origin = await this.snapshot()
-    if (this.features && this.position.epoch <= epochs && !this.finishing) {
-      yield* this.features.events(this.position, () => this.stopping)
+    if (features && this.position.epoch <= epochs && !this.finishing) {
+      yield* features.events(this.position, () => this.stopping)
       if (this.stopping) return
     }
     throughput.pause()
@@ -144,8 +138,7 @@ export class Trainer {
       if (!validation) this.finishEpoch(trained)
       yield { type: 'epoch', epoch, step, seconds, waitShare: this.waited / (1000 * seconds), ...trained }
       if (validation) {
-        const { features, evaluator } = this
-        const scores = features ? features.evaluate(() => this.substitutes()) : evaluator.evaluate(validation)
+        const scores = features ? features.evaluate(() => this.substitutes()) : this.evaluator.evaluate(validation)
         const { loss, accuracy, samples } = await scores
         this.finishEpoch({ loss, accuracy })
         yield { type: 'validation', epoch, step, loss, accuracy, samples }
@@ -202,7 +195,7 @@ export class Trainer {
    */
   async inspect(): Promise<Health> {
     return this.turns.take(async () => {
-      await this.features?.compute()
+      await this.sources.features?.compute()
       return this.training.look(this.position)
     })
   }
@@ -219,7 +212,7 @@ export class Trainer {
   ): Promise<string | undefined> {
     if (!from || from.progress.step >= step) return undefined
     await this.restore(from)
-    const { loader } = this
+    const { loader } = this.sources
     while (this.position.step < step - 1) {
       if (this.position.batch === 0) loader.startEpoch(this.position.epoch)
       await this.step()
@@ -242,7 +235,7 @@ export class Trainer {
     const { alarms = false, validation } = this.options
     const { epoch } = this.position
     await this.training.prepare(epoch)
-    if (validation && !this.features) await this.evaluator.prepare(validation)
+    if (validation && !this.sources.features) await this.evaluator.prepare(validation)
     this.isWatching = alarms
     if (!alarms) return []
     try {
@@ -318,7 +311,7 @@ export class Trainer {
       epochs,
       stepsPerEpoch: this.training.length.stepsPerEpoch,
       step: this.position.step,
-      trainSamples: this.loader.samples,
+      trainSamples: this.sources.loader.samples,
       validationSamples: validation?.indices.length ?? 0,
       parameters: model.countParameters(),
       engine: engine.description,
@@ -328,6 +321,6 @@ export class Trainer {
 
   /** The compiled step for the first batch of the epoch under way. */
   private executable(): Promise<Executable> {
-    return this.training.executable(this.loader.sizeOf(0), this.position.epoch)
+    return this.training.executable(this.sources.loader.sizeOf(0), this.position.epoch)
   }
 }

@@ -2,7 +2,6 @@
 import type { Augmentation } from '../augment/compose.ts'
 import type { Engine } from '../backends/engine.ts'
 import type { BatchSource, LoaderFactory } from '../data/batches.ts'
-import { createLoader } from '../data/createLoader.ts'
 import type { ImageCollection } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
 import { sizeOf } from '../graph/shape.ts'
@@ -14,9 +13,8 @@ import type { Penalty } from '../optim/penalty.ts'
 import type { Schedule } from '../optim/schedule.ts'
 import { constant } from '../optim/schedules.ts'
 import type { Progress } from './checkpoint.ts'
-import { FeatureCache, type FeatureOptions } from './features.ts'
+import type { FeatureOptions } from './features.ts'
 import { checkFreeze, type Freeze, freezing, frozenIn } from './freezing.ts'
-import type { ImageShape } from './programs.ts'
 
 /** What to train, on what, and how. */
 export interface TrainerOptions {
@@ -42,6 +40,12 @@ export interface TrainerOptions {
   readonly penalty?: Penalty
   /** Images per batch, 128 by default. */
   readonly batchSize?: number
+  /**
+   * Whether the last batch of each epoch is left out when it is not full; the images in it are others in every epoch. False by
+   * default: it is then left out only where a layer cannot be trained on it (batch norm that would see one value per channel),
+   * and a `notice` says so.
+   */
+  readonly dropLast?: boolean
   /**
    * Batches per step, 1 by default: their gradients are accumulated into that of the images of all of them. The last step of
    * an epoch may have fewer.
@@ -71,15 +75,16 @@ export interface TrainerOptions {
 
 /** Options with their defaults. */
 export type ResolvedOptions = TrainerOptions &
-  Required<Pick<TrainerOptions, 'schedule' | 'loss' | 'batchSize' | 'accumulate' | 'seed'>>
+  Required<Pick<TrainerOptions, 'schedule' | 'loss' | 'batchSize' | 'dropLast' | 'accumulate' | 'seed'>>
 
 /**
  * Fills in what options leave out.
  * @throws RangeError for numbers out of range and options that exclude each other; Error for patterns that fit nothing.
  */
 export function resolveOptions(options: TrainerOptions): ResolvedOptions {
-  const { batchSize = 128, accumulate = 1, seed = 0, loss = crossEntropy(), schedule = constant() } = options
-  const resolved = { ...options, batchSize, accumulate, seed, loss, schedule }
+  const { batchSize = 128, dropLast = false, accumulate = 1, seed = 0 } = options
+  const { loss = crossEntropy(), schedule = constant() } = options
+  const resolved = { ...options, batchSize, dropLast, accumulate, seed, loss, schedule }
   checkOptions(resolved)
   return resolved
 }
@@ -97,44 +102,17 @@ function checkOptions({ epochs, accumulate, average, freeze = [], model }: Resol
   checkFreeze(model, freeze)
 }
 
-/**
- * The features of a run, where they are to be kept.
- * @throws RangeError when images change from epoch to epoch, when nothing that could be kept is frozen, or it would be too much.
- */
-export function featuresOf(options: ResolvedOptions, shape: ImageShape): FeatureCache | undefined {
-  const { cacheFeatures, train, augment } = options
-  if (!cacheFeatures) return undefined
-  if ('fill' in train) {
-    throw new RangeError('cacheFeatures: needs a subset of images; a source of batches may give others in every epoch')
-  }
-  if (augment) {
-    throw new RangeError('cacheFeatures: features are computed once, but augment changes the images in every epoch')
-  }
-  const settings = cacheFeatures === true ? {} : cacheFeatures
-  return new FeatureCache({ ...options, ...settings, train, shape, trained: trainedIn(options) })
-}
-
 /** What decides which parameters are trained. */
 type Trained = Pick<TrainerOptions, 'optimizer' | 'freeze' | 'epochs' | 'model'>
 
 /** The parameters that are trained at any time of the run, by path: what is not frozen in its last epoch. */
-function trainedIn({ optimizer, freeze = [], epochs, model }: Trained): ReadonlyMap<string, Parameter> {
+export function trainedIn({ optimizer, freeze = [], epochs, model }: Trained): ReadonlyMap<string, Parameter> {
   return freezing(optimizer, frozenIn(freeze, epochs)).trained(model.parameters())
 }
 
 /** How many numbers are trained at any time of the run. */
 export function countTrainable(options: Trained): number {
   return [...trainedIn(options).values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0)
-}
-
-/** The source of a run's batches. */
-export function loaderOf(
-  train: Subset<ImageCollection> | BatchSource,
-  options: Pick<TrainerOptions, 'augment' | 'loader'> & { readonly batchSize: number; readonly seed: number },
-): BatchSource {
-  if ('fill' in train) return train
-  const { augment, loader = createLoader, batchSize, seed } = options
-  return loader(train, { batchSize, seed, ...(augment && { augment }) })
 }
 
 /** Where a run is within its epoch, with the sums its epoch event will need. */

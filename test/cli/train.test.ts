@@ -28,6 +28,7 @@ describe('a run on the first 1,024 images of MNIST', () => {
     expect(readdirSync(run).sort()).toEqual([
       'best',
       'checkpoints',
+      'data.json',
       'events.jsonl',
       'latest',
       'recipe.json',

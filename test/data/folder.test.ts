@@ -115,7 +115,7 @@ describe('a folder of pictures', () => {
 
   it('without augmentation is scaled and cut to the middle', async () => {
     const data = await imageFolder(folder.path, { shape, shorterSide: 20 })
-    const [{ images }] = await epochOf(createLoader(subsetOf(data, 1), { batchSize: 1, shuffle: false }))
+    const [{ images }] = await epochOf(createLoader(subsetOf(data), { batchSize: 1, shuffle: false }))
     const { data: pixels, info } = await sharp(join(folder.path, 'dark/0.png'))
       .raw()
       .toBuffer({ resolveWithObject: true })
@@ -250,6 +250,58 @@ describe('broken files', () => {
   })
 })
 
+describe('the classes of a further folder', () => {
+  it('are found by name, not by place, and may have no folder or no pictures', async () => {
+    const val = join(folder.path, 'val')
+    await writePicture(join(val, 'light', 'a.png'), 20, 20, 200)
+    mkdirSync(join(val, 'dim'))
+    const data = await imageFolder(val, { shape, classes: ['dark', 'dim', 'light'] })
+    expect(data.classes).toEqual(['dark', 'dim', 'light'])
+    expect([...data.labels]).toEqual([2])
+  })
+
+  it('are refused when there are others, or no pictures at all', async () => {
+    const val = join(folder.path, 'val')
+    mkdirSync(join(val, 'dark'), { recursive: true })
+    await expect(imageFolder(val, { shape, classes: ['dark', 'light'] })).rejects.toThrow(/val: has no pictures/)
+    await writePicture(join(val, 'dog', 'a.png'), 20, 20, 200)
+    await expect(imageFolder(val, { shape, classes: ['dark', 'light'] })).rejects.toThrow(
+      /val\/dog: is none of the classes \(dark, light\)$/,
+    )
+  })
+
+  // Systems differ in how they write é: as one character (NFC), or as e and an accent (NFD).
+  const [composed, decomposed] = ['caf\u00e9', 'cafe\u0301']
+
+  it('are the same when their letters are composed in another way', async () => {
+    const [train, val] = [join(folder.path, 'train'), join(folder.path, 'val')]
+    await writePicture(join(train, decomposed, 'a.png'), 20, 20, 200)
+    await writePicture(join(train, 'bar', 'a.png'), 20, 20, 200)
+    await writePicture(join(val, composed, 'a.png'), 20, 20, 200)
+    const { classes, files } = await imageFolder(train, { shape })
+    expect(classes).toEqual(['bar', composed])
+    expect(files[1]).toBe(join(decomposed, 'a.png'))
+    expect([...(await imageFolder(val, { shape, classes })).labels]).toEqual([1])
+    expect([...(await imageFolder(val, { shape, classes: ['bar', decomposed] })).labels]).toEqual([1])
+  })
+
+  it('are not two in one folder', async () => {
+    const both = join(folder.path, 'both')
+    await writePicture(join(both, composed, 'a.png'), 20, 20, 200)
+    await writePicture(join(both, decomposed, 'a.png'), 20, 20, 200)
+    await expect(imageFolder(both, { shape })).rejects.toThrow(
+      `both/${composed}: two sub-folders have this name; they differ only in how its letters are composed`,
+    )
+  })
+
+  it('that differ in upper and lower case are two', async () => {
+    const cased = join(folder.path, 'cased')
+    await writePicture(join(cased, 'Dark', 'a.png'), 20, 20, 200)
+    await writePicture(join(cased, 'dark', 'a.png'), 20, 20, 200)
+    expect((await imageFolder(cased, { shape })).classes).toEqual(['Dark', 'dark'])
+  })
+})
+
 describe('refuses', () => {
   it.each<[string, () => Promise<unknown>, RegExp]>([
     ['a missing folder', () => imageFolder('nowhere', { shape }), /nowhere: no such folder/],
@@ -264,9 +316,9 @@ describe('refuses', () => {
       /has no sub-folders; expected one for each class/,
     ],
     [
-      'a class without pictures',
-      () => imageFolder(folder.path, { shape, classes: ['dark', 'light', 'dim'] }),
-      /dim: no such folder/,
+      'a class without a folder, where it is to be trained on',
+      () => imageFolder(folder.path, { shape, classes: ['dark', 'light', 'dim'], emptyClasses: 'refuse' }),
+      /dim: the class has no pictures/,
     ],
     [
       'a class of which nothing is a picture',
@@ -277,6 +329,12 @@ describe('refuses', () => {
       },
       /dim: the class has no pictures, only 3 files that are not pictures \(\.heic, \.txt\)/,
     ],
+    [
+      'a folder of no class, naming one that differs in upper and lower case',
+      () => imageFolder(folder.path, { shape, classes: ['Dark', 'light'] }),
+      /dark: is none of the classes \(Dark, light\); Dark differs from it in upper and lower case only/,
+    ],
+    ['a class twice', () => imageFolder(folder.path, { shape, classes: ['dark', 'dark'] }), /classes has dark twice/],
     ['two channels', () => imageFolder(folder.path, { shape: [8, 8, 2] }), /1 or 3 channels, the shape has 2/],
     [
       'a side that is too short',

@@ -39,6 +39,27 @@ describe('an epoch', () => {
     expect([...loader.order]).toEqual(batches.flat())
   })
 
+  it('has full batches only when the last is dropped, and leaves other images out in every epoch', () => {
+    const whole = shuffled()
+    const loader = shuffled({ dropLast: true })
+    expect([loader.batches, loader.samples]).toEqual([10, 100])
+    const leftOut = [1, 2].map(epoch => {
+      whole.startEpoch(epoch)
+      loader.startEpoch(epoch)
+      const batches = batchesOf(loader)
+      expect(batches).toEqual(batchesOf(whole).slice(0, 10))
+      const seen = new Set(batches.flat())
+      return [...dataset.labels].filter(label => !seen.has(label))
+    })
+    expect(leftOut.map(images => images.length)).toEqual([3, 3])
+    expect(leftOut[0]).not.toEqual(leftOut[1])
+    expect(() => loader.sizeOf(10)).toThrow('tiny: no batch 10 in an epoch of 10 batches')
+    expect(shuffled({ batchSize: 103, dropLast: true }).batches).toBe(1)
+    expect(() => shuffled({ batchSize: 104, dropLast: true })).toThrow(
+      'tiny: dropLast leaves no batch: 103 images do not fill one of batchSize (=104); choose a smaller one',
+    )
+  })
+
   it('has an order that seed and epoch alone decide, whatever came before', () => {
     const loader = shuffled()
     loader.startEpoch(1)
@@ -125,4 +146,15 @@ describe('fill', () => {
   it('refuses to shuffle without a seed', () => {
     expect(() => new BatchLoader(subset, { batchSize: 1 })).toThrow(/needs a seed/)
   })
+})
+
+it('refuses images and labels that are none', () => {
+  const options = { batchSize: 2, shuffle: false }
+  const wrong = { ...dataset, labels: Int32Array.from(dataset.labels, label => (label === 5 ? 103 : label)) }
+  expect(() => new BatchLoader(subsetOf(wrong), options)).toThrow(
+    'tiny: label 103 of image 5 is out of range, expected 0 … 102',
+  )
+  expect(() => new BatchLoader({ dataset, indices: Int32Array.of(0, 103) }, options)).toThrow(
+    'tiny: there is no image 103, expected 0 … 102',
+  )
 })

@@ -45,6 +45,13 @@ describe('a stream', () => {
     expect((await epochOf(stream, 2)).flat()).toEqual(inOrder)
   })
 
+  it('leaves out a last batch that is not full when it is asked to', async () => {
+    const stream = source({ dropLast: true, shuffleWindow: 6, seed: 3 })
+    expect([stream.samples, stream.batches]).toEqual([20, 4])
+    expect(await epochOf(stream, 2)).toEqual((await epochOf(source({ shuffleWindow: 6, seed: 3 }), 2)).slice(0, 4))
+    expect(() => source({ dropLast: true, batchSize: 24 })).toThrow('stream: dropLast leaves no batch: 23 images')
+  })
+
   it('is shuffled within a window, by seed and epoch', async () => {
     const stream = source({ shuffleWindow: 6, seed: 3 })
     const first = (await epochOf(stream, 1)).flat()

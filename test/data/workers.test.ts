@@ -86,6 +86,13 @@ describe('batches of any number of workers are those of none', () => {
     )
   })
 
+  it.each(makers)('without a last batch that is not full: %s', async (_, make) => {
+    const dropping = { ...options, dropLast: true }
+    const batches = await epochsOf(make(subsetOf(photos), dropping))
+    expect(batches).toEqual(await epochsOf(createLoader(subsetOf(photos), dropping)))
+    expect(batches).toHaveLength(3 * Math.floor(37 / 8))
+  })
+
   it.each(makers)('from files: %s', async (_, make) => {
     const files = subsetOf(await imageFolder(folder.path, { shape: [16, 16, 3] }))
     const pipeline = compose([randomResizedCrop({ size: 16 }), ...augment.transforms.slice(1), ...augment.mixes])

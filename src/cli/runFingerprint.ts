@@ -1,0 +1,175 @@
+/**
+ * The fingerprint of a run's images, in its folder: `data.json`, and `data-files.json.gz` with the names and sizes of
+ * pictures. A run that goes on, or is scored, divides its images anew. When they are not those that it began with, images it
+ * was trained on may be among those it is judged by.
+ */
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { gunzip, gzip } from 'node:zlib'
+import type { ImageCollection } from '../data/dataset.ts'
+import { changesOf, type FileSizes, type Fingerprint, fileSizes, fingerprintOf } from '../data/fingerprint.node.ts'
+import type { RunFolder } from '../train/runFolder.node.ts'
+import { CommandError } from './errors.ts'
+import { warn } from './output.ts'
+import type { Recipe } from './recipe.ts'
+import type { RunData } from './runData.ts'
+
+const splits = ['train', 'validation', 'test'] as const
+type Split = (typeof splits)[number]
+
+/** `data.json`. */
+interface RunFingerprint {
+  /** Where images come from; `validation` is absent when they are held back from `train`. */
+  readonly parts: Partial<Record<Split, Fingerprint>>
+  /** SHA-256 of which images are trained on, and which are held back. */
+  readonly division: string
+}
+
+const summaryFile = 'data.json'
+const filesFile = 'data-files.json.gz'
+
+/** Stores the fingerprint of a run that begins. */
+export async function keepFingerprint(folder: RunFolder, data: RunData): Promise<void> {
+  const parts = partsOf(data)
+  const files = mapParts(parts, images => [...(fileSizes(images) ?? [])])
+  if (Object.values(files).some(entries => entries.length > 0)) {
+    await folder.writeFile(filesFile, await promisify(gzip)(JSON.stringify(files)))
+  }
+  const summary: RunFingerprint = { parts: mapParts(parts, fingerprintOf), division: divisionOf(data) }
+  await folder.writeFile(summaryFile, `${JSON.stringify(summary, undefined, 2)}\n`)
+}
+
+/** What {@link checkFingerprint} compares. */
+export interface FingerprintCheck {
+  /** Run folder. */
+  readonly run: string
+  readonly recipe: Recipe
+  /** The images as they are now. */
+  readonly data: RunData
+  /** The split that is to be scored; all of them when the run is to go on. */
+  readonly split?: Split
+  /** True to warn of changes, and do what was asked for all the same. */
+  readonly allowChanged?: boolean | undefined
+}
+
+/**
+ * Compares a run's images with those that it began with. Of a run without a fingerprint it warns that they cannot be compared.
+ * @throws CommandError saying what has changed.
+ */
+export async function checkFingerprint(check: FingerprintCheck): Promise<void> {
+  const { run, allowChanged } = check
+  const known = await readFingerprint(run)
+  if (!known && !isDividedAnew(check)) {
+    if (check.recipe.data.name === 'folder') {
+      warn(
+        `${run}: is of a version that kept no fingerprint of its images: whether they are still the same cannot be checked`,
+      )
+    }
+    return
+  }
+  const changes = known ? await changesSince(known, check) : oldDivision
+  if (changes === undefined) return
+  const message = `${run}: ${changes}`
+  if (!allowChanged) throw new CommandError(`${message}; to go on all the same: --allow-changed-data`)
+  warn(message)
+}
+
+const oldDivision =
+  'was trained by a version that held back other images: some that it was trained on would now be among those it is judged by; train again'
+
+/** Whether a run's training and validation images are chosen by a rule; there was another one before runs had fingerprints. */
+function isDividedAnew({ recipe, data: { train, validation }, split }: FingerprintCheck): boolean {
+  if (split === 'test') return false
+  const isHeldBack = validation?.dataset === train.dataset && !recipe.data.fold
+  return isHeldBack || recipe.data.limit !== undefined
+}
+
+/**
+ * What is different in the images that two runs began with, however they were divided.
+ * @returns in words; undefined when nothing is, or one of the runs has no fingerprint
+ */
+export async function differentImages(first: string, second: string): Promise<string | undefined> {
+  const [before, now] = [await readFingerprint(first), await readFingerprint(second)]
+  if (!before || !now) return undefined
+  return partChanges(splits, [before.parts, now.parts], part =>
+    Promise.all([readFiles(first, part), readFiles(second, part)]),
+  )
+}
+
+async function changesSince(
+  known: RunFingerprint,
+  { run, data, split }: FingerprintCheck,
+): Promise<string | undefined> {
+  const parts = partsOf(data)
+  const asked =
+    split === undefined ? splits : split === 'test' ? (['test'] as const) : (['train', 'validation'] as const)
+  const changes = await partChanges(asked, [known.parts, mapParts(parts, fingerprintOf)], async part => [
+    await readFiles(run, part),
+    parts[part] && fileSizes(parts[part]),
+  ])
+  if (changes !== undefined) return `its images are not those that it began with: ${changes}`
+  if (split === 'test' || known.division === divisionOf(data)) return undefined
+  return 'its images are divided in another way than when it began; train again'
+}
+
+/** What has changed in some parts, in words. @param filesOf the files of a part, then and now */
+async function partChanges(
+  asked: readonly Split[],
+  [before, now]: readonly [RunFingerprint['parts'], RunFingerprint['parts']],
+  filesOf: (part: Split) => Promise<readonly [FileSizes | undefined, FileSizes | undefined]>,
+): Promise<string | undefined> {
+  const changes: string[] = []
+  for (const part of asked) {
+    const [then, today] = [before[part], now[part]]
+    const change =
+      then && today ? changesOf([then, today], await filesOf(part)) : then && 'there are no such images any more'
+    if (change !== undefined) changes.push(`${part}: ${change}`)
+    // New test images are no reason to refuse anything: nothing was ever said of them.
+    if (!then && today && part !== 'test') changes.push(`${part}: these images are new`)
+  }
+  return changes.length > 0 ? changes.join('; ') : undefined
+}
+
+/** The data sets of a run by part; one that is divided counts once. */
+function partsOf({ train, validation, test }: RunData): Partial<Record<Split, ImageCollection>> {
+  return {
+    train: train.dataset,
+    ...(validation && validation.dataset !== train.dataset && { validation: validation.dataset }),
+    ...(test && { test: test.dataset }),
+  }
+}
+
+function mapParts<T>(
+  parts: Partial<Record<Split, ImageCollection>>,
+  of: (images: ImageCollection) => T,
+): Partial<Record<Split, T>> {
+  return Object.fromEntries(Object.entries(parts).map(([part, images]) => [part, of(images)]))
+}
+
+function divisionOf({ train, validation }: RunData): string {
+  const hash = createHash('sha256').update(train.indices)
+  if (validation) hash.update('validation').update(validation.indices)
+  return hash.digest('hex')
+}
+
+async function readFingerprint(run: string): Promise<RunFingerprint | undefined> {
+  const path = join(run, summaryFile)
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as RunFingerprint
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new CommandError(`${path}: cannot be read: ${(error as Error).message}`)
+  }
+}
+
+/** The files of a part when the run began; without them a change is told by numbers alone. */
+async function readFiles(run: string, part: Split): Promise<FileSizes | undefined> {
+  try {
+    const text = await promisify(gunzip)(await readFile(join(run, filesFile)))
+    return new Map((JSON.parse(text.toString()) as Record<Split, [string, number][]>)[part])
+  } catch {
+    return undefined
+  }
+}

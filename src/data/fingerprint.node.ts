@@ -1,0 +1,80 @@
+/**
+ * What is known of a set of images afterwards: enough to tell whether it is still the same, and if not, what has changed. Of a
+ * folder these are the names and sizes of its files, in whatever folder it lies; of images in memory, their labels.
+ */
+import { createHash } from 'node:crypto'
+import { sep } from 'node:path'
+import type { ImageCollection } from './dataset.ts'
+import { isImageFiles } from './folder.node.ts'
+
+/** A set of images in a few words. */
+export interface Fingerprint {
+  readonly images: number
+  /** Images of each class, by name. */
+  readonly classes: Readonly<Record<string, number>>
+  /** Of the names and sizes of all files, or of all labels. */
+  readonly sha256: string
+}
+
+/** The files of a folder: bytes by name. Names have composed letters and are separated by `/`, so they are the same on every system. */
+export type FileSizes = ReadonlyMap<string, number>
+
+/** The files of an image folder; undefined for images in memory. */
+export function fileSizes(data: ImageCollection): FileSizes | undefined {
+  if (!isImageFiles(data)) return undefined
+  return new Map(data.files.map((file, k) => [file.split(sep).join('/').normalize(), data.sizes[k]!]))
+}
+
+/** The fingerprint of a data set. */
+export function fingerprintOf(data: ImageCollection): Fingerprint {
+  const { labels, classes } = data
+  const counts = new Array<number>(classes.length).fill(0)
+  for (const label of labels) counts[label]!++
+  const files = fileSizes(data)
+  const hash = createHash('sha256')
+  if (files) hash.update([...files].map(([name, bytes]) => `${bytes} ${name}\n`).join(''))
+  else hash.update(Int32Array.from(labels))
+  return {
+    images: labels.length,
+    classes: Object.fromEntries(classes.map((name, label) => [name, counts[label]!])),
+    sha256: hash.digest('hex'),
+  }
+}
+
+/** Names that are written out of each kind of change. */
+const mostNames = 3
+
+/**
+ * What has changed between two fingerprints, in words; undefined when nothing has.
+ * @param files the files of both, where they are known
+ * @example '33 images then, 34 now; ant 17 then, 18 now; added: ant/017.jpg'
+ */
+export function changesOf(
+  [before, now]: readonly [Fingerprint, Fingerprint],
+  files: readonly [FileSizes | undefined, FileSizes | undefined],
+): string | undefined {
+  if (before.sha256 === now.sha256) return undefined
+  const names = new Set([...Object.keys(before.classes), ...Object.keys(now.classes)])
+  const classes = [...names].flatMap(name => {
+    const [then, today] = [before.classes[name] ?? 0, now.classes[name] ?? 0]
+    return then === today ? [] : [`${name} ${then} then, ${today} now`]
+  })
+  const counts = before.images === now.images ? [] : [`${before.images} images then, ${now.images} now`]
+  const parts = [...counts, ...(classes.length > 0 ? [some(classes)] : []), ...fileChanges(...files)]
+  return parts.length > 0 ? parts.join('; ') : 'their labels are others, or in another order'
+}
+
+function fileChanges(before: FileSizes | undefined, now: FileSizes | undefined): string[] {
+  if (!before || !now) return []
+  const changes = {
+    added: [...now.keys()].filter(name => !before.has(name)),
+    removed: [...before.keys()].filter(name => !now.has(name)),
+    'of another size': [...now.keys()].filter(name => before.has(name) && before.get(name) !== now.get(name)),
+  }
+  return Object.entries(changes).flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${some(names)}`] : []))
+}
+
+const some = (names: readonly string[]): string =>
+  names.length > mostNames
+    ? `${names.slice(0, mostNames).join(', ')} and ${names.length - mostNames} more`
+    : names.join(', ')

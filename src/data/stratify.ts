@@ -1,0 +1,54 @@
+/**
+ * Stratified choices: some of a set's images, chosen at random, in which every class has its share. Subsets, validation
+ * splits and folds are all made of what is here.
+ */
+import type { ImageCollection } from './dataset.ts'
+import type { Subset } from './split.ts'
+
+/**
+ * The images of a subset class by class, each class in the order of the given places.
+ * @param order places in the subset, `[count]`
+ * @returns places by label; labels come in the order in which they are first met
+ */
+export function placesByClass({ dataset, indices }: Subset<ImageCollection>, order: Int32Array): Map<number, number[]> {
+  const places = new Map<number, number[]>()
+  for (const place of order) {
+    const label = dataset.labels[indices[place]!]!
+    const known = places.get(label)
+    if (known) known.push(place)
+    else places.set(label, [place])
+  }
+  return places
+}
+
+/**
+ * Whole numbers with a given sum that are in the proportion of `sizes` as nearly as whole numbers can be: each is its share
+ * rounded down, and the largest remainders are rounded up (Hamilton's method); of equal remainders those that come first.
+ * Shares that would be outside of their bounds are at them, and the others are larger or smaller for it.
+ *
+ * @param sizes such as the images of each class
+ * @param total from the sum of `least` to the sum of `most`
+ * @param bounds `least` and `most` of each, at most its size
+ * @example apportion([50, 30, 20], 7, { least: [0, 0, 0], most: [50, 30, 20] }) // [4, 2, 1]: of 3.5, 2.1 and 1.4
+ */
+export function apportion(
+  sizes: readonly number[],
+  total: number,
+  { least, most }: { readonly least: readonly number[]; readonly most: readonly number[] },
+): number[] {
+  const sharesAt = (scale: number) => sizes.map((size, k) => Math.min(most[k]!, Math.max(least[k]!, scale * size)))
+  // The scale at which the shares have the sum, by halving an interval down to neighboring numbers.
+  let [low, high] = [0, 1]
+  for (let middle = 0.5; low < middle && middle < high; middle = (low + high) / 2) {
+    if (sum(sharesAt(middle)) < total) low = middle
+    else high = middle
+  }
+  const shares = sharesAt(high)
+  const counts = shares.map(Math.floor)
+  const remainder = (k: number) => shares[k]! - counts[k]!
+  const largest = [...sizes.keys()].sort((a, b) => remainder(b) - remainder(a))
+  for (const k of largest.slice(0, total - sum(counts))) counts[k]!++
+  return counts
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)

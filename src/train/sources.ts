@@ -1,0 +1,141 @@
+/**
+ * Where a run's batches come from, and whether model and images fit each other: one output for each class, the same classes
+ * in training and validation, and no batch that a layer cannot be trained on.
+ */
+import { type BatchSource, sizeOfBatch } from '../data/batches.ts'
+import { createLoader } from '../data/createLoader.ts'
+import type { ImageCollection } from '../data/dataset.ts'
+import { DatasetError } from '../data/errors.ts'
+import { SmallBatchError } from '../nn/batchNorm.ts'
+import type { AuxiliaryOutput, Module } from '../nn/module.ts'
+import { FeatureCache } from './features.ts'
+import type { Notice } from './health.ts'
+import { batchInputs, checkOutputs, type ImageShape, logitsOf, type SampleShape, trainingKey } from './programs.ts'
+import type { SampleSource } from './samples.ts'
+import { type ResolvedOptions, trainedIn } from './trainerOptions.ts'
+
+/** What {@link sourcesOf} makes of a trainer's options. */
+export interface Sources {
+  /** `[height, width, channels]` of the images. */
+  readonly shape: ImageShape
+  readonly features: FeatureCache | undefined
+  /** What steps are traced from: the model, or what of it comes after the features that are kept. */
+  readonly traced: Module
+  /** What steps take their batches from. */
+  readonly loader: SampleSource
+  /** What is to be said of a last batch that is left out although nobody asked for it. */
+  readonly notices: readonly Notice[]
+}
+
+/**
+ * The sources of a run's batches.
+ * @throws ShapeError when the model has another number of outputs than there are classes; DatasetError when there is one
+ * class only, the validation images have others, or no batch is left to train on; RangeError when features are to be kept
+ * that cannot be.
+ */
+export function sourcesOf(options: ResolvedOptions): Sources {
+  const { model, validation, dropLast } = options
+  const images = imagesOf(options)
+  const { shape, dataset } = images
+  checkClasses(dataset, validation?.dataset)
+  const features = featuresOf(options, shape)
+  const traced = features?.head ?? model
+  const source = features?.train ?? images
+  for (const outputs of traceOutputs(traced, source.shape, 2)) checkOutputs(outputs, dataset)
+  return { shape, features, traced, ...withTrainableBatches(source, traced, dropLast) }
+}
+
+/** The images of a run, batch by batch. */
+function imagesOf({ train, augment, loader = createLoader, batchSize, seed, dropLast }: ResolvedOptions): BatchSource {
+  if ('fill' in train) return train
+  return loader(train, { batchSize, seed, dropLast, ...(augment && { augment }) })
+}
+
+/** The features of a run, where they are to be kept. */
+function featuresOf(options: ResolvedOptions, shape: ImageShape): FeatureCache | undefined {
+  const { cacheFeatures, train, augment } = options
+  if (!cacheFeatures) return undefined
+  if ('fill' in train) {
+    throw new RangeError('cacheFeatures: needs a subset of images; a source of batches may give others in every epoch')
+  }
+  if (augment) {
+    throw new RangeError('cacheFeatures: features are computed once, but augment changes the images in every epoch')
+  }
+  const settings = cacheFeatures === true ? {} : cacheFeatures
+  return new FeatureCache({ ...options, ...settings, train, shape, trained: trainedIn(options) })
+}
+
+type Classes = Pick<ImageCollection, 'name' | 'classes'>
+
+/** Classes must be several, and mean the same in both parts: what a label stands for is its place among them. */
+function checkClasses(train: Classes, validation: Classes | undefined): void {
+  const { name, classes } = train
+  if (classes.length < 2) {
+    throw new DatasetError(
+      `${name}: has one class only (${classes.join()}), so there is nothing to tell apart; training needs at least 2`,
+    )
+  }
+  if (!validation) return
+  const length = Math.max(classes.length, validation.classes.length)
+  for (let label = 0; label < length; label++) {
+    const [here, there] = [classes[label], validation.classes[label]]
+    if (here === there) continue
+    throw new DatasetError(
+      `${validation.name}: class ${label} is ${there ?? 'missing'}, in the training images (${name}) it is ${here ?? 'missing'}; ` +
+        'open both with the same list: imageFolder(path, { classes: train.classes })',
+    )
+  }
+}
+
+/** Leaves the last batch out when it is not full and is not wanted, or a layer cannot be trained on it. */
+function withTrainableBatches(
+  source: SampleSource,
+  traced: Module,
+  dropLast: boolean,
+): Pick<Sources, 'loader' | 'notices'> {
+  const last = source.sizeOf(source.batches - 1)
+  const unchanged = { loader: source, notices: [] }
+  if (last === source.batchSize) return unchanged
+  const layer = dropLast ? undefined : refusingLayer(traced, source.shape, last)
+  if (!dropLast && layer === undefined) return unchanged
+  const why = layer === undefined ? '' : `: batch norm (${layer}) needs more than one value per channel to train on`
+  if (source.batches === 1) {
+    throw new DatasetError(`${source.dataset.name}: the only batch has ${last} of ${source.batchSize} images${why}`)
+  }
+  const message = `the last batch of each epoch (${last} of ${source.samples} images) is left out${why}`
+  const notices = layer === undefined ? [] : [{ kind: 'dropLast' as const, path: layer, message }]
+  return { loader: withoutLast(source), notices }
+}
+
+/** A source without the last batch of its epochs. */
+function withoutLast(source: SampleSource): SampleSource {
+  const { dataset, batchSize, shape, softLabels } = source
+  const batches = source.batches - 1
+  const samples = batches * batchSize
+  return {
+    ...{ dataset, batchSize, shape, softLabels, batches, samples },
+    startEpoch: (epoch, firstBatch) => source.startEpoch(epoch, firstBatch),
+    sizeOf: batch => sizeOfBatch(batch, { name: dataset.name, samples, batches, batchSize }),
+    fill: (batch, images, labels) => source.fill(batch, images, labels),
+    close: async () => source.close?.(),
+  }
+}
+
+/** The layer that cannot be trained on a batch of so many samples, if there is one. */
+function refusingLayer(model: Module, shape: SampleShape, batch: number): string | undefined {
+  try {
+    traceOutputs(model, shape, batch)
+    return undefined
+  } catch (error) {
+    if (error instanceof SmallBatchError) return error.layer
+    throw error
+  }
+}
+
+/** The number of outputs of a model and of each of its auxiliary classifiers, as a training step has them. */
+function traceOutputs(model: Module, shape: SampleShape, batch: number): number[] {
+  const auxiliary: AuxiliaryOutput[] = []
+  const context = { training: true, key: trainingKey(), updates: new Map(), auxiliary }
+  const logits = logitsOf(model, batchInputs(shape, batch).images, context)
+  return [logits, ...auxiliary.map(part => part.logits)].map(({ shape }) => shape[1]!)
+}
