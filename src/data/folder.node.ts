@@ -123,8 +123,9 @@ export async function imageFolder(directory: string, options: ImageFolderOptions
   const { emptyClasses = options.classes ? 'allow' : 'refuse' } = options
   const filled = new Set(labels)
   const empty = [...classes.keys()].filter(label => !filled.has(label))
-  if (filled.size === 0 || (empty.length > 0 && emptyClasses === 'refuse')) {
-    const [label] = empty as [number]
+  const [label] = empty
+  if (filled.size === 0 && emptyClasses === 'allow') throw new DatasetError(`${directory}: has no pictures`)
+  if (label !== undefined && emptyClasses === 'refuse') {
     const broken = found.labels.filter(other => other === label).length
     const left = [broken > 0 && `${broken} that cannot be read`, describeOthers(found.ignored[label]!)].filter(Boolean)
     const only = left.length > 0 ? `, only ${left.join(' and ')}` : ''
