@@ -246,16 +246,17 @@ program
     'Makes a run folder of weights from PyTorch (.pth, .pt, .th) or safetensors files, for eval and predict. ' +
       'Nothing in the file is executed.',
   )
-  .argument('<file>', 'file of weights')
+  .argument('<file>', 'file of weights: its path, or its address (https://…)')
   .requiredOption('--model <name>', 'the model they are for')
   .option('--data <name>', 'the data set they are for', 'cifar10')
   .option(
     '--mean <list>',
-    'mean of each channel they were trained with, pixels from 0 to 1, comma-separated',
+    'mean of each channel they were trained with, pixels from 0 to 1, comma-separated (default: usual for model and data)',
     numericList,
   )
   .option('--std <list>', 'standard deviation of each channel', numericList)
-  .option('--prefix <text>', 'what the names in the file begin with (default: found out)')
+  .option('--prefix <text>', 'what stands before the names of the model in the file (default: found)')
+  .option('--no-average', 'of a file with averaged weights (EMA) and those of the last step, take the latter')
   .option('--out <dir>', 'folder for run folders', defaultRuns)
   .option('--name <name>', "name of the run folder (default: the model's)")
   .addHelpText(

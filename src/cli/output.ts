@@ -15,5 +15,10 @@ export function warn(message: string): void {
   process.stderr.write(`fovea: warning: ${plain(message)}\n`)
 }
 
+/** Writes something worth knowing that is no result, on standard error. */
+export function note(message: string): void {
+  process.stderr.write(`fovea: ${plain(message)}\n`)
+}
+
 /** A text with ordinary spaces in place of those that do not break. */
 export const plain = (text: string): string => text.replaceAll('\u00a0', ' ')

@@ -7,6 +7,7 @@ import { basename, resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { z } from 'zod'
 import type { AugmentationSpec } from '../augment/compose.ts'
+import { isAddress } from '../formats/download.ts'
 import { models } from '../models/index.ts'
 import { dataInfo, datasets, findDataset } from './datasets.ts'
 import { defaultData, defaultModel, type ScheduleName, scheduleFunctions, trainingDefaults } from './defaults.ts'
@@ -249,7 +250,8 @@ function complete(given: Record<string, unknown>): Record<string, unknown> {
 
 function completePretrained(given: unknown): unknown {
   const weights = (given as { readonly weights?: unknown }).weights
-  return typeof weights === 'string' ? { ...(given as object), weights: resolve(weights) } : given
+  const isPath = typeof weights === 'string' && !isAddress(weights)
+  return isPath ? { ...(given as object), weights: resolve(weights) } : given
 }
 
 function completeData({ augment: given, directory, ...rest }: Record<string, unknown>): Record<string, unknown> {

@@ -191,7 +191,12 @@ export const recipeSchema = fields({
   fovea: text,
   model: orCode(model as z.ZodType<{ readonly name: string; readonly options?: Readonly<Record<string, unknown>> }>),
   data,
-  pretrained: fields({ weights: text, prefix: text.optional(), classes: wholeFrom1.optional() }).optional(),
+  pretrained: fields({
+    weights: text,
+    prefix: text.optional(),
+    average: flag.optional(),
+    classes: wholeFrom1.optional(),
+  }).optional(),
   freeze: list(fields({ match: pattern, until: wholeFrom1.optional() })).optional(),
   cacheFeatures: z
     .union(

@@ -7,7 +7,7 @@ import type { Checkpoint } from '../train/checkpoint.ts'
 import { RunFolder } from '../train/runFolder.node.ts'
 import { parseRecipe, type Recipe } from './recipe.ts'
 import { loadFunctions } from './recipeFile.ts'
-import { createModel, loadWeights } from './setup.ts'
+import { createModel, loadCheckpoint } from './setup.ts'
 
 /** A model with the weights of a checkpoint. */
 export interface TrainedModel {
@@ -36,6 +36,6 @@ export async function loadRun(path: string, which: string): Promise<TrainedModel
   const isNamed = chosen === 'latest' || chosen === 'best'
   const checkpoint = isNamed ? await folder.load(chosen) : await readCheckpoint(chosen)
   const model = createModel(recipe, await loadFunctions(recipe))
-  await loadWeights(model, checkpoint, isNamed ? `${path}: ${chosen} checkpoint` : chosen)
+  await loadCheckpoint(model, checkpoint, isNamed ? `${path}: ${chosen} checkpoint` : chosen)
   return { recipe, model, checkpoint }
 }

@@ -3,7 +3,7 @@ import type { Engine } from '../backends/engine.ts'
 import type { ImageCollection } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
 import { Trainer, type TrainerOptions } from '../train/trainer.ts'
-import { warn } from './output.ts'
+import { note, warn } from './output.ts'
 import { fitPreprocessing } from './preprocess.ts'
 import { type Recipe, type RecipeOptions, resolveRecipe } from './recipe.ts'
 import { loadFunctions, readRecipeFile } from './recipeFile.ts'
@@ -49,7 +49,7 @@ export async function withTrainer<T>(
   const engine: Engine = startEngine(recipe, choices)
   try {
     const functions = await loadFunctions(recipe)
-    const model = await createInitialModel(recipe, functions)
+    const model = await createInitialModel(recipe, functions, note)
     await fitPreprocessing(model.normalize, recipe, train)
     const augment = augmented ? createAugmentation(recipe) : undefined
     const usual = trainingOptions(recipe, functions)

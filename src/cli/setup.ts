@@ -56,7 +56,7 @@ export function startEngine({ backend, precise }: Recipe, { threads, wide }: Eng
  * @param file what to call the checkpoint in messages
  * @throws CheckpointError naming the file and the tensors that do not fit.
  */
-export async function loadWeights(model: Module, checkpoint: Checkpoint, file: string): Promise<void> {
+export async function loadCheckpoint(model: Module, checkpoint: Checkpoint, file: string): Promise<void> {
   await naming(file, () => loadState(model, weightsOf(checkpoint)))
 }
 

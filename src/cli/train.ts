@@ -18,7 +18,7 @@ import { defaultRuns } from './defaults.ts'
 import { CommandError, exitCodes, InterruptError, UsageError } from './errors.ts'
 import { EvaluationProgress, FeatureProgress } from './evaluationProgress.ts'
 import { Interrupt } from './interrupt.ts'
-import { print, printJson, warn } from './output.ts'
+import { note, print, printJson, warn } from './output.ts'
 import { fitPreprocessing } from './preprocess.ts'
 import { TrainProgress } from './progress.ts'
 import {
@@ -128,7 +128,9 @@ async function trainOn(
   const functions = await loadFunctions(recipe)
   // Weights to start from are read by a run that starts: one that goes on has its own.
   const model =
-    existing && hasBegun(existing) ? createModel(recipe, functions) : await createInitialModel(recipe, functions)
+    existing && hasBegun(existing)
+      ? createModel(recipe, functions)
+      : await createInitialModel(recipe, functions, options.quiet ? undefined : note)
   // Also of a run that goes on: it may have been stopped before its first checkpoint, which would have the same numbers.
   await fitPreprocessing(model.normalize, recipe, data.train)
   const augment = createAugmentation(recipe)

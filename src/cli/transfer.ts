@@ -17,31 +17,40 @@ import { createModel, createNetwork, naming } from './setup.ts'
 
 /**
  * The model that a run begins with: new, or with the weights that the recipe names.
+ * @param say told what was done to find the weights in a file
  * @throws Error naming the file and what does not fit.
  */
-export async function createInitialModel(recipe: Recipe, functions: RecipeFunctions): Promise<ImageClassifier> {
+export async function createInitialModel(
+  recipe: Recipe,
+  functions: RecipeFunctions,
+  say: (note: string) => void = () => {},
+): Promise<ImageClassifier> {
   const { pretrained, seed } = recipe
   if (!pretrained) return createModel(recipe, functions)
   const { classes, shape } = imagesOf(recipe)
-  const { weights, prefix } = pretrained
+  const { weights, prefix, average } = pretrained
   const isRun = existsSync(join(weights, 'recipe.json')) && statSync(weights).isDirectory()
-  const source = isRun ? await openRun(weights) : undefined
+  const source = isRun ? await openRun(weights, average) : undefined
   const trained = pretrained.classes ?? source?.classes ?? classes.length
   const network = createNetwork(recipe, functions, trained).initialize(seed)
   if (source) await naming(weights, () => loadInto(network, source.state))
-  else await loadWeights(network, weights, prefix === undefined ? {} : { prefix })
+  else {
+    const options = { ...(prefix !== undefined && { prefix }), ...(average !== undefined && { average }) }
+    const { notes } = await loadWeights(network, weights, options)
+    for (const note of notes) say(`${weights}: ${note}`)
+  }
   if (trained !== classes.length) replaceHead(network, classes.length, { seed })
   return new ImageClassifier(createPreprocessing(recipe, shape), network)
 }
 
 type State = ReturnType<typeof weightsOf>
 
-async function openRun(path: string): Promise<{ classes: number; state: State }> {
+async function openRun(path: string, average?: boolean): Promise<{ classes: number; state: State }> {
   const folder = await RunFolder.open(path)
   const recipe = parseRecipe(folder.recipe, join(path, 'recipe.json'))
   return {
     classes: imagesOf(recipe).classes.length,
-    state: weightsOf(await folder.load(finalCheckpoint(folder, recipe))),
+    state: weightsOf(await folder.load(finalCheckpoint(folder, recipe)), { average }),
   }
 }
 

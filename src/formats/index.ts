@@ -1,30 +1,12 @@
 /**
- * File formats of tensors: pure functions between bytes and values.
+ * File formats of tensors: what a file of weights holds, and the bytes of one.
  * @module fovea/formats
  */
-export { readCompressedPyTorch, readPyTorch } from './pytorch.ts'
-export {
-  type PyTorchArray,
-  type PyTorchDictionary,
-  type PyTorchFile,
-  PyTorchFileError,
-  type PyTorchOther,
-  type PyTorchTensor,
-  type PyTorchType,
-} from './pytorchFile.ts'
-export { type StateDictOptions, stateDict } from './pytorchState.ts'
-export {
-  readSafetensors,
-  SafetensorsError,
-  type SafetensorsFile,
-  type SafetensorsInput,
-  writeSafetensors,
-} from './safetensors.ts'
-export {
-  type SafetensorsArray,
-  type SafetensorsTensor,
-  type SafetensorsType,
-  tensorFloats,
-  tensorValues,
-} from './safetensorsValues.ts'
-export { type ReadWeightsOptions, readWeights, type Weights, type WeightsSource } from './weights.ts'
+export type { ElementType, TensorArray } from './elements.ts'
+export { exactNumbers } from './elements.ts'
+export { PyTorchFileError } from './pytorch.ts'
+export { SafetensorsError, type SafetensorsInput, writeSafetensors } from './safetensors.ts'
+export type { ByteSource, FileContents } from './source.ts'
+export { type ChooseWeightsOptions, type ChosenWeights, chooseWeights } from './weightNames.ts'
+export { openSource, openWeights } from './weights.ts'
+export { type FileTensor, type FileValue, WeightsError, type WeightsFile } from './weightsFile.ts'

@@ -17,7 +17,7 @@ import { describeValue, PickleDictionary, PickleObject, PickleSequence, type Pic
 
 /** Answers what plain data cannot say. Each function throws `PickleError` to refuse. */
 export interface PickleHost {
-  /** What `module.name` stands for. */
+  /** What `module.name` stands for: a word for it, never the thing itself. */
   global(module: string, name: string): PickleObject
   /** Result of calling (or making an instance of) something that {@link PickleHost.global} has returned. */
   call(callee: PickleValue, args: readonly PickleValue[]): PickleValue
@@ -117,7 +117,9 @@ class Unpickler {
         return this.#host.global(module, name)
       }
       case opcode.REDUCE:
-      case opcode.NEWOBJ: {
+      case opcode.NEWOBJ:
+      case opcode.NEWOBJ_EX: {
+        if (code === opcode.NEWOBJ_EX) this.#pop() // arguments by name, which no object that is read has
         const args = this.#pop()
         const callee = this.#pop()
         if (!(args instanceof PickleSequence && args.kind === 'tuple'))
@@ -238,11 +240,13 @@ class Unpickler {
 
   #append(items: readonly PickleValue[], kind: 'list' | 'set'): void {
     const target = this.#top()
+    if (target instanceof PickleObject) return // what it holds is its own affair
     if (target instanceof PickleSequence && target.kind === kind) for (const item of items) target.items.push(item)
     else this.#input.fail(`${describeValue(target)} is no ${kind}`)
   }
 
   #fill(target: PickleValue, items: readonly PickleValue[]): PickleValue {
+    if (target instanceof PickleObject) return target
     if (!(target instanceof PickleDictionary)) return this.#input.fail(`${describeValue(target)} is no dictionary`)
     if (items.length % 2 === 1) this.#input.fail('a dictionary key without a value')
     this.#count(items.length / 2)

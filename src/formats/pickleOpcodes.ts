@@ -51,6 +51,7 @@ export const opcode = {
   EMPTY_SET: 0x8f,
   ADDITEMS: 0x90,
   FROZENSET: 0x91,
+  NEWOBJ_EX: 0x92,
   STACK_GLOBAL: 0x93,
   MEMOIZE: 0x94,
   FRAME: 0x95,
@@ -73,7 +74,6 @@ export const refusedOpcodes: ReadonlyMap<number, string> = new Map([
   [0x83, 'EXT2'],
   [0x84, 'EXT4'],
   [0x8b, 'LONG4 (an int of more than 255 bytes)'],
-  [0x92, 'NEWOBJ_EX'],
   [0x97, 'NEXT_BUFFER'],
   [0x98, 'READONLY_BUFFER'],
 ])

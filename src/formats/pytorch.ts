@@ -1,73 +1,49 @@
 /**
- * Reads files of `torch.save` (`.pth`, `.pt`, `.th`, `.bin`) without Python and without executing anything in them.
+ * Reads files of `torch.save` (`.pth`, `.pt`, `.th`, `.bin`, `.ckpt`) without Python and without executing anything in them.
  *
- * Pure functions on bytes, so that the same code reads a file in Node and a download in a browser. Such files are
- * programs for Python's pickle machine; only those that describe tensors and plain data are read, see `pickle.ts` and
- * `pytorchGlobals.ts`, and no length in them is believed before it is checked.
+ * Such files are programs for Python's pickle machine; only what describes tensors and plain data is taken from them, see
+ * `pickle.ts` and `pytorchGlobals.ts`, and no length in them is believed before it is checked.
  */
 import { PickleError } from './pickleBytes.ts'
 import { describeValue, PickleDictionary, PickleSequence, type PickleValue } from './pickleValues.ts'
-import { ArchiveError, openArchive, openCompressedArchive, type PyTorchArchive } from './pytorchArchive.ts'
-import {
-  type PyTorchDictionary,
-  type PyTorchFile,
-  PyTorchFileError,
-  type PyTorchOther,
-  type PyTorchTensor,
-} from './pytorchFile.ts'
-import { TensorReference } from './pytorchGlobals.ts'
-import { TensorError, TensorReader } from './pytorchTensors.ts'
+import { ArchiveError, openArchive, type PyTorchArchive, unfoldedLimit } from './pytorchArchive.ts'
+import { DenseTensor, UnreadTensor } from './pytorchGlobals.ts'
+import { readTensor, TensorError, viewOf } from './pytorchTensors.ts'
+import type { ByteSource } from './source.ts'
+import { type FileTensor, type FileValue, WeightsError, type WeightsFile } from './weightsFile.ts'
 import { ZipError } from './zip.ts'
 
-/**
- * Reads a file of `torch.save`: the zip format (PyTorch 1.6 and later) or the stream before it; dense tensors of any
- * strides, in dictionaries and lists of any form. The name of a file that is one tensor is `''`.
- *
- * @param bytes the whole file; tensors are views of it where they can be
- * @param file how to call the file in error messages
- * @throws PyTorchFileError naming what is refused: whole pickled modules, other classes and functions, TorchScript,
- *   sparse, quantized and complex tensors, big-endian files, damaged archives, and compressed ones, which
- *   {@link readCompressedPyTorch} reads.
- *
- * @example
- * const { tensors, other } = readPyTorch(await readFile('checkpoint.pth'), 'checkpoint.pth')
- * tensors.get('state_dict.conv1.weight') // { dtype: 'float32', shape: [16, 3, 3, 3], values: Float32Array(432) }
- * other.get('epoch') // 90
- */
-export function readPyTorch(bytes: Uint8Array, file = 'PyTorch file'): PyTorchFile {
-  try {
-    return collect(openArchive(plain(bytes)), file)
-  } catch (error) {
-    throw named(error, file)
-  }
+/** Thrown for a file of `torch.save` that is broken, or whose tensor is of a kind that is not read. */
+export class PyTorchFileError extends WeightsError {
+  override readonly name = 'PyTorchFileError'
 }
 
 /**
- * Reads a file of `torch.save` that may have been compressed afterwards (zip's usual method, deflate); any other as
- * {@link readPyTorch} does.
- * @throws PyTorchFileError as {@link readPyTorch}, and when the archive unfolds to more than about 16 times its size.
+ * Opens a file of `torch.save`: the zip format (PyTorch 1.6 and later, also compressed afterwards) or the stream before it;
+ * tensors in dictionaries and lists of any form. The path of a file that is one tensor is `''`. Objects of other classes are
+ * skipped; tensors whose values are not read (sparse, quantized, complex) are listed, and refused when they are asked for.
+ * @throws PyTorchFileError for TorchScript, big-endian files and broken ones.
  */
-export async function readCompressedPyTorch(bytes: Uint8Array, file = 'PyTorch file'): Promise<PyTorchFile> {
+export async function openPyTorch(source: ByteSource): Promise<WeightsFile> {
+  const archive = await ruled(source.name, undefined, openArchive(source))
+  const collector = new Collector(source, archive)
+  collector.collect(archive.value)
+  return { name: source.name, tensors: collector.tensors, other: collector.other }
+}
+
+/** A result, or its error with the name of the file, and of the tensor. */
+async function ruled<T>(file: string, tensor: string | undefined, result: Promise<T>): Promise<T> {
   try {
-    return collect(await openCompressedArchive(plain(bytes)), file)
+    return await result
   } catch (error) {
-    throw named(error, file)
+    throw named(error, file, tensor)
   }
 }
 
-/** Not the Buffer of Node: its `slice` differs from every other array's. */
-const plain = ({ buffer, byteOffset, length }: Uint8Array) => new Uint8Array(buffer, byteOffset, length)
-
-function collect(archive: PyTorchArchive, file: string): PyTorchFile {
-  const collector = new Collector(file, new TensorReader(archive, archive.bytes))
-  const root = collector.collect(archive.value)
-  return { file, tensors: collector.tensors, other: collector.other, root }
-}
-
-/** The error with the name of the file, when it is about the file. */
-function named(error: unknown, file: string): unknown {
-  const isRule = error instanceof PickleError || error instanceof ZipError || error instanceof ArchiveError
-  return isRule ? new PyTorchFileError(file, error.message) : error
+/** An error with the name of the file, and of the tensor, when it is about these. */
+function named(error: unknown, file: string, tensor?: string): unknown {
+  const isRule = [PickleError, ZipError, ArchiveError, TensorError].some(kind => error instanceof kind)
+  return isRule ? new PyTorchFileError(file, (error as Error).message, tensor, { cause: error }) : error
 }
 
 /** Deepest nesting of containers, and longest path in characters. */
@@ -82,92 +58,74 @@ const maxCharacters = 64 * 2 ** 20
 
 /** Walks what was saved and sorts it into tensors and the rest. */
 class Collector {
-  readonly tensors = new Map<string, PyTorchTensor>()
-  readonly other = new Map<string, PyTorchOther>()
-  readonly #file: string
-  readonly #reader: TensorReader
+  readonly tensors = new Map<string, FileTensor>()
+  readonly other = new Map<string, FileValue>()
+  readonly #source: ByteSource
+  readonly #archive: PyTorchArchive
   /** Whether a list holds tensors or containers; remembered because shared lists are met again. */
   readonly #holds = new Map<PickleSequence, boolean>()
   #visits = 0
   #characters = 0
 
-  constructor(file: string, reader: TensorReader) {
-    this.#file = file
-    this.#reader = reader
+  constructor(source: ByteSource, archive: PyTorchArchive) {
+    this.#source = source
+    this.#archive = archive
   }
 
-  collect(value: PickleValue): PyTorchDictionary {
-    const top = emptyLevel(undefined, 0)
-    if (entriesOf(value)) this.#descend(value, top)
-    else this.#visit(value, '', top)
-    return top.contents
+  collect(value: PickleValue): void {
+    if (entriesOf(value)) this.#descend(value, undefined, 0)
+    else this.#visit(value, '', 0)
   }
 
-  #descend(container: PickleValue, level: Level): void {
-    for (const [key, value] of entriesOf(container) ?? []) this.#visit(value, keyText(key), level)
+  /** @param path of the container; undefined at the top */
+  #descend(container: PickleValue, path: string | undefined, depth: number): void {
+    if (depth > maxDepth) this.#fail(`containers are nested more than ${maxDepth} deep`)
+    for (const [key, value] of entriesOf(container) ?? []) {
+      const name = typeof key === 'string' ? key : describeValue(key)
+      this.#visit(value, path === undefined ? name : `${path}.${name}`, depth)
+    }
   }
 
-  #visit(value: PickleValue, key: string, { path: parent, depth, contents }: Level): void {
-    const path = parent === undefined ? key : `${parent}.${key}`
+  #visit(value: PickleValue, path: string, depth: number): void {
     this.#characters += path.length
     if (path.length > maxPath) this.#fail(`a path of more than ${maxPath} characters`)
     if (++this.#visits > maxVisits || this.#characters > maxCharacters) this.#fail('the same containers come too often')
-    if (value instanceof TensorReference) {
+    if (isTensor(value)) {
       if (this.tensors.has(path)) this.#fail('two tensors have this path', path)
-      const tensor = this.#read(value, path)
-      this.tensors.set(path, tensor)
-      contents.tensors.set(key, tensor)
-    } else if (this.#mayHoldTensors(value)) {
-      if (depth >= maxDepth) this.#fail(`containers are nested more than ${maxDepth} deep`)
-      if (contents.dictionaries.has(key)) this.#fail(`two dictionaries have the path ${JSON.stringify(path)}`)
-      const inner = emptyLevel(path, depth + 1)
-      this.#descend(value, inner)
-      if (inner.contents.tensors.size + inner.contents.dictionaries.size > 0)
-        contents.dictionaries.set(key, inner.contents)
-    } else this.other.set(path, simple(value))
+      this.tensors.set(path, this.#tensor(value, path))
+    } else if (this.#mayHoldTensors(value)) this.#descend(value, path, depth + 1)
+    else this.other.set(path, simple(value))
   }
 
   /** False for empty dictionaries and for lists of plain values, which are named but not listed. */
   #mayHoldTensors(value: PickleValue): boolean {
     if (value instanceof PickleDictionary) return value.entries.size > 0
     if (!(value instanceof PickleSequence)) return false
-    const holds =
-      this.#holds.get(value) ??
-      value.items.some(item => item instanceof TensorReference || entriesOf(item) !== undefined)
+    const holds = this.#holds.get(value) ?? value.items.some(item => isTensor(item) || entriesOf(item) !== undefined)
     this.#holds.set(value, holds)
     return holds
   }
 
-  #read(reference: TensorReference, path: string): PyTorchTensor {
+  #tensor(value: DenseTensor | UnreadTensor, path: string): FileTensor {
+    const file = this.#source.name
+    if (value instanceof UnreadTensor) {
+      const { kind, shape } = value
+      const rule = `${kind} tensors are not read, only dense ones of real numbers`
+      return { dtype: kind, shape, read: () => Promise.reject(new PyTorchFileError(file, rule, path)) }
+    }
     try {
-      return this.#reader.read(reference)
+      const view = viewOf(value)
+      const read = () => readTensor(this.#archive, value, view, unfoldedLimit(this.#source))
+      return { dtype: view.type, shape: view.shape, read: () => ruled(file, path, read()) }
     } catch (error) {
-      if (error instanceof TensorError || error instanceof ArchiveError || error instanceof ZipError)
-        throw new PyTorchFileError(this.#file, error.message, path)
-      throw error
+      throw named(error, file, path)
     }
   }
 
   #fail(rule: string, tensor?: string): never {
-    throw new PyTorchFileError(this.#file, rule, tensor)
+    throw new PyTorchFileError(this.#source.name, rule, tensor)
   }
 }
-
-/** A container on the way down; `path` is undefined at the top. */
-interface Level {
-  readonly path: string | undefined
-  readonly depth: number
-  readonly contents: {
-    readonly tensors: Map<string, PyTorchTensor>
-    readonly dictionaries: Map<string, PyTorchDictionary>
-  }
-}
-
-const emptyLevel = (path: string | undefined, depth: number): Level => ({
-  path,
-  depth,
-  contents: { tensors: new Map(), dictionaries: new Map() },
-})
 
 /** Entries of a container, keyed by position in sequences; undefined for anything else. */
 function entriesOf(value: PickleValue): Iterable<readonly [PickleValue, PickleValue]> | undefined {
@@ -175,8 +133,9 @@ function entriesOf(value: PickleValue): Iterable<readonly [PickleValue, PickleVa
   return value instanceof PickleSequence ? value.items.entries() : undefined
 }
 
-const keyText = (key: PickleValue) => (typeof key === 'string' ? key : describeValue(key))
-
-function simple(value: PickleValue): PyTorchOther {
+function simple(value: PickleValue): FileValue {
   return typeof value === 'object' && value !== null ? { skipped: describeValue(value) } : value
 }
+
+const isTensor = (value: PickleValue): value is DenseTensor | UnreadTensor =>
+  value instanceof DenseTensor || value instanceof UnreadTensor

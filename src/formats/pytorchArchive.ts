@@ -5,23 +5,23 @@
  *     before              one stream: pickles of a magic number, a protocol version, facts about the system, the objects,
  *                         and the list of storage keys; then for each key its number of elements (int64) and elements
  *
+ * The description is read at first, then the storages that are asked for.
+ *
  * Source: `_save`, `_legacy_save` and `_legacy_load` in `torch/serialization.py`.
  */
-import { type PickleHost, unpickle } from './pickle.ts'
+import { maxPickleBytes, type PickleHost, unpickle } from './pickle.ts'
 import { PickleError } from './pickleBytes.ts'
 import { describeValue, PickleDictionary, PickleSequence, type PickleValue } from './pickleValues.ts'
-import { pytorchTypes } from './pytorchFile.ts'
 import { PyTorchHost, type StorageReference } from './pytorchGlobals.ts'
-import { inflateZip, readZip, type ZipEntry, zipContents } from './zip.ts'
+import type { ByteSource } from './source.ts'
+import { readZip, type ZipEntry, zipContents } from './zip.ts'
 
 /** A file with its container taken off. */
 export interface PyTorchArchive {
   /** What was saved; tensors are `TensorReference`s. */
   readonly value: PickleValue
-  /** Bytes of a storage: a view of the file. */
-  storage(reference: StorageReference): Uint8Array
-  /** Bytes of the file, those of its compressed entries unfolded. */
-  readonly bytes: number
+  /** Reads the bytes of a storage. @throws ArchiveError, ZipError or WeightsError when they are missing or damaged */
+  storage(reference: StorageReference): Promise<Uint8Array>
 }
 
 /** Thrown for a file that is neither. */
@@ -30,40 +30,37 @@ export class ArchiveError extends Error {
 }
 
 /**
- * Reads either container.
+ * The most bytes that something of a file may unfold to: compressed entries, and tensors that repeat their values.
+ * 16 times the file, and at least a mebibyte.
+ */
+export const unfoldedLimit = ({ size }: ByteSource): number => 16 * size + 2 ** 20
+
+/**
+ * Opens either container.
  * @throws ArchiveError, ZipError or PickleError with the rule that the file breaks.
  */
-export function openArchive(bytes: Uint8Array): PyTorchArchive {
-  if (isZip(bytes)) return openZip(bytes, readZip(bytes))
-  if (latin1(bytes, 257, 262) === 'ustar')
+export async function openArchive(source: ByteSource): Promise<PyTorchArchive> {
+  const start = await source.read(0, Math.min(source.size, 512))
+  if (startsWith(start, 'PK')) return openZip(source)
+  if (latin1(start, 257, 262) === 'ustar')
     throw new ArchiveError(
       'the tar format of the first versions of PyTorch is not read: load it with PyTorch and save it again',
     )
-  if (bytes[0] === 0x80) return openLegacy(bytes)
-  const start = bytes.length === 0 ? 'is empty' : `begins ${JSON.stringify(latin1(bytes, 0, 16))}`
-  const cure = startsWith(bytes.subarray(8), [0x7b]) ? ': a safetensors file?' : ''
-  throw new ArchiveError(
-    `not a file of torch.save, which is a zip archive or begins with a pickle; this one ${start}${cure}`,
-  )
+  if (start[0] === 0x80) return openLegacy(source)
+  const what = start.length === 0 ? 'is empty' : `begins ${JSON.stringify(latin1(start, 0, 16))}`
+  const cure = cures.find(([beginning]) => startsWith(start, beginning))?.[1] ?? ''
+  throw new ArchiveError(`not a file of weights (safetensors or torch.save): this one ${what}${cure}`)
 }
 
-/**
- * As {@link openArchive}; a zip archive may have been compressed after `torch.save`, unless it unfolds to more than about 16
- * times its size.
- */
-export async function openCompressedArchive(bytes: Uint8Array): Promise<PyTorchArchive> {
-  if (!isZip(bytes)) return openArchive(bytes)
-  const entries = readZip(bytes)
-  return openZip(bytes, entries, await inflateZip(bytes, entries, 16 * bytes.length + 2 ** 20))
-}
+/** What other files often are, by how they begin. */
+const cures: readonly (readonly [beginning: string, cure: string])[] = [
+  ['version https://git-lfs', ': a pointer of Git LFS, the file itself was not downloaded'],
+  ['\x1f\x8b', ': compressed with gzip, unpack it first'],
+  ['<', ': a web page?'],
+]
 
-const isZip = (bytes: Uint8Array) => startsWith(bytes, [0x50, 0x4b])
-
-function openZip(
-  bytes: Uint8Array,
-  entries: ReadonlyMap<string, ZipEntry>,
-  inflated: ReadonlyMap<string, Uint8Array> = new Map(),
-): PyTorchArchive {
+async function openZip(source: ByteSource): Promise<PyTorchArchive> {
+  const entries = await readZip(source)
   const pickles = [...entries.keys()].filter(name => /^[^/]+\/data\.pkl$/.test(name))
   const [pickle] = pickles
   if (pickle === undefined || pickles.length > 1)
@@ -72,30 +69,24 @@ function openZip(
   if (entries.has(`${folder}constants.pkl`) || [...entries.keys()].some(name => name.startsWith(`${folder}code/`)))
     throw new ArchiveError('a TorchScript archive, which holds code; save model.state_dict() with torch.save instead')
 
-  const contents = (name: string): Uint8Array | undefined => {
-    const entry = entries.get(`${folder}${name}`)
-    return entry && (inflated.get(entry.name) ?? zipContents(bytes, entry))
-  }
-  const order = contents('byteorder') // absent before PyTorch 2.1
-  if (order && latin1(order, 0, 6) !== 'little')
-    throw new ArchiveError(`byte order ${JSON.stringify(latin1(order, 0, 16))} is not read, only "little"`)
-  const { value } = unpickle(contents('data.pkl') as Uint8Array, new PyTorchHost())
-  const read = new Map<string, Uint8Array>()
+  const most = unfoldedLimit(source)
+  const order = entries.get(`${folder}byteorder`) // absent before PyTorch 2.1
+  const orderText = order && latin1(await zipContents(source, order, most), 0, 16)
+  if (orderText !== undefined && orderText !== 'little')
+    throw new ArchiveError(`byte order ${JSON.stringify(orderText)} is not read, only "little"`)
+  const description = await zipContents(source, entries.get(pickle) as ZipEntry, Math.min(most, maxPickleBytes))
   return {
-    value,
-    bytes: [...inflated.values()].reduce((sum, { length }) => sum + length, bytes.length),
-    storage: reference => {
-      const { key, description } = reference
-      const storage = read.get(key) ?? contents(`data/${key}`)
-      if (!storage) throw new ArchiveError(`storage ${describeValue(key)} is missing in the archive`)
-      const needed = byteLength(reference)
-      if (storage.length !== needed)
+    value: unpickle(description, new PyTorchHost()).value,
+    storage: rememberingOne(async reference => {
+      const { key, elementBytes, length } = reference
+      const entry = entries.get(`${folder}data/${key}`)
+      if (!entry) throw new ArchiveError(`storage ${describeValue(key)} is missing in the archive`)
+      if (elementBytes !== undefined && entry.length !== elementBytes * length)
         throw new ArchiveError(
-          `${description} needs ${needed} bytes, ${describeValue(`data/${key}`)} has ${storage.length}`,
+          `${reference.description} needs ${elementBytes * length} bytes, ${describeValue(`data/${key}`)} has ${entry.length}`,
         )
-      read.set(key, storage) // its checksum is compared once
-      return storage
-    },
+      return zipContents(source, entry, most)
+    }),
   }
 }
 
@@ -103,7 +94,8 @@ function openZip(
 const magicNumber = 0x1950a86a20f9469cfc6cn
 const protocolVersion = 1001
 
-function openLegacy(bytes: Uint8Array): PyTorchArchive {
+async function openLegacy(source: ByteSource): Promise<PyTorchArchive> {
+  const bytes = await source.read(0, Math.min(source.size, maxPickleBytes))
   const magic = unpickle(bytes, plainData)
   if (magic.value !== magicNumber)
     throw new ArchiveError('a plain pickle, not a file of torch.save: the magic number is missing')
@@ -118,30 +110,62 @@ function openLegacy(bytes: Uint8Array): PyTorchArchive {
   const saved = unpickle(bytes, host, system.end)
   const keys = unpickle(bytes, plainData, saved.end)
   if (!(keys.value instanceof PickleSequence)) throw new ArchiveError('the list of storage keys is missing')
-  const storages = new Map<string, Uint8Array>()
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  let position = keys.end
-  for (const key of keys.value.items) {
-    const reference = typeof key === 'string' ? host.storages.get(key) : undefined
-    if (typeof key !== 'string' || !reference || storages.has(key))
-      throw new ArchiveError(`storage ${describeValue(key)} belongs to no tensor or is listed twice`)
-    const start = position + 8
-    const stated = start <= bytes.length ? Number(view.getBigInt64(position, true)) : undefined
-    if (stated !== undefined && stated !== reference.length)
-      throw new ArchiveError(`storage ${describeValue(key)} has ${stated} elements, not a ${reference.description}`)
-    position = start + byteLength(reference)
-    if (position > bytes.length)
-      throw new ArchiveError(`${reference.description} at byte ${start} goes past the end of the file: truncated?`)
-    storages.set(key, bytes.subarray(start, position))
-  }
+  const extents = await legacyStorages(source, keys.value.items, keys.end, host.storages)
   return {
     value: saved.value,
-    bytes: bytes.length,
-    storage: ({ key }) => {
-      const storage = storages.get(key)
-      if (!storage) throw new ArchiveError(`storage ${describeValue(key)} is missing in the file`)
-      return storage
-    },
+    storage: rememberingOne(async ({ key }) => {
+      const extent = extents.get(key)
+      if (!extent) throw new ArchiveError(`storage ${describeValue(key)} is missing in the file`)
+      return source.read(extent.start, extent.end)
+    }),
+  }
+}
+
+interface Extent {
+  readonly start: number
+  readonly end: number
+}
+
+/** Where each storage is: they lie one after the other, each after its number of elements. */
+async function legacyStorages(
+  source: ByteSource,
+  keys: readonly PickleValue[],
+  from: number,
+  references: ReadonlyMap<string, StorageReference>,
+): Promise<Map<string, Extent>> {
+  const extents = new Map<string, Extent>()
+  let position = from
+  for (const key of keys) {
+    const reference = typeof key === 'string' ? references.get(key) : undefined
+    if (typeof key !== 'string' || !reference || extents.has(key))
+      throw new ArchiveError(`storage ${describeValue(key)} belongs to no tensor or is listed twice`)
+    const { elementBytes, length, description } = reference
+    if (elementBytes === undefined)
+      throw new ArchiveError(`${description}: this type is unknown here, so that what follows it cannot be found`)
+    const start = position + 8
+    if (start <= source.size) {
+      const { buffer, byteOffset } = await source.read(position, start)
+      const stated = Number(new DataView(buffer, byteOffset, 8).getBigInt64(0, true))
+      if (stated !== length)
+        throw new ArchiveError(`storage ${describeValue(key)} has ${stated} elements, not a ${description}`)
+    }
+    position = start + length * elementBytes
+    if (position > source.size)
+      throw new ArchiveError(`${description} at byte ${start} goes past the end of the file: truncated?`)
+    extents.set(key, { start, end: position })
+  }
+  return extents
+}
+
+/**
+ * Keeps the storage that was read last, and no other: tensors that are parts of one storage follow each other, and all storages
+ * together are the whole file.
+ */
+function rememberingOne(read: PyTorchArchive['storage']): PyTorchArchive['storage'] {
+  let last: { readonly key: string; readonly bytes: Promise<Uint8Array> } | undefined
+  return reference => {
+    if (last?.key !== reference.key) last = { key: reference.key, bytes: read(reference) }
+    return last.bytes
   }
 }
 
@@ -156,9 +180,7 @@ function refuse(what: string): never {
   throw new PickleError(`not a file of torch.save: ${describeValue(what)} where a number or plain data should be`)
 }
 
-const byteLength = ({ dtype, length }: StorageReference) => length * pytorchTypes[dtype].bytes
-
-const startsWith = (bytes: Uint8Array, start: readonly number[]) => start.every((byte, i) => bytes[i] === byte)
+const startsWith = (bytes: Uint8Array, beginning: string) => latin1(bytes, 0, beginning.length) === beginning
 
 /** Some bytes as text, one character each. */
 const latin1 = (bytes: Uint8Array, start: number, end: number) => String.fromCharCode(...bytes.subarray(start, end))

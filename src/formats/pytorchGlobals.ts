@@ -1,12 +1,13 @@
 /**
- * What the names in a PyTorch pickle stand for: the few that rebuild tensors from their storages, plain containers, and
- * some that are known, harmless and skipped. Every other name is refused.
+ * What the names in a PyTorch pickle stand for: the few that describe tensors and plain containers. Everything else is a word
+ * that stands in its place: what is "made" with it is skipped, and nothing of it is looked at.
  *
  * PyTorch's own reader calls the functions that these names import; here they are only words for data.
  *
  * Source: `torch/_utils.py` (the `_rebuild_…` functions and their arguments) and `torch/serialization.py` (persistent
- * ids of storages) of PyTorch 0.4 to 2.13; the list of what is safe follows `torch/_weights_only_unpickler.py`.
+ * ids of storages) of PyTorch 0.4 to 2.13.
  */
+import { type ElementType, elementTypes, isElementType } from './elements.ts'
 import type { PickleHost } from './pickle.ts'
 import { PickleError } from './pickleBytes.ts'
 import {
@@ -17,22 +18,25 @@ import {
   PickleSequence,
   type PickleValue,
 } from './pickleValues.ts'
-import { type PyTorchType, pytorchTypes } from './pytorchFile.ts'
 
 /** A flat array of a file that tensors are views of. */
 export class StorageReference extends PickleObject {
   override readonly description: string
   readonly key: string
-  readonly dtype: PyTorchType
+  /** Type of its elements; `uint8` where the tensors say themselves what its bytes are. */
+  readonly dtype: string
+  /** Bytes of an element; undefined for types that are unknown here. */
+  readonly elementBytes: number | undefined
   /** Elements of the storage in the file. */
   readonly length: number
   /** First element and number of elements that are meant: all, but for views of storages in old files. */
   readonly offset: number
   readonly count: number
-  constructor(key: string, dtype: PyTorchType, length: number, offset = 0, count = length) {
+  constructor(key: string, { dtype, bytes }: StorageType, length: number, offset = 0, count = length) {
     super()
     this.key = key
     this.dtype = dtype
+    this.elementBytes = bytes
     this.length = length
     this.offset = offset
     this.count = count
@@ -40,19 +44,37 @@ export class StorageReference extends PickleObject {
   }
 }
 
-/** A tensor as the pickle describes it; nothing of it has been checked. */
-export class TensorReference extends PickleObject {
+/** A dense tensor as the pickle describes it, a view of a storage; nothing of it has been checked. */
+export class DenseTensor extends PickleObject {
   override readonly description = 'tensor'
   readonly storage: StorageReference
+  readonly dtype: ElementType
   readonly offset: PickleValue
   readonly shape: PickleValue
   readonly strides: PickleValue
-  constructor(storage: StorageReference, [offset, shape, strides]: readonly [PickleValue, PickleValue, PickleValue]) {
+  constructor(
+    storage: StorageReference,
+    [offset, shape, strides]: readonly [PickleValue, PickleValue, PickleValue],
+    dtype: ElementType,
+  ) {
     super()
     this.storage = storage
+    this.dtype = dtype
     this.offset = offset
     this.shape = shape
     this.strides = strides
+  }
+}
+
+/** A tensor of a kind whose values are not read: sparse, quantized, complex, without values. */
+export class UnreadTensor extends PickleObject {
+  override readonly description = 'tensor'
+  readonly kind: string
+  readonly shape: readonly number[]
+  constructor(kind: string, shape: readonly number[]) {
+    super()
+    this.kind = kind
+    this.shape = shape
   }
 }
 
@@ -62,32 +84,27 @@ export class PyTorchHost implements PickleHost {
   readonly storages = new Map<string, StorageReference>()
 
   global(module: string, name: string): PickleObject {
-    const path = `${module}.${name}`
-    if (!isKnown(path))
-      throw new PickleError(
-        `refuses ${/^[\w.]{1,300}$/.test(path) ? path : describeValue(path)}: ${reasonAgainst(path)}`,
-      )
-    return new Global(path)
+    return new Global(`${module}.${name}`)
   }
 
   call(callee: PickleValue, args: readonly PickleValue[]): PickleValue {
+    if (callee instanceof Skipped) return callee
     if (!(callee instanceof Global)) throw new PickleError(`cannot call ${describeValue(callee)}`)
-    const { path } = callee
-    const build = builders.get(path)
-    if (build) return build(args, path)
-    const description = skipped.get(path)
-    if (description !== undefined) return new Skipped(description)
-    throw new PickleError(`cannot call ${path}`)
+    return (
+      builders.get(callee.path)?.(args, callee.path) ?? new Skipped(otherNames.get(callee.path) ?? callee.description)
+    )
   }
 
   persistent(id: PickleValue): PickleValue {
     const [word, type, key, , length, view = null] = id instanceof PickleSequence ? id.items : []
-    const dtype = type instanceof Global ? storageTypes.get(type.path) : undefined
-    if (word !== 'storage' || !dtype || typeof key !== 'string' || !isSize(length))
+    // Old files have the source text of a module's class beside the class.
+    if (word === 'module' && type instanceof Global) return type
+    const storageType = type instanceof Global ? storageTypeOf(type.path) : undefined
+    if (word !== 'storage' || !storageType || typeof key !== 'string' || !isSize(length))
       throw new PickleError(`persistent id is not ('storage', type, key, location, length) but ${describeValue(id)}`)
-    const storage = new StorageReference(key, dtype, length, ...viewOf(view, length))
+    const storage = new StorageReference(key, storageType, length, ...viewOf(view, length))
     const other = this.storages.get(key)
-    if (other && (other.dtype !== dtype || other.length !== length))
+    if (other && (other.dtype !== storage.dtype || other.length !== length))
       throw new PickleError(`storage ${describeValue(key)} is both ${other.description} and ${storage.description}`)
     this.storages.set(key, storage)
     return storage
@@ -99,6 +116,15 @@ export function isSize(value: PickleValue | undefined): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
+/** Most axes that PyTorch allows. */
+export const maxRank = 64
+
+/** The sizes of axes that a tuple or list holds; undefined for anything else. */
+export function sizesIn(value: PickleValue | undefined): readonly number[] | undefined {
+  const items = value instanceof PickleSequence ? value.items : undefined
+  return items && items.length <= maxRank && items.every(isSize) ? [...items] : undefined
+}
+
 /** A name, before anything is built with it. */
 class Global extends PickleObject {
   readonly path: string
@@ -107,11 +133,11 @@ class Global extends PickleObject {
     this.path = path
   }
   override get description() {
-    return this.path
+    return /^[\w.]{1,300}$/.test(this.path) ? this.path : describeValue(this.path)
   }
 }
 
-/** Something known to be harmless, of which only the name is kept. */
+/** An object of which only the name is kept. */
 class Skipped extends PickleObject {
   override readonly description: string
   constructor(description: string) {
@@ -120,21 +146,56 @@ class Skipped extends PickleObject {
   }
 }
 
-const storageTypes: ReadonlyMap<string, PyTorchType> = new Map(
-  (Object.keys(pytorchTypes) as PyTorchType[]).flatMap(dtype =>
-    ['torch', 'torch.cuda'].map(module => [`${module}.${pytorchTypes[dtype].storage}`, dtype] as const),
+/** What the elements of a storage are. */
+interface StorageType {
+  readonly dtype: string
+  readonly bytes: number | undefined
+}
+
+/** Types by the classes of their storages. Those whose values are not read have a size nevertheless: old files are walked by it. */
+const storageTypes: ReadonlyMap<string, StorageType> = new Map<string, StorageType>([
+  ...Object.entries(elementTypes).flatMap(([dtype, { bytes, storage }]) =>
+    storage === undefined ? [] : [[storage, { dtype, bytes }] as const],
   ),
-)
+  ['UntypedStorage', { dtype: 'uint8', bytes: 1 }],
+  ['ComplexFloatStorage', { dtype: 'complex64', bytes: 8 }],
+  ['ComplexDoubleStorage', { dtype: 'complex128', bytes: 16 }],
+  ['QInt8Storage', { dtype: 'qint8', bytes: 1 }],
+  ['QUInt8Storage', { dtype: 'quint8', bytes: 1 }],
+  ['QInt32Storage', { dtype: 'qint32', bytes: 4 }],
+  ['QUInt4x2Storage', { dtype: 'quint4x2', bytes: 1 }],
+  ['QUInt2x4Storage', { dtype: 'quint2x4', bytes: 1 }],
+])
+
+function storageTypeOf(path: string): StorageType | undefined {
+  const [, name] = /^torch\.(?:cuda\.|storage\.)?(\w+Storage)$/.exec(path) ?? []
+  return name === undefined ? undefined : (storageTypes.get(name) ?? { dtype: name, bytes: undefined })
+}
+
+type Builder = (args: readonly PickleValue[], path: string) => PickleValue
 
 /** What each function or class gives for its arguments. */
-const builders: ReadonlyMap<string, (args: readonly PickleValue[], path: string) => PickleValue> = new Map([
+const builders: ReadonlyMap<string, Builder> = new Map<string, Builder>([
   ['torch._utils._rebuild_tensor', rebuildTensor], // (storage, offset, size, stride)
   ['torch._utils._rebuild_tensor_v2', rebuildTensor], // (…, requires_grad, backward_hooks, metadata)
-  ['torch._utils._rebuild_parameter', firstTensor], // (tensor, requires_grad, backward_hooks)
-  ['torch._utils._rebuild_parameter_with_state', firstTensor], // (…, attributes)
-  ['torch.nn.parameter.Parameter', firstTensor], // (tensor, requires_grad)
+  ['torch._utils._rebuild_tensor_v3', rebuildTypedTensor], // (…, requires_grad, backward_hooks, dtype, metadata)
+  ['torch._utils._rebuild_qtensor', ([, , shape]) => unread('quantized', shape)], // (storage, offset, size, …)
+  // (layout, (indices, values, size, …)), and of other layouts (layout, (indices, indices, values, size))
+  [
+    'torch._utils._rebuild_sparse_tensor',
+    ([, data]) =>
+      unread(
+        'sparse',
+        itemsOf(data).find(item => sizesIn(item)),
+      ),
+  ],
+  ['torch._utils._rebuild_meta_tensor_no_storage', ([, shape]) => unread('meta', shape)], // (dtype, size, …)
+  ['torch._utils._rebuild_wrapper_subclass', ([, , shape]) => unread('wrapped', shape)], // (class, dtype, size, …)
+  ['torch._utils._rebuild_parameter', firstOf], // (tensor, requires_grad, backward_hooks)
+  ['torch._utils._rebuild_parameter_with_state', firstOf], // (…, attributes)
+  ['torch.nn.parameter.Parameter', firstOf], // (tensor, requires_grad)
   ['torch._tensor._rebuild_from_type_v2', rebuildFromType], // (function, type, arguments, attributes)
-  ['torch.Size', (args: readonly PickleValue[]) => args[0] ?? new PickleSequence('tuple')],
+  ['torch.Size', ([sizes]) => sizes ?? new PickleSequence('tuple')],
   ['collections.OrderedDict', dictionaryOf],
   ['collections.Counter', dictionaryOf],
   ['collections.defaultdict', () => new PickleDictionary()], // (type of the values)
@@ -142,56 +203,60 @@ const builders: ReadonlyMap<string, (args: readonly PickleValue[], path: string)
   ['__builtin__.set', setOf],
 ])
 
-/** Names that are skipped, called or not, with what is said instead: types, devices, numpy's scalars and arrays, … */
-const skipped: ReadonlyMap<string, string> = new Map([
+/** What is said of some objects in place of their names. */
+const otherNames: ReadonlyMap<string, string> = new Map([
   ['_codecs.encode', 'bytes'], // as protocol 2 writes them
   ...['numpy.core', 'numpy._core'].flatMap(module => [
     [`${module}.multiarray.scalar`, 'numpy scalar'] as const,
     [`${module}.multiarray._reconstruct`, 'numpy array'] as const,
   ]),
-  ...[
-    ...'numpy.dtype numpy.ndarray argparse.Namespace torch.device torch.serialization._get_layout'.split(' '),
-    ...'torch.Tensor torch._tensor.Tensor torch.nn.parameter.Buffer'.split(' '),
-    ...Object.keys(pytorchTypes).map(dtype => `torch.${dtype}`),
-    ...['builtins', '__builtin__'].flatMap(module =>
-      'dict list tuple int long float complex bool str unicode bytes bytearray'
-        .split(' ')
-        .map(name => `${module}.${name}`),
-    ),
-  ].map(path => [path, path] as const),
 ])
 
-function isKnown(path: string): boolean {
-  return storageTypes.has(path) || builders.has(path) || skipped.has(path)
-}
-
-function reasonAgainst(path: string): string {
-  if (/^torch\.(cuda\.)?\w*Storage$|\.(Untyped|Typed)Storage$|^torch\._utils\._rebuild_/.test(path))
-    return `tensors of this kind are not read, only dense ones of ${Object.keys(pytorchTypes).join(', ')}`
-  const cure = 'save model.state_dict() instead'
-  if (/^torch\.nn\.modules\.|^__main__\./.test(path)) return `whole pickled modules execute code; ${cure}`
-  return `only tensors and plain data are read, everything else can execute code; ${cure}`
-}
-
 function rebuildTensor(args: readonly PickleValue[], path: string): PickleValue {
-  const [storage, offset, shape, strides, , , metadata] = args
+  return dense(args, args[6], path)
+}
+
+function rebuildTypedTensor(args: readonly PickleValue[], path: string): PickleValue {
+  const [, , , , , , dtype, metadata] = args
+  if (!(dtype instanceof Global)) throw new PickleError(`${path} expects a type, got ${describeValues(args)}`)
+  return dense(args, metadata, path, dtype.description.replace(/^torch\./, ''))
+}
+
+function dense(
+  args: readonly PickleValue[],
+  metadata: PickleValue | undefined,
+  path: string,
+  dtype?: string,
+): PickleValue {
+  const [storage, offset, shape, strides] = args
   if (!(storage instanceof StorageReference) || offset === undefined || shape === undefined || strides === undefined)
     throw new PickleError(`${path} expects (storage, offset, size, stride, …), got ${describeValues(args)}`)
   // Tensors that stand for their own negative or conjugate: the values in the storage are not theirs.
   if (metadata instanceof PickleDictionary && metadata.entries.size > 0)
-    throw new PickleError(`tensors with ${describeValues([...metadata.entries.keys()])} are not read`)
-  return new TensorReference(storage, [offset, shape, strides])
+    return unread(describeValues([...metadata.entries.keys()]), shape)
+  const type = dtype ?? storage.dtype
+  const isRead = isElementType(type) && storage.elementBytes !== undefined
+  return isRead ? new DenseTensor(storage, [offset, shape, strides], type) : unread(type, shape)
 }
 
-function firstTensor(args: readonly PickleValue[], path: string): PickleValue {
-  const [tensor] = args
-  if (tensor instanceof TensorReference) return tensor
-  throw new PickleError(`${path} expects a tensor, got ${describeValues(args)}`)
+/** A tensor that is listed, not read; only skipped when it does not say its shape. */
+function unread(kind: string, shape: PickleValue | undefined): PickleObject {
+  const sizes = sizesIn(shape)
+  return sizes ? new UnreadTensor(kind, sizes) : new Skipped(`${kind} tensor`)
+}
+
+const itemsOf = (value: PickleValue | undefined) => (value instanceof PickleSequence ? value.items : [])
+
+/** A parameter is the tensor in it. */
+function firstOf([value]: readonly PickleValue[]): PickleValue {
+  return value ?? null
 }
 
 function rebuildFromType([rebuild, , args]: readonly PickleValue[], path: string): PickleValue {
   const build = rebuild instanceof Global ? builders.get(rebuild.path) : undefined
-  if ((build !== rebuildTensor && build !== firstTensor) || !(args instanceof PickleSequence))
+  if (rebuild instanceof Global && !build) return new Skipped(rebuild.description)
+  // Not itself: a chain of these could be as deep as the file is long.
+  if (!build || build === rebuildFromType || !(args instanceof PickleSequence))
     throw new PickleError(`${path} expects a function that rebuilds a tensor, got ${describeValue(rebuild ?? null)}`)
   return build(args.items, (rebuild as Global).path)
 }

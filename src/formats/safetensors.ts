@@ -5,67 +5,42 @@
  *     N bytes   JSON: { name: { dtype, shape, data_offsets: [begin, end] }, …, "__metadata__": { key: text } }
  *     the rest  the tensors' bytes, row-major, little-endian, one after the other without holes
  *
- * Pure functions on bytes, so that the same code reads a file in Node and a download in a browser. Nothing in a file is
- * believed: every length, offset, type and key is checked before it is used, and no allocation is larger than the file.
+ * The header alone is read at first, then the bytes of the tensors that are asked for. Nothing in a file is believed: every
+ * length, offset and key is checked before it is used, and no allocation is larger than the file.
  *
  * Source: the format's description at https://github.com/huggingface/safetensors
  */
+import { type ElementType, elementTypeOf, elementTypes, elementValues, type TensorArray } from './elements.ts'
 import { firstDuplicateKey } from './jsonKeys.ts'
-import {
-  type SafetensorsArray,
-  type SafetensorsTensor,
-  type SafetensorsType,
-  safetensorsArrays,
-  safetensorsTypes,
-} from './safetensorsValues.ts'
+import type { ByteSource } from './source.ts'
+import { type FileTensor, type FileValue, WeightsError, type WeightsFile } from './weightsFile.ts'
 
-/** Contents of a file. */
-export interface SafetensorsFile {
-  /** Tensors by name, in the order of their bytes in the file. */
-  readonly tensors: Map<string, SafetensorsTensor>
-  /** The texts of `__metadata__`. */
-  readonly metadata: Map<string, string>
-}
-
-/** A tensor to be written: values, or bytes of a stated type (for `F16`, `BF16` and `BOOL`). */
+/** A tensor to be written: values, or bytes of a stated type (`F16`, `BF16`, `BOOL`, …), row-major and little-endian. */
 export type SafetensorsInput =
-  | { readonly shape: readonly number[]; readonly values: SafetensorsArray }
-  | SafetensorsTensor
+  | { readonly shape: readonly number[]; readonly values: TensorArray }
+  | { readonly shape: readonly number[]; readonly dtype: string; readonly bytes: Uint8Array }
 
 /** Thrown for a file that breaks a rule of the format, and for tensors that cannot be written. */
-export class SafetensorsError extends Error {
+export class SafetensorsError extends WeightsError {
   override readonly name = 'SafetensorsError'
-  /** Name of the tensor that broke the rule; absent when the rule is about the whole file. */
-  readonly tensor: string | undefined
-  constructor(file: string, rule: string, tensor?: string) {
-    super(tensor === undefined ? `${file}: ${rule}` : `${file}: tensor ${JSON.stringify(tensor)}: ${rule}`)
-    this.tensor = tensor
-  }
 }
 
 /** Longest header that is read, in bytes: the limit of the format's own implementation. */
 export const maxHeaderBytes = 100_000_000
 
 /**
- * Reads a safetensors file.
- *
- * @param bytes the whole file; the tensors are views of it
- * @param file how to call the file in error messages
+ * Opens a safetensors file. Tensors of types that are not read are listed like all others.
  * @throws SafetensorsError naming the tensor and the rule it breaks.
- *
- * @example
- * const { tensors } = readSafetensors(await readFile('resnet20.safetensors'), 'resnet20.safetensors')
- * tensorValues(tensors.get('conv1.weight')!) // Float32Array of 16·3·3·3 numbers
  */
-export function readSafetensors(bytes: Uint8Array, file = 'safetensors'): SafetensorsFile {
-  const { header, dataStart } = readHeader(bytes, file)
-  // Not `subarray`: that of Node's Buffer gives Buffers, whose `slice` and printing differ from every other array's.
-  const data = new Uint8Array(bytes.buffer, bytes.byteOffset + dataStart, bytes.length - dataStart)
-  const metadata = new Map<string, string>()
+export async function openSafetensors(source: ByteSource): Promise<WeightsFile> {
+  const { name: file } = source
+  const { header, dataStart } = await readHeader(source)
+  const dataBytes = source.size - dataStart
+  const other = new Map<string, FileValue>()
   const entries: Entry[] = []
   for (const [name, value] of Object.entries(header)) {
-    if (name !== '__metadata__') entries.push(checkEntry(name, value, data.length, file))
-    else for (const [key, text] of checkMetadata(value, file)) metadata.set(key, text)
+    if (name !== '__metadata__') entries.push(checkEntry(name, value, dataBytes, file))
+    else for (const [key, text] of checkMetadata(value, file)) other.set(key, text)
   }
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end)
   let position = 0
@@ -80,13 +55,27 @@ export function readSafetensors(bytes: Uint8Array, file = 'safetensors'): Safete
     }
     position = end
   }
-  if (position !== data.length) {
-    throw new SafetensorsError(file, `${data.length - position} bytes after the last tensor belong to no tensor`)
+  if (position !== dataBytes) {
+    throw new SafetensorsError(file, `${dataBytes - position} bytes after the last tensor belong to no tensor`)
   }
-  const tensors = new Map(
-    entries.map(({ name, dtype, shape, begin, end }) => [name, { dtype, shape, bytes: data.subarray(begin, end) }]),
-  )
-  return { tensors, metadata }
+  return { name: file, tensors: new Map(entries.map(entry => [entry.name, tensorOf(entry, source, dataStart)])), other }
+}
+
+function tensorOf({ name, dtype, shape, begin, end }: Entry, source: ByteSource, dataStart: number): FileTensor {
+  const type = typesByCode.get(dtype)
+  return {
+    dtype: type ?? dtype,
+    shape,
+    async read() {
+      if (type === undefined)
+        throw new SafetensorsError(
+          source.name,
+          `elements of type ${JSON.stringify(dtype)} are not read, only ${typeCodes()}`,
+          name,
+        )
+      return elementValues(type, await source.read(dataStart + begin, dataStart + end))
+    },
+  }
 }
 
 /**
@@ -104,7 +93,7 @@ export function writeSafetensors(
   tensors: Iterable<readonly [name: string, tensor: SafetensorsInput]>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
-  const seen = new Map<string, SafetensorsTensor>()
+  const seen = new Map<string, Stored>()
   for (const [name, input] of tensors) {
     if (name === '__metadata__') throw new SafetensorsError('safetensors', 'the name is reserved by the format', name)
     if (seen.has(name)) throw new SafetensorsError('safetensors', 'the name is given twice', name)
@@ -112,7 +101,7 @@ export function writeSafetensors(
   }
   const order = [...seen].sort(
     ([nameA, a], [nameB, b]) =>
-      safetensorsTypes[b.dtype] - safetensorsTypes[a.dtype] || (nameA < nameB ? -1 : nameA > nameB ? 1 : 0),
+      elementTypes[b.type].bytes - elementTypes[a.type].bytes || (nameA < nameB ? -1 : nameA > nameB ? 1 : 0),
   )
   const lines: string[] = []
   const keys = Object.keys(metadata).sort()
@@ -121,8 +110,8 @@ export function writeSafetensors(
     lines.push(`"__metadata__":{${texts.join(',')}}`)
   }
   let length = 0
-  for (const [name, { dtype, shape, bytes }] of order) {
-    const entry = { dtype, shape, data_offsets: [length, length + bytes.length] }
+  for (const [name, { type, shape, bytes }] of order) {
+    const entry = { dtype: elementTypes[type].safetensors, shape, data_offsets: [length, length + bytes.length] }
     lines.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`)
     length += bytes.length
   }
@@ -145,29 +134,32 @@ export function writeSafetensors(
 
 interface Entry {
   readonly name: string
-  readonly dtype: SafetensorsType
+  /** As the file has it. */
+  readonly dtype: string
   readonly shape: readonly number[]
+  /** Bytes of the data. */
   readonly begin: number
   readonly end: number
 }
 
-function readHeader(bytes: Uint8Array, file: string): { header: Record<string, unknown>; dataStart: number } {
+async function readHeader(source: ByteSource): Promise<{ header: Record<string, unknown>; dataStart: number }> {
+  const { name: file, size } = source
   const fail = (rule: string): never => {
     throw new SafetensorsError(file, rule)
   }
-  if (bytes.length < 8)
-    fail(`${bytes.length} bytes are too short for a safetensors file, which starts with 8 bytes of header length`)
-  const stated = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true)
+  if (size < 8) fail(`${size} bytes are too short for a safetensors file, which starts with 8 bytes of header length`)
+  const { buffer, byteOffset } = await source.read(0, 8)
+  const stated = new DataView(buffer, byteOffset, 8).getBigUint64(0, true)
   if (stated > BigInt(maxHeaderBytes))
     fail(`not a safetensors file: header length ${stated} is over ${maxHeaderBytes} bytes`)
   const length = Number(stated)
-  if (8 + length > bytes.length)
-    fail(`header of ${length} bytes does not fit in a file of ${bytes.length} bytes: truncated?`)
-  if (bytes[8] !== 0x7b || length < 2) fail("header must be a JSON object and begin with '{'")
+  if (8 + length > size) fail(`header of ${length} bytes does not fit in a file of ${size} bytes: truncated?`)
+  const bytes = await source.read(8, 8 + length)
+  if (bytes[0] !== 0x7b || length < 2) fail("header must be a JSON object and begin with '{'")
   let text = ''
   let header: unknown
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(plain(bytes.subarray(8, 8 + length)))
+    text = new TextDecoder('utf-8', { fatal: true }).decode(plain(bytes))
   } catch {
     fail('header is not UTF-8')
   }
@@ -202,14 +194,13 @@ function checkEntry(name: string, value: unknown, dataBytes: number, file: strin
   if (!isObject(value)) return fail('expected { dtype, shape, data_offsets }')
   const { dtype, shape, data_offsets: offsets } = value
   if (typeof dtype !== 'string') return fail('dtype must be a text')
-  if (!isType(dtype))
-    return fail(`dtype ${JSON.stringify(dtype)} is not one of ${Object.keys(safetensorsTypes).join(', ')}`)
   if (!isSizes(shape)) return fail(`shape must be an array of whole numbers ≥ 0, got ${brief(shape)}`)
   if (!isSizes(offsets) || offsets.length !== 2) return fail(`data_offsets must be [begin, end], got ${brief(offsets)}`)
   const [begin, end] = offsets as [number, number]
   if (begin > end) fail(`data_offsets [${begin}, ${end}] end before they begin`)
-  const needed = byteLength(dtype, shape)
-  if (needed === undefined || needed !== end - begin) {
+  const type = typesByCode.get(dtype)
+  const needed = type ? byteLength(type, shape) : end - begin
+  if (needed !== end - begin) {
     fail(
       `shape [${shape.join(', ')}] of ${dtype} needs ${needed ?? 'too many'} bytes, data_offsets give ${end - begin}`,
     )
@@ -218,41 +209,49 @@ function checkEntry(name: string, value: unknown, dataBytes: number, file: strin
   return { name, dtype, shape, begin, end }
 }
 
-function checkInput(name: string, input: SafetensorsInput): SafetensorsTensor {
+/** A tensor as it is written. */
+interface Stored {
+  readonly type: ElementType
+  readonly shape: readonly number[]
+  readonly bytes: Uint8Array
+}
+
+function checkInput(name: string, input: SafetensorsInput): Stored {
   const { shape } = input
-  const tensor: SafetensorsTensor =
-    'values' in input ? { dtype: typeOf(input.values), shape, bytes: bytesOf(input.values) } : input
-  const needed = isSizes(shape) ? byteLength(tensor.dtype, shape) : undefined
-  if (needed !== tensor.bytes.length) {
-    throw new SafetensorsError(
-      'safetensors',
-      `shape [${shape.join(', ')}] of ${tensor.dtype} needs ${needed ?? 'sizes ≥ 0 and fewer'} bytes, got ${tensor.bytes.length}`,
-      name,
+  const fail = (rule: string): never => {
+    throw new SafetensorsError('safetensors', rule, name)
+  }
+  const type = 'values' in input ? elementTypeOf(input.values) : typesByCode.get(input.dtype)
+  if (type === undefined) return fail(`dtype must be one of ${typeCodes()}`)
+  const bytes = 'values' in input ? bytesOf(input.values) : input.bytes
+  const needed = isSizes(shape) ? byteLength(type, shape) : undefined
+  if (needed !== bytes.length) {
+    const { safetensors } = elementTypes[type]
+    fail(
+      `shape [${shape.join(', ')}] of ${safetensors} needs ${needed ?? 'sizes ≥ 0 and fewer'} bytes, got ${bytes.length}`,
     )
   }
-  return tensor
+  return { type, shape, bytes }
 }
 
-function typeOf(values: SafetensorsArray): SafetensorsType {
-  if (values instanceof Uint8Array) return 'U8'
-  for (const [dtype, array] of Object.entries(safetensorsArrays))
-    if (values instanceof array) return dtype as SafetensorsType
-  throw new TypeError('safetensors: values must be a typed array')
-}
+const bytesOf = (values: TensorArray) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 
-const bytesOf = (values: SafetensorsArray) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+/** Element types by the format's own names. */
+const typesByCode: ReadonlyMap<string, ElementType> = new Map(
+  (Object.keys(elementTypes) as ElementType[]).map(type => [elementTypes[type].safetensors, type]),
+)
+
+const typeCodes = () => [...typesByCode.keys()].join(', ')
 
 /** Bytes of a tensor, or undefined when the number is too large to be exact. */
-function byteLength(dtype: SafetensorsType, shape: readonly number[]): number | undefined {
+function byteLength(type: ElementType, shape: readonly number[]): number | undefined {
   if (shape.includes(0)) return 0
-  const bytes = shape.reduce((size, extent) => size * extent, safetensorsTypes[dtype])
+  const bytes = shape.reduce((size, extent) => size * extent, elementTypes[type].bytes as number)
   return Number.isSafeInteger(bytes) ? bytes : undefined
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const isType = (text: string): text is SafetensorsType => Object.hasOwn(safetensorsTypes, text)
 
 const isSizes = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every(size => Number.isSafeInteger(size) && size >= 0)

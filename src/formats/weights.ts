@@ -1,83 +1,29 @@
 /**
- * The weights of a file by the model's names, whatever the format: safetensors or either form of `torch.save`, told apart by
- * their contents. The same code reads a file in Node and a download or a dropped file in a browser.
+ * Files of weights, whatever the format: safetensors or either form of `torch.save`, told apart by their contents. The same
+ * code reads a file on the disk, a download, and a file that was dropped on a page.
  */
-import { readCompressedPyTorch } from './pytorch.ts'
-import { type StateDictOptions, stateDict, stripCommon } from './pytorchState.ts'
-import { readSafetensors, SafetensorsError } from './safetensors.ts'
-import { type SafetensorsTensor, tensorValues } from './safetensorsValues.ts'
-
-/** A whole file of weights. */
-export type WeightsSource = Uint8Array | ArrayBuffer | Blob
-
-/** One tensor of a file. */
-export interface Weights {
-  /** Sizes of the axes, outermost first. */
-  readonly shape: readonly number[]
-  /** Row-major. */
-  readonly values: ArrayLike<number>
-}
-
-/** Options of {@link readWeights}. */
-export interface ReadWeightsOptions extends StateDictOptions {
-  /** How to call the file in error messages; a `File`'s own name by default. */
-  readonly file?: string
-}
+import { openPyTorch } from './pytorch.ts'
+import { openSafetensors } from './safetensors.ts'
+import { type ByteSource, type FileContents, sourceOf } from './source.ts'
+import type { WeightsFile } from './weightsFile.ts'
 
 /**
- * Reads the weights of a file by the model's names, ready for `loadState`. With `prefix: 'auto'`, the default, wrappers and
- * prefixes are taken off as `stateDict` does, and of a checkpoint of a training run the model is taken.
- * @throws PyTorchFileError or SafetensorsError naming the file and what is wrong with it.
+ * Lists what a file of weights holds; the values of a tensor are read when they are asked for.
+ * @param name what to call the file in messages; a `File`'s own name by default
+ * @throws WeightsError naming the file and what is wrong with it.
  * @example
- * loadState(model, await readWeights(await (await fetch('resnet18.safetensors')).arrayBuffer()))
+ * const { tensors, other } = await openWeights(await (await fetch('checkpoint.pth')).blob())
+ * tensors.get('state_dict.conv1.weight') // { dtype: 'float32', shape: [16, 3, 3, 3], read }
+ * await tensors.get('state_dict.conv1.weight')!.read() // Float32Array(432)
+ * other.get('epoch') // 90
  */
-export async function readWeights(
-  source: WeightsSource,
-  options: ReadWeightsOptions = {},
-): Promise<Map<string, Weights>> {
-  const { prefix = 'auto', file = weightsName(source) } = options
-  const bytes = await bytesOf(source)
+export async function openWeights(contents: FileContents, name?: string): Promise<WeightsFile> {
+  return openSource(sourceOf(contents, name))
+}
+
+/** As {@link openWeights}, of a source that is read a range at a time. */
+export async function openSource(source: ByteSource): Promise<WeightsFile> {
   // The ninth byte of a safetensors file begins its JSON header; in a zip archive and a pickle it is something else.
-  if (bytes[8] !== 0x7b) return stateDict(await readCompressedPyTorch(bytes, file), { prefix })
-  const { tensors } = readSafetensors(bytes, file)
-  const chosen = prefix === 'auto' ? stripCommon(modelOf(tensors)) : withPrefix(tensors, prefix, file)
-  return new Map([...chosen].map(([path, tensor]) => [path, { shape: tensor.shape, values: numbersOf(tensor) }]))
-}
-
-/** How to call a source in messages. */
-export function weightsName(source: WeightsSource): string {
-  return source instanceof Blob && 'name' in source ? String(source.name) : 'weights'
-}
-
-async function bytesOf(source: WeightsSource): Promise<Uint8Array> {
-  if (source instanceof Uint8Array) return new Uint8Array(source.buffer, source.byteOffset, source.length)
-  return new Uint8Array(source instanceof ArrayBuffer ? source : await source.arrayBuffer())
-}
-
-type Tensors = ReadonlyMap<string, SafetensorsTensor>
-
-/** Of a checkpoint of a run, whose other tensors belong to the optimizer, the model's. */
-function modelOf(tensors: Tensors): Tensors {
-  const names = [...tensors.keys()]
-  const isCheckpoint = names.every(name => /^(model|optimizer)\./.test(name))
-  return isCheckpoint ? new Map([...tensors].filter(([name]) => name.startsWith('model.'))) : tensors
-}
-
-function withPrefix(tensors: Tensors, prefix: string, file: string): Tensors {
-  const found = [...tensors].filter(([path]) => path.startsWith(prefix))
-  if (found.length === 0) {
-    const first = [...tensors.keys()].slice(0, 3).map(path => JSON.stringify(path))
-    throw new SafetensorsError(
-      file,
-      `no tensor's name begins with ${JSON.stringify(prefix)}; there are ${first.join(', ') || 'none'}`,
-    )
-  }
-  return new Map(found.map(([path, tensor]) => [path.slice(prefix.length), tensor]))
-}
-
-/** Integers of 64 bits as float64: typed arrays do not mix big integers with numbers. */
-function numbersOf(tensor: SafetensorsTensor): ArrayLike<number> {
-  const values = tensorValues(tensor)
-  const isBig = values instanceof BigInt64Array || values instanceof BigUint64Array
-  return isBig ? Float64Array.from(values, Number) : values
+  const isSafetensors = source.size > 8 && (await source.read(8, 9))[0] === 0x7b
+  return isSafetensors ? openSafetensors(source) : openPyTorch(source)
 }

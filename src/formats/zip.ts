@@ -1,14 +1,14 @@
 /**
- * A reader of zip archives whose entries are stored without compression, as `torch.save` writes them. Compressed entries
- * are listed; those of the usual method are unfolded on request, within a limit.
+ * A reader of zip archives, as `torch.save` writes them: entries stored without compression, or compressed afterwards by the usual
+ * method, deflate. The directory is read at first, then the entries that are asked for.
  *
  * The central directory at the end of the file says what there is; archives of more than 4 GB or 65,535 entries say it
- * again in 64-bit fields (zip64). Every offset and length is checked, and entries that overlap are refused: what is stored
- * without compression never unfolds to more than the archive's own size.
+ * again in 64-bit fields (zip64). Every offset and length is checked, and entries that overlap are refused.
  *
  * Source: PKWARE, ".ZIP File Format Specification" (APPNOTE.TXT), sections 4.3 to 4.5.
  */
 import { crc32 } from './crc32.ts'
+import type { ByteSource } from './source.ts'
 
 /** Thrown for bytes that are not such an archive. */
 export class ZipError extends Error {
@@ -19,12 +19,15 @@ export class ZipError extends Error {
 export interface ZipEntry {
   /** Path in the archive, with `/`. */
   readonly name: string
-  /** First byte of the contents in the archive. */
-  readonly start: number
-  readonly end: number
+  /** Position of the entry's own header, which its contents follow. */
+  readonly header: number
+  /** Where the next entry or the directory begins. */
+  readonly limit: number
   /** 0 when stored as they are, else the number of the compression method. */
   readonly method: number
-  /** Bytes of the contents; stored as they are, `end - start`. */
+  /** Bytes in the archive. */
+  readonly size: number
+  /** Bytes of the contents. */
   readonly length: number
   /** CRC-32 of the contents; 0 when the writer did not compute it. */
   readonly crc: number
@@ -34,69 +37,56 @@ export interface ZipEntry {
  * Lists an archive's entries by name, in the order of its directory.
  * @throws ZipError naming the entry that is encrypted, truncated, given twice, or overlaps another.
  */
-export function readZip(bytes: Uint8Array): Map<string, ZipEntry> {
-  const view = viewOf(bytes)
-  const directory = findDirectory(view)
-  const entries = new Map<string, ZipEntry>()
-  const extents: { readonly name: string; readonly header: number; readonly end: number }[] = []
-  let position = directory.start
-  for (let i = 0; i < directory.count; i++) {
-    const record = readRecord(bytes, view, position, directory.end)
-    const { name, header, method, size, length, crc } = record
-    const start = dataStart(view, record)
-    if (start + size > directory.start)
-      throw new ZipError(`entry ${quote(name)} of ${size} bytes at ${start} runs into the directory`)
-    if (entries.has(name)) throw new ZipError(`entry ${quote(name)} occurs twice`)
-    entries.set(name, { name, start, end: start + size, method, length, crc })
-    extents.push({ name, header, end: start + size })
-    position = record.next
+export async function readZip(source: ByteSource): Promise<Map<string, ZipEntry>> {
+  const { start, end, count } = await findDirectory(source)
+  const bytes = await source.read(start, end)
+  const records: DirectoryRecord[] = []
+  for (let at = 0; records.length < count; ) {
+    const record = readRecord(bytes, at)
+    records.push(record)
+    at = record.next
   }
-  extents.sort((a, b) => a.header - b.header)
-  for (const [i, { name, header }] of extents.entries()) {
-    const before = extents[i - 1]
-    if (before && header < before.end) throw new ZipError(`entries ${quote(before.name)} and ${quote(name)} overlap`)
+  const limits = limitsOf(records, start)
+  const entries = new Map<string, ZipEntry>()
+  for (const record of records) {
+    if (entries.has(record.name)) throw new ZipError(`entry ${quote(record.name)} occurs twice`)
+    entries.set(record.name, { ...record, limit: limits.get(record)! })
   }
   return entries
 }
 
 /**
- * Contents of an entry: a view of the archive, whose checksum has been compared.
- * @throws ZipError when the entry is compressed, or the contents are not what was written.
+ * Contents of an entry, whose checksum has been compared: as they are stored, or unfolded, where they end as the directory states.
+ * @param mostBytes how long unfolded contents may be
+ * @throws ZipError when they are damaged, too long, or compressed by another method.
  */
-export function zipContents(bytes: Uint8Array, entry: ZipEntry): Uint8Array {
-  if (entry.method !== 0) {
+export async function zipContents(source: ByteSource, entry: ZipEntry, mostBytes: number): Promise<Uint8Array> {
+  const { name, method, length, crc } = entry
+  if (method !== stored && method !== deflated) {
     throw new ZipError(
-      `entry ${quote(entry.name)} is compressed (zip method ${entry.method}): torch.save does not compress; save the file again with it`,
+      `entry ${quote(name)} is compressed (zip method ${method}): torch.save does not compress; save the file again with it`,
     )
   }
-  return checked(entry, bytes.subarray(entry.start, entry.end))
-}
-
-/**
- * Contents of every entry that is compressed with deflate, by name; entries stored as they are and those of other methods
- * are left out. Nothing unfolds beyond what the directory states, and all of it together not beyond `most` bytes.
- * @throws ZipError naming the entry that is broken, damaged or too large.
- */
-export async function inflateZip(
-  bytes: Uint8Array,
-  entries: ReadonlyMap<string, ZipEntry>,
-  most: number,
-): Promise<Map<string, Uint8Array>> {
-  const compressed = [...entries.values()].filter(({ method }) => method === deflate)
-  const total = compressed.reduce((sum, { length }) => sum + length, 0)
-  if (total > most) throw new ZipError(`the compressed entries unfold to ${total} bytes, more than ${most}`)
-  const contents = new Map<string, Uint8Array>()
-  for (const entry of compressed) contents.set(entry.name, checked(entry, await inflate(bytes, entry)))
+  if (length > mostBytes) throw new ZipError(`entry ${quote(name)} unfolds to ${length} bytes, more than ${mostBytes}`)
+  const start = await dataStart(source, entry)
+  const bytes = await source.read(start, start + entry.size)
+  const contents = method === stored ? bytes : await inflate(bytes, entry)
+  // torch.serialization.set_crc32_options(False) leaves 0; one correct file in 2^32 is then not checked either.
+  if (crc !== 0 && crc32(contents) !== crc) throw new ZipError(`entry ${quote(name)} is damaged: its checksum differs`)
   return contents
 }
 
-async function inflate(bytes: Uint8Array, { name, start, end, length }: ZipEntry): Promise<Uint8Array> {
+/** Compression methods that are read. */
+const stored = 0
+const deflated = 8
+
+async function inflate(bytes: Uint8Array, { name, length }: ZipEntry): Promise<Uint8Array> {
   const wrongLength = new ZipError(
     `entry ${quote(name)} does not unfold to the ${length} bytes that the directory states`,
   )
   const contents = new Uint8Array(length)
   let position = 0
-  const packed = new Blob([new Uint8Array(bytes.subarray(start, end))]).stream()
+  const packed = new Blob([new Uint8Array(bytes)]).stream()
   const reader = packed.pipeThrough(new DecompressionStream('deflate-raw')).getReader()
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
@@ -113,16 +103,6 @@ async function inflate(bytes: Uint8Array, { name, start, end, length }: ZipEntry
   return contents
 }
 
-/** Number of the method that is unfolded. */
-const deflate = 8
-
-/** The contents, when they are what was written. */
-function checked({ name, crc }: ZipEntry, contents: Uint8Array): Uint8Array {
-  // torch.serialization.set_crc32_options(False) leaves 0; one correct file in 2^32 is then not checked either.
-  if (crc !== 0 && crc32(contents) !== crc) throw new ZipError(`entry ${quote(name)} is damaged: its checksum differs`)
-  return contents
-}
-
 /** A file of PyTorch has one entry for each tensor. */
 const maxEntries = 1_000_000
 
@@ -136,6 +116,11 @@ const headerSignature = 0x04034b50
 const see64 = 0xffffffff
 const see64Count = 0xffff
 
+/** Bytes of the end record, without its comment, and of the two records of zip64 before it. */
+const endBytes = 22
+const locator64Bytes = 20
+const end64Bytes = 56
+
 interface Directory {
   readonly start: number
   readonly end: number
@@ -143,59 +128,62 @@ interface Directory {
 }
 
 /** Searches the end record backward: it is followed only by a comment, whose length it states. */
-function findDirectory(view: DataView): Directory {
+async function findDirectory(source: ByteSource): Promise<Directory> {
+  const tailStart = Math.max(0, source.size - endBytes - 0xffff - locator64Bytes)
+  const view = viewOf(await source.read(tailStart, source.size))
   const size = view.byteLength
-  let at = size - 22
-  for (; at >= Math.max(0, size - 22 - 0xffff); at--)
-    if (view.getUint32(at, true) === endSignature && at + 22 + view.getUint16(at + 20, true) === size) break
-  if (at < Math.max(0, size - 22 - 0xffff)) throw new ZipError('the zip directory at the end is missing: truncated?')
+  let at = size - endBytes
+  while (
+    at >= 0 &&
+    !(view.getUint32(at, true) === endSignature && at + endBytes + view.getUint16(at + 20, true) === size)
+  )
+    at--
+  if (at < 0) throw new ZipError('the zip directory at the end is missing: truncated?')
+  const position = tailStart + at
   let count = view.getUint16(at + 10, true)
   let length = view.getUint32(at + 12, true)
   let start = view.getUint32(at + 16, true)
-  const has64 = at >= 20 && view.getUint32(at - 20, true) === locator64Signature
+  const locator = at - locator64Bytes
+  const has64 = locator >= 0 && view.getUint32(locator, true) === locator64Signature
   if (has64 && (count === see64Count || length === see64 || start === see64)) {
-    const at64 = uint64(view, at - 20 + 8)
-    if (at64 + 56 > at || view.getUint32(at64, true) !== end64Signature)
-      throw new ZipError(`no zip64 directory record at ${at64}`)
-    count = uint64(view, at64 + 32)
-    length = uint64(view, at64 + 40)
-    start = uint64(view, at64 + 48)
+    const at64 = uint64(view, locator + 8)
+    const isInFile = at64 + end64Bytes <= position
+    const record = viewOf(isInFile ? await source.read(at64, at64 + end64Bytes) : new Uint8Array(end64Bytes))
+    if (record.getUint32(0, true) !== end64Signature) throw new ZipError(`no zip64 directory record at ${at64}`)
+    count = uint64(record, 32)
+    length = uint64(record, 40)
+    start = uint64(record, 48)
   }
-  if (start + length > at) throw new ZipError(`zip directory of ${length} bytes at ${start} does not fit in the file`)
+  if (start + length > position)
+    throw new ZipError(`zip directory of ${length} bytes at ${start} does not fit in the file`)
   if (count > maxEntries) throw new ZipError(`more than ${maxEntries} entries`)
   if (count * 46 > length) throw new ZipError(`zip directory of ${length} bytes cannot hold ${count} entries`)
   return { start, end: start + length, count }
 }
 
-interface DirectoryRecord {
-  readonly name: string
-  /** Position of the entry's own header. */
-  readonly header: number
-  readonly method: number
-  /** Bytes in the archive. */
-  readonly size: number
-  /** Bytes of the contents. */
-  readonly length: number
-  readonly crc: number
-  /** Position of the next record. */
+interface DirectoryRecord extends Omit<ZipEntry, 'limit'> {
+  /** Position of the next record in the directory. */
   readonly next: number
 }
 
-function readRecord(bytes: Uint8Array, view: DataView, at: number, end: number): DirectoryRecord {
-  if (at + 46 > end || view.getUint32(at, true) !== recordSignature)
+/** @param bytes the directory */
+function readRecord(bytes: Uint8Array, at: number): DirectoryRecord {
+  const view = viewOf(bytes)
+  if (at + 46 > bytes.length || view.getUint32(at, true) !== recordSignature)
     throw new ZipError(`no directory record at ${at} of the zip directory`)
   const nameEnd = at + 46 + view.getUint16(at + 28, true)
   const extraEnd = nameEnd + view.getUint16(at + 30, true)
   const next = extraEnd + view.getUint16(at + 32, true)
-  if (next > end) throw new ZipError(`directory record at ${at} is longer than the zip directory`)
+  if (next > bytes.length) throw new ZipError(`directory record at ${at} is longer than the zip directory`)
   const name = utf8.decode(new Uint8Array(bytes.subarray(at + 46, nameEnd)))
   const flags = view.getUint16(at + 8, true)
   const method = view.getUint16(at + 10, true)
   if (flags & 1) throw new ZipError(`entry ${quote(name)} is encrypted`)
   const sizes = [view.getUint32(at + 24, true), view.getUint32(at + 20, true), view.getUint32(at + 42, true)] as const
-  const [size, stored, header] = sizes.includes(see64) ? widen(view, nameEnd, extraEnd, sizes, name) : sizes
-  if (method === 0 && stored !== size) throw new ZipError(`entry ${quote(name)} stores ${stored} bytes for ${size}`)
-  return { name, method, header, size: stored, length: size, crc: view.getUint32(at + 16, true), next }
+  const [length, size, header] = sizes.includes(see64) ? widen(view, nameEnd, extraEnd, sizes, name) : sizes
+  if (method === stored && size !== length)
+    throw new ZipError(`entry ${quote(name)} stores ${size} bytes for ${length}`)
+  return { name, method, header, size, length, crc: view.getUint32(at + 16, true), next }
 }
 
 /** The zip64 extra field gives, in this order, those of size, stored size and header position that do not fit. */
@@ -217,11 +205,33 @@ function widen(view: DataView, start: number, end: number, sizes: readonly [numb
   return sizes
 }
 
+/** Bytes of an entry's own header, without its name and extra field. */
+const headerBytes = 30
+
+/** Where each entry must have ended: at the header of the next one, or at the directory. */
+function limitsOf(records: readonly DirectoryRecord[], directory: number): Map<DirectoryRecord, number> {
+  const limits = new Map<DirectoryRecord, number>()
+  const order = [...records].sort((a, b) => a.header - b.header)
+  for (const [i, record] of order.entries()) {
+    const after = order[i + 1]
+    const { name, header, size } = record
+    const least = header + headerBytes + size
+    if (after && least > after.header) throw new ZipError(`entries ${quote(name)} and ${quote(after.name)} overlap`)
+    if (least > directory)
+      throw new ZipError(`entry ${quote(name)} of ${size} bytes at ${header} runs into the directory`)
+    limits.set(record, after?.header ?? directory)
+  }
+  return limits
+}
+
 /** The contents follow the entry's own header, whose name and extra field may have other lengths than the directory's. */
-function dataStart(view: DataView, { name, header }: DirectoryRecord): number {
-  if (header + 30 > view.byteLength || view.getUint32(header, true) !== headerSignature)
-    throw new ZipError(`entry ${quote(name)} has no header at ${header}`)
-  return header + 30 + view.getUint16(header + 26, true) + view.getUint16(header + 28, true)
+async function dataStart(source: ByteSource, { name, header, size, limit }: ZipEntry): Promise<number> {
+  const view = viewOf(await source.read(header, header + headerBytes))
+  if (view.getUint32(0, true) !== headerSignature) throw new ZipError(`entry ${quote(name)} has no header at ${header}`)
+  const start = header + headerBytes + view.getUint16(26, true) + view.getUint16(28, true)
+  if (start + size > limit)
+    throw new ZipError(`entry ${quote(name)} of ${size} bytes at ${start} runs into what follows`)
+  return start
 }
 
 /** A 64-bit field; beyond 2^53 it is rounded, which is past the end of any file all the same. */

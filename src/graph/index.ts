@@ -62,7 +62,7 @@ export { simplify } from './simplify.ts'
 export { constantTensor, type InputOptions, input } from './sources.ts'
 export { type AttributesOf, type OpName, opOf } from './table.ts'
 export { type Matrix, type Scalar, type Source, Tensor, topologicalOrder, type Vector, type Volume } from './tensor.ts'
-export { type TypedArray, Variable, zeros } from './variable.ts'
+export { type StoredTensor, type TypedArray, Variable, zeros } from './variable.ts'
 export {
   outputSize,
   type Padding,

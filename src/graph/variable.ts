@@ -8,6 +8,14 @@ import { Tensor } from './tensor.ts'
 /** Host-side contents of a tensor, row-major. */
 export type TypedArray = Float32Array | Int32Array | Uint8Array
 
+/** A tensor as it is kept outside of any engine: in a file, in a checkpoint, on its way into a model. */
+export interface StoredTensor<V extends ArrayLike<number> = TypedArray> {
+  /** Sizes of the axes, outermost first. */
+  readonly shape: readonly number[]
+  /** Row-major. */
+  readonly values: V
+}
+
 /**
  * A named value that persists between runs.
  *

@@ -162,4 +162,4 @@ export {
   maxPool1d,
   type Pool1dOptions,
 } from './seriesPooling.ts'
-export { type LoadReport, type LoadStateOptions, loadState, StateError, type StoredTensor } from './state.ts'
+export { type LoadReport, type LoadStateOptions, loadState, StateError } from './state.ts'

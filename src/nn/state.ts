@@ -1,13 +1,7 @@
 /** Loading weights into a model by path: all or nothing, with one error that lists everything that does not fit. */
 import { formatShape, sameShape, sizeOf } from '../graph/shape.ts'
+import type { StoredTensor, Variable } from '../graph/variable.ts'
 import type { Module } from './module.ts'
-
-/** One stored tensor. */
-export interface StoredTensor {
-  readonly shape: readonly number[]
-  /** Row-major. */
-  readonly values: ArrayLike<number>
-}
 
 /** Options of {@link loadState}. */
 export interface LoadStateOptions {
@@ -39,6 +33,13 @@ export class StateError extends Error {
   override readonly name = 'StateError'
 }
 
+/** The variables of a model and the tensors of a state that belong together. */
+export interface StateMatch {
+  /** The model's variables that the state has values for, by path. */
+  readonly matched: ReadonlyMap<string, Variable>
+  readonly report: LoadReport
+}
+
 /**
  * Copies stored tensors into the variables of the same path. An engine that already runs the model keeps its own copy:
  * write the variables to it afterwards.
@@ -47,45 +48,82 @@ export class StateError extends Error {
  */
 export function loadState(
   module: Module,
-  state: ReadonlyMap<string, StoredTensor>,
-  { strict = true, skipMisshaped = false }: LoadStateOptions = {},
+  state: ReadonlyMap<string, StoredTensor<ArrayLike<number>>>,
+  options: LoadStateOptions = {},
 ): LoadReport {
+  const { matched, report } = matchState(module, state, options)
+  setValues(matched, new Map([...matched.keys()].map(path => [path, state.get(path)!.values])))
+  return report
+}
+
+/**
+ * Finds what of a state belongs to a model, by paths and shapes: values need not be there yet.
+ * @throws StateError as {@link loadState}
+ */
+export function matchState(
+  module: Module,
+  state: ReadonlyMap<string, Pick<StoredTensor, 'shape'> & { readonly values?: ArrayLike<number> }>,
+  { strict = true, skipMisshaped = false }: LoadStateOptions = {},
+): StateMatch {
   const variables = module.variables()
   const missing = [...variables.keys()].filter(path => !state.has(path))
   const unexpected = [...state.keys()].filter(path => !variables.has(path))
   const misshaped: string[] = []
   const wrong: string[] = []
+  const matched = new Map<string, Variable>()
   for (const [path, variable] of variables) {
     const stored = state.get(path)
     if (!stored) continue
-    if (!sameShape(stored.shape, variable.shape)) {
+    const { shape, values } = stored
+    if (!sameShape(shape, variable.shape)) {
       if (skipMisshaped) misshaped.push(path)
-      else wrong.push(`${path}: the model has ${formatShape(variable.shape)}, the state ${formatShape(stored.shape)}`)
-    } else if (stored.values.length !== sizeOf(variable.shape)) {
-      wrong.push(`${path}: ${stored.values.length} values for shape ${formatShape(stored.shape)}`)
-    }
+      else wrong.push(`${path}: the model has ${formatShape(variable.shape)}, the state ${formatShape(shape)}`)
+    } else if (values && values.length !== sizeOf(shape)) {
+      wrong.push(`${path}: ${values.length} values for shape ${formatShape(shape)}`)
+    } else matched.set(path, variable)
   }
   const dispensable = strict ? dispensablePaths(module, state) : () => true
   const needed = (paths: readonly string[]): string[] => paths.filter(path => !dispensable(path))
-  const problems = [
-    list('missing', needed(missing)),
-    list('unexpected', needed(unexpected)),
-    list('wrong shape', wrong),
-  ].filter(text => text !== '')
-  if (problems.length > 0) throw new StateError(`the state does not fit the model\n${problems.join('\n')}`)
-  const skipped = new Set(misshaped)
-  for (const [path, variable] of variables) {
-    const stored = state.get(path)
-    if (stored && !skipped.has(path)) variable.setValue(stored.values)
+  refuse([list('missing', needed(missing)), list('unexpected', needed(unexpected)), list('wrong shape', wrong)])
+  return { matched, report: { missing, unexpected, misshaped } }
+}
+
+/**
+ * Copies values into variables, all of them or none.
+ * @param values of each variable, by its path; as many as it has
+ * @throws StateError that lists the paths with values that integers do not hold.
+ */
+export function setValues(
+  variables: ReadonlyMap<string, Variable>,
+  values: ReadonlyMap<string, ArrayLike<number>>,
+): void {
+  const wrong: string[] = []
+  for (const [path, { dtype }] of variables) {
+    if (dtype === 'f32') continue
+    const [least, most] = integers[dtype]
+    const unfit = Array.from(values.get(path)!).find(
+      value => !(Number.isInteger(value) && value >= least && value <= most),
+    )
+    if (unfit !== undefined) wrong.push(`${path}: ${unfit} does not fit in ${dtype}`)
   }
-  return { missing, unexpected, misshaped }
+  refuse([list('wrong values', wrong)])
+  for (const [path, variable] of variables) variable.setValue(values.get(path)!)
+}
+
+/** Least and largest numbers of the integer types. */
+const integers = { i32: [-(2 ** 31), 2 ** 31 - 1], u8: [0, 255] } as const
+
+/** @throws StateError with the problems, when there are any */
+function refuse(problems: readonly string[]): void {
+  const found = problems.filter(text => text !== '')
+  if (found.length > 0) throw new StateError(`the state does not fit the model\n${found.join('\n')}`)
 }
 
 /** Name of batch norm's counters. */
 const counter = /(^|\.)num_batches_tracked$/
 
 /** Tells which paths model or state may lack, see {@link LoadReport}. */
-function dispensablePaths(module: Module, state: ReadonlyMap<string, StoredTensor>): (path: string) => boolean {
+function dispensablePaths(module: Module, state: ReadonlyMap<string, unknown>): (path: string) => boolean {
   const own = [...module.variables().keys()]
   const stored = [...state.keys()]
   const parts = [...module.modules()]

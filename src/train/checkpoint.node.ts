@@ -1,6 +1,8 @@
 /** Checkpoints as files: `step-000430.safetensors` with `step-000430.json` beside it. */
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readWhole } from '../formats/source.node.ts'
+import { WeightsError } from '../formats/weightsFile.ts'
 import { writeAtomic } from './atomicFile.node.ts'
 import { type Checkpoint, CheckpointError, decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts'
 
@@ -60,9 +62,8 @@ const descriptionPath = (path: string) => `${path.slice(0, -extension.length)}.j
 
 async function readPart(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path)
+    return await readWhole(path)
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    throw new CheckpointError(code === 'ENOENT' ? `${path}: is missing` : `${path}: cannot be read: ${message}`)
+    throw error instanceof WeightsError ? new CheckpointError(error.message, { cause: error }) : error
   }
 }

@@ -6,16 +6,11 @@
  *
  * whose hash proves that the tensors are complete and unchanged. Equal contents give equal bytes: no times, no names of machines.
  */
-import { readSafetensors, SafetensorsError, tensorValues, writeSafetensors } from '../formats/index.ts'
-import type { TypedArray } from '../graph/variable.ts'
+import { openSafetensors, SafetensorsError, writeSafetensors } from '../formats/safetensors.ts'
+import { sha256 as sha256Of } from '../formats/sha256.ts'
+import { bytesSource } from '../formats/source.ts'
+import type { StoredTensor } from '../graph/variable.ts'
 import { fromJson, isRecord, toJson } from './json.ts'
-
-/** A tensor as it is stored. */
-export interface StoredTensor {
-  readonly shape: readonly number[]
-  /** Row-major. */
-  readonly values: TypedArray
-}
 
 /** Where a run is: what `fit` needs to go on from here. May hold more, as JSON. */
 export interface Progress {
@@ -94,7 +89,7 @@ export async function decodeCheckpoint(
       `${names.tensors}: corrupt: its SHA-256 is ${actual}, ${names.description} says ${sha256}`,
     )
   }
-  return { tensors: readTensors(files.tensors, names.tensors), progress, recipe }
+  return { tensors: await readTensors(files.tensors, names.tensors), progress, recipe }
 }
 
 /**
@@ -111,11 +106,15 @@ export function tensorsOf(checkpoint: Pick<Checkpoint, 'tensors'>, part: string)
 }
 
 /**
- * The tensors of the model to use: the averaged ones of a run that averages, and the trained ones where there is no average.
- * By their paths in the model.
+ * The weights of a checkpoint, by their paths in the model: the averaged ones of a run that averages, in place of those they are
+ * averages of, and the trained ones where there is no average. The one rule for everything but resuming, which keeps both.
+ * @param options.average false for the weights of the last step, where there are averages too
  */
-export function weightsOf(checkpoint: Pick<Checkpoint, 'tensors'>): Map<string, StoredTensor> {
-  return new Map([...tensorsOf(checkpoint, 'model'), ...tensorsOf(checkpoint, 'average')])
+export function weightsOf(
+  checkpoint: Pick<Checkpoint, 'tensors'>,
+  { average = true }: { readonly average?: boolean | undefined } = {},
+): Map<string, StoredTensor> {
+  return new Map([...tensorsOf(checkpoint, 'model'), ...(average ? tensorsOf(checkpoint, 'average') : [])])
 }
 
 const format = 'fovea-checkpoint'
@@ -156,13 +155,13 @@ function checkProgress(progress: unknown, name: string): void {
   }
 }
 
-function readTensors(bytes: Uint8Array, name: string): Map<string, StoredTensor> {
+async function readTensors(bytes: Uint8Array, name: string): Promise<Map<string, StoredTensor>> {
   try {
     const found = new Map<string, StoredTensor>()
-    for (const [path, tensor] of readSafetensors(bytes, name).tensors) {
-      const values = tensorValues(tensor)
+    for (const [path, tensor] of (await openSafetensors(bytesSource(bytes, name))).tensors) {
+      const values = await tensor.read()
       if (!(values instanceof Float32Array || values instanceof Int32Array || values instanceof Uint8Array)) {
-        throw new CheckpointError(`${name}: ${path} is of type ${tensor.dtype}, expected F32, I32 or U8`)
+        throw new CheckpointError(`${name}: ${path} is of type ${tensor.dtype}, expected float32, int32 or uint8`)
       }
       found.set(path, { shape: tensor.shape, values })
     }
@@ -171,11 +170,4 @@ function readTensors(bytes: Uint8Array, name: string): Map<string, StoredTensor>
     if (error instanceof SafetensorsError) throw new CheckpointError(error.message)
     throw error
   }
-}
-
-async function sha256Of(bytes: Uint8Array): Promise<string> {
-  // Web Crypto refuses shared memory; a copy is made of that, and only of that.
-  const plain = bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes)
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', plain))
-  return Array.from(digest, byte => byte.toString(16).padStart(2, '0')).join('')
 }

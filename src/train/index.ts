@@ -6,7 +6,6 @@ export {
   type EncodedCheckpoint,
   encodeCheckpoint,
   type Progress,
-  type StoredTensor,
   weightsOf,
 } from './checkpoint.ts'
 export { EarlyStopping, type EarlyStoppingOptions } from './earlyStopping.ts'
@@ -52,4 +51,4 @@ export {
 } from './recipe.ts'
 export { Trainer } from './trainer.ts'
 export type { TrainerOptions } from './trainerOptions.ts'
-export { type LoadWeightsOptions, loadWeights } from './weights.ts'
+export { type LoadWeightsOptions, loadWeights, type WeightsReport } from './weights.ts'

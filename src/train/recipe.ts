@@ -146,10 +146,12 @@ export interface CheckpointsRecipe {
 
 /** Weights to start from. */
 export interface PretrainedRecipe {
-  /** A run folder, or a file of weights: safetensors or PyTorch. */
+  /** A run folder, or a file of weights (safetensors or PyTorch) by its path or address. */
   readonly weights: string
   /** What the names in the file begin with; found out by default. */
   readonly prefix?: string
+  /** Whether averaged weights are taken where there are both, true by default; else those of the last step. */
+  readonly average?: boolean
   /** Classes the weights were trained for, when the last layer is to be replaced. Found out from a run folder. */
   readonly classes?: number
 }

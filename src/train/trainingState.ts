@@ -1,8 +1,8 @@
 /** The state of a training run as tensors: read from an engine, written to it, and copied to the model's host values. */
-import type { Variable } from '../graph/variable.ts'
+import type { StoredTensor, Variable } from '../graph/variable.ts'
 import { loadState } from '../nn/state.ts'
 import type { AveragedVariables } from '../optim/average.ts'
-import { type Checkpoint, CheckpointError, type StoredTensor, tensorsOf } from './checkpoint.ts'
+import { type Checkpoint, CheckpointError, tensorsOf } from './checkpoint.ts'
 import type { TrainerOptions } from './trainerOptions.ts'
 
 /** What changes in the engine while a model is trained. */

@@ -1,21 +1,29 @@
 /** Weights from files on disk. */
-import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import type { WeightsSource } from '../formats/index.ts'
+import { isAddress } from '../formats/download.ts'
+import { withFile } from '../formats/source.node.ts'
+import type { FileContents } from '../formats/source.ts'
 import type { Module } from '../nn/module.ts'
-import type { LoadReport } from '../nn/state.ts'
-import { type LoadWeightsOptions, loadWeights as loadContents } from './weights.ts'
+import {
+  type LoadWeightsOptions,
+  loadWeights as loadContents,
+  readMatching,
+  setWeights,
+  type WeightsReport,
+} from './weights.ts'
 
 /**
  * Loads a file of weights into a model: safetensors, or a file of `torch.save` in either form, told apart by its contents.
- * Names are matched after wrappers and prefixes such as `state_dict` and `module.` have been taken off. All or nothing:
- * when something does not fit, the model is unchanged.
+ * Names are matched as they are, or behind the prefix that the model's names have in the file; of averaged weights and those of
+ * the last step, the averaged ones are taken. Only what the model needs is read, of a file of any size. All or nothing: when
+ * something does not fit, the model is unchanged.
  *
- * @param source the path of the file; its `file:` or `https:` address; or its contents, as bytes or a `Blob`. In a browser,
- *   which has no paths, a text is no source.
- * @returns what was not used and not found
- * @throws StateError naming the file and listing every missing, unexpected and mis-shaped tensor; PyTorchFileError or
- *   SafetensorsError for a file that is broken or is none; Error when it cannot be read.
+ * @param source the path of the file; its address (`https:`, `file:`), as text or `URL`; its contents, as bytes or a `Blob`; or
+ *   the answer of a server. In a browser a text is an address, relative to the page.
+ * @returns what was not used and not found, and what was done to the names
+ * @throws StateError naming the file and listing every missing, unexpected and mis-shaped tensor; WeightsError for a file that
+ *   is missing, broken, or is none, was changed while it was read, cannot be downloaded, holds several sets of weights that fit, or
+ *   keeps a tensor that the model needs in a type that is not read.
  * @example
  * const model = resnet(18)
  * await loadWeights(model, 'resnet18-f37072fd.pth')
@@ -26,13 +34,13 @@ import { type LoadWeightsOptions, loadWeights as loadContents } from './weights.
  */
 export async function loadWeights(
   model: Module,
-  source: WeightsSource | URL | string,
+  source: FileContents | URL | Response | string,
   options: LoadWeightsOptions = {},
-): Promise<LoadReport> {
-  const path = source instanceof URL && source.protocol === 'file:' ? fileURLToPath(source) : source
+): Promise<WeightsReport> {
+  const from = typeof source === 'string' && isAddress(source) ? new URL(source) : source
+  const path = from instanceof URL && from.protocol === 'file:' ? fileURLToPath(from) : from
   if (typeof path !== 'string') return loadContents(model, path, options)
-  const contents = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path}: ${error.code === 'ENOENT' ? 'no such file' : error.message}`, { cause: error })
-  })
-  return loadContents(model, contents, { file: path, ...options })
+  return setWeights(
+    await withFile(path, source => readMatching(model, { ...source, name: options.file ?? path }, options)),
+  )
 }

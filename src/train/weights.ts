@@ -3,25 +3,49 @@
  *
  * Lives here because this is where formats and models meet; `weights.node.ts` adds paths.
  */
-import { type ReadWeightsOptions, readWeights, type WeightsSource, weightsName } from '../formats/weights.ts'
+import { addressOf, download } from '../formats/download.ts'
+import { exactNumbers } from '../formats/elements.ts'
+import { type ByteSource, type FileContents, sourceOf } from '../formats/source.ts'
+import { type ChooseWeightsOptions, chooseWeights } from '../formats/weightNames.ts'
+import { openSource } from '../formats/weights.ts'
+import { type FileTensor, WeightsError } from '../formats/weightsFile.ts'
 import type { Module } from '../nn/module.ts'
-import { type LoadReport, type LoadStateOptions, loadState, StateError } from '../nn/state.ts'
+import {
+  type LoadReport,
+  type LoadStateOptions,
+  matchState,
+  StateError,
+  type StateMatch,
+  setValues,
+} from '../nn/state.ts'
 
 /** Options of {@link loadWeights}. */
-export interface LoadWeightsOptions extends LoadStateOptions, ReadWeightsOptions {}
+export interface LoadWeightsOptions extends LoadStateOptions, ChooseWeightsOptions {
+  /** How to call the file in error messages; its path, address or own name by default. */
+  readonly file?: string
+}
+
+/** What {@link loadWeights} did. */
+export interface WeightsReport extends LoadReport {
+  /** What was done to find the weights, and what is odd about them: sentences for people, mostly none. */
+  readonly notes: readonly string[]
+}
 
 /**
  * Loads a file of weights into a model: safetensors, or a file of `torch.save` in either form, told apart by its contents.
- * Names are matched after wrappers and prefixes such as `state_dict` and `module.` have been taken off. All or nothing:
- * when something does not fit, the model is unchanged.
+ * Names are matched as they are, or behind the prefix that the model's names have in the file; of averaged weights and those of
+ * the last step, the averaged ones are taken. Only what the model needs is read. All or nothing: when something does not fit,
+ * the model is unchanged.
  *
- * @param source the bytes of the file; a `File` or `Blob`; or the address to fetch it from
- * @returns what was not used and not found
- * @throws StateError naming the file and listing every missing, unexpected and mis-shaped tensor; PyTorchFileError or
- *   SafetensorsError for a file that is broken or is none; Error when the address does not answer with a file.
+ * @param source a file's contents (bytes, a `Blob` or `File`); or its address, which on a page may be relative; or the answer
+ *   of a server
+ * @returns what was not used and not found, and what was done to the names
+ * @throws StateError naming the file and listing every missing, unexpected and mis-shaped tensor; WeightsError for a file that
+ *   is broken or is none, cannot be downloaded, holds several sets of weights that fit, or keeps a tensor that the model needs in
+ *   a type that is not read.
  * @example
  * const model = resnet(18)
- * await loadWeights(model, new URL('https://models.example/resnet18.safetensors'))
+ * await loadWeights(model, 'weights/resnet18.safetensors')
  * @example
  * // Another number of classes: everything but the last layer, which starts anew.
  * const model = resnet(18, { classes: 5 }).initialize(0)
@@ -29,25 +53,63 @@ export interface LoadWeightsOptions extends LoadStateOptions, ReadWeightsOptions
  */
 export async function loadWeights(
   model: Module,
-  source: WeightsSource | URL,
+  source: FileContents | URL | Response | string,
   options: LoadWeightsOptions = {},
-): Promise<LoadReport> {
-  const { file = source instanceof URL ? source.href : weightsName(source) } = options
-  const contents = source instanceof URL ? await download(source) : source
-  const state = await readWeights(contents, { ...options, file })
+): Promise<WeightsReport> {
+  const from = typeof source === 'string' ? addressOf(source) : source
+  const isRemote = from instanceof URL || from instanceof Response
+  const file = isRemote ? await download(from, options.file) : sourceOf(from, options.file)
+  return setWeights(await readMatching(model, file, options))
+}
+
+/** The values for a model, read and not yet in it. */
+export interface ReadWeights extends Pick<WeightsReport, 'notes'> {
+  readonly file: string
+  readonly match: StateMatch
+  readonly values: ReadonlyMap<string, ArrayLike<number>>
+}
+
+/** Finds the weights of a model in a file and reads them. @throws as {@link loadWeights} */
+export async function readMatching(
+  model: Module,
+  source: ByteSource,
+  options: LoadWeightsOptions = {},
+): Promise<ReadWeights> {
+  const file = source.name
+  const { tensors, notes } = chooseWeights(await openSource(source), model.variables(), options)
+  const match = naming(file, () => matchState(model, tensors, options))
+  const values = new Map<string, ArrayLike<number>>()
+  const odd: string[] = []
+  for (const path of match.matched.keys()) {
+    const numbers = await numbersOf(tensors.get(path)!, path, file)
+    values.set(path, numbers)
+    let broken = 0
+    for (const value of numbers) if (!Number.isFinite(Math.fround(value))) broken++
+    if (broken > 0) odd.push(`${path}: ${broken} of ${numbers.length} values are NaN or infinite`)
+  }
+  return { file, match, values, notes: [...notes, ...odd] }
+}
+
+/** Puts weights into the model that they were read for. @throws StateError when its integers do not hold them */
+export function setWeights({ file, match, values, notes }: ReadWeights): WeightsReport {
+  naming(file, () => setValues(match.matched, values))
+  return { ...match.report, notes }
+}
+
+async function numbersOf(tensor: FileTensor, path: string, file: string) {
+  const values = await tensor.read()
   try {
-    return loadState(model, state, options)
+    return exactNumbers(values)
   } catch (error) {
-    if (!(error instanceof StateError)) throw error
-    throw new StateError(`${file}: ${error.message}`, { cause: error })
+    throw error instanceof RangeError ? new WeightsError(file, error.message, path, { cause: error }) : error
   }
 }
 
-async function download(url: URL): Promise<ArrayBuffer> {
-  const response = await fetch(url).catch((error: Error) => {
-    throw new Error(`${url.href}: cannot be fetched: ${error.message}`, { cause: error })
-  })
-  if (!response.ok)
-    throw new Error(`${url.href}: the server answered ${response.status} ${response.statusText}`.trimEnd())
-  return response.arrayBuffer()
+/** Has errors of matching name the file. */
+function naming<T>(file: string, use: () => T): T {
+  try {
+    return use()
+  } catch (error) {
+    throw error instanceof StateError ? new StateError(`${file}: ${error.message}`, { cause: error }) : error
+  }
 }

@@ -14,13 +14,17 @@ export const noBrowser =
     ? undefined
     : `no Chromium at ${chromiumPath}: install it (Debian: apt-get install chromium), or say where it is by CHROMIUM`
 
-/** Starts Chromium. Nothing in it looks for updates or synchronizes. */
-export function launch(): Promise<Browser> {
+/**
+ * Starts Chromium. Nothing in it looks for updates or synchronizes.
+ * @param host a name of this machine: pages of 127.0.0.1 are secure whatever their address says, those of a name are not
+ */
+export function launch(host?: string): Promise<Browser> {
   return chromium.launch({
     executablePath: chromiumPath,
     args: [
       // Its sandbox refuses to work for root, as which containers often run.
       ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+      ...(host === undefined ? [] : [`--host-resolver-rules=MAP ${host} 127.0.0.1`]),
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-dev-shm-usage',

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mnist } from '../../src/data/mnist.node.ts'
 import { splitDataset, subsetOf } from '../../src/data/split.ts'
 import { channelStatistics, meanImage } from '../../src/data/statistics.ts'
-import { readSafetensors, tensorValues } from '../../src/formats/index.ts'
+import { openWeights } from '../../src/formats/index.ts'
 import { writePictures } from '../data/pictures.ts'
 import { checkpointOf, fovea, succeed, temporaryFolder, writeSmallMnist } from '../support/fovea.ts'
 
@@ -205,13 +205,13 @@ describe('fovea train --preprocess', () => {
     const train = ['train', '--data-dir', digits, '--epochs', '1', '--validation', '50', '--quiet', '--name', name]
     await succeed(folder.path, [...train, '--preprocess', name])
     const run = join(folder.path, 'runs', name)
-    const { tensors } = readSafetensors(readFileSync(checkpointOf(run)), 'checkpoint')
+    const { tensors } = await openWeights(readFileSync(checkpointOf(run)))
     const mean = tensors.get('model.normalize.mean')!
     expect(mean.shape).toEqual(shape)
     const { train: all } = await mnist({ directory: digits })
     const { train: images } = splitDataset(subsetOf(all), { validation: 50, seed: 0 })
     const expected = name === 'mean-image' ? (await meanImage(images)).mean : (await channelStatistics(images)).mean
-    expect([...tensorValues(mean)]).toEqual([...Float32Array.from(expected)])
+    expect([...(await mean.read())]).toEqual([...Float32Array.from(expected)])
     const { stdout } = await succeed(folder.path, ['eval', join('runs', name), '--json', '--quiet'])
     const result = JSON.parse(readFileSync(join(run, 'result.json'), 'utf8'))
     expect(JSON.parse(stdout).loss).toBe(result.test.loss)

@@ -129,7 +129,11 @@ describe('refuses', () => {
       () => fill(source({ classes: ['all'] })),
       /label 1 of image 1 is out of range, expected 0 … 0/,
     ],
-    ['an image of another size', () => fill(source({ shape: [1, 1, 1] })), /raster: 2 bytes given for a picture of \[1, 1, 1\], expected 1/],
+    [
+      'an image of another size',
+      () => fill(source({ shape: [1, 1, 1] })),
+      /raster: 2 bytes given for a picture of \[1, 1, 1\], expected 1/,
+    ],
     [
       'a stream that throws',
       () =>

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { crc32 } from '../../src/formats/crc32.ts'
+import { bytesSource } from '../../src/formats/source.ts'
 import { readZip, ZipError, zipContents } from '../../src/formats/zip.ts'
 import { buildZip, type ZipInput, type ZipOptions } from './buildZip.ts'
 
@@ -12,12 +13,17 @@ const two: ZipInput[] = [
 ]
 
 /** Contents of every entry, as text. */
-function contents(archive: Uint8Array): Record<string, string> {
-  const read = [...readZip(archive)].map(([name, entry]) => [
-    name,
-    new TextDecoder().decode(zipContents(archive, entry)),
-  ])
-  return Object.fromEntries(read)
+async function contents(archive: Uint8Array): Promise<Record<string, string>> {
+  const texts: Record<string, string> = {}
+  for (const name of (await list(archive)).keys()) texts[name] = new TextDecoder().decode(await read(archive, name))
+  return texts
+}
+
+const list = (archive: Uint8Array) => readZip(bytesSource(archive))
+
+async function read(archive: Uint8Array, name: string): Promise<Uint8Array> {
+  const source = bytesSource(archive)
+  return zipContents(source, (await readZip(source)).get(name)!, 1000)
 }
 
 /** A copy with other bytes at a position. */
@@ -57,29 +63,28 @@ describe('an archive is read', () => {
       'with a comment that looks like the end of an archive',
       { comment: bytes('PK\x05\x06 and more than 22 bytes after') },
     ],
-  ])('%s', (_how, options) => {
-    expect(contents(buildZip(two, options))).toEqual(expected)
+  ])('%s', async (_how, options) => {
+    expect(await contents(buildZip(two, options))).toEqual(expected)
   })
 
-  it('without entries', () => {
-    expect(readZip(buildZip([])).size).toBe(0)
+  it('without entries', async () => {
+    expect((await list(buildZip([]))).size).toBe(0)
   })
 
-  it('with a checksum', () => {
+  it('with a checksum', async () => {
     const data = bytes('first')
-    expect(contents(buildZip([{ name: 'x', data, crc: crc32(data) }]))).toEqual({ x: 'first' })
+    expect(await contents(buildZip([{ name: 'x', data, crc: crc32(data) }]))).toEqual({ x: 'first' })
   })
 
-  it('with names beyond ASCII and names of JavaScript', () => {
+  it('with names beyond ASCII and names of JavaScript', async () => {
     const names = ['ü/data.pkl', '__proto__', 'constructor']
-    expect([...readZip(buildZip(names.map(name => ({ name, data: bytes('x') })))).keys()]).toEqual(names)
+    expect([...(await list(buildZip(names.map(name => ({ name, data: bytes('x') }))))).keys()]).toEqual(names)
   })
 
-  it('with compressed entries that nobody asks for', () => {
-    const archive = buildZip([{ name: 'code', data: bytes('xyz'), method: 8, size: 100 }, ...two])
-    const entries = readZip(archive)
-    expect(zipContents(archive, entries.get('a/data/0')!)).toEqual(bytes('second one'))
-    expect(() => zipContents(archive, entries.get('code')!)).toThrow(/entry "code" is compressed \(zip method 8\)/)
+  it('with compressed entries that nobody asks for', async () => {
+    const archive = buildZip([{ name: 'code', data: bytes('xyz'), method: 12, size: 100 }, ...two])
+    expect(await read(archive, 'a/data/0')).toEqual(bytes('second one'))
+    await expect(read(archive, 'code')).rejects.toThrow(/entry "code" is compressed \(zip method 12\)/)
   })
 })
 
@@ -104,16 +109,32 @@ describe('a broken archive is refused', () => {
     ['two sizes', buildZip([{ name: 'x', data: bytes('x'), size: 2 }]), /entry "x" stores 1 bytes for 2/],
     ['a name twice', buildZip([two[0]!, two[0]!]), /entry "a\/data.pkl" occurs twice/],
     ['overlap', buildZip([two[0]!, { name: 'x', data: bytes('second'), header: 0 }]), /"a\/data.pkl" and "x" overlap/],
-    ['no header', buildZip([{ name: 'x', data: bytes('x'), header: 1 }]), /entry "x" has no header at 1/],
-    ['header past the end', buildZip([{ name: 'x', data: bytes('x'), header: 5000 }]), /no header at 5000/],
-    ['contents in the directory', changed(good, 26, 200, 0), /runs into the directory/],
-  ])('%s', (_what, archive, message) => {
-    expect(() => readZip(archive)).toThrow(ZipError)
-    expect(() => readZip(archive)).toThrow(message)
+    [
+      'header past the end',
+      buildZip([{ name: 'x', data: bytes('x'), header: 5000 }]),
+      /at 5000 runs into the directory/,
+    ],
+  ])('%s', async (_what, archive, message) => {
+    await expect(list(archive)).rejects.toThrow(ZipError)
+    await expect(list(archive)).rejects.toThrow(message)
   })
 
-  it('whose contents have changed', () => {
+  it.each<[string, Uint8Array, RegExp]>([
+    ['no header', buildZip([{ name: 'x', data: bytes('x'), header: 1 }]), /entry "x" has no header at 1/],
+    ['contents in the directory', changed(good, 26, 200, 0), /runs into what follows/],
+    [
+      'contents that are too long',
+      buildZip([{ name: 'x', data: bytes('x'.repeat(1001)) }]),
+      /1001 bytes, more than 1000/,
+    ],
+  ])('when an entry is asked for: %s', async (_what, archive, message) => {
+    const [name] = (await list(archive)).keys()
+    await expect(read(archive, name!)).rejects.toThrow(ZipError)
+    await expect(read(archive, name!)).rejects.toThrow(message)
+  })
+
+  it('whose contents have changed', async () => {
     const archive = buildZip([{ name: 'x', data: bytes('first'), crc: crc32(bytes('wrong')) }])
-    expect(() => zipContents(archive, readZip(archive).get('x')!)).toThrow(/entry "x" is damaged/)
+    await expect(read(archive, 'x')).rejects.toThrow(/entry "x" is damaged/)
   })
 })

@@ -1,13 +1,16 @@
 /** Checkpoints as bytes: nothing is lost, equal states are equal bytes, damage is found and named. */
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { writeSafetensors } from '../../src/formats/index.ts'
+import { linear, sequential } from '../../src/nn/index.ts'
 import {
   type Checkpoint,
   CheckpointError,
   decodeCheckpoint,
   encodeCheckpoint,
   tensorsOf,
+  weightsOf,
 } from '../../src/train/checkpoint.ts'
+import { loadWeights } from '../../src/train/index.ts'
 
 const checkpoint: Checkpoint = {
   tensors: new Map([
@@ -46,6 +49,53 @@ describe('a checkpoint', () => {
   it('without whole numbers of progress is not written', async () => {
     const progress = { epoch: 1, batch: 0.5, step: 3 }
     await expect(encodeCheckpoint({ ...checkpoint, progress })).rejects.toThrow(/progress\.batch \(=0\.5\)/)
+  })
+})
+
+describe('the weights of a checkpoint', () => {
+  const of = (...values: number[]) => ({ shape: [1, 2], values: Float32Array.from(values) })
+  const averaged: Checkpoint = {
+    ...checkpoint,
+    tensors: new Map([
+      ['model.0.weight', of(1, 2)],
+      ['model.1.weight', of(3, 4)],
+      ['optimizer.momentum.0.weight', of(5, 6)],
+      ['average.0.weight', of(7, 8)],
+    ]),
+  }
+
+  it.each([
+    [true, { '0.weight': [7, 8], '1.weight': [3, 4] }],
+    [false, { '0.weight': [1, 2], '1.weight': [3, 4] }],
+  ])(
+    'are the averaged ones where there are some (average: %s), for weightsOf and loadWeights alike',
+    async (average, expected) => {
+      const stored = weightsOf(averaged, { average })
+      expect(Object.fromEntries([...stored].map(([path, { values }]) => [path, [...values]]))).toEqual(expected)
+      const model = sequential(linear(2, 1, { bias: false }), linear(2, 1, { bias: false })).initialize(0)
+      await loadWeights(model, (await encodeCheckpoint(averaged)).tensors, { average })
+      expect(Object.fromEntries([...model.state()].map(([path, { values }]) => [path, [...values]]))).toEqual(expected)
+    },
+  )
+
+  it('are the averaged ones by default', async () => {
+    expect(weightsOf(averaged)).toEqual(weightsOf(averaged, { average: true }))
+  })
+})
+
+describe('on a page of plain http, which has no Web Crypto', () => {
+  afterEach(() => {
+    vi.unstubAllGlobals()
+  })
+
+  it('a checkpoint has the same hash, and is verified', async () => {
+    const secure = await encodeCheckpoint(checkpoint)
+    vi.stubGlobal('crypto', {})
+    expect(await encodeCheckpoint(checkpoint)).toEqual(secure)
+    expect(await decodeCheckpoint(secure)).toEqual(checkpoint)
+    const tensors = secure.tensors.slice()
+    tensors[tensors.length - 1]! ^= 1
+    await expect(decodeCheckpoint({ ...secure, tensors })).rejects.toThrow('tensors: corrupt: its SHA-256 is')
   })
 })
 
@@ -88,7 +138,7 @@ describe('a damaged checkpoint is refused by the name of the file', () => {
     }
     const doubles = writeSafetensors([['model.x', { shape: [1], values: Float64Array.of(1) }]])
     await expect(decodeCheckpoint({ tensors: doubles, description: await describe(doubles) }, names)).rejects.toThrow(
-      /a\.safetensors: model\.x is of type F64, expected F32, I32 or U8/,
+      /a\.safetensors: model\.x is of type float64, expected float32, int32 or uint8/,
     )
     const other = new Uint8Array(9)
     const attempt = decodeCheckpoint({ tensors: other, description: await describe(other) }, names)

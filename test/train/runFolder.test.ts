@@ -284,8 +284,8 @@ describe('resume', () => {
       corrupt,
       /step-000006\.safetensors: corrupt: its SHA-256 is [0-9a-f]{64}, .*step-000006\.json says/,
     ],
-    ['missing tensors', file => rmSync(file), /step-000006\.safetensors: is missing/],
-    ['a missing description', file => rmSync(file.replace('safetensors', 'json')), /step-000006\.json: is missing/],
+    ['missing tensors', file => rmSync(file), /step-000006\.safetensors: no such file/],
+    ['a missing description', file => rmSync(file.replace('safetensors', 'json')), /step-000006\.json: no such file/],
     [
       'a truncated description',
       file => truncateSync(file.replace('safetensors', 'json'), 40),

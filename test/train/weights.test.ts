@@ -5,18 +5,10 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { deflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { crc32 } from '../../src/formats/crc32.ts'
-import {
-  PyTorchFileError,
-  readCompressedPyTorch,
-  readPyTorch,
-  readSafetensors,
-  readWeights,
-  type SafetensorsInput,
-  tensorValues,
-  writeSafetensors,
-} from '../../src/formats/index.ts'
+import { openWeights, type SafetensorsInput, WeightsError, writeSafetensors } from '../../src/formats/index.ts'
+import { bytesSource } from '../../src/formats/source.ts'
 import { readZip, zipContents } from '../../src/formats/zip.ts'
 import { googlenet, lenet5 } from '../../src/models/index.ts'
 import {
@@ -32,7 +24,8 @@ import {
 } from '../../src/nn/index.ts'
 import { loadWeights } from '../../src/train/index.node.ts'
 import { loadWeights as loadInBrowser } from '../../src/train/index.ts'
-import { buildZip } from '../formats/buildZip.ts'
+import { buildZip, type ZipInput } from '../formats/buildZip.ts'
+import { valuesOf as valuesIn } from '../formats/openBytes.ts'
 
 const fixture = (name: string): URL => new URL(`../fixtures/pth/${name}`, import.meta.url)
 
@@ -47,14 +40,20 @@ function safetensorsOf(model: Module, prefix = '', more: [string, SafetensorsInp
 }
 
 /** The same archive with every entry deflated. */
-function compressed(archive: Uint8Array, withChecksums = true): Uint8Array {
-  return buildZip(
-    [...readZip(archive)].map(([name, entry]) => {
-      const data = zipContents(archive, entry)
-      const crc = withChecksums ? crc32(data) : 0
-      return { name, data: deflateRawSync(data), size: data.length, method: 8, crc }
-    }),
-  )
+async function compressed(archive: Uint8Array, withChecksums = true): Promise<Uint8Array> {
+  const source = bytesSource(archive)
+  const entries: ZipInput[] = []
+  for (const [name, entry] of await readZip(source)) {
+    const data = await zipContents(source, entry, archive.length)
+    entries.push({
+      name,
+      data: deflateRawSync(data),
+      size: data.length,
+      method: 8,
+      crc: withChecksums ? crc32(data) : 0,
+    })
+  }
+  return buildZip(entries)
 }
 
 let folder: string
@@ -67,10 +66,11 @@ describe('PyTorch wrote these', () => {
   test.each(['checkpoint.zip.pth', 'checkpoint.legacy.pth'])('%s, by its path', async name => {
     const model = tiny()
     const report = await loadWeights(model, fixture(name))
-    expect(report).toEqual({ missing: [], unexpected: [], misshaped: [] })
-    const { tensors } = readPyTorch(await readFile(fixture(name)))
+    expect(report).toMatchObject({ missing: [], unexpected: [], misshaped: [] })
+    expect(report.notes[0]).toMatch(/^took "state_dict\.module\." off the names of 9 tensors, and left out \d+ others$/)
+    const tensors = await valuesIn(await openWeights(await readFile(fixture(name))))
     for (const [path, { values }] of model.state()) {
-      expect(Array.from(values), path).toEqual(Array.from(tensors.get(`state_dict.module.${path}`)?.values ?? []))
+      expect(Array.from(values), path).toEqual(Array.from(tensors.get(`state_dict.module.${path}`) ?? [], Number))
     }
     // One batch: an int64 in the file, an i32 here.
     expect(model.state().get('1.num_batches_tracked')?.values).toEqual(Int32Array.of(1))
@@ -78,9 +78,8 @@ describe('PyTorch wrote these', () => {
 
   test('compressed afterwards', async () => {
     const bytes = new Uint8Array(await readFile(fixture('checkpoint.zip.pth')))
-    const packed = compressed(bytes)
-    expect(() => readPyTorch(packed, 'x.pth')).toThrow('is compressed (zip method 8)')
-    expect(await readCompressedPyTorch(packed, 'x.pth')).toEqual(readPyTorch(bytes, 'x.pth'))
+    const packed = await compressed(bytes)
+    expect(await valuesIn(await openWeights(packed))).toEqual(await valuesIn(await openWeights(bytes)))
     const [model, expected] = [tiny(), tiny()]
     await loadWeights(model, packed)
     await loadWeights(expected, bytes)
@@ -89,7 +88,7 @@ describe('PyTorch wrote these', () => {
 
   test('compressed, then changed anywhere: a clear error or a whole file', async () => {
     // Without checksums, which would find nearly every change.
-    const packed = compressed(new Uint8Array(await readFile(fixture('checkpoint.zip.pth'))), false)
+    const packed = await compressed(new Uint8Array(await readFile(fixture('checkpoint.zip.pth'))), false)
     const change = fc.record({ at: fc.nat(packed.length - 1), to: fc.nat(255) })
     let refused = 0
     await fc.assert(
@@ -97,11 +96,11 @@ describe('PyTorch wrote these', () => {
         const file = packed.slice()
         for (const { at, to } of changes) file[at] = to
         try {
-          for (const { shape, values } of (await readWeights(file, { file: 'x.pth' })).values()) {
-            expect(values.length).toBe(shape.reduce((size, extent) => size * extent, 1))
+          for (const { shape, read } of (await openWeights(file, 'x.pth')).tensors.values()) {
+            expect((await read()).length).toBe(shape.reduce((size, extent) => size * extent, 1))
           }
         } catch (error) {
-          expect(error).toBeInstanceOf(PyTorchFileError)
+          expect(error).toBeInstanceOf(WeightsError)
           expect((error as Error).message).toMatch(/^x\.pth: ./)
           refused++
         }
@@ -117,12 +116,12 @@ describe('PyTorch wrote these', () => {
     ['nothing stated', 0, (data: Uint8Array) => deflateRawSync(data), 'does not unfold to the 0 bytes'],
     ['no deflate stream', 9, () => Uint8Array.of(7, 7, 7), 'entry "a/data.pkl" cannot be unfolded'],
     ['another checksum', 10, (data: Uint8Array) => deflateRawSync(data), 'entry "a/data.pkl" is damaged'],
-    ['a bomb', 2 ** 30, (data: Uint8Array) => deflateRawSync(data), 'unfold to 1073741824 bytes, more than'],
+    ['a bomb', 2 ** 30, (data: Uint8Array) => deflateRawSync(data), 'unfolds to 1073741824 bytes, more than'],
   ])('compressed badly: %s', async (_, size, pack, message) => {
     const data = pack(new TextEncoder().encode('0123456789'))
     const archive = buildZip([{ name: 'a/data.pkl', data, size, method: 8, crc: 1 }])
-    await expect(readWeights(archive, { file: 'x.pth' })).rejects.toThrow(`x.pth: `)
-    await expect(readWeights(archive, { file: 'x.pth' })).rejects.toThrow(message)
+    await expect(openWeights(archive, 'x.pth')).rejects.toThrow(`x.pth: `)
+    await expect(openWeights(archive, 'x.pth')).rejects.toThrow(message)
   })
 })
 
@@ -141,6 +140,8 @@ describe('ways in', () => {
       'an address to fetch',
       () => new URL(`data:application/octet-stream;base64,${Buffer.from(bytes).toString('base64')}`),
     ],
+    ['an address as text', () => `data:application/octet-stream;base64,${Buffer.from(bytes).toString('base64')}`],
+    ['the answer of a server', () => new Response(bytes)],
   ])('%s', async (_, make) => {
     const path = join(folder, 'a name with spaces.safetensors')
     await writeFile(path, bytes)
@@ -149,10 +150,35 @@ describe('ways in', () => {
     expect(valuesOf(model)).toEqual(valuesOf(source))
   })
 
-  test('the door for browsers takes all but paths', async () => {
+  test('the door for browsers takes a Blob', async () => {
     const model = lenet5().initialize(0)
     await loadInBrowser(model, new Blob([bytes]))
     expect(valuesOf(model)).toEqual(valuesOf(source))
+  })
+
+  test('where there is no page, the door for browsers takes whole addresses only', async () => {
+    await expect(loadInBrowser(lenet5(), 'lenet5.safetensors')).rejects.toThrow(
+      'lenet5.safetensors: is no address, and there is no page that it could be relative to',
+    )
+  })
+
+  test('on a page a text is an address, relative to the page', async () => {
+    vi.stubGlobal('location', { href: 'https://models.example/pages/index.html' })
+    vi.stubGlobal('fetch', async (url: URL) =>
+      url.href === 'https://models.example/weights/lenet5.safetensors'
+        ? new Response(bytes)
+        : new Response('', { status: 404 }),
+    )
+    try {
+      const model = lenet5().initialize(0)
+      await loadInBrowser(model, '../weights/lenet5.safetensors')
+      expect(valuesOf(model)).toEqual(valuesOf(source))
+      await expect(loadInBrowser(model, 'lenet5.safetensors')).rejects.toThrow(
+        'https://models.example/pages/lenet5.safetensors: the server answered 404',
+      )
+    } finally {
+      vi.unstubAllGlobals()
+    }
   })
 })
 
@@ -196,11 +222,11 @@ describe('names', () => {
     await loadWeights(model, writeSafetensors(int64))
     expect(model.state().get(path)?.values).toEqual(Int32Array.of(7))
     const without = writeSafetensors(state.filter(([name]) => name !== path))
-    expect(await loadWeights(model, without)).toEqual({ missing: [path], unexpected: [], misshaped: [] })
+    expect(await loadWeights(model, without)).toEqual({ missing: [path], unexpected: [], misshaped: [], notes: [] })
     expect(model.state().get(path)?.values).toEqual(Int32Array.of(7))
     // Written again, the counter is an integer still.
-    const { tensors } = readSafetensors(safetensorsOf(model))
-    expect(tensors.get(path)).toMatchObject({ dtype: 'I32', shape: [] })
+    const { tensors } = await openWeights(safetensorsOf(model))
+    expect(tensors.get(path)).toMatchObject({ dtype: 'int32', shape: [] })
   })
 })
 
@@ -247,7 +273,7 @@ describe('what does not fit', () => {
     await expect(loadWeights(model, file, { strict: false })).rejects.toThrow(message)
     const head = structuredClone(model.layers.fc3.weight.value)
     const report = await loadWeights(model, file, { skipMisshaped: true })
-    expect(report).toEqual({ missing: [], unexpected: [], misshaped: ['fc3.weight', 'fc3.bias'] })
+    expect(report).toEqual({ missing: [], unexpected: [], misshaped: ['fc3.weight', 'fc3.bias'], notes: [] })
     expect(model.layers.fc3.weight.value).toEqual(head)
     expect(model.layers.conv2.weight.value).toEqual(source.layers.conv2.weight.value)
   })
@@ -263,17 +289,37 @@ describe('what does not fit', () => {
 
   test.each([
     ['a file that is not there', () => join(folder, 'none.pth'), 'none.pth: no such file'],
-    ['a folder', () => folder, 'illegal operation on a directory'],
+    ['a folder', () => folder, 'is a folder, expected a file'],
     [
       'an address without an answer',
       () => new URL('http://127.0.0.1:9/x.pth'),
       'http://127.0.0.1:9/x.pth: cannot be fetched',
     ],
-    ['text', () => new Blob(['these are no weights at all']), 'weights: not a file of torch.save'],
+    [
+      'an address with an error',
+      () => new Response('', { status: 404, statusText: 'Not Found' }),
+      'response: the server answered 404 Not Found',
+    ],
+    [
+      'a web page in place of a file',
+      () => new Response('<!DOCTYPE html>', { headers: { 'content-type': 'text/html; charset=utf-8' } }),
+      'response: the server answered with a web page (text/html), not with a file',
+    ],
+    ['a web page that calls itself a file', () => new Blob(['<!DOCTYPE html><p>Quota exceeded']), 'a web page?'],
+    [
+      'a download that breaks off',
+      () => new Response(new ReadableStream({ pull: controller => controller.error(new Error('socket closed')) })),
+      'response: the download broke off: socket closed',
+    ],
+    [
+      'text',
+      () => new Blob(['these are no weights at all']),
+      'weights: not a file of weights (safetensors or torch.save)',
+    ],
     [
       'nothing',
       () => new Uint8Array(0),
-      'weights: not a file of torch.save, which is a zip archive or begins with a pickle',
+      'weights: not a file of weights (safetensors or torch.save): this one is empty',
     ],
   ])('%s says so', async (_, source, message) => {
     await expect(loadWeights(lenet5(), source())).rejects.toThrow(message)
@@ -305,7 +351,12 @@ describe('GoogLeNet and its auxiliary classifiers', () => {
 
   test('with them, into a network with', async () => {
     const model = googlenet({ classes: 3 }).initialize(0)
-    expect(await loadWeights(model, safetensorsOf(full))).toEqual({ missing: [], unexpected: [], misshaped: [] })
+    expect(await loadWeights(model, safetensorsOf(full))).toEqual({
+      missing: [],
+      unexpected: [],
+      misshaped: [],
+      notes: [],
+    })
     expect(model.aux2?.fc2.weight.value).toEqual(full.aux2?.fc2.weight.value)
   })
 
@@ -317,9 +368,50 @@ describe('GoogLeNet and its auxiliary classifiers', () => {
   })
 })
 
-test('readWeights widens half precision', async () => {
-  const bytes = Uint8Array.of(0, 0x3c, 0, 0xc0)
-  const file = writeSafetensors([['w', { dtype: 'F16', shape: [2], bytes }]])
-  expect(await readWeights(file)).toEqual(new Map([['w', { shape: [2], values: Float32Array.of(1, -2) }]]))
-  expect(tensorValues({ dtype: 'BF16', shape: [1], bytes: Uint8Array.of(0x80, 0xbf) })).toEqual(Float32Array.of(-1))
+describe('values', () => {
+  const model = () => sequential(linear(2, 1, { bias: false }), batchNorm2d(1)).initialize(0)
+  const counter = '1.num_batches_tracked'
+  const load = async (changes: Record<string, SafetensorsInput>) => {
+    const target = model()
+    const file = writeSafetensors(Object.entries({ ...Object.fromEntries(model().state()), ...changes }))
+    return {
+      report: await loadWeights(target, file, { strict: false }),
+      weight: target.state().get('0.weight')!.values,
+    }
+  }
+
+  test.each<[string, SafetensorsInput, number[]]>([
+    ['F16', { dtype: 'F16', shape: [1, 2], bytes: Uint8Array.of(0, 0x3c, 0, 0xc0) }, [1, -2]],
+    ['BF16', { dtype: 'BF16', shape: [1, 2], bytes: Uint8Array.of(0x80, 0xbf, 0x80, 0x3f) }, [-1, 1]],
+    ['F8_E4M3', { dtype: 'F8_E4M3', shape: [1, 2], bytes: Uint8Array.of(0x7e, 0xb8) }, [448, -1]],
+    ['F64', { shape: [1, 2], values: Float64Array.of(1 / 3, 2) }, [Math.fround(1 / 3), 2]],
+    ['U64', { shape: [1, 2], values: BigUint64Array.of(2n ** 60n, 3n) }, [2 ** 60, 3]],
+  ])('of type %s are converted', async (_, input, expected) => {
+    expect(Array.from((await load({ '0.weight': input })).weight)).toEqual(expected)
+  })
+
+  test('that the model does not ask for may be anything', async () => {
+    const { report, weight } = await load({
+      seed: { shape: [1], values: BigInt64Array.of(2n ** 62n + 1n) },
+      nothing: { shape: [1], values: Float32Array.of(Number.NaN) },
+    })
+    expect(report).toEqual({ missing: [], unexpected: ['seed', 'nothing'], misshaped: [], notes: [] })
+    expect(weight).toEqual(model().state().get('0.weight')!.values)
+  })
+
+  test('that are not finite are loaded, and said', async () => {
+    const { report } = await load({ '0.weight': { shape: [1, 2], values: Float64Array.of(Number.NaN, 1e300) } })
+    expect(report.notes).toEqual(['0.weight: 2 of 2 values are NaN or infinite'])
+  })
+
+  test('that the variable does not hold are an error', async () => {
+    await expect(load({ [counter]: { shape: [], values: BigInt64Array.of(2n ** 33n) } })).rejects.toThrow(
+      new StateError(
+        `weights: the state does not fit the model\n  wrong values (1):\n    ${counter}: 8589934592 does not fit in i32`,
+      ),
+    )
+    await expect(load({ [counter]: { shape: [], values: BigInt64Array.of(2n ** 53n + 1n) } })).rejects.toThrow(
+      `weights: tensor "${counter}": the integer 9007199254740993 at 0 is no number of 53 bits`,
+    )
+  })
 })

@@ -1,0 +1,51 @@
+/** Files from the web. */
+import { type ByteSource, sourceOf } from './source.ts'
+import { WeightsError } from './weightsFile.ts'
+
+/** Whether a text is the address of a file and no path: `https://…`, `file:///…`. */
+export const isAddress = (text: string): boolean => /^(https?|file|data|blob):/i.test(text)
+
+/**
+ * The address that a text is on a page: relative to the page, as in a link.
+ * @throws WeightsError where there is no page and the text is relative
+ */
+export function addressOf(text: string): URL {
+  const page = globalThis.document?.baseURI ?? globalThis.location?.href
+  try {
+    return new URL(text, page)
+  } catch (error) {
+    throw new WeightsError(text, 'is no address, and there is no page that it could be relative to', undefined, {
+      cause: error,
+    })
+  }
+}
+
+/**
+ * Downloads a file, whole.
+ * @param from its address, or the answer of a server to one's own `fetch`
+ * @param name what to call it in messages; its address by default
+ * @throws WeightsError naming the address, when the server cannot be reached, answers with an error or a web page, or stops.
+ */
+export async function download(from: URL | Response, name?: string): Promise<ByteSource> {
+  const file = name ?? (from instanceof URL ? from.href : from.url || 'response')
+  const fail = (rule: string, cause?: unknown): never => {
+    throw new WeightsError(file, rule, undefined, { cause })
+  }
+  const response =
+    from instanceof Response
+      ? from
+      : await fetch(from).catch((error: Error) => fail(`cannot be fetched: ${reasonOf(error)}`, error))
+  if (!response.ok) fail(`the server answered ${response.status} ${response.statusText}`.trimEnd())
+  if (/^text\/html\b/i.test(response.headers.get('content-type') ?? ''))
+    fail('the server answered with a web page (text/html), not with a file: is this the address of the file itself?')
+  if (response.bodyUsed) fail('the body of the response has been read already')
+  const contents = await response
+    .blob()
+    .catch((error: Error) => fail(`the download broke off: ${reasonOf(error)}`, error))
+  return sourceOf(contents, file)
+}
+
+/** Node says why in the cause: "fetch failed" alone does not help. */
+function reasonOf({ message, cause }: Error): string {
+  return cause instanceof Error && cause.message !== '' ? `${message}: ${cause.message}` : message
+}

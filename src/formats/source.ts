@@ -1,0 +1,54 @@
+/**
+ * Bytes that are read a range at a time, so that of a large file only what is asked for comes into memory. Bytes in memory and
+ * Blobs are here; `source.node.ts` has files by their path.
+ */
+import { WeightsError } from './weightsFile.ts'
+
+/** A file, wherever it is. */
+export interface ByteSource {
+  /** How the file is called in error messages. */
+  readonly name: string
+  /** Its length in bytes. */
+  readonly size: number
+  /**
+   * The bytes from `start` to before `end`, which lie within the file; may be a view of memory that others share.
+   * @throws WeightsError when they cannot be read.
+   */
+  read(start: number, end: number): Promise<Uint8Array>
+}
+
+/** Contents of a file that are at hand. A `File` of a browser is a `Blob`. */
+export type FileContents = Uint8Array | ArrayBuffer | Blob
+
+/** A source of contents. @param name what to call it in messages; a `File`'s own name by default */
+export function sourceOf(contents: FileContents, name?: string): ByteSource {
+  if (contents instanceof Blob)
+    return blobSource(contents, name ?? ('name' in contents ? String(contents.name) : 'weights'))
+  return bytesSource(contents instanceof Uint8Array ? contents : new Uint8Array(contents), name)
+}
+
+/** A source of bytes in memory, whose ranges are views. */
+export function bytesSource({ buffer, byteOffset, length }: Uint8Array, name = 'weights'): ByteSource {
+  // Not `subarray` of a Buffer of Node, which gives Buffers: their `slice` and printing differ from every other array's.
+  return {
+    name,
+    size: length,
+    read: async (start, end) => new Uint8Array(buffer, byteOffset + start, end - start),
+  }
+}
+
+function blobSource(blob: Blob, name: string): ByteSource {
+  return {
+    name,
+    size: blob.size,
+    async read(start, end) {
+      try {
+        return new Uint8Array(await blob.slice(start, end).arrayBuffer())
+      } catch (error) {
+        // A browser's answer when the file on the disk was changed or removed after it was chosen.
+        const reason = `bytes ${start} to ${end} cannot be read: ${(error as Error).message}`
+        throw new WeightsError(name, reason, undefined, { cause: error })
+      }
+    },
+  }
+}
