@@ -1,4 +1,4 @@
-/** Lets the event loop run between two steps: timers, signals and screens stay alive while a loop computes. */
+/** Lets the event loop turn between two pieces of work: timers, signals, screens and other callers stay alive while a loop computes. */
 
 /** Resolves after one turn of the event loop. */
 export function breathe(): Promise<void> {
@@ -14,5 +14,27 @@ export function breathe(): Promise<void> {
       resolve()
     }
     port2.postMessage(undefined)
+  })
+}
+
+/** Milliseconds after which work that goes on and on lets the event loop turn: a screen shows 60 frames a second. */
+const longestHold = 8
+
+/** The next turn of the event loop that is waited for, and since when. */
+let next: Promise<void> | undefined
+let since = 0
+
+/**
+ * To be awaited after each piece of work of an endless series. Nothing happens as long as the event loop turns by itself; when it has
+ * not for {@link longestHold}, because promises that are settled at once follow each other, this resolves after its next turn.
+ */
+export async function breatheInTime(): Promise<void> {
+  if (next) {
+    if (performance.now() - since >= longestHold) await next
+    return
+  }
+  since = performance.now()
+  next = breathe().then(() => {
+    next = undefined
   })
 }

@@ -5,7 +5,7 @@
 import { RandomSequence } from '../random/philox.ts'
 import { AugmentError } from './errors.ts'
 import { type LabeledClasses, refuseLabelRisk } from './labelSafety.ts'
-import type { Raster, RasterShape } from './raster.ts'
+import { checkedRaster, type Raster, type RasterShape } from './raster.ts'
 import type { BatchTransform, MixBatch, Transform, TransformOptions } from './transform.ts'
 
 /** Which random numbers a picture gets. */
@@ -72,7 +72,7 @@ export class Augmentation {
 
   /** A picture of an epoch. @throws AugmentError when a transform cannot be applied to it. */
   apply(image: Raster, { seed, epoch, index }: SampleKey): Raster {
-    let result = image
+    let result = checkedRaster(image)
     this.transforms.forEach((transform, place) => {
       result = transform.apply(result, new RandomSequence(seed, `augment.${place}`, epoch, index))
     })

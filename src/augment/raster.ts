@@ -30,19 +30,24 @@ export const plainBytes = (bytes: Bytes): Uint8Array =>
 export function pixelProblem(pixels: unknown, shape: RasterShape, count = 1): string | undefined {
   const [height, width, channels] = shape
   const expected = count * height * width * channels
-  if (!isBytes(pixels)) {
-    const given = pixels?.constructor?.name ?? String(pixels)
-    return (
-      `expected ${expected} bytes 0 … 255 in a Uint8Array, got ${/^[AEIOU]/.test(given) ? 'an' : 'a'} ${given}; ` +
-      'numbers from 0 to 1 become bytes by Uint8Array.from(numbers, x => Math.round(255 * x))'
-    )
-  }
+  if (!isBytes(pixels)) return `expected ${expected} bytes 0 … 255 in a Uint8Array, got ${described(pixels)}`
   if (pixels.length === expected) return undefined
   const what = count === 1 ? 'a picture' : `${count} pictures`
   const problem = `${pixels.length} bytes given for ${what} of [${shape.join(', ')}], expected ${expected}`
   if (channels === 4 || pixels.length !== count * height * width * 4) return problem
   const kept = channels === 3 ? 'i % 4 < 3' : 'i % 4 === 0'
   return `${problem}; they look like RGBA, as a canvas gives it: keep ${channels} of every 4 by bytes.filter((_, i) => ${kept})`
+}
+
+/** What something is that is no bytes, and how it becomes some. */
+function described(values: unknown): string {
+  if (typeof values !== 'object' || values === null) return String(values)
+  const type = values.constructor?.name ?? 'object'
+  const name = `${/^[AEIOU]/.test(type) ? 'an' : 'a'} ${type}`
+  if ('data' in values) return `${name}: give its \`data\``
+  return 'length' in values
+    ? `${name}; numbers from 0 to 1 become bytes by Uint8Array.from(numbers, x => Math.round(255 * x))`
+    : name
 }
 
 /**
@@ -60,6 +65,9 @@ export function raster(pixels: Bytes, shape: RasterShape): Raster {
   if (problem !== undefined) throw new AugmentError(`raster: ${problem}`)
   return { height, width, channels, pixels: plainBytes(pixels) }
 }
+
+/** A picture that was made elsewhere. @throws AugmentError when its pixels are no bytes, or not as many as its shape has. */
+export const checkedRaster = (image: Raster): Raster => raster(image.pixels, shapeOf(image))
 
 /** A new picture of zeros. */
 export function blankRaster([height, width, channels]: RasterShape): Raster {

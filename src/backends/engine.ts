@@ -50,7 +50,8 @@ export interface Executable {
 
 /**
  * A backend at work: owns memory, threads, and the current values of variables. It is a queue: runs, reads and writes may be
- * asked for at any time by anyone, and are done one at a time in the order in which they were asked for.
+ * asked for at any time by anyone, and are done one at a time in the order in which they were asked for. A caller that asks on
+ * and on does not keep the event loop from turning, and so the others from asking.
  */
 export interface Engine {
   readonly description: EngineDescription

@@ -1,5 +1,6 @@
 /** Data sets from arrays in memory, checked once so that nothing after this has to ask again. */
 import { areSymbols } from '../augment/labelSafety.ts'
+import { type Bytes, pixelProblem, plainBytes } from '../augment/raster.ts'
 import { checkLabels, type ImageDataset } from './dataset.ts'
 import { DatasetError } from './errors.ts'
 
@@ -8,7 +9,7 @@ export interface ImageArrays {
   /** Name of the data set, `images` by default. */
   readonly name?: string
   /** Pixels 0 … 255: all of them in one array `[count, height, width, channels]`, which is not copied, or one array per image. */
-  readonly images: Uint8Array | readonly ArrayLike<number>[]
+  readonly images: Bytes | readonly ArrayLike<number>[]
   /** Class of each image. */
   readonly labels: ArrayLike<number>
   /** `[height, width, channels]` of one image. */
@@ -40,21 +41,24 @@ export function imageDataset(arrays: ImageArrays): ImageDataset {
   const imageBytes = shape[0] * shape[1] * shape[2]
   const count = arrays.labels.length
   if (count === 0) throw new DatasetError(`${name}: no images`)
-  const given = images instanceof Uint8Array ? images.length / imageBytes : images.length
-  if (given !== count) {
-    const what =
-      images instanceof Uint8Array
-        ? `${images.length} bytes are ${given} images of [${shape.join(', ')}]`
-        : `${given} images`
-    throw new DatasetError(`${name}: ${what}, but there are ${count} labels`)
+  if (isListOfImages(images)) {
+    if (images.length !== count) {
+      throw new DatasetError(`${name}: ${images.length} images, but there are ${count} labels`)
+    }
+  } else {
+    const problem = pixelProblem(images, shape, count)
+    if (problem !== undefined) throw new DatasetError(`${name}: ${problem} (there are ${count} labels)`)
   }
   const labels = copyLabels(arrays.labels, name)
   const classes = arrays.classes ?? defaultClasses(labels)
   checkLabels({ labels, classes }, name)
-  const pixels = images instanceof Uint8Array ? images : joinImages(images, imageBytes, name)
+  const pixels = isListOfImages(images) ? joinImages(images, imageBytes, name) : plainBytes(images)
   const symbols = arrays.symbols ?? (arrays.classes !== undefined && areSymbols(arrays.classes))
   return { name, images: pixels, labels, shape, classes, ...(symbols && { symbols }) }
 }
+
+/** Anything else that has a length should be the bytes of all images. */
+const isListOfImages = (images: ImageArrays['images']): images is readonly ArrayLike<number>[] => Array.isArray(images)
 
 function copyLabels(labels: ArrayLike<number>, name: string): Int32Array {
   const copy = new Int32Array(labels.length)

@@ -1,7 +1,8 @@
 /** What training and evaluation take their mini-batches from, and what all sources of batches have in common. */
 import type { Augmentation } from '../augment/compose.ts'
+import { pixelProblem } from '../augment/raster.ts'
 import { shuffledIndices } from '../random/philox.ts'
-import { checkLabels, type ImageCollection } from './dataset.ts'
+import { checkLabels, type ImageCollection, isInMemory } from './dataset.ts'
 import { DatasetError } from './errors.ts'
 import type { Subset } from './split.ts'
 
@@ -64,7 +65,8 @@ export class EpochOrder {
 
   /**
    * @throws DatasetError when `batchSize` is not a whole number of at least 1, `dropLast` leaves no batch, `seed` is missing
-   * for a shuffled or augmented loader, or an index or label is out of range.
+   * for a shuffled or augmented loader, an index or label is out of range,
+   * or pixels are no bytes or too few.
    */
   constructor(subset: Subset<ImageCollection>, options: LoaderOptions) {
     const { batchSize, seed, shuffle = true, augment } = options
@@ -73,6 +75,7 @@ export class EpochOrder {
     if (shuffle && seed === undefined) throw new DatasetError(`${name}: a shuffled loader needs a seed`)
     if (augment && seed === undefined) throw new DatasetError(`${name}: a loader that augments needs a seed`)
     augment?.checkLabels(subset.dataset)
+    checkSubset(subset)
     this.subset = subset
     this.batchSize = batchSize
     const { samples, batches } = epochLength(name, subset.indices.length, options)
@@ -151,13 +154,15 @@ export function epochLength(
   )
 }
 
-/** @throws DatasetError for a subset of images that its data set does not have, or whose labels are none of its classes. */
+/** @throws DatasetError for a subset of images that its data set does not have, whose labels are none of its classes, or that are no bytes. */
 function checkSubset({ dataset, indices }: Subset<ImageCollection>): void {
   const count = dataset.labels.length
   const wrong = indices.find(index => !(index >= 0 && index < count))
   if (wrong !== undefined)
     throw new DatasetError(`${dataset.name}: there is no image ${wrong}, expected 0 … ${count - 1}`)
   checkLabels(dataset, dataset.name)
+  const problem = isInMemory(dataset) ? pixelProblem(dataset.images, dataset.shape, count) : undefined
+  if (problem !== undefined) throw new DatasetError(`${dataset.name}: ${problem}`)
 }
 
 /** @throws DatasetError when a batch does not fit where it is to go. */

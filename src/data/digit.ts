@@ -7,6 +7,7 @@
  * Measured on MNIST: the longer side of the ink is 20 pixels in 99.97 % of the test images and the brightest pixel 254.9
  * on average; the center of mass of every training image lies within half a pixel of pixel (14, 14).
  */
+import { pixelProblem } from '../augment/raster.ts'
 import { ImageError } from './errors.ts'
 
 /** A gray picture in memory. */
@@ -55,7 +56,7 @@ const paperNoise = 0.1
  * - *Any other size:* the paper (the border's median) becomes 0 and the strongest ink 255; the box around the ink is scaled
  *   so that its longer side is 20 pixels, and placed with its center of mass in the middle.
  *
- * @throws ImageError when there are no strokes, or the picture is smaller than 4 × 4 pixels.
+ * @throws ImageError when there are no strokes, the picture is smaller than 4 × 4 pixels, or its pixels do not fit its size.
  */
 export function prepareGrayDigit(image: GrayImage, options: DigitOptions = {}): Uint8Array {
   return prepareGrayObject(image, options, digitStyle)
@@ -64,6 +65,8 @@ export function prepareGrayDigit(image: GrayImage, options: DigitOptions = {}): 
 /** The picture of one object, light on black, `[28, 28, 1]`; see {@link prepareGrayDigit}. */
 export function prepareGrayObject(image: GrayImage, options: DigitOptions, style: ObjectStyle): Uint8Array {
   const { name, width, height, pixels } = image
+  const problem = pixelProblem(pixels, [height, width, 1])
+  if (problem !== undefined) throw new ImageError(`${name}: ${problem}`)
   if (width < 4 || height < 4) throw new ImageError(`${name}: ${width} × ${height} pixels are too few to show anything`)
   const paper = borderMedian(image)
   let darkest = 255

@@ -1,6 +1,6 @@
 /** How a picture gets to its place in a batch. */
 import { centerCropOf, refuseSmall } from '../augment/crop.ts'
-import type { Raster } from '../augment/raster.ts'
+import { checkedRaster, type Raster } from '../augment/raster.ts'
 import { DatasetError } from './errors.ts'
 
 /**
@@ -24,10 +24,11 @@ export function placeRaster(
 
 /**
  * A picture cut to its middle, when it is larger than the model takes: what happens without augmentation.
- * @throws AugmentError when it is smaller.
+ * @throws AugmentError when it is smaller, or its pixels do not fit its shape.
  */
 export function fitted(image: Raster, [height, width]: readonly [number, number, number]): Raster {
-  if (image.height === height && image.width === width) return image
-  refuseSmall('centerCrop', image, height, width)
-  return centerCropOf(image, height, width)
+  const given = checkedRaster(image)
+  if (given.height === height && given.width === width) return given
+  refuseSmall('centerCrop', given, height, width)
+  return centerCropOf(given, height, width)
 }

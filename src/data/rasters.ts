@@ -1,5 +1,5 @@
 /** Single images of a data set, as they are stored. */
-import { type Raster, raster } from '../augment/raster.ts'
+import { checkedRaster, type Raster, raster } from '../augment/raster.ts'
 import { type ImageCollection, isInMemory, isStored } from './dataset.ts'
 import { DatasetError } from './errors.ts'
 
@@ -12,7 +12,7 @@ export async function rasterOf(dataset: ImageCollection, index: number): Promise
   if (!Number.isInteger(index) || index < 0 || index >= labels.length) {
     throw new DatasetError(`${name}: no image ${index} of ${labels.length}`)
   }
-  if (isStored(dataset)) return dataset.read(index)
+  if (isStored(dataset)) return checkedRaster(await dataset.read(index))
   if (!isInMemory(dataset)) throw new DatasetError(`${name}: has neither \`images\` nor \`read\``)
   const bytes = shape[0] * shape[1] * shape[2]
   return raster(dataset.images.subarray(index * bytes, (index + 1) * bytes), shape)

@@ -3,7 +3,7 @@
  * and never collected, so a stream of any length takes the memory of two batches and of the shuffling window.
  */
 import type { Augmentation } from '../augment/compose.ts'
-import { type Raster, raster } from '../augment/raster.ts'
+import { type Bytes, type Raster, raster } from '../augment/raster.ts'
 import { RandomSequence } from '../random/philox.ts'
 import { type BatchSource, checkDestination, epochLength, sizeOfBatch, writeLabels } from './batches.ts'
 import { DatasetError } from './errors.ts'
@@ -12,7 +12,7 @@ import { fitted, placeRaster } from './place.ts'
 /** One image of a stream. */
 export interface StreamSample {
   /** A picture of any size, or the bytes of one of the stream's shape. */
-  readonly image: Raster | Uint8Array
+  readonly image: Raster | Bytes
   /** Its class. */
   readonly label: number
 }
@@ -126,7 +126,7 @@ class StreamLoader implements BatchSource {
           `${name}: label ${label} of image ${index} is out of range, expected 0 … ${classes.length - 1}`,
         )
       }
-      const picture = image instanceof Uint8Array ? raster(image, shape) : image
+      const picture = 'pixels' in image ? image : raster(image, shape)
       const key = { seed, epoch: this.#epoch, index }
       placeRaster(augment ? augment.apply(picture, key) : fitted(picture, shape), shape, images, position)
     })

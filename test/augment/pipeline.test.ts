@@ -142,7 +142,16 @@ describe('options', () => {
       () => compose([mixup(), horizontalFlip()]),
       /horizontalFlip comes after mixup: transforms that mix a batch must be last/,
     ],
-    [() => raster(new Uint8Array(5), [1, 2, 3]), /\[1, 2, 3\] needs 6 bytes, got 5/],
+    [() => raster(new Uint8Array(5), [1, 2, 3]), /raster: 5 bytes given for a picture of \[1, 2, 3\], expected 6/],
+    [() => raster(new Float32Array(6) as never, [1, 2, 3]), /raster: expected 6 bytes .*, got a Float32Array/],
+    [
+      () =>
+        compose([horizontalFlip()]).apply(
+          { height: 1, width: 2, channels: 3, pixels: new Uint8Array(5) },
+          { seed: 0, epoch: 0, index: 0 },
+        ),
+      /5 bytes given for a picture of \[1, 2, 3\], expected 6/,
+    ],
   ])('%s', (make, message) => {
     expect(make).toThrow(AugmentError)
     expect(make).toThrow(message)

@@ -1,6 +1,6 @@
 /**
  * LeNet-5 trains in a real browser: on threads in a cross-origin isolated page and in a worker of one, on one thread
- * elsewhere; in `precise` mode with the same bits as Node.
+ * elsewhere; in `precise` mode with the same bits as Node. It answers while it is busy as it does alone.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,6 +17,16 @@ interface PageTraining extends Training {
   readonly isolated: boolean
   /** Timer ticks and frames of the page while it trained itself. */
   readonly pulse?: { readonly ticks: number; readonly frames: number; readonly milliseconds: number }
+}
+
+/** What `askWhileBusy` returns. */
+interface BusyAnswers extends Pick<Training, 'engine'> {
+  readonly asked: number
+  readonly wrong: number
+  readonly askedMeanwhile: number
+  readonly wrongMeanwhile: number
+  readonly alone: readonly number[]
+  readonly beside: readonly number[]
 }
 
 type PageOptions = TrainingOptions & { readonly inWorker?: boolean }
@@ -50,7 +60,11 @@ describe.skipIf(noBrowser !== undefined)('LeNet-5 in Chromium', () => {
   })
 
   /** Trains in a fresh page, after a script that changes what the browser offers. */
-  async function trainInPage(server: TestServer, options: PageOptions, before = ''): Promise<PageTraining> {
+  const trainInPage = (server: TestServer, options: PageOptions, before = ''): Promise<PageTraining> =>
+    inPage(server, 'train', options, before)
+
+  /** Calls a function of a fresh page, which says nothing on its console. */
+  async function inPage<T>(server: TestServer, name: 'train' | 'ask', options: PageOptions, before = ''): Promise<T> {
     const page = await browser.newPage()
     const complaints: string[] = []
     page.on('console', message => complaints.push(`${message.type()}: ${message.text()}`))
@@ -59,8 +73,9 @@ describe.skipIf(noBrowser !== undefined)('LeNet-5 in Chromium', () => {
       await page.addInitScript(before)
       await page.goto(`${server.origin}/test/page.html`, { waitUntil: 'load' })
       const result = await page.evaluate(
-        options => (globalThis as unknown as { train(options: PageOptions): Promise<PageTraining> }).train(options),
-        options,
+        ({ name, options }) =>
+          (globalThis as unknown as Record<string, (options: PageOptions) => Promise<T>>)[name]!(options),
+        { name, options },
       )
       expect(complaints).toEqual([])
       return result
@@ -111,6 +126,20 @@ describe.skipIf(noBrowser !== undefined)('LeNet-5 in Chromium', () => {
     const result = await trainInPage(isolated, { threads: 2, precise: true }, 'delete Atomics.waitAsync')
     expect(result.engine).toEqual({ backend: 'wasm', threads: 1, simd: 'precise' })
     expect(result.sha256).toBe(node.sha256)
+  })
+
+  it.each([
+    { threads: 2, inWorker: false },
+    { threads: 4, inWorker: false },
+    { threads: 2, inWorker: true },
+    { threads: 4, inWorker: true },
+  ])('is asked while it is busy, and answers as ever: %o', async where => {
+    const result = await inPage<BusyAnswers>(isolated, 'ask', { ...where, precise: true })
+    expect(result.engine).toEqual({ backend: 'wasm', threads: where.threads, simd: 'precise' })
+    expect(result).toMatchObject({ asked: 300, wrong: 0, wrongMeanwhile: 0 })
+    expect(result.askedMeanwhile).toBeGreaterThan(2)
+    expect(result.alone).toHaveLength(10)
+    expect(result.beside).toEqual(result.alone)
   })
 
   it('says why when the page forbids its workers', async () => {

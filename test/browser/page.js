@@ -1,12 +1,13 @@
 /**
- * What the test calls on its page: `train(options)`, here or in a dedicated worker, with a record of how long the page's
- * own event loop was held up meanwhile.
+ * What the test calls on its page: `train(options)`, with a record of how long the page's own event loop was held up meanwhile,
+ * and `ask(options)`; here or in a dedicated worker.
  */
+import { askWhileBusy } from './busy.js'
 import { train50 } from './train50.js'
 
 const bytesOf = async url => new Uint8Array(await (await fetch(url)).arrayBuffer())
 
-/** Where everything is, for `train50`. */
+/** Where everything is. */
 async function data() {
   const [images, labels] = await Promise.all([bytesOf('/data/images'), bytesOf('/data/labels')])
   return { doors: new URL('/package/', location.href).href, images, labels }
@@ -42,18 +43,23 @@ async function trainHere(options) {
   return { ...result, pulse: stop() }
 }
 
-/** Trains in a dedicated worker of the page. */
-function trainInWorker(options) {
+/** Trains, or asks, in a dedicated worker of the page. @param what name of a function of the worker's */
+function inWorkerOfPage(what, options) {
   const worker = new Worker('worker.js', { type: 'module' })
   return new Promise((resolve, reject) => {
     worker.onmessage = ({ data }) => ('error' in data ? reject(new Error(data.error)) : resolve(data))
     worker.onerror = event => reject(new Error(event.message))
-    worker.postMessage(options)
+    worker.postMessage({ what, options })
   }).finally(() => worker.terminate())
 }
 
 globalThis.train = async ({ inWorker, ...options }) => {
   const all = { ...options, ...(await data()) }
-  const result = await (inWorker ? trainInWorker(all) : trainHere(all))
+  const result = await (inWorker ? inWorkerOfPage('train50', all) : trainHere(all))
   return { ...result, isolated: crossOriginIsolated }
+}
+
+globalThis.ask = async ({ inWorker, ...options }) => {
+  const all = { ...options, ...(await data()) }
+  return inWorker ? inWorkerOfPage('askWhileBusy', all) : askWhileBusy(all)
 }

@@ -20,6 +20,11 @@ it('takes all pixels in one array and does not copy it', () => {
   })
   expect(dataset.images).toBe(images)
   expect(dataset.classes).toEqual(['a', 'b'])
+  // As a canvas has them.
+  const clamped = Uint8ClampedArray.from(images)
+  const same = imageDataset({ images: clamped, labels: [0, 1], shape: [1, 1, 3] })
+  expect(same.images).toEqual(images)
+  expect(same.images.buffer).toBe(clamped.buffer)
 })
 
 const good: ImageArrays = { name: 'tiny', images: [[1], [2]], labels: [0, 1], shape: [1, 1, 1], classes: ['a', 'b'] }
@@ -29,7 +34,17 @@ it.each<[string, Partial<ImageArrays>, RegExp]>([
   [
     'bytes for no whole number of images',
     { images: new Uint8Array(3), shape: [1, 2, 1] },
-    /3 bytes are 1\.5 images of \[1, 2, 1\]/,
+    /tiny: 3 bytes given for 2 pictures of \[1, 2, 1\], expected 4 \(there are 2 labels\)/,
+  ],
+  [
+    'RGBA for gray',
+    { images: new Uint8ClampedArray(16), shape: [1, 2, 1] },
+    /16 bytes given for 2 pictures of \[1, 2, 1\], expected 4; they look like RGBA, .*filter\(\(_, i\) => i % 4 === 0\)/,
+  ],
+  [
+    'floats in one array',
+    { images: new Float32Array(2) as never },
+    /expected 2 bytes 0 … 255 in a Uint8Array, got a Float32Array/,
   ],
   ['an image of another size', { images: [[1], [2, 3]] }, /image 1 has 2 values, expected 1/],
   ['a pixel above 255', { images: [[1], [256]] }, /value 256 of image 1/],

@@ -1,6 +1,13 @@
 /** Batches: every image once an epoch, the order a function of seed and epoch, bytes copied where they belong. */
 import { describe, expect, it } from 'vitest'
-import { BatchLoader, imageDataset, type LoaderOptions, splitDataset, subsetOf } from '../../src/data/index.ts'
+import {
+  BatchLoader,
+  type ImageDataset,
+  imageDataset,
+  type LoaderOptions,
+  splitDataset,
+  subsetOf,
+} from '../../src/data/index.ts'
 
 /** Images [1, 2, 1] with pixels (i, 255 − i) and label i. */
 const count = 103
@@ -141,6 +148,36 @@ describe('fill', () => {
 
   it.each([0, -1, 2.5, Number.NaN])('refuses a batch size of %d', batchSize => {
     expect(() => shuffled({ batchSize })).toThrow(/batchSize/)
+  })
+
+  it.each<[string, Partial<ImageDataset>, readonly number[], string]>([
+    [
+      'a label without class',
+      { labels: Int32Array.of(0, 2) },
+      [0, 1],
+      'mine: label 2 of image 1 is out of range, expected 0 … 1',
+    ],
+    ['a label below zero', { labels: Int32Array.of(-1, 0) }, [0], 'mine: label -1 of image 0 is out of range'],
+    ['an image that is not there', {}, [0, 2], 'mine: no image 2 among 2'],
+    ['pixels that are no bytes', { images: new Float32Array(4) as never }, [0], 'mine: expected 4 bytes 0 … 255'],
+    [
+      'too few pixels',
+      { images: new Uint8Array(3) },
+      [0],
+      'mine: 3 bytes given for 2 pictures of [1, 2, 1], expected 4',
+    ],
+  ])('refuses a data set of one’s own with %s', (_, change, indices, message) => {
+    const mine = {
+      name: 'mine',
+      images: new Uint8Array(4),
+      labels: Int32Array.of(0, 1),
+      shape: [1, 2, 1] as const,
+      classes: ['a', 'b'],
+    }
+    const loaderOf = (dataset: ImageDataset, chosen: readonly number[]) =>
+      new BatchLoader({ dataset, indices: Int32Array.from(chosen) }, { batchSize: 1, seed: 0 })
+    expect(loaderOf(mine, [0, 1]).batches).toBe(2)
+    expect(() => loaderOf({ ...mine, ...change }, indices)).toThrow(message)
   })
 
   it('refuses to shuffle without a seed', () => {

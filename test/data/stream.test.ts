@@ -132,7 +132,20 @@ describe('refuses', () => {
     [
       'an image of another size',
       () => fill(source({ shape: [1, 1, 1] })),
-      /raster: 2 bytes given for a picture of \[1, 1, 1\], expected 1/,
+      /2 bytes given for a picture of \[1, 1, 1\], expected 1/,
+    ],
+    [
+      'numbers that are no bytes',
+      () => fill(source({ open: () => [{ image: Float32Array.of(0.5, 1) as never, label: 0 }], samples: 1 })),
+      /expected 2 bytes 0 … 255 in a Uint8Array, got a Float32Array; numbers from 0 to 1 become bytes by/,
+    ],
+    [
+      'a picture without all of its pixels',
+      () => {
+        const image = { height: 1, width: 2, channels: 1, pixels: new Uint8Array(1) }
+        return fill(source({ open: () => [{ image, label: 0 }], samples: 1 }))
+      },
+      /1 bytes given for a picture of \[1, 2, 1\], expected 2/,
     ],
     [
       'a stream that throws',

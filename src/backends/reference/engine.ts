@@ -3,6 +3,7 @@
  * another. Slow and plain; what every other backend is compared with.
  */
 
+import { breatheInTime } from '../../async/breathe.ts'
 import { Turns } from '../../async/turns.ts'
 import { opOf } from '../../graph/table.ts'
 import type { Tensor } from '../../graph/tensor.ts'
@@ -121,7 +122,9 @@ class ReferenceExecutable implements Executable {
     checkOutputs(this.outputs, read)
     // In the types of the inputs: what is given in double precision is rounded as on every engine.
     const taken = copyInputs(this.inputs, inputs)
-    return this.engine.turns.take(async () => this.compute(taken, read))
+    const outputs = await this.engine.turns.take(async () => this.compute(taken, read))
+    await breatheInTime()
+    return outputs
   }
 
   private compute(inputs: Readonly<Record<string, TypedArray>>, read: readonly string[]): RunOutputs {

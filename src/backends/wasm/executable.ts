@@ -1,5 +1,6 @@
 /** A plan with its code: what {@link WasmEngine.compile} gives. */
 
+import { breatheInTime } from '../../async/breathe.ts'
 import type { Turns } from '../../async/turns.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { TypedArray } from '../../graph/variable.ts'
@@ -68,7 +69,9 @@ export class WasmExecutable implements Executable {
     const { turns } = this.engine
     // At once where nothing is under way: then they are copied once, into the arena.
     const taken = turns.isFree ? inputs : copyInputs(this.inputs, inputs)
-    return turns.take(() => this.turn(taken, read))
+    const outputs = await turns.take(() => this.turn(taken, read))
+    await breatheInTime()
+    return outputs
   }
 
   private async turn(inputs: RunInputs, read: readonly string[]): Promise<RunOutputs> {
