@@ -136,7 +136,9 @@ export function refuseConflicts(options: RecipeOptions, recipe: Recipe): void {
 export function commandOf(recipe: Recipe): string {
   const { data } = recipe
   const options = optionsOf(recipe)
-  const again = options && { ...resolveRecipe(options), fovea: recipe.fovea }
+  // The classes of a folder are its sub-folders, in alphabetical order; it may not be there any more.
+  const base = data.classes && { data: { classes: [...data.classes].sort() } }
+  const again = options && { ...resolveRecipe(options, [], base), fovea: recipe.fovea }
   if (!options || !isDeepStrictEqual(again, JSON.parse(JSON.stringify(recipe)))) return 'fovea train recipe.json'
   const usual: Partial<RecipeOptions> = { backend: 'wasm', precise: false, test: true }
   const words = Object.entries(options).flatMap(([option, value]) => {
