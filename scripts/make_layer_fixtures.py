@@ -189,6 +189,12 @@ def convolution():
         ('4x4, stride 2, padding 1', [1, 2, 4, 3], (2, 2), 4, {'stride': 2, 'padding': 1}),
         ('groups 2', [2, 4, 3, 3], (4, 6), 3, {'groups': 2, 'stride': 2}),
         ('dilation 2', [1, 2, 3, 4], (2, 2), 3, {'dilation': 2, 'padding': 1}),
+        # Output padding at or above the stride: PyTorch allows it below the dilation.
+        ('dilation 2, output padding 1', [1, 2, 4, 4], (2, 3), 3, {'dilation': 2, 'output_padding': 1}),
+        ('dilation 3, padding 1, output padding 2', [2, 2, 3, 4], (2, 3), 2, {'dilation': 3, 'padding': 1, 'output_padding': 2}),
+        ('stride 2, dilation 4, padding 1, output padding 3, groups 2', [1, 4, 3, 3], (4, 2), 3,
+         {'stride': 2, 'dilation': 4, 'padding': 1, 'output_padding': 3, 'groups': 2}),
+        ('stride 2, padding 2, output padding 1', [1, 2, 3, 4], (2, 2), 4, {'stride': 2, 'padding': 2, 'output_padding': 1}),
         ('without bias', [1, 2, 3, 3], (2, 2), 2, {'stride': 3, 'bias': False}),
     ]:
         x = grid(rng_of(f'convTranspose2d {name}'), shape, step=1 / 8)
@@ -217,6 +223,71 @@ def convolution():
         attrs = {'channels': [2, 3], 'kernel': list(kernel), 'dilation': list(dilation), 'padding': 'same'}
         module = nn.Conv2d(2, 3, kernel, padding='same', dilation=dilation)
         yield layer(f'same, kernel {kernel}, dilation {dilation}', 'conv2d', attrs, module, x)
+
+
+# ---------------------------------------------------------------- bends
+
+
+def around(*bends):
+    """The bends of a function, their float32 neighbors, and values on both sides."""
+    at = torch.tensor(bends, dtype=torch.float32)
+    beside = [torch.nextafter(at, torch.full_like(at, side)) for side in (-torch.inf, torch.inf)]
+    return torch.cat([at, *beside, at - 0.5, at + 0.5]).double()
+
+
+def bends():
+    """Slopes exactly where a function bends, or has equal maxima: what a subgradient leaves open is PyTorch's choice."""
+    signs = exact([-1.0, -0.0, 0.0, 1.0])
+    for op, attrs, function, at in [
+        ('relu', {}, torch.relu, [0.0]),
+        ('abs', {}, torch.abs, [0.0]),
+        ('leakyRelu', {'alpha': 0.125}, lambda x: F.leaky_relu(x, 0.125), [0.0]),
+        ('elu', {'alpha': 0.5}, lambda x: F.elu(x, 0.5), [0.0]),
+        ('selu', {}, torch.selu, [0.0]),
+        ('clamp', {}, lambda x: x.clamp(-1, 1.5), [-1.0, 1.5]),
+        ('hardTanh', {}, lambda x: F.hardtanh(x, -1, 1.5), [-1.0, 1.5]),
+        ('relu6', {}, F.relu6, [0.0, 6.0]),
+        ('hardSigmoid', {}, F.hardsigmoid, [-3.0, 3.0]),
+        ('hardSwish', {}, F.hardswish, [-3.0, 3.0]),
+        ('floor', {}, torch.floor, [-1.0, 0.0, 2.0]),
+    ]:
+        yield layer('at its bends', op, attrs, Function(function), around(*at))
+    yield layer('at 0', 'abs', {}, Function(torch.abs), signs)
+    for count in (1, 2):
+        yield layer(f'{count} slopes at 0', 'prelu', {'count': count}, nn.PReLU(count), signs.expand(2, 4).reshape(2, 2, 2))
+    pairs = grid(rng_of('ties of pairs'), [2, 12], -1, 1, 1)
+    for op, function in [('maximum', torch.maximum), ('minimum', torch.minimum)]:
+        yield layer('ties', op, {}, Function(lambda x: function(x[0], x[1])), pairs)
+        yield layer('ties with a number', op, {}, Function(lambda x: function(x, torch.zeros_like(x))), pairs[0])
+    tied = grid(rng_of('ties of volumes'), [2, 3, 5, 6], -1, 1, 1)
+    for axes in ([1], [2, 3], [0, 2, 3], [3], [0]):
+        yield layer(f'ties over axes {axes}', 'max', {'axes': axes}, Function(lambda x: x.amax(axes)), tied)
+        yield layer(f'ties over axes {axes}', 'min', {'axes': axes}, Function(lambda x: x.amin(axes)), tied)
+    for kernel, stride, padding in [(2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 1, 0)]:
+        attrs = {'kernel': kernel, 'stride': stride, 'padding': padding}
+        module = nn.MaxPool2d(kernel, stride, padding, ceil_mode=True)
+        yield layer(f'ties, kernel {kernel}, stride {stride}, padding {padding}', 'maxPool2d', attrs, module, tied)
+        yield layer(f'ties after ReLU, kernel {kernel}, stride {stride}, padding {padding}', 'reluMaxPool2d', attrs,
+                    nn.Sequential(nn.ReLU(), module), tied)
+    yield layer('ties', 'maxPool1d', {'kernel': 3, 'stride': 1, 'padding': 1}, nn.MaxPool1d(3, 1, 1), tied[0])
+    yield layer('ties', 'adaptiveMaxPool2d', {'outputSize': [2, 3]}, nn.AdaptiveMaxPool2d((2, 3)), tied)
+    yield layer('ties, global', 'adaptiveMaxPool2d', {'outputSize': [1, 1]}, nn.AdaptiveMaxPool2d(1), tied)
+    yield layer('ties', 'maxout', {'pieces': 3}, Function(lambda x: x.reshape(2, 1, 3, 5, 6).max(2).values), tied)
+    given = torch.tensor([[[0.5, 0.25]]], dtype=torch.float64).expand(1, 3, 2).contiguous()
+    fractional = Function(lambda x: F.fractional_max_pool2d(x, 2, output_size=(3, 4), _random_samples=given))
+    yield layer('ties', 'fractionalMaxPool2d', {'kernel': 2, 'outputSize': [3, 4], 'samples': [0.25, 0.5]}, fractional, tied[:1])
+    sparse = tied * (grid(rng_of('empty windows'), tied.shape, 0, 1, 1))
+    yield layer('windows of zeros', 'l2Pool2d', {'kernel': 2, 'stride': 1}, nn.LPPool2d(2, 2, 1), sparse)
+    scores = exact([[2.0, 1.0, 3.0, 0.0], [1.0, 1.0, 1.0, 1.0], [0.0, 1.0, 2.0, 1.0]])
+    labels = torch.tensor([0, 2, 1])
+    for p in (1, 2):
+        yield loss_case(f'margins met exactly, power {p}', 'multiclassHinge', {'squared': p == 2, 'margin': 1, 'divideByClasses': True},
+                        scores, labels, lambda o, t: F.multi_margin_loss(o, t, p=p))
+    targets = exact([[0.0, 1.0, 0.5], [0.0, 1.0, 0.25], [1.0, 0.0, 0.0]])
+    logits = exact([[0.0, 0.0, 0.0], [-0.0, -0.0, -0.0], [1e-30, -1e-30, 100.0]])
+    yield loss_case('at 0', 'binaryCrossEntropyWithLogits', {}, logits, targets, F.binary_cross_entropy_with_logits)
+    for value in (0.0, 1.0, 2.0**-24, 1 - 2.0**-24, 2.0**-45):
+        yield loss_case(f'at {value}', 'binaryCrossEntropy', {}, torch.full_like(targets, value), targets, F.binary_cross_entropy)
 
 
 # ---------------------------------------------------------------- losses
@@ -266,7 +337,7 @@ def main():
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     differing = []
-    for maker in (normalization, activations, pooling, convolution, losses):
+    for maker in (normalization, activations, pooling, convolution, bends, losses):
         name = f'layers-{maker.__name__}.json'
         cases = list(maker())
         names = [c['name'] for c in cases]

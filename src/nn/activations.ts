@@ -76,24 +76,24 @@ export class SELU extends Activation {
   }
 }
 
-/** min(max(0, x), 6) (Krizhevsky 2010; MobileNets). */
+/** min(max(0, x), 6), with slope 0 at 0 and 6 (Krizhevsky 2010; MobileNets). */
 export class ReLU6 extends Activation {
   protected override apply(x: Tensor): Tensor {
-    return f.clamp(x, 0, 6)
+    return f.hardTanh(x, 0, 6)
   }
 }
 
-/** A piecewise linear σ: min(max(0, x + 3), 6) / 6 (Howard et al. 2019). */
+/** A piecewise linear σ: min(max(0, x + 3), 6) / 6, with slope 0 at −3 and 3 (Howard et al. 2019). */
 export class HardSigmoid extends Activation {
   protected override apply(x: Tensor): Tensor {
-    return f.mul(f.clamp(f.add(x, 3), 0, 6), 1 / 6)
+    return f.hardSigmoid(x)
   }
 }
 
-/** x · hardSigmoid(x) (Howard et al. 2019). */
+/** x · hardSigmoid(x), with slope 0 at −3 and 1 at 3 (Howard et al. 2019). */
 export class HardSwish extends Activation {
   protected override apply(x: Tensor): Tensor {
-    return f.mul(x, f.mul(f.clamp(f.add(x, 3), 0, 6), 1 / 6))
+    return f.hardSwish(x)
   }
 }
 

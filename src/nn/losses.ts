@@ -19,6 +19,7 @@ import {
   sub,
   where,
 } from '../graph/ops/elementwise.ts'
+import { stopGradient } from '../graph/ops/map.ts'
 import { oneHot } from '../graph/ops/oneHot.ts'
 import { mean, sum } from '../graph/ops/reduce.ts'
 import { logSoftmax } from '../graph/ops/softmax.ts'
@@ -123,22 +124,22 @@ export function squaredError({ scale = 'half' }: SquaredErrorOptions = {}): Loss
 }
 
 /**
- * Mean binary cross-entropy, −t ln p − (1 − t) ln(1 − p), of probabilities in 0 … 1 (after a sigmoid). Logarithms are kept at
- * −100 or above, as in PyTorch, so that a probability of 0 or 1 gives no infinity. Prefer {@link binaryCrossEntropyWithLogits}.
+ * Mean binary cross-entropy, −t ln p − (1 − t) ln(1 − p), of probabilities in 0 … 1 (after a sigmoid). As in PyTorch, logarithms
+ * are kept at −100 or above, and the slope (p − t) / (p (1 − p)) is taken with a divisor of 1e-12 or more, so that a probability
+ * of 0 or 1 gives no infinity. Prefer {@link binaryCrossEntropyWithLogits}.
  * `forward` throws ShapeError as {@link squaredError}.
  */
 export function binaryCrossEntropy(): Loss {
   return {
     name: 'binaryCrossEntropy',
-    forward(probabilities, targets) {
-      const t = numbersOf('binaryCrossEntropy', probabilities, targets)
-      const bounded = (p: Tensor): Tensor => {
-        // The logarithm sees only what it can bear: its slope at 0 is infinite.
-        const safe = greater(p, smallestProbability)
-        return where(safe, log(where(safe, p, 1)), -100)
-      }
-      const other = sub(1, probabilities)
-      return mean(neg(add(mul(t, bounded(probabilities)), mul(sub(1, t), bounded(other)))))
+    forward(p, targets) {
+      const t = numbersOf('binaryCrossEntropy', p, targets)
+      const inside = greater(mul(p, sub(1, p)), smallestDivisor)
+      const logarithm = (q: Tensor): Tensor => where(inside, log(where(inside, q, 0.5)), stopGradient(boundedLog(q)))
+      const entropy = neg(add(mul(t, logarithm(p)), mul(sub(1, t), logarithm(sub(1, p)))))
+      // At 0 and 1 a slope of its own, at no change of the value.
+      const edge = mul(sub(p, stopGradient(p)), stopGradient(mul(sub(p, t), 1 / smallestDivisor)))
+      return mean(add(entropy, where(inside, 0, edge)))
     },
   }
 }
@@ -157,8 +158,17 @@ export function binaryCrossEntropyWithLogits(): Loss {
   }
 }
 
+/** Least p (1 − p) by which the slope of the binary cross-entropy divides, as in PyTorch. */
+const smallestDivisor = 1e-12
+
 /** e⁻¹⁰⁰, the probability whose logarithm is −100; as f32 it is 3.8e-44, still above 0. */
 const smallestProbability = Math.exp(-100)
+
+/** ln p, or −100 where that is less. */
+function boundedLog(p: Tensor): Tensor {
+  const safe = greater(p, smallestProbability)
+  return where(safe, log(where(safe, p, 1)), -100)
+}
 
 const hardLoss = (logits: Tensor, targets: Tensor): Tensor => softmaxCrossEntropy(logits as Matrix, targets as Vector)
 

@@ -1,7 +1,10 @@
 /** Shape rules and their messages: each names the thing, its value and the rule. */
 import { describe, expect, test } from 'vitest'
 import * as g from '../../src/graph/index.ts'
+import { apply } from '../../src/graph/op.ts'
 import { broadcastShapes, broadcastStrides, checkShape, stridesOf } from '../../src/graph/shape.ts'
+import { opTable } from '../../src/graph/table.ts'
+import { windowOf } from '../../src/graph/window.ts'
 
 const f32 = (...shape: number[]): g.Tensor => g.input('x', shape)
 const volume = (...shape: number[]): g.Volume => f32(...shape) as g.Volume
@@ -136,6 +139,15 @@ describe('messages', () => {
     [
       'conv2d: kernel 5×5 with dilation 2×2 is larger than the padded input 8×8',
       () => g.conv2d(volume(1, 1, 6, 6), volume(1, 1, 5, 5), { dilation: 2, padding: 1 }),
+    ],
+    [
+      'conv2dInputGradient: the convolution of [1, 2, 9, 9] with [3, 2, 3, 3] has the shape [1, 3, 7, 7], its gradient has [1, 3, 6, 7]',
+      () =>
+        apply(opTable.conv2dInputGradient, [volume(1, 3, 6, 7), volume(3, 2, 3, 3)], {
+          ...windowOf({ kernel: 3 }),
+          groups: 1,
+          shape: [1, 2, 9, 9],
+        }),
     ],
     ['softmaxCrossEntropy: expected logits f32 [N, K], got f32 [4]', () => g.softmaxCrossEntropy(matrix(4), i32(4))],
     ['softmaxCrossEntropy: expected targets i32 [4], got i32 [5]', () => g.softmaxCrossEntropy(matrix(4, 3), i32(5))],

@@ -1,6 +1,11 @@
 /** Layers that PyTorch lacks or defines otherwise, by their papers' formulas and the lectures' numbers, and their refusals. */
 import { describe, expect, test } from 'vitest'
+import { gradients } from '../../src/graph/gradient.ts'
+import { convTranspose2d } from '../../src/graph/ops/convTranspose2d.ts'
+import { mul } from '../../src/graph/ops/elementwise.ts'
+import { sum } from '../../src/graph/ops/reduce.ts'
 import { constantTensor, input } from '../../src/graph/sources.ts'
+import type { Volume } from '../../src/graph/tensor.ts'
 import * as nn from '../../src/nn/index.ts'
 import { expectClose, lcgTensor } from '../support/fixtures.ts'
 import { valuesOf } from './exact.ts'
@@ -67,6 +72,39 @@ test('a transposed convolution is the transpose of the convolution: ⟨conv(x), 
   const forward = valuesOf(down.forward(constantTensor(x, [2, 3, 5, 6]), context))
   const backward = valuesOf(up.forward(constantTensor(y, [2, 4, 3, 3]), context))
   expect(dot(forward, y)).toBeCloseTo(dot(x, backward), 10)
+})
+
+test('a transposed convolution lays its kernel `stride` apart, whatever the geometry PyTorch allows, and has a gradient', () => {
+  const values = [1, 2, 3]
+  const x = input('x', [1, 1, 4, 1] as const)
+  const xs = [1, -2, 4, 8]
+  const sizes = [0, 1, 2]
+  const geometries = [1, 2, 3].flatMap(stride =>
+    [1, 2, 3].flatMap(dilation => sizes.flatMap(added => sizes.map(padding => ({ stride, dilation, added, padding })))),
+  )
+  for (const { stride, dilation, added, padding } of geometries) {
+    const name = JSON.stringify({ stride, dilation, outputPadding: added, padding })
+    const w = constantTensor(values, [1, 1, 3, 1]) as Volume
+    const lay = (): Volume =>
+      convTranspose2d(x, w, { stride, dilation: [dilation, 1], padding: [padding, 0], outputPadding: [added, 0] })
+    if (added >= Math.max(stride, dilation)) {
+      expect(lay, name).toThrow('smaller than the stride')
+      continue
+    }
+    const size = 3 * stride - 2 * padding + 2 * dilation + added + 1
+    const places = xs.flatMap((_, i) => values.map((_, u) => ({ i, u, at: i * stride + u * dilation - padding })))
+    const seen = places.filter(({ at }) => at >= 0 && at < size)
+    const expected = new Array<number>(size).fill(0)
+    for (const { i, u, at } of seen) expected[at] += xs[i] * values[u]
+    const upstream = expected.map((_, at) => at + 1)
+    const slopes = xs.map(() => 0)
+    for (const { i, u, at } of seen) slopes[i] += upstream[at] * values[u]
+    const y = lay()
+    const [slope] = gradients(sum(mul(y, constantTensor(upstream, y.shape))), [x])
+    expect([...valuesOf(y, { x: xs })], name).toEqual(expected)
+    expect(slope.shape, name).toEqual(x.shape)
+    expect([...valuesOf(slope, { x: xs })], name).toEqual(slopes)
+  }
 })
 
 test('a moving average of a time series by conv1d', () => {

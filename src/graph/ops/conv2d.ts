@@ -11,7 +11,7 @@
  *   ∂L/∂x = conv2dInputGradient(g, w)      ∂L/∂w = conv2dWeightGradient(x, g)
  */
 import { apply, bytesTouched, type Op } from '../op.ts'
-import { formatShape, type Shape, ShapeError, sizeOf } from '../shape.ts'
+import { formatShape, type Shape, ShapeError, sameShape, sizeOf } from '../shape.ts'
 import type { Volume } from '../tensor.ts'
 import { outputSize, type Window2d, type WindowOptions, windowOf } from '../window.ts'
 
@@ -66,6 +66,17 @@ function forEachTap(
           }
 }
 
+/** @throws ShapeError when the convolution of x with w does not have the shape of the gradient g. */
+function checkGradient(label: string, x: Shape, w: Shape, g: Shape, attributes: Conv2dAttributes): void {
+  const y = [x[0], w[0], ...outputSize(attributes, x[2], x[3], label)]
+  if (!sameShape(g, y)) {
+    throw new ShapeError(
+      `${label}: the convolution of ${formatShape(x)} with ${formatShape(w)} has the shape ${formatShape(y)}, ` +
+        `its gradient has ${formatShape(g)}`,
+    )
+  }
+}
+
 /** Multiply-adds of the convolution these shapes describe, taps in the padding included (the lectures' count). */
 function multiplyAdds(wShape: Shape, yShape: Shape): number {
   return sizeOf(yShape) * wShape[1] * wShape[2] * wShape[3]
@@ -112,7 +123,10 @@ export const conv2dOp: Op<Conv2dAttributes> = {
 
 export const conv2dInputGradientOp: Op<Conv2dGradientAttributes> = {
   name: 'conv2dInputGradient',
-  shape: (_, { shape }) => ({ shape, dtype: 'f32' }),
+  shape([g, w], attributes) {
+    checkGradient('conv2dInputGradient', attributes.shape, w.shape, g.shape, attributes)
+    return { shape: attributes.shape, dtype: 'f32' }
+  },
   reference([g, w], attributes, shape) {
     const dx = new Float64Array(sizeOf(shape))
     forEachTap(shape, w.shape, g.shape, attributes, (xi, wi, yi) => {
@@ -135,7 +149,10 @@ export const conv2dInputGradientOp: Op<Conv2dGradientAttributes> = {
 
 export const conv2dWeightGradientOp: Op<Conv2dGradientAttributes> = {
   name: 'conv2dWeightGradient',
-  shape: (_, { shape }) => ({ shape, dtype: 'f32' }),
+  shape([x, g], attributes) {
+    checkGradient('conv2dWeightGradient', x.shape, attributes.shape, g.shape, attributes)
+    return { shape: attributes.shape, dtype: 'f32' }
+  },
   reference([x, g], attributes, shape) {
     const dw = new Float64Array(sizeOf(shape))
     forEachTap(x.shape, shape, g.shape, attributes, (xi, wi, yi) => {

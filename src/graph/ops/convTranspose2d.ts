@@ -7,6 +7,7 @@ import { formatShape, ShapeError } from '../shape.ts'
 import type { Volume } from '../tensor.ts'
 import { type Pair, windowOf } from '../window.ts'
 import { type Conv2dOptions, conv2dInputGradientOp } from './conv2d.ts'
+import { pad } from './pad.ts'
 
 /** Options of {@link convTranspose2d}; the geometry is that of the convolution whose transpose it is. */
 export interface ConvTranspose2dOptions extends Conv2dOptions {
@@ -31,10 +32,9 @@ export function convTranspose2d(x: Volume, w: Volume, options: ConvTranspose2dOp
     throw new ShapeError(`convTranspose2d: input channels (=${x.shape[1]}) must be divisible by groups (=${groups})`)
   }
   const window = windowOf({ ...rest, kernel: [w.shape[2], w.shape[3]] })
-  const { kernel, stride, padding, dilation } = window
+  const { kernel, stride, dilation } = window
   const extra = typeof outputPadding === 'number' ? [outputPadding, outputPadding] : outputPadding
-  const sides = [padding.top + padding.bottom, padding.left + padding.right]
-  const [height, width] = kernel.map((extent, axis) => {
+  const along = (axis: 0 | 1, sides: readonly [number, number]): Side => {
     const added = extra[axis]
     if (!Number.isInteger(added) || added < 0 || added >= Math.max(stride[axis], dilation[axis])) {
       throw new ShapeError(
@@ -42,11 +42,38 @@ export function convTranspose2d(x: Volume, w: Volume, options: ConvTranspose2dOp
           `(${stride.join(', ')}) or dilation (${dilation.join(', ')})`,
       )
     }
-    return (x.shape[axis + 2] - 1) * stride[axis] - sides[axis] + dilation[axis] * (extent - 1) + added + 1
-  })
+    const laid = (x.shape[axis + 2] - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1
+    return outputSide(laid - sides[0], sides[1], added, stride[axis])
+  }
+  const { top, bottom, left, right } = window.padding
+  const [rows, columns] = [along(0, [top, bottom]), along(1, [left, right])]
+  const [height, width] = [rows, columns].map(({ size, zeros }) => size + zeros)
   if (height < 1 || width < 1) {
     throw new ShapeError(`convTranspose2d: the output of ${formatShape(x.shape)} would be ${height}×${width}`)
   }
-  const shape = [x.shape[0], w.shape[1] * groups, height, width] as const
-  return apply(conv2dInputGradientOp, [x, w], { ...window, groups, shape }) as Volume
+  const shape = [x.shape[0], w.shape[1] * groups, rows.size, columns.size] as const
+  const padding = { top, bottom: rows.cut, left, right: columns.cut }
+  const y = apply(conv2dInputGradientOp, [x, w], { ...window, padding, groups, shape })
+  return pad(y, { after: [0, 0, rows.zeros, columns.zeros] }) as Volume
+}
+
+/** The end of one axis of the output. */
+interface Side {
+  /** Extent that the convolution takes to the extent of the input. */
+  readonly size: number
+  /** Positions cut off. */
+  readonly cut: number
+  /** Zeros behind, which that convolution would not leave alone. */
+  readonly zeros: number
+}
+
+/**
+ * Output padding first takes back what the padding cuts off, then adds positions that no window of the convolution reaches:
+ * fewer than its stride. What is left are zeros.
+ */
+function outputSide(extent: number, padding: number, added: number, stride: number): Side {
+  const cut = Math.max(0, padding - added)
+  const unreached = added - (padding - cut)
+  const within = Math.min(unreached, stride - 1)
+  return { size: extent - cut + within, cut, zeros: unreached - within }
 }

@@ -100,7 +100,7 @@ export const gelu: Unary = elementwise(x => {
   const normal = e.binary('add', e.constant(1), e.unary('erf', e.binary('mul', x, e.constant(Math.SQRT1_2))))
   return e.binary('mul', e.binary('mul', e.constant(0.5), x), normal)
 })
-/** x limited to [low, high] */
+/** x limited to [low, high], with slope 1 at both ends, as PyTorch's `clamp` */
 export const clamp = <S extends Shape>(x: Tensor<S>, low: number, high: number): Tensor<S> =>
   mapOperands(
     a =>
@@ -111,3 +111,21 @@ export const clamp = <S extends Shape>(x: Tensor<S>, low: number, high: number):
       ),
     [x],
   ) as Tensor<S>
+
+/** `below` up to `low`, `above` from `high` on, `between` otherwise: at a bend, the slope is that of the outer piece. */
+const pieces = (
+  x: e.Expression,
+  [low, below]: readonly [number, e.Expression],
+  between: e.Expression,
+  [high, above]: readonly [number, e.Expression],
+): e.Expression =>
+  e.select(e.compare('le', x, e.constant(low)), below, e.select(e.compare('ge', x, e.constant(high)), above, between))
+/** x limited to [low, high], with slope 0 at both ends, as PyTorch's `hardtanh` and `relu6` */
+export const hardTanh = <S extends Shape>(x: Tensor<S>, low = -1, high = 1): Tensor<S> =>
+  mapOperands(a => pieces(a, [low, e.constant(low)], a, [high, e.constant(high)]), [x]) as Tensor<S>
+/** (x + 3) / 6 */
+const ramp = (x: e.Expression): e.Expression => e.binary('mul', e.binary('add', x, e.constant(3)), e.constant(1 / 6))
+/** A piecewise linear σ, (x + 3) / 6 limited to [0, 1], with slope 0 at −3 and 3 (Howard et al. 2019) */
+export const hardSigmoid: Unary = elementwise(x => pieces(x, [-3, e.constant(0)], ramp(x), [3, e.constant(1)]))
+/** x · hardSigmoid(x), with slope 0 at −3 and 1 at 3 (Howard et al. 2019) */
+export const hardSwish: Unary = elementwise(x => pieces(x, [-3, e.constant(0)], e.binary('mul', x, ramp(x)), [3, x]))
