@@ -11,7 +11,7 @@
  *
  * What no root depends on is dropped, because the result holds only what it needs.
  */
-import { constant, type Expression, expressionKey, input, substitute } from './expression.ts'
+import { constant, input, substitute } from './expression.ts'
 import { apply } from './op.ts'
 import { type MapAttributes, map, mapOp } from './ops/map.ts'
 import { matmulOp } from './ops/matmul.ts'
@@ -19,6 +19,7 @@ import { maxPool2dOp } from './ops/maxPool2d.ts'
 import { reshapeOp } from './ops/reshape.ts'
 import { transposeOp } from './ops/transpose.ts'
 import { sameShape } from './shape.ts'
+import { structuralKey } from './structuralKey.ts'
 import { isApplicationOf } from './table.ts'
 import { Tensor, topologicalOrder } from './tensor.ts'
 
@@ -66,38 +67,10 @@ const comparedConstant = 16
 function keyOf(tensor: Tensor): string {
   const { source, dtype, shape } = tensor
   if (source?.kind === 'constant' && source.values.length <= comparedConstant) {
-    return `constant ${dtype} [${shape.join()}] ${Array.from(source.values, formatNumber).join()}`
+    return `constant ${dtype} [${shape.join()}] ${Array.from(source.values, structuralKey).join()}`
   }
   if (source) return `source ${tensor.id}`
   return `${tensor.op} [${tensor.inputs.map(({ id }) => id).join()}] ${structuralKey(tensor.attributes)}`
-}
-
-const formatNumber = (value: number): string => (Object.is(value, -0) ? '-0' : String(value))
-
-/** Text of attributes with sorted names, in which equal attributes are equal. */
-export function structuralKey(value: unknown): string {
-  if (typeof value === 'number') return formatNumber(value)
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined'
-  if (Array.isArray(value)) return `[${value.map(structuralKey).join()}]`
-  if (isExpression(value)) return expressionKey(value)
-  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined)
-  return `{${entries
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, entry]) => `${name}:${structuralKey(entry)}`)
-    .join()}}`
-}
-
-const expressionKinds: ReadonlySet<unknown> = new Set<Expression['kind']>([
-  'input',
-  'constant',
-  'unary',
-  'binary',
-  'compare',
-  'select',
-])
-
-function isExpression(value: object): value is Expression {
-  return 'kind' in value && expressionKinds.has(value.kind)
 }
 
 /** Rules that look at a tensor and its inputs only. */

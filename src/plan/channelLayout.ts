@@ -173,7 +173,7 @@ export class ChannelLayout extends LayoutPass {
     this.push({ ...step, inputs })
   }
 
-  /** A reduction keeps the order of what it keeps: channels must go, or all positions. */
+  /** A reduction of operands in any layout to row-major results; sums over all positions of a volume go in parts. */
   private addReduce(step: FusedStep): void {
     const { axes, fn } = step.attributes as ReduceAttributes
     const reader = this.momentPlan.readers.get(step.output)
@@ -183,17 +183,16 @@ export class ChannelLayout extends LayoutPass {
       return
     }
     const shape = step.prologue?.shape ?? step.inputs[0].shape
-    const operands = step.inputs.map(tensor => this.asOperand(tensor))
-    const volume = operands.some(tensor => this.channelsLast.has(tensor) && sameShape(tensor.shape, shape))
-    const kept = (axis: number): boolean => shape[axis] > 1 && !axes.includes(axis)
-    const ordered = !volume || !(kept(1) && (kept(2) || kept(3)))
-    const inputs = ordered ? operands : step.inputs.map(tensor => this.asRows(tensor))
+    const inputs = step.inputs.map(tensor => this.asOperand(tensor))
     const whole = { ...this.withRowEpilogue(step), inputs }
-    const parts = volume && ordered && !kept(0) && kept(1) ? partsOf(shape) : undefined
-    if (parts === undefined) {
+    const volume = inputs.some(tensor => this.channelsLast.has(tensor) && sameShape(tensor.shape, shape))
+    const keeps = shape.map((size, axis) => size > 1 && !axes.includes(axis))
+    const perChannel = volume && keeps[1] && keeps.filter(Boolean).length === 1
+    if (!perChannel) {
       this.push(whole)
       return
     }
+    const parts = partsOf(shape)
     const { epilogue, ...bare } = whole
     const partial = new Tensor({
       op: 'reduce',

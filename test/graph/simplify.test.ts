@@ -2,7 +2,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as g from '../../src/graph/index.ts'
-import { structuralKey } from '../../src/graph/simplify.ts'
+import { structuralKey } from '../../src/graph/structuralKey.ts'
 
 const operations = (...roots: g.Tensor[]): string[] =>
   g.topologicalOrder(roots).flatMap(({ op }) => (op === 'source' ? [] : [op]))

@@ -1,4 +1,5 @@
 /** What a kernel is: code for one operation on given shapes, called with ranges of its units and addresses. */
+import { structuralKey } from '../../graph/structuralKey.ts'
 import type { FunctionBuilder, ModuleBuilder } from './assembler.ts'
 import type { MathLibrary } from './math.ts'
 import type { Arithmetic } from './tile.ts'
@@ -17,8 +18,8 @@ export interface KernelModule {
  * `from … to − 1`; ranges given to different threads never write the same byte.
  */
 export interface Kernel {
-  /** Kernels with equal keys have equal code and are emitted once. */
-  readonly key: string
+  /** Kernels with equal keys have equal code and are emitted once. Made by {@link kernelKind} alone. */
+  readonly key: KernelKey
   /** Number of units the work can be split into. */
   readonly units: number
   /** Constant tables the kernel reads; their addresses follow those of the operands. */
@@ -26,6 +27,26 @@ export interface Kernel {
   /** Number of operand addresses: inputs of the step, of its epilogue and its moments, a workspace if it wants one, outputs. */
   readonly operands: number
   emit(target: KernelModule): FunctionBuilder
+}
+
+declare const made: unique symbol
+
+/** The kind of a kernel and its whole spec, as text. */
+export type KernelKey = string & { readonly [made]: true }
+
+/** What follows from the spec of a kernel. */
+export type KernelCode = Omit<Kernel, 'key'>
+
+/**
+ * Kernels of one kind, each made from its spec: plain data, and all that `make` depends on. The key is the whole spec, so that
+ * what changes the code cannot be missing in it.
+ * @param name first word of the keys, unlike that of any other kind
+ */
+export function kernelKind<Spec extends readonly unknown[]>(
+  name: string,
+  make: (...spec: Spec) => KernelCode,
+): (...spec: Spec) => Kernel {
+  return (...spec) => ({ key: `${name} ${spec.map(structuralKey).join(' ')}` as KernelKey, ...make(...spec) })
 }
 
 /** Declares a kernel function and names its parameters. */

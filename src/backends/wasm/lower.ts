@@ -195,6 +195,7 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
         expression: prologue?.expression ?? input(0),
         operands: view.inputs,
         epilogue: view.epilogue,
+        block: view.output.block,
         ...(parts !== undefined && { parts }),
       }),
     )

@@ -6,14 +6,14 @@ import type { ArgmaxAttributes } from '../../../graph/ops/argmax.ts'
 import { bytesPerElement, sizeOf } from '../../../graph/shape.ts'
 import type { Operand } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
-import { type Kernel, kernelFunction } from '../kernel.ts'
+import { kernelFunction, kernelKind } from '../kernel.ts'
 
 /**
  * Lowering of `argmax`; the result lies as x does: `[N / block, ...rest, block]` when x is blocked.
  * A unit is one result, or four where lanes fit. Operand addresses: x, result `i32`.
  * @throws Error when x is blocked and axis 0 is searched.
  */
-export function argmaxKernel(x: Operand, { axis }: ArgmaxAttributes): Kernel {
+export const argmaxKernel = kernelKind('argmax', (x: Operand, { axis }: ArgmaxAttributes) => {
   const { shape, dtype, block } = x
   if (block !== 0 && axis === 0) throw new Error('argmax: axis 0 of a blocked value cannot be searched')
   const extent = shape[axis]
@@ -24,7 +24,6 @@ export function argmaxKernel(x: Operand, { axis }: ArgmaxAttributes): Kernel {
   const groups = inner / lanes
   const bytes = bytesPerElement[dtype]
   return {
-    key: `argmax ${dtype} ${outer} ${extent} ${inner}`,
     units: outer * groups,
     tables: [],
     operands: 2,
@@ -60,7 +59,7 @@ export function argmaxKernel(x: Operand, { axis }: ArgmaxAttributes): Kernel {
       return f
     },
   }
-}
+})
 
 /** The parts of one search: `first` takes element 0, `next` compares element k. */
 interface Search {

@@ -1,7 +1,7 @@
 /** Average pooling and the spreading of its gradient. */
 import type { Shape } from '../../../graph/shape.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
-import type { Kernel } from '../kernel.ts'
+import { type Kernel, kernelKind } from '../kernel.ts'
 import {
   type AverageWindow,
   channelAveragePoolGradientKernel,
@@ -9,11 +9,11 @@ import {
   dividesEvenly,
 } from './channels/averagePool.ts'
 import { fitsRowTiles } from './channels/rowTiles.ts'
-import { type EpilogueSpec, epilogueKey, plainStore } from './epilogue.ts'
+import { type EpilogueSpec, plainStore } from './epilogue.ts'
 import {
   clear,
   pitchOf,
-  poolKernel,
+  poolCode,
   pushAddress,
   spatial,
   storeAll,
@@ -37,11 +37,16 @@ export function averagePoolKernel(
   if (averagesColumns(window, layout) && epilogue === plainStore) {
     return channelAveragePoolKernel(window, columnsLast(x), columnsLast(y), plainStore)
   }
+  return averageWindows(window, layout, x, y, epilogue)
+}
+
+type AverageSpec = [window: AverageWindow, layout: VolumeLayout, x: Shape, y: Shape, epilogue: EpilogueSpec]
+
+const averageWindows = kernelKind('averagePool', (...[window, layout, x, y, epilogue]: AverageSpec) => {
   const bytes = pitchOf(layout, x) * 4
   const { tables, rowStep, columnStep } = windowTables('forward', window, spatial(y), spatial(x), bytes)
   const operands = 2 + epilogue.operands.length
-  const key = `averagePool ${JSON.stringify([window, x, y])} ${epilogueKey(epilogue)}`
-  return poolKernel({ key, layout, shape: y, operands, extras: epilogue.operands.length, tables }, frame => {
+  return poolCode({ layout, shape: y, operands, extras: epilogue.operands.length, tables }, frame => {
     const { f, lanes, vectors, address, plane, i, j } = frame
     const [rowTable, columnTable] = address.slice(operands)
     const finish = frame.finish(epilogue, address.slice(1, operands - 1))
@@ -74,7 +79,7 @@ export function averagePoolKernel(
       },
     }
   })
-}
+})
 
 /** Whether windows of a row-major image are one column wide and there is one for every column, as for sums over channels. */
 function averagesColumns(window: AverageWindow, { channelsLast, block }: VolumeLayout): boolean {
@@ -98,6 +103,12 @@ export function averagePoolGradientKernel(window: AverageWindow, layout: VolumeL
     return channelAveragePoolGradientKernel(window, g, x)
   }
   if (averagesColumns(window, layout)) return channelAveragePoolGradientKernel(window, columnsLast(g), columnsLast(x))
+  return spreadAverages(window, layout, g, x)
+}
+
+type SpreadSpec = [window: AverageWindow, layout: VolumeLayout, g: Shape, x: Shape]
+
+const spreadAverages = kernelKind('averagePoolGradient', (...[window, layout, g, x]: SpreadSpec) => {
   const bytes = pitchOf(layout, x) * 4
   const { tables, rowStep, columnStep } = windowTables('inputGradient', window, spatial(x), spatial(g), bytes)
   // How many elements each window of the forward pass averages over, along each axis.
@@ -107,8 +118,7 @@ export function averagePoolGradientKernel(window: AverageWindow, layout: VolumeL
       tapsAlong('forward', window, along, spatial(g)[along], spatial(x)[along]).table.map(t => t[2]),
     )
   })
-  const key = `averagePoolGradient ${JSON.stringify([window, g, x])}`
-  return poolKernel({ key, layout, shape: x, operands: 2, tables: [...tables, ...counts] }, frame => {
+  return poolCode({ layout, shape: x, operands: 2, tables: [...tables, ...counts] }, frame => {
     const { f, lanes, vectors, address, plane, i, j } = frame
     const [rowTable, columnTable, rowCounts, columnCounts] = address.slice(2)
     const loop = new WindowLoop(f)
@@ -151,4 +161,4 @@ export function averagePoolGradientKernel(window: AverageWindow, layout: VolumeL
       },
     }
   })
-}
+})

@@ -6,29 +6,29 @@ import type { SliceAttributes } from '../../../graph/ops/slice.ts'
 import { bytesPerElement, type DType, type Shape, sizeOf, stridesOf } from '../../../graph/shape.ts'
 import { collapse, type Nest } from '../access.ts'
 import type { Local } from '../assembler.ts'
-import { type Kernel, kernelFunction } from '../kernel.ts'
+import { type Kernel, kernelFunction, kernelKind } from '../kernel.ts'
 import type { Lanes } from '../tile.ts'
 import { emitNest, nestKernel, vectorRuns, withUnits } from './map.ts'
 
 /** Copies along a nest whose strides are those of the source and the destination. Operand addresses: source, destination. */
 export function copyKernel(dtype: DType, nest: Nest): Kernel {
   if (dtype !== 'u8') return nestKernel(input(0), ['f32'], nest)
-  const { sizes, strides } = withUnits(collapse(nest))
-  return {
-    key: `copy u8 ${JSON.stringify({ sizes, strides })}`,
-    units: sizes[0],
-    tables: [],
-    operands: 2,
-    emit(target) {
-      const { f, from, to, address } = kernelFunction(target, 2)
-      const move = ([source, destination]: readonly Local[]): void => {
-        f.get(destination).get(source).memory('i32.load8_u').memory('i32.store8')
-      }
-      emitNest(f, { sizes, strides }, address, from, to, move, false)
-      return f
-    },
-  }
+  return copyBytesAlong(withUnits(collapse(nest)))
 }
+
+const copyBytesAlong = kernelKind('copy', ({ sizes, strides }: Nest) => ({
+  units: sizes[0],
+  tables: [],
+  operands: 2,
+  emit(target) {
+    const { f, from, to, address } = kernelFunction(target, 2)
+    const move = ([source, destination]: readonly Local[]): void => {
+      f.get(destination).get(source).memory('i32.load8_u').memory('i32.store8')
+    }
+    emitNest(f, { sizes, strides }, address, from, to, move, false)
+    return f
+  },
+}))
 
 /** Byte strides of a row-major value. */
 export function byteStrides(shape: Shape, dtype: DType): number[] {
@@ -60,13 +60,11 @@ export function sliceNest(
  * Padding with a constant around and between the elements. Operand addresses: source, result. Row-major. Along the last
  * axis that is padded, and all after it, elements are moved as runs.
  */
-export function padKernel(attributes: PadAttributes, shape: Shape, result: Shape): Kernel {
+export const padKernel = kernelKind('pad', (attributes: PadAttributes, shape: Shape, result: Shape) => {
   const { value } = attributes
   const axes = paddedAxes(attributes, shape, result)
   const last = axes.length - 1
   return {
-    // JSON knows neither infinities nor −0.
-    key: `pad ${JSON.stringify([attributes, shape])} ${value} ${1 / value}`,
     units: axes[0].target,
     tables: [],
     operands: 2,
@@ -144,7 +142,7 @@ export function padKernel(attributes: PadAttributes, shape: Shape, result: Shape
       return f
     },
   }
-}
+})
 
 /** One axis of a padding: elements before and after, those in front, the spacing, and the elements of each. */
 interface PaddedAxis {

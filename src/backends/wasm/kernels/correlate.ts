@@ -14,9 +14,9 @@
 import type { Window2d } from '../../../graph/window.ts'
 import { dimensionsOf, type Operand } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
-import { arithmeticFor, type Kernel, type KernelModule, kernelFunction } from '../kernel.ts'
+import { arithmeticFor, type KernelModule, kernelFunction, kernelKind } from '../kernel.ts'
 import { RegisterTile, rowsThatFit, type TileOperands } from '../tile.ts'
-import { EpilogueEmitter, type EpilogueSpec, epilogueKey } from './epilogue.ts'
+import { EpilogueEmitter, type EpilogueSpec } from './epilogue.ts'
 import { byteTable, tapsAlong } from './taps.ts'
 
 /** Geometry of one correlation. `x`, `y` are blocked volumes, weights `[O, I, KH, KW]` are row-major. */
@@ -40,7 +40,7 @@ const channelsWorthRunning = 8
 const mostUnrolledTaps = 25
 
 /** Operand addresses: x, weights, epilogue operands, y, row table, column table. */
-export function correlateKernel(spec: Correlation): Kernel {
+export const correlateKernel = kernelKind('correlate', (spec: Correlation) => {
   const { direction, window, groups, x, weights, y, epilogue, wide = false } = spec
   const block = y.block || 1
   const bytes = block * 4
@@ -60,11 +60,9 @@ export function correlateKernel(spec: Correlation): Kernel {
   const sumsPerGroup = inChannels / groups
   const xPlane = xHeight * rowBytes
   const groupStride = (direction === 'forward' ? rowsPerGroup : sumsPerGroup) * perWeightRow
-  const key = `correlate ${direction} ${JSON.stringify([window, groups, x, weights, y, wide])} ${epilogueKey(epilogue)}`
   const operands = 3 + epilogue.operands.length
 
   return {
-    key,
     units: (batch / block) * height,
     tables,
     operands,
@@ -251,4 +249,4 @@ export function correlateKernel(spec: Correlation): Kernel {
       return f
     },
   }
-}
+})

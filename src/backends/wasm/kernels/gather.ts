@@ -6,7 +6,7 @@ import type { GatherAttributes, ScatterAddAttributes } from '../../../graph/ops/
 import { bytesPerElement, type DType, type Shape, sizeOf } from '../../../graph/shape.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
 import { trapOutOfRange } from '../control.ts'
-import { type Kernel, kernelFunction } from '../kernel.ts'
+import { kernelFunction, kernelKind } from '../kernel.ts'
 
 /** Columns that one unit of `scatterAdd` sums, at most. */
 const columnsOfUnit = 64
@@ -15,48 +15,49 @@ const columnsOfUnit = 64
  * Lowering of `gather`: `count` slices of x along the axis. A unit is one slice of the result.
  * Operand addresses: x, indices `i32 [count]`, result.
  */
-export function gatherKernel(dtype: DType, shape: Shape, { axis }: GatherAttributes, count: number): Kernel {
-  const outer = sizeOf(shape.slice(0, axis))
-  const size = shape[axis]
-  const run = sizeOf(shape.slice(axis + 1)) * bytesPerElement[dtype]
-  return {
-    key: `gather ${outer} ${size} ${run} bytes ${count}`,
-    units: outer * count,
-    tables: [],
-    operands: 3,
-    emit(target) {
-      const { f, from, to, address } = kernelFunction(target, 3)
-      const [unit, slot, index, source, destination] = f.localArray('i32', 5)
-      const [x, indices, result] = address
-      f.get(result).get(from).i32(run).op('i32.mul', 'i32.add').set(destination)
-      f.for(unit, from, to, () => {
-        f.get(unit)
-        if (outer > 1) f.i32(count).op('i32.rem_u')
-        f.set(slot)
-        loadIndex(f, indices, slot, size, index)
-        f.get(x).get(index)
-        if (outer > 1) f.get(unit).i32(count).op('i32.div_u').i32(size).op('i32.mul', 'i32.add')
-        f.i32(run).op('i32.mul', 'i32.add').set(source)
-        copyBytes(f, source, destination, run)
-        f.increment(destination, run)
-      })
-      return f
-    },
-  }
-}
+export const gatherKernel = kernelKind(
+  'gather',
+  (dtype: DType, shape: Shape, { axis }: GatherAttributes, count: number) => {
+    const outer = sizeOf(shape.slice(0, axis))
+    const size = shape[axis]
+    const run = sizeOf(shape.slice(axis + 1)) * bytesPerElement[dtype]
+    return {
+      units: outer * count,
+      tables: [],
+      operands: 3,
+      emit(target) {
+        const { f, from, to, address } = kernelFunction(target, 3)
+        const [unit, slot, index, source, destination] = f.localArray('i32', 5)
+        const [x, indices, result] = address
+        f.get(result).get(from).i32(run).op('i32.mul', 'i32.add').set(destination)
+        f.for(unit, from, to, () => {
+          f.get(unit)
+          if (outer > 1) f.i32(count).op('i32.rem_u')
+          f.set(slot)
+          loadIndex(f, indices, slot, size, index)
+          f.get(x).get(index)
+          if (outer > 1) f.get(unit).i32(count).op('i32.div_u').i32(size).op('i32.mul', 'i32.add')
+          f.i32(run).op('i32.mul', 'i32.add').set(source)
+          copyBytes(f, source, destination, run)
+          f.increment(destination, run)
+        })
+        return f
+      },
+    }
+  },
+)
 
 /**
  * Lowering of `scatterAdd` for slices of the given shape. A unit is up to 64 columns of one outer position: it adds the
  * slices in the order of the indices, so sums do not depend on how the work is split.
  * Operand addresses: slices `f32`, indices `i32`, result.
  */
-export function scatterAddKernel(shape: Shape, { axis, size }: ScatterAddAttributes): Kernel {
+export const scatterAddKernel = kernelKind('scatterAdd', (shape: Shape, { axis, size }: ScatterAddAttributes) => {
   const outer = sizeOf(shape.slice(0, axis))
   const count = shape[axis]
   const inner = sizeOf(shape.slice(axis + 1))
   const parts = Math.ceil(inner / columnsOfUnit)
   return {
-    key: `scatterAdd ${outer} ${count} ${inner} ${size}`,
     units: outer * parts,
     tables: [],
     operands: 3,
@@ -129,7 +130,7 @@ export function scatterAddKernel(shape: Shape, { axis, size }: ScatterAddAttribu
       return f
     },
   }
-}
+})
 
 /** index ← indices[slot]; traps unless 0 ≤ index < size. */
 export function loadIndex(f: FunctionBuilder, indices: Local, slot: Local, size: number, index: Local): void {

@@ -2,13 +2,13 @@
  * Element-wise kernels: one loop nest over the physical dimensions of the result, an expression in the middle.
  * Broadcasting, layout changes, transpositions and slices are all strides of the same nest.
  */
-import { type Expression, expressionKey } from '../../../graph/expression.ts'
+import type { Expression } from '../../../graph/expression.ts'
 import type { DType } from '../../../graph/shape.ts'
 import { collapse, dimensionsOf, type Nest, type Operand, stridesAlong } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
 import { pushElements, storeElements } from '../elements.ts'
 import { ExpressionEmitter } from '../expression.ts'
-import { type Kernel, kernelFunction } from '../kernel.ts'
+import { type Kernel, kernelFunction, kernelKind } from '../kernel.ts'
 import type { Lanes } from '../tile.ts'
 
 /** Elements of one unit when the whole result is one contiguous run. */
@@ -40,31 +40,37 @@ export function mapNest(inputs: readonly Operand[], output: Operand): Nest {
 
 /** A kernel for any nest: `nest.strides` lists the inputs, then the output. */
 export function nestKernel(expression: Expression, dtypes: readonly DType[], nest: Nest): Kernel {
-  const { sizes, strides } = withUnits(collapse(nest))
-  const key = `map ${expressionKey(expression)} ${dtypes.join()} ${JSON.stringify({ sizes, strides })}`
-  return {
-    key,
-    units: sizes[0],
-    tables: [],
-    operands: strides.length,
-    emit(target) {
-      const { f, from, to, address } = kernelFunction(target, strides.length)
-      const emitters = { 1: new ExpressionEmitter(f, target.math, 1), 4: new ExpressionEmitter(f, target.math, 4) }
-      const scratch = { 1: f.local('f32'), 4: f.local('v128') }
-      const row = (pointers: readonly Local[], lanes: Lanes, offsetOf: (operand: number) => number): void => {
-        const last = sizes.length - 1
-        const out = strides.length - 1
-        storeElements(f, lanes, pointers[out], offsetOf(out), strides[out][last], scratch[lanes], () =>
-          emitters[lanes].push(expression, k =>
-            pushElements(f, lanes, dtypes[k], pointers[k], offsetOf(k), strides[k][last]),
-          ),
-        )
-      }
-      emitNest(f, { sizes, strides }, address, from, to, row)
-      return f
-    },
-  }
+  return mapAlong({ expression, dtypes, ...withUnits(collapse(nest)) })
 }
+
+/** A nest that can be split, with what is computed along it. */
+interface MapSpec extends Nest {
+  readonly expression: Expression
+  /** Types of the inputs. */
+  readonly dtypes: readonly DType[]
+}
+
+const mapAlong = kernelKind('map', ({ expression, dtypes, sizes, strides }: MapSpec) => ({
+  units: sizes[0],
+  tables: [],
+  operands: strides.length,
+  emit(target) {
+    const { f, from, to, address } = kernelFunction(target, strides.length)
+    const emitters = { 1: new ExpressionEmitter(f, target.math, 1), 4: new ExpressionEmitter(f, target.math, 4) }
+    const scratch = { 1: f.local('f32'), 4: f.local('v128') }
+    const row = (pointers: readonly Local[], lanes: Lanes, offsetOf: (operand: number) => number): void => {
+      const last = sizes.length - 1
+      const out = strides.length - 1
+      storeElements(f, lanes, pointers[out], offsetOf(out), strides[out][last], scratch[lanes], () =>
+        emitters[lanes].push(expression, k =>
+          pushElements(f, lanes, dtypes[k], pointers[k], offsetOf(k), strides[k][last]),
+        ),
+      )
+    }
+    emitNest(f, { sizes, strides }, address, from, to, row)
+    return f
+  },
+}))
 
 /** Makes sure the outermost dimension can be split: a single long run is cut into chunks plus a last short one. */
 export function withUnits(nest: Nest): Nest {

@@ -10,9 +10,9 @@ import type { MatmulAttributes } from '../../../graph/ops/matmul.ts'
 import { dimensionsOf, type Operand } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
 import { storeElements } from '../elements.ts'
-import { arithmeticFor, type Kernel, type KernelModule, kernelFunction } from '../kernel.ts'
+import { arithmeticFor, type Kernel, type KernelModule, kernelFunction, kernelKind } from '../kernel.ts'
 import { type Arithmetic, type Lanes, RegisterTile, rowsThatFit } from '../tile.ts'
-import { EpilogueEmitter, type EpilogueSpec, epilogueKey } from './epilogue.ts'
+import { EpilogueEmitter, type EpilogueSpec } from './epilogue.ts'
 import { TermSums } from './termSums.ts'
 
 /** Operands and result of one product. */
@@ -29,19 +29,14 @@ interface Product {
  * Operand addresses: a, b, epilogue operands, for sums over samples with vectors joined a workspace of `termSumsBytes`, result.
  * @param wide whether pairs of vectors are joined
  */
-export function matmulKernel(
-  attributes: MatmulAttributes,
-  a: Operand,
-  b: Operand,
-  output: Operand,
-  epilogue: EpilogueSpec,
-  wide = false,
-): Kernel {
-  const key = `matmul ${JSON.stringify([attributes, a, b, output, wide])} ${epilogueKey(epilogue)}`
-  const product = { attributes, a, output, epilogue, wide }
-  const form = output.block > 0 ? overSamples : a.block > 0 ? sumOverSamples : rowsForm(product)
-  return { key, tables: [], operands: addresses(product), ...form(product) }
-}
+export const matmulKernel = kernelKind(
+  'matmul',
+  (attributes: MatmulAttributes, a: Operand, b: Operand, output: Operand, epilogue: EpilogueSpec, wide: boolean) => {
+    const product = { attributes, a, b, output, epilogue, wide }
+    const form = output.block > 0 ? overSamples : a.block > 0 ? sumOverSamples : rowsForm(product)
+    return { tables: [], operands: addresses(product), ...form(product) }
+  },
+)
 
 /** Whether a product sums over samples with vectors joined, and needs a workspace. */
 const needsWorkspace = ({ a, output, wide }: Product): boolean => wide && output.block === 0 && a.block > 0

@@ -2,14 +2,14 @@
 import type { Shape } from '../../../graph/shape.ts'
 import type { Window2d } from '../../../graph/window.ts'
 import type { FunctionBuilder } from '../assembler.ts'
-import type { Kernel } from '../kernel.ts'
+import { type Kernel, kernelKind } from '../kernel.ts'
 import { channelMaxPoolGradientKernel, channelMaxPoolKernel, channelMaxPoolSwitchesKernel } from './channels/maxPool.ts'
 import { fitsRowTiles } from './channels/rowTiles.ts'
-import { type EpilogueSpec, epilogueKey, plainStore } from './epilogue.ts'
+import { type EpilogueSpec, plainStore } from './epilogue.ts'
 import {
   clear,
   pitchOf,
-  poolKernel,
+  poolCode,
   pushAddress,
   spatial,
   storeAll,
@@ -29,6 +29,12 @@ function neverPads({ padding }: Window2d): boolean {
   return padding.top + padding.bottom + padding.left + padding.right === 0
 }
 
+/** Which results of a scan are stored. */
+interface Wants {
+  readonly values: boolean
+  readonly switches: boolean
+}
+
 /**
  * Maxima and, when asked, their switches. Operand addresses: x, epilogue operands, [y], [switches]; `wants` says which
  * of the two results are stored.
@@ -38,7 +44,7 @@ export function maxPoolKernel(
   layout: VolumeLayout,
   x: Shape,
   y: Shape,
-  wants: { readonly values: boolean; readonly switches: boolean },
+  wants: Wants,
   epilogue: EpilogueSpec = plainStore,
 ): Kernel {
   if (layout.channelsLast && fitsRowTiles('forward', window)) {
@@ -46,11 +52,16 @@ export function maxPoolKernel(
       ? channelMaxPoolSwitchesKernel(window, x, y, wants.values, epilogue)
       : channelMaxPoolKernel(window, x, y, epilogue)
   }
+  return scanWindows(window, layout, x, y, wants, epilogue)
+}
+
+type ScanSpec = [window: Window2d, layout: VolumeLayout, x: Shape, y: Shape, wants: Wants, epilogue: EpilogueSpec]
+
+const scanWindows = kernelKind('maxPool', (...[window, layout, x, y, wants, epilogue]: ScanSpec) => {
   const bytes = pitchOf(layout, x) * 4
   const { tables, rowStep, columnStep } = windowTables('forward', window, spatial(y), spatial(x), bytes)
   const operands = 1 + epilogue.operands.length + (wants.values ? 1 : 0) + (wants.switches ? 1 : 0)
-  const key = `maxPool ${JSON.stringify([window, x, y, wants])} ${epilogueKey(epilogue)}`
-  return poolKernel({ key, layout, shape: y, operands, extras: epilogue.operands.length, tables }, frame => {
+  return poolCode({ layout, shape: y, operands, extras: epilogue.operands.length, tables }, frame => {
     const { f, lanes, vectors, address, plane, i, j } = frame
     const extras = address.slice(1, 1 + epilogue.operands.length)
     const results = address.slice(1 + extras.length, operands)
@@ -161,7 +172,7 @@ export function maxPoolKernel(
     }
     return { start, position }
   })
-}
+})
 
 /**
  * Routes gradients back through the switches: dx[h, w] = Σ over the windows that see (h, w) of g where the switch is
@@ -181,68 +192,63 @@ function windowsTile({ kernel, stride, dilation, padding }: Window2d, g: Shape, 
 }
 
 /** Windows that tile the image: each writes its own elements, the gradient at the switch and 0 elsewhere. */
-function spreadKernel(window: Window2d, layout: VolumeLayout, g: Shape, x: Shape): Kernel {
+const spreadKernel = kernelKind('maxPoolSpread', (window: Window2d, layout: VolumeLayout, g: Shape, x: Shape) => {
   const bytes = pitchOf(layout, x) * 4
-  const key = `maxPoolSpread ${JSON.stringify([window, g, x])}`
-  return poolKernel(
-    { key, layout, shape: g, operands: 3, tables: [] },
-    ({ f, lanes, vectors, address, plane, i, j }) => {
-      const [from, target, first] = f.localArray('i32', 3)
-      const upstream = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
-      const where = f.localArray(lanes === 4 ? 'v128' : 'i32', vectors)
-      return {
-        position: () => {
-          f.i32(0).set(from)
-          pushAddress(f, from, plane, spatial(g), i, j, bytes).set(from)
-          for (let v = 0; v < vectors; v++) {
-            f.get(address[0])
-              .get(from)
-              .op('i32.add')
-              .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
-              .set(upstream[v])
-            f.get(address[1])
-              .get(from)
-              .op('i32.add')
-              .memory(lanes === 4 ? 'v128.load' : 'i32.load', v * 16)
-              .set(where[v])
-          }
-          f.get(i)
-            .i32(window.stride[0] * x[3])
-            .op('i32.mul')
-            .get(j)
-            .i32(window.stride[1])
-            .op('i32.mul', 'i32.add')
-            .tee(first)
-          f.get(plane)
-            .i32(x[2] * x[3])
-            .op('i32.mul', 'i32.add')
-            .i32(bytes)
-            .op('i32.mul')
-            .get(address[2])
+  return poolCode({ layout, shape: g, operands: 3, tables: [] }, ({ f, lanes, vectors, address, plane, i, j }) => {
+    const [from, target, first] = f.localArray('i32', 3)
+    const upstream = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
+    const where = f.localArray(lanes === 4 ? 'v128' : 'i32', vectors)
+    return {
+      position: () => {
+        f.i32(0).set(from)
+        pushAddress(f, from, plane, spatial(g), i, j, bytes).set(from)
+        for (let v = 0; v < vectors; v++) {
+          f.get(address[0])
+            .get(from)
             .op('i32.add')
-            .set(target)
-          for (let tap = 0; tap < window.kernel[0] * window.kernel[1]; tap++) {
-            const shift = Math.floor(tap / window.kernel[1]) * x[3] + (tap % window.kernel[1])
-            for (let v = 0; v < vectors; v++) {
-              f.get(target).get(upstream[v])
-              if (lanes === 1) f.f32(0)
-              f.get(where[v]).get(first).i32(shift).op('i32.add')
-              if (lanes === 4) f.op('i32x4.splat', 'i32x4.eq', 'v128.and').memory('v128.store', shift * bytes + v * 16)
-              else f.op('i32.eq', 'select').memory('f32.store', shift * bytes)
-            }
+            .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
+            .set(upstream[v])
+          f.get(address[1])
+            .get(from)
+            .op('i32.add')
+            .memory(lanes === 4 ? 'v128.load' : 'i32.load', v * 16)
+            .set(where[v])
+        }
+        f.get(i)
+          .i32(window.stride[0] * x[3])
+          .op('i32.mul')
+          .get(j)
+          .i32(window.stride[1])
+          .op('i32.mul', 'i32.add')
+          .tee(first)
+        f.get(plane)
+          .i32(x[2] * x[3])
+          .op('i32.mul', 'i32.add')
+          .i32(bytes)
+          .op('i32.mul')
+          .get(address[2])
+          .op('i32.add')
+          .set(target)
+        for (let tap = 0; tap < window.kernel[0] * window.kernel[1]; tap++) {
+          const shift = Math.floor(tap / window.kernel[1]) * x[3] + (tap % window.kernel[1])
+          for (let v = 0; v < vectors; v++) {
+            f.get(target).get(upstream[v])
+            if (lanes === 1) f.f32(0)
+            f.get(where[v]).get(first).i32(shift).op('i32.add')
+            if (lanes === 4) f.op('i32x4.splat', 'i32x4.eq', 'v128.and').memory('v128.store', shift * bytes + v * 16)
+            else f.op('i32.eq', 'select').memory('f32.store', shift * bytes)
           }
-        },
-      }
-    },
-  )
-}
+        }
+      },
+    }
+  })
+})
 
 /** Any windows: each element looks at the windows that see it. */
-function gatherKernel(window: Window2d, layout: VolumeLayout, g: Shape, x: Shape): Kernel {
+const gatherKernel = kernelKind('maxPoolGradient', (window: Window2d, layout: VolumeLayout, g: Shape, x: Shape) => {
   const bytes = pitchOf(layout, x) * 4
   const { tables, rowStep, columnStep } = windowTables('inputGradient', window, spatial(x), spatial(g), bytes)
-  const key = `maxPoolGradient ${JSON.stringify([window, g, x])}`
-  return poolKernel({ key, layout, shape: x, operands: 3, tables }, frame => {
+  return poolCode({ layout, shape: x, operands: 3, tables }, frame => {
     const { f, lanes, vectors, address, plane, i, j } = frame
     const [rowTable, columnTable] = address.slice(3)
     const loop = new WindowLoop(f)
@@ -284,13 +290,12 @@ function gatherKernel(window: Window2d, layout: VolumeLayout, g: Shape, x: Shape
       },
     }
   })
-}
+})
 
 /** Picks the element of x at each switch, sample by sample. Operand addresses: x, switches, y. */
-export function maxPoolRouteKernel(layout: VolumeLayout, x: Shape, y: Shape): Kernel {
+export const maxPoolRouteKernel = kernelKind('maxPoolRoute', (layout: VolumeLayout, x: Shape, y: Shape) => {
   const bytes = pitchOf(layout, x) * 4
-  const key = `maxPoolRoute ${JSON.stringify([x, y])}`
-  return poolKernel({ key, layout, shape: y, operands: 3, tables: [], onePass: true }, frame => {
+  return poolCode({ layout, shape: y, operands: 3, tables: [], onePass: true }, frame => {
     const { f, address, plane, i, j } = frame
     const [at, sample, source] = f.localArray('i32', 3)
     const xPlane = x[2] * x[3] * bytes
@@ -308,4 +313,4 @@ export function maxPoolRouteKernel(layout: VolumeLayout, x: Shape, y: Shape): Ke
       },
     }
   })
-}
+})

@@ -2,7 +2,7 @@
 
 import { sizeOf } from '../../../graph/shape.ts'
 import type { Operand } from '../access.ts'
-import { type Kernel, kernelFunction } from '../kernel.ts'
+import { kernelFunction, kernelKind } from '../kernel.ts'
 import { loadIndex } from './gather.ts'
 
 /**
@@ -11,7 +11,7 @@ import { loadIndex } from './gather.ts'
  * Operand addresses: class numbers `i32` (row-major, or `[N]`), result `f32`.
  * @throws Error when a blocked result of other than two axes is asked for.
  */
-export function oneHotKernel(output: Operand): Kernel {
+export const oneHotKernel = kernelKind('oneHot', (output: Operand) => {
   const { shape, block } = output
   const classes = shape[shape.length - 1]
   const count = sizeOf(shape.slice(0, -1))
@@ -20,7 +20,6 @@ export function oneHotKernel(output: Operand): Kernel {
   }
   const stride = block === 0 ? 4 : 4 * block
   return {
-    key: `oneHot ${count} ${classes} ${block}`,
     units: count,
     tables: [],
     operands: 2,
@@ -53,4 +52,4 @@ export function oneHotKernel(output: Operand): Kernel {
       return f
     },
   }
-}
+})

@@ -9,7 +9,7 @@ import type { Window2d } from '../../../graph/window.ts'
 import { dimensionsOf } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
 import { storeElements } from '../elements.ts'
-import { type Kernel, type KernelModule, kernelFunction } from '../kernel.ts'
+import { type KernelCode, type KernelModule, kernelFunction } from '../kernel.ts'
 import type { Lanes } from '../tile.ts'
 import { EpilogueEmitter, type EpilogueSpec } from './epilogue.ts'
 import { byteTable, tapsAlong } from './taps.ts'
@@ -44,7 +44,6 @@ export interface PoolFrame {
 export type Finish = (out: Local, push: (vector: number) => void) => void
 
 export interface PoolSpec {
-  readonly key: string
   readonly layout: VolumeLayout
   /** Shape of the volume that is written. */
   readonly shape: Shape
@@ -56,11 +55,11 @@ export interface PoolSpec {
   readonly onePass?: boolean
 }
 
-/** A kernel that runs `body` at every position (plane, i, j) of the written volume. */
-export function poolKernel(
+/** Code that runs `body` at every position (plane, i, j) of the written volume. */
+export function poolCode(
   spec: PoolSpec,
   body: (frame: PoolFrame) => { start?: () => void; position: () => void },
-): Kernel {
+): KernelCode {
   const { layout, shape } = spec
   const [batch, channels, height, width] = shape
   const planes = layout.channelsLast ? batch : (batch / layout.block) * channels
@@ -69,7 +68,6 @@ export function poolKernel(
   const vectors = lanes === 1 ? 1 : ([4, 3, 2, 1].find(count => pitch % (count * 4) === 0) as number)
   const passes = spec.onePass ? 1 : pitch / (vectors * lanes)
   return {
-    key: `${spec.key} ${JSON.stringify(layout)}`,
     units: planes * height,
     tables: spec.tables,
     operands: spec.operands,

@@ -7,7 +7,7 @@
 import type { RandomAttributes } from '../../../graph/ops/random.ts'
 import { sizeOf } from '../../../graph/shape.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
-import { type Kernel, kernelFunction } from '../kernel.ts'
+import { kernelFunction, kernelKind } from '../kernel.ts'
 import type { MathLibrary } from '../math.ts'
 
 /** Numbers of one group: 4 blocks of 4 words. */
@@ -25,12 +25,11 @@ const rounds = 10
  * Lowering of `random`. A unit is 256 numbers of the row-major result.
  * Operand addresses: key `i32 [2]` = (seed, step), result `f32`.
  */
-export function randomKernel(attributes: RandomAttributes): Kernel {
-  const { distribution, stream, probability = 0, shape } = attributes
+export const randomKernel = kernelKind('random', (attributes: RandomAttributes) => {
+  const { stream, shape } = attributes
   const size = sizeOf(shape)
   const groups = Math.ceil(size / groupSize)
   return {
-    key: `random ${distribution} ${stream >>> 0} ${distribution === 'bernoulli' ? probability : ''} ${size}`,
     units: Math.ceil(groups / unitGroups),
     tables: [],
     operands: 2,
@@ -57,7 +56,7 @@ export function randomKernel(attributes: RandomAttributes): Kernel {
       return f
     },
   }
-}
+})
 
 /** Stores a group: 16 numbers, or what remains of the result in its last group. */
 function storeGroup(f: FunctionBuilder, rows: readonly Local[], pointer: Local, group: Local, size: number): void {

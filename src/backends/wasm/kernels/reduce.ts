@@ -3,16 +3,16 @@
  * Lanes are neighbouring results where the innermost dimension is kept, and terms of one result, combined at the end, where
  * it is folded.
  */
-import { type Expression, expressionKey } from '../../../graph/expression.ts'
+import type { Expression } from '../../../graph/expression.ts'
 import type { Reduction } from '../../../graph/ops/reduce.ts'
-import { bytesPerElement, type Shape } from '../../../graph/shape.ts'
+import { bytesPerElement, type Shape, sameShape } from '../../../graph/shape.ts'
 import { type Dimension, dimensionsOf, type Operand, stridesAlong } from '../access.ts'
 import type { Local } from '../assembler.ts'
 import { pushElements, storeElements } from '../elements.ts'
 import { ExpressionEmitter } from '../expression.ts'
-import { type Kernel, type KernelModule, kernelFunction } from '../kernel.ts'
+import { type KernelModule, kernelFunction, kernelKind } from '../kernel.ts'
 import type { Lanes } from '../tile.ts'
-import { EpilogueEmitter, type EpilogueSpec, epilogueKey } from './epilogue.ts'
+import { EpilogueEmitter, type EpilogueSpec } from './epilogue.ts'
 
 const start: Record<Reduction, number> = { sum: 0, max: Number.NEGATIVE_INFINITY, min: Number.POSITIVE_INFINITY }
 const fold = { sum: 'add', max: 'max', min: 'min' } as const satisfies Record<Reduction, string>
@@ -26,10 +26,12 @@ export interface ReduceSpec {
   readonly axes: readonly number[]
   /** Shape of the expression. */
   readonly shape: Shape
-  /** What is folded, of `operands`; the first that has the whole shape decides the order of the loops. */
+  /** What is folded, of `operands`. */
   readonly expression: Expression
   readonly operands: readonly Operand[]
   readonly epilogue: EpilogueSpec
+  /** Samples per block of a result stored in blocks; 0 for row-major ones. */
+  readonly block: number
   /**
    * Parts into which axis 2 is cut; axis 0 and the parts are then kept as leading axes of the result, in which partial
    * results lie that a second reduction puts together. There is no epilogue then.
@@ -42,30 +44,27 @@ interface Loop {
   readonly size: number
   /** Byte strides of the operands. */
   readonly strides: readonly number[]
+  /** The dimension of the result it walks along; none when it is folded. */
+  readonly kept?: Dimension
   /** Byte stride in the result; 0 when folded. */
   readonly out: number
-  /** Place among the result's dimensions, for the epilogue; −1 when folded. */
-  readonly place: number
 }
 
 /**
- * The result has the kept axes in the order of the operands' memory: row-major when axis 0 is folded, and in blocks of
- * samples when it is kept and the operand lies so. Operand addresses: operands, epilogue operands, result.
+ * The loops follow the memory of an operand, the stores that of the result: the kept axes row-major, or in blocks of samples.
+ * Operand addresses: operands, epilogue operands, result.
  */
-export function reduceKernel(spec: ReduceSpec): Kernel {
-  const { fn, axes, shape, expression, operands, epilogue } = spec
-  const folded = new Set(axes)
-  const lead = operands.find(operand => operand.shape.join() === shape.join()) ?? operands[0]
-  // Kept axes keep their order, so the kept dimensions of x are the dimensions of the result (sizes of 1 aside).
-  const outShape = shape.filter((_, axis) => !folded.has(axis))
-  const outDimensions = dimensionsOf({ shape: outShape, dtype: 'f32', block: folded.has(0) ? 0 : lead.block })
-  const loops = loopsOf(spec, lead)
-  const kept = loops.filter(loop => loop.place >= 0)
+export const reduceKernel = kernelKind('reduce', (spec: ReduceSpec) => {
+  const { fn, expression, operands, epilogue } = spec
+  const result = resultOf(spec)
+  const loops = loopsOf(spec, result)
+  const kept = loops.filter(loop => loop.kept)
   const terms = mergeTerms(loops)
-  const last = loops.at(-1)?.place === -1 ? terms[terms.length - 1] : (loops.at(-1) ?? emptyLoop(operands.length))
+  const inner = loops.at(-1) ?? emptyLoop(operands.length)
+  const last = inner.kept ? inner : (terms.at(-1) ?? inner)
   const contiguous = last.strides.every((stride, k) => stride === 0 || stride === bytesPerElement[operands[k].dtype])
   const lanes: Lanes = last.size % 4 === 0 && contiguous ? 4 : 1
-  const laneIsKept = lanes === 4 && last.place >= 0
+  const laneIsKept = lanes === 4 && last.kept !== undefined
   const vectors = laneIsKept ? ([4, 3, 2, 1].find(count => last.size % (4 * count) === 0) as number) : 1
   const width = laneIsKept ? 4 * vectors : 1
   const outer = kept[0]
@@ -74,14 +73,14 @@ export function reduceKernel(spec: ReduceSpec): Kernel {
   const units = outer ? (splitLanes ? outer.size / width : outer.size) : 1
   const addresses = operands.length + epilogue.operands.length + 1
   return {
-    key: `reduce ${JSON.stringify([fn, axes, shape, operands, spec.parts])} ${expressionKey(expression)} ${epilogueKey(epilogue)}`,
     units,
     tables: [],
     operands: addresses,
     emit(target: KernelModule) {
       const { f, from, to, address } = kernelFunction(target, addresses)
       const extras = address.slice(operands.length, -1)
-      const finish = new EpilogueEmitter(f, target.math, epilogue, outDimensions, outShape, extras)
+      const dimensions = kept.flatMap(loop => loop.kept ?? [])
+      const finish = new EpilogueEmitter(f, target.math, epilogue, dimensions, result.shape, extras)
       const emitter = new ExpressionEmitter(f, target.math, lanes)
       const type = lanes === 4 ? 'v128' : 'f32'
       // Several running totals hide the latency of the addition; their number depends on the shape only.
@@ -146,7 +145,7 @@ export function reduceKernel(spec: ReduceSpec): Kernel {
         const here = kept.map(() => 0)
         if (laneIsKept) {
           totals.forEach((each, v) => {
-            storeElements(f, 4, out, v * 16, 4, scratch, () =>
+            storeElements(f, 4, out, v * 4 * last.out, last.out, scratch, () =>
               finish.push(4, [...here.slice(0, -1), v * 4], () => f.get(each)),
             )
           })
@@ -200,36 +199,49 @@ export function reduceKernel(spec: ReduceSpec): Kernel {
       return f
     },
   }
-}
-
-const emptyLoop = (operands: number): Loop => ({
-  size: 1,
-  strides: new Array<number>(operands).fill(0),
-  out: 0,
-  place: -1,
 })
 
+const emptyLoop = (operands: number): Loop => ({ size: 1, strides: new Array<number>(operands).fill(0), out: 0 })
+
+/** Stands for the parts among the axes. */
+const partAxis = -1
+
+/** The axes of the result: those that are kept, and behind axis 0 the parts. */
+function keptAxes({ axes, shape, parts }: ReduceSpec): number[] {
+  const kept = shape.map((_, axis) => axis).filter(axis => !axes.includes(axis))
+  return parts === undefined ? kept : [0, partAxis, ...kept.filter(axis => axis > 0)]
+}
+
+/** What is stored. */
+function resultOf(spec: ReduceSpec): Operand {
+  const { shape, block, parts = 1 } = spec
+  return { shape: keptAxes(spec).map(axis => (axis === partAxis ? parts : shape[axis])), dtype: 'f32', block }
+}
+
+/** The memory that the loops follow: whichever is cut into blocks, or else a volume that lies channels last, or row-major. */
+function leadOf({ shape, operands, block }: ReduceSpec): Operand {
+  const channelsLast = operands.some(operand => operand.channelsLast && sameShape(operand.shape, shape))
+  return { shape, dtype: 'f32', block: Math.max(block, ...operands.map(operand => operand.block)), channelsLast }
+}
+
 /** Loops over the dimensions of the memory, outermost first; axis 2 in two when it is cut into parts. */
-function loopsOf({ axes, shape, operands, parts }: ReduceSpec, lead: Operand): Loop[] {
-  const folded = new Set(parts === undefined ? axes : axes.filter(axis => axis !== 0))
-  const dimensions = dimensionsOf({ ...lead, shape })
+function loopsOf(spec: ReduceSpec, result: Operand): Loop[] {
+  const { shape, operands, parts } = spec
+  const axes = keptAxes(spec)
+  const dimensions = dimensionsOf(leadOf(spec))
   const strides = operands.map(operand => stridesAlong(operand, dimensions, shape))
-  const loops = dimensions.flatMap(({ axis, size }, d) => {
+  const walk = (dimension: Dimension, own: readonly number[]): Loop => {
+    const { axis, size } = dimension
+    if (!axes.includes(axis)) return { size, strides: own, out: 0 }
+    const kept = { ...dimension, axis: axes.indexOf(axis) }
+    return { size, strides: own, kept, out: stridesAlong(result, [kept], result.shape)[0] }
+  }
+  return dimensions.flatMap((dimension, d) => {
     const own = strides.map(list => list[d])
-    const loop = { size, strides: own, kept: !folded.has(axis) }
-    if (axis !== 2 || parts === undefined) return [loop]
-    const part = size / parts
-    return [
-      { size: parts, strides: own.map(stride => stride * part), kept: true },
-      { ...loop, size: part },
-    ]
-  })
-  const outStrides = denseStrides(loops.filter(loop => loop.kept))
-  let next = 0
-  return loops.map(({ size, strides: own, kept }) => {
-    if (!kept) return { size, strides: own, out: 0, place: -1 }
-    const place = next++
-    return { size, strides: own, out: outStrides[place], place }
+    if (dimension.axis !== 2 || parts === undefined) return [walk(dimension, own)]
+    const size = dimension.size / parts
+    const apart = own.map(stride => stride * size)
+    return [walk({ axis: partAxis, size: parts, stride: 1 }, apart), walk({ ...dimension, size }, own)]
   })
 }
 
@@ -237,23 +249,12 @@ function loopsOf({ axes, shape, operands, parts }: ReduceSpec, lead: Operand): L
 function mergeTerms(loops: readonly Loop[]): Loop[] {
   const merged: Loop[] = []
   loops.forEach((loop, d) => {
-    if (loop.place >= 0) return
+    if (loop.kept) return
     const before = merged[merged.length - 1]
-    const adjacent = d > 0 && loops[d - 1].place < 0
+    const adjacent = d > 0 && !loops[d - 1].kept
     if (before && adjacent && before.strides.every((stride, k) => stride === loop.strides[k] * loop.size)) {
       merged[merged.length - 1] = { ...loop, size: before.size * loop.size }
     } else merged.push(loop)
   })
   return merged
-}
-
-/** Byte strides of a dense f32 value. */
-function denseStrides(dimensions: readonly Pick<Dimension, 'size'>[]): number[] {
-  const strides = new Array<number>(dimensions.length)
-  let stride = 4
-  for (let d = dimensions.length - 1; d >= 0; d--) {
-    strides[d] = stride
-    stride *= dimensions[d].size
-  }
-  return strides
 }

@@ -6,7 +6,7 @@
 import type { Operand } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
 import { trapOutOfRange } from '../control.ts'
-import { type Kernel, kernelFunction } from '../kernel.ts'
+import { kernelFunction, kernelKind } from '../kernel.ts'
 import type { MathLibrary } from '../math.ts'
 
 /**
@@ -14,65 +14,57 @@ import type { MathLibrary } from '../math.ts'
  * A unit is one sample, or four in blocks of a multiple of four. A class number out of range traps.
  * Operand addresses: logits, class numbers `i32 [N]`, result `f32 [N]`.
  */
-export function softmaxCrossEntropyKernel(logits: Operand): Kernel {
-  const { key, units } = arrange(logits)
-  return {
-    key: `softmaxCrossEntropy ${key}`,
-    units,
-    tables: [],
-    operands: 3,
-    emit(target) {
-      const { f, from, to, address } = kernelFunction(target, 3)
-      const [scores, targets, result] = address
-      const samples = new SampleEmitter(f, target.math, logits)
-      samples.forEach(from, to, scores, targets, () => {
-        samples.findLargest()
-        samples.sumPowers()
-        samples.store(result, () => {
-          f.get(samples.total).call(target.math.function('log')).get(samples.largest).op('f32x4.add')
-          f.get(samples.ofTarget).op('f32x4.sub')
-        })
+export const softmaxCrossEntropyKernel = kernelKind('softmaxCrossEntropy', (logits: Operand) => ({
+  units: arrange(logits).units,
+  tables: [],
+  operands: 3,
+  emit(target) {
+    const { f, from, to, address } = kernelFunction(target, 3)
+    const [scores, targets, result] = address
+    const samples = new SampleEmitter(f, target.math, logits)
+    samples.forEach(from, to, scores, targets, () => {
+      samples.findLargest()
+      samples.sumPowers()
+      samples.store(result, () => {
+        f.get(samples.total).call(target.math.function('log')).get(samples.largest).op('f32x4.add')
+        f.get(samples.ofTarget).op('f32x4.sub')
       })
-      return f
-    },
-  }
-}
+    })
+    return f
+  },
+}))
 
 /**
  * Lowering of `softmaxCrossEntropyGradient`: (e^{sₖ − m} / Σⱼ e^{sⱼ − m} − [k = y]) · upstream, laid out as the logits.
  * Units as {@link softmaxCrossEntropyKernel}; the result may share the memory of the logits.
  * Operand addresses: logits, class numbers `i32 [N]`, upstream `f32 [N]`, result `f32 [N, K]`.
  */
-export function softmaxCrossEntropyGradientKernel(logits: Operand): Kernel {
-  const { key, units } = arrange(logits)
-  return {
-    key: `softmaxCrossEntropyGradient ${key}`,
-    units,
-    tables: [],
-    operands: 4,
-    emit(target) {
-      const { f, from, to, address } = kernelFunction(target, 4)
-      const [scores, targets, upstreams, result] = address
-      const samples = new SampleEmitter(f, target.math, logits)
-      const upstream = f.local('v128')
-      samples.forEach(from, to, scores, targets, () => {
-        samples.load(upstreams)
-        f.set(upstream)
-        samples.findLargest()
-        samples.sumPowers(result)
-        samples.forEachClass(result, pointer => {
-          samples.storeAt(pointer, () => {
-            samples.loadAt(pointer)
-            f.get(samples.total).op('f32x4.div')
-            samples.pushIsTarget()
-            f.f32x4(1).op('v128.and', 'f32x4.sub').get(upstream).op('f32x4.mul')
-          })
+export const softmaxCrossEntropyGradientKernel = kernelKind('softmaxCrossEntropyGradient', (logits: Operand) => ({
+  units: arrange(logits).units,
+  tables: [],
+  operands: 4,
+  emit(target) {
+    const { f, from, to, address } = kernelFunction(target, 4)
+    const [scores, targets, upstreams, result] = address
+    const samples = new SampleEmitter(f, target.math, logits)
+    const upstream = f.local('v128')
+    samples.forEach(from, to, scores, targets, () => {
+      samples.load(upstreams)
+      f.set(upstream)
+      samples.findLargest()
+      samples.sumPowers(result)
+      samples.forEachClass(result, pointer => {
+        samples.storeAt(pointer, () => {
+          samples.loadAt(pointer)
+          f.get(samples.total).op('f32x4.div')
+          samples.pushIsTarget()
+          f.f32x4(1).op('v128.and', 'f32x4.sub').get(upstream).op('f32x4.mul')
         })
       })
-      return f
-    },
-  }
-}
+    })
+    return f
+  },
+}))
 
 /** How samples are laid out and dealt to units. Row-major rows are blocks of one sample. */
 function arrange({ shape, block }: Operand) {
@@ -84,7 +76,6 @@ function arrange({ shape, block }: Operand) {
     classes,
     perBlock,
     units: count / lanes,
-    key: `${count} ${classes} ${perBlock}`,
   } as const
 }
 

@@ -4,9 +4,9 @@
  */
 import type { Window2d } from '../../../../graph/window.ts'
 import type { FunctionBuilder } from '../../assembler.ts'
-import type { Kernel } from '../../kernel.ts'
-import { type EpilogueSpec, epilogueKey, plainStore } from '../epilogue.ts'
-import { eachRow, positionsThatFit, type RowTiling, rowSteps, rowTileKernel } from './rowTiles.ts'
+import { type KernelCode, kernelKind } from '../../kernel.ts'
+import { type EpilogueSpec, plainStore } from '../epilogue.ts'
+import { eachRow, positionsThatFit, type RowTiling, rowSteps, rowTileCode } from './rowTiles.ts'
 import { ChannelStore } from './store.ts'
 
 type Volume = readonly number[]
@@ -20,24 +20,25 @@ export function dividesEvenly({ countPadding, padding }: AverageWindow): boolean
 }
 
 /** Averages. Operand addresses: x, epilogue operands, y. */
-export function channelAveragePoolKernel(window: AverageWindow, x: Volume, y: Volume, epilogue: EpilogueSpec): Kernel {
-  return shares('channelAveragePool', 'forward', window, x, y, epilogue)
-}
+export const channelAveragePoolKernel = kernelKind(
+  'channelAveragePool',
+  (window: AverageWindow, x: Volume, y: Volume, epilogue: EpilogueSpec) => shares('forward', window, x, y, epilogue),
+)
 
 /** Gradients spread evenly over their windows. Operand addresses: g, dx. */
-export function channelAveragePoolGradientKernel(window: AverageWindow, g: Volume, x: Volume): Kernel {
-  return shares('channelAveragePoolGradient', 'inputGradient', window, g, x, plainStore)
-}
+export const channelAveragePoolGradientKernel = kernelKind(
+  'channelAveragePoolGradient',
+  (window: AverageWindow, g: Volume, x: Volume) => shares('inputGradient', window, g, x, plainStore),
+)
 
 /** result = Σ over the taps of source · share */
 function shares(
-  name: string,
   direction: RowTiling['direction'],
   { kernel, stride, padding, dilation }: AverageWindow,
   source: Volume,
   result: Volume,
   epilogue: EpilogueSpec,
-): Kernel {
+): KernelCode {
   const geometry = { direction, window: { kernel, stride, padding, dilation }, source, result }
   // Live at once: a sum and an element per column.
   const positions = positionsThatFit(geometry, (_, columns) => 2 * columns)
@@ -48,7 +49,7 @@ function shares(
   // Windows of one column share nothing, but several vectors of channels keep the adders busy.
   const vectors = kernel[1] === 1 ? 4 : 1
   const share = 1 / (kernel[0] * kernel[1])
-  return rowTileKernel({ key: `${name} ${epilogueKey(epilogue)}`, tiling, vectors, operands }, (f, target, address) => {
+  return rowTileCode({ tiling, vectors, operands }, (f, target, address) => {
     const yBase = address[operands - 1]
     const store = new ChannelStore(f, target.math, epilogue, result, address.slice(1, operands - 1))
     const [at, counter, out] = f.localArray('i32', 3)

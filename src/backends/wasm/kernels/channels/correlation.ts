@@ -6,9 +6,9 @@
 import type { Window2d } from '../../../../graph/window.ts'
 import type { MomentKind } from '../../../../plan/convolution.ts'
 import type { FunctionBuilder, Local } from '../../assembler.ts'
-import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
+import { type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
 import { RegisterTile, type TileShape } from '../../tile.ts'
-import { type EpilogueSpec, epilogueKey } from '../epilogue.ts'
+import type { EpilogueSpec } from '../epilogue.ts'
 import { emitMoments, momentOperands, momentResults, pushPart } from './moments.ts'
 import { type PanelSpec, panelSizes, tileRowsFor, weightPlaces, wholeTiles } from './packing.ts'
 import { TileStore } from './store.ts'
@@ -77,7 +77,7 @@ export function correlationMoments(spec: CorrelationSpec): number[] | undefined 
  * Operand addresses: source, panels, epilogue operands, result, zeros. With moments: what they are taken against before the
  * result, and the places of the two after it.
  */
-export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec): Kernel {
+export const correlationKernel = kernelKind('correlation', (spec: CorrelationSpec, epilogue: EpilogueSpec) => {
   const { direction, window, groups, source, result } = spec
   const panels = panelsOf(spec)
   const { rows: channels, sums, width, panels: perGroup } = panelSizes(panels)
@@ -99,7 +99,6 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
   const resultAt = 2 + extraOperands + momentOperands(spec.moments)
   const operands = resultAt + momentResults(spec.moments)
   return {
-    key: `correlation ${JSON.stringify(spec)} ${epilogueKey(epilogue)}`,
     units: next,
     tables: [new Int32Array(sums * longestRun)],
     operands,
@@ -246,7 +245,7 @@ export function correlationKernel(spec: CorrelationSpec, epilogue: EpilogueSpec)
       return f
     },
   }
-}
+})
 
 /** True when the positions and what they read are both one run of pixels in memory: a 1×1 convolution of stride 1. */
 function isDense({ source }: CorrelationSpec, { grid, advance, taps, step }: TapClass): boolean {

@@ -5,11 +5,11 @@
  */
 import { input } from '../../../../graph/expression.ts'
 import type { FunctionBuilder, Local } from '../../assembler.ts'
-import type { Kernel } from '../../kernel.ts'
-import { type EpilogueSpec, epilogueKey } from '../epilogue.ts'
+import { type Kernel, kernelKind } from '../../kernel.ts'
+import type { EpilogueSpec } from '../epilogue.ts'
 import { nestKernel } from '../map.ts'
 import type { CorrelationSpec } from './correlation.ts'
-import { eachRow, positionsThatFit, rowSteps, rowTileKernel } from './rowTiles.ts'
+import { eachRow, positionsThatFit, rowSteps, rowTileCode } from './rowTiles.ts'
 import { ChannelStore } from './store.ts'
 
 /** True for one input and one output channel per group, in whole vectors. */
@@ -29,7 +29,7 @@ export function depthwiseWeightsKernel({ weights }: Pick<CorrelationSpec, 'weigh
 }
 
 /** Operand addresses: source, weights `[taps, C]`, epilogue operands, result. */
-export function depthwiseKernel(spec: CorrelationSpec, epilogue: EpilogueSpec): Kernel {
+export const depthwiseKernel = kernelKind('depthwise', (spec: CorrelationSpec, epilogue: EpilogueSpec) => {
   const { direction, window, source, weights, result } = spec
   const kernelWidth = weights[3]
   const pixel = result[1] * 4
@@ -40,8 +40,7 @@ export function depthwiseKernel(spec: CorrelationSpec, epilogue: EpilogueSpec): 
   const steps = rowSteps(tiling)
   const operands = 3 + epilogue.operands.length
   const tapRowBytes = kernelWidth * pixel
-  const key = `depthwise ${epilogueKey(epilogue)}`
-  return rowTileKernel({ key, tiling, vectors: 1, operands, tapRowBytes }, (f, target, address) => {
+  return rowTileCode({ tiling, vectors: 1, operands, tapRowBytes }, (f, target, address) => {
     const yBase = address[operands - 1]
     const store = new ChannelStore(f, target.math, epilogue, result, address.slice(2, operands - 1))
     const [x, w, counter, out] = f.localArray('i32', 4)
@@ -85,7 +84,7 @@ export function depthwiseKernel(spec: CorrelationSpec, epilogue: EpilogueSpec): 
       },
     }
   })
-}
+})
 
 /** sum ← sum + a · b */
 export function multiplyAdd(f: FunctionBuilder, fused: boolean, sum: Local, a: Local, b: Local): void {

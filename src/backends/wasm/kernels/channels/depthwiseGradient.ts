@@ -9,7 +9,7 @@
 import type { Window2d } from '../../../../graph/window.ts'
 import { type Operand, stridesAlong } from '../../access.ts'
 import type { Local } from '../../assembler.ts'
-import { type Kernel, kernelFunction } from '../../kernel.ts'
+import { type Kernel, kernelFunction, kernelKind } from '../../kernel.ts'
 import type { EpilogueSpec } from '../epilogue.ts'
 import { nestKernel } from '../map.ts'
 import { byteTable, tapsAlong } from '../taps.ts'
@@ -25,7 +25,7 @@ export interface DepthwiseGradientSpec {
 }
 
 /** The sums `[taps, C]`. Operand addresses: x, g, sums. */
-export function depthwiseSumsKernel({ window, x, g, weights }: DepthwiseGradientSpec): Kernel {
+export const depthwiseSumsKernel = kernelKind('depthwiseSums', ({ window, x, g, weights }: DepthwiseGradientSpec) => {
   const [batch, channels, xHeight, xWidth] = x
   const [, , gHeight, gWidth] = g
   const [, , kernelHeight, kernelWidth] = weights
@@ -36,7 +36,6 @@ export function depthwiseSumsKernel({ window, x, g, weights }: DepthwiseGradient
   const runs = tileRuns(tiling)
   const pixel = channels * 4
   return {
-    key: `depthwiseSums ${JSON.stringify({ ...tiling, weights })}`,
     units: channels / 4,
     tables: [byteTable(tapsAlong('forward', window, 0, gHeight, xHeight), kernelWidth * pixel, xWidth * pixel)],
     operands: 3,
@@ -129,7 +128,7 @@ export function depthwiseSumsKernel({ window, x, g, weights }: DepthwiseGradient
       return f
     },
   }
-}
+})
 
 /** Brings the sums into the order of the weights. Operand addresses: sums, epilogue operands, weight gradient. */
 export function depthwiseCollectKernel({ weights }: DepthwiseGradientSpec, epilogue: EpilogueSpec): Kernel {

@@ -5,16 +5,18 @@
  */
 import type { Window2d } from '../../../../graph/window.ts'
 import type { FunctionBuilder, Local } from '../../assembler.ts'
-import type { Kernel } from '../../kernel.ts'
+import { kernelKind } from '../../kernel.ts'
 import type { Lanes } from '../../tile.ts'
-import { type EpilogueSpec, epilogueKey } from '../epilogue.ts'
-import { eachRow, positionsThatFit, type RowTile, type RowTiling, rowSteps, rowTileKernel } from './rowTiles.ts'
+import type { EpilogueSpec } from '../epilogue.ts'
+import { eachRow, positionsThatFit, type RowTile, type RowTiling, rowSteps, rowTileCode } from './rowTiles.ts'
 import { ChannelStore } from './store.ts'
 
 type Volume = readonly number[]
 
+type MaxPoolSpec = [window: Window2d, x: Volume, y: Volume, epilogue: EpilogueSpec]
+
 /** Maxima without switches. Operand addresses: x, epilogue operands, y. */
-export function channelMaxPoolKernel(window: Window2d, x: Volume, y: Volume, epilogue: EpilogueSpec): Kernel {
+export const channelMaxPoolKernel = kernelKind('channelMaxPool', (...[window, x, y, epilogue]: MaxPoolSpec) => {
   const geometry = { direction: 'forward', window, source: x, result: y } as const
   // Live at once: a maximum per column, the element, the sum.
   const positions = positionsThatFit(geometry, (_, columns) => columns + 2)
@@ -22,8 +24,7 @@ export function channelMaxPoolKernel(window: Window2d, x: Volume, y: Volume, epi
   const operands = 2 + epilogue.operands.length
   const pixel = x[1] * 4
   const step = rowSteps(tiling).source
-  const key = `channelMaxPool ${epilogueKey(epilogue)}`
-  return rowTileKernel({ key, tiling, vectors: 1, operands }, (f, target, address) => {
+  return rowTileCode({ tiling, vectors: 1, operands }, (f, target, address) => {
     const yBase = address[operands - 1]
     const store = new ChannelStore(f, target.math, epilogue, y, address.slice(1, operands - 1))
     const [at, counter, out] = f.localArray('i32', 3)
@@ -71,180 +72,179 @@ export function channelMaxPoolKernel(window: Window2d, x: Volume, y: Volume, epi
       },
     }
   })
-}
+})
 
 /** Switches, with or without the maxima. Operand addresses: x, epilogue operands, [y], switches. */
-export function channelMaxPoolSwitchesKernel(
-  window: Window2d,
-  x: Volume,
-  y: Volume,
-  values: boolean,
-  epilogue: EpilogueSpec,
-): Kernel {
-  const tiling: RowTiling = { direction: 'forward', window, source: x, result: y, positions: 1 }
-  const extras = epilogue.operands.length
-  const operands = 2 + extras + (values ? 1 : 0)
-  const pixel = x[1] * 4
-  const step = rowSteps(tiling).source
-  const key = `channelMaxPoolSwitches ${values} ${epilogueKey(epilogue)}`
-  return rowTileKernel({ key, tiling, vectors: 4, operands }, (f, target, address) => {
-    const store = new ChannelStore(f, target.math, epilogue, y, address.slice(1, 1 + extras))
-    const [at, counter, out, first, index, taken] = f.localArray('i32', 6)
-    const floats = { 1: poolOf(f, 'f32'), 4: poolOf(f, 'v128') }
-    const integers = { 1: poolOf(f, 'i32'), 4: poolOf(f, 'v128') }
-    return {
-      begin: ({ run, position }) => {
-        // Column of the first tap; the row is added for each tile's channels.
-        f.get(position)
-          .i32(run.first)
-          .op('i32.sub')
-          .i32(run.advance)
-          .op('i32.mul')
-          .i32(run.origin)
-          .op('i32.add')
-          .set(first)
-      },
-      channels: tile => {
-        const { run, lanes, vectors, from, out: outBytes, channel, rows, sourceRow } = tile
-        const [element, sum, ...best] = floats[lanes](2 + vectors)
-        const [where, mask, ...winners] = integers[lanes](2 + vectors)
-        const each = (visit: (v: number) => void): void => {
-          for (let v = 0; v < vectors; v++) visit(v)
-        }
-        const splat = (): FunctionBuilder => (lanes === 4 ? f.op('i32x4.splat') : f)
-        const scan = (compare: (v: number) => void): void => {
-          f.get(address[0]).get(from).op('i32.add').set(at)
-          f.get(sourceRow).i32(x[3]).op('i32.mul').get(first).op('i32.add').tee(index)
-          splat().set(where)
-          // Where everything is −∞ no element is larger, and the first one keeps the switch.
-          each(v => {
-            f.get(where).set(winners[v])
-            pushConstant(f, lanes, Number.NEGATIVE_INFINITY).set(best[v])
-          })
-          const moves = [[at, step] as const, [index, step / pixel] as const]
-          eachRow(f, rows, counter, moves, () => {
-            for (const { column } of run.positions[0]) {
-              f.get(index).i32(column).op('i32.add')
-              splat().set(where)
-              each(v => {
-                f.get(at)
-                  .memory(lanes === 4 ? 'v128.load' : 'f32.load', column * pixel + v * 16)
-                  .set(element)
-                compare(v)
-              })
-            }
-          })
-        }
-        const scanOrdered = (): void =>
-          scan(v => {
-            // Indices grow, so that the largest of 0 and those that were ever taken is the last.
-            f.get(element).get(best[v]).op('f32x4.gt').get(where).op('v128.and')
-            f.get(winners[v]).op('i32x4.max_s').set(winners[v])
-            f.get(best[v]).get(element).op('f32x4.pmax').set(best[v])
-            f.get(sum).get(element).op('f32x4.add').set(sum)
-          })
-        /** The first NaN counts as larger than everything, as in PyTorch. */
-        const scanAny = (): void =>
-          scan(v => {
-            if (lanes === 4) {
-              f.get(element).get(element).op('f32x4.ne').get(best[v]).get(best[v]).op('f32x4.eq', 'v128.and')
-              f.get(element).get(best[v]).op('f32x4.gt', 'v128.or').set(mask)
-              f.get(element).get(best[v]).get(mask).op('v128.bitselect').set(best[v])
-              f.get(where).get(winners[v]).get(mask).op('v128.bitselect').set(winners[v])
-            } else {
-              f.get(element).get(element).op('f32.ne').get(best[v]).get(best[v]).op('f32.eq', 'i32.and')
-              f.get(element).get(best[v]).op('f32.gt', 'i32.or').set(taken)
-              f.get(element).get(best[v]).get(taken).op('select').set(best[v])
-              f.get(where).get(winners[v]).get(taken).op('select').set(winners[v])
-            }
-          })
-        if (lanes === 1) scanAny()
-        else {
-          f.f32x4(0).set(sum)
-          scanOrdered()
-          ifUnordered(f, sum, scanAny)
-        }
-        if (values) {
-          f.get(address[1 + extras])
+export const channelMaxPoolSwitchesKernel = kernelKind(
+  'channelMaxPoolSwitches',
+  (window: Window2d, x: Volume, y: Volume, values: boolean, epilogue: EpilogueSpec) => {
+    const tiling: RowTiling = { direction: 'forward', window, source: x, result: y, positions: 1 }
+    const extras = epilogue.operands.length
+    const operands = 2 + extras + (values ? 1 : 0)
+    const pixel = x[1] * 4
+    const step = rowSteps(tiling).source
+    return rowTileCode({ tiling, vectors: 4, operands }, (f, target, address) => {
+      const store = new ChannelStore(f, target.math, epilogue, y, address.slice(1, 1 + extras))
+      const [at, counter, out, first, index, taken] = f.localArray('i32', 6)
+      const floats = { 1: poolOf(f, 'f32'), 4: poolOf(f, 'v128') }
+      const integers = { 1: poolOf(f, 'i32'), 4: poolOf(f, 'v128') }
+      return {
+        begin: ({ run, position }) => {
+          // Column of the first tap; the row is added for each tile's channels.
+          f.get(position)
+            .i32(run.first)
+            .op('i32.sub')
+            .i32(run.advance)
+            .op('i32.mul')
+            .i32(run.origin)
+            .op('i32.add')
+            .set(first)
+        },
+        channels: tile => {
+          const { run, lanes, vectors, from, out: outBytes, channel, rows, sourceRow } = tile
+          const [element, sum, ...best] = floats[lanes](2 + vectors)
+          const [where, mask, ...winners] = integers[lanes](2 + vectors)
+          const each = (visit: (v: number) => void): void => {
+            for (let v = 0; v < vectors; v++) visit(v)
+          }
+          const splat = (): FunctionBuilder => (lanes === 4 ? f.op('i32x4.splat') : f)
+          const scan = (compare: (v: number) => void): void => {
+            f.get(address[0]).get(from).op('i32.add').set(at)
+            f.get(sourceRow).i32(x[3]).op('i32.mul').get(first).op('i32.add').tee(index)
+            splat().set(where)
+            // Where everything is −∞ no element is larger, and the first one keeps the switch.
+            each(v => {
+              f.get(where).set(winners[v])
+              pushConstant(f, lanes, Number.NEGATIVE_INFINITY).set(best[v])
+            })
+            const moves = [[at, step] as const, [index, step / pixel] as const]
+            eachRow(f, rows, counter, moves, () => {
+              for (const { column } of run.positions[0]) {
+                f.get(index).i32(column).op('i32.add')
+                splat().set(where)
+                each(v => {
+                  f.get(at)
+                    .memory(lanes === 4 ? 'v128.load' : 'f32.load', column * pixel + v * 16)
+                    .set(element)
+                  compare(v)
+                })
+              }
+            })
+          }
+          const scanOrdered = (): void =>
+            scan(v => {
+              // Indices grow, so that the largest of 0 and those that were ever taken is the last.
+              f.get(element).get(best[v]).op('f32x4.gt').get(where).op('v128.and')
+              f.get(winners[v]).op('i32x4.max_s').set(winners[v])
+              f.get(best[v]).get(element).op('f32x4.pmax').set(best[v])
+              f.get(sum).get(element).op('f32x4.add').set(sum)
+            })
+          /** The first NaN counts as larger than everything, as in PyTorch. */
+          const scanAny = (): void =>
+            scan(v => {
+              if (lanes === 4) {
+                f.get(element).get(element).op('f32x4.ne').get(best[v]).get(best[v]).op('f32x4.eq', 'v128.and')
+                f.get(element).get(best[v]).op('f32x4.gt', 'v128.or').set(mask)
+                f.get(element).get(best[v]).get(mask).op('v128.bitselect').set(best[v])
+                f.get(where).get(winners[v]).get(mask).op('v128.bitselect').set(winners[v])
+              } else {
+                f.get(element).get(element).op('f32.ne').get(best[v]).get(best[v]).op('f32.eq', 'i32.and')
+                f.get(element).get(best[v]).op('f32.gt', 'i32.or').set(taken)
+                f.get(element).get(best[v]).get(taken).op('select').set(best[v])
+                f.get(where).get(winners[v]).get(taken).op('select').set(winners[v])
+              }
+            })
+          if (lanes === 1) scanAny()
+          else {
+            f.f32x4(0).set(sum)
+            scanOrdered()
+            ifUnordered(f, sum, scanAny)
+          }
+          if (values) {
+            f.get(address[1 + extras])
+              .get(outBytes)
+              .op('i32.add')
+              .set(out)
+            store.atChannels(channel)
+            store.atPosition(out, address[1 + extras], channel)
+            each(v => store.store(lanes, out, v * lanes, () => f.get(best[v])))
+          }
+          f.get(address[operands - 1])
             .get(outBytes)
             .op('i32.add')
             .set(out)
-          store.atChannels(channel)
-          store.atPosition(out, address[1 + extras], channel)
-          each(v => store.store(lanes, out, v * lanes, () => f.get(best[v])))
-        }
-        f.get(address[operands - 1])
-          .get(outBytes)
-          .op('i32.add')
-          .set(out)
-        each(v =>
-          f
-            .get(out)
-            .get(winners[v])
-            .memory(lanes === 4 ? 'v128.store' : 'i32.store', v * 16),
-        )
-      },
-    }
-  })
-}
+          each(v =>
+            f
+              .get(out)
+              .get(winners[v])
+              .memory(lanes === 4 ? 'v128.store' : 'i32.store', v * 16),
+          )
+        },
+      }
+    })
+  },
+)
 
 /**
  * Routes gradients back through the switches: dx[h, w] = Σ over the windows that see (h, w) of g where the switch is
  * (h, w). Operand addresses: g, switches, dx.
  */
-export function channelMaxPoolGradientKernel(window: Window2d, g: Volume, x: Volume): Kernel {
-  const geometry = { direction: 'inputGradient', window, source: g, result: x } as const
-  // Live at once: gradients and switches of every column, a sum and the place of every position.
-  const positions = positionsThatFit(geometry, (count, columns) => 2 * count + 2 * columns)
-  const tiling: RowTiling = { ...geometry, positions }
-  const pixel = x[1] * 4
-  const step = rowSteps(tiling).source
-  return rowTileKernel({ key: 'channelMaxPoolGradient', tiling, vectors: 1, operands: 3 }, (f, _, address) => {
-    const [from, where, counter, first] = f.localArray('i32', 4)
-    const own = f.localArray('v128', positions)
-    const totals = { 1: f.localArray('f32', positions), 4: f.localArray('v128', positions) }
-    const upstream = { 1: f.local('f32'), 4: f.local('v128') }
-    const winner = { 1: f.local('i32'), 4: f.local('v128') }
-    const begin: (tile: Pick<RowTile, 'row' | 'position'>) => void = ({ row, position }) => {
-      f.get(row).i32(x[3]).op('i32.mul').get(position).op('i32.add').set(first)
-      own.forEach((place, p) => {
-        f.get(first).i32(p).op('i32.add', 'i32x4.splat').set(place)
-      })
-    }
-    return {
-      begin,
-      channels: ({ run, lanes, from: bytes, out, rows }) => {
-        const [g0, at] = [upstream[lanes], winner[lanes]]
-        const sums = run.positions.map((_, p) => totals[lanes][p])
-        f.get(address[0]).get(bytes).op('i32.add').set(from)
-        f.get(address[1]).get(bytes).op('i32.add').set(where)
-        for (const sum of sums) pushConstant(f, lanes, 0).set(sum)
-        const moves = [[from, step] as const, [where, step] as const]
-        eachRow(f, rows, counter, moves, () => {
-          for (const column of run.columns) {
-            f.get(from)
-              .memory(lanes === 4 ? 'v128.load' : 'f32.load', column * pixel)
-              .set(g0)
-            f.get(where)
-              .memory(lanes === 4 ? 'v128.load' : 'i32.load', column * pixel)
-              .set(at)
-            sums.forEach((sum, p) => {
-              if (!run.positions[p].some(tap => tap.column === column)) return
-              f.get(sum).get(g0)
-              if (lanes === 4) f.get(at).get(own[p]).op('i32x4.eq', 'v128.and', 'f32x4.add')
-              else f.f32(0).get(at).get(first).i32(p).op('i32.add', 'i32.eq', 'select', 'f32.add')
-              f.set(sum)
-            })
-          }
+export const channelMaxPoolGradientKernel = kernelKind(
+  'channelMaxPoolGradient',
+  (window: Window2d, g: Volume, x: Volume) => {
+    const geometry = { direction: 'inputGradient', window, source: g, result: x } as const
+    // Live at once: gradients and switches of every column, a sum and the place of every position.
+    const positions = positionsThatFit(geometry, (count, columns) => 2 * count + 2 * columns)
+    const tiling: RowTiling = { ...geometry, positions }
+    const pixel = x[1] * 4
+    const step = rowSteps(tiling).source
+    return rowTileCode({ tiling, vectors: 1, operands: 3 }, (f, _, address) => {
+      const [from, where, counter, first] = f.localArray('i32', 4)
+      const own = f.localArray('v128', positions)
+      const totals = { 1: f.localArray('f32', positions), 4: f.localArray('v128', positions) }
+      const upstream = { 1: f.local('f32'), 4: f.local('v128') }
+      const winner = { 1: f.local('i32'), 4: f.local('v128') }
+      const begin: (tile: Pick<RowTile, 'row' | 'position'>) => void = ({ row, position }) => {
+        f.get(row).i32(x[3]).op('i32.mul').get(position).op('i32.add').set(first)
+        own.forEach((place, p) => {
+          f.get(first).i32(p).op('i32.add', 'i32x4.splat').set(place)
         })
-        sums.forEach((sum, p) => {
-          f.get(address[2]).get(out).op('i32.add').get(sum)
-          f.memory(lanes === 4 ? 'v128.store' : 'f32.store', p * pixel)
-        })
-      },
-    }
-  })
-}
+      }
+      return {
+        begin,
+        channels: ({ run, lanes, from: bytes, out, rows }) => {
+          const [g0, at] = [upstream[lanes], winner[lanes]]
+          const sums = run.positions.map((_, p) => totals[lanes][p])
+          f.get(address[0]).get(bytes).op('i32.add').set(from)
+          f.get(address[1]).get(bytes).op('i32.add').set(where)
+          for (const sum of sums) pushConstant(f, lanes, 0).set(sum)
+          const moves = [[from, step] as const, [where, step] as const]
+          eachRow(f, rows, counter, moves, () => {
+            for (const column of run.columns) {
+              f.get(from)
+                .memory(lanes === 4 ? 'v128.load' : 'f32.load', column * pixel)
+                .set(g0)
+              f.get(where)
+                .memory(lanes === 4 ? 'v128.load' : 'i32.load', column * pixel)
+                .set(at)
+              sums.forEach((sum, p) => {
+                if (!run.positions[p].some(tap => tap.column === column)) return
+                f.get(sum).get(g0)
+                if (lanes === 4) f.get(at).get(own[p]).op('i32x4.eq', 'v128.and', 'f32x4.add')
+                else f.f32(0).get(at).get(first).i32(p).op('i32.add', 'i32.eq', 'select', 'f32.add')
+                f.set(sum)
+              })
+            }
+          })
+          sums.forEach((sum, p) => {
+            f.get(address[2]).get(out).op('i32.add').get(sum)
+            f.memory(lanes === 4 ? 'v128.store' : 'f32.store', p * pixel)
+          })
+        },
+      }
+    })
+  },
+)
 
 /** Runs `then` when a lane of a vector is NaN. */
 function ifUnordered(f: FunctionBuilder, vector: Local, then: () => void): void {

@@ -3,7 +3,7 @@
  * back, and images with a border of zeros.
  */
 import type { FunctionBuilder, Local } from '../../assembler.ts'
-import { type Kernel, kernelFunction } from '../../kernel.ts'
+import { kernelFunction, kernelKind } from '../../kernel.ts'
 import type { StepPlace, TileShape } from '../../tile.ts'
 
 /** Output channels of a panel: those of the tile, or fewer where that would leave too many lanes empty. */
@@ -83,7 +83,7 @@ export function panelSizes({ weights, groups, direction, tile }: PanelSpec): {
 }
 
 /** Packs weights into panels. Operand addresses: weights, panels. */
-export function packKernel(spec: PanelSpec): Kernel {
+export const packKernel = kernelKind('pack', (spec: PanelSpec) => {
   const { weights, groups, direction, taps } = spec
   const { rows, sums, width, panels } = panelSizes(spec)
   const plane = weights[2] * weights[3] * 4
@@ -92,7 +92,6 @@ export function packKernel(spec: PanelSpec): Kernel {
   const perGroup = (weights[0] / groups) * weights[1] * plane
   const tapTable = Int32Array.from(taps, index => index * 4)
   return {
-    key: `pack ${JSON.stringify(spec)}`,
     units: groups * panels,
     tables: [tapTable],
     operands: 2,
@@ -145,7 +144,7 @@ export function packKernel(spec: PanelSpec): Kernel {
       return f
     },
   }
-}
+})
 
 /** A border of zeros around an image stored channels last: `[N, H, W, C]` → `[N, H + top + bottom, W + left + right, C]`. */
 export interface BorderSpec {
@@ -158,13 +157,12 @@ export interface BorderSpec {
 }
 
 /** Copies an image into the middle of a larger one. Operand addresses: image, result. */
-export function borderKernel(spec: BorderSpec): Kernel {
+export const borderKernel = kernelKind('border', (spec: BorderSpec) => {
   const { shape, top, bottom, left, right } = spec
   const [batch, channels, height, width] = shape
   const row = width * channels
   const padded = (left + width + right) * channels
   return {
-    key: `border ${JSON.stringify(spec)}`,
     units: batch * (top + height + bottom),
     tables: [],
     operands: 2,
@@ -209,7 +207,7 @@ export function borderKernel(spec: BorderSpec): Kernel {
       return f
     },
   }
-}
+})
 
 /** Writes `count` zeros and moves the address behind them. */
 function fill(f: FunctionBuilder, out: Local, count: number): void {

@@ -6,7 +6,7 @@
  */
 import type { Window2d } from '../../../../graph/window.ts'
 import type { FunctionBuilder, Local } from '../../assembler.ts'
-import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
+import { type KernelCode, type KernelModule, kernelFunction } from '../../kernel.ts'
 import type { Lanes } from '../../tile.ts'
 import { byteTable, tapsAlong } from '../taps.ts'
 
@@ -103,7 +103,6 @@ export function fitsRowTiles(direction: RowTiling['direction'], { kernel, stride
 }
 
 export interface RowTileSpec {
-  readonly key: string
   readonly tiling: RowTiling
   /** Most vectors of channels that are worked through together. */
   readonly vectors: number
@@ -141,11 +140,11 @@ export interface RowTileBody {
   readonly channels: (tile: RowTile) => void
 }
 
-/** A kernel that works through all tiles; a unit is one row of the result of one image. */
-export function rowTileKernel(
+/** Code that works through all tiles; a unit is one row of the result of one image. */
+export function rowTileCode(
   spec: RowTileSpec,
   body: (f: FunctionBuilder, target: KernelModule, address: readonly Local[]) => RowTileBody,
-): Kernel {
+): KernelCode {
   const { tiling, operands } = spec
   const { direction, window, source, result } = tiling
   const [, channels, height, width] = result
@@ -157,7 +156,6 @@ export function rowTileKernel(
   const wholeEnd = channels - (channels % (vectors * 4))
   const lanesEnd = channels - (channels % 4)
   return {
-    key: `${spec.key} ${JSON.stringify(tiling)}`,
     units: result[0] * height,
     tables: [byteTable(rowTaps, spec.tapRowBytes ?? 0, 1)],
     operands,

@@ -11,7 +11,7 @@
 import type { Window2d } from '../../../../graph/window.ts'
 import { type Operand, stridesAlong } from '../../access.ts'
 import type { Local } from '../../assembler.ts'
-import { type Kernel, kernelFunction } from '../../kernel.ts'
+import { type Kernel, kernelFunction, kernelKind } from '../../kernel.ts'
 import { RegisterTile, type TileShape } from '../../tile.ts'
 import type { EpilogueSpec } from '../epilogue.ts'
 import { nestKernel } from '../map.ts'
@@ -63,7 +63,7 @@ export function sumLayout({ window, groups, weights, tile }: WeightGradientSpec)
 }
 
 /** The sums of {@link sumLayout}. Operand addresses: x, g, sums. */
-export function weightSumsKernel(spec: WeightGradientSpec): Kernel {
+export const weightSumsKernel = kernelKind('weightSums', (spec: WeightGradientSpec) => {
   const { window, groups, x, g, weights } = spec
   const layout = sumLayout(spec)
   const [batch, xChannels, xHeight, xWidth] = x
@@ -77,7 +77,6 @@ export function weightSumsKernel(spec: WeightGradientSpec): Kernel {
   const rowBytes = gRow + xRow * Math.min(stride[0], weights[2])
   const band = Math.max(1, Math.min(gHeight, Math.floor(chunkBytes / rowBytes)))
   return {
-    key: `weightSums ${JSON.stringify(spec)}`,
     units: groups * tilesDown,
     tables: [tapTable(spec, layout)],
     operands: 3,
@@ -229,7 +228,7 @@ export function weightSumsKernel(spec: WeightGradientSpec): Kernel {
       return f
     },
   }
-}
+})
 
 /** Numbers per tap: first and last row + 1, columns, byte offsets into x and g of the first column at row 0. */
 const tapFields = 5

@@ -8,8 +8,8 @@
  * F(4×4, 3×3) and 2.8 times for F(2×2, 5×5).
  */
 import type { FunctionBuilder } from '../../assembler.ts'
-import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
-import { type EpilogueSpec, epilogueKey } from '../epilogue.ts'
+import { type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
+import type { EpilogueSpec } from '../epilogue.ts'
 import { emitMoments, momentOperands, momentResults, pushPart } from './moments.ts'
 import { formOf } from './winogradForm.ts'
 import { emitProduct } from './winogradProduct.ts'
@@ -17,9 +17,8 @@ import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
 import { emitOutput, emitTileTransform } from './winogradTransforms.ts'
 
 /** Transformed tiles `[positions, tiles, C]` of all tiles. Operand addresses: source, result. */
-export function winogradInputKernel(spec: WinogradSpec): Kernel {
+export const winogradInputKernel = kernelKind('winogradInput', (spec: WinogradSpec) => {
   return {
-    key: `winogradInput ${JSON.stringify(spec)}`,
     units: winogradSizes(spec).tiles,
     tables: [new Int32Array(spec.source[1])],
     operands: 2,
@@ -30,13 +29,12 @@ export function winogradInputKernel(spec: WinogradSpec): Kernel {
       return f
     },
   }
-}
+})
 
 /** Products `[positions, tiles, K]` of all tiles. Operand addresses: transformed tiles, panels, result. */
-export function winogradProductKernel(spec: WinogradSpec): Kernel {
+export const winogradProductKernel = kernelKind('winogradProduct', (spec: WinogradSpec) => {
   const { positions, panels, tiles } = winogradSizes(spec)
   return {
-    key: `winogradProduct ${JSON.stringify(spec)}`,
     units: positions * panels,
     tables: [],
     operands: 3,
@@ -49,14 +47,13 @@ export function winogradProductKernel(spec: WinogradSpec): Kernel {
       return f
     },
   }
-}
+})
 
 /** The last stage. Operand addresses: products, epilogue operands, result; with moments, see {@link emitOutputRows}. */
-export function winogradOutputKernel(spec: WinogradSpec, epilogue: EpilogueSpec): Kernel {
+export const winogradOutputKernel = kernelKind('winogradOutput', (spec: WinogradSpec, epilogue: EpilogueSpec) => {
   const operands = 1 + epilogue.operands.length + momentOperands(spec.moments) + momentResults(spec.moments)
   const { tiles, tileColumns } = winogradSizes(spec)
   return {
-    key: `winogradOutput ${JSON.stringify(spec)} ${epilogueKey(epilogue)}`,
     units: spec.moments ? tiles / tileColumns : tiles,
     tables: [],
     operands,
@@ -69,19 +66,18 @@ export function winogradOutputKernel(spec: WinogradSpec, epilogue: EpilogueSpec)
       return f
     },
   }
-}
+})
 
 /**
  * All three stages, chunk by chunk of tiles, in the thread's own workspace.
  * Operand addresses: source, panels, epilogue operands, workspace, result; with moments, see {@link emitOutputRows}.
  */
-export function winogradKernel(spec: WinogradSpec, epilogue: EpilogueSpec): Kernel {
+export const winogradKernel = kernelKind('winograd', (spec: WinogradSpec, epilogue: EpilogueSpec) => {
   const { chunk } = spec
   const { tiles, tileColumns, positions, panels, inputStride } = winogradSizes(spec)
   const workspaceAt = 2 + epilogue.operands.length + momentOperands(spec.moments)
   const operands = workspaceAt + 1 + momentResults(spec.moments)
   return {
-    key: `winograd ${JSON.stringify(spec)} ${epilogueKey(epilogue)}`,
     units: Math.ceil(tiles / chunk),
     tables: [new Int32Array(spec.source[1])],
     operands,
@@ -120,7 +116,7 @@ export function winogradKernel(spec: WinogradSpec, epilogue: EpilogueSpec): Kern
       return f
     },
   }
-}
+})
 
 /**
  * `(from, to, first, products, ...epilogue operands, ...volume and center of products, result, sums, others)`: rows of tiles

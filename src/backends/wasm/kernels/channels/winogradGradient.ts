@@ -9,7 +9,7 @@
  * positions (`winogradGradientStages.ts`). Either way the result does not depend on how many threads took part.
  */
 import type { FunctionBuilder, Local } from '../../assembler.ts'
-import { type Kernel, type KernelModule, kernelFunction } from '../../kernel.ts'
+import { type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
 import { RegisterTile, type TileShape } from '../../tile.ts'
 import { LinearTransform } from './linearTransform.ts'
 import { type WinogradMatrices, winogradMatrices } from './winogradMatrices.ts'
@@ -92,12 +92,11 @@ export function gradientSizes({ x, g, kernel, staged }: WinogradGradientSpec): {
 }
 
 /** Sums over the tiles of each part, of a gradient that is not staged. Operand addresses: x, g, workspace, sums `[parts, positions, K, C]`. */
-export function winogradSumsKernel(spec: WinogradGradientSpec): Kernel {
+export const winogradSumsKernel = kernelKind('winogradSums', (spec: WinogradGradientSpec) => {
   const { x, g, lead } = spec
   const { tiles, grid, parts, share, chunk, xStride, gStride, partBytes } = gradientSizes(spec)
   const matrices = gradientMatrices(spec)
   return {
-    key: `winogradSums ${JSON.stringify(spec)}`,
     units: parts,
     tables: [new Int32Array(Math.max(x[1], g[1]))],
     operands: 4,
@@ -160,7 +159,7 @@ export function winogradSumsKernel(spec: WinogradGradientSpec): Kernel {
       return f
     },
   }
-}
+})
 
 /** `(x tiles, g tiles, sums, tiles)`: adds the products of some tiles at every position. */
 function emitProducts(target: KernelModule, spec: WinogradGradientSpec): FunctionBuilder {
@@ -209,13 +208,12 @@ function emitProducts(target: KernelModule, spec: WinogradGradientSpec): Functio
 }
 
 /** Transforms the sums of all parts back. Operand addresses: sums, weight sums `[r², K, C]`. */
-export function winogradCollectKernel(spec: WinogradGradientSpec): Kernel {
+export const winogradCollectKernel = kernelKind('winogradCollect', (spec: WinogradGradientSpec) => {
   const { x, g, kernel: outputs } = spec
   const { parts, sumStride, partBytes } = gradientSizes(spec)
   const matrices = gradientMatrices(spec)
   const n = inputs
   return {
-    key: `winogradCollect ${JSON.stringify(spec)}`,
     units: g[1],
     tables: [],
     operands: 2,
@@ -258,7 +256,7 @@ export function winogradCollectKernel(spec: WinogradGradientSpec): Kernel {
       return f
     },
   }
-}
+})
 
 /** True where the kernels apply: whole tiles of channels. */
 export function fitsWinogradGradient(spec: WinogradGradientSpec): boolean {

@@ -3,7 +3,7 @@
  * in panels that the products read from front to back; then every position has one matrix product, whose sums over all tiles
  * stay in registers and are written once.
  */
-import { type Kernel, kernelFunction } from '../../kernel.ts'
+import { type KernelCode, kernelFunction, kernelKind } from '../../kernel.ts'
 import { RegisterTile } from '../../tile.ts'
 import {
   columnsFor,
@@ -24,29 +24,28 @@ export function fitsStages({ g }: WinogradGradientSpec): boolean {
 }
 
 /** Transformed tiles of x, `[positions, panels, tiles, width]`. Operand addresses: x, result. */
-export function gradientInputKernel(spec: WinogradGradientSpec): Kernel {
-  return transformKernel('winogradGradientInput', spec, {
+export const gradientInputKernel = kernelKind('winogradGradientInput', (spec: WinogradGradientSpec) =>
+  transformCode(spec, {
     source: spec.x,
     lead: spec.lead,
     matrix: gradientMatrices(spec).input,
     stride: gradientSizes(spec).xStride,
     width: columnsFor(spec),
-  })
-}
+  }),
+)
 
 /** Transformed tiles of g, `[positions, panels, tiles, width]`. Operand addresses: g, result. */
-export function gradientUpstreamKernel(spec: WinogradGradientSpec): Kernel {
-  return transformKernel('winogradGradientUpstream', spec, {
+export const gradientUpstreamKernel = kernelKind('winogradGradientUpstream', (spec: WinogradGradientSpec) =>
+  transformCode(spec, {
     source: spec.g,
     lead: [0, 0],
     matrix: gradientMatrices(spec).weights,
     stride: gradientSizes(spec).gStride,
     width: panelRows,
-  })
-}
+  }),
+)
 
-function transformKernel(
-  name: string,
+function transformCode(
   spec: WinogradGradientSpec,
   {
     source,
@@ -57,10 +56,9 @@ function transformKernel(
   }: Pick<Parameters<typeof emitTileTransform>[1], 'source' | 'lead' | 'matrix' | 'stride'> & {
     readonly width: number
   },
-): Kernel {
+): KernelCode {
   const { tiles, grid } = gradientSizes(spec)
   return {
-    key: `${name} ${JSON.stringify(spec)}`,
     units: tiles,
     tables: [new Int32Array(source[1])],
     operands: 2,
@@ -76,14 +74,13 @@ function transformKernel(
 }
 
 /** Sums `[positions, K, C]` over all tiles. Operand addresses: transformed x, transformed g, sums. */
-export function gradientProductsKernel(spec: WinogradGradientSpec): Kernel {
+export const gradientProductsKernel = kernelKind('winogradGradientProducts', (spec: WinogradGradientSpec) => {
   const { x, g } = spec
   const { tiles, xStride, gStride, sumStride } = gradientSizes(spec)
   const columns = columnsFor(spec)
   const [rowPanels, xPanels] = [g[1] / panelRows, x[1] / columns]
   const xBytes = x[1] * 4
   return {
-    key: `winogradGradientProducts ${JSON.stringify(spec)}`,
     units: positions * rowPanels,
     tables: [],
     operands: 3,
@@ -136,4 +133,4 @@ export function gradientProductsKernel(spec: WinogradGradientSpec): Kernel {
       return f
     },
   }
-}
+})

@@ -1,5 +1,5 @@
 /** The weights of a Winograd convolution: G · g · Gᵀ for every pair of channels, packed in panels. */
-import { type Kernel, kernelFunction } from '../../kernel.ts'
+import { kernelFunction, kernelKind } from '../../kernel.ts'
 import type { TileShape } from '../../tile.ts'
 import { LinearTransform } from './linearTransform.ts'
 import { panelWidth } from './packing.ts'
@@ -7,7 +7,7 @@ import { type FormSpec, formOf } from './winogradForm.ts'
 import { spread } from './winogradSpec.ts'
 
 /** Transforms weights into panels `[panels, summed channels, width]` for each position that has its own. Operand addresses: weights, panels. */
-export function winogradWeightsKernel(spec: FormSpec & { readonly tile: TileShape }): Kernel {
+export const winogradWeightsKernel = kernelKind('winogradWeights', (spec: FormSpec & { readonly tile: TileShape }) => {
   const { direction, weights, tile } = spec
   const { matrices } = formOf(spec)
   const r = weights[2]
@@ -20,7 +20,6 @@ export function winogradWeightsKernel(spec: FormSpec & { readonly tile: TileShap
   const n = matrices.weights.length
   const stride = spread(panels * sums * width * 4)
   return {
-    key: `winogradWeights ${JSON.stringify(spec)}`,
     units: panels,
     tables: [],
     operands: 2,
@@ -93,4 +92,4 @@ export function winogradWeightsKernel(spec: FormSpec & { readonly tile: TileShap
       return f
     },
   }
-}
+})

@@ -1,0 +1,32 @@
+/** Text for plain data: attributes of operations, specs of kernels. Equal text means equal data, and equal data equal text. */
+import { type Expression, expressionKey } from './expression.ts'
+
+/**
+ * Text of numbers, strings, lists, expressions and plain objects, with sorted names; a field that is `undefined` is absent.
+ * @throws TypeError for a function, which no text stands for.
+ */
+export function structuralKey(value: unknown): string {
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value)
+  if (typeof value === 'function') throw new TypeError('structuralKey: a function cannot be told from another by text')
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined'
+  if (Array.isArray(value)) return `[${value.map(structuralKey).join()}]`
+  if (isExpression(value)) return expressionKey(value)
+  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined)
+  return `{${entries
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, entry]) => `${name}:${structuralKey(entry)}`)
+    .join()}}`
+}
+
+const expressionKinds: ReadonlySet<unknown> = new Set<Expression['kind']>([
+  'input',
+  'constant',
+  'unary',
+  'binary',
+  'compare',
+  'select',
+])
+
+function isExpression(value: object): value is Expression {
+  return 'kind' in value && expressionKinds.has(value.kind)
+}
