@@ -1,9 +1,11 @@
 /**
  * The WebAssembly backend under the conformance suite: one, two and three threads, relaxed and precise, samples or channels
- * innermost, and with inputs declared batched, which makes plans of another kind (steps block by block, partial sums).
+ * innermost, and with inputs declared batched, which makes plans of another kind (steps block by block, partial sums). On the way, kernels of equal
+ * keys are held to be equal.
  */
 import { afterAll } from 'vitest'
 import { createWasmEngine } from '../../../src/backends/wasm/engine.ts'
+import { checkingKeys } from '../../support/kernelKeys.ts'
 import { runOn, withBatch } from '../../support/programs.ts'
 import { describeBackend } from '../conformance.ts'
 
@@ -20,7 +22,7 @@ for (const { threads, precise, batched, innermost } of [
   { threads: 2, precise: false, batched: true, innermost: 'samples' },
   { threads: 3, precise: false, batched: false, innermost: 'samples' },
 ] as const) {
-  const engine = createWasmEngine({ threads, precise, innermost })
+  const engine = checkingKeys(createWasmEngine({ threads, precise, innermost }))
   afterAll(() => engine.close())
   const mode = `${threads} ${threads === 1 ? 'thread' : 'threads'}, ${precise ? 'precise' : 'relaxed'}`
   describeBackend({

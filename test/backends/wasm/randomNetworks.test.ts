@@ -1,25 +1,27 @@
 /**
- * Random networks, trained for two steps: the WebAssembly backend against the reference, whatever the plan makes of
- * the batch; and the same bits from one, two and three threads.
+ * Random networks, trained for two steps: the WebAssembly backend against the reference, in every layout and whatever the plan
+ * makes of the batch; the same bits from one thread and from several; and for equal keys of kernels equal code.
+ *
+ * A longer run, or another one: `FOVEA_RANDOM_NETWORKS=3000 FOVEA_RANDOM_SEED=7 npx vitest run test/backends/wasm/randomNetworks.test.ts`.
+ * A failure prints its seed and path, and the shortest network that fails.
  */
 import * as fc from 'fast-check'
-import { afterAll, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import type { Engine } from '../../../src/backends/engine.ts'
 import { createReferenceEngine } from '../../../src/backends/reference/engine.ts'
-import { createWasmEngine } from '../../../src/backends/wasm/engine.ts'
+import { createWasmEngine, type WasmEngineOptions } from '../../../src/backends/wasm/engine.ts'
 import type { TypedArray } from '../../../src/graph/variable.ts'
 import { expectClose } from '../../support/fixtures.ts'
+import { checkingKeys } from '../../support/kernelKeys.ts'
 import { expectSameBits } from '../../support/programs.ts'
+import { type LayerKind, layerKinds } from '../../support/randomLayers.ts'
 import { buildProgram, type NetworkSpec, networks } from '../../support/randomNetworks.ts'
 
-const reference = createReferenceEngine()
-const engines = [
-  [createWasmEngine({ threads: 1 }), createWasmEngine({ threads: 2 })],
-  [createWasmEngine({ threads: 1, precise: true }), createWasmEngine({ threads: 3, precise: true })],
-] as const
-afterAll(() => Promise.all(engines.flat().map(engine => engine.close())))
+const { FOVEA_RANDOM_NETWORKS, FOVEA_RANDOM_SEED } = process.env
+const count = Number(FOVEA_RANDOM_NETWORKS ?? 120)
+const seed = Number(FOVEA_RANDOM_SEED ?? 20_250_105)
 
-/** All outputs after each of two runs, and the variables at the end. */
+/** All outputs after each of two runs, and the variables after the first. */
 async function train(engine: Engine, spec: NetworkSpec): Promise<Map<string, TypedArray>> {
   const { program, inputs, variables } = buildProgram(spec)
   const executable = await engine.compile(program)
@@ -33,11 +35,31 @@ async function train(engine: Engine, spec: NetworkSpec): Promise<Map<string, Typ
   return results
 }
 
-test('random networks', { timeout: 120_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(networks, async spec => {
-      const expected = await train(reference, spec)
-      for (const pair of engines) {
+/** Kinds of layers that the networks have had. */
+const kinds = new Set<LayerKind>()
+
+const layouts: readonly Pick<WasmEngineOptions, 'innermost' | 'precise'>[] = [
+  { innermost: 'channels' },
+  { innermost: 'channels', precise: true },
+  { innermost: 'samples' },
+  { innermost: 'samples', precise: true },
+  {},
+]
+
+describe.each(layouts)('random networks with %o', layout => {
+  const reference = createReferenceEngine()
+  const enginesOf = (winograd: boolean) => {
+    const make = (threads: number) => checkingKeys(createWasmEngine({ ...layout, winograd, threads }))
+    return [make(1), make(layout.precise ? 3 : 2)] as const
+  }
+  const engines = { plain: enginesOf(false), winograd: enginesOf(true) }
+  afterAll(() => Promise.all(Object.values(engines).flatMap(pair => pair.map(engine => engine.close()))))
+  test('agree with the reference on any number of threads', { timeout: count * 10_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(networks, async spec => {
+        for (const kind of buildProgram(spec).kinds) kinds.add(kind)
+        const pair = engines[spec.winograd ? 'winograd' : 'plain']
+        const expected = await train(reference, spec)
         const [one, many] = await Promise.all(pair.map(engine => train(engine, spec)))
         for (const [name, values] of expected) {
           if (!name.endsWith('step 2')) {
@@ -46,8 +68,12 @@ test('random networks', { timeout: 120_000 }, async () => {
           }
           expectSameBits(many!.get(name), one!.get(name)!, `${name} on one thread and on several`)
         }
-      }
-    }),
-    { seed: 20_250_105, numRuns: 200 },
-  )
+      }),
+      { seed: seed + layouts.indexOf(layout), numRuns: count },
+    )
+  })
+})
+
+test('random networks are made of all kinds of layers', () => {
+  expect(layerKinds.filter(kind => !kinds.has(kind))).toEqual([])
 })

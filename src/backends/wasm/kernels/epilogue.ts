@@ -1,7 +1,7 @@
 /**
  * The epilogue: element-wise work on a result while it is still in registers, right before it is stored.
  */
-import { type Expression, expressionKey, input } from '../../../graph/expression.ts'
+import { type Expression, input } from '../../../graph/expression.ts'
 import { type Dimension, type Operand, stridesAlong } from '../access.ts'
 import type { FunctionBuilder, Local } from '../assembler.ts'
 import { pushElements } from '../elements.ts'
@@ -17,11 +17,6 @@ export interface EpilogueSpec {
 
 /** Stores the element as it is. */
 export const plainStore: EpilogueSpec = { expression: input(0), operands: [] }
-
-/** Text that distinguishes epilogues in kernel keys. */
-export function epilogueKey({ expression, operands }: EpilogueSpec): string {
-  return `${expressionKey(expression)} ${operands.map(o => `${o.dtype}[${o.shape.join()}]/${o.block}`).join(' ')}`
-}
 
 /**
  * An epilogue inside one kernel. The kernel tells where it is with one local per dimension of the result; the

@@ -1,0 +1,55 @@
+/**
+ * Kernels of equal keys are emitted once, so their code has to be the same: here the kernel of every call is emitted, in a
+ * module of its own, and compared with the first one of its key.
+ */
+import { createHash } from 'node:crypto'
+import type { Engine } from '../../src/backends/engine.ts'
+import { ModuleBuilder } from '../../src/backends/wasm/assembler.ts'
+import type { Kernel } from '../../src/backends/wasm/kernel.ts'
+import { lower } from '../../src/backends/wasm/lower.ts'
+import { MathLibrary } from '../../src/backends/wasm/math.ts'
+import type { Plan } from '../../src/plan/plan.ts'
+
+/** What was emitted for the keys seen so far. */
+export class KernelKeys {
+  /** Calls whose key had been seen before. */
+  hits = 0
+  readonly #known = new Map<string, string>()
+
+  /** @throws Error when a kernel differs from another one of its key. */
+  check(kernel: Kernel): void {
+    const { key, units, operands, tables } = kernel
+    const made = JSON.stringify({ units, operands, tables: tables.map(table => [...table]), code: hashOfCode(kernel) })
+    const known = this.#known.get(key)
+    this.#known.set(key, made)
+    if (known === undefined) return
+    this.hits++
+    if (known !== made) throw new Error(`two kernels of the key ${key} differ:\n${known}\n${made}`)
+  }
+
+  /** Checks the kernels of all calls of a plan. @param wide whether kernels are written for pairs of vectors */
+  checkPlan(plan: Plan, wide = false): void {
+    for (const group of [...plan.preparation, ...plan.groups]) {
+      for (const step of group.steps) for (const { kernel } of lower(plan, group, step, wide)) this.check(kernel)
+    }
+  }
+}
+
+function hashOfCode(kernel: Kernel): string {
+  const module = new ModuleBuilder(false)
+  module.export('kernel', kernel.emit({ module, math: new MathLibrary(module), fused: true }))
+  return createHash('sha256').update(module.encode()).digest('hex')
+}
+
+const keys = new KernelKeys()
+
+/** The engine, which from now on checks the keys of all that it compiles, together with those of the other engines. */
+export function checkingKeys<E extends Engine>(engine: E): E {
+  const compile = engine.compile.bind(engine)
+  engine.compile = async program => {
+    const executable = await compile(program)
+    keys.checkPlan(executable.plan)
+    return executable
+  }
+  return engine
+}
