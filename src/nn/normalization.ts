@@ -25,31 +25,36 @@ export interface NormalizationOptions {
 
 /** Mean and deviations of a tensor along some axes, which stay with size 1; see {@link momentsOf}. */
 export interface Moments {
-  /** μ */
+  /** μ, rounded like any value; c is the same number, taken for a constant. */
   readonly average: Tensor
-  /** x − c, where c is μ taken for a constant. */
+  /** x − c */
   readonly centered: Tensor
-  /** μ − c: zero, but not for differentiation. */
+  /** μ − c: what rounding left of μ. */
   readonly offset: Tensor
   /** σ², the mean of (x − μ)². */
   readonly variance: Tensor
 }
 
 /**
- * What a normalization needs of `x` over `axes`, written so that its gradient is cheap.
+ * What a normalization needs of `x` over `axes`, written so that little is rounded and that its gradient is cheap.
+ *
+ * The mean is known to so many digits only, which are few next to σ where μ is a hundred σ. So the rounded mean c is taken for
+ * a constant: x − c is exact for x near c, and what c lacks is the mean of that, μ − c. Then x − μ = (x − c) − (μ − c) and
+ * σ² = mean (x − c)² − (μ − c)², of which the second terms are tiny.
  *
  * In (x − μ) · s, differentiation sums over all of x to find the slope of μ, and once more through σ², although Σ (x − μ) = 0
- * makes that second sum zero. With c, the value of μ without its slope, x − μ = (x − c) − (μ − c) and
- * σ² = mean (x − c)² − (μ − c)². The terms with μ − c are zero, and small: their slopes are worked out on numbers of the size
- * of μ. As nothing is left out, this may be differentiated as often as one likes.
+ * makes that second sum zero. Here its slopes are worked out on μ − c, on numbers of the size of μ. As nothing is left out,
+ * this may be differentiated as often as one likes.
  */
 export function momentsOf(x: Tensor, axes: readonly number[]): Moments {
-  const average = mean(x, axes, { keepDims: true })
-  const constant = stopGradient(average)
-  const centered = sub(x, constant)
-  const offset = sub(average, constant)
-  const variance = sub(mean(square(centered), axes, { keepDims: true }), square(offset))
-  return { average, centered, offset, variance }
+  const kept = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent))
+  // Reductions that drop the axes can do what follows them in their store.
+  const along = (perMean: Tensor): Tensor => reshape(perMean, kept)
+  const average = along(mean(x, axes))
+  const centered = sub(x, stopGradient(average))
+  const offset = mean(centered, axes)
+  const variance = sub(mean(square(centered), axes), square(offset))
+  return { average, centered, offset: along(offset), variance: along(variance) }
 }
 
 /** (x − μ) / √(σ² + ε) with the statistics over `axes`. */

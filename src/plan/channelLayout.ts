@@ -3,6 +3,7 @@
  * sample is enough to fill them. Volumes that are given or asked for in PyTorch's order are copied by identity `map`
  * steps; one of a single channel or position lies the same in both orders. Everything that is not a volume is row-major.
  */
+import { inputsOf } from '../graph/expression.ts'
 import { apply } from '../graph/op.ts'
 import type { ReduceAttributes } from '../graph/ops/reduce.ts'
 import { type Shape, sameShape, sizeOf } from '../graph/shape.ts'
@@ -10,10 +11,10 @@ import { constantTensor } from '../graph/sources.ts'
 import { opTable } from '../graph/table.ts'
 import { Tensor } from '../graph/tensor.ts'
 import { batchedValues } from './batching.ts'
-import type { ConvolutionChooser, ConvolutionTask, StageAttributes } from './convolution.ts'
+import type { ConvolutionChooser, ConvolutionTask, MomentKind, StageAttributes } from './convolution.ts'
 import type { LayoutChoice } from './layout.ts'
 import { LayoutPass } from './layoutPass.ts'
-import { type Measurement, type MomentPlan, type MomentReader, planMoments, squaresAround } from './moments.ts'
+import { fromParts, type Measurement, type MomentPlan, type MomentReader, planMoments } from './moments.ts'
 import type { Program } from './program.ts'
 import { copyStep, type FusedStep, type Step, type StoredMoments, stepOutputs, storageOf } from './steps.ts'
 
@@ -34,6 +35,7 @@ function partsOf([, channels, height, width]: Shape): number {
 
 /** Moments of a volume, and `[parts, 1]` the positions behind each part. */
 interface CountedMoments extends StoredMoments {
+  readonly kind: MomentKind
   readonly counts: Tensor
 }
 
@@ -146,12 +148,13 @@ export class ChannelLayout extends LayoutPass {
       const shape = [counts.length, volume.shape[1]]
       return new Tensor({ op: 'stage', inputs: [volume], attributes: undefined, shape, dtype: 'f32', label })
     }
+    const [first, second] = kind === 'squares' ? ['means', 'squares'] : ['sums', 'products']
     const stored: StoredMoments = {
-      sums: part(`sums of ${name}`),
-      others: part(`${kind === 'squares' ? 'squares' : 'weighted sums'} of ${name}`),
+      first: part(`${first} of ${name}`),
+      second: part(`${second} of ${name}`),
       inputs: kind === 'products' ? [this.asChannels(measurement.other), this.asPerChannel(measurement.center)] : [],
     }
-    this.moments.set(volume, { ...stored, counts: constantTensor(counts, [counts.length, 1]) })
+    this.moments.set(volume, { ...stored, kind, counts: constantTensor(counts, [counts.length, 1]) })
     return stored
   }
 
@@ -213,12 +216,16 @@ export class ChannelLayout extends LayoutPass {
   }
 
   /** A reduction of the moments' parts in place of one of their volume. */
-  private fromMoments(step: FusedStep, reader: MomentReader, { sums, others, counts }: CountedMoments): Step {
+  private fromMoments(step: FusedStep, reader: MomentReader, { kind, first, second, counts }: CountedMoments): Step {
     const { prologue: _, ...bare } = this.withRowEpilogue(step)
     const attributes: ReduceAttributes = { fn: 'sum', axes: [0], keepDims: false }
-    if (reader.kind !== 'squares') return { ...bare, attributes, inputs: [reader.kind === 'sums' ? sums : others] }
-    const inputs = [sums, others, this.asPerChannel(reader.around), counts]
-    return { ...bare, attributes, inputs, prologue: { expression: squaresAround, shape: sums.shape } }
+    if (kind === 'products' || reader.kind === 'products') {
+      return { ...bare, attributes, inputs: [reader.kind === 'sums' ? first : second] }
+    }
+    const expression = fromParts[reader.kind]
+    const center = reader.kind === 'sums' ? [] : [this.asPerChannel(reader.around)]
+    const inputs = [first, counts, ...center, second].slice(0, inputsOf(expression).length)
+    return { ...bare, attributes, inputs, prologue: { expression, shape: first.shape } }
   }
 
   /** A value of one number per channel as `[C]`. */

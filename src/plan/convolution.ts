@@ -17,8 +17,8 @@ export interface ConvolutionTask {
 }
 
 /**
- * Sums over images and positions that the kernel of a convolution can gather: of the result, and of the squares of its
- * distances from the mean of a part (`squares`), or of its products with another volume (`products`).
+ * What the kernel of a convolution can gather of its result, over images and positions: the mean of a part and the sum of the
+ * squares of the distances from it (`squares`), or the sum, and that of the products with another volume (`products`).
  */
 export type MomentKind = 'squares' | 'products'
 

@@ -1,30 +1,34 @@
 /**
- * Moments in the store of a convolution. Batch normalization wants, of a volume x and per channel, the sum over images and
- * positions and the sum of the squares around some number; its gradient wants the sum of the gradient g, and that of the
- * products of g and x − c. Where the volume comes out of a convolution, its kernel stores both in parts while the volume is in
- * the cache, so that nothing reads it again for them. With n positions in a part, and its squares taken around its own mean,
+ * Moments in the store of a convolution. Batch normalization wants, of a volume x and per channel, the mean c over images and
+ * positions, and the sums of x − c and of its squares; its gradient wants the sum of the gradient g, and that of the products
+ * of g and x − c. Where the volume comes out of a convolution, its kernel stores what these need, in parts, while the volume is
+ * in the cache, so that nothing reads it again for them. With the mean of a part of n positions, and its squares around that,
  *
- *   Σ (x − a)² = Σ over parts of [squares + (sum − n a)² / n]
+ *   Σ (x − c) = Σ over parts of n (mean − c)
+ *   Σ (x − c)² = Σ over parts of [squares + n (mean − c)²]
  *
- * (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979). No term is
- * negative, so nothing cancels however far the mean is from 0.
+ * (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979). Where c is near
+ * the means their difference is exact, and no square is negative: so nothing cancels however far the mean is from 0.
  */
 import { binary, type Expression, expressionKey, input } from '../graph/expression.ts'
 import type { ReduceAttributes } from '../graph/ops/reduce.ts'
 import { sameShape, sizeOf } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
+import type { MomentKind } from './convolution.ts'
 import { type FusedStep, storageOf } from './steps.ts'
 
 /** What a reduction asks of a volume, per channel. */
 export type MomentReader =
   | { readonly kind: 'sums'; readonly volume: Tensor }
+  /** Σ (volume − around) */
+  | { readonly kind: 'distances'; readonly volume: Tensor; readonly around: Tensor }
   /** Σ (volume − around)² */
   | { readonly kind: 'squares'; readonly volume: Tensor; readonly around: Tensor }
   /** Σ volume · (other − center) */
   | { readonly kind: 'products'; readonly volume: Tensor; readonly other: Tensor; readonly center: Tensor }
 
-/** What the kernel of a convolution gathers: the sums, and what the first of its other readers asks. */
-export type Measurement = Exclude<MomentReader, { readonly kind: 'sums' }>
+/** What the kernel of a convolution gathers, for the first reader that asks for more than sums; see `MomentKind`. */
+export type Measurement = Extract<MomentReader, { readonly kind: MomentKind }>
 
 /** Which volumes are measured, and which reductions read that, by what they compute. */
 export interface MomentPlan {
@@ -46,8 +50,9 @@ export function planMoments(steps: readonly FusedStep[]): MomentPlan {
   const measured = new Map<Tensor, Measurement>()
   for (const reader of found.values()) {
     const { volume } = reader
-    if (reader.kind === 'sums' || measured.has(volume)) continue
-    if (reader.kind === 'squares' || [reader.other, reader.center].every(tensor => isThereFor(tensor, volume))) {
+    if (measured.has(volume)) continue
+    if (reader.kind === 'squares') measured.set(volume, reader)
+    if (reader.kind === 'products' && [reader.other, reader.center].every(tensor => isThereFor(tensor, volume))) {
       measured.set(volume, reader)
     }
   }
@@ -55,11 +60,11 @@ export function planMoments(steps: readonly FusedStep[]): MomentPlan {
   return { measured, readers }
 }
 
-/** Squares are gathered in a form that serves any center; products are those of one volume and center. */
+/** Means and squares are gathered in a form that serves any center; products are those of one volume and center. */
 function answers(measurement: Measurement | undefined, reader: MomentReader): boolean {
   if (!measurement || reader.kind === 'sums') return measurement !== undefined
-  if (reader.kind === 'squares' || measurement.kind === 'squares') return reader.kind === measurement.kind
-  return reader.other === measurement.other && reader.center === measurement.center
+  if (measurement.kind === 'squares') return reader.kind !== 'products'
+  return reader.kind === 'products' && reader.other === measurement.other && reader.center === measurement.center
 }
 
 function isConvolution({ op, output }: FusedStep): boolean {
@@ -80,7 +85,8 @@ function readerOf({ op, attributes, inputs, prologue }: FusedStep): MomentReader
   if (inputs.length === 1 && isVolume(first) && is(input(0))) return { kind: 'sums', volume: first }
   if (inputs.length === 2 && isVolume(first) && isPerChannel(second)) {
     const distance = binary('sub', input(0), input(1))
-    return is(binary('mul', distance, distance)) ? { kind: 'squares', volume: first, around: second } : undefined
+    const kind = is(distance) ? 'distances' : is(binary('mul', distance, distance)) ? 'squares' : undefined
+    return kind && { kind, volume: first, around: second }
   }
   if (inputs.length === 3 && isVolume(first) && isVolume(second) && isPerChannel(third)) {
     const isProduct = is(binary('mul', input(0), binary('sub', input(1), input(2))))
@@ -89,8 +95,14 @@ function readerOf({ op, attributes, inputs, prologue }: FusedStep): MomentReader
   return undefined
 }
 
-/** squares + (sum − n a)² / n, of sums, squares, a and n. */
-export const squaresAround: Expression = (() => {
-  const far = binary('sub', input(0), binary('mul', input(3), input(2)))
-  return binary('add', binary('div', binary('mul', far, far), input(3)), input(1))
+/** What is summed over the parts, of means, counts, the center and squares, of which each reads the first few. */
+export const fromParts = ((): Record<Exclude<MomentReader['kind'], 'products'>, Expression> => {
+  const [means, counts, center, squares] = [0, 1, 2, 3].map(input)
+  const distance = binary('sub', means, center)
+  const distances = binary('mul', counts, distance)
+  return {
+    sums: binary('mul', counts, means),
+    distances,
+    squares: binary('add', squares, binary('mul', distances, distance)),
+  }
 })()

@@ -46,12 +46,12 @@ export interface Step {
   readonly convolution?: { readonly task: ConvolutionTask; readonly method: ConvolutionMethod }
 }
 
-/** Sums over parts of a volume's positions, per channel; see `MomentKind`. */
+/** Moments over parts of a volume's positions, per channel; see `MomentKind`. */
 export interface StoredMoments {
-  /** `[parts, C]` */
-  readonly sums: Tensor
+  /** `[parts, C]`: means, or sums. */
+  readonly first: Tensor
   /** `[parts, C]`: squares, or products. */
-  readonly others: Tensor
+  readonly second: Tensor
   /** Of products: the other volume, and what is subtracted from it, `[C]`. */
   readonly inputs: readonly Tensor[]
 }
@@ -68,7 +68,7 @@ export function stepInputs(step: Step): readonly Tensor[] {
 
 /** Everything a step writes. */
 export function stepOutputs({ output, switches, moments }: Step): readonly Tensor[] {
-  if (moments) return [output, moments.sums, moments.others]
+  if (moments) return [output, moments.first, moments.second]
   return switches ? [output, switches] : [output]
 }
 

@@ -7,7 +7,7 @@ import { ByteWriter } from './bytes.ts'
 import { atomic, memory, plain, simd } from './opcodes.ts'
 
 /** Types of parameters, results and locals. */
-export type ValueType = 'i32' | 'i64' | 'f32' | 'v128'
+export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128'
 
 /** Index of a parameter or local of one function. */
 export type Local = number
@@ -17,7 +17,7 @@ export interface Label {
   readonly depth: number
 }
 
-const typeCodes: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, v128: 0x7b }
+const typeCodes: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b }
 
 /** Encodings of instructions without immediates. */
 const encodings = new Map<string, Uint8Array>([

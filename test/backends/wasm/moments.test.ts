@@ -35,7 +35,7 @@ const cases: Record<string, Case> = {
   'Winograd in chunks of odd heights': { x: [24, 24, 31, 33], outputs: 20, kernel: 3, method: 'winograd 4×4' },
 }
 
-/** y = x ∗ w + bias, with the mean of each channel and the squares around it. */
+/** y = x ∗ w + bias, with each channel's mean, the sum of its distances from a number near by, and the squares around the mean. */
 function forward(
   { x, outputs, kernel, stride = 1, groups = 1 }: Case,
   bias: number,
@@ -44,7 +44,9 @@ function forward(
   const w = g.input('w', [outputs, x[1] / groups, kernel, kernel]) as g.Volume
   const y = g.add(g.conv2d(image, w, { stride, padding: kernel >> 1, groups }), bias)
   const mean = g.mean(y, [0, 2, 3], { keepDims: true })
-  return { roots: [mean, g.sum(g.square(g.sub(y, mean)), [0, 2, 3])], y }
+  const near = g.input('near', [1, outputs, 1, 1])
+  const distances = g.sum(g.sub(y, near), [0, 2, 3])
+  return { roots: [mean, distances, g.sum(g.square(g.sub(y, mean)), [0, 2, 3])], y }
 }
 
 /** The gradient of a convolution to its input, its sum, and that of its products with another volume around a center. */
@@ -68,6 +70,7 @@ function inputsOf({ x, outputs, kernel, stride = 1, groups = 1 }: Case): Record<
     upstream: noise([x[0], outputs, height, width], 3),
     other: noise(x, 4),
     center: noise([x[1]], 5),
+    near: noise([outputs], 6),
   }
 }
 
@@ -91,30 +94,30 @@ async function expectReference(roots: readonly g.Tensor[], inputs: Values): Prom
 }
 
 describe.each(Object.entries(cases))('%s', (_, geometry) => {
-  test('the sum and the squares of a result', async () => {
+  test('the mean of a result, the sum of distances and the squares', async () => {
     const { roots } = forward(geometry, 0.25)
     const text = await planText(roots)
     expect(text).toContain(`conv2d by ${geometry.method}(`)
-    expect(text).toMatch(/sum\(sums of .* over axis 0\)/)
+    expect(text.match(/sum\(means of .* over axis 0\)/g)).toHaveLength(3)
     await expectReference(roots, inputsOf(geometry))
   })
 
   test.runIf(geometry.x[1] > 3)('the sum and the products of a gradient', async () => {
     const roots = backward(geometry)
-    expect(await planText(roots)).toMatch(/sum\(weighted sums of .* over axis 0\)/)
+    expect(await planText(roots)).toMatch(/sum\(products of .* over axis 0\)/)
     await expectReference(roots, inputsOf(geometry))
   })
 })
 
-test('squares keep their precision where the mean is a thousand times the deviation', async () => {
+test('the mean and the squares keep their precision where the mean is a thousand times the deviation', async () => {
   const geometry = cases['Winograd in chunks']
-  const { roots, y } = forward(geometry, 1000)
-  const inputs = inputsOf(geometry)
-  // The squares of the f32 values themselves: what the convolution rounds is not the question here.
-  const [volume] = await runOn(engine, [y], inputs)
-  const [, squares] = await runOn(engine, roots, inputs)
   const [batch, , height, width] = geometry.x
   const positions = height * width
+  const { roots, y } = forward(geometry, 1000)
+  const inputs = { ...inputsOf(geometry), near: new Float32Array(geometry.outputs).fill(1000) }
+  // Those of the f32 values themselves: what the convolution rounds is not the question here.
+  const [volume] = await runOn(engine, [y], inputs)
+  const [, distances, squares] = await runOn(engine, roots, inputs)
   for (let channel = 0; channel < geometry.outputs; channel++) {
     const values = Array.from({ length: batch }, (_, n) => {
       const start = (n * geometry.outputs + channel) * positions
@@ -122,7 +125,8 @@ test('squares keep their precision where the mean is a thousand times the deviat
     }).flat()
     const mean = values.reduce((a, b) => a + b, 0) / values.length
     const exact = values.reduce((total, value) => total + (value - mean) ** 2, 0)
-    // The mean itself is a f32 near 1000: half a unit in its last place is 3e-5, a deviation is 1.
+    // Half a unit in the last place of a mean near 1000 is 3e-5, a deviation is 1. 256 parts have rounded means: √256 less.
+    expect(Math.abs(distances[channel] / values.length - (mean - 1000))).toBeLessThan(3e-5 / 8)
     expect(Math.abs(squares[channel] / exact - 1)).toBeLessThan(1e-6)
   }
 })

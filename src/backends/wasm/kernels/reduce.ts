@@ -13,6 +13,7 @@ import { ExpressionEmitter } from '../expression.ts'
 import { type KernelModule, kernelFunction, kernelKind } from '../kernel.ts'
 import type { Lanes } from '../tile.ts'
 import { EpilogueEmitter, type EpilogueSpec } from './epilogue.ts'
+import { LongSum, runTerms, sumRuns } from './longSums.ts'
 
 const start: Record<Reduction, number> = { sum: 0, max: Number.NEGATIVE_INFINITY, min: Number.POSITIVE_INFINITY }
 const fold = { sum: 'add', max: 'max', min: 'min' } as const satisfies Record<Reduction, string>
@@ -85,7 +86,10 @@ export const reduceKernel = kernelKind('reduce', (spec: ReduceSpec) => {
       const type = lanes === 4 ? 'v128' : 'f32'
       // Several running totals hide the latency of the addition; their number depends on the shape only.
       const ways = lanes === 4 && !laneIsKept && last.size % (4 * accumulators) === 0 ? accumulators : 1
-      const totals = f.localArray(type, ways * vectors)
+      const lastStep = lanes === 4 && !laneIsKept ? 4 * ways : 1
+      const runs = fn === 'sum' ? runsOf(terms, lastStep) : undefined
+      const sums = runs ? Array.from({ length: ways * vectors }, () => new LongSum(f, lanes)) : []
+      const totals = runs ? sums.map(sum => sum.run) : f.localArray(type, ways * vectors)
       const [total] = totals
       const single = f.local('f32')
       const scratch = f.local('v128')
@@ -115,10 +119,13 @@ export const reduceKernel = kernelKind('reduce', (spec: ReduceSpec) => {
           return copy
         })
       const foldTerms = (pointers: readonly Local[]): void => {
-        for (const each of totals) {
-          if (lanes === 4) f.f32x4(start[fn])
-          else f.f32(start[fn])
-          f.set(each)
+        for (const sum of sums) sum.clear()
+        if (!runs) {
+          for (const each of totals) {
+            if (lanes === 4) f.f32x4(start[fn])
+            else f.f32(start[fn])
+            f.set(each)
+          }
         }
         const level = (depth: number, outerPointers: readonly Local[]): void => {
           if (depth === terms.length) {
@@ -128,17 +135,40 @@ export const reduceKernel = kernelKind('reduce', (spec: ReduceSpec) => {
             return
           }
           const loop = terms[depth]
-          const counter = f.local('i32')
-          const step = lanes === 4 && !laneIsKept && depth === terms.length - 1 ? 4 * ways : 1
+          const step = depth === terms.length - 1 ? lastStep : 1
           const inner = copyPointers(outerPointers)
           const body = (): void => {
             level(depth + 1, inner)
             advance(inner, loop, step)
           }
-          f.for(counter, { value: 0 }, { value: loop.size }, body, step)
+          const size = { value: loop.size }
+          if (depth === runs?.depth) sumRuns(f, sums, size, { length: runs.length, step }, body)
+          else f.for(f.local('i32'), { value: 0 }, size, body, step)
         }
         level(0, pointers)
-        if (!laneIsKept) for (const each of totals.slice(1)) combine(total, () => f.get(each))
+      }
+      /** Puts the totals of one result together, in an order that is the same for any number of threads. */
+      const joinTotals = (): void => {
+        if (laneIsKept) {
+          sums.forEach((sum, v) => {
+            sum.push()
+            f.set(totals[v])
+          })
+          return
+        }
+        if (runs) {
+          for (const sum of sums.slice(1)) sums[0].join(sum)
+          sums[0].pushTotal()
+        } else {
+          for (const each of totals.slice(1)) combine(total, () => f.get(each))
+          f.get(total)
+          if (lanes === 4) {
+            // (a0 ∘ a2) ∘ (a1 ∘ a3)
+            f.get(total).get(total).shuffle32([2, 3, 2, 3]).op(`f32x4.${fold[fn]}`).tee(total).extractLane(0)
+            f.get(total).extractLane(1).op(`f32.${fold[fn]}`)
+          }
+        }
+        f.set(single)
       }
       const store = (out: Local): void => {
         finish.locate(place)
@@ -151,16 +181,12 @@ export const reduceKernel = kernelKind('reduce', (spec: ReduceSpec) => {
           })
           return
         }
-        if (lanes === 4) {
-          // (a0 ∘ a2) ∘ (a1 ∘ a3): the same order for any number of threads.
-          f.get(total).get(total).get(total).shuffle32([2, 3, 2, 3]).op(`f32x4.${fold[fn]}`).tee(total).extractLane(0)
-          f.get(total).extractLane(1).op(`f32.${fold[fn]}`).set(single)
-        } else f.get(total).set(single)
         storeElements(f, 1, out, 0, 4, single, () => finish.push(1, here, () => f.get(single)))
       }
       const level = (depth: number, pointers: readonly Local[], out: Local): void => {
         if (depth === kept.length) {
           foldTerms(pointers)
+          joinTotals()
           store(out)
           return
         }
@@ -257,4 +283,21 @@ function mergeTerms(loops: readonly Loop[]): Loop[] {
     } else merged.push(loop)
   })
   return merged
+}
+
+/** Where a long sum is cut into runs: the loop, and how many of its iterations make one. */
+interface Runs {
+  readonly depth: number
+  readonly length: number
+}
+
+/** The runs of a sum over loops, the last of which advances by `lastStep`; undefined when the whole sum is no longer than one. */
+function runsOf(terms: readonly Loop[], lastStep: number): Runs | undefined {
+  let inside = 1
+  for (let depth = terms.length - 1; depth >= 0; depth--) {
+    const iterations = Math.ceil(terms[depth].size / (depth === terms.length - 1 ? lastStep : 1))
+    if (inside * iterations > runTerms) return { depth, length: Math.max(1, Math.floor(runTerms / inside)) }
+    inside *= iterations
+  }
+  return undefined
 }

@@ -1,7 +1,7 @@
 /**
  * Moments of a result that lies channels last, gathered by the kernel that makes it while it is still in the cache: for
- * a few neighbouring positions at a time, and for every channel, their sum, and either the squares of their distances from their
- * mean or the sum of their products with another volume. The plan puts the parts together (`plan/moments.ts`).
+ * a few neighbouring positions at a time, and for every channel, their mean and the sum of the squares of their distances from
+ * it, or their sum and that of their products with another volume. The plan puts the parts together (`plan/moments.ts`).
  *
  * One pass suffices for the squares, over the distances d from the first position's value: Σ (x − mean)² = Σ d² − (Σ d)² / n
  * (the shifted data algorithm; Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983). As that value
@@ -12,6 +12,7 @@ import type { MomentKind } from '../../../../plan/convolution.ts'
 import type { FunctionBuilder, Local } from '../../assembler.ts'
 import type { KernelModule } from '../../kernel.ts'
 import type { Lanes } from '../../tile.ts'
+import { LongSum, runTerms, sumRuns } from '../longSums.ts'
 
 /** Vectors of channels worked through together: what belongs to four fits the registers. */
 const together = 4
@@ -31,9 +32,10 @@ export function pushPart(f: FunctionBuilder, most: number, all: number, first: L
 }
 
 /**
- * A function `(from, count, sums, others)`, and for products `(…, volume, center)`: of `count` positions, `pixelBytes` apart,
- * whose first channel lies at `from`, stores what belongs to the next `channels` channels at `sums` and at `others`. Products
- * are those with volume − center, where the volume lies like the result and the center has one number per channel.
+ * A function `(from, count, firsts, seconds)`, and for products `(…, volume, center)`: of `count` positions, `pixelBytes` apart,
+ * whose first channel lies at `from`, stores what belongs to the next `channels` channels: means at `firsts` and squares at
+ * `seconds`, or sums and products. Products are those with volume − center, where the volume lies like the result and the
+ * center has one number per channel.
  */
 export function emitMoments(
   { module, fused }: KernelModule,
@@ -42,69 +44,78 @@ export function emitMoments(
   channels: number,
 ): FunctionBuilder {
   const f = module.function(new Array(4 + momentOperands(kind)).fill('i32'), [])
-  const [from, count, sums, others, volume, center] = [0, 1, 2, 3, 4, 5]
+  const [from, count, firsts, seconds, volume, center] = [0, 1, 2, 3, 4, 5]
   const products = kind === 'products'
-  const [left, at, volumeAt, channel] = f.localArray('i32', 4)
-  const registers = {
-    1: { origin: f.localArray('f32', 1), sum: f.localArray('f32', 1), other: f.localArray('f32', 1) },
-    4: { origin: f.localArray('v128', 4), sum: f.localArray('v128', 4), other: f.localArray('v128', 4) },
+  const [at, volumeAt, channel] = f.localArray('i32', 3)
+  const registersOf = (lanes: Lanes, vectors: number) => {
+    const type = lanes === 4 ? 'v128' : 'f32'
+    const sums = (): LongSum[] => Array.from({ length: vectors }, () => new LongSum(f, lanes))
+    return {
+      origin: f.localArray(type, vectors),
+      first: sums(),
+      second: sums(),
+      value: f.local(type),
+      away: f.local(type),
+    }
   }
-  const element = { 1: f.local('f32'), 4: f.local('v128') }
-  const distance = { 1: f.local('f32'), 4: f.local('v128') }
+  const registers = { 1: registersOf(1, 1), 4: registersOf(4, together) }
   const positions = { 1: f.local('f32'), 4: f.local('v128') }
   f.get(count).op('f32.convert_i32_s').tee(positions[1]).op('f32x4.splat').set(positions[4])
 
   /** The next vectors of channels, or the next channel alone. */
   const gather = (lanes: Lanes, vectors: number): void => {
-    const { origin, sum, other } = registers[lanes]
+    const { origin, first, second, value, away } = registers[lanes]
     const [type, load, store] =
       lanes === 4 ? (['f32x4', 'v128.load', 'v128.store'] as const) : (['f32', 'f32.load', 'f32.store'] as const)
-    const [value, away] = [element[lanes], distance[lanes]]
     const each = (visit: (v: number, offset: number) => void): void => {
       for (let v = 0; v < vectors; v++) visit(v, v * 16)
     }
-    const zero = (): FunctionBuilder => (lanes === 4 ? f.f32x4(0) : f.f32(0))
     /** into += a · b */
     const multiplyAdd = (into: Local, a: Local, b: Local): void => {
       if (lanes === 4 && fused) f.get(a).get(b).get(into).op('f32x4.relaxed_madd')
       else f.get(into).get(a).get(b).op(`${type}.mul`, `${type}.add`)
       f.set(into)
     }
-    each((v, offset) => {
-      f.get(products ? center : from)
-        .memory(load, offset)
-        .set(origin[v])
-      for (const total of [sum[v], other[v]]) zero().set(total)
-    })
-    f.get(from).set(at)
-    if (products) f.get(volume).set(volumeAt)
-    f.for(left, { value: 0 }, count, () => {
+    const addPosition = (): void => {
       each((v, offset) => {
         f.get(at).memory(load, offset).set(value)
         if (products) f.get(volumeAt).memory(load, offset)
         else f.get(value)
         f.get(origin[v]).op(`${type}.sub`).set(away)
         const term = products ? value : away
-        f.get(sum[v]).get(term).op(`${type}.add`).set(sum[v])
-        multiplyAdd(other[v], term, away)
+        f.get(first[v].run).get(term).op(`${type}.add`).set(first[v].run)
+        multiplyAdd(second[v].run, term, away)
       })
       f.increment(at, pixelBytes)
       if (products) f.increment(volumeAt, pixelBytes)
-    })
+    }
     each((v, offset) => {
-      f.get(sums)
-      if (!products) f.get(origin[v]).get(positions[lanes]).op(`${type}.mul`)
-      f.get(sum[v])
-      if (!products) f.op(`${type}.add`)
+      f.get(products ? center : from)
+        .memory(load, offset)
+        .set(origin[v])
+      first[v].clear()
+      second[v].clear()
+    })
+    f.get(from).set(at)
+    if (products) f.get(volume).set(volumeAt)
+    const sums = [...first.slice(0, vectors), ...second.slice(0, vectors)]
+    sumRuns(f, sums, count, { length: runTerms }, addPosition)
+    each((v, offset) => {
+      f.get(firsts)
+      first[v].push()
+      if (!products) f.tee(away).get(positions[lanes]).op(`${type}.div`).get(origin[v]).op(`${type}.add`)
       f.memory(store, offset)
-      f.get(others).get(other[v])
+      f.get(seconds)
+      second[v].push()
       if (!products) {
-        f.get(sum[v]).get(sum[v]).op(`${type}.mul`).get(positions[lanes]).op(`${type}.div`, `${type}.sub`)
-        zero().op(`${type}.max`)
+        f.get(away).get(away).op(`${type}.mul`).get(positions[lanes]).op(`${type}.div`, `${type}.sub`)
+        if (lanes === 4) f.f32x4(0)
+        else f.f32(0)
+        f.op(`${type}.max`)
       }
       f.memory(store, offset)
     })
-    const pointers = products ? [from, sums, others, volume, center] : [from, sums, others]
+    const pointers = products ? [from, firsts, seconds, volume, center] : [from, firsts, seconds]
     for (const pointer of pointers) f.increment(pointer, lanes === 4 ? vectors * 16 : 4)
   }
 

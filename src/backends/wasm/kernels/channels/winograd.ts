@@ -119,8 +119,8 @@ export const winogradKernel = kernelKind('winograd', (spec: WinogradSpec, epilog
 })
 
 /**
- * `(from, to, first, products, ...epilogue operands, ...volume and center of products, result, sums, others)`: rows of tiles
- * `from … to − 1`, and of each the moments, as one row of `sums` and of `others`.
+ * `(from, to, first, products, ...epilogue operands, ...volume and center of products, result, firsts, seconds)`: rows of tiles
+ * `from … to − 1`, and of each the moments, as one row of `firsts` and of `seconds`.
  */
 function emitOutputRows(target: KernelModule, spec: WinogradSpec, epilogue: EpilogueSpec): FunctionBuilder {
   const [, channels, height, width] = spec.result
