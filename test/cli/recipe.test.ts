@@ -113,9 +113,7 @@ describe('refuseConflicts', () => {
 it('commandOf spells out what repeats the run, quoted for a shell', () => {
   const recipe = resolveRecipe({ dataDir: "it's here", limit: 500, precise: true, test: false, lr: 0.1 })
   const command = commandOf(recipe)
-  expect(command).toMatch(
-    /^fovea train lenet5 --data mnist --data-dir 'it'\\''s here' --limit 500 --validation 42 /,
-  )
+  expect(command).toMatch(/^fovea train lenet5 --data mnist --data-dir 'it'\\''s here' --limit 500 --validation 42 /)
   expect(command).toMatch(/ --lr 0\.1 .* --precise --no-test$/)
   expect(shellWord('runs/lenet5-2')).toBe('runs/lenet5-2')
 })

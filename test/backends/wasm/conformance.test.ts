@@ -3,8 +3,8 @@
  * innermost, and with inputs declared batched, which makes plans of another kind (steps block by block, partial sums).
  */
 import { afterAll } from 'vitest'
-import { createWasmEngine } from '../../../src/backends/wasm/engine.ts'
 import { runOn, withBatch } from '../../support/programs.ts'
+import { threadedEngine } from '../../support/threads.ts'
 import { describeBackend } from '../conformance.ts'
 
 /**
@@ -20,7 +20,7 @@ for (const { threads, precise, batched, innermost } of [
   { threads: 2, precise: false, batched: true, innermost: 'samples' },
   { threads: 3, precise: false, batched: false, innermost: 'samples' },
 ] as const) {
-  const engine = createWasmEngine({ threads, precise, innermost })
+  const engine = threadedEngine({ threads, precise, innermost })
   afterAll(() => engine.close())
   const mode = `${threads} ${threads === 1 ? 'thread' : 'threads'}, ${precise ? 'precise' : 'relaxed'}`
   describeBackend({

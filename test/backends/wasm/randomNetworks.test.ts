@@ -11,11 +11,12 @@ import type { TypedArray } from '../../../src/graph/variable.ts'
 import { expectClose } from '../../support/fixtures.ts'
 import { expectSameBits } from '../../support/programs.ts'
 import { buildProgram, type NetworkSpec, networks } from '../../support/randomNetworks.ts'
+import { threadedEngine } from '../../support/threads.ts'
 
 const reference = createReferenceEngine()
 const engines = [
-  [createWasmEngine({ threads: 1 }), createWasmEngine({ threads: 2 })],
-  [createWasmEngine({ threads: 1, precise: true }), createWasmEngine({ threads: 3, precise: true })],
+  [createWasmEngine({ threads: 1 }), threadedEngine({ threads: 2 })],
+  [createWasmEngine({ threads: 1, precise: true }), threadedEngine({ threads: 3, precise: true })],
 ] as const
 afterAll(() => Promise.all(engines.flat().map(engine => engine.close())))
 
