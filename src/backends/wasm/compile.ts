@@ -10,8 +10,11 @@
 import { withSection } from './assembler.ts'
 import { type NodeModules, nodeModules } from './features.ts'
 
+/** A `WebAssembly.Module`. (TypeScript declares that one with the DOM only, and our declarations must do without.) */
+export type CompiledModule = object
+
 /** Makes a module of bytes, with wide vectors or without. */
-export type Compiler = (bytes: Uint8Array<ArrayBuffer>, wide: boolean) => Promise<WebAssembly.Module>
+export type Compiler = (bytes: Uint8Array<ArrayBuffer>, wide: boolean) => Promise<CompiledModule>
 
 /**
  * Flags as they are while a module is compiled: the optimizing compiler for all functions and at once, without inlining and
