@@ -11,10 +11,9 @@ export async function compute() {
     const engine = createEngine({ threads: 2 })
     const outputs = { y: matmul(input('a', [side, side]), input('b', [side, side])) }
     const executable = await engine.compile({ outputs, updates: new Map() })
-    executable.input('a').fill(1)
-    executable.input('b').fill(2)
-    await executable.run()
-    const right = executable.output('y').every(value => value === 2 * side)
+    const filled = value => new Float32Array(side * side).fill(value)
+    const { y } = await executable.run({ a: filled(1), b: filled(2) })
+    const right = y.every(value => value === 2 * side)
     const { description } = engine
     await engine.close()
     return { ...description, right }

@@ -82,9 +82,9 @@ describe.skipIf(noBrowser !== undefined)('LeNet-5 in Chromium', () => {
     expectToLearn(result)
     expect(result.losses).toEqual(node.losses)
     expect(result.sha256).toBe(node.sha256)
-    // A timer ticks every 4 ms on an idle page, and about every 25 ms on one that computes the steps itself.
-    const { ticks, frames, milliseconds } = result.pulse!
-    expect(milliseconds / ticks).toBeLessThan(12)
+    // A timer ticks every 4 ms on an idle page, which is about once a step, and every 25 ms on one that computes the steps itself.
+    const { ticks, frames } = result.pulse!
+    expect(ticks).toBeGreaterThan(steps / 2)
     expect(frames).toBeGreaterThan(1)
   })
 
