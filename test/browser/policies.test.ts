@@ -148,7 +148,11 @@ describe.skipIf(noBrowser !== undefined)('a page in Chromium', () => {
       const frame = await page.waitForSelector('iframe').then(element => element.contentFrame())
       await frame!.waitForFunction('globalThis.compute !== undefined')
       const result = (await frame!.evaluate('compute()')) as Computed
-      expect(result).toMatchObject({ threads: 1, right: true, alone: expect.stringContaining('not cross-origin isolated') })
+      expect(result).toMatchObject({
+        threads: 1,
+        right: true,
+        alone: expect.stringContaining('not cross-origin isolated'),
+      })
     })
   })
 
