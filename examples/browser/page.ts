@@ -7,7 +7,7 @@ const canvas = find<HTMLCanvasElement>('canvas')
 const output = find('output')
 const fileOf = (name: string) => new URL(name, document.baseURI)
 
-let read = await createReader(fileOf('lenet5.safetensors'))
+let read = await createReader('lenet5.safetensors')
 
 /** A picture may show nothing: the error says so. */
 async function show(source: ImageBitmapSource): Promise<void> {

@@ -4,7 +4,7 @@ import { idxDataset, subsetOf } from 'fovea/data'
 import { writeSafetensors } from 'fovea/formats'
 import { adam, oneCycle } from 'fovea/optim'
 import { Trainer } from 'fovea/train'
-import { createModel } from './reader.ts'
+import { createModel } from './model.ts'
 
 /** Addresses of the IDX files of MNIST. */
 export interface Files {

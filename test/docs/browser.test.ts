@@ -38,7 +38,7 @@ const blockOf = (language: string, start: string): string => {
 const policy = blockOf('', 'default-src').trim()
 
 /** What is no file: the tests below run these, or they are commands. */
-const passages = ['npm install', 'const { threads, alone }', 'app.use', 'add_header', 'default-src']
+const passages = ['npm install', 'npx vite', 'const { threads, alone }', 'app.use', 'add_header', 'default-src']
 
 describe('docs/browser.md', () => {
   test('shows every file of examples/browser as it is, and no other code', () => {
@@ -138,7 +138,7 @@ describe('a page built with Vite', () => {
     predicting.push("import { ImageClassifier, normalize } from 'fovea/nn'")
     predicting.push(
       "import { Evaluator, loadWeights } from 'fovea/train'",
-      "import { prepareGrayDigit } from 'fovea/data'",
+      "import { prepareRaster } from 'fovea/data'",
     )
     const training = ["import { Trainer } from 'fovea/train'", "import { adam, oneCycle } from 'fovea/optim'"]
     training.push("import { idxDataset, subsetOf } from 'fovea/data'")
