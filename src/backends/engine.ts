@@ -11,7 +11,10 @@ import type { InputType, RunInputs, RunOutputs, ValueType } from './operands.ts'
 /** How an engine computes, for logs and `start` events. */
 export interface EngineDescription {
   readonly backend: string
+  /** Threads there are for a program; small ones run on one. Final once a program has been compiled. */
   readonly threads: number
+  /** Why there is only one thread, where there cannot be more. */
+  readonly alone?: string
   /** `relaxed` (fused multiply-add), `precise` (no relaxed SIMD), `none`. */
   readonly simd: string
   /** Whether 256-bit vectors are in use, and why (not); absent when they were not asked for. */

@@ -8,6 +8,7 @@ import { labelRisk } from '../augment/labelSafety.ts'
 import type { Raster, RasterShape } from '../augment/raster.ts'
 import type { ImageCollection } from '../data/dataset.ts'
 import { rasterOf } from '../data/rasters.ts'
+import { loadSharp } from '../data/sharp.node.ts'
 import { subsetOf } from '../data/split.ts'
 import { channelStatistics } from '../data/statistics.ts'
 import { contactSheet, type SheetPicture, type SheetRow } from '../plot/contactSheet.ts'
@@ -215,7 +216,7 @@ async function writeSheet(out: string, svg: string): Promise<void> {
     await writeFile(out, svg)
     return
   }
-  const { default: sharp } = await import('sharp')
+  const sharp = await loadSharp()
   await writeFile(
     out,
     await sharp(Buffer.from(svg), { density: 144 }).flatten({ background: '#ffffff' }).png().toBuffer(),

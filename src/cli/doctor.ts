@@ -4,7 +4,7 @@ import process from 'node:process'
 import { setTimeout } from 'node:timers/promises'
 import { createWasmEngine } from '../backends/wasm/engine.ts'
 import type { WasmExecutable } from '../backends/wasm/executable.ts'
-import { canShareMemory, defaultThreads, hasRelaxedSimd, registerTile } from '../backends/wasm/features.ts'
+import { defaultThreads, hasRelaxedSimd, obstacleToThreads, registerTile } from '../backends/wasm/features.ts'
 import { measureWasmPeak, type WasmPeak } from '../backends/wasm/peak.ts'
 import { type WideChoice, type WideVectors, wideVectors } from '../backends/wasm/wide.ts'
 import { cacheFolder } from '../data/download.node.ts'
@@ -113,7 +113,7 @@ export async function doctor(options: DoctorOptions): Promise<number> {
 }
 
 async function findings(wanted: number): Promise<Findings> {
-  const threads = canShareMemory() ? wanted : 1
+  const threads = obstacleToThreads() === undefined ? wanted : 1
   const tileOf = (wide: boolean): string => {
     const { rows, columns } = registerTile(wide)
     return `${rows} × ${columns}`
@@ -129,7 +129,7 @@ async function findings(wanted: number): Promise<Findings> {
     platform: `${process.platform} ${process.arch}`,
     cores: availableParallelism(),
     threads,
-    sharedMemory: canShareMemory(),
+    sharedMemory: obstacleToThreads() === undefined,
     relaxedSimd: hasRelaxedSimd(),
     wide: wide?.vectors ?? available,
     tile: tileOf(false),
@@ -190,14 +190,14 @@ async function medianTime(
   return times.slice(10).sort((a, b) => a - b)[runs >> 1]
 }
 
-/** Compiles a value on an engine of its own. */
+/** Compiles a value on an engine of its own, whose threads share whatever it is. */
 async function withProgram<T>(
   threads: number,
   wide: WideChoice,
   y: Tensor,
   use: (executable: WasmExecutable, vectors: () => WideVectors | undefined) => Promise<T>,
 ): Promise<T> {
-  const engine = createWasmEngine({ threads, wide })
+  const engine = createWasmEngine({ threads, wide }, { isWorthSharing: () => true })
   try {
     const executable = await engine.compile({ outputs: { y }, updates: new Map() })
     return await use(executable, () => engine.description.wide)

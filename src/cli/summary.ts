@@ -1,6 +1,6 @@
 /** `fovea summary`: the layer table of a model and the memory that training it takes, without training it; drawn on request. */
 import { resolve } from 'node:path'
-import { wasmPlanOptions } from '../backends/wasm/engine.ts'
+import { wasmPlanOptions } from '../backends/wasm/planOptions.ts'
 import type { WideChoice } from '../backends/wasm/wide.ts'
 import { formatBytes, formatSummary, type Summary, summarize } from '../inspect/index.ts'
 import { findModel, models } from '../models/index.ts'

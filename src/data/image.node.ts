@@ -12,6 +12,7 @@ import { type DigitOptions, digitSide } from './digit.ts'
 import { ImageError } from './errors.ts'
 import { formatOf } from './pictureFile.ts'
 import { type InputShape, type PrepareOptions, prepareRaster, subjectOf } from './prepare.ts'
+import { loadSharp } from './sharp.node.ts'
 
 /** Limits on what is read. */
 export interface ImageLimits {
@@ -134,7 +135,7 @@ function checkSize(
 type Metadata = import('sharp').Metadata
 
 async function sharpHeader(name: string, source: string | Uint8Array): Promise<Metadata> {
-  const { default: sharp } = await import('sharp')
+  const sharp = await loadSharp()
   try {
     return await sharp(source, { limitInputPixels: false, failOn: 'truncated' }).metadata()
   } catch (error) {
@@ -149,7 +150,7 @@ async function decodeWithSharp(
   bytes: Uint8Array,
   { format, space, hasAlpha }: Metadata,
 ): Promise<Raster> {
-  const { default: sharp } = await import('sharp')
+  const sharp = await loadSharp()
   // Warnings about JPEGs are mostly of no consequence, and Pillow's libjpeg decodes past them to the same pixels; in other
   // formats they mean missing or broken pixels.
   const failOn = format === 'jpeg' ? 'truncated' : 'warning'

@@ -2,6 +2,7 @@
  * Bytes that are read a range at a time, so that of a large file only what is asked for comes into memory. Bytes in memory and
  * Blobs are here; `source.node.ts` has files by their path.
  */
+import type { GlobalBlob } from './globals.ts'
 import { WeightsError } from './weightsFile.ts'
 
 /** A file, wherever it is. */
@@ -18,7 +19,7 @@ export interface ByteSource {
 }
 
 /** Contents of a file that are at hand. A `File` of a browser is a `Blob`. */
-export type FileContents = Uint8Array | ArrayBuffer | Blob
+export type FileContents = Uint8Array | ArrayBuffer | GlobalBlob
 
 /** A source of contents. @param name what to call it in messages; a `File`'s own name by default */
 export function sourceOf(contents: FileContents, name?: string): ByteSource {

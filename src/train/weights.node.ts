@@ -1,6 +1,8 @@
 /** Weights from files on disk. */
+
 import { fileURLToPath } from 'node:url'
 import { isAddress } from '../formats/download.ts'
+import type { GlobalResponse, GlobalUrl } from '../formats/globals.ts'
 import { withFile } from '../formats/source.node.ts'
 import type { FileContents } from '../formats/source.ts'
 import type { Module } from '../nn/module.ts'
@@ -34,7 +36,7 @@ import {
  */
 export async function loadWeights(
   model: Module,
-  source: FileContents | URL | Response | string,
+  source: FileContents | GlobalUrl | GlobalResponse | string,
   options: LoadWeightsOptions = {},
 ): Promise<WeightsReport> {
   const from = typeof source === 'string' && isAddress(source) ? new URL(source) : source

@@ -3,8 +3,10 @@
  *
  * Lives here because this is where formats and models meet; `weights.node.ts` adds paths.
  */
+
 import { addressOf, download } from '../formats/download.ts'
 import { exactNumbers } from '../formats/elements.ts'
+import type { GlobalResponse, GlobalUrl } from '../formats/globals.ts'
 import { type ByteSource, type FileContents, sourceOf } from '../formats/source.ts'
 import { type ChooseWeightsOptions, chooseWeights } from '../formats/weightNames.ts'
 import { openSource } from '../formats/weights.ts'
@@ -53,7 +55,7 @@ export interface WeightsReport extends LoadReport {
  */
 export async function loadWeights(
   model: Module,
-  source: FileContents | URL | Response | string,
+  source: FileContents | GlobalUrl | GlobalResponse | string,
   options: LoadWeightsOptions = {},
 ): Promise<WeightsReport> {
   const from = typeof source === 'string' ? addressOf(source) : source

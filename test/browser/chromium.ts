@@ -15,7 +15,7 @@ export const noBrowser =
     : `no Chromium at ${chromiumPath}: install it (Debian: apt-get install chromium), or say where it is by CHROMIUM`
 
 /**
- * Starts Chromium. Nothing in it looks for updates or synchronizes.
+ * Starts Chromium. Nothing in it looks for updates or synchronizes. Its camera shows a moving figure.
  * @param host a name of this machine: pages of 127.0.0.1 are secure whatever their address says, those of a name are not
  */
 export function launch(host?: string): Promise<Browser> {
@@ -32,6 +32,8 @@ export function launch(host?: string): Promise<Browser> {
       '--disable-quic',
       '--disable-sync',
       '--no-first-run',
+      '--use-fake-device-for-media-stream',
+      '--use-fake-ui-for-media-stream',
     ],
   })
 }

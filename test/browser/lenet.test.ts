@@ -97,9 +97,9 @@ describe.skipIf(noBrowser !== undefined)('LeNet-5 in Chromium', () => {
     expectToLearn(result)
     expect(result.losses).toEqual(node.losses)
     expect(result.sha256).toBe(node.sha256)
-    // A timer ticks every 4 ms on an idle page, and about every 25 ms on one that computes the steps itself.
-    const { ticks, frames, milliseconds } = result.pulse!
-    expect(milliseconds / ticks).toBeLessThan(12)
+    // A timer ticks every 4 ms on an idle page, which is about once a step, and every 25 ms on one that computes the steps itself.
+    const { ticks, frames } = result.pulse!
+    expect(ticks).toBeGreaterThan(steps / 2)
     expect(frames).toBeGreaterThan(1)
   })
 
@@ -118,13 +118,7 @@ describe.skipIf(noBrowser !== undefined)('LeNet-5 in Chromium', () => {
   it.each([true, false])('trains on one thread where the page is not isolated (in a worker: %s)', async inWorker => {
     const result = await trainInPage(plain, { threads: 2, precise: true, inWorker })
     expect(result.isolated).toBe(false)
-    expect(result.engine).toEqual({ backend: 'wasm', threads: 1, simd: 'precise' })
-    expect(result.sha256).toBe(node.sha256)
-  })
-
-  it('trains on one thread in a page without Atomics.waitAsync', async () => {
-    const result = await trainInPage(isolated, { threads: 2, precise: true }, 'delete Atomics.waitAsync')
-    expect(result.engine).toEqual({ backend: 'wasm', threads: 1, simd: 'precise' })
+    expect(result.engine).toMatchObject({ backend: 'wasm', threads: 1, simd: 'precise' })
     expect(result.sha256).toBe(node.sha256)
   })
 
@@ -135,20 +129,11 @@ describe.skipIf(noBrowser !== undefined)('LeNet-5 in Chromium', () => {
     { threads: 4, inWorker: true },
   ])('is asked while it is busy, and answers as ever: %o', async where => {
     const result = await inPage<BusyAnswers>(isolated, 'ask', { ...where, precise: true })
-    expect(result.engine).toEqual({ backend: 'wasm', threads: where.threads, simd: 'precise' })
+    expect(result.engine).toMatchObject({ backend: 'wasm', threads: where.threads, simd: 'precise' })
     expect(result).toMatchObject({ asked: 300, wrong: 0, wrongMeanwhile: 0 })
     expect(result.askedMeanwhile).toBeGreaterThan(2)
     expect(result.alone).toHaveLength(10)
     expect(result.beside).toEqual(result.alone)
-  })
-
-  it('says why when the page forbids its workers', async () => {
-    const strict = await serve(folders, { ...isolation, 'Content-Security-Policy': "worker-src 'self'" })
-    try {
-      await expect(trainInPage(strict, { threads: 2, precise: true })).rejects.toThrow(/worker-src blob:/)
-    } finally {
-      await strict.close()
-    }
   })
 })
 

@@ -3,7 +3,6 @@
  * reference, outputs and gradients of all parameters, with channels that fill vectors and channels that do not.
  */
 import { describe, expect, test } from 'vitest'
-import { createWasmEngine } from '../../src/backends/wasm/engine.ts'
 import { evaluateReference } from '../../src/graph/evaluate.ts'
 import { gradients } from '../../src/graph/gradient.ts'
 import { mul } from '../../src/graph/ops/elementwise.ts'
@@ -14,6 +13,7 @@ import type { Tensor } from '../../src/graph/tensor.ts'
 import * as nn from '../../src/nn/index.ts'
 import { expectClose, lcgTensor } from '../support/fixtures.ts'
 import { runOn } from '../support/programs.ts'
+import { threadedEngine } from '../support/threads.ts'
 
 /** Layers for `[N, C, 9, 8]` that keep the number of channels. */
 const layers: Readonly<Record<string, (channels: number) => nn.Module>> = {
@@ -77,7 +77,7 @@ describe.each(Object.entries(layers))('%s', (_, make) => {
       .initialize(2)
     const x = input('x', [batch, 3, 9, 8], { batched: true })
     const values = { x: lcgTensor(x.shape, 5, 4).map(Math.fround) }
-    const engine = createWasmEngine({ threads })
+    const engine = threadedEngine({ threads })
     try {
       for (const context of [training(), nn.inference()]) {
         const roots = traced(model, x, context)

@@ -7,7 +7,7 @@ import { vi } from 'vitest'
 vi.mock(import('../../src/backends/wasm/engine.ts'), async original => {
   const real = await original()
   const wide = process.env.FOVEA_TEST_WIDE === 'auto' ? 'auto' : 'on'
-  return { ...real, createWasmEngine: (options = {}) => real.createWasmEngine({ wide, ...options }) }
+  return { ...real, createWasmEngine: (options = {}, tools = {}) => real.createWasmEngine({ wide, ...options }, tools) }
 })
 
 process.on('warning', warning => {

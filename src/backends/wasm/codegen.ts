@@ -1,22 +1,24 @@
 /**
- * From a plan to one WebAssembly module: all kernels, and a function `run` that calls them in order.
+ * From a plan to one WebAssembly module: all kernels, and functions that call them in order.
  *
- * `run(thread, threads, base, arena, scratch, prepare)` is called once per run on every thread; its result is 0, or that of
- * the barrier where it gave up. The groups of the preparation run first when `prepare` is not 0. In a blocked group a thread runs
- * all steps on its share of the blocks; in a whole group it takes its share of every step. After each group the threads
- * meet at a barrier. Addresses of variables, constants and tables are part of the code.
+ * `alone(arena, scratch, prepare)` runs the plan on one thread. `together(thread, threads, base, arena, scratch, prepare)` is
+ * called once per run on every thread; its result is negative when a thread was waited for in vain (`failures` in `control.ts`). A
+ * group is cut into one share a thread, which threads take as they come: in a blocked group all steps on a part of the blocks, in a
+ * whole group a part of every step. The next group begins when all shares are done. The groups of the preparation run first
+ * when `prepare` is not 0. Addresses of variables, constants and tables are part of the code.
  */
 import type { Tensor } from '../../graph/tensor.ts'
 import type { Variable } from '../../graph/variable.ts'
 import type { Group, Plan } from '../../plan/plan.ts'
 import { type Step, storageOf } from '../../plan/steps.ts'
 import { type FunctionBuilder, type Local, ModuleBuilder } from './assembler.ts'
-import { addBarrier } from './control.ts'
+import { addMeeting } from './control.ts'
 import type { KernelInfo } from './executable.ts'
 import type { KernelModule } from './kernel.ts'
 import { type AddressOf, blockStride, type KernelCall, lower } from './lower.ts'
 import { MathLibrary } from './math.ts'
 import type { TileShape } from './tile.ts'
+import { patienceFor } from './work.ts'
 
 /** Where things live that outlast a run. */
 export interface Addresses {
@@ -56,35 +58,63 @@ export interface CodeOptions {
   readonly exportKernels?: boolean
 }
 
-/** Steps with fewer units than this per thread are given to one thread whole, in turn. */
+/** Steps with fewer units than this per share are in one share whole, in turn. */
 const unitsWorthSplitting = 2
 
 /** Assembles a plan. */
 export function generate(plan: Plan, addresses: Addresses, options: CodeOptions): GeneratedCode {
   const module = new ModuleBuilder(options.shared)
   const kernels = new KernelSet(module, options)
-  const barrier = options.shared ? addBarrier(module) : undefined
-
   const bodiesOf = (groups: readonly Group[]): FunctionBuilder[] =>
     groups.map(group => emitGroup(module, plan, group, addresses, kernels))
-  const [preparation, bodies] = [bodiesOf(plan.preparation), bodiesOf(plan.groups)]
-  const run = module.function(['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32'], 'run')
-  const outcome = run.local('i32')
-  const [thread, threads, base, arena, scratch, prepare] = [0, 1, 2, 3, 4, 5]
-  // Each thread's scratch area.
-  run.get(scratch).get(thread).i32(plan.scratchBytes).op('i32.mul', 'i32.add').set(scratch)
-  run.block(exit => {
-    const emitBody = (body: FunctionBuilder): void => {
-      run.get(thread).get(threads).get(arena).get(scratch).call(body)
-      if (!barrier) return
-      run.get(base).get(threads).op('i32.add').tee(base).call(barrier).tee(outcome).branchIf(exit)
-    }
-    run.get(prepare)
-    run.if(() => preparation.forEach(emitBody))
-    bodies.forEach(emitBody)
-  })
-  run.get(outcome)
+  const bodies = { preparation: bodiesOf(plan.preparation), groups: bodiesOf(plan.groups) }
+  emitAlone(module, bodies)
+  if (options.shared) emitTogether(module, bodies, plan)
   return { bytes: module.encode(), kernels: kernels.all }
+}
+
+/** The functions of a plan's groups. */
+interface GroupBodies {
+  readonly preparation: readonly FunctionBuilder[]
+  readonly groups: readonly FunctionBuilder[]
+}
+
+function emitAlone(module: ModuleBuilder, { preparation, groups }: GroupBodies): void {
+  const f = module.function(['i32', 'i32', 'i32'], [], 'alone')
+  const [arena, scratch, prepare] = [0, 1, 2]
+  const emitBody = (body: FunctionBuilder): void => {
+    f.i32(0).i32(1).get(arena).get(scratch).call(body)
+  }
+  f.get(prepare)
+  f.if(() => preparation.forEach(emitBody))
+  groups.forEach(emitBody)
+}
+
+function emitTogether(module: ModuleBuilder, { preparation, groups }: GroupBodies, plan: Plan): void {
+  const { claim, arrive, wait } = addMeeting(module)
+  const f = module.function(['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32'], 'together')
+  const [thread, threads, target, arena, scratch, prepare] = [0, 1, 2, 3, 4, 5]
+  const [share, patience] = f.localArray('i32', 2)
+  f.i32(patienceFor(plan)).set(patience)
+  // Each thread's scratch area.
+  f.get(scratch).get(thread).i32(plan.scratchBytes).op('i32.mul', 'i32.add').set(scratch)
+  f.block(exit => {
+    const emitBody = (body: FunctionBuilder): void => {
+      f.get(target).get(threads).op('i32.add').set(target)
+      f.block(allTaken => {
+        f.loop(again => {
+          f.get(thread).get(threads).get(target).call(claim).tee(share).i32(0).op('i32.lt_s').branchIf(allTaken)
+          f.get(share).get(threads).get(arena).get(scratch).call(body)
+          f.get(target).call(arrive).branch(again)
+        })
+      })
+      f.get(target).get(patience).call(wait).tee(patience).i32(0).op('i32.lt_s').branchIf(exit)
+    }
+    f.get(prepare)
+    f.if(() => preparation.forEach(emitBody))
+    groups.forEach(emitBody)
+  })
+  f.get(patience)
 }
 
 /** One step's kernel call as a function of its own, for measuring: `(arena, scratch)` runs it over all blocks. */
@@ -163,7 +193,7 @@ class KernelSet {
 
 const areaOf = (tile: TileShape | undefined): number => (tile ? tile.rows * tile.columns : 0)
 
-/** A function `(thread, threads, arena, scratch)` that does one thread's share of a group. */
+/** A function `(share, shares, arena, scratch)` that does one share of a group. */
 function emitGroup(
   module: ModuleBuilder,
   plan: Plan,
@@ -176,12 +206,12 @@ function emitGroup(
     lower(plan, group, step, kernels.wide).map(call => ({ step, call, kernel: kernels.of(step, call).code })),
   )
   const f = module.function(['i32', 'i32', 'i32', 'i32'], [])
-  const [thread, threads, arena, scratch] = [0, 1, 2, 3]
+  const [share, shares, arena, scratch] = [0, 1, 2, 3]
   const [from, to, block] = f.localArray('i32', 3)
   const pushCall = callEmitter(f, plan, group, addresses, { arena, scratch, block })
 
   if (group.kind === 'blocked') {
-    pushShare(f, thread, threads, plan.blocks, from, to)
+    pushShare(f, share, shares, plan.blocks, from, to)
     f.for(block, from, to, () => {
       for (const { step, call, kernel } of calls.flat()) {
         f.i32(0).i32(call.kernel.units)
@@ -192,13 +222,13 @@ function emitGroup(
   }
   calls.flat().forEach(({ step, call, kernel }, index) => {
     const { units } = call.kernel
-    // Few units: the whole step goes to one thread, the next one to the next thread.
-    f.i32(units).get(threads).i32(unitsWorthSplitting).op('i32.mul', 'i32.ge_s')
+    // Few units: the whole step is in one share, the next one in the next.
+    f.i32(units).get(shares).i32(unitsWorthSplitting).op('i32.mul', 'i32.ge_s')
     f.if(
-      () => pushShare(f, thread, threads, units, from, to),
+      () => pushShare(f, share, shares, units, from, to),
       () => {
         f.i32(0).set(from)
-        f.i32(units).i32(0).i32(index).get(threads).op('i32.rem_u').get(thread).op('i32.eq', 'select').set(to)
+        f.i32(units).i32(0).i32(index).get(shares).op('i32.rem_u').get(share).op('i32.eq', 'select').set(to)
       },
     )
     f.get(from).get(to).op('i32.lt_s')
@@ -246,8 +276,8 @@ function callEmitter(
   }
 }
 
-/** Sets `from`, `to` to this thread's share of `count`: shares differ by at most one. */
-function pushShare(f: FunctionBuilder, thread: Local, threads: Local, count: number, from: Local, to: Local): void {
-  f.get(thread).i32(count).op('i32.mul').get(threads).op('i32.div_u').set(from)
-  f.get(thread).i32(1).op('i32.add').i32(count).op('i32.mul').get(threads).op('i32.div_u').set(to)
+/** Sets `from`, `to` to a share of `count`: shares differ by at most one. */
+function pushShare(f: FunctionBuilder, share: Local, shares: Local, count: number, from: Local, to: Local): void {
+  f.get(share).i32(count).op('i32.mul').get(shares).op('i32.div_u').set(from)
+  f.get(share).i32(1).op('i32.add').i32(count).op('i32.mul').get(shares).op('i32.div_u').set(to)
 }

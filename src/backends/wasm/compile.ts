@@ -10,8 +10,11 @@
 import { withSection } from './assembler.ts'
 import { type NodeModules, nodeModules } from './features.ts'
 
+/** A `WebAssembly.Module`. (TypeScript declares that one with the DOM only, and our declarations must do without.) */
+export type CompiledModule = object
+
 /** Makes a module of bytes, with wide vectors or without. */
-export type Compiler = (bytes: Uint8Array<ArrayBuffer>, wide: boolean) => Promise<WebAssembly.Module>
+export type Compiler = (bytes: Uint8Array<ArrayBuffer>, wide: boolean) => Promise<CompiledModule>
 
 /**
  * Flags as they are while a module is compiled: the optimizing compiler for all functions and at once, without inlining and
@@ -21,13 +24,30 @@ export type Compiler = (bytes: Uint8Array<ArrayBuffer>, wide: boolean) => Promis
 const optimizing = ['no-liftoff', 'no-wasm-lazy-compilation', 'no-wasm-inlining', 'no-wasm-loop-unrolling']
 const widening = 'experimental-wasm-revectorize'
 
-/** Compiles a module. @throws WebAssembly.CompileError for bytes that are none. */
+/**
+ * Compiles a module.
+ * @throws WebAssembly.CompileError for bytes that are none; Error where a Content-Security-Policy forbids to compile.
+ */
 export const compileModule: Compiler = async (bytes, wide) => {
-  if (!nodeModules()) return WebAssembly.compile(bytes)
+  if (!nodeModules()) {
+    return WebAssembly.compile(bytes).catch(async (error: unknown) => {
+      throw (await isForbidden()) ? new Error(forbidden, { cause: error }) : error
+    })
+  }
   // V8 keeps one compilation of equal bytes: those of a wide module must differ.
   const own = wide ? withSection(bytes, 'wide') : bytes
   return withFlags(wide ? [...optimizing, widening] : optimizing, () => new WebAssembly.Module(own))
 }
+
+const forbidden =
+  "WebAssembly may not be compiled here: the Content-Security-Policy of the page, or of the worker's script, must allow `script-src 'wasm-unsafe-eval'`"
+
+/** Whether not even the smallest module may be compiled. (Each browser says so in words of its own.) */
+const isForbidden = (): Promise<boolean> =>
+  WebAssembly.compile(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)).then(
+    () => false,
+    () => true,
+  )
 
 /**
  * Compiles a module without wide vectors, by V8's quick compiler: for the few calls of a check.

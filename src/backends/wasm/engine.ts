@@ -7,7 +7,7 @@ import { bytesPerElement, sizeOf } from '../../graph/shape.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { TypedArray, Variable } from '../../graph/variable.ts'
 import { MemoryError, type MemoryNeed } from '../../plan/memoryError.ts'
-import { makePlan, type Plan, type PlanOptions } from '../../plan/plan.ts'
+import { makePlan, type Plan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
 import { storageOf } from '../../plan/steps.ts'
 import type { Engine, EngineDescription } from '../engine.ts'
@@ -15,20 +15,30 @@ import { checkValues, copyOf } from '../operands.ts'
 import { type Addresses, type GeneratedCode, generate, generateCalls } from './codegen.ts'
 import { type Compiler, compileModule, compileQuickly } from './compile.ts'
 import { explainTrap } from './control.ts'
+import { Crew } from './crew.ts'
 import { WasmExecutable } from './executable.ts'
-import { canShareMemory, checkThreads, defaultThreads, hasRelaxedSimd, mayWait, registerTile } from './features.ts'
-import { chooseMethod } from './kernels/channels/methods.ts'
-import { termSumsBytes } from './kernels/termSums.ts'
-import { LinearMemory, mostBytes } from './memory.ts'
+import {
+  checkThreads,
+  defaultThreads,
+  hasRelaxedSimd,
+  mayWait,
+  obstacleToThreads,
+  requireWebAssembly,
+} from './features.ts'
+import { LinearMemory } from './memory.ts'
+import { wasmPlanOptions } from './planOptions.ts'
 import { type StepTime, timeCalls } from './profile.ts'
-import { ThreadPool } from './threads.ts'
 import { type WideChoice, type WideVectors, warn, wideVectors } from './wide.ts'
 import { type CheckedKernels, checkedKernels } from './wideCache.ts'
 import { differingKernels, trialOf } from './wideCheck.ts'
+import type { isWorthSharing } from './work.ts'
 
 /** Options of {@link createWasmEngine}. */
 export interface WasmEngineOptions {
-  /** Threads that compute; all cores by default, or `FOVEA_THREADS`. One without shared memory. */
+  /**
+   * Most threads that compute; all cores by default, or `FOVEA_THREADS`. One where memory cannot be shared or workers cannot
+   * start; the engine's description says why. Programs that take less time than it takes to wake threads run on one.
+   */
   readonly threads?: number
   /**
    * True to leave out relaxed SIMD, whose fused multiply-add may round differently from machine to machine: results
@@ -52,43 +62,27 @@ export interface WasmEngineOptions {
   readonly winograd?: boolean
 }
 
-/** Block sizes the kernels have lanes for: sixteen samples are four vectors, the widest tile that fits the registers. */
-export const wasmBlockSizes = [16, 8, 4] as const
-
-/** What decides how values lie and what computes them. */
-interface LayoutChoices extends Pick<WasmEngineOptions, 'innermost' | 'winograd'> {
-  /** Whether kernels are written for wide vectors. */
-  readonly wide?: boolean
-}
-
-/** What the engine asks of a plan. */
-export function wasmPlanOptions({ innermost, winograd = true, wide = false }: LayoutChoices = {}): PlanOptions {
-  const tile = registerTile(wide)
-  return {
-    blockSizes: wasmBlockSizes,
-    convolutions: task => chooseMethod(task, { winograd, tile }),
-    ...(innermost && { innermost }),
-    ...(wide && { workspace: termSumsBytes }),
-  }
-}
-
 /**
  * Starts an engine.
- * @throws Error when `threads` is not a whole number from 1 to 64, and for `wide: 'on'` where wide vectors are impossible.
+ * @throws Error when `threads` is not a whole number from 1 to 64, for `wide: 'on'` where wide vectors are impossible, and
+ *   where there is no WebAssembly with SIMD.
  */
-export function createWasmEngine(options: WasmEngineOptions = {}): WasmEngine {
+export function createWasmEngine(options: WasmEngineOptions = {}, tools: EngineTools = {}): WasmEngine {
+  requireWebAssembly()
   const wanted = options.threads === undefined ? defaultThreads() : checkThreads(options.threads)
-  const threads = canShareMemory() ? wanted : 1
-  return new WasmEngine(threads, !options.precise && hasRelaxedSimd(), mayWait(), options)
+  const threads = obstacleToThreads() === undefined ? wanted : 1
+  return new WasmEngine(threads, !options.precise && hasRelaxedSimd(), mayWait(), options, tools)
 }
 
-/** What an engine uses to make modules; tests put others in its place. */
+/** What an engine uses to make modules and to run them; tests put others in its place. */
 export interface EngineTools {
   readonly compile?: Compiler
   /** What is known of wide vectors here. */
   readonly wide?: WideVectors
   /** Kernels that need no check. */
   readonly checked?: CheckedKernels
+  /** Whether a program is run by all threads, or by one. */
+  readonly isWorthSharing?: typeof isWorthSharing
 }
 
 /** A program ready to be run. */
@@ -100,7 +94,6 @@ interface Build {
 
 /** The WebAssembly engine; made by {@link createWasmEngine}. */
 export class WasmEngine implements Engine {
-  private readonly threads: number
   private readonly fused: boolean
   private readonly choices: Pick<WasmEngineOptions, 'innermost' | 'winograd'>
   private readonly compiler: Compiler
@@ -111,12 +104,12 @@ export class WasmEngine implements Engine {
   private changes = 0
   /** Let go of when the engine is closed. */
   private linearMemory: LinearMemory | undefined
-  private readonly pool: ThreadPool | undefined
+  private readonly shared: boolean
+  private readonly crew: Crew
   private readonly variables = new Map<Variable, number>()
   private readonly constants = new Map<Tensor, number>()
   private readonly tables = new Map<string, number>()
   private arena = { address: 0, bytes: 0 }
-  private programs = 0
   /** Of whatever touches the arena, the values of variables, or the threads. */
   private readonly turns = new Turns()
   /** Of planning and compiling, which share the memory's allocator and the checks of wide vectors. */
@@ -137,20 +130,27 @@ export class WasmEngine implements Engine {
     { innermost, winograd, precise = false, wide = 'off' }: WasmEngineOptions = {},
     tools: EngineTools = {},
   ) {
-    this.threads = threads
     this.fused = fused
     this.choices = { ...(innermost && { innermost }), ...(winograd !== undefined && { winograd }) }
     this.wide = tools.wide ?? wideVectors(wide, precise)
     this.wideWanted = tools.wide !== undefined || wide !== 'off'
     this.compiler = tools.compile ?? compileModule
     this.checked = tools.checked
-    this.linearMemory = new LinearMemory(threads > 1)
-    this.pool = threads > 1 ? new ThreadPool(threads, this.linear.memory, takesPart) : undefined
+    this.shared = threads > 1
+    this.linearMemory = new LinearMemory(this.shared)
+    this.crew = new Crew(threads, this.linear.memory, takesPart, tools.isWorthSharing)
   }
 
   get description(): EngineDescription {
-    const { threads, fused, wide, wideWanted } = this
-    return { backend: 'wasm', threads, simd: fused ? 'relaxed' : 'precise', ...(wideWanted && { wide }) }
+    const { fused, wide, wideWanted } = this
+    const { threads, alone } = this.crew
+    return {
+      backend: 'wasm',
+      threads,
+      ...(alone !== undefined && { alone }),
+      simd: fused ? 'relaxed' : 'precise',
+      ...(wideWanted && { wide }),
+    }
   }
 
   get memoryBytes(): number {
@@ -188,19 +188,13 @@ export class WasmEngine implements Engine {
     })
   }
 
-  /** Makes room for a program and gives it to the threads. @returns what runs it, with its preparation or without */
+  /** Makes room for a program and gives it to the threads, or to one. @returns what runs it, with its preparation or without */
   private async load(plan: Plan, module: WebAssembly.Module): Promise<(prepare: boolean) => Promise<void> | undefined> {
+    await this.crew.start()
     this.check()
     this.reserve(plan)
-    const { pool } = this
-    if (pool) {
-      const index = this.programs++
-      await pool.load(index, module)
-      return prepare => pool.run(index, this.arena.address, this.scratchOf(plan), prepare)
-    }
-    const instance = await WebAssembly.instantiate(module, { env: { memory: this.linear.memory } })
-    const run = instance.exports.run as (...args: number[]) => undefined
-    return prepare => run(0, 1, 0, this.arena.address, this.scratchOf(plan), Number(prepare))
+    const start = await this.crew.load(plan, module, this.linear.memory)
+    return prepare => start(this.arena.address, this.scratchOf(plan), prepare)
   }
 
   memoryFor(program: Program): MemoryNeed {
@@ -213,12 +207,12 @@ export class WasmEngine implements Engine {
   }
 
   private needOf({ values, arenaBytes, scratchBytes }: Plan): MemoryNeed {
-    const arena = Math.max(this.arena.bytes, arenaBytes + scratchBytes * this.threads)
+    const arena = Math.max(this.arena.bytes, arenaBytes + scratchBytes * this.crew.threads)
     const more = new Set(
       values.flatMap(({ variable }) => (variable && !this.variables.has(variable) ? [variable] : [])),
     )
     const variables = [...more].reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * bytesPerElement[dtype], 0)
-    return { bytes: this.memoryBytes - this.arena.bytes + variables + arena, limit: mostBytes }
+    return { bytes: this.memoryBytes - this.arena.bytes + variables + arena, limit: this.linear.limit }
   }
 
   /** Plans, assembles and compiles a program, with wide vectors where they are used and right. */
@@ -260,7 +254,7 @@ export class WasmEngine implements Engine {
   }
 
   private get codeOptions(): { shared: boolean; fused: boolean; wide: boolean } {
-    return { shared: this.pool !== undefined, fused: this.fused, wide: this.wide.on }
+    return { shared: this.shared, fused: this.fused, wide: this.wide.on }
   }
 
   async read(variable: Variable): Promise<TypedArray> {
@@ -287,7 +281,7 @@ export class WasmEngine implements Engine {
 
   async close(): Promise<void> {
     this.linearMemory = undefined
-    await this.pool?.close()
+    await this.crew.close()
   }
 
   private get linear(): LinearMemory {
@@ -338,7 +332,7 @@ export class WasmEngine implements Engine {
 
   /** Makes room for a plan: its arena, and behind it the scratch of its threads. Plans share it, since only one runs at a time. */
   private reserve(plan: Plan): void {
-    const bytes = plan.arenaBytes + plan.scratchBytes * this.threads
+    const bytes = plan.arenaBytes + plan.scratchBytes * this.crew.threads
     if (this.arena.bytes >= bytes) return
     this.arena = { address: this.linear.enlarge(this.arena.address, this.arena.bytes, bytes), bytes }
   }

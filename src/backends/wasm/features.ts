@@ -32,20 +32,43 @@ export function availableCores(): number {
   return Math.max(1, cores)
 }
 
-/** True when this thread may block: in Node and in the workers of a page, but not on the page itself. */
+/**
+ * True when this thread may wait for others: in Node and in the workers of a page, but not on the page itself, in a service
+ * worker or a renderer of Electron.
+ */
 export function mayWait(): boolean {
-  return nodeModules() !== undefined || typeof (globalThis as { importScripts?: unknown }).importScripts === 'function'
+  if (typeof SharedArrayBuffer === 'undefined') return false
+  try {
+    // The word is not 1, so this returns at once; where waiting is forbidden it throws.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1)
+    return true
+  } catch {
+    return false
+  }
 }
 
-/**
- * True when threads can work together: always in Node; in browsers when the page is cross-origin isolated and, on the
- * page itself, `Atomics.waitAsync` exists.
- */
-export function canShareMemory(): boolean {
-  if (typeof SharedArrayBuffer === 'undefined') return false
-  if (nodeModules()) return true
+/** Why threads cannot work together here; `undefined` where they can: in Node, and in cross-origin isolated pages. */
+export function obstacleToThreads(): string | undefined {
+  if (nodeModules()) return undefined
   const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean }
-  return crossOriginIsolated === true && (mayWait() || 'waitAsync' in Atomics)
+  if (typeof SharedArrayBuffer === 'undefined' || !crossOriginIsolated) {
+    return 'memory cannot be shared: the page is not cross-origin isolated'
+  }
+  return typeof Worker === 'undefined' ? 'there are no workers here' : undefined
+}
+
+/** @throws Error where there is no WebAssembly, or none with SIMD, and so no way for the engine to compute. */
+export function requireWebAssembly(): void {
+  if (typeof WebAssembly === 'undefined') {
+    throw new Error(
+      "there is no WebAssembly here (browsers switch it off in a lockdown mode): createEngine({ backend: 'reference' }) computes slowly without",
+    )
+  }
+  if (!validates('f32x4.add')) {
+    throw new Error(
+      'WebAssembly has no SIMD here: needed are Chrome or Edge 91, Firefox 89, Safari 16.4, Node 20.16, or later',
+    )
+  }
 }
 
 /**
@@ -53,15 +76,18 @@ export function canShareMemory(): boolean {
  * uses it is compiled.
  */
 export function hasRelaxedSimd(): boolean {
-  if (validatesRelaxed()) return true
+  if (validates('f32x4.relaxed_madd')) return true
   nodeModules()?.v8.setFlagsFromString('--experimental-wasm-relaxed-simd')
-  return validatesRelaxed()
+  return validates('f32x4.relaxed_madd')
 }
 
-function validatesRelaxed(): boolean {
+/** Whether the runtime knows an instruction on vectors, of at most three. */
+function validates(instruction: 'f32x4.add' | 'f32x4.relaxed_madd'): boolean {
   const module = new ModuleBuilder(false)
   const f = module.function(['v128'], ['v128'], 'probe')
-  f.get(0).get(0).get(0).op('f32x4.relaxed_madd')
+  f.get(0).get(0)
+  if (instruction === 'f32x4.relaxed_madd') f.get(0)
+  f.op(instruction)
   return WebAssembly.validate(module.encode())
 }
 

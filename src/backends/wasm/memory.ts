@@ -8,7 +8,9 @@ const pageBytes = 65536
 
 /** Most memory an engine can have: 32-bit addresses. */
 const maximumPages = 65536
-export const mostBytes = maximumPages * pageBytes
+
+/** Least number of pages that an engine may grow to: 128 MB. */
+const fewestPages = 2048
 
 /**
  * Small regions are cut from chunks. Else the tables of a second program would come to lie behind the arena of the first, which
@@ -19,9 +21,25 @@ const chunkBytes = 512 * 1024
 /** Largest region that is small. */
 const smallBytes = 32 * 1024
 
+/**
+ * A memory that may grow as far as the runtime allows: a shared one has its addresses reserved, and there are browsers (on 32-bit
+ * systems, on telephones) that do not give so many.
+ */
+function largestMemory(shared: boolean): { memory: WebAssembly.Memory; maximum: number } {
+  for (let maximum = maximumPages; ; maximum /= 2) {
+    try {
+      return { memory: new WebAssembly.Memory({ initial: 16, maximum, shared }), maximum }
+    } catch (error) {
+      if (maximum <= fewestPages) throw error
+    }
+  }
+}
+
 /** A linear memory with a simple allocator. Regions are zero when they are fresh, not when they are reused. */
 export class LinearMemory {
   readonly memory: WebAssembly.Memory
+  /** Bytes that it may grow to. */
+  readonly limit: number
   private end = align(controlBytes)
   private readonly free: { address: number; bytes: number }[] = []
   /** What is left of the latest chunk. */
@@ -29,7 +47,9 @@ export class LinearMemory {
 
   /** @param shared whether threads share the memory */
   constructor(shared: boolean) {
-    this.memory = new WebAssembly.Memory({ initial: 16, maximum: maximumPages, shared })
+    const { memory, maximum } = largestMemory(shared)
+    this.memory = memory
+    this.limit = maximum * pageBytes
   }
 
   /** Bytes handed out so far, control words included. */
@@ -86,7 +106,7 @@ export class LinearMemory {
       this.memory.grow(missing)
     } catch {
       // Below the ceiling it is the system that gives no more.
-      throw new MemoryError({ bytes, limit: bytes > mostBytes ? mostBytes : this.memory.buffer.byteLength })
+      throw new MemoryError({ bytes, limit: bytes > this.limit ? this.limit : this.memory.buffer.byteLength })
     }
   }
 }

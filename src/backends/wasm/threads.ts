@@ -4,99 +4,52 @@
  * only waits for the workers, so that the page stays alive while a step runs.
  */
 import { commands, control, explainTrap } from './control.ts'
-import { mayWait, nodeModules } from './features.ts'
+import { mayWait } from './features.ts'
+import type { Team } from './work.ts'
+import { type Port, startWorker, type WorkerMessage } from './workers.ts'
 
-/** The few things we need of a worker, in Node or a browser. */
-interface Port {
-  post(message: unknown): void
-  /** Keeps the process alive (or not) while the worker exists. Only Node has this. */
-  hold(alive: boolean): void
-  stop(): Promise<unknown>
+/** Runs a program once, with the addresses of its arena and of its scratch areas, and with its preparation or without. */
+export type Start = (arena: number, scratch: number, prepare: boolean) => Promise<void> | undefined
+
+/** Functions of a program's module; see `codegen.ts`. */
+interface ProgramExports {
+  alone(arena: number, scratch: number, prepare: number): undefined
+  together(thread: number, threads: number, base: number, arena: number, scratch: number, prepare: number): number
 }
 
-/**
- * The worker's program, the same in Node and browsers. It gets modules by message and then stays in a loop that waits
- * for jobs in shared memory; the job `toEventLoop` makes it leave that loop to receive messages again.
- * Kept as text: bundlers then have no file to lose, and no import to resolve.
- */
-const workerSource = `
-const node = typeof process === 'object' && process.versions && process.versions.node
-const port = node ? require('node:worker_threads').parentPort : self
-const on = handle => node ? port.on('message', handle) : port.addEventListener('message', event => handle(event.data))
-let words, thread, threads, seen = 0
-const programs = []
-const C = ${JSON.stringify(Object.fromEntries(Object.entries(control).map(([name, address]) => [name, address / 4])))}
-function work() {
-  for (;;) {
-    let turns = 0
-    while (Atomics.load(words, C.job) === seen) if (++turns > 20000) Atomics.wait(words, C.job, seen, 1000)
-    seen = Atomics.load(words, C.job)
-    const program = Atomics.load(words, C.program)
-    if (program === ${commands.toEventLoop}) return
-    try {
-      const outcome = programs[program](thread, threads, Atomics.load(words, C.base), Atomics.load(words, C.arena), Atomics.load(words, C.scratch), Atomics.load(words, C.prepare))
-      if (outcome === 2) throw new Error('another thread did not answer')
-      if (outcome !== 0) return
-    } catch (error) {
-      Atomics.store(words, C.failed, 1)
-      Atomics.notify(words, C.arrivals)
-      port.postMessage({ type: 'failed', message: String(error && error.message || error) })
-      return
-    }
-    // Everyone has passed the last barrier, so one thread may speak for all.
-    if (thread === 0) {
-      Atomics.store(words, C.done, seen)
-      Atomics.notify(words, C.done)
-    }
-  }
+/** Readies a program for the calling thread alone. */
+export async function loadAlone(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Start> {
+  const { alone } = await instantiate(module, memory)
+  return (arena, scratch, prepare) => alone(arena, scratch, Number(prepare))
 }
-// A worker that dies takes nobody with it: whoever waits for it at a barrier is let go.
-if (node) process.on('exit', () => {
-  if (!words) return
-  Atomics.store(words, C.failed, 1)
-  Atomics.notify(words, C.arrivals)
-})
-on(message => {
-  if (message.type === 'start') {
-    words = new Int32Array(message.memory.buffer)
-    thread = message.thread
-    threads = message.threads
-    globalThis.memory = message.memory
-  } else if (message.type === 'program') {
-    programs[message.index] = new WebAssembly.Instance(message.module, { env: { memory: globalThis.memory } }).exports.run
-    port.postMessage({ type: 'ready' })
-  } else if (message.type === 'work') {
-    seen = message.seen
-    work()
-  } else if (message.type === 'crash') {
-    Atomics.wait(words, C.failed, 0, message.delay)
-    if (message.exit !== undefined) process.exit(message.exit)
-    throw new Error('crashed on request')
-  }
-})
-`
 
-/** Signature of a program's `run`; see `codegen.ts`. */
-type Run = (thread: number, threads: number, base: number, arena: number, scratch: number, prepare: number) => number
+async function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<ProgramExports> {
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory } })
+  return exports as unknown as ProgramExports
+}
 
-/** What a worker's error event without a message means. */
-const refusedWorker =
-  'a worker thread could not start: does the Content-Security-Policy of the page allow `worker-src blob:`?'
+/** Last arguments of `together`. */
+type Rest = readonly [arena: number, scratch: number, prepare: number]
 
 /** How long the message that explains a failure may take, in milliseconds. */
 const explanationTime = 30_000
 
+/** How long workers may take to start, in milliseconds. */
+const startingTime = 30_000
+
 /** Threads that run the same program together. */
-export class ThreadPool {
+export class ThreadPool implements Team {
   readonly threads: number
-  /** True when the calling thread computes a share; it is then the last thread, and workers are the others. */
-  private readonly takesPart: boolean
+  /** True when the calling thread computes too; it is then the last thread, and workers are the others. */
+  readonly takesPart: boolean
   private readonly memory: WebAssembly.Memory
   private readonly words: Int32Array
   private readonly ports: Port[] = []
-  private readonly own: Run[] = []
+  private programs = 0
+  private readonly starting: Promise<void>
   private ready = 0
-  private whenReady: (() => void) | undefined
+  /** Resolves what is waited for: workers that get ready, or a job that is done. */
+  private resolvePending: (() => void) | undefined
   private failure: Error | undefined
   private rejectPending: ((error: Error) => void) | undefined
   private inLoop = false
@@ -106,63 +59,73 @@ export class ThreadPool {
     this.takesPart = takesPart
     this.memory = memory
     this.words = new Int32Array(memory.buffer)
-    for (let thread = 0; thread < (takesPart ? threads - 1 : threads); thread++) {
-      const port = startWorker(
-        message => this.receive(message as { type: string; message?: string }),
-        error => this.fail(error),
-      )
-      port.post({ type: 'start', memory, thread, threads })
-      port.hold(false)
-      this.ports.push(port)
-    }
+    this.starting = this.start(takesPart ? threads - 1 : threads)
+    // Told to whoever uses the pool; nobody may.
+    this.starting.catch(() => undefined)
   }
 
-  /** Gives every thread a program, known by `index` from then on. */
-  async load(index: number, module: WebAssembly.Module): Promise<void> {
+  /** Waits for the workers to start. @returns why they do not, if one is refused or does not come */
+  async refusal(): Promise<string | undefined> {
+    this.hold(true)
+    const message = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+    return this.starting.then(() => undefined, message).finally(() => this.hold(false))
+  }
+
+  private async start(workers: number): Promise<void> {
+    const { threads, memory } = this
+    for (let thread = 0; thread < workers; thread++) {
+      const port = startWorker(
+        message => this.receive(message),
+        error => this.fail(error),
+      )
+      this.ports.push(port)
+      port.post({ type: 'start', memory, thread, threads, announces: !this.takesPart })
+      port.hold(false)
+    }
+    const late = new Error(`nothing was heard of a worker for ${startingTime / 1000} s`)
+    const timer = setTimeout(() => this.fail(late), startingTime)
+    ;(timer as { unref?(): void }).unref?.()
+    await this.allReady().finally(() => clearTimeout(timer))
+  }
+
+  /** Readies a program for all threads. */
+  async load(module: WebAssembly.Module): Promise<Start> {
     this.check()
     this.leaveLoop()
-    this.ready = 0
-    const allReady = new Promise<void>((resolve, reject) => {
-      this.whenReady = resolve
-      this.rejectPending = reject
-    })
     this.hold(true)
     try {
-      for (const port of this.ports) port.post({ type: 'program', index, module })
-      const own = this.takesPart && WebAssembly.instantiate(module, { env: { memory: this.memory } })
-      const [instance] = await Promise.all([own, allReady])
-      if (instance) this.own[index] = instance.exports.run as Run
+      const program = this.programs++
+      const allReady = this.allReady()
+      for (const port of this.ports) port.post({ type: 'program', program, module })
+      const [own] = await Promise.all([this.takesPart ? instantiate(module, this.memory) : undefined, allReady])
+      return (arena, scratch, prepare) => this.run(program, own, [arena, scratch, Number(prepare)])
     } finally {
       this.hold(false)
     }
   }
 
+  /** Resolves when every worker has said that it is ready. */
+  private allReady(): Promise<void> {
+    this.ready = 0
+    return this.pending()
+  }
+
   /**
-   * Runs a program on all threads, with its preparation or without: within the call where the calling thread takes part,
-   * else until the promise settles.
+   * Runs a program on all threads: within the call where the calling thread takes part, else until the promise settles.
    */
-  run(index: number, arena: number, scratch: number, prepare: boolean): Promise<void> | undefined {
+  private run(program: number, own: ProgramExports | undefined, rest: Rest): Promise<void> | undefined {
     this.check()
-    const { words } = this
-    const job = this.word('job') + 1
-    const base = this.word('arrivals')
     if (!this.inLoop) {
       for (const port of this.ports) port.post({ type: 'work', seen: this.word('job') })
       this.inLoop = true
     }
-    Atomics.store(words, control.program / 4, index)
-    Atomics.store(words, control.base / 4, base)
-    Atomics.store(words, control.arena / 4, arena)
-    Atomics.store(words, control.scratch / 4, scratch)
-    Atomics.store(words, control.prepare / 4, Number(prepare))
-    const before = this.word('done')
-    Atomics.store(words, control.job / 4, job)
-    Atomics.notify(words, control.job / 4)
-    if (this.takesPart) {
-      return this.runShare(index, base, arena, scratch, prepare) === 0 ? undefined : this.explain()
-    }
+    const base = this.word('arrivals')
+    const [arena, scratch, prepare] = rest
+    const done = own ? undefined : this.pending()
+    this.announce({ program, base, arena, scratch, prepare })
+    if (own) return this.takeShares(own, base, rest) < 0 ? this.explain() : undefined
     this.hold(true)
-    return this.waitForDone(before).finally(() => this.hold(false))
+    return done?.finally(() => this.hold(false))
   }
 
   /** Stops all workers. What is under way is rejected. */
@@ -172,10 +135,10 @@ export class ThreadPool {
     await Promise.all(this.ports.map(port => port.stop()))
   }
 
-  /** Computes the calling thread's share. @throws what the program throws, after telling the others. */
-  private runShare(index: number, base: number, arena: number, scratch: number, prepare: boolean): number {
+  /** Computes the calling thread's part. @throws what the program throws, after telling the others. */
+  private takeShares({ together }: ProgramExports, base: number, rest: Rest): number {
     try {
-      return this.own[index](this.threads - 1, this.threads, base, arena, scratch, Number(prepare))
+      return together(this.threads - 1, this.threads, base, ...rest)
     } catch (error) {
       this.fail(this.computationError(error instanceof Error ? error.message : String(error)))
       throw this.failure
@@ -202,27 +165,34 @@ export class ThreadPool {
     if (this.failure) throw this.failure
   }
 
-  private waitForDone(before: number): Promise<void> {
-    const waiting = (Atomics as unknown as WithWaitAsync).waitAsync(this.words, control.done / 4, before)
-    if (!waiting.async) return Promise.resolve()
+  /** Resolves at the next message that ends a wait; rejects when the pool fails. */
+  private pending(): Promise<void> {
     return new Promise((resolve, reject) => {
+      this.resolvePending = resolve
       this.rejectPending = reject
-      void waiting.value.then(() => resolve())
     })
+  }
+
+  /** Tells the workers of a job. Its number is odd while its words are written. */
+  private announce(job: Partial<Record<keyof typeof control, number>> & { program: number }): void {
+    Atomics.add(this.words, control.job / 4, 1)
+    for (const [name, value] of Object.entries(job)) {
+      Atomics.store(this.words, control[name as keyof typeof control] / 4, value)
+    }
+    Atomics.add(this.words, control.job / 4, 1)
+    Atomics.notify(this.words, control.job / 4)
   }
 
   /** Makes the workers return to their event loops, so that they see messages. */
   private leaveLoop(): void {
     if (!this.inLoop) return
-    Atomics.store(this.words, control.program / 4, commands.toEventLoop)
-    Atomics.add(this.words, control.job / 4, 1)
-    Atomics.notify(this.words, control.job / 4)
+    this.announce({ program: commands.toEventLoop })
     this.inLoop = false
   }
 
-  private receive(message: { type: string; message?: string }): void {
-    if (message.type === 'failed') this.fail(this.computationError(message.message ?? ''))
-    else if (message.type === 'ready' && ++this.ready === this.ports.length) this.whenReady?.()
+  private receive({ type, message }: WorkerMessage): void {
+    if (type === 'failed') this.fail(this.computationError(message ?? ''))
+    else if (type === 'done' || ++this.ready === this.ports.length) this.resolvePending?.()
   }
 
   private computationError(message: string): Error {
@@ -232,62 +202,21 @@ export class ThreadPool {
   private fail(error: Error): void {
     if (this.failure) return
     this.failure = error
-    // The others may be waiting for the lost one at a barrier.
+    // The others may be waiting for the lost one.
     Atomics.store(this.words, control.failed / 4, 1)
     Atomics.notify(this.words, control.arrivals / 4)
     this.rejectPending?.(error)
     void this.close()
   }
 
-  /** For tests: makes one worker throw, or exit with a code, `delay` milliseconds after it has left its loop. */
-  crash(worker: number, exit?: number, delay = 0): void {
+  /** For tests: makes workers throw, or exit with a code, `delay` milliseconds from when the promise resolves. */
+  async crash(workers: readonly number[], exit?: number, delay = 0): Promise<void> {
     this.leaveLoop()
-    this.ports[worker].post({ type: 'crash', exit, delay })
-  }
-}
-
-/** Atomics.waitAsync, which TypeScript's library does not declare for the targets we support. */
-interface WithWaitAsync {
-  waitAsync(
-    words: Int32Array,
-    index: number,
-    value: number,
-  ): { async: false; value: string } | { async: true; value: Promise<string> }
-}
-
-function startWorker(onMessage: (message: unknown) => void, onError: (error: Error) => void): Port {
-  const node = nodeModules()
-  if (node) {
-    const worker = new node.threads.Worker(workerSource, { eval: true, name: 'fovea' })
-    let stopping = false
-    worker.on('message', onMessage)
-    worker.on('error', error => onError(new Error(`a worker thread crashed: ${error.message}`)))
-    worker.on('exit', code => {
-      if (!stopping) onError(new Error(`a worker thread exited with code ${code}`))
-    })
-    return {
-      post: message => worker.postMessage(message),
-      hold: alive => (alive ? worker.ref() : worker.unref()),
-      stop: () => {
-        stopping = true
-        return worker.terminate()
-      },
+    const allReady = this.allReady()
+    for (const [k, port] of this.ports.entries()) {
+      port.post({ type: 'crash', delay: workers.includes(k) ? delay : undefined, exit })
     }
-  }
-  const url = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }))
-  const worker = new Worker(url, { name: 'fovea' })
-  worker.addEventListener('message', event => onMessage(event.data))
-  worker.addEventListener('error', event => {
-    // The page learns of it as a rejected promise; without this it would also see an uncaught error.
-    event.preventDefault()
-    onError(new Error(event.message ? `a worker thread crashed: ${event.message}` : refusedWorker))
-  })
-  return {
-    post: message => worker.postMessage(message),
-    hold: () => undefined,
-    stop: async () => {
-      worker.terminate()
-      URL.revokeObjectURL(url)
-    },
+    // One may be gone before it is heard of.
+    await allReady.catch(() => undefined)
   }
 }

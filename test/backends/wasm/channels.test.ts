@@ -3,7 +3,6 @@
  * both sums of the weight gradient) against the reference, value and gradients, with one thread and with two, and without relaxed SIMD.
  */
 import { afterAll, describe, expect, test } from 'vitest'
-import { createWasmEngine } from '../../../src/backends/wasm/engine.ts'
 import { chooseMethod } from '../../../src/backends/wasm/kernels/channels/methods.ts'
 import {
   type WinogradMatrices,
@@ -13,6 +12,7 @@ import { phaseMatrices, phaseMatricesToInput } from '../../../src/backends/wasm/
 import * as g from '../../../src/graph/index.ts'
 import { expectClose } from '../../support/fixtures.ts'
 import { runOn } from '../../support/programs.ts'
+import { threadedEngine } from '../../support/threads.ts'
 
 interface Geometry {
   readonly batch: number
@@ -341,7 +341,7 @@ function roots(geometry: Geometry): { roots: g.Tensor[]; inputs: Record<string, 
 }
 
 const engines = [{ threads: 1 }, { threads: 2 }, { threads: 1, precise: true }].map(options =>
-  createWasmEngine({ ...options, innermost: 'channels' }),
+  threadedEngine({ ...options, innermost: 'channels' }),
 )
 afterAll(() => Promise.all(engines.map(engine => engine.close())))
 

@@ -4,9 +4,9 @@
  * keys are held to be equal.
  */
 import { afterAll } from 'vitest'
-import { createWasmEngine } from '../../../src/backends/wasm/engine.ts'
 import { checkingKeys } from '../../support/kernelKeys.ts'
 import { runOn, withBatch } from '../../support/programs.ts'
+import { threadedEngine } from '../../support/threads.ts'
 import { describeBackend } from '../conformance.ts'
 
 /**
@@ -22,7 +22,7 @@ for (const { threads, precise, batched, innermost } of [
   { threads: 2, precise: false, batched: true, innermost: 'samples' },
   { threads: 3, precise: false, batched: false, innermost: 'samples' },
 ] as const) {
-  const engine = checkingKeys(createWasmEngine({ threads, precise, innermost }))
+  const engine = checkingKeys(threadedEngine({ threads, precise, innermost }))
   afterAll(() => engine.close())
   const mode = `${threads} ${threads === 1 ? 'thread' : 'threads'}, ${precise ? 'precise' : 'relaxed'}`
   describeBackend({

@@ -7,13 +7,14 @@ import type { ThreadPool } from '../../../src/backends/wasm/threads.ts'
 import * as g from '../../../src/graph/index.ts'
 import { runChild } from '../../support/childProcess.ts'
 import { expectSameBits } from '../../support/programs.ts'
+import { sharing, threadedEngine } from '../../support/threads.ts'
 
 /** An engine whose calling thread only waits, as on a page. */
-const pageEngine = (threads: number): WasmEngine => new WasmEngine(threads, false, false)
+const pageEngine = (threads: number): WasmEngine => new WasmEngine(threads, false, false, {}, sharing)
 
 const makers: [string, () => WasmEngine][] = [
   ['one thread', () => createWasmEngine({ threads: 1 })],
-  ['two threads', () => createWasmEngine({ threads: 2 })],
+  ['two threads', () => threadedEngine({ threads: 2 })],
   ['two workers of a page', () => pageEngine(2)],
 ]
 
@@ -24,7 +25,7 @@ const increment = (x: g.Variable) => ({
   outputs: { y: g.mul(x.tensor, 2) },
   updates: new Map([[x, g.add(x.tensor, 1)]]),
 })
-const poolOf = (of: WasmEngine): ThreadPool => (of as unknown as { pool: ThreadPool }).pool
+const poolOf = (of: WasmEngine): ThreadPool => (of as unknown as { crew: { pool: ThreadPool } }).crew.pool
 
 /** Fails when a promise takes longer than this, instead of waiting for the test's own limit. */
 async function soon<T>(promise: Promise<T>, milliseconds = 60_000): Promise<T> {
@@ -33,6 +34,16 @@ async function soon<T>(promise: Promise<T>, milliseconds = 60_000): Promise<T> {
     timer = setTimeout(() => reject(new Error(`nothing happened for ${milliseconds} ms`)), milliseconds)
   })
   return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+}
+
+/** Runs something again and again until it fails. */
+async function untilRejected(run: () => Promise<unknown>): Promise<void> {
+  const succeeds = (): Promise<boolean> =>
+    run().then(
+      () => true,
+      () => false,
+    )
+  while (await succeeds()) await new Promise(resolve => setTimeout(resolve, 20))
 }
 
 describe.each(makers)('a computation that fails on %s', (_, make) => {
@@ -92,15 +103,15 @@ describe.each(makers.slice(1))('a worker that dies on %s', (_, make) => {
   test.each([
     ['throws', undefined, /a worker thread crashed: crashed on request/],
     ['exits', 3, /a worker thread exited with code 3/],
-  ])('it %s while the others wait for it: the run is an error', async (__, exit, reason) => {
+  ])('it %s: until then the others do its work, after that everything is an error', async (__, exit, reason) => {
     engine = make()
     const x = new g.Variable([2])
     const executable = await engine.compile(increment(x))
     await executable.run()
-    poolOf(engine).crash(0, exit, 300)
-    // Without turning the event loop, so that the run begins before anyone can know, and the worker dies meanwhile.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
-    await expect(soon(executable.run())).rejects.toThrow(reason)
+    await poolOf(engine).crash([0], exit, 300)
+    await soon(executable.run())
+    expect(Array.from(await engine.read(x))).toEqual([2, 2])
+    await soon(untilRejected(() => executable.run()))
     await expect(soon(executable.run())).rejects.toThrow(reason)
     await expect(soon(engine.compile(increment(x)))).rejects.toThrow(reason)
   })
@@ -108,14 +119,15 @@ describe.each(makers.slice(1))('a worker that dies on %s', (_, make) => {
   test('while nothing runs: whoever asks next is told', async () => {
     engine = make()
     const executable = await engine.compile(increment(new g.Variable([2])))
-    poolOf(engine).crash(0)
+    await poolOf(engine).crash([0])
     await new Promise(resolve => setTimeout(resolve, 300))
     await expect(soon(executable.run())).rejects.toThrow(/a worker thread crashed/)
   })
 
   test('while a program is compiled', async () => {
     engine = make()
-    poolOf(engine).crash(0)
+    expect(await poolOf(engine).refusal()).toBeUndefined()
+    await poolOf(engine).crash([0])
     await expect(soon(engine.compile(increment(new g.Variable([2]))))).rejects.toThrow(/a worker thread crashed/)
   })
 })
@@ -169,9 +181,17 @@ describe.each(makers)('at the same time on %s', (_, make) => {
   })
 })
 
+test('on a page, workers that all die during a run are an error of that run', async () => {
+  engine = pageEngine(2)
+  const executable = await engine.compile(increment(new g.Variable([2])))
+  await executable.run()
+  await poolOf(engine).crash([0, 1], undefined, 300)
+  await expect(soon(executable.run())).rejects.toThrow(/a worker thread crashed: crashed on request/)
+})
+
 test('engines can be made and closed again and again', async () => {
   for (let round = 0; round < 20; round++) {
-    const one = createWasmEngine({ threads: 2 })
+    const one = threadedEngine({ threads: 2 })
     const executable = await one.compile(increment(new g.Variable([1])))
     await executable.run()
     await one.close()

@@ -1,12 +1,12 @@
 /** Where a plan's choice of layouts could go wrong: values that are batched in one place and whole in another. */
 import { afterAll, describe, expect, test } from 'vitest'
-import { createWasmEngine } from '../../../src/backends/wasm/engine.ts'
 import * as g from '../../../src/graph/index.ts'
 import { expectClose } from '../../support/fixtures.ts'
 import { runOn } from '../../support/programs.ts'
+import { threadedEngine } from '../../support/threads.ts'
 import { gridArray } from '../conformance/geometry.ts'
 
-const engine = createWasmEngine({ threads: 2 })
+const engine = threadedEngine({ threads: 2 })
 afterAll(() => engine.close())
 
 /** One block, several blocks, samples one by one. */

@@ -9,13 +9,14 @@ import * as fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Engine } from '../../../src/backends/engine.ts'
 import { createReferenceEngine } from '../../../src/backends/reference/engine.ts'
-import { createWasmEngine, type WasmEngineOptions } from '../../../src/backends/wasm/engine.ts'
+import type { WasmEngineOptions } from '../../../src/backends/wasm/engine.ts'
 import type { TypedArray } from '../../../src/graph/variable.ts'
 import { expectClose } from '../../support/fixtures.ts'
 import { checkingKeys } from '../../support/kernelKeys.ts'
 import { expectSameBits } from '../../support/programs.ts'
 import { type LayerKind, layerKinds } from '../../support/randomLayers.ts'
 import { buildProgram, type NetworkSpec, networks } from '../../support/randomNetworks.ts'
+import { threadedEngine } from '../../support/threads.ts'
 
 const { FOVEA_RANDOM_NETWORKS, FOVEA_RANDOM_SEED } = process.env
 const count = Number(FOVEA_RANDOM_NETWORKS ?? 120)
@@ -49,7 +50,7 @@ const layouts: readonly Pick<WasmEngineOptions, 'innermost' | 'precise'>[] = [
 describe.each(layouts)('random networks with %o', layout => {
   const reference = createReferenceEngine()
   const enginesOf = (winograd: boolean) => {
-    const make = (threads: number) => checkingKeys(createWasmEngine({ ...layout, winograd, threads }))
+    const make = (threads: number) => checkingKeys(threadedEngine({ ...layout, winograd, threads }))
     return [make(1), make(layout.precise ? 3 : 2)] as const
   }
   const engines = { plain: enginesOf(false), winograd: enginesOf(true) }

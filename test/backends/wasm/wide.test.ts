@@ -15,6 +15,7 @@ import { wideVectors } from '../../../src/backends/wasm/wide.ts'
 import { type CheckedKernels, StoredKernels } from '../../../src/backends/wasm/wideCache.ts'
 import * as g from '../../../src/graph/index.ts'
 import { expectSameBits, runOn } from '../../support/programs.ts'
+import { sharing } from '../../support/threads.ts'
 
 const [major] = process.versions.node.split('.').map(Number)
 const possible = major >= 24 && process.arch === 'x64'
@@ -38,7 +39,7 @@ afterEach(async () => {
 
 /** An engine that believes in wide vectors and gets its wide modules from `compile`. */
 function engineWith(compile: Compiler, options: WasmEngineOptions = {}, checked = forgetful): WasmEngine {
-  const tools = { compile, checked, wide: { on: true, reason: 'for the test' } }
+  const tools = { ...sharing, compile, checked, wide: { on: true, reason: 'for the test' } }
   const engine = new WasmEngine(options.threads ?? 1, relaxed, true, { innermost: 'channels', ...options }, tools)
   engines.push(engine)
   return engine

@@ -6,8 +6,9 @@
  */
 import { afterAll, describe, expect, test } from 'vitest'
 import { compileModule } from '../../../src/backends/wasm/compile.ts'
-import { createWasmEngine, WasmEngine, wasmBlockSizes } from '../../../src/backends/wasm/engine.ts'
+import { createWasmEngine, WasmEngine } from '../../../src/backends/wasm/engine.ts'
 import { hasRelaxedSimd } from '../../../src/backends/wasm/features.ts'
+import { wasmBlockSizes } from '../../../src/backends/wasm/planOptions.ts'
 import * as g from '../../../src/graph/index.ts'
 import { chooseBlock } from '../../../src/plan/sampleLayout.ts'
 import { expectClose } from '../../support/fixtures.ts'

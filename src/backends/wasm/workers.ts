@@ -1,0 +1,162 @@
+/**
+ * Workers of Node and of browsers behind one small interface, and the program they run. A browser may refuse to start one: by
+ * its Content-Security-Policy or Trusted Types, or because it has none here.
+ */
+import { commands, control, failures } from './control.ts'
+import { nodeModules } from './features.ts'
+
+/** The few things we need of a worker. */
+export interface Port {
+  post(message: unknown): void
+  /** Keeps the process alive (or not) while the worker exists. Only Node has this. */
+  hold(alive: boolean): void
+  stop(): Promise<unknown>
+}
+
+/** What a worker says: it has started or has a program (`ready`), a job is done, or a computation failed. */
+export interface WorkerMessage {
+  readonly type: 'ready' | 'done' | 'failed'
+  readonly message?: string
+}
+
+/**
+ * The worker's program, the same in Node and browsers. It gets modules by message and then stays in a loop that waits
+ * for jobs in shared memory; the job `toEventLoop` makes it leave that loop to receive messages again. It may come late to a job,
+ * or miss it when the others have done everything: what it reads of one is whole if the job's number is the same after as before.
+ * Kept as text: bundlers then have no file to lose, and no import to resolve.
+ */
+const workerSource = `
+const node = typeof process === 'object' && process.versions && process.versions.node
+const port = node ? require('node:worker_threads').parentPort : self
+const on = handle => node ? port.on('message', handle) : port.addEventListener('message', event => handle(event.data))
+let memory, words, thread, threads, announces, seen = 0
+const programs = []
+const C = ${JSON.stringify(Object.fromEntries(Object.entries(control).map(([name, address]) => [name, address / 4])))}
+const word = name => Atomics.load(words, C[name])
+function work() {
+  for (;;) {
+    let looks = 0
+    while (word('job') === seen) if (++looks > 20000) Atomics.wait(words, C.job, seen, 1000)
+    const job = word('job')
+    const program = word('program')
+    const work = [word('base'), word('arena'), word('scratch'), word('prepare')]
+    if (job & 1 || word('job') !== job) continue
+    seen = job
+    if (program === ${commands.toEventLoop}) return
+    try {
+      const outcome = programs[program](thread, threads, ...work)
+      if (outcome === ${failures.lost}) throw new Error('another thread did not answer')
+      if (outcome < 0) return
+    } catch (error) {
+      Atomics.store(words, C.failed, 1)
+      Atomics.notify(words, C.arrivals)
+      port.postMessage({ type: 'failed', message: String(error && error.message || error) })
+      return
+    }
+    // Everything is done; the first to know it tells.
+    const done = word('done')
+    if ((done - seen | 0) < 0 && Atomics.compareExchange(words, C.done, done, seen) === done && announces)
+      port.postMessage({ type: 'done' })
+  }
+}
+// A worker that dies takes nobody with it: whoever waits for it is let go.
+if (node) process.on('exit', () => {
+  if (!words) return
+  Atomics.store(words, C.failed, 1)
+  Atomics.notify(words, C.arrivals)
+})
+on(message => {
+  if (message.type === 'start') {
+    ({ memory, thread, threads, announces } = message)
+    words = new Int32Array(memory.buffer)
+    port.postMessage({ type: 'ready' })
+  } else if (message.type === 'program') {
+    programs[message.program] = new WebAssembly.Instance(message.module, { env: { memory } }).exports.together
+    port.postMessage({ type: 'ready' })
+  } else if (message.type === 'work') {
+    seen = message.seen
+    work()
+  } else if (message.type === 'crash') {
+    port.postMessage({ type: 'ready' })
+    if (message.delay === undefined) return
+    Atomics.wait(words, C.failed, 0, message.delay)
+    if (message.exit !== undefined) process.exit(message.exit)
+    throw new Error('crashed on request')
+  }
+})
+`
+
+/** What an error event without a message means: the worker's script was not loaded. */
+const refused = 'does the Content-Security-Policy allow `worker-src blob:`?'
+
+/** Starts a worker. @throws what the runtime throws when it refuses. */
+export function startWorker(onMessage: (message: WorkerMessage) => void, onError: (error: Error) => void): Port {
+  const node = nodeModules()
+  return node ? startInNode(node.threads.Worker, onMessage, onError) : startInBrowser(onMessage, onError)
+}
+
+function startInNode(
+  Worker: typeof import('node:worker_threads').Worker,
+  onMessage: (message: WorkerMessage) => void,
+  onError: (error: Error) => void,
+): Port {
+  const worker = new Worker(workerSource, { eval: true, name: 'fovea' })
+  let stopping = false
+  worker.on('message', onMessage)
+  worker.on('error', error => onError(new Error(`a worker thread crashed: ${error.message}`)))
+  worker.on('exit', code => {
+    if (!stopping) onError(new Error(`a worker thread exited with code ${code}`))
+  })
+  return {
+    post: message => worker.postMessage(message),
+    hold: alive => (alive ? worker.ref() : worker.unref()),
+    stop: () => {
+      stopping = true
+      return worker.terminate()
+    },
+  }
+}
+
+function startInBrowser(onMessage: (message: WorkerMessage) => void, onError: (error: Error) => void): Port {
+  const url = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }))
+  const worker = new Worker(trusted(url), { name: 'fovea' })
+  worker.addEventListener('message', event => onMessage(event.data))
+  worker.addEventListener('error', event => {
+    // The page learns of it as a rejected promise; without this it would also see an uncaught error.
+    event.preventDefault()
+    onError(new Error(event.message ? `a worker thread crashed: ${event.message}` : refused))
+  })
+  return {
+    post: message => worker.postMessage(message),
+    hold: () => undefined,
+    stop: async () => {
+      worker.terminate()
+      URL.revokeObjectURL(url)
+    },
+  }
+}
+
+/** Trusted Types, which TypeScript's library does not declare. */
+interface WithTrustedTypes {
+  readonly trustedTypes?: {
+    createPolicy(name: string, rules: { createScriptURL(url: string): string }): ScriptUrls
+  }
+}
+interface ScriptUrls {
+  createScriptURL(url: string): string
+}
+
+/** The policy `fovea`: made once, as a page may allow each name once. */
+let policy: ScriptUrls | undefined
+
+/** A URL of a script of ours, as a page demands it that has `require-trusted-types-for 'script'`. */
+function trusted(url: string): string {
+  const { trustedTypes } = globalThis as WithTrustedTypes
+  if (!trustedTypes) return url
+  try {
+    policy ??= trustedTypes.createPolicy('fovea', { createScriptURL: own => own })
+  } catch {
+    throw new Error('does the Content-Security-Policy allow `trusted-types fovea`?')
+  }
+  return policy.createScriptURL(url)
+}

@@ -1,0 +1,16 @@
+/**
+ * The package `sharp`, which decodes and encodes pictures. It is large and made for Node, so it is not installed with Fovea: who builds
+ * pages has no use for it. It is loaded when the first picture is, for it takes longer to load than everything else together.
+ */
+import { DatasetError } from './errors.ts'
+
+/** Loads sharp. @throws DatasetError saying how to install it. */
+export async function loadSharp(): Promise<typeof import('sharp').default> {
+  const loaded = await import('sharp').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw new DatasetError('pictures are read by the npm package sharp, which is missing: run `npm install sharp`', {
+      cause: error,
+    })
+  })
+  return loaded.default
+}

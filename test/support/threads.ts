@@ -1,0 +1,13 @@
+/** Engines whose threads share every program, however small: as tests of threads want them. */
+import {
+  createWasmEngine,
+  type EngineTools,
+  type WasmEngine,
+  type WasmEngineOptions,
+} from '../../src/backends/wasm/engine.ts'
+
+/** Every program is worth sharing. */
+export const sharing: EngineTools = { isWorthSharing: () => true }
+
+/** An engine whose threads share every program. */
+export const threadedEngine = (options: WasmEngineOptions): WasmEngine => createWasmEngine(options, sharing)
