@@ -4,13 +4,13 @@ import type { Augmentation, AugmentationSpec } from '../augment/compose.ts'
 import { AugmentError } from '../augment/errors.ts'
 import { augmentationFrom } from '../augment/table.ts'
 import { isRecord } from '../train/json.ts'
-import { CommandError } from './errors.ts'
+import { UsageError } from './errors.ts'
 import { importModule, programNames } from './importModule.ts'
 
 /**
  * The pipeline of a file: of a module, its export `augment`, or that of its default export, a recipe or the pipeline itself;
  * of a JSON file, what `Augmentation.spec()` gives, or that of a recipe, such as the `recipe.json` of a run.
- * @throws CommandError naming the file and what is wrong with it.
+ * @throws UsageError naming the file and what is wrong with it.
  */
 export async function readAugmentation(file: string): Promise<Augmentation> {
   const value = programNames.test(file) ? await exported(file) : await parsed(file)
@@ -20,18 +20,18 @@ export async function readAugmentation(file: string): Promise<Augmentation> {
     return augmentationFrom(value)
   } catch (error) {
     if (!(error instanceof AugmentError)) throw error
-    throw new CommandError(`${file}: ${error.message}`)
+    throw new UsageError(`${file}: ${error.message}`)
   }
 }
 
-/** The pipeline that an option asks for, as a recipe stores it. @throws CommandError naming the file and what is wrong with it. */
+/** The pipeline that an option asks for, as a recipe stores it. @throws UsageError naming the file and what is wrong with it. */
 export async function augmentOption(file: string | undefined): Promise<AugmentationSpec | 'none' | undefined> {
   if (file === undefined || file === 'none') return file
   try {
     return (await readAugmentation(file)).spec()
   } catch (error) {
     if (!(error instanceof Error) || error.name !== 'AugmentError') throw error
-    throw new CommandError(`${file}: ${error.message}`)
+    throw new UsageError(`${file}: ${error.message}`)
   }
 }
 
@@ -39,7 +39,7 @@ async function exported(file: string): Promise<unknown> {
   const { augment, default: main } = await importModule(file)
   const found = augment ?? pipelineIn(main)
   if (found !== undefined) return found
-  throw new CommandError(
+  throw new UsageError(
     `${file}: exports no pipeline: expected \`export default compose([…])\` or \`export const augment = …\``,
   )
 }
@@ -50,12 +50,12 @@ async function parsed(file: string): Promise<unknown> {
     text = await readFile(file, 'utf8')
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    throw new CommandError(`${file}: ${code === 'ENOENT' ? 'no such file' : message}`)
+    throw new UsageError(`${file}: ${code === 'ENOENT' ? 'no such file' : message}`)
   }
   try {
     return pipelineIn(JSON.parse(text))
   } catch (error) {
-    throw new CommandError(`${file}: neither a module (.ts, .mjs, …) nor JSON: ${(error as Error).message}`)
+    throw new UsageError(`${file}: neither a module (.ts, .mjs, …) nor JSON: ${(error as Error).message}`)
   }
 }
 

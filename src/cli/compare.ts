@@ -1,10 +1,11 @@
 /** `fovea compare`: the curves and results of several runs together. */
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { formatPercent, formatSignificant } from '../plot/format.ts'
 import { type ComparedRun, comparisonPlot } from '../study/comparePlot.ts'
-import { RunFolder } from '../train/runFolder.node.ts'
+import { writeAtomic } from '../train/atomicFile.node.ts'
 import { CommandError, exitCodes } from './errors.ts'
+import { openRunFolder } from './inputs.ts'
 import { print, printJson } from './output.ts'
 import { parseRecipe, type Recipe } from './recipe.ts'
 import { withRelativePaths } from './relativePaths.ts'
@@ -23,7 +24,7 @@ export interface CompareOptions {
 export async function compare(paths: readonly string[], { out, json }: CompareOptions): Promise<number> {
   const runs = await Promise.all(paths.map(path => readRun(path, nameAmong(path, paths))))
   const differing = differences(runs.map(({ recipe }) => recipe))
-  if (out !== undefined) await writeFile(out, comparisonPlot(runs))
+  if (out !== undefined) await writeAtomic(out, comparisonPlot(runs))
   const compared = runs.map(run => comparedRun(run, differing))
   if (json) printJson({ differing, runs: compared, ...(out === undefined ? {} : { out }) })
   else print(tableOf(compared, differing), ...(out === undefined ? [] : ['', `curves  ${out}`]))
@@ -90,7 +91,7 @@ interface ReadRun extends ComparedRun {
 }
 
 async function readRun(path: string, name: string): Promise<ReadRun> {
-  const folder = await RunFolder.open(path)
+  const folder = await openRunFolder(path)
   const recipe = withRelativePaths(parseRecipe(folder.recipe, join(path, 'recipe.json')))
   const events = await folder.events()
   const steps = events.filter(event => event.type === 'step')

@@ -1,6 +1,5 @@
 /** `fovea data`: what is in a data set, and what augmentation makes of it. */
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import type { Augmentation } from '../augment/compose.ts'
 import { centerCropOf } from '../augment/crop.ts'
@@ -14,10 +13,12 @@ import { channelStatistics } from '../data/statistics.ts'
 import { contactSheet, type SheetPicture, type SheetRow } from '../plot/contactSheet.ts'
 import { formatCount } from '../plot/format.ts'
 import { RandomSequence, shuffledIndices } from '../random/philox.ts'
+import { writeAtomic } from '../train/atomicFile.node.ts'
 import { readAugmentation } from './augmentFile.ts'
 import { openPictures } from './corrupt.ts'
 import { datasets, findDataset } from './datasets.ts'
 import { exitCodes, UsageError } from './errors.ts'
+import { mustExist } from './inputs.ts'
 import { print, printJson, warn } from './output.ts'
 import { textTable } from './table.ts'
 
@@ -90,6 +91,7 @@ export async function showData(name: string, options: DataOptions): Promise<numb
 
 async function openData(name: string, options: DataOptions): Promise<ImageCollection> {
   const { split, dataDir, size, skipCorrupt } = options
+  if (dataDir !== undefined) mustExist(dataDir, 'folder')
   if (Object.hasOwn(datasets, name) || !existsSync(name)) return (await findDataset(name).load(dataDir))[split]
   const corrupt = skipCorrupt ? 'skip' : 'refuse'
   return openPictures(name, '--skip-corrupt', { shape: [size, size, 3], corrupt })
@@ -213,11 +215,11 @@ function chooseImages({ labels, classes }: ImageCollection, count: number, seed:
 
 async function writeSheet(out: string, svg: string): Promise<void> {
   if (out.toLowerCase().endsWith('.svg')) {
-    await writeFile(out, svg)
+    await writeAtomic(out, svg)
     return
   }
   const sharp = await loadSharp()
-  await writeFile(
+  await writeAtomic(
     out,
     await sharp(Buffer.from(svg), { density: 144 }).flatten({ background: '#ffffff' }).png().toBuffer(),
   )

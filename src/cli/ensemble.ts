@@ -57,7 +57,7 @@ export async function ensemble(given: RecipeOptions, options: EnsembleOptions): 
   const asked = { kind: 'ensemble', recipe: { ...first, fovea: undefined }, members, by: kind }
   const trials =
     kind === 'snapshots' ? [snapshotRun(first, members, recipeOf)] : memberRuns(first, members, kind, recipeOf)
-  return inStudy(out, asked, options, async runner => {
+  const work = async (runner: TrialRunner): Promise<void> => {
     const left = [...trials]
     await workOn(
       jobs,
@@ -72,7 +72,8 @@ export async function ensemble(given: RecipeOptions, options: EnsembleOptions): 
     const found =
       kind === 'snapshots' ? await snapshotsOf(runner, first, members) : trials.map(trial => memberOf(runner, trial))
     await report(await scoreMembers(found, first, options), options)
-  })
+  }
+  return inStudy(out, asked, options, work, kind === 'snapshots' ? undefined : 'members')
 }
 
 /** One run for each member. All hold the same images back, so that the ensemble can be judged by them. */

@@ -1,19 +1,31 @@
 /**
  * How the command line fails: one line that begins with `fovea:`, and an exit code that says what kind of failure it was.
  */
+import { inspect } from 'node:util'
 
-/** What the process ends with. */
+/** What the process ends with: the one rule, which `docs/troubleshooting.md` tells to people. */
 export const exitCodes = {
+  /** Done as asked. */
   done: 0,
-  /** Something could not be read, written or computed. */
+  /** The work failed: training diverged, a check was not passed, something could not be read, written or computed. */
   failed: 1,
-  /** The command line itself is wrong: an unknown option, a value out of its range. */
+  /** What was asked for is wrong: an option, a recipe, or a file or folder that they name and that is not there. */
   usage: 2,
-  /** Stopped by a signal; a training run has been saved. */
-  interrupted: 130,
+  /** Ended by a signal, after a training run was saved: 128 and the number of the signal, as shells have it. */
+  SIGHUP: 129,
+  SIGINT: 130,
+  /** Nobody reads the output any more, or it cannot be written. */
+  SIGPIPE: 141,
+  SIGTERM: 143,
 } as const
 
-/** Thrown for a command line that cannot be meant. */
+/** Signals that ask to stop. */
+export type StopSignal = Extract<keyof typeof exitCodes, `SIG${string}`>
+
+/** Whether a process was ended by a signal that it could answer. */
+export const isStopped = (code: number | null): boolean => code !== null && code > 128
+
+/** Thrown for what was asked for and cannot be meant: an option, a recipe, or a file that is not there. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
@@ -23,24 +35,35 @@ export class CommandError extends Error {
   override readonly name = 'CommandError'
 }
 
+/** Thrown for code of the user's that is wrong. Its message begins with file, line and column. */
+export class SourceError extends UsageError {
+  /** The lines around the place. */
+  readonly frame: string
+
+  constructor(message: string, frame: string, options?: ErrorOptions) {
+    super(message, options)
+    this.frame = frame
+  }
+}
+
 /** Thrown to leave a command after a signal. */
 export class InterruptError extends Error {
   override readonly name = 'InterruptError'
 }
 
 /** The exit code of an error. */
-export function exitCodeOf(error: unknown): number {
-  if (error instanceof UsageError) return exitCodes.usage
-  return error instanceof InterruptError ? exitCodes.interrupted : exitCodes.failed
-}
+export const exitCodeOf = (error: unknown): number => (error instanceof UsageError ? exitCodes.usage : exitCodes.failed)
 
 /**
- * What is shown of an error: `fovea: ` and its message on one line, or with `debug` its stack.
+ * What is shown of an error: `fovea: ` and its message on one line, below it the place in a file where there is one; or with
+ * `debug` its stack, and those of its causes.
  * @example describeError(new Error('a.png: no such file'), false) // 'fovea: a.png: no such file'
  */
 export function describeError(error: unknown, debug: boolean): string {
-  if (!(error instanceof Error)) return `fovea: ${String(error)}`
-  return `fovea: ${debug && error.stack ? error.stack : oneLine(error.message)}`
+  if (!(error instanceof Error)) return `fovea: ${oneLine(String(error))}`
+  if (debug) return `fovea: ${inspect(error)}`
+  const frame = error instanceof SourceError ? `\n${error.frame}` : ''
+  return `fovea: ${oneLine(error.message)}${frame}`
 }
 
 /** The lines of a message as one: joined by semicolons, unless the one before ends in a mark or the next is in brackets. */

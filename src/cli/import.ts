@@ -11,6 +11,7 @@ import { loadWeights } from '../train/weights.node.ts'
 import { datasets } from './datasets.ts'
 import { defaultRuns } from './defaults.ts'
 import { CommandError, UsageError } from './errors.ts'
+import { mustExist } from './inputs.ts'
 import { note, print } from './output.ts'
 import { dataName, type Recipe, resolveRecipe } from './recipe.ts'
 import { createModel, imagesOf } from './setup.ts'
@@ -39,6 +40,7 @@ export interface ImportOptions {
  */
 export async function importWeights(file: string, options: ImportOptions): Promise<number> {
   const { model: name, prefix, average, out = defaultRuns } = options
+  mustExist(file)
   const recipe = recipeOf(options)
   const model = createModel(recipe)
   const { missing, notes } = await loadWeights(model, file, {

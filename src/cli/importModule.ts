@@ -2,29 +2,71 @@
  * Reads a file of the user's that is a program: JavaScript, or TypeScript where Node or the package `tsx` can run it. The one
  * place of this package that loads what it does not know.
  */
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire, register } from 'node:module'
 import { dirname, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { CommandError } from './errors.ts'
+import { UsageError } from './errors.ts'
+import { mustExist } from './inputs.ts'
+import { display } from './recipeRules.ts'
+import { sourceErrorOf, syntaxErrorOf } from './userCode.ts'
 
 /** File names of programs. */
 export const programNames = /\.[cm]?[jt]s$/
 
 /**
  * The exports of a module. TypeScript is an ES module, whatever the `package.json` around it says.
- * @throws CommandError naming the file when it is missing, throws, or is TypeScript that nothing here can run.
+ * @throws UsageError naming the file when it is missing, never finishes, or is TypeScript that nothing here can run; SourceError
+ * at the place where it cannot be compiled or throws.
  */
 export async function importModule(file: string): Promise<Readonly<Record<string, unknown>>> {
   const path = resolve(file)
-  if (!existsSync(path)) throw new CommandError(`${file}: no such file`)
+  mustExist(file)
   if (/^\.[cm]?ts$/.test(extname(path))) await prepareTypeScript(file, path)
   try {
-    return (await import(pathToFileURL(path).href)) as Record<string, unknown>
+    return await inTime(file, import(pathToFileURL(path).href) as Promise<Record<string, unknown>>)
   } catch (error) {
-    throw failure(file, error)
+    if (error instanceof UsageError) throw error
+    const place = sourceErrorOf(error) ?? syntaxErrorOf(path, error)
+    if (place) throw place
+    const message = error instanceof Error ? error.message : `threw ${display(error)}, which is no error`
+    throw new UsageError(`${file}: ${message}`, { cause: error })
   }
+}
+
+/** Seconds after which it is said that a module is still loading, and after which it is given up. */
+const noteSeconds = 5
+const limitSeconds = Number(process.env.FOVEA_RECIPE_SECONDS) || 60
+
+/**
+ * Waits for a module, which may have a top-level `await`.
+ * @throws UsageError when nothing is left in this process that it could wait for, or it takes too long
+ */
+async function inTime<T>(file: string, loading: Promise<T>): Promise<T> {
+  const { promise: failed, reject } = deferred()
+  const fail = (what: string) =>
+    reject(new UsageError(`${file}: ${what}: a top-level await waits for something that does not come`))
+  const onEmpty = () => fail('never finishes loading')
+  const say = () => process.stderr.write(`fovea: ${file}: still loading after ${noteSeconds} seconds\n`)
+  const limit = () => fail(`did not finish loading in ${limitSeconds} seconds (FOVEA_RECIPE_SECONDS)`)
+  process.once('beforeExit', onEmpty)
+  const timers = [setTimeout(say, 1000 * noteSeconds), setTimeout(limit, 1000 * limitSeconds)]
+  for (const timer of timers) timer.unref()
+  try {
+    return await Promise.race([loading, failed])
+  } finally {
+    process.off('beforeExit', onEmpty)
+    timers.forEach(clearTimeout)
+  }
+}
+
+/** A promise that fails when it is told to. */
+function deferred(): { promise: Promise<never>; reject: (error: Error) => void } {
+  let reject: (error: Error) => void = () => undefined
+  const promise = new Promise<never>((_, give) => {
+    reject = give
+  })
+  return { promise, reject }
 }
 
 /** Node leaves types out by itself (22.18 and later), or a loader of the user's does (`--import tsx`). */
@@ -32,13 +74,13 @@ const nodeDoes = Boolean((process.features as { readonly typescript?: unknown })
 const loaderDoes = process.execArgv.some(argument => argument.includes('tsx'))
 let isPrepared = false
 
-/** Makes this process run TypeScript. @throws CommandError when it cannot */
+/** Makes this process run TypeScript. @throws UsageError when it cannot */
 async function prepareTypeScript(file: string, path: string): Promise<void> {
   if (isPrepared) return
   if (!nodeDoes && !loaderDoes) {
     const tsx = await findTsx(path)
     if (!tsx) {
-      throw new CommandError(
+      throw new UsageError(
         `${file}: Node ${process.versions.node} cannot run TypeScript: install tsx (npm install tsx), take Node 22.18 or later, ` +
           'or write the file as .mjs or .json',
       )
@@ -77,9 +119,4 @@ async function findTsx(path: string): Promise<Tsx | undefined> {
     }
   }
   return undefined
-}
-
-function failure(file: string, error: unknown): CommandError {
-  const message = error instanceof Error ? error.message : String(error)
-  return new CommandError(`${file}: ${message}`, { cause: error })
 }

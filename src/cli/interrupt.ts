@@ -1,10 +1,9 @@
 /**
  * Ctrl-C and its like: the first asks a command to stop where it can go on later, the second ends the process at once.
  */
-import { exitCodes } from './errors.ts'
+import { exitCodes, type StopSignal } from './errors.ts'
 
-/** SIGPIPE: whoever reads the output is gone. */
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'] as const
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'] as const satisfies readonly StopSignal[]
 
 /** A terminal signals npx and the command, and npx hands its signal on: what comes so soon is the same Ctrl-C. */
 const sameMilliseconds = 500
@@ -12,34 +11,45 @@ const sameMilliseconds = 500
 /** Listens for signals until `dispose`. */
 export class Interrupt {
   readonly #stop: () => void
-  #since: number | undefined
+  #signal: StopSignal | undefined
+  #since = 0
 
   /** @param stop called at the first signal */
   constructor(stop: () => void) {
     this.#stop = stop
     for (const signal of signals) process.on(signal, this.#handle)
-    // A study's trial: its parent is gone, however it went, perhaps before this process could listen.
-    process.on('disconnect', this.#handle)
-    if (process.connected === false) setImmediate(this.#handle)
+    process.on('disconnect', this.#hangUp)
+    if (process.connected === false) setImmediate(this.#hangUp)
     process.channel?.unref()
   }
 
   /** True after a signal. */
   get requested(): boolean {
-    return this.#since !== undefined
+    return this.#signal !== undefined
+  }
+
+  /** The exit code of a command that was stopped. */
+  get exitCode(): number {
+    return exitCodes[this.#signal ?? 'SIGINT']
   }
 
   /** Gives the signals back. */
   dispose(): void {
     for (const signal of signals) process.off(signal, this.#handle)
-    process.off('disconnect', this.#handle)
+    process.off('disconnect', this.#hangUp)
   }
 
-  readonly #handle = (): void => {
+  readonly #handle = (signal: NodeJS.Signals): void => {
     const now = performance.now()
-    if (this.#since === undefined) {
+    if (this.#signal === undefined) {
+      this.#signal = signal as StopSignal
       this.#since = now
       this.#stop()
-    } else if (now - this.#since > sameMilliseconds) process.exit(exitCodes.interrupted)
+    } else if (signal !== 'SIGPIPE' && now - this.#since > sameMilliseconds) {
+      process.exit(exitCodes[signal as StopSignal])
+    }
   }
+
+  /** A study's trial: its parent is gone, however it went, perhaps before this process could listen. */
+  readonly #hangUp = (): void => this.#handle('SIGHUP')
 }

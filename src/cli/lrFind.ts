@@ -1,8 +1,8 @@
 /** `fovea lr-find`: which learning rate a recipe should have (Smith 2015). */
-import { writeFile } from 'node:fs/promises'
 import { formatSignificant } from '../plot/format.ts'
 import { ratePlot } from '../study/lrPlot.ts'
 import { divergence, type RatePoint, rateOfStep, suggestRate } from '../study/lrRange.ts'
+import { writeAtomic } from '../train/atomicFile.node.ts'
 import { CommandError, exitCodes, UsageError } from './errors.ts'
 import { print, printJson } from './output.ts'
 import type { RecipeOptions } from './recipe.ts'
@@ -57,7 +57,7 @@ export async function findRate(given: RecipeOptions, options: FindRateOptions): 
   if (points.length < 10)
     throw new CommandError(`the loss broke after ${points.length} steps: begin lower than --from ${from}`)
   const suggestion = suggestRate(points)
-  if (out !== undefined) await writeFile(out, ratePlot(points, suggestion))
+  if (out !== undefined) await writeAtomic(out, ratePlot(points, suggestion))
   const { steepest, careful } = suggestion
   if (options.json) printJson({ steepest, careful, points, ...(out === undefined ? {} : { out }) })
   else {

@@ -2,18 +2,21 @@
 /** The command line. A command is loaded when it is called, so that `--help` is quick. */
 import { Command, CommanderError, Option } from 'commander'
 import { defaultModel, defaultRuns } from './defaults.ts'
-import { describeError, exitCodeOf, exitCodes, oneLine } from './errors.ts'
+import { describeError, exitCodeOf, exitCodes, oneLine, UsageError } from './errors.ts'
 import {
   changedDataOption,
   checkpointOption,
+  imageSize,
   jsonOption,
   numericList,
   threadsOption,
   wholeNumber,
   wideOption,
 } from './options.ts'
+import { watchOutput } from './output.ts'
 import { recipeOptions, takesRecipe } from './recipeCommand.ts'
 import { addStudyCommands } from './studyCommands.ts'
+import { sourceErrorOf } from './userCode.ts'
 import { foveaVersion } from './version.ts'
 
 const program = new Command('fovea')
@@ -33,7 +36,8 @@ Examples:
   fovea summary lenet5                       layers, parameters, memory
   fovea lr-find, search, kfold, ensemble, compare: each has its --help
 
-Exit codes: 0 done; 1 failed; 2 wrong command line; 130 stopped by a signal (a training run is saved).
+Exit codes: 0 done as asked; 1 the work failed; 2 the command line, the recipe or a file they name is wrong; 130 stopped by
+  Ctrl-C, 143 by SIGTERM, 141 as the output was closed (a training run is saved): docs/troubleshooting.md.
 Environment: FOVEA_THREADS threads that compute; FOVEA_WIDE as --wide; FOVEA_DEBUG=1 stacks of errors.`,
   )
 
@@ -46,7 +50,7 @@ takesRecipe(
         'Ctrl-C saves the state after the step under way; a second Ctrl-C ends at once.',
     ),
 )
-  .option('--overfit <n>', 'check: train on n images only, which must be learned by heart', wholeNumber(2))
+  .option('--overfit <n>', 'check: train on n images only, which must be learned by heart', wholeNumber(2, 1000))
   .option('--tensorboard', 'write an event file of TensorBoard into the run folder, too')
   .option('--stop-after <epoch>', 'end after this epoch, to go on later with --resume', wholeNumber(1))
   .option('--workers <n>', 'threads that read and augment images (default: the calling thread)', wholeNumber(1, 64))
@@ -125,7 +129,7 @@ program
     'Shows the most probable classes of pictures (JPEG, PNG, WebP, GIF, TIFF, AVIF, SVG, BMP, PPM) of any size and color.',
   )
   .argument('<run>', 'run folder')
-  .argument('<images...>', 'image files')
+  .argument('<images...>', 'picture files, folders of them at any depth, and patterns')
   .option('--top <n>', 'classes to show for each picture (default: 3, or all of fewer)', wholeNumber(1))
   .addOption(
     new Option('--invert <when>', 'turn dark strokes on light paper into light strokes on black')
@@ -146,7 +150,8 @@ How a picture of a digit is read:
 
 Examples:
   fovea predict runs/lenet5 digit.png
-  fovea predict runs/lenet5 scans/*.jpg --top 1 --json`,
+  fovea predict runs/lenet5 scans --top 1 --json
+  fovea predict runs/lenet5 'scans/**/page-*.jpg'`,
   )
   .action(async (run: string, images: string[], options) => {
     const { predict } = await import('./predict.ts')
@@ -155,12 +160,14 @@ Examples:
 
 program
   .command('summary')
-  .summary('layers, parameters and memory of a model')
+  .summary('layers, parameters and memory of a model, or the tensors of a file')
   .description(
-    'Shows a model layer by layer, and the memory that training it is planned to take; or draws its volumes.',
+    'Shows a model layer by layer, and the memory that training it is planned to take; or draws its volumes. ' +
+      'Of a file of weights it lists the tensors, and the model that they fit.',
   )
-  .argument('[model]', 'model', defaultModel)
-  .option('--batch <n>', 'images in a training step', wholeNumber(1), 128)
+  .argument('[what]', 'model, recipe file, run folder, or file of weights', defaultModel)
+  .option('--input <CxHxW>', 'another size of images: channels x height x width', imageSize)
+  .option('--batch <n>', "images in a training step (default: the recipe's, or 128)", wholeNumber(1))
   .option('--plan', 'print the plan of a training step: every operation, its place in memory, its cost')
   .addOption(
     new Option('--kernels [program]', 'time every kernel of a program on this machine: training (default) or inference')
@@ -176,6 +183,9 @@ program
     `
 Examples:
   fovea summary lenet5
+  fovea summary resnet18 --input 3x320x240
+  fovea summary recipe.ts
+  fovea summary resnet18.pth
   fovea summary lenet5 --batch 1 --plan
   fovea summary resnet18 --batch 1 --kernels inference
   fovea summary vgg16 --svg vgg16.svg --html vgg16.html`,
@@ -271,18 +281,15 @@ Examples:
     process.exitCode = await importWeights(file, options)
   })
 
-const fail = (error: unknown): void => {
+const fail = (thrown: unknown): void => {
+  // What was thrown in code of the user's is shown there.
+  const error = thrown instanceof UsageError ? thrown : (sourceErrorOf(thrown) ?? thrown)
   const debug = program.opts().debug === true || !['', undefined].includes(process.env.FOVEA_DEBUG)
   process.stderr.write(`${describeError(error, debug)}\n`)
   process.exitCode = exitCodeOf(error)
 }
 
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  const isGone = error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED'
-  if (!isGone) fail(error)
-  // A reader that has seen enough, such as `head`, is no error; training is saved as after Ctrl-C.
-  if (!isGone || !process.emit('SIGPIPE')) process.exit()
-})
+watchOutput()
 
 try {
   await program.parseAsync()
@@ -290,3 +297,6 @@ try {
   if (!(error instanceof CommanderError)) fail(error)
   else process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage
 }
+
+// Timers and sockets that a recipe has left open are no reason to stay.
+setTimeout(() => process.exit(), 2000).unref()

@@ -23,6 +23,20 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
   }
 }
 
+/** The largest picture that is summed up, on a side. */
+const longestSide = 8192
+
+/** `3x224x224`: channels, height and width of an image. */
+export function imageSize(text: string): [number, number, number] {
+  const [, ...numbers] = /^(\d+)[x×](\d+)[x×](\d+)$/i.exec(text) ?? []
+  const [channels = 0, height = 0, width = 0] = numbers.map(Number)
+  const fits = (side: number) => side >= 1 && side <= longestSide
+  if (fits(channels) && fits(height) && fits(width)) return [channels, height, width]
+  throw new InvalidArgumentError(
+    `expected channels x height x width, such as 3x224x224, each from 1 to ${longestSide}.`,
+  )
+}
+
 /** `--threads`, the same for all commands. */
 export const threadsOption = () =>
   new Option(

@@ -1,14 +1,42 @@
 /** What commands write: lines for people on standard output, JSON for machines, warnings on standard error. */
+import { exitCodes } from './errors.ts'
 
-/** Writes lines; spaces that do not break become ordinary ones, for whoever greps them. */
+let isLost = false
+
+/**
+ * Watches for an output that nobody reads any more (`| head -1`), or that cannot be written. Work that can be gone on with is
+ * saved first, as after Ctrl-C; a command that only prints ends at once, and without a word when its reader has seen enough.
+ */
+export function watchOutput(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (isLost) return
+      isLost = true
+      const isClosed = error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED'
+      const isSaving = process.emit('SIGPIPE', 'SIGPIPE')
+      if (isSaving || !isClosed) {
+        const what = isClosed ? 'the output was closed' : `the output cannot be written: ${error.message}`
+        process.stderr.write(`fovea: ${what}${isSaving ? ': stopping' : ''}\n`)
+      }
+      if (!isSaving) process.exit(exitCodes.SIGPIPE)
+    })
+  }
+}
+
+/**
+ * Writes lines; spaces that do not break become ordinary ones, for whoever greps them. When nobody reads the output any more,
+ * they go to standard error.
+ */
 export function print(...lines: readonly string[]): void {
-  process.stdout.write(lines.map(line => `${plain(line)}\n`).join(''))
+  output().write(lines.map(line => `${plain(line)}\n`).join(''))
 }
 
 /** Writes a value as JSON, indented. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`)
+  output().write(`${JSON.stringify(value, undefined, 2)}\n`)
 }
+
+const output = (): NodeJS.WriteStream => (isLost ? process.stderr : process.stdout)
 
 /** Writes a warning. */
 export function warn(message: string): void {

@@ -1,5 +1,6 @@
 /** `--set optimizer.lr=0.05`: any field of a recipe from the command line. */
 import { UsageError } from './errors.ts'
+import { display } from './recipeRules.ts'
 
 /** A recipe under change. */
 type Fields = Record<string, unknown>
@@ -25,6 +26,8 @@ export function applyOverrides(
     if (path === undefined || text === undefined) {
       throw new UsageError(`--set ${set}: expected a field and its value, such as optimizer.lr=0.05`)
     }
+    // Every object has one, and whoever writes to it changes all objects.
+    if (path.split('.').includes('__proto__')) throw new UsageError(`--set ${set}: there is no field '__proto__'`)
     assign(result, path.split('.'), parsedValue(text), set, defaultPart)
   }
   return result
@@ -38,27 +41,41 @@ function assign(
   defaultPart: (part: string) => Fields,
 ): void {
   const [part] = path as [string]
-  if (path.length > 1 && (recipe[part] === undefined || !isObject(recipe[part])))
-    recipe[part] = { ...defaultPart(part) }
-  if (path.length === 2 && path[1] === 'name' && isObject(recipe[part]) && recipe[part].name !== value) {
+  if (path.length > 1 && !isObject(own(recipe, part))) recipe[part] = emptyAt(path[1]!) ?? { ...defaultPart(part) }
+  if (path.length === 2 && path[1] === 'name' && (recipe[part] as Fields).name !== value) {
     recipe[part] = { name: value }
     return
   }
   let holder: Fields = recipe
   for (const [place, key] of path.slice(0, -1).entries()) {
-    holder[key] ??= /^\d+$/.test(path[place + 1]!) ? [] : {}
+    checkPlace(holder, key, set)
+    holder[key] = own(holder, key) ?? emptyAt(path[place + 1]!) ?? {}
     const next = holder[key]
     if (!isObject(next) || 'sha256' in next) {
       throw new UsageError(
-        `--set ${set}: '${key}' is ${isObject(next) ? 'a function' : JSON.stringify(next)}, it has no fields`,
+        `--set ${set}: '${key}' is ${isObject(next) ? 'a function' : display(next)}, it has no fields`,
       )
     }
     holder = next
   }
   const last = path.at(-1) as string
-  if (value === null) delete holder[last]
+  checkPlace(holder, last, set)
+  if (value === null && Array.isArray(holder)) holder.splice(Number(last), 1)
+  else if (value === null) delete holder[last]
   else holder[last] = value
 }
+
+/** A list has no holes, and grows by one. */
+function checkPlace(holder: Fields, key: string, set: string): void {
+  if (!Array.isArray(holder) || Number(key) <= holder.length) return
+  throw new UsageError(`--set ${set}: '${key}' is no place of a list of ${holder.length}`)
+}
+
+/** A list that is to have a place of this number. */
+const emptyAt = (key: string): Fields | undefined => (/^\d+$/.test(key) ? ([] as unknown as Fields) : undefined)
+
+/** A field of an object itself: not `constructor`, which every object inherits. */
+const own = (fields: Fields, key: string): unknown => (Object.hasOwn(fields, key) ? fields[key] : undefined)
 
 /** JSON, or the text itself: `adam` needs no quotes. */
 function parsedValue(text: string): unknown {

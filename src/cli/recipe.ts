@@ -9,12 +9,15 @@ import type { z } from 'zod'
 import type { AugmentationSpec } from '../augment/compose.ts'
 import { isAddress } from '../formats/download.ts'
 import { models } from '../models/index.ts'
+import { isRecord } from '../train/json.ts'
 import { dataInfo, datasets, findDataset } from './datasets.ts'
 import { defaultData, defaultModel, type ScheduleName, scheduleFunctions, trainingDefaults } from './defaults.ts'
 import { UsageError } from './errors.ts'
 import { unknownName } from './names.ts'
 import { applyOverrides } from './overrides.ts'
 import { recipeFromFlat } from './recipeFlat.ts'
+import { partProblem } from './recipeParts.ts'
+import { cacheProblem, ignoredProblem, sizeProblem } from './recipeProblems.ts'
 import { describeIssues, display, isCode } from './recipeRules.ts'
 import { recipeSchema } from './recipeSchema.ts'
 import { relativePath, withRelativePaths } from './relativePaths.ts'
@@ -96,16 +99,21 @@ export function resolveRecipe(options: RecipeOptions = {}, sets: readonly string
     else given[part] = { ...defaultPart(part, given), [field]: value }
   }
   const overridden = applyOverrides(given, sets, part => defaultPart(part, given))
-  return check(complete(longForms(overridden)), message => new UsageError(message))
+  const recipe = check(complete(longForms(overridden)), wrong)
+  const problem = ignoredProblem(recipe) ?? partProblem(recipe)
+  if (problem !== undefined) throw wrong(problem)
+  return recipe
 }
+
+const wrong = (message: string): UsageError => new UsageError(message)
 
 /**
  * The recipe of a run folder.
  * @param file what to call it in messages
- * @throws Error naming the file, the field and the rule; or the model or data set that this version does not know.
+ * @throws UsageError naming the file, the field and the rule; or the model or data set that this version does not know.
  */
 export function parseRecipe(value: unknown, file: string): Recipe {
-  return check(recipeFromFlat(value), message => new Error(`${file}: ${message}`))
+  return check(recipeFromFlat(value), message => wrong(`${file}: ${message}`))
 }
 
 /**
@@ -180,8 +188,8 @@ function longForms(raw: RawRecipe): Record<string, unknown> {
     const value = long[part]
     if (typeof value === 'string') long[part] = { name: value }
   }
-  const data = long.data as Record<string, unknown> | undefined
-  if (typeof data?.name === 'string' && data.name.startsWith('folder:')) setData(long, data.name)
+  const { data } = long
+  if (isRecord(data) && typeof data.name === 'string' && data.name.startsWith('folder:')) setData(long, data.name)
   return long
 }
 
@@ -199,9 +207,9 @@ function setData(given: Record<string, unknown>, data: string): void {
 
 /** A part as far as it is known when one of its fields is set. */
 function defaultPart(part: string, given: RawRecipe): Record<string, unknown> {
-  const value = given[part]
+  const value = Object.hasOwn(given, part) ? given[part] : undefined
   if (isCode(value)) throw new UsageError(`${part} is a function of ${value.file}: it has no fields to set`)
-  if (value !== undefined) return value as Record<string, unknown>
+  if (value !== undefined && value !== null) return value as Record<string, unknown>
   const { lr, momentum, weightDecay } = trainingDefaults
   if (part === 'optimizer') return { name: 'sgd', lr, momentum, weightDecay }
   if (part === 'schedule') return { name: scheduleFunctions[trainingDefaults.schedule] }
@@ -224,20 +232,24 @@ const usualRates: Readonly<Record<string, number>> = {
   lion: 1e-4,
 }
 
+/** An optimizer with the usual learning rate of its kind, where it has none. */
+function withRate(optimizer: Record<string, unknown>): Record<string, unknown> {
+  const name = String(optimizer.name)
+  return { ...(Object.hasOwn(usualRates, name) && { lr: usualRates[name] }), ...optimizer }
+}
+
 function complete(given: Record<string, unknown>): Record<string, unknown> {
   const { epochs, batchSize, seed } = trainingDefaults
-  const optimizer = defaultPart('optimizer', { optimizer: isCode(given.optimizer) ? undefined : given.optimizer })
-  const usualRate = usualRates[String(optimizer.name)]
+  const optimizer = isCode(given.optimizer) ? given.optimizer : defaultPart('optimizer', given)
+  const data = defaultPart('data', given)
   const model = isCode(given.model) ? given.model : defaultPart('model', given)
-  if (!isCode(model)) refuseUnknown('model', model.name, Object.keys(models))
+  if (isRecord(model)) refuseUnknown('model', model.name, Object.keys(models))
   return {
     fovea: foveaVersion(),
     ...given,
     model,
-    data: completeData(defaultPart('data', given)),
-    optimizer: isCode(given.optimizer)
-      ? given.optimizer
-      : { ...(usualRate !== undefined && { lr: usualRate }), ...optimizer },
+    data: isRecord(data) ? completeData(data) : data,
+    optimizer: isRecord(optimizer) && !isCode(optimizer) ? withRate(optimizer) : optimizer,
     schedule: isCode(given.schedule) ? given.schedule : defaultPart('schedule', given),
     loss: isCode(given.loss) ? given.loss : defaultPart('loss', given),
     epochs: given.epochs ?? epochs,
@@ -259,7 +271,8 @@ function completePretrained(given: unknown): unknown {
 function completeData({ augment: given, directory, ...rest }: Record<string, unknown>): Record<string, unknown> {
   const { name, limit, preprocess, normalize } = rest
   if (name !== 'folder') refuseUnknown('data set', name, [...Object.keys(datasets), 'folder:PATH'])
-  const known = name === 'folder' ? undefined : findDataset(name as string)
+  // What is no name is for the rules to say.
+  const known = name === 'folder' || typeof name !== 'string' ? undefined : findDataset(name)
   const augment = given === 'none' ? undefined : (given ?? known?.augment?.().spec())
   const { validation } = trainingDefaults
   const isShort = known && typeof limit === 'number' && limit < known.trainImages
@@ -296,24 +309,9 @@ function check(value: unknown, failure: (message: string) => Error): Recipe {
   if (earlyStopping && data.validation === 0 && data.name !== 'folder' && !data.fold) {
     throw failure('earlyStopping needs validation images: data.validation (=0) holds none back')
   }
-  const unfit = cacheProblem(recipe)
+  const unfit = sizeProblem(recipe) ?? cacheProblem(recipe)
   if (unfit !== undefined) throw failure(unfit)
   return recipe
-}
-
-/** Why features cannot be kept, as far as the recipe alone tells; the trainer looks at the network. */
-function cacheProblem({ cacheFeatures, data, freeze = [], optimizer, epochs }: Recipe): string | undefined {
-  if (!cacheFeatures) return undefined
-  if (data.augment) {
-    return "cacheFeatures: features are computed once, but data.augment changes the images in every epoch: 'none' leaves it out"
-  }
-  if (isCode(optimizer) || freeze.some(({ until }) => until === undefined || until > epochs)) return undefined
-  const groups = (optimizer.groups ?? []) as readonly { readonly frozen?: boolean }[]
-  if (groups.some(({ frozen }) => frozen)) return undefined
-  const [thawing] = freeze
-  return thawing
-    ? `cacheFeatures: nothing is frozen for the whole run: freeze.0.until (=${thawing.until}) is not after the last epoch (${epochs})`
-    : 'cacheFeatures: nothing is frozen: freeze is missing'
 }
 
 /** The classes of an image folder are part of its recipe: `predict` names them without the folder. */

@@ -1,58 +1,50 @@
 /** Recipes from files: a module with a typed recipe, or the `recipe.json` of a run. */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Loss } from '../nn/losses.ts'
-import type { Module } from '../nn/module.ts'
-import type { Optimizer, Schedule } from '../optim/index.ts'
 import { isRecord } from '../train/json.ts'
-import type { ModelFunctionOptions } from '../train/recipe.ts'
-import { CommandError } from './errors.ts'
+import { codeFrame } from './codeFrame.ts'
+import { SourceError, UsageError } from './errors.ts'
 import { importModule, programNames } from './importModule.ts'
+import { mustExist } from './inputs.ts'
 import { warn } from './output.ts'
 import type { RawRecipe, Recipe } from './recipe.ts'
 import { recipeFromFlat } from './recipeFlat.ts'
-import { type CodeReference, isCode } from './recipeRules.ts'
-
-/** Parts of a recipe that may be functions. */
-const functionParts = ['model', 'optimizer', 'schedule', 'loss'] as const
-
-/** The functions of a recipe file. */
-export interface RecipeFunctions {
-  readonly model?: (options: ModelFunctionOptions) => Module
-  readonly optimizer?: () => Optimizer
-  readonly schedule?: Schedule
-  readonly loss?: () => Loss
-}
+import { checkedFunction, functionParts, type RecipeFunctions } from './recipeFunctions.ts'
+import { type CodeReference, display, isCode } from './recipeRules.ts'
 
 /** Whether a word names a recipe file, and no model. */
 export const isRecipeFile = (word: string): boolean => programNames.test(word) || word.endsWith('.json')
 
 /**
  * What a recipe file says: the default export of a module, or a run's `recipe.json`. Functions become references to the file.
- * @throws CommandError naming the file and what is wrong with it.
+ * @throws UsageError naming the file and what is wrong with it.
  */
 export async function readRecipeFile(file: string): Promise<RawRecipe> {
-  if (!existsSync(file)) throw new CommandError(`${file}: no such file`)
+  mustExist(file)
   if (!programNames.test(file)) {
     const recipe = recipeFromFlat(parseJson(file))
-    if (!isRecord(recipe)) throw new CommandError(`${file}: expected a recipe: an object`)
+    if (!isRecord(recipe)) throw new UsageError(`${file}: expected a recipe: an object`)
     const { fovea: _version, ...raw } = recipe
-    return raw
+    return dataOf(raw, file)
   }
-  const recipe = await exportedRecipe(file)
-  const reference = referenceTo(file)
+  return dataOf(await exportedRecipe(file), file)
+}
+
+function dataOf(recipe: RawRecipe, file: string): RawRecipe {
+  const isFunction = (part: string, value: unknown) =>
+    typeof value === 'function' && functionParts.some(name => name === part)
   return Object.fromEntries(
     Object.entries(recipe)
       .filter(([, value]) => value !== undefined)
-      .map(([part, value]) => [part, typeof value === 'function' ? reference : toData(value, part, file)]),
+      .map(([part, value]) => [part, isFunction(part, value) ? referenceTo(file) : toData(value, part, file)]),
   )
 }
 
 /**
  * The functions that a recipe refers to. A file that has changed since is taken with a warning: whether its network still
  * fits is seen when weights are loaded into it.
- * @throws CommandError when a file or its function is gone.
+ * @throws UsageError when a file or its function is gone.
  */
 export async function loadFunctions(recipe: Recipe): Promise<RecipeFunctions> {
   const functions: Record<string, unknown> = {}
@@ -62,20 +54,21 @@ export async function loadFunctions(recipe: Recipe): Promise<RecipeFunctions> {
     if (!isCode(reference)) continue
     const { file, sha256 } = reference
     const found = (await exportedRecipe(file))[part]
-    if (typeof found !== 'function') throw new CommandError(`${file}: its ${part} is no function any more`)
+    if (typeof found !== 'function') throw new UsageError(`${file}: its ${part} is no function any more`)
     if (referenceTo(file).sha256 !== sha256 && !warned.has(file)) {
       warned.add(file)
       warn(`${file} has changed since the run began: its functions are used as they are now`)
     }
-    functions[part] = found
+    functions[part] = checkedFunction(part, found as () => unknown, file)
   }
   return functions
 }
 
 async function exportedRecipe(file: string): Promise<Record<string, unknown>> {
   const { default: recipe } = await importModule(file)
-  if (isRecord(recipe)) return recipe
-  throw new CommandError(`${file}: exports no recipe: expected \`export default defineRecipe({ … })\``)
+  if (isRecord(recipe) && !(recipe instanceof Promise)) return recipe
+  const found = recipe === undefined ? '' : ` (its default export is ${display(recipe)})`
+  throw new UsageError(`${file}: exports no recipe${found}: expected \`export default defineRecipe({ … })\``)
 }
 
 const referenceTo = (file: string): CodeReference => ({
@@ -83,31 +76,51 @@ const referenceTo = (file: string): CodeReference => ({
   sha256: createHash('sha256').update(readFileSync(file)).digest('hex'),
 })
 
-/** Values as JSON holds them: pipelines as data, regular expressions as `/…/`. */
-function toData(value: unknown, path: string, file: string): unknown {
-  if (value instanceof RegExp) return String(value)
-  if (Array.isArray(value)) return value.map((item, k) => toData(item, `${path}.${k}`, file))
-  if (isRecord(value)) {
-    // A pipeline of another copy of this package is one, too.
-    if (typeof value.spec === 'function') return (value.spec as () => unknown)()
-    return Object.fromEntries(
-      Object.entries(value)
-        .filter(([, item]) => item !== undefined)
-        .map(([key, item]) => [key, toData(item, `${path}.${key}`, file)]),
-    )
+/** Objects within objects: a recipe needs a few. */
+const deepest = 50
+
+/** Objects that are no data, as JSON holds it. */
+const noData = [Promise, Map, Set, WeakMap, WeakSet, Date, ArrayBuffer, Error]
+
+/**
+ * Values as JSON holds them: pipelines as data, regular expressions as `/…/`.
+ * @param above the objects that hold the value
+ */
+function toData(value: unknown, path: string, file: string, above: readonly unknown[] = []): unknown {
+  const refuse = (what: string): never => {
+    throw new UsageError(`${file}: ${path} is ${what}`)
   }
   if (typeof value === 'function') {
-    throw new CommandError(
-      `${file}: ${path} is a function; functions may stand for ${functionParts.join(', ')} as a whole`,
-    )
+    return refuse(`a function; functions may stand for ${functionParts.join(', ')} as a whole`)
   }
-  return value
+  if (typeof value === 'bigint' || typeof value === 'symbol') return refuse(`a ${typeof value}, expected data`)
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof RegExp) return String(value)
+  const kind = noData.find(type => value instanceof type) ?? (ArrayBuffer.isView(value) ? value.constructor : undefined)
+  if (kind) return refuse(`a ${kind.name}, expected data`)
+  if (above.includes(value)) return refuse('a part of itself')
+  if (above.length >= deepest) return refuse(`nested deeper than ${deepest} levels`)
+  const inner = [...above, value]
+  if (Array.isArray(value)) return value.map((item, k) => toData(item, `${path}.${k}`, file, inner))
+  // A pipeline of another copy of this package is one, too.
+  if ('spec' in value && typeof value.spec === 'function') return (value.spec as () => unknown)()
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, item]) => item !== undefined)
+      .map(([key, item]) => [key, toData(item, `${path}.${key}`, file, inner)]),
+  )
 }
 
 function parseJson(file: string): unknown {
+  const text = readFileSync(file, 'utf8')
   try {
-    return JSON.parse(readFileSync(file, 'utf8'))
+    return JSON.parse(text)
   } catch (error) {
-    throw new CommandError(`${file}: is not JSON: ${(error as Error).message}`)
+    const { message } = error as Error
+    const position = / at position (\d+)/.exec(message)?.[1]
+    const before = text.slice(0, position === undefined ? text.length : Number(position)).split('\n')
+    const place = { line: before.length, column: before.at(-1)!.length + 1 }
+    const what = message.replace(/ in JSON at position .*/, '')
+    throw new SourceError(`${file}:${place.line}:${place.column}: is not JSON: ${what}`, codeFrame(text, place))
   }
 }

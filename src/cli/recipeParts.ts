@@ -1,4 +1,5 @@
 /** From the parts of a recipe, which are data, to the functions of `fovea/optim` and `fovea/nn` that they name. */
+import { augmentationFrom } from '../augment/table.ts'
 import { binaryCrossEntropyWithLogits, crossEntropy, type Loss, multiclassHinge, squaredError } from '../nn/losses.ts'
 import {
   adadelta,
@@ -28,7 +29,6 @@ import {
   oneCycle,
   oneCycleMomentum,
   onPlateau,
-  type PathPattern,
   penalty,
   polynomial,
   proximal,
@@ -42,8 +42,8 @@ import {
 } from '../optim/index.ts'
 import type { TrainerOptions } from '../train/trainer.ts'
 import type { Recipe } from './recipe.ts'
-import type { RecipeFunctions } from './recipeFile.ts'
-import { isCode } from './recipeRules.ts'
+import type { RecipeFunctions } from './recipeFunctions.ts'
+import { isCode, patternOf } from './recipeRules.ts'
 
 const optimizers = {
   sgd,
@@ -96,13 +96,6 @@ function make<T>(table: object, { name, ...options }: Part): T {
   return create!(given)
 }
 
-/** A pattern as a recipe stores it: `/…/` is a regular expression. */
-export function patternOf(value: unknown): PathPattern {
-  if (Array.isArray(value)) return value.map(item => patternOf(item) as string | RegExp)
-  const [, source, flags] = /^\/(.+)\/([a-z]*)$/.exec(String(value)) ?? []
-  return source === undefined ? String(value) : new RegExp(source, flags)
-}
-
 /** The optimizer of a recipe, with its transforms. @throws RangeError for options that do not fit each other. */
 export function createOptimizer(recipe: Recipe, functions: RecipeFunctions = {}): Optimizer {
   const { optimizer, gradients = [], weights = [] } = recipe
@@ -119,6 +112,28 @@ export const createSchedule = ({ schedule }: Recipe, functions: RecipeFunctions 
 /** The loss of a recipe. */
 export const createLoss = ({ loss }: Recipe, functions: RecipeFunctions = {}): Loss =>
   isCode(loss) ? functions.loss!() : make<Loss>(losses, loss)
+
+/** Stand in for functions that are not loaded yet. */
+const anyFunctions: RecipeFunctions = {
+  optimizer: () => sgd({ lr: 1 }),
+  schedule: constant(),
+  loss: () => crossEntropy(),
+}
+
+/**
+ * What the parts of a recipe say of their options, where no rule of the recipe's does: such as nesterov without momentum.
+ * @returns undefined when nothing is wrong
+ */
+export function partProblem(recipe: Recipe): string | undefined {
+  try {
+    trainingOptions(recipe, anyFunctions)
+    if (recipe.data.augment) augmentationFrom(recipe.data.augment)
+    return undefined
+  } catch (error) {
+    if (error instanceof TypeError) throw error
+    return (error as Error).message
+  }
+}
 
 /** How a recipe trains, as the trainer's options. */
 export function trainingOptions(

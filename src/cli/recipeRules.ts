@@ -1,6 +1,8 @@
 /** Rules of a recipe's fields. A rule's text completes the sentence `optimizer.lr (=-1) must be …`. */
+import { inspect } from 'node:util'
 import { z } from 'zod'
 import { nearestName } from '../models/catalog.ts'
+import type { PathPattern } from '../optim/index.ts'
 
 /** A number that fits a rule. */
 export const number = (rule: string, fits: (value: number) => boolean) =>
@@ -22,9 +24,25 @@ export const oneOf = <const T extends readonly string[]>(names: T) =>
 
 /** A glob over paths, `/…/` for a regular expression, or a list of these. */
 export const pattern = z.custom<string | string[]>(
-  value => typeof value === 'string' || (Array.isArray(value) && value.every(item => typeof item === 'string')),
+  value => isPattern(value) || (Array.isArray(value) && value.every(isPattern)),
   'must be a pattern of paths, or a list of them',
 )
+
+function isPattern(value: unknown): boolean {
+  try {
+    return typeof value === 'string' && patternOf(value) !== undefined
+  } catch {
+    // A regular expression that is none.
+    return false
+  }
+}
+
+/** A pattern as a recipe stores it: `/…/` is a regular expression. @throws SyntaxError for one that is none */
+export function patternOf(value: unknown): PathPattern {
+  if (Array.isArray(value)) return value.map(item => patternOf(item) as string | RegExp)
+  const [, source, flags] = /^\/(.+)\/([a-z]*)$/.exec(String(value)) ?? []
+  return source === undefined ? String(value) : new RegExp(source, flags)
+}
 
 const objectError = (issue: { readonly code: string }) =>
   issue.code === 'unrecognized_keys' ? undefined : 'must be an object of fields'
@@ -115,6 +133,24 @@ function knownNames(schema: z.ZodType, path: readonly PropertyKey[], value: unkn
   return Object.keys(shape)
 }
 
-/** A value as messages show it. */
-export const display = (value: unknown): string =>
-  typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value))
+/** Characters of a value that messages show. */
+const mostShown = 80
+
+/** A value as messages show it, whatever it is: data in JSON, anything else as Node shows it. */
+export function display(value: unknown): string {
+  const text = typeof value === 'number' ? String(value) : (jsonOf(value) ?? inspect(value, { depth: 1 }))
+  const line = text.replace(/\s*\n\s*/g, ' ')
+  return line.length > mostShown ? `${line.slice(0, mostShown)}…` : line
+}
+
+function jsonOf(value: unknown): string | undefined {
+  const isData = typeof value !== 'object' || value === null || Array.isArray(value) || isPlain(value)
+  try {
+    return isData ? JSON.stringify(value) : undefined
+  } catch {
+    // A bigint, or an object that holds itself.
+    return undefined
+  }
+}
+
+const isPlain = (value: object): boolean => [Object.prototype, null].includes(Object.getPrototypeOf(value))

@@ -87,7 +87,7 @@ const schedule = named({
   cosineWithRestarts: {
     ...warmup,
     end: share.optional(),
-    cycles: wholeFrom1.optional(),
+    cycles: number('a whole number from 1 to 10000', n => Number.isInteger(n) && n >= 1 && n <= 10_000).optional(),
     growth: positive.optional(),
   },
   oneCycle: { rise: share.optional(), startDivisor: positive.optional(), endDivisor: positive.optional(), anneal },

@@ -7,6 +7,7 @@ import { bootstrapIndices, foldSplit } from '../study/folds.ts'
 import { openPictures } from './corrupt.ts'
 import { findDataset, splitFolder } from './datasets.ts'
 import { imagesOf } from './images.ts'
+import { mustExist } from './inputs.ts'
 import type { Recipe } from './recipe.ts'
 import { isCode } from './recipeRules.ts'
 
@@ -41,6 +42,7 @@ export interface DataSources {
 
 /** The first half of {@link loadData}. */
 export async function openData(recipe: Recipe, directory = recipe.data.directory): Promise<DataSources> {
+  if (directory !== undefined) mustExist(directory, 'folder')
   return recipe.data.name === 'folder' ? openFolder(recipe, directory!) : loadKnown(recipe, directory)
 }
 

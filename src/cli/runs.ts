@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
 import { readCheckpoint } from '../train/checkpoint.node.ts'
 import type { Checkpoint } from '../train/checkpoint.ts'
-import { RunFolder } from '../train/runFolder.node.ts'
+import type { RunFolder } from '../train/runFolder.node.ts'
+import { mustExist, openRunFolder } from './inputs.ts'
 import { parseRecipe, type Recipe } from './recipe.ts'
 import { loadFunctions } from './recipeFile.ts'
 import { createModel, loadCheckpoint } from './setup.ts'
@@ -27,13 +28,14 @@ export function finalCheckpoint(folder: RunFolder, recipe: Recipe): 'latest' | '
  * Reads a run's recipe and weights.
  * @param path of the run folder
  * @param which `final`, `latest`, `best`, or the path of a `.safetensors` file
- * @throws RunFolderError, CheckpointError or Error naming the file that is missing, broken, or of another model.
+ * @throws UsageError, CheckpointError or Error naming the file that is missing, broken, or of another model.
  */
 export async function loadRun(path: string, which: string): Promise<TrainedModel> {
-  const folder = await RunFolder.open(path)
+  const folder = await openRunFolder(path)
   const recipe = parseRecipe(folder.recipe, join(path, 'recipe.json'))
   const chosen = which === 'final' ? finalCheckpoint(folder, recipe) : which
   const isNamed = chosen === 'latest' || chosen === 'best'
+  if (!isNamed) mustExist(chosen)
   const checkpoint = isNamed ? await folder.load(chosen) : await readCheckpoint(chosen)
   const model = createModel(recipe, await loadFunctions(recipe))
   await loadCheckpoint(model, checkpoint, isNamed ? `${path}: ${chosen} checkpoint` : chosen)

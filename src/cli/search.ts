@@ -74,10 +74,11 @@ export async function search(given: RecipeOptions, options: SearchOptions): Prom
     ...(strategy === 'asha' && { factor, minEpochs }),
     ...(strategy === 'coarse-to-fine' && { stages }),
   }
-  return inStudy(out, asked, options, async runner => {
-    const all = await runStrategy(space, recipeAt, runner, options)
+  const work = async (runner: TrialRunner, first: number): Promise<void> => {
+    const all = await runStrategy(space, recipeAt, runner, options, first)
     await report(all, space, recipeAt, options, json)
-  })
+  }
+  return inStudy(out, asked, options, work, strategy === 'grid' ? undefined : 'trials')
 }
 
 /** The axes that were asked for. @throws UsageError naming the text that is none. */
@@ -105,6 +106,7 @@ async function runStrategy(
   recipeAt: RecipeAt,
   runner: TrialRunner,
   options: SearchOptions,
+  first: number,
 ): Promise<SearchTrial[]> {
   const { strategy, trials, points, stages, searchSeed } = options
   const make = async (index: number, point: Point, more?: readonly string[]): Promise<SearchTrial> => {
@@ -127,15 +129,16 @@ async function runStrategy(
   const all: SearchTrial[] = []
   let narrowed = space
   for (let stage = 0; stage < rounds; stage++) {
-    const last = Math.round((trials * (stage + 1)) / rounds)
+    // Trials that a study is given later are further ones of its last stage: those before keep their places.
+    const last = stage === rounds - 1 ? trials : Math.round((first * (stage + 1)) / rounds)
     const { epochs } = recipeAt(randomPoint(space, searchSeed, 0))
     // Early stages look about with few epochs, the last one has all of them.
     const stageEpochs = Math.max(1, Math.round(epochs / 2 ** (rounds - 1 - stage)))
-    const first = all.length
-    for (let k = first; k < last; k++) {
+    const begin = all.length
+    for (let k = begin; k < last; k++) {
       all.push(await make(k, randomPoint(narrowed, searchSeed, k), [`epochs=${stageEpochs}`]))
     }
-    const here = all.slice(first)
+    const here = all.slice(begin)
     await trainAll(here, runner, options)
     const good = ranked(here, options.metric).slice(0, Math.max(2, Math.ceil(here.length / 4)))
     if (good.length > 0)

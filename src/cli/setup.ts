@@ -9,10 +9,11 @@ import { ImageClassifier } from '../nn/imageClassifier.ts'
 import type { Module } from '../nn/module.ts'
 import { loadState } from '../nn/state.ts'
 import { type Checkpoint, CheckpointError, weightsOf } from '../train/checkpoint.ts'
+import { UsageError } from './errors.ts'
 import { imagesOf } from './images.ts'
 import { createPreprocessing } from './preprocess.ts'
 import type { Recipe } from './recipe.ts'
-import type { RecipeFunctions } from './recipeFile.ts'
+import type { RecipeFunctions } from './recipeFunctions.ts'
 import { isCode } from './recipeRules.ts'
 
 export { imagesOf } from './images.ts'
@@ -27,9 +28,13 @@ export function createModel(recipe: Recipe, functions: RecipeFunctions = {}): Im
 }
 
 /** The network of a recipe for a number of classes, still without weights. */
-export function createNetwork(recipe: Recipe, functions: RecipeFunctions, classes: number): Module {
+export function createNetwork(
+  recipe: Recipe,
+  functions: RecipeFunctions,
+  classes: number,
+  [height, width, channels] = imagesOf(recipe).shape,
+): Module {
   const { model } = recipe
-  const [height, width, channels] = imagesOf(recipe).shape
   if (isCode(model)) return functions.model!({ classes, shape: [channels, height, width] })
   return findModel(model.name).create({ ...model.options, classes })
 }
@@ -46,9 +51,13 @@ export interface EngineChoices {
   readonly wide?: WideChoice | undefined
 }
 
-/** Starts the engine of a recipe. @throws Error for `wide: 'on'` where wide vectors are impossible. */
+/** Starts the engine of a recipe. @throws UsageError for threads that are no number, and `wide: 'on'` where that is impossible. */
 export function startEngine({ backend, precise }: Recipe, { threads, wide }: EngineChoices): Engine {
-  return createEngine({ backend, precise, ...(threads !== undefined && { threads }), ...(wide && { wide }) })
+  try {
+    return createEngine({ backend, precise, ...(threads !== undefined && { threads }), ...(wide && { wide }) })
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error })
+  }
 }
 
 /**

@@ -1,30 +1,32 @@
-/** `fovea summary`: the layer table of a model and the memory that training it takes, without training it; drawn on request. */
+/**
+ * `fovea summary`: the layer table of a network and the memory that training it takes, without training it; drawn on request.
+ * Of a file of weights, its tensors.
+ */
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { wasmPlanOptions } from '../backends/wasm/planOptions.ts'
 import type { WideChoice } from '../backends/wasm/wide.ts'
+import { ShapeError } from '../graph/shape.ts'
 import { formatBytes, formatSummary, type Summary, summarize } from '../inspect/index.ts'
-import { findModel, models } from '../models/index.ts'
-import { ImageClassifier } from '../nn/imageClassifier.ts'
-import { crossEntropy } from '../nn/losses.ts'
-import { normalize } from '../nn/normalize.ts'
-import { sgd } from '../optim/index.ts'
-import { makePlan, type Plan } from '../plan/plan.ts'
-import type { Program } from '../plan/program.ts'
+import { models } from '../models/index.ts'
+import { makePlan } from '../plan/plan.ts'
 import { volumes } from '../plot/volumes.ts'
 import { writeAtomic } from '../train/atomicFile.node.ts'
-import { type ImageShape, predictionProgram, trainingProgram } from '../train/programs.ts'
-import { trainingDefaults } from './defaults.ts'
-import { CommandError, exitCodes, UsageError } from './errors.ts'
+import { exitCodes, UsageError } from './errors.ts'
 import { formatKernels, listKernels } from './kernels.ts'
 import { unknownName } from './names.ts'
 import { print, printJson } from './output.ts'
 import { summaryPage } from './summaryPage.ts'
+import { type InputShape, type Subject, subjectOf } from './summarySubject.ts'
 import { foveaVersion } from './version.ts'
+import { weightsSummary } from './weightsSummary.ts'
 
 /** Options of {@link summary}. */
 export interface SummaryOptions {
-  /** Images in a training step. */
-  readonly batch: number
+  /** Size of the images, when it is to be another than the network is made for. */
+  readonly input?: InputShape
+  /** Images in a training step; the recipe's, or 128, by default. */
+  readonly batch?: number
   readonly json?: boolean
   /** Prints the plan of the training step as well. */
   readonly plan?: boolean
@@ -38,27 +40,33 @@ export interface SummaryOptions {
   readonly html?: string
 }
 
+/** Images in a training step where nothing says how many. */
+const usualBatch = 128
+
 /**
- * Shows the layers of a model and its training plan, and writes the files asked for.
+ * Shows the layers of a network and its training plan, and writes the files asked for; or the tensors of a file of weights.
+ * @param word a model's name, a recipe file, a run folder, or a file of weights
  * @returns the exit code
- * @throws UsageError for an unknown model; CommandError when a file cannot be written.
+ * @throws UsageError for what is none of these, and images that the network does not take; FileError when a file cannot be
+ * written.
  */
-export async function summary(name: string, options: SummaryOptions): Promise<number> {
-  const { batch, json, plan: showPlan, kernels: task, wide = 'off', svg, html } = options
-  if (!Object.hasOwn(models, name)) throw new UsageError(unknownName('model', name, Object.keys(models)))
+export async function summary(word: string, options: SummaryOptions): Promise<number> {
+  const { input, json, plan: showPlan, kernels: task, wide = 'off', svg, html } = options
   if (svg !== undefined && html !== undefined && resolve(svg) === resolve(html)) {
     throw new UsageError(`--svg and --html: both name ${svg}; they need two files`)
   }
-  const entry = findModel(name)
-  const plan = planTraining(name, batch)
-  const table = summarize(entry.create().assignPaths(), entry.inputShape, { batch, arenaBytes: plan.arenaBytes })
-  const files = await writeDrawings(name, table, plan.scratchBytes, options)
-  const program = task === 'inference' ? inferenceOf(name, batch) : trainingOf(name, batch)
+  const subject = await subjectOf(word, input)
+  if (!subject) return summaryOfFile(word, options)
+  const { batch = subject.batch ?? usualBatch } = options
+  const plan = taking(word, input, () => makePlan(subject.trainingProgram(batch), wasmPlanOptions()))
+  const table = summarize(subject.create().assignPaths(), subject.input, { batch, arenaBytes: plan.arenaBytes })
+  const files = await writeDrawings(subject, table, plan.scratchBytes, options)
+  const program = task === 'inference' ? subject.predictionProgram(batch) : subject.trainingProgram(batch)
   const listing = task && (await listKernels(program, wide))
   if (json) {
     const { arenaBytes, scratchBytes, multiplyAdds, block } = plan
     printJson({
-      model: name,
+      model: word,
       ...table,
       training: {
         batch,
@@ -72,67 +80,69 @@ export async function summary(name: string, options: SummaryOptions): Promise<nu
     })
     return exitCodes.done
   }
-  print(`${name}: ${entry.description}`, entry.reference, '', formatSummary(table))
+  const { description, reference = [] } = subject
+  print(`${word}: ${description}`, ...[reference].flat(), '', formatSummary(table))
   if (plan.scratchBytes > 0) print(`Each thread has ${formatBytes(plan.scratchBytes)} of its own besides.`)
-  if (showPlan) print('', `The plan of a training step (SGD with momentum, ${batch} images):`, plan.toString())
+  if (showPlan) print('', `The plan of a training step (${subject.training}, ${batch} images):`, plan.toString())
   if (listing) print('', `The kernels of ${task}, ${batch} images:`, formatKernels(listing))
   if (files.length > 0) print('', ...files.map(file => `Drawn in ${file}`))
   return exitCodes.done
 }
 
+/** Options that need layers. */
+const layerOptions = ['input', 'batch', 'plan', 'kernels', 'svg', 'html'] as const
+
+/** The tensors of a file of weights. @throws UsageError for a word that names no file, and options that need layers */
+async function summaryOfFile(word: string, options: SummaryOptions): Promise<number> {
+  if (!existsSync(word)) {
+    const isPath = /[/\\.]/.test(word)
+    throw new UsageError(isPath ? `${word}: no such file or folder` : unknownName('model', word, Object.keys(models)))
+  }
+  const given = layerOptions.find(name => options[name] !== undefined)
+  if (given)
+    throw new UsageError(`--${given}: ${word} is a file of weights, which says nothing of layers; name a model`)
+  await weightsSummary(word, options)
+  return exitCodes.done
+}
+
+/** Does what only works with images that the network takes. @throws UsageError when it does not */
+function taking<T>(word: string, input: InputShape | undefined, use: () => T): T {
+  try {
+    return use()
+  } catch (error) {
+    if (!(error instanceof ShapeError) || !input) throw error
+    throw new UsageError(`--input ${input.join('x')}: ${word} does not take such images: ${error.message}`, {
+      cause: error,
+    })
+  }
+}
+
 /** Writes the drawing, and the page around it. @returns the files written */
 async function writeDrawings(
-  name: string,
+  { name, description, reference }: Subject,
   table: Summary,
   scratchBytes: number,
   { svg, html }: SummaryOptions,
 ): Promise<string[]> {
-  const { description, reference } = findModel(name)
   const written: string[] = []
   const write = async (file: string, contents: string): Promise<void> => {
-    try {
-      await writeAtomic(file, contents)
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException
-      const reason = { ENOENT: 'there is no such folder', EISDIR: 'it is a folder' }[code ?? ''] ?? message
-      throw new CommandError(`${file}: cannot be written: ${reason}`)
-    }
+    await writeAtomic(file, contents)
     written.push(file)
   }
   if (svg !== undefined) await write(svg, `${volumes(table.rows, { title: `The volumes of ${name}` })}\n`)
   if (html !== undefined) {
     const version = foveaVersion()
-    await write(html, summaryPage({ name, description, reference, summary: table, scratchBytes, version }))
+    await write(
+      html,
+      summaryPage({
+        name,
+        description,
+        ...(reference !== undefined && { reference }),
+        summary: table,
+        scratchBytes,
+        version,
+      }),
+    )
   }
   return written
-}
-
-/** The plan of a training step, as the WebAssembly backend makes it. */
-export function planTraining(name: string, batch: number): Plan {
-  return makePlan(trainingOf(name, batch), wasmPlanOptions())
-}
-
-/** A training step of a model that has not been trained. */
-function trainingOf(name: string, batch: number): Program {
-  const { lr, momentum, weightDecay } = trainingDefaults
-  const optimizer = sgd({ lr, momentum, weightDecay })
-  return trainingProgram(classifier(name), imageShape(name), batch, crossEntropy(), optimizer)
-}
-
-/** The predictions of a model that has not been trained. */
-function inferenceOf(name: string, batch: number): Program {
-  return predictionProgram(classifier(name), imageShape(name), batch, false)
-}
-
-function imageShape(name: string): ImageShape {
-  const [channels, height, width] = findModel(name).inputShape
-  return [height, width, channels]
-}
-
-/** A model behind the scaling of its images. */
-function classifier(name: string): ImageClassifier {
-  const { create, inputShape } = findModel(name)
-  const [channels] = inputShape
-  const scale = { mean: new Array<number>(channels).fill(0.5), std: new Array<number>(channels).fill(0.5) }
-  return new ImageClassifier(normalize(scale), create())
 }

@@ -11,8 +11,8 @@ export interface SummaryPage {
   /** `lenet5` */
   readonly name: string
   readonly description: string
-  /** Where the network was published. */
-  readonly reference: string
+  /** Where the network was published; absent when that is not known. */
+  readonly reference?: string
   readonly summary: Summary
   /** Memory of each thread's own, besides the arena. */
   readonly scratchBytes: number
@@ -44,7 +44,7 @@ export function summaryPage({ name, description, reference, summary, scratchByte
 <body>
 <header>
 <h1>${description}</h1>
-<p class="byline">${name}: ${reference}</p>
+<p class="byline">${reference === undefined ? name : `${name}: ${reference}`}</p>
 <dl class="facts">${[
     fact('Parameters', formatCount(totals.parameters), `${formatBytes(totals.parameterBytes)} in single precision`),
     fact('Multiply-adds', formatLarge(totals.multiplyAdds), `for one image of ${formatVolume(input)}`),

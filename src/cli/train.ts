@@ -5,18 +5,21 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Engine } from '../backends/engine.ts'
 import type { ImageCollection } from '../data/dataset.ts'
+import { FileError } from '../data/fileError.node.ts'
 import type { Subset } from '../data/split.ts'
 import { workerLoader } from '../data/workers.node.ts'
 import { formatCount, formatDuration, formatPercent, formatSignificant } from '../plot/format.ts'
 import type { Evaluation } from '../train/evaluate.ts'
 import type { FeatureOptions } from '../train/features.ts'
-import { RunFolder, type RunFolderOptions } from '../train/runFolder.node.ts'
+import { RunFolder, RunFolderError, type RunFolderOptions } from '../train/runFolder.node.ts'
 import { hasTensorBoardLog, TensorBoardLog } from '../train/tensorboard.node.ts'
 import { Trainer, type TrainerOptions } from '../train/trainer.ts'
 import { countTrainable } from '../train/trainerOptions.ts'
 import { defaultRuns } from './defaults.ts'
 import { CommandError, exitCodes, InterruptError, UsageError } from './errors.ts'
 import { EvaluationProgress, FeatureProgress } from './evaluationProgress.ts'
+import { extend } from './extend.ts'
+import { openRunFolder } from './inputs.ts'
 import { Interrupt } from './interrupt.ts'
 import { note, print, printJson, warn } from './output.ts'
 import { fitPreprocessing } from './preprocess.ts'
@@ -80,7 +83,7 @@ export async function train(given: RecipeOptions, options: TrainOptions): Promis
   const existing = options.resume === undefined ? undefined : await openRun(options.resume, given, options)
   const base = options.file === undefined ? {} : await readRecipeFile(options.file)
   const recipe = existing?.recipe ?? resolveRecipe(given, options.set, base)
-  if (existing && existsSync(join(existing.folder.path, resultFile))) {
+  if (existing && recipe === existing.known && existsSync(join(existing.folder.path, resultFile))) {
     await showFinished(existing.folder, options)
     return exitCodes.done
   }
@@ -91,18 +94,23 @@ export async function train(given: RecipeOptions, options: TrainOptions): Promis
   }
   const engine = startEngine(recipe, options)
   try {
-    return await trainOn(engine, recipe, data, existing?.folder, options)
+    return await trainOn(engine, recipe, data, existing, options)
   } finally {
     await engine.close()
   }
 }
 
-/** The run to resume and its recipe. @throws UsageError for options that contradict it. */
-async function openRun(
-  path: string,
-  given: RecipeOptions,
-  options: TrainOptions,
-): Promise<{ folder: RunFolder; recipe: Recipe }> {
+/** A run to go on with. */
+interface ExistingRun {
+  readonly folder: RunFolder
+  /** Its recipe so far. */
+  readonly known: Recipe
+  /** The same, or one with another number of epochs. */
+  readonly recipe: Recipe
+}
+
+/** The run to resume. @throws UsageError for options that contradict its recipe. */
+async function openRun(path: string, given: RecipeOptions, options: TrainOptions): Promise<ExistingRun> {
   for (const option of ['out', 'name'] as const) {
     if (options[option] !== undefined) {
       throw new UsageError(`--${option} conflicts with --resume: a resumed run stays in its folder`)
@@ -112,23 +120,25 @@ async function openRun(
   if (more !== undefined) {
     throw new UsageError(`${more} conflicts with --resume: a resumed run takes everything from its recipe`)
   }
-  const folder = await RunFolder.open(path)
-  const recipe = parseRecipe(folder.recipe, join(path, 'recipe.json'))
-  refuseConflicts(given, recipe)
-  return { folder, recipe }
+  const folder = await openRunFolder(path)
+  const known = parseRecipe(folder.recipe, join(path, 'recipe.json'))
+  const { epochs = known.epochs, ...rest } = given
+  refuseConflicts(rest, known)
+  const recipe = epochs === known.epochs ? known : parseRecipe({ ...known, epochs }, `--epochs ${epochs}`)
+  return { folder, known, recipe }
 }
 
 async function trainOn(
   engine: Engine,
   recipe: Recipe,
   data: RunData,
-  existing: RunFolder | undefined,
+  existing: ExistingRun | undefined,
   options: TrainOptions,
 ): Promise<number> {
   const functions = await loadFunctions(recipe)
   // Weights to start from are read by a run that starts: one that goes on has its own.
   const model =
-    existing && hasBegun(existing)
+    existing && hasBegun(existing.folder)
       ? createModel(recipe, functions)
       : await createInitialModel(recipe, functions, options.quiet ? undefined : note)
   // Also of a run that goes on: it may have been stopped before its first checkpoint, which would have the same numbers.
@@ -150,10 +160,10 @@ async function trainOn(
   })
   const progress = options.quiet ? undefined : new TrainProgress({ stream })
   const interrupt = new Interrupt(() => trainer.stop())
-  let folder = existing
+  let folder = existing?.folder
   let board: TensorBoardLog | undefined
   try {
-    const resumed = existing ? await resume(existing, trainer, recipe) : {}
+    const resumed = existing ? await resume(existing, trainer) : {}
     const events = trainer.run()
     // The first event comes when the step is compiled: until then a new run has left no trace on the disk.
     const first = await events.next()
@@ -178,16 +188,18 @@ async function trainOn(
     })
     // A bar that is still open would be drawn over what comes next.
     progress?.close()
-    if (outcome.paused && !interrupt.requested) {
+    if (!outcome.finished || interrupt.requested) {
       await showStopped(folder, outcome, recipe, options)
-      return exitCodes.done
+      return interrupt.requested ? interrupt.exitCode : exitCodes.done
     }
-    if (!outcome.finished || interrupt.requested) return await showStopped(folder, outcome, recipe, options)
     const final = finalCheckpoint(folder, recipe)
     if (final === 'best') await trainer.restore(await folder.load('best'))
     const test =
       recipe.test && data.test ? await evaluateTest(trainer, data.test, interrupt, progress && stream) : undefined
-    if (test === 'interrupted') return await showStopped(folder, outcome, recipe, options)
+    if (test === 'interrupted') {
+      await showStopped(folder, outcome, recipe, options)
+      return interrupt.exitCode
+    }
     if (test) board?.scalars(outcome.step, { 'accuracy/test': test.accuracy, 'loss/test': test.loss })
     const result = await writeResult({
       folder,
@@ -200,6 +212,9 @@ async function trainOn(
     })
     show(folder, result, options)
     return exitCodes.done
+  } catch (error) {
+    if (error instanceof RunFolderError) throw new UsageError(error.message, { cause: error })
+    throw error instanceof FileError ? await unwritten(error, folder) : error
   } finally {
     looking?.close()
     progress?.close()
@@ -236,14 +251,14 @@ function policyOf({ checkpoints }: Recipe): RunFolderOptions {
 
 /** Goes back to the last checkpoint. */
 async function resume(
-  folder: RunFolder,
+  { folder, known, recipe }: ExistingRun,
   trainer: Trainer,
-  recipe: Recipe,
 ): Promise<{ best?: Best; saved?: string; waiting?: unknown }> {
   const { checkpoint, file, warnings } = await folder.resume(policyOf(recipe))
   for (const warning of warnings) warn(warning)
+  if (checkpoint && file !== undefined) await naming(file, () => trainer.restore(checkpoint))
+  if (recipe !== known) for (const note of await extend(folder, known, recipe, checkpoint?.progress)) warn(note)
   if (!checkpoint || file === undefined) return {}
-  await naming(file, () => trainer.restore(checkpoint))
   const best = checkpoint.progress.best as Best | undefined
   // A crash between a checkpoint and its line in the log: what came after the file is done again.
   const last = (await folder.events()).at(-1)
@@ -285,9 +300,9 @@ async function showStopped(
   { step, epoch, finished }: TrainOutcome,
   { epochs }: Recipe,
   { json }: TrainOptions,
-): Promise<number> {
+): Promise<void> {
   const { path } = folder
-  const file = (await readFile(join(path, 'latest'), 'utf8')).trim()
+  const file = await latestFile(folder)
   const resume = `fovea train --resume ${shellWord(path)}`
   if (json) printJson({ status: 'stopped', run: path, step, epoch, checkpoint: file, resume })
   else {
@@ -296,7 +311,18 @@ async function showStopped(
       : `after step ${formatCount(step)} (epoch ${epoch} of ${epochs})`
     print(`stopped ${where}, saved in ${join(path, file)}`, `resume with: ${resume}`)
   }
-  return exitCodes.interrupted
+}
+
+/** The checkpoint that a run would go on from, relative to its folder. */
+const latestFile = async ({ path }: RunFolder): Promise<string> => (await readFile(join(path, 'latest'), 'utf8')).trim()
+
+/** What is kept of a run whose folder can no longer be written. */
+async function unwritten(error: FileError, folder: RunFolder | undefined): Promise<CommandError> {
+  if (!folder) return new CommandError(`${error.message} (--out names another folder for runs)`, { cause: error })
+  const file = await latestFile(folder).catch(() => undefined)
+  const kept = file === undefined ? 'no checkpoint was saved yet' : `the last checkpoint is ${join(folder.path, file)}`
+  const message = `${error.message}; ${kept}; go on with: fovea train --resume ${shellWord(folder.path)}`
+  return new CommandError(message, { cause: error })
 }
 
 /** A run that is complete is not trained again: its result is shown. */

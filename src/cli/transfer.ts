@@ -6,12 +6,12 @@ import { ImageClassifier } from '../nn/imageClassifier.ts'
 import type { Module } from '../nn/module.ts'
 import { loadState } from '../nn/state.ts'
 import { weightsOf } from '../train/checkpoint.ts'
-import { RunFolder } from '../train/runFolder.node.ts'
 import { loadWeights } from '../train/weights.node.ts'
 import { imagesOf } from './images.ts'
+import { mustExist, openRunFolder } from './inputs.ts'
 import { createPreprocessing } from './preprocess.ts'
 import { parseRecipe, type Recipe } from './recipe.ts'
-import type { RecipeFunctions } from './recipeFile.ts'
+import type { RecipeFunctions } from './recipeFunctions.ts'
 import { finalCheckpoint } from './runs.ts'
 import { createModel, createNetwork, naming } from './setup.ts'
 
@@ -29,6 +29,7 @@ export async function createInitialModel(
   if (!pretrained) return createModel(recipe, functions)
   const { classes, shape } = imagesOf(recipe)
   const { weights, prefix, average } = pretrained
+  mustExist(weights)
   const isRun = existsSync(join(weights, 'recipe.json')) && statSync(weights).isDirectory()
   const source = isRun ? await openRun(weights, average) : undefined
   const trained = pretrained.classes ?? source?.classes ?? classes.length
@@ -46,7 +47,7 @@ export async function createInitialModel(
 type State = ReturnType<typeof weightsOf>
 
 async function openRun(path: string, average?: boolean): Promise<{ classes: number; state: State }> {
-  const folder = await RunFolder.open(path)
+  const folder = await openRunFolder(path)
   const recipe = parseRecipe(folder.recipe, join(path, 'recipe.json'))
   return {
     classes: imagesOf(recipe).classes.length,

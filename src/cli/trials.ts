@@ -4,14 +4,14 @@
  */
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { makeFolder } from '../data/fileError.node.ts'
 import { writeAtomic } from '../train/atomicFile.node.ts'
 import { readEvents } from '../train/eventLog.node.ts'
 import type { ValidationEvent } from '../train/events.ts'
-import { CommandError, exitCodes, InterruptError } from './errors.ts'
+import { CommandError, InterruptError, isStopped } from './errors.ts'
 import type { Recipe } from './recipe.ts'
 import { differentImages } from './runFingerprint.ts'
 import { resultFile } from './runResult.ts'
@@ -86,7 +86,7 @@ export class TrialRunner {
    * @throws InterruptError after {@link stop}.
    */
   async train(trial: Trial, untilEpoch?: number): Promise<TrialProgress> {
-    await mkdir(this.folder, { recursive: true })
+    await makeFolder(this.folder)
     const run = this.runOf(trial)
     const file = join(this.folder, `${trial.name}.json`)
     const begun = existsSync(join(run, 'recipe.json'))
@@ -104,7 +104,7 @@ export class TrialRunner {
     }
     const { code, stderr } = await this.#fovea(['train', ...start, ...until, '--quiet', ...this.#engine], onEpoch)
     this.progress.end(trial.name)
-    if (this.#isStopping || code === exitCodes.interrupted) throw new InterruptError('stopped')
+    if (this.#isStopping || isStopped(code)) throw new InterruptError('stopped')
     if (code !== 0)
       await writeAtomic(join(this.folder, `${trial.name}.failed`), `${stderr.trim() || `ended with ${code}`}\n`)
     return this.progressOf(trial)

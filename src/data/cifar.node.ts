@@ -4,14 +4,15 @@
  */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { cifar10Classes, cifarDataset, cifarRecords } from './cifar.ts'
 import type { DatasetSplits } from './dataset.ts'
-import { cacheFolder, type DownloadProgress, download, hashOf } from './download.node.ts'
+import { cacheFolder, type DownloadProgress, download, hashOf, inCache } from './download.node.ts'
 import { DatasetError } from './errors.ts'
 import { readBytes } from './file.node.ts'
+import { FileError, makeFolder } from './fileError.node.ts'
 import { loadSharp } from './sharp.node.ts'
 import { readTar } from './tar.ts'
 
@@ -111,11 +112,13 @@ async function fetched(
   const root = cacheFolder()
   const target = join(root, archive.folder)
   if (existsSync(target)) return target
-  await mkdir(root, { recursive: true })
-  const building = await mkdtemp(join(root, `${archive.folder}-`))
+  const building = await inCache(root, async () => {
+    await makeFolder(root)
+    return mkdtemp(join(root, `${archive.folder}-`))
+  })
   try {
     await unpack(archive, url, building, onProgress).catch(async (failure: Error) => {
-      if (!fallback) throw failure
+      if (!fallback || failure instanceof FileError) throw failure
       await fallback(building).catch((second: Error) => {
         throw new DatasetError(
           `${archive.name} is not in the cache (${root}) and cannot be downloaded: ${failure.message}; ${second.message}. ` +
@@ -136,7 +139,7 @@ async function unpack(archive: Archive, url: string, target: string, onProgress?
   await download({ url, path, hash, ...(onProgress && { onProgress }) })
   for (const [name, bytes] of readTar(await readBytes(path), path)) {
     const file = name.split('/').pop()
-    if (name.startsWith(`${archive.folder}/`) && file) await writeFile(join(target, file), bytes)
+    if (name.startsWith(`${archive.folder}/`) && file) await inCache(join(target, file), to => writeFile(to, bytes))
   }
   await rm(path, { force: true })
 }
@@ -175,6 +178,6 @@ async function cifar10Mirror(target: string): Promise<void> {
       .removeAlpha()
       .raw()
       .toBuffer()
-    await writeFile(join(target, file), cifarRecords(rows, labels, file))
+    await inCache(join(target, file), to => writeFile(to, cifarRecords(rows, labels, file)))
   }
 }

@@ -3,11 +3,12 @@
  */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { open, rename, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { DatasetError } from './errors.ts'
+import { FileError, makeFolder, notWritten } from './fileError.node.ts'
 
 /** Told how far a download is; `total` is absent when the server does not say. */
 export type DownloadProgress = (received: number, total: number | undefined) => void
@@ -31,11 +32,12 @@ export function cacheFolder(): string {
 
 /**
  * Downloads a file unless it is there. What an earlier attempt received stays beside it as `.part` and is continued.
- * @throws DatasetError when the server cannot be reached, refuses, or sends something else than the hash says.
+ * @throws DatasetError when the server cannot be reached, refuses, or sends something else than the hash says; FileError
+ * when the cache cannot be written.
  */
 export async function download({ url, path, hash, onProgress }: DownloadOptions): Promise<void> {
   if (await sizeOf(path)) return
-  await mkdir(dirname(path), { recursive: true })
+  await inCache(dirname(path), makeFolder)
   const part = `${path}.part`
   await receive(url, part, onProgress)
   const found = await hashOf(part, hash.algorithm)
@@ -46,6 +48,16 @@ export async function download({ url, path, hash, onProgress }: DownloadOptions)
     )
   }
   await rename(part, path)
+}
+
+/** Writes to a path of the cache. @throws FileError that says what else could be done */
+export async function inCache<T>(path: string, write: (path: string) => Promise<T>): Promise<T> {
+  try {
+    return await write(path)
+  } catch (error) {
+    const { message, code } = notWritten(path, error)
+    throw new FileError(`${message} (FOVEA_CACHE may name another folder for downloads)`, code, { cause: error })
+  }
 }
 
 /** The hash of a file, hexadecimal. */
@@ -67,15 +79,16 @@ async function receive(url: string, part: string, onProgress?: DownloadProgress)
   const start = continued ? have : 0
   const total = Number.isNaN(length) ? undefined : start + length
   let received = start
-  const file = await open(part, continued ? 'a' : 'w')
+  const file = await inCache(part, () => open(part, continued ? 'a' : 'w'))
   try {
     // Each piece is on the disk before the next is asked for, so that what was received is kept whenever the rest breaks off.
     for await (const piece of response.body) {
-      await file.writeFile(piece)
+      await inCache(part, () => file.writeFile(piece))
       received += piece.length
       onProgress?.(received, total)
     }
   } catch (error) {
+    if (error instanceof FileError) throw error
     throw new DatasetError(
       `${url}: broke off after ${received} bytes (${reason(error)}); run again to go on from there`,
     )

@@ -4,12 +4,12 @@
  * Source: H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning
  * algorithms", 2017.
  */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatasetSplits } from './dataset.ts'
-import { cacheFolder, type DownloadProgress, download } from './download.node.ts'
+import { cacheFolder, type DownloadProgress, download, inCache } from './download.node.ts'
 import { DatasetError } from './errors.ts'
 import { fashionMnistClasses } from './fashionMnist.ts'
+import { makeFolder } from './fileError.node.ts'
 import { mnist } from './mnist.node.ts'
 
 /** Where {@link fashionMnist} takes its files from. */
@@ -49,7 +49,7 @@ export async function fashionMnist(source: FashionMnistSource = {}): Promise<Dat
 /** The folder of the files in the cache; those that are not there are downloaded first. */
 async function fetched({ url, onProgress }: FashionMnistSource): Promise<string> {
   const folder = join(cacheFolder(), 'fashion-mnist')
-  await mkdir(folder, { recursive: true })
+  await inCache(folder, makeFolder)
   const places = url === undefined ? officialUrls : [url.endsWith('/') ? url : `${url}/`]
   for (const [file, hex] of Object.entries(files)) {
     const failures: string[] = []

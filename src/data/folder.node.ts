@@ -81,7 +81,7 @@ export interface ImageFiles extends StoredImages {
 export const isImageFiles = (data: object): data is ImageFiles => 'files' in data && 'decoding' in data
 
 /** Names that pictures end with. */
-const pictureNames = /\.(jpe?g|jfif|png|webp|gif|tiff?|avif|svg|bmp|ppm|pgm|pbm|pnm)$/i
+export const pictureNames = /\.(jpe?g|jfif|png|webp|gif|tiff?|avif|svg|bmp|ppm|pgm|pbm|pnm)$/i
 
 /** Files that are checked at the same time. */
 const checksAtOnce = 8

@@ -12,6 +12,24 @@ export interface Schedule {
   readonly feedback?: ScheduleFeedback
 }
 
+/** Thrown when a schedule gives no number. Names the step. */
+export class ScheduleError extends RangeError {
+  override readonly name = 'ScheduleError'
+}
+
+/**
+ * The factor that a schedule gives for a step, counted from 0.
+ * @param what to call the schedule in messages
+ * @throws ScheduleError when it is no finite number
+ */
+export function factorOf(schedule: Schedule, step: number, totalSteps: number, what = 'schedule'): number {
+  const factor: unknown = schedule(step, totalSteps)
+  if (typeof factor === 'number' && Number.isFinite(factor)) return factor
+  const kind = typeof factor === 'number' || factor === undefined ? '' : ` (a ${typeof factor})`
+  const given = `${typeof factor === 'string' ? JSON.stringify(factor) : String(factor)}${kind}`
+  throw new ScheduleError(`${what} gave ${given} for step ${step} of ${totalSteps}, expected a finite number`)
+}
+
 /** The scores after an epoch: of the validation images when there are any, else the means over the epoch's steps. */
 export interface EpochScore {
   readonly loss: number

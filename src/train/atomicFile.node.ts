@@ -5,8 +5,9 @@
 import { randomBytes } from 'node:crypto'
 import { open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { notWritten } from '../data/fileError.node.ts'
 
-/** Replaces a file's contents atomically and durably. */
+/** Replaces a file's contents atomically and durably. @throws FileError naming the file, which is then as it was */
 export async function writeAtomic(path: string, contents: string | Uint8Array): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}${suffix}`)
   try {
@@ -19,8 +20,8 @@ export async function writeAtomic(path: string, contents: string | Uint8Array): 
     }
     await rename(temporary, path)
   } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
+    await rm(temporary, { force: true }).catch(() => undefined)
+    throw notWritten(path, error)
   }
   await syncFolder(dirname(path))
 }

@@ -2,9 +2,10 @@
  * The event log of a run: `events.jsonl`, one JSON object a line, append-only, each with the time it was written. Of all
  * processes that worked on a run one after the other it shows one story: every step once.
  */
-import { closeSync, existsSync, fsync, openSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fsync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
+import { writeAllSync, writing, writingSync } from '../data/fileError.node.ts'
 import { writeAtomic } from './atomicFile.node.ts'
 import type { TrainEvent } from './events.ts'
 import { fromJson, isRecord, toJson } from './json.ts'
@@ -17,22 +18,28 @@ export class EventLogError extends Error {
   override readonly name = 'EventLogError'
 }
 
-/** Appends events. One write per event, which survives the death of the process but not of the machine until `sync`. */
+/**
+ * Appends events. One write per event, which survives the death of the process but not of the machine until `sync`. All
+ * methods throw a FileError that names the log when it cannot be written; what is then half a line at its end is no event.
+ */
 export class EventLog {
+  readonly #path: string
   readonly #file: number
 
   /** Opens a log, new or existing. */
   constructor(path: string) {
-    this.#file = openSync(path, 'a')
+    this.#path = path
+    this.#file = writingSync(path, () => openSync(path, 'a'))
   }
 
   append(event: TrainEvent): void {
-    writeSync(this.#file, `${toJson({ time: new Date().toISOString(), ...event })}\n`)
+    const line = Buffer.from(`${toJson({ time: new Date().toISOString(), ...event })}\n`)
+    writingSync(this.#path, () => writeAllSync(this.#file, line))
   }
 
   /** Forces what was appended to the disk. */
   sync(): Promise<void> {
-    return promisify(fsync)(this.#file)
+    return writing(this.#path, () => promisify(fsync)(this.#file))
   }
 
   close(): void {

@@ -10,8 +10,9 @@
  * A crash at any moment, even of the machine, leaves the last finished checkpoint usable: files appear whole or not at
  * all, and `latest` is changed after everything it stands for is on the disk.
  */
-import { mkdir, readFile, stat } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder, notWritten, writing } from '../data/fileError.node.ts'
 import { removeTemporaries, writeAtomic } from './atomicFile.node.ts'
 import {
   checkpointName,
@@ -54,8 +55,7 @@ export class RunFolderError extends Error {
 /** A run folder, to be written by `create` and `resume`, or only read by `open`. */
 export class RunFolder {
   readonly path: string
-  /** The recipe as resolved, JSON. */
-  readonly recipe: unknown
+  #recipe: unknown
   #writer: { readonly lock: RunLock; readonly log: EventLog; readonly keep: number } | undefined
   /** Steps whose checkpoints stay, whatever comes. */
   readonly #always = new Set<number>()
@@ -63,13 +63,18 @@ export class RunFolder {
 
   private constructor(path: string, recipe: unknown) {
     this.path = path
-    this.recipe = recipe
+    this.#recipe = recipe
+  }
+
+  /** The recipe as resolved, JSON. */
+  get recipe(): unknown {
+    return this.#recipe
   }
 
   /**
    * Makes the folder of a new run and locks it: `root/name`, or `root/name-2`, `root/name-3`, … when that is taken.
    *
-   * @throws RunFolderError when `name` is no folder name or `root` cannot hold folders.
+   * @throws RunFolderError when `name` is no folder name; FileError when `root` cannot be written, which is then as it was.
    */
   static async create(root: string, name: string, recipe: unknown, options: RunFolderOptions = {}): Promise<RunFolder> {
     const keep = checkKeep(options)
@@ -77,13 +82,18 @@ export class RunFolder {
       throw new RunFolderError(`run name ${JSON.stringify(name)}: expected letters, digits, '.', '_' and '-'`)
     }
     const path = await makeFreeFolder(root, name)
-    const lock = await RunLock.acquire(join(path, 'lock'))
-    await mkdir(join(path, 'checkpoints'))
-    const folder = new RunFolder(path, recipe)
-    await writeAtomic(join(path, 'recipe.json'), `${JSON.stringify(recipe, undefined, 2)}\n`)
-    folder.#keepAlways = options.keepAlways ?? folder.#keepAlways
-    folder.#writer = { lock, log: new EventLog(folder.#eventsPath), keep }
-    return folder
+    try {
+      const lock = await RunLock.acquire(join(path, 'lock'))
+      const folder = new RunFolder(path, recipe)
+      await makeFolder(folder.#checkpointsPath)
+      await writeRecipe(path, recipe)
+      folder.#keepAlways = options.keepAlways ?? folder.#keepAlways
+      folder.#writer = { lock, log: new EventLog(folder.#eventsPath), keep }
+      return folder
+    } catch (error) {
+      await rm(path, { recursive: true, force: true }).catch(() => undefined)
+      throw error
+    }
   }
 
   /**
@@ -116,7 +126,7 @@ export class RunFolder {
     if (this.#writer) throw new RunFolderError(`${this.path}: is already open for writing`)
     const lock = await RunLock.acquire(join(this.path, 'lock'), options.patience)
     try {
-      await mkdir(this.#checkpointsPath, { recursive: true })
+      await makeFolder(this.#checkpointsPath)
       await removeTemporaries(this.path)
       await removeTemporaries(this.#checkpointsPath)
       const found = await this.#lastUsable()
@@ -132,6 +142,13 @@ export class RunFolder {
       await lock.release()
       throw error
     }
+  }
+
+  /** Goes on by another recipe: of a run that is given more epochs. */
+  async changeRecipe(recipe: unknown): Promise<void> {
+    this.#writing()
+    await writeRecipe(this.path, recipe)
+    this.#recipe = recipe
   }
 
   /** Appends an event to the log. */
@@ -183,6 +200,12 @@ export class RunFolder {
   /** The events logged so far. */
   async events(): Promise<LoggedEvent[]> {
     return readEvents(this.#eventsPath)
+  }
+
+  /** Removes a further file of the folder. */
+  async removeFile(name: string): Promise<void> {
+    const path = join(this.path, name)
+    await writing(path, () => rm(path, { force: true }))
   }
 
   /** Writes a further file into the folder, whole or not at all. */
@@ -248,21 +271,20 @@ function checkKeep({ keep = 2 }: RunFolderOptions): number {
   throw new RunFolderError(`keep (=${keep}) must be a whole number of at least 1`)
 }
 
+const writeRecipe = (folder: string, recipe: unknown): Promise<void> =>
+  writeAtomic(join(folder, 'recipe.json'), `${JSON.stringify(recipe, undefined, 2)}\n`)
+
 /** Makes the first folder of `name`, `name-2`, … that does not exist; two processes never get the same one. */
 async function makeFreeFolder(root: string, name: string): Promise<string> {
-  try {
-    await mkdir(root, { recursive: true })
-    for (let number = 1; ; number++) {
-      const path = join(root, number === 1 ? name : `${name}-${number}`)
-      try {
-        await mkdir(path)
-        return path
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      }
+  await makeFolder(root)
+  for (let number = 1; ; number++) {
+    const path = join(root, number === 1 ? name : `${name}-${number}`)
+    try {
+      await mkdir(path)
+      return path
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw notWritten(path, error)
     }
-  } catch (error) {
-    throw new RunFolderError(`${root}: cannot make a run folder here: ${(error as Error).message}`)
   }
 }
 

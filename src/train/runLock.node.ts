@@ -8,6 +8,7 @@ import { link, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/pr
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { writing } from '../data/fileError.node.ts'
 import { fromJson, isRecord } from './json.ts'
 
 /** Thrown when another process holds the lock, or this one has lost it. */
@@ -30,13 +31,13 @@ export class RunLock {
    *
    * @param path of the lock file
    * @param patience how long to wait for a living process to release it, in milliseconds; 0 by default
-   * @throws RunLockError when a living process, or one on another machine, holds it.
+   * @throws RunLockError when a living process, or one on another machine, holds it; FileError when it cannot be written.
    */
   static async acquire(path: string, patience = 0): Promise<RunLock> {
     const token = randomBytes(8).toString('hex')
     const contents = `${JSON.stringify({ pid: process.pid, host: hostname(), started: startOf(process.pid), token })}\n`
     const mine = `${path}-${token}`
-    await writeFile(mine, contents, { flag: 'wx' })
+    await writing(path, () => writeFile(mine, contents, { flag: 'wx' }))
     const started = performance.now()
     const waited = () => performance.now() - started
     try {

@@ -1,7 +1,8 @@
 /** Training events as an event file of TensorBoard, for `tensorboard --logdir runs`. */
-import { closeSync, openSync, readdirSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { writeAllSync, writingSync } from '../data/fileError.node.ts'
 import type { TrainEvent } from './events.ts'
 import { encodeRecord, type TensorBoardEvent } from './tensorboardEvents.ts'
 
@@ -32,7 +33,7 @@ export class TensorBoardLog {
 
   /**
    * Makes a new event file in a folder that exists.
-   * @throws Error when the file cannot be made.
+   * @throws FileError when the file cannot be made; as all methods do when it can no longer be written.
    */
   constructor(folder: string) {
     // TensorBoard reads the files of a folder in the order of their names.
@@ -42,7 +43,7 @@ export class TensorBoardLog {
     const seconds = Math.max(Math.floor(Date.now() / 1000), last + 1)
     this.#hasPredecessors = last > 0
     this.path = join(folder, `${prefix}${String(seconds).padStart(10, '0')}.${hostname()}.${process.pid}.0`)
-    this.#file = openSync(this.path, 'ax')
+    this.#file = writingSync(this.path, () => openSync(this.path, 'ax'))
     this.#write({ fileVersion: 'brain.Event:2' })
   }
 
@@ -71,7 +72,8 @@ export class TensorBoardLog {
   }
 
   #write(event: Omit<TensorBoardEvent, 'wallTime'>): void {
-    writeSync(this.#file, encodeRecord({ wallTime: Date.now() / 1000, ...event }))
+    const record = encodeRecord({ wallTime: Date.now() / 1000, ...event })
+    writingSync(this.path, () => writeAllSync(this.#file, record))
   }
 }
 

@@ -7,6 +7,7 @@ import type { Module } from '../nn/module.ts'
 import { GradientAccumulator } from '../optim/accumulate.ts'
 import type { AveragedVariables, RunLength } from '../optim/average.ts'
 import type { PathPattern } from '../optim/patterns.ts'
+import { factorOf } from '../optim/schedule.ts'
 import { MemoryError } from '../plan/memoryError.ts'
 import type { Program } from '../plan/program.ts'
 import type { Progress } from './checkpoint.ts'
@@ -61,7 +62,7 @@ export class TrainingStep {
   /** The rate of a step, counted from 0. */
   learningRate(step: number): number {
     const { optimizer, schedule } = this.#options
-    return optimizer.defaults.lr * schedule(step, this.length.totalSteps)
+    return optimizer.defaults.lr * factorOf(schedule, step, this.length.totalSteps)
   }
 
   /**
@@ -102,7 +103,7 @@ export class TrainingStep {
     const learningRate = this.learningRate(step)
     const rates = {
       learningRate,
-      momentum: momentum?.(step, totalSteps),
+      momentum: momentum && factorOf(momentum, step, totalSteps, 'momentum'),
       averaging: average?.rate(step, this.length),
     }
     const count = Math.min(accumulate, this.#source.batches - first)

@@ -137,7 +137,7 @@ describe('fovea data', () => {
     ['a missing pipeline', ['data', 'photos', '--augment', 'nowhere.ts'], /nowhere\.ts: no such file/],
     ['a wrong pipeline', ['data', 'photos', '--augment', 'wrong.json'], /wrong\.json: unknown transform 'flip'/],
     ['a module without one', ['data', 'photos', '--augment', 'empty.mjs'], /empty\.mjs: exports no pipeline/],
-    ['a module that throws', ['data', 'photos', '--augment', 'broken.mjs'], /broken\.mjs: no luck/],
+    ['a module that throws', ['data', 'photos', '--augment', 'broken.mjs'], /broken\.mjs:1:7: no luck/],
     [
       'what is no JSON',
       ['data', 'photos', '--augment', 'photos/dark/notes.txt'],
@@ -191,7 +191,7 @@ describe('fovea train --augment', () => {
     ['a function', 'own.mjs', /own\.mjs: mine is a function of your own/],
   ])('refuses %s, and leaves no run behind', async (_, file, message) => {
     const { code, stderr } = await fovea(folder.path, [...train, '--augment', file, '--name', 'refused'])
-    expect(code).toBe(1)
+    expect(code).toBe(2)
     expect(stderr).toMatch(message)
     expect(existsSync(join(folder.path, 'runs', 'refused'))).toBe(false)
   })

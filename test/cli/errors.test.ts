@@ -1,5 +1,14 @@
+import { constants } from 'node:os'
 import { describe, expect, it } from 'vitest'
-import { describeError, exitCodeOf, InterruptError, oneLine, UsageError } from '../../src/cli/errors.ts'
+import {
+  CommandError,
+  describeError,
+  exitCodeOf,
+  exitCodes,
+  oneLine,
+  SourceError,
+  UsageError,
+} from '../../src/cli/errors.ts'
 
 describe('oneLine', () => {
   it.each([
@@ -22,6 +31,18 @@ it('describes an error in one line, or with its stack', () => {
   expect(describeError('thrown text', false)).toBe('fovea: thrown text')
 })
 
+it('shows the place in a file below the message', () => {
+  const error = new SourceError('a.mjs:1:3: no such\nthing', '> 1 | f()\n    |   ^')
+  expect(describeError(error, false)).toBe('fovea: a.mjs:1:3: no such; thing\n> 1 | f()\n    |   ^')
+})
+
+it('after a signal, the exit code is 128 and the number of the signal, as shells have it', () => {
+  for (const [name, code] of Object.entries(exitCodes)) {
+    if (name.startsWith('SIG')) expect(code).toBe(128 + constants.signals[name as NodeJS.Signals])
+  }
+})
+
 it('tells kinds of failure apart by the exit code', () => {
-  expect([new Error('x'), new UsageError('x'), new InterruptError('x'), 'x'].map(exitCodeOf)).toEqual([1, 2, 130, 1])
+  const thrown = [new Error('x'), new CommandError('x'), new UsageError('x'), new SourceError('x', ''), 'x']
+  expect(thrown.map(exitCodeOf)).toEqual([1, 1, 2, 2, 1])
 })

@@ -14,18 +14,40 @@ it('asks to stop once; ends the process at the next Ctrl-C, but not at the echo 
   expect(interrupt.requested).toBe(false)
 
   now.mockReturnValue(1000)
-  process.emit('SIGINT')
+  process.emit('SIGINT', 'SIGINT')
   expect(stop).toHaveBeenCalledTimes(1)
   expect(interrupt.requested).toBe(true)
   now.mockReturnValue(1400)
-  process.emit('SIGTERM')
+  process.emit('SIGTERM', 'SIGTERM')
   expect(exit).not.toHaveBeenCalled()
 
   now.mockReturnValue(1600)
-  process.emit('SIGINT')
+  process.emit('SIGINT', 'SIGINT')
   expect(exit).toHaveBeenCalledExactlyOnceWith(130)
   expect(stop).toHaveBeenCalledTimes(1)
 
+  expect(interrupt.exitCode).toBe(130)
+
   interrupt.dispose()
   expect(process.listenerCount('SIGINT')).toBe(before)
+})
+
+it('ends with the code of the signal; an output that is closed is closed once, however often it is written to', () => {
+  const exit = vi.spyOn(process, 'exit').mockImplementation((() => undefined) as never)
+  const now = vi.spyOn(performance, 'now')
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+    ['SIGPIPE', 141],
+  ] as const) {
+    const interrupt = new Interrupt(() => undefined)
+    now.mockReturnValue(1000)
+    process.emit(signal, signal)
+    now.mockReturnValue(9000)
+    process.emit('SIGPIPE', 'SIGPIPE')
+    expect(exit).not.toHaveBeenCalled()
+    expect({ requested: interrupt.requested, code: interrupt.exitCode }).toEqual({ requested: true, code })
+    interrupt.dispose()
+  }
 })

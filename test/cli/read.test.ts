@@ -111,7 +111,7 @@ describe('eval', () => {
 
   it('refuses a folder that is no run, and a split that the run does not have', async () => {
     const none = await fovea(cwd, ['eval', 'data'])
-    expect(none).toMatchObject({ code: 1, stderr: 'fovea: data: is not a run folder: recipe.json is missing\n' })
+    expect(none).toMatchObject({ code: 2, stderr: 'fovea: data: is not a run folder: recipe.json is missing\n' })
     const args = ['train', '--data-dir', 'data', '--validation', '0', '--epochs', '1', '--no-test', '--name', 'all']
     await succeed(cwd, args)
     const { code, stderr } = await fovea(cwd, ['eval', 'runs/all', '--split', 'validation'])
@@ -191,7 +191,7 @@ describe('predict', () => {
       ['empty.png', /empty\.png: is empty \(0 bytes\)/],
       ['blank.png', /blank\.png: no strokes found/],
       ['thin.png', /thin\.png: 2 × 900 pixels are too few/],
-      ['data', /data: is a folder, expected an image file/],
+      ['data', /data: has no pictures in it, at any depth/],
       ['none.png', /none\.png: no such file/],
     ]
     const files = [...bad.map(([file]) => file), `${label}.png`]
@@ -199,6 +199,7 @@ describe('predict', () => {
     expect(text.code).toBe(1)
     expect(text.stdout).toMatch(new RegExp(`^${label}\\.png +${label} `, 'm'))
     const errors = text.stderr.trimEnd().split('\n')
+    expect(errors.pop()).toBe('fovea: 7 of 8 could not be predicted')
     expect(errors).toHaveLength(bad.length)
     bad.forEach(([, message], k) => {
       expect(errors[k]).toMatch(message)

@@ -79,7 +79,7 @@ describe('parseRecipe', () => {
     [undefined, 'r.json: the recipe must be an object'],
     [[], 'r.json: the recipe must be an object'],
   ])('%#: names the field, its value and the rule', (value, message) => {
-    expect(() => parseRecipe(value, 'r.json')).toThrow(new Error(message))
+    expect(() => parseRecipe(value, 'r.json')).toThrow(new UsageError(message))
   })
 })
 

@@ -186,11 +186,15 @@ export default defineRecipe({
       'export default { optimizer: { lr: () => 3 } }',
       [],
       'optimizer.lr is a function; functions may stand for model,',
-      1,
+      2,
     ],
     ['export default { schedule: () => 1 }', ['--set', 'schedule.warmup=3'], 'is a function, it has no fields', 2],
-    ['export default 3', [], 'exports no recipe: expected `export default defineRecipe({ … })`', 1],
-    ['throw new Error("no such thing")', [], 'wrong.mjs: no such thing', 1],
+    [
+      'export default 3',
+      [],
+      'exports no recipe (its default export is 3): expected `export default defineRecipe({ … })`',
+      2,
+    ],
   ])('%s is refused', async (source, args, message, code) => {
     writeFileSync(join(cwd, 'wrong.mjs'), source)
     // Node keeps what it has imported, but every command is a process of its own.
@@ -202,7 +206,7 @@ export default defineRecipe({
 
   it('that is not there, or contradicts --resume', async () => {
     expect(await fovea(cwd, ['train', 'nowhere.ts'])).toMatchObject({
-      code: 1,
+      code: 2,
       stderr: 'fovea: nowhere.ts: no such file\n',
     })
     expect(await fovea(cwd, ['train', 'rich.json', '--resume', 'runs/whole'])).toMatchObject({ code: 2 })

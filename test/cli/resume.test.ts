@@ -92,15 +92,15 @@ describe('kill -9', () => {
 
 describe('a signal', () => {
   it.each([
-    ['SIGINT', 40, '2'],
-    ['SIGTERM', 97, '1'],
-  ] as const)('%s saves the very step, ends with 130, and resume goes on exactly', async (signal, step, threads) => {
+    ['SIGINT', 40, '2', 130],
+    ['SIGTERM', 97, '1', 143],
+  ] as const)('%s saves the very step, and resume goes on exactly', async (signal, step, threads, exitCode) => {
     const name = signal.toLowerCase()
     const env = { FOVEA_THREADS: threads, ...signalAtStep(signal, step) }
     const { code, stdout, stderr } = await fovea(cwd, ['train', ...recipe, '--name', name], env)
     const events = eventsOf(run(name))
     const last = events.findLast(({ type }) => type === 'step')!.step
-    expect({ code, stderr }).toEqual({ code: 130, stderr: '' })
+    expect({ code, stderr }).toEqual({ code: exitCode, stderr: '' })
     expect(last).toBeGreaterThanOrEqual(step)
     expect(last).toBeLessThan(steps)
     expect(checkpointOf(run(name))).toContain(`step-000${String(last).padStart(3, '0')}.safetensors`)
@@ -138,10 +138,6 @@ describe('a run that is finished', () => {
 
 describe('resume refuses', () => {
   it.each([
-    [
-      ['--epochs', '13'],
-      '--epochs 13 conflicts with --resume: a resumed run takes everything from its recipe, which has epochs 12',
-    ],
     [['--precise'], '--precise conflicts with --resume'],
     [['--no-test'], '--no-test conflicts with --resume'],
     [
@@ -165,8 +161,76 @@ describe('resume refuses', () => {
     expect(result.stderr).toBe(
       "fovea: runs/misspelled/recipe.json: unknown field 'optimizer.momentun' (did you mean 'momentum'?)\n",
     )
-    expect(result.code).toBe(1)
+    expect(result.code).toBe(2)
   })
+})
+
+describe('more epochs', () => {
+  // A constant rate does not depend on how long the run is.
+  const few = [...recipe, '--schedule', 'constant', '--no-test']
+  const files = (name: string) => ({
+    ...outcome(name),
+    recipe: readFileSync(join(run(name), 'recipe.json'), 'utf8'),
+  })
+
+  it('of a finished run: bit for bit the run that had as many from the start, by its recipe and in its log', async () => {
+    await succeed(cwd, ['train', ...few, '--epochs', '6', '--name', 'six', '--quiet'])
+    await succeed(cwd, ['train', ...few, '--epochs', '3', '--name', 'three', '--quiet'])
+    const { stderr } = await succeed(cwd, ['train', '--resume', 'runs/three', '--epochs', '6', '--quiet'])
+    expect(stderr).toBe('')
+    expect(files('three')).toEqual(files('six'))
+    const steps = (name: string) =>
+      eventsOf(run(name)).flatMap(({ type, step, loss }) => (type === 'step' ? [[step, loss]] : []))
+    expect(steps('three')).toEqual(steps('six'))
+    const starts = eventsOf(run('three')).filter(({ type }) => type === 'start')
+    expect(starts).toMatchObject([
+      { epochs: 3, step: 0 },
+      { epochs: 6, step: 45 },
+    ])
+    expect(JSON.parse(readFileSync(join(run('three'), 'result.json'), 'utf8'))).toMatchObject({ epochs: 6, steps: 90 })
+  }, 60_000)
+
+  it('of one that was stopped, and stopped again while it had more: the same', async () => {
+    await succeed(cwd, ['train', ...few, '--epochs', '4', '--name', 'stopped', '--quiet', '--stop-after', '2'])
+    const args = ['train', '--resume', 'runs/stopped', '--epochs', '6', '--quiet']
+    const { code } = await fovea(cwd, args, signalAtStep('SIGINT', 70))
+    expect(code).toBe(130)
+    expect(existsSync(join(run('stopped'), 'result.json'))).toBe(false)
+    await succeed(cwd, ['train', '--resume', 'runs/stopped', '--quiet'])
+    expect(files('stopped')).toEqual(files('six'))
+  }, 60_000)
+
+  it('says which parts of the recipe depend on the length of the run', async () => {
+    await succeed(cwd, ['train', ...recipe, '--epochs', '1', '--no-test', '--name', 'cycle', '--quiet'])
+    const { stderr } = await succeed(cwd, ['train', '--resume', 'runs/cycle', '--epochs', '2', '--quiet'])
+    expect(stderr).toBe('fovea: warning: schedule (oneCycle): from here on that of a run of 2 epochs, no longer of 1\n')
+    // Each step has the rate that the schedule of that length gives it: of step 15 of 15, then of 16 of 30.
+    const rates = eventsOf(run('cycle')).flatMap(event =>
+      event.type === 'step' ? [(event as { learningRate?: number }).learningRate!] : [],
+    )
+    expect(rates[15]! / rates[14]!).toBeGreaterThan(100)
+  }, 60_000)
+
+  it.each([
+    ['fewer than have begun', 'three', '5', '--epochs 5: runs/three has begun epoch 6 of 6 already'],
+    ['none', 'three', '0', '--epochs 0: epochs (=0) must be a whole number of at least 1'],
+  ])('%s are refused, and nothing is changed', async (_, name, epochs, message) => {
+    const before = files(name)
+    const result = await fovea(cwd, ['train', '--resume', `runs/${name}`, '--epochs', epochs, '--quiet'])
+    expect(result).toMatchObject({ code: 2, stdout: '', stderr: `fovea: ${message}\n` })
+    expect(files(name)).toEqual(before)
+    expect(existsSync(join(run(name), 'result.json'))).toBe(true)
+  })
+
+  it('are refused to a run that was stopped early', async () => {
+    const patience = ['--set', 'earlyStopping.patience=1', '--lr', '1e-9']
+    await succeed(cwd, ['train', ...few, ...patience, '--epochs', '9', '--name', 'early', '--quiet'])
+    const { code, stderr } = await fovea(cwd, ['train', '--resume', 'runs/early', '--epochs', '20', '--quiet'])
+    expect(stderr).toMatch(
+      /^fovea: --epochs 20: runs\/early was stopped early after epoch \d: validation accuracy has not improved for 1 epoch\n$/,
+    )
+    expect(code).toBe(2)
+  }, 60_000)
 })
 
 describe('broken checkpoints', () => {

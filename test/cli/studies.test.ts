@@ -78,10 +78,22 @@ describe('fovea search', () => {
     const before = statSync(join(cwd, 'random/trials/t001/result.json')).mtimeMs
     await succeed(cwd, search('random', '--trials', '4', '--quiet'))
     expect(statSync(join(cwd, 'random/trials/t001/result.json')).mtimeMs).toBe(before)
-    const other = await fovea(cwd, search('random', '--trials', '5'))
+    const other = await fovea(cwd, search('random', '--trials', '4', '--metric', 'loss'))
     expect(other).toMatchObject({ code: 2 })
-    expect(other.stderr).toContain('random: holds another study (its trials is another)')
+    expect(other.stderr).toContain('random: holds another study (its metric is another)')
   }, 60_000)
+
+  it('more trials are added to a study that is finished: all are those of a search for as many', async () => {
+    await succeed(cwd, search('grown', '--trials', '2', '--quiet'))
+    const before = statSync(join(cwd, 'grown/trials/t001/result.json')).mtimeMs
+    await succeed(cwd, search('grown', '--trials', '4', '--quiet'))
+    expect(statSync(join(cwd, 'grown/trials/t001/result.json')).mtimeMs).toBe(before)
+    expect(json('grown/result.json')).toEqual(json('random/result.json'))
+    expect(json('grown/study.json')).toEqual({ ...json('random/study.json'), first: 2 })
+    const fewer = await fovea(cwd, search('grown', '--trials', '3', '--quiet'))
+    expect(fewer.stderr).toBe('fovea: --trials 3: the study in grown has 4 already; it can be given more\n')
+    expect(fewer.code).toBe(2)
+  }, 120_000)
 
   it('survives kill -9: the same trials, the same scores', async () => {
     let killed = 0
@@ -165,6 +177,12 @@ describe('fovea search', () => {
     const rates = trials.map(({ point }: { point: Record<string, number> }) => point['optimizer.lr'])
     const range = (some: number[]) => Math.log(Math.max(...some) / Math.min(...some))
     expect(range(rates.slice(3))).toBeLessThan(range([1e-5, 1e-1]))
+    // More trials are further ones of the last stage.
+    await succeed(cwd, search('fine', '--strategy', 'coarse-to-fine', '--trials', '7', '--quiet'))
+    const more = json('fine/result.json').trials
+    expect(more.slice(0, 6)).toEqual(trials)
+    expect(more[6]).toMatchObject({ epoch: 2 })
+    expect(range([...rates.slice(3), more[6].point['optimizer.lr']])).toBeLessThan(range([1e-5, 1e-1]))
   }, 120_000)
 
   it('lists trials that diverge as failed', async () => {

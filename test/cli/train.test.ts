@@ -168,9 +168,9 @@ describe('errors before training', () => {
     ],
     ['too many threads', ['--threads', '65'], 2, 'expected a whole number from 1 to 64'],
     ['nothing to train on', ['--limit', '100', '--validation', '100'], 1, 'leaves none of the 100 images to train on'],
-    ['a run name that is a path', ['--name', '../x'], 1, 'run name "../x": expected letters, digits'],
-    ['a folder of data that is none', ['--data-dir', 'nowhere'], 1, 'nowhere: no such folder'],
-    ['a run to resume that is none', ['--resume', 'nowhere'], 1, 'nowhere: no such folder'],
+    ['a run name that is a path', ['--name', '../x'], 2, 'run name "../x": expected letters, digits'],
+    ['a folder of data that is none', ['--data-dir', 'nowhere'], 2, 'nowhere: no such folder'],
+    ['a run to resume that is none', ['--resume', 'nowhere'], 2, 'nowhere: no such folder'],
     ['a folder for a run that is resumed', ['--resume', 'x', '--out', 'y'], 2, '--out conflicts with --resume'],
   ]
   it.each(cases)('%s', async (_, args, code, message) => {
@@ -192,7 +192,7 @@ describe('errors before training', () => {
     const args = ['train', '--data-dir', small, '--limit', '256', '--name', 'no']
     const result = await fovea(folder.path, args, { FOVEA_THREADS: 'all' })
     expect(result.stderr).toBe('fovea: FOVEA_THREADS (=all) must be a whole number from 1 to 64\n')
-    expect(result.code).toBe(1)
+    expect(result.code).toBe(2)
     expect(existsSync(join(folder.path, 'runs/no'))).toBe(false)
   })
 
@@ -215,7 +215,7 @@ describe('errors before training', () => {
 
   it('shows the stack with --debug or FOVEA_DEBUG', async () => {
     const args = ['train', '--resume', 'nowhere']
-    expect((await fovea(folder.path, [...args, '--debug'])).stderr).toMatch(/^fovea: RunFolderError: .*\n +at /)
+    expect((await fovea(folder.path, [...args, '--debug'])).stderr).toMatch(/^fovea: UsageError: .*\n +at /)
     expect((await fovea(folder.path, args, { FOVEA_DEBUG: '1' })).stderr).toMatch(/\n +at /)
   })
 })

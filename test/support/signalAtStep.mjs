@@ -10,7 +10,8 @@ const { writeSync } = fs
 
 fs.writeSync = (file, data, ...rest) => {
   const written = writeSync(file, data, ...rest)
-  if (typeof data === 'string' && data.includes('"type":"step"') && data.includes(`"step":${step},`)) {
+  const text = typeof data === 'string' ? data : Buffer.from(data).toString()
+  if (text.includes('"type":"step"') && text.includes(`"step":${step},`)) {
     process.kill(to === 'parent' ? process.ppid : process.pid, signal)
   }
   return written

@@ -1,0 +1,98 @@
+/** Errors in code of the user's: recipes and what they import. Found again in their files, they are shown there. */
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { dirname, relative, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { codeFrame, type Place } from './codeFrame.ts'
+import { SourceError } from './errors.ts'
+
+/** The folder of this package's own code. */
+const packageCode = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/** Longest that Node may take to look for a syntax error. */
+const checkMilliseconds = 20_000
+
+/**
+ * An error with its place in code of the user's; undefined when it comes from nowhere there.
+ * @param error what was thrown, or has that as its cause
+ */
+export function sourceErrorOf(error: unknown): SourceError | undefined {
+  if (!(error instanceof Error) || error instanceof SourceError) return error instanceof SourceError ? error : undefined
+  const found = placeOf(error)
+  return found ? sourceError(found, error) : sourceErrorOf(error.cause)
+}
+
+/**
+ * The place of a syntax error in a module or in what it imports. Node gives it to whoever runs the module, and to nobody who
+ * imports it; nothing of a module that has one is executed.
+ */
+export function syntaxErrorOf(path: string, error: unknown): SourceError | undefined {
+  if (!(error instanceof SyntaxError) || !/at compileSourceTextModule/.test(error.stack ?? '')) return undefined
+  const { stderr } = spawnSync(process.execPath, [path], { encoding: 'utf8', timeout: checkMilliseconds })
+  const found = markedPlace(stderr)
+  return found && sourceError(found, error)
+}
+
+/** A place in a file. */
+interface Found extends Place {
+  readonly path: string
+  /** What is wrong, where it is not the message of the error. */
+  readonly text?: string
+}
+
+function sourceError({ path, line, column, text }: Found, error: Error): SourceError | undefined {
+  let source: string
+  try {
+    source = readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+  const what = text ?? (isOfLanguage(error) ? `${error.name}: ${error.message}` : error.message)
+  const message = `${shortPath(path)}:${line}:${column}: ${what}`
+  return new SourceError(message, codeFrame(source, { line, column }), { cause: error })
+}
+
+/** Errors of JavaScript itself: their names say more than their messages. */
+const isOfLanguage = ({ name }: Error): boolean => ['TypeError', 'ReferenceError', 'SyntaxError'].includes(name)
+
+/** A path as people write it: from here, where it is below. */
+function shortPath(path: string): string {
+  const fromHere = relative(process.cwd(), path)
+  return fromHere.startsWith('..') ? path : fromHere
+}
+
+function placeOf(error: Error): Found | undefined {
+  return transformPlace(error.message) ?? markedPlace(error.stack ?? '') ?? stackPlace(error.stack ?? '')
+}
+
+/** As esbuild, which `tsx` has, says it: `/a/b.ts:3:9: ERROR: Expected …`, columns counted from 0. */
+function transformPlace(message: string): Found | undefined {
+  const [, path, line, column, text] = /^(.+):(\d+):(\d+): ERROR: (.+)$/m.exec(message) ?? []
+  if (path === undefined) return undefined
+  return { path, line: Number(line), column: Number(column) + 1, text: `SyntaxError: ${text}` }
+}
+
+/** As Node says it of what it cannot compile or link: `file:///a/b.mjs:3`, the line, and a mark below the place. */
+function markedPlace(text: string): Found | undefined {
+  const [, file, line, indent] = /^(\S.*):(\d+)\r?\n.*\r?\n([ \t]*)\^/.exec(text) ?? []
+  const path = file === undefined ? undefined : userFile(file)
+  return path === undefined ? undefined : { path, line: Number(line), column: indent!.length + 1 }
+}
+
+/** The innermost call of a stack that is in a file of the user's. */
+function stackPlace(stack: string): Found | undefined {
+  for (const [, file, line, column] of stack.matchAll(/^\s+at (?:async )?(?:.*\()?(.+?):(\d+):(\d+)\)?$/gm)) {
+    const path = userFile(file!)
+    if (path !== undefined) return { path, line: Number(line), column: Number(column) }
+  }
+  return undefined
+}
+
+/** The path of a file that is neither of this package, nor of another, nor of Node; undefined otherwise. */
+function userFile(name: string): string | undefined {
+  if (!name.startsWith('file:') && !/^([/\\]|[A-Za-z]:\\)/.test(name)) return undefined
+  // A loader may have put a query behind the name.
+  const path = name.startsWith('file:') ? fileURLToPath(name.replace(/\?.*$/, '')) : name
+  const isPackage = path.startsWith(packageCode + sep) || path.split(sep).includes('node_modules')
+  return isPackage ? undefined : path
+}
