@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { createWasmEngine } from '../backends/wasm/engine.ts'
 import { wasmPlanOptions } from '../backends/wasm/planOptions.ts'
 import type { WideChoice } from '../backends/wasm/wide.ts'
 import { ShapeError } from '../graph/shape.ts'
@@ -12,6 +13,7 @@ import { models } from '../models/index.ts'
 import { makePlan } from '../plan/plan.ts'
 import { volumes } from '../plot/volumes.ts'
 import { writeAtomic } from '../train/atomicFile.node.ts'
+import { largestBatch } from '../train/largestBatch.ts'
 import { exitCodes, UsageError } from './errors.ts'
 import { formatKernels, listKernels } from './kernels.ts'
 import { unknownName } from './names.ts'
@@ -63,6 +65,7 @@ export async function summary(word: string, options: SummaryOptions): Promise<nu
   const files = await writeDrawings(subject, table, plan.scratchBytes, options)
   const program = task === 'inference' ? subject.predictionProgram(batch) : subject.trainingProgram(batch)
   const listing = task && (await listKernels(program, wide))
+  const excess = await excessOf(subject, batch)
   if (json) {
     const { arenaBytes, scratchBytes, multiplyAdds, block } = plan
     printJson({
@@ -74,6 +77,7 @@ export async function summary(word: string, options: SummaryOptions): Promise<nu
         scratchBytes,
         multiplyAdds,
         block,
+        ...(excess && { excess }),
         ...(showPlan ? { plan: plan.toString() } : {}),
       },
       ...(listing ? { kernels: { task, batch, ...listing } } : {}),
@@ -83,10 +87,38 @@ export async function summary(word: string, options: SummaryOptions): Promise<nu
   const { description, reference = [] } = subject
   print(`${word}: ${description}`, ...[reference].flat(), '', formatSummary(table))
   if (plan.scratchBytes > 0) print(`Each thread has ${formatBytes(plan.scratchBytes)} of its own besides.`)
+  if (excess) print(describeExcess(excess, batch))
   if (showPlan) print('', `The plan of a training step (${subject.training}, ${batch} images):`, plan.toString())
   if (listing) print('', `The kernels of ${task}, ${batch} images:`, formatKernels(listing))
   if (files.length > 0) print('', ...files.map(file => `Drawn in ${file}`))
   return exitCodes.done
+}
+
+/** A training step that is more than an engine can hold: weights, optimizer, arena, and what one thread has of its own. */
+interface Excess {
+  readonly bytes: number
+  readonly limit: number
+  /** Absent when not even one image fits. */
+  readonly largestBatch?: number
+}
+
+/** By how much a training step exceeds what an engine can address; undefined when it fits. */
+async function excessOf(subject: Subject, batch: number): Promise<Excess | undefined> {
+  const engine = createWasmEngine({ threads: 1 })
+  try {
+    const need = engine.memoryFor(subject.trainingProgram(batch))
+    if (need.bytes <= need.limit) return undefined
+    const bytesOf = (size: number): number => engine.memoryFor(subject.trainingProgram(size)).bytes
+    const largest = largestBatch(bytesOf, batch, need.limit)
+    return { ...need, ...(largest !== undefined && { largestBatch: largest }) }
+  } finally {
+    await engine.close()
+  }
+}
+
+function describeExcess({ bytes, limit, largestBatch: most }: Excess, batch: number): string {
+  const fits = most === undefined ? 'not even one image fits' : `the largest batch that fits is ${most}`
+  return `Training with ${batch} images a step does not fit: it needs ${formatBytes(bytes)}, an engine can address ${formatBytes(limit)}; ${fits}.`
 }
 
 /** Options that need layers. */

@@ -36,6 +36,19 @@ describe('summary', () => {
     expect(page).not.toMatch(/<script|<link|<img|\bsrc=|@import|url\(/)
   })
 
+  it('says when a training step does not fit into memory, and which batch would', async () => {
+    const args = ['summary', 'resnet18', '--batch', '400']
+    const { stdout } = await succeed(cwd, args)
+    const [, named] = /needs 7\.\d GiB, an engine can address 4\.0 GiB; the largest batch that fits is (\d+)\.$/m.exec(
+      stdout,
+    )!
+    const excess = async (batch: number) =>
+      JSON.parse((await succeed(cwd, ['summary', 'resnet18', '--batch', String(batch), '--json'])).stdout).training
+        .excess
+    expect(await excess(Number(named))).toBeUndefined()
+    expect(await excess(Number(named) + 1)).toMatchObject({ limit: 2 ** 32, largestBatch: Number(named) })
+  })
+
   it('writes both beside --json, which stays alone on standard output, and leaves no other file', async () => {
     mkdirSync(join(cwd, 'both'))
     const args = ['summary', 'lenet5', '--json', '--svg', 'both/a.svg', '--html', 'both/a.html']
