@@ -91,7 +91,7 @@ describe('create', () => {
   it('refuses a root that is a file', async () => {
     writeFileSync(join(root, 'file'), '')
     await expect(RunFolder.create(join(root, 'file'), 'run', recipe)).rejects.toThrow(
-      /file: cannot make a run folder here/,
+      /file: cannot be written: a file has that name/,
     )
   })
 
