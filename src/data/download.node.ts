@@ -79,13 +79,21 @@ async function receive(url: string, part: string, onProgress?: DownloadProgress)
   const start = continued ? have : 0
   const total = Number.isNaN(length) ? undefined : start + length
   let received = start
+  // A stream that breaks off forgets what nobody has taken yet: pieces are taken as they come, and not after others are written.
+  const pieces = response.body.getReader()
+  let next = pieces.read()
   const file = await inCache(part, () => open(part, continued ? 'a' : 'w'))
+  let written: Promise<void> = Promise.resolve()
   try {
-    // Each piece is on the disk before the next is asked for, so that what was received is kept whenever the rest breaks off.
-    for await (const piece of response.body) {
-      await inCache(part, () => file.writeFile(piece))
-      received += piece.length
+    for (let piece = await next; !piece.done; piece = await next) {
+      const { value } = piece
+      next = pieces.read()
+      received += value.length
       onProgress?.(received, total)
+      const before = written
+      written = before.then(() => inCache(part, () => file.writeFile(value)))
+      // Disks that are slower than the network hold it up, by one piece at a time.
+      await before
     }
   } catch (error) {
     if (error instanceof FileError) throw error
@@ -93,7 +101,8 @@ async function receive(url: string, part: string, onProgress?: DownloadProgress)
       `${url}: broke off after ${received} bytes (${reason(error)}); run again to go on from there`,
     )
   } finally {
-    await file.close()
+    next.catch(() => undefined)
+    await written.finally(() => file.close())
   }
   if (total !== undefined && received < total) {
     throw new DatasetError(`${url}: broke off after ${received} of ${total} bytes; run again to go on from there`)

@@ -29,7 +29,7 @@ const OPS: { [Name in FixtureName]: readonly (keyof FixtureOps[Name])[] } = {
 }
 const NAMES = Object.keys(OPS) as FixtureName[]
 /** Files with readers of their own: `layerFixtures.ts`, and the tests of models, optimizers and schedules. */
-const LAYER_FILES = ['activations', 'convolution', 'losses', 'normalization', 'pooling'].map(name => `layers-${name}`)
+const LAYER_FILES = ['activations', 'bends', 'convolution', 'losses', 'normalization', 'pooling'].map(name => `layers-${name}`)
 const FOLDER = new URL('../fixtures/torch/', import.meta.url)
 
 describe('fixture files', () => {
