@@ -13,7 +13,7 @@ beforeAll(async () => {
   symlinkSync(root, join(cwd, 'node_modules/fovea'))
   symlinkSync(join(root, 'node_modules/tsx'), join(cwd, 'node_modules/tsx'))
   mkdirSync(join(cwd, 'data'))
-  await writeSmallMnist(join(cwd, 'data'), { train: 320, test: 50 })
+  await writeSmallMnist(join(cwd, 'data'), { train: 320, test: 200 })
 })
 afterAll(folder.remove)
 
