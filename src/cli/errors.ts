@@ -2,6 +2,7 @@
  * How the command line fails: one line that begins with `fovea:`, and an exit code that says what kind of failure it was.
  */
 import { inspect } from 'node:util'
+import { LabelSafetyError } from '../augment/errors.ts'
 
 /** What the process ends with: the one rule, which `docs/troubleshooting.md` tells to people. */
 export const exitCodes = {
@@ -51,8 +52,12 @@ export class InterruptError extends Error {
   override readonly name = 'InterruptError'
 }
 
+/** Errors that say that something else should have been asked for. */
+const usageErrors = [UsageError, LabelSafetyError] as const
+
 /** The exit code of an error. */
-export const exitCodeOf = (error: unknown): number => (error instanceof UsageError ? exitCodes.usage : exitCodes.failed)
+export const exitCodeOf = (error: unknown): number =>
+  usageErrors.some(kind => error instanceof kind) ? exitCodes.usage : exitCodes.failed
 
 /**
  * What is shown of an error: `fovea: ` and its message on one line, below it the place in a file where there is one; or with
