@@ -24,13 +24,14 @@ describe('docs/training.md', () => {
     expect(page).toContain(`\`\`\`ts\n${example}\`\`\``)
     const program = [process.execPath, ['--import', 'tsx', 'examples/study.ts'], { cwd: root }] as const
     const { stdout } = await promisify(execFile)(...program)
-    // Eight rates for one epoch, half of them for two, half of those for four.
-    for (const [epoch, trials] of [
-      [1, 8],
-      [2, 4],
-      [4, 2],
-    ])
-      expect(stdout.match(new RegExp(`epoch ${epoch}:`, 'g'))).toHaveLength(trials!)
+    // Eight rates for one epoch, half of them for two, half of those for four; more where one that went on was overtaken later,
+    // by as many as are promoted before all are known.
+    const trials = [1, 2, 4].map(epoch => stdout.match(new RegExp(`epoch ${epoch}:`, 'g'))!.length)
+    expect(trials[0]).toBe(8)
+    for (const [k, least] of [4, 2].entries()) {
+      expect(trials[k + 1]).toBeGreaterThanOrEqual(least)
+      expect(trials[k + 1]).toBeLessThan(trials[k]!)
+    }
     const number = (name: string) => Number(new RegExp(`^${name}: ([\\d.]+)`, 'm').exec(stdout)?.[1])
     expect(number('cross-validated')).toBeGreaterThan(70)
     const members = [1, 2, 3].map(k => number(`member ${k}`))
