@@ -108,7 +108,7 @@ export function tensorsOf(checkpoint: Pick<Checkpoint, 'tensors'>, part: string)
 /**
  * The weights of a checkpoint, by their paths in the model: the averaged ones of a run that averages, in place of those they are
  * averages of, and the trained ones where there is no average. The one rule for everything but resuming, which keeps both.
- * @param options.average false for the weights of the last step, where there are averages too
+ * With `average: false` those of the last step, where there are averages too.
  */
 export function weightsOf(
   checkpoint: Pick<Checkpoint, 'tensors'>,
