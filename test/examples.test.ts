@@ -62,7 +62,7 @@ describe('zeroInitialization', () => {
       expect(learned.accuracy).toBeGreaterThan(0.8)
       expect(learned.difference).toBeGreaterThan(0.1)
     }
-  }, 60_000)
+  }, 300_000)
 })
 
 describe('activationStatistics', () => {
@@ -97,7 +97,7 @@ describe('activationStatistics', () => {
         return [title, rows.map(row => ({ mean: Number(row?.[1]), std: Number(row?.[2]) }))]
       }),
     )
-  }, 120_000)
+  }, 300_000)
   const rowsOf = (title: string) => sections.get(title) ?? []
   const ratioOf = (title: string) => rowsOf(title)[10].std / rowsOf(title)[1].std
 
@@ -247,7 +247,7 @@ describe('denoising', () => {
     // 5 dB are a third of the error.
     expect(errorOf(1)).toBeLessThan(errorOf(0) / 3)
     expect(svg).toContain('noisy')
-  }, 120_000)
+  }, 300_000)
 })
 
 describe('transfer', () => {
@@ -287,7 +287,7 @@ describe('transfer', () => {
     const evaluator = new Evaluator(engine, new ImageClassifier(scale, trained), [64, 64, 3])
     expect((await evaluator.evaluate(subsetOf(test))).accuracy).toBe(accuracy)
     await engine.close()
-  }, 120_000)
+  }, 300_000)
 })
 
 /** The file is there, renders at its size, and has blue and orange lines on it. */

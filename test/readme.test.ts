@@ -23,7 +23,7 @@ describe('the README', () => {
     const accuracy = Number(/test accuracy ([\d.]+)/.exec(await output('train'))?.[1])
     expect(accuracy).toBeGreaterThan(0.95)
     expect(accuracy).toBeLessThanOrEqual(1)
-  }, 120_000)
+  }, 300_000)
 
   it("explains the lecture's (x + y) z at (−2, 5, −4)", async () => {
     const text = await output('explain')

@@ -51,7 +51,7 @@ describe.skipIf(noBrowser !== undefined)('LeNet-5 in Chromium', () => {
     plain = await serve(folders, {})
     browser = await launch()
     node = await trainInNode(material, { threads: 2, precise: true })
-  }, 120_000)
+  }, 300_000)
 
   afterAll(async () => {
     await browser?.close()

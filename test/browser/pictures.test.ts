@@ -33,7 +33,7 @@ describe.skipIf(noBrowser !== undefined)('pictures in Chromium', () => {
     page = await browser.newPage()
     await page.goto(`${server.origin}/test/page.html`, { waitUntil: 'load' })
     await page.addScriptTag({ type: 'module', url: `${server.origin}/test/pictures.js` })
-  }, 120_000)
+  }, 300_000)
 
   /** Calls a function of `pictures.js`. */
   const onPage = (name: 'prepareDrawn' | 'resizeAndTurn', given: object): Promise<number[]> =>

@@ -43,7 +43,7 @@ describe.skipIf(noBrowser !== undefined)('a page in Chromium', () => {
     folder = mkdtempSync(join(tmpdir(), 'fovea-policies-'))
     await buildPackage(folder)
     browser = await launch()
-  }, 120_000)
+  }, 300_000)
 
   afterAll(async () => {
     await browser?.close()

@@ -38,7 +38,7 @@ describe.skipIf(noBrowser !== undefined)('on a page of plain http', () => {
     page = await browser.newPage()
     await page.goto(`${server.origin.replace('127.0.0.1', 'pages.test')}/pages/page.html`)
     await page.waitForFunction(() => 'doors' in globalThis)
-  }, 120_000)
+  }, 300_000)
 
   afterAll(async () => {
     await browser?.close()

@@ -16,7 +16,7 @@ beforeAll(async () => {
   mkdirSync(join(cwd, 'data'))
   await writeSmallMnist(join(cwd, 'data'), { train: 1024, test: 100 })
   await succeed(cwd, ['train', ...recipe, '--name', 'whole', '--quiet'])
-}, 60_000)
+}, 300_000)
 afterAll(folder.remove)
 
 /** Runs `fovea`, whose standard output is closed after its first piece, as `head -1` does; or goes to a file. */
@@ -50,7 +50,7 @@ describe('an output that is closed', () => {
     expect(existsSync(join(run, 'result.json'))).toBe(false)
     await succeed(cwd, ['train', '--resume', 'runs/piped', '--quiet'])
     expect(sha256(checkpointOf(run))).toBe(sha256(checkpointOf(join(cwd, 'runs/whole'))))
-  }, 60_000)
+  }, 300_000)
 
   it('ends a study after its trials are saved', async () => {
     const args = [
@@ -70,13 +70,13 @@ describe('an output that is closed', () => {
       'fovea: the output was closed: stopping\nstopped; the same command goes on: its study is in study\n',
     )
     await succeed(cwd, [...args, '--quiet'])
-  }, 120_000)
+  }, 300_000)
 
   it('ends a command that only prints, without a word', async () => {
     // Enough to fill a pipe, so that some is left to write.
     const { code, stderr } = await withOutput(['summary', 'resnet152', '--batch', '1', '--plan'])
     expect({ code, stderr }).toEqual({ code: exitCodes.SIGPIPE, stderr: '' })
-  }, 60_000)
+  }, 300_000)
 })
 
 it.runIf(existsSync('/dev/full'))(

@@ -181,7 +181,7 @@ describe('fovea train --augment', () => {
     const { stderr, code } = await fovea(folder.path, ['train', '--resume', 'runs/first', '--augment', 'pipeline.json'])
     expect(code).toBe(2)
     expect(stderr).toContain('--augment conflicts with --resume')
-  }, 60_000)
+  }, 300_000)
 
   it.each<[string, string, RegExp]>([
     [

@@ -14,7 +14,7 @@ beforeAll(async () => {
   mkdirSync(join(cwd, 'data'))
   await writeSmallMnist(join(cwd, 'data'), { train: 1024, test: 100 })
   await succeed(cwd, ['train', ...recipe, '--name', 'whole'])
-}, 60_000)
+}, 300_000)
 afterAll(folder.remove)
 
 const filesOf = (path: string) => readdirSync(path, { recursive: true }).map(String).sort()
@@ -40,12 +40,12 @@ describe.runIf(hasUlimit)('files that may not be as large as they must be', () =
     expect(status).toBe(1)
     expect(temporaries(join(cwd, 'runs/small'))).toEqual([])
     expect(existsSync(join(cwd, 'runs/small/lock'))).toBe(false)
-  }, 60_000)
+  }, 300_000)
 
   it('and goes on, when there is room, to the same bits', async () => {
     await succeed(cwd, ['train', '--resume', 'runs/small', '--quiet'])
     expect(sha256(checkpointOf(join(cwd, 'runs/small')))).toBe(sha256(checkpointOf(join(cwd, 'runs/whole'))))
-  }, 60_000)
+  }, 300_000)
 
   it('a result that is not written leaves the one that was there', async () => {
     const svg = join(cwd, 'net.svg')
@@ -56,7 +56,7 @@ describe.runIf(hasUlimit)('files that may not be as large as they must be', () =
     expect(status).toBe(1)
     expect(readFileSync(svg, 'utf8')).toBe(before)
     expect(temporaries(cwd)).toEqual([])
-  }, 60_000)
+  }, 300_000)
 })
 
 /** A small file system of its own, where this process may mount one. */

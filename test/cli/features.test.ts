@@ -35,7 +35,7 @@ describe('fovea train with cacheFeatures', () => {
     const { pretrained: _p, freeze: _f, cacheFeatures: _c, ...base } = recipe
     writeFileSync(join(cwd, 'base.json'), JSON.stringify({ ...base, epochs: 1, seed: 1 }))
     await succeed(cwd, ['train', 'base.json', '--name', 'base', '--quiet'])
-  }, 60_000)
+  }, 300_000)
 
   it('ends with the weights of a run without; checkpoints hold the whole model, which eval and predict read', async () => {
     const { stdout } = await train('kept')
@@ -61,13 +61,13 @@ describe('fovea train with cacheFeatures', () => {
     writeFileSync(join(cwd, 'stroke.png'), encodePng(stroke, [28, 28, 1]))
     const { stdout: answer } = await succeed(cwd, ['predict', 'runs/kept', 'stroke.png', '--json'])
     expect(JSON.parse(answer)[0].predictions).toHaveLength(3)
-  }, 120_000)
+  }, 300_000)
 
   it('goes on after an interruption, bit for bit, without the weights that it began with', async () => {
     await train('pieces', '--stop-after', '1', '--quiet')
     await succeed(cwd, ['train', '--resume', 'runs/pieces', '--quiet'])
     expect(sha256(checkpointOf(run('pieces')))).toBe(sha256(checkpointOf(run('kept'))))
-  }, 120_000)
+  }, 300_000)
 
   it('says what the network does not allow, and leaves no run behind', async () => {
     const args = ['train', 'head.json', '--name', 'refused', '--set', 'freeze=[{"match":"conv2"}]']
@@ -81,7 +81,7 @@ describe('fovea train with cacheFeatures', () => {
     expect((await fovea(cwd, limited)).stderr).toMatch(
       /^fovea: cacheFeatures: the features of 18 images, 400 numbers each, would take 0\.1 MB, more than cacheFeatures\.maxBytes/,
     )
-  }, 60_000)
+  }, 300_000)
 })
 
 describe('recipes refuse cacheFeatures', () => {

@@ -76,7 +76,7 @@ describe('a subset of a folder', () => {
     )
     const none = await succeed(cwd, train('--limit', '4', '--validation', '0.1'))
     expect(none.stderr).toBe('fovea: warning: data.validation (=0.1) of 4 images is none: no image is held back\n')
-  }, 60_000)
+  }, 300_000)
 })
 
 describe('classes', () => {
@@ -156,7 +156,7 @@ describe('a run whose folder has changed since it began', () => {
     expect(resumed).toMatchObject({ code: 0, stderr: `fovea: warning: ${changed(changes)}\n` })
     // It has been trained on two divisions of the images: that does not go away.
     expect((await score('validation')).code).toBe(1)
-  }, 60_000)
+  }, 300_000)
 
   it('is asked for the test images alone when it is scored on them', async () => {
     renameSync(photo(), join(cwd, 'moved'))
@@ -224,4 +224,4 @@ it('a study whose folder changes on its way ends, and says what has changed', as
       /fold\d: began with other images than \S+fold\d: train: 3\d images then, 3\d now; ant 1\d then, 1\d now; \w+: ant\/1\.png; /,
     )
   }
-}, 60_000)
+}, 300_000)

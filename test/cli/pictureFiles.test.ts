@@ -29,7 +29,7 @@ beforeAll(async () => {
   }
   writeFileSync(join(cwd, 'scans/notes.txt'), 'no picture')
   writeFileSync(join(cwd, 'scans/.hidden/a.png'), 'no picture')
-}, 60_000)
+}, 300_000)
 afterAll(folder.remove)
 
 interface Answer {
@@ -54,7 +54,7 @@ describe('a folder', () => {
       expect(one!.size).toBe(10)
       for (const [name, probability] of one!) expect(Math.abs(probability - other!.get(name)!)).toBeLessThan(1e-6)
     }
-  }, 60_000)
+  }, 300_000)
 
   it('is a table with one line for each picture, whose columns are the same in all batches', async () => {
     const { stdout } = await succeed(cwd, ['predict', 'runs/lenet5', 'scans', '--top', '1'])
@@ -64,7 +64,7 @@ describe('a folder', () => {
     expect(rows.map(row => row.split(' ')[0])).toEqual(sorted)
     for (const row of rows) expect(row).toMatch(/^\S+ +\d {5,}\d+\.\d %$/)
     expect(new Set(rows.map(row => row.length)).size).toBe(1)
-  }, 60_000)
+  }, 300_000)
 
   it('with pictures that cannot be read gives the others, names and counts those, and ends with 1', async () => {
     const broken = join(cwd, 'mixed')
@@ -98,7 +98,7 @@ describe('a folder', () => {
       'fovea: 4 of 6 could not be predicted',
     ])
     expect(code).toBe(1)
-  }, 60_000)
+  }, 300_000)
 })
 
 describe('picturesOf', () => {

@@ -22,7 +22,7 @@ describe('a run that stops early', () => {
   const stopping = ['--schedule', 'constant', '--lr', '0.12', '--set', 'earlyStopping.patience=2']
   beforeAll(async () => {
     await succeed(cwd, ['train', ...recipe, ...stopping, '--name', 'early'])
-  }, 60_000)
+  }, 300_000)
 
   it('ends before its last epoch, with the weights of the best', async () => {
     const events = eventsOf(run('early'))
@@ -65,7 +65,7 @@ describe('a run that stops early', () => {
     const { trainingSeconds: _a, ...whole } = json(join(run('early'), 'result.json'))
     const { trainingSeconds: _b, ...pieces } = json(join(run('pieces'), 'result.json'))
     expect(pieces).toEqual(whole)
-  }, 120_000)
+  }, 300_000)
 })
 
 describe('fovea train --overfit', () => {
@@ -158,5 +158,5 @@ describe('--tensorboard', () => {
     expect(boards()).toHaveLength(1)
     expect(await fovea(cwd, ['train', '--resume', 'runs/board', '--quiet'])).toMatchObject({ code: 0 })
     expect(boards()).toHaveLength(2)
-  }, 60_000)
+  }, 300_000)
 })

@@ -28,7 +28,7 @@ beforeAll(async () => {
     label: String(label),
     pixels: train.images.subarray(k * 784, (k + 1) * 784),
   }))
-}, 60_000)
+}, 300_000)
 afterAll(folder.remove)
 
 const gray = (pixels: Uint8Array) => sharp(pixels, { raw: { width: 28, height: 28, channels: 1 } })

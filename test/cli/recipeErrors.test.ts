@@ -112,7 +112,7 @@ describe('is shown at its place, with exit code 2', () => {
     expect(stderr).toBe(
       "fovea: part.mjs:2:14: SyntaxError: Unexpected token '='\n  1 | export const epochs = 3\n> 2 | export const = 4\n    |              ^\n",
     )
-  }, 60_000)
+  }, 300_000)
 })
 
 describe('is refused in one line, with exit code 2', () => {
@@ -220,5 +220,5 @@ describe('a recipe that never settles', () => {
       'fovea: busy.mjs: did not finish loading in 1 seconds (FOVEA_RECIPE_SECONDS): a top-level await waits for something that does not come\n',
     )
     expect(code).toBe(2)
-  }, 60_000)
+  }, 300_000)
 })

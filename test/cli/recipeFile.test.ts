@@ -163,7 +163,7 @@ export default defineRecipe({
     const kept = eventsOf(run('whole')).filter(({ type, epoch }) => type === 'checkpoint' && epoch === 3)
     expect(readFileSync(join(run('whole'), 'latest'), 'utf8')).toContain('step-000027')
     expect(() => readFileSync(join(run('whole'), `checkpoints/step-0000${kept[0]!.step}.json`))).not.toThrow()
-  }, 60_000)
+  }, 300_000)
 
   it('of a run makes the run again', async () => {
     copyFileSync(join(run('whole'), 'recipe.json'), join(cwd, 'again.json'))
@@ -241,7 +241,7 @@ describe('image folders', () => {
     expect(JSON.parse(views.stdout)).toMatchObject({ views: 'ten', samples: 8, accuracy: 1 })
     const { stdout } = await succeed(cwd, ['predict', 'runs/photos', 'photos/test/light/3.jpeg', '--json'])
     expect(JSON.parse(stdout)[0].predictions[0].class).toBe('light')
-  }, 60_000)
+  }, 300_000)
 
   it('without splits hold back a share, and have no test set', async () => {
     const args = ['--data', 'folder:photos/train', '--epochs', '1', '--name', 'flat']
@@ -275,7 +275,7 @@ describe('image folders', () => {
     expect(lines).toHaveLength(5)
     expect(eventsOf(run('broken'))[0]).toMatchObject({ trainSamples: 20, validationSamples: 8 })
     expect(json(join(run('broken'), 'result.json')).test).toMatchObject({ samples: 7 })
-  }, 60_000)
+  }, 300_000)
 
   it('that are none are refused by name', async () => {
     expect((await fovea(cwd, ['train', 'resnet18', '--data', 'folder:nowhere'])).stderr).toMatch(
@@ -316,7 +316,7 @@ describe('transfer', () => {
     expect(trained2).not.toEqual(conv2)
     expect(after!.tensors.get('model.fc3.weight')!.shape).toEqual([3, 84])
     expect(json(join(run('transfer'), 'recipe.json')).pretrained.weights).toBe(run('whole'))
-  }, 60_000)
+  }, 300_000)
 
   it('names weights that are not there, and networks they do not fit', async () => {
     const set = (weights: string) => [

@@ -46,7 +46,7 @@ beforeAll(async () => {
   mkdirSync(join(cwd, 'data'))
   await writeSmallMnist(join(cwd, 'data'), { train: 1024, test: 200 })
   await succeed(cwd, ['train', ...recipe, '--name', 'whole', '--quiet'], { FOVEA_THREADS: '1' })
-}, 60_000)
+}, 300_000)
 afterAll(folder.remove)
 
 describe('threads', () => {
@@ -87,7 +87,7 @@ describe('kill -9', () => {
     expect(outcome('killed'), `delays ${delays.join()}`).toEqual(outcome('whole'))
     expectWholeLog('killed')
     expect(readdirSync(run('killed')).filter(name => name.startsWith('.') || name.startsWith('lock'))).toEqual([])
-  }, 60_000)
+  }, 300_000)
 })
 
 describe('a signal', () => {
@@ -188,7 +188,7 @@ describe('more epochs', () => {
       { epochs: 6, step: 45 },
     ])
     expect(JSON.parse(readFileSync(join(run('three'), 'result.json'), 'utf8'))).toMatchObject({ epochs: 6, steps: 90 })
-  }, 60_000)
+  }, 300_000)
 
   it('of one that was stopped, and stopped again while it had more: the same', async () => {
     await succeed(cwd, ['train', ...few, '--epochs', '4', '--name', 'stopped', '--quiet', '--stop-after', '2'])
@@ -198,7 +198,7 @@ describe('more epochs', () => {
     expect(existsSync(join(run('stopped'), 'result.json'))).toBe(false)
     await succeed(cwd, ['train', '--resume', 'runs/stopped', '--quiet'])
     expect(files('stopped')).toEqual(files('six'))
-  }, 60_000)
+  }, 300_000)
 
   it('says which parts of the recipe depend on the length of the run', async () => {
     await succeed(cwd, ['train', ...recipe, '--epochs', '1', '--no-test', '--name', 'cycle', '--quiet'])
@@ -209,7 +209,7 @@ describe('more epochs', () => {
       event.type === 'step' ? [(event as { learningRate?: number }).learningRate!] : [],
     )
     expect(rates[15]! / rates[14]!).toBeGreaterThan(100)
-  }, 60_000)
+  }, 300_000)
 
   it.each([
     ['fewer than have begun', 'three', '5', '--epochs 5: runs/three has begun epoch 6 of 6 already'],
@@ -230,7 +230,7 @@ describe('more epochs', () => {
       /^fovea: --epochs 20: runs\/early was stopped early after epoch \d: validation accuracy has not improved for 1 epoch\n$/,
     )
     expect(code).toBe(2)
-  }, 60_000)
+  }, 300_000)
 })
 
 describe('broken checkpoints', () => {

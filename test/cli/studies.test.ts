@@ -72,7 +72,7 @@ describe('fovea search', () => {
     expect(sha256(checkpointOf(join(cwd, 'runs/best')))).toBe(sha256(checkpointOf(join(cwd, 'random/trials', best))))
     expect(json('runs/best/result.json').test.samples).toBe(100)
     expect(readFileSync(join(cwd, 'random/report.html'), 'utf8')).toContain('Parallel coordinates')
-  }, 120_000)
+  }, 300_000)
 
   it('goes on with a study that is there, and refuses another one', async () => {
     const before = statSync(join(cwd, 'random/trials/t001/result.json')).mtimeMs
@@ -81,7 +81,7 @@ describe('fovea search', () => {
     const other = await fovea(cwd, search('random', '--trials', '4', '--metric', 'loss'))
     expect(other).toMatchObject({ code: 2 })
     expect(other.stderr).toContain('random: holds another study (its metric is another)')
-  }, 60_000)
+  }, 300_000)
 
   it('more trials are added to a study that is finished: all are those of a search for as many', async () => {
     await succeed(cwd, search('grown', '--trials', '2', '--quiet'))
@@ -93,7 +93,7 @@ describe('fovea search', () => {
     const fewer = await fovea(cwd, search('grown', '--trials', '3', '--quiet'))
     expect(fewer.stderr).toBe('fovea: --trials 3: the study in grown has 4 already; it can be given more\n')
     expect(fewer.code).toBe(2)
-  }, 120_000)
+  }, 300_000)
 
   it('survives kill -9: the same trials, the same scores', async () => {
     let killed = 0
@@ -128,7 +128,7 @@ describe('fovea search', () => {
     expect(stdout).toContain('stopped; the same command goes on')
     expect(existsSync(join(cwd, 'stopped/trials/t001/latest'))).toBe(true)
     expect(readdirSync(join(cwd, 'stopped/trials/t001'))).not.toContain('lock')
-  }, 60_000)
+  }, 300_000)
 
   it('asha: few trials get all epochs, and go on where they were', async () => {
     const args = search('asha', '--strategy', 'asha', '--factor', '2', '--trials', '4', '--epochs', '4', '--quiet')
@@ -145,7 +145,7 @@ describe('fovea search', () => {
     expect(sha256(checkpointOf(join(cwd, 'runs/inOnePiece')))).toBe(
       sha256(checkpointOf(join(cwd, 'asha/trials', whole))),
     )
-  }, 120_000)
+  }, 300_000)
 
   it('grid and coarse to fine', async () => {
     await succeed(
@@ -183,7 +183,7 @@ describe('fovea search', () => {
     expect(more.slice(0, 6)).toEqual(trials)
     expect(more[6]).toMatchObject({ epoch: 2 })
     expect(range([...rates.slice(3), more[6].point['optimizer.lr']])).toBeLessThan(range([1e-5, 1e-1]))
-  }, 120_000)
+  }, 300_000)
 
   it('lists trials that diverge as failed', async () => {
     const args = [
@@ -211,7 +211,7 @@ describe('fovea search', () => {
     expect(trials.filter(({ failed }: { failed?: string }) => failed?.includes('diverged'))).toHaveLength(2)
     expect(trials.find(({ name }: { name: string }) => name === best).point['optimizer.lr']).toBe(0.01)
     expect(readFileSync(join(cwd, 'wild/report.html'), 'utf8')).toContain('<h2>Failed</h2>')
-  }, 60_000)
+  }, 300_000)
 
   it.each([
     [['--vary', 'optimizer.lr=log(0, 1)'], "--vary optimizer.lr: 'log(0, 1)': a logarithm needs numbers above 0"],
@@ -256,7 +256,7 @@ it('fovea kfold: every fold once, averaged', async () => {
     return validationSamples!
   })
   expect(samples.sort()).toEqual([106, 107, 107])
-}, 60_000)
+}, 300_000)
 
 describe('fovea ensemble', () => {
   it('of independent seeds: other weights, the same validation images; the test set as the last act', async () => {
@@ -275,7 +275,7 @@ describe('fovea ensemble', () => {
     expect(scores.average.loss).toBeLessThanOrEqual((scores.members[0].loss + scores.members[1].loss) / 2)
     const test = await succeed(cwd, [...args, '--test', '--json'])
     expect(JSON.parse(test.stdout)).toMatchObject({ split: 'test', samples: 100 })
-  }, 60_000)
+  }, 300_000)
 
   it('of snapshots of one cyclic run', async () => {
     const args = [
@@ -311,7 +311,7 @@ describe('fovea ensemble', () => {
       'odd',
     ])
     expect(stderr).toContain('epochs (=5) must be a multiple of --members (=2)')
-  }, 60_000)
+  }, 300_000)
 
   it('of bags', async () => {
     const args = [
@@ -329,7 +329,7 @@ describe('fovea ensemble', () => {
     ]
     await succeed(cwd, [...args, '--quiet'])
     expect(json('bags/trials/member2/recipe.json').data).toMatchObject({ bootstrap: true, seed: 0 })
-  }, 60_000)
+  }, 300_000)
 })
 
 it('fovea compare: what differs, and how they did', async () => {
@@ -358,4 +358,4 @@ it('fovea compare: what differs, and how they did', async () => {
   expect(table).toMatch(/^run +slow +other$/m)
   expect(table).toMatch(/^schedule\.name +oneCycle +cosine$/m)
   expect(table).toMatch(/^test +– +\d+\.\d+ %$/m)
-}, 60_000)
+}, 300_000)

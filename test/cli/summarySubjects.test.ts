@@ -26,7 +26,7 @@ beforeAll(async () => {
   symlinkSync(join(import.meta.dirname, '../..'), join(cwd, 'node_modules/fovea'))
   writeFileSync(join(cwd, 'own.mjs'), recipe)
   await succeed(cwd, ['train', 'own.mjs', '--no-test', '--quiet', '--wide', 'off'])
-}, 60_000)
+}, 300_000)
 afterAll(folder.remove)
 
 const json = async (...args: string[]) => JSON.parse((await succeed(cwd, ['summary', ...args, '--json'])).stdout)

@@ -93,7 +93,7 @@ describe('Fashion-MNIST', () => {
     expect(score.classes.map((entry: { class: string }) => entry.class)).toEqual([...fashionMnistClasses])
     expect(score.classes.map((entry: { images: number }) => entry.images)).toEqual(new Array(10).fill(4))
     expect(score.accuracy).toBeGreaterThan(0.9)
-  }, 60_000)
+  }, 300_000)
 
   it('may be mirrored, as digits may not', async () => {
     writeFiles(folder.path)

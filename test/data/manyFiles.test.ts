@@ -20,7 +20,7 @@ beforeAll(async () => {
     mkdirSync(to, { recursive: true })
     linkSync(join(folder.path, `source-${k % 20}.jpeg`), join(to, `${k}.jpeg`))
   }
-}, 120_000)
+}, 300_000)
 afterAll(() => folder.remove())
 
 it.each(['0', '1'])(

@@ -95,7 +95,7 @@ beforeAll(async () => {
   await engine.close()
   const state = [...model.variables()].map(([name, { shape, value }]) => [name, { shape, values: value }] as const)
   writeFileSync(join(project.path, 'public/lenet5.safetensors'), writeSafetensors(state))
-}, 120_000)
+}, 300_000)
 afterAll(() => project?.remove())
 
 /** Builds a page of the project; what Vite warns of is a failure. @returns its scripts */
@@ -131,7 +131,7 @@ describe('a page built with Vite', () => {
     for (const { code } of scripts) {
       expect(code).not.toMatch(/__vite-browser-external|from\s*['"]node:|import\(['"]node:|sharp|playwright/)
     }
-  }, 120_000)
+  }, 300_000)
 
   test('has the size that docs/browser.md states', async () => {
     const predicting = ["import { createEngine } from 'fovea'", "import { lenet5 } from 'fovea/models'"]
@@ -162,7 +162,7 @@ describe('a page built with Vite', () => {
       // Nor is the limit an idle one.
       expect(size).toBeGreaterThan(limit / 2)
     }
-  }, 120_000)
+  }, 300_000)
 })
 
 describe.skipIf(noBrowser !== undefined)('in Chromium', () => {
@@ -171,7 +171,7 @@ describe.skipIf(noBrowser !== undefined)('in Chromium', () => {
   beforeAll(async () => {
     await bundle('index.html', 'dist')
     browser = await launch()
-  }, 120_000)
+  }, 300_000)
   afterAll(async () => {
     await browser?.close()
     await Promise.all(servers.map(server => server.close()))
@@ -190,7 +190,7 @@ describe.skipIf(noBrowser !== undefined)('in Chromium', () => {
     await page.goto(`${server.origin}/${file}`)
     return page
   }
-  const output = (page: Page, text: RegExp) => page.locator('output', { hasText: text }).waitFor({ timeout: 60_000 })
+  const output = (page: Page, text: RegExp) => page.locator('output', { hasText: text }).waitFor({ timeout: 300_000 })
 
   test('the page reads what is drawn, a file and the camera, and trains, under its policy', async () => {
     // The canvas has a border by a style attribute, which the policy would forbid.
@@ -237,14 +237,14 @@ describe.skipIf(noBrowser !== undefined)('in Chromium', () => {
   test('the page works without a bundler', async () => {
     const page = await open('.', 'plain.html', isolation)
     // 6 maps of 24 × 24.
-    await page.locator('body', { hasText: /^3456 values on \d+ threads$/ }).waitFor({ timeout: 60_000 })
+    await page.locator('body', { hasText: /^3456 values on \d+ threads$/ }).waitFor({ timeout: 300_000 })
     await page.close()
-  }, 120_000)
+  }, 300_000)
 
   test('a service worker isolates a page whose server does not', async () => {
     writeFileSync(join(project.path, 'host.html'), '<script type="module" src="isolated.js"></script>')
     const page = await open('.', 'host.html', {})
-    await page.waitForFunction('crossOriginIsolated', undefined, { timeout: 60_000 })
+    await page.waitForFunction('crossOriginIsolated', undefined, { timeout: 300_000 })
     await page.close()
-  }, 120_000)
+  }, 300_000)
 })

@@ -21,7 +21,7 @@ beforeAll(async () => {
       join(folder.path, 'cifar10', `${file}.bin`),
       Buffer.concat(Array.from({ length: 8 }, (_, k) => cifarImage(k))),
     )
-}, 60_000)
+}, 300_000)
 afterAll(folder.remove)
 
 /** A label and an image of one color, as CIFAR-10's files have them. */
@@ -70,5 +70,5 @@ describe('docs/results.md', () => {
     expect(rows.length).toBeGreaterThan(10)
     const trained = ({ stderr }: { stderr: string }): number => stderr.match(/^seed \d/gm)?.length ?? 0
     expect([trained(first), trained(await run(1))]).toEqual([rows.length - 2, 0])
-  }, 120_000)
+  }, 300_000)
 })

@@ -36,7 +36,7 @@ describe('docs/training.md', () => {
     expect(number('cross-validated')).toBeGreaterThan(70)
     const members = [1, 2, 3].map(k => number(`member ${k}`))
     expect(number('together')).toBeGreaterThan(members.reduce((sum, member) => sum + member, 0) / 3)
-  }, 120_000)
+  }, 300_000)
 
   it('shows the step of examples/denoising.ts as it is', async () => {
     const step = /its core:\n\n```ts\n([\s\S]*?)```/.exec(page)?.[1]
@@ -63,7 +63,7 @@ describe('docs/training.md', () => {
         line,
       ).toEqual([])
     }
-  }, 60_000)
+  }, 300_000)
 
   it('has a transfer recipe that fits the rules', () => {
     const source = /export default defineRecipe\((\{\n {2}model: 'resnet20-cifar'[\s\S]*?\n\})\)/.exec(page)![1]!

@@ -27,7 +27,7 @@ test('the example trains four networks', async () => {
   // Two epochs on 2,000 digits: far from chance, which is 11 %.
   for (const accuracy of accuracies) expect(accuracy).toBeGreaterThan(70)
   expect(Math.max(...accuracies)).toBeGreaterThan(88)
-}, 120_000)
+}, 300_000)
 
 test('every function of the page’s tables exists, and every one that exists is on the page', () => {
   const named = new Set([...page.matchAll(/`(\w+)\(/g)].map(([, name]) => name))

@@ -103,7 +103,7 @@ function checkMemory(plan: Plan): void {
 }
 
 describe('memory', () => {
-  test('no value is overwritten before its last reader, in plans of random networks', { timeout: 60_000 }, () => {
+  test('no value is overwritten before its last reader, in plans of random networks', { timeout: 300_000 }, () => {
     fc.assert(
       fc.property(networks, fc.constantFrom([16, 8, 4], [4], []), (spec, blockSizes) => {
         checkMemory(makePlan(buildProgram(spec).program, { blockSizes }))

@@ -13,7 +13,7 @@ beforeAll(() => {
   write('package.json', '{ "type": "module" }')
   write('everywhere.ts', doors.map((door, k) => `export * as door${k} from '${door}'\n`).join(''))
   write('node.ts', "export { imageFolder, mnist } from 'fovea/data'\nexport { RunFolder } from 'fovea/train'\n")
-}, 120_000)
+}, 300_000)
 afterAll(() => project?.remove())
 
 const write = (name: string, text: string): void => writeFileSync(join(project.path, name), text)

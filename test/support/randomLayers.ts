@@ -38,6 +38,7 @@ export interface Surroundings {
 type Layer = (x: g.Tensor, net: Surroundings, digits: Digits) => g.Tensor
 
 const isVolume = (x: g.Tensor): x is g.Volume => x.shape.length === 4
+
 /** A sample a row. */
 const flat = (x: g.Tensor): g.Matrix => g.reshape(x, [x.shape[0], -1]) as g.Matrix
 
@@ -303,7 +304,7 @@ const layers = {
     const w = net.variable(a % 4 > 1 ? [outputs, channels] : [channels, outputs]).tensor as g.Matrix
     return throughRows(x, rows => g.matmul(rows, w, { transposeB: a % 4 > 1 }))
   },
-  rowsCurve(x, net) {
+  rowsNorm(x, net) {
     if (!isVolume(x)) return x
     net.exact = false
     return throughRows(x, rows => normalize(rows, net, [1]))
@@ -339,6 +340,14 @@ const layers = {
     if (b < 6) return fn(terms, axes)
     const kept = fn(terms, axes, { keepDims: true })
     return b < 9 ? kept : g.sub(x, g.mul(kept, 0.5))
+  },
+  pooledResidual(x, net, { a, b, c }) {
+    // A statistic per channel of a convolution, which others read as well, and of what is added in front or behind.
+    if (!isVolume(x) || !net.contracts()) return x
+    const y = convolve(x, net, x.shape[1], [1, 1], {})
+    net.expose(y)
+    const other = companionOf(y, net, b)
+    return g.sum(a % 3 === 0 ? g.add(y, other) : g.sub(other, y), c % 2 ? [2, 3] : [0, 2, 3], { keepDims: a > 5 })
   },
   softmax(x, net, { a }) {
     net.exact = false

@@ -102,7 +102,7 @@ test('inference leaves them out', () => {
 })
 
 test('the trainer trains GoogLeNet with its own, scores it without, and saves both', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const random = lcgTensor([8, 32, 32, 3], 5, 256)
   const dataset = imageDataset({

@@ -180,7 +180,7 @@ describe.each(engines)('%s', (_, create, numRuns) => {
     return answers
   }
 
-  test('every answer is the one that is given alone', { timeout: 120_000 }, async () => {
+  test('every answer is the one that is given alone', { timeout: 300_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(requests, pauses), { minLength: 2, maxLength: 14 }), async asked => {
         const engine = create()

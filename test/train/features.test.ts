@@ -157,7 +157,7 @@ describe('a run on kept features is the run without', () => {
   // Kernels are chosen, and operations joined, for a program as a whole: those next to a cut round differently in some units of
   // the last place, here after blocks with shortcuts.
   test('but for rounding, where the trunk has batch norm that computes as at test time', {
-    timeout: 60_000,
+    timeout: 300_000,
   }, async () => {
     const options = {
       freeze: [{ match: ['conv1', 'bn1', 'layer1', 'layer2'] }],

@@ -499,5 +499,5 @@ describe('kill −9', () => {
       await folder.close()
       before = step
     }
-  }, 60_000)
+  }, 300_000)
 })

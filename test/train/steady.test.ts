@@ -21,7 +21,7 @@ const nodeFlags = ['--expose-gc', '--no-opt', '--no-flush-bytecode']
 
 test.each(['1', '2'])(
   '2,000 steps of LeNet-5 on %s threads: memory is what it was after 500',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async threads => {
     const file = join(import.meta.dirname, 'steadyProcess.ts')
     const { code, stdout, stderr } = await runChild(file, [threads], { nodeFlags, timeout: 110_000 })
