@@ -65,7 +65,7 @@ describe('a subset of a folder', () => {
     expect(stderr).toBe('')
     expect(await countsOf('train')).toEqual([3, 3, 3])
     expect(await countsOf('validation')).toEqual([2, 2, 2])
-  }, 30_000)
+  }, 300_000)
 
   it('says when it is less or more than one may think', async () => {
     const small = await succeed(cwd, train('--limit', '4', '--validation', '1'))
@@ -85,7 +85,7 @@ describe('classes', () => {
     const { stderr } = await succeed(cwd, train())
     expect(stderr).toMatch(/^fovea: warning: \S+photos\/val: no validation images of ant, bee\n$/)
     expect(await countsOf('validation')).toEqual([0, 0, 12])
-  }, 30_000)
+  }, 300_000)
 
   it('of val that are none of those trained on end the command, and nothing is left behind', async () => {
     withValidation('cow', 'dog')
@@ -109,7 +109,7 @@ describe('classes', () => {
     renameSync(photo('bee'), photo('Ant'))
     const { stderr } = await succeed(cwd, train())
     expect(stderr).toMatch(/^fovea: warning: \S+photos: classes differ in upper and lower case only: Ant, ant\n$/)
-  }, 30_000)
+  }, 300_000)
 
   it('must be as many as the outputs of a network of one\u2019s own', async () => {
     const imports = "import { flatten, linear, sequential } from 'fovea/nn'"
@@ -131,7 +131,7 @@ it('--drop-last leaves out batches that are not full, and is part of the recipe'
   expect(JSON.parse(readFileSync(join(cwd, 'runs/run/recipe.json'), 'utf8'))).toMatchObject({ dropLast: true })
   const { stderr } = await fovea(cwd, train('--drop-last', '--batch-size', '31'))
   expect(stderr).toMatch(/photos: dropLast leaves no batch: 30 images do not fill one of batchSize \(=31\)/)
-}, 30_000)
+}, 300_000)
 
 describe('a run whose folder has changed since it began', () => {
   const resume = (...args: string[]) => fovea(cwd, ['train', '--resume', 'runs/run', '--quiet', ...args])
@@ -169,7 +169,7 @@ describe('a run whose folder has changed since it began', () => {
     expect(stderr).toBe(
       `fovea: ${changed('test: 36 images then, 35 now; ant 12 then, 11 now; removed: ant/1.png')}${cure}`,
     )
-  }, 30_000)
+  }, 300_000)
 
   it('has not changed when the folder lies elsewhere', async () => {
     await succeed(cwd, train('--stop-after', '1'))
@@ -177,7 +177,7 @@ describe('a run whose folder has changed since it began', () => {
     expect((await resume()).stderr).toMatch(/^fovea: \S+photos: no such folder\n$/)
     expect(await score('validation', '--data-dir', 'moved')).toMatchObject({ code: 0, stderr: '' })
     expect(await resume('--data-dir', 'moved')).toMatchObject({ code: 0, stderr: '' })
-  }, 30_000)
+  }, 300_000)
 
   it('cannot be told of one that kept no fingerprint', async () => {
     withValidation('cow')
@@ -189,7 +189,7 @@ describe('a run whose folder has changed since it began', () => {
     const { code, stderr } = await resume()
     expect(code).toBe(0)
     expect(stderr.endsWith(unknown)).toBe(true)
-  }, 30_000)
+  }, 300_000)
 
   it('is not held back as it was when it is of a version with another rule', async () => {
     await succeed(cwd, train())
@@ -199,7 +199,7 @@ describe('a run whose folder has changed since it began', () => {
     expect(stderr).toMatch(
       /^fovea: runs\/run: was trained by a version that held back other images: .*--allow-changed-data\n$/,
     )
-  }, 30_000)
+  }, 300_000)
 
   it('before its first checkpoint begins anew', async () => {
     await succeed(cwd, train('--stop-after', '1'))
@@ -208,7 +208,7 @@ describe('a run whose folder has changed since it began', () => {
     rmSync(photo('ant/1.png'))
     expect((await resume()).code).toBe(0)
     expect(await countsOf('validation')).toEqual([2, 2, 2])
-  }, 30_000)
+  }, 300_000)
 })
 
 it('a study whose folder changes on its way ends, and says what has changed', async () => {
