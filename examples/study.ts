@@ -33,7 +33,7 @@ async function trainTo(trainer: Trainer, epoch: number): Promise<number> {
   throw new Error(`the run ended before epoch ${epoch}`)
 }
 
-// Eight rates: all train for one epoch, the better half for two, and the best of those for four.
+// Eight rates: all train for one epoch, the better half of those so far for two, and the best of these for four.
 const space = new Map([['lr', parseAxis('log(1e-3, 1)')]])
 const rungs = rungEpochs(1, 4, 2)
 const split = splitDataset(digits, { validation: 500, seed: 0 })
