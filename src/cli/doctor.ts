@@ -2,7 +2,7 @@
 import { availableParallelism, freemem, totalmem } from 'node:os'
 import process from 'node:process'
 import { setTimeout } from 'node:timers/promises'
-import { createWasmEngine } from '../backends/wasm/engine.ts'
+import { createWasmEngineWith } from '../backends/wasm/engine.ts'
 import type { WasmExecutable } from '../backends/wasm/executable.ts'
 import { defaultThreads, hasRelaxedSimd, obstacleToThreads, registerTile } from '../backends/wasm/features.ts'
 import { measureWasmPeak, type WasmPeak } from '../backends/wasm/peak.ts'
@@ -197,7 +197,7 @@ async function withProgram<T>(
   y: Tensor,
   use: (executable: WasmExecutable, vectors: () => WideVectors | undefined) => Promise<T>,
 ): Promise<T> {
-  const engine = createWasmEngine({ threads, wide }, { isWorthSharing: () => true })
+  const engine = createWasmEngineWith({ isWorthSharing: () => true }, { threads, wide })
   try {
     const executable = await engine.compile({ outputs: { y }, updates: new Map() })
     return await use(executable, () => engine.description.wide)

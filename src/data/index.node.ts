@@ -18,4 +18,5 @@ export {
 } from './image.node.ts'
 export * from './index.ts'
 export { type MnistOptions, mnist } from './mnist.node.ts'
+export type { EndingCounts } from './otherFiles.ts'
 export { type WorkerLoaderOptions, workerLoader } from './workers.node.ts'

@@ -8,7 +8,15 @@ export { type AdagradOptions, adagrad } from './adagrad.ts'
 export { type AdamOptions, adam, adamW, type MomentOptions } from './adam.ts'
 export { adamax } from './adamax.ts'
 export { clipByMedianNorm, type MedianClipOptions } from './adaptiveClip.ts'
-export { AveragedVariables, type EmaOptions, ema, type SwaOptions, swa, type WeightAverage } from './average.ts'
+export {
+  AveragedVariables,
+  type EmaOptions,
+  ema,
+  type RunLength,
+  type SwaOptions,
+  swa,
+  type WeightAverage,
+} from './average.ts'
 export { centralize } from './centralize.ts'
 export { chain, type Transform, type TransformStep } from './chain.ts'
 export { type ClassicMomentumOptions, classicMomentum } from './classicMomentum.ts'

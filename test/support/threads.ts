@@ -1,6 +1,6 @@
 /** Engines whose threads share every program, however small: as tests of threads want them. */
 import {
-  createWasmEngine,
+  createWasmEngineWith,
   type EngineTools,
   type WasmEngine,
   type WasmEngineOptions,
@@ -10,4 +10,4 @@ import {
 export const sharing: EngineTools = { isWorthSharing: () => true }
 
 /** An engine whose threads share every program. */
-export const threadedEngine = (options: WasmEngineOptions): WasmEngine => createWasmEngine(options, sharing)
+export const threadedEngine = (options: WasmEngineOptions): WasmEngine => createWasmEngineWith(sharing, options)

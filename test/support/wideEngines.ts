@@ -7,7 +7,11 @@ import { vi } from 'vitest'
 vi.mock(import('../../src/backends/wasm/engine.ts'), async original => {
   const real = await original()
   const wide = process.env.FOVEA_TEST_WIDE === 'auto' ? 'auto' : 'on'
-  return { ...real, createWasmEngine: (options = {}, tools = {}) => real.createWasmEngine({ wide, ...options }, tools) }
+  return {
+    ...real,
+    createWasmEngine: options => real.createWasmEngine({ wide, ...options }),
+    createWasmEngineWith: (tools, options) => real.createWasmEngineWith(tools, { wide, ...options }),
+  }
 })
 
 process.on('warning', warning => {

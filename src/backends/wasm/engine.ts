@@ -67,7 +67,12 @@ export interface WasmEngineOptions {
  * @throws Error when `threads` is not a whole number from 1 to 64, for `wide: 'on'` where wide vectors are impossible, and
  *   where there is no WebAssembly with SIMD.
  */
-export function createWasmEngine(options: WasmEngineOptions = {}, tools: EngineTools = {}): WasmEngine {
+export function createWasmEngine(options: WasmEngineOptions = {}): WasmEngine {
+  return createWasmEngineWith({}, options)
+}
+
+/** {@link createWasmEngine}, with other tools than its own. */
+export function createWasmEngineWith(tools: EngineTools, options: WasmEngineOptions = {}): WasmEngine {
   requireWebAssembly()
   const wanted = options.threads === undefined ? defaultThreads() : checkThreads(options.threads)
   const threads = obstacleToThreads() === undefined ? wanted : 1
