@@ -11,17 +11,17 @@ import type { TypedArray } from './graph/variable.ts'
 export { createEngine, type EngineOptions } from './backends/createEngine.ts'
 export type { Engine, EngineDescription, Executable, RunOptions } from './backends/engine.ts'
 export type { InputType, RunInputs, RunOutputs, ValueType } from './backends/operands.ts'
+export type { TileShape } from './backends/wasm/emit/tile.ts'
 export {
   createWasmEngine,
   type WasmEngine,
   type WasmEngineOptions,
 } from './backends/wasm/engine.ts'
 export type { KernelInfo, WasmExecutable } from './backends/wasm/executable.ts'
-export { type KernelTime, kernelTimes } from './backends/wasm/kernelTimes.ts'
-export { measureWasmPeak, type WasmPeak } from './backends/wasm/peak.ts'
-export type { StepTime } from './backends/wasm/profile.ts'
-export type { TileShape } from './backends/wasm/tile.ts'
-export type { WideChoice, WideVectors } from './backends/wasm/wide.ts'
+export { type KernelTime, kernelTimes } from './backends/wasm/measure/kernelTimes.ts'
+export { measureWasmPeak, type WasmPeak } from './backends/wasm/measure/peak.ts'
+export type { StepTime } from './backends/wasm/measure/profile.ts'
+export type { WideChoice, WideVectors } from './backends/wasm/runtime/wide.ts'
 export * from './graph/index.ts'
 export type {
   ConvolutionChooser,

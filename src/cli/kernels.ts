@@ -1,8 +1,8 @@
 /** `fovea summary --kernels`: the distinct kernels of a program, what they are and what they achieve on this machine. */
 import { createWasmEngine } from '../backends/wasm/engine.ts'
-import { type KernelTime, kernelTimes } from '../backends/wasm/kernelTimes.ts'
-import { measureWasmPeak } from '../backends/wasm/peak.ts'
-import type { WideChoice } from '../backends/wasm/wide.ts'
+import { type KernelTime, kernelTimes } from '../backends/wasm/measure/kernelTimes.ts'
+import { measureWasmPeak } from '../backends/wasm/measure/peak.ts'
+import type { WideChoice } from '../backends/wasm/runtime/wide.ts'
 import type { Program } from '../plan/program.ts'
 import { type TableColumn, textTable } from './table.ts'
 

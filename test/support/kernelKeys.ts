@@ -4,10 +4,10 @@
  */
 import { createHash } from 'node:crypto'
 import type { Engine } from '../../src/backends/engine.ts'
-import { ModuleBuilder } from '../../src/backends/wasm/assembler.ts'
+import { ModuleBuilder } from '../../src/backends/wasm/emit/assembler.ts'
+import { MathLibrary } from '../../src/backends/wasm/emit/math.ts'
 import type { Kernel } from '../../src/backends/wasm/kernel.ts'
 import { lower } from '../../src/backends/wasm/lower.ts'
-import { MathLibrary } from '../../src/backends/wasm/math.ts'
 import type { Plan } from '../../src/plan/plan.ts'
 
 /** What was emitted for the keys seen so far. */

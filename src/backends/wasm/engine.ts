@@ -13,10 +13,12 @@ import { storageOf } from '../../plan/steps.ts'
 import type { Engine, EngineDescription } from '../engine.ts'
 import { checkValues, copyOf } from '../operands.ts'
 import { type Addresses, type GeneratedCode, generate, generateCalls } from './codegen.ts'
-import { type Compiler, compileModule, compileQuickly } from './compile.ts'
-import { explainTrap } from './control.ts'
-import { Crew } from './crew.ts'
 import { WasmExecutable } from './executable.ts'
+import { type StepTime, timeCalls } from './measure/profile.ts'
+import { wasmPlanOptions } from './planOptions.ts'
+import { type Compiler, compileModule, compileQuickly } from './runtime/compile.ts'
+import { explainTrap } from './runtime/control.ts'
+import { Crew } from './runtime/crew.ts'
 import {
   checkThreads,
   defaultThreads,
@@ -24,14 +26,12 @@ import {
   mayWait,
   obstacleToThreads,
   requireWebAssembly,
-} from './features.ts'
-import { LinearMemory } from './memory.ts'
-import { wasmPlanOptions } from './planOptions.ts'
-import { type StepTime, timeCalls } from './profile.ts'
-import { type WideChoice, type WideVectors, warn, wideVectors } from './wide.ts'
-import { type CheckedKernels, checkedKernels } from './wideCache.ts'
-import { differingKernels, trialOf } from './wideCheck.ts'
-import type { isWorthSharing } from './work.ts'
+} from './runtime/features.ts'
+import { LinearMemory } from './runtime/memory.ts'
+import { type WideChoice, type WideVectors, warn, wideVectors } from './runtime/wide.ts'
+import { type CheckedKernels, checkedKernels } from './runtime/wideCache.ts'
+import { differingKernels, trialOf } from './runtime/wideCheck.ts'
+import type { isWorthSharing } from './runtime/work.ts'
 
 /** Options of {@link createWasmEngine}. */
 export interface WasmEngineOptions {

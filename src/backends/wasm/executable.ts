@@ -20,7 +20,7 @@ import {
   type RunOutputs,
   type ValueType,
 } from '../operands.ts'
-import type { TileShape } from './tile.ts'
+import type { TileShape } from './emit/tile.ts'
 
 /** What an executable asks of its engine. */
 export interface EngineSide {

@@ -1,8 +1,8 @@
 /** What a kernel is: code for one operation on given shapes, called with ranges of its units and addresses. */
 import { structuralKey } from '../../graph/structuralKey.ts'
-import type { FunctionBuilder, ModuleBuilder } from './assembler.ts'
-import type { MathLibrary } from './math.ts'
-import type { Arithmetic } from './tile.ts'
+import type { FunctionBuilder, ModuleBuilder } from './emit/assembler.ts'
+import type { MathLibrary } from './emit/math.ts'
+import type { Arithmetic } from './emit/tile.ts'
 
 /** Everything a kernel's code is emitted with. */
 export interface KernelModule {

@@ -1,8 +1,8 @@
 /** What the engine asks of a plan: blocks its kernels have lanes for, and how each convolution is computed. */
 import type { PlanOptions } from '../../plan/plan.ts'
-import { registerTile } from './features.ts'
 import { chooseMethod } from './kernels/channels/methods.ts'
-import { termSumsBytes } from './kernels/termSums.ts'
+import { termSumsBytes } from './kernels/samples/termSums.ts'
+import { registerTile } from './runtime/features.ts'
 
 /** Block sizes the kernels have lanes for: sixteen samples are four vectors, the widest tile that fits the registers. */
 export const wasmBlockSizes = [16, 8, 4] as const

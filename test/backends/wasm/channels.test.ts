@@ -3,12 +3,12 @@
  * both sums of the weight gradient) against the reference, value and gradients, with one thread and with two, and without relaxed SIMD.
  */
 import { afterAll, describe, expect, test } from 'vitest'
-import { chooseMethod } from '../../../src/backends/wasm/kernels/channels/methods.ts'
 import {
   type WinogradMatrices,
   winogradMatrices,
-} from '../../../src/backends/wasm/kernels/channels/winogradMatrices.ts'
-import { phaseMatrices, phaseMatricesToInput } from '../../../src/backends/wasm/kernels/channels/winogradPhases.ts'
+} from '../../../src/backends/cpu/kernels/channels/winograd/matrices.ts'
+import { phaseMatrices, phaseMatricesToInput } from '../../../src/backends/cpu/kernels/channels/winograd/phases.ts'
+import { chooseMethod } from '../../../src/backends/wasm/kernels/channels/methods.ts'
 import * as g from '../../../src/graph/index.ts'
 import { expectClose } from '../../support/fixtures.ts'
 import { runOn } from '../../support/programs.ts'

@@ -1,9 +1,9 @@
 /** The list of a program's kernels: every distinct one, once, with its tile, its code and its work; and the yardstick beside it. */
 import { afterAll, describe, expect, test } from 'vitest'
 import { createWasmEngine } from '../../../src/backends/wasm/engine.ts'
-import { hasRelaxedSimd, registerTile } from '../../../src/backends/wasm/features.ts'
-import { type KernelTime, kernelTimes } from '../../../src/backends/wasm/kernelTimes.ts'
-import { measureWasmPeak } from '../../../src/backends/wasm/peak.ts'
+import { type KernelTime, kernelTimes } from '../../../src/backends/wasm/measure/kernelTimes.ts'
+import { measureWasmPeak } from '../../../src/backends/wasm/measure/peak.ts'
+import { hasRelaxedSimd, registerTile } from '../../../src/backends/wasm/runtime/features.ts'
 import * as g from '../../../src/graph/index.ts'
 
 const engine = createWasmEngine({ threads: 1, innermost: 'channels', wide: 'off' })

@@ -4,9 +4,9 @@
  */
 import { describe, expect, test } from 'vitest'
 import type { Kernel } from '../../../src/backends/wasm/kernel.ts'
-import { averagePoolGradientKernel, averagePoolKernel } from '../../../src/backends/wasm/kernels/averagePool.ts'
 import { fitsRowTiles } from '../../../src/backends/wasm/kernels/channels/rowTiles.ts'
-import { maxPoolGradientKernel, maxPoolKernel } from '../../../src/backends/wasm/kernels/maxPool.ts'
+import { averagePoolGradientKernel, averagePoolKernel } from '../../../src/backends/wasm/kernels/shared/averagePool.ts'
+import { maxPoolGradientKernel, maxPoolKernel } from '../../../src/backends/wasm/kernels/shared/maxPool.ts'
 import * as g from '../../../src/graph/index.ts'
 import { expectClose } from '../../support/fixtures.ts'
 import { operand, runKernel } from './runKernel.ts'

@@ -1,8 +1,8 @@
 /** Kernels that read or produce indices (gather, scatterAdd, oneHot, argmax) against the references of their ops. */
 import { describe, expect, test } from 'vitest'
-import { argmaxKernel } from '../../../src/backends/wasm/kernels/argmax.ts'
-import { gatherKernel, scatterAddKernel } from '../../../src/backends/wasm/kernels/gather.ts'
-import { oneHotKernel } from '../../../src/backends/wasm/kernels/oneHot.ts'
+import { argmaxKernel } from '../../../src/backends/wasm/kernels/shared/argmax.ts'
+import { gatherKernel, scatterAddKernel } from '../../../src/backends/wasm/kernels/shared/gather.ts'
+import { oneHotKernel } from '../../../src/backends/wasm/kernels/shared/oneHot.ts'
 import { argmaxOp } from '../../../src/graph/ops/argmax.ts'
 import { gatherOp, scatterAddOp } from '../../../src/graph/ops/gather.ts'
 import { oneHotOp } from '../../../src/graph/ops/oneHot.ts'

@@ -1,6 +1,6 @@
 /** Padding as runs: every place of the padded axes, ranges of units, and numbers that JSON cannot tell apart. */
 import { expect, test } from 'vitest'
-import { padKernel } from '../../../src/backends/wasm/kernels/copy.ts'
+import { padKernel } from '../../../src/backends/wasm/kernels/shared/copy.ts'
 import { type PadAttributes, padOp } from '../../../src/graph/ops/pad.ts'
 import { sizeOf } from '../../../src/graph/shape.ts'
 import { operand, runKernel } from './runKernel.ts'

@@ -1,6 +1,6 @@
 /** Random kernels against the op's reference: exact for uniform and Bernoulli numbers, close for normal ones. */
 import { expect, test } from 'vitest'
-import { randomKernel } from '../../../src/backends/wasm/kernels/random.ts'
+import { randomKernel } from '../../../src/backends/wasm/kernels/shared/random.ts'
 import { type Distribution, type RandomAttributes, randomOp } from '../../../src/graph/ops/random.ts'
 import { streamOf } from '../../../src/random/philox.ts'
 import { operand, runKernel } from './runKernel.ts'

@@ -1,6 +1,6 @@
 /** Reductions of an expression, alone: operands that lie alike or not, along any axes, against sums by index. */
 import { describe, expect, test } from 'vitest'
-import { reduceKernel } from '../../../src/backends/wasm/kernels/reduce.ts'
+import { reduceKernel } from '../../../src/backends/wasm/kernels/shared/reduce.ts'
 import { binary, type Expression, input } from '../../../src/graph/expression.ts'
 import { type Shape, sizeOf, stridesOf } from '../../../src/graph/shape.ts'
 import { type KernelInput, operand, runKernel } from './runKernel.ts'

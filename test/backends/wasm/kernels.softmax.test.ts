@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import {
   softmaxCrossEntropyGradientKernel,
   softmaxCrossEntropyKernel,
-} from '../../../src/backends/wasm/kernels/softmax.ts'
+} from '../../../src/backends/wasm/kernels/shared/softmax.ts'
 import { softmaxCrossEntropyGradientOp, softmaxCrossEntropyOp } from '../../../src/graph/ops/softmaxCrossEntropy.ts'
 import { RandomSequence } from '../../../src/random/philox.ts'
 import { operand, runKernel } from './runKernel.ts'

@@ -1,7 +1,7 @@
 /** The engine's memory: small regions share chunks, and the arena of a larger program takes the place of the smaller one's. */
 import { describe, expect, it } from 'vitest'
 import { createWasmEngine } from '../../../src/backends/wasm/engine.ts'
-import { LinearMemory } from '../../../src/backends/wasm/memory.ts'
+import { LinearMemory } from '../../../src/backends/wasm/runtime/memory.ts'
 import { findModel } from '../../../src/models/index.ts'
 import { crossEntropy, ImageClassifier, normalize } from '../../../src/nn/index.ts'
 import { sgd } from '../../../src/optim/index.ts'

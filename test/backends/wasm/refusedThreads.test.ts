@@ -1,12 +1,12 @@
 /** Where workers do not start the engine computes on one thread, says why, and gives the same results. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { WasmEngine } from '../../../src/backends/wasm/engine.ts'
-import { mayWait } from '../../../src/backends/wasm/features.ts'
-import { type Port, startWorker } from '../../../src/backends/wasm/workers.ts'
+import { mayWait } from '../../../src/backends/wasm/runtime/features.ts'
+import { type Port, startWorker } from '../../../src/backends/wasm/runtime/workers.ts'
 import * as g from '../../../src/graph/index.ts'
 import { sharing } from '../../support/threads.ts'
 
-vi.mock(import('../../../src/backends/wasm/workers.ts'), { spy: true })
+vi.mock(import('../../../src/backends/wasm/runtime/workers.ts'), { spy: true })
 
 const silent: Port = { post: () => undefined, hold: () => undefined, stop: async () => undefined }
 const warnings: string[] = []

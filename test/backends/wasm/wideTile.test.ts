@@ -5,10 +5,10 @@
  * results are the same bits as with the narrow tiles.
  */
 import { afterAll, describe, expect, test } from 'vitest'
-import { compileModule } from '../../../src/backends/wasm/compile.ts'
 import { createWasmEngine, WasmEngine } from '../../../src/backends/wasm/engine.ts'
-import { hasRelaxedSimd } from '../../../src/backends/wasm/features.ts'
 import { wasmBlockSizes } from '../../../src/backends/wasm/planOptions.ts'
+import { compileModule } from '../../../src/backends/wasm/runtime/compile.ts'
+import { hasRelaxedSimd } from '../../../src/backends/wasm/runtime/features.ts'
 import * as g from '../../../src/graph/index.ts'
 import { chooseBlock } from '../../../src/plan/sampleLayout.ts'
 import { expectClose } from '../../support/fixtures.ts'

@@ -3,9 +3,9 @@
  * column by column, so that neighbouring windows share them.
  */
 import type { Window2d } from '../../../../graph/window.ts'
-import type { FunctionBuilder } from '../../assembler.ts'
+import type { FunctionBuilder } from '../../emit/assembler.ts'
 import { type KernelCode, kernelKind } from '../../kernel.ts'
-import { type EpilogueSpec, plainStore } from '../epilogue.ts'
+import { type EpilogueSpec, plainStore } from '../shared/epilogue.ts'
 import { eachRow, positionsThatFit, type RowTiling, rowSteps, rowTileCode } from './rowTiles.ts'
 import { ChannelStore } from './store.ts'
 

@@ -6,11 +6,11 @@
  * gets the same method, and so the same bits, everywhere.
  */
 import type { ConvolutionTask } from '../../../../plan/convolution.ts'
-import type { TileShape } from '../../tile.ts'
-import type { CorrelationSpec } from './correlation.ts'
-import { type PanelSum, panelWidth, weightPlaces } from './packing.ts'
-import { gradientSizes, positions, type WinogradGradientSpec } from './winogradGradient.ts'
-import { type WinogradSpec, winogradSizes } from './winogradSpec.ts'
+import type { TileShape } from '../../emit/tile.ts'
+import type { CorrelationSpec } from './direct/correlation.ts'
+import { type PanelSum, panelWidth, weightPlaces } from './direct/packing.ts'
+import { gradientSizes, positions, type WinogradGradientSpec } from './winograd/gradient.ts'
+import { type WinogradSpec, winogradSizes } from './winograd/spec.ts'
 
 /** Multiply-adds a nanosecond of the register tile, 85 % of the peak: with vectors of 128 bits, and of 256. */
 const multiplyAdds = { plain: 21, wide: 40 }

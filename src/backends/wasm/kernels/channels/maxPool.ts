@@ -4,10 +4,10 @@
  * so a running sum of all elements tells whether there may be a NaN, and only then are they taken again with care.
  */
 import type { Window2d } from '../../../../graph/window.ts'
-import type { FunctionBuilder, Local } from '../../assembler.ts'
+import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
+import type { Lanes } from '../../emit/tile.ts'
 import { kernelKind } from '../../kernel.ts'
-import type { Lanes } from '../../tile.ts'
-import type { EpilogueSpec } from '../epilogue.ts'
+import type { EpilogueSpec } from '../shared/epilogue.ts'
 import { eachRow, positionsThatFit, type RowTile, type RowTiling, rowSteps, rowTileCode } from './rowTiles.ts'
 import { ChannelStore } from './store.ts'
 

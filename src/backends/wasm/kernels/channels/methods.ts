@@ -7,15 +7,15 @@
 
 import type { Window2d } from '../../../../graph/window.ts'
 import type { ConvolutionMethod, ConvolutionStage, ConvolutionTask } from '../../../../plan/convolution.ts'
-import type { TileShape } from '../../tile.ts'
-import { type CorrelationSpec, correlationKernel, correlationMoments, panelsOf } from './correlation.ts'
+import type { TileShape } from '../../emit/tile.ts'
 import { directCost, sumsCost } from './cost.ts'
-import { depthwiseKernel, depthwiseWeightsKernel, isDepthwise } from './depthwise.ts'
-import { depthwiseCollectKernel, depthwiseSumsKernel } from './depthwiseGradient.ts'
-import { type BorderSpec, borderKernel, packKernel, panelSizes } from './packing.ts'
+import { type CorrelationSpec, correlationKernel, correlationMoments, panelsOf } from './direct/correlation.ts'
+import { depthwiseKernel, depthwiseWeightsKernel, isDepthwise } from './direct/depthwise.ts'
+import { depthwiseCollectKernel, depthwiseSumsKernel } from './direct/depthwiseGradient.ts'
+import { type BorderSpec, borderKernel, packKernel, panelSizes } from './direct/packing.ts'
+import { collectKernel, sumLayout, type WeightGradientSpec, weightSumsKernel } from './direct/weightGradient.ts'
 import { type ConvolutionKernels, correlationOf, windowOnly } from './tasks.ts'
-import { collectKernel, sumLayout, type WeightGradientSpec, weightSumsKernel } from './weightGradient.ts'
-import { type WinogradName, winograd, winogradCosts, winogradSums } from './winogradMethods.ts'
+import { type WinogradName, winograd, winogradCosts, winogradSums } from './winograd/methods.ts'
 
 /** Names of methods. */
 export type MethodName = 'direct' | 'depthwise' | 'sums' | 'depthwise sums' | WinogradName

@@ -9,10 +9,10 @@
  */
 
 import type { MomentKind } from '../../../../plan/convolution.ts'
-import type { FunctionBuilder, Local } from '../../assembler.ts'
+import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
+import type { Lanes } from '../../emit/tile.ts'
 import type { KernelModule } from '../../kernel.ts'
-import type { Lanes } from '../../tile.ts'
-import { LongSum, runTerms, sumRuns } from '../longSums.ts'
+import { LongSum, runTerms, sumRuns } from '../shared/longSums.ts'
 
 /** Vectors of channels worked through together: what belongs to four fits the registers. */
 const together = 4

@@ -5,10 +5,10 @@
  * into the padding. Down the image a small table tells which rows of the window lie inside.
  */
 import type { Window2d } from '../../../../graph/window.ts'
-import type { FunctionBuilder, Local } from '../../assembler.ts'
+import { byteTable, tapsAlong } from '../../../cpu/kernels/shared/taps.ts'
+import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
+import type { Lanes } from '../../emit/tile.ts'
 import { type KernelCode, type KernelModule, kernelFunction } from '../../kernel.ts'
-import type { Lanes } from '../../tile.ts'
-import { byteTable, tapsAlong } from '../taps.ts'
 
 /** Which source elements the positions of a result see. Shapes are `[N, C, H, W]` and lie channels last. */
 export interface RowTiling {

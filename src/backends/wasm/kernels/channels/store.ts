@@ -2,14 +2,14 @@
  * Storing results that lie channels last: the epilogue's operands are found by what they have in common with the
  * result. Most are one number per channel (bias, scale) or a value in the same places (the other branch of a residual).
  */
-import { dimensionsOf, type Operand, stridesAlong } from '../../access.ts'
-import type { FunctionBuilder, Local } from '../../assembler.ts'
-import { pushElements, storeElements } from '../../elements.ts'
-import { ExpressionEmitter } from '../../expression.ts'
+import { dimensionsOf, type Operand, stridesAlong } from '../../../cpu/access.ts'
+import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
+import { pushElements, storeElements } from '../../emit/elements.ts'
+import { ExpressionEmitter } from '../../emit/expression.ts'
+import type { MathLibrary } from '../../emit/math.ts'
+import type { Lanes } from '../../emit/tile.ts'
 import type { KernelModule } from '../../kernel.ts'
-import type { MathLibrary } from '../../math.ts'
-import type { Lanes } from '../../tile.ts'
-import type { EpilogueSpec } from '../epilogue.ts'
+import type { EpilogueSpec } from '../shared/epilogue.ts'
 
 /** An operand: how its address follows from the place of the result. */
 interface Source {

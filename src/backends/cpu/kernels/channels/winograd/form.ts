@@ -1,0 +1,66 @@
+/** The forms of Winograd's algorithm that there are: which convolutions have one, with which matrices and tiles. */
+import type { ConvolutionTask } from '../../../../../plan/convolution.ts'
+import { type WinogradMatrices, winogradMatrices } from './matrices.ts'
+import { phaseMatrices, phaseMatricesToInput } from './phases.ts'
+
+/** m of the forms for kernels of r × r, by the stride and by r. */
+const forms: Readonly<Record<number, Readonly<Record<number, readonly number[]>>>> = {
+  1: { 3: [2, 4], 5: [2] },
+  2: { 3: [2] },
+}
+
+/**
+ * Every m for which a convolution has a form. The gradient to the weights has one wherever this is not empty: at stride 2,
+ * where it gained 2 to 20 %, none.
+ */
+export function winogradOutputs({ op, attributes }: ConvolutionTask): readonly number[] {
+  const { kernel, stride, padding, dilation, groups } = attributes
+  const square = kernel[0] === kernel[1] && stride[0] === stride[1]
+  if (groups !== 1 || !square || dilation.some(size => size !== 1)) return []
+  if (op === 'conv2dWeightGradient' && stride[0] !== 1) return []
+  // Rows and columns have the same matrices, so the same phase must come first.
+  const phases = op === 'conv2dInputGradient' ? stride[0] : 1
+  return (padding.top - padding.left) % phases === 0 ? (forms[stride[0]]?.[kernel[0]] ?? []) : []
+}
+
+/** What tells the form of a convolution or of its gradient to the input. */
+export interface FormSpec {
+  readonly direction: 'forward' | 'inputGradient'
+  /** Shape of the weights `[O, I, r, r]`. */
+  readonly weights: readonly number[]
+  /** s: 1, or 2 for r = 3. */
+  readonly stride: number
+  /**
+   * Result i sees source rows i s − lead … i s − lead + r − 1 forward, and rows (i − lead) / s … (i − lead + r − 1) / s backward,
+   * those of them that are whole numbers; and so the columns.
+   */
+  readonly lead: readonly [number, number]
+  /** m. */
+  readonly outputs: number
+}
+
+/** The matrices of a form, and where its tiles lie. */
+export interface WinogradForm {
+  readonly matrices: WinogradMatrices
+  /** Rows of the source from one tile to the next, and of the result. */
+  readonly sourceStep: number
+  readonly resultStep: number
+  /** The first tile begins so many rows and columns before the source. */
+  readonly sourceLead: readonly [number, number]
+}
+
+/** The form of a convolution or of its gradient to the input. */
+export function formOf({ direction, weights, stride, lead, outputs: m }: FormSpec): WinogradForm {
+  if (stride === 1) {
+    return { matrices: winogradMatrices(m, weights[2]), sourceStep: m, resultStep: m, sourceLead: lead }
+  }
+  if (direction === 'forward') {
+    return { matrices: phaseMatrices(m), sourceStep: 2 * m, resultStep: m, sourceLead: lead }
+  }
+  return {
+    matrices: phaseMatricesToInput(m, lead[0] % 2 === 0),
+    sourceStep: m,
+    resultStep: 2 * m,
+    sourceLead: [Math.floor(lead[0] / 2), Math.floor(lead[1] / 2)],
+  }
+}

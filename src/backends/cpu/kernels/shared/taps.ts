@@ -1,0 +1,57 @@
+/**
+ * Which taps of a window meet which positions: the geometry of padding, stride and dilation as small tables, so that
+ * inner loops visit exactly the positions inside the image.
+ */
+import type { Window2d } from '../../../../graph/window.ts'
+
+/** Taps and positions along one axis: three numbers per output position, and the steps between taps. */
+export interface Taps {
+  /** `[first tap, first position, count]` per output position. */
+  readonly table: readonly (readonly [tap: number, position: number, count: number])[]
+  readonly tapStep: number
+  readonly positionStep: number
+}
+
+/** A table for the kernel: byte offset of the first tap, byte offset of the first position, count. */
+export function byteTable({ table }: Taps, tapBytes: number, positionBytes: number): Int32Array {
+  return Int32Array.from(table.flatMap(([tap, position, count]) => [tap * tapBytes, position * positionBytes, count]))
+}
+
+/**
+ * Taps along one axis.
+ * - `forward`: for each position of the result, the taps inside the input
+ * - `inputGradient`: for each position of the input, the taps that lead to a position of the result
+ */
+export function tapsAlong(
+  direction: 'forward' | 'inputGradient',
+  window: Window2d,
+  axis: 0 | 1,
+  outputs: number,
+  inputs: number,
+): Taps {
+  const kernel = window.kernel[axis]
+  const stride = window.stride[axis]
+  const dilation = window.dilation[axis]
+  const lead = axis === 0 ? window.padding.top : window.padding.left
+  const forward = direction === 'forward'
+  const divisor = gcd(stride, dilation)
+  const table = Array.from({ length: outputs }, (_, at): [number, number, number] => {
+    const hits: [tap: number, position: number][] = []
+    for (let tap = 0; tap < kernel; tap++) {
+      const position = forward ? at * stride + tap * dilation - lead : (at + lead - tap * dilation) / stride
+      if (Number.isInteger(position) && position >= 0 && position < inputs) hits.push([tap, position])
+    }
+    // In order of increasing position.
+    const first = forward ? hits[0] : hits[hits.length - 1]
+    return first ? [first[0], first[1], hits.length] : [0, 0, 0]
+  })
+  return {
+    table,
+    tapStep: forward ? 1 : -stride / divisor,
+    positionStep: forward ? dilation : dilation / divisor,
+  }
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b)
+}

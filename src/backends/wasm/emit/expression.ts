@@ -1,0 +1,170 @@
+/**
+ * Scalar expressions as WebAssembly: four lanes at a time, or one. Equal subexpressions are computed once.
+ *
+ * A comparison stays a mask of bits while it only selects, and becomes 1 or 0 where its number is used. Functions
+ * without an instruction (exp, tanh, …) are calls to the math library, the same code for one lane as for four, so that
+ * a value does not depend on whether its neighbours filled a vector.
+ */
+import { type Expression, expressionKey } from '../../../graph/expression.ts'
+import type { FunctionBuilder, Local } from './assembler.ts'
+import type { MathFunction, MathLibrary } from './math.ts'
+import type { Lanes } from './tile.ts'
+
+/** Pushes the element of input `index` for the current position: v128 for four lanes, f32 for one. */
+export type PushInput = (index: number) => void
+
+/** Emits expressions into one function; temporary locals are reused between calls. */
+export class ExpressionEmitter {
+  private readonly f: FunctionBuilder
+  private readonly math: MathLibrary
+  private readonly lanes: Lanes
+  private readonly free: Local[] = []
+
+  constructor(f: FunctionBuilder, math: MathLibrary, lanes: Lanes) {
+    this.f = f
+    this.math = math
+    this.lanes = lanes
+  }
+
+  /** Pushes the value of the expression. */
+  push(expression: Expression, pushInput: PushInput): void {
+    const shared = sharedSubexpressions(expression)
+    const known = new Map<string, Local>()
+    const emit = (e: Expression): void => {
+      const key = shared.keyOf(e)
+      const local = known.get(key)
+      if (local !== undefined) {
+        this.f.get(local)
+        return
+      }
+      this.pushNode(e, emit, pushInput)
+      if (shared.counts.get(key)! > 1 && e.kind !== 'constant') {
+        const kept = this.free.pop() ?? this.f.local(this.lanes === 4 ? 'v128' : 'f32')
+        known.set(key, kept)
+        this.f.tee(kept)
+      }
+    }
+    emit(expression)
+    this.free.push(...known.values())
+  }
+
+  private pushNode(e: Expression, emit: (e: Expression) => void, pushInput: PushInput): void {
+    const { f } = this
+    const vector = this.lanes === 4
+    switch (e.kind) {
+      case 'input':
+        pushInput(e.index)
+        return
+      case 'constant':
+        if (vector) f.f32x4(e.value)
+        else f.f32(e.value)
+        return
+      case 'unary':
+        this.pushUnary(e, emit)
+        return
+      case 'binary':
+        emit(e.x)
+        emit(e.y)
+        f.op(vector ? (`f32x4.${e.fn}` as const) : (`f32.${e.fn}` as const))
+        return
+      case 'compare':
+        this.pushMask(e, emit)
+        if (vector) f.f32x4(1).op('v128.and')
+        else f.op('f32.convert_i32_s')
+        return
+      case 'select':
+        emit(e.x)
+        emit(e.y)
+        this.pushMask(e.condition, emit)
+        f.op(vector ? 'v128.bitselect' : 'select')
+        return
+      default:
+        e satisfies never
+    }
+  }
+
+  /** Pushes all-ones lanes (or i32 1) where the condition is not 0. */
+  private pushMask(condition: Expression, emit: (e: Expression) => void): void {
+    const { f } = this
+    const vector = this.lanes === 4
+    if (condition.kind === 'compare') {
+      emit(condition.x)
+      emit(condition.y)
+      f.op(vector ? (`f32x4.${condition.fn}` as const) : (`f32.${condition.fn}` as const))
+    } else {
+      emit(condition)
+      if (vector) f.f32x4(0).op('f32x4.ne')
+      else f.f32(0).op('f32.ne')
+    }
+  }
+
+  private pushUnary(e: Expression & { kind: 'unary' }, emit: (e: Expression) => void): void {
+    const { f } = this
+    const vector = this.lanes === 4
+    switch (e.fn) {
+      case 'neg':
+      case 'abs':
+      case 'sqrt':
+      case 'floor':
+        emit(e.x)
+        f.op(vector ? (`f32x4.${e.fn}` as const) : (`f32.${e.fn}` as const))
+        return
+      case 'relu':
+        // max keeps a NaN, as PyTorch's relu does.
+        emit(e.x)
+        if (vector) f.f32x4(0).op('f32x4.max')
+        else f.f32(0).op('f32.max')
+        return
+      case 'exp':
+      case 'log':
+      case 'tanh':
+      case 'sigmoid':
+      case 'sin':
+      case 'cos':
+      case 'erf':
+        emit(e.x)
+        this.call(e.fn)
+        return
+      default:
+        e.fn satisfies never
+    }
+  }
+
+  private call(fn: MathFunction): void {
+    const target = this.math.function(fn)
+    if (this.lanes === 4) this.f.call(target)
+    else this.f.op('f32x4.splat').call(target).extractLane(0)
+  }
+}
+
+/** How often each distinct subexpression occurs, by its text. */
+function sharedSubexpressions(root: Expression): {
+  keyOf: (e: Expression) => string
+  counts: ReadonlyMap<string, number>
+} {
+  const keys = new Map<Expression, string>()
+  const keyOf = (e: Expression): string => {
+    const known = keys.get(e) ?? expressionKey(e)
+    keys.set(e, known)
+    return known
+  }
+  const counts = new Map<string, number>()
+  const visit = (e: Expression): void => {
+    const key = keyOf(e)
+    const count = counts.get(key) ?? 0
+    counts.set(key, count + 1)
+    // What is below a repeated node is computed with its first occurrence only.
+    if (count > 0) return
+    if (e.kind === 'unary') visit(e.x)
+    else if (e.kind === 'binary' || e.kind === 'compare') {
+      visit(e.x)
+      visit(e.y)
+    } else if (e.kind === 'select') {
+      visit(e.x)
+      visit(e.y)
+      visit(e.condition)
+    }
+  }
+  visit(root)
+  return { keyOf, counts }
+}

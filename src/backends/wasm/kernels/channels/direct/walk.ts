@@ -1,0 +1,145 @@
+/** Walking over the positions of a correlation: where each reads, where it writes, and whether its taps leave the image. */
+
+import type { TapClass } from '../../../../cpu/kernels/channels/direct/tapClasses.ts'
+import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
+import type { CorrelationSpec } from './correlation.ts'
+
+/** Walks over the positions of a class in order and remembers those of a tile. */
+export class Walk {
+  private readonly f: FunctionBuilder
+  private readonly spec: Pick<CorrelationSpec, 'source' | 'result'>
+  private readonly positions: TapClass
+  private readonly at: Local
+  private readonly out: Local
+  private readonly row: Local
+  private readonly column: Local
+  private readonly saved: readonly { at: Local; row: Local; column: Local }[]
+
+  constructor(f: FunctionBuilder, spec: Pick<CorrelationSpec, 'source' | 'result'>, positions: TapClass, rows: number) {
+    this.f = f
+    this.spec = spec
+    this.positions = positions
+    const [at, out, row, column] = f.localArray('i32', 4)
+    this.at = at
+    this.out = out
+    this.row = row
+    this.column = column
+    this.saved = Array.from({ length: rows }, () => ({
+      at: f.local('i32'),
+      row: f.local('i32'),
+      column: f.local('i32'),
+    }))
+  }
+
+  private get bytes(): { xPixel: number; xRow: number; xImage: number; yPixel: number; yRow: number; yImage: number } {
+    const { source, result } = this.spec
+    const [xPixel, yPixel] = [source[1] * 4, result[1] * 4]
+    const [xRow, yRow] = [source[3] * xPixel, result[3] * yPixel]
+    return { xPixel, xRow, xImage: source[2] * xRow, yPixel, yRow, yImage: result[2] * yRow }
+  }
+
+  /** Goes to position number `pixel`, counted over all images. */
+  start(pixel: Local, xBase: Local, yBase: Local, group: Local, sums: number, channel: Local): void {
+    const { f, row, column, at, out } = this
+    const { grid, advance, origin, step } = this.positions
+    const { xPixel, xRow, xImage, yPixel, yRow, yImage } = this.bytes
+    f.get(pixel).i32(grid[1]).op('i32.rem_u').set(column)
+    f.get(pixel).i32(grid[1]).op('i32.div_u').i32(grid[0]).op('i32.rem_u').set(row)
+    const image = (): FunctionBuilder =>
+      f
+        .get(pixel)
+        .i32(grid[0] * grid[1])
+        .op('i32.div_u')
+    f.get(xBase)
+    image().i32(xImage).op('i32.mul', 'i32.add')
+    f.get(row)
+      .i32(advance[0] * xRow)
+      .op('i32.mul', 'i32.add')
+    f.get(column)
+      .i32(advance[1] * xPixel)
+      .op('i32.mul', 'i32.add')
+    f.get(group)
+      .i32(sums * 4)
+      .op('i32.mul', 'i32.add')
+      .set(at)
+    f.get(yBase)
+    image().i32(yImage).op('i32.mul', 'i32.add')
+    f.get(row)
+      .i32(step[0] * yRow)
+      .op('i32.mul', 'i32.add')
+    f.get(column)
+      .i32(step[1] * yPixel)
+      .op('i32.mul', 'i32.add')
+    f.get(channel).i32(4).op('i32.mul', 'i32.add')
+    f.i32(origin[0] * yRow + origin[1] * yPixel)
+      .op('i32.add')
+      .set(out)
+    f.get(row).i32(advance[0]).op('i32.mul').set(row)
+    f.get(column).i32(advance[1]).op('i32.mul').set(column)
+  }
+
+  /** Remembers the position as row `r` of the tile, stores the address of its result in `out`, and goes to the next. */
+  save(r: number, out: Local): void {
+    const { f, at, row, column } = this
+    const saved = this.saved[r]
+    f.get(at).set(saved.at).get(row).set(saved.row).get(column).set(saved.column).get(this.out).set(out)
+    this.next()
+  }
+
+  /** Pushes where row `r` of the tile reads at a shift, or the address of zeros where that leaves the image. */
+  pushSource(r: number, shift: readonly [number, number], checks: readonly [boolean, boolean], zeros: Local): void {
+    const { f } = this
+    const { source } = this.spec
+    const { xPixel, xRow } = this.bytes
+    const { at, row, column } = this.saved[r]
+    const bytes = shift[0] * xRow + shift[1] * xPixel
+    f.get(at)
+    if (bytes !== 0) f.i32(bytes).op('i32.add')
+    const inside = [row, column].flatMap((position, axis) =>
+      checks[axis]
+        ? [
+            () =>
+              f
+                .get(position)
+                .i32(shift[axis])
+                .op('i32.add')
+                .i32(source[2 + axis])
+                .op('i32.lt_u'),
+          ]
+        : [],
+    )
+    if (inside.length === 0) return
+    f.get(zeros)
+    inside.forEach((push, k) => {
+      push()
+      if (k > 0) f.op('i32.and')
+    })
+    f.op('select')
+  }
+
+  private next(): void {
+    const { f, at, out, row, column } = this
+    const { grid, advance, step } = this.positions
+    const { xPixel, xRow, xImage, yPixel, yRow, yImage } = this.bytes
+    f.increment(column, advance[1])
+      .increment(at, advance[1] * xPixel)
+      .increment(out, step[1] * yPixel)
+    f.get(column)
+      .i32(grid[1] * advance[1])
+      .op('i32.eq')
+    f.if(() => {
+      f.i32(0).set(column)
+      f.increment(row, advance[0])
+      f.increment(at, advance[0] * xRow - grid[1] * advance[1] * xPixel)
+      f.increment(out, step[0] * yRow - grid[1] * step[1] * yPixel)
+      f.get(row)
+        .i32(grid[0] * advance[0])
+        .op('i32.eq')
+      f.if(() => {
+        f.i32(0).set(row)
+        f.increment(at, xImage - grid[0] * advance[0] * xRow)
+        f.increment(out, yImage - grid[0] * step[0] * yRow)
+      })
+    })
+  }
+}

@@ -1,0 +1,107 @@
+/** The products of a Winograd convolution: for every position of a tile, transformed inputs times transformed weights. */
+
+import { formOf, type WinogradForm } from '../../../../cpu/kernels/channels/winograd/form.ts'
+import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
+import { RegisterTile } from '../../../emit/tile.ts'
+import type { KernelModule } from '../../../kernel.ts'
+import { tileRowsFor, weightPlaces } from '../direct/packing.ts'
+import { type WinogradSpec, winogradSizes } from './spec.ts'
+
+/** `(from, to, tiles, transformed, panels, products)`: the product of one panel at one position per unit. */
+export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionBuilder {
+  const { source, chunk } = spec
+  const { weightPositions, panels, width, tiles: all, inputStride, productStride, weightStride } = winogradSizes(spec)
+  const sums = source[1]
+  const f = target.module.function(new Array(6).fill('i32'), [])
+  const [from, to, tiles, transformed, weights, products] = [0, 1, 2, 3, 4, 5]
+  const vectors = width / 4
+  const rows = Math.min(tileRowsFor(width, spec.tile), chunk, all)
+  const [unit, position, weightPosition, panel, at, panelAt, rowAt, out, tile, full, count] = f.localArray('i32', 11)
+  const inBytes = sums * 4
+  const outBytes = panels * width * 4
+  const weightBytes = weightPositions * sums * spec.result[1] * 4
+  const places = weightPlaces({ method: 'winograd', steps: sums, width, weightBytes, rows: all })
+  const tileOf = (height: number): void => {
+    const registers = new RegisterTile(f, height, vectors, { lanes: 4, fused: target.fused })
+    registers.clear()
+    f.get(at).set(rowAt).get(panel).set(panelAt).i32(sums).set(count)
+    registers.steps(
+      {
+        rowAddress: rowAt,
+        rowOffsets: Array.from({ length: height }, (_, r) => r * inBytes),
+        rowKind: 'splat',
+        columnAddress: panelAt,
+        columnOffsets: Array.from({ length: vectors }, (_, v) => v * 16),
+      },
+      count,
+      4,
+      width * 4,
+      4,
+      places,
+    )
+    registers.accumulators.forEach((row, r) => {
+      row.forEach((vector, v) => {
+        f.get(out)
+          .get(vector)
+          .memory('v128.store', r * outBytes + v * 16)
+      })
+    })
+  }
+  f.for(unit, from, to, () => {
+    f.get(unit).i32(panels).op('i32.div_u').set(position)
+    locateWeights(f, formOf(spec), position, weightPosition)
+    f.get(weights).get(weightPosition).i32(weightStride).op('i32.mul', 'i32.add')
+    f.get(unit)
+      .i32(panels)
+      .op('i32.rem_u')
+      .i32(sums * width * 4)
+      .op('i32.mul', 'i32.add')
+      .set(panel)
+    f.get(transformed).get(position).i32(inputStride).op('i32.mul', 'i32.add').set(at)
+    f.get(products).get(position).i32(productStride).op('i32.mul', 'i32.add')
+    f.get(unit)
+      .i32(panels)
+      .op('i32.rem_u')
+      .i32(width * 4)
+      .op('i32.mul', 'i32.add')
+      .set(out)
+    f.get(tiles).get(tiles).i32(rows).op('i32.rem_u', 'i32.sub').set(full)
+    f.for(
+      tile,
+      { value: 0 },
+      full,
+      () => {
+        tileOf(rows)
+        f.increment(at, rows * inBytes)
+        f.increment(out, rows * outBytes)
+      },
+      rows,
+    )
+    // What is left over of a chunk, and of the last one.
+    for (const rest of new Set([chunk % rows, (all % chunk) % rows])) {
+      if (rest === 0) continue
+      f.get(tiles).get(full).op('i32.sub').i32(rest).op('i32.eq')
+      f.if(() => tileOf(rest))
+    }
+  })
+  return f
+}
+
+/** The position of the transformed weights of a position: on each axis, the last one serves all that remain. */
+function locateWeights(f: FunctionBuilder, { matrices }: WinogradForm, position: Local, result: Local): void {
+  const [products, distinct] = [matrices.input.length, matrices.weights.length]
+  f.get(position).set(result)
+  if (distinct === products) return
+  const axis = (op: 'i32.div_u' | 'i32.rem_u'): void => {
+    f.get(position)
+      .i32(products)
+      .op(op)
+      .tee(result)
+      .i32(distinct - 1)
+    f.get(result).i32(distinct).op('i32.lt_s', 'select')
+  }
+  axis('i32.div_u')
+  f.i32(distinct).op('i32.mul')
+  axis('i32.rem_u')
+  f.op('i32.add').set(result)
+}

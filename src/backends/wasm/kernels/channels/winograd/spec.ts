@@ -1,0 +1,107 @@
+/** The numbers of a Winograd convolution: tiles, strides, and where a tile lies. */
+import type { MomentKind } from '../../../../../plan/convolution.ts'
+import { type FormSpec, formOf } from '../../../../cpu/kernels/channels/winograd/form.ts'
+import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
+import type { TileShape } from '../../../emit/tile.ts'
+import { panelWidth } from '../direct/packing.ts'
+
+/** A convolution or its gradient to the input over volumes `[N, C, H, W]` that lie channels last. */
+export interface WinogradSpec extends FormSpec {
+  readonly source: readonly number[]
+  readonly result: readonly number[]
+  /** Tiles a thread takes through all three stages at a time. */
+  readonly chunk: number
+  readonly tile: TileShape
+  /** Moments of the result that are stored as well, a row for every row of tiles; chunks are then whole rows. */
+  readonly moments?: MomentKind
+}
+
+/** Numbers that follow from a spec. */
+export function winogradSizes(spec: WinogradSpec): {
+  tileRows: number
+  tileColumns: number
+  tiles: number
+  positions: number
+  /** Positions that have weights of their own. */
+  weightPositions: number
+  panels: number
+  width: number
+  /** Bytes from the values of one position to those of the next, before and after the products. */
+  inputStride: number
+  productStride: number
+  weightStride: number
+} {
+  const { source, result, chunk, tile } = spec
+  const { matrices, resultStep } = formOf(spec)
+  const tileRows = Math.ceil(result[2] / resultStep)
+  const tileColumns = Math.ceil(result[3] / resultStep)
+  const tiles = result[0] * tileRows * tileColumns
+  const width = panelWidth(result[1], tile)
+  const panels = Math.ceil(result[1] / width)
+  const rows = Math.min(chunk, tiles)
+  return {
+    tileRows,
+    tileColumns,
+    tiles,
+    positions: matrices.input.length ** 2,
+    weightPositions: matrices.weights.length ** 2,
+    panels,
+    width,
+    inputStride: spread(rows * source[1] * 4),
+    productStride: spread(rows * panels * width * 4),
+    weightStride: spread(panels * source[1] * width * 4),
+  }
+}
+
+/** Positions of the result behind each row of its moments. */
+export function winogradMoments(spec: WinogradSpec): number[] {
+  const [batch, , height, width] = spec.result
+  const { resultStep } = formOf(spec)
+  const { tileRows } = winogradSizes(spec)
+  return Array.from(
+    { length: batch * tileRows },
+    (_, row) => Math.min(resultStep, height - (row % tileRows) * resultStep) * width,
+  )
+}
+
+/** An odd number of cache lines: the values of all positions of a tile then fall into different sets of the cache. */
+export function spread(bytes: number): number {
+  const lines = Math.ceil(bytes / 64)
+  return (lines + 1 - (lines % 2)) * 64
+}
+
+/** Tiles over an image, `step` rows and columns apart. */
+export interface TileGrid {
+  readonly tileRows: number
+  readonly tileColumns: number
+  readonly step: number
+}
+
+/** The place of a tile: image, and row and column of its first result. */
+export class TilePlace {
+  readonly row: Local
+  readonly column: Local
+  readonly image: Local
+  private readonly f: FunctionBuilder
+  private readonly grid: TileGrid
+
+  constructor(f: FunctionBuilder, grid: TileGrid) {
+    const [row, column, image] = f.localArray('i32', 3)
+    this.f = f
+    this.grid = grid
+    this.row = row
+    this.column = column
+    this.image = image
+  }
+
+  locate(tile: Local): void {
+    const { f, row, column, image } = this
+    const { tileRows, tileColumns, step } = this.grid
+    f.get(tile).i32(tileColumns).op('i32.rem_u').i32(step).op('i32.mul').set(column)
+    f.get(tile).i32(tileColumns).op('i32.div_u').i32(tileRows).op('i32.rem_u').i32(step).op('i32.mul').set(row)
+    f.get(tile)
+      .i32(tileColumns * tileRows)
+      .op('i32.div_u')
+      .set(image)
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Sums whose lanes are terms: gradients of weights, which add up over the samples of a block.
+ *
+ * A block holds several vectors. Those with even numbers and those with odd numbers are summed apart, and the two sums are
+ * added at the end: where V8 joins neighbouring vectors, both grow at once, in one wide register; elsewhere one after the
+ * other. So wide vectors do not change the order of the terms, nor the result.
+ */
+import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
+import { type Arithmetic, RegisterTile, type StepPlace } from '../../emit/tile.ts'
+
+/** Bytes of workspace that the sums of the largest tile need where vectors are joined. */
+export const termSumsBytes = 512
+
+/** The sums of one function: tiles of any size, one at a time. */
+export class TermSums {
+  /** Steps of a tile through the vectors of one block, and bytes between them. */
+  readonly place: StepPlace
+  private readonly f: FunctionBuilder
+  private readonly paired: boolean
+  private readonly arithmetic: Arithmetic
+  /** Where sums are stored to be taken apart; vectors are joined if there is one. */
+  private readonly workspace: Local | undefined
+  private readonly tiles = new Map<string, RegisterTile>()
+  /** Byte offset of the vectors whose turn it is, and what those before have summed. */
+  private readonly part: Local
+  private readonly before: Local[] = []
+
+  /**
+   * @param vectors   vectors of a block
+   * @param workspace address of {@link termSumsBytes} where vectors are joined
+   */
+  constructor(f: FunctionBuilder, vectors: number, arithmetic: Arithmetic, workspace?: Local) {
+    this.f = f
+    this.arithmetic = arithmetic
+    this.paired = vectors % 2 === 0
+    const bytes = this.paired ? 32 : 16
+    this.place = { steps: this.paired ? vectors / 2 : vectors, rowBytes: bytes, columnBytes: bytes }
+    this.workspace = this.paired ? workspace : undefined
+    this.part = f.local('i32')
+  }
+
+  /** The tile of a size, made once. */
+  tile(rows: number, columns: number): RegisterTile {
+    const key = `${rows} ${columns}`
+    const known = this.tiles.get(key)
+    if (known) return known
+    const tile = new RegisterTile(this.f, rows, columns, this.arithmetic, this.workspace === undefined ? 1 : 2)
+    this.tiles.set(key, tile)
+    return tile
+  }
+
+  /** Pushes an address whose base is on the stack: that of the vectors whose turn it is. */
+  pushPart(): FunctionBuilder {
+    return this.paired && this.workspace === undefined ? this.f.get(this.part).op('i32.add') : this.f
+  }
+
+  /** Sums a tile: `terms` runs its steps, at addresses through {@link pushPart}, {@link place} by place. */
+  sum(tile: RegisterTile, terms: () => void): void {
+    const { f, part, workspace, before } = this
+    const sums = tile.accumulators.flat()
+    if (workspace !== undefined) {
+      tile.clear()
+      terms()
+      for (const [k, sum] of sums.entries())
+        f.get(workspace)
+          .get(sum)
+          .memory('v128.store', k * 16)
+      for (let k = 0; k < sums.length; k += 2) {
+        f.get(workspace).memory('v128.load', k * 16)
+        f.get(workspace).memory('v128.load', k * 16 + 16)
+        f.op('f32x4.add').set(sums[k])
+      }
+    } else if (!this.paired) {
+      tile.clear()
+      terms()
+    } else {
+      while (before.length < sums.length) before.push(f.local('v128'))
+      const pass = (): void => {
+        for (const [k, sum] of sums.entries()) f.get(sum).set(before[k])
+        tile.clear()
+        terms()
+      }
+      f.for(part, { value: 0 }, { value: 32 }, pass, 16)
+      for (const [k, sum] of sums.entries()) f.get(before[k]).get(sum).op('f32x4.add').set(sum)
+    }
+  }
+}

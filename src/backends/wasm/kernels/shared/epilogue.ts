@@ -1,0 +1,86 @@
+/**
+ * The epilogue: element-wise work on a result while it is still in registers, right before it is stored.
+ */
+import { type Expression, input } from '../../../../graph/expression.ts'
+import { type Dimension, type Operand, stridesAlong } from '../../../cpu/access.ts'
+import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
+import { pushElements } from '../../emit/elements.ts'
+import { ExpressionEmitter } from '../../emit/expression.ts'
+import type { MathLibrary } from '../../emit/math.ts'
+import type { Lanes } from '../../emit/tile.ts'
+
+/** What to do with each element of a result: `input(0)` is the element, `input(k)` comes from `operands[k − 1]`. */
+export interface EpilogueSpec {
+  readonly expression: Expression
+  readonly operands: readonly Operand[]
+}
+
+/** Stores the element as it is. */
+export const plainStore: EpilogueSpec = { expression: input(0), operands: [] }
+
+/**
+ * An epilogue inside one kernel. The kernel tells where it is with one local per dimension of the result; the
+ * addresses of all operands for that place are computed by `locate`, and `push` finishes elements near it.
+ */
+export class EpilogueEmitter {
+  private readonly f: FunctionBuilder
+  private readonly spec: EpilogueSpec
+  private readonly strides: readonly (readonly number[])[]
+  private readonly pointers: readonly Local[]
+  private readonly bases: readonly Local[]
+  private readonly emitters: Record<Lanes, ExpressionEmitter>
+
+  /**
+   * @param dimensions physical dimensions of the result; the last is the one along which lanes run
+   * @param bases      addresses of the epilogue's operands
+   */
+  constructor(
+    f: FunctionBuilder,
+    math: MathLibrary,
+    spec: EpilogueSpec,
+    dimensions: readonly Dimension[],
+    shape: readonly number[],
+    bases: readonly Local[],
+  ) {
+    this.f = f
+    this.spec = spec
+    this.strides = spec.operands.map(operand => stridesAlong(operand, dimensions, shape))
+    this.pointers = f.localArray('i32', bases.length)
+    this.bases = bases
+    this.emitters = { 1: new ExpressionEmitter(f, math, 1), 4: new ExpressionEmitter(f, math, 4) }
+  }
+
+  /** Computes the operands' addresses for a place: one local or number per dimension. */
+  locate(place: readonly (Local | { value: number })[]): void {
+    const { f } = this
+    this.pointers.forEach((pointer, k) => {
+      f.get(this.bases[k])
+      place.forEach((coordinate, d) => {
+        const stride = this.strides[k][d]
+        if (stride === 0) return
+        if (typeof coordinate === 'number') f.get(coordinate).i32(stride).op('i32.mul', 'i32.add')
+        else if (coordinate.value !== 0) f.i32(coordinate.value * stride).op('i32.add')
+      })
+      f.set(pointer)
+    })
+  }
+
+  /**
+   * Pushes the finished value of the element(s) `shift` steps from the located place.
+   * @param shift       steps along each dimension
+   * @param pushElement pushes the raw result
+   */
+  push(lanes: Lanes, shift: readonly number[], pushElement: () => void): void {
+    const { spec, strides } = this
+    this.emitters[lanes].push(spec.expression, index => {
+      if (index === 0) {
+        pushElement()
+        return
+      }
+      const own = strides[index - 1]
+      const offset = own.reduce((sum, stride, d) => sum + stride * shift[d], 0)
+      const { dtype } = spec.operands[index - 1]
+      pushElements(this.f, lanes, dtype, this.pointers[index - 1], offset, own[own.length - 1])
+    })
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * Element-wise kernels: one loop nest over the physical dimensions of the result, an expression in the middle.
+ * Broadcasting, layout changes, transpositions and slices are all strides of the same nest.
+ */
+import type { Expression } from '../../../../graph/expression.ts'
+import type { DType } from '../../../../graph/shape.ts'
+import { collapse, dimensionsOf, type Nest, type Operand, stridesAlong } from '../../../cpu/access.ts'
+import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
+import { pushElements, storeElements } from '../../emit/elements.ts'
+import { ExpressionEmitter } from '../../emit/expression.ts'
+import type { Lanes } from '../../emit/tile.ts'
+import { type Kernel, kernelFunction, kernelKind } from '../../kernel.ts'
+
+/** Elements of one unit when the whole result is one contiguous run. */
+const chunk = 1024
+
+/** Vectors per iteration of the innermost loop. */
+const unroll = 4
+
+/**
+ * Computes `expression` of the inputs, broadcast to the output's shape.
+ * Operand addresses: inputs, output.
+ */
+export function mapKernel(expression: Expression, inputs: readonly Operand[], output: Operand): Kernel {
+  return nestKernel(
+    expression,
+    inputs.map(input => input.dtype),
+    mapNest(inputs, output),
+  )
+}
+
+/** The nest over an output with the byte strides of the inputs, then of the output. */
+export function mapNest(inputs: readonly Operand[], output: Operand): Nest {
+  // The nest follows whichever operand is cut into blocks, so that every operand's strides are regular.
+  const block = Math.max(output.block, ...inputs.map(input => input.block))
+  const dimensions = dimensionsOf({ ...output, block })
+  const strides = [...inputs, output].map(operand => stridesAlong(operand, dimensions, output.shape))
+  return { sizes: dimensions.map(dimension => dimension.size), strides }
+}
+
+/** A kernel for any nest: `nest.strides` lists the inputs, then the output. */
+export function nestKernel(expression: Expression, dtypes: readonly DType[], nest: Nest): Kernel {
+  return mapAlong({ expression, dtypes, ...withUnits(collapse(nest)) })
+}
+
+/** A nest that can be split, with what is computed along it. */
+interface MapSpec extends Nest {
+  readonly expression: Expression
+  /** Types of the inputs. */
+  readonly dtypes: readonly DType[]
+}
+
+const mapAlong = kernelKind('map', ({ expression, dtypes, sizes, strides }: MapSpec) => ({
+  units: sizes[0],
+  tables: [],
+  operands: strides.length,
+  emit(target) {
+    const { f, from, to, address } = kernelFunction(target, strides.length)
+    const emitters = { 1: new ExpressionEmitter(f, target.math, 1), 4: new ExpressionEmitter(f, target.math, 4) }
+    const scratch = { 1: f.local('f32'), 4: f.local('v128') }
+    const row = (pointers: readonly Local[], lanes: Lanes, offsetOf: (operand: number) => number): void => {
+      const last = sizes.length - 1
+      const out = strides.length - 1
+      storeElements(f, lanes, pointers[out], offsetOf(out), strides[out][last], scratch[lanes], () =>
+        emitters[lanes].push(expression, k =>
+          pushElements(f, lanes, dtypes[k], pointers[k], offsetOf(k), strides[k][last]),
+        ),
+      )
+    }
+    emitNest(f, { sizes, strides }, address, from, to, row)
+    return f
+  },
+}))
+
+/** Makes sure the outermost dimension can be split: a single long run is cut into chunks plus a last short one. */
+export function withUnits(nest: Nest): Nest {
+  const { sizes, strides } = nest
+  if (sizes.length === 0) return { sizes: [1, 1], strides: strides.map(() => [0, 0]) }
+  if (sizes.length > 1) return nest
+  const [size] = sizes
+  const part = size % chunk === 0 ? chunk : largestDivisor(size, chunk)
+  return { sizes: [size / part, part], strides: strides.map(([stride]) => [stride * part, stride]) }
+}
+
+/** Largest divisor of `n` that is at most `limit`; `n` itself when all others would make tiny units. */
+function largestDivisor(n: number, limit: number): number {
+  for (let part = Math.min(n, limit); part >= 64; part--) if (n % part === 0) return part
+  return n
+}
+
+type VectorRun = readonly [lanes: Lanes, group: number, times: number]
+
+/** A run of elements as loops over groups of vectors, single vectors and single elements. */
+export function vectorRuns(size: number): VectorRun[] {
+  return [
+    [4, unroll, Math.floor(size / (4 * unroll))],
+    [4, 1, Math.floor((size % (4 * unroll)) / 4)],
+    [1, 1, size % 4],
+  ]
+}
+
+/** Loops over all but the last dimension with running pointers, and runs vectors (or single elements) along the last. */
+export function emitNest(
+  f: FunctionBuilder,
+  { sizes, strides }: Nest,
+  base: readonly Local[],
+  from: Local,
+  to: Local,
+  row: (pointers: readonly Local[], lanes: Lanes, offsetOf: (operand: number) => number) => void,
+  vectors = true,
+): void {
+  const last = sizes.length - 1
+  const advance = (pointers: readonly Local[], dimension: number, steps = 1): void => {
+    pointers.forEach((pointer, k) => {
+      f.increment(pointer, strides[k][dimension] * steps)
+    })
+  }
+  const level = (dimension: number, outer: readonly Local[]): void => {
+    if (dimension === last) {
+      innermost(outer)
+      return
+    }
+    const pointers = f.localArray('i32', outer.length)
+    const counter = f.local('i32')
+    pointers.forEach((pointer, k) => {
+      f.get(outer[k])
+      if (dimension === 0) f.get(from).i32(strides[k][0]).op('i32.mul', 'i32.add')
+      f.set(pointer)
+    })
+    const body = (): void => {
+      level(dimension + 1, pointers)
+      advance(pointers, dimension)
+    }
+    if (dimension === 0) f.for(counter, from, to, body)
+    else f.for(counter, { value: 0 }, { value: sizes[dimension] }, body)
+  }
+  const innermost = (outer: readonly Local[]): void => {
+    const pointers = f.localArray('i32', outer.length)
+    pointers.forEach((pointer, k) => {
+      f.get(outer[k]).set(pointer)
+    })
+    const counter = f.local('i32')
+    const size = sizes[last]
+    const runs: VectorRun[] = vectors ? vectorRuns(size) : [[1, 1, size]]
+    for (const [lanes, group, times] of runs) {
+      f.for(counter, { value: 0 }, { value: times }, () => {
+        for (let k = 0; k < group; k++) row(pointers, lanes, operand => k * lanes * strides[operand][last])
+        advance(pointers, last, group * lanes)
+      })
+    }
+  }
+  level(0, base)
+}

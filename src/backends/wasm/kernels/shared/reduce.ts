@@ -1,0 +1,303 @@
+/**
+ * Reductions: sums, maxima and minima along any axes of a value, or of an expression of several values that is never stored.
+ * Lanes are neighbouring results where the innermost dimension is kept, and terms of one result, combined at the end, where
+ * it is folded.
+ */
+import type { Expression } from '../../../../graph/expression.ts'
+import type { Reduction } from '../../../../graph/ops/reduce.ts'
+import { bytesPerElement, type Shape, sameShape } from '../../../../graph/shape.ts'
+import { type Dimension, dimensionsOf, type Operand, stridesAlong } from '../../../cpu/access.ts'
+import type { Local } from '../../emit/assembler.ts'
+import { pushElements, storeElements } from '../../emit/elements.ts'
+import { ExpressionEmitter } from '../../emit/expression.ts'
+import type { Lanes } from '../../emit/tile.ts'
+import { type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
+import { EpilogueEmitter, type EpilogueSpec } from './epilogue.ts'
+import { LongSum, runTerms, sumRuns } from './longSums.ts'
+
+const start: Record<Reduction, number> = { sum: 0, max: Number.NEGATIVE_INFINITY, min: Number.POSITIVE_INFINITY }
+const fold = { sum: 'add', max: 'max', min: 'min' } as const satisfies Record<Reduction, string>
+
+/** Running totals of a long sum. */
+const accumulators = 4
+
+/** What is folded. */
+export interface ReduceSpec {
+  readonly fn: Reduction
+  readonly axes: readonly number[]
+  /** Shape of the expression. */
+  readonly shape: Shape
+  /** What is folded, of `operands`. */
+  readonly expression: Expression
+  readonly operands: readonly Operand[]
+  readonly epilogue: EpilogueSpec
+  /** Samples per block of a result stored in blocks; 0 for row-major ones. */
+  readonly block: number
+  /**
+   * Parts into which axis 2 is cut; axis 0 and the parts are then kept as leading axes of the result, in which partial
+   * results lie that a second reduction puts together. There is no epilogue then.
+   */
+  readonly parts?: number
+}
+
+/** A loop over a dimension of what is folded. */
+interface Loop {
+  readonly size: number
+  /** Byte strides of the operands. */
+  readonly strides: readonly number[]
+  /** The dimension of the result it walks along; none when it is folded. */
+  readonly kept?: Dimension
+  /** Byte stride in the result; 0 when folded. */
+  readonly out: number
+}
+
+/**
+ * The loops follow the memory of an operand, the stores that of the result: the kept axes row-major, or in blocks of samples.
+ * Operand addresses: operands, epilogue operands, result.
+ */
+export const reduceKernel = kernelKind('reduce', (spec: ReduceSpec) => {
+  const { fn, expression, operands, epilogue } = spec
+  const result = resultOf(spec)
+  const loops = loopsOf(spec, result)
+  const kept = loops.filter(loop => loop.kept)
+  const terms = mergeTerms(loops)
+  const inner = loops.at(-1) ?? emptyLoop(operands.length)
+  const last = inner.kept ? inner : (terms.at(-1) ?? inner)
+  const contiguous = last.strides.every((stride, k) => stride === 0 || stride === bytesPerElement[operands[k].dtype])
+  const lanes: Lanes = last.size % 4 === 0 && contiguous ? 4 : 1
+  const laneIsKept = lanes === 4 && last.kept !== undefined
+  const vectors = laneIsKept ? ([4, 3, 2, 1].find(count => last.size % (4 * count) === 0) as number) : 1
+  const width = laneIsKept ? 4 * vectors : 1
+  const outer = kept[0]
+  // The kept lane dimension advances some vectors at a time; the outermost kept dimension is what threads share out.
+  const splitLanes = laneIsKept && kept.length === 1
+  const units = outer ? (splitLanes ? outer.size / width : outer.size) : 1
+  const addresses = operands.length + epilogue.operands.length + 1
+  return {
+    units,
+    tables: [],
+    operands: addresses,
+    emit(target: KernelModule) {
+      const { f, from, to, address } = kernelFunction(target, addresses)
+      const extras = address.slice(operands.length, -1)
+      const dimensions = kept.flatMap(loop => loop.kept ?? [])
+      const finish = new EpilogueEmitter(f, target.math, epilogue, dimensions, result.shape, extras)
+      const emitter = new ExpressionEmitter(f, target.math, lanes)
+      const type = lanes === 4 ? 'v128' : 'f32'
+      // Several running totals hide the latency of the addition; their number depends on the shape only.
+      const ways = lanes === 4 && !laneIsKept && last.size % (4 * accumulators) === 0 ? accumulators : 1
+      const lastStep = lanes === 4 && !laneIsKept ? 4 * ways : 1
+      const runs = fn === 'sum' ? runsOf(terms, lastStep) : undefined
+      const sums = runs ? Array.from({ length: ways * vectors }, () => new LongSum(f, lanes)) : []
+      const totals = runs ? sums.map(sum => sum.run) : f.localArray(type, ways * vectors)
+      const [total] = totals
+      const single = f.local('f32')
+      const scratch = f.local('v128')
+      const place = kept.map(() => f.local('i32'))
+
+      const combine = (into: Local, pushElement: () => void): void => {
+        f.get(into)
+        pushElement()
+        f.op(lanes === 4 ? `f32x4.${fold[fn]}` : `f32.${fold[fn]}`).set(into)
+      }
+      /** Pushes the expression `steps` lanes-wide steps along the last loop from the pointers. */
+      const pushTerm = (pointers: readonly Local[], steps: number): void => {
+        emitter.push(expression, k => {
+          const stride = last.strides[k]
+          pushElements(f, lanes, operands[k].dtype, pointers[k], steps * lanes * stride, stride)
+        })
+      }
+      const advance = (pointers: readonly Local[], loop: Loop, steps: number): void => {
+        pointers.forEach((pointer, k) => {
+          f.increment(pointer, loop.strides[k] * steps)
+        })
+      }
+      const copyPointers = (pointers: readonly Local[]): Local[] =>
+        pointers.map(pointer => {
+          const copy = f.local('i32')
+          f.get(pointer).set(copy)
+          return copy
+        })
+      const foldTerms = (pointers: readonly Local[]): void => {
+        for (const sum of sums) sum.clear()
+        if (!runs) {
+          for (const each of totals) {
+            if (lanes === 4) f.f32x4(start[fn])
+            else f.f32(start[fn])
+            f.set(each)
+          }
+        }
+        const level = (depth: number, outerPointers: readonly Local[]): void => {
+          if (depth === terms.length) {
+            totals.forEach((into, k) => {
+              combine(into, () => pushTerm(outerPointers, k))
+            })
+            return
+          }
+          const loop = terms[depth]
+          const step = depth === terms.length - 1 ? lastStep : 1
+          const inner = copyPointers(outerPointers)
+          const body = (): void => {
+            level(depth + 1, inner)
+            advance(inner, loop, step)
+          }
+          const size = { value: loop.size }
+          if (depth === runs?.depth) sumRuns(f, sums, size, { length: runs.length, step }, body)
+          else f.for(f.local('i32'), { value: 0 }, size, body, step)
+        }
+        level(0, pointers)
+      }
+      /** Puts the totals of one result together, in an order that is the same for any number of threads. */
+      const joinTotals = (): void => {
+        if (laneIsKept) {
+          sums.forEach((sum, v) => {
+            sum.push()
+            f.set(totals[v])
+          })
+          return
+        }
+        if (runs) {
+          for (const sum of sums.slice(1)) sums[0].join(sum)
+          sums[0].pushTotal()
+        } else {
+          for (const each of totals.slice(1)) combine(total, () => f.get(each))
+          f.get(total)
+          if (lanes === 4) {
+            // (a0 ∘ a2) ∘ (a1 ∘ a3)
+            f.get(total).get(total).shuffle32([2, 3, 2, 3]).op(`f32x4.${fold[fn]}`).tee(total).extractLane(0)
+            f.get(total).extractLane(1).op(`f32.${fold[fn]}`)
+          }
+        }
+        f.set(single)
+      }
+      const store = (out: Local): void => {
+        finish.locate(place)
+        const here = kept.map(() => 0)
+        if (laneIsKept) {
+          totals.forEach((each, v) => {
+            storeElements(f, 4, out, v * 4 * last.out, last.out, scratch, () =>
+              finish.push(4, [...here.slice(0, -1), v * 4], () => f.get(each)),
+            )
+          })
+          return
+        }
+        storeElements(f, 1, out, 0, 4, single, () => finish.push(1, here, () => f.get(single)))
+      }
+      const level = (depth: number, pointers: readonly Local[], out: Local): void => {
+        if (depth === kept.length) {
+          foldTerms(pointers)
+          joinTotals()
+          store(out)
+          return
+        }
+        const loop = kept[depth]
+        const step = depth === kept.length - 1 ? width : 1
+        const bounds = depth === 0 ? begin(step) : { first: { value: 0 }, end: { value: loop.size } }
+        const inner = copyPointers(pointers)
+        const innerOut = f.local('i32')
+        f.get(out).set(innerOut)
+        if (depth === 0) {
+          const first = bounds.first as Local
+          inner.forEach((pointer, k) => {
+            f.get(pointer).get(first).i32(loop.strides[k]).op('i32.mul', 'i32.add').set(pointer)
+          })
+          f.get(out).get(first).i32(loop.out).op('i32.mul', 'i32.add').set(innerOut)
+        }
+        const body = (): void => {
+          level(depth + 1, inner, innerOut)
+          advance(inner, loop, step)
+          f.increment(innerOut, loop.out * step)
+        }
+        f.for(place[depth], bounds.first, bounds.end, body, step)
+      }
+      /** The range of the outermost kept dimension this call covers, in elements. */
+      const begin = (step: number): { first: Local; end: Local } => {
+        if (step === 1) return { first: from, end: to }
+        const first = f.local('i32')
+        const end = f.local('i32')
+        f.get(from).i32(step).op('i32.mul').set(first).get(to).i32(step).op('i32.mul').set(end)
+        return { first, end }
+      }
+      const everything = (): void => level(0, address.slice(0, operands.length), address[addresses - 1])
+      // Without a kept dimension there is one unit: whoever gets it does it all.
+      if (kept.length > 0) everything()
+      else f.get(from).get(to).op('i32.lt_s').if(everything)
+      return f
+    },
+  }
+})
+
+const emptyLoop = (operands: number): Loop => ({ size: 1, strides: new Array<number>(operands).fill(0), out: 0 })
+
+/** Stands for the parts among the axes. */
+const partAxis = -1
+
+/** The axes of the result: those that are kept, and behind axis 0 the parts. */
+function keptAxes({ axes, shape, parts }: ReduceSpec): number[] {
+  const kept = shape.map((_, axis) => axis).filter(axis => !axes.includes(axis))
+  return parts === undefined ? kept : [0, partAxis, ...kept.filter(axis => axis > 0)]
+}
+
+/** What is stored. */
+function resultOf(spec: ReduceSpec): Operand {
+  const { shape, block, parts = 1 } = spec
+  return { shape: keptAxes(spec).map(axis => (axis === partAxis ? parts : shape[axis])), dtype: 'f32', block }
+}
+
+/** The memory that the loops follow: whichever is cut into blocks, or else a volume that lies channels last, or row-major. */
+function leadOf({ shape, operands, block }: ReduceSpec): Operand {
+  const channelsLast = operands.some(operand => operand.channelsLast && sameShape(operand.shape, shape))
+  return { shape, dtype: 'f32', block: Math.max(block, ...operands.map(operand => operand.block)), channelsLast }
+}
+
+/** Loops over the dimensions of the memory, outermost first; axis 2 in two when it is cut into parts. */
+function loopsOf(spec: ReduceSpec, result: Operand): Loop[] {
+  const { shape, operands, parts } = spec
+  const axes = keptAxes(spec)
+  const dimensions = dimensionsOf(leadOf(spec))
+  const strides = operands.map(operand => stridesAlong(operand, dimensions, shape))
+  const walk = (dimension: Dimension, own: readonly number[]): Loop => {
+    const { axis, size } = dimension
+    if (!axes.includes(axis)) return { size, strides: own, out: 0 }
+    const kept = { ...dimension, axis: axes.indexOf(axis) }
+    return { size, strides: own, kept, out: stridesAlong(result, [kept], result.shape)[0] }
+  }
+  return dimensions.flatMap((dimension, d) => {
+    const own = strides.map(list => list[d])
+    if (dimension.axis !== 2 || parts === undefined) return [walk(dimension, own)]
+    const size = dimension.size / parts
+    const apart = own.map(stride => stride * size)
+    return [walk({ axis: partAxis, size: parts, stride: 1 }, apart), walk({ ...dimension, size }, own)]
+  })
+}
+
+/** The folded loops, with neighbours that are one run in the memory of every operand merged into one. */
+function mergeTerms(loops: readonly Loop[]): Loop[] {
+  const merged: Loop[] = []
+  loops.forEach((loop, d) => {
+    if (loop.kept) return
+    const before = merged[merged.length - 1]
+    const adjacent = d > 0 && !loops[d - 1].kept
+    if (before && adjacent && before.strides.every((stride, k) => stride === loop.strides[k] * loop.size)) {
+      merged[merged.length - 1] = { ...loop, size: before.size * loop.size }
+    } else merged.push(loop)
+  })
+  return merged
+}
+
+/** Where a long sum is cut into runs: the loop, and how many of its iterations make one. */
+interface Runs {
+  readonly depth: number
+  readonly length: number
+}
+
+/** The runs of a sum over loops, the last of which advances by `lastStep`; undefined when the whole sum is no longer than one. */
+function runsOf(terms: readonly Loop[], lastStep: number): Runs | undefined {
+  let inside = 1
+  for (let depth = terms.length - 1; depth >= 0; depth--) {
+    const iterations = Math.ceil(terms[depth].size / (depth === terms.length - 1 ? lastStep : 1))
+    if (inside * iterations > runTerms) return { depth, length: Math.max(1, Math.floor(runTerms / inside)) }
+    inside *= iterations
+  }
+  return undefined
+}

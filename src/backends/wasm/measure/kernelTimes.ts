@@ -1,0 +1,103 @@
+/** A profile kernel by kernel: what each distinct kernel of a program is called, how large it is, and what it achieves. */
+import type { ConvolutionTask, StageAttributes } from '../../../plan/convolution.ts'
+import type { Step } from '../../../plan/steps.ts'
+import type { TileShape } from '../emit/tile.ts'
+import type { StepTime } from './profile.ts'
+
+/** All calls of one kernel in a run of a program. */
+export interface KernelTime {
+  /** `3×3 forward, winograd 4×4: products`, `matmul`, … with the shape of the result. */
+  readonly name: string
+  /** First word of the kernel's key: the file that makes it. */
+  readonly family: string
+  /** Rows and columns of the register tile, of contractions. */
+  readonly tile?: TileShape
+  readonly codeBytes: number
+  /** Calls in one run. */
+  readonly calls: number
+  /** Whether the kernel runs ahead of the runs, and not in each. */
+  readonly ahead: boolean
+  /** Multiply-adds of one run, as the definition of the operation has them: where they are done, if there are several stages. */
+  readonly multiplyAdds: number
+  /** Multiply-adds that Winograd's algorithm leaves of them, without transformations and what its tiles have beyond the image. */
+  readonly ownMultiplyAdds: number
+  /** Milliseconds of all calls, each measured alone. */
+  readonly milliseconds: number
+}
+
+/** The distinct kernels of a profile, those that take longest first, those of the preparation at the end. */
+export function kernelTimes(times: readonly StepTime[]): KernelTime[] {
+  const kernels = new Map<string, KernelTime>()
+  const work = workOf(times)
+  for (const time of times) {
+    const { step, kernel, codeBytes, tile, ahead, milliseconds } = time
+    const multiplyAdds = work.get(time) ?? 0
+    const key = `${ahead} ${kernel}`
+    const known = kernels.get(key)
+    kernels.set(key, {
+      name: known?.name ?? `${nameOf(step)} [${step.output.shape.join(', ')}]`,
+      family: kernel.split(' ', 1)[0],
+      ...(tile && { tile }),
+      codeBytes,
+      calls: (known?.calls ?? 0) + 1,
+      ahead,
+      multiplyAdds: (known?.multiplyAdds ?? 0) + multiplyAdds,
+      ownMultiplyAdds: (known?.ownMultiplyAdds ?? 0) + multiplyAdds * left(step),
+      milliseconds: (known?.milliseconds ?? 0) + milliseconds,
+    })
+  }
+  return [...kernels.values()].sort((a, b) => Number(a.ahead) - Number(b.ahead) || b.milliseconds - a.milliseconds)
+}
+
+/** Stages that do the multiply-adds of their convolution; of all others the last kernel does. */
+const working: ReadonlySet<string> = new Set(['products', 'transformed sums'])
+
+/** Multiply-adds of each call. A plan counts those of a convolution at its last kernel, which may only transform them back. */
+function workOf(times: readonly StepTime[]): Map<StepTime, number> {
+  const work = new Map(times.map(time => [time, time.multiplyAdds]))
+  const workers = new Map<ConvolutionTask, StepTime>()
+  for (const time of times) {
+    const { step, multiplyAdds } = time
+    if (step.op === 'stage') {
+      const { task, method, stage } = step.attributes as StageAttributes
+      if (working.has(method.stages[stage].name)) workers.set(task, time)
+    }
+    const worker = step.convolution && workers.get(step.convolution.task)
+    if (!worker || multiplyAdds === 0) continue
+    work.set(worker, (work.get(worker) ?? 0) + multiplyAdds)
+    work.set(time, 0)
+  }
+  return work
+}
+
+/**
+ * The part of the multiply-adds that is left: (m + r − 1)² of m² r², so a quarter for F(4×4, 3×3) and F(3×3, 4×4); at stride 2,
+ * (2 m + 1)² of m² r².
+ */
+function left(step: Step): number {
+  const { task, method } = (step.op === 'stage' ? (step.attributes as StageAttributes) : step.convolution) ?? {}
+  if (!task || !method?.name.startsWith('winograd')) return 1
+  const r = task.attributes.kernel[0]
+  // The weights' gradient always has tiles of 6 × 6.
+  const m = task.op === 'conv2dWeightGradient' ? 7 - r : Number(method.name.split('×')[1])
+  const products = task.attributes.stride[0] === 1 ? m + r - 1 : 2 * m + 1
+  return (products / (m * r)) ** 2
+}
+
+const directions = {
+  conv2d: 'forward',
+  conv2dInputGradient: 'gradient to input',
+  conv2dWeightGradient: 'gradient to weights',
+} as const
+
+function nameOf(step: Step): string {
+  const stage = step.op === 'stage' ? (step.attributes as StageAttributes) : undefined
+  const { task, method } = stage ?? step.convolution ?? {}
+  if (task && method) {
+    const { kernel, stride } = task.attributes
+    const window = kernel.join('×') + (stride.some(size => size > 1) ? ` / ${stride[0]}` : '')
+    const part = stage ? `: ${method.stages[stage.stage].name}` : ''
+    return `${window} ${directions[task.op]}, ${method.name}${part}`
+  }
+  return step.op in directions ? directions[step.op as keyof typeof directions] : step.op
+}

@@ -1,0 +1,46 @@
+/** Timing a program step by step: what the engine's `profile` does. */
+import type { Plan } from '../../../plan/plan.ts'
+import type { Step } from '../../../plan/steps.ts'
+import type { MeasuredCall } from '../codegen.ts'
+import type { TileShape } from '../emit/tile.ts'
+
+/** Time of one kernel call of a step, measured alone. */
+export interface StepTime {
+  readonly step: Step
+  /** Key of the kernel: calls of equal keys run the same code. */
+  readonly kernel: string
+  /** Bytes of the kernel's code and of the functions it calls. */
+  readonly codeBytes: number
+  /** Rows and columns of the kernel's register tile, of contractions. */
+  readonly tile?: TileShape
+  /** Whether the step runs ahead of the runs, and not in each. */
+  readonly ahead: boolean
+  readonly multiplyAdds: number
+  readonly milliseconds: number
+}
+
+/** Runs before those that count: caches fill, and a browser's compiler takes its time. */
+const warmUp = 10
+
+/** Times the calls one by one: medians of `repeats` runs, after at most as many that do not count. */
+export function timeCalls(
+  plan: Plan,
+  calls: readonly MeasuredCall[],
+  exports: WebAssembly.Exports,
+  [arena, scratch]: readonly [arena: number, scratch: number],
+  repeats: number,
+): StepTime[] {
+  return calls.map(({ step, ahead, kernel: { key, codeBytes, tile }, name }) => {
+    const call = exports[name] as (arena: number, scratch: number) => void
+    const first = Math.min(warmUp, repeats)
+    const times = Array.from({ length: first + repeats }, () => {
+      const started = performance.now()
+      call(arena, scratch)
+      return performance.now() - started
+    })
+    const settled = times.slice(first).sort((a, b) => a - b)
+    const milliseconds = settled[settled.length >> 1]
+    const multiplyAdds = plan.multiplyAddsOf(step)
+    return { step, kernel: key, codeBytes, ...(tile && { tile }), ahead, multiplyAdds, milliseconds }
+  })
+}

@@ -1,0 +1,61 @@
+/**
+ * Who computes in an engine: the calling thread, and with it or in its place a pool of workers, if they start and for programs that are
+ * worth their while.
+ */
+import type { Plan } from '../../../plan/plan.ts'
+import { obstacleToThreads } from './features.ts'
+import { loadAlone, type Start, ThreadPool } from './threads.ts'
+import { warn } from './wide.ts'
+import { isWorthSharing } from './work.ts'
+
+/** The threads of an engine. */
+export class Crew {
+  private pool: ThreadPool | undefined
+  private refused: string | undefined
+  private closed = false
+  private readonly isWorthSharing: typeof isWorthSharing
+
+  /** @param takesPart whether the calling thread computes too, when there are several */
+  constructor(
+    threads: number,
+    memory: WebAssembly.Memory,
+    takesPart: boolean,
+    worthSharing: typeof isWorthSharing = isWorthSharing,
+  ) {
+    this.pool = threads > 1 ? new ThreadPool(threads, memory, takesPart) : undefined
+    this.isWorthSharing = worthSharing
+  }
+
+  /** Threads there are for a program. */
+  get threads(): number {
+    return this.pool?.threads ?? 1
+  }
+
+  /** Why there cannot be more than one, where there cannot. */
+  get alone(): string | undefined {
+    return this.refused ?? obstacleToThreads()
+  }
+
+  /** Waits for the workers to start. Without them the calling thread goes on alone: slower, with the same results. */
+  async start(): Promise<void> {
+    const { pool } = this
+    const reason = await pool?.refusal()
+    if (!pool || reason === undefined || this.closed) return
+    this.pool = undefined
+    this.refused = `worker threads could not start: ${reason}`
+    warn(`${this.refused}. One thread computes.`)
+    await pool.close()
+  }
+
+  /** Gives a program to all threads, or to one. */
+  async load(plan: Plan, module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Start> {
+    const { pool } = this
+    return pool && this.isWorthSharing(plan, pool) ? pool.load(module) : loadAlone(module, memory)
+  }
+
+  /** Stops all workers. What is under way is rejected. */
+  async close(): Promise<void> {
+    this.closed = true
+    await this.pool?.close()
+  }
+}

@@ -1,0 +1,112 @@
+/** The engine's memory: grows in whole pages, hands out aligned regions, and reuses regions that were given back. */
+
+import { MemoryError } from '../../../plan/memoryError.ts'
+import { align } from '../../../plan/place.ts'
+import { controlBytes } from './control.ts'
+
+const pageBytes = 65536
+
+/** Most memory an engine can have: 32-bit addresses. */
+const maximumPages = 65536
+
+/** Least number of pages that an engine may grow to: 128 MB. */
+const fewestPages = 2048
+
+/**
+ * Small regions are cut from chunks. Else the tables of a second program would come to lie behind the arena of the first, which
+ * could then not grow where it is.
+ */
+const chunkBytes = 512 * 1024
+
+/** Largest region that is small. */
+const smallBytes = 32 * 1024
+
+/**
+ * A memory that may grow as far as the runtime allows: a shared one has its addresses reserved, and there are browsers (on 32-bit
+ * systems, on telephones) that do not give so many.
+ */
+function largestMemory(shared: boolean): { memory: WebAssembly.Memory; maximum: number } {
+  for (let maximum = maximumPages; ; maximum /= 2) {
+    try {
+      return { memory: new WebAssembly.Memory({ initial: 16, maximum, shared }), maximum }
+    } catch (error) {
+      if (maximum <= fewestPages) throw error
+    }
+  }
+}
+
+/** A linear memory with a simple allocator. Regions are zero when they are fresh, not when they are reused. */
+export class LinearMemory {
+  readonly memory: WebAssembly.Memory
+  /** Bytes that it may grow to. */
+  readonly limit: number
+  private end = align(controlBytes)
+  private readonly free: { address: number; bytes: number }[] = []
+  /** What is left of the latest chunk. */
+  private chunk = { address: 0, bytes: 0 }
+
+  /** @param shared whether threads share the memory */
+  constructor(shared: boolean) {
+    const { memory, maximum } = largestMemory(shared)
+    this.memory = memory
+    this.limit = maximum * pageBytes
+  }
+
+  /** Bytes handed out so far, control words included. */
+  get used(): number {
+    return this.end
+  }
+
+  /** The address of `bytes` fresh or reused bytes. @throws MemoryError when the memory is exhausted. */
+  allocate(bytes: number): number {
+    const size = align(Math.max(1, bytes))
+    if (size > smallBytes) return this.allocateLarge(size)
+    if (this.chunk.bytes < size) this.chunk = { address: this.allocateLarge(chunkBytes), bytes: chunkBytes }
+    const { address, bytes: left } = this.chunk
+    this.chunk = { address: address + size, bytes: left - size }
+    return address
+  }
+
+  private allocateLarge(size: number): number {
+    const fit = this.free.findIndex(region => region.bytes >= size)
+    if (fit >= 0) {
+      const region = this.free[fit]
+      this.free.splice(fit, 1)
+      if (region.bytes > size) this.free.push({ address: region.address + size, bytes: region.bytes - size })
+      return region.address
+    }
+    const address = this.end
+    this.grow(address + size)
+    this.end = address + size
+    return address
+  }
+
+  /** The address of a region made larger; what it held is lost. */
+  enlarge(address: number, bytes: number, wanted: number): number {
+    if (bytes === 0) return this.allocate(wanted)
+    if (address + align(bytes) === this.end) {
+      this.grow(address + align(wanted))
+      this.end = address + align(wanted)
+      return address
+    }
+    const moved = this.allocate(wanted)
+    this.release(address, bytes)
+    return moved
+  }
+
+  /** Gives a region back. */
+  release(address: number, bytes: number): void {
+    if (bytes > 0) this.free.push({ address, bytes: align(bytes) })
+  }
+
+  private grow(bytes: number): void {
+    const missing = Math.ceil((bytes - this.memory.buffer.byteLength) / pageBytes)
+    if (missing <= 0) return
+    try {
+      this.memory.grow(missing)
+    } catch {
+      // Below the ceiling it is the system that gives no more.
+      throw new MemoryError({ bytes, limit: bytes > this.limit ? this.limit : this.memory.buffer.byteLength })
+    }
+  }
+}
