@@ -31,7 +31,7 @@ export interface Step {
   readonly inputs: readonly Tensor[]
   /** Of a reduction: what it folds, an expression of its inputs of this shape; its only input when there is none. */
   readonly prologue?: { readonly expression: Expression; readonly shape: Shape }
-  /** Of a reduction of volumes: parts into which the rows are cut, for partial results , each with partial results of its own. */
+  /** Of a reduction of volumes: parts into which the rows are cut, each with a partial result of its own. */
   readonly parts?: number
   readonly epilogue?: Epilogue
   /** The value this step defines: after the epilogue. */
