@@ -1,8 +1,8 @@
 /** `fovea compare`: the curves and results of several runs together. */
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { formatPercent, formatSignificant } from '../plot/format.ts'
 import { type ComparedRun, comparisonPlot } from '../study/comparePlot.ts'
+import { formatPercent, formatSignificant } from '../text/format.ts'
 import { writeAtomic } from '../train/atomicFile.node.ts'
 import { CommandError, exitCodes } from './errors.ts'
 import { openRunFolder } from './inputs.ts'

@@ -1,6 +1,6 @@
 /** Progress of what looks at images without training on them: one bar on a terminal, one line elsewhere. */
 import cliProgress from 'cli-progress'
-import { formatCount } from '../plot/format.ts'
+import { formatCount } from '../text/format.ts'
 import { progressStyle } from './progress.ts'
 
 /** Shows how many images are done. Call `close` at the end, however it comes. */

@@ -1,7 +1,7 @@
 /** `fovea kfold`: the score of a recipe as a mean over k divisions of the training images. The test set is not read. */
 import { join } from 'node:path'
-import { formatPercent, formatSignificant } from '../plot/format.ts'
 import { meanAndSpread } from '../study/vote.ts'
+import { formatPercent, formatSignificant } from '../text/format.ts'
 import { writeAtomic } from '../train/atomicFile.node.ts'
 import { CommandError } from './errors.ts'
 import { print, printJson } from './output.ts'

@@ -1,7 +1,8 @@
 /** `fovea lr-find`: which learning rate a recipe should have (Smith 2015). */
-import { formatSignificant } from '../plot/format.ts'
+
 import { ratePlot } from '../study/lrPlot.ts'
 import { divergence, type RatePoint, rateOfStep, suggestRate } from '../study/lrRange.ts'
+import { formatSignificant } from '../text/format.ts'
 import { writeAtomic } from '../train/atomicFile.node.ts'
 import { CommandError, exitCodes, UsageError } from './errors.ts'
 import { print, printJson } from './output.ts'

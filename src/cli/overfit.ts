@@ -5,7 +5,7 @@
 import type { ImageCollection } from '../data/dataset.ts'
 import { type Subset, subsetOf } from '../data/split.ts'
 import { constant } from '../optim/schedules.ts'
-import { formatPercent, formatSignificant } from '../plot/format.ts'
+import { formatPercent, formatSignificant } from '../text/format.ts'
 import { exitCodes, UsageError } from './errors.ts'
 import { print, printJson } from './output.ts'
 import type { Recipe, RecipeOptions } from './recipe.ts'

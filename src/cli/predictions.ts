@@ -1,5 +1,5 @@
 /** What `fovea predict` shows: answers as they come, a batch at a time, as a table or as JSON. */
-import { formatPercent } from '../plot/format.ts'
+import { formatPercent } from '../text/format.ts'
 import { print } from './output.ts'
 import { type TableColumn, textTable } from './table.ts'
 

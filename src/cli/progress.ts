@@ -3,7 +3,7 @@
  * drawn by cli-progress; in a file, a pipe or on CI there are plain lines, about ten for each epoch.
  */
 import cliProgress from 'cli-progress'
-import { formatBytes, formatCount, formatDuration, formatPercent, formatSignificant } from '../plot/format.ts'
+import { formatBytes, formatCount, formatDuration, formatPercent, formatSignificant } from '../text/format.ts'
 import type {
   DoneEvent,
   EpochEvent,

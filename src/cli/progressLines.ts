@@ -1,5 +1,5 @@
 /** Progress of work before a run begins, in lines on the standard error stream: what a command prints stays what it was. */
-import { formatBytes, formatCount } from '../plot/format.ts'
+import { formatBytes, formatCount } from '../text/format.ts'
 
 /** Told how much is done, and of how much if that is known. */
 type Tell = (done: number, total: number | undefined) => void

@@ -1,5 +1,5 @@
 /** What can be wrong with a recipe although each of its fields follows its rule. */
-import { formatBytes } from '../plot/format.ts'
+import { formatBytes } from '../text/format.ts'
 import type { Recipe } from './recipe.ts'
 import { display, isCode } from './recipeRules.ts'
 

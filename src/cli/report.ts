@@ -6,6 +6,9 @@ import { formatVolume } from '../inspect/formatSummary.ts'
 import { type ConfusedPair, confusedPairs, confusionMatrix, maxMatrixClasses } from '../plot/confusionMatrix.ts'
 import { accuracyCurve, type Curve, learningRateCurve, lossCurve } from '../plot/curves.ts'
 import { filters } from '../plot/filters.ts'
+import { imageGrid } from '../plot/imageGrid.ts'
+import { html, type Markup, raw } from '../plot/markup.ts'
+import type { ImageShape } from '../plot/png.ts'
 import {
   formatBytes,
   formatCount,
@@ -13,10 +16,7 @@ import {
   formatLarge,
   formatPercent,
   formatSignificant,
-} from '../plot/format.ts'
-import { imageGrid } from '../plot/imageGrid.ts'
-import { html, type Markup, raw } from '../plot/markup.ts'
-import type { ImageShape } from '../plot/png.ts'
+} from '../text/format.ts'
 import { engineText } from './engineText.ts'
 import type { ReportData, ReportLayer, ReportScore } from './reportData.ts'
 import { reportCss } from './reportStyle.ts'

@@ -2,7 +2,7 @@
  * Progress of a study: which trials are under way and how far they are. On a terminal one line that is redrawn in place, below
  * what is finished; in a file, a pipe or on CI a line when a trial begins and one for each of its epochs.
  */
-import { formatPercent, formatSignificant } from '../plot/format.ts'
+import { formatPercent, formatSignificant } from '../text/format.ts'
 import type { Score } from '../train/events.ts'
 import { plain } from './output.ts'
 import { type ProgressStyle, progressStyle } from './progress.ts'

@@ -1,9 +1,9 @@
 /** `fovea summary --html`: the drawing of a network's volumes, its layer table and its totals on one page that needs nothing else. */
 import { describeTrainingOnly, formatVolume } from '../inspect/formatSummary.ts'
 import type { Summary, SummaryRow } from '../inspect/summary.ts'
-import { formatBytes, formatCount, formatLarge } from '../plot/format.ts'
 import { html, type Markup, raw } from '../plot/markup.ts'
 import { volumes } from '../plot/volumes.ts'
+import { formatBytes, formatCount, formatLarge } from '../text/format.ts'
 import { reportCss } from './reportStyle.ts'
 
 /** What the page shows. */

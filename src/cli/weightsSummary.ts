@@ -3,7 +3,7 @@ import { withFile } from '../formats/source.node.ts'
 import { openSource } from '../formats/weights.ts'
 import { sizeOf } from '../graph/shape.ts'
 import { findModel, models } from '../models/index.ts'
-import { formatBytes, formatCount } from '../plot/format.ts'
+import { formatBytes, formatCount } from '../text/format.ts'
 import { print, printJson } from './output.ts'
 import { textTable } from './table.ts'
 

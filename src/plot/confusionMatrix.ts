@@ -2,8 +2,9 @@
  * The confusion matrix: one row for each true class, one column for each predicted one, with counts, shades, and the
  * recall of each row and the precision of each column.
  */
+
+import { formatCount, formatPercent } from '../text/format.ts'
 import { light } from './colors.ts'
-import { formatCount, formatPercent } from './format.ts'
 import { coordinate, html, type Markup } from './markup.ts'
 
 /** More classes than this do not fit a page; list the `confusedPairs` instead. */

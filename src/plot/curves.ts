@@ -2,7 +2,7 @@
  * The three curves of a training run: loss, accuracy, learning rate. Every step is used; how thousands of them were
  * made readable is said in the note that comes with each drawing.
  */
-import { formatCount, formatPercent, formatSignificant } from './format.ts'
+import { formatCount, formatPercent, formatSignificant } from '../text/format.ts'
 import { type ChartLine, type ChartMark, type ChartReadout, lineChart } from './lineChart.ts'
 import { bucketSize, decimate, movingAverage, type Point, quantile } from './smooth.ts'
 import { formatPercentTick } from './ticks.ts'

@@ -3,8 +3,9 @@
  * lecture; any others channel by channel on a diverging scale. All pictures of one drawing share one scale, symmetric
  * about zero, so that two of them can be compared.
  */
+
+import { formatSignificant } from '../text/format.ts'
 import { diverging } from './colors.ts'
-import { formatSignificant } from './format.ts'
 import { coordinate, html, type Markup } from './markup.ts'
 import { pngDataUrl } from './png.ts'
 

@@ -2,6 +2,15 @@
  * The door of plots: pure functions from data to SVG or HTML text, without a document and without a script.
  * @module fovea/plot
  */
+
+export {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatLarge,
+  formatPercent,
+  formatSignificant,
+} from '../text/format.ts'
 export { diverging, type Rgb } from './colors.ts'
 export { type ConfusedPair, confusedPairs, confusionMatrix, maxMatrixClasses } from './confusionMatrix.ts'
 export { type ContactSheetOptions, contactSheet, type SheetPicture, type SheetRow } from './contactSheet.ts'
@@ -14,14 +23,6 @@ export {
   lossCurve,
 } from './curves.ts'
 export { type FilterOptions, filters } from './filters.ts'
-export {
-  formatBytes,
-  formatCount,
-  formatDuration,
-  formatLarge,
-  formatPercent,
-  formatSignificant,
-} from './format.ts'
 export { type GridImage, gridCss, imageGrid } from './imageGrid.ts'
 export { type ChartLine, type ChartMark, type ChartReadout, type Hue, type LineChart, lineChart } from './lineChart.ts'
 export { encodePng, type ImageShape, pngDataUrl } from './png.ts'

@@ -1,5 +1,5 @@
 /** From a table of layers to the boxes of a drawing: which layers are drawn, what they are called, and what they read. */
-import { formatCount } from './format.ts'
+import { formatCount } from '../text/format.ts'
 import type { Edge } from './volumeArrows.ts'
 import type { VolumeBox } from './volumeLayout.ts'
 import type { VolumeLayer } from './volumes.ts'

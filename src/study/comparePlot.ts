@@ -1,9 +1,9 @@
 /** The curves of several runs in one drawing: training loss and validation accuracy over epochs. */
 import { scaleLinear, scaleLog } from 'd3-scale'
-import { formatSignificant } from '../plot/format.ts'
 import { html, type Markup } from '../plot/markup.ts'
 import { decimate, movingAverage, type Point } from '../plot/smooth.ts'
 import { axisTicks, bottomTick, formatPercentTick, leftTick } from '../plot/ticks.ts'
+import { formatSignificant } from '../text/format.ts'
 
 /** One run. */
 export interface ComparedRun {

@@ -1,6 +1,7 @@
 /** The drawing of a learning-rate range test. */
-import { formatSignificant } from '../plot/format.ts'
+
 import { lineChart } from '../plot/lineChart.ts'
+import { formatSignificant } from '../text/format.ts'
 import type { RatePoint, RateSuggestion } from './lrRange.ts'
 
 /** Loss over the learning rate, which is drawn by its logarithm, with the suggestions marked. @returns SVG text */

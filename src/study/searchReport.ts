@@ -1,10 +1,10 @@
 /** The report of a search: one HTML file with a table, parallel coordinates (Inselberg 1985), and a slice for every axis. */
 import { scaleLinear, scaleLog } from 'd3-scale'
 import { light } from '../plot/colors.ts'
-import { formatPercent, formatSignificant } from '../plot/format.ts'
 import { html, type Markup, raw } from '../plot/markup.ts'
 import { plotCss } from '../plot/theme.ts'
 import { axisTicks, bottomTick, formatPercentTick } from '../plot/ticks.ts'
+import { formatPercent, formatSignificant } from '../text/format.ts'
 import { type Axis, type Point, placeOf, type Space } from './space.ts'
 
 /** One trial of a search. */

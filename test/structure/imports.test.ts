@@ -12,9 +12,10 @@ const root = join(import.meta.dirname, '../../src')
 /** What the files of each folder may import from other folders; `types` only as types. */
 const rules: Readonly<Record<string, { readonly values: readonly string[]; readonly types?: readonly string[] }>> = {
   random: { values: [] },
+  text: { values: [] },
   async: { values: [] },
   graph: { values: ['random'] },
-  plan: { values: ['graph'] },
+  plan: { values: ['graph', 'text'] },
   backends: { values: ['plan', 'graph', 'random', 'async'] },
   nn: { values: ['graph', 'random'] },
   optim: { values: ['graph'], types: ['nn'] },
@@ -26,9 +27,9 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
     values: ['augment', 'data', 'nn', 'optim', 'plan', 'graph', 'formats', 'random', 'async'],
     types: ['backends', 'models'],
   },
-  study: { values: ['data', 'plot', 'random'] },
-  inspect: { values: ['nn', 'models', 'graph'] },
-  plot: { values: [] },
+  study: { values: ['data', 'plot', 'random', 'text'] },
+  inspect: { values: ['nn', 'models', 'graph', 'text'] },
+  plot: { values: ['text'] },
   cli: {
     values: [
       'augment',
@@ -44,6 +45,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
       'plot',
       'random',
       'study',
+      'text',
       'train',
     ],
   },
@@ -54,6 +56,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
 /** Folders that run anywhere JavaScript runs, on nothing but themselves. */
 const core = [
   'random',
+  'text',
   'async',
   'graph',
   'plan',

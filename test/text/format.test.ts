@@ -6,7 +6,7 @@ import {
   formatLarge,
   formatPercent,
   formatSignificant,
-} from '../../src/plot/format.ts'
+} from '../../src/text/format.ts'
 
 describe.each<[name: string, format: (value: number) => string, cases: [number, string][]]>([
   [
