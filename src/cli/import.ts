@@ -1,10 +1,12 @@
 /** `fovea import`: weights from PyTorch or safetensors files, as a run folder that `eval` and `predict` take. */
+
 import { rm } from 'node:fs/promises'
 import { sizeOf } from '../graph/shape.ts'
 import type { StoredTensor } from '../graph/variable.ts'
 import { findModel, type ModelEntry, models } from '../models/index.ts'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
 import type { NormalizeOptions } from '../nn/normalize.ts'
+import { formatCount } from '../text/format.ts'
 import { predictionProgram } from '../train/programs.ts'
 import { RunFolder } from '../train/runFolder.node.ts'
 import { loadWeights } from '../train/weights.node.ts'
@@ -67,7 +69,7 @@ export async function importWeights(file: string, options: ImportOptions): Promi
   const { mean, std } = recipe.data.normalize as NormalizeOptions
   const whose = options.mean ? '' : ` (usual for ${name} on ${dataName(recipe)}; --mean and --std say others)`
   print(
-    `${parameters.toLocaleString('en-US')} parameters of ${name} from ${file}`,
+    `${formatCount(parameters)} parameters of ${name} from ${file}`,
     `normalized by  mean ${mean.join(', ')}, std ${std.join(', ')}${whose}`,
     `run folder     ${folder.path}`,
   )

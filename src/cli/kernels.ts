@@ -1,9 +1,11 @@
 /** `fovea summary --kernels`: the distinct kernels of a program, what they are and what they achieve on this machine. */
+
 import { createWasmEngine } from '../backends/wasm/engine.ts'
 import { type KernelTime, kernelTimes } from '../backends/wasm/measure/kernelTimes.ts'
 import { measureWasmPeak } from '../backends/wasm/measure/peak.ts'
 import type { WideChoice } from '../backends/wasm/runtime/wide.ts'
 import type { Program } from '../plan/program.ts'
+import { formatCount } from '../text/format.ts'
 import { type TableColumn, textTable } from './table.ts'
 
 /** A program's kernels, measured on one thread. */
@@ -75,7 +77,7 @@ export function formatKernels({ peak, wide, kernels }: KernelListing): string {
   const rows = kernels.map(kernel => [
     `${kernel.ahead ? 'ahead: ' : ''}${kernel.name}`,
     kernel.tile ? `${kernel.tile.rows} × ${kernel.tile.columns}` : '',
-    kernel.codeBytes.toLocaleString('en'),
+    formatCount(kernel.codeBytes),
     String(kernel.calls),
     kernel.shareOfMultiplyAdds > 0 ? percent(kernel.shareOfMultiplyAdds) : '',
     kernel.milliseconds.toFixed(3),

@@ -2,16 +2,18 @@
  * `fovea summary`: the layer table of a network and the memory that training it takes, without training it; drawn on request.
  * Of a file of weights, its tensors.
  */
+
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createWasmEngine } from '../backends/wasm/engine.ts'
 import { wasmPlanOptions } from '../backends/wasm/planOptions.ts'
 import type { WideChoice } from '../backends/wasm/runtime/wide.ts'
 import { ShapeError } from '../graph/shape.ts'
-import { formatBytes, formatSummary, type Summary, summarize } from '../inspect/index.ts'
+import { formatSummary, type Summary, summarize } from '../inspect/index.ts'
 import { models } from '../models/index.ts'
 import { makePlan } from '../plan/plan.ts'
 import { volumes } from '../plot/volumes.ts'
+import { formatBytes, tableBytes } from '../text/format.ts'
 import { writeAtomic } from '../train/atomicFile.node.ts'
 import { largestBatch } from '../train/largestBatch.ts'
 import { exitCodes, UsageError } from './errors.ts'
@@ -86,7 +88,7 @@ export async function summary(word: string, options: SummaryOptions): Promise<nu
   }
   const { description, reference = [] } = subject
   print(`${word}: ${description}`, ...[reference].flat(), '', formatSummary(table))
-  if (plan.scratchBytes > 0) print(`Each thread has ${formatBytes(plan.scratchBytes)} of its own besides.`)
+  if (plan.scratchBytes > 0) print(`Each thread has ${formatBytes(plan.scratchBytes, tableBytes)} of its own besides.`)
   if (excess) print(describeExcess(excess, batch))
   if (showPlan) print('', `The plan of a training step (${subject.training}, ${batch} images):`, plan.toString())
   if (listing) print('', `The kernels of ${task}, ${batch} images:`, formatKernels(listing))
@@ -118,7 +120,7 @@ async function excessOf(subject: Subject, batch: number): Promise<Excess | undef
 
 function describeExcess({ bytes, limit, largestBatch: most }: Excess, batch: number): string {
   const fits = most === undefined ? 'not even one image fits' : `the largest batch that fits is ${most}`
-  return `Training with ${batch} images a step does not fit: it needs ${formatBytes(bytes)}, an engine can address ${formatBytes(limit)}; ${fits}.`
+  return `Training with ${batch} images a step does not fit: it needs ${formatBytes(bytes, tableBytes)}, an engine can address ${formatBytes(limit, tableBytes)}; ${fits}.`
 }
 
 /** Options that need layers. */

@@ -1,4 +1,5 @@
 /** What `fovea summary` can show the layers of: a network of the catalog, of a recipe, or of a run. */
+
 import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,6 +12,7 @@ import { GradientAccumulator } from '../optim/accumulate.ts'
 import { AveragedVariables } from '../optim/average.ts'
 import { sgd } from '../optim/index.ts'
 import type { Program } from '../plan/program.ts'
+import { formatCount } from '../text/format.ts'
 import { freezing, frozenIn } from '../train/freezing.ts'
 import { type ImageShape, predictionProgram, trainingProgram } from '../train/programs.ts'
 import { trainingDefaults } from './defaults.ts'
@@ -129,7 +131,7 @@ function stepOf(
 async function latestStep(run: string): Promise<string> {
   const latest = await readFile(join(run, 'latest'), 'utf8').catch(() => '')
   const [, step] = /step-0*(\d+)/.exec(latest) ?? []
-  return step === undefined ? '' : `, trained for ${Number(step).toLocaleString('en-US')} steps`
+  return step === undefined ? '' : `, trained for ${formatCount(Number(step))} steps`
 }
 
 const imageShape = ([channels, height, width]: InputShape): ImageShape => [height, width, channels]

@@ -1,21 +1,10 @@
 /** A summary as an aligned text table, in the lectures' notation: volumes are height×width×channels. */
+import { formatBytes, formatCount, tableBytes } from '../text/format.ts'
 import type { Summary, SummaryRow } from './summary.ts'
 
 /** `28×28×6` for `[6, 28, 28]`, `120` for `[120]`. */
 export function formatVolume(shape: readonly number[]): string {
   return shape.length === 3 ? `${shape[1]}×${shape[2]}×${shape[0]}` : shape.join('×')
-}
-
-/** `9.2 KiB`: bytes in units of 1024. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-  let value = bytes
-  let unit = 0
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024
-    unit++
-  }
-  return unit === 0 ? `${bytes} B` : `${value.toFixed(1)} ${units[unit]}`
 }
 
 /**
@@ -45,7 +34,7 @@ export function formatSummary(summary: Summary): string {
     '',
     formatCount(totals.parameters),
     formatCount(totals.multiplyAdds),
-    formatBytes(totals.activationBytes),
+    formatBytes(totals.activationBytes, tableBytes),
     '',
   ]
   const lines = alignColumns([header, ...rows.map(cellsOf), total], ['multiply-adds', memory, 'receptive field'])
@@ -56,18 +45,17 @@ export function formatSummary(summary: Summary): string {
   return [
     ...table,
     '',
-    `Parameters take ${formatBytes(totals.parameterBytes)}; multiply-adds are for one image; a receptive field is written size/stride.`,
+    `Parameters take ${formatBytes(totals.parameterBytes, tableBytes)}; multiply-adds are for one image; a receptive field is written size/stride.`,
     ...(arenaBytes === undefined
       ? []
       : [
-          `Training with ${batch} image${batch === 1 ? '' : 's'} a step is planned in one arena of ${formatBytes(arenaBytes)}.`,
+          `Training with ${batch} image${batch === 1 ? '' : 's'} a step is planned in one arena of ${formatBytes(arenaBytes, tableBytes)}.`,
         ]),
     ...(left === undefined ? [] : [left]),
     ...notes,
   ].join('\n')
 }
 
-const formatCount = (count: number): string => count.toLocaleString('en-US')
 const orDash = (count: number, text: string): string => (count === 0 ? '–' : text)
 
 function cellsOf(row: SummaryRow): string[] {
@@ -81,7 +69,7 @@ function cellsOf(row: SummaryRow): string[] {
     formatVolume(row.output),
     row.arithmetic ?? '–',
     orDash(row.multiplyAdds, formatCount(row.multiplyAdds)),
-    orDash(row.activationBytes, formatBytes(row.activationBytes)),
+    orDash(row.activationBytes, formatBytes(row.activationBytes, tableBytes)),
     field ? `${pair(field.size)}/${pair(field.stride)}` : '',
   ]
 }

@@ -2,7 +2,7 @@
  * Looking at models: the layer table, receptive fields, what each module does.
  * @module fovea/inspect
  */
-export { describeTrainingOnly, formatBytes, formatSummary, formatVolume } from './formatSummary.ts'
+export { describeTrainingOnly, formatSummary, formatVolume } from './formatSummary.ts'
 export { describeMisfit, describeWindow } from './geometry.ts'
 export { type ReceptiveField, receptiveFields } from './receptiveField.ts'
 export { type Summary, type SummaryOptions, type SummaryRow, summarize, type TrainingOnlyPart } from './summary.ts'

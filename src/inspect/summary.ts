@@ -2,6 +2,7 @@
  * The lectures' table of a network, computed: for every layer its output volume, parameters with their arithmetic,
  * multiply-adds, memory and receptive field. Everything is read off the model's own graph.
  */
+
 import { costOf } from '../graph/cost.ts'
 import { bytesPerElement, ShapeError, sizeOf } from '../graph/shape.ts'
 import { input } from '../graph/sources.ts'
@@ -9,6 +10,7 @@ import { isApplicationOf } from '../graph/table.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Window2d } from '../graph/window.ts'
 import { inference, type Module, Parameter } from '../nn/module.ts'
+import { formatCount } from '../text/format.ts'
 import { describeMisfit, describeWindow } from './geometry.ts'
 import { type ReceptiveField, traceFields } from './receptiveField.ts'
 import { type ModuleCall, traceForward } from './trace.ts'
@@ -182,7 +184,7 @@ function rowOf(
     ...(window ? { window } : {}),
     output: call.output.shape.slice(1),
     parameters: count,
-    ...(count > 0 ? { arithmetic: `${arithmeticOf(parameters)} = ${count.toLocaleString('en-US')}` } : {}),
+    ...(count > 0 ? { arithmetic: `${arithmeticOf(parameters)} = ${formatCount(count)}` } : {}),
     multiplyAdds: call.operations.reduce((sum, tensor) => sum + costOf(tensor).multiplyAdds, 0),
     activationBytes: isInPlace(call) ? 0 : batch * bytesOf(call.output),
     ...(receptiveField ? { receptiveField } : {}),

@@ -5,18 +5,13 @@ import type { MatmulAttributes } from '../graph/ops/matmul.ts'
 import type { ReduceAttributes } from '../graph/ops/reduce.ts'
 import { formatShape } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
+import { decimalBytes, formatBytes } from '../text/format.ts'
 import type { StageAttributes } from './convolution.ts'
 import type { Plan } from './plan.ts'
 import { type Step, stepOutputs, storageOf } from './steps.ts'
 
-/** 1234567 → `1.2 MB`. Powers of ten, as memory is stated in the lectures. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`
-  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
-}
-
-/** 1234567 → `1.23 M`. */
-export function formatCount(count: number): string {
+/** Multiply-adds: 1234567 → `1.23 M`. */
+function formatWork(count: number): string {
   if (count < 1000) return String(count)
   return count < 1e6 ? `${(count / 1e3).toFixed(1)} k` : `${(count / 1e6).toFixed(2)} M`
 }
@@ -27,8 +22,8 @@ export function formatPlan(plan: Plan): string {
   const names = namesOf(steps)
   const lines = [
     `plan: ${counted(steps.length, 'step')} in ${counted(plan.groups.length, 'group')}, ` +
-      `${formatCount(plan.multiplyAdds)} multiply-adds`,
-    `memory: arena ${formatBytes(plan.arenaBytes)}, scratch ${formatBytes(plan.scratchBytes)} per thread`,
+      `${formatWork(plan.multiplyAdds)} multiply-adds`,
+    `memory: arena ${formatBytes(plan.arenaBytes, decimalBytes)}, scratch ${formatBytes(plan.scratchBytes, decimalBytes)} per thread`,
     ...plan.inputs.map(
       input => `input: ${names(input)} ${input.dtype} ${formatShape(input.shape)} ${placeOf(plan, input)}`,
     ),
@@ -78,7 +73,7 @@ function formatStep(plan: Plan, step: Step, names: Names): string {
     stepOutputs(step)
       .map(tensor => `${step.partial ? 'per block ' : ''}${formatShape(tensor.shape)} ${placeOf(plan, tensor)}`)
       .join(' and '),
-    ...(work > 0 ? [`${formatCount(work)} multiply-adds`] : []),
+    ...(work > 0 ? [`${formatWork(work)} multiply-adds`] : []),
   ]
   return `${stepOutputs(step).map(names).join(', ')} = ${callOf(step, names)}  ·  ${right.join('  ·  ')}`
 }
@@ -92,7 +87,7 @@ function placeOf(plan: Plan, tensor: Tensor): string {
     : value.space === 'kept'
       ? 'kept'
       : `${value.space}+${value.offset}`
-  return `${where} (${formatBytes(value.bytes)}${value.layout === 'rows' ? '' : value.layout === 'blocked' ? ', blocked' : ', channels last'})`
+  return `${where} (${formatBytes(value.bytes, decimalBytes)}${value.layout === 'rows' ? '' : value.layout === 'blocked' ? ', blocked' : ', channels last'})`
 }
 
 function callOf(step: Step, names: Names): string {

@@ -4,6 +4,7 @@
  */
 
 export {
+  type BytesFormat,
   formatBytes,
   formatCount,
   formatDuration,

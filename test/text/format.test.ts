@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import {
+  decimalBytes,
   formatBytes,
   formatCount,
   formatDuration,
   formatLarge,
   formatPercent,
   formatSignificant,
+  tableBytes,
 } from '../../src/text/format.ts'
 
 describe.each<[name: string, format: (value: number) => string, cases: [number, string][]]>([
@@ -80,5 +82,16 @@ describe.each<[name: string, format: (value: number) => string, cases: [number, 
 ])('%s', (_, format, cases) => {
   it.each(cases)('%d → %s', (value, text) => {
     expect(format(value).replaceAll('\u00a0', ' ')).toBe(text)
+  })
+})
+
+describe('formatBytes in other forms', () => {
+  it('writes decimal units, up to megabytes', () => {
+    const sizes = [999, 1000, 1_234_567, 4_294_967_296]
+    expect(sizes.map(bytes => formatBytes(bytes, decimalBytes))).toEqual(['999 B', '1.0 kB', '1.2 MB', '4295.0 MB'])
+  })
+
+  it('writes as many digits as it is asked for', () => {
+    expect(formatBytes(392 * 1024, tableBytes)).toBe('392.0 KiB')
   })
 })
