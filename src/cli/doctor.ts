@@ -9,7 +9,7 @@ import { defaultThreads, hasRelaxedSimd, obstacleToThreads, registerTile } from 
 import { type WideChoice, type WideVectors, wideVectors } from '../backends/wasm/runtime/wide.ts'
 import { cacheFolder } from '../data/download.node.ts'
 import { add, conv2d, input, sizeOf, type Tensor, Variable, type Volume } from '../graph/index.ts'
-import { decimalBytes, formatBytes } from '../text/format.ts'
+import { formatDecimalBytes } from '../text/format.ts'
 import { print, printJson } from './output.ts'
 
 /** Options of the command. */
@@ -83,7 +83,7 @@ export async function doctor(options: DoctorOptions): Promise<number> {
     ['register tile', `${found.tile}${found.wideTile ? `; ${found.wideTile} with wide vectors` : ''}`],
     [
       'memory',
-      `${formatBytes(found.freeBytes, decimalBytes)} free of ${formatBytes(found.memoryBytes, decimalBytes)}; an engine takes up to 4.3 GB`,
+      `${formatDecimalBytes(found.freeBytes)} free of ${formatDecimalBytes(found.memoryBytes)}; an engine takes up to 4.3 GB`,
     ],
     ['cache', found.cacheFolder],
     [

@@ -5,7 +5,7 @@ import type { MatmulAttributes } from '../graph/ops/matmul.ts'
 import type { ReduceAttributes } from '../graph/ops/reduce.ts'
 import { formatShape } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import { decimalBytes, formatBytes } from '../text/format.ts'
+import { formatDecimalBytes } from '../text/format.ts'
 import type { StageAttributes } from './convolution.ts'
 import type { Plan } from './plan.ts'
 import { type Step, stepOutputs, storageOf } from './steps.ts'
@@ -23,7 +23,7 @@ export function formatPlan(plan: Plan): string {
   const lines = [
     `plan: ${counted(steps.length, 'step')} in ${counted(plan.groups.length, 'group')}, ` +
       `${formatWork(plan.multiplyAdds)} multiply-adds`,
-    `memory: arena ${formatBytes(plan.arenaBytes, decimalBytes)}, scratch ${formatBytes(plan.scratchBytes, decimalBytes)} per thread`,
+    `memory: arena ${formatDecimalBytes(plan.arenaBytes)}, scratch ${formatDecimalBytes(plan.scratchBytes)} per thread`,
     ...plan.inputs.map(
       input => `input: ${names(input)} ${input.dtype} ${formatShape(input.shape)} ${placeOf(plan, input)}`,
     ),
@@ -87,7 +87,7 @@ function placeOf(plan: Plan, tensor: Tensor): string {
     : value.space === 'kept'
       ? 'kept'
       : `${value.space}+${value.offset}`
-  return `${where} (${formatBytes(value.bytes, decimalBytes)}${value.layout === 'rows' ? '' : value.layout === 'blocked' ? ', blocked' : ', channels last'})`
+  return `${where} (${formatDecimalBytes(value.bytes)}${value.layout === 'rows' ? '' : value.layout === 'blocked' ? ', blocked' : ', channels last'})`
 }
 
 function callOf(step: Step, names: Names): string {

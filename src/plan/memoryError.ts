@@ -1,5 +1,4 @@
 /** What an engine says when a program does not fit its memory. */
-import { formatCount } from '../text/format.ts'
 
 /** Memory that a program takes, and what there is. */
 export interface MemoryNeed {
@@ -21,4 +20,4 @@ export class MemoryError extends Error {
   }
 }
 
-const megabytes = (bytes: number): string => `${formatCount(Math.ceil(bytes / 1e6))} MB`
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6).toLocaleString('en-US')} MB`

@@ -35,8 +35,6 @@ export function formatDuration(seconds: number): string {
 
 /** How {@link formatBytes} writes a number of bytes. */
 export interface BytesFormat {
-  /** `binary`: KiB, MiB, … of 1024 each, the default. `decimal`: kB and MB of 1000, as lectures state memory. */
-  readonly units?: 'binary' | 'decimal'
   /** Digits after the decimal point; by default one below 100 and none from there on. */
   readonly digits?: number
   /** What stands between the number and its unit; by default a space that does not break. */
@@ -45,17 +43,20 @@ export interface BytesFormat {
 
 /** Bytes in a column of a text table: `'392.0 KiB'`. */
 export const tableBytes: BytesFormat = { digits: 1, space: ' ' }
-/** Bytes in running text of plans: `'1.2 MB'`. */
-export const decimalBytes: BytesFormat = { units: 'decimal', digits: 1, space: ' ' }
 
-/** A number of bytes: `1536` → `'1.5 KiB'`. Bytes themselves have no decimal point. */
-export function formatBytes(bytes: number, { units = 'binary', digits, space = '\u00a0' }: BytesFormat = {}): string {
+/** A number of bytes in binary units: `1536` → `'1.5 KiB'`. */
+export function formatBytes(bytes: number, { digits, space = '\u00a0' }: BytesFormat = {}): string {
   if (!Number.isFinite(bytes)) return String(bytes)
-  const { base, names } = byteUnits[units]
-  let power = 0
-  while (bytes >= base ** (power + 1) && power < names.length - 1) power++
-  const value = bytes / base ** power
-  return `${power === 0 ? value : value.toFixed(digits ?? (value < 100 ? 1 : 0))}${space}${names[power]}`
+  const power = bytes < 1024 ? 0 : Math.min(4, Math.floor(Math.log2(bytes) / 10))
+  const value = bytes / 1024 ** power
+  const number = power === 0 ? value : value.toFixed(digits ?? (value < 100 ? 1 : 0))
+  return `${number}${space}${['B', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`
+}
+
+/** A number of bytes in powers of ten, as the lectures state memory: `1234567` → `'1.2 MB'`. */
+export function formatDecimalBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
 }
 
 /** A large number with a decimal prefix: `416520` → `'417 k'`, `1.55e9` → `'1.55 G'`. */
@@ -65,9 +66,5 @@ export function formatLarge(value: number): string {
   return `${Number((value / 1000 ** power).toPrecision(3))}\u00a0${['', 'k', 'M', 'G', 'T'][power]}`
 }
 
-const integers = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
-
-const byteUnits = {
-  binary: { base: 1024, names: ['B', 'KiB', 'MiB', 'GiB', 'TiB'] },
-  decimal: { base: 1000, names: ['B', 'kB', 'MB'] },
-} as const
+// Pure: a page that writes no counts need not load it.
+const integers = /* @__PURE__ */ new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })

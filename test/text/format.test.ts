@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import {
-  decimalBytes,
   formatBytes,
   formatCount,
+  formatDecimalBytes,
   formatDuration,
   formatLarge,
   formatPercent,
@@ -70,6 +70,16 @@ describe.each<[name: string, format: (value: number) => string, cases: [number, 
     ],
   ],
   [
+    'formatDecimalBytes',
+    formatDecimalBytes,
+    [
+      [999, '999 B'],
+      [1000, '1.0 kB'],
+      [1_234_567, '1.2 MB'],
+      [4_294_967_296, '4295.0 MB'],
+    ],
+  ],
+  [
     'formatLarge',
     formatLarge,
     [
@@ -85,13 +95,6 @@ describe.each<[name: string, format: (value: number) => string, cases: [number, 
   })
 })
 
-describe('formatBytes in other forms', () => {
-  it('writes decimal units, up to megabytes', () => {
-    const sizes = [999, 1000, 1_234_567, 4_294_967_296]
-    expect(sizes.map(bytes => formatBytes(bytes, decimalBytes))).toEqual(['999 B', '1.0 kB', '1.2 MB', '4295.0 MB'])
-  })
-
-  it('writes as many digits as it is asked for', () => {
-    expect(formatBytes(392 * 1024, tableBytes)).toBe('392.0 KiB')
-  })
+it('formatBytes writes a column of a table with one digit each', () => {
+  expect([12, 392 * 1024].map(bytes => formatBytes(bytes, tableBytes))).toEqual(['12 B', '392.0 KiB'])
 })
