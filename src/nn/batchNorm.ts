@@ -108,8 +108,8 @@ abstract class BatchNorm extends Module {
     if (count === 1 && context.training) throw new SmallBatchError(this.displayName, x.shape)
     const { average, centered, offset, variance } = momentsOf(x, axes)
     if (context.training) this.track(average, variance, count, context)
-    const inverse = div(1, sqrt(add(variance, this.epsilon)))
-    const scale = this.weight ? mul(inverse, this.along(this.weight.tensor, x)) : inverse
+    const deviation = sqrt(add(variance, this.epsilon))
+    const scale = div(this.weight ? this.along(this.weight.tensor, x) : 1, deviation)
     // γ (x − μ) / √(σ² + ε) + β, with everything that is one number a channel in the second term.
     const correction = mul(offset, scale)
     const shift = this.bias ? sub(this.along(this.bias.tensor, x), correction) : neg(correction)
@@ -120,8 +120,7 @@ abstract class BatchNorm extends Module {
   private normalizeByRunning(x: Tensor): Tensor {
     const { running_mean, running_var, weight, bias } = this
     if (!running_mean || !running_var) return x
-    const inverse = div(1, sqrt(add(running_var.tensor, this.epsilon)))
-    const scale = weight ? mul(weight.tensor, inverse) : inverse
+    const scale = div(weight?.tensor ?? 1, sqrt(add(running_var.tensor, this.epsilon)))
     const shift = bias ? sub(bias.tensor, mul(running_mean.tensor, scale)) : mul(running_mean.tensor, mul(scale, -1))
     return add(mul(x, this.along(scale, x)), this.along(shift, x))
   }

@@ -8,7 +8,7 @@
  */
 import { add, div, mul, sqrt, square, sub } from '../graph/ops/elementwise.ts'
 import { stopGradient } from '../graph/ops/map.ts'
-import { mean } from '../graph/ops/reduce.ts'
+import { sum } from '../graph/ops/reduce.ts'
 import { reshape } from '../graph/ops/reshape.ts'
 import { checkShape, formatShape, ShapeError } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
@@ -50,10 +50,13 @@ export function momentsOf(x: Tensor, axes: readonly number[]): Moments {
   const kept = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent))
   // Reductions that drop the axes can do what follows them in their store.
   const along = (perMean: Tensor): Tensor => reshape(perMean, kept)
-  const average = along(mean(x, axes))
+  // A division rounds once, a product with 1 / count twice.
+  const count = axes.reduce((product, axis) => product * x.shape[axis], 1)
+  const meanOf = (values: Tensor): Tensor => div(sum(values, axes), count)
+  const average = along(meanOf(x))
   const centered = sub(x, stopGradient(average))
-  const offset = mean(centered, axes)
-  const variance = sub(mean(square(centered), axes), square(offset))
+  const offset = meanOf(centered)
+  const variance = sub(meanOf(square(centered)), square(offset))
   return { average, centered, offset: along(offset), variance: along(variance) }
 }
 

@@ -3,9 +3,10 @@
  * a few neighbouring positions at a time, and for every channel, their mean and the sum of the squares of their distances from
  * it, or their sum and that of their products with another volume. The plan puts the parts together (`plan/moments.ts`).
  *
- * One pass suffices for the squares, over the distances d from the first position's value: Σ (x − mean)² = Σ d² − (Σ d)² / n
- * (the shifted data algorithm; Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983). As that value
- * is one of the n, the difference loses at most a factor of n + 1 in precision, however far the mean is from 0.
+ * One pass suffices for the squares, over the distances d from some number: Σ (x − mean)² = Σ d² − (Σ d)² / n (the shifted data
+ * algorithm; Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983). Where the number is z deviations
+ * from the mean the difference loses a factor of 1 + z² in precision. Here it is the mean of a few positions' values: z is then a
+ * half or so, and at most √n.
  */
 
 import type { MomentKind } from '../../../../plan/convolution.ts'
@@ -16,6 +17,9 @@ import { LongSum, runTerms, sumRuns } from '../shared/longSums.ts'
 
 /** Vectors of channels worked through together: what belongs to four fits the registers. */
 const together = 4
+
+/** Positions whose mean the squares are taken around at first: evenly spaced, and away from the borders of an image. */
+const samples = 4
 
 /** How many volumes the moments are taken against, with their centers: operands `volume, center` of the kernel. */
 export const momentOperands = (kind: MomentKind | undefined): number => (kind === 'products' ? 2 : 0)
@@ -89,13 +93,29 @@ export function emitMoments(
       f.increment(at, pixelBytes)
       if (products) f.increment(volumeAt, pixelBytes)
     }
-    each((v, offset) => {
-      f.get(products ? center : from)
-        .memory(load, offset)
-        .set(origin[v])
-      first[v].clear()
-      second[v].clear()
-    })
+    /** Position ⌊(k + ½) count / samples⌋ for each k. */
+    const sampleOrigins = (): void => {
+      for (let k = 0; k < samples; k++) {
+        f.get(from).get(count)
+        f.i32(2 * k + 1).op('i32.mul')
+        f.i32(2 * samples).op('i32.div_u')
+        f.i32(pixelBytes).op('i32.mul', 'i32.add').set(at)
+        each((v, offset) => {
+          f.get(at).memory(load, offset)
+          if (k > 0) f.get(origin[v]).op(`${type}.add`)
+          f.set(origin[v])
+        })
+      }
+      each(v => {
+        f.get(origin[v])
+        if (lanes === 4) f.f32x4(1 / samples)
+        else f.f32(1 / samples)
+        f.op(`${type}.mul`).set(origin[v])
+      })
+    }
+    if (products) each((v, offset) => f.get(center).memory(load, offset).set(origin[v]))
+    else sampleOrigins()
+    for (const sum of [...first, ...second]) sum.clear()
     f.get(from).set(at)
     if (products) f.get(volume).set(volumeAt)
     const sums = [...first.slice(0, vectors), ...second.slice(0, vectors)]
