@@ -3,8 +3,8 @@
  * kernels of convolutions gather their moments, and networks follow the trajectory of double precision as well as PyTorch's do.
  */
 import { afterAll, describe, expect, test } from 'vitest'
-import { compileModule } from '../../../src/backends/wasm/compile.ts'
-import { createWasmEngine, WasmEngine } from '../../../src/backends/wasm/engine.ts'
+import { createWasmEngine, createWasmEngineWith, type WasmEngine } from '../../../src/backends/wasm/engine.ts'
+import { compileModule } from '../../../src/backends/wasm/runtime/compile.ts'
 import {
   compared,
   distanceOn,
@@ -59,15 +59,10 @@ test('small networks follow the trajectory of double precision as well as in PyT
 
 /** An engine whose kernels are written for wide vectors and compiled plainly, on any Node. */
 function wideTiles(innermost: 'channels' | 'samples'): WasmEngine {
-  return new WasmEngine(
-    1,
-    true,
-    true,
-    { innermost },
-    {
-      compile: bytes => compileModule(bytes, false),
-      wide: { on: true, reason: 'for the test' },
-      checked: { has: () => true, add: () => undefined },
-    },
-  )
+  const tools = {
+    compile: (bytes: Uint8Array<ArrayBuffer>) => compileModule(bytes, false),
+    wide: { on: true, reason: 'for the test' },
+    checked: { has: () => true, add: () => undefined },
+  }
+  return createWasmEngineWith(tools, { threads: 1, innermost })
 }
