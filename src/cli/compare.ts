@@ -1,9 +1,10 @@
 /** `fovea compare`: the curves and results of several runs together. */
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { type ComparedRun, comparisonPlot } from '../study/comparePlot.ts'
+import { type ComparedRun, comparisonPlot } from '../report/comparePlot.ts'
+import { writeAtomic } from '../runs/atomicFile.node.ts'
+import { trainingSeconds } from '../runs/trainingTime.ts'
 import { formatPercent, formatSignificant } from '../text/format.ts'
-import { writeAtomic } from '../train/atomicFile.node.ts'
 import { CommandError, exitCodes } from './errors.ts'
 import { openRunFolder } from './inputs.ts'
 import { print, printJson } from './output.ts'
@@ -11,7 +12,6 @@ import { parseRecipe, type Recipe } from './recipe.ts'
 import { withRelativePaths } from './relativePaths.ts'
 import { resultFile } from './runResult.ts'
 import { textTable } from './table.ts'
-import { trainingSeconds } from './trainingTime.ts'
 
 /** Options of {@link compare}. */
 export interface CompareOptions {

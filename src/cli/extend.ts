@@ -1,7 +1,8 @@
 /** `fovea train --resume RUN --epochs N`: a run, finished or not, that is to have another number of epochs. */
+
+import type { RunFolder } from '../runs/runFolder.node.ts'
 import type { Progress } from '../train/checkpoint.ts'
 import { EarlyStopping } from '../train/earlyStopping.ts'
-import type { RunFolder } from '../train/runFolder.node.ts'
 import { UsageError } from './errors.ts'
 import type { Recipe } from './recipe.ts'
 import { isCode } from './recipeRules.ts'

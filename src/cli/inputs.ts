@@ -1,7 +1,7 @@
 /** Files and folders that a command line or a recipe names: one that is not there was asked for by mistake. */
 import { existsSync } from 'node:fs'
 import { isAddress } from '../formats/download.ts'
-import { RunFolder, RunFolderError } from '../train/runFolder.node.ts'
+import { RunFolder, RunFolderError } from '../runs/runFolder.node.ts'
 import { UsageError } from './errors.ts'
 
 /** @throws UsageError when there is nothing at a path; addresses are for whoever downloads them */

@@ -1,8 +1,8 @@
 /** `fovea kfold`: the score of a recipe as a mean over k divisions of the training images. The test set is not read. */
 import { join } from 'node:path'
+import { writeAtomic } from '../runs/atomicFile.node.ts'
 import { meanAndSpread } from '../study/vote.ts'
 import { formatPercent, formatSignificant } from '../text/format.ts'
-import { writeAtomic } from '../train/atomicFile.node.ts'
 import { CommandError } from './errors.ts'
 import { print, printJson } from './output.ts'
 import { type Recipe, type RecipeOptions, resolveRecipe } from './recipe.ts'

@@ -1,9 +1,9 @@
 /** `fovea lr-find`: which learning rate a recipe should have (Smith 2015). */
 
-import { ratePlot } from '../study/lrPlot.ts'
+import { ratePlot } from '../report/lrPlot.ts'
+import { writeAtomic } from '../runs/atomicFile.node.ts'
 import { divergence, type RatePoint, rateOfStep, suggestRate } from '../study/lrRange.ts'
 import { formatSignificant } from '../text/format.ts'
-import { writeAtomic } from '../train/atomicFile.node.ts'
 import { CommandError, exitCodes, UsageError } from './errors.ts'
 import { print, printJson } from './output.ts'
 import type { RecipeOptions } from './recipe.ts'

@@ -3,6 +3,7 @@
  * drawn by cli-progress; in a file, a pipe or on CI there are plain lines, about ten for each epoch.
  */
 import cliProgress from 'cli-progress'
+import { engineText } from '../report/engineText.ts'
 import { formatBytes, formatCount, formatDuration, formatPercent, formatSignificant } from '../text/format.ts'
 import type {
   DoneEvent,
@@ -13,7 +14,6 @@ import type {
   TrainEvent,
   ValidationEvent,
 } from '../train/events.ts'
-import { engineText } from './engineText.ts'
 import { plain } from './output.ts'
 
 /** A bar that is redrawn in place, or lines one after the other. */

@@ -8,18 +8,18 @@ import { rasterOf } from '../data/rasters.ts'
 import type { Subset } from '../data/split.ts'
 import { summarize } from '../inspect/index.ts'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
+import type { ReportData, ReportMistake } from '../report/reportData.ts'
+import { wilsonInterval } from '../report/wilson.ts'
+import type { LoggedEvent } from '../runs/eventLog.node.ts'
+import type { RunFolder } from '../runs/runFolder.node.ts'
+import { trainingSeconds } from '../runs/trainingTime.ts'
 import type { Evaluation } from '../train/evaluate.ts'
-import type { LoggedEvent } from '../train/eventLog.node.ts'
 import type { EpochEvent, Score, ValidationEvent } from '../train/events.ts'
-import type { RunFolder } from '../train/runFolder.node.ts'
 import { imagesOf } from './images.ts'
 import { commandOf, dataName, modelName, type Recipe } from './recipe.ts'
 import { withRelativePaths } from './relativePaths.ts'
-import type { ReportData, ReportMistake } from './reportData.ts'
-import { trainingSeconds } from './trainingTime.ts'
 import type { Best } from './trainLoop.ts'
 import { foveaVersion } from './version.ts'
-import { wilsonInterval } from './wilson.ts'
 
 /** A score on images the model has not seen, with what is known of the true accuracy. */
 export interface MeasuredScore extends Score {
@@ -85,7 +85,7 @@ export interface FinishedRun {
 export async function writeResult(run: FinishedRun): Promise<RunResult> {
   const events = await run.folder.events()
   const result = await resultOf(run, events)
-  const { report } = await import('./report.ts')
+  const { report } = await import('../report/report.ts')
   await run.folder.writeFile(reportFile, report(await reportDataOf(run, result, events)))
   await run.folder.writeFile(resultFile, `${JSON.stringify(result, undefined, 2)}\n`)
   return result

@@ -1,10 +1,10 @@
 /** `fovea search`: many short trainings in place of guesses. The test set is not read. */
 import { join } from 'node:path'
+import { formatValue, searchReport, type TrialRow } from '../report/searchReport.ts'
+import { writeAtomic } from '../runs/atomicFile.node.ts'
 import { nextJob, rungEpochs } from '../study/halving.ts'
-import { formatValue, searchReport, type TrialRow } from '../study/searchReport.ts'
 import { gridPoints, narrow, type Point, parseAxis, randomPoint, type Space } from '../study/space.ts'
 import { formatCount, formatPercent, formatSignificant } from '../text/format.ts'
-import { writeAtomic } from '../train/atomicFile.node.ts'
 import type { ValidationEvent } from '../train/events.ts'
 import { CommandError, UsageError } from './errors.ts'
 import { print, printJson } from './output.ts'

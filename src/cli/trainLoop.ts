@@ -3,10 +3,10 @@
  * early: a signal, a score that improves no more, and a loss that is no number any more.
  */
 import { join } from 'node:path'
+import type { RunFolder } from '../runs/runFolder.node.ts'
+import type { TensorBoardLog } from '../runs/tensorboard.node.ts'
 import { EarlyStopping } from '../train/earlyStopping.ts'
 import type { EpochEvent, TrainEvent, ValidationEvent } from '../train/events.ts'
-import type { RunFolder } from '../train/runFolder.node.ts'
-import type { TensorBoardLog } from '../train/tensorboard.node.ts'
 import type { Trainer } from '../train/trainer.ts'
 import { CommandError } from './errors.ts'
 import type { TrainProgress } from './progress.ts'

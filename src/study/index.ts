@@ -4,18 +4,18 @@
  * what draws it all. The commands `fovea search`, `kfold`, `ensemble`, `lr-find` and `compare` are made of these.
  * @module fovea/study
  */
-export { type ComparedRun, comparisonPlot } from './comparePlot.ts'
-export { bootstrapIndices, type Fold, foldSplit } from './folds.ts'
-export { type HalvingOptions, nextJob, type RungJob, rungEpochs, type TrialState } from './halving.ts'
-export { ratePlot } from './lrPlot.ts'
-export { divergence, type RatePoint, type RateSuggestion, rateOfStep, suggestRate } from './lrRange.ts'
+export { type ComparedRun, comparisonPlot } from '../report/comparePlot.ts'
+export { ratePlot } from '../report/lrPlot.ts'
 export {
   parallelCoordinates,
   type SearchReportOptions,
   searchReport,
   slice as slicePlot,
   type TrialRow,
-} from './searchReport.ts'
+} from '../report/searchReport.ts'
+export { bootstrapIndices, type Fold, foldSplit } from './folds.ts'
+export { type HalvingOptions, nextJob, type RungJob, rungEpochs, type TrialState } from './halving.ts'
+export { divergence, type RatePoint, type RateSuggestion, rateOfStep, suggestRate } from './lrRange.ts'
 export { type Axis, gridPoints, narrow, type Point, parseAxis, placeOf, randomPoint, type Space } from './space.ts'
 export {
   type AnswerScore,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { RandomSequence } from '../../src/random/philox.ts'
-import { ratePlot } from '../../src/study/lrPlot.ts'
+import { ratePlot } from '../../src/report/lrPlot.ts'
 import { rateOfStep, suggestRate } from '../../src/study/lrRange.ts'
 import { renderSvg } from '../support/svg.ts'
 

@@ -2,7 +2,7 @@
  * The data of a report as a LeNet-5 run on MNIST would give them, but made up: a falling noisy loss, a confusion matrix
  * of one error in a hundred, drawn digits. Always the same.
  */
-import type { ReportData, ReportLayer, ReportMistake } from '../../src/cli/reportData.ts'
+import type { ReportData, ReportLayer, ReportMistake } from '../../src/report/reportData.ts'
 
 /** A small repeatable source of numbers in 0 … 1 (mulberry32). */
 export function randomNumbers(seed: number): () => number {

@@ -16,8 +16,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Checkpoint } from '../../src/train/checkpoint.ts'
 import type { StepEvent } from '../../src/train/events.ts'
-import { RunFolder } from '../../src/train/runFolder.node.ts'
-import { RunLock } from '../../src/train/runLock.node.ts'
+import { RunFolder } from '../../src/runs/runFolder.node.ts'
+import { RunLock } from '../../src/runs/runLock.node.ts'
 
 let root: string
 beforeEach(() => {

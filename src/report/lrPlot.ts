@@ -1,8 +1,8 @@
 /** The drawing of a learning-rate range test. */
 
 import { lineChart } from '../plot/lineChart.ts'
+import type { RatePoint, RateSuggestion } from '../study/lrRange.ts'
 import { formatSignificant } from '../text/format.ts'
-import type { RatePoint, RateSuggestion } from './lrRange.ts'
 
 /** Loss over the learning rate, which is drawn by its logarithm, with the suggestions marked. @returns SVG text */
 export function ratePlot(points: readonly RatePoint[], { smoothed, steepest, careful }: RateSuggestion): string {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { wilsonInterval } from '../../src/cli/wilson.ts'
+import { wilsonInterval } from '../../src/report/wilson.ts'
 
 it.each([
   // The roots in p of (right / samples − p)² = z² p (1 − p) / samples, solved as a quadratic with z = 1.959963984540054.

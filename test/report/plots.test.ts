@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { comparisonPlot, smoothAlike } from '../../src/study/comparePlot.ts'
-import { ratePlot } from '../../src/study/lrPlot.ts'
-import { parallelCoordinates, searchReport, slice, type TrialRow } from '../../src/study/searchReport.ts'
+import { comparisonPlot, smoothAlike } from '../../src/report/comparePlot.ts'
+import { ratePlot } from '../../src/report/lrPlot.ts'
+import { parallelCoordinates, searchReport, slice, type TrialRow } from '../../src/report/searchReport.ts'
 import { type Axis, parseAxis } from '../../src/study/space.ts'
 import { renderSvg } from '../support/svg.ts'
 

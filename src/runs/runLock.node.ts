@@ -9,7 +9,7 @@ import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { writing } from '../data/fileError.node.ts'
-import { fromJson, isRecord } from './json.ts'
+import { fromJson, isRecord } from '../train/json.ts'
 
 /** Thrown when another process holds the lock, or this one has lost it. */
 export class RunLockError extends Error {

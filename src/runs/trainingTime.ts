@@ -1,5 +1,5 @@
 /** How long a run has trained, from its event log: also over several processes, of which each knows only its own time. */
-import type { LoggedEvent } from '../train/eventLog.node.ts'
+import type { LoggedEvent } from './eventLog.node.ts'
 
 /**
  * Seconds spent in the steps of a run: the time between each step and the event before it, and that of features which a frozen

@@ -4,8 +4,8 @@ import { light } from '../plot/colors.ts'
 import { html, type Markup, raw } from '../plot/markup.ts'
 import { plotCss } from '../plot/theme.ts'
 import { axisTicks, bottomTick, formatPercentTick } from '../plot/ticks.ts'
+import { type Axis, type Point, placeOf, type Space } from '../study/space.ts'
 import { formatPercent, formatSignificant } from '../text/format.ts'
-import { type Axis, type Point, placeOf, type Space } from './space.ts'
 
 /** One trial of a search. */
 export interface TrialRow {

@@ -7,8 +7,8 @@ import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { writeAllSync, writing, writingSync } from '../data/fileError.node.ts'
 import { writeAtomic } from './atomicFile.node.ts'
-import type { TrainEvent } from './events.ts'
-import { fromJson, isRecord, toJson } from './json.ts'
+import type { TrainEvent } from '../train/events.ts'
+import { fromJson, isRecord, toJson } from '../train/json.ts'
 
 /** An event with the time at which it was logged, ISO 8601 in UTC. */
 export type LoggedEvent = TrainEvent & { readonly time: string }

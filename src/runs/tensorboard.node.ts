@@ -3,7 +3,7 @@ import { closeSync, openSync, readdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { writeAllSync, writingSync } from '../data/fileError.node.ts'
-import type { TrainEvent } from './events.ts'
+import type { TrainEvent } from '../train/events.ts'
 import { encodeRecord, type TensorBoardEvent } from './tensorboardEvents.ts'
 
 /**

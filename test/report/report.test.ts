@@ -1,13 +1,13 @@
 import { writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { report } from '../../src/cli/report.ts'
-import type { ReportData } from '../../src/cli/reportData.ts'
+import { report } from '../../src/report/report.ts'
+import type { ReportData } from '../../src/report/reportData.ts'
 import { reportData } from '../support/reportData.ts'
 
 const data = reportData()
 const whole = report(data)
 
-// To look at it: FOVEA_DEMO_REPORT=report.html npx vitest run test/cli/report.test.ts
+// To look at it: FOVEA_DEMO_REPORT=report.html npx vitest run test/report/report.test.ts
 if (process.env.FOVEA_DEMO_REPORT) writeFileSync(process.env.FOVEA_DEMO_REPORT, whole)
 
 describe('report', () => {

@@ -21,10 +21,10 @@ import {
   readCheckpoint,
   removeCheckpoint,
   writeCheckpoint,
-} from './checkpoint.node.ts'
-import { type Checkpoint, CheckpointError } from './checkpoint.ts'
+} from './checkpointFile.node.ts'
+import { type Checkpoint, CheckpointError } from '../train/checkpoint.ts'
 import { EventLog, type LoggedEvent, readEvents, rewindEvents } from './eventLog.node.ts'
-import type { CheckpointEvent, TrainEvent } from './events.ts'
+import type { CheckpointEvent, TrainEvent } from '../train/events.ts'
 import { RunLock } from './runLock.node.ts'
 
 /** How a run folder is written. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { readWhole } from '../formats/source.node.ts'
 import { WeightsError } from '../formats/weightsFile.ts'
 import { writeAtomic } from './atomicFile.node.ts'
-import { type Checkpoint, CheckpointError, decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts'
+import { type Checkpoint, CheckpointError, decodeCheckpoint, encodeCheckpoint } from '../train/checkpoint.ts'
 
 /** Name of the tensors' file of a step. */
 export const checkpointName = (step: number) => `step-${String(step).padStart(6, '0')}${extension}`

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { RunFolder } from '../../src/train/runFolder.node.ts'
+import { RunFolder } from '../../src/runs/runFolder.node.ts'
 
 const root = process.argv[2]!
 const path = join(root, 'run')
