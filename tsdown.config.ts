@@ -16,6 +16,7 @@ export default defineConfig({
     'src/inspect/index.ts',
     'src/formats/index.ts',
     'src/plot/index.ts',
+    'src/report/index.ts',
     'src/study/index.ts',
     'src/cli/main.ts',
   ],

@@ -3,12 +3,11 @@ import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { EngineDescription } from '../backends/engine.ts'
 import type { ImageCollection } from '../data/dataset.ts'
-import { fitted } from '../data/place.ts'
-import { rasterOf } from '../data/rasters.ts'
 import type { Subset } from '../data/split.ts'
 import { summarize } from '../inspect/index.ts'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
-import type { ReportData, ReportMistake } from '../report/reportData.ts'
+import { firstFilters, worstMistakes } from '../report/collect.ts'
+import type { ReportData } from '../report/reportData.ts'
 import { wilsonInterval } from '../report/wilson.ts'
 import type { LoggedEvent } from '../runs/eventLog.node.ts'
 import type { RunFolder } from '../runs/runFolder.node.ts'
@@ -134,7 +133,7 @@ async function reportDataOf(run: FinishedRun, result: RunResult, events: readonl
   const { classes, shape } = imagesOf(run.recipe)
   const recipe = withRelativePaths(run.recipe)
   const [height, width, channels] = shape
-  const first = filtersOf(model)
+  const first = firstFilters(model)
   return {
     title: basename(folder.path),
     model: modelName(recipe),
@@ -147,45 +146,11 @@ async function reportDataOf(run: FinishedRun, result: RunResult, events: readonl
     steps: events.filter(event => event.type === 'step'),
     epochs: events.filter(event => event.type === 'epoch'),
     validation: events.filter(event => event.type === 'validation'),
-    ...(test ? { test: test.evaluation, mistakes: await mistakesOf(test.evaluation, test.images) } : {}),
+    ...(test ? { test: test.evaluation, mistakes: await worstMistakes(test.evaluation, test.images) } : {}),
     ...(first ? { filters: first } : {}),
     trainable: run.trainable,
     layers: summarize(model.network, [channels, height, width]).rows,
     command: commandOf(run.recipe),
     version: result.fovea,
   }
-}
-
-/** The weights of the first convolution. */
-function filtersOf(model: ImageClassifier): ReportData['filters'] {
-  for (const { shape, value } of model.parameters().values()) {
-    if (shape.length !== 4 || !(value instanceof Float32Array)) continue
-    return { shape: shape as readonly number[] as readonly [number, number, number, number], values: value }
-  }
-  return undefined
-}
-
-/** Mistakes that the report may show: those with the largest losses. */
-const mostMistakes = 200
-
-/** The wrongly classified images, as the model saw them. */
-async function mistakesOf(
-  { predicted, probability, losses }: Evaluation,
-  { dataset, indices }: Subset<ImageCollection>,
-): Promise<ReportMistake[]> {
-  const wrong = Array.from(indices, (index, k) => ({ index, k, label: dataset.labels[index]! }))
-    .filter(({ k, label }) => label !== predicted[k])
-    .sort((a, b) => losses[b.k]! - losses[a.k]! || a.k - b.k)
-    .slice(0, mostMistakes)
-  return Promise.all(
-    wrong.map(async ({ index, k, label }) => ({
-      image: fitted(await rasterOf(dataset, index), dataset.shape).pixels,
-      shape: dataset.shape,
-      label,
-      predicted: predicted[k]!,
-      probability: probability[k]!,
-      loss: losses[k]!,
-      index,
-    })),
-  )
 }

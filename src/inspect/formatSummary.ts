@@ -7,6 +7,13 @@ export function formatVolume(shape: readonly number[]): string {
   return shape.length === 3 ? `${shape[1]}×${shape[2]}×${shape[0]}` : shape.join('×')
 }
 
+/** `5/1`: size and stride, as in the lectures; nothing for a layer without a receptive field. */
+export function formatReceptiveField(field: SummaryRow['receptiveField']): string {
+  if (!field) return ''
+  const pair = ([rows, columns]: readonly [number, number]) => (rows === columns ? `${rows}` : `${rows}×${columns}`)
+  return `${pair(field.size)}/${pair(field.stride)}`
+}
+
 /**
  * What the table leaves out, in a sentence; undefined when it leaves out nothing.
  * @example describeTrainingOnly(summarize(googlenet(), [3, 224, 224])) // 'Only training uses aux1 (InceptionAux, 3,188,840 …'
@@ -59,9 +66,6 @@ export function formatSummary(summary: Summary): string {
 const orDash = (count: number, text: string): string => (count === 0 ? '–' : text)
 
 function cellsOf(row: SummaryRow): string[] {
-  const { receptiveField: field } = row
-  const pair = ([vertical, horizontal]: readonly [number, number]): string =>
-    vertical === horizontal ? String(vertical) : `${vertical}×${horizontal}`
   return [
     row.path,
     row.type,
@@ -70,7 +74,7 @@ function cellsOf(row: SummaryRow): string[] {
     row.arithmetic ?? '–',
     orDash(row.multiplyAdds, formatCount(row.multiplyAdds)),
     orDash(row.activationBytes, formatBytes(row.activationBytes, tableBytes)),
-    field ? `${pair(field.size)}/${pair(field.stride)}` : '',
+    formatReceptiveField(row.receptiveField),
   ]
 }
 

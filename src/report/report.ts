@@ -2,7 +2,7 @@
  * The report of a training run: one HTML file that needs nothing else, no network and no script, and says what was
  * trained, how well it does, where it errs, what it looks at, and how to do it again. A pure function of its data.
  */
-import { formatVolume } from '../inspect/formatSummary.ts'
+import { formatReceptiveField, formatVolume } from '../inspect/formatSummary.ts'
 import { type ConfusedPair, confusedPairs, confusionMatrix, maxMatrixClasses } from '../plot/confusionMatrix.ts'
 import { accuracyCurve, type Curve, learningRateCurve, lossCurve } from '../plot/curves.ts'
 import { filters } from '../plot/filters.ts'
@@ -18,8 +18,8 @@ import {
   formatSignificant,
 } from '../text/format.ts'
 import { engineText } from './engineText.ts'
+import { page } from './page.ts'
 import type { ReportData, ReportLayer, ReportScore } from './reportData.ts'
-import { reportCss } from './reportStyle.ts'
 import { wilsonInterval } from './wilson.ts'
 
 /**
@@ -30,30 +30,13 @@ import { wilsonInterval } from './wilson.ts'
  * image whose bytes do not fit its shape, a label without a class, a date that is none.
  */
 export function report(data: ReportData): string {
-  const title = `${data.title} · Fovea`
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="Fovea ${data.version}">
-<title>${title}</title>
-<style>${raw(reportCss)}</style>
-</head>
-<body>
-${header(data)}
-<main>
-${curves(data)}
+  const main = html`${curves(data)}
 ${confusion(data)}
 ${mistakes(data)}
 ${firstLayer(data)}
 ${layers(data.layers ?? [])}
-${recipe(data)}
-</main>
-<footer>Written by Fovea ${data.version}. This file is complete: it loads nothing and runs no script.</footer>
-</body>
-</html>
-`.markup
+${recipe(data)}`
+  return page({ title: data.title, version: data.version, header: header(data), main })
 }
 
 function header(data: ReportData): Markup {
@@ -241,7 +224,7 @@ function layers(rows: readonly ReportLayer[]): Markup {
   const total = (of: (layer: ReportLayer) => number) => rows.reduce((sum, layer) => sum + of(layer), 0)
   const body = rows.map(layer => {
     const { path, type, window = '', output, parameters, arithmetic = '', multiplyAdds, activationBytes } = layer
-    return html`<tr><th scope="row">${path}</th><td>${type}</td><td>${window}</td><td>${formatVolume(output)}</td><td class="number">${orDash(parameters, formatCount)}</td><td>${arithmetic.replace(/ = [\d,]+$/, '')}</td><td class="number">${orDash(multiplyAdds, formatLarge)}</td><td class="number">${orDash(activationBytes, formatBytes)}</td><td class="number">${field(layer)}</td></tr>\n`
+    return html`<tr><th scope="row">${path}</th><td>${type}</td><td>${window}</td><td>${formatVolume(output)}</td><td class="number">${orDash(parameters, formatCount)}</td><td>${arithmetic.replace(/ = [\d,]+$/, '')}</td><td class="number">${orDash(multiplyAdds, formatLarge)}</td><td class="number">${orDash(activationBytes, formatBytes)}</td><td class="number">${formatReceptiveField(layer.receptiveField)}</td></tr>\n`
   })
   return html`<section>
 <h2>Layers</h2>
@@ -257,13 +240,6 @@ function layers(rows: readonly ReportLayer[]): Markup {
 /** A column of zeros is hard to read. */
 function orDash(value: number, format: (value: number) => string): string {
   return value === 0 ? '–' : format(value)
-}
-
-/** `5/1`: size and stride, as in the lectures. */
-function field({ receptiveField }: ReportLayer): string {
-  if (!receptiveField) return ''
-  const pair = ([rows, columns]: readonly [number, number]) => (rows === columns ? `${rows}` : `${rows}×${columns}`)
-  return `${pair(receptiveField.size)}/${pair(receptiveField.stride)}`
 }
 
 function recipe({ recipe, command }: ReportData): Markup {

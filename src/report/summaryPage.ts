@@ -1,10 +1,10 @@
 /** `fovea summary --html`: the drawing of a network's volumes, its layer table and its totals on one page that needs nothing else. */
-import { describeTrainingOnly, formatVolume } from '../inspect/formatSummary.ts'
+import { describeTrainingOnly, formatReceptiveField, formatVolume } from '../inspect/formatSummary.ts'
 import type { Summary, SummaryRow } from '../inspect/summary.ts'
 import { html, type Markup, raw } from '../plot/markup.ts'
 import { volumes } from '../plot/volumes.ts'
 import { formatBytes, formatCount, formatLarge } from '../text/format.ts'
-import { reportCss } from './reportStyle.ts'
+import { page } from './page.ts'
 
 /** What the page shows. */
 export interface SummaryPage {
@@ -32,17 +32,7 @@ export function summaryPage({ name, description, reference, summary, scratchByte
   const { totals, rows, batch, arenaBytes, input } = summary
   const images = batch === 1 ? 'one image' : `${formatCount(batch)} images`
   const threads = scratchBytes > 0 ? `, and ${formatBytes(scratchBytes)} for each thread` : ''
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="Fovea ${version}">
-<title>${name} · Fovea</title>
-<style>${raw(reportCss)}</style>
-</head>
-<body>
-<header>
+  const header = html`<header>
 <h1>${description}</h1>
 <p class="byline">${reference === undefined ? name : `${name}: ${reference}`}</p>
 <dl class="facts">${[
@@ -53,19 +43,14 @@ export function summaryPage({ name, description, reference, summary, scratchByte
       ? []
       : [fact('Training memory', formatBytes(arenaBytes), `planned for ${images} a step${threads}`)]),
   ]}</dl>
-</header>
-<main>
-<section>
+</header>`
+  const main = html`<section>
 <h2>Volumes</h2>
 <p class="note">Height × width × channels of each layer's output; every edge is drawn by the square root of its size, vectors stand upright. Layers that keep the volume, such as activations, are named when the pointer rests on the box before them. Branches follow each other in the order of computation.</p>
 ${drawings.map(({ width, name: window }) => html`<figure class="${window}">${raw(volumes(rows, { title: `The volumes of ${name}`, width }))}</figure>`)}
 </section>
-${layerTable(summary, images)}
-</main>
-<footer>Written by Fovea ${version}. This file is complete: it loads nothing and runs no script.</footer>
-</body>
-</html>
-`.markup
+${layerTable(summary, images)}`
+  return page({ title: name, version, header, main })
 }
 
 function layerTable(summary: Summary, images: string): Markup {
@@ -87,14 +72,7 @@ ${left === undefined ? '' : html`<p class="note">${left}</p>\n`}${notes.map(({ p
 function tableRow(row: SummaryRow): Markup {
   const { path, type, window = '', output, arithmetic = '–', multiplyAdds, activationBytes } = row
   const memory = activationBytes === 0 ? '–' : formatBytes(activationBytes)
-  return html`<tr><th scope="row">${path}</th><td>${type}</td><td>${window}</td><td>${formatVolume(output)}</td><td>${arithmetic}</td><td class="number">${multiplyAdds === 0 ? '–' : formatCount(multiplyAdds)}</td><td class="number">${memory}</td><td class="number">${field(row)}</td></tr>\n`
-}
-
-/** `5/1`: size and stride, as in the lectures. */
-function field({ receptiveField }: SummaryRow): string {
-  if (!receptiveField) return ''
-  const pair = ([rows, columns]: readonly [number, number]) => (rows === columns ? `${rows}` : `${rows}×${columns}`)
-  return `${pair(receptiveField.size)}/${pair(receptiveField.stride)}`
+  return html`<tr><th scope="row">${path}</th><td>${type}</td><td>${window}</td><td>${formatVolume(output)}</td><td>${arithmetic}</td><td class="number">${multiplyAdds === 0 ? '–' : formatCount(multiplyAdds)}</td><td class="number">${memory}</td><td class="number">${formatReceptiveField(row.receptiveField)}</td></tr>\n`
 }
 
 function fact(name: string, value: string, detail: string): Markup {

@@ -1,18 +1,9 @@
 /**
  * The door of studies: how to choose hyperparameters and judge them, as pure functions that start no training themselves.
- * Spaces and ways to search them, successive halving, folds and bags, the learning-rate range test, several models as one, and
- * what draws it all. The commands `fovea search`, `kfold`, `ensemble`, `lr-find` and `compare` are made of these.
+ * Spaces and ways to search them, successive halving, folds and bags, the learning-rate range test, and several models as one.
+ * The commands `fovea search`, `kfold`, `ensemble` and `lr-find` are made of these; `fovea/report` draws what they find.
  * @module fovea/study
  */
-export { type ComparedRun, comparisonPlot } from '../report/comparePlot.ts'
-export { ratePlot } from '../report/lrPlot.ts'
-export {
-  parallelCoordinates,
-  type SearchReportOptions,
-  searchReport,
-  slice as slicePlot,
-  type TrialRow,
-} from '../report/searchReport.ts'
 export { bootstrapIndices, type Fold, foldSplit } from './folds.ts'
 export { type HalvingOptions, nextJob, type RungJob, rungEpochs, type TrialState } from './halving.ts'
 export { divergence, type RatePoint, type RateSuggestion, rateOfStep, suggestRate } from './lrRange.ts'
