@@ -17,7 +17,7 @@ import {
   dropout,
   flatten,
   gaussian,
-  he,
+  heNormal,
   ImageClassifier,
   type Initializer,
   linear,
@@ -46,7 +46,7 @@ interface Advice {
 
 const moved = [randomCrop({ size: 32, padding: 4 }), horizontalFlip()]
 // biome-ignore format: one line for all
-const all: Advice = { batchNorm: true, init: he(), dropout: 0, augment: moved, lr: 0.1, momentum: 0.9, weightDecay: 5e-4 }
+const all: Advice = { batchNorm: true, init: heNormal(), dropout: 0, augment: moved, lr: 0.1, momentum: 0.9, weightDecay: 5e-4 }
 const small = gaussian(0.01)
 const variants: Readonly<Record<string, Partial<Advice>>> = {
   'everything: batch norm, He, crop and flip, momentum, L2': {},

@@ -8,11 +8,11 @@ import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { constantTensor, evaluate, randomNormal, type Tensor } from 'fovea'
-import { gaussian, he, inference, linear, relu, tanh, xavier } from 'fovea/nn'
+import { gaussian, heNormal, inference, linear, relu, tanh, xavierNormal } from 'fovea/nn'
 import { lineChart } from 'fovea/plot'
 
 const [images, neurons, depth] = [1000, 500, 10]
-const initializers = { 'gaussian(0.01)': gaussian(0.01), xavier: xavier(), he: he() }
+const initializers = { 'gaussian(0.01)': gaussian(0.01), xavier: xavierNormal(), he: heNormal() }
 const looks = [
   { hue: 'orange', style: 'dots' },
   { hue: 'blue', style: 'dots' },

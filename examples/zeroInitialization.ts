@@ -5,7 +5,7 @@
  */
 import { createEngine } from 'fovea'
 import { mnist, subsetOf } from 'fovea/data'
-import { flatten, he, linear, normalize, relu, sequential, sigmoid, zeros } from 'fovea/nn'
+import { flatten, heNormal, linear, normalize, relu, sequential, sigmoid, zeros } from 'fovea/nn'
 import { sgd } from 'fovea/optim'
 import { Trainer } from 'fovea/train'
 
@@ -18,7 +18,7 @@ const mostFrequent = Math.max(...digits.map(digit => digits.filter(other => othe
 console.log(`always the most frequent digit: ${((100 * mostFrequent) / digits.length).toFixed(1)} % right\n`)
 console.log('weights  activation  accuracy  largest difference between hidden neurons')
 
-for (const init of [zeros(), he()]) {
+for (const init of [zeros(), heNormal()]) {
   for (const [name, activation] of Object.entries(activations)) {
     const hidden = linear(784, 50, { init })
     // biome-ignore format: one line

@@ -74,7 +74,7 @@ def normalization():
         ]:
             x = grid(rng_of(f'{op} {shape}'), shape)
             yield layer(f'{shape}, {mode}', op, {'channels': 3}, make(3), x, training)
-            options = {'epsilon': 1e-3, 'momentum': 0.25}
+            options = {'eps': 1e-3, 'momentum': 0.25}
             module = make(3, eps=1e-3, momentum=0.25)
             yield layer(f'{shape}, eps 1e-3, momentum 0.25, {mode}', op, {'channels': 3, **options}, module, x, training)
         x = grid(rng_of('batchNorm2d variants'), [2, 2, 3, 3])
@@ -87,7 +87,7 @@ def normalization():
         yield layer(f'without running statistics, {mode}', 'batchNorm2d', attrs, module, x, training)
     x = grid(rng_of('layerNorm'), [2, 3, 4])
     yield layer('last axis', 'layerNorm', {'shape': [4]}, nn.LayerNorm(4), x)
-    yield layer('last two axes, eps 0.01', 'layerNorm', {'shape': [3, 4], 'epsilon': 0.01}, nn.LayerNorm([3, 4], eps=0.01), x)
+    yield layer('last two axes, eps 0.01', 'layerNorm', {'shape': [3, 4], 'eps': 0.01}, nn.LayerNorm([3, 4], eps=0.01), x)
     yield layer('not affine', 'layerNorm', {'shape': [4], 'affine': False}, nn.LayerNorm(4, elementwise_affine=False), x)
     x = grid(rng_of('groupNorm'), [2, 6, 3, 2])
     for groups in (1, 2, 3, 6):

@@ -2,7 +2,7 @@
 
 import { rm } from 'node:fs/promises'
 import { sizeOf } from '../graph/shape.ts'
-import type { StoredTensor } from '../graph/variable.ts'
+import type { HostTensor } from '../graph/variable.ts'
 import { findModel, type ModelEntry, models } from '../models/index.ts'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
 import type { NormalizeOptions } from '../nn/normalize.ts'
@@ -52,7 +52,7 @@ export async function importWeights(file: string, options: ImportOptions): Promi
   checkAnswers(model, recipe)
   checkFinite(model, file)
   // The model's own values, so that types and names are those that a training run would have saved.
-  const tensors = new Map<string, StoredTensor>()
+  const tensors = new Map<string, HostTensor>()
   for (const [path, { shape, value }] of model.variables()) tensors.set(`model.${path}`, { shape, values: value })
   const folder = await RunFolder.create(out, options.name ?? name, recipe)
   try {

@@ -34,7 +34,7 @@ export async function fitPreprocessing(
 ): Promise<void> {
   if (preprocess === undefined) return
   if (module instanceof Whiten) {
-    const { mean, matrix } = await fitWhitening(train, { kind: 'zca', epsilon, limit: whiteningImages })
+    const { mean, matrix } = await fitWhitening(train, { kind: 'zca', eps: epsilon, limit: whiteningImages })
     module.mean.value.set(mean)
     module.matrix.value.set(matrix)
   } else if (module instanceof Standardize) {

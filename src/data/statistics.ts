@@ -41,7 +41,7 @@ export interface WhiteningOptions extends StatisticsOptions {
   /** Keep only the components with the largest variances; all by default. */
   readonly components?: number
   /** Added to the variances before dividing, so that noise in nearly empty directions is not blown up; 1e-5 by default. */
-  readonly epsilon?: number
+  readonly eps?: number
 }
 
 /** A fitted map x ↦ matrix · (x − mean): what `whiten` takes. */
@@ -132,15 +132,15 @@ export async function colorComponents(
  * Fits PCA or whitening to images of D = C·H·W values. It takes D² · images / 2 multiplications for the covariance and
  * about 6 D³ for its eigenvectors: some seconds for 10,000 images of MNIST, several minutes for CIFAR.
  *
- * @throws DatasetError for a number of components out of range or a negative epsilon.
+ * @throws DatasetError for a number of components out of range or a negative `eps`.
  * @example
- * const model = sequential(whiten(await fitWhitening(train, { kind: 'zca', limit: 10_000, epsilon: 0.01 })), …)
+ * const model = sequential(whiten(await fitWhitening(train, { kind: 'zca', limit: 10_000, eps: 0.01 })), …)
  */
 export async function fitWhitening(
   subset: Subset<ImageCollection>,
   options: WhiteningOptions,
 ): Promise<WhiteningValues> {
-  const { kind, epsilon = 1e-5 } = options
+  const { kind, eps = 1e-5 } = options
   const { name, shape: given } = subset.dataset
   const { mean, shape } = await meanImage(subset, options)
   const size = mean.length
@@ -148,11 +148,11 @@ export async function fitWhitening(
   if (!Number.isInteger(components) || components < 1 || components > size) {
     throw new DatasetError(`${name}: components (=${components}) must be a whole number from 1 to ${size}`)
   }
-  if (!(epsilon >= 0)) throw new DatasetError(`${name}: epsilon (=${epsilon}) must be at least 0`)
+  if (!(eps >= 0)) throw new DatasetError(`${name}: eps (=${eps}) must be at least 0`)
   const covariance = await covarianceOf(subset, options, mean, given)
   const { values, vectors } = symmetricEigen(covariance, size)
   const variances = values.slice(0, components)
-  const scales = variances.map(variance => (kind === 'pca' ? 1 : 1 / Math.sqrt(Math.max(variance, 0) + epsilon)))
+  const scales = variances.map(variance => (kind === 'pca' ? 1 : 1 / Math.sqrt(Math.max(variance, 0) + eps)))
   const rows = kind === 'zca' ? size : components
   const matrix = new Float32Array(rows * size)
   if (kind === 'zca') {

@@ -10,6 +10,7 @@
  *
  * Source: the format's description at https://github.com/huggingface/safetensors
  */
+import type { HostTensor } from '../graph/variable.ts'
 import { type ElementType, elementTypeOf, elementTypes, elementValues, type TensorArray } from './elements.ts'
 import { firstDuplicateKey } from './jsonKeys.ts'
 import type { ByteSource } from './source.ts'
@@ -17,7 +18,7 @@ import { type FileTensor, type FileValue, WeightsError, type WeightsFile } from 
 
 /** A tensor to be written: values, or bytes of a stated type (`F16`, `BF16`, `BOOL`, …), row-major and little-endian. */
 export type SafetensorsInput =
-  | { readonly shape: readonly number[]; readonly values: TensorArray }
+  | HostTensor<TensorArray>
   | { readonly shape: readonly number[]; readonly dtype: string; readonly bytes: Uint8Array }
 
 /** Thrown for a file that breaks a rule of the format, and for tensors that cannot be written. */

@@ -7,7 +7,7 @@
 import { evaluateReference, type InputValues } from './evaluate.ts'
 import { type Expression, formatExpression } from './expression.ts'
 import { accumulateGradients } from './gradient.ts'
-import type { HostTensor } from './op.ts'
+import type { ReferenceTensor } from './op.ts'
 import { formatShape } from './shape.ts'
 import { isApplicationOf } from './table.ts'
 import { type Tensor, topologicalOrder } from './tensor.ts'
@@ -248,7 +248,7 @@ function valuesOf(
   return new Map(tensors.map((tensor, index) => [tensor, formatValue(values[index], digits)]))
 }
 
-function formatValue({ shape, data }: HostTensor, digits: number): string {
+function formatValue({ shape, values: data }: ReferenceTensor, digits: number): string {
   // Through a number, so that no zeros are written; + 0 turns −0 into 0.
   const number = (value: number): string => String(Number(value.toPrecision(digits)) + 0)
   if (shape.length === 0) return number(data[0])

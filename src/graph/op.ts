@@ -13,12 +13,10 @@
  */
 import { bytesPerElement, type DType, type Shape, sizeOf } from './shape.ts'
 import { Tensor } from './tensor.ts'
+import type { HostTensor } from './variable.ts'
 
-/** A materialised tensor as reference implementations see it: numbers in double precision, row-major. */
-export interface HostTensor {
-  readonly shape: Shape
-  readonly data: Float64Array
-}
+/** An operand or result of a reference implementation, in double precision. */
+export type ReferenceTensor = HostTensor<Float64Array>
 
 /** Work of one execution of an operation. */
 export interface Cost {
@@ -34,7 +32,7 @@ export interface Op<A> {
   /** Shape and type of the result. @throws ShapeError naming what does not fit. */
   shape(inputs: readonly Tensor[], attributes: A): { shape: Shape; dtype: DType }
   /** The definition, in double precision; returns the result row-major. */
-  reference(inputs: readonly HostTensor[], attributes: A, shape: Shape): Float64Array
+  reference(inputs: readonly ReferenceTensor[], attributes: A, shape: Shape): Float64Array
   /**
    * Gradients of a scalar loss with respect to each input of `output`, given the gradient of `output`;
    * `undefined` where the input is not differentiable (labels, indices).

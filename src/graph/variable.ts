@@ -8,8 +8,8 @@ import { Tensor } from './tensor.ts'
 /** Host-side contents of a tensor, row-major. */
 export type TypedArray = Float32Array | Int32Array | Uint8Array
 
-/** A tensor as it is kept outside of any engine: in a file, in a checkpoint, on its way into a model. */
-export interface StoredTensor<V extends ArrayLike<number> = TypedArray> {
+/** A tensor outside of any engine: an operand of the reference evaluator, in a file, in a checkpoint, on its way into a model. */
+export interface HostTensor<V extends ArrayLike<number | bigint> = TypedArray> {
   /** Sizes of the axes, outermost first. */
   readonly shape: readonly number[]
   /** Row-major. */

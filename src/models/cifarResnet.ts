@@ -11,7 +11,7 @@ import { type AdaptiveAveragePool2d, globalAveragePool2d } from '../nn/adaptiveP
 import { type BatchNorm2d, batchNorm2d } from '../nn/batchNorm.ts'
 import type { Conv2d } from '../nn/convolution.ts'
 import { type Flatten, flatten } from '../nn/flatten.ts'
-import { he } from '../nn/initializers.ts'
+import { heNormal } from '../nn/initializers.ts'
 import { type Linear, linear } from '../nn/linear.ts'
 import { type ForwardContext, Module } from '../nn/module.ts'
 import { type Sequential, sequential } from '../nn/sequential.ts'
@@ -126,7 +126,7 @@ export function cifarResnet(depth: number, { classes = 10, shortcut = 'A' }: Cif
     layer3: stage(32, 64, 2), // N × 64 × 8 × 8
     avgpool: globalAveragePool2d(), // N × 64 × 1 × 1
     flatten: flatten(),
-    linear: linear(64, classes, { init: he() }),
+    linear: linear(64, classes, { init: heNormal() }),
   })
 }
 

@@ -12,7 +12,7 @@ import { batchNorm2d } from '../nn/batchNorm.ts'
 import { type Conv2d, conv2d } from '../nn/convolution.ts'
 import { dropout } from '../nn/dropout.ts'
 import { flatten } from '../nn/flatten.ts'
-import { he } from '../nn/initializers.ts'
+import { heNormal } from '../nn/initializers.ts'
 import { linear } from '../nn/linear.ts'
 import { localResponseNorm } from '../nn/localResponseNorm.ts'
 import { type ForwardContext, Module } from '../nn/module.ts'
@@ -61,8 +61,8 @@ export class BasicConv2d extends Module {
 
   constructor(form: GoogLeNetForm, inChannels: number, outChannels: number, kernel: number, stride = 1, padding = 0) {
     super()
-    this.conv = conv2d(inChannels, outChannels, kernel, { stride, padding, bias: form === 'paper', init: he() })
-    this.bn = form === 'torchvision' ? batchNorm2d(outChannels, { epsilon: 1e-3 }) : undefined
+    this.conv = conv2d(inChannels, outChannels, kernel, { stride, padding, bias: form === 'paper', init: heNormal() })
+    this.bn = form === 'torchvision' ? batchNorm2d(outChannels, { eps: 1e-3 }) : undefined
   }
 
   override forward(x: Tensor, context: ForwardContext): Tensor {
@@ -240,13 +240,13 @@ export class GoogLeNet extends Module {
    * inference they are left out.
    */
   override forward(x: Tensor, context: ForwardContext): Tensor {
-    const [after4a, after4d, features] = this.trunk(x, context)
+    const [after4a, after4d, features] = this.#trunk(x, context)
     if (context.training && context.auxiliary) {
       for (const [classifier, value] of [[this.aux1, after4a] as const, [this.aux2, after4d] as const]) {
         if (classifier) context.auxiliary.push({ logits: classifier.forward(value, context), weight: auxiliaryWeight })
       }
     }
-    return this.head(features, context)
+    return this.#head(features, context)
   }
 
   /**
@@ -260,13 +260,13 @@ export class GoogLeNet extends Module {
   forwardAll(x: Tensor, context: ForwardContext): GoogLeNetOutputs {
     const { aux1, aux2 } = this
     if (!aux1 || !aux2) throw new Error('googlenet: made without auxiliary classifiers (auxiliary: false)')
-    const [after4a, after4d, features] = this.trunk(x, context)
+    const [after4a, after4d, features] = this.#trunk(x, context)
     const auxiliary = [aux1.forward(after4a, context), aux2.forward(after4d, context)] as const
-    return { logits: this.head(features, context), auxiliary }
+    return { logits: this.#head(features, context), auxiliary }
   }
 
   /** The values after inception 4a, 4d and 5b. */
-  private trunk(x: Tensor, context: ForwardContext): readonly [Tensor, Tensor, Tensor] {
+  #trunk(x: Tensor, context: ForwardContext): readonly [Tensor, Tensor, Tensor] {
     if (x.shape.length !== 4)
       throw new ShapeError(`googlenet: expected images [N, 3, H, W], got ${formatShape(x.shape)}`)
     const chain = (start: Tensor, ...modules: (Module | undefined)[]): Tensor =>
@@ -277,7 +277,7 @@ export class GoogLeNet extends Module {
     return [after4a, after4d, chain(after4d, this.inception4e, this.maxpool4, this.inception5a, this.inception5b)]
   }
 
-  private head(features: Tensor, context: ForwardContext): Tensor {
+  #head(features: Tensor, context: ForwardContext): Tensor {
     const { avgpool, flatten, dropout, fc } = this
     const vector = flatten.forward(avgpool.forward(features, context), context)
     return fc.forward(dropout.forward(vector, context), context)

@@ -10,7 +10,7 @@ import { batchNorm2d } from '../nn/batchNorm.ts'
 import { conv2d } from '../nn/convolution.ts'
 import { dropout } from '../nn/dropout.ts'
 import { type Flatten, flatten } from '../nn/flatten.ts'
-import { gaussian, he } from '../nn/initializers.ts'
+import { gaussian, heNormal } from '../nn/initializers.ts'
 import { linear } from '../nn/linear.ts'
 import { type ForwardContext, Module } from '../nn/module.ts'
 import { type Sequential, sequential } from '../nn/sequential.ts'
@@ -48,7 +48,7 @@ const stages = [
 function convolution(inChannels: number, outChannels: number, kernel: number, stride = 1, groups = 1): Sequential {
   const padding = (kernel - 1) / 2
   return sequential(
-    conv2d(inChannels, outChannels, kernel, { stride, padding, groups, bias: false, init: he() }),
+    conv2d(inChannels, outChannels, kernel, { stride, padding, groups, bias: false, init: heNormal() }),
     batchNorm2d(outChannels),
     relu6(),
   )
@@ -66,7 +66,7 @@ export class InvertedResidual extends Module {
     this.conv = sequential(
       ...(expansion === 1 ? [] : [convolution(inChannels, hidden, 1)]),
       convolution(hidden, hidden, 3, stride, hidden),
-      conv2d(hidden, outChannels, 1, { bias: false, init: he() }),
+      conv2d(hidden, outChannels, 1, { bias: false, init: heNormal() }),
       batchNorm2d(outChannels),
     )
     this.residual = stride === 1 && inChannels === outChannels

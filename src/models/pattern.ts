@@ -7,7 +7,7 @@ import { batchNorm2d } from '../nn/batchNorm.ts'
 import { conv2d } from '../nn/convolution.ts'
 import { dropout } from '../nn/dropout.ts'
 import { type Flatten, flatten } from '../nn/flatten.ts'
-import { he } from '../nn/initializers.ts'
+import { heNormal } from '../nn/initializers.ts'
 import { linear } from '../nn/linear.ts'
 import type { Module } from '../nn/module.ts'
 import { maxPool2d } from '../nn/pooling.ts'
@@ -65,7 +65,7 @@ export function convPattern(options: ConvPatternOptions): ConvPattern {
     throw new RangeError(`convPattern: M (=${M}) pools leave nothing of an image of ${input[1]}×${input[2]}`)
   }
 
-  const init = he()
+  const init = heNormal()
   const features: Module[] = []
   let channels = input[0]
   for (const count of widths) {

@@ -9,7 +9,7 @@ import { type AdaptiveAveragePool2d, globalAveragePool2d } from '../nn/adaptiveP
 import { type BatchNorm2d, batchNorm2d } from '../nn/batchNorm.ts'
 import { type Conv2d, conv2d } from '../nn/convolution.ts'
 import { type Flatten, flatten } from '../nn/flatten.ts'
-import { he } from '../nn/initializers.ts'
+import { heNormal } from '../nn/initializers.ts'
 import { type Linear, linear } from '../nn/linear.ts'
 import { type ForwardContext, Module } from '../nn/module.ts'
 import { type MaxPool2d, maxPool2d } from '../nn/pooling.ts'
@@ -67,7 +67,7 @@ export function stagesOf(depth: ResNetDepth, network: string): (typeof depths)[R
 
 /** The convolution of a residual network: no bias, as batch norm follows; "same" padding; He's initialization. */
 export function plainConv(inChannels: number, outChannels: number, kernel: number, stride = 1): Conv2d {
-  return conv2d(inChannels, outChannels, kernel, { stride, padding: (kernel - 1) / 2, bias: false, init: he() })
+  return conv2d(inChannels, outChannels, kernel, { stride, padding: (kernel - 1) / 2, bias: false, init: heNormal() })
 }
 
 /** Shortcut B: a 1×1 convolution with batch norm where the shape changes, the identity elsewhere. */
@@ -157,7 +157,7 @@ export function resnet(depth: ResNetDepth, { classes = 1000, version = 'v1.5' }:
       }),
     )
   return sequential({
-    conv1: conv2d(3, 64, 7, { stride: 2, padding: 3, bias: false, init: he() }), // N × 64 × 112 × 112
+    conv1: conv2d(3, 64, 7, { stride: 2, padding: 3, bias: false, init: heNormal() }), // N × 64 × 112 × 112
     bn1: batchNorm2d(64),
     relu: relu(),
     maxpool: maxPool2d(3, { stride: 2, padding: 1 }), // N × 64 × 56 × 56

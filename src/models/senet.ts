@@ -11,7 +11,7 @@ import { type BatchNorm2d, batchNorm2d } from '../nn/batchNorm.ts'
 import { type Conv2d, conv2d } from '../nn/convolution.ts'
 import { dropout } from '../nn/dropout.ts'
 import { flatten } from '../nn/flatten.ts'
-import { he } from '../nn/initializers.ts'
+import { heNormal } from '../nn/initializers.ts'
 import { linear } from '../nn/linear.ts'
 import { type ForwardContext, Module } from '../nn/module.ts'
 import { maxPool2d } from '../nn/pooling.ts'
@@ -133,7 +133,7 @@ function resnetBottleneck(inChannels: number, width: number, stride: number): Bo
 
 /** The convolutions of SENet-154's bottleneck: 64 groups, twice the width, half of that in the first, 3×3 projections. */
 function senetBottleneck(inChannels: number, width: number, stride: number): BottleneckConvolutions {
-  const groups = { stride, padding: 1, groups: 64, bias: false, init: he() }
+  const groups = { stride, padding: 1, groups: 64, bias: false, init: heNormal() }
   const changes = stride !== 1 || inChannels !== 4 * width
   return {
     conv1: plainConv(inChannels, 2 * width, 1),
@@ -193,7 +193,7 @@ function assemble(stem: Sequential, stages: readonly Sequential[], channels: num
 export function seResnet(depth: ResNetDepth, { classes = 1000, reduction = 16 }: SENetOptions = {}): SENet {
   const { bottleneck, blocks } = stagesOf(depth, 'seResnet')
   const stem = sequential({
-    conv1: conv2d(3, 64, 7, { stride: 2, padding: 3, bias: false, init: he() }),
+    conv1: conv2d(3, 64, 7, { stride: 2, padding: 3, bias: false, init: heNormal() }),
     bn1: batchNorm2d(64),
     relu1: relu(),
   })

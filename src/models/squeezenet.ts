@@ -10,7 +10,7 @@ import { globalAveragePool2d } from '../nn/adaptivePooling.ts'
 import { conv2d } from '../nn/convolution.ts'
 import { dropout } from '../nn/dropout.ts'
 import { type Flatten, flatten } from '../nn/flatten.ts'
-import { gaussian, he } from '../nn/initializers.ts'
+import { gaussian, heNormal } from '../nn/initializers.ts'
 import { type ForwardContext, Module } from '../nn/module.ts'
 import { maxPool2d } from '../nn/pooling.ts'
 import { type Sequential, sequential } from '../nn/sequential.ts'
@@ -41,7 +41,7 @@ export class Fire extends Module {
 
   constructor(inChannels: number, squeeze: number, expand: number) {
     super()
-    const init = he()
+    const init = heNormal()
     this.squeeze = conv2d(inChannels, squeeze, 1, { init })
     this.expand1x1 = conv2d(squeeze, expand, 1, { init })
     this.expand3x3 = conv2d(squeeze, expand, 3, { padding: 1, init })
@@ -102,7 +102,7 @@ export function squeezenet(version: '1.0' | '1.1', options: SqueezeNetOptions = 
   if (!Object.hasOwn(versions, version)) throw new Error(`squeezenet: version (='${version}') must be 1.0 or 1.1`)
   const { first, rest } = versions[version]
   let [channels] = first as readonly [number, number]
-  const layers: Module[] = [conv2d(3, channels, first[1], { stride: 2, init: he() }), relu()]
+  const layers: Module[] = [conv2d(3, channels, first[1], { stride: 2, init: heNormal() }), relu()]
   for (const item of rest) {
     if (item === 'pool') layers.push(maxPool2d(3, { stride: 2, ceilMode: true }))
     else {

@@ -9,7 +9,7 @@ import { batchNorm2d } from '../nn/batchNorm.ts'
 import { conv2d } from '../nn/convolution.ts'
 import { dropout } from '../nn/dropout.ts'
 import { type Flatten, flatten } from '../nn/flatten.ts'
-import { gaussian, he } from '../nn/initializers.ts'
+import { gaussian, heNormal } from '../nn/initializers.ts'
 import { linear } from '../nn/linear.ts'
 import { localResponseNorm } from '../nn/localResponseNorm.ts'
 import type { Module } from '../nn/module.ts'
@@ -93,7 +93,7 @@ function features(items: readonly Item[], batchNorm: boolean): Sequential {
     else if (item === 'norm') layers.push(localResponseNorm(5, { alpha: 1e-4, beta: 0.75, k: 2 }))
     else {
       const [maps, kernel] = typeof item === 'number' ? [item, 3] : item
-      layers.push(conv2d(channels, maps, kernel, { padding: (kernel - 1) / 2, init: he() }))
+      layers.push(conv2d(channels, maps, kernel, { padding: (kernel - 1) / 2, init: heNormal() }))
       if (batchNorm) layers.push(batchNorm2d(maps))
       layers.push(relu())
       channels = maps

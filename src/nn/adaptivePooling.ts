@@ -48,10 +48,10 @@ abstract class AdaptivePool2d extends Module {
     const [, , height, width] = x.shape
     const [rows, columns] = this.outputSize
     if (rows === height && columns === width) return x
-    return this.label(this.located(() => this.pool(x as Volume, rows, columns)))
+    return this.label(this.located(() => this.#pool(x as Volume, rows, columns)))
   }
 
-  private pool(x: Volume, rows: number, columns: number): Tensor {
+  #pool(x: Volume, rows: number, columns: number): Tensor {
     if (rows === 1 && columns === 1) return this.poolAll(x)
     const bins = [adaptiveBins(x.shape[2], rows), adaptiveBins(x.shape[3], columns)] as const
     const [vertical, horizontal] = bins.map(regularBins)

@@ -32,7 +32,7 @@ export class SmallBatchError extends ShapeError {
 /** Options of {@link batchNorm1d} and {@link batchNorm2d}. */
 export interface BatchNormOptions {
   /** ε, added to the variance, 1e-5 by default. */
-  readonly epsilon?: number
+  readonly eps?: number
   /**
    * Weight of the newest batch in the running averages, 0.1 by default (one minus the decay that other libraries name);
    * `'cumulative'` takes the plain average of all batches (PyTorch's `momentum=None`).
@@ -47,7 +47,7 @@ export interface BatchNormOptions {
 /** Normalization of axis 1 over all other axes; see {@link batchNorm2d}. */
 abstract class BatchNorm extends Module {
   readonly channels: number
-  readonly epsilon: number
+  readonly eps: number
   readonly momentum: number | 'cumulative'
   /** γ `[C]`, ones at first; absent with `affine: false`. */
   readonly weight: Parameter<readonly [number]> | undefined
@@ -62,16 +62,16 @@ abstract class BatchNorm extends Module {
 
   constructor(label: string, channels: number, options: BatchNormOptions) {
     super()
-    const { epsilon = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options
+    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options
     if (!Number.isInteger(channels) || channels < 1) {
       throw new ShapeError(`${label}: channels (=${channels}) must be a whole number ≥ 1`)
     }
-    if (!(epsilon > 0)) throw new RangeError(`${label}: epsilon (=${epsilon}) must be positive`)
+    if (!(eps > 0)) throw new RangeError(`${label}: eps (=${eps}) must be positive`)
     if (momentum !== 'cumulative' && !(momentum >= 0 && momentum <= 1)) {
       throw new RangeError(`${label}: momentum (=${momentum}) must lie in 0 … 1, or be 'cumulative'`)
     }
     this.channels = channels
-    this.epsilon = epsilon
+    this.eps = eps
     this.momentum = momentum
     this.weight = affine ? new Parameter([channels], constant(1)) : undefined
     this.bias = affine ? new Parameter([channels], zeros()) : undefined
@@ -99,34 +99,34 @@ abstract class BatchNorm extends Module {
     }
     const isFrozen = context.frozen?.has(this) ?? false
     const useBatch = (context.training && !isFrozen) || !this.running_mean
-    return this.label(useBatch ? this.normalizeByBatch(x, context) : this.normalizeByRunning(x))
+    return this.label(useBatch ? this.#normalizeByBatch(x, context) : this.#normalizeByRunning(x))
   }
 
-  private normalizeByBatch(x: Tensor, context: ForwardContext): Tensor {
+  #normalizeByBatch(x: Tensor, context: ForwardContext): Tensor {
     const axes = x.shape.map((_, axis) => axis).filter(axis => axis !== 1)
     const count = axes.reduce((product, axis) => product * x.shape[axis], 1)
     if (count === 1 && context.training) throw new SmallBatchError(this.displayName, x.shape)
     const { average, centered, offset, variance } = momentsOf(x, axes)
-    if (context.training) this.track(average, variance, count, context)
-    const deviation = sqrt(add(variance, this.epsilon))
-    const scale = div(this.weight ? this.along(this.weight.tensor, x) : 1, deviation)
+    if (context.training) this.#track(average, variance, count, context)
+    const deviation = sqrt(add(variance, this.eps))
+    const scale = div(this.weight ? this.#along(this.weight.tensor, x) : 1, deviation)
     // γ (x − μ) / √(σ² + ε) + β, with everything that is one number a channel in the second term.
     const correction = mul(offset, scale)
-    const shift = this.bias ? sub(this.along(this.bias.tensor, x), correction) : neg(correction)
+    const shift = this.bias ? sub(this.#along(this.bias.tensor, x), correction) : neg(correction)
     return add(mul(centered, scale), shift)
   }
 
   /** x · scale + shift, with both numbers of a channel worked out beforehand. */
-  private normalizeByRunning(x: Tensor): Tensor {
+  #normalizeByRunning(x: Tensor): Tensor {
     const { running_mean, running_var, weight, bias } = this
     if (!running_mean || !running_var) return x
-    const scale = div(weight?.tensor ?? 1, sqrt(add(running_var.tensor, this.epsilon)))
+    const scale = div(weight?.tensor ?? 1, sqrt(add(running_var.tensor, this.eps)))
     const shift = bias ? sub(bias.tensor, mul(running_mean.tensor, scale)) : mul(running_mean.tensor, mul(scale, -1))
-    return add(mul(x, this.along(scale, x)), this.along(shift, x))
+    return add(mul(x, this.#along(scale, x)), this.#along(shift, x))
   }
 
   /** running ← (1 − momentum) · running + momentum · batch; a layer that is used twice in a step tracks both uses. */
-  private track(average: Tensor, variance: Tensor, count: number, { updates }: ForwardContext): void {
+  #track(average: Tensor, variance: Tensor, count: number, { updates }: ForwardContext): void {
     const { running_mean, running_var, num_batches_tracked } = this
     if (!running_mean || !running_var || !num_batches_tracked) return
     const current = (buffer: ModelBuffer): Tensor => updates.get(buffer) ?? buffer.tensor
@@ -142,7 +142,7 @@ abstract class BatchNorm extends Module {
   }
 
   /** A number per channel, `[C]`, in the shape that broadcasts along axis 1 of `x`. */
-  private along(perChannel: Tensor, x: Tensor): Tensor {
+  #along(perChannel: Tensor, x: Tensor): Tensor {
     return reshape(perChannel, [this.channels, ...x.shape.slice(2).map(() => 1)])
   }
 }

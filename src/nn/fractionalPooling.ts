@@ -96,13 +96,13 @@ export class FractionalMaxPool2d extends Module {
           `${this.displayName}: ${count} windows of kernel ${this.kernel.join('×')} do not fit ${formatShape(x.shape)}`,
         )
       }
-      laidOut = gather(laidOut, this.places(axis, size, count, context), axis + 2)
+      laidOut = gather(laidOut, this.#places(axis, size, count, context), axis + 2)
     }
     return this.label(maxPool2d(laidOut as Volume, this.kernel))
   }
 
   /** Indices of the rows (columns) of all windows, one window after the other: `i32 [count · kernel]`. */
-  private places(axis: 0 | 1, size: number, count: number, context: ForwardContext): Vector {
+  #places(axis: 0 | 1, size: number, count: number, context: ForwardContext): Vector {
     const kernel = this.kernel[axis]
     const fixed = this.samples?.[axis] ?? (context.training ? undefined : testSample)
     if (fixed !== undefined) {

@@ -56,12 +56,12 @@ export {
   fanInUniform,
   fanOutOf,
   gaussian,
-  glorotUniform,
-  he,
+  heNormal,
   orthogonal,
   truncatedGaussian,
   uniform,
-  xavier,
+  xavierNormal,
+  xavierUniform,
   zeros,
 } from './initializers.ts'
 export { Linear, type LinearOptions, linear } from './linear.ts'
@@ -105,7 +105,6 @@ export {
   Parallel,
   parallel,
 } from './parallel.ts'
-export { Perceptron, type PerceptronOptions, type PerceptronResult, perceptron } from './perceptron.ts'
 export type { Bins } from './poolGeometry.ts'
 export {
   AveragePool2d,

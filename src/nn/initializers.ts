@@ -35,27 +35,30 @@ export function uniform(bound: number): Initializer {
   return { name: `uniform(${bound})`, fill: uniforms(() => bound) }
 }
 
-/** Xavier (Glorot and Bengio 2010, as in the lectures): N(0, 1 / fan_in); keeps the variance through tanh layers. */
-export const xavier = (): Initializer => ({
-  name: 'xavier',
-  fill: normals(shape => 1 / Math.sqrt(fanInOf(shape, 'xavier'))),
-})
-
 /**
- * Xavier in its original, uniform form (Glorot and Bengio 2010; PyTorch's `xavier_uniform_`): U(±√(6 / (fan_in + fan_out))).
+ * Xavier, normal (Glorot and Bengio 2010, in the lectures' form): N(0, 1 / fan_in), which keeps the variance through tanh
+ * layers. PyTorch's `xavier_normal_` has the variance 2 / (fan_in + fan_out), the same for layers as wide as their input.
  */
-export const glorotUniform = (): Initializer => ({
-  name: 'glorotUniform',
-  fill: uniforms(shape => Math.sqrt(6 / (fanInOf(shape, 'glorotUniform') + fanOutOf(shape, 'glorotUniform')))),
+export const xavierNormal = (): Initializer => ({
+  name: 'xavierNormal',
+  fill: normals(shape => 1 / Math.sqrt(fanInOf(shape, 'xavierNormal'))),
 })
 
 /**
- * He (He et al. 2015): N(0, 2 / fan_in); keeps the variance through ReLU layers. With `mode: 'fanOut'` it divides by fan_out
+ * Xavier, uniform (Glorot and Bengio 2010; PyTorch's `xavier_uniform_`, also called Glorot): U(±√(6 / (fan_in + fan_out))).
+ */
+export const xavierUniform = (): Initializer => ({
+  name: 'xavierUniform',
+  fill: uniforms(shape => Math.sqrt(6 / (fanInOf(shape, 'xavierUniform') + fanOutOf(shape, 'xavierUniform')))),
+})
+
+/**
+ * He, normal (He et al. 2015; PyTorch's `kaiming_normal_`): N(0, 2 / fan_in); keeps the variance through ReLU layers. With `mode: 'fanOut'` it divides by fan_out
  * and keeps the variance of the gradients instead (torchvision's ResNets).
  */
-export const he = ({ mode = 'fanIn' }: { readonly mode?: 'fanIn' | 'fanOut' } = {}): Initializer => ({
-  name: mode === 'fanIn' ? 'he' : 'he(fanOut)',
-  fill: normals(shape => Math.sqrt(2 / (mode === 'fanIn' ? fanInOf(shape, 'he') : fanOutOf(shape, 'he')))),
+export const heNormal = ({ mode = 'fanIn' }: { readonly mode?: 'fanIn' | 'fanOut' } = {}): Initializer => ({
+  name: mode === 'fanIn' ? 'heNormal' : 'heNormal(fanOut)',
+  fill: normals(shape => Math.sqrt(2 / (mode === 'fanIn' ? fanInOf(shape, 'heNormal') : fanOutOf(shape, 'heNormal')))),
 })
 
 /**

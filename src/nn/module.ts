@@ -4,7 +4,7 @@
  */
 import { type DType, ShapeError, sizeOf } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import { type TypedArray, Variable } from '../graph/variable.ts'
+import { type HostTensor, Variable } from '../graph/variable.ts'
 
 /** What a forward pass may need to know; passed explicitly, so that a module keeps no state of its own. */
 export interface ForwardContext {
@@ -162,7 +162,7 @@ export abstract class Module {
   }
 
   /** Host copies of all variables by path. */
-  state(): Map<string, { shape: readonly number[]; values: TypedArray }> {
+  state(): Map<string, HostTensor> {
     return new Map([...this.variables()].map(([path, v]) => [path, { shape: v.shape, values: v.value }]))
   }
 

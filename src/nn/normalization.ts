@@ -18,7 +18,7 @@ import { type ForwardContext, Module, Parameter } from './module.ts'
 /** Options of the normalization layers. */
 export interface NormalizationOptions {
   /** ε, added to the variance, 1e-5 by default. */
-  readonly epsilon?: number
+  readonly eps?: number
   /** Whether γ and β are learned: true by default, false for instance norm (as in PyTorch). */
   readonly affine?: boolean
 }
@@ -61,9 +61,9 @@ export function momentsOf(x: Tensor, axes: readonly number[]): Moments {
 }
 
 /** (x − μ) / √(σ² + ε) with the statistics over `axes`. */
-function standardize(x: Tensor, axes: readonly number[], epsilon: number): Tensor {
+function standardize(x: Tensor, axes: readonly number[], eps: number): Tensor {
   const { centered, offset, variance } = momentsOf(x, axes)
-  const inverse = div(1, sqrt(add(variance, epsilon)))
+  const inverse = div(1, sqrt(add(variance, eps)))
   return sub(mul(centered, inverse), mul(offset, inverse))
 }
 
@@ -71,7 +71,7 @@ function standardize(x: Tensor, axes: readonly number[], epsilon: number): Tenso
 export class LayerNorm extends Module {
   /** Sizes of the last axes. */
   readonly normalizedShape: readonly number[]
-  readonly epsilon: number
+  readonly eps: number
   /** γ, of `normalizedShape`, ones at first; absent with `affine: false`. */
   readonly weight: Parameter | undefined
   /** β, of `normalizedShape`, zeros at first; absent with `affine: false`. */
@@ -79,12 +79,12 @@ export class LayerNorm extends Module {
 
   constructor(normalizedShape: number | readonly number[], options: NormalizationOptions = {}) {
     super()
-    const { epsilon = 1e-5, affine = true } = options
+    const { eps = 1e-5, affine = true } = options
     this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
     checkShape(this.normalizedShape, 'layerNorm')
     if (this.normalizedShape.length === 0) throw new ShapeError('layerNorm: expected at least one axis')
-    checkEpsilon('layerNorm', epsilon)
-    this.epsilon = epsilon
+    checkEps('layerNorm', eps)
+    this.eps = eps
     this.weight = affine ? new Parameter(this.normalizedShape, constant(1)) : undefined
     this.bias = affine ? new Parameter(this.normalizedShape, zeros()) : undefined
   }
@@ -98,7 +98,7 @@ export class LayerNorm extends Module {
       )
     }
     const axes = this.normalizedShape.map((_, axis) => lead + axis)
-    const normalized = standardize(x, axes, this.epsilon)
+    const normalized = standardize(x, axes, this.eps)
     const scaled = this.weight ? mul(normalized, this.weight.tensor) : normalized
     return this.label(this.bias ? add(scaled, this.bias.tensor) : scaled)
   }
@@ -108,7 +108,7 @@ export class LayerNorm extends Module {
 export class GroupNorm extends Module {
   readonly groups: number
   readonly channels: number
-  readonly epsilon: number
+  readonly eps: number
   /** γ `[C]`, ones at first; absent with `affine: false`. */
   readonly weight: Parameter<readonly [number]> | undefined
   /** β `[C]`, zeros at first; absent with `affine: false`. */
@@ -116,7 +116,7 @@ export class GroupNorm extends Module {
 
   constructor(groups: number, channels: number, options: NormalizationOptions = {}) {
     super()
-    const { epsilon = 1e-5, affine = true } = options
+    const { eps = 1e-5, affine = true } = options
     for (const [name, value] of Object.entries({ groups, channels })) {
       if (!Number.isInteger(value) || value < 1) {
         throw new ShapeError(`groupNorm: ${name} (=${value}) must be a whole number ≥ 1`)
@@ -125,10 +125,10 @@ export class GroupNorm extends Module {
     if (channels % groups !== 0) {
       throw new ShapeError(`groupNorm: channels (=${channels}) must be divisible by groups (=${groups})`)
     }
-    checkEpsilon('groupNorm', epsilon)
+    checkEps('groupNorm', eps)
     this.groups = groups
     this.channels = channels
-    this.epsilon = epsilon
+    this.eps = eps
     this.weight = affine ? new Parameter([channels], constant(1)) : undefined
     this.bias = affine ? new Parameter([channels], zeros()) : undefined
   }
@@ -146,7 +146,7 @@ export class GroupNorm extends Module {
         `${this.displayName}: expected more than one value per group and sample, got ${formatShape(x.shape)}`,
       )
     }
-    const normalized = reshape(standardize(rows, [2], this.epsilon), x.shape)
+    const normalized = reshape(standardize(rows, [2], this.eps), x.shape)
     const perChannel = [this.channels, ...x.shape.slice(2).map(() => 1)]
     const scaled = this.weight ? mul(normalized, reshape(this.weight.tensor, perChannel)) : normalized
     return this.label(this.bias ? add(scaled, reshape(this.bias.tensor, perChannel)) : scaled)
@@ -225,6 +225,6 @@ export const instanceNorm2d = (channels: number, options?: NormalizationOptions)
 export const instanceNorm1d = (channels: number, options?: NormalizationOptions): InstanceNorm1d =>
   new InstanceNorm1d(channels, options)
 
-function checkEpsilon(label: string, epsilon: number): void {
-  if (!(epsilon > 0)) throw new RangeError(`${label}: epsilon (=${epsilon}) must be positive`)
+function checkEps(label: string, eps: number): void {
+  if (!(eps > 0)) throw new RangeError(`${label}: eps (=${eps}) must be positive`)
 }

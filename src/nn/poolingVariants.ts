@@ -77,7 +77,7 @@ export class StochasticPool2d extends Pool2d {
   }
 
   protected override pool(x: Volume, context: ForwardContext): Tensor {
-    const taps = this.taps(x)
+    const taps = this.#taps(x)
     const total = taps.reduce(add)
     if (!context.training) {
       const squares = taps.map(square).reduce(add)
@@ -107,7 +107,7 @@ export class StochasticPool2d extends Pool2d {
   }
 
   /** The element at each place of the window, for all windows at once: as many tensors `[N, C, H′, W′]` as places. */
-  private taps(x: Volume): Tensor[] {
+  #taps(x: Volume): Tensor[] {
     const { kernel, stride, padding } = this.window
     const [batch, channels, height, width] = x.shape
     const [rows, columns] = outputSize(this.window, height, width, this.displayName)

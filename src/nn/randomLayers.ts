@@ -56,13 +56,13 @@ export class DropConnect extends Linear {
   override forward(x: Tensor, context: ForwardContext): Tensor {
     const { activation } = this
     if (!context.training && activation && this.probability > 0)
-      return this.label(this.expected(x, activation, context))
-    const y = this.sums(x, context)
+      return this.label(this.#expected(x, activation, context))
+    const y = this.#sums(x, context)
     return activation ? this.label(activation.forward(y, context)) : y
   }
 
   /** The weighted sums, of what is left of the weights while training. */
-  private sums(x: Tensor, context: ForwardContext): Tensor {
+  #sums(x: Tensor, context: ForwardContext): Tensor {
     if (!context.training || this.probability === 0) return super.forward(x, context)
     if (x.shape.length !== 2 || x.shape[1] !== this.inFeatures) {
       throw new ShapeError(
@@ -80,7 +80,7 @@ export class DropConnect extends Linear {
    * The paper's inference (section 3.2): over all masks a sum has the mean of the whole layer and the variance
    * p / (1 − p) · Σ (w x)². As a sum of many terms it is nearly normal; the activation is averaged over that distribution.
    */
-  private expected(x: Tensor, activation: Activation, context: ForwardContext): Tensor {
+  #expected(x: Tensor, activation: Activation, context: ForwardContext): Tensor {
     const average = super.forward(x, context)
     const squares = matmul(square(x) as Matrix, square(this.weight.tensor) as Matrix, { transposeB: true })
     const odds = this.probability / (1 - this.probability)

@@ -1,6 +1,6 @@
 /** Loading weights into a model by path: all or nothing, with one error that lists everything that does not fit. */
 import { formatShape, sameShape, sizeOf } from '../graph/shape.ts'
-import type { StoredTensor, Variable } from '../graph/variable.ts'
+import type { HostTensor, Variable } from '../graph/variable.ts'
 import type { Module } from './module.ts'
 
 /** Options of {@link loadState}. */
@@ -48,7 +48,7 @@ export interface StateMatch {
  */
 export function loadState(
   module: Module,
-  state: ReadonlyMap<string, StoredTensor<ArrayLike<number>>>,
+  state: ReadonlyMap<string, HostTensor<ArrayLike<number>>>,
   options: LoadStateOptions = {},
 ): LoadReport {
   const { matched, report } = matchState(module, state, options)
@@ -62,7 +62,7 @@ export function loadState(
  */
 export function matchState(
   module: Module,
-  state: ReadonlyMap<string, Pick<StoredTensor, 'shape'> & { readonly values?: ArrayLike<number> }>,
+  state: ReadonlyMap<string, Pick<HostTensor, 'shape'> & { readonly values?: ArrayLike<number> }>,
   { strict = true, skipMisshaped = false }: LoadStateOptions = {},
 ): StateMatch {
   const variables = module.variables()

@@ -9,7 +9,7 @@
 import { openSafetensors, SafetensorsError, writeSafetensors } from '../formats/safetensors.ts'
 import { sha256 as sha256Of } from '../formats/sha256.ts'
 import { bytesSource } from '../formats/source.ts'
-import type { StoredTensor } from '../graph/variable.ts'
+import type { HostTensor } from '../graph/variable.ts'
 import { fromJson, isRecord, toJson } from './json.ts'
 
 /** Where a run is: what `fit` needs to go on from here. May hold more, as JSON. */
@@ -26,7 +26,7 @@ export interface Progress {
 /** The state of a run. */
 export interface Checkpoint {
   /** By path: `model.conv1.weight`, `optimizer.momentum.conv1.weight`, `average.conv1.weight`, … */
-  readonly tensors: ReadonlyMap<string, StoredTensor>
+  readonly tensors: ReadonlyMap<string, HostTensor>
   readonly progress: Progress
   /** The recipe of the run as resolved, JSON. */
   readonly recipe: unknown
@@ -96,9 +96,9 @@ export async function decodeCheckpoint(
  * The tensors whose paths begin with a word and a dot, without it: `tensorsOf(checkpoint, 'model')` has `conv1.weight` for
  * `model.conv1.weight`.
  */
-export function tensorsOf(checkpoint: Pick<Checkpoint, 'tensors'>, part: string): Map<string, StoredTensor> {
+export function tensorsOf(checkpoint: Pick<Checkpoint, 'tensors'>, part: string): Map<string, HostTensor> {
   const prefix = `${part}.`
-  const found = new Map<string, StoredTensor>()
+  const found = new Map<string, HostTensor>()
   for (const [path, tensor] of checkpoint.tensors) {
     if (path.startsWith(prefix)) found.set(path.slice(prefix.length), tensor)
   }
@@ -113,7 +113,7 @@ export function tensorsOf(checkpoint: Pick<Checkpoint, 'tensors'>, part: string)
 export function weightsOf(
   checkpoint: Pick<Checkpoint, 'tensors'>,
   { average = true }: { readonly average?: boolean | undefined } = {},
-): Map<string, StoredTensor> {
+): Map<string, HostTensor> {
   return new Map([...tensorsOf(checkpoint, 'model'), ...(average ? tensorsOf(checkpoint, 'average') : [])])
 }
 
@@ -155,9 +155,9 @@ function checkProgress(progress: unknown, name: string): void {
   }
 }
 
-async function readTensors(bytes: Uint8Array, name: string): Promise<Map<string, StoredTensor>> {
+async function readTensors(bytes: Uint8Array, name: string): Promise<Map<string, HostTensor>> {
   try {
-    const found = new Map<string, StoredTensor>()
+    const found = new Map<string, HostTensor>()
     for (const [path, tensor] of (await openSafetensors(bytesSource(bytes, name))).tensors) {
       const values = await tensor.read()
       if (!(values instanceof Float32Array || values instanceof Int32Array || values instanceof Uint8Array)) {

@@ -1,6 +1,6 @@
 /** Evaluation: a model's answers for a set of images, batch by batch. */
 
-import { breathe } from '../async/breathe.ts'
+import { yieldToEvents } from '../async/yieldToEvents.ts'
 import { compose } from '../augment/compose.ts'
 import { centerCrop } from '../augment/crop.ts'
 import { LabelSafetyError } from '../augment/errors.ts'
@@ -43,12 +43,12 @@ const mostPixels = 2 ** 20
  * is being trained: the engine takes one batch after another, and each is answered by the weights of its turn.
  */
 export class Evaluator {
-  private readonly engine: Engine
-  private readonly model: Module
-  private readonly shape: ImageShape
-  private readonly substitutes: () => Promise<ReadonlyMap<Tensor, Tensor>>
-  private readonly executables = new Map<string, Promise<Executable>>()
-  private outputs: number | undefined
+  readonly #engine: Engine
+  readonly #model: Module
+  readonly #shape: ImageShape
+  readonly #substitutes: () => Promise<ReadonlyMap<Tensor, Tensor>>
+  readonly #executables = new Map<string, Promise<Executable>>()
+  #outputs: number | undefined
 
   /**
    * @param shape `[height, width, channels]` of the images
@@ -60,10 +60,10 @@ export class Evaluator {
     shape: ImageShape,
     substitutes: () => Promise<ReadonlyMap<Tensor, Tensor>> = async () => new Map(),
   ) {
-    this.engine = engine
-    this.model = model
-    this.shape = shape
-    this.substitutes = substitutes
+    this.#engine = engine
+    this.#model = model
+    this.#shape = shape
+    this.#substitutes = substitutes
   }
 
   /**
@@ -73,15 +73,15 @@ export class Evaluator {
    * number of outputs than there are classes.
    */
   async evaluate(subset: Subset<ImageCollection>, onProgress?: (images: number) => void): Promise<Evaluation> {
-    this.checkClasses(subset.dataset)
-    return scoreBatches(evaluationLoader(subset, this.shape), size => this.executable(size, true), onProgress)
+    this.#checkClasses(subset.dataset)
+    return scoreBatches(evaluationLoader(subset, this.#shape), size => this.#executable(size, true), onProgress)
   }
 
   /** Compiles what {@link evaluate} needs for a subset. @throws MemoryError when it does not fit into memory. */
   async prepare(subset: Subset<ImageCollection>): Promise<void> {
-    const loader = evaluationLoader(subset, this.shape)
+    const loader = evaluationLoader(subset, this.#shape)
     for (let batch = 0; batch < loader.batches; batch += Math.max(1, loader.batches - 1)) {
-      await this.executable(loader.sizeOf(batch), true)
+      await this.#executable(loader.sizeOf(batch), true)
     }
   }
 
@@ -130,9 +130,9 @@ export class Evaluator {
       readonly allowLabelChanges?: boolean
     } = {},
   ): Promise<Float32Array> {
-    const { shape } = this
+    const shape = this.#shape
     const { views = asItIs } = options
-    this.checkClasses(dataset)
+    this.#checkClasses(dataset)
     checkViews(views, dataset, shape, options.allowLabelChanges ?? false)
     const batch = evaluationBatch(shape)
     const pixels = new Uint8Array(Math.min(batch, indices.length) * sizeOf(shape))
@@ -141,7 +141,7 @@ export class Evaluator {
     for (let first = 0; first < indices.length; first += batch) {
       const some = indices.subarray(first, first + batch)
       const rasters = await Promise.all(Array.from(some, index => rasterOf(dataset, index)))
-      const executable = await this.executable(some.length, false)
+      const executable = await this.#executable(some.length, false)
       const images = pixels.subarray(0, some.length * sizeOf(shape))
       for (let k = 0; k < views.count; k++) {
         rasters.forEach((image, position) => {
@@ -151,7 +151,7 @@ export class Evaluator {
         probabilities.forEach((value, i) => {
           sums[first * classes + i] += value / views.count
         })
-        await breathe()
+        await yieldToEvents()
       }
       options.onProgress?.(first + some.length)
     }
@@ -164,29 +164,29 @@ export class Evaluator {
    * @throws ShapeError when they are no bytes, or not as many as an image has.
    */
   async predict(pixels: Bytes): Promise<Float32Array> {
-    const problem = pixelProblem(pixels, this.shape)
+    const problem = pixelProblem(pixels, this.#shape)
     if (problem !== undefined) throw new ShapeError(`predict: ${problem}`)
     const images = Uint8Array.from(pixels)
-    const executable = await this.executable(1, false)
+    const executable = await this.#executable(1, false)
     const { probabilities } = await executable.run({ images }, { read: ['probabilities'] })
     return probabilities as Float32Array
   }
 
-  private checkClasses(dataset: ImageCollection): void {
-    this.outputs ??= logitsOf(this.model, batchInputs(this.shape, 1).images, inference()).shape[1]
-    checkOutputs(this.outputs, dataset)
+  #checkClasses(dataset: ImageCollection): void {
+    this.#outputs ??= logitsOf(this.#model, batchInputs(this.#shape, 1).images, inference()).shape[1]
+    checkOutputs(this.#outputs, dataset)
   }
 
-  private executable(batch: number, scored: boolean): Promise<Executable> {
+  #executable(batch: number, scored: boolean): Promise<Executable> {
     const key = `${batch} ${scored}`
-    const known = this.executables.get(key) ?? this.compile(batch, scored)
-    this.executables.set(key, known)
+    const known = this.#executables.get(key) ?? this.#compile(batch, scored)
+    this.#executables.set(key, known)
     return known
   }
 
-  private async compile(batch: number, scored: boolean): Promise<Executable> {
-    const program = predictionProgram(this.model, this.shape, batch, scored)
-    return this.engine.compile(reading(program, await this.substitutes()))
+  async #compile(batch: number, scored: boolean): Promise<Executable> {
+    const program = predictionProgram(this.#model, this.#shape, batch, scored)
+    return this.#engine.compile(reading(program, await this.#substitutes()))
   }
 }
 
@@ -242,7 +242,7 @@ export async function scoreBatches(
     answers.losses.set(losses, done)
     done += labels.length
     onProgress?.(done)
-    await breathe()
+    await yieldToEvents()
   }
   return score(answers, source.dataset.classes.length)
 }

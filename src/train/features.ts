@@ -2,7 +2,7 @@
  * Features that are computed once: where the beginning of a network is frozen for a whole run, it gives the same numbers for
  * the same image in every epoch. They are kept in memory, and the rest of the network is trained on them.
  */
-import { breathe } from '../async/breathe.ts'
+import { yieldToEvents } from '../async/yieldToEvents.ts'
 import type { Engine, Executable } from '../backends/engine.ts'
 import type { RunOutputs } from '../backends/operands.ts'
 import { EpochOrder, type LoaderFactory } from '../data/batches.ts'
@@ -110,7 +110,7 @@ export class FeatureCache {
           first += size
           done += size
           this.#options.onProgress?.(done, total)
-          await breathe()
+          await yieldToEvents()
         }
       } finally {
         await source.close?.()

@@ -25,6 +25,7 @@ export type { FeatureOptions } from './features.ts'
 export { fit } from './fit.ts'
 export type { Freeze } from './freezing.ts'
 export type { Health, LayerHealth, ParameterHealth } from './health.ts'
+export { Perceptron, type PerceptronOptions, type PerceptronResult, perceptron } from './perceptron.ts'
 export {
   type ImageShape,
   predictionProgram,

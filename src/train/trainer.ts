@@ -2,11 +2,12 @@
  * The training loop: sample a batch, forward, backward, update, and say so. `Trainer.run` is the whole of it; a step is
  * `TrainingStep`, what is stored of it `TrainingState`.
  */
-import { breathe } from '../async/breathe.ts'
+
 import { Turns } from '../async/turns.ts'
+import { yieldToEvents } from '../async/yieldToEvents.ts'
 import type { Executable } from '../backends/engine.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import type { StoredTensor } from '../graph/variable.ts'
+import type { HostTensor } from '../graph/variable.ts'
 import { AveragedVariables } from '../optim/average.ts'
 import type { EpochScore } from '../optim/schedule.ts'
 import { type Checkpoint, CheckpointError, type Progress } from './checkpoint.ts'
@@ -31,26 +32,26 @@ export type { TrainerOptions } from './trainerOptions.ts'
  */
 export class Trainer {
   readonly evaluator: Evaluator
-  private readonly options: ResolvedOptions
-  private readonly sources: Sources
-  private readonly averages: AveragedVariables | undefined
-  private readonly training: TrainingStep
-  private readonly state: TrainingState
+  readonly #options: ResolvedOptions
+  readonly #sources: Sources
+  readonly #averages: AveragedVariables | undefined
+  readonly #training: TrainingStep
+  readonly #state: TrainingState
   /** Of steps, and of all that must not come between the parts of one: they share the source of batches. */
-  private readonly turns = new Turns()
-  private position = beginning
-  private running = false
+  readonly #turns = new Turns()
+  #position = beginning
+  #running = false
   /** Whether the engine may have other values of the model than its host values. */
-  private isAhead = true
-  private stopping = false
-  private finishing = false
+  #isAhead = true
+  #stopping = false
+  #finishing = false
   /** Where this process began, to go back to when numbers break before the first checkpoint. */
-  private origin: Pick<Checkpoint, 'tensors' | 'progress'> | undefined
-  private raised = new Set<string>()
+  #origin: Pick<Checkpoint, 'tensors' | 'progress'> | undefined
+  #raised = new Set<string>()
   /** Whether layers are looked at after every epoch. */
-  private isWatching = false
+  #isWatching = false
   /** Milliseconds of this epoch in which steps waited for images. */
-  private waited = 0
+  #waited = 0
 
   /**
    * @throws RangeError when `epochs` or `accumulate` is not a whole number of at least 1; ShapeError and DatasetError when model
@@ -58,13 +59,13 @@ export class Trainer {
    */
   constructor(options: TrainerOptions) {
     const { engine, model, average } = options
-    this.options = resolveOptions(options)
-    this.sources = sourcesOf(this.options)
-    const { loader, traced, shape } = this.sources
-    this.averages = average && new AveragedVariables(model.variables())
-    this.training = new TrainingStep(this.options, loader, traced, this.averages)
-    this.state = new TrainingState(options, this.averages)
-    this.evaluator = new Evaluator(engine, model, shape, () => this.substitutes())
+    this.#options = resolveOptions(options)
+    this.#sources = sourcesOf(this.#options)
+    const { loader, traced, shape } = this.#sources
+    this.#averages = average && new AveragedVariables(model.variables())
+    this.#training = new TrainingStep(this.#options, loader, traced, this.#averages)
+    this.#state = new TrainingState(options, this.#averages)
+    this.evaluator = new Evaluator(engine, model, shape, () => this.#substitutes())
   }
 
   /**
@@ -74,116 +75,116 @@ export class Trainer {
    * it has of the weights may be of before and after it.
    */
   async *run(): AsyncGenerator<TrainEvent> {
-    if (this.running) throw new Error('trainer: it runs already: wait for the end of its run, or make another trainer')
-    this.running = true
+    if (this.#running) throw new Error('trainer: it runs already: wait for the end of its run, or make another trainer')
+    this.#running = true
     let failed = false
     try {
-      yield* this.epochs()
+      yield* this.#epochs()
     } catch (error) {
       failed = true
       throw error
     } finally {
-      await this.end(failed)
+      await this.#end(failed)
     }
   }
 
   /** @param failed what is told is then what made the run fail, and not that it cannot be ended as ever */
-  private async end(failed: boolean): Promise<void> {
-    const ending = this.turns.take(async () => {
-      const ends = await Promise.allSettled([this.synchronize(), this.sources.loader.close?.()])
+  async #end(failed: boolean): Promise<void> {
+    const ending = this.#turns.take(async () => {
+      const ends = await Promise.allSettled([this.#synchronize(), this.#sources.loader.close?.()])
       for (const end of ends) if (end.status === 'rejected' && !failed) throw end.reason
     })
     await ending.finally(() => {
-      this.running = this.stopping = this.finishing = false
+      this.#running = this.#stopping = this.#finishing = false
     })
   }
 
-  private async *epochs(): AsyncGenerator<TrainEvent> {
-    const { epochs, validation } = this.options
-    const { loader, features, notices } = this.sources
+  async *#epochs(): AsyncGenerator<TrainEvent> {
+    const { epochs, validation } = this.#options
+    const { loader, features, notices } = this.#sources
     const started = performance.now()
     const throughput = new Throughput()
-    const leftOut = await this.prepare()
-    yield await this.startEvent()
-    yield* newNotices(notices, this.raised, this.position)
+    const leftOut = await this.#prepare()
+    yield await this.#startEvent()
+    yield* newNotices(notices, this.#raised, this.#position)
     yield* leftOut
-    if (this.options.alarms) this.origin = await this.snapshot()
-    if (features && this.position.epoch <= epochs && !this.finishing) {
-      yield* features.events(this.position, () => this.stopping)
-      if (this.stopping) return
+    if (this.#options.alarms) this.#origin = await this.snapshot()
+    if (features && this.#position.epoch <= epochs && !this.#finishing) {
+      yield* features.events(this.#position, () => this.#stopping)
+      if (this.#stopping) return
     }
     throughput.pause()
 
-    while (this.position.epoch <= epochs && !this.finishing) {
-      const { epoch } = this.position
+    while (this.#position.epoch <= epochs && !this.#finishing) {
+      const { epoch } = this.#position
       const epochStarted = performance.now()
-      await this.turns.take(async () => loader.startEpoch(epoch, this.position.batch))
-      this.waited = 0
-      while (this.position.batch < loader.batches) {
-        const { samples, ...result } = await this.step()
+      await this.#turns.take(async () => loader.startEpoch(epoch, this.#position.batch))
+      this.#waited = 0
+      while (this.#position.batch < loader.batches) {
+        const { samples, ...result } = await this.#step()
         const imagesPerSecond = throughput.add(samples)
-        yield { type: 'step', step: this.position.step, epoch, ...result, imagesPerSecond }
-        if (this.options.alarms && this.position.step === 1)
-          yield* initialLossNotice(result.loss, this.options.loss, loader)
-        if (this.stopping) return
-        await breathe()
+        yield { type: 'step', step: this.#position.step, epoch, ...result, imagesPerSecond }
+        if (this.#options.alarms && this.#position.step === 1)
+          yield* initialLossNotice(result.loss, this.#options.loss, loader)
+        if (this.#stopping) return
+        await yieldToEvents()
       }
       const seconds = (performance.now() - epochStarted) / 1000
-      const { step } = this.position
-      const trained = this.epochScore()
-      if (this.isWatching) yield* this.alarms()
+      const { step } = this.#position
+      const trained = this.#epochScore()
+      if (this.#isWatching) yield* this.#alarms()
       if (validation || epoch === epochs) {
-        await this.turns.take(() => this.training.refreshStatistics(this.position))
+        await this.#turns.take(() => this.#training.refreshStatistics(this.#position))
       }
       // The last event of an epoch finds the run at the beginning of the next, ready to be stored.
-      if (!validation) this.finishEpoch(trained)
-      yield { type: 'epoch', epoch, step, seconds, waitShare: this.waited / (1000 * seconds), ...trained }
+      if (!validation) this.#finishEpoch(trained)
+      yield { type: 'epoch', epoch, step, seconds, waitShare: this.#waited / (1000 * seconds), ...trained }
       if (validation) {
-        const scores = features ? features.evaluate(() => this.substitutes()) : this.evaluator.evaluate(validation)
+        const scores = features ? features.evaluate(() => this.#substitutes()) : this.evaluator.evaluate(validation)
         const { loss, accuracy, samples } = await scores
-        this.finishEpoch({ loss, accuracy })
+        this.#finishEpoch({ loss, accuracy })
         yield { type: 'validation', epoch, step, loss, accuracy, samples }
       }
       throughput.pause()
     }
-    await this.turns.take(() => this.synchronize())
-    yield { type: 'done', step: this.position.step, seconds: (performance.now() - started) / 1000 }
+    await this.#turns.take(() => this.#synchronize())
+    yield { type: 'done', step: this.#position.step, seconds: (performance.now() - started) / 1000 }
   }
 
   /** Ends `run` after the step that is under way; the state is then that of the step's end. */
   stop(): void {
-    this.stopping = true
+    this.#stopping = true
   }
 
   /** Ends `run` after the epoch that is under way, as if it were the last one. */
   finish(): void {
-    this.finishing = true
+    this.#finishing = true
   }
 
   /**
    * All weights, buffers and averages, the state of optimizer and schedule, and where the run is, between two steps: what
    * {@link restore} needs to continue exactly.
    */
-  async snapshot(): Promise<{ tensors: Map<string, StoredTensor>; progress: Progress }> {
-    return this.turns.take(async () => {
-      const { feedback } = this.options.schedule
-      const raised = this.raised.size > 0 && { raised: [...this.raised] }
-      const progress = { ...this.position, ...raised, ...(feedback && { schedule: feedback.save() }) }
-      return { tensors: await this.state.snapshot(), progress }
+  async snapshot(): Promise<{ tensors: Map<string, HostTensor>; progress: Progress }> {
+    return this.#turns.take(async () => {
+      const { feedback } = this.#options.schedule
+      const raised = this.#raised.size > 0 && { raised: [...this.#raised] }
+      const progress = { ...this.#position, ...raised, ...(feedback && { schedule: feedback.save() }) }
+      return { tensors: await this.#state.snapshot(), progress }
     })
   }
 
   /** Continues from a snapshot. @throws CheckpointError or StateError when it is of another model or optimizer. */
-  async restore(snapshot: { tensors: ReadonlyMap<string, StoredTensor>; progress: Progress }): Promise<void> {
-    await this.turns.take(async () => {
-      const { feedback } = this.options.schedule
+  async restore(snapshot: { tensors: ReadonlyMap<string, HostTensor>; progress: Progress }): Promise<void> {
+    await this.#turns.take(async () => {
+      const { feedback } = this.#options.schedule
       const { progress } = snapshot
-      this.isAhead = true
-      this.position = { ...beginning, ...progress }
-      this.raised = new Set(Array.isArray(progress.raised) ? progress.raised : [])
+      this.#isAhead = true
+      this.#position = { ...beginning, ...progress }
+      this.#raised = new Set(Array.isArray(progress.raised) ? progress.raised : [])
       // Tracing a step makes the optimizer's variables: those of the parameters that are trained in this epoch.
-      await this.executable()
-      await this.state.restore(snapshot)
+      await this.#executable()
+      await this.#state.restore(snapshot)
       if (!feedback) return
       if (progress.schedule === undefined) throw new CheckpointError('the checkpoint has no schedule state')
       feedback.restore(progress.schedule)
@@ -195,9 +196,9 @@ export class Trainer {
    * changed.
    */
   async inspect(): Promise<Health> {
-    return this.turns.take(async () => {
-      await this.sources.features?.compute()
-      return this.training.look(this.position)
+    return this.#turns.take(async () => {
+      await this.#sources.features?.compute()
+      return this.#training.look(this.#position)
     })
   }
 
@@ -209,71 +210,71 @@ export class Trainer {
    */
   async locateBreak(
     step: number,
-    from: Pick<Checkpoint, 'tensors' | 'progress'> | undefined = this.origin,
+    from: Pick<Checkpoint, 'tensors' | 'progress'> | undefined = this.#origin,
   ): Promise<string | undefined> {
     if (!from || from.progress.step >= step) return undefined
     await this.restore(from)
-    const { loader } = this.sources
-    while (this.position.step < step - 1) {
-      if (this.position.batch === 0) loader.startEpoch(this.position.epoch)
-      await this.step()
-      if (this.position.batch >= loader.batches)
-        this.position = { ...beginning, step: this.position.step, epoch: this.position.epoch + 1 }
+    const { loader } = this.#sources
+    while (this.#position.step < step - 1) {
+      if (this.#position.batch === 0) loader.startEpoch(this.#position.epoch)
+      await this.#step()
+      if (this.#position.batch >= loader.batches)
+        this.#position = { ...beginning, step: this.#position.step, epoch: this.#position.epoch + 1 }
     }
     return firstBroken(await this.inspect())
   }
 
-  private async synchronize(): Promise<void> {
-    if (this.isAhead) await this.state.synchronize()
-    this.isAhead = false
+  async #synchronize(): Promise<void> {
+    if (this.#isAhead) await this.#state.synchronize()
+    this.#isAhead = false
   }
 
   /**
    * Compiles all programs that the run needs, so that one that does not fit into memory is an error before the first step.
    * @returns a notice when alarms do not fit: they are left out then
    */
-  private async prepare(): Promise<NoticeEvent[]> {
-    const { alarms = false, validation } = this.options
-    const { epoch } = this.position
-    await this.training.prepare(epoch)
-    if (validation && !this.sources.features) await this.evaluator.prepare(validation)
-    this.isWatching = alarms
+  async #prepare(): Promise<NoticeEvent[]> {
+    const { alarms = false, validation } = this.#options
+    const { epoch } = this.#position
+    await this.#training.prepare(epoch)
+    if (validation && !this.#sources.features) await this.evaluator.prepare(validation)
+    this.#isWatching = alarms
     if (!alarms) return []
     try {
-      await this.training.prepareLooks(epoch)
+      await this.#training.prepareLooks(epoch)
       return []
     } catch (error) {
-      return [this.withoutAlarms(error)]
+      return [this.#withoutAlarms(error)]
     }
   }
 
   /** What is not as it should be after an epoch; each thing once in a run, also when it is interrupted. */
-  private async *alarms(): AsyncGenerator<NoticeEvent> {
-    const { step, epoch } = this.position
-    const rate = this.training.learningRate(Math.max(0, step - 1))
+  async *#alarms(): AsyncGenerator<NoticeEvent> {
+    const { step, epoch } = this.#position
+    const rate = this.#training.learningRate(Math.max(0, step - 1))
     try {
-      yield* newNotices(alarmsOf(await this.inspect(), rate), this.raised, { step, epoch })
+      yield* newNotices(alarmsOf(await this.inspect(), rate), this.#raised, { step, epoch })
     } catch (error) {
-      yield this.withoutAlarms(error)
+      yield this.#withoutAlarms(error)
     }
   }
 
   /** A look at the network never ends its training: there are no further ones. */
-  private withoutAlarms(error: unknown): NoticeEvent {
-    this.isWatching = false
-    const { step, epoch } = this.position
+  #withoutAlarms(error: unknown): NoticeEvent {
+    this.#isWatching = false
+    const { step, epoch } = this.#position
     const reason = error instanceof Error ? error.message : String(error)
     return { type: 'notice', kind: 'alarms', step, epoch, message: `the layers are not watched: ${reason}` }
   }
 
   /** One optimizer step. */
-  private step(): Promise<Score & { learningRate: number }> {
-    return this.turns.take(async () => {
-      const { position } = this
-      this.isAhead = true
-      const { loss, correct, samples, batches, learningRate, waited } = await this.training.take(position)
-      this.waited += waited
-      this.position = {
+  #step(): Promise<Score & { learningRate: number }> {
+    return this.#turns.take(async () => {
+      const position = this.#position
+      this.#isAhead = true
+      const { loss, correct, samples, batches, learningRate, waited } = await this.#training.take(position)
+      this.#waited += waited
+      this.#position = {
         ...position,
         batch: position.batch + batches,
         step: position.step + 1,
@@ -286,33 +287,33 @@ export class Trainer {
   }
 
   /** What evaluation reads in place of the variables. */
-  private async substitutes(): Promise<ReadonlyMap<Tensor, Tensor>> {
+  async #substitutes(): Promise<ReadonlyMap<Tensor, Tensor>> {
     // Tracing a step makes the averages.
-    if (this.averages) await this.executable()
-    return this.averages?.substitutes() ?? new Map()
+    if (this.#averages) await this.#executable()
+    return this.#averages?.substitutes() ?? new Map()
   }
 
   /** Tells the schedule the score of the epoch, and goes to the beginning of the next. */
-  private finishEpoch(score: EpochScore): void {
-    this.options.schedule.feedback?.observe(score)
-    const { step, epoch } = this.position
-    this.position = { ...beginning, step, epoch: epoch + 1 }
+  #finishEpoch(score: EpochScore): void {
+    this.#options.schedule.feedback?.observe(score)
+    const { step, epoch } = this.#position
+    this.#position = { ...beginning, step, epoch: epoch + 1 }
   }
 
-  private epochScore(): Score {
-    const { epochLoss, epochCorrect, epochSamples } = this.position
+  #epochScore(): Score {
+    const { epochLoss, epochCorrect, epochSamples } = this.#position
     return { loss: epochLoss / epochSamples, accuracy: epochCorrect / epochSamples, samples: epochSamples }
   }
 
-  private async startEvent(): Promise<TrainEvent> {
-    const { engine, epochs, model, validation } = this.options
-    const { plan } = await this.executable()
+  async #startEvent(): Promise<TrainEvent> {
+    const { engine, epochs, model, validation } = this.#options
+    const { plan } = await this.#executable()
     return {
       type: 'start',
       epochs,
-      stepsPerEpoch: this.training.length.stepsPerEpoch,
-      step: this.position.step,
-      trainSamples: this.sources.loader.samples,
+      stepsPerEpoch: this.#training.length.stepsPerEpoch,
+      step: this.#position.step,
+      trainSamples: this.#sources.loader.samples,
       validationSamples: validation?.indices.length ?? 0,
       parameters: model.countParameters(),
       engine: engine.description,
@@ -321,7 +322,7 @@ export class Trainer {
   }
 
   /** The compiled step for the first batch of the epoch under way. */
-  private executable(): Promise<Executable> {
-    return this.training.executable(this.sources.loader.sizeOf(0), this.position.epoch)
+  #executable(): Promise<Executable> {
+    return this.#training.executable(this.#sources.loader.sizeOf(0), this.#position.epoch)
   }
 }

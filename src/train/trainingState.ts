@@ -1,5 +1,5 @@
 /** The state of a training run as tensors: read from an engine, written to it, and copied to the model's host values. */
-import type { StoredTensor, Variable } from '../graph/variable.ts'
+import type { HostTensor, Variable } from '../graph/variable.ts'
 import { loadState } from '../nn/state.ts'
 import type { AveragedVariables } from '../optim/average.ts'
 import { type Checkpoint, CheckpointError, tensorsOf } from './checkpoint.ts'
@@ -19,13 +19,13 @@ export class TrainingState {
   }
 
   /** Copies of all weights, buffers, averages and the optimizer's state, by part and path, all of one moment. */
-  async snapshot(): Promise<Map<string, StoredTensor>> {
+  async snapshot(): Promise<Map<string, HostTensor>> {
     const { engine, model } = this.#options
     // Asked for at once, so that no step comes between two of them.
     const reads = [['model', model.variables()] as const, ...this.#others()].flatMap(([part, variables]) =>
       Array.from(
         variables,
-        async ([path, variable]): Promise<[string, StoredTensor]> => [
+        async ([path, variable]): Promise<[string, HostTensor]> => [
           `${part}.${path}`,
           { shape: variable.shape, values: await engine.read(variable) },
         ],

@@ -4,6 +4,6 @@ import { describeBackend } from './conformance.ts'
 
 describeBackend({
   name: 'reference',
-  run: async (roots, inputs) => evaluateReference(roots, inputs).map(({ data }) => data),
+  run: async (roots, inputs) => evaluateReference(roots, inputs).map(({ values: data }) => data),
   tolerance: { relative: 1e-8, absolute: 1e-8 },
 })

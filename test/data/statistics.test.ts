@@ -175,7 +175,7 @@ describe('whitening', () => {
   })
 
   it.each<WhiteningKind>(['pca-whitening', 'zca'])('%s: the covariance is the identity', async kind => {
-    const values = await fitWhitening(subsetOf(digits), { kind, epsilon: 0 })
+    const values = await fitWhitening(subsetOf(digits), { kind, eps: 0 })
     const covariance = covarianceOf(await outputs(whiten(values), digits))
     covariance.forEach((row, i) => {
       row.forEach((value, j) => {
@@ -196,7 +196,7 @@ describe('whitening', () => {
   })
 
   it('zca images resemble the images: it is the smallest change that whitens', async () => {
-    const values = await fitWhitening(subsetOf(digits), { kind: 'zca', epsilon: 0.01 })
+    const values = await fitWhitening(subsetOf(digits), { kind: 'zca', eps: 0.01 })
     const rows = await outputs(whiten(values), digits)
     for (const k of [0, 500, 1000]) {
       const original = digits.images.subarray(k * 64, (k + 1) * 64)
@@ -215,11 +215,11 @@ describe('whitening', () => {
     await expect(fitWhitening(subsetOf(digits), { kind: 'pca', components: 65 })).rejects.toThrow(
       'components (=65) must be a whole number from 1 to 64',
     )
-    await expect(fitWhitening(subsetOf(digits), { kind: 'zca', epsilon: -1 })).rejects.toThrow('epsilon (=-1)')
+    await expect(fitWhitening(subsetOf(digits), { kind: 'zca', eps: -1 })).rejects.toThrow('eps (=-1)')
   })
 
   it('channels lie as the network sees them', async () => {
-    const values = await fitWhitening(subsetOf(colored), { kind: 'zca', epsilon: 0 })
+    const values = await fitWhitening(subsetOf(colored), { kind: 'zca', eps: 0 })
     expect(values.shape).toEqual([3, 4, 5])
     const covariance = covarianceOf(await outputs(whiten(values), colored))
     for (let i = 0; i < 60; i++) {

@@ -166,9 +166,9 @@ function expectNumericGradient(
     expect(found[k]!.shape, name).toEqual(input.shape)
     at[name]!.forEach((value, i) => {
       const lossAt = (moved: number): number =>
-        g.evaluateReference([loss], { ...at, [name]: at[name]!.with(i, moved) })[0]!.data[0]!
+        g.evaluateReference([loss], { ...at, [name]: at[name]!.with(i, moved) })[0]!.values[0]!
       const numeric = (lossAt(value + step) - lossAt(value - step)) / (2 * step)
-      const analytic = found[k]!.data[i]!
+      const analytic = found[k]!.values[i]!
       const scale = Math.max(1, Math.abs(numeric))
       expect(Math.abs(analytic - numeric) / scale, `${name}[${i}]: ${analytic}, numeric ${numeric}`).toBeLessThan(1e-7)
     })
@@ -206,7 +206,7 @@ describe('numeric gradient checks', () => {
 
 describe('reverse mode', () => {
   const values = (tensors: readonly g.Tensor[], inputs: g.InputValues = {}): number[][] =>
-    g.evaluateReference(tensors, inputs).map(({ data }) => Array.from(data))
+    g.evaluateReference(tensors, inputs).map(({ values: data }) => Array.from(data))
 
   test('gradients add where a value branches', () => {
     const x = g.input('x', [3])

@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import * as g from '../../src/graph/index.ts'
 
-const value = (tensor: g.Tensor): number => g.evaluateReference([tensor])[0]!.data[0]!
-const values = (tensor: g.Tensor): number[] => Array.from(g.evaluateReference([tensor])[0]!.data)
+const value = (tensor: g.Tensor): number => g.evaluateReference([tensor])[0]!.values[0]!
+const values = (tensor: g.Tensor): number[] => Array.from(g.evaluateReference([tensor])[0]!.values)
 
 describe('f = (x + y) z at (−2, 5, −4)', () => {
   test('f = −12, q = 3 and gradients (−4, −4, 3)', () => {

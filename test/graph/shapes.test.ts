@@ -169,10 +169,10 @@ describe('evaluation', () => {
   test('takes numbers, lists and shaped values; variables bring their own', () => {
     const bias = new g.Variable([2], { value: Float32Array.of(10, 20) })
     const y = g.add(g.mul(g.input('a', []), g.input('b', [2])), g.add(g.input('c', [2]), bias.tensor))
-    const c = { shape: [2], data: Float64Array.of(5, 6) }
+    const c = { shape: [2], values: Float64Array.of(5, 6) }
     expect(g.evaluateReference([y, bias.tensor], { a: 2, b: [1, 2], c })).toEqual([
-      { shape: [2], data: Float64Array.of(17, 30) },
-      { shape: [2], data: Float64Array.of(10, 20) },
+      { shape: [2], values: Float64Array.of(17, 30) },
+      { shape: [2], values: Float64Array.of(10, 20) },
     ])
   })
 
@@ -182,7 +182,7 @@ describe('evaluation', () => {
     ['x: expected 2 values for shape [2], got 3', () => evaluate(f32(2), { x: [1, 2, 3] })],
     [
       'x: expected a value of shape [2, 2], got [4]',
-      () => evaluate(f32(2, 2), { x: { shape: [4], data: new Float64Array(4) } }),
+      () => evaluate(f32(2, 2), { x: { shape: [4], values: new Float64Array(4) } }),
     ],
   ])('%s', (message, build) => {
     expect(build).toThrow(g.ShapeError)

@@ -120,7 +120,7 @@ describe('numbers', () => {
   test('keep the shape they were broadcast to', () => {
     const [y] = g.simplify([g.add(g.input('s', []), g.full([2, 3], 1))])
     expect(y!.shape).toEqual([2, 3])
-    expect(g.evaluateReference([y!], { s: 4 })[0]!.data).toEqual(new Float64Array(6).fill(5))
+    expect(g.evaluateReference([y!], { s: 4 })[0]!.values).toEqual(new Float64Array(6).fill(5))
   })
 })
 
@@ -135,7 +135,7 @@ describe('maxPool2d(relu(x))', () => {
       const loss = g.sum(g.mul(pooled, weights))
       return g
         .evaluateReference([pooled, ...g.gradients(loss, [x])], values)
-        .map(({ data }) => Array.from(data, v => v + 0))
+        .map(({ values: data }) => Array.from(data, v => v + 0))
     }
     expect(compare(moved!)).toEqual(compare(y))
   })
@@ -214,7 +214,7 @@ describe('the given graph', () => {
     const inputs = { ...values, w: Array.from({ length: 18 }, (_, i) => Math.sin(i)) }
     expect(operations(...simple).length).toBeLessThan(operations(...roots).length)
     const [before, after] = [roots, simple].map(list =>
-      g.evaluateReference(list, inputs).flatMap(({ data }) => [...data]),
+      g.evaluateReference(list, inputs).flatMap(({ values: data }) => [...data]),
     )
     after!.forEach((value, i) => {
       expect(value).toBeCloseTo(before![i]!, 12)

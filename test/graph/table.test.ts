@@ -29,7 +29,7 @@ describe('what does not compile', () => {
     const complete = {
       name: 'twice',
       shape: ([x]: readonly Tensor[]) => ({ shape: x!.shape, dtype: 'f32' as const }),
-      reference: ([x]: readonly { data: Float64Array }[]) => x!.data.map(value => 2 * value),
+      reference: ([x]: readonly { values: Float64Array }[]) => x!.values.map(value => 2 * value),
       vjp: (_: Tensor, gradient: Tensor) => [gradient],
       cost: elementwiseCost,
     } satisfies Op<undefined>

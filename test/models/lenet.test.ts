@@ -102,10 +102,10 @@ describe('PyTorch, in float64', () => {
 
   test('loss, logits and gradients', () => {
     const [lossValue, logitValues, ...found] = evaluateReference([loss, logits, ...slopes], values)
-    expectClose(lossValue.data, [fixture.losses[0]], tolerance, 'loss')
-    expectClose(logitValues.data, fixture.logits, tolerance, 'logits')
+    expectClose(lossValue.values, [fixture.losses[0]], tolerance, 'loss')
+    expectClose(logitValues.values, fixture.logits, tolerance, 'logits')
     for (const [i, path] of [...parameters.keys()].entries()) {
-      expectSummary(found[i].data, fixture.gradients[path], `gradient of ${path}`)
+      expectSummary(found[i].values, fixture.gradients[path], `gradient of ${path}`)
     }
   })
 
@@ -114,7 +114,7 @@ describe('PyTorch, in float64', () => {
     const updates = optimizer.update(parameters, byPath, input('lr', []))
     for (const step of [1, 2, 3]) {
       applyUpdates(updates, values)
-      const [{ data }] = evaluateReference([loss], values)
+      const [{ values: data }] = evaluateReference([loss], values)
       expectClose(data, [fixture.losses[step]], tolerance, `loss after step ${step}`)
       if (step === 2) continue
       const after = fixture.after[step === 1 ? '1' : '3']

@@ -25,7 +25,7 @@ describe('gradients by the formulas of the paper and the lectures', () => {
   const variance = total(centered.map(value => value ** 2)) / m
   const deviation = Math.sqrt(variance + epsilon)
 
-  const layer = batchNorm1d(1, { epsilon }).initialize(0)
+  const layer = batchNorm1d(1, { eps: epsilon }).initialize(0)
   setExact(layer.weight!, Float64Array.of(gamma))
   setExact(layer.bias!, Float64Array.of(beta))
   const node = input('x', [m, 1])
@@ -169,7 +169,7 @@ describe('refusals', () => {
     expect(() => batchNorm1d(3).forward(x(1, 3), context)).toThrow('more than one value per channel when training')
     expect(() => batchNorm1d(3).forward(x(1, 3), inference())).not.toThrow()
     expect(() => batchNorm2d(0)).toThrow('batchNorm2d: channels (=0)')
-    expect(() => batchNorm2d(3, { epsilon: 0 })).toThrow('epsilon (=0)')
+    expect(() => batchNorm2d(3, { eps: 0 })).toThrow('eps (=0)')
     expect(() => batchNorm2d(3, { momentum: 1.5 })).toThrow('momentum (=1.5)')
     expect(() => groupNorm(4, 6)).toThrow('groupNorm: channels (=6) must be divisible by groups (=4)')
     expect(() => layerNorm([3, 4]).forward(x(2, 4, 3), context)).toThrow('expected an input […, 3, 4], got [2, 4, 3]')

@@ -10,14 +10,14 @@ export function setExact(variable: Variable, values: Float64Array): void {
 
 /** The values of one tensor. */
 export function valuesOf(tensor: Tensor, inputs: InputValues = {}): Float64Array {
-  return evaluateReference([tensor], inputs)[0].data
+  return evaluateReference([tensor], inputs)[0].values
 }
 
 /** Gives each variable its new value, all read before any is written: one step of a program on the reference. */
 export function applyUpdates(updates: ReadonlyMap<Variable, Tensor>, inputs: InputValues = {}): void {
   const results = evaluateReference([...updates.values()], inputs)
   let index = 0
-  for (const variable of updates.keys()) setExact(variable, results[index++].data)
+  for (const variable of updates.keys()) setExact(variable, results[index++].values)
 }
 
 /** Centered differences (f(x + h) − f(x − h)) / 2h for every element of `x`, which is left as it was. */

@@ -6,13 +6,13 @@ import {
   fanInOf,
   fanInUniform,
   gaussian,
-  he,
+  heNormal,
   type Initializer,
   linear,
   sequential,
   truncatedGaussian,
   uniform,
-  xavier,
+  xavierNormal,
   zeros,
 } from '../../src/nn/index.ts'
 import { normalsFromWords, philox, streamOf, uniformFromWord, type Words } from '../../src/random/philox.ts'
@@ -35,8 +35,8 @@ const tolerance = 5 / Math.sqrt(50_000)
 test.each([
   ['gaussian(0.01)', gaussian(0.01), 0.01, 0],
   ['gaussian(2, 1)', gaussian(2, 1), 2, 1],
-  ['xavier: 1/√fan_in', xavier(), 1 / Math.sqrt(500), 0],
-  ['he: √(2/fan_in)', he(), Math.sqrt(2 / 500), 0],
+  ['xavierNormal: 1/√fan_in', xavierNormal(), 1 / Math.sqrt(500), 0],
+  ['heNormal: √(2/fan_in)', heNormal(), Math.sqrt(2 / 500), 0],
   ['uniform(0.3)', uniform(0.3), 0.3 / Math.sqrt(3), 0],
   ['fanInUniform: U(±1/√fan_in)', fanInUniform(), 1 / Math.sqrt(3 * 500), 0],
   ['fanInUniform with a given fan-in', fanInUniform(16), 0.25 / Math.sqrt(3), 0],
@@ -74,7 +74,9 @@ describe('fan-in', () => {
   })
 
   test('is not defined for biases, which say so', () => {
-    expect(() => filled(he(), [16])).toThrow('he: fan-in is defined for weights [O, I, …], not for shape [16]')
+    expect(() => filled(heNormal(), [16])).toThrow(
+      'heNormal: fan-in is defined for weights [O, I, …], not for shape [16]',
+    )
   })
 
   test('layers give their biases the fan-in of their weights, as PyTorch does', () => {
@@ -87,8 +89,10 @@ describe('fan-in', () => {
 })
 
 test('a layer with its own weights starts with zero biases, unless those are given too', () => {
-  expect([...(linear(4, 2, { init: he() }).initialize(1).bias?.value ?? [])]).toEqual([0, 0])
-  expect([...(linear(4, 2, { init: he(), biasInit: constant(1) }).initialize(1).bias?.value ?? [])]).toEqual([1, 1])
+  expect([...(linear(4, 2, { init: heNormal() }).initialize(1).bias?.value ?? [])]).toEqual([0, 0])
+  expect([...(linear(4, 2, { init: heNormal(), biasInit: constant(1) }).initialize(1).bias?.value ?? [])]).toEqual([
+    1, 1,
+  ])
 })
 
 test('values depend on seed and path, not on other layers or on the size', () => {

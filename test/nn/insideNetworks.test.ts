@@ -85,10 +85,10 @@ describe.each(Object.entries(layers))('%s', (_, make) => {
         const actual = await runOn(engine, roots, values)
         expect(actual).toHaveLength(expected.length)
         actual.forEach((numbers, k) => {
-          const largest = expected[k].data.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
+          const largest = expected[k].values.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
           // The gradient of a bias before a normalization is exactly 0: what comes out is rounding.
           const absolute = 1e-4 * Math.max(largest, 0.1)
-          expectClose(numbers, expected[k].data, { relative: 1e-4, absolute }, `result ${k}, ${context.training}`)
+          expectClose(numbers, expected[k].values, { relative: 1e-4, absolute }, `result ${k}, ${context.training}`)
         })
       }
     } finally {

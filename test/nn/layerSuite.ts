@@ -150,11 +150,11 @@ export function describeLayers(cases: readonly LayerCase[]): void {
           const expected = evaluateReference(roots, values)
           const actual = await runOn(engine, roots, values)
           actual.forEach((numbers, k) => {
-            const largest = expected[k].data.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
+            const largest = expected[k].values.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
             const label = k === 0 ? 'output' : k <= slopes.length ? `gradient ${k}` : `update ${k - slopes.length}`
             expectClose(
               numbers,
-              expected[k].data,
+              expected[k].values,
               { relative: 1e-4, absolute: 1e-4 * Math.max(largest, 1e-2) },
               `${label}, ${isTraining}`,
             )

@@ -126,7 +126,7 @@ describe.each(all)('%s', (name, loss, takesSoftTargets) => {
       const actual = await runOn(engine, roots, values)
       await engine.close()
       actual.forEach((numbers, k) => {
-        expectClose(numbers, expected[k].data, { relative: 1e-4, absolute: 1e-6 }, k === 0 ? 'loss' : 'gradient')
+        expectClose(numbers, expected[k].values, { relative: 1e-4, absolute: 1e-6 }, k === 0 ? 'loss' : 'gradient')
       })
     })
   })

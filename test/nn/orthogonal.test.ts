@@ -1,6 +1,13 @@
 /** Initial weights beyond the lectures': orthogonal, truncated, by fan-out. */
 import { expect, test } from 'vitest'
-import { fanOutOf, glorotUniform, he, type Initializer, orthogonal, truncatedGaussian } from '../../src/nn/index.ts'
+import {
+  fanOutOf,
+  heNormal,
+  type Initializer,
+  orthogonal,
+  truncatedGaussian,
+  xavierUniform,
+} from '../../src/nn/index.ts'
 
 const filled = (initializer: Initializer, shape: readonly number[], seed = 1, path = 'w'): Float32Array => {
   const values = new Float32Array(shape.reduce((product, extent) => product * extent, 1))
@@ -52,11 +59,11 @@ test('truncatedGaussian has nothing beyond the cut and the variance of what is l
   expect(() => truncatedGaussian(1, 0)).toThrow('cut (=0)')
 })
 
-test('he by fan-out and glorotUniform take the outputs into account', () => {
+test('heNormal by fan-out and xavierUniform take the outputs into account', () => {
   expect(fanOutOf([64, 3, 7, 7])).toBe(64 * 49)
   expect(fanOutOf([10, 400])).toBe(10)
   const shape = [64, 8, 5, 5]
-  expect(deviation(filled(he({ mode: 'fanOut' }), shape)) / Math.sqrt(2 / (64 * 25))).toBeCloseTo(1, 1.5)
-  expect(deviation(filled(he({ mode: 'fanIn' }), shape)) / Math.sqrt(2 / (8 * 25))).toBeCloseTo(1, 1.5)
-  expect(deviation(filled(glorotUniform(), shape)) / Math.sqrt(2 / (72 * 25))).toBeCloseTo(1, 1.5)
+  expect(deviation(filled(heNormal({ mode: 'fanOut' }), shape)) / Math.sqrt(2 / (64 * 25))).toBeCloseTo(1, 1.5)
+  expect(deviation(filled(heNormal({ mode: 'fanIn' }), shape)) / Math.sqrt(2 / (8 * 25))).toBeCloseTo(1, 1.5)
+  expect(deviation(filled(xavierUniform(), shape)) / Math.sqrt(2 / (72 * 25))).toBeCloseTo(1, 1.5)
 })

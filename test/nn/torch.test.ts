@@ -138,7 +138,7 @@ interface Evaluation {
 
 const onReference: Evaluation = {
   tolerance: nineDigits,
-  run: async (roots, inputs) => evaluateReference(roots, inputs).map(({ data }) => data),
+  run: async (roots, inputs) => evaluateReference(roots, inputs).map(({ values: data }) => data),
 }
 const engine = createWasmEngine({ threads: 1 })
 afterAll(() => engine.close())

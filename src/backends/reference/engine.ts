@@ -3,8 +3,8 @@
  * another. Slow and plain; what every other backend is compared with.
  */
 
-import { breatheInTime } from '../../async/breathe.ts'
 import { Turns } from '../../async/turns.ts'
+import { yieldInTime } from '../../async/yieldToEvents.ts'
 import { opOf } from '../../graph/table.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { TypedArray, Variable } from '../../graph/variable.ts'
@@ -123,7 +123,7 @@ class ReferenceExecutable implements Executable {
     // In the types of the inputs: what is given in double precision is rounded as on every engine.
     const taken = copyInputs(this.inputs, inputs)
     const outputs = await this.engine.turns.take(async () => this.compute(taken, read))
-    await breatheInTime()
+    await yieldInTime()
     return outputs
   }
 
@@ -149,7 +149,7 @@ class ReferenceExecutable implements Executable {
     if (source?.kind === 'input') return Float64Array.from(inputs[source.name])
     if (source?.kind === 'variable') return this.engine.current(source.variable)
     if (source?.kind === 'constant') return Float64Array.from(source.values)
-    const operands = tensor.inputs.map(operand => ({ shape: operand.shape, data: resultOf(operand) }))
+    const operands = tensor.inputs.map(operand => ({ shape: operand.shape, values: resultOf(operand) }))
     return opOf(tensor).reference(operands, tensor.attributes, tensor.shape)
   }
 }

@@ -1,7 +1,7 @@
 /** A plan with its code: what {@link WasmEngine.compile} gives. */
 
-import { breatheInTime } from '../../async/breathe.ts'
 import type { Turns } from '../../async/turns.ts'
+import { yieldInTime } from '../../async/yieldToEvents.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { TypedArray } from '../../graph/variable.ts'
 import type { Plan } from '../../plan/plan.ts'
@@ -70,7 +70,7 @@ export class WasmExecutable implements Executable {
     // At once where nothing is under way: then they are copied once, into the arena.
     const taken = turns.isFree ? inputs : copyInputs(this.inputs, inputs)
     const outputs = await turns.take(() => this.turn(taken, read))
-    await breatheInTime()
+    await yieldInTime()
     return outputs
   }
 

@@ -22,9 +22,9 @@ export const argmaxOp: Op<ArgmaxAttributes> = {
     return Float64Array.from({ length: sizeOf(shape) }, (_, position) => {
       const start = Math.floor(position / inner) * extent * inner + (position % inner)
       let best = 0
-      let largest = x.data[start]
+      let largest = x.values[start]
       for (let k = 1; k < extent && !Number.isNaN(largest); k++) {
-        const element = x.data[start + k * inner]
+        const element = x.values[start + k * inner]
         if (element > largest || Number.isNaN(element)) {
           best = k
           largest = element

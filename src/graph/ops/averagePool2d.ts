@@ -35,7 +35,7 @@ export const averagePool2dOp: Op<AveragePool2dAttributes> = {
   reference([x], attributes, shape) {
     const result = new Float64Array(sizeOf(shape))
     forEachAverage(x.shape, shape, attributes, (input, output, share) => {
-      result[output] += x.data[input] * share
+      result[output] += x.values[input] * share
     })
     return result
   },
@@ -61,7 +61,7 @@ export const averagePool2dGradientOp: Op<AveragePool2dGradientAttributes> = {
   reference([gradient], attributes, shape) {
     const result = new Float64Array(sizeOf(shape))
     forEachAverage(shape, gradient.shape, attributes, (input, output, share) => {
-      result[input] += gradient.data[output] * share
+      result[input] += gradient.values[output] * share
     })
     return result
   },

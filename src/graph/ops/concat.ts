@@ -35,8 +35,8 @@ export const concatOp: Op<ConcatAttributes> = {
     let lead = 0
     for (const x of inputs) {
       const part = sizeOf(x.shape.slice(axis))
-      for (let outer = 0; outer * part < x.data.length; outer++) {
-        result.set(x.data.subarray(outer * part, (outer + 1) * part), outer * row + lead)
+      for (let outer = 0; outer * part < x.values.length; outer++) {
+        result.set(x.values.subarray(outer * part, (outer + 1) * part), outer * row + lead)
       }
       lead += part
     }

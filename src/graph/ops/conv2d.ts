@@ -107,7 +107,7 @@ export const conv2dOp: Op<Conv2dAttributes> = {
   reference([x, w], attributes, shape) {
     const y = new Float64Array(sizeOf(shape))
     forEachTap(x.shape, w.shape, shape, attributes, (xi, wi, yi) => {
-      y[yi] += x.data[xi] * w.data[wi]
+      y[yi] += x.values[xi] * w.values[wi]
     })
     return y
   },
@@ -130,7 +130,7 @@ export const conv2dInputGradientOp: Op<Conv2dGradientAttributes> = {
   reference([g, w], attributes, shape) {
     const dx = new Float64Array(sizeOf(shape))
     forEachTap(shape, w.shape, g.shape, attributes, (xi, wi, yi) => {
-      dx[xi] += g.data[yi] * w.data[wi]
+      dx[xi] += g.values[yi] * w.values[wi]
     })
     return dx
   },
@@ -156,7 +156,7 @@ export const conv2dWeightGradientOp: Op<Conv2dGradientAttributes> = {
   reference([x, g], attributes, shape) {
     const dw = new Float64Array(sizeOf(shape))
     forEachTap(x.shape, shape, g.shape, attributes, (xi, wi, yi) => {
-      dw[wi] += x.data[xi] * g.data[yi]
+      dw[wi] += x.values[xi] * g.values[yi]
     })
     return dw
   },

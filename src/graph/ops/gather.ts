@@ -29,8 +29,8 @@ export const gatherOp: Op<GatherAttributes> = {
   reference([x, indices], { axis }, shape) {
     const result = new Float64Array(sizeOf(shape))
     const inner = sizeOf(shape.slice(axis + 1))
-    forEachSlice(shape, axis, indices.data, x.shape[axis], 'gather', (slot, slice) => {
-      result.set(x.data.subarray(slice * inner, (slice + 1) * inner), slot * inner)
+    forEachSlice(shape, axis, indices.values, x.shape[axis], 'gather', (slot, slice) => {
+      result.set(x.values.subarray(slice * inner, (slice + 1) * inner), slot * inner)
     })
     return result
   },
@@ -61,8 +61,8 @@ export const scatterAddOp: Op<ScatterAddAttributes> = {
   reference([slices, indices], { axis, size }, shape) {
     const result = new Float64Array(sizeOf(shape))
     const inner = sizeOf(shape.slice(axis + 1))
-    forEachSlice(slices.shape, axis, indices.data, size, 'scatterAdd', (slot, slice) => {
-      for (let k = 0; k < inner; k++) result[slice * inner + k] += slices.data[slot * inner + k]
+    forEachSlice(slices.shape, axis, indices.values, size, 'scatterAdd', (slot, slice) => {
+      for (let k = 0; k < inner; k++) result[slice * inner + k] += slices.values[slot * inner + k]
     })
     return result
   },

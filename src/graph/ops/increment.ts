@@ -19,7 +19,7 @@ export const incrementOp: Op<IncrementAttributes> = {
     }
     return { shape: x.shape, dtype: 'i32' }
   },
-  reference: ([x], { by }) => x.data.map(value => (value + by) | 0),
+  reference: ([x], { by }) => x.values.map(value => (value + by) | 0),
   vjp: () => [undefined],
   cost: elementwiseCost,
 }

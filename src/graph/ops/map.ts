@@ -35,7 +35,7 @@ export const mapOp: Op<MapAttributes> = {
     const index = shape.map(() => 0)
     const elements = inputs.map(() => 0)
     for (let position = 0; position < result.length; position++) {
-      for (let k = 0; k < inputs.length; k++) elements[k] = inputs[k].data[offsets[k]]
+      for (let k = 0; k < inputs.length; k++) elements[k] = inputs[k].values[offsets[k]]
       result[position] = e.evaluate(expression, elements)
       for (let axis = shape.length - 1; axis >= 0; axis--) {
         index[axis]++

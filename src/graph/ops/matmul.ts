@@ -35,8 +35,8 @@ export const matmulOp: Op<MatmulAttributes> = {
       for (let j = 0; j < columns; j++) {
         let total = 0
         for (let k = 0; k < inner; k++) {
-          const left = a.data[transposeA ? k * rows + i : i * inner + k]
-          const right = b.data[transposeB ? j * inner + k : k * columns + j]
+          const left = a.values[transposeA ? k * rows + i : i * inner + k]
+          const right = b.values[transposeB ? j * inner + k : k * columns + j]
           total += left * right
         }
         result[i * columns + j] = total

@@ -5,7 +5,7 @@
  * shape through the switches is the transpose of that, so second derivatives stay inside the four operations.
  * The first of equal maxima wins; padding never wins; a NaN counts as the largest (all as in PyTorch).
  */
-import { apply, elementwiseCost, type HostTensor, type Op } from '../op.ts'
+import { apply, elementwiseCost, type Op, type ReferenceTensor } from '../op.ts'
 import { formatShape, type Shape, ShapeError, sameShape, sizeOf } from '../shape.ts'
 import type { Tensor, Volume } from '../tensor.ts'
 import { type Window2d, type WindowOptions, windowOf } from '../window.ts'
@@ -72,7 +72,7 @@ export const maxPool2dGradientOp: Op<MaxPool2dGradientAttributes> = {
     const result = new Float64Array(sizeOf(shape))
     const plane = shape[2] * shape[3]
     forEachSwitch(switches, plane, (output, at) => {
-      result[at] += gradient.data[output]
+      result[at] += gradient.values[output]
     })
     return result
   },
@@ -95,7 +95,7 @@ export const maxPool2dRouteOp: Op<Window2d> = {
   reference([x, switches], _, shape) {
     const result = new Float64Array(sizeOf(shape))
     forEachSwitch(switches, x.shape[2] * x.shape[3], (output, at) => {
-      result[output] = x.data[at]
+      result[output] = x.values[at]
     })
     return result
   },
@@ -133,7 +133,7 @@ function checkSwitches(switches: Tensor, pooled: Shape, label: string): void {
 }
 
 function forEachMaximum(
-  x: HostTensor,
+  x: ReferenceTensor,
   y: Shape,
   window: Window2d,
   visit: (output: number, at: number, value: number) => void,
@@ -141,10 +141,10 @@ function forEachMaximum(
   const [, , height, width] = x.shape
   forEachWindow(x.shape, y, window, (output, plane, rows, columns) => {
     let best = rows[0] * width + columns[0]
-    let largest = x.data[plane * height * width + best]
+    let largest = x.values[plane * height * width + best]
     for (const row of rows) {
       for (const column of columns) {
-        const value = x.data[(plane * height + row) * width + column]
+        const value = x.values[(plane * height + row) * width + column]
         if (value > largest || (Number.isNaN(value) && !Number.isNaN(largest))) {
           best = row * width + column
           largest = value
@@ -156,9 +156,9 @@ function forEachMaximum(
 }
 
 /** Calls `visit` with the flat index of every output and of the input element its switch names. */
-function forEachSwitch(switches: HostTensor, plane: number, visit: (output: number, at: number) => void): void {
+function forEachSwitch(switches: ReferenceTensor, plane: number, visit: (output: number, at: number) => void): void {
   const outputs = switches.shape[2] * switches.shape[3]
-  switches.data.forEach((at, output) => {
+  switches.values.forEach((at, output) => {
     if (!Number.isInteger(at) || at < 0 || at >= plane) {
       throw new RangeError(`maxPool2d: switch ${at} is out of range for a plane of ${plane} elements`)
     }

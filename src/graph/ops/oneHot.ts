@@ -21,7 +21,7 @@ export const oneHotOp: Op<OneHotAttributes> = {
   },
   reference([indices], { classes }, shape) {
     const result = new Float64Array(sizeOf(shape))
-    indices.data.forEach((index, row) => {
+    indices.values.forEach((index, row) => {
       if (!Number.isInteger(index) || index < 0 || index >= classes) {
         throw new RangeError(`oneHot: index ${index} is out of range for ${classes} classes`)
       }

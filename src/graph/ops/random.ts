@@ -36,7 +36,7 @@ export const randomOp: Op<RandomAttributes> = {
   },
   reference([key], { distribution, stream, probability = 0 }, shape) {
     const result = new Float64Array(sizeOf(shape))
-    const [seed, step] = key.data
+    const [seed, step] = key.values
     for (let block = 0; block * 4 < result.length; block++) {
       const words = philox([block, step, 0, 0], [seed, stream])
       const lanes =

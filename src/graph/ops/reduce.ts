@@ -5,7 +5,7 @@
  * attain it, in equal shares among ties, as PyTorch's `amax` and `amin` do.
  */
 import * as e from '../expression.ts'
-import { apply, elementwiseCost, type HostTensor, type Op } from '../op.ts'
+import { apply, elementwiseCost, type Op, type ReferenceTensor } from '../op.ts'
 import { formatShape, normalizeAxis, type Shape, ShapeError, sameShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Scalar, Tensor } from '../tensor.ts'
 import { broadcastTo, map } from './map.ts'
@@ -123,18 +123,22 @@ function reducedShape(shape: Shape, axes: readonly number[], keepDims: boolean):
 }
 
 /** Calls `visit` with every element and the position of its result, in row-major order of the input. */
-function forEachReduced(x: HostTensor, axes: readonly number[], visit: (element: number, at: number) => void): void {
+function forEachReduced(
+  x: ReferenceTensor,
+  axes: readonly number[],
+  visit: (element: number, at: number) => void,
+): void {
   const strides = stridesOf(x.shape)
   const kept = reducedShape(x.shape, axes, true)
   const target = stridesOf(kept).map((stride, axis) => (axes.includes(axis) ? 0 : stride))
   const whole = sameShape(kept, x.shape)
-  for (let position = 0; position < x.data.length; position++) {
+  for (let position = 0; position < x.values.length; position++) {
     let at = whole ? position : 0
     if (!whole) {
       for (let axis = 0; axis < strides.length; axis++) {
         at += (Math.floor(position / strides[axis]) % x.shape[axis]) * target[axis]
       }
     }
-    visit(x.data[position], at)
+    visit(x.values[position], at)
   }
 }

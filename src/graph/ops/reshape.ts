@@ -23,7 +23,7 @@ export const reshapeOp: Op<ReshapeAttributes> = {
     }
     return { shape, dtype: x.dtype }
   },
-  reference: ([x]) => x.data.slice(),
+  reference: ([x]) => x.values.slice(),
   vjp: (output, gradient) => {
     const [x] = output.inputs
     return [x.dtype === 'f32' ? reshape(gradient, x.shape) : undefined]

@@ -45,7 +45,7 @@ export const sliceOp: Op<SliceAttributes> = {
         const index = Math.floor(position / target[axis]) % shape[axis]
         at += (starts[axis] + index * steps[axis]) * from[axis]
       }
-      return x.data[at]
+      return x.values[at]
     })
   },
   // Every element goes back to where it was taken; what was not taken gets zero.

@@ -2,7 +2,7 @@
  * The loss of classification: Lᵢ = −log softmax(sᵢ)[yᵢ] = log Σₖ e^{sᵢₖ} − sᵢ[yᵢ], with gradient softmax(sᵢ) − onehot(yᵢ).
  * One op each way, so that the probabilities are never stored on the way forward.
  */
-import { apply, elementwiseCost, type HostTensor, type IndexOperand, type Op } from '../op.ts'
+import { apply, elementwiseCost, type IndexOperand, type Op, type ReferenceTensor } from '../op.ts'
 import { formatShape, ShapeError, sizeOf } from '../shape.ts'
 import type { Matrix, Tensor, Vector } from '../tensor.ts'
 import { mul, sub } from './elementwise.ts'
@@ -22,7 +22,7 @@ export const softmaxCrossEntropyOp: Op<NoAttributes> = {
     return { shape: [logits.shape[0]], dtype: 'f32' }
   },
   reference([logits, targets]) {
-    return targets.data.map((target, row) => {
+    return targets.values.map((target, row) => {
       const scores = rowOf(logits, row, target)
       const largest = Math.max(...scores)
       const total = scores.reduce((sum, score) => sum + Math.exp(score - largest), 0)
@@ -52,13 +52,13 @@ export const softmaxCrossEntropyGradientOp: Op<NoAttributes> = {
   reference([logits, targets, upstream], _, shape) {
     const result = new Float64Array(sizeOf(shape))
     const classes = shape[1]
-    targets.data.forEach((target, row) => {
+    targets.values.forEach((target, row) => {
       const scores = rowOf(logits, row, target)
       const largest = Math.max(...scores)
       const powers = scores.map(score => Math.exp(score - largest))
       const total = powers.reduce((sum, power) => sum + power, 0)
       powers.forEach((power, k) => {
-        result[row * classes + k] = (power / total - (k === target ? 1 : 0)) * upstream.data[row]
+        result[row * classes + k] = (power / total - (k === target ? 1 : 0)) * upstream.values[row]
       })
     })
     return result
@@ -103,10 +103,10 @@ function checkOperands(logits: Tensor, targets: Tensor, label: string): void {
   }
 }
 
-function rowOf(logits: HostTensor, row: number, target: number): Float64Array {
+function rowOf(logits: ReferenceTensor, row: number, target: number): Float64Array {
   const classes = logits.shape[1]
   if (!Number.isInteger(target) || target < 0 || target >= classes) {
     throw new RangeError(`softmaxCrossEntropy: target ${target} (row ${row}) is out of range for ${classes} classes`)
   }
-  return logits.data.subarray(row * classes, (row + 1) * classes)
+  return logits.values.subarray(row * classes, (row + 1) * classes)
 }

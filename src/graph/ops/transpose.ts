@@ -30,7 +30,7 @@ export const transposeOp: Op<TransposeAttributes> = {
       for (let axis = 0; axis < shape.length; axis++) {
         at += (Math.floor(position / target[axis]) % shape[axis]) * strides[axis]
       }
-      return x.data[at]
+      return x.values[at]
     })
   },
   vjp(output, gradient, { permutation }) {

@@ -351,7 +351,7 @@ describe.each(Object.entries(geometries))('%s', (name, geometry) => {
     const reference = g.evaluateReference(wanted, inputs)
     for (const engine of engines) {
       const got = await runOn(engine, wanted, inputs)
-      reference.forEach(({ data }, k) => {
+      reference.forEach(({ values: data }, k) => {
         // Rounding of sums of a few hundred to thousand products; F(4×4, 3×3) and F(5×5, 2×2) add a few units in the last place to each.
         const scale = data.reduce((most: number, value: number) => Math.max(most, Math.abs(value)), 0)
         expectClose(got[k], Array.from(data), { relative: 1e-5, absolute: 1e-5 * scale }, `root ${k}`)

@@ -54,7 +54,7 @@ describe.each(cases)('%s', (_, size, options) => {
       up: numbers(g.sizeOf(y.shape), 'different'),
     })
     const reference = (root: g.Tensor, inputs: Record<string, ArrayLike<number>>): ArrayLike<number> =>
-      g.evaluateReference([root], inputs)[0].data
+      g.evaluateReference([root], inputs)[0].values
     /** Runs a kernel on volumes that lie channels last. */
     const run = (
       kernel: Kernel,
@@ -128,9 +128,14 @@ test('averages over neighbouring rows of a row-major image, as of channels, are 
   const result = { shape, dtype: 'f32', block: 0 } as const
   const tolerance = { relative: 2e-6, absolute: 1e-6 }
   const forward = averagePoolKernel(window, rowMajor, shape, shape)
-  expectClose(runKernel(forward, [operand('f32', shape, inputs.x)], result), Array.from(wanted.data), tolerance, 'y')
+  expectClose(runKernel(forward, [operand('f32', shape, inputs.x)], result), Array.from(wanted.values), tolerance, 'y')
   const backward = averagePoolGradientKernel(window, rowMajor, shape, shape)
-  expectClose(runKernel(backward, [operand('f32', shape, inputs.up)], result), Array.from(slope.data), tolerance, 'dx')
+  expectClose(
+    runKernel(backward, [operand('f32', shape, inputs.up)], result),
+    Array.from(slope.values),
+    tolerance,
+    'dx',
+  )
   expect(forward.key).toMatch(/^channelAveragePool /)
 })
 

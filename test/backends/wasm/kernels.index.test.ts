@@ -40,8 +40,8 @@ describe('gather', () => {
       { shape: result, dtype, block: 0 },
     )
     const inputs = [
-      { shape, data },
-      { shape: [count], data: indices },
+      { shape, values: data },
+      { shape: [count], values: indices },
     ]
     expect(Array.from(got)).toEqual(Array.from(gatherOp.reference(inputs, { axis }, result)))
   })
@@ -86,8 +86,8 @@ describe('scatterAdd', () => {
       { shape: result, dtype: 'f32', block: 0 },
     )
     const inputs = [
-      { shape, data },
-      { shape: [shape[axis]], data: indices },
+      { shape, values: data },
+      { shape: [shape[axis]], values: indices },
     ]
     expect(Array.from(got)).toEqual(Array.from(scatterAddOp.reference(inputs, { axis, size }, result)))
   })
@@ -116,7 +116,9 @@ describe('oneHot', () => {
     const data = integers(sizeOf(shape), classes)
     const output = { shape: [...shape, classes], dtype: 'f32', block } as const
     const got = runKernel(oneHotKernel(output), [operand('i32', shape, data)], output)
-    expect(Array.from(got)).toEqual(Array.from(oneHotOp.reference([{ shape, data }], { classes }, output.shape)))
+    expect(Array.from(got)).toEqual(
+      Array.from(oneHotOp.reference([{ shape, values: data }], { classes }, output.shape)),
+    )
   })
 
   test.each([-1, 5])('class %i of 5 traps', index => {
@@ -160,7 +162,7 @@ describe('argmax', () => {
       dtype: 'i32',
       block,
     })
-    expect(Array.from(got)).toEqual(Array.from(argmaxOp.reference([{ shape, data }], { axis }, result)))
+    expect(Array.from(got)).toEqual(Array.from(argmaxOp.reference([{ shape, values: data }], { axis }, result)))
   })
 
   test('i32 are compared as whole numbers', () => {

@@ -61,7 +61,7 @@ test.each(cases)('%j with %j before, %j after and %j between', (shape, before, a
     dtype: 'f32',
     block: 0,
   })
-  expect(Array.from(got)).toEqual(Array.from(padOp.reference([{ shape, data }], attributes, padded)))
+  expect(Array.from(got)).toEqual(Array.from(padOp.reference([{ shape, values: data }], attributes, padded)))
 })
 
 test('other numbers are other kernels', () => {

@@ -19,7 +19,7 @@ function both(
 ): { got: ArrayLike<number>; want: Float64Array } {
   const { shape } = attributes
   const got = runKernel(randomKernel(attributes), [operand('i32', [2], key)], { shape, dtype: 'f32', block: 0 })
-  const want = randomOp.reference([{ shape: [2], data: Float64Array.from(key) }], attributes, shape)
+  const want = randomOp.reference([{ shape: [2], values: Float64Array.from(key) }], attributes, shape)
   return { got, want }
 }
 

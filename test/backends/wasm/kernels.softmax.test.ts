@@ -28,7 +28,7 @@ function batchOf(count: number, classes: number, scale: number): Batch {
   }
 }
 
-const host = (shape: number[], data: ArrayLike<number>) => ({ shape, data: Float64Array.from(data) })
+const host = (shape: number[], data: ArrayLike<number>) => ({ shape, values: Float64Array.from(data) })
 
 function loss({ count, classes, logits, targets }: Batch, block: number): Float32Array {
   const x = operand('f32', [count, classes], logits, block)

@@ -26,7 +26,7 @@ async function check(
   const arrays = { f32: Float32Array, i32: Int32Array, u8: Uint8Array }
   roots.forEach((root, k) => {
     expect(results[k]).toBeInstanceOf(arrays[root.dtype])
-    expectClose(results[k]!, expected[k]!.data, { relative: 1e-6, absolute: 1e-6 }, `root ${k}`)
+    expectClose(results[k]!, expected[k]!.values, { relative: 1e-6, absolute: 1e-6 }, `root ${k}`)
   })
   return results
 }

@@ -21,7 +21,7 @@ describe.each(['channels', 'samples'] as const)('with %s innermost', innermost =
     const expected = g.evaluateReference(tensors, inputs)
     const found = await runOn(engine, tensors, inputs)
     Object.keys(roots).forEach((name, k) => {
-      expectClose(found[k]!, expected[k]!.data, { relative: 1e-5, absolute: 1e-4 }, name)
+      expectClose(found[k]!, expected[k]!.values, { relative: 1e-5, absolute: 1e-4 }, name)
     })
   }
 

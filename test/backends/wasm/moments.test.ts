@@ -85,7 +85,7 @@ async function planText(roots: readonly g.Tensor[]): Promise<string> {
 /** Fails unless both engines compute the roots as the reference does, and alike. */
 async function expectReference(roots: readonly g.Tensor[], inputs: Values): Promise<void> {
   const [first, second] = await Promise.all(engines.map(each => runOn(each, roots, inputs)))
-  g.evaluateReference(roots, inputs).forEach(({ data }, k) => {
+  g.evaluateReference(roots, inputs).forEach(({ values: data }, k) => {
     // Rounding of the convolution, of sums over up to 32,000 positions, and what those of mixed signs cancel.
     const scale = data.reduce((most: number, value: number) => Math.max(most, Math.abs(value)), 0)
     expectClose(first[k], Array.from(data), { relative: 1e-5, absolute: 1e-5 * scale }, `root ${k}`)

@@ -11,7 +11,7 @@ import type { Engine } from '../../../src/backends/engine.ts'
 import { createReferenceEngine } from '../../../src/backends/reference/engine.ts'
 import type { WasmEngineOptions } from '../../../src/backends/wasm/engine.ts'
 import { evaluateReference } from '../../../src/graph/evaluate.ts'
-import type { HostTensor } from '../../../src/graph/op.ts'
+import type { ReferenceTensor } from '../../../src/graph/op.ts'
 import { opOf } from '../../../src/graph/table.ts'
 import { type Tensor, topologicalOrder } from '../../../src/graph/tensor.ts'
 import type { TypedArray } from '../../../src/graph/variable.ts'
@@ -56,21 +56,21 @@ function inSinglePrecision(spec: NetworkSpec): Map<string, ArrayLike<number>> {
   const { program, inputs, variables } = buildProgram(spec)
   const outputs = Object.entries(program.outputs)
   const roots = [...outputs.map(([, tensor]) => tensor), ...program.updates.values()]
-  const values = new Map<Tensor, HostTensor>()
+  const values = new Map<Tensor, ReferenceTensor>()
   for (const tensor of topologicalOrder(roots)) {
     const operands = tensor.inputs.map(operand => values.get(operand)!)
     const data = tensor.source
-      ? evaluateReference([tensor], inputs)[0]!.data
+      ? evaluateReference([tensor], inputs)[0]!.values
       : opOf(tensor).reference(operands, tensor.attributes, tensor.shape)
-    values.set(tensor, { shape: tensor.shape, data: Float64Array.from(data, Math.fround) })
+    values.set(tensor, { shape: tensor.shape, values: Float64Array.from(data, Math.fround) })
   }
   return new Map([
-    ...outputs.map(([name, tensor]) => [`${name} in step 1`, values.get(tensor)!.data] as const),
+    ...outputs.map(([name, tensor]) => [`${name} in step 1`, values.get(tensor)!.values] as const),
     ...variables.map(
       (variable, k) =>
         [
           `variable ${k}`,
-          program.updates.has(variable) ? values.get(program.updates.get(variable)!)!.data : variable.value,
+          program.updates.has(variable) ? values.get(program.updates.get(variable)!)!.values : variable.value,
         ] as const,
     ),
   ])

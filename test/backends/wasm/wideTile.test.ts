@@ -85,7 +85,7 @@ describe('a convolution of odd numbers of channels', () => {
       Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (__, k) => Math.sin(k * 12.9898 + seed))
     const inputs = { x: noise(1, x), w: noise(2, w), upstream: noise(3, upstream) }
     const actual = await runOn(engine, roots, inputs)
-    g.evaluateReference(roots, inputs).forEach(({ data }, k) => {
+    g.evaluateReference(roots, inputs).forEach(({ values: data }, k) => {
       // Rounding of sums of up to a few thousand products; Winograd's algorithm adds a few units in the last place to each.
       const most = data.reduce((sofar: number, value: number) => Math.max(sofar, Math.abs(value)), 0)
       expectClose(actual[k], Array.from(data), { relative: 1e-5, absolute: 1e-5 * most }, `root ${k}`)

@@ -1,7 +1,7 @@
 /** Lets the event loop turn between two pieces of work: timers, signals, screens and other callers stay alive while a loop computes. */
 
 /** Resolves after one turn of the event loop. */
-export function breathe(): Promise<void> {
+export function yieldToEvents(): Promise<void> {
   return new Promise(resolve => {
     if (typeof setImmediate === 'function') {
       setImmediate(resolve)
@@ -28,13 +28,13 @@ let since = 0
  * To be awaited after each piece of work of an endless series. Nothing happens as long as the event loop turns by itself; when it has
  * not for {@link longestHold}, because promises that are settled at once follow each other, this resolves after its next turn.
  */
-export async function breatheInTime(): Promise<void> {
+export async function yieldInTime(): Promise<void> {
   if (next) {
     if (performance.now() - since >= longestHold) await next
     return
   }
   since = performance.now()
-  next = breathe().then(() => {
+  next = yieldToEvents().then(() => {
     next = undefined
   })
 }

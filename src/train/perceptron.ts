@@ -11,8 +11,8 @@ import { matmul } from '../graph/ops/matmul.ts'
 import { reshape } from '../graph/ops/reshape.ts'
 import { formatShape, ShapeError } from '../graph/shape.ts'
 import type { Matrix, Tensor } from '../graph/tensor.ts'
-import { zeros } from './initializers.ts'
-import { type ForwardContext, Module, Parameter } from './module.ts'
+import { zeros } from '../nn/initializers.ts'
+import { type ForwardContext, Module, Parameter } from '../nn/module.ts'
 
 /** Options of {@link Perceptron.learn}. */
 export interface PerceptronOptions {
@@ -65,7 +65,7 @@ export class Perceptron extends Module {
 
   /** The class of one sample, −1 or +1. */
   classify(sample: readonly number[]): number {
-    return this.net(sample) >= 0 ? 1 : -1
+    return this.#net(sample) >= 0 ? 1 : -1
   }
 
   /**
@@ -78,8 +78,8 @@ export class Perceptron extends Module {
     targets: readonly number[],
     { rule = 'perceptron', learningRate = 0.1, maxEpochs = 1000 }: PerceptronOptions = {},
   ): PerceptronResult {
-    this.check(samples, targets, learningRate)
-    const pass = rule === 'perceptron' ? this.oneByOne : this.allAtOnce
+    this.#check(samples, targets, learningRate)
+    const pass = rule === 'perceptron' ? this.#oneByOne : this.#allAtOnce
     const wrong = (): number => samples.filter((sample, d) => this.classify(sample) !== targets[d]).length
     const history: number[] = []
     let errors = wrong()
@@ -92,41 +92,41 @@ export class Perceptron extends Module {
   }
 
   /** One pass of the perceptron rule. Returns E of the outputs it met. */
-  private oneByOne(samples: readonly (readonly number[])[], targets: readonly number[], rate: number): number {
+  #oneByOne(samples: readonly (readonly number[])[], targets: readonly number[], rate: number): number {
     let error = 0
     samples.forEach((sample, d) => {
       const difference = targets[d] - this.classify(sample)
       error += difference ** 2 / 2
-      this.move([...sample, 1].map(x => rate * difference * x))
+      this.#move([...sample, 1].map(x => rate * difference * x))
     })
     return error
   }
 
   /** One pass of the delta rule. Returns E before it. */
-  private allAtOnce(samples: readonly (readonly number[])[], targets: readonly number[], rate: number): number {
+  #allAtOnce(samples: readonly (readonly number[])[], targets: readonly number[], rate: number): number {
     const change = new Array<number>(this.inputs + 1).fill(0)
     let error = 0
     samples.forEach((sample, d) => {
-      const difference = targets[d] - this.net(sample)
+      const difference = targets[d] - this.#net(sample)
       error += difference ** 2 / 2
       for (const [i, x] of [...sample, 1].entries()) change[i] += rate * difference * x
     })
-    this.move(change)
+    this.#move(change)
     return error
   }
 
   /** w · x + b */
-  private net(sample: readonly number[]): number {
+  #net(sample: readonly number[]): number {
     return sample.reduce((total, x, i) => total + this.weight.value[i] * x, this.bias.value[0])
   }
 
   /** Adds to the weights and, last, to the bias, whose input is 1. */
-  private move(change: readonly number[]): void {
+  #move(change: readonly number[]): void {
     for (let i = 0; i < this.inputs; i++) this.weight.value[i] += change[i]
     this.bias.value[0] += change[this.inputs]
   }
 
-  private check(samples: readonly (readonly number[])[], targets: readonly number[], rate: number): void {
+  #check(samples: readonly (readonly number[])[], targets: readonly number[], rate: number): void {
     if (samples.length !== targets.length) {
       throw new ShapeError(`perceptron: ${samples.length} samples, but ${targets.length} targets`)
     }

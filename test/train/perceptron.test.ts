@@ -1,9 +1,10 @@
 /** The perceptron and its two learning rules, on data with a known answer. */
 import { describe, expect, test } from 'vitest'
 import { constantTensor } from '../../src/graph/sources.ts'
-import { inference, perceptron } from '../../src/nn/index.ts'
+import { inference } from '../../src/nn/index.ts'
+import { perceptron } from '../../src/train/index.ts'
+import { valuesOf } from '../nn/exact.ts'
 import { lcgTensor } from '../support/fixtures.ts'
-import { valuesOf } from './exact.ts'
 
 const corners = [
   [0, 0],
