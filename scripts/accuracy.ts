@@ -5,8 +5,8 @@
  *     npx tsx scripts/accuracy.ts [--seeds 5] [--threads N]
  */
 import { parseArgs } from 'node:util'
-import { resolveRecipe } from '../src/cli/recipe.ts'
-import { createModel, createOptimizer, createSchedule, loadData, startEngine } from '../src/cli/setup.ts'
+import { resolveRecipe } from '../src/recipe/recipe.ts'
+import { createModel, createOptimizer, createSchedule, loadData, startEngine } from '../src/recipe/setup.ts'
 import { Trainer } from '../src/train/trainer.ts'
 
 const { values } = parseArgs({

@@ -8,11 +8,11 @@ import { Evaluator } from '../train/evaluate.ts'
 import { CommandError, exitCodes, UsageError } from './errors.ts'
 import { EvaluationProgress } from './evaluationProgress.ts'
 import { print, printJson, warn } from './output.ts'
-import { dataName, modelName } from './recipe.ts'
+import { dataName, modelName } from '../recipe/recipe.ts'
 import { checkFingerprint } from './runFingerprint.ts'
 import { measured } from './runResult.ts'
 import { loadRun } from './runs.ts'
-import { type EngineChoices, imagesOf, loadData, type RunData, startEngine } from './setup.ts'
+import { type EngineChoices, imagesOf, loadData, type RunData, startEngine } from '../recipe/setup.ts'
 import { textTable } from './table.ts'
 
 /** Names of the splits. */

@@ -4,8 +4,8 @@ import type { RunFolder } from '../runs/runFolder.node.ts'
 import type { Progress } from '../train/checkpoint.ts'
 import { EarlyStopping } from '../train/earlyStopping.ts'
 import { UsageError } from './errors.ts'
-import type { Recipe } from './recipe.ts'
-import { isCode } from './recipeRules.ts'
+import type { Recipe } from '../recipe/recipe.ts'
+import { isCode } from '../recipe/rules.ts'
 import { resultFile } from './runResult.ts'
 
 /**

@@ -10,13 +10,13 @@ import { RunFolder } from '../runs/runFolder.node.ts'
 import { formatCount } from '../text/format.ts'
 import { predictionProgram } from '../train/programs.ts'
 import { loadWeights } from '../train/weights.node.ts'
-import { datasets } from './datasets.ts'
-import { defaultRuns } from './defaults.ts'
+import { datasets } from '../recipe/datasets.ts'
+import { defaultRuns } from '../recipe/defaults.ts'
 import { CommandError, UsageError } from './errors.ts'
 import { mustExist } from './inputs.ts'
 import { note, print } from './output.ts'
-import { dataName, type Recipe, resolveRecipe } from './recipe.ts'
-import { createModel, imagesOf } from './setup.ts'
+import { dataName, type Recipe, resolveRecipe } from '../recipe/recipe.ts'
+import { createModel, imagesOf } from '../recipe/setup.ts'
 
 /** Options of {@link importWeights}. */
 export interface ImportOptions {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line. A command is loaded when it is called, so that `--help` is quick. */
 import { Command, CommanderError, Option } from 'commander'
-import { defaultModel, defaultRuns } from './defaults.ts'
+import { defaultModel, defaultRuns } from '../recipe/defaults.ts'
 import { describeError, exitCodeOf, exitCodes, oneLine, UsageError } from './errors.ts'
 import {
   changedDataOption,
@@ -16,7 +16,7 @@ import {
 import { watchOutput } from './output.ts'
 import { recipeOptions, takesRecipe } from './recipeCommand.ts'
 import { addStudyCommands } from './studyCommands.ts'
-import { sourceErrorOf } from './userCode.ts'
+import { sourceErrorOf } from '../recipe/userCode.node.ts'
 import { foveaVersion } from './version.ts'
 
 const program = new Command('fovea')

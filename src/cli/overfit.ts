@@ -8,8 +8,8 @@ import { constant } from '../optim/schedules.ts'
 import { formatPercent, formatSignificant } from '../text/format.ts'
 import { exitCodes, UsageError } from './errors.ts'
 import { print, printJson } from './output.ts'
-import type { Recipe, RecipeOptions } from './recipe.ts'
-import { isCode } from './recipeRules.ts'
+import type { Recipe, RecipeOptions } from '../recipe/recipe.ts'
+import { isCode } from '../recipe/rules.ts'
 import { type RecipeSource, recipeOf, withTrainer } from './session.ts'
 
 /** Steps, and seconds, after which a network that has not learned the images is taken not to. */

@@ -13,9 +13,9 @@ import { EvaluationProgress } from './evaluationProgress.ts'
 import { picturesOf } from './pictureFiles.ts'
 import { type Failure, isFailure, JsonOutput, type Prediction, TableOutput } from './predictions.ts'
 import { progressStyle } from './progress.ts'
-import { dataName } from './recipe.ts'
+import { dataName } from '../recipe/recipe.ts'
 import { loadRun } from './runs.ts'
-import { type EngineChoices, imagesOf, startEngine } from './setup.ts'
+import { type EngineChoices, imagesOf, startEngine } from '../recipe/setup.ts'
 
 /** Whether dark strokes on light paper are turned into light strokes on dark, which digit models are trained on. */
 export const invertNames = ['auto', 'yes', 'no'] as const

@@ -7,9 +7,9 @@ import {
   trainingDefaults as defaults,
   preprocessNames,
   scheduleNames,
-} from './defaults.ts'
+} from '../recipe/defaults.ts'
 import { numeric, setOption } from './options.ts'
-import type { RecipeOptions } from './recipe.ts'
+import type { RecipeOptions } from '../recipe/recipe.ts'
 
 const usual = (value: string | number) => `(default: ${value})`
 
@@ -74,8 +74,8 @@ export async function recipeOptions(
   word: string | undefined,
   options: Readonly<Record<string, unknown>>,
 ): Promise<{ given: RecipeOptions; file: string | undefined }> {
-  const { isRecipeFile } = await import('./recipeFile.ts')
-  const { augmentOption } = await import('./augmentFile.ts')
+  const { isRecipeFile } = await import('../recipe/recipeFile.node.ts')
+  const { augmentOption } = await import('../recipe/augmentFile.node.ts')
   const augment = await augmentOption(options.augment as string | undefined)
   const isFile = word !== undefined && isRecipeFile(word)
   const said = recipeFields.flatMap(field => (options[field] === undefined ? [] : [[field, options[field]] as const]))

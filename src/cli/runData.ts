@@ -5,11 +5,11 @@ import { type Subset, splitDataset, subsetOf } from '../data/split.ts'
 import { findModel } from '../models/index.ts'
 import { bootstrapIndices, foldSplit } from '../study/folds.ts'
 import { openPictures } from './corrupt.ts'
-import { findDataset, splitFolder } from './datasets.ts'
-import { imagesOf } from './images.ts'
+import { findDataset, splitFolder } from '../recipe/datasets.ts'
+import { imagesOf } from '../recipe/images.ts'
 import { mustExist } from './inputs.ts'
-import type { Recipe } from './recipe.ts'
-import { isCode } from './recipeRules.ts'
+import type { Recipe } from '../recipe/recipe.ts'
+import { isCode } from '../recipe/rules.ts'
 
 /** The images of a run. */
 export interface RunData {

@@ -13,7 +13,7 @@ import { changesOf, type FileSizes, type Fingerprint, fileSizes, fingerprintOf }
 import type { RunFolder } from '../runs/runFolder.node.ts'
 import { CommandError } from './errors.ts'
 import { warn } from './output.ts'
-import type { Recipe } from './recipe.ts'
+import type { Recipe } from '../recipe/recipe.ts'
 import type { RunData } from './runData.ts'
 
 const splits = ['train', 'validation', 'test'] as const

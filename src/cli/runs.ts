@@ -6,9 +6,9 @@ import { readCheckpoint } from '../runs/checkpointFile.node.ts'
 import type { RunFolder } from '../runs/runFolder.node.ts'
 import type { Checkpoint } from '../train/checkpoint.ts'
 import { mustExist, openRunFolder } from './inputs.ts'
-import { parseRecipe, type Recipe } from './recipe.ts'
-import { loadFunctions } from './recipeFile.ts'
-import { createModel, loadCheckpoint } from './setup.ts'
+import { parseRecipe, type Recipe } from '../recipe/recipe.ts'
+import { loadFunctions } from '../recipe/recipeFile.node.ts'
+import { createModel, loadCheckpoint } from '../recipe/setup.ts'
 
 /** A model with the weights of a checkpoint. */
 export interface TrainedModel {

@@ -4,9 +4,9 @@ import type { ImageCollection } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
 import { Trainer, type TrainerOptions } from '../train/trainer.ts'
 import { note, warn } from './output.ts'
-import { fitPreprocessing } from './preprocess.ts'
-import { type Recipe, type RecipeOptions, resolveRecipe } from './recipe.ts'
-import { loadFunctions, readRecipeFile } from './recipeFile.ts'
+import { fitPreprocessing } from '../recipe/preprocess.ts'
+import { type Recipe, type RecipeOptions, resolveRecipe } from '../recipe/recipe.ts'
+import { loadFunctions, readRecipeFile } from '../recipe/recipeFile.node.ts'
 import {
   createAugmentation,
   type EngineChoices,
@@ -14,7 +14,7 @@ import {
   type RunData,
   startEngine,
   trainingOptions,
-} from './setup.ts'
+} from '../recipe/setup.ts'
 import { createInitialModel } from './transfer.ts'
 
 /** Where a recipe comes from. */

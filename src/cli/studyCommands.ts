@@ -180,6 +180,6 @@ async function withFile<T extends object>(
   word: string | undefined,
   options: T,
 ): Promise<T & { file: string | undefined }> {
-  const { isRecipeFile } = await import('./recipeFile.ts')
+  const { isRecipeFile } = await import('../recipe/recipeFile.node.ts')
   return { ...options, file: word !== undefined && isRecipeFile(word) ? word : undefined }
 }

@@ -15,14 +15,14 @@ import type { Evaluation } from '../train/evaluate.ts'
 import type { FeatureOptions } from '../train/features.ts'
 import { Trainer, type TrainerOptions } from '../train/trainer.ts'
 import { countTrainable } from '../train/trainerOptions.ts'
-import { defaultRuns } from './defaults.ts'
+import { defaultRuns } from '../recipe/defaults.ts'
 import { CommandError, exitCodes, InterruptError, UsageError } from './errors.ts'
 import { EvaluationProgress, FeatureProgress } from './evaluationProgress.ts'
 import { extend } from './extend.ts'
 import { openRunFolder } from './inputs.ts'
 import { Interrupt } from './interrupt.ts'
 import { note, print, printJson, warn } from './output.ts'
-import { fitPreprocessing } from './preprocess.ts'
+import { fitPreprocessing } from '../recipe/preprocess.ts'
 import { TrainProgress } from './progress.ts'
 import {
   parseRecipe,
@@ -32,8 +32,8 @@ import {
   resolveRecipe,
   runName,
   shellWord,
-} from './recipe.ts'
-import { loadFunctions, readRecipeFile } from './recipeFile.ts'
+} from '../recipe/recipe.ts'
+import { loadFunctions, readRecipeFile } from '../recipe/recipeFile.node.ts'
 import { checkFingerprint, keepFingerprint } from './runFingerprint.ts'
 import { type RunResult, reportFile, resultFile, writeResult } from './runResult.ts'
 import { finalCheckpoint } from './runs.ts'
@@ -46,7 +46,7 @@ import {
   type RunData,
   startEngine,
   trainingOptions,
-} from './setup.ts'
+} from '../recipe/setup.ts'
 import { type Best, type TrainOutcome, trainLoop } from './trainLoop.ts'
 import { createInitialModel } from './transfer.ts'
 

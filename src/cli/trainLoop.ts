@@ -10,7 +10,7 @@ import type { EpochEvent, TrainEvent, ValidationEvent } from '../train/events.ts
 import type { Trainer } from '../train/trainer.ts'
 import { CommandError } from './errors.ts'
 import type { TrainProgress } from './progress.ts'
-import type { Recipe } from './recipe.ts'
+import type { Recipe } from '../recipe/recipe.ts'
 
 /** The best epoch so far by its validation score; part of a checkpoint's progress. */
 export interface Best {

@@ -7,13 +7,13 @@ import type { Module } from '../nn/module.ts'
 import { loadState } from '../nn/state.ts'
 import { weightsOf } from '../train/checkpoint.ts'
 import { loadWeights } from '../train/weights.node.ts'
-import { imagesOf } from './images.ts'
+import { imagesOf } from '../recipe/images.ts'
 import { mustExist, openRunFolder } from './inputs.ts'
-import { createPreprocessing } from './preprocess.ts'
-import { parseRecipe, type Recipe } from './recipe.ts'
-import type { RecipeFunctions } from './recipeFunctions.ts'
+import { createPreprocessing } from '../recipe/preprocess.ts'
+import { parseRecipe, type Recipe } from '../recipe/recipe.ts'
+import type { RecipeFunctions } from '../recipe/functions.ts'
 import { finalCheckpoint } from './runs.ts'
-import { createModel, createNetwork, naming } from './setup.ts'
+import { createModel, createNetwork, naming } from '../recipe/setup.ts'
 
 /**
  * The model that a run begins with: new, or with the weights that the recipe names.

@@ -12,10 +12,10 @@ import { writeAtomic } from '../runs/atomicFile.node.ts'
 import { readEvents } from '../runs/eventLog.node.ts'
 import type { ValidationEvent } from '../train/events.ts'
 import { CommandError, InterruptError, isStopped } from './errors.ts'
-import type { Recipe } from './recipe.ts'
+import type { Recipe } from '../recipe/recipe.ts'
 import { differentImages } from './runFingerprint.ts'
 import { resultFile } from './runResult.ts'
-import type { EngineChoices } from './setup.ts'
+import type { EngineChoices } from '../recipe/setup.ts'
 import { StudyProgress, type StudyProgressOptions, type TrialEpoch } from './studyProgress.ts'
 
 /** One training run of a study. */

@@ -49,7 +49,7 @@ export {
   type RecipeInput,
   type ScheduleRecipe,
   type WeightRecipe,
-} from './recipe.ts'
+} from '../recipe/input.ts'
 export { Trainer } from './trainer.ts'
 export type { TrainerOptions } from './trainerOptions.ts'
 export { type LoadWeightsOptions, loadWeights, type WeightsReport } from './weights.ts'

@@ -227,7 +227,7 @@ describe('fovea train --preprocess', () => {
 
 describe('the usual pipeline of CIFAR', () => {
   it('is that of the papers', async () => {
-    const { resolveRecipe, commandOf } = await import('../../src/cli/recipe.ts')
+    const { resolveRecipe, commandOf } = await import('../../src/recipe/recipe.ts')
     const recipe = resolveRecipe({ model: 'resnet20-cifar', data: 'cifar10' })
     expect(recipe.data.augment?.transforms.map(({ name }) => name)).toEqual(['randomCrop', 'horizontalFlip'])
     expect(recipe.data.augment?.transforms[0]?.options).toEqual({

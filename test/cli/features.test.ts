@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
-import { type RawRecipe, resolveRecipe } from '../../src/cli/recipe.ts'
+import { type RawRecipe, resolveRecipe } from '../../src/recipe/recipe.ts'
 import { encodePng } from '../../src/plot/png.ts'
 import { readCheckpoint } from '../../src/runs/checkpointFile.node.ts'
 import { writePicture } from '../data/pictures.ts'

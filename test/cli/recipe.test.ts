@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../../src/cli/errors.ts'
-import { commandOf, parseRecipe, refuseConflicts, resolveRecipe, shellWord } from '../../src/cli/recipe.ts'
+import { commandOf, parseRecipe, refuseConflicts, resolveRecipe, shellWord } from '../../src/recipe/recipe.ts'
 import { models } from '../../src/models/index.ts'
 
 describe('resolveRecipe', () => {

@@ -2,7 +2,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { codeFrame } from '../../src/cli/codeFrame.ts'
+import { codeFrame } from '../../src/recipe/codeFrame.ts'
 import { fovea, temporaryFolder, writeSmallMnist } from '../support/fovea.ts'
 
 const folder = temporaryFolder()

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { UsageError } from '../../src/cli/errors.ts'
-import { type Recipe, resolveRecipe } from '../../src/cli/recipe.ts'
-import { readRecipeFile } from '../../src/cli/recipeFile.ts'
-import { createAugmentation, createModel, trainingOptions } from '../../src/cli/setup.ts'
+import { type Recipe, resolveRecipe } from '../../src/recipe/recipe.ts'
+import { readRecipeFile } from '../../src/recipe/recipeFile.node.ts'
+import { createAugmentation, createModel, trainingOptions } from '../../src/recipe/setup.ts'
 import { temporaryFolder } from '../support/fovea.ts'
 
 const folder = temporaryFolder()

@@ -2,9 +2,9 @@
 import { findModel } from '../models/index.ts'
 import type { ImageShape } from '../train/programs.ts'
 import { dataInfo } from './datasets.ts'
-import { UsageError } from './errors.ts'
+import { UsageError } from '../cli/errors.ts'
 import type { Recipe } from './recipe.ts'
-import { isCode } from './recipeRules.ts'
+import { isCode } from './rules.ts'
 
 /**
  * Classes of a recipe's images and `[height, width, channels]` of what its model gets.

@@ -9,16 +9,16 @@ import { ImageClassifier } from '../nn/imageClassifier.ts'
 import type { Module } from '../nn/module.ts'
 import { loadState } from '../nn/state.ts'
 import { type Checkpoint, CheckpointError, weightsOf } from '../train/checkpoint.ts'
-import { UsageError } from './errors.ts'
+import { UsageError } from '../cli/errors.ts'
 import { imagesOf } from './images.ts'
 import { createPreprocessing } from './preprocess.ts'
 import type { Recipe } from './recipe.ts'
-import type { RecipeFunctions } from './recipeFunctions.ts'
-import { isCode } from './recipeRules.ts'
+import type { RecipeFunctions } from './functions.ts'
+import { isCode } from './rules.ts'
 
 export { imagesOf } from './images.ts'
-export { createLoss, createOptimizer, createSchedule, trainingOptions } from './recipeParts.ts'
-export { loadData, type RunData } from './runData.ts'
+export { createLoss, createOptimizer, createSchedule, trainingOptions } from './parts.ts'
+export { loadData, type RunData } from '../cli/runData.ts'
 
 /** A new model with the initial weights of the recipe's seed. */
 export function createModel(recipe: Recipe, functions: RecipeFunctions = {}): ImageClassifier {

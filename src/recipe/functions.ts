@@ -3,9 +3,9 @@ import type { Loss } from '../nn/losses.ts'
 import type { Module } from '../nn/module.ts'
 import type { Optimizer, Schedule } from '../optim/index.ts'
 import { factorOf, ScheduleError } from '../optim/schedule.ts'
-import type { ModelFunctionOptions } from '../train/recipe.ts'
-import { UsageError } from './errors.ts'
-import { display } from './recipeRules.ts'
+import type { ModelFunctionOptions } from './input.ts'
+import { UsageError } from '../cli/errors.ts'
+import { display } from './rules.ts'
 
 /** The functions of a recipe file. */
 export interface RecipeFunctions {

@@ -42,8 +42,8 @@ import {
 } from '../optim/index.ts'
 import type { TrainerOptions } from '../train/trainer.ts'
 import type { Recipe } from './recipe.ts'
-import type { RecipeFunctions } from './recipeFunctions.ts'
-import { isCode, patternOf } from './recipeRules.ts'
+import type { RecipeFunctions } from './functions.ts'
+import { isCode, patternOf } from './rules.ts'
 
 const optimizers = {
   sgd,

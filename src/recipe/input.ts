@@ -36,7 +36,7 @@ import type {
   SwaOptions,
   WarmupOptions,
 } from '../optim/index.ts'
-import type { EarlyStoppingOptions } from './earlyStopping.ts'
+import type { EarlyStoppingOptions } from '../train/earlyStopping.ts'
 
 /** A part by the name of the function that makes it, with that function's options. */
 export type Named<N extends string, O extends object = Record<never, never>> = { readonly name: N } & Readonly<O>

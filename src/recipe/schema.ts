@@ -20,7 +20,7 @@ import {
   text,
   wholeFrom0,
   wholeFrom1,
-} from './recipeRules.ts'
+} from './rules.ts'
 
 const pairOf = <S extends z.ZodType>(item: S) => z.tuple([item, item], 'must be a list of two')
 

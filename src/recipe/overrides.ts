@@ -1,6 +1,6 @@
 /** `--set optimizer.lr=0.05`: any field of a recipe from the command line. */
-import { UsageError } from './errors.ts'
-import { display } from './recipeRules.ts'
+import { UsageError } from '../cli/errors.ts'
+import { display } from './rules.ts'
 
 /** A recipe under change. */
 type Fields = Record<string, unknown>

@@ -9,9 +9,9 @@ import type { DatasetSplits } from '../data/dataset.ts'
 import { DatasetError } from '../data/errors.ts'
 import { fashionMnistClasses } from '../data/fashionMnist.ts'
 import type { NormalizeOptions } from '../nn/normalize.ts'
-import { UsageError } from './errors.ts'
-import { unknownName } from './names.ts'
-import { downloadProgress } from './progressLines.ts'
+import { UsageError } from '../cli/errors.ts'
+import { unknownName } from '../text/names.ts'
+import { downloadProgress } from '../cli/progressLines.ts'
 
 /** What is known of a recipe's images before one is read. */
 export interface DataInfo {

@@ -4,8 +4,8 @@ import type { Augmentation, AugmentationSpec } from '../augment/compose.ts'
 import { AugmentError } from '../augment/errors.ts'
 import { augmentationFrom } from '../augment/table.ts'
 import { isRecord } from '../train/json.ts'
-import { UsageError } from './errors.ts'
-import { importModule, programNames } from './importModule.ts'
+import { UsageError } from '../cli/errors.ts'
+import { importModule, programNames } from './importModule.node.ts'
 
 /**
  * The pipeline of a file: of a module, its export `augment`, or that of its default export, a recipe or the pipeline itself;

@@ -6,10 +6,10 @@ import { readFile } from 'node:fs/promises'
 import { createRequire, register } from 'node:module'
 import { dirname, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { UsageError } from './errors.ts'
-import { mustExist } from './inputs.ts'
-import { display } from './recipeRules.ts'
-import { sourceErrorOf, syntaxErrorOf } from './userCode.ts'
+import { UsageError } from '../cli/errors.ts'
+import { mustExist } from '../cli/inputs.ts'
+import { display } from './rules.ts'
+import { sourceErrorOf, syntaxErrorOf } from './userCode.node.ts'
 
 /** File names of programs. */
 export const programNames = /\.[cm]?[jt]s$/
