@@ -13,6 +13,7 @@ export default defineConfig({
     'src/data/augmentWorker.node.ts',
     'src/train/index.ts',
     'src/train/index.node.ts',
+    'src/recipe/index.ts',
     'src/inspect/index.ts',
     'src/formats/index.ts',
     'src/plot/index.ts',

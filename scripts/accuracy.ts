@@ -4,9 +4,13 @@
  *
  *     npx tsx scripts/accuracy.ts [--seeds 5] [--threads N]
  */
+
 import { parseArgs } from 'node:util'
-import { resolveRecipe } from '../src/recipe/recipe.ts'
-import { createModel, createOptimizer, createSchedule, loadData, startEngine } from '../src/recipe/setup.ts'
+import { resolveOptions } from '../src/cli/recipeOptions.ts'
+import { loadData } from '../src/cli/runData.ts'
+import { startEngine } from '../src/recipe/engine.ts'
+import { createModel } from '../src/recipe/model.ts'
+import { createOptimizer, createSchedule } from '../src/recipe/parts.ts'
 import { Trainer } from '../src/train/trainer.ts'
 
 const { values } = parseArgs({
@@ -19,7 +23,7 @@ console.log('| seed | validation accuracy | test accuracy | test errors | traini
 console.log('|---|---|---|---|---|')
 const accuracies: number[] = []
 for (let seed = 0; seed < seeds; seed++) {
-  const recipe = resolveRecipe({ seed })
+  const recipe = resolveOptions({ seed })
   const { test, ...data } = await loadData(recipe)
   const engine = startEngine(recipe, values.threads === undefined ? {} : { threads: Number(values.threads) })
   const trainer = new Trainer({

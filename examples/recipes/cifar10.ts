@@ -1,6 +1,6 @@
 // fovea train examples/recipes/cifar10.ts: ResNet-20 on CIFAR-10 in 40 epochs of one cycle.
 import { compose, horizontalFlip, randomCrop } from 'fovea/augment'
-import { defineRecipe } from 'fovea/train'
+import { defineRecipe } from 'fovea/recipe'
 
 export default defineRecipe({
   model: 'resnet20-cifar',

@@ -2,7 +2,7 @@
 // without their mean image, 64,000 steps, the rate 0.1, a tenth of it from half-way on, a hundredth from three quarters on. Other
 // depths: --set model.name=resnet56-cifar; without shortcuts: plain20-cifar. (From 110 layers on the paper begins with 0.01.)
 import { compose, horizontalFlip, randomCrop } from 'fovea/augment'
-import { defineRecipe } from 'fovea/train'
+import { defineRecipe } from 'fovea/recipe'
 
 export default defineRecipe({
   model: 'resnet20-cifar',

@@ -1,6 +1,6 @@
 // fovea train examples/recipes/digits.ts: a small network on a part of MNIST, ends when it improves no more.
 import { compose, randomAffine } from 'fovea/augment'
-import { defineRecipe } from 'fovea/train'
+import { defineRecipe } from 'fovea/recipe'
 
 export default defineRecipe({
   model: 'lenet5',

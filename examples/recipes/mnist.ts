@@ -1,7 +1,7 @@
 // fovea train examples/recipes/mnist.ts: a small VGG-like network with batch norm, moved and turned digits, one cycle.
 import { compose, randomAffine } from 'fovea/augment'
 import { batchNorm2d, conv2d, dropout, flatten, linear, type Module, maxPool2d, relu, sequential } from 'fovea/nn'
-import { defineRecipe } from 'fovea/train'
+import { defineRecipe } from 'fovea/recipe'
 
 const block = (inputs: number, outputs: number): Module[] => [
   conv2d(inputs, outputs, 3, { padding: 1, bias: false }),

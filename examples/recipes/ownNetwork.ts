@@ -1,6 +1,6 @@
 // fovea train examples/recipes/ownNetwork.ts: functions where data are not enough.
 import { batchNorm2d, conv2d, flatten, globalAveragePool2d, linear, maxPool2d, relu, sequential } from 'fovea/nn'
-import { defineRecipe } from 'fovea/train'
+import { defineRecipe } from 'fovea/recipe'
 
 export default defineRecipe({
   // biome-ignore format: one line a stage

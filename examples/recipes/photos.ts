@@ -1,7 +1,7 @@
 // fovea train examples/recipes/photos.ts --data folder:photos: a small network on a folder of pictures.
 import { compose, horizontalFlip, randomCrop } from 'fovea/augment'
 import { conv2d, flatten, globalAveragePool2d, linear, relu, sequential } from 'fovea/nn'
-import { defineRecipe } from 'fovea/train'
+import { defineRecipe } from 'fovea/recipe'
 
 export default defineRecipe({
   // biome-ignore format: one line a stage

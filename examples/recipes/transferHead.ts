@@ -1,5 +1,5 @@
 // fovea train examples/recipes/transferHead.ts --data folder:hymenoptera: a new last layer, on what a frozen trunk sees, once.
-import { defineRecipe } from 'fovea/train'
+import { defineRecipe } from 'fovea/recipe'
 
 export default defineRecipe({
   model: 'resnet20-cifar',

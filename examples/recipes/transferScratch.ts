@@ -1,6 +1,6 @@
 // fovea train examples/recipes/transferScratch.ts --data folder:hymenoptera: what the photographs alone teach.
 import { compose, horizontalFlip, randomResizedCrop } from 'fovea/augment'
-import { defineRecipe } from 'fovea/train'
+import { defineRecipe } from 'fovea/recipe'
 
 export default defineRecipe({
   model: 'resnet20-cifar',

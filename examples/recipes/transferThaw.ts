@@ -1,6 +1,6 @@
 // fovea train examples/recipes/transferThaw.ts --data folder:hymenoptera: the last layer first, then one stage after another.
 import { compose, horizontalFlip, randomResizedCrop } from 'fovea/augment'
-import { defineRecipe } from 'fovea/train'
+import { defineRecipe } from 'fovea/recipe'
 
 export default defineRecipe({
   model: 'resnet20-cifar',

@@ -1,6 +1,6 @@
 // fovea train examples/recipes/transferTune.ts --data folder:hymenoptera: trained weights go on, early layers slowly.
 import { compose, horizontalFlip, randomResizedCrop } from 'fovea/augment'
-import { defineRecipe } from 'fovea/train'
+import { defineRecipe } from 'fovea/recipe'
 
 export default defineRecipe({
   model: 'resnet20-cifar',

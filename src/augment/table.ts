@@ -57,7 +57,7 @@ export function augmentationFrom(spec: unknown): Augmentation {
 function transformFrom(spec: unknown): Transform | BatchTransform {
   const { name, options = {} } = record(spec, 'a transform')
   if (typeof name !== 'string' || !Object.hasOwn(table, name)) {
-    throw new AugmentError(`unknown transform '${String(name)}'; there are: ${transformNames.join(', ')}`)
+    throw new AugmentError(`unknown transform '${String(name)}'; available: ${transformNames.join(', ')}`)
   }
   const given = record(options, `${name}: its options`)
   // Every factory checks its options, so what it is called with may be anything.
@@ -66,7 +66,7 @@ function transformFrom(spec: unknown): Transform | BatchTransform {
   const unknown = Object.keys(given).find(key => !Object.hasOwn(made.options ?? {}, key))
   if (unknown !== undefined) {
     throw new AugmentError(
-      `${name}: unknown option '${unknown}'; there are: ${Object.keys(made.options ?? {}).join(', ')}`,
+      `${name}: unknown option '${unknown}'; available: ${Object.keys(made.options ?? {}).join(', ')}`,
     )
   }
   return made

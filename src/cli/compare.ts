@@ -1,6 +1,9 @@
 /** `fovea compare`: the curves and results of several runs together. */
+
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { parseStoredRecipe } from '../recipe/files.node.ts'
+import type { Recipe } from '../recipe/recipe.ts'
 import { type ComparedRun, comparisonPlot } from '../report/comparePlot.ts'
 import { writeAtomic } from '../runs/atomicFile.node.ts'
 import { trainingSeconds } from '../runs/trainingTime.ts'
@@ -8,7 +11,6 @@ import { formatPercent, formatSignificant } from '../text/format.ts'
 import { CommandError, exitCodes } from './errors.ts'
 import { openRunFolder } from './inputs.ts'
 import { print, printJson } from './output.ts'
-import { parseRecipe, type Recipe } from '../recipe/recipe.ts'
 import { withRelativePaths } from './relativePaths.ts'
 import { resultFile } from './runResult.ts'
 import { textTable } from './table.ts'
@@ -92,7 +94,7 @@ interface ReadRun extends ComparedRun {
 
 async function readRun(path: string, name: string): Promise<ReadRun> {
   const folder = await openRunFolder(path)
-  const recipe = withRelativePaths(parseRecipe(folder.recipe, join(path, 'recipe.json')))
+  const recipe = withRelativePaths(parseStoredRecipe(folder.recipe, join(path, 'recipe.json')))
   const events = await folder.events()
   const steps = events.filter(event => event.type === 'step')
   if (steps.length === 0) throw new CommandError(`${path}: has no steps to compare`)

@@ -12,14 +12,16 @@ import { subsetOf } from '../data/split.ts'
 import { channelStatistics } from '../data/statistics.ts'
 import { contactSheet, type SheetPicture, type SheetRow } from '../plot/contactSheet.ts'
 import { RandomSequence, shuffledIndices } from '../random/philox.ts'
+import { readAugmentation } from '../recipe/augmentFile.node.ts'
+import { loadDataset } from '../recipe/datasets.node.ts'
+import { datasets, findDataset } from '../recipe/datasets.ts'
 import { writeAtomic } from '../runs/atomicFile.node.ts'
 import { formatCount } from '../text/format.ts'
-import { readAugmentation } from '../recipe/augmentFile.node.ts'
 import { openPictures } from './corrupt.ts'
-import { datasets, findDataset } from '../recipe/datasets.ts'
 import { exitCodes, UsageError } from './errors.ts'
 import { mustExist } from './inputs.ts'
 import { print, printJson, warn } from './output.ts'
+import { downloadProgress } from './progressLines.ts'
 import { textTable } from './table.ts'
 
 /** Options of {@link showData}. */
@@ -92,7 +94,8 @@ export async function showData(name: string, options: DataOptions): Promise<numb
 async function openData(name: string, options: DataOptions): Promise<ImageCollection> {
   const { split, dataDir, size, skipCorrupt } = options
   if (dataDir !== undefined) mustExist(dataDir, 'folder')
-  if (Object.hasOwn(datasets, name) || !existsSync(name)) return (await findDataset(name).load(dataDir))[split]
+  if (Object.hasOwn(datasets, name) || !existsSync(name))
+    return (await loadDataset(name, { directory: dataDir, onProgress: downloadProgress(name) }))[split]
   const corrupt = skipCorrupt ? 'skip' : 'refuse'
   return openPictures(name, '--skip-corrupt', { shape: [size, size, 3], corrupt })
 }

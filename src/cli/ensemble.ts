@@ -1,23 +1,25 @@
 /** `fovea ensemble`: several models as one, by independent seeds, snapshots of one cyclic run, or bagging. */
+
 import { join } from 'node:path'
 import type { ImageCollection } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
+import { type EngineChoices, startEngine } from '../recipe/engine.ts'
+import { imagesOf } from '../recipe/images.ts'
+import type { Recipe } from '../recipe/recipe.ts'
+import { readRecipeFile } from '../recipe/recipeFile.node.ts'
 import { writeAtomic } from '../runs/atomicFile.node.ts'
 import { readEvents } from '../runs/eventLog.node.ts'
 import { type AnswerScore, averageOf, scoreAnswers, scoreProbabilities, voteOf } from '../study/vote.ts'
 import { formatCount, formatPercent, formatSignificant } from '../text/format.ts'
 import { Evaluator } from '../train/evaluate.ts'
 import { CommandError, UsageError } from './errors.ts'
-import { imagesOf } from '../recipe/images.ts'
-import { print, printJson } from './output.ts'
-import { type Recipe, type RecipeOptions, resolveRecipe } from '../recipe/recipe.ts'
-import { readRecipeFile } from '../recipe/recipeFile.node.ts'
+import { note, print, printJson } from './output.ts'
+import { type RecipeOptions, resolveOptions } from './recipeOptions.ts'
 import { divideData, openData } from './runData.ts'
 import { checkFingerprint } from './runFingerprint.ts'
 import { loadRun } from './runs.ts'
 import type { RecipeSource } from './session.ts'
-import { type EngineChoices, startEngine } from '../recipe/setup.ts'
 import { inStudy } from './studyFolder.ts'
 import { textTable } from './table.ts'
 import { type TrialRunner, workOn } from './trials.ts'
@@ -50,10 +52,10 @@ interface Member {
 /** Trains the members, or goes on, and scores them alone and together. @returns the exit code */
 export async function ensemble(given: RecipeOptions, options: EnsembleOptions): Promise<number> {
   const { members, kind, jobs, out } = options
-  const base = options.file === undefined ? {} : await readRecipeFile(options.file)
-  const first = resolveRecipe({ ...given, test: false }, options.set, base)
+  const base = options.file === undefined ? {} : await readRecipeFile(options.file, note)
+  const first = resolveOptions({ ...given, test: false }, options.set, base)
   const recipeOf = (sets: readonly string[]): Recipe =>
-    resolveRecipe({ ...given, test: false }, [...(options.set ?? []), ...sets], base)
+    resolveOptions({ ...given, test: false }, [...(options.set ?? []), ...sets], base)
   const asked = { kind: 'ensemble', recipe: { ...first, fovea: undefined }, members, by: kind }
   const trials =
     kind === 'snapshots' ? [snapshotRun(first, members, recipeOf)] : memberRuns(first, members, kind, recipeOf)

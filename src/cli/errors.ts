@@ -3,6 +3,7 @@
  */
 import { inspect } from 'node:util'
 import { LabelSafetyError } from '../augment/errors.ts'
+import { RecipeError, SourceError } from '../recipe/errors.ts'
 
 /** What the process ends with: the one rule, which `docs/troubleshooting.md` tells to people. */
 export const exitCodes = {
@@ -26,7 +27,7 @@ export type StopSignal = Extract<keyof typeof exitCodes, `SIG${string}`>
 /** Whether a process was ended by a signal that it could answer. */
 export const isStopped = (code: number | null): boolean => code !== null && code > 128
 
-/** Thrown for what was asked for and cannot be meant: an option, a recipe, or a file that is not there. */
+/** Thrown for what was asked for and cannot be meant: an option, or a file that is not there. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
@@ -36,24 +37,13 @@ export class CommandError extends Error {
   override readonly name = 'CommandError'
 }
 
-/** Thrown for code of the user's that is wrong. Its message begins with file, line and column. */
-export class SourceError extends UsageError {
-  /** The lines around the place. */
-  readonly frame: string
-
-  constructor(message: string, frame: string, options?: ErrorOptions) {
-    super(message, options)
-    this.frame = frame
-  }
-}
-
 /** Thrown to leave a command after a signal. */
 export class InterruptError extends Error {
   override readonly name = 'InterruptError'
 }
 
 /** Errors that say that something else should have been asked for. */
-const usageErrors = [UsageError, LabelSafetyError] as const
+const usageErrors = [UsageError, RecipeError, LabelSafetyError] as const
 
 /** The exit code of an error. */
 export const exitCodeOf = (error: unknown): number =>

@@ -1,18 +1,21 @@
 /** `fovea eval`: the score of a run on one of its splits. */
+
 import { fiveCrop, flipViews, tenCrop, type Views } from '../augment/views.ts'
 import { type ImageCollection, isInMemory } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
 import { confusedPairs } from '../plot/confusionMatrix.ts'
+import { type EngineChoices, startEngine } from '../recipe/engine.ts'
+import { imagesOf } from '../recipe/images.ts'
+import { dataName, modelName } from '../recipe/recipe.ts'
 import { formatCount, formatPercent, formatSignificant } from '../text/format.ts'
 import { Evaluator } from '../train/evaluate.ts'
 import { CommandError, exitCodes, UsageError } from './errors.ts'
 import { EvaluationProgress } from './evaluationProgress.ts'
 import { print, printJson, warn } from './output.ts'
-import { dataName, modelName } from '../recipe/recipe.ts'
+import { loadData, type RunData } from './runData.ts'
 import { checkFingerprint } from './runFingerprint.ts'
 import { measured } from './runResult.ts'
 import { loadRun } from './runs.ts'
-import { type EngineChoices, imagesOf, loadData, type RunData, startEngine } from '../recipe/setup.ts'
 import { textTable } from './table.ts'
 
 /** Names of the splits. */

@@ -1,11 +1,11 @@
 /** `fovea train --resume RUN --epochs N`: a run, finished or not, that is to have another number of epochs. */
 
+import type { Recipe } from '../recipe/recipe.ts'
+import { isCode } from '../recipe/rules.ts'
 import type { RunFolder } from '../runs/runFolder.node.ts'
 import type { Progress } from '../train/checkpoint.ts'
 import { EarlyStopping } from '../train/earlyStopping.ts'
 import { UsageError } from './errors.ts'
-import type { Recipe } from '../recipe/recipe.ts'
-import { isCode } from '../recipe/rules.ts'
 import { resultFile } from './runResult.ts'
 
 /**

@@ -6,17 +6,19 @@ import type { HostTensor } from '../graph/variable.ts'
 import { findModel, type ModelEntry, models } from '../models/index.ts'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
 import type { NormalizeOptions } from '../nn/normalize.ts'
+import { datasets } from '../recipe/datasets.ts'
+import { imagesOf } from '../recipe/images.ts'
+import { createModel } from '../recipe/model.ts'
+import { dataName, type Recipe } from '../recipe/recipe.ts'
 import { RunFolder } from '../runs/runFolder.node.ts'
 import { formatCount } from '../text/format.ts'
 import { predictionProgram } from '../train/programs.ts'
 import { loadWeights } from '../train/weights.node.ts'
-import { datasets } from '../recipe/datasets.ts'
-import { defaultRuns } from '../recipe/defaults.ts'
 import { CommandError, UsageError } from './errors.ts'
 import { mustExist } from './inputs.ts'
+import { defaultRuns } from './options.ts'
 import { note, print } from './output.ts'
-import { dataName, type Recipe, resolveRecipe } from '../recipe/recipe.ts'
-import { createModel, imagesOf } from '../recipe/setup.ts'
+import { resolveOptions } from './recipeOptions.ts'
 
 /** Options of {@link importWeights}. */
 export interface ImportOptions {
@@ -94,7 +96,7 @@ function recipeOf({ model: name, data, mean, std }: ImportOptions): Recipe {
   const own = data.startsWith('folder:') && Object.hasOwn(models, name) ? findModel(name) : undefined
   const normalize = given ?? (own && usualFor(own))
   const base = own ? { data: { name: 'folder', channels: own.inputShape[0] } } : {}
-  return resolveRecipe({ model: name, data, ...(normalize && { normalize }) }, [], base)
+  return resolveOptions({ model: name, data, ...(normalize && { normalize }) }, [], base)
 }
 
 /** @throws CommandError when the network does not take the images, or answers with another number of classes */

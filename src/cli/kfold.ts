@@ -1,12 +1,14 @@
 /** `fovea kfold`: the score of a recipe as a mean over k divisions of the training images. The test set is not read. */
+
 import { join } from 'node:path'
+import type { Recipe } from '../recipe/recipe.ts'
+import { readRecipeFile } from '../recipe/recipeFile.node.ts'
 import { writeAtomic } from '../runs/atomicFile.node.ts'
 import { meanAndSpread } from '../study/vote.ts'
 import { formatPercent, formatSignificant } from '../text/format.ts'
 import { CommandError } from './errors.ts'
-import { print, printJson } from './output.ts'
-import { type Recipe, type RecipeOptions, resolveRecipe } from '../recipe/recipe.ts'
-import { readRecipeFile } from '../recipe/recipeFile.node.ts'
+import { note, print, printJson } from './output.ts'
+import { type RecipeOptions, resolveOptions } from './recipeOptions.ts'
 import type { RecipeSource } from './session.ts'
 import { inStudy } from './studyFolder.ts'
 import { textTable } from './table.ts'
@@ -24,9 +26,9 @@ export interface KfoldOptions extends RecipeSource {
 /** Trains a recipe once for each fold and averages the scores. @returns the exit code */
 export async function kfold(given: RecipeOptions, options: KfoldOptions): Promise<number> {
   const { folds, jobs, out, json } = options
-  const base = options.file === undefined ? {} : await readRecipeFile(options.file)
+  const base = options.file === undefined ? {} : await readRecipeFile(options.file, note)
   const recipeOf = (index: number): Recipe =>
-    resolveRecipe(
+    resolveOptions(
       { ...given, test: false },
       [...(options.set ?? []), `data.fold={"of":${folds},"index":${index}}`],
       base,

@@ -6,7 +6,7 @@ import { divergence, type RatePoint, rateOfStep, suggestRate } from '../study/lr
 import { formatSignificant } from '../text/format.ts'
 import { CommandError, exitCodes, UsageError } from './errors.ts'
 import { print, printJson } from './output.ts'
-import type { RecipeOptions } from '../recipe/recipe.ts'
+import type { RecipeOptions } from './recipeOptions.ts'
 import { type RecipeSource, recipeOf, withTrainer } from './session.ts'
 
 /** Options of {@link findRate}. */

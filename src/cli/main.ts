@@ -1,11 +1,15 @@
 #!/usr/bin/env node
 /** The command line. A command is loaded when it is called, so that `--help` is quick. */
 import { Command, CommanderError, Option } from 'commander'
-import { defaultModel, defaultRuns } from '../recipe/defaults.ts'
+import { defaultModel } from '../recipe/defaults.ts'
+import { RecipeError } from '../recipe/errors.ts'
+import { sourceErrorOf } from '../recipe/userCode.node.ts'
+import { version } from '../recipe/version.ts'
 import { describeError, exitCodeOf, exitCodes, oneLine, UsageError } from './errors.ts'
 import {
   changedDataOption,
   checkpointOption,
+  defaultRuns,
   imageSize,
   jsonOption,
   numericList,
@@ -16,12 +20,10 @@ import {
 import { watchOutput } from './output.ts'
 import { recipeOptions, takesRecipe } from './recipeCommand.ts'
 import { addStudyCommands } from './studyCommands.ts'
-import { sourceErrorOf } from '../recipe/userCode.node.ts'
-import { foveaVersion } from './version.ts'
 
 const program = new Command('fovea')
   .description('Train, score and look into convolutional networks.')
-  .version(foveaVersion())
+  .version(version)
   .option('--debug', 'show the stack of an error (also: FOVEA_DEBUG=1)')
   .configureOutput({ outputError: (text, write) => write(`fovea: ${oneLine(text.replace(/^error: /, ''))}\n`) })
   .exitOverride()
@@ -283,7 +285,8 @@ Examples:
 
 const fail = (thrown: unknown): void => {
   // What was thrown in code of the user's is shown there.
-  const error = thrown instanceof UsageError ? thrown : (sourceErrorOf(thrown) ?? thrown)
+  const error =
+    thrown instanceof UsageError || thrown instanceof RecipeError ? thrown : (sourceErrorOf(thrown) ?? thrown)
   const debug = program.opts().debug === true || !['', undefined].includes(process.env.FOVEA_DEBUG)
   process.stderr.write(`${describeError(error, debug)}\n`)
   process.exitCode = exitCodeOf(error)

@@ -1,6 +1,9 @@
 /** Options that take more than a name: numbers that are checked while they are read. */
 import { InvalidArgumentError, Option } from 'commander'
 
+/** The folder in which run folders are made. */
+export const defaultRuns = 'runs'
+
 /** A number; what it may be is for the recipe to say. */
 export function numeric(text: string): number {
   const value = Number(text)

@@ -2,14 +2,16 @@
  * `fovea train --overfit N`: a network that can learn must be able to learn a few images by heart. If it cannot, something is
  * wrong that no longer training will mend.
  */
+
 import type { ImageCollection } from '../data/dataset.ts'
 import { type Subset, subsetOf } from '../data/split.ts'
 import { constant } from '../optim/schedules.ts'
+import type { Recipe } from '../recipe/recipe.ts'
+import { isCode } from '../recipe/rules.ts'
 import { formatPercent, formatSignificant } from '../text/format.ts'
 import { exitCodes, UsageError } from './errors.ts'
 import { print, printJson } from './output.ts'
-import type { Recipe, RecipeOptions } from '../recipe/recipe.ts'
-import { isCode } from '../recipe/rules.ts'
+import type { RecipeOptions } from './recipeOptions.ts'
 import { type RecipeSource, recipeOf, withTrainer } from './session.ts'
 
 /** Steps, and seconds, after which a network that has not learned the images is taken not to. */

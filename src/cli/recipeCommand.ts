@@ -1,5 +1,6 @@
 /** What commands that begin with a recipe have in common: an argument that is a model or a recipe file, and its options. */
-import { type Command, Option } from 'commander'
+
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import {
   backendNames,
   defaultData,
@@ -8,8 +9,9 @@ import {
   preprocessNames,
   scheduleNames,
 } from '../recipe/defaults.ts'
+import { unknownName } from '../text/names.ts'
 import { numeric, setOption } from './options.ts'
-import type { RecipeOptions } from '../recipe/recipe.ts'
+import type { RecipeOptions } from './recipeOptions.ts'
 
 const usual = (value: string | number) => `(default: ${value})`
 
@@ -35,8 +37,10 @@ export function takesRecipe(command: Command): Command {
     .option('--lr <rate>', `learning rate, the largest of its schedule ${usual(defaults.lr)}`, numeric)
     .option('--momentum <share>', `momentum ${usual(defaults.momentum)}`, numeric)
     .option('--weight-decay <rate>', `weight decay ${usual(defaults.weightDecay)}`, numeric)
-    .addOption(
-      new Option('--schedule <name>', `learning-rate schedule ${usual(defaults.schedule)}`).choices(scheduleNames),
+    .option(
+      '--schedule <name>',
+      `learning-rate schedule: ${scheduleNames.join(', ')} ${usual(defaults.schedule)}`,
+      scheduleName,
     )
     .option('--seed <n>', `decides everything random ${usual(defaults.seed)}`, numeric)
     .option('--precise', 'leave out fused multiply-add: the same bits on every machine')
@@ -48,6 +52,12 @@ export function takesRecipe(command: Command): Command {
         "what is fitted to the training images and stored with the weights (default: the data set's mean and deviation)",
       ).choices(preprocessNames),
     )
+}
+
+/** The name of a schedule. @throws InvalidArgumentError with the nearest of those that exist */
+function scheduleName(name: string): string {
+  if (scheduleNames.some(known => known === name)) return name
+  throw new InvalidArgumentError(unknownName('schedule', name, scheduleNames))
 }
 
 /** Fields of {@link takesRecipe}'s options that say something about the recipe. */

@@ -1,15 +1,18 @@
 /** The images of a run, as its recipe divides them. */
+
 import { caseTwin } from '../data/classFolders.node.ts'
 import type { ImageCollection } from '../data/dataset.ts'
 import { type Subset, splitDataset, subsetOf } from '../data/split.ts'
 import { findModel } from '../models/index.ts'
-import { bootstrapIndices, foldSplit } from '../study/folds.ts'
-import { openPictures } from './corrupt.ts'
-import { findDataset, splitFolder } from '../recipe/datasets.ts'
+import { loadDataset } from '../recipe/datasets.node.ts'
+import { splitFolder } from '../recipe/files.node.ts'
 import { imagesOf } from '../recipe/images.ts'
-import { mustExist } from './inputs.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { isCode } from '../recipe/rules.ts'
+import { bootstrapIndices, foldSplit } from '../study/folds.ts'
+import { openPictures } from './corrupt.ts'
+import { mustExist } from './inputs.ts'
+import { downloadProgress } from './progressLines.ts'
 
 /** The images of a run. */
 export interface RunData {
@@ -95,7 +98,7 @@ const listOf = (names: readonly string[]): string =>
   names.length > 5 ? `${names.slice(0, 4).join(', ')} and ${names.length - 4} more classes` : names.join(', ')
 
 async function loadKnown({ data, model }: Recipe, directory: string | undefined): Promise<DataSources> {
-  const splits = await findDataset(data.name).load(directory)
+  const splits = await loadDataset(data.name, { directory, onProgress: downloadProgress(data.name) })
   if (isCode(model) || model.options?.size !== undefined || model.options?.channels !== undefined) return splits
   const [channels, height, width] = findModel(model.name).inputShape
   const expected = [height, width, channels].join('×')

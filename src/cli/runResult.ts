@@ -1,4 +1,5 @@
 /** The end of a training run: the one look at the test set, `result.json` and `report.html`. */
+
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { EngineDescription } from '../backends/engine.ts'
@@ -6,6 +7,9 @@ import type { ImageCollection } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
 import { summarize } from '../inspect/index.ts'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
+import { imagesOf } from '../recipe/images.ts'
+import { dataName, modelName, type Recipe } from '../recipe/recipe.ts'
+import { version } from '../recipe/version.ts'
 import { firstFilters, worstMistakes } from '../report/collect.ts'
 import type { ReportData } from '../report/reportData.ts'
 import { wilsonInterval } from '../report/wilson.ts'
@@ -14,11 +18,9 @@ import type { RunFolder } from '../runs/runFolder.node.ts'
 import { trainingSeconds } from '../runs/trainingTime.ts'
 import type { Evaluation } from '../train/evaluate.ts'
 import type { EpochEvent, Score, ValidationEvent } from '../train/events.ts'
-import { imagesOf } from '../recipe/images.ts'
-import { commandOf, dataName, modelName, type Recipe } from '../recipe/recipe.ts'
+import { commandOf } from './recipeOptions.ts'
 import { withRelativePaths } from './relativePaths.ts'
 import type { Best } from './trainLoop.ts'
-import { foveaVersion } from './version.ts'
 
 /** A score on images the model has not seen, with what is known of the true accuracy. */
 export interface MeasuredScore extends Score {
@@ -102,7 +104,7 @@ async function resultOf(run: FinishedRun, events: readonly LoggedEvent[]): Promi
   const parameters = model.countParameters()
   return {
     status: 'finished',
-    fovea: foveaVersion(),
+    fovea: version,
     model: modelName(recipe),
     data: dataName(recipe),
     parameters,

@@ -1,14 +1,18 @@
 /** A finished or unfinished run as a trained model: what `eval` and `predict` begin with. */
+
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
+import { parseStoredRecipe } from '../recipe/files.node.ts'
+import { createModel } from '../recipe/model.ts'
+import type { Recipe } from '../recipe/recipe.ts'
+import { loadFunctions } from '../recipe/recipeFile.node.ts'
 import { readCheckpoint } from '../runs/checkpointFile.node.ts'
 import type { RunFolder } from '../runs/runFolder.node.ts'
 import type { Checkpoint } from '../train/checkpoint.ts'
+import { loadCheckpoint } from '../train/namedCheckpoint.ts'
 import { mustExist, openRunFolder } from './inputs.ts'
-import { parseRecipe, type Recipe } from '../recipe/recipe.ts'
-import { loadFunctions } from '../recipe/recipeFile.node.ts'
-import { createModel, loadCheckpoint } from '../recipe/setup.ts'
+import { warn } from './output.ts'
 
 /** A model with the weights of a checkpoint. */
 export interface TrainedModel {
@@ -32,12 +36,12 @@ export function finalCheckpoint(folder: RunFolder, recipe: Recipe): 'latest' | '
  */
 export async function loadRun(path: string, which: string): Promise<TrainedModel> {
   const folder = await openRunFolder(path)
-  const recipe = parseRecipe(folder.recipe, join(path, 'recipe.json'))
+  const recipe = parseStoredRecipe(folder.recipe, join(path, 'recipe.json'))
   const chosen = which === 'final' ? finalCheckpoint(folder, recipe) : which
   const isNamed = chosen === 'latest' || chosen === 'best'
   if (!isNamed) mustExist(chosen)
   const checkpoint = isNamed ? await folder.load(chosen) : await readCheckpoint(chosen)
-  const model = createModel(recipe, await loadFunctions(recipe))
+  const model = createModel(recipe, await loadFunctions(recipe, warn))
   await loadCheckpoint(model, checkpoint, isNamed ? `${path}: ${chosen} checkpoint` : chosen)
   return { recipe, model, checkpoint }
 }

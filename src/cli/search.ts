@@ -1,5 +1,8 @@
 /** `fovea search`: many short trainings in place of guesses. The test set is not read. */
+
 import { join } from 'node:path'
+import type { Recipe } from '../recipe/recipe.ts'
+import { readRecipeFile } from '../recipe/recipeFile.node.ts'
 import { formatValue, searchReport, type TrialRow } from '../report/searchReport.ts'
 import { writeAtomic } from '../runs/atomicFile.node.ts'
 import { nextJob, rungEpochs } from '../study/halving.ts'
@@ -7,9 +10,8 @@ import { gridPoints, narrow, type Point, parseAxis, randomPoint, type Space } fr
 import { formatCount, formatPercent, formatSignificant } from '../text/format.ts'
 import type { ValidationEvent } from '../train/events.ts'
 import { CommandError, UsageError } from './errors.ts'
-import { print, printJson } from './output.ts'
-import { type Recipe, type RecipeOptions, resolveRecipe, shellWord } from '../recipe/recipe.ts'
-import { readRecipeFile } from '../recipe/recipeFile.node.ts'
+import { note, print, printJson } from './output.ts'
+import { type RecipeOptions, resolveOptions, shellWord } from './recipeOptions.ts'
 import { relativePath } from './relativePaths.ts'
 import type { RecipeSource } from './session.ts'
 import { inStudy } from './studyFolder.ts'
@@ -52,10 +54,10 @@ interface SearchTrial extends Trial {
 export async function search(given: RecipeOptions, options: SearchOptions): Promise<number> {
   const { strategy, out, json } = options
   const space = spaceOf(options.vary)
-  const base = options.file === undefined ? {} : await readRecipeFile(options.file)
+  const base = options.file === undefined ? {} : await readRecipeFile(options.file, note)
   const recipeAt = (point: Point, more: readonly string[] = []): Recipe => {
     const sets = Object.entries(point).map(([field, value]) => `${field}=${JSON.stringify(value)}`)
-    return resolveRecipe({ ...given, test: false }, [...(options.set ?? []), ...sets, ...more], base)
+    return resolveOptions({ ...given, test: false }, [...(options.set ?? []), ...sets, ...more], base)
   }
   // Every axis must name a field that a recipe can have.
   const middle = recipeAt(randomPoint(space, options.searchSeed, 0))
@@ -65,7 +67,7 @@ export async function search(given: RecipeOptions, options: SearchOptions): Prom
   const { trials, points, factor, minEpochs, stages, searchSeed, metric } = options
   const asked = {
     kind: 'search',
-    recipe: { ...resolveRecipe({ ...given, test: false }, options.set, base), fovea: undefined },
+    recipe: { ...resolveOptions({ ...given, test: false }, options.set, base), fovea: undefined },
     space: Object.fromEntries(space),
     strategy,
     metric,

@@ -1,20 +1,17 @@
 /** A trainer of a recipe for the short trainings that try something and leave no run behind. */
+
 import type { Engine } from '../backends/engine.ts'
 import type { ImageCollection } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
+import { type EngineChoices, startEngine } from '../recipe/engine.ts'
+import { createAugmentation, trainingOptions } from '../recipe/parts.ts'
+import { fitPreprocessing } from '../recipe/preprocess.ts'
+import type { Recipe } from '../recipe/recipe.ts'
+import { loadFunctions, readRecipeFile } from '../recipe/recipeFile.node.ts'
 import { Trainer, type TrainerOptions } from '../train/trainer.ts'
 import { note, warn } from './output.ts'
-import { fitPreprocessing } from '../recipe/preprocess.ts'
-import { type Recipe, type RecipeOptions, resolveRecipe } from '../recipe/recipe.ts'
-import { loadFunctions, readRecipeFile } from '../recipe/recipeFile.node.ts'
-import {
-  createAugmentation,
-  type EngineChoices,
-  loadData,
-  type RunData,
-  startEngine,
-  trainingOptions,
-} from '../recipe/setup.ts'
+import { type RecipeOptions, resolveOptions } from './recipeOptions.ts'
+import { loadData, type RunData } from './runData.ts'
 import { createInitialModel } from './transfer.ts'
 
 /** Where a recipe comes from. */
@@ -25,7 +22,7 @@ export interface RecipeSource extends EngineChoices {
 
 /** The recipe of a file, with what the command line says. */
 export async function recipeOf(given: RecipeOptions, { file, set }: RecipeSource): Promise<Recipe> {
-  return resolveRecipe(given, set, file === undefined ? {} : await readRecipeFile(file))
+  return resolveOptions(given, set, file === undefined ? {} : await readRecipeFile(file, note))
 }
 
 /**
@@ -48,7 +45,7 @@ export async function withTrainer<T>(
   const { train = data.train, options, augment: augmented = true } = change(data)
   const engine: Engine = startEngine(recipe, choices)
   try {
-    const functions = await loadFunctions(recipe)
+    const functions = await loadFunctions(recipe, warn)
     const model = await createInitialModel(recipe, functions, note)
     await fitPreprocessing(model.normalize, recipe, train)
     const augment = augmented ? createAugmentation(recipe) : undefined

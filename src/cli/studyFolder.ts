@@ -1,16 +1,17 @@
 /** A study on the disk: what was asked for, in `study.json`, so that the same command goes on with it. */
+
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { makeFolder } from '../data/fileError.node.ts'
+import type { EngineChoices } from '../recipe/engine.ts'
 import { writeAtomic } from '../runs/atomicFile.node.ts'
 import { RunLock } from '../runs/runLock.node.ts'
 import { exitCodes, InterruptError, UsageError } from './errors.ts'
 import { Interrupt } from './interrupt.ts'
 import { print } from './output.ts'
-import { shellWord } from '../recipe/recipe.ts'
-import type { EngineChoices } from '../recipe/setup.ts'
+import { shellWord } from './recipeOptions.ts'
 import type { StudyProgressOptions } from './studyProgress.ts'
 import { TrialRunner } from './trials.ts'
 

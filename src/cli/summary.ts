@@ -13,16 +13,16 @@ import { formatSummary, type Summary, summarize } from '../inspect/index.ts'
 import { models } from '../models/index.ts'
 import { makePlan } from '../plan/plan.ts'
 import { volumes } from '../plot/volumes.ts'
+import { version } from '../recipe/version.ts'
 import { summaryPage } from '../report/summaryPage.ts'
 import { writeAtomic } from '../runs/atomicFile.node.ts'
 import { formatBytes, tableBytes } from '../text/format.ts'
+import { unknownName } from '../text/names.ts'
 import { largestBatch } from '../train/largestBatch.ts'
 import { exitCodes, UsageError } from './errors.ts'
 import { formatKernels, listKernels } from './kernels.ts'
-import { unknownName } from '../text/names.ts'
 import { print, printJson } from './output.ts'
 import { type InputShape, type Subject, subjectOf } from './summarySubject.ts'
-import { foveaVersion } from './version.ts'
 import { weightsSummary } from './weightsSummary.ts'
 
 /** Options of {@link summary}. */
@@ -165,7 +165,6 @@ async function writeDrawings(
   }
   if (svg !== undefined) await write(svg, `${volumes(table.rows, { title: `The volumes of ${name}` })}\n`)
   if (html !== undefined) {
-    const version = foveaVersion()
     await write(
       html,
       summaryPage({

@@ -12,17 +12,21 @@ import { GradientAccumulator } from '../optim/accumulate.ts'
 import { AveragedVariables } from '../optim/average.ts'
 import { sgd } from '../optim/index.ts'
 import type { Program } from '../plan/program.ts'
+import { trainingDefaults } from '../recipe/defaults.ts'
+import { parseStoredRecipe } from '../recipe/files.node.ts'
+import type { RecipeFunctions } from '../recipe/functions.ts'
+import { imagesOf } from '../recipe/images.ts'
+import { createNetwork } from '../recipe/model.ts'
+import { createAugmentation, trainingOptions } from '../recipe/parts.ts'
+import { createPreprocessing } from '../recipe/preprocess.ts'
+import { dataName, modelName, type Recipe } from '../recipe/recipe.ts'
+import { isRecipeFile, loadFunctions, readRecipeFile } from '../recipe/recipeFile.node.ts'
 import { formatCount } from '../text/format.ts'
 import { freezing, frozenIn } from '../train/freezing.ts'
 import { type ImageShape, predictionProgram, trainingProgram } from '../train/programs.ts'
-import { trainingDefaults } from '../recipe/defaults.ts'
-import { imagesOf } from '../recipe/images.ts'
 import { openRunFolder } from './inputs.ts'
-import { createPreprocessing } from '../recipe/preprocess.ts'
-import { dataName, modelName, parseRecipe, type Recipe, resolveRecipe } from '../recipe/recipe.ts'
-import { isRecipeFile, loadFunctions, readRecipeFile } from '../recipe/recipeFile.node.ts'
-import type { RecipeFunctions } from '../recipe/functions.ts'
-import { createAugmentation, createNetwork, trainingOptions } from '../recipe/setup.ts'
+import { note, warn } from './output.ts'
+import { resolveOptions } from './recipeOptions.ts'
 
 /** `[channels, height, width]` of one image. */
 export type InputShape = readonly [number, number, number]
@@ -48,10 +52,10 @@ export interface Subject {
 /** The network that a word names; undefined when it is no model, recipe or run. @param input in place of what it is made for */
 export async function subjectOf(word: string, input: InputShape | undefined): Promise<Subject | undefined> {
   if (Object.hasOwn(models, word)) return knownSubject(word, input)
-  if (isRecipeFile(word)) return recipeSubject(word, resolveRecipe({}, [], await readRecipeFile(word)), input)
+  if (isRecipeFile(word)) return recipeSubject(word, resolveOptions({}, [], await readRecipeFile(word, note)), input)
   if (!existsSync(word) || !statSync(word).isDirectory()) return undefined
   const { recipe } = await openRunFolder(word)
-  const parsed = parseRecipe(recipe, join(word, 'recipe.json'))
+  const parsed = parseStoredRecipe(recipe, join(word, 'recipe.json'))
   return recipeSubject(word, parsed, input, await latestStep(word))
 }
 
@@ -80,7 +84,7 @@ async function recipeSubject(
   input: InputShape | undefined,
   trained = '',
 ): Promise<Subject> {
-  const functions = await loadFunctions(recipe)
+  const functions = await loadFunctions(recipe, warn)
   const { classes, shape: usual } = imagesOf(recipe, input && imageShape(input))
   const [height, width, channels] = usual
   // The numbers of other channels are not the recipe's to know.

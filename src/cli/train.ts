@@ -8,45 +8,34 @@ import type { ImageCollection } from '../data/dataset.ts'
 import { FileError } from '../data/fileError.node.ts'
 import type { Subset } from '../data/split.ts'
 import { workerLoader } from '../data/workers.node.ts'
+import { type EngineChoices, startEngine } from '../recipe/engine.ts'
+import { parseStoredRecipe } from '../recipe/files.node.ts'
+import { createModel } from '../recipe/model.ts'
+import { createAugmentation, trainingOptions } from '../recipe/parts.ts'
+import { fitPreprocessing } from '../recipe/preprocess.ts'
+import type { Recipe } from '../recipe/recipe.ts'
+import { loadFunctions, readRecipeFile } from '../recipe/recipeFile.node.ts'
 import { RunFolder, RunFolderError, type RunFolderOptions } from '../runs/runFolder.node.ts'
 import { hasTensorBoardLog, TensorBoardLog } from '../runs/tensorboard.node.ts'
 import { formatCount, formatDuration, formatPercent, formatSignificant } from '../text/format.ts'
 import type { Evaluation } from '../train/evaluate.ts'
 import type { FeatureOptions } from '../train/features.ts'
+import { naming } from '../train/namedCheckpoint.ts'
 import { Trainer, type TrainerOptions } from '../train/trainer.ts'
 import { countTrainable } from '../train/trainerOptions.ts'
-import { defaultRuns } from '../recipe/defaults.ts'
 import { CommandError, exitCodes, InterruptError, UsageError } from './errors.ts'
 import { EvaluationProgress, FeatureProgress } from './evaluationProgress.ts'
 import { extend } from './extend.ts'
 import { openRunFolder } from './inputs.ts'
 import { Interrupt } from './interrupt.ts'
+import { defaultRuns } from './options.ts'
 import { note, print, printJson, warn } from './output.ts'
-import { fitPreprocessing } from '../recipe/preprocess.ts'
 import { TrainProgress } from './progress.ts'
-import {
-  parseRecipe,
-  type Recipe,
-  type RecipeOptions,
-  refuseConflicts,
-  resolveRecipe,
-  runName,
-  shellWord,
-} from '../recipe/recipe.ts'
-import { loadFunctions, readRecipeFile } from '../recipe/recipeFile.node.ts'
+import { type RecipeOptions, refuseConflicts, resolveOptions, runName, shellWord } from './recipeOptions.ts'
+import { loadData, type RunData } from './runData.ts'
 import { checkFingerprint, keepFingerprint } from './runFingerprint.ts'
 import { type RunResult, reportFile, resultFile, writeResult } from './runResult.ts'
 import { finalCheckpoint } from './runs.ts'
-import {
-  createAugmentation,
-  createModel,
-  type EngineChoices,
-  loadData,
-  naming,
-  type RunData,
-  startEngine,
-  trainingOptions,
-} from '../recipe/setup.ts'
 import { type Best, type TrainOutcome, trainLoop } from './trainLoop.ts'
 import { createInitialModel } from './transfer.ts'
 
@@ -81,8 +70,8 @@ export interface TrainOptions extends EngineChoices {
  */
 export async function train(given: RecipeOptions, options: TrainOptions): Promise<number> {
   const existing = options.resume === undefined ? undefined : await openRun(options.resume, given, options)
-  const base = options.file === undefined ? {} : await readRecipeFile(options.file)
-  const recipe = existing?.recipe ?? resolveRecipe(given, options.set, base)
+  const base = options.file === undefined ? {} : await readRecipeFile(options.file, note)
+  const recipe = existing?.recipe ?? resolveOptions(given, options.set, base)
   if (existing && recipe === existing.known && existsSync(join(existing.folder.path, resultFile))) {
     await showFinished(existing.folder, options)
     return exitCodes.done
@@ -121,10 +110,10 @@ async function openRun(path: string, given: RecipeOptions, options: TrainOptions
     throw new UsageError(`${more} conflicts with --resume: a resumed run takes everything from its recipe`)
   }
   const folder = await openRunFolder(path)
-  const known = parseRecipe(folder.recipe, join(path, 'recipe.json'))
+  const known = parseStoredRecipe(folder.recipe, join(path, 'recipe.json'))
   const { epochs = known.epochs, ...rest } = given
   refuseConflicts(rest, known)
-  const recipe = epochs === known.epochs ? known : parseRecipe({ ...known, epochs }, `--epochs ${epochs}`)
+  const recipe = epochs === known.epochs ? known : parseStoredRecipe({ ...known, epochs }, `--epochs ${epochs}`)
   return { folder, known, recipe }
 }
 
@@ -135,7 +124,7 @@ async function trainOn(
   existing: ExistingRun | undefined,
   options: TrainOptions,
 ): Promise<number> {
-  const functions = await loadFunctions(recipe)
+  const functions = await loadFunctions(recipe, warn)
   // Weights to start from are read by a run that starts: one that goes on has its own.
   const model =
     existing && hasBegun(existing.folder)

@@ -3,6 +3,7 @@
  * early: a signal, a score that improves no more, and a loss that is no number any more.
  */
 import { join } from 'node:path'
+import type { Recipe } from '../recipe/recipe.ts'
 import type { RunFolder } from '../runs/runFolder.node.ts'
 import type { TensorBoardLog } from '../runs/tensorboard.node.ts'
 import { EarlyStopping } from '../train/earlyStopping.ts'
@@ -10,7 +11,6 @@ import type { EpochEvent, TrainEvent, ValidationEvent } from '../train/events.ts
 import type { Trainer } from '../train/trainer.ts'
 import { CommandError } from './errors.ts'
 import type { TrainProgress } from './progress.ts'
-import type { Recipe } from '../recipe/recipe.ts'
 
 /** The best epoch so far by its validation score; part of a checkpoint's progress. */
 export interface Best {

@@ -1,19 +1,22 @@
 /** Transfer learning: a network that begins with the weights of another run or file, with a new last layer where classes differ. */
+
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { replaceHead } from '../nn/head.ts'
 import { ImageClassifier } from '../nn/imageClassifier.ts'
 import type { Module } from '../nn/module.ts'
 import { loadState } from '../nn/state.ts'
-import { weightsOf } from '../train/checkpoint.ts'
-import { loadWeights } from '../train/weights.node.ts'
-import { imagesOf } from '../recipe/images.ts'
-import { mustExist, openRunFolder } from './inputs.ts'
-import { createPreprocessing } from '../recipe/preprocess.ts'
-import { parseRecipe, type Recipe } from '../recipe/recipe.ts'
+import { parseStoredRecipe } from '../recipe/files.node.ts'
 import type { RecipeFunctions } from '../recipe/functions.ts'
+import { imagesOf } from '../recipe/images.ts'
+import { createModel, createNetwork } from '../recipe/model.ts'
+import { createPreprocessing } from '../recipe/preprocess.ts'
+import type { Recipe } from '../recipe/recipe.ts'
+import { weightsOf } from '../train/checkpoint.ts'
+import { naming } from '../train/namedCheckpoint.ts'
+import { loadWeights } from '../train/weights.node.ts'
+import { mustExist, openRunFolder } from './inputs.ts'
 import { finalCheckpoint } from './runs.ts'
-import { createModel, createNetwork, naming } from '../recipe/setup.ts'
 
 /**
  * The model that a run begins with: new, or with the weights that the recipe names.
@@ -48,7 +51,7 @@ type State = ReturnType<typeof weightsOf>
 
 async function openRun(path: string, average?: boolean): Promise<{ classes: number; state: State }> {
   const folder = await openRunFolder(path)
-  const recipe = parseRecipe(folder.recipe, join(path, 'recipe.json'))
+  const recipe = parseStoredRecipe(folder.recipe, join(path, 'recipe.json'))
   return {
     classes: imagesOf(recipe).classes.length,
     state: weightsOf(await folder.load(finalCheckpoint(folder, recipe)), { average }),

@@ -2,20 +2,21 @@
  * Trials of a study: training runs in processes of their own, in one folder. What a trial has reached is read from its run
  * folder, so a study needs no memory of its own and goes on after any interruption.
  */
+
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeFolder } from '../data/fileError.node.ts'
+import type { EngineChoices } from '../recipe/engine.ts'
+import type { Recipe } from '../recipe/recipe.ts'
 import { writeAtomic } from '../runs/atomicFile.node.ts'
 import { readEvents } from '../runs/eventLog.node.ts'
 import type { ValidationEvent } from '../train/events.ts'
 import { CommandError, InterruptError, isStopped } from './errors.ts'
-import type { Recipe } from '../recipe/recipe.ts'
 import { differentImages } from './runFingerprint.ts'
 import { resultFile } from './runResult.ts'
-import type { EngineChoices } from '../recipe/setup.ts'
 import { StudyProgress, type StudyProgressOptions, type TrialEpoch } from './studyProgress.ts'
 
 /** One training run of a study. */

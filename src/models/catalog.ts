@@ -1,5 +1,6 @@
 /** The models that the command line and the documentation know by name. */
 import type { Module } from '../nn/module.ts'
+import { unknownName } from '../text/names.ts'
 import { alexnet, alexnet2012 } from './alexnet.ts'
 import { cifarPlain, cifarResnet } from './cifarResnet.ts'
 import { googlenet, googlenet2014 } from './googlenet.ts'
@@ -172,33 +173,5 @@ export type ModelName = keyof typeof models
  */
 export function findModel(name: string): ModelEntry {
   if (Object.hasOwn(models, name)) return models[name as ModelName]
-  const names = Object.keys(models)
-  const nearest = nearestName(name, names)
-  const hint = nearest ? ` Did you mean '${nearest}'?` : ''
-  throw new Error(`There is no model '${name}'.${hint} Models: ${names.join(', ')}.`)
-}
-
-/** The candidate with the fewest edits to `name`, if that is few enough to be a slip. */
-export function nearestName(name: string, candidates: readonly string[]): string | undefined {
-  const plain = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, '')
-  let best: string | undefined
-  let least = Number.POSITIVE_INFINITY
-  for (const candidate of candidates) {
-    const distance = editDistance(plain(name), plain(candidate))
-    if (distance < least) [best, least] = [candidate, distance]
-  }
-  return best !== undefined && least <= Math.max(2, Math.floor(plain(best).length / 3)) ? best : undefined
-}
-
-/** Levenshtein distance: the least number of inserted, deleted and replaced characters. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1))
-    }
-    row = next
-  }
-  return row[b.length]
+  throw new Error(unknownName('model', name, Object.keys(models)))
 }

@@ -1,37 +1,36 @@
 /** Reads a pipeline of transforms from a file: a module that exports one, or JSON. */
-import { readFile } from 'node:fs/promises'
 import type { Augmentation, AugmentationSpec } from '../augment/compose.ts'
 import { AugmentError } from '../augment/errors.ts'
 import { augmentationFrom } from '../augment/table.ts'
 import { isRecord } from '../train/json.ts'
-import { UsageError } from '../cli/errors.ts'
-import { importModule, programNames } from './importModule.node.ts'
+import { RecipeError } from './errors.ts'
+import { importModule, programNames, readText } from './importModule.node.ts'
 
 /**
  * The pipeline of a file: of a module, its export `augment`, or that of its default export, a recipe or the pipeline itself;
  * of a JSON file, what `Augmentation.spec()` gives, or that of a recipe, such as the `recipe.json` of a run.
- * @throws UsageError naming the file and what is wrong with it.
+ * @throws RecipeError naming the file and what is wrong with it.
  */
 export async function readAugmentation(file: string): Promise<Augmentation> {
-  const value = programNames.test(file) ? await exported(file) : await parsed(file)
+  const value = programNames.test(file) ? await exported(file) : parsed(file)
   // A module may have loaded another copy of this package: what counts is what it can do.
   if (isAugmentation(value)) return value
   try {
     return augmentationFrom(value)
   } catch (error) {
     if (!(error instanceof AugmentError)) throw error
-    throw new UsageError(`${file}: ${error.message}`)
+    throw new RecipeError(`${file}: ${error.message}`)
   }
 }
 
-/** The pipeline that an option asks for, as a recipe stores it. @throws UsageError naming the file and what is wrong with it. */
+/** The pipeline that an option asks for, as a recipe stores it. @throws RecipeError naming the file and what is wrong with it. */
 export async function augmentOption(file: string | undefined): Promise<AugmentationSpec | 'none' | undefined> {
   if (file === undefined || file === 'none') return file
   try {
     return (await readAugmentation(file)).spec()
   } catch (error) {
     if (!(error instanceof Error) || error.name !== 'AugmentError') throw error
-    throw new UsageError(`${file}: ${error.message}`)
+    throw new RecipeError(`${file}: ${error.message}`)
   }
 }
 
@@ -39,23 +38,17 @@ async function exported(file: string): Promise<unknown> {
   const { augment, default: main } = await importModule(file)
   const found = augment ?? pipelineIn(main)
   if (found !== undefined) return found
-  throw new UsageError(
+  throw new RecipeError(
     `${file}: exports no pipeline: expected \`export default compose([…])\` or \`export const augment = …\``,
   )
 }
 
-async function parsed(file: string): Promise<unknown> {
-  let text: string
-  try {
-    text = await readFile(file, 'utf8')
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    throw new UsageError(`${file}: ${code === 'ENOENT' ? 'no such file' : message}`)
-  }
+function parsed(file: string): unknown {
+  const text = readText(file)
   try {
     return pipelineIn(JSON.parse(text))
   } catch (error) {
-    throw new UsageError(`${file}: neither a module (.ts, .mjs, …) nor JSON: ${(error as Error).message}`)
+    throw new RecipeError(`${file}: neither a module (.ts, .mjs, …) nor JSON: ${(error as Error).message}`)
   }
 }
 

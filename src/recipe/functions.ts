@@ -3,8 +3,8 @@ import type { Loss } from '../nn/losses.ts'
 import type { Module } from '../nn/module.ts'
 import type { Optimizer, Schedule } from '../optim/index.ts'
 import { factorOf, ScheduleError } from '../optim/schedule.ts'
+import { RecipeError } from './errors.ts'
 import type { ModelFunctionOptions } from './input.ts'
-import { UsageError } from '../cli/errors.ts'
 import { display } from './rules.ts'
 
 /** The functions of a recipe file. */
@@ -31,7 +31,7 @@ const results = {
 /**
  * A function of a recipe file that checks what it gives.
  * @param file what to call the file in messages
- * @returns a function that throws UsageError naming file, function and what it gave
+ * @returns a function that throws RecipeError naming file, function and what it gave
  */
 export function checkedFunction(part: FunctionPart, given: AnyFunction, file: string): AnyFunction {
   // A schedule may have feedback, which is a field of it.
@@ -41,7 +41,7 @@ export function checkedFunction(part: FunctionPart, given: AnyFunction, file: st
     const result = given(...options)
     const fits = isObject(result) && methods.every(name => typeof result[name] === 'function')
     if (!fits)
-      throw new UsageError(
+      throw new RecipeError(
         `${file}: its ${part} gave ${result === undefined ? 'nothing' : display(result)}, expected ${expected}`,
       )
     return result
@@ -52,7 +52,7 @@ const checkedSchedule = (given: Schedule, file: string) => (step: number, totalS
   try {
     return factorOf(given, step, totalSteps, `${file}: its schedule`)
   } catch (error) {
-    throw error instanceof ScheduleError ? new UsageError(error.message, { cause: error }) : error
+    throw error instanceof ScheduleError ? new RecipeError(error.message, { cause: error }) : error
   }
 }
 

@@ -1,8 +1,8 @@
-/** What is known of a recipe's images: their classes, and the shape in which its model gets them. */
+/** What is known of a recipe's images before one is read: their classes, and the shape in which its model gets them. */
 import { findModel } from '../models/index.ts'
 import type { ImageShape } from '../train/programs.ts'
-import { dataInfo } from './datasets.ts'
-import { UsageError } from '../cli/errors.ts'
+import { findDataset } from './datasets.ts'
+import { RecipeError } from './errors.ts'
 import type { Recipe } from './recipe.ts'
 import { isCode } from './rules.ts'
 
@@ -14,9 +14,18 @@ export function imagesOf(
   { model, data }: Recipe,
   given?: ImageShape,
 ): { readonly classes: readonly string[]; readonly shape: ImageShape } {
-  const { classes, shape } = { ...dataInfo(data), ...(given && { shape: given }) }
-  if (shape) return { classes, shape }
-  if (isCode(model)) throw new UsageError('data.size is missing: a network of your own does not say what it takes')
+  if (data.name !== 'folder') {
+    const { classes, shape } = findDataset(data.name)
+    return { classes, shape: given ?? shape }
+  }
+  const { classes = [], size, channels = 3 } = data
+  if (given) return { classes, shape: given }
+  if (size) return { classes, shape: [size[0], size[1], channels] }
+  if (isCode(model)) {
+    throw new RecipeError('data.size is missing: a network of your own does not say what it takes', {
+      field: 'data.size',
+    })
+  }
   const [, height, width] = findModel(model.name).inputShape
-  return { classes, shape: [height, width, data.channels ?? 3] }
+  return { classes, shape: [height, width, channels] }
 }

@@ -2,35 +2,49 @@
  * Reads a file of the user's that is a program: JavaScript, or TypeScript where Node or the package `tsx` can run it. The one
  * place of this package that loads what it does not know.
  */
+import { existsSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire, register } from 'node:module'
 import { dirname, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { UsageError } from '../cli/errors.ts'
-import { mustExist } from '../cli/inputs.ts'
+import { RecipeError } from './errors.ts'
 import { display } from './rules.ts'
 import { sourceErrorOf, syntaxErrorOf } from './userCode.node.ts'
+
+/** Told something worth knowing, in one line. */
+export type Say = (line: string) => void
 
 /** File names of programs. */
 export const programNames = /\.[cm]?[jt]s$/
 
 /**
  * The exports of a module. TypeScript is an ES module, whatever the `package.json` around it says.
- * @throws UsageError naming the file when it is missing, never finishes, or is TypeScript that nothing here can run; SourceError
+ * @param say told when it takes long
+ * @throws RecipeError naming the file when it is missing, never finishes, or is TypeScript that nothing here can run; SourceError
  * at the place where it cannot be compiled or throws.
  */
-export async function importModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+export async function importModule(file: string, say: Say = () => {}): Promise<Readonly<Record<string, unknown>>> {
   const path = resolve(file)
-  mustExist(file)
+  if (!existsSync(path)) throw new RecipeError(`${file}: no such file`)
   if (/^\.[cm]?ts$/.test(extname(path))) await prepareTypeScript(file, path)
   try {
-    return await inTime(file, import(pathToFileURL(path).href) as Promise<Record<string, unknown>>)
+    return await inTime(file, import(pathToFileURL(path).href) as Promise<Record<string, unknown>>, say)
   } catch (error) {
-    if (error instanceof UsageError) throw error
+    if (error instanceof RecipeError) throw error
     const place = sourceErrorOf(error) ?? syntaxErrorOf(path, error)
     if (place) throw place
     const message = error instanceof Error ? error.message : `threw ${display(error)}, which is no error`
-    throw new UsageError(`${file}: ${message}`, { cause: error })
+    throw new RecipeError(`${file}: ${message}`, { cause: error })
+  }
+}
+
+/** The text of a file. @throws RecipeError naming the file when it cannot be read */
+export function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new RecipeError(`${file}: ${code === 'ENOENT' ? 'no such file' : message}`, { cause: error })
   }
 }
 
@@ -40,17 +54,17 @@ const limitSeconds = Number(process.env.FOVEA_RECIPE_SECONDS) || 60
 
 /**
  * Waits for a module, which may have a top-level `await`.
- * @throws UsageError when nothing is left in this process that it could wait for, or it takes too long
+ * @throws RecipeError when nothing is left in this process that it could wait for, or it takes too long
  */
-async function inTime<T>(file: string, loading: Promise<T>): Promise<T> {
+async function inTime<T>(file: string, loading: Promise<T>, say: Say): Promise<T> {
   const { promise: failed, reject } = deferred()
   const fail = (what: string) =>
-    reject(new UsageError(`${file}: ${what}: a top-level await waits for something that does not come`))
+    reject(new RecipeError(`${file}: ${what}: a top-level await waits for something that does not come`))
   const onEmpty = () => fail('never finishes loading')
-  const say = () => process.stderr.write(`fovea: ${file}: still loading after ${noteSeconds} seconds\n`)
+  const note = () => say(`${file}: still loading after ${noteSeconds} seconds`)
   const limit = () => fail(`did not finish loading in ${limitSeconds} seconds (FOVEA_RECIPE_SECONDS)`)
   process.once('beforeExit', onEmpty)
-  const timers = [setTimeout(say, 1000 * noteSeconds), setTimeout(limit, 1000 * limitSeconds)]
+  const timers = [setTimeout(note, 1000 * noteSeconds), setTimeout(limit, 1000 * limitSeconds)]
   for (const timer of timers) timer.unref()
   try {
     return await Promise.race([loading, failed])
@@ -74,13 +88,13 @@ const nodeDoes = Boolean((process.features as { readonly typescript?: unknown })
 const loaderDoes = process.execArgv.some(argument => argument.includes('tsx'))
 let isPrepared = false
 
-/** Makes this process run TypeScript. @throws UsageError when it cannot */
+/** Makes this process run TypeScript. @throws RecipeError when it cannot */
 async function prepareTypeScript(file: string, path: string): Promise<void> {
   if (isPrepared) return
   if (!nodeDoes && !loaderDoes) {
     const tsx = await findTsx(path)
     if (!tsx) {
-      throw new UsageError(
+      throw new RecipeError(
         `${file}: Node ${process.versions.node} cannot run TypeScript: install tsx (npm install tsx), take Node 22.18 or later, ` +
           'or write the file as .mjs or .json',
       )

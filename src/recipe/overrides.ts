@@ -1,74 +1,82 @@
-/** `--set optimizer.lr=0.05`: any field of a recipe from the command line. */
-import { UsageError } from '../cli/errors.ts'
-import { display } from './rules.ts'
+/** Sets single fields of a recipe, wherever they come from: options of a command line, a search, a form on a page. */
+import { longForms, partOf, type RawRecipe } from './complete.ts'
+import { RecipeError } from './errors.ts'
+import { display, isCode } from './rules.ts'
 
 /** A recipe under change. */
 type Fields = Record<string, unknown>
 
+/** A field and what it is to hold. */
+export interface Assignment {
+  /** `['optimizer', 'lr']`; a number is a place in a list. */
+  readonly path: readonly string[]
+  /** `null` takes the field away. */
+  readonly value: unknown
+  /** What said so, for messages: `--lr 0.1`. */
+  readonly said: string
+}
+
 /**
- * A recipe with fields set. A value is JSON, or a text where it is none; `null` takes a field away. Whether a value fits its
- * field is for the recipe's own rules to say. Setting a part's `name` to another drops what was said of the old one.
- *
- * @param defaultPart what a part has when nothing was said of it
- * @throws UsageError for a text that is no assignment, or a path through something that has no fields.
- * @example applyOverrides({ epochs: 5 }, ['optimizer.lr=0.1', 'epochs=3'], () => ({})) // { epochs: 3, optimizer: { lr: 0.1 } }
+ * A recipe with fields set. Whether a value fits its field is for the recipe's own rules to say. Setting a part's `name` to
+ * another drops what was said of the old one.
+ * @throws RecipeError for a path through something that has no fields
+ * @example withFields({ epochs: 5 }, [{ path: ['epochs'], value: 3, said: '--epochs 3' }]) // { epochs: 3 }
  */
-export function applyOverrides(
-  recipe: Readonly<Fields>,
-  sets: readonly string[],
-  defaultPart: (part: string) => Fields,
-): Fields {
-  const result = structuredClone(recipe) as Fields
+export function withFields(recipe: RawRecipe, assignments: readonly Assignment[]): Fields {
+  const long = longForms(recipe)
+  const result = structuredClone(long)
   // Names first: a new name drops fields that were said of the old one, and not those that are said of it here.
-  const isName = (set: string): boolean => /^[\w.]+\.name=/.test(set)
-  for (const set of [...sets.filter(isName), ...sets.filter(set => !isName(set))]) {
-    const [, path, text] = /^([\w.]+)=(.*)$/s.exec(set) ?? []
-    if (path === undefined || text === undefined) {
-      throw new UsageError(`--set ${set}: expected a field and its value, such as optimizer.lr=0.05`)
-    }
-    // Every object has one, and whoever writes to it changes all objects.
-    if (path.split('.').includes('__proto__')) throw new UsageError(`--set ${set}: there is no field '__proto__'`)
-    assign(result, path.split('.'), parsedValue(text), set, defaultPart)
+  const isName = ({ path }: Assignment): boolean => path.length > 1 && path.at(-1) === 'name'
+  for (const assignment of [...assignments.filter(isName), ...assignments.filter(one => !isName(one))]) {
+    assign(result, assignment, long)
   }
   return result
 }
 
-function assign(
-  recipe: Fields,
-  path: readonly string[],
-  value: unknown,
-  set: string,
-  defaultPart: (part: string) => Fields,
-): void {
+/**
+ * An assignment as people write it: `optimizer.lr=0.05`. The value is JSON, or a string where it is none.
+ * @param said what to call it in messages
+ * @throws RecipeError for a text that is none
+ */
+export function parseAssignment(text: string, said = text): Assignment {
+  const [, path, value] = /^([\w.]+)=(.*)$/s.exec(text) ?? []
+  if (path === undefined || value === undefined) {
+    throw new RecipeError(`${said}: expected a field and its value, such as optimizer.lr=0.05`)
+  }
+  return { path: path.split('.'), value: parsedValue(value), said }
+}
+
+function assign(recipe: Fields, { path, value, said }: Assignment, before: RawRecipe): void {
+  // Every object has one, and whoever writes to it changes all objects.
+  if (path.includes('__proto__')) throw new RecipeError(`${said}: there is no field '__proto__'`)
   const [part] = path as [string]
-  if (path.length > 1 && !isObject(own(recipe, part))) recipe[part] = emptyAt(path[1]!) ?? { ...defaultPart(part) }
+  if (path.length > 1 && !isObject(own(recipe, part))) {
+    recipe[part] = emptyAt(path[1]!) ?? { ...(partOf(part, before) as Fields) }
+  }
   if (path.length === 2 && path[1] === 'name' && (recipe[part] as Fields).name !== value) {
     recipe[part] = { name: value }
     return
   }
   let holder: Fields = recipe
   for (const [place, key] of path.slice(0, -1).entries()) {
-    checkPlace(holder, key, set)
+    checkPlace(holder, key, said)
     holder[key] = own(holder, key) ?? emptyAt(path[place + 1]!) ?? {}
     const next = holder[key]
-    if (!isObject(next) || 'sha256' in next) {
-      throw new UsageError(
-        `--set ${set}: '${key}' is ${isObject(next) ? 'a function' : display(next)}, it has no fields`,
-      )
-    }
+    if (isCode(next)) throw new RecipeError(`${said}: ${key} is a function of ${next.file}: it has no fields to set`)
+    if (!isObject(next)) throw new RecipeError(`${said}: '${key}' is ${display(next)}, it has no fields`)
     holder = next
   }
   const last = path.at(-1) as string
-  checkPlace(holder, last, set)
+  checkPlace(holder, last, said)
   if (value === null && Array.isArray(holder)) holder.splice(Number(last), 1)
   else if (value === null) delete holder[last]
   else holder[last] = value
 }
 
 /** A list has no holes, and grows by one. */
-function checkPlace(holder: Fields, key: string, set: string): void {
+function checkPlace(holder: Fields, key: string, said: string): void {
   if (!Array.isArray(holder) || Number(key) <= holder.length) return
-  throw new UsageError(`--set ${set}: '${key}' is no place of a list of ${holder.length}`)
+  throw new RecipeError(`${said}: '${key}' is no place of a list of ${holder.length}`)
 }
 
 /** A list that is to have a place of this number. */
@@ -77,7 +85,7 @@ const emptyAt = (key: string): Fields | undefined => (/^\d+$/.test(key) ? ([] as
 /** A field of an object itself: not `constructor`, which every object inherits. */
 const own = (fields: Fields, key: string): unknown => (Object.hasOwn(fields, key) ? fields[key] : undefined)
 
-/** JSON, or the text itself: `adam` needs no quotes. */
+/** JSON, or the string itself: `adam` needs no quotes. */
 function parsedValue(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -1,4 +1,5 @@
 /** From the parts of a recipe, which are data, to the functions of `fovea/optim` and `fovea/nn` that they name. */
+import type { Augmentation } from '../augment/compose.ts'
 import { augmentationFrom } from '../augment/table.ts'
 import { binaryCrossEntropyWithLogits, crossEntropy, type Loss, multiclassHinge, squaredError } from '../nn/losses.ts'
 import {
@@ -41,8 +42,8 @@ import {
   type Transform,
 } from '../optim/index.ts'
 import type { TrainerOptions } from '../train/trainer.ts'
-import type { Recipe } from './recipe.ts'
 import type { RecipeFunctions } from './functions.ts'
+import type { Recipe } from './recipe.ts'
 import { isCode, patternOf } from './rules.ts'
 
 const optimizers = {
@@ -112,6 +113,10 @@ export const createSchedule = ({ schedule }: Recipe, functions: RecipeFunctions 
 /** The loss of a recipe. */
 export const createLoss = ({ loss }: Recipe, functions: RecipeFunctions = {}): Loss =>
   isCode(loss) ? functions.loss!() : make<Loss>(losses, loss)
+
+/** What a recipe does to its training images. @throws AugmentError for transforms that this version does not know. */
+export const createAugmentation = ({ data: { augment } }: Recipe): Augmentation | undefined =>
+  augment && augmentationFrom(augment)
 
 /** Stand in for functions that are not loaded yet. */
 const anyFunctions: RecipeFunctions = {

@@ -12,6 +12,21 @@ export function ignoredProblem({ data }: Recipe): string | undefined {
   return field && `data.${field} (=${display(data[field])}) is for image folders, and data.name is ${data.name}`
 }
 
+/** What the fields of `data` say against each other. */
+export function dataProblem({ data, earlyStopping }: Recipe): string | undefined {
+  const { name, fold, classes, validation } = data
+  if (fold && fold.index >= fold.of) {
+    return `data.fold.index (=${fold.index}) must be less than data.fold.of (=${fold.of})`
+  }
+  if (name === 'folder' && classes === undefined) {
+    return 'data.classes is missing: it must be the names of the classes, in the order of their labels'
+  }
+  if (earlyStopping && validation === 0 && name !== 'folder' && !fold) {
+    return 'earlyStopping needs validation images: data.validation (=0) holds none back'
+  }
+  return undefined
+}
+
 /** Bytes that an engine can address. */
 const engineBytes = 2 ** 32
 

@@ -4,13 +4,12 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isRecord } from '../train/json.ts'
 import { codeFrame } from './codeFrame.ts'
-import { SourceError, UsageError } from '../cli/errors.ts'
-import { importModule, programNames } from './importModule.node.ts'
-import { mustExist } from '../cli/inputs.ts'
-import { warn } from '../cli/output.ts'
-import type { RawRecipe, Recipe } from './recipe.ts'
+import type { RawRecipe } from './complete.ts'
+import { RecipeError, SourceError } from './errors.ts'
 import { recipeFromFlat } from './flat.ts'
 import { checkedFunction, functionParts, type RecipeFunctions } from './functions.ts'
+import { importModule, programNames, readText, type Say } from './importModule.node.ts'
+import type { Recipe } from './recipe.ts'
 import { type CodeReference, display, isCode } from './rules.ts'
 
 /** Whether a word names a recipe file, and no model. */
@@ -18,17 +17,17 @@ export const isRecipeFile = (word: string): boolean => programNames.test(word) |
 
 /**
  * What a recipe file says: the default export of a module, or a run's `recipe.json`. Functions become references to the file.
- * @throws UsageError naming the file and what is wrong with it.
+ * @param say told when a module takes long to load
+ * @throws RecipeError naming the file and what is wrong with it.
  */
-export async function readRecipeFile(file: string): Promise<RawRecipe> {
-  mustExist(file)
+export async function readRecipeFile(file: string, say?: Say): Promise<RawRecipe> {
   if (!programNames.test(file)) {
     const recipe = recipeFromFlat(parseJson(file))
-    if (!isRecord(recipe)) throw new UsageError(`${file}: expected a recipe: an object`)
+    if (!isRecord(recipe)) throw new RecipeError(`${file}: expected a recipe: an object`)
     const { fovea: _version, ...raw } = recipe
     return dataOf(raw, file)
   }
-  return dataOf(await exportedRecipe(file), file)
+  return dataOf(await exportedRecipe(file, say), file)
 }
 
 function dataOf(recipe: RawRecipe, file: string): RawRecipe {
@@ -44,9 +43,10 @@ function dataOf(recipe: RawRecipe, file: string): RawRecipe {
 /**
  * The functions that a recipe refers to. A file that has changed since is taken with a warning: whether its network still
  * fits is seen when weights are loaded into it.
- * @throws UsageError when a file or its function is gone.
+ * @param warn told of a file that has changed
+ * @throws RecipeError when a file or its function is gone.
  */
-export async function loadFunctions(recipe: Recipe): Promise<RecipeFunctions> {
+export async function loadFunctions(recipe: Recipe, warn: Say = () => {}): Promise<RecipeFunctions> {
   const functions: Record<string, unknown> = {}
   const warned = new Set<string>()
   for (const part of functionParts) {
@@ -54,7 +54,7 @@ export async function loadFunctions(recipe: Recipe): Promise<RecipeFunctions> {
     if (!isCode(reference)) continue
     const { file, sha256 } = reference
     const found = (await exportedRecipe(file))[part]
-    if (typeof found !== 'function') throw new UsageError(`${file}: its ${part} is no function any more`)
+    if (typeof found !== 'function') throw new RecipeError(`${file}: its ${part} is not a function any more`)
     if (referenceTo(file).sha256 !== sha256 && !warned.has(file)) {
       warned.add(file)
       warn(`${file} has changed since the run began: its functions are used as they are now`)
@@ -64,11 +64,11 @@ export async function loadFunctions(recipe: Recipe): Promise<RecipeFunctions> {
   return functions
 }
 
-async function exportedRecipe(file: string): Promise<Record<string, unknown>> {
-  const { default: recipe } = await importModule(file)
+async function exportedRecipe(file: string, say?: Say): Promise<Record<string, unknown>> {
+  const { default: recipe } = await importModule(file, say)
   if (isRecord(recipe) && !(recipe instanceof Promise)) return recipe
   const found = recipe === undefined ? '' : ` (its default export is ${display(recipe)})`
-  throw new UsageError(`${file}: exports no recipe${found}: expected \`export default defineRecipe({ … })\``)
+  throw new RecipeError(`${file}: exports no recipe${found}: expected \`export default defineRecipe({ … })\``)
 }
 
 const referenceTo = (file: string): CodeReference => ({
@@ -88,7 +88,7 @@ const noData = [Promise, Map, Set, WeakMap, WeakSet, Date, ArrayBuffer, Error]
  */
 function toData(value: unknown, path: string, file: string, above: readonly unknown[] = []): unknown {
   const refuse = (what: string): never => {
-    throw new UsageError(`${file}: ${path} is ${what}`)
+    throw new RecipeError(`${file}: ${path} is ${what}`)
   }
   if (typeof value === 'function') {
     return refuse(`a function; functions may stand for ${functionParts.join(', ')} as a whole`)
@@ -112,7 +112,7 @@ function toData(value: unknown, path: string, file: string, above: readonly unkn
 }
 
 function parseJson(file: string): unknown {
-  const text = readFileSync(file, 'utf8')
+  const text = readText(file)
   try {
     return JSON.parse(text)
   } catch (error) {

@@ -1,8 +1,7 @@
 /** Rules of a recipe's fields. A rule's text completes the sentence `optimizer.lr (=-1) must be …`. */
-import { inspect } from 'node:util'
 import { z } from 'zod'
-import { nearestName } from '../models/catalog.ts'
 import type { PathPattern } from '../optim/index.ts'
+import { didYouMean } from '../text/names.ts'
 
 /** A number that fits a rule. */
 export const number = (rule: string, fits: (value: number) => boolean) =>
@@ -96,9 +95,8 @@ function describeIssue(schema: z.ZodType, issue: z.core.$ZodIssue, value: unknow
     const known = knownNames(schema, issue.path, value)
     return issue.keys
       .map(key => {
-        const nearest = nearestName(key, known)
         const full = name === '' ? key : `${name}.${key}`
-        return `unknown field '${full}'${nearest === undefined ? '' : ` (did you mean '${nearest}'?)`}`
+        return `unknown field '${full}'${didYouMean(key, known)}`
       })
       .join('; ')
   }
@@ -136,9 +134,9 @@ function knownNames(schema: z.ZodType, path: readonly PropertyKey[], value: unkn
 /** Characters of a value that messages show. */
 const mostShown = 80
 
-/** A value as messages show it, whatever it is: data in JSON, anything else as Node shows it. */
+/** A value as messages show it, whatever it is: data in JSON, anything else by its kind. */
 export function display(value: unknown): string {
-  const text = typeof value === 'number' ? String(value) : (jsonOf(value) ?? inspect(value, { depth: 1 }))
+  const text = typeof value === 'number' ? String(value) : (jsonOf(value) ?? kindOf(value))
   const line = text.replace(/\s*\n\s*/g, ' ')
   return line.length > mostShown ? `${line.slice(0, mostShown)}…` : line
 }
@@ -151,6 +149,14 @@ function jsonOf(value: unknown): string | undefined {
     // A bigint, or an object that holds itself.
     return undefined
   }
+}
+
+/** `Promise {…}`, `[function sgd]`, `3n`, `undefined`. */
+function kindOf(value: unknown): string {
+  if (typeof value === 'function') return `[function${value.name === '' ? '' : ` ${value.name}`}]`
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value !== 'object' || value === null) return String(value)
+  return `${value.constructor?.name ?? 'object'} {…}`
 }
 
 const isPlain = (value: object): boolean => [Object.prototype, null].includes(Object.getPrototypeOf(value))

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { codeFrame, type Place } from './codeFrame.ts'
-import { SourceError } from '../cli/errors.ts'
+import { SourceError } from './errors.ts'
 
 /** The folder of this package's own code. */
 const packageCode = dirname(dirname(fileURLToPath(import.meta.url)))

@@ -1,9 +1,37 @@
-/** What to say to a name that does not exist. */
-import { nearestName } from '../models/catalog.ts'
+/** What to say to a name that does not exist: the nearest of those that do. */
 
-/** `unknown data set 'minst' (did you mean 'mnist'?); there are: mnist`. */
+/** `unknown data set 'minst' (did you mean 'mnist'?); available: mnist`. */
 export function unknownName(kind: string, name: string, names: readonly string[]): string {
+  return `unknown ${kind} '${name}'${didYouMean(name, names)}; available: ${names.join(', ')}`
+}
+
+/** ` (did you mean 'mnist'?)`, to be put behind a name; empty when no other name is near. */
+export function didYouMean(name: string, names: readonly string[]): string {
   const nearest = nearestName(name, names)
-  const hint = nearest === undefined ? '' : ` (did you mean '${nearest}'?)`
-  return `unknown ${kind} '${name}'${hint}; there are: ${names.join(', ')}`
+  return nearest === undefined ? '' : ` (did you mean '${nearest}'?)`
+}
+
+/** The candidate with the fewest edits to `name`, if that is few enough to be a slip. */
+export function nearestName(name: string, candidates: readonly string[]): string | undefined {
+  const plain = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, '')
+  let best: string | undefined
+  let least = Number.POSITIVE_INFINITY
+  for (const candidate of candidates) {
+    const distance = editDistance(plain(name), plain(candidate))
+    if (distance < least) [best, least] = [candidate, distance]
+  }
+  return best !== undefined && least <= Math.max(2, Math.floor(plain(best).length / 3)) ? best : undefined
+}
+
+/** Levenshtein distance: the least number of inserted, deleted and replaced characters. */
+export function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1))
+    }
+    row = next
+  }
+  return row[b.length]!
 }

@@ -1,4 +1,5 @@
 /** The door of training: the loop, its events, evaluation and checkpoints. */
+
 export {
   type Checkpoint,
   CheckpointError,
@@ -33,23 +34,6 @@ export {
   type TrainingExtras,
   trainingProgram,
 } from './programs.ts'
-export {
-  type AverageRecipe,
-  type CheckpointsRecipe,
-  type DataRecipe,
-  defineRecipe,
-  type FreezeRecipe,
-  type GradientRecipe,
-  type LossRecipe,
-  type ModelFunctionOptions,
-  type ModelRecipe,
-  type Named,
-  type OptimizerRecipe,
-  type PretrainedRecipe,
-  type RecipeInput,
-  type ScheduleRecipe,
-  type WeightRecipe,
-} from '../recipe/input.ts'
 export { Trainer } from './trainer.ts'
 export type { TrainerOptions } from './trainerOptions.ts'
 export { type LoadWeightsOptions, loadWeights, type WeightsReport } from './weights.ts'

@@ -92,12 +92,12 @@ describe('a pipeline as data', () => {
     ['a list', [], /an augmentation must be an object, got \[\]/],
     ['no list', { transforms: 'flip' }, /transforms must be a list/],
     ['an unknown field', { transforms: [], seed: 1 }, /unknown field 'seed'/],
-    ['an unknown transform', { transforms: [{ name: 'flip' }] }, /unknown transform 'flip'; there are: brightness, /],
+    ['an unknown transform', { transforms: [{ name: 'flip' }] }, /unknown transform 'flip'; available: brightness, /],
     ['a name of every object', { transforms: [{ name: 'toString' }] }, /unknown transform 'toString'/],
     [
       'an unknown option',
       { transforms: [{ name: 'randomCrop', options: { size: 2, pad: 4 } }] },
-      /randomCrop: unknown option 'pad'; there are: size, padding, border, fill/,
+      /randomCrop: unknown option 'pad'; available: size, padding, border, fill/,
     ],
     [
       'no options where some are needed',

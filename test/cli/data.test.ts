@@ -227,8 +227,8 @@ describe('fovea train --preprocess', () => {
 
 describe('the usual pipeline of CIFAR', () => {
   it('is that of the papers', async () => {
-    const { resolveRecipe, commandOf } = await import('../../src/recipe/recipe.ts')
-    const recipe = resolveRecipe({ model: 'resnet20-cifar', data: 'cifar10' })
+    const { resolveOptions, commandOf } = await import('../../src/cli/recipeOptions.ts')
+    const recipe = resolveOptions({ model: 'resnet20-cifar', data: 'cifar10' })
     expect(recipe.data.augment?.transforms.map(({ name }) => name)).toEqual(['randomCrop', 'horizontalFlip'])
     expect(recipe.data.augment?.transforms[0]?.options).toEqual({
       size: [32, 32],
@@ -237,9 +237,9 @@ describe('the usual pipeline of CIFAR', () => {
       fill: 0,
     })
     expect(commandOf(recipe)).not.toContain('--augment')
-    const plain = resolveRecipe({ model: 'resnet20-cifar', data: 'cifar10', augment: 'none' })
+    const plain = resolveOptions({ model: 'resnet20-cifar', data: 'cifar10', augment: 'none' })
     expect(plain.data.augment).toBeUndefined()
     expect(commandOf(plain)).toContain('--augment none')
-    expect(resolveRecipe({}).data.augment).toBeUndefined()
+    expect(resolveOptions({}).data.augment).toBeUndefined()
   })
 })

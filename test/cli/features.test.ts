@@ -1,9 +1,11 @@
 /** `cacheFeatures` in recipes: the run is the same as without, also in pieces, and what does not go together is refused. */
+
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
-import { type RawRecipe, resolveRecipe } from '../../src/recipe/recipe.ts'
+import { resolveOptions } from '../../src/cli/recipeOptions.ts'
 import { encodePng } from '../../src/plot/png.ts'
+import type { RawRecipe } from '../../src/recipe/complete.ts'
 import { readCheckpoint } from '../../src/runs/checkpointFile.node.ts'
 import { writePicture } from '../data/pictures.ts'
 import { expectClose } from '../support/fixtures.ts'
@@ -86,7 +88,7 @@ describe('fovea train with cacheFeatures', () => {
 
 describe('recipes refuse cacheFeatures', () => {
   const data = { ...recipe.data, classes: ['left', 'right', 'up'] }
-  const resolve = (change: RawRecipe) => () => resolveRecipe({}, [], { ...recipe, data, ...change })
+  const resolve = (change: RawRecipe) => () => resolveOptions({}, [], { ...recipe, data, ...change })
   const random = { transforms: [{ name: 'horizontalFlip', options: {} }] }
   test.each<[name: string, change: RawRecipe, message: string | undefined]>([
     ['not as it is', {}, undefined],

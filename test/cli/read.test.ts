@@ -251,7 +251,7 @@ describe('summary', () => {
     const { code, stderr } = await fovea(cwd, ['summary', 'lenet6'])
     expect({ code, stderr }).toEqual({
       code: 2,
-      stderr: `fovea: unknown model 'lenet6' (did you mean 'lenet5'?); there are: ${Object.keys(models).join(', ')}\n`,
+      stderr: `fovea: unknown model 'lenet6' (did you mean 'lenet5'?); available: ${Object.keys(models).join(', ')}\n`,
     })
   })
 })

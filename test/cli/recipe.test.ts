@@ -1,12 +1,15 @@
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { UsageError } from '../../src/cli/errors.ts'
-import { commandOf, parseRecipe, refuseConflicts, resolveRecipe, shellWord } from '../../src/recipe/recipe.ts'
+import { commandOf, refuseConflicts, resolveOptions, shellWord } from '../../src/cli/recipeOptions.ts'
 import { models } from '../../src/models/index.ts'
+import { parseStoredRecipe } from '../../src/recipe/files.node.ts'
 
-describe('resolveRecipe', () => {
+/** An error of the recipe's with exactly this message. */
+const refusal = (message: string) => expect.objectContaining({ name: 'RecipeError', message })
+
+describe('resolveOptions', () => {
   it('fills in every field', () => {
-    const recipe = resolveRecipe({})
+    const recipe = resolveOptions({})
     expect(recipe).toMatchObject({
       model: { name: 'lenet5' },
       data: { name: 'mnist' },
@@ -14,23 +17,23 @@ describe('resolveRecipe', () => {
       test: true,
       backend: 'wasm',
     })
-    expect(parseRecipe(JSON.parse(JSON.stringify(recipe)), 'recipe.json')).toEqual(recipe)
+    expect(parseStoredRecipe(JSON.parse(JSON.stringify(recipe)), 'recipe.json')).toEqual(recipe)
   })
 
   it('holds back the same share of fewer images, unless told otherwise', () => {
-    const { validation } = resolveRecipe({}).data
-    expect(resolveRecipe({ limit: 6000 }).data.validation).toBe(Math.round(validation / 10))
-    expect(resolveRecipe({ limit: 6000, validation: 1 }).data.validation).toBe(1)
-    expect(resolveRecipe({ limit: 60_000 }).data.validation).toBe(validation)
+    const { validation } = resolveOptions({}).data
+    expect(resolveOptions({ limit: 6000 }).data.validation).toBe(Math.round(validation / 10))
+    expect(resolveOptions({ limit: 6000, validation: 1 }).data.validation).toBe(1)
+    expect(resolveOptions({ limit: 60_000 }).data.validation).toBe(validation)
   })
 
   it('makes the data folder absolute, so that a run can be resumed from anywhere', () => {
-    expect(resolveRecipe({ dataDir: 'data' }).data.directory).toBe(resolve('data'))
+    expect(resolveOptions({ dataDir: 'data' }).data.directory).toBe(resolve('data'))
   })
 })
 
-describe('parseRecipe', () => {
-  const recipe = resolveRecipe({})
+describe('parseStoredRecipe', () => {
+  const recipe = resolveOptions({})
   it.each([
     [{ ...recipe, epochs: 1.5 }, 'r.json: epochs (=1.5) must be a whole number of at least 1'],
     [{ ...recipe, epochs: '5' }, 'r.json: epochs (="5") must be a whole number of at least 1'],
@@ -79,20 +82,20 @@ describe('parseRecipe', () => {
     [undefined, 'r.json: the recipe must be an object'],
     [[], 'r.json: the recipe must be an object'],
   ])('%#: names the field, its value and the rule', (value, message) => {
-    expect(() => parseRecipe(value, 'r.json')).toThrow(new UsageError(message))
+    expect(() => parseStoredRecipe(value, 'r.json')).toThrow(refusal(message))
   })
 })
 
 it('a transform may have no options', () => {
-  const recipe = resolveRecipe({})
+  const recipe = resolveOptions({})
   const data = { ...recipe.data, augment: { transforms: [{ name: 'horizontalFlip' }] } }
-  expect(parseRecipe({ ...recipe, data }, 'r.json').data.augment).toEqual({
+  expect(parseStoredRecipe({ ...recipe, data }, 'r.json').data.augment).toEqual({
     transforms: [{ name: 'horizontalFlip', options: {} }],
   })
 })
 
 describe('refuseConflicts', () => {
-  const recipe = resolveRecipe({ epochs: 3, dataDir: 'data' })
+  const recipe = resolveOptions({ epochs: 3, dataDir: 'data' })
   it('lets pass what says the same', () => {
     expect(() => refuseConflicts({ epochs: 3, dataDir: 'data', model: 'lenet5' }, recipe)).not.toThrow()
   })
@@ -111,7 +114,7 @@ describe('refuseConflicts', () => {
 })
 
 it('commandOf spells out what repeats the run, quoted for a shell', () => {
-  const recipe = resolveRecipe({ dataDir: "it's here", limit: 500, precise: true, test: false, lr: 0.1 })
+  const recipe = resolveOptions({ dataDir: "it's here", limit: 500, precise: true, test: false, lr: 0.1 })
   const command = commandOf(recipe)
   expect(command).toMatch(/^fovea train lenet5 --data mnist --data-dir 'it'\\''s here' --limit 500 --validation 42 /)
   expect(command).toMatch(/ --lr 0\.1 .* --precise --no-test$/)
@@ -119,8 +122,8 @@ it('commandOf spells out what repeats the run, quoted for a shell', () => {
 })
 
 it('commandOf names the file where options cannot say what a recipe says', () => {
-  expect(commandOf(resolveRecipe({}, ['average={"name":"ema"}']))).toBe('fovea train recipe.json')
-  expect(commandOf(resolveRecipe({}, ['optimizer.name=adam']))).toBe('fovea train recipe.json')
+  expect(commandOf(resolveOptions({}, ['average={"name":"ema"}']))).toBe('fovea train recipe.json')
+  expect(commandOf(resolveOptions({}, ['optimizer.name=adam']))).toBe('fovea train recipe.json')
 })
 
 it('a recipe of the first version is read in its new form', () => {
@@ -143,13 +146,13 @@ it('a recipe of the first version is read in its new form', () => {
     backend: 'wasm',
     precise: false,
   }
-  const recipe = parseRecipe(old, 'recipe.json')
-  expect(recipe).toEqual({ ...resolveRecipe({ limit: 600, schedule: 'step' }), fovea: '0.1.0' })
+  const recipe = parseStoredRecipe(old, 'recipe.json')
+  expect(recipe).toEqual({ ...resolveOptions({ limit: 600, schedule: 'multiStep' }), fovea: '0.1.0' })
   expect(recipe.schedule).toEqual({ name: 'multiStep' })
 })
 
 describe('--set', () => {
-  const set = (...sets: string[]) => resolveRecipe({}, sets)
+  const set = (...sets: string[]) => resolveOptions({}, sets)
   it('reaches every field, with types checked', () => {
     expect(set('optimizer.lr=0.2', 'epochs=2').optimizer).toMatchObject({ name: 'sgd', lr: 0.2, momentum: 0.9 })
     expect(set('optimizer.groups=[{"match":"fc*","frozen":true}]').optimizer).toMatchObject({
@@ -173,7 +176,7 @@ describe('--set', () => {
   })
   it('overrides the file and its options', () => {
     const file = { optimizer: { name: 'adam', lr: 0.1 }, epochs: 7 }
-    const recipe = resolveRecipe({ lr: 0.2, epochs: 8 }, ['optimizer.lr=0.3'], file)
+    const recipe = resolveOptions({ lr: 0.2, epochs: 8 }, ['optimizer.lr=0.3'], file)
     expect(recipe).toMatchObject({ optimizer: { name: 'adam', lr: 0.3 }, epochs: 8 })
   })
   it.each([
@@ -183,6 +186,6 @@ describe('--set', () => {
     ['epochs', '--set epochs: expected a field and its value, such as optimizer.lr=0.05'],
     ['epochs.more=1', 'epochs (={"more":1}) must be a whole number of at least 1'],
   ])('%s is refused', (text, message) => {
-    expect(() => set(text)).toThrow(new UsageError(message))
+    expect(() => set(text)).toThrow(refusal(message))
   })
 })

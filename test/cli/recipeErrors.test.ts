@@ -175,7 +175,7 @@ describe('is refused in one line, with exit code 2', () => {
     [
       'a promise of a recipe',
       'export default Promise.resolve({})',
-      'exports no recipe (its default export is Promise { {} })',
+      'exports no recipe (its default export is Promise {…})',
     ],
     ['what is thrown and is no error', 'throw null', 'threw null, which is no error'],
     [

@@ -111,7 +111,7 @@ describe('a recipe file', () => {
     writeFileSync(
       join(project, 'tiny.ts'),
       `import { flatten, linear, relu, sequential } from 'fovea/nn'
-import { defineRecipe } from 'fovea/train'
+import { defineRecipe } from 'fovea/recipe'
 import { width } from './width.ts'
 export default defineRecipe({
   model: ({ classes }) => sequential(flatten(), linear(28 * 28, width), relu(), linear(width, classes)),
@@ -145,7 +145,7 @@ export default defineRecipe({
     expect(stderr).toMatch(/^fovea: warning: \S+mine\.mjs has changed since the run began/)
     writeFileSync(source, 'export default { epochs: 2 }')
     const gone = await fovea(cwd, ['eval', 'runs/mine'])
-    expect(gone.stderr).toMatch(/mine\.mjs: its schedule is no function any more\n$/)
+    expect(gone.stderr).toMatch(/mine\.mjs: its schedule is not a function any more\n$/)
   })
 
   it('with everything in it is resumed bit for bit, from any step', async () => {
@@ -188,7 +188,7 @@ export default defineRecipe({
       'optimizer.lr is a function; functions may stand for model,',
       2,
     ],
-    ['export default { schedule: () => 1 }', ['--set', 'schedule.warmup=3'], 'is a function, it has no fields', 2],
+    ['export default { schedule: () => 1 }', ['--set', 'schedule.warmup=3'], 'it has no fields to set', 2],
     [
       'export default 3',
       [],

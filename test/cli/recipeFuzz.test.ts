@@ -1,12 +1,15 @@
 /** Whatever a recipe says, it is a recipe or is refused by name: never an error of JavaScript itself. */
+
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
-import { UsageError } from '../../src/cli/errors.ts'
-import { type Recipe, resolveRecipe } from '../../src/recipe/recipe.ts'
+import { resolveOptions } from '../../src/cli/recipeOptions.ts'
+import { RecipeError } from '../../src/recipe/errors.ts'
+import { createModel } from '../../src/recipe/model.ts'
+import { createAugmentation, trainingOptions } from '../../src/recipe/parts.ts'
+import type { Recipe } from '../../src/recipe/recipe.ts'
 import { readRecipeFile } from '../../src/recipe/recipeFile.node.ts'
-import { createAugmentation, createModel, trainingOptions } from '../../src/recipe/setup.ts'
 import { temporaryFolder } from '../support/fovea.ts'
 
 const folder = temporaryFolder()
@@ -43,7 +46,7 @@ function refusing(use: () => void): void {
   try {
     use()
   } catch (error) {
-    expect(error).toBeInstanceOf(UsageError)
+    expect(error).toBeInstanceOf(RecipeError)
     expect((error as Error).message).not.toMatch(
       /Cannot read|is not a function|is not iterable|Invalid array length|\[object/,
     )
@@ -66,7 +69,7 @@ describe('a recipe is resolved, or refused by name', () => {
       .map(([path, value]) => `${path}=${value}`)
     fc.assert(
       fc.property(fc.array(set, { minLength: 1, maxLength: 3 }), sets =>
-        refusing(() => makeParts(resolveRecipe({}, sets))),
+        refusing(() => makeParts(resolveOptions({}, sets))),
       ),
       { numRuns: 3000 },
     )
@@ -98,7 +101,7 @@ describe('a recipe is resolved, or refused by name', () => {
       )
       .map(value => JSON.parse(JSON.stringify(value)))
     fc.assert(
-      fc.property(recipe, base => refusing(() => makeParts(resolveRecipe({}, [], base)))),
+      fc.property(recipe, base => refusing(() => makeParts(resolveOptions({}, [], base)))),
       { numRuns: 2000 },
     )
   })
@@ -109,7 +112,7 @@ describe('a recipe is resolved, or refused by name', () => {
       fc.asyncProperty(fc.oneof(fc.json({ maxDepth: 3 }), fc.string()), async text => {
         writeFileSync(path, text)
         const failure = await readRecipeFile(path).catch((error: unknown) => error)
-        if (failure instanceof Error) expect(failure).toBeInstanceOf(UsageError)
+        if (failure instanceof Error) expect(failure).toBeInstanceOf(RecipeError)
       }),
       { numRuns: 300 },
     )
@@ -130,13 +133,13 @@ it.each([
   ],
   ['data.augment.transforms.0.name=turn', "unknown transform 'turn'"],
 ])('--set %s is refused: %s', (set, message) => {
-  expect(() => resolveRecipe({}, [set])).toThrow(message)
+  expect(() => resolveOptions({}, [set])).toThrow(message)
 })
 
 it('images that no engine can hold are refused with the memory that they would take', () => {
   const data = { name: 'folder', directory: folder.path, classes: ['a', 'b'] }
-  expect(() => resolveRecipe({}, ['data.size=[1e5,1e5]'], { data })).toThrow(
+  expect(() => resolveOptions({}, ['data.size=[1e5,1e5]'], { data })).toThrow(
     'data.size (=[100000,100000]): a batch of 64 × 3 × 100000 × 100000 numbers takes 7.0\u00a0TiB, an engine has 4.0\u00a0GiB',
   )
-  expect(resolveRecipe({}, ['data.size=[224,224]'], { data }).data.size).toEqual([224, 224])
+  expect(resolveOptions({}, ['data.size=[224,224]'], { data }).data.size).toEqual([224, 224])
 })

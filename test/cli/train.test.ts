@@ -151,7 +151,7 @@ describe('output', () => {
 
 describe('errors before training', () => {
   const cases: readonly [name: string, args: readonly string[], code: number, message: string][] = [
-    ['an unknown model', ['lenet'], 2, "unknown model 'lenet' (did you mean 'lenet5'?); there are: lenet5"],
+    ['an unknown model', ['lenet'], 2, "unknown model 'lenet' (did you mean 'lenet5'?); available: lenet5"],
     ['an unknown data set', ['--data', 'minst'], 2, "unknown data set 'minst' (did you mean 'mnist'?)"],
     ['an unknown option', ['--epoch', '3'], 2, "unknown option '--epoch' (Did you mean --epochs?)"],
     ['a word for a number', ['--epochs', 'many'], 2, "'--epochs <n>' argument 'many' is invalid. expected a number."],
@@ -164,7 +164,7 @@ describe('errors before training', () => {
       'an unknown schedule',
       ['--schedule', 'linear'],
       2,
-      'Allowed choices are constant, step, cosine, cosine-restarts, one-cycle, exponential, polynomial, plateau.',
+      "unknown schedule 'linear'; available: constant, step, multiStep, exponential, polynomial, cosine, cosineWithRestarts",
     ],
     ['too many threads', ['--threads', '65'], 2, 'expected a whole number from 1 to 64'],
     ['nothing to train on', ['--limit', '100', '--validation', '100'], 1, 'leaves none of the 100 images to train on'],

@@ -1,9 +1,10 @@
 /** What `pretrained` takes: of files and of runs alike, the averaged weights where there are some. */
+
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { resolveRecipe } from '../../src/recipe/recipe.ts'
+import { resolveOptions } from '../../src/cli/recipeOptions.ts'
 import { createInitialModel } from '../../src/cli/transfer.ts'
 import { writeSafetensors } from '../../src/formats/index.ts'
 import { lenet5 } from '../../src/models/index.ts'
@@ -28,7 +29,7 @@ async function file(): Promise<string> {
 }
 
 async function run(): Promise<string> {
-  const recipe = resolveRecipe({ model: 'lenet5', data: 'mnist' })
+  const recipe = resolveOptions({ model: 'lenet5', data: 'mnist' })
   const made = await RunFolder.create(folder, 'averaged', recipe)
   const tensors = new Map([...named('model.', last), ...named('average.', averaged)])
   await made.save({ tensors, progress: { epoch: 1, batch: 0, step: 0 }, recipe })
@@ -44,7 +45,7 @@ describe.each([
     const weights = await make()
     const load = async (pretrained: object) => {
       const said: string[] = []
-      const recipe = resolveRecipe({ model: 'lenet5', data: 'mnist' }, [], { pretrained })
+      const recipe = resolveOptions({ model: 'lenet5', data: 'mnist' }, [], { pretrained })
       const model = await createInitialModel(recipe, {}, note => said.push(note))
       expect(said).toHaveLength(notes)
       for (const note of said) expect(note).toMatch(`${weights}: took `)
@@ -57,7 +58,7 @@ describe.each([
 })
 
 it('an address stays one, a path becomes absolute', () => {
-  const weightsOf = (weights: string) => resolveRecipe({}, [], { pretrained: { weights } }).pretrained?.weights
+  const weightsOf = (weights: string) => resolveOptions({}, [], { pretrained: { weights } }).pretrained?.weights
   expect(weightsOf('https://models.example/lenet5.safetensors')).toBe('https://models.example/lenet5.safetensors')
   expect(weightsOf('lenet5.pth')).toBe(join(process.cwd(), 'lenet5.pth'))
 })

@@ -1,9 +1,10 @@
 /** docs/training.md shows its recipes as they are, and every option and field it names exists. */
+
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { resolveRecipe } from '../../src/recipe/recipe.ts'
+import { resolveOptions } from '../../src/cli/recipeOptions.ts'
 import { recipeSchema } from '../../src/recipe/schema.ts'
 import { setup as build } from '../support/build.ts'
 import { fovea } from '../support/fovea.ts'
@@ -70,13 +71,13 @@ describe('docs/training.md', () => {
     // The page's own words, as JavaScript.
     const recipe = new Function(`return (${source})`)() as Record<string, unknown>
     const data = { ...(recipe.data as object), classes: ['a', 'b'] }
-    expect(resolveRecipe({}, [], { ...recipe, data })).toMatchObject({ freeze: [{}, { until: 4 }], epochs: 10 })
+    expect(resolveOptions({}, [], { ...recipe, data })).toMatchObject({ freeze: [{}, { until: 4 }], epochs: 10 })
   })
 
   it('quotes messages as they are', () => {
     const message = (set: string): string => {
       try {
-        resolveRecipe({}, [set])
+        resolveOptions({}, [set])
         return ''
       } catch (error) {
         return `fovea: ${(error as Error).message}\n`

@@ -13,10 +13,10 @@ describe.each(Object.entries<ModelEntry>(models))('%s', (name, entry) => {
 })
 
 test('an unknown name lists the models, and suggests the nearest when it looks like a slip', () => {
-  const names = `Models: ${Object.keys(models).join(', ')}.`
-  expect(() => findModel('LeNet-5')).toThrow(`There is no model 'LeNet-5'. Did you mean 'lenet5'? ${names}`)
-  expect(() => findModel('lenet')).toThrow("Did you mean 'lenet5'?")
-  expect(() => findModel('vgg16_bn')).toThrow("Did you mean 'vgg16-bn'?")
-  expect(() => findModel('transformer')).toThrow(`There is no model 'transformer'. ${names}`)
-  expect(() => findModel('toString')).toThrow("There is no model 'toString'.")
+  const names = `available: ${Object.keys(models).join(', ')}`
+  expect(() => findModel('LeNet-5')).toThrow(`unknown model 'LeNet-5' (did you mean 'lenet5'?); ${names}`)
+  expect(() => findModel('lenet')).toThrow("(did you mean 'lenet5'?)")
+  expect(() => findModel('vgg16_bn')).toThrow("(did you mean 'vgg16-bn'?)")
+  expect(() => findModel('transformer')).toThrow(`unknown model 'transformer'; ${names}`)
+  expect(() => findModel('toString')).toThrow("unknown model 'toString'; ")
 })

@@ -19,13 +19,16 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
   backends: { values: ['plan', 'graph', 'random', 'async'] },
   nn: { values: ['graph', 'random'] },
   optim: { values: ['graph'], types: ['nn'] },
-  models: { values: ['nn', 'graph', 'random'] },
+  models: { values: ['nn', 'graph', 'random', 'text'] },
   augment: { values: ['random'] },
   data: { values: ['augment', 'random'] },
   formats: { values: [], types: ['graph'] },
   train: {
     values: ['augment', 'data', 'nn', 'optim', 'plan', 'graph', 'formats', 'random', 'async'],
     types: ['backends', 'models'],
+  },
+  recipe: {
+    values: ['augment', 'backends', 'data', 'formats', 'models', 'nn', 'optim', 'text', 'train'],
   },
   study: { values: ['data', 'random'] },
   inspect: { values: ['nn', 'models', 'graph', 'text'] },
@@ -46,6 +49,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
       'plan',
       'plot',
       'random',
+      'recipe',
       'report',
       'runs',
       'study',
@@ -246,7 +250,7 @@ describe('imports', () => {
       offenders((file, { specifier, typeOnly }) => {
         if (isLocal(specifier) || specifier.startsWith('node:') || typeOnly) return false
         // The one file that loads programs of the user's.
-        if (specifier === '(computed)' && file.path === 'cli/importModule.ts') return false
+        if (specifier === '(computed)' && file.path === 'recipe/importModule.node.ts') return false
         const name = specifier
           .split('/')
           .slice(0, specifier.startsWith('@') ? 2 : 1)

@@ -1,0 +1,198 @@
+/** The command line's view of a recipe: options that say something about one, and the options that one would take. */
+import { basename, resolve } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import type { AugmentationSpec } from '../augment/compose.ts'
+import type { RawRecipe } from '../recipe/complete.ts'
+import { findDataset } from '../recipe/datasets.ts'
+import { resolveWithFiles } from '../recipe/files.node.ts'
+import { type Assignment, parseAssignment, withFields } from '../recipe/overrides.ts'
+import { dataName, type Recipe } from '../recipe/recipe.ts'
+import { display, isCode } from '../recipe/rules.ts'
+import { UsageError } from './errors.ts'
+import { relativePath, withRelativePaths } from './relativePaths.ts'
+
+/** Options of the command line that say something about a recipe; the rest is filled in. */
+export interface RecipeOptions {
+  readonly model?: string
+  /** A data set, or `folder:PATH`. */
+  readonly data?: string
+  readonly dataDir?: string
+  readonly limit?: number
+  readonly validation?: number
+  readonly normalize?: { readonly mean: readonly number[]; readonly std: readonly number[] }
+  readonly preprocess?: string
+  /** A pipeline, or `'none'` where the data set has a usual one. */
+  readonly augment?: AugmentationSpec | 'none' | undefined
+  readonly epochs?: number
+  readonly batchSize?: number
+  readonly dropLast?: boolean
+  readonly lr?: number
+  readonly momentum?: number
+  readonly weightDecay?: number
+  readonly schedule?: string
+  readonly seed?: number
+  readonly test?: boolean
+  readonly backend?: string
+  readonly precise?: boolean
+}
+
+/** Where each option stands in a recipe. */
+const places: Readonly<Record<keyof RecipeOptions, readonly string[]>> = {
+  model: ['model', 'name'],
+  data: ['data', 'name'],
+  dataDir: ['data', 'directory'],
+  limit: ['data', 'limit'],
+  validation: ['data', 'validation'],
+  normalize: ['data', 'normalize'],
+  preprocess: ['data', 'preprocess'],
+  augment: ['data', 'augment'],
+  epochs: ['epochs'],
+  batchSize: ['batchSize'],
+  dropLast: ['dropLast'],
+  lr: ['optimizer', 'lr'],
+  momentum: ['optimizer', 'momentum'],
+  weightDecay: ['optimizer', 'weightDecay'],
+  schedule: ['schedule', 'name'],
+  seed: ['seed'],
+  test: ['test'],
+  backend: ['backend'],
+  precise: ['precise'],
+}
+
+/**
+ * The recipe that a command line asks for.
+ * @param options of the command line, which override the file
+ * @param sets of the form `optimizer.lr=0.05`, which override both
+ * @param base what a recipe file says
+ * @throws RecipeError naming the field, its value and the rule.
+ * @example resolveOptions({ epochs: 3 }).model // { name: 'lenet5' }
+ */
+export function resolveOptions(
+  options: RecipeOptions = {},
+  sets: readonly string[] = [],
+  base: RawRecipe = {},
+): Recipe {
+  const asked = withFields(base, Object.entries(options).flatMap(assignmentsOf))
+  return resolveWithFiles(
+    withFields(
+      asked,
+      sets.map(set => parseAssignment(set, `--set ${set}`)),
+    ),
+  )
+}
+
+function assignmentsOf([option, value]: readonly [string, unknown]): Assignment[] {
+  if (value === undefined) return []
+  const said = optionOf(option, value)
+  const folder = option === 'data' && /^folder:(.*)$/s.exec(String(value))?.[1]
+  if (folder !== undefined && folder !== false) {
+    return [
+      { path: places.data, value: 'folder', said },
+      { path: places.dataDir, value: folder, said },
+    ]
+  }
+  return [{ path: places[option as keyof RecipeOptions], value, said }]
+}
+
+/**
+ * Refuses options that say something else than the recipe of the run to be resumed.
+ * @throws UsageError naming the option, its value and the recipe's.
+ */
+export function refuseConflicts(options: RecipeOptions, recipe: Recipe): void {
+  for (const [option, value] of Object.entries(options)) {
+    // Where the images lie does not matter: whether they are the same is checked by their fingerprint.
+    if (value === undefined || option === 'dataDir') continue
+    const known = at(recipe, places[option as keyof RecipeOptions])
+    const wanted = wantedValue(option, value)
+    if (isDeepStrictEqual(wanted, known)) continue
+    if (option === 'augment') {
+      throw new UsageError('--augment conflicts with --resume: a resumed run takes everything from its recipe')
+    }
+    const has = known === undefined ? `no ${option}` : `${option} ${String(known)}`
+    throw new UsageError(
+      `${optionOf(option, value)} conflicts with --resume: a resumed run takes everything from its recipe, which has ${has}`,
+    )
+  }
+}
+
+/**
+ * The command that repeats a run: every number spelled out, or the recipe's file where it holds more than options can say.
+ * @example commandOf(recipe) // 'fovea train lenet5 --data mnist --epochs 5 …'
+ */
+export function commandOf(recipe: Recipe): string {
+  const { data } = recipe
+  const options = optionsOf(recipe)
+  // The classes of a folder are its sub-folders, in alphabetical order; it may not be there any more.
+  const base = data.classes && { data: { name: 'folder', classes: [...data.classes].sort() } }
+  const again = options && { ...resolveOptions(options, [], base), fovea: recipe.fovea }
+  if (!options || !isDeepStrictEqual(again, JSON.parse(JSON.stringify(recipe)))) return 'fovea train recipe.json'
+  const usual: Partial<RecipeOptions> = { backend: 'wasm', precise: false, test: true }
+  const words = Object.entries(options).flatMap(([option, value]) => {
+    if (option === 'model' || value === undefined || value === usual[option as keyof RecipeOptions]) return []
+    if (option === 'augment') return ['--augment', value === 'none' ? 'none' : 'recipe.json']
+    if (option === 'dataDir') return [optionOf(option, relativePath(String(value)))]
+    if (option === 'data' && data.name === 'folder')
+      return [optionOf(option, `folder:${dataName({ data: withRelativePaths(data) })}`)]
+    return [optionOf(option, value)]
+  })
+  return ['fovea train', options.model, ...words].join(' ')
+}
+
+/** What a run folder is called: as its recipe file, or, without one, as its model. */
+export function runName({ model }: Recipe, file?: string): string {
+  const named = file !== undefined && !file.endsWith('.json') ? file : isCode(model) ? model.file : undefined
+  if (named !== undefined) return basename(named).replace(/\.[^.]*$/, '')
+  return isCode(model) ? 'run' : model.name
+}
+
+/** A word as a shell takes it. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}
+
+/** The options that say what a recipe says; undefined when it is more than options can. */
+function optionsOf({ model, data, optimizer, schedule, ...rest }: Recipe): RecipeOptions | undefined {
+  if (isCode(model) || isCode(optimizer) || isCode(schedule)) return undefined
+  const known = data.name === 'folder' ? undefined : findDataset(data.name)
+  const hasUsual = isDeepStrictEqual(data.augment, known?.augment?.().spec())
+  const { lr, momentum, weightDecay } = optimizer as unknown as { lr: number; momentum?: number; weightDecay?: number }
+  return {
+    model: model.name,
+    data: data.name === 'folder' ? `folder:${data.directory}` : data.name,
+    ...(data.directory !== undefined && data.name !== 'folder' && { dataDir: data.directory }),
+    ...(data.limit !== undefined && { limit: data.limit }),
+    validation: data.validation,
+    epochs: rest.epochs,
+    batchSize: rest.batchSize,
+    ...(rest.dropLast !== undefined && { dropLast: rest.dropLast }),
+    lr,
+    ...(momentum !== undefined && { momentum }),
+    ...(weightDecay !== undefined && { weightDecay }),
+    ...(data.preprocess !== undefined && known && { preprocess: data.preprocess }),
+    schedule: schedule.name,
+    seed: rest.seed,
+    backend: rest.backend,
+    precise: rest.precise,
+    test: rest.test,
+    ...(!hasUsual && { augment: (data.augment as AugmentationSpec | undefined) ?? ('none' as const) }),
+  }
+}
+
+const at = (value: unknown, path: readonly string[]): unknown =>
+  path.reduce<unknown>((held, key) => (held as Record<string, unknown> | undefined)?.[key], value)
+
+/** What an option wants the recipe to have. */
+function wantedValue(option: string, value: unknown): unknown {
+  if (option === 'dataDir') return resolve(String(value))
+  if (option === 'augment' && value === 'none') return undefined
+  if (option === 'data' && String(value).startsWith('folder:')) return 'folder'
+  return value
+}
+
+/** `--batch-size 64`, `--precise`, `--no-test`; for the model its name. */
+function optionOf(field: string, value: unknown): string {
+  if (field === 'model') return `model ${String(value)}`
+  const name = field.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+  if (typeof value === 'boolean') return value ? `--${name}` : `--no-${name}`
+  return `--${name} ${shellWord(typeof value === 'object' ? display(value) : String(value))}`
+}

@@ -1,0 +1,121 @@
+/** Fills in what a recipe leaves out: short forms, names that are usual, numbers that are usual for them. */
+import { models } from '../models/index.ts'
+import { unknownName } from '../text/names.ts'
+import { isRecord } from '../train/json.ts'
+import { datasets, findDataset } from './datasets.ts'
+import { defaultData, defaultModel, trainingDefaults } from './defaults.ts'
+import { RecipeError } from './errors.ts'
+import { isCode } from './rules.ts'
+import { version } from './version.ts'
+
+/** A recipe that is not resolved: JSON, functions replaced by references; short forms are allowed. */
+export type RawRecipe = Readonly<Record<string, unknown>>
+
+/** Parts that may be given by their name alone. */
+const shortForms = ['model', 'data', 'optimizer', 'schedule', 'loss', 'momentum', 'average'] as const
+
+/** A recipe whose parts are objects: `'adam'` is short for `{ name: 'adam' }`, `'folder:photos'` for a folder of pictures. */
+export function longForms(raw: RawRecipe): Record<string, unknown> {
+  const long: Record<string, unknown> = { ...raw }
+  for (const part of shortForms) {
+    const value = long[part]
+    if (typeof value === 'string') long[part] = { name: value }
+  }
+  const { data } = long
+  if (isRecord(data) && typeof data.name === 'string' && data.name.startsWith('folder:')) {
+    long.data = { ...data, name: 'folder', directory: data.name.slice('folder:'.length) }
+  }
+  return long
+}
+
+/** A part as it is given, or as it is by default. */
+export function partOf(part: string, given: RawRecipe): unknown {
+  return (Object.hasOwn(given, part) ? given[part] : undefined) ?? defaultPart(part)
+}
+
+function defaultPart(part: string): Record<string, unknown> {
+  const { lr, momentum, weightDecay, schedule } = trainingDefaults
+  if (part === 'optimizer') return { name: 'sgd', lr, momentum, weightDecay }
+  if (part === 'schedule') return { name: schedule }
+  if (part === 'loss') return { name: 'crossEntropy' }
+  if (part === 'data') return { name: defaultData }
+  if (part === 'model') return { name: defaultModel }
+  return {}
+}
+
+/**
+ * A recipe with every default filled in. Whether its values follow their rules is still to be checked.
+ * @throws RecipeError for a model or data set that is not known, with the nearest name
+ */
+export function complete(given: RawRecipe): Record<string, unknown> {
+  const { epochs, batchSize, seed } = trainingDefaults
+  const data = partOf('data', given)
+  const model = partOf('model', given)
+  const optimizer = partOf('optimizer', given)
+  if (isRecord(model) && !isCode(model)) refuseUnknown('model', model.name, Object.keys(models))
+  return {
+    fovea: version,
+    ...given,
+    model,
+    data: isRecord(data) ? completeData(data) : data,
+    optimizer: isRecord(optimizer) && !isCode(optimizer) ? withRate(optimizer) : optimizer,
+    schedule: partOf('schedule', given),
+    loss: partOf('loss', given),
+    epochs: given.epochs ?? epochs,
+    batchSize: given.batchSize ?? batchSize,
+    seed: given.seed ?? seed,
+    test: given.test ?? true,
+    backend: given.backend ?? 'wasm',
+    precise: given.precise ?? false,
+  }
+}
+
+/** Learning rates of optimizers that have a usual one. */
+const usualRates: Readonly<Record<string, number>> = {
+  adagrad: 0.01,
+  adadelta: 1,
+  rmsprop: 0.01,
+  adam: 1e-3,
+  adamW: 1e-3,
+  adamax: 2e-3,
+  nadam: 2e-3,
+  radam: 1e-3,
+  lion: 1e-4,
+}
+
+/** An optimizer with the usual learning rate of its kind, where it has none. */
+function withRate(optimizer: Record<string, unknown>): Record<string, unknown> {
+  const name = String(optimizer.name)
+  return { ...(Object.hasOwn(usualRates, name) && { lr: usualRates[name] }), ...optimizer }
+}
+
+function completeData({ augment: given, ...rest }: Record<string, unknown>): Record<string, unknown> {
+  const { name, limit, preprocess, normalize } = rest
+  if (name !== 'folder') refuseUnknown('data set', name, [...Object.keys(datasets), 'folder:PATH'])
+  // A name that is not even a string is for the rules to refuse.
+  const known = name === 'folder' || typeof name !== 'string' ? undefined : findDataset(name)
+  const augment = given === 'none' ? undefined : (given ?? known?.augment?.().spec())
+  const { validation } = trainingDefaults
+  const isShort = known && typeof limit === 'number' && limit < known.trainImages
+  const held = isShort ? Math.round((limit * validation) / known.trainImages) : known ? validation : 0.2
+  return {
+    validation: held,
+    ...rest,
+    ...(normalize === undefined && preprocess === undefined
+      ? known
+        ? { normalize: known.normalize }
+        : { preprocess: 'channel-mean-std' }
+      : {}),
+    ...(augment === undefined ? {} : { augment }),
+  }
+}
+
+function refuseUnknown(kind: string, name: unknown, names: readonly string[]): void {
+  if (typeof name !== 'string' || names.includes(name)) return
+  const field = kind === 'model' ? 'model.name' : 'data.name'
+  throw new RecipeError(unknownName(kind, name, names), {
+    field,
+    value: name,
+    rule: `must be one of ${names.join(', ')}`,
+  })
+}

@@ -1,0 +1,38 @@
+/** What is wrong with a recipe, and with the code in one. */
+
+/** Where a {@link RecipeError} is, for programs that show it beside the field. */
+export interface RecipeProblem {
+  /** The field, `optimizer.lr`. */
+  readonly field?: string | undefined
+  /** What it holds. */
+  readonly value?: unknown
+  /** What it must be: `must be positive`. */
+  readonly rule?: string | undefined
+}
+
+/** Thrown for a recipe that cannot be meant. Its message names the field, its value and the rule. */
+export class RecipeError extends Error implements RecipeProblem {
+  override readonly name: string = 'RecipeError'
+  readonly field?: string | undefined
+  readonly value?: unknown
+  readonly rule?: string | undefined
+
+  constructor(message: string, { field, value, rule, ...options }: RecipeProblem & ErrorOptions = {}) {
+    super(message, options)
+    this.field = field
+    this.value = value
+    this.rule = rule
+  }
+}
+
+/** Thrown for code in a recipe file that is wrong. Its message begins with file, line and column. */
+export class SourceError extends RecipeError {
+  override readonly name = 'SourceError'
+  /** The lines around the place. */
+  readonly frame: string
+
+  constructor(message: string, frame: string, options?: ErrorOptions) {
+    super(message, options)
+    this.frame = frame
+  }
+}

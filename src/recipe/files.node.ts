@@ -1,0 +1,65 @@
+/** What a recipe leaves to the place where its files are: whole paths, and the classes of a folder of pictures. */
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { classFolders } from '../data/classFolders.node.ts'
+import { DatasetError } from '../data/errors.ts'
+import { isAddress } from '../formats/download.ts'
+import { isRecord } from '../train/json.ts'
+import type { RawRecipe } from './complete.ts'
+import { RecipeError } from './errors.ts'
+import { parseRecipe, type Recipe, resolveData } from './recipe.ts'
+
+/**
+ * A recipe with all defaults, whole paths, and the names of a folder's classes.
+ * @throws RecipeError naming the field, its value and the rule; or the folder that cannot be read
+ */
+export const resolveWithFiles = (raw: RawRecipe = {}): Recipe => resolveData(raw, withFiles)
+
+/**
+ * The recipe of a run folder, with the names of a folder's classes.
+ * @param file what to call it in messages
+ * @throws RecipeError naming the file, the field and the rule
+ */
+export const parseStoredRecipe = (value: unknown, file: string): Recipe => parseRecipe(value, file, withClasses)
+
+/** The sub-folder of a split, by its usual names, when a folder has any. */
+export function splitFolder(directory: string, split: 'train' | 'validation' | 'test'): string | undefined {
+  const names = split === 'validation' ? ['val', 'validation', 'valid'] : [split]
+  return names.map(name => join(directory, name)).find(path => existsSync(path))
+}
+
+const withFiles = (recipe: RawRecipe): RawRecipe => withClasses(withWholePaths(recipe))
+
+function withWholePaths(recipe: RawRecipe): RawRecipe {
+  const { data, pretrained } = recipe
+  return {
+    ...recipe,
+    ...(isRecord(data) &&
+      typeof data.directory === 'string' && { data: { ...data, directory: resolve(data.directory) } }),
+    ...(isRecord(pretrained) &&
+      typeof pretrained.weights === 'string' &&
+      !isAddress(pretrained.weights) && { pretrained: { ...pretrained, weights: resolve(pretrained.weights) } }),
+  }
+}
+
+/** The classes of an image folder are part of its recipe: `predict` names them without the folder. */
+function withClasses(recipe: RawRecipe): RawRecipe {
+  const { data } = recipe
+  if (!isRecord(data) || data.name !== 'folder') return recipe
+  const { directory, classes } = data
+  if (directory === undefined) {
+    throw new RecipeError('data.directory is missing: it must be the folder of pictures', { field: 'data.directory' })
+  }
+  if (classes !== undefined || typeof directory !== 'string') return recipe
+  return { ...recipe, data: { ...data, classes: classNames(splitFolder(directory, 'train') ?? directory) } }
+}
+
+/** @throws RecipeError when a folder cannot be one of classes */
+function classNames(directory: string): string[] {
+  try {
+    return classFolders(directory).map(({ name }) => name)
+  } catch (error) {
+    if (!(error instanceof DatasetError)) throw error
+    throw new RecipeError(error.message, { field: 'data.directory', value: directory, cause: error })
+  }
+}
