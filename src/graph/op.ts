@@ -1,16 +1,18 @@
 /**
- * What an operation is: four facets in one object.
+ * What an operation is: five facets in one object.
  *
  * - `shape`     the rule for the result's shape and type, with errors that carry the values
  * - `reference` plain loops in double precision: the definition every backend is tested against
  * - `vjp`       the gradient with respect to each input, written in operations of the same table
  * - `cost`      multiply-adds and bytes
+ * - `batch`     whether it takes the samples of a batch one by one, or sums over them
  *
  * An operation that reads an input as indices or labels also has `indices`, so that what a run is given can be checked.
  *
  * Each operation is one file under `ops/`; `table.ts` gathers them and derives the types with which the compiler
  * refuses an operation without a facet and a backend without an operation.
  */
+import type { BatchRule } from './batch.ts'
 import { bytesPerElement, type DType, type Shape, sizeOf } from './shape.ts'
 import { Tensor } from './tensor.ts'
 import type { HostTensor } from './variable.ts'
@@ -39,6 +41,8 @@ export interface Op<A> {
    */
   vjp(output: Tensor, gradient: Tensor, attributes: A): readonly (Tensor | undefined)[]
   cost(output: Tensor, attributes: A): Cost
+  /** What it does to a batch, given which of its inputs are batched. */
+  readonly batch: BatchRule<A>
   /** Of an operation that reads an input as indices or labels: which one, and that its numbers are 0 … limit − 1. */
   indices?(output: Tensor, attributes: A): IndexOperand
 }

@@ -72,6 +72,11 @@ export function isApplicationOf<K extends OpName>(
   return tensor.op === name
 }
 
+/** The operation of a name; it takes attributes of its own type alone. */
+export function opNamed(name: OpName): Op<unknown> {
+  return opTable[name] as Op<unknown>
+}
+
 /**
  * The operation that computes a tensor; it takes that tensor's attributes.
  * @throws Error when the tensor is a source (an input, variable or constant), which no operation computes.
@@ -80,5 +85,5 @@ export function opOf(tensor: Tensor): Op<unknown> {
   if (!isOpName(tensor.op)) {
     throw new Error(`${tensor.label ?? `tensor ${tensor.id}`}: no operation is called '${tensor.op}'`)
   }
-  return opTable[tensor.op] as Op<unknown>
+  return opNamed(tensor.op)
 }

@@ -6,9 +6,9 @@
  */
 import { apply } from '../graph/op.ts'
 import { bytesPerElement, type Shape, ShapeError, sizeOf } from '../graph/shape.ts'
-import { opTable } from '../graph/table.ts'
+import { opNamed, opTable } from '../graph/table.ts'
 import { Tensor } from '../graph/tensor.ts'
-import { batchedValues, batchRole } from './batching.ts'
+import { batchedValues } from './batching.ts'
 import type { LayoutChoice } from './layout.ts'
 import { LayoutPass } from './layoutPass.ts'
 import type { Program } from './program.ts'
@@ -73,7 +73,8 @@ export class SampleLayout extends LayoutPass {
   private readonly isBatched = (tensor: Tensor): boolean => this.batched.has(tensor)
 
   protected override add(step: FusedStep): void {
-    const role = batchRole(step.op, step.output, step.inputs, step.attributes, this.isBatched)
+    const { op, output, inputs, attributes } = step
+    const role = opNamed(op).batch({ output, inputs, isBatched: this.isBatched }, attributes)
     const epilogueFits = (step.epilogue?.inputs ?? []).every(tensor =>
       this.batched.has(tensor)
         ? tensor.shape.length === step.output.shape.length && tensor.shape[0] === step.output.shape[0]

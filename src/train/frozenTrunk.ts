@@ -9,11 +9,10 @@ import { sliceAxis } from '../graph/ops/slice.ts'
 import { sizeOf } from '../graph/shape.ts'
 import { simplify } from '../graph/simplify.ts'
 import { substituteTensors } from '../graph/substitute.ts'
-import type { OpName } from '../graph/table.ts'
+import { type OpName, opOf } from '../graph/table.ts'
 import { type Tensor, topologicalOrder } from '../graph/tensor.ts'
 import { Variable } from '../graph/variable.ts'
 import { type AuxiliaryOutput, type ForwardContext, Module, Parameter } from '../nn/module.ts'
-import { batchRole } from '../plan/batching.ts'
 import type { Program } from '../plan/program.ts'
 import { batchInputs, type ImageShape, trainingKey } from './programs.ts'
 
@@ -158,13 +157,14 @@ function cutOf(images: Tensor, roots: readonly Tensor[], changing: ReadonlySet<V
   const fixed = new Set<Tensor>([images])
   const moving = new Set<Tensor>()
   for (const tensor of order) {
-    const { source, inputs, op, attributes } = tensor
+    const { source, inputs, attributes } = tensor
     if (tensor === images) continue
     if (source) {
       if (source.kind === 'input' || (source.kind === 'variable' && changing.has(source.variable))) moving.add(tensor)
     } else if (inputs.some(input => moving.has(input))) moving.add(tensor)
     else if (inputs.some(input => fixed.has(input))) {
-      const role = batchRole(op as OpName, tensor, inputs, attributes, input => fixed.has(input))
+      const isBatched = (input: Tensor): boolean => fixed.has(input)
+      const role = opOf(tensor).batch({ output: tensor, inputs, isBatched }, attributes)
       if (role === 'parallel') fixed.add(tensor)
       else moving.add(tensor)
     }

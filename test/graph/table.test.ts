@@ -1,13 +1,16 @@
 /** The op table: its names, and what the compiler refuses (the expected errors below are checked by `tsc`). */
 import { describe, expect, test } from 'vitest'
+import { eachOfFirst } from '../../src/graph/batch.ts'
 import { add, input, Tensor } from '../../src/graph/index.ts'
 import { elementwiseCost, type Op } from '../../src/graph/op.ts'
 import { type AttributesOf, isOpName, type OpName, opOf, opTable } from '../../src/graph/table.ts'
 
 describe('op table', () => {
-  test.each(Object.entries(opTable))('%s has its own name and four facets', (key, op) => {
+  test.each(Object.entries(opTable))('%s has its own name and five facets', (key, op) => {
     expect(op.name).toBe(key)
-    expect([typeof op.shape, typeof op.reference, typeof op.vjp, typeof op.cost]).toEqual(new Array(4).fill('function'))
+    expect([typeof op.shape, typeof op.reference, typeof op.vjp, typeof op.cost, typeof op.batch]).toEqual(
+      new Array(5).fill('function'),
+    )
   })
 
   test('finds the operation of a tensor', () => {
@@ -32,9 +35,11 @@ describe('what does not compile', () => {
       reference: ([x]: readonly { values: Float64Array }[]) => x!.values.map(value => 2 * value),
       vjp: (_: Tensor, gradient: Tensor) => [gradient],
       cost: elementwiseCost,
+      batch: eachOfFirst,
     } satisfies Op<undefined>
     const { vjp: _vjp, ...withoutGradient } = complete
     const { cost: _cost, ...withoutCost } = complete
+    const { batch: _batch, ...withoutBatch } = complete
     const { reference: _reference, ...withoutReference } = complete
     const { shape: _shape, ...withoutShape } = complete
 
@@ -44,12 +49,14 @@ describe('what does not compile', () => {
       withoutGradient,
       // @ts-expect-error: the facet 'cost' is missing, so this is no Op
       withoutCost,
+      // @ts-expect-error: the facet 'batch' is missing, so this is no Op
+      withoutBatch,
       // @ts-expect-error: the facet 'reference' is missing, so this is no Op
       withoutReference,
       // @ts-expect-error: the facet 'shape' is missing, so this is no Op
       withoutShape,
     } satisfies Record<string, Op<never>>
-    expect(Object.keys(table)).toHaveLength(5)
+    expect(Object.keys(table)).toHaveLength(6)
   })
 
   test('a backend without an operation, or one that reads attributes the operation does not have', () => {

@@ -1,4 +1,5 @@
 /** Position of the largest element along an axis. Not differentiable. */
+import { eachWhere } from '../batch.ts'
 import { apply, elementwiseCost, type Op } from '../op.ts'
 import { normalizeAxis, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
@@ -35,6 +36,7 @@ export const argmaxOp: Op<ArgmaxAttributes> = {
   },
   vjp: () => [undefined],
   cost: elementwiseCost,
+  batch: eachWhere((_, { axis }) => axis !== 0),
 }
 
 /**

@@ -1,6 +1,7 @@
 /**
  * Average pooling and its gradient. Both are linear and each is the transpose of the other, hence its gradient.
  */
+import { eachOfFirst } from '../batch.ts'
 import { apply, elementwiseCost, type Op } from '../op.ts'
 import { formatShape, type Shape, ShapeError, sameShape, sizeOf } from '../shape.ts'
 import type { Volume } from '../tensor.ts'
@@ -44,6 +45,7 @@ export const averagePool2dOp: Op<AveragePool2dAttributes> = {
     return [apply(averagePool2dGradientOp, [gradient], { ...attributes, shape })]
   },
   cost: elementwiseCost,
+  batch: eachOfFirst,
 }
 
 /** Input: gradient of the pool `[N, C, H′, W′]`. */
@@ -69,6 +71,7 @@ export const averagePool2dGradientOp: Op<AveragePool2dGradientAttributes> = {
     return [apply(averagePool2dOp, [gradient], { kernel, stride, padding, dilation, countPadding })]
   },
   cost: elementwiseCost,
+  batch: eachOfFirst,
 }
 
 /**

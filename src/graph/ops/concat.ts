@@ -50,6 +50,7 @@ export const concatOp: Op<ConcatAttributes> = {
     })
   },
   cost: elementwiseCost,
+  batch: ({ inputs, isBatched }, { axis }) => (axis !== 0 && inputs.every(isBatched) ? 'parallel' : 'whole'),
 }
 
 /**

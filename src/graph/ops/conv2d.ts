@@ -10,6 +10,7 @@
  * of the three. For an upstream gradient g of y:
  *   ∂L/∂x = conv2dInputGradient(g, w)      ∂L/∂w = conv2dWeightGradient(x, g)
  */
+import { eachWithWhole } from '../batch.ts'
 import { apply, bytesTouched, type Op } from '../op.ts'
 import { formatShape, type Shape, ShapeError, sameShape, sizeOf } from '../shape.ts'
 import type { Volume } from '../tensor.ts'
@@ -119,6 +120,7 @@ export const conv2dOp: Op<Conv2dAttributes> = {
     ]
   },
   cost: output => ({ multiplyAdds: multiplyAdds(output.inputs[1].shape, output.shape), bytes: bytesTouched(output) }),
+  batch: eachWithWhole,
 }
 
 export const conv2dInputGradientOp: Op<Conv2dGradientAttributes> = {
@@ -145,6 +147,7 @@ export const conv2dInputGradientOp: Op<Conv2dGradientAttributes> = {
     multiplyAdds: multiplyAdds(output.inputs[1].shape, output.inputs[0].shape),
     bytes: bytesTouched(output),
   }),
+  batch: eachWithWhole,
 }
 
 export const conv2dWeightGradientOp: Op<Conv2dGradientAttributes> = {
@@ -165,6 +168,7 @@ export const conv2dWeightGradientOp: Op<Conv2dGradientAttributes> = {
     return [conv2dInputGradient(g, gradient as Volume, x.shape, attributes), apply(conv2dOp, [x, gradient], attributes)]
   },
   cost: output => ({ multiplyAdds: multiplyAdds(output.shape, output.inputs[1].shape), bytes: bytesTouched(output) }),
+  batch: ({ inputs: [x, g], isBatched }) => (isBatched(x) && isBatched(g) ? 'sum' : 'whole'),
 }
 
 /**

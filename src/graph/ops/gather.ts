@@ -2,6 +2,7 @@
  * Slices picked by index along an axis (torch.index_select), and its transpose, which adds slices up where they came
  * from. Each is the other's gradient.
  */
+import { ofEverything } from '../batch.ts'
 import { apply, elementwiseCost, type Op } from '../op.ts'
 import { formatShape, normalizeAxis, ShapeError, sizeOf } from '../shape.ts'
 import type { Tensor, Vector } from '../tensor.ts'
@@ -41,6 +42,8 @@ export const gatherOp: Op<GatherAttributes> = {
   },
   cost: elementwiseCost,
   indices: ({ inputs: [x, operand] }, { axis }) => ({ operand, limit: x.shape[axis] }),
+  batch: ({ inputs: [x, indices], isBatched }, { axis }) =>
+    axis !== 0 && isBatched(x) && !isBatched(indices) ? 'parallel' : 'whole',
 }
 
 /** Inputs: slices `f32` with as many along the axis as there are indices, indices `i32 [M]` in 0 … size − 1. */
@@ -69,6 +72,7 @@ export const scatterAddOp: Op<ScatterAddAttributes> = {
   vjp: (output, gradient, { axis }) => [gather(gradient, output.inputs[1] as Vector, axis), undefined],
   cost: elementwiseCost,
   indices: ({ inputs: [, operand] }, { size }) => ({ operand, limit: size }),
+  batch: ofEverything,
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Counting: whole numbers plus a whole number, in 32-bit arithmetic, where `map` would round beyond 2²⁴. Not differentiable. */
+import { eachOfFirst } from '../batch.ts'
 import { apply, elementwiseCost, type Op } from '../op.ts'
 import { type Shape, ShapeError } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
@@ -22,6 +23,7 @@ export const incrementOp: Op<IncrementAttributes> = {
   reference: ([x], { by }) => x.values.map(value => (value + by) | 0),
   vjp: () => [undefined],
   cost: elementwiseCost,
+  batch: eachOfFirst,
 }
 
 /**

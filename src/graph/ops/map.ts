@@ -60,6 +60,11 @@ export const mapOp: Op<MapAttributes> = {
     })
   },
   cost: elementwiseCost,
+  batch({ output, inputs, isBatched }) {
+    const aligned = ({ shape }: Tensor): boolean => shape.length === output.shape.length && shape[0] === output.shape[0]
+    const batched = inputs.filter(isBatched)
+    return batched.length > 0 && batched.every(aligned) ? 'parallel' : 'whole'
+  },
 }
 
 /**

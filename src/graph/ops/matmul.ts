@@ -61,6 +61,10 @@ export const matmulOp: Op<MatmulAttributes> = {
     const inner = transposeA ? a.shape[0] : a.shape[1]
     return { multiplyAdds: sizeOf(output.shape) * inner, bytes: bytesTouched(output) }
   },
+  batch({ inputs: [a, b], isBatched }, { transposeA, transposeB }) {
+    if (isBatched(a) && !isBatched(b) && !transposeA) return 'parallel'
+    return isBatched(a) && isBatched(b) && transposeA && !transposeB ? 'contract' : 'whole'
+  },
 }
 
 /**

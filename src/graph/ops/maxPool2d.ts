@@ -5,6 +5,7 @@
  * shape through the switches is the transpose of that, so second derivatives stay inside the four operations.
  * The first of equal maxima wins; padding never wins; a NaN counts as the largest (all as in PyTorch).
  */
+import { eachOfBoth, eachOfFirst } from '../batch.ts'
 import { apply, elementwiseCost, type Op, type ReferenceTensor } from '../op.ts'
 import { formatShape, type Shape, ShapeError, sameShape, sizeOf } from '../shape.ts'
 import type { Tensor, Volume } from '../tensor.ts'
@@ -38,6 +39,7 @@ export const maxPool2dOp: Op<Window2d> = {
     return [maxPool2dGradient(gradient as Volume, maxPool2dSwitches(x, window), x.shape, window)]
   },
   cost: elementwiseCost,
+  batch: eachOfFirst,
 }
 
 /** Input: x `[N, C, H, W]`; result: `i32` row · W + column of each maximum in its plane. */
@@ -53,6 +55,7 @@ export const maxPool2dSwitchesOp: Op<Window2d> = {
   },
   vjp: () => [undefined],
   cost: elementwiseCost,
+  batch: eachOfFirst,
 }
 
 /** Inputs: gradient of the pool `[N, C, H′, W′]`, switches of the same shape. */
@@ -82,6 +85,7 @@ export const maxPool2dGradientOp: Op<MaxPool2dGradientAttributes> = {
     return [apply(maxPool2dRouteOp, [gradient, switches], { kernel, stride, padding, dilation }), undefined]
   },
   cost: elementwiseCost,
+  batch: eachOfBoth,
 }
 
 /** Inputs: x `[N, C, H, W]`, switches `[N, C, H′, W′]`; result: the element of x at each switch. */
@@ -104,6 +108,7 @@ export const maxPool2dRouteOp: Op<Window2d> = {
     return [maxPool2dGradient(gradient as Volume, switches, x.shape, window), undefined]
   },
   cost: elementwiseCost,
+  batch: eachOfBoth,
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Class numbers as indicator rows. Not differentiable. */
+import { eachWhere } from '../batch.ts'
 import { apply, elementwiseCost, type Op } from '../op.ts'
 import { ShapeError, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
@@ -32,6 +33,7 @@ export const oneHotOp: Op<OneHotAttributes> = {
   vjp: () => [undefined],
   cost: elementwiseCost,
   indices: ({ inputs }, { classes }) => ({ operand: inputs[0], limit: classes }),
+  batch: eachWhere(({ shape }) => shape.length === 1),
 }
 
 /**

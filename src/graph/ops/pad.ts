@@ -2,6 +2,7 @@
  * Padding with a number: before and after each axis, and between its elements (XLA's interior padding). A slice with
  * steps takes the input back out, so the two are each other's gradient.
  */
+import { eachWhere } from '../batch.ts'
 import { apply, elementwiseCost, type Op } from '../op.ts'
 import { formatShape, ShapeError, sizeOf, stridesOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
@@ -53,6 +54,7 @@ export const padOp: Op<PadAttributes> = {
     return [slice(gradient, before, ends, steps)]
   },
   cost: elementwiseCost,
+  batch: eachWhere((_, { before, after, interior }) => before[0] === 0 && after[0] === 0 && interior[0] === 0),
 }
 
 /** Options of {@link pad}: lists hold one whole number ≥ 0 per axis, zeros by default. */

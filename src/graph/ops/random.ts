@@ -3,7 +3,9 @@
  * number of threads. Element i of the row-major result is lane i mod 4 of Philox block ⌊i / 4⌋ with
  * counter (⌊i / 4⌋, step, 0, 0) and key (seed, stream), where the stream is a hash of the path.
  */
+
 import { bernoulliFromWord, normalsFromWords, philox, streamOf, uniformFromWord } from '../../random/philox.ts'
+import { ofEverything } from '../batch.ts'
 import { apply, elementwiseCost, type Op } from '../op.ts'
 import { checkShape, formatShape, type Shape, ShapeError, sizeOf } from '../shape.ts'
 import type { Tensor, Vector } from '../tensor.ts'
@@ -51,6 +53,7 @@ export const randomOp: Op<RandomAttributes> = {
   },
   vjp: () => [undefined],
   cost: elementwiseCost,
+  batch: ofEverything,
 }
 
 /**

@@ -62,6 +62,10 @@ export const reduceOp: Op<ReduceAttributes> = {
     return [map(e.select(wins, e.input(2), e.constant(0)), [x, extremum, share])]
   },
   cost: elementwiseCost,
+  batch({ inputs: [x], isBatched }, { axes }) {
+    if (!isBatched(x)) return 'whole'
+    return axes.includes(0) ? 'sum' : 'parallel'
+  },
 }
 
 /** An axis, several axes (negative ones count from the end), or all axes when left out. */

@@ -1,4 +1,5 @@
 /** The same elements in row-major order under another shape. */
+import { eachWhere } from '../batch.ts'
 import { apply, elementwiseCost, type Op } from '../op.ts'
 import { checkShape, formatShape, normalizeAxis, type Shape, ShapeError, sameShape, sizeOf } from '../shape.ts'
 import type { Matrix, Tensor } from '../tensor.ts'
@@ -29,6 +30,7 @@ export const reshapeOp: Op<ReshapeAttributes> = {
     return [x.dtype === 'f32' ? reshape(gradient, x.shape) : undefined]
   },
   cost: elementwiseCost,
+  batch: eachWhere((x, _, output) => output.shape[0] === x.shape[0]),
 }
 
 /**

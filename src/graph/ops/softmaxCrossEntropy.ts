@@ -2,6 +2,7 @@
  * The loss of classification: Lᵢ = −log softmax(sᵢ)[yᵢ] = log Σₖ e^{sᵢₖ} − sᵢ[yᵢ], with gradient softmax(sᵢ) − onehot(yᵢ).
  * One op each way, so that the probabilities are never stored on the way forward.
  */
+import { eachOfBoth } from '../batch.ts'
 import { apply, elementwiseCost, type IndexOperand, type Op, type ReferenceTensor } from '../op.ts'
 import { formatShape, ShapeError, sizeOf } from '../shape.ts'
 import type { Matrix, Tensor, Vector } from '../tensor.ts'
@@ -35,6 +36,7 @@ export const softmaxCrossEntropyOp: Op<NoAttributes> = {
   },
   cost: elementwiseCost,
   indices: targetsOf,
+  batch: eachOfBoth,
 }
 
 /** Inputs: logits `f32 [N, K]`, targets `i32 [N]`, upstream `f32 [N]`; result `(softmax − onehot) · upstream`, `[N, K]`. */
@@ -75,6 +77,7 @@ export const softmaxCrossEntropyGradientOp: Op<NoAttributes> = {
   },
   cost: elementwiseCost,
   indices: targetsOf,
+  batch: eachOfBoth,
 }
 
 /**

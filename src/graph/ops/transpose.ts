@@ -1,4 +1,5 @@
 /** Permutation of axes. */
+import { eachWhere } from '../batch.ts'
 import { apply, elementwiseCost, type Op } from '../op.ts'
 import { formatShape, ShapeError, sizeOf, stridesOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
@@ -38,6 +39,7 @@ export const transposeOp: Op<TransposeAttributes> = {
     return [transpose(gradient, inversePermutation(permutation))]
   },
   cost: elementwiseCost,
+  batch: eachWhere((_, { permutation }) => permutation[0] === 0),
 }
 
 /**
