@@ -1,4 +1,6 @@
 /** The plan as text: one line a step, with places, bytes and multiply-adds. */
+
+import type { StageAttributes } from '../backends/cpu/layouts/convolution.ts'
 import { formatExpression } from '../graph/expression.ts'
 import type { MapAttributes } from '../graph/ops/map.ts'
 import type { MatmulAttributes } from '../graph/ops/matmul.ts'
@@ -6,9 +8,9 @@ import type { ReduceAttributes } from '../graph/ops/reduce.ts'
 import { formatShape } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { formatDecimalBytes } from '../text/format.ts'
-import type { StageAttributes } from './convolution.ts'
+import type { StageAttributes } from '../backends/cpu/layouts/convolution.ts'
+import { type Step, stepOutputs, storageOf } from './fuse.ts'
 import type { Plan } from './plan.ts'
-import { type Step, stepOutputs, storageOf } from './steps.ts'
 
 /** Multiply-adds: 1234567 → `1.23 M`. */
 function formatWork(count: number): string {

@@ -2,15 +2,16 @@
  * What the two layout passes share: converting element types, keeping outputs and updates apart from what they are
  * computed from, and counting work.
  */
+
+import type { LayoutChoice } from '../backends/cpu/layouts/layout.ts'
 import { input as element } from '../graph/expression.ts'
 import { apply } from '../graph/op.ts'
 import { mapOp } from '../graph/ops/map.ts'
 import { type OpName, opOf } from '../graph/table.ts'
 import { Tensor } from '../graph/tensor.ts'
 import type { Variable } from '../graph/variable.ts'
-import type { LayoutChoice } from './layout.ts'
+import { copyStep, type FusedStep, type FusionOptions, fuse, type Step, storageOf } from './fuse.ts'
 import { type Program, programGraph } from './program.ts'
-import { copyStep, type FusedStep, type FusionOptions, fuse, type Step, storageOf } from './steps.ts'
 
 /** Operations whose kernels read f32 operands only; the others read any type that their shape rule admits. */
 const computesWithFloats: ReadonlySet<OpName> = new Set<OpName>([

@@ -6,16 +6,17 @@
  * needs live in a small scratch area of the thread, and threads take different blocks. The steps of a *whole* group
  * are independent of each other; each is split between the threads.
  */
+
+import type { StageAttributes } from '../backends/cpu/layouts/convolution.ts'
+import { assignLayouts, type Layout, type LayoutChoice, type LayoutOptions } from '../backends/cpu/layouts/layout.ts'
 import { bytesPerElement, sizeOf } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Variable } from '../graph/variable.ts'
-import type { StageAttributes } from './convolution.ts'
 import { formatPlan } from './format.ts'
-import { assignLayouts, type Layout, type LayoutChoice, type LayoutOptions } from './layout.ts'
+import { copyStep, type Step, stepInputs, stepOutputs, storageOf } from './fuse.ts'
 import { align, type Lifetime, place } from './place.ts'
 import type { Program } from './program.ts'
 import { schedule } from './schedule.ts'
-import { copyStep, type Step, stepInputs, stepOutputs, storageOf } from './steps.ts'
 
 /** What a backend asks of the plan. */
 export interface PlanOptions extends LayoutOptions {

@@ -2,10 +2,11 @@
  * Scheduling: gathers steps into groups. As many batched steps as possible share one blocked group; sums over the
  * batch and updates follow in whole groups, whose steps do not depend on each other.
  */
+
+import type { LayoutChoice } from '../backends/cpu/layouts/layout.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import type { LayoutChoice } from './layout.ts'
+import { type Step, stepInputs, stepOutputs, storageOf } from './fuse.ts'
 import type { Group } from './plan.ts'
-import { type Step, stepInputs, stepOutputs, storageOf } from './steps.ts'
 
 /** The given steps in groups, in the order in which they run. What other steps produce is there already. */
 export function schedule(choice: LayoutChoice, steps: readonly Step[]): Group[] {

@@ -9,8 +9,8 @@
  */
 import type { Tensor } from '../../graph/tensor.ts'
 import type { Variable } from '../../graph/variable.ts'
+import { type Step, storageOf } from '../../plan/fuse.ts'
 import type { Group, Plan } from '../../plan/plan.ts'
-import { type Step, storageOf } from '../../plan/steps.ts'
 import { type FunctionBuilder, type Local, ModuleBuilder } from './emit/assembler.ts'
 import { MathLibrary } from './emit/math.ts'
 import type { TileShape } from './emit/tile.ts'

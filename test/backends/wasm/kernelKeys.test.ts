@@ -1,7 +1,7 @@
 /** Kernels of equal keys have equal code: what one shares with another is the whole of its spec. */
 import { describe, expect, test } from 'vitest'
 import { type KernelCode, kernelFunction, kernelKind } from '../../../src/backends/wasm/kernel.ts'
-import { wasmPlanOptions } from '../../../src/backends/wasm/planOptions.ts'
+import { wasmPlanOptions } from '../../../src/backends/wasm/target.ts'
 import { findModel } from '../../../src/models/index.ts'
 import { crossEntropy, ImageClassifier, normalize } from '../../../src/nn/index.ts'
 import { sgd } from '../../../src/optim/index.ts'

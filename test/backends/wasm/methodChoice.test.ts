@@ -1,7 +1,7 @@
 /** Which method a convolution gets: the one that was fastest when they were measured (docs/performance.md). */
 import { describe, expect, test } from 'vitest'
+import type { ConvolutionTask } from '../../../src/backends/cpu/layouts/convolution.ts'
 import { chooseMethod } from '../../../src/backends/wasm/kernels/channels/methods.ts'
-import type { ConvolutionTask } from '../../../src/plan/convolution.ts'
 
 const options = { winograd: true, tile: { rows: 4, columns: 8 } }
 

@@ -4,9 +4,9 @@
  */
 import { afterEach, describe, expect, test } from 'vitest'
 import { createWasmEngine, type WasmEngine } from '../../../src/backends/wasm/engine.ts'
-import { wasmPlanOptions } from '../../../src/backends/wasm/planOptions.ts'
 import type { ThreadPool } from '../../../src/backends/wasm/runtime/threads.ts'
 import { estimatedTime, isWorthSharing } from '../../../src/backends/wasm/runtime/work.ts'
+import { wasmPlanOptions } from '../../../src/backends/wasm/target.ts'
 import * as g from '../../../src/graph/index.ts'
 import { findModel } from '../../../src/models/index.ts'
 import { inference } from '../../../src/nn/index.ts'

@@ -5,12 +5,12 @@
  * results are the same bits as with the narrow tiles.
  */
 import { afterAll, describe, expect, test } from 'vitest'
+import { chooseBlock } from '../../../src/backends/cpu/layouts/sampleLayout.ts'
 import { createWasmEngine, WasmEngine } from '../../../src/backends/wasm/engine.ts'
-import { wasmBlockSizes } from '../../../src/backends/wasm/planOptions.ts'
 import { compileModule } from '../../../src/backends/wasm/runtime/compile.ts'
 import { hasRelaxedSimd } from '../../../src/backends/wasm/runtime/features.ts'
+import { wasmBlockSizes } from '../../../src/backends/wasm/target.ts'
 import * as g from '../../../src/graph/index.ts'
-import { chooseBlock } from '../../../src/plan/sampleLayout.ts'
 import { expectClose } from '../../support/fixtures.ts'
 import { expectSameBits, runOn, withBatch } from '../../support/programs.ts'
 import { describeBackend } from '../conformance.ts'

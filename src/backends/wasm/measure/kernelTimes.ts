@@ -1,6 +1,7 @@
 /** A profile kernel by kernel: what each distinct kernel of a program is called, how large it is, and what it achieves. */
-import type { ConvolutionTask, StageAttributes } from '../../../plan/convolution.ts'
-import type { Step } from '../../../plan/steps.ts'
+
+import type { Step } from '../../../plan/fuse.ts'
+import type { ConvolutionTask, StageAttributes } from '../../cpu/layouts/convolution.ts'
 import type { TileShape } from '../emit/tile.ts'
 import type { StepTime } from './profile.ts'
 

@@ -1,6 +1,7 @@
 /** Timing a program step by step: what the engine's `profile` does. */
+
+import type { Step } from '../../../plan/fuse.ts'
 import type { Plan } from '../../../plan/plan.ts'
-import type { Step } from '../../../plan/steps.ts'
 import type { MeasuredCall } from '../codegen.ts'
 import type { TileShape } from '../emit/tile.ts'
 

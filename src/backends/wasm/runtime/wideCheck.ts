@@ -6,9 +6,9 @@
  */
 import type { ReduceAttributes } from '../../../graph/ops/reduce.ts'
 import { bytesPerElement, type DType, sizeOf } from '../../../graph/shape.ts'
+import { type Step, stepOutputs } from '../../../plan/fuse.ts'
 import { align } from '../../../plan/place.ts'
 import type { Plan } from '../../../plan/plan.ts'
-import { type Step, stepOutputs } from '../../../plan/steps.ts'
 import type { KernelCall } from '../lower.ts'
 import { controlBytes } from './control.ts'
 

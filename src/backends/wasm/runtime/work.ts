@@ -3,8 +3,8 @@
  * nothing is timed: the same program is run in the same way everywhere. (Results do not depend on the number of threads.)
  */
 import { bytesPerElement, sizeOf } from '../../../graph/shape.ts'
+import { stepInputs, stepOutputs } from '../../../plan/fuse.ts'
 import type { Plan } from '../../../plan/plan.ts'
-import { stepInputs, stepOutputs } from '../../../plan/steps.ts'
 import { looksPerNanosecond, mostLooks } from './control.ts'
 
 /** Multiply-adds a nanosecond of one thread, of kernels with plain vectors; see `wasm/kernels/channels/cost.ts`. */

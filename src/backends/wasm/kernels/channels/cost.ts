@@ -5,7 +5,7 @@
  * kernel; a machine that is twice as fast in everything chooses the same. Nothing is timed at run time: the same task
  * gets the same method, and so the same bits, everywhere.
  */
-import type { ConvolutionTask } from '../../../../plan/convolution.ts'
+import type { ConvolutionTask } from '../../../cpu/layouts/convolution.ts'
 import type { TileShape } from '../../emit/tile.ts'
 import type { CorrelationSpec } from './direct/correlation.ts'
 import { type PanelSum, panelWidth, weightPlaces } from './direct/packing.ts'

@@ -6,7 +6,7 @@
  */
 
 import type { Window2d } from '../../../../graph/window.ts'
-import type { ConvolutionMethod, ConvolutionStage, ConvolutionTask } from '../../../../plan/convolution.ts'
+import type { ConvolutionMethod, ConvolutionStage, ConvolutionTask } from '../../../cpu/layouts/convolution.ts'
 import type { TileShape } from '../../emit/tile.ts'
 import { directCost, sumsCost } from './cost.ts'
 import { type CorrelationSpec, correlationKernel, correlationMoments, panelsOf } from './direct/correlation.ts'

@@ -9,7 +9,7 @@
  * half or so, and at most √n.
  */
 
-import type { MomentKind } from '../../../../plan/convolution.ts'
+import type { MomentKind } from '../../../cpu/layouts/convolution.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import type { Lanes } from '../../emit/tile.ts'
 import type { KernelModule } from '../../kernel.ts'

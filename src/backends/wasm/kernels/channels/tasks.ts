@@ -1,6 +1,6 @@
 /** What every method needs of a convolution: the numbers of its task, and the form in which a method hands over its kernels. */
 import type { Window2d } from '../../../../graph/window.ts'
-import type { ConvolutionMethod, ConvolutionTask } from '../../../../plan/convolution.ts'
+import type { ConvolutionMethod, ConvolutionTask } from '../../../cpu/layouts/convolution.ts'
 import type { TileShape } from '../../emit/tile.ts'
 import type { Kernel } from '../../kernel.ts'
 import type { EpilogueSpec } from '../shared/epilogue.ts'

@@ -1,5 +1,5 @@
 /** The forms of Winograd's algorithm that there are: which convolutions have one, with which matrices and tiles. */
-import type { ConvolutionTask } from '../../../../../plan/convolution.ts'
+import type { ConvolutionTask } from '../../../layouts/convolution.ts'
 import { type WinogradMatrices, winogradMatrices } from './matrices.ts'
 import { phaseMatrices, phaseMatricesToInput } from './phases.ts'
 

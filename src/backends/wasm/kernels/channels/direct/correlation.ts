@@ -4,7 +4,6 @@
  * leaves the image, the row reads zeros instead.
  */
 import type { Window2d } from '../../../../../graph/window.ts'
-import type { MomentKind } from '../../../../../plan/convolution.ts'
 import {
   leaves,
   runsOf,
@@ -12,6 +11,7 @@ import {
   tapClasses,
   tapOrder,
 } from '../../../../cpu/kernels/channels/direct/tapClasses.ts'
+import type { MomentKind } from '../../../../cpu/layouts/convolution.ts'
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
 import { RegisterTile, type TileShape } from '../../../emit/tile.ts'
 import { type KernelModule, kernelFunction, kernelKind } from '../../../kernel.ts'

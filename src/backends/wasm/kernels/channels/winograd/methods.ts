@@ -1,6 +1,7 @@
 /** Convolutions and their gradients by Winograd's algorithm as methods: which stages there are, and in how many parts. */
-import type { ConvolutionStage, ConvolutionTask } from '../../../../../plan/convolution.ts'
+
 import { winogradOutputs } from '../../../../cpu/kernels/channels/winograd/form.ts'
+import type { ConvolutionStage, ConvolutionTask } from '../../../../cpu/layouts/convolution.ts'
 import type { TileShape } from '../../../emit/tile.ts'
 import type { Kernel } from '../../../kernel.ts'
 import { winogradCost, winogradSumsCost } from '../cost.ts'

@@ -1,6 +1,7 @@
 /** The numbers of a Winograd convolution: tiles, strides, and where a tile lies. */
-import type { MomentKind } from '../../../../../plan/convolution.ts'
+
 import { type FormSpec, formOf } from '../../../../cpu/kernels/channels/winograd/form.ts'
+import type { MomentKind } from '../../../../cpu/layouts/convolution.ts'
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
 import type { TileShape } from '../../../emit/tile.ts'
 import { panelWidth } from '../direct/packing.ts'

@@ -5,13 +5,13 @@
  * samples innermost (`sampleLayout.ts`), for networks of few channels on large batches, and channels innermost
  * (`channelLayout.ts`), for all others.
  */
-import type { Tensor } from '../graph/tensor.ts'
-import type { Variable } from '../graph/variable.ts'
+import type { Tensor } from '../../../graph/tensor.ts'
+import type { Variable } from '../../../graph/variable.ts'
+import type { Step } from '../../../plan/fuse.ts'
+import { type Program, programGraph } from '../../../plan/program.ts'
 import { ChannelLayout } from './channelLayout.ts'
 import type { ConvolutionChooser } from './convolution.ts'
-import { type Program, programGraph } from './program.ts'
 import { chooseBlock, SampleLayout } from './sampleLayout.ts'
-import type { Step } from './steps.ts'
 
 /** How a value lies in memory: row-major, in blocks of samples (`[N / b, …, b]`), or channels last (`[N, H, W, C]`). */
 export type Layout = 'rows' | 'blocked' | 'channels'

@@ -2,8 +2,8 @@
  * How a backend computes a convolution whose volumes lie channels last: in one kernel or in stages, each of which the
  * plan places and schedules like any other step. The plan asks; the backend knows the kernels.
  */
-import type { Conv2dAttributes } from '../graph/ops/conv2d.ts'
-import type { Shape } from '../graph/shape.ts'
+import type { Conv2dAttributes } from '../../../graph/ops/conv2d.ts'
+import type { Shape } from '../../../graph/shape.ts'
 
 /** One of the three operations of a convolution, with the shapes it has. */
 export interface ConvolutionTask {

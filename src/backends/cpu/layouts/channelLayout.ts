@@ -3,20 +3,20 @@
  * sample is enough to fill them. Volumes that are given or asked for in PyTorch's order are copied by identity `map`
  * steps; one of a single channel or position lies the same in both orders. Everything that is not a volume is row-major.
  */
-import { inputsOf } from '../graph/expression.ts'
-import { apply } from '../graph/op.ts'
-import type { ReduceAttributes } from '../graph/ops/reduce.ts'
-import { type Shape, sameShape, sizeOf } from '../graph/shape.ts'
-import { constantTensor } from '../graph/sources.ts'
-import { opTable } from '../graph/table.ts'
-import { Tensor } from '../graph/tensor.ts'
-import { batchedValues } from './batching.ts'
+import { inputsOf } from '../../../graph/expression.ts'
+import { apply } from '../../../graph/op.ts'
+import type { ReduceAttributes } from '../../../graph/ops/reduce.ts'
+import { type Shape, sameShape, sizeOf } from '../../../graph/shape.ts'
+import { constantTensor } from '../../../graph/sources.ts'
+import { opTable } from '../../../graph/table.ts'
+import { Tensor } from '../../../graph/tensor.ts'
+import { batchedValues } from '../../../plan/batching.ts'
+import { copyStep, type FusedStep, type Step, type StoredMoments, stepOutputs, storageOf } from '../../../plan/fuse.ts'
+import { LayoutPass } from '../../../plan/layoutPass.ts'
+import type { Program } from '../../../plan/program.ts'
 import type { ConvolutionChooser, ConvolutionTask, MomentKind, StageAttributes } from './convolution.ts'
 import type { LayoutChoice } from './layout.ts'
-import { LayoutPass } from './layoutPass.ts'
 import { fromParts, type Measurement, type MomentPlan, type MomentReader, planMoments } from './moments.ts'
-import type { Program } from './program.ts'
-import { copyStep, type FusedStep, type Step, type StoredMoments, stepOutputs, storageOf } from './steps.ts'
 
 /** True for shapes whose two orders differ: several channels and several positions. */
 function isVolume(shape: Shape): boolean {

@@ -6,13 +6,14 @@
  * - max pooling and its switches are found in one scan
  * - reshapes are views, not steps
  */
+
+import type { ConvolutionMethod, ConvolutionTask } from '../backends/cpu/layouts/convolution.ts'
 import { type Expression, input, operationCount, substitute } from '../graph/expression.ts'
 import type { MapAttributes } from '../graph/ops/map.ts'
 import type { ReduceAttributes } from '../graph/ops/reduce.ts'
 import { type Shape, sameShape, sizeOf } from '../graph/shape.ts'
 import type { OpName } from '../graph/table.ts'
 import { Tensor } from '../graph/tensor.ts'
-import type { ConvolutionMethod, ConvolutionTask } from './convolution.ts'
 import { type Program, programGraph } from './program.ts'
 
 /** Element-wise work done on a result before it is stored. */

@@ -10,12 +10,12 @@
  * (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979). Where c is near
  * the means their difference is exact, and no square is negative: so nothing cancels however far the mean is from 0.
  */
-import { binary, type Expression, expressionKey, input } from '../graph/expression.ts'
-import type { ReduceAttributes } from '../graph/ops/reduce.ts'
-import { sameShape, sizeOf } from '../graph/shape.ts'
-import type { Tensor } from '../graph/tensor.ts'
+import { binary, type Expression, expressionKey, input } from '../../../graph/expression.ts'
+import type { ReduceAttributes } from '../../../graph/ops/reduce.ts'
+import { sameShape, sizeOf } from '../../../graph/shape.ts'
+import type { Tensor } from '../../../graph/tensor.ts'
+import { type FusedStep, storageOf } from '../../../plan/fuse.ts'
 import type { MomentKind } from './convolution.ts'
-import { type FusedStep, storageOf } from './steps.ts'
 
 /** What a reduction asks of a volume, per channel. */
 export type MomentReader =

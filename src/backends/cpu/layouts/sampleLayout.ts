@@ -4,15 +4,15 @@
  * leave as rows; conversions are ordinary identity `map` steps. Sums over the batch become partial sums per block
  * followed by a `reduce` in block order, so that the result does not depend on how many threads took part.
  */
-import { apply } from '../graph/op.ts'
-import { bytesPerElement, type Shape, ShapeError, sizeOf } from '../graph/shape.ts'
-import { opNamed, opTable } from '../graph/table.ts'
-import { Tensor } from '../graph/tensor.ts'
-import { batchedValues } from './batching.ts'
+import { apply } from '../../../graph/op.ts'
+import { bytesPerElement, type Shape, ShapeError, sizeOf } from '../../../graph/shape.ts'
+import { opNamed, opTable } from '../../../graph/table.ts'
+import { Tensor } from '../../../graph/tensor.ts'
+import { batchedValues } from '../../../plan/batching.ts'
+import { copyStep, type FusedStep, type Step, stepOutputs, storageOf } from '../../../plan/fuse.ts'
+import { LayoutPass } from '../../../plan/layoutPass.ts'
+import type { Program } from '../../../plan/program.ts'
 import type { LayoutChoice } from './layout.ts'
-import { LayoutPass } from './layoutPass.ts'
-import type { Program } from './program.ts'
-import { copyStep, type FusedStep, type Step, stepOutputs, storageOf } from './steps.ts'
 
 /** With fewer blocks than this the batch is not worth cutting up: steps are split between threads instead. */
 const fewestBlocks = 4
