@@ -3,6 +3,7 @@ import { defineConfig } from 'tsdown'
 export default defineConfig({
   entry: [
     'src/index.ts',
+    'src/debug.ts',
     'src/nn/index.ts',
     'src/models/index.ts',
     'src/optim/index.ts',

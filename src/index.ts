@@ -8,32 +8,18 @@ import type { Engine } from './backends/engine.ts'
 import { installEvaluator, type Tensor } from './graph/tensor.ts'
 import type { TypedArray } from './graph/variable.ts'
 
-export type {
-  ConvolutionChooser,
-  ConvolutionMethod,
-  ConvolutionStage,
-  ConvolutionTask,
-  MomentKind,
-} from './backends/cpu/layouts/convolution.ts'
-export type { Layout } from './backends/cpu/layouts/layout.ts'
 export { createEngine, type EngineOptions } from './backends/createEngine.ts'
 export type { Engine, EngineDescription, Executable, RunOptions } from './backends/engine.ts'
 export type { InputType, RunInputs, RunOutputs, ValueType } from './backends/operands.ts'
-export type { TileShape } from './backends/wasm/emit/tile.ts'
 export {
   createWasmEngine,
   type WasmEngine,
   type WasmEngineOptions,
 } from './backends/wasm/engine.ts'
-export type { KernelInfo, WasmExecutable } from './backends/wasm/executable.ts'
-export { type KernelTime, kernelTimes } from './backends/wasm/measure/kernelTimes.ts'
-export { measureWasmPeak, type WasmPeak } from './backends/wasm/measure/peak.ts'
-export type { StepTime } from './backends/wasm/measure/profile.ts'
+export type { WasmExecutable } from './backends/wasm/executable.ts'
 export type { WideChoice, WideVectors } from './backends/wasm/runtime/wide.ts'
 export * from './graph/index.ts'
-export { type Epilogue, type Step, type StoredMoments, stepInputs, stepOutputs } from './plan/fuse.ts'
 export { MemoryError, type MemoryNeed } from './plan/memoryError.ts'
-export { type Group, makePlan, type Plan, type PlanOptions, type Space, type Value } from './plan/plan.ts'
 export type { Program } from './plan/program.ts'
 
 let shared: Engine | undefined

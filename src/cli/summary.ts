@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createWasmEngine } from '../backends/wasm/engine.ts'
 import type { WideChoice } from '../backends/wasm/runtime/wide.ts'
-import { wasmPlanOptions } from '../backends/wasm/target.ts'
+import { wasmTarget } from '../backends/wasm/target.ts'
 import { ShapeError } from '../graph/shape.ts'
 import { formatSummary, type Summary, summarize } from '../inspect/index.ts'
 import { models } from '../models/index.ts'
@@ -62,7 +62,7 @@ export async function summary(word: string, options: SummaryOptions): Promise<nu
   const subject = await subjectOf(word, input)
   if (!subject) return summaryOfFile(word, options)
   const { batch = subject.batch ?? usualBatch } = options
-  const plan = taking(word, input, () => makePlan(subject.trainingProgram(batch), wasmPlanOptions()))
+  const plan = taking(word, input, () => makePlan(subject.trainingProgram(batch), wasmTarget()))
   const table = summarize(subject.create().assignPaths(), subject.input, { batch, arenaBytes: plan.arenaBytes })
   const files = await writeDrawings(subject, table, plan.scratchBytes, options)
   const program = task === 'inference' ? subject.predictionProgram(batch) : subject.trainingProgram(batch)

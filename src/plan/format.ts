@@ -1,16 +1,11 @@
 /** The plan as text: one line a step, with places, bytes and multiply-adds. */
 
-import type { StageAttributes } from '../backends/cpu/layouts/convolution.ts'
 import { formatExpression } from '../graph/expression.ts'
-import type { MapAttributes } from '../graph/ops/map.ts'
-import type { MatmulAttributes } from '../graph/ops/matmul.ts'
-import type { ReduceAttributes } from '../graph/ops/reduce.ts'
 import { formatShape } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { formatDecimalBytes } from '../text/format.ts'
-import type { StageAttributes } from '../backends/cpu/layouts/convolution.ts'
-import { type Step, stepOutputs, storageOf } from './fuse.ts'
 import type { Plan } from './plan.ts'
+import { operandsOf, type Step, storageOf } from './step.ts'
 
 /** Multiply-adds: 1234567 → `1.23 M`. */
 function formatWork(count: number): string {
@@ -53,7 +48,7 @@ function namesOf(steps: readonly Step[]): Names {
   const names = new Map<Tensor, string>()
   const taken = new Set<string>()
   let unnamed = 0
-  for (const tensor of steps.flatMap(stepOutputs)) {
+  for (const tensor of steps.flatMap(step => step.outputs)) {
     let name = tensor.label || `%${++unnamed}`
     while (taken.has(name)) name += "'"
     taken.add(name)
@@ -70,14 +65,13 @@ function namesOf(steps: readonly Step[]): Names {
 }
 
 function formatStep(plan: Plan, step: Step, names: Names): string {
-  const work = plan.multiplyAddsOf(step)
+  const { outputs, multiplyAdds, form } = step
+  const extent = form?.extent === undefined ? '' : `${form.extent} `
   const right = [
-    stepOutputs(step)
-      .map(tensor => `${step.partial ? 'per block ' : ''}${formatShape(tensor.shape)} ${placeOf(plan, tensor)}`)
-      .join(' and '),
-    ...(work > 0 ? [`${formatWork(work)} multiply-adds`] : []),
+    outputs.map(tensor => `${extent}${formatShape(tensor.shape)} ${placeOf(plan, tensor)}`).join(' and '),
+    ...(multiplyAdds > 0 ? [`${formatWork(multiplyAdds)} multiply-adds`] : []),
   ]
-  return `${stepOutputs(step).map(names).join(', ')} = ${callOf(step, names)}  ·  ${right.join('  ·  ')}`
+  return `${outputs.map(names).join(', ')} = ${callOf(step, names)}  ·  ${right.join('  ·  ')}`
 }
 
 /** `scratch+4096 (2.1 kB)`. */
@@ -89,12 +83,12 @@ function placeOf(plan: Plan, tensor: Tensor): string {
     : value.space === 'kept'
       ? 'kept'
       : `${value.space}+${value.offset}`
-  return `${where} (${formatDecimalBytes(value.bytes)}${value.layout === 'rows' ? '' : value.layout === 'blocked' ? ', blocked' : ', channels last'})`
+  return `${where} (${formatDecimalBytes(value.bytes)}${value.layout === 'rows' ? '' : `, ${value.layout}`})`
 }
 
 function callOf(step: Step, names: Names): string {
   if (step.op === 'map') {
-    return formatExpression((step.attributes as MapAttributes).expression, index => names(step.inputs[index]))
+    return formatExpression(step.attributes.expression, index => names(step.inputs[index]))
   }
   const call = operationOf(step, names)
   const { epilogue } = step
@@ -104,19 +98,19 @@ function callOf(step: Step, names: Names): string {
 
 /** `matmul(a, bᵀ)`, `sum(x over axes 0, 2, 3)`, `conv2d(x, w)`. */
 function operationOf(step: Step, names: Names): string {
-  const inputs = step.inputs.map(names)
-  if (step.op === 'matmul') {
-    const { transposeA, transposeB } = step.attributes as MatmulAttributes
-    return `matmul(${inputs[0]}${transposeA ? 'ᵀ' : ''}, ${inputs[1]}${transposeB ? 'ᵀ' : ''})`
+  const inputs = operandsOf(step).map(names)
+  const { op, form } = step
+  if (form?.name !== undefined) return `${form.name}(${inputs.join(', ')})`
+  switch (op) {
+    case 'matmul': {
+      const { transposeA, transposeB } = step.attributes
+      return `matmul(${inputs[0]}${transposeA ? 'ᵀ' : ''}, ${inputs[1]}${transposeB ? 'ᵀ' : ''})`
+    }
+    case 'reduce': {
+      const { fn, axes } = step.attributes
+      return `${fn}(${inputs[0]} over ${axes.length === 1 ? 'axis' : 'axes'} ${axes.join(', ')})`
+    }
+    default:
+      return `${op}(${inputs.join(', ')})`
   }
-  if (step.op === 'reduce') {
-    const { fn, axes } = step.attributes as ReduceAttributes
-    return `${fn}(${inputs[0]} over ${axes.length === 1 ? 'axis' : 'axes'} ${axes.join(', ')})`
-  }
-  if (step.op === 'stage') {
-    const { method, stage } = step.attributes as StageAttributes
-    return `${method.stages[stage].name}(${inputs.join(', ')})`
-  }
-  const how = step.convolution ? ` by ${step.convolution.method.name}` : ''
-  return `${step.op}${how}(${inputs.join(', ')})`
 }

@@ -6,135 +6,43 @@
  * - max pooling and its switches are found in one scan
  * - reshapes are views, not steps
  */
-
-import type { ConvolutionMethod, ConvolutionTask } from '../backends/cpu/layouts/convolution.ts'
 import { type Expression, input, operationCount, substitute } from '../graph/expression.ts'
-import type { MapAttributes } from '../graph/ops/map.ts'
-import type { ReduceAttributes } from '../graph/ops/reduce.ts'
 import { type Shape, sameShape, sizeOf } from '../graph/shape.ts'
-import type { OpName } from '../graph/table.ts'
-import { Tensor } from '../graph/tensor.ts'
+import { isApplicationOf } from '../graph/table.ts'
+import type { Tensor } from '../graph/tensor.ts'
 import { type Program, programGraph } from './program.ts'
+import { type FusedStep, type StepOf, stepInputs, storageOf } from './step.ts'
+import type { KernelTraits } from './target.ts'
 
-/** Element-wise work done on a result before it is stored. */
-export interface Epilogue {
-  /** `input(0)` is the operation's result, `input(k)` is `inputs[k − 1]`. */
-  readonly expression: Expression
-  readonly inputs: readonly Tensor[]
-}
-
-/** One operation to run. */
-export interface Step {
-  /** An operation of the table, or a `stage` of a convolution. */
-  readonly op: OpName | 'stage'
-  readonly attributes: unknown
-  /** What the operation itself reads. */
-  readonly inputs: readonly Tensor[]
-  /** Of a reduction: what it folds, an expression of its inputs of this shape; its only input when there is none. */
-  readonly prologue?: { readonly expression: Expression; readonly shape: Shape }
-  /** Of a reduction of volumes: parts into which the rows are cut, each with a partial result of its own. */
-  readonly parts?: number
-  readonly epilogue?: Epilogue
-  /** The value this step defines: after the epilogue. */
-  readonly output: Tensor
-  /** The switches, when a max pool stores them as well. */
-  readonly switches?: Tensor
-  /** Moments of the output, when a convolution stores them as well (`moments.ts`). */
-  readonly moments?: StoredMoments
-  /** True when the step sums over one block of the batch only and leaves the rest to a following `reduce`. */
-  readonly partial?: boolean
-  /** How a convolution is computed whose volumes lie channels last. */
-  readonly convolution?: { readonly task: ConvolutionTask; readonly method: ConvolutionMethod }
-}
-
-/** Moments over parts of a volume's positions, per channel; see `MomentKind`. */
-export interface StoredMoments {
-  /** `[parts, C]`: means, or sums. */
-  readonly first: Tensor
-  /** `[parts, C]`: squares, or products. */
-  readonly second: Tensor
-  /** Of products: the other volume, and what is subtracted from it, `[C]`. */
-  readonly inputs: readonly Tensor[]
-}
-
-/** A step as it comes from the graph. */
-export interface FusedStep extends Step {
-  readonly op: OpName
-}
-
-/** Everything a step reads, once each. */
-export function stepInputs(step: Step): readonly Tensor[] {
-  return [...new Set([...step.inputs, ...(step.epilogue?.inputs ?? []), ...(step.moments?.inputs ?? [])])]
-}
-
-/** Everything a step writes. */
-export function stepOutputs({ output, switches, moments }: Step): readonly Tensor[] {
-  if (moments) return [output, moments.first, moments.second]
-  return switches ? [output, switches] : [output]
-}
-
-/** Operations with a kernel whose store can do element-wise work. */
-const epilogueOps: ReadonlySet<string> = new Set<OpName>([
-  'matmul',
-  'conv2d',
-  'conv2dInputGradient',
-  'conv2dWeightGradient',
-  'reduce',
-  'maxPool2d',
-  'averagePool2d',
-])
-
-/** Whether the store of a step can do element-wise work. (Reductions that keep folded axes store in another shape.) */
-function storesElementwise(step: Step): boolean {
-  return epilogueOps.has(step.op) && !(step.op === 'reduce' && (step.attributes as ReduceAttributes).keepDims)
-}
-
-/** The tensor whose memory a value occupies: reshapes are views of their input. */
-export function storageOf(tensor: Tensor): Tensor {
-  let root = tensor
-  while (root.op === 'reshape') root = root.inputs[0]
-  return root
-}
-
-/**
- * A step that copies a value, into another layout or into a variable. Unlike the `map` of the op table it keeps the
- * element type: the bits of integers and bytes do not change.
- */
-export function copyStep(tensor: Tensor, label = tensor.label): Step {
-  const { shape, dtype } = tensor
-  const attributes: MapAttributes = { expression: input(0), shape }
-  const output = new Tensor({ op: 'map', inputs: [tensor], attributes, shape, dtype, label })
-  return { op: 'map', attributes, inputs: [tensor], output }
-}
-
-/** How far fusion goes. */
-export interface FusionOptions {
-  /**
-   * True to let reductions fold expressions that are never stored, and to compute cheap element-wise values anew wherever
-   * they are read: that saves passes over memory for normalizations.
-   */
-  readonly recompute?: boolean
-}
+/** Which of the operations can do other work besides their own. */
+type FusionRules = Pick<KernelTraits, 'epilogues' | 'prologues'>
 
 /** The fused steps of a program, in an order in which each runs after what it reads. */
-export function fuse(program: Program, { recompute = false }: FusionOptions = {}): FusedStep[] {
+export function fuse(program: Program, rules: FusionRules): FusedStep[] {
   const { order } = programGraph(program)
   const kept = new Set<Tensor>([...Object.values(program.outputs), ...program.updates.values()].map(storageOf))
   const users = countUsers(order, kept)
-  const cheap = recompute ? cheapValues(order, kept) : new Set<Tensor>()
+  const cheap = rules.prologues ? cheapValues(order, kept) : new Set<Tensor>()
   const fused = new Map<Tensor, FusedStep>()
   for (const tensor of order) {
     if (tensor.op === 'source' || tensor.op === 'reshape') continue
-    const step: FusedStep = {
-      op: tensor.op as OpName,
-      attributes: tensor.attributes,
-      inputs: tensor.inputs.map(withoutDetour),
-      output: tensor,
-    }
-    if (tensor.op === 'map') fused.set(tensor, absorbProducers(step, fused, users, cheap))
-    else fused.set(tensor, tensor.op === 'reduce' && recompute ? absorbTerms(step, fused, users, cheap) : step)
+    const step = stepFor(tensor)
+    if (step.op === 'map') fused.set(tensor, absorbProducers(step, fused, users, cheap, rules))
+    else if (step.op === 'reduce' && rules.prologues) fused.set(tensor, absorbTerms(step, fused, users, cheap))
+    else fused.set(tensor, step)
   }
   return sortSteps(pairSwitches(withoutUnread([...fused.values()], kept)))
+}
+
+/** The operation that computes a tensor, as a step: a tensor has the attributes of its operation. */
+function stepFor(tensor: Tensor): FusedStep {
+  const { op, attributes, inputs } = tensor
+  return { op, attributes, inputs: inputs.map(withoutDetour), outputs: [tensor] } as unknown as FusedStep
+}
+
+/** Whether the store of a step can do element-wise work. (Reductions that keep folded axes store in another shape.) */
+function storesElementwise(step: FusedStep, { epilogues }: FusionRules): boolean {
+  return epilogues.has(step.op) && !(step.op === 'reduce' && step.attributes.keepDims)
 }
 
 /** Operations in an expression that costs less than storing and reading its value. */
@@ -147,8 +55,8 @@ const fewOperations = 2
 function cheapValues(order: readonly Tensor[], kept: ReadonlySet<Tensor>): Set<Tensor> {
   const cheap = new Set<Tensor>()
   for (const tensor of order) {
-    if (tensor.op !== 'map' || kept.has(tensor)) continue
-    const { expression } = tensor.attributes as MapAttributes
+    if (!isApplicationOf(tensor, 'map') || kept.has(tensor)) continue
+    const { expression } = tensor.attributes
     const large = tensor.inputs.filter(read => sizeOf(read.shape) * 16 > sizeOf(tensor.shape))
     const plain = large.length === 1 && large[0].dtype === 'f32' && sameShape(large[0].shape, tensor.shape)
     if (plain && tensor.inputs.length > 1 && operationCount(expression) <= fewOperations) cheap.add(tensor)
@@ -168,11 +76,11 @@ function cheapValues(order: readonly Tensor[], kept: ReadonlySet<Tensor>): Set<T
 /** Drops the constants that have become part of everything that read them. */
 function withoutUnread(steps: readonly FusedStep[], kept: ReadonlySet<Tensor>): FusedStep[] {
   const read = new Set(steps.flatMap(stepInputs).map(storageOf))
-  return steps.filter(step => !isConstant(step) || read.has(step.output) || kept.has(step.output))
+  return steps.filter(step => !isConstant(step) || read.has(step.outputs[0]) || kept.has(step.outputs[0]))
 }
 
 /** True for a step that fills its result without reading anything. */
-function isConstant(step: Step): boolean {
+function isConstant(step: FusedStep): boolean {
   return step.op === 'map' && step.inputs.length === 0
 }
 
@@ -199,32 +107,34 @@ function countUsers(order: readonly Tensor[], kept: ReadonlySet<Tensor>): Map<Te
  * operation whose store can do the work of the map.
  */
 function absorbProducers(
-  map: FusedStep,
+  map: StepOf<'map'>,
   fused: Fused,
   users: Map<Tensor, number>,
   cheap: ReadonlySet<Tensor>,
+  rules: FusionRules,
 ): FusedStep {
-  const { shape } = map.output
-  const whole = { expression: (map.attributes as MapAttributes).expression, inputs: map.inputs }
+  const { shape } = map.outputs[0]
+  const whole = { expression: map.attributes.expression, inputs: map.inputs }
   const { expression, inputs } = absorbMaps(whole, shape, fused, users, cheap)
   const host = inputs
     .map(tensor => (isAlone(tensor, inputs, users) && sameShape(tensor.shape, shape) ? fused.get(tensor) : undefined))
-    .find(step => step && storesElementwise(step))
-  if (!host) return { ...map, attributes: { expression, shape } satisfies MapAttributes, inputs }
-  fused.delete(host.output)
+    .find(step => step && storesElementwise(step, rules))
+  if (!host) return { ...map, attributes: { expression, shape }, inputs }
+  const [result] = host.outputs
+  fused.delete(result)
   const stored = {
     expression: host.epilogue?.expression ?? input(0),
-    inputs: [host.output, ...(host.epilogue?.inputs ?? [])],
+    inputs: [result, ...(host.epilogue?.inputs ?? [])],
   }
-  const slot = inputs.indexOf(host.output)
+  const slot = inputs.indexOf(result)
   // The host's own result is no operand but `input(0)` of its epilogue: keep it first.
-  const rest = inline({ expression, inputs }, slot, stored, [host.output])
-  return { ...host, epilogue: { expression: rest.expression, inputs: rest.inputs.slice(1) }, output: map.output }
+  const rest = inline({ expression, inputs }, slot, stored, [result])
+  return { ...host, epilogue: { expression: rest.expression, inputs: rest.inputs.slice(1) }, outputs: map.outputs }
 }
 
 /** Merges maps into the reduction that reads them. */
 function absorbTerms(
-  reduce: FusedStep,
+  reduce: StepOf<'reduce'>,
   fused: Fused,
   users: Map<Tensor, number>,
   cheap: ReadonlySet<Tensor>,
@@ -262,10 +172,11 @@ function absorbMaps(
       at++
       continue
     }
-    const { expression } = producer.attributes as MapAttributes
-    const left = (users.get(producer.output) ?? 1) - 1
-    if (!isConstant(producer)) users.set(producer.output, left)
-    // What both have read is now read once; what the chain reads in place of a value that stays has one more reader.
+    const { expression } = producer.attributes
+    const [value] = producer.outputs
+    const left = (users.get(value) ?? 1) - 1
+    if (!isConstant(producer)) users.set(value, left)
+    // With y = f(x) and z = g(x, y): z now reads x once. Where others read y as well, y stays, and x is read by y and by z.
     const reads = new Set(chain.inputs.map(storageOf))
     for (const read of new Set(producer.inputs.map(storageOf))) {
       const change = (left > 0 ? 1 : 0) - (reads.has(read) ? 1 : 0)
@@ -273,7 +184,7 @@ function absorbMaps(
     }
     chain = inline(chain, at, { expression, inputs: producer.inputs })
     // A constant may have readers left, also by way of views.
-    if (!isConstant(producer) && left === 0) fused.delete(producer.output)
+    if (!isConstant(producer) && left === 0) fused.delete(value)
     at = 0
   }
   return chain
@@ -304,9 +215,10 @@ function inline(outer: Chain, at: number, producer: Chain, first: readonly Tenso
 
 /** Lets a max pool store its switches, when both are wanted of the same input. */
 function pairSwitches(steps: readonly FusedStep[]): FusedStep[] {
-  const scanKey = (step: Step): string => `${step.inputs[0]?.id} ${JSON.stringify(step.attributes)}`
-  // What rides in the store of a scan must not wait for switches, of this scan or (by way of others) any.
-  const pairs = (step: Step): boolean => step.op === 'maxPool2d' && !(step.epilogue?.inputs ?? []).some(needsSwitches())
+  const scanKey = (step: FusedStep): string => `${step.inputs[0]?.id} ${JSON.stringify(step.attributes)}`
+  // An epilogue must not read a value that was computed from switches: the pool itself may be what makes them.
+  const pairs = (step: FusedStep): boolean =>
+    step.op === 'maxPool2d' && !(step.epilogue?.inputs ?? []).some(needsSwitches())
   const pools = new Set(steps.filter(pairs).map(scanKey))
   const switches = new Map<string, FusedStep>()
   for (const step of steps) {
@@ -320,7 +232,7 @@ function pairSwitches(steps: readonly FusedStep[]): FusedStep[] {
       const partner = pairs(step) ? switches.get(key) : undefined
       if (!partner) return step
       switches.delete(key)
-      return { ...step, switches: partner.output }
+      return { ...step, outputs: [step.outputs[0], partner.outputs[0]] }
     })
 }
 
@@ -338,7 +250,7 @@ function needsSwitches(): (tensor: Tensor) => boolean {
 /** Orders steps so that each runs after the steps whose results it reads. */
 function sortSteps(steps: readonly FusedStep[]): FusedStep[] {
   const producer = new Map<Tensor, FusedStep>()
-  for (const step of steps) for (const output of stepOutputs(step)) producer.set(output, step)
+  for (const step of steps) for (const output of step.outputs) producer.set(output, step)
   const sorted = new Set<FusedStep>()
   const visit = (step: FusedStep): void => {
     if (sorted.has(step)) return

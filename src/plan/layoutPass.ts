@@ -1,43 +1,30 @@
 /**
- * What the two layout passes share: converting element types, keeping outputs and updates apart from what they are
- * computed from, and counting work.
+ * What layouts share: a walk over the fused steps of a program that converts element types, keeps outputs and updates apart
+ * from what they are computed from, and counts work.
  */
-
-import type { LayoutChoice } from '../backends/cpu/layouts/layout.ts'
 import { input as element } from '../graph/expression.ts'
 import { apply } from '../graph/op.ts'
 import { mapOp } from '../graph/ops/map.ts'
-import { type OpName, opOf } from '../graph/table.ts'
+import { opNamed } from '../graph/table.ts'
 import { Tensor } from '../graph/tensor.ts'
 import type { Variable } from '../graph/variable.ts'
-import { copyStep, type FusedStep, type FusionOptions, fuse, type Step, storageOf } from './fuse.ts'
+import { fuse } from './fuse.ts'
 import { type Program, programGraph } from './program.ts'
-
-/** Operations whose kernels read f32 operands only; the others read any type that their shape rule admits. */
-const computesWithFloats: ReadonlySet<OpName> = new Set<OpName>([
-  'matmul',
-  'conv2d',
-  'conv2dInputGradient',
-  'conv2dWeightGradient',
-  'maxPool2d',
-  'maxPool2dSwitches',
-  'averagePool2d',
-  'averagePool2dGradient',
-])
+import { copyStep, type Form, type FusedStep, type Step, type StepPlan, storageOf } from './step.ts'
+import type { KernelTraits, LayoutChoice } from './target.ts'
 
 /** A walk over the fused steps of a program that gives every value a layout. */
-export abstract class LayoutPass {
+export abstract class LayoutPass<F extends Form = Form> {
   protected readonly program: Program
   protected readonly graph: ReturnType<typeof programGraph>
-  protected readonly steps: Step[] = []
+  private readonly kernels: KernelTraits
+  private readonly steps: Step<F>[] = []
   private readonly converted = new Map<Tensor, Tensor>()
 
-  /** How far steps are fused. */
-  protected readonly fusion: FusionOptions = {}
-
-  constructor(program: Program) {
+  constructor(program: Program, kernels: KernelTraits) {
     this.program = program
     this.graph = programGraph(program)
+    this.kernels = kernels
   }
 
   /** Sees all steps before any is added. */
@@ -52,59 +39,55 @@ export abstract class LayoutPass {
   protected abstract asRows(tensor: Tensor): Tensor
 
   /** Walks the program and returns its steps, outputs and updates. */
-  protected walk(): Pick<LayoutChoice, 'steps' | 'inputs' | 'outputs' | 'updates' | 'multiplyAdds'> {
-    const fused = fuse(this.program, this.fusion)
+  protected walk(): Pick<LayoutChoice<F>, 'steps' | 'inputs' | 'outputs' | 'updates'> {
+    const fused = fuse(this.program, this.kernels)
     this.lookAhead(fused)
     for (const step of fused) this.add(this.withFloats(step))
     const outputs: Record<string, Tensor> = {}
     for (const [name, tensor] of Object.entries(this.program.outputs)) outputs[name] = this.asOutput(tensor)
     const updates = new Map<Variable, Tensor>()
     for (const [variable, next] of this.program.updates) updates.set(variable, this.asUpdate(variable, next, updates))
-    const multiplyAdds = (step: Step): number => this.multiplyAdds(step)
-    return { steps: this.steps, inputs: this.graph.inputs, outputs, updates, multiplyAdds }
+    return { steps: this.steps, inputs: this.graph.inputs, outputs, updates }
   }
 
-  protected push(step: Step): void {
-    this.steps.push(step)
+  /** Appends a step: by default it takes the work that its operation has on its inputs, and no scratch. */
+  protected push(step: FusedStep, plan: Partial<StepPlan<F>> = {}): Step<F> {
+    const added: Step<F> = { ...step, multiplyAdds: plan.multiplyAdds ?? this.workOf(step), workspace: 0, ...plan }
+    this.steps.push(added)
+    return added
   }
 
   /** The operands of element-wise work row-major. */
-  protected withRowEpilogue<S extends Step>(step: S): S {
+  protected withRowEpilogue<S extends FusedStep>(step: S): S {
     if (step.op === 'map') return { ...step, inputs: step.inputs.map(tensor => this.asRows(tensor)) }
     if (!step.epilogue) return step
     const inputs = step.epilogue.inputs.map(tensor => this.asRows(tensor))
     return { ...step, epilogue: { ...step.epilogue, inputs } }
   }
 
-  /** The operation of a step alone, as a tensor: without epilogue, summed over the whole batch. */
-  protected bare(step: Step): Tensor {
-    const { shape, dtype } = step.output
-    return new Tensor({
-      op: step.op,
-      inputs: step.inputs,
-      attributes: step.attributes,
-      shape: step.partial ? shape.slice(1) : shape,
-      dtype,
-    })
+  /** What the operation of a step makes, without its epilogue. */
+  protected bare({ op, inputs, attributes, outputs: [{ shape, dtype }] }: FusedStep): Tensor {
+    return new Tensor({ op, inputs, attributes, shape, dtype })
   }
 
-  protected multiplyAdds(step: Step): number {
-    const bare = this.bare(step)
-    return opOf(bare).cost(bare, step.attributes).multiplyAdds
+  /** Multiply-adds of a step's operation. */
+  protected workOf(step: FusedStep): number {
+    return opNamed(step.op).cost(this.bare(step), step.attributes).multiplyAdds
   }
 
   /** The step with operands of other types converted where the operation computes with f32 only. */
   private withFloats(step: FusedStep): FusedStep {
-    if (!computesWithFloats.has(step.op) || step.inputs.every(tensor => tensor.dtype === 'f32')) return step
+    if (!this.kernels.floatsOnly.has(step.op) || step.inputs.every(tensor => tensor.dtype === 'f32')) return step
     return { ...step, inputs: step.inputs.map(tensor => (tensor.dtype === 'f32' ? tensor : this.asFloats(tensor))) }
   }
 
   private asFloats(tensor: Tensor): Tensor {
     const known = this.converted.get(tensor)
     if (known) return known
-    const floats = apply(mapOp, [tensor], { expression: element(0), shape: tensor.shape })
+    const attributes = { expression: element(0), shape: tensor.shape }
+    const floats = apply(mapOp, [tensor], attributes)
     this.converted.set(tensor, floats)
-    this.add({ op: 'map', attributes: floats.attributes, inputs: [tensor], output: floats })
+    this.add({ op: 'map', attributes, inputs: [tensor], outputs: [floats] })
     return floats
   }
 
@@ -115,7 +98,7 @@ export abstract class LayoutPass {
     if (source?.kind !== 'variable' || !this.program.updates.has(source.variable)) return rows
     const step = copyStep(rows)
     this.push(step)
-    return step.output
+    return step.outputs[0]
   }
 
   /** A fresh row-major value for a variable: a source, a view or a value used twice is copied first. */
@@ -125,6 +108,6 @@ export abstract class LayoutPass {
     if (rows.op !== 'source' && rows.op !== 'reshape' && !taken) return rows
     const step = copyStep(rows, variable.name)
     this.push(step)
-    return step.output
+    return step.outputs[0]
   }
 }

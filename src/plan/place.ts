@@ -19,16 +19,13 @@ export interface Placement {
   readonly bytes: number
 }
 
-/** Alignment of every value: a cache line, so that threads writing neighbours do not share one. */
-export const alignment = 64
-
-/** Rounds up to the alignment. */
-export function align(bytes: number): number {
+/** Rounds up to a multiple. */
+export function align(bytes: number, alignment: number): number {
   return Math.ceil(bytes / alignment) * alignment
 }
 
-/** Places values; two whose lifetimes overlap never share a byte. */
-export function place(values: readonly Lifetime[]): Placement {
+/** Places values at multiples of `alignment`; two whose lifetimes overlap never share a byte. */
+export function place(values: readonly Lifetime[], alignment: number): Placement {
   const offsets = new Array<number>(values.length).fill(0)
   const placed: number[] = []
   let total = 0
@@ -41,11 +38,11 @@ export function place(values: readonly Lifetime[]): Placement {
     let offset = 0
     for (const other of neighbours) {
       if (offset + value.bytes <= offsets[other]) break
-      offset = Math.max(offset, offsets[other] + align(values[other].bytes))
+      offset = Math.max(offset, offsets[other] + align(values[other].bytes, alignment))
     }
     offsets[index] = offset
     placed.push(index)
-    total = Math.max(total, offset + align(value.bytes))
+    total = Math.max(total, offset + align(value.bytes, alignment))
   }
   return { offsets, bytes: total }
 }

@@ -7,22 +7,15 @@
  * are independent of each other; each is split between the threads.
  */
 
-import type { StageAttributes } from '../backends/cpu/layouts/convolution.ts'
-import { assignLayouts, type Layout, type LayoutChoice, type LayoutOptions } from '../backends/cpu/layouts/layout.ts'
 import { bytesPerElement, sizeOf } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Variable } from '../graph/variable.ts'
 import { formatPlan } from './format.ts'
-import { copyStep, type Step, stepInputs, stepOutputs, storageOf } from './fuse.ts'
 import { align, type Lifetime, place } from './place.ts'
 import type { Program } from './program.ts'
 import { schedule } from './schedule.ts'
-
-/** What a backend asks of the plan. */
-export interface PlanOptions extends LayoutOptions {
-  /** Bytes of scratch that each thread needs for any step; convolutions may ask for more. 0 by default. */
-  readonly workspace?: number
-}
+import { copyStep, type Form, type Group, type Step, stepInputs, storageOf } from './step.ts'
+import type { Layout, LayoutChoice, Target } from './target.ts'
 
 /**
  * Where a value lives. Scratch exists once per thread and holds one block. What is `kept` is computed ahead of the runs
@@ -45,18 +38,12 @@ export interface Value {
   readonly variable?: Variable
 }
 
-/** Steps between two meetings of the threads. */
-export interface Group {
-  readonly kind: 'blocked' | 'whole'
-  readonly steps: readonly Step[]
-}
-
 /** A program ready to be lowered by a backend. */
-export interface Plan {
+export interface Plan<F extends Form = Form> {
   /** Groups that run before the first run, and again when variables have changed otherwise than by this program. */
-  readonly preparation: readonly Group[]
-  readonly groups: readonly Group[]
-  /** Samples per block, and number of blocks. */
+  readonly preparation: readonly Group<F>[]
+  readonly groups: readonly Group<F>[]
+  /** Samples per block, and number of blocks; 1 when the batch is not cut. */
   readonly block: number
   readonly blocks: number
   /** The value in whose memory a tensor is found; `undefined` for tensors that are not computed. */
@@ -69,9 +56,7 @@ export interface Plan {
   /** New values of variables, for those not computed in place. */
   readonly updates: ReadonlyMap<Variable, Tensor>
   /** Whether a step of a blocked group reads only its own block of an operand. */
-  slices(step: Step, tensor: Tensor): boolean
-  /** Multiply-adds of a step in one run. */
-  multiplyAddsOf(step: Step): number
+  slices(step: Step<F>, tensor: Tensor): boolean
   readonly arenaBytes: number
   /** Scratch of one thread: values of blocked groups, and behind them the workspace of kernels. */
   readonly scratchBytes: number
@@ -82,54 +67,49 @@ export interface Plan {
   toString(): string
 }
 
-/** Plans a program. @throws ShapeError when the program is inconsistent. */
-export function makePlan(program: Program, options: PlanOptions): Plan {
-  const choice = assignLayouts(program, options)
+/** Plans a program for a backend. @throws ShapeError when the program is inconsistent. */
+export function makePlan<F extends Form>(program: Program, target: Target<F>): Plan<F> {
+  const { alignment } = target
+  const choice = target.layOut(program)
+  const { blocks } = choice
+  const inBlocks = blocks?.steps ?? new Set<Step<F>>()
   const ahead = stepsAhead(choice)
-  const preparation = schedule(choice, [...ahead])
+  const preparation = schedule([...ahead], inBlocks)
   const scheduled = schedule(
-    choice,
     choice.steps.filter(step => !ahead.has(step)),
+    inBlocks,
   )
   const { inPlace, copies } = storeUpdates(choice, scheduled)
   const groups = copies.length > 0 ? [...scheduled, { kind: 'whole' as const, steps: copies }] : scheduled
-  const { values, arenaBytes, scratchBytes } = placeValues(choice, groups, inPlace, ahead)
-  const workspace = Math.max(options.workspace ?? 0, ...choice.steps.map(workspaceOf))
+  const { values, arenaBytes, scratchBytes } = placeValues({ choice, groups, inPlace, ahead, alignment })
+  const workspace = Math.max(target.workspace ?? 0, ...choice.steps.map(step => step.workspace))
   const byStorage = new Map(values.map(value => [value.tensor, value]))
-  const plan: Plan = {
+  const plan: Plan<F> = {
     preparation,
     groups,
-    block: choice.block,
-    blocks: choice.blocks,
+    block: blocks?.samples ?? 1,
+    blocks: blocks?.count ?? 1,
     value: tensor => byStorage.get(storageOf(tensor)),
     values,
     outputs: choice.outputs,
     inputs: choice.inputs,
     updates: choice.updates,
-    slices: choice.slices,
-    multiplyAddsOf: choice.multiplyAdds,
+    slices: (step, tensor) => blocks?.slices(step, tensor) ?? false,
     arenaBytes,
-    scratchBytes: align(scratchBytes + workspace),
+    scratchBytes: align(scratchBytes + workspace, alignment),
     workspaceOffset: scratchBytes,
-    multiplyAdds: choice.steps.reduce((sum, step) => sum + choice.multiplyAdds(step), 0),
+    multiplyAdds: choice.steps.reduce((sum, step) => sum + step.multiplyAdds, 0),
     toString: () => formatPlan(plan),
   }
   return plan
-}
-
-/** Scratch that a thread needs for one step. */
-function workspaceOf(step: Step): number {
-  if (step.op !== 'stage') return step.convolution?.method.workspace ?? 0
-  const { method, stage } = step.attributes as StageAttributes
-  return method.stages[stage].workspace ?? 0
 }
 
 /**
  * Steps that depend on nothing that changes from run to run: on constants, and on variables that the program leaves alone
  * (packed and transformed weights, folded batch normalization).
  */
-function stepsAhead(choice: LayoutChoice): Set<Step> {
-  const ahead = new Set<Step>()
+function stepsAhead<F extends Form>(choice: LayoutChoice<F>): Set<Step<F>> {
+  const ahead = new Set<Step<F>>()
   const kept = new Set<Tensor>()
   const outputs = new Set(Object.values(choice.outputs).map(storageOf))
   const updates = new Set([...choice.updates.values()].map(storageOf))
@@ -140,34 +120,43 @@ function stepsAhead(choice: LayoutChoice): Set<Step> {
     return source?.kind === 'constant' || (source?.kind === 'variable' && !choice.updates.has(source.variable))
   }
   for (const step of choice.steps) {
-    const results = stepOutputs(step)
+    const results = step.outputs
     if (results.some(tensor => outputs.has(tensor) || updates.has(tensor))) continue
-    if (choice.blockable.has(step) || !stepInputs(step).every(lasts)) continue
+    if (choice.blocks?.steps.has(step) || !stepInputs(step).every(lasts)) continue
     ahead.add(step)
     for (const tensor of results) kept.add(tensor)
   }
   return ahead
 }
 
+/** What decides where values lie. */
+interface Placing {
+  readonly choice: LayoutChoice
+  readonly groups: readonly Group[]
+  readonly inPlace: ReadonlyMap<Tensor, Variable>
+  readonly ahead: ReadonlySet<Step>
+  readonly alignment: number
+}
+
 /** Decides space and address of every value. */
-function placeValues(
-  choice: LayoutChoice,
-  groups: readonly Group[],
-  inPlace: ReadonlyMap<Tensor, Variable>,
-  ahead: ReadonlySet<Step>,
-): { values: Value[]; arenaBytes: number; scratchBytes: number } {
+function placeValues({ choice, groups, inPlace, ahead, alignment }: Placing): {
+  values: Value[]
+  arenaBytes: number
+  scratchBytes: number
+} {
   const life = lifetimes(choice, groups, ahead)
   const values: Value[] = []
+  const { blocks } = choice
   const arena: { tensor: Tensor; lifetime: Lifetime }[] = []
   const scratch: { tensor: Tensor; lifetime: Lifetime; group: number }[] = []
   const bytesOf = (tensor: Tensor): number => sizeOf(tensor.shape) * bytesPerElement[tensor.dtype]
   const describe = (tensor: Tensor): Pick<Value, 'tensor' | 'layout' | 'sliced'> => ({
     tensor,
     layout: choice.layoutOf(tensor),
-    sliced: choice.sliced.has(tensor),
+    sliced: blocks?.sliced.has(tensor) ?? false,
   })
 
-  for (const tensor of [...ahead].flatMap(stepOutputs)) {
+  for (const tensor of [...ahead].flatMap(step => step.outputs)) {
     life.delete(tensor)
     values.push({ ...describe(tensor), space: 'kept', offset: 0, bytes: bytesOf(tensor) })
   }
@@ -177,28 +166,34 @@ function placeValues(
       values.push({ ...describe(tensor), space: 'variable', offset: 0, bytes: bytesOf(tensor), variable })
     } else if (tensor.source?.kind === 'constant') {
       values.push({ ...describe(tensor), space: 'constant', offset: 0, bytes: bytesOf(tensor) })
-    } else if (group !== undefined && choice.sliced.has(tensor)) {
-      const bytes = bytesOf(tensor) / choice.blocks
+    } else if (group !== undefined && blocks?.sliced.has(tensor)) {
+      const bytes = bytesOf(tensor) / blocks.count
       scratch.push({ tensor, lifetime: { bytes, from: first, to: last }, group })
     } else {
       arena.push({ tensor, lifetime: { bytes: bytesOf(tensor), from, to } })
     }
   }
 
-  const arenaPlacement = place(arena.map(item => item.lifetime))
+  const arenaPlacement = place(
+    arena.map(item => item.lifetime),
+    alignment,
+  )
   arena.forEach(({ tensor, lifetime }, index) => {
     values.push({ ...describe(tensor), space: 'arena', offset: arenaPlacement.offsets[index], bytes: lifetime.bytes })
   })
   let scratchBytes = 0
   for (const group of new Set(scratch.map(item => item.group))) {
     const members = scratch.filter(item => item.group === group)
-    const placement = place(members.map(item => item.lifetime))
+    const placement = place(
+      members.map(item => item.lifetime),
+      alignment,
+    )
     members.forEach(({ tensor, lifetime }, index) => {
       values.push({ ...describe(tensor), space: 'scratch', offset: placement.offsets[index], bytes: lifetime.bytes })
     })
     scratchBytes = Math.max(scratchBytes, placement.bytes)
   }
-  return { values, arenaBytes: align(arenaPlacement.bytes), scratchBytes: align(scratchBytes) }
+  return { values, arenaBytes: align(arenaPlacement.bytes, alignment), scratchBytes: align(scratchBytes, alignment) }
 }
 
 /** When a value lives: by groups, and by steps of one blocked group when it never leaves that. */
@@ -235,7 +230,7 @@ function lifetimes(choice: LayoutChoice, groups: readonly Group[], ahead: Readon
   for (const tensor of [...ahead].flatMap(stepInputs)) touch(tensor, -1, 0)
   groups.forEach((group, at) => {
     group.steps.forEach((step, index) => {
-      for (const tensor of [...stepInputs(step), ...stepOutputs(step)]) touch(tensor, at, index)
+      for (const tensor of [...stepInputs(step), ...step.outputs]) touch(tensor, at, index)
     })
   })
   for (const tensor of Object.values(choice.outputs)) touch(tensor, groups.length, 0)
@@ -247,13 +242,13 @@ function lifetimes(choice: LayoutChoice, groups: readonly Group[], ahead: Readon
  * it is the last to read the old value, and reads that element by element (in its expression), never as the operand
  * of a contraction. The others are copied at the very end.
  */
-function storeUpdates(
-  choice: LayoutChoice,
-  groups: readonly Group[],
-): { inPlace: Map<Tensor, Variable>; copies: Step[] } {
+function storeUpdates<F extends Form>(
+  choice: LayoutChoice<F>,
+  groups: readonly Group<F>[],
+): { inPlace: Map<Tensor, Variable>; copies: Step<F>[] } {
   const lastRead = new Map<Tensor, number>()
-  const readers = new Map<Tensor, Step[]>()
-  const producedAt = new Map<Tensor, { group: number; step: Step }>()
+  const readers = new Map<Tensor, Step<F>[]>()
+  const producedAt = new Map<Tensor, { group: number; step: Step<F> }>()
   groups.forEach((group, at) => {
     for (const step of group.steps) {
       for (const tensor of stepInputs(step)) {
@@ -261,11 +256,11 @@ function storeUpdates(
         lastRead.set(storage, at)
         readers.set(storage, [...(readers.get(storage) ?? []), step])
       }
-      for (const tensor of stepOutputs(step)) producedAt.set(tensor, { group: at, step })
+      for (const tensor of step.outputs) producedAt.set(tensor, { group: at, step })
     }
   })
   const inPlace = new Map<Tensor, Variable>()
-  const copies: Step[] = []
+  const copies: Step<F>[] = []
   for (const [variable, next] of choice.updates) {
     const { group, step } = producedAt.get(next)!
     const old = variable.tensor
@@ -282,7 +277,7 @@ function storeUpdates(
     }
     const copy = copyStep(next, variable.name)
     copies.push(copy)
-    inPlace.set(copy.output, variable)
+    inPlace.set(copy.outputs[0], variable)
   }
   return { inPlace, copies }
 }

@@ -2,33 +2,33 @@
  * Scheduling: gathers steps into groups. As many batched steps as possible share one blocked group; sums over the
  * batch and updates follow in whole groups, whose steps do not depend on each other.
  */
-
-import type { LayoutChoice } from '../backends/cpu/layouts/layout.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import { type Step, stepInputs, stepOutputs, storageOf } from './fuse.ts'
-import type { Group } from './plan.ts'
+import { type Form, type Group, type Step, stepInputs, storageOf } from './step.ts'
 
-/** The given steps in groups, in the order in which they run. What other steps produce is there already. */
-export function schedule(choice: LayoutChoice, steps: readonly Step[]): Group[] {
+/**
+ * The given steps in groups, in the order in which they run. What other steps produce is there already.
+ * @param inBlocks steps that may run block by block
+ */
+export function schedule<F extends Form>(steps: readonly Step<F>[], inBlocks: ReadonlySet<Step<F>>): Group<F>[] {
   const dependencies = dependenciesOf(steps)
-  const urgent = ancestors(choice.blockable, dependencies)
-  const readers = new Map<Step, Step[]>(steps.map(step => [step, []]))
+  const urgent = ancestors(inBlocks, dependencies)
+  const readers = new Map<Step<F>, Step<F>[]>(steps.map(step => [step, []]))
   for (const [step, sources] of dependencies) for (const source of sources) readers.get(source)?.push(step)
   const position = new Map(steps.map((step, at) => [step, at]))
   const missing = new Map(steps.map(step => [step, dependencies.get(step)!.length]))
-  const blockable = new Set(steps.filter(step => choice.blockable.has(step)))
+  const blockable = new Set(steps.filter(step => inBlocks.has(step)))
   /** Steps for whole groups that wait for nothing, in the order of the program. */
   let ready = steps.filter(step => !blockable.has(step) && missing.get(step) === 0)
-  const groups: Group[] = []
-  const run = (kind: Group['kind'], members: readonly Step[]): void => {
+  const groups: Group<F>[] = []
+  const run = (kind: Group['kind'], members: readonly Step<F>[]): void => {
     groups.push({ kind, steps: members })
-    const freed: Step[] = []
+    const freed: Step<F>[] = []
     for (const step of members) {
       blockable.delete(step)
       for (const reader of readers.get(step)!) {
         const left = missing.get(reader)! - 1
         missing.set(reader, left)
-        if (left === 0 && !choice.blockable.has(reader)) freed.push(reader)
+        if (left === 0 && !inBlocks.has(reader)) freed.push(reader)
       }
     }
     const gone = new Set(members)
@@ -42,7 +42,7 @@ export function schedule(choice: LayoutChoice, steps: readonly Step[]): Group[] 
       run('whole', first)
       continue
     }
-    const blocked = new Set<Step>()
+    const blocked = new Set<Step<F>>()
     for (const step of blockable) {
       const within = dependencies.get(step)!.filter(source => blocked.has(source)).length
       if (missing.get(step) === within) blocked.add(step)
@@ -54,7 +54,7 @@ export function schedule(choice: LayoutChoice, steps: readonly Step[]): Group[] 
 }
 
 /** The steps that each step reads from, once each. */
-function dependenciesOf(steps: readonly Step[]): Map<Step, Step[]> {
+function dependenciesOf<F extends Form>(steps: readonly Step<F>[]): Map<Step<F>, Step<F>[]> {
   const producers = producersOf(steps)
   return new Map(
     steps.map(step => {
@@ -64,16 +64,16 @@ function dependenciesOf(steps: readonly Step[]): Map<Step, Step[]> {
   )
 }
 
-function producersOf(steps: readonly Step[]): Map<Tensor, Step> {
-  const producers = new Map<Tensor, Step>()
-  for (const step of steps) for (const output of stepOutputs(step)) producers.set(output, step)
+function producersOf<F extends Form>(steps: readonly Step<F>[]): Map<Tensor, Step<F>> {
+  const producers = new Map<Tensor, Step<F>>()
+  for (const step of steps) for (const output of step.outputs) producers.set(output, step)
   return producers
 }
 
 /** All steps that the given ones depend on, however far back. */
-function ancestors(of: ReadonlySet<Step>, dependencies: ReadonlyMap<Step, readonly Step[]>): Set<Step> {
-  const found = new Set<Step>()
-  const visit = (step: Step): void => {
+function ancestors<S extends Step>(of: ReadonlySet<S>, dependencies: ReadonlyMap<S, readonly S[]>): Set<S> {
+  const found = new Set<S>()
+  const visit = (step: S): void => {
     for (const source of dependencies.get(step) ?? []) {
       if (found.has(source)) continue
       found.add(source)

@@ -1,5 +1,6 @@
 /** Parameter groups: patterns, rates, decay, and frozen parameters, which cost nothing. */
 import { describe, expect, test } from 'vitest'
+import { wasmTarget } from '../../src/backends/wasm/target.ts'
 import { lenet5 } from '../../src/models/lenet.ts'
 import { ImageClassifier } from '../../src/nn/imageClassifier.ts'
 import { crossEntropy, Parameter, zeros } from '../../src/nn/index.ts'
@@ -87,7 +88,7 @@ describe('frozen parameters', () => {
       const model = new ImageClassifier(normalize(scale), lenet5()).initialize(0)
       const optimizer = match ? frozen(match) : sgd({ lr: 0.1, momentum: 0.9 })
       const program = trainingProgram(model, [28, 28, 1], 16, crossEntropy(), optimizer)
-      const { groups, updates } = { ...makePlan(program, { blockSizes: [] }), updates: program.updates }
+      const { groups, updates } = { ...makePlan(program, wasmTarget()), updates: program.updates }
       const ops = groups.flatMap(group => group.steps.map(({ op }) => op))
       const count = (op: string) => ops.filter(other => other === op).length
       return { toWeights: count('conv2dWeightGradient'), toInputs: count('conv2dInputGradient'), updates: updates.size }

@@ -1,7 +1,9 @@
 /** Placement in the arena: values that live at the same time never share a byte, and little room is lost. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { align, alignment, type Lifetime, place } from '../../src/plan/place.ts'
+import { align, type Lifetime, place } from '../../src/plan/place.ts'
+
+const alignment = 64
 
 const lifetimes: fc.Arbitrary<Lifetime[]> = fc.array(
   fc
@@ -13,7 +15,7 @@ const lifetimes: fc.Arbitrary<Lifetime[]> = fc.array(
 test('values that live at the same time do not overlap', () => {
   fc.assert(
     fc.property(lifetimes, values => {
-      const { offsets, bytes } = place(values)
+      const { offsets, bytes } = place(values, alignment)
       expect(offsets).toHaveLength(values.length)
       for (const [i, a] of values.entries()) {
         expect(offsets[i]! % alignment).toBe(0)
@@ -32,11 +34,14 @@ test('values that live at the same time do not overlap', () => {
 test('the arena is at least what is alive at the worst time, and at most everything side by side', () => {
   fc.assert(
     fc.property(lifetimes, values => {
-      const { bytes } = place(values)
-      const total = values.reduce((sum, value) => sum + align(value.bytes), 0)
+      const { bytes } = place(values, alignment)
+      const total = values.reduce((sum, value) => sum + align(value.bytes, alignment), 0)
       const times = values.map(({ from }) => from)
       const alive = (time: number): number =>
-        values.reduce((sum, { from, to, bytes }) => (from <= time && time <= to ? sum + align(bytes) : sum), 0)
+        values.reduce(
+          (sum, { from, to, bytes }) => (from <= time && time <= to ? sum + align(bytes, alignment) : sum),
+          0,
+        )
       expect(bytes).toBeLessThanOrEqual(total)
       expect(bytes).toBeGreaterThanOrEqual(Math.max(0, ...times.map(alive)))
     }),
@@ -46,12 +51,15 @@ test('the arena is at least what is alive at the worst time, and at most everyth
 
 test('a value takes the place of those that are dead, whole or shared out', () => {
   const at = (from: number, to: number, bytes: number): Lifetime => ({ from, to, bytes })
-  expect(place([])).toEqual({ offsets: [], bytes: 0 })
+  expect(place([], alignment)).toEqual({ offsets: [], bytes: 0 })
   // A chain: only two neighbours live at any time.
-  expect(place([at(0, 1, 640), at(1, 2, 640), at(2, 3, 640), at(3, 4, 640)])).toEqual({
+  expect(place([at(0, 1, 640), at(1, 2, 640), at(2, 3, 640), at(3, 4, 640)], alignment)).toEqual({
     offsets: [0, 640, 0, 640],
     bytes: 1280,
   })
   // Two small ones fit where a large one was.
-  expect(place([at(0, 1, 1280), at(2, 3, 640), at(2, 3, 600)])).toEqual({ offsets: [0, 0, 640], bytes: 1280 })
+  expect(place([at(0, 1, 1280), at(2, 3, 640), at(2, 3, 600)], alignment)).toEqual({
+    offsets: [0, 0, 640],
+    bytes: 1280,
+  })
 })

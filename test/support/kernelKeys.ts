@@ -3,12 +3,12 @@
  * module of its own, and compared with the first one of its key.
  */
 import { createHash } from 'node:crypto'
-import type { Engine } from '../../src/backends/engine.ts'
+import type { CpuPlan } from '../../src/backends/cpu/layouts/form.ts'
 import { ModuleBuilder } from '../../src/backends/wasm/emit/assembler.ts'
 import { MathLibrary } from '../../src/backends/wasm/emit/math.ts'
+import type { WasmEngine } from '../../src/backends/wasm/engine.ts'
 import type { Kernel } from '../../src/backends/wasm/kernel.ts'
 import { lower } from '../../src/backends/wasm/lower.ts'
-import type { Plan } from '../../src/plan/plan.ts'
 
 /** What was emitted for the keys seen so far. */
 export class KernelKeys {
@@ -28,7 +28,7 @@ export class KernelKeys {
   }
 
   /** Checks the kernels of all calls of a plan. @param wide whether kernels are written for pairs of vectors */
-  checkPlan(plan: Plan, wide = false): void {
+  checkPlan(plan: CpuPlan, wide = false): void {
     for (const group of [...plan.preparation, ...plan.groups]) {
       for (const step of group.steps) for (const { kernel } of lower(plan, group, step, wide)) this.check(kernel)
     }
@@ -44,7 +44,7 @@ function hashOfCode(kernel: Kernel): string {
 const keys = new KernelKeys()
 
 /** The engine, which from now on checks the keys of all that it compiles, together with those of the other engines. */
-export function checkingKeys<E extends Engine>(engine: E): E {
+export function checkingKeys(engine: WasmEngine): WasmEngine {
   const compile = engine.compile.bind(engine)
   engine.compile = async program => {
     const executable = await compile(program)

@@ -11,6 +11,8 @@ import type { TypedArray, Variable } from '../../graph/variable.ts'
 import type { MemoryNeed } from '../../plan/memoryError.ts'
 import { makePlan, type Plan } from '../../plan/plan.ts'
 import { type Program, programGraph } from '../../plan/program.ts'
+import { rowsLayout } from '../../plan/rowsLayout.ts'
+import type { Target } from '../../plan/target.ts'
 import type { Engine, EngineDescription, Executable, RunOptions } from '../engine.ts'
 import {
   checkInputs,
@@ -25,6 +27,12 @@ import {
   type RunOutputs,
   type ValueType,
 } from '../operands.ts'
+
+/** Operations one by one, on rows. */
+const target: Target<never> = {
+  alignment: 8,
+  layOut: program => rowsLayout(program, { epilogues: new Set(), prologues: false, floatsOnly: new Set() }),
+}
 
 /** Starts an engine that computes with plain loops in double precision. */
 export function createReferenceEngine(): Engine {
@@ -46,7 +54,7 @@ class ReferenceEngine implements Engine {
   async compile(program: Program): Promise<Executable> {
     this.check()
     const started = performance.now()
-    const plan = makePlan(program, { blockSizes: [] })
+    const plan = makePlan(program, target)
     return new ReferenceExecutable(program, plan, performance.now() - started, {
       turns: this.turns,
       current: variable => this.current(variable),
@@ -55,7 +63,7 @@ class ReferenceEngine implements Engine {
   }
 
   memoryFor(program: Program): MemoryNeed {
-    const { arenaBytes } = makePlan(program, { blockSizes: [] })
+    const { arenaBytes } = makePlan(program, target)
     return { bytes: this.memoryBytes + arenaBytes, limit: Number.POSITIVE_INFINITY }
   }
 

@@ -9,8 +9,8 @@
  */
 import type { Tensor } from '../../graph/tensor.ts'
 import type { Variable } from '../../graph/variable.ts'
-import { type Step, storageOf } from '../../plan/fuse.ts'
-import type { Group, Plan } from '../../plan/plan.ts'
+import { storageOf } from '../../plan/step.ts'
+import type { CpuGroup, CpuPlan, CpuStep } from '../cpu/layouts/form.ts'
 import { type FunctionBuilder, type Local, ModuleBuilder } from './emit/assembler.ts'
 import { MathLibrary } from './emit/math.ts'
 import type { TileShape } from './emit/tile.ts'
@@ -35,7 +35,7 @@ export interface GeneratedKernel extends KernelInfo {
   readonly name: string
   readonly code: FunctionBuilder
   /** The first step that calls it, and that call. */
-  readonly step: Step
+  readonly step: CpuStep
   readonly call: KernelCall
 }
 
@@ -62,10 +62,10 @@ export interface CodeOptions {
 const unitsWorthSplitting = 2
 
 /** Assembles a plan. */
-export function generate(plan: Plan, addresses: Addresses, options: CodeOptions): GeneratedCode {
+export function generate(plan: CpuPlan, addresses: Addresses, options: CodeOptions): GeneratedCode {
   const module = new ModuleBuilder(options.shared)
   const kernels = new KernelSet(module, options)
-  const bodiesOf = (groups: readonly Group[]): FunctionBuilder[] =>
+  const bodiesOf = (groups: readonly CpuGroup[]): FunctionBuilder[] =>
     groups.map(group => emitGroup(module, plan, group, addresses, kernels))
   const bodies = { preparation: bodiesOf(plan.preparation), groups: bodiesOf(plan.groups) }
   emitAlone(module, bodies)
@@ -90,7 +90,7 @@ function emitAlone(module: ModuleBuilder, { preparation, groups }: GroupBodies):
   groups.forEach(emitBody)
 }
 
-function emitTogether(module: ModuleBuilder, { preparation, groups }: GroupBodies, plan: Plan): void {
+function emitTogether(module: ModuleBuilder, { preparation, groups }: GroupBodies, plan: CpuPlan): void {
   const { claim, arrive, wait } = addMeeting(module)
   const f = module.function(['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32'], 'together')
   const [thread, threads, target, arena, scratch, prepare] = [0, 1, 2, 3, 4, 5]
@@ -119,7 +119,7 @@ function emitTogether(module: ModuleBuilder, { preparation, groups }: GroupBodie
 
 /** One step's kernel call as a function of its own, for measuring: `(arena, scratch)` runs it over all blocks. */
 export interface MeasuredCall {
-  readonly step: Step
+  readonly step: CpuStep
   /** Whether the step belongs to the preparation. */
   readonly ahead: boolean
   readonly kernel: GeneratedKernel
@@ -128,7 +128,7 @@ export interface MeasuredCall {
 
 /** Assembles a module that exports every kernel call of a plan separately. */
 export function generateCalls(
-  plan: Plan,
+  plan: CpuPlan,
   addresses: Addresses,
   options: CodeOptions,
 ): { bytes: Uint8Array<ArrayBuffer>; calls: MeasuredCall[] } {
@@ -175,7 +175,7 @@ class KernelSet {
   }
 
   /** The kernel of a call. */
-  of(step: Step, call: KernelCall): GeneratedKernel {
+  of(step: CpuStep, call: KernelCall): GeneratedKernel {
     const { key } = call.kernel
     const known = this.kernels.get(key)
     if (known) return known
@@ -196,8 +196,8 @@ const areaOf = (tile: TileShape | undefined): number => (tile ? tile.rows * tile
 /** A function `(share, shares, arena, scratch)` that does one share of a group. */
 function emitGroup(
   module: ModuleBuilder,
-  plan: Plan,
-  group: Group,
+  plan: CpuPlan,
+  group: CpuGroup,
   addresses: Addresses,
   kernels: KernelSet,
 ): FunctionBuilder {
@@ -243,12 +243,12 @@ function emitGroup(
 /** Pushes the addresses of a call's operands and tables, and calls the kernel; its range is on the stack already. */
 function callEmitter(
   f: FunctionBuilder,
-  plan: Plan,
-  group: Group,
+  plan: CpuPlan,
+  group: CpuGroup,
   addresses: Addresses,
   { arena, scratch, block }: { arena: Local; scratch: Local; block: Local },
-): (step: Step, call: KernelCall, target: FunctionBuilder) => void {
-  const pushAddress = (step: Step, { tensor, offset }: AddressOf): void => {
+): (step: CpuStep, call: KernelCall, target: FunctionBuilder) => void {
+  const pushAddress = (step: CpuStep, { tensor, offset }: AddressOf): void => {
     if (tensor === 'workspace') {
       f.get(scratch)
         .i32(plan.workspaceOffset + offset)

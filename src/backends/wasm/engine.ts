@@ -6,10 +6,11 @@ import { Turns } from '../../async/turns.ts'
 import { bytesPerElement, sizeOf } from '../../graph/shape.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { TypedArray, Variable } from '../../graph/variable.ts'
-import { storageOf } from '../../plan/fuse.ts'
 import { MemoryError, type MemoryNeed } from '../../plan/memoryError.ts'
-import { makePlan, type Plan } from '../../plan/plan.ts'
+import { makePlan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
+import { storageOf } from '../../plan/step.ts'
+import type { CpuPlan } from '../cpu/layouts/form.ts'
 import type { Engine, EngineDescription } from '../engine.ts'
 import { checkValues, copyOf } from '../operands.ts'
 import { type Addresses, type GeneratedCode, generate, generateCalls } from './codegen.ts'
@@ -31,7 +32,7 @@ import { type WideChoice, type WideVectors, warn, wideVectors } from './runtime/
 import { type CheckedKernels, checkedKernels } from './runtime/wideCache.ts'
 import { differingKernels, trialOf } from './runtime/wideCheck.ts'
 import type { isWorthSharing } from './runtime/work.ts'
-import { wasmPlanOptions } from './target.ts'
+import { wasmTarget } from './target.ts'
 
 /** Options of {@link createWasmEngine}. */
 export interface WasmEngineOptions {
@@ -92,7 +93,7 @@ export interface EngineTools {
 
 /** A program ready to be run. */
 interface Build {
-  readonly plan: Plan
+  readonly plan: CpuPlan
   readonly code: GeneratedCode
   readonly module: WebAssembly.Module
 }
@@ -194,7 +195,10 @@ export class WasmEngine implements Engine {
   }
 
   /** Makes room for a program and gives it to the threads, or to one. @returns what runs it, with its preparation or without */
-  private async load(plan: Plan, module: WebAssembly.Module): Promise<(prepare: boolean) => Promise<void> | undefined> {
+  private async load(
+    plan: CpuPlan,
+    module: WebAssembly.Module,
+  ): Promise<(prepare: boolean) => Promise<void> | undefined> {
     await this.crew.start()
     this.check()
     this.reserve(plan)
@@ -207,11 +211,11 @@ export class WasmEngine implements Engine {
     return this.needOf(this.planOf(program))
   }
 
-  private planOf(program: Program): Plan {
-    return makePlan(program, wasmPlanOptions({ ...this.choices, wide: this.wide.on }))
+  private planOf(program: Program): CpuPlan {
+    return makePlan(program, wasmTarget({ ...this.choices, wide: this.wide.on }))
   }
 
-  private needOf({ values, arenaBytes, scratchBytes }: Plan): MemoryNeed {
+  private needOf({ values, arenaBytes, scratchBytes }: CpuPlan): MemoryNeed {
     const arena = Math.max(this.arena.bytes, arenaBytes + scratchBytes * this.crew.threads)
     const more = new Set(
       values.flatMap(({ variable }) => (variable && !this.variables.has(variable) ? [variable] : [])),
@@ -240,7 +244,7 @@ export class WasmEngine implements Engine {
   }
 
   /** What is wrong with a module's wide vectors, if anything. Kernels that have been checked before are not tried again. */
-  private problemOf(plan: Plan, { bytes, kernels }: GeneratedCode, module: WebAssembly.Module): string | undefined {
+  private problemOf(plan: CpuPlan, { bytes, kernels }: GeneratedCode, module: WebAssembly.Module): string | undefined {
     const checked = this.checked ?? checkedKernels()
     const unknown = kernels.filter(({ code }) => !checked.has(code))
     if (unknown.length === 0) return undefined
@@ -331,18 +335,18 @@ export class WasmEngine implements Engine {
     return this.turns.take(async () => {
       this.check()
       this.reserve(plan)
-      return timeCalls(plan, calls, instance.exports, [this.arena.address, this.scratchOf(plan)], repeats)
+      return timeCalls(calls, instance.exports, [this.arena.address, this.scratchOf(plan)], repeats)
     })
   }
 
   /** Makes room for a plan: its arena, and behind it the scratch of its threads. Plans share it, since only one runs at a time. */
-  private reserve(plan: Plan): void {
+  private reserve(plan: CpuPlan): void {
     const bytes = plan.arenaBytes + plan.scratchBytes * this.crew.threads
     if (this.arena.bytes >= bytes) return
     this.arena = { address: this.linear.enlarge(this.arena.address, this.arena.bytes, bytes), bytes }
   }
 
-  private scratchOf({ arenaBytes }: Plan): number {
+  private scratchOf({ arenaBytes }: CpuPlan): number {
     return this.arena.address + arenaBytes
   }
 
@@ -375,7 +379,7 @@ export class WasmEngine implements Engine {
   }
 
   /** Address of a row-major value of a plan. */
-  private locate(plan: Plan, tensor: Tensor): number {
+  private locate(plan: CpuPlan, tensor: Tensor): number {
     const value = plan.value(tensor)
     if (value?.space === 'arena') return this.arena.address + value.offset
     return value?.variable ? this.addressOf(value.variable) : this.constantAddress(storageOf(tensor))

@@ -4,8 +4,8 @@ import type { Turns } from '../../async/turns.ts'
 import { yieldInTime } from '../../async/yieldToEvents.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { TypedArray } from '../../graph/variable.ts'
-import type { Plan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
+import type { CpuPlan } from '../cpu/layouts/form.ts'
 import type { Executable, RunOptions } from '../engine.ts'
 import {
   checkInputs,
@@ -45,7 +45,7 @@ export interface KernelInfo {
 
 /** A compiled program of the WebAssembly engine. */
 export class WasmExecutable implements Executable {
-  readonly plan: Plan
+  readonly plan: CpuPlan
   readonly compileTime: number
   readonly inputs: ReadonlyMap<string, InputType>
   readonly outputs: ReadonlyMap<string, ValueType>
@@ -54,7 +54,13 @@ export class WasmExecutable implements Executable {
   private readonly engine: EngineSide
   private readonly views = new Map<Tensor, TypedArray>()
 
-  constructor(program: Program, plan: Plan, kernels: readonly KernelInfo[], compileTime: number, engine: EngineSide) {
+  constructor(
+    program: Program,
+    plan: CpuPlan,
+    kernels: readonly KernelInfo[],
+    compileTime: number,
+    engine: EngineSide,
+  ) {
     this.plan = plan
     this.compileTime = compileTime
     this.inputs = inputsOf(program)

@@ -7,10 +7,9 @@ import { input } from '../../graph/expression.ts'
 import { bytesPerElement, type Shape, sizeOf } from '../../graph/shape.ts'
 import type { AttributesOf, OpName } from '../../graph/table.ts'
 import type { Tensor } from '../../graph/tensor.ts'
-import { type Step, stepOutputs } from '../../plan/fuse.ts'
-import type { Group, Plan } from '../../plan/plan.ts'
+import type { StepOf, StepPlan } from '../../plan/step.ts'
 import type { Operand } from '../cpu/access.ts'
-import type { StageAttributes } from '../cpu/layouts/convolution.ts'
+import type { ConvolutionForm, CpuForm, CpuGroup, CpuPlan, CpuStep, StageForm } from '../cpu/layouts/form.ts'
 import type { Kernel } from './kernel.ts'
 import { kernelsOf } from './kernels/channels/methods.ts'
 import { type Correlation, correlateKernel } from './kernels/samples/correlate.ts'
@@ -45,18 +44,18 @@ export interface KernelCall {
 /** A step as its lowering sees it: operands in the layout and (block by block) in the size they have there. */
 class StepView<K extends OpName = OpName> {
   readonly attributes: AttributesOf<K>
-  readonly step: Step
+  readonly step: StepOf<K> & StepPlan<CpuForm>
   /** Whether kernels are written for pairs of vectors that the compiler joins. */
   readonly wide: boolean
-  private readonly plan: Plan
+  private readonly plan: CpuPlan
   private readonly blocked: boolean
 
-  constructor(plan: Plan, group: Group, step: Step, wide: boolean) {
+  constructor(plan: CpuPlan, group: CpuGroup, step: StepOf<K> & StepPlan<CpuForm>, wide: boolean) {
     this.plan = plan
     this.wide = wide
     this.step = step
     this.blocked = group.kind === 'blocked'
-    this.attributes = step.attributes as AttributesOf<K>
+    this.attributes = step.attributes
   }
 
   /** Input number `index`. */
@@ -70,8 +69,8 @@ class StepView<K extends OpName = OpName> {
 
   /** The result; of a partial sum, the part of one block. */
   get output(): Operand {
-    const operand = this.operand(this.step.output)
-    return this.step.partial ? { ...operand, shape: operand.shape.slice(1) } : operand
+    const operand = this.operand(this.step.outputs[0])
+    return this.step.form?.kind === 'perBlock' ? { ...operand, shape: operand.shape.slice(1) } : operand
   }
 
   get epilogue(): EpilogueSpec {
@@ -80,16 +79,22 @@ class StepView<K extends OpName = OpName> {
     return { expression: epilogue.expression, operands: epilogue.inputs.map(tensor => this.operand(tensor)) }
   }
 
+  /** The last kernel of a convolution whose volumes lie channels last; absent for one of another layout. */
+  get convolution(): ConvolutionForm | undefined {
+    const { form } = this.step
+    return form?.kind === 'convolution' ? form : undefined
+  }
+
   /**
-   * A call with the addresses of all inputs, of the epilogue's and the moments' inputs, of the workspace if the kernel takes
+   * A call with the addresses of all operands, of what the epilogue and the moments read, of the workspace if the kernel takes
    * one more address than there are values, and of all outputs, in that order.
    */
   call(kernel: Kernel): KernelCall[] {
-    const { inputs, epilogue, moments } = this.step
-    const read = [...inputs, ...(epilogue?.inputs ?? []), ...(moments?.inputs ?? [])]
-    const written = stepOutputs(this.step)
-    const own = kernel.operands > read.length + written.length ? (['workspace'] as const) : []
-    return [{ kernel, addresses: [...read, ...own, ...written].map(tensor => ({ tensor, offset: 0 })) }]
+    const { inputs, epilogue, outputs } = this.step
+    const own = this.convolution?.operands ?? inputs.length
+    const read = [...inputs.slice(0, own), ...(epilogue?.inputs ?? []), ...inputs.slice(own)]
+    const scratch = kernel.operands > read.length + outputs.length ? (['workspace'] as const) : []
+    return [{ kernel, addresses: [...read, ...scratch, ...outputs].map(tensor => ({ tensor, offset: 0 })) }]
   }
 
   /** How the volumes of a pool lie; row-major ones are blocks of one. */
@@ -103,9 +108,10 @@ class StepView<K extends OpName = OpName> {
     const value = this.plan.value(tensor)
     const block = value?.layout === 'blocked' ? this.plan.block : 0
     const { dtype } = tensor
-    if (value?.layout === 'channels') return { shape: tensor.shape, dtype, block: 0, channelsLast: true }
-    const own = stepOutputs(this.step).includes(tensor)
-    if (!this.blocked || !(own || this.plan.slices(this.step, tensor))) return { shape: tensor.shape, dtype, block }
+    if (value?.layout === 'channels last') return { shape: tensor.shape, dtype, block: 0, channelsLast: true }
+    const own = this.step.outputs.includes(tensor)
+    if (!this.blocked || !(own || this.plan.slices(this.step as CpuStep, tensor)))
+      return { shape: tensor.shape, dtype, block }
     const [samples, ...rest] = tensor.shape
     return { shape: [samples / this.plan.blocks, ...rest], dtype, block }
   }
@@ -114,12 +120,12 @@ class StepView<K extends OpName = OpName> {
 type Lowering<K extends OpName> = (view: StepView<K>) => KernelCall[]
 
 /** The last kernel of a convolution whose volumes lie channels last. */
-function finishConvolution(view: StepView, { task, method }: NonNullable<Step['convolution']>): KernelCall[] {
+function finishConvolution(view: Pick<StepView, 'call' | 'epilogue'>, { task, method }: ConvolutionForm): KernelCall[] {
   return view.call(kernelsOf(task, method.name, method.tile).finish(view.epilogue))
 }
 
 /** A stage of such a convolution. */
-function lowerStage(view: StepView, { task, method, stage }: StageAttributes): KernelCall[] {
+function lowerStage(view: StepView, { task, method, stage }: StageForm): KernelCall[] {
   return view.call(kernelsOf(task, method.name, method.tile).stages[stage]())
 }
 
@@ -128,7 +134,7 @@ function correlate(
   view: StepView<'conv2d'> | StepView<'conv2dInputGradient'>,
   direction: Correlation['direction'],
 ): KernelCall[] {
-  if (view.step.convolution) return finishConvolution(view, view.step.convolution)
+  if (view.convolution) return finishConvolution(view, view.convolution)
   return view.call(
     correlateKernel({
       direction,
@@ -155,7 +161,7 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   conv2d: view => correlate(view, 'forward'),
   conv2dInputGradient: view => correlate(view, 'inputGradient'),
   conv2dWeightGradient: view => {
-    if (view.step.convolution) return finishConvolution(view, view.step.convolution)
+    if (view.convolution) return finishConvolution(view, view.convolution)
     const shape = view.output.shape as readonly [number, number, number, number]
     return view.call(weightGradientKernel(view.attributes, view.input(0), view.input(1), shape, view.wide))
   },
@@ -166,7 +172,7 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
         view.volumes,
         view.input(0).shape,
         view.output.shape,
-        { values: true, switches: view.step.switches !== undefined },
+        { values: true, switches: view.step.outputs.length > 1 },
         view.epilogue,
       ),
     ),
@@ -186,7 +192,7 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     view.call(averagePoolGradientKernel(view.attributes, view.volumes, view.input(0).shape, view.output.shape)),
   reduce: view => {
     const { fn, axes } = view.attributes
-    const { prologue, parts } = view.step
+    const { prologue, form } = view.step
     return view.call(
       reduceKernel({
         fn,
@@ -196,7 +202,7 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
         operands: view.inputs,
         epilogue: view.epilogue,
         block: view.output.block,
-        ...(parts !== undefined && { parts }),
+        ...(form?.kind === 'parts' && { parts: form.parts }),
       }),
     )
   },
@@ -265,7 +271,7 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
         kernel: mapCopy(part, target),
         addresses: [
           { tensor: view.step.inputs[k], offset: 0 },
-          { tensor: view.step.output, offset },
+          { tensor: view.step.outputs[0], offset },
         ],
       }
     })
@@ -304,16 +310,15 @@ function mapCopy(part: Shape, target: readonly number[]): Kernel {
  * The kernel calls of a step.
  * @param wide whether kernels are written for pairs of vectors that the compiler joins
  */
-export function lower(plan: Plan, group: Group, step: Step, wide: boolean): KernelCall[] {
-  const view = new StepView(plan, group, step, wide)
-  if (step.op === 'stage') return lowerStage(view, step.attributes as StageAttributes)
+export function lower(plan: CpuPlan, group: CpuGroup, step: CpuStep, wide: boolean): KernelCall[] {
+  const view = new StepView(plan, group, step as StepOf<OpName> & StepPlan<CpuForm>, wide)
+  if (step.form?.kind === 'stage') return lowerStage(view, step.form)
   const lowering = lowerings[step.op] as Lowering<OpName>
   return lowering(view)
 }
 
 /** Bytes by which the address of an operand advances from block to block in a blocked group; 0 for shared operands. */
-export function blockStride(plan: Plan, step: Step, tensor: Tensor): number {
-  const own = stepOutputs(step).includes(tensor)
-  if (!own && !plan.slices(step, tensor)) return 0
+export function blockStride(plan: CpuPlan, step: CpuStep, tensor: Tensor): number {
+  if (!step.outputs.includes(tensor) && !plan.slices(step, tensor)) return 0
   return (sizeOf(tensor.shape) / plan.blocks) * bytesPerElement[tensor.dtype]
 }

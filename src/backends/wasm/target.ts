@@ -1,5 +1,7 @@
-/** What the engine asks of a plan: blocks its kernels have lanes for, and how each convolution is computed. */
-import type { PlanOptions } from '../../plan/plan.ts'
+/** What a plan for WebAssembly is told: blocks its kernels have lanes for, and how each convolution is computed. */
+import type { Target } from '../../plan/target.ts'
+import type { CpuForm } from '../cpu/layouts/form.ts'
+import { cpuTarget } from '../cpu/target.ts'
 import { chooseMethod } from './kernels/channels/methods.ts'
 import { termSumsBytes } from './kernels/samples/termSums.ts'
 import { registerTile } from './runtime/features.ts'
@@ -8,20 +10,20 @@ import { registerTile } from './runtime/features.ts'
 export const wasmBlockSizes = [16, 8, 4] as const
 
 /** What decides how values lie and what computes them. */
-interface LayoutChoices {
+interface TargetOptions {
   readonly innermost?: 'samples' | 'channels'
   readonly winograd?: boolean
   /** Whether kernels are written for wide vectors. */
   readonly wide?: boolean
 }
 
-/** Options of every plan of an engine. */
-export function wasmPlanOptions({ innermost, winograd = true, wide = false }: LayoutChoices = {}): PlanOptions {
+/** The target of every plan of an engine. */
+export function wasmTarget({ innermost, winograd = true, wide = false }: TargetOptions = {}): Target<CpuForm> {
   const tile = registerTile(wide)
-  return {
+  return cpuTarget({
     blockSizes: wasmBlockSizes,
     convolutions: task => chooseMethod(task, { winograd, tile }),
     ...(innermost && { innermost }),
     ...(wide && { workspace: termSumsBytes }),
-  }
+  })
 }

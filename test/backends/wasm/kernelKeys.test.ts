@@ -1,7 +1,7 @@
 /** Kernels of equal keys have equal code: what one shares with another is the whole of its spec. */
 import { describe, expect, test } from 'vitest'
 import { type KernelCode, kernelFunction, kernelKind } from '../../../src/backends/wasm/kernel.ts'
-import { wasmPlanOptions } from '../../../src/backends/wasm/target.ts'
+import { wasmTarget } from '../../../src/backends/wasm/target.ts'
 import { findModel } from '../../../src/models/index.ts'
 import { crossEntropy, ImageClassifier, normalize } from '../../../src/nn/index.ts'
 import { sgd } from '../../../src/optim/index.ts'
@@ -35,7 +35,7 @@ describe('every call of a kernel in the plans of', () => {
       trainingProgram(model, [height, width, channels], 2, crossEntropy(), sgd({ lr: 0.1 })),
       predictionProgram(model, [height, width, channels], 1, false),
     ]) {
-      for (const wide of [false, true]) keys.checkPlan(makePlan(program, wasmPlanOptions({ wide })), wide)
+      for (const wide of [false, true]) keys.checkPlan(makePlan(program, wasmTarget({ wide })), wide)
     }
     expect(keys.hits).toBeGreaterThan(before)
   })

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { createWasmEngine, type WasmEngine } from '../../../src/backends/wasm/engine.ts'
 import type { ThreadPool } from '../../../src/backends/wasm/runtime/threads.ts'
 import { estimatedTime, isWorthSharing } from '../../../src/backends/wasm/runtime/work.ts'
-import { wasmPlanOptions } from '../../../src/backends/wasm/target.ts'
+import { wasmTarget } from '../../../src/backends/wasm/target.ts'
 import * as g from '../../../src/graph/index.ts'
 import { findModel } from '../../../src/models/index.ts'
 import { inference } from '../../../src/nn/index.ts'
@@ -41,7 +41,7 @@ describe('a program is shared when that saves more than it costs', () => {
     ['lenet5', 128, true, true],
     ['resnet20-cifar', 1, true, true],
   ])('%s on %i: shared %s, from a page %s', (name, batch, shared, fromPage) => {
-    const plan = makePlan(predictions(name, batch), wasmPlanOptions())
+    const plan = makePlan(predictions(name, batch), wasmTarget())
     expect([isWorthSharing(plan, onTwo), isWorthSharing(plan, onPage)]).toEqual([shared, fromPage])
   })
 
@@ -50,7 +50,7 @@ describe('a program is shared when that saves more than it costs', () => {
       outputs: { y: g.add(g.input('a', [size]), g.input('b', [size])) },
       updates: new Map(),
     })
-    const [few, many] = [1000, 1_000_000].map(size => makePlan(sum(size), wasmPlanOptions()))
+    const [few, many] = [1000, 1_000_000].map(size => makePlan(sum(size), wasmTarget()))
     expect([few, many].map(plan => plan.multiplyAdds)).toEqual([0, 0])
     // Two values read and one written, four bytes each, 16 a nanosecond.
     expect(estimatedTime(many)).toBeCloseTo((3 * 4 * 1_000_000) / 16, 0)

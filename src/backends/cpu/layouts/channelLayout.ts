@@ -5,17 +5,18 @@
  */
 import { inputsOf } from '../../../graph/expression.ts'
 import { apply } from '../../../graph/op.ts'
-import type { ReduceAttributes } from '../../../graph/ops/reduce.ts'
 import { type Shape, sameShape, sizeOf } from '../../../graph/shape.ts'
 import { constantTensor } from '../../../graph/sources.ts'
 import { opTable } from '../../../graph/table.ts'
 import { Tensor } from '../../../graph/tensor.ts'
 import { batchedValues } from '../../../plan/batching.ts'
-import { copyStep, type FusedStep, type Step, type StoredMoments, stepOutputs, storageOf } from '../../../plan/fuse.ts'
 import { LayoutPass } from '../../../plan/layoutPass.ts'
 import type { Program } from '../../../plan/program.ts'
-import type { ConvolutionChooser, ConvolutionTask, MomentKind, StageAttributes } from './convolution.ts'
-import type { LayoutChoice } from './layout.ts'
+import { copyStep, type FusedStep, type StepOf, storageOf } from '../../../plan/step.ts'
+import type { LayoutChoice } from '../../../plan/target.ts'
+import type { ConvolutionChooser, ConvolutionMethod, ConvolutionTask, MomentKind } from './convolution.ts'
+import type { ConvolutionForm, CpuForm } from './form.ts'
+import { channelKernels } from './kernels.ts'
 import { fromParts, type Measurement, type MomentPlan, type MomentReader, planMoments } from './moments.ts'
 
 /** True for shapes whose two orders differ: several channels and several positions. */
@@ -33,41 +34,41 @@ function partsOf([, channels, height, width]: Shape): number {
   return height
 }
 
-/** Moments of a volume, and `[parts, 1]` the positions behind each part. */
-interface CountedMoments extends StoredMoments {
+/** A convolution as it comes from the graph. */
+type ConvolutionStep = Extract<FusedStep, { readonly op: ConvolutionTask['op'] }>
+
+/** Moments over parts of a volume's positions, per channel, as its convolution stores them; see `MomentKind`. */
+interface StoredMoments {
   readonly kind: MomentKind
+  /** `[parts, C]`: means, or sums. */
+  readonly first: Tensor
+  /** `[parts, C]`: squares, or products. */
+  readonly second: Tensor
+  /** Of products: the other volume, and what is subtracted from it, `[C]`. */
+  readonly inputs: readonly Tensor[]
+  /** `[parts, 1]`: the positions behind each part. */
   readonly counts: Tensor
 }
 
 /** The pass that stores channels innermost. */
-export class ChannelLayout extends LayoutPass {
-  protected override readonly fusion = { recompute: true }
+export class ChannelLayout extends LayoutPass<CpuForm> {
   private readonly convolutions: ConvolutionChooser
   /** Values of the network itself, as opposed to its parameters. */
   private readonly activations: ReadonlySet<Tensor>
   private readonly channelsLast = new Set<Tensor>()
   private readonly packed = new Map<Tensor, Tensor>()
   private readonly unpacked = new Map<Tensor, Tensor>()
-  private readonly work = new Map<Step, number>()
   private momentPlan: MomentPlan = { measured: new Map(), readers: new Map() }
-  private readonly moments = new Map<Tensor, CountedMoments>()
+  private readonly moments = new Map<Tensor, StoredMoments>()
 
   constructor(program: Program, convolutions: ConvolutionChooser) {
-    super(program)
+    super(program, channelKernels)
     this.convolutions = convolutions
     this.activations = batchedValues(this.graph.order)
   }
 
-  run(): LayoutChoice {
-    return {
-      ...this.walk(),
-      blockable: new Set(),
-      block: 1,
-      blocks: 1,
-      sliced: new Set(),
-      layoutOf: tensor => (this.channelsLast.has(tensor) ? 'channels' : 'rows'),
-      slices: () => false,
-    }
+  run(): LayoutChoice<CpuForm> {
+    return { ...this.walk(), layoutOf: tensor => (this.channelsLast.has(tensor) ? 'channels last' : 'rows') }
   }
 
   protected override lookAhead(steps: readonly FusedStep[]): void {
@@ -79,7 +80,7 @@ export class ChannelLayout extends LayoutPass {
       case 'conv2d':
       case 'conv2dInputGradient':
       case 'conv2dWeightGradient':
-        this.addConvolution(step, step.op)
+        this.addConvolution(step)
         break
       case 'maxPool2d':
       case 'maxPool2dSwitches':
@@ -90,7 +91,7 @@ export class ChannelLayout extends LayoutPass {
       case 'concat':
       case 'slice':
       case 'pad':
-        if (step.output.shape.length === 4) this.addVolume(step)
+        if (step.outputs[0].shape.length === 4) this.addVolume(step)
         else this.addRows(step)
         break
       case 'map':
@@ -106,55 +107,70 @@ export class ChannelLayout extends LayoutPass {
   }
 
   /** A convolution in the stages its method asks for. */
-  private addConvolution(step: FusedStep, op: ConvolutionTask['op']): void {
+  private addConvolution(step: ConvolutionStep): void {
+    const { op, attributes } = step
     const [first, second] = step.inputs
-    const measurement = this.momentPlan.measured.get(step.output)
+    const [output] = step.outputs
+    const measurement = this.momentPlan.measured.get(output)
     const task: ConvolutionTask = {
       op,
-      attributes: step.attributes as ConvolutionTask['attributes'],
+      attributes,
       operands: [first.shape, second.shape],
-      output: step.output.shape,
+      output: output.shape,
       ...(measurement && { moments: measurement.kind }),
     }
     const method = this.convolutions(task)
-    const values = [
-      this.asChannels(first),
-      op === 'conv2dWeightGradient' ? this.asChannels(second) : this.asRows(second),
-    ]
-    method.stages.forEach(({ name, reads, shape }, stage) => {
-      const inputs = reads.map(index => values[index])
-      const attributes: StageAttributes = { task, method, stage }
-      const label = `${name} of ${step.output.label ?? op}`
-      const output = new Tensor({ op: 'stage', inputs, attributes, shape, dtype: 'f32', label })
-      this.push({ op: 'stage', attributes, inputs, output })
-      values.push(output)
-    })
-    const finished: Step = {
-      ...(op === 'conv2dWeightGradient' ? this.withRowEpilogue(step) : this.withEpilogue(step)),
-      inputs: method.reads.map(index => values[index]),
-      convolution: { task, method },
-      ...(measurement && method.moments && { moments: this.placeMoments(measurement, method.moments) }),
+    const ofWeights = op === 'conv2dWeightGradient'
+    const values = [this.asChannels(first), ofWeights ? this.asChannels(second) : this.asRows(second)]
+    this.addStages(step, task, method, values)
+    const moments = measurement && method.moments && this.placeMoments(measurement, method.moments)
+    const finished: ConvolutionStep = {
+      ...(ofWeights ? this.withRowEpilogue(step) : this.withEpilogue(step)),
+      inputs: [...method.reads.map(index => values[index]), ...(moments?.inputs ?? [])],
+      outputs: moments ? [output, moments.first, moments.second] : step.outputs,
     }
-    if (op !== 'conv2dWeightGradient') this.markChannels(step.output)
-    this.work.set(finished, super.multiplyAdds(step))
-    this.push(finished)
+    if (!ofWeights) this.markChannels(output)
+    const form: ConvolutionForm = {
+      kind: 'convolution',
+      name: `${op} by ${method.name}`,
+      task,
+      method,
+      operands: method.reads.length,
+    }
+    this.push(finished, { form, multiplyAdds: this.workOf(step), workspace: method.workspace })
   }
 
-  /** Places for the moments of a volume, in parts of so many positions. */
+  /** What a method makes of the operands of a convolution, ahead of its last kernel; appended to the operands' `values`. */
+  private addStages(step: ConvolutionStep, task: ConvolutionTask, method: ConvolutionMethod, values: Tensor[]): void {
+    const { epilogue: _, ...bare } = step
+    const { op, attributes } = step
+    const of = step.outputs[0].label ?? op
+    method.stages.forEach(({ name, reads, shape, workspace = 0 }, stage) => {
+      const inputs = reads.map(index => values[index])
+      const made = new Tensor({ op, inputs, attributes, shape, dtype: 'f32', label: `${name} of ${of}` })
+      const form = { kind: 'stage', name, task, method, stage } as const
+      this.push({ ...bare, inputs, outputs: [made] }, { form, multiplyAdds: 0, workspace })
+      values.push(made)
+    })
+  }
+
+  /** Places for the moments of a volume, in parts of the given numbers of positions. */
   private placeMoments(measurement: Measurement, counts: readonly number[]): StoredMoments {
     const { kind, volume } = measurement
-    const name = volume.label ?? 'conv2d'
-    const part = (label: string): Tensor => {
+    const { label: name = 'conv2d', op, attributes } = volume
+    const part = (what: string): Tensor => {
       const shape = [counts.length, volume.shape[1]]
-      return new Tensor({ op: 'stage', inputs: [volume], attributes: undefined, shape, dtype: 'f32', label })
+      return new Tensor({ op, inputs: [volume], attributes, shape, dtype: 'f32', label: `${what} of ${name}` })
     }
     const [first, second] = kind === 'squares' ? ['means', 'squares'] : ['sums', 'products']
     const stored: StoredMoments = {
-      first: part(`${first} of ${name}`),
-      second: part(`${second} of ${name}`),
+      kind,
+      first: part(first),
+      second: part(second),
       inputs: kind === 'products' ? [this.asChannels(measurement.other), this.asPerChannel(measurement.center)] : [],
+      counts: constantTensor(counts, [counts.length, 1]),
     }
-    this.moments.set(volume, { ...stored, kind, counts: constantTensor(counts, [counts.length, 1]) })
+    this.moments.set(volume, stored)
     return stored
   }
 
@@ -163,23 +179,25 @@ export class ChannelLayout extends LayoutPass {
     const inputs = step.inputs.map(tensor =>
       tensor.shape.length === 4 ? this.asChannels(tensor) : this.asRows(tensor),
     )
-    for (const output of stepOutputs(step)) this.markChannels(output)
+    for (const output of step.outputs) this.markChannels(output)
     this.push({ ...this.withEpilogue(step), inputs })
   }
 
   /** A step that reads any layout, by strides. */
   private addFree(step: FusedStep): void {
     const inputs = step.inputs.map(tensor => (step.op === 'map' ? this.asOperand(tensor) : this.asRows(tensor)))
-    const { output } = step
+    const [output] = step.outputs
     const follows = inputs.some(tensor => this.channelsLast.has(tensor) && sameShape(tensor.shape, output.shape))
     if (follows || this.activations.has(output)) this.markChannels(output)
     this.push({ ...step, inputs })
   }
 
   /** A reduction of operands in any layout to row-major results; sums over all positions of a volume go in parts. */
-  private addReduce(step: FusedStep): void {
-    const { axes, fn } = step.attributes as ReduceAttributes
-    const reader = this.momentPlan.readers.get(step.output)
+  private addReduce(step: StepOf<'reduce'>): void {
+    const { attributes } = step
+    const { axes, fn } = attributes
+    const [result] = step.outputs
+    const reader = this.momentPlan.readers.get(result)
     const moments = reader && this.moments.get(reader.volume)
     if (moments) {
       this.push(this.fromMoments(step, reader, moments))
@@ -200,25 +218,29 @@ export class ChannelLayout extends LayoutPass {
     const partial = new Tensor({
       op: 'reduce',
       inputs,
-      attributes: step.attributes,
+      attributes,
       shape: [shape[0] * parts, shape[1]],
       dtype: 'f32',
-      label: step.output.label && `${step.output.label} (partial)`,
+      label: result.label && `${result.label} (partial)`,
     })
-    this.push({ ...bare, parts, output: partial })
+    this.push({ ...bare, outputs: [partial] }, { form: { kind: 'parts', parts } })
     this.push({
       op: 'reduce',
       attributes: { fn, axes: [0], keepDims: false },
       inputs: [partial],
       ...(epilogue && { epilogue }),
-      output: step.output,
+      outputs: [result],
     })
   }
 
   /** A reduction of the moments' parts in place of one of their volume. */
-  private fromMoments(step: FusedStep, reader: MomentReader, { kind, first, second, counts }: CountedMoments): Step {
+  private fromMoments(
+    step: StepOf<'reduce'>,
+    reader: MomentReader,
+    { kind, first, second, counts }: StoredMoments,
+  ): FusedStep {
     const { prologue: _, ...bare } = this.withRowEpilogue(step)
-    const attributes: ReduceAttributes = { fn: 'sum', axes: [0], keepDims: false }
+    const attributes = { fn: 'sum', axes: [0], keepDims: false } as const
     if (kind === 'products' || reader.kind === 'products') {
       return { ...bare, attributes, inputs: [reader.kind === 'sums' ? first : second] }
     }
@@ -237,7 +259,7 @@ export class ChannelLayout extends LayoutPass {
     this.push(this.withRowEpilogue({ ...step, inputs: step.inputs.map(tensor => this.asRows(tensor)) }))
   }
 
-  private withEpilogue(step: FusedStep): FusedStep {
+  private withEpilogue<S extends FusedStep>(step: S): S {
     const { epilogue } = step
     if (!epilogue) return step
     return { ...step, epilogue: { ...epilogue, inputs: epilogue.inputs.map(tensor => this.asOperand(tensor)) } }
@@ -254,10 +276,11 @@ export class ChannelLayout extends LayoutPass {
     const known = this.packed.get(operand)
     if (known) return known
     const step = copyStep(operand)
-    this.packed.set(operand, step.output)
-    this.channelsLast.add(step.output)
+    const [volume] = step.outputs
+    this.packed.set(operand, volume)
+    this.channelsLast.add(volume)
     this.push(step)
-    return step.output
+    return volume
   }
 
   /** The value in any layout: a view of a volume in another shape is a view of its rows. */
@@ -276,13 +299,9 @@ export class ChannelLayout extends LayoutPass {
     const known = this.unpacked.get(storage)
     if (known) return known
     const step = copyStep(storage)
-    this.unpacked.set(storage, step.output)
+    const [rows] = step.outputs
+    this.unpacked.set(storage, rows)
     this.push(step)
-    return step.output
-  }
-
-  protected override multiplyAdds(step: Step): number {
-    if (step.op === 'stage') return 0
-    return this.work.get(step) ?? super.multiplyAdds(step)
+    return rows
   }
 }

@@ -49,11 +49,3 @@ export interface ConvolutionMethod {
 
 /** The backend's choice of a method. */
 export type ConvolutionChooser = (task: ConvolutionTask) => ConvolutionMethod
-
-/** Attributes of a step that makes a stage. */
-export interface StageAttributes {
-  readonly task: ConvolutionTask
-  readonly method: ConvolutionMethod
-  /** Which of the method's stages. */
-  readonly stage: number
-}

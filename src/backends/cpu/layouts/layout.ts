@@ -5,42 +5,18 @@
  * samples innermost (`sampleLayout.ts`), for networks of few channels on large batches, and channels innermost
  * (`channelLayout.ts`), for all others.
  */
-import type { Tensor } from '../../../graph/tensor.ts'
-import type { Variable } from '../../../graph/variable.ts'
-import type { Step } from '../../../plan/fuse.ts'
 import { type Program, programGraph } from '../../../plan/program.ts'
+import type { LayoutChoice } from '../../../plan/target.ts'
 import { ChannelLayout } from './channelLayout.ts'
 import type { ConvolutionChooser } from './convolution.ts'
+import type { CpuForm } from './form.ts'
 import { chooseBlock, SampleLayout } from './sampleLayout.ts'
 
-/** How a value lies in memory: row-major, in blocks of samples (`[N / b, …, b]`), or channels last (`[N, H, W, C]`). */
-export type Layout = 'rows' | 'blocked' | 'channels'
-
-/** Steps with their layouts decided. */
-export interface LayoutChoice {
-  readonly steps: readonly Step[]
-  /** Steps that may run block by block. */
-  readonly blockable: ReadonlySet<Step>
-  readonly block: number
-  readonly blocks: number
-  /** Layout of a storage. */
-  layoutOf(tensor: Tensor): Layout
-  /** Storage of values whose axis 0 is cut into blocks, in either layout. */
-  readonly sliced: ReadonlySet<Tensor>
-  readonly inputs: readonly Tensor[]
-  readonly outputs: Readonly<Record<string, Tensor>>
-  /** New values of variables, row-major. */
-  readonly updates: ReadonlyMap<Variable, Tensor>
-  multiplyAdds(step: Step): number
-  /** Whether a blocked step reads only its own block of an operand. */
-  slices(step: Step, tensor: Tensor): boolean
-}
-
-/** What a backend can do with volumes. */
-export interface LayoutOptions {
+/** What decides how volumes lie. */
+export interface CpuLayoutOptions {
   /**
    * Block sizes the backend can compute with, largest first; the largest that divides the batch into enough blocks is
-   * used. Empty: samples are not grouped and every value is row-major.
+   * used.
    */
   readonly blockSizes: readonly number[]
   /** How the backend computes convolutions channels last; absent when it cannot. */
@@ -50,7 +26,7 @@ export interface LayoutOptions {
 }
 
 /** Decides layouts for a program. @throws ShapeError when batched inputs differ in batch size. */
-export function assignLayouts(program: Program, options: LayoutOptions): LayoutChoice {
+export function cpuLayout(program: Program, options: CpuLayoutOptions): LayoutChoice<CpuForm> {
   const { blockSizes, convolutions } = options
   if (convolutions && (options.innermost ?? preferred(program, blockSizes)) === 'channels') {
     return new ChannelLayout(program, convolutions).run()

@@ -11,10 +11,9 @@
  * the means their difference is exact, and no square is negative: so nothing cancels however far the mean is from 0.
  */
 import { binary, type Expression, expressionKey, input } from '../../../graph/expression.ts'
-import type { ReduceAttributes } from '../../../graph/ops/reduce.ts'
 import { sameShape, sizeOf } from '../../../graph/shape.ts'
 import type { Tensor } from '../../../graph/tensor.ts'
-import { type FusedStep, storageOf } from '../../../plan/fuse.ts'
+import { type FusedStep, storageOf } from '../../../plan/step.ts'
 import type { MomentKind } from './convolution.ts'
 
 /** What a reduction asks of a volume, per channel. */
@@ -38,12 +37,12 @@ export interface MomentPlan {
 
 /** Finds what convolutions can gather for later reductions. Steps are in an order in which they may run. */
 export function planMoments(steps: readonly FusedStep[]): MomentPlan {
-  const places = new Map(steps.map(({ output }, place) => [output, place]))
-  const volumes = new Set(steps.filter(isConvolution).map(({ output }) => output))
+  const places = new Map(steps.map(({ outputs: [output] }, place) => [output, place]))
+  const volumes = new Set(steps.filter(isConvolution).map(({ outputs: [output] }) => output))
   const found = new Map<Tensor, MomentReader>()
   for (const step of steps) {
     const reader = readerOf(step)
-    if (reader && volumes.has(reader.volume)) found.set(step.output, reader)
+    if (reader && volumes.has(reader.volume)) found.set(step.outputs[0], reader)
   }
   const isThereFor = (tensor: Tensor, volume: Tensor): boolean =>
     storageOf(tensor).op === 'source' || (places.get(storageOf(tensor)) ?? Infinity) < (places.get(volume) ?? 0)
@@ -67,14 +66,15 @@ function answers(measurement: Measurement | undefined, reader: MomentReader): bo
   return reader.kind === 'products' && reader.other === measurement.other && reader.center === measurement.center
 }
 
-function isConvolution({ op, output }: FusedStep): boolean {
+function isConvolution({ op, outputs: [output] }: FusedStep): boolean {
   return (op === 'conv2d' || op === 'conv2dInputGradient') && output.shape.length === 4
 }
 
 /** A reduction, seen as one that reads moments. */
-function readerOf({ op, attributes, inputs, prologue }: FusedStep): MomentReader | undefined {
-  if (op !== 'reduce') return undefined
-  const { fn, axes } = attributes as ReduceAttributes
+function readerOf(step: FusedStep): MomentReader | undefined {
+  if (step.op !== 'reduce') return undefined
+  const { inputs, prologue } = step
+  const { fn, axes } = step.attributes
   const shape = prologue?.shape ?? inputs[0].shape
   if (fn !== 'sum' || axes.join() !== '0,2,3') return undefined
   const isVolume = (tensor: Tensor): boolean => storageOf(tensor) === tensor && sameShape(tensor.shape, shape)

@@ -5,14 +5,16 @@
  * followed by a `reduce` in block order, so that the result does not depend on how many threads took part.
  */
 import { apply } from '../../../graph/op.ts'
-import { bytesPerElement, type Shape, ShapeError, sizeOf } from '../../../graph/shape.ts'
-import { opNamed, opTable } from '../../../graph/table.ts'
+import { bytesPerElement, ShapeError, sizeOf } from '../../../graph/shape.ts'
+import { isApplicationOf, opNamed, opTable } from '../../../graph/table.ts'
 import { Tensor } from '../../../graph/tensor.ts'
 import { batchedValues } from '../../../plan/batching.ts'
-import { copyStep, type FusedStep, type Step, stepOutputs, storageOf } from '../../../plan/fuse.ts'
 import { LayoutPass } from '../../../plan/layoutPass.ts'
 import type { Program } from '../../../plan/program.ts'
-import type { LayoutChoice } from './layout.ts'
+import { copyStep, type FusedStep, storageOf } from '../../../plan/step.ts'
+import type { LayoutChoice } from '../../../plan/target.ts'
+import { type CpuForm, type CpuStep, perBlock } from './form.ts'
+import { sampleKernels } from './kernels.ts'
 
 /** With fewer blocks than this the batch is not worth cutting up: steps are split between threads instead. */
 const fewestBlocks = 4
@@ -23,7 +25,7 @@ const partialShare = 4
 /** With this many blocks, threads get about equal shares. */
 const plentyOfBlocks = 8
 
-/** The largest block that leaves plenty of blocks, or at least enough, or that divides the batch at all. */
+/** The largest block size that leaves 8 blocks, else the largest that leaves 4, else the largest that divides the batch. */
 export function chooseBlock(batch: number, blockSizes: readonly number[]): number {
   const dividing = blockSizes.filter(size => batch % size === 0)
   const leaving = (blocks: number): number | undefined => dividing.find(size => batch / size >= blocks)
@@ -31,19 +33,19 @@ export function chooseBlock(batch: number, blockSizes: readonly number[]): numbe
 }
 
 /** The pass that stores samples innermost, in blocks. */
-export class SampleLayout extends LayoutPass {
+export class SampleLayout extends LayoutPass<CpuForm> {
   private readonly batched: Set<Tensor>
   private readonly block: number
   private readonly blocks: number
   private readonly batch: number
-  private readonly blockable = new Set<Step>()
+  private readonly blockable = new Set<CpuStep>()
   private readonly blockedLayout = new Set<Tensor>()
   private readonly sliced = new Set<Tensor>()
   private readonly packed = new Map<Tensor, Tensor>()
   private readonly unpacked = new Map<Tensor, Tensor>()
 
   constructor(program: Program, blockSizes: readonly number[]) {
-    super(program)
+    super(program, sampleKernels)
     this.batched = batchedValues(this.graph.order)
     const sizes = new Set(this.graph.inputs.filter(tensor => this.batched.has(tensor)).map(tensor => tensor.shape[0]))
     if (sizes.size > 1) {
@@ -52,32 +54,32 @@ export class SampleLayout extends LayoutPass {
     this.batch = sizes.size === 1 ? [...sizes][0] : 1
     this.block = chooseBlock(this.batch, blockSizes)
     this.blocks = this.batch / this.block
-    if (blockSizes.length === 0) this.batched.clear()
   }
 
-  run(): LayoutChoice {
+  run(): LayoutChoice<CpuForm> {
     for (const tensor of this.batched) if (tensor.source) this.sliced.add(tensor)
     const walked = this.walk()
-    const { blockable, block, blocks, sliced } = this
+    const { blockable: steps, block: samples, blocks: count, sliced } = this
     return {
       ...walked,
-      blockable,
-      block,
-      blocks,
-      sliced,
       layoutOf: tensor => (this.blockedLayout.has(tensor) ? 'blocked' : 'rows'),
-      slices: (step, tensor) => this.slices(step, tensor),
+      blocks: { count, samples, steps, sliced, slices: (step, tensor) => this.slices(step, tensor) },
     }
   }
 
   private readonly isBatched = (tensor: Tensor): boolean => this.batched.has(tensor)
 
   protected override add(step: FusedStep): void {
-    const { op, output, inputs, attributes } = step
+    const {
+      op,
+      inputs,
+      attributes,
+      outputs: [output],
+    } = step
     const role = opNamed(op).batch({ output, inputs, isBatched: this.isBatched }, attributes)
     const epilogueFits = (step.epilogue?.inputs ?? []).every(tensor =>
       this.batched.has(tensor)
-        ? tensor.shape.length === step.output.shape.length && tensor.shape[0] === step.output.shape[0]
+        ? tensor.shape.length === output.shape.length && tensor.shape[0] === output.shape[0]
         : // Read whole by the operation, it cannot be read block by block in the store as well.
           !step.inputs.includes(tensor),
     )
@@ -96,56 +98,60 @@ export class SampleLayout extends LayoutPass {
   }
 
   /** The result has one row per sample. */
-  private addParallel(step: Step): void {
+  private addParallel(step: FusedStep): void {
     const inputs = step.inputs.map(tensor => (step.op === 'map' ? this.asOperand(tensor) : this.asBlocked(tensor)))
     const { epilogue, ...bare } = step
-    const result: Step = {
+    const result: FusedStep = {
       ...bare,
       inputs,
       ...(epilogue && { epilogue: { ...epilogue, inputs: epilogue.inputs.map(tensor => this.asOperand(tensor)) } }),
     }
-    for (const output of stepOutputs(result)) {
+    for (const output of result.outputs) {
       this.batched.add(output)
       this.sliced.add(output)
       // A vector is the same in both layouts; as rows it can also be seen as a view.
       if (output.shape.length > 1) this.blockedLayout.add(output)
     }
-    this.push(result, this.blocks >= fewestBlocks)
+    this.pushBlocked(result)
   }
 
   /** The result sums over the samples. */
-  private addSum(step: Step): void {
+  private addSum(step: FusedStep): void {
+    const { op, attributes } = step
+    const [result] = step.outputs
     const inputs = step.inputs.map(tensor => this.asBlocked(tensor))
     const bytes = (tensor: Tensor): number => sizeOf(tensor.shape) * bytesPerElement[tensor.dtype]
     const read = step.inputs.reduce((sum, tensor) => sum + bytes(tensor), 0) / this.blocks
-    if (this.blocks < fewestBlocks || bytes(step.output) > partialShare * read) {
+    if (this.blocks < fewestBlocks || bytes(result) > partialShare * read) {
       this.pushWhole(step, inputs)
       return
     }
     const partial = new Tensor({
-      op: step.op,
+      op,
       inputs,
-      attributes: step.attributes,
-      shape: [this.blocks, ...step.output.shape],
+      attributes,
+      shape: [this.blocks, ...result.shape],
       dtype: 'f32',
-      label: step.output.label && `${step.output.label} (per block)`,
+      label: result.label && `${result.label} (per block)`,
     })
     this.sliced.add(partial)
-    this.push({ op: step.op, attributes: step.attributes, inputs, output: partial, partial: true }, true)
-    const fn = step.op === 'reduce' ? (step.attributes as { fn: string }).fn : 'sum'
+    const { epilogue, ...bare } = step
+    const multiplyAdds = this.workOf({ ...bare, inputs })
+    this.blockable.add(this.push({ ...bare, inputs, outputs: [partial] }, { form: perBlock, multiplyAdds }))
+    const fn = step.op === 'reduce' ? step.attributes.fn : 'sum'
     this.push(
       this.withRowEpilogue({
         op: 'reduce',
         attributes: { fn, axes: [0], keepDims: false },
         inputs: [partial],
-        ...(step.epilogue && { epilogue: step.epilogue }),
-        output: step.output,
+        ...(epilogue && { epilogue }),
+        outputs: [result],
       }),
     )
   }
 
   /** A step that runs in one piece, on operands in the layout that suits it. */
-  private pushWhole(step: Step, inputs: readonly Tensor[]): void {
+  private pushWhole(step: FusedStep, inputs: readonly Tensor[]): void {
     const { epilogue, ...bare } = step
     if (!epilogue || step.op !== 'conv2dWeightGradient') {
       this.push(this.withRowEpilogue({ ...step, inputs }))
@@ -153,20 +159,21 @@ export class SampleLayout extends LayoutPass {
     }
     // A weight gradient stores bare sums; what followed it becomes a map of its own.
     const sum = this.bare(step)
-    this.push({ ...bare, inputs, output: sum })
+    this.push({ ...bare, inputs, outputs: [sum] })
     this.push(
       this.withRowEpilogue({
         op: 'map',
-        attributes: { expression: epilogue.expression, shape: step.output.shape },
+        attributes: { expression: epilogue.expression, shape: step.outputs[0].shape },
         inputs: [sum, ...epilogue.inputs],
-        output: step.output,
+        outputs: step.outputs,
       }),
     )
   }
 
-  protected override push(step: Step, blockable = false): void {
-    super.push(step)
-    if (blockable) this.blockable.add(step)
+  /** A step that may run block by block, if there are enough blocks. */
+  private pushBlocked(step: FusedStep): void {
+    const added = this.push(step)
+    if (this.blocks >= fewestBlocks) this.blockable.add(added)
   }
 
   private isBlocked(tensor: Tensor): boolean {
@@ -179,9 +186,10 @@ export class SampleLayout extends LayoutPass {
     const known = this.packed.get(tensor)
     if (known) return known
     const step = copyStep(tensor)
-    this.packed.set(tensor, step.output)
+    const [blocked] = step.outputs
+    this.packed.set(tensor, blocked)
     this.addParallel(step)
-    return step.output
+    return blocked
   }
 
   /** The value as an operand of an expression: in any layout, unless it is a view that mixes samples. */
@@ -191,25 +199,26 @@ export class SampleLayout extends LayoutPass {
 
   /** The value row-major. */
   protected override asRows(tensor: Tensor): Tensor {
-    if (tensor.op === 'reshape' && this.isBlocked(tensor) && !this.batched.has(tensor)) {
+    if (isApplicationOf(tensor, 'reshape') && this.isBlocked(tensor) && !this.batched.has(tensor)) {
       // A view that mixes samples is a view of the rows, not of the blocks.
-      return apply(opTable.reshape, [this.asRows(tensor.inputs[0])], tensor.attributes as { shape: Shape })
+      return apply(opTable.reshape, [this.asRows(tensor.inputs[0])], tensor.attributes)
     }
     if (!this.isBlocked(tensor) || tensor.shape.length < 2) return tensor
     const known = this.unpacked.get(tensor)
     if (known) return known
     const step = copyStep(tensor)
-    this.unpacked.set(tensor, step.output)
-    this.sliced.add(step.output)
-    this.push(step, this.blocks >= fewestBlocks)
-    return step.output
+    const [rows] = step.outputs
+    this.unpacked.set(tensor, rows)
+    this.sliced.add(rows)
+    this.pushBlocked(step)
+    return rows
   }
 
   /** Whether a blocked step reads only its own block of an operand. */
-  private slices(step: Step, tensor: Tensor): boolean {
-    if (step.op === 'map' || (step.epilogue?.inputs.includes(tensor) && !step.inputs.includes(tensor))) {
-      return tensor.shape.length === step.output.shape.length && tensor.shape[0] === this.batch
+  private slices({ op, inputs, epilogue, outputs: [{ shape }] }: CpuStep, tensor: Tensor): boolean {
+    if (op === 'map' || (epilogue?.inputs.includes(tensor) && !inputs.includes(tensor))) {
+      return tensor.shape.length === shape.length && tensor.shape[0] === this.batch
     }
-    return this.batched.has(tensor) || step.op.startsWith('softmaxCrossEntropy')
+    return this.batched.has(tensor) || op.startsWith('softmaxCrossEntropy')
   }
 }

@@ -1,7 +1,6 @@
 /** A profile kernel by kernel: what each distinct kernel of a program is called, how large it is, and what it achieves. */
-
-import type { Step } from '../../../plan/fuse.ts'
-import type { ConvolutionTask, StageAttributes } from '../../cpu/layouts/convolution.ts'
+import type { ConvolutionTask } from '../../cpu/layouts/convolution.ts'
+import type { ConvolutionForm, CpuStep, StageForm } from '../../cpu/layouts/form.ts'
 import type { TileShape } from '../emit/tile.ts'
 import type { StepTime } from './profile.ts'
 
@@ -36,7 +35,7 @@ export function kernelTimes(times: readonly StepTime[]): KernelTime[] {
     const key = `${ahead} ${kernel}`
     const known = kernels.get(key)
     kernels.set(key, {
-      name: known?.name ?? `${nameOf(step)} [${step.output.shape.join(', ')}]`,
+      name: known?.name ?? `${nameOf(step)} [${step.outputs[0].shape.join(', ')}]`,
       family: kernel.split(' ', 1)[0],
       ...(tile && { tile }),
       codeBytes,
@@ -59,11 +58,9 @@ function workOf(times: readonly StepTime[]): Map<StepTime, number> {
   const workers = new Map<ConvolutionTask, StepTime>()
   for (const time of times) {
     const { step, multiplyAdds } = time
-    if (step.op === 'stage') {
-      const { task, method, stage } = step.attributes as StageAttributes
-      if (working.has(method.stages[stage].name)) workers.set(task, time)
-    }
-    const worker = step.convolution && workers.get(step.convolution.task)
+    const { form } = step
+    if (form?.kind === 'stage' && working.has(form.name)) workers.set(form.task, time)
+    const worker = form?.kind === 'convolution' ? workers.get(form.task) : undefined
     if (!worker || multiplyAdds === 0) continue
     work.set(worker, (work.get(worker) ?? 0) + multiplyAdds)
     work.set(time, 0)
@@ -75,9 +72,10 @@ function workOf(times: readonly StepTime[]): Map<StepTime, number> {
  * The part of the multiply-adds that is left: (m + r − 1)² of m² r², so a quarter for F(4×4, 3×3) and F(3×3, 4×4); at stride 2,
  * (2 m + 1)² of m² r².
  */
-function left(step: Step): number {
-  const { task, method } = (step.op === 'stage' ? (step.attributes as StageAttributes) : step.convolution) ?? {}
-  if (!task || !method?.name.startsWith('winograd')) return 1
+function left(step: CpuStep): number {
+  const form = convolutionOf(step)
+  if (!form?.method.name.startsWith('winograd')) return 1
+  const { task, method } = form
   const r = task.attributes.kernel[0]
   // The weights' gradient always has tiles of 6 × 6.
   const m = task.op === 'conv2dWeightGradient' ? 7 - r : Number(method.name.split('×')[1])
@@ -91,13 +89,18 @@ const directions = {
   conv2dWeightGradient: 'gradient to weights',
 } as const
 
-function nameOf(step: Step): string {
-  const stage = step.op === 'stage' ? (step.attributes as StageAttributes) : undefined
-  const { task, method } = stage ?? step.convolution ?? {}
-  if (task && method) {
+/** What a step is of a convolution whose volumes lie channels last, if it is. */
+function convolutionOf({ form }: CpuStep): ConvolutionForm | StageForm | undefined {
+  return form?.kind === 'stage' || form?.kind === 'convolution' ? form : undefined
+}
+
+function nameOf(step: CpuStep): string {
+  const form = convolutionOf(step)
+  if (form) {
+    const { task, method } = form
     const { kernel, stride } = task.attributes
     const window = kernel.join('×') + (stride.some(size => size > 1) ? ` / ${stride[0]}` : '')
-    const part = stage ? `: ${method.stages[stage.stage].name}` : ''
+    const part = form.kind === 'stage' ? `: ${form.name}` : ''
     return `${window} ${directions[task.op]}, ${method.name}${part}`
   }
   return step.op in directions ? directions[step.op as keyof typeof directions] : step.op

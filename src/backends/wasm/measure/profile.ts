@@ -1,13 +1,12 @@
 /** Timing a program step by step: what the engine's `profile` does. */
 
-import type { Step } from '../../../plan/fuse.ts'
-import type { Plan } from '../../../plan/plan.ts'
+import type { CpuStep } from '../../cpu/layouts/form.ts'
 import type { MeasuredCall } from '../codegen.ts'
 import type { TileShape } from '../emit/tile.ts'
 
 /** Time of one kernel call of a step, measured alone. */
 export interface StepTime {
-  readonly step: Step
+  readonly step: CpuStep
   /** Key of the kernel: calls of equal keys run the same code. */
   readonly kernel: string
   /** Bytes of the kernel's code and of the functions it calls. */
@@ -25,7 +24,6 @@ const warmUp = 10
 
 /** Times the calls one by one: medians of `repeats` runs, after at most as many that do not count. */
 export function timeCalls(
-  plan: Plan,
   calls: readonly MeasuredCall[],
   exports: WebAssembly.Exports,
   [arena, scratch]: readonly [arena: number, scratch: number],
@@ -41,7 +39,6 @@ export function timeCalls(
     })
     const settled = times.slice(first).sort((a, b) => a - b)
     const milliseconds = settled[settled.length >> 1]
-    const multiplyAdds = plan.multiplyAddsOf(step)
-    return { step, kernel: key, codeBytes, ...(tile && { tile }), ahead, multiplyAdds, milliseconds }
+    return { step, kernel: key, codeBytes, ...(tile && { tile }), ahead, multiplyAdds: step.multiplyAdds, milliseconds }
   })
 }

@@ -1,7 +1,7 @@
 /** The engine's memory: grows in whole pages, hands out aligned regions, and reuses regions that were given back. */
 
 import { MemoryError } from '../../../plan/memoryError.ts'
-import { align } from '../../../plan/place.ts'
+import { alignToLines as align } from '../../cpu/target.ts'
 import { controlBytes } from './control.ts'
 
 const pageBytes = 65536

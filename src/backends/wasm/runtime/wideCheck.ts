@@ -4,11 +4,10 @@
  * results must be equal bit for bit (of a NaN, only that it is one). A kernel runs on its first units, some in the middle
  * and its last ones, which see all borders; so a check takes milliseconds where the program takes seconds.
  */
-import type { ReduceAttributes } from '../../../graph/ops/reduce.ts'
 import { bytesPerElement, type DType, sizeOf } from '../../../graph/shape.ts'
-import { type Step, stepOutputs } from '../../../plan/fuse.ts'
-import { align } from '../../../plan/place.ts'
 import type { Plan } from '../../../plan/plan.ts'
+import type { Step } from '../../../plan/step.ts'
+import { alignToLines as align } from '../../cpu/target.ts'
 import type { KernelCall } from '../lower.ts'
 import { controlBytes } from './control.ts'
 
@@ -49,9 +48,9 @@ const indexing: ReadonlySet<string> = new Set([
 ])
 
 /** Operations that look for a maximum, in which NaN counts as larger than everything. */
-function comparesNumbers({ op, attributes }: Step): boolean {
-  const { fn } = attributes as Partial<ReduceAttributes>
-  return ['maxPool2d', 'maxPool2dSwitches', 'argmax'].includes(op) || (op === 'reduce' && fn === 'max')
+function comparesNumbers(step: Step): boolean {
+  if (step.op === 'reduce') return step.attributes.fn === 'max'
+  return ['maxPool2d', 'maxPool2dSwitches', 'argmax'].includes(step.op)
 }
 
 /** The trial of one call of a plan's step. @param name under which the kernel is exported */
@@ -62,12 +61,12 @@ export function trialOf(plan: Plan, step: Step, { kernel, addresses }: KernelCal
       return { role: 'workspace', bytes, offset, dtype: 'f32', kind: 'numbers' }
     }
     const { dtype, shape } = tensor
-    const role = stepOutputs(step).includes(tensor) ? 'output' : 'input'
+    const role = step.outputs.includes(tensor) ? 'output' : 'input'
     const kind = dtype !== 'f32' && indexing.has(step.op) ? 'indices' : comparesNumbers(step) ? 'withNaN' : 'numbers'
     return { role, bytes: sizeOf(shape) * bytesPerElement[dtype], offset, dtype, kind }
   })
   const elements = operands.reduce((sum, { role, bytes }) => sum + (role === 'workspace' ? 0 : bytes / 4), 0)
-  const unitCost = (plan.multiplyAddsOf(step) + 2 * elements) / kernel.units
+  const unitCost = (step.multiplyAdds + 2 * elements) / kernel.units
   return { key: kernel.key, name, units: kernel.units, unitCost, operands, tables: kernel.tables }
 }
 

@@ -3,8 +3,8 @@
  * nothing is timed: the same program is run in the same way everywhere. (Results do not depend on the number of threads.)
  */
 import { bytesPerElement, sizeOf } from '../../../graph/shape.ts'
-import { stepInputs, stepOutputs } from '../../../plan/fuse.ts'
 import type { Plan } from '../../../plan/plan.ts'
+import { stepInputs } from '../../../plan/step.ts'
 import { looksPerNanosecond, mostLooks } from './control.ts'
 
 /** Multiply-adds a nanosecond of one thread, of kernels with plain vectors; see `wasm/kernels/channels/cost.ts`. */
@@ -35,9 +35,9 @@ export interface Team {
 export function estimatedTime(plan: Plan): number {
   const steps = plan.groups.flatMap(group => group.steps)
   return steps.reduce((sum, step) => {
-    const moved = [...stepInputs(step), ...stepOutputs(step)]
+    const moved = [...stepInputs(step), ...step.outputs]
     const bytesMoved = moved.reduce((total, { shape, dtype }) => total + sizeOf(shape) * bytesPerElement[dtype], 0)
-    return sum + plan.multiplyAddsOf(step) / multiplyAdds + bytesMoved / bytes
+    return sum + step.multiplyAdds / multiplyAdds + bytesMoved / bytes
   }, 0)
 }
 

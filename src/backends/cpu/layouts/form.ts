@@ -1,0 +1,49 @@
+/** Forms: how the kernels of a processor compute a step otherwise than by one kernel on whole operands. */
+import type { Plan } from '../../../plan/plan.ts'
+import type { Group, Step } from '../../../plan/step.ts'
+import type { ConvolutionMethod, ConvolutionTask } from './convolution.ts'
+
+/** How a step is computed. */
+export type CpuForm = PerBlockForm | PartsForm | StageForm | ConvolutionForm
+
+/** A sum over one block of samples, `[blocks, …]`, which leaves the rest to a following `reduce`. */
+export interface PerBlockForm {
+  readonly kind: 'perBlock'
+  readonly extent: 'per block'
+}
+
+/** The form of a sum over one block. */
+export const perBlock: PerBlockForm = { kind: 'perBlock', extent: 'per block' }
+
+/** A reduction of volumes that cuts their rows into parts, each with a result of its own. */
+export interface PartsForm {
+  readonly kind: 'parts'
+  readonly parts: number
+}
+
+/** A value between the operands of a convolution and its result. */
+export interface StageForm {
+  readonly kind: 'stage'
+  readonly name: string
+  readonly task: ConvolutionTask
+  readonly method: ConvolutionMethod
+  /** Which of the method's stages. */
+  readonly stage: number
+}
+
+/**
+ * The last kernel of a convolution whose volumes lie channels last. Where it stores moments of its result, these are the second
+ * and third output; what they are taken against follows its operands.
+ */
+export interface ConvolutionForm {
+  readonly kind: 'convolution'
+  readonly name: string
+  readonly task: ConvolutionTask
+  readonly method: ConvolutionMethod
+  readonly operands: number
+}
+
+/** Plans for a processor, their groups and steps. */
+export type CpuPlan = Plan<CpuForm>
+export type CpuGroup = Group<CpuForm>
+export type CpuStep = Step<CpuForm>

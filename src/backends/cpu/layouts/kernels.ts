@@ -1,0 +1,30 @@
+/** What the kernels of a processor can do besides their operations: the same for every printer. */
+import type { OpName } from '../../../graph/table.ts'
+import type { KernelTraits } from '../../../plan/target.ts'
+
+/** With samples innermost, reductions fold values that are stored. */
+export const sampleKernels: KernelTraits = {
+  epilogues: new Set<OpName>([
+    'matmul',
+    'conv2d',
+    'conv2dInputGradient',
+    'conv2dWeightGradient',
+    'reduce',
+    'maxPool2d',
+    'averagePool2d',
+  ]),
+  prologues: false,
+  floatsOnly: new Set<OpName>([
+    'matmul',
+    'conv2d',
+    'conv2dInputGradient',
+    'conv2dWeightGradient',
+    'maxPool2d',
+    'maxPool2dSwitches',
+    'averagePool2d',
+    'averagePool2dGradient',
+  ]),
+}
+
+/** With channels innermost. */
+export const channelKernels: KernelTraits = { ...sampleKernels, prologues: true }
