@@ -197,6 +197,29 @@ describe('imports', () => {
     ).toEqual([])
   })
 
+  test('of rooms of a backend are in backends, at its doors, and where commands look into an engine', () => {
+    const rooms = /^backends\/[^/]+\//
+    expect(
+      offenders((file, { specifier }) => {
+        const room = isLocal(specifier) && rooms.exec(target(file, specifier))?.[0]
+        if (!room || ['backends', 'cli', ''].includes(file.folder)) return false
+        return 'only the contract of engines is for everybody'
+      }),
+    ).toEqual([])
+  })
+
+  test('of WebAssembly are not in what all processors share', () => {
+    expect(
+      offenders(
+        (file, { specifier }) =>
+          file.path.startsWith('backends/cpu/') &&
+          isLocal(specifier) &&
+          /^backends\/(wasm|reference)\//.test(target(file, specifier)) &&
+          'a second printer shares this',
+      ),
+    ).toEqual([])
+  })
+
   test('of local files name a file that exists, with its extension', () => {
     expect(
       offenders((file, { specifier }) => isLocal(specifier) && !paths.has(target(file, specifier)) && 'no such file'),
@@ -279,6 +302,18 @@ describe('imports', () => {
     }
     for (const path of paths) visit(path, [])
     expect(circles).toEqual([])
+  })
+})
+
+describe('the plan', () => {
+  test('has no words for what only a processor has: stages of convolutions, moments, blocked or channels-last volumes', () => {
+    const words = /\b(stages?|moments?|channelsLast|blockedLayout|winograd|wasm|WebAssembly)\b/i
+    const knowing = files.flatMap(({ path, folder }) => {
+      const text = folder === 'plan' ? readFileSync(join(root, path), 'utf8') : ''
+      const found = words.exec(text)
+      return found ? [`src/${path} says '${found[0]}'`] : []
+    })
+    expect(knowing).toEqual([])
   })
 })
 

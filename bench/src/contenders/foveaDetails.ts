@@ -1,5 +1,5 @@
 /** What Fovea's plan and profile say about a row: kernels with their shares of the time, and bytes that are moved. */
-import { type Plan, type Step, type StepTime, stepInputs, stepOutputs } from '../../../dist/index.js'
+import { type CpuPlan, type CpuStep, type StepTime, stepInputs } from '../../../dist/debug.js'
 
 /** Kernels of one kind. */
 export interface KernelTime {
@@ -24,10 +24,10 @@ export interface PlanDetails {
   readonly kernels: readonly KernelTime[]
 }
 
-type Value = Step['output']
+type Value = CpuStep['outputs'][number]
 
 /** Numbers of a plan. @param times of the same program's steps, those of the preparation first */
-export function detailsOf(plan: Plan, times: readonly StepTime[], threads: number): PlanDetails {
+export function detailsOf(plan: CpuPlan, times: readonly StepTime[], threads: number): PlanDetails {
   const steps = plan.groups.flatMap(group => group.steps)
   return {
     arenaBytes: plan.arenaBytes + plan.scratchBytes * threads,
@@ -48,7 +48,7 @@ function bytesOf(values: readonly Value[]): number {
 }
 
 /** What a step reads and writes, each value once. */
-const valuesOf = (step: Step): Value[] => [...new Set([...stepInputs(step), ...stepOutputs(step)])]
+const valuesOf = (step: CpuStep): Value[] => [...new Set([...stepInputs(step), ...step.outputs])]
 
 /** Times of equal kernels together, the longest first, without the steps of the preparation. */
 function kernelTimes(times: readonly StepTime[], preparation: number): KernelTime[] {
@@ -84,13 +84,13 @@ const names: Readonly<Record<string, string>> = {
 }
 
 /** A convolution's stages and last kernel have one name; without a method they are told apart by their input. */
-function nameOf(step: Step): string {
-  const stage = step.op === 'stage' ? (step.attributes as NonNullable<Step['convolution']>) : step.convolution
-  if (stage) {
-    const { op, attributes, operands, output } = stage.task
+function nameOf(step: CpuStep): string {
+  const { form } = step
+  if (form?.kind === 'stage' || form?.kind === 'convolution') {
+    const { op, attributes, operands, output } = form.task
     const [, , height, width] = op === 'conv2dWeightGradient' ? output : operands[1]
     const stride = attributes.stride[0] > 1 ? ` / ${attributes.stride[0]}` : ''
-    return `${height}×${width}${stride} ${convolutions[op]}, ${stage.method.name}`
+    return `${height}×${width}${stride} ${convolutions[op]}, ${form.method.name}`
   }
   const kind = convolutions[step.op]
   if (kind === undefined) return names[step.op] ?? step.op

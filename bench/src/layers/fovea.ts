@@ -8,7 +8,8 @@
  * a second program without the convolution is subtracted: that step and the call.
  */
 import { readFile } from 'node:fs/promises'
-import type { Executable, Plan, Program, RunInputs, Tensor, Volume } from '../../../dist/index.js'
+import type { CpuPlan } from '../../../dist/debug.js'
+import type { Executable, Program, RunInputs, Tensor, Volume } from '../../../dist/index.js'
 import {
   add,
   conv2d,
@@ -26,7 +27,7 @@ import { serveLayers } from './protocol.ts'
 import { shapesOf, type Task } from './tasks.ts'
 
 interface Compiled {
-  readonly plan: Plan
+  readonly plan: CpuPlan
   run(): Promise<void>
   close(): Promise<void>
 }
@@ -97,13 +98,14 @@ const convolutions: Readonly<Record<Task['pass'], string>> = {
 }
 
 /** The name of the method. @throws Error when the program has another convolution than its task's. */
-function methodOf(plan: Plan, { pass, innermost }: Task): string {
+function methodOf(plan: CpuPlan, { pass, innermost }: Task): string {
   const steps = plan.groups.flatMap(group => group.steps)
-  const found = steps.filter(({ op }) => op.startsWith('conv'))
+  const found = steps.filter(({ op, form }) => op.startsWith('conv') && form?.kind !== 'stage')
   if (found.length !== 1 || found[0].op !== convolutions[pass]) {
     throw new Error(`the program computes ${found.map(({ op }) => op).join(', ') || 'no convolution'}`)
   }
-  return found[0].convolution?.method.name ?? `${innermost} innermost`
+  const { form } = found[0]
+  return form?.kind === 'convolution' ? form.method.name : `${innermost} innermost`
 }
 
 await serveLayers({

@@ -43,7 +43,9 @@ export interface ConvolutionForm {
   readonly operands: number
 }
 
-/** Plans for a processor, their groups and steps. */
+/** A plan for a processor. */
 export type CpuPlan = Plan<CpuForm>
+/** A group of such steps. */
 export type CpuGroup = Group<CpuForm>
+/** A step of such a plan. */
 export type CpuStep = Step<CpuForm>
