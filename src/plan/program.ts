@@ -21,7 +21,7 @@ export interface ProgramGraph {
 
 /**
  * Walks a program.
- * @throws ShapeError when two inputs share a name, or an update does not fit its variable.
+ * @throws ShapeError when two inputs share a name, batched inputs differ in batch size, or an update does not fit its variable.
  */
 export function programGraph(program: Program): ProgramGraph {
   for (const [variable, next] of program.updates) {
@@ -39,6 +39,10 @@ export function programGraph(program: Program): ProgramGraph {
     if (names.has(name)) throw new ShapeError(`program: two inputs are named '${name}'`)
     names.add(name)
   }
+  const batches = new Set(
+    inputs.filter(({ source }) => source?.kind === 'input' && source.batched).map(x => x.shape[0]),
+  )
+  if (batches.size > 1) throw new ShapeError(`program: batched inputs differ in batch size: ${[...batches].join(', ')}`)
   const variables = new Set<Variable>(program.updates.keys())
   for (const tensor of order) if (tensor.source?.kind === 'variable') variables.add(tensor.source.variable)
   return { order, inputs, variables: [...variables] }

@@ -25,7 +25,7 @@ export interface CpuLayoutOptions {
   readonly innermost?: 'samples' | 'channels'
 }
 
-/** Decides layouts for a program. @throws ShapeError when batched inputs differ in batch size. */
+/** Decides layouts for a program. @throws ShapeError when it is inconsistent. */
 export function cpuLayout(program: Program, options: CpuLayoutOptions): LayoutChoice<CpuForm> {
   const { blockSizes, convolutions } = options
   if (convolutions && (options.innermost ?? preferred(program, blockSizes)) === 'channels') {

@@ -5,7 +5,7 @@
  * followed by a `reduce` in block order, so that the result does not depend on how many threads took part.
  */
 import { apply } from '../../../graph/op.ts'
-import { bytesPerElement, ShapeError, sizeOf } from '../../../graph/shape.ts'
+import { bytesPerElement, sizeOf } from '../../../graph/shape.ts'
 import { isApplicationOf, opNamed, opTable } from '../../../graph/table.ts'
 import { Tensor } from '../../../graph/tensor.ts'
 import { batchedValues } from '../../../plan/batching.ts'
@@ -47,11 +47,7 @@ export class SampleLayout extends LayoutPass<CpuForm> {
   constructor(program: Program, blockSizes: readonly number[]) {
     super(program, sampleKernels)
     this.batched = batchedValues(this.graph.order)
-    const sizes = new Set(this.graph.inputs.filter(tensor => this.batched.has(tensor)).map(tensor => tensor.shape[0]))
-    if (sizes.size > 1) {
-      throw new ShapeError(`program: batched inputs differ in batch size: ${[...sizes].join(', ')}`)
-    }
-    this.batch = sizes.size === 1 ? [...sizes][0] : 1
+    this.batch = this.graph.inputs.find(tensor => this.batched.has(tensor))?.shape[0] ?? 1
     this.block = chooseBlock(this.batch, blockSizes)
     this.blocks = this.batch / this.block
   }
