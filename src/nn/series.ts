@@ -62,81 +62,37 @@ export const asImage = (x: Tensor): Volume => reshape(x, [x.shape[0], x.shape[1]
 /** `[N, C, 1, L]` as `[N, C, L]`. */
 export const asSeries = (y: Tensor): Tensor => reshape(y, [y.shape[0], y.shape[1], y.shape[3]])
 
-/** Convolution of series `[N, C, L] → [N, O, L′]`; see {@link conv1d}. */
-export class Conv1d extends Module {
+/** The parameters and checks that a convolution of series and its transpose share; both compute on images of one row. */
+abstract class SeriesConvolution extends Module {
   readonly inChannels: number
   readonly outChannels: number
   readonly groups: number
   /** The window of the same convolution over an image of one row. */
   readonly window: Window2d
-  /** `[O, C / groups, K]` */
+  /** `[O, C / groups, K]`; transposed, `[C, O / groups, K]`. */
   readonly weight: Parameter<readonly [number, number, number]>
   /** `[O]`, absent with `bias: false`. */
   readonly bias: Parameter<readonly [number]> | undefined
 
-  constructor(inChannels: number, outChannels: number, kernel: number, options: Conv1dOptions = {}) {
+  constructor(
+    channels: { readonly in: number; readonly out: number },
+    window: Window2d,
+    weightShape: readonly [number, number, number],
+    { groups = 1, bias = true, init, biasInit }: Omit<Conv1dOptions, 'padding'>,
+  ) {
     super()
-    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, init } = options
-    checkChannels('conv1d', inChannels, outChannels, groups)
-    if (padding === 'same' && stride !== 1) {
-      throw new ShapeError(`conv1d: padding 'same' needs stride 1, got ${stride}`)
-    }
-    this.inChannels = inChannels
-    this.outChannels = outChannels
+    this.inChannels = channels.in
+    this.outChannels = channels.out
     this.groups = groups
-    const total = dilation * (kernel - 1)
-    const same = [Math.floor(total / 2), Math.ceil(total / 2)] as const
-    const ends = padding === 'same' ? same : typeof padding === 'number' ? ([padding, padding] as const) : padding
-    this.window = rowWindow(kernel, stride, ends, dilation)
-    const fanIn = (inChannels / groups) * kernel
-    this.weight = new Parameter([outChannels, inChannels / groups, kernel], init ?? fanInUniform(fanIn))
-    const biasInit = options.biasInit ?? (init ? zeros() : fanInUniform(fanIn))
-    this.bias = bias ? new Parameter([outChannels], biasInit) : undefined
+    this.window = window
+    // Transposed or not, PyTorch takes the second axis of the weights for the inputs.
+    const fanIn = weightShape[1] * weightShape[2]
+    this.weight = new Parameter(weightShape, init ?? fanInUniform(fanIn))
+    this.bias = bias ? new Parameter([channels.out], biasInit ?? (init ? zeros() : fanInUniform(fanIn))) : undefined
   }
 
-  /** @throws ShapeError when `x` is not `[N, C, L]` with the layer's channels, or shorter than the kernel. */
-  override forward(x: Tensor, _context: ForwardContext): Tensor {
-    if (x.shape.length !== 3 || x.shape[1] !== this.inChannels) {
-      throw new ShapeError(
-        `${this.displayName}: expected an input [N, ${this.inChannels}, L], got ${formatShape(x.shape)}`,
-      )
-    }
-    const { stride, padding, dilation } = this.window
-    const [outputs, inputs, kernel] = this.weight.shape
-    const weights = reshape(this.weight.tensor, [outputs, inputs, 1, kernel]) as Volume
-    const y = this.located(() => conv2d(asImage(x), weights, { stride, padding, dilation, groups: this.groups }))
-    return this.label(asSeries(this.bias ? add(y, reshape(this.bias.tensor, [outputs, 1, 1])) : y))
-  }
-}
-
-/** Transposed convolution of series `[N, C, L] → [N, O, L′]`; see {@link convTranspose1d}. */
-export class ConvTranspose1d extends Module {
-  readonly inChannels: number
-  readonly outChannels: number
-  readonly groups: number
-  /** The window of the same convolution over an image of one row. */
-  readonly window: Window2d
-  readonly outputPadding: number
-  /** `[C, O / groups, K]` */
-  readonly weight: Parameter<readonly [number, number, number]>
-  /** `[O]`, absent with `bias: false`. */
-  readonly bias: Parameter<readonly [number]> | undefined
-
-  constructor(inChannels: number, outChannels: number, kernel: number, options: ConvTranspose1dOptions = {}) {
-    super()
-    const { stride = 1, padding = 0, dilation = 1, groups = 1, outputPadding = 0, bias = true, init } = options
-    checkChannels('convTranspose1d', inChannels, outChannels, groups)
-    this.inChannels = inChannels
-    this.outChannels = outChannels
-    this.groups = groups
-    this.window = rowWindow(kernel, stride, typeof padding === 'number' ? [padding, padding] : padding, dilation)
-    this.outputPadding = outputPadding
-    // PyTorch takes the second axis of the weights for the inputs here too.
-    const fanIn = (outChannels / groups) * kernel
-    this.weight = new Parameter([inChannels, outChannels / groups, kernel], init ?? fanInUniform(fanIn))
-    const biasInit = options.biasInit ?? (init ? zeros() : fanInUniform(fanIn))
-    this.bias = bias ? new Parameter([outChannels], biasInit) : undefined
-  }
+  /** The operation on images of one row, `[N, C, 1, L] → [N, O, 1, L′]`, without the bias. */
+  protected abstract convolve(image: Volume, weights: Volume): Tensor
 
   /** @throws ShapeError when `x` is not `[N, C, L]` with the layer's channels, or the output would be empty. */
   override forward(x: Tensor, _context: ForwardContext): Tensor {
@@ -145,16 +101,55 @@ export class ConvTranspose1d extends Module {
         `${this.displayName}: expected an input [N, ${this.inChannels}, L], got ${formatShape(x.shape)}`,
       )
     }
-    const { stride, padding, dilation } = this.window
-    const [inputs, outputs, kernel] = this.weight.shape
-    const weights = reshape(this.weight.tensor, [inputs, outputs, 1, kernel]) as Volume
-    const outputPadding = [0, this.outputPadding] as const
-    const y = this.located(() =>
-      convTranspose2d(asImage(x), weights, { stride, padding, dilation, groups: this.groups, outputPadding }),
-    )
+    const [first, second, kernel] = this.weight.shape
+    const weights = reshape(this.weight.tensor, [first, second, 1, kernel]) as Volume
+    const y = this.located(() => this.convolve(asImage(x), weights))
     return this.label(asSeries(this.bias ? add(y, reshape(this.bias.tensor, [this.outChannels, 1, 1])) : y))
   }
 }
+
+/** Convolution of series `[N, C, L] → [N, O, L′]`; see {@link conv1d}. */
+export class Conv1d extends SeriesConvolution {
+  constructor(inChannels: number, outChannels: number, kernel: number, options: Conv1dOptions = {}) {
+    const { stride = 1, padding = 0, dilation = 1, groups = 1 } = options
+    checkChannels('conv1d', inChannels, outChannels, groups)
+    if (padding === 'same' && stride !== 1) {
+      throw new ShapeError(`conv1d: padding 'same' needs stride 1, got ${stride}`)
+    }
+    const total = dilation * (kernel - 1)
+    const ends = padding === 'same' ? ([Math.floor(total / 2), Math.ceil(total / 2)] as const) : bothEnds(padding)
+    const window = rowWindow(kernel, stride, ends, dilation)
+    super({ in: inChannels, out: outChannels }, window, [outChannels, inChannels / groups, kernel], options)
+  }
+
+  protected override convolve(image: Volume, weights: Volume): Tensor {
+    const { stride, padding, dilation } = this.window
+    return conv2d(image, weights, { stride, padding, dilation, groups: this.groups })
+  }
+}
+
+/** Transposed convolution of series `[N, C, L] → [N, O, L′]`; see {@link convTranspose1d}. */
+export class ConvTranspose1d extends SeriesConvolution {
+  readonly outputPadding: number
+
+  constructor(inChannels: number, outChannels: number, kernel: number, options: ConvTranspose1dOptions = {}) {
+    const { stride = 1, padding = 0, dilation = 1, groups = 1, outputPadding = 0 } = options
+    checkChannels('convTranspose1d', inChannels, outChannels, groups)
+    const window = rowWindow(kernel, stride, bothEnds(padding), dilation)
+    super({ in: inChannels, out: outChannels }, window, [inChannels, outChannels / groups, kernel], options)
+    this.outputPadding = outputPadding
+  }
+
+  protected override convolve(image: Volume, weights: Volume): Tensor {
+    const { stride, padding, dilation } = this.window
+    const outputPadding = [0, this.outputPadding] as const
+    return convTranspose2d(image, weights, { stride, padding, dilation, groups: this.groups, outputPadding })
+  }
+}
+
+/** Padding before and after, from one number or both. */
+const bothEnds = (padding: number | readonly [number, number]): readonly [number, number] =>
+  typeof padding === 'number' ? [padding, padding] : padding
 
 /**
  * A convolution layer for series `[N, inChannels, L] → [N, outChannels, L′]`,
