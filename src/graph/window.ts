@@ -36,14 +36,14 @@ export interface Window2d {
 
 const pair = (value: Pair): readonly [number, number] => (typeof value === 'number' ? [value, value] : value)
 
-/** Fills in the defaults. @throws ShapeError when a number is not a whole one in its range. */
+/** Fills in the defaults. @throws RangeError when a number is not whole or out of its range. */
 export function windowOf({ kernel, stride = 1, padding = 0, dilation = 1 }: WindowOptions): Window2d {
   const sides = typeof padding === 'object' && 'top' in padding ? padding : padOf(pair(padding))
   const window = { kernel: pair(kernel), stride: pair(stride), padding: sides, dilation: pair(dilation) }
   const whole = (name: string, values: readonly number[], least: number): void => {
     for (const value of values) {
       if (!Number.isInteger(value) || value < least) {
-        throw new ShapeError(`window: ${name} (=${values.join(', ')}) must be whole numbers ≥ ${least}`)
+        throw new RangeError(`window: ${name} (=${values.join(', ')}) must be whole numbers ≥ ${least}`)
       }
     }
   }

@@ -4,7 +4,7 @@
  */
 
 import { costOf } from '../graph/cost.ts'
-import { bytesPerElement, ShapeError, sizeOf } from '../graph/shape.ts'
+import { bytesPerElement, sizeOf } from '../graph/shape.ts'
 import { input } from '../graph/sources.ts'
 import { isApplicationOf } from '../graph/table.ts'
 import type { Tensor } from '../graph/tensor.ts'
@@ -89,7 +89,7 @@ export interface SummaryOptions {
 /**
  * The table of a model for images `[C, H, W]`: one row for the image, one for every layer in the order of computation, and
  * one for each block that computes something besides its layers.
- * @throws ShapeError when the model does not accept such images, naming the layer; or when the batch is no whole number ≥ 1.
+ * @throws ShapeError when the model does not accept such images, naming the layer; RangeError when the batch is not a whole number ≥ 1.
  * @example console.log(formatSummary(summarize(lenet5(), [1, 28, 28], { batch: 128 })))
  */
 export function summarize(
@@ -98,7 +98,7 @@ export function summarize(
   { batch = 1, arenaBytes }: SummaryOptions = {},
 ): Summary {
   if (!Number.isInteger(batch) || batch < 1)
-    throw new ShapeError(`summary: batch (=${batch}) must be a whole number ≥ 1`)
+    throw new RangeError(`summary: batch (=${batch}) must be a whole number ≥ 1`)
   const image = input('input', [1, ...inputShape], { batched: true })
   const { output, calls } = traceForward(model, image, inference())
   const { fields, windows } = traceFields(output, image)

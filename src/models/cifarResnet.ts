@@ -103,12 +103,12 @@ export class CifarBlock extends Module {
  * A network of 6n + 2 layers for images `[N, 3, 32, 32]`, with logits `[N, classes]`: three stages of n blocks with 16, 32 and
  * 64 maps. Parameters with shortcuts A / B, and multiply-adds with A: 20: 269,722 / 272,474, 40.55 M · 32: 464,154 / 466,906,
  * 68.86 M · 44: 658,586 / 661,338, 97.17 M · 56: 853,018 / 855,770, 125.49 M · 110: 1,727,962 / 1,730,714, 252.89 M.
- * @throws Error when the depth is not 6n + 2 with n ≥ 1.
+ * @throws RangeError when the depth is not 6n + 2 with n ≥ 1.
  * @example const model = cifarResnet(20).initialize(0)
  */
 export function cifarResnet(depth: number, { classes = 10, shortcut = 'A' }: CifarResNetOptions = {}): CifarResNet {
   const n = (depth - 2) / 6
-  if (!Number.isInteger(n) || n < 1) throw new Error(`cifarResnet: depth (=${depth}) must be 6n + 2: 8, 14, 20, …`)
+  if (!Number.isInteger(n) || n < 1) throw new RangeError(`cifarResnet: depth (=${depth}) must be 6n + 2: 8, 14, 20, …`)
   const stage = (inChannels: number, channels: number, stride: number): Sequential =>
     sequential(
       ...Array.from({ length: n }, (_, index) =>

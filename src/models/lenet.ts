@@ -40,13 +40,13 @@ export type LeNet5 = Sequential<{
 /**
  * LeNet-5 for images `[N, channels, size, size]`, with logits `[N, classes]`: 61,706 parameters and 416,520 multiply-adds an
  * image with the defaults.
- * @throws Error when `size` is below 12, where nothing is left after the second pooling.
+ * @throws RangeError when `size` is below 12, where nothing is left after the second pooling.
  * @example const model = lenet5().initialize(0)
  */
 export function lenet5({ classes = 10, channels = 1, size = 28 }: LeNet5Options = {}): LeNet5 {
   // size → conv1 keeps it → pool1 ⌊/2⌋ → conv2 −4 → pool2 ⌊/2⌋
   const rows = Math.floor((Math.floor(size / 2) - 4) / 2)
-  if (!Number.isInteger(size) || rows < 1) throw new Error(`lenet5: size (=${size}) must be a whole number ≥ 12`)
+  if (!Number.isInteger(size) || rows < 1) throw new RangeError(`lenet5: size (=${size}) must be a whole number ≥ 12`)
   return sequential({
     conv1: conv2d(channels, 6, 5, { padding: 2 }), // N × 6 × 28 × 28
     relu1: relu(),

@@ -56,11 +56,11 @@ export type ResNetDepth = 18 | 34 | 50 | 101 | 152
 
 /**
  * The block and the stages of a depth, for residual networks of any kind.
- * @throws Error naming the network and the depths that exist.
+ * @throws RangeError naming the network and the depths that exist.
  */
 export function stagesOf(depth: ResNetDepth, network: string): (typeof depths)[ResNetDepth] {
   if (!Object.hasOwn(depths, depth)) {
-    throw new Error(`${network}: depth (=${depth}) must be one of ${Object.keys(depths).join(', ')}`)
+    throw new RangeError(`${network}: depth (=${depth}) must be one of ${Object.keys(depths).join(', ')}`)
   }
   return depths[depth]
 }
@@ -139,7 +139,7 @@ export class Bottleneck extends Module {
  * 152: 60,192,808, 11.51 G (11.28 G). The paper prints 1.8, 3.6, 3.8, 7.6 and 11.3, which is v1.
  *
  * The lectures' table misprints the 152-layer column: the stages have 3, 8, 36 and 3 blocks.
- * @throws Error for another depth.
+ * @throws RangeError for another depth.
  * @example const model = resnet(18, { classes: 10 }).initialize(0)
  */
 export function resnet(depth: ResNetDepth, { classes = 1000, version = 'v1.5' }: ResNetOptions = {}): ResNet {

@@ -187,7 +187,7 @@ function assemble(stem: Sequential, stages: readonly Sequential[], channels: num
 /**
  * SE-ResNet for images `[N, 3, 224, 224]`, with logits `[N, classes]`. Parameters: 18: 11,778,592 · 34: 21,958,868 · 50: 28,088,024 ·
  * 101: 49,326,872 · 152: 66,821,848. Bottlenecks take their stride in the first 1×1 convolution.
- * @throws Error for another depth; RangeError when `reduction` exceeds the 64 maps of the first stage.
+ * @throws RangeError for another depth, or when `reduction` exceeds the 64 maps of the first stage.
  * @example const model = seResnet(50).initialize(0)
  */
 export function seResnet(depth: ResNetDepth, { classes = 1000, reduction = 16 }: SENetOptions = {}): SENet {

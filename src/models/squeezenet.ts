@@ -94,12 +94,12 @@ const versions = {
 /**
  * SqueezeNet for images `[N, 3, 224, 224]` (21×21 and up), with logits `[N, classes]`. Version 1.0: 1,248,424 parameters and
  * 819 million multiply-adds; 1.1: 1,235,496 and 349 million.
- * @throws Error for another version.
+ * @throws RangeError for another version.
  * @example const model = squeezenet('1.1', { classes: 10 }).initialize(0)
  */
 export function squeezenet(version: '1.0' | '1.1', options: SqueezeNetOptions = {}): SqueezeNet {
   const { classes = 1000, dropout: probability = 0.5 } = options
-  if (!Object.hasOwn(versions, version)) throw new Error(`squeezenet: version (='${version}') must be 1.0 or 1.1`)
+  if (!Object.hasOwn(versions, version)) throw new RangeError(`squeezenet: version (='${version}') must be 1.0 or 1.1`)
   const { first, rest } = versions[version]
   let [channels] = first as readonly [number, number]
   const layers: Module[] = [conv2d(3, channels, first[1], { stride: 2, init: heNormal() }), relu()]

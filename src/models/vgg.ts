@@ -59,14 +59,14 @@ function stacks(middle: readonly Item[], last: readonly Item[]): Item[] {
  * filled as by torchvision: He's rule, and N(0, 0.01²) in the fully connected layers.
  *
  * The lectures' memory table for D ends in "24M × 4 bytes ≈ 96 MB", a known slip: its lines add up to 15.2 million numbers.
- * @throws Error for an unknown configuration.
+ * @throws RangeError for an unknown configuration.
  * @example const model = vgg('D', { batchNorm: true }).initialize(0)
  */
 export function vgg(configuration: VggConfiguration, options: VggOptions = {}): FeaturesAndClassifier {
   const { classes = 1000, batchNorm = false, dropout: probability = 0.5 } = options
   if (!Object.hasOwn(configurations, configuration)) {
     const known = Object.keys(configurations).join(', ')
-    throw new Error(`vgg: configuration (='${configuration}') must be one of ${known}`)
+    throw new RangeError(`vgg: configuration (='${configuration}') must be one of ${known}`)
   }
   const init = gaussian(0.01)
   return sequential({

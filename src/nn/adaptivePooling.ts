@@ -28,7 +28,7 @@ abstract class AdaptivePool2d extends Module {
     this.outputSize = typeof outputSize === 'number' ? [outputSize, outputSize] : outputSize
     for (const size of this.outputSize) {
       if (!Number.isInteger(size) || size < 1) {
-        throw new ShapeError(`${label}: outputSize (=${this.outputSize.join(', ')}) must be whole numbers ≥ 1`)
+        throw new RangeError(`${label}: outputSize (=${this.outputSize.join(', ')}) must be whole numbers ≥ 1`)
       }
     }
   }
@@ -105,7 +105,7 @@ export class AdaptiveMaxPool2d extends AdaptivePool2d {
 
 /**
  * An average pooling layer `[N, C, H, W] → [N, C, H′, W′]` to a fixed size, by PyTorch's bins.
- * @throws ShapeError when a size is not a whole number ≥ 1.
+ * @throws RangeError when a size is not a whole number ≥ 1.
  * @example adaptiveAveragePool2d(7) // what torchvision's VGG has before its classifier: any image size will do
  */
 export const adaptiveAveragePool2d = (outputSize: Pair): AdaptiveAveragePool2d => new AdaptiveAveragePool2d(outputSize)
@@ -113,7 +113,7 @@ export const adaptiveAveragePool2d = (outputSize: Pair): AdaptiveAveragePool2d =
 /**
  * A max pooling layer `[N, C, H, W] → [N, C, H′, W′]` to a fixed size, by PyTorch's bins. The gradient goes to the first of
  * equal maxima.
- * @throws ShapeError when a size is not a whole number ≥ 1.
+ * @throws RangeError when a size is not a whole number ≥ 1.
  */
 export const adaptiveMaxPool2d = (outputSize: Pair): AdaptiveMaxPool2d => new AdaptiveMaxPool2d(outputSize)
 

@@ -64,7 +64,7 @@ abstract class BatchNorm extends Module {
     super()
     const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options
     if (!Number.isInteger(channels) || channels < 1) {
-      throw new ShapeError(`${label}: channels (=${channels}) must be a whole number ≥ 1`)
+      throw new RangeError(`${label}: channels (=${channels}) must be a whole number ≥ 1`)
     }
     if (!(eps > 0)) throw new RangeError(`${label}: eps (=${eps}) must be positive`)
     if (momentum !== 'cumulative' && !(momentum >= 0 && momentum <= 1)) {
@@ -170,7 +170,7 @@ export class BatchNorm2d extends BatchNorm {
 /**
  * A batch normalization layer for `[N, channels]` (per activation) or `[N, channels, L]`, with parameters and buffers as
  * {@link batchNorm2d}.
- * @throws ShapeError or RangeError when a number is out of its range.
+ * @throws RangeError when a number is out of its range.
  * @example sequential(linear(784, 100, { bias: false }), batchNorm1d(100), relu())
  */
 export const batchNorm1d = (channels: number, options?: BatchNormOptions): BatchNorm1d =>
@@ -180,7 +180,7 @@ export const batchNorm1d = (channels: number, options?: BatchNormOptions): Batch
  * A spatial batch normalization layer `[N, channels, H, W] → [N, channels, H, W]`: one mean and variance per channel, over
  * N·H·W values. Parameters `weight` (γ) and `bias` (β) `[C]`; buffers `running_mean` and `running_var` `[C]` and
  * `num_batches_tracked` `[]`, which training steps update.
- * @throws ShapeError or RangeError when a number is out of its range.
+ * @throws RangeError when a number is out of its range.
  * @example sequential(conv2d(3, 64, 7, { stride: 2, padding: 3, bias: false }), batchNorm2d(64), relu())
  */
 export const batchNorm2d = (channels: number, options?: BatchNormOptions): BatchNorm2d =>

@@ -66,7 +66,7 @@ export class ConvTranspose2d extends Module {
  * A transposed convolution layer `[N, inChannels, H, W] → [N, outChannels, H′, W′]`,
  * H′ = (H − 1)·stride − padding + dilation·(kernel − 1) + outputPadding + 1, with parameters `weight`
  * `[C, O / groups, KH, KW]` and `bias` `[O]`. It enlarges by its stride.
- * @throws ShapeError when a number is out of its range or the channels are not divisible by `groups`.
+ * @throws RangeError when a number is out of its range or the channels are not divisible by `groups`.
  * @example convTranspose2d(64, 32, 4, { stride: 2, padding: 1 }) // [N, 64, 14, 14] → [N, 32, 28, 28]
  */
 export const convTranspose2d = (

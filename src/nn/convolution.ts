@@ -101,15 +101,15 @@ function sameWindow(kernel: Pair, stride: Pair, dilation: Pair): Window2d {
   return { ...window, padding: { top, bottom: vertical - top, left, right: horizontal - left } }
 }
 
-/** @throws ShapeError naming `label` when a number is not a whole one ≥ 1 or the channels do not divide by the groups. */
+/** @throws RangeError naming `label` when a number is not a whole number ≥ 1 or the channels do not divide by the groups. */
 export function checkChannels(label: string, inChannels: number, outChannels: number, groups: number): void {
   for (const [name, value] of Object.entries({ inChannels, outChannels, groups })) {
     if (!Number.isInteger(value) || value < 1)
-      throw new ShapeError(`${label}: ${name} (=${value}) must be a whole number ≥ 1`)
+      throw new RangeError(`${label}: ${name} (=${value}) must be a whole number ≥ 1`)
   }
   for (const [name, value] of Object.entries({ inChannels, outChannels })) {
     if (value % groups !== 0)
-      throw new ShapeError(`${label}: ${name} (=${value}) must be divisible by groups (=${groups})`)
+      throw new RangeError(`${label}: ${name} (=${value}) must be divisible by groups (=${groups})`)
   }
 }
 
@@ -117,7 +117,7 @@ export function checkChannels(label: string, inChannels: number, outChannels: nu
  * A convolution layer `[N, inChannels, H, W] → [N, outChannels, H′, W′]`,
  * H′ = ⌊(H + padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, with parameters `weight` `[O, C / groups, KH, KW]` and
  * `bias` `[O]`.
- * @throws ShapeError when a number is out of its range or the channels are not divisible by `groups`.
+ * @throws RangeError when a number is out of its range or the channels are not divisible by `groups`.
  * @example conv2d(3, 96, 11, { stride: 4 }) // AlexNet's first layer: [N, 3, 227, 227] → [N, 96, 55, 55]
  */
 export function conv2d(

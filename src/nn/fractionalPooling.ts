@@ -56,7 +56,7 @@ export class FractionalMaxPool2d extends Module {
     const { outputSize, outputRatio, regions = 'pseudorandom', samples } = options
     this.kernel = pair(kernel)
     if (!this.kernel.every(extent => Number.isInteger(extent) && extent >= 1)) {
-      throw new ShapeError(`fractionalMaxPool2d: kernel (=${this.kernel.join(', ')}) must be whole numbers ≥ 1`)
+      throw new RangeError(`fractionalMaxPool2d: kernel (=${this.kernel.join(', ')}) must be whole numbers ≥ 1`)
     }
     if ((outputSize === undefined) === (outputRatio === undefined)) {
       throw new Error('fractionalMaxPool2d: give either outputSize or outputRatio')
@@ -64,7 +64,7 @@ export class FractionalMaxPool2d extends Module {
     this.outputSize = outputSize === undefined ? undefined : pair(outputSize)
     this.outputRatio = outputRatio === undefined ? undefined : pair(outputRatio)
     if (this.outputSize?.some(size => !Number.isInteger(size) || size < 1)) {
-      throw new ShapeError(`fractionalMaxPool2d: outputSize (=${this.outputSize.join(', ')}) must be whole numbers ≥ 1`)
+      throw new RangeError(`fractionalMaxPool2d: outputSize (=${this.outputSize.join(', ')}) must be whole numbers ≥ 1`)
     }
     if (this.outputRatio?.some(ratio => !(ratio > 0 && ratio < 1))) {
       throw new RangeError(
@@ -178,7 +178,7 @@ const range = (count: number, shape: readonly number[]): Tensor =>
  * step, the same for all samples and channels of the step (PyTorch draws them for every sample and channel by itself). At test
  * time the windows are those of the pseudorandom sequence with u = ½ (the paper averages several draws; PyTorch draws as in
  * training).
- * @throws ShapeError, RangeError or Error when an option is missing or out of its range.
+ * @throws RangeError or Error when an option is missing or out of its range.
  * @example fractionalMaxPool2d(2, { outputRatio: 0.7 }) // [N, 64, 36, 36] → [N, 64, 25, 25]
  */
 export const fractionalMaxPool2d = (kernel: Pair, options: FractionalMaxPoolOptions): FractionalMaxPool2d =>

@@ -1,8 +1,3 @@
-/**
- * Another last layer: the same network for another number of classes, which is how trained weights are carried over to a
- * new task (transfer learning).
- */
-import { ShapeError } from '../graph/shape.ts'
 import { Variable } from '../graph/variable.ts'
 import type { Module } from './module.ts'
 
@@ -33,7 +28,7 @@ export interface ReplaceHeadOptions {
  *
  * @returns the paths of the new parameters, to treat them apart, as with a higher learning rate. (None for the LeNet-5 of 1998,
  *   whose output layer is not trained.)
- * @throws ShapeError when `classes` is not a whole number ≥ 1; Error naming the model when it has no such layer, or the path
+ * @throws RangeError when `classes` is not a whole number ≥ 1; Error naming the model when it has no such layer, or the path
  *   when that of `heads` is none.
  * @example
  * const model = resnet(18)
@@ -42,7 +37,7 @@ export interface ReplaceHeadOptions {
  */
 export function replaceHead(model: Module, classes: number, options: ReplaceHeadOptions = {}): string[] {
   if (!Number.isInteger(classes) || classes < 1) {
-    throw new ShapeError(`replaceHead: classes (=${classes}) must be a whole number ≥ 1`)
+    throw new RangeError(`replaceHead: classes (=${classes}) must be a whole number ≥ 1`)
   }
   const { seed = 0, heads = headsOf(model) } = options
   const modules = [...model.modules()]

@@ -1,7 +1,10 @@
 /**
- * Layers, losses and initializers.
+ * Layers, losses and initializers, and for networks of your own the operations that a `forward` is written with, as `ops`.
  * @module fovea/nn
  */
+/** The operations on graph values, those of the door `fovea`: `ops.relu(x)` computes, where `relu()` makes a layer. */
+export * as ops from '../graph/index.ts'
+export type { Tensor } from '../graph/tensor.ts'
 export {
   Activation,
   ELU,

@@ -29,7 +29,7 @@ export class Linear extends Module {
     super()
     for (const [name, value] of Object.entries({ inFeatures, outFeatures })) {
       if (!Number.isInteger(value) || value < 1) {
-        throw new ShapeError(`linear: ${name} (=${value}) must be a whole number ≥ 1`)
+        throw new RangeError(`linear: ${name} (=${value}) must be a whole number ≥ 1`)
       }
     }
     const { bias = true, init } = options
@@ -68,7 +68,7 @@ export class Linear extends Module {
 /**
  * A fully connected layer `[N, inFeatures] → [N, outFeatures]`: y = x Wᵀ + b, with parameters `weight` `[O, I]` and
  * `bias` `[O]`.
- * @throws ShapeError when a size is not a whole number ≥ 1.
+ * @throws RangeError when a size is not a whole number ≥ 1.
  * @example linear(400, 120)
  */
 export function linear(inFeatures: number, outFeatures: number, options: LinearOptions = {}): Linear {

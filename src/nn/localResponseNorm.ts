@@ -38,7 +38,7 @@ export class LocalResponseNorm extends Module {
     super()
     const { alpha = 1e-4, beta = 0.75, k = 2, divideAlphaBySize = false } = options
     if (!Number.isInteger(size) || size < 1) {
-      throw new ShapeError(`localResponseNorm: size (=${size}) must be a whole number ≥ 1`)
+      throw new RangeError(`localResponseNorm: size (=${size}) must be a whole number ≥ 1`)
     }
     if (!(k > 0 && alpha >= 0 && Number.isFinite(beta))) {
       throw new RangeError(
@@ -74,7 +74,7 @@ export class LocalResponseNorm extends Module {
 /**
  * A local response normalization layer `[N, C, H, W] → [N, C, H, W]` over `size` neighboring channels (n, 5 by default),
  * without parameters.
- * @throws ShapeError or RangeError when a number is out of its range.
+ * @throws RangeError when a number is out of its range.
  * @example sequential(conv2d(3, 96, 11, { stride: 4 }), relu(), localResponseNorm())
  */
 export const localResponseNorm = (size?: number, options?: LocalResponseNormOptions): LocalResponseNorm =>

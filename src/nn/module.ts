@@ -70,12 +70,15 @@ export class ModelBuffer<S extends readonly number[] = readonly number[]> extend
 /**
  * Base of everything with a `forward`.
  *
- * A module or variable that two fields share is one module: it appears once, under its first path.
+ * A module or variable that two fields share is one module: it appears once, under its first path. A `#` field is not part
+ * of the tree. A module belongs to one model, since it knows its path there (see {@link Module.assignPaths}).
  * @example
+ * import { conv2d, type ForwardContext, Module, ops, type Tensor } from 'fovea/nn'
+ *
  * class Residual extends Module {
  *   readonly conv1 = conv2d(16, 16, 3, { padding: 1 })
  *   override forward(x: Tensor, context: ForwardContext): Tensor {
- *     return relu(add(x, this.conv1.forward(x, context)))
+ *     return ops.relu(ops.add(x, this.conv1.forward(x, context)))
  *   }
  * }
  */
@@ -140,7 +143,12 @@ export abstract class Module {
     return found
   }
 
-  /** Tells every module and variable of the tree its path, with this module as the root. Returns the module. */
+  /**
+   * Tells every module and variable of the tree its path, with this module as the root. Returns the module.
+   *
+   * A layer has one path. When it is put into a second model, the model whose paths were assigned last gives it its name in
+   * messages and the stream of its random numbers (dropout); assign the paths of the other again before training that.
+   */
   assignPaths(): this {
     for (const [path, module] of this.modules()) module.path = path
     for (const [path, variable] of this.variables()) variable.name = path

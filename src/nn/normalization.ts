@@ -119,11 +119,11 @@ export class GroupNorm extends Module {
     const { eps = 1e-5, affine = true } = options
     for (const [name, value] of Object.entries({ groups, channels })) {
       if (!Number.isInteger(value) || value < 1) {
-        throw new ShapeError(`groupNorm: ${name} (=${value}) must be a whole number ≥ 1`)
+        throw new RangeError(`groupNorm: ${name} (=${value}) must be a whole number ≥ 1`)
       }
     }
     if (channels % groups !== 0) {
-      throw new ShapeError(`groupNorm: channels (=${channels}) must be divisible by groups (=${groups})`)
+      throw new RangeError(`groupNorm: channels (=${channels}) must be divisible by groups (=${groups})`)
     }
     checkEps('groupNorm', eps)
     this.groups = groups
@@ -193,7 +193,7 @@ export class InstanceNorm2d extends InstanceNorm {
 /**
  * A layer normalization over the last axes, whose sizes are `normalizedShape`; parameters `weight` and `bias` of that
  * shape.
- * @throws ShapeError or RangeError when a number is out of its range.
+ * @throws RangeError when a number is out of its range.
  * @example layerNorm(512) // [N, 512] → [N, 512]
  */
 export const layerNorm = (normalizedShape: number | readonly number[], options?: NormalizationOptions): LayerNorm =>
@@ -202,7 +202,7 @@ export const layerNorm = (normalizedShape: number | readonly number[], options?:
 /**
  * A normalization of `[N, channels, …]` over each of `groups` groups of neighboring channels of each sample; parameters
  * `weight` and `bias` `[C]`. One group is layer norm over channels and positions, `channels` groups are instance norm.
- * @throws ShapeError or RangeError when a number is out of its range or the channels do not divide by the groups.
+ * @throws RangeError when a number is out of its range or the channels do not divide by the groups.
  * @example groupNorm(32, 256)
  */
 export const groupNorm = (groups: number, channels: number, options?: NormalizationOptions): GroupNorm =>
@@ -211,7 +211,7 @@ export const groupNorm = (groups: number, channels: number, options?: Normalizat
 /**
  * A normalization of each channel of each sample of `[N, channels, H, W]`, over its H·W positions; without parameters
  * unless `affine`.
- * @throws ShapeError or RangeError when a number is out of its range.
+ * @throws RangeError when a number is out of its range.
  * @example instanceNorm2d(64, { affine: true })
  */
 export const instanceNorm2d = (channels: number, options?: NormalizationOptions): InstanceNorm2d =>
@@ -220,7 +220,7 @@ export const instanceNorm2d = (channels: number, options?: NormalizationOptions)
 /**
  * A normalization of each channel of each sample of `[N, channels, L]`, over its L positions; without parameters unless
  * `affine`.
- * @throws ShapeError or RangeError when a number is out of its range.
+ * @throws RangeError when a number is out of its range.
  */
 export const instanceNorm1d = (channels: number, options?: NormalizationOptions): InstanceNorm1d =>
   new InstanceNorm1d(channels, options)

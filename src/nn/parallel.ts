@@ -65,7 +65,7 @@ export const parallel = <L extends Layers>(branches: L): Parallel<L> => new Para
  * The naive inception module (Szegedy et al. 2014, figure 2a): 1×1, 3×3 and 5×5 convolutions with ReLU and 3×3 max pooling of
  * the same input, joined along the channels: `[N, C, H, W] → [N, ones + threes + fives + C, H, W]`. As pooling keeps all
  * channels, every module is wider than the one before it.
- * @throws ShapeError when a width is not a whole number ≥ 1.
+ * @throws RangeError when a width is not a whole number ≥ 1.
  * @example naiveInception(256, { ones: 128, threes: 192, fives: 96 }) // the lecture's: 28×28×256 → 28×28×672
  */
 export function naiveInception(inChannels: number, { ones, threes, fives }: NaiveInceptionWidths): NaiveInception {

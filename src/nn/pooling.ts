@@ -102,7 +102,7 @@ export class AveragePool2d extends Pool2d {
 /**
  * A max pooling layer `[N, C, H, W] → [N, C, H′, W′]`, H′ = ⌊(H + padding − dilation·(kernel − 1) − 1) / stride⌋ + 1.
  * The gradient goes to the element that won (the first of equals).
- * @throws ShapeError when a number is out of its range.
+ * @throws RangeError when a number is out of its range.
  * @example maxPool2d(3, { stride: 2 }) // AlexNet's overlapping pooling: [N, 96, 55, 55] → [N, 96, 27, 27]
  */
 export const maxPool2d = (kernel: Pair, options?: MaxPoolOptions): MaxPool2d => new MaxPool2d(kernel, options)
@@ -110,7 +110,7 @@ export const maxPool2d = (kernel: Pair, options?: MaxPoolOptions): MaxPool2d => 
 /**
  * An average pooling layer `[N, C, H, W] → [N, C, H′, W′]`; the zeros of the padding count unless
  * `countPadding` is false.
- * @throws ShapeError when a number is out of its range.
+ * @throws RangeError when a number is out of its range.
  * @example averagePool2d(7) // [N, 512, 7, 7] → [N, 512, 1, 1]
  */
 export const averagePool2d = (kernel: Pair, options?: AveragePoolOptions): AveragePool2d =>

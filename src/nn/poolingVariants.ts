@@ -124,7 +124,7 @@ export class StochasticPool2d extends Pool2d {
 /**
  * A pooling layer `[N, C, H, W] → [N, C, H′, W′]`: the mean of each window, weighted by the distance from its center.
  * The padding counts as zeros.
- * @throws ShapeError when a number is out of its range, RangeError when a weight is negative or all are zero.
+ * @throws RangeError when a number is out of its range, RangeError when a weight is negative or all are zero.
  * @example distanceWeightedAveragePool2d(3, { weight: d => Math.exp((-d * d) / 2) }) // Gaussian, σ = 1
  */
 export const distanceWeightedAveragePool2d = (
@@ -134,7 +134,7 @@ export const distanceWeightedAveragePool2d = (
 
 /**
  * An L2-norm pooling layer `[N, C, H, W] → [N, C, H′, W′]`: √Σ x² over each window (PyTorch's `LPPool2d(2, …)`).
- * @throws ShapeError when a number is out of its range.
+ * @throws RangeError when a number is out of its range.
  * @example l2Pool2d(2)
  */
 export const l2Pool2d = (kernel: Pair, options?: PoolOptions): L2Pool2d => new L2Pool2d(kernel, options)
@@ -143,7 +143,7 @@ export const l2Pool2d = (kernel: Pair, options?: PoolOptions): L2Pool2d => new L
  * A stochastic pooling layer (Zeiler and Fergus 2013) `[N, C, H, W] → [N, C, H′, W′]` for activations that are not
  * negative (after a ReLU). In training one element of each window is drawn with probability pᵢ = aᵢ / Σ a; at test time the
  * output is the expected value Σ pᵢ aᵢ. A window of zeros gives 0.
- * @throws ShapeError when a number is out of its range. While training, `forward` throws an Error when the context has no
+ * @throws RangeError when a number is out of its range. While training, `forward` throws an Error when the context has no
  *   key or the model has not been given paths.
  * @example sequential(conv2d(3, 64, 5), relu(), stochasticPool2d(3, { stride: 2 }))
  */

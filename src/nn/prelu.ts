@@ -15,7 +15,7 @@ export class PReLU extends Module {
   constructor(count = 1, slope = 0.25) {
     super()
     if (!Number.isInteger(count) || count < 1) {
-      throw new ShapeError(`prelu: count (=${count}) must be a whole number ≥ 1`)
+      throw new RangeError(`prelu: count (=${count}) must be a whole number ≥ 1`)
     }
     this.weight = new Parameter([count], constant(slope))
   }
@@ -44,7 +44,7 @@ export class Maxout extends Module {
   constructor(pieces: number) {
     super()
     if (!Number.isInteger(pieces) || pieces < 1) {
-      throw new ShapeError(`maxout: pieces (=${pieces}) must be a whole number ≥ 1`)
+      throw new RangeError(`maxout: pieces (=${pieces}) must be a whole number ≥ 1`)
     }
     this.pieces = pieces
   }
@@ -68,7 +68,7 @@ export class Maxout extends Module {
  * A layer x for x > 0, else a · x, a learned (He et al. 2015); parameter `weight` `[count]`.
  * @param count one slope for all (1, the default) or one for each channel of `[N, count, …]`
  * @param slope where a starts, 0.25 by default
- * @throws ShapeError when `count` is not a whole number ≥ 1.
+ * @throws RangeError when `count` is not a whole number ≥ 1.
  * @example prelu(64)
  */
 export const prelu = (count?: number, slope?: number): PReLU => new PReLU(count, slope)
@@ -77,14 +77,14 @@ export const prelu = (count?: number, slope?: number): PReLU => new PReLU(count,
  * A maxout layer (Goodfellow et al. 2013): `[N, C, …] → [N, C / pieces, …]`, the largest of each `pieces` neighboring
  * channels. After a linear layer it is maxⱼ (wⱼᵀx + bⱼ); on feature maps it is pooling across channels. The gradient goes to the
  * first of equal maxima, as with PyTorch's `x.view(N, C / pieces, pieces, …).max(2)`.
- * @throws ShapeError when `pieces` is not a whole number ≥ 1.
+ * @throws RangeError when `pieces` is not a whole number ≥ 1.
  * @example sequential(linear(784, 240 * 5), maxout(5)) // [N, 784] → [N, 240]
  */
 export const maxout = (pieces: number): Maxout => new Maxout(pieces)
 
 /**
  * Cross-channel max pooling (Goodfellow et al. 2013): the same as {@link maxout}, under the name it has among poolings.
- * @throws ShapeError when `channels` is not a whole number ≥ 1.
+ * @throws RangeError when `channels` is not a whole number ≥ 1.
  * @example crossChannelMaxPool(2) // [N, 64, H, W] → [N, 32, H, W]
  */
 export const crossChannelMaxPool = (channels: number): Maxout => new Maxout(channels)

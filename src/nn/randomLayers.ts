@@ -139,7 +139,7 @@ export const vanillaDropout = (probability?: number): VanillaDropout => new Vani
  * variance that the random sums have. So does this layer when it is given f as `activation`, over the means of 32 equally
  * likely parts of that distribution in place of random draws. Without an `activation` the mean of the distribution is left, which is the layer with
  * all of its weights. One mask M serves all samples of a step (the paper draws one for each). Parameters as `linear`.
- * @throws ShapeError when a size is not a whole number ≥ 1, RangeError when the probability is not in [0, 1), TypeError when the
+ * @throws RangeError when a size is not a whole number ≥ 1 or the probability is not in [0, 1), TypeError when the
  *   activation is a softmax.
  * @example dropConnect(800, 800, { probability: 0.5, activation: relu() })
  */

@@ -154,7 +154,7 @@ const bothEnds = (padding: number | readonly [number, number]): readonly [number
 /**
  * A convolution layer for series `[N, inChannels, L] → [N, outChannels, L′]`,
  * L′ = ⌊(L + padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, with parameters `weight` `[O, C / groups, K]` and `bias` `[O]`.
- * @throws ShapeError when a number is out of its range or the channels are not divisible by `groups`.
+ * @throws RangeError when a number is out of its range or the channels are not divisible by `groups`.
  * @example conv1d(1, 16, 9, { padding: 'same' })
  */
 export const conv1d = (inChannels: number, outChannels: number, kernel: number, options?: Conv1dOptions): Conv1d =>
@@ -164,7 +164,7 @@ export const conv1d = (inChannels: number, outChannels: number, kernel: number, 
  * A transposed convolution layer for series `[N, inChannels, L] → [N, outChannels, L′]`,
  * L′ = (L − 1)·stride − padding + dilation·(kernel − 1) + outputPadding + 1, with parameters `weight` `[C, O / groups, K]` and
  * `bias` `[O]`. It lengthens by its stride.
- * @throws ShapeError when a number is out of its range or the channels are not divisible by `groups`.
+ * @throws RangeError when a number is out of its range or the channels are not divisible by `groups`.
  * @example convTranspose1d(16, 8, 4, { stride: 2, padding: 1 }) // [N, 16, 50] → [N, 8, 100]
  */
 export const convTranspose1d = (

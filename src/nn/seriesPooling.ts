@@ -111,27 +111,27 @@ export class AdaptiveMaxPool1d extends SeriesPool {
 /**
  * A max pooling layer for series `[N, C, L] → [N, C, L′]`, L′ = ⌊(L + padding − dilation·(kernel − 1) − 1) / stride⌋ + 1. The
  * gradient goes to the element that won (the first of equals).
- * @throws ShapeError when a number is out of its range.
+ * @throws RangeError when a number is out of its range.
  * @example maxPool1d(2) // [N, 16, 100] → [N, 16, 50]
  */
 export const maxPool1d = (kernel: number, options?: MaxPool1dOptions): MaxPool1d => new MaxPool1d(kernel, options)
 
 /**
  * An average pooling layer for series `[N, C, L] → [N, C, L′]`; the zeros of the padding count unless `countPadding` is false.
- * @throws ShapeError when a number is out of its range.
+ * @throws RangeError when a number is out of its range.
  */
 export const averagePool1d = (kernel: number, options?: AveragePool1dOptions): AveragePool1d =>
   new AveragePool1d(kernel, options)
 
 /**
  * An L2-norm pooling layer for series `[N, C, L] → [N, C, L′]`: √Σ x² over each window (PyTorch's `LPPool1d(2, …)`).
- * @throws ShapeError when a number is out of its range.
+ * @throws RangeError when a number is out of its range.
  */
 export const l2Pool1d = (kernel: number, options?: Pool1dOptions): L2Pool1d => new L2Pool1d(kernel, options)
 
 /**
  * An average pooling layer for series `[N, C, L] → [N, C, outputSize]`, by PyTorch's bins.
- * @throws ShapeError when `outputSize` is not a whole number ≥ 1.
+ * @throws RangeError when `outputSize` is not a whole number ≥ 1.
  * @example adaptiveAveragePool1d(8) // series of any length give 8 numbers a channel
  */
 export const adaptiveAveragePool1d = (outputSize: number): AdaptiveAveragePool1d =>
@@ -139,7 +139,7 @@ export const adaptiveAveragePool1d = (outputSize: number): AdaptiveAveragePool1d
 
 /**
  * A max pooling layer for series `[N, C, L] → [N, C, outputSize]`, by PyTorch's bins.
- * @throws ShapeError when `outputSize` is not a whole number ≥ 1.
+ * @throws RangeError when `outputSize` is not a whole number ≥ 1.
  */
 export const adaptiveMaxPool1d = (outputSize: number): AdaptiveMaxPool1d => new AdaptiveMaxPool1d(outputSize)
 
@@ -156,6 +156,6 @@ function windowFor(kernel: number, options: Pool1dOptions & { readonly dilation?
 
 function checkLength(label: string, outputSize: number): void {
   if (!Number.isInteger(outputSize) || outputSize < 1) {
-    throw new ShapeError(`${label}: outputSize (=${outputSize}) must be a whole number ≥ 1`)
+    throw new RangeError(`${label}: outputSize (=${outputSize}) must be a whole number ≥ 1`)
   }
 }

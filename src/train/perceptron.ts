@@ -47,7 +47,7 @@ export class Perceptron extends Module {
   constructor(inputs: number) {
     super()
     if (!Number.isInteger(inputs) || inputs < 1) {
-      throw new ShapeError(`perceptron: inputs (=${inputs}) must be a whole number ≥ 1`)
+      throw new RangeError(`perceptron: inputs (=${inputs}) must be a whole number ≥ 1`)
     }
     this.inputs = inputs
     this.weight = new Parameter([1, inputs], zeros())
@@ -145,6 +145,6 @@ export class Perceptron extends Module {
 /**
  * A perceptron `[N, inputs] → [N]`, sign(w · x + b) in {−1, +1} (+1 at 0), with parameters `weight` `[1, inputs]` and `bias` `[1]`.
  * It learns by {@link Perceptron.learn}, not by gradients.
- * @throws ShapeError when `inputs` is not a whole number ≥ 1.
+ * @throws RangeError when `inputs` is not a whole number ≥ 1.
  */
 export const perceptron = (inputs: number): Perceptron => new Perceptron(inputs)

@@ -79,7 +79,7 @@ export async function readMatching(
 ): Promise<ReadWeights> {
   const file = source.name
   const { tensors, notes } = chooseWeights(await openSource(source), model.variables(), options)
-  const match = naming(file, () => matchState(model, tensors, options))
+  const match = nameFile(file, () => matchState(model, tensors, options))
   const values = new Map<string, ArrayLike<number>>()
   const odd: string[] = []
   for (const path of match.matched.keys()) {
@@ -94,7 +94,7 @@ export async function readMatching(
 
 /** Puts weights into the model that they were read for. @throws StateError when its integers do not hold them */
 export function setWeights({ file, match, values, notes }: ReadWeights): WeightsReport {
-  naming(file, () => setValues(match.matched, values))
+  nameFile(file, () => setValues(match.matched, values))
   return { ...match.report, notes }
 }
 
@@ -107,8 +107,8 @@ async function numbersOf(tensor: FileTensor, path: string, file: string) {
   }
 }
 
-/** Has errors of matching name the file. */
-function naming<T>(file: string, use: () => T): T {
+/** Puts the file's name in front of errors of matching. */
+function nameFile<T>(file: string, use: () => T): T {
   try {
     return use()
   } catch (error) {

@@ -86,7 +86,7 @@ export function averagePool2d(x: Volume, kernel: WindowOptions['kernel'], option
 
 function averagedShape(x: Shape, attributes: Window2d, label: string): [number, number, number, number] {
   if (attributes.dilation.some(rate => rate !== 1)) {
-    throw new ShapeError(`${label}: dilation (=${attributes.dilation.join(', ')}) must be 1`)
+    throw new RangeError(`${label}: dilation (=${attributes.dilation.join(', ')}) must be 1`)
   }
   return pooledShape(x, attributes, label)
 }

@@ -58,7 +58,7 @@ export const scatterAddOp: Op<ScatterAddAttributes> = {
         `scatterAdd: expected ${slices.shape[axis]} indices for axis ${axis} of ${formatShape(slices.shape)}, got ${indices.shape[0]}`,
       )
     }
-    if (!Number.isInteger(size) || size < 1) throw new ShapeError(`scatterAdd: size (=${size}) must be at least 1`)
+    if (!Number.isInteger(size) || size < 1) throw new RangeError(`scatterAdd: size (=${size}) must be at least 1`)
     return { shape: withExtent(slices.shape, axis, size), dtype: 'f32' }
   },
   reference([slices, indices], { axis, size }, shape) {

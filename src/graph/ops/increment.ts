@@ -16,7 +16,7 @@ export const incrementOp: Op<IncrementAttributes> = {
   shape([x], { by }) {
     if (x.dtype !== 'i32') throw new ShapeError(`increment: expected i32 numbers, got ${x.dtype}`)
     if (!Number.isInteger(by) || by !== (by | 0)) {
-      throw new ShapeError(`increment: by (=${by}) must be a whole number in -2^31 … 2^31 - 1`)
+      throw new RangeError(`increment: by (=${by}) must be a whole number in -2^31 … 2^31 - 1`)
     }
     return { shape: x.shape, dtype: 'i32' }
   },
@@ -28,7 +28,7 @@ export const incrementOp: Op<IncrementAttributes> = {
 
 /**
  * Whole numbers plus `by`: `i32 […] → i32 […]`.
- * @throws ShapeError when `x` is not i32 or `by` no whole number of 32 bits.
+ * @throws ShapeError when `x` is not i32, RangeError when `by` is not a whole number of 32 bits.
  * @example const steps = increment(counter.tensor) // counter = new Variable([], { dtype: 'i32' })
  */
 export function increment<S extends Shape>(x: Tensor<S>, by = 1): Tensor<S> {

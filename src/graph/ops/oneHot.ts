@@ -16,7 +16,7 @@ export const oneHotOp: Op<OneHotAttributes> = {
   shape([indices], { classes }) {
     if (indices.dtype !== 'i32') throw new ShapeError(`oneHot: expected i32 indices, got ${indices.dtype}`)
     if (!Number.isInteger(classes) || classes < 1) {
-      throw new ShapeError(`oneHot: classes (=${classes}) must be a whole number ≥ 1`)
+      throw new RangeError(`oneHot: classes (=${classes}) must be a whole number ≥ 1`)
     }
     return { shape: [...indices.shape, classes], dtype: 'f32' }
   },

@@ -32,7 +32,7 @@ export const randomOp: Op<RandomAttributes> = {
       throw new ShapeError(`random: expected a key i32 [2] (seed, step), got ${key.dtype} ${formatShape(key.shape)}`)
     }
     if (distribution === 'bernoulli' && !(probability !== undefined && probability >= 0 && probability <= 1)) {
-      throw new ShapeError(`random: probability (=${probability}) must lie in 0 … 1`)
+      throw new RangeError(`random: probability (=${probability}) must lie in 0 … 1`)
     }
     return { shape, dtype: 'f32' }
   },
@@ -72,7 +72,7 @@ export function randomNormal<const S extends Shape>(key: Vector, shape: S, path:
 
 /**
  * 1 with the given probability, else 0. Other parameters as {@link randomUniform}.
- * @throws ShapeError when the probability is not in 0 … 1.
+ * @throws RangeError when the probability is not in 0 … 1.
  */
 export function randomBernoulli<const S extends Shape>(
   key: Vector,
