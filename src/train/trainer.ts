@@ -198,7 +198,7 @@ export class Trainer {
   async inspect(): Promise<Health> {
     return this.#turns.take(async () => {
       await this.#sources.features?.compute()
-      return this.#training.look(this.#position)
+      return this.#training.inspect(this.#position)
     })
   }
 
@@ -241,7 +241,7 @@ export class Trainer {
     this.#isWatching = alarms
     if (!alarms) return []
     try {
-      await this.#training.prepareLooks(epoch)
+      await this.#training.prepareInspections(epoch)
       return []
     } catch (error) {
       return [this.#withoutAlarms(error)]

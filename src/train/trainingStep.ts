@@ -32,7 +32,7 @@ export interface StepResult {
   readonly waited: number
 }
 
-/** The steps of a run, and looks at what they would do. They share memory for a batch: one at a time. */
+/** The steps of a run, and inspections of what they would do. They share memory for a batch: one at a time. */
 export class TrainingStep {
   readonly #options: ResolvedOptions
   readonly #source: SampleSource
@@ -41,7 +41,7 @@ export class TrainingStep {
   readonly #averages: AveragedVariables | undefined
   readonly #accumulator: GradientAccumulator | undefined
   readonly #executables = new Map<string, Promise<Executable>>()
-  readonly #looks = new Map<string, HealthProgram>()
+  readonly #healthPrograms = new Map<string, HealthProgram>()
   readonly #memory: BatchMemory
 
   constructor(options: ResolvedOptions, source: SampleSource, traced: Module, averages: AveragedVariables | undefined) {
@@ -91,9 +91,9 @@ export class TrainingStep {
     for (const size of this.#statisticsSizes()) await this.#statistics(size)
   }
 
-  /** Compiles the looks at first batches that {@link look} takes from an epoch on. @throws MemoryError when one does not fit. */
-  async prepareLooks(from: number): Promise<void> {
-    for (const epoch of this.#phases(from)) await this.#lookAt(this.#source.sizeOf(0), epoch)
+  /** Compiles what {@link inspect} runs on first batches from an epoch on. @throws MemoryError when one does not fit. */
+  async prepareInspections(from: number): Promise<void> {
+    for (const epoch of this.#phases(from)) await this.#inspectionOf(this.#source.sizeOf(0), epoch)
   }
 
   /** Takes the batches of a step, one after another; with the last of them the weights change. */
@@ -124,17 +124,17 @@ export class TrainingStep {
   }
 
   /** Looks at the batch that is next: how large values and gradients are, which units are dead. Nothing is changed. */
-  async look({ epoch, batch: next, step }: Progress): Promise<Health> {
+  async inspect({ epoch, batch: next, step }: Progress): Promise<Health> {
     const { accumulate, seed } = this.#options
     const source = this.#source
     // At the end of an epoch its first batch is looked at.
     const batch = next % source.batches
-    const { look, executable } = await this.#lookAt(source.sizeOf(batch), epoch)
+    const { health, executable } = await this.#inspectionOf(source.sizeOf(batch), epoch)
     source.startEpoch(epoch, batch)
     const images = await this.#memory.fill(batch)
-    // The source goes on where it was.
+    // The source continues where it was.
     if (next < source.batches) source.startEpoch(epoch, next)
-    return look.read(await executable.run(inputsFor(executable, { ...images, key: [seed, step * accumulate] })))
+    return health.read(await executable.run(inputsFor(executable, { ...images, key: [seed, step * accumulate] })))
   }
 
   /** Fits the averages of running statistics to the averaged weights, when the average asks for it. */
@@ -163,15 +163,15 @@ export class TrainingStep {
     })
   }
 
-  async #lookAt(size: number, epoch: number): Promise<{ look: HealthProgram; executable: Executable }> {
+  async #inspectionOf(size: number, epoch: number): Promise<{ health: HealthProgram; executable: Executable }> {
     const { loss, optimizer } = this.#options
     const frozen = this.#frozenIn(epoch)
     const key = `health ${size} ${frozen.length}`
-    const look =
-      this.#looks.get(key) ??
+    const health =
+      this.#healthPrograms.get(key) ??
       healthProgram(this.#traced, this.#source.shape, size, loss, freezing(optimizer, frozen), this.#softLabels)
-    this.#looks.set(key, look)
-    return { look, executable: await this.#compiled(key, () => look.program) }
+    this.#healthPrograms.set(key, health)
+    return { health, executable: await this.#compiled(key, () => health.program) }
   }
 
   /** The forward pass that fits running statistics to averaged weights; none where nothing is averaged. */
