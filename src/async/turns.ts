@@ -1,6 +1,6 @@
 /**
  * The queue of an engine. Runs, reads, writes and the loading of programs share one memory and the same threads, so each
- * takes its turn: first come, first served, one at a time, whoever asks.
+ * takes its turn: first come, first served, one at a time.
  */
 
 /** Work that is done one piece after another, in the order in which it was asked for. */
@@ -10,7 +10,7 @@ export class Turns {
   /** Settles, and never rejects, when the last of them has ended. */
   #last: Promise<unknown> = Promise.resolve()
 
-  /** Whether a turn that is asked for now begins at once. */
+  /** True when a turn that is asked for now begins immediately. */
   get isFree(): boolean {
     return this.#open === 0
   }

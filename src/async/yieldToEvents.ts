@@ -7,7 +7,7 @@ export function yieldToEvents(): Promise<void> {
       setImmediate(resolve)
       return
     }
-    // A message takes its turn at once; browsers hold timers back for four milliseconds.
+    // A message takes its turn immediately; browsers hold timers back for four milliseconds.
     const { port1, port2 } = new MessageChannel()
     port1.onmessage = () => {
       port1.close()
@@ -17,7 +17,7 @@ export function yieldToEvents(): Promise<void> {
   })
 }
 
-/** Milliseconds after which work that goes on and on lets the event loop turn: a screen shows 60 frames a second. */
+/** Longest time in milliseconds for which work holds the event loop: a screen shows 60 frames a second. */
 const longestHold = 8
 
 /** The next turn of the event loop that is waited for, and since when. */

@@ -7,7 +7,7 @@
 import { blankRaster, type Fill, fillBytes, type Raster, roundHalfEven, shapeOf } from './raster.ts'
 import { between, check, checkFill, checkInterval, defineTransform, type Transform } from './transform.ts'
 
-/** How values between pixels are found. */
+/** Rule for values between pixels. */
 export type Interpolation = 'bilinear' | 'nearest'
 
 /** Parameters of {@link affine}. */

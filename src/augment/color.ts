@@ -110,7 +110,7 @@ export function colorJitter(options: ColorJitterOptions): Transform {
 
 /** Options of {@link grayscale}. */
 export interface GrayscaleOptions {
-  /** How often a picture is made gray, 0.1 by default. */
+  /** Probability that a picture is made gray, 0.1 by default. */
   readonly probability?: number
 }
 
@@ -174,7 +174,7 @@ function grayOf({ channels, pixels }: Raster): Uint8Array {
   return gray
 }
 
-/** What every byte becomes when it is blended with a constant. */
+/** Table of every byte blended with a constant. */
 function blendTable(factor: number, constant: number): Uint8Array {
   const own = f32(factor)
   const rest = f32(f32(1 - factor) * constant)

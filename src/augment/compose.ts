@@ -8,7 +8,7 @@ import { type LabeledClasses, refuseLabelRisk } from './labelSafety.ts'
 import { checkedRaster, type Raster, type RasterShape } from './raster.ts'
 import type { BatchTransform, MixBatch, Transform, TransformOptions } from './transform.ts'
 
-/** Which random numbers a picture gets. */
+/** Identifies the random numbers of a picture. */
 export interface SampleKey {
   readonly seed: number
   readonly epoch: number
@@ -28,7 +28,7 @@ export interface AugmentationSpec {
   readonly allowLabelChanges?: boolean
 }
 
-/** How {@link compose} puts transforms together. */
+/** Options of {@link compose}. */
 export interface ComposeOptions {
   /** True to let mirror images and half turns through on data sets of written symbols; false by default. */
   readonly allowLabelChanges?: boolean

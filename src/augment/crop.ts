@@ -11,7 +11,7 @@ export interface Box {
   readonly width: number
 }
 
-/** What lies beyond the border: one color, the nearest pixel, or the picture mirrored (without or with the last row twice). */
+/** Pixels beyond the border: one color, the nearest pixel, or the picture mirrored (without or with the last row twice). */
 export type Border = 'constant' | 'edge' | 'reflect' | 'symmetric'
 
 /** Names of the borders. */
@@ -64,7 +64,7 @@ export function centerCropOf(image: Raster, height: number, width: number): Rast
   return crop(image, { top, left, height, width })
 }
 
-/** Where the middle part of a side begins: half a pixel too many goes to the even side of a cut, to the end of a border. */
+/** Start of the middle part of a side. Half a pixel too many goes to the even side of a cut, to the end of a border. */
 const middleOf = (side: number, length: number): number =>
   length <= side ? roundHalfEven((side - length) / 2) : -Math.floor((length - side) / 2)
 
@@ -74,7 +74,7 @@ export interface CenterCropOptions {
   readonly size: number | readonly [number, number]
 }
 
-/** A transform that cuts the middle out, and adds a black border to a smaller picture. @throws AugmentError for a size that is none. */
+/** A transform that cuts the middle out, and adds a black border to a smaller picture. @throws AugmentError for an invalid size. */
 export function centerCrop({ size }: CenterCropOptions): Transform {
   const [height, width] = sizeOption('centerCrop', size)
   return defineTransform('centerCrop', { size: [height, width] }, image => centerCropOf(image, height, width), {
@@ -88,7 +88,7 @@ export interface RandomCropOptions {
   readonly size: number | readonly [number, number]
   /** Pixels added on each side before cutting, 0 by default. */
   readonly padding?: number
-  /** What the added pixels are, `constant` by default. */
+  /** Values of the added pixels, `constant` by default. */
   readonly border?: Border
   /** Color of constant ones, 0 by default. */
   readonly fill?: Fill
@@ -128,7 +128,7 @@ export function refuseSmall(name: string, image: Raster, height: number, width: 
   )
 }
 
-/** Where the pixels of a cut line come from. */
+/** Source of the pixels of a cut line. */
 function sourceIndices(start: number, length: number, size: number, border: Border): Int32Array {
   const reach = Math.max(-start, start + length - size)
   const most = border === 'reflect' ? size - 1 : size

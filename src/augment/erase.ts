@@ -27,7 +27,7 @@ export interface CutoutOptions {
   readonly size: number
   /** Its color, 0 by default. The paper's is the mean of the training set, which is 0 after normalization. */
   readonly fill?: Fill
-  /** How often, always by default. */
+  /** Probability that a picture is erased, 1 by default. */
   readonly probability?: number
 }
 
@@ -50,7 +50,7 @@ export function cutout({ size, fill = 0, probability = 1 }: CutoutOptions): Tran
 
 /** Options of {@link randomErasing}. */
 export interface RandomErasingOptions {
-  /** How often, ½ by default. */
+  /** Probability that a picture is erased, ½ by default. */
   readonly probability?: number
   /** Share of the picture's area, `[0.02, 0.33]` by default. */
   readonly scale?: readonly [number, number]

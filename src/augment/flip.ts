@@ -31,7 +31,7 @@ export function flipVertically(image: Raster): Raster {
 
 /** Options of {@link horizontalFlip} and {@link verticalFlip}. */
 export interface FlipOptions {
-  /** How often a picture is mirrored, ½ by default. */
+  /** Probability that a picture is mirrored, ½ by default. */
   readonly probability?: number
 }
 

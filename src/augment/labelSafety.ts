@@ -5,7 +5,7 @@
 import { LabelSafetyError } from './errors.ts'
 import type { Transform } from './transform.ts'
 
-/** What is asked of a data set. */
+/** Facts about a data set that the check needs. */
 export interface LabeledClasses {
   readonly name: string
   readonly classes: readonly string[]
@@ -13,7 +13,7 @@ export interface LabeledClasses {
   readonly symbols?: boolean
 }
 
-/** Whether names of classes are those of symbols: all of them one letter or digit. */
+/** True when the classes are symbols: every name is one letter or digit. */
 export const areSymbols = (classes: readonly string[]): boolean =>
   classes.length > 1 && classes.every(name => /^[\p{L}\p{N}]$/u.test(name))
 

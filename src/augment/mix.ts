@@ -11,7 +11,7 @@ import { type BatchTransform, check, checkProbability, type MixBatch } from './t
 export interface MixOptions {
   /** Of the Beta distribution of λ: 0.2 to 0.4 mixes mildly, 1 makes every share equally likely. */
   readonly alpha?: number
-  /** How often a batch is mixed, always by default. */
+  /** Probability that a batch is mixed, 1 by default. */
   readonly probability?: number
 }
 

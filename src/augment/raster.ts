@@ -15,7 +15,7 @@ export type RasterShape = readonly [height: number, width: number, channels: num
 /** Bytes as a canvas or a file gives them. */
 export type Bytes = Uint8Array | Uint8ClampedArray
 
-/** Whether something is bytes. */
+/** True for an array of bytes. */
 export const isBytes = (values: unknown): values is Bytes =>
   values instanceof Uint8Array || values instanceof Uint8ClampedArray
 
@@ -24,7 +24,7 @@ export const plainBytes = (bytes: Bytes): Uint8Array =>
   bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 
 /**
- * What is wrong with something that should be the pixels of `count` pictures, and what to do about it; undefined when it is as
+ * The fault of a value that should be the pixels of `count` pictures, and the remedy; undefined when it is as
  * many bytes as they have.
  */
 export function pixelProblem(pixels: unknown, shape: RasterShape, count = 1): string | undefined {
@@ -39,7 +39,7 @@ export function pixelProblem(pixels: unknown, shape: RasterShape, count = 1): st
   return `${problem}; they look like RGBA, as a canvas gives it: keep ${channels} of every 4 by bytes.filter((_, i) => ${kept})`
 }
 
-/** What something is that is no bytes, and how it becomes some. */
+/** Describes a value that is not bytes, and how to turn it into bytes. */
 function described(values: unknown): string {
   if (typeof values !== 'object' || values === null) return String(values)
   const type = values.constructor?.name ?? 'object'
@@ -52,21 +52,21 @@ function described(values: unknown): string {
 
 /**
  * A picture of bytes and their shape; the bytes are not copied.
- * @throws AugmentError when they are no bytes, or not as many as the shape has.
+ * @throws AugmentError when they are not bytes, or their number does not match the shape.
  * @example raster(dataset.images.subarray(0, 3072), [32, 32, 3])
  */
 export function raster(pixels: Bytes, shape: RasterShape): Raster {
   const [height, width, channels] = shape
   for (const size of [height, width, channels]) {
     if (!Number.isInteger(size) || size < 1)
-      throw new AugmentError(`raster: no such shape: [${height}, ${width}, ${channels}]`)
+      throw new AugmentError(`raster: shape [${height}, ${width}, ${channels}] must be whole numbers ≥ 1`)
   }
   const problem = pixelProblem(pixels, shape)
   if (problem !== undefined) throw new AugmentError(`raster: ${problem}`)
   return { height, width, channels, pixels: plainBytes(pixels) }
 }
 
-/** A picture that was made elsewhere. @throws AugmentError when its pixels are no bytes, or not as many as its shape has. */
+/** A picture that was made elsewhere. @throws AugmentError when its pixels are not bytes, or their number does not match its shape. */
 export const checkedRaster = (image: Raster): Raster => raster(image.pixels, shapeOf(image))
 
 /** A new picture of zeros. */
@@ -82,7 +82,7 @@ export type Fill = number | readonly number[]
 
 /**
  * A fill as one byte a channel.
- * @throws AugmentError when it has another number of channels, or a value is no byte.
+ * @throws AugmentError when it has another number of channels, or a value is not a byte.
  */
 export function fillBytes(name: string, fill: Fill, channels: number): Uint8Array {
   const values = typeof fill === 'number' ? new Array<number>(channels).fill(fill) : fill

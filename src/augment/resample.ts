@@ -7,7 +7,7 @@
  */
 import { blankRaster, type Raster } from './raster.ts'
 
-/** How new pixels are made of old ones: a triangle, Keys' cubic (1981, a = −½) or the nearest pixel alone. */
+/** Rule by which new pixels are made of old ones: a triangle, Keys' cubic (1981, a = −½) or the nearest pixel alone. */
 export type Resampling = 'bilinear' | 'bicubic' | 'nearest'
 
 /** Names of the ways to resample. */
@@ -59,7 +59,7 @@ const filters: Readonly<Record<'bilinear' | 'bicubic', Filter>> = {
 
 /** Bits behind the point of a weight: with 8 bits of a pixel and two for sums beyond 0 … 255, all that 32 bits hold. */
 const precision = 32 - 8 - 2
-/** What rounds a sum to the nearest byte. */
+/** Added to a sum so that it rounds to the nearest byte. */
 const half = 1 << (precision - 1)
 
 /** For every new place the old places it is made of. */

@@ -6,7 +6,7 @@ import { type Resampling, resamplings, resize } from './resample.ts'
 import { between, check, checkInterval, defineTransform, sizeOption, type Transform } from './transform.ts'
 
 /**
- * The whole picture scaled so that its shorter side has so many pixels; the longer is rounded down, as torchvision does.
+ * Scales the whole picture so that its shorter side has `size` pixels; the longer is rounded down, as torchvision does.
  */
 export function resizeShorterSide(image: Raster, side: number, resampling?: Resampling): Raster {
   const [height, width] = shorterSideSize(image, side)
@@ -22,7 +22,7 @@ export function cover(image: Raster, height: number, width: number, resampling?:
   return centerCropOf(scaled, height, width)
 }
 
-/** `[height, width]` of a picture whose shorter side is scaled to so many pixels. */
+/** `[height, width]` of a picture after its shorter side is scaled to `size` pixels. */
 function shorterSideSize({ height, width }: Pick<Raster, 'height' | 'width'>, side: number): [number, number] {
   return height <= width
     ? [side, Math.max(1, Math.trunc((side * width) / height))]
@@ -37,7 +37,7 @@ export interface ScaleToOptions {
   readonly interpolation?: Resampling
 }
 
-/** A transform that scales pictures to a size. @throws AugmentError for a size or an interpolation that is none. */
+/** A transform that scales pictures to a size. @throws AugmentError for an invalid size or an unknown interpolation. */
 export function scaleTo({ size, interpolation = 'bilinear' }: ScaleToOptions): Transform {
   const [height, width] = sizeOption('scaleTo', size)
   checkResampling('scaleTo', interpolation)

@@ -1,21 +1,21 @@
 /**
- * What a transform is: a name, options that are plain data, and a function of a picture and random numbers.
+ * The type of a transform: a name, options that are plain data, and a function of a picture and random numbers.
  *
  * The options are data so that a pipeline can be stored in a run's recipe and sent to a worker thread, and is the same
- * there. The random numbers are given by whoever applies the transform: they belong to (seed, epoch, sample), never to
+ * there. The caller that applies the transform gives the random numbers: they belong to (seed, epoch, sample), never to
  * a thread, so results do not depend on who computed them.
  */
 import type { RandomSequence } from '../random/philox.ts'
 import { AugmentError } from './errors.ts'
 import type { Raster, RasterShape } from './raster.ts'
 
-/** What a transform's options may hold. */
+/** Values that a transform's options may hold. */
 export type OptionValue = number | string | boolean | readonly OptionValue[] | { readonly [key: string]: OptionValue }
 
 /** Resolved options of a transform. */
 export type TransformOptions = Readonly<Record<string, OptionValue>>
 
-/** What a transform can do to a picture beyond what its class survives, see `labelSafety.ts`. */
+/** A change of a picture that may change its class, see `labelSafety.ts`. */
 export type LabelRisk = 'mirrors pictures' | 'turns pictures upside down'
 
 /** A transform of one picture. */
@@ -23,9 +23,9 @@ export interface Transform {
   readonly kind: 'picture'
   /** Name of the function that makes it: `randomCrop`. */
   readonly name: string
-  /** What was asked for, with defaults filled in; absent when it cannot be written down, see {@link customTransform}. */
+  /** The options, with defaults filled in; absent when it cannot be written down, see {@link customTransform}. */
   readonly options: TransformOptions | undefined
-  /** How it may change the class of a picture; absent when it does not. */
+  /** The way in which it may change the class of a picture; absent when it does not. */
   readonly risk?: LabelRisk
   /** Shape of the result for a picture of a shape; the same by default. */
   readonly resultShape?: (shape: RasterShape) => RasterShape
@@ -56,7 +56,7 @@ export interface BatchTransform {
 }
 
 /**
- * A transform of your own. It runs on the calling thread only and is not stored in recipes: a function is no data.
+ * A transform of your own. It runs on the calling thread only and is not stored in recipes, since a function is not data.
  * @example const invert = customTransform('invert', image => ({ ...image, pixels: image.pixels.map(value => 255 - value) }))
  */
 export function customTransform(
@@ -91,7 +91,7 @@ export function checkProbability(name: string, probability: number): void {
   check(name, 'probability', probability, 'from 0 to 1', probability >= 0 && probability <= 1)
 }
 
-/** Checks an interval. @throws AugmentError when it is none, or leaves the bounds. */
+/** Checks an interval. @throws AugmentError when it is not an interval or leaves the bounds. */
 export function checkInterval(
   name: string,
   option: string,
@@ -103,7 +103,7 @@ export function checkInterval(
   check(name, option, value, `[low, high] with ${least} ≤ low ≤ high ≤ ${most}`, holds)
 }
 
-/** A size given as one number or as `[height, width]`. @throws AugmentError when it is no size. */
+/** A size given as one number or as `[height, width]`. @throws AugmentError for an invalid size. */
 export function sizeOption(name: string, size: number | readonly [number, number]): readonly [number, number] {
   const pair = typeof size === 'number' ? ([size, size] as const) : size
   const holds = Array.isArray(pair) && pair.length === 2 && pair.every(side => Number.isInteger(side) && side >= 1)
@@ -111,7 +111,7 @@ export function sizeOption(name: string, size: number | readonly [number, number
   return pair
 }
 
-/** A fill's values. @throws AugmentError when one is no byte. */
+/** A fill's values. @throws AugmentError when one is not a byte. */
 export function checkFill(name: string, fill: number | readonly number[]): void {
   const values = typeof fill === 'number' ? [fill] : fill
   const holds =

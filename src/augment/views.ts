@@ -11,7 +11,7 @@ import { sizeOption } from './transform.ts'
 /** Makes a fixed number of equally sized views of a picture. */
 export interface Views {
   readonly name: string
-  /** How many. */
+  /** Number of views. */
   readonly count: number
   /** True when a view is a mirror image: not for digits and letters. */
   readonly mirrors: boolean
@@ -33,7 +33,7 @@ export const flipViews = (): Views => ({
 /**
  * The four corners (top left, top right, bottom left, bottom right) and the middle.
  * @param size side of a view, or `[height, width]`
- * @throws AugmentError for a size that is none.
+ * @throws AugmentError for an invalid size.
  * @example fiveCrop(28).view(image, 4) // the middle
  */
 export function fiveCrop(size: number | readonly [number, number]): Views {
@@ -53,7 +53,7 @@ export function fiveCrop(size: number | readonly [number, number]): Views {
   }
 }
 
-/** The five crops, then those of the mirror image. @throws AugmentError for a size that is none. */
+/** The five crops, then those of the mirror image. @throws AugmentError for an invalid size. */
 export function tenCrop(size: number | readonly [number, number]): Views {
   const five = fiveCrop(size)
   return {

@@ -4,7 +4,7 @@ import { type Bytes, pixelProblem, plainBytes } from '../augment/raster.ts'
 import { checkLabels, type ImageDataset } from './dataset.ts'
 import { DatasetError } from './errors.ts'
 
-/** What {@link imageDataset} makes a data set of. */
+/** Input of {@link imageDataset}. */
 export interface ImageArrays {
   /** Name of the data set, `images` by default. */
   readonly name?: string
@@ -26,7 +26,7 @@ export interface ImageArrays {
 /**
  * A data set from arrays.
  *
- * @throws DatasetError when the counts do not agree, a pixel is no byte, or a label has no class.
+ * @throws DatasetError when the counts do not agree, a pixel is not a byte, or a label has no class.
  *
  * @example
  * const checkers = imageDataset({ images: [[0, 255, 255, 0], [255, 0, 0, 255]], labels: [0, 1], shape: [2, 2, 1] })

@@ -1,4 +1,4 @@
-/** What training and evaluation take their mini-batches from, and what all sources of batches have in common. */
+/** The interface by which training and evaluation take mini-batches, and the code that all sources of batches share. */
 import type { Augmentation } from '../augment/compose.ts'
 import { pixelProblem } from '../augment/raster.ts'
 import { shuffledIndices } from '../random/philox.ts'
@@ -6,12 +6,12 @@ import { checkLabels, type ImageCollection, isInMemory } from './dataset.ts'
 import { DatasetError } from './errors.ts'
 import type { Subset } from './split.ts'
 
-/** How a source goes through its images. */
+/** Order and size of the batches of a source. */
 export interface LoaderOptions {
   /** Images in a batch; the last batch of an epoch may have fewer. */
   readonly batchSize: number
   /**
-   * Whether a last batch that is not full is left out: the images of it are others in every epoch when the order is.
+   * Leave out a last batch that is not full. With a shuffled order, other images are left out in every epoch.
    * False by default.
    */
   readonly dropLast?: boolean
@@ -19,13 +19,13 @@ export interface LoaderOptions {
   readonly seed?: number
   /** A new random order every epoch (default), or the order of the subset. */
   readonly shuffle?: boolean
-  /** What is done to the images; nothing by default. */
+  /** Augmentation of the images; none by default. */
   readonly augment?: Augmentation
 }
 
 /** A source of mini-batches, epoch by epoch. */
 export interface BatchSource {
-  /** What the images are of. */
+  /** The data set of the images. */
   readonly dataset: Pick<ImageCollection, 'name' | 'classes'>
   /** Images in an epoch. */
   readonly samples: number
@@ -38,7 +38,7 @@ export interface BatchSource {
   readonly softLabels: boolean
   /**
    * Begins an epoch; batches asked for after this are of that epoch.
-   * @param firstBatch the first that will be asked for, when a run goes on in the middle of an epoch
+   * @param firstBatch the first that will be asked for, when a run resumes in the middle of an epoch
    */
   startEpoch(epoch: number, firstBatch?: number): void
   /** Number of images in a batch. @throws DatasetError when there is no such batch. */
@@ -66,7 +66,7 @@ export class EpochOrder {
   /**
    * @throws DatasetError when `batchSize` is not a whole number of at least 1, `dropLast` leaves no batch, `seed` is missing
    * for a shuffled or augmented loader, an index or label is out of range,
-   * or pixels are no bytes or too few.
+   * or pixels are not bytes or too few.
    */
   constructor(subset: Subset<ImageCollection>, options: LoaderOptions) {
     const { batchSize, seed, shuffle = true, augment } = options
@@ -136,7 +136,7 @@ export function sizeOfBatch(
 
 /**
  * Images and batches of an epoch of `count` images.
- * @throws DatasetError when a batch size is none, or `dropLast` leaves no batch.
+ * @throws DatasetError when a batch size is not a whole number ≥ 1, or `dropLast` leaves no batch.
  */
 export function epochLength(
   name: string,
@@ -154,12 +154,12 @@ export function epochLength(
   )
 }
 
-/** @throws DatasetError for a subset of images that its data set does not have, whose labels are none of its classes, or that are no bytes. */
+/** @throws DatasetError for images that the data set does not have, labels outside its classes, or pixels that are not bytes. */
 function checkSubset({ dataset, indices }: Subset<ImageCollection>): void {
   const count = dataset.labels.length
   const wrong = indices.find(index => !(index >= 0 && index < count))
   if (wrong !== undefined)
-    throw new DatasetError(`${dataset.name}: there is no image ${wrong}, expected 0 … ${count - 1}`)
+    throw new DatasetError(`${dataset.name}: image ${wrong} does not exist, expected 0 … ${count - 1}`)
   checkLabels(dataset, dataset.name)
   const problem = isInMemory(dataset) ? pixelProblem(dataset.images, dataset.shape, count) : undefined
   if (problem !== undefined) throw new DatasetError(`${dataset.name}: ${problem}`)

@@ -6,7 +6,7 @@ import { blankRaster, type Raster } from '../augment/raster.ts'
 import { ImageError } from './errors.ts'
 import type { PictureFile } from './pictureFile.ts'
 
-/** Whether a file begins as a bitmap does: `BM`. */
+/** True when a file begins as a bitmap does: `BM`. */
 export const isBmp = (bytes: Uint8Array): boolean => bytes[0] === 0x42 && bytes[1] === 0x4d
 
 /** Reads a bitmap's header. @throws ImageError when it is broken or of a kind that is not read. */
@@ -15,7 +15,7 @@ export function openBmp(name: string, bytes: Uint8Array): PictureFile {
   return { width: header.width, height: header.height, decode: () => decode(name, bytes, header) }
 }
 
-/** How pixels are stored. */
+/** Storage of the pixels. */
 const compressions = { 0: 'none', 1: 'RLE8', 2: 'RLE4', 3: 'fields' } as const
 
 interface Header {
@@ -25,11 +25,11 @@ interface Header {
   /** Of a pixel. */
   readonly bits: number
   readonly compression: (typeof compressions)[keyof typeof compressions]
-  /** Which bits of a pixel are red, green, blue and alpha, when it has 16 or 32; alpha is 0 when there is none. */
+  /** Bits of red, green, blue and alpha in a pixel of 16 or 32 bits; 0 for alpha when it is absent. */
   readonly fields: readonly [red: number, green: number, blue: number, alpha: number]
   /** `[colors, 3]` red, green, blue; empty for more than 8 bits. */
   readonly palette: Uint8Array
-  /** Where the pixels begin. */
+  /** Position of the first pixel. */
   readonly offset: number
 }
 
@@ -103,7 +103,7 @@ function decode(name: string, bytes: Uint8Array, header: Header): Raster {
 const cut = (name: string): ImageError =>
   new ImageError(`${name}: cannot be decoded, it is truncated or broken: the BMP ends before its pixels do`)
 
-/** Where row `y`, counted from the top, is stored. */
+/** Position of row `y`, counted from the top, in the file. */
 const storedRow = ({ height, topDown }: Header, y: number): number => (topDown ? y : height - 1 - y)
 
 /** Places in the palette, `[height, width]`, of pixels of up to 8 bits. */

@@ -4,7 +4,7 @@
  */
 import { blankRaster, type Raster } from '../augment/raster.ts'
 
-/** What shows through where a picture is transparent. */
+/** Color behind transparent parts of a picture. */
 export const paper = { white: 255, black: 0 } as const
 
 /**

@@ -16,11 +16,11 @@ import { FileError, makeFolder } from './fileError.node.ts'
 import { loadSharp } from './sharp.node.ts'
 import { readTar } from './tar.ts'
 
-/** Where {@link cifar10} and {@link cifar100} take their files from. */
+/** Sources of the files of {@link cifar10} and {@link cifar100}. */
 export interface CifarSource {
   /** Folder with the files of the binary version as published (`data_batch_1.bin` …); no download then. */
   readonly directory?: string
-  /** Archive to download in place of the official one; it must have the same contents. */
+  /** Archive to download instead of the official one; it must have the same contents. */
   readonly url?: string
   readonly onProgress?: DownloadProgress
 }
@@ -103,7 +103,7 @@ async function read(
   return { train: cifarDataset(await files(train), options), test: cifarDataset(await files(test), options) }
 }
 
-/** The folder of an archive's files in the cache; filled first when it is not there, all at once. */
+/** The folder of an archive's files in the cache, filled first when it is missing. */
 async function fetched(
   archive: Archive,
   { url = archive.url, onProgress }: CifarSource,

@@ -42,7 +42,7 @@ export interface CifarFile {
   readonly bytes: Uint8Array
 }
 
-/** What the files hold. */
+/** Contents of the files. */
 export interface CifarOptions {
   readonly name: string
   /** Names of the classes, in label order. */
@@ -59,7 +59,7 @@ export function cifarDataset(files: readonly CifarFile[], { name, classes, label
   const recordBytes = labelBytes + imageBytes
   const counts = files.map(({ name: file, bytes }) => {
     if (bytes.length === 0 || bytes.length % recordBytes !== 0) {
-      throw new DatasetError(`${file}: ${bytes.length} bytes are no whole number of records of ${recordBytes} bytes`)
+      throw new DatasetError(`${file}: ${bytes.length} bytes are not a whole number of records of ${recordBytes} bytes`)
     }
     return bytes.length / recordBytes
   })

@@ -8,9 +8,9 @@ import { DatasetError } from './errors.ts'
 
 /** A name in a folder. */
 export interface FolderEntry {
-  /** What it is called, with composed letters. */
+  /** Its name, with composed letters. */
   readonly name: string
-  /** How it is written on the disk. */
+  /** Its spelling on the disk. */
   readonly entry: string
 }
 
@@ -26,7 +26,7 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /**
  * The sub-folders of a folder, one a class, in alphabetical order.
- * @throws DatasetError when there is no such folder, it has no sub-folders, or two of them have one name.
+ * @throws DatasetError when the folder is missing or has no sub-folders, or two of them have one name.
  */
 export function classFolders(directory: string): FolderEntry[] {
   const isFolder = ({ entry }: FolderEntry) =>
@@ -44,7 +44,7 @@ export function classFolders(directory: string): FolderEntry[] {
 
 /**
  * The folders of given classes, by name; undefined for a class that has none here.
- * @throws DatasetError as {@link classFolders}, and for a folder that is none of the classes.
+ * @throws DatasetError as {@link classFolders}, and for a folder that is not among the classes.
  */
 export function foldersOf(directory: string, classes: readonly string[]): (string | undefined)[] {
   const twice = repeated(classes)

@@ -2,7 +2,7 @@
 import type { Raster } from '../augment/raster.ts'
 import { DatasetError } from './errors.ts'
 
-/** What is known of labeled images, wherever their pixels are. */
+/** Facts about labeled images, wherever their pixels are. */
 export interface ImageCollection {
   /** `mnist`, `cifar10`, … */
   readonly name: string
@@ -25,7 +25,7 @@ export interface ImageDataset extends ImageCollection {
 /** Images that are read when they are needed, one at a time. */
 export interface StoredImages extends ImageCollection {
   /**
-   * What to do with an image that cannot be read: `'refuse'` ends the epoch with an error that names it; with `'skip'` its
+   * Treatment of an image that cannot be read: `'refuse'` ends the epoch with an error that names it; with `'skip'` its
    * place is taken by the next of the epoch's order.
    */
   readonly unreadable: 'refuse' | 'skip'
@@ -41,13 +41,13 @@ export interface DatasetSplits {
   readonly test: ImageDataset
 }
 
-/** Whether images are in memory. */
+/** True when the images are in memory. */
 export const isInMemory = (data: ImageCollection): data is ImageDataset => 'images' in data
 
-/** Whether images are read when they are needed. */
+/** True when images are read as they are needed. */
 export const isStored = (data: ImageCollection): data is StoredImages => 'read' in data
 
-/** @throws DatasetError for an image whose label is none of the classes. @param name what to call the images in messages */
+/** @throws DatasetError for a label outside the classes. @param name of the images in messages */
 export function checkLabels(
   { labels, classes }: { readonly labels: Int32Array | Uint8Array; readonly classes: readonly string[] },
   name: string,

@@ -12,7 +12,7 @@ import { ImageError } from './errors.ts'
 
 /** A gray picture in memory. */
 export interface GrayImage {
-  /** What to call the picture in error messages: its file. */
+  /** Name of the picture in error messages: its file. */
   readonly name: string
   readonly width: number
   readonly height: number
@@ -20,7 +20,7 @@ export interface GrayImage {
   readonly pixels: Uint8Array
 }
 
-/** How {@link prepareGrayDigit} reads a picture. */
+/** Options of {@link prepareGrayDigit}. */
 export interface DigitOptions {
   /** `true`: dark strokes on light paper; `false`: light strokes on dark; `'auto'` (default): decided by the picture's border. */
   readonly invert?: 'auto' | boolean
@@ -29,13 +29,13 @@ export interface DigitOptions {
 /** Side of the model's input, in pixels. */
 export const digitSide = 28
 
-/** How a kind of object is brought to the form of its data set. */
+/** The form of objects in a data set. */
 export interface ObjectStyle {
   /** Longer side of the object inside the input, in pixels. */
   readonly boxSide: number
-  /** What is placed in the middle: the object's center of mass, or that of its box. */
+  /** The point that is placed in the middle: the object's center of mass, or that of its box. */
   readonly center: 'mass' | 'box'
-  /** Whether the darkest ink becomes 255, or levels stay as they are. */
+  /** True when the darkest ink becomes 255; otherwise levels stay as they are. */
   readonly stretches: boolean
   /** Ink below this share of the strongest is not part of the object when its box is sought. */
   readonly boxThreshold: number
@@ -56,7 +56,7 @@ const paperNoise = 0.1
  * - *Any other size:* the paper (the border's median) becomes 0 and the strongest ink 255; the box around the ink is scaled
  *   so that its longer side is 20 pixels, and placed with its center of mass in the middle.
  *
- * @throws ImageError when there are no strokes, the picture is smaller than 4 × 4 pixels, or its pixels do not fit its size.
+ * @throws ImageError for a picture without strokes, when the picture is smaller than 4 × 4 pixels, or its pixels do not fit its size.
  */
 export function prepareGrayDigit(image: GrayImage, options: DigitOptions = {}): Uint8Array {
   return prepareGrayObject(image, options, digitStyle)

@@ -13,17 +13,17 @@ import { FileError, makeFolder, notWritten } from './fileError.node.ts'
 /** Told how far a download is; `total` is absent when the server does not say. */
 export type DownloadProgress = (received: number, total: number | undefined) => void
 
-/** What to download, and how to know that it is right. */
+/** A file to download, and its checksum. */
 export interface DownloadOptions {
   readonly url: string
-  /** Where the file goes. */
+  /** Path of the file. */
   readonly path: string
   /** Hash of the whole file, hexadecimal. */
   readonly hash: { readonly algorithm: 'md5' | 'sha256' | 'sha512'; readonly hex: string }
   readonly onProgress?: DownloadProgress
 }
 
-/** Where downloads are kept: `FOVEA_CACHE`, else `fovea` in the system's cache folder. */
+/** Folder of downloads: `FOVEA_CACHE`, else `fovea` in the system's cache folder. */
 export function cacheFolder(): string {
   const { FOVEA_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env
   if (FOVEA_CACHE) return FOVEA_CACHE
@@ -97,15 +97,13 @@ async function receive(url: string, part: string, onProgress?: DownloadProgress)
     }
   } catch (error) {
     if (error instanceof FileError) throw error
-    throw new DatasetError(
-      `${url}: broke off after ${received} bytes (${reason(error)}); run again to go on from there`,
-    )
+    throw new DatasetError(`${url}: broke off after ${received} bytes (${reason(error)}); run again to resume`)
   } finally {
     next.catch(() => undefined)
     await written.finally(() => file.close())
   }
   if (total !== undefined && received < total) {
-    throw new DatasetError(`${url}: broke off after ${received} of ${total} bytes; run again to go on from there`)
+    throw new DatasetError(`${url}: broke off after ${received} of ${total} bytes; run again to resume`)
   }
 }
 

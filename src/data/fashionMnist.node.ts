@@ -12,11 +12,11 @@ import { fashionMnistClasses } from './fashionMnist.ts'
 import { makeFolder } from './fileError.node.ts'
 import { mnist } from './mnist.node.ts'
 
-/** Where {@link fashionMnist} takes its files from. */
+/** Source of the files of {@link fashionMnist}. */
 export interface FashionMnistSource {
   /** Folder with the four files as published, plain or `.gz`; no download then. */
   readonly directory?: string
-  /** Where the files are downloaded from in place of the official places; they must have the same contents. */
+  /** Address to download the files from instead of the official ones; they must have the same contents. */
   readonly url?: string
   readonly onProgress?: DownloadProgress
 }

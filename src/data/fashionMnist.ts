@@ -1,4 +1,4 @@
-/** What is known of Fashion-MNIST without its files. */
+/** Facts about Fashion-MNIST that need none of its files. */
 
 /** The classes of Fashion-MNIST, in label order. */
 export const fashionMnistClasses = [

@@ -23,7 +23,7 @@ const reasons: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
   EIO: 'the disk failed',
   EMFILE: 'too many files are open',
-  ENOENT: 'there is no such folder',
+  ENOENT: 'no such folder',
   ENOSPC: 'no space is left on the disk',
   ENOTDIR: 'a part of the path is a file',
   EPERM: 'permission is denied',
@@ -49,7 +49,7 @@ export async function writing<T>(path: string, write: () => T | Promise<T>): Pro
   }
 }
 
-/** Does what writes to a path, at once. @throws FileError naming it */
+/** Runs synchronous code that writes to a path. @throws FileError naming it */
 export function writingSync<T>(path: string, write: () => T): T {
   try {
     return write()

@@ -1,5 +1,5 @@
 /**
- * What is known of a set of images afterwards: enough to tell whether it is still the same, and if not, what has changed. Of a
+ * A fingerprint of a set of images: enough to tell later if it is still the same, and if not, what has changed. Of a
  * folder these are the names and sizes of its files, in whatever folder it lies; of images in memory, their labels.
  */
 import { createHash } from 'node:crypto'
@@ -45,7 +45,7 @@ export function fingerprintOf(data: ImageCollection): Fingerprint {
 const mostNames = 3
 
 /**
- * What has changed between two fingerprints, in words; undefined when nothing has.
+ * The changes between two fingerprints, in words; undefined when they are equal.
  * @param files the files of both, where they are known
  * @example '33 images then, 34 now; ant 17 then, 18 now; added: ant/017.jpg'
  */

@@ -13,7 +13,7 @@ import { DatasetError, ImageError } from './errors.ts'
 import { checkImage, decodeRaster } from './image.node.ts'
 import { addCounts, describeOthers, type EndingCounts, total } from './otherFiles.ts'
 
-/** How {@link imageFolder} reads a folder. */
+/** Options of {@link imageFolder}. */
 export interface ImageFolderOptions {
   /** `[height, width, channels]` that the model takes; one channel is gray, three are color. */
   readonly shape: readonly [height: number, width: number, channels: number]
@@ -26,7 +26,7 @@ export interface ImageFolderOptions {
   readonly name?: string
   /**
    * Names of the classes in label order, so that two folders agree; the sub-folders in alphabetical order by default. Folders
-   * are found by their names, and one that is none of the classes is refused.
+   * are found by their names, and one that is not among the classes is refused.
    */
   readonly classes?: readonly string[]
   /**
@@ -35,12 +35,12 @@ export interface ImageFolderOptions {
    */
   readonly emptyClasses?: 'refuse' | 'allow'
   /**
-   * Files that are no pictures or broken are refused with an error that names them (default), or skipped. They are then
+   * Files that are not pictures, or are broken, are refused with an error that names them (default), or skipped. They are then
    * listed in `skipped`; one that turns out to be broken only when its pixels are read is replaced by another in its batch.
    */
   readonly corrupt?: 'refuse' | 'skip'
   /**
-   * What is looked at when the folder is opened: the `headers` of all files (default; about a minute for 100,000), `pixels`
+   * The check of the files when the folder is opened: the `headers` of all files (default; about a minute for 100,000), `pixels`
    * too, which finds truncated files, or only their `names`.
    */
   readonly check?: 'names' | 'headers' | 'pixels'
@@ -67,17 +67,17 @@ export interface ImageFiles extends StoredImages {
   readonly sizes: readonly number[]
   /** Pictures that were left out when the folder was opened. */
   readonly skipped: readonly SkippedFile[]
-  /** How many other files were found, which are no pictures by their names; hidden ones are not counted. */
+  /** Number of other files, whose names are not those of pictures; hidden ones are not counted. */
   readonly ignored: number
-  /** How many of those have each ending: `{ '.txt': 3 }`. */
+  /** Number of those by ending: `{ '.txt': 3 }`. */
   readonly ignoredEndings: EndingCounts
-  /** How many pictures lie beside the folders of classes, and are of none. */
+  /** Number of pictures that lie beside the folders of classes and belong to none. */
   readonly outside: number
-  /** How pictures are decoded. */
+  /** The way pictures are decoded. */
   readonly decoding: { readonly channels: number; readonly shorterSide: number; readonly maxPixels?: number }
 }
 
-/** Whether a data set is one of picture files. */
+/** True for a data set of picture files. */
 export const isImageFiles = (data: object): data is ImageFiles => 'files' in data && 'decoding' in data
 
 /** Names that pictures end with. */
@@ -89,7 +89,7 @@ const checksAtOnce = 8
 /**
  * A data set of a folder of pictures: every sub-folder is a class, and the pictures in it, at any depth, are of that class.
  *
- * @throws DatasetError when there is no such folder, there are no pictures, a class has none, a sub-folder is none of the
+ * @throws DatasetError when the folder is missing or has no pictures, a class has none, a sub-folder is not among the
  * given classes, two have one name, or (with `corrupt: 'refuse'`) pictures cannot be read: all of them are named.
  *
  * @example
@@ -192,7 +192,7 @@ async function findPictures(directory: string, folders: readonly (string | undef
   return found
 }
 
-/** What is known of a file; undefined for a link that leads nowhere. */
+/** The status of a file; undefined for a link that leads nowhere. */
 const statOf = (path: string): Promise<Stats | undefined> => stat(path).catch(() => undefined)
 
 async function listFolder(folder: string): Promise<FolderEntry[]> {

@@ -43,7 +43,7 @@ export function parseIdx({ name, bytes }: NamedBytes): IdxFile {
     const known = elementTypes[type]
     throw new DatasetError(
       known === undefined
-        ? `${name}: not an IDX file (${formatHex(magic)}: ${formatHex(type, 2)} is no element type)`
+        ? `${name}: not an IDX file (${formatHex(magic)}: ${formatHex(type, 2)} is not an element type)`
         : `${name}: IDX elements of type ${known} are not supported, expected unsigned bytes (0x08)`,
     )
   }
@@ -114,7 +114,7 @@ const elementTypes: Record<number, string> = {
 
 const formatHex = (value: number, digits = 8) => `0x${value.toString(16).padStart(digits, '0')}`
 
-/** What a file that begins with these four bytes may be instead. */
+/** The format that a file with these first four bytes may have instead. */
 function hint(magic: number): string {
   if (magic >>> 16 === 0x1f8b) return ': gzip, decompress it first'
   if (magic >>> 16 === 0x3c21 || magic >>> 16 === 0x3c68) return ': looks like a web page'

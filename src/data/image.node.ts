@@ -26,7 +26,7 @@ export type ImageSource = string | { readonly name: string; readonly bytes: Uint
 /**
  * A picture as the input of a model; {@link prepareRaster} says how. Rotation by EXIF is undone, color profiles are ignored.
  *
- * @throws ImageError when the file is no usable picture, or there is no rule for such an input.
+ * @throws ImageError when the file is not a usable picture, or no rule exists for such an input.
  */
 export async function prepareImage(
   source: ImageSource,
@@ -41,7 +41,7 @@ export async function prepareImage(
 /**
  * The picture of a digit as a model's input `[28, 28, 1]`; `prepareGrayDigit` states the rules of polarity, size and place.
  *
- * @throws ImageError when the file is no usable picture, or shows no strokes.
+ * @throws ImageError when the file is not a usable picture, or shows no strokes.
  *
  * @example
  * const input = await prepareDigit('digit.png') // 784 bytes
@@ -52,7 +52,7 @@ export const prepareDigit = (source: ImageSource, options: DigitOptions & ImageL
 /**
  * The picture of a piece of clothing as the input `[28, 28, 1]` of a model of Fashion-MNIST; otherwise as {@link prepareDigit}.
  *
- * @throws ImageError when the file is no usable picture, or nothing is to be seen on it.
+ * @throws ImageError when the file is not a usable picture, or shows nothing.
  */
 export const prepareClothing = (source: ImageSource, options: DigitOptions & ImageLimits = {}): Promise<Uint8Array> =>
   prepareImage(source, [digitSide, digitSide, 1], { ...options, subject: 'clothing' })
@@ -61,7 +61,7 @@ export const prepareClothing = (source: ImageSource, options: DigitOptions & Ima
  * A picture as the input `[height, width, 3]` of a model of colored images: scaled so that it covers the input while
  * keeping its aspect, then cut to its center. Transparent parts become white.
  *
- * @throws ImageError when the file is no usable picture.
+ * @throws ImageError when the file is not a usable picture.
  */
 export const prepareColor = (
   source: ImageSource,
@@ -69,7 +69,7 @@ export const prepareColor = (
   limits: ImageLimits = {},
 ): Promise<Uint8Array> => prepareImage(source, [size.height, size.width, 3], { ...limits, subject: 'picture' })
 
-/** How {@link decodeRaster} gives a picture. */
+/** Options of {@link decodeRaster}. */
 export interface DecodeOptions extends ImageLimits {
   /** 1 for gray, 3 for color. */
   readonly channels: number
@@ -80,7 +80,7 @@ export interface DecodeOptions extends ImageLimits {
 /**
  * A picture at its own aspect: upright, 8 bits a channel, color or gray, transparent parts white.
  *
- * @throws ImageError when the file is no usable picture; RangeError for channels other than 1 and 3.
+ * @throws ImageError when the file is not a usable picture; RangeError for channels other than 1 and 3.
  */
 export async function decodeRaster(source: ImageSource, options: DecodeOptions): Promise<Raster> {
   const { channels, shorterSide } = options
@@ -90,7 +90,7 @@ export async function decodeRaster(source: ImageSource, options: DecodeOptions):
   return shorterSide === undefined ? picture : resizeShorterSide(picture, shorterSide)
 }
 
-/** Reads the header of a picture. @throws ImageError when the file is none, empty, or over the limit of pixels. */
+/** Reads the header of a picture. @throws ImageError when the file is not a picture, is empty, or is over the limit of pixels. */
 export async function checkImage(path: string, limits: ImageLimits = {}): Promise<void> {
   const head = await firstBytes(path)
   if (head.length === 0) throw new ImageError(`${path}: is empty (0 bytes)`)

@@ -13,7 +13,7 @@ import { DatasetError } from './errors.ts'
 import { readBytes } from './file.node.ts'
 import { idxDataset } from './idx.ts'
 
-/** Where {@link mnist} takes its files from. */
+/** Source of the files of {@link mnist}. */
 export interface MnistOptions {
   /**
    * Folder with the four files as published, plain or `.gz`: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,

@@ -6,7 +6,7 @@ import { blankRaster, type Raster, roundHalfEven } from '../augment/raster.ts'
 import { ImageError } from './errors.ts'
 import type { PictureFile } from './pictureFile.ts'
 
-/** Whether a file begins as a pixmap does: `P1` … `P6` and a space. */
+/** True when a file begins as a pixmap does: `P1` … `P6` and a space. */
 export const isNetpbm = (bytes: Uint8Array): boolean =>
   bytes[0] === 0x50 && bytes[1]! >= 0x31 && bytes[1]! <= 0x36 && isSpace(bytes[2])
 
@@ -92,7 +92,7 @@ class Tokens {
     this.at = at
   }
 
-  /** The next number; the space behind it is read as well. @throws ImageError when there is none, or it is above `most` */
+  /** The next number; the space behind it is read as well. @throws ImageError when it is missing or above `most` */
   number(most = 2 ** 31): number {
     this.#skip()
     let value = 0
@@ -107,7 +107,7 @@ class Tokens {
     return value
   }
 
-  /** The next 0 or 1. @throws ImageError when there is none */
+  /** The next 0 or 1. @throws ImageError when it is missing */
   bit(): number {
     this.#skip()
     const byte = this.#bytes[this.at++]

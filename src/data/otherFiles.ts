@@ -1,9 +1,9 @@
-/** Files in a folder of pictures that are none by their names: counted by ending, and told. */
+/** Files in a folder of pictures whose names are not those of pictures: counted by ending, and reported. */
 
-/** How many files have each ending: `{ '.txt': 3 }`; a name without one stands for itself. */
+/** Number of files by ending: `{ '.txt': 3 }`; a name without one stands for itself. */
 export type EndingCounts = Readonly<Record<string, number>>
 
-/** How many files there are. */
+/** Number of files. */
 export const total = (counts: EndingCounts): number => Object.values(counts).reduce((a, b) => a + b, 0)
 
 /** The sums of two counts. */
@@ -16,12 +16,12 @@ export function addCounts(a: EndingCounts, b: EndingCounts): EndingCounts {
 /** Endings that are told; the rest is `…`. */
 const mostEndings = 5
 
-/** `8 files that are not pictures (.txt, .csv)`, the most frequent ending first; an empty text when there are none. */
+/** `8 files that are not pictures (.txt, .csv)`, the most frequent ending first; an empty string for no files. */
 export function describeOthers(counts: EndingCounts): string {
   const count = total(counts)
   if (count === 0) return ''
   const endings = Object.entries(counts).sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
   const told = endings.slice(0, mostEndings).map(([ending]) => ending)
   if (endings.length > mostEndings) told.push('…')
-  return `${count} ${count === 1 ? 'file that is no picture' : 'files that are not pictures'} (${told.join(', ')})`
+  return `${count} ${count === 1 ? 'file that is not a picture' : 'files that are not pictures'} (${told.join(', ')})`
 }

@@ -13,7 +13,7 @@ export interface PictureFile {
 
 /** A format that is decoded here. */
 export interface PictureFormat {
-  /** Whether a file begins as the format does. */
+  /** True when a file begins as the format does. */
   readonly matches: (bytes: Uint8Array) => boolean
   /** Reads a file's header. @throws ImageError when it is broken. */
   readonly open: (name: string, bytes: Uint8Array) => PictureFile
@@ -24,5 +24,5 @@ const formats: readonly PictureFormat[] = [
   { matches: isNetpbm, open: openNetpbm },
 ]
 
-/** The format of a file that begins with some bytes; undefined when it is none of those that are decoded here. */
+/** The format of a file that begins with some bytes; undefined for formats that are not decoded here. */
 export const formatOf = (bytes: Uint8Array): PictureFormat | undefined => formats.find(({ matches }) => matches(bytes))

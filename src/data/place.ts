@@ -1,4 +1,4 @@
-/** How a picture gets to its place in a batch. */
+/** Puts a picture in its place in a batch. */
 import { centerCropOf, refuseSmall } from '../augment/crop.ts'
 import { checkedRaster, type Raster } from '../augment/raster.ts'
 import { DatasetError } from './errors.ts'

@@ -108,7 +108,7 @@ export class PrefetchLoader implements BatchSource {
     }
   }
 
-  /** What is neither asked for nor next: after a jump, or a new epoch. */
+  /** Drops batches that are neither asked for nor next: after a jump, or a new epoch. */
   #forgetOthers(epoch: number, batch: number): void {
     const wanted = new Set<string>()
     for (let k = 0; k <= this.#producer.depth; k++) {
@@ -137,7 +137,7 @@ export class PrefetchLoader implements BatchSource {
         this.softLabels,
       )
     const done = this.#make(epoch, batch, slot)
-    // Whoever asks for the batch learns of a failure; until then it is not unhandled.
+    // The caller that takes the batch learns of a failure; until then it does not count as unhandled.
     done.catch(() => undefined)
     const pending = { slot, done }
     this.#pending.set(key, pending)

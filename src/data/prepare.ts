@@ -10,15 +10,15 @@ import { prepareGrayClothing } from './clothing.ts'
 import { type DigitOptions, digitSide, type GrayImage, prepareGrayDigit } from './digit.ts'
 import { ImageError } from './errors.ts'
 
-/** How {@link prepareRaster} reads a picture. */
+/** Options of {@link prepareRaster}. */
 export interface PrepareOptions extends DigitOptions {
   /**
-   * What is on it: a `digit` (`prepareGrayDigit`), `clothing` (`prepareGrayClothing`), or anything: a `picture`, which is
+   * The subject: a `digit` (`prepareGrayDigit`), `clothing` (`prepareGrayClothing`), or anything: a `picture`, which is
    * scaled so that it covers the input and cut to its center. By default inputs `[28, 28, 1]` are digits, all others pictures.
    */
   readonly subject?: 'digit' | 'clothing' | 'picture'
   /**
-   * Of a `picture`: its shorter side is scaled to so many pixels before the center is cut out, as image folders are read
+   * For a `picture`: the number of pixels to which its shorter side is scaled before the center is cut out, as image folders are read
    * for evaluation; by default no more is cut than the aspect demands.
    */
   readonly shorterSide?: number
@@ -34,7 +34,7 @@ export type InputShape = readonly [height: number, width: number, channels: numb
  *
  * @param name what to call the picture in error messages
  * @returns bytes `[height, width, channels]`
- * @throws ImageError when nothing is to be seen, or there is no rule for such an input; AugmentError when the shorter side
+ * @throws ImageError for an empty picture, or an input without a rule; AugmentError when the shorter side
  * is smaller than the input.
  *
  * @example
@@ -64,7 +64,7 @@ export function prepareRaster(
   return centerCropOf(scaled, height, width).pixels
 }
 
-/** What is on a picture. @throws ImageError when there is no rule to make it into an input of that shape. */
+/** The subject of a picture. @throws ImageError when no rule makes it into an input of that shape. */
 export function subjectOf(shape: InputShape, { subject }: PrepareOptions): 'digit' | 'clothing' | 'picture' {
   const [height, width, channels] = shape
   const isDigitSize = channels === 1 && height === digitSide && width === digitSide

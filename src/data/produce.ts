@@ -1,5 +1,5 @@
 /**
- * How a batch is made that is not made in one go: read, augmented and mixed in the background, by this thread or another.
+ * Makes a batch step by step: read, augmented and mixed in the background, by this thread or another.
  * The same function runs in all of them, and what it computes depends on (seed, epoch, sample) only.
  */
 import type { Augmentation } from '../augment/compose.ts'
@@ -15,13 +15,13 @@ export interface BatchSlot {
   readonly labels: Int32Array | Float32Array
 }
 
-/** What is to be made. */
+/** A batch to make. */
 export interface BatchTask {
   readonly epoch: number
   readonly batch: number
-  /** Which images, by their index in the data set. */
+  /** Indices of the images in the data set. */
   readonly indices: Int32Array
-  /** Where each of them goes in the batch. */
+  /** Place of each in the batch. */
   readonly positions: readonly number[]
   /** Mix the batch when all its images are there; its labels are then. */
   readonly mix: boolean
@@ -34,9 +34,9 @@ export interface ReadFailure {
   readonly reason: Error
 }
 
-/** What makes batches. */
+/** A producer of batches. */
 export interface BatchProducer {
-  /** Batches that are worth being under way at once. */
+  /** Number of batches that are worth making at the same time. */
   readonly depth: number
   /** Memory for a batch. */
   allocate(imageBytes: number, labels: number, soft: boolean): BatchSlot
@@ -47,7 +47,7 @@ export interface BatchProducer {
   close(): Promise<void>
 }
 
-/** What {@link produceBatch} works with. */
+/** Parts that {@link produceBatch} works with. */
 export interface ProduceContext {
   readonly augment: Augmentation | undefined
   readonly seed: number

@@ -10,7 +10,7 @@ import { apportion, placesByClass } from './stratify.ts'
 /** A selection of a data set's images. */
 export interface Subset<D extends ImageCollection = ImageDataset> {
   readonly dataset: D
-  /** Which images, by their index in `dataset`, in order. */
+  /** Indices of the images in `dataset`, in order. */
   readonly indices: Int32Array
 }
 

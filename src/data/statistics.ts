@@ -1,5 +1,5 @@
 /**
- * What preprocessing subtracts, divides by and rotates with: statistics of images, to be computed of the training split
+ * Statistics of images, which preprocessing subtracts, divides by and rotates with, to be computed from the training split
  * only. All are of pixels from 0 to 1, in double precision and in the order of the subset.
  */
 import type { ColorComponents } from '../augment/pcaColor.ts'
@@ -9,7 +9,7 @@ import { symmetricEigen } from './eigen.ts'
 import { DatasetError } from './errors.ts'
 import { type Subset, subsetOf } from './split.ts'
 
-/** How many images statistics are computed of. */
+/** Options of the statistics. */
 export interface StatisticsOptions {
   /** So many images, chosen as {@link subsetOf} chooses them; all by default. */
   readonly limit?: number
@@ -28,7 +28,7 @@ export interface MeanImage {
   readonly shape: readonly [channels: number, height: number, width: number]
 }
 
-/** Which linear map {@link fitWhitening} makes. */
+/** The linear map that {@link fitWhitening} makes. */
 export type WhiteningKind = 'pca' | 'pca-whitening' | 'zca'
 
 /** Options of {@link fitWhitening}. */
@@ -169,7 +169,7 @@ export async function fitWhitening(
   return { kind, shape, mean, matrix, variances }
 }
 
-/** Images of which products are summed at a time: rows of so many numbers stay in the cache. */
+/** Number of images whose products are summed at a time; rows of this length stay in the cache. */
 const block = 256
 
 /** The covariance `[D, D]` of the images about their mean. */

@@ -17,16 +17,16 @@ export interface StreamSample {
   readonly label: number
 }
 
-/** What {@link streamBatches} makes batches of. */
+/** Source and size of the batches of {@link streamBatches}. */
 export interface StreamOptions {
   /** For messages; `stream` by default. */
   readonly name?: string
   /**
    * Begins an epoch. It must give the same images in the same order each time it is asked for the same epoch, for a run to
-   * be reproducible and to go on in the middle of one.
+   * be reproducible and to resume in the middle of one.
    */
   readonly open: (epoch: number) => AsyncIterable<StreamSample> | Iterable<StreamSample>
-  /** Images in an epoch: so many are taken from the stream. */
+  /** Number of images of an epoch that are taken from the stream. */
   readonly samples: number
   /** `[height, width, channels]` that the model takes. */
   readonly shape: readonly [height: number, width: number, channels: number]
@@ -35,12 +35,12 @@ export interface StreamOptions {
   /** True when the classes are written symbols, see `ImageCollection`. */
   readonly symbols?: boolean
   readonly batchSize: number
-  /** Whether a last batch that is not full is left out; false by default. */
+  /** Leave out a last batch that is not full; false by default. */
   readonly dropLast?: boolean
   /** Decides what augmentation does, and the order within the window; 0 by default. */
   readonly seed?: number
   readonly augment?: Augmentation
-  /** Images are drawn at random from a window of so many; 1, the stream's own order, by default. */
+  /** Size of the window from which images are drawn at random; 1, the stream's own order, by default. */
   readonly shuffleWindow?: number
 }
 
@@ -113,7 +113,7 @@ class StreamLoader implements BatchSource {
     const size = this.sizeOf(batch)
     checkDestination(this, size, images, labels)
     if (batch !== this.#next) {
-      throw new DatasetError(`${name}: batch ${batch} was asked for, but a stream goes on with batch ${this.#next}`)
+      throw new DatasetError(`${name}: batch ${batch} was asked for, but the next batch of the stream is ${this.#next}`)
     }
     const collected = await (this.#ahead ?? this.#collect(batch))
     this.#next = batch + 1
@@ -137,7 +137,7 @@ class StreamLoader implements BatchSource {
       augment?.mix({ size, shape, images, classes: classes.length, labels: labels as Float32Array }, key)
     }
     this.#ahead = batch + 1 < this.batches ? this.#collect(batch + 1) : undefined
-    // Whoever asks for the batch learns of a failure; until then it is not unhandled.
+    // The caller that takes the batch learns of a failure; until then it does not count as unhandled.
     this.#ahead?.catch(() => undefined)
     return size
   }

@@ -1,15 +1,15 @@
-/** What the threads of `workerLoader` say to each other. */
+/** Messages between the threads of `workerLoader`. */
 import type { AugmentationSpec } from '../augment/compose.ts'
 import type { BatchTask } from './produce.ts'
 
-/** What a worker is told when it starts. */
+/** The first message to a worker. */
 export interface WorkerSetup {
   readonly augment: AugmentationSpec | undefined
   readonly seed: number
   /** `[height, width, channels]` of the pictures in a batch. */
   readonly shape: readonly [number, number, number]
   readonly classes: number
-  /** How files are decoded; absent for pictures that come as bytes. */
+  /** The way to decode files; absent for pictures that come as bytes. */
   readonly decoding: { readonly channels: number; readonly shorterSide: number } | undefined
   /** Shape of pictures that come as bytes. */
   readonly rawShape: readonly [number, number, number]
@@ -21,7 +21,7 @@ export interface WorkerTask {
   readonly task: BatchTask
   /** The files to read. */
   readonly paths?: readonly string[]
-  /** The pictures as bytes, one after the other. */
+  /** The pictures as bytes, concatenated. */
   readonly raw?: Uint8Array
 }
 

@@ -1,5 +1,5 @@
 /**
- * Reading and augmenting in worker threads. Results do not depend on how many there are: random numbers belong to samples,
+ * Reading and augmenting in worker threads. Results do not depend on their number: random numbers belong to samples,
  * and batches are handed out in order, each made by one worker from beginning to end.
  */
 import { availableParallelism } from 'node:os'

@@ -2,19 +2,19 @@
 import { type ByteSource, sourceOf } from './source.ts'
 import { WeightsError } from './weightsFile.ts'
 
-/** Whether a text is the address of a file and no path: `https://…`, `file:///…`. */
+/** True for the address of a file, as opposed to a path: `https://…`, `file:///…`. */
 export const isAddress = (text: string): boolean => /^(https?|file|data|blob):/i.test(text)
 
 /**
  * The address that a text is on a page: relative to the page, as in a link.
- * @throws WeightsError where there is no page and the text is relative
+ * @throws WeightsError for a relative address outside a page
  */
 export function addressOf(text: string): URL {
   const page = globalThis.document?.baseURI ?? globalThis.location?.href
   try {
     return new URL(text, page)
   } catch (error) {
-    throw new WeightsError(text, 'is no address, and there is no page that it could be relative to', undefined, {
+    throw new WeightsError(text, 'is not an address, and there is no page that it could be relative to', undefined, {
       cause: error,
     })
   }

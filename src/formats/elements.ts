@@ -22,7 +22,7 @@ export type TensorArray =
 
 type ArrayType = new (buffer: ArrayBuffer, byteOffset: number, length: number) => TensorArray
 
-/** What is known of an element type. */
+/** Properties of an element type. */
 interface ElementFacts {
   readonly bytes: 1 | 2 | 4 | 8
   /** Its name in safetensors files. */
@@ -39,7 +39,7 @@ interface FloatFormat {
   readonly fraction: number
   readonly bias: number
   /**
-   * What the largest exponent is for: infinities and NaN as in IEEE 754; numbers but for one NaN of each sign (`fn`); or numbers
+   * Meaning of the largest exponent: infinities and NaN as in IEEE 754; numbers but for one NaN of each sign (`fn`); or numbers
    * only, and the pattern of -0 is NaN (`fnuz`).
    */
   readonly special: 'ieee' | 'fn' | 'fnuz'
@@ -102,7 +102,7 @@ export const elementTypes: Readonly<Record<ElementType, ElementFacts>> = element
 export const isElementType = (name: string): name is ElementType => Object.hasOwn(elements, name)
 
 /**
- * The values of elements that lie one after the other, little-endian. Floating-point types of 8 and 16 bits are widened to
+ * The values of consecutive elements, little-endian. Floating-point types of 8 and 16 bits are widened to
  * `Float32Array`, exactly; `bool` gives 0 and 1 in a `Uint8Array`; every other type has its own array, that of 64-bit integers
  * holds `bigint`s. Shares memory with the bytes where alignment allows.
  */
@@ -121,11 +121,11 @@ export function exactNumbers(values: TensorArray): Exclude<TensorArray, BigInt64
   if (!(values instanceof BigInt64Array || values instanceof BigUint64Array)) return values
   const numbers = Float64Array.from(values, Number)
   for (const [i, number] of numbers.entries())
-    if (BigInt(number) !== values[i]) throw new RangeError(`the integer ${values[i]} at ${i} is no number of 53 bits`)
+    if (BigInt(number) !== values[i]) throw new RangeError(`the integer ${values[i]} at ${i} needs more than 53 bits`)
   return numbers
 }
 
-/** The element type of an array's values. @throws TypeError when it is no array of numbers. */
+/** The element type of an array's values. @throws TypeError when it is not an array of numbers. */
 export function elementTypeOf(values: TensorArray): ElementType {
   for (const [type, { values: array }] of Object.entries(elementTypes))
     if (typeof array === 'function' && values instanceof array) return type as ElementType

@@ -17,11 +17,11 @@ import { describeValue, PickleDictionary, PickleObject, PickleSequence, type Pic
 
 /** Answers what plain data cannot say. Each function throws `PickleError` to refuse. */
 export interface PickleHost {
-  /** What `module.name` stands for: a word for it, never the thing itself. */
+  /** The meaning of `module.name`: a word for it, never the thing itself. */
   global(module: string, name: string): PickleObject
   /** Result of calling (or making an instance of) something that {@link PickleHost.global} has returned. */
   call(callee: PickleValue, args: readonly PickleValue[]): PickleValue
-  /** What a persistent id refers to. */
+  /** The object that a persistent id refers to. */
   persistent(id: PickleValue): PickleValue
 }
 
@@ -242,12 +242,13 @@ class Unpickler {
     const target = this.#top()
     if (target instanceof PickleObject) return // what it holds is its own affair
     if (target instanceof PickleSequence && target.kind === kind) for (const item of items) target.items.push(item)
-    else this.#input.fail(`${describeValue(target)} is no ${kind}`)
+    else this.#input.fail(`expected a ${kind}, got ${describeValue(target)}`)
   }
 
   #fill(target: PickleValue, items: readonly PickleValue[]): PickleValue {
     if (target instanceof PickleObject) return target
-    if (!(target instanceof PickleDictionary)) return this.#input.fail(`${describeValue(target)} is no dictionary`)
+    if (!(target instanceof PickleDictionary))
+      return this.#input.fail(`expected a dictionary, got ${describeValue(target)}`)
     if (items.length % 2 === 1) this.#input.fail('a dictionary key without a value')
     this.#count(items.length / 2)
     for (let i = 0; i < items.length; i += 2) target.entries.set(items[i] as PickleValue, items[i + 1] as PickleValue)

@@ -12,7 +12,7 @@ const maxLineBytes = 1024
 
 /** Reads numbers and texts in the forms of the pickle opcodes. */
 export class PickleBytes {
-  /** Where the next byte is. */
+  /** Position of the next byte. */
   position: number
   readonly #bytes: Uint8Array
   readonly #view: DataView

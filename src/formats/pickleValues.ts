@@ -1,4 +1,4 @@
-/** What a pickle can hold once it is read: plain data, and opaque objects that the reader's host has made. */
+/** Contents of a pickle once it is read: plain data, and opaque objects that the reader's host has made. */
 
 /** A value of a pickle. `None` is `null`; Python's ints are `number` where exact and `bigint` beyond; bytes are views. */
 export type PickleValue =
@@ -34,7 +34,7 @@ export class PickleDictionary {
 
 /** Base of what a host returns for a global, a call or a persistent id. Nothing of it comes from the file. */
 export abstract class PickleObject {
-  /** How to call it in messages: `torch.FloatStorage`. */
+  /** Its name in messages: `torch.FloatStorage`. */
   abstract readonly description: string
 }
 

@@ -62,7 +62,7 @@ class Collector {
   readonly other = new Map<string, FileValue>()
   readonly #source: ByteSource
   readonly #archive: PyTorchArchive
-  /** Whether a list holds tensors or containers; remembered because shared lists are met again. */
+  /** True when a list holds tensors or containers; remembered because shared lists are met again. */
   readonly #holds = new Map<PickleSequence, boolean>()
   #visits = 0
   #characters = 0

@@ -5,7 +5,7 @@
  *     before              one stream: pickles of a magic number, a protocol version, facts about the system, the objects,
  *                         and the list of storage keys; then for each key its number of elements (int64) and elements
  *
- * The description is read at first, then the storages that are asked for.
+ * The description is read first, then the storages that are asked for.
  *
  * Source: `_save`, `_legacy_save` and `_legacy_load` in `torch/serialization.py`.
  */
@@ -18,7 +18,7 @@ import { readZip, type ZipEntry, zipContents } from './zip.ts'
 
 /** A file with its container taken off. */
 export interface PyTorchArchive {
-  /** What was saved; tensors are `TensorReference`s. */
+  /** The saved object; tensors are `TensorReference`s. */
   readonly value: PickleValue
   /** Reads the bytes of a storage. @throws ArchiveError, ZipError or WeightsError when they are missing or damaged */
   storage(reference: StorageReference): Promise<Uint8Array>
@@ -52,7 +52,7 @@ export async function openArchive(source: ByteSource): Promise<PyTorchArchive> {
   throw new ArchiveError(`not a file of weights (safetensors or torch.save): this one ${what}${cure}`)
 }
 
-/** What other files often are, by how they begin. */
+/** Other formats, by the first bytes of their files. */
 const cures: readonly (readonly [beginning: string, cure: string])[] = [
   ['version https://git-lfs', ': a pointer of Git LFS, the file itself was not downloaded'],
   ['\x1f\x8b', ': compressed with gzip, unpack it first'],
@@ -126,7 +126,7 @@ interface Extent {
   readonly end: number
 }
 
-/** Where each storage is: they lie one after the other, each after its number of elements. */
+/** Position of each storage: they follow each other, each after its number of elements. */
 async function legacyStorages(
   source: ByteSource,
   keys: readonly PickleValue[],

@@ -1,5 +1,5 @@
 /**
- * What the names in a PyTorch pickle stand for: the few that describe tensors and plain containers. Everything else is a word
+ * The meaning of the names in a PyTorch pickle: the few that describe tensors and plain containers. Everything else is a word
  * that stands in its place: what is "made" with it is skipped, and nothing of it is looked at.
  *
  * PyTorch's own reader calls the functions that these names import; here they are only words for data.
@@ -146,7 +146,7 @@ class Skipped extends PickleObject {
   }
 }
 
-/** What the elements of a storage are. */
+/** The type of the elements of a storage. */
 interface StorageType {
   readonly dtype: string
   readonly bytes: number | undefined
@@ -174,7 +174,7 @@ function storageTypeOf(path: string): StorageType | undefined {
 
 type Builder = (args: readonly PickleValue[], path: string) => PickleValue
 
-/** What each function or class gives for its arguments. */
+/** The result of each function or class for its arguments. */
 const builders: ReadonlyMap<string, Builder> = new Map<string, Builder>([
   ['torch._utils._rebuild_tensor', rebuildTensor], // (storage, offset, size, stride)
   ['torch._utils._rebuild_tensor_v2', rebuildTensor], // (…, requires_grad, backward_hooks, metadata)
@@ -203,7 +203,7 @@ const builders: ReadonlyMap<string, Builder> = new Map<string, Builder>([
   ['__builtin__.set', setOf],
 ])
 
-/** What is said of some objects in place of their names. */
+/** Descriptions of some objects, used instead of their names. */
 const otherNames: ReadonlyMap<string, string> = new Map([
   ['_codecs.encode', 'bytes'], // as protocol 2 writes them
   ...['numpy.core', 'numpy._core'].flatMap(module => [

@@ -58,7 +58,7 @@ export async function readTensor(
   return elementValues(view.type, rowMajor(view, bytes, await archive.storage(storage)))
 }
 
-/** Bytes of the tensor's elements, one after the other. */
+/** Bytes of the tensor's elements, contiguous. */
 function rowMajor(view: TensorView, bytes: 1 | 2 | 4 | 8, storage: Uint8Array): Uint8Array {
   if (isContiguous(view)) return storage.subarray(view.offset * bytes, (view.offset + view.size) * bytes)
   const target = new Uint8Array(view.size * bytes)

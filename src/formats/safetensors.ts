@@ -3,9 +3,9 @@
  *
  *     8 bytes   N, length of the header, unsigned 64-bit little-endian
  *     N bytes   JSON: { name: { dtype, shape, data_offsets: [begin, end] }, …, "__metadata__": { key: text } }
- *     the rest  the tensors' bytes, row-major, little-endian, one after the other without holes
+ *     the rest  the tensors' bytes, row-major, little-endian, contiguous
  *
- * The header alone is read at first, then the bytes of the tensors that are asked for. Nothing in a file is believed: every
+ * The header alone is read first, then the bytes of the tensors that are asked for. Nothing in a file is believed: every
  * length, offset and key is checked before it is used, and no allocation is larger than the file.
  *
  * Source: the format's description at https://github.com/huggingface/safetensors
@@ -183,7 +183,7 @@ function checkMetadata(value: unknown, file: string): [string, string][] {
   if (!isObject(value)) throw new SafetensorsError(file, '__metadata__ must be an object of texts')
   return Object.entries(value).map(([key, text]) => {
     if (typeof text !== 'string')
-      throw new SafetensorsError(file, `__metadata__.${key} must be a text, got ${typeof text}`)
+      throw new SafetensorsError(file, `__metadata__.${key} must be a string, got ${typeof text}`)
     return [key, text]
   })
 }
@@ -194,7 +194,7 @@ function checkEntry(name: string, value: unknown, dataBytes: number, file: strin
   }
   if (!isObject(value)) return fail('expected { dtype, shape, data_offsets }')
   const { dtype, shape, data_offsets: offsets } = value
-  if (typeof dtype !== 'string') return fail('dtype must be a text')
+  if (typeof dtype !== 'string') return fail('dtype must be a string')
   if (!isSizes(shape)) return fail(`shape must be an array of whole numbers ≥ 0, got ${brief(shape)}`)
   if (!isSizes(offsets) || offsets.length !== 2) return fail(`data_offsets must be [begin, end], got ${brief(offsets)}`)
   const [begin, end] = offsets as [number, number]

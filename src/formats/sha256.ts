@@ -6,7 +6,7 @@
 
 /** The hash of some bytes, hexadecimal. */
 export async function sha256(bytes: Uint8Array): Promise<string> {
-  // Absent where the page is no secure context, whatever its type says.
+  // Absent where the page is not a secure context, whatever its type says.
   const { subtle } = crypto as { readonly subtle?: SubtleCrypto }
   if (!subtle || bytes.length >= 2 ** 31) return hexOf(hashOf(bytes))
   // Web Crypto refuses shared memory; a copy is made of that, and only of that.

@@ -7,7 +7,7 @@ import { WeightsError } from './weightsFile.ts'
 
 /** A file, wherever it is. */
 export interface ByteSource {
-  /** How the file is called in error messages. */
+  /** Name of the file in error messages. */
   readonly name: string
   /** Its length in bytes. */
   readonly size: number

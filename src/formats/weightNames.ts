@@ -15,11 +15,11 @@ import { type FileTensor, WeightsError, type WeightsFile } from './weightsFile.t
 /** Options of {@link chooseWeights}. */
 export interface ChooseWeightsOptions {
   /**
-   * What stands before the model's names in the file, found by default: `'teacher.'`. As in the file, or the end of it
+   * The prefix of the model's names in the file, detected by default: `'teacher.'`. As in the file, or the end of it
    * (`'model.'` for `state_dict.model.`). `''` takes the names as they are.
    */
   readonly prefix?: string
-  /** Whether averaged weights are taken where a file has both, true by default; else those of the last step. */
+  /** Take the averaged weights where a file has both, true by default; otherwise those of the last step. */
   readonly average?: boolean
 }
 
@@ -27,7 +27,7 @@ export interface ChooseWeightsOptions {
 export interface ChosenWeights {
   /** By the model's names; more than it has, and fewer, where the file has. */
   readonly tensors: ReadonlyMap<string, FileTensor>
-  /** What was done to find them, sentences for people; empty when the names are the model's as they are. */
+  /** The changes that were made to find them, as sentences; empty when the names are the model's as they are. */
   readonly notes: readonly string[]
 }
 
@@ -60,11 +60,11 @@ type Wanted = ReadonlyMap<string, { readonly shape: readonly number[] }>
 /** Tensors of a file under other names than they have there. */
 interface Named {
   readonly names: ReadonlyMap<string, FileTensor>
-  /** What was done to the names. */
+  /** The changes of the names. */
   readonly notes: readonly string[]
 }
 
-/** How well a set of tensors is a model's. */
+/** Measure of how well a set of tensors fits a model. */
 interface Count {
   /** Names of the model that it has. */
   readonly found: number
@@ -85,7 +85,7 @@ function countOf(names: ReadonlyMap<string, FileTensor>, wanted: Wanted): Count 
   return { found: found.length, fitting: found.filter(([name, tensor]) => isFitting(tensor, wanted.get(name)!)).length }
 }
 
-/** What stands before the model's names somewhere in the file. An optimizer's tensors may have the same names. */
+/** Prefixes of the model's names in the file. An optimizer's tensors may have the same names. */
 function candidatesIn(named: Named, wanted: Wanted): Candidate[] {
   const counts = new Map<string, { found: number; fitting: number }>()
   for (const [path, tensor] of named.names) {
@@ -103,10 +103,10 @@ function candidatesIn(named: Named, wanted: Wanted): Candidate[] {
   return [...counts].map(([prefix, count]) => ({ ...named, ...count, prefix }))
 }
 
-/** Where the parts of a path begin. */
+/** Positions at which the parts of a path begin. */
 const partsOf = (path: string) => [0, ...Array.from(path.matchAll(/\./g), ({ index }) => index + 1)]
 
-/** What wrappers of modules put into names: `DataParallel`, `torch.compile`, activation checkpointing, FSDP. */
+/** Parts that wrappers of modules put into names: `DataParallel`, `torch.compile`, activation checkpointing, FSDP. */
 const wrappers = ['module', '_orig_mod', '_checkpoint_wrapped_module', '_fsdp_wrapped_module']
 
 /** The tensors without the parts of wrappers in their names; none where two would be called the same. */
@@ -126,7 +126,7 @@ function withoutWrappers({ names, notes }: Named): Named {
 
 /**
  * Of a checkpoint of a run of Fovea, whose tensors are called `model.…`, `average.…` and `optimizer.…`, the model's: the averaged
- * ones in place of those that they are averages of, and without the preprocessing, where the model has none.
+ * ones instead of those that they are averages of, and without the preprocessing, where the model has none.
  */
 function ofRun(tensors: WeightsFile['tensors'], wanted: Wanted, average: boolean): Named {
   if (![...tensors.keys()].every(path => /^(model|average|optimizer)\./.test(path)))

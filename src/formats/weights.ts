@@ -1,5 +1,5 @@
 /**
- * Files of weights, whatever the format: safetensors or either form of `torch.save`, told apart by their contents. The same
+ * Files of weights, whatever the format: safetensors or either form of `torch.save`, recognized by their contents. The same
  * code reads a file on the disk, a download, and a file that was dropped on a page.
  */
 import { openPyTorch } from './pytorch.ts'

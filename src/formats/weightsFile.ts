@@ -1,4 +1,4 @@
-/** What a file of weights holds, whatever its format: tensors whose values are read when they are asked for. */
+/** Contents of a file of weights, whatever its format: tensors whose values are read when they are asked for. */
 import type { TensorArray } from './elements.ts'
 
 /** One tensor of a file. */
@@ -15,12 +15,12 @@ export interface FileTensor {
   read(): Promise<TensorArray>
 }
 
-/** Something in a file that is no tensor: its value when that is simple, else what it was. */
+/** Something in a file that is not a tensor: its value when that is simple, else a description. */
 export type FileValue = number | bigint | string | boolean | null | { readonly skipped: string }
 
 /** Contents of a file. */
 export interface WeightsFile {
-  /** How the file is called in error messages. */
+  /** Name of the file in error messages. */
   readonly name: string
   /** All tensors by path, in the file's order; of nested dictionaries, their keys joined by dots. */
   readonly tensors: ReadonlyMap<string, FileTensor>
@@ -31,7 +31,7 @@ export interface WeightsFile {
 /** Thrown for a file that is broken, cannot be read, or does not hold what is asked for. */
 export class WeightsError extends Error {
   override readonly name: string = 'WeightsError'
-  /** How the file is called. */
+  /** Name of the file. */
   readonly file: string
   /** Path of the tensor that the error is about; absent when it is about the whole file. */
   readonly tensor: string | undefined

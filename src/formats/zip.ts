@@ -1,6 +1,6 @@
 /**
  * A reader of zip archives, as `torch.save` writes them: entries stored without compression, or compressed afterwards by the usual
- * method, deflate. The directory is read at first, then the entries that are asked for.
+ * method, deflate. The directory is read first, then the entries that are asked for.
  *
  * The central directory at the end of the file says what there is; archives of more than 4 GB or 65,535 entries say it
  * again in 64-bit fields (zip64). Every offset and length is checked, and entries that overlap are refused.
@@ -21,7 +21,7 @@ export interface ZipEntry {
   readonly name: string
   /** Position of the entry's own header, which its contents follow. */
   readonly header: number
-  /** Where the next entry or the directory begins. */
+  /** Start of the next entry or the directory. */
   readonly limit: number
   /** 0 when stored as they are, else the number of the compression method. */
   readonly method: number
@@ -208,7 +208,7 @@ function widen(view: DataView, start: number, end: number, sizes: readonly [numb
 /** Bytes of an entry's own header, without its name and extra field. */
 const headerBytes = 30
 
-/** Where each entry must have ended: at the header of the next one, or at the directory. */
+/** Position at which each entry must have ended: at the header of the next one, or at the directory. */
 function limitsOf(records: readonly DirectoryRecord[], directory: number): Map<DirectoryRecord, number> {
   const limits = new Map<DirectoryRecord, number>()
   const order = [...records].sort((a, b) => a.header - b.header)

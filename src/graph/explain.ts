@@ -159,7 +159,7 @@ class Writer {
     return this.#nearest.get(tensor) ?? this.#names.of(tensor)
   }
 
-  /** How a line refers to a value: by its name, else by its code. */
+  /** The text by which a line refers to a value: its name, else its code. */
   #reference(tensor: Tensor, insideExpression: boolean): string {
     const known = this.#nameOf(tensor)
     if (known !== undefined) return known

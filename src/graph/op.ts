@@ -1,5 +1,5 @@
 /**
- * What an operation is: five facets in one object.
+ * The type of an operation: five facets in one object.
  *
  * - `shape`     the rule for the result's shape and type, with errors that carry the values
  * - `reference` plain loops in double precision: the definition every backend is tested against

@@ -9,7 +9,7 @@
  *   the pooled values. The gradient is the same (a window whose maximum is ≤ 0 gets none either way), provided that
  *   nothing else reads relu(x), such as switches of an already made gradient: run it before taking gradients.
  *
- * What no root depends on is dropped, because the result holds only what it needs.
+ * Values that no root depends on are dropped, because the result holds only what it needs.
  */
 import { constant, input, substitute } from './expression.ts'
 import { apply } from './op.ts'

@@ -6,7 +6,7 @@
 import type { DType, Shape } from './shape.ts'
 import type { Variable } from './variable.ts'
 
-/** How a tensor without inputs gets its value. */
+/** The source of the value of a tensor without inputs. */
 export type Source =
   | {
       readonly kind: 'input'

@@ -15,7 +15,7 @@ export function formatReceptiveField(field: SummaryRow['receptiveField']): strin
 }
 
 /**
- * What the table leaves out, in a sentence; undefined when it leaves out nothing.
+ * A sentence about what the table leaves out; undefined when the table is complete.
  * @example describeTrainingOnly(summarize(googlenet(), [3, 224, 224])) // 'Only training uses aux1 (InceptionAux, 3,188,840 …'
  */
 export function describeTrainingOnly({ trainingOnly = [] }: Summary): string | undefined {

@@ -12,7 +12,7 @@ import { isApplicationOf } from '../graph/table.ts'
 import { type Tensor, topologicalOrder } from '../graph/tensor.ts'
 import type { Window2d } from '../graph/window.ts'
 
-/** What one unit sees, `[vertical, horizontal]`, in pixels of the input. */
+/** The part of the image that one unit sees, `[vertical, horizontal]`, in pixels of the input. */
 export interface ReceptiveField {
   /** Rows and columns seen. */
   readonly size: readonly [number, number]
@@ -76,7 +76,7 @@ function largestOf(fields: readonly Extended[]): Extended {
   return { size: largest(f => f.size), stride: largest(f => f.stride), extent: largest(f => f.extent) }
 }
 
-/** Whether the last two axes of a volume are rows and columns of the image; a reshape may have put others there. */
+/** True when the last two axes of a volume are rows and columns of the image; a reshape may have put others there. */
 const isImage = ({ shape }: Tensor, { extent }: Extended): boolean => shape[2] === extent[0] && shape[3] === extent[1]
 
 /** Rows and columns of a volume `[N, C, H, W]`; of other values, those they came from. */
@@ -103,7 +103,7 @@ function folded(tensor: Tensor, before: Extended): Extended {
   }
 }
 
-/** Whether an operation combines all rows, and all columns, of its input. */
+/** True when an operation combines all rows, or all columns, of its input. */
 function foldedAxes(tensor: Tensor): readonly [boolean, boolean] {
   if (isApplicationOf(tensor, 'matmul')) return [true, true]
   if (!isApplicationOf(tensor, 'reduce') || tensor.inputs[0].shape.length !== 4) return [false, false]

@@ -27,7 +27,7 @@ export interface SummaryRow {
   readonly output: readonly number[]
   /** Trainable numbers of the layer itself; a layer that is used again counts once. */
   readonly parameters: number
-  /** Where they come from: `(5·5·1+1)·6 = 156`. */
+  /** The formula of their number: `(5·5·1+1)·6 = 156`. */
   readonly arithmetic?: string
   /** Multiply-adds for one image, taps in the padding included. */
   readonly multiplyAdds: number
@@ -36,13 +36,13 @@ export interface SummaryRow {
    * passes its input on, or an element-wise function, which can overwrite its input. This is the lectures' count.
    */
   readonly activationBytes: number
-  /** What one output unit sees of the image. */
+  /** The part of the image that one output unit sees. */
   readonly receptiveField?: ReceptiveField
-  /** What to know about the geometry. */
+  /** Remarks about the geometry. */
   readonly note?: string
   /** The rows whose values the layer reads, by their position in the table; none for the image. */
   readonly inputs: readonly number[]
-  /** How a layer that reads several values makes one of them. */
+  /** The operation by which a layer that reads several values makes one of them. */
   readonly combines?: 'add' | 'multiply' | 'concatenate'
 }
 
@@ -192,7 +192,7 @@ function rowOf(
   }
 }
 
-/** What a layer reads, given the row that makes each value. */
+/** The inputs of a layer, given the row that makes each value. */
 function readsOf(
   { input, operations }: ModuleCall,
   makers: ReadonlyMap<Tensor, number>,

@@ -1,5 +1,5 @@
 /**
- * What each module of a model does in a forward pass: its input, its output and the operations between them that no
+ * The work of each module of a model in a forward pass: its input, its output and the operations between them that no
  * child of it made. Works for any module, because it listens to `forward` itself.
  */
 import type { Tensor } from '../graph/tensor.ts'

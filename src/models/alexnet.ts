@@ -65,7 +65,7 @@ export interface AlexNet2012Options extends AlexNetOptions {
   /** Towers that do not see each other in conv2, conv4 and conv5: 2 by default, as on the paper's two GPUs; or 1. */
   readonly towers?: 1 | 2
   /**
-   * Where local response normalization stands: `beforePooling` (the default, the paper: "max-pooling layers follow both
+   * Place of local response normalization: `beforePooling` (the default, the paper: "max-pooling layers follow both
    * response-normalization layers") or `afterPooling` (the lectures, and Caffe's reference network).
    */
   readonly normalization?: 'beforePooling' | 'afterPooling'

@@ -23,7 +23,7 @@ export interface ModelEntry {
   readonly classes: number
   /** One line for lists. */
   readonly description: string
-  /** Where the network was published. */
+  /** The paper that published the network. */
   readonly reference: string
 }
 

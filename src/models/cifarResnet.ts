@@ -22,7 +22,7 @@ export interface CifarResNetOptions {
   /** Number of outputs, 10 by default. */
   readonly classes?: number
   /**
-   * What a shortcut does where the shape changes: `A` (the default, the paper's choice on CIFAR-10) takes every second row
+   * The shortcut where the shape changes: `A` (the default, the paper's choice on CIFAR-10) takes every second row
    * and column and adds maps of zeros, without parameters; `B` projects by a 1×1 convolution with batch norm; `none`
    * leaves all shortcuts out, which makes the plain network.
    */

@@ -24,7 +24,7 @@ export interface GoogLeNetOptions {
   /** Number of outputs, 1000 by default. */
   readonly classes?: number
   /**
-   * Whether the two auxiliary classifiers of the paper are there, true by default, as in torchvision. Only training uses
+   * Adds the two auxiliary classifiers of the paper; true by default, as in torchvision. Only training uses
    * them: their losses are added with weight 0.3 each. They take no part in inference, and weights load with or without them.
    */
   readonly auxiliary?: boolean
@@ -50,7 +50,7 @@ export interface InceptionWidths {
   readonly poolProjection: number
 }
 
-/** Which of the two published forms. */
+/** One of the two published forms. */
 export type GoogLeNetForm = 'paper' | 'torchvision'
 
 /** A convolution with what follows it: batch norm in torchvision's form, and ReLU. */
@@ -143,7 +143,7 @@ export class InceptionAux extends Module {
   }
 }
 
-/** What {@link GoogLeNet.forwardAll} computes: logits `[N, classes]` of the network and of its auxiliary classifiers. */
+/** Result of {@link GoogLeNet.forwardAll}: logits `[N, classes]` of the network and of its auxiliary classifiers. */
 export interface GoogLeNetOutputs {
   readonly logits: Tensor
   /** After inception 4a and 4d. Add their losses with weight 0.3, as in the paper. */
@@ -285,7 +285,7 @@ export class GoogLeNet extends Module {
 }
 
 /**
- * torchvision's GoogLeNet for images `[N, 3, 224, 224]`, with logits `[N, classes]`: batch norm (ε = 1e-3) and 3×3 in place of
+ * torchvision's GoogLeNet for images `[N, 3, 224, 224]`, with logits `[N, classes]`: batch norm (ε = 1e-3) and 3×3 instead of
  * 5×5; 6,624,904 parameters, 13,004,888 with the auxiliary classifiers that training uses, and 1.50 G multiply-adds.
  *
  * torchvision's pretrained weights expect its `transform_input`: images normalized to mean 0.5 and deviation 0.5.

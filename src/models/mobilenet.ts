@@ -57,7 +57,7 @@ function convolution(inChannels: number, outChannels: number, kernel: number, st
 /** Widen, filter depthwise, narrow; with a shortcut where the shape stays: `[N, C, H, W] → [N, outChannels, H′, W′]`. */
 export class InvertedResidual extends Module {
   readonly conv: Sequential
-  /** Whether the input is added to the output. */
+  /** True when the input is added to the output. */
   readonly residual: boolean
 
   constructor(inChannels: number, outChannels: number, stride: number, expansion: number) {

@@ -25,7 +25,7 @@ export interface ConvPatternOptions {
   readonly classes?: number
   /** `[channels, height, width]` of one image, `[3, 32, 32]` by default. */
   readonly input?: readonly [number, number, number]
-  /** Whether a 2×2 max pool ends each stack, true by default. */
+  /** End each stack with a 2×2 max pool; true by default. */
   readonly pool?: boolean
   /** Maps of the convolutions of each stack, or of the first stack alone: each next stack then has twice as many. 32 by default. */
   readonly maps?: number | readonly number[]

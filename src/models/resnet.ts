@@ -20,7 +20,7 @@ export interface ResNetOptions {
   /** Number of outputs, 1000 by default. */
   readonly classes?: number
   /**
-   * Where a bottleneck takes its stride: `v1.5` (the default, torchvision and Nvidia) in the 3×3 convolution, `v1` (the
+   * The layer of a bottleneck that has the stride: `v1.5` (the default, torchvision and Nvidia) in the 3×3 convolution, `v1` (the
    * paper, and Caffe's weights) in the first 1×1 one. The weights have the same shapes; blocks of two convolutions are
    * alike in both.
    */

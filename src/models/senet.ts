@@ -22,7 +22,7 @@ import { plainConv, projection, type ResNetDepth, stagesOf } from './resnet.ts'
 export interface SENetOptions {
   /** Number of outputs, 1000 by default. */
   readonly classes?: number
-  /** How many times fewer units than maps the small network has, 16 by default. */
+  /** Ratio of maps to units of the small network, 16 by default. */
   readonly reduction?: number
 }
 

@@ -37,7 +37,7 @@ export type FeaturesAndClassifier = Sequential<{
   readonly classifier: Sequential
 }>
 
-/** What stands in the convolutional part: maps of a 3×3 convolution, `1×1` for a 1×1 one, a pool, or LRN. */
+/** Parts of the convolutional part: maps of a 3×3 convolution, `1×1` for a 1×1 one, a pool, or LRN. */
 type Item = number | readonly [maps: number, kernel: 1] | 'pool' | 'norm'
 
 const configurations: Readonly<Record<VggConfiguration, readonly Item[]>> = {

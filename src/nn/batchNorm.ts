@@ -38,9 +38,9 @@ export interface BatchNormOptions {
    * `'cumulative'` takes the plain average of all batches (PyTorch's `momentum=None`).
    */
   readonly momentum?: number | 'cumulative'
-  /** Whether γ and β are learned, true by default. */
+  /** Learn γ and β; true by default. */
   readonly affine?: boolean
-  /** Whether running averages are kept, true by default; without them the batch's own statistics serve at test time too. */
+  /** Keep running averages; true by default. Without them the batch's own statistics serve at test time too. */
   readonly trackRunningStats?: boolean
 }
 
@@ -49,9 +49,9 @@ abstract class BatchNorm extends Module {
   readonly channels: number
   readonly eps: number
   readonly momentum: number | 'cumulative'
-  /** γ `[C]`, ones at first; absent with `affine: false`. */
+  /** γ `[C]`, initially ones; absent with `affine: false`. */
   readonly weight: Parameter<readonly [number]> | undefined
-  /** β `[C]`, zeros at first; absent with `affine: false`. */
+  /** β `[C]`, initially zeros; absent with `affine: false`. */
   readonly bias: Parameter<readonly [number]> | undefined
   /** Running mean `[C]`. */
   readonly running_mean: ModelBuffer<readonly [number]> | undefined
@@ -116,7 +116,7 @@ abstract class BatchNorm extends Module {
     return add(mul(centered, scale), shift)
   }
 
-  /** x · scale + shift, with both numbers of a channel worked out beforehand. */
+  /** x · scale + shift, with both numbers of a channel computed beforehand. */
   #normalizeByRunning(x: Tensor): Tensor {
     const { running_mean, running_var, weight, bias } = this
     if (!running_mean || !running_var) return x

@@ -13,15 +13,15 @@ export interface Conv2dLayerOptions {
   /** Step between windows, 1 by default: a number or `[vertical, horizontal]`. */
   readonly stride?: Pair
   /**
-   * Zeros around the image, 0 by default: a number, `[vertical, horizontal]`, each side by name, or `'same'`: as many as
-   * keep the image's size at stride 1, an odd one at the bottom or right (PyTorch's rule).
+   * Zeros around the image, 0 by default: a number, `[vertical, horizontal]`, each side by name, or `'same'`, which
+   * keeps the image's size at stride 1; an odd one goes to the bottom or right (PyTorch's rule).
    */
   readonly padding?: Pair | Padding | 'same'
   /** Distance between the taps of the kernel, 1 by default. */
   readonly dilation?: Pair
   /** Groups of channels that do not see each other, 1 by default (AlexNet's two towers). */
   readonly groups?: number
-  /** Whether a number per output channel is added, true by default. */
+  /** Add a learned number per output channel; true by default. */
   readonly bias?: boolean
   /** Initial weights; PyTorch's default U(±1/√fan_in) when absent. */
   readonly init?: Initializer

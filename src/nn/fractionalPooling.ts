@@ -30,10 +30,10 @@ export interface FractionalMaxPoolOptions {
   readonly outputSize?: Pair
   /** Output size as a part of the input size, between 0 and 1: rows are ⌊ratio · H⌋. */
   readonly outputRatio?: Pair
-  /** How the windows are placed, `'pseudorandom'` by default. */
+  /** Rule by which the windows are placed, `'pseudorandom'` by default. */
   readonly regions?: 'pseudorandom' | 'random'
   /**
-   * Numbers u in [0, 1) for rows and columns, in place of random ones; for `'pseudorandom'` regions.
+   * Numbers u in [0, 1) for rows and columns, instead of random ones; for `'pseudorandom'` regions.
    */
   readonly samples?: readonly [rows: number, columns: number]
 }
@@ -125,7 +125,7 @@ export class FractionalMaxPool2d extends Module {
   }
 }
 
-/** Where windows begin, as PyTorch computes it from its random samples. */
+/** The first element of each window, as PyTorch computes it from its random samples. */
 function pseudorandomStarts(u: number, size: number, count: number, kernel: number): number[] {
   const alpha = (size - kernel) / Math.max(count - 1, 1)
   return Array.from({ length: count }, (_, i) =>
@@ -175,7 +175,7 @@ const range = (count: number, shape: readonly number[]): Tensor =>
 
 /**
  * A fractional max pooling layer (Graham 2014) `[N, C, H, W] → [N, C, H′, W′]`, with windows drawn anew in each training
- * step, the same for all samples and channels of the step (PyTorch draws them for every sample and channel by itself). At test
+ * step, the same for all samples and channels of the step (PyTorch draws them for every sample and channel separately). At test
  * time the windows are those of the pseudorandom sequence with u = ½ (the paper averages several draws; PyTorch draws as in
  * training).
  * @throws RangeError or Error when an option is missing or out of its range.

@@ -1,3 +1,7 @@
+/**
+ * Another last layer: the same network for another number of classes, which is how trained weights are carried over to a
+ * new task (transfer learning).
+ */
 import { Variable } from '../graph/variable.ts'
 import type { Module } from './module.ts'
 
@@ -20,8 +24,8 @@ export interface ReplaceHeadOptions {
 
 /**
  * Replaces the last layer of a model by one of the same kind for `classes` outputs, filled by the layer's own initializers;
- * all other layers stay as they are. The new weights are those that `initialize(seed)` gives a model made for so many
- * classes. Engines that have compiled the model before keep the old layer: compile again.
+ * all other layers stay as they are. The new weights are those that `initialize(seed)` gives a model made for that
+ * number of classes. Engines that have compiled the model before keep the old layer: compile again.
  *
  * The last layer is the last one in the order of the model's fields that has outputs to change and nothing with weights of
  * its own behind it.
@@ -29,7 +33,7 @@ export interface ReplaceHeadOptions {
  * @returns the paths of the new parameters, to treat them apart, as with a higher learning rate. (None for the LeNet-5 of 1998,
  *   whose output layer is not trained.)
  * @throws RangeError when `classes` is not a whole number ≥ 1; Error naming the model when it has no such layer, or the path
- *   when that of `heads` is none.
+ *   of `heads` that it lacks.
  * @example
  * const model = resnet(18)
  * await loadWeights(model, 'resnet18.pth') // 1000 classes of ImageNet

@@ -8,7 +8,7 @@ import { type ForwardContext, type Initializer, Module, Parameter } from './modu
 
 /** Options of {@link linear}. */
 export interface LinearOptions {
-  /** Whether a number per output is added, true by default. */
+  /** Add a learned number per output; true by default. */
   readonly bias?: boolean
   /** Initial weights; PyTorch's default U(±1/√fan_in) when absent. */
   readonly init?: Initializer

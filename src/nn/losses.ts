@@ -45,7 +45,7 @@ export interface CrossEntropyOptions {
 
 /** Options of {@link multiclassHinge}. */
 export interface MulticlassHingeOptions {
-  /** How much larger the right score must be, 1 by default. */
+  /** Margin by which the right score must be larger, 1 by default. */
   readonly margin?: number
   /** True for squared terms (an L2-SVM), false by default. */
   readonly squared?: boolean
@@ -137,7 +137,7 @@ export function binaryCrossEntropy(): Loss {
       const inside = greater(mul(p, sub(1, p)), smallestDivisor)
       const logarithm = (q: Tensor): Tensor => where(inside, log(where(inside, q, 0.5)), stopGradient(boundedLog(q)))
       const entropy = neg(add(mul(t, logarithm(p)), mul(sub(1, t), logarithm(sub(1, p)))))
-      // At 0 and 1 a slope of its own, at no change of the value.
+      // At 0 and 1 the slope differs; the value does not.
       const edge = mul(sub(p, stopGradient(p)), stopGradient(mul(sub(p, t), 1 / smallestDivisor)))
       return mean(add(entropy, where(inside, 0, edge)))
     },

@@ -6,7 +6,7 @@ import { type DType, ShapeError, sizeOf } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { type HostTensor, Variable } from '../graph/variable.ts'
 
-/** What a forward pass may need to know; passed explicitly, so that a module keeps no state of its own. */
+/** Facts that a forward pass may depend on; passed explicitly, so that a module keeps no state of its own. */
 export interface ForwardContext {
   /** True while training: dropout drops, batch norm uses the batch's statistics. */
   readonly training: boolean
@@ -15,8 +15,7 @@ export interface ForwardContext {
   /** New values for buffers (running statistics), to be stored at the end of the step. */
   readonly updates: Map<Variable, Tensor>
   /**
-   * Where a network puts the logits of its auxiliary classifiers; present while training, when whoever traces the step adds
-   * their losses to the network's own, as `fit` and `trainingProgram` do. Without it the classifiers are left out.
+   * A list to which a network adds the logits of its auxiliary classifiers. Present while training, when the step adds their losses to the network's own, as in `fit` and `trainingProgram`. Without it the classifiers are left out.
    */
   readonly auxiliary?: AuxiliaryOutput[]
   /** Layers that compute as at test time, and whose statistics stay, also while training: batch norm of a frozen trunk. */
@@ -164,7 +163,7 @@ export abstract class Module {
     return this
   }
 
-  /** How many numbers are trained. */
+  /** Number of trained numbers. */
   countParameters(): number {
     return [...this.parameters().values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0)
   }
@@ -174,7 +173,7 @@ export abstract class Module {
     return new Map([...this.variables()].map(([path, v]) => [path, { shape: v.shape, values: v.value }]))
   }
 
-  /** How messages call this module: its path, or its class while it has none. */
+  /** Name of this module in messages: its path, or its class before it has one. */
   protected get displayName(): string {
     return this.path || this.constructor.name
   }
@@ -185,7 +184,7 @@ export abstract class Module {
     return output
   }
 
-  /** Runs `build`, so that its shape errors name this module in place of the operation. */
+  /** Runs `build`, so that its shape errors name this module instead of the operation. */
   protected located<T>(build: () => T): T {
     try {
       return build()

@@ -19,7 +19,7 @@ import { type ForwardContext, Module, Parameter } from './module.ts'
 export interface NormalizationOptions {
   /** ε, added to the variance, 1e-5 by default. */
   readonly eps?: number
-  /** Whether γ and β are learned: true by default, false for instance norm (as in PyTorch). */
+  /** Learn γ and β: true by default, false for instance norm (as in PyTorch). */
   readonly affine?: boolean
 }
 
@@ -36,7 +36,7 @@ export interface Moments {
 }
 
 /**
- * What a normalization needs of `x` over `axes`, written so that little is rounded and that its gradient is cheap.
+ * The moments of `x` over `axes` that a normalization needs, written so that little is rounded and the gradient is cheap.
  *
  * The mean is known to so many digits only, which are few next to σ where μ is a hundred σ. So the rounded mean c is taken for
  * a constant: x − c is exact for x near c, and what c lacks is the mean of that, μ − c. Then x − μ = (x − c) − (μ − c) and
@@ -72,9 +72,9 @@ export class LayerNorm extends Module {
   /** Sizes of the last axes. */
   readonly normalizedShape: readonly number[]
   readonly eps: number
-  /** γ, of `normalizedShape`, ones at first; absent with `affine: false`. */
+  /** γ, of `normalizedShape`, initially ones; absent with `affine: false`. */
   readonly weight: Parameter | undefined
-  /** β, of `normalizedShape`, zeros at first; absent with `affine: false`. */
+  /** β, of `normalizedShape`, initially zeros; absent with `affine: false`. */
   readonly bias: Parameter | undefined
 
   constructor(normalizedShape: number | readonly number[], options: NormalizationOptions = {}) {
@@ -109,9 +109,9 @@ export class GroupNorm extends Module {
   readonly groups: number
   readonly channels: number
   readonly eps: number
-  /** γ `[C]`, ones at first; absent with `affine: false`. */
+  /** γ `[C]`, initially ones; absent with `affine: false`. */
   readonly weight: Parameter<readonly [number]> | undefined
-  /** β `[C]`, zeros at first; absent with `affine: false`. */
+  /** β `[C]`, initially zeros; absent with `affine: false`. */
   readonly bias: Parameter<readonly [number]> | undefined
 
   constructor(groups: number, channels: number, options: NormalizationOptions = {}) {

@@ -18,14 +18,14 @@ export function ceilPadding(window: Window2d, height: number, width: number): Pa
   return { top, left, bottom: extended(0, height, top, bottom), right: extended(1, width, left, right) }
 }
 
-/** Whether no side of a padding is wider than half the window, as the pools themselves ask for. */
+/** True when each side of a padding is at most half the window, which the pools require. */
 export function isWithinHalf({ kernel, dilation }: Window2d, { top, bottom, left, right }: Padding): boolean {
   const reach = (axis: 0 | 1): number => dilation[axis] * (kernel[axis] - 1) + 1
   return 2 * Math.max(top, bottom) <= reach(0) && 2 * Math.max(left, right) <= reach(1)
 }
 
 /**
- * How many elements each window covers, row by row: those of the image and, with `countPadding`, of the window's own
+ * Number of elements that each window covers, row by row: those of the image and, with `countPadding`, of the window's own
  * padding, but never of what the ceil rule adds.
  */
 export function coveredCounts(

@@ -106,7 +106,7 @@ export class StochasticPool2d extends Pool2d {
     return result as Tensor
   }
 
-  /** The element at each place of the window, for all windows at once: as many tensors `[N, C, H′, W′]` as places. */
+  /** The element at each place of the window, for all windows together: a tensor `[N, C, H′, W′]` for each place. */
   #taps(x: Volume): Tensor[] {
     const { kernel, stride, padding } = this.window
     const [batch, channels, height, width] = x.shape

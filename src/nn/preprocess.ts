@@ -1,6 +1,6 @@
 /**
  * Preprocessing that is fitted to a training set and part of the model: its numbers are buffers, stored in every
- * checkpoint, so that whoever uses the weights uses them too.
+ * checkpoint, so that they come with the weights.
  */
 import { mul, sub } from '../graph/ops/elementwise.ts'
 import { matmul } from '../graph/ops/matmul.ts'
@@ -14,9 +14,9 @@ import { type ForwardContext, ModelBuffer, Module } from './module.ts'
 export interface StandardizeOptions {
   /** `[channels, height, width]` of what is subtracted: a mean image, or `[channels, 1, 1]`. Found from `mean` for one number a channel. */
   readonly shape?: readonly [channels: number, height: number, width: number]
-  /** What is subtracted, in that shape; zeros when absent, to be filled by a checkpoint. */
+  /** The mean to subtract, in that shape; zeros when absent, to be filled by a checkpoint. */
   readonly mean?: ArrayLike<number>
-  /** What is divided by, one number a channel; 1 when absent. */
+  /** The standard deviation to divide by, one number per channel; 1 when absent. */
   readonly std?: ArrayLike<number>
 }
 
@@ -61,7 +61,7 @@ export interface WhitenOptions {
   readonly mean?: ArrayLike<number>
   /** `[K, D]`; zeros when absent. */
   readonly matrix?: ArrayLike<number>
-  /** K, when there is no matrix; D by default. */
+  /** K, for a layer without a matrix; D by default. */
   readonly components?: number
   /** `'zca'` gives images `[N, C, H, W]`, the others coordinates `[N, K]`. */
   readonly kind: 'pca' | 'pca-whitening' | 'zca'
@@ -81,7 +81,7 @@ export class Whiten extends Module {
     const size = shape[0] * shape[1] * shape[2]
     const rows = kind === 'zca' ? size : (components ?? (matrix ? matrix.length / size : size))
     if (!Number.isInteger(rows) || rows < 1) {
-      throw new ShapeError(`whiten: matrix: ${matrix?.length} values are no [K, ${size}]`)
+      throw new ShapeError(`whiten: matrix: ${matrix?.length} values do not fit [K, ${size}]`)
     }
     this.kind = kind
     this.shape = shape

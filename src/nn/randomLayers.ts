@@ -38,7 +38,7 @@ export class VanillaDropout extends Module {
 export class DropConnect extends Linear {
   /** Probability that a weight or bias is dropped. */
   readonly probability: number
-  /** What follows the sum, if it is part of the layer. */
+  /** The activation after the sum, if it is part of the layer. */
   readonly activation: Activation | undefined
 
   constructor(inFeatures: number, outFeatures: number, options: DropConnectOptions = {}) {
@@ -137,7 +137,7 @@ export const vanillaDropout = (probability?: number): VanillaDropout => new Vani
  * A fully connected layer with DropConnect (Wan et al. 2013): each training step uses a random part of the weights and
  * biases, y = f(x (M ∘ W)ᵀ / (1 − p) + …). At test time the paper averages f over a normal distribution with the mean and
  * variance that the random sums have. So does this layer when it is given f as `activation`, over the means of 32 equally
- * likely parts of that distribution in place of random draws. Without an `activation` the mean of the distribution is left, which is the layer with
+ * likely parts of that distribution instead of random draws. Without an `activation` the mean of the distribution is left, which is the layer with
  * all of its weights. One mask M serves all samples of a step (the paper draws one for each). Parameters as `linear`.
  * @throws RangeError when a size is not a whole number ≥ 1 or the probability is not in [0, 1), TypeError when the
  *   activation is a softmax.
@@ -148,7 +148,7 @@ export const dropConnect = (inFeatures: number, outFeatures: number, options?: D
 
 /**
  * A layer at the end of a residual branch (Huang et al. 2016): while training it gives zeros with `probability`, for each
- * sample by itself (`'row'`) or for all together (`'batch'`), and else x / (1 − probability); at test time x. This is the
+ * sample separately (`'row'`) or for all together (`'batch'`), and otherwise x / (1 − probability); at test time x. This is the
  * inverted form of torchvision; the paper scales at test time.
  * @throws RangeError when `probability` is not in [0, 1).
  * @example add(x, drop.forward(branch, context))

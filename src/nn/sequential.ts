@@ -29,7 +29,7 @@ export class Sequential<L extends Layers = Layers> extends Module {
     return new Map(Object.entries(this.layers))
   }
 
-  /** The output of the last child; the input itself when there are no children. */
+  /** The output of the last child; the input itself for an empty chain. */
   override forward(x: Tensor, context: ForwardContext): Tensor {
     let value = x
     for (const layer of Object.values(this.layers)) value = layer.forward(value, context)

@@ -18,15 +18,15 @@ export interface Conv1dOptions {
   /** Step between windows, 1 by default. */
   readonly stride?: number
   /**
-   * Zeros at both ends, 0 by default: a number, before and after, or `'same'`: as many as keep the length at stride 1, an
-   * odd one at the end.
+   * Zeros at both ends, 0 by default: a number, before and after, or `'same'`, which keeps the length at stride 1; an odd
+   * one goes to the end.
    */
   readonly padding?: number | readonly [before: number, after: number] | 'same'
   /** Distance between the taps of the kernel, 1 by default. */
   readonly dilation?: number
   /** Groups of channels that do not see each other, 1 by default. */
   readonly groups?: number
-  /** Whether a number per output channel is added, true by default. */
+  /** Add a learned number per output channel; true by default. */
   readonly bias?: boolean
   /** Initial weights; PyTorch's default U(±1/√fan_in) when absent. */
   readonly init?: Initializer

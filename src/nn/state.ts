@@ -5,17 +5,17 @@ import type { Module } from './module.ts'
 
 /** Options of {@link loadState}. */
 export interface LoadStateOptions {
-  /** Whether missing and unexpected paths are errors, true by default. */
+  /** Missing and unexpected paths are errors; true by default. */
   readonly strict?: boolean
   /**
-   * Whether variables whose stored shape is another keep their values, false by default: then that is an error, strict or
+   * Let variables whose stored shape differs keep their values; false by default: then that is an error, strict or
    * not, as in PyTorch. For transfer to another number of classes: all but the last layer is loaded.
    */
   readonly skipMisshaped?: boolean
 }
 
 /**
- * What {@link loadState} did not use or did not find. When `strict`, `missing` and `unexpected` hold at most what weights may
+ * The names that {@link loadState} did not use or did not find. When `strict`, `missing` and `unexpected` hold at most what weights may
  * lack: parts that only training uses, which are there as a whole or not at all, and the counters of batch norm, which
  * PyTorch wrote none of before its version 0.4.1.
  */
@@ -90,7 +90,7 @@ export function matchState(
 
 /**
  * Copies values into variables, all of them or none.
- * @param values of each variable, by its path; as many as it has
+ * @param values one for each element of each variable, by its path
  * @throws StateError that lists the paths with values that integers do not hold.
  */
 export function setValues(

@@ -1,5 +1,5 @@
 /**
- * Adamax (Kingma and Ba 2015, section 7.1), by PyTorch's rule: Adam with a running maximum in place of the mean square.
+ * Adamax (Kingma and Ba 2015, section 7.1), by PyTorch's rule: Adam with a running maximum instead of the mean square.
  *
  *   m ← β₁ m + (1 − β₁) g
  *   u ← max(β₂ u, |g| + ε)

@@ -48,7 +48,7 @@ export function clipByMedianNorm(options: MedianClipOptions = {}): Transform {
   }
 }
 
-/** The median of the remembered norms and how many they are; remembers one more, in place of the oldest. */
+/** The median of the remembered norms and how many they are; remembers one more, which replaces the oldest. */
 function remember(norm: Tensor, window: number, { slot }: TransformStep): { median: Tensor; count: Tensor } {
   const places = constantTensor(
     Float32Array.from({ length: window }, (_, k) => k),

@@ -8,7 +8,7 @@ import type { Scalar, Tensor } from '../graph/tensor.ts'
 import { Variable } from '../graph/variable.ts'
 import { checkOption, checkShare, checkWhole } from './options.ts'
 
-/** How long a run is. */
+/** Length of a run. */
 export interface RunLength {
   readonly totalSteps: number
   readonly stepsPerEpoch: number
@@ -70,7 +70,7 @@ export function ema({ decay = 0.999, warmup = false }: EmaOptions = {}): WeightA
 /**
  * Stochastic weight averaging: the mean of the weights after every epoch of the last part of the run, in which the learning
  * rate should be constant or cyclic. As PyTorch's `AveragedModel`.
- * @throws RangeError when `start` is not between 0 and 1, or another option no whole number.
+ * @throws RangeError when `start` is not between 0 and 1, or another option is not a whole number.
  * @example new Trainer({ model, train, engine, optimizer, epochs: 20, schedule: lambda(cooled), average: swa({ start: 0.75 }) })
  */
 export function swa({ start = 0.75, every = 1, statisticsBatches = 100 }: SwaOptions = {}): WeightAverage {
@@ -130,7 +130,7 @@ export class AveragedVariables {
     return this.#averages.get(variable)
   }
 
-  /** What to read in place of each variable's value to compute with the averages. */
+  /** The value to read instead of each variable's, to compute with the averages. */
   substitutes(): Map<Tensor, Tensor> {
     return new Map([...this.#averages].map(([variable, average]) => [variable.tensor, average.tensor]))
   }

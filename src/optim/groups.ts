@@ -3,13 +3,13 @@ import type { Parameter } from '../nn/module.ts'
 import { checkOption } from './options.ts'
 import { formatPattern, matchesPath, type PathPattern } from './patterns.ts'
 
-/** What is different for some parameters. Where several groups fit a parameter, later ones override earlier ones. */
+/** Exceptions for some parameters. Where several groups fit a parameter, later ones override earlier ones. */
 export interface ParameterGroup {
   /** Which: a glob over paths (`features`, `layer?.**.bias`), a regular expression, or a list of these. */
   readonly match: PathPattern
   /** Factor of the learning rate, 1 by default. */
   readonly lrFactor?: number
-  /** λ for these, in place of the optimizer's. */
+  /** λ for these, instead of the optimizer's. */
   readonly weightDecay?: number
   /** True for parameters that stay as they are; no gradient is computed for them. */
   readonly frozen?: boolean
@@ -17,17 +17,17 @@ export interface ParameterGroup {
 
 /** Options that every optimizer has. */
 export interface GroupOptions {
-  /** What is different for some parameters; nothing by default. */
+  /** Exceptions for some parameters; none by default. */
   readonly groups?: readonly ParameterGroup[]
   /**
-   * What weight decay acts on: `'all'` parameters (the default, as in PyTorch), or `'weights'`: not on biases nor on the
+   * The parameters that weight decay acts on: `'all'` parameters (the default, as in PyTorch), or `'weights'`: not on biases nor on the
    * scales and shifts of norms, that is on no parameter with fewer than two axes or whose name is `bias`. What a group
    * says about decay comes first.
    */
   readonly decay?: 'all' | 'weights'
 }
 
-/** What holds for one parameter. */
+/** The settings of one parameter. */
 export interface ParameterRule {
   readonly lrFactor: number
   readonly weightDecay: number
@@ -61,7 +61,7 @@ export class ParameterGroups {
     this.#decay = decay
   }
 
-  /** What holds for a parameter; `axes` is the number of its axes. */
+  /** The settings of a parameter; `axes` is the number of its axes. */
   ruleOf(path: string, axes: number): ParameterRule {
     const usual = this.#decay === 'all' || isWeight(path, axes) ? this.#weightDecay : 0
     let rule: ParameterRule = { lrFactor: 1, weightDecay: usual, frozen: false }

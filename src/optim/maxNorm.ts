@@ -13,7 +13,7 @@ import type { PathPattern } from './patterns.ts'
 export interface MaxNormOptions {
   /** c, the largest norm of the weights into one unit; 3 or 4 are usual. */
   readonly limit: number
-  /** Which parameters; by default the weights, not biases or norms. */
+  /** The parameters to limit; by default the weights, not biases or norms. */
   readonly match?: PathPattern
 }
 

@@ -1,4 +1,4 @@
-/** What an optimizer is: a rule, written in graph operations, that turns gradients into new parameters. */
+/** The type of an optimizer: a rule, written in graph operations, that turns gradients into new parameters. */
 import type { Scalar, Tensor } from '../graph/tensor.ts'
 import type { Variable } from '../graph/variable.ts'
 import type { Parameter } from '../nn/module.ts'

@@ -7,7 +7,7 @@
 /** A glob or a regular expression, or several, of which one must fit. */
 export type PathPattern = string | RegExp | readonly (string | RegExp)[]
 
-/** Whether a pattern fits a path, `layer1.0.conv1.weight`. */
+/** True when a pattern fits a path, `layer1.0.conv1.weight`. */
 export function matchesPath(pattern: PathPattern, path: string): boolean {
   return listOf(pattern).some(part =>
     typeof part === 'string' ? fits(part.split('.'), path.split('.')) : withoutPosition(part).test(path),
@@ -28,7 +28,7 @@ const listOf = (pattern: PathPattern): readonly (string | RegExp)[] =>
 const withoutPosition = (expression: RegExp): RegExp =>
   new RegExp(expression.source, expression.flags.replace(/[gy]/g, ''))
 
-/** Whether the names of a glob fit the first names of a path. */
+/** True when the names of a glob fit the first names of a path. */
 function fits([name, ...rest]: readonly string[], path: readonly string[]): boolean {
   if (name === undefined) return true
   if (name === '**') return [...path, ''].some((_, skipped) => fits(rest, path.slice(skipped)))

@@ -25,7 +25,7 @@ export interface ElasticNetOptions {
   readonly l1?: number
   /** λ₂ of ½ λ₂ Σ w², 0 by default. */
   readonly l2?: number
-  /** Which parameters; by default the weights, not biases or norms. */
+  /** The parameters in the penalty; by default the weights, not biases or norms. */
   readonly match?: PathPattern
 }
 

@@ -9,13 +9,13 @@ import { type EpochScore, type Schedule, type WarmupOptions, withWarmup } from '
 export interface PlateauOptions extends WarmupOptions {
   /** `'loss'`, which should fall (the default), or `'accuracy'`, which should rise. */
   readonly metric?: keyof EpochScore
-  /** What the rate is multiplied by each time, 0.1 by default. */
+  /** Factor of the rate each time, 0.1 by default. */
   readonly factor?: number
   /** Epochs without improvement that are borne; the rate falls after one more. 10 by default. */
   readonly patience?: number
-  /** How much better than the best a score must be to count as an improvement, 1e-4 by default. */
+  /** Margin by which a score must beat the best to count as an improvement, 1e-4 by default. */
   readonly threshold?: number
-  /** Whether the threshold is a share of the best score (`'relative'`, the default) or a difference (`'absolute'`). */
+  /** Meaning of the threshold: a share of the best score (`'relative'`, the default) or a difference (`'absolute'`). */
   readonly thresholdMode?: 'relative' | 'absolute'
   /** Epochs after a fall in which nothing is counted, 0 by default. */
   readonly cooldown?: number
@@ -23,7 +23,7 @@ export interface PlateauOptions extends WarmupOptions {
   readonly end?: number
 }
 
-/** What is known so far; JSON. */
+/** The state of the schedule, as JSON. */
 interface PlateauState {
   readonly factor: number
   /** Absent before the first epoch. */
@@ -69,7 +69,7 @@ export function onPlateau(options: PlateauOptions = {}): Schedule {
     }
   }
   const restore = (saved: unknown): void => {
-    if (!isState(saved)) throw new Error('onPlateau: the state to go on from is that of another schedule')
+    if (!isState(saved)) throw new Error('onPlateau: the state to resume from belongs to another schedule')
     state = saved
   }
   const schedule = Object.assign(() => state.factor, { feedback: { observe, save: () => state, restore } })

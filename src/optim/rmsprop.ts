@@ -24,7 +24,7 @@ export interface RmspropOptions extends CommonOptions {
   readonly eps?: number
   /** μ, 0 by default. */
   readonly momentum?: number
-  /** Divide by the deviation from the mean gradient in place of the root mean square. False by default. */
+  /** Divide by the deviation from the mean gradient instead of the root mean square. False by default. */
   readonly centered?: boolean
 }
 

@@ -11,7 +11,7 @@ import type { Optimizer } from './optimizer.ts'
 import { checkOption } from './options.ts'
 import { OptimizerState, type Slot } from './slots.ts'
 
-/** What every optimizer can be told. */
+/** Options of every optimizer. */
 export interface CommonOptions extends GroupOptions {
   /** Learning rate η. */
   readonly lr?: number
@@ -35,7 +35,7 @@ export interface ParameterStep {
   slot(name: string, initial?: number): Slot
 }
 
-/** What a rule shares between the parameters of one step. */
+/** Values that a rule shares between the parameters of one step. */
 export interface SharedStep {
   /** The rule's momentum: its own number, or the scalar of a schedule. */
   readonly momentum: Operand

@@ -1,6 +1,6 @@
 /**
- * What a learning-rate schedule is: a function from the step (counted from 0) and the length of the run to the factor by
- * which the optimizer's learning rate is multiplied in that step. Most store nothing, so a resumed run goes on exactly; one
+ * The type of a learning-rate schedule: a function from the step (counted from 0) and the length of the run to the factor by
+ * which the optimizer's learning rate is multiplied in that step. Most store nothing, so a resumed run continues exactly; one
  * that watches the scores has feedback, whose state checkpoints save.
  */
 import { checkShare } from './options.ts'
@@ -20,7 +20,7 @@ export class ScheduleError extends RangeError {
 /**
  * The factor that a schedule gives for a step, counted from 0.
  * @param what to call the schedule in messages
- * @throws ScheduleError when it is no finite number
+ * @throws ScheduleError when it is NaN or infinite
  */
 export function factorOf(schedule: Schedule, step: number, totalSteps: number, what = 'schedule'): number {
   const factor: unknown = schedule(step, totalSteps)
@@ -37,11 +37,11 @@ export interface EpochScore {
   readonly accuracy: number
 }
 
-/** How a schedule learns how training goes. */
+/** The way in which a schedule learns how well training goes. */
 export interface ScheduleFeedback {
   /** Told after every epoch. */
   observe(score: EpochScore): void
-  /** What has been learned, as JSON, for a checkpoint. */
+  /** The state of the schedule, as JSON, for a checkpoint. */
   save(): unknown
   /** Goes back to what `save` gave. @throws Error when it is of another kind. */
   restore(saved: unknown): void

@@ -9,7 +9,7 @@ import { type Schedule, type WarmupOptions, withWarmup } from './schedule.ts'
 export interface StepOptions extends WarmupOptions {
   /** Share of the run after which the rate falls, again and again; 1/3 by default. */
   readonly every?: number
-  /** What the rate is multiplied by each time, 0.1 by default. */
+  /** Factor of the rate each time, 0.1 by default. */
   readonly factor?: number
 }
 
@@ -17,7 +17,7 @@ export interface StepOptions extends WarmupOptions {
 export interface MultiStepOptions extends WarmupOptions {
   /** Shares of the run after which the rate falls, [1/2, 3/4] by default (He et al. 2015 on CIFAR-10: 32k, 48k of 64k). */
   readonly at?: readonly number[]
-  /** What the rate is multiplied by each time, 0.1 by default. */
+  /** Factor of the rate each time, 0.1 by default. */
   readonly factor?: number
 }
 
@@ -37,7 +37,7 @@ export interface PolynomialOptions extends EndOptions {
 export interface RestartOptions extends EndOptions {
   /** Number of cycles in the run, 4 by default. */
   readonly cycles?: number
-  /** How many times as long as the one before each cycle is, 1 by default; 2 is usual too. */
+  /** Ratio of the length of each cycle to the one before, 1 by default; 2 is usual too. */
   readonly growth?: number
 }
 
@@ -47,7 +47,7 @@ export const constant = (options: WarmupOptions = {}): Schedule => withWarmup(()
 /**
  * A schedule of one's own. Any function `(step, totalSteps) => factor` is a schedule by itself; this adds a warm-up, and an
  * error when the function gives something that is no rate.
- * @throws RangeError (from the schedule) naming the step, when a factor is negative or no finite number.
+ * @throws RangeError (from the schedule) naming the step, when a factor is negative, NaN or infinite.
  * @example lambda((step, totalSteps) => 1 / (1 + (10 * step) / totalSteps), { warmup: 100 })
  */
 export function lambda(factor: (step: number, totalSteps: number) => number, options: WarmupOptions = {}): Schedule {

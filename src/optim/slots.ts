@@ -1,5 +1,5 @@
 /**
- * What update rules remember: variables by name, and slots, through which one trace of a step reads a variable and says
+ * The memory of update rules: variables by name, and slots, through which one trace of a step reads a variable and says
  * what it becomes.
  */
 import { add, mul, sub } from '../graph/ops/elementwise.ts'

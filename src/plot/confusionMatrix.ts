@@ -170,7 +170,7 @@ function scales(left: number, top: number, worst: number, areStacked: boolean): 
 type Opacity = (share: number) => number
 
 function check(counts: readonly (readonly number[])[], classes: readonly string[]): void {
-  if (classes.length === 0) throw new RangeError('confusion matrix: there are no classes')
+  if (classes.length === 0) throw new RangeError('confusion matrix: expected at least one class')
   if (counts.length !== classes.length) {
     throw new RangeError(`confusion matrix: ${classes.length} classes, but ${counts.length} rows`)
   }

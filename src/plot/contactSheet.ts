@@ -24,7 +24,7 @@ export interface ContactSheetOptions {
   readonly columns?: readonly string[]
   /** Side of the square that each picture is fitted into, in pixels; 72 by default. */
   readonly cell?: number
-  /** What the sheet shows, for who cannot see it. */
+  /** Description of the sheet for readers who cannot see it. */
   readonly description?: string
 }
 
@@ -38,7 +38,7 @@ const captionSize = 9.5
 /**
  * Draws a sheet; small pictures are enlarged with their pixels as squares.
  * @returns an `<svg>` element as text.
- * @throws RangeError when there are no rows or pictures, or as `encodePng` does.
+ * @throws RangeError for no rows or no pictures, or as `encodePng` does.
  * @example contactSheet([{ title: 'cat', pictures: [{ pixels, shape: [32, 32, 3] }] }])
  */
 export function contactSheet(rows: readonly SheetRow[], options: ContactSheetOptions = {}): string {
@@ -79,7 +79,7 @@ function drawPicture({ pixels, shape, caption }: SheetPicture, left: number, top
   const image = html`<image x="${x}" y="${y}" width="${coordinate(width)}" height="${coordinate(height)}" preserveAspectRatio="none" style="image-rendering:${rendering}" href="${pngDataUrl(pixels, shape)}"/>`
   const middle = coordinate(left + cell / 2)
   return html`${image}${linesOf(caption).map((line, k) => {
-    // What is wider than its cell would run into its neighbors: its letters are smaller.
+    // A label that is wider than its cell would run into its neighbors: its letters are smaller.
     const size = Math.min(captionSize, (captionSize * (cell + gap / 2)) / (line.length * smallLetter))
     return html`<text x="${middle}" y="${coordinate(top + cell + 11 + k * lineHeight)}" font-size="${coordinate(size)}" text-anchor="middle">${line}</text>`
   })}`

@@ -7,7 +7,7 @@ import { type ChartLine, type ChartMark, type ChartReadout, lineChart } from './
 import { bucketSize, decimate, movingAverage, type Point, quantile } from './smooth.ts'
 import { formatPercentTick } from './ticks.ts'
 
-/** What a curve needs to know of one optimizer step; a `StepEvent` is one. */
+/** The facts that a curve shows of one optimizer step; a `StepEvent` is one. */
 export interface CurveStep {
   readonly step: number
   readonly epoch: number
@@ -33,7 +33,7 @@ export interface Curve {
 /**
  * Training and validation loss over steps. The axis is logarithmic when the loss falls by more than a factor of 20.
  *
- * @throws RangeError when there is no step.
+ * @throws RangeError without a step.
  */
 export function lossCurve(steps: readonly CurveStep[], validation: readonly CurveValidation[] = []): Curve {
   const curve = prepare(steps, validation, 'loss')
@@ -51,7 +51,7 @@ export function lossCurve(steps: readonly CurveStep[], validation: readonly Curv
  * Training and validation accuracy over steps. When most of the run lies in a narrow band at the top, the axis begins
  * there instead of at zero.
  *
- * @throws RangeError when there is no step.
+ * @throws RangeError without a step.
  */
 export function accuracyCurve(steps: readonly CurveStep[], validation: readonly CurveValidation[] = []): Curve {
   const curve = prepare(steps, validation, 'accuracy')
@@ -64,7 +64,7 @@ export function accuracyCurve(steps: readonly CurveStep[], validation: readonly 
 /**
  * Learning rate over steps.
  *
- * @throws RangeError when there is no step.
+ * @throws RangeError without a step.
  */
 export function learningRateCurve(steps: readonly CurveStep[]): Curve {
   const curve = prepare(steps, [], 'learningRate')
@@ -94,7 +94,7 @@ export function learningRateCurve(steps: readonly CurveStep[]): Curve {
 
 const names = { loss: 'Loss', accuracy: 'Accuracy', learningRate: 'Learning rate' } as const
 
-/** A drawing is some 450 units wide: more points than this cannot be told apart. */
+/** A drawing is some 450 units wide: more points than this cannot be distinguished. */
 const buckets = 220
 
 interface Prepared {
@@ -114,7 +114,7 @@ function prepare(
   scores: readonly CurveValidation[],
   quantity: keyof typeof names,
 ): Prepared {
-  if (steps.length === 0) throw new RangeError(`${names[quantity]} curve: there is no step to draw`)
+  if (steps.length === 0) throw new RangeError(`${names[quantity]} curve: expected at least one step`)
   const raw = steps.map((step): Point => [step.step, step[quantity]])
   const window = 2 * Math.min(200, Math.floor(steps.length / 120)) + 1
   const means = movingAverage(
@@ -220,7 +220,7 @@ function tickName(value: number): string {
   return Math.abs(value) >= 1e-4 || value === 0 ? String(Number(value.toPrecision(4))) : value.toExponential(0)
 }
 
-/** Least and greatest of the finite values; 0 when there is none. */
+/** Least and greatest of the finite values; 0 without any. */
 function least(values: readonly number[]): number {
   const found = values.reduce((a, b) => (Number.isFinite(b) ? Math.min(a, b) : a), Number.POSITIVE_INFINITY)
   return Number.isFinite(found) ? found : 0

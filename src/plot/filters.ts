@@ -13,7 +13,7 @@ import { pngDataUrl } from './png.ts'
 export interface FilterOptions {
   /** Pictures in a row. Default 6 up to 24 pictures, else 12. */
   readonly columns?: number
-  /** Draw at most so many pictures. Default 192. */
+  /** Largest number of pictures to draw, 192 by default. */
   readonly limit?: number
 }
 

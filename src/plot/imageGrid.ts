@@ -10,7 +10,7 @@ export interface GridImage {
   /** `[H, W, C]` bytes, row by row; C as in `encodePng`. */
   readonly pixels: Uint8Array
   readonly shape: ImageShape
-  /** What the image shows, for who cannot see it. */
+  /** Description of the image for readers who cannot see it. */
   readonly alt: string
   /** Lines under the image; the first is set bold. */
   readonly caption: readonly string[]

@@ -8,7 +8,7 @@ import { coordinate, html, type Markup } from './markup.ts'
 import type { Point } from './smooth.ts'
 import { axisTicks, bottomTick, leftTick } from './ticks.ts'
 
-/** Which color a line has: training is blue, validation orange. */
+/** Role of a line, which sets its color: training is blue, validation orange. */
 export type Hue = keyof typeof light
 
 /** One line of the chart. A point whose y is not finite is a gap. */
@@ -27,7 +27,7 @@ export interface ChartMark {
   readonly label: string
 }
 
-/** What appears while the pointer is over a stretch of the x axis. */
+/** Text that appears while the pointer is over a stretch of the x axis. */
 export interface ChartReadout {
   readonly x: number
   readonly text: string
@@ -39,7 +39,7 @@ export interface ChartReadout {
 export interface LineChart {
   /** Short name, spoken by a screen reader. */
   readonly title: string
-  /** What the chart shows, in a sentence or two, for who cannot see it. */
+  /** Description of the chart, in a sentence or two, for readers who cannot see it. */
   readonly description: string
   readonly xLabel: string
   readonly yLabel: string
@@ -150,7 +150,7 @@ function drawLine({ hue, style = 'line', points }: ChartLine, frame: Frame): Mar
   return html`${path}${dots}`
 }
 
-/** `M` begins after a gap, `L` goes on; one decimal is finer than a screen shows. */
+/** `M` begins after a gap, `L` continues; one decimal is finer than a screen shows. */
 function pathData(points: readonly Point[], frame: Frame): string {
   let isPenDown = false
   let path = ''

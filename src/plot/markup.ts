@@ -8,7 +8,7 @@ export interface Markup {
   readonly markup: string
 }
 
-/** What a template may hold: text and numbers are escaped, markup is kept, `undefined` and `false` leave nothing. */
+/** Values of a template: text and numbers are escaped, markup is kept, `undefined` and `false` leave nothing. */
 export type Content = string | number | Markup | readonly Markup[] | undefined | false
 
 /**

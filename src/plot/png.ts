@@ -19,7 +19,8 @@ export function encodePng(pixels: Uint8Array, shape: ImageShape): Uint8Array<Arr
   const colorType = [undefined, 0, undefined, 2, 6][channels]
   if (colorType === undefined) throw new RangeError(`image: expected 1, 3 or 4 channels, got ${channels}`)
   for (const size of [height, width]) {
-    if (!Number.isInteger(size) || size < 1) throw new RangeError(`image: no such size: ${height} × ${width}`)
+    if (!Number.isInteger(size) || size < 1)
+      throw new RangeError(`image: size ${height} × ${width} must be whole numbers ≥ 1`)
   }
   const stride = width * channels
   if (pixels.length !== height * stride) {

@@ -62,7 +62,7 @@ export function bucketSize(points: number, buckets: number): number {
   return points <= 2 * buckets ? 1 : Math.ceil(points / buckets)
 }
 
-/** The value below which the given share of the finite values lies; `NaN` when there is none. */
+/** The value below which the given share of the finite values lies; `NaN` without any. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN

@@ -12,7 +12,7 @@ export interface Tick {
 export interface TickOptions {
   /** About how many ticks; 5 by default. */
   readonly count?: number
-  /** True for an axis of whole things, steps for example: there is no tick at 0.5. */
+  /** True for an axis of whole things, steps for example, which has no tick at 0.5. */
   readonly whole?: boolean
 }
 

@@ -1,12 +1,12 @@
 /**
  * The lines with arrow heads between the boxes of a drawing of volumes. Neighbors are joined at half height. What is read
  * farther on is branched off there, runs on a track above the boxes and comes down before its reader; what meets in one box
- * shares a track. A track that does not end on its line of boxes goes on at the left of the next.
+ * shares a track. A track that does not end on its line of boxes continues at the left of the next.
  */
 
-/** What a box takes up of its line. */
+/** The space of a box on its line. */
 export interface Span {
-  /** Where lines arrive and leave. */
+  /** Positions at which lines arrive and leave. */
   readonly left: number
   readonly right: number
   /** True for a small circle, which is also reached from above. */
@@ -21,7 +21,7 @@ export interface SpanLine {
   readonly right: number
 }
 
-/** Which box reads which, by their numbers. */
+/** A pair of boxes, by their numbers: one reads the other. */
 export interface Edge {
   readonly from: number
   readonly to: number
@@ -30,17 +30,17 @@ export interface Edge {
 /** Height of a point: half the height of the boxes, the top of a junction there, or a track; track 0 is the lowest. */
 export type Level = 'middle' | 'junction' | number
 
-/** A bent line, with an arrow head at its end unless it goes on elsewhere. */
+/** A bent line, with an arrow head at its end unless it continues elsewhere. */
 export interface Wire {
   readonly points: readonly (readonly [x: number, level: Level])[]
   readonly head: boolean
 }
 
-/** What is drawn on one line of boxes. */
+/** Drawing of one line of boxes. */
 export interface WiredLine {
   readonly tracks: number
   readonly wires: readonly Wire[]
-  /** Where lines branch or meet. */
+  /** Points at which lines branch or meet. */
   readonly dots: readonly (readonly [x: number, level: Level])[]
 }
 
@@ -63,7 +63,7 @@ interface Part {
   readonly targets: readonly number[]
   /** It comes from the line before: on its track, or along the arrow to the first box. */
   readonly begins: 'track' | 'arrow' | undefined
-  /** It goes on in the next line. */
+  /** It continues in the next line. */
   readonly goesOn: boolean
 }
 
@@ -79,7 +79,7 @@ export function wiresOf(lines: readonly SpanLine[], edges: readonly Edge[]): Wir
       parts,
       direct: direct.filter(({ from }) => from >= line.first && from < last).map(({ to }) => to),
       arrives: direct.some(({ to }) => to === line.first) && index > 0,
-      // What meets others on a track leaves on that.
+      // A line that meets others on a track leaves on the same track.
       leaves:
         direct.some(({ from }) => from === last) ||
         nets.some(({ sources }) => sources.length === 1 && sources[0] === last),
@@ -100,7 +100,7 @@ function netsOf(edges: readonly Edge[]): Net[] {
   return nets
 }
 
-/** What a net has to do with a line of boxes; nothing when it is elsewhere, or arrives by the line's end. */
+/** The part of a net on one line of boxes; none when it is elsewhere, or arrives by the line's end. */
 function partOf({ sources, targets }: Net, line: SpanLine, previous: SpanLine | undefined): Part | undefined {
   const last = line.first + line.spans.length - 1
   const here = (box: number): boolean => box >= line.first && box <= last
@@ -144,7 +144,7 @@ function drawLine(line: SpanLine, { parts, direct, arrives, leaves }: LineConten
   else if (parts.some(({ begins }) => begins === 'arrow')) draw(false, [line.left, 'middle'], [entry, 'middle'])
   if (leaves) draw(true, [line.spans[line.spans.length - 1].right, 'middle'], [line.right, 'middle'])
 
-  /** Where a part touches its track, from left to right. */
+  /** Positions at which a part touches its track, from left to right. */
   const touches = ({ begins, sources, targets, goesOn }: Part): number[] =>
     [
       ...(begins ? [begins === 'track' ? line.left : entry] : []),
@@ -181,7 +181,7 @@ function drawLine(line: SpanLine, { parts, direct, arrives, leaves }: LineConten
   return { tracks: Math.max(0, ...tracks.map(track => track + 1)), wires, dots }
 }
 
-/** Where a line comes down to a box. */
+/** Position at which a line comes down to a box. */
 const landing = ({ left, right, junction }: Span): number => (junction ? (left + right) / 2 : left - fallsBefore)
 
 /** A track for each set of touched places: short ones lowest, none over another on the same track. */

@@ -45,7 +45,7 @@ function inOrder(table: readonly VolumeLayer[]): VolumeLayer[] {
   })
 }
 
-/** Whether each layer makes a new volume, which gets a box. */
+/** Tells for each layer if it makes a new volume, which gets a box. */
 function drawnOf(layers: readonly VolumeLayer[]): boolean[] {
   let last: string | undefined
   return layers.map(layer => {

@@ -1,4 +1,4 @@
-/** Where the boxes of a drawing of volumes stand: their sizes on paper, lines, labels and the brackets of blocks. */
+/** Layout of the boxes of a drawing of volumes: their sizes on paper, lines, labels and the brackets of blocks. */
 import { type Edge, type Level, type Span, type SpanLine, wireRoom, wiresOf } from './volumeArrows.ts'
 
 /** A box before it has a place. */
@@ -8,7 +8,7 @@ export interface VolumeBox {
   readonly name: string
   /** Block of layers, held together by a bracket. */
   readonly group: string | undefined
-  /** What the layer is, in words. */
+  /** Description of the layer, in words. */
   readonly kind: string
   /** `28×28×6` */
   readonly volume: string
@@ -30,7 +30,7 @@ export interface PlacedBox {
   readonly y: number
   /** Width and height of the front. */
   readonly front: readonly [number, number]
-  /** Where the back is: so far to the right, so far up. */
+  /** Offset of the back face to the right and upwards. */
   readonly depth: readonly [number, number]
   /** Middle of the labels. */
   readonly center: number
@@ -58,7 +58,7 @@ export interface VolumeLayout {
   readonly boxes: readonly PlacedBox[]
   readonly groups: readonly VolumeGroup[]
   readonly wires: readonly PlacedWire[]
-  /** Where wires branch or meet. */
+  /** Points at which wires branch or meet. */
   readonly dots: readonly (readonly [x: number, y: number])[]
   readonly width: number
   readonly height: number
@@ -77,7 +77,7 @@ const [circle, trackHeight] = [14, 7]
 const labelHeight = 14
 /** A character of a label at 11 units is about so wide. */
 const characterWidth = 6.2
-/** Bold ones are so many times wider. */
+/** Ratio of the width of bold letters to that of others. */
 const bold = 1.2
 
 /**

@@ -26,7 +26,7 @@ export interface VolumeLayer {
   readonly activationBytes: number
   /** The layers whose values this one reads, by their position in the list; without them no arrows are drawn. */
   readonly inputs?: readonly number[]
-  /** How a layer that reads several values makes one of them. */
+  /** The operation by which a layer that reads several values makes one of them. */
   readonly combines?: 'add' | 'multiply' | 'concatenate'
 }
 
@@ -34,7 +34,7 @@ export interface VolumeLayer {
 export interface VolumesOptions {
   /** Name of the network, spoken by a screen reader. */
   readonly title: string
-  /** Width of a line in SVG units; longer networks go on in the next line. Default 1120. */
+  /** Width of a line in SVG units; longer networks continue on the next line. Default 1120. */
   readonly width?: number
 }
 
@@ -42,11 +42,11 @@ export interface VolumesOptions {
  * Draws the volumes of a network. Blue layers have weights, orange ones pool, gray ones have neither.
  *
  * @returns an `<svg>` element as text.
- * @throws RangeError when there are no layers, or a size is not a whole number ≥ 1.
+ * @throws RangeError without layers, or when a size is not a whole number ≥ 1.
  * @example volumes(summarize(lenet5(), [1, 28, 28]).rows, { title: 'LeNet-5' })
  */
 export function volumes(layers: readonly VolumeLayer[], { title, width: most = 1120 }: VolumesOptions): string {
-  if (layers.length === 0) throw new RangeError(`${title}: there are no layers to draw`)
+  if (layers.length === 0) throw new RangeError(`${title}: expected at least one layer`)
   for (const { path, output } of layers) {
     if (output.length === 0 || output.some(size => !Number.isInteger(size) || size < 1)) {
       throw new RangeError(`${path}: the output [${output.join(', ')}] must have sizes that are whole numbers ≥ 1`)

@@ -1,5 +1,5 @@
 /**
- * A checkpoint: everything that a run needs to go on as if it had never stopped, and everything that the model needs to
+ * A checkpoint: everything that a run needs to resume as if it had never stopped, and everything that the model needs to
  * be used. Two files: the tensors in safetensors format, which other programs read as well, and a JSON description
  *
  *     { "format": "fovea-checkpoint", "version": 1, "tensors": { "bytes": …, "sha256": … }, "progress": …, "recipe": … }
@@ -12,7 +12,7 @@ import { bytesSource } from '../formats/source.ts'
 import type { HostTensor } from '../graph/variable.ts'
 import { fromJson, isRecord, toJson } from './json.ts'
 
-/** Where a run is: what `fit` needs to go on from here. May hold more, as JSON. */
+/** Position of a run, from which `fit` can resume. May hold more, as JSON. */
 export interface Progress {
   /** Epoch the next step belongs to, from 1. */
   readonly epoch: number
@@ -49,9 +49,9 @@ export class CheckpointError extends Error {
 
 /**
  * A checkpoint as the contents of its two files. The tensors are copied before this returns its promise, so that training
- * may go on meanwhile.
+ * may continue meanwhile.
  *
- * @throws CheckpointError when `progress` has no whole numbers `epoch`, `batch` and `step`.
+ * @throws CheckpointError when `epoch`, `batch` or `step` of `progress` is not a whole number.
  */
 export async function encodeCheckpoint(checkpoint: Checkpoint): Promise<EncodedCheckpoint> {
   checkProgress(checkpoint.progress, 'checkpoint')
@@ -106,7 +106,7 @@ export function tensorsOf(checkpoint: Pick<Checkpoint, 'tensors'>, part: string)
 }
 
 /**
- * The weights of a checkpoint, by their paths in the model: the averaged ones of a run that averages, in place of those they are
+ * The weights of a checkpoint, by their paths in the model: the averaged ones of a run that averages, instead of those they are
  * averages of, and the trained ones where there is no average. The one rule for everything but resuming, which keeps both.
  * With `average: false` those of the last step, where there are averages too.
  */

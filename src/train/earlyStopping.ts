@@ -1,13 +1,13 @@
 /** Early stopping (Prechelt 1998): a run ends when its validation score has not improved for a while. */
 import { isRecord } from './json.ts'
 
-/** When a run ends before its last epoch. */
+/** Conditions under which a run ends before its last epoch. */
 export interface EarlyStoppingOptions {
   /** The validation score that must improve; `'accuracy'` by default. */
   readonly metric?: 'accuracy' | 'loss' | undefined
   /** Epochs without improvement after which it is over. */
   readonly patience: number
-  /** How much better than the best a score must be to count, 0 by default. */
+  /** Margin by which a score must beat the best to count, 0 by default. */
   readonly minDelta?: number | undefined
 }
 
@@ -29,7 +29,7 @@ export class EarlyStopping {
   #best: number | undefined
   #waited = 0
 
-  /** @param state what `state` gave, to go on from */
+  /** @param state an earlier value of `state`, to resume from */
   constructor({ metric = 'accuracy', patience, minDelta = 0 }: EarlyStoppingOptions, state?: unknown) {
     this.#options = { metric, patience, minDelta }
     if (!isRecord(state)) return
@@ -48,7 +48,7 @@ export class EarlyStopping {
     return isBetter
   }
 
-  /** Whether patience is at its end. */
+  /** True when patience has run out. */
   get isOver(): boolean {
     return this.#waited >= this.#options.patience
   }
@@ -59,7 +59,7 @@ export class EarlyStopping {
     return `validation ${metric} has not improved for ${this.#waited} epoch${this.#waited === 1 ? '' : 's'}`
   }
 
-  /** What the constructor takes to go on. */
+  /** The state from which the constructor resumes. */
   get state(): { readonly best?: number; readonly waited: number } {
     return { ...(this.#best === undefined ? {} : { best: this.#best }), waited: this.#waited }
   }

@@ -52,7 +52,7 @@ export class Evaluator {
 
   /**
    * @param shape `[height, width, channels]` of the images
-   * @param substitutes what the model reads in place of its variables, their averages for example; asked for once per program
+   * @param substitutes values that the model reads instead of its variables, their averages for example; asked for once per program
    */
   constructor(
     engine: Engine,
@@ -161,7 +161,7 @@ export class Evaluator {
   /**
    * Probabilities of all classes for one image, `[classes]`.
    * @param pixels `[H, W, C]` bytes, taken within the call
-   * @throws ShapeError when they are no bytes, or not as many as an image has.
+   * @throws ShapeError when they are not bytes, or their number does not match an image.
    */
   async predict(pixels: Bytes): Promise<Float32Array> {
     const problem = pixelProblem(pixels, this.#shape)
@@ -190,7 +190,7 @@ export class Evaluator {
   }
 }
 
-/** A prediction program that reads other values in place of some, averages for example. @internal */
+/** A prediction program that reads other values instead of some, averages for example. @internal */
 export function reading({ outputs, updates }: Program, substitutes: ReadonlyMap<Tensor, Tensor>): Program {
   const values = substituteTensors(Object.values(outputs), substitutes)
   return { outputs: Object.fromEntries(Object.keys(outputs).map((name, k) => [name, values[k]])), updates }

@@ -1,5 +1,5 @@
 /**
- * What a training run says while it runs: typed events, in order, one object each. Progress bars, curves, the JSONL
+ * The events of a training run: typed, in order, one object each. Progress bars, curves, the JSONL
  * log and early stopping are all just consumers of this stream.
  */
 import type { EngineDescription } from '../backends/engine.ts'
@@ -28,7 +28,7 @@ export interface StartEvent {
   readonly validationSamples: number
   /** Trainable numbers in the model. */
   readonly parameters: number
-  /** What computes: backend, threads, vectors. */
+  /** The engine: backend, threads, vectors. */
   readonly engine: EngineDescription
   /** Bytes of the arena of the training plan. */
   readonly arenaBytes: number
@@ -75,14 +75,14 @@ export interface CheckpointEvent {
   readonly file: string
 }
 
-/** Something a person should know of; training goes on. */
+/** Something a person should know about; training continues. */
 export interface NoticeEvent {
   readonly type: 'notice'
   /**
    * `initialLoss`: the first loss is not that of a network that knows nothing; `dead`, `vanishing`, `exploding`: the health of
    * a layer; `earlyStopping`: the run ends before its last epoch; `features`: what a frozen trunk makes of the images was
    * computed, and is kept; `dropLast`: the last batch of each epoch is left out, because a layer cannot be trained on it;
-   * `alarms`: layers are no longer looked at, because a look failed or does not fit into memory.
+   * `alarms`: layers are no longer inspected, because an inspection failed or does not fit into memory.
    */
   readonly kind:
     | 'initialLoss'

@@ -28,7 +28,7 @@ export interface FeatureOptions {
 /** The largest features by default, in bytes. */
 const usualMaxBytes = 2 ** 30
 
-/** What a {@link FeatureCache} is made of. */
+/** Input of a {@link FeatureCache}. */
 export interface FeatureCacheOptions extends FeatureOptions {
   readonly engine: Engine
   readonly model: Module
@@ -44,7 +44,7 @@ export interface FeatureCacheOptions extends FeatureOptions {
   readonly seed: number
 }
 
-/** What the frozen trunk of a model makes of the images of a run. */
+/** The outputs of a model's frozen trunk for the images of a run. */
 export class FeatureCache {
   /** Batches of the training images' features, in the order that a run without the cache has. */
   readonly train: SampleSource
@@ -75,7 +75,7 @@ export class FeatureCache {
     this.train = this.#training
   }
 
-  /** What is trained: features → logits, with the variables of the whole model. */
+  /** The trained part: features → logits, with the variables of the whole model. */
   get head(): Module {
     return this.#trunk.head
   }
@@ -124,11 +124,11 @@ export class FeatureCache {
 
   /**
    * Scores the validation images by their features.
-   * @param substitutes what is read in place of variables, for programs that are compiled now
+   * @param substitutes values to read instead of variables, for programs that are compiled now
    */
   async evaluate(substitutes: () => Promise<ReadonlyMap<Tensor, Tensor>>): Promise<Evaluation> {
     const rows = this.#validation
-    if (!rows) throw new Error('cacheFeatures: there are no validation images')
+    if (!rows) throw new Error('cacheFeatures: the run has no validation images')
     const { engine } = this.#options
     return scoreBatches(rows, size =>
       this.#executableOf(`score ${size}`, async () =>

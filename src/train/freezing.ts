@@ -3,7 +3,7 @@ import type { Module } from '../nn/module.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { formatPattern, matchesPath, type PathPattern } from '../optim/patterns.ts'
 
-/** Which parameters are frozen, and how long. */
+/** The parameters to freeze, and for how long. */
 export interface Freeze {
   /** A glob over paths (`features`, `layer?.**.bias`), a regular expression, or a list of these. */
   readonly match: PathPattern
@@ -11,7 +11,7 @@ export interface Freeze {
   readonly until?: number
 }
 
-/** What is frozen in an epoch. Patterns are only ever taken away, so their number tells epochs apart. */
+/** The patterns that are frozen in an epoch. Patterns are only ever removed, so their number identifies the set. */
 export const frozenIn = (freeze: readonly Freeze[], epoch: number): PathPattern[] =>
   freeze.filter(({ until }) => until === undefined || epoch < until).map(({ match }) => match)
 

@@ -1,5 +1,5 @@
 /**
- * Where a network may be cut in two: the trunk, the largest part next to the images that gives the same numbers for the same
+ * Cuts a network in two: the trunk, the largest part next to the images that gives the same numbers for the same
  * image in every step of a run, and the head, all that is behind it. The cut is found in the graph, so it does not matter how
  * the network is written: what depends on no parameter that is trained, on no statistics of the batch and on nothing random
  * belongs to the trunk.
@@ -20,7 +20,7 @@ import { batchInputs, type ImageShape, trainingKey } from './programs.ts'
 interface Cut {
   /** The values that the head reads, `f32 [N, …]`, in an order that depends on the network alone. */
   readonly features: readonly Tensor[]
-  /** What the trunk reads. */
+  /** Input of the trunk. */
   readonly variables: ReadonlySet<Variable>
   /** Label of the first value that differs from step to step. */
   readonly changing: string | undefined
@@ -75,7 +75,7 @@ export class FrozenTrunk {
     return this.#cut(2, training).features.reduce((sum, { shape }) => sum + sizeOf(shape.slice(1)), 0)
   }
 
-  /** What the trunk makes of images. Input: `images` u8 `[N, H, W, C]`. Outputs: `0`, `1`, …, each f32 `[N, …]`. */
+  /** The program of the trunk. Input: `images` u8 `[N, H, W, C]`. Outputs: `0`, `1`, …, each f32 `[N, …]`. */
   program(batch: number, training: boolean): Program {
     const values = simplify(this.#cut(batch, training).features)
     return { outputs: Object.fromEntries(values.entries()), updates: new Map() }
@@ -172,7 +172,7 @@ function cutOf(images: Tensor, roots: readonly Tensor[], changing: ReadonlySet<V
   const read = new Set<Tensor>(roots)
   for (const tensor of moving) for (const input of tensor.inputs) read.add(input)
   const features = new Set<Tensor>()
-  // What costs next to nothing to make of other features is not worth its memory: the parts of a shortcut without weights.
+  // A value that costs next to nothing to compute from other features is not worth its memory: the parts of a shortcut without weights.
   const made = new Set<Tensor>()
   for (const tensor of order) {
     if (!fixed.has(tensor)) continue

@@ -16,7 +16,7 @@ import type { Program } from '../plan/program.ts'
 import type { NoticeEvent } from './events.ts'
 import { batchInputs, type SampleShape, trainingKey } from './programs.ts'
 
-/** What a layer gives for a batch. */
+/** Statistics of a layer's values for a batch. */
 export interface LayerHealth {
   readonly path: string
   /** Mean of |x|; not finite when a value is not. */
@@ -26,7 +26,7 @@ export interface LayerHealth {
   readonly units: number
 }
 
-/** What a parameter gets for a batch. */
+/** Statistics of a parameter's gradient for a batch. */
 export interface ParameterHealth {
   readonly path: string
   /** Root of the mean square of the gradient. */
@@ -112,8 +112,8 @@ const mostDead = 0.4
 const vanishing = 1e-6
 
 /**
- * What is wrong with the first loss, if anything: softmax cross-entropy of a network that knows nothing is ln(classes), in nats.
- * Random weights of a usual size make it a little larger; half as much again, or a fifth less, is no chance.
+ * The fault of the first loss, if it has one: softmax cross-entropy of a network that knows nothing is ln(classes), in nats.
+ * Random weights of a usual size make it a little larger; half as much again, or a fifth less, does not happen by chance.
  */
 export function initialLossProblem(loss: number, name: string, classes: number): string | undefined {
   const expected = Math.log(classes)
@@ -130,7 +130,7 @@ export interface Notice extends Pick<NoticeEvent, 'kind' | 'message'> {
   readonly path: string
 }
 
-/** What is not as it should be, the worst place of each kind. @param learningRate of the next step */
+/** The problems that were found, with the worst place of each kind. @param learningRate of the next step */
 export function alarmsOf({ layers, parameters }: Health, learningRate: number): Notice[] {
   const found: Notice[] = []
   const worst = layers.reduce<LayerHealth | undefined>((a, b) => (b.dead > (a?.dead ?? mostDead) ? b : a), undefined)
@@ -166,7 +166,7 @@ export function alarmsOf({ layers, parameters }: Health, learningRate: number): 
 }
 
 /**
- * The first place, along the way of the data, where something is no finite number: a layer's values, or, when all of those are
+ * The first place, along the way of the data, where something is NaN or infinite: a layer's values, or, when all of those are
  * finite, a gradient on the way back.
  */
 export function firstBroken({ layers, parameters, loss }: Health): string | undefined {

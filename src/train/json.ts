@@ -20,7 +20,7 @@ export function toJson(value: unknown, indent?: number): string {
 
 /**
  * The value of a JSON text.
- * @throws SyntaxError when it is none.
+ * @throws SyntaxError when it is not JSON.
  */
 export function fromJson(text: string): unknown {
   return JSON.parse(text, (_key, item) =>
@@ -28,7 +28,7 @@ export function fromJson(text: string): unknown {
   )
 }
 
-/** True for an object that is no array. */
+/** True for an object that is not an array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

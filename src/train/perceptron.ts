@@ -3,7 +3,7 @@
  *
  * The *perceptron rule* goes through the samples one by one, Δw_i = η (t − o) x_i, and stops changing anything once all are
  * right, which on linearly separable samples it is bound to reach (Novikoff 1962). The *delta rule* follows the gradient
- * of E = ½ Σ_d (t_d − o_d)² for the neuron without its sign, o = w · x + b, over all samples at once, Δw_i = η Σ_d (t_d − o_d) x_id;
+ * of E = ½ Σ_d (t_d − o_d)² for the neuron without its sign, o = w · x + b, over all samples together, Δw_i = η Σ_d (t_d − o_d) x_id;
  * it approaches the least squares fit whether or not the samples are separable.
  */
 import { add, greaterEqual, mul, sub } from '../graph/ops/elementwise.ts'
@@ -24,7 +24,7 @@ export interface PerceptronOptions {
   readonly maxEpochs?: number
 }
 
-/** What {@link Perceptron.learn} did. */
+/** Result of {@link Perceptron.learn}. */
 export interface PerceptronResult {
   /** Passes over the samples. */
   readonly epochs: number
@@ -39,9 +39,9 @@ export interface PerceptronResult {
 /** One neuron with a threshold, `[N, inputs] → [N]` in {−1, +1}; see {@link perceptron}. */
 export class Perceptron extends Module {
   readonly inputs: number
-  /** w `[1, inputs]`, zeros at first. */
+  /** w `[1, inputs]`, initially zeros. */
   readonly weight: Parameter<readonly [number, number]>
-  /** b `[1]`, zero at first. */
+  /** b `[1]`, initially zero. */
   readonly bias: Parameter<readonly [number]>
 
   constructor(inputs: number) {
@@ -69,7 +69,7 @@ export class Perceptron extends Module {
   }
 
   /**
-   * Learns from samples and their classes until all are right, or for `maxEpochs` passes; weights go on from where they are.
+   * Learns from samples and their classes until all are right, or for `maxEpochs` passes; weights continue from their present values.
    * @throws Error when samples and targets do not fit each other or the neuron; RangeError when a target is not −1 or +1.
    * @example const { converged } = perceptron(2).learn([[0, 0], [0, 1], [1, 0], [1, 1]], [-1, -1, -1, 1]) // AND
    */

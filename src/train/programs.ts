@@ -23,10 +23,10 @@ import type { Program } from '../plan/program.ts'
 /** `[height, width, channels]` of one image. */
 export type ImageShape = readonly [number, number, number]
 
-/** What a model gets of one sample: an image, or `[features]`, what a frozen trunk made of it. */
+/** Shape of one sample as the model reads it: an image, or `[features]` from a frozen trunk. */
 export type SampleShape = ImageShape | readonly [number]
 
-/** What a training step does besides the plain update; each adds an input to its program. */
+/** Additions to the plain update of a training step; each adds an input to its program. */
 export interface TrainingExtras {
   /** The number of classes when labels are probabilities: the input `labels` is then f32 `[N, classes]`. */
   readonly softLabels?: number | undefined
@@ -48,7 +48,7 @@ export interface TrainingExtras {
  * `learningRate` f32 `[]` and, when the model draws random numbers, `key` i32 `[2]` (seed, step). Outputs: `loss` and
  * `accuracy` of the batch before the update.
  *
- * When the model has auxiliary classifiers, what is minimized is its loss plus their losses times their weights (GoogLeNet:
+ * When the model has auxiliary classifiers, the step minimizes its loss plus their losses times their weights (GoogLeNet:
  * 0.3 each), and its penalty. The output `loss` is the model's own part of it, which is what its loss on other images can be
  * compared with. Gradients are computed of the parameters that the optimizer trains, and of no others.
  */
@@ -160,7 +160,7 @@ export function batchInputs(
   softLabels?: number,
 ): { images: Tensor; labels: Vector } {
   const soft = softLabels !== undefined
-  // Probabilities of classes are told apart from class numbers by their type.
+  // Probabilities of classes are distinguished from class numbers by their type.
   const labels = soft
     ? input('labels', [batch, softLabels], { batched: true })
     : input('labels', [batch], { dtype: 'i32', batched: true })

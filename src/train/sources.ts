@@ -1,5 +1,5 @@
 /**
- * Where a run's batches come from, and whether model and images fit each other: one output for each class, the same classes
+ * Sources of a run's batches, and the check that model and images fit each other: one output for each class, the same classes
  * in training and validation, and no batch that a layer cannot be trained on.
  */
 import { type BatchSource, sizeOfBatch } from '../data/batches.ts'
@@ -14,16 +14,16 @@ import { batchInputs, checkOutputs, type ImageShape, logitsOf, type SampleShape,
 import type { SampleSource } from './samples.ts'
 import { type ResolvedOptions, trainedIn } from './trainerOptions.ts'
 
-/** What {@link sourcesOf} makes of a trainer's options. */
+/** Result of {@link sourcesOf}. */
 export interface Sources {
   /** `[height, width, channels]` of the images. */
   readonly shape: ImageShape
   readonly features: FeatureCache | undefined
-  /** What steps are traced from: the model, or what of it comes after the features that are kept. */
+  /** The module that steps are traced from: the model, or the part of it that follows the cached features. */
   readonly traced: Module
-  /** What steps take their batches from. */
+  /** Source of the batches of training steps. */
   readonly loader: SampleSource
-  /** What is to be said of a last batch that is left out although nobody asked for it. */
+  /** Notice about a last batch that is left out although no option says so. */
   readonly notices: readonly Notice[]
 }
 
@@ -121,7 +121,7 @@ function withoutLast(source: SampleSource): SampleSource {
   }
 }
 
-/** The layer that cannot be trained on a batch of so many samples, if there is one. */
+/** The layer that cannot be trained on a batch of `samples`, if there is one. */
 function refusingLayer(model: Module, shape: SampleShape, batch: number): string | undefined {
   try {
     traceOutputs(model, shape, batch)

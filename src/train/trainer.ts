@@ -41,14 +41,14 @@ export class Trainer {
   readonly #turns = new Turns()
   #position = beginning
   #running = false
-  /** Whether the engine may have other values of the model than its host values. */
+  /** True when the engine may have newer values of the model than the host. */
   #isAhead = true
   #stopping = false
   #finishing = false
-  /** Where this process began, to go back to when numbers break before the first checkpoint. */
+  /** The state at the start of this process, to return to when numbers break before the first checkpoint. */
   #origin: Pick<Checkpoint, 'tensors' | 'progress'> | undefined
   #raised = new Set<string>()
-  /** Whether layers are looked at after every epoch. */
+  /** True when layers are inspected after every epoch. */
   #isWatching = false
   /** Milliseconds of this epoch in which steps waited for images. */
   #waited = 0
@@ -205,8 +205,8 @@ export class Trainer {
   /**
    * Finds where numbers broke: goes back to a snapshot (by default that of this process's beginning), repeats the steps up to the
    * broken one, which gives the same bits, and looks at every layer before it.
-   * @param step at which the loss, or a weight, became no finite number, counted from 1
-   * @returns such as `the output of conv2`, or undefined when only the update itself broke. The run cannot go on after this.
+   * @param step at which the loss, or a weight, became NaN or infinite, counted from 1
+   * @returns such as `the output of conv2`, or undefined when only the update itself broke. The run cannot continue after this.
    */
   async locateBreak(
     step: number,
@@ -248,7 +248,7 @@ export class Trainer {
     }
   }
 
-  /** What is not as it should be after an epoch; each thing once in a run, also when it is interrupted. */
+  /** The problems found after an epoch; each is reported once in a run, also when it is interrupted. */
   async *#alarms(): AsyncGenerator<NoticeEvent> {
     const { step, epoch } = this.#position
     const rate = this.#training.learningRate(Math.max(0, step - 1))
@@ -259,7 +259,7 @@ export class Trainer {
     }
   }
 
-  /** A look at the network never ends its training: there are no further ones. */
+  /** An inspection that fails does not end the training: inspections are switched off. */
   #withoutAlarms(error: unknown): NoticeEvent {
     this.#isWatching = false
     const { step, epoch } = this.#position
@@ -286,7 +286,7 @@ export class Trainer {
     })
   }
 
-  /** What evaluation reads in place of the variables. */
+  /** The values that evaluation reads instead of the variables. */
   async #substitutes(): Promise<ReadonlyMap<Tensor, Tensor>> {
     // Tracing a step makes the averages.
     if (this.#averages) await this.#executable()

@@ -1,4 +1,4 @@
-/** What a training run is made of, and what a trainer makes of it first. */
+/** The options of a training run, and their defaults. */
 import type { Augmentation } from '../augment/compose.ts'
 import type { Engine } from '../backends/engine.ts'
 import type { BatchSource, LoaderFactory } from '../data/batches.ts'
@@ -16,14 +16,14 @@ import type { Progress } from './checkpoint.ts'
 import type { FeatureOptions } from './features.ts'
 import { checkFreeze, type Freeze, freezing, frozenIn } from './freezing.ts'
 
-/** What to train, on what, and how. */
+/** Options of a trainer: model, data and training. */
 export interface TrainerOptions {
   readonly model: Module
   /** Images to train on, or a source of batches of its own (`streamBatches`), whose options are then its own too. */
   readonly train: Subset<ImageCollection> | BatchSource
-  /** What is done to the images of each epoch, a function of (seed, epoch, image); nothing by default. */
+  /** Augmentation of the images of each epoch, a function of (seed, epoch, image); none by default. */
   readonly augment?: Augmentation
-  /** What makes the batches: `createLoader`, on this thread, by default; `workerLoader()` in other threads. */
+  /** The maker of batches: `createLoader`, on this thread, by default; `workerLoader()` in other threads. */
   readonly loader?: LoaderFactory
   /** Scored after every epoch. */
   readonly validation?: Subset<ImageCollection>
@@ -31,7 +31,7 @@ export interface TrainerOptions {
   readonly optimizer: Optimizer
   /** Multiplies the optimizer's learning rate; constant by default. */
   readonly schedule?: Schedule
-  /** The optimizer's momentum in each step, in place of its own: see `oneCycleMomentum`. Its own by default. */
+  /** The optimizer's momentum in each step, instead of its own: see `oneCycleMomentum`. Its own by default. */
   readonly momentum?: Schedule
   /** Softmax cross-entropy by default. */
   readonly loss?: Loss
@@ -41,7 +41,7 @@ export interface TrainerOptions {
   /** Images per batch, 128 by default. */
   readonly batchSize?: number
   /**
-   * Whether the last batch of each epoch is left out when it is not full; the images in it are others in every epoch. False by
+   * Leave out the last batch of each epoch when it is not full; it has other images in every epoch. False by
    * default: it is then left out only where a layer cannot be trained on it (batch norm that would see one value per channel),
    * and a `notice` says so.
    */
@@ -57,13 +57,13 @@ export interface TrainerOptions {
    */
   readonly freeze?: readonly Freeze[]
   /**
-   * Whether what a frozen beginning of the network makes of each image is computed once and kept, and the rest trained on that.
+   * Compute the outputs of a frozen beginning of the network once for each image, keep them, and train the rest on them.
    * The beginning is all that comes before what is trained at any time of the run and before random operations; its batch norm
    * layers use their running statistics, which stay as they are. Not together with `augment`. False by default.
    */
   readonly cacheFeatures?: boolean | FeatureOptions
   /**
-   * Whether the first loss, and after every epoch the layers' values and gradients, are looked at, and what is not as it should be
+   * Inspect the first loss, and after every epoch the layers' values and gradients; what is not as it should be
    * becomes a `notice`; false by default.
    */
   readonly alarms?: boolean
@@ -102,7 +102,7 @@ function checkOptions({ epochs, accumulate, average, freeze = [], model }: Resol
   checkFreeze(model, freeze)
 }
 
-/** What decides which parameters are trained. */
+/** Options that decide which parameters are trained. */
 type Trained = Pick<TrainerOptions, 'optimizer' | 'freeze' | 'epochs' | 'model'>
 
 /** The parameters that are trained at any time of the run, by path: what is not frozen in its last epoch. */
@@ -110,17 +110,17 @@ export function trainedIn({ optimizer, freeze = [], epochs, model }: Trained): R
   return freezing(optimizer, frozenIn(freeze, epochs)).trained(model.parameters())
 }
 
-/** How many numbers are trained at any time of the run. */
+/** Number of trained numbers over the whole run. */
 export function countTrainable(options: Trained): number {
   return [...trainedIn(options).values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0)
 }
 
-/** Where a run is within its epoch, with the sums its epoch event will need. */
+/** Position of a run within its epoch, with the sums that its epoch event will need. */
 export interface Position extends Progress {
   readonly epochLoss: number
   readonly epochCorrect: number
   readonly epochSamples: number
 }
 
-/** Where every run begins. */
+/** The beginning of every run. */
 export const beginning: Position = { epoch: 1, batch: 0, step: 0, epochLoss: 0, epochCorrect: 0, epochSamples: 0 }

@@ -5,7 +5,7 @@ import type { AveragedVariables } from '../optim/average.ts'
 import { type Checkpoint, CheckpointError, tensorsOf } from './checkpoint.ts'
 import type { TrainerOptions } from './trainerOptions.ts'
 
-/** What changes in the engine while a model is trained. */
+/** The variables that change in the engine while a model is trained. */
 export class TrainingState {
   readonly #options: Pick<TrainerOptions, 'engine' | 'model' | 'optimizer' | 'freeze'>
   readonly #averages: AveragedVariables | undefined
@@ -21,7 +21,7 @@ export class TrainingState {
   /** Copies of all weights, buffers, averages and the optimizer's state, by part and path, all of one moment. */
   async snapshot(): Promise<Map<string, HostTensor>> {
     const { engine, model } = this.#options
-    // Asked for at once, so that no step comes between two of them.
+    // Asked for together, so that no step comes between two of them.
     const reads = [['model', model.variables()] as const, ...this.#others()].flatMap(([part, variables]) =>
       Array.from(
         variables,
@@ -47,7 +47,7 @@ export class TrainingState {
       const stored = tensorsOf(snapshot, part)
       for (const [name, variable] of variables) {
         const tensor = stored.get(name)
-        // What is thawed in this very epoch has no state yet.
+        // Parameters that are thawed in this very epoch have no state yet.
         if (!tensor && freeze?.some(({ until }) => until !== undefined)) continue
         if (!tensor)
           throw new CheckpointError(
@@ -68,7 +68,7 @@ export class TrainingState {
     for (const [k, [, variable]] of variables.entries()) variable.setValue(values[k])
   }
 
-  /** What is stored besides the model, by part of a checkpoint. */
+  /** The variables that are stored besides the model, by part of a checkpoint. */
   #others(): [part: string, variables: ReadonlyMap<string, Variable>][] {
     const others: [string, ReadonlyMap<string, Variable>][] = [['optimizer', this.#options.optimizer.state()]]
     if (this.#averages) others.push(['average', this.#averages.state()])

@@ -18,7 +18,7 @@ import { statisticsProgram, trainingProgram } from './programs.ts'
 import { BatchMemory, inputsFor, type SampleSource } from './samples.ts'
 import type { ResolvedOptions } from './trainerOptions.ts'
 
-/** What a step came to. */
+/** Result of a step. */
 export interface StepResult {
   /** Sum of the losses of its samples, before the update. */
   readonly loss: number
@@ -36,7 +36,7 @@ export interface StepResult {
 export class TrainingStep {
   readonly #options: ResolvedOptions
   readonly #source: SampleSource
-  /** What steps are traced from: the model, or what of it comes after the features that are kept. */
+  /** The module that steps are traced from: the model, or the part of it that follows the cached features. */
   readonly #traced: Module
   readonly #averages: AveragedVariables | undefined
   readonly #accumulator: GradientAccumulator | undefined
@@ -66,7 +66,7 @@ export class TrainingStep {
   }
 
   /**
-   * The compiled step for a batch size in an epoch; the last batch of an epoch may have one of its own.
+   * The compiled step for a batch size in an epoch; the last batch of an epoch may have its own.
    * @param last false for a batch whose gradient is only added to the others' of the step
    */
   executable(batch: number, epoch: number, last = true): Promise<Executable> {

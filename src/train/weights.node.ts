@@ -15,7 +15,7 @@ import {
 } from './weights.ts'
 
 /**
- * Loads a file of weights into a model: safetensors, or a file of `torch.save` in either form, told apart by its contents.
+ * Loads a file of weights into a model: safetensors, or a file of `torch.save` in either form, recognized by its contents.
  * Names are matched as they are, or behind the prefix that the model's names have in the file; of averaged weights and those of
  * the last step, the averaged ones are taken. Only what the model needs is read, of a file of any size. All or nothing: when
  * something does not fit, the model is unchanged.
@@ -24,7 +24,7 @@ import {
  *   the answer of a server. In a browser a text is an address, relative to the page.
  * @returns what was not used and not found, and what was done to the names
  * @throws StateError naming the file and listing every missing, unexpected and mis-shaped tensor; WeightsError for a file that
- *   is missing, broken, or is none, was changed while it was read, cannot be downloaded, holds several sets of weights that fit, or
+ *   is missing, broken or not a file of weights, was changed while it was read, cannot be downloaded, holds several sets that fit, or
  *   keeps a tensor that the model needs in a type that is not read.
  * @example
  * const model = resnet(18)

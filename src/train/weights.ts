@@ -23,18 +23,18 @@ import {
 
 /** Options of {@link loadWeights}. */
 export interface LoadWeightsOptions extends LoadStateOptions, ChooseWeightsOptions {
-  /** How to call the file in error messages; its path, address or own name by default. */
+  /** Name of the file in error messages; its path, address or own name by default. */
   readonly file?: string
 }
 
-/** What {@link loadWeights} did. */
+/** Result of {@link loadWeights}. */
 export interface WeightsReport extends LoadReport {
-  /** What was done to find the weights, and what is odd about them: sentences for people, mostly none. */
+  /** Sentences about how the weights were found and what is odd about them; usually none. */
   readonly notes: readonly string[]
 }
 
 /**
- * Loads a file of weights into a model: safetensors, or a file of `torch.save` in either form, told apart by its contents.
+ * Loads a file of weights into a model: safetensors, or a file of `torch.save` in either form, recognized by its contents.
  * Names are matched as they are, or behind the prefix that the model's names have in the file; of averaged weights and those of
  * the last step, the averaged ones are taken. Only what the model needs is read. All or nothing: when something does not fit,
  * the model is unchanged.
@@ -43,7 +43,7 @@ export interface WeightsReport extends LoadReport {
  *   of a server
  * @returns what was not used and not found, and what was done to the names
  * @throws StateError naming the file and listing every missing, unexpected and mis-shaped tensor; WeightsError for a file that
- *   is broken or is none, cannot be downloaded, holds several sets of weights that fit, or keeps a tensor that the model needs in
+ *   is broken or not a file of weights, cannot be downloaded, holds several sets of weights that fit, or keeps a tensor that the model needs in
  *   a type that is not read.
  * @example
  * const model = resnet(18)

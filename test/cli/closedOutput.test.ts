@@ -139,15 +139,15 @@ describe('exit code 1', () => {
     [['train', ...recipe, '--lr', '1e30', '--quiet', '--name', 'wild'], 'training diverged'],
     [['predict', run(), 'text.png'], 'text.png: not an image that can be read'],
     [['import', 'text.png', '--model', 'lenet5'], 'text.png: '],
-    [['summary', 'lenet5', '--svg', 'none/x.svg'], 'none/x.svg: cannot be written: there is no such folder'],
-    [['compare', run(), '--out', 'none/x.svg'], 'none/x.svg: cannot be written: there is no such folder'],
+    [['summary', 'lenet5', '--svg', 'none/x.svg'], 'none/x.svg: cannot be written: no such folder'],
+    [['compare', run(), '--out', 'none/x.svg'], 'none/x.svg: cannot be written: no such folder'],
     [
       ['data', 'mnist', '--data-dir', 'data', '--out', 'none/x.svg'],
-      'none/x.svg: cannot be written: there is no such folder',
+      'none/x.svg: cannot be written: no such folder',
     ],
     [
       ['lr-find', '--data-dir', 'data', '--limit', '512', '--steps', '20', '--out', 'none/x.svg'],
-      'none/x.svg: cannot be written: there is no such folder',
+      'none/x.svg: cannot be written: no such folder',
     ],
   ])(
     '%j',

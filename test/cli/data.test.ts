@@ -51,7 +51,7 @@ export default compose([randomResizedCrop({ size: 24 }), mixup({ alpha: 1 })])`,
 afterAll(() => folder.remove())
 
 /** What is said of the one file among the photos that is no picture. */
-const notes = 'fovea: warning: photos: left out: 1 file that is no picture (.txt)'
+const notes = 'fovea: warning: photos: left out: 1 file that is not a picture (.txt)'
 
 describe('fovea data', () => {
   it('shows classes, statistics and the pipeline of a recipe in TypeScript, and draws the sheet', async () => {

@@ -270,7 +270,7 @@ describe('image folders', () => {
     const lines = stderr.trim().split('\n')
     for (const file of ['train/dark/noise.png', 'train/light/2.jpeg', 'test/light/1.jpeg'])
       expect(lines.filter(line => line.startsWith('fovea: warning: left out: ') && line.includes(file))).toHaveLength(1)
-    expect(lines.filter(line => /train: left out: 1 file that is no picture \(\.csv\)$/.test(line))).toHaveLength(1)
+    expect(lines.filter(line => /train: left out: 1 file that is not a picture \(\.csv\)$/.test(line))).toHaveLength(1)
     expect(lines.filter(line => /val: left out: 1 picture beside the folders of classes$/.test(line))).toHaveLength(1)
     expect(lines).toHaveLength(5)
     expect(eventsOf(run('broken'))[0]).toMatchObject({ trainSamples: 20, validationSamples: 8 })

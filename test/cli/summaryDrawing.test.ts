@@ -59,7 +59,7 @@ describe('summary', () => {
 
   it('says what is wrong with a file, in one line, before printing anything', async () => {
     const missing = await fovea(cwd, ['summary', '--svg', 'missing/net.svg'])
-    const stderr = 'fovea: missing/net.svg: cannot be written: there is no such folder\n'
+    const stderr = 'fovea: missing/net.svg: cannot be written: no such folder\n'
     expect(missing).toMatchObject({ code: 1, stdout: '', stderr })
     mkdirSync(join(cwd, 'here'))
     const taken = await fovea(cwd, ['summary', '--html', 'here'])

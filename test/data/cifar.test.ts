@@ -63,7 +63,9 @@ describe('CIFAR records', () => {
 
   it('are refused when cut off, empty, or with a label that is no class', () => {
     const read = (bytes: Uint8Array): unknown => cifarDataset([{ name: 'x.bin', bytes }], options)
-    expect(() => read(record(1).subarray(0, 3000))).toThrow('x.bin: 3000 bytes are no whole number of records of 3073')
+    expect(() => read(record(1).subarray(0, 3000))).toThrow(
+      'x.bin: 3000 bytes are not a whole number of records of 3073',
+    )
     expect(() => read(new Uint8Array(0))).toThrow('x.bin: 0 bytes')
     expect(() => read(record(10))).toThrow('x.bin: record 0 has label 10, expected 0 … 9')
     expect(() => cifarRecords(new Uint8Array(10), [1], 'y')).toThrow('y: 10 bytes for 1 labels, expected 3072')

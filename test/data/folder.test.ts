@@ -92,7 +92,7 @@ describe('a folder of pictures', () => {
     expect([data.ignored, data.ignoredEndings]).toEqual([6, { '.heic': 3, '.txt': 1, README: 1, '.csv': 1 }])
     expect(data.outside).toBe(1)
     expect(describeOthers(data.ignoredEndings)).toBe('6 files that are not pictures (.heic, .csv, .txt, README)')
-    expect(describeOthers({ '.txt': 1 })).toBe('1 file that is no picture (.txt)')
+    expect(describeOthers({ '.txt': 1 })).toBe('1 file that is not a picture (.txt)')
     expect(describeOthers({ a: 1, b: 1, c: 1, d: 1, e: 1, f: 9 })).toBe(
       '14 files that are not pictures (f, a, b, c, d, …)',
     )
@@ -195,7 +195,7 @@ describe('broken files', () => {
       writeFileSync(join(folder.path, 'dim', name), 'no picture')
     }
     await expect(imageFolder(folder.path, { shape, corrupt: 'skip' })).rejects.toThrow(
-      /dim: the class has no pictures, only 2 that cannot be read and 1 file that is no picture \(\.txt\)$/,
+      /dim: the class has no pictures, only 2 that cannot be read and 1 file that is not a picture \(\.txt\)$/,
     )
   })
 

@@ -26,7 +26,7 @@ describe('parseIdx', () => {
     ['a compressed file', Uint8Array.of(0x1f, 0x8b, 8, 0), /gzip, decompress it first/],
     ['a web page', new TextEncoder().encode('<!DOCTYPE html>'), /looks like a web page/],
     ['32-bit floats', idxBytes([1], [0, 0, 0, 0], 0x0d), /type 32-bit float \(0x0d\) are not supported/],
-    ['an unknown type', idxBytes([1], [0], 0x42), /0x42 is no element type/],
+    ['an unknown type', idxBytes([1], [0], 0x42), /0x42 is not an element type/],
     ['no axes', idxBytes([], []), /no axes/],
     ['a cut header', idxBytes([2, 3, 4], []).subarray(0, 10), /expected 16 bytes of header for 3 axes, got 10/],
     ['cut elements', idxBytes([2, 3], [1, 2, 3, 4, 5]), /truncated, expected 18 bytes for shape \[2, 3\], got 17/],

@@ -158,7 +158,7 @@ describe('fill', () => {
       'mine: label 2 of image 1 is out of range, expected 0 … 1',
     ],
     ['a label below zero', { labels: Int32Array.of(-1, 0) }, [0], 'mine: label -1 of image 0 is out of range'],
-    ['an image that is not there', {}, [0, 2], 'mine: there is no image 2, expected 0 … 1'],
+    ['an image that is not there', {}, [0, 2], 'mine: image 2 does not exist, expected 0 … 1'],
     ['pixels that are no bytes', { images: new Float32Array(4) as never }, [0], 'mine: expected 4 bytes 0 … 255'],
     [
       'too few pixels',
@@ -192,6 +192,6 @@ it('refuses images and labels that are none', () => {
     'tiny: label 103 of image 5 is out of range, expected 0 … 102',
   )
   expect(() => new BatchLoader({ dataset, indices: Int32Array.of(0, 103) }, options)).toThrow(
-    'tiny: there is no image 103, expected 0 … 102',
+    'tiny: image 103 does not exist, expected 0 … 102',
   )
 })

@@ -123,7 +123,7 @@ describe('refuses', () => {
       () => epochOf(source({ samples: 26 }), 1),
       /stream: the stream ended before its 26 images/,
     ],
-    ['batches out of order', () => fill(source(), 2), /batch 2 was asked for, but a stream goes on with batch 0/],
+    ['batches out of order', () => fill(source(), 2), /batch 2 was asked for, but the next batch of the stream is 0/],
     [
       'a label out of range',
       () => fill(source({ classes: ['all'] })),

@@ -142,7 +142,7 @@ describe('onPlateau', () => {
   })
 
   test('refuses the state of another schedule', () => {
-    expect(() => onPlateau().feedback!.restore({ cycle: 1 })).toThrow('onPlateau: the state to go on from')
+    expect(() => onPlateau().feedback!.restore({ cycle: 1 })).toThrow('onPlateau: the state to resume from')
     expect(() => onPlateau().feedback!.restore(undefined)).toThrow('onPlateau')
   })
 })

@@ -65,7 +65,7 @@ describe('confusionMatrix', () => {
     ['too few rows', [[1]], ['a', 'b'], 'confusion matrix: 2 classes, but 1 rows'],
     ['a short row', [[1, 0], [1]], ['a', 'b'], 'confusion matrix: 2 classes, but row 1 has 1 columns'],
     ['a fraction', [[0.5]], ['a'], 'confusion matrix: row 0 holds 0.5'],
-    ['no class', [], [], 'confusion matrix: there are no classes'],
+    ['no class', [], [], 'confusion matrix: expected at least one class'],
     ['too many classes', Array(101).fill(Array(101).fill(0)), Array(101).fill('x'), 'at most 100 classes, got 101'],
   ])('refuses %s', (_, counts, classes, message) => {
     expect(() => confusionMatrix(counts, classes)).toThrow(message)

@@ -85,7 +85,7 @@ describe('curves', () => {
   })
 
   it('refuse a run without a step', () => {
-    expect(() => lossCurve([])).toThrow('Loss curve: there is no step to draw')
+    expect(() => lossCurve([])).toThrow('Loss curve: expected at least one step')
   })
 
   it('read out the mean and the last validation score under the pointer', () => {

@@ -29,7 +29,7 @@ describe('encodePng', () => {
   it('refuses what is no image, naming the values', () => {
     expect(() => encodePng(new Uint8Array(783), [28, 28, 1])).toThrow('image: 28 × 28 × 1 needs 784 bytes, got 783')
     expect(() => encodePng(new Uint8Array(2), [1, 1, 2])).toThrow('expected 1, 3 or 4 channels, got 2')
-    expect(() => encodePng(new Uint8Array(0), [0, 4, 1])).toThrow('no such size: 0 × 4')
+    expect(() => encodePng(new Uint8Array(0), [0, 4, 1])).toThrow('size 0 × 4 must be whole numbers ≥ 1')
   })
 })
 

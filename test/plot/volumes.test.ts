@@ -152,7 +152,7 @@ describe('volumes', () => {
   })
 
   it('refuse nothing to draw, and sizes that are none', () => {
-    expect(() => volumes([], { title: 'net' })).toThrow('net: there are no layers to draw')
+    expect(() => volumes([], { title: 'net' })).toThrow('net: expected at least one layer')
     expect(() => volumes([layer('conv1', [6, 0, 28])], { title: 'net' })).toThrow(
       'conv1: the output [6, 0, 28] must have sizes that are whole numbers ≥ 1',
     )

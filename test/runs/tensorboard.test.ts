@@ -190,7 +190,7 @@ describe('TensorBoardLog', () => {
     expect(hasTensorBoardLog(folder.path)).toBe(false)
     const missing = join(folder.path, 'missing')
     expect(hasTensorBoardLog(missing)).toBe(false)
-    expect(() => new TensorBoardLog(missing)).toThrow('cannot be written: there is no such folder')
+    expect(() => new TensorBoardLog(missing)).toThrow('cannot be written: no such folder')
   })
 
   it('follows a trainer that is stopped and continued', async () => {

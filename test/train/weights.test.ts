@@ -158,7 +158,7 @@ describe('ways in', () => {
 
   test('where there is no page, the door for browsers takes whole addresses only', async () => {
     await expect(loadInBrowser(lenet5(), 'lenet5.safetensors')).rejects.toThrow(
-      'lenet5.safetensors: is no address, and there is no page that it could be relative to',
+      'lenet5.safetensors: is not an address, and there is no page that it could be relative to',
     )
   })
 
@@ -411,7 +411,7 @@ describe('values', () => {
       ),
     )
     await expect(load({ [counter]: { shape: [], values: BigInt64Array.of(2n ** 53n + 1n) } })).rejects.toThrow(
-      `weights: tensor "${counter}": the integer 9007199254740993 at 0 is no number of 53 bits`,
+      `weights: tensor "${counter}": the integer 9007199254740993 at 0 needs more than 53 bits`,
     )
   })
 })

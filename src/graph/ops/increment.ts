@@ -6,11 +6,11 @@ import type { Tensor } from '../tensor.ts'
 
 /** Attributes of `increment`. */
 export interface IncrementAttributes {
-  /** What is added, −2³¹ … 2³¹ − 1. */
+  /** The number to add, −2³¹ … 2³¹ − 1. */
   readonly by: number
 }
 
-/** `i32 […] → i32 […]`; past 2³¹ − 1 it goes on at −2³¹, as in every 32-bit arithmetic. */
+/** `i32 […] → i32 […]`; past 2³¹ − 1 it continues at −2³¹, as in every 32-bit arithmetic. */
 export const incrementOp: Op<IncrementAttributes> = {
   name: 'increment',
   shape([x], { by }) {

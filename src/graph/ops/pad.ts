@@ -14,7 +14,7 @@ export interface PadAttributes {
   readonly after: readonly number[]
   /** Elements inserted between each two neighbors. */
   readonly interior: readonly number[]
-  /** What is inserted. */
+  /** The number that is inserted. */
   readonly value: number
 }
 

@@ -1,4 +1,4 @@
-/** What maximum and average pooling share: the rules for their windows and the walk over them. */
+/** The rules for windows and the walk over them, shared by maximum and average pooling. */
 import { formatShape, type Shape, ShapeError } from '../shape.ts'
 import { outputSize, type Window2d } from '../window.ts'
 

@@ -10,7 +10,7 @@ import { apply, elementwiseCost, type Op } from '../op.ts'
 import { checkShape, formatShape, type Shape, ShapeError, sizeOf } from '../shape.ts'
 import type { Tensor, Vector } from '../tensor.ts'
 
-/** What the elements follow: [0, 1), the standard normal distribution, or 1 with the given probability, else 0. */
+/** Distribution of the elements: [0, 1), the standard normal distribution, or 1 with the given probability, else 0. */
 export type Distribution = 'uniform' | 'normal' | 'bernoulli'
 
 /** Attributes of `random`. */
