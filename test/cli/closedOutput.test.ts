@@ -141,10 +141,7 @@ describe('exit code 1', () => {
     [['import', 'text.png', '--model', 'lenet5'], 'text.png: '],
     [['summary', 'lenet5', '--svg', 'none/x.svg'], 'none/x.svg: cannot be written: no such folder'],
     [['compare', run(), '--out', 'none/x.svg'], 'none/x.svg: cannot be written: no such folder'],
-    [
-      ['data', 'mnist', '--data-dir', 'data', '--out', 'none/x.svg'],
-      'none/x.svg: cannot be written: no such folder',
-    ],
+    [['data', 'mnist', '--data-dir', 'data', '--out', 'none/x.svg'], 'none/x.svg: cannot be written: no such folder'],
     [
       ['lr-find', '--data-dir', 'data', '--limit', '512', '--steps', '20', '--out', 'none/x.svg'],
       'none/x.svg: cannot be written: no such folder',
