@@ -9,9 +9,7 @@ import { parseArgs } from 'node:util'
 import { resolveOptions } from '../src/cli/recipeOptions.ts'
 import { loadData } from '../src/cli/runData.ts'
 import { startEngine } from '../src/recipe/engine.ts'
-import { createModel } from '../src/recipe/model.ts'
-import { createOptimizer, createSchedule } from '../src/recipe/parts.ts'
-import { Trainer } from '../src/train/trainer.ts'
+import { createTrainer } from '../src/recipe/trainer.ts'
 
 const { values } = parseArgs({
   options: { seeds: { type: 'string', default: '5' }, threads: { type: 'string' } },
@@ -26,16 +24,7 @@ for (let seed = 0; seed < seeds; seed++) {
   const recipe = resolveOptions({ seed })
   const { test, ...data } = await loadData(recipe)
   const engine = startEngine(recipe, values.threads === undefined ? {} : { threads: Number(values.threads) })
-  const trainer = new Trainer({
-    ...data,
-    model: createModel(recipe),
-    engine,
-    optimizer: createOptimizer(recipe),
-    schedule: createSchedule(recipe),
-    epochs: recipe.epochs,
-    batchSize: recipe.batchSize,
-    seed,
-  })
+  const trainer = await createTrainer({ recipe, functions: {} }, { ...data, engine, alarms: false })
   let validation = 0
   let seconds = 0
   for await (const event of trainer.run()) {

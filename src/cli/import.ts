@@ -46,7 +46,7 @@ export async function importWeights(file: string, options: ImportOptions): Promi
   const { model: name, prefix, average, out = defaultRuns } = options
   mustExist(file)
   const recipe = recipeOf(options)
-  const model = createModel(recipe)
+  const model = createModel({ recipe, functions: {} })
   const { missing, notes } = await loadWeights(model, file, {
     ...(prefix !== undefined && { prefix }),
     ...(average !== undefined && { average }),

@@ -6,7 +6,7 @@ import type { ImageClassifier } from '../nn/imageClassifier.ts'
 import { parseStoredRecipe } from '../recipe/files.node.ts'
 import { createModel } from '../recipe/model.ts'
 import type { Recipe } from '../recipe/recipe.ts'
-import { loadFunctions } from '../recipe/recipeFile.node.ts'
+import { loadSetup } from '../recipe/recipeFile.node.ts'
 import { readCheckpoint } from '../runs/checkpointFile.node.ts'
 import type { RunFolder } from '../runs/runFolder.node.ts'
 import type { Checkpoint } from '../train/checkpoint.ts'
@@ -41,7 +41,7 @@ export async function loadRun(path: string, which: string): Promise<TrainedModel
   const isNamed = chosen === 'latest' || chosen === 'best'
   if (!isNamed) mustExist(chosen)
   const checkpoint = isNamed ? await folder.load(chosen) : await readCheckpoint(chosen)
-  const model = createModel(recipe, await loadFunctions(recipe, warn))
+  const model = createModel(await loadSetup(recipe, warn))
   await loadCheckpoint(model, checkpoint, isNamed ? `${path}: ${chosen} checkpoint` : chosen)
   return { recipe, model, checkpoint }
 }

@@ -4,15 +4,16 @@ import type { Engine } from '../backends/engine.ts'
 import type { ImageCollection } from '../data/dataset.ts'
 import type { Subset } from '../data/split.ts'
 import { type EngineChoices, startEngine } from '../recipe/engine.ts'
-import { createAugmentation, trainingOptions } from '../recipe/parts.ts'
-import { fitPreprocessing } from '../recipe/preprocess.ts'
+import { createInitialModel } from '../recipe/initialModel.ts'
+import { type TrainingOptions, trainingOptions } from '../recipe/parts.ts'
 import type { Recipe } from '../recipe/recipe.ts'
-import { loadFunctions, readRecipeFile } from '../recipe/recipeFile.node.ts'
-import { Trainer, type TrainerOptions } from '../train/trainer.ts'
+import { loadSetup, readRecipeFile } from '../recipe/recipeFile.node.ts'
+import { createTrainer } from '../recipe/trainer.ts'
+import type { Trainer, TrainerOptions } from '../train/trainer.ts'
 import { note, warn } from './output.ts'
 import { type RecipeOptions, resolveOptions } from './recipeOptions.ts'
 import { loadData, type RunData } from './runData.ts'
-import { createInitialModel } from './transfer.ts'
+import { openPretrained } from './transfer.ts'
 
 /** Where a recipe comes from. */
 export interface RecipeSource extends EngineChoices {
@@ -35,30 +36,22 @@ export async function withTrainer<T>(
   change: (data: RunData) => {
     readonly train?: Subset<ImageCollection>
     /** Changes the recipe's options. */
-    readonly options?: (usual: ReturnType<typeof trainingOptions>) => Partial<TrainerOptions>
+    readonly options?: (usual: TrainingOptions) => Partial<TrainingOptions & Pick<TrainerOptions, 'alarms'>>
     readonly augment?: false
   },
   use: (trainer: Trainer) => Promise<T>,
 ): Promise<T> {
   const data = await loadData(recipe)
   for (const note of data.notes) warn(note)
-  const { train = data.train, options, augment: augmented = true } = change(data)
+  const { train = data.train, options, augment } = change(data)
   const engine: Engine = startEngine(recipe, choices)
   try {
-    const functions = await loadFunctions(recipe, warn)
-    const model = await createInitialModel(recipe, functions, note)
-    await fitPreprocessing(model.normalize, recipe, train)
-    const augment = augmented ? createAugmentation(recipe) : undefined
-    const usual = trainingOptions(recipe, functions)
-    const trainer = new Trainer({
-      model,
-      train,
-      engine,
-      ...(augment ? { augment } : {}),
-      ...usual,
-      ...options?.(usual),
-    })
-    return await use(trainer)
+    const setup = await loadSetup(recipe, warn)
+    const model = await createInitialModel(setup, openPretrained(note))
+    const changed = { alarms: false, ...options?.(trainingOptions(setup)) }
+    return await use(
+      await createTrainer(setup, { engine, model, train, ...(augment === false && { augment }), ...changed }),
+    )
   } finally {
     await engine.close()
   }

@@ -14,13 +14,13 @@ import { sgd } from '../optim/index.ts'
 import type { Program } from '../plan/program.ts'
 import { trainingDefaults } from '../recipe/defaults.ts'
 import { parseStoredRecipe } from '../recipe/files.node.ts'
-import type { RecipeFunctions } from '../recipe/functions.ts'
 import { imagesOf } from '../recipe/images.ts'
 import { createNetwork } from '../recipe/model.ts'
 import { createAugmentation, trainingOptions } from '../recipe/parts.ts'
 import { createPreprocessing } from '../recipe/preprocess.ts'
 import { dataName, modelName, type Recipe } from '../recipe/recipe.ts'
-import { isRecipeFile, loadFunctions, readRecipeFile } from '../recipe/recipeFile.node.ts'
+import { isRecipeFile, loadSetup, readRecipeFile } from '../recipe/recipeFile.node.ts'
+import type { RunSetup } from '../recipe/setup.ts'
 import { formatCount } from '../text/format.ts'
 import { freezing, frozenIn } from '../train/freezing.ts'
 import { type ImageShape, predictionProgram, trainingProgram } from '../train/programs.ts'
@@ -84,14 +84,14 @@ async function recipeSubject(
   input: InputShape | undefined,
   trained = '',
 ): Promise<Subject> {
-  const functions = await loadFunctions(recipe, warn)
+  const setup = await loadSetup(recipe, warn)
   const { classes, shape: usual } = imagesOf(recipe, input && imageShape(input))
   const [height, width, channels] = usual
   // The numbers of other channels are not the recipe's to know.
   const { normalize } = recipe.data
   const isFitting = normalize === undefined || normalize.mean.length === channels
   const preprocessed = isFitting ? recipe : { ...recipe, data: { ...recipe.data, normalize: undefined } }
-  const create = () => createNetwork(recipe, functions, classes.length, usual)
+  const create = () => createNetwork(setup, { shape: usual })
   const classifier = () => new ImageClassifier(createPreprocessing(preprocessed, usual), create())
   return {
     name,
@@ -100,30 +100,16 @@ async function recipeSubject(
     batch: recipe.batchSize,
     training: 'as in the recipe',
     create,
-    trainingProgram: batch => stepOf(recipe, functions, classifier(), usual, batch),
+    trainingProgram: batch => stepOf(setup, classifier(), usual, batch),
     predictionProgram: batch => predictionProgram(classifier(), usual, batch, false),
   }
 }
 
 /** A training step with all that a recipe does in one. */
-function stepOf(
-  recipe: Recipe,
-  functions: RecipeFunctions,
-  model: ImageClassifier,
-  shape: ImageShape,
-  batch: number,
-): Program {
-  const {
-    loss,
-    optimizer,
-    penalty,
-    momentum,
-    average,
-    accumulate = 1,
-    freeze = [],
-  } = trainingOptions(recipe, functions)
+function stepOf(setup: RunSetup, model: ImageClassifier, shape: ImageShape, batch: number): Program {
+  const { loss, optimizer, penalty, momentum, average, accumulate = 1, freeze = [] } = trainingOptions(setup)
   return trainingProgram(model, shape, batch, loss ?? crossEntropy(), freezing(optimizer, frozenIn(freeze, 1)), {
-    softLabels: createAugmentation(recipe)?.softLabels ? imagesOf(recipe).classes.length : undefined,
+    softLabels: createAugmentation(setup.recipe)?.softLabels ? imagesOf(setup.recipe).classes.length : undefined,
     penalty,
     scheduledMomentum: momentum !== undefined,
     average: average && new AveragedVariables(model.variables()),

@@ -10,18 +10,19 @@ import type { Subset } from '../data/split.ts'
 import { workerLoader } from '../data/workers.node.ts'
 import { type EngineChoices, startEngine } from '../recipe/engine.ts'
 import { parseStoredRecipe } from '../recipe/files.node.ts'
+import { createInitialModel } from '../recipe/initialModel.ts'
 import { createModel } from '../recipe/model.ts'
-import { createAugmentation, trainingOptions } from '../recipe/parts.ts'
-import { fitPreprocessing } from '../recipe/preprocess.ts'
+import { trainingOptions } from '../recipe/parts.ts'
 import type { Recipe } from '../recipe/recipe.ts'
-import { loadFunctions, readRecipeFile } from '../recipe/recipeFile.node.ts'
+import { loadSetup, readRecipeFile } from '../recipe/recipeFile.node.ts'
+import { createTrainer } from '../recipe/trainer.ts'
 import { RunFolder, RunFolderError, type RunFolderOptions } from '../runs/runFolder.node.ts'
 import { hasTensorBoardLog, TensorBoardLog } from '../runs/tensorboard.node.ts'
 import { formatCount, formatDuration, formatPercent, formatSignificant } from '../text/format.ts'
 import type { Evaluation } from '../train/evaluate.ts'
 import type { FeatureOptions } from '../train/features.ts'
 import { naming } from '../train/namedCheckpoint.ts'
-import { Trainer, type TrainerOptions } from '../train/trainer.ts'
+import type { Trainer, TrainerOptions } from '../train/trainer.ts'
 import { countTrainable } from '../train/trainerOptions.ts'
 import { CommandError, exitCodes, InterruptError, UsageError } from './errors.ts'
 import { EvaluationProgress, FeatureProgress } from './evaluationProgress.ts'
@@ -37,7 +38,7 @@ import { checkFingerprint, keepFingerprint } from './runFingerprint.ts'
 import { type RunResult, reportFile, resultFile, writeResult } from './runResult.ts'
 import { finalCheckpoint } from './runs.ts'
 import { type Best, type TrainOutcome, trainLoop } from './trainLoop.ts'
-import { createInitialModel } from './transfer.ts'
+import { openPretrained } from './transfer.ts'
 
 /** What is no part of the recipe. */
 export interface TrainOptions extends EngineChoices {
@@ -124,27 +125,22 @@ async function trainOn(
   existing: ExistingRun | undefined,
   options: TrainOptions,
 ): Promise<number> {
-  const functions = await loadFunctions(recipe, warn)
+  const setup = await loadSetup(recipe, warn)
   // Weights to start from are read by a run that starts: one that goes on has its own.
   const model =
     existing && hasBegun(existing.folder)
-      ? createModel(recipe, functions)
-      : await createInitialModel(recipe, functions, options.quiet ? undefined : note)
-  // Also of a run that goes on: it may have been stopped before its first checkpoint, which would have the same numbers.
-  await fitPreprocessing(model.normalize, recipe, data.train)
-  const augment = createAugmentation(recipe)
+      ? createModel(setup)
+      : await createInitialModel(setup, openPretrained(options.quiet ? undefined : note))
   const stream = options.json ? process.stderr : process.stdout
-  const usual = trainingOptions(recipe, functions)
+  const usual = trainingOptions(setup)
   const looking = options.quiet ? undefined : new FeatureProgress(stream)
-  const trainer = new Trainer({
+  // Preprocessing is fitted anew by a run that goes on: it may have been stopped before its first checkpoint.
+  const trainer = await createTrainer(setup, {
+    engine,
     model,
     train: data.train,
     ...(data.validation ? { validation: data.validation } : {}),
-    ...(augment ? { augment } : {}),
     ...(options.workers === undefined ? {} : { loader: workerLoader({ workers: options.workers }) }),
-    engine,
-    alarms: recipe.alarms !== false,
-    ...usual,
     ...(looking && withProgress(usual, (images, of) => looking.update(images, of))),
   })
   const progress = options.quiet ? undefined : new TrainProgress({ stream })

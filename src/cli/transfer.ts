@@ -1,17 +1,10 @@
-/** Transfer learning: a network that begins with the weights of another run or file, with a new last layer where classes differ. */
-
+/** Weights that a run begins with, from where the recipe says: another run's folder, or a file. */
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { replaceHead } from '../nn/head.ts'
-import { ImageClassifier } from '../nn/imageClassifier.ts'
-import type { Module } from '../nn/module.ts'
 import { loadState } from '../nn/state.ts'
 import { parseStoredRecipe } from '../recipe/files.node.ts'
-import type { RecipeFunctions } from '../recipe/functions.ts'
 import { imagesOf } from '../recipe/images.ts'
-import { createModel, createNetwork } from '../recipe/model.ts'
-import { createPreprocessing } from '../recipe/preprocess.ts'
-import type { Recipe } from '../recipe/recipe.ts'
+import type { OpenPretrained, PretrainedWeights } from '../recipe/initialModel.ts'
 import { weightsOf } from '../train/checkpoint.ts'
 import { naming } from '../train/namedCheckpoint.ts'
 import { loadWeights } from '../train/weights.node.ts'
@@ -19,46 +12,34 @@ import { mustExist, openRunFolder } from './inputs.ts'
 import { finalCheckpoint } from './runs.ts'
 
 /**
- * The model that a run begins with: new, or with the weights that the recipe names.
+ * What opens the weights that a recipe names.
  * @param say told what was done to find the weights in a file
- * @throws Error naming the file and what does not fit.
+ * @throws Error, when they are opened or loaded, naming the file and what does not fit
  */
-export async function createInitialModel(
-  recipe: Recipe,
-  functions: RecipeFunctions,
-  say: (note: string) => void = () => {},
-): Promise<ImageClassifier> {
-  const { pretrained, seed } = recipe
-  if (!pretrained) return createModel(recipe, functions)
-  const { classes, shape } = imagesOf(recipe)
-  const { weights, prefix, average } = pretrained
-  mustExist(weights)
-  const isRun = existsSync(join(weights, 'recipe.json')) && statSync(weights).isDirectory()
-  const source = isRun ? await openRun(weights, average) : undefined
-  const trained = pretrained.classes ?? source?.classes ?? classes.length
-  const network = createNetwork(recipe, functions, trained).initialize(seed)
-  if (source) await naming(weights, () => loadInto(network, source.state))
-  else {
+export const openPretrained =
+  (say: (note: string) => void = () => {}): OpenPretrained =>
+  async ({ weights, prefix, average }) => {
+    mustExist(weights)
+    const isRun = existsSync(join(weights, 'recipe.json')) && statSync(weights).isDirectory()
+    if (isRun) return openRun(weights, average)
     const options = { ...(prefix !== undefined && { prefix }), ...(average !== undefined && { average }) }
-    const { notes } = await loadWeights(network, weights, options)
-    for (const note of notes) say(`${weights}: ${note}`)
+    return {
+      async load(network) {
+        const { notes } = await loadWeights(network, weights, options)
+        for (const note of notes) say(`${weights}: ${note}`)
+      },
+    }
   }
-  if (trained !== classes.length) replaceHead(network, classes.length, { seed })
-  return new ImageClassifier(createPreprocessing(recipe, shape), network)
-}
 
-type State = ReturnType<typeof weightsOf>
-
-async function openRun(path: string, average?: boolean): Promise<{ classes: number; state: State }> {
+async function openRun(path: string, average?: boolean): Promise<PretrainedWeights> {
   const folder = await openRunFolder(path)
   const recipe = parseStoredRecipe(folder.recipe, join(path, 'recipe.json'))
+  const state = weightsOf(await folder.load(finalCheckpoint(folder, recipe)), { average })
+  const network = new Map([...state].filter(([name]) => !name.startsWith('normalize.')))
   return {
     classes: imagesOf(recipe).classes.length,
-    state: weightsOf(await folder.load(finalCheckpoint(folder, recipe)), { average }),
+    async load(module) {
+      await naming(path, () => loadState(module, network))
+    },
   }
-}
-
-/** The preprocessing is the new run's own. */
-function loadInto(network: Module, state: State): void {
-  loadState(network, new Map([...state].filter(([path]) => !path.startsWith('normalize.'))))
 }

@@ -1,5 +1,6 @@
 /** The models that the command line and the documentation know by name. */
 import type { Module } from '../nn/module.ts'
+import { below1, flag, number, oneOf, optional, positive, type RulesByName, wholeFrom1 } from '../rules/rules.ts'
 import { unknownName } from '../text/names.ts'
 import { alexnet, alexnet2012 } from './alexnet.ts'
 import { cifarPlain, cifarResnet } from './cifarResnet.ts'
@@ -17,6 +18,8 @@ import { zfnet } from './zfnet.ts'
 export interface ModelEntry {
   /** A new model with unfilled parameters; call `initialize(seed)` on it. */
   create(options?: { readonly classes?: number }): Module
+  /** What further options of `create` must be; there are none when absent. */
+  readonly options?: RulesByName
   /** `[channels, height, width]` of one image. */
   readonly inputShape: readonly [number, number, number]
   /** Number of outputs by default. */
@@ -30,8 +33,15 @@ export interface ModelEntry {
 type Create = (options?: { readonly classes?: number }) => Module
 
 /** An entry of a network for ImageNet's photographs, of 224×224 unless told otherwise. */
-const forImageNet = (create: Create, description: string, reference: string, size = 224): ModelEntry => ({
+const forImageNet = (
+  create: Create,
+  options: RulesByName,
+  description: string,
+  reference: string,
+  size = 224,
+): ModelEntry => ({
   create,
+  options,
   inputShape: [3, size, size],
   classes: 1000,
   description,
@@ -47,6 +57,9 @@ const forCifar = (create: Create, description: string): ModelEntry => ({
   reference: papers.resnet,
 })
 
+/** Dropout of the hidden fully connected layers. */
+const dropout = optional(below1)
+
 const papers = {
   lenet: 'LeCun et al., Gradient-based learning applied to document recognition, Proc. IEEE 86(11), 1998',
   alexnet: 'Krizhevsky, Sutskever and Hinton, ImageNet classification with deep convolutional neural networks, 2012',
@@ -60,15 +73,18 @@ const papers = {
   mobilenet: 'Sandler et al., MobileNetV2: inverted residuals and linear bottlenecks, 2018',
 } as const
 
+const googlenetOptions = { dropout, auxiliary: optional(flag), auxiliaryDropout: optional(below1) }
+
 const vggEntry = (configuration: VggConfiguration, description: string, batchNorm = false): ModelEntry =>
-  forImageNet(options => vgg(configuration, { ...options, batchNorm }), description, papers.vgg)
+  forImageNet(options => vgg(configuration, { ...options, batchNorm }), { dropout }, description, papers.vgg)
 
 const resnetEntry = (depth: ResNetDepth): ModelEntry =>
-  forImageNet(options => resnet(depth, options), `ResNet-${depth}`, papers.resnet)
+  forImageNet(options => resnet(depth, options), {}, `ResNet-${depth}`, papers.resnet)
 
 const resnetV1Entry = (depth: ResNetDepth): ModelEntry =>
   forImageNet(
     options => resnet(depth, { ...options, version: 'v1' }),
+    {},
     `ResNet-${depth} with the stride in the first 1×1 convolution, as in the paper`,
     papers.resnet,
   )
@@ -76,6 +92,7 @@ const resnetV1Entry = (depth: ResNetDepth): ModelEntry =>
 const seResnetEntry = (depth: ResNetDepth): ModelEntry =>
   forImageNet(
     options => seResnet(depth, options),
+    { reduction: optional(wholeFrom1) },
     `ResNet-${depth} with squeeze-and-excitation in every block`,
     papers.senet,
   )
@@ -97,6 +114,7 @@ export const models = {
   lenet5: {
     /** Makes the modern form. */
     create: options => lenet5(options),
+    options: { channels: optional(wholeFrom1), size: optional(wholeFrom1) },
     inputShape: [1, 28, 28],
     classes: 10,
     description: 'LeNet-5 with ReLU and max pooling, for 28×28 digits',
@@ -110,14 +128,24 @@ export const models = {
     description: 'LeNet-5 as published: trainable subsampling, connection table, radial basis functions',
     reference: papers.lenet,
   },
-  alexnet: forImageNet(alexnet, 'AlexNet with one tower, as in torchvision', papers.oneTower),
+  alexnet: forImageNet(alexnet, { dropout }, 'AlexNet with one tower, as in torchvision', papers.oneTower),
   'alexnet-2012': forImageNet(
     alexnet2012,
+    {
+      dropout,
+      towers: optional(number('1 or 2', n => n === 1 || n === 2)),
+      normalization: optional(oneOf(['beforePooling', 'afterPooling'])),
+    },
     'AlexNet as published: two towers, local response normalization',
     papers.alexnet,
     227,
   ),
-  zfnet: forImageNet(zfnet, 'ZFNet: AlexNet with a smaller first filter', papers.zfnet),
+  zfnet: forImageNet(
+    zfnet,
+    { dropout, wide: optional(flag) },
+    'ZFNet: AlexNet with a smaller first filter',
+    papers.zfnet,
+  ),
   vgg11: vggEntry('A', 'VGG-11, configuration A'),
   'vgg11-bn': vggEntry('A', 'VGG-11 with batch normalization', true),
   'vgg-a-lrn': vggEntry('A-LRN', 'VGG-11 with local response normalization, configuration A-LRN'),
@@ -128,8 +156,13 @@ export const models = {
   'vgg16-bn': vggEntry('D', 'VGG-16 with batch normalization', true),
   vgg19: vggEntry('E', 'VGG-19, configuration E'),
   'vgg19-bn': vggEntry('E', 'VGG-19 with batch normalization', true),
-  googlenet: forImageNet(googlenet, "GoogLeNet in torchvision's form: batch normalization, no 5×5", papers.googlenet),
-  'googlenet-2014': forImageNet(googlenet2014, 'GoogLeNet as published', papers.googlenet),
+  googlenet: forImageNet(
+    googlenet,
+    googlenetOptions,
+    "GoogLeNet in torchvision's form: batch normalization, no 5×5",
+    papers.googlenet,
+  ),
+  'googlenet-2014': forImageNet(googlenet2014, googlenetOptions, 'GoogLeNet as published', papers.googlenet),
   resnet18: resnetEntry(18),
   resnet34: resnetEntry(34),
   resnet50: resnetEntry(50),
@@ -157,10 +190,15 @@ export const models = {
   'se-resnet50': seResnetEntry(50),
   'se-resnet101': seResnetEntry(101),
   'se-resnet152': seResnetEntry(152),
-  senet154: forImageNet(senet154, 'SENet-154, the winner of ILSVRC 2017', papers.senet),
-  squeezenet1_0: forImageNet(options => squeezenet('1.0', options), 'SqueezeNet 1.0', papers.squeezenet),
-  squeezenet1_1: forImageNet(options => squeezenet('1.1', options), 'SqueezeNet 1.1', papers.squeezenet),
-  mobilenet_v2: forImageNet(mobilenetV2, 'MobileNetV2', papers.mobilenet),
+  senet154: forImageNet(
+    senet154,
+    { reduction: optional(wholeFrom1) },
+    'SENet-154, the winner of ILSVRC 2017',
+    papers.senet,
+  ),
+  squeezenet1_0: forImageNet(options => squeezenet('1.0', options), { dropout }, 'SqueezeNet 1.0', papers.squeezenet),
+  squeezenet1_1: forImageNet(options => squeezenet('1.1', options), { dropout }, 'SqueezeNet 1.1', papers.squeezenet),
+  mobilenet_v2: forImageNet(mobilenetV2, { dropout, width: optional(positive) }, 'MobileNetV2', papers.mobilenet),
 } as const satisfies Record<string, ModelEntry>
 
 /** A name in {@link models}. */

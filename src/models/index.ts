@@ -2,6 +2,8 @@
  * The networks of the lectures, and a catalog of them by name.
  * @module fovea/models
  */
+
+export type { FieldsOf, Optional, Problem, Rule, RulesByName, ValueOf } from '../rules/rules.ts'
 export { type AlexNet2012, type AlexNet2012Options, type AlexNetOptions, alexnet, alexnet2012 } from './alexnet.ts'
 export { findModel, type ModelEntry, type ModelName, models } from './catalog.ts'
 export {

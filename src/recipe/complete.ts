@@ -6,6 +6,7 @@ import { datasets, findDataset } from './datasets.ts'
 import { defaultData, defaultModel, trainingDefaults } from './defaults.ts'
 import { RecipeError } from './errors.ts'
 import { isCode } from './rules.ts'
+import { optimizers } from './tables.ts'
 import { version } from './version.ts'
 
 /** A recipe that is not resolved: JSON, functions replaced by references; short forms are allowed. */
@@ -70,23 +71,11 @@ export function complete(given: RawRecipe): Record<string, unknown> {
   }
 }
 
-/** Learning rates of optimizers that have a usual one. */
-const usualRates: Readonly<Record<string, number>> = {
-  adagrad: 0.01,
-  adadelta: 1,
-  rmsprop: 0.01,
-  adam: 1e-3,
-  adamW: 1e-3,
-  adamax: 2e-3,
-  nadam: 2e-3,
-  radam: 1e-3,
-  lion: 1e-4,
-}
-
 /** An optimizer with the usual learning rate of its kind, where it has none. */
 function withRate(optimizer: Record<string, unknown>): Record<string, unknown> {
   const name = String(optimizer.name)
-  return { ...(Object.hasOwn(usualRates, name) && { lr: usualRates[name] }), ...optimizer }
+  const lr = Object.hasOwn(optimizers, name) ? optimizers[name as keyof typeof optimizers].usualRate : undefined
+  return { ...(lr !== undefined && { lr }), ...optimizer }
 }
 
 function completeData({ augment: given, ...rest }: Record<string, unknown>): Record<string, unknown> {

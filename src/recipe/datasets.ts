@@ -40,6 +40,7 @@ export const datasets = {
     shape: [32, 32, 3],
     trainImages: 50_000,
     normalize: { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },
+    /** That of the papers. */
     augment: cifarAugmentation,
   },
   cifar100: {
@@ -47,6 +48,7 @@ export const datasets = {
     shape: [32, 32, 3],
     trainImages: 50_000,
     normalize: { mean: [0.5071, 0.4865, 0.4409], std: [0.2673, 0.2564, 0.2762] },
+    /** That of the papers. */
     augment: cifarAugmentation,
   },
 } as const satisfies Readonly<Record<string, DatasetEntry>>

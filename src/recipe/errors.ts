@@ -1,7 +1,7 @@
 /** What is wrong with a recipe, and with the code in one. */
 
 /** Where a {@link RecipeError} is, for programs that show it beside the field. */
-export interface RecipeProblem {
+export interface RecipePlace {
   /** The field, `optimizer.lr`. */
   readonly field?: string | undefined
   /** What it holds. */
@@ -11,13 +11,13 @@ export interface RecipeProblem {
 }
 
 /** Thrown for a recipe that cannot be meant. Its message names the field, its value and the rule. */
-export class RecipeError extends Error implements RecipeProblem {
+export class RecipeError extends Error implements RecipePlace {
   override readonly name: string = 'RecipeError'
   readonly field?: string | undefined
   readonly value?: unknown
   readonly rule?: string | undefined
 
-  constructor(message: string, { field, value, rule, ...options }: RecipeProblem & ErrorOptions = {}) {
+  constructor(message: string, { field, value, rule, ...options }: RecipePlace & ErrorOptions = {}) {
     super(message, options)
     this.field = field
     this.value = value

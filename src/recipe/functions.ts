@@ -3,15 +3,19 @@ import type { Loss } from '../nn/losses.ts'
 import type { Module } from '../nn/module.ts'
 import type { Optimizer, Schedule } from '../optim/index.ts'
 import { factorOf, ScheduleError } from '../optim/schedule.ts'
+import { display } from '../text/display.ts'
 import { RecipeError } from './errors.ts'
 import type { ModelFunctionOptions } from './input.ts'
-import { display } from './rules.ts'
 
 /** The functions of a recipe file. */
 export interface RecipeFunctions {
+  /** Makes the network. */
   readonly model?: (options: ModelFunctionOptions) => Module
+  /** Makes the optimizer. */
   readonly optimizer?: () => Optimizer
+  /** The learning-rate schedule itself. */
   readonly schedule?: Schedule
+  /** Makes the loss. */
   readonly loss?: () => Loss
 }
 

@@ -7,8 +7,8 @@ import { readFile } from 'node:fs/promises'
 import { createRequire, register } from 'node:module'
 import { dirname, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { display } from '../text/display.ts'
 import { RecipeError } from './errors.ts'
-import { display } from './rules.ts'
 import { sourceErrorOf, syntaxErrorOf } from './userCode.node.ts'
 
 /** Told something worth knowing, in one line. */

@@ -1,8 +1,18 @@
 /**
- * The door of recipes: everything that decides what a training run computes, as typed data.
+ * The door of recipes: everything that decides what a training run computes, as typed data, and what is made from it. Runs
+ * anywhere; `fovea train` adds files.
  * @module fovea/recipe
  */
-export { RecipeError, type RecipeProblem, SourceError } from './errors.ts'
+export { type DatasetEntry, type DatasetName, datasets } from './datasets.ts'
+export { type EngineChoices, startEngine } from './engine.ts'
+export { RecipeError, type RecipePlace } from './errors.ts'
+export type { RecipeFunctions } from './functions.ts'
+export { imagesOf } from './images.ts'
+export {
+  createInitialModel,
+  type OpenPretrained,
+  type PretrainedWeights,
+} from './initialModel.ts'
 export {
   type AverageRecipe,
   type CheckpointsRecipe,
@@ -15,8 +25,32 @@ export {
   type ModelRecipe,
   type Named,
   type OptimizerRecipe,
+  type PartsOf,
   type PretrainedRecipe,
   type RecipeInput,
   type ScheduleRecipe,
   type WeightRecipe,
 } from './input.ts'
+export { createModel, createNetwork, type NetworkOptions } from './model.ts'
+export {
+  createAugmentation,
+  createLoss,
+  createOptimizer,
+  createSchedule,
+  type TrainingOptions,
+  trainingOptions,
+} from './parts.ts'
+export type { CodeReference } from './rules.ts'
+export { type ModelPart, type Recipe, recipeFields } from './schema.ts'
+export { type RunSetup, resolveRecipe } from './setup.ts'
+export {
+  averages,
+  gradientTransforms,
+  losses,
+  momentums,
+  optimizers,
+  type PartEntry,
+  schedules,
+  weightTransforms,
+} from './tables.ts'
+export { createTrainer, type TrainerParts } from './trainer.ts'

@@ -4,39 +4,22 @@
  */
 import type { Augmentation, AugmentationSpec } from '../augment/compose.ts'
 import type { ModelName } from '../models/catalog.ts'
-import type { CrossEntropyOptions, Loss, MulticlassHingeOptions, SquaredErrorOptions } from '../nn/losses.ts'
+import type { Loss } from '../nn/losses.ts'
 import type { Module } from '../nn/module.ts'
 import type { NormalizeOptions } from '../nn/normalize.ts'
-import type {
-  AdadeltaOptions,
-  AdagradOptions,
-  AdamOptions,
-  ClassicMomentumOptions,
-  ElasticNetOptions,
-  EmaOptions,
-  EndOptions,
-  LarsOptions,
-  LionOptions,
-  MaxNormOptions,
-  MedianClipOptions,
-  MomentOptions,
-  MultiStepOptions,
-  NadamOptions,
-  OneCycleMomentumOptions,
-  OneCycleOptions,
-  Optimizer,
-  PathPattern,
-  PlateauOptions,
-  PolynomialOptions,
-  RestartOptions,
-  RmspropOptions,
-  Schedule,
-  SgdOptions,
-  StepOptions,
-  SwaOptions,
-  WarmupOptions,
-} from '../optim/index.ts'
+import type { ElasticNetOptions, Optimizer, PathPattern, Schedule } from '../optim/index.ts'
 import type { EarlyStoppingOptions } from '../train/earlyStopping.ts'
+import type { DatasetName } from './datasets.ts'
+import type {
+  averages,
+  gradientTransforms,
+  losses,
+  momentums,
+  optimizers,
+  PartEntry,
+  schedules,
+  weightTransforms,
+} from './tables.ts'
 
 /** A part by the name of the function that makes it, with that function's options. */
 export type Named<N extends string, O extends object = Record<never, never>> = { readonly name: N } & Readonly<O>
@@ -57,7 +40,7 @@ export type ModelRecipe =
 /** Images, how they are divided, and what is done to them. */
 export interface DataRecipe {
   /** A data set by name, or `'folder'`: pictures in `directory`, a sub-folder for each class. */
-  readonly name: 'mnist' | 'fashion-mnist' | 'cifar10' | 'cifar100' | 'folder'
+  readonly name: DatasetName | 'folder'
   /** Folder of the data set's files. An image folder may have the sub-folders `train`, `val` and `test`. */
   readonly directory?: string
   /** Image folders: `[height, width]` of what the model gets; what the model takes by default. */
@@ -68,7 +51,7 @@ export interface DataRecipe {
   readonly corrupt?: 'refuse' | 'skip'
   /** Image folders: names of the classes in label order; the sub-folders in alphabetical order by default. */
   readonly classes?: readonly string[]
-  /** Only so many of the training images, chosen by the seed so that every class has its share. */
+  /** The number of training images to use, chosen by the seed so that every class has its share. */
   readonly limit?: number
   /** Images held back from training, of every class its share: their number, or a share below 1. */
   readonly validation?: number
@@ -86,59 +69,34 @@ export interface DataRecipe {
   readonly augment?: Augmentation | AugmentationSpec | 'none'
 }
 
+/** The parts of a table, by name with their options. */
+export type PartsOf<T> = {
+  readonly [N in keyof T & string]: T[N] extends PartEntry<infer O, unknown> ? Named<N, O> : never
+}[keyof T & string]
+
 /** An optimizer by name with its options. */
-export type OptimizerRecipe =
-  | Named<'sgd', SgdOptions>
-  | Named<'classicMomentum', ClassicMomentumOptions>
-  | Named<'adagrad', AdagradOptions>
-  | Named<'adadelta', AdadeltaOptions>
-  | Named<'rmsprop', RmspropOptions>
-  | Named<'adam', AdamOptions>
-  | Named<'adamW', AdamOptions>
-  | Named<'adamax', MomentOptions>
-  | Named<'nadam', NadamOptions>
-  | Named<'radam', MomentOptions>
-  | Named<'lars', LarsOptions>
-  | Named<'lion', LionOptions>
+export type OptimizerRecipe = PartsOf<typeof optimizers>
 
 /** A learning-rate schedule by name with its options. */
-export type ScheduleRecipe =
-  | Named<'constant', WarmupOptions>
-  | Named<'step', StepOptions>
-  | Named<'multiStep', MultiStepOptions>
-  | Named<'exponential', EndOptions>
-  | Named<'polynomial', PolynomialOptions>
-  | Named<'cosine', EndOptions>
-  | Named<'cosineWithRestarts', RestartOptions>
-  | Named<'oneCycle', OneCycleOptions>
-  | Named<'onPlateau', PlateauOptions>
+export type ScheduleRecipe = PartsOf<typeof schedules>
 
 /** A loss by name with its options. */
-export type LossRecipe =
-  | Named<'crossEntropy', CrossEntropyOptions>
-  | Named<'multiclassHinge', MulticlassHingeOptions>
-  | Named<'squaredError', SquaredErrorOptions>
-  | Named<'binaryCrossEntropyWithLogits'>
+export type LossRecipe = PartsOf<typeof losses>
 
 /** What is done to gradients before the optimizer sees them. */
-export type GradientRecipe =
-  | Named<'clipByValue', { limit: number }>
-  | Named<'clipByGlobalNorm', { limit: number }>
-  | Named<'clipByMedianNorm', MedianClipOptions>
-  | Named<'centralize'>
-  | Named<'oneBit'>
+export type GradientRecipe = PartsOf<typeof gradientTransforms>
 
 /** What is done to weights after the optimizer has changed them. */
-export type WeightRecipe = Named<'proximal', ElasticNetOptions> | Named<'maxNorm', MaxNormOptions>
+export type WeightRecipe = PartsOf<typeof weightTransforms>
 
 /** An average of the weights. */
-export type AverageRecipe = Named<'ema', EmaOptions> | Named<'swa', SwaOptions>
+export type AverageRecipe = PartsOf<typeof averages>
 
 /** Which checkpoints stay on the disk. */
 export interface CheckpointsRecipe {
-  /** The last so many, 2 by default; the best one stays besides. */
+  /** How many of the last ones, 2 by default; the best one stays besides. */
   readonly keep?: number
-  /** Every so many epochs one is kept for good: the snapshots of a cyclic run. */
+  /** Epochs from one that is kept for good to the next: the snapshots of a cyclic run. */
   readonly every?: number
   /** What makes a checkpoint the best: validation `'accuracy'` (default) or `'loss'`. */
   readonly best?: 'accuracy' | 'loss'
@@ -148,11 +106,11 @@ export interface CheckpointsRecipe {
 export interface PretrainedRecipe {
   /** A run folder, or a file of weights (safetensors or PyTorch) by its path or address. */
   readonly weights: string
-  /** What the names in the file begin with; found out by default. */
+  /** What the names in the file begin with; detected by default. */
   readonly prefix?: string
   /** Whether averaged weights are taken where there are both, true by default; else those of the last step. */
   readonly average?: boolean
-  /** Classes the weights were trained for, when the last layer is to be replaced. Found out from a run folder. */
+  /** Classes the weights were trained for, when the last layer is to be replaced. Read from a run folder. */
   readonly classes?: number
 }
 
@@ -179,7 +137,7 @@ export interface RecipeInput {
   readonly optimizer?: OptimizerRecipe | (() => Optimizer)
   readonly schedule?: ScheduleRecipe | ScheduleRecipe['name'] | Schedule
   /** The optimizer's momentum in each step, in place of its own. */
-  readonly momentum?: Named<'oneCycleMomentum', OneCycleMomentumOptions>
+  readonly momentum?: PartsOf<typeof momentums>
   /** By name with its options, or a function that makes one. */
   readonly loss?: LossRecipe | LossRecipe['name'] | (() => Loss)
   readonly penalty?: ElasticNetOptions

@@ -2,27 +2,32 @@
 import { findModel } from '../models/index.ts'
 import { ImageClassifier } from '../nn/imageClassifier.ts'
 import type { Module } from '../nn/module.ts'
-import type { RecipeFunctions } from './functions.ts'
+import type { ImageShape } from '../train/programs.ts'
 import { imagesOf } from './images.ts'
 import { createPreprocessing } from './preprocess.ts'
-import type { Recipe } from './recipe.ts'
 import { isCode } from './rules.ts'
+import type { RunSetup } from './setup.ts'
 
-/** A new model with the initial weights of the recipe's seed. */
-export function createModel(recipe: Recipe, functions: RecipeFunctions = {}): ImageClassifier {
-  const { classes, shape } = imagesOf(recipe)
-  const network = createNetwork(recipe, functions, classes.length)
-  return new ImageClassifier(createPreprocessing(recipe, shape), network).initialize(recipe.seed)
+/** A new model with the initial weights of the recipe's seed. Takes images as bytes: its preprocessing is part of it. */
+export function createModel(setup: RunSetup): ImageClassifier {
+  const { recipe } = setup
+  const preprocessing = createPreprocessing(recipe, imagesOf(recipe).shape)
+  return new ImageClassifier(preprocessing, createNetwork(setup)).initialize(recipe.seed)
 }
 
-/** The network of a recipe for a number of classes, still without weights. */
-export function createNetwork(
-  recipe: Recipe,
-  functions: RecipeFunctions,
-  classes: number,
-  [height, width, channels] = imagesOf(recipe).shape,
-): Module {
+/** What a network is made for, where it is not the recipe's images. */
+export interface NetworkOptions {
+  readonly classes?: number
+  /** `[height, width, channels]` */
+  readonly shape?: ImageShape
+}
+
+/** The network of a recipe, still without weights. */
+export function createNetwork({ recipe, functions }: RunSetup, options: NetworkOptions = {}): Module {
   const { model } = recipe
+  const images = imagesOf(recipe, options.shape)
+  const { classes = images.classes.length } = options
+  const [height, width, channels] = images.shape
   if (isCode(model)) return functions.model!({ classes, shape: [channels, height, width] })
   return findModel(model.name).create({ ...model.options, classes })
 }

@@ -1,7 +1,9 @@
 /** Sets single fields of a recipe, wherever they come from: options of a command line, a search, a form on a page. */
+
+import { display } from '../text/display.ts'
 import { longForms, partOf, type RawRecipe } from './complete.ts'
 import { RecipeError } from './errors.ts'
-import { display, isCode } from './rules.ts'
+import { isCode } from './rules.ts'
 
 /** A recipe under change. */
 type Fields = Record<string, unknown>

@@ -1,89 +1,34 @@
 /** From the parts of a recipe, which are data, to the functions of `fovea/optim` and `fovea/nn` that they name. */
 import type { Augmentation } from '../augment/compose.ts'
 import { augmentationFrom } from '../augment/table.ts'
-import { binaryCrossEntropyWithLogits, crossEntropy, type Loss, multiclassHinge, squaredError } from '../nn/losses.ts'
+import { crossEntropy, type Loss } from '../nn/losses.ts'
 import {
-  adadelta,
-  adagrad,
-  adam,
-  adamax,
-  adamW,
-  centralize,
   chain,
-  classicMomentum,
-  clipByGlobalNorm,
-  clipByMedianNorm,
-  clipByValue,
   constant,
-  cosine,
-  cosineWithRestarts,
   type ElasticNetOptions,
-  ema,
-  exponential,
-  lars,
-  lion,
-  maxNorm,
-  multiStep,
-  nadam,
   type Optimizer,
-  oneBit,
-  oneCycle,
-  oneCycleMomentum,
-  onPlateau,
   penalty,
-  polynomial,
-  proximal,
-  radam,
-  rmsprop,
   type Schedule,
   sgd,
-  step,
-  swa,
   type Transform,
 } from '../optim/index.ts'
 import type { TrainerOptions } from '../train/trainer.ts'
 import type { RecipeFunctions } from './functions.ts'
 import type { Recipe } from './recipe.ts'
 import { isCode, patternOf } from './rules.ts'
+import type { RunSetup } from './setup.ts'
+import {
+  averages,
+  gradientTransforms,
+  losses,
+  momentums,
+  optimizers,
+  type PartEntry,
+  schedules,
+  weightTransforms,
+} from './tables.ts'
 
-const optimizers = {
-  sgd,
-  classicMomentum,
-  adagrad,
-  adadelta,
-  rmsprop,
-  adam,
-  adamW,
-  adamax,
-  nadam,
-  radam,
-  lars,
-  lion,
-}
-const schedules = {
-  constant,
-  step,
-  multiStep,
-  exponential,
-  polynomial,
-  cosine,
-  cosineWithRestarts,
-  oneCycle,
-  onPlateau,
-}
-const losses = { crossEntropy, multiclassHinge, squaredError, binaryCrossEntropyWithLogits }
-const transforms = {
-  clipByValue: ({ limit }: { limit: number }) => clipByValue(limit),
-  clipByGlobalNorm: ({ limit }: { limit: number }) => clipByGlobalNorm(limit),
-  clipByMedianNorm,
-  centralize,
-  oneBit,
-  proximal,
-  maxNorm,
-}
-const averages = { ema, swa }
-
-/** What the schema has checked: a name of the table, and options that fit its function. */
+/** What the rules have checked: a name of the table, and options that fit its function. */
 type Part = { readonly name: string; readonly [option: string]: unknown }
 
 function make<T>(table: object, { name, ...options }: Part): T {
@@ -93,25 +38,25 @@ function make<T>(table: object, { name, ...options }: Part): T {
     ...(groups && { groups: groups.map(group => ({ ...group, match: patternOf(group.match) })) }),
     ...(match === undefined ? {} : { match: patternOf(match) }),
   }
-  const create = (table as Readonly<Record<string, (options: object) => T>>)[name]
-  return create!(given)
+  return (table as Readonly<Record<string, PartEntry<object, T>>>)[name]!.create(given)
 }
 
 /** The optimizer of a recipe, with its transforms. @throws RangeError for options that do not fit each other. */
-export function createOptimizer(recipe: Recipe, functions: RecipeFunctions = {}): Optimizer {
+export function createOptimizer({ recipe, functions }: RunSetup): Optimizer {
   const { optimizer, gradients = [], weights = [] } = recipe
   const own = isCode(optimizer) ? functions.optimizer!() : make<Optimizer>(optimizers, optimizer)
   if (gradients.length + weights.length === 0) return own
+  const transforms = { ...gradientTransforms, ...weightTransforms }
   const made = (part: Part): Transform => make<Transform>(transforms, part)
   return chain(...gradients.map(made), own, ...weights.map(made))
 }
 
 /** The learning-rate schedule of a recipe. */
-export const createSchedule = ({ schedule }: Recipe, functions: RecipeFunctions = {}): Schedule =>
+export const createSchedule = ({ recipe: { schedule }, functions }: RunSetup): Schedule =>
   isCode(schedule) ? functions.schedule! : make<Schedule>(schedules, schedule)
 
 /** The loss of a recipe. */
-export const createLoss = ({ loss }: Recipe, functions: RecipeFunctions = {}): Loss =>
+export const createLoss = ({ recipe: { loss }, functions }: RunSetup): Loss =>
   isCode(loss) ? functions.loss!() : make<Loss>(losses, loss)
 
 /** What a recipe does to its training images. @throws AugmentError for transforms that this version does not know. */
@@ -131,7 +76,7 @@ const anyFunctions: RecipeFunctions = {
  */
 export function partProblem(recipe: Recipe): string | undefined {
   try {
-    trainingOptions(recipe, anyFunctions)
+    trainingOptions({ recipe, functions: anyFunctions })
     if (recipe.data.augment) augmentationFrom(recipe.data.augment)
     return undefined
   } catch (error) {
@@ -140,11 +85,8 @@ export function partProblem(recipe: Recipe): string | undefined {
   }
 }
 
-/** How a recipe trains, as the trainer's options. */
-export function trainingOptions(
-  recipe: Recipe,
-  functions: RecipeFunctions = {},
-): Pick<
+/** The trainer's options that a recipe says. */
+export type TrainingOptions = Pick<
   TrainerOptions,
   | 'optimizer'
   | 'schedule'
@@ -159,7 +101,10 @@ export function trainingOptions(
   | 'dropLast'
   | 'accumulate'
   | 'seed'
-> {
+>
+
+/** How a recipe trains, as the trainer's options. */
+export function trainingOptions(setup: RunSetup): TrainingOptions {
   const {
     momentum,
     penalty: term,
@@ -171,12 +116,12 @@ export function trainingOptions(
     epochs,
     batchSize,
     seed,
-  } = recipe
+  } = setup.recipe
   return {
-    optimizer: createOptimizer(recipe, functions),
-    schedule: createSchedule(recipe, functions),
-    loss: createLoss(recipe, functions),
-    ...(momentum && { momentum: make<Schedule>({ oneCycleMomentum }, momentum) }),
+    optimizer: createOptimizer(setup),
+    schedule: createSchedule(setup),
+    loss: createLoss(setup),
+    ...(momentum && { momentum: make<Schedule>(momentums, momentum) }),
     ...(term && { penalty: penalty({ ...term, ...matchOf(term) } as ElasticNetOptions) }),
     ...(average && { average: make<NonNullable<TrainerOptions['average']>>(averages, average) }),
     ...(freeze && {

@@ -3,18 +3,17 @@
  * a run folder is exactly this, so a run can be resumed, scored and repeated from its folder alone. What does not change
  * the result (threads, where the run folder is, what is shown) is no part of it.
  */
-import type { z } from 'zod'
+import { fields, type Problem } from '../rules/rules.ts'
 import { isRecord } from '../train/json.ts'
 import { complete, longForms, type RawRecipe } from './complete.ts'
 import { RecipeError } from './errors.ts'
 import { recipeFromFlat } from './flat.ts'
 import { partProblem } from './parts.ts'
 import { cacheProblem, dataProblem, ignoredProblem, sizeProblem } from './problems.ts'
-import { describeIssues, isCode } from './rules.ts'
-import { recipeSchema } from './schema.ts'
+import { isCode } from './rules.ts'
+import { type Recipe, recipeFields } from './schema.ts'
 
-/** A resolved recipe. */
-export type Recipe = z.infer<typeof recipeSchema>
+export type { Recipe } from './schema.ts'
 
 /** Fills in what only a file system knows. */
 export type FillIn = (recipe: RawRecipe) => RawRecipe
@@ -56,9 +55,11 @@ export const dataName = ({ data }: Pick<Recipe, 'data'>): string =>
   data.name === 'folder' ? (data.directory ?? 'folder') : data.name
 
 function check(value: unknown): Recipe {
-  const result = recipeSchema.safeParse(value)
-  if (!result.success) throw new RecipeError(describeIssues(recipeSchema, result.error, value))
-  const recipe = result.data
+  if (!isRecord(value)) throw new RecipeError('the recipe must be an object', { value, rule: 'must be an object' })
+  const found: Problem[] = []
+  const recipe = fields(recipeFields).read(value, '', problem => found.push(problem))
+  const [first] = found
+  if (first) throw new RecipeError(found.map(({ message }) => message).join('; '), first)
   const problem = dataProblem(recipe) ?? sizeProblem(recipe) ?? cacheProblem(recipe)
   if (problem !== undefined) throw new RecipeError(problem)
   return recipe

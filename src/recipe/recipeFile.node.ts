@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { display } from '../text/display.ts'
 import { isRecord } from '../train/json.ts'
 import { codeFrame } from './codeFrame.ts'
 import type { RawRecipe } from './complete.ts'
@@ -9,8 +10,10 @@ import { RecipeError, SourceError } from './errors.ts'
 import { recipeFromFlat } from './flat.ts'
 import { checkedFunction, functionParts, type RecipeFunctions } from './functions.ts'
 import { importModule, programNames, readText, type Say } from './importModule.node.ts'
+import { rawRecipe } from './raw.ts'
 import type { Recipe } from './recipe.ts'
-import { type CodeReference, display, isCode } from './rules.ts'
+import { type CodeReference, inlineFile, isCode } from './rules.ts'
+import type { RunSetup } from './setup.ts'
 
 /** Whether a word names a recipe file, and no model. */
 export const isRecipeFile = (word: string): boolean => programNames.test(word) || word.endsWith('.json')
@@ -30,15 +33,17 @@ export async function readRecipeFile(file: string, say?: Say): Promise<RawRecipe
   return dataOf(await exportedRecipe(file, say), file)
 }
 
-function dataOf(recipe: RawRecipe, file: string): RawRecipe {
-  const isFunction = (part: string, value: unknown) =>
-    typeof value === 'function' && functionParts.some(name => name === part)
-  return Object.fromEntries(
-    Object.entries(recipe)
-      .filter(([, value]) => value !== undefined)
-      .map(([part, value]) => [part, isFunction(part, value) ? referenceTo(file) : toData(value, part, file)]),
-  )
-}
+const dataOf = (recipe: RawRecipe, file: string): RawRecipe => rawRecipe(recipe, file, () => referenceTo(file))
+
+/**
+ * A recipe that is ready to run: with the functions that it refers to, from their files.
+ * @param warn told of a file that has changed since the recipe was resolved
+ * @throws RecipeError when a file or its function is gone
+ */
+export const loadSetup = async (recipe: Recipe, warn?: Say): Promise<RunSetup> => ({
+  recipe,
+  functions: await loadFunctions(recipe, warn),
+})
 
 /**
  * The functions that a recipe refers to. A file that has changed since is taken with a warning: whether its network still
@@ -46,13 +51,14 @@ function dataOf(recipe: RawRecipe, file: string): RawRecipe {
  * @param warn told of a file that has changed
  * @throws RecipeError when a file or its function is gone.
  */
-export async function loadFunctions(recipe: Recipe, warn: Say = () => {}): Promise<RecipeFunctions> {
+async function loadFunctions(recipe: Recipe, warn: Say = () => {}): Promise<RecipeFunctions> {
   const functions: Record<string, unknown> = {}
   const warned = new Set<string>()
   for (const part of functionParts) {
     const reference: unknown = recipe[part]
     if (!isCode(reference)) continue
     const { file, sha256 } = reference
+    if (file === inlineFile) throw new RecipeError(`its ${part} is a function that was written on a page, in no file`)
     const found = (await exportedRecipe(file))[part]
     if (typeof found !== 'function') throw new RecipeError(`${file}: its ${part} is not a function any more`)
     if (referenceTo(file).sha256 !== sha256 && !warned.has(file)) {
@@ -75,41 +81,6 @@ const referenceTo = (file: string): CodeReference => ({
   file: resolve(file),
   sha256: createHash('sha256').update(readFileSync(file)).digest('hex'),
 })
-
-/** Objects within objects: a recipe needs a few. */
-const deepest = 50
-
-/** Objects that are no data, as JSON holds it. */
-const noData = [Promise, Map, Set, WeakMap, WeakSet, Date, ArrayBuffer, Error]
-
-/**
- * Values as JSON holds them: pipelines as data, regular expressions as `/…/`.
- * @param above the objects that hold the value
- */
-function toData(value: unknown, path: string, file: string, above: readonly unknown[] = []): unknown {
-  const refuse = (what: string): never => {
-    throw new RecipeError(`${file}: ${path} is ${what}`)
-  }
-  if (typeof value === 'function') {
-    return refuse(`a function; functions may stand for ${functionParts.join(', ')} as a whole`)
-  }
-  if (typeof value === 'bigint' || typeof value === 'symbol') return refuse(`a ${typeof value}, expected data`)
-  if (typeof value !== 'object' || value === null) return value
-  if (value instanceof RegExp) return String(value)
-  const kind = noData.find(type => value instanceof type) ?? (ArrayBuffer.isView(value) ? value.constructor : undefined)
-  if (kind) return refuse(`a ${kind.name}, expected data`)
-  if (above.includes(value)) return refuse('a part of itself')
-  if (above.length >= deepest) return refuse(`nested deeper than ${deepest} levels`)
-  const inner = [...above, value]
-  if (Array.isArray(value)) return value.map((item, k) => toData(item, `${path}.${k}`, file, inner))
-  // A pipeline of another copy of this package is one, too.
-  if ('spec' in value && typeof value.spec === 'function') return (value.spec as () => unknown)()
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, item]) => item !== undefined)
-      .map(([key, item]) => [key, toData(item, `${path}.${key}`, file, inner)]),
-  )
-}
 
 function parseJson(file: string): unknown {
   const text = readText(file)

@@ -13,6 +13,7 @@ const doors = [
   'augment/index',
   'data/index',
   'train/index',
+  'recipe/index',
   'inspect/index',
   'formats/index',
 ]

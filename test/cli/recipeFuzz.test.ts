@@ -57,8 +57,8 @@ function refusing(use: () => void): void {
 /** Makes everything that a recipe names, but for functions and images. */
 function makeParts(recipe: Recipe): void {
   const functions = { optimizer: () => ({}) as never, loss: () => ({}) as never, schedule: () => 1 }
-  if (!('file' in recipe.model) && recipe.data.name !== 'folder') createModel(recipe)
-  trainingOptions(recipe, functions)
+  if (!('file' in recipe.model) && recipe.data.name !== 'folder') createModel({ recipe, functions })
+  trainingOptions({ recipe, functions })
   createAugmentation(recipe)
 }
 

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { resolveOptions } from '../../src/cli/recipeOptions.ts'
-import { createInitialModel } from '../../src/cli/transfer.ts'
+import { openPretrained } from '../../src/cli/transfer.ts'
 import { writeSafetensors } from '../../src/formats/index.ts'
 import { lenet5 } from '../../src/models/index.ts'
+import { createInitialModel } from '../../src/recipe/initialModel.ts'
 import { RunFolder } from '../../src/train/index.node.ts'
 
 let folder: string
@@ -46,7 +47,10 @@ describe.each([
     const load = async (pretrained: object) => {
       const said: string[] = []
       const recipe = resolveOptions({ model: 'lenet5', data: 'mnist' }, [], { pretrained })
-      const model = await createInitialModel(recipe, {}, note => said.push(note))
+      const model = await createInitialModel(
+        { recipe, functions: {} },
+        openPretrained(note => said.push(note)),
+      )
       expect(said).toHaveLength(notes)
       for (const note of said) expect(note).toMatch(`${weights}: took `)
       return new Map([...model.state()].filter(([path]) => !path.startsWith('normalize.')))

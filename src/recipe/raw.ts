@@ -1,0 +1,56 @@
+/** From a recipe as people write it to data, as JSON holds it. */
+import type { RawRecipe } from './complete.ts'
+import { RecipeError } from './errors.ts'
+import { functionParts } from './functions.ts'
+import type { CodeReference } from './rules.ts'
+
+/**
+ * A recipe as data: functions replaced by references, pipelines by what `spec()` gives, regular expressions by `/…/`.
+ * @param name what to call the recipe in messages
+ * @param referenceTo stands for the function of a part
+ * @throws RecipeError for what cannot be data
+ */
+export function rawRecipe(recipe: RawRecipe, name: string, referenceTo: (part: string) => CodeReference): RawRecipe {
+  const isFunction = (part: string, value: unknown) =>
+    typeof value === 'function' && functionParts.some(name => name === part)
+  return Object.fromEntries(
+    Object.entries(recipe)
+      .filter(([, value]) => value !== undefined)
+      .map(([part, value]) => [part, isFunction(part, value) ? referenceTo(part) : toData(value, part, name)]),
+  )
+}
+
+/** Objects within objects: a recipe needs a few. */
+const deepest = 50
+
+/** Objects that JSON cannot hold. */
+const noData = [Promise, Map, Set, WeakMap, WeakSet, Date, ArrayBuffer, Error]
+
+/**
+ * Values as JSON holds them: pipelines as data, regular expressions as `/…/`.
+ * @param above the objects that hold the value
+ */
+function toData(value: unknown, path: string, name: string, above: readonly unknown[] = []): unknown {
+  const refuse = (what: string): never => {
+    throw new RecipeError(`${name}: ${path} is ${what}`)
+  }
+  if (typeof value === 'function') {
+    return refuse(`a function; functions may stand for ${functionParts.join(', ')} as a whole`)
+  }
+  if (typeof value === 'bigint' || typeof value === 'symbol') return refuse(`a ${typeof value}, expected data`)
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof RegExp) return String(value)
+  const kind = noData.find(type => value instanceof type) ?? (ArrayBuffer.isView(value) ? value.constructor : undefined)
+  if (kind) return refuse(`a ${kind.name}, expected data`)
+  if (above.includes(value)) return refuse('a part of itself')
+  if (above.length >= deepest) return refuse(`nested deeper than ${deepest} levels`)
+  const inner = [...above, value]
+  if (Array.isArray(value)) return value.map((item, k) => toData(item, `${path}.${k}`, name, inner))
+  // A pipeline of another copy of this package is one, too.
+  if ('spec' in value && typeof value.spec === 'function') return (value.spec as () => unknown)()
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, item]) => item !== undefined)
+      .map(([key, item]) => [key, toData(item, `${path}.${key}`, name, inner)]),
+  )
+}

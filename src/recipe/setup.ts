@@ -1,0 +1,40 @@
+/** A recipe that is ready to run: resolved once, and passed to all that makes something of it. */
+import { hashOf } from '../formats/sha256.ts'
+import { checkedFunction, functionParts, type RecipeFunctions } from './functions.ts'
+import type { RecipeInput } from './input.ts'
+import { rawRecipe } from './raw.ts'
+import { type Recipe, resolveData } from './recipe.ts'
+import { type CodeReference, inlineFile } from './rules.ts'
+
+/** A resolved recipe and its functions. */
+export interface RunSetup {
+  /** Data, as `recipe.json` of a run has it. */
+  readonly recipe: Recipe
+  /** What stands in the recipe as a reference: a network, an optimizer, a schedule, a loss of one's own. */
+  readonly functions: RecipeFunctions
+}
+
+/**
+ * Fills in the defaults of a recipe and checks all of it. Runs anywhere and reads nothing: a recipe for pictures of one's own
+ * says what their classes are (`data: { name: 'folder', classes: ['cat', 'dog'], size: [64, 64] }`).
+ * @throws RecipeError naming the field, its value and the rule
+ * @example
+ * const setup = resolveRecipe({ model: 'lenet5', data: 'mnist', epochs: 1, optimizer: { name: 'adam' } })
+ * setup.recipe.optimizer // { name: 'adam', lr: 0.001 }
+ */
+export function resolveRecipe(input: RecipeInput = {}): RunSetup {
+  const name = 'the recipe'
+  const given = input as Readonly<Record<string, unknown>>
+  const recipe = resolveData(rawRecipe(given, name, part => inlineReference(given[part])))
+  const own = functionParts.filter(part => typeof given[part] === 'function')
+  const functions = Object.fromEntries(
+    own.map(part => [part, checkedFunction(part, given[part] as () => unknown, name)]),
+  )
+  return { recipe, functions }
+}
+
+/** Stands for a function that is in no file: known by its own text. */
+function inlineReference(given: unknown): CodeReference {
+  const hash = hashOf(new TextEncoder().encode(String(given)))
+  return { file: inlineFile, sha256: Array.from(hash, byte => byte.toString(16).padStart(2, '0')).join('') }
+}

@@ -1,0 +1,43 @@
+/** From a recipe to the trainer of its run. */
+import type { Engine } from '../backends/engine.ts'
+import type { ImageCollection } from '../data/dataset.ts'
+import type { Subset } from '../data/split.ts'
+import type { ImageClassifier } from '../nn/imageClassifier.ts'
+import { Trainer } from '../train/trainer.ts'
+import type { TrainerOptions } from '../train/trainerOptions.ts'
+import { createModel } from './model.ts'
+import { createAugmentation, trainingOptions } from './parts.ts'
+import { fitPreprocessing } from './preprocess.ts'
+import type { RunSetup } from './setup.ts'
+
+/** What a recipe cannot hold, and what is to be another than the recipe's. */
+export interface TrainerParts extends Partial<Omit<TrainerOptions, 'model' | 'train' | 'engine' | 'augment'>> {
+  readonly engine: Engine
+  readonly train: Subset<ImageCollection>
+  /** A new one by default. */
+  readonly model?: ImageClassifier
+  /** False for images as they are. The recipe's augmentation by default. */
+  readonly augment?: false
+}
+
+/**
+ * A trainer that does what a recipe says. Preprocessing that is fitted to images is fitted to those of `train` first.
+ * @throws as `Trainer`
+ * @example
+ * const setup = resolveRecipe({ model: 'lenet5', data: 'mnist', epochs: 1 })
+ * const trainer = await createTrainer(setup, { engine: createEngine(), train })
+ * for await (const event of trainer.run()) if (event.type === 'step') console.log(event.loss)
+ */
+export async function createTrainer(setup: RunSetup, { augment, ...parts }: TrainerParts): Promise<Trainer> {
+  const { recipe } = setup
+  const { model = createModel(setup), train } = parts
+  await fitPreprocessing(model.normalize, recipe, train)
+  const augmentation = augment === false ? undefined : createAugmentation(recipe)
+  return new Trainer({
+    ...trainingOptions(setup),
+    ...(augmentation && { augment: augmentation }),
+    alarms: recipe.alarms !== false,
+    ...parts,
+    model,
+  })
+}
