@@ -4,7 +4,6 @@ import { subject } from './contenders.ts'
 import type { Measured, Result } from './measure.ts'
 import { flopOf, type Row, rows } from './rows.ts'
 import type { Line, RowReport, SubjectReport } from './store.ts'
-import type { WasmPeak } from './wasmPeak.ts'
 
 /** The whole report: an overview of all rows, and each of them in full. */
 export function markdown(reports: readonly RowReport[]): string {
@@ -55,20 +54,39 @@ function rowOf({ id }: RowReport): Row {
   return row
 }
 
-/** Machine, versions, date and command; one line for each run that the report is made of. */
+/** Machine, versions, date and command; a line of a table for each run that the report is made of. */
 function preamble(reports: readonly RowReport[]): string {
+  const places = new Set(reports.map(({ machine, node, day }) => `Measured on ${machine}; Node ${node}; ${day}.`))
   const runs = new Map<string, RowReport[]>()
   for (const report of reports) {
-    const { machine, node, day, command, loadBefore, peak } = report
-    const key = [
-      `Measured on ${machine}; Node ${node}; ${day}; \`${command}\`; load before the run ${loadBefore.toFixed(2)}.`,
-      peakLine(peak),
-    ].join(' ')
-    runs.set(key, [...(runs.get(key) ?? []), report])
+    const { machine, node, day, command, loadBefore } = report
+    const run = JSON.stringify([machine, node, day, command, loadBefore])
+    runs.set(run, [...(runs.get(run) ?? []), report])
   }
-  const lines = [...runs].map(([key, of]) =>
-    runs.size > 1 ? `${key} (${of.map(report => rowOf(report).title).join('; ')})` : key,
-  )
+  const body = [...runs.values()].map(of => {
+    const [{ machine, node, day, command, loadBefore, peak }] = of as [RowReport]
+    return [
+      of.map(report => rowOf(report).title).join('; '),
+      ...(places.size > 1 ? [`${machine}; Node ${node}; ${day}`] : []),
+      `\`${command}\``,
+      loadBefore.toFixed(2),
+      peak.fma?.toFixed(0) ?? '–',
+      peak.mulAdd.toFixed(0),
+    ]
+  })
+  const head = [
+    'run',
+    ...(places.size > 1 ? ['machine'] : []),
+    'command',
+    'load before',
+    'peak, fused',
+    'peak, separate',
+  ]
+  const lines = [
+    ...(places.size > 1 ? [] : places),
+    "The peak is that of one core in WebAssembly, in GFLOP/s: with relaxed SIMD's fused multiply-add, and with separate multiplication and addition.",
+    table(head, body),
+  ]
   const versions = new Map<string, string>()
   for (const { lines } of reports) {
     for (const { name, results } of lines) {
@@ -236,10 +254,4 @@ function kernelTable({ subject: [first], peak }: RowReport): string {
     body.push([`${rest.length} others`, String(count), ms.toFixed(3), percent(ms / total), '', ''])
   }
   return table(['kernel, one thread', 'steps', 'ms', 'of the time', 'GFLOP/s', 'of peak'], body)
-}
-
-function peakLine({ fma, mulAdd }: WasmPeak): string {
-  const fused =
-    fma === null ? 'no fused multiply-add' : `${fma.toFixed(0)} GFLOP/s with relaxed SIMD's fused multiply-add`
-  return `Measured WebAssembly peak of one core: ${fused}, ${mulAdd.toFixed(0)} with separate multiplication and addition.`
 }
