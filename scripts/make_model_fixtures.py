@@ -217,9 +217,9 @@ def all_logits():
             yield logits_case(f'resnet{n}-v1', lambda: with_v1_strides(getattr(tv, f'resnet{n}')()), damped=damped)
         yield logits_case(f'se-resnet{n}', timm_model(f'legacy_seresnet{n}'), damped=damped)
     yield logits_case('senet154', timm_model('legacy_senet154'), damped=BLOCK3)
-    yield logits_case('squeezenet1_0', tv.squeezenet1_0)
-    yield logits_case('squeezenet1_1', tv.squeezenet1_1)
-    yield logits_case('mobilenet_v2', tv.mobilenet_v2, damped=MOBILE)
+    yield logits_case('squeezenet1-0', tv.squeezenet1_0)
+    yield logits_case('squeezenet1-1', tv.squeezenet1_1)
+    yield logits_case('mobilenet-v2', tv.mobilenet_v2, damped=MOBILE)
 
 
 def all_training():
@@ -231,7 +231,7 @@ def all_training():
     # The size at which the paper's 5×5 pool makes 4×4.
     yield training_case('googlenet-2014', googlenet_2014, 224, auxiliary=True, lr=0.001)
     # Fifty layers of batch norm over small batches between kinks at 0 and 6: float32 itself departs by 2 % here, PyTorch's too.
-    yield training_case('mobilenet_v2', tv.mobilenet_v2, 128, batch=4, damped=MOBILE, tolerance=5e-2)
+    yield training_case('mobilenet-v2', tv.mobilenet_v2, 128, batch=4, damped=MOBILE, tolerance=5e-2)
 
 
 # ---------------------------------------------------------------- networks that neither torchvision nor timm has

@@ -196,9 +196,9 @@ def all_cases():
         yield Case(f'resnet{n}-cifar-b', partial(CifarResNet, n, 'B'), 32, 3, 10, damped=BLOCK2, **NORMALIZED)
     for n in (20, 32, 44, 56):
         yield Case(f'plain{n}-cifar', partial(CifarResNet, n, None), 32, 3, 10, **WITHOUT_SHORTCUTS)
-    yield Case('squeezenet1_0', tv.squeezenet1_0, head=OTHER_HEAD)
-    yield Case('squeezenet1_1', tv.squeezenet1_1, head=OTHER_HEAD)
-    yield Case('mobilenet_v2', tv.mobilenet_v2, damped=MOBILE, head=OTHER_HEAD, **NORMALIZED)
+    yield Case('squeezenet1-0', tv.squeezenet1_0, head=OTHER_HEAD)
+    yield Case('squeezenet1-1', tv.squeezenet1_1, head=OTHER_HEAD)
+    yield Case('mobilenet-v2', tv.mobilenet_v2, damped=MOBILE, head=OTHER_HEAD, **NORMALIZED)
 
 
 def lenet5():

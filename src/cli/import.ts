@@ -3,7 +3,7 @@
 import { rm } from 'node:fs/promises'
 import { sizeOf } from '../graph/shape.ts'
 import type { HostTensor } from '../graph/variable.ts'
-import { findModel, type ModelEntry, models } from '../models/index.ts'
+import { findModel, type ModelEntry, modelNameOf } from '../models/index.ts'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
 import type { NormalizeOptions } from '../nn/normalize.ts'
 import { datasets } from '../recipe/datasets.ts'
@@ -93,7 +93,7 @@ function recipeOf({ model: name, data, mean, std }: ImportOptions): Recipe {
   }
   const given = mean && std && { mean: [...mean], std: [...std] }
   // A name that is unknown is refused by the recipe.
-  const own = data.startsWith('folder:') && Object.hasOwn(models, name) ? findModel(name) : undefined
+  const own = data.startsWith('folder:') && modelNameOf(name) ? findModel(name) : undefined
   const normalize = given ?? (own && usualFor(own))
   const base = own ? { data: { name: 'folder', channels: own.inputShape[0] } } : {}
   return resolveOptions({ model: name, data, ...(normalize && { normalize }) }, [], base)

@@ -3,7 +3,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { findModel, models } from '../models/index.ts'
+import { findModel, modelNameOf } from '../models/index.ts'
 import { ImageClassifier } from '../nn/imageClassifier.ts'
 import { crossEntropy } from '../nn/losses.ts'
 import type { Module } from '../nn/module.ts'
@@ -51,7 +51,8 @@ export interface Subject {
 
 /** The network that a word names; undefined when it is no model, recipe or run. @param input in place of what it is made for */
 export async function subjectOf(word: string, input: InputShape | undefined): Promise<Subject | undefined> {
-  if (Object.hasOwn(models, word)) return knownSubject(word, input)
+  const name = modelNameOf(word)
+  if (name) return knownSubject(name, input)
   if (isRecipeFile(word)) return recipeSubject(word, resolveOptions({}, [], await readRecipeFile(word, note)), input)
   if (!existsSync(word) || !statSync(word).isDirectory()) return undefined
   const { recipe } = await openRunFolder(word)

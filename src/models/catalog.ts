@@ -109,7 +109,7 @@ const cifarProjectionEntry = (depth: number): ModelEntry =>
 const plainEntry = (depth: number): ModelEntry =>
   forCifar(options => cifarPlain(depth, options), `Plain network of ${depth} layers for CIFAR-10, without shortcuts`)
 
-/** All models by name. */
+/** All models by name: those of torchvision or of the papers, with hyphens. */
 export const models = {
   lenet5: {
     /** Makes the modern form. */
@@ -196,20 +196,34 @@ export const models = {
     'SENet-154, the winner of ILSVRC 2017',
     papers.senet,
   ),
-  squeezenet1_0: forImageNet(options => squeezenet('1.0', options), { dropout }, 'SqueezeNet 1.0', papers.squeezenet),
-  squeezenet1_1: forImageNet(options => squeezenet('1.1', options), { dropout }, 'SqueezeNet 1.1', papers.squeezenet),
-  mobilenet_v2: forImageNet(mobilenetV2, { dropout, width: optional(positive) }, 'MobileNetV2', papers.mobilenet),
+  'squeezenet1-0': forImageNet(options => squeezenet('1.0', options), { dropout }, 'SqueezeNet 1.0', papers.squeezenet),
+  'squeezenet1-1': forImageNet(options => squeezenet('1.1', options), { dropout }, 'SqueezeNet 1.1', papers.squeezenet),
+  'mobilenet-v2': forImageNet(mobilenetV2, { dropout, width: optional(positive) }, 'MobileNetV2', papers.mobilenet),
 } as const satisfies Record<string, ModelEntry>
 
 /** A name in {@link models}. */
 export type ModelName = keyof typeof models
 
+type Underscored<Name extends string> = Name extends `${infer Head}-${infer Tail}`
+  ? `${Head}_${Underscored<Tail>}`
+  : Name
+
+/** A name with underscores for hyphens, as torchvision writes it: `vgg16_bn`, `mobilenet_v2`. */
+export type ModelAlias = Exclude<Underscored<ModelName>, ModelName>
+
+/** The name in the catalog for a name or {@link ModelAlias}; undefined for an unknown one. */
+export function modelNameOf(name: string): ModelName | undefined {
+  const hyphened = name.replaceAll('_', '-')
+  return Object.hasOwn(models, hyphened) ? (hyphened as ModelName) : undefined
+}
+
 /**
- * The entry of a model.
+ * The entry of a model, by its name or {@link ModelAlias}.
  * @throws Error for an unknown name, with the names that exist and the nearest of them.
  * @example const model = findModel('lenet5').create().initialize(0)
  */
 export function findModel(name: string): ModelEntry {
-  if (Object.hasOwn(models, name)) return models[name as ModelName]
-  throw new Error(unknownName('model', name, Object.keys(models)))
+  const known = modelNameOf(name)
+  if (!known) throw new Error(unknownName('model', name, Object.keys(models)))
+  return models[known]
 }

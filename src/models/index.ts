@@ -5,7 +5,7 @@
 
 export type { FieldsOf, Optional, Problem, Rule, RulesByName, ValueOf } from '../rules/rules.ts'
 export { type AlexNet2012, type AlexNet2012Options, type AlexNetOptions, alexnet, alexnet2012 } from './alexnet.ts'
-export { findModel, type ModelEntry, type ModelName, models } from './catalog.ts'
+export { findModel, type ModelAlias, type ModelEntry, type ModelName, modelNameOf, models } from './catalog.ts'
 export {
   CifarBlock,
   type CifarResNet,

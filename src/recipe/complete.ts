@@ -1,5 +1,5 @@
 /** Fills in what a recipe leaves out: short forms, names that are usual, numbers that are usual for them. */
-import { models } from '../models/index.ts'
+import { modelNameOf, models } from '../models/index.ts'
 import { unknownName } from '../text/names.ts'
 import { isRecord } from '../train/json.ts'
 import { datasets, findDataset } from './datasets.ts'
@@ -51,7 +51,7 @@ function defaultPart(part: string): Record<string, unknown> {
 export function complete(given: RawRecipe): Record<string, unknown> {
   const { epochs, batchSize, seed } = trainingDefaults
   const data = partOf('data', given)
-  const model = partOf('model', given)
+  const model = withCatalogName(partOf('model', given))
   const optimizer = partOf('optimizer', given)
   if (isRecord(model) && !isCode(model)) refuseUnknown('model', model.name, Object.keys(models))
   return {
@@ -69,6 +69,12 @@ export function complete(given: RawRecipe): Record<string, unknown> {
     backend: given.backend ?? 'wasm',
     precise: given.precise ?? false,
   }
+}
+
+/** Stores the catalog's name of a model, whichever of its names was given. */
+function withCatalogName(model: unknown): unknown {
+  if (!isRecord(model) || isCode(model) || typeof model.name !== 'string') return model
+  return { ...model, name: modelNameOf(model.name) ?? model.name }
 }
 
 /** An optimizer with the usual learning rate of its kind, where it has none. */

@@ -3,7 +3,7 @@
  * and runs them. What is not data (a network of one's own, a schedule) is a function, which a run finds again by its file.
  */
 import type { Augmentation, AugmentationSpec } from '../augment/compose.ts'
-import type { ModelName } from '../models/catalog.ts'
+import type { ModelAlias, ModelName } from '../models/catalog.ts'
 import type { Loss } from '../nn/losses.ts'
 import type { Module } from '../nn/module.ts'
 import type { NormalizeOptions } from '../nn/normalize.ts'
@@ -34,7 +34,8 @@ export interface ModelFunctionOptions {
 /** A network by name, with its options, or a function that makes one. It gets images as `f32 [N, C, H, W]`. */
 export type ModelRecipe =
   | ModelName
-  | { readonly name: ModelName; readonly options?: Readonly<Record<string, unknown>> }
+  | ModelAlias
+  | { readonly name: ModelName | ModelAlias; readonly options?: Readonly<Record<string, unknown>> }
   | ((options: ModelFunctionOptions) => Module)
 
 /** Images, how they are divided, and what is done to them. */

@@ -16,7 +16,7 @@ test('an unknown name lists the models, and suggests the nearest when it looks l
   const names = `available: ${Object.keys(models).join(', ')}`
   expect(() => findModel('LeNet-5')).toThrow(`unknown model 'LeNet-5' (did you mean 'lenet5'?); ${names}`)
   expect(() => findModel('lenet')).toThrow("(did you mean 'lenet5'?)")
-  expect(() => findModel('vgg16_bn')).toThrow("(did you mean 'vgg16-bn'?)")
+  expect(() => findModel('vgg-16-bn')).toThrow("(did you mean 'vgg16-bn'?)")
   expect(() => findModel('transformer')).toThrow(`unknown model 'transformer'; ${names}`)
   expect(() => findModel('toString')).toThrow("unknown model 'toString'; ")
 })

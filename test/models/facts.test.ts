@@ -4,7 +4,15 @@
  */
 import { describe, expect, test } from 'vitest'
 import { formatSummary, type Summary, type SummaryRow, summarize } from '../../src/inspect/index.ts'
-import { alexnet2012, findModel, googlenet, googlenet2014, type ModelName, models } from '../../src/models/index.ts'
+import {
+  alexnet2012,
+  findModel,
+  googlenet,
+  googlenet2014,
+  type ModelName,
+  modelNameOf,
+  models,
+} from '../../src/models/index.ts'
 import type { Module } from '../../src/nn/index.ts'
 
 const known = new Map<ModelName, Summary>()
@@ -71,9 +79,9 @@ test.each<[ModelName, parameters: number, multiplyAdds: number]>([
   ['se-resnet101', 49_326_872, 7_574_937_600],
   ['se-resnet152', 66_821_848, 11_288_993_792],
   ['senet154', 115_088_984, 20_688_363_520],
-  ['squeezenet1_0', 1_248_424, 818_924_576],
-  ['squeezenet1_1', 1_235_496, 349_151_936],
-  ['mobilenet_v2', 3_504_872, 300_774_272],
+  ['squeezenet1-0', 1_248_424, 818_924_576],
+  ['squeezenet1-1', 1_235_496, 349_151_936],
+  ['mobilenet-v2', 3_504_872, 300_774_272],
 ])('%s: %d parameters, %d multiply-adds', (name, parameters, multiplyAdds) => {
   const { totals } = summaryOf(name)
   expect(totals.parameters).toBe(parameters)
@@ -316,4 +324,15 @@ test('every model of the catalog says what it is and where it was published', ()
     expect(description.length).toBeGreaterThan(5)
     expect(reference).toMatch(/, (19|20)\d\d$/)
   }
+})
+
+test("torchvision's underscores are hyphens", () => {
+  expect(['squeezenet1_0', 'mobilenet_v2', 'vgg16_bn', 'resnet18', 'resnet19'].map(modelNameOf)).toEqual([
+    'squeezenet1-0',
+    'mobilenet-v2',
+    'vgg16-bn',
+    'resnet18',
+    undefined,
+  ])
+  expect(findModel('mobilenet_v2')).toBe(models['mobilenet-v2'])
 })

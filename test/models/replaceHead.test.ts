@@ -71,7 +71,7 @@ describe.each(Object.entries<ModelEntry>(models))('%s', (name, { create, inputSh
 const bytesOf = ({ buffer, byteOffset, byteLength }: TypedArray) => Buffer.from(buffer, byteOffset, byteLength)
 
 describe('the new layer', () => {
-  test.each<ModelName>(['resnet20-cifar', 'squeezenet1_1', 'lenet5', 'lenet5-1998', 'googlenet'])(
+  test.each<ModelName>(['resnet20-cifar', 'squeezenet1-1', 'lenet5', 'lenet5-1998', 'googlenet'])(
     '%s: has the weights that the seed gives a model made so',
     name => {
       const { create } = findModel(name)
@@ -84,7 +84,7 @@ describe('the new layer', () => {
     },
   )
 
-  test.each<ModelName>(['resnet20-cifar', 'squeezenet1_1'])('%s: computes', async name => {
+  test.each<ModelName>(['resnet20-cifar', 'squeezenet1-1'])('%s: computes', async name => {
     const { create, inputShape } = findModel(name)
     const model = create().initialize(0)
     replaceHead(model, 3, { seed: 0 })

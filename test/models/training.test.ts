@@ -27,7 +27,7 @@ const makers: Readonly<Record<string, () => Module>> = {
   'resnet20-cifar': () => cifarResnet(20),
   googlenet: () => googlenet({ dropout: 0, auxiliaryDropout: 0 }),
   'googlenet-2014': () => googlenet2014({ dropout: 0, auxiliaryDropout: 0 }),
-  mobilenet_v2: () => mobilenetV2({ dropout: 0 }),
+  'mobilenet-v2': () => mobilenetV2({ dropout: 0 }),
 }
 
 test('every kind of network is trained', () => {

@@ -12,7 +12,7 @@ const cases = loadStepsCases()
 
 /** One of each kind, of those that take a second or two. */
 const quick: readonly ModelName[] = [
-  ...(['lenet5', 'lenet5-1998', 'alexnet', 'squeezenet1_1', 'resnet18'] as const),
+  ...(['lenet5', 'lenet5-1998', 'alexnet', 'squeezenet1-1', 'resnet18'] as const),
   ...(['resnet20-cifar', 'resnet20-cifar-b', 'plain20-cifar', 'plain56-cifar'] as const),
 ]
 const full = process.env.FOVEA_FULL === '1'

@@ -116,7 +116,7 @@ describe('volumes', () => {
     expect(symbols).toEqual(new Array(8).fill(['×', '+']).flat())
   })
 
-  it.each(['resnet50', 'googlenet', 'mobilenet_v2', 'senet154'] as const)('of %s have arrows inside the page', name => {
+  it.each(['resnet50', 'googlenet', 'mobilenet-v2', 'senet154'] as const)('of %s have arrows inside the page', name => {
     const svg = drawingOf(name)
     const [width, height] = (/viewBox="-6 0 (\d+) (\d+)"/.exec(svg) ?? []).slice(1).map(Number)
     const lines = /<g class="fovea-wires".*?<path d="([^"]*)"/s.exec(svg)?.[1] ?? ''

@@ -23,8 +23,8 @@ describe('every call of a kernel in the plans of', () => {
     'resnet50',
     'resnet20-cifar-b',
     'se-resnet50',
-    'squeezenet1_0',
-    'mobilenet_v2',
+    'squeezenet1-0',
+    'mobilenet-v2',
   ])('%s, in training and at inference, is one of the kernel that has its key', name => {
     const { create, inputShape } = findModel(name)
     const [channels, height, width] = inputShape
