@@ -23,6 +23,7 @@ export {
   type LossRecipe,
   type ModelFunctionOptions,
   type ModelRecipe,
+  type MomentumRecipe,
   type Named,
   type OptimizerRecipe,
   type PartsOf,

@@ -81,6 +81,9 @@ export type OptimizerRecipe = PartsOf<typeof optimizers>
 /** A learning-rate schedule by name with its options. */
 export type ScheduleRecipe = PartsOf<typeof schedules>
 
+/** A schedule of the optimizer's momentum by name with its options. */
+export type MomentumRecipe = PartsOf<typeof momentums>
+
 /** A loss by name with its options. */
 export type LossRecipe = PartsOf<typeof losses>
 
@@ -125,40 +128,54 @@ export interface FreezeRecipe {
 
 /** A recipe: whatever is left out has a default. */
 export interface RecipeInput {
+  /** A network by name, `{ name, options }`, or a function `({ classes, shape }) => module`. LeNet-5 by default. */
   readonly model?: ModelRecipe
+  /** Images: a data set by name, or an object of the fields below. MNIST by default. */
   readonly data?: DataRecipe | DataRecipe['name']
+  /** Weights to begin with; new ones by default. */
   readonly pretrained?: PretrainedRecipe
+  /** Parameters that stay as they are; none by default. */
   readonly freeze?: readonly FreezeRecipe[]
   /**
    * Whether what a frozen beginning of the network makes of each image is computed once and kept in memory: see
    * `TrainerOptions`. Needs `data.augment: 'none'`. False by default; with `true`, at most 1 GiB is kept.
    */
   readonly cacheFeatures?: boolean | { readonly maxBytes?: number }
-  /** By name with its options, or a function that makes one. */
+  /** By name with its options, or a function that makes one. SGD with momentum by default. */
   readonly optimizer?: OptimizerRecipe | (() => Optimizer)
+  /** A name, a name with options, or a function `(step, totalSteps) => factor` of the learning rate. `'oneCycle'` by default. */
   readonly schedule?: ScheduleRecipe | ScheduleRecipe['name'] | Schedule
   /** The optimizer's momentum in each step, in place of its own. */
-  readonly momentum?: PartsOf<typeof momentums>
-  /** By name with its options, or a function that makes one. */
+  readonly momentum?: MomentumRecipe
+  /** By name with its options, or a function that makes one. Cross-entropy by default. */
   readonly loss?: LossRecipe | LossRecipe['name'] | (() => Loss)
+  /** L1 and L2 of the weights as a term of the objective; none by default. */
   readonly penalty?: ElasticNetOptions
+  /** What is done to gradients before the optimizer sees them, in order; nothing by default. */
   readonly gradients?: readonly GradientRecipe[]
+  /** What is done to weights after the optimizer has changed them, in order; nothing by default. */
   readonly weights?: readonly WeightRecipe[]
+  /** An average of the weights, which is what is scored and kept; none by default. */
   readonly average?: AverageRecipe
+  /** Times through the training images, 5 by default. */
   readonly epochs?: number
+  /** Images in a batch, 64 by default. */
   readonly batchSize?: number
   /** Whether the last batch of each epoch is left out when it is not full: see `TrainerOptions`. */
   readonly dropLast?: boolean
   /** Batches whose gradients are added up for one step, 1 by default. */
   readonly accumulate?: number
-  /** Decides the split, the initial weights, the order of the images, and all random operations. */
+  /** Decides the split, the initial weights, the order of the images, and all random operations; 0 by default. */
   readonly seed?: number
+  /** Ends the run when a validation score has not improved for some epochs; never by default. */
   readonly earlyStopping?: EarlyStoppingOptions
+  /** Which checkpoints stay on the disk. */
   readonly checkpoints?: CheckpointsRecipe
   /** Whether training is watched for dead units and vanishing or exploding gradients, true by default. */
   readonly alarms?: boolean
   /** Whether the test set is read at the end, true by default. */
   readonly test?: boolean
+  /** What computes, `'wasm'` by default; `'reference'` is plain loops, to check it. */
   readonly backend?: 'wasm' | 'reference'
   /** Without relaxed SIMD: the same bits on every machine. False by default. */
   readonly precise?: boolean
