@@ -17,8 +17,8 @@ export class RecipeError extends Error implements RecipePlace {
   readonly value?: unknown
   readonly rule?: string | undefined
 
-  constructor(message: string, { field, value, rule, ...options }: RecipePlace & ErrorOptions = {}) {
-    super(message, options)
+  constructor(message: string, { field, value, rule, cause }: RecipePlace & ErrorOptions = {}) {
+    super(message, cause === undefined ? {} : { cause })
     this.field = field
     this.value = value
     this.rule = rule

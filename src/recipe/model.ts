@@ -3,6 +3,7 @@ import { findModel } from '../models/index.ts'
 import { ImageClassifier } from '../nn/imageClassifier.ts'
 import type { Module } from '../nn/module.ts'
 import type { ImageShape } from '../train/programs.ts'
+import { RecipeError } from './errors.ts'
 import { imagesOf } from './images.ts'
 import { createPreprocessing } from './preprocess.ts'
 import { isCode } from './rules.ts'
@@ -22,12 +23,21 @@ export interface NetworkOptions {
   readonly shape?: ImageShape
 }
 
-/** The network of a recipe, still without weights. */
+/**
+ * The network of a recipe, still without weights.
+ * @throws RecipeError for options that do not fit each other
+ */
 export function createNetwork({ recipe, functions }: RunSetup, options: NetworkOptions = {}): Module {
   const { model } = recipe
   const images = imagesOf(recipe, options.shape)
   const { classes = images.classes.length } = options
   const [height, width, channels] = images.shape
   if (isCode(model)) return functions.model!({ classes, shape: [channels, height, width] })
-  return findModel(model.name).create({ ...model.options, classes })
+  try {
+    return findModel(model.name).create({ ...model.options, classes })
+  } catch (error) {
+    // What options say against each other, or against the images, only the network knows.
+    if (!(error instanceof RangeError)) throw error
+    throw new RecipeError(error.message, { field: 'model.options', value: model.options, cause: error })
+  }
 }

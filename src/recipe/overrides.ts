@@ -36,9 +36,9 @@ export function withFields(recipe: RawRecipe, assignments: readonly Assignment[]
 }
 
 /**
- * An assignment as people write it: `optimizer.lr=0.05`. The value is JSON, or a string where it is none.
+ * An assignment as people write it: `optimizer.lr=0.05`. The value is JSON, or a string where it is not.
  * @param said what to call it in messages
- * @throws RecipeError for a text that is none
+ * @throws RecipeError for a text that is not an assignment
  */
 export function parseAssignment(text: string, said = text): Assignment {
   const [, path, value] = /^([\w.]+)=(.*)$/s.exec(text) ?? []

@@ -27,8 +27,10 @@ export type FillIn = (recipe: RawRecipe) => RawRecipe
  */
 export function resolveData(raw: RawRecipe = {}, fillIn: FillIn = recipe => recipe): Recipe {
   const recipe = check(fillIn(complete(longForms(raw))))
-  const problem = ignoredProblem(recipe) ?? partProblem(recipe)
-  if (problem !== undefined) throw new RecipeError(problem)
+  const ignored = ignoredProblem(recipe)
+  if (ignored) throw new RecipeError(ignored.message, ignored)
+  const unfit = partProblem(recipe)
+  if (unfit !== undefined) throw new RecipeError(unfit)
   return recipe
 }
 
@@ -43,7 +45,8 @@ export function parseRecipe(value: unknown, name: string, fillIn: FillIn = recip
     return check(isRecord(recipe) ? fillIn(recipe) : recipe)
   } catch (error) {
     if (!(error instanceof RecipeError)) throw error
-    throw new RecipeError(`${name}: ${error.message}`, error)
+    const { field, value: held, rule } = error
+    throw new RecipeError(`${name}: ${error.message}`, { field, value: held, rule, cause: error })
   }
 }
 
@@ -61,6 +64,6 @@ function check(value: unknown): Recipe {
   const [first] = found
   if (first) throw new RecipeError(found.map(({ message }) => message).join('; '), first)
   const problem = dataProblem(recipe) ?? sizeProblem(recipe) ?? cacheProblem(recipe)
-  if (problem !== undefined) throw new RecipeError(problem)
+  if (problem) throw new RecipeError(problem.message, problem)
   return recipe
 }
