@@ -5,6 +5,7 @@ import { createReferenceEngine } from '../../src/backends/reference/engine.ts'
 import { createWasmEngine } from '../../src/backends/wasm/engine.ts'
 import * as g from '../../src/graph/index.ts'
 import type { Program } from '../../src/plan/program.ts'
+import { createPlanEngine } from '../support/planEngine.ts'
 import { threadedEngine } from '../support/threads.ts'
 
 const variable = (name: string, values: readonly number[], shape: readonly number[] = [values.length]): g.Variable =>
@@ -17,6 +18,7 @@ const program = (outputs: Program['outputs'], updates: readonly (readonly [g.Var
 
 const engines: Record<string, () => Engine> = {
   reference: createReferenceEngine,
+  'plans followed step by step': createPlanEngine,
   'wasm on one thread': () => createWasmEngine({ threads: 1 }),
   'wasm on two threads': () => threadedEngine({ threads: 2 }),
 }
