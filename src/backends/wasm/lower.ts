@@ -106,7 +106,8 @@ class StepView<K extends OpName = OpName> {
 
   private operand(tensor: Tensor): Operand {
     const value = this.plan.value(tensor)
-    const block = value?.layout === 'blocked' ? this.plan.block : 0
+    // A vector is the same in blocks and in rows; as a view of what is cut into blocks it is read as rows.
+    const block = value?.layout === 'blocked' && tensor.shape.length > 1 ? this.plan.block : 0
     const { dtype } = tensor
     if (value?.layout === 'channels last') return { shape: tensor.shape, dtype, block: 0, channelsLast: true }
     const own = this.step.outputs.includes(tensor)

@@ -44,12 +44,30 @@ describe.each(['channels', 'samples'] as const)('with %s innermost', innermost =
     })
   })
 
-  test.each([1, 3])('two convolutions of %i×%i with residuals that lie differently', async kernel => {
+  test.each([1, 3])('two convolutions with kernels of size %i and residuals that lie differently', async kernel => {
     const shape = [1, 16, 6, 6]
     const options = { padding: (kernel - 1) / 2 }
     const weights = (name: string): g.Volume => volume(name, [16, 16, kernel, kernel])
     const given = g.add(g.conv2d(volume('x', shape), weights('a'), options), volume('r', shape)) as g.Volume
     const own = g.mul(g.add(g.conv2d(given, weights('b'), options), given), 1 / 16)
     await check({ given, own })
+  })
+
+  test('a column of numbers, one a sample, seen as a vector whose samples are moved', async () => {
+    const n = 8
+    const x = g.input('x', [n, 3, 2, 2], { batched: true })
+    const column = g.matmul(g.reshape(x, [n, 12]) as g.Matrix, g.input('w', [12, 1])) as g.Matrix
+    const vector = g.reshape(column, [n])
+    const order = g.constantTensor([7, 1, 1, 4], [4], 'i32') as g.Vector
+    await check({
+      padded: g.pad(vector, { before: [0], after: [n] }),
+      sliced: g.slice(vector, [3], [n], [2]),
+      thinned: g.sliceAxis(vector, 0, 1, n, 3),
+      joined: g.concat([vector, g.mul(vector, 2)]),
+      gathered: g.gather(vector, order),
+      'largest and its place': g.add(g.max(vector, 0), g.argmax(vector, 0)),
+      'a sum and differences': g.sub(vector, g.mean(vector)),
+      outer: g.matmul(column, g.reshape(vector, [1, n]) as g.Matrix),
+    })
   })
 })
