@@ -142,10 +142,14 @@ function absorbTerms(
   const { shape } = reduce.inputs[0]
   const whole = { expression: input(0), inputs: reduce.inputs }
   const { expression, inputs } = absorbMaps(whole, shape, fused, users, cheap)
-  // A sum of nothing but a constant keeps its operand, which gives the loops their order.
-  return inputs === reduce.inputs || inputs.length === 0
-    ? reduce
-    : { ...reduce, prologue: { expression, shape }, inputs }
+  if (inputs === reduce.inputs) return reduce
+  if (inputs.length > 0) return { ...reduce, prologue: { expression, shape }, inputs }
+  // A sum of nothing but a constant keeps its operand, which gives the loops their order; a product with 0 is one, too.
+  const [operand] = reduce.inputs
+  const value = storageOf(operand)
+  if (!fused.has(value))
+    fused.set(value, { op: 'map', attributes: { expression, shape }, inputs: [], outputs: [value] })
+  return reduce
 }
 
 /** Steps by what they compute, while fusion is under way. */

@@ -3,6 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { channelKernels } from '../../src/backends/cpu/layouts/kernels.ts'
 import { cpuTarget } from '../../src/backends/cpu/target.ts'
+import { wasmTarget } from '../../src/backends/wasm/target.ts'
 import * as g from '../../src/graph/index.ts'
 import { lenet5 } from '../../src/models/lenet.ts'
 import { crossEntropy } from '../../src/nn/losses.ts'
@@ -19,6 +20,7 @@ import { buildProgram, networks } from '../support/randomNetworks.ts'
 
 const inBlocks = cpuTarget({ blockSizes: [16, 8, 4] })
 const ofRows: Target = { alignment: 64, layOut: program => rowsLayout(program, channelKernels) }
+const withChannels: Target = wasmTarget({ innermost: 'channels' })
 const planOf = (outputs: Program['outputs'], updates: Program['updates'] = new Map()): Plan =>
   makePlan({ outputs, updates }, inBlocks)
 const stepsOf = (plan: Plan): Step[] => [...plan.preparation, ...plan.groups].flatMap(({ steps }) => [...steps])
@@ -112,13 +114,22 @@ describe('memory', () => {
     fc.assert(
       fc.property(
         networks,
-        fc.constantFrom<Target>(inBlocks, cpuTarget({ blockSizes: [4] }), ofRows),
+        fc.constantFrom<Target>(inBlocks, cpuTarget({ blockSizes: [4] }), ofRows, withChannels),
         (spec, target) => {
           checkMemory(makePlan(buildProgram(spec).program, target))
         },
       ),
       { seed: 20_250_108, numRuns: 300 },
     )
+  })
+
+  test('a sum of what is 0 whatever is read has its operand', () => {
+    const x = g.exp(g.input('x', [4, 8, 3, 3]))
+    const nothing = g.reshape(g.full([8], 0), [8, 1, 1])
+    const roots = { sum: g.sum(g.mul(x, nothing), [0, 2, 3]), other: g.sum(x, [0, 2, 3]) }
+    for (const target of [inBlocks, ofRows, withChannels] as readonly Target[]) {
+      checkMemory(makePlan({ outputs: roots, updates: new Map() }, target))
+    }
   })
 
   test.each([1, 8, 60, 128])('nor in LeNet-5 at batch %i', batch => checkMemory(lenetTraining(batch)))
