@@ -18,9 +18,9 @@ import type { RunFolder } from '../runs/runFolder.node.ts'
 import { trainingSeconds } from '../runs/trainingTime.ts'
 import type { Evaluation } from '../train/evaluate.ts'
 import type { EpochEvent, Score, ValidationEvent } from '../train/events.ts'
+import { type BestEpoch, bestEpoch } from '../train/session.ts'
 import { commandOf } from './recipeOptions.ts'
 import { withRelativePaths } from './relativePaths.ts'
-import type { Best } from './trainLoop.ts'
 
 /** A score on images the model has not seen, with what is known of the true accuracy. */
 export interface MeasuredScore extends Score {
@@ -48,7 +48,7 @@ export interface RunResult {
   /** After the last epoch; of a run that stops early, after the best one. */
   readonly validation?: Score
   /** The epoch with the highest validation accuracy. */
-  readonly best?: Best
+  readonly best?: BestEpoch
   /** Of those weights. */
   readonly test?: MeasuredScore
   /** The checkpoint with those weights; its tensors are the same bits for the same recipe. */
@@ -96,7 +96,7 @@ async function resultOf(run: FinishedRun, events: readonly LoggedEvent[]): Promi
   const { folder, recipe, model, engine, test } = run
   const { progress } = await folder.load('latest')
   const epoch = events.findLast(event => event.type === 'epoch')
-  const best = progress.best as Best | undefined
+  const best = bestEpoch(progress)
   const isScored = (event: LoggedEvent): event is LoggedEvent & ValidationEvent =>
     event.type === 'validation' && (run.final === 'latest' || event.step === best?.step)
   const validation = events.findLast(isScored)

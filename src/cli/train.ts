@@ -1,7 +1,6 @@
 /** `fovea train`: from a recipe to a run folder; and from a run folder on, after any interruption. */
 
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Engine } from '../backends/engine.ts'
 import type { ImageCollection } from '../data/dataset.ts'
@@ -18,26 +17,28 @@ import { loadSetup, readRecipeFile } from '../recipe/recipeFile.node.ts'
 import { createTrainer } from '../recipe/trainer.ts'
 import { RunFolder, RunFolderError, type RunFolderOptions } from '../runs/runFolder.node.ts'
 import { hasTensorBoardLog, TensorBoardLog } from '../runs/tensorboard.node.ts'
-import { formatCount, formatDuration, formatPercent, formatSignificant } from '../text/format.ts'
+import type { Progress } from '../train/checkpoint.ts'
 import type { Evaluation } from '../train/evaluate.ts'
+import type { EpochEvent, TrainEvent, ValidationEvent } from '../train/events.ts'
 import type { FeatureOptions } from '../train/features.ts'
 import { naming } from '../train/namedCheckpoint.ts'
+import { bestEpoch, DivergedError, runSession } from '../train/session.ts'
 import type { Trainer, TrainerOptions } from '../train/trainer.ts'
 import { countTrainable } from '../train/trainerOptions.ts'
-import { CommandError, exitCodes, InterruptError, UsageError } from './errors.ts'
+import { exitCodes, InterruptError, UsageError } from './errors.ts'
 import { EvaluationProgress, FeatureProgress } from './evaluationProgress.ts'
 import { extend } from './extend.ts'
 import { openRunFolder } from './inputs.ts'
 import { Interrupt } from './interrupt.ts'
 import { defaultRuns } from './options.ts'
-import { note, print, printJson, warn } from './output.ts'
+import { note, warn } from './output.ts'
 import { TrainProgress } from './progress.ts'
-import { type RecipeOptions, refuseConflicts, resolveOptions, runName, shellWord } from './recipeOptions.ts'
+import { type RecipeOptions, refuseConflicts, resolveOptions, runName } from './recipeOptions.ts'
 import { loadData, type RunData } from './runData.ts'
 import { checkFingerprint, keepFingerprint } from './runFingerprint.ts'
-import { type RunResult, reportFile, resultFile, writeResult } from './runResult.ts'
+import { resultFile, writeResult } from './runResult.ts'
 import { finalCheckpoint } from './runs.ts'
-import { type Best, type TrainOutcome, trainLoop } from './trainLoop.ts'
+import { divergedError, showFinished, showResult, showStopped, unwritten } from './trainOutcome.ts'
 import { openPretrained } from './transfer.ts'
 
 /** What is no part of the recipe. */
@@ -147,8 +148,9 @@ async function trainOn(
   const interrupt = new Interrupt(() => trainer.stop())
   let folder = existing?.folder
   let board: TensorBoardLog | undefined
+  let resumed: ResumedRun = {}
   try {
-    const resumed = existing ? await resume(existing, trainer) : {}
+    resumed = existing ? await resume(existing, trainer) : {}
     const events = trainer.run()
     // The first event comes when the step is compiled: until then a new run has left no trace on the disk.
     const first = await events.next()
@@ -160,16 +162,23 @@ async function trainOn(
     )
     if (!hasBegun(folder)) await keepFingerprint(folder, data)
     if (options.tensorboard || hasTensorBoardLog(folder.path)) board = new TensorBoardLog(folder.path)
-    const outcome = await trainLoop({
+    const outcome = await runSession({
       trainer,
-      events: prepend(first, events),
-      folder,
+      events: shown(recipe, prepend(first, events)),
+      store: folder,
       recipe,
+      epochs: recipe.epochs,
       hasValidation: data.validation !== undefined,
-      progress,
-      board,
-      ...(options.stopAfter === undefined ? {} : { stopAfter: options.stopAfter }),
-      ...resumed,
+      metric: recipe.checkpoints?.best,
+      earlyStopping: recipe.earlyStopping,
+      locateBreaks: recipe.alarms !== false,
+      listeners: [
+        ...(board ? [board.append.bind(board)] : []),
+        ...(progress ? [progress.event.bind(progress)] : []),
+        ...(process.connected ? [tellParent()] : []),
+      ],
+      progress: resumed.progress,
+      stopAfter: options.stopAfter,
     })
     // A bar that is still open would be drawn over what comes next.
     progress?.close()
@@ -195,10 +204,11 @@ async function trainOn(
       final,
       ...(test && data.test ? { test: { evaluation: test, images: data.test } } : {}),
     })
-    show(folder, result, options)
+    showResult(folder, result, options)
     return exitCodes.done
   } catch (error) {
     if (error instanceof RunFolderError) throw new UsageError(error.message, { cause: error })
+    if (error instanceof DivergedError && folder) throw divergedError(error, folder, recipe, resumed.file)
     throw error instanceof FileError ? await unwritten(error, folder) : error
   } finally {
     looking?.close()
@@ -234,29 +244,53 @@ function policyOf({ checkpoints }: Recipe): RunFolderOptions {
   }
 }
 
+/** What a run goes on from; empty for one that starts. */
+interface ResumedRun {
+  readonly progress?: Progress
+  /** The checkpoint's file. */
+  readonly file?: string
+}
+
 /** Goes back to the last checkpoint. */
-async function resume(
-  { folder, known, recipe }: ExistingRun,
-  trainer: Trainer,
-): Promise<{ best?: Best; saved?: string; waiting?: unknown }> {
+async function resume({ folder, known, recipe }: ExistingRun, trainer: Trainer): Promise<ResumedRun> {
   const { checkpoint, file, warnings } = await folder.resume(policyOf(recipe))
   for (const warning of warnings) warn(warning)
   if (checkpoint && file !== undefined) await naming(file, () => trainer.restore(checkpoint))
   if (recipe !== known) for (const note of await extend(folder, known, recipe, checkpoint?.progress)) warn(note)
   if (!checkpoint || file === undefined) return {}
-  const best = checkpoint.progress.best as Best | undefined
+  const { progress } = checkpoint
   // A crash between a checkpoint and its line in the log: what came after the file is done again.
   const last = (await folder.events()).at(-1)
   if (last?.type !== 'checkpoint') {
-    await folder.save({ ...checkpoint, recipe }, { best: best?.step === checkpoint.progress.step })
+    await folder.save({ ...checkpoint, recipe }, { best: bestEpoch(progress)?.step === progress.step })
   }
-  return { saved: file, ...(best ? { best } : {}), waiting: checkpoint.progress.earlyStopping }
+  return { progress, file }
 }
 
 async function* prepend<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
   if (first.done) return
   yield first.value
   yield* rest
+}
+
+/** The first loss of a network that begins with trained weights is not that of one that knows nothing: no news. */
+async function* shown({ pretrained }: Recipe, events: AsyncIterable<TrainEvent>): AsyncGenerator<TrainEvent> {
+  for await (const event of events) {
+    if (!(pretrained && event.type === 'notice' && event.kind === 'initialLoss')) yield event
+  }
+}
+
+/** A trial of a study tells the study what an epoch came to, once it is saved. */
+function tellParent(): (event: TrainEvent) => void {
+  let score: EpochEvent | ValidationEvent | undefined
+  return event => {
+    if (event.type === 'epoch' || event.type === 'validation') score = event
+    if (event.type !== 'checkpoint' || !score) return
+    const { epoch, accuracy, loss } = score
+    score = undefined
+    // A parent that is gone is told nothing; that it is gone is noticed elsewhere.
+    if (process.connected) process.send?.({ epoch, accuracy, loss }, () => undefined)
+  }
 }
 
 /** The one look at the test set. */
@@ -278,67 +312,4 @@ async function evaluateTest(
   } finally {
     bar?.close()
   }
-}
-
-async function showStopped(
-  folder: RunFolder,
-  { step, epoch, finished }: TrainOutcome,
-  { epochs }: Recipe,
-  { json }: TrainOptions,
-): Promise<void> {
-  const { path } = folder
-  const file = await latestFile(folder)
-  const resume = `fovea train --resume ${shellWord(path)}`
-  if (json) printJson({ status: 'stopped', run: path, step, epoch, checkpoint: file, resume })
-  else {
-    const where = finished
-      ? `after the last step (${formatCount(step)})`
-      : `after step ${formatCount(step)} (epoch ${epoch} of ${epochs})`
-    print(`stopped ${where}, saved in ${join(path, file)}`, `resume with: ${resume}`)
-  }
-}
-
-/** The checkpoint that a run would go on from, relative to its folder. */
-const latestFile = async ({ path }: RunFolder): Promise<string> => (await readFile(join(path, 'latest'), 'utf8')).trim()
-
-/** What is kept of a run whose folder can no longer be written. */
-async function unwritten(error: FileError, folder: RunFolder | undefined): Promise<CommandError> {
-  if (!folder) return new CommandError(`${error.message} (--out names another folder for runs)`, { cause: error })
-  const file = await latestFile(folder).catch(() => undefined)
-  const kept = file === undefined ? 'no checkpoint was saved yet' : `the last checkpoint is ${join(folder.path, file)}`
-  const message = `${error.message}; ${kept}; go on with: fovea train --resume ${shellWord(folder.path)}`
-  return new CommandError(message, { cause: error })
-}
-
-/** A run that is complete is not trained again: its result is shown. */
-async function showFinished(folder: RunFolder, options: TrainOptions): Promise<void> {
-  const path = join(folder.path, resultFile)
-  let result: RunResult
-  try {
-    result = JSON.parse(await readFile(path, 'utf8')) as RunResult
-  } catch (error) {
-    throw new CommandError(`${path}: cannot be read: ${(error as Error).message}; delete it to finish the run again`)
-  }
-  if (!options.json && !options.quiet) print(`${folder.path}: this run is finished`)
-  show(folder, result, options)
-}
-
-function show({ path }: RunFolder, result: RunResult, { json }: TrainOptions): void {
-  if (json) {
-    printJson({ ...result, run: path, report: join(path, reportFile) })
-    return
-  }
-  const { test, validation, trainingSeconds, steps } = result
-  const lines: [name: string, value: string][] = []
-  if (test) {
-    const [low, high] = test.interval
-    lines.push([
-      'test accuracy',
-      `${formatPercent(test.accuracy)} (95 % interval ${(100 * low).toFixed(2)} to ${formatPercent(high)}), ` +
-        `${formatCount(test.samples - test.right)} of ${formatCount(test.samples)} images wrong, loss ${formatSignificant(test.loss)}`,
-    ])
-  } else if (validation) lines.push(['validation', `${formatPercent(validation.accuracy)}; the test set was not read`])
-  lines.push(['training', `${formatCount(steps)} steps in ${formatDuration(trainingSeconds)}`])
-  lines.push(['run folder', path], ['report', join(path, reportFile)])
-  print(...lines.map(([name, value]) => `${name.padEnd(14)} ${value}`))
 }

@@ -34,6 +34,15 @@ export {
   type TrainingExtras,
   trainingProgram,
 } from './programs.ts'
+export {
+  type BestEpoch,
+  bestEpoch,
+  DivergedError,
+  type RunStore,
+  runSession,
+  type SessionOptions,
+  type SessionOutcome,
+} from './session.ts'
 export { Trainer } from './trainer.ts'
 export type { TrainerOptions } from './trainerOptions.ts'
 export { type LoadWeightsOptions, loadWeights, type WeightsReport } from './weights.ts'
