@@ -7,7 +7,7 @@
 
 import { parseArgs } from 'node:util'
 import { resolveOptions } from '../src/cli/recipeOptions.ts'
-import { loadData } from '../src/cli/runData.ts'
+import { loadData } from '../src/runs/data.node.ts'
 import { startEngine } from '../src/recipe/engine.ts'
 import { createTrainer } from '../src/recipe/trainer.ts'
 

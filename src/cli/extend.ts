@@ -2,11 +2,11 @@
 
 import type { Recipe } from '../recipe/recipe.ts'
 import { isCode } from '../recipe/rules.ts'
+import { resultFile } from '../runs/result.node.ts'
 import type { RunFolder } from '../runs/runFolder.node.ts'
 import type { Progress } from '../train/checkpoint.ts'
 import { EarlyStopping } from '../train/earlyStopping.ts'
 import { UsageError } from './errors.ts'
-import { resultFile } from './runResult.ts'
 
 /**
  * Writes the new number of epochs into a run that is open for writing, before anything is trained by it. A result is taken

@@ -8,6 +8,7 @@ import { sizeOf } from '../graph/shape.ts'
 import { type EngineChoices, startEngine } from '../recipe/engine.ts'
 import { imagesOf } from '../recipe/images.ts'
 import { dataName } from '../recipe/recipe.ts'
+import { loadRun } from '../runs/trainedModel.node.ts'
 import { formatCount } from '../text/format.ts'
 import { Evaluator, evaluationBatch } from '../train/evaluate.ts'
 import type { ImageShape } from '../train/programs.ts'
@@ -16,7 +17,6 @@ import { EvaluationProgress } from './evaluationProgress.ts'
 import { picturesOf } from './pictureFiles.ts'
 import { type Failure, isFailure, JsonOutput, type Prediction, TableOutput } from './predictions.ts'
 import { progressStyle } from './progress.ts'
-import { loadRun } from './runs.ts'
 
 /** Whether dark strokes on light paper are turned into light strokes on dark, which digit models are trained on. */
 export const invertNames = ['auto', 'yes', 'no'] as const

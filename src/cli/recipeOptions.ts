@@ -8,9 +8,9 @@ import { resolveWithFiles } from '../recipe/files.node.ts'
 import { type Assignment, parseAssignment, withFields } from '../recipe/overrides.ts'
 import { dataName, type Recipe } from '../recipe/recipe.ts'
 import { isCode } from '../recipe/rules.ts'
+import { relativePath, withRelativePaths } from '../runs/relativePaths.node.ts'
 import { display } from '../text/display.ts'
 import { UsageError } from './errors.ts'
-import { relativePath, withRelativePaths } from './relativePaths.ts'
 
 /** Options of the command line that say something about a recipe; the rest is filled in. */
 export interface RecipeOptions {

@@ -9,11 +9,11 @@ import { type TrainingOptions, trainingOptions } from '../recipe/parts.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { loadSetup, readRecipeFile } from '../recipe/recipeFile.node.ts'
 import { createTrainer } from '../recipe/trainer.ts'
+import { loadData, type RunData } from '../runs/data.node.ts'
+import { openPretrained } from '../runs/initialModel.node.ts'
 import type { Trainer, TrainerOptions } from '../train/trainer.ts'
 import { note, warn } from './output.ts'
 import { type RecipeOptions, resolveOptions } from './recipeOptions.ts'
-import { loadData, type RunData } from './runData.ts'
-import { openPretrained } from './transfer.ts'
 
 /** Where a recipe comes from. */
 export interface RecipeSource extends EngineChoices {

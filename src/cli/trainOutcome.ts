@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FileError } from '../data/fileError.node.ts'
 import type { Recipe } from '../recipe/recipe.ts'
+import { type RunResult, reportFile, resultFile } from '../runs/result.node.ts'
 import type { RunFolder } from '../runs/runFolder.node.ts'
 import { formatCount, formatDuration, formatPercent, formatSignificant } from '../text/format.ts'
 import type { DivergedError, SessionOutcome } from '../train/session.ts'
 import { CommandError } from './errors.ts'
 import { print, printJson } from './output.ts'
 import { shellWord } from './recipeOptions.ts'
-import { type RunResult, reportFile, resultFile } from './runResult.ts'
 
 /** How a command tells its outcome. */
 interface Output {

@@ -13,10 +13,10 @@ import type { EngineChoices } from '../recipe/engine.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { writeAtomic } from '../runs/atomicFile.node.ts'
 import { readEvents } from '../runs/eventLog.node.ts'
+import { differentImages } from '../runs/fingerprint.node.ts'
+import { resultFile } from '../runs/result.node.ts'
 import type { ValidationEvent } from '../train/events.ts'
 import { CommandError, InterruptError, isStopped } from './errors.ts'
-import { differentImages } from './runFingerprint.ts'
-import { resultFile } from './runResult.ts'
 import { StudyProgress, type StudyProgressOptions, type TrialEpoch } from './studyProgress.ts'
 
 /** One training run of a study. */

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { resolveOptions } from '../../src/cli/recipeOptions.ts'
-import { openPretrained } from '../../src/cli/transfer.ts'
 import { writeSafetensors } from '../../src/formats/index.ts'
 import { lenet5 } from '../../src/models/index.ts'
 import { createInitialModel } from '../../src/recipe/initialModel.ts'
+import { openPretrained } from '../../src/runs/initialModel.node.ts'
 import { RunFolder } from '../../src/train/index.node.ts'
 
 let folder: string

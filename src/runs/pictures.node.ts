@@ -2,8 +2,8 @@
 import { DatasetError } from '../data/errors.ts'
 import type { ImageFiles, ImageFolderOptions } from '../data/folder.node.ts'
 import { describeOthers } from '../data/otherFiles.ts'
-import { warn } from './output.ts'
-import { checkProgress } from './progressLines.ts'
+import { warn } from '../cli/output.ts'
+import { checkProgress } from '../cli/progressLines.ts'
 
 /**
  * Opens a folder of pictures, tells how far that is, and warns of each picture and of all other files that are left out.

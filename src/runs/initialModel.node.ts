@@ -8,8 +8,8 @@ import type { OpenPretrained, PretrainedWeights } from '../recipe/initialModel.t
 import { weightsOf } from '../train/checkpoint.ts'
 import { naming } from '../train/namedCheckpoint.ts'
 import { loadWeights } from '../train/weights.node.ts'
-import { mustExist, openRunFolder } from './inputs.ts'
-import { finalCheckpoint } from './runs.ts'
+import { mustExist, openRunFolder } from '../cli/inputs.ts'
+import { finalCheckpoint } from './trainedModel.node.ts'
 
 /**
  * What opens the weights that a recipe names.

@@ -7,12 +7,12 @@ import { parseStoredRecipe } from '../recipe/files.node.ts'
 import { createModel } from '../recipe/model.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { loadSetup } from '../recipe/recipeFile.node.ts'
-import { readCheckpoint } from '../runs/checkpointFile.node.ts'
-import type { RunFolder } from '../runs/runFolder.node.ts'
+import { readCheckpoint } from './checkpointFile.node.ts'
+import type { RunFolder } from './runFolder.node.ts'
 import type { Checkpoint } from '../train/checkpoint.ts'
 import { loadCheckpoint } from '../train/namedCheckpoint.ts'
-import { mustExist, openRunFolder } from './inputs.ts'
-import { warn } from './output.ts'
+import { mustExist, openRunFolder } from '../cli/inputs.ts'
+import { warn } from '../cli/output.ts'
 
 /** A model with the weights of a checkpoint. */
 export interface TrainedModel {

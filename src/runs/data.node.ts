@@ -10,9 +10,9 @@ import { imagesOf } from '../recipe/images.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { isCode } from '../recipe/rules.ts'
 import { bootstrapIndices, foldSplit } from '../study/folds.ts'
-import { openPictures } from './corrupt.ts'
-import { mustExist } from './inputs.ts'
-import { downloadProgress } from './progressLines.ts'
+import { openPictures } from './pictures.node.ts'
+import { mustExist } from '../cli/inputs.ts'
+import { downloadProgress } from '../cli/progressLines.ts'
 
 /** The images of a run. */
 export interface RunData {

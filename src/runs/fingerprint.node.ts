@@ -11,10 +11,10 @@ import { gunzip, gzip } from 'node:zlib'
 import type { ImageCollection } from '../data/dataset.ts'
 import { changesOf, type FileSizes, type Fingerprint, fileSizes, fingerprintOf } from '../data/fingerprint.node.ts'
 import type { Recipe } from '../recipe/recipe.ts'
-import type { RunFolder } from '../runs/runFolder.node.ts'
-import { CommandError } from './errors.ts'
-import { warn } from './output.ts'
-import type { RunData } from './runData.ts'
+import type { RunFolder } from './runFolder.node.ts'
+import { CommandError } from '../cli/errors.ts'
+import { warn } from '../cli/output.ts'
+import type { RunData } from './data.node.ts'
 
 const splits = ['train', 'validation', 'test'] as const
 type Split = (typeof splits)[number]

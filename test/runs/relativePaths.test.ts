@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { relativePath, withRelativePaths } from '../../src/cli/relativePaths.ts'
+import { relativePath, withRelativePaths } from '../../src/runs/relativePaths.node.ts'
 
 describe('paths in pages', () => {
   it('are relative to the working directory', () => {
