@@ -8,10 +8,10 @@ import { type ComparedRun, comparisonPlot } from '../report/comparePlot.ts'
 import { writeAtomic } from '../runs/atomicFile.node.ts'
 import { withRelativePaths } from '../runs/relativePaths.node.ts'
 import { resultFile } from '../runs/result.node.ts'
+import { RunFolder } from '../runs/runFolder.node.ts'
 import { trainingSeconds } from '../runs/trainingTime.ts'
 import { formatPercent, formatSignificant } from '../text/format.ts'
 import { CommandError, exitCodes } from './errors.ts'
-import { openRunFolder } from './inputs.ts'
 import { print, printJson } from './output.ts'
 import { textTable } from './table.ts'
 
@@ -93,7 +93,7 @@ interface ReadRun extends ComparedRun {
 }
 
 async function readRun(path: string, name: string): Promise<ReadRun> {
-  const folder = await openRunFolder(path)
+  const folder = await RunFolder.open(path)
   const recipe = withRelativePaths(parseStoredRecipe(folder.recipe, join(path, 'recipe.json')))
   const events = await folder.events()
   const steps = events.filter(event => event.type === 'step')

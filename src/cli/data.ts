@@ -1,4 +1,5 @@
 /** `fovea data`: what is in a data set, and what augmentation makes of it. */
+
 import { existsSync } from 'node:fs'
 import { extname } from 'node:path'
 import type { Augmentation } from '../augment/compose.ts'
@@ -16,12 +17,12 @@ import { readAugmentation } from '../recipe/augmentFile.node.ts'
 import { loadDataset } from '../recipe/datasets.node.ts'
 import { datasets, findDataset } from '../recipe/datasets.ts'
 import { writeAtomic } from '../runs/atomicFile.node.ts'
+import { mustExist } from '../runs/missing.node.ts'
 import { openPictures } from '../runs/pictures.node.ts'
 import { formatCount } from '../text/format.ts'
 import { exitCodes, UsageError } from './errors.ts'
-import { mustExist } from './inputs.ts'
+import { reading } from './images.ts'
 import { print, printJson, warn } from './output.ts'
-import { downloadProgress } from './progressLines.ts'
 import { textTable } from './table.ts'
 
 /** Options of {@link showData}. */
@@ -95,9 +96,9 @@ async function openData(name: string, options: DataOptions): Promise<ImageCollec
   const { split, dataDir, size, skipCorrupt } = options
   if (dataDir !== undefined) mustExist(dataDir, 'folder')
   if (Object.hasOwn(datasets, name) || !existsSync(name))
-    return (await loadDataset(name, { directory: dataDir, onProgress: downloadProgress(name) }))[split]
+    return (await loadDataset(name, { directory: dataDir, onProgress: reading.downloading?.(name) }))[split]
   const corrupt = skipCorrupt ? 'skip' : 'refuse'
-  return openPictures(name, '--skip-corrupt', { shape: [size, size, 3], corrupt })
+  return openPictures(name, '--skip-corrupt', { shape: [size, size, 3], corrupt }, reading)
 }
 
 async function pipelineOf(name: string, { augment }: DataOptions): Promise<Augmentation | undefined> {

@@ -11,13 +11,13 @@ import { readRecipeFile } from '../recipe/recipeFile.node.ts'
 import { writeAtomic } from '../runs/atomicFile.node.ts'
 import { divideData, openData } from '../runs/data.node.ts'
 import { readEvents } from '../runs/eventLog.node.ts'
-import { checkFingerprint } from '../runs/fingerprint.node.ts'
 import { loadRun } from '../runs/trainedModel.node.ts'
 import { type AnswerScore, averageOf, scoreAnswers, scoreProbabilities, voteOf } from '../study/vote.ts'
 import { formatCount, formatPercent, formatSignificant } from '../text/format.ts'
 import { Evaluator } from '../train/evaluate.ts'
 import { CommandError, UsageError } from './errors.ts'
-import { note, print, printJson } from './output.ts'
+import { checkImages, reading } from './images.ts'
+import { note, print, printJson, warn } from './output.ts'
 import { type RecipeOptions, resolveOptions } from './recipeOptions.ts'
 import type { RecipeSource } from './session.ts'
 import { inStudy } from './studyFolder.ts'
@@ -131,16 +131,16 @@ async function scoreMembers(
   options: EnsembleOptions,
 ): Promise<EnsembleScores> {
   const split = options.test ? 'test' : 'validation'
-  const sources = await openData(first)
+  const sources = await openData(first, reading)
   const images = divideData(first, sources)[split]
   if (!images) throw new CommandError(`there are no ${split} images to judge by`)
   const { dataset, indices } = images
   const labels = Array.from(indices, index => dataset.labels[index]!)
   const answers = []
   for (const member of members) {
-    const { recipe, model } = await loadRun(member.run, member.checkpoint)
+    const { recipe, model } = await loadRun(member.run, member.checkpoint, warn)
     const data = divideData(recipe, sources)
-    await checkFingerprint({ run: member.run, recipe, data, split, allowChanged: options.allowChangedData })
+    await checkImages({ run: member.run, recipe, data, split }, options.allowChangedData)
     answers.push({ ...member, probabilities: await probabilitiesOf(recipe, model, images, options) })
   }
   return {

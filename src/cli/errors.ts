@@ -4,6 +4,7 @@
 import { inspect } from 'node:util'
 import { LabelSafetyError } from '../augment/errors.ts'
 import { RecipeError, SourceError } from '../recipe/errors.ts'
+import { MissingError, RunFolderError } from '../runs/errors.ts'
 
 /** What the process ends with: the one rule, which `docs/troubleshooting.md` tells to people. */
 export const exitCodes = {
@@ -42,8 +43,8 @@ export class InterruptError extends Error {
   override readonly name = 'InterruptError'
 }
 
-/** Errors that say that something else should have been asked for. */
-const usageErrors = [UsageError, RecipeError, LabelSafetyError] as const
+/** What says that something else should have been asked for. */
+const usageErrors = [UsageError, RecipeError, MissingError, RunFolderError, LabelSafetyError] as const
 
 /** The exit code of an error. */
 export const exitCodeOf = (error: unknown): number =>

@@ -8,13 +8,13 @@ import { type EngineChoices, startEngine } from '../recipe/engine.ts'
 import { imagesOf } from '../recipe/images.ts'
 import { dataName, modelName } from '../recipe/recipe.ts'
 import { loadData, type RunData } from '../runs/data.node.ts'
-import { checkFingerprint } from '../runs/fingerprint.node.ts'
 import { measured } from '../runs/result.node.ts'
 import { loadRun } from '../runs/trainedModel.node.ts'
 import { formatCount, formatPercent, formatSignificant } from '../text/format.ts'
 import { Evaluator } from '../train/evaluate.ts'
 import { CommandError, exitCodes, UsageError } from './errors.ts'
 import { EvaluationProgress } from './evaluationProgress.ts'
+import { checkImages, reading } from './images.ts'
 import { print, printJson, warn } from './output.ts'
 import { textTable } from './table.ts'
 
@@ -42,11 +42,11 @@ export interface EvalOptions extends EngineChoices {
 /** Scores a run. @returns the exit code */
 export async function evaluate(run: string, options: EvalOptions): Promise<number> {
   const { split, views, checkpoint: which, dataDir, json, quiet } = options
-  const { recipe, model, checkpoint } = await loadRun(run, which)
-  const data = await loadData(recipe, dataDir)
+  const { recipe, model, checkpoint } = await loadRun(run, which, warn)
+  const data = await loadData(recipe, { directory: dataDir, ...reading })
   // Imported weights were trained elsewhere, on images that nobody here knows.
   if (checkpoint.progress.imported === undefined) {
-    await checkFingerprint({ run, recipe, data, split, allowChanged: options.allowChangedData })
+    await checkImages({ run, recipe, data, split }, options.allowChangedData)
   }
   const images = splitOf(data, split, run)
   const { classes } = images.dataset

@@ -14,6 +14,7 @@ import { Evaluator, evaluationBatch } from '../train/evaluate.ts'
 import type { ImageShape } from '../train/programs.ts'
 import { exitCodes, oneLine, UsageError } from './errors.ts'
 import { EvaluationProgress } from './evaluationProgress.ts'
+import { warn } from './output.ts'
 import { picturesOf } from './pictureFiles.ts'
 import { type Failure, isFailure, JsonOutput, type Prediction, TableOutput } from './predictions.ts'
 import { progressStyle } from './progress.ts'
@@ -42,7 +43,7 @@ const decodedAtOnce = 8
  * @returns the exit code
  */
 export async function predict(run: string, words: readonly string[], options: PredictOptions): Promise<number> {
-  const { recipe, model } = await loadRun(run, options.checkpoint)
+  const { recipe, model } = await loadRun(run, options.checkpoint, warn)
   const { classes, shape } = imagesOf(recipe)
   const { top = Math.min(3, classes.length) } = options
   if (top > classes.length) {

@@ -12,6 +12,7 @@ import { createTrainer } from '../recipe/trainer.ts'
 import { loadData, type RunData } from '../runs/data.node.ts'
 import { openPretrained } from '../runs/initialModel.node.ts'
 import type { Trainer, TrainerOptions } from '../train/trainer.ts'
+import { reading } from './images.ts'
 import { note, warn } from './output.ts'
 import { type RecipeOptions, resolveOptions } from './recipeOptions.ts'
 
@@ -41,7 +42,7 @@ export async function withTrainer<T>(
   },
   use: (trainer: Trainer) => Promise<T>,
 ): Promise<T> {
-  const data = await loadData(recipe)
+  const data = await loadData(recipe, reading)
   for (const note of data.notes) warn(note)
   const { train = data.train, options, augment } = change(data)
   const engine: Engine = startEngine(recipe, choices)

@@ -21,10 +21,10 @@ import { createPreprocessing } from '../recipe/preprocess.ts'
 import { dataName, modelName, type Recipe } from '../recipe/recipe.ts'
 import { isRecipeFile, loadSetup, readRecipeFile } from '../recipe/recipeFile.node.ts'
 import type { RunSetup } from '../recipe/setup.ts'
+import { RunFolder } from '../runs/runFolder.node.ts'
 import { formatCount } from '../text/format.ts'
 import { freezing, frozenIn } from '../train/freezing.ts'
 import { type ImageShape, predictionProgram, trainingProgram } from '../train/programs.ts'
-import { openRunFolder } from './inputs.ts'
 import { note, warn } from './output.ts'
 import { resolveOptions } from './recipeOptions.ts'
 
@@ -55,7 +55,7 @@ export async function subjectOf(word: string, input: InputShape | undefined): Pr
   if (name) return knownSubject(name, input)
   if (isRecipeFile(word)) return recipeSubject(word, resolveOptions({}, [], await readRecipeFile(word, note)), input)
   if (!existsSync(word) || !statSync(word).isDirectory()) return undefined
-  const { recipe } = await openRunFolder(word)
+  const { recipe } = await RunFolder.open(word)
   const parsed = parseStoredRecipe(recipe, join(word, 'recipe.json'))
   return recipeSubject(word, parsed, input, await latestStep(word))
 }

@@ -16,10 +16,10 @@ import type { Recipe } from '../recipe/recipe.ts'
 import { loadSetup, readRecipeFile } from '../recipe/recipeFile.node.ts'
 import { createTrainer } from '../recipe/trainer.ts'
 import { loadData, type RunData } from '../runs/data.node.ts'
-import { checkFingerprint, keepFingerprint } from '../runs/fingerprint.node.ts'
+import { keepFingerprint } from '../runs/fingerprint.node.ts'
 import { openPretrained } from '../runs/initialModel.node.ts'
 import { resultFile, writeResult } from '../runs/result.node.ts'
-import { RunFolder, RunFolderError, type RunFolderOptions } from '../runs/runFolder.node.ts'
+import { RunFolder, type RunFolderOptions } from '../runs/runFolder.node.ts'
 import { hasTensorBoardLog, TensorBoardLog } from '../runs/tensorboard.node.ts'
 import { finalCheckpoint } from '../runs/trainedModel.node.ts'
 import type { Progress } from '../train/checkpoint.ts'
@@ -33,12 +33,12 @@ import { countTrainable } from '../train/trainerOptions.ts'
 import { exitCodes, InterruptError, UsageError } from './errors.ts'
 import { EvaluationProgress, FeatureProgress } from './evaluationProgress.ts'
 import { extend } from './extend.ts'
-import { openRunFolder } from './inputs.ts'
+import { checkImages, reading } from './images.ts'
 import { Interrupt } from './interrupt.ts'
 import { defaultRuns } from './options.ts'
 import { note, warn } from './output.ts'
 import { TrainProgress } from './progress.ts'
-import { type RecipeOptions, refuseConflicts, resolveOptions, runName } from './recipeOptions.ts'
+import { commandOf, type RecipeOptions, refuseConflicts, resolveOptions, runName } from './recipeOptions.ts'
 import { divergedError, showFinished, showResult, showStopped, unwritten } from './trainOutcome.ts'
 
 /** What is no part of the recipe. */
@@ -78,10 +78,10 @@ export async function train(given: RecipeOptions, options: TrainOptions): Promis
     await showFinished(existing.folder, options)
     return exitCodes.done
   }
-  const data = await loadData(recipe, existing && given.dataDir)
+  const data = await loadData(recipe, { directory: existing && given.dataDir, ...reading })
   for (const note of data.notes) warn(note)
   if (existing && hasBegun(existing.folder)) {
-    await checkFingerprint({ run: existing.folder.path, recipe, data, allowChanged: options.allowChangedData })
+    await checkImages({ run: existing.folder.path, recipe, data }, options.allowChangedData)
   }
   const engine = startEngine(recipe, options)
   try {
@@ -111,7 +111,7 @@ async function openRun(path: string, given: RecipeOptions, options: TrainOptions
   if (more !== undefined) {
     throw new UsageError(`${more} conflicts with --resume: a resumed run takes everything from its recipe`)
   }
-  const folder = await openRunFolder(path)
+  const folder = await RunFolder.open(path)
   const known = parseStoredRecipe(folder.recipe, join(path, 'recipe.json'))
   const { epochs = known.epochs, ...rest } = given
   refuseConflicts(rest, known)
@@ -199,6 +199,7 @@ async function trainOn(
       folder,
       recipe,
       model,
+      command: commandOf(recipe),
       trainable: countTrainable({ ...usual, model }),
       engine: engine.description,
       final,
@@ -207,7 +208,6 @@ async function trainOn(
     showResult(folder, result, options)
     return exitCodes.done
   } catch (error) {
-    if (error instanceof RunFolderError) throw new UsageError(error.message, { cause: error })
     if (error instanceof DivergedError && folder) throw divergedError(error, folder, recipe, resumed.file)
     throw error instanceof FileError ? await unwritten(error, folder) : error
   } finally {

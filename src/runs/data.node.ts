@@ -10,9 +10,8 @@ import { imagesOf } from '../recipe/images.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { isCode } from '../recipe/rules.ts'
 import { bootstrapIndices, foldSplit } from '../study/folds.ts'
-import { openPictures } from './pictures.node.ts'
-import { mustExist } from '../cli/inputs.ts'
-import { downloadProgress } from '../cli/progressLines.ts'
+import { mustExist } from './missing.node.ts'
+import { type DataListener, openPictures } from './pictures.node.ts'
 
 /** The images of a run. */
 export interface RunData {
@@ -25,14 +24,19 @@ export interface RunData {
   readonly notes: readonly string[]
 }
 
+/** How images are read. */
+export interface OpenDataOptions extends DataListener {
+  /** Folder to read from in place of the recipe's. */
+  readonly directory?: string | undefined
+}
+
 /**
  * Reads the data set and splits the validation images from those for training.
- * @param directory to read from in place of the recipe's
  * @throws DatasetError for files that are missing or broken, or a split that leaves nothing to train on; Error when the
  * images are of another size than the model takes.
  */
-export async function loadData(recipe: Recipe, directory?: string): Promise<RunData> {
-  return divideData(recipe, await openData(recipe, directory))
+export async function loadData(recipe: Recipe, options: OpenDataOptions = {}): Promise<RunData> {
+  return divideData(recipe, await openData(recipe, options))
 }
 
 /** A recipe's images as they are stored. */
@@ -44,9 +48,11 @@ export interface DataSources {
 }
 
 /** The first half of {@link loadData}. */
-export async function openData(recipe: Recipe, directory = recipe.data.directory): Promise<DataSources> {
+export async function openData(recipe: Recipe, options: OpenDataOptions = {}): Promise<DataSources> {
+  const { directory = recipe.data.directory, ...listener } = options
   if (directory !== undefined) mustExist(directory, 'folder')
-  return recipe.data.name === 'folder' ? openFolder(recipe, directory!) : loadKnown(recipe, directory)
+  if (recipe.data.name === 'folder') return openFolder(recipe, directory!, listener)
+  return loadKnown(recipe, directory, listener)
 }
 
 /** The second half of {@link loadData}. */
@@ -97,8 +103,12 @@ function notesOn({ data }: Recipe, all: ImageCollection, parts: Omit<RunData, 'n
 const listOf = (names: readonly string[]): string =>
   names.length > 5 ? `${names.slice(0, 4).join(', ')} and ${names.length - 4} more classes` : names.join(', ')
 
-async function loadKnown({ data, model }: Recipe, directory: string | undefined): Promise<DataSources> {
-  const splits = await loadDataset(data.name, { directory, onProgress: downloadProgress(data.name) })
+async function loadKnown(
+  { data, model }: Recipe,
+  directory: string | undefined,
+  { downloading }: DataListener,
+): Promise<DataSources> {
+  const splits = await loadDataset(data.name, { directory, onProgress: downloading?.(data.name) })
   if (isCode(model) || model.options?.size !== undefined || model.options?.channels !== undefined) return splits
   const [channels, height, width] = findModel(model.name).inputShape
   const expected = [height, width, channels].join('×')
@@ -110,14 +120,14 @@ async function loadKnown({ data, model }: Recipe, directory: string | undefined)
 }
 
 /** A folder with `train`, `val` and `test` in it, or one that is all there is. */
-async function openFolder(recipe: Recipe, directory: string): Promise<DataSources> {
+async function openFolder(recipe: Recipe, directory: string, listener: DataListener): Promise<DataSources> {
   const { classes, shape } = imagesOf(recipe)
   const { corrupt = 'refuse' } = recipe.data
   // What is scored must be there whole: a score is no score when another picture stands for one that cannot be read.
   const open = (path: string, isScored: boolean, isTrained: boolean): Promise<ImageCollection> => {
     const check = corrupt === 'skip' && isScored ? 'pixels' : 'headers'
     const emptyClasses = isTrained ? 'refuse' : 'allow'
-    return openPictures(path, '--set data.corrupt=skip', { shape, classes, corrupt, check, emptyClasses })
+    return openPictures(path, '--set data.corrupt=skip', { shape, classes, corrupt, check, emptyClasses }, listener)
   }
   const train = splitFolder(directory, 'train')
   if (train === undefined) return { train: await open(directory, true, true) }

@@ -12,8 +12,6 @@ import type { ImageCollection } from '../data/dataset.ts'
 import { changesOf, type FileSizes, type Fingerprint, fileSizes, fingerprintOf } from '../data/fingerprint.node.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import type { RunFolder } from './runFolder.node.ts'
-import { CommandError } from '../cli/errors.ts'
-import { warn } from '../cli/output.ts'
 import type { RunData } from './data.node.ts'
 
 const splits = ['train', 'validation', 'test'] as const
@@ -41,7 +39,7 @@ export async function keepFingerprint(folder: RunFolder, data: RunData): Promise
   await folder.writeFile(summaryFile, `${JSON.stringify(summary, undefined, 2)}\n`)
 }
 
-/** What {@link checkFingerprint} compares. */
+/** What {@link compareFingerprint} compares. */
 export interface FingerprintCheck {
   /** Run folder. */
   readonly run: string
@@ -50,30 +48,22 @@ export interface FingerprintCheck {
   readonly data: RunData
   /** The split that is to be scored; all of them when the run is to go on. */
   readonly split?: Split
-  /** True to warn of changes, and do what was asked for all the same. */
-  readonly allowChanged?: boolean | undefined
 }
 
-/**
- * Compares a run's images with those that it began with. Of a run without a fingerprint it warns that they cannot be compared.
- * @throws CommandError saying what has changed.
- */
-export async function checkFingerprint(check: FingerprintCheck): Promise<void> {
-  const { run, allowChanged } = check
-  const known = await readFingerprint(run)
-  if (!known && !isDividedAnew(check)) {
-    if (check.recipe.data.name === 'folder') {
-      warn(
-        `${run}: is of a version that kept no fingerprint of its images: whether they are still the same cannot be checked`,
-      )
-    }
-    return
-  }
+/** How a run's images compare with those that it began with. */
+export interface FingerprintResult {
+  /** What is different, in words; absent when nothing is. */
+  readonly changes?: string
+  /** True for a folder of pictures whose run kept no fingerprint: it cannot be compared. */
+  readonly isUnknown?: boolean
+}
+
+/** Compares a run's images with those that it began with. */
+export async function compareFingerprint(check: FingerprintCheck): Promise<FingerprintResult> {
+  const known = await readFingerprint(check.run)
+  if (!known && !isDividedAnew(check)) return { isUnknown: check.recipe.data.name === 'folder' }
   const changes = known ? await changesSince(known, check) : oldDivision
-  if (changes === undefined) return
-  const message = `${run}: ${changes}`
-  if (!allowChanged) throw new CommandError(`${message}; to go on all the same: --allow-changed-data`)
-  warn(message)
+  return changes === undefined ? {} : { changes }
 }
 
 const oldDivision =
@@ -160,7 +150,7 @@ async function readFingerprint(run: string): Promise<RunFingerprint | undefined>
     return JSON.parse(await readFile(path, 'utf8')) as RunFingerprint
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new CommandError(`${path}: cannot be read: ${(error as Error).message}`)
+    throw new Error(`${path}: cannot be read: ${(error as Error).message}`)
   }
 }
 

@@ -8,7 +8,8 @@ import type { OpenPretrained, PretrainedWeights } from '../recipe/initialModel.t
 import { weightsOf } from '../train/checkpoint.ts'
 import { naming } from '../train/namedCheckpoint.ts'
 import { loadWeights } from '../train/weights.node.ts'
-import { mustExist, openRunFolder } from '../cli/inputs.ts'
+import { mustExist } from './missing.node.ts'
+import { RunFolder } from './runFolder.node.ts'
 import { finalCheckpoint } from './trainedModel.node.ts'
 
 /**
@@ -32,7 +33,7 @@ export const openPretrained =
   }
 
 async function openRun(path: string, average?: boolean): Promise<PretrainedWeights> {
-  const folder = await openRunFolder(path)
+  const folder = await RunFolder.open(path)
   const recipe = parseStoredRecipe(folder.recipe, join(path, 'recipe.json'))
   const state = weightsOf(await folder.load(finalCheckpoint(folder, recipe)), { average })
   const network = new Map([...state].filter(([name]) => !name.startsWith('normalize.')))

@@ -1,9 +1,20 @@
-/** What commands say of files in a folder that are left out: pictures that cannot be read, and what is no picture. */
+/** Folders of pictures, and what is said of files in them that are left out: pictures that cannot be read, and other files. */
 import { DatasetError } from '../data/errors.ts'
 import type { ImageFiles, ImageFolderOptions } from '../data/folder.node.ts'
 import { describeOthers } from '../data/otherFiles.ts'
-import { warn } from '../cli/output.ts'
-import { checkProgress } from '../cli/progressLines.ts'
+
+/** Told how much is done, and of how much if that is known. */
+export type Tell = (done: number, total: number | undefined) => void
+
+/** Told what happens while images are read; whoever leaves something out hears nothing of it. */
+export interface DataListener {
+  /** Something a person should know, such as a picture that is left out. */
+  readonly warn?: (message: string) => void
+  /** The bytes of a data set that have come. */
+  readonly downloading?: (name: string) => Tell
+  /** The pictures of a folder that were looked at. */
+  readonly checking?: (folder: string) => Tell
+}
 
 /**
  * Opens a folder of pictures, tells how far that is, and warns of each picture and of all other files that are left out.
@@ -14,10 +25,11 @@ export async function openPictures(
   path: string,
   option: string,
   options: Omit<ImageFolderOptions, 'onSkip' | 'onProgress'>,
+  { warn = () => undefined, checking }: DataListener = {},
 ): Promise<ImageFiles> {
   const { imageFolder } = await import('../data/folder.node.ts')
   const folder = await asOption(option, () =>
-    imageFolder(path, { ...options, onSkip: leftOut(), onProgress: checkProgress(path) }),
+    imageFolder(path, { ...options, onSkip: leftOut(warn), ...(checking && { onProgress: checking(path) }) }),
   )
   for (const { reason } of folder.skipped) warn(`left out: ${reason}`)
   if (folder.outside > 0) warn(`${path}: left out: ${countOf(folder.outside)} beside the folders of classes`)
@@ -28,7 +40,7 @@ export async function openPictures(
 const countOf = (pictures: number): string => (pictures === 1 ? '1 picture' : `${pictures} pictures`)
 
 /** Warns once of each picture that turns out to be broken when its pixels are read. */
-function leftOut(): (reason: Error) => void {
+function leftOut(warn: (message: string) => void): (reason: Error) => void {
   const said = new Set<string>()
   return ({ message }) => {
     // A decoder may give another reason the next time: a file is known by its path, which the message begins with.

@@ -19,7 +19,6 @@ import { trainingSeconds } from './trainingTime.ts'
 import type { Evaluation } from '../train/evaluate.ts'
 import type { EpochEvent, Score, ValidationEvent } from '../train/events.ts'
 import { type BestEpoch, bestEpoch } from '../train/session.ts'
-import { commandOf } from '../cli/recipeOptions.ts'
 import { withRelativePaths } from './relativePaths.node.ts'
 
 /** A score on images the model has not seen, with what is known of the true accuracy. */
@@ -73,6 +72,8 @@ export interface FinishedRun {
   readonly recipe: Recipe
   /** With the trained weights. */
   readonly model: ImageClassifier
+  /** The command line that repeats the run, for its report. */
+  readonly command: string
   /** How many numbers of the model were trained at any time. */
   readonly trainable: number
   readonly engine: EngineDescription
@@ -152,7 +153,7 @@ async function reportDataOf(run: FinishedRun, result: RunResult, events: readonl
     ...(first ? { filters: first } : {}),
     trainable: run.trainable,
     layers: summarize(model.network, [channels, height, width]).rows,
-    command: commandOf(run.recipe),
+    command: run.command,
     version: result.fovea,
   }
 }

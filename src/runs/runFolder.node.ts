@@ -23,6 +23,7 @@ import {
   writeCheckpoint,
 } from './checkpointFile.node.ts'
 import { type Checkpoint, CheckpointError } from '../train/checkpoint.ts'
+import { RunFolderError } from './errors.ts'
 import { EventLog, type LoggedEvent, readEvents, rewindEvents } from './eventLog.node.ts'
 import type { CheckpointEvent, TrainEvent } from '../train/events.ts'
 import { RunLock } from './runLock.node.ts'
@@ -45,11 +46,6 @@ export interface Resumed {
   readonly file?: string
   /** What was not as it should be and was passed over, for people to read. */
   readonly warnings: readonly string[]
-}
-
-/** Thrown for a folder that is no run, and for misuse of one. Names the folder and what is missing. */
-export class RunFolderError extends Error {
-  override readonly name = 'RunFolderError'
 }
 
 /** A run folder, to be written by `create` and `resume`, or only read by `open`. */

@@ -8,11 +8,10 @@ import { createModel } from '../recipe/model.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { loadSetup } from '../recipe/recipeFile.node.ts'
 import { readCheckpoint } from './checkpointFile.node.ts'
-import type { RunFolder } from './runFolder.node.ts'
+import { mustExist } from './missing.node.ts'
+import { RunFolder } from './runFolder.node.ts'
 import type { Checkpoint } from '../train/checkpoint.ts'
 import { loadCheckpoint } from '../train/namedCheckpoint.ts'
-import { mustExist, openRunFolder } from '../cli/inputs.ts'
-import { warn } from '../cli/output.ts'
 
 /** A model with the weights of a checkpoint. */
 export interface TrainedModel {
@@ -32,10 +31,15 @@ export function finalCheckpoint(folder: RunFolder, recipe: Recipe): 'latest' | '
  * Reads a run's recipe and weights.
  * @param path of the run folder
  * @param which `final`, `latest`, `best`, or the path of a `.safetensors` file
- * @throws UsageError, CheckpointError or Error naming the file that is missing, broken, or of another model.
+ * @param warn told of what a person should know of the recipe's functions
+ * @throws RunFolderError, MissingError, CheckpointError or Error naming the file that is missing, broken, or of another model.
  */
-export async function loadRun(path: string, which: string): Promise<TrainedModel> {
-  const folder = await openRunFolder(path)
+export async function loadRun(
+  path: string,
+  which: string,
+  warn: (message: string) => void,
+): Promise<TrainedModel> {
+  const folder = await RunFolder.open(path)
   const recipe = parseStoredRecipe(folder.recipe, join(path, 'recipe.json'))
   const chosen = which === 'final' ? finalCheckpoint(folder, recipe) : which
   const isNamed = chosen === 'latest' || chosen === 'best'

@@ -3,8 +3,9 @@
  * @module fovea/train
  */
 export { readCheckpoint, writeCheckpoint } from '../runs/checkpointFile.node.ts'
+export { RunFolderError } from '../runs/errors.ts'
 export type { LoggedEvent } from '../runs/eventLog.node.ts'
-export { type Resumed, RunFolder, RunFolderError, type RunFolderOptions } from '../runs/runFolder.node.ts'
+export { type Resumed, RunFolder, type RunFolderOptions } from '../runs/runFolder.node.ts'
 export { hasTensorBoardLog, TensorBoardLog } from '../runs/tensorboard.node.ts'
 export * from './index.ts'
 export { loadWeights } from './weights.node.ts'

@@ -35,7 +35,10 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
   inspect: { values: ['nn', 'models', 'graph', 'text'] },
   plot: { values: ['text'] },
   report: { values: ['data', 'inspect', 'plot', 'study', 'text'], types: ['backends', 'nn', 'train'] },
-  runs: { values: ['data', 'formats', 'train'] },
+  runs: {
+    values: ['data', 'formats', 'inspect', 'models', 'nn', 'recipe', 'report', 'study', 'train'],
+    types: ['backends'],
+  },
   cli: {
     values: [
       'augment',

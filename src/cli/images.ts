@@ -1,0 +1,28 @@
+/** A run's images on the command line: told of as they are read, and compared with those that the run began with. */
+import { compareFingerprint, type FingerprintCheck } from '../runs/fingerprint.node.ts'
+import type { DataListener } from '../runs/pictures.node.ts'
+import { CommandError } from './errors.ts'
+import { warn } from './output.ts'
+import { checkProgress, downloadProgress } from './progressLines.ts'
+
+/** Tells of images that are read. */
+export const reading: DataListener = { warn, downloading: downloadProgress, checking: checkProgress }
+
+/**
+ * Compares a run's images with those that it began with. Of a run without a fingerprint it warns that they cannot be compared.
+ * @param allowChanged warns of changes instead of an error
+ * @throws CommandError saying what has changed.
+ */
+export async function checkImages(check: FingerprintCheck, allowChanged = false): Promise<void> {
+  const { run } = check
+  const { changes, isUnknown } = await compareFingerprint(check)
+  if (isUnknown) {
+    warn(
+      `${run}: is of a version that kept no fingerprint of its images: whether they are still the same cannot be checked`,
+    )
+  }
+  if (changes === undefined) return
+  const message = `${run}: ${changes}`
+  if (!allowChanged) throw new CommandError(`${message}; to go on all the same: --allow-changed-data`)
+  warn(message)
+}
