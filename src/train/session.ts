@@ -13,6 +13,7 @@ export interface RunStore {
   log(event: TrainEvent): void
   /** Stores a checkpoint, which becomes the latest, and logs it. @returns the event that was logged */
   save(checkpoint: Checkpoint, options: { readonly best: boolean }): Promise<CheckpointEvent>
+  /** The latest checkpoint, for finding where numbers broke. */
   load(which: 'latest'): Promise<Checkpoint>
 }
 
