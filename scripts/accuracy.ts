@@ -7,9 +7,9 @@
 
 import { parseArgs } from 'node:util'
 import { resolveOptions } from '../src/cli/recipeOptions.ts'
-import { loadData } from '../src/runs/data.node.ts'
 import { startEngine } from '../src/recipe/engine.ts'
 import { createTrainer } from '../src/recipe/trainer.ts'
+import { loadData } from '../src/runs/data.node.ts'
 
 const { values } = parseArgs({
   options: { seeds: { type: 'string', default: '5' }, threads: { type: 'string' } },
