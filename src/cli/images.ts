@@ -1,9 +1,9 @@
 /** A run's images on the command line: told of as they are read, and compared with those that the run began with. */
 import { compareFingerprint, type FingerprintCheck } from '../runs/fingerprint.node.ts'
 import type { DataListener } from '../runs/pictures.node.ts'
-import { CommandError } from './errors.ts'
-import { warn } from './output.ts'
-import { checkProgress, downloadProgress } from './progressLines.ts'
+import { CommandError } from './terminal/errors.ts'
+import { warn } from './terminal/output.ts'
+import { checkProgress, downloadProgress } from './terminal/progressLines.ts'
 
 /** Tells of images that are read. */
 export const reading: DataListener = { warn, downloading: downloadProgress, checking: checkProgress }

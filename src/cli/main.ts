@@ -5,7 +5,6 @@ import { defaultModel } from '../recipe/defaults.ts'
 import { RecipeError } from '../recipe/errors.ts'
 import { sourceErrorOf } from '../recipe/userCode.node.ts'
 import { version } from '../recipe/version.ts'
-import { describeError, exitCodeOf, exitCodes, oneLine, UsageError } from './errors.ts'
 import {
   changedDataOption,
   checkpointOption,
@@ -17,9 +16,10 @@ import {
   wholeNumber,
   wideOption,
 } from './options.ts'
-import { watchOutput } from './output.ts'
 import { recipeOptions, takesRecipe } from './recipeCommand.ts'
 import { addStudyCommands } from './studyCommands.ts'
+import { describeError, exitCodeOf, exitCodes, oneLine, UsageError } from './terminal/errors.ts'
+import { watchOutput } from './terminal/output.ts'
 
 const program = new Command('fovea')
   .description('Train, score and look into convolutional networks.')
@@ -80,11 +80,11 @@ Examples:
   .action(async (word: string | undefined, options) => {
     const { given, file } = await recipeOptions(word, options)
     if (options.overfit !== undefined) {
-      const { overfitCheck } = await import('./overfit.ts')
+      const { overfitCheck } = await import('./commands/train/overfit.ts')
       process.exitCode = await overfitCheck(options.overfit, given, { ...options, file })
       return
     }
-    const { train } = await import('./train.ts')
+    const { train } = await import('./commands/train/train.ts')
     process.exitCode = await train(given, { ...options, file })
   })
 
@@ -120,7 +120,7 @@ Examples:
   fovea eval runs/lenet5 --split validation --checkpoint best --json`,
   )
   .action(async (run: string, options) => {
-    const { evaluate } = await import('./eval.ts')
+    const { evaluate } = await import('./commands/eval/evaluate.ts')
     process.exitCode = await evaluate(run, options)
   })
 
@@ -156,7 +156,7 @@ Examples:
   fovea predict runs/lenet5 'scans/**/page-*.jpg'`,
   )
   .action(async (run: string, images: string[], options) => {
-    const { predict } = await import('./predict.ts')
+    const { predict } = await import('./commands/predict/predict.ts')
     process.exitCode = await predict(run, images, options)
   })
 
@@ -193,7 +193,7 @@ Examples:
   fovea summary vgg16 --svg vgg16.svg --html vgg16.html`,
   )
   .action(async (model: string, options) => {
-    const { summary } = await import('./summary.ts')
+    const { summary } = await import('./commands/summary/summary.ts')
     process.exitCode = await summary(model, options)
   })
 
@@ -213,7 +213,7 @@ Examples:
   fovea doctor --threads 1 --json`,
   )
   .action(async options => {
-    const { doctor } = await import('./doctor.ts')
+    const { doctor } = await import('./commands/doctor/doctor.ts')
     process.exitCode = await doctor(options)
   })
 
@@ -247,7 +247,7 @@ Examples:
   fovea data photos/train --size 128 --augment recipe.ts --out sheet.png`,
   )
   .action(async (data: string, options) => {
-    const { showData } = await import('./data.ts')
+    const { showData } = await import('./commands/data/showData.ts')
     process.exitCode = await showData(data, options)
   })
 
@@ -279,7 +279,7 @@ Examples:
   fovea eval runs/resnet20-cifar`,
   )
   .action(async (file: string, options) => {
-    const { importWeights } = await import('./import.ts')
+    const { importWeights } = await import('./commands/import/importWeights.ts')
     process.exitCode = await importWeights(file, options)
   })
 

@@ -10,7 +10,7 @@ import { dataName, type Recipe } from '../recipe/recipe.ts'
 import { isCode } from '../recipe/rules.ts'
 import { relativePath, withRelativePaths } from '../runs/relativePaths.node.ts'
 import { display } from '../text/display.ts'
-import { UsageError } from './errors.ts'
+import { UsageError } from './terminal/errors.ts'
 
 /** Options of the command line that say something about a recipe; the rest is filled in. */
 export interface RecipeOptions {

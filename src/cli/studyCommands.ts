@@ -50,7 +50,7 @@ Examples:
   fovea lr-find recipe.ts --batch-size 256`,
     )
     .action(async (word: string | undefined, options) => {
-      const { findRate } = await import('./lrFind.ts')
+      const { findRate } = await import('./commands/lrFind/findRate.ts')
       process.exitCode = await findRate((await recipeOptions(word, options)).given, await withFile(word, options))
     })
 }
@@ -89,7 +89,7 @@ Examples:
   fovea search recipe.ts --vary 'optimizer.lr=log(1e-4, 1e-1)' --strategy asha --epochs 9 --jobs 2`,
     )
     .action(async (word: string | undefined, options) => {
-      const { search } = await import('./search.ts')
+      const { search } = await import('./commands/search/search.ts')
       process.exitCode = await search((await recipeOptions(word, options)).given, await withFile(word, options))
     })
 }
@@ -114,7 +114,7 @@ Examples:
   fovea kfold recipe.ts --set optimizer.lr=0.02 --out studies/slower`,
     )
     .action(async (word: string | undefined, options) => {
-      const { kfold } = await import('./kfold.ts')
+      const { kfold } = await import('./commands/kfold/kfold.ts')
       process.exitCode = await kfold((await recipeOptions(word, options)).given, await withFile(word, options))
     })
 }
@@ -149,7 +149,7 @@ Examples:
   fovea ensemble lenet5 --members 5 --test`,
     )
     .action(async (word: string | undefined, options) => {
-      const { ensemble } = await import('./ensemble.ts')
+      const { ensemble } = await import('./commands/ensemble/ensemble.ts')
       // Here `--test` asks for the test set, and says nothing about the members' recipes.
       const { given } = await recipeOptions(word, { ...options, test: undefined })
       process.exitCode = await ensemble(given, await withFile(word, options))
@@ -171,7 +171,7 @@ Examples:
   fovea compare runs/lenet5 runs/lenet5-2 --out curves.svg`,
     )
     .action(async (runs: string[], options) => {
-      const { compare } = await import('./compare.ts')
+      const { compare } = await import('./commands/compare/compare.ts')
       process.exitCode = await compare(runs, options)
     })
 }

@@ -3,8 +3,8 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readWhole } from '../formats/source.node.ts'
 import { WeightsError } from '../formats/weightsFile.ts'
-import { writeAtomic } from './atomicFile.node.ts'
 import { type Checkpoint, CheckpointError, decodeCheckpoint, encodeCheckpoint } from '../train/checkpoint.ts'
+import { writeAtomic } from './atomicFile.node.ts'
 
 /** Name of the tensors' file of a step. */
 export const checkpointName = (step: number) => `step-${String(step).padStart(6, '0')}${extension}`

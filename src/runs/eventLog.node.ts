@@ -6,9 +6,9 @@ import { closeSync, existsSync, fsync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { writeAllSync, writing, writingSync } from '../data/fileError.node.ts'
-import { writeAtomic } from './atomicFile.node.ts'
 import type { TrainEvent } from '../train/events.ts'
 import { fromJson, isRecord, toJson } from '../train/json.ts'
+import { writeAtomic } from './atomicFile.node.ts'
 
 /** An event with the time at which it was logged, ISO 8601 in UTC. */
 export type LoggedEvent = TrainEvent & { readonly time: string }

@@ -11,8 +11,8 @@ import { gunzip, gzip } from 'node:zlib'
 import type { ImageCollection } from '../data/dataset.ts'
 import { changesOf, type FileSizes, type Fingerprint, fileSizes, fingerprintOf } from '../data/fingerprint.node.ts'
 import type { Recipe } from '../recipe/recipe.ts'
-import type { RunFolder } from './runFolder.node.ts'
 import type { RunData } from './data.node.ts'
+import type { RunFolder } from './runFolder.node.ts'
 
 const splits = ['train', 'validation', 'test'] as const
 type Split = (typeof splits)[number]

@@ -13,13 +13,13 @@ import { version } from '../recipe/version.ts'
 import { firstFilters, worstMistakes } from '../report/collect.ts'
 import type { ReportData } from '../report/reportData.ts'
 import { wilsonInterval } from '../report/wilson.ts'
-import type { LoggedEvent } from './eventLog.node.ts'
-import type { RunFolder } from './runFolder.node.ts'
-import { trainingSeconds } from './trainingTime.ts'
 import type { Evaluation } from '../train/evaluate.ts'
 import type { EpochEvent, Score, ValidationEvent } from '../train/events.ts'
 import { type BestEpoch, bestEpoch } from '../train/session.ts'
+import type { LoggedEvent } from './eventLog.node.ts'
 import { withRelativePaths } from './relativePaths.node.ts'
+import type { RunFolder } from './runFolder.node.ts'
+import { trainingSeconds } from './trainingTime.ts'
 
 /** A score on images the model has not seen, with what is known of the true accuracy. */
 export interface MeasuredScore extends Score {

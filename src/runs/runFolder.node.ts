@@ -13,6 +13,8 @@
 import { mkdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder, notWritten, writing } from '../data/fileError.node.ts'
+import { type Checkpoint, CheckpointError } from '../train/checkpoint.ts'
+import type { CheckpointEvent, TrainEvent } from '../train/events.ts'
 import { removeTemporaries, writeAtomic } from './atomicFile.node.ts'
 import {
   checkpointName,
@@ -22,10 +24,8 @@ import {
   removeCheckpoint,
   writeCheckpoint,
 } from './checkpointFile.node.ts'
-import { type Checkpoint, CheckpointError } from '../train/checkpoint.ts'
 import { RunFolderError } from './errors.ts'
 import { EventLog, type LoggedEvent, readEvents, rewindEvents } from './eventLog.node.ts'
-import type { CheckpointEvent, TrainEvent } from '../train/events.ts'
 import { RunLock } from './runLock.node.ts'
 
 /** How a run folder is written. */

@@ -7,11 +7,11 @@ import { parseStoredRecipe } from '../recipe/files.node.ts'
 import { createModel } from '../recipe/model.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { loadSetup } from '../recipe/recipeFile.node.ts'
+import type { Checkpoint } from '../train/checkpoint.ts'
+import { loadCheckpoint } from '../train/namedCheckpoint.ts'
 import { readCheckpoint } from './checkpointFile.node.ts'
 import { mustExist } from './missing.node.ts'
 import { RunFolder } from './runFolder.node.ts'
-import type { Checkpoint } from '../train/checkpoint.ts'
-import { loadCheckpoint } from '../train/namedCheckpoint.ts'
 
 /** A model with the weights of a checkpoint. */
 export interface TrainedModel {
@@ -34,11 +34,7 @@ export function finalCheckpoint(folder: RunFolder, recipe: Recipe): 'latest' | '
  * @param warn told of what a person should know of the recipe's functions
  * @throws RunFolderError, MissingError, CheckpointError or Error naming the file that is missing, broken, or of another model.
  */
-export async function loadRun(
-  path: string,
-  which: string,
-  warn: (message: string) => void,
-): Promise<TrainedModel> {
+export async function loadRun(path: string, which: string, warn: (message: string) => void): Promise<TrainedModel> {
   const folder = await RunFolder.open(path)
   const recipe = parseStoredRecipe(folder.recipe, join(path, 'recipe.json'))
   const chosen = which === 'final' ? finalCheckpoint(folder, recipe) : which

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { exitCodes } from '../../src/cli/errors.ts'
+import { exitCodes } from '../../src/cli/terminal/errors.ts'
 import { checkpointOf, eventsOf, fovea, sha256, succeed, temporaryFolder, writeSmallMnist } from '../support/fovea.ts'
 
 const folder = temporaryFolder()

@@ -1,6 +1,13 @@
 import { constants } from 'node:os'
 import { describe, expect, it } from 'vitest'
-import { CommandError, describeError, exitCodeOf, exitCodes, oneLine, UsageError } from '../../src/cli/errors.ts'
+import {
+  CommandError,
+  describeError,
+  exitCodeOf,
+  exitCodes,
+  oneLine,
+  UsageError,
+} from '../../src/cli/terminal/errors.ts'
 import { SourceError } from '../../src/recipe/errors.ts'
 
 describe('oneLine', () => {

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest'
-import { Interrupt } from '../../src/cli/interrupt.ts'
+import { Interrupt } from '../../src/cli/terminal/interrupt.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()

@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { picturesOf } from '../../src/cli/pictureFiles.ts'
+import { picturesOf } from '../../src/cli/commands/predict/pictureFiles.ts'
 import { mnist } from '../../src/data/mnist.node.ts'
 import { fovea, succeed, temporaryFolder, writeSmallMnist } from '../support/fovea.ts'
 

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { progressStyle, TrainProgress } from '../../src/cli/progress.ts'
+import { progressStyle, TrainProgress } from '../../src/cli/terminal/progress.ts'
 import type { TrainEvent } from '../../src/train/events.ts'
 import { trainEvents } from '../support/trainEvents.ts'
 

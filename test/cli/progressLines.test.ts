@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { checkProgress, downloadProgress } from '../../src/cli/progressLines.ts'
+import { checkProgress, downloadProgress } from '../../src/cli/terminal/progressLines.ts'
 
 const mebibyte = 2 ** 20
 

@@ -1,6 +1,6 @@
 /** What a study shows while it runs: a line that is redrawn on a terminal, lines elsewhere. */
 import { describe, expect, it } from 'vitest'
-import { StudyProgress, type StudyProgressOptions } from '../../src/cli/studyProgress.ts'
+import { StudyProgress, type StudyProgressOptions } from '../../src/cli/study/studyProgress.ts'
 
 function written(options: StudyProgressOptions, use: (progress: StudyProgress) => void, columns = 40): string {
   let text = ''

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { textTable } from '../../src/cli/table.ts'
+import { textTable } from '../../src/cli/terminal/table.ts'
 
 const columns = [{ title: 'class' }, { title: 'probability', align: 'right' }] as const
 

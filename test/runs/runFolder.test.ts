@@ -14,10 +14,10 @@ import {
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Checkpoint } from '../../src/train/checkpoint.ts'
-import type { StepEvent } from '../../src/train/events.ts'
 import { RunFolder } from '../../src/runs/runFolder.node.ts'
 import { RunLock } from '../../src/runs/runLock.node.ts'
+import type { Checkpoint } from '../../src/train/checkpoint.ts'
+import type { StepEvent } from '../../src/train/events.ts'
 
 let root: string
 beforeEach(() => {

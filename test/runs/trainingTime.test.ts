@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { trainingSeconds } from '../../src/runs/trainingTime.ts'
 import type { LoggedEvent } from '../../src/runs/eventLog.node.ts'
+import { trainingSeconds } from '../../src/runs/trainingTime.ts'
 
 const event = (type: string, second: number) =>
   ({ type, time: new Date(Date.UTC(2024, 0, 1) + 1000 * second).toISOString() }) as LoggedEvent

@@ -1,0 +1,193 @@
+/** `fovea eval`: the score of a run on one of its splits. */
+
+import { fiveCrop, flipViews, tenCrop, type Views } from '../../../augment/views.ts'
+import { type ImageCollection, isInMemory } from '../../../data/dataset.ts'
+import type { Subset } from '../../../data/split.ts'
+import { confusedPairs } from '../../../plot/confusionMatrix.ts'
+import { type EngineChoices, startEngine } from '../../../recipe/engine.ts'
+import { imagesOf } from '../../../recipe/images.ts'
+import { dataName, modelName } from '../../../recipe/recipe.ts'
+import { loadData, type RunData } from '../../../runs/data.node.ts'
+import { measured } from '../../../runs/result.node.ts'
+import { loadRun } from '../../../runs/trainedModel.node.ts'
+import { formatCount, formatPercent, formatSignificant } from '../../../text/format.ts'
+import { Evaluator } from '../../../train/evaluate.ts'
+import { checkImages, reading } from '../../images.ts'
+import { CommandError, exitCodes, UsageError } from '../../terminal/errors.ts'
+import { EvaluationProgress } from '../../terminal/evaluationProgress.ts'
+import { print, printJson, warn } from '../../terminal/output.ts'
+import { textTable } from '../../terminal/table.ts'
+
+/** Names of the splits. */
+export const splitNames = ['test', 'validation', 'train'] as const
+
+/** Names of the views of test-time augmentation. */
+export const viewNames = ['flip', 'five', 'ten'] as const
+
+/** Options of {@link evaluate}. */
+export interface EvalOptions extends EngineChoices {
+  readonly split: (typeof splitNames)[number]
+  /** Averages the answers to several views of each image. */
+  readonly views?: (typeof viewNames)[number]
+  /** `latest`, `best`, or the path of a `.safetensors` file. */
+  readonly checkpoint: string
+  /** Folder of the data set's files, when it is not where it was. */
+  readonly dataDir?: string
+  /** True to score images that are not those that the run began with. */
+  readonly allowChangedData?: boolean
+  readonly json?: boolean
+  readonly quiet?: boolean
+}
+
+/** Scores a run. @returns the exit code */
+export async function evaluate(run: string, options: EvalOptions): Promise<number> {
+  const { split, views, checkpoint: which, dataDir, json, quiet } = options
+  const { recipe, model, checkpoint } = await loadRun(run, which, warn)
+  const data = await loadData(recipe, { directory: dataDir, ...reading })
+  // Imported weights were trained elsewhere, on images that nobody here knows.
+  if (checkpoint.progress.imported === undefined) {
+    await checkImages({ run, recipe, data, split }, options.allowChangedData)
+  }
+  const images = splitOf(data, split, run)
+  const { classes } = images.dataset
+  const allowLabelChanges = recipe.data.augment?.allowLabelChanges ?? false
+  if (views) checkViews(views, images.dataset, imagesOf(recipe).shape, allowLabelChanges)
+  const engine = startEngine(recipe, options)
+  const stream = json ? process.stderr : process.stdout
+  const bar = quiet ? undefined : new EvaluationProgress(stream, `${split} images`, images.indices.length)
+  try {
+    const evaluator = new Evaluator(engine, model, imagesOf(recipe).shape)
+    const onProgress = (done: number) => bar?.update(done)
+    const evaluation = views
+      ? await evaluator.evaluateViews(images, viewsOf(views, imagesOf(recipe).shape), {
+          onProgress,
+          allowLabelChanges,
+        })
+      : await evaluator.evaluate(images, onProgress)
+    bar?.close()
+    const score = measured(evaluation)
+    const { step } = checkpoint.progress
+    const rows = scoreClasses(evaluation.confusion, classes)
+    const { confusion } = evaluation
+    if (json)
+      printJson({ run, split, ...(views && { views }), checkpoint: which, step, ...score, classes: rows, confusion })
+    else {
+      const [low, high] = score.interval
+      const wrong = score.samples - score.right
+      print(
+        `${run}: ${modelName(recipe)} after step ${formatCount(step)} on ${formatCount(score.samples)} ${split} images of ${dataName(recipe)}${views ? `, averaged over ${views} views` : ''}`,
+        `accuracy ${formatPercent(score.accuracy)} (95 % interval ${(100 * low).toFixed(2)} to ${formatPercent(high)}), ${formatCount(wrong)} wrong`,
+        `loss     ${formatSignificant(score.loss)}`,
+        '',
+        classTable(rows),
+        '',
+        confusionText(confusion, classes, process.stdout.columns ?? 80),
+      )
+    }
+    return exitCodes.done
+  } finally {
+    bar?.close()
+    await engine.close()
+  }
+}
+
+const viewsOf = (name: (typeof viewNames)[number], [height, width]: readonly [number, number, number]): Views =>
+  name === 'flip' ? flipViews() : name === 'five' ? fiveCrop([height, width]) : tenCrop([height, width])
+
+/**
+ * Mirror images of written symbols are not what the model knows, unless it was trained on them.
+ * @throws UsageError saying what to do; warns where all views would be the same.
+ */
+function checkViews(
+  views: (typeof viewNames)[number],
+  data: ImageCollection,
+  [height, width]: readonly [number, number, number],
+  allowLabelChanges: boolean,
+): void {
+  const areCropsAlike = isInMemory(data) && data.shape[0] === height && data.shape[1] === width
+  if (views !== 'five' && data.symbols === true && !allowLabelChanges) {
+    throw new UsageError(
+      `--views ${views} has mirror images, but the classes of ${data.name} are written symbols, which the model knows one way ` +
+        `round only: leave --views out${areCropsAlike ? '' : ', or take five'} ` +
+        '(a model that was trained on mirrored symbols, by data.augment.allowLabelChanges, is scored on them)',
+    )
+  }
+  if (views !== 'flip' && areCropsAlike) {
+    const better = views === 'ten' ? '--views flip gives the same' : 'leave --views out'
+    warn(`the images of ${data.name} are no larger than what the model takes, crops of one are all the same: ${better}`)
+  }
+}
+
+function splitOf(data: RunData, split: EvalOptions['split'], run: string): Subset<ImageCollection> {
+  const images = data[split]
+  if (images) return images
+  const why = split === 'validation' ? 'its recipe holds no images back' : 'its folder has no test images'
+  throw new CommandError(`${run}: has no ${split} split, ${why}`)
+}
+
+/** How well one class is known. */
+interface ClassScore {
+  readonly class: string
+  readonly images: number
+  readonly right: number
+  /** Share of the class's images that was recognized; null when there are none. */
+  readonly recall: number | null
+  /** Share of the answers with this class that was right; null when there are none. */
+  readonly precision: number | null
+}
+
+function scoreClasses(confusion: readonly (readonly number[])[], classes: readonly string[]): ClassScore[] {
+  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0)
+  const share = (part: number, whole: number) => (whole > 0 ? part / whole : null)
+  return classes.map((name, k) => {
+    const images = sum(confusion[k]!)
+    const right = confusion[k]![k]!
+    const answers = sum(confusion.map(row => row[k]!))
+    return { class: name, images, right, recall: share(right, images), precision: share(right, answers) }
+  })
+}
+
+function classTable(rows: readonly ClassScore[]): string {
+  const columns = ['class', 'images', 'right', 'recall', 'precision'].map(title => ({
+    title,
+    align: title === 'class' ? ('left' as const) : ('right' as const),
+  }))
+  const percent = (share: number | null) => (share === null ? '–' : formatPercent(share))
+  return textTable(
+    columns,
+    rows.map(row => [
+      row.class,
+      formatCount(row.images),
+      formatCount(row.right),
+      percent(row.recall),
+      percent(row.precision),
+    ]),
+  )
+}
+
+/** The confusion matrix when it is no wider than the terminal, else the most frequent errors. */
+function confusionText(confusion: readonly (readonly number[])[], classes: readonly string[], columns: number): string {
+  const matrix = textTable(
+    ['true \\ predicted', ...classes].map((title, k) => ({
+      title,
+      align: k === 0 ? ('left' as const) : ('right' as const),
+    })),
+    confusion.map((row, k) => [classes[k]!, ...row.map(count => (count === 0 ? '·' : formatCount(count)))]),
+  )
+  if (Math.max(...matrix.split('\n').map(line => line.length)) <= columns) return matrix
+  const pairs = confusedPairs(confusion).slice(0, 20)
+  return textTable(
+    [
+      { title: 'true' },
+      { title: 'predicted' },
+      { title: 'images', align: 'right' },
+      { title: 'of the class', align: 'right' },
+    ],
+    pairs.map(({ label, predicted, count, share }) => [
+      classes[label]!,
+      classes[predicted]!,
+      formatCount(count),
+      formatPercent(share),
+    ]),
+  )
+}

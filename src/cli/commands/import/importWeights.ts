@@ -1,0 +1,125 @@
+/** `fovea import`: weights from PyTorch or safetensors files, as a run folder that `eval` and `predict` take. */
+
+import { rm } from 'node:fs/promises'
+import { sizeOf } from '../../../graph/shape.ts'
+import type { HostTensor } from '../../../graph/variable.ts'
+import { findModel, type ModelEntry, modelNameOf } from '../../../models/index.ts'
+import type { ImageClassifier } from '../../../nn/imageClassifier.ts'
+import type { NormalizeOptions } from '../../../nn/normalize.ts'
+import { datasets } from '../../../recipe/datasets.ts'
+import { imagesOf } from '../../../recipe/images.ts'
+import { createModel } from '../../../recipe/model.ts'
+import { dataName, type Recipe } from '../../../recipe/recipe.ts'
+import { mustExist } from '../../../runs/missing.node.ts'
+import { RunFolder } from '../../../runs/runFolder.node.ts'
+import { formatCount } from '../../../text/format.ts'
+import { predictionProgram } from '../../../train/programs.ts'
+import { loadWeights } from '../../../train/weights.node.ts'
+import { defaultRuns } from '../../options.ts'
+import { resolveOptions } from '../../recipeOptions.ts'
+import { CommandError, UsageError } from '../../terminal/errors.ts'
+import { note, print } from '../../terminal/output.ts'
+
+/** Options of {@link importWeights}. */
+export interface ImportOptions {
+  readonly model: string
+  readonly data: string
+  /** Mean and standard deviation of each channel, of pixels from 0 to 1, that the weights were trained with. */
+  readonly mean?: readonly number[]
+  readonly std?: readonly number[]
+  /** What the names in the file begin with; found out when absent. */
+  readonly prefix?: string
+  /** False for the weights of the last step where a file has averaged ones too. */
+  readonly average?: boolean
+  readonly out?: string
+  readonly name?: string
+}
+
+/**
+ * Makes a run folder of a file of weights: one that predicts, or none.
+ * @param file its path or address
+ * @returns the exit code
+ * @throws UsageError for options that cannot be meant; Error naming the file and what does not fit: a broken file, missing,
+ *   unexpected or mis-shaped tensors, a network that does not answer to the data's images with its classes.
+ */
+export async function importWeights(file: string, options: ImportOptions): Promise<number> {
+  const { model: name, prefix, average, out = defaultRuns } = options
+  mustExist(file)
+  const recipe = recipeOf(options)
+  const model = createModel({ recipe, functions: {} })
+  const { missing, notes } = await loadWeights(model, file, {
+    ...(prefix !== undefined && { prefix }),
+    ...(average !== undefined && { average }),
+  })
+  checkAnswers(model, recipe)
+  checkFinite(model, file)
+  // The model's own values, so that types and names are those that a training run would have saved.
+  const tensors = new Map<string, HostTensor>()
+  for (const [path, { shape, value }] of model.variables()) tensors.set(`model.${path}`, { shape, values: value })
+  const folder = await RunFolder.create(out, options.name ?? name, recipe)
+  try {
+    await folder.save({ tensors, progress: { epoch: 1, batch: 0, step: 0, imported: file }, recipe })
+  } catch (error) {
+    await folder.close()
+    await rm(folder.path, { recursive: true, force: true })
+    throw error
+  }
+  await folder.close()
+  let parameters = 0
+  for (const [path, { shape }] of model.parameters()) if (!missing.includes(path)) parameters += sizeOf(shape)
+  for (const text of notes) note(`${file}: ${text}`)
+  const { mean, std } = recipe.data.normalize as NormalizeOptions
+  const whose = options.mean ? '' : ` (usual for ${name} on ${dataName(recipe)}; --mean and --std say others)`
+  print(
+    `${formatCount(parameters)} parameters of ${name} from ${file}`,
+    `normalized by  mean ${mean.join(', ')}, std ${std.join(', ')}${whose}`,
+    `run folder     ${folder.path}`,
+  )
+  return 0
+}
+
+/** Mean and standard deviation of the photographs of ImageNet, which nearly all published weights for them expect. */
+const imageNet: NormalizeOptions = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
+
+/** What images are usually normalized by for a model: as its data set is, of those whose images it takes as they are. */
+const usualFor = ({ inputShape: [channels, height, width] }: ModelEntry): NormalizeOptions =>
+  Object.values(datasets).find(({ shape }) => String(shape) === String([height, width, channels]))?.normalize ??
+  imageNet
+
+/** The recipe of the run. Pictures of one's own are normalized by what the weights were trained with, never by themselves. */
+function recipeOf({ model: name, data, mean, std }: ImportOptions): Recipe {
+  if ((mean === undefined) !== (std === undefined)) {
+    throw new UsageError(`--${mean ? 'mean' : 'std'} needs --${mean ? 'std' : 'mean'} beside it`)
+  }
+  const given = mean && std && { mean: [...mean], std: [...std] }
+  // A name that is unknown is refused by the recipe.
+  const own = data.startsWith('folder:') && modelNameOf(name) ? findModel(name) : undefined
+  const normalize = given ?? (own && usualFor(own))
+  const base = own ? { data: { name: 'folder', channels: own.inputShape[0] } } : {}
+  return resolveOptions({ model: name, data, ...(normalize && { normalize }) }, [], base)
+}
+
+/** @throws CommandError when the network does not take the images, or answers with another number of classes */
+function checkAnswers(model: ImageClassifier, recipe: Recipe): void {
+  const { classes, shape } = imagesOf(recipe)
+  const fail = (reason: string): never => {
+    throw new CommandError(`the run could not predict on ${dataName(recipe)}: ${reason}`)
+  }
+  try {
+    const { outputs } = predictionProgram(model, shape, 1, false)
+    const size = outputs.probabilities?.shape.at(-1)
+    if (size !== classes.length) fail(`${size} outputs for ${classes.length} classes`)
+  } catch (error) {
+    if (error instanceof CommandError) throw error
+    fail((error as Error).message)
+  }
+}
+
+/** @throws CommandError when there are weights with which every answer is NaN */
+function checkFinite(model: ImageClassifier, file: string): void {
+  for (const [path, { value }] of model.variables()) {
+    const at = (value as Float32Array).findIndex(number => !Number.isFinite(number))
+    if (at >= 0)
+      throw new CommandError(`${file}: ${path} is ${value[at]} at ${at}: with such weights nothing is predicted`)
+  }
+}

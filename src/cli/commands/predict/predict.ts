@@ -1,0 +1,176 @@
+/** `fovea predict`: what a trained model sees in pictures. */
+
+import type { ImageDataset } from '../../../data/dataset.ts'
+import { ImageError } from '../../../data/errors.ts'
+import { prepareImage } from '../../../data/image.node.ts'
+import { subsetOf } from '../../../data/split.ts'
+import { sizeOf } from '../../../graph/shape.ts'
+import { type EngineChoices, startEngine } from '../../../recipe/engine.ts'
+import { imagesOf } from '../../../recipe/images.ts'
+import { dataName } from '../../../recipe/recipe.ts'
+import { loadRun } from '../../../runs/trainedModel.node.ts'
+import { formatCount } from '../../../text/format.ts'
+import { Evaluator, evaluationBatch } from '../../../train/evaluate.ts'
+import type { ImageShape } from '../../../train/programs.ts'
+import { exitCodes, oneLine, UsageError } from '../../terminal/errors.ts'
+import { EvaluationProgress } from '../../terminal/evaluationProgress.ts'
+import { warn } from '../../terminal/output.ts'
+import { progressStyle } from '../../terminal/progress.ts'
+import { picturesOf } from './pictureFiles.ts'
+import { type Failure, isFailure, JsonOutput, type Prediction, TableOutput } from './predictions.ts'
+
+/** Whether dark strokes on light paper are turned into light strokes on dark, which digit models are trained on. */
+export const invertNames = ['auto', 'yes', 'no'] as const
+
+/** Options of {@link predict}. */
+export interface PredictOptions extends Pick<EngineChoices, 'wide'> {
+  /** So many classes are shown for each picture: 3 by default, or all of fewer. */
+  readonly top?: number
+  readonly invert: (typeof invertNames)[number]
+  readonly checkpoint: string
+  readonly json?: boolean
+}
+
+/** Starting more threads than one takes longer than they save on so few pictures. */
+const fewPictures = 64
+/** Pictures that are decoded at the same time. */
+const decodedAtOnce = 8
+
+/**
+ * Classifies pictures, batch by batch, and shows each batch when it is done. What is no picture does not keep the others from
+ * being shown.
+ * @param words files, folders and patterns
+ * @returns the exit code
+ */
+export async function predict(run: string, words: readonly string[], options: PredictOptions): Promise<number> {
+  const { recipe, model } = await loadRun(run, options.checkpoint, warn)
+  const { classes, shape } = imagesOf(recipe)
+  const { top = Math.min(3, classes.length) } = options
+  if (top > classes.length) {
+    throw new UsageError(`--top ${top}: ${dataName(recipe)} has only ${classes.length} classes`)
+  }
+  const asked = await entriesOf(words)
+  const threads = asked.length > fewPictures ? undefined : 1
+  const engine = startEngine(recipe, { threads, wide: options.wide })
+  const files = asked.filter(entry => typeof entry === 'string')
+  const canInvert = shape[2] === 1 && options.invert !== 'no'
+  const output = options.json ? new JsonOutput() : new TableOutput(files, classes, top, canInvert)
+  const bar = progressFor(asked.length)
+  let failed = 0
+  try {
+    const evaluator = new Evaluator(engine, model, shape)
+    const batch = evaluationBatch(shape)
+    for (let first = 0; first < asked.length; first += batch) {
+      const prepared = await prepareAll(asked.slice(first, first + batch), shape, options.invert)
+      const size = asked.length > batch ? batch : prepared.length
+      const answers = await answersOf(evaluator, prepared, { classes, shape, top, size })
+      output.add(answers)
+      for (const { error } of answers.filter(isFailure)) {
+        failed++
+        process.stderr.write(`fovea: ${error}\n`)
+      }
+      bar?.update(first + prepared.length)
+    }
+    output.end()
+  } finally {
+    bar?.close()
+    await engine.close()
+  }
+  if (failed > 0 && asked.length > 1) {
+    process.stderr.write(`fovea: ${formatCount(failed)} of ${formatCount(asked.length)} could not be predicted\n`)
+  }
+  return failed > 0 ? exitCodes.failed : exitCodes.done
+}
+
+/** Every picture that the words name, once, and every word that names none. */
+async function entriesOf(words: readonly string[]): Promise<(string | Failure)[]> {
+  const entries: (string | Failure)[] = []
+  const seen = new Set<string>()
+  for (const word of words) {
+    const named = await picturesOf(word)
+    if ('error' in named) entries.push({ file: word, error: named.error })
+    else entries.push(...named.files.filter(file => !seen.has(file) && seen.add(file)))
+  }
+  return entries
+}
+
+/** A bar on the terminal, when the answers go elsewhere and there are many. */
+function progressFor(pictures: number): EvaluationProgress | undefined {
+  const isBar = progressStyle(process.stderr, process.env) === 'bar' && !process.stdout.isTTY
+  return isBar && pictures > fewPictures ? new EvaluationProgress(process.stderr, 'pictures', pictures) : undefined
+}
+
+/** A picture as the model takes it. */
+interface Prepared {
+  readonly file: string
+  readonly pixels: Uint8Array
+  readonly inverted: boolean
+}
+
+async function prepareAll(
+  entries: readonly (string | Failure)[],
+  shape: ImageShape,
+  invert: PredictOptions['invert'],
+): Promise<(Prepared | Failure)[]> {
+  const results: (Prepared | Failure)[] = []
+  const one = async (entry: string | Failure): Promise<Prepared | Failure> => {
+    if (typeof entry !== 'string') return entry
+    try {
+      return { file: entry, ...(await prepare(entry, shape, invert)) }
+    } catch (error) {
+      if (!(error instanceof ImageError)) throw error
+      return { file: entry, error: oneLine(error.message) }
+    }
+  }
+  for (let first = 0; first < entries.length; first += decodedAtOnce) {
+    results.push(...(await Promise.all(entries.slice(first, first + decodedAtOnce).map(one))))
+  }
+  return results
+}
+
+/**
+ * The answers for a batch of pictures; what failed before stays a failure.
+ * @param options.size images that are computed with, the same for all batches: each size is compiled
+ */
+async function answersOf(
+  evaluator: Evaluator,
+  prepared: readonly (Prepared | Failure)[],
+  options: {
+    readonly classes: readonly string[]
+    readonly shape: ImageShape
+    readonly top: number
+    readonly size: number
+  },
+): Promise<(Prediction | Failure)[]> {
+  const { classes, shape, top, size } = options
+  const images = new Uint8Array(size * sizeOf(shape))
+  const good = prepared.filter((entry): entry is Prepared => 'pixels' in entry)
+  for (const [k, { pixels }] of good.entries()) images.set(pixels, k * pixels.length)
+  const dataset: ImageDataset = { name: 'pictures', images, labels: new Int32Array(size), shape, classes }
+  const probabilities = await evaluator.probabilities(subsetOf(dataset))
+  const rowOf = (k: number) => probabilities.subarray(k * classes.length, (k + 1) * classes.length)
+  let next = 0
+  return prepared.map(entry =>
+    'pixels' in entry
+      ? { file: entry.file, inverted: entry.inverted, predictions: best(rowOf(next++), classes, top) }
+      : entry,
+  )
+}
+
+/** The model's input for a picture. */
+async function prepare(file: string, shape: ImageShape, invert: PredictOptions['invert']) {
+  if (invert !== 'auto')
+    return { pixels: await prepareImage(file, shape, { invert: invert === 'yes' }), inverted: invert === 'yes' }
+  const pixels = await prepareImage(file, shape)
+  if (shape[2] !== 1) return { pixels, inverted: false }
+  // The picture was inverted when inverting it on demand gives the same; where that finds no strokes, it was not.
+  const demanded = await prepareImage(file, shape, { invert: true }).catch(() => undefined)
+  return { pixels, inverted: demanded !== undefined && Buffer.compare(pixels, demanded) === 0 }
+}
+
+function best(probabilities: Float32Array, classes: readonly string[], top: number) {
+  return [...probabilities]
+    .map((probability, k) => ({ class: classes[k]!, probability }))
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, top)
+}

@@ -1,0 +1,128 @@
+/** What `fovea summary` can show the layers of: a network of the catalog, of a recipe, or of a run. */
+
+import { existsSync, statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { findModel, modelNameOf } from '../../../models/index.ts'
+import { ImageClassifier } from '../../../nn/imageClassifier.ts'
+import { crossEntropy } from '../../../nn/losses.ts'
+import type { Module } from '../../../nn/module.ts'
+import { normalize } from '../../../nn/normalize.ts'
+import { GradientAccumulator } from '../../../optim/accumulate.ts'
+import { AveragedVariables } from '../../../optim/average.ts'
+import { sgd } from '../../../optim/index.ts'
+import type { Program } from '../../../plan/program.ts'
+import { trainingDefaults } from '../../../recipe/defaults.ts'
+import { parseStoredRecipe } from '../../../recipe/files.node.ts'
+import { imagesOf } from '../../../recipe/images.ts'
+import { createNetwork } from '../../../recipe/model.ts'
+import { createAugmentation, trainingOptions } from '../../../recipe/parts.ts'
+import { createPreprocessing } from '../../../recipe/preprocess.ts'
+import { dataName, modelName, type Recipe } from '../../../recipe/recipe.ts'
+import { isRecipeFile, loadSetup, readRecipeFile } from '../../../recipe/recipeFile.node.ts'
+import type { RunSetup } from '../../../recipe/setup.ts'
+import { RunFolder } from '../../../runs/runFolder.node.ts'
+import { formatCount } from '../../../text/format.ts'
+import { freezing, frozenIn } from '../../../train/freezing.ts'
+import { type ImageShape, predictionProgram, trainingProgram } from '../../../train/programs.ts'
+import { resolveOptions } from '../../recipeOptions.ts'
+import { note, warn } from '../../terminal/output.ts'
+
+/** `[channels, height, width]` of one image. */
+export type InputShape = readonly [number, number, number]
+
+/** A network to be shown, untrained. */
+export interface Subject {
+  readonly name: string
+  readonly description: string
+  /** Where the network was published; absent for one that is not known by name. */
+  readonly reference?: string
+  readonly input: InputShape
+  /** Images in a training step, where they are known. */
+  readonly batch?: number
+  /** How it is trained, in words. */
+  readonly training: string
+  /** A new network. */
+  create(): Module
+  /** A training step, and predictions, of a new network behind its preprocessing. */
+  trainingProgram(batch: number): Program
+  predictionProgram(batch: number): Program
+}
+
+/** The network that a word names; undefined when it is no model, recipe or run. @param input in place of what it is made for */
+export async function subjectOf(word: string, input: InputShape | undefined): Promise<Subject | undefined> {
+  const name = modelNameOf(word)
+  if (name) return knownSubject(name, input)
+  if (isRecipeFile(word)) return recipeSubject(word, resolveOptions({}, [], await readRecipeFile(word, note)), input)
+  if (!existsSync(word) || !statSync(word).isDirectory()) return undefined
+  const { recipe } = await RunFolder.open(word)
+  const parsed = parseStoredRecipe(recipe, join(word, 'recipe.json'))
+  return recipeSubject(word, parsed, input, await latestStep(word))
+}
+
+function knownSubject(name: string, input: InputShape | undefined): Subject {
+  const { create, description, reference, inputShape } = findModel(name)
+  const shape = imageShape(input ?? inputShape)
+  const scale = new Array<number>(shape[2]).fill(0.5)
+  const classifier = () => new ImageClassifier(normalize({ mean: scale, std: scale }), create())
+  const { lr, momentum, weightDecay } = trainingDefaults
+  return {
+    name,
+    description,
+    reference,
+    input: input ?? inputShape,
+    training: 'SGD with momentum',
+    create,
+    trainingProgram: batch =>
+      trainingProgram(classifier(), shape, batch, crossEntropy(), sgd({ lr, momentum, weightDecay })),
+    predictionProgram: batch => predictionProgram(classifier(), shape, batch, false),
+  }
+}
+
+async function recipeSubject(
+  name: string,
+  recipe: Recipe,
+  input: InputShape | undefined,
+  trained = '',
+): Promise<Subject> {
+  const setup = await loadSetup(recipe, warn)
+  const { classes, shape: usual } = imagesOf(recipe, input && imageShape(input))
+  const [height, width, channels] = usual
+  // The numbers of other channels are not the recipe's to know.
+  const { normalize } = recipe.data
+  const isFitting = normalize === undefined || normalize.mean.length === channels
+  const preprocessed = isFitting ? recipe : { ...recipe, data: { ...recipe.data, normalize: undefined } }
+  const create = () => createNetwork(setup, { shape: usual })
+  const classifier = () => new ImageClassifier(createPreprocessing(preprocessed, usual), create())
+  return {
+    name,
+    description: `${modelName(recipe)} for the ${classes.length} classes of ${dataName(recipe)}${trained}`,
+    input: [channels, height, width],
+    batch: recipe.batchSize,
+    training: 'as in the recipe',
+    create,
+    trainingProgram: batch => stepOf(setup, classifier(), usual, batch),
+    predictionProgram: batch => predictionProgram(classifier(), usual, batch, false),
+  }
+}
+
+/** A training step with all that a recipe does in one. */
+function stepOf(setup: RunSetup, model: ImageClassifier, shape: ImageShape, batch: number): Program {
+  const { loss, optimizer, penalty, momentum, average, accumulate = 1, freeze = [] } = trainingOptions(setup)
+  return trainingProgram(model, shape, batch, loss ?? crossEntropy(), freezing(optimizer, frozenIn(freeze, 1)), {
+    softLabels: createAugmentation(setup.recipe)?.softLabels ? imagesOf(setup.recipe).classes.length : undefined,
+    penalty,
+    scheduledMomentum: momentum !== undefined,
+    average: average && new AveragedVariables(model.variables()),
+    accumulation: accumulate > 1 ? { into: new GradientAccumulator(), last: true } : undefined,
+  })
+}
+
+/** `, trained for 430 steps`; nothing for a run without a checkpoint. */
+async function latestStep(run: string): Promise<string> {
+  const latest = await readFile(join(run, 'latest'), 'utf8').catch(() => '')
+  const [, step] = /step-0*(\d+)/.exec(latest) ?? []
+  return step === undefined ? '' : `, trained for ${formatCount(Number(step))} steps`
+}
+
+const imageShape = ([channels, height, width]: InputShape): ImageShape => [height, width, channels]

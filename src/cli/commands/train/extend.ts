@@ -1,0 +1,52 @@
+/** `fovea train --resume RUN --epochs N`: a run, finished or not, that is to have another number of epochs. */
+
+import type { Recipe } from '../../../recipe/recipe.ts'
+import { isCode } from '../../../recipe/rules.ts'
+import { resultFile } from '../../../runs/result.node.ts'
+import type { RunFolder } from '../../../runs/runFolder.node.ts'
+import type { Progress } from '../../../train/checkpoint.ts'
+import { EarlyStopping } from '../../../train/earlyStopping.ts'
+import { UsageError } from '../../terminal/errors.ts'
+
+/**
+ * Writes the new number of epochs into a run that is open for writing, before anything is trained by it. A result is taken
+ * away first: a run that has one counts as finished.
+ * @param known the recipe so far
+ * @param asked the recipe with the new number of epochs
+ * @param progress of the checkpoint that the run goes on from; absent for a run without
+ * @returns warnings of what may be unexpected
+ * @throws UsageError when more epochs have begun than are asked for, or the run has ended by its own rule.
+ */
+export async function extend(
+  folder: RunFolder,
+  known: Recipe,
+  asked: Recipe,
+  progress: Progress | undefined,
+): Promise<string[]> {
+  const option = `--epochs ${asked.epochs}`
+  const begun = progress ? progress.epoch - (progress.batch > 0 ? 0 : 1) : 0
+  if (asked.epochs < begun) {
+    throw new UsageError(`${option}: ${folder.path} has begun epoch ${begun} of ${known.epochs} already`)
+  }
+  const stopping = asked.earlyStopping && new EarlyStopping(asked.earlyStopping, progress?.earlyStopping)
+  if (stopping?.isOver) {
+    throw new UsageError(`${option}: ${folder.path} was stopped early after epoch ${begun}: ${stopping.reason}`)
+  }
+  await folder.removeFile(resultFile)
+  await folder.changeRecipe(asked)
+  const parts = progress ? partsOfLength(asked) : []
+  if (parts.length === 0) return []
+  return [`${parts.join(' and ')}: from here on that of a run of ${asked.epochs} epochs, no longer of ${known.epochs}`]
+}
+
+/** Parts of a recipe that depend on how long the run is. */
+function partsOfLength({ schedule, momentum, average }: Recipe): string[] {
+  const isCodeSchedule = isCode(schedule)
+  const isLengthless = !isCodeSchedule && ['constant', 'onPlateau'].includes(schedule.name)
+  const isWarmedByShare = !isCodeSchedule && !Number.isInteger(schedule.warmup ?? 0)
+  return [
+    ...(isLengthless && !isWarmedByShare ? [] : [`schedule (${isCodeSchedule ? 'a function' : schedule.name})`]),
+    ...(momentum ? [`momentum (${momentum.name})`] : []),
+    ...(average?.name === 'swa' ? ['average (swa)'] : []),
+  ]
+}

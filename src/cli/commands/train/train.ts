@@ -1,0 +1,315 @@
+/** `fovea train`: from a recipe to a run folder; and from a run folder on, after any interruption. */
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Engine } from '../../../backends/engine.ts'
+import type { ImageCollection } from '../../../data/dataset.ts'
+import { FileError } from '../../../data/fileError.node.ts'
+import type { Subset } from '../../../data/split.ts'
+import { workerLoader } from '../../../data/workers.node.ts'
+import { type EngineChoices, startEngine } from '../../../recipe/engine.ts'
+import { parseStoredRecipe } from '../../../recipe/files.node.ts'
+import { createInitialModel } from '../../../recipe/initialModel.ts'
+import { createModel } from '../../../recipe/model.ts'
+import { trainingOptions } from '../../../recipe/parts.ts'
+import type { Recipe } from '../../../recipe/recipe.ts'
+import { loadSetup, readRecipeFile } from '../../../recipe/recipeFile.node.ts'
+import { createTrainer } from '../../../recipe/trainer.ts'
+import { loadData, type RunData } from '../../../runs/data.node.ts'
+import { keepFingerprint } from '../../../runs/fingerprint.node.ts'
+import { openPretrained } from '../../../runs/initialModel.node.ts'
+import { resultFile, writeResult } from '../../../runs/result.node.ts'
+import { RunFolder, type RunFolderOptions } from '../../../runs/runFolder.node.ts'
+import { hasTensorBoardLog, TensorBoardLog } from '../../../runs/tensorboard.node.ts'
+import { finalCheckpoint } from '../../../runs/trainedModel.node.ts'
+import type { Progress } from '../../../train/checkpoint.ts'
+import type { Evaluation } from '../../../train/evaluate.ts'
+import type { EpochEvent, TrainEvent, ValidationEvent } from '../../../train/events.ts'
+import type { FeatureOptions } from '../../../train/features.ts'
+import { naming } from '../../../train/namedCheckpoint.ts'
+import { bestEpoch, DivergedError, runSession } from '../../../train/session.ts'
+import type { Trainer, TrainerOptions } from '../../../train/trainer.ts'
+import { countTrainable } from '../../../train/trainerOptions.ts'
+import { checkImages, reading } from '../../images.ts'
+import { defaultRuns } from '../../options.ts'
+import { commandOf, type RecipeOptions, refuseConflicts, resolveOptions, runName } from '../../recipeOptions.ts'
+import { exitCodes, InterruptError, UsageError } from '../../terminal/errors.ts'
+import { EvaluationProgress, FeatureProgress } from '../../terminal/evaluationProgress.ts'
+import { Interrupt } from '../../terminal/interrupt.ts'
+import { note, warn } from '../../terminal/output.ts'
+import { TrainProgress } from '../../terminal/progress.ts'
+import { extend } from './extend.ts'
+import { divergedError, showFinished, showResult, showStopped, unwritten } from './outcome.ts'
+
+/** What is no part of the recipe. */
+export interface TrainOptions extends EngineChoices {
+  /** Run folder to go on with. */
+  readonly resume?: string
+  /** Folder for run folders, `runs` by default. */
+  readonly out?: string
+  /** Name of the run folder, the model's by default. */
+  readonly name?: string
+  readonly quiet?: boolean
+  /** Prints the result as JSON; progress then goes to standard error. */
+  readonly json?: boolean
+  /** A recipe file. */
+  readonly file?: string | undefined
+  /** Fields of the recipe: `optimizer.lr=0.05`. */
+  readonly set?: readonly string[]
+  /** Ends this process's part of the run after an epoch; `--resume` goes on. */
+  readonly stopAfter?: number
+  /** Worker threads that read and augment images; on this thread when absent. */
+  readonly workers?: number
+  /** True to go on with a run although its images are not those that it began with. */
+  readonly allowChangedData?: boolean
+  /** Writes an event file of TensorBoard into the run folder, too; a run that has one goes on with it. */
+  readonly tensorboard?: boolean
+}
+
+/**
+ * Trains a model, or goes on training it, and prints what came out.
+ * @returns the exit code
+ */
+export async function train(given: RecipeOptions, options: TrainOptions): Promise<number> {
+  const existing = options.resume === undefined ? undefined : await openRun(options.resume, given, options)
+  const base = options.file === undefined ? {} : await readRecipeFile(options.file, note)
+  const recipe = existing?.recipe ?? resolveOptions(given, options.set, base)
+  if (existing && recipe === existing.known && existsSync(join(existing.folder.path, resultFile))) {
+    await showFinished(existing.folder, options)
+    return exitCodes.done
+  }
+  const data = await loadData(recipe, { directory: existing && given.dataDir, ...reading })
+  for (const note of data.notes) warn(note)
+  if (existing && hasBegun(existing.folder)) {
+    await checkImages({ run: existing.folder.path, recipe, data }, options.allowChangedData)
+  }
+  const engine = startEngine(recipe, options)
+  try {
+    return await trainOn(engine, recipe, data, existing, options)
+  } finally {
+    await engine.close()
+  }
+}
+
+/** A run to go on with. */
+interface ExistingRun {
+  readonly folder: RunFolder
+  /** Its recipe so far. */
+  readonly known: Recipe
+  /** The same, or one with another number of epochs. */
+  readonly recipe: Recipe
+}
+
+/** The run to resume. @throws UsageError for options that contradict its recipe. */
+async function openRun(path: string, given: RecipeOptions, options: TrainOptions): Promise<ExistingRun> {
+  for (const option of ['out', 'name'] as const) {
+    if (options[option] !== undefined) {
+      throw new UsageError(`--${option} conflicts with --resume: a resumed run stays in its folder`)
+    }
+  }
+  const more = options.file ?? (options.set ? `--set ${options.set[0]}` : undefined)
+  if (more !== undefined) {
+    throw new UsageError(`${more} conflicts with --resume: a resumed run takes everything from its recipe`)
+  }
+  const folder = await RunFolder.open(path)
+  const known = parseStoredRecipe(folder.recipe, join(path, 'recipe.json'))
+  const { epochs = known.epochs, ...rest } = given
+  refuseConflicts(rest, known)
+  const recipe = epochs === known.epochs ? known : parseStoredRecipe({ ...known, epochs }, `--epochs ${epochs}`)
+  return { folder, known, recipe }
+}
+
+async function trainOn(
+  engine: Engine,
+  recipe: Recipe,
+  data: RunData,
+  existing: ExistingRun | undefined,
+  options: TrainOptions,
+): Promise<number> {
+  const setup = await loadSetup(recipe, warn)
+  // Weights to start from are read by a run that starts: one that goes on has its own.
+  const model =
+    existing && hasBegun(existing.folder)
+      ? createModel(setup)
+      : await createInitialModel(setup, openPretrained(options.quiet ? undefined : note))
+  const stream = options.json ? process.stderr : process.stdout
+  const usual = trainingOptions(setup)
+  const looking = options.quiet ? undefined : new FeatureProgress(stream)
+  // Preprocessing is fitted anew by a run that goes on: it may have been stopped before its first checkpoint.
+  const trainer = await createTrainer(setup, {
+    engine,
+    model,
+    train: data.train,
+    ...(data.validation ? { validation: data.validation } : {}),
+    ...(options.workers === undefined ? {} : { loader: workerLoader({ workers: options.workers }) }),
+    ...(looking && withProgress(usual, (images, of) => looking.update(images, of))),
+  })
+  const progress = options.quiet ? undefined : new TrainProgress({ stream })
+  const interrupt = new Interrupt(() => trainer.stop())
+  let folder = existing?.folder
+  let board: TensorBoardLog | undefined
+  let resumed: ResumedRun = {}
+  try {
+    resumed = existing ? await resume(existing, trainer) : {}
+    const events = trainer.run()
+    // The first event comes when the step is compiled: until then a new run has left no trace on the disk.
+    const first = await events.next()
+    folder ??= await RunFolder.create(
+      options.out ?? defaultRuns,
+      options.name ?? runName(recipe, options.file),
+      recipe,
+      policyOf(recipe),
+    )
+    if (!hasBegun(folder)) await keepFingerprint(folder, data)
+    if (options.tensorboard || hasTensorBoardLog(folder.path)) board = new TensorBoardLog(folder.path)
+    const outcome = await runSession({
+      trainer,
+      events: shown(recipe, prepend(first, events)),
+      store: folder,
+      recipe,
+      epochs: recipe.epochs,
+      hasValidation: data.validation !== undefined,
+      metric: recipe.checkpoints?.best,
+      earlyStopping: recipe.earlyStopping,
+      locateBreaks: recipe.alarms !== false,
+      listeners: [
+        ...(board ? [board.append.bind(board)] : []),
+        ...(progress ? [progress.event.bind(progress)] : []),
+        ...(process.connected ? [tellParent()] : []),
+      ],
+      progress: resumed.progress,
+      stopAfter: options.stopAfter,
+    })
+    // A bar that is still open would be drawn over what comes next.
+    progress?.close()
+    if (!outcome.finished || interrupt.requested) {
+      await showStopped(folder, outcome, recipe, options)
+      return interrupt.requested ? interrupt.exitCode : exitCodes.done
+    }
+    const final = finalCheckpoint(folder, recipe)
+    if (final === 'best') await trainer.restore(await folder.load('best'))
+    const test =
+      recipe.test && data.test ? await evaluateTest(trainer, data.test, interrupt, progress && stream) : undefined
+    if (test === 'interrupted') {
+      await showStopped(folder, outcome, recipe, options)
+      return interrupt.exitCode
+    }
+    if (test) board?.scalars(outcome.step, { 'accuracy/test': test.accuracy, 'loss/test': test.loss })
+    const result = await writeResult({
+      folder,
+      recipe,
+      model,
+      command: commandOf(recipe),
+      trainable: countTrainable({ ...usual, model }),
+      engine: engine.description,
+      final,
+      ...(test && data.test ? { test: { evaluation: test, images: data.test } } : {}),
+    })
+    showResult(folder, result, options)
+    return exitCodes.done
+  } catch (error) {
+    if (error instanceof DivergedError && folder) throw divergedError(error, folder, recipe, resumed.file)
+    throw error instanceof FileError ? await unwritten(error, folder) : error
+  } finally {
+    looking?.close()
+    progress?.close()
+    interrupt.dispose()
+    board?.close()
+    await folder?.close()
+  }
+}
+
+/** Whether a run has a checkpoint to go on from; one without begins anew. */
+const hasBegun = ({ path }: RunFolder): boolean => existsSync(join(path, 'latest'))
+
+/** The option of features that are kept, with someone to tell how far they are. */
+const withProgress = (
+  { cacheFeatures }: Pick<TrainerOptions, 'cacheFeatures'>,
+  onProgress: NonNullable<FeatureOptions['onProgress']>,
+): Pick<TrainerOptions, 'cacheFeatures'> =>
+  cacheFeatures ? { cacheFeatures: { ...(cacheFeatures === true ? {} : cacheFeatures), onProgress } } : {}
+
+/** Longest wait of a trial for one of the same name that is ending, in milliseconds. */
+const trialPatience = 60_000
+
+/** Which checkpoints a run keeps, and how long it waits for its folder. */
+function policyOf({ checkpoints }: Recipe): RunFolderOptions {
+  const { keep, every } = checkpoints ?? {}
+  return {
+    ...(keep === undefined ? {} : { keep }),
+    // A checkpoint after an epoch stands at the beginning of the next.
+    ...(every === undefined ? {} : { keepAlways: ({ epoch }) => epoch > 1 && (epoch - 1) % every === 0 }),
+    // A trial of a study that was killed and begun again: the trial of the first study is about to save and end.
+    ...(process.connected ? { patience: trialPatience } : {}),
+  }
+}
+
+/** What a run goes on from; empty for one that starts. */
+interface ResumedRun {
+  readonly progress?: Progress
+  /** The checkpoint's file. */
+  readonly file?: string
+}
+
+/** Goes back to the last checkpoint. */
+async function resume({ folder, known, recipe }: ExistingRun, trainer: Trainer): Promise<ResumedRun> {
+  const { checkpoint, file, warnings } = await folder.resume(policyOf(recipe))
+  for (const warning of warnings) warn(warning)
+  if (checkpoint && file !== undefined) await naming(file, () => trainer.restore(checkpoint))
+  if (recipe !== known) for (const note of await extend(folder, known, recipe, checkpoint?.progress)) warn(note)
+  if (!checkpoint || file === undefined) return {}
+  const { progress } = checkpoint
+  // A crash between a checkpoint and its line in the log: what came after the file is done again.
+  const last = (await folder.events()).at(-1)
+  if (last?.type !== 'checkpoint') {
+    await folder.save({ ...checkpoint, recipe }, { best: bestEpoch(progress)?.step === progress.step })
+  }
+  return { progress, file }
+}
+
+async function* prepend<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
+  if (first.done) return
+  yield first.value
+  yield* rest
+}
+
+/** The first loss of a network that begins with trained weights is not that of one that knows nothing: no news. */
+async function* shown({ pretrained }: Recipe, events: AsyncIterable<TrainEvent>): AsyncGenerator<TrainEvent> {
+  for await (const event of events) {
+    if (!(pretrained && event.type === 'notice' && event.kind === 'initialLoss')) yield event
+  }
+}
+
+/** A trial of a study tells the study what an epoch came to, once it is saved. */
+function tellParent(): (event: TrainEvent) => void {
+  let score: EpochEvent | ValidationEvent | undefined
+  return event => {
+    if (event.type === 'epoch' || event.type === 'validation') score = event
+    if (event.type !== 'checkpoint' || !score) return
+    const { epoch, accuracy, loss } = score
+    score = undefined
+    // A parent that is gone is told nothing; that it is gone is noticed elsewhere.
+    if (process.connected) process.send?.({ epoch, accuracy, loss }, () => undefined)
+  }
+}
+
+/** The one look at the test set. */
+async function evaluateTest(
+  trainer: Trainer,
+  images: Subset<ImageCollection>,
+  interrupt: Interrupt,
+  stream: NodeJS.WriteStream | undefined,
+): Promise<Evaluation | 'interrupted'> {
+  const bar = stream && new EvaluationProgress(stream, 'test images', images.indices.length)
+  try {
+    return await trainer.evaluator.evaluate(images, done => {
+      if (interrupt.requested) throw new InterruptError('stopped')
+      bar?.update(done)
+    })
+  } catch (error) {
+    if (error instanceof InterruptError) return 'interrupted'
+    throw error
+  } finally {
+    bar?.close()
+  }
+}

@@ -1,0 +1,91 @@
+/** A study on the disk: what was asked for, in `study.json`, so that the same command goes on with it. */
+
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { makeFolder } from '../../data/fileError.node.ts'
+import type { EngineChoices } from '../../recipe/engine.ts'
+import { writeAtomic } from '../../runs/atomicFile.node.ts'
+import { RunLock } from '../../runs/runLock.node.ts'
+import { shellWord } from '../recipeOptions.ts'
+import { exitCodes, InterruptError, UsageError } from '../terminal/errors.ts'
+import { Interrupt } from '../terminal/interrupt.ts'
+import { print } from '../terminal/output.ts'
+import type { StudyProgressOptions } from './studyProgress.ts'
+import { TrialRunner } from './trials.ts'
+
+/**
+ * Makes a study, or opens it when it is there, and works on it under a lock. A signal lets the processes save and end.
+ * @param asked what decides the study's outcome: a study that is there must have been asked for the same
+ * @param growing the number in `asked` that may be larger than before: the study then goes on with more
+ * @param work gets that number as it was first asked for
+ * @returns the exit code
+ * @throws UsageError when the folder holds another study or something else.
+ */
+export async function inStudy(
+  path: string,
+  asked: object,
+  options: EngineChoices & StudyProgressOptions & { readonly jobs: number },
+  work: (runner: TrialRunner, first: number) => Promise<void>,
+  growing?: string,
+): Promise<number> {
+  await makeFolder(path)
+  if (existsSync(join(path, 'recipe.json'))) throw new UsageError(`${path}: is a run folder, expected a study`)
+  const lock = await RunLock.acquire(join(path, 'lock'))
+  const runner = new TrialRunner(path, options.jobs, options)
+  const interrupt = new Interrupt(() => runner.stop())
+  try {
+    const first = await agree(path, asked, growing)
+    await work(runner, first).finally(() => runner.progress.close())
+    return exitCodes.done
+  } catch (error) {
+    if (!(error instanceof InterruptError)) throw error
+    print(`stopped; the same command goes on: its study is in ${shellWord(path)}`)
+    return interrupt.exitCode
+  } finally {
+    interrupt.dispose()
+    await lock.release()
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/**
+ * Writes what is asked of a study, or compares it with what was.
+ * @returns the growing number as it was first asked for
+ * @throws UsageError when the folder holds another study
+ */
+async function agree(path: string, asked: object, growing: string | undefined): Promise<number> {
+  const file = join(path, 'study.json')
+  const wanted = JSON.parse(JSON.stringify(asked)) as Fields
+  const sizeOf = (study: Fields): number => (growing === undefined ? 0 : Number(study[growing]))
+  if (!existsSync(file)) {
+    await writeStudy(file, wanted)
+    return sizeOf(wanted)
+  }
+  const { first, ...known } = JSON.parse(await readFile(file, 'utf8')) as Fields
+  const size = growing === undefined ? {} : { [growing]: wanted[growing] }
+  if (!isDeepStrictEqual({ ...known, ...size }, wanted)) {
+    throw new UsageError(
+      `${path}: holds another study (${difference({ ...known, ...size }, wanted)}); go on with it by the same options, or choose another --out`,
+    )
+  }
+  if (sizeOf(wanted) < sizeOf(known)) {
+    throw new UsageError(
+      `--${growing} ${sizeOf(wanted)}: the study in ${path} has ${sizeOf(known)} already; it can be given more`,
+    )
+  }
+  const begun = Number(first ?? sizeOf(known))
+  if (sizeOf(wanted) > sizeOf(known)) await writeStudy(file, { ...wanted, first: begun })
+  return begun
+}
+
+const writeStudy = (file: string, study: Fields): Promise<void> =>
+  writeAtomic(file, `${JSON.stringify(study, undefined, 2)}\n`)
+
+/** The first field that differs. */
+function difference(known: Fields, wanted: Fields): string {
+  const name = Object.keys({ ...known, ...wanted }).find(key => !isDeepStrictEqual(known[key], wanted[key]))
+  return `its ${name} is another`
+}

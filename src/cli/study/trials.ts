@@ -1,0 +1,183 @@
+/**
+ * Trials of a study: training runs in processes of their own, in one folder. What a trial has reached is read from its run
+ * folder, so a study needs no memory of its own and goes on after any interruption.
+ */
+
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { makeFolder } from '../../data/fileError.node.ts'
+import type { EngineChoices } from '../../recipe/engine.ts'
+import type { Recipe } from '../../recipe/recipe.ts'
+import { writeAtomic } from '../../runs/atomicFile.node.ts'
+import { readEvents } from '../../runs/eventLog.node.ts'
+import { differentImages } from '../../runs/fingerprint.node.ts'
+import { resultFile } from '../../runs/result.node.ts'
+import type { ValidationEvent } from '../../train/events.ts'
+import { CommandError, InterruptError, isStopped } from '../terminal/errors.ts'
+import { StudyProgress, type StudyProgressOptions, type TrialEpoch } from './studyProgress.ts'
+
+/** One training run of a study. */
+export interface Trial {
+  /** Name of its run folder, `t001`. */
+  readonly name: string
+  readonly recipe: Recipe
+  /** What is special of it, for people: the values it has. */
+  readonly what?: string
+}
+
+/** What a trial has reached. */
+export interface TrialProgress {
+  /** Validation scores of the epochs that are done and saved, from the first. */
+  readonly scores: readonly ValidationEvent[]
+  readonly finished: boolean
+  /** Why it failed, when it did. */
+  readonly failed?: string
+}
+
+/** The runs of a study, in the folder `trials` of it. */
+export class TrialRunner {
+  readonly folder: string
+  readonly progress: StudyProgress
+  readonly #engine: readonly string[]
+  readonly #children = new Set<ReturnType<typeof spawn>>()
+  /** The run with whose images those of the others are compared. */
+  #first: string | undefined
+  #isStopping = false
+
+  /**
+   * @param study folder of the study
+   * @param jobs processes at the same time, which share the cores
+   */
+  constructor(study: string, jobs: number, options: EngineChoices & StudyProgressOptions = {}) {
+    const { threads, wide = 'off' } = options
+    this.folder = join(study, 'trials')
+    this.progress = new StudyProgress(options)
+    const share = threads ?? Math.max(1, Math.floor(availableParallelism() / jobs))
+    this.#engine = ['--threads', String(share), '--wide', wide]
+  }
+
+  /** Path of a trial's run folder. */
+  runOf({ name }: Pick<Trial, 'name'>): string {
+    return join(this.folder, name)
+  }
+
+  /**
+   * What a trial has reached.
+   * @throws CommandError when it began with other images than another trial: their scores cannot be compared.
+   */
+  async progressOf(trial: Pick<Trial, 'name'>): Promise<TrialProgress> {
+    const run = this.runOf(trial)
+    if (existsSync(run)) await this.#checkImages(run)
+    const failure = join(this.folder, `${trial.name}.failed`)
+    const events = await readEvents(join(run, 'events.jsonl'))
+    const saved = events.findLast(event => event.type === 'checkpoint')?.step ?? 0
+    return {
+      scores: events.filter(event => event.type === 'validation').filter(({ step }) => step <= saved),
+      finished: existsSync(join(run, resultFile)),
+      ...(existsSync(failure) && { failed: readFileSync(failure, 'utf8').trim() }),
+    }
+  }
+
+  /**
+   * Trains a trial to its end, or to the end of an epoch; goes on where it was.
+   * @returns what it has reached; a trial that diverged or could not be trained has `failed`
+   * @throws InterruptError after {@link stop}.
+   */
+  async train(trial: Trial, untilEpoch?: number): Promise<TrialProgress> {
+    await makeFolder(this.folder)
+    const run = this.runOf(trial)
+    const file = join(this.folder, `${trial.name}.json`)
+    const begun = existsSync(join(run, 'recipe.json'))
+    // Killed between making its folder and writing into it.
+    if (!begun) rmSync(run, { recursive: true, force: true })
+    if (!begun) await writeAtomic(file, `${JSON.stringify(trial.recipe, undefined, 2)}\n`)
+    const start = begun ? ['--resume', run] : [file, '--out', this.folder, '--name', trial.name]
+    const until = untilEpoch === undefined ? [] : ['--stop-after', String(untilEpoch)]
+    const { epochs } = trial.recipe
+    const last = untilEpoch ?? epochs
+    this.progress.begin(trial.name, trial.what, !begun)
+    const onEpoch = (score: TrialEpoch) => {
+      // What the last epoch came to is what the trial came to.
+      if (score.epoch < last) this.progress.epoch(trial.name, score, epochs)
+    }
+    const { code, stderr } = await this.#fovea(['train', ...start, ...until, '--quiet', ...this.#engine], onEpoch)
+    this.progress.end(trial.name)
+    if (this.#isStopping || isStopped(code)) throw new InterruptError('stopped')
+    if (code !== 0)
+      await writeAtomic(join(this.folder, `${trial.name}.failed`), `${stderr.trim() || `ended with ${code}`}\n`)
+    return this.progressOf(trial)
+  }
+
+  /** Asks all processes to save and end. */
+  stop(): void {
+    this.#isStopping = true
+    for (const child of this.#children) child.kill('SIGTERM')
+  }
+
+  async #checkImages(run: string): Promise<void> {
+    this.#first ??= run
+    const difference = await differentImages(this.#first, run)
+    if (difference === undefined) return
+    throw new CommandError(
+      `${run}: began with other images than ${this.#first}: ${difference}; their scores cannot be compared: begin another study (--out)`,
+    )
+  }
+
+  #fovea(
+    args: readonly string[],
+    onEpoch: (score: TrialEpoch) => void,
+  ): Promise<{ code: number | null; stderr: string }> {
+    if (this.#isStopping) throw new InterruptError('stopped')
+    const main = fileURLToPath(new URL('../main.js', import.meta.url))
+    if (!existsSync(main))
+      throw new CommandError(`${main}: no such file; studies run on the built package (npm run build)`)
+    return new Promise((resolve, reject) => {
+      // By the channel a child tells its epochs, and learns that this process is gone, however it went.
+      const child = spawn(process.execPath, [...process.execArgv, main, ...args], {
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      })
+      this.#children.add(child)
+      let stderr = ''
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+        stderr += text
+      })
+      child.on('message', score => onEpoch(score as TrialEpoch))
+      child.on('error', reject)
+      child.on('close', code => {
+        this.#children.delete(child)
+        resolve({ code, stderr })
+      })
+    })
+  }
+}
+
+/**
+ * Works on jobs, some at the same time, until there are none. `next` is asked again after every job that ends.
+ * @throws what a job throws first, when the others have ended
+ */
+export async function workOn<J>(
+  jobs: number,
+  next: () => J | undefined,
+  work: (job: J) => Promise<void>,
+): Promise<void> {
+  const running = new Set<Promise<void>>()
+  const errors: unknown[] = []
+  for (;;) {
+    while (running.size < jobs && errors.length === 0) {
+      const job = next()
+      if (job === undefined) break
+      const task: Promise<void> = work(job)
+        .catch(error => {
+          errors.push(error)
+        })
+        .finally(() => running.delete(task))
+      running.add(task)
+    }
+    if (running.size === 0) break
+    await Promise.race(running)
+  }
+  if (errors.length > 0) throw errors[0]
+}

@@ -1,0 +1,260 @@
+/**
+ * Training progress in the terminal: a consumer of the event stream. On a terminal there is one bar for each epoch,
+ * drawn by cli-progress; in a file, a pipe or on CI there are plain lines, about ten for each epoch.
+ */
+import cliProgress from 'cli-progress'
+import { engineText } from '../../report/engineText.ts'
+import { formatBytes, formatCount, formatDuration, formatPercent, formatSignificant } from '../../text/format.ts'
+import type {
+  DoneEvent,
+  EpochEvent,
+  NoticeEvent,
+  StartEvent,
+  StepEvent,
+  TrainEvent,
+  ValidationEvent,
+} from '../../train/events.ts'
+import { plain } from './output.ts'
+
+/** A bar that is redrawn in place, or lines one after the other. */
+export type ProgressStyle = 'bar' | 'lines'
+
+/** Options of `TrainProgress`. */
+export interface ProgressOptions {
+  /** Where to write. Default standard output. */
+  readonly stream?: NodeJS.WriteStream
+  /** Default: what `progressStyle` finds for the stream. */
+  readonly style?: ProgressStyle
+  /** Clock in milliseconds. Default `performance.now`. */
+  readonly now?: () => number
+}
+
+/**
+ * Bars need a terminal that can move its cursor: not a file or pipe, not a dumb terminal, not a CI log (`CI` set to
+ * anything but the empty string, `0` or `false`). `NO_COLOR` has no say: there is no color in a bar.
+ */
+export function progressStyle(
+  stream: { readonly isTTY?: boolean },
+  environment: Readonly<Record<string, string | undefined>>,
+): ProgressStyle {
+  const isCi = !['', '0', 'false'].includes(environment.CI ?? '')
+  return stream.isTTY === true && !isCi && environment.TERM !== 'dumb' ? 'bar' : 'lines'
+}
+
+/**
+ * Shows a run as it goes: loss and accuracy as means over the last 50 steps, throughput, and the time left for the
+ * whole run, validation included. At the end of an epoch the epoch's own means take their place.
+ *
+ * Call `close` when the run ends in any way, also by an error: a bar that is still open keeps the process alive.
+ *
+ * @example
+ * const progress = new TrainProgress()
+ * try {
+ *   for await (const event of fit(model, data, options)) progress.event(event)
+ * } finally {
+ *   progress.close()
+ * }
+ */
+export class TrainProgress {
+  readonly #stream: NodeJS.WriteStream
+  readonly #style: ProgressStyle
+  readonly #now: () => number
+  #start: StartEvent | undefined
+  #bar: cliProgress.SingleBar | undefined
+  #recent: StepEvent[] = []
+  #epoch = 0
+  /** Tenths of the epoch that have had their line. */
+  #tenths = 0
+  /** The first step seen and its time: what speed is measured from. */
+  #origin: { readonly step: number; readonly time: number } | undefined
+
+  constructor(options: ProgressOptions = {}) {
+    this.#stream = options.stream ?? process.stdout
+    this.#style = options.style ?? progressStyle(this.#stream, process.env)
+    this.#now = options.now ?? (() => performance.now())
+  }
+
+  /**
+   * Takes the next event of the run.
+   *
+   * @throws Error when the first event is not `start`.
+   */
+  event(event: TrainEvent): void {
+    switch (event.type) {
+      case 'start':
+        this.#start = event
+        this.#write(describe(event))
+        break
+      case 'step':
+        this.#step(event)
+        break
+      case 'epoch':
+        this.#endEpoch(event)
+        break
+      case 'validation':
+        this.#validation(event)
+        break
+      case 'checkpoint':
+        break
+      case 'notice':
+        this.#notice(event)
+        break
+      case 'done':
+        this.close()
+        this.#write(describeEnd(event, this.#begun().step))
+        break
+      default:
+        event satisfies never
+    }
+  }
+
+  /** Leaves the bar as it is and gives the terminal back. Safe to call at any time and more than once. */
+  close(): void {
+    this.#bar?.stop()
+    this.#bar = undefined
+  }
+
+  #step(event: StepEvent): void {
+    const start = this.#begun()
+    const value = event.step - (event.epoch - 1) * start.stepsPerEpoch
+    this.#origin ??= { step: event.step, time: this.#now() }
+    if (event.epoch !== this.#epoch) this.#beginEpoch(event, value - 1)
+    this.#recent.push(event)
+    if (this.#recent.length > 50) this.#recent.shift()
+
+    if (this.#bar) {
+      this.#bar.update(value, { text: this.#status(event) })
+      return
+    }
+    const tenths = Math.floor((10 * value) / start.stepsPerEpoch)
+    // The last tenth is the epoch's own line.
+    if (tenths > this.#tenths && tenths < 10) {
+      this.#write(`${this.#name(event.epoch)}  ${percent(value, start.stepsPerEpoch)} · ${this.#status(event)}`)
+    }
+    this.#tenths = tenths
+  }
+
+  #beginEpoch({ epoch }: StepEvent, done: number): void {
+    this.close()
+    const { stepsPerEpoch } = this.#begun()
+    this.#epoch = epoch
+    this.#recent = []
+    this.#tenths = Math.floor((10 * done) / stepsPerEpoch)
+    this.#openBar(epoch, done)
+  }
+
+  #openBar(epoch: number, done: number): void {
+    if (this.#style === 'lines') return
+    const { stepsPerEpoch } = this.#begun()
+    this.#bar = new cliProgress.SingleBar({
+      stream: this.#stream,
+      format: (options, params, payload: { text?: string }) => {
+        const bar = cliProgress.Format.BarFormat(params.progress, options)
+        const text = payload.text === undefined ? '' : ` · ${plain(payload.text)}`
+        return `${this.#name(epoch)} ▕${bar}▏ ${percent(params.value, params.total)}${text}`
+      },
+      barsize: Math.max(6, Math.min(24, (this.#stream.columns ?? 80) - 78)),
+      barCompleteChar: '█',
+      barIncompleteChar: ' ',
+      // By default the library disables line wrapping and takes SIGINT for itself: neither is undone when a run is killed.
+      linewrap: true,
+      gracefulExit: false,
+    })
+    this.#bar.start(stepsPerEpoch, done)
+  }
+
+  #endEpoch(event: EpochEvent): void {
+    const text = `${score(event)} · ${formatDuration(event.seconds)}`
+    if (this.#bar) {
+      this.#bar.update(this.#begun().stepsPerEpoch, { text })
+      this.close()
+    } else {
+      this.#write(`${this.#name(event.epoch)} 100 % · ${text}`)
+    }
+  }
+
+  #validation(event: ValidationEvent): void {
+    const name = this.#name(event.epoch)
+    this.#write(`${this.#style === 'bar' ? ' '.repeat(name.length) : name} validation · ${score(event)}`)
+  }
+
+  /** Above the bar, which is drawn anew below it. */
+  #notice({ kind, message, epoch, step }: NoticeEvent): void {
+    const open = this.#bar !== undefined
+    this.close()
+    this.#write(`${kind === 'earlyStopping' || kind === 'features' ? '' : 'warning: '}${message}`)
+    const { stepsPerEpoch, epochs } = this.#begun()
+    const done = step - (epoch - 1) * stepsPerEpoch
+    if (open && done < stepsPerEpoch && epoch <= epochs) this.#openBar(epoch, done)
+  }
+
+  /** Means over the recent steps, speed, time left. */
+  #status(event: StepEvent): string {
+    const recent = this.#recent
+    const mean = (of: (step: StepEvent) => number) => recent.reduce((sum, step) => sum + of(step), 0) / recent.length
+    const parts = [
+      `loss ${formatSignificant(mean(s => s.loss))}`,
+      `acc ${formatPercent(
+        mean(s => s.accuracy),
+        1,
+      )}`,
+    ]
+    if (event.imagesPerSecond > 0) parts.push(`${formatCount(event.imagesPerSecond)} img/s`)
+    const { epochs, stepsPerEpoch } = this.#begun()
+    const { step, time } = this.#origin!
+    if (event.step - step >= 5) {
+      const secondsPerStep = (this.#now() - time) / 1000 / (event.step - step)
+      parts.push(`${clock(secondsPerStep * (epochs * stepsPerEpoch - event.step))} left`)
+    }
+    return parts.join(' · ')
+  }
+
+  /** `epoch  2/10`: always of the same width. */
+  #name(epoch: number): string {
+    const { epochs } = this.#begun()
+    return `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`
+  }
+
+  #begun(): StartEvent {
+    if (!this.#start) throw new Error("progress: the first event must be 'start'")
+    return this.#start
+  }
+
+  #write(line: string): void {
+    this.#stream.write(`${plain(line)}\n`)
+  }
+}
+
+function describe({ trainSamples, validationSamples, parameters, engine, arenaBytes, step }: StartEvent): string {
+  const samples = `${formatCount(trainSamples)} images to train on, ${formatCount(validationSamples)} to validate`
+  const lines = [
+    `${samples} · ${formatCount(parameters)} parameters`,
+    `${engine.backend}, ${engineText(engine)} · ${formatBytes(arenaBytes)} for a training step`,
+  ]
+  if (step > 0) lines.push(`resuming after step ${formatCount(step)}`)
+  return lines.join('\n')
+}
+
+/** `from`: steps that another process had done; their time is not in the event. */
+function describeEnd({ step, seconds }: DoneEvent, from: number): string {
+  const time = formatDuration(seconds)
+  if (from === 0) return `trained ${formatCount(step)} steps in ${time}`
+  return `trained ${formatCount(step - from)} more steps in ${time}, ${formatCount(step)} in all`
+}
+
+function score({ loss, accuracy }: { readonly loss: number; readonly accuracy: number }): string {
+  return `loss ${formatSignificant(loss)} · acc ${formatPercent(accuracy)}`
+}
+
+/** Whole percent, rounded down so that 100 means done, always of the same width. */
+function percent(value: number, total: number): string {
+  return `${String(Math.floor((100 * value) / total)).padStart(3)} %`
+}
+
+/** `4` → `'0:04'`, `3723` → `'1:02:03'`. */
+function clock(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds))
+  const two = (n: number) => String(n).padStart(2, '0')
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60]
+  return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(whole % 60)}`
+}
