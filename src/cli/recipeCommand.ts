@@ -98,3 +98,12 @@ export async function recipeOptions(
   }
   return { given, file: isFile ? word : undefined }
 }
+
+/** Options, with the recipe file that a command was given in place of a model. */
+export async function withFile<T extends object>(
+  word: string | undefined,
+  options: T,
+): Promise<T & { file: string | undefined }> {
+  const { isRecipeFile } = await import('../recipe/recipeFile.node.ts')
+  return { ...options, file: word !== undefined && isRecipeFile(word) ? word : undefined }
+}

@@ -1,0 +1,24 @@
+/** `fovea compare`: its words on the command line. What it does is loaded when it is called. */
+import type { Command } from 'commander'
+import { jsonOption } from '../options.ts'
+
+/** Adds the command. */
+export function addCompare(program: Command): void {
+  program
+    .command('compare')
+    .summary('compare runs')
+    .description('Shows in which fields of their recipes runs differ, and their scores; draws their curves together.')
+    .argument('<runs...>', 'run folders')
+    .option('--out <file>', 'draw the curves into an SVG file')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  fovea compare runs/lenet5 runs/lenet5-2 --out curves.svg`,
+    )
+    .action(async (runs: string[], options) => {
+      const { compare } = await import('./compare/compare.ts')
+      process.exitCode = await compare(runs, options)
+    })
+}

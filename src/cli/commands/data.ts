@@ -1,0 +1,40 @@
+/** `fovea data`: its words on the command line. What it does is loaded when it is called. */
+import { type Command, Option } from 'commander'
+import { jsonOption, wholeNumber } from '../options.ts'
+
+/** Adds the command. */
+export function addData(program: Command): void {
+  program
+    .command('data')
+    .summary('what is in a data set, and what augmentation makes of it')
+    .description(
+      'Shows the classes and statistics of a data set, or of a folder with a sub-folder of pictures for each class, and ' +
+        'draws a contact sheet: images, and what epochs of training would see of them.',
+    )
+    .argument('<data>', 'data set, or image folder')
+    .addOption(new Option('--split <name>', 'images to show').choices(['train', 'test']).default('train'))
+    .option('--data-dir <dir>', "folder with the data set's files (default: where the data set comes from by itself)")
+    .option(
+      '--augment <file>',
+      "module or JSON file with a pipeline of transforms, or none (default: the data set's usual one)",
+    )
+    .option('--out <file>', 'write the contact sheet, as .svg or .png')
+    .option('--rows <n>', 'images on the sheet', wholeNumber(1, 100), 8)
+    .option('--columns <n>', 'augmented versions of each', wholeNumber(1, 100), 8)
+    .option('--size <n>', 'side of the pictures of an image folder', wholeNumber(1, 4096), 224)
+    .option('--skip-corrupt', 'leave out pictures of a folder that cannot be read')
+    .option('--seed <n>', 'decides which images, and what is random', wholeNumber(0, 2 ** 32 - 1), 0)
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  fovea data cifar10 --out sheet.png
+  fovea data cifar10 --augment recipe.ts --out sheet.svg
+  fovea data photos/train --size 128 --augment recipe.ts --out sheet.png`,
+    )
+    .action(async (data: string, options) => {
+      const { showData } = await import('./data/showData.ts')
+      process.exitCode = await showData(data, options)
+    })
+}

@@ -1,0 +1,40 @@
+/** `fovea eval`: its words on the command line. What it does is loaded when it is called. */
+import { type Command, Option } from 'commander'
+import { changedDataOption, checkpointOption, jsonOption, threadsOption, wideOption } from '../options.ts'
+
+/** Adds the command. */
+export function addEval(program: Command): void {
+  program
+    .command('eval')
+    .summary('score a run')
+    .description('Scores a run: accuracy with its 95 % interval, loss, recall of each class, and the confusion matrix.')
+    .argument('<run>', 'run folder')
+    .addOption(
+      new Option('--split <name>', 'images to score on').choices(['test', 'validation', 'train']).default('test'),
+    )
+    .addOption(
+      new Option('--views <name>', 'average over views: the image and its mirror image, five crops, or ten').choices([
+        'flip',
+        'five',
+        'ten',
+      ]),
+    )
+    .addOption(checkpointOption())
+    .option('--data-dir <dir>', "folder with the data set's files (default: the recipe's)")
+    .addOption(changedDataOption())
+    .addOption(threadsOption())
+    .addOption(wideOption())
+    .option('--quiet', 'no progress')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  fovea eval runs/lenet5
+  fovea eval runs/lenet5 --split validation --checkpoint best --json`,
+    )
+    .action(async (run: string, options) => {
+      const { evaluate } = await import('./eval/evaluate.ts')
+      process.exitCode = await evaluate(run, options)
+    })
+}

@@ -1,0 +1,38 @@
+/** `fovea import`: its words on the command line. What it does is loaded when it is called. */
+import type { Command } from 'commander'
+import { defaultRuns, numericList } from '../options.ts'
+
+/** Adds the command. */
+export function addImport(program: Command): void {
+  program
+    .command('import')
+    .summary('take over trained weights')
+    .description(
+      'Makes a run folder of weights from PyTorch (.pth, .pt, .th) or safetensors files, for eval and predict. ' +
+        'Nothing in the file is executed.',
+    )
+    .argument('<file>', 'file of weights: its path, or its address (https://…)')
+    .requiredOption('--model <name>', 'the model they are for')
+    .option('--data <name>', 'the data set they are for', 'cifar10')
+    .option(
+      '--mean <list>',
+      'mean of each channel they were trained with, pixels from 0 to 1, comma-separated (default: usual for model and data)',
+      numericList,
+    )
+    .option('--std <list>', 'standard deviation of each channel', numericList)
+    .option('--prefix <text>', 'what stands before the names of the model in the file (default: found)')
+    .option('--no-average', 'of a file with averaged weights (EMA) and those of the last step, take the latter')
+    .option('--out <dir>', 'folder for run folders', defaultRuns)
+    .option('--name <name>', "name of the run folder (default: the model's)")
+    .addHelpText(
+      'after',
+      `
+Examples:
+  fovea import resnet20.th --model resnet20-cifar --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
+  fovea eval runs/resnet20-cifar`,
+    )
+    .action(async (file: string, options) => {
+      const { importWeights } = await import('./import/importWeights.ts')
+      process.exitCode = await importWeights(file, options)
+    })
+}

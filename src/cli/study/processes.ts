@@ -1,0 +1,13 @@
+/** Commands that train in several processes. */
+import type { Command } from 'commander'
+import { jsonOption, threadsOption, wholeNumber, wideOption } from '../options.ts'
+
+/** Options of commands that train in several processes. */
+export const inProcesses = (command: Command, out: string): Command =>
+  command
+    .option('--jobs <n>', 'trainings at the same time, in processes that share the cores', wholeNumber(1, 64), 1)
+    .option('--out <dir>', 'folder of the study; the same command goes on with one that is there', out)
+    .addOption(threadsOption())
+    .addOption(wideOption())
+    .option('--quiet', 'show the result only')
+    .addOption(jsonOption())
