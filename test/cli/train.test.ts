@@ -215,7 +215,7 @@ describe('errors before training', () => {
 
   it('shows the stack with --debug or FOVEA_DEBUG', async () => {
     const args = ['train', '--resume', 'nowhere']
-    expect((await fovea(folder.path, [...args, '--debug'])).stderr).toMatch(/^fovea: UsageError: .*\n +at /)
+    expect((await fovea(folder.path, [...args, '--debug'])).stderr).toMatch(/^fovea: RunFolderError: .*\n +at /)
     expect((await fovea(folder.path, args, { FOVEA_DEBUG: '1' })).stderr).toMatch(/\n +at /)
   })
 })
