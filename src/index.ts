@@ -8,15 +8,22 @@ import type { Engine } from './backends/engine.ts'
 import { installEvaluator, type Tensor } from './graph/tensor.ts'
 import type { TypedArray } from './graph/variable.ts'
 
-export { createEngine, type EngineOptions } from './backends/createEngine.ts'
-export type { Engine, EngineDescription, Executable, RunOptions } from './backends/engine.ts'
+export { createEngine, type EngineOptions, type ReferenceBackend, type WasmBackend } from './backends/createEngine.ts'
+export {
+  type BackendName,
+  backendNames,
+  type Engine,
+  type EngineDescription,
+  type Executable,
+  type RunOptions,
+} from './backends/engine.ts'
 export type { InputType, RunInputs, RunOutputs, ValueType } from './backends/operands.ts'
 export {
   createWasmEngine,
   type WasmEngine,
-  type WasmEngineOptions,
 } from './backends/wasm/engine.ts'
-export type { WasmExecutable } from './backends/wasm/executable.ts'
+export type { BuiltProgram, WasmExecutable } from './backends/wasm/executable.ts'
+export type { WasmDescription, WasmEngineOptions } from './backends/wasm/options.ts'
 export type { WideChoice, WideVectors } from './backends/wasm/runtime/wide.ts'
 export * from './graph/index.ts'
 export { MemoryError, type MemoryNeed } from './plan/memoryError.ts'

@@ -1,24 +1,36 @@
 /**
- * What every backend offers: compile a program once, run it many times, keep variables between runs.
- * A backend is a plain object of this interface; nothing here knows how it computes.
+ * The contract of every backend. A backend is a plain object of {@link Engine}; nothing here knows how it computes.
+ *
+ * To write one:
+ *
+ * - Give it a name in {@link backendNames}, and `createEngine` (`createEngine.ts`) its options.
+ * - `compile` takes a program: a graph of the operations of the op table (`graph/table.ts`), whose `reference` facets define what
+ *   is computed. Either evaluate the graph as it is, as `reference/engine.ts` does, or have it planned: `makePlan(program,
+ *   target)` fuses, orders and places; the target (`plan/target.ts`) says what the backend's kernels can do. What is new is then
+ *   a kernel for each operation, in a table whose type makes a missing one a compile error.
+ * - `run`, `read` and `write` are a queue (`async/turns.ts` is one). Take what is given within the call, check it first
+ *   (`operands.ts`), and give back copies. Only what `read` names has to leave the device.
+ * - Assume nothing of who calls: several trainers and evaluators share an engine, and programs share its variables. A variable's
+ *   values are the engine's from the first program that knows it; the host's copy is what they were before.
+ * - An error of a call is an error of that call alone. When a computation itself breaks off, every later call fails too.
+ * - `test/backends/conformance.ts` runs on every engine; it decides.
  */
 import type { TypedArray, Variable } from '../graph/variable.ts'
 import type { MemoryNeed } from '../plan/memoryError.ts'
-import type { Plan } from '../plan/plan.ts'
 import type { Program } from '../plan/program.ts'
 import type { InputType, RunInputs, RunOutputs, ValueType } from './operands.ts'
 
-/** How an engine computes, for logs and `start` events. */
+/** The backends there are; the first is the default. */
+export const backendNames = ['wasm', 'reference'] as const
+
+/** Name of a backend. */
+export type BackendName = (typeof backendNames)[number]
+
+/** How an engine computes, for logs and `start` events. A backend may add fields of its own. */
 export interface EngineDescription {
-  readonly backend: string
-  /** Threads there are for a program; small ones run on one. Final once a program has been compiled. */
-  readonly threads: number
-  /** Why there is only one thread, where there cannot be more. */
-  readonly alone?: string
-  /** `relaxed` (fused multiply-add), `precise` (no relaxed SIMD), `none`. */
-  readonly simd: string
-  /** Whether 256-bit vectors are in use, and why (not); absent when they were not asked for. */
-  readonly wide?: { readonly on: boolean; readonly reason: string }
+  readonly backend: BackendName
+  /** What it computes with, for people: `2 threads, SIMD: relaxed`. */
+  readonly detail: string
 }
 
 /** What a run is asked for. */
@@ -29,9 +41,10 @@ export interface RunOptions {
 
 /** A compiled program. */
 export interface Executable {
-  readonly plan: Plan
   /** Milliseconds spent planning and compiling. */
   readonly compileTime: number
+  /** Bytes that a run takes besides the variables. Programs of one engine may share them, since only one runs at a time. */
+  readonly memoryBytes: number
   /** What the program reads, by name: every run is given all of it. An input that nothing depends on is not part of it. */
   readonly inputs: ReadonlyMap<string, InputType>
   /** What the program gives back, by name. */

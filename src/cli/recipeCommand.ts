@@ -1,8 +1,8 @@
 /** What commands that begin with a recipe have in common: an argument that is a model or a recipe file, and its options. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { backendNames } from '../backends/engine.ts'
 import {
-  backendNames,
   defaultData,
   defaultModel,
   trainingDefaults as defaults,

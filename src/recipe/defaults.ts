@@ -32,6 +32,3 @@ export const scheduleNames = [
 
 /** Names of preprocessing that is fitted to the training images. */
 export const preprocessNames = ['mean-image', 'channel-mean', 'channel-mean-std', 'zca'] as const
-
-/** Names of the backends. */
-export const backendNames = ['wasm', 'reference'] as const

@@ -1,21 +1,21 @@
 /** The engine that a recipe asks for. */
-import { createEngine } from '../backends/createEngine.ts'
+import { createEngine, type WasmBackend } from '../backends/createEngine.ts'
 import type { Engine } from '../backends/engine.ts'
-import type { WideChoice } from '../backends/wasm/runtime/wide.ts'
 import { RecipeError } from './errors.ts'
 import type { Recipe } from './recipe.ts'
 
-/** What does not change results, and is no part of a recipe. */
+/** What does not change results, and is no part of a recipe. A backend that has no such choice leaves it. */
 export interface EngineChoices {
   /** All cores, or `FOVEA_THREADS`, when absent. */
   readonly threads?: number | undefined
   /** Wide vectors; off when absent. */
-  readonly wide?: WideChoice | undefined
+  readonly wide?: WasmBackend['wide']
 }
 
 /** Starts the engine of a recipe. @throws RecipeError for threads out of range, and `wide: 'on'` where that is impossible. */
 export function startEngine({ backend, precise }: Recipe, { threads, wide }: EngineChoices = {}): Engine {
   try {
+    if (backend !== 'wasm') return createEngine({ backend })
     return createEngine({ backend, precise, ...(threads !== undefined && { threads }), ...(wide && { wide }) })
   } catch (error) {
     throw new RecipeError((error as Error).message, { cause: error })

@@ -2,7 +2,9 @@
  * Recipes as files: everything that decides what a training run computes, as typed data. `fovea train recipe.ts` checks
  * and runs them. What is not data (a network of one's own, a schedule) is a function, which a run finds again by its file.
  */
+
 import type { Augmentation, AugmentationSpec } from '../augment/compose.ts'
+import type { BackendName } from '../backends/engine.ts'
 import type { ModelAlias, ModelName } from '../models/catalog.ts'
 import type { Loss } from '../nn/losses.ts'
 import type { Module } from '../nn/module.ts'
@@ -176,7 +178,7 @@ export interface RecipeInput {
   /** Whether the test set is read at the end, true by default. */
   readonly test?: boolean
   /** What computes, `'wasm'` by default; `'reference'` is plain loops, to check it. */
-  readonly backend?: 'wasm' | 'reference'
+  readonly backend?: BackendName
   /** Without relaxed SIMD: the same bits on every machine. False by default. */
   readonly precise?: boolean
 }

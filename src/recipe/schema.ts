@@ -1,4 +1,5 @@
 /** What a resolved recipe may hold: every field with its rule. */
+import { backendNames } from '../backends/engine.ts'
 import { type ModelEntry, type ModelName, models } from '../models/index.ts'
 import {
   anObject,
@@ -23,7 +24,7 @@ import {
   withDefault,
 } from '../rules/rules.ts'
 import { type DatasetName, datasets } from './datasets.ts'
-import { backendNames, preprocessNames } from './defaults.ts'
+import { preprocessNames } from './defaults.ts'
 import { orCode, pattern } from './rules.ts'
 import * as tables from './tables.ts'
 

@@ -17,7 +17,6 @@ import {
   formatPercent,
   formatSignificant,
 } from '../text/format.ts'
-import { engineText } from './engineText.ts'
 import { page } from './page.ts'
 import type { ReportData, ReportLayer, ReportScore } from './reportData.ts'
 import { wilsonInterval } from './wilson.ts'
@@ -49,7 +48,7 @@ function header(data: ReportData): Markup {
   const facts: Markup[] = [result(data)]
   facts.push(fact('Training time', formatDuration(data.seconds), trained(data, lastStep?.step)))
   if (parameters !== undefined) facts.push(fact('Parameters', formatCount(parameters), trainedShare(data, parameters)))
-  facts.push(fact('Engine', engine.backend, engineText(engine)))
+  facts.push(fact('Engine', engine.backend, engine.detail))
   return html`<header>
 <h1>${data.title}</h1>
 <p class="byline">${data.model} on ${data.dataset}, <time datetime="${date}">${date.slice(0, 10)} ${date.slice(11, 16)} UTC</time></p>

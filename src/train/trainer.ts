@@ -307,7 +307,7 @@ export class Trainer {
 
   async #startEvent(): Promise<TrainEvent> {
     const { engine, epochs, model, validation } = this.#options
-    const { plan } = await this.#executable()
+    const { memoryBytes } = await this.#executable()
     return {
       type: 'start',
       epochs,
@@ -317,7 +317,7 @@ export class Trainer {
       validationSamples: validation?.indices.length ?? 0,
       parameters: model.countParameters(),
       engine: engine.description,
-      arenaBytes: plan.arenaBytes + plan.scratchBytes * engine.description.threads,
+      arenaBytes: memoryBytes,
     }
   }
 

@@ -93,7 +93,7 @@ describe.skipIf(noBrowser !== undefined)('LeNet-5 in Chromium', () => {
   it('trains on two threads in an isolated page, with the bits of Node, and the page stays alive', async () => {
     const result = await trainInPage(isolated, { threads: 2, precise: true })
     expect(result.isolated).toBe(true)
-    expect(result.engine).toEqual({ backend: 'wasm', threads: 2, simd: 'precise' })
+    expect(result.engine).toEqual({ backend: 'wasm', detail: '2 threads, SIMD: precise', threads: 2, simd: 'precise' })
     expectToLearn(result)
     expect(result.losses).toEqual(node.losses)
     expect(result.sha256).toBe(node.sha256)
@@ -105,13 +105,13 @@ describe.skipIf(noBrowser !== undefined)('LeNet-5 in Chromium', () => {
 
   it('trains with relaxed SIMD', async () => {
     const result = await trainInPage(isolated, { threads: 2, precise: false })
-    expect(result.engine).toEqual({ backend: 'wasm', threads: 2, simd: 'relaxed' })
+    expect(result.engine).toEqual({ backend: 'wasm', detail: '2 threads, SIMD: relaxed', threads: 2, simd: 'relaxed' })
     expectToLearn(result)
   })
 
   it('trains in a dedicated worker of an isolated page, which computes a share itself', async () => {
     const result = await trainInPage(isolated, { threads: 2, precise: true, inWorker: true })
-    expect(result.engine).toEqual({ backend: 'wasm', threads: 2, simd: 'precise' })
+    expect(result.engine).toEqual({ backend: 'wasm', detail: '2 threads, SIMD: precise', threads: 2, simd: 'precise' })
     expect(result.sha256).toBe(node.sha256)
   })
 

@@ -31,7 +31,7 @@ describe('report', () => {
     expect(text).toContain('Test accuracy 99.10 % 90 of 10,000 images wrong 95 % interval 98.90 to 99.27 % loss 0.0298')
     expect(text).toContain('Training time 21.4 s 5 epochs, 2,150 steps, 9.95 ms a step')
     expect(text).toContain('Parameters 61,706')
-    expect(text).toContain('Engine WebAssembly 2 threads, SIMD: relaxed')
+    expect(text).toContain('Engine wasm 2 threads, SIMD: relaxed')
     expect(text).toContain('npx fovea train lenet5 --data mnist --epochs 5 --batch 128 --seed 1')
     expect(text).toContain('"momentum": 0.9')
   })
@@ -71,7 +71,7 @@ describe('report', () => {
       dataset: evil,
       classes: data.classes.map(() => evil),
       recipe: { evil: '</pre><script>' },
-      engine: { backend: evil, threads: 1, simd: evil },
+      engine: { backend: evil as 'wasm', detail: evil },
       layers: data.layers!.map(layer => ({ ...layer, path: evil, type: evil, arithmetic: evil })),
       command: evil,
       version: evil,

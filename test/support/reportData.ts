@@ -62,7 +62,7 @@ export function reportData(): ReportData {
       epochs: 5,
       seed: 1,
     },
-    engine: { backend: 'WebAssembly', threads: 2, simd: 'relaxed' },
+    engine: { backend: 'wasm', detail: '2 threads, SIMD: relaxed' },
     startedAt: '2026-03-14T15:09:26Z',
     seconds: 21.4,
     steps,

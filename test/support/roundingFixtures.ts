@@ -3,7 +3,7 @@
  * (made by `scripts/make_rounding_fixtures.py`, where the cases are explained).
  */
 import { readFileSync } from 'node:fs'
-import type { Engine } from '../../src/backends/engine.ts'
+import type { WasmEngine } from '../../src/backends/wasm/engine.ts'
 import * as g from '../../src/graph/index.ts'
 import type { TypedArray } from '../../src/graph/variable.ts'
 import * as nn from '../../src/nn/index.ts'
@@ -69,7 +69,7 @@ const noise = (shape: readonly number[], seed: number, width: number, shift = 0)
 
 /** The errors of an engine by ratio, and the plan of what it computed. */
 export async function roundingOn(
-  engine: Engine,
+  engine: WasmEngine,
   fixture: NormalizationCase,
 ): Promise<{ readonly errors: Readonly<Record<Ratio, RoundingErrors>>; readonly plan: string }> {
   const { shape, kernel } = fixture
@@ -189,7 +189,7 @@ function normalizeExactly(
 
 /** Trains a network as PyTorch has and gives the relative distance of its parameters from the exact ones. */
 export async function distanceOn(
-  engine: Engine,
+  engine: WasmEngine,
   { seed, images, shift, layers, after }: TrainingCase,
 ): Promise<number> {
   const model = nn.sequential(...layers.flatMap(modulesOf)).initialize(0)

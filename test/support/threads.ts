@@ -1,10 +1,6 @@
 /** Engines whose threads share every program, however small: as tests of threads want them. */
-import {
-  createWasmEngineWith,
-  type EngineTools,
-  type WasmEngine,
-  type WasmEngineOptions,
-} from '../../src/backends/wasm/engine.ts'
+import { createWasmEngineWith, type EngineTools, type WasmEngine } from '../../src/backends/wasm/engine.ts'
+import type { WasmEngineOptions } from '../../src/backends/wasm/options.ts'
 
 /** Every program is worth sharing. */
 export const sharing: EngineTools = { isWorthSharing: () => true }

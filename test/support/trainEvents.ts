@@ -12,7 +12,7 @@ export function* trainEvents(): Generator<TrainEvent> {
     trainSamples: 5120,
     validationSamples: 512,
     parameters: 61_706,
-    engine: { backend: 'wasm', threads: 2, simd: 'relaxed' },
+    engine: { backend: 'wasm', detail: '2 threads, SIMD: relaxed' },
     arenaBytes: 9_437_184,
   }
   for (let step = 1; step <= 2 * stepsPerEpoch; step++) {

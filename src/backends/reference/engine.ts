@@ -1,18 +1,17 @@
 /**
  * The reference backend: runs a program by the `reference` facets of its operations, in double precision, one after
- * another. Slow and plain; what every other backend is compared with.
+ * another. Slow and plain; what every other backend is compared with. It evaluates the graph and no plan of it, so that it is
+ * an oracle of fusion, order and placement as well as of kernels.
  */
 
 import { Turns } from '../../async/turns.ts'
 import { yieldInTime } from '../../async/yieldToEvents.ts'
+import { sizeOf } from '../../graph/shape.ts'
 import { opOf } from '../../graph/table.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { TypedArray, Variable } from '../../graph/variable.ts'
 import type { MemoryNeed } from '../../plan/memoryError.ts'
-import { makePlan, type Plan } from '../../plan/plan.ts'
 import { type Program, programGraph } from '../../plan/program.ts'
-import { rowsLayout } from '../../plan/rowsLayout.ts'
-import type { Target } from '../../plan/target.ts'
 import type { Engine, EngineDescription, Executable, RunOptions } from '../engine.ts'
 import {
   checkInputs,
@@ -28,19 +27,13 @@ import {
   type ValueType,
 } from '../operands.ts'
 
-/** Operations one by one, on rows. */
-const target: Target<never> = {
-  alignment: 8,
-  layOut: program => rowsLayout(program, { epilogues: new Set(), prologues: false, floatsOnly: new Set() }),
-}
-
 /** Starts an engine that computes with plain loops in double precision. */
 export function createReferenceEngine(): Engine {
   return new ReferenceEngine()
 }
 
 class ReferenceEngine implements Engine {
-  readonly description: EngineDescription = { backend: 'reference', threads: 1, simd: 'none' }
+  readonly description: EngineDescription = { backend: 'reference', detail: 'plain loops in double precision' }
   private readonly values = new Map<Variable, Float64Array>()
   private readonly turns = new Turns()
   private closed = false
@@ -54,8 +47,7 @@ class ReferenceEngine implements Engine {
   async compile(program: Program): Promise<Executable> {
     this.check()
     const started = performance.now()
-    const plan = makePlan(program, target)
-    return new ReferenceExecutable(program, plan, performance.now() - started, {
+    return new ReferenceExecutable(program, started, {
       turns: this.turns,
       current: variable => this.current(variable),
       check: () => this.check(),
@@ -63,8 +55,7 @@ class ReferenceEngine implements Engine {
   }
 
   memoryFor(program: Program): MemoryNeed {
-    const { arenaBytes } = makePlan(program, target)
-    return { bytes: this.memoryBytes + arenaBytes, limit: Number.POSITIVE_INFINITY }
+    return { bytes: this.memoryBytes + bytesOf(program), limit: Number.POSITIVE_INFINITY }
   }
 
   async read(variable: Variable): Promise<TypedArray> {
@@ -99,6 +90,12 @@ class ReferenceEngine implements Engine {
   }
 }
 
+/** Bytes of all values of a run, which live until its end. */
+function bytesOf(program: Program): number {
+  const values = programGraph(program).order.filter(({ source }) => source?.kind !== 'variable')
+  return values.reduce((sum, { shape }) => sum + sizeOf(shape) * Float64Array.BYTES_PER_ELEMENT, 0)
+}
+
 /** What an executable asks of its engine. */
 interface EngineSide {
   readonly turns: Turns
@@ -109,20 +106,20 @@ interface EngineSide {
 }
 
 class ReferenceExecutable implements Executable {
-  readonly plan: Plan
   readonly compileTime: number
+  readonly memoryBytes: number
   readonly inputs: ReadonlyMap<string, InputType>
   readonly outputs: ReadonlyMap<string, ValueType>
   private readonly program: Program
   private readonly engine: EngineSide
 
-  constructor(program: Program, plan: Plan, compileTime: number, engine: EngineSide) {
+  constructor(program: Program, started: number, engine: EngineSide) {
     this.program = program
-    this.plan = plan
-    this.compileTime = compileTime
     this.engine = engine
     this.inputs = inputsOf(program)
     this.outputs = outputsOf(program)
+    this.memoryBytes = bytesOf(program)
+    this.compileTime = performance.now() - started
   }
 
   async run(inputs: RunInputs = {}, { read = [...this.outputs.keys()] }: RunOptions = {}): Promise<RunOutputs> {

@@ -11,11 +11,12 @@ import { makePlan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
 import { storageOf } from '../../plan/step.ts'
 import type { CpuPlan } from '../cpu/layouts/form.ts'
-import type { Engine, EngineDescription } from '../engine.ts'
+import type { Engine } from '../engine.ts'
 import { checkValues, copyOf } from '../operands.ts'
 import { type Addresses, type GeneratedCode, generate, generateCalls } from './codegen.ts'
 import { WasmExecutable } from './executable.ts'
 import { type StepTime, timeCalls } from './measure/profile.ts'
+import type { WasmDescription, WasmEngineOptions } from './options.ts'
 import { type Compiler, compileModule, compileQuickly } from './runtime/compile.ts'
 import { explainTrap } from './runtime/control.ts'
 import { Crew } from './runtime/crew.ts'
@@ -28,40 +29,11 @@ import {
   requireWebAssembly,
 } from './runtime/features.ts'
 import { LinearMemory } from './runtime/memory.ts'
-import { type WideChoice, type WideVectors, warn, wideVectors } from './runtime/wide.ts'
+import { type WideVectors, warn, wideVectors } from './runtime/wide.ts'
 import { type CheckedKernels, checkedKernels } from './runtime/wideCache.ts'
 import { differingKernels, trialOf } from './runtime/wideCheck.ts'
 import type { isWorthSharing } from './runtime/work.ts'
 import { wasmTarget } from './target.ts'
-
-/** Options of {@link createWasmEngine}. */
-export interface WasmEngineOptions {
-  /**
-   * Most threads that compute; all cores by default, or `FOVEA_THREADS`. One where memory cannot be shared or workers cannot
-   * start; the engine's description says why. Programs that take less time than it takes to wake threads run on one.
-   */
-  readonly threads?: number
-  /**
-   * True to leave out relaxed SIMD, whose fused multiply-add may round differently from machine to machine: results
-   * are then the same bits everywhere. False by default.
-   */
-  readonly precise?: boolean
-  /**
-   * Which values lie innermost in volumes: samples, which suits networks of few channels on large batches, or channels.
-   * Chosen for each program by default.
-   */
-  readonly innermost?: 'samples' | 'channels'
-  /**
-   * Whether V8 may join pairs of vectors into 256-bit ones, which about doubles the speed of convolutions, with a compiler
-   * pass that V8 calls experimental: Node from version 24 on, processors with AVX2. `'auto'` takes them where they are, `'on'`
-   * insists. Before a kernel is used it is checked against its build without wide vectors; should one differ, the engine
-   * warns and goes on without. A kernel's results do not change; but others may be the fastest, which round otherwise, so
-   * `'auto'` leaves them with `precise`. `'off'` by default.
-   */
-  readonly wide?: WideChoice
-  /** False to leave out Winograd's algorithm for convolutions of 3×3 and 5×5, where it is faster, which rounds a little more. True by default. */
-  readonly winograd?: boolean
-}
 
 /**
  * Starts an engine.
@@ -147,14 +119,16 @@ export class WasmEngine implements Engine {
     this.crew = new Crew(threads, this.linear.memory, takesPart, tools.isWorthSharing)
   }
 
-  get description(): EngineDescription {
+  get description(): WasmDescription {
     const { fused, wide, wideWanted } = this
     const { threads, alone } = this.crew
+    const simd = fused ? 'relaxed' : 'precise'
     return {
       backend: 'wasm',
+      detail: `${threads} thread${threads === 1 ? '' : 's'}, SIMD: ${simd}${wideWanted && wide.on ? ', wide' : ''}`,
       threads,
       ...(alone !== undefined && { alone }),
-      simd: fused ? 'relaxed' : 'precise',
+      simd,
       ...(wideWanted && { wide }),
     }
   }
@@ -173,25 +147,32 @@ export class WasmEngine implements Engine {
     const { plan, code, module } = await this.build(program)
     const start = await this.turns.take(() => this.load(plan, module))
     let prepared = -1
-    return new WasmExecutable(program, plan, code.kernels, performance.now() - started, {
-      turns: this.turns,
-      check: () => this.check(),
-      compute: async () => {
-        try {
-          await start(prepared !== this.changes)
-        } catch (error) {
-          throw this.fail(error)
-        }
-        // The program's own updates do not touch what it has prepared.
-        if (program.updates.size > 0) this.changes++
-        prepared = this.changes
+    const { kernels } = code
+    const memoryBytes = plan.arenaBytes + plan.scratchBytes * this.crew.threads
+    const compileTime = performance.now() - started
+    return new WasmExecutable(
+      program,
+      { plan, kernels, compileTime, memoryBytes },
+      {
+        turns: this.turns,
+        check: () => this.check(),
+        compute: async () => {
+          try {
+            await start(prepared !== this.changes)
+          } catch (error) {
+            throw this.fail(error)
+          }
+          // The program's own updates do not touch what it has prepared.
+          if (program.updates.size > 0) this.changes++
+          prepared = this.changes
+        },
+        viewOf: (tensor, known) => {
+          const address = this.locate(plan, tensor)
+          const current = known?.byteOffset === address && known.buffer === this.linear.memory.buffer
+          return current ? known : this.view(address, tensor)
+        },
       },
-      viewOf: (tensor, known) => {
-        const address = this.locate(plan, tensor)
-        const current = known?.byteOffset === address && known.buffer === this.linear.memory.buffer
-        return current ? known : this.view(address, tensor)
-      },
-    })
+    )
   }
 
   /** Makes room for a program and gives it to the threads, or to one. @returns what runs it, with its preparation or without */

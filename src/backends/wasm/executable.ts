@@ -43,10 +43,15 @@ export interface KernelInfo {
   readonly tile?: TileShape
 }
 
+/** What became of a program: its plan, its kernels, and what they take. */
+export type BuiltProgram = Pick<WasmExecutable, 'plan' | 'kernels' | 'compileTime' | 'memoryBytes'>
+
 /** A compiled program of the WebAssembly engine. */
 export class WasmExecutable implements Executable {
+  /** How it is computed, for looking: `plan.toString()` is a table of its steps. */
   readonly plan: CpuPlan
   readonly compileTime: number
+  readonly memoryBytes: number
   readonly inputs: ReadonlyMap<string, InputType>
   readonly outputs: ReadonlyMap<string, ValueType>
   /** Distinct kernels of the plan, with the size of their code and of their register tiles. */
@@ -54,18 +59,13 @@ export class WasmExecutable implements Executable {
   private readonly engine: EngineSide
   private readonly views = new Map<Tensor, TypedArray>()
 
-  constructor(
-    program: Program,
-    plan: CpuPlan,
-    kernels: readonly KernelInfo[],
-    compileTime: number,
-    engine: EngineSide,
-  ) {
-    this.plan = plan
-    this.compileTime = compileTime
+  constructor(program: Program, built: BuiltProgram, engine: EngineSide) {
+    this.plan = built.plan
+    this.compileTime = built.compileTime
+    this.memoryBytes = built.memoryBytes
     this.inputs = inputsOf(program)
     this.outputs = outputsOf(program)
-    this.kernels = kernels.map(({ key, codeBytes, tile }) => ({ key, codeBytes, ...(tile && { tile }) }))
+    this.kernels = built.kernels.map(({ key, codeBytes, tile }) => ({ key, codeBytes, ...(tile && { tile }) }))
     this.engine = engine
   }
 

@@ -3,7 +3,6 @@
  * drawn by cli-progress; in a file, a pipe or on CI there are plain lines, about ten for each epoch.
  */
 import cliProgress from 'cli-progress'
-import { engineText } from '../../report/engineText.ts'
 import { formatBytes, formatCount, formatDuration, formatPercent, formatSignificant } from '../../text/format.ts'
 import type {
   DoneEvent,
@@ -229,7 +228,7 @@ function describe({ trainSamples, validationSamples, parameters, engine, arenaBy
   const samples = `${formatCount(trainSamples)} images to train on, ${formatCount(validationSamples)} to validate`
   const lines = [
     `${samples} · ${formatCount(parameters)} parameters`,
-    `${engine.backend}, ${engineText(engine)} · ${formatBytes(arenaBytes)} for a training step`,
+    `${engine.backend}, ${engine.detail} · ${formatBytes(arenaBytes)} for a training step`,
   ]
   if (step > 0) lines.push(`resuming after step ${formatCount(step)}`)
   return lines.join('\n')

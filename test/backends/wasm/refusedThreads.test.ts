@@ -58,7 +58,8 @@ describe.each([mayWait(), false])('an engine of three threads whose caller takes
     const engine = new WasmEngine(3, false, takesPart, {}, sharing)
     const executables = await Promise.all([engine.compile(product()), engine.compile(product())])
     const alone = `worker threads could not start: ${message}`
-    expect(engine.description).toEqual({ backend: 'wasm', threads: 1, alone, simd: 'precise' })
+    const detail = '1 thread, SIMD: precise'
+    expect(engine.description).toEqual({ backend: 'wasm', detail, threads: 1, alone, simd: 'precise' })
     expect(warnings).toEqual([`${alone}. One thread computes.`])
     for (const executable of executables) {
       const { y } = await executable.run({ x: [1, 2, 3, 4], w: [5, 6, 7, 8] })
