@@ -28,7 +28,8 @@ export type BackendName = (typeof backendNames)[number]
 
 /** How an engine computes, for logs and `start` events. A backend may add fields of its own. */
 export interface EngineDescription {
-  readonly backend: BackendName
+  /** Its name; one of {@link backendNames} for engines of `createEngine`. */
+  readonly backend: string
   /** What it computes with, for people: `2 threads, SIMD: relaxed`. */
   readonly detail: string
 }

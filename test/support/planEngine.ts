@@ -49,7 +49,7 @@ export function createPlanEngine(): Engine {
   }
 
   return {
-    description: { backend: 'plan', threads: 1, simd: 'none' },
+    description: { backend: 'plan', detail: 'plans, followed step by step in plain loops' },
     get memoryBytes() {
       return [...variables.values()].reduce((bytes, values) => bytes + values.byteLength, 0)
     },
@@ -87,8 +87,8 @@ function executableOf(
   const [inputs, outputs] = [inputsOf(program), outputsOf(program)]
   const memory = new Memory(plan, current)
   return {
-    plan,
     compileTime: performance.now() - started,
+    memoryBytes: plan.arenaBytes,
     inputs,
     outputs,
     async run(given: RunInputs = {}, { read = [...outputs.keys()] }: RunOptions = {}): Promise<RunOutputs> {
