@@ -279,7 +279,7 @@ describe('refuses', () => {
     [
       'a matrix of another size',
       () => whiten({ shape: [1, 2, 2], kind: 'pca', matrix: [1, 2, 3] }),
-      /matrix: 3 values are no \[K, 4\]/,
+      /matrix: 3 values do not fit \[K, 4\]/,
     ],
     [
       'images of another size',
