@@ -2,7 +2,7 @@
  * A layer of one's own: LayerScale (Touvron et al. 2021, "Going deeper with image transformers"), a learned factor for each
  * channel of a residual branch that starts near zero.
  */
-import { mul, reshape, ShapeError, type Tensor } from 'fovea'
+import { formatShape, mul, reshape, ShapeError, type Tensor } from 'fovea'
 import { constant, type ForwardContext, Module, Parameter } from 'fovea/nn'
 
 /** y = γ ⊙ x with one γ per channel; see {@link layerScale}. */
@@ -22,7 +22,7 @@ export class LayerScale extends Module {
   override forward(x: Tensor, _context: ForwardContext): Tensor {
     const [channels] = this.weight.shape
     if (x.shape[1] !== channels) {
-      throw new ShapeError(`${this.displayName}: expected ${channels} channels, got an input [${x.shape.join(', ')}]`)
+      throw new ShapeError(`${this.displayName}: expected ${channels} channels, got an input ${formatShape(x.shape)}`)
     }
     return this.label(mul(x, reshape(this.weight.tensor, [channels, ...x.shape.slice(2).map(() => 1)])))
   }

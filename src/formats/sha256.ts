@@ -14,7 +14,9 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
   return hexOf(new Uint8Array(await subtle.digest('SHA-256', plain)))
 }
 
-const hexOf = (bytes: Uint8Array) => Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
+/** Bytes as hexadecimal digits. */
+export const hexOf = (bytes: Uint8Array): string =>
+  Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
 
 /** Bytes of a block. */
 const blockBytes = 64

@@ -4,7 +4,7 @@ export { evaluateReference, type InputValues } from './evaluate.ts'
 export { type ExplainOptions, explain } from './explain.ts'
 export type { BinaryFunction, Comparison, Expression, UnaryFunction } from './expression.ts'
 export { accumulateGradients, gradients, valueAndGrad } from './gradient.ts'
-export type { Cost, ReferenceTensor as HostTensor } from './op.ts'
+export type { Cost, ReferenceTensor } from './op.ts'
 export { argmax } from './ops/argmax.ts'
 export { type AveragePool2dOptions, averagePool2d } from './ops/averagePool2d.ts'
 export { concat } from './ops/concat.ts'
@@ -65,7 +65,7 @@ export { simplify } from './simplify.ts'
 export { constantTensor, type InputOptions, input } from './sources.ts'
 export { type AttributesOf, type OpName, opOf } from './table.ts'
 export { type Matrix, type Scalar, type Source, Tensor, topologicalOrder, type Vector, type Volume } from './tensor.ts'
-export { type HostTensor as StoredTensor, type TypedArray, Variable, zeros } from './variable.ts'
+export { type HostTensor, type TypedArray, Variable, zeros } from './variable.ts'
 export {
   outputSize,
   type Padding,

@@ -2,7 +2,7 @@
 import type { Augmentation, AugmentationSpec } from '../augment/compose.ts'
 import { AugmentError } from '../augment/errors.ts'
 import { augmentationFrom } from '../augment/table.ts'
-import { isRecord } from '../train/json.ts'
+import { isRecord } from '../rules/record.ts'
 import { RecipeError } from './errors.ts'
 import { importModule, programNames, readText } from './importModule.node.ts'
 

@@ -1,7 +1,8 @@
 /** Fills in what a recipe leaves out: short forms, names that are usual, numbers that are usual for them. */
+import { backendNames } from '../backends/engine.ts'
 import { modelNameOf, models } from '../models/index.ts'
+import { isRecord } from '../rules/record.ts'
 import { unknownName } from '../text/names.ts'
-import { isRecord } from '../train/json.ts'
 import { datasets, findDataset } from './datasets.ts'
 import { defaultData, defaultModel, trainingDefaults } from './defaults.ts'
 import { RecipeError } from './errors.ts'
@@ -66,7 +67,7 @@ export function complete(given: RawRecipe): Record<string, unknown> {
     batchSize: given.batchSize ?? batchSize,
     seed: given.seed ?? seed,
     test: given.test ?? true,
-    backend: given.backend ?? 'wasm',
+    backend: given.backend ?? backendNames[0],
     precise: given.precise ?? false,
   }
 }

@@ -17,7 +17,7 @@ export const trainingDefaults = {
   validation: 5000,
 } as const
 
-/** Names of the learning-rate schedules. */
+/** Names of the learning-rate schedules, here for whoever only lists them: their functions are heavy to load. */
 export const scheduleNames = [
   'constant',
   'step',
@@ -29,6 +29,9 @@ export const scheduleNames = [
   'oneCycle',
   'onPlateau',
 ] as const
+
+/** Name of a learning-rate schedule. */
+export type ScheduleName = (typeof scheduleNames)[number]
 
 /** Names of preprocessing that is fitted to the training images. */
 export const preprocessNames = ['mean-image', 'channel-mean', 'channel-mean-std', 'zca'] as const

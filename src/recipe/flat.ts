@@ -1,8 +1,8 @@
 /** Recipes of runs of version 0.1.0's first days, which had all numbers on one level, in the form of today. */
-import { isRecord } from '../train/json.ts'
+import { isRecord } from '../rules/record.ts'
 
 /** Names that schedules had on the command line of those days; the others have kept theirs. */
-const scheduleNames: Readonly<Record<string, string>> = {
+const namesToday: Readonly<Record<string, string>> = {
   step: 'multiStep',
   'cosine-restarts': 'cosineWithRestarts',
   'one-cycle': 'oneCycle',
@@ -19,7 +19,7 @@ export function recipeFromFlat(value: unknown): unknown {
     model: { name: model },
     data: without({ name: data, directory: dataDir, limit, validation, normalize, preprocess, augment }),
     optimizer: without({ name: optimizer, lr, momentum, weightDecay }),
-    schedule: { name: scheduleNames[String(schedule)] ?? schedule },
+    schedule: { name: namesToday[String(schedule)] ?? schedule },
     loss: { name: 'crossEntropy' },
   }
 }

@@ -3,8 +3,9 @@
  * a run folder is exactly this, so a run can be resumed, scored and repeated from its folder alone. What does not change
  * the result (threads, where the run folder is, what is shown) is no part of it.
  */
+
+import { isRecord } from '../rules/record.ts'
 import { fields, type Problem } from '../rules/rules.ts'
-import { isRecord } from '../train/json.ts'
 import { complete, longForms, type RawRecipe } from './complete.ts'
 import { RecipeError } from './errors.ts'
 import { recipeFromFlat } from './flat.ts'

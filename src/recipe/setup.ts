@@ -1,5 +1,5 @@
 /** A recipe that is ready to run: resolved once, and passed to all that makes something of it. */
-import { hashOf } from '../formats/sha256.ts'
+import { hashOf, hexOf } from '../formats/sha256.ts'
 import { checkedFunction, functionParts, type RecipeFunctions } from './functions.ts'
 import type { RecipeInput } from './input.ts'
 import { rawRecipe } from './raw.ts'
@@ -35,6 +35,5 @@ export function resolveRecipe(input: RecipeInput = {}): RunSetup {
 
 /** Stands for a function that is in no file: known by its own text. */
 function inlineReference(given: unknown): CodeReference {
-  const hash = hashOf(new TextEncoder().encode(String(given)))
-  return { file: inlineFile, sha256: Array.from(hash, byte => byte.toString(16).padStart(2, '0')).join('') }
+  return { file: inlineFile, sha256: hexOf(hashOf(new TextEncoder().encode(String(given)))) }
 }

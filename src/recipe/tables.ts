@@ -52,6 +52,7 @@ import {
   wholeFrom0,
   wholeFrom1,
 } from '../rules/rules.ts'
+import type { ScheduleName } from './defaults.ts'
 import { pattern } from './rules.ts'
 
 /** A part by name. */
@@ -180,7 +181,7 @@ export const schedules = {
     cooldown: optional(wholeFrom0),
     end: optional(share),
   }),
-}
+} satisfies Readonly<Record<ScheduleName, unknown>>
 
 /** Schedules of an optimizer's momentum. */
 export const momentums = {

@@ -3,25 +3,17 @@
  * so that a command only puts them together.
  */
 import type { EngineDescription } from '../backends/engine.ts'
+import type { ReceptiveField } from '../inspect/receptiveField.ts'
+import type { SummaryRow } from '../inspect/summary.ts'
 import type { ImageShape } from '../plot/png.ts'
 
-/** One row of the layer table; a row of `summarize(model, shape)` with a batch of 1 is one. */
-export interface ReportLayer {
-  readonly path: string
-  readonly type: string
-  /** Kernel, stride and padding, such as `5×5, padding 2`. */
-  readonly window?: string
-  /** Output of one image, such as `[6, 28, 28]`. */
-  readonly output: readonly number[]
-  readonly parameters: number
-  /** Where they come from, such as `(5·5·1+1)·6 = 156`. */
-  readonly arithmetic?: string
-  /** Multiply-adds for one image. */
-  readonly multiplyAdds: number
-  /** Memory of the output for one image. */
-  readonly activationBytes: number
-  /** What one output value sees of the image: rows and columns, and the distance between the fields of neighbors. */
-  readonly receptiveField?: { readonly size: readonly [number, number]; readonly stride: readonly [number, number] }
+/** One row of the layer table: what it shows of a row of `summarize(model, shape)` with a batch of 1. */
+export interface ReportLayer
+  extends Pick<
+    SummaryRow,
+    'path' | 'type' | 'window' | 'output' | 'parameters' | 'arithmetic' | 'multiplyAdds' | 'activationBytes'
+  > {
+  readonly receptiveField?: Pick<ReceptiveField, 'size' | 'stride'>
 }
 
 /** A test image that was classified wrongly. */

@@ -4,6 +4,7 @@
  */
 import { display } from '../text/display.ts'
 import { didYouMean } from '../text/names.ts'
+import { isRecord } from './record.ts'
 
 /** What is wrong with a value. */
 export interface Problem {
@@ -193,6 +194,3 @@ const unknownField = (field: string, value: unknown, name: string, known: readon
   rule: 'unknown field',
   message: `unknown field '${field}'${didYouMean(name, known)}`,
 })
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

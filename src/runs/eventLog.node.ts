@@ -6,8 +6,9 @@ import { closeSync, existsSync, fsync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { writeAllSync, writing, writingSync } from '../data/fileError.node.ts'
+import { isRecord } from '../rules/record.ts'
 import type { TrainEvent } from '../train/events.ts'
-import { fromJson, isRecord, toJson } from '../train/json.ts'
+import { fromJson, toJson } from '../train/json.ts'
 import { writeAtomic } from './atomicFile.node.ts'
 
 /** An event with the time at which it was logged, ISO 8601 in UTC. */

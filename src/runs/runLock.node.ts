@@ -9,7 +9,8 @@ import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { writing } from '../data/fileError.node.ts'
-import { fromJson, isRecord } from '../train/json.ts'
+import { isRecord } from '../rules/record.ts'
+import { fromJson } from '../train/json.ts'
 
 /** Thrown when another process holds the lock, or this one has lost it. */
 export class RunLockError extends Error {

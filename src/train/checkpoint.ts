@@ -10,7 +10,8 @@ import { openSafetensors, SafetensorsError, writeSafetensors } from '../formats/
 import { sha256 as sha256Of } from '../formats/sha256.ts'
 import { bytesSource } from '../formats/source.ts'
 import type { HostTensor } from '../graph/variable.ts'
-import { fromJson, isRecord, toJson } from './json.ts'
+import { isRecord } from '../rules/record.ts'
+import { fromJson, toJson } from './json.ts'
 
 /** Position of a run, from which `fit` can resume. May hold more, as JSON. */
 export interface Progress {

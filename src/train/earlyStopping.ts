@@ -1,5 +1,5 @@
 /** Early stopping (Prechelt 1998): a run ends when its validation score has not improved for a while. */
-import { isRecord } from './json.ts'
+import { isRecord } from '../rules/record.ts'
 
 /** Conditions under which a run ends before its last epoch. */
 export interface EarlyStoppingOptions {

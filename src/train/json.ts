@@ -27,8 +27,3 @@ export function fromJson(text: string): unknown {
     typeof item === 'string' && Object.hasOwn(nonFinite, item) ? nonFinite[item] : item,
   )
 }
-
-/** True for an object that is not an array. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}

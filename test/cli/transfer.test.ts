@@ -8,7 +8,7 @@ import { resolveOptions } from '../../src/cli/recipeOptions.ts'
 import { writeSafetensors } from '../../src/formats/index.ts'
 import { lenet5 } from '../../src/models/index.ts'
 import { createInitialModel } from '../../src/recipe/initialModel.ts'
-import { openPretrained } from '../../src/runs/initialModel.node.ts'
+import { openPretrained } from '../../src/runs/pretrained.node.ts'
 import { RunFolder } from '../../src/train/index.node.ts'
 
 let folder: string

@@ -25,7 +25,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
   data: { values: ['augment', 'random'] },
   formats: { values: [], types: ['graph'] },
   train: {
-    values: ['augment', 'data', 'nn', 'optim', 'plan', 'graph', 'formats', 'random', 'async'],
+    values: ['augment', 'data', 'nn', 'optim', 'plan', 'graph', 'formats', 'random', 'async', 'rules'],
     types: ['backends', 'models'],
   },
   recipe: {
@@ -36,7 +36,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
   plot: { values: ['text'] },
   report: { values: ['data', 'inspect', 'plot', 'study', 'text'], types: ['backends', 'nn', 'train'] },
   runs: {
-    values: ['data', 'formats', 'inspect', 'models', 'nn', 'recipe', 'report', 'study', 'train'],
+    values: ['data', 'formats', 'inspect', 'models', 'nn', 'recipe', 'report', 'rules', 'study', 'train'],
     types: ['backends'],
   },
   cli: {

@@ -1,4 +1,4 @@
-/** Which method a convolution gets: the one that was fastest when they were measured (docs/performance.md). */
+/** Which method a convolution gets: the one that was fastest when they were measured (docs/performance-experiments.md). */
 import { describe, expect, test } from 'vitest'
 import type { ConvolutionTask } from '../../../src/backends/cpu/layouts/convolution.ts'
 import { chooseMethod } from '../../../src/backends/wasm/kernels/channels/methods.ts'

@@ -32,7 +32,7 @@ const mostPadding = 1.35
  */
 const weightStreams = 4
 
-/** Weights from which on that pays, in bytes: measured, layer by layer (`docs/performance.md`). */
+/** Weights from which on that pays, in bytes: measured, layer by layer (`docs/performance-experiments.md`). */
 const bytesFromMemory = { direct: 2 * 1024 * 1024, winograd: 12 * 1024 * 1024 }
 
 /** With more positions than these, weights are in the cache most of the time. */
