@@ -257,7 +257,10 @@ export class RunFolder {
       }
     }
     // `latest` is written last: without it no checkpoint was ever finished, and nothing is lost by starting anew.
-    if (!everFinished) return { warnings: [...warnings, `${this.path}: no checkpoint yet, the run starts anew`] }
+    if (!everFinished) {
+      const isUntouched = warnings.length === 0 && (await readIfThere(this.#eventsPath)) === ''
+      return { warnings: isUntouched ? [] : [...warnings, `${this.path}: no checkpoint yet, the run starts anew`] }
+    }
     throw new CheckpointError(`${this.path}: no usable checkpoint: ${warnings.join('; ')}`)
   }
 }

@@ -4,17 +4,18 @@
  */
 
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { makeFolder } from '../../data/fileError.node.ts'
 import type { EngineChoices } from '../../recipe/engine.ts'
 import type { Recipe } from '../../recipe/recipe.ts'
 import { writeAtomic } from '../../runs/atomicFile.node.ts'
 import { readEvents } from '../../runs/eventLog.node.ts'
 import { differentImages } from '../../runs/fingerprint.node.ts'
 import { resultFile } from '../../runs/result.node.ts'
+import { RunFolder } from '../../runs/runFolder.node.ts'
 import type { ValidationEvent } from '../../train/events.ts'
 import { CommandError, InterruptError, isStopped } from '../terminal/errors.ts'
 import { StudyProgress, type StudyProgressOptions, type TrialEpoch } from './studyProgress.ts'
@@ -87,27 +88,26 @@ export class TrialRunner {
    * @throws InterruptError after {@link stop}.
    */
   async train(trial: Trial, untilEpoch?: number): Promise<TrialProgress> {
-    await makeFolder(this.folder)
-    const run = this.runOf(trial)
-    const file = join(this.folder, `${trial.name}.json`)
-    const begun = existsSync(join(run, 'recipe.json'))
-    // Killed between making its folder and writing into it.
-    if (!begun) rmSync(run, { recursive: true, force: true })
-    if (!begun) await writeAtomic(file, `${JSON.stringify(trial.recipe, undefined, 2)}\n`)
-    const start = begun ? ['--resume', run] : [file, '--out', this.folder, '--name', trial.name]
+    const isNew = await this.#makeRun(trial)
     const until = untilEpoch === undefined ? [] : ['--stop-after', String(untilEpoch)]
     const { epochs } = trial.recipe
     const last = untilEpoch ?? epochs
-    this.progress.begin(trial.name, trial.what, !begun)
+    this.progress.begin(trial.name, trial.what, isNew)
     const onEpoch = (score: TrialEpoch) => {
       // What the last epoch came to is what the trial came to.
       if (score.epoch < last) this.progress.epoch(trial.name, score, epochs)
     }
-    const { code, stderr } = await this.#fovea(['train', ...start, ...until, '--quiet', ...this.#engine], onEpoch)
+    const { code, signal, stderr } = await this.#fovea(
+      ['train', '--resume', this.runOf(trial), ...until, '--quiet', ...this.#engine],
+      onEpoch,
+    )
     this.progress.end(trial.name)
     if (this.#isStopping || isStopped(code)) throw new InterruptError('stopped')
-    if (code !== 0)
-      await writeAtomic(join(this.folder, `${trial.name}.failed`), `${stderr.trim() || `ended with ${code}`}\n`)
+    if (code !== 0) {
+      const why =
+        stderr.trim() || (signal ? `its process was ended by ${signal}` : `its process ended with code ${code}`)
+      await writeAtomic(join(this.folder, `${trial.name}.failed`), `${why}\n`)
+    }
     return this.progressOf(trial)
   }
 
@@ -115,6 +115,21 @@ export class TrialRunner {
   stop(): void {
     this.#isStopping = true
     for (const child of this.#children) child.kill('SIGTERM')
+  }
+
+  /**
+   * Makes the run folder of a trial that has none. A trial's process only ever goes on with a folder, under its lock: after
+   * a study was killed, a process of it that is still about to begin and its successor in the next study take turns.
+   * @returns whether the trial is new
+   */
+  async #makeRun(trial: Trial): Promise<boolean> {
+    const run = this.runOf(trial)
+    if (existsSync(join(run, 'recipe.json'))) return false
+    // Killed between making the folder and writing into it: no process was begun for it.
+    await rm(run, { recursive: true, force: true })
+    const folder = await RunFolder.create(this.folder, trial.name, trial.recipe)
+    await folder.close()
+    return true
   }
 
   async #checkImages(run: string): Promise<void> {
@@ -129,7 +144,7 @@ export class TrialRunner {
   #fovea(
     args: readonly string[],
     onEpoch: (score: TrialEpoch) => void,
-  ): Promise<{ code: number | null; stderr: string }> {
+  ): Promise<{ code: number | null; signal: NodeJS.Signals | null; stderr: string }> {
     if (this.#isStopping) throw new InterruptError('stopped')
     const main = fileURLToPath(new URL('../main.js', import.meta.url))
     if (!existsSync(main))
@@ -146,9 +161,9 @@ export class TrialRunner {
       })
       child.on('message', score => onEpoch(score as TrialEpoch))
       child.on('error', reject)
-      child.on('close', code => {
+      child.on('close', (code, signal) => {
         this.#children.delete(child)
-        resolve({ code, stderr })
+        resolve({ code, signal, stderr })
       })
     })
   }
