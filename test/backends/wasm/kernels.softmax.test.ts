@@ -53,6 +53,8 @@ const shapes: [count: number, classes: number, blocks: number[]][] = [
   [12, 3, [0, 3, 4, 12]],
   [6, 1, [0, 2, 3]],
   [32, 100, [0, 16, 32]],
+  [4, 16, [0, 4]],
+  [4, 17, [0, 4]],
 ]
 
 describe.each(shapes)('%i samples of %i classes', (count, classes, blocks) => {
@@ -78,6 +80,21 @@ describe.each(shapes)('%i samples of %i classes', (count, classes, blocks) => {
     })
     for (const other of results) expect(other).toEqual(results[0])
   })
+})
+
+test.each([0, 4])('thousands of classes add up as precisely as ten, block %i', block => {
+  const batch = batchOf(4, 20_000, 2)
+  const inputs = [host([4, 20_000], batch.logits), host([4], batch.targets)]
+  const want = softmaxCrossEntropyOp.reference(inputs, {}, [4])
+  // Losses are near 10: half a step of f32 there is 5e-7, and log Σ + m − s rounds twice.
+  loss(batch, block).forEach((value, k) => {
+    expect(Math.abs(value - want[k])).toBeLessThan(1.5e-6)
+  })
+  const all = [...inputs, host([4], batch.upstream)]
+  const wanted = softmaxCrossEntropyGradientOp.reference(all, {}, [4, 20_000])
+  // Five roundings: of the difference, its power, the sum, the quotient and the product.
+  const errors = gradient(batch, block).map((value, k) => Math.abs(value / wanted[k] - 1))
+  expect(Math.max(...errors)).toBeLessThan(6e-7)
 })
 
 test.each([0, 4])('large logits neither overflow nor lose the loss, block %i', block => {

@@ -8,6 +8,7 @@ import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import type { MathLibrary } from '../../emit/math.ts'
 import { kernelFunction, kernelKind } from '../../kernel.ts'
 import { trapOutOfRange } from '../../runtime/control.ts'
+import { LongSum, runTerms, sumRuns } from './longSums.ts'
 
 /**
  * Lowering of `softmaxCrossEntropy`: log Σₖ e^{sₖ − m} + m − s[y] with m = maxₖ sₖ, so that nothing overflows.
@@ -150,27 +151,53 @@ class SampleEmitter {
     const f = this.#f
     const power = f.local('v128')
     const distance = f.local('i32')
-    f.f32x4(0).set(this.total)
     if (powers !== undefined) f.get(powers).get(this.#scores).op('i32.sub').set(distance)
-    this.forEachClass(this.#scores, pointer => {
+    this.#sumOverClasses((sum, pointer) => {
       this.loadAt(pointer)
-      f.get(this.largest).op('f32x4.sub').call(this.#math.function('exp')).tee(power).get(this.total)
-      f.op('f32x4.add').set(this.total)
+      f.get(this.largest).op('f32x4.sub').call(this.#math.function('exp')).tee(power).get(sum)
+      f.op('f32x4.add').set(sum)
       if (powers === undefined) return
       f.get(pointer).get(distance).op('i32.add')
       this.#storeOnStack(power)
     })
   }
 
+  /** Sets `total`: `addTerm` adds the term of each class to `sum`. A sum over many classes is added up in runs. */
+  #sumOverClasses(addTerm: (sum: Local, pointer: Local) => void): void {
+    const f = this.#f
+    if (this.#classes <= runTerms) {
+      f.f32x4(0).set(this.total)
+      this.forEachClass(this.#scores, pointer => addTerm(this.total, pointer))
+      return
+    }
+    const sum = new LongSum(f, 4)
+    const pointer = this.#firstClass(this.#scores)
+    sum.clear()
+    sumRuns(f, [sum], { value: this.#classes }, { length: runTerms }, () => {
+      addTerm(sum.run, pointer)
+      this.#nextClass(pointer)
+    })
+    sum.push().set(this.total)
+  }
+
   /** Runs `body` with a pointer to the unit's samples of each class in turn. */
   forEachClass(base: Local, body: (pointer: Local) => void): void {
-    const f = this.#f
-    const pointer = f.local('i32')
-    f.get(base).get(this.#offset).op('i32.add').set(pointer)
-    f.for(this.#class, { value: 0 }, { value: this.#classes }, () => {
+    const pointer = this.#firstClass(base)
+    this.#f.for(this.#class, { value: 0 }, { value: this.#classes }, () => {
       body(pointer)
-      f.increment(pointer, this.#perBlock * 4)
+      this.#nextClass(pointer)
     })
+  }
+
+  /** A pointer to the unit's samples of the first class. */
+  #firstClass(base: Local): Local {
+    const pointer = this.#f.local('i32')
+    this.#f.get(base).get(this.#offset).op('i32.add').set(pointer)
+    return pointer
+  }
+
+  #nextClass(pointer: Local): void {
+    this.#f.increment(pointer, this.#perBlock * 4)
   }
 
   /** Pushes all bits set in the lanes whose class is the current one. */
