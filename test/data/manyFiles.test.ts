@@ -29,7 +29,7 @@ it.each(['0', '1'])(
     const file = join(import.meta.dirname, 'manyFilesProcess.ts')
     const { code, stdout, stderr } = await runChild(file, [join(folder.path, 'pictures'), workers], {
       nodeFlags: ['--expose-gc'],
-      timeout: full ? 3_600_000 : 100_000,
+      timeout: full ? 3_600_000 : 290_000,
     })
     expect(stderr).toBe('')
     expect(code).toBe(0)
@@ -49,5 +49,5 @@ it.each(['0', '1'])(
     expect(result.waitShare).toBeGreaterThan(0)
     expect(result.waitShare).toBeLessThan(1)
   },
-  full ? 3_700_000 : 120_000,
+  full ? 3_700_000 : 300_000,
 )

@@ -6,8 +6,6 @@ export interface Ended {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
-  /** From the start of the process to its end. */
-  readonly milliseconds: number
 }
 
 /** Options of {@link runChild}. */
@@ -21,7 +19,6 @@ export interface ChildOptions {
 /** Runs `file` with arguments and waits for its end. */
 export function runChild(file: string, args: readonly string[], options: ChildOptions = {}): Promise<Ended> {
   const { nodeFlags = [], env, timeout = 170_000 } = options
-  const started = performance.now()
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...nodeFlags, '--import', 'tsx', file, ...args], {
       env: { ...process.env, ...env },
@@ -37,6 +34,6 @@ export function runChild(file: string, args: readonly string[], options: ChildOp
       stderr += text
     })
     child.on('error', reject)
-    child.on('close', code => resolve({ code, stdout, stderr, milliseconds: performance.now() - started }))
+    child.on('close', code => resolve({ code, stdout, stderr }))
   })
 }

@@ -24,7 +24,7 @@ test.each(['1', '2'])(
   { timeout: 300_000 },
   async threads => {
     const file = join(import.meta.dirname, 'steadyProcess.ts')
-    const { code, stdout, stderr } = await runChild(file, [threads], { nodeFlags, timeout: 110_000 })
+    const { code, stdout, stderr } = await runChild(file, [threads], { nodeFlags, timeout: 290_000 })
     expect(stderr).toBe('')
     expect(code).toBe(0)
     const measured: { heapUsed: number; external: number; arrayBuffers: number; engine: number }[] = JSON.parse(stdout)

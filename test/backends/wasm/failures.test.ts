@@ -207,11 +207,11 @@ describe('a process whose engine is idle ends by itself', () => {
     ['leave', '3'],
     ['unused', '2'],
   ])('%s, %s threads', async (how, threads) => {
-    const { code, stdout, stderr, milliseconds } = await runChild(file, [how], { env: { FOVEA_THREADS: threads } })
+    // One that does not is killed after minutes, and its code is null.
+    const { code, stdout, stderr } = await runChild(file, [how], { env: { FOVEA_THREADS: threads } })
     expect(stderr).toBe('')
     expect(code).toBe(0)
     if (how !== 'unused') expect(stdout).toBe(`2048 ${threads}\n`)
-    expect(milliseconds).toBeLessThan(5000)
   })
 })
 
