@@ -11,17 +11,22 @@ export function didYouMean(name: string, names: readonly string[]): string {
   return nearest === undefined ? '' : ` (did you mean '${nearest}'?)`
 }
 
-/** The candidate with the fewest edits to `name`, if that is few enough to be a slip. */
+/** The shortest candidate that begins with `name`, or the one with the fewest edits if these are few enough to be a slip. */
 export function nearestName(name: string, candidates: readonly string[]): string | undefined {
   const plain = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, '')
-  let best: string | undefined
-  let least = Number.POSITIVE_INFINITY
-  for (const candidate of candidates) {
-    const distance = editDistance(plain(name), plain(candidate))
-    if (distance < least) [best, least] = [candidate, distance]
-  }
-  return best !== undefined && least <= Math.max(2, Math.floor(plain(best).length / 3)) ? best : undefined
+  const wanted = plain(name)
+  const ranked = candidates
+    .map(candidate => ({ candidate, text: plain(candidate), distance: editDistance(wanted, plain(candidate)) }))
+    .sort((a, b) => a.distance - b.distance)
+  const [nearest] = ranked
+  if (nearest === undefined || nearest.distance === 0) return nearest?.candidate
+  const whole = ranked.find(({ text }) => wanted.length >= leastBeginning && text.startsWith(wanted))
+  if (whole) return whole.candidate
+  return nearest.distance <= Math.max(2, Math.floor(nearest.text.length / 3)) ? nearest.candidate : undefined
 }
+
+/** Letters of a beginning that says which name was meant. */
+const leastBeginning = 3
 
 /** Levenshtein distance: the least number of inserted, deleted and replaced characters. */
 export function editDistance(a: string, b: string): number {
