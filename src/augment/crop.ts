@@ -27,22 +27,18 @@ const borders: readonly Border[] = ['constant', 'edge', 'reflect', 'symmetric']
  */
 export function crop(
   image: Raster,
-  { top, left, height, width }: Box,
+  box: Box,
   options: { readonly border?: Border; readonly fill?: Fill } = {},
 ): Raster {
   const { border = 'constant', fill = 0 } = options
+  const { top, left, height, width } = box
   const { channels, pixels } = image
   const out = blankRaster([height, width, channels])
   const inside = top >= 0 && left >= 0 && top + height <= image.height && left + width <= image.width
   if (inside || border === 'constant') {
     const color = inside ? undefined : fillBytes('crop', fill, channels)
     if (color?.some(value => value !== 0)) paint(out.pixels, color)
-    const first = Math.max(0, -left)
-    const last = Math.min(width, image.width - left)
-    for (let y = Math.max(0, -top); y < Math.min(height, image.height - top) && first < last; y++) {
-      const from = ((top + y) * image.width + left + first) * channels
-      out.pixels.set(pixels.subarray(from, from + (last - first) * channels), (y * width + first) * channels)
-    }
+    copyOverlap(image, box, out)
     return out
   }
   const rows = sourceIndices(top, height, image.height, border)
@@ -61,7 +57,19 @@ export function crop(
 export function centerCropOf(image: Raster, height: number, width: number): Raster {
   const top = middleOf(image.height, height)
   const left = middleOf(image.width, width)
-  return crop(image, { top, left, height, width })
+  const out = blankRaster([height, width, image.channels])
+  copyOverlap(image, { top, left, height, width }, out)
+  return out
+}
+
+/** Copies the part of a box that lies inside the picture; `out` is the box, and keeps its pixels outside the picture. */
+function copyOverlap({ height, width, channels, pixels }: Raster, box: Box, out: Raster): void {
+  const first = Math.max(0, -box.left)
+  const last = Math.min(box.width, width - box.left)
+  for (let y = Math.max(0, -box.top); y < Math.min(box.height, height - box.top) && first < last; y++) {
+    const from = ((box.top + y) * width + box.left + first) * channels
+    out.pixels.set(pixels.subarray(from, from + (last - first) * channels), (y * box.width + first) * channels)
+  }
 }
 
 /** Start of the middle part of a side. Half a pixel too many goes to the even side of a cut, to the end of a border. */

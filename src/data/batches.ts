@@ -1,8 +1,8 @@
 /** The interface by which training and evaluation take mini-batches, and the code that all sources of batches share. */
 import type { Augmentation } from '../augment/compose.ts'
-import { pixelProblem } from '../augment/raster.ts'
+import { pixelProblem, type RasterShape } from '../augment/raster.ts'
 import { shuffledIndices } from '../random/philox.ts'
-import { checkLabels, type ImageCollection, isInMemory } from './dataset.ts'
+import { checkLabels, type ImageCollection, isInMemory, isStored } from './dataset.ts'
 import { DatasetError } from './errors.ts'
 import type { Subset } from './split.ts'
 
@@ -21,6 +21,11 @@ export interface LoaderOptions {
   readonly shuffle?: boolean
   /** Augmentation of the images; none by default. */
   readonly augment?: Augmentation
+  /**
+   * `[height, width, channels]` of the images it gives. Without augmentation, larger images are cut to their middle.
+   * The shape that augmentation makes of the data set's by default, or the data set's own.
+   */
+  readonly shape?: RasterShape
 }
 
 /** A source of mini-batches, epoch by epoch. */
@@ -75,7 +80,6 @@ export class EpochOrder {
     if (shuffle && seed === undefined) throw new DatasetError(`${name}: a shuffled loader needs a seed`)
     if (augment && seed === undefined) throw new DatasetError(`${name}: a loader that augments needs a seed`)
     augment?.checkLabels(subset.dataset)
-    checkSubset(subset)
     this.subset = subset
     this.batchSize = batchSize
     const { samples, batches } = epochLength(name, subset.indices.length, options)
@@ -122,6 +126,10 @@ export class EpochOrder {
     return sizeOfBatch(batch, { batches, batchSize, samples, name: subset.dataset.name })
   }
 }
+
+/** Shape of the images that a source gives. Stored images have no size of their own: their `shape` is what the model takes. */
+export const batchShape = (dataset: ImageCollection, { shape, augment }: LoaderOptions): RasterShape =>
+  shape ?? (isStored(dataset) ? dataset.shape : (augment?.resultShape(dataset.shape) ?? dataset.shape))
 
 /** Number of images in a batch. @throws DatasetError when there is no such batch. */
 export function sizeOfBatch(

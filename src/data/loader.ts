@@ -9,9 +9,16 @@
  */
 import type { Augmentation } from '../augment/compose.ts'
 import { raster } from '../augment/raster.ts'
-import { type BatchSource, checkDestination, EpochOrder, type LoaderOptions, writeLabels } from './batches.ts'
+import {
+  type BatchSource,
+  batchShape,
+  checkDestination,
+  EpochOrder,
+  type LoaderOptions,
+  writeLabels,
+} from './batches.ts'
 import type { ImageDataset } from './dataset.ts'
-import { placeRaster } from './place.ts'
+import { fitted, placeRaster } from './place.ts'
 import type { Subset } from './split.ts'
 
 /**
@@ -38,6 +45,8 @@ export class BatchLoader implements BatchSource {
   readonly #order: EpochOrder
   readonly #augment: Augmentation | undefined
   readonly #seed: number
+  /** True when images go into batches as they are, without augmentation or a cut. */
+  readonly #isPlain: boolean
   #epoch: number | undefined
 
   /**
@@ -54,7 +63,8 @@ export class BatchLoader implements BatchSource {
     this.samples = this.#order.samples
     this.batchSize = options.batchSize
     this.batches = this.#order.batches
-    this.shape = augment?.resultShape(subset.dataset.shape) ?? subset.dataset.shape
+    this.shape = batchShape(subset.dataset, options)
+    this.#isPlain = !augment && String(this.shape) === String(subset.dataset.shape)
     this.softLabels = augment?.softLabels ?? false
   }
 
@@ -99,8 +109,11 @@ export class BatchLoader implements BatchSource {
     for (let i = 0; i < size; i++) {
       const index = indices[i]!
       const image = dataset.images.subarray(index * bytes, (index + 1) * bytes)
-      if (!this.#augment) images.set(image, i * bytes)
-      else placeRaster(this.#augment.apply(raster(image, dataset.shape), { seed, epoch, index }), shape, images, i)
+      if (this.#isPlain) images.set(image, i * bytes)
+      else {
+        const whole = raster(image, dataset.shape)
+        placeRaster(this.#augment?.apply(whole, { seed, epoch, index }) ?? fitted(whole, shape), shape, images, i)
+      }
     }
     const classes = dataset.classes.length
     writeLabels(

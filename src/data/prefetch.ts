@@ -3,7 +3,14 @@
  * used again and again, so that an epoch of any length takes the memory of a few batches.
  */
 import type { Augmentation } from '../augment/compose.ts'
-import { type BatchSource, checkDestination, EpochOrder, type LoaderOptions, writeLabels } from './batches.ts'
+import {
+  type BatchSource,
+  batchShape,
+  checkDestination,
+  EpochOrder,
+  type LoaderOptions,
+  writeLabels,
+} from './batches.ts'
 import { type ImageCollection, isStored, type StoredImages } from './dataset.ts'
 import { DatasetError } from './errors.ts'
 import { type BatchProducer, type BatchSlot, mixSlot, produceBatch, type ReadFailure } from './produce.ts'
@@ -46,9 +53,7 @@ export class PrefetchLoader implements BatchSource {
     this.samples = this.#order.samples
     this.batchSize = options.batchSize
     this.batches = this.#order.batches
-    const { shape } = subset.dataset
-    // What is stored has no shape of its own: `shape` is what the model takes.
-    this.shape = isStored(subset.dataset) ? shape : (augment?.resultShape(shape) ?? shape)
+    this.shape = batchShape(subset.dataset, options)
     this.softLabels = augment?.softLabels ?? false
   }
 
@@ -210,7 +215,6 @@ export class PrefetchLoader implements BatchSource {
 export function inlineProducer(subset: Subset<StoredImages>, options: LoaderOptions): BatchProducer {
   const { augment, seed = 0 } = options
   const { dataset } = subset
-  const { shape, classes } = dataset
   return {
     depth: 1,
     allocate: (imageBytes, labels, soft) => ({
@@ -221,8 +225,8 @@ export function inlineProducer(subset: Subset<StoredImages>, options: LoaderOpti
       produceBatch(task, {
         augment,
         seed,
-        shape,
-        classes: classes.length,
+        shape: batchShape(dataset, options),
+        classes: dataset.classes.length,
         read: ({ indices }, k) => dataset.read(indices[k]!),
       }),
     hold: () => undefined,

@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { LoaderFactory, LoaderOptions } from './batches.ts'
+import { batchShape, type LoaderFactory, type LoaderOptions } from './batches.ts'
 import { type ImageCollection, type ImageDataset, isInMemory } from './dataset.ts'
 import { DatasetError, ImageError } from './errors.ts'
 import { isImageFiles } from './folder.node.ts'
@@ -66,7 +66,8 @@ class WorkerPool implements BatchProducer {
   #raw: Uint8Array[] = []
   #nextId = 0
 
-  constructor(subset: Subset<ImageCollection>, { augment, seed = 0 }: LoaderOptions, size: number, depth: number) {
+  constructor(subset: Subset<ImageCollection>, options: LoaderOptions, size: number, depth: number) {
+    const { augment, seed = 0 } = options
     const { dataset } = subset
     const isFolder = isImageFiles(dataset)
     if (!isFolder && !isInMemory(dataset)) {
@@ -75,11 +76,10 @@ class WorkerPool implements BatchProducer {
     this.#dataset = dataset
     this.#size = size
     this.depth = depth
-    const shape = isFolder ? dataset.shape : (augment?.resultShape(dataset.shape) ?? dataset.shape)
     this.#setup = {
       augment: augment?.spec(),
       seed,
-      shape,
+      shape: batchShape(dataset, options),
       classes: dataset.classes.length,
       decoding: isFolder ? dataset.decoding : undefined,
       rawShape: dataset.shape,

@@ -1,8 +1,6 @@
 /** Evaluation: a model's answers for a set of images, batch by batch. */
 
 import { yieldToEvents } from '../async/yieldToEvents.ts'
-import { compose } from '../augment/compose.ts'
-import { centerCrop } from '../augment/crop.ts'
 import { LabelSafetyError } from '../augment/errors.ts'
 import { type Bytes, pixelProblem } from '../augment/raster.ts'
 import type { Views } from '../augment/views.ts'
@@ -212,12 +210,9 @@ export function evaluationLoader(
   imageShape: ImageShape,
   loader: LoaderFactory = createLoader,
 ): BatchSource {
-  const [height, width] = imageShape
   const { shape, name } = subset.dataset
   checkSize(`${name}: its images`, shape, imageShape)
-  const isWhole = shape[0] === height && shape[1] === width
-  const augment = isWhole ? {} : { augment: compose([centerCrop({ size: [height, width] })]), seed: 0 }
-  return loader(subset, { batchSize: evaluationBatch(imageShape), shuffle: false, ...augment })
+  return loader(subset, { batchSize: evaluationBatch(imageShape), shuffle: false, shape: imageShape })
 }
 
 /**

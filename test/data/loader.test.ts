@@ -180,6 +180,22 @@ describe('fill', () => {
     expect(() => loaderOf({ ...mine, ...change }, indices)).toThrow(message)
   })
 
+  it('cuts images to their middle when the options give a smaller shape', () => {
+    const images = [Uint8Array.from({ length: 12 }, (_, i) => i), Uint8Array.from({ length: 12 }, (_, i) => 100 + i)]
+    const large = imageDataset({ name: 'large', images, labels: [0, 1], shape: [3, 4, 1] })
+    const loader = new BatchLoader(subsetOf(large), { batchSize: 2, shuffle: false, shape: [1, 2, 1] })
+    const pixels = new Uint8Array(4)
+    expect(loader.fill(0, pixels, new Int32Array(2))).toBe(2)
+    expect([...pixels]).toEqual([5, 6, 105, 106])
+  })
+
+  it('refuses images smaller than the shape of the options', () => {
+    const loader = new BatchLoader(subset, { batchSize: 2, shuffle: false, shape: [2, 2, 1] })
+    expect(() => loader.fill(0, new Uint8Array(8), new Int32Array(2))).toThrow(
+      'cannot cut 2 × 2 from a picture of 1 × 2',
+    )
+  })
+
   it('refuses to shuffle without a seed', () => {
     expect(() => new BatchLoader(subset, { batchSize: 1 })).toThrow(/needs a seed/)
   })

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
+  centerCrop,
   cifarAugmentation,
   colorJitter,
   compose,
@@ -98,6 +99,18 @@ describe('batches of any number of workers are those of none', () => {
     const pipeline = compose([randomResizedCrop({ size: 16 }), ...augment.transforms.slice(1), ...augment.mixes])
     const given = { batchSize: 5, seed: 2, augment: pipeline }
     expect(await epochsOf(make(files, given))).toEqual(await epochsOf(createLoader(files, given)))
+  })
+
+  it('cut to the middle', async () => {
+    const cut: LoaderOptions = { batchSize: 8, shuffle: false, shape: [6, 8, 3] }
+    const batches = await epochsOf(createLoader(subsetOf(photos), cut))
+    const cropping = compose([centerCrop({ size: [6, 8] })])
+    expect(batches).toEqual(
+      await epochsOf(createLoader(subsetOf(photos), { batchSize: 8, shuffle: false, seed: 0, augment: cropping })),
+    )
+    expect(await epochsOf(workerLoader({ workers: 2 })(subsetOf(photos), cut))).toEqual(batches)
+    const files = subsetOf(await imageFolder(folder.path, { shape: [16, 16, 3] }))
+    expect(await epochsOf(workerLoader({ workers: 2 })(files, cut))).toEqual(await epochsOf(createLoader(files, cut)))
   })
 
   it('with files that cannot be read', async () => {
