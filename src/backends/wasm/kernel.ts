@@ -24,8 +24,10 @@ export interface Kernel {
   readonly units: number
   /** Constant tables the kernel reads; their addresses follow those of the operands. */
   readonly tables: readonly Int32Array[]
-  /** Number of operand addresses: inputs of the step, of its epilogue and its moments, a workspace if it wants one, outputs. */
+  /** Number of operand addresses: inputs of the step, of its epilogue and its moments, the workspace if it takes one, outputs. */
   readonly operands: number
+  /** Whether it takes the address of the calling thread's workspace, ahead of those of its outputs. */
+  readonly workspace?: boolean
   emit(target: KernelModule): FunctionBuilder
 }
 

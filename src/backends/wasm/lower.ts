@@ -87,14 +87,22 @@ class StepView<K extends OpName = OpName> {
 
   /**
    * A call with the addresses of all operands, of what the epilogue and the moments read, of the workspace if the kernel takes
-   * one more address than there are values, and of all outputs, in that order.
+   * one, and of all outputs, in that order.
+   * @throws Error when the kernel takes another number of addresses than the step has values.
    */
   call(kernel: Kernel): KernelCall[] {
     const { inputs, epilogue, outputs } = this.step
     const own = this.convolution?.operands ?? inputs.length
     const read = [...inputs.slice(0, own), ...(epilogue?.inputs ?? []), ...inputs.slice(own)]
-    const scratch = kernel.operands > read.length + outputs.length ? (['workspace'] as const) : []
-    return [{ kernel, addresses: [...read, ...scratch, ...outputs].map(tensor => ({ tensor, offset: 0 })) }]
+    const workspace = kernel.workspace ? (['workspace'] as const) : []
+    const operands = [...read, ...workspace, ...outputs]
+    if (operands.length !== kernel.operands) {
+      const kind = kernel.key.split(' ', 1)[0]
+      throw new Error(
+        `${this.step.op}: the kernel '${kind}' takes ${kernel.operands} addresses, got ${operands.length}`,
+      )
+    }
+    return [{ kernel, addresses: operands.map(tensor => ({ tensor, offset: 0 })) }]
   }
 
   /** How the volumes of a pool lie; row-major ones are blocks of one. */

@@ -309,7 +309,7 @@ const windowOf = ({ kernel, stride = 1, padding = 0, dilation = 1, groups = 1 }:
   groups,
 })
 
-const tile = { rows: 4, columns: 8 }
+const tile = { rows: 4, columns: 8, joined: false }
 
 /** Pseudo-random numbers in −½ … ½. */
 function noise(count: number, seed: number): Float32Array {

@@ -1,9 +1,9 @@
 /** Which method a convolution gets: the one that was fastest when they were measured (docs/performance-experiments.md). */
 import { describe, expect, test } from 'vitest'
 import type { ConvolutionTask } from '../../../src/backends/cpu/layouts/convolution.ts'
-import { chooseMethod } from '../../../src/backends/wasm/kernels/channels/methods.ts'
+import { chooseMethod, kernelsOf } from '../../../src/backends/wasm/kernels/channels/methods.ts'
 
-const options = { winograd: true, tile: { rows: 4, columns: 8 } }
+const options = { winograd: true, tile: { rows: 4, columns: 8, joined: false } }
 
 /** A convolution from `channels` to `outputs` on square images, padded to keep their size; kernels are 3×3 unless told otherwise. */
 function task(batch: number, channels: number, size: number, outputs: number, stride = 1, kernel = 3): ConvolutionTask {
@@ -68,4 +68,11 @@ describe('the method of the gradients of a 3×3 convolution at stride 2', () => 
     const gradient = { op: 'conv2dWeightGradient', operands: [operands[0], output], output: operands[1] } as const
     expect(chooseMethod({ ...gradient, attributes }, options).name).toBe('sums')
   })
+})
+
+test('a method that does not exist is a type error, and an error', () => {
+  const convolution = task(1, 64, 224, 64)
+  // @ts-expect-error: no method has this name
+  const misspelled = (): unknown => kernelsOf(convolution, 'winograd 4x4', options.tile)
+  expect(misspelled).toThrow("no method of convolution is called 'winograd 4x4'")
 })

@@ -33,16 +33,27 @@ export interface ConvolutionStage {
   readonly workspace?: number
 }
 
+/** The ways there are to compute a convolution or a gradient of one; Winograd's F(m×m, r×r) is named by its m. */
+export type MethodName =
+  | 'direct'
+  | 'depthwise'
+  | 'sums'
+  | 'depthwise sums'
+  | 'winograd 4×4'
+  | 'winograd 2×2'
+  | 'winograd sums'
+  | 'winograd staged sums'
+
 /** A way to compute a task. */
 export interface ConvolutionMethod {
-  readonly name: string
+  readonly name: MethodName
   readonly stages: readonly ConvolutionStage[]
   /** What the last kernel reads, which makes the result; numbered like {@link ConvolutionStage.reads}. */
   readonly reads: readonly number[]
   /** Bytes of scratch that each thread needs while it works on the last kernel. */
   readonly workspace: number
-  /** Rows and columns of the register tile that the kernels are written for. */
-  readonly tile: { readonly rows: number; readonly columns: number }
+  /** The register tile that the kernels are written for: its rows and columns, and whether pairs of its vectors are joined. */
+  readonly tile: { readonly rows: number; readonly columns: number; readonly joined: boolean }
   /** Positions behind each row of the moments that the last kernel stores; absent when they are not wanted or it cannot. */
   readonly moments?: readonly number[]
 }

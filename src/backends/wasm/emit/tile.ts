@@ -209,10 +209,16 @@ export class RegisterTile {
   }
 }
 
-/** The register tile of kernels whose lanes are channels: positions times output channels. */
+/** Results that a register tile holds: as many rows of as many columns. */
 export interface TileShape {
   readonly rows: number
   readonly columns: number
+}
+
+/** The register tile that suits a machine, of kernels whose lanes are channels: positions times output channels. */
+export interface MachineTile extends TileShape {
+  /** Whether the compiler joins pairs of its vectors into wider ones. */
+  readonly joined: boolean
 }
 
 /**

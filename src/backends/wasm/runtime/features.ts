@@ -3,7 +3,7 @@
  * modules are asked for at run time, so that a bundler finds no import to resolve.
  */
 import { ModuleBuilder } from '../emit/assembler.ts'
-import type { TileShape } from '../emit/tile.ts'
+import type { MachineTile } from '../emit/tile.ts'
 
 /** The parts of Node we use when we run there. */
 export interface NodeModules {
@@ -110,9 +110,9 @@ export function v8Version(): number {
  * The register tile for kernels whose lanes are channels. A tile of 4 × 8 fits sixteen registers even when all loads of a step
  * come first; where they stay in place, 6 × 8 does; with pairs of vectors joined, 6 × 16.
  */
-export function registerTile(wide: boolean): TileShape {
-  if (wide) return { rows: 6, columns: 16 }
-  return v8Version() >= schedulingV8 ? { rows: 6, columns: 8 } : { rows: 4, columns: 8 }
+export function registerTile(wide: boolean): MachineTile {
+  if (wide) return { rows: 6, columns: 16, joined: true }
+  return { rows: v8Version() >= schedulingV8 ? 6 : 4, columns: 8, joined: false }
 }
 
 /** Most threads of an engine. */

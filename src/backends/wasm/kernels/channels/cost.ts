@@ -6,7 +6,7 @@
  * gets the same method, and so the same bits, everywhere.
  */
 import type { ConvolutionTask } from '../../../cpu/layouts/convolution.ts'
-import type { TileShape } from '../../emit/tile.ts'
+import type { MachineTile } from '../../emit/tile.ts'
 import type { CorrelationSpec } from './direct/correlation.ts'
 import { type PanelSum, panelWidth, weightPlaces } from './direct/packing.ts'
 import { gradientSizes, positions, type WinogradGradientSpec } from './winograd/gradient.ts'
@@ -53,7 +53,7 @@ function products(
   return (matrices * weights * Math.max(rows, tileRows)) / multiplyAdds[speedOf(tile)] + weightBytes / weightRate
 }
 
-const speedOf = ({ columns }: TileShape): 'plain' | 'wide' => (columns > 8 ? 'wide' : 'plain')
+const speedOf = ({ joined }: MachineTile): 'plain' | 'wide' => (joined ? 'wide' : 'plain')
 
 /** Without a transform: all taps at every position, or what is left of them in the gradient of a strided convolution. */
 export function directCost(spec: CorrelationSpec): number {
@@ -76,7 +76,7 @@ export function winogradCost(spec: WinogradSpec): number {
 const stageBytes = 10
 
 /** A weight gradient: all products of x and g where they meet. */
-export function sumsCost({ operands: [, g], output: weights }: ConvolutionTask, tile: TileShape): number {
+export function sumsCost({ operands: [, g], output: weights }: ConvolutionTask, tile: MachineTile): number {
   const rate = multiplyAdds[speedOf(tile)]
   return (weights.reduce((a, b) => a * b, 1) * g[0] * g[2] * g[3]) / rate
 }

@@ -2,12 +2,17 @@
  * The ways to compute a convolution on channels-last volumes, and the choice between them.
  *
  * A way is a list of stages, each with its kernel, and the kernel that makes the result. The plan sees the stages
- * (`plan/convolution.ts`) and places them; lowering asks here for their kernels by the name of the method.
+ * (`cpu/layouts/convolution.ts`) and places them; lowering asks here for their kernels by the name of the method.
  */
 
 import type { Window2d } from '../../../../graph/window.ts'
-import type { ConvolutionMethod, ConvolutionStage, ConvolutionTask } from '../../../cpu/layouts/convolution.ts'
-import type { TileShape } from '../../emit/tile.ts'
+import type {
+  ConvolutionMethod,
+  ConvolutionStage,
+  ConvolutionTask,
+  MethodName,
+} from '../../../cpu/layouts/convolution.ts'
+import type { MachineTile } from '../../emit/tile.ts'
 import { directCost, sumsCost } from './cost.ts'
 import { type CorrelationSpec, correlationKernel, correlationMoments, panelsOf } from './direct/correlation.ts'
 import { depthwiseKernel, depthwiseWeightsKernel, isDepthwise } from './direct/depthwise.ts'
@@ -15,17 +20,14 @@ import { depthwiseCollectKernel, depthwiseSumsKernel } from './direct/depthwiseG
 import { type BorderSpec, borderKernel, packKernel, panelSizes } from './direct/packing.ts'
 import { collectKernel, sumLayout, type WeightGradientSpec, weightSumsKernel } from './direct/weightGradient.ts'
 import { type ConvolutionKernels, correlationOf, windowOnly } from './tasks.ts'
-import { type WinogradName, winograd, winogradCosts, winogradSums } from './winograd/methods.ts'
-
-/** Names of methods. */
-export type MethodName = 'direct' | 'depthwise' | 'sums' | 'depthwise sums' | WinogradName
+import { winograd, winogradCosts, winogradSums } from './winograd/methods.ts'
 
 /** Options of the choice. */
 export interface MethodOptions {
   /** Whether Winograd's algorithm may be used. */
   readonly winograd: boolean
   /** The register tile that suits the machine. */
-  readonly tile: TileShape
+  readonly tile: MachineTile
 }
 
 /** The method that should be fastest. */
@@ -33,9 +35,14 @@ export function chooseMethod(task: ConvolutionTask, options: MethodOptions): Con
   return kernelsOf(task, preferredMethod(task, options), options.tile).method
 }
 
-/** A method of a task with its kernels. */
-export function kernelsOf(task: ConvolutionTask, name: MethodName | string, tile: TileShape): ConvolutionKernels {
+/**
+ * A method of a task with its kernels.
+ * @throws Error when there is no method of that name.
+ */
+export function kernelsOf(task: ConvolutionTask, name: MethodName, tile: MachineTile): ConvolutionKernels {
   switch (name) {
+    case 'direct':
+      return direct(task, tile)
     case 'depthwise':
       return depthwise(task, tile)
     case 'winograd 4×4':
@@ -51,7 +58,7 @@ export function kernelsOf(task: ConvolutionTask, name: MethodName | string, tile
     case 'winograd staged sums':
       return winogradSums(task, tile, true)
     default:
-      return direct(task, tile)
+      throw new Error(`no method of convolution is called '${name satisfies never}'`)
   }
 }
 
@@ -92,7 +99,7 @@ function wantsBorder(channels: number, groups: number, { kernel, padding }: Wind
 /** Row-major shape of a volume that lies channels last. */
 const channelsLast = ([batch, channels, height, width]: readonly number[]): number[] => [batch, height, width, channels]
 
-function direct(task: ConvolutionTask, tile: TileShape): ConvolutionKernels {
+function direct(task: ConvolutionTask, tile: MachineTile): ConvolutionKernels {
   const plain = correlationOf(task, tile)
   const border =
     plain.direction === 'forward' && wantsBorder(plain.source[1], plain.groups, plain.window)
@@ -122,7 +129,7 @@ function direct(task: ConvolutionTask, tile: TileShape): ConvolutionKernels {
   }
 }
 
-function depthwise(task: ConvolutionTask, tile: TileShape): ConvolutionKernels {
+function depthwise(task: ConvolutionTask, tile: MachineTile): ConvolutionKernels {
   const spec = correlationOf(task, tile)
   const [channels, , height, width] = spec.weights
   return {
@@ -138,7 +145,7 @@ function depthwise(task: ConvolutionTask, tile: TileShape): ConvolutionKernels {
   }
 }
 
-function weightSums({ attributes, operands, output }: ConvolutionTask, tile: TileShape): ConvolutionKernels {
+function weightSums({ attributes, operands, output }: ConvolutionTask, tile: MachineTile): ConvolutionKernels {
   const { groups } = attributes
   const [x, g] = operands
   const border = wantsBorder(x[1], groups, attributes) ? bordered(x, windowOnly(attributes)) : undefined
@@ -166,7 +173,7 @@ function weightSums({ attributes, operands, output }: ConvolutionTask, tile: Til
   }
 }
 
-function depthwiseSums({ attributes, operands, output }: ConvolutionTask, tile: TileShape): ConvolutionKernels {
+function depthwiseSums({ attributes, operands, output }: ConvolutionTask, tile: MachineTile): ConvolutionKernels {
   const spec = { window: windowOnly(attributes), x: operands[0], g: operands[1], weights: output }
   const [channels, , height, width] = output
   return {

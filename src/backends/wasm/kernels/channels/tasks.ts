@@ -1,7 +1,7 @@
 /** What every method needs of a convolution: the numbers of its task, and the form in which a method hands over its kernels. */
 import type { Window2d } from '../../../../graph/window.ts'
 import type { ConvolutionMethod, ConvolutionTask } from '../../../cpu/layouts/convolution.ts'
-import type { TileShape } from '../../emit/tile.ts'
+import type { MachineTile } from '../../emit/tile.ts'
 import type { Kernel } from '../../kernel.ts'
 import type { EpilogueSpec } from '../shared/epilogue.ts'
 import type { CorrelationSpec } from './direct/correlation.ts'
@@ -19,7 +19,10 @@ export interface ConvolutionKernels {
 }
 
 /** A convolution or its gradient to the input. */
-export function correlationOf({ op, attributes, operands, output }: ConvolutionTask, tile: TileShape): CorrelationSpec {
+export function correlationOf(
+  { op, attributes, operands, output }: ConvolutionTask,
+  tile: MachineTile,
+): CorrelationSpec {
   const { groups, ...window } = attributes
   return {
     direction: op === 'conv2d' ? 'forward' : 'inputGradient',

@@ -68,6 +68,7 @@ export const weightGradientKernel = kernelKind(
       units: groups * rowTiles * kernelHeight,
       tables: [],
       operands: wide ? 4 : 3,
+      workspace: wide,
       emit(target: KernelModule): FunctionBuilder {
         const { f, from, to, address } = kernelFunction(target, wide ? 4 : 3)
         const [xBase, gBase] = address

@@ -34,7 +34,7 @@ export const matmulKernel = kernelKind(
   (attributes: MatmulAttributes, a: Operand, b: Operand, output: Operand, epilogue: EpilogueSpec, wide: boolean) => {
     const product = { attributes, a, b, output, epilogue, wide }
     const form = output.block > 0 ? overSamples : a.block > 0 ? sumOverSamples : rowsForm(product)
-    return { tables: [], operands: addresses(product), ...form(product) }
+    return { tables: [], operands: addresses(product), workspace: needsWorkspace(product), ...form(product) }
   },
 )
 

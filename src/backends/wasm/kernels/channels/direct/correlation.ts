@@ -13,7 +13,7 @@ import {
 } from '../../../../cpu/kernels/channels/direct/tapClasses.ts'
 import type { MomentKind } from '../../../../cpu/layouts/convolution.ts'
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
-import { RegisterTile, type TileShape } from '../../../emit/tile.ts'
+import { type MachineTile, RegisterTile } from '../../../emit/tile.ts'
 import { type KernelModule, kernelFunction, kernelKind } from '../../../kernel.ts'
 import type { EpilogueSpec } from '../../shared/epilogue.ts'
 import { emitMoments, momentOperands, momentResults, pushPart } from '../moments.ts'
@@ -31,7 +31,7 @@ export interface CorrelationSpec {
   /** Shape of the weights `[O, I, KH, KW]`. */
   readonly weights: readonly number[]
   readonly result: readonly number[]
-  readonly tile: TileShape
+  readonly tile: MachineTile
   /** Moments of the result that are stored as well, a row for every chunk of positions. */
   readonly moments?: MomentKind
 }
@@ -115,7 +115,7 @@ export const correlationKernel = kernelKind('correlation', (spec: CorrelationSpe
       const zeros = address[operands]
       const extras = address.slice(2, 2 + extraOperands)
       const against = address.slice(2 + extraOperands, resultAt)
-      const store = new TileStore(f, target, epilogue, result, extras, spec.tile.columns > 8)
+      const store = new TileStore(f, target, epilogue, result, extras, spec.tile.joined)
       const [unit, end, ocb, group, channel, panel, panelAt, pixel, first, last, chunkEnd, count] = f.localArray(
         'i32',
         12,

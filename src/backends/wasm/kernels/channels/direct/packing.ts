@@ -3,7 +3,7 @@
  * back, and images with a border of zeros.
  */
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
-import type { StepPlace, TileShape } from '../../../emit/tile.ts'
+import type { MachineTile, StepPlace, TileShape } from '../../../emit/tile.ts'
 import { kernelFunction, kernelKind } from '../../../kernel.ts'
 
 /** Output channels of a panel: those of the tile, or fewer where that would leave too many lanes empty. */
@@ -66,7 +66,7 @@ export interface PanelSpec {
   readonly direction: 'forward' | 'inputGradient'
   /** Index of each tap in the order of the panels. */
   readonly taps: readonly number[]
-  readonly tile: TileShape
+  readonly tile: MachineTile
 }
 
 /** Sizes of packed weights. */

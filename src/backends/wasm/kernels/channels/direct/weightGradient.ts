@@ -11,7 +11,7 @@
 import type { Window2d } from '../../../../../graph/window.ts'
 import { type Operand, stridesAlong } from '../../../../cpu/access.ts'
 import type { Local } from '../../../emit/assembler.ts'
-import { RegisterTile, type TileShape } from '../../../emit/tile.ts'
+import { type MachineTile, RegisterTile } from '../../../emit/tile.ts'
 import { type Kernel, kernelFunction, kernelKind } from '../../../kernel.ts'
 import type { EpilogueSpec } from '../../shared/epilogue.ts'
 import { nestKernel } from '../../shared/map.ts'
@@ -24,7 +24,7 @@ export interface WeightGradientSpec {
   readonly x: readonly number[]
   readonly g: readonly number[]
   readonly weights: readonly number[]
-  readonly tile: TileShape
+  readonly tile: MachineTile
 }
 
 const tileRows = 4

@@ -82,6 +82,7 @@ export const winogradKernel = kernelKind('winograd', (spec: WinogradSpec, epilog
     units: Math.ceil(tiles / chunk),
     tables: [new Int32Array(spec.source[1])],
     operands,
+    workspace: true,
     emit(target) {
       const input = emitInput(target, spec)
       const product = emitProduct(target, spec)
@@ -179,6 +180,6 @@ function emitInput(target: KernelModule, spec: WinogradSpec): FunctionBuilder {
     grid: { ...sizes, step: sourceStep },
     matrix: matrices.input,
     stride: sizes.inputStride,
-    wide: spec.tile.columns > 8,
+    wide: spec.tile.joined,
   })
 }

@@ -11,7 +11,7 @@
 
 import { type WinogradMatrices, winogradMatrices } from '../../../../cpu/kernels/channels/winograd/matrices.ts'
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
-import { RegisterTile, type TileShape } from '../../../emit/tile.ts'
+import { type MachineTile, RegisterTile } from '../../../emit/tile.ts'
 import { type KernelModule, kernelFunction, kernelKind } from '../../../kernel.ts'
 import { LinearTransform } from './linearTransform.ts'
 import { spread } from './spec.ts'
@@ -25,7 +25,7 @@ export interface WinogradGradientSpec {
   readonly g: readonly number[]
   /** r: 3 or 5. */
   readonly kernel: number
-  readonly tile: TileShape
+  readonly tile: MachineTile
   /** Whether all tiles are transformed before the first product. */
   readonly staged: boolean
 }
@@ -101,8 +101,9 @@ export const winogradSumsKernel = kernelKind('winogradSums', (spec: WinogradGrad
     units: parts,
     tables: [new Int32Array(Math.max(x[1], g[1]))],
     operands: 4,
+    workspace: true,
     emit(target) {
-      const wide = spec.tile.columns > 8
+      const wide = spec.tile.joined
       const ofInput = emitTileTransform(target, {
         source: x,
         lead,

@@ -64,7 +64,7 @@ function transformCode(
     tables: [new Int32Array(source[1])],
     operands: 2,
     emit(target) {
-      const wide = spec.tile.columns > 8
+      const wide = spec.tile.joined
       const panels = { width, tiles }
       const transform = emitTileTransform(target, { source, lead, grid, matrix, stride, wide, panels })
       const { f, from, to, address } = kernelFunction(target, 3)

@@ -1,8 +1,8 @@
 /** Convolutions and their gradients by Winograd's algorithm as methods: which stages there are, and in how many parts. */
 
 import { winogradOutputs } from '../../../../cpu/kernels/channels/winograd/form.ts'
-import type { ConvolutionStage, ConvolutionTask } from '../../../../cpu/layouts/convolution.ts'
-import type { TileShape } from '../../../emit/tile.ts'
+import type { ConvolutionStage, ConvolutionTask, MethodName } from '../../../../cpu/layouts/convolution.ts'
+import type { MachineTile } from '../../../emit/tile.ts'
 import type { Kernel } from '../../../kernel.ts'
 import { winogradCost, winogradSumsCost } from '../cost.ts'
 import { wholeTiles } from '../direct/packing.ts'
@@ -21,8 +21,8 @@ import { fitsStages, gradientInputKernel, gradientProductsKernel, gradientUpstre
 import { type WinogradSpec, winogradMoments, winogradSizes } from './spec.ts'
 import { winogradWeightsKernel } from './weights.ts'
 
-/** Names of methods, by m for those of F(m×m, r×r). */
-export type WinogradName = 'winograd 4×4' | 'winograd 2×2' | 'winograd sums' | 'winograd staged sums'
+/** Names of these methods. */
+export type WinogradName = Extract<MethodName, `winograd ${string}`>
 
 /** Transformed values of one chunk: about what a core's second-level cache holds beside the weights. */
 const chunkBytes = 768 * 1024
@@ -37,7 +37,7 @@ const fewTiles = 32
 const mostBytes = 64 * 1024 * 1024
 
 /** The methods that can compute a task, with what each should cost. */
-export function winogradCosts(task: ConvolutionTask, tile: TileShape): (readonly [WinogradName, number])[] {
+export function winogradCosts(task: ConvolutionTask, tile: MachineTile): (readonly [WinogradName, number])[] {
   const outputs = winogradOutputs(task)
   if (outputs.length === 0) return []
   if (task.op === 'conv2dWeightGradient') {
@@ -54,7 +54,7 @@ export function winogradCosts(task: ConvolutionTask, tile: TileShape): (readonly
 }
 
 /** The numbers of a method whose tiles are all in one chunk. */
-function specOf(task: ConvolutionTask, outputs: number, tile: TileShape): WinogradSpec {
+function specOf(task: ConvolutionTask, outputs: number, tile: MachineTile): WinogradSpec {
   const { direction, window, source, weights, result } = correlationOf(task, tile)
   const { padding, kernel, stride } = window
   const [top, left] = [padding.top, padding.left]
@@ -64,7 +64,7 @@ function specOf(task: ConvolutionTask, outputs: number, tile: TileShape): Winogr
 }
 
 /** A convolution or its gradient to the input by F(m×m, r×r). */
-export function winograd(task: ConvolutionTask, outputs: number, tile: TileShape): ConvolutionKernels {
+export function winograd(task: ConvolutionTask, outputs: 2 | 4, tile: MachineTile): ConvolutionKernels {
   const { moments } = task
   const all: WinogradSpec = { ...specOf(task, outputs, tile), ...(moments && { moments }) }
   const { direction, lead, weights, stride } = all
@@ -76,7 +76,7 @@ export function winograd(task: ConvolutionTask, outputs: number, tile: TileShape
     reads: [1],
     shape: [weightPositions, weightStride / 4],
   }
-  const name = `winograd ${outputs}×${outputs}`
+  const name = outputs === 4 ? 'winograd 4×4' : 'winograd 2×2'
   const bytes = positions * (inputStride + productStride)
   const fitting = Math.max(1, Math.floor((chunkBytes * tiles) / bytes / wholeTiles)) * wholeTiles
   const chunk = moments ? Math.max(1, Math.round(fitting / tileColumns)) * tileColumns : fitting
@@ -115,7 +115,7 @@ export function winograd(task: ConvolutionTask, outputs: number, tile: TileShape
 }
 
 /** A weight gradient by F(r×r, m×m). */
-export function winogradSums(task: ConvolutionTask, tile: TileShape, staged: boolean): ConvolutionKernels {
+export function winogradSums(task: ConvolutionTask, tile: MachineTile, staged: boolean): ConvolutionKernels {
   const spec = gradientOf(task, tile, staged)
   const { parts, partBytes, workspace, xStride, gStride } = gradientSizes(spec)
   const taps = spec.kernel ** 2
@@ -163,7 +163,11 @@ export function winogradSums(task: ConvolutionTask, tile: TileShape, staged: boo
   }
 }
 
-function gradientOf({ attributes, operands }: ConvolutionTask, tile: TileShape, staged: boolean): WinogradGradientSpec {
+function gradientOf(
+  { attributes, operands }: ConvolutionTask,
+  tile: MachineTile,
+  staged: boolean,
+): WinogradGradientSpec {
   const { padding, kernel } = attributes
   return { lead: [padding.top, padding.left], x: operands[0], g: operands[1], kernel: kernel[0], tile, staged }
 }

@@ -3,7 +3,7 @@
 import { type FormSpec, formOf } from '../../../../cpu/kernels/channels/winograd/form.ts'
 import type { MomentKind } from '../../../../cpu/layouts/convolution.ts'
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
-import type { TileShape } from '../../../emit/tile.ts'
+import type { MachineTile } from '../../../emit/tile.ts'
 import { panelWidth } from '../direct/packing.ts'
 
 /** A convolution or its gradient to the input over volumes `[N, C, H, W]` that lie channels last. */
@@ -12,7 +12,7 @@ export interface WinogradSpec extends FormSpec {
   readonly result: readonly number[]
   /** Tiles a thread takes through all three stages at a time. */
   readonly chunk: number
-  readonly tile: TileShape
+  readonly tile: MachineTile
   /** Moments of the result that are stored as well, a row for every row of tiles; chunks are then whole rows. */
   readonly moments?: MomentKind
 }
