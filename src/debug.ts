@@ -7,6 +7,7 @@ export type {
   ConvolutionMethod,
   ConvolutionStage,
   ConvolutionTask,
+  MethodName,
   MomentKind,
 } from './backends/cpu/layouts/convolution.ts'
 export type {

@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import type { CpuPlan } from '../../src/backends/cpu/layouts/form.ts'
-import { ModuleBuilder } from '../../src/backends/wasm/emit/assembler.ts'
 import { MathLibrary } from '../../src/backends/wasm/emit/math.ts'
+import { ModuleBuilder } from '../../src/backends/wasm/emit/module.ts'
 import type { WasmEngine } from '../../src/backends/wasm/engine.ts'
 import type { Kernel } from '../../src/backends/wasm/kernel.ts'
 import { lower } from '../../src/backends/wasm/lower.ts'

@@ -11,8 +11,9 @@ import type { Tensor } from '../../graph/tensor.ts'
 import type { Variable } from '../../graph/variable.ts'
 import { storageOf } from '../../plan/step.ts'
 import type { CpuGroup, CpuPlan, CpuStep } from '../cpu/layouts/form.ts'
-import { type FunctionBuilder, type Local, ModuleBuilder } from './emit/assembler.ts'
+import type { FunctionBuilder, Local } from './emit/assembler.ts'
 import { MathLibrary } from './emit/math.ts'
+import { ModuleBuilder } from './emit/module.ts'
 import type { TileShape } from './emit/tile.ts'
 import type { KernelInfo } from './executable.ts'
 import type { KernelModule } from './kernel.ts'
@@ -97,10 +98,10 @@ function emitTogether(module: ModuleBuilder, { preparation, groups }: GroupBodie
   const [share, patience] = f.localArray('i32', 2)
   f.i32(patienceFor(plan)).set(patience)
   // Each thread's scratch area.
-  f.get(scratch).get(thread).i32(plan.scratchBytes).op('i32.mul', 'i32.add').set(scratch)
+  f.address(scratch, [thread, plan.scratchBytes]).set(scratch)
   f.block(exit => {
     const emitBody = (body: FunctionBuilder): void => {
-      f.get(target).get(threads).op('i32.add').set(target)
+      f.get(target).plus(threads).set(target)
       f.block(allTaken => {
         f.loop(again => {
           f.get(thread).get(threads).get(target).call(claim).tee(share).i32(0).op('i32.lt_s').branchIf(allTaken)
@@ -223,7 +224,7 @@ function emitGroup(
   calls.flat().forEach(({ step, call, kernel }, index) => {
     const { units } = call.kernel
     // Few units: the whole step is in one share, the next one in the next.
-    f.i32(units).get(shares).i32(unitsWorthSplitting).op('i32.mul', 'i32.ge_s')
+    f.i32(units).get(shares).times(unitsWorthSplitting).op('i32.ge_s')
     f.if(
       () => pushShare(f, share, shares, units, from, to),
       () => {
@@ -250,9 +251,7 @@ function callEmitter(
 ): (step: CpuStep, call: KernelCall, target: FunctionBuilder) => void {
   const pushAddress = (step: CpuStep, { tensor, offset }: AddressOf): void => {
     if (tensor === 'workspace') {
-      f.get(scratch)
-        .i32(plan.workspaceOffset + offset)
-        .op('i32.add')
+      f.get(scratch).offset(plan.workspaceOffset + offset)
       return
     }
     const value = plan.value(tensor)
@@ -263,11 +262,11 @@ function callEmitter(
     else if (value.space === 'kept') f.i32(addresses.kept(storage) + offset)
     else {
       f.get(value.space === 'arena' ? arena : scratch)
-      if (value.offset + offset !== 0) f.i32(value.offset + offset).op('i32.add')
+      if (value.offset + offset !== 0) f.offset(value.offset + offset)
     }
     if (group.kind !== 'blocked' || value.space === 'scratch') return
     const stride = blockStride(plan, step, tensor)
-    if (stride !== 0) f.get(block).i32(stride).op('i32.mul', 'i32.add')
+    if (stride !== 0) f.plus(block, stride)
   }
   return (step, { kernel, addresses: operands }, target) => {
     for (const operand of operands) pushAddress(step, operand)
@@ -278,6 +277,6 @@ function callEmitter(
 
 /** Sets `from`, `to` to a share of `count`: shares differ by at most one. */
 function pushShare(f: FunctionBuilder, share: Local, shares: Local, count: number, from: Local, to: Local): void {
-  f.get(share).i32(count).op('i32.mul').get(shares).op('i32.div_u').set(from)
-  f.get(share).i32(1).op('i32.add').i32(count).op('i32.mul').get(shares).op('i32.div_u').set(to)
+  f.get(share).times(count).get(shares).op('i32.div_u').set(from)
+  f.get(share).offset(1).times(count).get(shares).op('i32.div_u').set(to)
 }

@@ -1,7 +1,7 @@
 /** Errors of the vector functions against doubles, in ulp of the exact value, over every binade and dense intervals. */
 import { expect, test } from 'vitest'
-import { ModuleBuilder } from '../../../src/backends/wasm/emit/assembler.ts'
 import { type MathFunction, MathLibrary } from '../../../src/backends/wasm/emit/math.ts'
+import { ModuleBuilder } from '../../../src/backends/wasm/emit/module.ts'
 import { erf } from '../../../src/graph/erf.ts'
 
 const names: readonly MathFunction[] = ['exp', 'log', 'tanh', 'sigmoid', 'sin', 'cos', 'erf']

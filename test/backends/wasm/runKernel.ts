@@ -1,8 +1,8 @@
 /** Runs one kernel alone: its own module, its own memory, ranges of units in several partitions. */
 import { expect } from 'vitest'
 import type { Operand } from '../../../src/backends/cpu/access.ts'
-import { ModuleBuilder } from '../../../src/backends/wasm/emit/assembler.ts'
 import { MathLibrary } from '../../../src/backends/wasm/emit/math.ts'
+import { ModuleBuilder } from '../../../src/backends/wasm/emit/module.ts'
 import type { Kernel } from '../../../src/backends/wasm/kernel.ts'
 import { bytesPerElement, type DType, type Shape, sizeOf } from '../../../src/graph/shape.ts'
 

@@ -11,7 +11,8 @@
  *
  *   exp 1.01 · log 0.83 · tanh 2.32 · sigmoid 2.27 · sin 2.38 and cos 2.25 (for |x| ≤ 128π) · erf 1.96
  */
-import type { FunctionBuilder, Local, ModuleBuilder } from './assembler.ts'
+import type { FunctionBuilder, Local } from './assembler.ts'
+import type { ModuleBuilder } from './module.ts'
 
 /** A function of the library. */
 export type MathFunction = 'exp' | 'log' | 'tanh' | 'sigmoid' | 'sin' | 'cos' | 'erf'

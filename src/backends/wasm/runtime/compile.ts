@@ -7,7 +7,7 @@
  * of the process is WebAssembly is compiled as ever. The flag for wide vectors is set in the same way. (ResNet-18's first training
  * step: 4.4 → 1.9 s of processor time, for 0.3 s of compiling.)
  */
-import { withSection } from '../emit/assembler.ts'
+import { withSection } from '../emit/module.ts'
 import { type NodeModules, nodeModules } from './features.ts'
 
 /** A `WebAssembly.Module`. (TypeScript declares that one with the DOM only, and our declarations must do without.) */

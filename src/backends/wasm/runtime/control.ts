@@ -6,7 +6,8 @@
  * comes too late finds everything taken. Then it waits until all shares are done, which is when the next group may begin.
  * Who computes a share changes no bit of the result.
  */
-import type { FunctionBuilder, Local, ModuleBuilder } from '../emit/assembler.ts'
+import type { FunctionBuilder, Local } from '../emit/assembler.ts'
+import type { ModuleBuilder } from '../emit/module.ts'
 
 /** Byte addresses of the control words, each on a cache line of its own. */
 export const control = {
@@ -93,7 +94,7 @@ function addClaim(module: ModuleBuilder): FunctionBuilder {
   const [tried, share, address, seen] = f.localArray('i32', 4)
   f.get(thread).set(share)
   f.loop(again => {
-    f.get(share).i32(claims.stride).op('i32.mul').tee(address)
+    f.get(share).times(claims.stride).tee(address)
     f.atomic('i32.atomic.load', claims.address).tee(seen)
     // Counters go round: what is later has a positive difference.
     f.get(target).op('i32.sub').i32(0).op('i32.lt_s')
@@ -104,12 +105,12 @@ function addClaim(module: ModuleBuilder): FunctionBuilder {
         f.get(share).op('return')
       })
     })
-    f.get(share).i32(1).op('i32.add').tee(share)
+    f.get(share).offset(1).tee(share)
     f.get(threads).op('i32.eq')
     f.if(() => {
       f.i32(0).set(share)
     })
-    f.get(tried).i32(1).op('i32.add').tee(tried).get(threads).op('i32.lt_s').branchIf(again)
+    f.get(tried).offset(1).tee(tried).get(threads).op('i32.lt_s').branchIf(again)
   })
   f.i32(-1)
   return f
@@ -119,7 +120,7 @@ function addArrive(module: ModuleBuilder): FunctionBuilder {
   const f = module.function(['i32'], [])
   const target = 0
   f.i32(0).i32(1).atomic('i32.atomic.rmw.add', control.arrivals)
-  f.i32(1).op('i32.add').get(target).op('i32.eq')
+  f.offset(1).get(target).op('i32.eq')
   f.if(() => {
     f.i32(0).atomic('i32.atomic.load', control.sleepers)
     f.if(() => {
@@ -147,7 +148,7 @@ function addWait(module: ModuleBuilder): FunctionBuilder {
       f.if(() => {
         f.i32(failures.failed).op('return')
       })
-      f.get(looks).i32(1).op('i32.add').tee(looks).get(limit).op('i32.lt_s').branchIf(again)
+      f.get(looks).offset(1).tee(looks).get(limit).op('i32.lt_s').branchIf(again)
       f.get(looks).get(limit).op('i32.eq')
       f.if(() => {
         f.get(patience).get(limit).op('i32.sub').set(patience)
@@ -157,7 +158,7 @@ function addWait(module: ModuleBuilder): FunctionBuilder {
       f.i32(0).i32(1).atomic('i32.atomic.rmw.add', control.sleepers).op('drop')
       f.i32(0).get(seen).i64(napNanoseconds).atomic('memory.atomic.wait32', control.arrivals).op('drop')
       f.i32(0).i32(-1).atomic('i32.atomic.rmw.add', control.sleepers).op('drop')
-      f.get(naps).i32(1).op('i32.add').tee(naps).i32(mostNaps).op('i32.lt_s').branchIf(again)
+      f.get(naps).offset(1).tee(naps).i32(mostNaps).op('i32.lt_s').branchIf(again)
       f.i32(failures.lost).op('return')
     })
   })
@@ -167,7 +168,7 @@ function addWait(module: ModuleBuilder): FunctionBuilder {
 
 /** Pushes max(local, least). */
 function pushLarger(f: FunctionBuilder, local: Local, least: number): void {
-  f.get(local).i32(least).get(local).i32(least).op('i32.gt_s', 'select')
+  f.larger(local, { value: least })
 }
 
 /** Emits the end of a kernel that found a number out of range in the lanes of `found`: notes it and traps. */

@@ -2,7 +2,7 @@
  * What the runtime offers: threads, shared memory, relaxed SIMD. Works in Node, browsers and workers; Node's own
  * modules are asked for at run time, so that a bundler finds no import to resolve.
  */
-import { ModuleBuilder } from '../emit/assembler.ts'
+import { ModuleBuilder } from '../emit/module.ts'
 import type { MachineTile } from '../emit/tile.ts'
 
 /** The parts of Node we use when we run there. */

@@ -60,7 +60,7 @@ function shares(
         const sums = run.columns.map((_, k) => locals[lanes].slice(k * count, (k + 1) * count))
         const add = (): FunctionBuilder => f.op(lanes === 4 ? 'f32x4.add' : 'f32.add')
         const zero = (): FunctionBuilder => (lanes === 4 ? f.f32x4(0) : f.f32(0))
-        f.get(address[0]).get(from).op('i32.add').set(at)
+        f.get(address[0]).plus(from).set(at)
         for (const sum of sums.flat()) zero().set(sum)
         eachRow(f, rows, counter, [[at, step]], () => {
           run.columns.forEach((column, k) => {
@@ -73,10 +73,8 @@ function shares(
         })
         store.atChannels(channel)
         run.positions.forEach((taps, p) => {
-          f.get(yBase).get(outBytes).op('i32.add')
-          f.i32(p * pixel)
-            .op('i32.add')
-            .set(out)
+          f.get(yBase).plus(outBytes)
+          f.offset(p * pixel).set(out)
           store.atPosition(out, yBase, channel)
           for (let v = 0; v < count; v++) {
             store.store(lanes, out, v * lanes, () => {

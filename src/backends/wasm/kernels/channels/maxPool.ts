@@ -35,7 +35,7 @@ export const channelMaxPoolKernel = kernelKind('channelMaxPool', (...[window, x,
         const columnMaxima = rest.slice(0, run.columns.length)
         const maxima = rest.slice(run.columns.length)
         const scan = (max: 'f32x4.pmax' | 'f32x4.max' | 'f32.max'): void => {
-          f.get(address[0]).get(from).op('i32.add').set(at)
+          f.get(address[0]).plus(from).set(at)
           for (const column of columnMaxima) pushConstant(f, lanes, Number.NEGATIVE_INFINITY).set(column)
           eachRow(f, rows, counter, [[at, step]], () => {
             run.columns.forEach((column, k) => {
@@ -62,10 +62,8 @@ export const channelMaxPoolKernel = kernelKind('channelMaxPool', (...[window, x,
         }
         store.atChannels(channel)
         maxima.forEach((maximum, p) => {
-          f.get(yBase).get(outBytes).op('i32.add')
-          f.i32(p * pixel)
-            .op('i32.add')
-            .set(out)
+          f.get(yBase).plus(outBytes)
+          f.offset(p * pixel).set(out)
           store.atPosition(out, yBase, channel)
           store.store(lanes, out, 0, () => f.get(maximum))
         })
@@ -91,14 +89,7 @@ export const channelMaxPoolSwitchesKernel = kernelKind(
       return {
         begin: ({ run, position }) => {
           // Column of the first tap; the row is added for each tile's channels.
-          f.get(position)
-            .i32(run.first)
-            .op('i32.sub')
-            .i32(run.advance)
-            .op('i32.mul')
-            .i32(run.origin)
-            .op('i32.add')
-            .set(first)
+          f.get(position).i32(run.first).op('i32.sub').times(run.advance).offset(run.origin).set(first)
         },
         channels: tile => {
           const { run, lanes, vectors, from, out: outBytes, channel, rows, sourceRow } = tile
@@ -109,8 +100,8 @@ export const channelMaxPoolSwitchesKernel = kernelKind(
           }
           const splat = (): FunctionBuilder => (lanes === 4 ? f.op('i32x4.splat') : f)
           const scan = (compare: (v: number) => void): void => {
-            f.get(address[0]).get(from).op('i32.add').set(at)
-            f.get(sourceRow).i32(x[3]).op('i32.mul').get(first).op('i32.add').tee(index)
+            f.get(address[0]).plus(from).set(at)
+            f.get(sourceRow).times(x[3]).plus(first).tee(index)
             splat().set(where)
             // Where everything is −∞ no element is larger, and the first one keeps the switch.
             each(v => {
@@ -120,7 +111,7 @@ export const channelMaxPoolSwitchesKernel = kernelKind(
             const moves = [[at, step] as const, [index, step / pixel] as const]
             eachRow(f, rows, counter, moves, () => {
               for (const { column } of run.positions[0]) {
-                f.get(index).i32(column).op('i32.add')
+                f.get(index).offset(column)
                 splat().set(where)
                 each(v => {
                   f.get(at)
@@ -162,16 +153,14 @@ export const channelMaxPoolSwitchesKernel = kernelKind(
           }
           if (values) {
             f.get(address[1 + extras])
-              .get(outBytes)
-              .op('i32.add')
+              .plus(outBytes)
               .set(out)
             store.atChannels(channel)
             store.atPosition(out, address[1 + extras], channel)
             each(v => store.store(lanes, out, v * lanes, () => f.get(best[v])))
           }
           f.get(address[operands - 1])
-            .get(outBytes)
-            .op('i32.add')
+            .plus(outBytes)
             .set(out)
           each(v =>
             f
@@ -205,9 +194,9 @@ export const channelMaxPoolGradientKernel = kernelKind(
       const upstream = { 1: f.local('f32'), 4: f.local('v128') }
       const winner = { 1: f.local('i32'), 4: f.local('v128') }
       const begin: (tile: Pick<RowTile, 'row' | 'position'>) => void = ({ row, position }) => {
-        f.get(row).i32(x[3]).op('i32.mul').get(position).op('i32.add').set(first)
+        f.get(row).times(x[3]).plus(position).set(first)
         own.forEach((place, p) => {
-          f.get(first).i32(p).op('i32.add', 'i32x4.splat').set(place)
+          f.get(first).offset(p).op('i32x4.splat').set(place)
         })
       }
       return {
@@ -215,8 +204,8 @@ export const channelMaxPoolGradientKernel = kernelKind(
         channels: ({ run, lanes, from: bytes, out, rows }) => {
           const [g0, at] = [upstream[lanes], winner[lanes]]
           const sums = run.positions.map((_, p) => totals[lanes][p])
-          f.get(address[0]).get(bytes).op('i32.add').set(from)
-          f.get(address[1]).get(bytes).op('i32.add').set(where)
+          f.get(address[0]).plus(bytes).set(from)
+          f.get(address[1]).plus(bytes).set(where)
           for (const sum of sums) pushConstant(f, lanes, 0).set(sum)
           const moves = [[from, step] as const, [where, step] as const]
           eachRow(f, rows, counter, moves, () => {
@@ -231,13 +220,13 @@ export const channelMaxPoolGradientKernel = kernelKind(
                 if (!run.positions[p].some(tap => tap.column === column)) return
                 f.get(sum).get(g0)
                 if (lanes === 4) f.get(at).get(own[p]).op('i32x4.eq', 'v128.and', 'f32x4.add')
-                else f.f32(0).get(at).get(first).i32(p).op('i32.add', 'i32.eq', 'select', 'f32.add')
+                else f.f32(0).get(at).get(first).offset(p).op('i32.eq', 'select', 'f32.add')
                 f.set(sum)
               })
             }
           })
           sums.forEach((sum, p) => {
-            f.get(address[2]).get(out).op('i32.add').get(sum)
+            f.get(address[2]).plus(out).get(sum)
             f.memory(lanes === 4 ? 'v128.store' : 'f32.store', p * pixel)
           })
         },

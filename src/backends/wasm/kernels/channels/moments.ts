@@ -97,9 +97,9 @@ export function emitMoments(
     const sampleOrigins = (): void => {
       for (let k = 0; k < samples; k++) {
         f.get(from).get(count)
-        f.i32(2 * k + 1).op('i32.mul')
-        f.i32(2 * samples).op('i32.div_u')
-        f.i32(pixelBytes).op('i32.mul', 'i32.add').set(at)
+        f.times(2 * k + 1)
+        f.over(2 * samples)
+        f.times(pixelBytes).op('i32.add').set(at)
         each((v, offset) => {
           f.get(at).memory(load, offset)
           if (k > 0) f.get(origin[v]).op(`${type}.add`)

@@ -166,28 +166,25 @@ export function rowTileCode(
       const [sourceAt, resultAt, position, channel, tileFrom, tileOut] = f.localArray('i32', 6)
       const { begin, channels: work } = body(f, target, address)
       f.for(unit, from, to, () => {
-        f.get(unit).i32(height).op('i32.div_u').set(image).get(unit).i32(height).op('i32.rem_u').set(row)
-        f.get(table).get(row).i32(12).op('i32.mul', 'i32.add').set(entry)
+        f.get(unit).over(height).set(image).get(unit).modulo(height).set(row)
+        f.address(table, [row, 12]).set(entry)
         ;[weights, sourceRow, rows].forEach((local, k) => {
           f.get(entry)
             .memory('i32.load', k * 4)
             .set(local)
         })
-        f.get(image).i32(source[2]).op('i32.mul').get(sourceRow).op('i32.add')
-        f.i32(sourceRowBytes).op('i32.mul').set(sourceAt)
+        f.get(image).times(source[2]).plus(sourceRow)
+        f.times(sourceRowBytes).set(sourceAt)
         f.get(unit)
-          .i32(width * pixel)
-          .op('i32.mul')
+          .times(width * pixel)
           .set(resultAt)
         for (const run of runs) {
           const { first, tiles, origin, advance, positions } = run
           f.get(sourceAt)
-            .i32(origin * pixel)
-            .op('i32.add')
+            .offset(origin * pixel)
             .set(tileFrom)
           f.get(resultAt)
-            .i32(first * pixel)
-            .op('i32.add')
+            .offset(first * pixel)
             .set(tileOut)
           const tile = { run, from: tileFrom, out: tileOut, channel, row, position, sourceRow, rows, weights }
           const along = (start: number, end: number, lanes: Lanes, count: number): void => {

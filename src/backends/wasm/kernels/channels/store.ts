@@ -61,7 +61,7 @@ export class ChannelStore {
     const { f } = this
     for (const { kind, strides, base, pointer } of this.sources) {
       if (kind !== 'channel') continue
-      f.get(base).get(channel).i32(strides[3]).op('i32.mul', 'i32.add').set(pointer)
+      f.address(base, [channel, strides[3]]).set(pointer)
     }
   }
 
@@ -75,23 +75,17 @@ export class ChannelStore {
       f.get(out)
         .get(yBase)
         .op('i32.sub')
-        .i32(channels * 4)
-        .op('i32.div_u')
+        .over(channels * 4)
         .set(this.pixel)
-      f.get(base).get(channel).i32(strides[3]).op('i32.mul', 'i32.add')
+      f.address(base, [channel, strides[3]])
       const along = (stride: number, push: () => void): void => {
         if (stride === 0) return
         push()
-        f.i32(stride).op('i32.mul', 'i32.add')
+        f.times(stride).op('i32.add')
       }
-      along(strides[0], () =>
-        f
-          .get(this.pixel)
-          .i32(height * width)
-          .op('i32.div_u'),
-      )
-      along(strides[1], () => f.get(this.pixel).i32(width).op('i32.div_u').i32(height).op('i32.rem_u'))
-      along(strides[2], () => f.get(this.pixel).i32(width).op('i32.rem_u'))
+      along(strides[0], () => f.get(this.pixel).over(height * width))
+      along(strides[1], () => f.get(this.pixel).over(width).modulo(height))
+      along(strides[2], () => f.get(this.pixel).modulo(width))
       f.set(pointer)
     }
   }

@@ -176,8 +176,8 @@ export const correlateKernel = kernelKind('correlate', (spec: Correlation) => {
       /** Sums one tile of rows at (n, row, i, j) and stores it. */
       const tileAt = (tile: RegisterTile): void => {
         tile.clear()
-        f.get(xRow).get(xColumn).op('i32.add').set(xSum)
-        f.get(wRow).get(wColumn).op('i32.add').set(wSum)
+        f.get(xRow).plus(xColumn).set(xSum)
+        f.get(wRow).plus(wColumn).set(wSum)
         const partial = (): void => {
           // Positions whose taps all lie in the padding sum nothing.
           f.get(rowCount).i32(0).op('i32.ne').get(columnCount).i32(0).op('i32.ne', 'i32.and')
@@ -193,8 +193,8 @@ export const correlateKernel = kernelKind('correlate', (spec: Correlation) => {
       const store = (tile: RegisterTile): void => {
         const yPlane = height * width * bytes
         f.get(yBase)
-        f.get(n).i32(outChannels).op('i32.mul').get(row).op('i32.add').i32(height).op('i32.mul')
-        f.get(i).op('i32.add').i32(width).op('i32.mul').get(j).op('i32.add').i32(bytes).op('i32.mul', 'i32.add')
+        f.get(n).times(outChannels).plus(row).times(height)
+        f.plus(i).times(width).plus(j).times(bytes).op('i32.add')
         f.set(out)
         finish.locate(y.block === 0 ? [n, row, i, j] : [n, row, i, j, { value: 0 }])
         tile.store(
@@ -210,7 +210,7 @@ export const correlateKernel = kernelKind('correlate', (spec: Correlation) => {
       /** All columns of one output row for one tile of rows; `row` and the base addresses are set. */
       const columns = (tile: RegisterTile): void => {
         f.for(j, { value: 0 }, { value: width }, () => {
-          f.get(columnTable).get(j).i32(12).op('i32.mul', 'i32.add').set(entry)
+          f.address(columnTable, [j, 12]).set(entry)
           f.get(entry).memory('i32.load', 0).set(wColumn)
           f.get(entry).memory('i32.load', 4).set(xColumn)
           f.get(entry).memory('i32.load', 8).set(columnCount)
@@ -224,19 +224,19 @@ export const correlateKernel = kernelKind('correlate', (spec: Correlation) => {
 
       /** Runs `tiles` with the addresses of output row i of block n for the weight rows that start at `row`. */
       const atRow = (tiles: () => void): void => {
-        f.get(rowTable).get(i).i32(12).op('i32.mul', 'i32.add').set(entry)
+        f.address(rowTable, [i, 12]).set(entry)
         f.get(entry).memory('i32.load', 8).set(rowCount)
-        f.get(n).i32(groups).op('i32.mul').get(group).op('i32.add')
-        f.i32(sumsPerGroup * xHeight * rowBytes).op('i32.mul')
-        f.get(xBase).op('i32.add').get(entry).memory('i32.load', 4).op('i32.add').set(xRow)
-        f.get(group).i32(groupStride).op('i32.mul').get(rowInGroup).i32(rowStride).op('i32.mul', 'i32.add')
-        f.get(weightBase).op('i32.add').get(entry).memory('i32.load', 0).op('i32.add').set(wRow)
-        f.get(group).i32(rowsPerGroup).op('i32.mul').get(rowInGroup).op('i32.add').set(row)
+        f.get(n).times(groups).plus(group)
+        f.times(sumsPerGroup * xHeight * rowBytes)
+        f.plus(xBase).get(entry).memory('i32.load', 4).op('i32.add').set(xRow)
+        f.get(group).times(groupStride).plus(rowInGroup, rowStride)
+        f.plus(weightBase).get(entry).memory('i32.load', 0).op('i32.add').set(wRow)
+        f.get(group).times(rowsPerGroup).plus(rowInGroup).set(row)
         tiles()
       }
       f.for(unit, from, to, () => {
-        f.get(unit).i32(height).op('i32.div_u').set(n)
-        f.get(unit).i32(height).op('i32.rem_u').set(i)
+        f.get(unit).over(height).set(n)
+        f.get(unit).modulo(height).set(i)
         f.for(group, { value: 0 }, { value: groups }, () => {
           const fullEnd = rowsPerGroup - rest
           f.for(rowInGroup, { value: 0 }, { value: fullEnd }, () => atRow(() => columns(full)), tileRows)

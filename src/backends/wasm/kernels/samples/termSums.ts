@@ -51,7 +51,7 @@ export class TermSums {
 
   /** Pushes an address whose base is on the stack: that of the vectors whose turn it is. */
   pushPart(): FunctionBuilder {
-    return this.paired && this.workspace === undefined ? this.f.get(this.part).op('i32.add') : this.f
+    return this.paired && this.workspace === undefined ? this.f.plus(this.part) : this.f
   }
 
   /** Sums a tile: `terms` runs its steps, at addresses through {@link pushPart}, {@link place} by place. */

@@ -91,12 +91,10 @@ export const weightGradientKernel = kernelKind(
         ): void => {
           if (columnCount <= 0) return
           f.get(g0)
-            .i32(gColumn * bytes)
-            .op('i32.add')
+            .offset(gColumn * bytes)
             .set(gAddress)
           f.get(x0)
-            .i32(xColumn * bytes)
-            .op('i32.add')
+            .offset(xColumn * bytes)
             .set(xAddress)
           f.i32(columnCount * sums.place.steps).set(count)
           const operands = {
@@ -120,15 +118,15 @@ export const weightGradientKernel = kernelKind(
           )
           sums.sum(tile, () => {
             f.for(n, { value: 0 }, { value: blocks }, () => {
-              f.get(n).i32(gChannels).op('i32.mul').get(group).i32(rowsPerGroup).op('i32.mul', 'i32.add')
-              f.get(rowInGroup).op('i32.add').i32(strides.gPlane).op('i32.mul')
-              f.get(rowFrom).i32(strides.gRow).op('i32.mul', 'i32.add').get(gBase).op('i32.add')
+              f.get(n).times(gChannels).plus(group, rowsPerGroup)
+              f.plus(rowInGroup).times(strides.gPlane)
+              f.plus(rowFrom, strides.gRow).plus(gBase)
               sums.pushPart().set(g0)
-              f.get(n).i32(xChannels).op('i32.mul').get(group).i32(groupChannels).op('i32.mul', 'i32.add')
-              f.get(c).op('i32.add').i32(strides.xPlane).op('i32.mul')
-              f.get(rowFrom).i32(stride[0]).op('i32.mul').get(u).i32(dilation[0]).op('i32.mul', 'i32.add')
-              f.i32(geometry.padding.top).op('i32.sub').i32(strides.xRow).op('i32.mul', 'i32.add')
-              f.get(xBase).op('i32.add')
+              f.get(n).times(xChannels).plus(group, groupChannels)
+              f.plus(c).times(strides.xPlane)
+              f.get(rowFrom).times(stride[0]).plus(u, dilation[0])
+              f.i32(geometry.padding.top).op('i32.sub').times(strides.xRow).op('i32.add')
+              f.plus(xBase)
               sums.pushPart().set(x0)
               f.for(i, rowFrom, rowTo, () => {
                 const xAt = (position: number): number => position * stride[1] + v * dilation[1] - geometry.padding.left
@@ -147,12 +145,10 @@ export const weightGradientKernel = kernelKind(
             })
           })
           // dw[o, c, u, v]
-          f.get(group).i32(rowsPerGroup).op('i32.mul').get(rowInGroup).op('i32.add').i32(groupChannels).op('i32.mul')
-          f.get(c).op('i32.add').i32(kernelHeight).op('i32.mul').get(u).op('i32.add')
-          f.i32(kernelWidth * 4)
-            .op('i32.mul')
-            .get(out)
-            .op('i32.add')
+          f.get(group).times(rowsPerGroup).plus(rowInGroup).times(groupChannels)
+          f.plus(c).times(kernelHeight).plus(u)
+          f.times(kernelWidth * 4)
+            .plus(out)
             .set(store)
           for (let r = 0; r < tile.rows; r++) {
             for (let k = 0; k < tile.columns; k++) {
@@ -184,13 +180,12 @@ export const weightGradientKernel = kernelKind(
         }
 
         f.for(unit, from, to, () => {
-          f.get(unit).i32(kernelHeight).op('i32.rem_u').set(u)
-          f.get(unit).i32(kernelHeight).op('i32.div_u').i32(rowTiles).op('i32.rem_u').set(rowTile)
+          f.get(unit).modulo(kernelHeight).set(u)
+          f.get(unit).over(kernelHeight).modulo(rowTiles).set(rowTile)
           f.get(unit)
-            .i32(kernelHeight * rowTiles)
-            .op('i32.div_u')
+            .over(kernelHeight * rowTiles)
             .set(group)
-          f.get(rowTile).i32(tileRows).op('i32.mul').set(rowInGroup)
+          f.get(rowTile).times(tileRows).set(rowInGroup)
           pushRange(
             f,
             u,

@@ -56,7 +56,7 @@ const averageWindows = kernelKind('averagePool', (...[window, layout, x, y, epil
     const share = f.local('f32')
     const xPlane = x[2] * x[3] * bytes
     return {
-      start: () => f.get(address[0]).get(plane).i32(xPlane).op('i32.mul', 'i32.add').set(image),
+      start: () => f.address(address[0], [plane, xPlane]).set(image),
       position: () => {
         loop.begin(rowTable, columnTable, i, j, image)
         clear(frame, total)
@@ -126,10 +126,9 @@ const spreadAverages = kernelKind('averagePoolGradient', (...[window, layout, g,
     const total = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
     const share = f.local('f32')
     const gPlane = g[2] * g[3] * bytes
-    const pushCount = (table: Local, index: Local): FunctionBuilder =>
-      f.get(table).get(index).i32(4).op('i32.mul', 'i32.add').memory('i32.load')
+    const pushCount = (table: Local, index: Local): FunctionBuilder => f.address(table, [index, 4]).memory('i32.load')
     return {
-      start: () => f.get(address[0]).get(plane).i32(gPlane).op('i32.mul', 'i32.add').set(image),
+      start: () => f.address(address[0], [plane, gPlane]).set(image),
       position: () => {
         loop.begin(rowTable, columnTable, i, j, image)
         clear(frame, total)
@@ -137,7 +136,7 @@ const spreadAverages = kernelKind('averagePoolGradient', (...[window, layout, g,
           if (window.countPadding) f.f32(window.kernel[0] * window.kernel[1])
           else {
             loop.locateIndex(image, bytes)
-            f.get(loop.index).i32(g[3]).op('i32.div_u').set(row).get(loop.index).i32(g[3]).op('i32.rem_u').set(column)
+            f.get(loop.index).over(g[3]).set(row).get(loop.index).modulo(g[3]).set(column)
             pushCount(rowCounts, row)
             pushCount(columnCounts, column)
             f.op('i32.mul', 'f32.convert_i32_s')

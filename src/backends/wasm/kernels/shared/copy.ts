@@ -134,10 +134,10 @@ export const padKernel = kernelKind('pad', (attributes: PadAttributes, shape: Sh
         .i32(first.every)
         .op('i32.div_s')
         .set(counter)
-      f.get(counter).i32(0).get(counter).i32(0).op('i32.gt_s', 'select').set(counter)
-      f.get(counter).i32(first.size).get(counter).i32(first.size).op('i32.lt_s', 'select').set(counter)
-      f.get(address[0]).get(counter).i32(innerBytes).op('i32.mul', 'i32.add').set(source)
-      f.get(address[1]).get(from).i32(targetBytes).op('i32.mul', 'i32.add').set(target)
+      f.larger(counter, { value: 0 }).set(counter)
+      f.smaller(counter, { value: first.size }).set(counter)
+      f.address(address[0], [counter, innerBytes]).set(source)
+      f.address(address[1], [from, targetBytes]).set(target)
       level(0)
       return f
     },

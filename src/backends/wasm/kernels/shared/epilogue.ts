@@ -58,8 +58,8 @@ export class EpilogueEmitter {
       place.forEach((coordinate, d) => {
         const stride = this.strides[k][d]
         if (stride === 0) return
-        if (typeof coordinate === 'number') f.get(coordinate).i32(stride).op('i32.mul', 'i32.add')
-        else if (coordinate.value !== 0) f.i32(coordinate.value * stride).op('i32.add')
+        if (typeof coordinate === 'number') f.plus(coordinate, stride)
+        else if (coordinate.value !== 0) f.offset(coordinate.value * stride)
       })
       f.set(pointer)
     })

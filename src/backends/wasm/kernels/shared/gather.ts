@@ -29,15 +29,15 @@ export const gatherKernel = kernelKind(
         const { f, from, to, address } = kernelFunction(target, 3)
         const [unit, slot, index, source, destination] = f.localArray('i32', 5)
         const [x, indices, result] = address
-        f.get(result).get(from).i32(run).op('i32.mul', 'i32.add').set(destination)
+        f.address(result, [from, run]).set(destination)
         f.for(unit, from, to, () => {
           f.get(unit)
-          if (outer > 1) f.i32(count).op('i32.rem_u')
+          if (outer > 1) f.modulo(count)
           f.set(slot)
           loadIndex(f, indices, slot, size, index)
           f.get(x).get(index)
-          if (outer > 1) f.get(unit).i32(count).op('i32.div_u').i32(size).op('i32.mul', 'i32.add')
-          f.i32(run).op('i32.mul', 'i32.add').set(source)
+          if (outer > 1) f.get(unit).over(count).times(size).op('i32.add')
+          f.times(run).op('i32.add').set(source)
           copyBytes(f, source, destination, run)
           f.increment(destination, run)
         })
@@ -71,24 +71,19 @@ export const scatterAddKernel = kernelKind('scatterAdd', (shape: Shape, { axis, 
         f.for(column, { value: 0 }, vectors, vector, 16)
         f.for(column, vectors, width, single, 4)
       }
-      const at = (pointer: Local): FunctionBuilder => f.get(pointer).get(column).op('i32.add')
+      const at = (pointer: Local): FunctionBuilder => f.get(pointer).plus(column)
       /** pointer ← base + 4 · ((outer position · extent + row) · inner + first column) */
       const locate = (pointer: Local, base: Local, extent: number, row: Local): void => {
-        f.get(unit).i32(parts).op('i32.div_u').i32(extent).op('i32.mul').get(row).op('i32.add')
-        f.i32(inner * 4)
-          .op('i32.mul')
-          .get(start)
-          .op('i32.add')
-          .get(base)
-          .op('i32.add')
+        f.get(unit).over(parts).times(extent).plus(row)
+        f.times(inner * 4)
+          .plus(start)
+          .plus(base)
           .set(pointer)
       }
       f.for(unit, from, to, () => {
         f.get(unit)
-          .i32(parts)
-          .op('i32.rem_u')
-          .i32(columnsOfUnit * 4)
-          .op('i32.mul')
+          .modulo(parts)
+          .times(columnsOfUnit * 4)
           .set(start)
         f.i32(inner * 4)
           .get(start)
@@ -134,7 +129,7 @@ export const scatterAddKernel = kernelKind('scatterAdd', (shape: Shape, { axis, 
 
 /** index ← indices[slot]; traps unless 0 ≤ index < size. */
 export function loadIndex(f: FunctionBuilder, indices: Local, slot: Local, size: number, index: Local): void {
-  f.get(indices).get(slot).i32(4).op('i32.mul', 'i32.add').memory('i32.load').tee(index)
+  f.address(indices, [slot, 4]).memory('i32.load').tee(index)
   f.i32(size).op('i32.ge_u')
   f.if(() => {
     const found = f.local('v128')

@@ -16,7 +16,7 @@ const incrementAlong = kernelKind('increment', ({ by, sizes, strides }: Nest & {
   emit(target) {
     const { f, from, to, address } = kernelFunction(target, 2)
     const step = ([source, destination]: readonly Local[]): void => {
-      f.get(destination).get(source).memory('i32.load').i32(by).op('i32.add').memory('i32.store')
+      f.get(destination).get(source).memory('i32.load').offset(by).memory('i32.store')
     }
     emitNest(f, { sizes, strides }, address, from, to, step, false)
     return f

@@ -95,8 +95,7 @@ export function sumRuns(
   const addRun = (): void => {
     for (const sum of sums) sum.beginRun()
     f.get(first)
-      .i32(length * step)
-      .op('i32.add')
+      .offset(length * step)
       .set(end)
     pushEnd().get(end)
     pushEnd().get(end).op('i32.lt_s', 'select').set(end)

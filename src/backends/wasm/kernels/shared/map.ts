@@ -124,7 +124,7 @@ export function emitNest(
     const counter = f.local('i32')
     pointers.forEach((pointer, k) => {
       f.get(outer[k])
-      if (dimension === 0) f.get(from).i32(strides[k][0]).op('i32.mul', 'i32.add')
+      if (dimension === 0) f.plus(from, strides[k][0])
       f.set(pointer)
     })
     const body = (): void => {

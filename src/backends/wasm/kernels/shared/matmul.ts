@@ -88,15 +88,15 @@ class Frame {
 
   /** local ← base + index · stride + offset. */
   locate(local: Local, base: Local, index: Local, stride: number, offset = 0): void {
-    this.f.get(base).get(index).i32(stride).op('i32.mul', 'i32.add')
-    if (offset !== 0) this.f.i32(offset).op('i32.add')
+    this.f.address(base, [index, stride])
+    if (offset !== 0) this.f.offset(offset)
     this.f.set(local)
   }
 
   /** local ← result + (row · columns + column) · bytes. */
   locateResult(local: Local, row: Local, columns: number, column: Local, bytes: number): void {
-    this.f.get(row).i32(columns).op('i32.mul').get(column).op('i32.add').i32(bytes).op('i32.mul')
-    this.f.get(this.result).op('i32.add').set(local)
+    this.f.get(row).times(columns).plus(column).times(bytes)
+    this.f.plus(this.result).set(local)
   }
 
   /** Runs `body` with the number of rows of the tile that begins at `row`: full tiles, and a shorter last one. */
@@ -158,8 +158,8 @@ const overSamples: Form = product => {
         )
       }
       f.for(unit, frame.from, frame.to, () => {
-        f.get(unit).i32(tiles).op('i32.div_u').set(n)
-        f.get(unit).i32(tiles).op('i32.rem_u').i32(tileRows).op('i32.mul').set(row)
+        f.get(unit).over(tiles).set(n)
+        f.get(unit).modulo(tiles).times(tileRows).set(row)
         frame.tileAt(row, columns, tileRows, emitTile)
       })
       return f
@@ -222,7 +222,7 @@ const sumOverSamples: Form = product => {
         emitTile(height, rest)
       }
       f.for(unit, frame.from, frame.to, () => {
-        f.get(unit).i32(tileRows).op('i32.mul').set(row)
+        f.get(unit).times(tileRows).set(row)
         frame.tileAt(row, rows, tileRows, across)
       })
       return f
@@ -288,7 +288,7 @@ const overTerms: Form = product => {
         emitTile(rest, across)
       }
       f.for(unit, frame.from, frame.to, () => {
-        f.get(unit).i32(width).op('i32.mul').set(column)
+        f.get(unit).times(width).set(column)
         frame.tileAt(column, columns, width, down)
       })
       return f
@@ -354,7 +354,7 @@ const overRows: Form = product => {
         }
       }
       f.for(unit, frame.from, frame.to, () => {
-        f.get(unit).i32(tileRows).op('i32.mul').set(row)
+        f.get(unit).times(tileRows).set(row)
         frame.tileAt(row, rows, tileRows, across)
       })
       return f

@@ -84,8 +84,7 @@ const scanWindows = kernelKind('maxPool', (...[window, layout, x, y, wants, epil
 
     /** Compares the element at `tap` + `offset`, whose flat index is `index` + `shift`, with the best so far. */
     const compare = (offset: number, shift: number): void => {
-      const pushIndex = (): FunctionBuilder =>
-        shift === 0 ? f.get(loop.index) : f.get(loop.index).i32(shift).op('i32.add')
+      const pushIndex = (): FunctionBuilder => (shift === 0 ? f.get(loop.index) : f.get(loop.index).offset(shift))
       for (let v = 0; v < vectors; v++) {
         f.get(loop.tap)
           .memory(lanes === 4 ? 'v128.load' : 'f32.load', offset + v * 16)
@@ -119,12 +118,9 @@ const scanWindows = kernelKind('maxPool', (...[window, layout, x, y, wants, epil
     /** Every window lies inside the image: its taps are at fixed distances from its first one. */
     const scanWhole = (): void => {
       f.get(i)
-        .i32(window.stride[0] * x[3])
-        .op('i32.mul')
-        .get(j)
-        .i32(window.stride[1])
-        .op('i32.mul', 'i32.add')
-      f.tee(loop.index).i32(bytes).op('i32.mul').get(image).op('i32.add').set(loop.tap)
+        .times(window.stride[0] * x[3])
+        .plus(j, window.stride[1])
+      f.tee(loop.index).times(bytes).plus(image).set(loop.tap)
       for (let v = 0; v < vectors; v++) {
         f.get(loop.tap)
           .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
@@ -172,7 +168,7 @@ const scanWindows = kernelKind('maxPool', (...[window, layout, x, y, wants, epil
       }
     }
     const start = (): void => {
-      f.get(address[0]).get(plane).i32(xPlane).op('i32.mul', 'i32.add').set(image)
+      f.address(address[0], [plane, xPlane]).set(image)
     }
     return { start, position }
   })
@@ -208,37 +204,28 @@ const spreadKernel = kernelKind('maxPoolSpread', (window: Window2d, layout: Volu
         pushAddress(f, from, plane, spatial(g), i, j, bytes).set(from)
         for (let v = 0; v < vectors; v++) {
           f.get(address[0])
-            .get(from)
-            .op('i32.add')
+            .plus(from)
             .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
             .set(upstream[v])
           f.get(address[1])
-            .get(from)
-            .op('i32.add')
+            .plus(from)
             .memory(lanes === 4 ? 'v128.load' : 'i32.load', v * 16)
             .set(where[v])
         }
         f.get(i)
-          .i32(window.stride[0] * x[3])
-          .op('i32.mul')
-          .get(j)
-          .i32(window.stride[1])
-          .op('i32.mul', 'i32.add')
+          .times(window.stride[0] * x[3])
+          .plus(j, window.stride[1])
           .tee(first)
-        f.get(plane)
-          .i32(x[2] * x[3])
-          .op('i32.mul', 'i32.add')
-          .i32(bytes)
-          .op('i32.mul')
-          .get(address[2])
-          .op('i32.add')
+        f.plus(plane, x[2] * x[3])
+          .times(bytes)
+          .plus(address[2])
           .set(target)
         for (let tap = 0; tap < window.kernel[0] * window.kernel[1]; tap++) {
           const shift = Math.floor(tap / window.kernel[1]) * x[3] + (tap % window.kernel[1])
           for (let v = 0; v < vectors; v++) {
             f.get(target).get(upstream[v])
             if (lanes === 1) f.f32(0)
-            f.get(where[v]).get(first).i32(shift).op('i32.add')
+            f.get(where[v]).get(first).offset(shift)
             if (lanes === 4) f.op('i32x4.splat', 'i32x4.eq', 'v128.and').memory('v128.store', shift * bytes + v * 16)
             else f.op('i32.eq', 'select').memory('f32.store', shift * bytes)
           }
@@ -260,7 +247,7 @@ const gatherKernel = kernelKind('maxPoolGradient', (window: Window2d, layout: Vo
     const total = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
     const gPlane = g[2] * g[3] * bytes
     const visit = (): void => {
-      f.get(loop.tap).get(toSwitches).op('i32.add').set(loop.index)
+      f.get(loop.tap).plus(toSwitches).set(loop.index)
       for (let v = 0; v < vectors; v++) {
         f.get(total[v])
         f.get(loop.tap).memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
@@ -281,13 +268,13 @@ const gatherKernel = kernelKind('maxPoolGradient', (window: Window2d, layout: Vo
     }
     return {
       start: () => {
-        f.get(address[0]).get(plane).i32(gPlane).op('i32.mul', 'i32.add').set(image)
+        f.address(address[0], [plane, gPlane]).set(image)
         f.get(address[1]).get(address[0]).op('i32.sub').set(toSwitches)
       },
       position: () => {
         loop.begin(rowTable, columnTable, i, j, image)
         clear(frame, total)
-        f.get(i).i32(x[3]).op('i32.mul').get(j).op('i32.add').set(own)
+        f.get(i).times(x[3]).plus(j).set(own)
         loop.each(rowStep, columnStep, visit)
         pushAddress(f, address[2], plane, spatial(x), i, j, bytes).set(out)
         storeAll(frame, out, total)
@@ -308,11 +295,11 @@ export const maxPoolRouteKernel = kernelKind('maxPoolRoute', (layout: VolumeLayo
         f.for(sample, { value: 0 }, { value: pitchOf(layout, x) }, () => {
           f.i32(0).set(at)
           pushAddress(f, address[1], plane, spatial(y), i, j, bytes)
-          f.get(sample).i32(4).op('i32.mul', 'i32.add').memory('i32.load').i32(bytes).op('i32.mul')
-          f.get(plane).i32(xPlane).op('i32.mul', 'i32.add').get(sample).i32(4).op('i32.mul', 'i32.add')
-          f.get(address[0]).op('i32.add').set(source)
+          f.plus(sample, 4).memory('i32.load').times(bytes)
+          f.plus(plane, xPlane).plus(sample, 4)
+          f.plus(address[0]).set(source)
           pushAddress(f, address[2], plane, spatial(y), i, j, bytes)
-          f.get(sample).i32(4).op('i32.mul', 'i32.add').get(source).memory('f32.load').memory('f32.store')
+          f.plus(sample, 4).get(source).memory('f32.load').memory('f32.store')
         })
       },
     }

@@ -30,24 +30,20 @@ export const oneHotKernel = kernelKind('oneHot', (output: Operand) => {
       f.for(unit, from, to, () => {
         loadIndex(f, indices, unit, classes, index)
         f.get(result)
-        if (block === 0)
-          f.get(unit)
-            .i32(classes * 4)
-            .op('i32.mul', 'i32.add')
+        if (block === 0) f.plus(unit, classes * 4)
         else {
           f.get(unit)
-            .i32(block)
-            .op('i32.div_u')
-            .i32(classes * block * 4)
-            .op('i32.mul', 'i32.add')
-          f.get(unit).i32(block).op('i32.rem_u').i32(4).op('i32.mul', 'i32.add')
+            .over(block)
+            .times(classes * block * 4)
+            .op('i32.add')
+          f.get(unit).modulo(block).times(4).op('i32.add')
         }
         f.tee(row).set(pointer)
         f.for(k, { value: 0 }, { value: classes }, () => {
           f.get(pointer).f32(0).memory('f32.store')
           f.increment(pointer, stride)
         })
-        f.get(row).get(index).i32(stride).op('i32.mul', 'i32.add').f32(1).memory('f32.store')
+        f.address(row, [index, stride]).f32(1).memory('f32.store')
       })
       return f
     },

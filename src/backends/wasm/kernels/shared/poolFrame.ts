@@ -81,7 +81,7 @@ export function poolCode(
       const finish = finisher(f, target.math, spec, lanes, vectors, { plane, i, j, element })
       const { start, position } = body({ f, lanes, vectors, address, plane, i, j, finish })
       f.for(unit, from, to, () => {
-        f.get(unit).i32(height).op('i32.div_u').set(plane).get(unit).i32(height).op('i32.rem_u').set(i)
+        f.get(unit).over(height).set(plane).get(unit).modulo(height).set(i)
         const pass = (): void => {
           start?.()
           f.for(j, { value: 0 }, { value: width }, position)
@@ -136,7 +136,7 @@ function finisher(
     return (out, push) => {
       if (layout.channelsLast) emitter.locate([plane, i, j, element])
       else {
-        f.get(plane).i32(shape[1]).op('i32.div_u').set(n).get(plane).i32(shape[1]).op('i32.rem_u').set(c)
+        f.get(plane).over(shape[1]).set(n).get(plane).modulo(shape[1]).set(c)
         emitter.locate([n, c, i, j, { value: 0 }])
       }
       for (let v = 0; v < vectors; v++) {
@@ -157,8 +157,8 @@ export function pushAddress(
   column: Local,
   bytes: number,
 ): FunctionBuilder {
-  f.get(plane).i32(height).op('i32.mul').get(row).op('i32.add').i32(width).op('i32.mul').get(column).op('i32.add')
-  return f.i32(bytes).op('i32.mul').get(base).op('i32.add')
+  f.get(plane).times(height).plus(row).times(width).plus(column)
+  return f.times(bytes).plus(base)
 }
 
 /** Sets accumulators to a number, 0 by default. */
@@ -191,7 +191,7 @@ function loadTaps(
   into: readonly [Local, Local, Local],
   scratch: Local,
 ): void {
-  f.get(table).get(index).i32(12).op('i32.mul', 'i32.add').set(scratch)
+  f.address(table, [index, 12]).set(scratch)
   into.forEach((local, k) => {
     f.get(scratch)
       .memory('i32.load', k * 4)
@@ -224,7 +224,7 @@ export class WindowLoop {
     const [unused, rowAt, columnAt, scratch, first] = this.locals
     loadTaps(f, rowTable, row, [unused, rowAt, rowCount], scratch)
     loadTaps(f, columnTable, column, [unused, columnAt, columnCount], scratch)
-    f.get(plane).get(rowAt).op('i32.add').get(columnAt).op('i32.add').tee(first).set(this.tap)
+    f.get(plane).plus(rowAt).plus(columnAt).tee(first).set(this.tap)
   }
 
   /** Visits every tap, `rowStep` and `columnStep` bytes apart. */
@@ -244,7 +244,7 @@ export class WindowLoop {
 
   /** Sets `index` to (tap − plane) / bytes: the tap's flat index. */
   locateIndex(plane: Local, bytes: number): void {
-    this.f.get(this.tap).get(plane).op('i32.sub').i32(bytes).op('i32.div_u').set(this.index)
+    this.f.get(this.tap).get(plane).op('i32.sub').over(bytes).set(this.index)
   }
 }
 

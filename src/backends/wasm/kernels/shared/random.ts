@@ -39,14 +39,10 @@ export const randomKernel = kernelKind('random', (attributes: RandomAttributes) 
       const philox = new PhiloxEmitter(f, stream)
       const toNumbers = new NumberEmitter(f, target.math, attributes)
       philox.loadKey(address[0])
-      f.get(from).i32(unitGroups).op('i32.mul').set(first)
-      f.get(to).i32(unitGroups).op('i32.mul').tee(end).i32(groups)
+      f.get(from).times(unitGroups).set(first)
+      f.get(to).times(unitGroups).tee(end).i32(groups)
       f.get(end).i32(groups).op('i32.lt_s', 'select').set(end)
-      f.get(address[1])
-        .get(first)
-        .i32(groupSize * 4)
-        .op('i32.mul', 'i32.add')
-        .set(pointer)
+      f.address(address[1], [first, groupSize * 4]).set(pointer)
       f.for(group, first, end, () => {
         const numbers = toNumbers.push(philox.push(group))
         const rows = transpose(f, numbers)
@@ -125,7 +121,7 @@ class PhiloxEmitter {
     const [x0, x1, x2, x3] = this.#words
     const [k0, k1] = this.#keys
     const [even, odd, low0, high0, low1, high1] = this.#scratch
-    f.get(group).i32(4).op('i32.mul', 'i32x4.splat').i32x4([0, 1, 2, 3]).op('i32x4.add').set(x0)
+    f.get(group).times(4).op('i32x4.splat').i32x4([0, 1, 2, 3]).op('i32x4.add').set(x0)
     f.get(this.#step).set(x1)
     f.i32x4([0, 0, 0, 0]).tee(x2).set(x3)
     f.get(this.#seed).set(k0)

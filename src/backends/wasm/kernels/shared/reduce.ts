@@ -199,9 +199,9 @@ export const reduceKernel = kernelKind('reduce', (spec: ReduceSpec) => {
         if (depth === 0) {
           const first = bounds.first as Local
           inner.forEach((pointer, k) => {
-            f.get(pointer).get(first).i32(loop.strides[k]).op('i32.mul', 'i32.add').set(pointer)
+            f.address(pointer, [first, loop.strides[k]]).set(pointer)
           })
-          f.get(out).get(first).i32(loop.out).op('i32.mul', 'i32.add').set(innerOut)
+          f.address(out, [first, loop.out]).set(innerOut)
         }
         const body = (): void => {
           level(depth + 1, inner, innerOut)
@@ -215,7 +215,7 @@ export const reduceKernel = kernelKind('reduce', (spec: ReduceSpec) => {
         if (step === 1) return { first: from, end: to }
         const first = f.local('i32')
         const end = f.local('i32')
-        f.get(from).i32(step).op('i32.mul').set(first).get(to).i32(step).op('i32.mul').set(end)
+        f.get(from).times(step).set(first).get(to).times(step).set(end)
         return { first, end }
       }
       const everything = (): void => level(0, address.slice(0, operands.length), address[addresses - 1])

@@ -161,7 +161,7 @@ export const correlationKernel = kernelKind('correlation', (spec: CorrelationSpe
               walk.pushSource(r, shift, checks, zeros)
               f.set(pointers[r])
             }
-            f.get(panel).i32(offset).op('i32.add').set(panelAt)
+            f.get(panel).offset(offset).set(panelAt)
             f.i32(taps * sums).set(count)
             const bytes = source[1] * 4
             tile.steps(
@@ -201,12 +201,12 @@ export const correlationKernel = kernelKind('correlation', (spec: CorrelationSpe
             const pushAt = (base: Local, push: () => void): void => {
               f.get(base)
               push()
-              f.i32(result[1]).op('i32.mul').get(channel).op('i32.add').i32(4).op('i32.mul', 'i32.add')
+              f.times(result[1]).plus(channel).times(4).op('i32.add')
             }
             pushAt(yBase, () => f.get(first))
             pushPart(f, chunk, total, first)
             for (const part of address.slice(resultAt + 1, operands)) {
-              pushAt(part, () => f.get(first).i32(chunk).op('i32.div_u'))
+              pushAt(part, () => f.get(first).over(chunk))
             }
             against.forEach((base, k) => {
               pushAt(base, () => (k === 0 ? f.get(first) : f.i32(0)))
@@ -215,23 +215,22 @@ export const correlationKernel = kernelKind('correlation', (spec: CorrelationSpe
           })
 
         // This call's share of the units of the class.
-        f.get(from).i32(firstUnit).get(from).i32(firstUnit).op('i32.gt_s', 'select').set(unit)
-        f.get(to).i32(endUnit).get(to).i32(endUnit).op('i32.lt_s', 'select').set(end)
+        f.larger(from, { value: firstUnit }).set(unit)
+        f.smaller(to, { value: endUnit }).set(end)
         f.for(unit, unit, end, () => {
-          f.get(unit).i32(firstUnit).op('i32.sub').tee(pixel).i32(perGroup).op('i32.rem_u').set(ocb)
-          f.get(pixel).i32(perGroup).op('i32.div_u').tee(pixel).i32(groups).op('i32.rem_u').set(group)
-          f.get(pixel).i32(groups).op('i32.div_u').i32(chunk).op('i32.mul').set(pixel)
-          f.get(group).i32(channels).op('i32.mul').get(ocb).i32(width).op('i32.mul', 'i32.add').set(channel)
-          f.get(panelBase).get(group).i32(perGroup).op('i32.mul').get(ocb).op('i32.add')
-          f.i32(panels.taps.length * sums * width * 4)
-            .op('i32.mul', 'i32.add')
+          f.get(unit).i32(firstUnit).op('i32.sub').tee(pixel).modulo(perGroup).set(ocb)
+          f.get(pixel).over(perGroup).tee(pixel).modulo(groups).set(group)
+          f.get(pixel).over(groups).times(chunk).set(pixel)
+          f.get(group).times(channels).plus(ocb, width).set(channel)
+          f.get(panelBase).get(group).times(perGroup).plus(ocb)
+          f.times(panels.taps.length * sums * width * 4)
+            .op('i32.add')
             .set(panel)
           store.atChannels(channel)
           walk.start(pixel, xBase, yBase, group, sums, channel)
           f.get(pixel)
             .tee(first)
-            .i32(chunk)
-            .op('i32.add')
+            .offset(chunk)
             .tee(chunkEnd)
             .i32(total - rest)
             .get(chunkEnd)

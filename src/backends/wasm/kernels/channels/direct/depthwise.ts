@@ -50,8 +50,8 @@ export const depthwiseKernel = kernelKind('depthwise', (spec: CorrelationSpec, e
     return {
       channels: ({ run, from, out: outBytes, channel, rows, weights: firstRow }) => {
         const used = new Set(run.positions.flat().map(({ tap }) => tap))
-        f.get(address[0]).get(from).op('i32.add').set(x)
-        f.get(address[1]).get(firstRow).op('i32.add').get(channel).i32(4).op('i32.mul', 'i32.add').set(w)
+        f.get(address[0]).plus(from).set(x)
+        f.get(address[1]).plus(firstRow).plus(channel, 4).set(w)
         for (const sum of run.positions.map((_, p) => sums[p])) f.f32x4(0).set(sum)
         const pointers = [[x, steps.source] as const, [w, steps.taps * tapRowBytes] as const]
         eachRow(f, rows, counter, pointers, () => {
@@ -73,10 +73,8 @@ export const depthwiseKernel = kernelKind('depthwise', (spec: CorrelationSpec, e
         store.atChannels(channel)
         run.positions.forEach((_, p) => {
           f.get(yBase)
-            .get(outBytes)
-            .op('i32.add')
-            .i32(p * pixel)
-            .op('i32.add')
+            .plus(outBytes)
+            .offset(p * pixel)
             .set(out)
           store.atPosition(out, yBase, channel)
           store.storeChannels(out, [sums[p]], 4)

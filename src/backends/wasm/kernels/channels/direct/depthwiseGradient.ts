@@ -54,7 +54,7 @@ export const depthwiseSumsKernel = kernelKind('depthwiseSums', ({ window, x, g, 
       }
       /** `pointer` ← `base` + the bytes of the unit's channels. */
       const atUnit = (base: Local, pointer: Local): void => {
-        f.get(base).get(unit).i32(16).op('i32.mul', 'i32.add').set(pointer)
+        f.address(base, [unit, 16]).set(pointer)
       }
       const products = (): void => {
         atUnit(gRow, gAt)
@@ -92,16 +92,14 @@ export const depthwiseSumsKernel = kernelKind('depthwiseSums', ({ window, x, g, 
       f.get(gBase).set(gRow)
       f.for(image, { value: 0 }, { value: batch }, () => {
         f.for(row, { value: 0 }, { value: gHeight }, () => {
-          f.get(table).get(row).i32(12).op('i32.mul', 'i32.add').set(entry)
+          f.address(table, [row, 12]).set(entry)
           f.get(sumBase).get(entry).memory('i32.load').op('i32.add').set(sumRow)
           f.get(image)
-            .i32(xHeight * xWidth * pixel)
-            .op('i32.mul')
+            .times(xHeight * xWidth * pixel)
             .get(entry)
             .memory('i32.load', 4)
             .op('i32.add')
-            .get(xBase)
-            .op('i32.add')
+            .plus(xBase)
             .set(xRow)
           f.get(entry).memory('i32.load', 8).set(count)
           f.for(tapRow, { value: 0 }, count, () => {

@@ -43,39 +43,22 @@ export class Walk {
     const { f, row, column, at, out } = this
     const { grid, advance, origin, step } = this.positions
     const { xPixel, xRow, xImage, yPixel, yRow, yImage } = this.bytes
-    f.get(pixel).i32(grid[1]).op('i32.rem_u').set(column)
-    f.get(pixel).i32(grid[1]).op('i32.div_u').i32(grid[0]).op('i32.rem_u').set(row)
-    const image = (): FunctionBuilder =>
-      f
-        .get(pixel)
-        .i32(grid[0] * grid[1])
-        .op('i32.div_u')
+    f.get(pixel).modulo(grid[1]).set(column)
+    f.get(pixel).over(grid[1]).modulo(grid[0]).set(row)
+    const image = (): FunctionBuilder => f.get(pixel).over(grid[0] * grid[1])
     f.get(xBase)
-    image().i32(xImage).op('i32.mul', 'i32.add')
-    f.get(row)
-      .i32(advance[0] * xRow)
-      .op('i32.mul', 'i32.add')
-    f.get(column)
-      .i32(advance[1] * xPixel)
-      .op('i32.mul', 'i32.add')
-    f.get(group)
-      .i32(sums * 4)
-      .op('i32.mul', 'i32.add')
-      .set(at)
+    image().times(xImage).op('i32.add')
+    f.plus(row, advance[0] * xRow)
+    f.plus(column, advance[1] * xPixel)
+    f.plus(group, sums * 4).set(at)
     f.get(yBase)
-    image().i32(yImage).op('i32.mul', 'i32.add')
-    f.get(row)
-      .i32(step[0] * yRow)
-      .op('i32.mul', 'i32.add')
-    f.get(column)
-      .i32(step[1] * yPixel)
-      .op('i32.mul', 'i32.add')
-    f.get(channel).i32(4).op('i32.mul', 'i32.add')
-    f.i32(origin[0] * yRow + origin[1] * yPixel)
-      .op('i32.add')
-      .set(out)
-    f.get(row).i32(advance[0]).op('i32.mul').set(row)
-    f.get(column).i32(advance[1]).op('i32.mul').set(column)
+    image().times(yImage).op('i32.add')
+    f.plus(row, step[0] * yRow)
+    f.plus(column, step[1] * yPixel)
+    f.plus(channel, 4)
+    f.offset(origin[0] * yRow + origin[1] * yPixel).set(out)
+    f.get(row).times(advance[0]).set(row)
+    f.get(column).times(advance[1]).set(column)
   }
 
   /** Remembers the position as row `r` of the tile, stores the address of its result in `out`, and goes to the next. */
@@ -94,15 +77,14 @@ export class Walk {
     const { at, row, column } = this.saved[r]
     const bytes = shift[0] * xRow + shift[1] * xPixel
     f.get(at)
-    if (bytes !== 0) f.i32(bytes).op('i32.add')
+    if (bytes !== 0) f.offset(bytes)
     const inside = [row, column].flatMap((position, axis) =>
       checks[axis]
         ? [
             () =>
               f
                 .get(position)
-                .i32(shift[axis])
-                .op('i32.add')
+                .offset(shift[axis])
                 .i32(source[2 + axis])
                 .op('i32.lt_u'),
           ]

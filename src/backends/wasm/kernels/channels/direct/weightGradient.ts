@@ -101,12 +101,12 @@ export const weightSumsKernel = kernelKind('weightSums', (spec: WeightGradientSp
       }
       /** group and first row of a unit as addresses relative to the volumes and the sums. */
       const locateUnit = (): void => {
-        f.get(unit).i32(tilesDown).op('i32.div_u').set(group)
+        f.get(unit).over(tilesDown).set(group)
         f.get(sums)
-        f.get(group).i32(layout.taps).op('i32.mul').get(tap).op('i32.add').i32(tapBytes).op('i32.mul', 'i32.add')
-        f.get(unit).i32(tilesDown).op('i32.rem_u')
-        f.i32(tileRows * layout.columns * 4)
-          .op('i32.mul', 'i32.add')
+        f.get(group).times(layout.taps).plus(tap).times(tapBytes).op('i32.add')
+        f.get(unit).modulo(tilesDown)
+        f.times(tileRows * layout.columns * 4)
+          .op('i32.add')
           .set(out)
       }
 
@@ -119,35 +119,23 @@ export const weightSumsKernel = kernelKind('weightSums', (spec: WeightGradientSp
             { value: 0 },
             { value: tileRows * layout.columns * 4 },
             () => {
-              f.get(out).get(count).op('i32.add').f32x4(0).memory('v128.store')
+              f.get(out).plus(count).f32x4(0).memory('v128.store')
             },
             16,
           )
         })
       })
       f.for(image, { value: 0 }, { value: batch }, () => {
-        f.get(xBase)
-          .get(image)
-          .i32(xHeight * xRow)
-          .op('i32.mul', 'i32.add')
-          .set(xImage)
-        f.get(gBase)
-          .get(image)
-          .i32(gHeight * gRow)
-          .op('i32.mul', 'i32.add')
-          .set(gImage)
+        f.address(xBase, [image, xHeight * xRow]).set(xImage)
+        f.address(gBase, [image, gHeight * gRow]).set(gImage)
         f.for(
           bandStart,
           { value: 0 },
           { value: gHeight },
           () => {
-            f.get(bandStart).i32(band).op('i32.add').set(bandEnd)
+            f.get(bandStart).offset(band).set(bandEnd)
             f.for(tap, { value: 0 }, { value: layout.taps }, () => {
-              f.get(table)
-                .get(tap)
-                .i32(tapFields * 4)
-                .op('i32.mul', 'i32.add')
-                .set(entry)
+              f.address(table, [tap, tapFields * 4]).set(entry)
               // Rows of the band whose tap lies inside the image.
               field(0)
               f.get(bandStart)
@@ -157,13 +145,10 @@ export const weightSumsKernel = kernelKind('weightSums', (spec: WeightGradientSp
               f.get(bandEnd)
               field(1)
               f.get(bandEnd).op('i32.lt_s', 'select').set(rowTo)
-              f.get(xImage)
-                .get(rowFrom)
-                .i32(stride[0] * xRow)
-                .op('i32.mul', 'i32.add')
+              f.address(xImage, [rowFrom, stride[0] * xRow])
               field(3)
               f.op('i32.add').set(xTap)
-              f.get(gImage).get(rowFrom).i32(gRow).op('i32.mul', 'i32.add')
+              f.address(gImage, [rowFrom, gRow])
               field(4)
               f.op('i32.add').set(gTap)
               f.get(rowFrom).get(rowTo).op('i32.lt_s')
@@ -173,20 +158,13 @@ export const weightSumsKernel = kernelKind('weightSums', (spec: WeightGradientSp
                 f.for(unit, from, to, () => {
                   locateUnit()
                   f.get(gTap)
-                  f.get(group)
-                    .i32((gChannels / groups) * 4)
-                    .op('i32.mul', 'i32.add')
+                  f.plus(group, (gChannels / groups) * 4)
                   f.get(unit)
-                    .i32(tilesDown)
-                    .op('i32.rem_u')
-                    .i32(tileRows * 4)
-                    .op('i32.mul', 'i32.add')
+                    .modulo(tilesDown)
+                    .times(tileRows * 4)
+                    .op('i32.add')
                     .set(gAt)
-                  f.get(xTap)
-                    .get(group)
-                    .i32((xChannels / groups) * 4)
-                    .op('i32.mul', 'i32.add')
-                    .set(xAt)
+                  f.address(xTap, [group, (xChannels / groups) * 4]).set(xAt)
                   f.for(
                     column,
                     { value: 0 },

@@ -93,11 +93,10 @@ export const winogradKernel = kernelKind('winograd', (spec: WinogradSpec, epilog
       const zeros = address[operands]
       const [unit, first, end, products] = f.localArray('i32', 4)
       f.get(workspace)
-        .i32(positions * inputStride)
-        .op('i32.add')
+        .offset(positions * inputStride)
         .set(products)
       f.for(unit, from, to, () => {
-        f.get(unit).i32(chunk).op('i32.mul').tee(first).i32(chunk).op('i32.add').tee(end)
+        f.get(unit).times(chunk).tee(first).offset(chunk).tee(end)
         f.i32(tiles).get(end).i32(tiles).op('i32.lt_s', 'select').set(end)
         f.get(first).get(end).get(first).get(source).get(workspace).get(zeros).call(input)
         f.i32(0)
@@ -108,7 +107,7 @@ export const winogradKernel = kernelKind('winograd', (spec: WinogradSpec, epilog
         f.get(workspace).get(weights).get(products).call(product)
         for (const bound of [first, end]) {
           f.get(bound)
-          if (spec.moments) f.i32(tileColumns).op('i32.div_u')
+          if (spec.moments) f.over(tileColumns)
         }
         f.get(first).get(products)
         for (const extra of address.slice(2, workspaceAt)) f.get(extra)
@@ -138,31 +137,20 @@ function emitOutputRows(target: KernelModule, spec: WinogradSpec, epilogue: Epil
   const [from, to, first, products] = [0, 1, 2, 3]
   const [row, down, tile, begin] = f.localArray('i32', 4)
   f.for(row, from, to, () => {
-    f.get(row)
-      .i32(tileColumns)
-      .op('i32.mul')
-      .tee(tile)
-      .get(tile)
-      .i32(tileColumns)
-      .op('i32.add')
-      .get(first)
-      .get(products)
+    f.get(row).times(tileColumns).tee(tile).get(tile).offset(tileColumns).get(first).get(products)
     for (let k = 4; k < againstAt; k++) f.get(k)
     f.get(resultAt).call(output)
     // These tiles cover `resultStep` rows of an image, or what is left of it.
-    f.get(row).i32(tileRows).op('i32.rem_u').i32(resultStep).op('i32.mul').set(down)
-    f.get(row).i32(tileRows).op('i32.div_u').i32(height).op('i32.mul').get(down).op('i32.add')
-    f.i32(width * pixel)
-      .op('i32.mul')
-      .set(begin)
-    f.get(resultAt).get(begin).op('i32.add')
+    f.get(row).modulo(tileRows).times(resultStep).set(down)
+    f.get(row).over(tileRows).times(height).plus(down)
+    f.times(width * pixel).set(begin)
+    f.get(resultAt).plus(begin)
     pushPart(f, resultStep, height, down)
-    f.i32(width).op('i32.mul')
-    for (const part of [resultAt + 1, resultAt + 2]) f.get(part).get(row).i32(pixel).op('i32.mul', 'i32.add')
+    f.times(width)
+    for (const part of [resultAt + 1, resultAt + 2]) f.address(part, [row, pixel])
     if (kind === 'products') {
       f.get(againstAt)
-        .get(begin)
-        .op('i32.add')
+        .plus(begin)
         .get(againstAt + 1)
     }
     f.call(moments)

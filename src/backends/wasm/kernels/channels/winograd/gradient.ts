@@ -128,28 +128,27 @@ export const winogradSumsKernel = kernelKind('winogradSums', (spec: WinogradGrad
       const count = local()
 
       f.get(xTiles)
-        .i32(positions * xStride)
-        .op('i32.add')
+        .offset(positions * xStride)
         .set(gTiles)
       f.for(part, from, to, () => {
-        f.get(result).get(part).i32(partBytes).op('i32.mul', 'i32.add').set(out)
+        f.address(result, [part, partBytes]).set(out)
         f.for(
           count,
           { value: 0 },
           { value: partBytes },
           () => {
-            f.get(out).get(count).op('i32.add').f32x4(0).memory('v128.store')
+            f.get(out).plus(count).f32x4(0).memory('v128.store')
           },
           16,
         )
-        f.get(part).i32(share).op('i32.mul').tee(first).i32(share).op('i32.add').set(last)
-        f.get(last).i32(tiles).get(last).i32(tiles).op('i32.lt_s', 'select').set(last)
+        f.get(part).times(share).tee(first).offset(share).set(last)
+        f.smaller(last, { value: tiles }).set(last)
         f.for(
           first,
           first,
           last,
           () => {
-            f.get(first).i32(chunk).op('i32.add').tee(end).get(last).get(end).get(last).op('i32.lt_s', 'select')
+            f.get(first).offset(chunk).tee(end).get(last).get(end).get(last).op('i32.lt_s', 'select')
             f.set(end)
             f.get(first).get(end).get(first).get(xBase).get(xTiles).get(zeros).call(ofInput)
             f.get(first).get(end).get(first).get(gBase).get(gTiles).get(zeros).call(ofGradient)
@@ -195,14 +194,14 @@ function emitProducts(target: KernelModule, spec: WinogradGradientSpec): Functio
     f.increment(at, tileColumns * 4)
   }
   const addRows = (): void => {
-    f.get(xTiles).get(position).i32(xStride).op('i32.mul', 'i32.add').set(xAt)
+    f.address(xTiles, [position, xStride]).set(xAt)
     f.for(column, { value: 0 }, { value: xBytes }, addTile, tileColumns * 4)
     f.increment(gAt, tileRows * 4)
     f.increment(at, (tileRows - 1) * xBytes)
   }
   f.get(sums).set(at)
   f.for(position, { value: 0 }, { value: positions }, () => {
-    f.get(gTiles).get(position).i32(gStride).op('i32.mul', 'i32.add').set(gAt)
+    f.address(gTiles, [position, gStride]).set(gAt)
     f.for(row, { value: 0 }, { value: gBytes }, addRows, tileRows * 4)
     f.increment(at, sumStride - spec.g[1] * xBytes)
   })
@@ -251,8 +250,8 @@ export const winogradCollectKernel = kernelKind('winogradCollect', (spec: Winogr
       }
       f.for(unit, from, to, () => {
         const row = x[1] * 4
-        f.get(address[0]).get(unit).i32(row).op('i32.mul', 'i32.add').set(at)
-        f.get(address[1]).get(unit).i32(row).op('i32.mul', 'i32.add').set(out)
+        f.address(address[0], [unit, row]).set(at)
+        f.address(address[1], [unit, row]).set(out)
         f.for(column, { value: 0 }, { value: x[1] }, vector, 4)
       })
       return f

@@ -98,24 +98,17 @@ export const gradientProductsKernel = kernelKind('winogradGradientProducts', (sp
         columnOffsets: Array.from({ length: columns / 4 }, (_, v) => v * 16),
       } as const
       f.for(unit, from, to, () => {
-        f.get(unit).i32(rowPanels).op('i32.div_u').set(position).get(unit).i32(rowPanels).op('i32.rem_u').set(rows)
-        f.get(gTiles).get(position).i32(gStride).op('i32.mul', 'i32.add')
-        f.get(rows)
-          .i32(tiles * panelRows * 4)
-          .op('i32.mul', 'i32.add')
-          .set(gAt)
-        f.get(xTiles).get(position).i32(xStride).op('i32.mul', 'i32.add').set(xAt)
-        f.get(sums).get(position).i32(sumStride).op('i32.mul', 'i32.add')
-        f.get(rows)
-          .i32(panelRows * xBytes)
-          .op('i32.mul', 'i32.add')
-          .set(out)
+        f.get(unit).over(rowPanels).set(position).get(unit).modulo(rowPanels).set(rows)
+        f.address(gTiles, [position, gStride])
+        f.plus(rows, tiles * panelRows * 4).set(gAt)
+        f.address(xTiles, [position, xStride]).set(xAt)
+        f.address(sums, [position, sumStride])
+        f.plus(rows, panelRows * xBytes).set(out)
         f.for(panel, { value: 0 }, { value: xPanels }, () => {
           for (let row = 0; row < panelRows; row += tileRows) {
             tile.clear()
             f.get(gAt)
-              .i32(row * 4)
-              .op('i32.add')
+              .offset(row * 4)
               .set(gStep)
             f.get(xAt).set(xStep).i32(tiles).set(count)
             tile.steps(operands, count, panelRows * 4, columns * 4)

@@ -48,24 +48,22 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
     })
   }
   f.for(unit, from, to, () => {
-    f.get(unit).i32(panels).op('i32.div_u').set(position)
+    f.get(unit).over(panels).set(position)
     locateWeights(f, formOf(spec), position, weightPosition)
-    f.get(weights).get(weightPosition).i32(weightStride).op('i32.mul', 'i32.add')
+    f.address(weights, [weightPosition, weightStride])
     f.get(unit)
-      .i32(panels)
-      .op('i32.rem_u')
-      .i32(sums * width * 4)
-      .op('i32.mul', 'i32.add')
+      .modulo(panels)
+      .times(sums * width * 4)
+      .op('i32.add')
       .set(panel)
-    f.get(transformed).get(position).i32(inputStride).op('i32.mul', 'i32.add').set(at)
-    f.get(products).get(position).i32(productStride).op('i32.mul', 'i32.add')
+    f.address(transformed, [position, inputStride]).set(at)
+    f.address(products, [position, productStride])
     f.get(unit)
-      .i32(panels)
-      .op('i32.rem_u')
-      .i32(width * 4)
-      .op('i32.mul', 'i32.add')
+      .modulo(panels)
+      .times(width * 4)
+      .op('i32.add')
       .set(out)
-    f.get(tiles).get(tiles).i32(rows).op('i32.rem_u', 'i32.sub').set(full)
+    f.get(tiles).get(tiles).modulo(rows).op('i32.sub').set(full)
     f.for(
       tile,
       { value: 0 },
@@ -101,7 +99,7 @@ function locateWeights(f: FunctionBuilder, { matrices }: WinogradForm, position:
     f.get(result).i32(distinct).op('i32.lt_s', 'select')
   }
   axis('i32.div_u')
-  f.i32(distinct).op('i32.mul')
+  f.times(distinct)
   axis('i32.rem_u')
   f.op('i32.add').set(result)
 }

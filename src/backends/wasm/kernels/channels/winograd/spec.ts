@@ -98,11 +98,10 @@ export class TilePlace {
   locate(tile: Local): void {
     const { f, row, column, image } = this
     const { tileRows, tileColumns, step } = this.grid
-    f.get(tile).i32(tileColumns).op('i32.rem_u').i32(step).op('i32.mul').set(column)
-    f.get(tile).i32(tileColumns).op('i32.div_u').i32(tileRows).op('i32.rem_u').i32(step).op('i32.mul').set(row)
+    f.get(tile).modulo(tileColumns).times(step).set(column)
+    f.get(tile).over(tileColumns).modulo(tileRows).times(step).set(row)
     f.get(tile)
-      .i32(tileColumns * tileRows)
-      .op('i32.div_u')
+      .over(tileColumns * tileRows)
       .set(image)
   }
 }

@@ -80,11 +80,11 @@ export function emitTileTransform(
       f.increment(out, step)
       if (panels) {
         // From the end of a row of one panel to the same row of the next.
-        f.get(out).get(offset).i32(step).op('i32.add')
+        f.get(out).get(offset).offset(step)
         f.i32(panels.width * 4 - 1)
           .op('i32.and', 'i32.eqz')
-          .i32((panels.tiles - 1) * panels.width * 4)
-          .op('i32.mul', 'i32.add')
+          .times((panels.tiles - 1) * panels.width * 4)
+          .op('i32.add')
           .set(out)
       }
       advance(step)
@@ -96,14 +96,11 @@ export function emitTileTransform(
     place.locate(tile)
     f.get(place.row).i32(lead[0]).op('i32.sub').set(row)
     f.get(place.column).i32(lead[1]).op('i32.sub').set(left)
-    f.get(base)
-      .get(place.image)
-      .i32(height * rowBytes)
-      .op('i32.mul', 'i32.add')
-    f.get(row).i32(rowBytes).op('i32.mul', 'i32.add').get(left).i32(pixelBytes).op('i32.mul', 'i32.add').set(corner)
+    f.address(base, [place.image, height * rowBytes])
+    f.plus(row, rowBytes).plus(left, pixelBytes).set(corner)
     f.get(transformed).get(tile).get(first).op('i32.sub')
-    f.i32(panels ? panels.width * 4 : pixelBytes)
-      .op('i32.mul', 'i32.add')
+    f.times(panels ? panels.width * 4 : pixelBytes)
+      .op('i32.add')
       .set(out)
     const inside = (): void => {
       f.get(row)
@@ -125,13 +122,11 @@ export function emitTileTransform(
         for (let a = 0; a < n; a++) {
           for (let b = 0; b < n; b++) {
             f.get(corner)
-              .i32(a * rowBytes + b * pixelBytes)
-              .op('i32.add')
+              .offset(a * rowBytes + b * pixelBytes)
               .get(zeros)
-            f.get(row).i32(a).op('i32.add').i32(height).op('i32.lt_u')
+            f.get(row).offset(a).i32(height).op('i32.lt_u')
             f.get(left)
-              .i32(b)
-              .op('i32.add')
+              .offset(b)
               .i32(width)
               .op('i32.lt_u', 'i32.and', 'select')
               .set(pointers[a * n + b])
@@ -141,8 +136,7 @@ export function emitTileTransform(
           (a, b, v) =>
             f
               .get(pointers[a * n + b])
-              .get(offset)
-              .op('i32.add')
+              .plus(offset)
               .memory('v128.load', v * 16),
           () => undefined,
         )
@@ -198,7 +192,7 @@ export function emitOutput(target: KernelModule, spec: WinogradSpec, epilogue: E
         push()
         f.set(finished)
         f.get(corner)
-        if (a + b > 0) f.i32(a * rowBytes + b * pixelBytes).op('i32.add')
+        if (a + b > 0) f.offset(a * rowBytes + b * pixelBytes)
         f.set(out)
         const write = (): void => {
           store.atPosition(out, yBase, channel)
@@ -208,8 +202,8 @@ export function emitOutput(target: KernelModule, spec: WinogradSpec, epilogue: E
           write()
           return
         }
-        f.get(place.row).i32(a).op('i32.add').i32(height).op('i32.lt_s')
-        f.get(place.column).i32(b).op('i32.add').i32(columns).op('i32.lt_s', 'i32.and')
+        f.get(place.row).offset(a).i32(height).op('i32.lt_s')
+        f.get(place.column).offset(b).i32(columns).op('i32.lt_s', 'i32.and')
         f.if(write)
       })
     }
@@ -237,13 +231,10 @@ export function emitOutput(target: KernelModule, spec: WinogradSpec, epilogue: E
 
   f.for(tile, from, to, () => {
     place.locate(tile)
-    f.get(yBase)
-      .get(place.image)
-      .i32(height * rowBytes)
-      .op('i32.mul', 'i32.add')
-    f.get(place.row).i32(rowBytes).op('i32.mul', 'i32.add').get(place.column).i32(pixelBytes).op('i32.mul', 'i32.add')
+    f.address(yBase, [place.image, height * rowBytes])
+    f.plus(place.row, rowBytes).plus(place.column, pixelBytes)
     f.set(corner)
-    f.get(products).get(tile).get(first).op('i32.sub').i32(inBytes).op('i32.mul', 'i32.add').set(at)
+    f.get(products).get(tile).get(first).op('i32.sub').times(inBytes).op('i32.add').set(at)
     f.get(place.row)
       .i32(height - step)
       .op('i32.le_s')

@@ -67,16 +67,8 @@ export const winogradWeightsKernel = kernelKind(
         }
         const last = rows - (panels - 1) * width
         f.for(unit, from, to, () => {
-          f.get(address[0])
-            .get(unit)
-            .i32(width * perRow)
-            .op('i32.mul', 'i32.add')
-            .set(at)
-          f.get(address[1])
-            .get(unit)
-            .i32(sums * width * 4)
-            .op('i32.mul', 'i32.add')
-            .set(out)
+          f.address(address[0], [unit, width * perRow]).set(at)
+          f.address(address[1], [unit, sums * width * 4]).set(out)
           f.for(sum, { value: 0 }, { value: sums }, () => {
             if (last === width) panel(width)
             else {
