@@ -11,6 +11,7 @@ import { addEnsemble } from './commands/ensemble.ts'
 import { addEval } from './commands/eval.ts'
 import { addImport } from './commands/import.ts'
 import { addKfold } from './commands/kfold.ts'
+import { addLab } from './commands/lab.ts'
 import { addLrFind } from './commands/lrFind.ts'
 import { addPredict } from './commands/predict.ts'
 import { addSearch } from './commands/search.ts'
@@ -34,6 +35,7 @@ Examples:
   fovea eval runs/lenet5                     score on the test set, class by class
   fovea predict runs/lenet5 digit.png        what is on a picture
   fovea summary lenet5                       layers, parameters, memory
+  fovea lab                                  train in the browser, and look at every number
   fovea lr-find, search, kfold, ensemble, compare: each has its --help
 
 Exit codes: 0 done as asked; 1 the work failed; 2 the command line, the recipe or a file they name is wrong; 130 stopped by
@@ -55,6 +57,7 @@ const commands = [
   addDoctor,
   addData,
   addImport,
+  addLab,
 ]
 for (const add of commands) add(program)
 

@@ -1,0 +1,57 @@
+/**
+ * The Lab's service worker. It gives pages of servers that cannot the two headers of isolation, so that threads may share memory, and keeps
+ * what was loaded for times without a network: files with a hash in their name are what they are, all others are asked for first.
+ */
+
+/** The parts of a service worker's scope that are used; the DOM's types know none. */
+interface Scope {
+  skipWaiting(): Promise<void>
+  readonly clients: { claim(): Promise<void> }
+  addEventListener(
+    type: 'install' | 'activate',
+    listener: (event: { waitUntil(work: Promise<unknown>): void }) => void,
+  ): void
+  addEventListener(
+    type: 'fetch',
+    listener: (event: { readonly request: Request; respondWith(response: Promise<Response>): void }) => void,
+  ): void
+}
+
+const scope = globalThis as unknown as Scope
+const store = 'fovea-lab-1'
+
+scope.addEventListener('install', event => event.waitUntil(scope.skipWaiting()))
+scope.addEventListener('activate', event => event.waitUntil(scope.clients.claim()))
+scope.addEventListener('fetch', event => {
+  const { request } = event
+  if (request.method !== 'GET' || new URL(request.url).origin !== location.origin) return
+  event.respondWith(answer(request))
+})
+
+async function answer(request: Request): Promise<Response> {
+  const kept = await caches.open(store)
+  if (isFinal(request.url)) {
+    const found = await kept.match(request)
+    if (found) return found
+  }
+  try {
+    const response = isolated(await fetch(request))
+    if (response.ok) await kept.put(request, response.clone())
+    return response
+  } catch (error) {
+    const found = await kept.match(request, { ignoreSearch: true })
+    if (found) return found
+    throw error
+  }
+}
+
+/** Files whose names the build makes from what is in them. */
+const isFinal = (url: string): boolean => /\/assets\/[^/]+-[\w-]{8}\.\w+$/.test(new URL(url).pathname)
+
+function isolated(response: Response): Response {
+  const headers = new Headers(response.headers)
+  headers.set('Cross-Origin-Opener-Policy', 'same-origin')
+  headers.set('Cross-Origin-Embedder-Policy', 'require-corp')
+  const { status, statusText, body } = response
+  return new Response(body, { status, statusText, headers })
+}

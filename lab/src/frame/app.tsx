@@ -1,0 +1,45 @@
+/** The frame: bar, probe, screen, timeline, and the keys that work everywhere. */
+import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks'
+import { Train } from '../screens/train/train.tsx'
+import { Lab } from '../state/lab.ts'
+import { theme } from '../state/theme.ts'
+import { keysOf } from './keys.ts'
+import { ProblemLine } from './problem.tsx'
+import { Rail } from './rail.tsx'
+import { startLab } from './start.ts'
+import { Timeline } from './timeline.tsx'
+import { TopBar } from './topBar.tsx'
+
+/** The Lab. */
+export function App() {
+  const lab = useMemo(() => new Lab(), [])
+  useMemo(() => startLab(lab, location.hash), [lab])
+  useLayoutEffect(() => {
+    document.documentElement.dataset.theme = theme.value
+  })
+  useEffect(() => {
+    const start = (): void => startLab(lab, location.hash)
+    const press = keysOf(lab)
+    addEventListener('hashchange', start)
+    addEventListener('keydown', press)
+    return () => {
+      removeEventListener('hashchange', start)
+      removeEventListener('keydown', press)
+    }
+  }, [lab])
+  useEffect(() => {
+    // A look was drawn: the worker may make another.
+    if (lab.look.value) requestAnimationFrame(() => lab.taken())
+  }, [lab, lab.look.value])
+  return (
+    <>
+      <TopBar lab={lab} onStart={link => startLab(lab, link)} />
+      <Rail lab={lab} />
+      <main>
+        <ProblemLine lab={lab} />
+        <Train lab={lab} />
+      </main>
+      <Timeline lab={lab} />
+    </>
+  )
+}

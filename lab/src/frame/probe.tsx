@@ -1,0 +1,115 @@
+/** The probe: the picture, to be drawn on by pointer or keys, with the part outlined that a unit elsewhere sees. */
+import { type Signal, useSignal } from '@preact/signals'
+import { Picture } from '../draw/raster.tsx'
+import { fieldOf } from '../state/fields.ts'
+import type { Lab } from '../state/lab.ts'
+
+/** What the pointer does. */
+export type Brush = 'draw' | 'erase'
+
+/** Side of the probe, CSS pixels. */
+const side = 168
+
+/** The picture with its outlines. */
+export function ProbeCanvas({ lab, brush }: { readonly lab: Lab; readonly brush: Signal<Brush> }) {
+  const cursor = useSignal<{ row: number; column: number } | undefined>(undefined)
+  const probe = lab.probe.value
+  const shape = lab.opened.value?.shape
+  if (!probe || !shape) return <div class="probe" />
+  const [rows, columns, channels] = shape
+  const cell = Math.floor(side / columns)
+
+  const paintAt = (row: number, column: number): void => {
+    const pixels = probe.pixels.slice()
+    for (const [y, x, strength] of stroke(row, column)) {
+      if (y < 0 || x < 0 || y >= rows || x >= columns) continue
+      for (let channel = 0; channel < channels; channel++) {
+        const at = (y * columns + x) * channels + channel
+        const now = pixels[at]!
+        pixels[at] = brush.value === 'draw' ? Math.max(now, 255 * strength) : Math.min(now, 255 * (1 - strength))
+      }
+    }
+    const name = probe.index === undefined ? probe.name : `test image ${probe.index}, changed`
+    lab.showPicture({ pixels, label: probe.label, name })
+  }
+  const placeOf = (event: PointerEvent): readonly [number, number] => {
+    const { left, top } = (event.currentTarget as HTMLElement).getBoundingClientRect()
+    return [Math.floor((event.clientY - top) / cell), Math.floor((event.clientX - left) / cell)]
+  }
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const moves: Record<string, readonly [number, number]> = {
+      ArrowUp: [-1, 0],
+      ArrowDown: [1, 0],
+      ArrowLeft: [0, -1],
+      ArrowRight: [0, 1],
+    }
+    const { row, column } = cursor.value ?? { row: rows >> 1, column: columns >> 1 }
+    const move = moves[event.key]
+    if (move) {
+      const inside = (at: number, size: number): number => Math.max(0, Math.min(size - 1, at))
+      cursor.value = { row: inside(row + move[0], rows), column: inside(column + move[1], columns) }
+    } else if (event.key === ' ') paintAt(row, column)
+    else return
+    event.preventDefault()
+    event.stopPropagation()
+  }
+  const field = lab.hovered.value && fieldOf(lab.opened.value!.layers, lab.hovered.value)
+  return (
+    <div
+      class="probe"
+      role="application"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: an application takes keys
+      tabIndex={0}
+      aria-label={`Probe, ${rows} by ${columns} pixels: ${probe.name}. Arrows move, space paints.`}
+      style={{ width: `${columns * cell}px`, height: `${rows * cell}px` }}
+      onPointerDown={event => {
+        event.currentTarget.setPointerCapture(event.pointerId)
+        paintAt(...placeOf(event))
+      }}
+      onPointerMove={event => {
+        if (event.currentTarget.hasPointerCapture(event.pointerId)) paintAt(...placeOf(event))
+      }}
+      onKeyDown={onKeyDown}
+      onFocus={() => {
+        cursor.value ??= { row: rows >> 1, column: columns >> 1 }
+      }}
+      onBlur={() => {
+        cursor.value = undefined
+      }}
+    >
+      <Picture pixels={probe.pixels} width={columns} height={rows} cell={cell} />
+      {field && <Outline {...clipped(field, rows, columns)} cell={cell} />}
+      {cursor.value && <Outline top={cursor.value.row} left={cursor.value.column} height={1} width={1} cell={cell} />}
+    </div>
+  )
+}
+
+/** Pixels of a stroke of a pen of a little more than one pixel, with their strength. */
+function stroke(row: number, column: number): [number, number, number][] {
+  const near: [number, number, number][] = []
+  for (let y = -1; y <= 1; y++) {
+    for (let x = -1; x <= 1; x++)
+      near.push([row + y, column + x, y === 0 && x === 0 ? 1 : y === 0 || x === 0 ? 0.7 : 0.25])
+  }
+  return near
+}
+
+interface Box {
+  readonly top: number
+  readonly left: number
+  readonly height: number
+  readonly width: number
+}
+
+/** The part of a box that lies on the picture. */
+function clipped({ top, left, height, width }: Box, rows: number, columns: number): Box {
+  const [y, x] = [Math.max(0, top), Math.max(0, left)]
+  return { top: y, left: x, height: Math.min(rows, top + height) - y, width: Math.min(columns, left + width) - x }
+}
+
+function Outline({ top, left, height, width, cell }: Box & { readonly cell: number }) {
+  const pixels = (cells: number): string => `${cells * cell}px`
+  return (
+    <i class="outline" style={{ top: pixels(top), left: pixels(left), height: pixels(height), width: pixels(width) }} />
+  )
+}

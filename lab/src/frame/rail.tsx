@@ -1,0 +1,138 @@
+/** The left column: the picture that goes through the network, what the network takes it for, and other pictures. */
+import { useSignal } from '@preact/signals'
+import { useRef } from 'preact/hooks'
+import { digits, percent } from '../draw/format.ts'
+import { Ramp } from '../draw/raster.tsx'
+import type { Lab } from '../state/lab.ts'
+import { Icon } from './icons.tsx'
+import { type Brush, ProbeCanvas } from './probe.tsx'
+import { readPicture } from './upload.ts'
+
+/** The column. */
+export function Rail({ lab }: { readonly lab: Lab }) {
+  const brush = useSignal<Brush>('draw')
+  const probe = lab.probe.value
+  const { classes } = lab.opened.value ?? {}
+  return (
+    <aside class="rail" aria-label="Probe">
+      <ProbeCanvas lab={lab} brush={brush} />
+      <div class="caption">
+        <span>
+          <b>{probe?.name ?? 'no picture yet'}</b>
+          <br />
+          <span class="quiet">
+            {probe?.label !== undefined && classes ? `true class ${classes[probe.label]}` : 'true class unknown'}
+          </span>
+        </span>
+        <span class="tools">
+          <Tool name="pencil" label="Draw (d)" isOn={brush.value === 'draw'} onClick={() => (brush.value = 'draw')} />
+          <Tool
+            name="eraser"
+            label="Erase (e)"
+            isOn={brush.value === 'erase'}
+            onClick={() => (brush.value = 'erase')}
+          />
+          <Tool name="undo" label="The test image again (z)" onClick={() => lab.showTest(lab.lastIndex)} />
+        </span>
+      </div>
+      <Bars lab={lab} />
+      <Acts lab={lab} />
+      <div class="legend">
+        <Ramp />
+        <p class="micro quiet">
+          <span>below</span>
+          <span>zero is paper</span>
+          <span>above</span>
+        </p>
+      </div>
+    </aside>
+  )
+}
+
+function Tool(props: {
+  readonly name: 'pencil' | 'eraser' | 'undo'
+  readonly label: string
+  readonly isOn?: boolean
+  readonly onClick: () => void
+}) {
+  const { name, label, isOn, onClick } = props
+  return (
+    <button type="button" class="icon tool" aria-label={label} title={label} aria-pressed={isOn} onClick={onClick}>
+      <Icon name={name} />
+    </button>
+  )
+}
+
+/** The probability of each class. */
+function Bars({ lab }: { readonly lab: Lab }) {
+  const { classes = Array.from({ length: 10 }, (_, k) => String(k)) } = lab.opened.value ?? {}
+  const look = lab.look.value
+  const label = lab.probe.value?.label
+  const top = look ? look.probabilities.indexOf(Math.max(...look.probabilities)) : -1
+  const logits = look?.layers.at(-1)?.values
+  const isLong = classes.some(name => name.length > 2)
+  return (
+    <ul class={isLong ? 'bars long' : 'bars'} aria-label="Probabilities">
+      {classes.map((name, k) => {
+        const share = look?.probabilities[k]
+        const kind = k === label ? 'true' : k === top ? (label === undefined ? 'top' : 'wrong') : ''
+        return (
+          <li
+            key={name}
+            class={kind}
+            title={share === undefined ? name : `${name}: ${percent(share, 3)}, logit ${digits(logits![k]!, 4)}`}
+          >
+            <span class="name">{name}</span>
+            <span class="bar">
+              <i style={{ width: `${100 * (share ?? 0)}%` }} />
+            </span>
+            <span class="value">{share === undefined ? '' : percent(share)}</span>
+          </li>
+        )
+      })}
+    </ul>
+  )
+}
+
+/** Other pictures. */
+function Acts({ lab }: { readonly lab: Lab }) {
+  const file = useRef<HTMLInputElement>(null)
+  const problem = useSignal<string | undefined>(undefined)
+  const isReady = lab.opened.value !== undefined
+  const upload = async (): Promise<void> => {
+    const [chosen] = file.current?.files ?? []
+    if (!chosen) return
+    file.current!.value = ''
+    problem.value = await readPicture(chosen, lab.opened.value!.shape).then(
+      pixels => {
+        lab.showPicture({ pixels, label: undefined, name: 'your picture' })
+        return undefined
+      },
+      (error: Error) => error.message,
+    )
+  }
+  return (
+    <div class="acts">
+      <button type="button" disabled={!isReady} onClick={() => lab.next('any')}>
+        Next<kbd>n</kbd>
+      </button>
+      <button
+        type="button"
+        disabled={lab.mistakes.value.length === 0}
+        title={`${lab.mistakes.value.length} mistakes on ${lab.statistics.value?.count ?? 0} test images`}
+        onClick={() => lab.next('mistake')}
+      >
+        Mistake<kbd>m</kbd>
+      </button>
+      <button type="button" class="wide" disabled={!isReady} onClick={() => file.current?.click()}>
+        Upload a picture<kbd>u</kbd>
+      </button>
+      <input ref={file} type="file" accept="image/*" hidden id="upload" aria-label="Picture" onChange={upload} />
+      {problem.value !== undefined && (
+        <p class="small wrong" role="alert">
+          {problem.value}
+        </p>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,94 @@
+/** The top bar: which training this is, the screens, the link to this moment, light or dark. */
+import { useSignal } from '@preact/signals'
+import type { Lab } from '../state/lab.ts'
+import { type Screen, screens } from '../state/link.ts'
+import { toggleTheme } from '../state/theme.ts'
+import { Icon, Mark } from './icons.tsx'
+import { RecipeMenu } from './recipeMenu.tsx'
+
+const names: Readonly<Record<Screen, string>> = { train: 'Train' }
+
+/** The bar. @param onStart begins another training */
+export function TopBar({ lab, onStart }: { readonly lab: Lab; readonly onStart: (link: string) => void }) {
+  const { alone, threads } = lab.opened.value ?? {}
+  return (
+    <header class="top">
+      <div class="brand">
+        <Mark />
+        <b>Fovea</b>
+      </div>
+      <RecipeMenu lab={lab} onStart={onStart} />
+      <nav class="tabs" aria-label="Screens">
+        {screens.map(screen => (
+          <button
+            key={screen}
+            type="button"
+            aria-current={lab.screen.value === screen ? 'page' : undefined}
+            onClick={() => {
+              lab.screen.value = screen
+            }}
+          >
+            {names[screen]}
+          </button>
+        ))}
+      </nav>
+      <div class="right">
+        {threads === 1 && (
+          <span class="quiet small badge" title={alone ?? 'The machine has one core for this page.'}>
+            1 thread
+          </span>
+        )}
+        <ShareButton lab={lab} />
+        <button type="button" class="icon" aria-label="Light or dark" title="Light or dark" onClick={toggleTheme}>
+          <Icon name="theme" />
+        </button>
+      </div>
+    </header>
+  )
+}
+
+/** Copies the link to this very network at this very step. */
+function ShareButton({ lab }: { readonly lab: Lab }) {
+  const copied = useSignal<string | undefined>(undefined)
+  const copy = async (): Promise<void> => {
+    lab.pause()
+    lab.askHash()
+    const address = new URL(lab.link(), location.href).href
+    history.replaceState(null, '', address)
+    // Pages of plain http have no clipboard; the address is then where addresses are.
+    const written = await navigator.clipboard?.writeText(address).then(
+      () => true,
+      () => false,
+    )
+    copied.value = written ? 'Link copied' : 'The link is in the address bar'
+  }
+  const { hash } = lab.hash.value ?? {}
+  return (
+    <span class="share-place">
+      <button type="button" class="share" onClick={copy} title="Copy a link to this network at this step">
+        <Icon name="link" />
+        <span>Copy link</span>
+      </button>
+      <span class="note" role="status" hidden={copied.value === undefined}>
+        {copied.value !== undefined && (
+          <>
+            {copied.value}: whoever opens it trains these weights again, to the bit.
+            {hash !== undefined && lab.hash.value?.step === lab.step.value && (
+              <code data-hash={hash}>SHA-256 {hash.slice(0, 16)}…</code>
+            )}
+            <button
+              type="button"
+              class="icon"
+              aria-label="Close"
+              onClick={() => {
+                copied.value = undefined
+              }}
+            >
+              <Icon name="close" />
+            </button>
+          </>
+        )}
+      </span>
+    </span>
+  )
+}

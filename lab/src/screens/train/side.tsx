@@ -1,0 +1,203 @@
+/** The right side of Train: the recipe's live controls, and twelve test pictures. */
+import { useId } from 'preact/hooks'
+import { percent, plain } from '../../draw/format.ts'
+import { Picture } from '../../draw/raster.tsx'
+import { Choices } from '../../frame/tabs.tsx'
+import type { Lab } from '../../state/lab.ts'
+import { batchSizes, type OptimizerName, optimizers, ranges } from '../../state/recipe.ts'
+
+const optimizerNames: Readonly<Record<OptimizerName, string>> = { sgd: 'SGD', adam: 'Adam', rmsprop: 'RMSProp' }
+
+/** The side. */
+export function Side({ lab }: { readonly lab: Lab }) {
+  return (
+    <aside class="side" aria-label="Controls">
+      <LiveRecipe lab={lab} />
+      <TwelvePictures lab={lab} />
+    </aside>
+  )
+}
+
+function LiveRecipe({ lab }: { readonly lab: Lab }) {
+  const { rate, momentum, decay, batch, optimizer } = lab.controls.value
+  const { head } = lab.lines.value
+  const step = lab.step.value
+  const isPast = !lab.playing.value && step < head
+  return (
+    <section class="controls">
+      <h2>Recipe, live</h2>
+      <LogSlider label="rate" value={rate} {...ranges.rate} onChange={value => lab.set({ name: 'rate', value })} />
+      <Slider
+        label={optimizer === 'adam' ? 'momentum (β₁)' : 'momentum'}
+        value={momentum}
+        {...ranges.momentum}
+        onChange={value => lab.set({ name: 'momentum', value })}
+      />
+      <LogSlider
+        label="weight decay"
+        value={decay}
+        least={1e-5}
+        most={ranges.decay.most}
+        hasZero
+        onChange={value => lab.set({ name: 'decay', value })}
+      />
+      <div class="control inline">
+        <span>batch</span>
+        <Choices
+          label="batch"
+          values={batchSizes}
+          chosen={batch}
+          onChoose={value => lab.set({ name: 'batch', value })}
+        />
+      </div>
+      <div class="control inline">
+        <span>optimizer</span>
+        <Choices
+          label="optimizer"
+          values={optimizers}
+          chosen={optimizer}
+          title={name => optimizerNames[name]}
+          onChoose={value => lab.set({ name: 'optimizer', value })}
+        />
+      </div>
+      <p class="micro quiet">
+        {isPast
+          ? `Moving a control here, at step ${step} of ${head}, starts a fork.`
+          : 'A change takes effect with the next step, and leaves a flag on the timeline.'}
+      </p>
+    </section>
+  )
+}
+
+interface SliderProps {
+  readonly label: string
+  readonly value: number
+  readonly least: number
+  readonly most: number
+  readonly onChange: (value: number) => void
+}
+
+function Slider({ label, value, least, most, onChange }: SliderProps) {
+  const id = useId()
+  return (
+    <div class="control">
+      <label for={id}>{label}</label>
+      <output for={id}>{plain(value)}</output>
+      <input
+        id={id}
+        type="range"
+        min={least}
+        max={most}
+        step={0.01}
+        value={value}
+        style={{ '--at': `${(100 * (value - least)) / (most - least)}%` }}
+        onInput={event => onChange(Number(event.currentTarget.value))}
+      />
+    </div>
+  )
+}
+
+/** A slider whose steps are factors: 2 % by arrow, twice by Page Up and Down. The left end may be zero. */
+function LogSlider({
+  label,
+  value,
+  least,
+  most,
+  hasZero = false,
+  onChange,
+}: SliderProps & { readonly hasZero?: boolean }) {
+  const id = useId()
+  const [low, high] = [Math.log10(least), Math.log10(most)]
+  const at = value > 0 ? Math.max(low, Math.log10(value)) : low
+  const valueAt = (place: number): number =>
+    hasZero && place <= low + 0.001 ? 0 : Number((10 ** place).toPrecision(2))
+  const change = (place: number): void => onChange(valueAt(Math.min(high, Math.max(low, place))))
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const factor = {
+      ArrowRight: 1.02,
+      ArrowUp: 1.02,
+      ArrowLeft: 1 / 1.02,
+      ArrowDown: 1 / 1.02,
+      PageUp: 2,
+      PageDown: 0.5,
+    }[event.key]
+    if (factor === undefined) return
+    event.preventDefault()
+    const wanted = (value > 0 ? value : least) * (event.shiftKey ? (factor > 1 ? 2 : 0.5) : factor)
+    // Two digits may round a small step away.
+    const rounded = Number(wanted.toPrecision(Math.abs(Math.log(factor)) < 0.1 && !event.shiftKey ? 3 : 2))
+    onChange(Math.min(most, rounded < least ? (hasZero ? 0 : least) : rounded))
+  }
+  return (
+    <div class="control">
+      <label for={id}>{label}</label>
+      <output for={id}>{plain(value)}</output>
+      <input
+        id={id}
+        type="range"
+        min={low}
+        max={high}
+        step="any"
+        value={at}
+        aria-valuetext={plain(value)}
+        style={{ '--at': `${(100 * (at - low)) / (high - low)}%` }}
+        onInput={event => change(Number(event.currentTarget.value))}
+        onKeyDown={onKeyDown}
+      />
+    </div>
+  )
+}
+
+/** Test pictures that stay the same, with what the network takes them for. */
+function TwelvePictures({ lab }: { readonly lab: Lab }) {
+  const { opened, statistics } = { opened: lab.opened.value, statistics: lab.statistics.value }
+  if (!opened) return null
+  const { classes, shape, testImages, testLabels } = opened
+  const bytes = testImages.length / testLabels.length
+  const shown = Array.from({ length: Math.min(12, testLabels.length) }, (_, k) => k)
+  const answers = shown.map(k => statistics?.probabilities.subarray(k * classes.length, (k + 1) * classes.length))
+  const right = answers.filter((answer, k) => answer && answer.indexOf(Math.max(...answer)) === testLabels[k]).length
+  return (
+    <section class="twelve">
+      <h2>Twelve test pictures {statistics && <span class="quiet small">{right} of 12 right</span>}</h2>
+      <div class="pictures">
+        {shown.map(k => {
+          const answer = answers[k]
+          const top = answer ? answer.indexOf(Math.max(...answer)) : -1
+          const label = testLabels[k]!
+          const isWrong = top >= 0 && top !== label
+          return (
+            <button
+              key={k}
+              type="button"
+              class="specimen"
+              title={`test image ${k}: look at it`}
+              aria-label={`Test image ${k}, ${classes[label]}${isWrong ? `, taken for ${classes[top]}` : ''}`}
+              onClick={() => lab.showTest(k)}
+            >
+              <Picture pixels={testImages.subarray(k * bytes, (k + 1) * bytes)} width={shape[1]} height={shape[0]} />
+              <span class="probabilities" aria-hidden="true">
+                {classes.map((name, c) => (
+                  <i
+                    key={name}
+                    class={c === label ? 'true' : c === top ? 'wrong' : ''}
+                    style={{ height: `${100 * (answer?.[c] ?? 0)}%` }}
+                  />
+                ))}
+              </span>
+              <span class="micro verdict">
+                <b>{short(classes[label]!)}</b>
+                <span class={isWrong ? 'wrong' : 'quiet'}>
+                  {answer ? (isWrong ? `says ${short(classes[top]!)}` : percent(answer[top]!, 0)) : ''}
+                </span>
+              </span>
+            </button>
+          )
+        })}
+      </div>
+    </section>
+  )
+}
+
+/** Names of classes that fit under a picture. */
+const short = (name: string): string => (name.length > 4 ? name.slice(0, 4) : name)

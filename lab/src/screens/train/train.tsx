@@ -1,0 +1,100 @@
+/** Train: the picture on its way through the network while it learns, what every layer does, and the controls. */
+import { whole } from '../../draw/format.ts'
+import { Tabs } from '../../frame/tabs.tsx'
+import { type Lab, type Mode, modes } from '../../state/lab.ts'
+import { Alarms } from './alarms.tsx'
+import { LayerColumn } from './layerColumn.tsx'
+import { Side } from './side.tsx'
+
+const modeNames: Readonly<Record<Mode, string>> = {
+  values: 'values',
+  gradients: 'gradients',
+  weights: 'weights',
+  change: 'change in the last step',
+}
+
+/** The screen. */
+export function Train({ lab }: { readonly lab: Lab }) {
+  const { opened, look } = { opened: lab.opened.value, look: lab.look.value }
+  return (
+    <div class="screen with-side">
+      <section class="work" aria-labelledby="train-title">
+        <div class="bar">
+          <h1 id="train-title">{titleOf(lab)}</h1>
+          <Tabs
+            label="What the columns show"
+            names={modes}
+            chosen={lab.mode.value}
+            title={mode => modeNames[mode]}
+            onChoose={mode => {
+              lab.mode.value = mode
+            }}
+          />
+        </div>
+        {opened && look ? (
+          <>
+            <div class="net" data-step={look.step}>
+              <RowNames count={lab.statistics.value?.count} />
+              {opened.layers.map((info, k) => (
+                <LayerColumn key={info.path} lab={lab} info={info} look={look.layers[k]!} index={k} />
+              ))}
+            </div>
+            <Alarms lab={lab} />
+          </>
+        ) : (
+          <Waiting lab={lab} />
+        )}
+      </section>
+      <Side lab={lab} />
+    </div>
+  )
+}
+
+function titleOf(lab: Lab): string {
+  const name = lab.probe.value?.name ?? 'A picture'
+  const capital = name.charAt(0).toUpperCase() + name.slice(1)
+  const look = lab.look.value
+  const target = look && lab.opened.value?.classes[look.target]
+  if (lab.mode.value === 'values') return `${capital} on its way through the network`
+  if (lab.mode.value === 'gradients') {
+    return `How each value would change the loss on ${name}${lab.probe.value?.label === undefined ? `, were it a ${target}` : ''}`
+  }
+  if (lab.mode.value === 'weights') return 'The weights; of fc layers, the norm of each unit’s'
+  return look && look.step > 0 ? `What step ${look.step} did to the weights` : 'No step was taken yet'
+}
+
+/** What the rows under the maps are. */
+function RowNames({ count }: { readonly count: number | undefined }) {
+  return (
+    <div class="column row-names micro quiet" aria-hidden="true">
+      <span />
+      <span />
+      <span>scale</span>
+      <span>
+        before ReLU,
+        <br />n = {count === undefined ? '…' : whole(count)}
+      </span>
+      <span>cut to zero</span>
+      <span>always zero</span>
+      <span>
+        ‖Δw‖ / ‖w‖
+        <br />
+        healthy: band
+      </span>
+    </div>
+  )
+}
+
+/** Until there is something to see. */
+function Waiting({ lab }: { readonly lab: Lab }) {
+  const reading = lab.reading.value
+  return (
+    <p class="waiting quiet" role="status">
+      {lab.problem.value
+        ? ''
+        : reading
+          ? `reading images: ${reading.done} of ${reading.total}`
+          : 'reading the first images'}
+    </p>
+  )
+}

@@ -1,0 +1,329 @@
+/**
+ * The state of the page as signals, and what people do to it. It talks to the worker through a `Worker`'s two ends and touches no
+ * document, so that it runs in Node as well.
+ */
+import { batch, computed, signal } from '@preact/signals'
+import type { Answer, Command, Look, Opened, Statistics } from '../worker/protocol.ts'
+import { type Line, Lines } from './lines.ts'
+import { formatLink, type Link, type Place, type Screen } from './link.ts'
+import { type Change, controlsAt, dataNames, plannedEpochs, type Recipe, usualRates } from './recipe.ts'
+
+/** The other end: a worker, or what stands for it in a test. */
+export interface Trainer {
+  postMessage(command: Command): void
+  onmessage: ((event: MessageEvent<Answer>) => void) | null
+}
+
+/** The picture that is looked at. */
+export interface Probe {
+  readonly pixels: Uint8Array
+  readonly label: number | undefined
+  /** `test image 12`, `your picture` */
+  readonly name: string
+  /** Number among the test images; none once it was changed, and of pictures of one's own. */
+  readonly index?: number
+}
+
+/** Something that went wrong, and what to do about it. */
+export interface Problem {
+  readonly message: string
+  readonly remedy?: { readonly name: string; readonly act: () => void }
+}
+
+/** Steps in a second; Infinity for as many as there can be. */
+export const speeds: readonly number[] = [Number.POSITIVE_INFINITY, 10, 1]
+
+/** What the columns of Train show. */
+export const modes = ['values', 'gradients', 'weights', 'change'] as const
+export type Mode = (typeof modes)[number]
+
+/** The test image to begin with. */
+const firstProbe = 0
+
+/** The Lab's state. */
+export class Lab {
+  readonly recipe = signal<Recipe>(undefined as unknown as Recipe)
+  readonly screen = signal<Screen>('train')
+  readonly place = signal<Place | undefined>(undefined)
+  readonly mode = signal<Mode>('values')
+  readonly opened = signal<Opened | undefined>(undefined)
+  readonly look = signal<Look | undefined>(undefined)
+  readonly statistics = signal<Statistics | undefined>(undefined)
+  readonly probe = signal<Probe | undefined>(undefined)
+  readonly step = signal(0)
+  readonly playing = signal(false)
+  readonly speed = signal(Number.POSITIVE_INFINITY)
+  /** Images read, while they are read. */
+  readonly reading = signal<{ readonly done: number; readonly total: number } | undefined>(undefined)
+  readonly problem = signal<Problem | undefined>(undefined)
+  /** Hash of the weights, and the moment that it is of. */
+  readonly hash = signal<{ readonly step: number; readonly hash: string } | undefined>(undefined)
+  /** A place over which the pointer is, outlined on the probe. */
+  readonly hovered = signal<Place | undefined>(undefined)
+
+  readonly #lines = new Lines()
+  /** Counts changes of the lines. */
+  readonly #version = signal(0)
+  #trainer: Trainer | undefined
+  /** The moment that was asked for last, until it is reached. */
+  #wanted: number | undefined
+  #waiting: Link | undefined
+
+  /** The lines of training, as they are now. */
+  readonly lines = computed(() => ({
+    version: this.#version.value,
+    base: this.#lines.base,
+    fork: this.#lines.fork,
+    isOnFork: this.#lines.isOnFork,
+    current: this.#lines.current as Line,
+    head: this.#lines.head,
+  }))
+  readonly interventions = computed(() => this.lines.value.current.interventions)
+  /** The controls of the next step. */
+  readonly controls = computed(() => controlsAt(this.recipe.value, this.interventions.value, this.step.value))
+  /** Steps after which training stops by itself. */
+  readonly planned = computed(() => plannedEpochs * (this.opened.value?.stepsPerEpoch ?? 1))
+  /** The loss at the moment that is shown: the mean of the last 20 steps before it. */
+  readonly loss = computed(() => {
+    const last = this.lines.value.current.losses.slice(Math.max(0, this.step.value - 20), this.step.value)
+    return last.length > 0 ? last.reduce((a, b) => a + b, 0) / last.length : undefined
+  })
+
+  /** Begins a training, or goes to the moment of a link. */
+  open(
+    trainer: Trainer,
+    link: Link,
+    options: { readonly folder: string; readonly threads?: number | undefined },
+  ): void {
+    batch(() => {
+      this.recipe.value = link.recipe
+      this.screen.value = link.screen
+      this.place.value = link.place
+      this.opened.value = this.look.value = this.statistics.value = this.probe.value = undefined
+      this.step.value = 0
+      this.playing.value = false
+      this.problem.value = undefined
+    })
+    this.#trainer = trainer
+    this.#waiting = link
+    this.#wanted = undefined
+    this.#lines.begin(link.interventions)
+    this.#version.value++
+    trainer.onmessage = ({ data }) => this.#hear(data)
+    const { folder, threads } = options
+    this.#send({
+      type: 'open',
+      recipe: link.recipe,
+      data: `${folder}${link.recipe.data}/`,
+      ...(threads && { threads }),
+    })
+  }
+
+  /** The link to what is shown. */
+  link(): string {
+    const { index } = this.probe.value ?? {}
+    const place = this.place.value
+    return formatLink({
+      recipe: this.recipe.value,
+      interventions: this.interventions.value,
+      step: this.step.value,
+      screen: this.screen.value,
+      ...(index && { probe: index }),
+      ...(place && { place }),
+    })
+  }
+
+  /** Trains on; in the past, through what is known up to now. */
+  play(): void {
+    const { stepsPerEpoch } = this.opened.value ?? { stepsPerEpoch: 1 }
+    const rounds = Math.floor(this.step.value / this.planned.value) + 1
+    const speed = this.speed.value
+    this.problem.value = this.#wanted = undefined
+    this.#send({
+      type: 'play',
+      until: rounds * plannedEpochs * stepsPerEpoch,
+      ...(Number.isFinite(speed) && { stepsPerSecond: speed }),
+    })
+    this.playing.value = true
+  }
+
+  pause(): void {
+    this.playing.value = false
+    this.#send({ type: 'pause' })
+  }
+
+  toggle(): void {
+    if (this.playing.value) this.pause()
+    else this.play()
+  }
+
+  /** Goes to a moment; one that was not trained for yet is trained for. */
+  goTo(step: number): void {
+    const wanted = Math.max(0, Math.min(Math.round(step), this.lines.value.head + 1))
+    this.playing.value = false
+    // The playhead is there at once; what the worker says of moments before it is no longer asked for.
+    this.step.value = this.#wanted = wanted
+    this.#send({ type: 'goto', step: wanted })
+  }
+
+  /** One step on or back. */
+  stepBy(steps: number): void {
+    this.goTo(this.step.value + steps)
+  }
+
+  /** The next slower speed, or the fastest again. */
+  changeSpeed(): void {
+    const at = speeds.indexOf(this.speed.value)
+    this.speed.value = speeds[(at + 1) % speeds.length]!
+    if (this.playing.value) this.play()
+  }
+
+  /** Changes a control; it takes effect with the next step. */
+  set(change: Change): void {
+    if (change.name !== 'restart' && this.controls.value[change.name] === change.value) return
+    this.#send({ type: 'set', change })
+    if (change.name === 'optimizer')
+      this.#send({ type: 'set', change: { name: 'rate', value: usualRates[change.value] } })
+  }
+
+  /** Looks at the other line of training, at the moment where they part or later. */
+  switchLine(): void {
+    const { isOnFork, fork } = this.lines.value
+    if (!fork) return
+    if (isOnFork) this.#lines.leaveFork()
+    else this.#lines.enterFork()
+    this.#version.value++
+    this.#send({ type: 'interventions', interventions: this.interventions.value })
+    this.goTo(Math.min(Math.max(this.step.value, fork.from), this.lines.value.head))
+  }
+
+  /** The test image that was shown last. */
+  lastIndex = firstProbe
+
+  /** Shows a test image. */
+  showTest(index: number): void {
+    const { testImages, testLabels } = this.opened.value!
+    const bytes = testImages.length / testLabels.length
+    const at = ((index % testLabels.length) + testLabels.length) % testLabels.length
+    this.lastIndex = at
+    const pixels = testImages.slice(at * bytes, (at + 1) * bytes)
+    this.showPicture({ pixels, label: testLabels[at], name: `test image ${at}`, index: at })
+  }
+
+  showPicture(probe: Probe): void {
+    this.probe.value = probe
+    const { pixels, label } = probe
+    this.#send({ type: 'probe', probe: { pixels, ...(label !== undefined && { label }) } })
+  }
+
+  /** The next test image, or the next that the network takes for something else. */
+  next(kind: 'any' | 'mistake'): void {
+    const from = this.lastIndex
+    const found = kind === 'any' ? from + 1 : this.#mistakeAfter(from)
+    if (found !== undefined) this.showTest(found)
+  }
+
+  /** Test images that are taken for another class, by the last statistics. */
+  readonly mistakes = computed(() => {
+    const { statistics, opened } = { statistics: this.statistics.value, opened: this.opened.value }
+    if (!statistics || !opened) return []
+    const classes = opened.classes.length
+    return Array.from({ length: statistics.count }, (_, k) => k).filter(k => {
+      const own = statistics.probabilities.subarray(k * classes, (k + 1) * classes)
+      return own.indexOf(Math.max(...own)) !== opened.testLabels[k]
+    })
+  })
+
+  #mistakeAfter(index: number): number | undefined {
+    const all = this.mistakes.value
+    return all.find(k => k > index) ?? all[0]
+  }
+
+  /** Asks for the hash of the weights. */
+  askHash(): void {
+    this.#send({ type: 'hash' })
+  }
+
+  /** Tells the worker that a look was drawn, so that it makes another. */
+  taken(): void {
+    this.#send({ type: 'taken' })
+  }
+
+  #send(command: Command): void {
+    this.#trainer?.postMessage(command)
+  }
+
+  #hear(answer: Answer): void {
+    batch(() => {
+      if (answer.type === 'opened') this.#begin(answer)
+      else if (answer.type === 'steps') {
+        this.#lines.record(answer.from, answer.losses)
+        this.#version.value++
+        this.#reach(answer.step)
+        this.#checkLoss(answer.losses.at(-1)!)
+      } else if (answer.type === 'state') {
+        this.#reach(answer.step)
+        if (this.#wanted === undefined) this.playing.value = answer.playing
+      } else if (answer.type === 'changed') {
+        this.#lines.change(answer.at, answer.interventions)
+        this.#version.value++
+      } else if (answer.type === 'look') this.look.value = answer.look
+      else if (answer.type === 'statistics') this.statistics.value = answer.statistics
+      else if (answer.type === 'hash') this.hash.value = answer
+      else if (answer.type === 'reading') this.reading.value = answer.done < answer.total ? answer : undefined
+      else this.#fail(answer)
+    })
+  }
+
+  #begin(opened: Opened): void {
+    this.opened.value = opened
+    this.recipe.value = opened.recipe
+    const link = this.#waiting!
+    if (link.recipe.images > opened.recipe.images && link.step !== undefined) {
+      this.problem.value = {
+        message: `This link was trained on ${link.recipe.images} images of ${dataNames[opened.recipe.data]}; only ${opened.recipe.images} are here, so its weights cannot come back. Open it with \`fovea lab\`, which has all of them.`,
+      }
+    }
+    if (link.interventions.length > 0) this.#send({ type: 'interventions', interventions: link.interventions })
+    this.showTest(link.probe ?? firstProbe)
+    if (link.step === undefined) this.play()
+    else if (link.step > 0) {
+      this.#send({ type: 'play', until: link.step })
+      this.playing.value = true
+    }
+  }
+
+  #reach(step: number): void {
+    if (this.#wanted === undefined || step === this.#wanted) this.step.value = step
+    if (step === this.#wanted) this.#wanted = undefined
+  }
+
+  #checkLoss(loss: number): void {
+    if (Number.isFinite(loss)) return
+    const { rate } = this.controls.value
+    const step = this.step.value
+    this.playing.value = false
+    this.problem.value = {
+      message: `The loss is ${Number.isNaN(loss) ? 'NaN' : '∞'} at step ${step}, with the rate ${rate}: the steps have become too large. Go back, and try a smaller rate there.`,
+      remedy: { name: `Go to step ${Math.max(0, step - 20)}`, act: () => this.#goBack(Math.max(0, step - 20)) },
+    }
+  }
+
+  #goBack(step: number): void {
+    this.problem.value = undefined
+    this.goTo(step)
+  }
+
+  #fail({ kind, message }: Extract<Answer, { type: 'failed' }>): void {
+    this.#wanted = undefined
+    this.playing.value = false
+    const again = { name: 'Try again', act: () => this.play() }
+    const reload = { name: 'Reload the page', act: () => globalThis.location.reload() }
+    if (kind === 'data' && this.opened.value) this.problem.value = { message, remedy: again }
+    else if (kind === 'memory') {
+      this.problem.value = {
+        message: `The memory is full: ${message}. What was learned is kept; a smaller batch needs less.`,
+      }
+    } else this.problem.value = { message, remedy: reload }
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * What page and worker say to each other. The page asks for as much as it can draw: the worker sends a look only when the last one
+ * has been taken, so no queue can grow; of several wishes of one kind the last counts.
+ */
+import type { Change, Intervention, Recipe } from '../state/recipe.ts'
+
+/** A layer with weights, and what follows it up to the next one. */
+export interface LayerInfo {
+  /** `conv1` */
+  readonly path: string
+  readonly kind: 'conv' | 'linear'
+  /** `[C, H, W]` or `[features]` of its output. */
+  readonly shape: readonly number[]
+  /** Of its input. */
+  readonly input: readonly number[]
+  /** `[O, I, H, W]` or `[O, I]` */
+  readonly weight: readonly number[]
+  readonly parameters: number
+  readonly window?: {
+    readonly kernel: number
+    readonly stride: number
+    readonly padding: number
+    readonly groups: number
+  }
+  readonly hasRelu: boolean
+  /** What reaches the next layer, where that is another volume: after ReLU and pooling. */
+  readonly passed?: { readonly path: string; readonly shape: readonly number[] }
+}
+
+/** A layer for the probe, at one moment. */
+export interface LayerLook {
+  /** Before ReLU, `[C, H, W]` or `[features]`; and ∂loss/∂ of the same. */
+  readonly values: Float32Array
+  readonly gradients: Float32Array
+  /** Of {@link LayerInfo.passed}. */
+  readonly passed?: Float32Array
+  readonly passedGradients?: Float32Array
+  readonly weights: Float32Array
+  readonly bias: Float32Array
+  /** What the last step has added to the weights; zeros before the first. */
+  readonly change: Float32Array
+  /** ‖Δw‖ / ‖w‖ over weights and biases; 0 before the first step. */
+  readonly ratio: number
+}
+
+/** The network at one moment, for the probe. */
+export interface Look {
+  readonly step: number
+  /** What the first layer reads, `[C, H, W]`: the normalized picture. */
+  readonly input: Float32Array
+  readonly layers: readonly LayerLook[]
+  readonly probabilities: Float32Array
+  /** Of the probe, for the class that it is compared with. */
+  readonly loss: number
+  readonly target: number
+}
+
+/** The values of a layer for many test images. */
+export interface LayerStatistics {
+  /** Shares of the values in equal bins from −most to most, of which the fullest is 1. */
+  readonly histogram: Float32Array
+  readonly most: number
+  /** Share of values ≤ 0. */
+  readonly zero: number
+  /** Units (maps) that were ≤ 0 on every image and everywhere. */
+  readonly dead: readonly number[]
+}
+
+/** What the network does with test images at one moment. */
+export interface Statistics {
+  readonly step: number
+  /** Test images. */
+  readonly count: number
+  readonly layers: readonly LayerStatistics[]
+  /** `[count, classes]` */
+  readonly probabilities: Float32Array
+  /** Share that was classified correctly. */
+  readonly accuracy: number
+}
+
+/** What the page shows of the training as it starts. */
+export interface Opened {
+  readonly recipe: Recipe
+  readonly classes: readonly string[]
+  /** `[height, width, channels]` */
+  readonly shape: readonly [number, number, number]
+  readonly layers: readonly LayerInfo[]
+  readonly testImages: Uint8Array
+  readonly testLabels: Uint8Array
+  /** Steps after which training stops by itself, with the recipe's batches. */
+  readonly stepsPerEpoch: number
+  /** Threads that compute, and why there is only one. */
+  readonly threads: number
+  readonly alone?: string
+}
+
+/** The picture to look at. */
+export interface ProbePicture {
+  /** Bytes `[height, width, channels]` */
+  readonly pixels: Uint8Array
+  /** Its class; none: the class that the network takes it for. */
+  readonly label?: number
+}
+
+/** From the page. */
+export type Command =
+  | { readonly type: 'open'; readonly recipe: Recipe; readonly data: string; readonly threads?: number }
+  | { readonly type: 'play'; readonly until: number; readonly stepsPerSecond?: number }
+  | { readonly type: 'pause' }
+  | { readonly type: 'goto'; readonly step: number }
+  /** A change at the moment that is reached, whichever it is by then. */
+  | { readonly type: 'set'; readonly change: Change }
+  /** Another line of training; to be followed by `goto`. */
+  | { readonly type: 'interventions'; readonly interventions: readonly Intervention[] }
+  | { readonly type: 'probe'; readonly probe: ProbePicture }
+  | { readonly type: 'taken' }
+  | { readonly type: 'hash' }
+
+/** From the worker. */
+export type Answer =
+  | { readonly type: 'reading'; readonly done: number; readonly total: number }
+  | ({ readonly type: 'opened' } & Opened)
+  /** Losses of the steps that follow `from`, and the moment that is reached. */
+  | { readonly type: 'steps'; readonly from: number; readonly losses: Float32Array; readonly step: number }
+  | { readonly type: 'changed'; readonly at: number; readonly interventions: readonly Intervention[] }
+  | { readonly type: 'state'; readonly step: number; readonly playing: boolean }
+  | { readonly type: 'look'; readonly look: Look }
+  | { readonly type: 'statistics'; readonly statistics: Statistics }
+  | { readonly type: 'hash'; readonly step: number; readonly hash: string }
+  | { readonly type: 'failed'; readonly kind: 'memory' | 'data' | 'engine'; readonly message: string }

@@ -1,0 +1,217 @@
+/**
+ * A training that can be steered between any two steps and taken up at any stored moment. Rate, momentum and weight decay are
+ * inputs of the compiled step, so that changing them costs nothing; every batch size and optimizer has a program of its own.
+ * With a `precise` engine the weights after n steps are a function of recipe and interventions alone, to the bit.
+ */
+import type { Executable } from '../../../src/backends/engine.ts'
+import { sha256 } from '../../../src/formats/sha256.ts'
+import { add, type Engine, input, mul, type Variable } from '../../../src/index.ts'
+import { lenet5 } from '../../../src/models/index.ts'
+import { crossEntropy, ImageClassifier, type Module, normalize } from '../../../src/nn/index.ts'
+import { adam, type Optimizer, rmsprop, sgd } from '../../../src/optim/index.ts'
+import { datasets } from '../../../src/recipe/datasets.ts'
+import { trainingProgram } from '../../../src/train/programs.ts'
+import { type Controls, controlsAt, type Intervention, type OptimizerName, type Recipe } from '../state/recipe.ts'
+import { ImageStream, type ShardSource } from './imageStream.ts'
+import type { Snapshot } from './snapshots.ts'
+
+/** What a step gives: of its batch, before the update. */
+export interface StepResult {
+  readonly loss: number
+  readonly accuracy: number
+}
+
+/** The network of a recipe, new. */
+export function createModel({ data, seed }: Pick<Recipe, 'data' | 'seed'>): ImageClassifier {
+  const { shape, classes, normalize: statistics } = datasets[data]
+  const network = lenet5({ classes: classes.length, channels: shape[2], size: shape[0] })
+  return new ImageClassifier(normalize(statistics), network).initialize(seed)
+}
+
+/** The numbers of every optimizer but rate, momentum and decay are its defaults; these three are inputs of the step. */
+const makers: Readonly<Record<OptimizerName, () => Optimizer>> = {
+  sgd: () => sgd({ lr: 1, momentum: 0.9 }),
+  adam: () => adam({ lr: 1 }),
+  rmsprop: () => rmsprop({ lr: 1, momentum: 0.9 }),
+}
+
+interface KnownOptimizer {
+  readonly optimizer: Optimizer
+  /** What its variables are before its first step. */
+  readonly beginning: Map<Variable, Float32Array>
+}
+
+/** A training at a moment. */
+export class LabRun {
+  readonly recipe: Recipe
+  readonly model: Module
+  readonly engine: Engine
+  readonly #stream: ImageStream
+  readonly #optimizers = new Map<OptimizerName, KnownOptimizer>()
+  readonly #programs = new Map<string, Promise<Executable>>()
+  #memory: { readonly images: Uint8Array; readonly labels: Int32Array } | undefined
+  #optimizer: OptimizerName
+  #step = 0
+  #seen = 0
+
+  /** @param engine a `precise` one, where weights are to be the same bits everywhere */
+  constructor(recipe: Recipe, source: ShardSource, engine: Engine) {
+    this.recipe = recipe
+    this.engine = engine
+    this.model = createModel(recipe)
+    this.#stream = new ImageStream(source, recipe.seed)
+    this.#optimizer = recipe.optimizer
+  }
+
+  /** Steps taken. */
+  get step(): number {
+    return this.#step
+  }
+
+  /** Takes a step. Of the interventions those at this moment and before it count. */
+  async advance(interventions: readonly Intervention[]): Promise<StepResult> {
+    const controls = controlsAt(this.recipe, interventions, this.#step)
+    const { rate, momentum, decay, batch } = controls
+    const program = await this.#program(controls)
+    await this.#use(controls.optimizer)
+    for (const { at, name, value } of interventions) {
+      if (at === this.#step && name === 'restart') await this.#restart(value)
+    }
+    const memory = this.#batchMemory(batch)
+    await this.#stream.fill(this.#seen, memory.images, memory.labels)
+    const { loss, accuracy } = await program.run({ ...memory, learningRate: rate, momentum, decay })
+    this.#step++
+    this.#seen += batch
+    return { loss: loss[0]!, accuracy: accuracy[0]! }
+  }
+
+  /** All that the training is now. */
+  async snapshot(): Promise<Snapshot> {
+    const tensors = new Map<string, Float32Array>()
+    const reads = this.#variables(this.#optimizer).map(async ([name, variable]) => {
+      tensors.set(name, (await this.engine.read(variable)) as Float32Array)
+    })
+    await Promise.all(reads)
+    return { step: this.#step, seen: this.#seen, optimizer: this.#optimizer, tensors }
+  }
+
+  /** Goes to a stored moment of this training. */
+  async restore({ step, seen, optimizer, tensors }: Snapshot): Promise<void> {
+    this.#optimizer = optimizer as OptimizerName
+    await Promise.all(
+      this.#variables(this.#optimizer).map(([name, variable]) => {
+        // A moment before the optimizer's first step knows nothing of its variables.
+        const values = tensors.get(name) ?? this.#optimizers.get(this.#optimizer)?.beginning.get(variable)
+        return this.engine.write(variable, values!)
+      }),
+    )
+    this.#step = step
+    this.#seen = seen
+  }
+
+  /** The weights, by path. */
+  async weights(): Promise<Map<string, Float32Array>> {
+    const names = [...this.model.parameters()]
+    const values = await Promise.all(names.map(([, parameter]) => this.engine.read(parameter)))
+    return new Map(names.map(([path], k) => [path, values[k] as Float32Array]))
+  }
+
+  /** SHA-256 of all weights in the order of the layers. */
+  async hash(): Promise<string> {
+    return hashOf(await this.weights())
+  }
+
+  #variables(optimizer: OptimizerName): [name: string, variable: Variable][] {
+    const states = this.#optimizers.get(optimizer)?.optimizer.state() ?? new Map<string, Variable>()
+    return [
+      ...[...this.model.variables()].map(([path, variable]): [string, Variable] => [`model.${path}`, variable]),
+      ...[...states].map(([path, variable]): [string, Variable] => [`${optimizer}.${path}`, variable]),
+    ]
+  }
+
+  #program({ batch, optimizer: name }: Controls): Promise<Executable> {
+    const key = `${name} ${batch}`
+    const known = this.#programs.get(key)
+    if (known) return known
+    const optimizer = this.#optimizers.get(name)?.optimizer ?? makers[name]()
+    const { shape } = datasets[this.recipe.data]
+    const traced = trainingProgram(this.model, shape, batch, crossEntropy(), decaying(optimizer), {
+      scheduledMomentum: true,
+    })
+    if (!this.#optimizers.has(name)) {
+      const beginning = [...optimizer.state().values()].map((variable): [Variable, Float32Array] => [
+        variable,
+        Float32Array.from(variable.value),
+      ])
+      this.#optimizers.set(name, { optimizer, beginning: new Map(beginning) })
+    }
+    const program = this.engine.compile(traced)
+    this.#programs.set(key, program)
+    return program
+  }
+
+  /** Another optimizer than before begins without a memory. */
+  async #use(name: OptimizerName): Promise<void> {
+    if (name === this.#optimizer) return
+    this.#optimizer = name
+    const { beginning } = this.#optimizers.get(name)!
+    await Promise.all([...beginning].map(([variable, values]) => this.engine.write(variable, values)))
+  }
+
+  /** Gives a unit new weights of its layer's kind; `unit` is `fc1.116`. */
+  async #restart(unit: string): Promise<void> {
+    const [, layer = '', index = ''] = /^(.*)\.(\d+)$/.exec(unit) ?? []
+    const parameter = this.model.parameters().get(`${layer}.weight`)
+    if (!parameter || Number(index) >= parameter.shape[0]!) return
+    const size = parameter.shape.slice(1).reduce((a, b) => a * b, 1)
+    const fresh = new Float32Array(parameter.shape[0]! * size)
+    parameter.initializer.fill(fresh, parameter.shape, this.recipe.seed, `${layer}.weight after ${this.#step} steps`)
+    const own = fresh.subarray(Number(index) * size, (Number(index) + 1) * size)
+    for (const [name, variable] of this.#variables(this.#optimizer)) {
+      const isWeight = name.endsWith(`.${layer}.weight`)
+      if (!isWeight && !name.endsWith(`.${layer}.bias`)) continue
+      const values = await this.engine.read(variable)
+      const row = isWeight ? size : 1
+      const at = Number(index) * row
+      if (name === `model.${layer}.weight`) values.set(own, at)
+      else values.fill(0, at, at + row)
+      await this.engine.write(variable, values)
+    }
+  }
+
+  #batchMemory(batch: number): { readonly images: Uint8Array; readonly labels: Int32Array } {
+    if (this.#memory?.labels.length !== batch) {
+      const { imageBytes } = this.#stream.source
+      this.#memory = { images: new Uint8Array(batch * imageBytes), labels: new Int32Array(batch) }
+    }
+    return this.#memory
+  }
+}
+
+/** SHA-256 of weights in the order in which they are given. */
+export async function hashOf(weights: ReadonlyMap<string, Float32Array>): Promise<string> {
+  const parts = [...weights.values()].map(
+    ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength),
+  )
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return sha256(bytes)
+}
+
+/** An optimizer with weight decay as an input of the step: λ w joins the gradient, as in PyTorch's SGD. */
+function decaying(optimizer: Optimizer): Optimizer {
+  return {
+    ...optimizer,
+    update(parameters, gradients, rate, momentum) {
+      const decay = input('decay', [])
+      const decayed = new Map(
+        [...gradients].map(([path, gradient]) => [path, add(gradient, mul(parameters.get(path)!.tensor, decay))]),
+      )
+      return optimizer.update(parameters, decayed, rate, momentum)
+    },
+  }
+}

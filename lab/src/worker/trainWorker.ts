@@ -1,0 +1,272 @@
+/**
+ * The worker that trains. It takes one command or one step at a time; between two it listens. What it shows costs no step: looks
+ * are made when the page has taken the last one, statistics now and then.
+ */
+
+import { yieldToEvents } from '../../../src/async/yieldToEvents.ts'
+import { createEngine, MemoryError, type WasmEngine } from '../../../src/index.ts'
+import { datasets } from '../../../src/recipe/datasets.ts'
+import { type Change, type Intervention, withIntervention } from '../state/recipe.ts'
+import type { Shard } from './imageStream.ts'
+import type { Answer, Command, ProbePicture } from './protocol.ts'
+import { LabRun } from './run.ts'
+import { DataError, readManifest, readTest, shardSource } from './shards.ts'
+import { Snapshots } from './snapshots.ts'
+import { Watch, type Weights } from './watch.ts'
+
+/** Most bytes of stored moments: 130 of LeNet-5 with momentum. */
+const snapshotBytes = 64 * 2 ** 20
+/** Milliseconds between two reports of losses. */
+const reportEvery = 50
+/** Statistics take at most this share of the time. */
+const statisticsShare = 0.08
+/** Test images in statistics while training, and when it rests. */
+const [fewImages, manyImages] = [500, 1000]
+
+const say = (answer: Answer): void => self.postMessage(answer)
+
+/** A training with all that is shown of it. */
+class Session {
+  readonly #run: LabRun
+  readonly #watch: Watch
+  readonly #test: Shard
+  readonly #snapshots = new Snapshots(snapshotBytes)
+  #interventions: readonly Intervention[] = []
+  #probe: ProbePicture
+  #probes = 0
+  #playing: { readonly until: number; readonly pause: number } | undefined
+  #losses: number[] = []
+  #reportedAt = 0
+  /** The weights now, and before the last step; unknown after going to another moment. */
+  #weights: Weights | undefined
+  #before: Weights | undefined
+  #isTaken = true
+  /** What the last look was of. */
+  #looked: string | undefined
+  #statisticsOf: string | undefined
+  #statisticsAt = 0
+
+  constructor(run: LabRun, watch: Watch, test: Shard) {
+    this.#run = run
+    this.#watch = watch
+    this.#test = test
+    this.#probe = { pixels: test.images.subarray(0, test.images.length / test.labels.length), label: test.labels[0]! }
+  }
+
+  async begin(): Promise<void> {
+    this.#weights = await this.#run.weights()
+    this.#snapshots.add(await this.#run.snapshot(), [])
+  }
+
+  get isPlaying(): boolean {
+    return this.#playing !== undefined
+  }
+
+  /** Whether there is something to do without being told. */
+  get isIdle(): boolean {
+    return (
+      !this.#playing && !(this.#isTaken && this.#looked !== this.#key) && this.#statisticsOf === `${this.#moment} all`
+    )
+  }
+
+  async obey(command: Command): Promise<void> {
+    if (command.type === 'play') {
+      const { until, stepsPerSecond } = command
+      this.#playing = { until, pause: stepsPerSecond ? 1000 / stepsPerSecond : 0 }
+      this.#sayState()
+    } else if (command.type === 'pause') this.#pause()
+    else if (command.type === 'goto') await this.#goTo(command.step)
+    else if (command.type === 'set') this.#set(command.change)
+    else if (command.type === 'interventions') this.#interventions = command.interventions
+    else if (command.type === 'probe') {
+      this.#probe = command.probe
+      this.#probes++
+    } else if (command.type === 'taken') this.#isTaken = true
+    else if (command.type === 'hash') say({ type: 'hash', step: this.#run.step, hash: await this.#run.hash() })
+  }
+
+  /** A step, if it plays; then what is to be shown. */
+  async work(): Promise<void> {
+    if (this.#playing) {
+      await this.#advance()
+      if (this.#run.step >= this.#playing.until) this.#pause()
+      else if (this.#playing.pause > 0) await sleep(this.#playing.pause)
+    }
+    if (this.#isTaken && this.#looked !== this.#key) await this.#look()
+    await this.#showStatistics()
+    if (performance.now() - this.#reportedAt > reportEvery || !this.#playing) this.#report()
+  }
+
+  /** One step, with its loss and, now and then, a stored moment. */
+  async #advance(): Promise<void> {
+    const { loss } = await this.#run.advance(this.#interventions)
+    this.#losses.push(loss)
+    this.#before = this.#weights
+    this.#weights = await this.#run.weights()
+    if (this.#snapshots.wants(this.#run.step, this.#interventions)) {
+      this.#snapshots.add(await this.#run.snapshot(), this.#interventions)
+    }
+    if (!Number.isFinite(loss)) this.#pause()
+  }
+
+  /** Stops where it is, after an error. */
+  halt(): void {
+    this.#pause()
+    this.#looked = this.#key
+    this.#statisticsOf = `${this.#moment} all`
+  }
+
+  /** Goes to a moment: to the last stored one before it, and on from there by the steps themselves. */
+  async #goTo(step: number): Promise<void> {
+    this.#pause()
+    const from = this.#snapshots.before(Math.max(0, step - 1), this.#interventions)!
+    this.#report()
+    if (this.#run.step !== step - 1) {
+      await this.#run.restore(from)
+      this.#weights = await this.#run.weights()
+      this.#before = undefined
+    }
+    while (this.#run.step < step) {
+      await this.#advance()
+      if (inbox.has('goto')) return
+    }
+    this.#looked = this.#statisticsOf = undefined
+    this.#report()
+    this.#sayState()
+  }
+
+  /** A change takes effect with the next step. What was changed later, on the line that is left, does not count here. */
+  #set(change: Change): void {
+    const at = this.#run.step
+    const earlier = this.#interventions.filter(one => one.at <= at)
+    this.#interventions = withIntervention(earlier, { at, ...change } as Intervention)
+    this.#report()
+    say({ type: 'changed', at, interventions: this.#interventions })
+  }
+
+  #pause(): void {
+    this.#report()
+    if (!this.#playing) return
+    this.#playing = undefined
+    this.#sayState()
+  }
+
+  #sayState(): void {
+    say({ type: 'state', step: this.#run.step, playing: this.isPlaying })
+  }
+
+  #report(): void {
+    this.#reportedAt = performance.now()
+    if (this.#losses.length === 0) return
+    const losses = Float32Array.from(this.#losses)
+    this.#losses = []
+    say({ type: 'steps', from: this.#run.step - losses.length, losses, step: this.#run.step })
+  }
+
+  /** A moment of this line of training. */
+  get #moment(): string {
+    return `${this.#run.step} ${this.#interventions.length}`
+  }
+
+  get #key(): string {
+    return `${this.#moment} ${this.#probes}`
+  }
+
+  async #look(): Promise<void> {
+    const key = this.#key
+    const look = await this.#watch.look(this.#run.step, this.#probe, this.#weights!, this.#before)
+    this.#looked = key
+    this.#isTaken = false
+    say({ type: 'look', look })
+  }
+
+  async #showStatistics(): Promise<void> {
+    const all = !this.#playing
+    const key = `${this.#moment} ${all ? 'all' : 'few'}`
+    if (this.#statisticsOf === key) return
+    const began = performance.now()
+    if (!all && began < this.#statisticsAt) return
+    const { images, labels } = this.#test
+    const count = Math.min(labels.length, all ? manyImages : fewImages)
+    const statistics = await this.#watch.statistics(this.#run.step, images, labels, count)
+    const ended = performance.now()
+    this.#statisticsAt = ended + (ended - began) / statisticsShare
+    this.#statisticsOf = key
+    say({ type: 'statistics', statistics })
+  }
+}
+
+const sleep = (milliseconds: number): Promise<void> => new Promise(resolve => setTimeout(resolve, milliseconds))
+
+/** What the page has asked for: of each kind the last. */
+const inbox = new Map<string, Command>()
+let wake: (() => void) | undefined
+let session: Session | undefined
+let engine: WasmEngine | undefined
+
+/** Every unit that begins again is a wish of its own. */
+const kindOf = ({ name, value }: Change): string => (name === 'restart' ? `restart ${value}` : `set ${name}`)
+
+self.onmessage = ({ data }: MessageEvent<Command>) => {
+  const kind = data.type === 'set' ? kindOf(data.change) : data.type
+  inbox.delete(kind)
+  inbox.set(kind, data)
+  wake?.()
+}
+
+async function open({ recipe, data, threads }: Extract<Command, { type: 'open' }>): Promise<Session> {
+  await engine?.close()
+  const manifest = await readManifest(data)
+  const count = Math.min(recipe.images, manifest.count)
+  const source = shardSource(data, manifest, count, (done, total) => say({ type: 'reading', done, total }))
+  const [test] = await Promise.all([readTest(data, manifest), source.shard(0)])
+  engine = createEngine({ precise: true, ...(threads && { threads }) })
+  const known = { ...recipe, images: count }
+  const run = new LabRun(known, source, engine)
+  const { shape } = datasets[recipe.data]
+  const watch = await Watch.create(engine, run.model, shape)
+  const { threads: found, alone } = engine.description
+  say({
+    type: 'opened',
+    recipe: known,
+    classes: manifest.classes,
+    shape,
+    layers: watch.layers,
+    testImages: test.images,
+    testLabels: test.labels,
+    stepsPerEpoch: Math.ceil(count / recipe.batch),
+    threads: found,
+    ...(alone !== undefined && { alone }),
+  })
+  const opened = new Session(run, watch, test)
+  await opened.begin()
+  return opened
+}
+
+function fail(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error)
+  const kind = error instanceof MemoryError ? 'memory' : error instanceof DataError ? 'data' : 'engine'
+  // What was learned stays; images that did not come are asked for again by playing on.
+  session?.halt()
+  say({ type: 'failed', kind, message })
+}
+
+async function listen(): Promise<never> {
+  for (;;) {
+    try {
+      const [next] = inbox
+      if (next) {
+        const [kind, command] = next
+        inbox.delete(kind)
+        if (command.type === 'open') session = await open(command)
+        else await session?.obey(command)
+      } else if (session && !session.isIdle) await session.work()
+      else await new Promise<void>(resolve => (wake = resolve))
+    } catch (error) {
+      fail(error)
+    }
+    await yieldToEvents()
+  }
+}
+
+void listen()

@@ -1,0 +1,54 @@
+/** Builds the Lab: a folder of files for any server, and for `fovea lab`. */
+import { fileURLToPath } from 'node:url'
+import { build, defineConfig, type Plugin } from 'vite'
+import { firstDigits } from './firstDigits.ts'
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** The first digits lie beside the page, so that it works from any server of files, and without a network. */
+function digits(): Plugin {
+  return {
+    name: 'fovea-lab-digits',
+    apply: 'build',
+    async generateBundle() {
+      for (const [name, source] of await firstDigits())
+        this.emitFile({ type: 'asset', fileName: `data/mnist/${name}`, source })
+    },
+  }
+}
+
+/** The service worker is a script of its own, whose name and place do not change. */
+function serviceWorker(): Plugin {
+  return {
+    name: 'fovea-lab-service-worker',
+    apply: 'build',
+    async writeBundle({ dir }) {
+      await build({
+        configFile: false,
+        logLevel: 'warn',
+        publicDir: false,
+        build: {
+          outDir: dir!,
+          emptyOutDir: false,
+          lib: { entry: here('serviceWorker.ts'), formats: ['es'], fileName: () => 'serviceWorker.js' },
+        },
+      })
+    },
+  }
+}
+
+const isolation = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+}
+
+export default defineConfig({
+  root: here('.'),
+  base: './',
+  logLevel: 'warn',
+  plugins: [digits(), serviceWorker()],
+  server: { headers: isolation },
+  preview: { headers: isolation },
+  worker: { format: 'es' },
+  build: { outDir: here('../dist/lab'), emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false } },
+})

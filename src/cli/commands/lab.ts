@@ -1,0 +1,27 @@
+/** `fovea lab`: its words on the command line. What it does is loaded when it is called. */
+import { type Command, Option } from 'commander'
+import { wholeNumber } from '../options.ts'
+
+/** Adds the command. */
+export function addLab(program: Command): void {
+  program
+    .command('lab')
+    .summary('train a network in the browser and look at every number in it')
+    .description(
+      'Serves the Lab on this machine: a page that trains LeNet-5 at once, on MNIST, Fashion-MNIST or CIFAR-10, with all controls live and every moment kept.',
+    )
+    .addOption(new Option('--port <n>', 'port on 127.0.0.1 (any that is free)').argParser(wholeNumber(1, 65_535)))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  fovea lab
+  fovea lab --port 4173
+
+The address that it prints has a token in it, which other pages and users do not know. Ctrl-C ends the server.`,
+    )
+    .action(async options => {
+      const { lab } = await import('./lab/lab.ts')
+      process.exitCode = await lab(options)
+    })
+}

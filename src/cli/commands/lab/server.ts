@@ -1,0 +1,164 @@
+/**
+ * The server of the Lab: the built page and data sets, on this machine only. Every address begins with a token, so that no other
+ * page and no other user finds it by guessing; the page is isolated, so that threads may share memory.
+ */
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { extname, join, normalize, sep } from 'node:path'
+import { loadDataset } from '../../../recipe/datasets.node.ts'
+import { isDataset } from '../../../recipe/datasets.ts'
+import { CommandError } from '../../terminal/errors.ts'
+import { DataFolder } from './shards.ts'
+
+/** What {@link serveLab} is told. */
+export interface LabServerOptions {
+  /** 0 for any that is free. */
+  readonly port: number
+  /** The built page. */
+  readonly site: string
+  /** Told of what goes wrong while it serves. */
+  readonly warn: (message: string) => void
+}
+
+/** A running server. */
+export interface LabServer {
+  /** Where the page is, with a slash at its end. */
+  readonly address: string
+  close(): Promise<void>
+}
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.json': 'application/json',
+}
+
+const headers = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Content-Security-Policy': [
+    "default-src 'none'",
+    "script-src 'self' 'wasm-unsafe-eval'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' blob: data:",
+    "connect-src 'self'",
+    "worker-src 'self' blob:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; '),
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'Cache-Control': 'no-cache',
+}
+
+/** What is answered. */
+interface Reply {
+  readonly status: number
+  readonly type: string
+  readonly body: Uint8Array | string
+}
+
+const says = (status: number, body: string): Reply => ({ status, type: 'text/plain; charset=utf-8', body })
+
+/**
+ * Starts the server on 127.0.0.1.
+ * @throws CommandError when the page was not built, or the port is taken.
+ */
+export async function serveLab({ port, site, warn }: LabServerOptions): Promise<LabServer> {
+  if (!existsSync(join(site, 'index.html'))) {
+    throw new CommandError(`${site}: the Lab is not built; in a clone of the repository: npm run build`)
+  }
+  const token = randomBytes(16).toString('hex')
+  const data = new DataSets(site)
+  const answer = async (request: IncomingMessage): Promise<Reply> => {
+    const { port: own } = server.address() as AddressInfo
+    // A name of another site that was pointed at this machine is not ours.
+    if (!['127.0.0.1', 'localhost'].some(host => request.headers.host === `${host}:${own}`)) {
+      return says(421, 'This server answers at 127.0.0.1 only.')
+    }
+    if (request.method !== 'GET' && request.method !== 'HEAD') return says(405, 'Only GET and HEAD.')
+    const [, given, ...parts] = new URL(request.url ?? '/', 'http://localhost').pathname.split('/')
+    if (given !== token)
+      return says(403, 'The address needs the token that `fovea lab` printed. Open it as it stands there.')
+    if (parts[0] === 'data' && parts.length === 3) return data.reply(parts[1]!, parts[2]!)
+    return fileReply(site, parts.join('/') || 'index.html')
+  }
+  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+    answer(request)
+      .catch((error: Error) => {
+        warn(error.message)
+        return says(500, error.message)
+      })
+      .then(({ status, type, body }) => {
+        response.writeHead(status, { ...headers, 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) })
+        response.end(request.method === 'HEAD' ? undefined : body)
+      })
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new CommandError(`--port ${port}: the port is taken; choose another, or none for any that is free`)
+          : error,
+      ),
+    )
+    server.listen(port, '127.0.0.1', resolve)
+  })
+  return {
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}/${token}/`,
+    close: () =>
+      new Promise(resolve => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+async function fileReply(site: string, name: string): Promise<Reply> {
+  const path = normalize(join(site, decodeURIComponent(name)))
+  if (!path.startsWith(site + sep)) return says(404, `${name}: no such file.`)
+  return readFile(path).then(
+    body => ({ status: 200, type: types[extname(path)] ?? 'application/octet-stream', body }),
+    () => says(404, `${name}: no such file.`),
+  )
+}
+
+/** Data sets, read when they are first asked for. */
+class DataSets {
+  readonly #site: string
+  readonly #folders = new Map<string, Promise<DataFolder>>()
+
+  constructor(site: string) {
+    this.#site = site
+  }
+
+  async reply(name: string, file: string): Promise<Reply> {
+    if (!isDataset(name)) return says(404, `${name}: no such data set.`)
+    const folder = await this.#folder(name).catch((error: Error) => error)
+    const type = file.endsWith('.json') ? types['.json']! : 'application/octet-stream'
+    if (folder instanceof Error) {
+      // Without the package of digits there are still those that come with the Lab.
+      const own = await fileReply(this.#site, `data/${name}/${file}`)
+      return own.status === 200 ? { ...own, type } : says(503, folder.message)
+    }
+    const body = folder.file(file)
+    return body ? { status: 200, type, body } : says(404, `${name}/${file}: no such file.`)
+  }
+
+  #folder(name: string): Promise<DataFolder> {
+    const known = this.#folders.get(name)
+    if (known) return known
+    const coming = loadDataset(name).then(splits => new DataFolder(splits))
+    // What failed may be asked for again: a download that broke off goes on.
+    coming.catch(() => this.#folders.delete(name))
+    this.#folders.set(name, coming)
+    return coming
+  }
+}

@@ -1,0 +1,69 @@
+/** The built Lab, served as `fovea lab` does, in a page of Chromium. */
+import { fileURLToPath } from 'node:url'
+import type { Browser, Page } from 'playwright-core'
+import { type LabServer, serveLab } from '../../src/cli/commands/lab/server.ts'
+import { launch } from '../browser/chromium.ts'
+
+/** The built page. */
+export const site = fileURLToPath(new URL('../../dist/lab', import.meta.url))
+
+/** A server and a browser. */
+export interface Stage {
+  readonly server: LabServer
+  readonly browser: Browser
+  close(): Promise<void>
+}
+
+/** Starts both. */
+export async function openStage(): Promise<Stage> {
+  const server = await serveLab({ port: 0, site, warn: console.warn })
+  const browser = await launch()
+  return {
+    server,
+    browser,
+    async close() {
+      await browser.close()
+      await server.close()
+    },
+  }
+}
+
+/** A page, and what its console has complained of. */
+export interface OpenPage {
+  readonly page: Page
+  readonly complaints: readonly string[]
+}
+
+/** Options of {@link openPage}. */
+export interface PageOptions {
+  readonly width?: number
+  readonly theme?: 'light' | 'dark'
+  /** A script that changes what the browser offers. */
+  readonly before?: string
+}
+
+/** Opens the Lab at a fragment. */
+export async function openPage(
+  { server, browser }: Stage,
+  fragment: string,
+  { width = 1440, theme = 'light', before }: PageOptions = {},
+): Promise<OpenPage> {
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: theme })
+  const page = await context.newPage()
+  page.setDefaultTimeout(120_000)
+  const complaints: string[] = []
+  page.on('console', message => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+  })
+  page.on('pageerror', error => complaints.push(String(error)))
+  if (before !== undefined) await page.addInitScript(before)
+  await page.goto(server.address + fragment)
+  return { page, complaints }
+}
+
+/** Waits until the page shows the network after a number of steps. */
+export const shows = (page: Page, step: number): Promise<unknown> =>
+  page.waitForSelector(`.net[data-step="${step}"]`, { state: 'attached' })
+
+/** A training that is soon done: 20 steps of 16 digits. */
+export const short = '#v=1&images=2000&batch=16&step=20'
