@@ -11,6 +11,12 @@ export function keysOf(lab: Lab): (event: KeyboardEvent) => void {
     n: () => lab.next('any'),
     m: () => lab.next('mistake'),
     u: () => document.getElementById('upload')?.click(),
+    d: () => {
+      lab.brush.value = 'draw'
+    },
+    e: () => {
+      lab.brush.value = 'erase'
+    },
     z: () => lab.showTest(lab.lastIndex),
   }
   return event => {

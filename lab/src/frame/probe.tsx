@@ -1,17 +1,14 @@
 /** The probe: the picture, to be drawn on by pointer or keys, with the part outlined that a unit elsewhere sees. */
-import { type Signal, useSignal } from '@preact/signals'
+import { useSignal } from '@preact/signals'
 import { Picture } from '../draw/raster.tsx'
 import { fieldOf } from '../state/fields.ts'
 import type { Lab } from '../state/lab.ts'
-
-/** What the pointer does. */
-export type Brush = 'draw' | 'erase'
 
 /** Side of the probe, CSS pixels. */
 const side = 168
 
 /** The picture with its outlines. */
-export function ProbeCanvas({ lab, brush }: { readonly lab: Lab; readonly brush: Signal<Brush> }) {
+export function ProbeCanvas({ lab }: { readonly lab: Lab }) {
   const cursor = useSignal<{ row: number; column: number } | undefined>(undefined)
   const probe = lab.probe.value
   const shape = lab.opened.value?.shape
@@ -26,7 +23,7 @@ export function ProbeCanvas({ lab, brush }: { readonly lab: Lab; readonly brush:
       for (let channel = 0; channel < channels; channel++) {
         const at = (y * columns + x) * channels + channel
         const now = pixels[at]!
-        pixels[at] = brush.value === 'draw' ? Math.max(now, 255 * strength) : Math.min(now, 255 * (1 - strength))
+        pixels[at] = lab.brush.value === 'draw' ? Math.max(now, 255 * strength) : Math.min(now, 255 * (1 - strength))
       }
     }
     const name = probe.index === undefined ? probe.name : `test image ${probe.index}, changed`

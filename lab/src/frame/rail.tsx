@@ -5,17 +5,17 @@ import { digits, percent } from '../draw/format.ts'
 import { Ramp } from '../draw/raster.tsx'
 import type { Lab } from '../state/lab.ts'
 import { Icon } from './icons.tsx'
-import { type Brush, ProbeCanvas } from './probe.tsx'
+import { ProbeCanvas } from './probe.tsx'
 import { readPicture } from './upload.ts'
 
 /** The column. */
 export function Rail({ lab }: { readonly lab: Lab }) {
-  const brush = useSignal<Brush>('draw')
+  const { brush } = lab
   const probe = lab.probe.value
   const { classes } = lab.opened.value ?? {}
   return (
     <aside class="rail" aria-label="Probe">
-      <ProbeCanvas lab={lab} brush={brush} />
+      <ProbeCanvas lab={lab} />
       <div class="caption">
         <span>
           <b>{probe?.name ?? 'no picture yet'}</b>

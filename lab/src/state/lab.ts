@@ -58,6 +58,8 @@ export class Lab {
   readonly problem = signal<Problem | undefined>(undefined)
   /** Hash of the weights, and the moment that it is of. */
   readonly hash = signal<{ readonly step: number; readonly hash: string } | undefined>(undefined)
+  /** What the pointer does on the probe. */
+  readonly brush = signal<'draw' | 'erase'>('draw')
   /** A place over which the pointer is, outlined on the probe. */
   readonly hovered = signal<Place | undefined>(undefined)
 
