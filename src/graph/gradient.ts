@@ -7,9 +7,19 @@
  */
 import { add } from './ops/elementwise.ts'
 import { full } from './ops/map.ts'
+import { type ReluRule, vjpUnder } from './rectifier.ts'
 import { formatShape, ShapeError } from './shape.ts'
-import { isApplicationOf, opOf } from './table.ts'
+import { isApplicationOf } from './table.ts'
 import { type Tensor, topologicalOrder } from './tensor.ts'
+
+/** Options of {@link gradients}. */
+export interface GradientOptions {
+  /**
+   * What goes back through rectifiers: their derivative, `'exact'`, by default. `'guided'` and `'deconvnet'` make pictures
+   * of what a network saw, which are no gradients.
+   */
+  readonly relu?: ReluRule
+}
 
 /**
  * ∂loss/∂target for each target, in the target's shape; zeros where the loss does not depend on it. Targets may be
@@ -17,8 +27,8 @@ import { type Tensor, topologicalOrder } from './tensor.ts'
  * @throws ShapeError when the loss is not an f32 scalar or a target is not f32.
  * @example const [dw, db] = gradients(loss, [w.tensor, b.tensor])
  */
-export function gradients(loss: Tensor, targets: readonly Tensor[]): Tensor[] {
-  const all = accumulateGradients(loss, targets)
+export function gradients(loss: Tensor, targets: readonly Tensor[], options: GradientOptions = {}): Tensor[] {
+  const all = accumulateGradients(loss, targets, options)
   return targets.map(target => all.get(target) ?? full(target.shape, 0))
 }
 
@@ -27,7 +37,11 @@ export function gradients(loss: Tensor, targets: readonly Tensor[]): Tensor[] {
  * on its way, for looking at.
  * @throws ShapeError as {@link gradients}.
  */
-export function accumulateGradients(loss: Tensor, targets: readonly Tensor[]): Map<Tensor, Tensor> {
+export function accumulateGradients(
+  loss: Tensor,
+  targets: readonly Tensor[],
+  { relu = 'exact' }: GradientOptions = {},
+): Map<Tensor, Tensor> {
   if (loss.shape.length > 0 || loss.dtype !== 'f32') {
     throw new ShapeError(`gradients: the loss must be an f32 scalar, got ${loss.dtype} ${formatShape(loss.shape)}`)
   }
@@ -44,7 +58,7 @@ export function accumulateGradients(loss: Tensor, targets: readonly Tensor[]): M
   for (const tensor of order.reverse()) {
     const gradient = found.get(tensor)
     if (!gradient || !tensor.inputs.some(input => needed.has(input))) continue
-    const toInputs = opOf(tensor).vjp(tensor, gradient, tensor.attributes)
+    const toInputs = vjpUnder(relu, tensor, gradient)
     tensor.inputs.forEach((input, index) => {
       const share = toInputs[index]
       if (!share || !needed.has(input)) return

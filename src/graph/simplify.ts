@@ -18,6 +18,7 @@ import { matmulOp } from './ops/matmul.ts'
 import { maxPool2dOp } from './ops/maxPool2d.ts'
 import { reshapeOp } from './ops/reshape.ts'
 import { transposeOp } from './ops/transpose.ts'
+import { isRelu } from './rectifier.ts'
 import { sameShape } from './shape.ts'
 import { structuralKey } from './structuralKey.ts'
 import { isApplicationOf } from './table.ts'
@@ -144,11 +145,4 @@ function commutePooling(roots: readonly Tensor[]): Rule {
     result.label = activation.label
     return result
   }
-}
-
-function isRelu(tensor: Tensor): tensor is Tensor & { readonly attributes: MapAttributes } {
-  if (!isApplicationOf(tensor, 'map') || tensor.attributes.stopGradient) return false
-  const { expression } = tensor.attributes
-  const plain = expression.kind === 'unary' && expression.fn === 'relu' && expression.x.kind === 'input'
-  return plain && tensor.inputs[0].dtype === 'f32' && sameShape(tensor.inputs[0].shape, tensor.shape)
 }

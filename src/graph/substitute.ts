@@ -1,18 +1,20 @@
 /** Reading other values: the same graph over other sources. */
+import { opOf } from './table.ts'
 import { Tensor, topologicalOrder } from './tensor.ts'
 
 /**
  * Copies of `roots` in which every tensor that has a substitute is replaced by it. What does not depend on a replaced tensor
- * is not copied.
+ * is not copied. Bytes may be replaced by floats: what only moves them (a transposition) then moves floats.
  *
- * @param substitutes by the tensor they take the place of; equal in shape and type
+ * @param substitutes by the tensor they take the place of; equal in shape
  */
 export function substituteTensors(roots: readonly Tensor[], substitutes: ReadonlyMap<Tensor, Tensor>): Tensor[] {
   const done = new Map<Tensor, Tensor>(substitutes)
   for (const tensor of topologicalOrder(roots)) {
     if (done.has(tensor) || !tensor.inputs.some(input => done.has(input))) continue
-    const { op, attributes, shape, dtype, label } = tensor
+    const { op, attributes, shape, label } = tensor
     const inputs = tensor.inputs.map(input => done.get(input) ?? input)
+    const { dtype } = opOf(tensor).shape(inputs, attributes)
     done.set(tensor, new Tensor({ op, inputs, attributes, shape, dtype, ...(label !== undefined && { label }) }))
   }
   return roots.map(root => done.get(root) ?? root)

@@ -1,5 +1,6 @@
 /** A summary as an aligned text table, in the lectures' notation: volumes are height×width×channels. */
 import { formatBytes, formatCount, tableBytes } from '../text/format.ts'
+import type { ReceptiveField } from './receptiveField.ts'
 import type { Summary, SummaryRow } from './summary.ts'
 
 /** `28×28×6` for `[6, 28, 28]`, `120` for `[120]`. */
@@ -8,7 +9,7 @@ export function formatVolume(shape: readonly number[]): string {
 }
 
 /** `5/1`: size and stride, as in the lectures; nothing for a layer without a receptive field. */
-export function formatReceptiveField(field: SummaryRow['receptiveField']): string {
+export function formatReceptiveField(field: Pick<ReceptiveField, 'size' | 'stride'> | undefined): string {
   if (!field) return ''
   const pair = ([rows, columns]: readonly [number, number]) => (rows === columns ? `${rows}` : `${rows}×${columns}`)
   return `${pair(field.size)}/${pair(field.stride)}`

@@ -1,12 +1,12 @@
 /**
  * Receptive fields: the part of the image that a unit sees, for every value of a graph.
  *
- * Along a path, a window of kernel k, stride s and dilation d makes a field of size r and jump j (the distance in the
- * image between neighboring units, also called total stride) into
- *   r ← r + (k − 1) · d · j        j ← j · s
- * and where paths meet, the largest counts (Araujo, Norris and Sim, "Computing receptive fields of convolutional neural
- * networks", Distill 2019). A matrix product after `flatten` sees its whole input volume, as a convolution with a kernel of
- * that size would. Fields are counted on the padded image, so they may exceed it.
+ * Along a path, a window of kernel k, stride s, dilation d and padding p makes a field of size r, jump j (the distance in the
+ * image between neighboring units, also called total stride) and offset o (the first pixel that unit 0 sees) into
+ *   r ← r + (k − 1) · d · j        o ← o − p · j        j ← j · s
+ * and where paths meet, a unit sees what it sees by any of them (Araujo, Norris and Sim, "Computing receptive fields of
+ * convolutional neural networks", Distill 2019). A matrix product after `flatten` sees its whole input volume, as a convolution
+ * with a kernel of that size would. Fields are counted on the padded image, so they may exceed it.
  */
 import { isApplicationOf } from '../graph/table.ts'
 import { type Tensor, topologicalOrder } from '../graph/tensor.ts'
@@ -18,6 +18,37 @@ export interface ReceptiveField {
   readonly size: readonly [number, number]
   /** Rows and columns between the fields of neighboring units. */
   readonly stride: readonly [number, number]
+  /** First row and column that the unit at (0, 0) sees; negative when it sees padding. */
+  readonly offset: readonly [number, number]
+  /** True for rows or columns of which every unit sees all, wherever it is: behind a gate that pools globally, for example. */
+  readonly seesAll?: readonly [boolean, boolean]
+}
+
+/** Rows and columns of the image, ends exclusive. */
+export interface ImageWindow {
+  readonly top: number
+  readonly left: number
+  readonly bottom: number
+  readonly right: number
+}
+
+/**
+ * The part of an image that the unit at a row and column sees, cut off at the image's edges.
+ * @param shape `[height, width]` of the image
+ * @example windowSeenBy(inspector.point('conv2').receptiveField, [3, 3], [28, 28])
+ */
+export function windowSeenBy(
+  { size, stride, offset, seesAll = [false, false] }: ReceptiveField,
+  cell: readonly [row: number, column: number],
+  shape: readonly [height: number, width: number, ...rest: number[]],
+): ImageWindow {
+  const [[top, bottom], [left, right]] = ([0, 1] as const).map(axis => {
+    if (seesAll[axis]) return [0, shape[axis]]
+    const first = offset[axis] + cell[axis] * stride[axis]
+    const within = (at: number): number => Math.min(Math.max(at, 0), shape[axis])
+    return [within(first), within(first + size[axis])]
+  })
+  return { top, left, bottom, right }
 }
 
 /**
@@ -25,13 +56,14 @@ export interface ReceptiveField {
  * laid aside to work on channels).
  */
 interface Extended extends ReceptiveField {
-  readonly extent: readonly [number, number]
+  readonly extent: Pair
+  readonly seesAll: readonly [boolean, boolean]
 }
 
 /**
  * The receptive field, in the image `input` `[N, C, H, W]`, of the units of every value that `output` depends on; values
  * that do not depend on the image have none.
- * @example receptiveFields(logits, images).get(logits) // { size: [32, 32], stride: [4, 4] } for LeNet-5
+ * @example receptiveFields(logits, images).get(logits) // { size: [32, 32], stride: [4, 4], offset: [-2, -2] } for LeNet-5
  */
 export function receptiveFields(output: Tensor, input: Tensor): Map<Tensor, ReceptiveField> {
   return traceFields(output, input).fields
@@ -46,12 +78,13 @@ export function traceFields(
   const windows = new Map<Tensor, Window2d>()
   for (const tensor of topologicalOrder([output])) {
     if (tensor === input) {
-      fields.set(tensor, { size: one, stride: one, extent: [tensor.shape[2], tensor.shape[3]] })
+      const extent: Pair = [tensor.shape[2], tensor.shape[3]]
+      fields.set(tensor, { size: one, stride: one, offset: [0, 0], extent, seesAll: [false, false] })
       continue
     }
     const inputs = tensor.inputs.filter(x => fields.has(x))
     if (inputs.length === 0) continue
-    const before = largestOf(inputs.map(x => fields.get(x) as Extended))
+    const before = unionOf(inputs.map(x => fields.get(x) as Extended))
     const [data] = inputs
     // An operation on other axes leaves rows and columns alone: local response normalization pools over channels.
     const elsewhere = data.shape.length === 4 && !isImage(data, fields.get(data) as Extended)
@@ -60,7 +93,7 @@ export function traceFields(
     fields.set(tensor, elsewhere ? before : window ? moved(tensor, window, before) : folded(tensor, before))
   }
   return {
-    fields: new Map([...fields].map(([tensor, { size, stride }]) => [tensor, { size, stride }])),
+    fields: new Map([...fields].map(([tensor, field]) => [tensor, publicField(field)])),
     windows,
   }
 }
@@ -69,11 +102,30 @@ type Pair = readonly [number, number]
 const one: Pair = [1, 1]
 const pairwise = (f: (axis: 0 | 1) => number): Pair => [f(0), f(1)]
 
-/** Where paths meet, the largest counts. */
-function largestOf(fields: readonly Extended[]): Extended {
-  const largest = (part: (field: Extended) => Pair): Pair =>
-    pairwise(axis => Math.max(...fields.map(field => part(field)[axis])))
-  return { size: largest(f => f.size), stride: largest(f => f.stride), extent: largest(f => f.extent) }
+const publicField = ({ size, stride, offset, seesAll }: Extended): ReceptiveField => ({
+  size,
+  stride,
+  offset,
+  ...(seesAll.includes(true) && { seesAll }),
+})
+
+/** Where paths meet, a unit sees from the first pixel to the last that it sees by any of them. */
+function unionOf(fields: readonly Extended[]): Extended {
+  const over = (f: (axis: 0 | 1) => readonly number[], pick: (...numbers: number[]) => number): Pair =>
+    pairwise(axis => pick(...f(axis)))
+  const offset = over(axis => fields.map(field => field.offset[axis]), Math.min)
+  const end = over(axis => fields.map(field => field.offset[axis] + field.size[axis]), Math.max)
+  const extent = over(axis => fields.map(field => field.extent[axis]), Math.max)
+  // One unit that is read by all units of another value: a gate.
+  const isGate = (field: Extended, axis: 0 | 1): boolean => field.extent[axis] === 1 && extent[axis] > 1
+  const seesAll = (axis: 0 | 1): boolean => fields.some(field => field.seesAll[axis] || isGate(field, axis))
+  return {
+    size: pairwise(axis => end[axis] - offset[axis]),
+    stride: over(axis => fields.map(field => field.stride[axis]), Math.max),
+    offset,
+    extent,
+    seesAll: [seesAll(0), seesAll(1)],
+  }
 }
 
 /** True when the last two axes of a volume are rows and columns of the image; a reshape may have put others there. */
@@ -84,10 +136,12 @@ const extentOf = ({ shape, op }: Tensor, before: Pair): Pair =>
   shape.length === 4 && op !== 'reshape' ? [shape[2], shape[3]] : before
 
 /** The field behind a window. */
-function moved(tensor: Tensor, { kernel, dilation, stride }: Window2d, before: Extended): Extended {
+function moved(tensor: Tensor, { kernel, dilation, stride, padding }: Window2d, before: Extended): Extended {
   return {
+    ...before,
     size: pairwise(axis => before.size[axis] + (kernel[axis] - 1) * dilation[axis] * before.stride[axis]),
     stride: pairwise(axis => before.stride[axis] * stride[axis]),
+    offset: pairwise(axis => before.offset[axis] - [padding.top, padding.left][axis] * before.stride[axis]),
     extent: extentOf(tensor, before.extent),
   }
 }
@@ -96,11 +150,29 @@ function moved(tensor: Tensor, { kernel, dilation, stride }: Window2d, before: E
 function folded(tensor: Tensor, before: Extended): Extended {
   const axes = foldedAxes(tensor)
   const extent = pairwise(axis => (axes[axis] ? 1 : before.extent[axis]))
+  const { stride, offset } = placed(tensor, before)
   return {
+    ...before,
     size: pairwise(axis => before.size[axis] + (axes[axis] ? (before.extent[axis] - 1) * before.stride[axis] : 0)),
-    stride: before.stride,
+    stride,
+    offset,
     extent: extentOf(tensor, extent),
   }
+}
+
+/** Stride and offset behind an operation that leaves units out or puts others before them. */
+function placed(tensor: Tensor, before: Extended): Pick<Extended, 'stride' | 'offset'> {
+  const { stride, offset } = before
+  if (tensor.shape.length !== 4 || !isImage(tensor.inputs[0], before)) return before
+  if (isApplicationOf(tensor, 'slice')) {
+    const { starts, steps } = tensor.attributes
+    return {
+      stride: pairwise(axis => stride[axis] * steps[axis + 2]),
+      offset: pairwise(axis => offset[axis] + starts[axis + 2] * stride[axis]),
+    }
+  }
+  if (!isApplicationOf(tensor, 'pad')) return before
+  return { stride, offset: pairwise(axis => offset[axis] - tensor.attributes.before[axis + 2] * stride[axis]) }
 }
 
 /** True when an operation combines all rows, or all columns, of its input. */

@@ -32,7 +32,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
     values: ['augment', 'backends', 'data', 'formats', 'models', 'nn', 'optim', 'rules', 'text', 'train'],
   },
   study: { values: ['data', 'random'] },
-  inspect: { values: ['nn', 'models', 'graph', 'text'] },
+  inspect: { values: ['nn', 'models', 'graph', 'random', 'async', 'text'], types: ['backends', 'plan'] },
   plot: { values: ['text'] },
   report: { values: ['data', 'inspect', 'plot', 'study', 'text'], types: ['backends', 'nn', 'train'] },
   runs: {
