@@ -15,7 +15,7 @@ import {
   type Transform,
 } from './transform.ts'
 
-/** A picture with a box of one color; what of the box lies outside is left out. */
+/** A picture with a box of one color; the part of the box outside the picture is ignored. */
 export function erase(image: Raster, box: Box, fill: Fill = 0): Raster {
   const color = fillBytes('erase', fill, image.channels)
   return eraseWith(image, box, at => color[at % image.channels]!)

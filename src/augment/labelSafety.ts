@@ -39,5 +39,5 @@ export function labelRisk(
 /** @throws LabelSafetyError when a transform would make labels wrong, with the reason and how to insist. */
 export function refuseLabelRisk(transforms: readonly Transform[], data: LabeledClasses): void {
   const reason = labelRisk(transforms, data)
-  if (reason) throw new LabelSafetyError(`${reason}. To do it all the same: compose([…], { allowLabelChanges: true })`)
+  if (reason) throw new LabelSafetyError(`${reason}. To do so anyway: compose([…], { allowLabelChanges: true })`)
 }

@@ -35,8 +35,8 @@ export function pixelProblem(pixels: unknown, shape: RasterShape, count = 1): st
   const what = count === 1 ? 'a picture' : `${count} pictures`
   const problem = `${pixels.length} bytes given for ${what} of [${shape.join(', ')}], expected ${expected}`
   if (channels === 4 || pixels.length !== count * height * width * 4) return problem
-  const kept = channels === 3 ? 'i % 4 < 3' : 'i % 4 === 0'
-  return `${problem}; they look like RGBA, as a canvas gives it: keep ${channels} of every 4 by bytes.filter((_, i) => ${kept})`
+  const channelTest = channels === 3 ? 'i % 4 < 3' : 'i % 4 === 0'
+  return `${problem}; they look like RGBA, as a canvas gives it: keep ${channels} of every 4 by bytes.filter((_, i) => ${channelTest})`
 }
 
 /** Describes a value that is not bytes, and how to turn it into bytes. */
@@ -92,7 +92,7 @@ export function fillBytes(name: string, fill: Fill, channels: number): Uint8Arra
   return Uint8Array.from(values)
 }
 
-/** A number as a byte: rounded, and kept in 0 … 255. */
+/** A number as a byte: rounded, and clamped to 0 … 255. */
 export const toByte = (value: number): number => (value <= 0 ? 0 : value >= 255 ? 255 : Math.round(value))
 
 /** A number rounded; halves to the even neighbor, as Python and PyTorch round. */

@@ -67,15 +67,15 @@ interface Taps {
   /** Old places of each new one, and the first of them. */
   readonly counts: Int32Array
   readonly firsts: Int32Array
-  /** `[size, most]`, in units of 2⁻²²; each row sums to 1 but for rounding. */
+  /** `[size, most]`, in units of 2⁻²²; each row sums to 1 except for rounding. */
   readonly weights: Int32Array
   readonly most: number
 }
 
 function tapsOf(from: number, to: number, { support, weight }: Filter): Taps {
   const scale = from / to
-  const spread = Math.max(scale, 1)
-  const reach = support * spread
+  const stretch = Math.max(scale, 1)
+  const reach = support * stretch
   const most = 2 * Math.ceil(reach) + 1
   const taps = {
     counts: new Int32Array(to),
@@ -87,8 +87,8 @@ function tapsOf(from: number, to: number, { support, weight }: Filter): Taps {
     const center = (i + 0.5) * scale
     const first = Math.max(0, Math.trunc(center - reach + 0.5))
     const count = Math.min(from, Math.trunc(center + reach + 0.5)) - first
-    // Not divided by `spread`: the product is what rounds as Pillow's does.
-    const raw = Float64Array.from({ length: count }, (_, k) => weight((k + first - center + 0.5) * (1 / spread)))
+    // Not divided by `stretch`: the product is what rounds as Pillow's does.
+    const raw = Float64Array.from({ length: count }, (_, k) => weight((k + first - center + 0.5) * (1 / stretch)))
     const sum = raw.reduce((a, b) => a + b, 0)
     raw.forEach((value, k) => {
       const share = (value / sum) * (1 << precision)

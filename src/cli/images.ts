@@ -17,12 +17,10 @@ export async function checkImages(check: FingerprintCheck, allowChanged = false)
   const { run } = check
   const { changes, isUnknown } = await compareFingerprint(check)
   if (isUnknown) {
-    warn(
-      `${run}: is of a version that kept no fingerprint of its images: whether they are still the same cannot be checked`,
-    )
+    warn(`${run}: was made by a version without fingerprints: whether its images are still the same cannot be checked`)
   }
   if (changes === undefined) return
   const message = `${run}: ${changes}`
-  if (!allowChanged) throw new CommandError(`${message}; to go on all the same: --allow-changed-data`)
+  if (!allowChanged) throw new CommandError(`${message}; to continue anyway: --allow-changed-data`)
   warn(message)
 }

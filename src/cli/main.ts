@@ -31,9 +31,9 @@ const program = new Command('fovea')
     `
 Examples:
   fovea train                                train LeNet-5 on MNIST, into the folder runs/lenet5
-  fovea train --resume runs/lenet5           go on after an interruption
+  fovea train --resume runs/lenet5           continue after an interruption
   fovea eval runs/lenet5                     score on the test set, class by class
-  fovea predict runs/lenet5 digit.png        what is on a picture
+  fovea predict runs/lenet5 digit.png        classify a picture
   fovea summary lenet5                       layers, parameters, memory
   fovea lab                                  train in the browser, and look at every number
   fovea lr-find, search, kfold, ensemble, compare: each has its --help

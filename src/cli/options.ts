@@ -72,8 +72,8 @@ export const collect = (text: string, before: readonly string[] = []): string[] 
 
 /** `--set` of the commands that train. */
 export const setOption = () =>
-  new Option('--set <field=value>', 'set any field of the recipe; may be given again and again').argParser(collect)
+  new Option('--set <field=value>', 'set any field of the recipe; may be repeated').argParser(collect)
 
 /** `--allow-changed-data` of the commands that divide a run's images anew. */
 export const changedDataOption = () =>
-  new Option('--allow-changed-data', "go on although the run's images are not those that it began with")
+  new Option('--allow-changed-data', "continue although the run's images have changed since it began")

@@ -25,7 +25,7 @@ export function takesRecipe(command: Command): Command {
       `data set, or folder:PATH with a sub-folder of pictures for each class ${usual(defaultData)}`,
     )
     .option('--data-dir <dir>', "folder with the data set's files (default: the npm package of the data set)")
-    .option('--limit <n>', 'train on n images only, of every class its share, for quick tries', numeric)
+    .option('--limit <n>', "train on n images only, with each class's share kept, for quick tries", numeric)
     .option(
       '--validation <n>',
       `images held back from training, or their share below 1 ${usual(defaults.validation)}`,
@@ -49,7 +49,7 @@ export function takesRecipe(command: Command): Command {
     .addOption(
       new Option(
         '--preprocess <name>',
-        "what is fitted to the training images and stored with the weights (default: the data set's mean and deviation)",
+        "preprocessing fitted to the training images and stored with the weights (default: the data set's mean and deviation)",
       ).choices(preprocessNames),
     )
 }
@@ -99,7 +99,7 @@ export async function recipeOptions(
   return { given, file: isFile ? word : undefined }
 }
 
-/** Options, with the recipe file that a command was given in place of a model. */
+/** Options, with the recipe file given to a command instead of a model. */
 export async function withFile<T extends object>(
   word: string | undefined,
   options: T,

@@ -42,15 +42,15 @@ export interface BatchSource {
   /** True when its labels are probabilities `f32 [size, classes]`, false for class numbers `i32 [size]`. */
   readonly softLabels: boolean
   /**
-   * Begins an epoch; batches asked for after this are of that epoch.
-   * @param firstBatch the first that will be asked for, when a run resumes in the middle of an epoch
+   * Begins an epoch; later calls of `fill` take batches of that epoch.
+   * @param firstBatch the first that `fill` will take, when a run resumes in the middle of an epoch
    */
   startEpoch(epoch: number, firstBatch?: number): void
   /** Number of images in a batch. @throws DatasetError when there is no such batch. */
   sizeOf(batch: number): number
   /** Copies a batch to the front of the destinations and gives its size. */
   fill(batch: number, images: Uint8Array, labels: Int32Array | Float32Array): number | Promise<number>
-  /** Ends what works in the background; a later `fill` begins it anew. */
+  /** Ends work in the background; a later `fill` starts it again. */
   close?(): Promise<void>
 }
 
@@ -65,7 +65,7 @@ export class EpochOrder {
   readonly samples: number
   readonly batches: number
   readonly #seed: number | undefined
-  /** The orders that were asked for last, by epoch. */
+  /** The most recent orders, by epoch. */
   readonly #orders = new Map<number, Int32Array>()
 
   /**

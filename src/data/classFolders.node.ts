@@ -54,7 +54,7 @@ export function foldersOf(directory: string, classes: readonly string[]): (strin
   if (unknown) {
     const twin = caseTwin(unknown.name, classes)
     const hint = twin === undefined ? '' : `; ${twin} differs from it in upper and lower case only`
-    throw new DatasetError(`${join(directory, unknown.entry)}: is none of the classes (${classes.join(', ')})${hint}`)
+    throw new DatasetError(`${join(directory, unknown.entry)}: is not among the classes (${classes.join(', ')})${hint}`)
   }
   return classes.map(name => folders.find(folder => folder.name === name)?.entry)
 }

@@ -44,7 +44,7 @@ export async function download({ url, path, hash, onProgress }: DownloadOptions)
   if (found !== hash.hex) {
     await rm(part, { force: true })
     throw new DatasetError(
-      `${url}: the ${hash.algorithm} of what came is ${found}, expected ${hash.hex}; it was thrown away`,
+      `${url}: the ${hash.algorithm} of the download is ${found}, expected ${hash.hex}; the download was deleted`,
     )
   }
   await rename(part, path)

@@ -61,7 +61,7 @@ export function changesOf(
   })
   const counts = before.images === now.images ? [] : [`${before.images} images then, ${now.images} now`]
   const parts = [...counts, ...(classes.length > 0 ? [some(classes)] : []), ...fileChanges(...files)]
-  return parts.length > 0 ? parts.join('; ') : 'their labels are others, or in another order'
+  return parts.length > 0 ? parts.join('; ') : 'their labels have changed, or their order has'
 }
 
 function fileChanges(before: FileSizes | undefined, now: FileSizes | undefined): string[] {

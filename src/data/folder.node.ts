@@ -117,9 +117,9 @@ export async function imageFolder(directory: string, options: ImageFolderOptions
   if (skipped.length > 0 && corrupt === 'refuse')
     throw new DatasetError(refusal(directory, skipped, found.files.length))
   const bad = new Set(skipped.map(({ file }) => file))
-  const kept = [...found.files.keys()].filter(k => !bad.has(found.files[k]!))
-  const files = kept.map(k => found.files[k]!)
-  const labels = Int32Array.from(kept, k => found.labels[k]!)
+  const readable = [...found.files.keys()].filter(k => !bad.has(found.files[k]!))
+  const files = readable.map(k => found.files[k]!)
+  const labels = Int32Array.from(readable, k => found.labels[k]!)
   const { emptyClasses = options.classes ? 'allow' : 'refuse' } = options
   const filled = new Set(labels)
   const empty = [...classes.keys()].filter(label => !filled.has(label))
@@ -136,7 +136,7 @@ export async function imageFolder(directory: string, options: ImageFolderOptions
     name: options.name ?? directory,
     directory,
     files,
-    sizes: kept.map(k => found.sizes[k]!),
+    sizes: readable.map(k => found.sizes[k]!),
     labels,
     shape,
     classes,
@@ -235,7 +235,7 @@ function refusal(directory: string, failures: readonly SkippedFile[], total: num
   const shown = failures.slice(0, 20).map(({ reason }) => `  ${reason}`)
   if (failures.length > shown.length) shown.push(`  … and ${failures.length - shown.length} more`)
   return [
-    `${directory}: ${failures.length} of ${total} pictures cannot be read; mend or remove them, or ask with corrupt: 'skip' to leave them out`,
+    `${directory}: ${failures.length} of ${total} pictures cannot be read; repair or remove them, or leave them out with corrupt: 'skip'`,
     ...shown,
   ].join('\n')
 }

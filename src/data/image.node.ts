@@ -14,7 +14,7 @@ import { formatOf } from './pictureFile.ts'
 import { type InputShape, type PrepareOptions, prepareRaster, subjectOf } from './prepare.ts'
 import { loadSharp } from './sharp.node.ts'
 
-/** Limits on what is read. */
+/** Limits on files that are read. */
 export interface ImageLimits {
   /** Largest number of pixels (width × height) that is decoded, 100 million by default. */
   readonly maxPixels?: number
@@ -109,7 +109,7 @@ interface OpenImage {
   readonly decode: () => Promise<Raster>
 }
 
-/** Reads a file and its header; everything that can be said about it before decoding is said here. */
+/** Reads a file and its header, and makes every check that needs no decoding. */
 async function openImage(source: ImageSource, limits: ImageLimits): Promise<OpenImage> {
   const { name, bytes } = typeof source === 'string' ? { name: source, bytes: await readPicture(source) } : source
   if (bytes.length === 0) throw new ImageError(`${name}: is empty (0 bytes)`)

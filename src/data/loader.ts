@@ -72,7 +72,7 @@ export class BatchLoader implements BatchSource {
     return this.subset.dataset
   }
 
-  /** Sets the order of an epoch, counted from anywhere; batches asked for after this are of that epoch. */
+  /** Sets the order of an epoch, counted from anywhere; later calls of `fill` take batches of that epoch. */
   startEpoch(epoch: number): void {
     this.#epoch = epoch
   }
@@ -91,7 +91,7 @@ export class BatchLoader implements BatchSource {
   }
 
   /**
-   * Copies a batch to the front of the destination and returns its size; what lies behind it is left as it was.
+   * Copies a batch to the front of the destination and returns its size; the rest of the destination is unchanged.
    *
    * @param batch 0 … batches − 1
    * @param images destination `[size, height, width, channels]`

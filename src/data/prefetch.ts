@@ -113,7 +113,7 @@ export class PrefetchLoader implements BatchSource {
     }
   }
 
-  /** Drops batches that are neither asked for nor next: after a jump, or a new epoch. */
+  /** Drops batches that are neither the current nor the next: after a jump, or a new epoch. */
   #forgetOthers(epoch: number, batch: number): void {
     const wanted = new Set<string>()
     for (let k = 0; k <= this.#producer.depth; k++) {

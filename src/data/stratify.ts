@@ -1,6 +1,6 @@
 /**
  * Stratified choices: some of a set's images, chosen at random, in which every class has its share. Subsets, validation
- * splits and folds are all made of what is here.
+ * splits and folds are all built on this file.
  */
 import type { ImageCollection } from './dataset.ts'
 import type { Subset } from './split.ts'

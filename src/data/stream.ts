@@ -107,7 +107,7 @@ class StreamLoader implements BatchSource {
     return sizeOfBatch(batch, { batches, batchSize, samples, name: this.dataset.name })
   }
 
-  /** @throws DatasetError when the batches are not asked for in order, the stream ends early, or an image or label does not fit. */
+  /** @throws DatasetError when batches are not taken in order, the stream ends early, or an image or label does not fit. */
   async fill(batch: number, images: Uint8Array, labels: Int32Array | Float32Array): Promise<number> {
     const { name, classes } = this.dataset
     const size = this.sizeOf(batch)

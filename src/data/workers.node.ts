@@ -54,7 +54,7 @@ interface Job {
   readonly reject: (error: Error) => void
 }
 
-/** Threads that make batches; started when the first is asked for. */
+/** Threads that make batches; started with the first batch. */
 class WorkerPool implements BatchProducer {
   readonly depth: number
   readonly #dataset: ImageCollection

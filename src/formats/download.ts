@@ -14,7 +14,7 @@ export function addressOf(text: string): URL {
   try {
     return new URL(text, page)
   } catch (error) {
-    throw new WeightsError(text, 'is not an address, and there is no page that it could be relative to', undefined, {
+    throw new WeightsError(text, 'is not an address, and there is no page to which it could be relative', undefined, {
       cause: error,
     })
   }

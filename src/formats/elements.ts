@@ -39,7 +39,7 @@ interface FloatFormat {
   readonly fraction: number
   readonly bias: number
   /**
-   * Meaning of the largest exponent: infinities and NaN as in IEEE 754; numbers but for one NaN of each sign (`fn`); or numbers
+   * Meaning of the largest exponent: infinities and NaN as in IEEE 754; numbers except for one NaN of each sign (`fn`); or numbers
    * only, and the pattern of -0 is NaN (`fnuz`).
    */
   readonly special: 'ieee' | 'fn' | 'fnuz'

@@ -21,7 +21,7 @@ export class PyTorchFileError extends WeightsError {
 /**
  * Opens a file of `torch.save`: the zip format (PyTorch 1.6 and later, also compressed afterwards) or the stream before it;
  * tensors in dictionaries and lists of any form. The path of a file that is one tensor is `''`. Objects of other classes are
- * skipped; tensors whose values are not read (sparse, quantized, complex) are listed, and refused when they are asked for.
+ * skipped; tensors whose values are not read (sparse, quantized, complex) are listed, and refused when they are read.
  * @throws PyTorchFileError for TorchScript, big-endian files and broken ones.
  */
 export async function openPyTorch(source: ByteSource): Promise<WeightsFile> {

@@ -5,7 +5,7 @@
  *     before              one stream: pickles of a magic number, a protocol version, facts about the system, the objects,
  *                         and the list of storage keys; then for each key its number of elements (int64) and elements
  *
- * The description is read first, then the storages that are asked for.
+ * The description is read first, then the requested storages.
  *
  * Source: `_save`, `_legacy_save` and `_legacy_load` in `torch/serialization.py`.
  */
@@ -141,7 +141,7 @@ async function legacyStorages(
       throw new ArchiveError(`storage ${describeValue(key)} belongs to no tensor or is listed twice`)
     const { elementBytes, length, description } = reference
     if (elementBytes === undefined)
-      throw new ArchiveError(`${description}: this type is unknown here, so that what follows it cannot be found`)
+      throw new ArchiveError(`${description}: this type is unknown, so the data after it cannot be found`)
     const start = position + 8
     if (start <= source.size) {
       const { buffer, byteOffset } = await source.read(position, start)

@@ -5,7 +5,7 @@
  *     N bytes   JSON: { name: { dtype, shape, data_offsets: [begin, end] }, …, "__metadata__": { key: text } }
  *     the rest  the tensors' bytes, row-major, little-endian, contiguous
  *
- * The header alone is read first, then the bytes of the tensors that are asked for. Nothing in a file is believed: every
+ * The header alone is read first, then the bytes of the requested tensors. Nothing in a file is believed: every
  * length, offset and key is checked before it is used, and no allocation is larger than the file.
  *
  * Source: the format's description at https://github.com/huggingface/safetensors

@@ -1,5 +1,5 @@
 /**
- * Bytes that are read a range at a time, so that of a large file only what is asked for comes into memory. Bytes in memory and
+ * Bytes that are read a range at a time, so that only the requested parts of a large file come into memory. Bytes in memory and
  * Blobs are here; `source.node.ts` has files by their path.
  */
 import type { GlobalBlob } from './globals.ts'

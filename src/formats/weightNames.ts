@@ -2,7 +2,7 @@
  * Finds the weights of a model among the tensors of a file: under the names they have, or behind what wrappers and checkpoints
  * put before and between them.
  *
- * 1. Names that are the model's as they stand are taken as they stand.
+ * 1. Names that match the model's are used unchanged.
  * 2. Else what stands before them is found from the model's names: `state_dict.model.`, `module.`, `net.`, whatever it is. One
  *    such prefix is taken, under which at least half of the model's names are; the most count.
  * 3. Only where that finds more, parts of names that wrappers put between the model's own are left out as well

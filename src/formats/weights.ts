@@ -8,7 +8,7 @@ import { type ByteSource, type FileContents, sourceOf } from './source.ts'
 import type { WeightsFile } from './weightsFile.ts'
 
 /**
- * Lists what a file of weights holds; the values of a tensor are read when they are asked for.
+ * Lists what a file of weights holds; the values of a tensor are read on demand.
  * @param name what to call the file in messages; a `File`'s own name by default
  * @throws WeightsError naming the file and what is wrong with it.
  * @example

@@ -1,4 +1,4 @@
-/** Contents of a file of weights, whatever its format: tensors whose values are read when they are asked for. */
+/** Contents of a file of weights, whatever its format: tensors whose values are read on demand. */
 import type { TensorArray } from './elements.ts'
 
 /** One tensor of a file. */
@@ -28,7 +28,7 @@ export interface WeightsFile {
   readonly other: ReadonlyMap<string, FileValue>
 }
 
-/** Thrown for a file that is broken, cannot be read, or does not hold what is asked for. */
+/** Thrown for a file that is broken, cannot be read, or lacks the requested tensor. */
 export class WeightsError extends Error {
   override readonly name: string = 'WeightsError'
   /** Name of the file. */

@@ -1,6 +1,6 @@
 /**
  * A reader of zip archives, as `torch.save` writes them: entries stored without compression, or compressed afterwards by the usual
- * method, deflate. The directory is read first, then the entries that are asked for.
+ * method, deflate. The directory is read first, then the requested entries.
  *
  * The central directory at the end of the file says what there is; archives of more than 4 GB or 65,535 entries say it
  * again in 64-bit fields (zip64). Every offset and length is checked, and entries that overlap are refused.
@@ -230,7 +230,7 @@ async function dataStart(source: ByteSource, { name, header, size, limit }: ZipE
   if (view.getUint32(0, true) !== headerSignature) throw new ZipError(`entry ${quote(name)} has no header at ${header}`)
   const start = header + headerBytes + view.getUint16(26, true) + view.getUint16(28, true)
   if (start + size > limit)
-    throw new ZipError(`entry ${quote(name)} of ${size} bytes at ${start} runs into what follows`)
+    throw new ZipError(`entry ${quote(name)} of ${size} bytes at ${start} overlaps the next part`)
   return start
 }
 

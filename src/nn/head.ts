@@ -5,7 +5,7 @@
 import { Variable } from '../graph/variable.ts'
 import type { Module } from './module.ts'
 
-/** A layer that can be made anew with another number of outputs: linear, convolution. */
+/** A layer that can be replaced by one with another number of outputs: linear, convolution. */
 export interface HeadLayer extends Module {
   /** A new, unfilled layer with the same inputs, options and initializers. */
   withOutputs(outputs: number): Module

@@ -58,7 +58,7 @@ export interface Initializer {
 export class ModelBuffer<S extends readonly number[] = readonly number[]> extends Variable<S> {
   /**
    * @param value initial value of every element
-   * @param dtype `f32` by default; `i32` for what is counted
+   * @param dtype `f32` by default; `i32` for counters
    */
   constructor(shape: S, value: number, dtype: DType = 'f32') {
     super(shape, { dtype })

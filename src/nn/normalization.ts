@@ -38,18 +38,18 @@ export interface Moments {
 /**
  * The moments of `x` over `axes` that a normalization needs, written so that little is rounded and the gradient is cheap.
  *
- * The mean is known to so many digits only, which are few next to σ where μ is a hundred σ. So the rounded mean c is taken for
+ * The mean has a limited number of digits, which are few next to σ where μ is a hundred σ. So the rounded mean c is taken for
  * a constant: x − c is exact for x near c, and what c lacks is the mean of that, μ − c. Then x − μ = (x − c) − (μ − c) and
  * σ² = mean (x − c)² − (μ − c)², of which the second terms are tiny.
  *
  * In (x − μ) · s, differentiation sums over all of x to find the slope of μ, and once more through σ², although Σ (x − μ) = 0
  * makes that second sum zero. Here its slopes are worked out on μ − c, on numbers of the size of μ. As nothing is left out,
- * this may be differentiated as often as one likes.
+ * this may be differentiated any number of times.
  */
 export function momentsOf(x: Tensor, axes: readonly number[]): Moments {
-  const kept = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent))
+  const broadcastShape = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent))
   // Reductions that drop the axes can do what follows them in their store.
-  const along = (perMean: Tensor): Tensor => reshape(perMean, kept)
+  const along = (perMean: Tensor): Tensor => reshape(perMean, broadcastShape)
   // A division rounds once, a product with 1 / count twice.
   const count = axes.reduce((product, axis) => product * x.shape[axis], 1)
   const meanOf = (values: Tensor): Tensor => div(sum(values, axes), count)

@@ -66,8 +66,8 @@ function build(name: string, options: AdamOptions): Optimizer {
           const m = track(slot('firstMoment'), g, beta)
           const v = track(slot('secondMoment'), square(g), betas[1])
           const largest = amsgrad ? slot('largestMoment') : undefined
-          const spread = largest ? largest.set(maximum(largest.value, v)) : v
-          return sub(w, mul(div(div(m, firstCorrection), add(sqrt(div(spread, secondCorrection)), eps)), lr))
+          const secondMoment = largest ? largest.set(maximum(largest.value, v)) : v
+          return sub(w, mul(div(div(m, firstCorrection), add(sqrt(div(secondMoment, secondCorrection)), eps)), lr))
         }
       },
     },

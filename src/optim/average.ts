@@ -101,13 +101,13 @@ export class AveragedVariables {
   }
 
   /**
-   * Graph of one step: the averages after it, of all variables of the model that it changes, but for
+   * Graph of one step: the averages after it, of all variables of the model that it changes, except
    * counters (integers), which have none.
    * @param updates what the step makes of variables, those of others included
    * @param rate r
    */
   update(updates: ReadonlyMap<Variable, Tensor>, rate: Scalar): Map<Variable, Tensor> {
-    const kept = sub(1, rate)
+    const decay = sub(1, rate)
     const result = new Map<Variable, Tensor>()
     for (const [variable, next] of updates) {
       const name = this.#names.get(variable)
@@ -115,7 +115,7 @@ export class AveragedVariables {
       const average =
         this.#averages.get(variable) ?? new Variable(variable.shape, { name, value: variable.value.slice() })
       this.#averages.set(variable, average)
-      result.set(average, add(mul(average.tensor, kept), mul(next, rate)))
+      result.set(average, add(mul(average.tensor, decay), mul(next, rate)))
     }
     return result
   }

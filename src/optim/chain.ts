@@ -1,5 +1,5 @@
 /**
- * Transforms: what is done to gradients before an optimizer sees them, and to weights after it has changed them. A chain of
+ * Transforms of gradients before an optimizer sees them, and of weights after it has changed them. A chain of
  * transforms and one optimizer is an optimizer again; data flow through it from left to right.
  */
 import { mul } from '../graph/ops/elementwise.ts'
@@ -108,7 +108,9 @@ export function selectPaths(
   if (match === undefined) return paths.filter(path => isWeight(path, values.get(path)!.shape.length))
   const selected = paths.filter(path => matchesPath(match, path))
   if (selected.length > 0) return selected
-  throw new Error(`${owner}: ${formatPattern(match)} fits none of the parameters (${paths.slice(0, 3).join(', ')}, …)`)
+  throw new Error(
+    `${owner}: ${formatPattern(match)} matches none of the parameters (${paths.slice(0, 3).join(', ')}, …)`,
+  )
 }
 
 function split(parts: readonly (Transform | Optimizer)[]) {

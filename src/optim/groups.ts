@@ -75,7 +75,7 @@ export class ParameterGroups {
     for (const { match } of this.#groups) {
       if (paths.some(path => matchesPath(match, path))) continue
       const some = paths.slice(0, 3).join(', ')
-      throw new Error(`${this.#owner}: the group ${formatPattern(match)} fits none of the parameters (${some}, …)`)
+      throw new Error(`${this.#owner}: the group ${formatPattern(match)} matches none of the parameters (${some}, …)`)
     }
     const left = [...parameters].filter(([path, { shape }]) => !this.ruleOf(path, shape.length).frozen)
     if (left.length === 0 && paths.length > 0) throw new Error(`${this.#owner}: every parameter is frozen`)

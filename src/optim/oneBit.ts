@@ -20,10 +20,10 @@ import { eachTensor, type Transform } from './chain.ts'
 export function oneBit(): Transform {
   return eachTensor('oneBit', 'gradients', (gradient, path, { slot }) => {
     const error = slot(`error.${path}`, gradient.shape)
-    const wanted = add(gradient, error.value)
-    const kept = quantize(wanted)
-    error.set(sub(wanted, kept))
-    return kept
+    const corrected = add(gradient, error.value)
+    const quantized = quantize(corrected)
+    error.set(sub(corrected, quantized))
+    return quantized
   })
 }
 

@@ -41,8 +41,8 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
   checkOption('rmsprop', 'momentum', momentum, 1)
   const scaled = ({ g, slot }: ParameterStep) => {
     const s = track(slot('squareMean'), square(g), alpha)
-    const spread = centered ? relu(sub(s, square(track(slot('gradientMean'), g, alpha)))) : s
-    return div(g, add(sqrt(spread), eps))
+    const secondMoment = centered ? relu(sub(s, square(track(slot('gradientMean'), g, alpha)))) : s
+    return div(g, add(sqrt(secondMoment), eps))
   }
   return optimizerOf(
     {

@@ -45,8 +45,8 @@ export interface RestartOptions extends EndOptions {
 export const constant = (options: WarmupOptions = {}): Schedule => withWarmup(() => 1, options)
 
 /**
- * A schedule of one's own. Any function `(step, totalSteps) => factor` is a schedule by itself; this adds a warm-up, and an
- * error when the function gives something that is no rate.
+ * A schedule of your own. Any function `(step, totalSteps) => factor` is a schedule by itself; this adds a warm-up, and an
+ * error when the function returns something that is not a rate.
  * @throws RangeError (from the schedule) naming the step, when a factor is negative, NaN or infinite.
  * @example lambda((step, totalSteps) => 1 / (1 + (10 * step) / totalSteps), { warmup: 100 })
  */

@@ -18,7 +18,7 @@ export interface Slot {
 /** Opens the slot of a name: a variable of this shape, filled with `initial` (0 by default) before the first step. */
 export type OpenSlot = (name: string, shape: readonly number[], initial?: number) => Slot
 
-/** The variables of one optimizer, made when first asked for. */
+/** The variables of one optimizer, made on first use. */
 export class OptimizerState {
   readonly #variables = new Map<string, Variable>()
   readonly #owner: string

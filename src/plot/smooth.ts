@@ -42,22 +42,22 @@ export function decimate(points: readonly Point[], buckets: number): Point[] {
   }
   if (points.length <= 2 * buckets) return [...points]
   const size = bucketSize(points.length, buckets)
-  const kept: Point[] = []
+  const drawn: Point[] = []
   for (let start = 0; start < points.length; start += size) {
     const bucket = points.slice(start, start + size)
     const finite = bucket.filter(([, y]) => Number.isFinite(y))
     if (finite.length === 0) {
-      kept.push([bucket[0]![0], Number.NaN])
+      drawn.push([bucket[0]![0], Number.NaN])
       continue
     }
     const low = finite.reduce((a, b) => (b[1] < a[1] ? b : a))
     const high = finite.reduce((a, b) => (b[1] > a[1] ? b : a))
-    kept.push(...(low === high ? [low] : low[0] < high[0] ? [low, high] : [high, low]))
+    drawn.push(...(low === high ? [low] : low[0] < high[0] ? [low, high] : [high, low]))
   }
-  return kept
+  return drawn
 }
 
-/** Points in each bucket of `decimate`; 1 when the curve is short enough to be kept whole. */
+/** Points in each bucket of `decimate`; 1 when the curve is short enough to be drawn whole. */
 export function bucketSize(points: number, buckets: number): number {
   return points <= 2 * buckets ? 1 : Math.ceil(points / buckets)
 }

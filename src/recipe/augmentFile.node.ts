@@ -23,7 +23,7 @@ export async function readAugmentation(file: string): Promise<Augmentation> {
   }
 }
 
-/** The pipeline that an option asks for, as a recipe stores it. @throws RecipeError naming the file and what is wrong with it. */
+/** The pipeline of an option, as a recipe stores it. @throws RecipeError naming the file and what is wrong with it. */
 export async function augmentOption(file: string | undefined): Promise<AugmentationSpec | 'none' | undefined> {
   if (file === undefined || file === 'none') return file
   try {

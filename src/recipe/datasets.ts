@@ -1,4 +1,4 @@
-/** The data sets that recipes know by name, with what is known of them before a file is read. */
+/** The data sets that recipes know by name, and the facts about them that need no file. */
 import type { Augmentation } from '../augment/compose.ts'
 import { cifarAugmentation } from '../augment/recipes.ts'
 import { cifar10Classes, cifar100Classes } from '../data/cifar.ts'

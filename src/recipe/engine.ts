@@ -4,7 +4,7 @@ import type { Engine } from '../backends/engine.ts'
 import { RecipeError } from './errors.ts'
 import type { Recipe } from './recipe.ts'
 
-/** What does not change results, and is no part of a recipe. A backend that has no such choice leaves it. */
+/** Options that do not change results and are not part of a recipe. A backend without such a choice ignores them. */
 export interface EngineChoices {
   /** All cores, or `FOVEA_THREADS`, when absent. */
   readonly threads?: number | undefined

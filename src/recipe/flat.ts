@@ -1,7 +1,7 @@
 /** Recipes of runs of version 0.1.0's first days, which had all numbers on one level, in the form of today. */
 import { isRecord } from '../rules/record.ts'
 
-/** Names that schedules had on the command line of those days; the others have kept theirs. */
+/** Former names of schedules on the command line; the others are unchanged. */
 const namesToday: Readonly<Record<string, string>> = {
   step: 'multiStep',
   'cosine-restarts': 'cosineWithRestarts',

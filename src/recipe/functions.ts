@@ -1,4 +1,4 @@
-/** The functions of a recipe file, checked where they are called: what they give must be what stands in their place. */
+/** The functions of a recipe file, checked where they are called: a function must return the part that it stands for. */
 import type { Loss } from '../nn/losses.ts'
 import type { Module } from '../nn/module.ts'
 import type { Optimizer, Schedule } from '../optim/index.ts'

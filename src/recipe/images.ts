@@ -22,7 +22,7 @@ export function imagesOf(
   if (given) return { classes, shape: given }
   if (size) return { classes, shape: [size[0], size[1], channels] }
   if (isCode(model)) {
-    throw new RecipeError('data.size is missing: a network of your own does not say what it takes', {
+    throw new RecipeError('data.size is missing: a network of your own does not state its input size', {
       field: 'data.size',
     })
   }

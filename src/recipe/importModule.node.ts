@@ -33,7 +33,7 @@ export async function importModule(file: string, say: Say = () => {}): Promise<R
     if (error instanceof RecipeError) throw error
     const place = sourceErrorOf(error) ?? syntaxErrorOf(path, error)
     if (place) throw place
-    const message = error instanceof Error ? error.message : `threw ${display(error)}, which is no error`
+    const message = error instanceof Error ? error.message : `threw ${display(error)}, which is not an Error`
     throw new RecipeError(`${file}: ${message}`, { cause: error })
   }
 }
@@ -48,7 +48,7 @@ export function readText(file: string): string {
   }
 }
 
-/** Seconds after which it is said that a module is still loading, and after which it is given up. */
+/** Seconds after which a notice says that a module is still loading, and after which loading fails. */
 const noteSeconds = 5
 const limitSeconds = Number(process.env.FOVEA_RECIPE_SECONDS) || 60
 
@@ -59,7 +59,7 @@ const limitSeconds = Number(process.env.FOVEA_RECIPE_SECONDS) || 60
 async function inTime<T>(file: string, loading: Promise<T>, say: Say): Promise<T> {
   const { promise: failed, reject } = deferred()
   const fail = (what: string) =>
-    reject(new RecipeError(`${file}: ${what}: a top-level await waits for something that does not come`))
+    reject(new RecipeError(`${file}: ${what}: a top-level await waits for something that never happens`))
   const onEmpty = () => fail('never finishes loading')
   const note = () => say(`${file}: still loading after ${noteSeconds} seconds`)
   const limit = () => fail(`did not finish loading in ${limitSeconds} seconds (FOVEA_RECIPE_SECONDS)`)
@@ -99,7 +99,7 @@ async function prepareTypeScript(file: string, path: string): Promise<void> {
           'or write the file as .mjs or .json',
       )
     }
-    // For the whole process, and not for one import alone: the file's `fovea` must be the one that runs.
+    // For the whole process, not for one import: the file's `fovea` must be the one that runs.
     tsx.register()
   }
   register(`data:text/javascript,${encodeURIComponent(asModules(nodeDoes ? 'module-typescript' : 'module'))}`)

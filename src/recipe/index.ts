@@ -1,5 +1,5 @@
 /**
- * The door of recipes: everything that decides what a training run computes, as typed data, and what is made from it. Runs
+ * The door of recipes: everything that decides what a training run computes, as typed data, and the model, optimizer and trainer made from it. Runs
  * anywhere; `fovea train` adds files.
  * @module fovea/recipe
  */

@@ -1,6 +1,6 @@
 /**
  * Recipes as files: everything that decides what a training run computes, as typed data. `fovea train recipe.ts` checks
- * and runs them. What is not data (a network of one's own, a schedule) is a function, which a run finds again by its file.
+ * and runs them. A network of your own or a schedule may be a function, which a run finds again by its file.
  */
 
 import type { Augmentation, AugmentationSpec } from '../augment/compose.ts'
@@ -26,7 +26,7 @@ import type {
 /** A part by the name of the function that makes it, with that function's options. */
 export type Named<N extends string, O extends object = Record<never, never>> = { readonly name: N } & Readonly<O>
 
-/** What a network of one's own is made for. */
+/** The images and classes that a network of your own is made for. */
 export interface ModelFunctionOptions {
   readonly classes: number
   /** `[channels, height, width]` of one image. */
@@ -40,7 +40,7 @@ export type ModelRecipe =
   | { readonly name: ModelName | ModelAlias; readonly options?: Readonly<Record<string, unknown>> }
   | ((options: ModelFunctionOptions) => Module)
 
-/** Images, how they are divided, and what is done to them. */
+/** Images, their split, and their preparation. */
 export interface DataRecipe {
   /** A data set by name, or `'folder'`: pictures in `directory`, a sub-folder for each class. */
   readonly name: DatasetName | 'folder'
@@ -66,9 +66,9 @@ export interface DataRecipe {
   readonly seed?: number
   /** Mean and standard deviation of each channel, of pixels from 0 to 1. */
   readonly normalize?: NormalizeOptions
-  /** What is fitted to the training images in place of `normalize`. */
+  /** Preprocessing fitted to the training images, instead of `normalize`. */
   readonly preprocess?: 'mean-image' | 'channel-mean' | 'channel-mean-std' | 'zca'
-  /** What is done to the training images; `'none'` where the data set has a usual pipeline. */
+  /** Augmentation of the training images; `'none'` where the data set has a usual pipeline. */
   readonly augment?: Augmentation | AugmentationSpec | 'none'
 }
 
@@ -102,7 +102,7 @@ export type AverageRecipe = PartsOf<typeof averages>
 export interface CheckpointsRecipe {
   /** How many of the last ones, 2 by default; the best one stays besides. */
   readonly keep?: number
-  /** Epochs from one that is kept for good to the next: the snapshots of a cyclic run. */
+  /** Epochs between checkpoints that are kept permanently: the snapshots of a cyclic run. */
   readonly every?: number
   /** What makes a checkpoint the best: validation `'accuracy'` (default) or `'loss'`. */
   readonly best?: 'accuracy' | 'loss'
@@ -139,7 +139,7 @@ export interface RecipeInput {
   /** Parameters that stay as they are; none by default. */
   readonly freeze?: readonly FreezeRecipe[]
   /**
-   * Whether what a frozen beginning of the network makes of each image is computed once and kept in memory: see
+   * Whether the features of a frozen beginning of the network are computed once per image and kept in memory: see
    * `TrainerOptions`. Needs `data.augment: 'none'`. False by default; with `true`, at most 1 GiB is kept.
    */
   readonly cacheFeatures?: boolean | { readonly maxBytes?: number }
@@ -147,17 +147,17 @@ export interface RecipeInput {
   readonly optimizer?: OptimizerRecipe | (() => Optimizer)
   /** A name, a name with options, or a function `(step, totalSteps) => factor` of the learning rate. `'oneCycle'` by default. */
   readonly schedule?: ScheduleRecipe | ScheduleRecipe['name'] | Schedule
-  /** The optimizer's momentum in each step, in place of its own. */
+  /** The optimizer's momentum in each step, instead of its own. */
   readonly momentum?: MomentumRecipe
   /** By name with its options, or a function that makes one. Cross-entropy by default. */
   readonly loss?: LossRecipe | LossRecipe['name'] | (() => Loss)
   /** L1 and L2 of the weights as a term of the objective; none by default. */
   readonly penalty?: ElasticNetOptions
-  /** What is done to gradients before the optimizer sees them, in order; nothing by default. */
+  /** Transforms of gradients before the optimizer sees them, in order; none by default. */
   readonly gradients?: readonly GradientRecipe[]
-  /** What is done to weights after the optimizer has changed them, in order; nothing by default. */
+  /** Transforms of weights after the optimizer has changed them, in order; none by default. */
   readonly weights?: readonly WeightRecipe[]
-  /** An average of the weights, which is what is scored and kept; none by default. */
+  /** An average of the weights, which is scored and saved; none by default. */
   readonly average?: AverageRecipe
   /** Times through the training images, 5 by default. */
   readonly epochs?: number

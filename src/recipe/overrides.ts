@@ -20,14 +20,14 @@ export interface Assignment {
 
 /**
  * A recipe with fields set. Whether a value fits its field is for the recipe's own rules to say. Setting a part's `name` to
- * another drops what was said of the old one.
+ * another drops the options of the old one.
  * @throws RecipeError for a path through something that has no fields
  * @example withFields({ epochs: 5 }, [{ path: ['epochs'], value: 3, said: '--epochs 3' }]) // { epochs: 3 }
  */
 export function withFields(recipe: RawRecipe, assignments: readonly Assignment[]): Fields {
   const long = longForms(recipe)
   const result = structuredClone(long)
-  // Names first: a new name drops fields that were said of the old one, and not those that are said of it here.
+  // Names first: a new name drops options of the old one, and not those that are set here.
   const isName = ({ path }: Assignment): boolean => path.length > 1 && path.at(-1) === 'name'
   for (const assignment of [...assignments.filter(isName), ...assignments.filter(one => !isName(one))]) {
     assign(result, assignment, long)
@@ -49,7 +49,7 @@ export function parseAssignment(text: string, said = text): Assignment {
 }
 
 function assign(recipe: Fields, { path, value, said }: Assignment, before: RawRecipe): void {
-  // Every object has one, and whoever writes to it changes all objects.
+  // Every object has one, and writing to it changes all objects.
   if (path.includes('__proto__')) throw new RecipeError(`${said}: there is no field '__proto__'`)
   const [part] = path as [string]
   if (path.length > 1 && !isObject(own(recipe, part))) {
@@ -78,7 +78,7 @@ function assign(recipe: Fields, { path, value, said }: Assignment, before: RawRe
 /** A list has no holes, and grows by one. */
 function checkPlace(holder: Fields, key: string, said: string): void {
   if (!Array.isArray(holder) || Number(key) <= holder.length) return
-  throw new RecipeError(`${said}: '${key}' is no place of a list of ${holder.length}`)
+  throw new RecipeError(`${said}: '${key}' is not an index of a list of ${holder.length}`)
 }
 
 /** A list that is to have a place of this number. */

@@ -136,7 +136,7 @@ export function trainingOptions(setup: RunSetup): TrainingOptions {
   }
 }
 
-/** An option that is there but undefined is none. */
+/** An undefined option counts as absent. */
 const limitOf = ({ maxBytes }: { readonly maxBytes?: number | undefined }) =>
   maxBytes === undefined ? {} : { maxBytes }
 

@@ -44,7 +44,7 @@ export function sizeProblem({ data: { name, size, channels = 3 }, batchSize }: R
   return { field: 'data.size', value: size, rule, message: `data.size (=${display(size)}): ${rule}` }
 }
 
-/** Why features cannot be kept, as far as the recipe alone tells; the trainer looks at the network. */
+/** Why features cannot be cached, as far as the recipe alone tells; the trainer inspects the network. */
 export function cacheProblem({ cacheFeatures, data, freeze = [], optimizer, epochs }: Recipe): Problem | undefined {
   if (!cacheFeatures) return undefined
   if (data.augment) {

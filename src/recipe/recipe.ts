@@ -1,7 +1,7 @@
 /**
  * A resolved recipe: everything that decides what a training run computes, with every default filled in. `recipe.json` in
  * a run folder is exactly this, so a run can be resumed, scored and repeated from its folder alone. What does not change
- * the result (threads, where the run folder is, what is shown) is no part of it.
+ * the result (threads, the place of the run folder, output) is not part of it.
  */
 
 import { isRecord } from '../rules/record.ts'

@@ -10,12 +10,12 @@ import { type CodeReference, inlineFile } from './rules.ts'
 export interface RunSetup {
   /** Data, as `recipe.json` of a run has it. */
   readonly recipe: Recipe
-  /** What stands in the recipe as a reference: a network, an optimizer, a schedule, a loss of one's own. */
+  /** Functions that the recipe refers to: a network, an optimizer, a schedule, a loss of your own. */
   readonly functions: RecipeFunctions
 }
 
 /**
- * Fills in the defaults of a recipe and checks all of it. Runs anywhere and reads nothing: a recipe for pictures of one's own
+ * Fills in the defaults of a recipe and checks all of it. Runs anywhere and reads nothing: a recipe for pictures of your own
  * says what their classes are (`data: { name: 'folder', classes: ['cat', 'dog'], size: [64, 64] }`).
  * @throws RecipeError naming the field, its value and the rule
  * @example

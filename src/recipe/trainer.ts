@@ -10,7 +10,7 @@ import { createAugmentation, trainingOptions } from './parts.ts'
 import { fitPreprocessing } from './preprocess.ts'
 import type { RunSetup } from './setup.ts'
 
-/** What a recipe cannot hold, and what is to be another than the recipe's. */
+/** Values that a recipe cannot hold, and values that replace the recipe's. */
 export interface TrainerParts extends Partial<Omit<TrainerOptions, 'model' | 'train' | 'engine' | 'augment'>> {
   readonly engine: Engine
   readonly train: Subset<ImageCollection>

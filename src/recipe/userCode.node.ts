@@ -23,7 +23,7 @@ export function sourceErrorOf(error: unknown): SourceError | undefined {
 }
 
 /**
- * The place of a syntax error in a module or in what it imports. Node gives it to whoever runs the module, and to nobody who
+ * The place of a syntax error in a module or in what it imports. Node gives it to a process that runs the module, and to none that
  * imports it; nothing of a module that has one is executed.
  */
 export function syntaxErrorOf(path: string, error: unknown): SourceError | undefined {

@@ -109,7 +109,7 @@ function line(
     dots && at.length <= 40
       ? at.map(([cx, cy]) => html`<circle cx="${cx}" cy="${cy}" r="3" fill="${colors[k % colors.length]!}"/>`)
       : []
-  // An image of its own cuts off what lies below the axis; its edges leave room for dots and thick lines at the others.
+  // A nested image clips curves below the axis; its edges leave room for dots and thick lines at the other sides.
   const box = [left - 4, top - 4, width + 8, height + 4] as const
   return html`<svg aria-hidden="true" x="${box[0]}" y="${box[1]}" width="${box[2]}" height="${box[3]}" viewBox="${box.join(' ')}"><path d="M${at.map(point => point.join(' ')).join('L')}" ${strokeOf(k)} stroke-linejoin="round"/>${circles}</svg>`
 }

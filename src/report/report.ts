@@ -26,7 +26,7 @@ import { wilsonInterval } from './wilson.ts'
  *
  * @returns a whole HTML document as text.
  * @throws RangeError when the data do not fit each other: a confusion matrix of another size than the classes, an
- * image whose bytes do not fit its shape, a label without a class, a date that is none.
+ * image whose bytes do not fit its shape, a label without a class, an invalid date.
  */
 export function report(data: ReportData): string {
   const main = html`${curves(data)}

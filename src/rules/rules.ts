@@ -30,9 +30,9 @@ export interface Rule<T = unknown> {
   /** The rule of what a list holds. */
   readonly item?: Rule
   /**
-   * The value as it is kept: fields in the order of their rules, without those that are undefined.
+   * The value as it is stored: fields in the order of their rules, without those that are undefined.
    * @param field where the value stands
-   * @param report told all that is wrong; what is returned then means nothing
+   * @param report called for every problem; the return value is then meaningless
    */
   read(value: unknown, field: string, report: (problem: Problem) => void): T
 }

@@ -9,7 +9,7 @@ import { writeAtomic } from './atomicFile.node.ts'
 /** Name of the tensors' file of a step. */
 export const checkpointName = (step: number) => `step-${String(step).padStart(6, '0')}${extension}`
 
-/** The step of a checkpoint's file name, or undefined when it is none. */
+/** The step in a checkpoint's file name; undefined for another name. */
 export function checkpointStep(name: string): number | undefined {
   const match = /^step-(\d{6,15})\.safetensors$/.exec(name)
   return match ? Number(match[1]) : undefined
@@ -32,7 +32,7 @@ export async function writeCheckpoint(folder: string, checkpoint: Checkpoint): P
 /**
  * Reads and verifies a checkpoint.
  *
- * @param path of the tensors' file; the description lies beside it
+ * @param path of the tensors' file; the description is beside it
  * @throws CheckpointError naming the file that is missing, truncated or corrupt.
  */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {

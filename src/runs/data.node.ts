@@ -26,7 +26,7 @@ export interface RunData {
 
 /** How images are read. */
 export interface OpenDataOptions extends DataListener {
-  /** Folder to read from in place of the recipe's. */
+  /** Folder to read from instead of the recipe's. */
   readonly directory?: string | undefined
 }
 
@@ -86,7 +86,7 @@ function notesOn({ data }: Recipe, all: ImageCollection, parts: Omit<RunData, 'n
   }
   if (data.validation > 0 && !parts.validation) {
     notes.push(
-      `data.validation (=${data.validation}) of ${parts.train.indices.length} images is none: no image is held back`,
+      `data.validation (=${data.validation}) of ${parts.train.indices.length} images rounds to none: no image is held back`,
     )
   }
   for (const [part, { dataset, indices }] of Object.entries(parts)) {
@@ -123,7 +123,7 @@ async function loadKnown(
 async function openFolder(recipe: Recipe, directory: string, listener: DataListener): Promise<DataSources> {
   const { classes, shape } = imagesOf(recipe)
   const { corrupt = 'refuse' } = recipe.data
-  // What is scored must be there whole: a score is no score when another picture stands for one that cannot be read.
+  // Scored images must all be readable: a score is wrong when another picture takes the place of an unreadable one.
   const open = (path: string, isScored: boolean, isTrained: boolean): Promise<ImageCollection> => {
     const check = corrupt === 'skip' && isScored ? 'pixels' : 'headers'
     const emptyClasses = isTrained ? 'refuse' : 'allow'

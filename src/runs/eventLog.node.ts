@@ -21,7 +21,7 @@ export class EventLogError extends Error {
 
 /**
  * Appends events. One write per event, which survives the death of the process but not of the machine until `sync`. All
- * methods throw a FileError that names the log when it cannot be written; what is then half a line at its end is no event.
+ * methods throw a FileError that names the log when it cannot be written; a half line at its end is not an event.
  */
 export class EventLog {
   readonly #path: string
@@ -52,7 +52,7 @@ export class EventLog {
  * All events of a log, in order; none when there is no file. A last line without its end is still being written, or was
  * cut by a crash, and left out.
  *
- * @throws EventLogError for any other line that is no event.
+ * @throws EventLogError for any other line that is not an event.
  */
 export async function readEvents(path: string): Promise<LoggedEvent[]> {
   return (await readLines(path)).map((line, index) => {
@@ -66,24 +66,24 @@ export async function readEvents(path: string): Promise<LoggedEvent[]> {
  * Cuts a log back to the state of a checkpoint, so that a resumed run continues it: everything after the line of that
  * checkpoint goes, or, when the crash came before that line was written, everything of later steps.
  *
- * @param step of the checkpoint; 0 for a run that starts anew, which empties the log
- * @returns warnings about lines that were no events and were dropped
+ * @param step of the checkpoint; 0 for a run that starts again, which empties the log
+ * @returns warnings about dropped lines that were not events
  */
 export async function rewindEvents(path: string, step: number): Promise<string[]> {
   if (!existsSync(path)) return []
   const warnings: string[] = []
-  const kept: { line: string; event: LoggedEvent }[] = []
+  const lines: { line: string; event: LoggedEvent }[] = []
   for (const [index, line] of (await readLines(path)).entries()) {
     const event = parseEvent(line)
-    if (event) kept.push({ line, event })
+    if (event) lines.push({ line, event })
     else warnings.push(`${path}: line ${index + 1} was not an event and is dropped`)
   }
-  const checkpoint = kept.findLastIndex(({ event }) => event.type === 'checkpoint' && event.step === step)
-  const later = kept.findIndex(({ event }) => event.step > step)
-  const end = step === 0 ? 0 : checkpoint >= 0 ? checkpoint + 1 : later >= 0 ? later : kept.length
+  const checkpoint = lines.findLastIndex(({ event }) => event.type === 'checkpoint' && event.step === step)
+  const later = lines.findIndex(({ event }) => event.step > step)
+  const end = step === 0 ? 0 : checkpoint >= 0 ? checkpoint + 1 : later >= 0 ? later : lines.length
   await writeAtomic(
     path,
-    kept
+    lines
       .slice(0, end)
       .map(({ line }) => `${line}\n`)
       .join(''),

@@ -1,6 +1,6 @@
 /**
  * The fingerprint of a run's images, in its folder: `data.json`, and `data-files.json.gz` with the names and sizes of
- * pictures. A run that goes on, or is scored, divides its images anew. When they are not those that it began with, images it
+ * pictures. A run that is resumed or scored splits its images again. When they have changed, images it
  * was trained on may be among those it is judged by.
  */
 import { createHash } from 'node:crypto'
@@ -46,7 +46,7 @@ export interface FingerprintCheck {
   readonly recipe: Recipe
   /** The images as they are now. */
   readonly data: RunData
-  /** The split that is to be scored; all of them when the run is to go on. */
+  /** The split to score; all splits when the run is to be resumed. */
   readonly split?: Split
 }
 
@@ -67,7 +67,7 @@ export async function compareFingerprint(check: FingerprintCheck): Promise<Finge
 }
 
 const oldDivision =
-  'was trained by a version that held back other images: some that it was trained on would now be among those it is judged by; train again'
+  'was trained by a version that split images differently: some of its training images would now be validation images; train again'
 
 /** Whether a run's training and validation images are chosen by a rule; there was another one before runs had fingerprints. */
 function isDividedAnew({ recipe, data: { train, validation }, split }: FingerprintCheck): boolean {
@@ -99,9 +99,9 @@ async function changesSince(
     await readFiles(run, part),
     parts[part] && fileSizes(parts[part]),
   ])
-  if (changes !== undefined) return `its images are not those that it began with: ${changes}`
+  if (changes !== undefined) return `its images have changed since it began: ${changes}`
   if (split === 'test' || known.division === divisionOf(data)) return undefined
-  return 'its images are divided in another way than when it began; train again'
+  return 'its images are split differently than when it began; train again'
 }
 
 /** What has changed in some parts, in words. @param filesOf the files of a part, then and now */
@@ -113,10 +113,9 @@ async function partChanges(
   const changes: string[] = []
   for (const part of asked) {
     const [then, today] = [before[part], now[part]]
-    const change =
-      then && today ? changesOf([then, today], await filesOf(part)) : then && 'there are no such images any more'
+    const change = then && today ? changesOf([then, today], await filesOf(part)) : then && 'these images are missing'
     if (change !== undefined) changes.push(`${part}: ${change}`)
-    // New test images are no reason to refuse anything: nothing was ever said of them.
+    // New test images are no reason to refuse: the fingerprint has none to compare with.
     if (!then && today && part !== 'test') changes.push(`${part}: these images are new`)
   }
   return changes.length > 0 ? changes.join('; ') : undefined

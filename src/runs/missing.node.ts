@@ -1,9 +1,9 @@
-/** Files and folders that somebody names: one that is not there was asked for by mistake. */
+/** Named files and folders: one that does not exist is a mistake of the caller. */
 import { existsSync } from 'node:fs'
 import { isAddress } from '../formats/download.ts'
 import { MissingError } from './errors.ts'
 
-/** @throws MissingError when there is nothing at a path; addresses are for whoever downloads them */
+/** @throws MissingError when there is nothing at a path; addresses are left to the download */
 export function mustExist(path: string, what: 'file' | 'folder' = 'file'): void {
   if (!isAddress(path) && !existsSync(path)) throw new MissingError(`${path}: no such ${what}`)
 }

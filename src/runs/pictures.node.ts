@@ -1,4 +1,4 @@
-/** Folders of pictures, and what is said of files in them that are left out: pictures that cannot be read, and other files. */
+/** Folders of pictures, and reports of the files in them that are left out: unreadable pictures, and other files. */
 import { DatasetError } from '../data/errors.ts'
 import type { ImageFiles, ImageFolderOptions } from '../data/folder.node.ts'
 import { describeOthers } from '../data/otherFiles.ts'
@@ -6,7 +6,7 @@ import { describeOthers } from '../data/otherFiles.ts'
 /** Told how much is done, and of how much if that is known. */
 export type Tell = (done: number, total: number | undefined) => void
 
-/** Told what happens while images are read; whoever leaves something out hears nothing of it. */
+/** Listeners while images are read; all are optional. */
 export interface DataListener {
   /** Something a person should know, such as a picture that is left out. */
   readonly warn?: (message: string) => void

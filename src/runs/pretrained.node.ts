@@ -6,7 +6,7 @@ import { parseStoredRecipe } from '../recipe/files.node.ts'
 import { imagesOf } from '../recipe/images.ts'
 import type { OpenPretrained, PretrainedWeights } from '../recipe/initialModel.ts'
 import { weightsOf } from '../train/checkpoint.ts'
-import { naming } from '../train/namedCheckpoint.ts'
+import { withFileName } from '../train/namedCheckpoint.ts'
 import { loadWeights } from '../train/weights.node.ts'
 import { mustExist } from './missing.node.ts'
 import { RunFolder } from './runFolder.node.ts'
@@ -14,7 +14,7 @@ import { finalCheckpoint } from './trainedModel.node.ts'
 
 /**
  * What opens the weights that a recipe names.
- * @param say told what was done to find the weights in a file
+ * @param say called with a sentence about how the weights were found
  * @throws Error, when they are opened or loaded, naming the file and what does not fit
  */
 export const openPretrained =
@@ -40,7 +40,7 @@ async function openRun(path: string, average?: boolean): Promise<PretrainedWeigh
   return {
     classes: imagesOf(recipe).classes.length,
     async load(module) {
-      await naming(path, () => loadState(module, network))
+      await withFileName(path, () => loadState(module, network))
     },
   }
 }

@@ -21,7 +21,7 @@ import { withRelativePaths } from './relativePaths.node.ts'
 import type { RunFolder } from './runFolder.node.ts'
 import { trainingSeconds } from './trainingTime.ts'
 
-/** A score on images the model has not seen, with what is known of the true accuracy. */
+/** A score on images the model has not seen, with a confidence interval of the true accuracy. */
 export interface MeasuredScore extends Score {
   /** Number of right answers. */
   readonly right: number
@@ -79,7 +79,7 @@ export interface FinishedRun {
   readonly engine: EngineDescription
   /** The checkpoint that is the result: the last one, or the best one. */
   readonly final: 'latest' | 'best'
-  /** The answers to the test images, if they were asked for. */
+  /** The answers to the test images, if requested. */
   readonly test?: { readonly evaluation: Evaluation; readonly images: Subset<ImageCollection> }
 }
 

@@ -16,7 +16,7 @@ import { encodeRecord, type TensorBoardEvent } from './tensorboardEvents.ts'
  * | `loss/epoch`, `accuracy/epoch`, `wait_share` | means over an epoch's steps |
  * | `loss/validation`, `accuracy/validation` | after every epoch |
  *
- * Every log is a file of its own. The `start` event of a run that goes on voids what earlier files of the folder have of
+ * Every log is a file of its own. The `start` event of a resumed run voids what earlier files of the folder have of
  * later steps: TensorBoard shows each step once. Records are written at once; a crash loses none.
  *
  * @example
@@ -59,7 +59,7 @@ export class TensorBoardLog {
   }
 
   /**
-   * Writes numbers of one's own, by tag.
+   * Writes numbers of your own, by tag.
    * @param step counted from 1, as those of training events
    */
   scalars(step: number, scalars: Readonly<Record<string, number>>): void {
@@ -77,7 +77,7 @@ export class TensorBoardLog {
   }
 }
 
-/** Whether a folder has event files: a run that was logged for TensorBoard goes on so. False when there is no folder. */
+/** Whether a folder has event files: resuming such a run continues its log. False when there is no folder. */
 export const hasTensorBoardLog = (folder: string): boolean => eventFiles(folder).length > 0
 
 const prefix = 'events.out.tfevents.'

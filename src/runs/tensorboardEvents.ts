@@ -28,7 +28,7 @@ export interface TensorBoardEvent {
   readonly fileVersion?: string
   /** Values by tag, stored in single precision. */
   readonly scalars?: Readonly<Record<string, number>>
-  /** Says that a process starts: what was written before for this and later steps is void. */
+  /** Marks the start of a process: earlier events of this and later steps are void. */
   readonly isStart?: boolean
 }
 

@@ -1,6 +1,6 @@
 /**
  * Asynchronous successive halving, ASHA (Li et al. 2020, arXiv:1810.05934): many trials begin with few epochs; of those that have
- * come to a rung, the best 1/η go on to the next one. Nobody waits for a whole rung to fill.
+ * come to a rung, the best 1/η continue to the next one. No trial waits for a whole rung to fill.
  */
 
 /** How far a trial has come. */
@@ -31,7 +31,7 @@ export function rungEpochs(least: number, epochs: number, factor: number): numbe
 export interface HalvingOptions {
   /** Number of rungs. */
   readonly rungs: number
-  /** One trial in so many goes on to the next rung, η. */
+  /** One in this many trials continues to the next rung, η. */
   readonly factor: number
   /** Number of trials in all. */
   readonly most: number

@@ -53,7 +53,7 @@ export function randomPoint(space: Space, seed: number, index: number): Point {
   return point
 }
 
-/** All points of a grid, `steps` values of every axis that is no choice; the last axis changes fastest. */
+/** All points of a grid, `steps` values of every axis except choices; the last axis changes fastest. */
 export function gridPoints(space: Space, steps: number): Point[] {
   return [...space].reduce<Point[]>(
     (points, [field, axis]) =>
@@ -68,7 +68,7 @@ export function gridPoints(space: Space, steps: number): Point[] {
  * @throws RangeError when there is no point.
  */
 export function narrow(space: Space, best: readonly Point[]): Space {
-  if (best.length === 0) throw new RangeError('narrow: there is no point to go around')
+  if (best.length === 0) throw new RangeError('narrow: there are no points to narrow around')
   return new Map(
     [...space].map(([field, axis]): [string, Axis] => {
       if (axis.kind === 'choice')

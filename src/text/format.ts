@@ -1,5 +1,5 @@
 /**
- * Numbers as a reader wants them, the same in every chart, table and progress line. The locale is fixed, so that
+ * Numbers formatted for readers, the same in every chart, table and progress line. The locale is fixed, so that
  * a report does not depend on the machine that wrote it.
  */
 

@@ -50,7 +50,7 @@ export class Evaluator {
 
   /**
    * @param shape `[height, width, channels]` of the images
-   * @param substitutes values that the model reads instead of its variables, their averages for example; asked for once per program
+   * @param substitutes values that the model reads instead of its variables, their averages for example; called once per program
    */
   constructor(
     engine: Engine,
@@ -278,7 +278,7 @@ function checkViews(views: Views, dataset: ImageCollection, shape: ImageShape, a
   if (!views.mirrors || dataset.symbols !== true || allowLabelChanges) return
   throw new LabelSafetyError(
     `${views.name} mirrors pictures, but the classes of ${dataset.name} are written symbols, which the model knows one way ` +
-      'round only. To do it all the same: allowLabelChanges: true',
+      'round only. To do so anyway: allowLabelChanges: true',
   )
 }
 

@@ -14,7 +14,7 @@ export interface Score {
   readonly samples: number
 }
 
-/** First event: what is about to run. */
+/** First event: a description of the run. */
 export interface StartEvent {
   readonly type: 'start'
   /** Epochs in total. */

@@ -89,7 +89,7 @@ export class FeatureCache {
   /**
    * Computes all features, with the values that the engine has of the trunk's variables; once is enough.
    * @param isStopped asked before each batch
-   * @returns what was done, in words; undefined when there was nothing to do, or it was stopped
+   * @returns a sentence about the work; undefined when there was nothing to do, or it was stopped
    */
   async compute(isStopped: () => boolean = () => false): Promise<string | undefined> {
     if (this.#isComplete) return undefined
@@ -119,7 +119,7 @@ export class FeatureCache {
     this.#isComplete = true
     const bytes = parts.reduce((sum, { values }) => sum + values.byteLength, 0)
     const seconds = ((performance.now() - started) / 1000).toFixed(1)
-    return `features of ${total} images: ${this.#training.shape[0]} numbers each, ${megabytes(bytes)}, kept after ${seconds} s`
+    return `features of ${total} images: ${this.#training.shape[0]} numbers each, ${megabytes(bytes)}, computed in ${seconds} s`
   }
 
   /**

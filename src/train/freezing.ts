@@ -35,6 +35,6 @@ export function checkFreeze(model: Module, freeze: readonly Freeze[]): void {
   for (const { match } of freeze) {
     if (paths.some(path => matchesPath(match, path))) continue
     const some = paths.slice(0, 3).join(', ')
-    throw new Error(`freeze: ${formatPattern(match)} fits none of the parameters (${some}, …)`)
+    throw new Error(`freeze: ${formatPattern(match)} matches none of the parameters (${some}, …)`)
   }
 }

@@ -59,7 +59,7 @@ export class FrozenTrunk {
     if (!hasParameters || features.some(({ dtype }) => dtype !== 'f32')) {
       const at = changing === undefined ? '' : ` (${changing})`
       throw new RangeError(
-        'cacheFeatures: there is nothing to keep: no frozen layer comes before the first that is trained, draws random ' +
+        'cacheFeatures: there is nothing to cache: no frozen layer comes before the first that is trained, draws random ' +
           `numbers or looks at the whole batch${at}`,
       )
     }
@@ -70,7 +70,7 @@ export class FrozenTrunk {
     this.head = new Head(model, (features, context) => this.#forward(features, context))
   }
 
-  /** Numbers that are kept of an image; in training they may be others than at test time, when nothing is dropped. */
+  /** Features of an image; in training they may differ from those at test time, when nothing is dropped. */
   features(training: boolean): number {
     return this.#cut(2, training).features.reduce((sum, { shape }) => sum + sizeOf(shape.slice(1)), 0)
   }

@@ -119,10 +119,10 @@ export function initialLossProblem(loss: number, name: string, classes: number):
   const expected = Math.log(classes)
   if (name !== 'crossEntropy' || !Number.isFinite(loss) || (loss > 0.8 * expected && loss < 1.5 * expected))
     return undefined
-  const shown = `the first loss is ${loss.toFixed(2)}, that of a network that knows nothing would be ln ${classes} = ${expected.toFixed(2)}`
+  const shown = `the first loss is ${loss.toFixed(2)}, an untrained network would have ln ${classes} = ${expected.toFixed(2)}`
   return loss > expected
     ? `${shown}: the initial weights are too large, or the images are not normalized`
-    : `${shown}: the weights are not new, or the labels are not what they seem`
+    : `${shown}: the weights are already trained, or the labels are wrong`
 }
 
 /** Something a person should know of a layer or parameter. */

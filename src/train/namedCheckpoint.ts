@@ -1,19 +1,19 @@
-/** Checkpoints that are used under the name of their file, so that what does not fit names it. */
+/** Checkpoints with the name of their file, so that errors name it. */
 import type { Module } from '../nn/module.ts'
 import { loadState } from '../nn/state.ts'
 import { type Checkpoint, CheckpointError, weightsOf } from './checkpoint.ts'
 
 /**
  * Puts the weights of a checkpoint into a model that no engine runs yet.
- * @param file what to call the checkpoint in messages
+ * @param file name of the checkpoint in messages
  * @throws CheckpointError naming the file and the tensors that do not fit.
  */
 export async function loadCheckpoint(model: Module, checkpoint: Checkpoint, file: string): Promise<void> {
-  await naming(file, () => loadState(model, weightsOf(checkpoint)))
+  await withFileName(file, () => loadState(model, weightsOf(checkpoint)))
 }
 
-/** Uses a checkpoint, so that what does not fit names its file. @throws CheckpointError */
-export async function naming<T>(file: string, use: () => T | Promise<T>): Promise<T> {
+/** Puts the name of a checkpoint's file in front of errors of its use. @throws CheckpointError */
+export async function withFileName<T>(file: string, use: () => T | Promise<T>): Promise<T> {
   try {
     return await use()
   } catch (error) {

@@ -1,5 +1,5 @@
 /**
- * A training run with what is kept of it: its log, a checkpoint after every epoch, which of them is the best, and the ways in
+ * A training run and its records: its log, a checkpoint after every epoch, the best of them, and the ways in
  * which a run ends early: it is stopped, its score no longer improves, or its loss becomes NaN or infinite.
  */
 import type { Checkpoint, Progress } from './checkpoint.ts'
@@ -77,7 +77,7 @@ export class DivergedError extends Error {
   readonly checkpoint: string | undefined
 
   constructor(step: number, what: string, place?: string, checkpoint?: string) {
-    super(`training diverged: at step ${step} ${what}${place === undefined ? '' : ` (the first that broke: ${place})`}`)
+    super(`training diverged: at step ${step} ${what}${place === undefined ? '' : ` (the first to break: ${place})`}`)
     this.step = step
     this.what = what
     this.place = place
@@ -179,7 +179,7 @@ class Session {
     const { tensors, progress } = await trainer.snapshot()
     for (const [path, { values }] of tensors) {
       if (values.every(Number.isFinite)) continue
-      throw await this.#diverged(`${path} has values that are no finite numbers`, progress.step)
+      throw await this.#diverged(`${path} has values that are NaN or infinite`, progress.step)
     }
     const best = this.#best && { best: this.#best }
     const earlyStopping = this.#stopping && { earlyStopping: this.#stopping.state }

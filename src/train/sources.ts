@@ -23,7 +23,7 @@ export interface Sources {
   readonly traced: Module
   /** Source of the batches of training steps. */
   readonly loader: SampleSource
-  /** Notice about a last batch that is left out although no option says so. */
+  /** Notice about a last batch that is left out without an option asking for it. */
   readonly notices: readonly Notice[]
 }
 

@@ -1,6 +1,6 @@
 /**
  * The training loop: sample a batch, forward, backward, update, and say so. `Trainer.run` is the whole of it; a step is
- * `TrainingStep`, what is stored of it `TrainingState`.
+ * `TrainingStep`, its stored state `TrainingState`.
  */
 
 import { Turns } from '../async/turns.ts'
@@ -75,7 +75,7 @@ export class Trainer {
    * it has of the weights may be of before and after it.
    */
   async *run(): AsyncGenerator<TrainEvent> {
-    if (this.#running) throw new Error('trainer: it runs already: wait for the end of its run, or make another trainer')
+    if (this.#running) throw new Error('trainer: already running: wait until its run ends, or make another trainer')
     this.#running = true
     let failed = false
     try {
@@ -88,7 +88,7 @@ export class Trainer {
     }
   }
 
-  /** @param failed what is told is then what made the run fail, and not that it cannot be ended as ever */
+  /** @param failed true when the run has failed: that error is reported, not a further one while it ends */
   async #end(failed: boolean): Promise<void> {
     const ending = this.#turns.take(async () => {
       const ends = await Promise.allSettled([this.#synchronize(), this.#sources.loader.close?.()])

@@ -63,7 +63,7 @@ export interface TrainerOptions {
    */
   readonly cacheFeatures?: boolean | FeatureOptions
   /**
-   * Inspect the first loss, and after every epoch the layers' values and gradients; what is not as it should be
+   * Inspect the first loss, and after every epoch the layers' values and gradients; anything unusual
    * becomes a `notice`; false by default.
    */
   readonly alarms?: boolean

@@ -22,7 +22,7 @@ import {
  *
  * @param source the path of the file; its address (`https:`, `file:`), as text or `URL`; its contents, as bytes or a `Blob`; or
  *   the answer of a server. In a browser a text is an address, relative to the page.
- * @returns what was not used and not found, and what was done to the names
+ * @returns the unused and the missing names, and how names were changed
  * @throws StateError naming the file and listing every missing, unexpected and mis-shaped tensor; WeightsError for a file that
  *   is missing, broken or not a file of weights, was changed while it was read, cannot be downloaded, holds several sets that fit, or
  *   keeps a tensor that the model needs in a type that is not read.
@@ -30,7 +30,7 @@ import {
  * const model = resnet(18)
  * await loadWeights(model, 'resnet18-f37072fd.pth')
  * @example
- * // Another number of classes: everything but the last layer, which starts anew.
+ * // Another number of classes: everything except the last layer, which stays new.
  * const model = resnet(18, { classes: 5 }).initialize(0)
  * const { misshaped } = await loadWeights(model, 'resnet18.pth', { skipMisshaped: true }) // ['fc.weight', 'fc.bias']
  */

@@ -29,7 +29,7 @@ export interface LoadWeightsOptions extends LoadStateOptions, ChooseWeightsOptio
 
 /** Result of {@link loadWeights}. */
 export interface WeightsReport extends LoadReport {
-  /** Sentences about how the weights were found and what is odd about them; usually none. */
+  /** Sentences about how the weights were found, and about anything odd in them; usually none. */
   readonly notes: readonly string[]
 }
 
@@ -41,7 +41,7 @@ export interface WeightsReport extends LoadReport {
  *
  * @param source a file's contents (bytes, a `Blob` or `File`); or its address, which on a page may be relative; or the answer
  *   of a server
- * @returns what was not used and not found, and what was done to the names
+ * @returns the unused and the missing names, and how names were changed
  * @throws StateError naming the file and listing every missing, unexpected and mis-shaped tensor; WeightsError for a file that
  *   is broken or not a file of weights, cannot be downloaded, holds several sets of weights that fit, or keeps a tensor that the model needs in
  *   a type that is not read.
@@ -49,7 +49,7 @@ export interface WeightsReport extends LoadReport {
  * const model = resnet(18)
  * await loadWeights(model, 'weights/resnet18.safetensors')
  * @example
- * // Another number of classes: everything but the last layer, which starts anew.
+ * // Another number of classes: everything except the last layer, which stays new.
  * const model = resnet(18, { classes: 5 }).initialize(0)
  * const { misshaped } = await loadWeights(model, file, { skipMisshaped: true }) // ['fc.weight', 'fc.bias']
  */

@@ -180,7 +180,7 @@ describe('label safety', () => {
     expect(() => compose([verticalFlip()]).checkLabels(digits)).toThrow(LabelSafetyError)
     expect(() => compose([randomCrop({ size: 28, padding: 2 }), horizontalFlip()]).checkLabels(digits)).toThrow(
       'horizontalFlip mirrors pictures, but the classes of mnist are written symbols (0, 1, 2, …): mirrored, a symbol is another ' +
-        'or none (b and d, 2 and 5); the labels would be wrong. To do it all the same: compose([…], { allowLabelChanges: true })',
+        'or none (b and d, 2 and 5); the labels would be wrong. To do so anyway: compose([…], { allowLabelChanges: true })',
     )
     expect(() => compose([randomRotation({ degrees: 180 })]).checkLabels(digits)).toThrow(/upside down.*6 and 9/)
     expect(() => compose([randomAffine({ degrees: [0, 120] })]).checkLabels(digits)).toThrow(/randomAffine turns/)

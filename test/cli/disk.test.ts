@@ -35,7 +35,7 @@ describe.runIf(hasUlimit)('files that may not be as large as they must be', () =
     const { status, stderr } = limited(200, ['train', ...recipe, '--name', 'small'])
     expect(stderr).toBe(
       'fovea: runs/small/checkpoints/step-000015.safetensors: cannot be written: the file would be larger than is allowed here; ' +
-        'no checkpoint was saved yet; go on with: fovea train --resume runs/small\n',
+        'no checkpoint was saved yet; continue with: fovea train --resume runs/small\n',
     )
     expect(status).toBe(1)
     expect(temporaries(join(cwd, 'runs/small'))).toEqual([])
@@ -80,7 +80,7 @@ describe('a small disk', () => {
       const { code, stderr } = await fovea(cwd, ['train', ...recipe, '--out', 'disk', '--name', 'run'])
       expect(stderr).toBe(
         'fovea: disk/run/checkpoints/step-000045.safetensors: cannot be written: no space is left on the disk; ' +
-          'the last checkpoint is disk/run/checkpoints/step-000030.safetensors; go on with: fovea train --resume disk/run\n',
+          'the last checkpoint is disk/run/checkpoints/step-000030.safetensors; continue with: fovea train --resume disk/run\n',
       )
       expect(code).toBe(1)
       expect(temporaries(disk!)).toEqual([])
@@ -107,7 +107,7 @@ describe('a small disk', () => {
       expect(old).toMatchObject({
         code: 1,
         stderr:
-          'fovea: disk/old/lock: cannot be written: the file system is read-only; no checkpoint was saved yet; go on with: fovea train --resume disk/old\n',
+          'fovea: disk/old/lock: cannot be written: the file system is read-only; no checkpoint was saved yet; continue with: fovea train --resume disk/old\n',
       })
       await succeed(cwd, ['summary', 'disk/old'])
       // A cache that cannot be written costs the time of a check, nothing else; a download needs one.

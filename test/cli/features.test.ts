@@ -41,7 +41,7 @@ describe('fovea train with cacheFeatures', () => {
 
   it('ends with the weights of a run without; checkpoints hold the whole model, which eval and predict read', async () => {
     const { stdout } = await train('kept')
-    expect(stdout).toMatch(/^features of 18 images: 400 numbers each, 0\.1 MB, kept after [\d.]+ s$/m)
+    expect(stdout).toMatch(/^features of 18 images: 400 numbers each, 0\.1 MB, computed in [\d.]+ s$/m)
     expect(stdout).not.toContain('warning: features')
     expect(eventsOf(run('kept'))[1]).toMatchObject({ type: 'notice', kind: 'features', step: 0, epoch: 1 })
     await train('plain', '--set', 'cacheFeatures=false', '--quiet')
@@ -76,7 +76,7 @@ describe('fovea train with cacheFeatures', () => {
     const { code, stderr } = await fovea(cwd, args)
     expect(code).toBe(1)
     expect(stderr).toBe(
-      'fovea: cacheFeatures: there is nothing to keep: no frozen layer comes before the first that is trained, draws random ' +
+      'fovea: cacheFeatures: there is nothing to cache: no frozen layer comes before the first that is trained, draws random ' +
         'numbers or looks at the whole batch (conv1)\n',
     )
     const limited = [...args.slice(0, 4), '--set', 'cacheFeatures={"maxBytes":1000}']

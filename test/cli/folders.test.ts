@@ -75,7 +75,9 @@ describe('a subset of a folder', () => {
       'fovea: warning: data.limit (=400): there are only 36 training images, all of them are used\n',
     )
     const none = await succeed(cwd, train('--limit', '4', '--validation', '0.1'))
-    expect(none.stderr).toBe('fovea: warning: data.validation (=0.1) of 4 images is none: no image is held back\n')
+    expect(none.stderr).toBe(
+      'fovea: warning: data.validation (=0.1) of 4 images rounds to none: no image is held back\n',
+    )
   }, 300_000)
 })
 
@@ -91,7 +93,7 @@ describe('classes', () => {
     withValidation('cow', 'dog')
     const { code, stderr } = await fovea(cwd, train())
     expect(code).toBe(1)
-    expect(stderr).toMatch(/^fovea: \S+photos\/val\/dog: is none of the classes \(ant, bee, cow\)\n$/)
+    expect(stderr).toMatch(/^fovea: \S+photos\/val\/dog: is not among the classes \(ant, bee, cow\)\n$/)
     expect(existsSync(join(cwd, 'runs'))).toBe(false)
   })
 
@@ -137,8 +139,8 @@ describe('a run whose folder has changed since it began', () => {
   const resume = (...args: string[]) => fovea(cwd, ['train', '--resume', 'runs/run', '--quiet', ...args])
   const score = (split: string, ...args: string[]) =>
     fovea(cwd, ['eval', 'runs/run', '--split', split, '--quiet', ...args])
-  const changed = (changes: string) => `runs/run: its images are not those that it began with: ${changes}`
-  const cure = '; to go on all the same: --allow-changed-data\n'
+  const changed = (changes: string) => `runs/run: its images have changed since it began: ${changes}`
+  const cure = '; to continue anyway: --allow-changed-data\n'
 
   it('does not go on, and is not scored, unless it is told to', async () => {
     await succeed(cwd, train('--stop-after', '1'))
@@ -184,7 +186,7 @@ describe('a run whose folder has changed since it began', () => {
     await succeed(cwd, train('--stop-after', '1'))
     rmSync(join(cwd, 'runs/run/data.json'))
     const unknown =
-      'fovea: warning: runs/run: is of a version that kept no fingerprint of its images: whether they are still the same cannot be checked\n'
+      'fovea: warning: runs/run: was made by a version without fingerprints: whether its images are still the same cannot be checked\n'
     expect(await score('validation')).toMatchObject({ code: 0, stderr: unknown })
     const { code, stderr } = await resume()
     expect(code).toBe(0)
@@ -197,7 +199,7 @@ describe('a run whose folder has changed since it began', () => {
     const { code, stderr } = await score('validation')
     expect(code).toBe(1)
     expect(stderr).toMatch(
-      /^fovea: runs\/run: was trained by a version that held back other images: .*--allow-changed-data\n$/,
+      /^fovea: runs\/run: was trained by a version that split images differently: .*--allow-changed-data\n$/,
     )
   }, 300_000)
 

@@ -94,7 +94,7 @@ describe('fovea import', () => {
       ])
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       expect(stdout).toContain(`normalized by  mean ${mean.join(', ')}, std`)
-      expect(stdout).toContain(`(usual for ${name} on ${own}; --mean and --std say others)`)
+      expect(stdout).toContain(`(usual for ${name} on ${own}; --mean and --std set others)`)
       const recipe = JSON.parse(await readFile(join(folder, name, 'recipe.json'), 'utf8'))
       expect(recipe.data).toMatchObject({ classes: ['cats', 'dogs'], normalize: { mean }, channels })
       const picture = join(own, 'drawing.png')
@@ -171,14 +171,14 @@ describe('fovea import', () => {
         return weights(model)
       },
       ['--model', 'lenet5', '--data', 'mnist'],
-      /weights\.safetensors: fc2\.bias is NaN at 5: with such weights nothing is predicted/,
+      /weights\.safetensors: fc2\.bias is NaN at 5: such weights cannot predict/,
       1,
     ],
     [
       'a mean without a standard deviation',
       () => weights(lenet5().initialize(0)),
       ['--model', 'lenet5', '--data', 'mnist', '--mean', '0.5'],
-      /--mean needs --std beside it/,
+      /--mean needs --std too/,
       2,
     ],
     [

@@ -70,9 +70,9 @@ describe('a run that stops early', () => {
 
 describe('fovea train --overfit', () => {
   const data = ['--data-dir', 'data', '--validation', '64']
-  it('says that a network that works learns 20 images by heart', async () => {
+  it('says that a working network memorizes 20 images', async () => {
     const { stdout } = await succeed(cwd, ['train', 'lenet5', ...data, '--overfit', '20'])
-    expect(stdout).toMatch(/^20 images were learned by heart in \d+ steps/m)
+    expect(stdout).toMatch(/^20 images were memorized in \d+ steps/m)
     expect(existsSync(run('lenet5'))).toBe(false)
   })
   it('fails when it does not', async () => {
@@ -116,9 +116,7 @@ describe('alarms', () => {
   it('warn of a first loss that is off, in the log and on the terminal', async () => {
     const large = ['--set', 'data.normalize={"mean":[-30],"std":[0.05]}']
     const { stdout } = await succeed(cwd, ['train', ...data, ...large, '--name', 'loud'])
-    expect(stdout).toMatch(
-      /^warning: the first loss is [\d.]+, that of a network that knows nothing would be ln 10 = 2\.30/m,
-    )
+    expect(stdout).toMatch(/^warning: the first loss is [\d.]+, an untrained network would have ln 10 = 2\.30/m)
     expect(eventsOf(run('loud')).some(({ type }) => type === 'notice')).toBe(true)
   })
   it('can be turned off', async () => {
@@ -142,7 +140,7 @@ describe('alarms', () => {
     ])
     expect(code).toBe(1)
     expect(stderr).toMatch(
-      /^fovea: runs\/wild: training diverged: at step 1[12] the loss became \S+ \(the first that broke: the (output|values) of \S+\); the last good checkpoint is runs\/wild\/checkpoints\/step-000009\.safetensors; try/,
+      /^fovea: runs\/wild: training diverged: at step 1[12] the loss became \S+ \(the first to break: the (output|values) of \S+\); the last good checkpoint is runs\/wild\/checkpoints\/step-000009\.safetensors; try/,
     )
     expect(checkpointOf(run('wild'))).toContain('step-000009.safetensors')
     await succeed(cwd, ['eval', 'runs/wild', '--split', 'validation', '--quiet'])

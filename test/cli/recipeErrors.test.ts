@@ -177,7 +177,7 @@ describe('is refused in one line, with exit code 2', () => {
       'export default Promise.resolve({})',
       'exports no recipe (its default export is Promise {…})',
     ],
-    ['what is thrown and is no error', 'throw null', 'threw null, which is no error'],
+    ['what is thrown and is no error', 'throw null', 'threw null, which is not an Error'],
     [
       'a package that is not there',
       "import 'no-such-package'\nexport default {}",
@@ -205,7 +205,7 @@ describe('a recipe that never settles', () => {
     async name => {
       const { code, stderr } = await train(name, never)
       expect(stderr).toBe(
-        `fovea: ${name}: never finishes loading: a top-level await waits for something that does not come\n`,
+        `fovea: ${name}: never finishes loading: a top-level await waits for something that never happens\n`,
       )
       expect(code).toBe(2)
     },
@@ -217,7 +217,7 @@ describe('a recipe that never settles', () => {
       FOVEA_RECIPE_SECONDS: '1',
     })
     expect(stderr).toBe(
-      'fovea: busy.mjs: did not finish loading in 1 seconds (FOVEA_RECIPE_SECONDS): a top-level await waits for something that does not come\n',
+      'fovea: busy.mjs: did not finish loading in 1 seconds (FOVEA_RECIPE_SECONDS): a top-level await waits for something that never happens\n',
     )
     expect(code).toBe(2)
   }, 300_000)

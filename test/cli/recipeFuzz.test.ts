@@ -126,7 +126,7 @@ it.each([
   ['constructor.x=1', "unknown field 'constructor'"],
   ['data.size=[3,3]', 'data.size (=[3,3]) is for image folders, and data.name is mnist'],
   ['penalty.match="/(/"', 'penalty.match (="/(/") must be a pattern of paths'],
-  ['freeze.5.match=a', "--set freeze.5.match=a: '5' is no place of a list of 0"],
+  ['freeze.5.match=a', "--set freeze.5.match=a: '5' is not an index of a list of 0"],
   [
     'schedule={"name":"cosineWithRestarts","cycles":1e9}',
     'schedule.cycles (=1000000000) must be a whole number from 1 to 10000',

@@ -203,7 +203,7 @@ describe('more epochs', () => {
   it('says which parts of the recipe depend on the length of the run', async () => {
     await succeed(cwd, ['train', ...recipe, '--epochs', '1', '--no-test', '--name', 'cycle', '--quiet'])
     const { stderr } = await succeed(cwd, ['train', '--resume', 'runs/cycle', '--epochs', '2', '--quiet'])
-    expect(stderr).toBe('fovea: warning: schedule (oneCycle): from here on that of a run of 2 epochs, no longer of 1\n')
+    expect(stderr).toBe('fovea: warning: schedule (oneCycle): from here on as in a run of 2 epochs, no longer of 1\n')
     // Each step has the rate that the schedule of that length gives it: of step 15 of 15, then of 16 of 30.
     const rates = eventsOf(run('cycle')).flatMap(event =>
       event.type === 'step' ? [(event as { learningRate?: number }).learningRate!] : [],
@@ -212,7 +212,7 @@ describe('more epochs', () => {
   }, 300_000)
 
   it.each([
-    ['fewer than have begun', 'three', '5', '--epochs 5: runs/three has begun epoch 6 of 6 already'],
+    ['fewer than have begun', 'three', '5', '--epochs 5: runs/three has already begun epoch 6 of 6'],
     ['none', 'three', '0', '--epochs 0: epochs (=0) must be a whole number of at least 1'],
   ])('%s are refused, and nothing is changed', async (_, name, epochs, message) => {
     const before = files(name)

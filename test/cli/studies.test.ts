@@ -245,7 +245,7 @@ describe('fovea ensemble', () => {
   it('of independent seeds: other weights, the same validation images; the test set as the last act', async () => {
     const args = ['ensemble', 'lenet5', ...data, '--epochs', '2', '--members', '2', '--out', 'seeds']
     const { stdout } = await succeed(cwd, [...args, '--jobs', '2'])
-    expect(stdout).toContain('the test set was not read: --test does, as the last act')
+    expect(stdout).toContain('the test set was not read; --test reads it, as the last step')
     const scores = json('seeds/validation.json')
     expect(scores.members).toHaveLength(2)
     expect(scores.samples).toBe(64)

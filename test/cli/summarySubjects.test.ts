@@ -119,13 +119,13 @@ describe('a file of weights', () => {
   it('for other classes is known, too', async () => {
     write('r20-7.safetensors', 7)
     const { stdout } = await succeed(cwd, ['summary', 'r20-7.safetensors'])
-    expect(stdout).toContain('\nfits resnet20-cifar, but for the last layer, which is for other classes\n')
+    expect(stdout).toContain('\nfits resnet20-cifar, except the last layer, which has other classes\n')
     expect(stdout).toMatch(/^conv1\.weight +16×3×3×3 +float32 +432 +1,728$/m)
   })
 
   it('of a run has the state of the optimizer beside the network, which is of no model known by name', async () => {
     const { stdout } = await succeed(cwd, ['summary', checkpointOf(join(cwd, 'runs/own'))])
-    expect(stdout).toContain('fits no model that is known by name')
+    expect(stdout).toContain('fits no known model')
     expect(stdout).toMatch(/^optimizer\.\S+ +8×1×3×3 +float32 +72 +288$/m)
   })
 
@@ -134,7 +134,7 @@ describe('a file of weights', () => {
     const plan = await fovea(cwd, ['summary', 'r20.safetensors', '--plan'])
     expect(plan).toMatchObject({
       code: 2,
-      stderr: 'fovea: --plan: r20.safetensors is a file of weights, which says nothing of layers; name a model\n',
+      stderr: 'fovea: --plan: r20.safetensors is a file of weights, which does not describe layers; name a model\n',
     })
     writeFileSync(join(cwd, 'text.pth'), 'no weights')
     const text = await fovea(cwd, ['summary', 'text.pth'])

@@ -230,9 +230,9 @@ describe('a run that diverges', () => {
     expect(String(last.loss)).toMatch(/NaN|Infinity/)
     // The update of the step before threw the weights of every layer out of range; the first of them is named.
     expect(result.stderr).toContain(
-      `runs/diverged: training diverged: at step ${last.step} the loss became ${last.loss} (the first that broke: `,
+      `runs/diverged: training diverged: at step ${last.step} the loss became ${last.loss} (the first to break: `,
     )
-    expect(result.stderr).toMatch(/broke: the (output|values|gradient) of \S+\); no checkpoint was saved before/)
+    expect(result.stderr).toMatch(/the first to break: the (output|values|gradient) of \S+\); no checkpoint was saved before/)
     expect(result.stderr).toMatch(/^fovea: [^\n]+\n$/)
     expect(result.code).toBe(1)
     expect(readdirSync(join(run, 'checkpoints'))).toEqual([])

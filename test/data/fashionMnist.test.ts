@@ -112,7 +112,7 @@ describe('Fashion-MNIST', () => {
   it('is asked for by file, and what is not the published file is thrown away', async () => {
     const md5 = createHash('md5').update('something else').digest('hex')
     await expect(fashionMnist({ url })).rejects.toThrow(
-      `the md5 of what came is ${md5}, expected 8d4fb7e6c68d591d4c3dfef9ec88bf0d; it was thrown away`,
+      `the md5 of the download is ${md5}, expected 8d4fb7e6c68d591d4c3dfef9ec88bf0d; the download was deleted`,
     )
     expect(asked).toEqual(['/mirror/train-images-idx3-ubyte.gz'])
     expect(existsSync(join(folder.path, 'cache', 'fashion-mnist', 'train-images-idx3-ubyte.gz'))).toBe(false)

@@ -69,7 +69,7 @@ it('of images in memory is that of their labels, in order', () => {
     )
   expect(of([0, 1, 1])).toEqual(of([0, 1, 1]))
   expect(changesOf([of([0, 1, 1]), of([1, 0, 1])], [undefined, undefined])).toBe(
-    'their labels are others, or in another order',
+    'their labels have changed, or their order has',
   )
   expect(changesOf([of([0, 1, 1]), of([0, 0, 1])], [undefined, undefined])).toBe('a 1 then, 2 now, b 2 then, 1 now')
 })

@@ -266,7 +266,7 @@ describe('the classes of a further folder', () => {
     await expect(imageFolder(val, { shape, classes: ['dark', 'light'] })).rejects.toThrow(/val: has no pictures/)
     await writePicture(join(val, 'dog', 'a.png'), 20, 20, 200)
     await expect(imageFolder(val, { shape, classes: ['dark', 'light'] })).rejects.toThrow(
-      /val\/dog: is none of the classes \(dark, light\)$/,
+      /val\/dog: is not among the classes \(dark, light\)$/,
     )
   })
 
@@ -332,7 +332,7 @@ describe('refuses', () => {
     [
       'a folder of no class, naming one that differs in upper and lower case',
       () => imageFolder(folder.path, { shape, classes: ['Dark', 'light'] }),
-      /dark: is none of the classes \(Dark, light\); Dark differs from it in upper and lower case only/,
+      /dark: is not among the classes \(Dark, light\); Dark differs from it in upper and lower case only/,
     ],
     ['a class twice', () => imageFolder(folder.path, { shape, classes: ['dark', 'dark'] }), /classes has dark twice/],
     ['two channels', () => imageFolder(folder.path, { shape: [8, 8, 2] }), /1 or 3 channels, the shape has 2/],

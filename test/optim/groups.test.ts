@@ -107,7 +107,7 @@ describe('mistakes', () => {
   test('a pattern that fits nothing', () => {
     const optimizer = chain(clipByGlobalNorm(1), grouped({ match: ['conv2', /^fc/], frozen: true }))
     expect(() => optimizer.trained(parameters)).toThrow(
-      "sgd: the group 'conv2' or /^fc/ fits none of the parameters (conv1.weight, conv1.bias, …)",
+      "sgd: the group 'conv2' or /^fc/ matches none of the parameters (conv1.weight, conv1.bias, …)",
     )
   })
 

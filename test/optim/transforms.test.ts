@@ -333,7 +333,7 @@ describe('L1, L2, elastic net', () => {
 
   test('a pattern that fits nothing is an error', () => {
     expect(() => penalty({ l1: 1, match: 'conv9' }).of(startingParameters())).toThrow(
-      "penalty: 'conv9' fits none of the parameters (weight, bias, …)",
+      "penalty: 'conv9' matches none of the parameters (weight, bias, …)",
     )
     expect(() => proximal({ l1: -1 })).toThrow('proximal: l1 (=-1)')
   })

@@ -174,7 +174,7 @@ describe.each(Object.entries(engines))('%s', (_, createEngine) => {
     const expected = await weightsByStep('model')
     const { trainer, model } = start()
     for await (const event of trainer.run()) {
-      if (event.type === 'step') await expect(trainer.run().next()).rejects.toThrow('trainer: it runs already')
+      if (event.type === 'step') await expect(trainer.run().next()).rejects.toThrow('trainer: already running')
     }
     expect(valuesOf(model)).toEqual(expected.get(10))
   })

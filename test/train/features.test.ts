@@ -255,7 +255,7 @@ test('every image is read once, and what was kept is said', async () => {
   expect(events[1]).toMatchObject({
     type: 'notice',
     kind: 'features',
-    message: expect.stringMatching(/^features of 74 images: 54 numbers each, 0\.1 MB, kept after [\d.]+ s$/),
+    message: expect.stringMatching(/^features of 74 images: 54 numbers each, 0\.1 MB, computed in [\d.]+ s$/),
   })
   const plain = await trainerOf(classifier(network()), { validation: images(30, 2) })
   expect(scoresOf(events)).toEqual(scoresOf(await eventsOf(plain)))
@@ -274,7 +274,7 @@ test("GoogLeNet, which is no chain, is cut before its last layers, its norms' st
 
 describe('cacheFeatures is refused', () => {
   const nothing = (at: string) =>
-    `cacheFeatures: there is nothing to keep: no frozen layer comes before the first that is trained, draws random numbers or looks at the whole batch (${at})`
+    `cacheFeatures: there is nothing to cache: no frozen layer comes before the first that is trained, draws random numbers or looks at the whole batch (${at})`
   const small = (...layers: Module[]) => sequential(...layers, flatten(), linear(144, 3))
   const conv = () => conv2d(3, 4, 3, { padding: 1 })
   const cases: [name: string, network: () => Module, options: Options, message: string][] = [

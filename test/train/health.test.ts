@@ -46,7 +46,7 @@ describe('the first loss', () => {
     expect(initialLossProblem(17.9, 'crossEntropy', 10)).toMatch(
       /^the first loss is 17\.90, .* ln 10 = 2\.30: the initial/,
     )
-    expect(initialLossProblem(0.2, 'crossEntropy', 10)).toMatch(/the weights are not new/)
+    expect(initialLossProblem(0.2, 'crossEntropy', 10)).toMatch(/the weights are already trained/)
     expect(initialLossProblem(9, 'multiclassHinge', 10)).toBeUndefined()
   })
   it('is quiet for LeNet-5, and loud for weights that are a hundred times too large', async () => {
@@ -206,7 +206,7 @@ describe('freeze', () => {
   it('refuses patterns that fit nothing, averages of what thaws, and to freeze all', async () => {
     const make = (options: Partial<TrainerOptions>) => withTrainer(lenet5(), options, eventsOf)
     await expect(make({ freeze: [{ match: 'layer9' }] })).rejects.toThrow(
-      "freeze: 'layer9' fits none of the parameters",
+      "freeze: 'layer9' matches none of the parameters",
     )
     await expect(make({ freeze: [{ match: 'conv1', until: 2 }], average: ema() })).rejects.toThrow('cannot be averaged')
     await expect(make({ freeze: [{ match: '**' }] })).rejects.toThrow('every parameter is frozen')

@@ -147,7 +147,7 @@ describe('a session', () => {
     const error = await runSession(options).catch(error => error)
     expect(error).toBeInstanceOf(DivergedError)
     expect(error.message).toBe(
-      'training diverged: at step 2 the loss became NaN (the first that broke: the values of 2.weight)',
+      'training diverged: at step 2 the loss became NaN (the first to break: the values of 2.weight)',
     )
     expect(error).toMatchObject({ step: 2, what: 'the loss became NaN', checkpoint: undefined })
     expect(store.checkpoints).toEqual([])

@@ -158,7 +158,7 @@ describe('ways in', () => {
 
   test('where there is no page, the door for browsers takes whole addresses only', async () => {
     await expect(loadInBrowser(lenet5(), 'lenet5.safetensors')).rejects.toThrow(
-      'lenet5.safetensors: is not an address, and there is no page that it could be relative to',
+      'lenet5.safetensors: is not an address, and there is no page to which it could be relative',
     )
   })
 

@@ -7,7 +7,7 @@ export function addCompare(program: Command): void {
   program
     .command('compare')
     .summary('compare runs')
-    .description('Shows in which fields of their recipes runs differ, and their scores; draws their curves together.')
+    .description('Shows the fields in which the recipes of runs differ, and their scores; draws their curves together.')
     .argument('<runs...>', 'run folders')
     .option('--out <file>', 'draw the curves into an SVG file')
     .addOption(jsonOption())

@@ -6,14 +6,14 @@ import { jsonOption, wholeNumber } from '../options.ts'
 export function addData(program: Command): void {
   program
     .command('data')
-    .summary('what is in a data set, and what augmentation makes of it')
+    .summary('show a data set, and the effect of augmentation')
     .description(
       'Shows the classes and statistics of a data set, or of a folder with a sub-folder of pictures for each class, and ' +
-        'draws a contact sheet: images, and what epochs of training would see of them.',
+        'draws a contact sheet: images as they are, and as several epochs of training would see them.',
     )
     .argument('<data>', 'data set, or image folder')
     .addOption(new Option('--split <name>', 'images to show').choices(['train', 'test']).default('train'))
-    .option('--data-dir <dir>', "folder with the data set's files (default: where the data set comes from by itself)")
+    .option('--data-dir <dir>', "folder with the data set's files (default: the data set's own source)")
     .option(
       '--augment <file>',
       "module or JSON file with a pipeline of transforms, or none (default: the data set's usual one)",
@@ -23,7 +23,7 @@ export function addData(program: Command): void {
     .option('--columns <n>', 'augmented versions of each', wholeNumber(1, 100), 8)
     .option('--size <n>', 'side of the pictures of an image folder', wholeNumber(1, 4096), 224)
     .option('--skip-corrupt', 'leave out pictures of a folder that cannot be read')
-    .option('--seed <n>', 'decides which images, and what is random', wholeNumber(0, 2 ** 32 - 1), 0)
+    .option('--seed <n>', 'seed of the choice of images and of augmentation', wholeNumber(0, 2 ** 32 - 1), 0)
     .addOption(jsonOption())
     .addHelpText(
       'after',

@@ -6,7 +6,7 @@ import { jsonOption, threadsOption } from '../options.ts'
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
-    .summary('what this machine offers, and how fast it computes')
+    .summary('show what this machine offers, and how fast it computes')
     .description(
       'Shows the runtime, threads, SIMD and memory that the engine finds, and measures convolutions for a few seconds.',
     )

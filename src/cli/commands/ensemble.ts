@@ -16,7 +16,7 @@ export function addEnsemble(program: Command): void {
         .summary('train several models and average them')
         .description(
           'Trains the members of an ensemble and scores each alone, the mean of their probabilities, and the vote of their answers, ' +
-            'on the validation images, which are the same for all; with --test on the test images, as the last act.',
+            'on the validation images, which are the same for all; with --test on the test images, which should come last.',
         ),
     )
       .option('--members <n>', 'models', wholeNumber(2, 100), 5)

@@ -6,9 +6,9 @@ import { defaultRuns, numericList } from '../options.ts'
 export function addImport(program: Command): void {
   program
     .command('import')
-    .summary('take over trained weights')
+    .summary('import trained weights')
     .description(
-      'Makes a run folder of weights from PyTorch (.pth, .pt, .th) or safetensors files, for eval and predict. ' +
+      'Makes a run folder from weights in PyTorch (.pth, .pt, .th) or safetensors files, for eval and predict. ' +
         'Nothing in the file is executed.',
     )
     .argument('<file>', 'file of weights: its path, or its address (https://…)')
@@ -20,8 +20,8 @@ export function addImport(program: Command): void {
       numericList,
     )
     .option('--std <list>', 'standard deviation of each channel', numericList)
-    .option('--prefix <text>', 'what stands before the names of the model in the file (default: found)')
-    .option('--no-average', 'of a file with averaged weights (EMA) and those of the last step, take the latter')
+    .option('--prefix <text>', "prefix of the model's names in the file (default: detected)")
+    .option('--no-average', 'take the weights of the last step, even if the file has averaged ones (EMA)')
     .option('--out <dir>', 'folder for run folders', defaultRuns)
     .option('--name <name>', "name of the run folder (default: the model's)")
     .addHelpText(

@@ -12,7 +12,7 @@ export function addPredict(program: Command): void {
     )
     .argument('<run>', 'run folder')
     .argument('<images...>', 'picture files, folders of them at any depth, and patterns')
-    .option('--top <n>', 'classes to show for each picture (default: 3, or all of fewer)', wholeNumber(1))
+    .option('--top <n>', 'classes to show for each picture (default: 3, or all if there are fewer)', wholeNumber(1))
     .addOption(
       new Option('--invert <when>', 'turn dark strokes on light paper into light strokes on black')
         .choices(['auto', 'yes', 'no'])

@@ -16,19 +16,24 @@ export function addSearch(program: Command): void {
         .summary('search for hyperparameters')
         .description(
           'Trains with many values of some fields and reports which are best on the validation images. The test set is not read. ' +
-            'A study that was stopped or killed goes on by the same command.',
+            'The same command continues a study that was stopped or killed.',
         ),
     )
       .requiredOption(
         '--vary <field=range>',
-        'a field and its log(low, high), uniform(low, high), int(low, high) or choice(a, b, …); may be given again',
+        'a field and its log(low, high), uniform(low, high), int(low, high) or choice(a, b, …); may be repeated',
         collect,
       )
       .addOption(new Option('--strategy <name>', 'how to search').choices(strategies).default('random'))
-      .option('--trials <n>', 'trainings (of a grid: all of its points)', wholeNumber(1), 20)
-      .option('--points <n>', 'grid: values of every number', wholeNumber(1), 3)
-      .option('--stages <n>', 'coarse-to-fine: rounds, each around the best of the one before', wholeNumber(2), 2)
-      .option('--factor <n>', 'asha: one trial in so many goes on to the next rung', wholeNumber(2), 3)
+      .option('--trials <n>', 'number of trials (grid: all of its points)', wholeNumber(1), 20)
+      .option('--points <n>', 'grid: values per numeric axis', wholeNumber(1), 3)
+      .option(
+        '--stages <n>',
+        'coarse-to-fine: number of rounds, each around the best of the one before',
+        wholeNumber(2),
+        2,
+      )
+      .option('--factor <n>', 'asha: one in this many trials continues to the next rung', wholeNumber(2), 3)
       .option('--min-epochs <n>', 'asha: epochs of the first rung', wholeNumber(1), 1)
       .option('--search-seed <n>', 'decides the points', wholeNumber(0, 2 ** 32 - 1), 0)
       .addOption(new Option('--metric <name>', 'what is judged by').choices(['accuracy', 'loss']).default('accuracy')),

@@ -9,8 +9,8 @@ export function addSummary(program: Command): void {
     .command('summary')
     .summary('layers, parameters and memory of a model, or the tensors of a file')
     .description(
-      'Shows a model layer by layer, and the memory that training it is planned to take; or draws its volumes. ' +
-        'Of a file of weights it lists the tensors, and the model that they fit.',
+      'Shows a model layer by layer, and the memory that training needs; or draws its volumes. ' +
+        'For a file of weights, lists its tensors and the model that they fit.',
     )
     .argument('[what]', 'model, recipe file, run folder, or file of weights', defaultModel)
     .option('--input <CxHxW>', 'another size of images: channels x height x width', imageSize)

@@ -8,18 +8,18 @@ export function addTrain(program: Command): void {
   takesRecipe(
     program
       .command('train')
-      .summary('train a model, or go on training it')
+      .summary('train a model, or resume training')
       .description(
         'Trains a model and keeps everything in a run folder: recipe, event log, checkpoints, result and report. ' +
           'Ctrl-C saves the state after the step under way; a second Ctrl-C ends at once.',
       ),
   )
-    .option('--overfit <n>', 'check: train on n images only, which must be learned by heart', wholeNumber(2, 1000))
-    .option('--tensorboard', 'write an event file of TensorBoard into the run folder, too')
-    .option('--stop-after <epoch>', 'end after this epoch, to go on later with --resume', wholeNumber(1))
+    .option('--overfit <n>', 'check: overfit n images, which a working network memorizes', wholeNumber(2, 1000))
+    .option('--tensorboard', 'also write a TensorBoard event file into the run folder')
+    .option('--stop-after <epoch>', 'stop after this epoch, to be resumed later', wholeNumber(1))
     .option('--workers <n>', 'threads that read and augment images (default: the calling thread)', wholeNumber(1, 64))
     .option('--no-test', 'do not read the test set at the end')
-    .option('--resume <run>', 'go on with a run; everything is taken from its recipe')
+    .option('--resume <run>', 'resume a run; everything is taken from its recipe')
     .addOption(changedDataOption())
     .option('--out <dir>', 'folder for run folders (default: runs)')
     .option('--name <name>', "name of the run folder (default: the model's, or the recipe file's)")
@@ -36,7 +36,7 @@ Examples:
   fovea train --limit 5000 --epochs 1
   fovea train recipe.ts --set optimizer.lr=0.1 --set epochs=3
   fovea train resnet18 --data folder:photos
-  fovea train lenet5 --overfit 20            can it learn 20 images by heart?
+  fovea train lenet5 --overfit 20            can it memorize 20 images?
   fovea train --resume runs/lenet5`,
     )
     .action(async (word: string | undefined, options) => {

@@ -1,5 +1,5 @@
 /**
- * Ctrl-C and its like: the first asks a command to stop where it can go on later, the second ends the process at once.
+ * Ctrl-C and its like: the first asks a command to stop where it can be resumed, the second ends the process at once.
  */
 import { exitCodes, type StopSignal } from './errors.ts'
 

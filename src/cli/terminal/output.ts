@@ -5,7 +5,7 @@ let isLost = false
 
 /**
  * Watches for an output that nobody reads any more (`| head -1`), or that cannot be written. Work that can be gone on with is
- * saved first, as after Ctrl-C; a command that only prints ends at once, and without a word when its reader has seen enough.
+ * saved first, as after Ctrl-C; a command that only prints ends at once, and silently when its reader stops reading.
  */
 export function watchOutput(): void {
   for (const stream of [process.stdout, process.stderr]) {
@@ -24,7 +24,7 @@ export function watchOutput(): void {
 }
 
 /**
- * Writes lines; spaces that do not break become ordinary ones, for whoever greps them. When nobody reads the output any more,
+ * Writes lines; non-breaking spaces become ordinary ones, so that grep finds them. When nobody reads the output any more,
  * they go to standard error.
  */
 export function print(...lines: readonly string[]): void {
@@ -43,10 +43,10 @@ export function warn(message: string): void {
   process.stderr.write(`fovea: warning: ${plain(message)}\n`)
 }
 
-/** Writes something worth knowing that is no result, on standard error. */
+/** Writes information that is not a result, on standard error. */
 export function note(message: string): void {
   process.stderr.write(`fovea: ${plain(message)}\n`)
 }
 
-/** A text with ordinary spaces in place of those that do not break. */
+/** A text with ordinary spaces instead of non-breaking ones. */
 export const plain = (text: string): string => text.replaceAll('\u00a0', ' ')

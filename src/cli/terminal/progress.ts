@@ -30,7 +30,7 @@ export interface ProgressOptions {
 
 /**
  * Bars need a terminal that can move its cursor: not a file or pipe, not a dumb terminal, not a CI log (`CI` set to
- * anything but the empty string, `0` or `false`). `NO_COLOR` has no say: there is no color in a bar.
+ * anything but the empty string, `0` or `false`). `NO_COLOR` has no effect: a bar has no color.
  */
 export function progressStyle(
   stream: { readonly isTTY?: boolean },

@@ -4,7 +4,7 @@ import { formatBytes, formatCount } from '../../text/format.ts'
 /** Told how much is done, and of how much if that is known. */
 type Tell = (done: number, total: number | undefined) => void
 
-/** Says how much of a download has come. @param name what is downloaded */
+/** Shows the progress of a download. @param name what is downloaded */
 export function downloadProgress(name: string, write = toStandardError): Tell {
   const line = (done: number, total?: number): string =>
     `downloading ${name}: ${formatBytes(done)}${total ? ` of ${formatBytes(total)}` : ''}`

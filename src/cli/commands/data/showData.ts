@@ -1,4 +1,4 @@
-/** `fovea data`: what is in a data set, and what augmentation makes of it. */
+/** `fovea data`: a data set, and the effect of augmentation. */
 
 import { existsSync } from 'node:fs'
 import { extname } from 'node:path'

@@ -133,7 +133,7 @@ async function scoreMembers(
   const split = options.test ? 'test' : 'validation'
   const sources = await openData(first, reading)
   const images = divideData(first, sources)[split]
-  if (!images) throw new CommandError(`there are no ${split} images to judge by`)
+  if (!images) throw new CommandError(`there are no ${split} images to score on`)
   const { dataset, indices } = images
   const labels = Array.from(indices, index => dataset.labels[index]!)
   const answers = []
@@ -191,6 +191,6 @@ async function report(scores: EnsembleScores, { out, json }: EnsembleOptions): P
       row('average', average),
       row('vote', vote),
     ]),
-    ...(split === 'validation' ? ['', 'the test set was not read: --test does, as the last act'] : []),
+    ...(split === 'validation' ? ['', 'the test set was not read; --test reads it, as the last step'] : []),
   )
 }

@@ -69,7 +69,7 @@ export async function importWeights(file: string, options: ImportOptions): Promi
   for (const [path, { shape }] of model.parameters()) if (!missing.includes(path)) parameters += sizeOf(shape)
   for (const text of notes) note(`${file}: ${text}`)
   const { mean, std } = recipe.data.normalize as NormalizeOptions
-  const whose = options.mean ? '' : ` (usual for ${name} on ${dataName(recipe)}; --mean and --std say others)`
+  const whose = options.mean ? '' : ` (usual for ${name} on ${dataName(recipe)}; --mean and --std set others)`
   print(
     `${formatCount(parameters)} parameters of ${name} from ${file}`,
     `normalized by  mean ${mean.join(', ')}, std ${std.join(', ')}${whose}`,
@@ -86,10 +86,10 @@ const usualFor = ({ inputShape: [channels, height, width] }: ModelEntry): Normal
   Object.values(datasets).find(({ shape }) => String(shape) === String([height, width, channels]))?.normalize ??
   imageNet
 
-/** The recipe of the run. Pictures of one's own are normalized by what the weights were trained with, never by themselves. */
+/** The recipe of the run. Pictures of your own are normalized by the numbers of the weights' training, never by their own. */
 function recipeOf({ model: name, data, mean, std }: ImportOptions): Recipe {
   if ((mean === undefined) !== (std === undefined)) {
-    throw new UsageError(`--${mean ? 'mean' : 'std'} needs --${mean ? 'std' : 'mean'} beside it`)
+    throw new UsageError(`--${mean ? 'mean' : 'std'} needs --${mean ? 'std' : 'mean'} too`)
   }
   const given = mean && std && { mean: [...mean], std: [...std] }
   // A name that is unknown is refused by the recipe.
@@ -119,7 +119,6 @@ function checkAnswers(model: ImageClassifier, recipe: Recipe): void {
 function checkFinite(model: ImageClassifier, file: string): void {
   for (const [path, { value }] of model.variables()) {
     const at = (value as Float32Array).findIndex(number => !Number.isFinite(number))
-    if (at >= 0)
-      throw new CommandError(`${file}: ${path} is ${value[at]} at ${at}: with such weights nothing is predicted`)
+    if (at >= 0) throw new CommandError(`${file}: ${path} is ${value[at]} at ${at}: such weights cannot predict`)
   }
 }

@@ -37,7 +37,7 @@ const fewPictures = 64
 const decodedAtOnce = 8
 
 /**
- * Classifies pictures, batch by batch, and shows each batch when it is done. What is no picture does not keep the others from
+ * Classifies pictures, batch by batch, and shows each batch when it is done. A file that is not a picture does not keep the others from
  * being shown.
  * @param words files, folders and patterns
  * @returns the exit code

@@ -1,4 +1,4 @@
-/** `fovea search`: many short trainings in place of guesses. The test set is not read. */
+/** `fovea search`: many short trainings instead of guesses. The test set is not read. */
 
 import { join } from 'node:path'
 import type { Recipe } from '../../../recipe/recipe.ts'
@@ -27,9 +27,9 @@ export interface SearchOptions extends RecipeSource {
   readonly vary: readonly string[]
   readonly strategy: (typeof strategyNames)[number]
   readonly trials: number
-  /** Grid: values of every axis that is no choice. */
+  /** Grid: values of every axis except choices. */
   readonly points: number
-  /** ASHA: a trial in so many goes on to the next rung; the epochs of the first rung. */
+  /** ASHA: one in this many trials continues to the next rung; the epochs of the first rung. */
   readonly factor: number
   readonly minEpochs: number
   /** Coarse to fine: how often the space is narrowed, plus one. */
@@ -50,7 +50,7 @@ interface SearchTrial extends Trial {
   busy: boolean
 }
 
-/** Searches, or goes on searching, and reports. @returns the exit code */
+/** Searches, or continues a search, and reports. @returns the exit code */
 export async function search(given: RecipeOptions, options: SearchOptions): Promise<number> {
   const { strategy, out, json } = options
   const space = spaceOf(options.vary)
@@ -62,7 +62,7 @@ export async function search(given: RecipeOptions, options: SearchOptions): Prom
   // Every axis must name a field that a recipe can have.
   const middle = recipeAt(randomPoint(space, options.searchSeed, 0))
   if (middle.data.validation === 0 && !middle.data.fold) {
-    throw new UsageError('search: data.validation (=0) holds no images back to judge by')
+    throw new UsageError('search: data.validation (=0) holds no images back for validation')
   }
   const { trials, points, factor, minEpochs, stages, searchSeed, metric } = options
   const asked = {
@@ -83,7 +83,7 @@ export async function search(given: RecipeOptions, options: SearchOptions): Prom
   return inStudy(out, asked, options, work, strategy === 'grid' ? undefined : 'trials')
 }
 
-/** The axes that were asked for. @throws UsageError naming the text that is none. */
+/** The axes of `--vary`. @throws UsageError naming a text that is not an axis. */
 function spaceOf(vary: readonly string[]): Space {
   if (vary.length === 0) throw new UsageError("search: nothing to vary: --vary 'optimizer.lr=log(1e-3, 1)'")
   return new Map(

@@ -103,8 +103,8 @@ export function formatKernels({ peak, wide, kernels }: KernelListing): string {
   ]
   return [
     `One thread, each call alone; measured peak ${peak.toFixed(1)} GFLOP/s${wide ? ' with wide vectors' : ''}.`,
-    'Multiply-adds and GFLOP/s are by the definition; the share of the peak is by what Winograd leaves of them.',
-    'What runs ahead of the runs (only when weights have changed) counts for none of the shares.',
+    'Multiply-adds and GFLOP/s count direct convolution; the share of the peak counts the products that Winograd leaves.',
+    'Steps that run ahead (only when weights have changed) are not part of the shares.',
     '',
     textTable(columns, rows, footer),
   ].join('\n')

@@ -134,7 +134,7 @@ async function summaryOfFile(word: string, options: SummaryOptions): Promise<num
   }
   const given = layerOptions.find(name => options[name] !== undefined)
   if (given)
-    throw new UsageError(`--${given}: ${word} is a file of weights, which says nothing of layers; name a model`)
+    throw new UsageError(`--${given}: ${word} is a file of weights, which does not describe layers; name a model`)
   await weightsSummary(word, options)
   return exitCodes.done
 }

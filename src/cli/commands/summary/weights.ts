@@ -58,10 +58,10 @@ export async function weightsSummary(path: string, { json }: { readonly json?: b
     formatCount(totals.elements),
     formatCount(totals.bytes),
   ]
-  const head = model?.hasOtherHead ? ', but for the last layer, which is for other classes' : ''
+  const head = model?.hasOtherHead ? ', except the last layer, which has other classes' : ''
   print(
     `${path}: ${formatCount(totals.elements)} numbers in ${formatBytes(totals.bytes)}`,
-    model ? `fits ${model.name}${head}` : 'fits no model that is known by name',
+    model ? `fits ${model.name}${head}` : 'fits no known model',
     '',
     textTable(columns, rows, total),
   )

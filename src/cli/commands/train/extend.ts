@@ -13,9 +13,9 @@ import { UsageError } from '../../terminal/errors.ts'
  * away first: a run that has one counts as finished.
  * @param known the recipe so far
  * @param asked the recipe with the new number of epochs
- * @param progress of the checkpoint that the run goes on from; absent for a run without
+ * @param progress of the checkpoint from which the run resumes; absent for a run without one
  * @returns warnings of what may be unexpected
- * @throws UsageError when more epochs have begun than are asked for, or the run has ended by its own rule.
+ * @throws UsageError when more epochs have begun than requested, or early stopping has ended the run.
  */
 export async function extend(
   folder: RunFolder,
@@ -26,7 +26,7 @@ export async function extend(
   const option = `--epochs ${asked.epochs}`
   const begun = progress ? progress.epoch - (progress.batch > 0 ? 0 : 1) : 0
   if (asked.epochs < begun) {
-    throw new UsageError(`${option}: ${folder.path} has begun epoch ${begun} of ${known.epochs} already`)
+    throw new UsageError(`${option}: ${folder.path} has already begun epoch ${begun} of ${known.epochs}`)
   }
   const stopping = asked.earlyStopping && new EarlyStopping(asked.earlyStopping, progress?.earlyStopping)
   if (stopping?.isOver) {
@@ -36,7 +36,7 @@ export async function extend(
   await folder.changeRecipe(asked)
   const parts = progress ? partsOfLength(asked) : []
   if (parts.length === 0) return []
-  return [`${parts.join(' and ')}: from here on that of a run of ${asked.epochs} epochs, no longer of ${known.epochs}`]
+  return [`${parts.join(' and ')}: from here on as in a run of ${asked.epochs} epochs, no longer of ${known.epochs}`]
 }
 
 /** Parts of a recipe that depend on how long the run is. */

@@ -1,4 +1,4 @@
-/** What `fovea train` says at its end: a result, where it was stopped, or what is left of a run that failed. */
+/** The last words of `fovea train`: a result, the place where it was stopped, or the state of a run that failed. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FileError } from '../../../data/fileError.node.ts'
@@ -36,15 +36,15 @@ export async function showStopped(
   }
 }
 
-/** The checkpoint that a run would go on from, relative to its folder. */
+/** The checkpoint from which a run would resume, relative to its folder. */
 const latestFile = async ({ path }: RunFolder): Promise<string> => (await readFile(join(path, 'latest'), 'utf8')).trim()
 
-/** What is kept of a run whose folder can no longer be written. */
+/** The error of a run whose folder can no longer be written, with its last checkpoint. */
 export async function unwritten(error: FileError, folder: RunFolder | undefined): Promise<CommandError> {
   if (!folder) return new CommandError(`${error.message} (--out names another folder for runs)`, { cause: error })
   const file = await latestFile(folder).catch(() => undefined)
   const kept = file === undefined ? 'no checkpoint was saved yet' : `the last checkpoint is ${join(folder.path, file)}`
-  const message = `${error.message}; ${kept}; go on with: fovea train --resume ${shellWord(folder.path)}`
+  const message = `${error.message}; ${kept}; continue with: fovea train --resume ${shellWord(folder.path)}`
   return new CommandError(message, { cause: error })
 }
 
@@ -82,7 +82,7 @@ export function showResult({ path }: RunFolder, result: RunResult, { json }: Out
   print(...lines.map(([name, value]) => `${name.padEnd(14)} ${value}`))
 }
 
-/** What to do about a loss or weights that are no numbers any more. */
+/** Advice for a loss or weights that are NaN or infinite. */
 export function divergedError(
   error: DivergedError,
   { path }: RunFolder,

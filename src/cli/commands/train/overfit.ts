@@ -1,5 +1,5 @@
 /**
- * `fovea train --overfit N`: a network that can learn must be able to learn a few images by heart. If it cannot, something is
+ * `fovea train --overfit N`: a network that can learn must be able to memorize a few images. If it cannot, something is
  * wrong that no longer training will mend.
  */
 
@@ -17,7 +17,7 @@ import { type RecipeSource, recipeOf, withTrainer } from '../../withTrainer.ts'
 /** Steps, and seconds, after which a network that has not learned the images is taken not to. */
 const mostSteps = 300
 const mostSeconds = 600
-/** Mean loss that counts as learned by heart, when every answer is right. */
+/** Mean loss that counts as memorized, when every answer is right. */
 const learned = 0.1
 
 /** Options of {@link overfitCheck}. */
@@ -30,7 +30,7 @@ export interface OverfitOptions extends RecipeSource {
  * Trains on a few images at the full learning rate, without augmentation, schedule and label smoothing, until they are learned,
  * or the steps or the time are over.
  * @returns the exit code: failed when the images were not learned
- * @throws UsageError when there are not so many images
+ * @throws UsageError when there are fewer images
  */
 export async function overfitCheck(count: number, given: RecipeOptions, options: OverfitOptions): Promise<number> {
   const recipe = withoutSmoothing(await recipeOf(given, options))
@@ -70,7 +70,7 @@ export async function overfitCheck(count: number, given: RecipeOptions, options:
   const { step, loss, accuracy } = outcome
   const isLearned = loss < learned && accuracy === 1
   if (options.json) printJson({ images: count, learned: isLearned, steps: step, loss, accuracy })
-  else if (isLearned) print(`${count} images were learned by heart in ${step} steps (loss ${formatSignificant(loss)})`)
+  else if (isLearned) print(`${count} images were memorized in ${step} steps (loss ${formatSignificant(loss)})`)
   else {
     print(
       `${count} images were not learned in ${step} steps${step < mostSteps && Number.isFinite(loss) ? ` and ${mostSeconds / 60} minutes` : ''}: loss ${formatSignificant(loss)}, accuracy ${formatPercent(accuracy, 0)}`,
@@ -84,7 +84,7 @@ export async function overfitCheck(count: number, given: RecipeOptions, options:
 const withoutSmoothing = (recipe: Recipe): Recipe =>
   isCode(recipe.loss) ? recipe : { ...recipe, loss: { ...recipe.loss, labelSmoothing: undefined } }
 
-/** Some of the images, chosen by the seed. @throws UsageError when there are not so many */
+/** Some of the images, chosen by the seed. @throws UsageError when there are fewer */
 function some(train: Subset<ImageCollection>, count: number, seed: number): Subset<ImageCollection> {
   if (count <= train.indices.length) return subsetOf(train, count, seed)
   throw new UsageError(`--overfit ${count}: there are only ${train.indices.length} images to train on`)

@@ -26,7 +26,7 @@ import type { Progress } from '../../../train/checkpoint.ts'
 import type { Evaluation } from '../../../train/evaluate.ts'
 import type { EpochEvent, TrainEvent, ValidationEvent } from '../../../train/events.ts'
 import type { FeatureOptions } from '../../../train/features.ts'
-import { naming } from '../../../train/namedCheckpoint.ts'
+import { withFileName } from '../../../train/namedCheckpoint.ts'
 import { bestEpoch, DivergedError, runSession } from '../../../train/session.ts'
 import type { Trainer, TrainerOptions } from '../../../train/trainer.ts'
 import { countTrainable } from '../../../train/trainerOptions.ts'
@@ -41,9 +41,9 @@ import { TrainProgress } from '../../terminal/progress.ts'
 import { extend } from './extend.ts'
 import { divergedError, showFinished, showResult, showStopped, unwritten } from './outcome.ts'
 
-/** What is no part of the recipe. */
+/** Options that are not part of the recipe. */
 export interface TrainOptions extends EngineChoices {
-  /** Run folder to go on with. */
+  /** Run folder to resume. */
   readonly resume?: string
   /** Folder for run folders, `runs` by default. */
   readonly out?: string
@@ -56,18 +56,18 @@ export interface TrainOptions extends EngineChoices {
   readonly file?: string | undefined
   /** Fields of the recipe: `optimizer.lr=0.05`. */
   readonly set?: readonly string[]
-  /** Ends this process's part of the run after an epoch; `--resume` goes on. */
+  /** Ends this process's part of the run after an epoch; `--resume` continues. */
   readonly stopAfter?: number
   /** Worker threads that read and augment images; on this thread when absent. */
   readonly workers?: number
-  /** True to go on with a run although its images are not those that it began with. */
+  /** True to resume a run although its images have changed. */
   readonly allowChangedData?: boolean
-  /** Writes an event file of TensorBoard into the run folder, too; a run that has one goes on with it. */
+  /** Also writes a TensorBoard event file into the run folder; a run that has one continues it. */
   readonly tensorboard?: boolean
 }
 
 /**
- * Trains a model, or goes on training it, and prints what came out.
+ * Trains a model, or resumes training, and prints the result.
  * @returns the exit code
  */
 export async function train(given: RecipeOptions, options: TrainOptions): Promise<number> {
@@ -91,7 +91,7 @@ export async function train(given: RecipeOptions, options: TrainOptions): Promis
   }
 }
 
-/** A run to go on with. */
+/** A run to resume. */
 interface ExistingRun {
   readonly folder: RunFolder
   /** Its recipe so far. */
@@ -127,7 +127,7 @@ async function trainOn(
   options: TrainOptions,
 ): Promise<number> {
   const setup = await loadSetup(recipe, warn)
-  // Weights to start from are read by a run that starts: one that goes on has its own.
+  // Only a new run reads pretrained weights: a resumed one has its own.
   const model =
     existing && hasBegun(existing.folder)
       ? createModel(setup)
@@ -135,7 +135,7 @@ async function trainOn(
   const stream = options.json ? process.stderr : process.stdout
   const usual = trainingOptions(setup)
   const looking = options.quiet ? undefined : new FeatureProgress(stream)
-  // Preprocessing is fitted anew by a run that goes on: it may have been stopped before its first checkpoint.
+  // A resumed run fits its preprocessing again: it may have been stopped before its first checkpoint.
   const trainer = await createTrainer(setup, {
     engine,
     model,
@@ -219,10 +219,10 @@ async function trainOn(
   }
 }
 
-/** Whether a run has a checkpoint to go on from; one without begins anew. */
+/** Whether a run has a checkpoint to resume from; one without starts again. */
 const hasBegun = ({ path }: RunFolder): boolean => existsSync(join(path, 'latest'))
 
-/** The option of features that are kept, with someone to tell how far they are. */
+/** The option for cached features, with a listener to their progress. */
 const withProgress = (
   { cacheFeatures }: Pick<TrainerOptions, 'cacheFeatures'>,
   onProgress: NonNullable<FeatureOptions['onProgress']>,
@@ -244,7 +244,7 @@ function policyOf({ checkpoints }: Recipe): RunFolderOptions {
   }
 }
 
-/** What a run goes on from; empty for one that starts. */
+/** The state from which a run resumes; empty for a new run. */
 interface ResumedRun {
   readonly progress?: Progress
   /** The checkpoint's file. */
@@ -255,7 +255,7 @@ interface ResumedRun {
 async function resume({ folder, known, recipe }: ExistingRun, trainer: Trainer): Promise<ResumedRun> {
   const { checkpoint, file, warnings } = await folder.resume(policyOf(recipe))
   for (const warning of warnings) warn(warning)
-  if (checkpoint && file !== undefined) await naming(file, () => trainer.restore(checkpoint))
+  if (checkpoint && file !== undefined) await withFileName(file, () => trainer.restore(checkpoint))
   if (recipe !== known) for (const note of await extend(folder, known, recipe, checkpoint?.progress)) warn(note)
   if (!checkpoint || file === undefined) return {}
   const { progress } = checkpoint
