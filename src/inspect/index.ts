@@ -3,8 +3,35 @@
  * is made of them.
  * @module fovea/inspect
  */
+export type { Attribution, AttributionOptions } from './attribution.ts'
+export {
+  type CamAttribution,
+  type CamOptions,
+  gradCam,
+  gradCamPlusPlus,
+  guidedGradCam,
+  lastSpatialLayer,
+} from './cam.ts'
+export {
+  type Contributions,
+  type ConvolutionCell,
+  contributions,
+  convolutionTerms,
+  linearTerms,
+  type Term,
+} from './contributions.ts'
 export { describeTrainingOnly, formatSummary, formatVolume } from './formatSummary.ts'
 export { describeMisfit, describeWindow } from './geometry.ts'
+export {
+  deconvnet,
+  foldChannels,
+  gradientMap,
+  gradientTimesInput,
+  guidedBackprop,
+  type SmoothGradOptions,
+  saliency,
+  smoothGrad,
+} from './gradientMaps.ts'
 export {
   type Capture,
   type Captured,
@@ -14,9 +41,17 @@ export {
   type Point,
   toPixels,
 } from './inspector.ts'
+export {
+  gaussLegendre,
+  type IntegratedGradients,
+  type IntegratedGradientsOptions,
+  integratedGradients,
+} from './integratedGradients.ts'
 export type { Entry, ImageShape, ImageSpace, NetworkInput } from './network.ts'
+export { type OcclusionOptions, occlusion } from './occlusion.ts'
 export { matchPoints, PointError } from './points.ts'
 export { type ImageWindow, type ReceptiveField, receptiveFields, windowSeenBy } from './receptiveField.ts'
+export { resizeMaps } from './resizeMaps.ts'
 export type { ChannelScore, Score, WeightedScore } from './score.ts'
 export { type Summary, type SummaryOptions, type SummaryRow, summarize, type TrainingOnlyPart } from './summary.ts'
 export { type ForwardTrace, type ModuleCall, traceForward } from './trace.ts'

@@ -179,9 +179,9 @@ export class Inspector {
     return values.get('normalized')!.values
   }
 
-  /** Numbers of one image at an entry. */
-  imageSize(space: ImageSpace = this.#defaultSpace): number {
-    return sizeOf(this.#pass(1, space).input.shape)
+  /** The shape of one image in a space: `[C, H, W]`, or whatever preprocessing gives. */
+  imageShape(space: ImageSpace = this.#defaultSpace): readonly number[] {
+    return this.#pass(1, space).input.shape.slice(1)
   }
 
   get #defaultSpace(): ImageSpace {

@@ -31,11 +31,9 @@ export interface SideProgramOptions {
  */
 export function sideProgram(pass: NetworkPass, { points, score }: SideProgramOptions): Program {
   const valueNamed = (name: string): Tensor => pass.points.get(name) as Tensor
-  const [output, scored, ...values] = simplify([
-    pass.output,
-    score ? valueNamed(score.layer) : pass.output,
-    ...points.map(valueNamed),
-  ])
+  const roots = [pass.output, score ? valueNamed(score.layer) : pass.output, ...points.map(valueNamed)]
+  // Behind a pool, a rectifier lets the deconvnet's gradients through to other positions than before it.
+  const [output, scored, ...values] = score?.relu === 'deconvnet' ? roots : simplify(roots)
   const outputs: Record<string, Tensor> = { output }
   values.forEach((value, k) => {
     outputs[`value ${k}`] = value

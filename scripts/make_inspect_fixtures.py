@@ -1,0 +1,188 @@
+"""Makes the PyTorch fixtures of `fovea/inspect`: what each method gives for a small network, in plain PyTorch.
+
+    python scripts/make_inspect_fixtures.py            write test/fixtures/torch/inspect.json
+    python scripts/make_inspect_fixtures.py --check    write nothing; exit 1 if the committed file is not what this run makes
+
+Numbers and format are those of `make_fixtures.py`: float64, inputs exact in float32, results with 9 significant digits.
+Every method is written out here from its paper; none comes from a package of such methods.
+"""
+
+import argparse
+import sys
+
+import numpy
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from make_fixtures import FOLDER, VERSIONS, exact, rng_of, tensor, text_of
+
+VERSIONS = {**VERSIONS, 'generator': 'scripts/make_inspect_fixtures.py'}
+SIZE, CLASSES, IMAGES = 10, 4, 2
+MEAN, STD = [0.5, 0.25, 0.375], [0.25, 0.5, 0.125]
+
+
+def normal(name, shape, scale=1.0):
+    rng = rng_of(f'inspect {name}')
+    count = int(numpy.prod(shape))
+    return exact([scale * rng.gauss(0, 1) for _ in range(count)]).reshape(shape)
+
+
+def uniform(name, shape):
+    rng = rng_of(f'inspect {name}')
+    return exact([rng.random() for _ in range(int(numpy.prod(shape)))]).reshape(shape)
+
+
+class Rectifier(torch.autograd.Function):
+    """max(x, 0) with one of three rules for what goes back."""
+
+    @staticmethod
+    def forward(ctx, x, rule):
+        ctx.save_for_backward(x)
+        ctx.rule = rule
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        if ctx.rule == 'deconvnet':
+            return g.clamp(min=0), None
+        if ctx.rule == 'guided':
+            return g.clamp(min=0) * (x > 0), None
+        return g * (x > 0), None
+
+
+class Net(nn.Module):
+    """Pixels [N, 3, 10, 10] to logits: batch norm in evaluation, rectifiers as functions, a pool right behind one."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 4, 3, padding=1)
+        self.bn1 = nn.BatchNorm2d(4)
+        self.conv2 = nn.Conv2d(4, 6, 3, stride=2, padding=1)
+        self.fc = nn.Linear(6 * 9, CLASSES)
+        self.rule = 'exact'
+        self.kept = {}
+
+    def forward(self, pixels):
+        x = (pixels - torch.tensor(MEAN, dtype=torch.float64)[:, None, None]) / torch.tensor(STD, dtype=torch.float64)[:, None, None]
+        x = F.max_pool2d(Rectifier.apply(self.bn1(self.conv1(x)), self.rule), 2)
+        a = Rectifier.apply(self.conv2(x), self.rule)
+        self.kept['conv2'] = a
+        return self.fc(a.flatten(1))
+
+
+def make_net():
+    net = Net().double().eval()
+    with torch.no_grad():
+        for key, value in net.state_dict(keep_vars=True).items():
+            if key.endswith('num_batches_tracked'):
+                continue
+            if key.endswith('running_var'):
+                value.copy_(0.5 + uniform(key, value.shape))
+            elif key == 'bn1.weight':
+                value.copy_(0.75 + 0.5 * uniform(key, value.shape))
+            else:
+                value.copy_(normal(key, value.shape, 0.3))
+        for value in net.state_dict(keep_vars=True).values():
+            if value.dtype == torch.float64:
+                value.copy_(value.float().double())
+    return net
+
+
+def score(net, x, labels):
+    return net(x)[torch.arange(len(x)), labels]
+
+
+def gradient(net, x, labels, rule='exact', of=None):
+    net.rule = rule
+    x = x.clone().requires_grad_()
+    s = score(net, x, labels).sum()
+    net.rule = 'exact'
+    return torch.autograd.grad(s, x if of is None else net.kept[of])[0].detach()
+
+
+def integrated(net, x, labels, steps):
+    nodes, weights = numpy.polynomial.legendre.leggauss(steps)
+    total = sum(w / 2 * gradient(net, (n + 1) / 2 * x, labels) for n, w in zip(nodes, weights))
+    return x * total
+
+
+def grad_cam(net, x, labels):
+    g = gradient(net, x, labels, of='conv2')
+    a = net.kept['conv2'].detach()
+    return (g.mean((2, 3), keepdim=True) * a).sum(1).clamp(min=0)
+
+
+def grad_cam_plus_plus(net, x, labels):
+    g = gradient(net, x, labels, of='conv2')
+    a = net.kept['conv2'].detach()
+    divisor = 2 * g**2 + a.sum((2, 3), keepdim=True) * g**3
+    alpha = torch.where(divisor == 0, torch.zeros_like(g), g**2 / torch.where(divisor == 0, torch.ones_like(g), divisor))
+    w = (alpha * g.clamp(min=0)).sum((2, 3), keepdim=True)
+    return (w * a).sum(1).clamp(min=0)
+
+
+def occlusion(net, x, labels, window, stride, value):
+    whole = score(net, x, labels)
+    sums, covers = torch.zeros(len(x), SIZE, SIZE, dtype=torch.float64), torch.zeros(SIZE, SIZE, dtype=torch.float64)
+    starts = range(0, -(-(SIZE - window) // stride) * stride + 1, stride)
+    for top in starts:
+        for left in starts:
+            hidden = x.clone()
+            hidden[:, :, top:top + window, left:left + window] = value
+            sums[:, top:top + window, left:left + window] += (whole - score(net, hidden, labels))[:, None, None]
+            covers[top:top + window, left:left + window] += 1
+    return (sums / covers).detach()
+
+
+def attributions():
+    net = make_net()
+    x = uniform('images', [IMAGES, 3, SIZE, SIZE])
+    labels = torch.tensor([2, 0])
+    draws = normal('draws', [4, 3, SIZE, SIZE], 0.1)
+    g = gradient(net, x, labels)
+    cam = grad_cam(net, x, labels)
+    guided = gradient(net, x, labels, 'guided')
+    large = F.interpolate(cam[:, None], size=(SIZE, SIZE), mode='bilinear', align_corners=False)
+    maps = {
+        'gradient': g,
+        'saliency': g.abs().amax(1),
+        'gradientTimesInput': x * g,
+        'smoothGrad': sum(gradient(net, x + d, labels) for d in draws) / len(draws),
+        'integratedGradients': integrated(net, x, labels, 16),
+        'deconvnet': gradient(net, x, labels, 'deconvnet'),
+        'guidedBackprop': guided,
+        'gradCam': cam,
+        'gradCamPlusPlus': grad_cam_plus_plus(net, x, labels),
+        'gradCamEnlarged': large[:, 0],
+        'guidedGradCam': guided * large,
+        'occlusion': occlusion(net, x, labels, 4, 3, 0.5),
+    }
+    state = {k: tensor(v) for k, v in net.state_dict().items() if v.dtype == torch.float64}
+    return {
+        'mean': MEAN, 'std': STD, 'classes': labels.tolist(), 'variables': state, 'images': tensor(x), 'draws': tensor(draws),
+        'logits': tensor(net(x), 9), 'maps': {k: tensor(v, 9) for k, v in maps.items()},
+    }
+
+
+def make():
+    return {**VERSIONS, 'attributions': attributions()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--check', action='store_true')
+    check = parser.parse_args().check
+    torch.set_num_threads(1)
+    path, text = FOLDER / 'inspect.json', text_of(make())
+    if check:
+        same = path.exists() and path.read_text() == text
+        print('the same' if same else f'{path.name} is not what this run makes')
+        sys.exit(0 if same else 1)
+    path.write_text(text)
+    print(f'{path.name}: {len(text):,} bytes')
+
+
+if __name__ == '__main__':
+    main()
