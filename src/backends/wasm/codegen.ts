@@ -14,7 +14,7 @@ import type { CpuGroup, CpuPlan, CpuStep } from '../cpu/layouts/form.ts'
 import type { FunctionBuilder, Local } from './emit/assembler.ts'
 import { MathLibrary } from './emit/math.ts'
 import { ModuleBuilder } from './emit/module.ts'
-import type { TileShape } from './emit/tile.ts'
+import { largestTile, type TileShape } from './emit/tile.ts'
 import type { KernelInfo } from './executable.ts'
 import type { KernelModule } from './kernel.ts'
 import { type AddressOf, blockStride, type KernelCall, lower } from './lower.ts'
@@ -185,7 +185,7 @@ class KernelSet {
     if (this.exported) this.module.export(name, code)
     const parts = [...code.reachable]
     const codeBytes = parts.reduce((sum, { codeSize }) => sum + codeSize, 0)
-    const tile = parts.map(part => part.tile).reduce((a, b) => (areaOf(b) > areaOf(a) ? b : a))
+    const tile = parts.map(largestTile).reduce((a, b) => (areaOf(b) > areaOf(a) ? b : a))
     const kernel = { key, codeBytes, name, code, step, call, ...(tile && { tile }) }
     this.kernels.set(key, kernel)
     return kernel

@@ -36,8 +36,6 @@ export class FunctionBuilder {
   readonly results: readonly ValueType[]
   /** Functions that this one calls. */
   readonly callees = new Set<FunctionBuilder>()
-  /** Rows and columns of the largest register tile the function computes, if it computes any. */
-  tile: { readonly rows: number; readonly columns: number } | undefined
   readonly #locals: ValueType[] = []
   readonly #code = new ByteWriter()
   #depth = 0
@@ -194,6 +192,12 @@ export class FunctionBuilder {
     return this.#chosen('i32.lt_s', a, b)
   }
 
+  /** local ← the signed number on the stack; pushes the smaller of it and `most`. */
+  capped(local: Local, most: Bound): this {
+    this.tee(local).#push(most).get(local)
+    return this.#push(most).op('i32.lt_s', 'select')
+  }
+
   /** Pushes the larger of two signed numbers. */
   larger(a: Bound, b: Bound): this {
     return this.#chosen('i32.gt_s', a, b)
@@ -202,6 +206,11 @@ export class FunctionBuilder {
   /** local ← local + amount. */
   increment(local: Local, amount: number): this {
     return amount === 0 ? this : this.get(local).i32(amount).op('i32.add').set(local)
+  }
+
+  /** local ← local − 1, which it also pushes. */
+  countDown(local: Local): this {
+    return this.get(local).i32(1).op('i32.sub').tee(local)
   }
 
   /** A block; branching to its label leaves it. */

@@ -40,6 +40,24 @@ export interface StepPlace {
   readonly columnBytes: number
 }
 
+const oneStep: StepPlace = { steps: 1, rowBytes: 0, columnBytes: 0 }
+
+/** A loop over the steps of a tile. */
+export interface TileLoop {
+  /** Steps: a local, at least 1, destroyed. */
+  readonly count: Local
+  /** Bytes by which the addresses of rows and columns advance. */
+  readonly rowAdvance: number
+  readonly columnAdvance: number
+  /** Steps written out in the loop's body; a multiple of those of a place. 4 by default. */
+  readonly unroll?: number
+  /**
+   * Steps at each place, and bytes from one to the next, before the addresses advance; one by default. Steps far apart fetch what
+   * comes from memory from several places at once.
+   */
+  readonly place?: StepPlace | undefined
+}
+
 /** Accumulators and scratch registers of one tile size in one function. */
 export class RegisterTile {
   readonly rows: number
@@ -74,6 +92,37 @@ export class RegisterTile {
     }
   }
 
+  /** Operands whose rows are numbers `rowBytes` apart, repeated over the lanes, and whose columns are neighbouring vectors. */
+  splats(at: { readonly rowAddress: Local; readonly rowBytes: number; readonly columnAddress: Local }): TileOperands {
+    return {
+      rowAddress: at.rowAddress,
+      rowOffsets: Array.from({ length: this.rows }, (_, r) => r * at.rowBytes),
+      rowKind: 'splat',
+      columnAddress: at.columnAddress,
+      columnOffsets: Array.from({ length: this.columns }, (_, v) => v * 16),
+    }
+  }
+
+  /** Loads all accumulators from rows of vectors, `rowBytes` apart. */
+  load(address: Local, rowBytes: number): void {
+    this.#each((accumulator, row, column) => {
+      this.f
+        .get(address)
+        .memory('v128.load', row * rowBytes + column * 16)
+        .set(accumulator)
+    })
+  }
+
+  /** Stores all accumulators as they are, as rows of vectors `rowBytes` apart, the first `shift` bytes on. */
+  storeRaw(address: Local, rowBytes: number, shift = 0): void {
+    this.#each((accumulator, row, column) => {
+      this.f
+        .get(address)
+        .get(accumulator)
+        .memory('v128.store', shift + row * rowBytes + column * 16)
+    })
+  }
+
   /** One step of the sum, with both operands `rowShift` and `columnShift` bytes further on. */
   step(operands: TileOperands, rowShift = 0, columnShift = 0): void {
     const { f, depth } = this
@@ -100,20 +149,8 @@ export class RegisterTile {
     }
   }
 
-  /**
-   * Runs `count` steps (a local, at least 1, destroyed), advancing the addresses by the given bytes a step. The loop is
-   * unrolled `unroll` times with an exit after each step.
-   * @param place steps at each place, and bytes from one to the next, before the addresses advance; `unroll` is a multiple of
-   *   the former. Steps far apart fetch what comes from memory from several places at once.
-   */
-  steps(
-    operands: TileOperands,
-    count: Local,
-    rowAdvance: number,
-    columnAdvance: number,
-    unroll = 4,
-    place: StepPlace = { steps: 1, rowBytes: 0, columnBytes: 0 },
-  ): void {
+  /** Runs steps in a loop, unrolled, with an exit after each step. */
+  steps(operands: TileOperands, { count, rowAdvance, columnAdvance, unroll = 4, place = oneStep }: TileLoop): void {
     const { f } = this
     const rowAddresses = typeof operands.rowAddress === 'number' ? [operands.rowAddress] : operands.rowAddress
     const places = unroll / place.steps
@@ -124,7 +161,7 @@ export class RegisterTile {
     const body = (exit: { depth: number }): void => {
       for (let k = 0; k < unroll; k++) {
         this.step(operands, shift(k, rowAdvance, place.rowBytes), shift(k, columnAdvance, place.columnBytes))
-        f.get(count).i32(1).op('i32.sub').tee(count).op('i32.eqz').branchIf(exit)
+        f.countDown(count).op('i32.eqz').branchIf(exit)
       }
       for (const address of rowAddresses) f.increment(address, places * rowAdvance)
       f.increment(operands.columnAddress, places * columnAdvance)
@@ -148,7 +185,7 @@ export class RegisterTile {
     f.block(exit => {
       for (const [row, column] of shifts) {
         this.step(operands, row, column)
-        f.get(never).i32(1).op('i32.sub').tee(never).op('i32.eqz').branchIf(exit)
+        f.countDown(never).op('i32.eqz').branchIf(exit)
       }
     })
   }
@@ -164,20 +201,21 @@ export class RegisterTile {
     address: Local,
     offset: (row: number, column: number) => number,
   ): void {
-    const { f, accumulators } = this
+    const { f } = this
     const store = this.arithmetic.lanes === 4 ? 'v128.store' : 'f32.store'
-    const each = (visit: (accumulator: Local, row: number, column: number) => void): void => {
-      accumulators.forEach((list, row) => {
-        list.forEach((accumulator, column) => {
-          visit(accumulator, row, column)
-        })
-      })
-    }
-    each((accumulator, row, column) => {
+    this.#each((accumulator, row, column) => {
       push(row, column)
       f.set(accumulator)
     })
-    each((accumulator, row, column) => f.get(address).get(accumulator).memory(store, offset(row, column)))
+    this.#each((accumulator, row, column) => f.get(address).get(accumulator).memory(store, offset(row, column)))
+  }
+
+  #each(visit: (accumulator: Local, row: number, column: number) => void): void {
+    this.accumulators.forEach((list, row) => {
+      list.forEach((accumulator, column) => {
+        visit(accumulator, row, column)
+      })
+    })
   }
 
   /** Pushes the sum of the four lanes of a column's first accumulator as f32, added in a fixed order. */
@@ -193,11 +231,12 @@ export class RegisterTile {
     f.extractLane(0).get(accumulator).extractLane(1).op('f32.add')
   }
 
-  /** Tells the function of its tile, whose columns are so many results each. */
+  /** Notes that the function computes this tile, whose columns are `lanes` results each. */
   private note(lanes: number): void {
     const { f, rows } = this
     const columns = this.columns * lanes
-    if (rows * columns > (f.tile?.rows ?? 0) * (f.tile?.columns ?? 0)) f.tile = { rows, columns }
+    const known = largestTiles.get(f)
+    if (!known || rows * columns > known.rows * known.columns) largestTiles.set(f, { rows, columns })
   }
 
   private multiplyAdd(accumulator: Local, a: Local, b: Local): void {
@@ -213,6 +252,13 @@ export class RegisterTile {
 export interface TileShape {
   readonly rows: number
   readonly columns: number
+}
+
+const largestTiles = new WeakMap<FunctionBuilder, TileShape>()
+
+/** The largest register tile that a function computes, if it computes any: what a report on its kernel says. */
+export function largestTile(f: FunctionBuilder): TileShape | undefined {
+  return largestTiles.get(f)
 }
 
 /** The register tile that suits a machine, of kernels whose lanes are channels: positions times output channels. */

@@ -149,6 +149,17 @@ function finishFunction(
   return f
 }
 
+/** What a {@link TileStore} stores. */
+export interface TileStoreSpec {
+  readonly epilogue: EpilogueSpec
+  /** Of the result, `[N, C, H, W]`. */
+  readonly shape: readonly number[]
+  /** Addresses of the epilogue's operands. */
+  readonly bases: readonly Local[]
+  /** Whether V8 is to join the vectors of a tile. */
+  readonly joined: boolean
+}
+
 /**
  * Stores register tiles, finished. Where V8 is to join the vectors of a tile into wider ones, it does so only in functions
  * in which nothing else is in the way: sums are then stored as they are, and another function finishes them.
@@ -163,22 +174,14 @@ export class TileStore {
   private readonly deferred: boolean
   private readonly finishers = new Map<string, FunctionBuilder>()
 
-  /** @param bases addresses of the epilogue's operands */
-  constructor(
-    f: FunctionBuilder,
-    target: KernelModule,
-    epilogue: EpilogueSpec,
-    shape: readonly number[],
-    bases: readonly Local[],
-    wide: boolean,
-  ) {
+  constructor(f: FunctionBuilder, target: KernelModule, { epilogue, shape, bases, joined }: TileStoreSpec) {
     this.f = f
     this.target = target
     this.epilogue = epilogue
     this.shape = shape
     this.bases = bases
     this.direct = new ChannelStore(f, target.math, epilogue, shape, bases)
-    this.deferred = wide && epilogue.operands.length > 0
+    this.deferred = joined && epilogue.operands.length > 0
   }
 
   /** Finds what belongs to the channels from `channel` on. */

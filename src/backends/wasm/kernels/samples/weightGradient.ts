@@ -37,182 +37,244 @@ const tileSizes: readonly (readonly [rows: number, columns: number])[] = [
  */
 export const weightGradientKernel = kernelKind(
   'weightGradient',
-  (
-    geometry: Conv2dAttributes,
-    x: Operand,
-    g: Operand,
-    shape: readonly [number, number, number, number],
-    wide: boolean,
-  ) => {
-    const block = x.block || 1
-    const { stride, dilation, groups } = geometry
-    const [outChannels, groupChannels, kernelHeight, kernelWidth] = shape
-    const rowsPerGroup = outChannels / groups
-    const acrossTaps = groupChannels < 2 && kernelWidth > 1
-    const [tileRows, tileColumns] = chooseTile(rowsPerGroup, acrossTaps ? kernelWidth : groupChannels)
-    const rowTiles = Math.ceil(rowsPerGroup / tileRows)
-    const blocks = x.shape[0] / block
-    const bytes = block * 4
-    const [, xChannels, xHeight, xWidth] = x.shape
-    const [, gChannels, gHeight, gWidth] = g.shape
-    const rows = positions(geometry, 0, kernelHeight, gHeight, xHeight)
-    const columns = positions(geometry, 1, kernelWidth, gWidth, xWidth)
-    const strides = {
-      xRow: xWidth * bytes,
-      gRow: gWidth * bytes,
-      xPlane: xHeight * xWidth * bytes,
-      gPlane: gHeight * gWidth * bytes,
-    }
+  (window: Conv2dAttributes, x: Operand, g: Operand, shape: WeightShape, wide: boolean) => {
+    const geometry = geometryOf(window, x, g, shape)
     return {
       // One unit is one tile of output channels at one row of the kernel.
-      units: groups * rowTiles * kernelHeight,
+      units: window.groups * geometry.rowTiles * shape[2],
       tables: [],
       operands: wide ? 4 : 3,
       workspace: wide,
-      emit(target: KernelModule): FunctionBuilder {
-        const { f, from, to, address } = kernelFunction(target, wide ? 4 : 3)
-        const [xBase, gBase] = address
-        const out = address[address.length - 1]
-        const arithmetic = arithmeticFor(block, target.fused)
-        const vectors = Math.max(1, block / 4)
-        const sums = new TermSums(f, vectors, arithmetic, wide ? address[2] : undefined)
-        const local = (): Local => f.local('i32')
-        const [unit, group, rowTile, u, n, i, c, count] = Array.from({ length: 8 }, local)
-        const [rowFrom, rowTo, x0, g0, xAddress, gAddress, store, rowInGroup] = Array.from({ length: 8 }, local)
-
-        /** Adds, for one row of positions, the products of `columnCount` positions starting at the given columns. */
-        const run = (
-          tile: RegisterTile,
-          columnOffsets: readonly number[],
-          only: number | undefined,
-          gColumn: number,
-          xColumn: number,
-          columnCount: number,
-        ): void => {
-          if (columnCount <= 0) return
-          f.get(g0)
-            .offset(gColumn * bytes)
-            .set(gAddress)
-          f.get(x0)
-            .offset(xColumn * bytes)
-            .set(xAddress)
-          f.i32(columnCount * sums.place.steps).set(count)
-          const operands = {
-            rowAddress: gAddress,
-            rowOffsets: Array.from({ length: tile.rows }, (_, r) => r * strides.gPlane),
-            rowKind: 'vector',
-            columnAddress: xAddress,
-            columnOffsets,
-            ...(only !== undefined && { onlyColumn: only }),
-          } as const
-          tile.steps(operands, count, bytes, stride[1] * bytes, 4, sums.place)
-        }
-
-        /** One tile: output channels from `rowInGroup`, and input channels from c or taps from `v`. */
-        const tileAt = (tile: RegisterTile, v: number): void => {
-          const taps = acrossTaps ? columns.slice(v, v + tile.columns) : [columns[v]]
-          const begin = Math.max(...taps.map(tap => tap.from))
-          const end = Math.min(...taps.map(tap => tap.to))
-          const columnOffsets = Array.from({ length: tile.columns }, (_, k) =>
-            acrossTaps ? k * dilation[1] * bytes : k * strides.xPlane,
-          )
-          sums.sum(tile, () => {
-            f.for(n, { value: 0 }, { value: blocks }, () => {
-              f.get(n).times(gChannels).plus(group, rowsPerGroup)
-              f.plus(rowInGroup).times(strides.gPlane)
-              f.plus(rowFrom, strides.gRow).plus(gBase)
-              sums.pushPart().set(g0)
-              f.get(n).times(xChannels).plus(group, groupChannels)
-              f.plus(c).times(strides.xPlane)
-              f.get(rowFrom).times(stride[0]).plus(u, dilation[0])
-              f.i32(geometry.padding.top).op('i32.sub').times(strides.xRow).op('i32.add')
-              f.plus(xBase)
-              sums.pushPart().set(x0)
-              f.for(i, rowFrom, rowTo, () => {
-                const xAt = (position: number): number => position * stride[1] + v * dilation[1] - geometry.padding.left
-                // Positions that only some taps of the tile see, the image's borders, are summed in their place: in whatever
-                // tile a tap is, the order is the same.
-                const [first, last] = end > begin ? [begin, end] : [gWidth, gWidth]
-                taps.forEach((tap, k) => {
-                  run(tile, columnOffsets, k, tap.from, xAt(tap.from), Math.min(tap.to, first) - tap.from)
-                })
-                run(tile, columnOffsets, undefined, first, xAt(first), last - first)
-                taps.forEach((tap, k) => {
-                  run(tile, columnOffsets, k, last, xAt(last), tap.to - last)
-                })
-                f.increment(g0, strides.gRow).increment(x0, stride[0] * strides.xRow)
-              })
-            })
-          })
-          // dw[o, c, u, v]
-          f.get(group).times(rowsPerGroup).plus(rowInGroup).times(groupChannels)
-          f.plus(c).times(kernelHeight).plus(u)
-          f.times(kernelWidth * 4)
-            .plus(out)
-            .set(store)
-          for (let r = 0; r < tile.rows; r++) {
-            for (let k = 0; k < tile.columns; k++) {
-              const column = acrossTaps ? (v + k) * 4 : (k * kernelHeight * kernelWidth + v) * 4
-              f.get(store)
-              tile.pushLaneSum(r, k)
-              f.memory('f32.store', r * groupChannels * kernelHeight * kernelWidth * 4 + column)
-            }
-          }
-        }
-
-        const acrossColumns = (height: number): void => {
-          const width = tileColumns
-          if (acrossTaps) {
-            f.for(c, { value: 0 }, { value: groupChannels }, () => {
-              for (let v = 0; v < kernelWidth; v += width)
-                tileAt(sums.tile(height, Math.min(width, kernelWidth - v)), v)
-            })
-            return
-          }
-          const rest = groupChannels % width
-          for (let v = 0; v < kernelWidth; v++) {
-            f.for(c, { value: 0 }, { value: groupChannels - rest }, () => tileAt(sums.tile(height, width), v), width)
-            if (rest > 0) {
-              f.i32(groupChannels - rest).set(c)
-              tileAt(sums.tile(height, rest), v)
-            }
-          }
-        }
-
-        f.for(unit, from, to, () => {
-          f.get(unit).modulo(kernelHeight).set(u)
-          f.get(unit).over(kernelHeight).modulo(rowTiles).set(rowTile)
-          f.get(unit)
-            .over(kernelHeight * rowTiles)
-            .set(group)
-          f.get(rowTile).times(tileRows).set(rowInGroup)
-          pushRange(
-            f,
-            u,
-            rows.map(row => row.from),
-          ).set(rowFrom)
-          pushRange(
-            f,
-            u,
-            rows.map(row => row.to),
-          ).set(rowTo)
-          const rest = rowsPerGroup % tileRows
-          if (rest === 0) acrossColumns(tileRows)
-          else {
-            f.get(rowTile)
-              .i32(rowTiles - 1)
-              .op('i32.lt_s')
-            f.if(
-              () => acrossColumns(tileRows),
-              () => acrossColumns(rest),
-            )
-          }
-        })
-        return f
-      },
+      emit: target => new WeightGradientEmitter(target, geometry, wide).emit(),
     }
   },
 )
+
+type WeightShape = readonly [outChannels: number, groupChannels: number, kernelHeight: number, kernelWidth: number]
+
+/** What follows from the shapes; strides are in bytes. */
+function geometryOf(window: Conv2dAttributes, x: Operand, g: Operand, shape: WeightShape) {
+  const block = x.block || 1
+  const [outChannels, groupChannels, kernelHeight, kernelWidth] = shape
+  const [, xChannels, xHeight, xWidth] = x.shape
+  const [, gChannels, gHeight, gWidth] = g.shape
+  const rowsPerGroup = outChannels / window.groups
+  const acrossTaps = groupChannels < 2 && kernelWidth > 1
+  const [tileRows, tileColumns] = chooseTile(rowsPerGroup, acrossTaps ? kernelWidth : groupChannels)
+  const bytes = block * 4
+  return {
+    window,
+    block,
+    blocks: x.shape[0] / block,
+    bytes,
+    xChannels,
+    gChannels,
+    gWidth,
+    groupChannels,
+    kernelHeight,
+    kernelWidth,
+    rowsPerGroup,
+    /** Whether the columns of a tile are neighbouring taps, and not input channels. */
+    acrossTaps,
+    tileRows,
+    tileColumns,
+    rowTiles: Math.ceil(rowsPerGroup / tileRows),
+    xRow: xWidth * bytes,
+    gRow: gWidth * bytes,
+    xPlane: xHeight * xWidth * bytes,
+    gPlane: gHeight * gWidth * bytes,
+    /** Positions at which each row, or column, of the kernel lies inside the image. */
+    rows: positions(window, 0, kernelHeight, gHeight, xHeight),
+    columns: positions(window, 1, kernelWidth, gWidth, xWidth),
+  }
+}
+
+type Geometry = ReturnType<typeof geometryOf>
+
+/** Writes the function of the gradient: tiles of output channels, of input channels or taps, and the sum of each. */
+class WeightGradientEmitter {
+  readonly #geometry: Geometry
+  readonly #f: FunctionBuilder
+  readonly #range: { readonly from: Local; readonly to: Local }
+  readonly #base: { readonly x: Local; readonly g: Local; readonly result: Local }
+  readonly #sums: TermSums
+  readonly #at: Readonly<Record<(typeof localNames)[number], Local>>
+
+  constructor(target: KernelModule, geometry: Geometry, wide: boolean) {
+    const { f, from, to, address } = kernelFunction(target, wide ? 4 : 3)
+    const { block } = geometry
+    this.#geometry = geometry
+    this.#f = f
+    this.#range = { from, to }
+    this.#base = { x: address[0], g: address[1], result: address[address.length - 1] }
+    const workspace = wide ? address[2] : undefined
+    this.#sums = new TermSums(f, Math.max(1, block / 4), arithmeticFor(block, target.fused), workspace)
+    this.#at = f.named('i32', ...localNames)
+  }
+
+  emit(): FunctionBuilder {
+    const f = this.#f
+    const { rowsPerGroup, rowTiles, tileRows } = this.#geometry
+    const rest = rowsPerGroup % tileRows
+    f.for(this.#at.unit, this.#range.from, this.#range.to, () => {
+      this.#locateUnit()
+      if (rest === 0) {
+        this.#acrossColumns(tileRows)
+        return
+      }
+      f.get(this.#at.rowTile)
+        .i32(rowTiles - 1)
+        .op('i32.lt_s')
+      f.if(
+        () => this.#acrossColumns(tileRows),
+        () => this.#acrossColumns(rest),
+      )
+    })
+    return f
+  }
+
+  /** From the number of a unit: its row of the kernel, the rows of positions that it meets, its output channels and group. */
+  #locateUnit(): void {
+    const f = this.#f
+    const { kernelHeight, rowTiles, tileRows, rows } = this.#geometry
+    const { unit, u, rowTile, group, rowInGroup, rowFrom, rowTo } = this.#at
+    f.get(unit).modulo(kernelHeight).set(u)
+    f.get(unit).over(kernelHeight).modulo(rowTiles).set(rowTile)
+    f.get(unit)
+      .over(kernelHeight * rowTiles)
+      .set(group)
+    f.get(rowTile).times(tileRows).set(rowInGroup)
+    const [first, end] = [rows.map(({ from }) => from), rows.map(({ to }) => to)]
+    pushRange(f, u, first).set(rowFrom)
+    pushRange(f, u, end).set(rowTo)
+  }
+
+  /** All taps of a row of the kernel and all input channels, for `height` output channels. */
+  #acrossColumns(height: number): void {
+    const f = this.#f
+    const sums = this.#sums
+    const { acrossTaps, groupChannels, kernelWidth, tileColumns: width } = this.#geometry
+    const { c } = this.#at
+    if (acrossTaps) {
+      f.for(c, { value: 0 }, { value: groupChannels }, () => {
+        for (let v = 0; v < kernelWidth; v += width) this.#tile(sums.tile(height, Math.min(width, kernelWidth - v)), v)
+      })
+      return
+    }
+    const rest = groupChannels % width
+    for (let v = 0; v < kernelWidth; v++) {
+      f.for(c, { value: 0 }, { value: groupChannels - rest }, () => this.#tile(sums.tile(height, width), v), width)
+      if (rest > 0) {
+        f.i32(groupChannels - rest).set(c)
+        this.#tile(sums.tile(height, rest), v)
+      }
+    }
+  }
+
+  /** One tile: output channels from `rowInGroup`, and input channels from c or taps from `v`. */
+  #tile(tile: RegisterTile, v: number): void {
+    const f = this.#f
+    const { blocks, gRow, xRow, window } = this.#geometry
+    const { n, i, rowFrom, rowTo, g0, x0 } = this.#at
+    this.#sums.sum(tile, () => {
+      f.for(n, { value: 0 }, { value: blocks }, () => {
+        this.#locateBlock()
+        f.for(i, rowFrom, rowTo, () => {
+          this.#rowOfPositions(tile, v)
+          f.increment(g0, gRow).increment(x0, window.stride[0] * xRow)
+        })
+      })
+    })
+    this.#store(tile, v)
+  }
+
+  /** Addresses of block n of g and x at the first row of positions. */
+  #locateBlock(): void {
+    const f = this.#f
+    const { window, gChannels, xChannels, groupChannels, rowsPerGroup, gPlane, gRow, xPlane, xRow } = this.#geometry
+    const { n, u, c, group, rowInGroup, rowFrom, g0, x0 } = this.#at
+    f.get(n).times(gChannels).plus(group, rowsPerGroup).plus(rowInGroup).times(gPlane)
+    f.plus(rowFrom, gRow).plus(this.#base.g)
+    this.#sums.pushPart().set(g0)
+    f.get(n).times(xChannels).plus(group, groupChannels).plus(c).times(xPlane)
+    f.get(rowFrom).times(window.stride[0]).plus(u, window.dilation[0])
+    f.i32(window.padding.top).op('i32.sub').times(xRow).op('i32.add').plus(this.#base.x)
+    this.#sums.pushPart().set(x0)
+  }
+
+  /**
+   * The products of one row of positions. Positions that only some taps of the tile see, the image's borders, are summed in their
+   * place: in whatever tile a tap is, the order is the same.
+   */
+  #rowOfPositions(tile: RegisterTile, v: number): void {
+    const { columns, acrossTaps, gWidth } = this.#geometry
+    const taps = acrossTaps ? columns.slice(v, v + tile.columns) : [columns[v]]
+    const begin = Math.max(...taps.map(({ from }) => from))
+    const end = Math.min(...taps.map(({ to }) => to))
+    const [first, last] = end > begin ? [begin, end] : [gWidth, gWidth]
+    taps.forEach(({ from, to }, k) => {
+      this.#run(tile, v, { from, to: Math.min(to, first), only: k })
+    })
+    this.#run(tile, v, { from: first, to: last })
+    taps.forEach(({ to }, k) => {
+      this.#run(tile, v, { from: last, to, only: k })
+    })
+  }
+
+  /** Adds the products of the positions `from … to − 1` of a row; `only` is the one column of the tile that takes part. */
+  #run(tile: RegisterTile, v: number, { from, to, only }: { from: number; to: number; only?: number }): void {
+    if (to <= from) return
+    const f = this.#f
+    const { place } = this.#sums
+    const { window, bytes, gPlane, xPlane, acrossTaps } = this.#geometry
+    const { g0, x0, gAddress, xAddress, count } = this.#at
+    const xColumn = from * window.stride[1] + v * window.dilation[1] - window.padding.left
+    f.get(g0)
+      .offset(from * bytes)
+      .set(gAddress)
+    f.get(x0)
+      .offset(xColumn * bytes)
+      .set(xAddress)
+    f.i32((to - from) * place.steps).set(count)
+    const columnBytes = acrossTaps ? window.dilation[1] * bytes : xPlane
+    const operands = {
+      rowAddress: gAddress,
+      rowOffsets: Array.from({ length: tile.rows }, (_, r) => r * gPlane),
+      rowKind: 'vector',
+      columnAddress: xAddress,
+      columnOffsets: Array.from({ length: tile.columns }, (_, k) => k * columnBytes),
+      ...(only !== undefined && { onlyColumn: only }),
+    } as const
+    tile.steps(operands, { count, rowAdvance: bytes, columnAdvance: window.stride[1] * bytes, place })
+  }
+
+  /** Stores the sums at dw[o, c, u, v]. */
+  #store(tile: RegisterTile, v: number): void {
+    const f = this.#f
+    const { groupChannels, kernelHeight, kernelWidth, rowsPerGroup, acrossTaps } = this.#geometry
+    const { u, c, group, rowInGroup, out } = this.#at
+    const plane = kernelHeight * kernelWidth
+    f.get(group).times(rowsPerGroup).plus(rowInGroup).times(groupChannels)
+    f.plus(c).times(kernelHeight).plus(u)
+    f.times(kernelWidth * 4)
+      .plus(this.#base.result)
+      .set(out)
+    for (let r = 0; r < tile.rows; r++) {
+      for (let k = 0; k < tile.columns; k++) {
+        const column = acrossTaps ? v + k : k * plane + v
+        f.get(out)
+        tile.pushLaneSum(r, k)
+        f.memory('f32.store', (r * groupChannels * plane + column) * 4)
+      }
+    }
+  }
+}
+
+/** Indices (unit; group, tile of rows, kernel row u, block n, row i, input channel c), steps, bounds, addresses, first row of a tile. */
+const localNames = [
+  ...(['unit', 'group', 'rowTile', 'u', 'n', 'i', 'c', 'count', 'rowFrom', 'rowTo'] as const),
+  ...(['x0', 'g0', 'xAddress', 'gAddress', 'out', 'rowInGroup'] as const),
+] as const
 
 /** The tile that takes the fewest cycles for these extents. */
 function chooseTile(rows: number, columns: number): readonly [number, number] {

@@ -141,14 +141,8 @@ const overSamples: Form = product => {
         frame.locate(xAddress, frame.a, n, inner * bytes)
         frame.locate(wAddress, frame.b, row, rowStride)
         f.i32(inner).set(count)
-        const operands = {
-          rowAddress: wAddress,
-          rowOffsets: range(rows, rowStride),
-          rowKind: 'splat',
-          columnAddress: xAddress,
-          columnOffsets: range(vectors, 16),
-        } as const
-        tile.steps(operands, count, transposeB ? 4 : columns * 4, bytes)
+        const operands = tile.splats({ rowAddress: wAddress, rowBytes: rowStride, columnAddress: xAddress })
+        tile.steps(operands, { count, rowAdvance: transposeB ? 4 : columns * 4, columnAdvance: bytes })
         frame.locateResult(out, n, columns, row, bytes)
         finish.locate([n, row, { value: 0 }])
         tile.store(
@@ -202,7 +196,13 @@ const sumOverSamples: Form = product => {
           sums.pushPart().set(aAddress).get(bAddress)
           sums.pushPart().set(bAddress)
           f.i32(blocks * sums.place.steps).set(count)
-          tile.steps(operands, count, rows * bytes, columns * bytes, 8, sums.place)
+          tile.steps(operands, {
+            count,
+            rowAdvance: rows * bytes,
+            columnAdvance: columns * bytes,
+            unroll: 8,
+            place: sums.place,
+          })
         })
         frame.locateResult(out, row, columns, column, 4)
         finish.locate([row, column])
@@ -261,7 +261,7 @@ const overTerms: Form = product => {
           columnAddress: bAddress,
           columnOffsets: range(across, inner * 4),
         } as const
-        tile.steps(operands, count, 16, 16)
+        tile.steps(operands, { count, rowAdvance: 16, columnAdvance: 16 })
         frame.locate(aAddress, frame.a, row, inner * 4, whole * 4)
         frame.locate(bAddress, frame.b, column, inner * 4, whole * 4)
         frame.locateResult(out, row, columns, column, 4)
@@ -323,7 +323,11 @@ const overRows: Form = product => {
           columnAddress: bAddress,
           columnOffsets: range(width, transposeB ? inner * 4 : lanes * 4),
         } as const
-        tile.steps(operands, count, transposeA ? rows * 4 : 4, transposeB ? 4 : columns * 4)
+        tile.steps(operands, {
+          count,
+          rowAdvance: transposeA ? rows * 4 : 4,
+          columnAdvance: transposeB ? 4 : columns * 4,
+        })
         frame.locateResult(out, row, columns, column, 4)
         finish.locate([row, column])
         for (let r = 0; r < height; r++) {

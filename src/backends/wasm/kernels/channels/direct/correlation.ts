@@ -84,173 +84,292 @@ export function correlationMoments(spec: CorrelationSpec): number[] | undefined 
  * result, and the places of the two after it.
  */
 export const correlationKernel = kernelKind('correlation', (spec: CorrelationSpec, epilogue: EpilogueSpec) => {
+  const geometry = geometryOf(spec)
+  const { parts, sums } = geometry
+  const longestRun = Math.max(1, ...parts.flatMap(({ runs }) => runs.map(({ taps }) => taps)))
+  const operands = 2 + epilogue.operands.length + momentOperands(spec.moments) + momentResults(spec.moments)
+  return {
+    units: parts.at(-1)?.endUnit ?? 0,
+    tables: [new Int32Array(sums * longestRun)],
+    operands,
+    emit: target => new CorrelationEmitter(target, spec, epilogue, geometry).emit(),
+  }
+})
+
+/** The positions of one class, and the units that compute them: a unit is a chunk of positions for one panel of weights. */
+interface Part {
+  readonly positions: TapClass
+  /** Positions in all images, of each chunk, and of a register tile. */
+  readonly total: number
+  readonly chunk: number
+  readonly rows: number
+  /** Along which axes taps can leave the image. */
+  readonly checks: readonly [boolean, boolean]
+  /** Taps that are read as one run of memory. */
+  readonly runs: ReturnType<typeof runsOf>
+  /** Whether positions and what they read are both one run of pixels. */
+  readonly dense: boolean
+  /** Bytes from the beginning of a panel to the weights of the class, and bytes of these in all panels. */
+  readonly panelOffset: number
+  readonly weightBytes: number
+  readonly firstUnit: number
+  readonly endUnit: number
+}
+
+/** Numbers that follow from a spec. */
+interface Geometry {
+  /** Output channels of a group, those of a panel, and those of the last panel. */
+  readonly channels: number
+  readonly width: number
+  readonly tail: number
+  /** Channels that are summed. */
+  readonly sums: number
+  /** Panels of a group, and bytes of each. */
+  readonly perGroup: number
+  readonly panelBytes: number
+  /** Most positions of a register tile. */
+  readonly tileRows: number
+  readonly parts: readonly Part[]
+}
+
+function geometryOf(spec: CorrelationSpec): Geometry {
   const { direction, window, groups, source, result } = spec
   const panels = panelsOf(spec)
   const { rows: channels, sums, width, panels: perGroup } = panelSizes(panels)
-  const tail = channels - (perGroup - 1) * width
-  const classes = tapClasses(direction, window, [result[2], result[3]])
-  const vectors = width / 4
   const tileRows = tileRowsFor(width, spec.tile)
-  let next = 0
-  const parts = classes.map(positions => {
+  const tapBytes = sums * width * 4
+  const parts: Part[] = []
+  let [endUnit, panelOffset] = [0, 0]
+  for (const positions of tapClasses(direction, window, [result[2], result[3]])) {
     const { total, chunk } = chunksOf(spec, positions)
-    const firstUnit = next
-    next += Math.ceil(total / chunk) * groups * perGroup
+    const firstUnit = endUnit
+    endUnit += Math.ceil(total / chunk) * groups * perGroup
     const checks = [leaves(positions, 0, source[2]), leaves(positions, 1, source[3])] as const
-    const runs = runsOf(positions, groups === 1 && !checks[1])
-    return { positions, total, chunk, checks, runs, firstUnit, endUnit: next }
-  })
-  const longestRun = Math.max(1, ...parts.flatMap(({ runs }) => runs.map(({ taps }) => taps)))
-  const extraOperands = epilogue.operands.length
-  const resultAt = 2 + extraOperands + momentOperands(spec.moments)
-  const operands = resultAt + momentResults(spec.moments)
-  return {
-    units: next,
-    tables: [new Int32Array(sums * longestRun)],
-    operands,
-    emit(target: KernelModule): FunctionBuilder {
-      const { f, from, to, address } = kernelFunction(target, operands + 1)
-      const [xBase, panelBase] = address
-      const yBase = address[resultAt]
-      const zeros = address[operands]
-      const extras = address.slice(2, 2 + extraOperands)
-      const against = address.slice(2 + extraOperands, resultAt)
-      const store = new TileStore(f, target, epilogue, result, extras, spec.tile.joined)
-      const [unit, end, ocb, group, channel, panel, panelAt, pixel, first, last, chunkEnd, count] = f.localArray(
-        'i32',
-        12,
-      )
-      const tiles = new Map<number, RegisterTile>()
-      const pointers = f.localArray('i32', tileRows)
-      const outs = f.localArray('i32', tileRows)
-      let panelOffset = 0
-      const { moments } = spec
-      const emitted = new Map(
-        moments ? [width, tail].map(valid => [valid, emitMoments(target, moments, result[1] * 4, valid)]) : [],
-      )
-
-      /** Does something for the channels of the current panel; the last may have fewer. */
-      const byPanel = (act: (valid: number) => void): void => {
-        if (tail === width) {
-          act(width)
-          return
-        }
-        f.get(ocb)
-          .i32(perGroup - 1)
-          .op('i32.eq')
-        f.if(
-          () => act(tail),
-          () => act(width),
-        )
-      }
-
-      for (const { positions, total, chunk, checks, runs, firstUnit, endUnit } of parts) {
-        const walk = new Walk(f, spec, positions, tileRows)
-        const dense = isDense(spec, positions)
-        const rest = total % Math.min(tileRows, total)
-        const rows = Math.min(tileRows, total)
-        const classOffset = panelOffset
-        panelOffset += positions.taps.length * sums * width * 4
-
-        const weightBytes = positions.taps.length * sums * channels * groups * 4
-        const sum = (tile: RegisterTile): void => {
-          let offset = classOffset
-          for (const { shift, taps } of runs) {
-            for (let r = 0; r < tile.rows; r++) {
-              if (dense && r > 0) break
-              walk.pushSource(r, shift, checks, zeros)
-              f.set(pointers[r])
-            }
-            f.get(panel).offset(offset).set(panelAt)
-            f.i32(taps * sums).set(count)
-            const bytes = source[1] * 4
-            tile.steps(
-              {
-                rowAddress: dense ? pointers[0] : pointers,
-                rowOffsets: Array.from({ length: tile.rows }, (_, r) => (dense ? r * bytes : 0)),
-                rowKind: 'splat',
-                columnAddress: panelAt,
-                columnOffsets: Array.from({ length: vectors }, (_, v) => v * 16),
-              },
-              count,
-              4,
-              width * 4,
-              4,
-              weightPlaces({ method: 'direct', steps: taps * sums, width, weightBytes, rows: total }),
-            )
-            offset += taps * sums * width * 4
-          }
-        }
-
-        const storeRows = (tile: RegisterTile, valid: number): void => {
-          store.store(outs, tile.accumulators, valid, yBase, channel)
-        }
-
-        const tileOf = (height: number): void => {
-          const tile = tiles.get(height) ?? new RegisterTile(f, height, vectors, { lanes: 4, fused: target.fused })
-          tiles.set(height, tile)
-          for (let r = 0; r < height; r++) walk.save(r, outs[r])
-          tile.clear()
-          sum(tile)
-          byPanel(valid => storeRows(tile, valid))
-        }
-
-        /** Of the chunk just finished, which begins at position number `first`. */
-        const storeMoments = (first: Local): void =>
-          byPanel(valid => {
-            const pushAt = (base: Local, push: () => void): void => {
-              f.get(base)
-              push()
-              f.times(result[1]).plus(channel).times(4).op('i32.add')
-            }
-            pushAt(yBase, () => f.get(first))
-            pushPart(f, chunk, total, first)
-            for (const part of address.slice(resultAt + 1, operands)) {
-              pushAt(part, () => f.get(first).over(chunk))
-            }
-            against.forEach((base, k) => {
-              pushAt(base, () => (k === 0 ? f.get(first) : f.i32(0)))
-            })
-            f.call(emitted.get(valid) as FunctionBuilder)
-          })
-
-        // This call's share of the units of the class.
-        f.larger(from, { value: firstUnit }).set(unit)
-        f.smaller(to, { value: endUnit }).set(end)
-        f.for(unit, unit, end, () => {
-          f.get(unit).i32(firstUnit).op('i32.sub').tee(pixel).modulo(perGroup).set(ocb)
-          f.get(pixel).over(perGroup).tee(pixel).modulo(groups).set(group)
-          f.get(pixel).over(groups).times(chunk).set(pixel)
-          f.get(group).times(channels).plus(ocb, width).set(channel)
-          f.get(panelBase).get(group).times(perGroup).plus(ocb)
-          f.times(panels.taps.length * sums * width * 4)
-            .op('i32.add')
-            .set(panel)
-          store.atChannels(channel)
-          walk.start(pixel, xBase, yBase, group, sums, channel)
-          f.get(pixel)
-            .tee(first)
-            .offset(chunk)
-            .tee(chunkEnd)
-            .i32(total - rest)
-            .get(chunkEnd)
-            .i32(total - rest)
-            .op('i32.lt_s', 'select')
-            .set(last)
-          f.for(pixel, pixel, last, () => tileOf(rows), rows)
-          if (rest > 0) {
-            f.get(chunkEnd)
-              .i32(total - rest)
-              .op('i32.gt_s')
-            f.if(() => tileOf(rest))
-          }
-          if (moments) storeMoments(first)
-        })
-      }
-      return f
-    },
+    parts.push({
+      positions,
+      total,
+      chunk,
+      rows: Math.min(tileRows, total),
+      checks,
+      runs: runsOf(positions, groups === 1 && !checks[1]),
+      dense: isDense(spec, positions),
+      panelOffset,
+      weightBytes: positions.taps.length * sums * channels * groups * 4,
+      firstUnit,
+      endUnit,
+    })
+    panelOffset += positions.taps.length * tapBytes
   }
-})
+  const panelBytes = panels.taps.length * tapBytes
+  return { channels, width, tail: channels - (perGroup - 1) * width, sums, perGroup, panelBytes, tileRows, parts }
+}
+
+/** Writes the function of a correlation: for every class of positions its units, and for every unit its register tiles. */
+class CorrelationEmitter {
+  readonly #spec: CorrelationSpec
+  readonly #geometry: Geometry
+  readonly #f: FunctionBuilder
+  readonly #fused: boolean
+  readonly #range: { readonly from: Local; readonly to: Local }
+  readonly #base: Readonly<Record<'source' | 'panels' | 'result' | 'zeros', Local>>
+  /** Addresses of what moments are taken against, and of their places. */
+  readonly #moments: { readonly against: readonly Local[]; readonly places: readonly Local[] }
+  readonly #store: TileStore
+  readonly #at: Readonly<Record<(typeof localNames)[number], Local>>
+  /** Where each row of a tile reads, and where it writes. */
+  readonly #pointers: readonly Local[]
+  readonly #outs: readonly Local[]
+  /** By their rows. */
+  readonly #tiles = new Map<number, RegisterTile>()
+  /** Functions that gather the moments of a chunk, by the channels of a panel. */
+  readonly #gather: ReadonlyMap<number, FunctionBuilder>
+
+  constructor(target: KernelModule, spec: CorrelationSpec, epilogue: EpilogueSpec, geometry: Geometry) {
+    const { moments, result, tile } = spec
+    const againstAt = 2 + epilogue.operands.length
+    const resultAt = againstAt + momentOperands(moments)
+    const zerosAt = resultAt + momentResults(moments)
+    const { f, from, to, address } = kernelFunction(target, zerosAt + 1)
+    this.#spec = spec
+    this.#geometry = geometry
+    this.#f = f
+    this.#fused = target.fused
+    this.#range = { from, to }
+    this.#base = { source: address[0], panels: address[1], result: address[resultAt], zeros: address[zerosAt] }
+    this.#moments = { against: address.slice(againstAt, resultAt), places: address.slice(resultAt + 1, zerosAt) }
+    const bases = address.slice(2, againstAt)
+    this.#store = new TileStore(f, target, { epilogue, shape: result, bases, joined: tile.joined })
+    this.#at = f.named('i32', ...localNames)
+    this.#pointers = f.localArray('i32', geometry.tileRows)
+    this.#outs = f.localArray('i32', geometry.tileRows)
+    const panels = moments ? [geometry.width, geometry.tail] : []
+    this.#gather = new Map(
+      panels.map(valid => [valid, emitMoments(target, moments as MomentKind, result[1] * 4, valid)]),
+    )
+  }
+
+  emit(): FunctionBuilder {
+    for (const part of this.#geometry.parts) this.#part(part)
+    return this.#f
+  }
+
+  /** This call's share of the units of a class. */
+  #part(part: Part): void {
+    const f = this.#f
+    const { firstUnit, endUnit, positions } = part
+    const { sums, tileRows } = this.#geometry
+    const { unit, end, pixel, group, channel } = this.#at
+    const { source, result } = this.#base
+    const walk = new Walk(f, this.#spec, positions, tileRows)
+    f.larger(this.#range.from, { value: firstUnit }).set(unit)
+    f.smaller(this.#range.to, { value: endUnit }).set(end)
+    f.for(unit, unit, end, () => {
+      this.#locateUnit(part)
+      this.#store.atChannels(channel)
+      walk.start({ pixel, source, result, group, sums, channel })
+      this.#chunk(part, walk)
+      if (this.#spec.moments) this.#storeMoments(part)
+    })
+  }
+
+  /** From the number of a unit: its panel of weights, its group and channels, and the first of its positions. */
+  #locateUnit({ firstUnit, chunk }: Part): void {
+    const f = this.#f
+    const { groups } = this.#spec
+    const { perGroup, channels, width, panelBytes } = this.#geometry
+    const { unit, pixel, panelInGroup, group, channel, panel } = this.#at
+    f.get(unit).i32(firstUnit).op('i32.sub').tee(pixel).modulo(perGroup).set(panelInGroup)
+    f.get(pixel).over(perGroup).tee(pixel).modulo(groups).set(group)
+    f.get(pixel).over(groups).times(chunk).set(pixel)
+    f.get(group).times(channels).plus(panelInGroup, width).set(channel)
+    f.get(this.#base.panels).get(group).times(perGroup).plus(panelInGroup)
+    f.times(panelBytes).op('i32.add').set(panel)
+  }
+
+  /** All tiles of a chunk: whole ones, and at the end of the class what is left over. */
+  #chunk(part: Part, walk: Walk): void {
+    const f = this.#f
+    const { total, chunk, rows } = part
+    const { pixel, first, chunkEnd, last } = this.#at
+    const rest = total % rows
+    const wholeEnd = total - rest
+    f.get(pixel).tee(first).offset(chunk).capped(chunkEnd, { value: wholeEnd }).set(last)
+    f.for(pixel, pixel, last, () => this.#tile(part, walk, rows), rows)
+    if (rest === 0) return
+    f.get(chunkEnd).i32(wholeEnd).op('i32.gt_s')
+    f.if(() => this.#tile(part, walk, rest))
+  }
+
+  /** The next `rows` positions of the walk. */
+  #tile(part: Part, walk: Walk, rows: number): void {
+    const { channel } = this.#at
+    const tile = this.#registers(rows)
+    for (let r = 0; r < rows; r++) walk.save(r, this.#outs[r])
+    tile.clear()
+    this.#sum(part, walk, tile)
+    this.#byPanel(valid => this.#store.store(this.#outs, tile.accumulators, valid, this.#base.result, channel))
+  }
+
+  #registers(rows: number): RegisterTile {
+    const { width } = this.#geometry
+    const arithmetic = { lanes: 4, fused: this.#fused } as const
+    const tile = this.#tiles.get(rows) ?? new RegisterTile(this.#f, rows, width / 4, arithmetic)
+    this.#tiles.set(rows, tile)
+    return tile
+  }
+
+  /** The sum over all taps and channels, one run of memory after another. */
+  #sum({ runs, dense, checks, panelOffset, weightBytes, total }: Part, walk: Walk, tile: RegisterTile): void {
+    const f = this.#f
+    const { sums, width } = this.#geometry
+    const { panel, panelAt, count } = this.#at
+    const pixelBytes = this.#spec.source[1] * 4
+    let offset = panelOffset
+    for (const { shift, taps } of runs) {
+      const steps = taps * sums
+      // Dense positions lie side by side: one address serves all rows.
+      for (let r = 0; r < (dense ? 1 : tile.rows); r++) {
+        walk.pushSource(r, shift, checks, this.#base.zeros)
+        f.set(this.#pointers[r])
+      }
+      f.get(panel).offset(offset).set(panelAt)
+      f.i32(steps).set(count)
+      tile.steps(
+        {
+          rowAddress: dense ? this.#pointers[0] : this.#pointers,
+          rowOffsets: Array.from({ length: tile.rows }, (_, r) => (dense ? r * pixelBytes : 0)),
+          rowKind: 'splat',
+          columnAddress: panelAt,
+          columnOffsets: Array.from({ length: tile.columns }, (_, v) => v * 16),
+        },
+        {
+          count,
+          rowAdvance: 4,
+          columnAdvance: width * 4,
+          place: weightPlaces({ method: 'direct', steps, width, weightBytes, rows: total }),
+        },
+      )
+      offset += steps * width * 4
+    }
+  }
+
+  /** Does something for the channels of the current panel; the last may have fewer. */
+  #byPanel(act: (valid: number) => void): void {
+    const { width, tail, perGroup } = this.#geometry
+    if (tail === width) {
+      act(width)
+      return
+    }
+    const f = this.#f
+    f.get(this.#at.panelInGroup)
+      .i32(perGroup - 1)
+      .op('i32.eq')
+    f.if(
+      () => act(tail),
+      () => act(width),
+    )
+  }
+
+  /** The moments of the chunk just finished. */
+  #storeMoments({ chunk, total }: Part): void {
+    const f = this.#f
+    const { first, channel } = this.#at
+    const { against, places } = this.#moments
+    const pushAt = (base: Local, pushRow: () => void): void => {
+      f.get(base)
+      pushRow()
+      f.times(this.#spec.result[1]).plus(channel).times(4).op('i32.add')
+    }
+    this.#byPanel(valid => {
+      pushAt(this.#base.result, () => f.get(first))
+      pushPart(f, chunk, total, first)
+      for (const place of places) pushAt(place, () => f.get(first).over(chunk))
+      against.forEach((base, k) => {
+        pushAt(base, () => (k === 0 ? f.get(first) : f.i32(0)))
+      })
+      f.call(this.#gather.get(valid) as FunctionBuilder)
+    })
+  }
+}
+
+/**
+ * A panel and its address; positions: the current one, the first of the chunk and the ends of the chunk and of its whole tiles.
+ * `count` are steps left, `panelAt` the address of their weights.
+ */
+const localNames = [
+  'unit',
+  'end',
+  'panelInGroup',
+  'group',
+  'channel',
+  'panel',
+  'panelAt',
+  'pixel',
+  'first',
+  'last',
+  'chunkEnd',
+  'count',
+] as const
 
 /** True when the positions and what they read are both one run of pixels in memory: a 1×1 convolution of stride 1. */
 function isDense({ source }: CorrelationSpec, { grid, advance, taps, step }: TapClass): boolean {

@@ -2,12 +2,31 @@
 
 import type { TapClass } from '../../../../cpu/kernels/channels/direct/tapClasses.ts'
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
-import type { CorrelationSpec } from './correlation.ts'
+
+/** Shapes `[N, C, H, W]` of what is read and of what is written. */
+export interface WalkedVolumes {
+  readonly source: readonly number[]
+  readonly result: readonly number[]
+}
+
+/** Where a walk begins, in locals. */
+export interface WalkStart {
+  /** Number of the first position, counted over all images. */
+  readonly pixel: Local
+  /** Addresses of the two volumes. */
+  readonly source: Local
+  readonly result: Local
+  readonly group: Local
+  /** Channels of the source in a group. */
+  readonly sums: number
+  /** First channel of the result. */
+  readonly channel: Local
+}
 
 /** Walks over the positions of a class in order and remembers those of a tile. */
 export class Walk {
   private readonly f: FunctionBuilder
-  private readonly spec: Pick<CorrelationSpec, 'source' | 'result'>
+  private readonly spec: WalkedVolumes
   private readonly positions: TapClass
   private readonly at: Local
   private readonly out: Local
@@ -15,7 +34,7 @@ export class Walk {
   private readonly column: Local
   private readonly saved: readonly { at: Local; row: Local; column: Local }[]
 
-  constructor(f: FunctionBuilder, spec: Pick<CorrelationSpec, 'source' | 'result'>, positions: TapClass, rows: number) {
+  constructor(f: FunctionBuilder, spec: WalkedVolumes, positions: TapClass, rows: number) {
     this.f = f
     this.spec = spec
     this.positions = positions
@@ -38,20 +57,20 @@ export class Walk {
     return { xPixel, xRow, xImage: source[2] * xRow, yPixel, yRow, yImage: result[2] * yRow }
   }
 
-  /** Goes to position number `pixel`, counted over all images. */
-  start(pixel: Local, xBase: Local, yBase: Local, group: Local, sums: number, channel: Local): void {
+  /** Goes to a position. */
+  start({ pixel, source, result, group, sums, channel }: WalkStart): void {
     const { f, row, column, at, out } = this
     const { grid, advance, origin, step } = this.positions
     const { xPixel, xRow, xImage, yPixel, yRow, yImage } = this.bytes
     f.get(pixel).modulo(grid[1]).set(column)
     f.get(pixel).over(grid[1]).modulo(grid[0]).set(row)
     const image = (): FunctionBuilder => f.get(pixel).over(grid[0] * grid[1])
-    f.get(xBase)
+    f.get(source)
     image().times(xImage).op('i32.add')
     f.plus(row, advance[0] * xRow)
     f.plus(column, advance[1] * xPixel)
     f.plus(group, sums * 4).set(at)
-    f.get(yBase)
+    f.get(result)
     image().times(yImage).op('i32.add')
     f.plus(row, step[0] * yRow)
     f.plus(column, step[1] * yPixel)

@@ -10,9 +10,9 @@
  */
 import type { Window2d } from '../../../../../graph/window.ts'
 import { type Operand, stridesAlong } from '../../../../cpu/access.ts'
-import type { Local } from '../../../emit/assembler.ts'
+import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
 import { type MachineTile, RegisterTile } from '../../../emit/tile.ts'
-import { type Kernel, kernelFunction, kernelKind } from '../../../kernel.ts'
+import { type Kernel, type KernelModule, kernelFunction, kernelKind } from '../../../kernel.ts'
 import type { EpilogueSpec } from '../../shared/epilogue.ts'
 import { nestKernel } from '../../shared/map.ts'
 import { panelWidth } from './packing.ts'
@@ -64,152 +64,179 @@ export function sumLayout({ window, groups, weights, tile }: WeightGradientSpec)
 
 /** The sums of {@link sumLayout}. Operand addresses: x, g, sums. */
 export const weightSumsKernel = kernelKind('weightSums', (spec: WeightGradientSpec) => {
-  const { window, groups, x, g, weights } = spec
   const layout = sumLayout(spec)
-  const [batch, xChannels, xHeight, xWidth] = x
-  const [, gChannels, gHeight, gWidth] = g
-  const [xPixel, gPixel] = [xChannels * 4, gChannels * 4]
-  const [xRow, gRow] = [xWidth * xPixel, gWidth * gPixel]
-  const tilesDown = layout.rows / tileRows
-  const { tileColumns } = layout
-  const tapBytes = layout.rows * layout.columns * 4
-  const { stride } = window
-  const rowBytes = gRow + xRow * Math.min(stride[0], weights[2])
-  const band = Math.max(1, Math.min(gHeight, Math.floor(chunkBytes / rowBytes)))
   return {
-    units: groups * tilesDown,
+    units: spec.groups * (layout.rows / tileRows),
     tables: [tapTable(spec, layout)],
     operands: 3,
-    emit(target) {
-      const { f, from, to, address } = kernelFunction(target, 4)
-      const [xBase, gBase, sums, table] = address
-      const local = (): Local => f.local('i32')
-      const [unit, image, bandStart, bandEnd, tap, entry] = Array.from({ length: 6 }, local)
-      const [rowFrom, rowTo, row, column, group, out, count] = Array.from({ length: 7 }, local)
-      const [xImage, gImage, xTap, gTap, xAt, gAt] = Array.from({ length: 6 }, local)
-      const [xRun, gRun, xStep, gStep] = Array.from({ length: 4 }, local)
-      const tile = new RegisterTile(f, tileRows, tileColumns / 4, { lanes: 4, fused: target.fused })
-      const eachSum = (visit: (accumulator: Local, offset: number) => void): void => {
-        tile.accumulators.forEach((vectors, r) => {
-          vectors.forEach((vector, v) => {
-            visit(vector, r * layout.columns * 4 + v * 16)
-          })
-        })
-      }
-      const field = (index: number): void => {
-        f.get(entry).memory('i32.load', index * 4)
-      }
-      /** group and first row of a unit as addresses relative to the volumes and the sums. */
-      const locateUnit = (): void => {
-        f.get(unit).over(tilesDown).set(group)
-        f.get(sums)
-        f.get(group).times(layout.taps).plus(tap).times(tapBytes).op('i32.add')
-        f.get(unit).modulo(tilesDown)
-        f.times(tileRows * layout.columns * 4)
-          .op('i32.add')
-          .set(out)
-      }
-
-      // Sums begin at 0.
-      f.for(unit, from, to, () => {
-        f.for(tap, { value: 0 }, { value: layout.taps }, () => {
-          locateUnit()
-          f.for(
-            count,
-            { value: 0 },
-            { value: tileRows * layout.columns * 4 },
-            () => {
-              f.get(out).plus(count).f32x4(0).memory('v128.store')
-            },
-            16,
-          )
-        })
-      })
-      f.for(image, { value: 0 }, { value: batch }, () => {
-        f.address(xBase, [image, xHeight * xRow]).set(xImage)
-        f.address(gBase, [image, gHeight * gRow]).set(gImage)
-        f.for(
-          bandStart,
-          { value: 0 },
-          { value: gHeight },
-          () => {
-            f.get(bandStart).offset(band).set(bandEnd)
-            f.for(tap, { value: 0 }, { value: layout.taps }, () => {
-              f.address(table, [tap, tapFields * 4]).set(entry)
-              // Rows of the band whose tap lies inside the image.
-              field(0)
-              f.get(bandStart)
-              field(0)
-              f.get(bandStart).op('i32.gt_s', 'select').set(rowFrom)
-              field(1)
-              f.get(bandEnd)
-              field(1)
-              f.get(bandEnd).op('i32.lt_s', 'select').set(rowTo)
-              f.address(xImage, [rowFrom, stride[0] * xRow])
-              field(3)
-              f.op('i32.add').set(xTap)
-              f.address(gImage, [rowFrom, gRow])
-              field(4)
-              f.op('i32.add').set(gTap)
-              f.get(rowFrom).get(rowTo).op('i32.lt_s')
-              field(2)
-              f.i32(0).op('i32.gt_s', 'i32.and')
-              f.if(() => {
-                f.for(unit, from, to, () => {
-                  locateUnit()
-                  f.get(gTap)
-                  f.plus(group, (gChannels / groups) * 4)
-                  f.get(unit)
-                    .modulo(tilesDown)
-                    .times(tileRows * 4)
-                    .op('i32.add')
-                    .set(gAt)
-                  f.address(xTap, [group, (xChannels / groups) * 4]).set(xAt)
-                  f.for(
-                    column,
-                    { value: 0 },
-                    { value: layout.columns },
-                    () => {
-                      eachSum((accumulator, offset) => f.get(out).memory('v128.load', offset).set(accumulator))
-                      f.get(xAt).set(xRun).get(gAt).set(gRun)
-                      f.for(row, rowFrom, rowTo, () => {
-                        field(2)
-                        f.set(count).get(gRun).set(gStep).get(xRun).set(xStep)
-                        tile.steps(
-                          {
-                            rowAddress: gStep,
-                            rowOffsets: Array.from({ length: tileRows }, (_, r) => r * 4),
-                            rowKind: 'splat',
-                            columnAddress: xStep,
-                            columnOffsets: Array.from({ length: tileColumns / 4 }, (_, v) => v * 16),
-                          },
-                          count,
-                          gPixel,
-                          stride[1] * xPixel,
-                        )
-                        f.increment(xRun, stride[0] * xRow)
-                        f.increment(gRun, gRow)
-                      })
-                      eachSum((accumulator, offset) => f.get(out).get(accumulator).memory('v128.store', offset))
-                      f.increment(out, tileColumns * 4)
-                      f.increment(xAt, tileColumns * 4)
-                    },
-                    tileColumns,
-                  )
-                })
-              })
-            })
-          },
-          band,
-        )
-      })
-      return f
-    },
+    emit: target => new WeightSumsEmitter(target, spec, layout).emit(),
   }
 })
 
-/** Numbers per tap: first and last row + 1, columns, byte offsets into x and g of the first column at row 0. */
-const tapFields = 5
+/** Strides of x and g in bytes. */
+function stridesOf({
+  x,
+  g,
+}: WeightGradientSpec): Readonly<Record<'x' | 'g', { pixel: number; row: number; image: number }>> {
+  const of = ([, channels, height, width]: readonly number[]): { pixel: number; row: number; image: number } => {
+    const pixel = channels * 4
+    return { pixel, row: width * pixel, image: height * width * pixel }
+  }
+  return { x: of(x), g: of(g) }
+}
+
+/** Writes the function of the sums: images, bands of rows, taps, units, tiles of columns, and the rows of the band. */
+class WeightSumsEmitter {
+  readonly #spec: WeightGradientSpec
+  readonly #layout: SumLayout
+  readonly #strides: ReturnType<typeof stridesOf>
+  readonly #f: FunctionBuilder
+  readonly #range: { readonly from: Local; readonly to: Local }
+  readonly #base: Readonly<Record<'x' | 'g' | 'sums' | 'table', Local>>
+  readonly #at: Readonly<Record<(typeof localNames)[number], Local>>
+  readonly #tile: RegisterTile
+  /** Rows of tiles in a group. */
+  readonly #tilesDown: number
+
+  constructor(target: KernelModule, spec: WeightGradientSpec, layout: SumLayout) {
+    const { f, from, to, address } = kernelFunction(target, 4)
+    const [x, g, sums, table] = address
+    this.#spec = spec
+    this.#layout = layout
+    this.#strides = stridesOf(spec)
+    this.#f = f
+    this.#range = { from, to }
+    this.#base = { x, g, sums, table }
+    this.#at = f.named('i32', ...localNames)
+    this.#tile = new RegisterTile(f, tileRows, layout.tileColumns / 4, { lanes: 4, fused: target.fused })
+    this.#tilesDown = layout.rows / tileRows
+  }
+
+  emit(): FunctionBuilder {
+    const f = this.#f
+    const { x, g } = this.#strides
+    const { image, bandStart, bandEnd, tap, xImage, gImage } = this.#at
+    const band = this.#band()
+    this.#clearSums()
+    f.for(image, { value: 0 }, { value: this.#spec.x[0] }, () => {
+      f.address(this.#base.x, [image, x.image]).set(xImage)
+      f.address(this.#base.g, [image, g.image]).set(gImage)
+      const bandOfRows = (): void => {
+        f.get(bandStart).offset(band).set(bandEnd)
+        f.for(tap, { value: 0 }, { value: this.#layout.taps }, () => this.#tapInBand())
+      }
+      f.for(bandStart, { value: 0 }, { value: this.#spec.g[2] }, bandOfRows, band)
+    })
+    return f
+  }
+
+  /** Rows of g that are worked through for all taps and channels before the next ones. */
+  #band(): number {
+    const { window, weights, g } = this.#spec
+    const rowBytes = this.#strides.g.row + this.#strides.x.row * Math.min(window.stride[0], weights[2])
+    return Math.max(1, Math.min(g[2], Math.floor(chunkBytes / rowBytes)))
+  }
+
+  /** Sums begin at 0. */
+  #clearSums(): void {
+    const f = this.#f
+    const { unit, tap, out, count } = this.#at
+    const bytes = tileRows * this.#layout.columns * 4
+    const clear = (): FunctionBuilder => f.get(out).plus(count).f32x4(0).memory('v128.store')
+    f.for(unit, this.#range.from, this.#range.to, () => {
+      f.for(tap, { value: 0 }, { value: this.#layout.taps }, () => {
+        this.#locateUnit()
+        f.for(count, { value: 0 }, { value: bytes }, clear, 16)
+      })
+    })
+  }
+
+  /** The group of a unit, and the address of its sums for the current tap. */
+  #locateUnit(): void {
+    const f = this.#f
+    const { taps, rows, columns } = this.#layout
+    const { unit, group, tap, out } = this.#at
+    f.get(unit).over(this.#tilesDown).set(group)
+    f.get(this.#base.sums)
+    f.get(group).times(taps).plus(tap)
+    f.times(rows * columns * 4).op('i32.add')
+    f.get(unit).modulo(this.#tilesDown)
+    f.times(tileRows * columns * 4)
+      .op('i32.add')
+      .set(out)
+  }
+
+  /** The products of one tap in one band: of the rows in which the tap lies inside the image. */
+  #tapInBand(): void {
+    const f = this.#f
+    const { x, g } = this.#strides
+    const { unit, bandStart, bandEnd, tap, entry, rowFrom, rowTo, xImage, gImage, xTap, gTap } = this.#at
+    f.address(this.#base.table, [tap, tapFields.length * 4]).set(entry)
+    this.#pushField('firstRow').get(bandStart)
+    this.#pushField('firstRow').get(bandStart).op('i32.gt_s', 'select').set(rowFrom)
+    this.#pushField('endRow').get(bandEnd)
+    this.#pushField('endRow').get(bandEnd).op('i32.lt_s', 'select').set(rowTo)
+    f.address(xImage, [rowFrom, this.#spec.window.stride[0] * x.row])
+    this.#pushField('xOffset').op('i32.add').set(xTap)
+    f.address(gImage, [rowFrom, g.row])
+    this.#pushField('gOffset').op('i32.add').set(gTap)
+    f.get(rowFrom).get(rowTo).op('i32.lt_s')
+    this.#pushField('columns').i32(0).op('i32.gt_s', 'i32.and')
+    f.if(() => f.for(unit, this.#range.from, this.#range.to, () => this.#unitAtTap()))
+  }
+
+  /** Pushes what the table says of the current tap. */
+  #pushField(field: (typeof tapFields)[number]): FunctionBuilder {
+    return this.#f.get(this.#at.entry).memory('i32.load', tapFields.indexOf(field) * 4)
+  }
+
+  /** The rows of tiles of one unit: all columns. */
+  #unitAtTap(): void {
+    const f = this.#f
+    const { groups, x, g } = this.#spec
+    const { columns, tileColumns } = this.#layout
+    const { unit, group, column, xTap, gTap, xAt, gAt } = this.#at
+    this.#locateUnit()
+    f.address(gTap, [group, (g[1] / groups) * 4])
+    f.get(unit).modulo(this.#tilesDown)
+    f.times(tileRows * 4)
+      .op('i32.add')
+      .set(gAt)
+    f.address(xTap, [group, (x[1] / groups) * 4]).set(xAt)
+    f.for(column, { value: 0 }, { value: columns }, () => this.#addTile(), tileColumns)
+  }
+
+  /** Adds the products of all rows to the sums of one tile, and goes to the next tile. */
+  #addTile(): void {
+    const f = this.#f
+    const tile = this.#tile
+    const { x, g } = this.#strides
+    const { stride } = this.#spec.window
+    const { columns, tileColumns } = this.#layout
+    const { row, rowFrom, rowTo, count, out, xAt, gAt, xRun, gRun, xStep, gStep } = this.#at
+    tile.load(out, columns * 4)
+    f.get(xAt).set(xRun).get(gAt).set(gRun)
+    f.for(row, rowFrom, rowTo, () => {
+      this.#pushField('columns').set(count).get(gRun).set(gStep).get(xRun).set(xStep)
+      const operands = tile.splats({ rowAddress: gStep, rowBytes: 4, columnAddress: xStep })
+      tile.steps(operands, { count, rowAdvance: g.pixel, columnAdvance: stride[1] * x.pixel })
+      f.increment(xRun, stride[0] * x.row)
+      f.increment(gRun, g.row)
+    })
+    tile.storeRaw(out, columns * 4)
+    f.increment(out, tileColumns * 4)
+    f.increment(xAt, tileColumns * 4)
+  }
+}
+
+/** Indices and bounds, then addresses: of an image, of its rows at a tap, of a tile, of a row of it, of a step. */
+const localNames = [
+  ...(['unit', 'image', 'bandStart', 'bandEnd', 'tap', 'entry', 'rowFrom', 'rowTo', 'row', 'column', 'group'] as const),
+  ...(['out', 'count', 'xImage', 'gImage', 'xTap', 'gTap', 'xAt', 'gAt', 'xRun', 'gRun', 'xStep', 'gStep'] as const),
+] as const
+
+/** What the table says of a tap: its rows, its columns, and byte offsets into x and g of the first column at row 0. */
+const tapFields = ['firstRow', 'endRow', 'columns', 'xOffset', 'gOffset'] as const
 
 function tapTable({ window, x, g, weights }: WeightGradientSpec, { tapsMerged }: SumLayout): Int32Array {
   const { stride, dilation, padding } = window

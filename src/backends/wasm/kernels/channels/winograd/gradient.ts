@@ -148,8 +148,7 @@ export const winogradSumsKernel = kernelKind('winogradSums', (spec: WinogradGrad
           first,
           last,
           () => {
-            f.get(first).offset(chunk).tee(end).get(last).get(end).get(last).op('i32.lt_s', 'select')
-            f.set(end)
+            f.get(first).offset(chunk).capped(end, last).set(end)
             f.get(first).get(end).get(first).get(xBase).get(xTiles).get(zeros).call(ofInput)
             f.get(first).get(end).get(first).get(gBase).get(gTiles).get(zeros).call(ofGradient)
             f.get(xTiles).get(gTiles).get(out).get(end).get(first).op('i32.sub').call(products)
@@ -171,25 +170,12 @@ function emitProducts(target: KernelModule, spec: WinogradGradientSpec): Functio
   const [xTiles, gTiles, sums, tiles] = [0, 1, 2, 3]
   const [position, row, column, at, gAt, xAt, gStep, xStep, count] = f.localArray('i32', 9)
   const tile = new RegisterTile(f, tileRows, tileColumns / 4, { lanes: 4, fused: target.fused })
-  const eachSum = (visit: (accumulator: Local, offset: number) => void): void => {
-    tile.accumulators.forEach((vectors, r) => {
-      vectors.forEach((vector, v) => {
-        visit(vector, r * xBytes + v * 16)
-      })
-    })
-  }
-  const operands = {
-    rowAddress: gStep,
-    rowOffsets: Array.from({ length: tileRows }, (_, r) => r * 4),
-    rowKind: 'splat',
-    columnAddress: xStep,
-    columnOffsets: Array.from({ length: tileColumns / 4 }, (_, v) => v * 16),
-  } as const
+  const operands = tile.splats({ rowAddress: gStep, rowBytes: 4, columnAddress: xStep })
   const addTile = (): void => {
-    eachSum((accumulator, offset) => f.get(at).memory('v128.load', offset).set(accumulator))
+    tile.load(at, xBytes)
     f.get(gAt).set(gStep).get(xAt).set(xStep).get(tiles).set(count)
-    tile.steps(operands, count, gBytes, xBytes)
-    eachSum((accumulator, offset) => f.get(at).get(accumulator).memory('v128.store', offset))
+    tile.steps(operands, { count, rowAdvance: gBytes, columnAdvance: xBytes })
+    tile.storeRaw(at, xBytes)
     f.increment(xAt, tileColumns * 4)
     f.increment(at, tileColumns * 4)
   }

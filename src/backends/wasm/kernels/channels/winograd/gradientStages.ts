@@ -90,13 +90,7 @@ export const gradientProductsKernel = kernelKind('winogradGradientProducts', (sp
       const [xTiles, gTiles, sums] = address
       const [unit, position, rows, panel, xAt, gAt, out, xStep, gStep, count] = f.localArray('i32', 10)
       const tile = new RegisterTile(f, tileRows, columns / 4, { lanes: 4, fused: target.fused })
-      const operands = {
-        rowAddress: gStep,
-        rowOffsets: Array.from({ length: tileRows }, (_, r) => r * 4),
-        rowKind: 'splat',
-        columnAddress: xStep,
-        columnOffsets: Array.from({ length: columns / 4 }, (_, v) => v * 16),
-      } as const
+      const operands = tile.splats({ rowAddress: gStep, rowBytes: 4, columnAddress: xStep })
       f.for(unit, from, to, () => {
         f.get(unit).over(rowPanels).set(position).get(unit).modulo(rowPanels).set(rows)
         f.address(gTiles, [position, gStride])
@@ -111,14 +105,8 @@ export const gradientProductsKernel = kernelKind('winogradGradientProducts', (sp
               .offset(row * 4)
               .set(gStep)
             f.get(xAt).set(xStep).i32(tiles).set(count)
-            tile.steps(operands, count, panelRows * 4, columns * 4)
-            tile.accumulators.forEach((vectors, r) => {
-              vectors.forEach((vector, v) => {
-                f.get(out)
-                  .get(vector)
-                  .memory('v128.store', (row + r) * xBytes + v * 16)
-              })
-            })
+            tile.steps(operands, { count, rowAdvance: panelRows * 4, columnAdvance: columns * 4 })
+            tile.storeRaw(out, xBytes, row * xBytes)
           }
           f.increment(xAt, tiles * columns * 4)
           f.increment(out, columns * 4)

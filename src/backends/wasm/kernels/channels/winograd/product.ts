@@ -20,32 +20,18 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
   const inBytes = sums * 4
   const outBytes = panels * width * 4
   const weightBytes = weightPositions * sums * spec.result[1] * 4
-  const places = weightPlaces({ method: 'winograd', steps: sums, width, weightBytes, rows: all })
+  const place = weightPlaces({ method: 'winograd', steps: sums, width, weightBytes, rows: all })
   const tileOf = (height: number): void => {
     const registers = new RegisterTile(f, height, vectors, { lanes: 4, fused: target.fused })
     registers.clear()
     f.get(at).set(rowAt).get(panel).set(panelAt).i32(sums).set(count)
-    registers.steps(
-      {
-        rowAddress: rowAt,
-        rowOffsets: Array.from({ length: height }, (_, r) => r * inBytes),
-        rowKind: 'splat',
-        columnAddress: panelAt,
-        columnOffsets: Array.from({ length: vectors }, (_, v) => v * 16),
-      },
+    registers.steps(registers.splats({ rowAddress: rowAt, rowBytes: inBytes, columnAddress: panelAt }), {
       count,
-      4,
-      width * 4,
-      4,
-      places,
-    )
-    registers.accumulators.forEach((row, r) => {
-      row.forEach((vector, v) => {
-        f.get(out)
-          .get(vector)
-          .memory('v128.store', r * outBytes + v * 16)
-      })
+      rowAdvance: 4,
+      columnAdvance: width * 4,
+      place,
     })
+    registers.storeRaw(out, outBytes)
   }
   f.for(unit, from, to, () => {
     f.get(unit).over(panels).set(position)
