@@ -17,14 +17,14 @@ import type { KernelTraits, LayoutChoice } from './target.ts'
 export abstract class LayoutPass<F extends Form = Form> {
   protected readonly program: Program
   protected readonly graph: ReturnType<typeof programGraph>
-  private readonly kernels: KernelTraits
-  private readonly steps: Step<F>[] = []
-  private readonly converted = new Map<Tensor, Tensor>()
+  readonly #kernels: KernelTraits
+  readonly #steps: Step<F>[] = []
+  readonly #converted = new Map<Tensor, Tensor>()
 
   constructor(program: Program, kernels: KernelTraits) {
     this.program = program
     this.graph = programGraph(program)
-    this.kernels = kernels
+    this.#kernels = kernels
   }
 
   /** Sees all steps before any is added. */
@@ -40,20 +40,20 @@ export abstract class LayoutPass<F extends Form = Form> {
 
   /** Walks the program and returns its steps, outputs and updates. */
   protected walk(): Pick<LayoutChoice<F>, 'steps' | 'inputs' | 'outputs' | 'updates'> {
-    const fused = fuse(this.program, this.kernels)
+    const fused = fuse(this.program, this.#kernels)
     this.lookAhead(fused)
-    for (const step of fused) this.add(this.withFloats(step))
+    for (const step of fused) this.add(this.#withFloats(step))
     const outputs: Record<string, Tensor> = {}
-    for (const [name, tensor] of Object.entries(this.program.outputs)) outputs[name] = this.asOutput(tensor)
+    for (const [name, tensor] of Object.entries(this.program.outputs)) outputs[name] = this.#asOutput(tensor)
     const updates = new Map<Variable, Tensor>()
-    for (const [variable, next] of this.program.updates) updates.set(variable, this.asUpdate(variable, next, updates))
-    return { steps: this.steps, inputs: this.graph.inputs, outputs, updates }
+    for (const [variable, next] of this.program.updates) updates.set(variable, this.#asUpdate(variable, next, updates))
+    return { steps: this.#steps, inputs: this.graph.inputs, outputs, updates }
   }
 
   /** Appends a step: by default it takes the work that its operation has on its inputs, and no scratch. */
   protected push(step: FusedStep, plan: Partial<StepPlan<F>> = {}): Step<F> {
     const added: Step<F> = { ...step, multiplyAdds: plan.multiplyAdds ?? this.workOf(step), workspace: 0, ...plan }
-    this.steps.push(added)
+    this.#steps.push(added)
     return added
   }
 
@@ -76,23 +76,23 @@ export abstract class LayoutPass<F extends Form = Form> {
   }
 
   /** The step with operands of other types converted where the operation computes with f32 only. */
-  private withFloats(step: FusedStep): FusedStep {
-    if (!this.kernels.floatsOnly.has(step.op) || step.inputs.every(tensor => tensor.dtype === 'f32')) return step
-    return { ...step, inputs: step.inputs.map(tensor => (tensor.dtype === 'f32' ? tensor : this.asFloats(tensor))) }
+  #withFloats(step: FusedStep): FusedStep {
+    if (!this.#kernels.floatsOnly.has(step.op) || step.inputs.every(tensor => tensor.dtype === 'f32')) return step
+    return { ...step, inputs: step.inputs.map(tensor => (tensor.dtype === 'f32' ? tensor : this.#asFloats(tensor))) }
   }
 
-  private asFloats(tensor: Tensor): Tensor {
-    const known = this.converted.get(tensor)
+  #asFloats(tensor: Tensor): Tensor {
+    const known = this.#converted.get(tensor)
     if (known) return known
     const attributes = { expression: element(0), shape: tensor.shape }
     const floats = apply(mapOp, [tensor], attributes)
-    this.converted.set(tensor, floats)
+    this.#converted.set(tensor, floats)
     this.add({ op: 'map', attributes, inputs: [tensor], outputs: [floats] })
     return floats
   }
 
   /** A row-major value that lasts to the end of the run: the old value of a variable that changes is copied. */
-  private asOutput(tensor: Tensor): Tensor {
+  #asOutput(tensor: Tensor): Tensor {
     const rows = this.asRows(tensor)
     const { source } = storageOf(rows)
     if (source?.kind !== 'variable' || !this.program.updates.has(source.variable)) return rows
@@ -102,7 +102,7 @@ export abstract class LayoutPass<F extends Form = Form> {
   }
 
   /** A fresh row-major value for a variable: a source, a view or a value used twice is copied first. */
-  private asUpdate(variable: Variable, next: Tensor, others: ReadonlyMap<Variable, Tensor>): Tensor {
+  #asUpdate(variable: Variable, next: Tensor, others: ReadonlyMap<Variable, Tensor>): Tensor {
     const rows = this.asRows(next)
     const taken = [...others.values()].includes(rows)
     if (rows.op !== 'source' && rows.op !== 'reshape' && !taken) return rows

@@ -160,7 +160,7 @@ const engines: [string, () => Engine, number][] = [
   ['wasm on one thread', () => createWasmEngine({ threads: 1 }), 8],
   ['wasm on two threads', () => createWasmEngine({ threads: 2 }), 8],
   ['wasm on three threads', () => createWasmEngine({ threads: 3 }), 8],
-  ['wasm on two workers of a page', () => new WasmEngine(2, true, false), 8],
+  ['wasm on two workers of a page', () => new WasmEngine({ threads: 2, fused: true, takesPart: false }), 8],
 ]
 
 describe.each(engines)('%s', (_, create, numRuns) => {

@@ -34,23 +34,23 @@ export function createReferenceEngine(): Engine {
 
 class ReferenceEngine implements Engine {
   readonly description: EngineDescription = { backend: 'reference', detail: 'plain loops in double precision' }
-  private readonly values = new Map<Variable, Float64Array>()
-  private readonly turns = new Turns()
-  private closed = false
+  readonly #values = new Map<Variable, Float64Array>()
+  readonly #turns = new Turns()
+  #closed = false
 
   get memoryBytes(): number {
     let bytes = 0
-    for (const values of this.values.values()) bytes += values.byteLength
+    for (const values of this.#values.values()) bytes += values.byteLength
     return bytes
   }
 
   async compile(program: Program): Promise<Executable> {
-    this.check()
+    this.#check()
     const started = performance.now()
     return new ReferenceExecutable(program, started, {
-      turns: this.turns,
-      current: variable => this.current(variable),
-      check: () => this.check(),
+      turns: this.#turns,
+      current: variable => this.#current(variable),
+      check: () => this.#check(),
     })
   }
 
@@ -59,33 +59,33 @@ class ReferenceEngine implements Engine {
   }
 
   async read(variable: Variable): Promise<TypedArray> {
-    return this.turns.take(async () => copyOf(variable, this.current(variable)))
+    return this.#turns.take(async () => copyOf(variable, this.#current(variable)))
   }
 
   async write(variable: Variable, values: ArrayLike<number>): Promise<void> {
     checkValues(variable.name, variable, values)
     const taken = copyOf(variable, values)
-    return this.turns.take(async () => {
-      this.check()
+    return this.#turns.take(async () => {
+      this.#check()
       variable.setValue(taken)
-      this.current(variable).set(taken)
+      this.#current(variable).set(taken)
     })
   }
 
   async close(): Promise<void> {
-    this.closed = true
-    this.values.clear()
+    this.#closed = true
+    this.#values.clear()
   }
 
-  private check(): void {
-    if (this.closed) throw new Error('the engine is closed')
+  #check(): void {
+    if (this.#closed) throw new Error('the engine is closed')
   }
 
   /** The engine's own copy, in double precision. */
-  private current(variable: Variable): Float64Array {
-    this.check()
-    const known = this.values.get(variable) ?? Float64Array.from(variable.value)
-    this.values.set(variable, known)
+  #current(variable: Variable): Float64Array {
+    this.#check()
+    const known = this.#values.get(variable) ?? Float64Array.from(variable.value)
+    this.#values.set(variable, known)
     return known
   }
 }
@@ -110,12 +110,12 @@ class ReferenceExecutable implements Executable {
   readonly memoryBytes: number
   readonly inputs: ReadonlyMap<string, InputType>
   readonly outputs: ReadonlyMap<string, ValueType>
-  private readonly program: Program
-  private readonly engine: EngineSide
+  readonly #program: Program
+  readonly #engine: EngineSide
 
   constructor(program: Program, started: number, engine: EngineSide) {
-    this.program = program
-    this.engine = engine
+    this.#program = program
+    this.#engine = engine
     this.inputs = inputsOf(program)
     this.outputs = outputsOf(program)
     this.memoryBytes = bytesOf(program)
@@ -127,32 +127,33 @@ class ReferenceExecutable implements Executable {
     checkOutputs(this.outputs, read)
     // In the types of the inputs: what is given in double precision is rounded as on every engine.
     const taken = copyInputs(this.inputs, inputs)
-    const outputs = await this.engine.turns.take(async () => this.compute(taken, read))
+    const outputs = await this.#engine.turns.take(async () => this.#compute(taken, read))
     await yieldInTime()
     return outputs
   }
 
-  private compute(inputs: Readonly<Record<string, TypedArray>>, read: readonly string[]): RunOutputs {
-    const { check, current } = this.engine
+  #compute(inputs: Readonly<Record<string, TypedArray>>, read: readonly string[]): RunOutputs {
+    const { check, current } = this.#engine
     check()
-    const { outputs, updates } = this.program
+    const { outputs, updates } = this.#program
     const results = new Map<Tensor, Float64Array>()
     const resultOf = (tensor: Tensor): Float64Array => results.get(tensor)!
-    for (const tensor of programGraph(this.program).order) results.set(tensor, this.evaluate(tensor, inputs, resultOf))
+    for (const tensor of programGraph(this.#program).order)
+      results.set(tensor, this.#evaluate(tensor, inputs, resultOf))
     const values = read.map(name => [name, copyOf(outputs[name], resultOf(outputs[name]))])
     const next = [...updates].map(([variable, tensor]) => [variable, resultOf(tensor).slice()] as const)
     for (const [variable, value] of next) current(variable).set(value)
     return Object.fromEntries(values)
   }
 
-  private evaluate(
+  #evaluate(
     tensor: Tensor,
     inputs: Readonly<Record<string, TypedArray>>,
     resultOf: (tensor: Tensor) => Float64Array,
   ): Float64Array {
     const { source } = tensor
     if (source?.kind === 'input') return Float64Array.from(inputs[source.name])
-    if (source?.kind === 'variable') return this.engine.current(source.variable)
+    if (source?.kind === 'variable') return this.#engine.current(source.variable)
     if (source?.kind === 'constant') return Float64Array.from(source.values)
     const operands = tensor.inputs.map(operand => ({ shape: operand.shape, values: resultOf(operand) }))
     return opOf(tensor).reference(operands, tensor.attributes, tensor.shape)

@@ -157,37 +157,37 @@ export function generateCalls(
 
 /** The distinct kernels of a module, each emitted when it is first called. */
 class KernelSet {
-  private readonly kernels = new Map<string, GeneratedKernel>()
-  private readonly module: ModuleBuilder
-  private readonly target: KernelModule
-  private readonly exported: boolean
+  readonly #kernels = new Map<string, GeneratedKernel>()
+  readonly #module: ModuleBuilder
+  readonly #target: KernelModule
+  readonly #exported: boolean
   /** Whether kernels are written for wide vectors. */
   readonly wide: boolean
 
   constructor(module: ModuleBuilder, { fused, wide, exportKernels = false }: CodeOptions) {
-    this.module = module
+    this.#module = module
     this.wide = wide
-    this.target = { module, math: new MathLibrary(module), fused }
-    this.exported = exportKernels
+    this.#target = { module, math: new MathLibrary(module), fused }
+    this.#exported = exportKernels
   }
 
   get all(): GeneratedKernel[] {
-    return [...this.kernels.values()]
+    return [...this.#kernels.values()]
   }
 
   /** The kernel of a call. */
   of(step: CpuStep, call: KernelCall): GeneratedKernel {
     const { key } = call.kernel
-    const known = this.kernels.get(key)
+    const known = this.#kernels.get(key)
     if (known) return known
-    const code = call.kernel.emit(this.target)
-    const name = `kernel${this.kernels.size}`
-    if (this.exported) this.module.export(name, code)
+    const code = call.kernel.emit(this.#target)
+    const name = `kernel${this.#kernels.size}`
+    if (this.#exported) this.#module.export(name, code)
     const parts = [...code.reachable]
     const codeBytes = parts.reduce((sum, { codeSize }) => sum + codeSize, 0)
     const tile = parts.map(largestTile).reduce((a, b) => (areaOf(b) > areaOf(a) ? b : a))
     const kernel = { key, codeBytes, name, code, step, call, ...(tile && { tile }) }
-    this.kernels.set(key, kernel)
+    this.#kernels.set(key, kernel)
     return kernel
   }
 }

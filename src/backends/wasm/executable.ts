@@ -56,8 +56,8 @@ export class WasmExecutable implements Executable {
   readonly outputs: ReadonlyMap<string, ValueType>
   /** Distinct kernels of the plan, with the size of their code and of their register tiles. */
   readonly kernels: readonly KernelInfo[]
-  private readonly engine: EngineSide
-  private readonly views = new Map<Tensor, TypedArray>()
+  readonly #engine: EngineSide
+  readonly #views = new Map<Tensor, TypedArray>()
 
   constructor(program: Program, built: BuiltProgram, engine: EngineSide) {
     this.plan = built.plan
@@ -66,39 +66,39 @@ export class WasmExecutable implements Executable {
     this.inputs = inputsOf(program)
     this.outputs = outputsOf(program)
     this.kernels = built.kernels.map(({ key, codeBytes, tile }) => ({ key, codeBytes, ...(tile && { tile }) }))
-    this.engine = engine
+    this.#engine = engine
   }
 
   async run(inputs: RunInputs = {}, { read = [...this.outputs.keys()] }: RunOptions = {}): Promise<RunOutputs> {
     checkInputs(this.inputs, inputs)
     checkOutputs(this.outputs, read)
-    const { turns } = this.engine
+    const { turns } = this.#engine
     // At once where nothing is under way: then they are copied once, into the arena.
     const taken = turns.isFree ? inputs : copyInputs(this.inputs, inputs)
-    const outputs = await turns.take(() => this.turn(taken, read))
+    const outputs = await turns.take(() => this.#turn(taken, read))
     await yieldInTime()
     return outputs
   }
 
-  private async turn(inputs: RunInputs, read: readonly string[]): Promise<RunOutputs> {
-    const { check, compute } = this.engine
+  async #turn(inputs: RunInputs, read: readonly string[]): Promise<RunOutputs> {
+    const { check, compute } = this.#engine
     check()
     for (const tensor of this.plan.inputs) {
-      if (tensor.source?.kind === 'input') this.memoryOf(tensor).set(listOf(inputs[tensor.source.name]))
+      if (tensor.source?.kind === 'input') this.#memoryOf(tensor).set(listOf(inputs[tensor.source.name]))
     }
     await compute()
     return Object.fromEntries(
       read.map(name => {
         const tensor = this.plan.outputs[name]
-        return [name, copyOf(tensor, this.memoryOf(tensor))]
+        return [name, copyOf(tensor, this.#memoryOf(tensor))]
       }),
     )
   }
 
-  private memoryOf(tensor: Tensor): TypedArray {
-    const known = this.views.get(tensor)
-    const view = this.engine.viewOf(tensor, known)
-    if (view !== known) this.views.set(tensor, view)
+  #memoryOf(tensor: Tensor): TypedArray {
+    const known = this.#views.get(tensor)
+    const view = this.#engine.viewOf(tensor, known)
+    if (view !== known) this.#views.set(tensor, view)
     return view
   }
 }

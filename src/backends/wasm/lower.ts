@@ -47,36 +47,36 @@ class StepView<K extends OpName = OpName> {
   readonly step: StepOf<K> & StepPlan<CpuForm>
   /** Whether kernels are written for pairs of vectors that the compiler joins. */
   readonly wide: boolean
-  private readonly plan: CpuPlan
-  private readonly blocked: boolean
+  readonly #plan: CpuPlan
+  readonly #blocked: boolean
 
   constructor(plan: CpuPlan, group: CpuGroup, step: StepOf<K> & StepPlan<CpuForm>, wide: boolean) {
-    this.plan = plan
+    this.#plan = plan
     this.wide = wide
     this.step = step
-    this.blocked = group.kind === 'blocked'
+    this.#blocked = group.kind === 'blocked'
     this.attributes = step.attributes
   }
 
   /** Input number `index`. */
   input(index: number): Operand {
-    return this.operand(this.step.inputs[index])
+    return this.#operand(this.step.inputs[index])
   }
 
   get inputs(): Operand[] {
-    return this.step.inputs.map(tensor => this.operand(tensor))
+    return this.step.inputs.map(tensor => this.#operand(tensor))
   }
 
   /** The result; of a partial sum, the part of one block. */
   get output(): Operand {
-    const operand = this.operand(this.step.outputs[0])
+    const operand = this.#operand(this.step.outputs[0])
     return this.step.form?.kind === 'perBlock' ? { ...operand, shape: operand.shape.slice(1) } : operand
   }
 
   get epilogue(): EpilogueSpec {
     const { epilogue } = this.step
     if (!epilogue) return plainStore
-    return { expression: epilogue.expression, operands: epilogue.inputs.map(tensor => this.operand(tensor)) }
+    return { expression: epilogue.expression, operands: epilogue.inputs.map(tensor => this.#operand(tensor)) }
   }
 
   /** The last kernel of a convolution whose volumes lie channels last; absent for one of another layout. */
@@ -112,17 +112,17 @@ class StepView<K extends OpName = OpName> {
     return { block: block || 1, channelsLast: Boolean(channelsLast || this.input(0).channelsLast) }
   }
 
-  private operand(tensor: Tensor): Operand {
-    const value = this.plan.value(tensor)
+  #operand(tensor: Tensor): Operand {
+    const value = this.#plan.value(tensor)
     // A vector is the same in blocks and in rows; as a view of what is cut into blocks it is read as rows.
-    const block = value?.layout === 'blocked' && tensor.shape.length > 1 ? this.plan.block : 0
+    const block = value?.layout === 'blocked' && tensor.shape.length > 1 ? this.#plan.block : 0
     const { dtype } = tensor
     if (value?.layout === 'channels last') return { shape: tensor.shape, dtype, block: 0, channelsLast: true }
     const own = this.step.outputs.includes(tensor)
-    if (!this.blocked || !(own || this.plan.slices(this.step as CpuStep, tensor)))
+    if (!this.#blocked || !(own || this.#plan.slices(this.step as CpuStep, tensor)))
       return { shape: tensor.shape, dtype, block }
     const [samples, ...rest] = tensor.shape
-    return { shape: [samples / this.plan.blocks, ...rest], dtype, block }
+    return { shape: [samples / this.#plan.blocks, ...rest], dtype, block }
   }
 }
 

@@ -10,7 +10,8 @@ import { expectSameBits } from '../../support/programs.ts'
 import { sharing, threadedEngine } from '../../support/threads.ts'
 
 /** An engine whose calling thread only waits, as on a page. */
-const pageEngine = (threads: number): WasmEngine => new WasmEngine(threads, false, false, {}, sharing)
+const pageEngine = (threads: number): WasmEngine =>
+  new WasmEngine({ threads, fused: false, takesPart: false }, {}, sharing)
 
 const makers: [string, () => WasmEngine][] = [
   ['one thread', () => createWasmEngine({ threads: 1 })],

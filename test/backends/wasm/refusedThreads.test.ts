@@ -55,7 +55,7 @@ describe.each([mayWait(), false])('an engine of three threads whose caller takes
     ],
   ])('a worker that %s: one thread, one warning, the right result', async (_, refuse, message) => {
     refuseSecond(refuse)
-    const engine = new WasmEngine(3, false, takesPart, {}, sharing)
+    const engine = new WasmEngine({ threads: 3, fused: false, takesPart }, {}, sharing)
     const executables = await Promise.all([engine.compile(product()), engine.compile(product())])
     const alone = `worker threads could not start: ${message}`
     const detail = '1 thread, SIMD: precise'
@@ -71,7 +71,7 @@ describe.each([mayWait(), false])('an engine of three threads whose caller takes
   test('a worker that is not heard of is given up after half a minute', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     refuseSecond(() => silent)
-    const engine = new WasmEngine(3, false, takesPart, {}, sharing)
+    const engine = new WasmEngine({ threads: 3, fused: false, takesPart }, {}, sharing)
     const compiled = engine.compile(product())
     await vi.advanceTimersByTimeAsync(29_000)
     expect(warnings).toEqual([])
@@ -83,7 +83,7 @@ describe.each([mayWait(), false])('an engine of three threads whose caller takes
 
   test('an engine that is closed meanwhile says so, and warns of nothing', async () => {
     refuseSecond(() => silent)
-    const engine = new WasmEngine(3, false, takesPart, {}, sharing)
+    const engine = new WasmEngine({ threads: 3, fused: false, takesPart }, {}, sharing)
     const compiled = engine.compile(product())
     const failed = expect(compiled).rejects.toThrow('the engine is closed')
     await engine.close()

@@ -42,7 +42,11 @@ afterEach(async () => {
 /** An engine that believes in wide vectors and gets its wide modules from `compile`. */
 function engineWith(compile: Compiler, options: WasmEngineOptions = {}, checked = forgetful): WasmEngine {
   const tools = { ...sharing, compile, checked, wide: { on: true, reason: 'for the test' } }
-  const engine = new WasmEngine(options.threads ?? 1, relaxed, true, { innermost: 'channels', ...options }, tools)
+  const engine = new WasmEngine(
+    { threads: options.threads ?? 1, fused: relaxed, takesPart: true },
+    { innermost: 'channels', ...options },
+    tools,
+  )
   engines.push(engine)
   return engine
 }
@@ -219,7 +223,7 @@ describe('kernels that have been checked', () => {
 
 describe('the choice', () => {
   test('is off unless asked for, and then not spoken of', () => {
-    const engine = new WasmEngine(1, relaxed, true, {})
+    const engine = new WasmEngine({ threads: 1, fused: relaxed, takesPart: true }, {})
     engines.push(engine)
     expect(engine.description).not.toHaveProperty('wide')
     expect(wideVectors('off').on).toBe(false)

@@ -18,9 +18,7 @@ import { describeBackend } from '../conformance.ts'
 /** An engine whose kernels are written for wide vectors and compiled plainly. */
 const wideEngine = (innermost: 'samples' | 'channels'): WasmEngine =>
   new WasmEngine(
-    1,
-    hasRelaxedSimd(),
-    true,
+    { threads: 1, fused: hasRelaxedSimd(), takesPart: true },
     { innermost },
     {
       compile: bytes => compileModule(bytes, false),

@@ -52,27 +52,27 @@ interface StoredMoments {
 
 /** The pass that stores channels innermost. */
 export class ChannelLayout extends LayoutPass<CpuForm> {
-  private readonly convolutions: ConvolutionChooser
+  readonly #convolutions: ConvolutionChooser
   /** Values of the network itself, as opposed to its parameters. */
-  private readonly activations: ReadonlySet<Tensor>
-  private readonly channelsLast = new Set<Tensor>()
-  private readonly packed = new Map<Tensor, Tensor>()
-  private readonly unpacked = new Map<Tensor, Tensor>()
-  private momentPlan: MomentPlan = { measured: new Map(), readers: new Map() }
-  private readonly moments = new Map<Tensor, StoredMoments>()
+  readonly #activations: ReadonlySet<Tensor>
+  readonly #channelsLast = new Set<Tensor>()
+  readonly #packed = new Map<Tensor, Tensor>()
+  readonly #unpacked = new Map<Tensor, Tensor>()
+  #momentPlan: MomentPlan = { measured: new Map(), readers: new Map() }
+  readonly #moments = new Map<Tensor, StoredMoments>()
 
   constructor(program: Program, convolutions: ConvolutionChooser) {
     super(program, channelKernels)
-    this.convolutions = convolutions
-    this.activations = batchedValues(this.graph.order)
+    this.#convolutions = convolutions
+    this.#activations = batchedValues(this.graph.order)
   }
 
   run(): LayoutChoice<CpuForm> {
-    return { ...this.walk(), layoutOf: tensor => (this.channelsLast.has(tensor) ? 'channels last' : 'rows') }
+    return { ...this.walk(), layoutOf: tensor => (this.#channelsLast.has(tensor) ? 'channels last' : 'rows') }
   }
 
   protected override lookAhead(steps: readonly FusedStep[]): void {
-    this.momentPlan = planMoments(steps)
+    this.#momentPlan = planMoments(steps)
   }
 
   protected override add(step: FusedStep): void {
@@ -80,7 +80,7 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
       case 'conv2d':
       case 'conv2dInputGradient':
       case 'conv2dWeightGradient':
-        this.addConvolution(step)
+        this.#addConvolution(step)
         break
       case 'maxPool2d':
       case 'maxPool2dSwitches':
@@ -91,27 +91,27 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
       case 'concat':
       case 'slice':
       case 'pad':
-        if (step.outputs[0].shape.length === 4) this.addVolume(step)
-        else this.addRows(step)
+        if (step.outputs[0].shape.length === 4) this.#addVolume(step)
+        else this.#addRows(step)
         break
       case 'map':
       case 'transpose':
-        this.addFree(step)
+        this.#addFree(step)
         break
       case 'reduce':
-        this.addReduce(step)
+        this.#addReduce(step)
         break
       default:
-        this.addRows(step)
+        this.#addRows(step)
     }
   }
 
   /** A convolution in the stages its method asks for. */
-  private addConvolution(step: ConvolutionStep): void {
+  #addConvolution(step: ConvolutionStep): void {
     const { op, attributes } = step
     const [first, second] = step.inputs
     const [output] = step.outputs
-    const measurement = this.momentPlan.measured.get(output)
+    const measurement = this.#momentPlan.measured.get(output)
     const task: ConvolutionTask = {
       op,
       attributes,
@@ -119,17 +119,17 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
       output: output.shape,
       ...(measurement && { moments: measurement.kind }),
     }
-    const method = this.convolutions(task)
+    const method = this.#convolutions(task)
     const ofWeights = op === 'conv2dWeightGradient'
-    const values = [this.asChannels(first), ofWeights ? this.asChannels(second) : this.asRows(second)]
-    this.addStages(step, task, method, values)
-    const moments = measurement && method.moments && this.placeMoments(measurement, method.moments)
+    const values = [this.#asChannels(first), ofWeights ? this.#asChannels(second) : this.asRows(second)]
+    this.#addStages(step, task, method, values)
+    const moments = measurement && method.moments && this.#placeMoments(measurement, method.moments)
     const finished: ConvolutionStep = {
-      ...(ofWeights ? this.withRowEpilogue(step) : this.withEpilogue(step)),
+      ...(ofWeights ? this.withRowEpilogue(step) : this.#withEpilogue(step)),
       inputs: [...method.reads.map(index => values[index]), ...(moments?.inputs ?? [])],
       outputs: moments ? [output, moments.first, moments.second] : step.outputs,
     }
-    if (!ofWeights) this.markChannels(output)
+    if (!ofWeights) this.#markChannels(output)
     const form: ConvolutionForm = {
       kind: 'convolution',
       name: `${op} by ${method.name}`,
@@ -141,7 +141,7 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
   }
 
   /** What a method makes of the operands of a convolution, ahead of its last kernel; appended to the operands' `values`. */
-  private addStages(step: ConvolutionStep, task: ConvolutionTask, method: ConvolutionMethod, values: Tensor[]): void {
+  #addStages(step: ConvolutionStep, task: ConvolutionTask, method: ConvolutionMethod, values: Tensor[]): void {
     const { epilogue: _, ...bare } = step
     const { op, attributes } = step
     const of = step.outputs[0].label ?? op
@@ -155,7 +155,7 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
   }
 
   /** Places for the moments of a volume, in parts of the given numbers of positions. */
-  private placeMoments(measurement: Measurement, counts: readonly number[]): StoredMoments {
+  #placeMoments(measurement: Measurement, counts: readonly number[]): StoredMoments {
     const { kind, volume } = measurement
     const { label: name = 'conv2d', op, attributes } = volume
     const part = (what: string): Tensor => {
@@ -167,46 +167,46 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
       kind,
       first: part(first),
       second: part(second),
-      inputs: kind === 'products' ? [this.asChannels(measurement.other), this.asPerChannel(measurement.center)] : [],
+      inputs: kind === 'products' ? [this.#asChannels(measurement.other), this.#asPerChannel(measurement.center)] : [],
       counts: constantTensor(counts, [counts.length, 1]),
     }
-    this.moments.set(volume, stored)
+    this.#moments.set(volume, stored)
     return stored
   }
 
   /** A step on volumes whose kernel knows both orders. */
-  private addVolume(step: FusedStep): void {
+  #addVolume(step: FusedStep): void {
     const inputs = step.inputs.map(tensor =>
-      tensor.shape.length === 4 ? this.asChannels(tensor) : this.asRows(tensor),
+      tensor.shape.length === 4 ? this.#asChannels(tensor) : this.asRows(tensor),
     )
-    for (const output of step.outputs) this.markChannels(output)
-    this.push({ ...this.withEpilogue(step), inputs })
+    for (const output of step.outputs) this.#markChannels(output)
+    this.push({ ...this.#withEpilogue(step), inputs })
   }
 
   /** A step that reads any layout, by strides. */
-  private addFree(step: FusedStep): void {
-    const inputs = step.inputs.map(tensor => (step.op === 'map' ? this.asOperand(tensor) : this.asRows(tensor)))
+  #addFree(step: FusedStep): void {
+    const inputs = step.inputs.map(tensor => (step.op === 'map' ? this.#asOperand(tensor) : this.asRows(tensor)))
     const [output] = step.outputs
-    const follows = inputs.some(tensor => this.channelsLast.has(tensor) && sameShape(tensor.shape, output.shape))
-    if (follows || this.activations.has(output)) this.markChannels(output)
+    const follows = inputs.some(tensor => this.#channelsLast.has(tensor) && sameShape(tensor.shape, output.shape))
+    if (follows || this.#activations.has(output)) this.#markChannels(output)
     this.push({ ...step, inputs })
   }
 
   /** A reduction of operands in any layout to row-major results; sums over all positions of a volume go in parts. */
-  private addReduce(step: StepOf<'reduce'>): void {
+  #addReduce(step: StepOf<'reduce'>): void {
     const { attributes } = step
     const { axes, fn } = attributes
     const [result] = step.outputs
-    const reader = this.momentPlan.readers.get(result)
-    const moments = reader && this.moments.get(reader.volume)
+    const reader = this.#momentPlan.readers.get(result)
+    const moments = reader && this.#moments.get(reader.volume)
     if (moments) {
-      this.push(this.fromMoments(step, reader, moments))
+      this.push(this.#fromMoments(step, reader, moments))
       return
     }
     const shape = step.prologue?.shape ?? step.inputs[0].shape
-    const inputs = step.inputs.map(tensor => this.asOperand(tensor))
+    const inputs = step.inputs.map(tensor => this.#asOperand(tensor))
     const whole = { ...this.withRowEpilogue(step), inputs }
-    const volume = inputs.some(tensor => this.channelsLast.has(tensor) && sameShape(tensor.shape, shape))
+    const volume = inputs.some(tensor => this.#channelsLast.has(tensor) && sameShape(tensor.shape, shape))
     const keeps = shape.map((size, axis) => size > 1 && !axes.includes(axis))
     const perChannel = volume && keeps[1] && keeps.filter(Boolean).length === 1
     if (!perChannel) {
@@ -234,7 +234,7 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
   }
 
   /** A reduction of the moments' parts in place of one of their volume. */
-  private fromMoments(
+  #fromMoments(
     step: StepOf<'reduce'>,
     reader: MomentReader,
     { kind, first, second, counts }: StoredMoments,
@@ -245,62 +245,62 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
       return { ...bare, attributes, inputs: [reader.kind === 'sums' ? first : second] }
     }
     const expression = fromParts[reader.kind]
-    const center = reader.kind === 'sums' ? [] : [this.asPerChannel(reader.around)]
+    const center = reader.kind === 'sums' ? [] : [this.#asPerChannel(reader.around)]
     const inputs = [first, counts, ...center, second].slice(0, inputsOf(expression).length)
     return { ...bare, attributes, inputs, prologue: { expression, shape: first.shape } }
   }
 
   /** A value of one number per channel as `[C]`. */
-  private asPerChannel(tensor: Tensor): Tensor {
+  #asPerChannel(tensor: Tensor): Tensor {
     return apply(opTable.reshape, [this.asRows(tensor)], { shape: [sizeOf(tensor.shape)] })
   }
 
-  private addRows(step: FusedStep): void {
+  #addRows(step: FusedStep): void {
     this.push(this.withRowEpilogue({ ...step, inputs: step.inputs.map(tensor => this.asRows(tensor)) }))
   }
 
-  private withEpilogue<S extends FusedStep>(step: S): S {
+  #withEpilogue<S extends FusedStep>(step: S): S {
     const { epilogue } = step
     if (!epilogue) return step
-    return { ...step, epilogue: { ...epilogue, inputs: epilogue.inputs.map(tensor => this.asOperand(tensor)) } }
+    return { ...step, epilogue: { ...epilogue, inputs: epilogue.inputs.map(tensor => this.#asOperand(tensor)) } }
   }
 
-  private markChannels(tensor: Tensor): void {
-    if (isVolume(tensor.shape)) this.channelsLast.add(tensor)
+  #markChannels(tensor: Tensor): void {
+    if (isVolume(tensor.shape)) this.#channelsLast.add(tensor)
   }
 
   /** The value channels last; the value itself where both orders are the same. */
-  private asChannels(tensor: Tensor): Tensor {
-    const operand = this.asOperand(tensor)
-    if (!isVolume(tensor.shape) || this.channelsLast.has(operand)) return operand
-    const known = this.packed.get(operand)
+  #asChannels(tensor: Tensor): Tensor {
+    const operand = this.#asOperand(tensor)
+    if (!isVolume(tensor.shape) || this.#channelsLast.has(operand)) return operand
+    const known = this.#packed.get(operand)
     if (known) return known
     const step = copyStep(operand)
     const [volume] = step.outputs
-    this.packed.set(operand, volume)
-    this.channelsLast.add(volume)
+    this.#packed.set(operand, volume)
+    this.#channelsLast.add(volume)
     this.push(step)
     return volume
   }
 
   /** The value in any layout: a view of a volume in another shape is a view of its rows. */
-  private asOperand(tensor: Tensor): Tensor {
+  #asOperand(tensor: Tensor): Tensor {
     const storage = storageOf(tensor)
-    if (!this.channelsLast.has(storage)) return tensor
+    if (!this.#channelsLast.has(storage)) return tensor
     return sameShape(storage.shape, tensor.shape) ? storage : this.asRows(tensor)
   }
 
   protected override asRows(tensor: Tensor): Tensor {
     const storage = storageOf(tensor)
-    if (!this.channelsLast.has(storage)) return tensor
+    if (!this.#channelsLast.has(storage)) return tensor
     if (!sameShape(storage.shape, tensor.shape)) {
       return apply(opTable.reshape, [this.asRows(storage)], { shape: tensor.shape })
     }
-    const known = this.unpacked.get(storage)
+    const known = this.#unpacked.get(storage)
     if (known) return known
     const step = copyStep(storage)
     const [rows] = step.outputs
-    this.unpacked.set(storage, rows)
+    this.#unpacked.set(storage, rows)
     this.push(step)
     return rows
   }

@@ -34,36 +34,39 @@ export function chooseBlock(batch: number, blockSizes: readonly number[]): numbe
 
 /** The pass that stores samples innermost, in blocks. */
 export class SampleLayout extends LayoutPass<CpuForm> {
-  private readonly batched: Set<Tensor>
-  private readonly block: number
-  private readonly blocks: number
-  private readonly batch: number
-  private readonly blockable = new Set<CpuStep>()
-  private readonly blockedLayout = new Set<Tensor>()
-  private readonly sliced = new Set<Tensor>()
-  private readonly packed = new Map<Tensor, Tensor>()
-  private readonly unpacked = new Map<Tensor, Tensor>()
+  readonly #batched: Set<Tensor>
+  readonly #block: number
+  readonly #blocks: number
+  readonly #batch: number
+  readonly #blockable = new Set<CpuStep>()
+  readonly #blockedLayout = new Set<Tensor>()
+  readonly #sliced = new Set<Tensor>()
+  readonly #packed = new Map<Tensor, Tensor>()
+  readonly #unpacked = new Map<Tensor, Tensor>()
 
   constructor(program: Program, blockSizes: readonly number[]) {
     super(program, sampleKernels)
-    this.batched = batchedValues(this.graph.order)
-    this.batch = this.graph.inputs.find(tensor => this.batched.has(tensor))?.shape[0] ?? 1
-    this.block = chooseBlock(this.batch, blockSizes)
-    this.blocks = this.batch / this.block
+    this.#batched = batchedValues(this.graph.order)
+    this.#batch = this.graph.inputs.find(tensor => this.#batched.has(tensor))?.shape[0] ?? 1
+    this.#block = chooseBlock(this.#batch, blockSizes)
+    this.#blocks = this.#batch / this.#block
   }
 
   run(): LayoutChoice<CpuForm> {
-    for (const tensor of this.batched) if (tensor.source) this.sliced.add(tensor)
+    for (const tensor of this.#batched) if (tensor.source) this.#sliced.add(tensor)
     const walked = this.walk()
-    const { blockable: steps, block: samples, blocks: count, sliced } = this
+    const steps = this.#blockable
+    const samples = this.#block
+    const count = this.#blocks
+    const sliced = this.#sliced
     return {
       ...walked,
-      layoutOf: tensor => (this.blockedLayout.has(tensor) ? 'blocked' : 'rows'),
-      blocks: { count, samples, steps, sliced, slices: (step, tensor) => this.slices(step, tensor) },
+      layoutOf: tensor => (this.#blockedLayout.has(tensor) ? 'blocked' : 'rows'),
+      blocks: { count, samples, steps, sliced, slices: (step, tensor) => this.#slices(step, tensor) },
     }
   }
 
-  private readonly isBatched = (tensor: Tensor): boolean => this.batched.has(tensor)
+  readonly #isBatched = (tensor: Tensor): boolean => this.#batched.has(tensor)
 
   protected override add(step: FusedStep): void {
     const {
@@ -72,68 +75,68 @@ export class SampleLayout extends LayoutPass<CpuForm> {
       attributes,
       outputs: [output],
     } = step
-    const role = opNamed(op).batch({ output, inputs, isBatched: this.isBatched }, attributes)
+    const role = opNamed(op).batch({ output, inputs, isBatched: this.#isBatched }, attributes)
     const epilogueFits = (step.epilogue?.inputs ?? []).every(tensor =>
-      this.batched.has(tensor)
+      this.#batched.has(tensor)
         ? tensor.shape.length === output.shape.length && tensor.shape[0] === output.shape[0]
         : // Read whole by the operation, it cannot be read block by block in the store as well.
           !step.inputs.includes(tensor),
     )
-    if (role === 'parallel' && epilogueFits) this.addParallel(step)
-    else if (role === 'sum') this.addSum(step)
+    if (role === 'parallel' && epilogueFits) this.#addParallel(step)
+    else if (role === 'sum') this.#addSum(step)
     else if (role === 'contract')
-      this.pushWhole(
+      this.#pushWhole(
         step,
-        step.inputs.map(tensor => this.asBlocked(tensor)),
+        step.inputs.map(tensor => this.#asBlocked(tensor)),
       )
     else
-      this.pushWhole(
+      this.#pushWhole(
         step,
         step.inputs.map(tensor => this.asRows(tensor)),
       )
   }
 
   /** The result has one row per sample. */
-  private addParallel(step: FusedStep): void {
-    const inputs = step.inputs.map(tensor => (step.op === 'map' ? this.asOperand(tensor) : this.asBlocked(tensor)))
+  #addParallel(step: FusedStep): void {
+    const inputs = step.inputs.map(tensor => (step.op === 'map' ? this.#asOperand(tensor) : this.#asBlocked(tensor)))
     const { epilogue, ...bare } = step
     const result: FusedStep = {
       ...bare,
       inputs,
-      ...(epilogue && { epilogue: { ...epilogue, inputs: epilogue.inputs.map(tensor => this.asOperand(tensor)) } }),
+      ...(epilogue && { epilogue: { ...epilogue, inputs: epilogue.inputs.map(tensor => this.#asOperand(tensor)) } }),
     }
     for (const output of result.outputs) {
-      this.batched.add(output)
-      this.sliced.add(output)
+      this.#batched.add(output)
+      this.#sliced.add(output)
       // A vector is the same in both layouts; as rows it can also be seen as a view.
-      if (output.shape.length > 1) this.blockedLayout.add(output)
+      if (output.shape.length > 1) this.#blockedLayout.add(output)
     }
-    this.pushBlocked(result)
+    this.#pushBlocked(result)
   }
 
   /** The result sums over the samples. */
-  private addSum(step: FusedStep): void {
+  #addSum(step: FusedStep): void {
     const { op, attributes } = step
     const [result] = step.outputs
-    const inputs = step.inputs.map(tensor => this.asBlocked(tensor))
+    const inputs = step.inputs.map(tensor => this.#asBlocked(tensor))
     const bytes = (tensor: Tensor): number => sizeOf(tensor.shape) * bytesPerElement[tensor.dtype]
-    const read = step.inputs.reduce((sum, tensor) => sum + bytes(tensor), 0) / this.blocks
-    if (this.blocks < fewestBlocks || bytes(result) > partialShare * read) {
-      this.pushWhole(step, inputs)
+    const read = step.inputs.reduce((sum, tensor) => sum + bytes(tensor), 0) / this.#blocks
+    if (this.#blocks < fewestBlocks || bytes(result) > partialShare * read) {
+      this.#pushWhole(step, inputs)
       return
     }
     const partial = new Tensor({
       op,
       inputs,
       attributes,
-      shape: [this.blocks, ...result.shape],
+      shape: [this.#blocks, ...result.shape],
       dtype: 'f32',
       label: result.label && `${result.label} (per block)`,
     })
-    this.sliced.add(partial)
+    this.#sliced.add(partial)
     const { epilogue, ...bare } = step
     const multiplyAdds = this.workOf({ ...bare, inputs })
-    this.blockable.add(this.push({ ...bare, inputs, outputs: [partial] }, { form: perBlock, multiplyAdds }))
+    this.#blockable.add(this.push({ ...bare, inputs, outputs: [partial] }, { form: perBlock, multiplyAdds }))
     const fn = step.op === 'reduce' ? step.attributes.fn : 'sum'
     this.push(
       this.withRowEpilogue({
@@ -147,7 +150,7 @@ export class SampleLayout extends LayoutPass<CpuForm> {
   }
 
   /** A step that runs in one piece, on operands in the layout that suits it. */
-  private pushWhole(step: FusedStep, inputs: readonly Tensor[]): void {
+  #pushWhole(step: FusedStep, inputs: readonly Tensor[]): void {
     const { epilogue, ...bare } = step
     if (!epilogue || step.op !== 'conv2dWeightGradient') {
       this.push(this.withRowEpilogue({ ...step, inputs }))
@@ -167,54 +170,54 @@ export class SampleLayout extends LayoutPass<CpuForm> {
   }
 
   /** A step that may run block by block, if there are enough blocks. */
-  private pushBlocked(step: FusedStep): void {
+  #pushBlocked(step: FusedStep): void {
     const added = this.push(step)
-    if (this.blocks >= fewestBlocks) this.blockable.add(added)
+    if (this.#blocks >= fewestBlocks) this.#blockable.add(added)
   }
 
-  private isBlocked(tensor: Tensor): boolean {
-    return this.blockedLayout.has(storageOf(tensor))
+  #isBlocked(tensor: Tensor): boolean {
+    return this.#blockedLayout.has(storageOf(tensor))
   }
 
   /** The value in blocked layout, for the operands of batched operations; weights and vectors are left alone. */
-  private asBlocked(tensor: Tensor): Tensor {
-    if (!this.batched.has(tensor) || this.isBlocked(tensor) || tensor.shape.length < 2) return tensor
-    const known = this.packed.get(tensor)
+  #asBlocked(tensor: Tensor): Tensor {
+    if (!this.#batched.has(tensor) || this.#isBlocked(tensor) || tensor.shape.length < 2) return tensor
+    const known = this.#packed.get(tensor)
     if (known) return known
     const step = copyStep(tensor)
     const [blocked] = step.outputs
-    this.packed.set(tensor, blocked)
-    this.addParallel(step)
+    this.#packed.set(tensor, blocked)
+    this.#addParallel(step)
     return blocked
   }
 
   /** The value as an operand of an expression: in any layout, unless it is a view that mixes samples. */
-  private asOperand(tensor: Tensor): Tensor {
-    return this.isBlocked(tensor) && !this.batched.has(tensor) ? this.asRows(tensor) : tensor
+  #asOperand(tensor: Tensor): Tensor {
+    return this.#isBlocked(tensor) && !this.#batched.has(tensor) ? this.asRows(tensor) : tensor
   }
 
   /** The value row-major. */
   protected override asRows(tensor: Tensor): Tensor {
-    if (isApplicationOf(tensor, 'reshape') && this.isBlocked(tensor) && !this.batched.has(tensor)) {
+    if (isApplicationOf(tensor, 'reshape') && this.#isBlocked(tensor) && !this.#batched.has(tensor)) {
       // A view that mixes samples is a view of the rows, not of the blocks.
       return apply(opTable.reshape, [this.asRows(tensor.inputs[0])], tensor.attributes)
     }
-    if (!this.isBlocked(tensor) || tensor.shape.length < 2) return tensor
-    const known = this.unpacked.get(tensor)
+    if (!this.#isBlocked(tensor) || tensor.shape.length < 2) return tensor
+    const known = this.#unpacked.get(tensor)
     if (known) return known
     const step = copyStep(tensor)
     const [rows] = step.outputs
-    this.unpacked.set(tensor, rows)
-    this.sliced.add(rows)
-    this.pushBlocked(step)
+    this.#unpacked.set(tensor, rows)
+    this.#sliced.add(rows)
+    this.#pushBlocked(step)
     return rows
   }
 
   /** Whether a blocked step reads only its own block of an operand. */
-  private slices({ op, inputs, epilogue, outputs: [{ shape }] }: CpuStep, tensor: Tensor): boolean {
+  #slices({ op, inputs, epilogue, outputs: [{ shape }] }: CpuStep, tensor: Tensor): boolean {
     if (op === 'map' || (epilogue?.inputs.includes(tensor) && !inputs.includes(tensor))) {
-      return tensor.shape.length === shape.length && tensor.shape[0] === this.batch
+      return tensor.shape.length === shape.length && tensor.shape[0] === this.#batch
     }
-    return this.batched.has(tensor) || op.startsWith('softmaxCrossEntropy')
+    return this.#batched.has(tensor) || op.startsWith('softmaxCrossEntropy')
   }
 }

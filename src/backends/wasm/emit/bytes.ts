@@ -5,36 +5,36 @@
 
 /** Bytes written one after another. */
 export class ByteWriter {
-  private buffer: Uint8Array<ArrayBuffer>
-  private end = 0
+  #buffer: Uint8Array<ArrayBuffer>
+  #end = 0
 
   /** @param capacity bytes to begin with; more are made as they are needed */
   constructor(capacity = 256) {
-    this.buffer = new Uint8Array(capacity)
+    this.#buffer = new Uint8Array(capacity)
   }
 
   /** Number of bytes so far. */
   get length(): number {
-    return this.end
+    return this.#end
   }
 
   /** The bytes so far: a view that later writing may leave behind. */
   get written(): Uint8Array<ArrayBuffer> {
-    return this.buffer.subarray(0, this.end)
+    return this.#buffer.subarray(0, this.#end)
   }
 
   /** One byte. */
   byte(value: number): this {
-    if (this.end === this.buffer.length) this.reserve(1)
-    this.buffer[this.end++] = value
+    if (this.#end === this.#buffer.length) this.#reserve(1)
+    this.#buffer[this.#end++] = value
     return this
   }
 
   /** Several bytes. */
   bytes(values: ArrayLike<number>): this {
-    this.reserve(values.length)
-    this.buffer.set(values, this.end)
-    this.end += values.length
+    this.#reserve(values.length)
+    this.#buffer.set(values, this.#end)
+    this.#end += values.length
     return this
   }
 
@@ -78,11 +78,11 @@ export class ByteWriter {
     return this.unsigned(bytes.length).bytes(bytes)
   }
 
-  private reserve(more: number): void {
-    if (this.end + more <= this.buffer.length) return
-    const larger = new Uint8Array(Math.max(2 * this.buffer.length, this.end + more))
+  #reserve(more: number): void {
+    if (this.#end + more <= this.#buffer.length) return
+    const larger = new Uint8Array(Math.max(2 * this.#buffer.length, this.#end + more))
     larger.set(this.written)
-    this.buffer = larger
+    this.#buffer = larger
   }
 }
 

@@ -15,15 +15,15 @@ export type PushInput = (index: number) => void
 
 /** Emits expressions into one function; temporary locals are reused between calls. */
 export class ExpressionEmitter {
-  private readonly f: FunctionBuilder
-  private readonly math: MathLibrary
-  private readonly lanes: Lanes
-  private readonly free: Local[] = []
+  readonly #f: FunctionBuilder
+  readonly #math: MathLibrary
+  readonly #lanes: Lanes
+  readonly #free: Local[] = []
 
   constructor(f: FunctionBuilder, math: MathLibrary, lanes: Lanes) {
-    this.f = f
-    this.math = math
-    this.lanes = lanes
+    this.#f = f
+    this.#math = math
+    this.#lanes = lanes
   }
 
   /** Pushes the value of the expression. */
@@ -34,23 +34,23 @@ export class ExpressionEmitter {
       const key = shared.keyOf(e)
       const local = known.get(key)
       if (local !== undefined) {
-        this.f.get(local)
+        this.#f.get(local)
         return
       }
-      this.pushNode(e, emit, pushInput)
+      this.#pushNode(e, emit, pushInput)
       if (shared.counts.get(key)! > 1 && e.kind !== 'constant') {
-        const kept = this.free.pop() ?? this.f.local(this.lanes === 4 ? 'v128' : 'f32')
+        const kept = this.#free.pop() ?? this.#f.local(this.#lanes === 4 ? 'v128' : 'f32')
         known.set(key, kept)
-        this.f.tee(kept)
+        this.#f.tee(kept)
       }
     }
     emit(expression)
-    this.free.push(...known.values())
+    this.#free.push(...known.values())
   }
 
-  private pushNode(e: Expression, emit: (e: Expression) => void, pushInput: PushInput): void {
-    const { f } = this
-    const vector = this.lanes === 4
+  #pushNode(e: Expression, emit: (e: Expression) => void, pushInput: PushInput): void {
+    const f = this.#f
+    const vector = this.#lanes === 4
     switch (e.kind) {
       case 'input':
         pushInput(e.index)
@@ -60,7 +60,7 @@ export class ExpressionEmitter {
         else f.f32(e.value)
         return
       case 'unary':
-        this.pushUnary(e, emit)
+        this.#pushUnary(e, emit)
         return
       case 'binary':
         emit(e.x)
@@ -68,14 +68,14 @@ export class ExpressionEmitter {
         f.op(vector ? (`f32x4.${e.fn}` as const) : (`f32.${e.fn}` as const))
         return
       case 'compare':
-        this.pushMask(e, emit)
+        this.#pushMask(e, emit)
         if (vector) f.f32x4(1).op('v128.and')
         else f.op('f32.convert_i32_s')
         return
       case 'select':
         emit(e.x)
         emit(e.y)
-        this.pushMask(e.condition, emit)
+        this.#pushMask(e.condition, emit)
         f.op(vector ? 'v128.bitselect' : 'select')
         return
       default:
@@ -84,9 +84,9 @@ export class ExpressionEmitter {
   }
 
   /** Pushes all-ones lanes (or i32 1) where the condition is not 0. */
-  private pushMask(condition: Expression, emit: (e: Expression) => void): void {
-    const { f } = this
-    const vector = this.lanes === 4
+  #pushMask(condition: Expression, emit: (e: Expression) => void): void {
+    const f = this.#f
+    const vector = this.#lanes === 4
     if (condition.kind === 'compare') {
       emit(condition.x)
       emit(condition.y)
@@ -98,9 +98,9 @@ export class ExpressionEmitter {
     }
   }
 
-  private pushUnary(e: Expression & { kind: 'unary' }, emit: (e: Expression) => void): void {
-    const { f } = this
-    const vector = this.lanes === 4
+  #pushUnary(e: Expression & { kind: 'unary' }, emit: (e: Expression) => void): void {
+    const f = this.#f
+    const vector = this.#lanes === 4
     switch (e.fn) {
       case 'neg':
       case 'abs':
@@ -123,17 +123,17 @@ export class ExpressionEmitter {
       case 'cos':
       case 'erf':
         emit(e.x)
-        this.call(e.fn)
+        this.#call(e.fn)
         return
       default:
         e.fn satisfies never
     }
   }
 
-  private call(fn: MathFunction): void {
-    const target = this.math.function(fn)
-    if (this.lanes === 4) this.f.call(target)
-    else this.f.op('f32x4.splat').call(target).extractLane(0)
+  #call(fn: MathFunction): void {
+    const target = this.#math.function(fn)
+    if (this.#lanes === 4) this.#f.call(target)
+    else this.#f.op('f32x4.splat').call(target).extractLane(0)
   }
 }
 

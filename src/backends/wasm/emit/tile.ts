@@ -64,31 +64,31 @@ export class RegisterTile {
   readonly columns: number
   /** `accumulators[row][column]`; with several vectors of terms a step, those of a column follow each other. */
   readonly accumulators: readonly (readonly Local[])[]
-  private readonly column: readonly Local[]
-  private readonly row: readonly Local[]
-  private readonly depth: number
-  private readonly f: FunctionBuilder
-  private readonly arithmetic: Arithmetic
+  readonly #column: readonly Local[]
+  readonly #row: readonly Local[]
+  readonly #depth: number
+  readonly #f: FunctionBuilder
+  readonly #arithmetic: Arithmetic
 
   /** @param depth vectors of terms that a step takes where rows are vectors, each into accumulators of its own */
   constructor(f: FunctionBuilder, rows: number, columns: number, arithmetic: Arithmetic, depth = 1) {
     const type = arithmetic.lanes === 4 ? 'v128' : 'f32'
-    this.f = f
+    this.#f = f
     this.rows = rows
     this.columns = columns
-    this.arithmetic = arithmetic
+    this.#arithmetic = arithmetic
     this.accumulators = Array.from({ length: rows }, () => f.localArray(type, columns * depth))
-    this.column = f.localArray(type, columns * depth)
-    this.row = f.localArray(type, depth)
-    this.depth = depth
+    this.#column = f.localArray(type, columns * depth)
+    this.#row = f.localArray(type, depth)
+    this.#depth = depth
   }
 
   /** Sets all accumulators to 0. */
   clear(): void {
     for (const accumulator of this.accumulators.flat()) {
-      if (this.arithmetic.lanes === 4) this.f.f32x4(0)
-      else this.f.f32(0)
-      this.f.set(accumulator)
+      if (this.#arithmetic.lanes === 4) this.#f.f32x4(0)
+      else this.#f.f32(0)
+      this.#f.set(accumulator)
     }
   }
 
@@ -106,7 +106,7 @@ export class RegisterTile {
   /** Loads all accumulators from rows of vectors, `rowBytes` apart. */
   load(address: Local, rowBytes: number): void {
     this.#each((accumulator, row, column) => {
-      this.f
+      this.#f
         .get(address)
         .memory('v128.load', row * rowBytes + column * 16)
         .set(accumulator)
@@ -116,7 +116,7 @@ export class RegisterTile {
   /** Stores all accumulators as they are, as rows of vectors `rowBytes` apart, the first `shift` bytes on. */
   storeRaw(address: Local, rowBytes: number, shift = 0): void {
     this.#each((accumulator, row, column) => {
-      this.f
+      this.#f
         .get(address)
         .get(accumulator)
         .memory('v128.store', shift + row * rowBytes + column * 16)
@@ -125,33 +125,34 @@ export class RegisterTile {
 
   /** One step of the sum, with both operands `rowShift` and `columnShift` bytes further on. */
   step(operands: TileOperands, rowShift = 0, columnShift = 0): void {
-    const { f, depth } = this
+    const f = this.#f
+    const depth = this.#depth
     const { rowAddress, rowOffsets, rowKind, columnAddress, columnOffsets, onlyColumn } = operands
-    const columns = this.column
+    const columns = this.#column
       .map((_, j) => j)
       .filter(j => onlyColumn === undefined || Math.floor(j / depth) === onlyColumn)
-    this.note(rowKind === 'splat' ? this.arithmetic.lanes : 1)
-    const vector = this.arithmetic.lanes === 4
+    this.#note(rowKind === 'splat' ? this.#arithmetic.lanes : 1)
+    const vector = this.#arithmetic.lanes === 4
     const loadVector = vector ? 'v128.load' : 'f32.load'
     const loadRow = vector && rowKind === 'splat' ? 'v128.load32_splat' : loadVector
     for (const j of columns) {
       f.get(columnAddress)
         .memory(loadVector, columnOffsets[Math.floor(j / depth)] + (j % depth) * 16 + columnShift)
-        .set(this.column[j])
+        .set(this.#column[j])
     }
     for (let i = 0; i < this.rows; i++) {
-      this.row.forEach((row, part) => {
+      this.#row.forEach((row, part) => {
         f.get(typeof rowAddress === 'number' ? rowAddress : rowAddress[i])
           .memory(loadRow, rowOffsets[i] + part * 16 + rowShift)
           .set(row)
       })
-      for (const j of columns) this.multiplyAdd(this.accumulators[i][j], this.row[j % depth], this.column[j])
+      for (const j of columns) this.#multiplyAdd(this.accumulators[i][j], this.#row[j % depth], this.#column[j])
     }
   }
 
   /** Runs steps in a loop, unrolled, with an exit after each step. */
   steps(operands: TileOperands, { count, rowAdvance, columnAdvance, unroll = 4, place = oneStep }: TileLoop): void {
-    const { f } = this
+    const f = this.#f
     const rowAddresses = typeof operands.rowAddress === 'number' ? [operands.rowAddress] : operands.rowAddress
     const places = unroll / place.steps
     // Offsets of instructions are not negative: a falling address starts below, and its offsets fall towards it.
@@ -181,7 +182,7 @@ export class RegisterTile {
    * that counting down does not bring to 0 (0 itself will do): the exits it guards keep the steps apart.
    */
   unrolled(operands: TileOperands, shifts: readonly (readonly [row: number, column: number])[], never: Local): void {
-    const { f } = this
+    const f = this.#f
     f.block(exit => {
       for (const [row, column] of shifts) {
         this.step(operands, row, column)
@@ -201,8 +202,8 @@ export class RegisterTile {
     address: Local,
     offset: (row: number, column: number) => number,
   ): void {
-    const { f } = this
-    const store = this.arithmetic.lanes === 4 ? 'v128.store' : 'f32.store'
+    const f = this.#f
+    const store = this.#arithmetic.lanes === 4 ? 'v128.store' : 'f32.store'
     this.#each((accumulator, row, column) => {
       push(row, column)
       f.set(accumulator)
@@ -220,9 +221,9 @@ export class RegisterTile {
 
   /** Pushes the sum of the four lanes of a column's first accumulator as f32, added in a fixed order. */
   pushLaneSum(row: number, column: number): void {
-    const { f } = this
-    const accumulator = this.accumulators[row][column * this.depth]
-    if (this.arithmetic.lanes === 1) {
+    const f = this.#f
+    const accumulator = this.accumulators[row][column * this.#depth]
+    if (this.#arithmetic.lanes === 1) {
       f.get(accumulator)
       return
     }
@@ -232,15 +233,17 @@ export class RegisterTile {
   }
 
   /** Notes that the function computes this tile, whose columns are `lanes` results each. */
-  private note(lanes: number): void {
-    const { f, rows } = this
+  #note(lanes: number): void {
+    const f = this.#f
+    const { rows } = this
     const columns = this.columns * lanes
     const known = largestTiles.get(f)
     if (!known || rows * columns > known.rows * known.columns) largestTiles.set(f, { rows, columns })
   }
 
-  private multiplyAdd(accumulator: Local, a: Local, b: Local): void {
-    const { f, arithmetic } = this
+  #multiplyAdd(accumulator: Local, a: Local, b: Local): void {
+    const f = this.#f
+    const arithmetic = this.#arithmetic
     if (arithmetic.lanes === 1) f.get(accumulator).get(a).get(b).op('f32.mul', 'f32.add')
     else if (arithmetic.fused) f.get(a).get(b).get(accumulator).op('f32x4.relaxed_madd')
     else f.get(accumulator).get(a).get(b).op('f32x4.mul', 'f32x4.add')

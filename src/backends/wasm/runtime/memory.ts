@@ -40,10 +40,10 @@ export class LinearMemory {
   readonly memory: WebAssembly.Memory
   /** Bytes that it may grow to. */
   readonly limit: number
-  private end = align(controlBytes)
-  private readonly free: { address: number; bytes: number }[] = []
+  #end = align(controlBytes)
+  readonly #free: { address: number; bytes: number }[] = []
   /** What is left of the latest chunk. */
-  private chunk = { address: 0, bytes: 0 }
+  #chunk = { address: 0, bytes: 0 }
 
   /** @param shared whether threads share the memory */
   constructor(shared: boolean) {
@@ -54,39 +54,39 @@ export class LinearMemory {
 
   /** Bytes handed out so far, control words included. */
   get used(): number {
-    return this.end
+    return this.#end
   }
 
   /** The address of `bytes` fresh or reused bytes. @throws MemoryError when the memory is exhausted. */
   allocate(bytes: number): number {
     const size = align(Math.max(1, bytes))
-    if (size > smallBytes) return this.allocateLarge(size)
-    if (this.chunk.bytes < size) this.chunk = { address: this.allocateLarge(chunkBytes), bytes: chunkBytes }
-    const { address, bytes: left } = this.chunk
-    this.chunk = { address: address + size, bytes: left - size }
+    if (size > smallBytes) return this.#allocateLarge(size)
+    if (this.#chunk.bytes < size) this.#chunk = { address: this.#allocateLarge(chunkBytes), bytes: chunkBytes }
+    const { address, bytes: left } = this.#chunk
+    this.#chunk = { address: address + size, bytes: left - size }
     return address
   }
 
-  private allocateLarge(size: number): number {
-    const fit = this.free.findIndex(region => region.bytes >= size)
+  #allocateLarge(size: number): number {
+    const fit = this.#free.findIndex(region => region.bytes >= size)
     if (fit >= 0) {
-      const region = this.free[fit]
-      this.free.splice(fit, 1)
-      if (region.bytes > size) this.free.push({ address: region.address + size, bytes: region.bytes - size })
+      const region = this.#free[fit]
+      this.#free.splice(fit, 1)
+      if (region.bytes > size) this.#free.push({ address: region.address + size, bytes: region.bytes - size })
       return region.address
     }
-    const address = this.end
-    this.grow(address + size)
-    this.end = address + size
+    const address = this.#end
+    this.#grow(address + size)
+    this.#end = address + size
     return address
   }
 
   /** The address of a region made larger; what it held is lost. */
   enlarge(address: number, bytes: number, wanted: number): number {
     if (bytes === 0) return this.allocate(wanted)
-    if (address + align(bytes) === this.end) {
-      this.grow(address + align(wanted))
-      this.end = address + align(wanted)
+    if (address + align(bytes) === this.#end) {
+      this.#grow(address + align(wanted))
+      this.#end = address + align(wanted)
       return address
     }
     const moved = this.allocate(wanted)
@@ -96,10 +96,10 @@ export class LinearMemory {
 
   /** Gives a region back. */
   release(address: number, bytes: number): void {
-    if (bytes > 0) this.free.push({ address, bytes: align(bytes) })
+    if (bytes > 0) this.#free.push({ address, bytes: align(bytes) })
   }
 
-  private grow(bytes: number): void {
+  #grow(bytes: number): void {
     const missing = Math.ceil((bytes - this.memory.buffer.byteLength) / pageBytes)
     if (missing <= 0) return
     try {

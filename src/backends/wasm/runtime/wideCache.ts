@@ -26,32 +26,33 @@ let shared: StoredKernels | undefined
 
 /** Kernels known in a file, or in memory where there is no Node. */
 export class StoredKernels implements CheckedKernels {
-  private readonly known = new Set<string>()
-  private readonly node: NodeModules | undefined
-  private readonly file: string | undefined
+  readonly #known = new Set<string>()
+  readonly #node: NodeModules | undefined
+  readonly #file: string | undefined
 
   /** @param folder for the file, by default the cache folder of downloads */
   constructor(node: NodeModules | undefined, folder = node && defaultFolder(node)) {
-    this.node = node
+    this.#node = node
     if (!node || folder === undefined) return
     // V8's own tag of what its code depends on: version, flags, features of the processor.
-    this.file = node.path.join(folder, `${prefix}-${node.v8.cachedDataVersionTag().toString(16)}.txt`)
+    this.#file = node.path.join(folder, `${prefix}-${node.v8.cachedDataVersionTag().toString(16)}.txt`)
     try {
-      for (const line of node.fs.readFileSync(this.file, 'latin1').split('\n')) this.known.add(line)
+      for (const line of node.fs.readFileSync(this.#file, 'latin1').split('\n')) this.#known.add(line)
     } catch {
       // There is no file yet, or none that may be read: then kernels are checked once more.
     }
   }
 
   has(kernel: FunctionBuilder): boolean {
-    return this.node !== undefined && this.known.has(hashOf(kernel, this.node))
+    return this.#node !== undefined && this.#known.has(hashOf(kernel, this.#node))
   }
 
   add(kernels: readonly FunctionBuilder[]): void {
-    const { node, file } = this
+    const node = this.#node
+    const file = this.#file
     if (!node) return
-    const hashes = kernels.map(kernel => hashOf(kernel, node)).filter(hash => !this.known.has(hash))
-    for (const hash of hashes) this.known.add(hash)
+    const hashes = kernels.map(kernel => hashOf(kernel, node)).filter(hash => !this.#known.has(hash))
+    for (const hash of hashes) this.#known.add(hash)
     if (file === undefined || hashes.length === 0) return
     try {
       node.fs.mkdirSync(node.path.dirname(file), { recursive: true })

@@ -123,10 +123,10 @@ const [pageWords, probeStep] = [1024, 253]
 class TestBench {
   readonly memory: WebAssembly.Memory
   /** What inputs are read from: numbers in −1 … 1 (or bytes, as which they are anything), the same with NaN, integers 0 and 1. */
-  private readonly inputs: Readonly<Record<OperandKind, number>>
-  private readonly tables: number
-  private readonly results: readonly [plain: number, wide: number]
-  private readonly workspaces: readonly [plain: number, wide: number]
+  readonly #inputs: Readonly<Record<OperandKind, number>>
+  readonly #tables: number
+  readonly #results: readonly [plain: number, wide: number]
+  readonly #workspaces: readonly [plain: number, wide: number]
 
   constructor(trials: readonly Trial[], shared: boolean) {
     const most = (size: (trial: Trial) => number): number => align(Math.max(0, ...trials.map(size)))
@@ -145,14 +145,14 @@ class TestBench {
       end = address + bytes + guard
       return address
     }
-    this.inputs = { numbers: claim(sizes.numbers), withNaN: claim(sizes.withNaN), indices: claim(sizes.indices) }
-    this.tables = claim(tableBytes)
-    this.results = [claim(resultBytes), claim(resultBytes)]
-    this.workspaces = [claim(workspaceBytes), claim(workspaceBytes)]
+    this.#inputs = { numbers: claim(sizes.numbers), withNaN: claim(sizes.withNaN), indices: claim(sizes.indices) }
+    this.#tables = claim(tableBytes)
+    this.#results = [claim(resultBytes), claim(resultBytes)]
+    this.#workspaces = [claim(workspaceBytes), claim(workspaceBytes)]
     this.memory = new WebAssembly.Memory({ initial: Math.ceil(end / pageBytes), maximum: pageBytes, shared })
     const filled = (kind: OperandKind): [ArrayBufferLike, number, number] => [
       this.memory.buffer,
-      this.inputs[kind],
+      this.#inputs[kind],
       Math.min(sizes[kind], mostFilled) / 4,
     ]
     fill(new Float32Array(...filled('numbers')), number => number)
@@ -162,17 +162,17 @@ class TestBench {
 
   /** Whether both builds of a kernel compute the same. */
   agree(trial: Trial, builds: readonly WebAssembly.Instance[]): boolean {
-    this.writeTables(trial)
-    const [plain, wide] = builds.map(({ exports }, build) => this.outcome(trial, exports, build as 0 | 1))
+    this.#writeTables(trial)
+    const [plain, wide] = builds.map(({ exports }, build) => this.#outcome(trial, exports, build as 0 | 1))
     const { regions } = resultOffsets(trial.operands)
-    const same = regions.map(region => this.compare(region))
+    const same = regions.map(region => this.#compare(region))
     return plain === wide && same.every(Boolean)
   }
 
   /** Runs a build: what became of it, `done` or the message of its trap. */
-  private outcome(trial: Trial, exports: WebAssembly.Exports, build: 0 | 1): string {
+  #outcome(trial: Trial, exports: WebAssembly.Exports, build: 0 | 1): string {
     const run = exports[trial.name] as (...args: number[]) => void
-    const addresses = this.addressesOf(trial, build)
+    const addresses = this.#addressesOf(trial, build)
     try {
       for (const [from, to] of rangesOf(trial)) run(from, to, ...addresses)
       return 'done'
@@ -181,23 +181,23 @@ class TestBench {
     }
   }
 
-  private writeTables({ tables }: Trial): void {
-    let at = this.tables
+  #writeTables({ tables }: Trial): void {
+    let at = this.#tables
     for (const table of tables) {
-      this.view(at, table.byteLength).set(table)
+      this.#view(at, table.byteLength).set(table)
       at += align(table.byteLength)
     }
   }
 
-  private addressesOf({ operands, tables }: Trial, build: 0 | 1): number[] {
+  #addressesOf({ operands, tables }: Trial, build: 0 | 1): number[] {
     const { regions } = resultOffsets(operands)
     let results = 0
     const addresses = operands.map(({ role, offset, kind }, at) => {
-      if (role === 'output') return this.results[build] + regions[results++].offset + offset
-      if (role === 'workspace') return this.workspaces[build] + offset
-      return this.inputs[kind] + at * inputShift + offset
+      if (role === 'output') return this.#results[build] + regions[results++].offset + offset
+      if (role === 'workspace') return this.#workspaces[build] + offset
+      return this.#inputs[kind] + at * inputShift + offset
     })
-    let at = this.tables
+    let at = this.#tables
     for (const table of tables) {
       addresses.push(at)
       at += align(table.byteLength)
@@ -206,8 +206,8 @@ class TestBench {
   }
 
   /** Whether a region of the results is equal in both; makes it zeros again. */
-  private compare({ offset, bytes, dtype }: Region): boolean {
-    const [plain, wide] = this.results.map(address => this.view(address + offset, align(bytes)))
+  #compare({ offset, bytes, dtype }: Region): boolean {
+    const [plain, wide] = this.#results.map(address => this.#view(address + offset, align(bytes)))
     let equal = true
     const page = (from: number): void => {
       const to = Math.min(from + pageWords, plain.length)
@@ -225,7 +225,7 @@ class TestBench {
     return equal
   }
 
-  private view(address: number, bytes: number): Int32Array<ArrayBufferLike> {
+  #view(address: number, bytes: number): Int32Array<ArrayBufferLike> {
     return new Int32Array(this.memory.buffer, address, bytes / 4)
   }
 }

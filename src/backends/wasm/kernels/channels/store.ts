@@ -23,13 +23,13 @@ interface Source {
 
 /** Finishes and stores vectors of neighbouring channels. */
 export class ChannelStore {
-  private readonly f: FunctionBuilder
-  private readonly epilogue: EpilogueSpec
-  private readonly sources: readonly Source[]
-  private readonly emitters: Record<Lanes, ExpressionEmitter>
-  private readonly shape: readonly number[]
-  private readonly pixel: Local
-  private readonly scratch: Record<Lanes, Local>
+  readonly #f: FunctionBuilder
+  readonly #epilogue: EpilogueSpec
+  readonly #sources: readonly Source[]
+  readonly #emitters: Record<Lanes, ExpressionEmitter>
+  readonly #shape: readonly number[]
+  readonly #pixel: Local
+  readonly #scratch: Record<Lanes, Local>
 
   /** @param bases addresses of the epilogue's operands */
   constructor(
@@ -42,13 +42,13 @@ export class ChannelStore {
     const y: Operand = { shape, dtype: 'f32', block: 0, channelsLast: true }
     const dimensions = dimensionsOf(y)
     const own = stridesAlong(y, dimensions, shape)
-    this.f = f
-    this.epilogue = epilogue
-    this.shape = shape
-    this.pixel = f.local('i32')
-    this.scratch = { 1: f.local('f32'), 4: f.local('v128') }
-    this.emitters = { 1: new ExpressionEmitter(f, math, 1), 4: new ExpressionEmitter(f, math, 4) }
-    this.sources = epilogue.operands.map((operand, k) => {
+    this.#f = f
+    this.#epilogue = epilogue
+    this.#shape = shape
+    this.#pixel = f.local('i32')
+    this.#scratch = { 1: f.local('f32'), 4: f.local('v128') }
+    this.#emitters = { 1: new ExpressionEmitter(f, math, 1), 4: new ExpressionEmitter(f, math, 4) }
+    this.#sources = epilogue.operands.map((operand, k) => {
       const strides = stridesAlong(operand, dimensions, shape)
       const same = strides.every((stride, d) => stride === own[d])
       const kind = same ? 'same' : strides.slice(0, 3).every(stride => stride === 0) ? 'channel' : 'anywhere'
@@ -58,8 +58,8 @@ export class ChannelStore {
 
   /** Finds what belongs to the channels from `channel` on. */
   atChannels(channel: Local): void {
-    const { f } = this
-    for (const { kind, strides, base, pointer } of this.sources) {
+    const f = this.#f
+    for (const { kind, strides, base, pointer } of this.#sources) {
       if (kind !== 'channel') continue
       f.address(base, [channel, strides[3]]).set(pointer)
     }
@@ -67,34 +67,36 @@ export class ChannelStore {
 
   /** Finds what belongs to the position whose result, at the current channel, is stored at `out`. */
   atPosition(out: Local, yBase: Local, channel: Local): void {
-    const { f } = this
-    const [, channels, height, width] = this.shape
-    for (const { kind, strides, base, pointer } of this.sources) {
+    const f = this.#f
+    const [, channels, height, width] = this.#shape
+    for (const { kind, strides, base, pointer } of this.#sources) {
       if (kind === 'same') f.get(base).get(out).get(yBase).op('i32.sub', 'i32.add').set(pointer)
       if (kind !== 'anywhere') continue
       f.get(out)
         .get(yBase)
         .op('i32.sub')
         .over(channels * 4)
-        .set(this.pixel)
+        .set(this.#pixel)
       f.address(base, [channel, strides[3]])
       const along = (stride: number, push: () => void): void => {
         if (stride === 0) return
         push()
         f.times(stride).op('i32.add')
       }
-      along(strides[0], () => f.get(this.pixel).over(height * width))
-      along(strides[1], () => f.get(this.pixel).over(width).modulo(height))
-      along(strides[2], () => f.get(this.pixel).modulo(width))
+      along(strides[0], () => f.get(this.#pixel).over(height * width))
+      along(strides[1], () => f.get(this.#pixel).over(width).modulo(height))
+      along(strides[2], () => f.get(this.#pixel).modulo(width))
       f.set(pointer)
     }
   }
 
   /** Stores the finished vector, or element, whose raw value `push` pushes, `shift` channels from the current ones. */
   store(lanes: Lanes, out: Local, shift: number, push: () => void): void {
-    const { f, epilogue, sources } = this
-    storeElements(f, lanes, out, shift * 4, 4, this.scratch[lanes], () =>
-      this.emitters[lanes].push(epilogue.expression, index => {
+    const f = this.#f
+    const epilogue = this.#epilogue
+    const sources = this.#sources
+    storeElements(f, lanes, out, shift * 4, 4, this.#scratch[lanes], () =>
+      this.#emitters[lanes].push(epilogue.expression, index => {
         if (index === 0) {
           push()
           return
@@ -110,8 +112,8 @@ export class ChannelStore {
     vectors.forEach((vector, v) => {
       eachPart(count - v * 4, (lanes, lane) => {
         this.store(lanes, out, v * 4 + lane, () => {
-          this.f.get(vector)
-          if (lanes === 1) this.f.extractLane(lane)
+          this.#f.get(vector)
+          if (lanes === 1) this.#f.extractLane(lane)
         })
       })
     })
@@ -165,28 +167,28 @@ export interface TileStoreSpec {
  * in which nothing else is in the way: sums are then stored as they are, and another function finishes them.
  */
 export class TileStore {
-  private readonly f: FunctionBuilder
-  private readonly target: KernelModule
-  private readonly epilogue: EpilogueSpec
-  private readonly shape: readonly number[]
-  private readonly bases: readonly Local[]
-  private readonly direct: ChannelStore
-  private readonly deferred: boolean
-  private readonly finishers = new Map<string, FunctionBuilder>()
+  readonly #f: FunctionBuilder
+  readonly #target: KernelModule
+  readonly #epilogue: EpilogueSpec
+  readonly #shape: readonly number[]
+  readonly #bases: readonly Local[]
+  readonly #direct: ChannelStore
+  readonly #deferred: boolean
+  readonly #finishers = new Map<string, FunctionBuilder>()
 
   constructor(f: FunctionBuilder, target: KernelModule, { epilogue, shape, bases, joined }: TileStoreSpec) {
-    this.f = f
-    this.target = target
-    this.epilogue = epilogue
-    this.shape = shape
-    this.bases = bases
-    this.direct = new ChannelStore(f, target.math, epilogue, shape, bases)
-    this.deferred = joined && epilogue.operands.length > 0
+    this.#f = f
+    this.#target = target
+    this.#epilogue = epilogue
+    this.#shape = shape
+    this.#bases = bases
+    this.#direct = new ChannelStore(f, target.math, epilogue, shape, bases)
+    this.#deferred = joined && epilogue.operands.length > 0
   }
 
   /** Finds what belongs to the channels from `channel` on. */
   atChannels(channel: Local): void {
-    if (!this.deferred) this.direct.atChannels(channel)
+    if (!this.#deferred) this.#direct.atChannels(channel)
   }
 
   /** Stores row r of the tile at `outs[r]`: the first `count` channels of it. */
@@ -197,8 +199,10 @@ export class TileStore {
     yBase: Local,
     channel: Local,
   ): void {
-    const { f, direct, bases } = this
-    if (!this.deferred) {
+    const f = this.#f
+    const direct = this.#direct
+    const bases = this.#bases
+    if (!this.#deferred) {
       tile.forEach((vectors, r) => {
         direct.atPosition(outs[r], yBase, channel)
         direct.storeChannels(outs[r], vectors, count)
@@ -215,15 +219,15 @@ export class TileStore {
       })
     })
     for (const address of [...outs.slice(0, tile.length), yBase, channel, ...bases]) f.get(address)
-    f.call(this.finisher(tile.length, tile[0].length, count))
+    f.call(this.#finisher(tile.length, tile[0].length, count))
   }
 
-  private finisher(rows: number, vectors: number, count: number): FunctionBuilder {
+  #finisher(rows: number, vectors: number, count: number): FunctionBuilder {
     const key = `${rows} ${vectors} ${count}`
-    const known = this.finishers.get(key)
+    const known = this.#finishers.get(key)
     if (known) return known
-    const made = finishFunction(this.target, this.epilogue, this.shape, rows, vectors, count)
-    this.finishers.set(key, made)
+    const made = finishFunction(this.#target, this.#epilogue, this.#shape, rows, vectors, count)
+    this.#finishers.set(key, made)
     return made
   }
 }

@@ -15,48 +15,51 @@ export const termSumsBytes = 512
 export class TermSums {
   /** Steps of a tile through the vectors of one block, and bytes between them. */
   readonly place: StepPlace
-  private readonly f: FunctionBuilder
-  private readonly paired: boolean
-  private readonly arithmetic: Arithmetic
+  readonly #f: FunctionBuilder
+  readonly #paired: boolean
+  readonly #arithmetic: Arithmetic
   /** Where sums are stored to be taken apart; vectors are joined if there is one. */
-  private readonly workspace: Local | undefined
-  private readonly tiles = new Map<string, RegisterTile>()
+  readonly #workspace: Local | undefined
+  readonly #tiles = new Map<string, RegisterTile>()
   /** Byte offset of the vectors whose turn it is, and what those before have summed. */
-  private readonly part: Local
-  private readonly before: Local[] = []
+  readonly #part: Local
+  readonly #before: Local[] = []
 
   /**
    * @param vectors   vectors of a block
    * @param workspace address of {@link termSumsBytes} where vectors are joined
    */
   constructor(f: FunctionBuilder, vectors: number, arithmetic: Arithmetic, workspace?: Local) {
-    this.f = f
-    this.arithmetic = arithmetic
-    this.paired = vectors % 2 === 0
-    const bytes = this.paired ? 32 : 16
-    this.place = { steps: this.paired ? vectors / 2 : vectors, rowBytes: bytes, columnBytes: bytes }
-    this.workspace = this.paired ? workspace : undefined
-    this.part = f.local('i32')
+    this.#f = f
+    this.#arithmetic = arithmetic
+    this.#paired = vectors % 2 === 0
+    const bytes = this.#paired ? 32 : 16
+    this.place = { steps: this.#paired ? vectors / 2 : vectors, rowBytes: bytes, columnBytes: bytes }
+    this.#workspace = this.#paired ? workspace : undefined
+    this.#part = f.local('i32')
   }
 
   /** The tile of a size, made once. */
   tile(rows: number, columns: number): RegisterTile {
     const key = `${rows} ${columns}`
-    const known = this.tiles.get(key)
+    const known = this.#tiles.get(key)
     if (known) return known
-    const tile = new RegisterTile(this.f, rows, columns, this.arithmetic, this.workspace === undefined ? 1 : 2)
-    this.tiles.set(key, tile)
+    const tile = new RegisterTile(this.#f, rows, columns, this.#arithmetic, this.#workspace === undefined ? 1 : 2)
+    this.#tiles.set(key, tile)
     return tile
   }
 
   /** Pushes an address whose base is on the stack: that of the vectors whose turn it is. */
   pushPart(): FunctionBuilder {
-    return this.paired && this.workspace === undefined ? this.f.plus(this.part) : this.f
+    return this.#paired && this.#workspace === undefined ? this.#f.plus(this.#part) : this.#f
   }
 
   /** Sums a tile: `terms` runs its steps, at addresses through {@link pushPart}, {@link place} by place. */
   sum(tile: RegisterTile, terms: () => void): void {
-    const { f, part, workspace, before } = this
+    const f = this.#f
+    const part = this.#part
+    const workspace = this.#workspace
+    const before = this.#before
     const sums = tile.accumulators.flat()
     if (workspace !== undefined) {
       tile.clear()
@@ -70,7 +73,7 @@ export class TermSums {
         f.get(workspace).memory('v128.load', k * 16 + 16)
         f.op('f32x4.add').set(sums[k])
       }
-    } else if (!this.paired) {
+    } else if (!this.#paired) {
       tile.clear()
       terms()
     } else {

@@ -23,12 +23,12 @@ export const plainStore: EpilogueSpec = { expression: input(0), operands: [] }
  * addresses of all operands for that place are computed by `locate`, and `push` finishes elements near it.
  */
 export class EpilogueEmitter {
-  private readonly f: FunctionBuilder
-  private readonly spec: EpilogueSpec
-  private readonly strides: readonly (readonly number[])[]
-  private readonly pointers: readonly Local[]
-  private readonly bases: readonly Local[]
-  private readonly emitters: Record<Lanes, ExpressionEmitter>
+  readonly #f: FunctionBuilder
+  readonly #spec: EpilogueSpec
+  readonly #strides: readonly (readonly number[])[]
+  readonly #pointers: readonly Local[]
+  readonly #bases: readonly Local[]
+  readonly #emitters: Record<Lanes, ExpressionEmitter>
 
   /**
    * @param dimensions physical dimensions of the result; the last is the one along which lanes run
@@ -42,21 +42,21 @@ export class EpilogueEmitter {
     shape: readonly number[],
     bases: readonly Local[],
   ) {
-    this.f = f
-    this.spec = spec
-    this.strides = spec.operands.map(operand => stridesAlong(operand, dimensions, shape))
-    this.pointers = f.localArray('i32', bases.length)
-    this.bases = bases
-    this.emitters = { 1: new ExpressionEmitter(f, math, 1), 4: new ExpressionEmitter(f, math, 4) }
+    this.#f = f
+    this.#spec = spec
+    this.#strides = spec.operands.map(operand => stridesAlong(operand, dimensions, shape))
+    this.#pointers = f.localArray('i32', bases.length)
+    this.#bases = bases
+    this.#emitters = { 1: new ExpressionEmitter(f, math, 1), 4: new ExpressionEmitter(f, math, 4) }
   }
 
   /** Computes the operands' addresses for a place: one local or number per dimension. */
   locate(place: readonly (Local | { value: number })[]): void {
-    const { f } = this
-    this.pointers.forEach((pointer, k) => {
-      f.get(this.bases[k])
+    const f = this.#f
+    this.#pointers.forEach((pointer, k) => {
+      f.get(this.#bases[k])
       place.forEach((coordinate, d) => {
-        const stride = this.strides[k][d]
+        const stride = this.#strides[k][d]
         if (stride === 0) return
         if (typeof coordinate === 'number') f.plus(coordinate, stride)
         else if (coordinate.value !== 0) f.offset(coordinate.value * stride)
@@ -71,8 +71,9 @@ export class EpilogueEmitter {
    * @param pushElement pushes the raw result
    */
   push(lanes: Lanes, shift: readonly number[], pushElement: () => void): void {
-    const { spec, strides } = this
-    this.emitters[lanes].push(spec.expression, index => {
+    const spec = this.#spec
+    const strides = this.#strides
+    this.#emitters[lanes].push(spec.expression, index => {
       if (index === 0) {
         pushElement()
         return
@@ -80,7 +81,7 @@ export class EpilogueEmitter {
       const own = strides[index - 1]
       const offset = own.reduce((sum, stride, d) => sum + stride * shift[d], 0)
       const { dtype } = spec.operands[index - 1]
-      pushElements(this.f, lanes, dtype, this.pointers[index - 1], offset, own[own.length - 1])
+      pushElements(this.#f, lanes, dtype, this.#pointers[index - 1], offset, own[own.length - 1])
     })
   }
 }

@@ -12,35 +12,41 @@ export const runTerms = 16
 export class LongSum {
   /** What the current run has come to, f32 or f32x4: terms are added here. */
   readonly run: Local
-  private readonly f: FunctionBuilder
-  private readonly lanes: Lanes
+  readonly #f: FunctionBuilder
+  readonly #lanes: Lanes
   /** The runs before: f64; or two vectors of two, for the lower and the upper lanes. */
-  private readonly before: readonly Local[]
+  readonly #before: readonly Local[]
 
   constructor(f: FunctionBuilder, lanes: Lanes) {
-    this.f = f
-    this.lanes = lanes
+    this.#f = f
+    this.#lanes = lanes
     this.run = f.local(lanes === 1 ? 'f32' : 'v128')
-    this.before = lanes === 1 ? f.localArray('f64', 1) : f.localArray('v128', 2)
+    this.#before = lanes === 1 ? f.localArray('f64', 1) : f.localArray('v128', 2)
   }
 
   /** Begins the sum. */
   clear(): void {
-    const { f, lanes } = this
-    for (const part of this.before) {
+    const f = this.#f
+    const lanes = this.#lanes
+    for (const part of this.#before) {
       if (lanes === 1) f.f32(0).op('f64.promote_f32').set(part)
       else f.f32x4(0).set(part)
     }
   }
 
   beginRun(): void {
-    const { f, lanes, run } = this
+    const f = this.#f
+    const lanes = this.#lanes
+    const { run } = this
     if (lanes === 1) f.f32(0).set(run)
     else f.f32x4(0).set(run)
   }
 
   endRun(): void {
-    const { f, lanes, run, before } = this
+    const f = this.#f
+    const lanes = this.#lanes
+    const before = this.#before
+    const { run } = this
     before.forEach((part, half) => {
       f.get(part).get(run)
       if (half === 1) f.get(run).shuffle32([2, 3, 2, 3])
@@ -52,18 +58,20 @@ export class LongSum {
 
   /** Adds another sum. */
   join(other: LongSum): void {
-    this.before.forEach((part, half) => {
-      this.f
+    this.#before.forEach((part, half) => {
+      this.#f
         .get(part)
-        .get(other.before[half])
-        .op(this.lanes === 1 ? 'f64.add' : 'f64x2.add')
+        .get(other.#before[half])
+        .op(this.#lanes === 1 ? 'f64.add' : 'f64x2.add')
         .set(part)
     })
   }
 
   /** Pushes the sum, rounded: f32, or f32x4. */
   push(): FunctionBuilder {
-    const { f, lanes, before } = this
+    const f = this.#f
+    const lanes = this.#lanes
+    const before = this.#before
     f.get(before[0])
     if (lanes === 1) return f.op('f32.demote_f64')
     return f.op('f32x4.demote_f64x2_zero').get(before[1]).op('f32x4.demote_f64x2_zero').shuffle32([0, 1, 4, 5])
@@ -71,7 +79,9 @@ export class LongSum {
 
   /** Pushes the sum of all lanes, rounded: f32. */
   pushTotal(): FunctionBuilder {
-    const { f, lanes, before } = this
+    const f = this.#f
+    const lanes = this.#lanes
+    const before = this.#before
     if (lanes === 1) return this.push()
     const [low, high] = before
     f.get(low).get(high).op('f64x2.add').tee(low)

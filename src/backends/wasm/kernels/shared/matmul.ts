@@ -61,7 +61,7 @@ class Frame {
   readonly result: Local
   readonly workspace: Local | undefined
   readonly finish: EpilogueEmitter
-  private readonly tiles = new Map<string, RegisterTile>()
+  readonly #tiles = new Map<string, RegisterTile>()
 
   constructor(target: KernelModule, product: Product) {
     const { output, epilogue } = product
@@ -80,8 +80,8 @@ class Frame {
   /** The register tile of a size, made once. */
   tile(rows: number, columns: number, arithmetic: Arithmetic): RegisterTile {
     const key = `${rows} ${columns} ${arithmetic.lanes}`
-    const tile = this.tiles.get(key) ?? new RegisterTile(this.f, rows, columns, arithmetic)
-    this.tiles.set(key, tile)
+    const tile = this.#tiles.get(key) ?? new RegisterTile(this.f, rows, columns, arithmetic)
+    this.#tiles.set(key, tile)
     tile.clear()
     return tile
   }

@@ -205,23 +205,24 @@ export class WindowLoop {
   readonly index: Local
   readonly rowCount: Local
   readonly columnCount: Local
-  private readonly f: FunctionBuilder
-  private readonly locals: readonly Local[]
+  readonly #f: FunctionBuilder
+  readonly #locals: readonly Local[]
 
   constructor(f: FunctionBuilder) {
-    this.f = f
+    this.#f = f
     const [tap, index, rowCount, columnCount, ...locals] = f.localArray('i32', 16)
     this.tap = tap
     this.index = index
     this.rowCount = rowCount
     this.columnCount = columnCount
-    this.locals = locals
+    this.#locals = locals
   }
 
   /** Reads the tables for (row, column) and sets the address of the first tap in the plane at `plane`. */
   begin(rowTable: Local, columnTable: Local, row: Local, column: Local, plane: Local): void {
-    const { f, rowCount, columnCount } = this
-    const [unused, rowAt, columnAt, scratch, first] = this.locals
+    const f = this.#f
+    const { rowCount, columnCount } = this
+    const [unused, rowAt, columnAt, scratch, first] = this.#locals
     loadTaps(f, rowTable, row, [unused, rowAt, rowCount], scratch)
     loadTaps(f, columnTable, column, [unused, columnAt, columnCount], scratch)
     f.get(plane).plus(rowAt).plus(columnAt).tee(first).set(this.tap)
@@ -229,8 +230,8 @@ export class WindowLoop {
 
   /** Visits every tap, `rowStep` and `columnStep` bytes apart. */
   each(rowStep: number, columnStep: number, visit: () => void): void {
-    const { f } = this
-    const [, , , , first, u, v, rowStart] = this.locals
+    const f = this.#f
+    const [, , , , first, u, v, rowStart] = this.#locals
     f.get(first).set(rowStart)
     f.for(u, { value: 0 }, this.rowCount, () => {
       f.get(rowStart).set(this.tap)
@@ -244,7 +245,7 @@ export class WindowLoop {
 
   /** Sets `index` to (tap − plane) / bytes: the tap's flat index. */
   locateIndex(plane: Local, bytes: number): void {
-    this.f.get(this.tap).get(plane).op('i32.sub').over(bytes).set(this.index)
+    this.#f.get(this.tap).get(plane).op('i32.sub').over(bytes).set(this.index)
   }
 }
 

@@ -25,33 +25,33 @@ export interface WalkStart {
 
 /** Walks over the positions of a class in order and remembers those of a tile. */
 export class Walk {
-  private readonly f: FunctionBuilder
-  private readonly spec: WalkedVolumes
-  private readonly positions: TapClass
-  private readonly at: Local
-  private readonly out: Local
-  private readonly row: Local
-  private readonly column: Local
-  private readonly saved: readonly { at: Local; row: Local; column: Local }[]
+  readonly #f: FunctionBuilder
+  readonly #spec: WalkedVolumes
+  readonly #positions: TapClass
+  readonly #at: Local
+  readonly #out: Local
+  readonly #row: Local
+  readonly #column: Local
+  readonly #saved: readonly { at: Local; row: Local; column: Local }[]
 
   constructor(f: FunctionBuilder, spec: WalkedVolumes, positions: TapClass, rows: number) {
-    this.f = f
-    this.spec = spec
-    this.positions = positions
+    this.#f = f
+    this.#spec = spec
+    this.#positions = positions
     const [at, out, row, column] = f.localArray('i32', 4)
-    this.at = at
-    this.out = out
-    this.row = row
-    this.column = column
-    this.saved = Array.from({ length: rows }, () => ({
+    this.#at = at
+    this.#out = out
+    this.#row = row
+    this.#column = column
+    this.#saved = Array.from({ length: rows }, () => ({
       at: f.local('i32'),
       row: f.local('i32'),
       column: f.local('i32'),
     }))
   }
 
-  private get bytes(): { xPixel: number; xRow: number; xImage: number; yPixel: number; yRow: number; yImage: number } {
-    const { source, result } = this.spec
+  get #bytes(): { xPixel: number; xRow: number; xImage: number; yPixel: number; yRow: number; yImage: number } {
+    const { source, result } = this.#spec
     const [xPixel, yPixel] = [source[1] * 4, result[1] * 4]
     const [xRow, yRow] = [source[3] * xPixel, result[3] * yPixel]
     return { xPixel, xRow, xImage: source[2] * xRow, yPixel, yRow, yImage: result[2] * yRow }
@@ -59,9 +59,13 @@ export class Walk {
 
   /** Goes to a position. */
   start({ pixel, source, result, group, sums, channel }: WalkStart): void {
-    const { f, row, column, at, out } = this
-    const { grid, advance, origin, step } = this.positions
-    const { xPixel, xRow, xImage, yPixel, yRow, yImage } = this.bytes
+    const f = this.#f
+    const row = this.#row
+    const column = this.#column
+    const at = this.#at
+    const out = this.#out
+    const { grid, advance, origin, step } = this.#positions
+    const { xPixel, xRow, xImage, yPixel, yRow, yImage } = this.#bytes
     f.get(pixel).modulo(grid[1]).set(column)
     f.get(pixel).over(grid[1]).modulo(grid[0]).set(row)
     const image = (): FunctionBuilder => f.get(pixel).over(grid[0] * grid[1])
@@ -82,18 +86,21 @@ export class Walk {
 
   /** Remembers the position as row `r` of the tile, stores the address of its result in `out`, and goes to the next. */
   save(r: number, out: Local): void {
-    const { f, at, row, column } = this
-    const saved = this.saved[r]
-    f.get(at).set(saved.at).get(row).set(saved.row).get(column).set(saved.column).get(this.out).set(out)
-    this.next()
+    const f = this.#f
+    const at = this.#at
+    const row = this.#row
+    const column = this.#column
+    const saved = this.#saved[r]
+    f.get(at).set(saved.at).get(row).set(saved.row).get(column).set(saved.column).get(this.#out).set(out)
+    this.#next()
   }
 
   /** Pushes where row `r` of the tile reads at a shift, or the address of zeros where that leaves the image. */
   pushSource(r: number, shift: readonly [number, number], checks: readonly [boolean, boolean], zeros: Local): void {
-    const { f } = this
-    const { source } = this.spec
-    const { xPixel, xRow } = this.bytes
-    const { at, row, column } = this.saved[r]
+    const f = this.#f
+    const { source } = this.#spec
+    const { xPixel, xRow } = this.#bytes
+    const { at, row, column } = this.#saved[r]
     const bytes = shift[0] * xRow + shift[1] * xPixel
     f.get(at)
     if (bytes !== 0) f.offset(bytes)
@@ -118,10 +125,14 @@ export class Walk {
     f.op('select')
   }
 
-  private next(): void {
-    const { f, at, out, row, column } = this
-    const { grid, advance, step } = this.positions
-    const { xPixel, xRow, xImage, yPixel, yRow, yImage } = this.bytes
+  #next(): void {
+    const f = this.#f
+    const at = this.#at
+    const out = this.#out
+    const row = this.#row
+    const column = this.#column
+    const { grid, advance, step } = this.#positions
+    const { xPixel, xRow, xImage, yPixel, yRow, yImage } = this.#bytes
     f.increment(column, advance[1])
       .increment(at, advance[1] * xPixel)
       .increment(out, step[1] * yPixel)

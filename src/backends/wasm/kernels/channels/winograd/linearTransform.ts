@@ -8,49 +8,50 @@ import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
 
 /** Multiplies by constant matrices inside one function. */
 export class LinearTransform {
-  private readonly f: FunctionBuilder
-  private readonly fused: boolean
-  private readonly constants = new Map<number, Local>()
-  private readonly scratch: readonly Local[]
+  readonly #f: FunctionBuilder
+  readonly #fused: boolean
+  readonly #constants = new Map<number, Local>()
+  readonly #scratch: readonly Local[]
 
   /** Emits the constants of `matrices`, so make it at the start of the function. */
   constructor(f: FunctionBuilder, fused: boolean, matrices: readonly Matrix[]) {
-    this.f = f
-    this.fused = fused
+    this.#f = f
+    this.#fused = fused
     const widest = Math.max(...matrices.map(matrix => matrix[0].length))
-    this.scratch = f.localArray('v128', widest + 2)
+    this.#scratch = f.localArray('v128', widest + 2)
     for (const value of matrices.flat(2)) {
       const size = Math.abs(value)
-      if (size === 0 || size === 1 || this.constants.has(size)) continue
+      if (size === 0 || size === 1 || this.#constants.has(size)) continue
       const local = f.local('v128')
       f.f32x4(size).set(local)
-      this.constants.set(size, local)
+      this.#constants.set(size, local)
     }
   }
 
   /** Calls `output` for every row of the matrix with a function that pushes Σ matrix[row][k] · inputs[k]. */
   apply(matrix: Matrix, inputs: readonly Local[], output: (row: number, push: () => void) => void): void {
-    if (pairedColumns(matrix)) this.byColumnPairs(matrix, inputs, output)
-    else this.byRowPairs(matrix, inputs, output)
+    if (pairedColumns(matrix)) this.#byColumnPairs(matrix, inputs, output)
+    else this.#byRowPairs(matrix, inputs, output)
   }
 
   /** Rows of points p and −p share their even and their odd terms. */
-  private byRowPairs(matrix: Matrix, inputs: readonly Local[], output: (row: number, push: () => void) => void): void {
-    const { f, scratch } = this
+  #byRowPairs(matrix: Matrix, inputs: readonly Local[], output: (row: number, push: () => void) => void): void {
+    const f = this.#f
+    const scratch = this.#scratch
     const [even, odd] = scratch
     for (let row = 0; row < matrix.length; row++) {
       const partner = matrix[row + 1]
       if (!partner || !mirrors(matrix[row], partner)) {
-        output(row, () => this.pushSum(matrix[row], inputs))
+        output(row, () => this.#pushSum(matrix[row], inputs))
         continue
       }
       const part = (keep: (k: number) => boolean): number[] => matrix[row].map((value, k) => (keep(k) ? value : 0))
-      this.pushSum(
+      this.#pushSum(
         part(k => matrix[row][k] === partner[k]),
         inputs,
       )
       f.set(even)
-      this.pushSum(
+      this.#pushSum(
         part(k => matrix[row][k] !== partner[k]),
         inputs,
       )
@@ -62,12 +63,9 @@ export class LinearTransform {
   }
 
   /** Columns of points p and −p: even rows see the sum of their inputs, odd rows the difference. */
-  private byColumnPairs(
-    matrix: Matrix,
-    inputs: readonly Local[],
-    output: (row: number, push: () => void) => void,
-  ): void {
-    const { f, scratch } = this
+  #byColumnPairs(matrix: Matrix, inputs: readonly Local[], output: (row: number, push: () => void) => void): void {
+    const f = this.#f
+    const scratch = this.#scratch
     const pairs = columnPairs(matrix)
     const terms: { even: Local; odd: Local; column: number }[] = []
     let next = 0
@@ -84,7 +82,7 @@ export class LinearTransform {
     }
     matrix.forEach((row, index) => {
       output(index, () =>
-        this.pushSum(
+        this.#pushSum(
           terms.map(({ column }) => row[column]),
           terms.map(({ even, odd }) => (index % 2 === 0 ? even : odd)),
         ),
@@ -92,8 +90,8 @@ export class LinearTransform {
     })
   }
 
-  private pushSum(coefficients: readonly number[], inputs: readonly Local[]): void {
-    const { f } = this
+  #pushSum(coefficients: readonly number[], inputs: readonly Local[]): void {
+    const f = this.#f
     let first = true
     // Terms without a factor first: they need no multiplication.
     const order = coefficients
@@ -101,14 +99,14 @@ export class LinearTransform {
       .filter(({ value }) => value !== 0)
       .sort((a, b) => rank(a.value) - rank(b.value) || a.k - b.k)
     for (const { value, k } of order) {
-      const constant = this.constants.get(Math.abs(value))
+      const constant = this.#constants.get(Math.abs(value))
       if (first) {
         f.get(inputs[k])
         if (constant !== undefined) f.get(constant).op('f32x4.mul')
         if (value < 0) f.op('f32x4.neg')
         first = false
       } else if (constant === undefined) f.get(inputs[k]).op(value > 0 ? 'f32x4.add' : 'f32x4.sub')
-      else if (this.fused) this.pushFused(inputs[k], constant, value)
+      else if (this.#fused) this.#pushFused(inputs[k], constant, value)
       else {
         f.get(inputs[k])
           .get(constant)
@@ -119,8 +117,9 @@ export class LinearTransform {
   }
 
   /** sum on the stack → sum ± input · constant. */
-  private pushFused(value: Local, constant: Local, sign: number): void {
-    const { f, scratch } = this
+  #pushFused(value: Local, constant: Local, sign: number): void {
+    const f = this.#f
+    const scratch = this.#scratch
     const sum = scratch[scratch.length - 1]
     f.set(sum).get(value).get(constant).get(sum)
     f.op(sign > 0 ? 'f32x4.relaxed_madd' : 'f32x4.relaxed_nmadd')

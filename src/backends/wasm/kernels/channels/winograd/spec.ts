@@ -83,21 +83,22 @@ export class TilePlace {
   readonly row: Local
   readonly column: Local
   readonly image: Local
-  private readonly f: FunctionBuilder
-  private readonly grid: TileGrid
+  readonly #f: FunctionBuilder
+  readonly #grid: TileGrid
 
   constructor(f: FunctionBuilder, grid: TileGrid) {
     const [row, column, image] = f.localArray('i32', 3)
-    this.f = f
-    this.grid = grid
+    this.#f = f
+    this.#grid = grid
     this.row = row
     this.column = column
     this.image = image
   }
 
   locate(tile: Local): void {
-    const { f, row, column, image } = this
-    const { tileRows, tileColumns, step } = this.grid
+    const f = this.#f
+    const { row, column, image } = this
+    const { tileRows, tileColumns, step } = this.#grid
     f.get(tile).modulo(tileColumns).times(step).set(column)
     f.get(tile).over(tileColumns).modulo(tileRows).times(step).set(row)
     f.get(tile)

@@ -1,0 +1,123 @@
+/** From a program to compiled code: it is planned, assembled, compiled, and checked where wide vectors are in use. */
+import { MemoryError } from '../../plan/memoryError.ts'
+import { makePlan } from '../../plan/plan.ts'
+import type { Program } from '../../plan/program.ts'
+import type { CpuPlan } from '../cpu/layouts/form.ts'
+import { type CodeOptions, type GeneratedCode, generate, generateCalls, type MeasuredCall } from './codegen.ts'
+import type { MemoryMap } from './memoryMap.ts'
+import type { WasmEngineOptions } from './options.ts'
+import { type Compiler, compileModule, compileQuickly } from './runtime/compile.ts'
+import { type WideVectors, warn, wideVectors } from './runtime/wide.ts'
+import { type CheckedKernels, checkedKernels } from './runtime/wideCache.ts'
+import { differingKernels, trialOf } from './runtime/wideCheck.ts'
+import { wasmTarget } from './target.ts'
+
+/** What programs are built with; tests put others in its place. */
+export interface BuildTools {
+  readonly compile?: Compiler
+  /** What is known of wide vectors here. */
+  readonly wide?: WideVectors
+  /** Kernels that need no check. */
+  readonly checked?: CheckedKernels
+}
+
+/** A program ready to be run. */
+export interface Build {
+  readonly plan: CpuPlan
+  readonly code: GeneratedCode
+  readonly module: WebAssembly.Module
+}
+
+/** How code is made for a machine. */
+export interface CodeChoices {
+  /** Whether the memory is shared and several threads may meet. */
+  readonly shared: boolean
+  /** Whether relaxed fused multiply-adds may be used. */
+  readonly fused: boolean
+}
+
+/** Builds the programs of one engine, with wide vectors as long as none of its kernels has been found wrong with them. */
+export class ProgramBuilder {
+  readonly #machine: CodeChoices
+  readonly #choices: Pick<WasmEngineOptions, 'innermost' | 'winograd'>
+  readonly #compiler: Compiler
+  readonly #checked: CheckedKernels | undefined
+  #wide: WideVectors
+
+  constructor(
+    machine: CodeChoices,
+    { innermost, winograd, precise = false, wide = 'off' }: WasmEngineOptions,
+    tools: BuildTools,
+  ) {
+    this.#machine = machine
+    this.#choices = { ...(innermost && { innermost }), ...(winograd !== undefined && { winograd }) }
+    this.#compiler = tools.compile ?? compileModule
+    this.#checked = tools.checked
+    this.#wide = tools.wide ?? wideVectors(wide, precise)
+  }
+
+  /** Whether code is made for wide vectors, and why. */
+  get wide(): WideVectors {
+    return this.#wide
+  }
+
+  /** Whether relaxed fused multiply-adds are used. */
+  get fused(): boolean {
+    return this.#machine.fused
+  }
+
+  plan(program: Program): CpuPlan {
+    return makePlan(program, wasmTarget({ ...this.#choices, wide: this.#wide.on }))
+  }
+
+  /**
+   * Plans, assembles and compiles a program, with wide vectors where they are used and right.
+   * @throws MemoryError when the program does not fit the memory.
+   */
+  async build(program: Program, memory: MemoryMap, threads: number): Promise<Build> {
+    const wide = this.#wide.on
+    const plan = this.plan(program)
+    const need = memory.needOf(plan, threads)
+    if (need.bytes > need.limit) throw new MemoryError(need)
+    for (const { variable } of plan.values) if (variable) memory.variable(variable)
+    const code = generate(plan, memory, { ...this.#codeOptions, exportKernels: wide })
+    const module = await this.#compiler(code.bytes, wide)
+    if (!wide) return { plan, code, module }
+    const problem = this.#problemOf(plan, code, module)
+    if (problem === undefined) return { plan, code, module }
+    this.#wide = { on: false, reason: problem }
+    warn(
+      `wide vectors are off from now on: ${problem}. Results are right, but computing takes longer; please report this.`,
+    )
+    return this.build(program, memory, threads)
+  }
+
+  /** A module that exports every kernel call of a plan, for measuring. */
+  async buildCalls(plan: CpuPlan, memory: MemoryMap): Promise<{ module: WebAssembly.Module; calls: MeasuredCall[] }> {
+    const { bytes, calls } = generateCalls(plan, memory, this.#codeOptions)
+    return { module: await this.#compiler(bytes, this.#wide.on), calls }
+  }
+
+  /** What is wrong with a module's wide vectors, if anything. Kernels that have been checked before are not tried again. */
+  #problemOf(plan: CpuPlan, { bytes, kernels }: GeneratedCode, module: WebAssembly.Module): string | undefined {
+    const checked = this.#checked ?? checkedKernels()
+    const unknown = kernels.filter(({ code }) => !checked.has(code))
+    if (unknown.length === 0) return undefined
+    const trials = unknown.map(({ step, call, name }) => trialOf(plan, step, call, name))
+    try {
+      const [first, ...others] = differingKernels(trials, compileQuickly(bytes), module, this.#machine.shared)
+      if (first !== undefined) {
+        const more = others.length > 0 ? ` and ${others.length} more` : ''
+        return `the kernel '${first.slice(0, 80)}'${more} computes something else with them than without`
+      }
+    } catch (error) {
+      return `they cannot be checked: ${error instanceof Error ? error.message : String(error)}`
+    }
+    checked.add(unknown.map(({ code }) => code))
+    return undefined
+  }
+
+  get #codeOptions(): CodeOptions {
+    return { ...this.#machine, wide: this.#wide.on }
+  }
+}

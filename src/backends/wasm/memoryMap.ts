@@ -1,0 +1,116 @@
+/** Where everything lies in an engine's memory: variables, constants, tables of kernels, and the arena that plans share. */
+import { bytesPerElement, sizeOf } from '../../graph/shape.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import type { TypedArray, Variable } from '../../graph/variable.ts'
+import type { MemoryNeed } from '../../plan/memoryError.ts'
+import { storageOf } from '../../plan/step.ts'
+import type { CpuPlan } from '../cpu/layouts/form.ts'
+import type { Addresses } from './codegen.ts'
+import { LinearMemory } from './runtime/memory.ts'
+
+/** The memory of one engine. What a program needs beyond its runs gets its place, and its values, when it is first asked for. */
+export class MemoryMap implements Addresses {
+  readonly #linear: LinearMemory
+  readonly #variables = new Map<Variable, number>()
+  readonly #constants = new Map<Tensor, number>()
+  readonly #tables = new Map<string, number>()
+  #arena = { address: 0, bytes: 0 }
+
+  /** @param shared whether threads share the memory */
+  constructor(shared: boolean) {
+    this.#linear = new LinearMemory(shared)
+  }
+
+  get memory(): WebAssembly.Memory {
+    return this.#linear.memory
+  }
+
+  /** Bytes in use. */
+  get bytes(): number {
+    return this.#linear.used
+  }
+
+  variable(variable: Variable): number {
+    const known = this.#variables.get(variable)
+    if (known !== undefined) return known
+    const address = this.#linear.allocate(bytesOf(variable))
+    this.#variables.set(variable, address)
+    variable.copyTo(this.#view(address, variable.tensor))
+    return address
+  }
+
+  constant(tensor: Tensor): number {
+    const known = this.#constants.get(tensor)
+    if (known !== undefined) return known
+    const address = this.#linear.allocate(bytesOf(tensor))
+    this.#constants.set(tensor, address)
+    if (tensor.source?.kind === 'constant') this.#view(address, tensor).set(tensor.source.values)
+    return address
+  }
+
+  kept(tensor: Tensor): number {
+    return this.constant(tensor)
+  }
+
+  table(values: Int32Array): number {
+    const key = values.join()
+    const known = this.#tables.get(key)
+    if (known !== undefined) return known
+    const address = this.#linear.allocate(values.byteLength)
+    new Int32Array(this.memory.buffer, address, values.length).set(values)
+    this.#tables.set(key, address)
+    return address
+  }
+
+  /** The memory of a variable, if it has a place. */
+  valuesOf(variable: Variable): TypedArray | undefined {
+    const address = this.#variables.get(variable)
+    return address === undefined ? undefined : this.#view(address, variable.tensor)
+  }
+
+  /** The memory of a row-major value of a plan; the known array again, unless the arena has moved or the memory has grown. */
+  viewOf(plan: CpuPlan, tensor: Tensor, known: TypedArray | undefined): TypedArray {
+    const address = this.#locate(plan, tensor)
+    const current = known?.byteOffset === address && known.buffer === this.memory.buffer
+    return current ? known : this.#view(address, tensor)
+  }
+
+  /** What the engine would hold with a plan on some threads. */
+  needOf({ values, arenaBytes, scratchBytes }: CpuPlan, threads: number): MemoryNeed {
+    const arena = Math.max(this.#arena.bytes, arenaBytes + scratchBytes * threads)
+    const more = new Set(
+      values.flatMap(({ variable }) => (variable && !this.#variables.has(variable) ? [variable] : [])),
+    )
+    const variables = [...more].reduce((sum, variable) => sum + bytesOf(variable), 0)
+    return { bytes: this.bytes - this.#arena.bytes + variables + arena, limit: this.#linear.limit }
+  }
+
+  /** Makes room for a plan: its arena, and behind it the scratch of its threads. Plans share it, since only one runs at a time. */
+  reserve(plan: CpuPlan, threads: number): void {
+    const bytes = plan.arenaBytes + plan.scratchBytes * threads
+    if (this.#arena.bytes >= bytes) return
+    this.#arena = { address: this.#linear.enlarge(this.#arena.address, this.#arena.bytes, bytes), bytes }
+  }
+
+  /** Addresses of a plan's arena and of its scratch, once there is room for it. */
+  arenaOf({ arenaBytes }: CpuPlan): { arena: number; scratch: number } {
+    const { address } = this.#arena
+    return { arena: address, scratch: address + arenaBytes }
+  }
+
+  #locate(plan: CpuPlan, tensor: Tensor): number {
+    const value = plan.value(tensor)
+    if (value?.space === 'arena') return this.#arena.address + value.offset
+    return value?.variable ? this.variable(value.variable) : this.constant(storageOf(tensor))
+  }
+
+  #view(address: number, { shape, dtype }: Tensor): TypedArray {
+    const { buffer } = this.memory
+    if (dtype === 'f32') return new Float32Array(buffer, address, sizeOf(shape))
+    return dtype === 'i32'
+      ? new Int32Array(buffer, address, sizeOf(shape))
+      : new Uint8Array(buffer, address, sizeOf(shape))
+  }
+}
+
+const bytesOf = ({ shape, dtype }: Pick<Tensor, 'shape' | 'dtype'>): number => sizeOf(shape) * bytesPerElement[dtype]
