@@ -232,7 +232,9 @@ describe('a run that diverges', () => {
     expect(result.stderr).toContain(
       `runs/diverged: training diverged: at step ${last.step} the loss became ${last.loss} (the first to break: `,
     )
-    expect(result.stderr).toMatch(/the first to break: the (output|values|gradient) of \S+\); no checkpoint was saved before/)
+    expect(result.stderr).toMatch(
+      /the first to break: the (output|values|gradient) of \S+\); no checkpoint was saved before/,
+    )
     expect(result.stderr).toMatch(/^fovea: [^\n]+\n$/)
     expect(result.code).toBe(1)
     expect(readdirSync(join(run, 'checkpoints'))).toEqual([])
