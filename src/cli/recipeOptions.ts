@@ -1,10 +1,12 @@
 /** The command line's view of a recipe: options that say something about one, and the options that one would take. */
+
 import { basename, resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { AugmentationSpec } from '../augment/compose.ts'
 import type { RawRecipe } from '../recipe/complete.ts'
 import { findDataset } from '../recipe/datasets.ts'
 import { resolveWithFiles } from '../recipe/files.node.ts'
+import { folderOf, folderSource } from '../recipe/folderSource.ts'
 import { type Assignment, parseAssignment, withFields } from '../recipe/overrides.ts'
 import { dataName, type Recipe } from '../recipe/recipe.ts'
 import { isCode } from '../recipe/rules.ts'
@@ -85,8 +87,8 @@ export function resolveOptions(
 function assignmentsOf([option, value]: readonly [string, unknown]): Assignment[] {
   if (value === undefined) return []
   const said = optionOf(option, value)
-  const folder = option === 'data' && /^folder:(.*)$/s.exec(String(value))?.[1]
-  if (folder !== undefined && folder !== false) {
+  const folder = option === 'data' ? folderOf(String(value)) : undefined
+  if (folder !== undefined) {
     return [
       { path: places.data, value: 'folder', said },
       { path: places.dataDir, value: folder, said },
@@ -133,7 +135,7 @@ export function commandOf(recipe: Recipe): string {
     if (option === 'augment') return ['--augment', value === 'none' ? 'none' : 'recipe.json']
     if (option === 'dataDir') return [optionOf(option, relativePath(String(value)))]
     if (option === 'data' && data.name === 'folder')
-      return [optionOf(option, `folder:${dataName({ data: withRelativePaths(data) })}`)]
+      return [optionOf(option, folderSource(dataName({ data: withRelativePaths(data) })))]
     return [optionOf(option, value)]
   })
   return ['fovea train', options.model, ...words].join(' ')
@@ -159,7 +161,7 @@ function optionsOf({ model, data, optimizer, schedule, ...rest }: Recipe): Recip
   const { lr, momentum, weightDecay } = optimizer as unknown as { lr: number; momentum?: number; weightDecay?: number }
   return {
     model: model.name,
-    data: data.name === 'folder' ? `folder:${data.directory}` : data.name,
+    data: data.name === 'folder' ? folderSource(String(data.directory)) : data.name,
     ...(data.directory !== undefined && data.name !== 'folder' && { dataDir: data.directory }),
     ...(data.limit !== undefined && { limit: data.limit }),
     validation: data.validation,
@@ -186,7 +188,7 @@ const at = (value: unknown, path: readonly string[]): unknown =>
 function wantedValue(option: string, value: unknown): unknown {
   if (option === 'dataDir') return resolve(String(value))
   if (option === 'augment' && value === 'none') return undefined
-  if (option === 'data' && String(value).startsWith('folder:')) return 'folder'
+  if (option === 'data' && folderOf(String(value)) !== undefined) return 'folder'
   return value
 }
 

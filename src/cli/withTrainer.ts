@@ -1,8 +1,7 @@
 /** A trainer of a recipe for the short trainings that try something and leave no run behind. */
 
 import type { Engine } from '../backends/engine.ts'
-import type { ImageCollection } from '../data/dataset.ts'
-import type { Subset } from '../data/split.ts'
+import type { ImageCollection, Subset } from '../data/dataset.ts'
 import { type EngineChoices, startEngine } from '../recipe/engine.ts'
 import { createInitialModel } from '../recipe/initialModel.ts'
 import { type TrainingOptions, trainingOptions } from '../recipe/parts.ts'

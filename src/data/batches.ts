@@ -2,9 +2,8 @@
 import type { Augmentation } from '../augment/compose.ts'
 import { pixelProblem, type RasterShape } from '../augment/raster.ts'
 import { shuffledIndices } from '../random/philox.ts'
-import { checkLabels, type ImageCollection, isInMemory, isStored } from './dataset.ts'
+import { checkLabels, type ImageCollection, isInMemory, isStored, type Subset } from './dataset.ts'
 import { DatasetError } from './errors.ts'
-import type { Subset } from './split.ts'
 
 /** Order and size of the batches of a source. */
 export interface LoaderOptions {

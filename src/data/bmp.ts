@@ -4,7 +4,7 @@
  */
 import { blankRaster, type Raster } from '../augment/raster.ts'
 import { ImageError } from './errors.ts'
-import type { PictureFile } from './pictureFile.ts'
+import type { PictureFile } from './pictureFormat.ts'
 
 /** True when a file begins as a bitmap does: `BM`. */
 export const isBmp = (bytes: Uint8Array): boolean => bytes[0] === 0x42 && bytes[1] === 0x4d

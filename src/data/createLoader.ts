@@ -1,10 +1,16 @@
 /** The source of batches for a subset: of images in memory, or of images that are read when they are needed. */
 import type { BatchSource, LoaderOptions } from './batches.ts'
-import { type ImageCollection, type ImageDataset, isInMemory, isStored, type StoredImages } from './dataset.ts'
+import {
+  type ImageCollection,
+  type ImageDataset,
+  isInMemory,
+  isStored,
+  type StoredImages,
+  type Subset,
+} from './dataset.ts'
 import { DatasetError } from './errors.ts'
 import { BatchLoader } from './loader.ts'
 import { inlineProducer, PrefetchLoader } from './prefetch.ts'
-import type { Subset } from './split.ts'
 
 /**
  * A source of batches on the calling thread.

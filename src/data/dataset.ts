@@ -35,6 +35,13 @@ export interface StoredImages extends ImageCollection {
   readonly onSkip?: (reason: Error) => void
 }
 
+/** A selection of a data set's images. */
+export interface Subset<D extends ImageCollection = ImageDataset> {
+  readonly dataset: D
+  /** Indices of the images in `dataset`, in order. */
+  readonly indices: Int32Array
+}
+
 /** The splits of a data set. The test split is for one last look. */
 export interface DatasetSplits {
   readonly train: ImageDataset

@@ -4,7 +4,7 @@ export type { BatchSource, LoaderFactory, LoaderOptions } from './batches.ts'
 export { cifar10Classes, cifar100Classes } from './cifar.ts'
 export { prepareGrayClothing } from './clothing.ts'
 export { createLoader } from './createLoader.ts'
-export type { DatasetSplits, ImageCollection, ImageDataset, StoredImages } from './dataset.ts'
+export type { DatasetSplits, ImageCollection, ImageDataset, StoredImages, Subset } from './dataset.ts'
 export { type DigitOptions, type GrayImage, prepareGrayDigit } from './digit.ts'
 export { DatasetError, ImageError } from './errors.ts'
 export { fashionMnistClasses } from './fashionMnist.ts'
@@ -12,7 +12,7 @@ export { type IdxFile, idxDataset, type NamedBytes, parseIdx } from './idx.ts'
 export { BatchLoader } from './loader.ts'
 export { type InputShape, type PrepareOptions, prepareRaster } from './prepare.ts'
 export { rasterOf } from './rasters.ts'
-export { type Subset, splitDataset, subsetOf, type TrainValidation } from './split.ts'
+export { splitDataset, subsetOf, type TrainValidation } from './split.ts'
 export {
   type ChannelStatistics,
   channelStatistics,

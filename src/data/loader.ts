@@ -17,9 +17,8 @@ import {
   type LoaderOptions,
   writeLabels,
 } from './batches.ts'
-import type { ImageDataset } from './dataset.ts'
+import type { ImageDataset, Subset } from './dataset.ts'
 import { fitted, placeRaster } from './place.ts'
-import type { Subset } from './split.ts'
 
 /**
  * Yields the batches of a subset in memory, epoch by epoch, in any order of asking.

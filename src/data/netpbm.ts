@@ -4,7 +4,7 @@
  */
 import { blankRaster, type Raster, roundHalfEven } from '../augment/raster.ts'
 import { ImageError } from './errors.ts'
-import type { PictureFile } from './pictureFile.ts'
+import type { PictureFile } from './pictureFormat.ts'
 
 /** True when a file begins as a pixmap does: `P1` … `P6` and a space. */
 export const isNetpbm = (bytes: Uint8Array): boolean =>

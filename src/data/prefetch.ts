@@ -11,10 +11,9 @@ import {
   type LoaderOptions,
   writeLabels,
 } from './batches.ts'
-import { type ImageCollection, isStored, type StoredImages } from './dataset.ts'
+import { type ImageCollection, isStored, type StoredImages, type Subset } from './dataset.ts'
 import { DatasetError } from './errors.ts'
 import { type BatchProducer, type BatchSlot, mixSlot, produceBatch, type ReadFailure } from './produce.ts'
-import type { Subset } from './split.ts'
 
 /** Most images in a row that are skipped because they cannot be read. */
 const mostSkipped = 1000

@@ -3,16 +3,9 @@
  * stratified: each part has its share of every class, however the data set is ordered.
  */
 import { shuffledIndices } from '../random/philox.ts'
-import type { ImageCollection, ImageDataset } from './dataset.ts'
+import type { ImageCollection, ImageDataset, Subset } from './dataset.ts'
 import { DatasetError } from './errors.ts'
 import { apportion, placesByClass } from './stratify.ts'
-
-/** A selection of a data set's images. */
-export interface Subset<D extends ImageCollection = ImageDataset> {
-  readonly dataset: D
-  /** Indices of the images in `dataset`, in order. */
-  readonly indices: Int32Array
-}
 
 /** Two subsets without a common image. */
 export interface TrainValidation<D extends ImageCollection = ImageDataset> {

@@ -4,10 +4,10 @@
  */
 import type { ColorComponents } from '../augment/pcaColor.ts'
 import { createLoader } from './createLoader.ts'
-import type { ImageCollection } from './dataset.ts'
+import type { ImageCollection, Subset } from './dataset.ts'
 import { symmetricEigen } from './eigen.ts'
 import { DatasetError } from './errors.ts'
-import { type Subset, subsetOf } from './split.ts'
+import { subsetOf } from './split.ts'
 
 /** Options of the statistics. */
 export interface StatisticsOptions {

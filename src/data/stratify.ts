@@ -2,8 +2,7 @@
  * Stratified choices: some of a set's images, chosen at random, in which every class has its share. Subsets, validation
  * splits and folds are all built on this file.
  */
-import type { ImageCollection } from './dataset.ts'
-import type { Subset } from './split.ts'
+import type { ImageCollection, Subset } from './dataset.ts'
 
 /**
  * The images of a subset class by class, each class in the order of the given places.

@@ -6,12 +6,11 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { batchShape, type LoaderFactory, type LoaderOptions } from './batches.ts'
-import { type ImageCollection, type ImageDataset, isInMemory } from './dataset.ts'
+import { type ImageCollection, type ImageDataset, isInMemory, type Subset } from './dataset.ts'
 import { DatasetError, ImageError } from './errors.ts'
 import { isImageFiles } from './folder.node.ts'
 import { PrefetchLoader } from './prefetch.ts'
 import type { BatchProducer, BatchSlot, BatchTask, ReadFailure } from './produce.ts'
-import type { Subset } from './split.ts'
 import type { WorkerReply, WorkerSetup, WorkerTask } from './workerMessages.ts'
 
 /** Options of {@link workerLoader}. */

@@ -1,4 +1,5 @@
 /** Fills in what a recipe leaves out: short forms, names that are usual, numbers that are usual for them. */
+
 import { backendNames } from '../backends/engine.ts'
 import { modelNameOf, models } from '../models/index.ts'
 import { isRecord } from '../rules/record.ts'
@@ -6,6 +7,7 @@ import { unknownName } from '../text/names.ts'
 import { datasets, findDataset } from './datasets.ts'
 import { defaultData, defaultModel, trainingDefaults } from './defaults.ts'
 import { RecipeError } from './errors.ts'
+import { folderOf, folderSource } from './folderSource.ts'
 import { isCode } from './rules.ts'
 import { optimizers } from './tables.ts'
 import { version } from './version.ts'
@@ -24,9 +26,8 @@ export function longForms(raw: RawRecipe): Record<string, unknown> {
     if (typeof value === 'string') long[part] = { name: value }
   }
   const { data } = long
-  if (isRecord(data) && typeof data.name === 'string' && data.name.startsWith('folder:')) {
-    long.data = { ...data, name: 'folder', directory: data.name.slice('folder:'.length) }
-  }
+  const directory = isRecord(data) && typeof data.name === 'string' ? folderOf(data.name) : undefined
+  if (directory !== undefined) long.data = { ...(data as object), name: 'folder', directory }
   return long
 }
 
@@ -87,7 +88,7 @@ function withRate(optimizer: Record<string, unknown>): Record<string, unknown> {
 
 function completeData({ augment: given, ...rest }: Record<string, unknown>): Record<string, unknown> {
   const { name, limit, preprocess, normalize } = rest
-  if (name !== 'folder') refuseUnknown('data set', name, [...Object.keys(datasets), 'folder:PATH'])
+  if (name !== 'folder') refuseUnknown('data set', name, [...Object.keys(datasets), folderSource('PATH')])
   // A name that is not even a string is for the rules to refuse.
   const known = name === 'folder' || typeof name !== 'string' ? undefined : findDataset(name)
   const augment = given === 'none' ? undefined : (given ?? known?.augment?.().spec())

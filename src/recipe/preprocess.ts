@@ -1,6 +1,5 @@
 /** Preprocessing by name: modules whose numbers are fitted to the training images, and stored with the weights. */
-import type { ImageCollection } from '../data/dataset.ts'
-import type { Subset } from '../data/split.ts'
+import type { ImageCollection, Subset } from '../data/dataset.ts'
 import { channelStatistics, fitWhitening, meanImage } from '../data/statistics.ts'
 import type { Module } from '../nn/module.ts'
 import { normalize } from '../nn/normalize.ts'

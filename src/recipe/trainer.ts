@@ -1,7 +1,6 @@
 /** From a recipe to the trainer of its run. */
 import type { Engine } from '../backends/engine.ts'
-import type { ImageCollection } from '../data/dataset.ts'
-import type { Subset } from '../data/split.ts'
+import type { ImageCollection, Subset } from '../data/dataset.ts'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
 import { Trainer } from '../train/trainer.ts'
 import type { TrainerOptions } from '../train/trainerOptions.ts'

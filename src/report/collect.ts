@@ -1,8 +1,7 @@
 /** What a report shows of a trained model and its answers to the test images. */
-import type { ImageCollection } from '../data/dataset.ts'
+import type { ImageCollection, Subset } from '../data/dataset.ts'
 import { fitted } from '../data/place.ts'
 import { rasterOf } from '../data/rasters.ts'
-import type { Subset } from '../data/split.ts'
 import type { Module } from '../nn/module.ts'
 import type { Evaluation } from '../train/evaluate.ts'
 import type { ReportData, ReportMistake } from './reportData.ts'

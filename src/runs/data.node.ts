@@ -1,8 +1,8 @@
 /** The images of a run, as its recipe divides them. */
 
 import { caseTwin } from '../data/classFolders.node.ts'
-import type { ImageCollection } from '../data/dataset.ts'
-import { type Subset, splitDataset, subsetOf } from '../data/split.ts'
+import type { ImageCollection, Subset } from '../data/dataset.ts'
+import { splitDataset, subsetOf } from '../data/split.ts'
 import { findModel } from '../models/index.ts'
 import { loadDataset } from '../recipe/datasets.node.ts'
 import { splitFolder } from '../recipe/files.node.ts'

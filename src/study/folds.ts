@@ -2,9 +2,9 @@
  * Divisions of the training images: k folds, of which each is held back once (Stone 1974), and samples drawn with replacement
  * (bagging, Breiman 1996).
  */
-import type { ImageCollection } from '../data/dataset.ts'
+import type { ImageCollection, Subset } from '../data/dataset.ts'
 import { DatasetError } from '../data/errors.ts'
-import type { Subset, TrainValidation } from '../data/split.ts'
+import type { TrainValidation } from '../data/split.ts'
 import { placesByClass } from '../data/stratify.ts'
 import { RandomSequence, shuffledIndices } from '../random/philox.ts'
 

@@ -1,27 +1,15 @@
 /** A page trains from a recipe, in Chromium: model, data's numbers, optimizer and schedule come from it, as in Node. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { subsetOf } from '../../src/data/index.ts'
 import * as recipes from '../../src/recipe/index.ts'
-import { buildPackage } from './buildPackage.ts'
-import { launch, noBrowser } from './chromium.ts'
-import { serve, type TestServer } from './server.ts'
+import { noBrowser } from './chromium.ts'
+import { type DoorsPage, openDoors } from './doorsPage.ts'
 
 /** The doors of the package, as the page imports them. */
 type Doors = typeof import('../../src/recipe/index.ts') &
   typeof import('../../src/data/index.ts') &
   typeof import('../../src/nn/index.ts')
-
-const html = `<!doctype html><title>A recipe</title>
-<script type="module">
-  import * as data from './data/index.js'
-  import * as nn from './nn/index.js'
-  import * as recipe from './recipe/index.js'
-  globalThis.doors = { ...data, ...nn, ...recipe }
-</script>`
 
 /** Two steps of 16 images, with the same bits everywhere. */
 const recipe = recipes.defineRecipe({
@@ -57,27 +45,14 @@ async function train(recipe: object): Promise<number[]> {
 }
 
 describe.skipIf(noBrowser !== undefined)('a recipe on a page', () => {
-  let folder: string
-  let browser: Browser
-  let server: TestServer
+  let opened: DoorsPage
   let page: Page
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'fovea-browser-recipe-'))
-    await buildPackage(folder)
-    writeFileSync(join(folder, 'page.html'), html)
-    server = await serve({ '/pages/': folder }, {})
-    browser = await launch()
-    page = await browser.newPage()
-    await page.goto(`${server.origin}/pages/page.html`)
-    await page.waitForFunction(() => 'doors' in globalThis)
+    opened = await openDoors(['data', 'nn', 'recipe'])
+    page = opened.page
   }, 300_000)
-
-  afterAll(async () => {
-    await browser?.close()
-    await server?.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
+  afterAll(() => opened?.close())
 
   it('trains two steps, with the losses that it has in Node', async () => {
     const losses = await page.evaluate(train, recipe as object)

@@ -1,50 +1,26 @@
 /** Weights and checkpoints on a page of plain http, which has no Web Crypto, in Chromium. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeSafetensors } from '../../src/formats/index.ts'
 import { lenet5 } from '../../src/models/index.ts'
 import { encodeCheckpoint } from '../../src/train/index.ts'
-import { buildPackage } from './buildPackage.ts'
-import { launch, noBrowser } from './chromium.ts'
-import { serve, type TestServer } from './server.ts'
+import { noBrowser } from './chromium.ts'
+import { type DoorsPage, openDoors } from './doorsPage.ts'
 
 /** The doors of the package, as the page imports them. */
 type Doors = typeof import('../../src/train/index.ts') & typeof import('../../src/models/index.ts')
 
-const html = `<!doctype html><title>Weights</title>
-<script type="module">
-  import * as models from './models/index.js'
-  import * as train from './train/index.js'
-  globalThis.doors = { ...models, ...train }
-</script>`
-
 describe.skipIf(noBrowser !== undefined)('on a page of plain http', () => {
   const source = lenet5().initialize(3)
-  let folder: string
-  let browser: Browser
-  let server: TestServer
+  let opened: DoorsPage
   let page: Page
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'fovea-browser-weights-'))
-    await buildPackage(folder)
-    writeFileSync(join(folder, 'page.html'), html)
-    writeFileSync(join(folder, 'lenet5.safetensors'), writeSafetensors(source.state()))
-    server = await serve({ '/pages/': folder }, {})
-    browser = await launch('pages.test')
-    page = await browser.newPage()
-    await page.goto(`${server.origin.replace('127.0.0.1', 'pages.test')}/pages/page.html`)
-    await page.waitForFunction(() => 'doors' in globalThis)
+    const files = { 'lenet5.safetensors': writeSafetensors(source.state()) }
+    opened = await openDoors(['models', 'train'], { host: 'pages.test', files })
+    page = opened.page
   }, 300_000)
-
-  afterAll(async () => {
-    await browser?.close()
-    await server?.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
+  afterAll(() => opened?.close())
 
   it.each(['lenet5.safetensors', '/pages/lenet5.safetensors', '../pages/lenet5.safetensors'])(
     'loadWeights takes an address relative to the page: %s',

@@ -8,7 +8,8 @@ import type { Engine } from '../../src/backends/engine.ts'
 import { createReferenceEngine } from '../../src/backends/reference/engine.ts'
 import { createWasmEngine, WasmEngine } from '../../src/backends/wasm/engine.ts'
 import { imageDataset } from '../../src/data/arrays.ts'
-import { type Subset, subsetOf } from '../../src/data/split.ts'
+import type { Subset } from '../../src/data/dataset.ts'
+import { subsetOf } from '../../src/data/split.ts'
 import { add, input, mul, Variable } from '../../src/graph/index.ts'
 import {
   batchNorm2d,

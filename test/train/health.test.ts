@@ -1,8 +1,9 @@
 /** Alarms, the place where numbers break, freezing and gradual unfreezing, on digits. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createEngine } from '../../src/backends/createEngine.ts'
+import type { Subset } from '../../src/data/dataset.ts'
 import { mnist } from '../../src/data/mnist.node.ts'
-import { type Subset, subsetOf } from '../../src/data/split.ts'
+import { subsetOf } from '../../src/data/split.ts'
 import { lenet5 } from '../../src/models/lenet.ts'
 import { flatten, ImageClassifier, linear, type Module, normalize, relu, sequential, tanh } from '../../src/nn/index.ts'
 import { gaussian, zeros } from '../../src/nn/initializers.ts'

@@ -1,8 +1,7 @@
 /** `fovea ensemble`: several models as one, by independent seeds, snapshots of one cyclic run, or bagging. */
 
 import { join } from 'node:path'
-import type { ImageCollection } from '../../../data/dataset.ts'
-import type { Subset } from '../../../data/split.ts'
+import type { ImageCollection, Subset } from '../../../data/dataset.ts'
 import type { ImageClassifier } from '../../../nn/imageClassifier.ts'
 import { type EngineChoices, startEngine } from '../../../recipe/engine.ts'
 import { imagesOf } from '../../../recipe/images.ts'

@@ -1,8 +1,7 @@
 /** `fovea eval`: the score of a run on one of its splits. */
 
 import { fiveCrop, flipViews, tenCrop, type Views } from '../../../augment/views.ts'
-import { type ImageCollection, isInMemory } from '../../../data/dataset.ts'
-import type { Subset } from '../../../data/split.ts'
+import { type ImageCollection, isInMemory, type Subset } from '../../../data/dataset.ts'
 import { confusedPairs } from '../../../plot/confusionMatrix.ts'
 import { type EngineChoices, startEngine } from '../../../recipe/engine.ts'
 import { imagesOf } from '../../../recipe/images.ts'

@@ -7,6 +7,7 @@ import { findModel, type ModelEntry, modelNameOf } from '../../../models/index.t
 import type { ImageClassifier } from '../../../nn/imageClassifier.ts'
 import type { NormalizeOptions } from '../../../nn/normalize.ts'
 import { datasets } from '../../../recipe/datasets.ts'
+import { folderOf } from '../../../recipe/folderSource.ts'
 import { imagesOf } from '../../../recipe/images.ts'
 import { createModel } from '../../../recipe/model.ts'
 import { dataName, type Recipe } from '../../../recipe/recipe.ts'
@@ -93,7 +94,7 @@ function recipeOf({ model: name, data, mean, std }: ImportOptions): Recipe {
   }
   const given = mean && std && { mean: [...mean], std: [...std] }
   // A name that is unknown is refused by the recipe.
-  const own = data.startsWith('folder:') && modelNameOf(name) ? findModel(name) : undefined
+  const own = folderOf(data) !== undefined && modelNameOf(name) ? findModel(name) : undefined
   const normalize = given ?? (own && usualFor(own))
   const base = own ? { data: { name: 'folder', channels: own.inputShape[0] } } : {}
   return resolveOptions({ model: name, data, ...(normalize && { normalize }) }, [], base)

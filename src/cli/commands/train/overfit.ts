@@ -3,8 +3,8 @@
  * wrong that no longer training will mend.
  */
 
-import type { ImageCollection } from '../../../data/dataset.ts'
-import { type Subset, subsetOf } from '../../../data/split.ts'
+import type { ImageCollection, Subset } from '../../../data/dataset.ts'
+import { subsetOf } from '../../../data/split.ts'
 import { constant } from '../../../optim/schedules.ts'
 import type { Recipe } from '../../../recipe/recipe.ts'
 import { isCode } from '../../../recipe/rules.ts'

@@ -1,0 +1,9 @@
+/** The short form of an image folder where a data set is named: `folder:PATH`. */
+const prefix = 'folder:'
+
+/** The path in `folder:PATH`; undefined for the name of a data set. */
+export const folderOf = (source: string): string | undefined =>
+  source.startsWith(prefix) ? source.slice(prefix.length) : undefined
+
+/** `folder:PATH`. */
+export const folderSource = (path: string): string => `${prefix}${path}`
