@@ -15,6 +15,8 @@ export default defineConfig({
     'src/train/index.ts',
     'src/train/index.node.ts',
     'src/recipe/index.ts',
+    'src/classifier/index.ts',
+    'src/classifier/index.node.ts',
     'src/inspect/index.ts',
     'src/formats/index.ts',
     'src/plot/index.ts',

@@ -9,6 +9,7 @@ import { addData } from './commands/data.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addEnsemble } from './commands/ensemble.ts'
 import { addEval } from './commands/eval.ts'
+import { addExport } from './commands/export.ts'
 import { addImport } from './commands/import.ts'
 import { addKfold } from './commands/kfold.ts'
 import { addLab } from './commands/lab.ts'
@@ -57,6 +58,7 @@ const commands = [
   addDoctor,
   addData,
   addImport,
+  addExport,
   addLab,
 ]
 for (const add of commands) add(program)

@@ -12,6 +12,7 @@ import type { StoredImages } from './dataset.ts'
 import { DatasetError, ImageError } from './errors.ts'
 import { checkImage, decodeRaster } from './image.node.ts'
 import { addCounts, describeOthers, type EndingCounts, total } from './otherFiles.ts'
+import { usualShorterSide } from './prepare.ts'
 
 /** Options of {@link imageFolder}. */
 export interface ImageFolderOptions {
@@ -99,7 +100,7 @@ const checksAtOnce = 8
 export async function imageFolder(directory: string, options: ImageFolderOptions): Promise<ImageFiles> {
   const { shape, corrupt = 'refuse', check = 'headers', maxPixels, onSkip, onProgress } = options
   const [height, width, channels] = shape
-  const shorterSide = options.shorterSide ?? Math.round((Math.max(height, width) * 8) / 7)
+  const shorterSide = options.shorterSide ?? usualShorterSide(shape)
   if (shorterSide < Math.max(height, width)) {
     throw new DatasetError(
       `${directory}: shorterSide (=${shorterSide}) must be at least ${Math.max(height, width)}, to cut ${height} × ${width} from it`,

@@ -24,6 +24,13 @@ export interface PrepareOptions extends DigitOptions {
   readonly shorterSide?: number
 }
 
+/**
+ * The number of pixels to which the shorter side of a picture is scaled before its center is cut out: 8/7 of the larger side,
+ * 256 for 224, as is usual for ImageNet.
+ */
+export const usualShorterSide = ([height, width]: readonly [number, number, ...unknown[]]): number =>
+  Math.round((Math.max(height, width) * 8) / 7)
+
 /** Shape of a model's input. */
 export type InputShape = readonly [height: number, width: number, channels: number]
 

@@ -79,6 +79,13 @@ const comparisons: Record<Comparison, (x: number, y: number) => boolean> = {
   ne: (x, y) => x !== y,
 }
 
+/** The functions by their number of operands: what a tree that comes from a file may name. */
+export const scalarFunctions = {
+  unary: Object.keys(unaryFunctions) as UnaryFunction[],
+  binary: Object.keys(binaryFunctions) as BinaryFunction[],
+  compare: Object.keys(comparisons) as Comparison[],
+} as const
+
 /** f(x), folded when x is a number. */
 export function unary(fn: UnaryFunction, x: Expression): Expression {
   if (x.kind === 'constant') return constant(unaryFunctions[fn](x.value))

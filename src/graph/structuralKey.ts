@@ -27,6 +27,7 @@ const expressionKinds: ReadonlySet<unknown> = new Set<Expression['kind']>([
   'select',
 ])
 
-function isExpression(value: object): value is Expression {
+/** True for a scalar expression among plain objects. */
+export function isExpression(value: object): value is Expression {
   return 'kind' in value && expressionKinds.has(value.kind)
 }

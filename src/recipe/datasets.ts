@@ -13,6 +13,8 @@ export interface DatasetEntry {
   readonly classes: readonly string[]
   /** `[height, width, channels]` of one image. */
   readonly shape: readonly [number, number, number]
+  /** What its images show, which says how other pictures become such images; pictures when absent. */
+  readonly subject?: 'digit' | 'clothing'
   /** Images to train on. */
   readonly trainImages: number
   /** Mean and standard deviation of the training images, of pixels from 0 to 1. */
@@ -26,12 +28,14 @@ export const datasets = {
   mnist: {
     classes: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
     shape: [28, 28, 1],
+    subject: 'digit',
     trainImages: 60_000,
     normalize: { mean: [0.1307], std: [0.3081] },
   },
   'fashion-mnist': {
     classes: fashionMnistClasses,
     shape: [28, 28, 1],
+    subject: 'clothing',
     trainImages: 60_000,
     normalize: { mean: [0.286], std: [0.353] },
   },

@@ -13,7 +13,10 @@ export interface EngineChoices {
 }
 
 /** Starts the engine of a recipe. @throws RecipeError for threads out of range, and `wide: 'on'` where that is impossible. */
-export function startEngine({ backend, precise }: Recipe, { threads, wide }: EngineChoices = {}): Engine {
+export function startEngine(
+  { backend, precise }: Pick<Recipe, 'backend' | 'precise'>,
+  { threads, wide }: EngineChoices = {},
+): Engine {
   try {
     if (backend !== 'wasm') return createEngine({ backend })
     return createEngine({ backend, precise, ...(threads !== undefined && { threads }), ...(wide && { wide }) })

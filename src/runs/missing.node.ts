@@ -4,6 +4,6 @@ import { isAddress } from '../formats/download.ts'
 import { MissingError } from './errors.ts'
 
 /** @throws MissingError when there is nothing at a path; addresses are left to the download */
-export function mustExist(path: string, what: 'file' | 'folder' = 'file'): void {
+export function mustExist(path: string, what: 'file' | 'folder' | 'file or folder' = 'file'): void {
   if (!isAddress(path) && !existsSync(path)) throw new MissingError(`${path}: no such ${what}`)
 }

@@ -14,6 +14,7 @@ const doors = [
   'data/index',
   'train/index',
   'recipe/index',
+  'classifier/index',
   'inspect/index',
   'formats/index',
 ]

@@ -216,7 +216,7 @@ describe('predict', () => {
 
   it('refuses more classes than there are', async () => {
     const { code, stderr } = await fovea(cwd, ['predict', 'runs/lenet5', 'x.png', '--top', '11'])
-    expect({ code, stderr }).toEqual({ code: 2, stderr: 'fovea: --top 11: mnist has only 10 classes\n' })
+    expect({ code, stderr }).toEqual({ code: 2, stderr: 'fovea: --top 11: runs/lenet5 has only 10 classes\n' })
   })
 })
 

@@ -31,18 +31,22 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
   recipe: {
     values: ['augment', 'backends', 'data', 'formats', 'models', 'nn', 'optim', 'rules', 'text', 'train'],
   },
+  classifier: {
+    values: ['augment', 'backends', 'data', 'formats', 'graph', 'nn', 'rules', 'train'],
+  },
   study: { values: ['data', 'random'] },
   inspect: { values: ['nn', 'models', 'graph', 'random', 'async', 'text'], types: ['backends', 'plan'] },
   plot: { values: ['text'] },
   report: { values: ['data', 'inspect', 'plot', 'study', 'text'], types: ['backends', 'nn', 'train'] },
   runs: {
-    values: ['data', 'formats', 'inspect', 'models', 'nn', 'recipe', 'report', 'rules', 'study', 'train'],
+    values: ['classifier', 'data', 'formats', 'inspect', 'models', 'nn', 'recipe', 'report', 'rules', 'study', 'train'],
     types: ['backends'],
   },
   cli: {
     values: [
       'augment',
       'backends',
+      'classifier',
       'data',
       'formats',
       'graph',
@@ -67,7 +71,10 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
 }
 
 /** Doors that show a room which their own folder may not import. */
-const doors: Readonly<Record<string, readonly string[]>> = { 'train/index.node.ts': ['runs'] }
+const doors: Readonly<Record<string, readonly string[]>> = {
+  'train/index.node.ts': ['runs'],
+  'classifier/index.node.ts': ['runs'],
+}
 
 /** Folders that run anywhere JavaScript runs, on nothing but themselves. */
 const core = [
@@ -85,6 +92,7 @@ const core = [
   'augment',
   'data',
   'formats',
+  'classifier',
   'inspect',
   'study',
   '',

@@ -10,7 +10,7 @@ export function addPredict(program: Command): void {
     .description(
       'Shows the most probable classes of pictures (JPEG, PNG, WebP, GIF, TIFF, AVIF, SVG, BMP, PPM) of any size and color.',
     )
-    .argument('<run>', 'run folder')
+    .argument('<run>', 'run folder, or the file of a classifier')
     .argument('<images...>', 'picture files, folders of them at any depth, and patterns')
     .option('--top <n>', 'classes to show for each picture (default: 3, or all if there are fewer)', wholeNumber(1))
     .addOption(
@@ -33,6 +33,7 @@ How a picture of a digit is read:
 Examples:
   fovea predict runs/lenet5 digit.png
   fovea predict runs/lenet5 scans --top 1 --json
+  fovea predict digits.fovea digit.png
   fovea predict runs/lenet5 'scans/**/page-*.jpg'`,
     )
     .action(async (run: string, images: string[], options) => {

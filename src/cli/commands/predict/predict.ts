@@ -6,9 +6,7 @@ import { prepareImage } from '../../../data/image.node.ts'
 import { subsetOf } from '../../../data/split.ts'
 import { sizeOf } from '../../../graph/shape.ts'
 import { type EngineChoices, startEngine } from '../../../recipe/engine.ts'
-import { imagesOf } from '../../../recipe/images.ts'
-import { dataName } from '../../../recipe/recipe.ts'
-import { loadRun } from '../../../runs/trainedModel.node.ts'
+import { type OpenedClassifier, openClassifier } from '../../../runs/openClassifier.node.ts'
 import { formatCount } from '../../../text/format.ts'
 import { Evaluator, evaluationBatch } from '../../../train/evaluate.ts'
 import type { ImageShape } from '../../../train/programs.ts'
@@ -31,6 +29,9 @@ export interface PredictOptions extends Pick<EngineChoices, 'wide'> {
   readonly json?: boolean
 }
 
+/** What a classifier's file runs on. */
+const defaultBackend = { backend: 'wasm', precise: false } as const
+
 /** Starting more threads than one takes longer than they save on so few pictures. */
 const fewPictures = 64
 /** Pictures that are decoded at the same time. */
@@ -43,25 +44,28 @@ const decodedAtOnce = 8
  * @returns the exit code
  */
 export async function predict(run: string, words: readonly string[], options: PredictOptions): Promise<number> {
-  const { recipe, model } = await loadRun(run, options.checkpoint, warn)
-  const { classes, shape } = imagesOf(recipe)
+  const classifier = await openClassifier(run, options.checkpoint, warn)
+  const { network, classes, shape } = classifier
   const { top = Math.min(3, classes.length) } = options
   if (top > classes.length) {
-    throw new UsageError(`--top ${top}: ${dataName(recipe)} has only ${classes.length} classes`)
+    throw new UsageError(`--top ${top}: ${run} has only ${classes.length} classes`)
   }
   const asked = await entriesOf(words)
   const threads = asked.length > fewPictures ? undefined : 1
-  const engine = startEngine(recipe, { threads, wide: options.wide })
+  const engine = startEngine(classifier.recipe ?? defaultBackend, { threads, wide: options.wide })
   const files = asked.filter(entry => typeof entry === 'string')
-  const canInvert = shape[2] === 1 && options.invert !== 'no'
+  const canInvert = classifier.subject !== 'picture' && options.invert !== 'no'
+  if (classifier.subject === 'picture' && options.invert === 'yes') {
+    throw new UsageError(`--invert yes: ${run} is no model of digits or clothing; its pictures are taken as they are`)
+  }
   const output = options.json ? new JsonOutput() : new TableOutput(files, classes, top, canInvert)
   const bar = progressFor(asked.length)
   let failed = 0
   try {
-    const evaluator = new Evaluator(engine, model, shape)
+    const evaluator = new Evaluator(engine, network, shape)
     const batch = evaluationBatch(shape)
     for (let first = 0; first < asked.length; first += batch) {
-      const prepared = await prepareAll(asked.slice(first, first + batch), shape, options.invert)
+      const prepared = await prepareAll(asked.slice(first, first + batch), classifier, options.invert)
       const size = asked.length > batch ? batch : prepared.length
       const answers = await answersOf(evaluator, prepared, { classes, shape, top, size })
       output.add(answers)
@@ -109,14 +113,14 @@ interface Prepared {
 
 async function prepareAll(
   entries: readonly (string | Failure)[],
-  shape: ImageShape,
+  classifier: OpenedClassifier,
   invert: PredictOptions['invert'],
 ): Promise<(Prepared | Failure)[]> {
   const results: (Prepared | Failure)[] = []
   const one = async (entry: string | Failure): Promise<Prepared | Failure> => {
     if (typeof entry !== 'string') return entry
     try {
-      return { file: entry, ...(await prepare(entry, shape, invert)) }
+      return { file: entry, ...(await prepare(entry, classifier, invert)) }
     } catch (error) {
       if (!(error instanceof ImageError)) throw error
       return { file: entry, error: oneLine(error.message) }
@@ -158,13 +162,20 @@ async function answersOf(
 }
 
 /** The model's input for a picture. */
-async function prepare(file: string, shape: ImageShape, invert: PredictOptions['invert']) {
-  if (invert !== 'auto')
-    return { pixels: await prepareImage(file, shape, { invert: invert === 'yes' }), inverted: invert === 'yes' }
-  const pixels = await prepareImage(file, shape)
-  if (shape[2] !== 1) return { pixels, inverted: false }
+async function prepare(
+  file: string,
+  { shape, subject, shorterSide }: OpenedClassifier,
+  invert: PredictOptions['invert'],
+) {
+  const given = { subject, ...(shorterSide === undefined ? {} : { shorterSide }) }
+  if (subject === 'picture') return { pixels: await prepareImage(file, shape, given), inverted: false }
+  if (invert !== 'auto') {
+    const inverted = invert === 'yes'
+    return { pixels: await prepareImage(file, shape, { ...given, invert: inverted }), inverted }
+  }
+  const pixels = await prepareImage(file, shape, given)
   // The picture was inverted when inverting it on demand gives the same; where that finds no strokes, it was not.
-  const demanded = await prepareImage(file, shape, { invert: true }).catch(() => undefined)
+  const demanded = await prepareImage(file, shape, { ...given, invert: true }).catch(() => undefined)
   return { pixels, inverted: demanded !== undefined && Buffer.compare(pixels, demanded) === 0 }
 }
 

@@ -1,0 +1,228 @@
+/**
+ * The file of a classifier: a safetensors file whose metadata say what its tensors are. Any reader of safetensors finds the
+ * weights under the model's own names; a classifier is made of it without the code of the model.
+ *
+ *     __metadata__.fovea.classifier   JSON: {@link ClassifierData}
+ *     NAME                            a weight: F32, F16, or I8 with its scales
+ *     NAME:scale                      F32, the scale of each output channel of a weight in I8
+ *     constant:K                      the values of a large constant of the graph
+ */
+import type { InputShape } from '../data/prepare.ts'
+import { openSafetensors, writeSafetensors } from '../formats/safetensors.ts'
+import type { ByteSource } from '../formats/source.ts'
+import { WeightsError, type WeightsFile } from '../formats/weightsFile.ts'
+import { input } from '../graph/sources.ts'
+import type { HostTensor } from '../graph/variable.ts'
+import { inference, type Module, Parameter } from '../nn/module.ts'
+import { isRecord } from '../rules/record.ts'
+import { fields, list, oneOf, optional, type Rule, rule, text, wholeFrom1 } from '../rules/rules.ts'
+import { ClassifierError, GraphError } from './errors.ts'
+import { describeGraph, type GraphData } from './graphData.ts'
+import { GraphNetwork } from './graphNetwork.ts'
+import { dequantize, encodeWeights, scaleName, type WeightType, weightTypes } from './weightData.ts'
+
+/** The key of the metadata. */
+const key = 'fovea.classifier'
+
+/** Version of the format; a reader refuses a later one. */
+const formatVersion = 1
+
+/** What pictures show, which says how they are made into the input: see `prepareRaster`. */
+export const subjects = ['digit', 'clothing', 'picture'] as const
+
+/** What is said of a classifier besides its weights. */
+export interface ClassifierInfo {
+  /** For people: `lenet5`. */
+  readonly name: string
+  /** Names of the classes, in the order of the outputs. */
+  readonly classes: readonly string[]
+  /** `[height, width, channels]` of the input, bytes 0 … 255. */
+  readonly shape: InputShape
+  readonly subject: (typeof subjects)[number]
+  /** Of a `picture`: pixels to which the shorter side is scaled before the center is cut out. */
+  readonly shorterSide?: number | undefined
+  /** Where it came from: data set, steps, accuracy, … by name; any texts and numbers. */
+  readonly origin?: Readonly<Record<string, string | number>> | undefined
+}
+
+/** What the metadata hold. */
+interface ClassifierData extends ClassifierInfo {
+  readonly version: number
+  readonly weights: WeightType
+  readonly graph: GraphData
+}
+
+/** A classifier as it is read from its file. */
+export interface ClassifierContents extends ClassifierInfo {
+  /** How its weights were stored. */
+  readonly weights: WeightType
+  /** From bytes `u8 [N, height, width, channels]` to logits `[N, classes]`. */
+  readonly network: Module
+}
+
+/** How {@link writeClassifier} stores weights. */
+export interface WriteClassifierOptions {
+  /** `float32` by default. */
+  readonly weights?: WeightType
+}
+
+/**
+ * The file of a classifier.
+ * @param model from bytes to logits, an `ImageClassifier` for example, with its weights
+ * @returns the bytes of a safetensors file
+ * @throws ClassifierError when the model has another number of outputs than there are classes, when its graph cannot be
+ *   described, or its weights do not fit the type.
+ * @example await writeFile('digits.fovea', writeClassifier(model, { name: 'digits', classes, shape: [28, 28, 1], subject: 'digit' }))
+ */
+export function writeClassifier(
+  model: Module,
+  info: ClassifierInfo,
+  { weights = 'float32' }: WriteClassifierOptions = {},
+): Uint8Array<ArrayBuffer> {
+  const names = new Map([...model.variables()].map(([path, variable]) => [variable, path]))
+  const trace = (batch: number) =>
+    model.forward(input('images', [batch, ...info.shape], { dtype: 'u8', batched: true }), inference())
+  const outputs = trace(1).shape
+  if (outputs.length !== 2 || outputs[1] !== info.classes.length) {
+    throw new ClassifierError(
+      `${info.name}: the model's output is [${outputs.join(', ')}], expected [1, ${info.classes.length}] for ${info.classes.length} classes`,
+    )
+  }
+  const { graph, variables, constants } = inFile(info.name, () => describeGraph(trace, names))
+  const { name, classes, shape, subject, shorterSide, origin } = info
+  const data: ClassifierData = {
+    ...{ version: formatVersion, name, classes, shape, subject, shorterSide, origin },
+    ...{ weights, graph },
+  }
+  const entries = [...variables].flatMap(([path, variable]) => {
+    const { shape, value } = variable
+    // Statistics and whitenings are no weights: they are few, and stay what they are.
+    if (!(variable instanceof Parameter)) return [[path, { shape, values: value }] as const]
+    return encodeWeights(path, shape, value as Float32Array, weights)
+  })
+  return writeSafetensors([...entries, ...constants], { [key]: JSON.stringify(data) })
+}
+
+/**
+ * Reads the file of a classifier.
+ * @throws ClassifierError naming the file and what is wrong with it; WeightsError for a broken safetensors file.
+ */
+export async function readClassifier(source: ByteSource): Promise<ClassifierContents> {
+  const file = await openArtifact(source)
+  const data = checkData(file)
+  const tensors = new Map<string, HostTensor>()
+  for (const name of tensorsOf(data.graph)) tensors.set(name, await readTensor(file, name))
+  const network = new GraphNetwork(data.graph, tensors)
+  inFile(source.name, () => network.check(data.shape, data.classes.length))
+  const { name, classes, shape, subject, shorterSide, origin, weights } = data
+  return { name, classes, shape, subject, shorterSide, origin, weights, network }
+}
+
+async function openArtifact(source: ByteSource): Promise<WeightsFile> {
+  const isSafetensors = source.size > 8 && (await source.read(8, 9))[0] === 0x7b
+  if (!isSafetensors) throw new ClassifierError(`${source.name}: is no classifier: ${howToMake}`)
+  return openSafetensors(source)
+}
+
+const howToMake = 'a classifier is what `fovea export RUN` or `writeClassifier` writes'
+
+const names: Rule<string[]> = {
+  ...list(text),
+  words: 'a list of at least one name',
+  read(value, field, report) {
+    const read = list(text).read(value, field, report)
+    if (read.length === 0) rule('a list of at least one name', () => false).read(value, field, report)
+    return read
+  },
+}
+
+/** What the metadata must be; the graph is checked when it is built. */
+const dataRule = fields({
+  version: wholeFrom1,
+  name: text,
+  classes: names,
+  shape: rule<InputShape>(
+    'three whole numbers: height, width and channels',
+    value => Array.isArray(value) && value.length === 3 && value.every(size => Number.isSafeInteger(size) && size > 0),
+  ),
+  subject: oneOf(subjects),
+  shorterSide: optional(wholeFrom1),
+  origin: optional(rule<Readonly<Record<string, string | number>>>('an object', isRecord)),
+  weights: oneOf(weightTypes),
+  graph: rule<GraphData>('a list of values', value => Array.isArray(value) && value.every(isNode)),
+})
+
+/** The form of a node; its rules are those of its operation. */
+function isNode(node: unknown): boolean {
+  if (!isRecord(node)) return false
+  if ('input' in node) return node.input === 'images'
+  if ('tensor' in node) return typeof node.tensor === 'string' && (node.fixed === undefined || node.fixed === true)
+  if ('constant' in node) {
+    const isShape = Array.isArray(node.shape) && node.shape.every(size => Number.isSafeInteger(size) && size >= 0)
+    return (
+      (typeof node.constant === 'string' || Array.isArray(node.constant)) && isShape && typeof node.dtype === 'string'
+    )
+  }
+  return typeof node.op === 'string' && Array.isArray(node.of) && node.of.every(Number.isSafeInteger)
+}
+
+function checkData({ name: file, other }: WeightsFile): ClassifierData {
+  const json = other.get(key)
+  if (typeof json !== 'string') throw new ClassifierError(`${file}: holds weights, but is no classifier: ${howToMake}`)
+  let data: unknown
+  try {
+    data = JSON.parse(json)
+  } catch (error) {
+    throw new ClassifierError(`${file}: ${key} is not JSON: ${(error as Error).message}`, { cause: error })
+  }
+  const version = isRecord(data) ? data.version : undefined
+  if (typeof version === 'number' && version > formatVersion) {
+    throw new ClassifierError(
+      `${file}: is a classifier of format ${version}; this version of Fovea reads formats up to ${formatVersion}: install a later one`,
+    )
+  }
+  const problems: string[] = []
+  const read = dataRule.read(data, '', ({ message }) => problems.push(message))
+  if (problems.length > 0) throw new ClassifierError(`${file}: ${key}: ${problems[0]}`)
+  return read as ClassifierData
+}
+
+/** The tensors that a graph names. */
+function tensorsOf(graph: GraphData): Set<string> {
+  const found = new Set<string>()
+  for (const node of graph) {
+    if ('tensor' in node) found.add(node.tensor)
+    else if ('constant' in node && typeof node.constant === 'string') found.add(node.constant)
+  }
+  return found
+}
+
+async function readTensor(file: WeightsFile, name: string): Promise<HostTensor> {
+  const tensor = file.tensors.get(name)
+  if (!tensor) throw new ClassifierError(`${file.name}: its graph names a tensor '${name}' that it does not hold`)
+  const { shape } = tensor
+  const values = await tensor.read()
+  const scales = file.tensors.get(scaleName(name))
+  if (scales) {
+    const factors = await scales.read()
+    if (!(values instanceof Int8Array) || !(factors instanceof Float32Array) || factors.length !== shape[0]) {
+      throw new ClassifierError(
+        `${file.name}: ${scaleName(name)} does not fit ${name}: expected ${shape[0]} numbers F32 for I8`,
+      )
+    }
+    return { shape, values: dequantize(shape, values, factors) }
+  }
+  if (values instanceof Float32Array || values instanceof Int32Array || values instanceof Uint8Array)
+    return { shape, values }
+  throw new WeightsError(file.name, `elements of type ${tensor.dtype} are no weights of a classifier`, name)
+}
+
+/** Puts the name of the file in front of errors of graphs. */
+function inFile<T>(name: string, use: () => T): T {
+  try {
+    return use()
+  } catch (error) {
+    if (!(error instanceof GraphError)) throw error
+    throw new ClassifierError(`${name}: ${error.message}`, { cause: error })
+  }
+}

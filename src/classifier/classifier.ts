@@ -1,0 +1,119 @@
+/** A trained network as a function: a picture in, classes with their probabilities out. */
+
+import { createEngine } from '../backends/createEngine.ts'
+import type { Engine } from '../backends/engine.ts'
+import { type InputShape, type PrepareOptions, prepareRaster } from '../data/prepare.ts'
+import { addressOf, download } from '../formats/download.ts'
+import type { GlobalResponse, GlobalUrl } from '../formats/globals.ts'
+import { type ByteSource, type FileContents, sourceOf } from '../formats/source.ts'
+import { sizeOf } from '../graph/shape.ts'
+import { Evaluator } from '../train/evaluate.ts'
+import { type ClassifierContents, type ClassifierInfo, readClassifier } from './artifact.ts'
+import { type Picture, rasterOfPicture } from './pictures.ts'
+
+/** Where a classifier is: its address, which on a page may be relative, the answer of a server, or its contents. */
+export type ClassifierSource = string | GlobalUrl | GlobalResponse | FileContents
+
+/** Options of {@link loadClassifier}. */
+export interface LoadClassifierOptions {
+  /** What computes; by default an engine of the classifier's own, which `close` closes. */
+  readonly engine?: Engine
+  /** Compiles the network at once (`true`, the default) or when the first picture comes. */
+  readonly warm?: boolean
+  /** Name of the file in error messages; its address or own name by default. */
+  readonly file?: string
+}
+
+/** Options of a classification. */
+export interface ClassifyOptions {
+  /** How many classes are given, the most probable first; all by default. */
+  readonly top?: number
+  /** Of digits and clothing: whether dark on light becomes light on dark; `auto`, the default, looks at the picture. */
+  readonly invert?: 'auto' | 'yes' | 'no'
+}
+
+/** A class, and how probable it is. */
+export interface ClassProbability {
+  readonly class: string
+  /** Position in the classifier's `classes`. */
+  readonly index: number
+  /** Softmax of the logits, 0 … 1; all classes together give 1. */
+  readonly probability: number
+}
+
+/** A trained network as a function. */
+export interface Classifier<P = Picture> {
+  /**
+   * What a picture shows: classes, the most probable first.
+   * @throws ClassifierError for what is no picture; ImageError for one that shows no digit where one is expected.
+   */
+  (picture: P, options?: ClassifyOptions): Promise<readonly ClassProbability[]>
+  readonly info: ClassifierInfo
+  /** Names of the classes, in the order of the outputs. */
+  readonly classes: readonly string[]
+  /** Frees the engine, when it is the classifier's own. */
+  close(): Promise<void>
+}
+
+/**
+ * Loads a classifier.
+ * @throws ClassifierError naming the file and what is wrong with it; WeightsError when it cannot be downloaded or is broken.
+ * @example
+ * const classify = await loadClassifier('/cats.fovea')
+ * const [best] = await classify(document.querySelector('img')) // { class: 'tabby', index: 3, probability: 0.93 }
+ */
+export async function loadClassifier(
+  source: ClassifierSource,
+  options: LoadClassifierOptions = {},
+): Promise<Classifier> {
+  const from = typeof source === 'string' ? addressOf(source) : source
+  const contents = await readClassifier(await openClassifierSource(from, options.file))
+  return classifierOf<Picture>(contents, preparePicture, options)
+}
+
+const preparePicture: Prepare<Picture> = async (picture, shape, options) =>
+  prepareRaster('the picture', await rasterOfPicture(picture), shape, options)
+
+/** The bytes of a classifier. @internal */
+export async function openClassifierSource(
+  from: Exclude<ClassifierSource, string>,
+  name?: string,
+): Promise<ByteSource> {
+  return from instanceof URL || from instanceof Response ? download(from, name) : sourceOf(from, name)
+}
+
+/** Makes a picture into the input of a model. @internal */
+export type Prepare<P> = (picture: P, shape: InputShape, options: PrepareOptions) => Promise<Uint8Array>
+
+/** A classifier of what was read. @internal */
+export async function classifierOf<P>(
+  contents: ClassifierContents,
+  prepare: Prepare<P>,
+  { engine: given, warm = true }: LoadClassifierOptions,
+): Promise<Classifier<P>> {
+  const { name, classes, shape, subject, shorterSide, origin, network } = contents
+  const engine = given ?? createEngine()
+  const close = async (): Promise<void> => {
+    if (!given) await engine.close()
+  }
+  const evaluator = new Evaluator(engine, network, shape)
+  if (warm) await evaluator.predict(new Uint8Array(sizeOf(shape)))
+  const classify = async (picture: P, { top = classes.length, invert = 'auto' }: ClassifyOptions = {}) => {
+    if (!Number.isSafeInteger(top) || top < 1)
+      throw new RangeError(`top (=${top}) must be a whole number of at least 1`)
+    const pixels = await prepare(picture, shape, {
+      subject,
+      ...(shorterSide === undefined ? {} : { shorterSide }),
+      ...(invert === 'auto' ? {} : { invert: invert === 'yes' }),
+    })
+    return ranked(await evaluator.predict(pixels), classes).slice(0, top)
+  }
+  const info: ClassifierInfo = { name, classes, shape, subject, shorterSide, origin }
+  return Object.assign(classify, { info, classes, close })
+}
+
+function ranked(probabilities: Float32Array, classes: readonly string[]): ClassProbability[] {
+  return [...probabilities]
+    .map((probability, index) => ({ class: classes[index], index, probability }))
+    .sort((a, b) => b.probability - a.probability)
+}

@@ -1,0 +1,225 @@
+/**
+ * A network as data: the graph from the bytes of a batch of images to the logits, for a batch of any size. What a model's
+ * code does is in it, so that whoever runs it needs none of that code.
+ *
+ * A network is traced for two sizes of the batch, and what differs between the two graphs is what grows with the batch. A
+ * third size checks it.
+ */
+import { type DType, formatShape, type Shape } from '../graph/shape.ts'
+import { constantTensor } from '../graph/sources.ts'
+import { structuralKey } from '../graph/structuralKey.ts'
+import { type OpName, opTable } from '../graph/table.ts'
+import { Tensor, topologicalOrder } from '../graph/tensor.ts'
+import { type HostTensor, type Variable, zeros } from '../graph/variable.ts'
+import { Parameter } from '../nn/module.ts'
+import { decode, encode, type Json, merge } from './data.ts'
+import { GraphError } from './errors.ts'
+
+/**
+ * A value of a graph: the images; a weight, by its name; a constant, by its values or, where these are many, by the name of a
+ * tensor; or what an operation makes of values before it.
+ */
+export type GraphNode =
+  | { readonly input: 'images' }
+  /** `fixed`: no trained weight, but statistics, or a whitening. */
+  | { readonly tensor: string; readonly fixed?: true }
+  | { readonly constant: readonly Json[] | string; readonly shape: readonly number[]; readonly dtype: DType }
+  | {
+      readonly op: OpName
+      /** Positions of its inputs. */
+      readonly of: readonly number[]
+      readonly with?: Json
+      /** Path of the module whose output it is. */
+      readonly label?: string
+    }
+
+/** The values of a graph, inputs before users; the last one is the logits. */
+export type GraphData = readonly GraphNode[]
+
+/** Operations that belong to training, or draw random numbers: no classifier has them. */
+const trainingOps: ReadonlySet<string> = new Set<OpName>([
+  'averagePool2dGradient',
+  'conv2dWeightGradient',
+  'increment',
+  'maxPool2dGradient',
+  'random',
+  'softmaxCrossEntropy',
+  'softmaxCrossEntropyGradient',
+])
+
+const isGraphOp = (name: string): name is OpName => Object.hasOwn(opTable, name) && !trainingOps.has(name)
+
+/** Sizes of a batch for which a network is traced, and the one by which it is checked. */
+const tracedBatches = [2, 3] as const
+const checkedBatch = 7
+
+/** A network as data, and what it names. */
+export interface DescribedGraph {
+  readonly graph: GraphData
+  /** The weights that it reads, of those that the model has. */
+  readonly variables: ReadonlyMap<string, Variable>
+  /** Constants of many values. */
+  readonly constants: ReadonlyMap<string, HostTensor>
+}
+
+/**
+ * A network as data.
+ * @param trace makes the graph for a batch of some size, from one input `images` to the logits
+ * @param names what the variables it reads are called
+ * @throws GraphError when it depends on the size of the batch in more than its sizes, or draws random numbers.
+ */
+export function describeGraph(trace: (batch: number) => Tensor, names: ReadonlyMap<Variable, string>): DescribedGraph {
+  const [one, other] = tracedBatches.map(batch => listNodes(trace(batch), names))
+  if (one.nodes.length !== other.nodes.length) throw dependsOnBatch()
+  const graph = one.nodes.map((node, k) =>
+    located(node, k, () => merge(node as Json, other.nodes[k] as Json, tracedBatches) as unknown as GraphNode),
+  )
+  const wanted = trace(checkedBatch)
+  const built = buildGraph(graph, {
+    batch: checkedBatch,
+    images: imagesOf(wanted),
+    variable: name => one.variables.get(name),
+    constant: name => one.constants.get(name)?.values,
+  })
+  if (fingerprint(built) !== fingerprint(wanted)) throw dependsOnBatch()
+  return { graph, variables: one.variables, constants: one.constants }
+}
+
+const dependsOnBatch = (): GraphError => new GraphError('the network is another for another number of images')
+
+/** Where a graph gets its values from. */
+export interface GraphSources {
+  /** Images in the batch. */
+  readonly batch: number
+  /** `u8 [batch, height, width, channels]` */
+  readonly images: Tensor
+  /** The weight of a name. */
+  readonly variable: (name: string) => Variable | undefined
+  /** The values of a constant that has a name. */
+  readonly constant: (name: string) => ArrayLike<number> | undefined
+}
+
+/**
+ * The graph that data describes. Nothing in it is believed: every shape follows from the rules of its operations.
+ * @throws GraphError naming the value and the rule it breaks.
+ */
+export function buildGraph(graph: GraphData, sources: GraphSources): Tensor {
+  const values: Tensor[] = []
+  for (const [k, node] of graph.entries()) values.push(located(node, k, () => build(node, values, sources)))
+  const logits = values.at(-1)
+  if (!logits) throw new GraphError('the graph has no values')
+  return logits
+}
+
+function build(node: GraphNode, values: readonly Tensor[], sources: GraphSources): Tensor {
+  const { batch, images } = sources
+  if ('input' in node) return images
+  if ('tensor' in node) {
+    const variable = sources.variable(node.tensor)
+    if (!variable) throw new GraphError('the file has no such tensor')
+    return variable.tensor
+  }
+  if ('constant' in node) return constantTensor(constantOf(node.constant, sources), node.shape as Shape, node.dtype)
+  if (!isGraphOp(node.op)) throw new GraphError(`'${node.op}' is no operation of a classifier`)
+  const inputs = node.of.map(place => {
+    const value = values[place]
+    if (!value) throw new GraphError(`input ${place} is none of the values before it`)
+    return value
+  })
+  const attributes = node.with === undefined ? undefined : decode(node.with, batch)
+  const { shape, dtype } = opTable[node.op].shape(inputs, attributes as never)
+  return new Tensor({ op: node.op, inputs, attributes, shape, dtype, label: node.label })
+}
+
+function constantOf(constant: readonly Json[] | string, { constant: find }: GraphSources): ArrayLike<number> {
+  const values = typeof constant === 'string' ? find(constant) : constant.map(value => decode(value, 0) as number)
+  if (values === undefined) throw new GraphError('the file has no such tensor')
+  if (!Array.from(values).every(value => typeof value === 'number')) throw new GraphError('a constant must be numbers')
+  return values
+}
+
+/** Runs what concerns a node, whose errors then name it. */
+function located<T>(node: GraphNode, place: number, use: () => T): T {
+  try {
+    return use()
+  } catch (error) {
+    throw new GraphError(`${nameOf(node, place)}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** Most values of a constant that stand in the graph itself. */
+const fewValues = 64
+
+/** The nodes of a traced graph, and what they name. */
+function listNodes(
+  logits: Tensor,
+  names: ReadonlyMap<Variable, string>,
+): Omit<DescribedGraph, 'graph'> & { readonly nodes: GraphData } {
+  const order = topologicalOrder([logits])
+  const places = new Map(order.map((tensor, k) => [tensor, k]))
+  const variables = new Map<string, Variable>()
+  const constants = new Map<string, HostTensor>()
+  const nodes = order.map((tensor, k): GraphNode => {
+    const { source, op, inputs, attributes, label, shape, dtype } = tensor
+    if (source?.kind === 'input') {
+      if (source.name !== 'images') throw new GraphError(`the network reads '${source.name}', which only training has`)
+      return { input: 'images' }
+    }
+    if (source?.kind === 'variable') {
+      const name = names.get(source.variable)
+      if (name === undefined) throw new GraphError(`variable '${source.variable.name}' is none of the model's`)
+      variables.set(name, source.variable)
+      return { tensor: name, ...(!(source.variable instanceof Parameter) && { fixed: true }) }
+    }
+    if (source && source.values.length <= fewValues)
+      return { constant: Array.from(source.values, encode), shape, dtype }
+    if (source) {
+      const name = `constant:${k}`
+      const values = zeros(dtype, source.values.length)
+      values.set(source.values)
+      constants.set(name, { shape, values })
+      return { constant: name, shape, dtype }
+    }
+    if (!isGraphOp(op)) throw new GraphError(`${label ?? op}: '${op}' is no operation of a classifier`)
+    const of = inputs.map(input => places.get(input) as number)
+    const data = attributes === undefined ? {} : { with: encode(attributes) }
+    return { op, of, ...data, ...(label !== undefined && { label }) }
+  })
+  return { nodes, variables, constants }
+}
+
+function imagesOf(logits: Tensor): Tensor {
+  const images = topologicalOrder([logits]).find(({ source }) => source?.kind === 'input')
+  if (!images) throw new GraphError('the network does not read its images')
+  return images
+}
+
+/** Text that is equal for equal graphs. */
+function fingerprint(logits: Tensor): string {
+  const order = topologicalOrder([logits])
+  const places = new Map(order.map((tensor, k) => [tensor, k]))
+  const lines = order.map(({ op, inputs, attributes, shape, dtype, source }) => {
+    const own =
+      source?.kind === 'variable'
+        ? source.variable.name
+        : source?.kind === 'constant'
+          ? [...Array.from(source.values)].join()
+          : ''
+    return [
+      op,
+      dtype,
+      formatShape(shape),
+      inputs.map(input => places.get(input)).join(),
+      structuralKey(attributes),
+      own,
+    ].join(' ')
+  })
+  return lines.join('\n')
+}
+
+const nameOf = (node: GraphNode, k: number): string =>
+  'op' in node
+    ? `value ${k} (${node.label ?? node.op})`
+    : 'tensor' in node
+      ? `value ${k} (${node.tensor})`
+      : `value ${k}`

@@ -1,0 +1,122 @@
+/** A classifier's file on a page, in Chromium: any picture that the page has, and the same bits as in Node. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Browser, Page } from 'playwright-core'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createEngine } from '../../src/backends/createEngine.ts'
+import { loadClassifier, writeClassifier } from '../../src/classifier/index.node.ts'
+import { resnet } from '../../src/models/index.ts'
+import { ImageClassifier } from '../../src/nn/imageClassifier.ts'
+import { normalize } from '../../src/nn/normalize.ts'
+import { buildPackage } from './buildPackage.ts'
+import { launch, noBrowser } from './chromium.ts'
+import { serve, type TestServer } from './server.ts'
+
+const html = `<!doctype html><title>A classifier</title>
+<img id="photo" src="photo.png" alt="" />
+<script type="module">
+  import { createEngine } from './index.js'
+  import { loadClassifier } from './classifier/index.js'
+  // The same bits everywhere.
+  const engine = createEngine({ threads: 1, precise: true })
+  globalThis.load = source => loadClassifier(source, { engine })
+  globalThis.classify = await globalThis.load('four.fovea')
+</script>`
+
+const [width, height] = [50, 37]
+/** Neither gray nor square, and no two rows alike. */
+const rgb = Uint8Array.from({ length: 3 * width * height }, (_, k) => (k * k * 7 + 31 * k) % 251)
+
+describe.skipIf(noBrowser !== undefined)('on a page', () => {
+  let folder: string
+  let browser: Browser
+  let server: TestServer
+  let page: Page
+  let wanted: readonly number[]
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'fovea-browser-classifier-'))
+    await buildPackage(folder)
+    const network = resnet(18, { classes: 4 })
+    const model = new ImageClassifier(normalize({ mean: [0.5, 0.4, 0.3], std: [0.2, 0.2, 0.2] }), network).initialize(4)
+    const classes = ['ant', 'bee', 'cat', 'dog']
+    const file = writeClassifier(model, {
+      name: 'four',
+      classes,
+      shape: [32, 32, 3],
+      subject: 'picture',
+      shorterSide: 37,
+    })
+    const png = await sharp(rgb, { raw: { width, height, channels: 3 } })
+      .png()
+      .toBuffer()
+    writeFileSync(join(folder, 'page.html'), html)
+    writeFileSync(join(folder, 'four.fovea'), file)
+    writeFileSync(join(folder, 'photo.png'), png)
+    const engine = createEngine({ threads: 1, precise: true })
+    const classify = await loadClassifier(file, { engine })
+    wanted = (await classify(png)).map(({ probability }) => probability)
+    await engine.close()
+    server = await serve({ '/pages/': folder }, {})
+    browser = await launch()
+    page = await browser.newPage()
+    await page.goto(`${server.origin}/pages/page.html`)
+    await page.waitForFunction(() => 'classify' in globalThis)
+  }, 300_000)
+
+  afterAll(async () => {
+    await browser?.close()
+    await server?.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  /** Probabilities of what an expression makes of the image, the bitmap or the blob of the photo. */
+  const answers = (picture: string): Promise<number[]> =>
+    page.evaluate(`(async () => {
+      const image = document.querySelector('#photo')
+      await image.decode()
+      const blob = await (await fetch('photo.png')).blob()
+      const canvas = Object.assign(document.createElement('canvas'), { width: ${width}, height: ${height} })
+      canvas.getContext('2d').drawImage(image, 0, 0)
+      const pixels = canvas.getContext('2d').getImageData(0, 0, ${width}, ${height})
+      return (await globalThis.classify(await (${picture}))).map(({ probability }) => probability)
+    })()`)
+
+  it.each([
+    ['an image of the page', 'image'],
+    ['a blob', 'blob'],
+    ['a file', "new File([blob], 'photo.png')"],
+    ['an image bitmap', 'createImageBitmap(blob)'],
+    ['a canvas', 'canvas'],
+    [
+      'a canvas of a worker',
+      '(() => { const c = new OffscreenCanvas(canvas.width, canvas.height); c.getContext("2d").drawImage(image, 0, 0); return c })()',
+    ],
+    ['its pixels', 'pixels'],
+    ["a video's frame", 'new VideoFrame(canvas, { timestamp: 0 })'],
+  ])('%s: the same bits as in Node', async (_, picture) => {
+    expect(await answers(picture)).toEqual(wanted)
+  })
+
+  it.each([
+    ['a file that is no picture', "new File(['x'], 'x.png')", 'x.png is no picture that this browser can show'],
+    ['nothing', 'undefined', 'undefined is no picture'],
+  ])('%s', async (_, picture, message) => {
+    await expect(answers(picture)).rejects.toThrow(message)
+  })
+
+  it.each([
+    ['none.fovea', '404'],
+    ['photo.png', 'is no classifier'],
+    ['page.html', 'text/html'],
+  ])('%s is refused', async (address, message) => {
+    await expect(
+      page.evaluate(
+        address => (globalThis as unknown as { load: (address: string) => Promise<unknown> }).load(address),
+        address,
+      ),
+    ).rejects.toThrow(message)
+  })
+})
