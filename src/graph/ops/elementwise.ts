@@ -82,17 +82,26 @@ export const leakyRelu = <S extends Shape>(x: Tensor<S>, slope = 0.01): Tensor<S
     a => e.select(e.compare('gt', a, e.constant(0)), a, e.binary('mul', e.constant(slope), a)),
     [x],
   ) as Tensor<S>
-/** x for x > 0, else α(eˣ − 1) (Clevert et al. 2015) */
+/** x for x > 0, else α(eˣ − 1) (Clevert et al. 2015), with all digits also near 0 */
 export const elu = <S extends Shape>(x: Tensor<S>, alpha = 1): Tensor<S> =>
   mapOperands(
     a => {
+      const isPositive = e.compare('gt', a, e.constant(0))
       // The exponential sees only the negative part, so that a large x in the branch not taken cannot overflow.
-      const negative = e.select(e.compare('gt', a, e.constant(0)), e.constant(0), a)
-      const tail = e.binary('sub', e.unary('exp', negative), e.constant(1))
-      return e.select(e.compare('gt', a, e.constant(0)), a, e.binary('mul', e.constant(alpha), tail))
+      const negative = e.select(isPositive, e.constant(0), a)
+      return e.select(isPositive, a, e.binary('mul', e.constant(alpha), expm1(negative)))
     },
     [x],
   ) as Tensor<S>
+
+/** eˣ − 1 for x ≤ 0: near 0, where the difference would lose its digits, 2t / (1 − t) with t = tanh(x/2). */
+function expm1(x: e.Expression): e.Expression {
+  const t = e.unary('tanh', e.binary('mul', x, e.constant(0.5)))
+  const near = e.binary('div', e.binary('mul', e.constant(2), t), e.binary('sub', e.constant(1), t))
+  const far = e.binary('sub', e.unary('exp', x), e.constant(1))
+  return e.select(e.compare('gt', x, e.constant(-1)), near, far)
+}
+
 /** x · σ(x), also called swish (Elfwing et al. 2017) */
 export const silu: Unary = elementwise(x => e.binary('mul', x, e.unary('sigmoid', x)))
 /** x · Φ(x), Φ(x) = ½(1 + erf(x / √2)) the normal distribution function (Hendrycks and Gimpel 2016) */
