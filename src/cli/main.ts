@@ -11,6 +11,7 @@ import { addEnsemble } from './commands/ensemble.ts'
 import { addEval } from './commands/eval.ts'
 import { addExport } from './commands/export.ts'
 import { addImport } from './commands/import.ts'
+import { addInspect } from './commands/inspect.ts'
 import { addKfold } from './commands/kfold.ts'
 import { addLab } from './commands/lab.ts'
 import { addLrFind } from './commands/lrFind.ts'
@@ -35,6 +36,7 @@ Examples:
   fovea train --resume runs/lenet5           continue after an interruption
   fovea eval runs/lenet5                     score on the test set, class by class
   fovea predict runs/lenet5 digit.png        classify a picture
+  fovea inspect runs/lenet5 digit.png        what it looks at
   fovea summary lenet5                       layers, parameters, memory
   fovea lab                                  train in the browser, and look at every number
   fovea lr-find, search, kfold, ensemble, compare: each has its --help
@@ -55,6 +57,7 @@ const commands = [
   addEval,
   addPredict,
   addSummary,
+  addInspect,
   addDoctor,
   addData,
   addImport,

@@ -1,8 +1,8 @@
 /**
  * The colors of every plot, safe for the common kinds of color blindness.
  *
- * Blue and vermilion are those of Okabe & Ito, "Color Universal Design" (2008); the diverging scale is ColorBrewer's
- * RdBu (Harrower & Brewer 2003). Plots write them as presentation attributes together with a class
+ * Blue and vermilion are those of Okabe & Ito, "Color Universal Design" (2008); the diverging scale is made of
+ * ColorBrewer's PuOr below zero and RdBu above (Harrower & Brewer 2003). Plots write them as presentation attributes together with a class
  * (`fovea-blue`, `fovea-orange`), so that a page may replace them, for a dark theme for example, by a style sheet.
  */
 import { scaleLinear } from 'd3-scale'
@@ -17,7 +17,7 @@ export const dark = { blue: '#56b4e9', orange: '#e69f00' } as const
 export type Rgb = readonly [red: number, green: number, blue: number]
 
 /**
- * Diverging scale: −1 dark blue, 0 near white, +1 dark red; linear between the stops, clamped outside.
+ * Diverging scale: −1 dark orange, 0 the near white of paper, +1 dark blue; linear between the stops, clamped outside.
  * `NaN` is gray, which the scale does not contain.
  */
 export function diverging(value: number): Rgb {
@@ -27,17 +27,17 @@ export function diverging(value: number): Rgb {
 }
 
 const stops: readonly Rgb[] = [
-  [5, 48, 97],
-  [33, 102, 172],
-  [67, 147, 195],
-  [146, 197, 222],
-  [209, 229, 240],
+  [127, 59, 8],
+  [179, 88, 6],
+  [224, 130, 20],
+  [253, 184, 99],
+  [254, 224, 182],
   [247, 247, 247],
-  [253, 219, 199],
-  [244, 165, 130],
-  [214, 96, 77],
-  [178, 24, 43],
-  [103, 0, 31],
+  [209, 229, 240],
+  [146, 197, 222],
+  [67, 147, 195],
+  [33, 102, 172],
+  [5, 48, 97],
 ]
 
 const channels = [0, 1, 2].map(channel =>

@@ -21,7 +21,7 @@ export interface FilterOptions {
  * Draws the filters of a convolution.
  *
  * With C = 3 there is one RGB picture for each output channel: mid-gray is 0, and 0 and 255 are ∓ the largest weight.
- * Otherwise there is one picture for each output and input channel: blue is negative, white 0, red positive. A weight
+ * Otherwise there is one picture for each output and input channel: orange is negative, white 0, blue positive. A weight
  * that is not finite is gray (C ≠ 3).
  *
  * @param values `[O, C, H, W]` weights, in that order.

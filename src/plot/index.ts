@@ -24,6 +24,7 @@ export {
   lossCurve,
 } from './curves.ts'
 export { type FilterOptions, filters } from './filters.ts'
+export { enlarged, heatMap, overlay, scaleOf, signedPicture } from './heatMap.ts'
 export { type GridImage, gridCss, imageGrid } from './imageGrid.ts'
 export { type ChartLine, type ChartMark, type ChartReadout, type Hue, type LineChart, lineChart } from './lineChart.ts'
 export { encodePng, type ImageShape, pngDataUrl } from './png.ts'

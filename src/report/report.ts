@@ -210,7 +210,7 @@ function firstLayer({ filters: first }: ReportData): Markup {
   const scale =
     channels === 3
       ? 'Drawn in color: mid-gray is zero, full black and full white are the largest weight of all.'
-      : 'Blue is negative, white zero, red positive.'
+      : 'Orange is negative, white zero, blue positive.'
   return html`<section class="whole">
 <h2>First-layer filters</h2>
 <p class="note">${outputs} filters of ${height} × ${width} over ${channels} input channel${channels === 1 ? '' : 's'}. ${scale} One scale for all of them.</p>

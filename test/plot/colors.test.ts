@@ -15,10 +15,10 @@ function contrast(a: string, b: string): number {
 }
 
 describe('diverging', () => {
-  it('is white at zero, blue below, red above, clamped', () => {
+  it('is paper at zero, orange below, blue above, clamped', () => {
     expect(diverging(0)).toEqual([247, 247, 247])
-    expect(diverging(-1)).toEqual([5, 48, 97])
-    expect(diverging(1)).toEqual([103, 0, 31])
+    expect(diverging(-1)).toEqual([127, 59, 8])
+    expect(diverging(1)).toEqual([5, 48, 97])
     expect(diverging(7)).toEqual(diverging(1))
     expect(diverging(Number.NaN)).toEqual([128, 128, 128])
   })

@@ -1,0 +1,203 @@
+/** `fovea inspect`: pictures of what a trained network sees. */
+import { extname } from 'node:path'
+import { ShapeError } from '../../../graph/shape.ts'
+import { Inspector, PointError } from '../../../inspect/index.ts'
+import { contactSheet, encodePng, enlarged, type SheetPicture } from '../../../plot/index.ts'
+import { startEngine } from '../../../recipe/engine.ts'
+import { imagesOf } from '../../../recipe/images.ts'
+import { writeAtomic } from '../../../runs/atomicFile.node.ts'
+import { loadRun } from '../../../runs/trainedModel.node.ts'
+import { formatCount } from '../../../text/format.ts'
+import { unknownName } from '../../../text/names.ts'
+import type { ImageShape } from '../../../train/programs.ts'
+import { exitCodes, UsageError } from '../../terminal/errors.ts'
+import { EvaluationProgress } from '../../terminal/evaluationProgress.ts'
+import { print, printJson, warn } from '../../terminal/output.ts'
+import { type Answer, draw, methods } from './methods.ts'
+import { deadUnits, drawFilters, drawPatches } from './network.ts'
+import { type InspectOptions, type Picture, picturesFor, type Subject } from './subject.ts'
+
+const networkMethods: Readonly<Record<string, (subject: Subject) => Promise<void>>> = {
+  filters: drawFilters,
+  dead: deadUnits,
+  patches: drawPatches,
+}
+
+/**
+ * Draws what a network looks at.
+ * @param words files, folders and patterns
+ * @returns the exit code
+ */
+export async function inspect(run: string, words: readonly string[], options: InspectOptions): Promise<number> {
+  const { method, out } = options
+  const names = [...Object.keys(methods), ...Object.keys(networkMethods), 'all']
+  if (!names.includes(method)) throw new UsageError(`--method: ${unknownName('method', method, names)}`)
+  if (out !== undefined && !['.png', '.svg'].includes(extname(out).toLowerCase())) {
+    throw new UsageError(`--out ${out}: the name must end in .png or .svg`)
+  }
+  if (words.length === 0 && method !== 'filters') throw new UsageError(`--method ${method} needs pictures`)
+  const { recipe, model } = await loadRun(run, options.checkpoint, warn)
+  const { classes, shape } = imagesOf(recipe)
+  const pictures = await picturesFor(words, shape, options.invert)
+  const engine = startEngine(recipe)
+  const progress = new LateProgress()
+  try {
+    const inspector = new Inspector(engine, model, shape)
+    const onProgress = (done: number, of: number): void => progress.update(done, of)
+    const subject: Subject = { inspector, shape, classes, pictures, options, onProgress }
+    await (networkMethods[method] ?? explain)(subject)
+  } catch (error) {
+    const isLayer = error instanceof PointError || (error instanceof ShapeError && options.layer !== undefined)
+    throw isLayer ? new UsageError(`--layer: ${(error as Error).message}`, { cause: error }) : error
+  } finally {
+    progress.close()
+    await engine.close()
+  }
+  return exitCodes.done
+}
+
+/** What was found about one picture. */
+interface Explained {
+  readonly row: { readonly title: string; readonly pictures: readonly SheetPicture[] }
+  readonly report: {
+    readonly file: string
+    /** The class that is asked about. */
+    readonly class: string
+    readonly predicted: string
+    /** Its logit. */
+    readonly score: number
+    readonly methods: Readonly<Record<string, Readonly<Record<string, number | string>>>>
+  }
+}
+
+/** The maps of all pictures by one method, or by all. */
+async function explain(subject: Subject): Promise<void> {
+  const { classes, pictures, options, onProgress } = subject
+  const chosen = options.method === 'all' ? Object.keys(methods) : [options.method]
+  const maps = pictures.length * chosen.length
+  const out = options.out ?? (maps > 1 ? 'inspect.svg' : 'inspect.png')
+  if (maps > 1 && extname(out).toLowerCase() === '.png') {
+    throw new UsageError(`--out ${out}: ${formatCount(maps)} maps make a sheet, which is written as .svg`)
+  }
+  const wanted = options.class === undefined ? undefined : classOf(options.class, classes)
+  const found: Explained[] = []
+  for (const picture of pictures) {
+    found.push(await explainOne(subject, picture, chosen, wanted))
+    if (maps > 1) onProgress(found.length, pictures.length)
+    if (!options.json) print(...linesOf(found.at(-1)!))
+  }
+  await writeMaps(out, found, chosen, subject.shape)
+  if (options.json) printJson({ out, pictures: found.map(({ report }) => report) })
+  else print(`written to ${out}`)
+}
+
+async function explainOne(
+  subject: Subject,
+  { file, pixels }: Picture,
+  chosen: readonly string[],
+  wanted: number | undefined,
+): Promise<Explained> {
+  const { inspector, classes, shape } = subject
+  const { predicted, logits } = await inspector.capture(pixels)
+  const label = wanted ?? predicted[0]
+  const score = logits.values[label]
+  const cells: SheetPicture[] = [{ pixels, shape, caption: `${classes[label]} ${score.toFixed(2)}` }]
+  const details: Record<string, Readonly<Record<string, number | string>>> = {}
+  for (const name of chosen) {
+    const answer = await answerOf(subject, name, pixels, label)
+    const drawn = draw(name, answer, pixels, shape)
+    cells.push({ pixels: drawn, shape: [shape[0], shape[1], 3], caption: answer.note ?? '' })
+    details[name] = answer.details ?? {}
+  }
+  const report = { file, class: classes[label], predicted: classes[predicted[0]], score, methods: details }
+  return { row: { title: baseName(file), pictures: cells }, report }
+}
+
+/** One map alone, enlarged, or a sheet of all. */
+async function writeMaps(
+  out: string,
+  found: readonly Explained[],
+  chosen: readonly string[],
+  [height, width]: ImageShape,
+): Promise<void> {
+  if (extname(out).toLowerCase() === '.svg') {
+    const options = {
+      columns: ['', ...chosen],
+      cell: chosen.length > 1 ? 112 : 160,
+      description: `What a network looks at: ${chosen.join(', ')}`,
+    }
+    return writeAtomic(
+      out,
+      contactSheet(
+        found.map(({ row }) => row),
+        options,
+      ),
+    )
+  }
+  const factor = Math.max(1, Math.floor(smallestSide / Math.max(height, width)))
+  const { pixels } = found[0].row.pictures[1]
+  return writeAtomic(out, encodePng(enlarged(pixels, [height, width, 3], factor), [height * factor, width * factor, 3]))
+}
+
+/** Small pictures are enlarged to about this side. */
+const smallestSide = 224
+
+/** One map; of a single one, progress counts passes through the network, of several the maps. */
+async function answerOf(subject: Subject, name: string, pixels: Uint8Array, of: number): Promise<Answer> {
+  const { inspector, options, onProgress, pictures } = subject
+  const isAlone = pictures.length === 1 && options.method !== 'all'
+  return methods[name]!.compute(inspector, pixels, {
+    of,
+    ...(isAlone && { onProgress }),
+    layer: options.layer,
+    steps: options.steps,
+    window: options.window,
+  })
+}
+
+/** The picture with its score, and what is known of each map: `  integrated-gradients: completenessError −0.012`. */
+function linesOf({ report: { file, class: name, predicted, score, methods: found } }: Explained): string[] {
+  const other = name === predicted ? '' : ` (predicted: ${predicted})`
+  const said = (value: number | string): string => (typeof value === 'number' ? value.toPrecision(4) : value)
+  const notes = Object.entries(found).filter(([, details]) => Object.keys(details).length > 0)
+  return [
+    `${file}: ${name} ${score.toFixed(2)}${other}`,
+    ...notes.map(
+      ([method, details]) =>
+        `  ${method}: ${Object.entries(details)
+          .map(([key, value]) => `${key} ${said(value)}`)
+          .join(', ')}`,
+    ),
+  ]
+}
+
+/** A class by its name, or its number. */
+function classOf(text: string, classes: readonly string[]): number {
+  const byName = classes.indexOf(text)
+  if (byName >= 0) return byName
+  const index = Number(text)
+  if (/^\d+$/.test(text) && index < classes.length) return index
+  throw new UsageError(`--class: ${unknownName('class', text, classes)}, or a number from 0 to ${classes.length - 1}`)
+}
+
+const baseName = (file: string): string => file.slice(file.search(/[^/\\]*$/))
+
+/** A bar that appears when work takes longer than two seconds. */
+class LateProgress {
+  readonly #started = performance.now()
+  #bar: EvaluationProgress | undefined
+  #of = 0
+
+  update(done: number, of: number): void {
+    if (performance.now() - this.#started < 2000) return
+    if (of !== this.#of) this.close()
+    this.#of = of
+    this.#bar ??= new EvaluationProgress(process.stderr, 'passes', of)
+    this.#bar.update(done)
+  }
+
+  close(): void {
+    this.#bar?.close()
+    this.#bar = undefined
+  }
+}

@@ -1,0 +1,70 @@
+/** What `fovea inspect` is asked about: a network, pictures, and what the command line says of them. */
+import { ImageError } from '../../../data/errors.ts'
+import { prepareImage } from '../../../data/image.node.ts'
+import { sizeOf } from '../../../graph/shape.ts'
+import type { Inspector } from '../../../inspect/index.ts'
+import type { ImageShape } from '../../../train/programs.ts'
+import { oneLine, UsageError } from '../../terminal/errors.ts'
+import { picturesOf } from '../predict/pictureFiles.ts'
+
+/** Options of `inspect`. */
+export interface InspectOptions {
+  readonly method: string
+  readonly layer?: string
+  readonly class?: string
+  readonly out?: string
+  readonly steps?: number
+  readonly window?: number
+  readonly invert: 'auto' | 'yes' | 'no'
+  readonly checkpoint: string
+  readonly json?: boolean
+}
+
+/** A picture as the network gets it. */
+export interface Picture {
+  readonly file: string
+  /** Bytes `[H, W, C]`. */
+  readonly pixels: Uint8Array
+}
+
+/** What the methods of the command work with. */
+export interface Subject {
+  readonly inspector: Inspector
+  readonly shape: ImageShape
+  readonly classes: readonly string[]
+  readonly pictures: readonly Picture[]
+  readonly options: InspectOptions
+  /** Shows progress once two seconds have passed. */
+  readonly onProgress: (done: number, of: number) => void
+}
+
+/** All pictures that words name, as the network takes them. @throws UsageError for a word that names none, or a file that is none. */
+export async function picturesFor(
+  words: readonly string[],
+  shape: ImageShape,
+  invert: InspectOptions['invert'],
+): Promise<Picture[]> {
+  const files = new Set<string>()
+  for (const word of words) {
+    const named = await picturesOf(word)
+    if ('error' in named) throw new UsageError(named.error)
+    for (const file of named.files) files.add(file)
+  }
+  const pictures: Picture[] = []
+  for (const file of files) {
+    try {
+      const pixels = await prepareImage(file, shape, invert === 'auto' ? {} : { invert: invert === 'yes' })
+      pictures.push({ file, pixels })
+    } catch (error) {
+      throw error instanceof ImageError ? new UsageError(oneLine(error.message), { cause: error }) : error
+    }
+  }
+  return pictures
+}
+
+/** The bytes of all pictures, one after another. */
+export function bytesOf({ pictures, shape }: Subject): Uint8Array {
+  const bytes = new Uint8Array(pictures.length * sizeOf(shape))
+  for (const [n, { pixels }] of pictures.entries()) bytes.set(pixels, n * pixels.length)
+  return bytes
+}

@@ -1,0 +1,115 @@
+/** `fovea inspect` as a process: what it draws, and what it says of what cannot be. */
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { mnist } from '../../src/data/mnist.node.ts'
+import { fovea, succeed, temporaryFolder, writeSmallMnist } from '../support/fovea.ts'
+
+const folder = temporaryFolder()
+const { path: cwd } = folder
+
+beforeAll(async () => {
+  mkdirSync(join(cwd, 'data'))
+  mkdirSync(join(cwd, 'digits'))
+  await writeSmallMnist(join(cwd, 'data'), { train: 512, test: 64 })
+  await succeed(cwd, ['train', '--data-dir', 'data', '--validation', '64', '--epochs', '4', '--quiet'])
+  const { train } = await mnist()
+  for (let k = 0; k < 12; k++) {
+    await sharp(train.images.subarray(k * 784, (k + 1) * 784), { raw: { width: 28, height: 28, channels: 1 } })
+      .png()
+      .toFile(join(cwd, 'digits', `${k}.png`))
+  }
+}, 300_000)
+afterAll(folder.remove)
+
+const read = (name: string): string => readFileSync(join(cwd, name), 'utf8')
+
+describe('inspect', () => {
+  it('draws Grad-CAM of the predicted class over the picture', async () => {
+    const { stdout } = await succeed(cwd, ['inspect', 'runs/lenet5', 'digits/0.png'])
+    expect(stdout).toMatch(/^digits\/0\.png: \d -?\d+\.\d\d\n {2}gradcam: layer pool2\nwritten to inspect\.png\n$/)
+    expect(await sharp(join(cwd, 'inspect.png')).metadata()).toMatchObject({ width: 224, height: 224, channels: 3 })
+  })
+
+  it('draws all methods as a sheet, and says by how much the sum of integrated gradients is off', async () => {
+    const args = [
+      'inspect',
+      'runs/lenet5',
+      'digits/0.png',
+      'digits/1.png',
+      '--method',
+      'all',
+      '--class',
+      '3',
+      '--out',
+      'all.svg',
+      '--json',
+    ]
+    const { out, pictures } = JSON.parse((await succeed(cwd, args)).stdout)
+    expect(out).toBe('all.svg')
+    expect(pictures).toHaveLength(2)
+    expect(pictures[0]).toMatchObject({ file: 'digits/0.png', class: '3' })
+    expect(Object.keys(pictures[0].methods)).toHaveLength(10)
+    expect(Math.abs(pictures[0].methods['integrated-gradients'].completenessError)).toBeLessThan(1)
+    // Each picture and its ten maps.
+    expect(read('all.svg').match(/<image /g)).toHaveLength(22)
+  })
+
+  it('draws the kernels of a convolution without pictures', async () => {
+    const { stdout } = await succeed(cwd, ['inspect', 'runs/lenet5', '--method', 'filters', '--out', 'filters.svg'])
+    expect(stdout).toBe('conv1: 6 × 1 × 5 × 5\nwritten to filters.svg\n')
+    expect(read('filters.svg')).toContain('6 filters of 5 × 5')
+  })
+
+  it('counts the channels that no picture makes positive', async () => {
+    const { stdout } = await succeed(cwd, ['inspect', 'runs/lenet5', 'digits', '--method', 'dead', '--json'])
+    const { pictures, layers } = JSON.parse(stdout)
+    expect(pictures).toBe(12)
+    expect(layers.map((layer: { layer: string; channels: number }) => [layer.layer, layer.channels])).toEqual([
+      ['relu1', 6],
+      ['relu2', 16],
+      ['relu3', 120],
+      ['relu4', 84],
+    ])
+  })
+
+  it('draws what makes each channel of a layer largest', async () => {
+    const args = ['inspect', 'runs/lenet5', 'digits', '--method', 'patches', '--layer', 'conv2', '--out', 'patches.svg']
+    await succeed(cwd, args)
+    expect(read('patches.svg').match(/<image /g)).toHaveLength(16 * 9)
+  })
+
+  it.each<[string, string[], string]>([
+    [
+      'a method that there is not',
+      ['digits/0.png', '--method', 'gardcam'],
+      "--method: unknown method 'gardcam' (did you mean 'gradcam'?)",
+    ],
+    [
+      'a layer that there is not',
+      ['digits/0.png', '--layer', 'conv3'],
+      "--layer: no layer is named 'conv3' (did you mean 'conv1'?)",
+    ],
+    [
+      'a layer without rows',
+      ['digits/0.png', '--layer', 'fc1'],
+      '--layer: gradCam: fc1 [1, 120] has no rows and columns',
+    ],
+    ['a class that there is not', ['digits/0.png', '--class', '12'], "--class: unknown class '12'"],
+    ['a picture that there is not', ['nowhere.png'], 'nowhere.png: no such file'],
+    ['no pictures', [], '--method gradcam needs pictures'],
+    [
+      'many maps in one picture',
+      ['digits', '--out', 'a.png'],
+      '--out a.png: 12 maps make a sheet, which is written as .svg',
+    ],
+    ['another kind of file', ['digits/0.png', '--out', 'a.jpg'], '--out a.jpg: the name must end in .png or .svg'],
+    ['patches of no layer', ['digits', '--method', 'patches'], '--method patches needs --layer'],
+  ])('refuses %s', async (_, args, message) => {
+    const { code, stderr } = await fovea(cwd, ['inspect', 'runs/lenet5', ...args])
+    expect(code).toBe(2)
+    expect(stderr).toContain(`fovea: ${message}`)
+    expect(existsSync(join(cwd, 'a.png'))).toBe(false)
+  })
+})
