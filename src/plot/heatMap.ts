@@ -62,7 +62,7 @@ export function overlay(
  */
 export function signedPicture(
   values: ArrayLike<number>,
-  [height, width]: MapSize,
+  [height, width]: readonly [height: number, width: number],
   scale = scaleOf(values),
 ): Uint8Array {
   const area = height * width
