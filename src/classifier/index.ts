@@ -21,3 +21,4 @@ export {
 export { ClassifierError } from './errors.ts'
 export type { Picture, PixelData } from './pictures.ts'
 export { type WeightType, weightTypes } from './weightData.ts'
+export { classifierInWorker, type MessagePortLike, serveClassifier, type WorkerOptions } from './worker.ts'

@@ -40,12 +40,22 @@ export const isPixels = (picture: unknown): picture is Raster | PixelData =>
  */
 export async function rasterOfPicture(picture: Picture): Promise<Raster> {
   if (isPixels(picture)) return 'pixels' in picture ? picture : raster(picture.data, [picture.height, picture.width, 4])
+  const bitmap = await bitmapOf(picture)
+  try {
+    return pixelsOf(bitmap)
+  } finally {
+    bitmap.close()
+  }
+}
+
+/** A drawable thing of the page as a bitmap, as it is now. @throws ClassifierError for what cannot be drawn */
+export async function bitmapOf(picture: Picture): Promise<ImageBitmap> {
   if (typeof createImageBitmap !== 'function') {
     throw new ClassifierError(
       `${kindOf(picture)} is no picture here: give pixels, or in Node the path or the bytes of a file`,
     )
   }
-  const bitmap = await createImageBitmap(picture as ImageBitmapSource, {
+  return createImageBitmap(picture as ImageBitmapSource, {
     premultiplyAlpha: 'none',
     colorSpaceConversion: 'none',
   }).catch((error: Error) => {
@@ -53,11 +63,6 @@ export async function rasterOfPicture(picture: Picture): Promise<Raster> {
       cause: error,
     })
   })
-  try {
-    return pixelsOf(bitmap)
-  } finally {
-    bitmap.close()
-  }
 }
 
 function pixelsOf(bitmap: ImageBitmap): Raster {

@@ -18,7 +18,8 @@ const html = `<!doctype html><title>A classifier</title>
 <img id="photo" src="photo.png" alt="" />
 <script type="module">
   import { createEngine } from './index.js'
-  import { loadClassifier } from './classifier/index.js'
+  import { classifierInWorker, loadClassifier } from './classifier/index.js'
+  globalThis.inWorker = (script, source) => classifierInWorker(new Worker(script, { type: 'module' }), source)
   // The same bits everywhere.
   const engine = createEngine({ threads: 1, precise: true })
   globalThis.load = source => loadClassifier(source, { engine })
@@ -28,6 +29,10 @@ const html = `<!doctype html><title>A classifier</title>
 const [width, height] = [50, 37]
 /** Neither gray nor square, and no two rows alike. */
 const rgb = Uint8Array.from({ length: 3 * width * height }, (_, k) => (k * k * 7 + 31 * k) % 251)
+
+/** Two lines, as a page's own file has them; here without a bundler. */
+const workerScript = `import { serveClassifier } from './classifier/index.js'
+serveClassifier()`
 
 describe.skipIf(noBrowser !== undefined)('on a page', () => {
   let folder: string
@@ -54,6 +59,7 @@ describe.skipIf(noBrowser !== undefined)('on a page', () => {
       .toBuffer()
     writeFileSync(join(folder, 'page.html'), html)
     writeFileSync(join(folder, 'four.fovea'), file)
+    writeFileSync(join(folder, 'worker.js'), workerScript)
     writeFileSync(join(folder, 'photo.png'), png)
     const engine = createEngine({ threads: 1, precise: true })
     const classify = await loadClassifier(file, { engine })
@@ -105,6 +111,48 @@ describe.skipIf(noBrowser !== undefined)('on a page', () => {
     ['nothing', 'undefined', 'undefined is no picture'],
   ])('%s', async (_, picture, message) => {
     await expect(answers(picture)).rejects.toThrow(message)
+  })
+
+  describe('in a worker', () => {
+    /** What an expression comes to, with the photo as image, bitmap and blob, and `inWorker`. */
+    const evaluate = (body: string): Promise<unknown> =>
+      page.evaluate(`(async () => {
+        const { inWorker } = globalThis
+        const image = document.querySelector('#photo')
+        const blob = await (await fetch('photo.png')).blob()
+        ${body}
+      })()`)
+
+    it('any picture, several at once', async () => {
+      const answers = (await evaluate(`
+        const classify = await inWorker('worker.js', 'four.fovea')
+        const bitmap = await createImageBitmap(blob)
+        const answers = await Promise.all([image, blob, bitmap, new File([blob], 'x.png')].map(picture => classify(picture)))
+        const { info, classes } = classify
+        await classify.close()
+        return { answers, info, classes }
+      `)) as { answers: { class: string; probability: number }[][]; info: object; classes: string[] }
+      for (const answer of answers.answers) {
+        // Engines of workers are not precise: the last bits may differ.
+        answer.forEach(({ probability }, k) => {
+          expect(Math.abs(probability - wanted[k]!)).toBeLessThan(1e-5)
+        })
+        expect(answer).toEqual(answers.answers[0])
+      }
+      expect(answers.info).toMatchObject({ name: 'four', shorterSide: 37 })
+      expect(answers.classes).toEqual(['ant', 'bee', 'cat', 'dog'])
+    })
+
+    it.each([
+      ["inWorker('worker.js', 'none.fovea')", '404'],
+      ["inWorker('none.js', 'four.fovea')", 'the worker failed: its script cannot be loaded'],
+      ["inWorker('worker.js', 'photo.png')", 'is no classifier'],
+      ["(await inWorker('worker.js', 'four.fovea'))(undefined)", 'undefined is no picture'],
+      ["(await inWorker('worker.js', 'four.fovea'))(new File(['x'], 'x.png'))", 'x.png is no picture'],
+      ["(await inWorker('worker.js', 'four.fovea'))(blob, { top: 0 })", 'top (=0) must be'],
+    ])('%s', async (expression, message) => {
+      await expect(evaluate(`await ${expression}`)).rejects.toThrow(message)
+    })
   })
 
   it.each([

@@ -1,0 +1,144 @@
+/**
+ * A classifier in a worker of the page, which then compiles and computes there: the page stays free. The worker is a file of two
+ * lines of the page's own, so that any bundler finds what it imports.
+ */
+
+import type { GlobalBlob, GlobalUrl } from '../formats/globals.ts'
+import type { ClassifierInfo } from './artifact.ts'
+import type { Classifier, ClassifyOptions, LoadClassifierOptions } from './classifier.ts'
+import { loadClassifier } from './classifier.ts'
+import { ClassifierError } from './errors.ts'
+import { bitmapOf, isPixels, type Picture } from './pictures.ts'
+
+/** What the page asks; each question has a number. */
+type Question =
+  | { readonly load: string | GlobalBlob | Uint8Array; readonly options: WorkerOptions }
+  | { readonly picture: unknown; readonly options: ClassifyOptions | undefined }
+  | { readonly close: true }
+type Asked = Question & { readonly id: number }
+
+/** What the worker answers. */
+type Answer = { readonly id: number } & ({ readonly value: unknown } | { readonly error: string })
+
+/** Options of {@link classifierInWorker}: those of `loadClassifier` but the engine, which is the worker's own. */
+export type WorkerOptions = Pick<LoadClassifierOptions, 'warm' | 'file'>
+
+/** The part of a worker, seen from either side, that is used here. */
+export interface MessagePortLike {
+  postMessage(message: unknown, transfer: never[]): void
+  addEventListener(
+    type: 'message' | 'messageerror' | 'error',
+    listener: (event: { readonly data?: unknown; readonly message?: string }) => void,
+  ): void
+}
+
+/**
+ * In the worker: answers a page's {@link classifierInWorker}.
+ * @example
+ * // worker.ts
+ * import { serveClassifier } from 'fovea/classifier'
+ * serveClassifier()
+ */
+export function serveClassifier(port: MessagePortLike = globalThis as unknown as MessagePortLike): void {
+  let classifier: Promise<Classifier> | undefined
+  const answer = async (question: Question): Promise<unknown> => {
+    if ('load' in question) {
+      classifier = loadClassifier(question.load, question.options)
+      return (await classifier).info
+    }
+    if (!classifier) throw new ClassifierError('the worker has no classifier yet')
+    if ('close' in question) return (await classifier).close()
+    const { picture, options } = question
+    try {
+      return await (await classifier)(picture as Picture, options)
+    } finally {
+      if (typeof ImageBitmap === 'function' && picture instanceof ImageBitmap) picture.close()
+    }
+  }
+  port.addEventListener('message', ({ data }) => {
+    const { id, ...question } = data as Asked
+    answer(question as Question)
+      .then(value => port.postMessage({ id, value }, []))
+      .catch((error: Error) => port.postMessage({ id, error: error.message }, []))
+  })
+}
+
+/**
+ * In the page: a classifier that runs in a worker, to be used like one that does not.
+ * @param worker of a script that calls {@link serveClassifier}; `close()` ends it
+ * @param source the address of the classifier's file, relative to the page; or its contents
+ * @throws ClassifierError with what the worker says: as `loadClassifier` does; and when its script cannot be run.
+ * @example
+ * const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' })
+ * const classify = await classifierInWorker(worker, 'cats.fovea')
+ */
+export async function classifierInWorker(
+  worker: MessagePortLike & { terminate(): void },
+  source: string | GlobalUrl | GlobalBlob | Uint8Array,
+  options: WorkerOptions = {},
+): Promise<Classifier> {
+  const questions = new Questions(worker)
+  const isAddress = typeof source === 'string' || source instanceof URL
+  const load = isAddress ? new URL(source, globalThis.document?.baseURI).href : (source as Blob | Uint8Array)
+  const info = (await questions.ask({ load, options }).catch(error => {
+    worker.terminate()
+    throw error
+  })) as ClassifierInfo
+  const classify = async (picture: Picture, options?: ClassifyOptions) => {
+    const sent = await sendable(picture)
+    return (await questions.ask({ picture: sent, options }, sent === picture ? [] : [sent as Transferable])) as Awaited<
+      ReturnType<Classifier>
+    >
+  }
+  const close = async (): Promise<void> => {
+    await questions.ask({ close: true })
+    worker.terminate()
+  }
+  return Object.assign(classify, { info, classes: info.classes, close })
+}
+
+/** Questions under way, by their numbers. */
+class Questions {
+  readonly #worker: MessagePortLike
+  readonly #open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
+  #next = 0
+  #failure: ClassifierError | undefined
+
+  constructor(worker: MessagePortLike) {
+    this.#worker = worker
+    worker.addEventListener('message', ({ data }) => this.#take(data as Answer))
+    worker.addEventListener('messageerror', () => this.#fail('an answer of the worker cannot be read'))
+    worker.addEventListener('error', ({ message }) =>
+      this.#fail(`the worker failed: ${message || 'its script cannot be loaded'}`),
+    )
+  }
+
+  ask(question: Question, transfer: Transferable[] = []): Promise<unknown> {
+    if (this.#failure) return Promise.reject(this.#failure)
+    const id = this.#next++
+    return new Promise((resolve, reject) => {
+      this.#open.set(id, { resolve, reject })
+      this.#worker.postMessage({ ...question, id }, transfer as never[])
+    })
+  }
+
+  #take(answer: Answer): void {
+    const question = this.#open.get(answer.id)
+    this.#open.delete(answer.id)
+    if ('error' in answer) question?.reject(new ClassifierError(answer.error))
+    else question?.resolve(answer.value)
+  }
+
+  #fail(message: string): void {
+    this.#failure = new ClassifierError(message)
+    for (const { reject } of this.#open.values()) reject(this.#failure)
+    this.#open.clear()
+  }
+}
+
+/** A picture as it can be sent: elements of the page stay there, their pixels go. */
+async function sendable(picture: Picture): Promise<unknown> {
+  const isSentAsIs = isPixels(picture) || picture instanceof Blob
+  if (isSentAsIs || (typeof ImageBitmap === 'function' && picture instanceof ImageBitmap)) return picture
+  return bitmapOf(picture)
+}
