@@ -25,7 +25,9 @@ export type WorkerOptions = Pick<LoadClassifierOptions, 'warm' | 'file'>
 
 /** The part of a worker, seen from either side, that is used here. */
 export interface MessagePortLike {
+  /** Sends a message to the other side. */
   postMessage(message: unknown, transfer: never[]): void
+  /** Listens to the other side. */
   addEventListener(
     type: 'message' | 'messageerror' | 'error',
     listener: (event: { readonly data?: unknown; readonly message?: string }) => void,
