@@ -4,6 +4,8 @@ export default defineConfig({
   entry: [
     'src/index.ts',
     'src/debug.ts',
+    // Takes the place of wide.ts in bundles for browsers; see the field `browser` of package.json.
+    'src/backends/wasm/runtime/wide.browser.ts',
     'src/nn/index.ts',
     'src/models/index.ts',
     'src/optim/index.ts',

@@ -7,7 +7,7 @@
 import { parseArgs } from 'node:util'
 import { compose, horizontalFlip, randomCrop } from '../src/augment/index.ts'
 import { createEngine } from '../src/backends/createEngine.ts'
-import type { WideChoice } from '../src/backends/wasm/runtime/wide.ts'
+import type { WideChoice } from '../src/backends/wasm/runtime/wideChoice.ts'
 import { cifar10 } from '../src/data/cifar.node.ts'
 import { splitDataset, subsetOf } from '../src/data/split.ts'
 import { findModel } from '../src/models/index.ts'

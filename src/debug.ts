@@ -24,6 +24,7 @@ export type { KernelInfo } from './backends/wasm/executable.ts'
 export { type KernelTime, kernelTimes } from './backends/wasm/measure/kernelTimes.ts'
 export { measureWasmPeak, type WasmPeak } from './backends/wasm/measure/peak.ts'
 export type { StepTime } from './backends/wasm/measure/profile.ts'
+export { formatPlan } from './plan/format.ts'
 export { makePlan, type Plan, type Space, type Value } from './plan/plan.ts'
 export { rowsLayout } from './plan/rowsLayout.ts'
 export {

@@ -10,7 +10,6 @@
 import { bytesPerElement, sizeOf } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Variable } from '../graph/variable.ts'
-import { formatPlan } from './format.ts'
 import { align, type Lifetime, place } from './place.ts'
 import type { Program } from './program.ts'
 import { schedule } from './schedule.ts'
@@ -63,8 +62,6 @@ export interface Plan<F extends Form = Form> {
   readonly workspaceOffset: number
   /** Multiply-adds of one run. */
   readonly multiplyAdds: number
-  /** The plan as a table: groups, steps, places, bytes, multiply-adds. */
-  toString(): string
 }
 
 /** Plans a program for a backend. @throws ShapeError when the program is inconsistent. */
@@ -84,7 +81,7 @@ export function makePlan<F extends Form>(program: Program, target: Target<F>): P
   const { values, arenaBytes, scratchBytes } = placeValues({ choice, groups, inPlace, ahead, alignment })
   const workspace = Math.max(target.workspace ?? 0, ...choice.steps.map(step => step.workspace))
   const byStorage = new Map(values.map(value => [value.tensor, value]))
-  const plan: Plan<F> = {
+  return {
     preparation,
     groups,
     block: blocks?.samples ?? 1,
@@ -99,9 +96,7 @@ export function makePlan<F extends Form>(program: Program, target: Target<F>): P
     scratchBytes: align(scratchBytes + workspace, alignment),
     workspaceOffset: scratchBytes,
     multiplyAdds: choice.steps.reduce((sum, step) => sum + step.multiplyAdds, 0),
-    toString: () => formatPlan(plan),
   }
-  return plan
 }
 
 /**

@@ -2,12 +2,14 @@
  * How far float32 is from exact numbers, in normalizations and in training, as PyTorch's is in `test/fixtures/torch/rounding-*.json`
  * (made by `scripts/make_rounding_fixtures.py`, where the cases are explained).
  */
+
 import { readFileSync } from 'node:fs'
 import type { WasmEngine } from '../../src/backends/wasm/engine.ts'
 import * as g from '../../src/graph/index.ts'
 import type { TypedArray } from '../../src/graph/variable.ts'
 import * as nn from '../../src/nn/index.ts'
 import { sgd } from '../../src/optim/index.ts'
+import { formatPlan } from '../../src/plan/format.ts'
 import { lcgTensor } from './fixtures.ts'
 
 /** Mean of the input in deviations. */
@@ -114,7 +116,7 @@ export async function roundingOn(
       bias: errorOf(results.dBias!, exact.bias),
     }
   }
-  return { errors, plan: executable.plan.toString() }
+  return { errors, plan: formatPlan(executable.plan) }
 }
 
 const exactResults = new Map<string, Exact>()

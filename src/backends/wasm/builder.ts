@@ -6,10 +6,11 @@ import type { CpuPlan } from '../cpu/layouts/form.ts'
 import { type CodeOptions, type GeneratedCode, generate, generateCalls, type MeasuredCall } from './codegen.ts'
 import type { MemoryMap } from './memoryMap.ts'
 import type { WasmEngineOptions } from './options.ts'
-import { type Compiler, compileModule, compileQuickly } from './runtime/compile.ts'
-import { type WideVectors, warn, wideVectors } from './runtime/wide.ts'
-import { type CheckedKernels, checkedKernels } from './runtime/wideCache.ts'
-import { differingKernels, trialOf } from './runtime/wideCheck.ts'
+import { type Compiler, compileModule } from './runtime/compile.ts'
+import { warn } from './runtime/warn.ts'
+import { problemOfWide, wideVectors } from './runtime/wide.ts'
+import type { CheckedKernels } from './runtime/wideCache.ts'
+import type { WideVectors } from './runtime/wideChoice.ts'
 import { wasmTarget } from './target.ts'
 
 /** What programs are built with; tests put others in its place. */
@@ -83,7 +84,7 @@ export class ProgramBuilder {
     const code = generate(plan, memory, { ...this.#codeOptions, exportKernels: wide })
     const module = await this.#compiler(code.bytes, wide)
     if (!wide) return { plan, code, module }
-    const problem = this.#problemOf(plan, code, module)
+    const problem = problemOfWide({ plan, code, module, shared: this.#machine.shared }, this.#checked)
     if (problem === undefined) return { plan, code, module }
     this.#wide = { on: false, reason: problem }
     warn(
@@ -96,25 +97,6 @@ export class ProgramBuilder {
   async buildCalls(plan: CpuPlan, memory: MemoryMap): Promise<{ module: WebAssembly.Module; calls: MeasuredCall[] }> {
     const { bytes, calls } = generateCalls(plan, memory, this.#codeOptions)
     return { module: await this.#compiler(bytes, this.#wide.on), calls }
-  }
-
-  /** What is wrong with a module's wide vectors, if anything. Kernels that have been checked before are not tried again. */
-  #problemOf(plan: CpuPlan, { bytes, kernels }: GeneratedCode, module: WebAssembly.Module): string | undefined {
-    const checked = this.#checked ?? checkedKernels()
-    const unknown = kernels.filter(({ code }) => !checked.has(code))
-    if (unknown.length === 0) return undefined
-    const trials = unknown.map(({ step, call, name }) => trialOf(plan, step, call, name))
-    try {
-      const [first, ...others] = differingKernels(trials, compileQuickly(bytes), module, this.#machine.shared)
-      if (first !== undefined) {
-        const more = others.length > 0 ? ` and ${others.length} more` : ''
-        return `the kernel '${first.slice(0, 80)}'${more} computes something else with them than without`
-      }
-    } catch (error) {
-      return `they cannot be checked: ${error instanceof Error ? error.message : String(error)}`
-    }
-    checked.add(unknown.map(({ code }) => code))
-    return undefined
   }
 
   get #codeOptions(): CodeOptions {

@@ -48,7 +48,7 @@ export type BuiltProgram = Pick<WasmExecutable, 'plan' | 'kernels' | 'compileTim
 
 /** A compiled program of the WebAssembly engine. */
 export class WasmExecutable implements Executable {
-  /** How it is computed, for looking: `plan.toString()` is a table of its steps. */
+  /** How it is computed, for looking: `formatPlan(plan)` of `fovea/debug` is a table of its steps. */
   readonly plan: CpuPlan
   readonly compileTime: number
   readonly memoryBytes: number

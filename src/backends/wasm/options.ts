@@ -1,6 +1,6 @@
 /** What a WebAssembly engine can be asked for, and what it says of itself. */
 import type { EngineDescription } from '../engine.ts'
-import type { WideChoice, WideVectors } from './runtime/wide.ts'
+import type { WideChoice, WideVectors } from './runtime/wideChoice.ts'
 
 /** Options of `createWasmEngine`. */
 export interface WasmEngineOptions {

@@ -2,9 +2,11 @@
  * Moments that the kernel of a convolution gathers for batch normalization: by every method that can, forward and to the input,
  * equal to sums over the whole volume in double precision, and the same for any number of threads.
  */
+
 import { afterAll, describe, expect, test } from 'vitest'
 import { createWasmEngine } from '../../../src/backends/wasm/engine.ts'
 import * as g from '../../../src/graph/index.ts'
+import { formatPlan } from '../../../src/plan/format.ts'
 import { expectClose, lcgTensor } from '../../support/fixtures.ts'
 import { expectSameBits, runOn, type Values } from '../../support/programs.ts'
 
@@ -79,7 +81,7 @@ async function planText(roots: readonly g.Tensor[]): Promise<string> {
     outputs: Object.fromEntries(roots.map((root, k) => [String(k), root])),
     updates: new Map(),
   })
-  return executable.plan.toString()
+  return formatPlan(executable.plan)
 }
 
 /** Fails unless both engines compute the roots as the reference does, and alike. */

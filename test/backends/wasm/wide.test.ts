@@ -13,6 +13,7 @@ import { createWasmEngine, WasmEngine } from '../../../src/backends/wasm/engine.
 import type { WasmEngineOptions } from '../../../src/backends/wasm/options.ts'
 import { type Compiler, compileModule } from '../../../src/backends/wasm/runtime/compile.ts'
 import { hasRelaxedSimd, nodeModules } from '../../../src/backends/wasm/runtime/features.ts'
+import * as browser from '../../../src/backends/wasm/runtime/wide.browser.ts'
 import { wideVectors } from '../../../src/backends/wasm/runtime/wide.ts'
 import { type CheckedKernels, StoredKernels } from '../../../src/backends/wasm/runtime/wideCache.ts'
 import * as g from '../../../src/graph/index.ts'
@@ -234,6 +235,14 @@ describe('the choice', () => {
     const why = /needs Node 24 or later on x64; this is Node \d+\.\d+\.\d+ on \w+/
     expect(() => createWasmEngine({ threads: 1, wide: 'on' })).toThrow(why)
     expect(wideVectors('auto')).toEqual({ on: false, reason: expect.stringMatching(why) })
+  })
+
+  test('cannot be on in a browser, and says why', () => {
+    const why = 'needs Node 24 or later on x64; this is a browser'
+    expect(browser.wideVectors('off')).toEqual(wideVectors('off'))
+    expect(browser.wideVectors('auto', true)).toEqual(wideVectors('auto', true))
+    expect(browser.wideVectors('auto')).toEqual({ on: false, reason: why })
+    expect(() => browser.wideVectors('on')).toThrow(`wide: 'on' ${why}`)
   })
 
   test.runIf(possible)('on and automatic work here, and the bits are those of the plain build', async () => {

@@ -5,7 +5,7 @@
 import type { Plan } from '../../../plan/plan.ts'
 import { obstacleToThreads } from './features.ts'
 import { loadAlone, type Start, ThreadPool } from './threads.ts'
-import { warn } from './wide.ts'
+import { warn } from './warn.ts'
 import { isWorthSharing } from './work.ts'
 
 /** The threads of an engine. */

@@ -2,18 +2,16 @@
  * Wide vectors: V8 can join pairs of 128-bit operations of WebAssembly into 256-bit ones, which about doubles the speed of
  * contractions. The compiler pass is one that V8 calls experimental, so the library uses it only when asked for (commands ask),
  * only for our own modules (`compile.ts`), and only after every kernel has been checked (`wideCheck.ts`).
+ *
+ * Only Node can do this, so bundles for browsers have `wide.browser.ts` in this file's place (the field `browser` of package.json).
  */
+import type { Plan } from '../../../plan/plan.ts'
+import type { GeneratedCode } from '../codegen.ts'
+import { compileQuickly } from './compile.ts'
 import { nodeModules, v8Version } from './features.ts'
-
-/** What to do about wide vectors: use them where they work, insist, or leave them. */
-export type WideChoice = 'auto' | 'on' | 'off'
-
-/** Whether an engine uses wide vectors, and what decided that. */
-export interface WideVectors {
-  readonly on: boolean
-  /** `Node 24.21.0 on a processor with AVX2`, or why not. */
-  readonly reason: string
-}
+import { type CheckedKernels, checkedKernels } from './wideCache.ts'
+import { differingKernels, trialOf } from './wideCheck.ts'
+import { settledChoice, type WideChoice, type WideVectors, withoutWide } from './wideChoice.ts'
 
 /** First major version of V8 that joins vectors in loops as our kernels have them: that of Node 24. */
 const joiningV8 = 13
@@ -24,14 +22,14 @@ const joiningV8 = 13
  * @throws Error when `'on'` is impossible.
  */
 export function wideVectors(choice: WideChoice, precise = false): WideVectors {
-  if (choice === 'off') return { on: false, reason: "wide: 'off'" }
-  if (choice === 'auto' && precise)
-    return { on: false, reason: 'precise: the same results with wide vectors and without' }
+  const settled = settledChoice(choice, precise)
+  if (settled) return settled
   const { process } = globalThis as { process?: { arch: string; platform: string; versions: { node: string } } }
   if (!process || !nodeModules() || v8Version() < joiningV8 || process.arch !== 'x64') {
-    const found = process && nodeModules() ? `Node ${process.versions.node} on ${process.arch}` : 'a browser'
-    if (choice === 'on') throw new Error(`wide: 'on' needs Node 24 or later on x64; this is ${found}`)
-    return { on: false, reason: `needs Node 24 or later on x64; this is ${found}` }
+    return withoutWide(
+      choice,
+      process && nodeModules() ? `Node ${process.versions.node} on ${process.arch}` : 'a browser',
+    )
   }
   const node = `Node ${process.versions.node}`
   if (choice === 'on') return { on: true, reason: `wide: 'on', ${node}` }
@@ -60,9 +58,37 @@ function hasAvx2(platform: string): boolean | undefined {
   }
 }
 
-/** Tells the user once, as Node tells of what is deprecated: on the standard error stream, unless the program listens. */
-export function warn(message: string): void {
-  const { process } = globalThis as { process?: { emitWarning?(message: string, type: string): void } }
-  if (process?.emitWarning) process.emitWarning(message, 'FoveaWarning')
-  else console.warn(`fovea: ${message}`)
+/** A compiled program whose kernels are to be checked. */
+export interface WideProgram {
+  readonly plan: Plan
+  /** The code, which exports its kernels. */
+  readonly code: GeneratedCode
+  /** The code as compiled with wide vectors. */
+  readonly module: WebAssembly.Module
+  /** Whether its memory is shared. */
+  readonly shared: boolean
+}
+
+/**
+ * What is wrong with the wide vectors of a program; `undefined` when every kernel computes the same with them as without.
+ * @param checked kernels that are known to be right and are not tried again; those found right are added
+ */
+export function problemOfWide(
+  { plan, code: { bytes, kernels }, module, shared }: WideProgram,
+  checked: CheckedKernels = checkedKernels(),
+): string | undefined {
+  const unknown = kernels.filter(({ code }) => !checked.has(code))
+  if (unknown.length === 0) return undefined
+  const trials = unknown.map(({ step, call, name }) => trialOf(plan, step, call, name))
+  try {
+    const [first, ...others] = differingKernels(trials, compileQuickly(bytes), module, shared)
+    if (first !== undefined) {
+      const more = others.length > 0 ? ` and ${others.length} more` : ''
+      return `the kernel '${first.slice(0, 80)}'${more} computes something else with them than without`
+    }
+  } catch (error) {
+    return `they cannot be checked: ${error instanceof Error ? error.message : String(error)}`
+  }
+  checked.add(unknown.map(({ code }) => code))
+  return undefined
 }

@@ -11,7 +11,8 @@ import {
   obstacleToThreads,
   registerTile,
 } from '../../../backends/wasm/runtime/features.ts'
-import { type WideChoice, type WideVectors, wideVectors } from '../../../backends/wasm/runtime/wide.ts'
+import { wideVectors } from '../../../backends/wasm/runtime/wide.ts'
+import type { WideChoice, WideVectors } from '../../../backends/wasm/runtime/wideChoice.ts'
 import { cacheFolder } from '../../../data/download.node.ts'
 import { add, conv2d, input, sizeOf, type Tensor, Variable, type Volume } from '../../../graph/index.ts'
 import { formatDecimalBytes } from '../../../text/format.ts'

@@ -3,7 +3,7 @@
 import { createWasmEngine } from '../../../backends/wasm/engine.ts'
 import { type KernelTime, kernelTimes } from '../../../backends/wasm/measure/kernelTimes.ts'
 import { measureWasmPeak } from '../../../backends/wasm/measure/peak.ts'
-import type { WideChoice } from '../../../backends/wasm/runtime/wide.ts'
+import type { WideChoice } from '../../../backends/wasm/runtime/wideChoice.ts'
 import type { Program } from '../../../plan/program.ts'
 import { formatCount } from '../../../text/format.ts'
 import { type TableColumn, textTable } from '../../terminal/table.ts'

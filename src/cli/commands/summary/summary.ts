@@ -6,11 +6,12 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createWasmEngine } from '../../../backends/wasm/engine.ts'
-import type { WideChoice } from '../../../backends/wasm/runtime/wide.ts'
+import type { WideChoice } from '../../../backends/wasm/runtime/wideChoice.ts'
 import { wasmTarget } from '../../../backends/wasm/target.ts'
 import { ShapeError } from '../../../graph/shape.ts'
 import { formatSummary, type Summary, summarize } from '../../../inspect/index.ts'
 import { models } from '../../../models/index.ts'
+import { formatPlan } from '../../../plan/format.ts'
 import { makePlan } from '../../../plan/plan.ts'
 import { volumes } from '../../../plot/volumes.ts'
 import { version } from '../../../recipe/version.ts'
@@ -80,7 +81,7 @@ export async function summary(word: string, options: SummaryOptions): Promise<nu
         multiplyAdds,
         block,
         ...(excess && { excess }),
-        ...(showPlan ? { plan: plan.toString() } : {}),
+        ...(showPlan ? { plan: formatPlan(plan) } : {}),
       },
       ...(listing ? { kernels: { task, batch, ...listing } } : {}),
     })
@@ -90,7 +91,7 @@ export async function summary(word: string, options: SummaryOptions): Promise<nu
   print(`${word}: ${description}`, ...[reference].flat(), '', formatSummary(table))
   if (plan.scratchBytes > 0) print(`Each thread has ${formatBytes(plan.scratchBytes, tableBytes)} of its own besides.`)
   if (excess) print(describeExcess(excess, batch))
-  if (showPlan) print('', `The plan of a training step (${subject.training}, ${batch} images):`, plan.toString())
+  if (showPlan) print('', `The plan of a training step (${subject.training}, ${batch} images):`, formatPlan(plan))
   if (listing) print('', `The kernels of ${task}, ${batch} images:`, formatKernels(listing))
   if (files.length > 0) print('', ...files.map(file => `Drawn in ${file}`))
   return exitCodes.done
