@@ -166,8 +166,45 @@ def attributions():
     }
 
 
+def cka(x, y):
+    """By the layers' own products, the other way round than the library's."""
+    x, y = x - x.mean(0), y - y.mean(0)
+    norm = numpy.linalg.norm
+    return norm(y.T @ x) ** 2 / (norm(x.T @ x) * norm(y.T @ y))
+
+
+def features():
+    x = normal('features x', [12, 5]) * torch.tensor([3.0, 2.0, 1.5, 1.0, 0.5], dtype=torch.float64)
+    x = x.float().double()
+    y = (x @ normal('features map', [5, 7]) + normal('features noise', [12, 7], 0.5)).float().double()
+    a = x.numpy()
+    centered = a - a.mean(0)
+    u, s, _ = numpy.linalg.svd(centered, full_matrices=False)
+    points = u[:, :3] * s[:3]
+    points = points * numpy.where(points[numpy.abs(points).argmax(0), range(3)] < 0, -1, 1)
+    units = a / numpy.linalg.norm(a, axis=1, keepdims=True)
+    return {
+        'x': tensor(x), 'y': tensor(y), 'cka': cka(a, y.numpy()), 'points': tensor(torch.from_numpy(points), 9),
+        'variances': (s[:3] ** 2 / 11).tolist(), 'shares': (s[:3] ** 2 / (s**2).sum()).tolist(),
+        'cosines': (units @ units[0]).tolist(),
+    }
+
+
+def calibration():
+    rng = rng_of('inspect calibration')
+    p = numpy.array([0.3 + 0.7 * rng.random() for _ in range(200)])
+    right = numpy.array([rng.random() < v**2 for v in p])
+    index = numpy.clip(numpy.ceil(p * 10).astype(int) - 1, 0, 9)
+    bins = [(right[index == k].mean(), p[index == k].mean(), (index == k).mean()) for k in range(10) if (index == k).any()]
+    gaps = [abs(a - c) for a, c, _ in bins]
+    return {
+        'probability': p.tolist(), 'right': right.astype(int).tolist(),
+        'ece': sum(g * w for g, (_, _, w) in zip(gaps, bins)), 'largestError': max(gaps),
+    }
+
+
 def make():
-    return {**VERSIONS, 'attributions': attributions()}
+    return {**VERSIONS, 'attributions': attributions(), 'features': features(), 'calibration': calibration()}
 
 
 def main():

@@ -20,6 +20,14 @@ export {
   linearTerms,
   type Term,
 } from './contributions.ts'
+export {
+  type Features,
+  linearCka,
+  type Neighbor,
+  nearestNeighbors,
+  type PrincipalComponents,
+  principalComponents,
+} from './features.ts'
 export { describeTrainingOnly, formatSummary, formatVolume } from './formatSummary.ts'
 export { describeMisfit, describeWindow } from './geometry.ts'
 export {
@@ -47,6 +55,16 @@ export {
   type IntegratedGradientsOptions,
   integratedGradients,
 } from './integratedGradients.ts'
+export {
+  type Answers,
+  type Calibration,
+  type Confusion,
+  calibration,
+  mostConfused,
+  type ReliabilityBin,
+  type TopLoss,
+  topLosses,
+} from './judge.ts'
 export type { Entry, ImageShape, ImageSpace, NetworkInput } from './network.ts'
 export { type OcclusionOptions, occlusion } from './occlusion.ts'
 export { matchPoints, PointError } from './points.ts'

@@ -30,6 +30,22 @@ export interface InspectFixtures {
     readonly logits: Stored
     readonly maps: Readonly<Record<string, Stored>>
   }
+  readonly features: {
+    readonly x: Stored
+    readonly y: Stored
+    readonly cka: number
+    readonly points: Stored
+    readonly variances: readonly number[]
+    readonly shares: readonly number[]
+    /** Of every row and the first. */
+    readonly cosines: readonly number[]
+  }
+  readonly calibration: {
+    readonly probability: readonly number[]
+    readonly right: readonly number[]
+    readonly ece: number
+    readonly largestError: number
+  }
 }
 
 export const fixtures: InspectFixtures = JSON.parse(

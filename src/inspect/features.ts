@@ -1,0 +1,145 @@
+/**
+ * Features as points: a layer's value for each image is a row of numbers. Which images lie next to each other, along which
+ * directions they differ most, and whether two layers say the same.
+ */
+import { ShapeError } from '../graph/shape.ts'
+import type { Captured } from './inspector.ts'
+
+/** Rows of features, one an image: `[N, F]`, or a captured value `[N, …]`, whose numbers are taken as they lie. */
+export type Features = Captured
+
+/** An image near another. */
+export interface Neighbor {
+  readonly image: number
+  /** Cosine of the angle between the two rows, 1 for the same direction. */
+  readonly similarity: number
+}
+
+/**
+ * The images whose features point most nearly where those of `image` do, nearest first, itself left out.
+ * @throws RangeError for an image that there is not.
+ * @example nearestNeighbors((await inspector.capture(bytes, 'flatten')).values.get('flatten'), 0)
+ */
+export function nearestNeighbors(features: Features, image: number, count = 9): Neighbor[] {
+  const [images] = features.shape
+  if (!Number.isInteger(image) || image < 0 || image >= images) {
+    throw new RangeError(`nearestNeighbors: image (=${image}) must be a whole number in 0 … ${images - 1}`)
+  }
+  const row = rowsOf(features)
+  const own = row(image)
+  const length = Math.sqrt(dot(own, own))
+  return Array.from({ length: images }, (_, other) => {
+    const product = length * Math.sqrt(dot(row(other), row(other)))
+    return { image: other, similarity: product === 0 ? 0 : dot(own, row(other)) / product }
+  })
+    .filter(neighbor => neighbor.image !== image)
+    .sort((a, b) => b.similarity - a.similarity || a.image - b.image)
+    .slice(0, count)
+}
+
+/**
+ * Linear centered kernel alignment of two layers on the same images, 0 to 1: ‖YᵀX‖² / (‖XᵀX‖ · ‖YᵀY‖) of centered features
+ * (Kornblith, Norouzi, Lee and Hinton 2019). Rotating features, or scaling all of them, changes nothing. Computed by the images'
+ * products, so that it takes N² numbers whatever the layers' sizes.
+ * @throws ShapeError when the layers have not seen the same number of images.
+ * @returns NaN when one of the layers says the same of all images
+ */
+export function linearCka(x: Features, y: Features): number {
+  if (x.shape[0] !== y.shape[0])
+    throw new ShapeError(`linearCka: features of ${x.shape[0]} and of ${y.shape[0]} images`)
+  const [a, b] = [centeredProducts(x), centeredProducts(y)]
+  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b))
+}
+
+/** Principal components. */
+export interface PrincipalComponents {
+  /** Where each image lies along the components, `[N, components]`. */
+  readonly points: Float64Array
+  /** Variance along each component, largest first (divided by N − 1). */
+  readonly variances: Float64Array
+  /** The part of all variance that each has. */
+  readonly shares: Float64Array
+}
+
+/**
+ * The first principal components of features: directions of largest variance, each at right angles to those before. The sign of
+ * a component is chosen so that the image farthest from the middle along it lies on the positive side.
+ * @param components 2 by default
+ * @throws RangeError when components are not a whole number in 1 … N − 1.
+ */
+export function principalComponents(features: Features, components = 2): PrincipalComponents {
+  const [images] = features.shape
+  if (!Number.isInteger(components) || components < 1 || components > images - 1) {
+    throw new RangeError(`principalComponents: components (=${components}) must be a whole number in 1 … ${images - 1}`)
+  }
+  const products = centeredProducts(features)
+  const total = Array.from({ length: images }, (_, n) => products[n * images + n]).reduce((a, b) => a + b, 0)
+  const points = new Float64Array(images * components)
+  const variances = new Float64Array(components)
+  for (let k = 0; k < components; k++) {
+    const { vector, value } = largestEigenvector(products, images)
+    const farthest = vector.reduce((best, x) => (Math.abs(x) > Math.abs(best) ? x : best), 0)
+    const scale = Math.sqrt(Math.max(value, 0)) * (farthest < 0 ? -1 : 1)
+    for (let n = 0; n < images; n++) points[n * components + k] = vector[n] * scale
+    variances[k] = value / (images - 1)
+    // What is left when the component is taken away.
+    for (let n = 0; n < images; n++) {
+      for (let m = 0; m < images; m++) products[n * images + m] -= value * vector[n] * vector[m]
+    }
+  }
+  return { points, variances, shares: variances.map(variance => (variance * (images - 1)) / total) }
+}
+
+/** Products of all pairs of rows, of which the mean row was subtracted: `[N, N]`. */
+function centeredProducts(features: Features): Float64Array {
+  const [images] = features.shape
+  const size = features.values.length / images
+  const mean = new Float64Array(size)
+  features.values.forEach((value, i) => {
+    mean[i % size] += value / images
+  })
+  const centered = Float64Array.from(features.values, (value, i) => value - mean[i % size])
+  const row = (n: number): Float64Array => centered.subarray(n * size, (n + 1) * size)
+  const products = new Float64Array(images * images)
+  for (let n = 0; n < images; n++) {
+    for (let m = 0; m <= n; m++) {
+      const product = dot(row(n), row(m))
+      products[n * images + m] = product
+      products[m * images + n] = product
+    }
+  }
+  return products
+}
+
+/** Rounds of the power method, and the change of a direction at which it ends. */
+const [mostRounds, still] = [10_000, 1e-14] as const
+
+/** The eigenvector of a symmetric matrix without negative eigenvalues that has the largest, by the power method. */
+function largestEigenvector(matrix: Float64Array, size: number): { vector: Float64Array; value: number } {
+  // The column of the largest diagonal element is no combination of the other eigenvectors alone.
+  const diagonal = Array.from({ length: size }, (_, n) => matrix[n * size + n])
+  const start = diagonal.indexOf(Math.max(...diagonal))
+  let vector = matrix.slice(start * size, (start + 1) * size)
+  let value = 0
+  for (let round = 0; round < mostRounds; round++) {
+    const length = Math.sqrt(dot(vector, vector))
+    if (length === 0) return { vector, value: 0 }
+    const unit = vector.map(x => x / length)
+    vector = unit.map((_, n) => dot(matrix.subarray(n * size, (n + 1) * size), unit))
+    value = dot(unit, vector)
+    const change = vector.reduce((most, x, n) => Math.max(most, Math.abs(x - value * unit[n])), 0)
+    if (change <= still * value || round === mostRounds - 1) return { vector: unit, value }
+  }
+  return { vector, value }
+}
+
+function rowsOf({ shape: [images], values }: Features): (n: number) => Float32Array {
+  const size = values.length / images
+  return n => values.subarray(n * size, (n + 1) * size)
+}
+
+function dot(a: Float32Array | Float64Array, b: Float32Array | Float64Array): number {
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i]
+  return sum
+}
