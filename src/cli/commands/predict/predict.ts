@@ -2,14 +2,14 @@
 
 import type { ImageDataset } from '../../../data/dataset.ts'
 import { ImageError } from '../../../data/errors.ts'
-import { prepareImage } from '../../../data/image.node.ts'
 import { subsetOf } from '../../../data/split.ts'
 import { sizeOf } from '../../../graph/shape.ts'
 import { type EngineChoices, startEngine } from '../../../recipe/engine.ts'
-import { type OpenedClassifier, openClassifier } from '../../../runs/openClassifier.node.ts'
+import { openClassifier } from '../../../runs/openClassifier.node.ts'
 import { formatCount } from '../../../text/format.ts'
 import { Evaluator, evaluationBatch } from '../../../train/evaluate.ts'
 import type { ImageShape } from '../../../train/programs.ts'
+import { checkInvert, type Invert, type PictureRules, preparePicture } from '../../preparePicture.ts'
 import { exitCodes, oneLine, UsageError } from '../../terminal/errors.ts'
 import { EvaluationProgress } from '../../terminal/evaluationProgress.ts'
 import { warn } from '../../terminal/output.ts'
@@ -17,14 +17,11 @@ import { progressStyle } from '../../terminal/progress.ts'
 import { picturesOf } from './pictureFiles.ts'
 import { type Failure, isFailure, JsonOutput, type Prediction, TableOutput } from './predictions.ts'
 
-/** Whether dark strokes on light paper are turned into light strokes on dark, which digit models are trained on. */
-export const invertNames = ['auto', 'yes', 'no'] as const
-
 /** Options of {@link predict}. */
 export interface PredictOptions extends Pick<EngineChoices, 'wide'> {
   /** So many classes are shown for each picture: 3 by default, or all of fewer. */
   readonly top?: number
-  readonly invert: (typeof invertNames)[number]
+  readonly invert: Invert
   readonly checkpoint: string
   readonly json?: boolean
 }
@@ -50,14 +47,12 @@ export async function predict(run: string, words: readonly string[], options: Pr
   if (top > classes.length) {
     throw new UsageError(`--top ${top}: ${run} has only ${classes.length} classes`)
   }
+  checkInvert(run, classifier, options.invert)
   const asked = await entriesOf(words)
   const threads = asked.length > fewPictures ? undefined : 1
   const engine = startEngine(classifier.recipe ?? defaultBackend, { threads, wide: options.wide })
   const files = asked.filter(entry => typeof entry === 'string')
   const canInvert = classifier.subject !== 'picture' && options.invert !== 'no'
-  if (classifier.subject === 'picture' && options.invert === 'yes') {
-    throw new UsageError(`--invert yes: ${run} is no model of digits or clothing; its pictures are taken as they are`)
-  }
   const output = options.json ? new JsonOutput() : new TableOutput(files, classes, top, canInvert)
   const bar = progressFor(asked.length)
   let failed = 0
@@ -113,14 +108,14 @@ interface Prepared {
 
 async function prepareAll(
   entries: readonly (string | Failure)[],
-  classifier: OpenedClassifier,
+  classifier: PictureRules,
   invert: PredictOptions['invert'],
 ): Promise<(Prepared | Failure)[]> {
   const results: (Prepared | Failure)[] = []
   const one = async (entry: string | Failure): Promise<Prepared | Failure> => {
     if (typeof entry !== 'string') return entry
     try {
-      return { file: entry, ...(await prepare(entry, classifier, invert)) }
+      return { file: entry, ...(await preparePicture(entry, classifier, invert)) }
     } catch (error) {
       if (!(error instanceof ImageError)) throw error
       return { file: entry, error: oneLine(error.message) }
@@ -159,24 +154,6 @@ async function answersOf(
       ? { file: entry.file, inverted: entry.inverted, predictions: best(rowOf(next++), classes, top) }
       : entry,
   )
-}
-
-/** The model's input for a picture. */
-async function prepare(
-  file: string,
-  { shape, subject, shorterSide }: OpenedClassifier,
-  invert: PredictOptions['invert'],
-) {
-  const given = { subject, ...(shorterSide === undefined ? {} : { shorterSide }) }
-  if (subject === 'picture') return { pixels: await prepareImage(file, shape, given), inverted: false }
-  if (invert !== 'auto') {
-    const inverted = invert === 'yes'
-    return { pixels: await prepareImage(file, shape, { ...given, invert: inverted }), inverted }
-  }
-  const pixels = await prepareImage(file, shape, given)
-  // The picture was inverted when inverting it on demand gives the same; where that finds no strokes, it was not.
-  const demanded = await prepareImage(file, shape, { ...given, invert: true }).catch(() => undefined)
-  return { pixels, inverted: demanded !== undefined && Buffer.compare(pixels, demanded) === 0 }
 }
 
 function best(probabilities: Float32Array, classes: readonly string[], top: number) {
