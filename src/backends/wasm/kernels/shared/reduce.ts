@@ -7,7 +7,7 @@ import type { Expression } from '../../../../graph/expression.ts'
 import type { Reduction } from '../../../../graph/ops/reduce.ts'
 import { bytesPerElement, type Shape, sameShape } from '../../../../graph/shape.ts'
 import { type Dimension, dimensionsOf, type Operand, stridesAlong } from '../../../cpu/access.ts'
-import type { Local } from '../../emit/assembler.ts'
+import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import { pushElements, storeElements } from '../../emit/elements.ts'
 import { ExpressionEmitter } from '../../emit/expression.ts'
 import type { Lanes } from '../../emit/tile.ts'
@@ -56,7 +56,42 @@ interface Loop {
  * Operand addresses: operands, epilogue operands, result.
  */
 export const reduceKernel = kernelKind('reduce', (spec: ReduceSpec) => {
-  const { fn, expression, operands, epilogue } = spec
+  const geometry = geometryOf(spec)
+  return {
+    units: geometry.units,
+    tables: [],
+    operands: addressesOf(spec),
+    emit: target => new ReduceEmitter(target, spec, geometry).emit(),
+  }
+})
+
+const addressesOf = ({ operands, epilogue }: ReduceSpec): number => operands.length + epilogue.operands.length + 1
+
+/** The loops of a reduction, and how its lanes run. */
+interface Geometry {
+  readonly result: Operand
+  /** Loops over what is kept, and over what is folded. */
+  readonly kept: readonly Loop[]
+  readonly terms: readonly Loop[]
+  /** The loop along which lanes run. */
+  readonly last: Loop
+  readonly lanes: Lanes
+  /** Whether lanes are results of their own; else they are terms. */
+  readonly laneIsKept: boolean
+  /** Vectors of results that are folded side by side, and results in them. */
+  readonly vectors: number
+  readonly width: number
+  /** Running totals of a result, which hide the latency of the addition; their number depends on the shape only. */
+  readonly ways: number
+  /** Terms of a step along the last loop. */
+  readonly lastStep: number
+  /** Where long sums are cut into runs. */
+  readonly runs: ReturnType<typeof runsOf> | undefined
+  readonly units: number
+}
+
+function geometryOf(spec: ReduceSpec): Geometry {
+  const { fn, operands } = spec
   const result = resultOf(spec)
   const loops = loopsOf(spec, result)
   const kept = loops.filter(loop => loop.kept)
@@ -68,164 +103,221 @@ export const reduceKernel = kernelKind('reduce', (spec: ReduceSpec) => {
   const laneIsKept = lanes === 4 && last.kept !== undefined
   const vectors = laneIsKept ? ([4, 3, 2, 1].find(count => last.size % (4 * count) === 0) as number) : 1
   const width = laneIsKept ? 4 * vectors : 1
+  const ways = lanes === 4 && !laneIsKept && last.size % (4 * accumulators) === 0 ? accumulators : 1
+  const lastStep = lanes === 4 && !laneIsKept ? 4 * ways : 1
+  const runs = fn === 'sum' ? runsOf(terms, lastStep) : undefined
   const outer = kept[0]
   // The kept lane dimension advances some vectors at a time; the outermost kept dimension is what threads share out.
   const splitLanes = laneIsKept && kept.length === 1
   const units = outer ? (splitLanes ? outer.size / width : outer.size) : 1
-  const addresses = operands.length + epilogue.operands.length + 1
-  return {
-    units,
-    tables: [],
-    operands: addresses,
-    emit(target: KernelModule) {
-      const { f, from, to, address } = kernelFunction(target, addresses)
-      const extras = address.slice(operands.length, -1)
-      const dimensions = kept.flatMap(loop => loop.kept ?? [])
-      const finish = new EpilogueEmitter(f, target.math, epilogue, dimensions, result.shape, extras)
-      const emitter = new ExpressionEmitter(f, target.math, lanes)
-      const type = lanes === 4 ? 'v128' : 'f32'
-      // Several running totals hide the latency of the addition; their number depends on the shape only.
-      const ways = lanes === 4 && !laneIsKept && last.size % (4 * accumulators) === 0 ? accumulators : 1
-      const lastStep = lanes === 4 && !laneIsKept ? 4 * ways : 1
-      const runs = fn === 'sum' ? runsOf(terms, lastStep) : undefined
-      const sums = runs ? Array.from({ length: ways * vectors }, () => new LongSum(f, lanes)) : []
-      const totals = runs ? sums.map(sum => sum.run) : f.localArray(type, ways * vectors)
-      const [total] = totals
-      const single = f.local('f32')
-      const scratch = f.local('v128')
-      const place = kept.map(() => f.local('i32'))
+  return { result, kept, terms, last, lanes, laneIsKept, vectors, width, ways, lastStep, runs, units }
+}
 
-      const combine = (into: Local, pushElement: () => void): void => {
-        f.get(into)
-        pushElement()
-        f.op(lanes === 4 ? `f32x4.${fold[fn]}` : `f32.${fold[fn]}`).set(into)
-      }
-      /** Pushes the expression `steps` lanes-wide steps along the last loop from the pointers. */
-      const pushTerm = (pointers: readonly Local[], steps: number): void => {
-        emitter.push(expression, k => {
-          const stride = last.strides[k]
-          pushElements(f, lanes, operands[k].dtype, pointers[k], steps * lanes * stride, stride)
-        })
-      }
-      const advance = (pointers: readonly Local[], loop: Loop, steps: number): void => {
-        pointers.forEach((pointer, k) => {
-          f.increment(pointer, loop.strides[k] * steps)
-        })
-      }
-      const copyPointers = (pointers: readonly Local[]): Local[] =>
-        pointers.map(pointer => {
-          const copy = f.local('i32')
-          f.get(pointer).set(copy)
-          return copy
-        })
-      const foldTerms = (pointers: readonly Local[]): void => {
-        for (const sum of sums) sum.clear()
-        if (!runs) {
-          for (const each of totals) {
-            if (lanes === 4) f.f32x4(start[fn])
-            else f.f32(start[fn])
-            f.set(each)
-          }
-        }
-        const level = (depth: number, outerPointers: readonly Local[]): void => {
-          if (depth === terms.length) {
-            totals.forEach((into, k) => {
-              combine(into, () => pushTerm(outerPointers, k))
-            })
-            return
-          }
-          const loop = terms[depth]
-          const step = depth === terms.length - 1 ? lastStep : 1
-          const inner = copyPointers(outerPointers)
-          const body = (): void => {
-            level(depth + 1, inner)
-            advance(inner, loop, step)
-          }
-          const size = { value: loop.size }
-          if (depth === runs?.depth) sumRuns(f, sums, size, { length: runs.length, step }, body)
-          else f.for(f.local('i32'), { value: 0 }, size, body, step)
-        }
-        level(0, pointers)
-      }
-      /** Puts the totals of one result together, in an order that is the same for any number of threads. */
-      const joinTotals = (): void => {
-        if (laneIsKept) {
-          sums.forEach((sum, v) => {
-            sum.push()
-            f.set(totals[v])
-          })
-          return
-        }
-        if (runs) {
-          for (const sum of sums.slice(1)) sums[0].join(sum)
-          sums[0].pushTotal()
-        } else {
-          for (const each of totals.slice(1)) combine(total, () => f.get(each))
-          f.get(total)
-          if (lanes === 4) {
-            // (a0 ∘ a2) ∘ (a1 ∘ a3)
-            f.get(total).get(total).shuffle32([2, 3, 2, 3]).op(`f32x4.${fold[fn]}`).tee(total).extractLane(0)
-            f.get(total).extractLane(1).op(`f32.${fold[fn]}`)
-          }
-        }
-        f.set(single)
-      }
-      const store = (out: Local): void => {
-        finish.locate(place)
-        const here = kept.map(() => 0)
-        if (laneIsKept) {
-          totals.forEach((each, v) => {
-            storeElements(f, 4, out, v * 4 * last.out, last.out, scratch, () =>
-              finish.push(4, [...here.slice(0, -1), v * 4], () => f.get(each)),
-            )
-          })
-          return
-        }
-        storeElements(f, 1, out, 0, 4, single, () => finish.push(1, here, () => f.get(single)))
-      }
-      const level = (depth: number, pointers: readonly Local[], out: Local): void => {
-        if (depth === kept.length) {
-          foldTerms(pointers)
-          joinTotals()
-          store(out)
-          return
-        }
-        const loop = kept[depth]
-        const step = depth === kept.length - 1 ? width : 1
-        const bounds = depth === 0 ? begin(step) : { first: { value: 0 }, end: { value: loop.size } }
-        const inner = copyPointers(pointers)
-        const innerOut = f.local('i32')
-        f.get(out).set(innerOut)
-        if (depth === 0) {
-          const first = bounds.first as Local
-          inner.forEach((pointer, k) => {
-            f.address(pointer, [first, loop.strides[k]]).set(pointer)
-          })
-          f.address(out, [first, loop.out]).set(innerOut)
-        }
-        const body = (): void => {
-          level(depth + 1, inner, innerOut)
-          advance(inner, loop, step)
-          f.increment(innerOut, loop.out * step)
-        }
-        f.for(place[depth], bounds.first, bounds.end, body, step)
-      }
-      /** The range of the outermost kept dimension this call covers, in elements. */
-      const begin = (step: number): { first: Local; end: Local } => {
-        if (step === 1) return { first: from, end: to }
-        const first = f.local('i32')
-        const end = f.local('i32')
-        f.get(from).times(step).set(first).get(to).times(step).set(end)
-        return { first, end }
-      }
-      const everything = (): void => level(0, address.slice(0, operands.length), address[addresses - 1])
-      // Without a kept dimension there is one unit: whoever gets it does it all.
-      if (kept.length > 0) everything()
-      else f.get(from).get(to).op('i32.lt_s').if(everything)
-      return f
-    },
+/** Writes the function of a reduction: loops over what is kept, and in the innermost one those over what is folded. */
+class ReduceEmitter {
+  readonly #spec: ReduceSpec
+  readonly #geometry: Geometry
+  readonly #f: FunctionBuilder
+  readonly #range: { readonly from: Local; readonly to: Local }
+  readonly #bases: readonly Local[]
+  readonly #result: Local
+  readonly #finish: EpilogueEmitter
+  readonly #expression: ExpressionEmitter
+  /** Totals of what is folded; of a sum cut into runs, those of the run. */
+  readonly #sums: readonly LongSum[]
+  readonly #totals: readonly Local[]
+  readonly #single: Local
+  readonly #scratch: Local
+  /** Indices of the loops over what is kept. */
+  readonly #place: readonly Local[]
+
+  constructor(target: KernelModule, spec: ReduceSpec, geometry: Geometry) {
+    const { operands, epilogue } = spec
+    const { kept, result, lanes, ways, vectors, runs } = geometry
+    const { f, from, to, address } = kernelFunction(target, addressesOf(spec))
+    this.#spec = spec
+    this.#geometry = geometry
+    this.#f = f
+    this.#range = { from, to }
+    this.#bases = address.slice(0, operands.length)
+    this.#result = address[address.length - 1]
+    const extras = address.slice(operands.length, -1)
+    const dimensions = kept.flatMap(loop => loop.kept ?? [])
+    this.#finish = new EpilogueEmitter(f, target.math, epilogue, dimensions, result.shape, extras)
+    this.#expression = new ExpressionEmitter(f, target.math, lanes)
+    this.#sums = runs ? Array.from({ length: ways * vectors }, () => new LongSum(f, lanes)) : []
+    this.#totals = runs ? this.#sums.map(sum => sum.run) : f.localArray(lanes === 4 ? 'v128' : 'f32', ways * vectors)
+    this.#single = f.local('f32')
+    this.#scratch = f.local('v128')
+    this.#place = kept.map(() => f.local('i32'))
   }
-})
+
+  emit(): FunctionBuilder {
+    const f = this.#f
+    const everything = (): void => this.#eachKept(0, this.#bases, this.#result)
+    // Without a kept dimension there is one unit: whoever gets it does it all.
+    if (this.#geometry.kept.length > 0) everything()
+    else f.get(this.#range.from).get(this.#range.to).op('i32.lt_s').if(everything)
+    return f
+  }
+
+  /** The kept loops from `depth` on, with pointers to the operands and to the result; a call covers its share of the first. */
+  #eachKept(depth: number, pointers: readonly Local[], out: Local): void {
+    const { kept, width } = this.#geometry
+    if (depth === kept.length) {
+      this.#foldTerms(pointers)
+      this.#joinTotals()
+      this.#store(out)
+      return
+    }
+    const f = this.#f
+    const loop = kept[depth]
+    const step = depth === kept.length - 1 ? width : 1
+    const share = depth === 0 ? this.#share(step) : undefined
+    const inner = this.#copy(pointers)
+    const innerOut = f.local('i32')
+    f.get(out).set(innerOut)
+    if (share) {
+      inner.forEach((pointer, k) => {
+        f.address(pointer, [share.first, loop.strides[k]]).set(pointer)
+      })
+      f.address(out, [share.first, loop.out]).set(innerOut)
+    }
+    const body = (): void => {
+      this.#eachKept(depth + 1, inner, innerOut)
+      this.#advance(inner, loop, step)
+      f.increment(innerOut, loop.out * step)
+    }
+    f.for(this.#place[depth], share?.first ?? { value: 0 }, share?.end ?? { value: loop.size }, body, step)
+  }
+
+  /** The range of the outermost kept dimension that this call covers, in elements. */
+  #share(step: number): { first: Local; end: Local } {
+    const f = this.#f
+    const { from, to } = this.#range
+    if (step === 1) return { first: from, end: to }
+    const first = f.local('i32')
+    const end = f.local('i32')
+    f.get(from).times(step).set(first).get(to).times(step).set(end)
+    return { first, end }
+  }
+
+  #foldTerms(pointers: readonly Local[]): void {
+    const f = this.#f
+    const { runs, lanes } = this.#geometry
+    for (const sum of this.#sums) sum.clear()
+    if (!runs) {
+      for (const total of this.#totals) {
+        if (lanes === 4) f.f32x4(start[this.#spec.fn])
+        else f.f32(start[this.#spec.fn])
+        f.set(total)
+      }
+    }
+    this.#eachTerm(0, pointers)
+  }
+
+  /** The folded loops from `depth` on. */
+  #eachTerm(depth: number, outerPointers: readonly Local[]): void {
+    const f = this.#f
+    const { terms, lastStep, runs } = this.#geometry
+    if (depth === terms.length) {
+      this.#totals.forEach((total, k) => {
+        this.#combine(total, () => this.#pushTerm(outerPointers, k))
+      })
+      return
+    }
+    const loop = terms[depth]
+    const step = depth === terms.length - 1 ? lastStep : 1
+    const inner = this.#copy(outerPointers)
+    const body = (): void => {
+      this.#eachTerm(depth + 1, inner)
+      this.#advance(inner, loop, step)
+    }
+    const size = { value: loop.size }
+    if (depth === runs?.depth) sumRuns(f, this.#sums, size, { length: runs.length, step }, body)
+    else f.for(f.local('i32'), { value: 0 }, size, body, step)
+  }
+
+  /** Pushes the expression `steps` lanes-wide steps along the last loop from the pointers. */
+  #pushTerm(pointers: readonly Local[], steps: number): void {
+    const { expression, operands } = this.#spec
+    const { last, lanes } = this.#geometry
+    this.#expression.push(expression, k => {
+      const stride = last.strides[k]
+      pushElements(this.#f, lanes, operands[k].dtype, pointers[k], steps * lanes * stride, stride)
+    })
+  }
+
+  #combine(into: Local, pushElement: () => void): void {
+    const f = this.#f
+    const operation = fold[this.#spec.fn]
+    f.get(into)
+    pushElement()
+    f.op(this.#geometry.lanes === 4 ? `f32x4.${operation}` : `f32.${operation}`).set(into)
+  }
+
+  #advance(pointers: readonly Local[], loop: Loop, steps: number): void {
+    pointers.forEach((pointer, k) => {
+      this.#f.increment(pointer, loop.strides[k] * steps)
+    })
+  }
+
+  #copy(pointers: readonly Local[]): Local[] {
+    return pointers.map(pointer => {
+      const copy = this.#f.local('i32')
+      this.#f.get(pointer).set(copy)
+      return copy
+    })
+  }
+
+  /** Puts the totals of one result together, in an order that is the same for any number of threads. */
+  #joinTotals(): void {
+    const f = this.#f
+    const { laneIsKept, lanes, runs } = this.#geometry
+    const totals = this.#totals
+    const sums = this.#sums
+    if (laneIsKept) {
+      sums.forEach((sum, v) => {
+        sum.push()
+        f.set(totals[v])
+      })
+      return
+    }
+    if (runs) {
+      for (const sum of sums.slice(1)) sums[0].join(sum)
+      sums[0].pushTotal()
+    } else {
+      const [total] = totals
+      const operation = fold[this.#spec.fn]
+      for (const each of totals.slice(1)) this.#combine(total, () => f.get(each))
+      f.get(total)
+      if (lanes === 4) {
+        // (a0 ∘ a2) ∘ (a1 ∘ a3)
+        f.get(total).get(total).shuffle32([2, 3, 2, 3]).op(`f32x4.${operation}`).tee(total).extractLane(0)
+        f.get(total).extractLane(1).op(`f32.${operation}`)
+      }
+    }
+    f.set(this.#single)
+  }
+
+  #store(out: Local): void {
+    const f = this.#f
+    const { kept, last, laneIsKept } = this.#geometry
+    const finish = this.#finish
+    finish.locate(this.#place)
+    const here = kept.map(() => 0)
+    if (laneIsKept) {
+      this.#totals.forEach((total, v) => {
+        storeElements(f, 4, out, v * 4 * last.out, last.out, this.#scratch, () =>
+          finish.push(4, [...here.slice(0, -1), v * 4], () => f.get(total)),
+        )
+      })
+      return
+    }
+    const single = this.#single
+    storeElements(f, 1, out, 0, 4, single, () => finish.push(1, here, () => f.get(single)))
+  }
+}
 
 const emptyLoop = (operands: number): Loop => ({ size: 1, strides: new Array<number>(operands).fill(0), out: 0 })
 
