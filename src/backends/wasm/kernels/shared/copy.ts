@@ -5,9 +5,9 @@ import type { PadAttributes } from '../../../../graph/ops/pad.ts'
 import type { SliceAttributes } from '../../../../graph/ops/slice.ts'
 import { bytesPerElement, type DType, type Shape, sizeOf, stridesOf } from '../../../../graph/shape.ts'
 import { collapse, type Nest } from '../../../cpu/access.ts'
-import type { Local } from '../../emit/assembler.ts'
+import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import type { Lanes } from '../../emit/tile.ts'
-import { type Kernel, kernelFunction, kernelKind } from '../../kernel.ts'
+import { type Kernel, type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
 import { emitNest, nestKernel, vectorRuns, withUnits } from './map.ts'
 
 /** Copies along a nest whose strides are those of the source and the destination. Operand addresses: source, destination. */
@@ -61,88 +61,129 @@ export function sliceNest(
  * axis that is padded, and all after it, elements are moved as runs.
  */
 export const padKernel = kernelKind('pad', (attributes: PadAttributes, shape: Shape, result: Shape) => {
-  const { value } = attributes
   const axes = paddedAxes(attributes, shape, result)
-  const last = axes.length - 1
   return {
     units: axes[0].target,
     tables: [],
     operands: 2,
-    emit(module) {
-      const { f, from, to, address } = kernelFunction(module, 2)
-      const [source, target, counter] = f.localArray('i32', 3)
-      const pushValue = (lanes: Lanes): void => {
-        if (lanes === 4) f.f32x4(value)
-        else f.f32(value)
-      }
-      const pushSource = (lanes: Lanes, offset: number): void => {
-        f.get(source).memory(lanes === 4 ? 'v128.load' : 'f32.load', offset)
-      }
-      /** Stores `count` elements from `target` on, and moves `target`, and `source` where it is read, behind them. */
-      const run = (count: number, push: (lanes: Lanes, offset: number) => void): void => {
-        const pointers = push === pushSource ? [source, target] : [target]
-        for (const [lanes, group, times] of vectorRuns(count)) {
-          f.for(counter, { value: 0 }, { value: times }, () => {
-            for (let k = 0; k < group; k++) {
-              f.get(target)
-              push(lanes, k * 16)
-              f.memory(lanes === 4 ? 'v128.store' : 'f32.store', k * 16)
-            }
-            for (const pointer of pointers) f.increment(pointer, group * lanes * 4)
-          })
-        }
-      }
-      const level = (axis: number): void => {
-        const { size, target: extent, before, every, inner } = axes[axis]
-        if (axis === last && axis > 0 && every === 1) {
-          run(before * inner, pushValue)
-          run(size * inner, pushSource)
-          run((extent - before - size) * inner, pushValue)
-          return
-        }
-        const index = f.local('i32')
-        const inside = (): void => (axis === last ? run(inner, pushSource) : level(axis + 1))
-        const body = (): void => {
-          if (extent === size) {
-            inside()
-            return
-          }
-          // Inside when the distance is a multiple of the spacing and within the source (negative ones are large).
-          f.get(index)
-            .i32(before)
-            .op('i32.sub')
-            .i32((size - 1) * every + 1)
-            .op('i32.lt_u')
-          f.get(index).i32(before).op('i32.sub').i32(every).op('i32.rem_s', 'i32.eqz', 'i32.and')
-          f.if(inside, () =>
-            run(
-              axes.slice(axis + 1).reduce((count, { target }) => count * target, axes[last].inner),
-              pushValue,
-            ),
-          )
-        }
-        if (axis === 0) f.for(index, from, to, body)
-        else f.for(index, { value: 0 }, { value: extent }, body)
-      }
-      // The first element of the source that these units read: elements of axis 0 before `from`.
-      const [first] = axes
-      const innerBytes = axes.slice(1).reduce((bytes, { size }) => bytes * size, axes[last].inner * 4)
-      const targetBytes = axes.slice(1).reduce((bytes, { target }) => bytes * target, axes[last].inner * 4)
-      f.get(from)
-        .i32(first.before - first.every + 1)
-        .op('i32.sub')
-        .i32(first.every)
-        .op('i32.div_s')
-        .set(counter)
-      f.larger(counter, { value: 0 }).set(counter)
-      f.smaller(counter, { value: first.size }).set(counter)
-      f.address(address[0], [counter, innerBytes]).set(source)
-      f.address(address[1], [from, targetBytes]).set(target)
-      level(0)
-      return f
-    },
+    emit: target => new PadEmitter(target, axes, attributes.value).emit(),
   }
 })
+
+/** Pushes what a run is filled with: `lanes` elements, the first of which lies `offset` bytes on. */
+type PushElements = (lanes: Lanes, offset: number) => void
+
+/** Writes the function of a padding: loops over the axes, and runs of elements that are copied or filled. */
+class PadEmitter {
+  readonly #axes: readonly PaddedAxis[]
+  readonly #value: number
+  readonly #f: FunctionBuilder
+  readonly #range: { readonly from: Local; readonly to: Local }
+  readonly #base: { readonly source: Local; readonly target: Local }
+  readonly #at: Readonly<Record<'source' | 'target' | 'counter', Local>>
+
+  constructor(target: KernelModule, axes: readonly PaddedAxis[], value: number) {
+    const { f, from, to, address } = kernelFunction(target, 2)
+    this.#axes = axes
+    this.#value = value
+    this.#f = f
+    this.#range = { from, to }
+    this.#base = { source: address[0], target: address[1] }
+    this.#at = f.named('i32', 'source', 'target', 'counter')
+  }
+
+  emit(): FunctionBuilder {
+    this.#locate()
+    this.#axis(0)
+    return this.#f
+  }
+
+  /** The first element that these units read, and the first that they write: elements of axis 0 before `from`. */
+  #locate(): void {
+    const f = this.#f
+    const { from } = this.#range
+    const { source, target, counter } = this.#at
+    const [first, ...others] = this.#axes
+    const innerBytes = this.#last.inner * 4
+    const sourceBytes = others.reduce((bytes, { size }) => bytes * size, innerBytes)
+    const targetBytes = others.reduce((bytes, { target }) => bytes * target, innerBytes)
+    f.get(from)
+      .i32(first.before - first.every + 1)
+      .op('i32.sub')
+      .i32(first.every)
+      .op('i32.div_s')
+      .set(counter)
+    f.larger(counter, { value: 0 }).set(counter)
+    f.smaller(counter, { value: first.size }).set(counter)
+    f.address(this.#base.source, [counter, sourceBytes]).set(source)
+    f.address(this.#base.target, [from, targetBytes]).set(target)
+  }
+
+  get #last(): PaddedAxis {
+    return this.#axes[this.#axes.length - 1]
+  }
+
+  /** All positions along an axis and the ones behind it; along axis 0, those of the units. */
+  #axis(axis: number): void {
+    const f = this.#f
+    const { size, target: extent, before, every, inner } = this.#axes[axis]
+    const last = axis === this.#axes.length - 1
+    if (last && axis > 0 && every === 1) {
+      this.#fill(before * inner)
+      this.#copy(size * inner)
+      this.#fill((extent - before - size) * inner)
+      return
+    }
+    const index = f.local('i32')
+    const inside = (): void => (last ? this.#copy(inner) : this.#axis(axis + 1))
+    const outside = (): void =>
+      this.#fill(this.#axes.slice(axis + 1).reduce((count, { target }) => count * target, this.#last.inner))
+    const body = (): void => (extent === size ? inside() : this.#ifInside(index, axis, inside, outside))
+    if (axis === 0) f.for(index, this.#range.from, this.#range.to, body)
+    else f.for(index, { value: 0 }, { value: extent }, body)
+  }
+
+  /** Whether an index of the result is one of the source: within it (negative distances are large), and a multiple of the spacing. */
+  #ifInside(index: Local, axis: number, inside: () => void, outside: () => void): void {
+    const f = this.#f
+    const { size, before, every } = this.#axes[axis]
+    f.get(index)
+      .i32(before)
+      .op('i32.sub')
+      .i32((size - 1) * every + 1)
+      .op('i32.lt_u')
+    f.get(index).i32(before).op('i32.sub').i32(every).op('i32.rem_s', 'i32.eqz', 'i32.and')
+    f.if(inside, outside)
+  }
+
+  /** Copies `count` elements from `source` to `target`, and moves both behind them. */
+  #copy(count: number): void {
+    const { source, target } = this.#at
+    const push: PushElements = (lanes, offset) =>
+      this.#f.get(source).memory(lanes === 4 ? 'v128.load' : 'f32.load', offset)
+    this.#run(count, [source, target], push)
+  }
+
+  /** Stores the constant in `count` elements from `target` on, and moves `target` behind them. */
+  #fill(count: number): void {
+    const push: PushElements = lanes => (lanes === 4 ? this.#f.f32x4(this.#value) : this.#f.f32(this.#value))
+    this.#run(count, [this.#at.target], push)
+  }
+
+  #run(count: number, pointers: readonly Local[], push: PushElements): void {
+    const f = this.#f
+    for (const [lanes, group, times] of vectorRuns(count)) {
+      f.for(this.#at.counter, { value: 0 }, { value: times }, () => {
+        for (let k = 0; k < group; k++) {
+          f.get(this.#at.target)
+          push(lanes, k * 16)
+          f.memory(lanes === 4 ? 'v128.store' : 'f32.store', k * 16)
+        }
+        for (const pointer of pointers) f.increment(pointer, group * lanes * 4)
+      })
+    }
+  }
+}
 
 /** One axis of a padding: elements before and after, those in front, the spacing, and the elements of each. */
 interface PaddedAxis {

@@ -5,7 +5,7 @@
 import type { GatherAttributes, ScatterAddAttributes } from '../../../../graph/ops/gather.ts'
 import { bytesPerElement, type DType, type Shape, sizeOf } from '../../../../graph/shape.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
-import { kernelFunction, kernelKind } from '../../kernel.ts'
+import { type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
 import { trapOutOfRange } from '../../runtime/control.ts'
 
 /** Columns that one unit of `scatterAdd` sums, at most. */
@@ -54,78 +54,125 @@ export const gatherKernel = kernelKind(
  */
 export const scatterAddKernel = kernelKind('scatterAdd', (shape: Shape, { axis, size }: ScatterAddAttributes) => {
   const outer = sizeOf(shape.slice(0, axis))
-  const count = shape[axis]
   const inner = sizeOf(shape.slice(axis + 1))
   const parts = Math.ceil(inner / columnsOfUnit)
+  const sizes = { count: shape[axis], size, inner, parts }
   return {
     units: outer * parts,
     tables: [],
     operands: 3,
-    emit(target) {
-      const { f, from, to, address } = kernelFunction(target, 3)
-      const [unit, start, width, vectors, slot, index, source, destination, column] = f.localArray('i32', 9)
-      const [slices, indices, result] = address
-      const zero = f.local('v128')
-      /** Runs `vector` for each four columns of the unit and `single` for the rest; `column` is in bytes. */
-      const columns = (vector: () => void, single: () => void): void => {
-        f.for(column, { value: 0 }, vectors, vector, 16)
-        f.for(column, vectors, width, single, 4)
-      }
-      const at = (pointer: Local): FunctionBuilder => f.get(pointer).plus(column)
-      /** pointer ← base + 4 · ((outer position · extent + row) · inner + first column) */
-      const locate = (pointer: Local, base: Local, extent: number, row: Local): void => {
-        f.get(unit).over(parts).times(extent).plus(row)
-        f.times(inner * 4)
-          .plus(start)
-          .plus(base)
-          .set(pointer)
-      }
-      f.for(unit, from, to, () => {
-        f.get(unit)
-          .modulo(parts)
-          .times(columnsOfUnit * 4)
-          .set(start)
-        f.i32(inner * 4)
-          .get(start)
-          .op('i32.sub')
-          .tee(width)
-          .i32(columnsOfUnit * 4)
-        f.get(width)
-          .i32(columnsOfUnit * 4)
-          .op('i32.lt_s', 'select')
-          .tee(width)
-          .i32(-16)
-          .op('i32.and')
-          .set(vectors)
-        f.for(slot, { value: 0 }, { value: size }, () => {
-          locate(destination, result, size, slot)
-          columns(
-            () => at(destination).get(zero).memory('v128.store'),
-            () => at(destination).f32(0).memory('f32.store'),
-          )
-        })
-        f.for(slot, { value: 0 }, { value: count }, () => {
-          loadIndex(f, indices, slot, size, index)
-          locate(source, slices, count, slot)
-          locate(destination, result, size, index)
-          columns(
-            () => {
-              at(destination)
-              at(destination).memory('v128.load')
-              at(source).memory('v128.load').op('f32x4.add').memory('v128.store')
-            },
-            () => {
-              at(destination)
-              at(destination).memory('f32.load')
-              at(source).memory('f32.load').op('f32.add').memory('f32.store')
-            },
-          )
-        })
-      })
-      return f
-    },
+    emit: target => new ScatterEmitter(target, sizes).emit(),
   }
 })
+
+/** Sizes of a `scatterAdd`: slices, slices of the result, elements of a slice behind the axis, units that share them. */
+type ScatterSizes = Readonly<Record<'count' | 'size' | 'inner' | 'parts', number>>
+
+/** Writes the function of a `scatterAdd`: each unit clears its columns of the result and adds the slices to them. */
+class ScatterEmitter {
+  readonly #sizes: ScatterSizes
+  readonly #f: FunctionBuilder
+  readonly #range: { readonly from: Local; readonly to: Local }
+  /** Indices; `start`, `width`, `vectors` and `column` in bytes. */
+  readonly #at: Readonly<Record<(typeof scatterLocals)[number], Local>>
+  readonly #base: { readonly slices: Local; readonly indices: Local; readonly result: Local }
+  readonly #zero: Local
+
+  constructor(target: KernelModule, sizes: ScatterSizes) {
+    const { f, from, to, address } = kernelFunction(target, 3)
+    const [slices, indices, result] = address
+    this.#sizes = sizes
+    this.#f = f
+    this.#range = { from, to }
+    this.#at = f.named('i32', ...scatterLocals)
+    this.#base = { slices, indices, result }
+    this.#zero = f.local('v128')
+  }
+
+  emit(): FunctionBuilder {
+    const f = this.#f
+    f.for(this.#at.unit, this.#range.from, this.#range.to, () => {
+      this.#locateColumns()
+      this.#clear()
+      this.#add()
+    })
+    return f
+  }
+
+  /** The first column of the unit, how many there are, and how many of them fill vectors. */
+  #locateColumns(): void {
+    const f = this.#f
+    const { inner, parts } = this.#sizes
+    const { unit, start, width, vectors } = this.#at
+    const most = columnsOfUnit * 4
+    f.get(unit).modulo(parts).times(most).set(start)
+    f.i32(inner * 4)
+      .get(start)
+      .op('i32.sub')
+      .tee(width)
+      .i32(most)
+    f.get(width).i32(most).op('i32.lt_s', 'select').tee(width).i32(-16).op('i32.and').set(vectors)
+  }
+
+  #clear(): void {
+    const { size } = this.#sizes
+    const { slot, destination } = this.#at
+    this.#f.for(slot, { value: 0 }, { value: size }, () => {
+      this.#locate(destination, this.#base.result, size, slot)
+      this.#eachColumn(
+        () => this.#push(destination).get(this.#zero).memory('v128.store'),
+        () => this.#push(destination).f32(0).memory('f32.store'),
+      )
+    })
+  }
+
+  #add(): void {
+    const { count, size } = this.#sizes
+    const { slot, index, source, destination } = this.#at
+    this.#f.for(slot, { value: 0 }, { value: count }, () => {
+      loadIndex(this.#f, this.#base.indices, slot, size, index)
+      this.#locate(source, this.#base.slices, count, slot)
+      this.#locate(destination, this.#base.result, size, index)
+      this.#eachColumn(
+        () => {
+          this.#push(destination)
+          this.#push(destination).memory('v128.load')
+          this.#push(source).memory('v128.load').op('f32x4.add').memory('v128.store')
+        },
+        () => {
+          this.#push(destination)
+          this.#push(destination).memory('f32.load')
+          this.#push(source).memory('f32.load').op('f32.add').memory('f32.store')
+        },
+      )
+    })
+  }
+
+  /** Runs `vector` for each four columns of the unit and `single` for the rest. */
+  #eachColumn(vector: () => void, single: () => void): void {
+    const { column, vectors, width } = this.#at
+    this.#f.for(column, { value: 0 }, vectors, vector, 16)
+    this.#f.for(column, vectors, width, single, 4)
+  }
+
+  #push(pointer: Local): FunctionBuilder {
+    return this.#f.get(pointer).plus(this.#at.column)
+  }
+
+  /** pointer ← base + 4 · ((outer position · extent + row) · inner + first column) */
+  #locate(pointer: Local, base: Local, extent: number, row: Local): void {
+    const { inner, parts } = this.#sizes
+    const { unit, start } = this.#at
+    this.#f.get(unit).over(parts).times(extent).plus(row)
+    this.#f
+      .times(inner * 4)
+      .plus(start)
+      .plus(base)
+      .set(pointer)
+  }
+}
+
+const scatterLocals = ['unit', 'start', 'width', 'vectors', 'slot', 'index', 'source', 'destination', 'column'] as const
 
 /** index ← indices[slot]; traps unless 0 ≤ index < size. */
 export function loadIndex(f: FunctionBuilder, indices: Local, slot: Local, size: number, index: Local): void {

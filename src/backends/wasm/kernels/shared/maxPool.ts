@@ -1,7 +1,7 @@
 /** Maximum pooling, its switches, and the routing of gradients through them. */
 import type { Shape } from '../../../../graph/shape.ts'
 import type { Window2d } from '../../../../graph/window.ts'
-import type { FunctionBuilder } from '../../emit/assembler.ts'
+import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import { type Kernel, kernelKind } from '../../kernel.ts'
 import {
   channelMaxPoolGradientKernel,
@@ -12,6 +12,8 @@ import { fitsRowTiles } from '../channels/rowTiles.ts'
 import { type EpilogueSpec, plainStore } from './epilogue.ts'
 import {
   clear,
+  type Finish,
+  type PoolFrame,
   pitchOf,
   poolCode,
   pushAddress,
@@ -61,118 +63,206 @@ export function maxPoolKernel(
 
 type ScanSpec = [window: Window2d, layout: VolumeLayout, x: Shape, y: Shape, wants: Wants, epilogue: EpilogueSpec]
 
-const scanWindows = kernelKind('maxPool', (...[window, layout, x, y, wants, epilogue]: ScanSpec) => {
+const scanWindows = kernelKind('maxPool', (...spec: ScanSpec) => {
+  const [window, layout, x, y, wants, epilogue] = spec
   const bytes = pitchOf(layout, x) * 4
-  const { tables, rowStep, columnStep } = windowTables('forward', window, spatial(y), spatial(x), bytes)
+  const { tables, ...steps } = windowTables('forward', window, spatial(y), spatial(x), bytes)
   const operands = 1 + epilogue.operands.length + (wants.values ? 1 : 0) + (wants.switches ? 1 : 0)
   return poolCode({ layout, shape: y, operands, extras: epilogue.operands.length, tables }, frame => {
-    const { f, lanes, vectors, address, plane, i, j } = frame
-    const extras = address.slice(1, 1 + epilogue.operands.length)
-    const results = address.slice(1 + extras.length, operands)
-    const [rowTable, columnTable] = address.slice(operands)
-    const finish = frame.finish(epilogue, extras)
-    const loop = new WindowLoop(f)
-    const [image, out] = f.localArray('i32', 2)
-    const type = lanes === 4 ? 'v128' : 'f32'
-    const best = f.localArray(type, vectors)
-    const where = f.localArray(lanes === 4 ? 'v128' : 'i32', vectors)
-    const [element, taken] = f.localArray(type, 2)
-    /** All ones, which is a NaN, where an element was NaN. */
-    const spoiled = f.localArray('v128', wants.switches || lanes === 1 ? 0 : vectors)
-    const takenFlag = f.local('i32')
-    const xPlane = x[2] * x[3] * bytes
-
-    /** Compares the element at `tap` + `offset`, whose flat index is `index` + `shift`, with the best so far. */
-    const compare = (offset: number, shift: number): void => {
-      const pushIndex = (): FunctionBuilder => (shift === 0 ? f.get(loop.index) : f.get(loop.index).offset(shift))
-      for (let v = 0; v < vectors; v++) {
-        f.get(loop.tap)
-          .memory(lanes === 4 ? 'v128.load' : 'f32.load', offset + v * 16)
-          .set(element)
-        if (!wants.switches) {
-          // One instruction, which forgets NaN, and two that remember it, instead of the nine of f32x4.max.
-          f.get(best[v])
-            .get(element)
-            .op(lanes === 4 ? 'f32x4.pmax' : 'f32.max')
-            .set(best[v])
-          if (lanes === 4) f.get(spoiled[v]).get(element).get(element).op('f32x4.ne', 'v128.or').set(spoiled[v])
-        } else if (lanes === 4) {
-          // A NaN counts as larger than everything, as in PyTorch.
-          f.get(element).get(best[v]).op('f32x4.gt').get(element).get(element).op('f32x4.ne', 'v128.or').set(taken)
-          f.get(element).get(best[v]).get(taken).op('v128.bitselect').set(best[v])
-          pushIndex().op('i32x4.splat').get(where[v]).get(taken).op('v128.bitselect').set(where[v])
-        } else {
-          f.get(element).get(best[v]).op('f32.gt').get(element).get(element).op('f32.ne', 'i32.or').set(takenFlag)
-          f.get(element).get(best[v]).get(takenFlag).op('select').set(best[v])
-          pushIndex().get(where[v]).get(takenFlag).op('select').set(where[v])
-        }
-      }
-    }
-    const setWhere = (): void => {
-      for (const local of where) {
-        f.get(loop.index)
-        if (lanes === 4) f.op('i32x4.splat')
-        f.set(local)
-      }
-    }
-    /** Every window lies inside the image: its taps are at fixed distances from its first one. */
-    const scanWhole = (): void => {
-      f.get(i)
-        .times(window.stride[0] * x[3])
-        .plus(j, window.stride[1])
-      f.tee(loop.index).times(bytes).plus(image).set(loop.tap)
-      for (let v = 0; v < vectors; v++) {
-        f.get(loop.tap)
-          .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
-          .set(best[v])
-        if (spoiled.length > 0) f.get(best[v]).get(best[v]).op('f32x4.ne').set(spoiled[v])
-      }
-      if (wants.switches) setWhere()
-      for (let tap = 1; tap < window.kernel[0] * window.kernel[1]; tap++) {
-        const row = Math.floor(tap / window.kernel[1]) * window.dilation[0]
-        const shift = row * x[3] + (tap % window.kernel[1]) * window.dilation[1]
-        compare(shift * bytes, shift)
-      }
-    }
-    const scanInside = (): void => {
-      loop.begin(rowTable, columnTable, i, j, image)
-      clear(frame, best, Number.NEGATIVE_INFINITY)
-      clear(frame, spoiled)
-      if (wants.switches) {
-        // Where everything is −∞ no element is larger, and the first one keeps the switch.
-        loop.locateIndex(image, bytes)
-        setWhere()
-      }
-      loop.each(rowStep, columnStep, () => {
-        if (wants.switches) loop.locateIndex(image, bytes)
-        compare(0, 0)
-      })
-    }
-    const scan = neverPads(window) && window.kernel[0] * window.kernel[1] <= mostUnrolledTaps ? scanWhole : scanInside
-    const position = (): void => {
-      scan()
-      if (wants.values) {
-        pushAddress(f, results[0], plane, spatial(y), i, j, bytes).set(out)
-        finish(out, v => {
-          f.get(best[v])
-          if (spoiled.length > 0) f.get(spoiled[v]).op('v128.or')
-        })
-      }
-      if (wants.switches) {
-        pushAddress(f, results[results.length - 1], plane, spatial(y), i, j, bytes).set(out)
-        for (let v = 0; v < vectors; v++) {
-          f.get(out)
-            .get(where[v])
-            .memory(lanes === 4 ? 'v128.store' : 'i32.store', v * 16)
-        }
-      }
-    }
-    const start = (): void => {
-      f.address(address[0], [plane, xPlane]).set(image)
-    }
-    return { start, position }
+    const scan = new WindowScan(frame, spec, operands, steps)
+    return { start: () => scan.start(), position: () => scan.position() }
   })
 })
+
+/** Goes through the elements of each window, keeping the largest and, when asked, where it was. */
+class WindowScan {
+  readonly #frame: PoolFrame
+  readonly #spec: ScanSpec
+  readonly #bytes: number
+  readonly #steps: { readonly rowStep: number; readonly columnStep: number }
+  readonly #results: readonly Local[]
+  readonly #tables: readonly Local[]
+  readonly #finish: Finish
+  readonly #loop: WindowLoop
+  readonly #at: Readonly<Record<'image' | 'out', Local>>
+  readonly #best: readonly Local[]
+  readonly #where: readonly Local[]
+  readonly #element: Local
+  /** Where an element replaces the best one: a mask of lanes, or a flag. */
+  readonly #taken: Local
+  readonly #takenFlag: Local
+  /** All ones, which is a NaN, where an element was NaN. */
+  readonly #spoiled: readonly Local[]
+
+  constructor(frame: PoolFrame, spec: ScanSpec, operands: number, steps: { rowStep: number; columnStep: number }) {
+    const { f, lanes, vectors, address } = frame
+    const [, layout, x, , wants, epilogue] = spec
+    const extras = address.slice(1, 1 + epilogue.operands.length)
+    const type = lanes === 4 ? 'v128' : 'f32'
+    this.#frame = frame
+    this.#spec = spec
+    this.#bytes = pitchOf(layout, x) * 4
+    this.#steps = steps
+    this.#results = address.slice(1 + extras.length, operands)
+    this.#tables = address.slice(operands)
+    this.#finish = frame.finish(epilogue, extras)
+    this.#loop = new WindowLoop(f)
+    this.#at = f.named('i32', 'image', 'out')
+    this.#best = f.localArray(type, vectors)
+    this.#where = f.localArray(lanes === 4 ? 'v128' : 'i32', vectors)
+    this.#element = f.local(type)
+    this.#taken = f.local(type)
+    this.#spoiled = f.localArray('v128', wants.switches || lanes === 1 ? 0 : vectors)
+    this.#takenFlag = f.local('i32')
+  }
+
+  get #wants(): Wants {
+    return this.#spec[4]
+  }
+
+  /** Finds the image of the plane. */
+  start(): void {
+    const { f, address, plane } = this.#frame
+    const [, , x] = this.#spec
+    f.address(address[0], [plane, x[2] * x[3] * this.#bytes]).set(this.#at.image)
+  }
+
+  position(): void {
+    const [window] = this.#spec
+    if (neverPads(window) && window.kernel[0] * window.kernel[1] <= mostUnrolledTaps) this.#scanWhole()
+    else this.#scanInside()
+    if (this.#wants.values) this.#storeValues()
+    if (this.#wants.switches) this.#storeSwitches()
+  }
+
+  /** Every window lies inside the image: its taps are at fixed distances from its first one. */
+  #scanWhole(): void {
+    const { f, lanes, vectors, i, j } = this.#frame
+    const [window, , x] = this.#spec
+    const loop = this.#loop
+    const spoiled = this.#spoiled
+    f.get(i)
+      .times(window.stride[0] * x[3])
+      .plus(j, window.stride[1])
+    f.tee(loop.index).times(this.#bytes).plus(this.#at.image).set(loop.tap)
+    for (let v = 0; v < vectors; v++) {
+      const best = this.#best[v]
+      f.get(loop.tap)
+        .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
+        .set(best)
+      if (spoiled.length > 0) f.get(best).get(best).op('f32x4.ne').set(spoiled[v])
+    }
+    if (this.#wants.switches) this.#setWhere()
+    for (let tap = 1; tap < window.kernel[0] * window.kernel[1]; tap++) {
+      const row = Math.floor(tap / window.kernel[1]) * window.dilation[0]
+      this.#compare(row * x[3] + (tap % window.kernel[1]) * window.dilation[1])
+    }
+  }
+
+  /** The taps that lie inside the image. */
+  #scanInside(): void {
+    const { i, j } = this.#frame
+    const { rowStep, columnStep } = this.#steps
+    const { image } = this.#at
+    const [rowTable, columnTable] = this.#tables
+    const loop = this.#loop
+    loop.begin(rowTable, columnTable, i, j, image)
+    clear(this.#frame, this.#best, Number.NEGATIVE_INFINITY)
+    clear(this.#frame, this.#spoiled)
+    if (this.#wants.switches) {
+      // Where everything is −∞ no element is larger, and the first one keeps the switch.
+      loop.locateIndex(image, this.#bytes)
+      this.#setWhere()
+    }
+    loop.each(rowStep, columnStep, () => {
+      if (this.#wants.switches) loop.locateIndex(image, this.#bytes)
+      this.#compare(0)
+    })
+  }
+
+  #setWhere(): void {
+    const { f, lanes } = this.#frame
+    for (const local of this.#where) {
+      f.get(this.#loop.index)
+      if (lanes === 4) f.op('i32x4.splat')
+      f.set(local)
+    }
+  }
+
+  /** Compares the element `shift` pixels behind the tap with the best so far. */
+  #compare(shift: number): void {
+    const { f, lanes, vectors } = this.#frame
+    for (let v = 0; v < vectors; v++) {
+      f.get(this.#loop.tap)
+        .memory(lanes === 4 ? 'v128.load' : 'f32.load', shift * this.#bytes + v * 16)
+        .set(this.#element)
+      if (!this.#wants.switches) this.#takeLarger(v)
+      else if (lanes === 4) this.#takeLargerAndWhere(v, shift)
+      else this.#takeLargerAndWhereAlone(v, shift)
+    }
+  }
+
+  /** One instruction, which forgets NaN, and two that remember it, instead of the nine of f32x4.max. */
+  #takeLarger(v: number): void {
+    const { f, lanes } = this.#frame
+    const [element, best, spoiled] = [this.#element, this.#best[v], this.#spoiled[v]]
+    f.get(best)
+      .get(element)
+      .op(lanes === 4 ? 'f32x4.pmax' : 'f32.max')
+      .set(best)
+    if (lanes === 4) f.get(spoiled).get(element).get(element).op('f32x4.ne', 'v128.or').set(spoiled)
+  }
+
+  /** A NaN counts as larger than everything, as in PyTorch. */
+  #takeLargerAndWhere(v: number, shift: number): void {
+    const { f } = this.#frame
+    const [element, taken, best, where] = [this.#element, this.#taken, this.#best[v], this.#where[v]]
+    f.get(element).get(best).op('f32x4.gt').get(element).get(element).op('f32x4.ne', 'v128.or').set(taken)
+    f.get(element).get(best).get(taken).op('v128.bitselect').set(best)
+    this.#pushIndex(shift).op('i32x4.splat').get(where).get(taken).op('v128.bitselect').set(where)
+  }
+
+  /** The same for one lane. */
+  #takeLargerAndWhereAlone(v: number, shift: number): void {
+    const { f } = this.#frame
+    const [element, taken, best, where] = [this.#element, this.#takenFlag, this.#best[v], this.#where[v]]
+    f.get(element).get(best).op('f32.gt').get(element).get(element).op('f32.ne', 'i32.or').set(taken)
+    f.get(element).get(best).get(taken).op('select').set(best)
+    this.#pushIndex(shift).get(where).get(taken).op('select').set(where)
+  }
+
+  /** Pushes the flat index of the element `shift` pixels behind the tap. */
+  #pushIndex(shift: number): FunctionBuilder {
+    const { f } = this.#frame
+    return shift === 0 ? f.get(this.#loop.index) : f.get(this.#loop.index).offset(shift)
+  }
+
+  #storeValues(): void {
+    const { f } = this.#frame
+    this.#pushResult(this.#results[0]).set(this.#at.out)
+    this.#finish(this.#at.out, v => {
+      f.get(this.#best[v])
+      if (this.#spoiled.length > 0) f.get(this.#spoiled[v]).op('v128.or')
+    })
+  }
+
+  #storeSwitches(): void {
+    const { f, lanes, vectors } = this.#frame
+    const { out } = this.#at
+    this.#pushResult(this.#results[this.#results.length - 1]).set(out)
+    for (let v = 0; v < vectors; v++) {
+      f.get(out)
+        .get(this.#where[v])
+        .memory(lanes === 4 ? 'v128.store' : 'i32.store', v * 16)
+    }
+  }
+
+  /** Pushes the address of the position in a result. */
+  #pushResult(base: Local): FunctionBuilder {
+    const { f, plane, i, j } = this.#frame
+    return pushAddress(f, base, plane, spatial(this.#spec[3]), i, j, this.#bytes)
+  }
+}
 
 /**
  * Routes gradients back through the switches: dx[h, w] = Σ over the windows that see (h, w) of g where the switch is
