@@ -1,7 +1,9 @@
 /** The frame: bar, probe, screen, timeline, and the keys that work everywhere. */
 import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks'
+import { ConvolveScreen } from '../screens/convolve/convolve.tsx'
 import { Train } from '../screens/train/train.tsx'
 import { Lab } from '../state/lab.ts'
+import type { Screen } from '../state/link.ts'
 import { theme } from '../state/theme.ts'
 import { keysOf } from './keys.ts'
 import { ProblemLine } from './problem.tsx'
@@ -9,6 +11,8 @@ import { Rail } from './rail.tsx'
 import { startLab } from './start.ts'
 import { Timeline } from './timeline.tsx'
 import { TopBar } from './topBar.tsx'
+
+const shown: Readonly<Record<Screen, typeof Train>> = { train: Train, convolve: ConvolveScreen }
 
 /** The Lab. */
 export function App() {
@@ -31,13 +35,14 @@ export function App() {
     // A look was drawn: the worker may make another.
     if (lab.look.value) requestAnimationFrame(() => lab.taken())
   }, [lab, lab.look.value])
+  const Shown = shown[lab.screen.value]
   return (
     <>
       <TopBar lab={lab} onStart={link => startLab(lab, link)} />
       <Rail lab={lab} />
       <main>
         <ProblemLine lab={lab} />
-        <Train lab={lab} />
+        <Shown lab={lab} />
       </main>
       <Timeline lab={lab} />
     </>

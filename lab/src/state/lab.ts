@@ -3,6 +3,7 @@
  * document, so that it runs in Node as well.
  */
 import { batch, computed, signal } from '@preact/signals'
+import { Convolve } from '../screens/convolve/state.ts'
 import type { Answer, Command, Look, Opened, Statistics } from '../worker/protocol.ts'
 import { type Line, Lines } from './lines.ts'
 import { formatLink, type Link, type Place, type Screen } from './link.ts'
@@ -58,6 +59,7 @@ export class Lab {
   readonly problem = signal<Problem | undefined>(undefined)
   /** Hash of the weights, and the moment that it is of. */
   readonly hash = signal<{ readonly step: number; readonly hash: string } | undefined>(undefined)
+  readonly convolve = new Convolve()
   /** What the pointer does on the probe. */
   readonly brush = signal<'draw' | 'erase'>('draw')
   /** A place over which the pointer is, outlined on the probe. */

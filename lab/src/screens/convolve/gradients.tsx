@@ -1,0 +1,151 @@
+/** The backward pass of a convolution: what a gradient at the output does to weights, bias and input. */
+import { useSignal } from '@preact/signals'
+import { mostOf, roundUp } from '../../draw/scale.ts'
+import { channelsOf, inputGradientTerms, weightGradientTerms } from './arithmetic.ts'
+import { NumberGrid, written } from './numberGrid.tsx'
+import { areWhole } from './numbers.ts'
+import type { Convolve } from './state.ts'
+import { factor } from './sums.ts'
+
+type Chosen = {
+  readonly of: 'weight' | 'input'
+  readonly channel: number
+  readonly row: number
+  readonly column: number
+}
+
+/** The tab: the chosen filter, with a gradient of its output that can be dragged. */
+export function Gradients({ state }: { readonly state: Convolve }) {
+  const chosen = useSignal<Chosen>({ of: 'weight', channel: 0, row: 0, column: 0 })
+  const changed = useSignal<Readonly<Record<string, number>>>({})
+  const numbers = state.numbers.value
+  const { sizes } = numbers
+  const { windows } = state.fit.value
+  const { filter } = state.cell.value
+  if (windows === 0) return <p class="wrong">No window fits into the input: make the filter smaller, or pad more.</p>
+  const whole = areWhole(numbers)
+  const size = whole ? 26 : 40
+  const gradient = Array.from({ length: windows }, (_, i) =>
+    Array.from({ length: windows }, (_, j) => changed.value[`${i} ${j}`] ?? (i === j ? 1 : 0)),
+  )
+  const sum = (terms: readonly (readonly [number, number])[]): number =>
+    terms.reduce((total, [a, b]) => total + a * b, 0)
+  const weightTerms = (channel: number, v: number, h: number): [number, number][] =>
+    weightGradientTerms(numbers, gradient, channel, v, h).map(term => [term.gradient, term.input])
+  const channels = channelsOf(sizes, filter)
+  const inputTerms = (channel: number, row: number, column: number): [number, number][] =>
+    inputGradientTerms(numbers, gradient, numbers.weights[filter]![channels.indexOf(channel)]!, row, column).map(
+      term => [term.gradient, term.weight],
+    )
+  const { of, channel, row, column } = clamp(chosen.value, channels, of => (of === 'weight' ? sizes.F : sizes.W))
+  const terms = of === 'weight' ? weightTerms(channel, row, column) : inputTerms(channel, row, column)
+  const most = 3 * roundUp(mostOf(numbers.input.flat(2), numbers.weights.flat(3), gradient.flat()))
+  const choose = (next: Chosen) => () => {
+    chosen.value = next
+  }
+  const isChosen = (next: Chosen): string =>
+    next.of === of && next.channel === channel && next.row === row && next.column === column ? 'chosen' : ''
+  return (
+    <>
+      <p class="lead quiet">
+        The loss tells each output of filter {filter} how it should change: drag the gradient. A weight's is the sum
+        over all windows of that gradient times the pixel it met; a pixel's is the sum over all windows that read it,
+        times the weight; the bias has the sum of all.
+      </p>
+      <div class="gradient-line">
+        <div>
+          <h2>
+            ∂L/∂output <span class="small quiet">drag</span>
+          </h2>
+          <NumberGrid
+            label="Gradient of the output"
+            rows={windows}
+            columns={windows}
+            most={most / 3}
+            size={size}
+            whole={whole}
+            cellAt={(i, j) => ({
+              value: gradient[i]![j]!,
+              name: `gradient of output, row ${i}, column ${j}`,
+              onChange: to => {
+                changed.value = { ...changed.value, [`${i} ${j}`]: to }
+              },
+            })}
+          />
+          <p class="mono small">
+            ∂L/∂bias ={' '}
+            {written(
+              gradient.flat().reduce((a, b) => a + b, 0),
+              whole,
+            )}
+          </p>
+        </div>
+        <div>
+          <h2>∂L/∂weight</h2>
+          {channels.map(c => (
+            <NumberGrid
+              key={c}
+              kind="out"
+              label={`Gradient of the weights of channel ${c}`}
+              rows={sizes.F}
+              columns={sizes.F}
+              most={most}
+              size={size}
+              whole={whole}
+              cellAt={(v, h) => {
+                const place: Chosen = { of: 'weight', channel: c, row: v, column: h }
+                return {
+                  value: sum(weightTerms(c, v, h)),
+                  name: `gradient of weight, channel ${c}, row ${v}, column ${h}`,
+                  marks: isChosen(place),
+                  onChoose: choose(place),
+                }
+              }}
+            />
+          ))}
+        </div>
+        <div>
+          <h2>∂L/∂input</h2>
+          {channels.map(c => (
+            <NumberGrid
+              key={c}
+              kind="out"
+              label={`Gradient of input channel ${c}`}
+              rows={sizes.W}
+              columns={sizes.W}
+              most={most}
+              size={size}
+              whole={whole}
+              cellAt={(y, x) => {
+                const place: Chosen = { of: 'input', channel: c, row: y, column: x }
+                return {
+                  value: sum(inputTerms(c, y, x)),
+                  name: `gradient of input, channel ${c}, row ${y}, column ${x}`,
+                  marks: isChosen(place),
+                  onChoose: choose(place),
+                }
+              }}
+            />
+          ))}
+        </div>
+      </div>
+      <p class="mono formula wide" aria-live="polite">
+        {terms.length === 0
+          ? '0: no window reads it'
+          : terms.map(([a, b]) => `${factor(written(a, whole))}·${factor(written(b, whole))}`).join(' + ')}{' '}
+        = <b>{written(sum(terms), whole)}</b>
+        <span class="small quiet">
+          {of === 'weight' ? 'gradient · pixel, over all windows' : 'gradient · weight, over the windows that read it'}:{' '}
+          {of}, channel {channel}, row {row}, column {column}
+        </span>
+      </p>
+    </>
+  )
+}
+
+/** A place that still exists after sizes have changed. */
+function clamp(chosen: Chosen, channels: readonly number[], side: (of: Chosen['of']) => number): Chosen {
+  const last = side(chosen.of) - 1
+  const channel = channels.includes(chosen.channel) ? chosen.channel : channels[0]!
+  return { ...chosen, channel, row: Math.min(chosen.row, last), column: Math.min(chosen.column, last) }
+}
