@@ -17,7 +17,9 @@ export async function isolate(): Promise<boolean> {
   try {
     if (sessionStorage.getItem(key) !== null) return true
     sessionStorage.setItem(key, 'tried')
-    await registered
+    const registration = await registered
+    // Where workers are forbidden without a word, none is ever ready.
+    if (!(registration?.installing || registration?.waiting || registration?.active)) return true
     await navigator.serviceWorker.ready
   } catch {
     // Forbidden storage or workers: one thread then, and the top bar says so.

@@ -38,17 +38,25 @@ export interface OpenPage {
 export interface PageOptions {
   readonly width?: number
   readonly theme?: 'light' | 'dark'
-  /** A script that changes what the browser offers. */
-  readonly before?: string
+  /** Files of scripts that run before the page's own. */
+  readonly scripts?: readonly string[]
+  /** False for a browser that has no service workers. */
+  readonly serviceWorkers?: boolean
+  /** Where the page is; the stage's server by default. */
+  readonly address?: string
 }
 
 /** Opens the Lab at a fragment. */
 export async function openPage(
   { server, browser }: Stage,
   fragment: string,
-  { width = 1440, theme = 'light', before }: PageOptions = {},
+  { width = 1440, theme = 'light', scripts = [], serviceWorkers = true, address }: PageOptions = {},
 ): Promise<OpenPage> {
-  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: theme })
+  const context = await browser.newContext({
+    viewport: { width, height: 900 },
+    colorScheme: theme,
+    serviceWorkers: serviceWorkers ? 'allow' : 'block',
+  })
   const page = await context.newPage()
   page.setDefaultTimeout(120_000)
   const complaints: string[] = []
@@ -56,8 +64,8 @@ export async function openPage(
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
   })
   page.on('pageerror', error => complaints.push(String(error)))
-  if (before !== undefined) await page.addInitScript(before)
-  await page.goto(server.address + fragment)
+  for (const path of scripts) await page.addInitScript({ path })
+  await page.goto((address ?? server.address) + fragment)
   return { page, complaints }
 }
 

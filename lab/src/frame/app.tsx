@@ -1,6 +1,7 @@
 /** The frame: bar, probe, screen, timeline, and the keys that work everywhere. */
 import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks'
 import { ConvolveScreen } from '../screens/convolve/convolve.tsx'
+import { LookScreen } from '../screens/look/look.tsx'
 import { Train } from '../screens/train/train.tsx'
 import { Lab } from '../state/lab.ts'
 import type { Screen } from '../state/link.ts'
@@ -12,7 +13,7 @@ import { startLab } from './start.ts'
 import { Timeline } from './timeline.tsx'
 import { TopBar } from './topBar.tsx'
 
-const shown: Readonly<Record<Screen, typeof Train>> = { train: Train, convolve: ConvolveScreen }
+const shown: Readonly<Record<Screen, typeof Train>> = { train: Train, look: LookScreen, convolve: ConvolveScreen }
 
 /** The Lab. */
 export function App() {

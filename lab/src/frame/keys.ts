@@ -1,5 +1,6 @@
 /** Keys that work wherever the focus is, but not in a field that is written into. */
 import type { Lab } from '../state/lab.ts'
+import { screens } from '../state/link.ts'
 
 /** The listener for a Lab. */
 export function keysOf(lab: Lab): (event: KeyboardEvent) => void {
@@ -17,6 +18,14 @@ export function keysOf(lab: Lab): (event: KeyboardEvent) => void {
     e: () => {
       lab.brush.value = 'erase'
     },
+    ...Object.fromEntries(
+      screens.map((screen, k) => [
+        String(k + 1),
+        () => {
+          lab.screen.value = screen
+        },
+      ]),
+    ),
     z: () => lab.showTest(lab.lastIndex),
   }
   return event => {

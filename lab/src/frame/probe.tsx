@@ -1,7 +1,7 @@
 /** The probe: the picture, to be drawn on by pointer or keys, with the part outlined that a unit elsewhere sees. */
 import { useSignal } from '@preact/signals'
+import { type ImageWindow, windowSeenBy } from '../../../src/inspect/receptiveField.ts'
 import { Picture } from '../draw/raster.tsx'
-import { fieldOf } from '../state/fields.ts'
 import type { Lab } from '../state/lab.ts'
 
 /** Side of the probe, CSS pixels. */
@@ -50,7 +50,7 @@ export function ProbeCanvas({ lab }: { readonly lab: Lab }) {
     event.preventDefault()
     event.stopPropagation()
   }
-  const field = lab.hovered.value && fieldOf(lab.opened.value!.layers, lab.hovered.value)
+  const field = fieldOf(lab)
   return (
     <div
       class="probe"
@@ -75,8 +75,8 @@ export function ProbeCanvas({ lab }: { readonly lab: Lab }) {
       }}
     >
       <Picture pixels={probe.pixels} width={columns} height={rows} cell={cell} />
-      {field && <Outline {...clipped(field, rows, columns)} cell={cell} />}
-      {cursor.value && <Outline top={cursor.value.row} left={cursor.value.column} height={1} width={1} cell={cell} />}
+      {field && <Outline {...field} cell={cell} />}
+      {cursor.value && <Outline {...pixelAt(cursor.value)} cell={cell} />}
     </div>
   )
 }
@@ -91,22 +91,27 @@ function stroke(row: number, column: number): [number, number, number][] {
   return near
 }
 
-interface Box {
-  readonly top: number
-  readonly left: number
-  readonly height: number
-  readonly width: number
+const pixelAt = ({ row, column }: { readonly row: number; readonly column: number }): ImageWindow => ({
+  top: row,
+  left: column,
+  bottom: row + 1,
+  right: column + 1,
+})
+
+/** What the cell sees that the pointer is on, or that is chosen. */
+function fieldOf(lab: Lab): ImageWindow | undefined {
+  const { layers, shape } = lab.opened.value!
+  const { layer, row, column } = lab.hovered.value ?? (lab.screen.value === 'look' ? lab.place.value : undefined) ?? {}
+  const field = layers.find(({ path }) => path === layer)?.field
+  return field && row !== undefined && column !== undefined ? windowSeenBy(field, [row, column], shape) : undefined
 }
 
-/** The part of a box that lies on the picture. */
-function clipped({ top, left, height, width }: Box, rows: number, columns: number): Box {
-  const [y, x] = [Math.max(0, top), Math.max(0, left)]
-  return { top: y, left: x, height: Math.min(rows, top + height) - y, width: Math.min(columns, left + width) - x }
-}
-
-function Outline({ top, left, height, width, cell }: Box & { readonly cell: number }) {
+function Outline({ top, left, bottom, right, cell }: ImageWindow & { readonly cell: number }) {
   const pixels = (cells: number): string => `${cells * cell}px`
   return (
-    <i class="outline" style={{ top: pixels(top), left: pixels(left), height: pixels(height), width: pixels(width) }} />
+    <i
+      class="outline"
+      style={{ top: pixels(top), left: pixels(left), height: pixels(bottom - top), width: pixels(right - left) }}
+    />
   )
 }

@@ -72,7 +72,7 @@ function Bars({ lab }: { readonly lab: Lab }) {
   const logits = look?.layers.at(-1)?.values
   const isLong = classes.some(name => name.length > 2)
   return (
-    <ul class={isLong ? 'bars long' : 'bars'} aria-label="Probabilities">
+    <ul class={isLong ? 'bars long' : 'bars'} aria-label="Probabilities" data-step={look?.step}>
       {classes.map((name, k) => {
         const share = look?.probabilities[k]
         const kind = k === label ? 'true' : k === top ? (label === undefined ? 'top' : 'wrong') : ''

@@ -71,8 +71,8 @@ function Transport({ lab }: { readonly lab: Lab }) {
         <button
           type="button"
           class="speed"
-          aria-label={`Speed: ${Number.isFinite(speed) ? `${speed} steps a second` : 'as fast as it goes'}`}
-          title="Steps in a second"
+          aria-label={`Speed: ${name}`}
+          title="Steps in a second: as many as go, 10 or 1"
           onClick={() => lab.changeSpeed()}
         >
           {name}

@@ -6,7 +6,7 @@ import { toggleTheme } from '../state/theme.ts'
 import { Icon, Mark } from './icons.tsx'
 import { RecipeMenu } from './recipeMenu.tsx'
 
-const names: Readonly<Record<Screen, string>> = { train: 'Train', convolve: 'Convolve' }
+const names: Readonly<Record<Screen, string>> = { train: 'Train', look: 'Look', convolve: 'Convolve' }
 
 /** The bar. @param onStart begins another training */
 export function TopBar({ lab, onStart }: { readonly lab: Lab; readonly onStart: (link: string) => void }) {

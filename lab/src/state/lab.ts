@@ -4,7 +4,7 @@
  */
 import { batch, computed, signal } from '@preact/signals'
 import { Convolve } from '../screens/convolve/state.ts'
-import type { Answer, Command, Look, Opened, Statistics } from '../worker/protocol.ts'
+import type { Answer, Command, Look, Opened, Reasons, Statistics, WeightTrial } from '../worker/protocol.ts'
 import { type Line, Lines } from './lines.ts'
 import { formatLink, type Link, type Place, type Screen } from './link.ts'
 import { type Change, controlsAt, dataNames, plannedEpochs, type Recipe, usualRates } from './recipe.ts'
@@ -49,6 +49,9 @@ export class Lab {
   readonly mode = signal<Mode>('values')
   readonly opened = signal<Opened | undefined>(undefined)
   readonly look = signal<Look | undefined>(undefined)
+  readonly reasons = signal<Reasons | undefined>(undefined)
+  /** The class whose reasons are asked for; the predicted one without. */
+  readonly whyClass = signal<number | undefined>(undefined)
   readonly statistics = signal<Statistics | undefined>(undefined)
   readonly probe = signal<Probe | undefined>(undefined)
   readonly step = signal(0)
@@ -103,7 +106,7 @@ export class Lab {
       this.recipe.value = link.recipe
       this.screen.value = link.screen
       this.place.value = link.place
-      this.opened.value = this.look.value = this.statistics.value = this.probe.value = undefined
+      this.opened.value = this.look.value = this.statistics.value = this.probe.value = this.reasons.value = undefined
       this.step.value = 0
       this.playing.value = false
       this.problem.value = undefined
@@ -243,6 +246,36 @@ export class Lab {
     return all.find(k => k > index) ?? all[0]
   }
 
+  /** Opens a place of the network in Look. */
+  showPlace(place: Place): void {
+    batch(() => {
+      this.place.value = place
+      this.screen.value = 'look'
+    })
+  }
+
+  /** Opens a cell of a convolution in Convolve. */
+  openCell(place: Place): void {
+    const { opened, look } = { opened: this.opened.value, look: this.look.value }
+    if (!opened || !look) return
+    batch(() => {
+      this.place.value = place
+      this.convolve.openCell(opened.layers, look, place)
+      this.screen.value = 'convolve'
+    })
+  }
+
+  /** Shows what another weight would do; none: the network as it is. */
+  tryWeight(trial: WeightTrial | undefined): void {
+    if (trial && this.playing.value) this.pause()
+    this.#send({ type: 'try', trial })
+  }
+
+  /** Asks why the network says a class. */
+  askWhy(): void {
+    this.#send({ type: 'why', target: this.whyClass.value })
+  }
+
   /** Asks for the hash of the weights. */
   askHash(): void {
     this.#send({ type: 'hash' })
@@ -272,6 +305,7 @@ export class Lab {
         this.#lines.change(answer.at, answer.interventions)
         this.#version.value++
       } else if (answer.type === 'look') this.look.value = answer.look
+      else if (answer.type === 'why') this.reasons.value = answer.reasons
       else if (answer.type === 'statistics') this.statistics.value = answer.statistics
       else if (answer.type === 'hash') this.hash.value = answer
       else if (answer.type === 'reading') this.reading.value = answer.done < answer.total ? answer : undefined

@@ -14,7 +14,7 @@ import {
 } from './recipe.ts'
 
 /** The screens there are. */
-export const screens = ['train', 'convolve'] as const
+export const screens = ['train', 'look', 'convolve'] as const
 export type Screen = (typeof screens)[number]
 
 /** A place in the network. */

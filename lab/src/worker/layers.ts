@@ -1,7 +1,7 @@
 /** The layers of a network as the Lab shows them: those with weights, each with what passes on to the next. */
 import type { Tensor } from '../../../src/graph/tensor.ts'
 import { input } from '../../../src/index.ts'
-import { type ModuleCall, traceForward } from '../../../src/inspect/index.ts'
+import { type ModuleCall, type ReceptiveField, receptiveFields, traceForward } from '../../../src/inspect/index.ts'
 import { Conv2d, inference, Linear, type Module, ReLU } from '../../../src/nn/index.ts'
 import type { LayerInfo } from './protocol.ts'
 
@@ -29,17 +29,20 @@ export function traceLayers(model: Module, shape: readonly [number, number, numb
   // Modules that hold others are no steps on the way.
   const steps = calls.filter(({ module }) => module.children().size === 0)
   const starts = steps.flatMap(({ module }, k) => (hasWeights(module) ? [k] : []))
-  const layers = starts.map((start, k) => traced(steps.slice(start, starts[k + 1])))
-  return { images, first: steps[starts[0]!]!.input, layers, logits: output }
+  const first = steps[starts[0]!]!.input
+  const fields = receptiveFields(output, first)
+  const layers = starts.map((start, k) => traced(steps.slice(start, starts[k + 1]), fields))
+  return { images, first, layers, logits: output }
 }
 
 const hasWeights = (module: Module): module is Conv2d | Linear => module instanceof Conv2d || module instanceof Linear
 
 /** @param steps a layer with weights and all that follows, up to the next one */
-function traced([call, ...others]: readonly ModuleCall[]): TracedLayer {
+function traced([call, ...others]: readonly ModuleCall[], fields: ReadonlyMap<Tensor, ReceptiveField>): TracedLayer {
   const { module, input: given, output, path } = call!
   const layer = module as Conv2d | Linear
   const last = others.findLast(({ output: { shape } }) => shape.length === 4)
+  const field = output.shape.length === 4 ? fields.get(output) : undefined
   const info: LayerInfo = {
     path,
     kind: layer instanceof Conv2d ? 'conv' : 'linear',
@@ -49,6 +52,7 @@ function traced([call, ...others]: readonly ModuleCall[]): TracedLayer {
     parameters: layer.countParameters(),
     ...(layer instanceof Conv2d && { window: windowOf(layer) }),
     hasRelu: others.some(({ module }) => module instanceof ReLU),
+    ...(field && { field }),
     ...(last && { passed: { path: last.path, shape: last.output.shape.slice(1) } }),
   }
   return { info, value: output, passed: last?.output }

@@ -2,6 +2,7 @@
  * What page and worker say to each other. The page asks for as much as it can draw: the worker sends a look only when the last one
  * has been taken, so no queue can grow; of several wishes of one kind the last counts.
  */
+import type { ReceptiveField } from '../../../src/inspect/index.ts'
 import type { Change, Intervention, Recipe } from '../state/recipe.ts'
 
 /** A layer with weights, and what follows it up to the next one. */
@@ -23,6 +24,8 @@ export interface LayerInfo {
     readonly groups: number
   }
   readonly hasRelu: boolean
+  /** The part of the picture that a cell sees; none where there are no rows and columns. */
+  readonly field?: ReceptiveField
   /** What reaches the next layer, where that is another volume: after ReLU and pooling. */
   readonly passed?: { readonly path: string; readonly shape: readonly number[] }
 }
@@ -102,6 +105,34 @@ export interface ProbePicture {
   readonly label?: number
 }
 
+/** Another value of a weight, to see what it would do. */
+export interface WeightTrial {
+  /** `conv2.weight` */
+  readonly path: string
+  readonly index: number
+  readonly value: number
+}
+
+/** A map of reasons, `[height, width]`. */
+export interface Reason {
+  readonly method: 'saliency' | 'gradCam' | 'integratedGradients' | 'occlusion' | 'guidedBackprop'
+  readonly values: Float32Array
+  readonly height: number
+  readonly width: number
+  /** Of integrated gradients: their sum, and what it misses of the difference of the scores. */
+  readonly sum?: number
+  readonly error?: number
+}
+
+/** Why the network says a class. */
+export interface Reasons {
+  readonly step: number
+  readonly target: number
+  /** The logit of the class. */
+  readonly score: number
+  readonly maps: readonly Reason[]
+}
+
 /** From the page. */
 export type Command =
   | { readonly type: 'open'; readonly recipe: Recipe; readonly data: string; readonly threads?: number }
@@ -113,6 +144,10 @@ export type Command =
   /** Another line of training; to be followed by `goto`. */
   | { readonly type: 'interventions'; readonly interventions: readonly Intervention[] }
   | { readonly type: 'probe'; readonly probe: ProbePicture }
+  /** A look with another weight than the network has; none: as it is. */
+  | { readonly type: 'try'; readonly trial: WeightTrial | undefined }
+  /** Reasons for a class; for the one that is predicted without. */
+  | { readonly type: 'why'; readonly target: number | undefined }
   | { readonly type: 'taken' }
   | { readonly type: 'hash' }
 
@@ -126,5 +161,6 @@ export type Answer =
   | { readonly type: 'state'; readonly step: number; readonly playing: boolean }
   | { readonly type: 'look'; readonly look: Look }
   | { readonly type: 'statistics'; readonly statistics: Statistics }
+  | { readonly type: 'why'; readonly reasons: Reasons }
   | { readonly type: 'hash'; readonly step: number; readonly hash: string }
   | { readonly type: 'failed'; readonly kind: 'memory' | 'data' | 'engine'; readonly message: string }

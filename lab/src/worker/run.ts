@@ -116,6 +116,12 @@ export class LabRun {
     return new Map(names.map(([path], k) => [path, values[k] as Float32Array]))
   }
 
+  /** Sets the weights, by path; what the optimizer remembers stays. */
+  async setWeights(weights: ReadonlyMap<string, Float32Array>): Promise<void> {
+    const parameters = this.model.parameters()
+    await Promise.all([...weights].map(([path, values]) => this.engine.write(parameters.get(path)!, values)))
+  }
+
   /** SHA-256 of all weights in the order of the layers. */
   async hash(): Promise<string> {
     return hashOf(await this.weights())

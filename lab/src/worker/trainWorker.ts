@@ -5,10 +5,12 @@
 
 import { yieldToEvents } from '../../../src/async/yieldToEvents.ts'
 import { createEngine, MemoryError, type WasmEngine } from '../../../src/index.ts'
+import { Inspector } from '../../../src/inspect/index.ts'
 import { datasets } from '../../../src/recipe/datasets.ts'
 import { type Change, type Intervention, withIntervention } from '../state/recipe.ts'
 import type { Shard } from './imageStream.ts'
-import type { Answer, Command, ProbePicture } from './protocol.ts'
+import type { Answer, Command, ProbePicture, WeightTrial } from './protocol.ts'
+import { reasonsFor } from './reasons.ts'
 import { LabRun } from './run.ts'
 import { DataError, readManifest, readTest, shardSource } from './shards.ts'
 import { Snapshots } from './snapshots.ts'
@@ -30,10 +32,13 @@ class Session {
   readonly #run: LabRun
   readonly #watch: Watch
   readonly #test: Shard
+  readonly #inspector: Inspector
   readonly #snapshots = new Snapshots(snapshotBytes)
   #interventions: readonly Intervention[] = []
   #probe: ProbePicture
-  #probes = 0
+  #trial: WeightTrial | undefined
+  /** Counts pictures and trials. */
+  #wishes = 0
   #playing: { readonly until: number; readonly pause: number } | undefined
   #losses: number[] = []
   #reportedAt = 0
@@ -50,6 +55,7 @@ class Session {
     this.#run = run
     this.#watch = watch
     this.#test = test
+    this.#inspector = new Inspector(run.engine, run.model, datasets[run.recipe.data].shape)
     this.#probe = { pixels: test.images.subarray(0, test.images.length / test.labels.length), label: test.labels[0]! }
   }
 
@@ -80,8 +86,12 @@ class Session {
     else if (command.type === 'interventions') this.#interventions = command.interventions
     else if (command.type === 'probe') {
       this.#probe = command.probe
-      this.#probes++
-    } else if (command.type === 'taken') this.#isTaken = true
+      this.#wishes++
+    } else if (command.type === 'try') {
+      this.#trial = command.trial
+      this.#wishes++
+    } else if (command.type === 'why') await this.#giveReasons(command.target)
+    else if (command.type === 'taken') this.#isTaken = true
     else if (command.type === 'hash') say({ type: 'hash', step: this.#run.step, hash: await this.#run.hash() })
   }
 
@@ -169,15 +179,25 @@ class Session {
   }
 
   get #key(): string {
-    return `${this.#moment} ${this.#probes}`
+    return `${this.#moment} ${this.#wishes}`
   }
 
   async #look(): Promise<void> {
     const key = this.#key
-    const look = await this.#watch.look(this.#run.step, this.#probe, this.#weights!, this.#before)
+    const weights = this.#weights!
+    const tried = this.#trial && triedWeights(weights, this.#trial)
+    if (tried) await this.#run.setWeights(tried)
+    const look = await this.#watch.look(this.#run.step, this.#probe, tried ?? weights, tried ? weights : this.#before)
+    if (tried) await this.#run.setWeights(weights)
     this.#looked = key
     this.#isTaken = false
     say({ type: 'look', look })
+  }
+
+  async #giveReasons(target: number | undefined): Promise<void> {
+    const last = this.#watch.layers.findLast(({ kind }) => kind === 'conv')
+    const reasons = await reasonsFor(this.#inspector, this.#probe.pixels, target, last?.shape[1] ?? 1)
+    say({ type: 'why', reasons: { step: this.#run.step, ...reasons } })
   }
 
   async #showStatistics(): Promise<void> {
@@ -194,6 +214,14 @@ class Session {
     this.#statisticsOf = key
     say({ type: 'statistics', statistics })
   }
+}
+
+/** Weights with one of them changed; none where there is no such weight. */
+function triedWeights(weights: Weights, { path, index, value }: WeightTrial): Weights | undefined {
+  const own = weights.get(path)?.slice()
+  if (!own || index >= own.length) return undefined
+  own[index] = value
+  return new Map([...weights, [path, own]])
 }
 
 const sleep = (milliseconds: number): Promise<void> => new Promise(resolve => setTimeout(resolve, milliseconds))

@@ -127,23 +127,19 @@ function MapTile({ lab, info, tile, cell, most }: MapTileProps) {
     if (row < height && column < width) lab.hovered.value = { layer: info.path, unit, row, column }
   }
   return (
-    <span
+    <button
+      type="button"
       class="tile"
-      title={`${info.path} · ${unit}`}
+      title={`${info.path} · ${unit}: open in Look`}
+      aria-label={`Map ${unit} of ${info.path}: open in Look`}
       onPointerMove={onPointerMove}
       onPointerLeave={() => {
         lab.hovered.value = undefined
       }}
+      onClick={() => lab.showPlace({ layer: info.path, unit })}
     >
-      <ValueMap
-        values={values}
-        width={width}
-        height={height}
-        cell={cell}
-        most={most}
-        label={`Map ${unit} of ${info.path}`}
-      />
+      <ValueMap values={values} width={width} height={height} cell={cell} most={most} />
       {passed && <ValueMap {...passed} cell={cell} most={most} />}
-    </span>
+    </button>
   )
 }

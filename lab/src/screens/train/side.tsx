@@ -172,7 +172,6 @@ function TwelvePictures({ lab }: { readonly lab: Lab }) {
               type="button"
               class="specimen"
               title={`test image ${k}: look at it`}
-              aria-label={`Test image ${k}, ${classes[label]}${isWrong ? `, taken for ${classes[top]}` : ''}`}
               onClick={() => lab.showTest(k)}
             >
               <Picture pixels={testImages.subarray(k * bytes, (k + 1) * bytes)} width={shape[1]} height={shape[0]} />

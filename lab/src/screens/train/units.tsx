@@ -10,21 +10,20 @@ import type { Column } from './columns.ts'
 
 type Units = Extract<Column, { kind: 'units' }>
 
-/** Cells of a row, their size, and the gaps between them, in CSS pixels. */
-const [across, cellWidth, cellHeight, columnGap, rowGap] = [6, 16, 15, 3, 4]
+/** The size of a cell and the gaps between cells, in CSS pixels. */
+const [cellWidth, cellHeight, columnGap, rowGap] = [16, 15, 3, 4]
 /** Units that are shown; of more the first. */
 const mostUnits = 120
 
 /** A cell for each unit. */
-export function UnitGrid({
-  lab,
-  info,
-  column,
-}: {
+export function UnitGrid(props: {
   readonly lab: Lab
   readonly info: LayerInfo
   readonly column: Units
+  /** Cells of a row. */
+  readonly across?: number
 }) {
+  const { lab, info, column, across = 6 } = props
   const canvas = useRef<HTMLCanvasElement>(null)
   const hovered = useSignal<number | undefined>(undefined)
   const ground = theme.value
@@ -40,7 +39,7 @@ export function UnitGrid({
     const border = getComputedStyle(canvas.current!).getPropertyValue('--line')
     context.clearRect(0, 0, width, height)
     for (let unit = 0; unit < count; unit++) {
-      const { left, top } = placeOf(unit)
+      const { left, top } = placeOf(unit, across)
       context.fillStyle = border
       context.fillRect(left, top, cellWidth, cellHeight)
       context.fillStyle = css(colorOf(column.values[unit]!, column.most, ground))
@@ -75,11 +74,11 @@ export function UnitGrid({
       {dead
         .filter(unit => unit < count)
         .map(unit => (
-          <i key={unit} class="dead" style={boxOf(unit)} />
+          <i key={unit} class="dead" style={boxOf(unit, across)} />
         ))}
       {at !== undefined && (
         <>
-          <i class="outline" style={boxOf(at)} />
+          <i class="outline" style={boxOf(at, across)} />
           <span class="micro value-tip">
             {info.path} · {at}: {digits(column.values[at]!, 3)}
             {dead.includes(at) && ', always 0'}
@@ -91,13 +90,13 @@ export function UnitGrid({
   )
 }
 
-const placeOf = (unit: number): { left: number; top: number } => ({
+const placeOf = (unit: number, across: number): { left: number; top: number } => ({
   left: (unit % across) * (cellWidth + columnGap),
   top: Math.floor(unit / across) * (cellHeight + rowGap),
 })
 
-function boxOf(unit: number): Record<string, string> {
-  const { left, top } = placeOf(unit)
+function boxOf(unit: number, across: number): Record<string, string> {
+  const { left, top } = placeOf(unit, across)
   return { left: `${left}px`, top: `${top}px`, width: `${cellWidth}px`, height: `${cellHeight}px` }
 }
 

@@ -1,0 +1,85 @@
+/** Look: from the network to a map, to its parts, to a cell, which Convolve takes apart down to the pixels. */
+import { Tabs } from '../../frame/tabs.tsx'
+import type { Lab } from '../../state/lab.ts'
+import type { Place } from '../../state/link.ts'
+import { MapView } from './mapView.tsx'
+import { NetworkView } from './networkView.tsx'
+import { Why } from './why.tsx'
+
+const depths = ['network', 'map', 'cell'] as const
+
+/** The screen. */
+export function LookScreen({ lab }: { readonly lab: Lab }) {
+  const { opened, look, place } = { opened: lab.opened.value, look: lab.look.value, place: lab.place.value }
+  const isMap = opened !== undefined && isMapOf(lab, place)
+  return (
+    <div class="screen with-side wide-side">
+      <section class="work look" aria-label="Look">
+        <div class="bar">
+          <Crumbs lab={lab} place={isMap ? place : undefined} />
+          <Tabs label="Zoom" names={depths} chosen={isMap ? 'map' : 'network'} onChoose={depth => zoom(lab, depth)} />
+        </div>
+        {opened && look ? (
+          isMap ? (
+            <MapView lab={lab} place={place!} />
+          ) : (
+            <NetworkView lab={lab} />
+          )
+        ) : (
+          <p class="waiting quiet" role="status">
+            reading the first images
+          </p>
+        )}
+      </section>
+      <aside class="side" aria-label="Why">
+        {opened && look && <Why lab={lab} />}
+      </aside>
+    </div>
+  )
+}
+
+/** Whether a place is a map of a convolution. */
+function isMapOf(lab: Lab, place: Place | undefined): boolean {
+  const info = lab.opened.value?.layers.find(({ path }) => path === place?.layer)
+  return info?.kind === 'conv' && place?.unit !== undefined && place.unit < info.shape[0]!
+}
+
+/** Goes nearer or farther; without a map, to the first one of the last convolution. */
+function zoom(lab: Lab, depth: (typeof depths)[number]): void {
+  const place = lab.place.value
+  if (depth === 'network') lab.place.value = undefined
+  else if (!isMapOf(lab, place)) {
+    const last = lab.opened.value?.layers.findLast(({ kind }) => kind === 'conv')
+    if (last) lab.place.value = { layer: last.path, unit: 0 }
+  } else if (depth === 'cell' && place?.row !== undefined) lab.openCell(place)
+}
+
+function Crumbs({ lab, place }: { readonly lab: Lab; readonly place: Place | undefined }) {
+  const info = lab.opened.value?.layers.find(({ path }) => path === place?.layer)
+  return (
+    <h1 class="crumbs">
+      {place && info ? (
+        <>
+          <button
+            type="button"
+            onClick={() => {
+              lab.place.value = undefined
+            }}
+          >
+            {lab.recipe.value.model}
+          </button>
+          <i aria-hidden="true">›</i>
+          <span>{info.path}</span>
+          <i aria-hidden="true">›</i>
+          <span>map {place.unit}</span>
+          <span class="small quiet">
+            of {info.shape[0]}
+            {info.field && ` · each cell sees ${info.field.size.join(' × ')} pixels`}
+          </span>
+        </>
+      ) : (
+        'Every map of the network, for this picture'
+      )}
+    </h1>
+  )
+}

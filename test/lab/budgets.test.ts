@@ -1,0 +1,29 @@
+/** What the Lab weighs, compressed, as a page loads it. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { site } from './labPage.ts'
+
+/** Kilobytes of a file, compressed with gzip. */
+const weight = (path: string): number => gzipSync(readFileSync(join(site, path)), { level: 9 }).length / 1000
+const assets = readdirSync(join(site, 'assets'))
+
+test('the Lab before its first paint is at most 60 kB', () => {
+  const page = readFileSync(join(site, 'index.html'), 'utf8')
+  const first = [...page.matchAll(/(?:src|href)="\.\/(assets\/[^"]+)"/g)].map(([, path]) => path!)
+  expect(first.length).toBeGreaterThan(1)
+  const total = first.reduce((sum, path) => sum + weight(path), weight('index.html'))
+  expect(total).toBeLessThanOrEqual(60)
+})
+
+test('the engine and the training beside it are at most 150 kB', () => {
+  const worker = assets.filter(name => name.startsWith('trainWorker'))
+  expect(worker).toHaveLength(1)
+  expect(weight(`assets/${worker[0]}`)).toBeLessThanOrEqual(150)
+})
+
+test('the digits to begin with are half a megabyte', () => {
+  const bytes = ['0', 'test', 'manifest.json'].map(name => readFileSync(join(site, 'data/mnist', name)).length)
+  expect(bytes.reduce((a, b) => a + b) / 1e6).toBeLessThanOrEqual(0.5)
+})

@@ -1,0 +1,222 @@
+/** The screens of the Lab: accessible in both themes and at every width, worked by keys alone, and honest about what goes wrong. */
+import { createRequire } from 'node:module'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { noBrowser } from '../browser/chromium.ts'
+import { serve, type TestServer } from '../browser/server.ts'
+import { openPage, openStage, type PageOptions, type Stage, short, shows, site } from './labPage.ts'
+
+/** The page's script of axe. A page's policy keeps out scripts of others; those of the browser's own tools it does not. */
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+
+interface AxeResult {
+  readonly violations: readonly {
+    readonly id: string
+    readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[]
+  }[]
+}
+
+/** What axe finds on a page, a line each. */
+async function violations(page: Page): Promise<string[]> {
+  const { violations: found } = await page.evaluate(() =>
+    (globalThis as unknown as { axe: { run(): Promise<AxeResult> } }).axe.run(),
+  )
+  return found.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`))
+}
+
+/** The page after 20 steps, at a screen. */
+async function open(stage: Stage, more: string, options: PageOptions = {}): Promise<Page> {
+  const { page } = await openPage(stage, `${short}${more}`, { scripts: [axe], ...options })
+  await page.locator('.bars[data-step="20"]').waitFor()
+  return page
+}
+
+const screens = [
+  { name: 'Train', more: '', ready: '.net' },
+  { name: 'Look, network', more: '&screen=look', ready: '.layers' },
+  { name: 'Look, map', more: '&screen=look&place=conv2:3', ready: '.why li canvas' },
+  { name: 'Convolve', more: '&screen=convolve', ready: '.convolution' },
+] as const
+
+describe.skipIf(noBrowser !== undefined)('the screens of the Lab', () => {
+  let stage: Stage
+  beforeAll(async () => {
+    stage = await openStage()
+  }, 300_000)
+  afterAll(() => stage?.close())
+
+  describe.each(screens)('$name', ({ more, ready }) => {
+    test.each([
+      { theme: 'light', width: 1440 },
+      { theme: 'dark', width: 1440 },
+      { theme: 'light', width: 390 },
+    ] as const)(
+      'has nothing that axe finds, $theme at $width pixels, and is no wider than the window',
+      async options => {
+        const page = await open(stage, more, options)
+        await page.locator(ready).first().waitFor()
+        expect(await violations(page)).toEqual([])
+        expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0)
+        await page.context().close()
+      },
+    )
+  })
+
+  test('keys train on and pause, step, choose pictures and screens', async () => {
+    const page = await open(stage, '')
+    await page.keyboard.press('.')
+    await shows(page, 21)
+    await page.keyboard.press(',')
+    await shows(page, 20)
+    await page.keyboard.press('Home')
+    await shows(page, 0)
+    await page.keyboard.press('n')
+    await page.getByText('test image 1', { exact: true }).waitFor()
+    await page.keyboard.press('e')
+    await page.locator('button[aria-pressed="true"][aria-label="Erase (e)"]').waitFor()
+    await page.keyboard.press(' ')
+    await page.getByRole('button', { name: 'Pause' }).waitFor()
+    await page.keyboard.press(' ')
+    await page.getByRole('button', { name: 'Train on' }).waitFor()
+    await page.keyboard.press('3')
+    await page.locator('.convolution').waitFor()
+    await page.context().close()
+  })
+
+  test('a picture can be drawn by keys, and the bars answer', async () => {
+    const page = await open(stage, '')
+    const bars = (): Promise<string[]> => page.locator('.bars .value').allTextContents()
+    const before = await bars()
+    await page.getByRole('application', { name: /^Probe/ }).focus()
+    for (const key of [' ', 'ArrowRight', ' ', 'ArrowDown', ' ', 'ArrowDown', ' ']) await page.keyboard.press(key)
+    await page.getByText('test image 0, changed', { exact: true }).waitFor()
+    await expect.poll(bars).not.toEqual(before)
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('z')
+    await expect.poll(bars).toEqual(before)
+    await page.context().close()
+  })
+
+  test('Convolve goes from cell to cell by arrows, says the sum, and changes a number by keys', async () => {
+    const page = await open(stage, '&screen=convolve')
+    const said = page.locator('.total output')
+    expect(await said.textContent()).toMatch(/^Output 0, row 1, column 1: channel 0 .*, is (minus )?\d+$/)
+    await page.keyboard.press('ArrowRight')
+    await expect.poll(() => said.textContent()).toMatch(/^Output 0, row 1, column 2/)
+    await page.keyboard.press(']')
+    await expect.poll(() => said.textContent()).toMatch(/^Output 1, row 1, column 2/)
+    const bias = page.getByRole('spinbutton', { name: 'bias of filter 1' })
+    const total = async (): Promise<number> => Number((await page.locator('.sum b').textContent())!.replace('−', '-'))
+    const before = await total()
+    await bias.press('+')
+    await expect.poll(total).toBe(before + 1)
+    await page.getByRole('slider', { name: 'S stride' }).press('ArrowRight')
+    await page.locator('.misfit').getByText('never read').waitFor()
+    await page.context().close()
+  })
+
+  test('a cell of Look opens in Convolve with its own numbers', async () => {
+    const page = await open(stage, '&screen=look&place=conv2:3:4:5')
+    const shown = await page.locator('.equations .sum-line').textContent()
+    await page.getByRole('button', { name: 'Take this cell apart in Convolve' }).click()
+    await page.getByText('conv2, map 3, row 4, column 5, at step 20').waitFor()
+    const sum = await page.locator('.sum b').textContent()
+    expect(Number(sum!.replace('−', '-'))).toBeCloseTo(Number(shown!.replace('−', '-')), 2)
+    await page.context().close()
+  })
+
+  test('a weight that is dragged changes the bars until it is let go', async () => {
+    const page = await open(stage, '&screen=look&place=conv2:3')
+    const bars = (): Promise<string[]> => page.locator('.bars .value').allTextContents()
+    const before = await bars()
+    const box = (await page.locator('.kernel').first().boundingBox())!
+    await page.mouse.move(box.x + 30, box.y + 30)
+    await page.mouse.down()
+    await page.mouse.move(box.x + 30, box.y - 300, { steps: 4 })
+    await expect.poll(bars).not.toEqual(before)
+    await page.mouse.up()
+    await expect.poll(bars).toEqual(before)
+    await page.context().close()
+  })
+
+  test('the reasons are those of the class that is chosen', async () => {
+    const page = await open(stage, '&screen=look')
+    await page.locator('.why li canvas').first().waitFor()
+    await page.getByRole('radio', { name: '3', exact: true }).click()
+    await page.getByText('Why 3?').waitFor()
+    await page.getByText(/score = logit/).waitFor()
+    const logit = await page.locator('.bars li').nth(3).getAttribute('title')
+    const [, exact] = /logit (\S+)$/.exec(logit!)!
+    const score = /logit, (\S+)/.exec((await page.locator('.why h2').textContent())!)![1]!
+    const number = (text: string): number => Number(text.replace('−', '-'))
+    expect(number(score)).toBeCloseTo(number(exact!), 2)
+    await page.context().close()
+  })
+
+  describe('on a server of files without headers', () => {
+    let files: TestServer
+    beforeAll(async () => {
+      files = await serve({ '/': site }, {})
+    })
+    afterAll(() => files?.close())
+
+    test('the service worker isolates the page by one reload, and keeps it for a time without a network', async () => {
+      const address = `${files.origin}/index.html`
+      const { page } = await openPage(stage, short, { address })
+      await shows(page, 20)
+      expect(await page.evaluate(() => crossOriginIsolated)).toBe(true)
+      expect(await page.getByText('1 thread').count()).toBe(0)
+      // Loaded by the service worker once, everything is kept.
+      await page.reload()
+      await shows(page, 20)
+      await page.context().setOffline(true)
+      await page.reload()
+      await shows(page, 20)
+      await page.context().close()
+    })
+
+    test('without service workers it trains on one thread, and says so', async () => {
+      const { page } = await openPage(stage, short, { address: `${files.origin}/index.html`, serviceWorkers: false })
+      await shows(page, 20)
+      await page.getByText('1 thread').waitFor()
+      await page.context().close()
+    })
+  })
+
+  describe('what goes wrong', () => {
+    test('a link of another version is told, and a training begins', async () => {
+      const { page } = await openPage(stage, '#v=2&seed=1')
+      await page.getByText(/This link is of version 2/).waitFor()
+      await page.locator('.net').waitFor()
+      await page.context().close()
+    })
+
+    test('a file that is no picture is told, and the picture stays', async () => {
+      const page = await open(stage, '')
+      await page.setInputFiles('#upload', {
+        name: 'notes.txt',
+        mimeType: 'text/plain',
+        buffer: Buffer.from('no picture'),
+      })
+      await page.getByText('notes.txt cannot be read as a picture. Choose a PNG, JPEG or WebP file.').waitFor()
+      await page.getByText('test image 0', { exact: true }).waitFor()
+      await page.context().close()
+    })
+
+    test('images that do not come are told, and asked for again; what was learned stays', async () => {
+      // The third shard is asked for when the second has come: 4,000 images last for 62 steps of 64.
+      const { page } = await openPage(stage, '#v=1&images=6000&step=10', { serviceWorkers: false })
+      await shows(page, 10)
+      await page.route('**/data/mnist/2', route => route.abort())
+      await page.goto(`${stage.server.address}?again#v=1&images=6000&step=10`)
+      await shows(page, 10)
+      await page.getByRole('button', { name: 'Train on' }).click()
+      await page.getByText(/The images cannot be read: the server does not answer/).waitFor()
+      expect(Number(await page.locator('b[data-step]').getAttribute('data-step'))).toBeGreaterThan(50)
+      await page.unroute('**/data/mnist/2')
+      await page.getByRole('button', { name: 'Try again' }).click()
+      await page.waitForFunction(() => Number(document.querySelector('.net')?.getAttribute('data-step')) > 64)
+      await page.context().close()
+    })
+  })
+})
