@@ -29,6 +29,8 @@ export interface Probe {
 export interface Problem {
   readonly message: string
   readonly remedy?: { readonly name: string; readonly act: () => void }
+  /** True for what has stopped the training: it is forgotten when that goes on. */
+  readonly stops?: boolean
 }
 
 /** Steps in a second; Infinity for as many as there can be. */
@@ -145,7 +147,8 @@ export class Lab {
     const { stepsPerEpoch } = this.opened.value ?? { stepsPerEpoch: 1 }
     const rounds = Math.floor(this.step.value / this.planned.value) + 1
     const speed = this.speed.value
-    this.problem.value = this.#wanted = undefined
+    if (this.problem.value?.stops) this.problem.value = undefined
+    this.#wanted = undefined
     this.#send({
       type: 'play',
       until: rounds * plannedEpochs * stepsPerEpoch,
@@ -342,6 +345,7 @@ export class Lab {
     const step = this.step.value
     this.playing.value = false
     this.problem.value = {
+      stops: true,
       message: `The loss is ${Number.isNaN(loss) ? 'NaN' : '∞'} at step ${step}, with the rate ${rate}: the steps have become too large. Go back, and try a smaller rate there.`,
       remedy: { name: `Go to step ${Math.max(0, step - 20)}`, act: () => this.#goBack(Math.max(0, step - 20)) },
     }
@@ -357,9 +361,10 @@ export class Lab {
     this.playing.value = false
     const again = { name: 'Try again', act: () => this.play() }
     const reload = { name: 'Reload the page', act: () => globalThis.location.reload() }
-    if (kind === 'data' && this.opened.value) this.problem.value = { message, remedy: again }
+    if (kind === 'data' && this.opened.value) this.problem.value = { message, remedy: again, stops: true }
     else if (kind === 'memory') {
       this.problem.value = {
+        stops: true,
         message: `The memory is full: ${message}. What was learned is kept; a smaller batch needs less.`,
       }
     } else this.problem.value = { message, remedy: reload }

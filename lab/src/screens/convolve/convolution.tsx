@@ -15,7 +15,7 @@ export function Convolution({ state }: { readonly state: Convolve }) {
   if (windows === 0) return <p class="wrong">No window fits into the input: make the filter smaller, or pad more.</p>
   return (
     <>
-      <div class="convolution">
+      <div class={areWhole(state.numbers.value) ? 'convolution' : 'convolution real'}>
         <div class="slices">
           <Heads state={state} />
           {Array.from({ length: sizes.D }, (_, channel) => (
@@ -32,7 +32,8 @@ export function Convolution({ state }: { readonly state: Convolve }) {
 
 /** The scale of all numbers but the sums. */
 function scaleOf(state: Convolve): {
-  readonly small: number
+  readonly pixels: number
+  readonly weights: number
   readonly large: number
   readonly whole: boolean
   readonly size: number
@@ -40,7 +41,11 @@ function scaleOf(state: Convolve): {
   const numbers = state.numbers.value
   const whole = areWhole(numbers)
   const small = roundUp(mostOf(numbers.input.flat(2), numbers.weights.flat(3)))
-  return { small, large: 3 * small, whole, size: whole ? 26 : 40 }
+  // Of a network, pixels and weights differ by orders of magnitude.
+  const [pixels, weights] = whole
+    ? [small, small]
+    : [roundUp(mostOf(numbers.input.flat(2))), roundUp(mostOf(numbers.weights.flat(3)))]
+  return { pixels, weights, large: 3 * small, whole, size: whole ? 26 : 36 }
 }
 
 function Heads({ state }: { readonly state: Convolve }) {
@@ -75,7 +80,7 @@ function Slice({ state, channel }: { readonly state: Convolve; readonly channel:
   const numbers = state.numbers.value
   const { sizes } = numbers
   const cell = state.cell.value
-  const { small, whole, size } = scaleOf(state)
+  const { weights, whole, size } = scaleOf(state)
   const own = channelsOf(sizes, cell.filter).indexOf(channel)
   return (
     <>
@@ -88,7 +93,7 @@ function Slice({ state, channel }: { readonly state: Convolve; readonly channel:
           label={`Filter ${cell.filter}, channel ${channel}`}
           rows={sizes.F}
           columns={sizes.F}
-          most={small}
+          most={weights}
           size={size}
           whole={whole}
           cellAt={(row, column) => ({
@@ -111,7 +116,7 @@ function InputSlice({ state, channel }: { readonly state: Convolve; readonly cha
   const { W, F, S, P } = sizes
   const { lost } = state.fit.value
   const { row: i, column: j } = state.cell.value
-  const { small, whole, size } = scaleOf(state)
+  const { pixels, whole, size } = scaleOf(state)
   const hovered = state.hovered.value
   const side = W + 2 * P
   return (
@@ -121,7 +126,7 @@ function InputSlice({ state, channel }: { readonly state: Convolve; readonly cha
         label={`Input channel ${channel}`}
         rows={side}
         columns={side}
-        most={small}
+        most={pixels}
         size={size}
         whole={whole}
         cellAt={(y, x) => {
@@ -162,10 +167,8 @@ function Products({ state, channel }: { readonly state: Convolve; readonly chann
       <p class="terms" style={{ '--columns': numbers.sizes.F, '--cell': `${size}px` }}>
         {terms.map(({ input, weight }, k) => (
           <span key={k} class={input * weight === 0 ? 'nought' : ''}>
-            {k > 0 && <i>+ </i>}
-            {whole
-              ? `${factor(written(input, true))}·${factor(written(weight, true))}`
-              : factor(fixed(input * weight, 2))}
+            {k > 0 && whole && <i>+ </i>}
+            {whole ? `${factor(written(input, true))}·${factor(written(weight, true))}` : fixed(input * weight, 2)}
           </span>
         ))}
       </p>

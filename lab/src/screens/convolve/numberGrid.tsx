@@ -60,7 +60,7 @@ export function NumberGrid({ label, rows, columns, cellAt, most, size, whole, ki
     // biome-ignore lint/a11y/useSemanticElements: a fieldset has a frame and no keys
     <div
       ref={grid}
-      class={`numbers ${kind}`}
+      class={`numbers ${kind} ${whole ? '' : 'real'}`}
       role="group"
       aria-label={label}
       style={{ '--columns': columns, '--cell': `${size}px` }}

@@ -220,13 +220,13 @@ interface BigMapProps {
   readonly chosen: Chosen
 }
 
-/** CSS pixels of the large map, and the smallest cell that holds a number. */
+/** CSS pixels of the large map where the window is wide enough, and the smallest cell that holds a number. */
 const [side, numbered] = [400, 26]
 
 /** The map at 400 pixels; small maps have their numbers in them. */
 function BigMap({ lab, info, place, values, most, chosen }: BigMapProps) {
   const [, rows = 1, columns = 1] = info.shape
-  const cell = Math.floor(side / Math.max(rows, columns))
+  const cell = Math.floor(Math.min(side, innerWidth - 32) / Math.max(rows, columns))
   const ground = theme.value
   const choose = (row: number, column: number): void => {
     const isSame = place.row === row && place.column === column

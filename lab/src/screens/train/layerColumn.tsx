@@ -14,6 +14,8 @@ interface LayerColumnProps {
   readonly index: number
 }
 
+/** Widest window that is a phone's, as in the style sheets. */
+const phone = 640
 /** CSS pixels that maps may take, one below the other. */
 const [room, gap] = [376, 8]
 
@@ -81,7 +83,7 @@ function Body(props: {
   const { lab, info, column, isLast } = props
   if (column.kind === 'tiles') return <Tiles lab={lab} info={info} column={column} />
   if (isLast && info.shape[0]! <= 20) return <OutputBars lab={lab} column={column} />
-  return <UnitGrid lab={lab} info={info} column={column} />
+  return <UnitGrid lab={lab} info={info} column={column} across={innerWidth <= phone ? 18 : 6} />
 }
 
 function Tiles({
