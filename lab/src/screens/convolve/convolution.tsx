@@ -69,7 +69,9 @@ function Heads({ state }: { readonly state: Convolve }) {
       </h2>
       <h2>
         input · weight
-        <span class="small quiet">in the window, by channel</span>
+        <span class="small quiet">
+          {areWhole(state.numbers.value) ? 'in the window, by channel' : 'products, rounded to 0.01, and their sum'}
+        </span>
       </h2>
     </>
   )
