@@ -9,7 +9,13 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 function digits(): Plugin {
   return {
     name: 'fovea-lab-digits',
-    apply: 'build',
+    configureServer(server) {
+      server.middlewares.use('/data/mnist', async (request, response, next) => {
+        const file = (await firstDigits()).get((request.url ?? '').slice(1))
+        if (file) response.end(file)
+        else next()
+      })
+    },
     async generateBundle() {
       for (const [name, source] of await firstDigits())
         this.emitFile({ type: 'asset', fileName: `data/mnist/${name}`, source })
