@@ -5,11 +5,13 @@ import { Inspector, PointError } from '../../../inspect/index.ts'
 import { contactSheet, encodePng, enlarged, type SheetPicture } from '../../../plot/index.ts'
 import { startEngine } from '../../../recipe/engine.ts'
 import { imagesOf } from '../../../recipe/images.ts'
+import { preparationOf } from '../../../recipe/preparation.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { loadRun } from '../../../runs/trainedModel.node.ts'
 import { formatCount } from '../../../text/format.ts'
 import { unknownName } from '../../../text/names.ts'
 import type { ImageShape } from '../../../train/programs.ts'
+import { checkInvert } from '../../preparePicture.ts'
 import { exitCodes, UsageError } from '../../terminal/errors.ts'
 import { EvaluationProgress } from '../../terminal/evaluationProgress.ts'
 import { print, printJson, warn } from '../../terminal/output.ts'
@@ -38,7 +40,9 @@ export async function inspect(run: string, words: readonly string[], options: In
   if (words.length === 0 && method !== 'filters') throw new UsageError(`--method ${method} needs pictures`)
   const { recipe, model } = await loadRun(run, options.checkpoint, warn)
   const { classes, shape } = imagesOf(recipe)
-  const pictures = await picturesFor(words, shape, options.invert)
+  const rules = { shape, ...preparationOf(recipe, shape) }
+  checkInvert(run, rules, options.invert)
+  const pictures = await picturesFor(words, rules, options.invert)
   const engine = startEngine(recipe)
   const progress = new LateProgress()
   try {

@@ -1,9 +1,9 @@
 /** What `fovea inspect` is asked about: a network, pictures, and what the command line says of them. */
 import { ImageError } from '../../../data/errors.ts'
-import { prepareImage } from '../../../data/image.node.ts'
 import { sizeOf } from '../../../graph/shape.ts'
 import type { Inspector } from '../../../inspect/index.ts'
 import type { ImageShape } from '../../../train/programs.ts'
+import { type Invert, type PictureRules, preparePicture } from '../../preparePicture.ts'
 import { oneLine, UsageError } from '../../terminal/errors.ts'
 import { picturesOf } from '../predict/pictureFiles.ts'
 
@@ -15,7 +15,7 @@ export interface InspectOptions {
   readonly out?: string
   readonly steps?: number
   readonly window?: number
-  readonly invert: 'auto' | 'yes' | 'no'
+  readonly invert: Invert
   readonly checkpoint: string
   readonly json?: boolean
 }
@@ -39,11 +39,7 @@ export interface Subject {
 }
 
 /** All pictures that words name, as the network takes them. @throws UsageError for a word that names none, or a file that is none. */
-export async function picturesFor(
-  words: readonly string[],
-  shape: ImageShape,
-  invert: InspectOptions['invert'],
-): Promise<Picture[]> {
+export async function picturesFor(words: readonly string[], rules: PictureRules, invert: Invert): Promise<Picture[]> {
   const files = new Set<string>()
   for (const word of words) {
     const named = await picturesOf(word)
@@ -53,7 +49,7 @@ export async function picturesFor(
   const pictures: Picture[] = []
   for (const file of files) {
     try {
-      const pixels = await prepareImage(file, shape, invert === 'auto' ? {} : { invert: invert === 'yes' })
+      const { pixels } = await preparePicture(file, rules, invert)
       pictures.push({ file, pixels })
     } catch (error) {
       throw error instanceof ImageError ? new UsageError(oneLine(error.message), { cause: error }) : error
