@@ -49,6 +49,9 @@ const methods: Readonly<Record<Reason['method'], Method>> = {
 /** CSS pixels of a map. */
 const side = 84
 
+/** Milliseconds between two questions while the network trains. */
+const askedEvery = 3000
+
 /** The drawer. */
 export function Why({ lab }: { readonly lab: Lab }) {
   const { classes } = lab.opened.value!
@@ -58,10 +61,15 @@ export function Why({ lab }: { readonly lab: Lab }) {
   const target = whyClass ?? look.probabilities.indexOf(Math.max(...look.probabilities))
   const isStale = reasons === undefined || reasons.step !== look.step || reasons.target !== target
   const picture = lab.probe.value?.pixels
-  // While it trains, the reasons stay those of their step: they cost more than a step does.
+  // While it trains, reasons come now and then: they cost more than a step does.
   useEffect(() => {
     if (!playing || lab.reasons.value === undefined) lab.askWhy()
   }, [lab, playing, look.step, whyClass, picture])
+  useEffect(() => {
+    if (!playing) return
+    const timer = setInterval(() => lab.askWhy(), askedEvery)
+    return () => clearInterval(timer)
+  }, [lab, playing])
   return (
     <div class="why">
       <h2>
