@@ -6,7 +6,7 @@
 import type { Window2d } from '../../../../graph/window.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import type { Lanes } from '../../emit/tile.ts'
-import { kernelKind } from '../../kernel.ts'
+import { type KernelModule, kernelKind } from '../../kernel.ts'
 import type { EpilogueSpec } from '../shared/epilogue.ts'
 import { eachRow, positionsThatFit, type RowTile, type RowTiling, rowSteps, rowTileCode } from './rowTiles.ts'
 import { ChannelStore } from './store.ts'
@@ -72,107 +72,163 @@ export const channelMaxPoolKernel = kernelKind('channelMaxPool', (...[window, x,
   })
 })
 
+type SwitchesSpec = [window: Window2d, x: Volume, y: Volume, values: boolean, epilogue: EpilogueSpec]
+
 /** Switches, with or without the maxima. Operand addresses: x, epilogue operands, [y], switches. */
-export const channelMaxPoolSwitchesKernel = kernelKind(
-  'channelMaxPoolSwitches',
-  (window: Window2d, x: Volume, y: Volume, values: boolean, epilogue: EpilogueSpec) => {
-    const tiling: RowTiling = { direction: 'forward', window, source: x, result: y, positions: 1 }
-    const extras = epilogue.operands.length
-    const operands = 2 + extras + (values ? 1 : 0)
+export const channelMaxPoolSwitchesKernel = kernelKind('channelMaxPoolSwitches', (...spec: SwitchesSpec) => {
+  const [window, x, y, values, epilogue] = spec
+  const tiling: RowTiling = { direction: 'forward', window, source: x, result: y, positions: 1 }
+  const operands = 2 + epilogue.operands.length + (values ? 1 : 0)
+  return rowTileCode({ tiling, vectors: 4, operands }, (f, target, address) => {
+    const scan = new SwitchScan(f, target, spec, address.slice(0, operands), rowSteps(tiling).source)
+    return { begin: tile => scan.begin(tile), channels: tile => scan.channels(tile) }
+  })
+})
+
+/** Registers of a tile, whose vectors are the next channels. */
+interface SwitchRegisters {
+  readonly tile: RowTile
+  readonly element: Local
+  /** Sum of all elements, which is NaN where one is. */
+  readonly sum: Local
+  /** Index of the element. */
+  readonly where: Local
+  /** Where the element is taken. */
+  readonly mask: Local
+  readonly best: readonly Local[]
+  readonly winners: readonly Local[]
+}
+
+/** Writes the tiles of switches: for each group of channels a scan of the window, and another where an element is NaN. */
+class SwitchScan {
+  readonly #f: FunctionBuilder
+  readonly #spec: SwitchesSpec
+  readonly #address: readonly Local[]
+  /** Bytes from a row of the window to the next. */
+  readonly #step: number
+  readonly #store: ChannelStore
+  readonly #at: Readonly<Record<'at' | 'counter' | 'out' | 'first' | 'index' | 'taken', Local>>
+  readonly #floats: Readonly<Record<Lanes, (count: number) => Local[]>>
+  readonly #integers: Readonly<Record<Lanes, (count: number) => Local[]>>
+
+  constructor(f: FunctionBuilder, target: KernelModule, spec: SwitchesSpec, address: readonly Local[], step: number) {
+    const [, , y, , epilogue] = spec
+    this.#f = f
+    this.#spec = spec
+    this.#address = address
+    this.#step = step
+    this.#store = new ChannelStore(f, target.math, epilogue, y, address.slice(1, 1 + epilogue.operands.length))
+    this.#at = f.named('i32', 'at', 'counter', 'out', 'first', 'index', 'taken')
+    this.#floats = { 1: poolOf(f, 'f32'), 4: poolOf(f, 'v128') }
+    this.#integers = { 1: poolOf(f, 'i32'), 4: poolOf(f, 'v128') }
+  }
+
+  /** Column of the first tap; the row is added for each tile's channels. */
+  begin({ run, position }: Pick<RowTile, 'run' | 'position'>): void {
+    this.#f.get(position).i32(run.first).op('i32.sub').times(run.advance).offset(run.origin).set(this.#at.first)
+  }
+
+  channels(tile: RowTile): void {
+    const [, , , values] = this.#spec
+    const { lanes, vectors } = tile
+    const [element, sum, ...best] = this.#floats[lanes](2 + vectors)
+    const [where, mask, ...winners] = this.#integers[lanes](2 + vectors)
+    const registers = { tile, element, sum, where, mask, best, winners }
+    if (lanes === 1) this.#scan(registers, v => this.#takeAlone(registers, v))
+    else {
+      this.#f.f32x4(0).set(sum)
+      this.#scan(registers, v => this.#takeOrdered(registers, v))
+      ifUnordered(this.#f, sum, () => this.#scan(registers, v => this.#takeAny(registers, v)))
+    }
+    if (values) this.#storeValues(registers)
+    this.#storeSwitches(registers)
+  }
+
+  /** Goes through the window; `take` compares the element with the best one of vector `v`. */
+  #scan({ tile, element, where, best, winners }: SwitchRegisters, take: (v: number) => void): void {
+    const f = this.#f
+    const { at, counter, first, index } = this.#at
+    const { run, lanes, from, rows, sourceRow } = tile
+    const [, x] = this.#spec
     const pixel = x[1] * 4
-    const step = rowSteps(tiling).source
-    return rowTileCode({ tiling, vectors: 4, operands }, (f, target, address) => {
-      const store = new ChannelStore(f, target.math, epilogue, y, address.slice(1, 1 + extras))
-      const [at, counter, out, first, index, taken] = f.localArray('i32', 6)
-      const floats = { 1: poolOf(f, 'f32'), 4: poolOf(f, 'v128') }
-      const integers = { 1: poolOf(f, 'i32'), 4: poolOf(f, 'v128') }
-      return {
-        begin: ({ run, position }) => {
-          // Column of the first tap; the row is added for each tile's channels.
-          f.get(position).i32(run.first).op('i32.sub').times(run.advance).offset(run.origin).set(first)
-        },
-        channels: tile => {
-          const { run, lanes, vectors, from, out: outBytes, channel, rows, sourceRow } = tile
-          const [element, sum, ...best] = floats[lanes](2 + vectors)
-          const [where, mask, ...winners] = integers[lanes](2 + vectors)
-          const each = (visit: (v: number) => void): void => {
-            for (let v = 0; v < vectors; v++) visit(v)
-          }
-          const splat = (): FunctionBuilder => (lanes === 4 ? f.op('i32x4.splat') : f)
-          const scan = (compare: (v: number) => void): void => {
-            f.get(address[0]).plus(from).set(at)
-            f.get(sourceRow).times(x[3]).plus(first).tee(index)
-            splat().set(where)
-            // Where everything is −∞ no element is larger, and the first one keeps the switch.
-            each(v => {
-              f.get(where).set(winners[v])
-              pushConstant(f, lanes, Number.NEGATIVE_INFINITY).set(best[v])
-            })
-            const moves = [[at, step] as const, [index, step / pixel] as const]
-            eachRow(f, rows, counter, moves, () => {
-              for (const { column } of run.positions[0]) {
-                f.get(index).offset(column)
-                splat().set(where)
-                each(v => {
-                  f.get(at)
-                    .memory(lanes === 4 ? 'v128.load' : 'f32.load', column * pixel + v * 16)
-                    .set(element)
-                  compare(v)
-                })
-              }
-            })
-          }
-          const scanOrdered = (): void =>
-            scan(v => {
-              // Indices grow, so that the largest of 0 and those that were ever taken is the last.
-              f.get(element).get(best[v]).op('f32x4.gt').get(where).op('v128.and')
-              f.get(winners[v]).op('i32x4.max_s').set(winners[v])
-              f.get(best[v]).get(element).op('f32x4.pmax').set(best[v])
-              f.get(sum).get(element).op('f32x4.add').set(sum)
-            })
-          /** The first NaN counts as larger than everything, as in PyTorch. */
-          const scanAny = (): void =>
-            scan(v => {
-              if (lanes === 4) {
-                f.get(element).get(element).op('f32x4.ne').get(best[v]).get(best[v]).op('f32x4.eq', 'v128.and')
-                f.get(element).get(best[v]).op('f32x4.gt', 'v128.or').set(mask)
-                f.get(element).get(best[v]).get(mask).op('v128.bitselect').set(best[v])
-                f.get(where).get(winners[v]).get(mask).op('v128.bitselect').set(winners[v])
-              } else {
-                f.get(element).get(element).op('f32.ne').get(best[v]).get(best[v]).op('f32.eq', 'i32.and')
-                f.get(element).get(best[v]).op('f32.gt', 'i32.or').set(taken)
-                f.get(element).get(best[v]).get(taken).op('select').set(best[v])
-                f.get(where).get(winners[v]).get(taken).op('select').set(winners[v])
-              }
-            })
-          if (lanes === 1) scanAny()
-          else {
-            f.f32x4(0).set(sum)
-            scanOrdered()
-            ifUnordered(f, sum, scanAny)
-          }
-          if (values) {
-            f.get(address[1 + extras])
-              .plus(outBytes)
-              .set(out)
-            store.atChannels(channel)
-            store.atPosition(out, address[1 + extras], channel)
-            each(v => store.store(lanes, out, v * lanes, () => f.get(best[v])))
-          }
-          f.get(address[operands - 1])
-            .plus(outBytes)
-            .set(out)
-          each(v =>
-            f
-              .get(out)
-              .get(winners[v])
-              .memory(lanes === 4 ? 'v128.store' : 'i32.store', v * 16),
-          )
-        },
+    const splat = (): FunctionBuilder => (lanes === 4 ? f.op('i32x4.splat') : f)
+    f.get(this.#address[0]).plus(from).set(at)
+    f.get(sourceRow).times(x[3]).plus(first).tee(index)
+    splat().set(where)
+    // Where everything is −∞ no element is larger, and the first one keeps the switch.
+    best.forEach((local, v) => {
+      f.get(where).set(winners[v])
+      pushConstant(f, lanes, Number.NEGATIVE_INFINITY).set(local)
+    })
+    const moves = [[at, this.#step] as const, [index, this.#step / pixel] as const]
+    eachRow(f, rows, counter, moves, () => {
+      for (const { column } of run.positions[0]) {
+        f.get(index).offset(column)
+        splat().set(where)
+        best.forEach((_, v) => {
+          f.get(at)
+            .memory(lanes === 4 ? 'v128.load' : 'f32.load', column * pixel + v * 16)
+            .set(element)
+          take(v)
+        })
       }
     })
-  },
-)
+  }
+
+  /** Where no element is NaN. */
+  #takeOrdered({ element, sum, where, best, winners }: SwitchRegisters, v: number): void {
+    const f = this.#f
+    // Indices grow, so that the largest of 0 and those that were ever taken is the last.
+    f.get(element).get(best[v]).op('f32x4.gt').get(where).op('v128.and')
+    f.get(winners[v]).op('i32x4.max_s').set(winners[v])
+    f.get(best[v]).get(element).op('f32x4.pmax').set(best[v])
+    f.get(sum).get(element).op('f32x4.add').set(sum)
+  }
+
+  /** The first NaN counts as larger than everything, as in PyTorch. */
+  #takeAny({ element, where, mask, best, winners }: SwitchRegisters, v: number): void {
+    const f = this.#f
+    f.get(element).get(element).op('f32x4.ne').get(best[v]).get(best[v]).op('f32x4.eq', 'v128.and')
+    f.get(element).get(best[v]).op('f32x4.gt', 'v128.or').set(mask)
+    f.get(element).get(best[v]).get(mask).op('v128.bitselect').set(best[v])
+    f.get(where).get(winners[v]).get(mask).op('v128.bitselect').set(winners[v])
+  }
+
+  /** The same for one lane. */
+  #takeAlone({ element, where, best, winners }: SwitchRegisters, v: number): void {
+    const f = this.#f
+    const { taken } = this.#at
+    f.get(element).get(element).op('f32.ne').get(best[v]).get(best[v]).op('f32.eq', 'i32.and')
+    f.get(element).get(best[v]).op('f32.gt', 'i32.or').set(taken)
+    f.get(element).get(best[v]).get(taken).op('select').set(best[v])
+    f.get(where).get(winners[v]).get(taken).op('select').set(winners[v])
+  }
+
+  #storeValues({ tile, best }: SwitchRegisters): void {
+    const f = this.#f
+    const { out } = this.#at
+    const y = this.#address[this.#address.length - 2]
+    f.get(y).plus(tile.out).set(out)
+    this.#store.atChannels(tile.channel)
+    this.#store.atPosition(out, y, tile.channel)
+    best.forEach((local, v) => {
+      this.#store.store(tile.lanes, out, v * tile.lanes, () => f.get(local))
+    })
+  }
+
+  #storeSwitches({ tile, winners }: SwitchRegisters): void {
+    const f = this.#f
+    const { out } = this.#at
+    f.get(this.#address[this.#address.length - 1])
+      .plus(tile.out)
+      .set(out)
+    winners.forEach((local, v) => {
+      f.get(out)
+        .get(local)
+        .memory(tile.lanes === 4 ? 'v128.store' : 'i32.store', v * 16)
+    })
+  }
+}
 
 /**
  * Routes gradients back through the switches: dx[h, w] = Σ over the windows that see (h, w) of g where the switch is

@@ -42,19 +42,55 @@ export function pushPart(f: FunctionBuilder, most: number, all: number, first: L
  * center has one number per channel.
  */
 export function emitMoments(
-  { module, fused }: KernelModule,
+  target: KernelModule,
   kind: MomentKind,
   pixelBytes: number,
   channels: number,
 ): FunctionBuilder {
-  const f = module.function(new Array(4 + momentOperands(kind)).fill('i32'), [])
-  const [from, count, firsts, seconds, volume, center] = [0, 1, 2, 3, 4, 5]
-  const products = kind === 'products'
-  const [at, volumeAt, channel] = f.localArray('i32', 3)
-  const registersOf = (lanes: Lanes, vectors: number) => {
+  return new MomentEmitter(target, kind, pixelBytes).emit(channels)
+}
+
+/** Accumulators of a few vectors of channels, or of one channel. */
+interface Registers {
+  readonly lanes: Lanes
+  /** What values are measured from: a mean of a few, or the center. */
+  readonly origin: readonly Local[]
+  readonly first: readonly LongSum[]
+  readonly second: readonly LongSum[]
+  readonly value: Local
+  readonly away: Local
+}
+
+/** Parameters of the function of moments. */
+const parameters = { from: 0, count: 1, firsts: 2, seconds: 3, volume: 4, center: 5 } as const
+
+class MomentEmitter {
+  readonly #f: FunctionBuilder
+  readonly #fused: boolean
+  readonly #products: boolean
+  readonly #pixelBytes: number
+  readonly #at: Readonly<Record<'at' | 'volumeAt' | 'channel', Local>>
+  readonly #registers: Readonly<Record<Lanes, Registers>>
+  /** The number of positions, in all lanes. */
+  readonly #positions: Readonly<Record<Lanes, Local>>
+
+  constructor({ module, fused }: KernelModule, kind: MomentKind, pixelBytes: number) {
+    const f = module.function(new Array(4 + momentOperands(kind)).fill('i32'), [])
+    this.#f = f
+    this.#fused = fused
+    this.#products = kind === 'products'
+    this.#pixelBytes = pixelBytes
+    this.#at = f.named('i32', 'at', 'volumeAt', 'channel')
+    this.#registers = { 1: this.#registersOf(1, 1), 4: this.#registersOf(4, together) }
+    this.#positions = { 1: f.local('f32'), 4: f.local('v128') }
+  }
+
+  #registersOf(lanes: Lanes, vectors: number): Registers {
+    const f = this.#f
     const type = lanes === 4 ? 'v128' : 'f32'
     const sums = (): LongSum[] => Array.from({ length: vectors }, () => new LongSum(f, lanes))
     return {
+      lanes,
       origin: f.localArray(type, vectors),
       first: sums(),
       second: sums(),
@@ -62,87 +98,116 @@ export function emitMoments(
       away: f.local(type),
     }
   }
-  const registers = { 1: registersOf(1, 1), 4: registersOf(4, together) }
-  const positions = { 1: f.local('f32'), 4: f.local('v128') }
-  f.get(count).op('f32.convert_i32_s').tee(positions[1]).op('f32x4.splat').set(positions[4])
+
+  emit(channels: number): FunctionBuilder {
+    const f = this.#f
+    const positions = this.#positions
+    const vectors = Math.floor(channels / 4)
+    const whole = vectors - (vectors % together)
+    f.get(parameters.count).op('f32.convert_i32_s').tee(positions[1]).op('f32x4.splat').set(positions[4])
+    f.for(this.#at.channel, { value: 0 }, { value: whole }, () => this.#gather(4, together), together)
+    if (vectors > whole) this.#gather(4, vectors - whole)
+    for (let rest = channels % 4; rest > 0; rest--) this.#gather(1, 1)
+    return f
+  }
 
   /** The next vectors of channels, or the next channel alone. */
-  const gather = (lanes: Lanes, vectors: number): void => {
-    const { origin, first, second, value, away } = registers[lanes]
-    const [type, load, store] =
-      lanes === 4 ? (['f32x4', 'v128.load', 'v128.store'] as const) : (['f32', 'f32.load', 'f32.store'] as const)
-    const each = (visit: (v: number, offset: number) => void): void => {
-      for (let v = 0; v < vectors; v++) visit(v, v * 16)
-    }
-    /** into += a · b */
-    const multiplyAdd = (into: Local, a: Local, b: Local): void => {
-      if (lanes === 4 && fused) f.get(a).get(b).get(into).op('f32x4.relaxed_madd')
-      else f.get(into).get(a).get(b).op(`${type}.mul`, `${type}.add`)
-      f.set(into)
-    }
-    const addPosition = (): void => {
-      each((v, offset) => {
-        f.get(at).memory(load, offset).set(value)
-        if (products) f.get(volumeAt).memory(load, offset)
-        else f.get(value)
-        f.get(origin[v]).op(`${type}.sub`).set(away)
-        const term = products ? value : away
-        f.get(first[v].run).get(term).op(`${type}.add`).set(first[v].run)
-        multiplyAdd(second[v].run, term, away)
+  #gather(lanes: Lanes, vectors: number): void {
+    const f = this.#f
+    const registers = this.#registers[lanes]
+    const origin = registers.origin.slice(0, vectors)
+    if (this.#products) {
+      origin.forEach((center, v) => {
+        f.get(parameters.center)
+        f.memory(load(lanes), v * 16).set(center)
       })
-      f.increment(at, pixelBytes)
-      if (products) f.increment(volumeAt, pixelBytes)
-    }
-    /** Position ⌊(k + ½) count / samples⌋ for each k. */
-    const sampleOrigins = (): void => {
-      for (let k = 0; k < samples; k++) {
-        f.get(from).get(count)
-        f.times(2 * k + 1)
-        f.over(2 * samples)
-        f.times(pixelBytes).op('i32.add').set(at)
-        each((v, offset) => {
-          f.get(at).memory(load, offset)
-          if (k > 0) f.get(origin[v]).op(`${type}.add`)
-          f.set(origin[v])
-        })
-      }
-      each(v => {
-        f.get(origin[v])
-        if (lanes === 4) f.f32x4(1 / samples)
-        else f.f32(1 / samples)
-        f.op(`${type}.mul`).set(origin[v])
-      })
-    }
-    if (products) each((v, offset) => f.get(center).memory(load, offset).set(origin[v]))
-    else sampleOrigins()
-    for (const sum of [...first, ...second]) sum.clear()
-    f.get(from).set(at)
-    if (products) f.get(volume).set(volumeAt)
-    const sums = [...first.slice(0, vectors), ...second.slice(0, vectors)]
-    sumRuns(f, sums, count, { length: runTerms }, addPosition)
-    each((v, offset) => {
-      f.get(firsts)
-      first[v].push()
-      if (!products) f.tee(away).get(positions[lanes]).op(`${type}.div`).get(origin[v]).op(`${type}.add`)
-      f.memory(store, offset)
-      f.get(seconds)
-      second[v].push()
-      if (!products) {
-        f.get(away).get(away).op(`${type}.mul`).get(positions[lanes]).op(`${type}.div`, `${type}.sub`)
-        if (lanes === 4) f.f32x4(0)
-        else f.f32(0)
-        f.op(`${type}.max`)
-      }
-      f.memory(store, offset)
-    })
-    const pointers = products ? [from, firsts, seconds, volume, center] : [from, firsts, seconds]
+    } else this.#sampleOrigins(lanes, origin)
+    for (const sum of [...registers.first, ...registers.second]) sum.clear()
+    f.get(parameters.from).set(this.#at.at)
+    if (this.#products) f.get(parameters.volume).set(this.#at.volumeAt)
+    const sums = [...registers.first.slice(0, vectors), ...registers.second.slice(0, vectors)]
+    sumRuns(f, sums, parameters.count, { length: runTerms }, () => this.#addPosition(registers, vectors))
+    for (let v = 0; v < vectors; v++) this.#store(registers, v)
+    const { from, firsts, seconds, volume, center } = parameters
+    const pointers = this.#products ? [from, firsts, seconds, volume, center] : [from, firsts, seconds]
     for (const pointer of pointers) f.increment(pointer, lanes === 4 ? vectors * 16 : 4)
   }
 
-  const vectors = Math.floor(channels / 4)
-  const whole = vectors - (vectors % together)
-  f.for(channel, { value: 0 }, { value: whole }, () => gather(4, together), together)
-  if (vectors > whole) gather(4, vectors - whole)
-  for (let rest = channels % 4; rest > 0; rest--) gather(1, 1)
-  return f
+  /** The mean of the values at position ⌊(k + ½) count / samples⌋ for each k. */
+  #sampleOrigins(lanes: Lanes, origin: readonly Local[]): void {
+    const f = this.#f
+    const type = typeOf(lanes)
+    for (let k = 0; k < samples; k++) {
+      f.get(parameters.from).get(parameters.count)
+      f.times(2 * k + 1)
+      f.over(2 * samples)
+      f.times(this.#pixelBytes).op('i32.add').set(this.#at.at)
+      origin.forEach((sum, v) => {
+        f.get(this.#at.at).memory(load(lanes), v * 16)
+        if (k > 0) f.get(sum).op(`${type}.add`)
+        f.set(sum)
+      })
+    }
+    for (const sum of origin) {
+      f.get(sum)
+      pushConstant(f, lanes, 1 / samples)
+      f.op(`${type}.mul`).set(sum)
+    }
+  }
+
+  /** Adds the values of one position, and goes to the next. */
+  #addPosition({ lanes, origin, first, second, value, away }: Registers, vectors: number): void {
+    const f = this.#f
+    const type = typeOf(lanes)
+    const { at, volumeAt } = this.#at
+    for (let v = 0; v < vectors; v++) {
+      f.get(at)
+        .memory(load(lanes), v * 16)
+        .set(value)
+      if (this.#products) f.get(volumeAt).memory(load(lanes), v * 16)
+      else f.get(value)
+      f.get(origin[v]).op(`${type}.sub`).set(away)
+      const term = this.#products ? value : away
+      f.get(first[v].run).get(term).op(`${type}.add`).set(first[v].run)
+      this.#multiplyAdd(lanes, second[v].run, term, away)
+    }
+    f.increment(at, this.#pixelBytes)
+    if (this.#products) f.increment(volumeAt, this.#pixelBytes)
+  }
+
+  /** into += a · b */
+  #multiplyAdd(lanes: Lanes, into: Local, a: Local, b: Local): void {
+    const f = this.#f
+    const type = typeOf(lanes)
+    if (lanes === 4 && this.#fused) f.get(a).get(b).get(into).op('f32x4.relaxed_madd')
+    else f.get(into).get(a).get(b).op(`${type}.mul`, `${type}.add`)
+    f.set(into)
+  }
+
+  /** Stores the moments of vector `v`: sum and products, or mean and squares. */
+  #store({ lanes, origin, first, second, away }: Registers, v: number): void {
+    const f = this.#f
+    const type = typeOf(lanes)
+    const store = lanes === 4 ? 'v128.store' : 'f32.store'
+    const positions = this.#positions[lanes]
+    f.get(parameters.firsts)
+    first[v].push()
+    if (!this.#products) f.tee(away).get(positions).op(`${type}.div`).get(origin[v]).op(`${type}.add`)
+    f.memory(store, v * 16)
+    f.get(parameters.seconds)
+    second[v].push()
+    if (!this.#products) {
+      f.get(away).get(away).op(`${type}.mul`).get(positions).op(`${type}.div`, `${type}.sub`)
+      pushConstant(f, lanes, 0).op(`${type}.max`)
+    }
+    f.memory(store, v * 16)
+  }
+}
+
+const typeOf = (lanes: Lanes) => (lanes === 4 ? 'f32x4' : 'f32')
+const load = (lanes: Lanes) => (lanes === 4 ? 'v128.load' : 'f32.load')
+
+/** Pushes a number, in all lanes. */
+function pushConstant(f: FunctionBuilder, lanes: Lanes, value: number): FunctionBuilder {
+  return lanes === 4 ? f.f32x4(value) : f.f32(value)
 }
