@@ -152,20 +152,17 @@ export function rowTileCode(
   const sourceRowBytes = source[3] * pixel
   const rowTaps = tapsAlong(direction, window, 0, height, source[2])
   const runs = tileRuns(tiling)
-  const vectors = vectorsOf(Math.floor(channels / 4), spec.vectors)
-  const wholeEnd = channels - (channels % (vectors * 4))
-  const lanesEnd = channels - (channels % 4)
   return {
     units: result[0] * height,
     tables: [byteTable(rowTaps, spec.tapRowBytes ?? 0, 1)],
     operands,
     emit(target) {
-      const { f, from, to, address } = kernelFunction(target, operands + 1)
+      const { f, from: begin, to: end, address } = kernelFunction(target, operands + 1)
       const table = address[operands]
       const [unit, image, row, entry, sourceRow, rows, weights] = f.localArray('i32', 7)
-      const [sourceAt, resultAt, position, channel, tileFrom, tileOut] = f.localArray('i32', 6)
-      const { begin, channels: work } = body(f, target, address)
-      f.for(unit, from, to, () => {
+      const [sourceAt, resultAt, position, channel, from, out] = f.localArray('i32', 6)
+      const work = body(f, target, address)
+      f.for(unit, begin, end, () => {
         f.get(unit).over(height).set(image).get(unit).modulo(height).set(row)
         f.address(table, [row, 12]).set(entry)
         ;[weights, sourceRow, rows].forEach((local, k) => {
@@ -179,41 +176,51 @@ export function rowTileCode(
           .times(width * pixel)
           .set(resultAt)
         for (const run of runs) {
-          const { first, tiles, origin, advance, positions } = run
           f.get(sourceAt)
-            .offset(origin * pixel)
-            .set(tileFrom)
+            .offset(run.origin * pixel)
+            .set(from)
           f.get(resultAt)
-            .offset(first * pixel)
-            .set(tileOut)
-          const tile = { run, from: tileFrom, out: tileOut, channel, row, position, sourceRow, rows, weights }
-          const along = (start: number, end: number, lanes: Lanes, count: number): void => {
-            const step = lanes * count
-            const group = (): void => {
-              work({ ...tile, lanes, vectors: count })
-              f.increment(tileFrom, step * 4).increment(tileOut, step * 4)
-            }
-            f.for(channel, { value: start }, { value: end }, group, step)
-          }
-          f.for(
-            position,
-            { value: first },
-            { value: first + tiles * tiling.positions },
-            () => {
-              begin?.(tile)
-              along(0, wholeEnd, 4, vectors)
-              along(wholeEnd, lanesEnd, 4, 1)
-              along(lanesEnd, channels, 1, 1)
-              // The channels have moved both on by one position.
-              f.increment(tileFrom, (advance - 1) * pixel).increment(tileOut, (positions.length - 1) * pixel)
-            },
-            tiling.positions,
-          )
+            .offset(run.first * pixel)
+            .set(out)
+          emitRun(f, spec, { run, from, out, channel, row, position, sourceRow, rows, weights }, work)
         }
       })
       return f
     },
   }
+}
+
+/** The tiles of a run, and the channels of each: groups of vectors, then single vectors, then single channels. */
+function emitRun(
+  f: FunctionBuilder,
+  { tiling, vectors: most }: RowTileSpec,
+  tile: Omit<RowTile, 'lanes' | 'vectors'>,
+  { begin, channels: work }: RowTileBody,
+): void {
+  const { run, from, out, channel, position } = tile
+  const channels = tiling.result[1]
+  const pixel = channels * 4
+  const vectors = vectorsOf(Math.floor(channels / 4), most)
+  const wholeEnd = channels - (channels % (vectors * 4))
+  const lanesEnd = channels - (channels % 4)
+  const along = (start: number, end: number, lanes: Lanes, count: number): void => {
+    const step = lanes * count
+    const group = (): void => {
+      work({ ...tile, lanes, vectors: count })
+      f.increment(from, step * 4).increment(out, step * 4)
+    }
+    f.for(channel, { value: start }, { value: end }, group, step)
+  }
+  const body = (): void => {
+    begin?.(tile)
+    along(0, wholeEnd, 4, vectors)
+    along(wholeEnd, lanesEnd, 4, 1)
+    along(lanesEnd, channels, 1, 1)
+    // The channels have moved both on by one position.
+    f.increment(from, (run.advance - 1) * pixel).increment(out, (run.positions.length - 1) * pixel)
+  }
+  const { positions } = tiling
+  f.for(position, { value: run.first }, { value: run.first + run.tiles * positions }, body, positions)
 }
 
 /** How many of `all` vectors to take at a time: as many as leave none over, or else as many as may be. */
