@@ -70,15 +70,15 @@ export function makePlan<F extends Form>(program: Program, target: Target<F>): P
   const choice = target.layOut(program)
   const { blocks } = choice
   const inBlocks = blocks?.steps ?? new Set<Step<F>>()
-  const ahead = stepsAhead(choice)
-  const preparation = schedule([...ahead], inBlocks)
+  const invariant = invariantSteps(choice)
+  const preparation = schedule([...invariant], inBlocks)
   const scheduled = schedule(
-    choice.steps.filter(step => !ahead.has(step)),
+    choice.steps.filter(step => !invariant.has(step)),
     inBlocks,
   )
   const { inPlace, copies } = storeUpdates(choice, scheduled)
   const groups = copies.length > 0 ? [...scheduled, { kind: 'whole' as const, steps: copies }] : scheduled
-  const { values, arenaBytes, scratchBytes } = placeValues({ choice, groups, inPlace, ahead, alignment })
+  const { values, arenaBytes, scratchBytes } = placeValues({ choice, groups, inPlace, invariant, alignment })
   const workspace = Math.max(target.workspace ?? 0, ...choice.steps.map(step => step.workspace))
   const byStorage = new Map(values.map(value => [value.tensor, value]))
   return {
@@ -103,8 +103,8 @@ export function makePlan<F extends Form>(program: Program, target: Target<F>): P
  * Steps that depend on nothing that changes from run to run: on constants, and on variables that the program leaves alone
  * (packed and transformed weights, folded batch normalization).
  */
-function stepsAhead<F extends Form>(choice: LayoutChoice<F>): Set<Step<F>> {
-  const ahead = new Set<Step<F>>()
+function invariantSteps<F extends Form>(choice: LayoutChoice<F>): Set<Step<F>> {
+  const invariant = new Set<Step<F>>()
   const kept = new Set<Tensor>()
   const outputs = new Set(Object.values(choice.outputs).map(storageOf))
   const updates = new Set([...choice.updates.values()].map(storageOf))
@@ -118,10 +118,10 @@ function stepsAhead<F extends Form>(choice: LayoutChoice<F>): Set<Step<F>> {
     const results = step.outputs
     if (results.some(tensor => outputs.has(tensor) || updates.has(tensor))) continue
     if (choice.blocks?.steps.has(step) || !stepInputs(step).every(lasts)) continue
-    ahead.add(step)
+    invariant.add(step)
     for (const tensor of results) kept.add(tensor)
   }
-  return ahead
+  return invariant
 }
 
 /** What decides where values lie. */
@@ -129,17 +129,17 @@ interface Placing {
   readonly choice: LayoutChoice
   readonly groups: readonly Group[]
   readonly inPlace: ReadonlyMap<Tensor, Variable>
-  readonly ahead: ReadonlySet<Step>
+  readonly invariant: ReadonlySet<Step>
   readonly alignment: number
 }
 
 /** Decides space and address of every value. */
-function placeValues({ choice, groups, inPlace, ahead, alignment }: Placing): {
+function placeValues({ choice, groups, inPlace, invariant, alignment }: Placing): {
   values: Value[]
   arenaBytes: number
   scratchBytes: number
 } {
-  const life = lifetimes(choice, groups, ahead)
+  const life = lifetimes(choice, groups, invariant)
   const values: Value[] = []
   const { blocks } = choice
   const arena: { tensor: Tensor; lifetime: Lifetime }[] = []
@@ -151,7 +151,7 @@ function placeValues({ choice, groups, inPlace, ahead, alignment }: Placing): {
     sliced: blocks?.sliced.has(tensor) ?? false,
   })
 
-  for (const tensor of [...ahead].flatMap(step => step.outputs)) {
+  for (const tensor of [...invariant].flatMap(step => step.outputs)) {
     life.delete(tensor)
     values.push({ ...describe(tensor), space: 'kept', offset: 0, bytes: bytesOf(tensor) })
   }
@@ -203,7 +203,7 @@ interface Life {
   last: number
 }
 
-function lifetimes(choice: LayoutChoice, groups: readonly Group[], ahead: ReadonlySet<Step>): Map<Tensor, Life> {
+function lifetimes(choice: LayoutChoice, groups: readonly Group[], invariant: ReadonlySet<Step>): Map<Tensor, Life> {
   const life = new Map<Tensor, Life>()
   const touch = (tensor: Tensor, group: number, step: number): void => {
     const storage = storageOf(tensor)
@@ -222,7 +222,7 @@ function lifetimes(choice: LayoutChoice, groups: readonly Group[], ahead: Readon
     touch(tensor, -1, 0)
     touch(tensor, groups.length, 0)
   }
-  for (const tensor of [...ahead].flatMap(stepInputs)) touch(tensor, -1, 0)
+  for (const tensor of [...invariant].flatMap(stepInputs)) touch(tensor, -1, 0)
   groups.forEach((group, at) => {
     group.steps.forEach((step, index) => {
       for (const tensor of [...stepInputs(step), ...step.outputs]) touch(tensor, at, index)

@@ -271,7 +271,7 @@ export interface MachineTile extends TileShape {
 }
 
 /**
- * Rows of a register tile with so many vectors as columns: what fits the registers, without leaving a nearly empty last tile.
+ * Rows of a register tile that is `columns` vectors wide: what fits the registers, without leaving a nearly empty last tile.
  * @param wide whether pairs of vectors are joined, each pair in one register
  */
 export function rowsThatFit(columns: number, available: number, wide = false): number {

@@ -22,8 +22,8 @@ const chunkBytes = 512 * 1024
 const smallBytes = 32 * 1024
 
 /**
- * A memory that may grow as far as the runtime allows: a shared one has its addresses reserved, and there are browsers (on 32-bit
- * systems, on telephones) that do not give so many.
+ * A memory that may grow as far as the runtime allows. A shared one reserves its addresses at once, and some browsers (on 32-bit
+ * systems, on phones) reserve fewer than asked for.
  */
 function largestMemory(shared: boolean): { memory: WebAssembly.Memory; maximum: number } {
   for (let maximum = maximumPages; ; maximum /= 2) {

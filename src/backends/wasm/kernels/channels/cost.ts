@@ -37,7 +37,7 @@ const upstreamTransforms: Readonly<Record<number, number>> = { 2: 40, 4: 70 }
 /** Positions of a register tile that a result has at least: smaller ones compute rows for nothing. */
 const tileRows = 4
 
-/** `matrices` products of `rows` positions, with so many matrices of weights, of which each is read once. */
+/** `matrices` products of `rows` positions, each with a matrix of weights of its own, which is read once. */
 function products(
   { source, result, tile }: Pick<CorrelationSpec, 'source' | 'result' | 'tile'>,
   method: PanelSum['method'],

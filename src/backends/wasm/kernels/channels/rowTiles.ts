@@ -79,7 +79,7 @@ const mostPositions = 4
 
 /**
  * The most positions whose tile fits the registers, at least as few as there can be.
- * @param registers vectors that are live in a tile of so many positions and columns
+ * @param registers vectors that are live in a tile, given its positions and columns
  */
 export function positionsThatFit(
   tiling: Omit<RowTiling, 'positions'>,
@@ -229,7 +229,7 @@ function vectorsOf(all: number, most: number): number {
   return Math.max(1, Math.min(all, most))
 }
 
-/** Visits the rows of a tile's window inside the image; `pointers` move on by so many bytes from row to row. */
+/** Visits the rows of a tile's window inside the image; each of `pointers` moves on by its `bytes` from row to row. */
 export function eachRow(
   f: FunctionBuilder,
   rows: Local,

@@ -120,14 +120,21 @@ export class ChannelStore {
   }
 }
 
+/** The part of a register tile that is stored. */
+interface FinishedTile {
+  readonly rows: number
+  /** Vectors of a row. */
+  readonly vectors: number
+  /** Channels of a row. */
+  readonly count: number
+}
+
 /** A function that finishes what a kernel has stored raw: `(…addresses of rows, result, channel, …operands)`. */
 function finishFunction(
   { module, math }: KernelModule,
   epilogue: EpilogueSpec,
   shape: readonly number[],
-  rows: number,
-  vectors: number,
-  count: number,
+  { rows, vectors, count }: FinishedTile,
 ): FunctionBuilder {
   const operands = epilogue.operands.length
   const f = module.function(new Array(rows + 2 + operands).fill('i32'), [])
@@ -219,14 +226,14 @@ export class TileStore {
       })
     })
     for (const address of [...outs.slice(0, tile.length), yBase, channel, ...bases]) f.get(address)
-    f.call(this.#finisher(tile.length, tile[0].length, count))
+    f.call(this.#finisher({ rows: tile.length, vectors: tile[0].length, count }))
   }
 
-  #finisher(rows: number, vectors: number, count: number): FunctionBuilder {
-    const key = `${rows} ${vectors} ${count}`
+  #finisher(tile: FinishedTile): FunctionBuilder {
+    const key = `${tile.rows} ${tile.vectors} ${tile.count}`
     const known = this.#finishers.get(key)
     if (known) return known
-    const made = finishFunction(this.#target, this.#epilogue, this.#shape, rows, vectors, count)
+    const made = finishFunction(this.#target, this.#epilogue, this.#shape, tile)
     this.#finishers.set(key, made)
     return made
   }

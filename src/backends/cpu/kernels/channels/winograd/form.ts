@@ -45,7 +45,7 @@ export interface WinogradForm {
   /** Rows of the source from one tile to the next, and of the result. */
   readonly sourceStep: number
   readonly resultStep: number
-  /** The first tile begins so many rows and columns before the source. */
+  /** Rows and columns by which the first tile begins before the source. */
   readonly sourceLead: readonly [number, number]
 }
 
