@@ -66,7 +66,7 @@ export const caseTwin = (name: string, names: readonly string[]): string | undef
 const repeated = (names: readonly string[]): string | undefined => names.find((name, k) => names.indexOf(name) < k)
 
 /** @throws DatasetError when the folder cannot be read. */
-function entriesOf(directory: string): string[] {
+export function entriesOf(directory: string): string[] {
   try {
     return readdirSync(directory)
   } catch (error) {

@@ -2,14 +2,13 @@
  * Pictures in folders, one folder a class, as ImageNet comes: `train/dog/…/x.jpg`. Only names and labels are kept in
  * memory; a picture is read when it is needed, so a folder of any number of files trains in the memory of a few batches.
  */
-import type { Stats } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
-import { extname, join, relative } from 'node:path'
+import { join, sep } from 'node:path'
 import { areSymbols } from '../augment/labelSafety.ts'
 import type { Raster } from '../augment/raster.ts'
-import { classFolders, type FolderEntry, foldersOf, sortedEntries, unreadableFolder } from './classFolders.node.ts'
+import { classFolders, foldersOf } from './classFolders.node.ts'
 import type { StoredImages } from './dataset.ts'
 import { DatasetError, ImageError } from './errors.ts'
+import { findPictures } from './findPictures.node.ts'
 import { checkImage, decodeRaster } from './image.node.ts'
 import { addCounts, describeOthers, type EndingCounts, total } from './otherFiles.ts'
 import { usualShorterSide } from './prepare.ts'
@@ -74,15 +73,14 @@ export interface ImageFiles extends StoredImages {
   readonly ignoredEndings: EndingCounts
   /** Number of pictures that lie beside the folders of classes and belong to none. */
   readonly outside: number
+  /** Links to folders that were left out, because the folder is counted already or holds the link; paths from `directory`. */
+  readonly repeatedLinks: readonly string[]
   /** The way pictures are decoded. */
   readonly decoding: { readonly channels: number; readonly shorterSide: number; readonly maxPixels?: number }
 }
 
 /** True for a data set of picture files. */
 export const isImageFiles = (data: object): data is ImageFiles => 'files' in data && 'decoding' in data
-
-/** Names that pictures end with. */
-export const pictureNames = /\.(jpe?g|jfif|png|webp|gif|tiff?|avif|svg|bmp|ppm|pgm|pbm|pnm)$/i
 
 /** Files that are checked at the same time. */
 const checksAtOnce = 8
@@ -128,7 +126,12 @@ export async function imageFolder(directory: string, options: ImageFolderOptions
   if (filled.size === 0 && emptyClasses === 'allow') throw new DatasetError(`${directory}: has no pictures`)
   if (label !== undefined && emptyClasses === 'refuse') {
     const broken = found.labels.filter(other => other === label).length
-    const left = [broken > 0 && `${broken} that cannot be read`, describeOthers(found.ignored[label]!)].filter(Boolean)
+    const links = found.repeatedLinks.filter(link => link.split(sep)[0]!.normalize() === classes[label])
+    const left = [
+      broken > 0 && `${broken} that cannot be read`,
+      describeOthers(found.ignored[label]!),
+      links.length > 0 && `links to folders that are counted elsewhere (${links.join(', ')})`,
+    ].filter(Boolean)
     const only = left.length > 0 ? `, only ${left.join(' and ')}` : ''
     throw new DatasetError(`${join(directory, classes[label]!)}: the class has no pictures${only}`)
   }
@@ -146,61 +149,11 @@ export async function imageFolder(directory: string, options: ImageFolderOptions
     ignored: total(ignoredEndings),
     ignoredEndings,
     outside: found.outside,
+    repeatedLinks: found.repeatedLinks,
     decoding,
     unreadable: corrupt,
     ...(onSkip && { onSkip }),
     read: (index): Promise<Raster> => decodeRaster(join(directory, files[index]!), decoding),
-  }
-}
-
-interface FoundPictures {
-  readonly files: string[]
-  readonly labels: number[]
-  readonly sizes: number[]
-  /** Other files in the folder of each class and, last, beside those. */
-  readonly ignored: Record<string, number>[]
-  outside: number
-}
-
-/** Looks for pictures in the folders of the classes, in label order. */
-async function findPictures(directory: string, folders: readonly (string | undefined)[]): Promise<FoundPictures> {
-  const ignored = Array.from({ length: folders.length + 1 }, () => ({}))
-  const found: FoundPictures = { files: [], labels: [], sizes: [], ignored, outside: 0 }
-  const ignore = (name: string, label: number): void => {
-    const ending = extname(name).toLowerCase() || name
-    const counts = found.ignored[label]!
-    counts[ending] = (counts[ending] ?? 0) + 1
-  }
-  const visit = async (folder: string, label: number): Promise<void> => {
-    for (const { name, entry } of await listFolder(folder)) {
-      const path = join(folder, entry)
-      // Links are followed; a link that leads nowhere is found when the file is checked.
-      const about = await statOf(path)
-      if (about?.isDirectory()) await visit(path, label)
-      else if (pictureNames.test(name)) {
-        found.files.push(relative(directory, path))
-        found.labels.push(label)
-        found.sizes.push(about?.size ?? 0)
-      } else ignore(name, label)
-    }
-  }
-  for (const [label, folder] of folders.entries()) if (folder !== undefined) await visit(join(directory, folder), label)
-  for (const { name, entry } of await listFolder(directory)) {
-    if ((await statOf(join(directory, entry)))?.isDirectory()) continue
-    if (pictureNames.test(name)) found.outside++
-    else ignore(name, folders.length)
-  }
-  return found
-}
-
-/** The status of a file; undefined for a link that leads nowhere. */
-const statOf = (path: string): Promise<Stats | undefined> => stat(path).catch(() => undefined)
-
-async function listFolder(folder: string): Promise<FolderEntry[]> {
-  try {
-    return sortedEntries(await readdir(folder))
-  } catch (error) {
-    throw unreadableFolder(folder, error)
   }
 }
 

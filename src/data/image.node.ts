@@ -4,6 +4,7 @@
  * is done by the same code as on a page. `sharp` is loaded when the first picture is, not when this module is: it takes
  * longer to load than everything else together.
  */
+import type { Stats } from 'node:fs'
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
 import type { Raster } from '../augment/raster.ts'
 import { resizeShorterSide } from '../augment/resize.ts'
@@ -173,11 +174,8 @@ async function decodeWithSharp(
 
 async function readPicture(path: string): Promise<Uint8Array> {
   try {
-    const about = await stat(path)
-    if (about.isDirectory()) throw new ImageError(`${path}: is a folder, expected an image file`)
-    if (!about.isFile()) throw new ImageError(`${path}: is not a regular file`)
-    if (about.size > maxFileBytes)
-      throw new ImageError(`${path}: ${about.size} bytes are over the limit of ${maxFileBytes}`)
+    const { size } = await regularFile(path)
+    if (size > maxFileBytes) throw new ImageError(`${path}: ${size} bytes are over the limit of ${maxFileBytes}`)
     return await readFile(path)
   } catch (error) {
     if (error instanceof ImageError) throw error
@@ -186,14 +184,24 @@ async function readPicture(path: string): Promise<Uint8Array> {
   }
 }
 
+/** The status of a file; to open a pipe or a device could wait for ever. @throws ImageError when it is anything else than a file */
+async function regularFile(path: string): Promise<Stats> {
+  const about = await stat(path)
+  if (about.isDirectory()) throw new ImageError(`${path}: is a folder, expected an image file`)
+  if (!about.isFile()) throw new ImageError(`${path}: is not a regular file`)
+  return about
+}
+
 /** Enough of a file to tell its format. @throws ImageError when it cannot be read */
 async function firstBytes(path: string): Promise<Uint8Array> {
   let file: FileHandle | undefined
   try {
+    await regularFile(path)
     file = await open(path)
     const { buffer, bytesRead } = await file.read(new Uint8Array(8), 0, 8, 0)
     return buffer.subarray(0, bytesRead)
   } catch (error) {
+    if (error instanceof ImageError) throw error
     throw new ImageError(`${path}: cannot be read: ${(error as Error).message}`)
   } finally {
     await file?.close()

@@ -1,7 +1,7 @@
 /** What a recipe leaves to the place where its files are: whole paths, and the classes of a folder of pictures. */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { classFolders } from '../data/classFolders.node.ts'
+import { classFolders, entriesOf } from '../data/classFolders.node.ts'
 import { DatasetError } from '../data/errors.ts'
 import { isAddress } from '../formats/download.ts'
 import { isRecord } from '../rules/record.ts'
@@ -22,10 +22,21 @@ export const resolveWithFiles = (raw: RawRecipe = {}): Recipe => resolveData(raw
  */
 export const parseStoredRecipe = (value: unknown, file: string): Recipe => parseRecipe(value, file, withClasses)
 
+const splitNames = {
+  train: ['train'],
+  validation: ['val', 'validation', 'valid'],
+  test: ['test'],
+} as const
+
 /** The sub-folder of a split, by its usual names, when a folder has any. */
-export function splitFolder(directory: string, split: 'train' | 'validation' | 'test'): string | undefined {
-  const names = split === 'validation' ? ['val', 'validation', 'valid'] : [split]
-  return names.map(name => join(directory, name)).find(path => existsSync(path))
+export function splitFolder(directory: string, split: keyof typeof splitNames): string | undefined {
+  return splitNames[split].map(name => join(directory, name)).find(path => existsSync(path))
+}
+
+/** What in a folder would be a split if its name were in lower case, such as `Train`. */
+export function capitalSplits(directory: string): string[] {
+  const names: readonly string[] = Object.values(splitNames).flat()
+  return entriesOf(directory).filter(name => !names.includes(name) && names.includes(name.toLowerCase()))
 }
 
 const withFiles = (recipe: RawRecipe): RawRecipe => withClasses(withWholePaths(recipe))

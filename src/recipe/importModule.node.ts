@@ -38,10 +38,22 @@ export async function importModule(file: string, say: Say = () => {}): Promise<R
   }
 }
 
-/** The text of a file. @throws RecipeError naming the file when it cannot be read */
+/**
+ * The text of a file in UTF-8, without the byte order mark that some editors and shells put before it.
+ * @throws RecipeError naming the file when it cannot be read, or is in UTF-16
+ */
 export function readText(file: string): string {
+  const bytes = bytesOf(file)
+  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
+    throw new RecipeError(`${file}: is in UTF-16, expected UTF-8: save it with that encoding`)
+  }
+  return bytes.toString('utf8').replace(/^\uFEFF/, '')
+}
+
+/** @throws RecipeError naming the file when it cannot be read */
+function bytesOf(file: string): Buffer {
   try {
-    return readFileSync(file, 'utf8')
+    return readFileSync(file)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     throw new RecipeError(`${file}: ${code === 'ENOENT' ? 'no such file' : message}`, { cause: error })

@@ -5,7 +5,7 @@ import type { ImageCollection, Subset } from '../data/dataset.ts'
 import { splitDataset, subsetOf } from '../data/split.ts'
 import { findModel } from '../models/index.ts'
 import { loadDataset } from '../recipe/datasets.node.ts'
-import { splitFolder } from '../recipe/files.node.ts'
+import { capitalSplits, splitFolder } from '../recipe/files.node.ts'
 import { imagesOf } from '../recipe/images.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { isCode } from '../recipe/rules.ts'
@@ -128,6 +128,11 @@ async function openFolder(recipe: Recipe, directory: string, listener: DataListe
     const check = corrupt === 'skip' && isScored ? 'pixels' : 'headers'
     const emptyClasses = isTrained ? 'refuse' : 'allow'
     return openPictures(path, '--set data.corrupt=skip', { shape, classes, corrupt, check, emptyClasses }, listener)
+  }
+  const capitals = capitalSplits(directory)
+  if (capitals.length > 0) {
+    const expected = capitals.map(name => name.toLowerCase()).join(', ')
+    listener.warn?.(`${directory}: not taken for splits: ${capitals.join(', ')}; they must be named ${expected}`)
   }
   const train = splitFolder(directory, 'train')
   if (train === undefined) return { train: await open(directory, true, true) }

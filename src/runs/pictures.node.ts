@@ -34,7 +34,16 @@ export async function openPictures(
   for (const { reason } of folder.skipped) warn(`left out: ${reason}`)
   if (folder.outside > 0) warn(`${path}: left out: ${countOf(folder.outside)} beside the folders of classes`)
   if (folder.ignored > 0) warn(`${path}: left out: ${describeOthers(folder.ignoredEndings)}`)
+  if (folder.repeatedLinks.length > 0) warn(`${path}: left out: ${describeLinks(folder.repeatedLinks)}`)
   return folder
+}
+
+/** The first few links to folders that are counted already. */
+function describeLinks(links: readonly string[]): string {
+  const shown = links.length > 5 ? `${links.slice(0, 4).join(', ')} and ${links.length - 4} more` : links.join(', ')
+  return links.length === 1
+    ? `a link to a folder that is counted already or holds the link (${shown})`
+    : `${links.length} links to folders that are counted already or hold the link (${shown})`
 }
 
 const countOf = (pictures: number): string => (pictures === 1 ? '1 picture' : `${pictures} pictures`)

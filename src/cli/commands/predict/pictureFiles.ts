@@ -2,7 +2,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { glob, isDynamicPattern } from 'tinyglobby'
-import { pictureNames } from '../../../data/folder.node.ts'
+import { pictureNames } from '../../../data/findPictures.node.ts'
 
 /**
  * The pictures that a word names, in the order of their paths: a file itself, whatever it is; all pictures of a folder, at any
