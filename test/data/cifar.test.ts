@@ -148,7 +148,7 @@ describe('downloads', () => {
   it('are thrown away when the hash is wrong, and refused answers and dead servers are named', async () => {
     const path = join(folder, 'file')
     const wrong = download({ url, path, hash: { algorithm: 'md5', hex: '00' } })
-    await expect(wrong).rejects.toThrow(`the md5 of what came is ${md5}, expected 00`)
+    await expect(wrong).rejects.toThrow(`the md5 of the download is ${md5}, expected 00`)
     expect(existsSync(path) || existsSync(`${path}.part`)).toBe(false)
     await expect(fetchTo(path, url.replace('file', 'missing'))).rejects.toThrow('the server answered 404 Not Found')
     server.closeAllConnections()
