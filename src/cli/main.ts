@@ -75,6 +75,24 @@ const fail = (thrown: unknown): void => {
   process.exitCode = exitCodeOf(error)
 }
 
+// What is thrown or refused where nobody waits for it, in a timer of a recipe for example.
+const failAtOnce = (thrown: unknown): never => {
+  fail(thrown)
+  process.exit()
+}
+process.on('uncaughtException', failAtOnce)
+process.on('unhandledRejection', failAtOnce)
+
+/** Whether the command has come to its end. */
+let isDone = false
+process.on('exit', code => {
+  if (isDone || code !== exitCodes.done) return
+  process.stderr.write(
+    'fovea: the process was ended before the command was done: a recipe, or what it imports, calls process.exit\n',
+  )
+  process.exitCode = exitCodes.failed
+})
+
 watchOutput()
 
 try {
@@ -83,6 +101,7 @@ try {
   if (!(error instanceof CommanderError)) fail(error)
   else process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage
 }
+isDone = true
 
 // Timers and sockets that a recipe has left open are no reason to stay.
 setTimeout(() => process.exit(), 2000).unref()

@@ -12,6 +12,7 @@ import type { ImageCollection } from '../data/dataset.ts'
 import { changesOf, type FileSizes, type Fingerprint, fileSizes, fingerprintOf } from '../data/fingerprint.node.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import type { RunData } from './data.node.ts'
+import { readFields } from './jsonFile.node.ts'
 import type { RunFolder } from './runFolder.node.ts'
 
 const splits = ['train', 'validation', 'test'] as const
@@ -144,13 +145,7 @@ function divisionOf({ train, validation }: RunData): string {
 }
 
 async function readFingerprint(run: string): Promise<RunFingerprint | undefined> {
-  const path = join(run, summaryFile)
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as RunFingerprint
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new Error(`${path}: cannot be read: ${(error as Error).message}`)
-  }
+  return (await readFields(join(run, summaryFile), ['parts'])) as RunFingerprint | undefined
 }
 
 /** The files of a part when the run began; without them a change is told by numbers alone. */

@@ -16,6 +16,7 @@ import type { Evaluation } from '../train/evaluate.ts'
 import type { EpochEvent, Score, ValidationEvent } from '../train/events.ts'
 import { type BestEpoch, bestEpoch } from '../train/session.ts'
 import type { LoggedEvent } from './eventLog.node.ts'
+import { readFields } from './jsonFile.node.ts'
 import { withRelativePaths } from './relativePaths.node.ts'
 import type { RunFolder } from './runFolder.node.ts'
 import { trainingSeconds } from './trainingTime.ts'
@@ -62,6 +63,12 @@ export const reportFile = 'report.html'
 export function measured({ loss, accuracy, samples }: Score): MeasuredScore {
   const right = Math.round(accuracy * samples)
   return { loss, accuracy, samples, right, interval: wilsonInterval(right, samples) }
+}
+
+/** The final numbers of a run; undefined before it is finished. @throws Error naming the file when it is damaged */
+export async function readResult(run: string): Promise<RunResult | undefined> {
+  const needed = ['engine', 'train', 'checkpoint']
+  return (await readFields(join(run, resultFile), needed, 'delete it to finish the run again')) as RunResult | undefined
 }
 
 /** What {@link writeResult} works with. */

@@ -1,12 +1,12 @@
 /** A study on the disk: what was asked for, in `study.json`, so that the same command goes on with it. */
 
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { makeFolder } from '../../data/fileError.node.ts'
 import type { EngineChoices } from '../../recipe/engine.ts'
 import { writeAtomic } from '../../runs/atomicFile.node.ts'
+import { readFields } from '../../runs/jsonFile.node.ts'
 import { RunLock } from '../../runs/runLock.node.ts'
 import { shellWord } from '../recipeOptions.ts'
 import { exitCodes, InterruptError, UsageError } from '../terminal/errors.ts'
@@ -60,11 +60,12 @@ async function agree(path: string, asked: object, growing: string | undefined): 
   const file = join(path, 'study.json')
   const wanted = JSON.parse(JSON.stringify(asked)) as Fields
   const sizeOf = (study: Fields): number => (growing === undefined ? 0 : Number(study[growing]))
-  if (!existsSync(file)) {
+  const found = await readFields(file)
+  if (!found) {
     await writeStudy(file, wanted)
     return sizeOf(wanted)
   }
-  const { first, ...known } = JSON.parse(await readFile(file, 'utf8')) as Fields
+  const { first, ...known } = found
   const size = growing === undefined ? {} : { [growing]: wanted[growing] }
   if (!isDeepStrictEqual({ ...known, ...size }, wanted)) {
     throw new UsageError(

@@ -1,13 +1,12 @@
 /** `fovea compare`: the curves and results of several runs together. */
 
-import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { parseStoredRecipe } from '../../../recipe/files.node.ts'
 import type { Recipe } from '../../../recipe/recipe.ts'
 import { type ComparedRun, comparisonPlot } from '../../../report/comparePlot.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { withRelativePaths } from '../../../runs/relativePaths.node.ts'
-import { resultFile } from '../../../runs/result.node.ts'
+import { readResult } from '../../../runs/result.node.ts'
 import { RunFolder } from '../../../runs/runFolder.node.ts'
 import { trainingSeconds } from '../../../runs/trainingTime.ts'
 import { formatPercent, formatSignificant } from '../../../text/format.ts'
@@ -100,12 +99,12 @@ async function readRun(path: string, name: string): Promise<ReadRun> {
   if (steps.length === 0) throw new CommandError(`${path}: has no steps to compare`)
   // Runs of different batch sizes are compared by epochs.
   const perEpoch = events.find(event => event.type === 'start')?.stepsPerEpoch ?? steps.length
-  const result = await readFile(join(path, resultFile), 'utf8').catch(() => undefined)
+  const result = await readResult(path)
   return {
     name,
     recipe,
     seconds: trainingSeconds(events),
-    ...(result !== undefined && { result: JSON.parse(result) }),
+    ...(result && { result }),
     loss: steps.map(({ step, loss }) => [step / perEpoch, loss] as const),
     validation: events
       .filter(event => event.type === 'validation')

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FileError } from '../../../data/fileError.node.ts'
 import type { Recipe } from '../../../recipe/recipe.ts'
-import { type RunResult, reportFile, resultFile } from '../../../runs/result.node.ts'
+import { type RunResult, readResult, reportFile, resultFile } from '../../../runs/result.node.ts'
 import type { RunFolder } from '../../../runs/runFolder.node.ts'
 import { formatCount, formatDuration, formatPercent, formatSignificant } from '../../../text/format.ts'
 import type { DivergedError, SessionOutcome } from '../../../train/session.ts'
@@ -50,13 +50,8 @@ export async function unwritten(error: FileError, folder: RunFolder | undefined)
 
 /** A run that is complete is not trained again: its result is shown. */
 export async function showFinished(folder: RunFolder, options: Output): Promise<void> {
-  const path = join(folder.path, resultFile)
-  let result: RunResult
-  try {
-    result = JSON.parse(await readFile(path, 'utf8')) as RunResult
-  } catch (error) {
-    throw new CommandError(`${path}: cannot be read: ${(error as Error).message}; delete it to finish the run again`)
-  }
+  const result = await readResult(folder.path)
+  if (!result) throw new CommandError(`${folder.path}: ${resultFile} is gone`)
   if (!options.json && !options.quiet) print(`${folder.path}: this run is finished`)
   showResult(folder, result, options)
 }
