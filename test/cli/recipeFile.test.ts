@@ -265,7 +265,7 @@ describe('image folders', () => {
     const args = ['train', recipe, '--data', 'folder:broken', '--epochs', '2', '--name', 'broken', '--quiet']
     const refused = await fovea(cwd, args)
     expect(refused.code).toBe(1)
-    expect(refused.stderr).toMatch(/1 of 21 pictures cannot be read; .*--set data\.corrupt=skip .*dark\/noise\.png: /)
+    expect(refused.stderr).toMatch(/1 of 21 pictures cannot be read; .*--set data\.corrupt=skip; .*dark\/noise\.png: /)
     const { stderr } = await succeed(cwd, [...args, '--set', 'data.corrupt=skip'])
     const lines = stderr.trim().split('\n')
     for (const file of ['train/dark/noise.png', 'train/light/2.jpeg', 'test/light/1.jpeg'])

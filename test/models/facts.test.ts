@@ -107,7 +107,7 @@ describe('receptive field and total stride', () => {
     ['resnet101-v1', 'layer4.2', 1027, 32],
     ['resnet152-v1', 'layer4.2', 1507, 32],
   ])('%s %s: %d, %d', (name, path, size, stride) => {
-    expect(rowAt(summaryOf(name), path).receptiveField).toEqual({ size: [size, size], stride: [stride, stride] })
+    expect(rowAt(summaryOf(name), path).receptiveField).toMatchObject({ size: [size, size], stride: [stride, stride] })
   })
 })
 
