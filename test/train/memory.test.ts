@@ -16,7 +16,6 @@ import { sequential } from '../../src/nn/sequential.ts'
 import { swa } from '../../src/optim/average.ts'
 import { sgd } from '../../src/optim/sgd.ts'
 import { MemoryError } from '../../src/plan/memoryError.ts'
-import type { Program } from '../../src/plan/program.ts'
 import type { TrainEvent } from '../../src/train/events.ts'
 import { largestBatch } from '../../src/train/largestBatch.ts'
 import { trainingProgram } from '../../src/train/programs.ts'
@@ -51,6 +50,16 @@ const network = (channels = 4) =>
     flatten(),
     linear(channels, 3),
   ).initialize(0)
+
+/** An engine that compiles in another way, and is otherwise the same. */
+const compilingWith = (engine: Engine, compile: Engine['compile']): Engine =>
+  new Proxy(engine, {
+    get(target, name) {
+      if (name === 'compile') return compile
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
 
 async function eventsOf(options: Partial<TrainerOptions> & Pick<TrainerOptions, 'engine'>): Promise<TrainEvent[]> {
   const trainer = new Trainer({
@@ -87,20 +96,16 @@ describe('programs of a run', () => {
   ])('are compiled before the first step: %s', async (_, options) => {
     const engine = engineOf()
     const calls: string[] = []
-    const watched: Engine = Object.create(engine, {
-      compile: {
-        value: async (program: Program) => {
-          calls.push('compile')
-          const executable = await engine.compile(program)
-          const run = executable.run.bind(executable)
-          return Object.assign(executable, {
-            run: (...args: Parameters<typeof run>) => {
-              calls.push('run')
-              return run(...args)
-            },
-          })
+    const watched = compilingWith(engine, async program => {
+      calls.push('compile')
+      const executable = await engine.compile(program)
+      const run = executable.run.bind(executable)
+      return Object.assign(executable, {
+        run: (...args: Parameters<typeof run>) => {
+          calls.push('run')
+          return run(...args)
         },
-      },
+      })
     })
     const events = await eventsOf({ engine: watched, ...options })
     expect(events.at(-1)!.type).toBe('done')
@@ -128,13 +133,9 @@ describe('programs of a run', () => {
 
   it('of a diagnosis that does not fit end no run: the alarms are left out, which is said', async () => {
     const engine = engineOf()
-    const small: Engine = Object.create(engine, {
-      compile: {
-        value: async (program: Program) => {
-          if ('layer 0' in program.outputs) throw new MemoryError({ bytes: 5e9, limit: 2 ** 32 })
-          return engine.compile(program)
-        },
-      },
+    const small = compilingWith(engine, async program => {
+      if ('layer 0' in program.outputs) throw new MemoryError({ bytes: 5e9, limit: 2 ** 32 })
+      return engine.compile(program)
     })
     const events = await eventsOf({ engine: small, alarms: true })
     const notices = events.filter(event => event.type === 'notice' && event.kind === 'alarms')
