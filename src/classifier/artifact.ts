@@ -8,7 +8,7 @@
  *     constant:K                      the values of a large constant of the graph
  */
 import type { InputShape } from '../data/prepare.ts'
-import { openSafetensors, writeSafetensors } from '../formats/safetensors.ts'
+import { isSafetensors, openSafetensors, writeSafetensors } from '../formats/safetensors.ts'
 import type { ByteSource } from '../formats/source.ts'
 import { WeightsError, type WeightsFile } from '../formats/weightsFile.ts'
 import { input } from '../graph/sources.ts'
@@ -119,8 +119,7 @@ export async function readClassifier(source: ByteSource): Promise<ClassifierCont
 }
 
 async function openArtifact(source: ByteSource): Promise<WeightsFile> {
-  const isSafetensors = source.size > 8 && (await source.read(8, 9))[0] === 0x7b
-  if (!isSafetensors) throw new ClassifierError(`${source.name}: is no classifier: ${howToMake}`)
+  if (!(await isSafetensors(source))) throw new ClassifierError(`${source.name}: is no classifier: ${howToMake}`)
   return openSafetensors(source)
 }
 

@@ -112,7 +112,8 @@ export async function classifierOf<P>(
   return Object.assign(classify, { info, classes, close })
 }
 
-function ranked(probabilities: Float32Array, classes: readonly string[]): ClassProbability[] {
+/** All classes, the most probable first. @internal */
+export function ranked(probabilities: Float32Array, classes: readonly string[]): ClassProbability[] {
   return [...probabilities]
     .map((probability, index) => ({ class: classes[index], index, probability }))
     .sort((a, b) => b.probability - a.probability)

@@ -29,6 +29,10 @@ export class SafetensorsError extends WeightsError {
 /** Longest header that is read, in bytes: the limit of the format's own implementation. */
 export const maxHeaderBytes = 100_000_000
 
+/** Whether a file may be one of these: its ninth byte begins a JSON header; in a zip archive and a pickle it is something else. */
+export const isSafetensors = async (source: ByteSource): Promise<boolean> =>
+  source.size > 8 && (await source.read(8, 9))[0] === 0x7b
+
 /**
  * Opens a safetensors file. Tensors of types that are not read are listed like all others.
  * @throws SafetensorsError naming the tensor and the rule it breaks.

@@ -3,7 +3,7 @@
  * code reads a file on the disk, a download, and a file that was dropped on a page.
  */
 import { openPyTorch } from './pytorch.ts'
-import { openSafetensors } from './safetensors.ts'
+import { isSafetensors, openSafetensors } from './safetensors.ts'
 import { type ByteSource, type FileContents, sourceOf } from './source.ts'
 import type { WeightsFile } from './weightsFile.ts'
 
@@ -23,7 +23,5 @@ export async function openWeights(contents: FileContents, name?: string): Promis
 
 /** As {@link openWeights}, of a source that is read a range at a time. */
 export async function openSource(source: ByteSource): Promise<WeightsFile> {
-  // The ninth byte of a safetensors file begins its JSON header; in a zip archive and a pickle it is something else.
-  const isSafetensors = source.size > 8 && (await source.read(8, 9))[0] === 0x7b
-  return isSafetensors ? openSafetensors(source) : openPyTorch(source)
+  return (await isSafetensors(source)) ? openSafetensors(source) : openPyTorch(source)
 }

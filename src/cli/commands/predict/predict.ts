@@ -1,5 +1,6 @@
 /** `fovea predict`: what a trained model sees in pictures. */
 
+import { ranked } from '../../../classifier/classifier.ts'
 import type { ImageDataset } from '../../../data/dataset.ts'
 import { ImageError } from '../../../data/errors.ts'
 import { subsetOf } from '../../../data/split.ts'
@@ -157,8 +158,6 @@ async function answersOf(
 }
 
 function best(probabilities: Float32Array, classes: readonly string[], top: number) {
-  return [...probabilities]
-    .map((probability, k) => ({ class: classes[k]!, probability }))
-    .sort((a, b) => b.probability - a.probability)
-    .slice(0, top)
+  const first = ranked(probabilities, classes).slice(0, top)
+  return first.map(({ class: name, probability }) => ({ class: name, probability }))
 }
