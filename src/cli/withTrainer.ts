@@ -8,6 +8,7 @@ import { type TrainingOptions, trainingOptions } from '../recipe/parts.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { loadSetup, readRecipeFile } from '../recipe/recipeFile.node.ts'
 import { createTrainer } from '../recipe/trainer.ts'
+import { blamingFunctions } from '../recipe/userCode.node.ts'
 import { loadData, type RunData } from '../runs/data.node.ts'
 import { openPretrained } from '../runs/pretrained.node.ts'
 import type { Trainer, TrainerOptions } from '../train/trainer.ts'
@@ -46,12 +47,14 @@ export async function withTrainer<T>(
   const { train = data.train, options, augment } = change(data)
   const engine: Engine = startEngine(recipe, choices)
   try {
-    const setup = await loadSetup(recipe, warn)
-    const model = await createInitialModel(setup, openPretrained(note))
-    const changed = { alarms: false, ...options?.(trainingOptions(setup)) }
-    return await use(
-      await createTrainer(setup, { engine, model, train, ...(augment === false && { augment }), ...changed }),
-    )
+    return await blamingFunctions(recipe, async () => {
+      const setup = await loadSetup(recipe, warn)
+      const model = await createInitialModel(setup, openPretrained(note))
+      const changed = { alarms: false, ...options?.(trainingOptions(setup)) }
+      return use(
+        await createTrainer(setup, { engine, model, train, ...(augment === false && { augment }), ...changed }),
+      )
+    })
   } finally {
     await engine.close()
   }

@@ -80,7 +80,7 @@ export async function cifar100(source: CifarSource = {}): Promise<DatasetSplits>
   const directory = source.directory ?? (await fetched(cifar100Archive, source))
   const names = join(directory, 'fine_label_names.txt')
   if (!existsSync(names)) throw new DatasetError(`${names} is missing: expected the files of the binary version`)
-  const classes = (await readFile(names, 'utf8')).split('\n').filter(line => line !== '')
+  const classes = (await readFile(names, 'utf8')).split(/\r?\n/).filter(line => line !== '')
   return read(cifar100Archive, directory, classes, 2)
 }
 

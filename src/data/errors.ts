@@ -2,7 +2,12 @@
 
 /** Thrown for data that cannot be used: broken files, wrong counts, labels out of range. Says what and which rule. */
 export class DatasetError extends Error {
-  override readonly name = 'DatasetError'
+  override readonly name: string = 'DatasetError'
+}
+
+/** Thrown for a split that images cannot be divided into: too many are to be held back, or too many folds. */
+export class SplitError extends DatasetError {
+  override readonly name = 'SplitError'
 }
 
 /** Thrown for a picture that cannot be used. Names the file and says why. */

@@ -49,6 +49,18 @@ export async function findPictures(
   }
 }
 
+/**
+ * The pictures of one folder, at any depth, in the order of names. Hidden files and folders are left out.
+ * @returns their paths from the folder
+ * @throws DatasetError for a folder that cannot be read
+ */
+export async function picturesIn(folder: string): Promise<string[]> {
+  const search = new Search(folder, await realpath(folder), 1)
+  const listing = await search.everything()
+  await search.followLinks()
+  return listing.flatMap(flat).map(({ file }) => file)
+}
+
 interface Picture {
   readonly file: string
   readonly label: number
@@ -89,8 +101,13 @@ class Search {
   constructor(directory: string, real: string, classes: number) {
     this.#directory = directory
     this.#real = real
-    this.#visited = new Set([real])
+    this.#visited = new Set()
     this.ignored = Array.from({ length: classes + 1 }, () => ({}))
+  }
+
+  /** All that is in the directory. */
+  everything(): Promise<Listing> {
+    return this.#visit(this.#directory, this.#real, 0, [])
   }
 
   /** The folder of a class. */

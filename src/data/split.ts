@@ -4,7 +4,7 @@
  */
 import { shuffledIndices } from '../random/philox.ts'
 import type { ImageCollection, ImageDataset, Subset } from './dataset.ts'
-import { DatasetError } from './errors.ts'
+import { DatasetError, SplitError } from './errors.ts'
 import { apportion, placesByClass } from './stratify.ts'
 
 /** Two subsets without a common image. */
@@ -45,7 +45,7 @@ export function subsetOf<D extends ImageCollection>(data: D | Subset<D>, limit?:
  * @param data a data set, or a subset of one
  * @param options.validation share of the images when below 1 (rounded to whole images), else their number; 0 for none
  * @param options.seed chooses the images
- * @throws DatasetError when `validation` is negative, a fractional number above 1, or leaves nothing to train on.
+ * @throws SplitError when `validation` is negative, a fractional number above 1, or leaves nothing to train on.
  *
  * @example
  * const { train, validation } = splitDataset((await mnist()).train, { validation: 0.1, seed: 0 })
@@ -61,10 +61,10 @@ export function splitDataset<D extends ImageCollection>(
   const total = whole.indices.length
   const held = validation < 1 ? Math.round(validation * total) : validation
   if (!Number.isInteger(held) || held < 0) {
-    throw new DatasetError(`${name}: validation (=${validation}) must be a share 0 … 1 or a whole number of images`)
+    throw new SplitError(`${name}: validation (=${validation}) must be a share 0 … 1 or a whole number of images`)
   }
   if (held >= total) {
-    throw new DatasetError(`${name}: validation (=${validation}) leaves none of the ${total} images to train on`)
+    throw new SplitError(`${name}: validation (=${validation}) leaves none of the ${total} images to train on`)
   }
   const [chosen, train] = divide(whole, shuffledIndices(total, seed, 0, 'split'), sizes => {
     const most = total - held >= sizes.length ? sizes.map(size => size - 1) : sizes

@@ -8,7 +8,7 @@ import type { Variable } from '../graph/variable.ts'
 import type { Parameter } from '../nn/module.ts'
 import { isWeight } from './groups.ts'
 import type { Optimizer } from './optimizer.ts'
-import { formatPattern, matchesPath, type PathPattern } from './patterns.ts'
+import { type PathPattern, pathsFitting } from './patterns.ts'
 import { type OpenSlot, OptimizerState } from './slots.ts'
 
 /** One step, as a transform sees it. */
@@ -97,7 +97,7 @@ export function eachTensor(
 
 /**
  * The paths of tensors that a pattern fits; without a pattern those of weights, not of biases or norms.
- * @throws Error when the pattern fits none.
+ * @throws PatternError when the pattern fits none.
  */
 export function selectPaths(
   owner: string,
@@ -106,11 +106,7 @@ export function selectPaths(
 ): string[] {
   const paths = [...values.keys()]
   if (match === undefined) return paths.filter(path => isWeight(path, values.get(path)!.shape.length))
-  const selected = paths.filter(path => matchesPath(match, path))
-  if (selected.length > 0) return selected
-  throw new Error(
-    `${owner}: ${formatPattern(match)} matches none of the parameters (${paths.slice(0, 3).join(', ')}, …)`,
-  )
+  return pathsFitting(`${owner}:`, match, paths)
 }
 
 function split(parts: readonly (Transform | Optimizer)[]) {

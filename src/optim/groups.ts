@@ -1,7 +1,7 @@
 /** Parameter groups: which parameters learn faster, slower or not at all, and which are decayed. */
 import type { Parameter } from '../nn/module.ts'
 import { checkOption } from './options.ts'
-import { formatPattern, matchesPath, type PathPattern } from './patterns.ts'
+import { matchesPath, type PathPattern, PatternError, pathsFitting } from './patterns.ts'
 
 /** Exceptions for some parameters. Where several groups fit a parameter, later ones override earlier ones. */
 export interface ParameterGroup {
@@ -69,16 +69,12 @@ export class ParameterGroups {
     return rule
   }
 
-  /** All but the frozen parameters. @throws Error naming a pattern that fits no parameter, or when all are frozen. */
+  /** All but the frozen parameters. @throws PatternError naming a pattern that fits no parameter, or when all are frozen. */
   trained(parameters: ReadonlyMap<string, Parameter>): Map<string, Parameter> {
     const paths = [...parameters.keys()]
-    for (const { match } of this.#groups) {
-      if (paths.some(path => matchesPath(match, path))) continue
-      const some = paths.slice(0, 3).join(', ')
-      throw new Error(`${this.#owner}: the group ${formatPattern(match)} matches none of the parameters (${some}, …)`)
-    }
+    for (const { match } of this.#groups) pathsFitting(`${this.#owner}: the group`, match, paths)
     const left = [...parameters].filter(([path, { shape }]) => !this.ruleOf(path, shape.length).frozen)
-    if (left.length === 0 && paths.length > 0) throw new Error(`${this.#owner}: every parameter is frozen`)
+    if (left.length === 0 && paths.length > 0) throw new PatternError(`${this.#owner}: every parameter is frozen`)
     return new Map(left)
   }
 }

@@ -14,8 +14,25 @@ export function matchesPath(pattern: PathPattern, path: string): boolean {
   )
 }
 
+/** Thrown for a pattern that fits no parameter, or with others every one. Names it. */
+export class PatternError extends Error {
+  override readonly name = 'PatternError'
+}
+
+/**
+ * The paths that a pattern fits.
+ * @param before words before the pattern in messages, `sgd: the group`
+ * @throws PatternError when it fits none
+ */
+export function pathsFitting(before: string, pattern: PathPattern, paths: readonly string[]): string[] {
+  const fitting = paths.filter(path => matchesPath(pattern, path))
+  if (fitting.length > 0) return fitting
+  const some = paths.slice(0, 3).join(', ')
+  throw new PatternError(`${before} ${formatPattern(pattern)} matches none of the parameters (${some}, …)`)
+}
+
 /** A pattern as messages show it. */
-export function formatPattern(pattern: PathPattern): string {
+function formatPattern(pattern: PathPattern): string {
   return listOf(pattern)
     .map(part => (typeof part === 'string' ? `'${part}'` : String(part)))
     .join(' or ')

@@ -25,7 +25,7 @@ export class ScheduleError extends RangeError {
 export function factorOf(schedule: Schedule, step: number, totalSteps: number, what = 'schedule'): number {
   const factor: unknown = schedule(step, totalSteps)
   if (typeof factor === 'number' && Number.isFinite(factor)) return factor
-  const kind = typeof factor === 'number' || factor === undefined ? '' : ` (a ${typeof factor})`
+  const kind = typeof factor === 'number' || factor === undefined ? '' : ` (of type ${typeof factor})`
   const given = `${typeof factor === 'string' ? JSON.stringify(factor) : String(factor)}${kind}`
   throw new ScheduleError(`${what} gave ${given} for step ${step} of ${totalSteps}, expected a finite number`)
 }

@@ -20,6 +20,12 @@ export function rawRecipe(recipe: RawRecipe, name: string, referenceTo: (part: s
   )
 }
 
+/** An item of a list. @throws RecipeError for a hole in the list, and as `toData` */
+function itemOf(item: unknown, path: string, name: string, above: readonly unknown[]): unknown {
+  if (item === undefined) throw new RecipeError(`${name}: ${path} is undefined, expected a value: a list has no holes`)
+  return toData(item, path, name, above)
+}
+
 /** Objects within objects: a recipe needs a few. */
 const deepest = 50
 
@@ -45,7 +51,7 @@ function toData(value: unknown, path: string, name: string, above: readonly unkn
   if (above.includes(value)) return refuse('a part of itself')
   if (above.length >= deepest) return refuse(`nested deeper than ${deepest} levels`)
   const inner = [...above, value]
-  if (Array.isArray(value)) return value.map((item, k) => toData(item, `${path}.${k}`, name, inner))
+  if (Array.isArray(value)) return Array.from(value, (item, k) => itemOf(item, `${path}.${k}`, name, inner))
   // A pipeline of another copy of this package is one, too.
   if ('spec' in value && typeof value.spec === 'function') return (value.spec as () => unknown)()
   return Object.fromEntries(

@@ -8,7 +8,7 @@ import { codeFrame } from './codeFrame.ts'
 import type { RawRecipe } from './complete.ts'
 import { RecipeError, SourceError } from './errors.ts'
 import { recipeFromFlat } from './flat.ts'
-import { checkedFunction, functionParts, type RecipeFunctions } from './functions.ts'
+import { called, checkedFunction, functionParts, type RecipeFunctions } from './functions.ts'
 import { importModule, programNames, readText, type Say } from './importModule.node.ts'
 import { rawRecipe } from './raw.ts'
 import type { Recipe } from './recipe.ts'
@@ -33,7 +33,8 @@ export async function readRecipeFile(file: string, say?: Say): Promise<RawRecipe
   return dataOf(await exportedRecipe(file, say), file)
 }
 
-const dataOf = (recipe: RawRecipe, file: string): RawRecipe => rawRecipe(recipe, file, () => referenceTo(file))
+const dataOf = (recipe: RawRecipe, file: string): RawRecipe =>
+  called(`${file}: the recipe`, () => rawRecipe(recipe, file, () => referenceTo(file)))
 
 /**
  * A recipe that is ready to run: with the functions that it refers to, from their files.

@@ -4,7 +4,10 @@ import { readFileSync } from 'node:fs'
 import { dirname, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { codeFrame, type Place } from './codeFrame.ts'
-import { SourceError } from './errors.ts'
+import { RecipeError, SourceError } from './errors.ts'
+import { asError, functionParts } from './functions.ts'
+import type { Recipe } from './recipe.ts'
+import { isCode } from './rules.ts'
 
 /** The folder of this package's own code. */
 const packageCode = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -20,6 +23,25 @@ export function sourceErrorOf(error: unknown): SourceError | undefined {
   if (!(error instanceof Error) || error instanceof SourceError) return error instanceof SourceError ? error : undefined
   const found = placeOf(error)
   return found ? sourceError(found, error) : sourceErrorOf(error.cause)
+}
+
+/**
+ * Runs something with a recipe, whose functions may give what nothing can be computed with.
+ * @throws RecipeError naming the file with the functions, for an error of the language or of shapes that has no place in a file
+ * of the user's, and for what is no error; every other error as it is thrown
+ */
+export async function blamingFunctions<T>(recipe: Recipe, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (thrown) {
+    const reference: unknown = functionParts.map(part => recipe[part]).find(isCode)
+    if (!isCode(reference)) throw thrown
+    const file = shortPath(reference.file)
+    const error = asError(`${file}: its code`, thrown)
+    // By name: the functions may use another copy of this package.
+    if (!['TypeError', 'RangeError', 'ShapeError'].includes(error.name) || sourceErrorOf(error)) throw error
+    throw new RecipeError(`${file}: ${error.message}`, { cause: error })
+  }
 }
 
 /**

@@ -3,7 +3,7 @@
  * (bagging, Breiman 1996).
  */
 import type { ImageCollection, Subset } from '../data/dataset.ts'
-import { DatasetError } from '../data/errors.ts'
+import { DatasetError, SplitError } from '../data/errors.ts'
 import type { TrainValidation } from '../data/split.ts'
 import { placesByClass } from '../data/stratify.ts'
 import { RandomSequence, shuffledIndices } from '../random/philox.ts'
@@ -21,7 +21,7 @@ export interface Fold {
 /**
  * Holds one of k folds back. The folds are of equal size (up to one image), have no image in common, and together are all
  * images; each has its share of every class (stratified).
- * @throws DatasetError when there are fewer images than folds, or no such fold.
+ * @throws SplitError when there are fewer images than folds; DatasetError when there is no such fold.
  * @example foldSplit(subsetOf(train), { of: 5, index: 0, seed: 0 })
  */
 export function foldSplit<D extends ImageCollection>(
@@ -29,7 +29,7 @@ export function foldSplit<D extends ImageCollection>(
   { of, index, seed }: Fold,
 ): TrainValidation<D> {
   if (!Number.isInteger(of) || of < 2 || of > indices.length) {
-    throw new DatasetError(`${dataset.name}: ${of} folds of ${indices.length} images: expected 2 to as many as images`)
+    throw new SplitError(`${dataset.name}: ${of} folds of ${indices.length} images: expected 2 to as many as images`)
   }
   if (!Number.isInteger(index) || index < 0 || index >= of) {
     throw new DatasetError(`${dataset.name}: there is no fold ${index} of ${of}`)

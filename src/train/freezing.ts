@@ -1,7 +1,7 @@
 /** Parameters that stay as they are, for good or until an epoch: freezing, and gradual unfreezing (Howard and Ruder 2018). */
 import type { Module } from '../nn/module.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
-import { formatPattern, matchesPath, type PathPattern } from '../optim/patterns.ts'
+import { matchesPath, type PathPattern, PatternError, pathsFitting } from '../optim/patterns.ts'
 
 /** The parameters to freeze, and for how long. */
 export interface Freeze {
@@ -23,18 +23,14 @@ export function freezing(optimizer: Optimizer, frozen: readonly PathPattern[]): 
     trained(parameters) {
       const isFrozen = (path: string): boolean => frozen.some(pattern => matchesPath(pattern, path))
       const left = [...optimizer.trained(parameters)].filter(([path]) => !isFrozen(path))
-      if (left.length === 0) throw new Error(`${optimizer.name}: every parameter is frozen`)
+      if (left.length === 0) throw new PatternError(`${optimizer.name}: every parameter is frozen`)
       return new Map(left)
     },
   }
 }
 
-/** @throws Error naming a pattern that fits no parameter of the model. */
+/** @throws PatternError naming a pattern that fits no parameter of the model. */
 export function checkFreeze(model: Module, freeze: readonly Freeze[]): void {
   const paths = [...model.parameters().keys()]
-  for (const { match } of freeze) {
-    if (paths.some(path => matchesPath(match, path))) continue
-    const some = paths.slice(0, 3).join(', ')
-    throw new Error(`freeze: ${formatPattern(match)} matches none of the parameters (${some}, …)`)
-  }
+  for (const { match } of freeze) pathsFitting('freeze:', match, paths)
 }

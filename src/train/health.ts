@@ -7,14 +7,14 @@ import type { BatchSource } from '../data/batches.ts'
 import { gradients } from '../graph/gradient.ts'
 import { abs, equal, square } from '../graph/ops/elementwise.ts'
 import { max, mean } from '../graph/ops/reduce.ts'
-import type { Scalar, Tensor } from '../graph/tensor.ts'
+import type { Tensor } from '../graph/tensor.ts'
 import type { Loss } from '../nn/losses.ts'
 import type { AuxiliaryOutput, ForwardContext, Module, Parameter } from '../nn/module.ts'
 import { isWeight } from '../optim/groups.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import type { Program } from '../plan/program.ts'
 import type { NoticeEvent } from './events.ts'
-import { batchInputs, type SampleShape, trainingKey } from './programs.ts'
+import { batchInputs, logitsOf, lossOf, type SampleShape, trainingKey } from './programs.ts'
 
 /** Statistics of a layer's values for a batch. */
 export interface LayerHealth {
@@ -64,8 +64,8 @@ export function healthProgram(
   const auxiliary: AuxiliaryOutput[] = []
   const context: ForwardContext = { training: true, key: trainingKey(), updates: new Map(), auxiliary }
   const { images, labels } = batchInputs(shape, batch, softLabels)
-  const logits = model.forward(images, context)
-  const value = loss.forward(logits, labels)
+  const logits = logitsOf(model, images, context)
+  const value = lossOf(loss, logits, labels)
   const outputs: Record<string, Tensor> = { loss: value }
   const layers = labeled(logits).map((tensor, k) => {
     outputs[`layer ${k}`] = mean(abs(tensor))
@@ -76,7 +76,7 @@ export function healthProgram(
   })
   const parameters = [...optimizer.trained(model.parameters())]
   const slopes = gradients(
-    value as Scalar,
+    value,
     parameters.map(([, { tensor }]) => tensor),
   )
   parameters.forEach(([, parameter], k) => {

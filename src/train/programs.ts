@@ -65,10 +65,10 @@ export function trainingProgram(
   const context: ForwardContext = { training: true, key, updates: new Map(), auxiliary }
   const { images, labels } = batchInputs(shape, batch, extras.softLabels)
   const logits = logitsOf(model, images, context)
-  const own = loss.forward(logits, labels)
+  const own = lossOf(loss, logits, labels)
   const parameters = optimizer.trained(model.parameters())
   const total = auxiliary.reduce<Tensor>(
-    (sum, part) => add(sum, mul(loss.forward(part.logits as Matrix, labels), part.weight)),
+    (sum, part) => add(sum, mul(lossOf(loss, part.logits as Matrix, labels), part.weight)),
     extras.penalty ? add(own, extras.penalty.of(parameters)) : own,
   )
   // Simplified before differentiation, so that the gradient is that of the cheaper graph.
@@ -150,6 +150,8 @@ function updatesOf(
   const momentum = scheduledMomentum ? ([input('momentum', [])] as const) : ([] as const)
   const rate = input('learningRate', [])
   const updates = optimizer.update(parameters, total?.gradients ?? gradients, rate, ...momentum)
+  const isMap = updates instanceof Map && [...updates].every(pair => pair.every(part => Array.isArray(part?.shape)))
+  if (!isMap) throw new ShapeError(`optimizer: its update gave no map from variables to their new values`)
   return new Map([...updates, ...(total?.updates ?? [])])
 }
 
@@ -185,9 +187,20 @@ export function checkOutputs(outputs: number, { name, classes }: Pick<ImageColle
 
 /** A model's answers `[N, outputs]`. @throws ShapeError when they are not that. @internal */
 export function logitsOf(model: Module, images: Tensor, context: ForwardContext): Matrix {
-  const logits = model.forward(images, context)
+  const logits: Tensor | undefined = model.forward(images, context)
+  if (!Array.isArray(logits?.shape)) {
+    throw new ShapeError(`model: its forward gave ${String(logits)}, expected logits [${images.shape[0]}, classes]`)
+  }
   if (logits.shape.length !== 2 || logits.shape[0] !== images.shape[0]) {
     throw new ShapeError(`model: expected logits [${images.shape[0]}, classes], got ${formatShape(logits.shape)}`)
   }
   return logits as Matrix
+}
+
+/** The loss of a batch. @throws ShapeError when it is not one number. @internal */
+export function lossOf(loss: Loss, logits: Matrix, labels: Tensor): Scalar {
+  const value: Tensor | undefined = loss.forward(logits, labels)
+  if (value?.shape?.length === 0 && value.dtype === 'f32') return value as Scalar
+  const found = Array.isArray(value?.shape) ? `${value.dtype} ${formatShape(value.shape)}` : String(value)
+  throw new ShapeError(`loss: its forward gave ${found}, expected the mean loss of the batch, f32 []`)
 }

@@ -28,7 +28,7 @@ describe('oneLine', () => {
 it('describes an error in one line, or with its stack', () => {
   expect(describeError(new Error('a.png: no such file'), false)).toBe('fovea: a.png: no such file')
   expect(describeError(new Error('a.png: no such file'), true)).toMatch(/^fovea: Error: a\.png: no such file\n +at /)
-  expect(describeError('thrown text', false)).toBe('fovea: thrown text')
+  expect(describeError('thrown text', false)).toBe('fovea: code of the recipe threw "thrown text", which is not an Error')
 })
 
 it('shows the place in a file below the message', () => {
@@ -44,5 +44,5 @@ it('after a signal, the exit code is 128 and the number of the signal, as shells
 
 it('tells kinds of failure apart by the exit code', () => {
   const thrown = [new Error('x'), new CommandError('x'), new UsageError('x'), new SourceError('x', ''), 'x']
-  expect(thrown.map(exitCodeOf)).toEqual([1, 1, 2, 2, 1])
+  expect(thrown.map(exitCodeOf)).toEqual([1, 1, 2, 2, 2])
 })

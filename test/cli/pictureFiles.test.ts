@@ -120,6 +120,15 @@ describe('picturesOf', () => {
     expect(await picturesOf(at('circle'))).toEqual({ files: [at('circle/x.png')] })
   })
 
+  it('a folder that is linked to from beside it is read once, and under its own name', async () => {
+    mkdirSync(at('siblings/real'), { recursive: true })
+    writeFileSync(at('siblings/real/x.png'), '')
+    symlinkSync('real', at('siblings/before'))
+    symlinkSync(at('scans'), at('siblings/scans'))
+    const { files } = (await picturesOf(at('siblings'))) as { files: string[] }
+    expect(files).toEqual([at('siblings/real/x.png'), ...sorted.map(name => at(join('siblings', name)))])
+  })
+
   it('a file whose name looks like a pattern is that file', async () => {
     writeFileSync(at('a[1].png'), '')
     expect(await picturesOf(at('a[1].png'))).toEqual({ files: [at('a[1].png')] })

@@ -117,6 +117,7 @@ describe('is shown at its place, with exit code 2', () => {
 
 describe('is refused in one line, with exit code 2', () => {
   const network = "import { flatten, linear, sequential } from 'fovea/nn'\n"
+  const own = "import { Module } from 'fovea/nn'\nclass Net extends Module { forward() {} }\n"
   it.each([
     [
       'a model that gives nothing',
@@ -151,7 +152,53 @@ describe('is refused in one line, with exit code 2', () => {
     [
       'a schedule that gives a text',
       "export default { schedule: () => '1' }",
-      'its schedule gave "1" (a string) for step 0 of 20',
+      'its schedule gave "1" (of type string) for step 0 of 20',
+    ],
+    [
+      'a class for a model',
+      'export default { model: class Net {} }',
+      'its model is a class, expected a function: () => new Net()',
+    ],
+    [
+      'a model that throws no error',
+      'export default { model: () => { throw undefined } }',
+      'its model threw undefined, which is not an Error',
+    ],
+    [
+      'a schedule that throws no error',
+      'export default { schedule: () => { throw 0 } }',
+      'its schedule threw 0, which is not an Error',
+    ],
+    [
+      'a loss that throws no error',
+      'export default { loss: () => ({ forward: () => { throw { a: 1 } } }) }',
+      'its code threw {"a":1}, which is not an Error',
+    ],
+    [
+      'a getter that throws no error',
+      'export default { get data() { throw null } }',
+      'the recipe threw null, which is not an Error',
+    ],
+    [
+      'a model that computes nothing',
+      `${own}export default { model: () => new Net() }`,
+      'model: its forward gave undefined, expected logits [',
+    ],
+    [
+      'a loss that is a number',
+      'export default { loss: () => ({ forward: () => 1 }) }',
+      'loss: its forward gave 1, expected the mean loss of the batch, f32 []',
+    ],
+    ['a loss for each image', 'export default { loss: () => ({ forward: x => x }) }', 'loss: its forward gave f32 ['],
+    [
+      'an optimizer that gives nothing',
+      `import { sgd } from 'fovea/optim'\nexport default { optimizer: () => ({ ...sgd({ lr: 1 }), update: () => undefined }) }`,
+      'optimizer: its update gave no map from variables to their new values',
+    ],
+    [
+      'a list with a hole',
+      "export default { freeze: [, { match: 'conv1' }] }",
+      'freeze.0 is undefined, expected a value: a list has no holes',
     ],
     ['a bigint', 'export default { epochs: 3n }', 'epochs is a bigint, expected data'],
     ['a symbol', "export default { seed: Symbol('x') }", 'seed is a symbol, expected data'],

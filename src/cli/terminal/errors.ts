@@ -3,8 +3,11 @@
  */
 import { inspect } from 'node:util'
 import { LabelSafetyError } from '../../augment/errors.ts'
+import { SplitError } from '../../data/errors.ts'
+import { PatternError } from '../../optim/patterns.ts'
 import { RecipeError, SourceError } from '../../recipe/errors.ts'
 import { MissingError, RunFolderError } from '../../runs/errors.ts'
+import { display } from '../../text/display.ts'
 
 /** What the process ends with: the one rule, which `docs/troubleshooting.md` tells to people. */
 export const exitCodes = {
@@ -44,11 +47,14 @@ export class InterruptError extends Error {
 }
 
 /** What says that something else should have been asked for. */
-const usageErrors = [UsageError, RecipeError, MissingError, RunFolderError, LabelSafetyError] as const
+const usageErrors = [
+  ...[UsageError, RecipeError, MissingError, RunFolderError],
+  ...[LabelSafetyError, PatternError, SplitError],
+] as const
 
 /** The exit code of an error. */
 export const exitCodeOf = (error: unknown): number =>
-  usageErrors.some(kind => error instanceof kind) ? exitCodes.usage : exitCodes.failed
+  !(error instanceof Error) || usageErrors.some(kind => error instanceof kind) ? exitCodes.usage : exitCodes.failed
 
 /**
  * What is shown of an error: `fovea: ` and its message on one line, below it the place in a file where there is one; or with
@@ -56,7 +62,8 @@ export const exitCodeOf = (error: unknown): number =>
  * @example describeError(new Error('a.png: no such file'), false) // 'fovea: a.png: no such file'
  */
 export function describeError(error: unknown, debug: boolean): string {
-  if (!(error instanceof Error)) return `fovea: ${oneLine(String(error))}`
+  // This package throws errors only.
+  if (!(error instanceof Error)) return `fovea: code of the recipe threw ${display(error)}, which is not an Error`
   if (debug) return `fovea: ${inspect(error)}`
   const frame = error instanceof SourceError ? `\n${error.frame}` : ''
   return `fovea: ${oneLine(error.message)}${frame}`

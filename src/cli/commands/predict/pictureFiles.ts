@@ -1,8 +1,8 @@
 /** The picture files that words of a command line name: files, folders, and patterns that the shell has not expanded. */
-import { readdir, realpath, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { glob, isDynamicPattern } from 'tinyglobby'
-import { pictureNames } from '../../../data/findPictures.node.ts'
+import { pictureNames, picturesIn } from '../../../data/findPictures.node.ts'
 
 /**
  * The pictures that a word names, in the order of their paths: a file itself, whatever it is; all pictures of a folder, at any
@@ -14,7 +14,7 @@ export async function picturesOf(
 ): Promise<{ readonly files: readonly string[] } | { readonly error: string }> {
   const about = await stat(word).catch(() => undefined)
   if (about?.isDirectory()) {
-    const files = await picturesIn(word)
+    const files = (await picturesIn(word)).map(file => join(word, file))
     return files.length > 0 ? { files } : { error: `${word}: has no pictures in it, at any depth` }
   }
   if (about || !isDynamicPattern(word)) return { files: [word] }
@@ -22,21 +22,6 @@ export async function picturesOf(
     .filter(file => pictureNames.test(file))
     .sort(byName)
   return files.length > 0 ? { files } : { error: `${word}: no picture fits this pattern` }
-}
-
-/** @param above the folders that hold this one: a link to one of them would lead in circles */
-async function picturesIn(folder: string, above: readonly string[] = []): Promise<string[]> {
-  const real = await realpath(folder)
-  if (above.includes(real)) return []
-  const files: string[] = []
-  for (const name of (await readdir(folder)).sort(byName)) {
-    const path = join(folder, name)
-    if (name.startsWith('.')) continue
-    const about = await stat(path).catch(() => undefined)
-    if (about?.isDirectory()) files.push(...(await picturesIn(path, [...above, real])))
-    else if (pictureNames.test(name)) files.push(path)
-  }
-  return files
 }
 
 const byName = (a: string, b: string): number => (a < b ? -1 : 1)

@@ -14,6 +14,7 @@ import { trainingOptions } from '../../../recipe/parts.ts'
 import type { Recipe } from '../../../recipe/recipe.ts'
 import { loadSetup, readRecipeFile } from '../../../recipe/recipeFile.node.ts'
 import { createTrainer } from '../../../recipe/trainer.ts'
+import { blamingFunctions } from '../../../recipe/userCode.node.ts'
 import { loadData, type RunData } from '../../../runs/data.node.ts'
 import { keepFingerprint } from '../../../runs/fingerprint.node.ts'
 import { openPretrained } from '../../../runs/pretrained.node.ts'
@@ -84,7 +85,7 @@ export async function train(given: RecipeOptions, options: TrainOptions): Promis
   }
   const engine = startEngine(recipe, options)
   try {
-    return await trainOn(engine, recipe, data, existing, options)
+    return await blamingFunctions(recipe, () => trainOn(engine, recipe, data, existing, options))
   } finally {
     await engine.close()
   }
