@@ -28,7 +28,9 @@ describe('oneLine', () => {
 it('describes an error in one line, or with its stack', () => {
   expect(describeError(new Error('a.png: no such file'), false)).toBe('fovea: a.png: no such file')
   expect(describeError(new Error('a.png: no such file'), true)).toMatch(/^fovea: Error: a\.png: no such file\n +at /)
-  expect(describeError('thrown text', false)).toBe('fovea: code of the recipe threw "thrown text", which is not an Error')
+  expect(describeError('thrown text', false)).toBe(
+    'fovea: code of the recipe threw "thrown text", which is not an Error',
+  )
 })
 
 it('shows the place in a file below the message', () => {
