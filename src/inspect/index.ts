@@ -12,6 +12,7 @@ export {
   guidedGradCam,
   lastSpatialLayer,
 } from './cam.ts'
+export type { CancelSignal } from './cancel.ts'
 export {
   type Contributions,
   type ConvolutionCell,
@@ -47,6 +48,7 @@ export {
   type Images,
   Inspector,
   type Point,
+  toBytes,
   toPixels,
 } from './inspector.ts'
 export {
@@ -75,4 +77,14 @@ export type { ChannelScore, Score, WeightedScore } from './score.ts'
 export { type Summary, type SummaryOptions, type SummaryRow, summarize, type TrainingOnlyPart } from './summary.ts'
 export { type ForwardTrace, type ModuleCall, traceForward } from './trace.ts'
 export { type ChannelStatistics, type LayerStatistics, layerStatistics, type Patch, topPatches } from './units.ts'
+export { type DreamOptions, type DreamStep, deepDream } from './visualization/deepDream.ts'
+export type { LayerEnergy, Objective } from './visualization/objective.ts'
+export type { ParametrizationName } from './visualization/parametrization.ts'
+export type { View } from './visualization/views.ts'
+export {
+  type Visualization,
+  type VisualizationStep,
+  type VisualizeOptions,
+  visualize,
+} from './visualization/visualize.ts'
 export { readWeights, type WeightStatistics, type Weights, weightStatistics } from './weights.ts'

@@ -11,6 +11,7 @@ import { formatShape, ShapeError, sizeOf } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { HostTensor } from '../graph/variable.ts'
 import type { Module } from '../nn/module.ts'
+import type { Program } from '../plan/program.ts'
 import {
   type Entry,
   type ImageShape,
@@ -85,6 +86,7 @@ export class Inspector {
   readonly takes: NetworkInput
   readonly #passes = new Map<string, NetworkPass>()
   readonly #executables = new Map<string, Promise<Executable>>()
+  readonly #resized = new Map<string, Inspector>()
   #points: readonly Point[] | undefined
 
   /**
@@ -184,6 +186,29 @@ export class Inspector {
     return this.#pass(1, space).input.shape.slice(1)
   }
 
+  /**
+   * A program over the model's variables, compiled when it is first asked for.
+   * @param key of the program: the same key means the same program
+   */
+  compiled(key: string, build: () => Program): Promise<Executable> {
+    const known = this.#executables.get(key) ?? this.engine.compile(build())
+    this.#executables.set(key, known)
+    // A program that could not be compiled may be asked for again.
+    known.catch(() => this.#executables.delete(key))
+    return known
+  }
+
+  /** The same network for images of another size, with programs of its own, which are kept as well. */
+  resized(height: number, width: number): Inspector {
+    const [ownHeight, ownWidth, channels] = this.shape
+    if (height === ownHeight && width === ownWidth) return this
+    const key = `${height} ${width}`
+    const known =
+      this.#resized.get(key) ?? new Inspector(this.engine, this.model, [height, width, channels], { takes: this.takes })
+    this.#resized.set(key, known)
+    return known
+  }
+
   get #defaultSpace(): ImageSpace {
     return this.takes === 'bytes' ? 'pixels' : 'normalized'
   }
@@ -246,14 +271,9 @@ export class Inspector {
     points: readonly string[],
     score: { readonly layer: string; readonly relu: ReluRule } | undefined,
   ): Promise<Executable> {
-    const key = JSON.stringify([entry, batch, points, score])
-    const known =
-      this.#executables.get(key) ??
-      this.engine.compile(sideProgram(this.#pass(batch, entry), { points, ...(score && { score }) }))
-    this.#executables.set(key, known)
-    // A program that could not be compiled may be asked for again.
-    known.catch(() => this.#executables.delete(key))
-    return known
+    return this.compiled(JSON.stringify([entry, batch, points, score]), () =>
+      sideProgram(this.#pass(batch, entry), { points, ...(score && { score }) }),
+    )
   }
 }
 
@@ -271,6 +291,19 @@ export function toPixels(bytes: Uint8Array | Uint8ClampedArray, [height, width, 
     }
   }
   return pixels
+}
+
+/** Pixels of 0 … 1 `[N, C, H, W]` as bytes `[N, H, W, C]`, for files and screens; what lies outside is cut off. */
+export function toBytes({ shape, values }: Captured): Uint8ClampedArray {
+  const [images, channels, height, width] = shape
+  const area = height * width
+  const bytes = new Uint8ClampedArray(values.length)
+  for (let n = 0, at = 0; n < images; n++) {
+    for (let c = 0; c < channels; c++) {
+      for (let i = 0; i < area; i++) bytes[(n * area + i) * channels + c] = 255 * values[at++]
+    }
+  }
+  return bytes
 }
 
 /** Rows `first` … `first + size` of a list of `count` rows, filled up with zeros to `batch` rows. */

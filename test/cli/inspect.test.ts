@@ -56,6 +56,33 @@ describe('inspect', () => {
     expect(read('all.svg').match(/<image /g)).toHaveLength(22)
   })
 
+  it('draws what excites a channel most, without pictures and the same for the same seed', async () => {
+    const args = ['inspect', 'runs/lenet5', '--method', 'visualize', '--layer', 'conv2', '--channel', '3']
+    const { stdout } = await succeed(cwd, [...args, '--steps', '20', '--seed', '4', '--out', 'channel.png'])
+    const [, last, first] = /^channel 3: (\S+), from (\S+)\nwritten to channel\.png\n$/.exec(stdout)!
+    expect(Number(last)).toBeGreaterThan(Number(first))
+    expect(await sharp(join(cwd, 'channel.png')).metadata()).toMatchObject({ width: 224, height: 224 })
+    await succeed(cwd, [...args, '--steps', '20', '--seed', '4', '--out', 'again.png'])
+    expect(readFileSync(join(cwd, 'again.png'))).toEqual(readFileSync(join(cwd, 'channel.png')))
+  })
+
+  it('draws a sheet of all channels of a layer, and a class', async () => {
+    const visualize = ['inspect', 'runs/lenet5', '--method', 'visualize', '--steps', '2', '--json']
+    const all = JSON.parse((await succeed(cwd, [...visualize, '--layer', 'conv1', '--out', 'sheet.svg'])).stdout)
+    expect(all.pictures.map(({ name }: { name: string }) => name)).toEqual([0, 1, 2, 3, 4, 5].map(c => `channel ${c}`))
+    expect(read('sheet.svg').match(/<image /g)).toHaveLength(6)
+    const one = JSON.parse((await succeed(cwd, [...visualize, '--class', '7', '--image', 'pixels'])).stdout)
+    expect(one).toMatchObject({ out: 'inspect.png', pictures: [{ name: '7' }] })
+  })
+
+  it('dreams in one octave with a network that takes pictures of one size', async () => {
+    const args = ['inspect', 'runs/lenet5', 'digits/0.png', '--method', 'deepdream', '--layer', 'conv2', '--steps', '3']
+    const { stdout } = await succeed(cwd, [...args, '--out', 'dream.png'])
+    const [, last, first] = /: conv2 (\S+), from (\S+) in the last octave\nwritten to dream\.png\n$/.exec(stdout)!
+    expect(Number(last)).toBeGreaterThan(Number(first))
+    expect(existsSync(join(cwd, 'dream.png'))).toBe(true)
+  })
+
   it('draws the kernels of a convolution without pictures', async () => {
     const { stdout } = await succeed(cwd, ['inspect', 'runs/lenet5', '--method', 'filters', '--out', 'filters.svg'])
     expect(stdout).toBe('conv1: 6 × 1 × 5 × 5\nwritten to filters.svg\n')
@@ -105,6 +132,23 @@ describe('inspect', () => {
       '--out a.png: 12 maps make a sheet, which is written as .svg',
     ],
     ['another kind of file', ['digits/0.png', '--out', 'a.jpg'], '--out a.jpg: the name must end in .png or .svg'],
+    ['a picture for nothing', ['--method', 'visualize'], '--method visualize needs --layer or --class'],
+    [
+      'a channel that there is not',
+      ['--method', 'visualize', '--layer', 'conv1', '--channel', '2,6'],
+      '--channel 6: conv1 has channels 0 to 5',
+    ],
+    [
+      'many channels in one picture',
+      ['--method', 'visualize', '--layer', 'conv1', '--out', 'a.png'],
+      '--out a.png: 6 pictures make a sheet, which is written as .svg',
+    ],
+    ['a dream of many', ['digits', '--method', 'deepdream'], '--method deepdream takes one picture, got 12'],
+    [
+      'a dream of a size that the network does not take',
+      ['digits/0.png', '--method', 'deepdream', '--size', '64'],
+      '--size 64: this network takes pictures of 28 × 28 only',
+    ],
     ['patches of no layer', ['digits', '--method', 'patches'], '--method patches needs --layer'],
   ])('refuses %s', async (_, args, message) => {
     const { code, stderr } = await fovea(cwd, ['inspect', 'runs/lenet5', ...args])

@@ -5,6 +5,7 @@ import {
   batchNorm2d,
   conv2d,
   type ForwardContext,
+  globalAveragePool2d,
   ImageClassifier,
   linear,
   Module,
@@ -67,6 +68,22 @@ class Net extends Module {
   }
 }
 
+/** The same up to its second rectifier, and then a pool over all positions, so that it takes images of any size. */
+class AnySizeNet extends Module {
+  readonly conv1 = conv2d(3, 4, 3, { padding: 1 })
+  readonly bn1 = batchNorm2d(4)
+  readonly pool = new Pool()
+  readonly conv2 = conv2d(4, 6, 3, { stride: 2, padding: 1 })
+  readonly act2 = new Rectifier()
+  readonly average = globalAveragePool2d()
+  readonly classes = linear(6, 4)
+  override forward(x: Tensor, context: ForwardContext): Tensor {
+    const first = this.pool.forward(ops.relu(this.bn1.forward(this.conv1.forward(x, context), context)), context)
+    const second = this.act2.forward(this.conv2.forward(first, context), context)
+    return this.classes.forward(ops.flatten(this.average.forward(second, context)), context)
+  }
+}
+
 class Pool extends Module {
   override forward(x: Tensor, _context: ForwardContext): Tensor {
     return ops.maxPool2d(x as Volume, 2)
@@ -80,10 +97,15 @@ class Rectifier extends Module {
 }
 
 /** The network with its stored numbers. */
-export function fixtureNet(): ImageClassifier {
+export const fixtureNet = (): ImageClassifier => withStoredNumbers(new Net())
+
+/** Its convolutions, in a network that takes images of any size. */
+export const anySizeNet = (): ImageClassifier => withStoredNumbers(new AnySizeNet())
+
+function withStoredNumbers(network: Module): ImageClassifier {
   const { mean, std, variables } = fixtures.attributions
-  const model = new ImageClassifier(normalize({ mean, std }), new Net()).initialize(0)
-  for (const [path, { data }] of Object.entries(variables)) model.variables().get(path)!.setValue(data)
+  const model = new ImageClassifier(normalize({ mean, std }), network).initialize(0)
+  for (const [path, { data }] of Object.entries(variables)) model.variables().get(path)?.setValue(data)
   return model
 }
 

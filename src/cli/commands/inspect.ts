@@ -1,6 +1,6 @@
 /** `fovea inspect`: its words on the command line. What it does is loaded when it is called. */
 import { type Command, Option } from 'commander'
-import { checkpointOption, jsonOption, wholeNumber } from '../options.ts'
+import { checkpointOption, jsonOption, numericList, wholeNumber } from '../options.ts'
 
 /** Adds the command. */
 export function addInspect(program: Command): void {
@@ -11,11 +11,31 @@ export function addInspect(program: Command): void {
     .argument('<run>', 'run folder')
     .argument('[images...]', 'picture files, folders of them at any depth, and patterns')
     .option('--method <name>', 'what is drawn, see below; or all', 'gradcam')
-    .option('--layer <name>', 'layer of gradcam, gradcam++, guided-gradcam, patches, dead and filters')
+    .option(
+      '--layer <name>',
+      'layer of gradcam, gradcam++, guided-gradcam, patches, dead, filters, visualize, deepdream',
+    )
+    .option(
+      '--channel <list>',
+      'channels of --layer that visualize draws, comma-separated (default: the first 24)',
+      numericList,
+    )
     .option('--class <class>', 'name or number of the class that is asked about (default: the predicted one)')
     .option('--out <file>', 'picture to write: .png for one, .svg for any number (default: inspect.png or inspect.svg)')
-    .option('--steps <n>', 'gradients of integrated-gradients and smoothgrad', wholeNumber(1))
+    .option(
+      '--steps <n>',
+      'gradients of integrated-gradients and smoothgrad; steps of visualize and of an octave of deepdream',
+      wholeNumber(1),
+    )
     .option('--window <n>', 'rows and columns of the patch of occlusion', wholeNumber(1))
+    .option('--seed <n>', 'of the noise and views of visualize, and the shifts of deepdream', wholeNumber(0))
+    .option('--size <n>', 'longer side of the picture of deepdream (default: its own, at most 512)', wholeNumber(1))
+    .addOption(
+      new Option('--image <kind>', 'what visualize moves: the spectrum of a picture or its pixels').choices([
+        'fourier',
+        'pixels',
+      ]),
+    )
     .addOption(
       new Option('--invert <when>', 'turn dark strokes on light paper into light strokes on black, see predict')
         .choices(['auto', 'yes', 'no'])
@@ -35,6 +55,8 @@ Methods for pictures (S is the logit of the class):
                                            so it does not show why the network decides
 Methods for a network:
   filters                 kernels of a convolution, the first by default; needs no pictures
+  visualize               pictures, made from noise, that raise channels of --layer or the logit of --class; needs no pictures
+  deepdream               a picture in which --layer says more of what it says already
   dead                    channels that no picture makes positive, layer by layer; needs pictures
   patches                 what makes each channel of --layer largest; needs pictures
 
@@ -46,6 +68,8 @@ Examples:
   fovea inspect runs/resnet18 photo.jpg --method gradcam --layer layer3 --out cam.png
   fovea inspect runs/resnet18 photos --method all --class bee --out sheet.svg
   fovea inspect runs/lenet5 --method filters
+  fovea inspect runs/resnet18 --method visualize --layer layer3 --channel 7 --out channel.png
+  fovea inspect runs/resnet18 photo.jpg --method deepdream --layer layer3
   fovea inspect runs/lenet5 digits --method dead`,
     )
     .action(async (run: string, images: string[], options) => {

@@ -17,13 +17,19 @@ import { EvaluationProgress } from '../../terminal/evaluationProgress.ts'
 import { print, printJson, warn } from '../../terminal/output.ts'
 import { type Answer, draw, methods } from './methods.ts'
 import { deadUnits, drawFilters, drawPatches } from './network.ts'
-import { type InspectOptions, type Picture, picturesFor, type Subject } from './subject.ts'
+import { classOf, type InspectOptions, type Picture, picturesFor, type Subject } from './subject.ts'
+import { drawDream, drawVisualizations } from './visualize.ts'
 
-const networkMethods: Readonly<Record<string, (subject: Subject) => Promise<void>>> = {
+const networkMethods: Readonly<Record<string, (subject: Subject, words: readonly string[]) => Promise<void>>> = {
   filters: drawFilters,
+  visualize: drawVisualizations,
+  deepdream: drawDream,
   dead: deadUnits,
   patches: drawPatches,
 }
+
+/** Methods that look at the network alone. */
+const withoutPictures: readonly string[] = ['filters', 'visualize']
 
 /**
  * Draws what a network looks at.
@@ -37,7 +43,7 @@ export async function inspect(run: string, words: readonly string[], options: In
   if (out !== undefined && !['.png', '.svg'].includes(extname(out).toLowerCase())) {
     throw new UsageError(`--out ${out}: the name must end in .png or .svg`)
   }
-  if (words.length === 0 && method !== 'filters') throw new UsageError(`--method ${method} needs pictures`)
+  if (words.length === 0 && !withoutPictures.includes(method)) throw new UsageError(`--method ${method} needs pictures`)
   const { recipe, model } = await loadRun(run, options.checkpoint, warn)
   const { classes, shape } = imagesOf(recipe)
   const rules = { shape, ...preparationOf(recipe, shape) }
@@ -49,7 +55,7 @@ export async function inspect(run: string, words: readonly string[], options: In
     const inspector = new Inspector(engine, model, shape)
     const onProgress = (done: number, of: number): void => progress.update(done, of)
     const subject: Subject = { inspector, shape, classes, pictures, options, onProgress }
-    await (networkMethods[method] ?? explain)(subject)
+    await (networkMethods[method] ?? explain)(subject, words)
   } catch (error) {
     const isLayer = error instanceof PointError || (error instanceof ShapeError && options.layer !== undefined)
     throw isLayer ? new UsageError(`--layer: ${(error as Error).message}`, { cause: error }) : error
@@ -173,15 +179,6 @@ function linesOf({ report: { file, class: name, predicted, score, methods: found
           .join(', ')}`,
     ),
   ]
-}
-
-/** A class by its name, or its number. */
-function classOf(text: string, classes: readonly string[]): number {
-  const byName = classes.indexOf(text)
-  if (byName >= 0) return byName
-  const index = Number(text)
-  if (/^\d+$/.test(text) && index < classes.length) return index
-  throw new UsageError(`--class: ${unknownName('class', text, classes)}, or a number from 0 to ${classes.length - 1}`)
 }
 
 const baseName = (file: string): string => file.slice(file.search(/[^/\\]*$/))

@@ -1,7 +1,8 @@
 /** What `fovea inspect` is asked about: a network, pictures, and what the command line says of them. */
 import { ImageError } from '../../../data/errors.ts'
 import { sizeOf } from '../../../graph/shape.ts'
-import type { Inspector } from '../../../inspect/index.ts'
+import type { Inspector, ParametrizationName } from '../../../inspect/index.ts'
+import { unknownName } from '../../../text/names.ts'
 import type { ImageShape } from '../../../train/programs.ts'
 import { type Invert, type PictureRules, preparePicture } from '../../preparePicture.ts'
 import { oneLine, UsageError } from '../../terminal/errors.ts'
@@ -15,6 +16,10 @@ export interface InspectOptions {
   readonly out?: string
   readonly steps?: number
   readonly window?: number
+  readonly channel?: readonly number[]
+  readonly seed?: number
+  readonly image?: ParametrizationName
+  readonly size?: number
   readonly invert: Invert
   readonly checkpoint: string
   readonly json?: boolean
@@ -63,4 +68,13 @@ export function bytesOf({ pictures, shape }: Subject): Uint8Array {
   const bytes = new Uint8Array(pictures.length * sizeOf(shape))
   for (const [n, { pixels }] of pictures.entries()) bytes.set(pixels, n * pixels.length)
   return bytes
+}
+
+/** A class by its name, or its number. */
+export function classOf(text: string, classes: readonly string[]): number {
+  const byName = classes.indexOf(text)
+  if (byName >= 0) return byName
+  const index = Number(text)
+  if (/^\d+$/.test(text) && index < classes.length) return index
+  throw new UsageError(`--class: ${unknownName('class', text, classes)}, or a number from 0 to ${classes.length - 1}`)
 }
