@@ -17,6 +17,7 @@ import { addLab } from './commands/lab.ts'
 import { addLrFind } from './commands/lrFind.ts'
 import { addPredict } from './commands/predict.ts'
 import { addSearch } from './commands/search.ts'
+import { addServe } from './commands/serve.ts'
 import { addSummary } from './commands/summary.ts'
 import { addTrain } from './commands/train.ts'
 import { describeError, exitCodeOf, exitCodes, oneLine, UsageError } from './terminal/errors.ts'
@@ -62,6 +63,7 @@ const commands = [
   addData,
   addImport,
   addExport,
+  addServe,
   addLab,
 ]
 for (const add of commands) add(program)

@@ -12,6 +12,9 @@ export interface EngineChoices {
   readonly wide?: WasmBackend['wide']
 }
 
+/** What runs where there is no recipe: the file of a classifier. */
+export const withoutRecipe = { backend: 'wasm', precise: false } as const
+
 /** Starts the engine of a recipe. @throws RecipeError for threads out of range, and `wide: 'on'` where that is impossible. */
 export function startEngine(
   { backend, precise }: Pick<Recipe, 'backend' | 'precise'>,

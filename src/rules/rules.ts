@@ -119,6 +119,16 @@ export const fields = <const S extends RulesByName>(rules: S): Rule<FieldsOf<S>>
   read: (value, field, report) => readFields(rules, value, field, report) as FieldsOf<S>,
 })
 
+/** An object with fields, and perhaps others, which a later version may know. */
+export const fieldsAmong = <const S extends RulesByName>(rules: S): Rule<FieldsOf<S>> => ({
+  words: 'an object of fields',
+  fields: rules,
+  read: (value, field, report) => ({
+    ...(isRecord(value) && value),
+    ...(knownFields(rules, value, field, report) as FieldsOf<S>),
+  }),
+})
+
 /** An object whose `name` says which fields it has besides. */
 export function named<const N extends string>(
   table: Readonly<Record<N, RulesByName>>,
@@ -164,6 +174,21 @@ function readFields(
   field: string,
   report: (problem: Problem) => void,
 ): Record<string, unknown> {
+  const read = knownFields(rules, value, field, report)
+  for (const name of Object.keys(isRecord(value) ? value : {})) {
+    if (!Object.hasOwn(rules, name))
+      report(unknownField(placeOf(field, name), (value as Record<string, unknown>)[name], name, Object.keys(rules)))
+  }
+  return read
+}
+
+/** The fields that have rules. */
+function knownFields(
+  rules: RulesByName,
+  value: unknown,
+  field: string,
+  report: (problem: Problem) => void,
+): Record<string, unknown> {
   if (!isRecord(value)) {
     report(problemOf(value, field, 'an object of fields'))
     return {}
@@ -173,9 +198,6 @@ function readFields(
     const held = Object.hasOwn(value, name) ? value[name] : undefined
     if (held === undefined && of.isOptional) continue
     read[name] = of.read(held, placeOf(field, name), report)
-  }
-  for (const name of Object.keys(value)) {
-    if (!Object.hasOwn(rules, name)) report(unknownField(placeOf(field, name), value[name], name, Object.keys(rules)))
   }
   return read
 }

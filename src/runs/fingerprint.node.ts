@@ -11,6 +11,7 @@ import { gunzip, gzip } from 'node:zlib'
 import type { ImageCollection } from '../data/dataset.ts'
 import { changesOf, type FileSizes, type Fingerprint, fileSizes, fingerprintOf } from '../data/fingerprint.node.ts'
 import type { Recipe } from '../recipe/recipe.ts'
+import { anObject, fieldsAmong, optional, type Rule, text, wholeFrom0 } from '../rules/rules.ts'
 import type { RunData } from './data.node.ts'
 import { readFields } from './jsonFile.node.ts'
 import type { RunFolder } from './runFolder.node.ts'
@@ -144,8 +145,16 @@ function divisionOf({ train, validation }: RunData): string {
   return hash.digest('hex')
 }
 
+const partRule = optional(fieldsAmong({ images: wholeFrom0, classes: anObject('numbers of images'), sha256: text }))
+
+/** What `data.json` must be. */
+const fingerprintRule = fieldsAmong({
+  parts: fieldsAmong({ train: partRule, validation: partRule, test: partRule }),
+  division: text,
+}) as Rule<RunFingerprint>
+
 async function readFingerprint(run: string): Promise<RunFingerprint | undefined> {
-  return (await readFields(join(run, summaryFile), ['parts'])) as RunFingerprint | undefined
+  return readFields(join(run, summaryFile), fingerprintRule)
 }
 
 /** The files of a part when the run began; without them a change is told by numbers alone. */

@@ -1,18 +1,22 @@
 /** JSON files that runs and studies keep: what is in them was written by Fovea, unless a disk or an editor had a hand in it. */
 import { readFile } from 'node:fs/promises'
 import { isRecord } from '../rules/record.ts'
+import { fieldsAmong, type Rule } from '../rules/rules.ts'
+
+/** An object, whatever is in it. */
+const anyFields: Rule<Readonly<Record<string, unknown>>> = fieldsAmong({})
 
 /**
  * The fields of a JSON file; undefined when there is no file.
- * @param needed fields that must be there as objects
+ * @param rule what they must be; by default there must be an object
  * @param remedy what to do about a damaged file
- * @throws Error naming the file, for what is not JSON, not an object, or lacks a field.
+ * @throws Error naming the file, for what is not JSON or breaks the rule.
  */
-export async function readFields(
+export async function readFields<T = Readonly<Record<string, unknown>>>(
   path: string,
-  needed: readonly string[] = [],
+  rule = anyFields as Rule<T>,
   remedy?: string,
-): Promise<Readonly<Record<string, unknown>> | undefined> {
+): Promise<T | undefined> {
   const fail = (what: string, cause?: unknown): never => {
     throw new Error(`${path}: cannot be read: ${what}${remedy === undefined ? '' : `; ${remedy}`}`, { cause })
   }
@@ -23,7 +27,6 @@ export async function readFields(
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     fail((error as Error).message, error)
   }
-  if (!isRecord(value)) return fail('it holds no object')
-  const missing = needed.find(field => !isRecord(value[field]))
-  return missing === undefined ? value : fail(`its field '${missing}' is missing, or no object`)
+  if (!isRecord(value)) fail('it holds no object')
+  return rule.read(value, '', ({ message }) => fail(message))
 }

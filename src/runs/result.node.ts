@@ -12,6 +12,19 @@ import { version } from '../recipe/version.ts'
 import { firstFilters, worstMistakes } from '../report/collect.ts'
 import type { ReportData } from '../report/reportData.ts'
 import { wilsonInterval } from '../report/wilson.ts'
+import { isRecord } from '../rules/record.ts'
+import {
+  atLeast0,
+  fieldsAmong,
+  oneOf,
+  optional,
+  pairOf,
+  type Rule,
+  rule,
+  share,
+  text,
+  wholeFrom0,
+} from '../rules/rules.ts'
 import type { Evaluation } from '../train/evaluate.ts'
 import type { EpochEvent, Score, ValidationEvent } from '../train/events.ts'
 import { type BestEpoch, bestEpoch } from '../train/session.ts'
@@ -65,11 +78,31 @@ export function measured({ loss, accuracy, samples }: Score): MeasuredScore {
   return { loss, accuracy, samples, right, interval: wilsonInterval(right, samples) }
 }
 
+/** JSON has no infinite loss: it is null there. */
+const loss = rule<number>('a number, or null where it is infinite', value => value === null || Number.isFinite(value))
+const scoreFields = { loss, accuracy: share, samples: wholeFrom0 }
+
+/** What `result.json` must be. */
+const resultRule: Rule<RunResult> = fieldsAmong({
+  status: oneOf(['finished']),
+  fovea: text,
+  model: text,
+  data: text,
+  parameters: wholeFrom0,
+  epochs: wholeFrom0,
+  steps: wholeFrom0,
+  trainingSeconds: atLeast0,
+  engine: rule<EngineDescription>('an object of an engine', isRecord),
+  train: fieldsAmong(scoreFields),
+  validation: optional(fieldsAmong(scoreFields)),
+  best: optional(fieldsAmong({ epoch: wholeFrom0, step: wholeFrom0, accuracy: share, loss })),
+  test: optional(fieldsAmong({ ...scoreFields, right: wholeFrom0, interval: pairOf(share) })),
+  checkpoint: fieldsAmong({ file: text, sha256: text }),
+}) as Rule<RunResult>
+
 /** The final numbers of a run; undefined before it is finished. @throws Error naming the file when it is damaged */
-export async function readResult(run: string): Promise<RunResult | undefined> {
-  const needed = ['engine', 'train', 'checkpoint']
-  return (await readFields(join(run, resultFile), needed, 'delete it to finish the run again')) as RunResult | undefined
-}
+export const readResult = (run: string): Promise<RunResult | undefined> =>
+  readFields(join(run, resultFile), resultRule, 'delete it to finish the run again')
 
 /** What {@link writeResult} works with. */
 export interface FinishedRun {

@@ -30,7 +30,7 @@ describe('a recipe that', () => {
       /the process was ended before the command was done: .* calls process\.exit/,
     ],
     ['refuses a promise that nobody waits for', "Promise.reject(new Error('no luck'))", 2, /no luck/],
-    ['refuses one with nothing', 'setTimeout(() => Promise.reject(null))', 1, /null/],
+    ['refuses one with nothing', 'setTimeout(() => Promise.reject(null))', 2, /threw null, which is not an Error/],
     ['throws in a timer', "setTimeout(() => { throw new Error('too late') }, 50)", 2, /too late/],
   ])('%s', async (_, code, exit, message) => {
     writeRecipe('recipe.mjs', code)
@@ -42,30 +42,47 @@ describe('a recipe that', () => {
   })
 })
 
+/** A result that is sound but for one field. */
+const damaged = (field: string, value: unknown): string => {
+  const score = { loss: 1, accuracy: 0.5, samples: 10 }
+  const names = { status: 'finished', fovea: '0.1.0', model: 'lenet5', data: 'mnist' }
+  const numbers = { parameters: 1, epochs: 1, steps: 1, trainingSeconds: 1 }
+  const checkpoint = { file: 'x', sha256: 'x' }
+  return JSON.stringify({ ...names, ...numbers, engine: {}, train: score, checkpoint, [field]: value })
+}
+
 describe('a run whose', () => {
   beforeAll(async () => {
     const data = ['--data-dir', 'data', '--validation', '16', '--batch-size', '16', '--epochs', '1']
     await succeed(cwd, ['train', 'lenet5', ...data, '--quiet', '--name', 'run'])
   }, 120_000)
 
-  it.each(['[]', '{}', '1', '"x"', 'null', '{"parts":3}', '{'])('data.json is %s', async contents => {
-    writeFileSync(join(cwd, 'runs/run/data.json'), contents)
-    const { code, stderr } = await fovea(cwd, ['eval', 'runs/run'])
-    expect(stderr).toMatch(/^fovea: runs\/run\/data\.json: cannot be read: /)
-    expect(code).toBe(1)
-  })
-
-  it.each(['[]', '{}', '1', '{"engine":{},"train":{}}'])('result.json is %s', async contents => {
-    writeFileSync(join(cwd, 'runs/run/result.json'), contents)
-    for (const args of [
-      ['train', '--resume', 'runs/run'],
-      ['compare', 'runs/run', 'runs/run'],
-    ]) {
-      const { code, stderr } = await fovea(cwd, args)
-      expect(stderr).toMatch(/^fovea: runs\/run\/result\.json: cannot be read: .*; delete it to finish the run again$/m)
+  it.each(['[]', '{}', '1', '"x"', 'null', '{"parts":3}', '{"parts":{"test":{"a":1}},"division":"x"}', '{'])(
+    'data.json is %s',
+    async contents => {
+      writeFileSync(join(cwd, 'runs/run/data.json'), contents)
+      const { code, stderr } = await fovea(cwd, ['eval', 'runs/run'])
+      expect(stderr).toMatch(/^fovea: runs\/run\/data\.json: cannot be read: /)
       expect(code).toBe(1)
-    }
-  })
+    },
+  )
+
+  it.each(['[]', '{}', '1', '{"engine":{},"train":{}}', damaged('test', {}), damaged('checkpoint', null)])(
+    'result.json is %s',
+    async contents => {
+      writeFileSync(join(cwd, 'runs/run/result.json'), contents)
+      for (const args of [
+        ['train', '--resume', 'runs/run'],
+        ['compare', 'runs/run', 'runs/run'],
+      ]) {
+        const { code, stderr } = await fovea(cwd, args)
+        expect(stderr).toMatch(
+          /^fovea: runs\/run\/result\.json: cannot be read: .*; delete it to finish the run again$/m,
+        )
+        expect(code).toBe(1)
+      }
+    },
+  )
 })
 
 it('a study whose study.json is a list', async () => {

@@ -44,6 +44,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
   },
   cli: {
     values: [
+      'async',
       'augment',
       'backends',
       'classifier',

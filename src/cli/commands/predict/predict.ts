@@ -5,7 +5,7 @@ import type { ImageDataset } from '../../../data/dataset.ts'
 import { ImageError } from '../../../data/errors.ts'
 import { subsetOf } from '../../../data/split.ts'
 import { sizeOf } from '../../../graph/shape.ts'
-import { type EngineChoices, startEngine } from '../../../recipe/engine.ts'
+import { type EngineChoices, startEngine, withoutRecipe } from '../../../recipe/engine.ts'
 import { openClassifier } from '../../../runs/openClassifier.node.ts'
 import { formatCount } from '../../../text/format.ts'
 import { Evaluator, evaluationBatch } from '../../../train/evaluate.ts'
@@ -26,9 +26,6 @@ export interface PredictOptions extends Pick<EngineChoices, 'wide'> {
   readonly checkpoint: string
   readonly json?: boolean
 }
-
-/** What a classifier's file runs on. */
-const defaultBackend = { backend: 'wasm', precise: false } as const
 
 /** Starting more threads than one takes longer than they save on so few pictures. */
 const fewPictures = 64
@@ -51,7 +48,7 @@ export async function predict(run: string, words: readonly string[], options: Pr
   checkInvert(run, classifier, options.invert)
   const asked = await entriesOf(words)
   const threads = asked.length > fewPictures ? undefined : 1
-  const engine = startEngine(classifier.recipe ?? defaultBackend, { threads, wide: options.wide })
+  const engine = startEngine(classifier.recipe ?? withoutRecipe, { threads, wide: options.wide })
   const files = asked.filter(entry => typeof entry === 'string')
   const canInvert = classifier.subject !== 'picture' && options.invert !== 'no'
   const output = options.json ? new JsonOutput() : new TableOutput(files, classes, top, canInvert)

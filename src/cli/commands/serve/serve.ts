@@ -1,0 +1,104 @@
+/** `fovea serve`: answers over HTTP until a signal comes. */
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import { classifierOf } from '../../../classifier/classifier.ts'
+import { prepareImage } from '../../../data/image.node.ts'
+import { type EngineChoices, startEngine, withoutRecipe } from '../../../recipe/engine.ts'
+import { openClassifier } from '../../../runs/openClassifier.node.ts'
+import { CommandError } from '../../terminal/errors.ts'
+import { Interrupt } from '../../terminal/interrupt.ts'
+import { print, warn } from '../../terminal/output.ts'
+import { createApp, type ServedClassifier } from './app.ts'
+
+/** Options of {@link serve}. */
+export interface ServeOptions extends EngineChoices {
+  readonly host: string
+  readonly port: number
+  /** MB of a picture file. */
+  readonly maxSize: number
+  /** Millions of pixels. */
+  readonly maxPixels: number
+  /** Seconds. */
+  readonly timeout: number
+  readonly queue: number
+  readonly cors?: readonly string[]
+  readonly checkpoint: string
+}
+
+/** @returns the exit code */
+export async function serve(run: string, options: ServeOptions): Promise<number> {
+  const contents = await openClassifier(run, options.checkpoint, warn)
+  const engine = startEngine(contents.recipe ?? withoutRecipe, options)
+  try {
+    const limits = { maxPixels: 1e6 * options.maxPixels }
+    const classify: ServedClassifier = await classifierOf<Uint8Array>(
+      contents,
+      (bytes, shape, prepare) => prepareImage({ name: 'the picture', bytes }, shape, { ...prepare, ...limits }),
+      { engine },
+    )
+    return await listen(classify, options)
+  } finally {
+    await engine.close()
+  }
+}
+
+async function listen(classify: ServedClassifier, options: ServeOptions): Promise<number> {
+  const { host, port, timeout, queue, maxSize } = options
+  const milliseconds = 1000 * timeout
+  const limits = { maxBytes: 1e6 * maxSize, seconds: timeout, queue }
+  const app = createApp(classify, limits, options.cors ?? [], warn)
+  // Whoever sends slowly is cut off: what is half there takes a place in the queue.
+  const times = { requestTimeout: milliseconds, headersTimeout: milliseconds, connectionsCheckingInterval: 1000 }
+  const server = createServer(times, getRequestListener(app.fetch, { overrideGlobalObjects: false }))
+  const answers = new Set<ServerResponse>()
+  server.on('request', (_, response) => {
+    answers.add(response)
+    response.once('close', () => answers.delete(response))
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
+    server.listen(port, host, resolve)
+  })
+  const { address, port: own, family } = server.address() as AddressInfo
+  const { name, classes } = classify.info
+  print(
+    `${name}, ${classes.length} classes, is at http://${family === 'IPv6' ? `[${address}]` : address}:${own}/`,
+    'Ctrl-C ends it.',
+  )
+  const interrupt = await new Promise<Interrupt>(resolve => {
+    const listening: Interrupt = new Interrupt(() => resolve(listening))
+  })
+  await end(server, answers, milliseconds)
+  interrupt.dispose()
+  return interrupt.exitCode
+}
+
+/**
+ * Ends a server when what it was asked has been answered.
+ * @param answers those that are under way
+ * @param milliseconds after which it ends in any case
+ */
+async function end(server: Server, answers: ReadonlySet<ServerResponse>, milliseconds: number): Promise<void> {
+  server.close()
+  const answered = Promise.all([...answers].map(response => new Promise(resolve => response.once('close', resolve))))
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise(resolve => {
+    timer = setTimeout(resolve, milliseconds)
+  })
+  await Promise.race([answered, late])
+  clearTimeout(timer)
+  // A connection may be left open: one whose request was refused before all of it had come.
+  server.closeAllConnections()
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: `--port ${port}: the port is taken; choose another, or 0 for any that is free`,
+    EACCES: `--port ${port}: needs more rights; choose one from 1024`,
+    EADDRNOTAVAIL: `--host ${host}: is not an address of this machine`,
+    ENOTFOUND: `--host ${host}: is not an address of this machine`,
+  }
+  const reason = reasons[error.code ?? '']
+  return reason === undefined ? error : new CommandError(reason, { cause: error })
+}
