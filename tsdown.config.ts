@@ -19,6 +19,8 @@ export default defineConfig({
     'src/recipe/index.ts',
     'src/classifier/index.ts',
     'src/classifier/index.node.ts',
+    'src/onnx/index.ts',
+    'src/onnx/index.node.ts',
     'src/inspect/index.ts',
     'src/formats/index.ts',
     'src/plot/index.ts',

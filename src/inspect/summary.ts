@@ -148,7 +148,7 @@ function trainingOnlyParts(model: Module): TrainingOnlyPart[] {
       .filter(([path]) => trainingOnly.some(name => path === (parent ? `${parent}.${name}` : name)))
       .map(([path, module]) => ({
         path,
-        type: module.constructor.name,
+        type: module.typeName,
         parameters: [...module.parameters().values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0),
       })),
   )
@@ -180,7 +180,7 @@ function rowOf(
     .join('; ')
   return {
     path: call.path || 'model',
-    type: call.module.constructor.name,
+    type: call.module.typeName,
     ...(window ? { window } : {}),
     output: call.output.shape.slice(1),
     parameters: count,

@@ -34,6 +34,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
   classifier: {
     values: ['augment', 'backends', 'data', 'formats', 'graph', 'nn', 'rules', 'train'],
   },
+  onnx: { values: ['graph', 'nn', 'formats'] },
   study: { values: ['data', 'random'] },
   inspect: { values: ['nn', 'models', 'graph', 'random', 'async', 'text'], types: ['backends', 'plan'] },
   plot: { values: ['text'] },
@@ -54,6 +55,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
       'inspect',
       'models',
       'nn',
+      'onnx',
       'optim',
       'plan',
       'plot',

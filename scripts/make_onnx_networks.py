@@ -1,0 +1,51 @@
+"""Exports torchvision's classification networks with both of PyTorch's exporters, with random weights, and what ONNX Runtime
+answers, for `npx tsx scripts/onnxNetworks.ts FOLDER`.
+
+    pip install torch torchvision onnx onnxruntime onnxscript
+    python scripts/make_onnx_networks.py FOLDER [NAME ...]
+"""
+import pathlib
+import sys
+
+import numpy as np
+import onnxruntime
+import torch
+import torchvision
+
+folder = pathlib.Path(sys.argv[1])
+folder.mkdir(parents=True, exist_ok=True)
+names = sys.argv[2:] or [
+    "resnet18", "resnet50", "resnext50_32x4d", "wide_resnet50_2", "vgg11_bn", "densenet121", "googlenet", "inception_v3",
+    "mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "efficientnet_v2_s", "mnasnet1_0", "regnet_y_400mf",
+    "regnet_x_400mf", "shufflenet_v2_x1_0", "squeezenet1_1", "convnext_tiny", "vit_b_16", "swin_t"]
+for name in names:
+    torch.manual_seed(0)
+    options = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
+    model = getattr(torchvision.models, name)(weights=None, **options).eval()
+    size = 299 if name == "inception_v3" else 224
+    # Batch norm that has seen images: with statistics of 0 and 1, activations of deep networks vanish.
+    with torch.no_grad():
+        model.train()
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = None
+        model(torch.randn(4, 3, size, size))
+        model.eval()
+    x = torch.randn(1, 3, size, size)
+    for exporter in ("script", "dynamo"):
+        path = folder / f"{name}.{exporter}.onnx"
+        try:
+            if exporter == "script":
+                torch.onnx.export(model, (x,), path, dynamo=False, input_names=["images"], output_names=["logits"],
+                                  dynamic_axes={"images": {0: "batch"}, "logits": {0: "batch"}}, opset_version=17)
+            else:
+                batch = torch.export.Dim("batch", min=1, max=64)
+                torch.onnx.export(model, (torch.cat([x, x]),), path, dynamo=True, external_data=True, input_names=["images"],
+                                  output_names=["logits"], dynamic_shapes=({0: batch},))
+            two = np.concatenate([x.numpy(), x.flip(3).numpy()])
+            logits = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"images": two})[0]
+            two.astype("<f4").tofile(folder / f"{path.name}.images.bin")
+            logits.astype("<f4").tofile(folder / f"{path.name}.logits.bin")
+            print("exported", path.name, flush=True)
+        except Exception as error:
+            print("failed", path.name, type(error).__name__, str(error)[:200], flush=True)

@@ -1,0 +1,42 @@
+/**
+ * Compares networks of ONNX files with what ONNX Runtime made of them: `npx tsx scripts/onnxNetworks.ts FOLDER`, for a folder of
+ * `scripts/make_onnx_networks.py`. Prints the largest difference of a logit, relative to the largest logit.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createEngine } from '../src/backends/createEngine.ts'
+import { input } from '../src/graph/sources.ts'
+import { importOnnx } from '../src/onnx/index.node.ts'
+
+const [folder = '.', ...only] = process.argv.slice(2)
+const floats = (path: string): Float32Array => new Float32Array(new Uint8Array(readFileSync(path)).buffer)
+const batch = 2
+
+let failed = 0
+for (const file of readdirSync(folder).filter(
+  name => name.endsWith('.onnx') && (only.length === 0 || only.some(part => name.includes(part))),
+)) {
+  const engine = createEngine({ threads: 1 })
+  try {
+    const images = floats(join(folder, `${file}.images.bin`))
+    const wanted = floats(join(folder, `${file}.logits.bin`))
+    const network = await importOnnx(join(folder, file))
+    const side = Math.sqrt(images.length / batch / 3)
+    const logits = network.forward(input('images', [batch, 3, side, side], { batched: true }))
+    const program = await engine.compile({ outputs: { logits }, updates: new Map() })
+    const found = (await program.run({ images })).logits!
+    const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+    const difference = wanted.reduce((most, value, k) => Math.max(most, Math.abs(value - found[k]!)), 0) / largest
+    const agrees = difference < 1e-4
+    if (!agrees) failed++
+    console.log(
+      `${agrees ? 'agrees ' : 'DIFFERS'} ${file}: ${difference.toExponential(1)}, ${network.parameters().size} parameters`,
+    )
+  } catch (error) {
+    failed++
+    console.log(`FAILED  ${file}: ${(error as Error).message}`)
+  } finally {
+    await engine.close()
+  }
+}
+process.exitCode = failed > 0 ? 1 : 0

@@ -1,0 +1,217 @@
+/**
+ * What an ONNX file holds, checked before anything is made of it: its graph in order, its weights as variables, its constants, and
+ * the names of its inputs and outputs.
+ */
+import { fromBinary } from '@bufbuild/protobuf'
+import { sizeOf } from '../graph/shape.ts'
+import type { Variable } from '../graph/variable.ts'
+import { type Initializer, ModelBuffer, Parameter } from '../nn/module.ts'
+import { type ExternalData, type HostValue, hostValue, isFloat, readTensor, typeOf } from './elements.ts'
+import { OnnxError } from './errors.ts'
+import type { OnnxPort } from './network.ts'
+import { opNamed } from './ops/table.ts'
+import { ordered } from './order.ts'
+import {
+  type FunctionProto,
+  type GraphProto,
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfoProto,
+} from './proto/onnx_pb.ts'
+
+/** Versions of the operator set that are read. */
+export const opsetRange = [7, 28] as const
+
+/** Contents of an ONNX file. */
+export interface OnnxFile {
+  readonly info: {
+    /** Name of the file in messages. */
+    readonly file: string
+    /** What wrote it: `pytorch 2.5.1`. */
+    readonly producer: string
+    readonly irVersion: number
+    readonly opset: number
+  }
+  /** Version of the default domain's operator set. */
+  readonly opset: number
+  /** Nodes in an order in which they can be run. */
+  readonly graph: GraphProto
+  readonly functions: ReadonlyMap<string, FunctionProto>
+  readonly inputs: readonly OnnxPort[]
+  readonly outputs: readonly OnnxPort[]
+  /** Weights and running statistics, by name. */
+  readonly variables: ReadonlyMap<string, Variable>
+  /** Everything else that the file has numbers for, by name. */
+  readonly constants: ReadonlyMap<string, HostValue>
+  readonly notes: readonly string[]
+}
+
+/** How a file is read. */
+export interface ReadOptions {
+  readonly file: string
+  readonly external: ExternalData
+  /** True when the bytes belong to somebody who may change them: weights are then copied. */
+  readonly copy: boolean
+}
+
+/**
+ * Reads an ONNX file.
+ * @throws OnnxError naming what is broken
+ */
+export async function readOnnx(bytes: Uint8Array, { file, external, copy }: ReadOptions): Promise<OnnxFile> {
+  const model = parse(bytes, file)
+  const { graph } = model
+  if (!graph) throw new OnnxError(`${file}: is no ONNX model: it has no graph`)
+  const opset = opsetOf(model, file)
+  const tensors = await tensorsOf(graph, external)
+  const hoisted = hoist(graph, tensors)
+  const nodes = ordered(hoisted, [...tensors.keys(), ...graph.input.map(({ name }) => name)])
+  const ready: GraphProto = { ...graph, node: nodes }
+  const functions = new Map(model.functions.map(called => [`${called.domain}:${called.name}`, called]))
+  const { variables, constants } = sortTensors(tensors, nodes, copy)
+  const inputs = graph.input.filter(({ name }) => !tensors.has(name)).map(portOf)
+  const outputs = graph.output.map(portOf)
+  if (outputs.length === 0) throw new OnnxError(`${file}: the graph has no outputs`)
+  const info = {
+    file,
+    producer: `${model.producerName} ${model.producerVersion}`.trim(),
+    irVersion: Number(model.irVersion),
+    opset,
+  }
+  return { info, opset, graph: ready, functions, inputs, outputs, variables, constants, notes: notesOf(nodes) }
+}
+
+function parse(bytes: Uint8Array, file: string): ModelProto {
+  try {
+    return fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false })
+  } catch (error) {
+    throw new OnnxError(`${file}: is no ONNX model, or a damaged one: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function opsetOf(model: ModelProto, file: string): number {
+  const own = model.opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx')
+  const [least, most] = opsetRange
+  const version = own ? Number(own.version) : 1
+  if (version >= least && version <= most) return version
+  throw new OnnxError(
+    `${file}: needs operator set ${version}; Fovea reads ${least} to ${most}: export the network with one of these`,
+  )
+}
+
+async function tensorsOf(graph: GraphProto, external: ExternalData): Promise<Map<string, HostValue>> {
+  if (graph.sparseInitializer.length > 0) throw new OnnxError('sparse initializers are not read')
+  const tensors = new Map<string, HostValue>()
+  for (const tensor of graph.initializer) {
+    if (tensors.has(tensor.name)) throw new OnnxError(`tensor '${tensor.name}' is there twice`)
+    tensors.set(tensor.name, await readTensor(tensor, external))
+  }
+  return tensors
+}
+
+/** Nodes without the constants among them, which become tensors: some exporters write weights so. */
+function hoist(graph: GraphProto, tensors: Map<string, HostValue>): NodeProto[] {
+  return graph.node.filter(node => {
+    const tensor =
+      node.opType === 'Constant' && node.domain === ''
+        ? node.attribute.find(({ name }) => name === 'value')?.t
+        : undefined
+    const [name] = node.output
+    if (!tensor || !name) return true
+    if (tensors.has(name)) throw new OnnxError(`tensor '${name}' is there twice`)
+    tensors.set(name, namedValue(tensor, name))
+    return false
+  })
+}
+
+const namedValue = (tensor: TensorProto, name: string): HostValue => hostValue(tensor, `constant '${name}'`)
+
+function portOf({ name, type }: ValueInfoProto): OnnxPort {
+  const tensor = type?.tensorType
+  if (!tensor) throw new OnnxError(`'${name}' is no tensor: sequences, maps and optional values are not read`)
+  const shape = tensor.shape?.dim.map(({ value }) =>
+    value.case === 'dimValue' ? Number(value.value) : value.case === 'dimParam' ? value.value : '?',
+  )
+  return { name, type: typeOf(tensor.elemType, `'${name}'`), shape }
+}
+
+/** Which tensors can be trained, which are statistics, and which are numbers that stay. */
+function sortTensors(
+  tensors: ReadonlyMap<string, HostValue>,
+  nodes: readonly NodeProto[],
+  copy: boolean,
+): { variables: Map<string, Variable>; constants: Map<string, HostValue> } {
+  const roles = rolesOf(nodes)
+  const variables = new Map<string, Variable>()
+  const constants = new Map<string, HostValue>()
+  for (const [name, tensor] of tensors) {
+    const role = roles.get(name)
+    // A single number without axes is a part of a formula.
+    const isWeight =
+      role !== undefined &&
+      role !== 'constant' &&
+      isFloat(tensor.type) &&
+      tensor.shape.length > 0 &&
+      sizeOf(tensor.shape) > 0
+    if (!isWeight) constants.set(name, tensor)
+    else variables.set(name, variableOf(name, tensor, role, copy))
+  }
+  return { variables, constants }
+}
+
+type Role = 'parameter' | 'statistic' | 'constant'
+
+/** What each tensor is used as; one whose numbers an operator must know is a constant. */
+function rolesOf(nodes: readonly NodeProto[]): Map<string, Role> {
+  const roles = new Map<string, Role>()
+  const rank = { parameter: 0, statistic: 1, constant: 2 } as const
+  const use = (name: string, role: Role): void => {
+    const before = roles.get(name)
+    if (before === undefined || rank[role] > rank[before]) roles.set(name, role)
+  }
+  for (const node of nodes) {
+    const known = opNamed(node.opType)?.known ?? []
+    node.input.forEach((name, k) => {
+      const isStatistic = node.opType === 'BatchNormalization' && (k === 3 || k === 4)
+      use(name, known.includes(k) ? 'constant' : isStatistic ? 'statistic' : 'parameter')
+    })
+  }
+  return roles
+}
+
+function variableOf(name: string, { shape, values }: HostValue, role: Role, copy: boolean): Variable {
+  const variable = role === 'statistic' ? new ModelBuffer(shape, 0) : new Parameter(shape, readFromFile)
+  variable.name = name
+  variable.value = values instanceof Float32Array && !copy ? values : Float32Array.from(values)
+  return variable
+}
+
+const readFromFile: Initializer = {
+  name: 'an ONNX file',
+  fill: () => {
+    throw new OnnxError(
+      'the weights of a network from an ONNX file are those of the file: it cannot be initialized anew',
+    )
+  },
+}
+
+/** What whoever trains the network should know. */
+function notesOf(nodes: readonly NodeProto[]): string[] {
+  const has = (op: string): boolean => nodes.some(({ opType }) => opType === op)
+  const notes: string[] = []
+  if (has('Conv') && !has('BatchNormalization')) {
+    notes.push(
+      'no batch normalization: if the network had some, the exporter has folded it into the convolutions; it can be fine-tuned as ' +
+        'it is. To keep it, export with torch.onnx.export(model, …, training=torch.onnx.TrainingMode.TRAINING, ' +
+        'do_constant_folding=False, dynamo=False)',
+    )
+  }
+  if (has('QLinearConv') || has('DequantizeLinear')) {
+    notes.push(
+      'quantized weights are constants: what is trained is the rest. Export before quantization to train all of it',
+    )
+  }
+  return notes
+}

@@ -1,0 +1,150 @@
+/**
+ * A network of an ONNX file as a module: its weights are parameters by the names they have in the file, and `forward` makes Fovea's
+ * graph of its nodes, anew for every shape of the input. So a batch may have any size that the file allows, and what the file computes
+ * from shapes is known when the graph is made.
+ */
+
+import type { DType, Shape } from '../graph/shape.ts'
+import { formatShape } from '../graph/shape.ts'
+import { input } from '../graph/sources.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import type { Variable } from '../graph/variable.ts'
+import { type ForwardContext, inference, Module } from '../nn/module.ts'
+import type { OnnxType } from './elements.ts'
+import { OnnxError } from './errors.ts'
+import type { OnnxFile } from './file.ts'
+import { Tracer } from './trace.ts'
+import { knownValue, type Numbers, tensorValue, type Value } from './value.ts'
+
+/** An input or output of the file. */
+export interface OnnxPort {
+  readonly name: string
+  readonly type: OnnxType
+  /** Sizes; a name for one that is open, such as `'batch'`, and '?' for one that the file says nothing about. */
+  readonly shape: readonly (number | string)[] | undefined
+}
+
+/** Numbers that take the place of an input. */
+export interface FixedInput {
+  readonly shape: Shape
+  readonly values: Numbers
+}
+
+/** A network of an ONNX file; see {@link importOnnx}. */
+export class OnnxNetwork extends Module {
+  readonly #file: OnnxFile
+  readonly #tracer: Tracer
+
+  /** @internal */
+  constructor(file: OnnxFile) {
+    super()
+    this.#file = file
+    this.#tracer = new Tracer(file)
+  }
+
+  /** What the file says about itself. */
+  get info(): OnnxFile['info'] {
+    return this.#file.info
+  }
+
+  /** The inputs of the network, weights left out. */
+  get inputs(): readonly OnnxPort[] {
+    return this.#file.inputs
+  }
+
+  get outputs(): readonly OnnxPort[] {
+    return this.#file.outputs
+  }
+
+  /** What whoever trains the network should know: batch norm that the exporter has folded into weights, for example. */
+  get notes(): readonly string[] {
+    return this.#file.notes
+  }
+
+  override variables(): Map<string, Variable> {
+    return new Map(this.#file.variables)
+  }
+
+  override children(): Map<string, Module> {
+    return this.#tracer.layers
+  }
+
+  /**
+   * The first output, of a network with one input.
+   * @param x of the input's shape; of images, `[N, C, H, W]`
+   * @throws OnnxError naming the node and what it does not do; when the network has several inputs, or `x` does not fit.
+   */
+  override forward(x: Tensor, context: ForwardContext = inference()): Tensor {
+    const [port, ...others] = this.inputs
+    if (!port || others.length > 0) {
+      const names = this.inputs.map(({ name }) => name).join(', ')
+      throw new OnnxError(`the network has ${this.inputs.length} inputs (${names}): give them by name to 'apply'`)
+    }
+    const [first] = this.outputs
+    return this.apply({ [port.name]: x }, context)[first!.name]!
+  }
+
+  /**
+   * All outputs by name.
+   * @param inputs by name: tensors, or numbers that are known now, which may decide shapes
+   * @throws OnnxError as {@link forward}
+   */
+  apply(
+    inputs: Readonly<Record<string, Tensor | FixedInput>>,
+    context: ForwardContext = inference(),
+  ): Record<string, Tensor> {
+    return Object.fromEntries(Object.entries(this.run(inputs, context)).map(([name, value]) => [name, value.tensor]))
+  }
+
+  /** All outputs by name, as values: known numbers, or tensors. @internal */
+  run(
+    inputs: Readonly<Record<string, Tensor | FixedInput>>,
+    context: ForwardContext = inference(),
+  ): Record<string, Value> {
+    for (const name of Object.keys(inputs)) {
+      if (!this.inputs.some(port => port.name === name)) throw new OnnxError(`the network has no input '${name}'`)
+    }
+    const values = new Map(this.inputs.map(port => [port.name, inputValue(port, inputs[port.name])]))
+    const results = this.#tracer.run(values, context)
+    return Object.fromEntries(this.outputs.map(({ name }, k) => [name, results[k]!]))
+  }
+
+  /** Inputs for a program, by name, of the file's shapes. @param batch what open first sizes are; other open sizes are 1 @internal */
+  makeInputs(batch = 1): Record<string, Tensor> {
+    return Object.fromEntries(
+      this.inputs.map(({ name, type, shape = [] }) => {
+        const sizes = shape.map((extent, axis) => (typeof extent === 'number' ? extent : axis === 0 ? batch : 1))
+        return [
+          name,
+          input(name, sizes, { dtype: storageOf(type), batched: sizes.length > 1 && typeof shape[0] !== 'number' }),
+        ]
+      }),
+    )
+  }
+}
+
+/** How numbers of a type are stored in Fovea. */
+export function storageOf(type: OnnxType): DType {
+  if (type === 'uint8' || type === 'bool') return 'u8'
+  return type.includes('float') ? 'f32' : 'i32'
+}
+
+function inputValue(port: OnnxPort, given: Tensor | FixedInput | undefined): Value {
+  if (!given) throw new OnnxError(`input '${port.name}' is missing`)
+  const value = 'values' in given ? knownValue(port.type, given.shape, given.values) : tensorValue(port.type, given)
+  checkShape(port, value.shape)
+  return value
+}
+
+/** @throws OnnxError when a shape is not what the file says */
+function checkShape({ name, shape: declared }: OnnxPort, shape: Shape): void {
+  if (!declared) return
+  const expected = `[${declared.join(', ')}]`
+  if (declared.length !== shape.length)
+    throw new OnnxError(`input '${name}': expected a shape ${expected}, got ${formatShape(shape)}`)
+  declared.forEach((extent, axis) => {
+    if (typeof extent !== 'number' || extent === shape[axis]) return
+    const advice = axis === 0 ? '; export it with a dynamic first axis for batches of any size' : ''
+    throw new OnnxError(`input '${name}': expected a shape ${expected}, got ${formatShape(shape)}${advice}`)
+  })
+}

@@ -1,0 +1,28 @@
+/** ONNX files by their path, with the files beside them that hold their weights. */
+import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path'
+import { readWhole, withFile } from '../formats/source.node.ts'
+import type { ExternalData } from './elements.ts'
+import { OnnxError } from './errors.ts'
+import { readOnnx } from './file.ts'
+import { OnnxNetwork } from './network.ts'
+
+/** A network of a file. @throws OnnxError, WeightsError */
+export async function importOnnxFile(path: string, external: ExternalData = besides(path)): Promise<OnnxNetwork> {
+  return new OnnxNetwork(await readOnnx(await readWhole(path), { file: basename(path), external, copy: false }))
+}
+
+/** Reads files of the model's own folder, and no others: a model says their names, and nobody checks what it says. */
+function besides(path: string): ExternalData {
+  return async (location, offset, length) => {
+    const inside = normalize(location)
+    if (isAbsolute(location) || inside === '..' || inside.startsWith(`..${sep}`) || location.includes('\0')) {
+      throw new OnnxError(`weights lie in '${location}', which is outside of the model's folder`)
+    }
+    return withFile(join(dirname(path), inside), async source => {
+      const end = length === undefined ? source.size : offset + length
+      if (end > source.size)
+        throw new OnnxError(`'${location}' holds ${source.size} bytes, the model reads ${end} of it`)
+      return source.read(offset, end)
+    })
+  }
+}
