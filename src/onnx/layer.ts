@@ -68,7 +68,7 @@ export class OnnxLayer extends Module {
     this.#op = op
     this.path = name
     // Fields, as the weights of any layer; their names are nobody else's.
-    parameters.forEach((parameter, k) => Object.assign(this, { [`parameter${k}`]: parameter }))
+    for (const [k, parameter] of parameters.entries()) Object.assign(this, { [`parameter${k}`]: parameter })
   }
 
   /** The layers of a file, by node. */

@@ -69,11 +69,9 @@ export function applied(
 /** {@link broadcastShapes}, for values without elements too. */
 export function broadcastValues(shapes: readonly Shape[]): number[] {
   const shape = broadcastShapes(shapes.map(sizes => sizes.map(extent => (extent === 0 ? 1 : extent))))
-  shapes.forEach(sizes =>
-    sizes.forEach((extent, axis) => {
-      if (extent === 0) shape[shape.length - sizes.length + axis] = 0
-    }),
-  )
+  for (const sizes of shapes) {
+    for (const [axis, extent] of sizes.entries()) if (extent === 0) shape[shape.length - sizes.length + axis] = 0
+  }
   checkSize(shape)
   return shape
 }
