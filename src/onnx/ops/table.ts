@@ -1,5 +1,6 @@
 /** The operators of ONNX that Fovea has, by name. */
 import type { OnnxOp } from '../node.ts'
+import { constantOps } from './constant.ts'
 import { convolutionOps } from './convolution.ts'
 import { elementwiseOps } from './elementwise.ts'
 import { gatheringOps } from './gathering.ts'
@@ -16,6 +17,7 @@ const table: ReadonlyMap<string, OnnxOp> = new Map(
   [
     elementwiseOps,
     shapeOps,
+    constantOps,
     gatheringOps,
     resizeOps,
     convolutionOps,
