@@ -1,3 +1,4 @@
+/** Operators that move elements: shapes, parts, repetitions, padding. */
 import { concat } from '../../graph/ops/concat.ts'
 import { gather } from '../../graph/ops/gather.ts'
 import { broadcastTo } from '../../graph/ops/map.ts'
