@@ -69,7 +69,7 @@ def vit():
 networks = {
     "residual": Block(lambda m, x: head(m, F.relu(m.stem(x) + m.bn2(m.conv2(F.relu(m.stem(x)))))),
                       stem=nn.Conv2d(3, 8, 7, 2, 3), conv2=nn.Conv2d(8, 8, 3, padding=1, groups=2), bn2=bn(8), fc=nn.Linear(8, 5)),
-    "plain": nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(), nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(36, 5)),
+    "plain": nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(64, 5)),
     "dense": Block(lambda m, x: head(m, torch.cat([x, m.conv(F.relu(m.norm(x)))], 1)), norm=bn(3), conv=nn.Conv2d(3, 5, 3, padding=1), fc=nn.Linear(8, 5)),
     "inception": Block(lambda m, x: head(m, torch.cat([m.a(x), m.b(x), F.avg_pool2d(x, 3, 1, 1), F.max_pool2d(x, 3, 1, 1, ceil_mode=True)], 1)),
                        a=nn.Conv2d(3, 2, (1, 7), padding=(0, 3)), b=nn.Conv2d(3, 2, 5, padding=2), fc=nn.Linear(10, 5)),

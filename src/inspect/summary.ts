@@ -148,7 +148,7 @@ function trainingOnlyParts(model: Module): TrainingOnlyPart[] {
       .filter(([path]) => trainingOnly.some(name => path === (parent ? `${parent}.${name}` : name)))
       .map(([path, module]) => ({
         path,
-        type: module.typeName,
+        type: typeNameOf(module),
         parameters: [...module.parameters().values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0),
       })),
   )
@@ -180,7 +180,7 @@ function rowOf(
     .join('; ')
   return {
     path: call.path || 'model',
-    type: call.module.typeName,
+    type: typeNameOf(call.module),
     ...(window ? { window } : {}),
     output: call.output.shape.slice(1),
     parameters: count,
@@ -217,6 +217,10 @@ function combinationOf(tensor: Tensor): SummaryRow['combines'] {
 const bytesOf = ({ shape, dtype }: Tensor): number => sizeOf(shape) * bytesPerElement[dtype]
 
 const groupsOf = (tensor: Tensor): number => (isApplicationOf(tensor, 'conv2d') ? tensor.attributes.groups : 1)
+
+/** What kind of layer a module is: its class, or the operator that it says it stands for. */
+const typeNameOf = (module: Module): string =>
+  'typeName' in module ? String(module.typeName) : module.constructor.name
 
 /** Parameters that are fields of the module itself. */
 function ownParameters(module: Module): Parameter[] {

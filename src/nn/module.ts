@@ -173,14 +173,9 @@ export abstract class Module {
     return new Map([...this.variables()].map(([path, v]) => [path, { shape: v.shape, values: v.value }]))
   }
 
-  /** What kind of layer this is, in tables: its class. */
-  get typeName(): string {
-    return this.constructor.name
-  }
-
   /** Name of this module in messages: its path, or its class before it has one. */
   protected get displayName(): string {
-    return this.path || this.typeName
+    return this.path || this.constructor.name
   }
 
   /** Labels a value with the path of the module that made it, unless it has a label already. */

@@ -4,8 +4,8 @@
  */
 import { fromBinary } from '@bufbuild/protobuf'
 import { sizeOf } from '../graph/shape.ts'
-import type { Variable } from '../graph/variable.ts'
-import { type Initializer, ModelBuffer, Parameter } from '../nn/module.ts'
+import type { TypedArray, Variable } from '../graph/variable.ts'
+import { ModelBuffer, Parameter } from '../nn/module.ts'
 import { type ExternalData, type HostValue, hostValue, isFloat, readTensor, typeOf } from './elements.ts'
 import { OnnxError } from './errors.ts'
 import type { OnnxPort } from './network.ts'
@@ -182,19 +182,14 @@ function rolesOf(nodes: readonly NodeProto[]): Map<string, Role> {
 }
 
 function variableOf(name: string, { shape, values }: HostValue, role: Role, copy: boolean): Variable {
-  const variable = role === 'statistic' ? new ModelBuffer(shape, 0) : new Parameter(shape, readFromFile)
+  const source = values instanceof Float32Array && !copy ? values : Float32Array.from(values)
+  const fill = (target: TypedArray): void => target.set(source)
+  const variable =
+    role === 'statistic' ? new ModelBuffer(shape, 0) : new Parameter(shape, { name: 'an ONNX file', fill })
   variable.name = name
-  variable.value = values instanceof Float32Array && !copy ? values : Float32Array.from(values)
+  // The numbers of the file are not the variable's own: what is trained is a copy, made when it is asked for.
+  variable.fillWith(fill)
   return variable
-}
-
-const readFromFile: Initializer = {
-  name: 'an ONNX file',
-  fill: () => {
-    throw new OnnxError(
-      'the weights of a network from an ONNX file are those of the file: it cannot be initialized anew',
-    )
-  },
 }
 
 /** What whoever trains the network should know. */

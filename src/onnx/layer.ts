@@ -90,7 +90,8 @@ export class OnnxLayer extends Module {
     return layers
   }
 
-  override get typeName(): string {
+  /** The operator, which tables of layers show. */
+  get typeName(): string {
     return this.#op
   }
 

@@ -61,6 +61,12 @@ export class OnnxNetwork extends Module {
     return this.#file.notes
   }
 
+  /** Gives weights their names, which are those of the file. */
+  override assignPaths(): this {
+    this.path = ''
+    return this
+  }
+
   override variables(): Map<string, Variable> {
     return new Map(this.#file.variables)
   }
@@ -105,7 +111,9 @@ export class OnnxNetwork extends Module {
       if (!this.inputs.some(port => port.name === name)) throw new OnnxError(`the network has no input '${name}'`)
     }
     const values = new Map(this.inputs.map(port => [port.name, inputValue(port, inputs[port.name])]))
-    const results = this.#tracer.run(values, context)
+    // A frozen network computes as at test time.
+    const isFrozen = context.frozen?.has(this) ?? false
+    const results = this.#tracer.run(values, isFrozen ? { ...context, training: false } : context)
     return Object.fromEntries(this.outputs.map(({ name }, k) => [name, results[k]!]))
   }
 

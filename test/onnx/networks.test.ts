@@ -1,0 +1,138 @@
+/** Networks as PyTorch's two exporters write them: their answers are ONNX Runtime's, and a training step is PyTorch's. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { afterAll, describe, expect, test } from 'vitest'
+import { createEngine } from '../../src/backends/createEngine.ts'
+import { gradients } from '../../src/graph/gradient.ts'
+import { mean } from '../../src/graph/ops/reduce.ts'
+import { softmaxCrossEntropy } from '../../src/graph/ops/softmaxCrossEntropy.ts'
+import { constantTensor, input } from '../../src/graph/sources.ts'
+import type { Matrix, Vector } from '../../src/graph/tensor.ts'
+import { formatSummary, summarize } from '../../src/inspect/index.ts'
+import { type ForwardContext, inference } from '../../src/nn/module.ts'
+import { importOnnx } from '../../src/onnx/index.ts'
+
+interface Packed {
+  readonly shape: readonly number[]
+  readonly data: string
+}
+
+interface Fixtures {
+  readonly cases: readonly {
+    readonly name: string
+    readonly model: string
+    readonly images: Packed
+    readonly logits: Packed
+  }[]
+  readonly training: {
+    readonly model: string
+    readonly images: Packed
+    readonly labels: readonly number[]
+    readonly loss: number
+    readonly gradients: Readonly<Record<string, Packed>>
+    readonly statistics: Readonly<Record<string, Packed>>
+  }
+}
+
+const file = join(import.meta.dirname, '../fixtures/onnx/networks.json.gz')
+const { cases, training } = JSON.parse(gunzipSync(readFileSync(file)).toString()) as Fixtures
+const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'))
+const floats = ({ data }: Packed): Float32Array => new Float32Array(bytes(data).buffer as ArrayBuffer)
+
+const engine = createEngine({ threads: 1 })
+afterAll(() => engine.close())
+
+/** The largest difference, relative to the largest number. */
+function difference(found: ArrayLike<number>, wanted: Float32Array): number {
+  const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+  return wanted.reduce((most, value, k) => Math.max(most, Math.abs(value - found[k]!)), 0) / largest
+}
+
+/** Sums of a few hundred products, in another order. */
+const tolerance = 1e-5
+
+describe('networks', () => {
+  test.each(cases)('$name: answers as ONNX Runtime, for batches of any size', async ({ model, images, logits }) => {
+    const network = await importOnnx(bytes(model))
+    const [count, ...sample] = images.shape as readonly [number, ...number[]]
+    for (const batch of [count, 1]) {
+      const x = input('images', [batch, ...sample], { batched: true })
+      const program = await engine.compile({ outputs: { logits: network.forward(x) }, updates: new Map() })
+      const size = sample.reduce((product, extent) => product * extent, 1)
+      const found = (await program.run({ images: floats(images).subarray(0, batch * size) })).logits!
+      const wanted = floats(logits).subarray(0, batch * logits.shape[1]!)
+      expect(found).toHaveLength(wanted.length)
+      expect(difference(found, wanted)).toBeLessThan(tolerance)
+    }
+  })
+
+  test('have tables of their layers, by the names and operators of the file', async () => {
+    const network = await importOnnx(bytes(cases.find(({ name }) => name === 'plain, script')!.model))
+    const { rows, totals } = summarize(network, [3, 16, 16])
+    expect(rows.map(({ type }) => type)).toEqual(['Input', 'Conv', 'Relu', 'MaxPool', 'AveragePool', 'Flatten', 'Gemm'])
+    expect(totals.parameters).toBe(4 * 3 * 9 + 4 + 5 * 64 + 5)
+    expect(formatSummary(summarize(network, [3, 16, 16]))).toContain('3×3, padding 1')
+  })
+
+  test('say when batch norm is folded, and how to keep it', async () => {
+    const [folded, kept] = await Promise.all([cases[0]!.model, training.model].map(model => importOnnx(bytes(model))))
+    expect(kept!.notes).toEqual([])
+    const notes = (await importOnnx(bytes(cases.find(({ name }) => name === 'plain, script')!.model))).notes
+    expect(notes.join()).toContain('TrainingMode.TRAINING')
+    expect(folded!.parameters().size).toBeGreaterThan(4)
+  })
+})
+
+describe('a training step', () => {
+  const classes = 5
+  const step = async () => {
+    const network = await importOnnx(bytes(training.model))
+    const x = input('images', training.images.shape, { batched: true })
+    const context: ForwardContext = { training: true, updates: new Map(), key: constantTensor([0, 0], [2], 'i32') }
+    const labels = constantTensor(training.labels, [training.labels.length], 'i32') as Vector
+    const logits = network.forward(x, context) as Matrix
+    return { network, context, loss: mean(softmaxCrossEntropy(logits, labels)) }
+  }
+
+  test("has PyTorch's loss, gradients and running averages", async () => {
+    const { network, context, loss } = await step()
+    const parameters = [...network.parameters()]
+    expect(parameters.map(([name]) => name).sort()).toEqual(Object.keys(training.gradients).sort())
+    const found = gradients(
+      loss,
+      parameters.map(([, { tensor }]) => tensor),
+    )
+    const outputs = Object.fromEntries(parameters.map(([name], k) => [name, found[k]!]))
+    const statistics = Object.fromEntries([...context.updates].map(([variable, next]) => [variable.name, next]))
+    expect(Object.keys(statistics).sort()).toEqual(Object.keys(training.statistics).sort())
+    const program = await engine.compile({ outputs: { loss, ...outputs, ...statistics }, updates: new Map() })
+    const results = await program.run({ images: floats(training.images) })
+    expect(results.loss![0]).toBeCloseTo(training.loss, 5)
+    const largest = Math.max(...Object.values(training.gradients).flatMap(packed => [...floats(packed)].map(Math.abs)))
+    for (const [name, packed] of Object.entries(training.gradients)) {
+      // The gradient of a bias before batch norm is 0, and rounding is all that there is of it.
+      const off = floats(packed).reduce((most, value, k) => Math.max(most, Math.abs(value - results[name]![k]!)), 0)
+      expect(off / largest, name).toBeLessThan(tolerance)
+    }
+    for (const [name, packed] of Object.entries(training.statistics)) {
+      expect(difference(results[name]!, floats(packed)), name).toBeLessThan(tolerance)
+    }
+  })
+
+  test('starts from the weights of the file, also when they are initialized again', async () => {
+    const network = await importOnnx(bytes(training.model))
+    const before = network.parameters().get('fc.weight')!.value.slice()
+    network.parameters().get('fc.weight')!.value.fill(0)
+    network.initialize(3)
+    expect(network.parameters().get('fc.weight')!.value).toEqual(before)
+    expect(before).toHaveLength(classes * 4)
+  })
+
+  test('of a frozen network leaves the running averages as they are', async () => {
+    const network = await importOnnx(bytes(training.model))
+    const context: ForwardContext = { ...inference(), training: true, frozen: new Set([network]) }
+    network.forward(input('images', training.images.shape), context)
+    expect(context.updates.size).toBe(0)
+  })
+})
