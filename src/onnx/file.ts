@@ -3,7 +3,7 @@
  * the names of its inputs and outputs.
  */
 import { fromBinary } from '@bufbuild/protobuf'
-import { sizeOf } from '../graph/shape.ts'
+import { type Shape, sizeOf } from '../graph/shape.ts'
 import type { TypedArray, Variable } from '../graph/variable.ts'
 import { ModelBuffer, Parameter } from '../nn/module.ts'
 import { type ExternalData, type HostValue, hostValue, isFloat, readTensor, typeOf } from './elements.ts'
@@ -183,13 +183,28 @@ function rolesOf(nodes: readonly NodeProto[]): Map<string, Role> {
 
 function variableOf(name: string, { shape, values }: HostValue, role: Role, copy: boolean): Variable {
   const source = values instanceof Float32Array && !copy ? values : Float32Array.from(values)
-  const fill = (target: TypedArray): void => target.set(source)
-  const variable =
-    role === 'statistic' ? new ModelBuffer(shape, 0) : new Parameter(shape, { name: 'an ONNX file', fill })
-  variable.name = name
   // The numbers of the file are not the variable's own: what is trained is a copy, made when it is asked for.
+  return variableFrom(name, shape, role === 'statistic', target => target.set(source))
+}
+
+function variableFrom(name: string, shape: Shape, isStatistic: boolean, fill: (values: TypedArray) => void): Variable {
+  const variable = isStatistic ? new ModelBuffer(shape, 0) : new Parameter(shape, { name: 'an ONNX file', fill })
+  variable.name = name
   variable.fillWith(fill)
+  fills.set(variable, fill)
   return variable
+}
+
+/** What writes the numbers of the file into a variable. */
+const fills = new WeakMap<Variable, (values: TypedArray) => void>()
+
+/** The same file with variables of its own. */
+export function withFreshWeights(file: OnnxFile): OnnxFile {
+  const fresh = [...file.variables].map(([name, variable]): [string, Variable] => {
+    const { shape } = variable
+    return [name, variableFrom(name, shape, variable instanceof ModelBuffer, fills.get(variable)!)]
+  })
+  return { ...file, variables: new Map(fresh) }
 }
 
 /** What whoever trains the network should know. */

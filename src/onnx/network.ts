@@ -12,7 +12,7 @@ import type { Variable } from '../graph/variable.ts'
 import { type ForwardContext, inference, Module } from '../nn/module.ts'
 import type { OnnxType } from './elements.ts'
 import { OnnxError } from './errors.ts'
-import type { OnnxFile } from './file.ts'
+import { type OnnxFile, withFreshWeights } from './file.ts'
 import { Tracer } from './trace.ts'
 import { knownValue, type Numbers, tensorValue, type Value } from './value.ts'
 
@@ -34,12 +34,19 @@ export interface FixedInput {
 export class OnnxNetwork extends Module {
   readonly #file: OnnxFile
   readonly #tracer: Tracer
+  readonly #weights: Weights
 
   /** @internal */
   constructor(file: OnnxFile) {
     super()
     this.#file = file
     this.#tracer = new Tracer(file)
+    this.#weights = new Weights(file.variables)
+  }
+
+  /** Another network of the same file, with weights of its own, which are those of the file. */
+  copy(): OnnxNetwork {
+    return new OnnxNetwork(withFreshWeights(this.#file))
   }
 
   /** What the file says about itself. */
@@ -61,14 +68,13 @@ export class OnnxNetwork extends Module {
     return this.#file.notes
   }
 
-  /** Gives weights their names, which are those of the file. */
-  override assignPaths(): this {
-    this.path = ''
-    return this
-  }
-
-  override variables(): Map<string, Variable> {
-    return new Map(this.#file.variables)
+  /** This module, its weights under the names of the file, and its layers, which share them. */
+  override *modules(prefix = '', seen: Set<Module> = new Set()): Generator<[path: string, module: Module]> {
+    if (seen.has(this)) return
+    seen.add(this)
+    yield [prefix, this]
+    yield [prefix, this.#weights]
+    for (const [name, layer] of this.#tracer.layers) yield* layer.modules(prefix ? `${prefix}.${name}` : name, seen)
   }
 
   override children(): Map<string, Module> {
@@ -128,6 +134,20 @@ export class OnnxNetwork extends Module {
         ]
       }),
     )
+  }
+}
+
+/** The variables of a file as fields of a module, by their names. */
+class Weights extends Module {
+  constructor(variables: ReadonlyMap<string, Variable>) {
+    super()
+    // A weight may be called as what every module has.
+    for (const [name, variable] of variables)
+      Object.assign(this, { [name in this ? `${name}:weight` : name]: variable })
+  }
+
+  override forward(): Tensor {
+    throw new OnnxError('weights have no forward pass')
   }
 }
 

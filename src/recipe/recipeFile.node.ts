@@ -1,7 +1,9 @@
 /** Recipes from files: a module with a typed recipe, or the `recipe.json` of a run. */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Module } from '../nn/module.ts'
+import { importOnnxFile } from '../onnx/onnxFile.node.ts'
 import { isRecord } from '../rules/record.ts'
 import { display } from '../text/display.ts'
 import { codeFrame } from './codeFrame.ts'
@@ -16,7 +18,11 @@ import { type CodeReference, inlineFile, isCode } from './rules.ts'
 import type { RunSetup } from './setup.ts'
 
 /** Whether a word names a recipe file, and no model. */
-export const isRecipeFile = (word: string): boolean => programNames.test(word) || word.endsWith('.json')
+export const isRecipeFile = (word: string): boolean =>
+  programNames.test(word) || word.endsWith('.json') || isOnnxFile(word)
+
+/** Whether a word names an ONNX file: a recipe that says what its network is, weights included, and nothing else. */
+export const isOnnxFile = (word: string): boolean => word.toLowerCase().endsWith('.onnx')
 
 /**
  * What a recipe file says: the default export of a module, or a run's `recipe.json`. Functions become references to the file.
@@ -24,6 +30,10 @@ export const isRecipeFile = (word: string): boolean => programNames.test(word) |
  * @throws RecipeError naming the file and what is wrong with it.
  */
 export async function readRecipeFile(file: string, say?: Say): Promise<RawRecipe> {
+  if (isOnnxFile(file)) {
+    mustBeFile(file)
+    return { model: referenceTo(file) }
+  }
   if (!programNames.test(file)) {
     const recipe = recipeFromFlat(parseJson(file))
     if (!isRecord(recipe)) throw new RecipeError(`${file}: expected a recipe: an object`)
@@ -60,7 +70,7 @@ async function loadFunctions(recipe: Recipe, warn: Say = () => {}): Promise<Reci
     if (!isCode(reference)) continue
     const { file, sha256 } = reference
     if (file === inlineFile) throw new RecipeError(`its ${part} is a function that was written on a page, in no file`)
-    const found = (await exportedRecipe(file))[part]
+    const found = isOnnxFile(file) ? await networkMaker(file) : (await exportedRecipe(file))[part]
     if (typeof found !== 'function') throw new RecipeError(`${file}: its ${part} is not a function any more`)
     if (referenceTo(file).sha256 !== sha256 && !warned.has(file)) {
       warned.add(file)
@@ -69,6 +79,17 @@ async function loadFunctions(recipe: Recipe, warn: Say = () => {}): Promise<Reci
     functions[part] = checkedFunction(part, found as () => unknown, file)
   }
   return functions
+}
+
+/** Makes networks of an ONNX file, each with weights of its own. @throws RecipeError when the file is gone */
+async function networkMaker(file: string): Promise<() => Module> {
+  mustBeFile(file)
+  const network = await importOnnxFile(file)
+  return () => network.copy()
+}
+
+function mustBeFile(file: string): void {
+  if (!existsSync(file)) throw new RecipeError(`${file}: no such file`)
 }
 
 async function exportedRecipe(file: string, say?: Say): Promise<Record<string, unknown>> {

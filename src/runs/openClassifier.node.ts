@@ -8,7 +8,7 @@ import { preparationOf } from '../recipe/preparation.ts'
 import { dataName, modelName, type Recipe } from '../recipe/recipe.ts'
 import { version } from '../recipe/version.ts'
 import { mustExist } from './missing.node.ts'
-import { loadRun } from './trainedModel.node.ts'
+import { loadRun, refuseNetwork } from './trainedModel.node.ts'
 
 /** A classifier, and the recipe of the run that it is. */
 export interface OpenedClassifier extends ClassifierContents {
@@ -27,6 +27,7 @@ export async function openClassifier(
   warn: (message: string) => void = () => undefined,
 ): Promise<OpenedClassifier> {
   mustExist(path, 'file or folder')
+  refuseNetwork(path)
   if (!statSync(path).isDirectory()) return withFile(path, readClassifier)
   const { recipe, model, checkpoint } = await loadRun(path, which, warn)
   const { classes, shape } = imagesOf(recipe)

@@ -6,10 +6,11 @@ import type { ImageClassifier } from '../nn/imageClassifier.ts'
 import { parseStoredRecipe } from '../recipe/files.node.ts'
 import { createModel } from '../recipe/model.ts'
 import type { Recipe } from '../recipe/recipe.ts'
-import { loadSetup } from '../recipe/recipeFile.node.ts'
+import { isOnnxFile, loadSetup } from '../recipe/recipeFile.node.ts'
 import type { Checkpoint } from '../train/checkpoint.ts'
 import { loadCheckpoint } from '../train/namedCheckpoint.ts'
 import { readCheckpoint } from './checkpointFile.node.ts'
+import { RunFolderError } from './errors.ts'
 import { mustExist } from './missing.node.ts'
 import { RunFolder } from './runFolder.node.ts'
 
@@ -27,6 +28,14 @@ export function finalCheckpoint(folder: RunFolder, recipe: Recipe): 'latest' | '
   return recipe.earlyStopping && existsSync(join(folder.path, 'best')) ? 'best' : 'latest'
 }
 
+/** @throws RunFolderError for an ONNX file, which does not say what its outputs are called, nor how pictures are prepared */
+export function refuseNetwork(path: string): void {
+  if (!isOnnxFile(path)) return
+  throw new RunFolderError(
+    `${path}: is a network, which knows neither classes nor preprocessing: make a run of it with 'fovea import ${path} --data …'`,
+  )
+}
+
 /**
  * Reads a run's recipe and weights.
  * @param path of the run folder
@@ -35,6 +44,7 @@ export function finalCheckpoint(folder: RunFolder, recipe: Recipe): 'latest' | '
  * @throws RunFolderError, MissingError, CheckpointError or Error naming the file that is missing, broken, or of another model.
  */
 export async function loadRun(path: string, which: string, warn: (message: string) => void): Promise<TrainedModel> {
+  refuseNetwork(path)
   const folder = await RunFolder.open(path)
   const recipe = parseStoredRecipe(folder.recipe, join(path, 'recipe.json'))
   const chosen = which === 'final' ? finalCheckpoint(folder, recipe) : which

@@ -1,4 +1,6 @@
 /** The operators of ONNX against ONNX's own tests, on every backend. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createEngine } from '../../src/backends/createEngine.ts'
 import { type BackendName, backendNames } from '../../src/backends/engine.ts'
@@ -50,6 +52,15 @@ describe('the tests', () => {
     const untested = ['GlobalLpPool', 'Scatter', 'Upsample']
     const tested = new Set(nodeTests.map(({ op }) => op))
     expect(opNames.filter(name => !tested.has(name))).toEqual(untested.filter(name => !tested.has(name)))
+  })
+
+  test('and operators are those of docs/onnx.md', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/onnx.md'), 'utf8')
+    const [list = ''] = /^(`\w+`, )+`\w+`\.$/m.exec(page) ?? []
+    expect([...list.matchAll(/`(\w+)`/g)].map(([, name]) => name)).toEqual(opNames)
+    expect(page).toContain(`${nodeTests.length} are run on both backends`)
+    for (const count of Object.values(left).filter(count => count < 200 && count > 1))
+      expect(page).toContain(`(${count})`)
   })
 
   test('leave out what is said', () => {

@@ -8,11 +8,12 @@ export function addImport(program: Command): void {
     .command('import')
     .summary('import trained weights')
     .description(
-      'Makes a run folder from weights in PyTorch (.pth, .pt, .th) or safetensors files, for eval and predict. ' +
+      'Makes a run folder from weights in PyTorch (.pth, .pt, .th) or safetensors files, or from a network in an ' +
+        'ONNX file, for eval and predict. ' +
         'Nothing in the file is executed.',
     )
-    .argument('<file>', 'file of weights: its path, or its address (https://…)')
-    .requiredOption('--model <name>', 'the model they are for')
+    .argument('<file>', 'file of weights: its path, or its address (https://…); or an ONNX file')
+    .option('--model <name>', 'the model they are for; an ONNX file is one itself')
     .option('--data <name>', 'the data set they are for', 'cifar10')
     .option(
       '--mean <list>',
@@ -29,6 +30,7 @@ export function addImport(program: Command): void {
       `
 Examples:
   fovea import resnet20.th --model resnet20-cifar --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
+  fovea import network.onnx --data folder:photos
   fovea eval runs/resnet20-cifar`,
     )
     .action(async (file: string, options) => {

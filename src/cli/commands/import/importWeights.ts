@@ -1,16 +1,19 @@
 /** `fovea import`: weights from PyTorch or safetensors files, as a run folder that `eval` and `predict` take. */
 
 import { rm } from 'node:fs/promises'
+import { parse } from 'node:path'
 import { sizeOf } from '../../../graph/shape.ts'
 import type { HostTensor } from '../../../graph/variable.ts'
 import { findModel, type ModelEntry, modelNameOf } from '../../../models/index.ts'
 import type { ImageClassifier } from '../../../nn/imageClassifier.ts'
 import type { NormalizeOptions } from '../../../nn/normalize.ts'
+import { importOnnxFile } from '../../../onnx/onnxFile.node.ts'
 import { datasets } from '../../../recipe/datasets.ts'
 import { folderOf } from '../../../recipe/folderSource.ts'
 import { imagesOf } from '../../../recipe/images.ts'
 import { createModel } from '../../../recipe/model.ts'
 import { dataName, type Recipe } from '../../../recipe/recipe.ts'
+import { isOnnxFile, loadSetup, readRecipeFile } from '../../../recipe/recipeFile.node.ts'
 import { mustExist } from '../../../runs/missing.node.ts'
 import { RunFolder } from '../../../runs/runFolder.node.ts'
 import { formatCount } from '../../../text/format.ts'
@@ -23,7 +26,8 @@ import { note, print } from '../../terminal/output.ts'
 
 /** Options of {@link importWeights}. */
 export interface ImportOptions {
-  readonly model: string
+  /** The model that the weights are for; of an ONNX file, none: it is its own. */
+  readonly model?: string
   readonly data: string
   /** Mean and standard deviation of each channel, of pixels from 0 to 1, that the weights were trained with. */
   readonly mean?: readonly number[]
@@ -44,14 +48,19 @@ export interface ImportOptions {
  *   unexpected or mis-shaped tensors, a network that does not answer to the data's images with its classes.
  */
 export async function importWeights(file: string, options: ImportOptions): Promise<number> {
-  const { model: name, prefix, average, out = defaultRuns } = options
+  const { prefix, average, out = defaultRuns } = options
+  const name = options.model ?? parse(file).name
   mustExist(file)
-  const recipe = recipeOf(options)
-  const model = createModel({ recipe, functions: {} })
-  const { missing, notes } = await loadWeights(model, file, {
-    ...(prefix !== undefined && { prefix }),
-    ...(average !== undefined && { average }),
-  })
+  const isNetwork = isOnnxFile(file)
+  const recipe = isNetwork ? await networkRecipe(file, options) : recipeOf(options)
+  const model = createModel(await loadSetup(recipe))
+  // An ONNX file has nothing to look for: its weights are where its network is.
+  const { missing, notes } = isNetwork
+    ? { missing: [] as readonly string[], notes: (await importOnnxFile(file)).notes }
+    : await loadWeights(model, file, {
+        ...(prefix !== undefined && { prefix }),
+        ...(average !== undefined && { average }),
+      })
   checkAnswers(model, recipe)
   checkFinite(model, file)
   // The model's own values, so that types and names are those that a training run would have saved.
@@ -87,17 +96,38 @@ const usualFor = ({ inputShape: [channels, height, width] }: ModelEntry): Normal
   Object.values(datasets).find(({ shape }) => String(shape) === String([height, width, channels]))?.normalize ??
   imageNet
 
+/** @throws UsageError when one of the two is missing */
+function checkPair(mean: readonly number[] | undefined, std: readonly number[] | undefined): void {
+  if ((mean === undefined) === (std === undefined)) return
+  throw new UsageError(`--${mean ? 'mean' : 'std'} needs --${mean ? 'std' : 'mean'} too`)
+}
+
 /** The recipe of the run. Pictures of your own are normalized by the numbers of the weights' training, never by their own. */
 function recipeOf({ model: name, data, mean, std }: ImportOptions): Recipe {
-  if ((mean === undefined) !== (std === undefined)) {
-    throw new UsageError(`--${mean ? 'mean' : 'std'} needs --${mean ? 'std' : 'mean'} too`)
-  }
+  checkPair(mean, std)
+  if (name === undefined) throw new UsageError('--model is missing: name the model that the weights are for')
   const given = mean && std && { mean: [...mean], std: [...std] }
   // A name that is unknown is refused by the recipe.
   const own = folderOf(data) !== undefined && modelNameOf(name) ? findModel(name) : undefined
   const normalize = given ?? (own && usualFor(own))
   const base = own ? { data: { name: 'folder', channels: own.inputShape[0] } } : {}
   return resolveOptions({ model: name, data, ...(normalize && { normalize }) }, [], base)
+}
+
+/** The recipe of a run of an ONNX file, which says the size of its pictures. */
+async function networkRecipe(file: string, { model, data, mean, std }: ImportOptions): Promise<Recipe> {
+  if (model !== undefined) throw new UsageError(`--model ${model}: ${file} is a network itself`)
+  checkPair(mean, std)
+  const normalize = mean && std ? { mean: [...mean], std: [...std] } : undefined
+  const base = await readRecipeFile(file)
+  if (folderOf(data) === undefined) return resolveOptions({ data, ...(normalize && { normalize }) }, [], base)
+  const [port] = (await importOnnxFile(file)).inputs
+  const [, channels, height, width] = port?.shape ?? []
+  if (![channels, height, width].every(size => typeof size === 'number')) {
+    throw new CommandError(`${file}: does not say the size of its pictures, expected an input [N, C, H, W]`)
+  }
+  const pictures = { name: 'folder', channels, size: [height, width] }
+  return resolveOptions({ data, normalize: normalize ?? imageNet }, [], { ...base, data: pictures })
 }
 
 /** @throws CommandError when the network does not take the images, or answers with another number of classes */

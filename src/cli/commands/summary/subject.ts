@@ -8,6 +8,8 @@ import { ImageClassifier } from '../../../nn/imageClassifier.ts'
 import { crossEntropy } from '../../../nn/losses.ts'
 import type { Module } from '../../../nn/module.ts'
 import { normalize } from '../../../nn/normalize.ts'
+import type { OnnxNetwork } from '../../../onnx/network.ts'
+import { importOnnxFile } from '../../../onnx/onnxFile.node.ts'
 import { GradientAccumulator } from '../../../optim/accumulate.ts'
 import { AveragedVariables } from '../../../optim/average.ts'
 import { sgd } from '../../../optim/index.ts'
@@ -19,13 +21,14 @@ import { createNetwork } from '../../../recipe/model.ts'
 import { createAugmentation, trainingOptions } from '../../../recipe/parts.ts'
 import { createPreprocessing } from '../../../recipe/preprocess.ts'
 import { dataName, modelName, type Recipe } from '../../../recipe/recipe.ts'
-import { isRecipeFile, loadSetup, readRecipeFile } from '../../../recipe/recipeFile.node.ts'
+import { isOnnxFile, isRecipeFile, loadSetup, readRecipeFile } from '../../../recipe/recipeFile.node.ts'
 import type { RunSetup } from '../../../recipe/setup.ts'
 import { RunFolder } from '../../../runs/runFolder.node.ts'
 import { formatCount } from '../../../text/format.ts'
 import { freezing, frozenIn } from '../../../train/freezing.ts'
 import { type ImageShape, predictionProgram, trainingProgram } from '../../../train/programs.ts'
 import { resolveOptions } from '../../recipeOptions.ts'
+import { UsageError } from '../../terminal/errors.ts'
 import { note, warn } from '../../terminal/output.ts'
 
 /** `[channels, height, width]` of one image. */
@@ -53,6 +56,7 @@ export interface Subject {
 export async function subjectOf(word: string, input: InputShape | undefined): Promise<Subject | undefined> {
   const name = modelNameOf(word)
   if (name) return knownSubject(name, input)
+  if (isOnnxFile(word)) return onnxSubject(word, input)
   if (isRecipeFile(word)) return recipeSubject(word, resolveOptions({}, [], await readRecipeFile(word, note)), input)
   if (!existsSync(word) || !statSync(word).isDirectory()) return undefined
   const { recipe } = await RunFolder.open(word)
@@ -62,21 +66,47 @@ export async function subjectOf(word: string, input: InputShape | undefined): Pr
 
 function knownSubject(name: string, input: InputShape | undefined): Subject {
   const { create, description, reference, inputShape } = findModel(name)
-  const shape = imageShape(input ?? inputShape)
+  return untrained({ name, description, reference, create }, input ?? inputShape)
+}
+
+/** A network that no recipe trains. */
+function untrained(
+  network: Pick<Subject, 'name' | 'description' | 'reference' | 'create'>,
+  input: InputShape,
+): Subject {
+  const { create } = network
+  const shape = imageShape(input)
   const scale = new Array<number>(shape[2]).fill(0.5)
   const classifier = () => new ImageClassifier(normalize({ mean: scale, std: scale }), create())
   const { lr, momentum, weightDecay } = trainingDefaults
   return {
-    name,
-    description,
-    reference,
-    input: input ?? inputShape,
+    ...network,
+    input,
     training: 'SGD with momentum',
-    create,
     trainingProgram: batch =>
       trainingProgram(classifier(), shape, batch, crossEntropy(), sgd({ lr, momentum, weightDecay })),
     predictionProgram: batch => predictionProgram(classifier(), shape, batch, false),
   }
+}
+
+/** The network of an ONNX file. @throws UsageError when it does not say the size of its pictures, and nobody else does */
+async function onnxSubject(file: string, input: InputShape | undefined): Promise<Subject> {
+  if (!existsSync(file)) throw new UsageError(`${file}: no such file`)
+  const network = await importOnnxFile(file)
+  const { producer, opset } = network.info
+  const shape = input ?? pictureShape(network)
+  if (!shape) throw new UsageError(`${file}: does not say the size of its pictures: add --input CxHxW`)
+  for (const text of network.notes) note(`${file}: ${text}`)
+  const description = `ONNX${producer ? `, by ${producer}` : ''}, operator set ${opset}`
+  return untrained({ name: file, description, create: () => network.copy() }, shape)
+}
+
+/** `[channels, height, width]`, when all are numbers. */
+function pictureShape({ inputs: [port] }: OnnxNetwork): InputShape | undefined {
+  const sizes = port?.shape?.slice(1)
+  return sizes?.length === 3 && sizes.every(size => typeof size === 'number')
+    ? (sizes as unknown as InputShape)
+    : undefined
 }
 
 async function recipeSubject(
