@@ -67,9 +67,29 @@ export {
   type TopLoss,
   topLosses,
 } from './judge.ts'
+export {
+  type Direction,
+  directionTo,
+  type LandscapeOptions,
+  type LossLandscape,
+  lossLandscape,
+  randomDirection,
+  type Trajectory,
+  trajectoryDirections,
+} from './landscape.ts'
+export { type BatchNormStatistics, type LabeledImages, type LossOptions, lossGradients, meanLoss } from './loss.ts'
 export type { Entry, ImageShape, ImageSpace, NetworkInput } from './network.ts'
 export { type OcclusionOptions, occlusion } from './occlusion.ts'
 export { matchPoints, PointError } from './points.ts'
+export {
+  type LayerProbe,
+  type LinearProbe,
+  linearProbe,
+  type ProbeLayersOptions,
+  type ProbeOptions,
+  probeAccuracy,
+  probeLayers,
+} from './probe.ts'
 export { type ImageWindow, type ReceptiveField, receptiveFields, windowSeenBy } from './receptiveField.ts'
 export { resizeMaps } from './resizeMaps.ts'
 export { type RandomizedMap, randomizeLayers, rankCorrelation, sanityThreshold } from './sanity.ts'

@@ -61,7 +61,7 @@ export function traceForward(model: Module, x: Tensor, context: ForwardContext):
 }
 
 /** Puts another `forward` in front of a module's own; the result undoes it. */
-function replaceForward(module: Module, forward: Module['forward']): () => void {
+export function replaceForward(module: Module, forward: Module['forward']): () => void {
   const own = Object.getOwnPropertyDescriptor(module, 'forward')
   Object.defineProperty(module, 'forward', { value: forward, configurable: true })
   return () => {

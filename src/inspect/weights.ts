@@ -23,41 +23,72 @@ export interface WeightStatistics {
   readonly norm: number
   /** ‖w − before‖ / ‖before‖, where values from before were given; ∞ when those were all 0 and moved. */
   readonly updateRatio?: number
+  /** ‖g‖ / ‖w‖, where gradients were given; ∞ for weights that are all 0 and have a slope. */
+  readonly gradientRatio?: number
 }
 
-/** Copies of a model's parameters as the engine has them now. */
-export async function readWeights(engine: Engine, model: Module): Promise<Map<string, Float32Array>> {
+/**
+ * Copies of a model's parameters as the engine has them now.
+ * @param options.statistics true for the running statistics of batch norm as well
+ */
+export async function readWeights(
+  engine: Engine,
+  model: Module,
+  { statistics = false }: { readonly statistics?: boolean } = {},
+): Promise<Map<string, Float32Array>> {
   const weights = new Map<string, Float32Array>()
-  for (const [path, parameter] of model.parameters()) weights.set(path, Float32Array.from(await engine.read(parameter)))
+  const variables = [...(statistics ? model.variables() : model.parameters())]
+  for (const [path, variable] of variables.filter(([, { dtype }]) => dtype === 'f32')) {
+    weights.set(path, Float32Array.from(await engine.read(variable)))
+  }
   return weights
 }
 
 /**
  * Statistics of weights, and of how far they moved.
  * @param before the same parameters some steps ago
- * @throws ShapeError when a parameter from before is missing or has another size.
+ * @param gradients of a loss with respect to them, as {@link lossGradients} gives them
+ * @throws ShapeError when a parameter from before, or its gradient, is missing or has another size.
  * @example
  * const before = await readWeights(engine, model)
  * // … a training step …
  * weightStatistics(await readWeights(engine, model), before).find(({ path }) => path === 'conv1.weight')?.updateRatio // 0.001
  */
-export function weightStatistics(weights: Weights, before?: Weights): WeightStatistics[] {
+export function weightStatistics(weights: Weights, before?: Weights, gradients?: Weights): WeightStatistics[] {
   return [...weights].map(([path, values]) => {
     const list = Array.from(values)
     const mean = list.reduce((sum, value) => sum + value, 0) / list.length
     const std = Math.sqrt(list.reduce((sum, value) => sum + (value - mean) ** 2, 0) / list.length)
     const [min, max] = [Math.min, Math.max].map(f => list.reduce((a, b) => f(a, b)))
-    const statistics = { path, count: list.length, mean, std, min, max, norm: normOf(list) }
-    return before ? { ...statistics, updateRatio: ratioOf(path, list, before.get(path)) } : statistics
+    const norm = normOf(list)
+    return {
+      ...{ path, count: list.length, mean, std, min, max, norm },
+      ...(before && { updateRatio: updateRatioOf(path, list, before.get(path)) }),
+      ...(gradients && {
+        gradientRatio: ratio(normOf(partnerOf(path, list, gradients.get(path), 'in the gradient')), norm),
+      }),
+    }
   })
 }
 
-function ratioOf(path: string, values: readonly number[], before: ArrayLike<number> | undefined): number {
-  if (before?.length !== values.length) {
-    throw new ShapeError(`weightStatistics: ${path}: ${values.length} numbers now, ${before?.length ?? 'none'} before`)
-  }
-  const moved = normOf(values.map((value, i) => value - before[i]))
-  return moved === 0 ? 0 : moved / normOf(Array.from(before))
+function updateRatioOf(path: string, values: readonly number[], given: ArrayLike<number> | undefined): number {
+  const before = partnerOf(path, values, given, 'before')
+  return ratio(normOf(values.map((value, i) => value - before[i])), normOf(before))
 }
+
+/** What belongs to a parameter's numbers, one to each. */
+function partnerOf(
+  path: string,
+  values: readonly number[],
+  given: ArrayLike<number> | undefined,
+  where: string,
+): readonly number[] {
+  if (given?.length !== values.length) {
+    throw new ShapeError(`weightStatistics: ${path}: ${values.length} numbers now, ${given?.length ?? 'none'} ${where}`)
+  }
+  return Array.from(given)
+}
+
+const ratio = (part: number, whole: number): number => (part === 0 ? 0 : part / whole)
 
 const normOf = (values: readonly number[]): number => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))

@@ -45,7 +45,7 @@ export interface BatchNormOptions {
 }
 
 /** Normalization of axis 1 over all other axes; see {@link batchNorm2d}. */
-abstract class BatchNorm extends Module {
+export abstract class BatchNorm extends Module {
   readonly channels: number
   readonly eps: number
   readonly momentum: number | 'cumulative'

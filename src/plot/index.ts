@@ -15,6 +15,7 @@ export {
 export { diverging, type Rgb } from './colors.ts'
 export { type ConfusedPair, confusedPairs, confusionMatrix, maxMatrixClasses } from './confusionMatrix.ts'
 export { type ContactSheetOptions, contactSheet, type SheetPicture, type SheetRow } from './contactSheet.ts'
+export { type ContourPlot, contourPlot } from './contourPlot.ts'
 export {
   accuracyCurve,
   type Curve,
@@ -28,6 +29,7 @@ export { enlarged, heatMap, overlay, scaleOf, signedPicture } from './heatMap.ts
 export { type GridImage, gridCss, imageGrid } from './imageGrid.ts'
 export { type ChartLine, type ChartMark, type ChartReadout, type Hue, type LineChart, lineChart } from './lineChart.ts'
 export { encodePng, type ImageShape, pngDataUrl } from './png.ts'
+export { type DiagramBin, type DiagramCalibration, reliabilityDiagram } from './reliabilityDiagram.ts'
 export { decimate, movingAverage, type Point } from './smooth.ts'
 export { plotCss } from './theme.ts'
 export { type VolumeLayer, type VolumesOptions, volumes } from './volumes.ts'

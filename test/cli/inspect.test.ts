@@ -157,3 +157,25 @@ describe('inspect', () => {
     expect(existsSync(join(cwd, 'a.png'))).toBe(false)
   })
 })
+
+describe('eval --calibration', () => {
+  it('draws how often answers of each probability are right, and says so in numbers', async () => {
+    const args = ['eval', 'runs/lenet5', '--quiet', '--calibration', 'reliability.svg']
+    const { calibration, accuracy } = JSON.parse((await succeed(cwd, [...args, '--json'])).stdout)
+    const { bins } = calibration as { bins: { count: number; accuracy: number | null }[] }
+    expect(bins.reduce((sum, { count }) => sum + count, 0)).toBe(64)
+    expect(bins.reduce((sum, bin) => sum + bin.count * (bin.accuracy ?? 0), 0) / 64).toBeCloseTo(accuracy, 12)
+    const { stdout } = await succeed(cwd, args)
+    expect(stdout).toContain(`expected calibration error ${(100 * calibration.ece).toFixed(2)} %`)
+    expect(stdout).toContain('written to reliability.svg')
+    expect(read('reliability.svg')).toContain('answers in each bin, of 64')
+  })
+
+  it('refuses another kind of file', async () => {
+    const { code, stderr } = await fovea(cwd, ['eval', 'runs/lenet5', '--calibration', 'reliability.png'])
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining('--calibration reliability.png: the name must end in .svg'),
+    ])
+  })
+})

@@ -24,6 +24,10 @@ export function addEval(program: Command): void {
     .addOption(changedDataOption())
     .addOption(threadsOption())
     .addOption(wideOption())
+    .option(
+      '--calibration <file>',
+      'says whether probabilities mean what they say, and draws a reliability diagram (.svg)',
+    )
     .option('--quiet', 'no progress')
     .addOption(jsonOption())
     .addHelpText(
@@ -31,7 +35,8 @@ export function addEval(program: Command): void {
       `
 Examples:
   fovea eval runs/lenet5
-  fovea eval runs/lenet5 --split validation --checkpoint best --json`,
+  fovea eval runs/lenet5 --split validation --checkpoint best --json
+  fovea eval runs/lenet5 --calibration reliability.svg`,
     )
     .action(async (run: string, options) => {
       const { evaluate } = await import('./eval/evaluate.ts')

@@ -1,16 +1,20 @@
 /** `fovea eval`: the score of a run on one of its splits. */
+import { extname } from 'node:path'
 
 import { fiveCrop, flipViews, tenCrop, type Views } from '../../../augment/views.ts'
 import { type ImageCollection, isInMemory, type Subset } from '../../../data/dataset.ts'
+import { type Calibration, calibration } from '../../../inspect/index.ts'
 import { confusedPairs } from '../../../plot/confusionMatrix.ts'
+import { reliabilityDiagram } from '../../../plot/reliabilityDiagram.ts'
 import { type EngineChoices, startEngine } from '../../../recipe/engine.ts'
 import { imagesOf } from '../../../recipe/images.ts'
 import { dataName, modelName } from '../../../recipe/recipe.ts'
+import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { loadData, type RunData } from '../../../runs/data.node.ts'
 import { measured } from '../../../runs/result.node.ts'
 import { loadRun } from '../../../runs/trainedModel.node.ts'
 import { formatCount, formatPercent, formatSignificant } from '../../../text/format.ts'
-import { Evaluator } from '../../../train/evaluate.ts'
+import { type Evaluation, Evaluator } from '../../../train/evaluate.ts'
 import { checkImages, reading } from '../../images.ts'
 import { CommandError, exitCodes, UsageError } from '../../terminal/errors.ts'
 import { EvaluationProgress } from '../../terminal/evaluationProgress.ts'
@@ -34,6 +38,8 @@ export interface EvalOptions extends EngineChoices {
   readonly dataDir?: string
   /** True to score images that are not those that the run began with. */
   readonly allowChangedData?: boolean
+  /** File of a reliability diagram. */
+  readonly calibration?: string
   readonly json?: boolean
   readonly quiet?: boolean
 }
@@ -41,6 +47,9 @@ export interface EvalOptions extends EngineChoices {
 /** Scores a run. @returns the exit code */
 export async function evaluate(run: string, options: EvalOptions): Promise<number> {
   const { split, views, checkpoint: which, dataDir, json, quiet } = options
+  if (options.calibration !== undefined && extname(options.calibration).toLowerCase() !== '.svg') {
+    throw new UsageError(`--calibration ${options.calibration}: the name must end in .svg`)
+  }
   const { recipe, model, checkpoint } = await loadRun(run, which, warn)
   const data = await loadData(recipe, { directory: dataDir, ...reading })
   // Imported weights were trained elsewhere, on images that nobody here knows.
@@ -68,9 +77,15 @@ export async function evaluate(run: string, options: EvalOptions): Promise<numbe
     const { step } = checkpoint.progress
     const rows = scoreClasses(evaluation.confusion, classes)
     const { confusion } = evaluation
-    if (json)
-      printJson({ run, split, ...(views && { views }), checkpoint: which, step, ...score, classes: rows, confusion })
-    else {
+    const reliability =
+      options.calibration === undefined ? undefined : await drawCalibration(options.calibration, evaluation, images)
+    if (json) {
+      const told = reliability && { calibration: { out: options.calibration, ...reliability } }
+      printJson({
+        ...{ run, split, ...(views && { views }), checkpoint: which, step, ...score, classes: rows, confusion },
+        ...told,
+      })
+    } else {
       const [low, high] = score.interval
       const wrong = score.samples - score.right
       print(
@@ -81,6 +96,7 @@ export async function evaluate(run: string, options: EvalOptions): Promise<numbe
         classTable(rows),
         '',
         confusionText(confusion, classes, process.stdout.columns ?? 80),
+        ...(reliability ? ['', calibrationTable(reliability), `written to ${options.calibration}`] : []),
       )
     }
     return exitCodes.done
@@ -88,6 +104,36 @@ export async function evaluate(run: string, options: EvalOptions): Promise<numbe
     bar?.close()
     await engine.close()
   }
+}
+
+/** The reliability diagram of answers, as a file. */
+async function drawCalibration(
+  out: string,
+  evaluation: Evaluation,
+  { dataset, indices }: Subset<ImageCollection>,
+): Promise<Calibration> {
+  const labels = Array.from(indices, index => dataset.labels[index]!)
+  const found = calibration(evaluation, labels)
+  await writeAtomic(out, reliabilityDiagram(found))
+  return found
+}
+
+/** Bins with answers: their range, how many there are, how sure the model is and how often it is right. */
+function calibrationTable({ ece, largestError, bins }: Calibration): string {
+  const columns = ['probability', 'images', 'mean probability', 'right'].map(title => ({
+    title,
+    align: 'right' as const,
+  }))
+  const rows = bins
+    .filter(({ count }) => count > 0)
+    .map(({ from, to, count, confidence, accuracy }) => [
+      `${(100 * from).toFixed(1)} to ${formatPercent(to, 1)}`,
+      formatCount(count),
+      formatPercent(confidence, 1),
+      formatPercent(accuracy, 1),
+    ])
+  const summary = `expected calibration error ${formatPercent(ece, 2)}, largest of a bin ${formatPercent(largestError, 2)}`
+  return `${textTable(columns, rows)}\n${summary}`
 }
 
 const viewsOf = (name: (typeof viewNames)[number], [height, width]: readonly [number, number, number]): Views =>
