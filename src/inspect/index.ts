@@ -107,4 +107,10 @@ export {
   type VisualizeOptions,
   visualize,
 } from './visualization/visualize.ts'
-export { readWeights, type WeightStatistics, type Weights, weightStatistics } from './weights.ts'
+export {
+  type ReadWeightsOptions,
+  readWeights,
+  type WeightStatistics,
+  type Weights,
+  weightStatistics,
+} from './weights.ts'

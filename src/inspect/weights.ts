@@ -27,14 +27,17 @@ export interface WeightStatistics {
   readonly gradientRatio?: number
 }
 
-/**
- * Copies of a model's parameters as the engine has them now.
- * @param options.statistics true for the running statistics of batch norm as well
- */
+/** What {@link readWeights} reads. */
+export interface ReadWeightsOptions {
+  /** True for the running statistics of batch norm as well; false by default. */
+  readonly statistics?: boolean
+}
+
+/** Copies of a model's parameters as the engine has them now. */
 export async function readWeights(
   engine: Engine,
   model: Module,
-  { statistics = false }: { readonly statistics?: boolean } = {},
+  { statistics = false }: ReadWeightsOptions = {},
 ): Promise<Map<string, Float32Array>> {
   const weights = new Map<string, Float32Array>()
   const variables = [...(statistics ? model.variables() : model.parameters())]
