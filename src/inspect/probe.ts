@@ -112,7 +112,9 @@ export interface LayerProbe {
 export interface ProbeLayersOptions extends ProbeOptions {
   /** Larger layers are averaged over neighboring positions until they have no more numbers; 1024 by default. */
   readonly mostFeatures?: number
+  /** Told after each layer how many are done. */
   readonly onProgress?: (layers: number, of: number) => void
+  /** Ends the work: the call then throws the signal's reason. */
   readonly signal?: CancelSignal
 }
 
