@@ -53,9 +53,6 @@ export function typeOf(code: number, what: string): OnnxType {
   throw new OnnxError(`${what}: element type ${otherTypes[code] ?? code} is not read`)
 }
 
-/** The number of a type. */
-export const codeOf = (type: OnnxType): number => Number(Object.entries(codes).find(([, name]) => name === type)?.[0])
-
 /** True for types of real numbers. */
 export const isFloat = (type: OnnxType): boolean => type.includes('float')
 

@@ -3,6 +3,7 @@
  * takes.
  */
 import { type FileContents, sourceOf } from '../formats/source.ts'
+import type { ExternalData } from './elements.ts'
 import { OnnxError } from './errors.ts'
 import { readOnnx } from './file.ts'
 import { OnnxNetwork } from './network.ts'
@@ -20,7 +21,7 @@ export interface ImportOnnxOptions {
   /** Name of the file in messages; a `File`'s own by default. */
   readonly name?: string
   /** Reads weights that lie in files beside the model; without it such a model is an error. */
-  readonly external?: import('./elements.ts').ExternalData
+  readonly external?: ExternalData
 }
 
 /**

@@ -47,12 +47,6 @@ export class OnnxNode {
     this.runGraph = surroundings.runGraph
   }
 
-  /** The same node with other inputs. */
-  with(inputs: readonly (Value | undefined)[]): OnnxNode {
-    const proto = { opType: this.op, output: this.outputs, attribute: [...this.#attributes.values()] }
-    return new OnnxNode(proto as unknown as NodeProto, inputs, this)
-  }
-
   /** Number of inputs, left-out ones between others included. */
   get count(): number {
     return this.#inputs.length
