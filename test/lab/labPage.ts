@@ -1,8 +1,10 @@
 /** The built Lab, served as `fovea lab` does, in a page of Chromium. */
 import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
-import { type LabServer, serveLab } from '../../src/cli/commands/lab/server.ts'
+import { type LabServer, type LabServerOptions, serveLab } from '../../src/cli/commands/lab/server.ts'
+import { loadDataset } from '../../src/recipe/datasets.node.ts'
 import { launch } from '../browser/chromium.ts'
+import { stripes } from './stripes.ts'
 
 /** The built page. */
 export const site = fileURLToPath(new URL('../../dist/lab', import.meta.url))
@@ -16,7 +18,9 @@ export interface Stage {
 
 /** Starts both. */
 export async function openStage(): Promise<Stage> {
-  const server = await serveLab({ port: 0, site, warn: console.warn })
+  // Other data sets than the digits would have to be downloaded: stripes stand for them.
+  const load: LabServerOptions['load'] = async name => (name === 'mnist' ? loadDataset(name) : stripes(name))
+  const server = await serveLab({ port: 0, site, warn: console.warn, load })
   const browser = await launch()
   return {
     server,

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { formatLink, type Link, LinkError, parseLink, screens } from '../../lab/src/state/link.ts'
-import { batchSizes, firstRecipe, type Intervention, optimizers } from '../../lab/src/state/recipe.ts'
+import { batchSizes, firstRecipe, type Intervention, optimizers, recipeFor } from '../../lab/src/state/recipe.ts'
 
 const whole = fc.integer({ min: 0, max: 1_000_000 })
 const rate = fc.double({ min: 1e-5, max: 1, noNaN: true })
@@ -17,7 +17,7 @@ const change = fc.oneof(
 const link: fc.Arbitrary<Link> = fc.record(
   {
     recipe: fc.record({
-      model: fc.constant('lenet5' as const),
+      model: fc.constantFrom('lenet5' as const, 'resnet20' as const),
       data: fc.constantFrom('mnist' as const, 'cifar10' as const),
       images: fc.integer({ min: 1, max: 60_000 }),
       seed: whole,
@@ -51,6 +51,18 @@ describe('a link', () => {
     expect(parseLink('')).toEqual({ recipe: firstRecipe, interventions: [], screen: 'train' })
   })
 
+  test('of another network has its usual recipe', () => {
+    const recipe = recipeFor('mlp', 'spirals')
+    expect(formatLink({ recipe, interventions: [], screen: 'train' })).toBe('#v=1&screen=train&model=mlp&data=spirals')
+    expect(parseLink('#model=mlp').recipe).toEqual(recipeFor('mlp', 'circles'))
+    expect(parseLink('#model=resnet20').recipe).toMatchObject({ data: 'cifar10', images: 50_000, rate: 0.05 })
+  })
+
+  test('to pictures of one’s own holds by what they are known again', () => {
+    const recipe = { ...recipeFor('convnet', 'own'), pictures: '0123456789abcdef' }
+    expect(parseLink(formatLink({ recipe, interventions: [], screen: 'train' })).recipe).toEqual(recipe)
+  })
+
   test('can be read by people', () => {
     const state: Link = {
       recipe: { ...firstRecipe, seed: 7 },
@@ -71,6 +83,9 @@ describe('a link', () => {
     ['#screen=none', /screen=none; expected train/],
     ['#do=5:rate', /rate=; expected a number up to 1/],
     ['#do=5:restart:fc1', /do=5:restart:fc1; expected layer\.unit/],
+    ['#model=vgg16', /model=vgg16; expected lenet5, convnet, resnet20, mlp, perceptron/],
+    ['#model=mlp&data=mnist', /data=mnist; expected circles, moons, xor, spirals for model=mlp/],
+    ['#data=own&pictures=1', /pictures=1; expected 16 hexadecimal digits/],
     ['#place=conv1:1:2:3:4', /place=conv1:1:2:3:4; expected layer:map:row:column/],
   ])('that cannot be followed says why: %s', (fragment, message) => {
     expect(() => parseLink(fragment)).toThrow(LinkError)

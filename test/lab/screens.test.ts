@@ -1,28 +1,10 @@
 /** The screens of the Lab: accessible in both themes and at every width, worked by keys alone, and honest about what goes wrong. */
-import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { noBrowser } from '../browser/chromium.ts'
 import { serve, type TestServer } from '../browser/server.ts'
+import { axe, violations } from './axe.ts'
 import { openPage, openStage, type PageOptions, type Stage, short, shows, site } from './labPage.ts'
-
-/** The page's script of axe. A page's policy keeps out scripts of others; those of the browser's own tools it does not. */
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
-
-interface AxeResult {
-  readonly violations: readonly {
-    readonly id: string
-    readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[]
-  }[]
-}
-
-/** What axe finds on a page, a line each. */
-async function violations(page: Page): Promise<string[]> {
-  const { violations: found } = await page.evaluate(() =>
-    (globalThis as unknown as { axe: { run(): Promise<AxeResult> } }).axe.run(),
-  )
-  return found.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`))
-}
 
 /** The page after 20 steps, at a screen. */
 async function open(stage: Stage, more: string, options: PageOptions = {}): Promise<Page> {

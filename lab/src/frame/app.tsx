@@ -6,6 +6,7 @@ import { Train } from '../screens/train/train.tsx'
 import { Lab } from '../state/lab.ts'
 import type { Screen } from '../state/link.ts'
 import { theme } from '../state/theme.ts'
+import { DropPlace } from './drop.tsx'
 import { keysOf } from './keys.ts'
 import { ProblemLine } from './problem.tsx'
 import { Rail } from './rail.tsx'
@@ -46,6 +47,7 @@ export function App() {
         <Shown lab={lab} />
       </main>
       <Timeline lab={lab} />
+      <DropPlace lab={lab} />
     </>
   )
 }

@@ -1,14 +1,22 @@
 /** The probe: the picture, to be drawn on by pointer or keys, with the part outlined that a unit elsewhere sees. */
 import { useSignal } from '@preact/signals'
-import { type ImageWindow, windowSeenBy } from '../../../src/inspect/receptiveField.ts'
+import type { ImageWindow } from '../../../src/inspect/receptiveField.ts'
 import { Picture } from '../draw/raster.tsx'
 import type { Lab } from '../state/lab.ts'
+import { fieldOf, moves, Outline } from './outline.tsx'
+import { PlaneProbe } from './plane.tsx'
 
 /** Side of the probe, CSS pixels. */
 const side = 168
 
+/** What is looked at: a picture, or a point on its plane. */
+export function Probe({ lab }: { readonly lab: Lab }) {
+  const { plane } = lab.opened.value ?? {}
+  return plane ? <PlaneProbe lab={lab} cell={Math.floor(side / plane.side)} /> : <ProbeCanvas lab={lab} />
+}
+
 /** The picture with its outlines. */
-export function ProbeCanvas({ lab }: { readonly lab: Lab }) {
+function ProbeCanvas({ lab }: { readonly lab: Lab }) {
   const cursor = useSignal<{ row: number; column: number } | undefined>(undefined)
   const probe = lab.probe.value
   const shape = lab.opened.value?.shape
@@ -34,12 +42,6 @@ export function ProbeCanvas({ lab }: { readonly lab: Lab }) {
     return [Math.floor((event.clientY - top) / cell), Math.floor((event.clientX - left) / cell)]
   }
   const onKeyDown = (event: KeyboardEvent): void => {
-    const moves: Record<string, readonly [number, number]> = {
-      ArrowUp: [-1, 0],
-      ArrowDown: [1, 0],
-      ArrowLeft: [0, -1],
-      ArrowRight: [0, 1],
-    }
     const { row, column } = cursor.value ?? { row: rows >> 1, column: columns >> 1 }
     const move = moves[event.key]
     if (move) {
@@ -97,21 +99,3 @@ const pixelAt = ({ row, column }: { readonly row: number; readonly column: numbe
   bottom: row + 1,
   right: column + 1,
 })
-
-/** What the cell sees that the pointer is on, or that is chosen. */
-function fieldOf(lab: Lab): ImageWindow | undefined {
-  const { layers, shape } = lab.opened.value!
-  const { layer, row, column } = lab.hovered.value ?? (lab.screen.value === 'look' ? lab.place.value : undefined) ?? {}
-  const field = layers.find(({ path }) => path === layer)?.field
-  return field && row !== undefined && column !== undefined ? windowSeenBy(field, [row, column], shape) : undefined
-}
-
-function Outline({ top, left, bottom, right, cell }: ImageWindow & { readonly cell: number }) {
-  const pixels = (cells: number): string => `${cells * cell}px`
-  return (
-    <i
-      class="outline"
-      style={{ top: pixels(top), left: pixels(left), height: pixels(bottom - top), width: pixels(right - left) }}
-    />
-  )
-}

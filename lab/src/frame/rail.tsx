@@ -1,12 +1,12 @@
 /** The left column: the picture that goes through the network, what the network takes it for, and other pictures. */
-import { useSignal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import { digits, percent } from '../draw/format.ts'
 import { Ramp } from '../draw/raster.tsx'
 import type { Lab } from '../state/lab.ts'
+import { takeFiles } from './drop.tsx'
 import { Icon } from './icons.tsx'
-import { ProbeCanvas } from './probe.tsx'
-import { readPicture } from './upload.ts'
+import { Probe } from './probe.tsx'
+import { filesOfInput } from './upload.ts'
 
 /** The column. */
 export function Rail({ lab }: { readonly lab: Lab }) {
@@ -15,25 +15,27 @@ export function Rail({ lab }: { readonly lab: Lab }) {
   const { classes } = lab.opened.value ?? {}
   return (
     <aside class="rail" aria-label="Probe">
-      <ProbeCanvas lab={lab} />
+      <Probe lab={lab} />
       <div class="caption">
         <span>
-          <b>{probe?.name ?? 'no picture yet'}</b>
+          <b>{probe?.name ?? 'nothing yet'}</b>
           <br />
           <span class="quiet">
             {probe?.label !== undefined && classes ? `true class ${classes[probe.label]}` : 'true class unknown'}
           </span>
         </span>
-        <span class="tools">
-          <Tool name="pencil" label="Draw (d)" isOn={brush.value === 'draw'} onClick={() => (brush.value = 'draw')} />
-          <Tool
-            name="eraser"
-            label="Erase (e)"
-            isOn={brush.value === 'erase'}
-            onClick={() => (brush.value = 'erase')}
-          />
-          <Tool name="undo" label="The test image again (z)" onClick={() => lab.showTest(lab.lastIndex)} />
-        </span>
+        {lab.kind === 'image' && (
+          <span class="tools">
+            <Tool name="pencil" label="Draw (d)" isOn={brush.value === 'draw'} onClick={() => (brush.value = 'draw')} />
+            <Tool
+              name="eraser"
+              label="Erase (e)"
+              isOn={brush.value === 'erase'}
+              onClick={() => (brush.value = 'erase')}
+            />
+            <Tool name="undo" label="The test image again (z)" onClick={() => lab.showTest(lab.lastIndex)} />
+          </span>
+        )}
       </div>
       <Bars lab={lab} />
       <Acts lab={lab} />
@@ -69,7 +71,7 @@ function Bars({ lab }: { readonly lab: Lab }) {
   const look = lab.look.value
   const label = lab.probe.value?.label
   const top = look ? look.probabilities.indexOf(Math.max(...look.probabilities)) : -1
-  const logits = look?.layers.at(-1)?.values
+  const logits = look?.logits
   const isLong = classes.some(name => name.length > 2)
   return (
     <ul class={isLong ? 'bars long' : 'bars'} aria-label="Probabilities" data-step={look?.step}>
@@ -94,22 +96,14 @@ function Bars({ lab }: { readonly lab: Lab }) {
   )
 }
 
-/** Other pictures. */
+/** Other pictures or points. */
 function Acts({ lab }: { readonly lab: Lab }) {
   const file = useRef<HTMLInputElement>(null)
-  const problem = useSignal<string | undefined>(undefined)
   const isReady = lab.opened.value !== undefined
   const upload = async (): Promise<void> => {
-    const [chosen] = file.current?.files ?? []
-    if (!chosen) return
+    const files = filesOfInput(file.current!.files!)
     file.current!.value = ''
-    problem.value = await readPicture(chosen, lab.opened.value!.shape).then(
-      pixels => {
-        lab.showPicture({ pixels, label: undefined, name: 'your picture' })
-        return undefined
-      },
-      (error: Error) => error.message,
-    )
+    if (files.length > 0) await takeFiles(lab, files)
   }
   return (
     <div class="acts">
@@ -119,19 +113,18 @@ function Acts({ lab }: { readonly lab: Lab }) {
       <button
         type="button"
         disabled={lab.mistakes.value.length === 0}
-        title={`${lab.mistakes.value.length} mistakes on ${lab.statistics.value?.count ?? 0} test images`}
+        title={`${lab.mistakes.value.length} mistakes on ${lab.statistics.value?.count ?? 0} test ${lab.kind}s`}
         onClick={() => lab.next('mistake')}
       >
         Mistake<kbd>m</kbd>
       </button>
-      <button type="button" class="wide" disabled={!isReady} onClick={() => file.current?.click()}>
-        Upload a picture<kbd>u</kbd>
-      </button>
-      <input ref={file} type="file" accept="image/*" hidden id="upload" aria-label="Picture" onChange={upload} />
-      {problem.value !== undefined && (
-        <p class="small wrong" role="alert">
-          {problem.value}
-        </p>
+      {lab.kind === 'image' && (
+        <>
+          <button type="button" class="wide" disabled={!isReady} onClick={() => file.current?.click()}>
+            Upload a picture<kbd>u</kbd>
+          </button>
+          <input ref={file} type="file" accept="image/*" hidden id="upload" aria-label="Picture" onChange={upload} />
+        </>
       )}
     </div>
   )

@@ -1,27 +1,44 @@
-/** The recipe: what is trained on what, from which seed. Another one begins a training of its own. */
-import { useSignal } from '@preact/signals'
+/** The recipe: which network is trained on what, from which seed. Another one begins a training of its own. */
+import { useSignal, useSignalEffect } from '@preact/signals'
+import { useRef } from 'preact/hooks'
 import { whole } from '../draw/format.ts'
 import type { Lab } from '../state/lab.ts'
 import { formatLink } from '../state/link.ts'
-import { type DataName, dataNames, firstRecipe } from '../state/recipe.ts'
+import { type DataName, dataNames, fits, type NetworkName, networks, recipeFor } from '../state/recipe.ts'
+import { takeFiles } from './drop.tsx'
+import { filesOfInput } from './upload.ts'
+
+const networkNames = Object.keys(networks) as NetworkName[]
 
 /** Its name, and a menu under it. @param onStart takes the link of another training */
 export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onStart: (link: string) => void }) {
   const { model, data, seed, images } = lab.recipe.value
-  const chosen = useSignal<DataName>(data)
+  const menu = useRef<HTMLDetailsElement>(null)
+  const [chosenModel, chosenData] = [useSignal<NetworkName>(model), useSignal<DataName>(data)]
   const seedText = useSignal(String(seed))
+  // What was opened meanwhile, by a link or a drop, is what is chosen.
+  useSignalEffect(() => {
+    const { model, data, seed } = lab.recipe.value
+    chosenModel.value = model
+    chosenData.value = data
+    seedText.value = String(seed)
+  })
   const isSeed = /^\d{1,9}$/.test(seedText.value)
+  const choices: readonly DataName[] = networks[chosenModel.value].data
+  const needsPictures = chosenData.value === 'own' && lab.own === undefined
   const start = (event: Event): void => {
     event.preventDefault()
-    if (!isSeed) return
-    const recipe = { ...firstRecipe, data: chosen.value, seed: Number(seedText.value) }
+    if (!isSeed || needsPictures) return
+    const usual = recipeFor(chosenModel.value, chosenData.value)
+    const pictures = chosenData.value === 'own' ? lab.own?.fingerprint : undefined
+    const recipe = { ...usual, seed: Number(seedText.value), ...(pictures !== undefined && { pictures }) }
     onStart(formatLink({ recipe, interventions: [], screen: lab.screen.value }))
-    ;(event.currentTarget as HTMLElement).closest('details')!.open = false
+    menu.current!.open = false
   }
   return (
-    <details class="recipe">
+    <details class="recipe" ref={menu}>
       <summary>
-        <b>{model}</b>
+        <b>{networks[model].title}</b>
         <span class="quiet small sub">
           on {dataNames[data]}
           {seed !== 0 && `, seed ${seed}`}
@@ -29,24 +46,43 @@ export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onSta
       </summary>
       <form class="menu" onSubmit={start}>
         <p class="small quiet">
-          LeNet-5 on {whole(images)} images of {dataNames[data]}, seed {seed}. A training is decided by its recipe and
-          by what you change on the way.
+          {networks[model].title} on {whole(images)} {lab.kind}s of {dataNames[data]}, seed {seed}. A training is
+          decided by its recipe and by what you change on the way.
         </p>
         <label>
-          <span>images</span>
+          <span>network</span>
           <select
-            value={chosen.value}
+            value={chosenModel.value}
             onChange={event => {
-              chosen.value = event.currentTarget.value as DataName
+              chosenModel.value = event.currentTarget.value as NetworkName
+              const { data: all } = networks[chosenModel.value]
+              if (!fits(chosenModel.value, chosenData.value)) chosenData.value = all[0]
             }}
           >
-            {Object.entries(dataNames).map(([name, title]) => (
+            {networkNames.map(name => (
               <option key={name} value={name}>
-                {title}
+                {networks[name].title}
               </option>
             ))}
           </select>
         </label>
+        <p class="micro quiet">{networks[chosenModel.value].about}</p>
+        <label>
+          <span>trained on</span>
+          <select
+            value={chosenData.value}
+            onChange={event => {
+              chosenData.value = event.currentTarget.value as DataName
+            }}
+          >
+            {choices.map(name => (
+              <option key={name} value={name}>
+                {dataNames[name]}
+              </option>
+            ))}
+          </select>
+        </label>
+        {chosenData.value === 'own' && <OwnPictures lab={lab} onTaken={() => (menu.current!.open = false)} />}
         <label>
           <span>seed</span>
           <input
@@ -59,10 +95,46 @@ export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onSta
           />
         </label>
         {!isSeed && <p class="small wrong">A seed is a whole number of up to nine digits.</p>}
-        <button type="submit" class="go">
+        <button type="submit" class="go" disabled={!isSeed || needsPictures}>
           Train from the start
         </button>
       </form>
     </details>
+  )
+}
+
+/** Pictures of one's own: a folder of them is chosen here, or dropped anywhere. */
+function OwnPictures({ lab, onTaken }: { readonly lab: Lab; readonly onTaken: () => void }) {
+  const folder = useRef<HTMLInputElement>(null)
+  const take = async (): Promise<void> => {
+    const files = filesOfInput(folder.current!.files!)
+    folder.current!.value = ''
+    if (files.length === 0) return
+    onTaken()
+    await takeFiles(lab, files)
+  }
+  return (
+    <div class="own">
+      <p class="micro quiet">
+        A folder with a folder of pictures for each class. They stay in this page; every fifth is held back to test
+        with.
+      </p>
+      <button type="button" onClick={() => folder.current?.click()}>
+        Choose a folder
+      </button>
+      <input
+        ref={(element: HTMLInputElement | null) => {
+          folder.current = element
+          // The typings know no such attribute; every browser does.
+          element?.setAttribute('webkitdirectory', '')
+        }}
+        type="file"
+        multiple
+        hidden
+        id="own-folder"
+        aria-label="Folder of pictures"
+        onChange={take}
+      />
+    </div>
   )
 }

@@ -1,7 +1,8 @@
-/** Starts the training of a link, in a worker of its own. */
+/** Starts the training of a link, in a worker of its own; on pictures of one's own when the page has them. */
 import type { Lab, Trainer } from '../state/lab.ts'
-import { LinkError, parseLink } from '../state/link.ts'
-import { firstRecipe } from '../state/recipe.ts'
+import { formatLink, type Link, LinkError, parseLink } from '../state/link.ts'
+import { firstRecipe, fits, recipeFor } from '../state/recipe.ts'
+import type { OwnFolder } from './upload.ts'
 
 let worker: Worker | undefined
 
@@ -11,10 +12,40 @@ export function startLab(lab: Lab, hash: string): void {
   worker = new Worker(new URL('../worker/trainWorker.ts', import.meta.url), { type: 'module' })
   const folder = new URL('data/', document.baseURI).href
   try {
-    lab.open(worker as Trainer, parseLink(hash), { folder })
+    const link = parseLink(hash)
+    const own = link.recipe.data === 'own' ? ownOf(lab, link) : undefined
+    lab.open(worker as Trainer, link, { folder, own })
   } catch (error) {
     if (!(error instanceof LinkError)) throw error
     lab.open(worker as Trainer, { recipe: firstRecipe, interventions: [], screen: 'train' }, { folder })
     lab.problem.value = { message: error.message }
   }
+}
+
+/** @throws LinkError when the page does not have the pictures of a link. */
+function ownOf(lab: Lab, link: Link) {
+  const { own } = lab
+  if (own && (link.recipe.pictures === undefined || own.fingerprint === link.recipe.pictures)) return own.pictures
+  lab.awaited = link
+  throw new LinkError(
+    own
+      ? 'This link was trained on other pictures than those that are open. Drop the folder of its pictures here, and it goes on.'
+      : 'This link was trained on pictures of somebody’s own, which are not in it. Drop the folder of these pictures here, and it goes on.',
+  )
+}
+
+/** Trains on pictures of one's own: at the moment of the link that waits for them, or from the start. */
+export function startOwn(lab: Lab, own: OwnFolder): void {
+  lab.own = own
+  const { awaited, recipe, screen } = lab
+  lab.awaited = undefined
+  const isAwaited = awaited?.recipe.pictures === own.fingerprint
+  const model = fits(recipe.value.model, 'own') ? recipe.value.model : 'convnet'
+  const { seed } = recipe.value
+  const begin: Link = {
+    recipe: { ...recipeFor(model, 'own'), seed, pictures: own.fingerprint },
+    interventions: [],
+    screen: screen.value,
+  }
+  startLab(lab, formatLink(isAwaited ? awaited : begin))
 }

@@ -316,7 +316,7 @@ function Readout({ lab, box, step }: { readonly lab: Lab; readonly box: CurveBox
       ) : (
         statistics && (
           <>
-            <b>{percent(statistics.accuracy)}</b> of {whole(statistics.count)} test images right at step{' '}
+            <b>{percent(statistics.accuracy)}</b> of {whole(statistics.count)} test {lab.kind}s right at step{' '}
             {whole(statistics.step)}
           </>
         )

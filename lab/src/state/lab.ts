@@ -4,10 +4,19 @@
  */
 import { batch, computed, signal } from '@preact/signals'
 import { Convolve } from '../screens/convolve/state.ts'
-import type { Answer, Command, Look, Opened, Reasons, Statistics, WeightTrial } from '../worker/protocol.ts'
+import type {
+  Answer,
+  Command,
+  Look,
+  Opened,
+  OwnPictures,
+  Reasons,
+  Statistics,
+  WeightTrial,
+} from '../worker/protocol.ts'
 import { type Line, Lines } from './lines.ts'
 import { formatLink, type Link, type Place, type Screen } from './link.ts'
-import { type Change, controlsAt, dataNames, plannedEpochs, type Recipe, usualRates } from './recipe.ts'
+import { type Change, controlsAt, dataNames, isPointSet, networks, type Recipe, usualRates } from './recipe.ts'
 
 /** The other end: a worker, or what stands for it in a test. */
 export interface Trainer {
@@ -25,6 +34,12 @@ export interface Probe {
   readonly index?: number
 }
 
+/** Pictures of one's own, and by what a link knows them again. */
+export interface Own {
+  readonly pictures: OwnPictures
+  readonly fingerprint: string
+}
+
 /** Something that went wrong, and what to do about it. */
 export interface Problem {
   readonly message: string
@@ -34,11 +49,23 @@ export interface Problem {
 }
 
 /** Steps in a second; Infinity for as many as there can be. */
-export const speeds: readonly number[] = [Number.POSITIVE_INFINITY, 10, 1]
+export const speeds: readonly number[] = [Number.POSITIVE_INFINITY, 100, 10, 1]
+
+/** Steps in a second of a network that would be done before it was seen. */
+const gentleSpeed = 100
 
 /** What the columns of Train show. */
 export const modes = ['values', 'gradients', 'weights', 'change'] as const
 export type Mode = (typeof modes)[number]
+
+/** Options of {@link Lab.open}. */
+export interface OpenOptions {
+  /** Address of the data sets, with a slash at its end. */
+  readonly folder: string
+  /** Pictures of one's own, of a recipe that is trained on them. */
+  readonly own?: OwnPictures | undefined
+  readonly threads?: number | undefined
+}
 
 /** The test image to begin with. */
 const firstProbe = 0
@@ -67,6 +94,9 @@ export class Lab {
   readonly convolve = new Convolve()
   /** What the pointer does on the probe. */
   readonly brush = signal<'draw' | 'erase'>('draw')
+  /** Pictures of one's own that were opened, and a link that waits for others. */
+  own: Own | undefined
+  awaited: Link | undefined
   /** A place over which the pointer is, outlined on the probe. */
   readonly hovered = signal<Place | undefined>(undefined)
 
@@ -91,25 +121,33 @@ export class Lab {
   /** The controls of the next step. */
   readonly controls = computed(() => controlsAt(this.recipe.value, this.interventions.value, this.step.value))
   /** Steps after which training stops by itself. */
-  readonly planned = computed(() => plannedEpochs * (this.opened.value?.stepsPerEpoch ?? 1))
+  readonly planned = computed(() => this.epochs * (this.opened.value?.stepsPerEpoch ?? 1))
   /** The loss at the moment that is shown: the mean of the last 20 steps before it. */
   readonly loss = computed(() => {
     const last = this.lines.value.current.losses.slice(Math.max(0, this.step.value - 20), this.step.value)
     return last.length > 0 ? last.reduce((a, b) => a + b, 0) / last.length : undefined
   })
 
+  /** Passes through the training images after which training stops by itself. */
+  get epochs(): number {
+    return networks[this.recipe.value.model].epochs
+  }
+
+  /** What the probe is called, and one of one's own: a picture or a point. */
+  get kind(): 'image' | 'point' {
+    return isPointSet(this.recipe.value.data) ? 'point' : 'image'
+  }
+
   /** Begins a training, or goes to the moment of a link. */
-  open(
-    trainer: Trainer,
-    link: Link,
-    options: { readonly folder: string; readonly threads?: number | undefined },
-  ): void {
+  open(trainer: Trainer, link: Link, options: OpenOptions): void {
     batch(() => {
       this.recipe.value = link.recipe
       this.screen.value = link.screen
       this.place.value = link.place
       this.opened.value = this.look.value = this.statistics.value = this.probe.value = this.reasons.value = undefined
+      this.hovered.value = this.whyClass.value = this.hash.value = this.reading.value = undefined
       this.step.value = 0
+      this.speed.value = this.kind === 'point' ? gentleSpeed : Number.POSITIVE_INFINITY
       this.playing.value = false
       this.problem.value = undefined
     })
@@ -119,11 +157,12 @@ export class Lab {
     this.#lines.begin(link.interventions)
     this.#version.value++
     trainer.onmessage = ({ data }) => this.#hear(data)
-    const { folder, threads } = options
+    const { folder, own, threads } = options
     this.#send({
       type: 'open',
       recipe: link.recipe,
       data: `${folder}${link.recipe.data}/`,
+      ...(own && { own }),
       ...(threads && { threads }),
     })
   }
@@ -144,14 +183,13 @@ export class Lab {
 
   /** Trains on; in the past, through what is known up to now. */
   play(): void {
-    const { stepsPerEpoch } = this.opened.value ?? { stepsPerEpoch: 1 }
     const rounds = Math.floor(this.step.value / this.planned.value) + 1
     const speed = this.speed.value
     if (this.problem.value?.stops) this.problem.value = undefined
     this.#wanted = undefined
     this.#send({
       type: 'play',
-      until: rounds * plannedEpochs * stepsPerEpoch,
+      until: rounds * this.planned.value,
       ...(Number.isFinite(speed) && { stepsPerSecond: speed }),
     })
     this.playing.value = true
@@ -217,7 +255,7 @@ export class Lab {
     const at = ((index % testLabels.length) + testLabels.length) % testLabels.length
     this.lastIndex = at
     const pixels = testImages.slice(at * bytes, (at + 1) * bytes)
-    this.showPicture({ pixels, label: testLabels[at], name: `test image ${at}`, index: at })
+    this.showPicture({ pixels, label: testLabels[at], name: `test ${this.kind} ${at}`, index: at })
   }
 
   showPicture(probe: Probe): void {
@@ -320,7 +358,7 @@ export class Lab {
     this.opened.value = opened
     this.recipe.value = opened.recipe
     const link = this.#waiting!
-    if (link.recipe.images > opened.recipe.images && link.step !== undefined) {
+    if (link.recipe.data !== 'own' && link.recipe.images > opened.recipe.images && link.step !== undefined) {
       this.problem.value = {
         message: `This link was trained on ${link.recipe.images} images of ${dataNames[opened.recipe.data]}; only ${opened.recipe.images} are here, so its weights cannot come back. Open it with \`fovea lab\`, which has all of them.`,
       }

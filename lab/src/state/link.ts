@@ -6,11 +6,14 @@ import {
   batchSizes,
   type Controls,
   dataNames,
-  firstRecipe,
+  fits,
   type Intervention,
+  type NetworkName,
+  networks,
   optimizers,
   type Recipe,
   ranges,
+  recipeFor,
 } from './recipe.ts'
 
 /** The screens there are. */
@@ -45,11 +48,15 @@ export class LinkError extends Error {
   override readonly name = 'LinkError'
 }
 
+const firstModel: NetworkName = 'lenet5'
+const firstData = (model: NetworkName): Recipe['data'] => networks[model].data[0]
+
 /** The fragment of a state, with its `#`. */
 export function formatLink({ recipe, interventions, step, screen, probe, place }: Link): string {
   const parts = new URLSearchParams({ v: String(linkVersion), screen })
+  const usual: Recipe = { ...recipeFor(recipe.model, recipe.data), model: firstModel, data: firstData(recipe.model) }
   for (const [name, value] of Object.entries(recipe)) {
-    if (value !== firstRecipe[name as keyof Recipe]) parts.set(name, String(value))
+    if (value !== usual[name as keyof Recipe]) parts.set(name, String(value))
   }
   if (step !== undefined) parts.set('step', String(step))
   if (probe !== undefined) parts.set('probe', String(probe))
@@ -87,10 +94,17 @@ export function parseLink(fragment: string): Link {
 }
 
 function parseRecipe(parts: URLSearchParams): Recipe {
-  const read = (name: keyof Recipe): string => parts.get(name) ?? String(firstRecipe[name])
+  const names = Object.keys(networks) as NetworkName[]
+  const model = oneOf('model', parts.get('model') ?? firstModel, names)
+  const data = oneOf('data', parts.get('data') ?? firstData(model), Object.keys(dataNames) as Recipe['data'][])
+  if (!fits(model, data)) throw wrong('data', data, `${networks[model].data.join(', ')} for model=${model}`)
+  const usual = recipeFor(model, data)
+  const read = (name: Exclude<keyof Recipe, 'pictures'>): string => parts.get(name) ?? String(usual[name])
+  const pictures = parts.get('pictures')
+  if (pictures !== null && !/^[0-9a-f]{16}$/.test(pictures)) throw wrong('pictures', pictures, '16 hexadecimal digits')
   return {
-    model: oneOf('model', read('model'), ['lenet5']),
-    data: oneOf('data', read('data'), Object.keys(dataNames) as Recipe['data'][]),
+    model,
+    data,
     images: wholeNumber('images', read('images'), 1),
     seed: wholeNumber('seed', read('seed'), 0),
     rate: control('rate', read('rate')),
@@ -98,6 +112,7 @@ function parseRecipe(parts: URLSearchParams): Recipe {
     decay: control('decay', read('decay')),
     batch: control('batch', read('batch')),
     optimizer: control('optimizer', read('optimizer')),
+    ...(pictures !== null && { pictures }),
   }
 }
 

@@ -8,8 +8,94 @@ export const optimizers = ['sgd', 'adam', 'rmsprop'] as const
 export type OptimizerName = (typeof optimizers)[number]
 
 /** Data sets of the Lab, with their names for people. */
-export const dataNames = { mnist: 'MNIST', 'fashion-mnist': 'Fashion-MNIST', cifar10: 'CIFAR-10' } as const
+export const dataNames = {
+  mnist: 'MNIST',
+  'fashion-mnist': 'Fashion-MNIST',
+  cifar10: 'CIFAR-10',
+  circles: 'circles',
+  moons: 'moons',
+  xor: 'XOR',
+  spirals: 'spirals',
+  own: 'your pictures',
+} as const
 export type DataName = keyof typeof dataNames
+
+/** Data sets whose samples are points of a plane. */
+export const pointSets = ['circles', 'moons', 'xor', 'spirals'] as const
+export type PointSet = (typeof pointSets)[number]
+
+/** Whether a data set has points for pictures. */
+export const isPointSet = (data: DataName): data is PointSet => (pointSets as readonly string[]).includes(data)
+
+const pictureSets = ['mnist', 'fashion-mnist', 'cifar10', 'own'] as const satisfies readonly DataName[]
+
+interface NetworkEntry {
+  /** Its name for people. */
+  readonly title: string
+  /** One sentence about it. */
+  readonly about: string
+  /** What it can be trained on; the first is its usual data set. */
+  readonly data: readonly DataName[]
+  /** Controls that usually work for it. */
+  readonly controls: Controls
+  /** Passes through the training images after which training stops by itself; play goes on. */
+  readonly epochs: number
+}
+
+const usual: Controls = { rate: 0.01, momentum: 0.9, decay: 0.0005, batch: 64, optimizer: 'sgd' }
+const forPoints: Controls = { rate: 0.03, momentum: 0.9, decay: 0, batch: 32, optimizer: 'adam' }
+
+/** The networks of the Lab. */
+export const networks = {
+  lenet5: {
+    title: 'LeNet-5',
+    about: 'Two convolutions and three fully connected layers (LeCun et al. 1998).',
+    data: pictureSets,
+    controls: usual,
+    epochs: 5,
+  },
+  convnet: {
+    title: 'ConvNet',
+    about: 'Three convolutions of 5 × 5 with pooling and one fully connected layer, as in ConvNetJS for CIFAR-10.',
+    data: ['cifar10', 'mnist', 'fashion-mnist', 'own'],
+    controls: { ...usual, decay: 0.0001 },
+    epochs: 5,
+  },
+  resnet20: {
+    title: 'ResNet-20',
+    about: 'Nineteen convolutions with batch normalization and shortcuts (He et al. 2015). A step takes its time.',
+    data: ['cifar10', 'mnist', 'fashion-mnist', 'own'],
+    controls: { ...usual, rate: 0.05, decay: 0.0001 },
+    epochs: 5,
+  },
+  mlp: {
+    title: 'MLP',
+    about: 'Two hidden layers of sixteen units between a point and its class.',
+    data: ['circles', 'moons', 'xor', 'spirals'],
+    controls: forPoints,
+    epochs: 100,
+  },
+  perceptron: {
+    title: 'Perceptron',
+    about: 'One layer: it can draw one straight line through the plane.',
+    data: ['moons', 'circles', 'xor', 'spirals'],
+    controls: forPoints,
+    epochs: 100,
+  },
+} as const satisfies Readonly<Record<string, NetworkEntry>>
+export type NetworkName = keyof typeof networks
+
+/** Training samples of each data set; of one's own pictures as many as there are. */
+const trainCounts: Readonly<Record<DataName, number>> = {
+  mnist: 60_000,
+  'fashion-mnist': 60_000,
+  cifar10: 50_000,
+  circles: 400,
+  moons: 400,
+  xor: 400,
+  spirals: 400,
+  own: 100_000,
+}
 
 /** Sizes of a batch to choose from. */
 export const batchSizes = [16, 32, 64, 128] as const
@@ -29,12 +115,14 @@ export interface Controls {
 
 /** The beginning of a training. */
 export interface Recipe extends Controls {
-  readonly model: 'lenet5'
+  readonly model: NetworkName
   readonly data: DataName
   /** Training images: the first of the data set. */
   readonly images: number
   /** Decides the first weights and the order of the images. */
   readonly seed: number
+  /** Of one's own pictures: the beginning of their SHA-256, by which a link knows them again. */
+  readonly pictures?: string
 }
 
 /** Something that a person changes. */
@@ -46,18 +134,17 @@ export type Change =
 /** A change made between two steps: the step after `at` steps is the first that it touches. */
 export type Intervention = Change & { readonly at: number }
 
-/** What a first visit trains. */
-export const firstRecipe: Recipe = {
-  model: 'lenet5',
-  data: 'mnist',
-  images: 60_000,
-  seed: 0,
-  rate: 0.01,
-  momentum: 0.9,
-  decay: 0.0005,
-  batch: 64,
-  optimizer: 'sgd',
+/** The usual recipe of a network on a data set, by default on the network's first. */
+export function recipeFor(model: NetworkName, data: DataName = networks[model].data[0]): Recipe {
+  return { model, data, images: trainCounts[data], seed: 0, ...networks[model].controls }
 }
+
+/** What a first visit trains. */
+export const firstRecipe: Recipe = recipeFor('lenet5')
+
+/** Whether a network can be trained on a data set. */
+export const fits = (model: NetworkName, data: DataName): boolean =>
+  (networks[model].data as readonly DataName[]).includes(data)
 
 /** Rates that usually work, taken when the optimizer is changed: those of the optimizers' papers and of PyTorch's examples. */
 export const usualRates: Readonly<Record<OptimizerName, number>> = { sgd: 0.01, adam: 0.001, rmsprop: 0.0003 }
@@ -68,9 +155,6 @@ export const ranges = {
   momentum: { least: 0, most: 0.99 },
   decay: { least: 0, most: 0.1 },
 } as const
-
-/** Passes through the training images after which training stops by itself; play goes on. */
-export const plannedEpochs = 5
 
 /** The controls of the step that follows `step` steps. */
 export function controlsAt(recipe: Recipe, interventions: readonly Intervention[], step: number): Controls {

@@ -1,24 +1,28 @@
-/** The layers of a network as the Lab shows them: those with weights, each with what passes on to the next. */
+/**
+ * The layers of a network as the Lab shows them: those with weights, each with the volume it reads and with what passes on to the
+ * next. Volumes that several layers share are one.
+ */
 import type { Tensor } from '../../../src/graph/tensor.ts'
 import { input } from '../../../src/index.ts'
 import { type ModuleCall, type ReceptiveField, receptiveFields, traceForward } from '../../../src/inspect/index.ts'
-import { Conv2d, inference, Linear, type Module, ReLU } from '../../../src/nn/index.ts'
+import { BatchNorm2d, Conv2d, inference, Linear, type Module, ReLU } from '../../../src/nn/index.ts'
 import type { LayerInfo } from './protocol.ts'
 
 /** A layer with the graph values that are shown of it. */
 export interface TracedLayer {
   readonly info: LayerInfo
-  /** Before ReLU. */
+  /** What the layer gives. */
   readonly value: Tensor
-  readonly passed: Tensor | undefined
+  /** What its ReLU reads, or what it gives where there is none. */
+  readonly activated: Tensor
 }
 
 /** A network traced on a batch of pictures. */
 export interface TracedNetwork {
   readonly images: Tensor
-  /** What the first layer reads. */
-  readonly first: Tensor
   readonly layers: readonly TracedLayer[]
+  /** What layers read, and what they pass on; the first is the normalized picture. */
+  readonly volumes: readonly Tensor[]
   readonly logits: Tensor
 }
 
@@ -31,31 +35,47 @@ export function traceLayers(model: Module, shape: readonly [number, number, numb
   const starts = steps.flatMap(({ module }, k) => (hasWeights(module) ? [k] : []))
   const first = steps[starts[0]!]!.input
   const fields = receptiveFields(output, first)
-  const layers = starts.map((start, k) => traced(steps.slice(start, starts[k + 1]), fields))
-  return { images, first, layers, logits: output }
+  const volumes: Tensor[] = [first]
+  const indexOf = (volume: Tensor): number => {
+    if (!volumes.includes(volume)) volumes.push(volume)
+    return volumes.indexOf(volume)
+  }
+  const layers = starts.map((start, k) => traced(steps.slice(start, starts[k + 1]), fields, indexOf))
+  return { images, layers, volumes, logits: output }
 }
 
 const hasWeights = (module: Module): module is Conv2d | Linear => module instanceof Conv2d || module instanceof Linear
 
-/** @param steps a layer with weights and all that follows, up to the next one */
-function traced([call, ...others]: readonly ModuleCall[], fields: ReadonlyMap<Tensor, ReceptiveField>): TracedLayer {
+/**
+ * @param steps a layer with weights and all that follows, up to the next one
+ * @param indexOf the number of a volume
+ */
+function traced(
+  [call, ...others]: readonly ModuleCall[],
+  fields: ReadonlyMap<Tensor, ReceptiveField>,
+  indexOf: (volume: Tensor) => number,
+): TracedLayer {
   const { module, input: given, output, path } = call!
   const layer = module as Conv2d | Linear
   const last = others.findLast(({ output: { shape } }) => shape.length === 4)
   const field = output.shape.length === 4 ? fields.get(output) : undefined
+  const relu = others.find(({ module }) => module instanceof ReLU)
+  const isNormalized = others.some(({ module }) => module instanceof BatchNorm2d)
   const info: LayerInfo = {
     path,
     kind: layer instanceof Conv2d ? 'conv' : 'linear',
     shape: output.shape.slice(1),
     input: given.shape.slice(1),
+    reads: indexOf(given),
     weight: layer.weight.shape,
     parameters: layer.countParameters(),
     ...(layer instanceof Conv2d && { window: windowOf(layer) }),
-    hasRelu: others.some(({ module }) => module instanceof ReLU),
+    hasRelu: relu !== undefined,
+    ...(isNormalized && { isNormalized }),
     ...(field && { field }),
-    ...(last && { passed: { path: last.path, shape: last.output.shape.slice(1) } }),
+    ...(last && { passed: { path: last.path, shape: last.output.shape.slice(1), volume: indexOf(last.output) } }),
   }
-  return { info, value: output, passed: last?.output }
+  return { info, value: output, activated: relu?.input ?? output }
 }
 
 function windowOf({ window, groups }: Conv2d): NonNullable<LayerInfo['window']> {

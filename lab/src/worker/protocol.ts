@@ -12,8 +12,9 @@ export interface LayerInfo {
   readonly kind: 'conv' | 'linear'
   /** `[C, H, W]` or `[features]` of its output. */
   readonly shape: readonly number[]
-  /** Of its input. */
+  /** Of its input, and which of {@link Look.volumes} that is. */
   readonly input: readonly number[]
+  readonly reads: number
   /** `[O, I, H, W]` or `[O, I]` */
   readonly weight: readonly number[]
   readonly parameters: number
@@ -24,20 +25,19 @@ export interface LayerInfo {
     readonly groups: number
   }
   readonly hasRelu: boolean
+  /** Whether its values are normalized before they go on. */
+  readonly isNormalized?: boolean
   /** The part of the picture that a cell sees; none where there are no rows and columns. */
   readonly field?: ReceptiveField
   /** What reaches the next layer, where that is another volume: after ReLU and pooling. */
-  readonly passed?: { readonly path: string; readonly shape: readonly number[] }
+  readonly passed?: { readonly path: string; readonly shape: readonly number[]; readonly volume: number }
 }
 
 /** A layer for the probe, at one moment. */
 export interface LayerLook {
-  /** Before ReLU, `[C, H, W]` or `[features]`; and ∂loss/∂ of the same. */
+  /** What it gives, `[C, H, W]` or `[features]`; and ∂loss/∂ of the same. */
   readonly values: Float32Array
   readonly gradients: Float32Array
-  /** Of {@link LayerInfo.passed}. */
-  readonly passed?: Float32Array
-  readonly passedGradients?: Float32Array
   readonly weights: Float32Array
   readonly bias: Float32Array
   /** What the last step has added to the weights; zeros before the first. */
@@ -49,9 +49,11 @@ export interface LayerLook {
 /** The network at one moment, for the probe. */
 export interface Look {
   readonly step: number
-  /** What the first layer reads, `[C, H, W]`: the normalized picture. */
-  readonly input: Float32Array
+  /** What layers read and pass on; the first is the normalized picture, `[C, H, W]`. And ∂loss/∂ of the same. */
+  readonly volumes: readonly Float32Array[]
+  readonly volumeGradients: readonly Float32Array[]
   readonly layers: readonly LayerLook[]
+  readonly logits: Float32Array
   readonly probabilities: Float32Array
   /** Of the probe, for the class that it is compared with. */
   readonly loss: number
@@ -60,9 +62,9 @@ export interface Look {
 
 /** The values of a layer for many test images. */
 export interface LayerStatistics {
-  /** Shares of the values in equal bins from −most to most, of which the fullest is 1. */
+  /** Shares of the values in equal bins from −range to range, of which the fullest is 1. */
   readonly histogram: Float32Array
-  readonly most: number
+  readonly range: number
   /** Share of values ≤ 0. */
   readonly zero: number
   /** Units (maps) that were ≤ 0 on every image and everywhere. */
@@ -85,8 +87,12 @@ export interface Statistics {
 export interface Opened {
   readonly recipe: Recipe
   readonly classes: readonly string[]
-  /** `[height, width, channels]` */
+  /** `[height, width, channels]` of a picture. */
   readonly shape: readonly [number, number, number]
+  /** What the pictures show; own ones may be of anything. */
+  readonly subject?: 'digit' | 'clothing'
+  /** Of points: the side of the plane that the layers are shown on, and what they are trained on. */
+  readonly plane?: { readonly side: number; readonly points: Uint8Array; readonly labels: Uint8Array }
   readonly layers: readonly LayerInfo[]
   readonly testImages: Uint8Array
   readonly testLabels: Uint8Array
@@ -133,9 +139,27 @@ export interface Reasons {
   readonly maps: readonly Reason[]
 }
 
+/** Pictures of one's own, by class. */
+export interface OwnPictures {
+  readonly classes: readonly string[]
+  /** `[height, width, channels]` */
+  readonly shape: readonly [number, number, number]
+  /** Bytes of all pictures, one after the other, and the class of each. */
+  readonly images: Uint8Array
+  readonly labels: Uint8Array
+}
+
 /** From the page. */
 export type Command =
-  | { readonly type: 'open'; readonly recipe: Recipe; readonly data: string; readonly threads?: number }
+  | {
+      readonly type: 'open'
+      readonly recipe: Recipe
+      /** Address of the data set, with a slash at its end. */
+      readonly data: string
+      /** Pictures of one's own, in place of what is at the address. */
+      readonly own?: OwnPictures
+      readonly threads?: number
+    }
   | { readonly type: 'play'; readonly until: number; readonly stepsPerSecond?: number }
   | { readonly type: 'pause' }
   | { readonly type: 'goto'; readonly step: number }

@@ -6,26 +6,19 @@
 import type { Executable } from '../../../src/backends/engine.ts'
 import { sha256 } from '../../../src/formats/sha256.ts'
 import { add, type Engine, input, mul, type Variable } from '../../../src/index.ts'
-import { lenet5 } from '../../../src/models/index.ts'
-import { crossEntropy, ImageClassifier, type Module, normalize } from '../../../src/nn/index.ts'
+import { crossEntropy, type Module } from '../../../src/nn/index.ts'
 import { adam, type Optimizer, rmsprop, sgd } from '../../../src/optim/index.ts'
-import { datasets } from '../../../src/recipe/datasets.ts'
 import { trainingProgram } from '../../../src/train/programs.ts'
 import { type Controls, controlsAt, type Intervention, type OptimizerName, type Recipe } from '../state/recipe.ts'
+import { type DataFacts, factsOf } from './facts.ts'
 import { ImageStream, type ShardSource } from './imageStream.ts'
+import { createModel } from './networks.ts'
 import type { Snapshot } from './snapshots.ts'
 
 /** What a step gives: of its batch, before the update. */
 export interface StepResult {
   readonly loss: number
   readonly accuracy: number
-}
-
-/** The network of a recipe, new. */
-export function createModel({ data, seed }: Pick<Recipe, 'data' | 'seed'>): ImageClassifier {
-  const { shape, classes, normalize: statistics } = datasets[data]
-  const network = lenet5({ classes: classes.length, channels: shape[2], size: shape[0] })
-  return new ImageClassifier(normalize(statistics), network).initialize(seed)
 }
 
 /** The numbers of every optimizer but rate, momentum and decay are its defaults; these three are inputs of the step. */
@@ -44,6 +37,7 @@ interface KnownOptimizer {
 /** A training at a moment. */
 export class LabRun {
   readonly recipe: Recipe
+  readonly facts: DataFacts
   readonly model: Module
   readonly engine: Engine
   readonly #stream: ImageStream
@@ -54,11 +48,15 @@ export class LabRun {
   #step = 0
   #seen = 0
 
-  /** @param engine a `precise` one, where weights are to be the same bits everywhere */
-  constructor(recipe: Recipe, source: ShardSource, engine: Engine) {
+  /**
+   * @param engine a `precise` one, where weights are to be the same bits everywhere
+   * @param facts of the data set; those of one's own pictures must be given
+   */
+  constructor(recipe: Recipe, source: ShardSource, engine: Engine, facts: DataFacts = factsOf(recipe.data)) {
     this.recipe = recipe
+    this.facts = facts
     this.engine = engine
-    this.model = createModel(recipe)
+    this.model = createModel(recipe, facts)
     this.#stream = new ImageStream(source, recipe.seed)
     this.#optimizer = recipe.optimizer
   }
@@ -140,8 +138,7 @@ export class LabRun {
     const known = this.#programs.get(key)
     if (known) return known
     const optimizer = this.#optimizers.get(name)?.optimizer ?? makers[name]()
-    const { shape } = datasets[this.recipe.data]
-    const traced = trainingProgram(this.model, shape, batch, crossEntropy(), decaying(optimizer), {
+    const traced = trainingProgram(this.model, this.facts.shape, batch, crossEntropy(), decaying(optimizer), {
       scheduledMomentum: true,
     })
     if (!this.#optimizers.has(name)) {

@@ -18,6 +18,9 @@ export interface Snapshot {
 /** Steps between two stored moments, to begin with. */
 const firstSpacing = 8
 
+/** Of the moments in between, that many are kept: those that were stored last. */
+const mostRecent = 8
+
 /** The stored moments of a training and of its fork. */
 export class Snapshots {
   /** Most bytes. */
@@ -25,6 +28,8 @@ export class Snapshots {
   #spacing = firstSpacing
   #bytes = 0
   readonly #stored = new Map<string, Snapshot>()
+  /** Keys of stored moments that lie between the evenly spread ones, the latest last. */
+  #recent: string[] = []
 
   constructor(limit: number) {
     this.limit = limit
@@ -39,10 +44,14 @@ export class Snapshots {
     return step % this.#spacing === 0 && !this.#stored.has(keyOf(step, interventions))
   }
 
-  /** Stores a moment; others may have to go. */
+  /** Stores a moment; others may have to go. One that is not {@link wants | wanted} stays for a few others. */
   add(snapshot: Snapshot, interventions: readonly Intervention[]): void {
-    this.#stored.set(keyOf(snapshot.step, interventions), snapshot)
+    const key = keyOf(snapshot.step, interventions)
+    if (this.#stored.has(key)) return
+    this.#stored.set(key, snapshot)
     this.#bytes += sizeOf(snapshot)
+    if (snapshot.step % this.#spacing !== 0) this.#recent.push(key)
+    if (this.#recent.length > mostRecent) this.#letGo(this.#recent.shift()!)
     while (this.#bytes > this.limit && this.#stored.size > 2) this.#thin()
   }
 
@@ -59,11 +68,13 @@ export class Snapshots {
   /** The beginning always stays. */
   #thin(): void {
     this.#spacing *= 2
-    for (const [key, snapshot] of this.#stored) {
-      if (snapshot.step % this.#spacing === 0) continue
-      this.#stored.delete(key)
-      this.#bytes -= sizeOf(snapshot)
-    }
+    this.#recent = []
+    for (const [key, { step }] of this.#stored) if (step % this.#spacing !== 0) this.#letGo(key)
+  }
+
+  #letGo(key: string): void {
+    this.#bytes -= sizeOf(this.#stored.get(key)!)
+    this.#stored.delete(key)
   }
 }
 

@@ -6,13 +6,14 @@
 import { yieldToEvents } from '../../../src/async/yieldToEvents.ts'
 import { createEngine, MemoryError, type WasmEngine } from '../../../src/index.ts'
 import { Inspector } from '../../../src/inspect/index.ts'
-import { datasets } from '../../../src/recipe/datasets.ts'
-import { type Change, type Intervention, withIntervention } from '../state/recipe.ts'
+import { type Change, type Intervention, isPointSet, withIntervention } from '../state/recipe.ts'
 import type { Shard } from './imageStream.ts'
+import { planeSide } from './networks.ts'
+import { openData } from './openData.ts'
 import type { Answer, Command, ProbePicture, WeightTrial } from './protocol.ts'
 import { reasonsFor } from './reasons.ts'
 import { LabRun } from './run.ts'
-import { DataError, readManifest, readTest, shardSource } from './shards.ts'
+import { DataError } from './shards.ts'
 import { Snapshots } from './snapshots.ts'
 import { Watch, type Weights } from './watch.ts'
 
@@ -20,6 +21,8 @@ import { Watch, type Weights } from './watch.ts'
 const snapshotBytes = 64 * 2 ** 20
 /** Milliseconds between two reports of losses. */
 const reportEvery = 50
+/** Milliseconds of a step that is not soon taken again. */
+const slowStep = 50
 /** Statistics take at most this share of the time. */
 const statisticsShare = 0.08
 /** Test images in statistics while training, and when it rests. */
@@ -55,7 +58,7 @@ class Session {
     this.#run = run
     this.#watch = watch
     this.#test = test
-    this.#inspector = new Inspector(run.engine, run.model, datasets[run.recipe.data].shape)
+    this.#inspector = new Inspector(run.engine, run.model, run.facts.shape)
     this.#probe = { pixels: test.images.subarray(0, test.images.length / test.labels.length), label: test.labels[0]! }
   }
 
@@ -109,11 +112,15 @@ class Session {
 
   /** One step, with its loss and, now and then, a stored moment. */
   async #advance(): Promise<void> {
+    const began = performance.now()
     const { loss } = await this.#run.advance(this.#interventions)
+    const took = performance.now() - began
     this.#losses.push(loss)
     this.#before = this.#weights
     this.#weights = await this.#run.weights()
-    if (this.#snapshots.wants(this.#run.step, this.#interventions)) {
+    // Where a step takes long, the last ones are kept as well: a step back is then not many steps on from an earlier moment.
+    const isSlow = took > slowStep
+    if (isSlow || this.#snapshots.wants(this.#run.step, this.#interventions)) {
       this.#snapshots.add(await this.#run.snapshot(), this.#interventions)
     }
     if (!Number.isFinite(loss)) this.#pause()
@@ -207,8 +214,10 @@ class Session {
     const began = performance.now()
     if (!all && began < this.#statisticsAt) return
     const { images, labels } = this.#test
-    const count = Math.min(labels.length, all ? manyImages : fewImages)
-    const statistics = await this.#watch.statistics(this.#run.step, images, labels, count)
+    const count = this.#watch.statisticsCount(Math.min(labels.length, all ? manyImages : fewImages))
+    const statistics = await this.#watch.statistics(this.#run.step, images, labels, count, isUndisturbed)
+    // What was asked for meanwhile comes first; large networks take their time for many images.
+    if (!statistics) return
     const ended = performance.now()
     this.#statisticsAt = ended + (ended - began) / statisticsShare
     this.#statisticsOf = key
@@ -232,6 +241,12 @@ let wake: (() => void) | undefined
 let session: Session | undefined
 let engine: WasmEngine | undefined
 
+/** Whether nothing was asked for but another look. */
+async function isUndisturbed(): Promise<boolean> {
+  await yieldToEvents()
+  return [...inbox.keys()].every(kind => kind === 'taken')
+}
+
 /** Every unit that begins again is a wish of its own. */
 const kindOf = ({ name, value }: Change): string => (name === 'restart' ? `restart ${value}` : `set ${name}`)
 
@@ -242,32 +257,33 @@ self.onmessage = ({ data }: MessageEvent<Command>) => {
   wake?.()
 }
 
-async function open({ recipe, data, threads }: Extract<Command, { type: 'open' }>): Promise<Session> {
+async function open({ recipe, data, own, threads }: Extract<Command, { type: 'open' }>): Promise<Session> {
   await engine?.close()
-  const manifest = await readManifest(data)
-  const count = Math.min(recipe.images, manifest.count)
-  const source = shardSource(data, manifest, count, (done, total) => say({ type: 'reading', done, total }))
-  const [test] = await Promise.all([readTest(data, manifest), source.shard(0)])
+  const onRead = (done: number, total: number): void => say({ type: 'reading', done, total })
+  const { facts, subject, source, test } = await openData(recipe, { address: data, own, onRead })
   engine = createEngine({ precise: true, ...(threads && { threads }) })
-  const known = { ...recipe, images: count }
-  const run = new LabRun(known, source, engine)
-  const { shape } = datasets[recipe.data]
-  const watch = await Watch.create(engine, run.model, shape)
+  const known = { ...recipe, images: source.count }
+  const run = new LabRun(known, source, engine, facts)
+  const side = isPointSet(recipe.data) ? planeSide : undefined
+  const watch = await Watch.create(engine, run.model, facts.shape, { planeSide: side, samples: test.labels.length })
   const { threads: found, alone } = engine.description
+  const opened = new Session(run, watch, test)
+  await opened.begin()
+  const points = side === undefined ? undefined : await source.shard(0)
   say({
     type: 'opened',
     recipe: known,
-    classes: manifest.classes,
-    shape,
+    classes: facts.classes,
+    shape: facts.shape,
+    ...(subject && { subject }),
+    ...(points && { plane: { side: planeSide, points: points.images, labels: points.labels } }),
     layers: watch.layers,
     testImages: test.images,
     testLabels: test.labels,
-    stepsPerEpoch: Math.ceil(count / recipe.batch),
+    stepsPerEpoch: Math.ceil(source.count / recipe.batch),
     threads: found,
     ...(alone !== undefined && { alone }),
   })
-  const opened = new Session(run, watch, test)
-  await opened.begin()
   return opened
 }
 

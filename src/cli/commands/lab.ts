@@ -8,7 +8,7 @@ export function addLab(program: Command): void {
     .command('lab')
     .summary('train a network in the browser and look at every number in it')
     .description(
-      'Serves the Lab on this machine: a page that trains LeNet-5 at once, on MNIST, Fashion-MNIST or CIFAR-10, with all controls live and every moment kept.',
+      'Serves the Lab on this machine: a page that trains LeNet-5 on MNIST at once, and other networks on Fashion-MNIST, CIFAR-10, points of a plane or pictures of your own, with all controls live and every moment kept.',
     )
     .addOption(new Option('--port <n>', 'port on 127.0.0.1 (any that is free)').argParser(wholeNumber(1, 65_535)))
     .addHelpText(

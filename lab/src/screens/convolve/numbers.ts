@@ -72,13 +72,6 @@ export function fitted(numbers: Numbers, sizes: Sizes): Numbers {
   }
 }
 
-/** The volume that a layer reads, of a look. */
-export function inputOf(look: Look, index: number): Float32Array {
-  if (index === 0) return look.input
-  const before = look.layers[index - 1]!
-  return before.passed ?? before.values
-}
-
 /**
  * The window of one cell of a convolution, its filter and its bias, as a convolution of one window. What lies in the padding is 0.
  * @returns undefined for a place that is no cell of a convolution
@@ -91,7 +84,7 @@ export function numbersOfCell(layers: readonly LayerInfo[], look: Look, place: P
   const [channels = 1, height = 1, width = 1] = shape
   const { kernel: F, stride, padding, groups } = window
   const own = channelsOf({ W: F, F, S: 1, P: 0, D: channels, K: weight[0]!, G: groups }, unit)
-  const values = inputOf(look, index)
+  const values = look.volumes[layers[index]!.reads]!
   const { weights, bias } = look.layers[index]!
   const at = (c: number, y: number, x: number): number =>
     y < 0 || x < 0 || y >= height || x >= width ? 0 : values[(c * height + y) * width + x]!

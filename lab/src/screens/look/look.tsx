@@ -2,6 +2,7 @@
 import { Tabs } from '../../frame/tabs.tsx'
 import type { Lab } from '../../state/lab.ts'
 import type { Place } from '../../state/link.ts'
+import { networks } from '../../state/recipe.ts'
 import { MapView } from './mapView.tsx'
 import { NetworkView } from './networkView.tsx'
 import { Why } from './why.tsx'
@@ -31,9 +32,26 @@ export function LookScreen({ lab }: { readonly lab: Lab }) {
           </p>
         )}
       </section>
-      <aside class="side" aria-label="Why">
-        {opened && look && <Why lab={lab} />}
+      <aside class="side" aria-label={opened?.plane ? 'The plane' : 'Why'}>
+        {opened && look && (opened.plane ? <PlaneNote /> : <Why lab={lab} />)}
       </aside>
+    </div>
+  )
+}
+
+/** What the maps of a network of points are. */
+function PlaneNote() {
+  return (
+    <div class="why">
+      <h2>Every unit, everywhere</h2>
+      <p class="small">
+        A map here is one unit at every point of the plane. Fully connected layers do the same at each of them, which
+        makes them convolutions of 1 × 1: a unit is the sum of the units before it, each times one weight, and its bias.
+      </p>
+      <p class="small quiet">
+        Open a unit to see what it adds up, and drag a weight: the border follows until you let go. ReLU bends the plane
+        along the line where a unit is zero, the color of the paper.
+      </p>
     </div>
   )
 }
@@ -66,7 +84,7 @@ function Crumbs({ lab, place }: { readonly lab: Lab; readonly place: Place | und
               lab.place.value = undefined
             }}
           >
-            {lab.recipe.value.model}
+            {networks[lab.recipe.value.model].title}
           </button>
           <i aria-hidden="true">›</i>
           <span>{info.path}</span>
@@ -77,6 +95,8 @@ function Crumbs({ lab, place }: { readonly lab: Lab; readonly place: Place | und
             {info.field && ` · each cell sees ${info.field.size.join(' × ')} pixels`}
           </span>
         </>
+      ) : lab.kind === 'point' ? (
+        'Every unit of the network, over the plane'
       ) : (
         'Every map of the network, for this picture'
       )}

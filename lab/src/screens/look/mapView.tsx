@@ -4,10 +4,10 @@ import { fixed, plain, whole } from '../../draw/format.ts'
 import { Ramp, ValueMap } from '../../draw/raster.tsx'
 import { colorOf, css, mostOf, roundUp, textOn } from '../../draw/scale.ts'
 import type { Lab } from '../../state/lab.ts'
+import { momentOf } from '../../state/layers.ts'
 import type { Place } from '../../state/link.ts'
 import { theme } from '../../state/theme.ts'
 import type { LayerInfo } from '../../worker/protocol.ts'
-import { inputOf } from '../convolve/numbers.ts'
 import { type PrintedSum, printSum } from '../convolve/sums.ts'
 import { Kernel } from './kernel.tsx'
 import { Maps } from './networkView.tsx'
@@ -32,7 +32,7 @@ export function MapView({ lab, place }: { readonly lab: Lab; readonly place: Pla
   const look = lab.look.value!.layers[index]!
   const [, rows = 1, columns = 1] = info.shape
   const values = look.values.subarray(unit * rows * columns, (unit + 1) * rows * columns)
-  const parts = partsOf(info, look, inputOf(lab.look.value!, index), unit)
+  const parts = partsOf(info, look, lab.look.value!.volumes[info.reads]!, unit)
   const chosen = chosenCell(place, values, rows, columns)
   useEffect(() => {
     // The strongest cell of a map that was just opened is chosen, and its field outlined.
@@ -53,7 +53,7 @@ export function MapView({ lab, place }: { readonly lab: Lab; readonly place: Pla
         </svg>
         <div>
           <p class="micro quiet above">
-            sum of the {parts.length === 1 ? 'part' : `${parts.length} parts`} + bias, before ReLU
+            sum of the {parts.length === 1 ? 'part' : `${parts.length} parts`} + bias, {momentOf(info)}
           </p>
           <BigMap lab={lab} info={info} place={place} values={values} most={most} chosen={chosen} />
           <div class="under">
@@ -61,7 +61,9 @@ export function MapView({ lab, place }: { readonly lab: Lab; readonly place: Pla
               <b>
                 row {chosen.row}, column {chosen.column}
               </b>{' '}
-              <span class="quiet">{sum.total} before ReLU</span>
+              <span class="quiet">
+                {sum.total} {momentOf(info)}
+              </span>
             </p>
             <div class="scale">
               <Ramp />

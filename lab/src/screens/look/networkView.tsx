@@ -4,6 +4,7 @@ import { plain } from '../../draw/format.ts'
 import { ValueMap } from '../../draw/raster.tsx'
 import { mostOf, roundUp } from '../../draw/scale.ts'
 import type { Lab } from '../../state/lab.ts'
+import { momentOf } from '../../state/layers.ts'
 import type { LayerInfo, LayerLook } from '../../worker/protocol.ts'
 import { columnOf } from '../train/columns.ts'
 import { UnitGrid } from '../train/units.tsx'
@@ -19,13 +20,13 @@ export function NetworkView({ lab }: { readonly lab: Lab }) {
           <h2>
             {info.path}{' '}
             <span class="small quiet">
-              {info.shape.join(' × ')}, before ReLU, scale ± {plain(roundUp(mostOf(look.layers[k]!.values)))}
+              {info.shape.join(' × ')}, {momentOf(info)}, scale ± {plain(roundUp(mostOf(look.layers[k]!.values)))}
             </span>
           </h2>
           {info.kind === 'conv' ? (
             <Maps lab={lab} info={info} look={look.layers[k]!} />
           ) : (
-            <UnitGrid lab={lab} info={info} column={columnOf(info, look.layers[k]!, 'values') as Units} across={24} />
+            <UnitGrid lab={lab} info={info} column={columnOf(info, look, k, 'values') as Units} across={24} />
           )}
         </section>
       ))}

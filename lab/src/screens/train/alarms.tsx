@@ -38,7 +38,8 @@ export function Alarms({ lab }: { readonly lab: Lab }) {
 
 /** Steps that are too large come before units that are dead: they are what kills units. */
 function alarmOf(lab: Lab): Alarm | undefined {
-  const { layers } = lab.opened.value!
+  const opened = lab.opened.value!
+  const { layers } = opened
   const look = lab.look.value!
   const { rate } = lab.controls.value
   const wild = look.layers.findIndex(({ ratio }) => ratio > 10 * healthy.most)
@@ -55,8 +56,10 @@ function alarmOf(lab: Lab): Alarm | undefined {
   }
   const { statistics } = { statistics: lab.statistics.value }
   // A unit may be silent on a few hundred images and not be dead.
-  if (!statistics || statistics.count < 1000 || statistics.step < 20) return undefined
-  const lost = layers.findIndex(({ hasRelu }, k) => hasRelu && statistics.layers[k]!.dead.length > 0)
+  if (!statistics || statistics.count < (opened.plane ? 400 : 1000) || statistics.step < 20) return undefined
+  const lost = layers.findIndex(
+    ({ hasRelu, isNormalized }, k) => hasRelu && !isNormalized && statistics.layers[k]!.dead.length > 0,
+  )
   if (lost < 0) return undefined
   const { path } = layers[lost]!
   const { dead } = statistics.layers[lost]!
@@ -64,7 +67,7 @@ function alarmOf(lab: Lab): Alarm | undefined {
   return {
     layer: path,
     subject: one ? `${path} · unit ${dead[0]}` : `${path} · ${dead.length} units`,
-    sentence: `${one ? 'was' : 'were'} zero on all ${whole(statistics.count)} test images, so no gradient reaches ${one ? 'its' : 'their'} weights.`,
+    sentence: `${one ? 'was' : 'were'} zero on all ${whole(statistics.count)} test ${lab.kind}s, so no gradient reaches ${one ? 'its' : 'their'} weights.`,
     remedy: one ? 'Start it again' : 'Start them again',
     changes: dead.map(unit => ({ name: 'restart', value: `${path}.${unit}` })),
   }

@@ -1,7 +1,7 @@
 /** What the columns of Train show of a layer, in each mode: tiles of cells, on one scale. */
 import { mostOf, roundUp } from '../../draw/scale.ts'
 import type { Mode } from '../../state/lab.ts'
-import type { LayerInfo, LayerLook } from '../../worker/protocol.ts'
+import type { LayerInfo, LayerLook, Look } from '../../worker/protocol.ts'
 
 /** Maps that fit into a column; of more the strongest are shown. */
 export const mostMaps = 24
@@ -23,13 +23,14 @@ export type Column =
   /** One value a unit; norms have nothing below zero. */
   | { readonly kind: 'units'; readonly values: Float32Array; readonly most: number; readonly oneSided: boolean }
 
-/** The column of a layer. */
-export function columnOf(info: LayerInfo, look: LayerLook, mode: Mode): Column {
+/** The column of a layer, the k-th. */
+export function columnOf(info: LayerInfo, network: Look, k: number, mode: Mode): Column {
+  const look = network.layers[k]!
   if (info.kind === 'linear') return unitsOf(info, look, mode)
   const tiles =
     mode === 'weights' || mode === 'change'
       ? kernelsOf(info, mode === 'weights' ? look.weights : look.change)
-      : mapsOf(info, look, mode)
+      : mapsOf(info, network, look, mode)
   const shown = tiles.length > mostMaps ? strongest(tiles) : tiles
   return {
     kind: 'tiles',
@@ -52,10 +53,15 @@ function unitsOf(info: LayerInfo, look: LayerLook, mode: Mode): Column {
   return { kind: 'units', values: norms, most: roundUp(mostOf(norms)), oneSided: true }
 }
 
-function mapsOf({ shape, passed }: LayerInfo, look: LayerLook, mode: 'values' | 'gradients'): Tile[] {
+function mapsOf(
+  { shape, passed }: LayerInfo,
+  { volumes, volumeGradients }: Look,
+  look: LayerLook,
+  mode: 'values' | 'gradients',
+): Tile[] {
   const [units = 0, height = 1, width = 1] = shape
   const size = height * width
-  const next = mode === 'values' ? look.passed : look.passedGradients
+  const next = passed && (mode === 'values' ? volumes : volumeGradients)[passed.volume]!
   const [, rows = 1, columns = 1] = passed?.shape ?? []
   return Array.from({ length: units }, (_, unit) => ({
     unit,
@@ -103,7 +109,12 @@ function strongest(tiles: readonly Tile[]): Tile[] {
 }
 
 /** Where maps of a size lie in a column of a height: pixels of a cell, and maps below each other. */
-export function arrangement(height: number, width: number, room: number, gap: number): { cell: number; rows: number } {
-  const cell = Math.max(1, Math.min(11, Math.floor(56 / Math.max(height, width)), height <= 16 && height > 6 ? 4 : 11))
+export function arrangement(
+  [height, width]: readonly [number, number],
+  { room, gap, isNarrow }: { readonly room: number; readonly gap: number; readonly isNarrow: boolean },
+): { readonly cell: number; readonly rows: number } {
+  const size = Math.max(height, width)
+  const side = isNarrow ? 36 : size > 28 ? 80 : 56
+  const cell = Math.max(1, Math.min(11, Math.floor(side / size), height <= 16 && height > 6 ? 4 : 11))
   return { cell, rows: Math.max(1, Math.floor((room + gap) / (height * cell + gap))) }
 }

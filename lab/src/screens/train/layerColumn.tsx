@@ -2,7 +2,8 @@
 import { digits, percent, plain, whole } from '../../draw/format.ts'
 import { Ramp, ValueMap } from '../../draw/raster.tsx'
 import type { Lab } from '../../state/lab.ts'
-import type { LayerInfo, LayerLook } from '../../worker/protocol.ts'
+import { isDeep } from '../../state/layers.ts'
+import type { LayerInfo, Look } from '../../worker/protocol.ts'
 import { arrangement, type Column, columnOf, type Tile } from './columns.ts'
 import { Histogram, RatioBand } from './statistics.tsx'
 import { OutputBars, UnitGrid } from './units.tsx'
@@ -10,7 +11,7 @@ import { OutputBars, UnitGrid } from './units.tsx'
 interface LayerColumnProps {
   readonly lab: Lab
   readonly info: LayerInfo
-  readonly look: LayerLook
+  readonly look: Look
   readonly index: number
 }
 
@@ -18,14 +19,18 @@ interface LayerColumnProps {
 const phone = 640
 /** CSS pixels that maps may take, one below the other. */
 const [room, gap] = [376, 8]
+/** Maps beside each other up to which there is room for what passes on of each. */
+const mostPairs = 2
 
 /** The column. */
 export function LayerColumn({ lab, info, look, index }: LayerColumnProps) {
   const mode = lab.mode.value
-  const column = columnOf(info, look, mode)
+  const column = columnOf(info, look, index, mode)
   const isLast = index === lab.opened.value!.layers.length - 1
   const statistics = lab.statistics.value?.layers[index]
   const count = lab.statistics.value?.count
+  const { ratio } = look.layers[index]!
+  const sampled = `${count === undefined ? '' : whole(count)} test ${lab.kind}s`
   return (
     <section class={`column ${info.kind}`} aria-label={info.path} data-layer={info.path}>
       <div class="head">
@@ -49,7 +54,7 @@ export function LayerColumn({ lab, info, look, index }: LayerColumnProps) {
         </p>
       </div>
       <div class="stat histogram" data-name={`before ReLU, n = ${count === undefined ? '…' : whole(count)}`}>
-        {statistics && <Histogram statistics={statistics} label={`${info.path} before ReLU, ${count} test images`} />}
+        {statistics && <Histogram statistics={statistics} label={`${info.path} before ReLU, ${sampled}`} />}
       </div>
       <p class="stat small" data-name="cut to zero">
         {!info.hasRelu ? <span class="quiet">no ReLU</span> : statistics && <b>{percent(statistics.zero, 0)}</b>}
@@ -67,8 +72,8 @@ export function LayerColumn({ lab, info, look, index }: LayerColumnProps) {
         )}
       </p>
       <div class="stat ratio" data-name="‖Δw‖ / ‖w‖">
-        <RatioBand ratio={look.ratio} />
-        <b class="small">{look.ratio > 0 ? digits(look.ratio) : '–'}</b>
+        <RatioBand ratio={ratio} />
+        <b class="small">{ratio > 0 ? digits(ratio) : '–'}</b>
       </div>
     </section>
   )
@@ -97,12 +102,21 @@ function Tiles({
 }) {
   const [first] = column.tiles
   if (!first) return null
-  const { cell, rows } = arrangement(first.height, first.width, room, gap)
+  const isNarrow = isDeep(lab.opened.value!.layers)
+  const { cell, rows } = arrangement([first.height, first.width], { room, gap, isNarrow })
+  const columns = Math.ceil(column.tiles.length / rows)
   return (
     <>
-      <div class="tiles" style={{ '--rows': rows, '--columns': Math.ceil(column.tiles.length / rows) }}>
-        {column.tiles.map(tile => (
-          <MapTile key={tile.unit} lab={lab} info={info} tile={tile} cell={cell} most={column.most} />
+      <div class="tiles" style={{ '--rows': rows, '--columns': columns }}>
+        {column.tiles.map(({ passed, ...tile }) => (
+          <MapTile
+            key={tile.unit}
+            lab={lab}
+            info={info}
+            tile={passed && columns <= mostPairs ? { ...tile, passed } : tile}
+            cell={cell}
+            most={column.most}
+          />
         ))}
       </div>
       {column.left > 0 && <p class="micro quiet">+{whole(column.left)}, the 24 strongest are shown</p>}

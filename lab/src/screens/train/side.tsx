@@ -2,6 +2,7 @@
 import { useId } from 'preact/hooks'
 import { percent, plain } from '../../draw/format.ts'
 import { Picture } from '../../draw/raster.tsx'
+import { decisionSurface, PlaneProbe } from '../../frame/plane.tsx'
 import { Choices } from '../../frame/tabs.tsx'
 import type { Lab } from '../../state/lab.ts'
 import { batchSizes, type OptimizerName, optimizers, ranges } from '../../state/recipe.ts'
@@ -13,7 +14,7 @@ export function Side({ lab }: { readonly lab: Lab }) {
   return (
     <aside class="side" aria-label="Controls">
       <LiveRecipe lab={lab} />
-      <TwelvePictures lab={lab} />
+      {lab.opened.value?.plane ? <PlaneSection lab={lab} /> : <TwelvePictures lab={lab} />}
     </aside>
   )
 }
@@ -148,6 +149,29 @@ function LogSlider({
   )
 }
 
+/** The plane, large, with how many test points are on the right side of the border. */
+function PlaneSection({ lab }: { readonly lab: Lab }) {
+  const { accuracy, count } = lab.statistics.value ?? {}
+  const { most } = decisionSurface(lab) ?? {}
+  return (
+    <section class="plane-section">
+      <h2>
+        The plane{' '}
+        {accuracy !== undefined && (
+          <span class="quiet small">
+            {percent(accuracy)} of {count} test points right
+          </span>
+        )}
+      </h2>
+      <PlaneProbe lab={lab} cell={5} />
+      <p class="micro quiet">
+        Logit of blue less that of orange{most ? `, ± ${plain(most)}` : ''}; the border is paper. Dots are what is
+        trained on, the ring is the point that is looked at.
+      </p>
+    </section>
+  )
+}
+
 /** Test pictures that stay the same, with what the network takes them for. */
 function TwelvePictures({ lab }: { readonly lab: Lab }) {
   const { opened, statistics } = { opened: lab.opened.value, statistics: lab.statistics.value }
@@ -156,6 +180,7 @@ function TwelvePictures({ lab }: { readonly lab: Lab }) {
   const bytes = testImages.length / testLabels.length
   const shown = Array.from({ length: Math.min(12, testLabels.length) }, (_, k) => k)
   const answers = shown.map(k => statistics?.probabilities.subarray(k * classes.length, (k + 1) * classes.length))
+  const isLong = classes.some(name => name.length > 2)
   const right = answers.filter((answer, k) => answer && answer.indexOf(Math.max(...answer)) === testLabels[k]).length
   return (
     <section class="twelve">
@@ -184,7 +209,7 @@ function TwelvePictures({ lab }: { readonly lab: Lab }) {
                   />
                 ))}
               </span>
-              <span class="micro verdict">
+              <span class={isLong ? 'micro verdict long' : 'micro verdict'}>
                 <b>{short(classes[label]!)}</b>
                 <span class={isWrong ? 'wrong' : 'quiet'}>
                   {answer ? (isWrong ? `says ${short(classes[top]!)}` : percent(answer[top]!, 0)) : ''}
@@ -199,4 +224,4 @@ function TwelvePictures({ lab }: { readonly lab: Lab }) {
 }
 
 /** Names of classes that fit under a picture. */
-const short = (name: string): string => (name.length > 4 ? name.slice(0, 4) : name)
+const short = (name: string): string => (name.length > 8 ? `${name.slice(0, 7)}…` : name)

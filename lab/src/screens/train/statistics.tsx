@@ -6,7 +6,7 @@ const [width, height] = [112, 52]
 
 /** Values before ReLU: orange is cut away, blue passes. */
 export function Histogram({ statistics, label }: { readonly statistics: LayerStatistics; readonly label: string }) {
-  const { histogram, most } = statistics
+  const { histogram, range } = statistics
   const bar = width / histogram.length
   return (
     <svg width={width} height={height + 14} viewBox={`0 0 ${width} ${height + 14}`} role="img" aria-label={label}>
@@ -23,13 +23,13 @@ export function Histogram({ statistics, label }: { readonly statistics: LayerSta
       <path class="rule" d={`M0 ${height + 0.5}H${width}`} />
       <path class="zero" d={`M${width / 2} 0V${height}`} />
       <text x="0" y={height + 12}>
-        −{digits(most)}
+        −{digits(range)}
       </text>
       <text x={width / 2} y={height + 12} text-anchor="middle">
         0
       </text>
       <text x={width} y={height + 12} text-anchor="end">
-        {digits(most)}
+        {digits(range)}
       </text>
     </svg>
   )

@@ -2,6 +2,7 @@
 import { whole } from '../../draw/format.ts'
 import { Tabs } from '../../frame/tabs.tsx'
 import { type Lab, type Mode, modes } from '../../state/lab.ts'
+import { isDeep } from '../../state/layers.ts'
 import { Alarms } from './alarms.tsx'
 import { LayerColumn } from './layerColumn.tsx'
 import { Side } from './side.tsx'
@@ -33,10 +34,10 @@ export function Train({ lab }: { readonly lab: Lab }) {
         </div>
         {opened && look ? (
           <>
-            <div class="net" data-step={look.step}>
+            <div class={isDeep(opened.layers) ? 'net deep' : 'net'} data-step={look.step}>
               <RowNames count={lab.statistics.value?.count} />
               {opened.layers.map((info, k) => (
-                <LayerColumn key={info.path} lab={lab} info={info} look={look.layers[k]!} index={k} />
+                <LayerColumn key={info.path} lab={lab} info={info} look={look} index={k} />
               ))}
             </div>
             <Alarms lab={lab} />
@@ -55,7 +56,9 @@ function titleOf(lab: Lab): string {
   const capital = name.charAt(0).toUpperCase() + name.slice(1)
   const look = lab.look.value
   const target = look && lab.opened.value?.classes[look.target]
-  if (lab.mode.value === 'values') return `${capital} on its way through the network`
+  if (lab.mode.value === 'values') {
+    return lab.kind === 'point' ? 'What each unit says of the plane' : `${capital} on its way through the network`
+  }
   if (lab.mode.value === 'gradients') {
     return `How each value would change the loss on ${name}${lab.probe.value?.label === undefined ? `, were it a ${target}` : ''}`
   }

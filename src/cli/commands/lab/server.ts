@@ -8,8 +8,9 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join, normalize, sep } from 'node:path'
+import type { DatasetSplits } from '../../../data/dataset.ts'
 import { loadDataset } from '../../../recipe/datasets.node.ts'
-import { isDataset } from '../../../recipe/datasets.ts'
+import { type DatasetName, isDataset } from '../../../recipe/datasets.ts'
 import { CommandError } from '../../terminal/errors.ts'
 import { DataFolder } from './shards.ts'
 
@@ -21,6 +22,8 @@ export interface LabServerOptions {
   readonly site: string
   /** Told of what goes wrong while it serves. */
   readonly warn: (message: string) => void
+  /** Reads a data set by name; by default as `fovea train` does. */
+  readonly load?: (name: DatasetName) => Promise<DatasetSplits>
 }
 
 /** A running server. */
@@ -71,12 +74,12 @@ const says = (status: number, body: string): Reply => ({ status, type: 'text/pla
  * Starts the server on 127.0.0.1.
  * @throws CommandError when the page was not built, or the port is taken.
  */
-export async function serveLab({ port, site, warn }: LabServerOptions): Promise<LabServer> {
+export async function serveLab({ port, site, warn, load = loadDataset }: LabServerOptions): Promise<LabServer> {
   if (!existsSync(join(site, 'index.html'))) {
     throw new CommandError(`${site}: the Lab is not built; in a clone of the repository: npm run build`)
   }
   const token = randomBytes(16).toString('hex')
-  const data = new DataSets(site)
+  const data = new DataSets(site, load)
   const answer = async (request: IncomingMessage): Promise<Reply> => {
     const { port: own } = server.address() as AddressInfo
     // A name of another site that was pointed at this machine is not ours.
@@ -133,10 +136,12 @@ async function fileReply(site: string, name: string): Promise<Reply> {
 /** Data sets, read when they are first asked for. */
 class DataSets {
   readonly #site: string
+  readonly #load: (name: DatasetName) => Promise<DatasetSplits>
   readonly #folders = new Map<string, Promise<DataFolder>>()
 
-  constructor(site: string) {
+  constructor(site: string, load: (name: DatasetName) => Promise<DatasetSplits>) {
     this.#site = site
+    this.#load = load
   }
 
   async reply(name: string, file: string): Promise<Reply> {
@@ -152,10 +157,10 @@ class DataSets {
     return body ? { status: 200, type, body } : says(404, `${name}/${file}: no such file.`)
   }
 
-  #folder(name: string): Promise<DataFolder> {
+  #folder(name: DatasetName): Promise<DataFolder> {
     const known = this.#folders.get(name)
     if (known) return known
-    const coming = loadDataset(name).then(splits => new DataFolder(splits))
+    const coming = this.#load(name).then(splits => new DataFolder(splits))
     // What failed may be asked for again: a download that broke off goes on.
     coming.catch(() => this.#folders.delete(name))
     this.#folders.set(name, coming)

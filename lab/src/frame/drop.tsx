@@ -1,0 +1,79 @@
+/** Pictures that are dropped anywhere on the page: one becomes the probe, a folder of classes is trained on. */
+import { useSignal } from '@preact/signals'
+import { useEffect } from 'preact/hooks'
+import type { Lab } from '../state/lab.ts'
+import { startOwn } from './start.ts'
+import { type FoundFile, filesOfDrop, readFolder, readPicture } from './upload.ts'
+
+/** Says where pictures may be let go, while some are held over the page. */
+export function DropPlace({ lab }: { readonly lab: Lab }) {
+  const isOver = useSignal(false)
+  useEffect(() => {
+    const over = (event: DragEvent): void => {
+      if (!event.dataTransfer?.types.includes('Files')) return
+      event.preventDefault()
+      isOver.value = true
+    }
+    const leave = (event: DragEvent): void => {
+      if (event.relatedTarget === null) isOver.value = false
+    }
+    const drop = async (event: DragEvent): Promise<void> => {
+      isOver.value = false
+      if (!event.dataTransfer?.types.includes('Files')) return
+      event.preventDefault()
+      await takeFiles(lab, await filesOfDrop(event.dataTransfer))
+    }
+    addEventListener('dragover', over)
+    addEventListener('dragleave', leave)
+    addEventListener('drop', drop)
+    return () => {
+      removeEventListener('dragover', over)
+      removeEventListener('dragleave', leave)
+      removeEventListener('drop', drop)
+    }
+  }, [lab, isOver])
+  return isOver.value ? (
+    <p class="drop-place" role="status">
+      A picture becomes the probe; a folder with a folder for each class is trained on.
+    </p>
+  ) : null
+}
+
+/** One picture is looked at, a folder is trained on. What is wrong with them is told, and what was learned stays. */
+export async function takeFiles(lab: Lab, files: readonly FoundFile[]): Promise<void> {
+  try {
+    const [first] = files
+    if (first && files.length === 1 && !first.path.includes('/')) await showFile(lab, first.file)
+    else await trainOn(lab, files)
+  } catch (error) {
+    lab.problem.value = { message: (error as Error).message }
+  }
+}
+
+/** @throws UploadError when the file is no picture, or the network takes points. */
+async function showFile(lab: Lab, file: File): Promise<void> {
+  const opened = lab.opened.value
+  if (!opened) return
+  if (opened.plane) throw new Error('This network takes points, not pictures. Choose another one in the menu above.')
+  const pixels = await readPicture(file, opened)
+  lab.showPicture({ pixels, label: undefined, name: 'your picture' })
+}
+
+async function trainOn(lab: Lab, files: readonly FoundFile[]): Promise<void> {
+  lab.reading.value = { done: 0, total: files.length }
+  try {
+    const own = await readFolder(files, (done, total) => {
+      lab.reading.value = { done, total }
+    })
+    startOwn(lab, own)
+    const [first] = own.failures
+    if (first !== undefined) {
+      const others = own.failures.length - 1
+      lab.problem.value = {
+        message: `${first}${others > 0 ? ` So with ${others} more.` : ''} What could be read is trained on.`,
+      }
+    }
+  } finally {
+    lab.reading.value = undefined
+  }
+}

@@ -1,0 +1,77 @@
+/** How the values of a layer are spread over many samples, summed batch by batch, so that no batch need be kept. */
+import type { LayerStatistics } from './protocol.ts'
+
+/** Bins of a histogram; a multiple of four, so that zero is a border and pairs of a side can be joined. */
+const bins = 40
+
+/** The sum. */
+export class StatisticsSum {
+  readonly #units: number
+  readonly #batch: number
+  readonly #alive: Uint8Array
+  #counts = new Float64Array(bins)
+  /** The histogram goes from −range to range; it doubles when a value lies outside. */
+  #range = 0
+  #zeros = 0
+  #total = 0
+
+  /** @param batch samples in each part that is added */
+  constructor(units: number, batch: number) {
+    this.#units = units
+    this.#batch = batch
+    this.#alive = new Uint8Array(units)
+  }
+
+  /** @param values `[batch, units, …positions]`, before ReLU */
+  add(values: Float32Array): void {
+    const positions = values.length / this.#batch / this.#units
+    this.#widen(largestOf(values))
+    const factor = this.#range > 0 ? bins / 2 / this.#range : 0
+    const [counts, alive] = [this.#counts, this.#alive]
+    let zeros = 0
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i]!
+      if (value <= 0) zeros++
+      else alive[Math.floor(i / positions) % this.#units] = 1
+      const bin = Math.floor(value * factor + bins / 2)
+      counts[bin < bins ? bin : bins - 1]!++
+    }
+    this.#zeros += zeros
+    this.#total += values.length
+  }
+
+  result(): LayerStatistics {
+    const fullest = Math.max(...this.#counts)
+    const dead = Array.from({ length: this.#units }, (_, unit) => unit).filter(unit => this.#alive[unit] === 0)
+    return {
+      histogram: Float32Array.from(this.#counts, count => count / fullest),
+      range: this.#range,
+      zero: this.#zeros / this.#total,
+      dead,
+    }
+  }
+
+  #widen(most: number): void {
+    if (this.#range === 0) this.#range = most
+    while (most > this.#range && most < Number.POSITIVE_INFINITY) {
+      this.#range *= 2
+      this.#counts = joined(this.#counts)
+    }
+  }
+}
+
+/** Counts of bins twice as wide: each side's pairs, in the middle. */
+function joined(counts: Float64Array): Float64Array<ArrayBuffer> {
+  const wider = new Float64Array(bins)
+  for (let k = 0; k < bins; k += 2) wider[bins / 4 + k / 2] = counts[k]! + counts[k + 1]!
+  return wider
+}
+
+function largestOf(values: Float32Array): number {
+  let most = 0
+  for (let i = 0; i < values.length; i++) {
+    const size = Math.abs(values[i]!)
+    if (size > most) most = size
+  }
+  return most
+}
