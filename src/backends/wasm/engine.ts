@@ -18,7 +18,7 @@ import { type StepTime, timeCalls } from './measure/profile.ts'
 import { MemoryMap } from './memoryMap.ts'
 import type { WasmDescription, WasmEngineOptions } from './options.ts'
 import { explainTrap } from './runtime/control.ts'
-import { Crew } from './runtime/crew.ts'
+import { Crew, type CrewTools } from './runtime/crew.ts'
 import {
   checkThreads,
   defaultThreads,
@@ -27,7 +27,6 @@ import {
   obstacleToThreads,
   requireWebAssembly,
 } from './runtime/features.ts'
-import type { isWorthSharing } from './runtime/work.ts'
 
 /**
  * Starts an engine.
@@ -48,10 +47,7 @@ export function createWasmEngineWith(tools: EngineTools, options: WasmEngineOpti
 }
 
 /** What an engine uses to make modules and to run them; tests put others in its place. */
-export interface EngineTools extends BuildTools {
-  /** Whether a program is run by all threads, or by one. */
-  readonly isWorthSharing?: typeof isWorthSharing
-}
+export interface EngineTools extends BuildTools, CrewTools {}
 
 /** What an engine computes with. */
 export interface EngineMachine {
@@ -65,7 +61,7 @@ export interface EngineMachine {
 /** The WebAssembly engine; made by {@link createWasmEngine}. */
 export class WasmEngine implements Engine {
   readonly #builder: ProgramBuilder
-  private readonly crew: Crew
+  readonly #crew: Crew
   /** Let go of when the engine is closed. */
   #openMemory: MemoryMap | undefined
   readonly #wideWanted: boolean
@@ -83,12 +79,12 @@ export class WasmEngine implements Engine {
     this.#wideWanted = tools.wide !== undefined || (options.wide ?? 'off') !== 'off'
     const memory = new MemoryMap(shared)
     this.#openMemory = memory
-    this.crew = new Crew(threads, memory.memory, takesPart, tools.isWorthSharing)
+    this.#crew = new Crew(threads, memory.memory, takesPart, tools)
   }
 
   get description(): WasmDescription {
     const { fused, wide } = this.#builder
-    const { threads, alone } = this.crew
+    const { threads, alone } = this.#crew
     const wideWanted = this.#wideWanted
     const simd = fused ? 'relaxed' : 'precise'
     return {
@@ -112,9 +108,9 @@ export class WasmEngine implements Engine {
   async #compile(program: Program): Promise<WasmExecutable> {
     this.#check()
     const started = performance.now()
-    const { plan, code, module } = await this.#builder.build(program, this.#memory, this.crew.threads)
+    const { plan, code, module } = await this.#builder.build(program, this.#memory, this.#crew.threads)
     const start = await this.#turns.take(() => this.#load(plan, module))
-    const memoryBytes = plan.arenaBytes + plan.scratchBytes * this.crew.threads
+    const memoryBytes = plan.arenaBytes + plan.scratchBytes * this.#crew.threads
     const compileTime = performance.now() - started
     return new WasmExecutable(
       program,
@@ -130,10 +126,10 @@ export class WasmEngine implements Engine {
 
   /** Makes room for a program and gives it to the threads, or to one. @returns what runs it, with its preparation or without */
   async #load(plan: CpuPlan, module: WebAssembly.Module): Promise<(prepare: boolean) => Promise<void> | undefined> {
-    await this.crew.start()
+    await this.#crew.start()
     this.#check()
-    this.#memory.reserve(plan, this.crew.threads)
-    const start = await this.crew.load(plan, module, this.#memory.memory)
+    this.#memory.reserve(plan, this.#crew.threads)
+    const start = await this.#crew.load(plan, module, this.#memory.memory)
     return prepare => {
       const { arena, scratch } = this.#memory.arenaOf(plan)
       return start(arena, scratch, prepare)
@@ -157,7 +153,7 @@ export class WasmEngine implements Engine {
 
   memoryFor(program: Program): MemoryNeed {
     this.#check()
-    return this.#memory.needOf(this.#builder.plan(program), this.crew.threads)
+    return this.#memory.needOf(this.#builder.plan(program), this.#crew.threads)
   }
 
   async read(variable: Variable): Promise<TypedArray> {
@@ -190,7 +186,7 @@ export class WasmEngine implements Engine {
     const instance = await WebAssembly.instantiate(module, { env: { memory: this.#memory.memory } })
     return this.#turns.take(async () => {
       this.#check()
-      this.#memory.reserve(plan, this.crew.threads)
+      this.#memory.reserve(plan, this.#crew.threads)
       const { arena, scratch } = this.#memory.arenaOf(plan)
       return timeCalls(calls, instance.exports, [arena, scratch], repeats)
     })
@@ -198,7 +194,7 @@ export class WasmEngine implements Engine {
 
   async close(): Promise<void> {
     this.#openMemory = undefined
-    await this.crew.close()
+    await this.#crew.close()
   }
 
   /** @throws Error when the engine is closed. */

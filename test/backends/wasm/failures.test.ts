@@ -2,16 +2,11 @@
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createEngine } from '../../../src/backends/createEngine.ts'
-import { createWasmEngine, WasmEngine } from '../../../src/backends/wasm/engine.ts'
-import type { ThreadPool } from '../../../src/backends/wasm/runtime/threads.ts'
+import { createWasmEngine, type WasmEngine } from '../../../src/backends/wasm/engine.ts'
 import * as g from '../../../src/graph/index.ts'
 import { runChild } from '../../support/childProcess.ts'
 import { expectSameBits } from '../../support/programs.ts'
-import { sharing, threadedEngine } from '../../support/threads.ts'
-
-/** An engine whose calling thread only waits, as on a page. */
-const pageEngine = (threads: number): WasmEngine =>
-  new WasmEngine({ threads, fused: false, takesPart: false }, {}, sharing)
+import { pageEngine, poolOf, threadedEngine } from '../../support/threads.ts'
 
 const makers: [string, () => WasmEngine][] = [
   ['one thread', () => createWasmEngine({ threads: 1 })],
@@ -26,7 +21,6 @@ const increment = (x: g.Variable) => ({
   outputs: { y: g.mul(x.tensor, 2) },
   updates: new Map([[x, g.add(x.tensor, 1)]]),
 })
-const poolOf = (of: WasmEngine): ThreadPool => (of as unknown as { crew: { pool: ThreadPool } }).crew.pool
 
 /** Fails when a promise takes longer than this, instead of waiting for the test's own limit. */
 async function soon<T>(promise: Promise<T>, milliseconds = 60_000): Promise<T> {

@@ -3,8 +3,7 @@
  * a thread comes, or whether it comes at all.
  */
 import { afterEach, describe, expect, test } from 'vitest'
-import { createWasmEngine, type WasmEngine } from '../../../src/backends/wasm/engine.ts'
-import type { ThreadPool } from '../../../src/backends/wasm/runtime/threads.ts'
+import { createWasmEngine, createWasmEngineWith, type WasmEngine } from '../../../src/backends/wasm/engine.ts'
 import { estimatedTime, isWorthSharing } from '../../../src/backends/wasm/runtime/work.ts'
 import { wasmTarget } from '../../../src/backends/wasm/target.ts'
 import * as g from '../../../src/graph/index.ts'
@@ -13,7 +12,7 @@ import { inference } from '../../../src/nn/index.ts'
 import { makePlan } from '../../../src/plan/plan.ts'
 import type { Program } from '../../../src/plan/program.ts'
 import { expectSameBits, runOn } from '../../support/programs.ts'
-import { threadedEngine } from '../../support/threads.ts'
+import { poolOf, threadedEngine, watched } from '../../support/threads.ts'
 
 const engines: WasmEngine[] = []
 const opened = (engine: WasmEngine): WasmEngine => {
@@ -58,7 +57,7 @@ describe('a program is shared when that saves more than it costs', () => {
   })
 
   test('the engine goes by that, and workers wait for what is shared', async () => {
-    const engine = opened(createWasmEngine({ threads: 2 }))
+    const engine = opened(watched(tools => createWasmEngineWith(tools, { threads: 2 })))
     const small = await engine.compile(predictions('lenet5', 1))
     await small.run({ x: new Float32Array(784) })
     expect(jobsOf(engine)).toBe(0)
@@ -81,8 +80,7 @@ function layers(count: number, batch: number): g.Tensor {
 const values = (batch: number, seed: number) => ({
   x: Float32Array.from({ length: batch * 8 }, (_, k) => Math.cos(0.7 * k + seed)),
 })
-const poolOf = (engine: WasmEngine): ThreadPool => (engine as unknown as { crew: { pool: ThreadPool } }).crew.pool
-const jobsOf = (engine: WasmEngine): number => (poolOf(engine) as unknown as { word(name: 'job'): number }).word('job')
+const jobsOf = (engine: WasmEngine): number => poolOf(engine).jobs
 
 describe('results are the same bits', () => {
   test.each([2, 4, 8])('in short runs of different programs by %i threads, which often come late', async threads => {

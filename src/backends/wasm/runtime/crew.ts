@@ -8,54 +8,58 @@ import { loadAlone, type Start, ThreadPool } from './threads.ts'
 import { warn } from './warn.ts'
 import { isWorthSharing } from './work.ts'
 
+/** What a crew works with; tests put others in its place. */
+export interface CrewTools {
+  /** Whether a program is run by all threads, or by one. */
+  readonly isWorthSharing?: typeof isWorthSharing
+  /** Starts the workers. */
+  readonly startPool?: (threads: number, memory: WebAssembly.Memory, takesPart: boolean) => ThreadPool
+}
+
 /** The threads of an engine. */
 export class Crew {
-  private pool: ThreadPool | undefined
-  private refused: string | undefined
-  private closed = false
-  private readonly isWorthSharing: typeof isWorthSharing
+  #pool: ThreadPool | undefined
+  #refused: string | undefined
+  #closed = false
+  readonly #isWorthSharing: typeof isWorthSharing
 
   /** @param takesPart whether the calling thread computes too, when there are several */
-  constructor(
-    threads: number,
-    memory: WebAssembly.Memory,
-    takesPart: boolean,
-    worthSharing: typeof isWorthSharing = isWorthSharing,
-  ) {
-    this.pool = threads > 1 ? new ThreadPool(threads, memory, takesPart) : undefined
-    this.isWorthSharing = worthSharing
+  constructor(threads: number, memory: WebAssembly.Memory, takesPart: boolean, tools: CrewTools = {}) {
+    const { startPool = (...settings) => new ThreadPool(...settings) } = tools
+    this.#pool = threads > 1 ? startPool(threads, memory, takesPart) : undefined
+    this.#isWorthSharing = tools.isWorthSharing ?? isWorthSharing
   }
 
   /** Threads there are for a program. */
   get threads(): number {
-    return this.pool?.threads ?? 1
+    return this.#pool?.threads ?? 1
   }
 
   /** Why there cannot be more than one, where there cannot. */
   get alone(): string | undefined {
-    return this.refused ?? obstacleToThreads()
+    return this.#refused ?? obstacleToThreads()
   }
 
   /** Waits for the workers to start. Without them the calling thread goes on alone: slower, with the same results. */
   async start(): Promise<void> {
-    const { pool } = this
+    const pool = this.#pool
     const reason = await pool?.refusal()
-    if (!pool || reason === undefined || this.closed) return
-    this.pool = undefined
-    this.refused = `worker threads could not start: ${reason}`
-    warn(`${this.refused}. One thread computes.`)
+    if (!pool || reason === undefined || this.#closed) return
+    this.#pool = undefined
+    this.#refused = `worker threads could not start: ${reason}`
+    warn(`${this.#refused}. One thread computes.`)
     await pool.close()
   }
 
   /** Gives a program to all threads, or to one. */
   async load(plan: Plan, module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Start> {
-    const { pool } = this
-    return pool && this.isWorthSharing(plan, pool) ? pool.load(module) : loadAlone(module, memory)
+    const pool = this.#pool
+    return pool && this.#isWorthSharing(plan, pool) ? pool.load(module) : loadAlone(module, memory)
   }
 
   /** Stops all workers. What is under way is rejected. */
   async close(): Promise<void> {
-    this.closed = true
-    await this.pool?.close()
+    this.#closed = true
+    await this.#pool?.close()
   }
 }

@@ -42,178 +42,184 @@ export class ThreadPool implements Team {
   readonly threads: number
   /** True when the calling thread computes too; it is then the last thread, and workers are the others. */
   readonly takesPart: boolean
-  private readonly memory: WebAssembly.Memory
-  private readonly words: Int32Array
-  private readonly ports: Port[] = []
-  private programs = 0
-  private readonly starting: Promise<void>
-  private ready = 0
+  readonly #memory: WebAssembly.Memory
+  readonly #words: Int32Array
+  readonly #ports: Port[] = []
+  #programs = 0
+  readonly #starting: Promise<void>
+  #ready = 0
   /** Resolves what is waited for: workers that get ready, or a job that is done. */
-  private resolvePending: (() => void) | undefined
-  private failure: Error | undefined
-  private rejectPending: ((error: Error) => void) | undefined
-  private inLoop = false
+  #resolvePending: (() => void) | undefined
+  #failure: Error | undefined
+  #rejectPending: ((error: Error) => void) | undefined
+  #inLoop = false
 
   constructor(threads: number, memory: WebAssembly.Memory, takesPart = mayWait()) {
     this.threads = threads
     this.takesPart = takesPart
-    this.memory = memory
-    this.words = new Int32Array(memory.buffer)
-    this.starting = this.start(takesPart ? threads - 1 : threads)
+    this.#memory = memory
+    this.#words = new Int32Array(memory.buffer)
+    this.#starting = this.#start(takesPart ? threads - 1 : threads)
     // Told to whoever uses the pool; nobody may.
-    this.starting.catch(() => undefined)
+    this.#starting.catch(() => undefined)
   }
 
   /** Waits for the workers to start. @returns why they do not, if one is refused or does not come */
   async refusal(): Promise<string | undefined> {
-    this.hold(true)
+    this.#hold(true)
     const message = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-    return this.starting.then(() => undefined, message).finally(() => this.hold(false))
+    return this.#starting.then(() => undefined, message).finally(() => this.#hold(false))
   }
 
-  private async start(workers: number): Promise<void> {
-    const { threads, memory } = this
+  async #start(workers: number): Promise<void> {
+    const threads = this.threads
+    const memory = this.#memory
     for (let thread = 0; thread < workers; thread++) {
       const port = startWorker(
-        message => this.receive(message),
-        error => this.fail(error),
+        message => this.#receive(message),
+        error => this.#fail(error),
       )
-      this.ports.push(port)
+      this.#ports.push(port)
       port.post({ type: 'start', memory, thread, threads, announces: !this.takesPart })
       port.hold(false)
     }
     const late = new Error(`nothing was heard of a worker for ${startingTime / 1000} s`)
-    const timer = setTimeout(() => this.fail(late), startingTime)
+    const timer = setTimeout(() => this.#fail(late), startingTime)
     ;(timer as { unref?(): void }).unref?.()
-    await this.allReady().finally(() => clearTimeout(timer))
+    await this.#allReady().finally(() => clearTimeout(timer))
   }
 
   /** Readies a program for all threads. */
   async load(module: WebAssembly.Module): Promise<Start> {
-    this.check()
-    this.leaveLoop()
-    this.hold(true)
+    this.#check()
+    this.#leaveLoop()
+    this.#hold(true)
     try {
-      const program = this.programs++
-      const allReady = this.allReady()
-      for (const port of this.ports) port.post({ type: 'program', program, module })
-      const [own] = await Promise.all([this.takesPart ? instantiate(module, this.memory) : undefined, allReady])
-      return (arena, scratch, prepare) => this.run(program, own, [arena, scratch, Number(prepare)])
+      const program = this.#programs++
+      const allReady = this.#allReady()
+      for (const port of this.#ports) port.post({ type: 'program', program, module })
+      const [own] = await Promise.all([this.takesPart ? instantiate(module, this.#memory) : undefined, allReady])
+      return (arena, scratch, prepare) => this.#run(program, own, [arena, scratch, Number(prepare)])
     } finally {
-      this.hold(false)
+      this.#hold(false)
     }
   }
 
   /** Resolves when every worker has said that it is ready. */
-  private allReady(): Promise<void> {
-    this.ready = 0
-    return this.pending()
+  #allReady(): Promise<void> {
+    this.#ready = 0
+    return this.#pending()
   }
 
   /**
    * Runs a program on all threads: within the call where the calling thread takes part, else until the promise settles.
    */
-  private run(program: number, own: ProgramExports | undefined, rest: Rest): Promise<void> | undefined {
-    this.check()
-    if (!this.inLoop) {
-      for (const port of this.ports) port.post({ type: 'work', seen: this.word('job') })
-      this.inLoop = true
+  #run(program: number, own: ProgramExports | undefined, rest: Rest): Promise<void> | undefined {
+    this.#check()
+    if (!this.#inLoop) {
+      for (const port of this.#ports) port.post({ type: 'work', seen: this.#word('job') })
+      this.#inLoop = true
     }
-    const base = this.word('arrivals')
+    const base = this.#word('arrivals')
     const [arena, scratch, prepare] = rest
-    const done = own ? undefined : this.pending()
-    this.announce({ program, base, arena, scratch, prepare })
-    if (own) return this.takeShares(own, base, rest) < 0 ? this.explain() : undefined
-    this.hold(true)
-    return done?.finally(() => this.hold(false))
+    const done = own ? undefined : this.#pending()
+    this.#announce({ program, base, arena, scratch, prepare })
+    if (own) return this.#takeShares(own, base, rest) < 0 ? this.#explain() : undefined
+    this.#hold(true)
+    return done?.finally(() => this.#hold(false))
   }
 
   /** Stops all workers. What is under way is rejected. */
   async close(): Promise<void> {
-    this.failure ??= new Error('the engine is closed')
-    this.rejectPending?.(this.failure)
-    await Promise.all(this.ports.map(port => port.stop()))
+    this.#failure ??= new Error('the engine is closed')
+    this.#rejectPending?.(this.#failure)
+    await Promise.all(this.#ports.map(port => port.stop()))
   }
 
   /** Computes the calling thread's part. @throws what the program throws, after telling the others. */
-  private takeShares({ together }: ProgramExports, base: number, rest: Rest): number {
+  #takeShares({ together }: ProgramExports, base: number, rest: Rest): number {
     try {
       return together(this.threads - 1, this.threads, base, ...rest)
     } catch (error) {
-      this.fail(this.computationError(error instanceof Error ? error.message : String(error)))
-      throw this.failure
+      this.#fail(this.#computationError(error instanceof Error ? error.message : String(error)))
+      throw this.#failure
     }
   }
 
   /** Rejects with the reason why a run gave up, once the worker's message has come. */
-  private async explain(): Promise<never> {
+  async #explain(): Promise<never> {
     const until = performance.now() + explanationTime
-    while (!this.failure && performance.now() < until) await new Promise(resolve => setTimeout(resolve, 5))
-    this.fail(new Error('a worker thread does not answer'))
-    throw this.failure
+    while (!this.#failure && performance.now() < until) await new Promise(resolve => setTimeout(resolve, 5))
+    this.#fail(new Error('a worker thread does not answer'))
+    throw this.#failure
   }
 
-  private word(name: keyof typeof control): number {
-    return Atomics.load(this.words, control[name] / 4)
+  #word(name: keyof typeof control): number {
+    return Atomics.load(this.#words, control[name] / 4)
   }
 
-  private hold(alive: boolean): void {
-    for (const port of this.ports) port.hold(alive)
+  #hold(alive: boolean): void {
+    for (const port of this.#ports) port.hold(alive)
   }
 
-  private check(): void {
-    if (this.failure) throw this.failure
+  #check(): void {
+    if (this.#failure) throw this.#failure
   }
 
   /** Resolves at the next message that ends a wait; rejects when the pool fails. */
-  private pending(): Promise<void> {
+  #pending(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.resolvePending = resolve
-      this.rejectPending = reject
+      this.#resolvePending = resolve
+      this.#rejectPending = reject
     })
   }
 
   /** Tells the workers of a job. Its number is odd while its words are written. */
-  private announce(job: Partial<Record<keyof typeof control, number>> & { program: number }): void {
-    Atomics.add(this.words, control.job / 4, 1)
+  #announce(job: Partial<Record<keyof typeof control, number>> & { program: number }): void {
+    Atomics.add(this.#words, control.job / 4, 1)
     for (const [name, value] of Object.entries(job)) {
-      Atomics.store(this.words, control[name as keyof typeof control] / 4, value)
+      Atomics.store(this.#words, control[name as keyof typeof control] / 4, value)
     }
-    Atomics.add(this.words, control.job / 4, 1)
-    Atomics.notify(this.words, control.job / 4)
+    Atomics.add(this.#words, control.job / 4, 1)
+    Atomics.notify(this.#words, control.job / 4)
   }
 
   /** Makes the workers return to their event loops, so that they see messages. */
-  private leaveLoop(): void {
-    if (!this.inLoop) return
-    this.announce({ program: commands.toEventLoop })
-    this.inLoop = false
+  #leaveLoop(): void {
+    if (!this.#inLoop) return
+    this.#announce({ program: commands.toEventLoop })
+    this.#inLoop = false
   }
 
-  private receive({ type, message }: WorkerMessage): void {
-    if (type === 'failed') this.fail(this.computationError(message ?? ''))
-    else if (type === 'done' || ++this.ready === this.ports.length) this.resolvePending?.()
+  #receive({ type, message }: WorkerMessage): void {
+    if (type === 'failed') this.#fail(this.#computationError(message ?? ''))
+    else if (type === 'done' || ++this.#ready === this.#ports.length) this.#resolvePending?.()
   }
 
-  private computationError(message: string): Error {
-    return new Error(`a computation failed: ${explainTrap(this.words.buffer, message)}`)
+  #computationError(message: string): Error {
+    return new Error(`a computation failed: ${explainTrap(this.#words.buffer, message)}`)
   }
 
-  private fail(error: Error): void {
-    if (this.failure) return
-    this.failure = error
+  #fail(error: Error): void {
+    if (this.#failure) return
+    this.#failure = error
     // The others may be waiting for the lost one.
-    Atomics.store(this.words, control.failed / 4, 1)
-    Atomics.notify(this.words, control.arrivals / 4)
-    this.rejectPending?.(error)
+    Atomics.store(this.#words, control.failed / 4, 1)
+    Atomics.notify(this.#words, control.arrivals / 4)
+    this.#rejectPending?.(error)
     void this.close()
+  }
+
+  /** How many jobs the workers have been told of; those that only send them back to their event loops count. */
+  get jobs(): number {
+    return this.#word('job') / 2
   }
 
   /** For tests: makes workers throw, or exit with a code, `delay` milliseconds from when the promise resolves. */
   async crash(workers: readonly number[], exit?: number, delay = 0): Promise<void> {
-    this.leaveLoop()
-    const allReady = this.allReady()
-    for (const [k, port] of this.ports.entries()) {
+    this.#leaveLoop()
+    const allReady = this.#allReady()
+    for (const [k, port] of this.#ports.entries()) {
       port.post({ type: 'crash', delay: workers.includes(k) ? delay : undefined, exit })
     }
     // One may be gone before it is heard of.
