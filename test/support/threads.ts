@@ -11,8 +11,8 @@ const pools = new WeakMap<WasmEngine, ThreadPool>()
 /** Makes an engine with tools that remember its workers for {@link poolOf}. */
 export function watched(make: (tools: EngineTools) => WasmEngine, tools: EngineTools = {}): WasmEngine {
   let pool: ThreadPool | undefined
-  const startPool: EngineTools['startPool'] = (...settings) => {
-    pool = new ThreadPool(...settings)
+  const startPool: EngineTools['startPool'] = (threads, memory, takesPart) => {
+    pool = new ThreadPool(threads, memory as WebAssembly.Memory, takesPart)
     return pool
   }
   const engine = make({ ...tools, startPool })

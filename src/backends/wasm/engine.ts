@@ -18,7 +18,8 @@ import { type StepTime, timeCalls } from './measure/profile.ts'
 import { MemoryMap } from './memoryMap.ts'
 import type { WasmDescription, WasmEngineOptions } from './options.ts'
 import { explainTrap } from './runtime/control.ts'
-import { Crew, type CrewTools } from './runtime/crew.ts'
+import { Crew } from './runtime/crew.ts'
+import type { CrewTools } from './runtime/crewTools.ts'
 import {
   checkThreads,
   defaultThreads,

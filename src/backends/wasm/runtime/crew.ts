@@ -3,30 +3,25 @@
  * worth their while.
  */
 import type { Plan } from '../../../plan/plan.ts'
+import type { CrewTools, Pool, Start } from './crewTools.ts'
 import { obstacleToThreads } from './features.ts'
-import { loadAlone, type Start, ThreadPool } from './threads.ts'
+import { loadAlone, ThreadPool } from './threads.ts'
 import { warn } from './warn.ts'
 import { isWorthSharing } from './work.ts'
 
-/** What a crew works with; tests put others in its place. */
-export interface CrewTools {
-  /** Whether a program is run by all threads, or by one. */
-  readonly isWorthSharing?: typeof isWorthSharing
-  /** Starts the workers. */
-  readonly startPool?: (threads: number, memory: WebAssembly.Memory, takesPart: boolean) => ThreadPool
-}
-
 /** The threads of an engine. */
 export class Crew {
-  #pool: ThreadPool | undefined
+  #pool: Pool | undefined
   #refused: string | undefined
   #closed = false
   readonly #isWorthSharing: typeof isWorthSharing
 
   /** @param takesPart whether the calling thread computes too, when there are several */
   constructor(threads: number, memory: WebAssembly.Memory, takesPart: boolean, tools: CrewTools = {}) {
-    const { startPool = (...settings) => new ThreadPool(...settings) } = tools
-    this.#pool = threads > 1 ? startPool(threads, memory, takesPart) : undefined
+    const { startPool } = tools
+    if (threads > 1) {
+      this.#pool = startPool?.(threads, memory, takesPart) ?? new ThreadPool(threads, memory, takesPart)
+    }
     this.#isWorthSharing = tools.isWorthSharing ?? isWorthSharing
   }
 

@@ -4,12 +4,9 @@
  * only waits for the workers, so that the page stays alive while a step runs.
  */
 import { commands, control, explainTrap } from './control.ts'
+import type { Pool, Start } from './crewTools.ts'
 import { mayWait } from './features.ts'
-import type { Team } from './work.ts'
 import { type Port, startWorker, type WorkerMessage } from './workers.ts'
-
-/** Runs a program once, with the addresses of its arena and of its scratch areas, and with its preparation or without. */
-export type Start = (arena: number, scratch: number, prepare: boolean) => Promise<void> | undefined
 
 /** Functions of a program's module; see `codegen.ts`. */
 interface ProgramExports {
@@ -38,7 +35,7 @@ const explanationTime = 30_000
 const startingTime = 30_000
 
 /** Threads that run the same program together. */
-export class ThreadPool implements Team {
+export class ThreadPool implements Pool {
   readonly threads: number
   /** True when the calling thread computes too; it is then the last thread, and workers are the others. */
   readonly takesPart: boolean
