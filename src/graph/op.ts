@@ -13,7 +13,7 @@
  * refuses an operation without a facet and a backend without an operation.
  */
 import type { BatchRule } from './batch.ts'
-import { bytesPerElement, type DType, type Shape, sizeOf } from './shape.ts'
+import { byteSizeOf, type DType, type Shape } from './shape.ts'
 import { Tensor } from './tensor.ts'
 import type { HostTensor } from './variable.ts'
 
@@ -62,8 +62,7 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): T
 
 /** Bytes of all inputs and of the result, each counted once: the least an execution can move. */
 export function bytesTouched(output: Tensor): number {
-  const bytes = (tensor: Tensor): number => sizeOf(tensor.shape) * bytesPerElement[tensor.dtype]
-  return [...new Set(output.inputs)].reduce((sum, tensor) => sum + bytes(tensor), bytes(output))
+  return [...new Set(output.inputs)].reduce((sum, tensor) => sum + byteSizeOf(tensor), byteSizeOf(output))
 }
 
 /** Cost of an operation without contractions. */

@@ -24,6 +24,11 @@ export function sizeOf(shape: Shape): number {
   return size
 }
 
+/** Bytes of a value's elements. */
+export function byteSizeOf({ shape, dtype }: { readonly shape: Shape; readonly dtype: DType }): number {
+  return sizeOf(shape) * bytesPerElement[dtype]
+}
+
 /** `[8, 1, 28, 28]`, as it appears in messages. */
 export function formatShape(shape: Shape): string {
   return `[${shape.join(', ')}]`

@@ -4,7 +4,7 @@
  */
 
 import { costOf } from '../graph/cost.ts'
-import { bytesPerElement, sizeOf } from '../graph/shape.ts'
+import { byteSizeOf, bytesPerElement, sizeOf } from '../graph/shape.ts'
 import { input } from '../graph/sources.ts'
 import { isApplicationOf } from '../graph/table.ts'
 import type { Tensor } from '../graph/tensor.ts'
@@ -115,7 +115,7 @@ export function summarize(
       output: inputShape,
       parameters: 0,
       multiplyAdds: 0,
-      activationBytes: batch * bytesOf(image),
+      activationBytes: batch * byteSizeOf(image),
       inputs: [],
     },
     ...shown.map(call => ({
@@ -186,7 +186,7 @@ function rowOf(
     parameters: count,
     ...(count > 0 ? { arithmetic: `${arithmeticOf(parameters)} = ${formatCount(count)}` } : {}),
     multiplyAdds: call.operations.reduce((sum, tensor) => sum + costOf(tensor).multiplyAdds, 0),
-    activationBytes: isInPlace(call) ? 0 : batch * bytesOf(call.output),
+    activationBytes: isInPlace(call) ? 0 : batch * byteSizeOf(call.output),
     ...(receptiveField ? { receptiveField } : {}),
     ...(note ? { note } : {}),
   }
@@ -213,8 +213,6 @@ function combinationOf(tensor: Tensor): SummaryRow['combines'] {
   const { fn } = tensor.attributes.expression
   return fn === 'add' ? 'add' : fn === 'mul' ? 'multiply' : undefined
 }
-
-const bytesOf = ({ shape, dtype }: Tensor): number => sizeOf(shape) * bytesPerElement[dtype]
 
 const groupsOf = (tensor: Tensor): number => (isApplicationOf(tensor, 'conv2d') ? tensor.attributes.groups : 1)
 
@@ -245,6 +243,8 @@ function isInPlace({ input, output, operations }: ModuleCall): boolean {
   if (output === input || operations.length === 0) return true
   return (
     operations.every(({ op }) => op === 'map' || op === 'reshape') &&
-    operations.some(({ inputs }) => inputs.some(x => x.source?.kind !== 'variable' && bytesOf(x) === bytesOf(output)))
+    operations.some(({ inputs }) =>
+      inputs.some(x => x.source?.kind !== 'variable' && byteSizeOf(x) === byteSizeOf(output)),
+    )
   )
 }

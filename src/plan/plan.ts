@@ -7,7 +7,7 @@
  * are independent of each other; each is split between the threads.
  */
 
-import { bytesPerElement, sizeOf } from '../graph/shape.ts'
+import { byteSizeOf } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Variable } from '../graph/variable.ts'
 import { align, type Lifetime, place } from './place.ts'
@@ -144,7 +144,6 @@ function placeValues({ choice, groups, inPlace, invariant, alignment }: Placing)
   const { blocks } = choice
   const arena: { tensor: Tensor; lifetime: Lifetime }[] = []
   const scratch: { tensor: Tensor; lifetime: Lifetime; group: number }[] = []
-  const bytesOf = (tensor: Tensor): number => sizeOf(tensor.shape) * bytesPerElement[tensor.dtype]
   const describe = (tensor: Tensor): Pick<Value, 'tensor' | 'layout' | 'sliced'> => ({
     tensor,
     layout: choice.layoutOf(tensor),
@@ -153,19 +152,19 @@ function placeValues({ choice, groups, inPlace, invariant, alignment }: Placing)
 
   for (const tensor of [...invariant].flatMap(step => step.outputs)) {
     life.delete(tensor)
-    values.push({ ...describe(tensor), space: 'kept', offset: 0, bytes: bytesOf(tensor) })
+    values.push({ ...describe(tensor), space: 'kept', offset: 0, bytes: byteSizeOf(tensor) })
   }
   for (const [tensor, { from, to, group, first, last }] of life) {
     const variable = tensor.source?.kind === 'variable' ? tensor.source.variable : inPlace.get(tensor)
     if (variable) {
-      values.push({ ...describe(tensor), space: 'variable', offset: 0, bytes: bytesOf(tensor), variable })
+      values.push({ ...describe(tensor), space: 'variable', offset: 0, bytes: byteSizeOf(tensor), variable })
     } else if (tensor.source?.kind === 'constant') {
-      values.push({ ...describe(tensor), space: 'constant', offset: 0, bytes: bytesOf(tensor) })
+      values.push({ ...describe(tensor), space: 'constant', offset: 0, bytes: byteSizeOf(tensor) })
     } else if (group !== undefined && blocks?.sliced.has(tensor)) {
-      const bytes = bytesOf(tensor) / blocks.count
+      const bytes = byteSizeOf(tensor) / blocks.count
       scratch.push({ tensor, lifetime: { bytes, from: first, to: last }, group })
     } else {
-      arena.push({ tensor, lifetime: { bytes: bytesOf(tensor), from, to } })
+      arena.push({ tensor, lifetime: { bytes: byteSizeOf(tensor), from, to } })
     }
   }
 

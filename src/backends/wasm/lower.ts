@@ -4,7 +4,7 @@
  */
 
 import { input } from '../../graph/expression.ts'
-import { bytesPerElement, type Shape, sizeOf } from '../../graph/shape.ts'
+import { byteSizeOf, type Shape } from '../../graph/shape.ts'
 import type { AttributesOf, OpName } from '../../graph/table.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { StepOf, StepPlan } from '../../plan/step.ts'
@@ -329,5 +329,5 @@ export function lower(plan: CpuPlan, group: CpuGroup, step: CpuStep, wide: boole
 /** Bytes by which the address of an operand advances from block to block in a blocked group; 0 for shared operands. */
 export function blockStride(plan: CpuPlan, step: CpuStep, tensor: Tensor): number {
   if (!step.outputs.includes(tensor) && !plan.slices(step, tensor)) return 0
-  return (sizeOf(tensor.shape) / plan.blocks) * bytesPerElement[tensor.dtype]
+  return byteSizeOf(tensor) / plan.blocks
 }

@@ -1,5 +1,5 @@
 /** Where everything lies in an engine's memory: variables, constants, tables of kernels, and the arena that plans share. */
-import { bytesPerElement, sizeOf } from '../../graph/shape.ts'
+import { byteSizeOf, sizeOf } from '../../graph/shape.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { TypedArray, Variable } from '../../graph/variable.ts'
 import type { MemoryNeed } from '../../plan/memoryError.ts'
@@ -33,7 +33,7 @@ export class MemoryMap implements Addresses {
   variable(variable: Variable): number {
     const known = this.#variables.get(variable)
     if (known !== undefined) return known
-    const address = this.#linear.allocate(bytesOf(variable))
+    const address = this.#linear.allocate(byteSizeOf(variable))
     this.#variables.set(variable, address)
     variable.copyTo(this.#view(address, variable.tensor))
     return address
@@ -42,7 +42,7 @@ export class MemoryMap implements Addresses {
   constant(tensor: Tensor): number {
     const known = this.#constants.get(tensor)
     if (known !== undefined) return known
-    const address = this.#linear.allocate(bytesOf(tensor))
+    const address = this.#linear.allocate(byteSizeOf(tensor))
     this.#constants.set(tensor, address)
     if (tensor.source?.kind === 'constant') this.#view(address, tensor).set(tensor.source.values)
     return address
@@ -81,7 +81,7 @@ export class MemoryMap implements Addresses {
     const more = new Set(
       values.flatMap(({ variable }) => (variable && !this.#variables.has(variable) ? [variable] : [])),
     )
-    const variables = [...more].reduce((sum, variable) => sum + bytesOf(variable), 0)
+    const variables = [...more].reduce((sum, variable) => sum + byteSizeOf(variable), 0)
     return { bytes: this.bytes - this.#arena.bytes + variables + arena, limit: this.#linear.limit }
   }
 
@@ -112,5 +112,3 @@ export class MemoryMap implements Addresses {
       : new Uint8Array(buffer, address, sizeOf(shape))
   }
 }
-
-const bytesOf = ({ shape, dtype }: Pick<Tensor, 'shape' | 'dtype'>): number => sizeOf(shape) * bytesPerElement[dtype]

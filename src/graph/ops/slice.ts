@@ -1,7 +1,7 @@
 /** A regular part of a tensor: from `start` to before `end` in steps, along every axis. */
 import { eachWhere } from '../batch.ts'
 import { apply, type Op } from '../op.ts'
-import { bytesPerElement, formatShape, normalizeAxis, ShapeError, sameShape, sizeOf, stridesOf } from '../shape.ts'
+import { byteSizeOf, formatShape, normalizeAxis, ShapeError, sameShape, sizeOf, stridesOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { pad } from './pad.ts'
 
@@ -62,7 +62,7 @@ export const sliceOp: Op<SliceAttributes> = {
       }),
     ]
   },
-  cost: output => ({ multiplyAdds: 0, bytes: 2 * sizeOf(output.shape) * bytesPerElement[output.dtype] }),
+  cost: output => ({ multiplyAdds: 0, bytes: 2 * byteSizeOf(output) }),
   batch: eachWhere((x, { starts, ends, steps }) => starts[0] === 0 && steps[0] === 1 && ends[0] === x.shape[0]),
 }
 

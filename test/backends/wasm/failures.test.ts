@@ -6,7 +6,7 @@ import { createWasmEngine, type WasmEngine } from '../../../src/backends/wasm/en
 import * as g from '../../../src/graph/index.ts'
 import { runChild } from '../../support/childProcess.ts'
 import { expectSameBits } from '../../support/programs.ts'
-import { pageEngine, poolOf, threadedEngine } from '../../support/threads.ts'
+import { crash, pageEngine, refusalOf, threadedEngine } from '../../support/threads.ts'
 
 const makers: [string, () => WasmEngine][] = [
   ['one thread', () => createWasmEngine({ threads: 1 })],
@@ -103,7 +103,7 @@ describe.each(makers.slice(1))('a worker that dies on %s', (_, make) => {
     const x = new g.Variable([2])
     const executable = await engine.compile(increment(x))
     await executable.run()
-    await poolOf(engine).crash([0], exit, 300)
+    await crash(engine, [0], { exit, delay: 300 })
     await soon(executable.run())
     expect(Array.from(await engine.read(x))).toEqual([2, 2])
     await soon(untilRejected(() => executable.run()))
@@ -114,15 +114,15 @@ describe.each(makers.slice(1))('a worker that dies on %s', (_, make) => {
   test('while nothing runs: whoever asks next is told', async () => {
     engine = make()
     const executable = await engine.compile(increment(new g.Variable([2])))
-    await poolOf(engine).crash([0])
+    await crash(engine, [0])
     await new Promise(resolve => setTimeout(resolve, 300))
     await expect(soon(executable.run())).rejects.toThrow(/a worker thread crashed/)
   })
 
   test('while a program is compiled', async () => {
     engine = make()
-    expect(await poolOf(engine).refusal()).toBeUndefined()
-    await poolOf(engine).crash([0])
+    expect(await refusalOf(engine)).toBeUndefined()
+    await crash(engine, [0])
     await expect(soon(engine.compile(increment(new g.Variable([2]))))).rejects.toThrow(/a worker thread crashed/)
   })
 })
@@ -180,7 +180,7 @@ test('on a page, workers that all die during a run are an error of that run', as
   engine = pageEngine(2)
   const executable = await engine.compile(increment(new g.Variable([2])))
   await executable.run()
-  await poolOf(engine).crash([0, 1], undefined, 300)
+  await crash(engine, [0, 1], { delay: 300 })
   await expect(soon(executable.run())).rejects.toThrow(/a worker thread crashed: crashed on request/)
 })
 

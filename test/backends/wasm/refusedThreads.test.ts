@@ -24,11 +24,11 @@ afterEach(() => {
 /** The second worker is refused in some way. */
 function refuseSecond(refuse: (onError: (error: Error) => void) => Port): void {
   vi.mocked(startWorker)
-    .mockImplementationOnce(onMessage => {
+    .mockImplementationOnce(({ onMessage }) => {
       queueMicrotask(() => onMessage({ type: 'ready' }))
       return silent
     })
-    .mockImplementationOnce((_, onError) => refuse(onError))
+    .mockImplementationOnce(({ onError }) => refuse(onError))
 }
 
 const product = () => ({

@@ -12,7 +12,7 @@ import { inference } from '../../../src/nn/index.ts'
 import { makePlan } from '../../../src/plan/plan.ts'
 import type { Program } from '../../../src/plan/program.ts'
 import { expectSameBits, runOn } from '../../support/programs.ts'
-import { poolOf, threadedEngine, watched } from '../../support/threads.ts'
+import { crash, jobsOf, threadedEngine, watched } from '../../support/threads.ts'
 
 const engines: WasmEngine[] = []
 const opened = (engine: WasmEngine): WasmEngine => {
@@ -80,7 +80,6 @@ function layers(count: number, batch: number): g.Tensor {
 const values = (batch: number, seed: number) => ({
   x: Float32Array.from({ length: batch * 8 }, (_, k) => Math.cos(0.7 * k + seed)),
 })
-const jobsOf = (engine: WasmEngine): number => poolOf(engine).jobs
 
 describe('results are the same bits', () => {
   test.each([2, 4, 8])('in short runs of different programs by %i threads, which often come late', async threads => {
@@ -109,7 +108,7 @@ describe('results are the same bits', () => {
     const [expected] = await runOn(one, [y], values(64, 1))
     const executable = await three.compile({ outputs: { y }, updates: new Map() })
     // Blocked for longer than the test may take; whoever closes the engine ends it.
-    await poolOf(three).crash([0], undefined, 60_000)
+    await crash(three, [0], { delay: 60_000 })
     for (let run = 0; run < 100; run++) expectSameBits((await executable.run(values(64, 1))).y, expected, `run ${run}`)
   })
 })

@@ -5,7 +5,7 @@
  * followed by a `reduce` in block order, so that the result does not depend on how many threads took part.
  */
 import { apply } from '../../../graph/op.ts'
-import { bytesPerElement, sizeOf } from '../../../graph/shape.ts'
+import { byteSizeOf } from '../../../graph/shape.ts'
 import { isApplicationOf, opNamed, opTable } from '../../../graph/table.ts'
 import { Tensor } from '../../../graph/tensor.ts'
 import { batchedValues } from '../../../plan/batching.ts'
@@ -119,9 +119,8 @@ export class SampleLayout extends LayoutPass<CpuForm> {
     const { op, attributes } = step
     const [result] = step.outputs
     const inputs = step.inputs.map(tensor => this.#asBlocked(tensor))
-    const bytes = (tensor: Tensor): number => sizeOf(tensor.shape) * bytesPerElement[tensor.dtype]
-    const read = step.inputs.reduce((sum, tensor) => sum + bytes(tensor), 0) / this.#blocks
-    if (this.#blocks < fewestBlocks || bytes(result) > partialShare * read) {
+    const read = step.inputs.reduce((sum, tensor) => sum + byteSizeOf(tensor), 0) / this.#blocks
+    if (this.#blocks < fewestBlocks || byteSizeOf(result) > partialShare * read) {
       this.#pushWhole(step, inputs)
       return
     }

@@ -3,6 +3,11 @@ import { bytesPerElement, type DType } from '../../../graph/shape.ts'
 import type { FunctionBuilder, Local } from './assembler.ts'
 import type { Lanes } from './tile.ts'
 
+/** Pushes a number, in all lanes. */
+export function pushConstant(f: FunctionBuilder, lanes: Lanes, value: number): FunctionBuilder {
+  return lanes === 4 ? f.f32x4(value) : f.f32(value)
+}
+
 /** Pushes `lanes` elements at address + offset, `stride` bytes apart, converted to f32. */
 export function pushElements(
   f: FunctionBuilder,

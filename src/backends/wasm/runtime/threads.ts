@@ -51,12 +51,13 @@ export class ThreadPool implements Pool {
   #rejectPending: ((error: Error) => void) | undefined
   #inLoop = false
 
-  constructor(threads: number, memory: WebAssembly.Memory, takesPart = mayWait()) {
+  /** @param takesPart see the field; not on a page, which must not wait */
+  constructor(threads: number, memory: WebAssembly.Memory, takesPart = mayWait(), start = startWorker) {
     this.threads = threads
     this.takesPart = takesPart
     this.#memory = memory
     this.#words = new Int32Array(memory.buffer)
-    this.#starting = this.#start(takesPart ? threads - 1 : threads)
+    this.#starting = this.#start(takesPart ? threads - 1 : threads, start)
     // Told to whoever uses the pool; nobody may.
     this.#starting.catch(() => undefined)
   }
@@ -68,14 +69,14 @@ export class ThreadPool implements Pool {
     return this.#starting.then(() => undefined, message).finally(() => this.#hold(false))
   }
 
-  async #start(workers: number): Promise<void> {
+  async #start(workers: number, start: typeof startWorker): Promise<void> {
     const threads = this.threads
     const memory = this.#memory
     for (let thread = 0; thread < workers; thread++) {
-      const port = startWorker(
-        message => this.#receive(message),
-        error => this.#fail(error),
-      )
+      const port = start({
+        onMessage: message => this.#receive(message),
+        onError: error => this.#fail(error),
+      })
       this.#ports.push(port)
       port.post({ type: 'start', memory, thread, threads, announces: !this.takesPart })
       port.hold(false)
@@ -205,21 +206,5 @@ export class ThreadPool implements Pool {
     Atomics.notify(this.#words, control.arrivals / 4)
     this.#rejectPending?.(error)
     void this.close()
-  }
-
-  /** How many jobs the workers have been told of; those that only send them back to their event loops count. */
-  get jobs(): number {
-    return this.#word('job') / 2
-  }
-
-  /** For tests: makes workers throw, or exit with a code, `delay` milliseconds from when the promise resolves. */
-  async crash(workers: readonly number[], exit?: number, delay = 0): Promise<void> {
-    this.#leaveLoop()
-    const allReady = this.#allReady()
-    for (const [k, port] of this.#ports.entries()) {
-      port.post({ type: 'crash', delay: workers.includes(k) ? delay : undefined, exit })
-    }
-    // One may be gone before it is heard of.
-    await allReady.catch(() => undefined)
   }
 }

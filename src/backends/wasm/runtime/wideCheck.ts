@@ -4,7 +4,7 @@
  * results must be equal bit for bit (of a NaN, only that it is one). A kernel runs on its first units, some in the middle
  * and its last ones, which see all borders; so a check takes milliseconds where the program takes seconds.
  */
-import { bytesPerElement, type DType, sizeOf } from '../../../graph/shape.ts'
+import { byteSizeOf, type DType } from '../../../graph/shape.ts'
 import type { Plan } from '../../../plan/plan.ts'
 import type { Step } from '../../../plan/step.ts'
 import { alignToLines as align } from '../../cpu/target.ts'
@@ -60,10 +60,10 @@ export function trialOf(plan: Plan, step: Step, { kernel, addresses }: KernelCal
       const bytes = plan.scratchBytes - plan.workspaceOffset
       return { role: 'workspace', bytes, offset, dtype: 'f32', kind: 'numbers' }
     }
-    const { dtype, shape } = tensor
+    const { dtype } = tensor
     const role = step.outputs.includes(tensor) ? 'output' : 'input'
     const kind = dtype !== 'f32' && indexing.has(step.op) ? 'indices' : comparesNumbers(step) ? 'withNaN' : 'numbers'
-    return { role, bytes: sizeOf(shape) * bytesPerElement[dtype], offset, dtype, kind }
+    return { role, bytes: byteSizeOf(tensor), offset, dtype, kind }
   })
   const elements = operands.reduce((sum, { role, bytes }) => sum + (role === 'workspace' ? 0 : bytes / 4), 0)
   const unitCost = (step.multiplyAdds + 2 * elements) / kernel.units

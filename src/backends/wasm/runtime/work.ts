@@ -2,7 +2,7 @@
  * How long a program takes, about, and whether several threads are worth their meeting. Estimates know shapes only and
  * nothing is timed: the same program is run in the same way everywhere. (Results do not depend on the number of threads.)
  */
-import { bytesPerElement, sizeOf } from '../../../graph/shape.ts'
+import { byteSizeOf } from '../../../graph/shape.ts'
 import type { Plan } from '../../../plan/plan.ts'
 import { stepInputs } from '../../../plan/step.ts'
 import { looksPerNanosecond, mostLooks } from './control.ts'
@@ -36,7 +36,7 @@ export function estimatedTime(plan: Plan): number {
   const steps = plan.groups.flatMap(group => group.steps)
   return steps.reduce((sum, step) => {
     const moved = [...stepInputs(step), ...step.outputs]
-    const bytesMoved = moved.reduce((total, { shape, dtype }) => total + sizeOf(shape) * bytesPerElement[dtype], 0)
+    const bytesMoved = moved.reduce((total, tensor) => total + byteSizeOf(tensor), 0)
     return sum + step.multiplyAdds / multiplyAdds + bytesMoved / bytes
   }, 0)
 }

@@ -23,9 +23,10 @@ export interface WorkerMessage {
  * The worker's program, the same in Node and browsers. It gets modules by message and then stays in a loop that waits
  * for jobs in shared memory; the job `toEventLoop` makes it leave that loop to receive messages again. It may come late to a job,
  * or miss it when the others have done everything: what it reads of one is whole if the job's number is the same after as before.
+ * The first worker to see that everything is done announces it. One that dies first releases the threads that wait for it.
  * Kept as text: bundlers then have no file to lose, and no import to resolve.
  */
-const workerSource = `
+export const workerSource = `
 const node = typeof process === 'object' && process.versions && process.versions.node
 const port = node ? require('node:worker_threads').parentPort : self
 const on = handle => node ? port.on('message', handle) : port.addEventListener('message', event => handle(event.data))
@@ -53,13 +54,11 @@ function work() {
       port.postMessage({ type: 'failed', message: String(error && error.message || error) })
       return
     }
-    // Everything is done; the first to know it tells.
     const done = word('done')
     if ((done - seen | 0) < 0 && Atomics.compareExchange(words, C.done, done, seen) === done && announces)
       port.postMessage({ type: 'done' })
   }
 }
-// A worker that dies takes nobody with it: whoever waits for it is let go.
 if (node) process.on('exit', () => {
   if (!words) return
   Atomics.store(words, C.failed, 1)
@@ -76,12 +75,6 @@ on(message => {
   } else if (message.type === 'work') {
     seen = message.seen
     work()
-  } else if (message.type === 'crash') {
-    port.postMessage({ type: 'ready' })
-    if (message.delay === undefined) return
-    Atomics.wait(words, C.failed, 0, message.delay)
-    if (message.exit !== undefined) process.exit(message.exit)
-    throw new Error('crashed on request')
   }
 })
 `
@@ -89,18 +82,24 @@ on(message => {
 /** What an error event without a message means: the worker's script was not loaded. */
 const refused = 'does the Content-Security-Policy allow `worker-src blob:`?'
 
+/** Who hears from a worker. */
+export interface WorkerListeners {
+  readonly onMessage: (message: WorkerMessage) => void
+  readonly onError: (error: Error) => void
+}
+
 /** Starts a worker. @throws what the runtime throws when it refuses. */
-export function startWorker(onMessage: (message: WorkerMessage) => void, onError: (error: Error) => void): Port {
+export function startWorker(listeners: WorkerListeners, source = workerSource): Port {
   const node = nodeModules()
-  return node ? startInNode(node.threads.Worker, onMessage, onError) : startInBrowser(onMessage, onError)
+  return node ? startInNode(node.threads.Worker, source, listeners) : startInBrowser(source, listeners)
 }
 
 function startInNode(
   Worker: typeof import('node:worker_threads').Worker,
-  onMessage: (message: WorkerMessage) => void,
-  onError: (error: Error) => void,
+  source: string,
+  { onMessage, onError }: WorkerListeners,
 ): Port {
-  const worker = new Worker(workerSource, { eval: true, name: 'fovea' })
+  const worker = new Worker(source, { eval: true, name: 'fovea' })
   let stopping = false
   worker.on('message', onMessage)
   worker.on('error', error => onError(new Error(`a worker thread crashed: ${error.message}`)))
@@ -117,8 +116,8 @@ function startInNode(
   }
 }
 
-function startInBrowser(onMessage: (message: WorkerMessage) => void, onError: (error: Error) => void): Port {
-  const url = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }))
+function startInBrowser(source: string, { onMessage, onError }: WorkerListeners): Port {
+  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }))
   const worker = new Worker(trusted(url), { name: 'fovea' })
   worker.addEventListener('message', event => onMessage(event.data))
   worker.addEventListener('error', event => {

@@ -4,6 +4,7 @@
  */
 import type { Window2d } from '../../../../graph/window.ts'
 import type { FunctionBuilder } from '../../emit/assembler.ts'
+import { pushConstant } from '../../emit/elements.ts'
 import { type KernelCode, kernelKind } from '../../kernel.ts'
 import { type EpilogueSpec, plainStore } from '../shared/epilogue.ts'
 import { eachRow, positionsThatFit, type RowTiling, rowSteps, rowTileCode } from './rowTiles.ts'
@@ -59,9 +60,8 @@ function shares(
       channels: ({ run, lanes, vectors: count, from, out: outBytes, channel, rows }) => {
         const sums = run.columns.map((_, k) => locals[lanes].slice(k * count, (k + 1) * count))
         const add = (): FunctionBuilder => f.op(lanes === 4 ? 'f32x4.add' : 'f32.add')
-        const zero = (): FunctionBuilder => (lanes === 4 ? f.f32x4(0) : f.f32(0))
         f.get(address[0]).plus(from).set(at)
-        for (const sum of sums.flat()) zero().set(sum)
+        for (const sum of sums.flat()) pushConstant(f, lanes, 0).set(sum)
         eachRow(f, rows, counter, [[at, step]], () => {
           run.columns.forEach((column, k) => {
             sums[k].forEach((sum, v) => {
@@ -78,7 +78,7 @@ function shares(
           store.atPosition(out, yBase, channel)
           for (let v = 0; v < count; v++) {
             store.store(lanes, out, v * lanes, () => {
-              if (taps.length === 0) zero()
+              if (taps.length === 0) pushConstant(f, lanes, 0)
               taps.forEach(({ column }, k) => {
                 f.get(sums[run.columns.indexOf(column)][v])
                 if (k > 0) add()

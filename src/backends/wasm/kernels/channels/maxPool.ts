@@ -5,6 +5,7 @@
  */
 import type { Window2d } from '../../../../graph/window.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
+import { pushConstant } from '../../emit/elements.ts'
 import type { Lanes } from '../../emit/tile.ts'
 import { type KernelModule, kernelKind } from '../../kernel.ts'
 import type { EpilogueSpec } from '../shared/epilogue.ts'
@@ -294,11 +295,6 @@ export const channelMaxPoolGradientKernel = kernelKind(
 /** Runs `then` when a lane of a vector is NaN. */
 function ifUnordered(f: FunctionBuilder, vector: Local, then: () => void): void {
   f.get(vector).get(vector).op('f32x4.ne', 'v128.any_true').if(then)
-}
-
-/** Pushes a number, in all lanes. */
-function pushConstant(f: FunctionBuilder, lanes: Lanes, value: number): FunctionBuilder {
-  return lanes === 4 ? f.f32x4(value) : f.f32(value)
 }
 
 /** Locals of one type that serve for all tiles of a kernel in turn. */

@@ -11,6 +11,7 @@
 
 import type { MomentKind } from '../../../cpu/layouts/convolution.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
+import { pushConstant } from '../../emit/elements.ts'
 import type { Lanes } from '../../emit/tile.ts'
 import type { KernelModule } from '../../kernel.ts'
 import { LongSum, runTerms, sumRuns } from '../shared/longSums.ts'
@@ -206,8 +207,3 @@ class MomentEmitter {
 
 const typeOf = (lanes: Lanes) => (lanes === 4 ? 'f32x4' : 'f32')
 const load = (lanes: Lanes) => (lanes === 4 ? 'v128.load' : 'f32.load')
-
-/** Pushes a number, in all lanes. */
-function pushConstant(f: FunctionBuilder, lanes: Lanes, value: number): FunctionBuilder {
-  return lanes === 4 ? f.f32x4(value) : f.f32(value)
-}
