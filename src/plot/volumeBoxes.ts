@@ -1,8 +1,8 @@
 /** From a table of layers to the boxes of a drawing: which layers are drawn, what they are called, and what they read. */
 import { formatCount } from '../text/format.ts'
 import type { Edge } from './volumeArrows.ts'
+import type { VolumeLayer } from './volumeLayer.ts'
 import type { VolumeBox } from './volumeLayout.ts'
-import type { VolumeLayer } from './volumes.ts'
 
 /** The boxes of a drawing, and which reads which; no edges for a network without branches. */
 export function boxesOf(table: readonly VolumeLayer[]): { boxes: VolumeBox[]; edges: Edge[] } {

@@ -42,8 +42,9 @@ export {
   trainingOptions,
 } from './parts.ts'
 export type { CodeReference } from './rules.ts'
+export type { RunSetup } from './runSetup.ts'
 export { type ModelPart, type Recipe, recipeFields } from './schema.ts'
-export { type RunSetup, resolveRecipe } from './setup.ts'
+export { resolveRecipe } from './setup.ts'
 export {
   averages,
   gradientTransforms,

@@ -6,7 +6,7 @@ import { imagesOf } from './images.ts'
 import { createModel, createNetwork } from './model.ts'
 import { createPreprocessing } from './preprocess.ts'
 import type { Recipe } from './recipe.ts'
-import type { RunSetup } from './setup.ts'
+import type { RunSetup } from './runSetup.ts'
 
 /** Weights that were trained before. */
 export interface PretrainedWeights {

@@ -7,7 +7,7 @@ import { RecipeError } from './errors.ts'
 import { imagesOf } from './images.ts'
 import { createPreprocessing } from './preprocess.ts'
 import { isCode } from './rules.ts'
-import type { RunSetup } from './setup.ts'
+import type { RunSetup } from './runSetup.ts'
 
 /** A new model with the initial weights of the recipe's seed. Takes images as bytes: its preprocessing is part of it. */
 export function createModel(setup: RunSetup): ImageClassifier {

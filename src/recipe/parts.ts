@@ -14,9 +14,9 @@ import {
 } from '../optim/index.ts'
 import type { TrainerOptions } from '../train/trainer.ts'
 import type { RecipeFunctions } from './functions.ts'
-import type { Recipe } from './recipe.ts'
 import { isCode, patternOf } from './rules.ts'
-import type { RunSetup } from './setup.ts'
+import type { RunSetup } from './runSetup.ts'
+import type { Recipe } from './schema.ts'
 import {
   averages,
   gradientTransforms,

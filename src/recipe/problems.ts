@@ -1,10 +1,9 @@
 /** What can be wrong with a recipe although each of its fields follows its rule. */
-
 import type { Problem } from '../rules/rules.ts'
 import { display } from '../text/display.ts'
 import { formatBytes } from '../text/format.ts'
-import type { Recipe } from './recipe.ts'
 import { isCode } from './rules.ts'
+import type { Recipe } from './schema.ts'
 
 /** Fields of image folders, which would do nothing with other data. */
 const folderFields = ['size', 'channels', 'corrupt'] as const

@@ -15,7 +15,7 @@ import { importModule, programNames, readText, type Say } from './importModule.n
 import { rawRecipe } from './raw.ts'
 import type { Recipe } from './recipe.ts'
 import { type CodeReference, inlineFile, isCode } from './rules.ts'
-import type { RunSetup } from './setup.ts'
+import type { RunSetup } from './runSetup.ts'
 
 /** Whether a word names a recipe file, and no model. */
 export const isRecipeFile = (word: string): boolean =>

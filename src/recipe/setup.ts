@@ -1,18 +1,11 @@
-/** A recipe that is ready to run: resolved once, and passed to all that makes something of it. */
+/** From what a caller writes to a recipe that is ready to run. */
 import { hashOf, hexOf } from '../formats/sha256.ts'
-import { checkedFunction, functionParts, type RecipeFunctions } from './functions.ts'
+import { checkedFunction, functionParts } from './functions.ts'
 import type { RecipeInput } from './input.ts'
 import { rawRecipe } from './raw.ts'
-import { type Recipe, resolveData } from './recipe.ts'
+import { resolveData } from './recipe.ts'
 import { type CodeReference, inlineFile } from './rules.ts'
-
-/** A resolved recipe and its functions. */
-export interface RunSetup {
-  /** Data, as `recipe.json` of a run has it. */
-  readonly recipe: Recipe
-  /** Functions that the recipe refers to: a network, an optimizer, a schedule, a loss of your own. */
-  readonly functions: RecipeFunctions
-}
+import type { RunSetup } from './runSetup.ts'
 
 /**
  * Fills in the defaults of a recipe and checks all of it. Runs anywhere and reads nothing: a recipe for pictures of your own

@@ -7,7 +7,7 @@ import type { TrainerOptions } from '../train/trainerOptions.ts'
 import { createModel } from './model.ts'
 import { createAugmentation, trainingOptions } from './parts.ts'
 import { fitPreprocessing } from './preprocess.ts'
-import type { RunSetup } from './setup.ts'
+import type { RunSetup } from './runSetup.ts'
 
 /** Values that a recipe cannot hold, and values that replace the recipe's. */
 export interface TrainerParts extends Partial<Omit<TrainerOptions, 'model' | 'train' | 'engine' | 'augment'>> {

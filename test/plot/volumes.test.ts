@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { summarize } from '../../src/inspect/index.ts'
 import { findModel, models } from '../../src/models/index.ts'
-import { type VolumeLayer, volumes } from '../../src/plot/volumes.ts'
+import type { VolumeLayer } from '../../src/plot/volumeLayer.ts'
+import { volumes } from '../../src/plot/volumes.ts'
 import { renderSvg } from '../support/svg.ts'
 
 function drawingOf(name: Parameters<typeof findModel>[0]): string {

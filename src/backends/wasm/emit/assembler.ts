@@ -133,10 +133,6 @@ export class FunctionBuilder {
     return this.#lane(32, lane)
   }
 
-  extractIntegerLane(lane: number): this {
-    return this.#lane(27, lane)
-  }
-
   replaceIntegerLane(lane: number): this {
     return this.#lane(28, lane)
   }
