@@ -4,6 +4,7 @@ import { createEngine } from '../backends/createEngine.ts'
 import type { Engine } from '../backends/engine.ts'
 import { type InputShape, type PrepareOptions, prepareRaster } from '../data/prepare.ts'
 import { addressOf, download } from '../formats/download.ts'
+import { type FetchFileOptions, fetchFile } from '../formats/fetchFile.ts'
 import type { GlobalResponse, GlobalUrl } from '../formats/globals.ts'
 import { type ByteSource, type FileContents, sourceOf } from '../formats/source.ts'
 import { sizeOf } from '../graph/shape.ts'
@@ -15,7 +16,7 @@ import { type Picture, rasterOfPicture } from './pictures.ts'
 export type ClassifierSource = string | GlobalUrl | GlobalResponse | FileContents
 
 /** Options of {@link loadClassifier}. */
-export interface LoadClassifierOptions {
+export interface LoadClassifierOptions extends FetchFileOptions {
   /** What computes; by default an engine of the classifier's own, which `close` closes. */
   readonly engine?: Engine
   /** Compiles the network at once (`true`, the default) or when the first picture comes. */
@@ -67,7 +68,7 @@ export async function loadClassifier(
   options: LoadClassifierOptions = {},
 ): Promise<Classifier> {
   const from = typeof source === 'string' ? addressOf(source) : source
-  const contents = await readClassifier(await openClassifierSource(from, options.file))
+  const contents = await readClassifier(await openClassifierSource(from, options))
   return classifierOf<Picture>(contents, preparePicture, options)
 }
 
@@ -77,9 +78,10 @@ const preparePicture: Prepare<Picture> = async (picture, shape, options) =>
 /** The bytes of a classifier. @internal */
 export async function openClassifierSource(
   from: Exclude<ClassifierSource, string>,
-  name?: string,
+  { file, ...options }: LoadClassifierOptions,
 ): Promise<ByteSource> {
-  return from instanceof URL || from instanceof Response ? download(from, name) : sourceOf(from, name)
+  if (from instanceof URL) return sourceOf(await fetchFile(from, options), file ?? from.href)
+  return from instanceof Response ? download(from, file) : sourceOf(from, file)
 }
 
 /** Makes a picture into the input of a model. @internal */

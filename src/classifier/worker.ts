@@ -3,6 +3,7 @@
  * lines of the page's own, so that any bundler finds what it imports.
  */
 
+import type { DownloadProgress } from '../formats/fetchFile.ts'
 import type { GlobalBlob, GlobalUrl } from '../formats/globals.ts'
 import type { ClassifierInfo } from './artifact.ts'
 import type { Classifier, ClassifyOptions, LoadClassifierOptions } from './classifier.ts'
@@ -12,16 +13,20 @@ import { bitmapOf, isPixels, type Picture } from './pictures.ts'
 
 /** What the page asks; each question has a number. */
 type Question =
-  | { readonly load: string | GlobalBlob | Uint8Array; readonly options: WorkerOptions }
+  | { readonly load: string | GlobalBlob | Uint8Array; readonly options: Omit<WorkerOptions, 'onProgress'> }
   | { readonly picture: unknown; readonly options: ClassifyOptions | undefined }
   | { readonly close: true }
 type Asked = Question & { readonly id: number }
 
-/** What the worker answers. */
-type Answer = { readonly id: number } & ({ readonly value: unknown } | { readonly error: string })
+/** What the worker answers; a question that takes long has news of its progress before. */
+type Answer = { readonly id: number } & (
+  | { readonly value: unknown }
+  | { readonly error: string }
+  | { readonly progress: DownloadProgress }
+)
 
 /** Options of {@link classifierInWorker}: those of `loadClassifier` but the engine, which is the worker's own. */
-export type WorkerOptions = Pick<LoadClassifierOptions, 'warm' | 'file'>
+export type WorkerOptions = Pick<LoadClassifierOptions, 'warm' | 'file' | 'cache' | 'onProgress'>
 
 /** The part of a worker, seen from either side, that is used here. */
 export interface MessagePortLike {
@@ -43,9 +48,10 @@ export interface MessagePortLike {
  */
 export function serveClassifier(port: MessagePortLike = globalThis as unknown as MessagePortLike): void {
   let classifier: Promise<Classifier> | undefined
-  const answer = async (question: Question): Promise<unknown> => {
+  const answer = async ({ id, ...question }: Asked): Promise<unknown> => {
     if ('load' in question) {
-      classifier = loadClassifier(question.load, question.options)
+      const onProgress = (progress: DownloadProgress): void => port.postMessage({ id, progress }, [])
+      classifier = loadClassifier(question.load, { ...question.options, onProgress })
       return (await classifier).info
     }
     if (!classifier) throw new ClassifierError('the worker has no classifier yet')
@@ -58,8 +64,8 @@ export function serveClassifier(port: MessagePortLike = globalThis as unknown as
     }
   }
   port.addEventListener('message', ({ data }) => {
-    const { id, ...question } = data as Asked
-    answer(question as Question)
+    const { id } = data as Asked
+    answer(data as Asked)
       .then(value => port.postMessage({ id, value }, []))
       .catch((error: Error) => port.postMessage({ id, error: error.message }, []))
   })
@@ -77,9 +83,9 @@ export function serveClassifier(port: MessagePortLike = globalThis as unknown as
 export async function classifierInWorker(
   worker: MessagePortLike & { terminate(): void },
   source: string | GlobalUrl | GlobalBlob | Uint8Array,
-  options: WorkerOptions = {},
+  { onProgress, ...options }: WorkerOptions = {},
 ): Promise<Classifier> {
-  const questions = new Questions(worker)
+  const questions = new Questions(worker, onProgress)
   const isAddress = typeof source === 'string' || source instanceof URL
   const load = isAddress ? new URL(source, globalThis.document?.baseURI).href : (source as Blob | Uint8Array)
   const info = (await questions.ask({ load, options }).catch(error => {
@@ -102,12 +108,14 @@ export async function classifierInWorker(
 /** Questions under way, by their numbers. */
 class Questions {
   readonly #worker: MessagePortLike
+  readonly #onProgress: ((progress: DownloadProgress) => void) | undefined
   readonly #open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   #next = 0
   #failure: ClassifierError | undefined
 
-  constructor(worker: MessagePortLike) {
+  constructor(worker: MessagePortLike, onProgress?: (progress: DownloadProgress) => void) {
     this.#worker = worker
+    this.#onProgress = onProgress
     worker.addEventListener('message', ({ data }) => this.#take(data as Answer))
     worker.addEventListener('messageerror', () => this.#fail('an answer of the worker cannot be read'))
     worker.addEventListener('error', ({ message }) =>
@@ -125,6 +133,7 @@ class Questions {
   }
 
   #take(answer: Answer): void {
+    if ('progress' in answer) return this.#onProgress?.(answer.progress)
     const question = this.#open.get(answer.id)
     this.#open.delete(answer.id)
     if ('error' in answer) question?.reject(new ClassifierError(answer.error))

@@ -35,9 +35,7 @@ export async function download(from: URL | Response, name?: string): Promise<Byt
     from instanceof Response
       ? from
       : await fetch(from).catch((error: Error) => fail(`cannot be fetched: ${reasonOf(error)}`, error))
-  if (!response.ok) fail(`the server answered ${response.status} ${response.statusText}`.trimEnd())
-  if (/^text\/html\b/i.test(response.headers.get('content-type') ?? ''))
-    fail('the server answered with a web page (text/html), not with a file: is this the address of the file itself?')
+  checkedAnswer(response, file)
   if (response.bodyUsed) fail('the body of the response has been read already')
   const contents = await response
     .blob()
@@ -45,7 +43,17 @@ export async function download(from: URL | Response, name?: string): Promise<Byt
   return sourceOf(contents, file)
 }
 
+/** An answer that is a file. @throws WeightsError for an error or a web page */
+export function checkedAnswer(response: Response, file: string): Response {
+  if (!response.ok)
+    throw new WeightsError(file, `the server answered ${response.status} ${response.statusText}`.trimEnd())
+  if (!/^text\/html\b/i.test(response.headers.get('content-type') ?? '')) return response
+  const rule =
+    'the server answered with a web page (text/html), not with a file: is this the address of the file itself?'
+  throw new WeightsError(file, rule)
+}
+
 /** Node says why in the cause: "fetch failed" alone does not help. */
-function reasonOf({ message, cause }: Error): string {
+export function reasonOf({ message, cause }: Error): string {
   return cause instanceof Error && cause.message !== '' ? `${message}: ${cause.message}` : message
 }

@@ -2,8 +2,10 @@
  * File formats of tensors: what a file of weights holds, and the bytes of one.
  * @module fovea/formats
  */
+export { BrowserFileError, type BrowserFiles, browserFiles, downloadFile, type KeptFile } from './browserFiles.ts'
 export type { ElementType, TensorArray } from './elements.ts'
 export { exactNumbers } from './elements.ts'
+export { type DownloadProgress, type FetchFileOptions, fetchFile } from './fetchFile.ts'
 export { PyTorchFileError } from './pytorch.ts'
 export { SafetensorsError, type SafetensorsInput, writeSafetensors } from './safetensors.ts'
 export type { ByteSource, FileContents } from './source.ts'

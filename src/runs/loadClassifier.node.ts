@@ -38,7 +38,7 @@ export async function loadClassifier(
   const contents =
     typeof path === 'string'
       ? await openClassifier(path)
-      : await readClassifier(await openClassifierSource(path, options.file))
+      : await readClassifier(await openClassifierSource(path, options))
   return classifierOf<FilePicture>(contents, prepareFile, options)
 }
 
