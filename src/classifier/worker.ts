@@ -133,7 +133,10 @@ class Questions {
   }
 
   #take(answer: Answer): void {
-    if ('progress' in answer) return this.#onProgress?.(answer.progress)
+    if ('progress' in answer) {
+      this.#onProgress?.(answer.progress)
+      return
+    }
     const question = this.#open.get(answer.id)
     this.#open.delete(answer.id)
     if ('error' in answer) question?.reject(new ClassifierError(answer.error))
