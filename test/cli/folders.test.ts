@@ -121,7 +121,7 @@ describe('classes', () => {
     )
     const set = ['--set', 'data={"name":"folder","directory":"photos","size":[28,28],"channels":1}']
     const { code, stderr } = await fovea(cwd, ['train', 'own.mjs', ...set])
-    expect(code).toBe(1)
+    expect(code).toBe(2)
     expect(stderr).toMatch(/model: has 7 outputs, but \S+photos has 3 classes \(ant, bee, cow\): give its last layer 3/)
     expect(existsSync(join(cwd, 'runs'))).toBe(false)
   })

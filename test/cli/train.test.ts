@@ -167,7 +167,7 @@ describe('errors before training', () => {
       "unknown schedule 'linear'; available: constant, step, multiStep, exponential, polynomial, cosine, cosineWithRestarts",
     ],
     ['too many threads', ['--threads', '65'], 2, 'expected a whole number from 1 to 64'],
-    ['nothing to train on', ['--limit', '100', '--validation', '100'], 1, 'leaves none of the 100 images to train on'],
+    ['nothing to train on', ['--limit', '100', '--validation', '100'], 2, 'leaves none of the 100 images to train on'],
     ['a run name that is a path', ['--name', '../x'], 2, 'run name "../x": expected letters, digits'],
     ['a folder of data that is none', ['--data-dir', 'nowhere'], 2, 'nowhere: no such folder'],
     ['a run to resume that is none', ['--resume', 'nowhere'], 2, 'nowhere: no such folder'],
