@@ -7,15 +7,14 @@ Numbers and format are those of `make_fixtures.py`: float64, inputs exact in flo
 Every method is written out here from its paper; none comes from a package of such methods.
 """
 
-import argparse
-import sys
 
 import numpy
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from make_fixtures import FOLDER, VERSIONS, exact, rng_of, tensor, text_of
+from keep_fixture import keep_fixture
+from make_fixtures import VERSIONS, exact, rng_of, tensor
 
 VERSIONS = {**VERSIONS, 'generator': 'scripts/make_inspect_fixtures.py'}
 SIZE, CLASSES, IMAGES = 10, 4, 2
@@ -207,19 +206,6 @@ def make():
     return {**VERSIONS, 'attributions': attributions(), 'features': features(), 'calibration': calibration()}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--check', action='store_true')
-    check = parser.parse_args().check
-    torch.set_num_threads(1)
-    path, text = FOLDER / 'inspect.json', text_of(make())
-    if check:
-        same = path.exists() and path.read_text() == text
-        print('the same' if same else f'{path.name} is not what this run makes')
-        sys.exit(0 if same else 1)
-    path.write_text(text)
-    print(f'{path.name}: {len(text):,} bytes')
-
-
 if __name__ == '__main__':
-    main()
+    torch.set_num_threads(1)
+    keep_fixture('inspect.json', make, __doc__)

@@ -6,8 +6,6 @@
 Numbers and format are those of `make_fixtures.py`. Needs scikit-learn.
 """
 
-import argparse
-import sys
 
 import numpy
 import sklearn
@@ -15,7 +13,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from make_fixtures import FOLDER, VERSIONS, tensor, text_of
+from keep_fixture import keep_fixture
+from make_fixtures import VERSIONS, tensor
 from make_inspect_fixtures import normal
 
 VERSIONS = {**VERSIONS, 'generator': 'scripts/make_probe_fixtures.py', 'scikit-learn': sklearn.__version__}
@@ -54,18 +53,5 @@ def make():
             'fits': [fit(*given, ridge) for ridge in (0.001, 0.01, 0.3)]}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--check', action='store_true')
-    check = parser.parse_args().check
-    path, text = FOLDER / 'probe.json', text_of(make())
-    if check:
-        same = path.exists() and path.read_text() == text
-        print('the same' if same else f'{path.name} is not what this run makes')
-        sys.exit(0 if same else 1)
-    path.write_text(text)
-    print(f'{path.name}: {len(text):,} bytes')
-
-
 if __name__ == '__main__':
-    main()
+    keep_fixture('probe.json', make, __doc__)

@@ -7,14 +7,13 @@ The network is that of `make_inspect_fixtures.py`, and numbers and format are th
 spectra `torch.fft.irfft2`, and steps `torch.optim.Adam`, none of which the library has.
 """
 
-import argparse
 import math
-import sys
 
 import torch
 import torch.nn.functional as F
 
-from make_fixtures import FOLDER, VERSIONS, tensor, text_of
+from keep_fixture import keep_fixture
+from make_fixtures import VERSIONS, tensor
 from make_inspect_fixtures import MEAN, SIZE, STD, make_net, normal, uniform
 
 VERSIONS = {**VERSIONS, 'generator': 'scripts/make_visualization_fixtures.py'}
@@ -148,19 +147,6 @@ def make():
     return {**VERSIONS, 'views': views(), 'spectra': spectra(), 'draws': draws(STEPS), 'lr': LR, 'ascents': ascents(net), 'dream': dream(net)}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--check', action='store_true')
-    check = parser.parse_args().check
-    torch.set_num_threads(1)
-    path, text = FOLDER / 'visualization.json', text_of(make())
-    if check:
-        same = path.exists() and path.read_text() == text
-        print('the same' if same else f'{path.name} is not what this run makes')
-        sys.exit(0 if same else 1)
-    path.write_text(text)
-    print(f'{path.name}: {len(text):,} bytes')
-
-
 if __name__ == '__main__':
-    main()
+    torch.set_num_threads(1)
+    keep_fixture('visualization.json', make, __doc__)

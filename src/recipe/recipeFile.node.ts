@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Module } from '../nn/module.ts'
-import { importOnnxFile } from '../onnx/onnxFile.node.ts'
 import { isRecord } from '../rules/record.ts'
 import { display } from '../text/display.ts'
 import { codeFrame } from './codeFrame.ts'
@@ -81,9 +80,13 @@ async function loadFunctions(recipe: Recipe, warn: Say = () => {}): Promise<Reci
   return functions
 }
 
-/** Makes networks of an ONNX file, each with weights of its own. @throws RecipeError when the file is gone */
+/**
+ * Makes networks of an ONNX file, each with weights of its own. The reader of such files is loaded for them only.
+ * @throws RecipeError when the file is gone
+ */
 async function networkMaker(file: string): Promise<() => Module> {
   mustBeFile(file)
+  const { importOnnxFile } = await import('../onnx/onnxFile.node.ts')
   const network = await importOnnxFile(file)
   return () => network.copy()
 }

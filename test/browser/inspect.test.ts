@@ -1,17 +1,12 @@
 /** Looking inside a network on a page: captures, Grad-CAM and a growing picture have Node's numbers. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createEngine } from '../../src/backends/createEngine.ts'
 import { gradCam, Inspector, visualize } from '../../src/inspect/index.ts'
 import { conv2d, flatten, ImageClassifier, linear, maxPool2d, normalize, relu, sequential } from '../../src/nn/index.ts'
 import { departure } from '../inspect/network.ts'
-import { buildPackage } from './buildPackage.ts'
-import { launch, noBrowser } from './chromium.ts'
-import { serve, type TestServer } from './server.ts'
+import { noBrowser } from './chromium.ts'
+import { openPackagePage, type PackagePage } from './packagePage.ts'
 
 interface Found {
   readonly seen: number[]
@@ -57,26 +52,15 @@ async function lookInside(): Promise<Found> {
 }
 
 describe.skipIf(noBrowser !== undefined)('fovea/inspect in Chromium', () => {
-  let folder: string
-  let server: TestServer
-  let browser: Browser
+  let opened: PackagePage
   let page: Page
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'fovea-page-'))
-    await buildPackage(folder)
-    server = await serve({ '/package/': folder, '/test/': fileURLToPath(new URL('.', import.meta.url)) }, {})
-    browser = await launch()
-    page = await browser.newPage()
-    await page.goto(`${server.origin}/test/page.html`, { waitUntil: 'load' })
-    await page.addScriptTag({ type: 'module', url: `${server.origin}/test/inspect.js` })
+    opened = await openPackagePage('inspect.js')
+    page = opened.page
   }, 300_000)
 
-  afterAll(async () => {
-    await browser?.close()
-    await server?.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
+  afterAll(() => opened?.close())
 
   it('finds values, gradients, a map and a picture that excites a channel, as Node does', async () => {
     const found = await page.evaluate(

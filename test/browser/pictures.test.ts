@@ -1,18 +1,13 @@
 /** Pictures become a model's input on a page with the bits of Node. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { affine } from '../../src/augment/affine.ts'
 import { raster } from '../../src/augment/raster.ts'
 import { type Resampling, resize } from '../../src/augment/resample.ts'
 import { prepareImage } from '../../src/data/image.node.ts'
-import { buildPackage } from './buildPackage.ts'
-import { launch, noBrowser } from './chromium.ts'
-import { serve, type TestServer } from './server.ts'
+import { noBrowser } from './chromium.ts'
+import { openPackagePage, type PackagePage } from './packagePage.ts'
 
 /** A color picture of noise, and places of another size. */
 const [height, width] = [37, 53]
@@ -20,19 +15,12 @@ const pixels = Uint8Array.from({ length: height * width * 3 }, (_, i) => (i * 26
 const noise = raster(pixels, [height, width, 3])
 
 describe.skipIf(noBrowser !== undefined)('pictures in Chromium', () => {
-  let folder: string
-  let server: TestServer
-  let browser: Browser
+  let opened: PackagePage
   let page: Page
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'fovea-page-'))
-    await buildPackage(folder)
-    server = await serve({ '/package/': folder, '/test/': fileURLToPath(new URL('.', import.meta.url)) }, {})
-    browser = await launch()
-    page = await browser.newPage()
-    await page.goto(`${server.origin}/test/page.html`, { waitUntil: 'load' })
-    await page.addScriptTag({ type: 'module', url: `${server.origin}/test/pictures.js` })
+    opened = await openPackagePage('pictures.js')
+    page = opened.page
   }, 300_000)
 
   /** Calls a function of `pictures.js`. */
@@ -43,11 +31,7 @@ describe.skipIf(noBrowser !== undefined)('pictures in Chromium', () => {
       { name, given },
     )
 
-  afterAll(async () => {
-    await browser?.close()
-    await server?.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
+  afterAll(() => opened?.close())
 
   it.each([
     { shape: [24, 24, 3], shorterSide: 30 },

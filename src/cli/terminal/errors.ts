@@ -48,8 +48,13 @@ export class InterruptError extends Error {
 
 /** What says that something else should have been asked for. */
 const usageErrors = [
-  ...[UsageError, RecipeError, MissingError, RunFolderError],
-  ...[LabelSafetyError, PatternError, SplitError],
+  UsageError,
+  RecipeError,
+  MissingError,
+  RunFolderError,
+  LabelSafetyError,
+  PatternError,
+  SplitError,
 ] as const
 
 /** The exit code of an error. */

@@ -7,7 +7,7 @@ import type { HostTensor } from '../../../graph/variable.ts'
 import { findModel, type ModelEntry, modelNameOf } from '../../../models/index.ts'
 import type { ImageClassifier } from '../../../nn/imageClassifier.ts'
 import type { NormalizeOptions } from '../../../nn/normalize.ts'
-import { importOnnxFile } from '../../../onnx/onnxFile.node.ts'
+import type { OnnxNetwork } from '../../../onnx/network.ts'
 import { datasets } from '../../../recipe/datasets.ts'
 import { folderOf } from '../../../recipe/folderSource.ts'
 import { imagesOf } from '../../../recipe/images.ts'
@@ -51,12 +51,12 @@ export async function importWeights(file: string, options: ImportOptions): Promi
   const { prefix, average, out = defaultRuns } = options
   const name = options.model ?? parse(file).name
   mustExist(file)
-  const isNetwork = isOnnxFile(file)
-  const recipe = isNetwork ? await networkRecipe(file, options) : recipeOf(options)
+  const network = isOnnxFile(file) ? await openNetwork(file, options) : undefined
+  const recipe = network ? await networkRecipe(file, network, options) : recipeOf(options)
   const model = createModel(await loadSetup(recipe))
   // An ONNX file has nothing to look for: its weights are where its network is.
-  const { missing, notes } = isNetwork
-    ? { missing: [] as readonly string[], notes: (await importOnnxFile(file)).notes }
+  const { missing, notes } = network
+    ? { missing: [] as readonly string[], notes: network.notes }
     : await loadWeights(model, file, {
         ...(prefix !== undefined && { prefix }),
         ...(average !== undefined && { average }),
@@ -114,14 +114,23 @@ function recipeOf({ model: name, data, mean, std }: ImportOptions): Recipe {
   return resolveOptions({ model: name, data, ...(normalize && { normalize }) }, [], base)
 }
 
-/** The recipe of a run of an ONNX file, which says the size of its pictures. */
-async function networkRecipe(file: string, { model, data, mean, std }: ImportOptions): Promise<Recipe> {
+/** @throws UsageError for options that are not for a network's own file; OnnxError */
+async function openNetwork(file: string, { model, mean, std }: ImportOptions): Promise<OnnxNetwork> {
   if (model !== undefined) throw new UsageError(`--model ${model}: ${file} is a network itself`)
   checkPair(mean, std)
+  const { importOnnxFile } = await import('../../../onnx/onnxFile.node.ts')
+  return importOnnxFile(file)
+}
+
+/** The recipe of a run of an ONNX file, which says the size of its pictures. */
+async function networkRecipe(
+  file: string,
+  { inputs: [port] }: OnnxNetwork,
+  { data, mean, std }: ImportOptions,
+): Promise<Recipe> {
   const normalize = mean && std ? { mean: [...mean], std: [...std] } : undefined
   const base = await readRecipeFile(file)
   if (folderOf(data) === undefined) return resolveOptions({ data, ...(normalize && { normalize }) }, [], base)
-  const [port] = (await importOnnxFile(file)).inputs
   const [, channels, height, width] = port?.shape ?? []
   if (![channels, height, width].every(size => typeof size === 'number')) {
     throw new CommandError(`${file}: does not say the size of its pictures, expected an input [N, C, H, W]`)

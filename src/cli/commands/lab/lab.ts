@@ -1,6 +1,6 @@
 /** `fovea lab`: serves the Lab until Ctrl-C. */
 import { fileURLToPath } from 'node:url'
-import { Interrupt } from '../../terminal/interrupt.ts'
+import { interruption } from '../../listen.ts'
 import { print, warn } from '../../terminal/output.ts'
 import { serveLab } from './server.ts'
 
@@ -11,9 +11,7 @@ const site = fileURLToPath(new URL('../../../lab', import.meta.url))
 export async function lab({ port = 0 }: { readonly port?: number }): Promise<number> {
   const server = await serveLab({ port, site, warn })
   print(`The Lab is at ${server.address}`, 'Ctrl-C ends it.')
-  const interrupt = await new Promise<Interrupt>(resolve => {
-    const listening: Interrupt = new Interrupt(() => resolve(listening))
-  })
+  const interrupt = await interruption()
   await server.close()
   interrupt.dispose()
   return interrupt.exitCode

@@ -11,6 +11,7 @@ import { extname, join, normalize, sep } from 'node:path'
 import type { DatasetSplits } from '../../../data/dataset.ts'
 import { loadDataset } from '../../../recipe/datasets.node.ts'
 import { type DatasetName, isDataset } from '../../../recipe/datasets.ts'
+import { listen } from '../../listen.ts'
 import { CommandError } from '../../terminal/errors.ts'
 import { DataFolder } from './shards.ts'
 
@@ -104,18 +105,9 @@ export async function serveLab({ port, site, warn, load = loadDataset }: LabServ
         response.end(request.method === 'HEAD' ? undefined : body)
       })
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new CommandError(`--port ${port}: the port is taken; choose another, or none for any that is free`)
-          : error,
-      ),
-    )
-    server.listen(port, '127.0.0.1', resolve)
-  })
+  const { port: own } = await listen(server, { host: '127.0.0.1', port, anyPort: 'none' })
   return {
-    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}/${token}/`,
+    address: `http://127.0.0.1:${own}/${token}/`,
     close: () =>
       new Promise(resolve => {
         server.close(() => resolve())

@@ -9,6 +9,7 @@ import { Turns } from '../../../async/turns.ts'
 import type { ClassifierInfo } from '../../../classifier/artifact.ts'
 import type { ClassifyOptions, ClassProbability } from '../../../classifier/classifier.ts'
 import { ImageError } from '../../../data/errors.ts'
+import { invertNames } from '../../preparePicture.ts'
 import { oneLine } from '../../terminal/errors.ts'
 import { pageFiles } from './page.ts'
 
@@ -139,8 +140,6 @@ const refusal = (signal: AbortSignal, message: string): Promise<never> =>
     signal.addEventListener('abort', () => reject(new HTTPException(504, { message })), { once: true })
   })
 
-const inverts = ['auto', 'yes', 'no'] as const
-
 /** The query of a request. @throws HTTPException */
 function optionsOf(context: Context, { classes }: ClassifierInfo): ClassifyOptions {
   const { top, invert, ...others } = context.req.query()
@@ -152,8 +151,8 @@ function optionsOf(context: Context, { classes }: ClassifierInfo): ClassifyOptio
   if (top !== undefined && !(/^\d+$/.test(top) && Number(top) >= 1 && Number(top) <= classes.length)) {
     refuse(`top (=${top}) must be a whole number from 1 to ${classes.length}`)
   }
-  const chosen = inverts.find(choice => choice === (invert ?? 'auto'))
-  if (chosen === undefined) refuse(`invert (=${invert}) must be one of ${inverts.join(', ')}`)
+  const chosen = invertNames.find(choice => choice === (invert ?? 'auto'))
+  if (chosen === undefined) refuse(`invert (=${invert}) must be one of ${invertNames.join(', ')}`)
   return { ...(top !== undefined && { top: Number(top) }), ...(chosen && { invert: chosen }) }
 }
 

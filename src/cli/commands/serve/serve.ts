@@ -1,13 +1,11 @@
 /** `fovea serve`: answers over HTTP until a signal comes. */
 import { createServer, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { classifierOf } from '../../../classifier/classifier.ts'
 import { prepareImage } from '../../../data/image.node.ts'
 import { type EngineChoices, startEngine, withoutRecipe } from '../../../recipe/engine.ts'
 import { openClassifier } from '../../../runs/openClassifier.node.ts'
-import { CommandError } from '../../terminal/errors.ts'
-import { Interrupt } from '../../terminal/interrupt.ts'
+import { interruption, listen } from '../../listen.ts'
 import { print, warn } from '../../terminal/output.ts'
 import { createApp, type ServedClassifier } from './app.ts'
 
@@ -37,13 +35,13 @@ export async function serve(run: string, options: ServeOptions): Promise<number>
       (bytes, shape, prepare) => prepareImage({ name: 'the picture', bytes }, shape, { ...prepare, ...limits }),
       { engine },
     )
-    return await listen(classify, options)
+    return await answer(classify, options)
   } finally {
     await engine.close()
   }
 }
 
-async function listen(classify: ServedClassifier, options: ServeOptions): Promise<number> {
+async function answer(classify: ServedClassifier, options: ServeOptions): Promise<number> {
   const { host, port, timeout, queue, maxSize } = options
   const milliseconds = 1000 * timeout
   const limits = { maxBytes: 1e6 * maxSize, seconds: timeout, queue }
@@ -56,19 +54,13 @@ async function listen(classify: ServedClassifier, options: ServeOptions): Promis
     answers.add(response)
     response.once('close', () => answers.delete(response))
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
-    server.listen(port, host, resolve)
-  })
-  const { address, port: own, family } = server.address() as AddressInfo
+  const { address, port: own, family } = await listen(server, { host, port, anyPort: '0' })
   const { name, classes } = classify.info
   print(
     `${name}, ${classes.length} classes, is at http://${family === 'IPv6' ? `[${address}]` : address}:${own}/`,
     'Ctrl-C ends it.',
   )
-  const interrupt = await new Promise<Interrupt>(resolve => {
-    const listening: Interrupt = new Interrupt(() => resolve(listening))
-  })
+  const interrupt = await interruption()
   await end(server, answers, milliseconds)
   interrupt.dispose()
   return interrupt.exitCode
@@ -90,15 +82,4 @@ async function end(server: Server, answers: ReadonlySet<ServerResponse>, millise
   clearTimeout(timer)
   // A connection may be left open: one whose request was refused before all of it had come.
   server.closeAllConnections()
-}
-
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
-  const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: `--port ${port}: the port is taken; choose another, or 0 for any that is free`,
-    EACCES: `--port ${port}: needs more rights; choose one from 1024`,
-    EADDRNOTAVAIL: `--host ${host}: is not an address of this machine`,
-    ENOTFOUND: `--host ${host}: is not an address of this machine`,
-  }
-  const reason = reasons[error.code ?? '']
-  return reason === undefined ? error : new CommandError(reason, { cause: error })
 }

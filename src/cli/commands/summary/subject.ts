@@ -9,7 +9,6 @@ import { crossEntropy } from '../../../nn/losses.ts'
 import type { Module } from '../../../nn/module.ts'
 import { normalize } from '../../../nn/normalize.ts'
 import type { OnnxNetwork } from '../../../onnx/network.ts'
-import { importOnnxFile } from '../../../onnx/onnxFile.node.ts'
 import { GradientAccumulator } from '../../../optim/accumulate.ts'
 import { AveragedVariables } from '../../../optim/average.ts'
 import { sgd } from '../../../optim/index.ts'
@@ -92,6 +91,7 @@ function untrained(
 /** The network of an ONNX file. @throws UsageError when it does not say the size of its pictures, and nobody else does */
 async function onnxSubject(file: string, input: InputShape | undefined): Promise<Subject> {
   if (!existsSync(file)) throw new UsageError(`${file}: no such file`)
+  const { importOnnxFile } = await import('../../../onnx/onnxFile.node.ts')
   const network = await importOnnxFile(file)
   const { producer, opset } = network.info
   const shape = input ?? pictureShape(network)
