@@ -135,6 +135,25 @@ describe.skipIf(noBrowser !== undefined)('the screens of the Lab', () => {
     await page.context().close()
   })
 
+  test('what excites a map is searched for and grown while the page lives; the next map is asked for in its place', async () => {
+    const page = await open(stage, '&screen=look&place=conv2:3')
+    const section = page.getByRole('region', { name: 'What excites it' })
+    await section.getByText('strongest of each of 1,000 test images, at step 20').waitFor()
+    await section.getByText('128 steps').waitFor()
+    expect(await section.locator('button').count()).toBe(9)
+    const strongest = async (): Promise<string> => (await section.locator('button').first().getAttribute('aria-label'))!
+    const [, image, value] = /^test image (\d+), \d: (\S+)$/.exec(await strongest())!
+    await page.getByRole('button', { name: 'Map 5 of conv2' }).click()
+    await section.getByText('What excites map 5').waitFor()
+    await page.getByRole('button', { name: 'Map 3 of conv2' }).click()
+    await section.getByText('128 steps').waitFor()
+    // The value told is that of the cell which the patch opens.
+    await section.locator('button').first().click()
+    await page.getByText(`test image ${image}`, { exact: true }).waitFor()
+    await expect.poll(() => page.locator('.big-map').getAttribute('aria-label')).toContain(`: ${value}`)
+    await page.context().close()
+  })
+
   describe('on a server of files without headers', () => {
     let files: TestServer
     beforeAll(async () => {

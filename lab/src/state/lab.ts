@@ -7,11 +7,13 @@ import { Convolve } from '../screens/convolve/state.ts'
 import type {
   Answer,
   Command,
+  Excitation,
   Look,
   Opened,
   OwnPictures,
   Reasons,
   Statistics,
+  UnitPlace,
   WeightTrial,
 } from '../worker/protocol.ts'
 import { type Line, Lines } from './lines.ts'
@@ -81,6 +83,8 @@ export class Lab {
   readonly reasons = signal<Reasons | undefined>(undefined)
   /** The class whose reasons are asked for; the predicted one without. */
   readonly whyClass = signal<number | undefined>(undefined)
+  /** What excites the unit that was asked for last. */
+  readonly excitation = signal<Excitation | undefined>(undefined)
   readonly statistics = signal<Statistics | undefined>(undefined)
   readonly probe = signal<Probe | undefined>(undefined)
   readonly step = signal(0)
@@ -145,7 +149,12 @@ export class Lab {
       this.screen.value = link.screen
       this.place.value = link.place
       this.opened.value = this.look.value = this.statistics.value = this.probe.value = this.reasons.value = undefined
-      this.hovered.value = this.whyClass.value = this.hash.value = this.reading.value = undefined
+      this.excitation.value =
+        this.hovered.value =
+        this.whyClass.value =
+        this.hash.value =
+        this.reading.value =
+          undefined
       this.step.value = 0
       this.speed.value = this.kind === 'point' ? gentleSpeed : Number.POSITIVE_INFINITY
       this.playing.value = false
@@ -317,6 +326,11 @@ export class Lab {
     this.#send({ type: 'why', target: this.whyClass.value })
   }
 
+  /** Asks what excites a unit; none: ends the search. */
+  askExcitement(place: UnitPlace | undefined): void {
+    this.#send({ type: 'excite', place })
+  }
+
   /** Asks for the hash of the weights. */
   askHash(): void {
     this.#send({ type: 'hash' })
@@ -347,6 +361,7 @@ export class Lab {
         this.#version.value++
       } else if (answer.type === 'look') this.look.value = answer.look
       else if (answer.type === 'why') this.reasons.value = answer.reasons
+      else if (answer.type === 'excited') this.excitation.value = answer.excitation
       else if (answer.type === 'statistics') this.statistics.value = answer.statistics
       else if (answer.type === 'hash') this.hash.value = answer
       else if (answer.type === 'reading') this.reading.value = answer.done < answer.total ? answer : undefined

@@ -139,6 +139,47 @@ export interface Reasons {
   readonly maps: readonly Reason[]
 }
 
+/** A map of a convolution, or a unit of a fully connected layer. */
+export interface UnitPlace {
+  readonly layer: string
+  readonly unit: number
+}
+
+/** A place of a test image where a unit is large. */
+export interface ExcitingPatch {
+  /** Number of the test image, and the cell of the map. */
+  readonly image: number
+  readonly row: number
+  readonly column: number
+  readonly value: number
+}
+
+/** A picture that was grown to make a unit large. */
+export interface GrownPicture {
+  /** Steps of ascent from noise. */
+  readonly after: number
+  readonly value: number
+  /** Bytes `[height, width, channels]` */
+  readonly pixels: Uint8Array
+}
+
+/** What excites a unit, as far as it was found. */
+export interface Excitation extends UnitPlace {
+  /** Of the training. */
+  readonly step: number
+  /** Test images searched, of how many. */
+  readonly searched: number
+  readonly images: number
+  /** The strongest of each image, the largest first. */
+  readonly patches: readonly ExcitingPatch[]
+  /** Of the map: the cell that the picture is grown for. */
+  readonly cell: readonly [row: number, column: number]
+  /** Some on the way, and the last. */
+  readonly grown: readonly GrownPicture[]
+  /** Steps of ascent in all. */
+  readonly steps: number
+}
+
 /** Pictures of one's own, by class. */
 export interface OwnPictures {
   readonly classes: readonly string[]
@@ -172,6 +213,8 @@ export type Command =
   | { readonly type: 'try'; readonly trial: WeightTrial | undefined }
   /** Reasons for a class; for the one that is predicted without. */
   | { readonly type: 'why'; readonly target: number | undefined }
+  /** What excites a unit, told again and again until it is found; none: no more of it. */
+  | { readonly type: 'excite'; readonly place: UnitPlace | undefined }
   | { readonly type: 'taken' }
   | { readonly type: 'hash' }
 
@@ -186,5 +229,6 @@ export type Answer =
   | { readonly type: 'look'; readonly look: Look }
   | { readonly type: 'statistics'; readonly statistics: Statistics }
   | { readonly type: 'why'; readonly reasons: Reasons }
+  | { readonly type: 'excited'; readonly excitation: Excitation }
   | { readonly type: 'hash'; readonly step: number; readonly hash: string }
   | { readonly type: 'failed'; readonly kind: 'memory' | 'data' | 'engine'; readonly message: string }

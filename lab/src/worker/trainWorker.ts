@@ -7,10 +7,11 @@ import { yieldToEvents } from '../../../src/async/yieldToEvents.ts'
 import { createEngine, MemoryError, type WasmEngine } from '../../../src/index.ts'
 import { Inspector } from '../../../src/inspect/index.ts'
 import { type Change, type Intervention, isPointSet, withIntervention } from '../state/recipe.ts'
+import { Excitement } from './excitement.ts'
 import type { Shard } from './imageStream.ts'
 import { planeSide } from './networks.ts'
 import { openData } from './openData.ts'
-import type { Answer, Command, ProbePicture, WeightTrial } from './protocol.ts'
+import type { Answer, Command, ProbePicture, UnitPlace, WeightTrial } from './protocol.ts'
 import { reasonsFor } from './reasons.ts'
 import { LabRun } from './run.ts'
 import { DataError } from './shards.ts'
@@ -23,8 +24,10 @@ const snapshotBytes = 64 * 2 ** 20
 const reportEvery = 50
 /** Milliseconds of a step that is not soon taken again. */
 const slowStep = 50
-/** Statistics take at most this share of the time. */
-const statisticsShare = 0.08
+/** Statistics take at most this share of the time, and while it trains, the search for what excites a unit this one. */
+const [statisticsShare, excitementShare] = [0.08, 0.25]
+/** Milliseconds of that search without listening. */
+const excitementPiece = 12
 /** Test images in statistics while training, and when it rests. */
 const [fewImages, manyImages] = [500, 1000]
 
@@ -53,6 +56,10 @@ class Session {
   #looked: string | undefined
   #statisticsOf: string | undefined
   #statisticsAt = 0
+  #excitement: Excitement | undefined
+  /** When it is next worked on, and when it was last told. */
+  #excitementAt = 0
+  #excitementToldAt = 0
 
   constructor(run: LabRun, watch: Watch, test: Shard) {
     this.#run = run
@@ -74,7 +81,10 @@ class Session {
   /** Whether there is something to do without being told. */
   get isIdle(): boolean {
     return (
-      !this.#playing && !(this.#isTaken && this.#looked !== this.#key) && this.#statisticsOf === `${this.#moment} all`
+      !this.#playing &&
+      !this.#excitement &&
+      !(this.#isTaken && this.#looked !== this.#key) &&
+      this.#statisticsOf === `${this.#moment} all`
     )
   }
 
@@ -94,6 +104,7 @@ class Session {
       this.#trial = command.trial
       this.#wishes++
     } else if (command.type === 'why') await this.#giveReasons(command.target)
+    else if (command.type === 'excite') this.#excite(command.place)
     else if (command.type === 'taken') this.#isTaken = true
     else if (command.type === 'hash') say({ type: 'hash', step: this.#run.step, hash: await this.#run.hash() })
   }
@@ -106,6 +117,7 @@ class Session {
       else if (this.#playing.pause > 0) await sleep(this.#playing.pause)
     }
     if (this.#isTaken && this.#looked !== this.#key) await this.#look()
+    if (this.#excitement) await this.#searchOn(this.#excitement)
     await this.#showStatistics()
     if (performance.now() - this.#reportedAt > reportEvery || !this.#playing) this.#report()
   }
@@ -129,6 +141,7 @@ class Session {
   /** Stops where it is, after an error. */
   halt(): void {
     this.#pause()
+    this.#excite(undefined)
     this.#looked = this.#key
     this.#statisticsOf = `${this.#moment} all`
   }
@@ -205,6 +218,27 @@ class Session {
     const last = this.#watch.layers.findLast(({ kind }) => kind === 'conv')
     const reasons = await reasonsFor(this.#inspector, this.#probe.pixels, target, last?.shape[1] ?? 1)
     say({ type: 'why', reasons: { step: this.#run.step, ...reasons } })
+  }
+
+  /** Begins another search; the one before ends. */
+  #excite(place: UnitPlace | undefined): void {
+    this.#excitement?.cancel()
+    this.#excitement = place && new Excitement(this.#inspector, place, this.#test, this.#run.step)
+    this.#excitementAt = 0
+  }
+
+  /** Goes on with the search for a moment, and tells what was found. */
+  async #searchOn(excitement: Excitement): Promise<void> {
+    const began = performance.now()
+    if (this.#playing && began < this.#excitementAt) return
+    do await excitement.advance(this.#run.step)
+    while (!excitement.isDone && performance.now() - began < excitementPiece)
+    const ended = performance.now()
+    this.#excitementAt = ended + (ended - began) * (1 / excitementShare - 1)
+    if (excitement.isDone) this.#excitement = undefined
+    else if (ended - this.#excitementToldAt < reportEvery) return
+    this.#excitementToldAt = ended
+    say({ type: 'excited', excitation: excitement.found() })
   }
 
   async #showStatistics(): Promise<void> {

@@ -1,5 +1,5 @@
 /** One map: input ∗ kernel = part, for each input map; the parts and the bias add up to it, cell by cell. */
-import { useEffect } from 'preact/hooks'
+import { useEffect, useMemo } from 'preact/hooks'
 import { fixed, plain, whole } from '../../draw/format.ts'
 import { Ramp, ValueMap } from '../../draw/raster.tsx'
 import { colorOf, css, mostOf, roundUp, textOn } from '../../draw/scale.ts'
@@ -9,6 +9,7 @@ import type { Place } from '../../state/link.ts'
 import { theme } from '../../state/theme.ts'
 import type { LayerInfo } from '../../worker/protocol.ts'
 import { type PrintedSum, printSum } from '../convolve/sums.ts'
+import { Excites } from './excites.tsx'
 import { Kernel } from './kernel.tsx'
 import { Maps } from './networkView.tsx'
 import { type Part, partsOf, strongestCell } from './parts.ts'
@@ -40,6 +41,11 @@ export function MapView({ lab, place }: { readonly lab: Lab; readonly place: Pla
   }, [lab, place, chosen.row, chosen.column])
   const most = roundUp(mostOf(look.values))
   const bias = look.bias[unit]!
+  // It follows the search alone, and is not drawn again with each look.
+  const excites = useMemo(
+    () => <Excites key={`${info.path} ${unit}`} lab={lab} info={info} unit={unit} />,
+    [lab, info, unit],
+  )
   const sum = printSum([...parts.map(part => part.values[chosen.at]!), bias], 2)
   return (
     <>
@@ -84,6 +90,7 @@ export function MapView({ lab, place }: { readonly lab: Lab; readonly place: Pla
           </p>
         </div>
       </div>
+      {lab.kind === 'image' && excites}
     </>
   )
 }
