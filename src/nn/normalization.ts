@@ -61,7 +61,7 @@ export function momentsOf(x: Tensor, axes: readonly number[]): Moments {
 }
 
 /** (x − μ) / √(σ² + ε) with the statistics over `axes`. */
-function standardize(x: Tensor, axes: readonly number[], eps: number): Tensor {
+export function standardize(x: Tensor, axes: readonly number[], eps: number): Tensor {
   const { centered, offset, variance } = momentsOf(x, axes)
   const inverse = div(1, sqrt(add(variance, eps)))
   return sub(mul(centered, inverse), mul(offset, inverse))

@@ -21,6 +21,9 @@ import {
   type ValueInfoProto,
 } from './proto/onnx_pb.ts'
 
+/** Where the metadata of a file of Fovea's name the tensors that training leaves alone: a list in JSON. */
+export const fixedKey = 'fovea.fixed'
+
 /** Versions of the operator set that are read. */
 export const opsetRange = [7, 28] as const
 
@@ -70,7 +73,7 @@ export async function readOnnx(bytes: Uint8Array, { file, external, copy }: Read
   const nodes = ordered(hoisted, [...tensors.keys(), ...graph.input.map(({ name }) => name)])
   const ready: GraphProto = { ...graph, node: nodes }
   const functions = new Map(model.functions.map(called => [`${called.domain}:${called.name}`, called]))
-  const { variables, constants } = sortTensors(tensors, nodes, copy)
+  const { variables, constants } = sortTensors(tensors, nodes, { copy, fixed: fixedOf(model) })
   const inputs = graph.input.filter(({ name }) => !tensors.has(name)).map(portOf)
   const outputs = graph.output.map(portOf)
   if (outputs.length === 0) throw new OnnxError(`${file}: the graph has no outputs`)
@@ -141,7 +144,7 @@ function portOf({ name, type }: ValueInfoProto): OnnxPort {
 function sortTensors(
   tensors: ReadonlyMap<string, HostValue>,
   nodes: readonly NodeProto[],
-  copy: boolean,
+  { copy, fixed }: { readonly copy: boolean; readonly fixed: ReadonlySet<unknown> },
 ): { variables: Map<string, Variable>; constants: Map<string, HostValue> } {
   const roles = rolesOf(nodes)
   const variables = new Map<string, Variable>()
@@ -152,6 +155,7 @@ function sortTensors(
     const isWeight =
       role !== undefined &&
       role !== 'constant' &&
+      !fixed.has(name) &&
       isFloat(tensor.type) &&
       tensor.shape.length > 0 &&
       sizeOf(tensor.shape) > 0
@@ -159,6 +163,17 @@ function sortTensors(
     else variables.set(name, variableOf(name, tensor, role, copy))
   }
   return { variables, constants }
+}
+
+/** Names of tensors that are no weights, of which a file of Fovea's says so. */
+function fixedOf({ metadataProps }: ModelProto): ReadonlySet<unknown> {
+  const json = metadataProps.find(({ key }) => key === fixedKey)?.value
+  try {
+    const names: unknown = JSON.parse(json ?? '[]')
+    return new Set(Array.isArray(names) ? names : [])
+  } catch {
+    return new Set()
+  }
 }
 
 type Role = 'parameter' | 'statistic' | 'constant'

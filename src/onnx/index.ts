@@ -15,6 +15,8 @@ export { opsetRange } from './file.ts'
 export { type FixedInput, OnnxNetwork, type OnnxPort } from './network.ts'
 export { opNames } from './ops/table.ts'
 export type { Numbers } from './value.ts'
+export { type ExportOnnxOptions, exportedOpset, exportOnnx } from './write/exportOnnx.ts'
+export type { ExternalFile } from './write/fileBytes.ts'
 
 /** Options of {@link importOnnx}. */
 export interface ImportOnnxOptions {

@@ -7,13 +7,13 @@ import { open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { notWritten } from '../data/fileError.node.ts'
 
-/** Replaces a file's contents atomically and durably. @throws FileError naming the file, which is then as it was */
-export async function writeAtomic(path: string, contents: string | Uint8Array): Promise<void> {
+/** Replaces a file's contents, whole or in parts that follow each other, atomically and durably. @throws FileError naming the file, which is then as it was */
+export async function writeAtomic(path: string, contents: string | Uint8Array | readonly Uint8Array[]): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}${suffix}`)
   try {
     const file = await open(temporary, 'wx')
     try {
-      await file.writeFile(contents)
+      for (const part of [contents].flat()) await file.writeFile(part)
       await file.sync()
     } finally {
       await file.close()

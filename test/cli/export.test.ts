@@ -5,7 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createEngine } from '../../src/backends/createEngine.ts'
 import { loadClassifier } from '../../src/classifier/index.node.ts'
+import { input } from '../../src/graph/sources.ts'
+import { importOnnx } from '../../src/onnx/index.node.ts'
 import { writePicture } from '../data/pictures.ts'
 import { fovea, succeed, temporaryFolder, writeSmallMnist } from '../support/fovea.ts'
 
@@ -96,8 +99,64 @@ describe('a run in one file', () => {
   })
 })
 
+describe('an ONNX file', () => {
+  /** What the file says a picture is, and which file weighs how much. */
+  const bytesOf = (name: string): number => readFileSync(join(cwd, name)).length
+
+  it('of a run, and of the file of a classifier, is the same, and is told by its name', async () => {
+    const { stdout } = await succeed(cwd, ['export', 'runs/lenet5', '--out', 'digits.onnx'])
+    expect(stdout).toMatch(/^digits\.onnx {2}.*ONNX operator set 17, 10 classes, pictures of 28 × 28 × 1$/m)
+    await succeed(cwd, ['export', 'runs/lenet5', '--out', 'digits.fovea'])
+    const args = ['export', 'digits.fovea', '--format', 'onnx', '--out', 'again', '--json']
+    expect(await json(args)).toEqual({
+      ...{ file: 'again', format: 'onnx', bytes: bytesOf('again'), opset: 17, classes: 10, shape: [28, 28, 1] },
+    })
+    expect(readFileSync(join(cwd, 'again'))).toEqual(readFileSync(join(cwd, 'digits.onnx')))
+  })
+
+  it('answers as the run does when it is read again, and says what it is', async () => {
+    await succeed(cwd, ['export', 'runs/pets', '--out', 'pets.onnx', '--probabilities'])
+    const network = await importOnnx(join(cwd, 'pets.onnx'))
+    expect(network.inputs).toEqual([{ name: 'images', type: 'uint8', shape: ['batch', 32, 32, 3] }])
+    const classify = await loadClassifier(join(cwd, 'runs/pets'))
+    const pixels = Uint8Array.from({ length: 32 * 32 * 3 }, (_, k) => (k * 7) % 256)
+    const wanted = await classify({ pixels, width: 32, height: 32, channels: 3 })
+    const images = input('images', [1, 32, 32, 3], { dtype: 'u8', batched: true })
+    const engine = createEngine({ threads: 1 })
+    const program = await engine.compile({ outputs: { y: network.forward(images) }, updates: new Map() })
+    const { y } = await program.run({ images: pixels })
+    await engine.close()
+    await classify.close()
+    for (const { index, probability } of wanted) expect(y![index]).toBeCloseTo(probability, 5)
+  })
+
+  it('with its weights in a second file', async () => {
+    const args = ['export', 'runs/lenet5', '--out', 'split.onnx', '--external', '--json']
+    const { bytes, external } = await json(args)
+    expect(external).toBe('split.onnx.data')
+    expect(bytes).toBe(bytesOf('split.onnx') + bytesOf('split.onnx.data'))
+    expect(bytesOf('split.onnx')).toBeLessThan(20_000)
+    const [split, whole] = await Promise.all(['split.onnx', 'digits.onnx'].map(name => importOnnx(join(cwd, name))))
+    expect(split!.state()).toEqual(whole!.state())
+  })
+
+  it('is imported, fine-tuned, and written again', async () => {
+    const outside = ['--preprocessing', 'outside', '--batch-norm', 'fold']
+    await succeed(cwd, ['export', 'runs/pets', '--out', 'tunable.onnx', ...outside])
+    const data = ['--data', 'folder:pictures', '--set', 'data.size=[32,32]', '--batch-size', '4']
+    await succeed(cwd, ['train', 'tunable.onnx', ...data, '--epochs', '1', '--name', 'tuned', '--quiet'])
+    await succeed(cwd, ['export', 'runs/tuned', '--out', 'tuned.onnx', '--preprocessing', 'outside'])
+    const [before, after] = await Promise.all(['tunable', 'tuned'].map(name => importOnnx(join(cwd, `${name}.onnx`))))
+    expect([...after!.parameters().keys()]).toEqual([...before!.parameters().keys()])
+    expect(after!.state()).not.toEqual(before!.state())
+  })
+})
+
 describe('what is refused', () => {
   it.each([
+    [['export', 'runs/lenet5', '--out', 'x.onnx', '--weights', 'int8'], '--weights int8: an ONNX file has float32'],
+    [['export', 'runs/lenet5', '--out', 'x.fovea', '--external'], '--external: is for ONNX files: add --format onnx'],
+    [['export', 'runs/lenet5', '--out', 'x.fovea', '--batch', '1'], '--batch: is for ONNX files'],
     [['export', 'runs/none', '--out', 'x.fovea'], 'runs/none: no such'],
     [['export', 'runs/pets'], "required option '--out <file>' not specified"],
     [

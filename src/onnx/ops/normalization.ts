@@ -11,19 +11,12 @@ import { sizeOf } from '../../graph/shape.ts'
 import { constantTensor } from '../../graph/sources.ts'
 import type { Tensor, Vector } from '../../graph/tensor.ts'
 import { SmallBatchError } from '../../nn/batchNorm.ts'
-import { momentsOf } from '../../nn/normalization.ts'
+import { momentsOf, standardize } from '../../nn/normalization.ts'
 import { Unsupported } from '../errors.ts'
 import type { OnnxNode, OnnxOp, Result } from '../node.ts'
 import { tensorValue, type Value } from '../value.ts'
 import { c, exp, log, op, perChannel, add as plus, mul as times } from './build.ts'
 import { take } from './shape.ts'
-
-/** (x − μ) / √(σ² + ε) over some axes. */
-function standardized(x: Tensor, axes: readonly number[], eps: number): Tensor {
-  const { centered, offset, variance } = momentsOf(x, axes)
-  const inverse = div(1, sqrt(add(variance, eps)))
-  return sub(mul(centered, inverse), mul(offset, inverse))
-}
 
 /**
  * Batch normalization. In a training step it does as PyTorch's: by the statistics of the batch, and running averages follow them,
@@ -65,7 +58,7 @@ function track({ context: { updates } }: OnnxNode, statistic: Tensor, next: (bef
 function instanceNorm(node: OnnxNode): Tensor {
   const x = node.float(0)
   const rank = x.shape.length
-  const y = standardized(x, x.shape.map((_, axis) => axis).slice(2), node.number('epsilon', 1e-5))
+  const y = standardize(x, x.shape.map((_, axis) => axis).slice(2), node.number('epsilon', 1e-5))
   return add(mul(y, perChannel(node.float(1), rank)), perChannel(node.float(2), rank))
 }
 
@@ -74,7 +67,7 @@ function groupNorm(node: OnnxNode): Tensor {
   const [n, channels] = x.shape as readonly [number, number]
   const groups = node.int('num_groups', 1)
   const rows = reshape(x, [n, groups, sizeOf(x.shape) / n / groups])
-  const y = reshape(standardized(rows, [2], node.number('epsilon', 1e-5)), x.shape)
+  const y = reshape(standardize(rows, [2], node.number('epsilon', 1e-5)), x.shape)
   // Before operator set 21 there was one number for each group.
   const spread = (p: Tensor): Tensor =>
     p.shape[0] === channels
@@ -111,7 +104,7 @@ function rmsNorm(node: OnnxNode): Tensor {
 function meanVariance(node: OnnxNode): Tensor {
   const x = node.float(0)
   const axes = node.ints('axes') ?? [0, 2, 3]
-  return standardized(
+  return standardize(
     x,
     axes.map(axis => (axis < 0 ? axis + x.shape.length : axis)),
     1e-9,

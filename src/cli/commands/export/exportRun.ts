@@ -2,32 +2,79 @@
 import { writeClassifier } from '../../../classifier/artifact.ts'
 import type { WeightType } from '../../../classifier/weightData.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
-import { openClassifier } from '../../../runs/openClassifier.node.ts'
+import { type OpenedClassifier, openClassifier } from '../../../runs/openClassifier.node.ts'
 import { formatBytes, formatCount } from '../../../text/format.ts'
-import { exitCodes } from '../../terminal/errors.ts'
+import { exitCodes, UsageError } from '../../terminal/errors.ts'
 import { print, warn } from '../../terminal/output.ts'
+import type { OnnxOptions } from './writeOnnx.ts'
 
 /** Options of {@link exportRun}. */
-export interface ExportOptions {
+export interface ExportOptions extends OnnxOptions {
   readonly out: string
+  readonly format?: 'fovea' | 'onnx'
   readonly weights: WeightType
   readonly checkpoint: string
   readonly json?: boolean
 }
 
-/** Writes the file of a classifier. @returns the exit code */
-export async function exportRun(run: string, { out, weights, checkpoint, json }: ExportOptions): Promise<number> {
+/** What is said of a written file besides its name and size. */
+interface Written {
+  readonly bytes: number
+  /** For people. */
+  readonly words: string
+  /** For machines. */
+  readonly facts: Readonly<Record<string, unknown>>
+  /** A line that tries the file. */
+  readonly trial: string
+}
+
+/** Writes the file of a classifier, or an ONNX file. @returns the exit code */
+export async function exportRun(run: string, options: ExportOptions): Promise<number> {
+  const { out, format = out.endsWith('.onnx') ? 'onnx' : 'fovea', checkpoint, json } = options
+  checkOptions(format, options)
   const classifier = await openClassifier(run, checkpoint, warn)
-  const file = writeClassifier(classifier.network, classifier, { weights })
-  await writeAtomic(out, file)
+  const { bytes, words, facts, trial } = await (format === 'onnx' ? asOnnx : asClassifier)(classifier, options)
   const { classes, shape } = classifier
-  if (json)
-    print(JSON.stringify({ file: out, bytes: file.length, weights, classes: classes.length, shape }, undefined, 2))
-  else {
-    print(
-      `${out}  ${formatBytes(file.length)}, ${weights}, ${formatCount(classes.length)} classes, pictures of ${shape.join(' × ')}`,
-    )
-    print(`try it    fovea predict ${out} PICTURE`)
+  if (json) {
+    print(JSON.stringify({ file: out, format, bytes, ...facts, classes: classes.length, shape }, undefined, 2))
+  } else {
+    const pictures = `${formatCount(classes.length)} classes, pictures of ${shape.join(' × ')}`
+    print(`${out}  ${formatBytes(bytes)}, ${words}, ${pictures}`)
+    print(`try it    ${trial}`)
   }
   return exitCodes.done
+}
+
+/** Options that only one format has, as they are written. */
+const onnxOptions = {
+  preprocessing: '--preprocessing',
+  batchNorm: '--batch-norm',
+  batch: '--batch',
+  probabilities: '--probabilities',
+  external: '--external',
+} as const satisfies Record<keyof OnnxOptions, string>
+
+/** @throws UsageError for an option of the other format */
+function checkOptions(format: 'fovea' | 'onnx', options: ExportOptions): void {
+  if (format === 'onnx') {
+    if (options.weights === 'float32') return
+    throw new UsageError(`--weights ${options.weights}: an ONNX file has float32 weights; leave the option out`)
+  }
+  for (const [name, option] of Object.entries(onnxOptions)) {
+    if (options[name as keyof OnnxOptions] === undefined) continue
+    throw new UsageError(`${option}: is for ONNX files: add --format onnx, or give --out a name that ends in .onnx`)
+  }
+}
+
+async function asClassifier(classifier: OpenedClassifier, { out, weights }: ExportOptions): Promise<Written> {
+  const file = writeClassifier(classifier.network, classifier, { weights })
+  await writeAtomic(out, file)
+  return { bytes: file.length, words: weights, facts: { weights }, trial: `fovea predict ${out} PICTURE` }
+}
+
+async function asOnnx(classifier: OpenedClassifier, options: ExportOptions): Promise<Written> {
+  const { writeOnnx } = await import('./writeOnnx.ts')
+  const { bytes, ...facts } = await writeOnnx(classifier, options.out, options)
+  const words = `ONNX operator set ${facts.opset}${facts.external ? `, weights in ${facts.external}` : ''}`
+  return { bytes, words, facts, trial: `fovea summary ${options.out}` }
 }
