@@ -36,7 +36,8 @@ for (const [name, architecture] of Object.entries({ resnet18, resnet50 })) {
   await loadWeights(network, join(folder, `${name}.pth`))
   const preprocessing = normalize({ mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] })
   const inspector = new Inspector(engine, new ImageClassifier(preprocessing, network), [size, size, 3])
-  const oracle = (kind: string, what: string): Float64Array => new Float64Array(bytesOf(`${name}.${kind}.${what}.bin`).buffer)
+  const oracle = (kind: string, what: string): Float64Array =>
+    new Float64Array(bytesOf(`${name}.${kind}.${what}.bin`).buffer)
   const maps = {
     cam: (bytes: Uint8Array) => gradCam(inspector, bytes, { of, layer: 'layer3' }),
     gradient: (bytes: Uint8Array) => gradientMap(inspector, bytes, { of, space: 'pixels' }),
@@ -46,7 +47,9 @@ for (const [name, architecture] of Object.entries({ resnet18, resnet50 })) {
     for (let i = 0; i < count; i++) {
       const bytes = pictures.subarray((i * pictures.length) / count, ((i + 1) * pictures.length) / count)
       const found = (await map(bytes)).map.values
-      const [own, torch] = [found, partOf(single, i)].map(values => departure(values, partOf(exact, i)).toExponential(1))
+      const [own, torch] = [found, partOf(single, i)].map(values =>
+        departure(values, partOf(exact, i)).toExponential(1),
+      )
       console.log(`${name} ${what} picture ${i}: ${own}, PyTorch's float32 ${torch}`)
     }
   }
