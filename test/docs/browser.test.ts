@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import type { Browser, Page } from 'playwright-core'
-import { build, type Logger, type UserConfig } from 'vite'
+import type { UserConfig } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import viteConfig from '../../examples/browser/vite.config.ts'
 import { createEngine } from '../../src/backends/createEngine.ts'
@@ -19,6 +19,7 @@ import { lenet5 } from '../../src/models/index.ts'
 import { ImageClassifier, normalize } from '../../src/nn/index.ts'
 import { adam, oneCycle } from '../../src/optim/index.ts'
 import { fit as trainModel } from '../../src/train/fit.ts'
+import { buildPage } from '../browser/buildPage.ts'
 import { launch, noBrowser } from '../browser/chromium.ts'
 import { isolation, serve, type TestServer } from '../browser/server.ts'
 import { idxBytes } from '../data/writeIdx.ts'
@@ -101,32 +102,8 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => project?.remove())
 
-/** Builds a page of the project; what Vite warns of is a failure. @returns its scripts */
-async function bundle(entry: string, outDir: string): Promise<{ readonly name: string; readonly code: string }[]> {
-  const warnings: string[] = []
-  const warn = (message: string) => void warnings.push(message)
-  const quiet: Logger = {
-    info: () => undefined,
-    warn,
-    warnOnce: warn,
-    error: warn,
-    clearScreen: () => undefined,
-    hasErrorLogged: () => false,
-    hasWarned: false,
-  }
-  await build({
-    ...(viteConfig as UserConfig),
-    configFile: false,
-    root: project.path,
-    customLogger: quiet,
-    logLevel: 'warn',
-    // A busy machine's plugins take their time, which is nothing to warn of.
-    build: { outDir, rolldownOptions: { input: join(project.path, entry), checks: { pluginTimings: false } } },
-  })
-  expect(warnings).toEqual([])
-  const assets = join(project.path, outDir, 'assets')
-  return readdirSync(assets).map(name => ({ name, code: readFileSync(join(assets, name), 'utf8') }))
-}
+/** Builds a page of the project. @returns its scripts */
+const bundle = (entry: string, outDir: string) => buildPage(project.path, entry, outDir, viteConfig as UserConfig)
 
 describe('a page built with Vite', () => {
   test("has nothing of Node's in it", async () => {

@@ -1,0 +1,3 @@
+import { serveClassifier } from 'fovea/classifier'
+
+serveClassifier()
