@@ -47,9 +47,12 @@ describe.skipIf(noBrowser !== undefined)('the choices of the Lab', () => {
 
     await page.goto(`${stage.server.address}?look${link}&step=3&screen=look&place=${map}`)
     await page.locator('.stage .big-map').waitFor()
+    // On the way there the page shows earlier steps, too.
+    await page.locator('.bars[data-step="3"]').waitFor()
     expect(await violations(page)).toEqual([])
     const shown = await page.locator('.equations .sum-line').textContent()
     await page.getByRole('button', { name: 'Take this cell apart in Convolve' }).click()
+    await page.getByText(/, at step 3/).waitFor()
     const sum = await page.locator('.sum b').textContent()
     const number = (text: string | null): number => Number(text!.replace('−', '-'))
     expect(number(sum)).toBeCloseTo(number(shown), 2)
