@@ -12,6 +12,7 @@ export function keysOf(lab: Lab): (event: KeyboardEvent) => void {
     n: () => lab.next('any'),
     m: () => lab.next('mistake'),
     u: () => document.getElementById('upload')?.click(),
+    c: () => document.getElementById('camera')?.click(),
     d: () => {
       lab.brush.value = 'draw'
     },

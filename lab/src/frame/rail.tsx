@@ -3,6 +3,7 @@ import { useRef } from 'preact/hooks'
 import { digits, percent } from '../draw/format.ts'
 import { Ramp } from '../draw/raster.tsx'
 import type { Lab } from '../state/lab.ts'
+import { CameraButton } from './cameraButton.tsx'
 import { takeFiles } from './drop.tsx'
 import { Icon } from './icons.tsx'
 import { Probe } from './probe.tsx'
@@ -120,10 +121,11 @@ function Acts({ lab }: { readonly lab: Lab }) {
       </button>
       {lab.kind === 'image' && (
         <>
-          <button type="button" class="wide" disabled={!isReady} onClick={() => file.current?.click()}>
-            Upload a picture<kbd>u</kbd>
+          <button type="button" disabled={!isReady} title="A picture of your own" onClick={() => file.current?.click()}>
+            Upload<kbd>u</kbd>
           </button>
           <input ref={file} type="file" accept="image/*" hidden id="upload" aria-label="Picture" onChange={upload} />
+          <CameraButton lab={lab} />
         </>
       )}
     </div>

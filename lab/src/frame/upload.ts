@@ -127,8 +127,12 @@ async function filesOfEntry(entry: FileSystemEntry): Promise<FoundFile[]> {
   }
 }
 
+/** A worker that reads files, or frames of a camera. */
+export const createReader = (): Worker =>
+  new Worker(new URL('../worker/readWorker.ts', import.meta.url), { type: 'module' })
+
 function read(request: ReadRequest, onRead?: (done: number, total: number) => void): Promise<Read> {
-  const worker = new Worker(new URL('../worker/readWorker.ts', import.meta.url), { type: 'module' })
+  const worker = createReader()
   return new Promise<Read>((resolve, reject) => {
     worker.onmessage = ({ data }: MessageEvent<ReadAnswer>) => {
       if (data.type === 'read') resolve(data)

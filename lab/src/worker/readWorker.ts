@@ -1,4 +1,4 @@
-/** The worker that reads files as pictures, so that the page does not wait for large ones. */
+/** The worker that reads files and frames of a camera as pictures, so that the page does not wait for large ones. */
 import { raster } from '../../../src/augment/index.ts'
 import { type InputShape, prepareRaster } from '../../../src/data/prepare.ts'
 import { sha256 } from '../../../src/formats/sha256.ts'
@@ -10,6 +10,16 @@ export interface ReadRequest {
   readonly shape: InputShape
   readonly subject?: 'digit' | 'clothing' | 'picture'
 }
+
+/** A frame of a camera. */
+export interface FrameRequest extends Pick<ReadRequest, 'shape' | 'subject'> {
+  readonly frame: ImageBitmap
+}
+
+/** A frame as the model's input, or why it is none. */
+export type FrameAnswer =
+  | { readonly type: 'frame'; readonly pixels: Uint8Array<ArrayBuffer> }
+  | { readonly type: 'nothing'; readonly message: string }
 
 /** What was read: progress, or the end. */
 export type ReadAnswer =
@@ -29,9 +39,21 @@ export type ReadAnswer =
 /** Milliseconds between two reports. */
 const reportEvery = 100
 
-self.onmessage = async ({ data }: MessageEvent<ReadRequest>) => {
+self.onmessage = async ({ data }: MessageEvent<ReadRequest | FrameRequest>) => {
+  if ('frame' in data) {
+    self.postMessage(readFrame(data))
+    return
+  }
   const answer = await readAll(data)
   self.postMessage(answer, { transfer: answer.type === 'read' ? [answer.images.buffer] : [] })
+}
+
+function readFrame({ frame, shape, subject }: FrameRequest): FrameAnswer {
+  try {
+    return { type: 'frame', pixels: Uint8Array.from(pixelsOf('camera', frame, shape, subject)) }
+  } catch (error) {
+    return { type: 'nothing', message: (error as Error).message }
+  }
 }
 
 async function readAll({ files, shape, subject }: ReadRequest): Promise<ReadAnswer> {
@@ -63,13 +85,18 @@ async function readPicture(file: File, shape: InputShape, subject: ReadRequest['
   const picture = await createImageBitmap(file).catch(() => {
     throw new Error(`${file.name} cannot be read as a picture. Choose a PNG, JPEG or WebP file.`)
   })
+  return pixelsOf(file.name, picture, shape, subject)
+}
+
+/** @throws ImageError for a picture in which there is no such object. */
+function pixelsOf(name: string, picture: ImageBitmap, shape: InputShape, subject: ReadRequest['subject']): Uint8Array {
   const { width, height } = picture
   const context = new OffscreenCanvas(width, height).getContext('2d')
   if (!context) throw new Error('This browser gives no canvas to read pictures with. Draw on the probe instead.')
   context.drawImage(picture, 0, 0)
   picture.close()
   const { data } = context.getImageData(0, 0, width, height)
-  return prepareRaster(file.name, raster(new Uint8Array(data.buffer), [height, width, 4]), shape, {
+  return prepareRaster(name, raster(new Uint8Array(data.buffer), [height, width, 4]), shape, {
     ...(subject && { subject }),
   })
 }
