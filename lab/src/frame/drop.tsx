@@ -50,11 +50,19 @@ export async function takeFiles(lab: Lab, files: readonly FoundFile[]): Promise<
   }
 }
 
-/** @throws UploadError when the file is no picture, or the network takes points. */
+/** Whether a file is one that networks are kept in, by its name. */
+const isWeights = ({ name }: File): boolean => /\.(safetensors|pth?|ckpt|onnx|npz|npy|h5|keras|fovea)$/i.test(name)
+
+/** @throws Error when the file is no picture, or the network takes points. */
 async function showFile(lab: Lab, file: File): Promise<void> {
   const opened = lab.opened.value
   if (!opened) return
   if (opened.plane) throw new Error('This network takes points, not pictures. Choose another one in the menu above.')
+  if (isWeights(file)) {
+    throw new Error(
+      `${file.name} holds a network or its weights, not a picture. The Lab opens no such files, it trains its own networks. \`fovea import\` makes a run of it, which \`fovea inspect\` looks into.`,
+    )
+  }
   const pixels = await readPicture(file, opened)
   lab.showPicture({ pixels, label: undefined, name: 'your picture' })
 }

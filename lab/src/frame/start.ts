@@ -1,6 +1,7 @@
 /** Starts the training of a link, in a worker of its own; on pictures of one's own when the page has them. */
 import type { Lab, Trainer } from '../state/lab.ts'
 import { formatLink, type Link, LinkError, parseLink } from '../state/link.ts'
+import { workerProblem } from '../state/problems.ts'
 import { firstRecipe, fits, recipeFor } from '../state/recipe.ts'
 import type { OwnFolder } from './upload.ts'
 
@@ -10,6 +11,10 @@ let worker: Worker | undefined
 export function startLab(lab: Lab, hash: string): void {
   worker?.terminate()
   worker = new Worker(new URL('../worker/trainWorker.ts', import.meta.url), { type: 'module' })
+  worker.onerror = ({ message }) => {
+    lab.playing.value = false
+    lab.problem.value = workerProblem(message)
+  }
   const folder = new URL('data/', document.baseURI).href
   try {
     const link = parseLink(hash)

@@ -18,6 +18,7 @@ import type {
 } from '../worker/protocol.ts'
 import { type Line, Lines } from './lines.ts'
 import { formatLink, type Link, type Place, type Screen } from './link.ts'
+import { failureProblem, lossProblem, type Problem } from './problems.ts'
 import { type Change, controlsAt, dataNames, isPointSet, networks, type Recipe, usualRates } from './recipe.ts'
 
 /** The other end: a worker, or what stands for it in a test. */
@@ -40,14 +41,6 @@ export interface Probe {
 export interface Own {
   readonly pictures: OwnPictures
   readonly fingerprint: string
-}
-
-/** Something that went wrong, and what to do about it. */
-export interface Problem {
-  readonly message: string
-  readonly remedy?: { readonly name: string; readonly act: () => void }
-  /** True for what has stopped the training: it is forgotten when that goes on. */
-  readonly stops?: boolean
 }
 
 /** Steps in a second; Infinity for as many as there can be. */
@@ -394,32 +387,16 @@ export class Lab {
 
   #checkLoss(loss: number): void {
     if (Number.isFinite(loss)) return
-    const { rate } = this.controls.value
-    const step = this.step.value
     this.playing.value = false
-    this.problem.value = {
-      stops: true,
-      message: `The loss is ${Number.isNaN(loss) ? 'NaN' : '∞'} at step ${step}, with the rate ${rate}: the steps have become too large. Go back, and try a smaller rate there.`,
-      remedy: { name: `Go to step ${Math.max(0, step - 20)}`, act: () => this.#goBack(Math.max(0, step - 20)) },
-    }
+    this.problem.value = lossProblem(loss, this.step.value, this.controls.value.rate, to => {
+      this.problem.value = undefined
+      this.goTo(to)
+    })
   }
 
-  #goBack(step: number): void {
-    this.problem.value = undefined
-    this.goTo(step)
-  }
-
-  #fail({ kind, message }: Extract<Answer, { type: 'failed' }>): void {
+  #fail(failure: Extract<Answer, { type: 'failed' }>): void {
     this.#wanted = undefined
     this.playing.value = false
-    const again = { name: 'Try again', act: () => this.play() }
-    const reload = { name: 'Reload the page', act: () => globalThis.location.reload() }
-    if (kind === 'data' && this.opened.value) this.problem.value = { message, remedy: again, stops: true }
-    else if (kind === 'memory') {
-      this.problem.value = {
-        stops: true,
-        message: `The memory is full: ${message}. What was learned is kept; a smaller batch needs less.`,
-      }
-    } else this.problem.value = { message, remedy: reload }
+    this.problem.value = failureProblem(failure, this.opened.value !== undefined, () => this.play())
   }
 }

@@ -150,6 +150,8 @@ export class LabRun {
     }
     const program = this.engine.compile(traced)
     this.#programs.set(key, program)
+    // What did not fit into the memory may be asked for again.
+    program.catch(() => this.#programs.delete(key))
     return program
   }
 

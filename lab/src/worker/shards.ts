@@ -80,7 +80,7 @@ async function readShard(url: string, { shape }: DataManifest, count: number): P
 async function answer(url: string): Promise<Response> {
   const response = await fetch(url).catch(() => {
     throw new DataError(
-      'The images cannot be read: the server does not answer. Start `fovea lab` again, then reload the page.',
+      'The images cannot be read: the server does not answer. What was learned stays. If `fovea lab` was stopped, start it again, and put what this page’s link has from its # on behind the address that it prints.',
     )
   })
   if (response.ok) return response

@@ -292,6 +292,11 @@ self.onmessage = ({ data }: MessageEvent<Command>) => {
 }
 
 async function open({ recipe, data, own, threads }: Extract<Command, { type: 'open' }>): Promise<Session> {
+  if (typeof WebAssembly === 'undefined') {
+    throw new Error(
+      'This browser has no WebAssembly, or forbids it here, and the Lab computes with it. Open the page in a current Chrome, Edge, Firefox or Safari, or allow it.',
+    )
+  }
   await engine?.close()
   const onRead = (done: number, total: number): void => say({ type: 'reading', done, total })
   const { facts, subject, source, test } = await openData(recipe, { address: data, own, onRead })
@@ -323,11 +328,15 @@ async function open({ recipe, data, own, threads }: Extract<Command, { type: 'op
 
 function fail(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error)
-  const kind = error instanceof MemoryError ? 'memory' : error instanceof DataError ? 'data' : 'engine'
+  const kind = isMemoryFull(error) ? 'memory' : error instanceof DataError ? 'data' : 'engine'
   // What was learned stays; images that did not come are asked for again by playing on.
   session?.halt()
   say({ type: 'failed', kind, message })
 }
+
+/** Browsers say in words of their own that they have no memory for an array or an engine. */
+const isMemoryFull = (error: unknown): boolean =>
+  error instanceof MemoryError || (error instanceof RangeError && /alloc|memory/i.test(error.message))
 
 async function listen(): Promise<never> {
   for (;;) {
