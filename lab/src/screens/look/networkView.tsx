@@ -9,6 +9,9 @@ import type { LayerInfo, LayerLook } from '../../worker/protocol.ts'
 import { columnOf } from '../train/columns.ts'
 import { UnitGrid } from '../train/units.tsx'
 
+/** Widest window that is a phone's, as in the style sheets. */
+const phone = 640
+
 /** The view. */
 export function NetworkView({ lab }: { readonly lab: Lab }) {
   const { layers } = lab.opened.value!
@@ -26,7 +29,12 @@ export function NetworkView({ lab }: { readonly lab: Lab }) {
           {info.kind === 'conv' ? (
             <Maps lab={lab} info={info} look={look.layers[k]!} />
           ) : (
-            <UnitGrid lab={lab} info={info} column={columnOf(info, look, k, 'values') as Units} across={24} />
+            <UnitGrid
+              lab={lab}
+              info={info}
+              column={columnOf(info, look, k, 'values') as Units}
+              across={innerWidth <= phone ? 18 : 24}
+            />
           )}
         </section>
       ))}
