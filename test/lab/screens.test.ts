@@ -2,9 +2,8 @@
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { noBrowser } from '../browser/chromium.ts'
-import { serve, type TestServer } from '../browser/server.ts'
 import { axe, violations } from './axe.ts'
-import { openPage, openStage, type PageOptions, type Stage, short, shows, site } from './labPage.ts'
+import { openPage, openStage, type PageOptions, type Stage, short, shows } from './labPage.ts'
 
 /** The page after 20 steps, at a screen. */
 async function open(stage: Stage, more: string, options: PageOptions = {}): Promise<Page> {
@@ -97,6 +96,79 @@ describe.skipIf(noBrowser !== undefined)('the screens of the Lab', () => {
     await page.context().close()
   })
 
+  test('in Convolve, Shift and an arrow go on by a whole window, from anywhere, as far as there are cells, and it is read aloud', async () => {
+    const page = await open(stage, '&screen=convolve')
+    const said = page.locator('.total output')
+    await page.getByRole('spinbutton', { name: 'input channel 0, row 0, column 0' }).press('Shift+ArrowLeft')
+    await expect.poll(() => said.textContent()).toMatch(/^Output 0, row 1, column 0/)
+    await page.keyboard.press('Shift+ArrowRight')
+    await expect.poll(() => said.textContent()).toMatch(/^Output 0, row 1, column 2/)
+    await page.keyboard.press('Shift+ArrowDown')
+    await page.keyboard.press('Shift+ArrowDown')
+    await expect.poll(() => said.textContent()).toMatch(/^Output 0, row 2, column 2/)
+    await page.context().close()
+  })
+
+  test.each([
+    ['max pooling', /^Row 0, column 0/, /^Row 0, column 1/],
+    ['transposed', /row 2, column 2/, /row 2, column 3/],
+    ['gradients', /weight, channel 0, row 0, column 0/, /weight, channel 0, row 0, column 1/],
+    ['as a matrix', /window 4, row 1, column 1/, /window 5, row 1, column 2/],
+  ])('arrows choose the next cell of %s too, and it is read aloud', async (tab, before, after) => {
+    const page = await open(stage, '&screen=convolve')
+    await page.getByRole('tab', { name: tab }).click()
+    const said = page.locator('.convolve [aria-live]').last()
+    // The tab that has the focus takes arrows for itself.
+    await page.getByRole('tab', { name: tab }).blur()
+    if (tab === 'max pooling') for (const key of ['ArrowLeft', 'ArrowUp']) await page.keyboard.press(`Shift+${key}`)
+    await expect.poll(() => said.textContent()).toMatch(before)
+    await page.keyboard.press('ArrowRight')
+    await expect.poll(() => said.textContent()).toMatch(after)
+    await page.context().close()
+  })
+
+  test('the numbers of a cell are those of the step and the picture that are shown, until one is changed here', async () => {
+    const page = await open(stage, '&screen=look&place=conv2:3:4:5')
+    await page.getByRole('button', { name: 'Take this cell apart in Convolve' }).click()
+    const numbers = (): Promise<string[]> => page.locator('.slices .cell').allTextContents()
+    const before = await numbers()
+    await page.getByRole('button', { name: 'One step', exact: true }).click()
+    await page.getByText('conv2, map 3, row 4, column 5, at step 21').waitFor()
+    expect(await numbers()).not.toEqual(before)
+    await page.getByRole('button', { name: 'One step back' }).click()
+    await page.getByText('conv2, map 3, row 4, column 5, at step 20').waitFor()
+    expect(await numbers()).toEqual(before)
+    await page.keyboard.press('n')
+    await expect.poll(numbers).not.toEqual(before)
+    await page.getByRole('spinbutton', { name: 'bias of filter 0' }).press('+')
+    await page.getByRole('button', { name: 'One step', exact: true }).click()
+    await page.getByText('at step 20, changed here').waitFor()
+    await page.getByRole('button', { name: 'Take those of step 21' }).click()
+    await page.getByText('conv2, map 3, row 4, column 5, at step 21').waitFor()
+    expect(await page.getByText('changed here').count()).toBe(0)
+    await page.context().close()
+  })
+
+  test('a weight is changed by keys, the bars answer, and Escape or leaving puts it back', async () => {
+    const page = await open(stage, '&screen=look&place=conv2:3')
+    const bars = (): Promise<(string | null)[]> =>
+      page.locator('.bars li').evaluateAll(rows => rows.map(row => row.getAttribute('title')))
+    const before = await bars()
+    const kernel = page.getByRole('application', { name: /^Kernel of channel 0/ })
+    await kernel.focus()
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('ArrowDown')
+    for (let k = 0; k < 40; k++) await page.keyboard.press('+')
+    await expect.poll(bars).not.toEqual(before)
+    expect(await kernel.locator('output').textContent()).toMatch(/^row 1, column 1: \S+, changed$/)
+    await page.keyboard.press('Escape')
+    await expect.poll(bars).toEqual(before)
+    await page.keyboard.press('-')
+    await page.keyboard.press('Tab')
+    await expect.poll(bars).toEqual(before)
+    await page.context().close()
+  })
+
   test('a cell of Look opens in Convolve with its own numbers', async () => {
     const page = await open(stage, '&screen=look&place=conv2:3:4:5')
     const shown = await page.locator('.equations .sum-line').textContent()
@@ -152,72 +224,5 @@ describe.skipIf(noBrowser !== undefined)('the screens of the Lab', () => {
     await page.getByText(`test image ${image}`, { exact: true }).waitFor()
     await expect.poll(() => page.locator('.big-map').getAttribute('aria-label')).toContain(`: ${value}`)
     await page.context().close()
-  })
-
-  describe('on a server of files without headers', () => {
-    let files: TestServer
-    beforeAll(async () => {
-      files = await serve({ '/': site }, {})
-    })
-    afterAll(() => files?.close())
-
-    test('the service worker isolates the page by one reload, and keeps it for a time without a network', async () => {
-      const address = `${files.origin}/index.html`
-      const { page } = await openPage(stage, short, { address })
-      await shows(page, 20)
-      expect(await page.evaluate(() => crossOriginIsolated)).toBe(true)
-      expect(await page.getByText('1 thread').count()).toBe(0)
-      // Loaded by the service worker once, everything is kept.
-      await page.reload()
-      await shows(page, 20)
-      await page.context().setOffline(true)
-      await page.reload()
-      await shows(page, 20)
-      await page.context().close()
-    })
-
-    test('without service workers it trains on one thread, and says so', async () => {
-      const { page } = await openPage(stage, short, { address: `${files.origin}/index.html`, serviceWorkers: false })
-      await shows(page, 20)
-      await page.getByText('1 thread').waitFor()
-      await page.context().close()
-    })
-  })
-
-  describe('what goes wrong', () => {
-    test('a link of another version is told, and a training begins', async () => {
-      const { page } = await openPage(stage, '#v=2&seed=1')
-      await page.getByText(/This link is of version 2/).waitFor()
-      await page.locator('.net').waitFor()
-      await page.context().close()
-    })
-
-    test('a file that is no picture is told, and the picture stays', async () => {
-      const page = await open(stage, '')
-      await page.setInputFiles('#upload', {
-        name: 'notes.txt',
-        mimeType: 'text/plain',
-        buffer: Buffer.from('no picture'),
-      })
-      await page.getByText('notes.txt cannot be read as a picture. Choose a PNG, JPEG or WebP file.').waitFor()
-      await page.getByText('test image 0', { exact: true }).waitFor()
-      await page.context().close()
-    })
-
-    test('images that do not come are told, and asked for again; what was learned stays', async () => {
-      // The third shard is asked for when the second has come: 4,000 images last for 62 steps of 64.
-      const { page } = await openPage(stage, '#v=1&images=6000&step=10', { serviceWorkers: false })
-      await shows(page, 10)
-      await page.route('**/data/mnist/2', route => route.abort())
-      await page.goto(`${stage.server.address}?again#v=1&images=6000&step=10`)
-      await shows(page, 10)
-      await page.getByRole('button', { name: 'Train on' }).click()
-      await page.getByText(/The images cannot be read: the server does not answer/).waitFor()
-      expect(Number(await page.locator('b[data-step]').getAttribute('data-step'))).toBeGreaterThan(50)
-      await page.unroute('**/data/mnist/2')
-      await page.getByRole('button', { name: 'Try again' }).click()
-      await page.waitForFunction(() => Number(document.querySelector('.net')?.getAttribute('data-step')) > 64)
-      await page.context().close()
-    })
   })
 })

@@ -29,3 +29,11 @@ export function Outline({ top, left, bottom, right, cell }: ImageWindow & { read
     />
   )
 }
+
+/** One cell as a window. */
+export const cellAt = (row: number, column: number): ImageWindow => ({
+  top: row,
+  left: column,
+  bottom: row + 1,
+  right: column + 1,
+})

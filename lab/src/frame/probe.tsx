@@ -1,9 +1,8 @@
 /** The probe: the picture, to be drawn on by pointer or keys, with the part outlined that a unit elsewhere sees. */
 import { useSignal } from '@preact/signals'
-import type { ImageWindow } from '../../../src/inspect/receptiveField.ts'
 import { Picture } from '../draw/raster.tsx'
 import type { Lab } from '../state/lab.ts'
-import { fieldOf, moves, Outline } from './outline.tsx'
+import { cellAt, fieldOf, moves, Outline } from './outline.tsx'
 import { PlaneProbe } from './plane.tsx'
 
 /** Side of the probe, CSS pixels. */
@@ -78,7 +77,7 @@ function ProbeCanvas({ lab }: { readonly lab: Lab }) {
     >
       <Picture pixels={probe.pixels} width={columns} height={rows} cell={cell} />
       {field && <Outline {...field} cell={cell} />}
-      {cursor.value && <Outline {...pixelAt(cursor.value)} cell={cell} />}
+      {cursor.value && <Outline {...cellAt(cursor.value.row, cursor.value.column)} cell={cell} />}
     </div>
   )
 }
@@ -92,10 +91,3 @@ function stroke(row: number, column: number): [number, number, number][] {
   }
   return near
 }
-
-const pixelAt = ({ row, column }: { readonly row: number; readonly column: number }): ImageWindow => ({
-  top: row,
-  left: column,
-  bottom: row + 1,
-  right: column + 1,
-})

@@ -62,14 +62,25 @@ export interface Term {
   readonly weight: number
 }
 
-/** The products of a cell in one channel, row by row of the window. */
-export function termsOf(numbers: Numbers, { filter, row, column }: Cell, channel: number): Term[] {
-  const { F, S, P } = numbers.sizes
-  const kernel = numbers.weights[filter]![channelsOf(numbers.sizes, filter).indexOf(channel)]!
+/** The places of a window, row by row: in the window, and in the input counted from the unpadded corner. */
+function placesOf(
+  { F, S, P }: Pick<Sizes, 'F' | 'S' | 'P'>,
+  row: number,
+  column: number,
+): { readonly v: number; readonly h: number; readonly row: number; readonly column: number }[] {
   return Array.from({ length: F * F }, (_, k) => {
     const [v, h] = [Math.floor(k / F), k % F]
-    return { input: inputAt(numbers, channel, row * S - P + v, column * S - P + h), weight: kernel[v]![h]! }
+    return { v, h, row: row * S - P + v, column: column * S - P + h }
   })
+}
+
+/** The products of a cell in one channel, row by row of the window. */
+export function termsOf(numbers: Numbers, { filter, row, column }: Cell, channel: number): Term[] {
+  const kernel = numbers.weights[filter]![channelsOf(numbers.sizes, filter).indexOf(channel)]!
+  return placesOf(numbers.sizes, row, column).map(place => ({
+    input: inputAt(numbers, channel, place.row, place.column),
+    weight: kernel[place.v]![place.h]!,
+  }))
 }
 
 /** The sum of a cell's products in one channel. */
@@ -108,14 +119,12 @@ export function maximumOf(
   row: number,
   column: number,
 ): { readonly values: readonly number[]; readonly value: number; readonly row: number; readonly column: number } {
-  const values = Array.from(
-    { length: F * F },
-    (_, k) => input[channel]![row * S + Math.floor(k / F)]![column * S + (k % F)]!,
-  )
+  const places = placesOf({ F, S, P: 0 }, row, column)
+  const values = places.map(place => input[channel]![place.row]![place.column]!)
   const value = Math.max(...values)
   // The first of equal ones, as PyTorch takes it.
-  const at = values.indexOf(value)
-  return { values, value, row: row * S + Math.floor(at / F), column: column * S + (at % F) }
+  const { row: y, column: x } = places[values.indexOf(value)]!
+  return { values, value, row: y, column: x }
 }
 
 /** Width of a transposed convolution: (W − 1) S − 2P + F. */

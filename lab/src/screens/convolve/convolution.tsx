@@ -3,7 +3,7 @@ import { digits, fixed } from '../../draw/format.ts'
 import { colorOf, css, mostOf, roundUp, textOn } from '../../draw/scale.ts'
 import { theme } from '../../state/theme.ts'
 import { type Cell, cellValue, channelsOf, inputAt, meets, partOf, reads, termsOf } from './arithmetic.ts'
-import { NumberGrid, written } from './numberGrid.tsx'
+import { NumberGrid, WindowFrame, written } from './numberGrid.tsx'
 import { areWhole } from './numbers.ts'
 import type { Convolve } from './state.ts'
 import { factor, printSum, spoken } from './sums.ts'
@@ -115,7 +115,7 @@ function Slice({ state, channel }: { readonly state: Convolve; readonly channel:
 function InputSlice({ state, channel }: { readonly state: Convolve; readonly channel: number }) {
   const numbers = state.numbers.value
   const { sizes } = numbers
-  const { W, F, S, P } = sizes
+  const { W, P } = sizes
   const { lost } = state.fit.value
   const { row: i, column: j } = state.cell.value
   const { pixels, whole, size } = scaleOf(state)
@@ -149,10 +149,7 @@ function InputSlice({ state, channel }: { readonly state: Convolve; readonly cha
           }
         }}
       />
-      <i
-        class="window"
-        style={{ top: `${i * S * size}px`, left: `${j * S * size}px`, width: `${F * size}px`, height: `${F * size}px` }}
-      />
+      <WindowFrame row={i} column={j} sizes={sizes} size={size} />
     </div>
   )
 }

@@ -1,5 +1,7 @@
 /** Convolve: how one number of a convolution comes about, in numbers that can be dragged. */
+import { useComputed } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
+import { moves } from '../../frame/outline.tsx'
 import { Tabs } from '../../frame/tabs.tsx'
 import type { Lab } from '../../state/lab.ts'
 import { Convolution } from './convolution.tsx'
@@ -33,7 +35,7 @@ const playEvery = 1000
 export function ConvolveScreen({ lab }: { readonly lab: Lab }) {
   const state = lab.convolve
   const Shown = screens[state.tab.value]
-  const origin = state.origin.value
+  useFreshNumbers(lab)
   useEffect(() => {
     const press = (event: KeyboardEvent): void => pressed(lab, event)
     addEventListener('keydown', press)
@@ -50,12 +52,7 @@ export function ConvolveScreen({ lab }: { readonly lab: Lab }) {
         <div class="bar">
           <h1 id="convolve-title">
             {titles[state.tab.value]}
-            {origin && (
-              <span class="small quiet">
-                {' '}
-                {origin.layer}, map {origin.unit}, row {origin.row}, column {origin.column}, at step {origin.step}
-              </span>
-            )}
+            <Origin lab={lab} />
           </h1>
           <Tabs
             label="What is computed"
@@ -73,17 +70,59 @@ export function ConvolveScreen({ lab }: { readonly lab: Lab }) {
   )
 }
 
+/** Numbers of a cell of the network are those of the moment and the picture that are shown, unless they were changed here. */
+function useFreshNumbers(lab: Lab): void {
+  // While the network trains they stay those of one step: others would come with each.
+  const resting = useComputed(() => (lab.playing.value ? undefined : lab.look.value)).value
+  useEffect(() => {
+    const { isChanged } = lab.convolve
+    if (resting && lab.opened.value && !isChanged.value) lab.convolve.refresh(lab.opened.value.layers, resting)
+  }, [lab, resting])
+}
+
+/** Which cell of the network the numbers are those of, and at which step. */
+function Origin({ lab }: { readonly lab: Lab }) {
+  const { origin, isChanged } = { origin: lab.convolve.origin.value, isChanged: lab.convolve.isChanged.value }
+  const isPlaying = lab.playing.value
+  const now = useComputed(() => (lab.playing.value ? undefined : lab.look.value?.step)).value
+  if (!origin) return null
+  const isOld = isPlaying || (isChanged && now !== undefined)
+  return (
+    <span class="small quiet origin">
+      {' '}
+      {origin.layer}, map {origin.unit}, row {origin.row}, column {origin.column}, at step {origin.step}
+      {isChanged && ', changed here'}
+      {isOld && (
+        <button
+          type="button"
+          onClick={() =>
+            lab.opened.value && lab.look.value && lab.convolve.refresh(lab.opened.value.layers, lab.look.value)
+          }
+        >
+          {isPlaying ? 'Take those of now' : `Take those of step ${now}`}
+        </button>
+      )}
+    </span>
+  )
+}
+
 /** Keys of the screen. */
 function pressed(lab: Lab, event: KeyboardEvent): void {
   const state = lab.convolve
   const { target, key } = event
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return
   if (target instanceof HTMLElement && target.matches('input, select, [role=tab], [role=radio], summary')) return
+  const move = moves[key]
+  if (move) {
+    // A plain arrow goes on through all cells; with Shift it goes on by a whole window.
+    const steps = event.shiftKey ? state.stride : 1
+    if (steps === 1 && key === 'ArrowRight' && isWindow(state.tab.value)) state.next(1)
+    else if (steps === 1 && key === 'ArrowLeft' && isWindow(state.tab.value)) state.next(-1)
+    else state.move(steps * move[0], steps * move[1])
+    event.preventDefault()
+    return
+  }
   const acts: Readonly<Record<string, () => void>> = {
-    ArrowRight: () => state.next(1),
-    ArrowLeft: () => state.next(-1),
-    ArrowDown: () => state.nextRow(1),
-    ArrowUp: () => state.nextRow(-1),
     '[': () => state.nextFilter(-1),
     ']': () => state.nextFilter(1),
     p: () => {
@@ -96,3 +135,6 @@ function pressed(lab: Lab, event: KeyboardEvent): void {
   event.preventDefault()
   act()
 }
+
+/** Whether a tab shows a window, whose cells follow each other row by row. */
+const isWindow = (tab: Tab): boolean => tab !== 'transposed' && tab !== 'gradients'

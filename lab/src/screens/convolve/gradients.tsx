@@ -4,19 +4,12 @@ import { mostOf, roundUp } from '../../draw/scale.ts'
 import { channelsOf, inputGradientTerms, weightGradientTerms } from './arithmetic.ts'
 import { NumberGrid, written } from './numberGrid.tsx'
 import { areWhole } from './numbers.ts'
-import type { Convolve } from './state.ts'
+import type { Convolve, Slope } from './state.ts'
 import { factor } from './sums.ts'
-
-type Chosen = {
-  readonly of: 'weight' | 'input'
-  readonly channel: number
-  readonly row: number
-  readonly column: number
-}
 
 /** The tab: the chosen filter, with a gradient of its output that can be dragged. */
 export function Gradients({ state }: { readonly state: Convolve }) {
-  const chosen = useSignal<Chosen>({ of: 'weight', channel: 0, row: 0, column: 0 })
+  const { slope: chosen } = state
   const changed = useSignal<Readonly<Record<string, number>>>({})
   const numbers = state.numbers.value
   const { sizes } = numbers
@@ -40,10 +33,10 @@ export function Gradients({ state }: { readonly state: Convolve }) {
   const { of, channel, row, column } = clamp(chosen.value, channels, of => (of === 'weight' ? sizes.F : sizes.W))
   const terms = of === 'weight' ? weightTerms(channel, row, column) : inputTerms(channel, row, column)
   const most = 3 * roundUp(mostOf(numbers.input.flat(2), numbers.weights.flat(3), gradient.flat()))
-  const choose = (next: Chosen) => () => {
+  const choose = (next: Slope) => () => {
     chosen.value = next
   }
-  const isChosen = (next: Chosen): string =>
+  const isChosen = (next: Slope): string =>
     next.of === of && next.channel === channel && next.row === row && next.column === column ? 'chosen' : ''
   return (
     <>
@@ -93,7 +86,7 @@ export function Gradients({ state }: { readonly state: Convolve }) {
               size={size}
               whole={whole}
               cellAt={(v, h) => {
-                const place: Chosen = { of: 'weight', channel: c, row: v, column: h }
+                const place: Slope = { of: 'weight', channel: c, row: v, column: h }
                 return {
                   value: sum(weightTerms(c, v, h)),
                   name: `gradient of weight, channel ${c}, row ${v}, column ${h}`,
@@ -117,7 +110,7 @@ export function Gradients({ state }: { readonly state: Convolve }) {
               size={size}
               whole={whole}
               cellAt={(y, x) => {
-                const place: Chosen = { of: 'input', channel: c, row: y, column: x }
+                const place: Slope = { of: 'input', channel: c, row: y, column: x }
                 return {
                   value: sum(inputTerms(c, y, x)),
                   name: `gradient of input, channel ${c}, row ${y}, column ${x}`,
@@ -144,7 +137,7 @@ export function Gradients({ state }: { readonly state: Convolve }) {
 }
 
 /** A place that still exists after sizes have changed. */
-function clamp(chosen: Chosen, channels: readonly number[], side: (of: Chosen['of']) => number): Chosen {
+function clamp(chosen: Slope, channels: readonly number[], side: (of: Slope['of']) => number): Slope {
   const last = side(chosen.of) - 1
   const channel = channels.includes(chosen.channel) ? chosen.channel : channels[0]!
   return { ...chosen, channel, row: Math.min(chosen.row, last), column: Math.min(chosen.column, last) }

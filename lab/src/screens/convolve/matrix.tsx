@@ -1,7 +1,7 @@
 /** A convolution as one matrix product: each window laid out as a column, each filter as a row (im2col). */
 import { mostOf, roundUp } from '../../draw/scale.ts'
 import { cellValue, channelsOf, termsOf } from './arithmetic.ts'
-import { NumberGrid } from './numberGrid.tsx'
+import { NumberGrid, written } from './numberGrid.tsx'
 import { areWhole } from './numbers.ts'
 import type { Convolve } from './state.ts'
 
@@ -102,6 +102,10 @@ export function MatrixProduct({ state }: { readonly state: Convolve }) {
           />
         </div>
       </div>
+      <output class="unseen" aria-live="polite">
+        Filter {cell.filter} by window {chosen}, row {cell.row}, column {cell.column}:{' '}
+        {written(cellValue(numbers, cell), whole)}
+      </output>
     </>
   )
 }

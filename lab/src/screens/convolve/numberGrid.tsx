@@ -4,6 +4,7 @@ import { useRef } from 'preact/hooks'
 import { fixed } from '../../draw/format.ts'
 import { colorOf, css, textOn } from '../../draw/scale.ts'
 import { theme } from '../../state/theme.ts'
+import type { Sizes } from './arithmetic.ts'
 
 /** A cell. */
 export interface GridCell {
@@ -48,7 +49,8 @@ export function NumberGrid({ label, rows, columns, cellAt, most, size, whole, ki
   }
   const onKeyDown = (event: KeyboardEvent): void => {
     const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key]
-    if (steps === undefined) return
+    // With Shift they move the window, wherever the focus is.
+    if (steps === undefined || event.shiftKey) return
     const to = focused.value + steps
     // Cells that only are chosen leave the arrows to the screen, which goes through them.
     if (kind === 'out' || to < 0 || to >= rows * columns) return
@@ -83,6 +85,21 @@ export function NumberGrid({ label, rows, columns, cellAt, most, size, whole, ki
         )
       })}
     </div>
+  )
+}
+
+/** The window of a cell, over the grid of its input. @param size CSS pixels of a number */
+export function WindowFrame(props: {
+  readonly row: number
+  readonly column: number
+  readonly sizes: Pick<Sizes, 'F' | 'S'>
+  readonly size: number
+}) {
+  const { row, column, sizes, size } = props
+  const pixels = (numbers: number): string => `${numbers * size}px`
+  const { F, S } = sizes
+  return (
+    <i class="window" style={{ top: pixels(row * S), left: pixels(column * S), width: pixels(F), height: pixels(F) }} />
   )
 }
 

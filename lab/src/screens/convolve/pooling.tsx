@@ -1,7 +1,7 @@
 /** Max pooling: the largest of each window, and the switch that remembers where it was. */
 import { mostOf, roundUp } from '../../draw/scale.ts'
 import { maximumOf } from './arithmetic.ts'
-import { NumberGrid, written } from './numberGrid.tsx'
+import { NumberGrid, WindowFrame, written } from './numberGrid.tsx'
 import { areWhole } from './numbers.ts'
 import type { Convolve } from './state.ts'
 
@@ -43,15 +43,7 @@ export function Pooling({ state }: { readonly state: Convolve }) {
                     onChange: to => state.setInput(channel, r, c, to),
                   })}
                 />
-                <i
-                  class="window"
-                  style={{
-                    top: `${row * S * size}px`,
-                    left: `${column * S * size}px`,
-                    width: `${F * size}px`,
-                    height: `${F * size}px`,
-                  }}
-                />
+                <WindowFrame row={row} column={column} sizes={numbers.sizes} size={size} />
               </div>
               <p class="mono formula">
                 max({values.map(each => written(each, whole)).join(', ')}) = <b>{written(value, whole)}</b>

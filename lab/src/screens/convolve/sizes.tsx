@@ -110,6 +110,7 @@ function fitWords(sizes: Sizes, windows: number, lost: number): string {
 function Keys({ state }: { readonly state: Convolve }) {
   const keys: readonly (readonly [string, string])[] = [
     ['← ↑ → ↓', 'next cell, read aloud'],
+    ['shift + arrow', 'a whole window further'],
     ['[ ]', 'another filter'],
     ['+ −', 'change the number in focus'],
     ['p', 'play through all cells'],

@@ -9,7 +9,7 @@ import { factor } from './sums.ts'
 
 /** The tab: the first channel of the input, by the first slice of the chosen filter. */
 export function Transposed({ state }: { readonly state: Convolve }) {
-  const chosen = useSignal({ row: 2, column: 2 })
+  const { stamped: chosen } = state
   const stamp = useSignal<{ readonly row: number; readonly column: number } | undefined>(undefined)
   const numbers = state.numbers.value
   const { W, F, S, P } = numbers.sizes

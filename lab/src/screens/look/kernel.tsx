@@ -1,8 +1,11 @@
-/** A kernel whose cells can be dragged: what the network would do with another weight, until the pointer lets go. */
+/**
+ * A kernel whose cells can be dragged, or changed by keys: what the network would do with another weight, until it is let go of.
+ */
 import { useSignal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import { digits } from '../../draw/format.ts'
 import { ValueMap } from '../../draw/raster.tsx'
+import { cellAt, moves, Outline } from '../../frame/outline.tsx'
 import type { Lab } from '../../state/lab.ts'
 import type { LayerInfo } from '../../worker/protocol.ts'
 
@@ -16,14 +19,24 @@ interface KernelProps {
   readonly most: number
 }
 
-/** Pixels of dragging that move a weight by the scale's whole maximum. */
-const dragRange = 60
+/** Pixels of dragging, and presses of a key, that move a weight by the scale's whole maximum. */
+const [dragRange, keyRange] = [60, 20]
+/** Keys that change a weight. */
+const changes: Readonly<Record<string, number>> = { '+': 1, '=': 1, '-': -1, '−': -1 }
+
+/** A weight that has another value for now. */
+interface Tried {
+  readonly k: number
+  readonly value: number
+}
 
 /** The kernel. */
 export function Kernel({ lab, info, unit, channel, kernel, most }: KernelProps) {
   const [, perGroup = 1, rows = 1, columns = 1] = info.weight
   const cell = Math.max(2, Math.floor(60 / Math.max(rows, columns)))
-  const tried = useSignal<number | undefined>(undefined)
+  /** The weight that keys change, while the kernel has the focus. */
+  const focused = useSignal<number | undefined>(undefined)
+  const tried = useSignal<Tried | undefined>(undefined)
   const dragged = useRef<{ readonly k: number; readonly from: number; readonly y: number } | undefined>(undefined)
   const indexOf = (k: number): number => (unit * perGroup + channel) * rows * columns + k
   const at = (event: PointerEvent): number => {
@@ -32,24 +45,47 @@ export function Kernel({ lab, info, unit, channel, kernel, most }: KernelProps) 
     return within(event.clientY - top, rows) * columns + within(event.clientX - left, columns)
   }
   const attempt = (k: number, value: number): void => {
-    tried.value = k
+    tried.value = { k, value }
     lab.tryWeight({ path: `${info.path}.weight`, index: indexOf(k), value })
   }
   const letGo = (): void => {
     dragged.current = undefined
+    if (!tried.value) return
     tried.value = undefined
     lab.tryWeight(undefined)
   }
-  const k = tried.value
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const { key } = event
+    const at = focused.value ?? 0
+    const [move, change] = [moves[key], changes[key]]
+    if (move) {
+      letGo()
+      const row = (Math.floor(at / columns) + move[0] + rows) % rows
+      focused.value = row * columns + (((at % columns) + move[1] + columns) % columns)
+    } else if (change !== undefined) {
+      const value = tried.value?.k === at ? tried.value.value : kernel[at]!
+      attempt(at, value + (change / keyRange) * most)
+    } else if (key === 'Escape' && tried.value) letGo()
+    else return
+    event.preventDefault()
+    event.stopPropagation()
+  }
+  const now = tried.value
+  const k = now?.k ?? focused.value
+  const placeOf = (at: number): string => `row ${Math.floor(at / columns)}, column ${at % columns}`
   return (
     <div
-      class={k === undefined ? 'framed kernel' : 'framed kernel tried'}
-      title={k === undefined ? 'Drag a weight up or down' : `weight ${digits(kernel[k]!, 3)}, until you let go`}
+      class={now ? 'framed kernel tried' : 'framed kernel'}
+      role="application"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: an application takes keys
+      tabIndex={0}
+      aria-label={`Kernel of channel ${channel}, ${rows} by ${columns} weights. Arrows choose one, plus and minus change it, Escape puts it back.`}
+      title={now ? `weight ${digits(now.value, 3)}, until you let go` : 'Drag a weight up or down'}
       onPointerDown={event => {
         event.currentTarget.setPointerCapture(event.pointerId)
         const chosen = at(event)
         dragged.current = { k: chosen, from: kernel[chosen]!, y: event.clientY }
-        tried.value = chosen
+        focused.value = chosen
       }}
       onPointerMove={event => {
         const drag = dragged.current
@@ -57,26 +93,22 @@ export function Kernel({ lab, info, unit, channel, kernel, most }: KernelProps) 
       }}
       onPointerUp={letGo}
       onPointerCancel={letGo}
+      onKeyDown={onKeyDown}
+      onFocus={() => {
+        focused.value ??= 0
+      }}
+      onBlur={() => {
+        letGo()
+        focused.value = undefined
+      }}
     >
-      <ValueMap
-        values={kernel}
-        width={columns}
-        height={rows}
-        cell={cell}
-        most={most}
-        label={`Kernel of channel ${channel}`}
-      />
-      {k !== undefined && (
-        <i
-          class="outline"
-          style={{
-            top: `${Math.floor(k / columns) * cell}px`,
-            left: `${(k % columns) * cell}px`,
-            width: `${cell}px`,
-            height: `${cell}px`,
-          }}
-        />
-      )}
+      <ValueMap values={kernel} width={columns} height={rows} cell={cell} most={most} />
+      {k !== undefined && <Outline {...cellAt(Math.floor(k / columns), k % columns)} cell={cell} />}
+      <output class="unseen" aria-live="polite">
+        {focused.value !== undefined &&
+          k !== undefined &&
+          `${placeOf(k)}: ${digits(now?.value ?? kernel[k]!, 3)}${now ? ', changed' : ''}`}
+      </output>
     </div>
   )
 }

@@ -3,6 +3,7 @@ import { useEffect, useMemo } from 'preact/hooks'
 import { fixed, plain, whole } from '../../draw/format.ts'
 import { Ramp, ValueMap } from '../../draw/raster.tsx'
 import { colorOf, css, mostOf, roundUp, textOn } from '../../draw/scale.ts'
+import { cellAt, moves, Outline } from '../../frame/outline.tsx'
 import type { Lab } from '../../state/lab.ts'
 import { momentOf } from '../../state/layers.ts'
 import type { Place } from '../../state/link.ts'
@@ -139,7 +140,7 @@ function Equations({ lab, info, unit, parts, chosen, sum }: EquationsProps) {
           printed={sum.terms[parts.indexOf(part)]!}
         />
       ))}
-      {left > 0 && <p class="small quiet label">+{whole(left)} weaker parts, which count in the sum</p>}
+      {left > 0 && <p class="small quiet label">+{whole(left)} weaker parts</p>}
       <p class="small quiet label">bias</p>
       <output>{sum.terms.at(-1)}</output>
       {sum.rounding !== undefined && (
@@ -175,12 +176,7 @@ function Equation({ lab, info, unit, part, channel, chosen, scales, printed }: E
   const { stride, padding } = info.window!
   const inputCell = Math.max(1, Math.floor(70 / Math.max(height, width)))
   const partCell = Math.max(1, Math.floor(70 / Math.max(rows, columns)))
-  const box = (top: number, left: number, size: number, cell: number) => ({
-    top: `${top * cell}px`,
-    left: `${left * cell}px`,
-    width: `${size * cell}px`,
-    height: `${size * cell}px`,
-  })
+  const [top, left] = [chosen.row * stride - padding, chosen.column * stride - padding]
   return (
     <>
       <div class="framed">
@@ -192,10 +188,7 @@ function Equation({ lab, info, unit, part, channel, chosen, scales, printed }: E
           most={scales.inputMost}
           label={`Input map ${part.channel}`}
         />
-        <i
-          class="outline"
-          style={box(chosen.row * stride - padding, chosen.column * stride - padding, kernelRows, inputCell)}
-        />
+        <Outline top={top} left={left} bottom={top + kernelRows} right={left + kernelRows} cell={inputCell} />
       </div>
       <span class="operator" aria-hidden="true">
         ∗
@@ -213,7 +206,7 @@ function Equation({ lab, info, unit, part, channel, chosen, scales, printed }: E
           most={scales.partMost}
           label={`Part of input map ${part.channel}`}
         />
-        <i class="outline" style={box(chosen.row, chosen.column, 1, partCell)} />
+        <Outline {...cellAt(chosen.row, chosen.column)} cell={partCell} />
       </div>
       <output>{printed}</output>
     </>
@@ -252,12 +245,6 @@ function BigMap({ lab, info, place, values, most, chosen }: BigMapProps) {
     return [within(event.clientY - top, rows), within(event.clientX - left, columns)]
   }
   const onKeyDown = (event: KeyboardEvent): void => {
-    const moves: Record<string, readonly [number, number]> = {
-      ArrowUp: [-1, 0],
-      ArrowDown: [1, 0],
-      ArrowLeft: [0, -1],
-      ArrowRight: [0, 1],
-    }
     const move = moves[event.key]
     if (event.key === 'Enter') lab.openCell({ ...place, row: chosen.row, column: chosen.column })
     else if (!move) return
@@ -296,15 +283,7 @@ function BigMap({ lab, info, place, values, most, chosen }: BigMapProps) {
           ))}
         </div>
       )}
-      <i
-        class="outline"
-        style={{
-          top: `${chosen.row * cell}px`,
-          left: `${chosen.column * cell}px`,
-          width: `${cell}px`,
-          height: `${cell}px`,
-        }}
-      />
+      <Outline {...cellAt(chosen.row, chosen.column)} cell={cell} />
     </div>
   )
 }

@@ -132,7 +132,11 @@ function MethodRow({ method, reasons, reason }: MethodRowProps) {
         <p class="micro quiet">{method.definition}</p>
         {reason && reasons && (
           <p class="micro">
-            {method.remark(reason, reasons)} <span class="quiet">± {plain(most)}</span>
+            {method.remark(reason, reasons)}{' '}
+            <span class="quiet">
+              ±{'\u00a0'}
+              {plain(most)}
+            </span>
           </p>
         )}
       </div>
