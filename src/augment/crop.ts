@@ -118,7 +118,7 @@ export function randomCrop({ size, padding = 0, border = 'constant', fill = 0 }:
     'randomCrop',
     options,
     (image, random) => {
-      refuseSmall('randomCrop', image, height, width, padding)
+      refuseSmall('randomCrop', image, { height, width, padding })
       const top = random.integer(image.height + 2 * padding - height + 1) - padding
       const left = random.integer(image.width + 2 * padding - width + 1) - padding
       return crop(image, { top, left, height, width }, { border, fill })
@@ -128,7 +128,11 @@ export function randomCrop({ size, padding = 0, border = 'constant', fill = 0 }:
 }
 
 /** @throws AugmentError when a picture is too small for a crop. */
-export function refuseSmall(name: string, image: Raster, height: number, width: number, padding = 0): void {
+export function refuseSmall(
+  name: string,
+  image: Raster,
+  { height, width, padding = 0 }: { readonly height: number; readonly width: number; readonly padding?: number },
+): void {
   if (image.height + 2 * padding >= height && image.width + 2 * padding >= width) return
   const padded = padding > 0 ? ` with ${padding} pixels of padding` : ''
   throw new AugmentError(

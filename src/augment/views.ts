@@ -44,7 +44,7 @@ export function fiveCrop(size: number | readonly [number, number]): Views {
     mirrors: false,
     resultShape: ([, , channels]) => [height, width, channels],
     view(image, k) {
-      refuseSmall('fiveCrop', image, height, width)
+      refuseSmall('fiveCrop', image, { height, width })
       if (k === 4) return centerCropOf(image, height, width)
       const top = k < 2 ? 0 : image.height - height
       const left = k % 2 === 0 ? 0 : image.width - width

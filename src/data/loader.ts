@@ -7,7 +7,6 @@
  * 30 µs for `set` of a subarray per image, 60 µs for a loop over 32-bit words, 140 µs for a loop over bytes; most of
  * the 30 µs is waiting for memory (12 µs when the images lie in order).
  */
-import type { Augmentation } from '../augment/compose.ts'
 import { raster } from '../augment/raster.ts'
 import {
   type BatchSource,
@@ -18,7 +17,7 @@ import {
   writeLabels,
 } from './batches.ts'
 import type { ImageDataset, Subset } from './dataset.ts'
-import { fitted, placeRaster } from './place.ts'
+import { assemblyOf, type BatchAssembly } from './place.ts'
 
 /**
  * Yields the batches of a subset in memory, epoch by epoch, in any order of asking.
@@ -42,8 +41,7 @@ export class BatchLoader implements BatchSource {
   readonly shape: readonly [number, number, number]
   readonly softLabels: boolean
   readonly #order: EpochOrder
-  readonly #augment: Augmentation | undefined
-  readonly #seed: number
+  readonly #assembly: BatchAssembly
   /** True when images go into batches as they are, without augmentation or a cut. */
   readonly #isPlain: boolean
   #epoch: number | undefined
@@ -54,15 +52,14 @@ export class BatchLoader implements BatchSource {
    * labels wrong.
    */
   constructor(subset: Subset, options: LoaderOptions) {
-    const { augment, seed = 0 } = options
+    const { augment } = options
     this.#order = new EpochOrder(subset, options)
-    this.#augment = augment
-    this.#seed = seed
     this.subset = subset
     this.samples = this.#order.samples
     this.batchSize = options.batchSize
     this.batches = this.#order.batches
     this.shape = batchShape(subset.dataset, options)
+    this.#assembly = assemblyOf(subset.dataset, options)
     this.#isPlain = !augment && String(this.shape) === String(subset.dataset.shape)
     this.softLabels = augment?.softLabels ?? false
   }
@@ -101,30 +98,22 @@ export class BatchLoader implements BatchSource {
     const indices = this.#order.indicesOf(this.#epoch, batch)
     const size = indices.length
     checkDestination(this, size, images, labels)
-    const { dataset, softLabels, shape } = this
+    const { dataset, softLabels } = this
     const bytes = dataset.shape[0] * dataset.shape[1] * dataset.shape[2]
-    const seed = this.#seed
     const epoch = this.#epoch ?? 0
     for (let i = 0; i < size; i++) {
       const index = indices[i]!
       const image = dataset.images.subarray(index * bytes, (index + 1) * bytes)
       if (this.#isPlain) images.set(image, i * bytes)
-      else {
-        const whole = raster(image, dataset.shape)
-        placeRaster(this.#augment?.apply(whole, { seed, epoch, index }) ?? fitted(whole, shape), shape, images, i)
-      }
+      else this.#assembly.place(raster(image, dataset.shape), images, { epoch, index, position: i })
     }
-    const classes = dataset.classes.length
     writeLabels(
       labels,
-      classes,
+      dataset.classes.length,
       indices.map(index => dataset.labels[index]!),
       softLabels,
     )
-    if (softLabels) {
-      const probabilities = labels as Float32Array
-      this.#augment?.mix({ size, shape, images, classes, labels: probabilities }, { seed, epoch, index: batch })
-    }
+    this.#assembly.mix({ images, labels }, { epoch, batch, size })
     return size
   }
 }

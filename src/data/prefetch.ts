@@ -2,7 +2,6 @@
  * Batches that are made ahead: while a step computes, the next batches are read and augmented, into memory that is
  * used again and again, so that an epoch of any length takes the memory of a few batches.
  */
-import type { Augmentation } from '../augment/compose.ts'
 import {
   type BatchSource,
   batchShape,
@@ -13,7 +12,8 @@ import {
 } from './batches.ts'
 import { type ImageCollection, isStored, type StoredImages, type Subset } from './dataset.ts'
 import { DatasetError } from './errors.ts'
-import { type BatchProducer, type BatchSlot, mixSlot, produceBatch, type ReadFailure } from './produce.ts'
+import { assemblyOf, type BatchAssembly } from './place.ts'
+import { type BatchProducer, type BatchSlot, type BatchTask, produceBatch, type ReadFailure } from './produce.ts'
 
 /** Most images in a row that are skipped because they cannot be read. */
 const mostSkipped = 1000
@@ -33,8 +33,7 @@ export class PrefetchLoader implements BatchSource {
   readonly shape: readonly [number, number, number]
   readonly softLabels: boolean
   readonly #order: EpochOrder
-  readonly #augment: Augmentation | undefined
-  readonly #seed: number
+  readonly #assembly: BatchAssembly
   readonly #producer: BatchProducer
   readonly #pending = new Map<string, Pending>()
   readonly #free: BatchSlot[] = []
@@ -43,17 +42,15 @@ export class PrefetchLoader implements BatchSource {
 
   /** @throws DatasetError and LabelSafetyError as `BatchLoader` does. */
   constructor(subset: Subset<ImageCollection>, options: LoaderOptions, producer: BatchProducer) {
-    const { augment, seed = 0 } = options
     this.#order = new EpochOrder(subset, options)
-    this.#augment = augment
-    this.#seed = seed
+    this.#assembly = assemblyOf(subset.dataset, options)
     this.#producer = producer
     this.subset = subset
     this.samples = this.#order.samples
     this.batchSize = options.batchSize
     this.batches = this.#order.batches
     this.shape = batchShape(subset.dataset, options)
-    this.softLabels = augment?.softLabels ?? false
+    this.softLabels = options.augment?.softLabels ?? false
   }
 
   get dataset(): ImageCollection {
@@ -161,23 +158,17 @@ export class PrefetchLoader implements BatchSource {
         softLabels,
       )
     label()
-    const failures = await this.#producer.produce({ epoch, batch, indices, positions, mix: softLabels, slot })
+    const task = { epoch, batch, indices, positions, mix: softLabels, slot }
+    const failures = await this.#producer.produce(task)
     if (failures.length === 0) return
-    for (const failure of failures) await this.#replace(epoch, batch, slot, indices, failure)
+    for (const failure of failures) await this.#replace(task, failure)
     label()
-    if (!softLabels) return
-    const { shape } = this
-    mixSlot({ slot, epoch, batch }, indices.length, this.#augment, { seed: this.#seed, shape, classes })
+    this.#assembly.mix(slot, { epoch, batch, size: indices.length })
   }
 
   /** Puts the next readable image of the epoch's order in the place of one that is not. */
-  async #replace(
-    epoch: number,
-    batch: number,
-    slot: BatchSlot,
-    indices: Int32Array,
-    failure: ReadFailure,
-  ): Promise<void> {
+  async #replace(task: BatchTask, failure: ReadFailure): Promise<void> {
+    const { epoch, batch, indices } = task
     const { dataset } = this
     const stored = isStored(dataset) ? dataset : undefined
     if (stored?.unreadable !== 'skip') throw failure.reason
@@ -188,15 +179,8 @@ export class PrefetchLoader implements BatchSource {
       this.#report(stored, indices[position]!, last.reason)
       const index = order[(batch * this.batchSize + position + tries) % order.length]!
       indices[position] = index
-      const one = Int32Array.of(index)
-      const again = await this.#producer.produce({
-        epoch,
-        batch,
-        indices: one,
-        positions: [position],
-        mix: false,
-        slot,
-      })
+      const one = { ...task, indices: Int32Array.of(index), positions: [position], mix: false }
+      const again = await this.#producer.produce(one)
       if (again.length === 0) return
       last = again[0]!
     }
@@ -212,22 +196,15 @@ export class PrefetchLoader implements BatchSource {
 
 /** Makes batches on this thread: the decoders' own threads read ahead while a step computes. */
 export function inlineProducer(subset: Subset<StoredImages>, options: LoaderOptions): BatchProducer {
-  const { augment, seed = 0 } = options
   const { dataset } = subset
+  const assembly = assemblyOf(dataset, options)
   return {
     depth: 1,
     allocate: (imageBytes, labels, soft) => ({
       images: new Uint8Array(imageBytes),
       labels: soft ? new Float32Array(labels) : new Int32Array(labels),
     }),
-    produce: task =>
-      produceBatch(task, {
-        augment,
-        seed,
-        shape: batchShape(dataset, options),
-        classes: dataset.classes.length,
-        read: ({ indices }, k) => dataset.read(indices[k]!),
-      }),
+    produce: task => produceBatch(task, assembly, ({ indices }, k) => dataset.read(indices[k]!)),
     hold: () => undefined,
     close: async () => undefined,
   }

@@ -67,7 +67,7 @@ export function prepareRaster(
   const picture = withChannels(image, channels as 1 | 3)
   if (shorterSide === undefined) return cover(picture, height, width).pixels
   const scaled = resizeShorterSide(picture, shorterSide)
-  refuseSmall(`${name}: shorterSide ${shorterSide}`, scaled, height, width)
+  refuseSmall(`${name}: shorterSide ${shorterSide}`, scaled, { height, width })
   return centerCropOf(scaled, height, width).pixels
 }
 

@@ -2,10 +2,9 @@
  * Makes a batch step by step: read, augmented and mixed in the background, by this thread or another.
  * The same function runs in all of them, and what it computes depends on (seed, epoch, sample) only.
  */
-import type { Augmentation } from '../augment/compose.ts'
 import type { Raster } from '../augment/raster.ts'
 import { ImageError } from './errors.ts'
-import { fitted, placeRaster } from './place.ts'
+import type { BatchAssembly } from './place.ts'
 
 /** Memory of one batch. */
 export interface BatchSlot {
@@ -47,23 +46,19 @@ export interface BatchProducer {
   close(): Promise<void>
 }
 
-/** Parts that {@link produceBatch} works with. */
-export interface ProduceContext {
-  readonly augment: Augmentation | undefined
-  readonly seed: number
-  readonly shape: readonly [number, number, number]
-  readonly classes: number
-  /** Reads image k of the task. @throws ImageError when it cannot be read. */
-  read(task: BatchTask, k: number): Raster | Promise<Raster>
-}
+/** Reads image `k` of a task. @throws ImageError when it cannot be read. */
+export type ReadPicture = (task: BatchTask, k: number) => Raster | Promise<Raster>
 
 /** Images that are decoded at the same time by one thread: decoders work in threads of their own. */
 const readsAtOnce = 4
 
 /** Makes a batch. @throws what augmentation throws; images that cannot be read are returned. */
-export async function produceBatch(task: BatchTask, context: ProduceContext): Promise<ReadFailure[]> {
-  const { indices, positions, slot, epoch } = task
-  const { augment, seed, shape, classes } = context
+export async function produceBatch(
+  task: BatchTask,
+  assembly: BatchAssembly,
+  read: ReadPicture,
+): Promise<ReadFailure[]> {
+  const { indices, positions, slot, epoch, batch } = task
   const failures: ReadFailure[] = []
   let next = 0
   const readSome = async (): Promise<void> => {
@@ -72,9 +67,7 @@ export async function produceBatch(task: BatchTask, context: ProduceContext): Pr
       const index = indices[k]!
       const position = positions[k]!
       try {
-        const image = await context.read(task, k)
-        const done = augment ? augment.apply(image, { seed, epoch, index }) : fitted(image, shape)
-        placeRaster(done, shape, slot.images, position)
+        assembly.place(await read(task, k), slot.images, { epoch, index, position })
       } catch (error) {
         if (!(error instanceof ImageError)) throw error
         failures.push({ position, reason: error })
@@ -82,17 +75,6 @@ export async function produceBatch(task: BatchTask, context: ProduceContext): Pr
     }
   }
   await Promise.all(Array.from({ length: Math.min(readsAtOnce, indices.length) }, readSome))
-  if (task.mix && failures.length === 0) mixSlot(task, indices.length, augment, { seed, shape, classes })
+  if (task.mix && failures.length === 0) assembly.mix(slot, { epoch, batch, size: indices.length })
   return failures.sort((a, b) => a.position - b.position)
-}
-
-/** Mixes the first images of a slot, as the last step of a batch. */
-export function mixSlot(
-  { slot, epoch, batch }: Pick<BatchTask, 'slot' | 'epoch' | 'batch'>,
-  size: number,
-  augment: Augmentation | undefined,
-  { seed, shape, classes }: Pick<ProduceContext, 'seed' | 'shape' | 'classes'>,
-): void {
-  const labels = slot.labels as Float32Array
-  augment?.mix({ size, shape, images: slot.images, classes, labels }, { seed, epoch, index: batch })
 }

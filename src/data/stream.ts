@@ -7,7 +7,7 @@ import { type Bytes, type Raster, raster } from '../augment/raster.ts'
 import { RandomSequence } from '../random/philox.ts'
 import { type BatchSource, checkDestination, epochLength, sizeOfBatch, writeLabels } from './batches.ts'
 import { DatasetError } from './errors.ts'
-import { fitted, placeRaster } from './place.ts'
+import { BatchAssembly } from './place.ts'
 
 /** One image of a stream. */
 export interface StreamSample {
@@ -73,6 +73,7 @@ class StreamLoader implements BatchSource {
   readonly shape: readonly [number, number, number]
   readonly softLabels: boolean
   readonly #options: StreamOptions
+  readonly #assembly: BatchAssembly
   #epoch = 1
   #next = 0
   #samples: AsyncGenerator<Numbered> | undefined
@@ -80,7 +81,7 @@ class StreamLoader implements BatchSource {
   #ahead: Promise<Numbered[]> | undefined
 
   constructor(options: StreamOptions) {
-    const { name = 'stream', shape, classes, symbols, batchSize, augment, shuffleWindow = 1 } = options
+    const { name = 'stream', shape, classes, symbols, batchSize, augment, seed = 0, shuffleWindow = 1 } = options
     for (const [option, value] of Object.entries({ samples: options.samples, shuffleWindow })) {
       if (Number.isInteger(value) && value >= 1) continue
       throw new DatasetError(`${name}: ${option} (=${value}) must be a whole number of at least 1`)
@@ -94,6 +95,7 @@ class StreamLoader implements BatchSource {
     this.shape = shape
     this.softLabels = augment?.softLabels ?? false
     this.#options = options
+    this.#assembly = new BatchAssembly({ augment, seed, shape, classes: classes.length })
   }
 
   startEpoch(epoch: number, firstBatch = 0): void {
@@ -117,8 +119,7 @@ class StreamLoader implements BatchSource {
     }
     const collected = await (this.#ahead ?? this.#collect(batch))
     this.#next = batch + 1
-    const { augment, seed = 0 } = this.#options
-    const { shape, softLabels } = this
+    const epoch = this.#epoch
     collected.forEach(({ sample, index }, position) => {
       const { image, label } = sample
       if (!Number.isInteger(label) || label < 0 || label >= classes.length) {
@@ -126,16 +127,12 @@ class StreamLoader implements BatchSource {
           `${name}: label ${label} of image ${index} is out of range, expected 0 … ${classes.length - 1}`,
         )
       }
-      const picture = 'pixels' in image ? image : raster(image, shape)
-      const key = { seed, epoch: this.#epoch, index }
-      placeRaster(augment ? augment.apply(picture, key) : fitted(picture, shape), shape, images, position)
+      const picture = 'pixels' in image ? image : raster(image, this.shape)
+      this.#assembly.place(picture, images, { epoch, index, position })
     })
     const given = collected.map(({ sample }) => sample.label)
-    writeLabels(labels, classes.length, given, softLabels)
-    if (softLabels) {
-      const key = { seed, epoch: this.#epoch, index: batch }
-      augment?.mix({ size, shape, images, classes: classes.length, labels: labels as Float32Array }, key)
-    }
+    writeLabels(labels, classes.length, given, this.softLabels)
+    this.#assembly.mix({ images, labels }, { epoch, batch, size })
     this.#ahead = batch + 1 < this.batches ? this.#collect(batch + 1) : undefined
     // The caller that takes the batch learns of a failure; until then it does not count as unhandled.
     this.#ahead?.catch(() => undefined)
