@@ -67,7 +67,7 @@ export function generate(plan: CpuPlan, addresses: Addresses, options: CodeOptio
   const module = new ModuleBuilder(options.shared)
   const kernels = new KernelSet(module, options)
   const bodiesOf = (groups: readonly CpuGroup[]): FunctionBuilder[] =>
-    groups.map(group => emitGroup(module, plan, group, addresses, kernels))
+    groups.map(group => emitGroup(module, { plan, group, addresses }, kernels))
   const bodies = { preparation: bodiesOf(plan.preparation), groups: bodiesOf(plan.groups) }
   emitAlone(module, bodies)
   if (options.shared) emitTogether(module, bodies, plan)
@@ -143,7 +143,7 @@ export function generateCalls(
         const name = `call${calls.length}`
         const f = module.function(['i32', 'i32'], [], name)
         const block = f.local('i32')
-        const pushCall = callEmitter(f, plan, group, addresses, { arena: 0, scratch: 1, block })
+        const pushCall = callEmitter(f, { plan, group, addresses }, { arena: 0, scratch: 1, block })
         f.for(block, { value: 0 }, { value: group.kind === 'blocked' ? plan.blocks : 1 }, () => {
           f.i32(0).i32(call.kernel.units)
           pushCall(step, call, kernel.code)
@@ -194,14 +194,16 @@ class KernelSet {
 
 const areaOf = (tile: TileShape | undefined): number => (tile ? tile.rows * tile.columns : 0)
 
+/** A group of a plan, and where its values are. */
+interface PlacedGroup {
+  readonly plan: CpuPlan
+  readonly group: CpuGroup
+  readonly addresses: Addresses
+}
+
 /** A function `(share, shares, arena, scratch)` that does one share of a group. */
-function emitGroup(
-  module: ModuleBuilder,
-  plan: CpuPlan,
-  group: CpuGroup,
-  addresses: Addresses,
-  kernels: KernelSet,
-): FunctionBuilder {
+function emitGroup(module: ModuleBuilder, placed: PlacedGroup, kernels: KernelSet): FunctionBuilder {
+  const { plan, group } = placed
   // Kernels first: a function's index is fixed when it is added.
   const calls = group.steps.map(step =>
     lower(plan, group, step, kernels.wide).map(call => ({ step, call, kernel: kernels.of(step, call).code })),
@@ -209,10 +211,10 @@ function emitGroup(
   const f = module.function(['i32', 'i32', 'i32', 'i32'], [])
   const [share, shares, arena, scratch] = [0, 1, 2, 3]
   const [from, to, block] = f.localArray('i32', 3)
-  const pushCall = callEmitter(f, plan, group, addresses, { arena, scratch, block })
+  const pushCall = callEmitter(f, placed, { arena, scratch, block })
 
   if (group.kind === 'blocked') {
-    pushShare(f, share, shares, plan.blocks, from, to)
+    pushShare(f, [share, shares], plan.blocks, [from, to])
     f.for(block, from, to, () => {
       for (const { step, call, kernel } of calls.flat()) {
         f.i32(0).i32(call.kernel.units)
@@ -226,7 +228,7 @@ function emitGroup(
     // Few units: the whole step is in one share, the next one in the next.
     f.i32(units).get(shares).times(unitsWorthSplitting).op('i32.ge_s')
     f.if(
-      () => pushShare(f, share, shares, units, from, to),
+      () => pushShare(f, [share, shares], units, [from, to]),
       () => {
         f.i32(0).set(from)
         f.i32(units).i32(0).i32(index).get(shares).op('i32.rem_u').get(share).op('i32.eq', 'select').set(to)
@@ -244,9 +246,7 @@ function emitGroup(
 /** Pushes the addresses of a call's operands and tables, and calls the kernel; its range is on the stack already. */
 function callEmitter(
   f: FunctionBuilder,
-  plan: CpuPlan,
-  group: CpuGroup,
-  addresses: Addresses,
+  { plan, group, addresses }: PlacedGroup,
   { arena, scratch, block }: { arena: Local; scratch: Local; block: Local },
 ): (step: CpuStep, call: KernelCall, target: FunctionBuilder) => void {
   const pushAddress = (step: CpuStep, { tensor, offset }: AddressOf): void => {
@@ -276,7 +276,12 @@ function callEmitter(
 }
 
 /** Sets `from`, `to` to a share of `count`: shares differ by at most one. */
-function pushShare(f: FunctionBuilder, share: Local, shares: Local, count: number, from: Local, to: Local): void {
+function pushShare(
+  f: FunctionBuilder,
+  [share, shares]: readonly [share: Local, shares: Local],
+  count: number,
+  [from, to]: readonly [from: Local, to: Local],
+): void {
   f.get(share).times(count).get(shares).op('i32.div_u').set(from)
   f.get(share).offset(1).times(count).get(shares).op('i32.div_u').set(to)
 }

@@ -1,9 +1,10 @@
 /** What a kernel is: code for one operation on given shapes, called with ranges of its units and addresses. */
+
 import { structuralKey } from '../../graph/structuralKey.ts'
 import type { FunctionBuilder } from './emit/assembler.ts'
+import type { Arithmetic } from './emit/lanes.ts'
 import type { MathLibrary } from './emit/math.ts'
 import type { ModuleBuilder } from './emit/module.ts'
-import type { Arithmetic } from './emit/tile.ts'
 
 /** Everything a kernel's code is emitted with. */
 export interface KernelModule {

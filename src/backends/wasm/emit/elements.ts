@@ -1,45 +1,41 @@
 /** Loading and storing elements of any type at any stride, as f32 lanes: contiguous, repeated or gathered. */
+
 import { bytesPerElement, type DType } from '../../../graph/shape.ts'
 import type { FunctionBuilder, Local } from './assembler.ts'
-import type { Lanes } from './tile.ts'
+import { type Lanes, storeOf } from './lanes.ts'
 
-/** Pushes a number, in all lanes. */
-export function pushConstant(f: FunctionBuilder, lanes: Lanes, value: number): FunctionBuilder {
-  return lanes === 4 ? f.f32x4(value) : f.f32(value)
+/** Where neighboring lanes find their elements: the first at address + offset, the others `stride` bytes apart. */
+export interface ElementPlace {
+  readonly address: Local
+  readonly offset: number
+  readonly stride: number
 }
 
-/** Pushes `lanes` elements at address + offset, `stride` bytes apart, converted to f32. */
-export function pushElements(
-  f: FunctionBuilder,
-  lanes: Lanes,
-  dtype: DType,
-  address: Local,
-  offset: number,
-  stride: number,
-): void {
-  if (lanes === 1) pushScalar(f, dtype, address, offset)
-  else if (stride === 0) pushRepeated(f, dtype, address, offset)
-  else if (stride === bytesPerElement[dtype]) pushContiguous(f, dtype, address, offset)
-  else pushGathered(f, dtype, address, offset, stride)
+/** Pushes `lanes` elements, converted to f32. */
+export function pushElements(f: FunctionBuilder, lanes: Lanes, dtype: DType, place: ElementPlace): void {
+  if (lanes === 1) pushScalar(f, dtype, place)
+  else if (place.stride === 0) pushRepeated(f, dtype, place)
+  else if (place.stride === bytesPerElement[dtype]) pushContiguous(f, dtype, place)
+  else pushGathered(f, dtype, place)
 }
 
-function pushScalar(f: FunctionBuilder, dtype: DType, address: Local, offset: number): void {
+function pushScalar(f: FunctionBuilder, dtype: DType, { address, offset }: ElementPlace): void {
   f.get(address)
   if (dtype === 'f32') f.memory('f32.load', offset)
   else if (dtype === 'i32') f.memory('i32.load', offset).op('f32.convert_i32_s')
   else f.memory('i32.load8_u', offset).op('f32.convert_i32_s')
 }
 
-function pushRepeated(f: FunctionBuilder, dtype: DType, address: Local, offset: number): void {
+function pushRepeated(f: FunctionBuilder, dtype: DType, place: ElementPlace): void {
   if (dtype === 'f32') {
-    f.get(address).memory('v128.load32_splat', offset)
+    f.get(place.address).memory('v128.load32_splat', place.offset)
     return
   }
-  pushScalar(f, dtype, address, offset)
+  pushScalar(f, dtype, place)
   f.op('f32x4.splat')
 }
 
-function pushContiguous(f: FunctionBuilder, dtype: DType, address: Local, offset: number): void {
+function pushContiguous(f: FunctionBuilder, dtype: DType, { address, offset }: ElementPlace): void {
   f.get(address)
   if (dtype === 'f32') f.memory('v128.load', offset)
   else if (dtype === 'i32') f.memory('v128.load', offset).op('f32x4.convert_i32x4_s')
@@ -49,7 +45,7 @@ function pushContiguous(f: FunctionBuilder, dtype: DType, address: Local, offset
   }
 }
 
-function pushGathered(f: FunctionBuilder, dtype: DType, address: Local, offset: number, stride: number): void {
+function pushGathered(f: FunctionBuilder, dtype: DType, { address, offset, stride }: ElementPlace): void {
   if (dtype === 'f32') {
     f.get(address).memory('v128.load32_zero', offset)
     for (let lane = 1; lane < 4; lane++) {
@@ -69,23 +65,25 @@ function pushGathered(f: FunctionBuilder, dtype: DType, address: Local, offset: 
   f.op('f32x4.convert_i32x4_s')
 }
 
-/**
- * Stores the f32 lanes that `pushValue` pushes at address + offset, `stride` bytes apart.
- * @param scratch a local of the value's type, needed to take a vector apart
- */
+/** Where the elements of a vector are stored. */
+export interface StorePlace extends Omit<ElementPlace, 'stride'> {
+  /** 4, side by side, by default. */
+  readonly stride?: number
+  /** A local of the value's type, needed to take a vector apart. */
+  readonly scratch: Local
+}
+
+/** Stores the f32 lanes that `pushValue` pushes. */
 export function storeElements(
   f: FunctionBuilder,
   lanes: Lanes,
-  address: Local,
-  offset: number,
-  stride: number,
-  scratch: Local,
+  { address, offset, stride = 4, scratch }: StorePlace,
   pushValue: () => void,
 ): void {
   if (lanes === 1 || stride === 4) {
     f.get(address)
     pushValue()
-    f.memory(lanes === 1 ? 'f32.store' : 'v128.store', offset)
+    f.memory(storeOf(lanes), offset)
     return
   }
   pushValue()

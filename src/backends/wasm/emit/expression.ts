@@ -5,13 +5,20 @@
  * without an instruction (exp, tanh, …) are calls to the math library, the same code for one lane as for four, so that
  * a value does not depend on whether its neighbours filled a vector.
  */
+
 import { type Expression, expressionKey } from '../../../graph/expression.ts'
 import type { FunctionBuilder, Local } from './assembler.ts'
+import { type Lanes, typeOf } from './lanes.ts'
 import type { MathFunction, MathLibrary } from './math.ts'
-import type { Lanes } from './tile.ts'
 
 /** Pushes the element of input `index` for the current position: v128 for four lanes, f32 for one. */
 export type PushInput = (index: number) => void
+
+/** An emitter for one number, and one for four. */
+export const emittersOf = (f: FunctionBuilder, math: MathLibrary): Record<Lanes, ExpressionEmitter> => ({
+  1: new ExpressionEmitter(f, math, 1),
+  4: new ExpressionEmitter(f, math, 4),
+})
 
 /** Emits expressions into one function; temporary locals are reused between calls. */
 export class ExpressionEmitter {
@@ -39,7 +46,7 @@ export class ExpressionEmitter {
       }
       this.#pushNode(e, emit, pushInput)
       if (shared.counts.get(key)! > 1 && e.kind !== 'constant') {
-        const kept = this.#free.pop() ?? this.#f.local(this.#lanes === 4 ? 'v128' : 'f32')
+        const kept = this.#free.pop() ?? this.#f.local(typeOf(this.#lanes))
         known.set(key, kept)
         this.#f.tee(kept)
       }

@@ -17,18 +17,23 @@ export function byteTable({ table }: Taps, tapBytes: number, positionBytes: numb
   return Int32Array.from(table.flatMap(([tap, position, count]) => [tap * tapBytes, position * positionBytes, count]))
 }
 
+/** Which elements of a source each position of a result sees. Shapes are `[N, C, H, W]`. */
+export interface WindowGeometry {
+  /** Whether windows of the source make the result, or the result is the gradient to what windows made the source of. */
+  readonly direction: 'forward' | 'inputGradient'
+  readonly window: Window2d
+  readonly source: readonly number[]
+  readonly result: readonly number[]
+}
+
 /**
- * Taps along one axis.
- * - `forward`: for each position of the result, the taps inside the input
- * - `inputGradient`: for each position of the input, the taps that lead to a position of the result
+ * Taps along one axis: down (0) or across (1).
+ * - `forward`: for each position of the result, the taps inside the source
+ * - `inputGradient`: for each position of the result, the taps that lead to a position of the source
  */
-export function tapsAlong(
-  direction: 'forward' | 'inputGradient',
-  window: Window2d,
-  axis: 0 | 1,
-  outputs: number,
-  inputs: number,
-): Taps {
+export function tapsAlong({ direction, window, source, result }: WindowGeometry, axis: 0 | 1): Taps {
+  const outputs = result[2 + axis]
+  const inputs = source[2 + axis]
   const kernel = window.kernel[axis]
   const stride = window.stride[axis]
   const dilation = window.dilation[axis]

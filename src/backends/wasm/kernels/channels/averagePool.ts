@@ -2,9 +2,11 @@
  * Average pooling and its gradient on channels-last volumes, where every window divides by the same count. Sums are taken
  * column by column, so that neighbouring windows share them.
  */
+
 import type { Window2d } from '../../../../graph/window.ts'
+import type { WindowGeometry } from '../../../cpu/kernels/shared/taps.ts'
 import type { FunctionBuilder } from '../../emit/assembler.ts'
-import { pushConstant } from '../../emit/elements.ts'
+import { floatsOf, loadOf, pushConstant } from '../../emit/lanes.ts'
 import { type KernelCode, kernelKind } from '../../kernel.ts'
 import { type EpilogueSpec, plainStore } from '../shared/epilogue.ts'
 import { eachRow, positionsThatFit, type RowTiling, rowSteps, rowTileCode } from './rowTiles.ts'
@@ -23,24 +25,21 @@ export function dividesEvenly({ countPadding, padding }: AverageWindow): boolean
 /** Averages. Operand addresses: x, epilogue operands, y. */
 export const channelAveragePoolKernel = kernelKind(
   'channelAveragePool',
-  (window: AverageWindow, x: Volume, y: Volume, epilogue: EpilogueSpec) => shares('forward', window, x, y, epilogue),
+  (window: AverageWindow, x: Volume, y: Volume, epilogue: EpilogueSpec) =>
+    shares({ direction: 'forward', window, source: x, result: y }, epilogue),
 )
 
 /** Gradients spread evenly over their windows. Operand addresses: g, dx. */
 export const channelAveragePoolGradientKernel = kernelKind(
   'channelAveragePoolGradient',
-  (window: AverageWindow, g: Volume, x: Volume) => shares('inputGradient', window, g, x, plainStore),
+  (window: AverageWindow, g: Volume, x: Volume) =>
+    shares({ direction: 'inputGradient', window, source: g, result: x }, plainStore),
 )
 
 /** result = Σ over the taps of source · share */
-function shares(
-  direction: RowTiling['direction'],
-  { kernel, stride, padding, dilation }: AverageWindow,
-  source: Volume,
-  result: Volume,
-  epilogue: EpilogueSpec,
-): KernelCode {
-  const geometry = { direction, window: { kernel, stride, padding, dilation }, source, result }
+function shares(geometry: WindowGeometry, epilogue: EpilogueSpec): KernelCode {
+  const { result } = geometry
+  const { kernel } = geometry.window
   // Live at once: a sum and an element per column.
   const positions = positionsThatFit(geometry, (_, columns) => 2 * columns)
   const tiling: RowTiling = { ...geometry, positions }
@@ -52,21 +51,22 @@ function shares(
   const share = 1 / (kernel[0] * kernel[1])
   return rowTileCode({ tiling, vectors, operands }, (f, target, address) => {
     const yBase = address[operands - 1]
-    const store = new ChannelStore(f, target.math, epilogue, result, address.slice(1, operands - 1))
+    const bases = address.slice(1, operands - 1)
+    const store = new ChannelStore(f, target.math, { epilogue, shape: result, bases })
     const [at, counter, out] = f.localArray('i32', 3)
     const most = positions * kernel[1] * vectors
     const locals = { 1: f.localArray('f32', most), 4: f.localArray('v128', most) }
     return {
       channels: ({ run, lanes, vectors: count, from, out: outBytes, channel, rows }) => {
         const sums = run.columns.map((_, k) => locals[lanes].slice(k * count, (k + 1) * count))
-        const add = (): FunctionBuilder => f.op(lanes === 4 ? 'f32x4.add' : 'f32.add')
+        const add = (): FunctionBuilder => f.op(`${floatsOf(lanes)}.add`)
         f.get(address[0]).plus(from).set(at)
         for (const sum of sums.flat()) pushConstant(f, lanes, 0).set(sum)
-        eachRow(f, rows, counter, [[at, step]], () => {
+        eachRow(f, [counter, rows], [[at, step]], () => {
           run.columns.forEach((column, k) => {
             sums[k].forEach((sum, v) => {
               f.get(sum).get(at)
-              f.memory(lanes === 4 ? 'v128.load' : 'f32.load', column * pixel + v * 16)
+              f.memory(loadOf(lanes), column * pixel + v * 16)
               add().set(sum)
             })
           })
@@ -83,8 +83,7 @@ function shares(
                 f.get(sums[run.columns.indexOf(column)][v])
                 if (k > 0) add()
               })
-              if (lanes === 4) f.f32x4(share).op('f32x4.mul')
-              else f.f32(share).op('f32.mul')
+              pushConstant(f, lanes, share).op(`${floatsOf(lanes)}.mul`)
             })
           }
         })

@@ -37,13 +37,20 @@ const upstreamTransforms: Readonly<Record<number, number>> = { 2: 40, 4: 70 }
 /** Positions of a register tile that a result has at least: smaller ones compute rows for nothing. */
 const tileRows = 4
 
-/** `matrices` products of `rows` positions, each with a matrix of weights of its own, which is read once. */
+/** Products of matrices that a method computes. */
+interface Products {
+  readonly method: PanelSum['method']
+  readonly matrices: number
+  /** Positions of each. */
+  readonly rows: number
+  /** Matrices of weights, as many as products by default; each is read once. */
+  readonly weightMatrices?: number
+}
+
+/** What products of matrices cost. */
 function products(
   { source, result, tile }: Pick<CorrelationSpec, 'source' | 'result' | 'tile'>,
-  method: PanelSum['method'],
-  matrices: number,
-  rows: number,
-  weightMatrices = matrices,
+  { method, matrices, rows, weightMatrices = matrices }: Products,
 ): number {
   const width = panelWidth(result[1], tile)
   const weights = source[1] * Math.ceil(result[1] / width) * width
@@ -60,7 +67,8 @@ export function directCost(spec: CorrelationSpec): number {
   const { kernel, stride } = spec.window
   const [batch, , height, width] = spec.result
   const seen = spec.direction === 'forward' ? 1 : stride[0] * stride[1]
-  return products(spec, 'direct', kernel[0] * kernel[1], (batch * height * width) / seen)
+  const [matrices, rows] = [kernel[0] * kernel[1], (batch * height * width) / seen]
+  return products(spec, { method: 'direct', matrices, rows })
 }
 
 /** By Winograd's algorithm. */
@@ -69,7 +77,8 @@ export function winogradCost(spec: WinogradSpec): number {
   const { input, output } = transforms[positions]
   const vectors = input * Math.ceil(spec.source[1] / 4) + output * Math.ceil(spec.result[1] / 4)
   const ofTile = speedOf(spec.tile) === 'wide' ? vectors / 2 : vectors
-  return products(spec, 'winograd', positions, tiles, weightPositions) + tiles * ofTile
+  const sums = { method: 'winograd', matrices: positions, rows: tiles, weightMatrices: weightPositions } as const
+  return products(spec, sums) + tiles * ofTile
 }
 
 /** Bytes a nanosecond of what is written to memory, or read from it, between two stages. */

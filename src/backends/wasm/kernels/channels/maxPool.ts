@@ -3,10 +3,10 @@
  * neighbouring windows share them. The machine's own maximum is one instruction but forgets NaN, and WebAssembly's is nine:
  * so a running sum of all elements tells whether there may be a NaN, and only then are they taken again with care.
  */
+
 import type { Window2d } from '../../../../graph/window.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
-import { pushConstant } from '../../emit/elements.ts'
-import type { Lanes } from '../../emit/tile.ts'
+import { type Lanes, loadOf, localsOf, pushConstant, storeOf } from '../../emit/lanes.ts'
 import { type KernelModule, kernelKind } from '../../kernel.ts'
 import type { EpilogueSpec } from '../shared/epilogue.ts'
 import { eachRow, positionsThatFit, type RowTile, type RowTiling, rowSteps, rowTileCode } from './rowTiles.ts'
@@ -27,21 +27,22 @@ export const channelMaxPoolKernel = kernelKind('channelMaxPool', (...[window, x,
   const step = rowSteps(tiling).source
   return rowTileCode({ tiling, vectors: 1, operands }, (f, target, address) => {
     const yBase = address[operands - 1]
-    const store = new ChannelStore(f, target.math, epilogue, y, address.slice(1, operands - 1))
+    const bases = address.slice(1, operands - 1)
+    const store = new ChannelStore(f, target.math, { epilogue, shape: y, bases })
     const [at, counter, out] = f.localArray('i32', 3)
-    const localsOf = { 1: poolOf(f, 'f32'), 4: poolOf(f, 'v128') }
+    const pools = { 1: poolOf(f, 'f32'), 4: poolOf(f, 'v128') }
     return {
       channels: ({ run, lanes, from, out: outBytes, channel, rows }) => {
-        const [element, sum, ...rest] = localsOf[lanes](2 + run.columns.length + run.positions.length)
+        const [element, sum, ...rest] = pools[lanes](2 + run.columns.length + run.positions.length)
         const columnMaxima = rest.slice(0, run.columns.length)
         const maxima = rest.slice(run.columns.length)
         const scan = (max: 'f32x4.pmax' | 'f32x4.max' | 'f32.max'): void => {
           f.get(address[0]).plus(from).set(at)
           for (const column of columnMaxima) pushConstant(f, lanes, Number.NEGATIVE_INFINITY).set(column)
-          eachRow(f, rows, counter, [[at, step]], () => {
+          eachRow(f, [counter, rows], [[at, step]], () => {
             run.columns.forEach((column, k) => {
               f.get(at)
-                .memory(lanes === 4 ? 'v128.load' : 'f32.load', column * pixel)
+                .memory(loadOf(lanes), column * pixel)
                 .set(element)
               f.get(columnMaxima[k]).get(element).op(max).set(columnMaxima[k])
               if (max === 'f32x4.pmax') f.get(sum).get(element).op('f32x4.add').set(sum)
@@ -81,7 +82,7 @@ export const channelMaxPoolSwitchesKernel = kernelKind('channelMaxPoolSwitches',
   const tiling: RowTiling = { direction: 'forward', window, source: x, result: y, positions: 1 }
   const operands = 2 + epilogue.operands.length + (values ? 1 : 0)
   return rowTileCode({ tiling, vectors: 4, operands }, (f, target, address) => {
-    const scan = new SwitchScan(f, target, spec, address.slice(0, operands), rowSteps(tiling).source)
+    const scan = new SwitchScan(f, target, spec, { address: address.slice(0, operands), step: rowSteps(tiling).source })
     return { begin: tile => scan.begin(tile), channels: tile => scan.channels(tile) }
   })
 })
@@ -112,13 +113,19 @@ class SwitchScan {
   readonly #floats: Readonly<Record<Lanes, (count: number) => Local[]>>
   readonly #integers: Readonly<Record<Lanes, (count: number) => Local[]>>
 
-  constructor(f: FunctionBuilder, target: KernelModule, spec: SwitchesSpec, address: readonly Local[], step: number) {
+  constructor(
+    f: FunctionBuilder,
+    target: KernelModule,
+    spec: SwitchesSpec,
+    { address, step }: { readonly address: readonly Local[]; readonly step: number },
+  ) {
     const [, , y, , epilogue] = spec
     this.#f = f
     this.#spec = spec
     this.#address = address
     this.#step = step
-    this.#store = new ChannelStore(f, target.math, epilogue, y, address.slice(1, 1 + epilogue.operands.length))
+    const bases = address.slice(1, 1 + epilogue.operands.length)
+    this.#store = new ChannelStore(f, target.math, { epilogue, shape: y, bases })
     this.#at = f.named('i32', 'at', 'counter', 'out', 'first', 'index', 'taken')
     this.#floats = { 1: poolOf(f, 'f32'), 4: poolOf(f, 'v128') }
     this.#integers = { 1: poolOf(f, 'i32'), 4: poolOf(f, 'v128') }
@@ -162,13 +169,13 @@ class SwitchScan {
       pushConstant(f, lanes, Number.NEGATIVE_INFINITY).set(local)
     })
     const moves = [[at, this.#step] as const, [index, this.#step / pixel] as const]
-    eachRow(f, rows, counter, moves, () => {
+    eachRow(f, [counter, rows], moves, () => {
       for (const { column } of run.positions[0]) {
         f.get(index).offset(column)
         splat().set(where)
         best.forEach((_, v) => {
           f.get(at)
-            .memory(lanes === 4 ? 'v128.load' : 'f32.load', column * pixel + v * 16)
+            .memory(loadOf(lanes), column * pixel + v * 16)
             .set(element)
           take(v)
         })
@@ -248,7 +255,7 @@ export const channelMaxPoolGradientKernel = kernelKind(
       const [from, where, counter, first] = f.localArray('i32', 4)
       const own = f.localArray('v128', positions)
       const totals = { 1: f.localArray('f32', positions), 4: f.localArray('v128', positions) }
-      const upstream = { 1: f.local('f32'), 4: f.local('v128') }
+      const upstream = localsOf(f)
       const winner = { 1: f.local('i32'), 4: f.local('v128') }
       const begin: (tile: Pick<RowTile, 'row' | 'position'>) => void = ({ row, position }) => {
         f.get(row).times(x[3]).plus(position).set(first)
@@ -265,10 +272,10 @@ export const channelMaxPoolGradientKernel = kernelKind(
           f.get(address[1]).plus(bytes).set(where)
           for (const sum of sums) pushConstant(f, lanes, 0).set(sum)
           const moves = [[from, step] as const, [where, step] as const]
-          eachRow(f, rows, counter, moves, () => {
+          eachRow(f, [counter, rows], moves, () => {
             for (const column of run.columns) {
               f.get(from)
-                .memory(lanes === 4 ? 'v128.load' : 'f32.load', column * pixel)
+                .memory(loadOf(lanes), column * pixel)
                 .set(g0)
               f.get(where)
                 .memory(lanes === 4 ? 'v128.load' : 'i32.load', column * pixel)
@@ -284,7 +291,7 @@ export const channelMaxPoolGradientKernel = kernelKind(
           })
           sums.forEach((sum, p) => {
             f.get(address[2]).plus(out).get(sum)
-            f.memory(lanes === 4 ? 'v128.store' : 'f32.store', p * pixel)
+            f.memory(storeOf(lanes), p * pixel)
           })
         },
       }

@@ -11,8 +11,7 @@
 
 import type { MomentKind } from '../../../cpu/layouts/convolution.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
-import { pushConstant } from '../../emit/elements.ts'
-import type { Lanes } from '../../emit/tile.ts'
+import { floatsOf, type Lanes, loadOf, localsOf, multiplyAdd, pushConstant, storeOf, typeOf } from '../../emit/lanes.ts'
 import type { KernelModule } from '../../kernel.ts'
 import { LongSum, runTerms, sumRuns } from '../shared/longSums.ts'
 
@@ -83,12 +82,12 @@ class MomentEmitter {
     this.#pixelBytes = pixelBytes
     this.#at = f.named('i32', 'at', 'volumeAt', 'channel')
     this.#registers = { 1: this.#registersOf(1, 1), 4: this.#registersOf(4, together) }
-    this.#positions = { 1: f.local('f32'), 4: f.local('v128') }
+    this.#positions = localsOf(f)
   }
 
   #registersOf(lanes: Lanes, vectors: number): Registers {
     const f = this.#f
-    const type = lanes === 4 ? 'v128' : 'f32'
+    const type = typeOf(lanes)
     const sums = (): LongSum[] => Array.from({ length: vectors }, () => new LongSum(f, lanes))
     return {
       lanes,
@@ -120,14 +119,14 @@ class MomentEmitter {
     if (this.#products) {
       origin.forEach((center, v) => {
         f.get(parameters.center)
-        f.memory(load(lanes), v * 16).set(center)
+        f.memory(loadOf(lanes), v * 16).set(center)
       })
     } else this.#sampleOrigins(lanes, origin)
     for (const sum of [...registers.first, ...registers.second]) sum.clear()
     f.get(parameters.from).set(this.#at.at)
     if (this.#products) f.get(parameters.volume).set(this.#at.volumeAt)
     const sums = [...registers.first.slice(0, vectors), ...registers.second.slice(0, vectors)]
-    sumRuns(f, sums, parameters.count, { length: runTerms }, () => this.#addPosition(registers, vectors))
+    sumRuns(f, sums, { to: parameters.count, length: runTerms }, () => this.#addPosition(registers, vectors))
     for (let v = 0; v < vectors; v++) this.#store(registers, v)
     const { from, firsts, seconds, volume, center } = parameters
     const pointers = this.#products ? [from, firsts, seconds, volume, center] : [from, firsts, seconds]
@@ -137,14 +136,14 @@ class MomentEmitter {
   /** The mean of the values at position ⌊(k + ½) count / samples⌋ for each k. */
   #sampleOrigins(lanes: Lanes, origin: readonly Local[]): void {
     const f = this.#f
-    const type = typeOf(lanes)
+    const type = floatsOf(lanes)
     for (let k = 0; k < samples; k++) {
       f.get(parameters.from).get(parameters.count)
       f.times(2 * k + 1)
       f.over(2 * samples)
       f.times(this.#pixelBytes).op('i32.add').set(this.#at.at)
       origin.forEach((sum, v) => {
-        f.get(this.#at.at).memory(load(lanes), v * 16)
+        f.get(this.#at.at).memory(loadOf(lanes), v * 16)
         if (k > 0) f.get(sum).op(`${type}.add`)
         f.set(sum)
       })
@@ -159,37 +158,28 @@ class MomentEmitter {
   /** Adds the values of one position, and goes to the next. */
   #addPosition({ lanes, origin, first, second, value, away }: Registers, vectors: number): void {
     const f = this.#f
-    const type = typeOf(lanes)
+    const type = floatsOf(lanes)
     const { at, volumeAt } = this.#at
     for (let v = 0; v < vectors; v++) {
       f.get(at)
-        .memory(load(lanes), v * 16)
+        .memory(loadOf(lanes), v * 16)
         .set(value)
-      if (this.#products) f.get(volumeAt).memory(load(lanes), v * 16)
+      if (this.#products) f.get(volumeAt).memory(loadOf(lanes), v * 16)
       else f.get(value)
       f.get(origin[v]).op(`${type}.sub`).set(away)
       const term = this.#products ? value : away
       f.get(first[v].run).get(term).op(`${type}.add`).set(first[v].run)
-      this.#multiplyAdd(lanes, second[v].run, term, away)
+      multiplyAdd(f, { lanes, fused: this.#fused }, second[v].run, [term, away])
     }
     f.increment(at, this.#pixelBytes)
     if (this.#products) f.increment(volumeAt, this.#pixelBytes)
   }
 
-  /** into += a · b */
-  #multiplyAdd(lanes: Lanes, into: Local, a: Local, b: Local): void {
-    const f = this.#f
-    const type = typeOf(lanes)
-    if (lanes === 4 && this.#fused) f.get(a).get(b).get(into).op('f32x4.relaxed_madd')
-    else f.get(into).get(a).get(b).op(`${type}.mul`, `${type}.add`)
-    f.set(into)
-  }
-
   /** Stores the moments of vector `v`: sum and products, or mean and squares. */
   #store({ lanes, origin, first, second, away }: Registers, v: number): void {
     const f = this.#f
-    const type = typeOf(lanes)
-    const store = lanes === 4 ? 'v128.store' : 'f32.store'
+    const type = floatsOf(lanes)
+    const store = storeOf(lanes)
     const positions = this.#positions[lanes]
     f.get(parameters.firsts)
     first[v].push()
@@ -204,6 +194,3 @@ class MomentEmitter {
     f.memory(store, v * 16)
   }
 }
-
-const typeOf = (lanes: Lanes) => (lanes === 4 ? 'f32x4' : 'f32')
-const load = (lanes: Lanes) => (lanes === 4 ? 'v128.load' : 'f32.load')

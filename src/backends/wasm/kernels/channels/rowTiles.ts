@@ -4,18 +4,15 @@
  * when the code is made: every tile has its taps at constant offsets, and tiles at the edges leave out the taps that fall
  * into the padding. Down the image a small table tells which rows of the window lie inside.
  */
+
 import type { Window2d } from '../../../../graph/window.ts'
-import { byteTable, tapsAlong } from '../../../cpu/kernels/shared/taps.ts'
+import { byteTable, tapsAlong, type WindowGeometry } from '../../../cpu/kernels/shared/taps.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
-import type { Lanes } from '../../emit/tile.ts'
+import type { Lanes } from '../../emit/lanes.ts'
 import { type KernelCode, type KernelModule, kernelFunction } from '../../kernel.ts'
 
-/** Which source elements the positions of a result see. Shapes are `[N, C, H, W]` and lie channels last. */
-export interface RowTiling {
-  readonly direction: 'forward' | 'inputGradient'
-  readonly window: Window2d
-  readonly source: readonly number[]
-  readonly result: readonly number[]
+/** A window over volumes that lie channels last, and the tiles of a row. */
+export interface RowTiling extends WindowGeometry {
   /** Positions of a tile; for gradients to the input a multiple of the stride. */
   readonly positions: number
 }
@@ -41,8 +38,9 @@ export interface TileRun {
 }
 
 /** The tiles of a row. */
-export function tileRuns({ direction, window, source, result, positions }: RowTiling): TileRun[] {
-  const { table, tapStep, positionStep } = tapsAlong(direction, window, 1, result[3], source[3])
+export function tileRuns(tiling: RowTiling): TileRun[] {
+  const { direction, window, positions } = tiling
+  const { table, tapStep, positionStep } = tapsAlong(tiling, 1)
   const stride = window.stride[1]
   const advance = direction === 'forward' ? positions * stride : positions / stride
   const runs: (TileRun & { readonly key: string })[] = []
@@ -82,7 +80,7 @@ const mostPositions = 4
  * @param registers vectors that are live in a tile, given its positions and columns
  */
 export function positionsThatFit(
-  tiling: Omit<RowTiling, 'positions'>,
+  tiling: WindowGeometry,
   registers: (positions: number, columns: number) => number,
 ): number {
   const step = tiling.direction === 'forward' ? 1 : tiling.window.stride[1]
@@ -146,11 +144,11 @@ export function rowTileCode(
   body: (f: FunctionBuilder, target: KernelModule, address: readonly Local[]) => RowTileBody,
 ): KernelCode {
   const { tiling, operands } = spec
-  const { direction, window, source, result } = tiling
+  const { source, result } = tiling
   const [, channels, height, width] = result
   const pixel = channels * 4
   const sourceRowBytes = source[3] * pixel
-  const rowTaps = tapsAlong(direction, window, 0, height, source[2])
+  const rowTaps = tapsAlong(tiling, 0)
   const runs = tileRuns(tiling)
   return {
     units: result[0] * height,
@@ -232,8 +230,7 @@ function vectorsOf(all: number, most: number): number {
 /** Visits the rows of a tile's window inside the image; each of `pointers` moves on by its `bytes` from row to row. */
 export function eachRow(
   f: FunctionBuilder,
-  rows: Local,
-  counter: Local,
+  [counter, rows]: readonly [counter: Local, rows: Local],
   pointers: readonly (readonly [pointer: Local, bytes: number])[],
   visit: () => void,
 ): void {
@@ -245,7 +242,7 @@ export function eachRow(
 
 /** Bytes between source rows that neighbouring rows of the window see, and between the rows of their weights. */
 export function rowSteps(tiling: RowTiling): { source: number; taps: number } {
-  const { direction, window, source, result } = tiling
-  const { positionStep, tapStep } = tapsAlong(direction, window, 0, result[2], source[2])
+  const { source } = tiling
+  const { positionStep, tapStep } = tapsAlong(tiling, 0)
   return { source: positionStep * source[3] * source[1] * 4, taps: tapStep }
 }

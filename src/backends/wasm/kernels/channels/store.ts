@@ -2,12 +2,13 @@
  * Storing results that lie channels last: the epilogue's operands are found by what they have in common with the
  * result. Most are one number per channel (bias, scale) or a value in the same places (the other branch of a residual).
  */
+
 import { dimensionsOf, type Operand, stridesAlong } from '../../../cpu/access.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import { pushElements, storeElements } from '../../emit/elements.ts'
-import { ExpressionEmitter } from '../../emit/expression.ts'
+import { type ExpressionEmitter, emittersOf } from '../../emit/expression.ts'
+import { type Lanes, loadOf, localsOf } from '../../emit/lanes.ts'
 import type { MathLibrary } from '../../emit/math.ts'
-import type { Lanes } from '../../emit/tile.ts'
 import type { KernelModule } from '../../kernel.ts'
 import type { EpilogueSpec } from '../shared/epilogue.ts'
 
@@ -21,7 +22,16 @@ interface Source {
   readonly pointer: Local
 }
 
-/** Finishes and stores vectors of neighbouring channels. */
+/** What a {@link ChannelStore} stores. */
+export interface ChannelStoreSpec {
+  readonly epilogue: EpilogueSpec
+  /** Of the result, `[N, C, H, W]`. */
+  readonly shape: readonly number[]
+  /** Addresses of the epilogue's operands. */
+  readonly bases: readonly Local[]
+}
+
+/** Finishes and stores vectors of neighboring channels. */
 export class ChannelStore {
   readonly #f: FunctionBuilder
   readonly #epilogue: EpilogueSpec
@@ -31,14 +41,7 @@ export class ChannelStore {
   readonly #pixel: Local
   readonly #scratch: Record<Lanes, Local>
 
-  /** @param bases addresses of the epilogue's operands */
-  constructor(
-    f: FunctionBuilder,
-    math: MathLibrary,
-    epilogue: EpilogueSpec,
-    shape: readonly number[],
-    bases: readonly Local[],
-  ) {
+  constructor(f: FunctionBuilder, math: MathLibrary, { epilogue, shape, bases }: ChannelStoreSpec) {
     const y: Operand = { shape, dtype: 'f32', block: 0, channelsLast: true }
     const dimensions = dimensionsOf(y)
     const own = stridesAlong(y, dimensions, shape)
@@ -46,8 +49,8 @@ export class ChannelStore {
     this.#epilogue = epilogue
     this.#shape = shape
     this.#pixel = f.local('i32')
-    this.#scratch = { 1: f.local('f32'), 4: f.local('v128') }
-    this.#emitters = { 1: new ExpressionEmitter(f, math, 1), 4: new ExpressionEmitter(f, math, 4) }
+    this.#scratch = localsOf(f)
+    this.#emitters = emittersOf(f, math)
     this.#sources = epilogue.operands.map((operand, k) => {
       const strides = stridesAlong(operand, dimensions, shape)
       const same = strides.every((stride, d) => stride === own[d])
@@ -95,14 +98,15 @@ export class ChannelStore {
     const f = this.#f
     const epilogue = this.#epilogue
     const sources = this.#sources
-    storeElements(f, lanes, out, shift * 4, 4, this.#scratch[lanes], () =>
+    storeElements(f, lanes, { address: out, offset: shift * 4, scratch: this.#scratch[lanes] }, () =>
       this.#emitters[lanes].push(epilogue.expression, index => {
         if (index === 0) {
           push()
           return
         }
         const { operand, strides, pointer } = sources[index - 1]
-        pushElements(f, lanes, operand.dtype, pointer, shift * strides[3], strides[3])
+        const stride = strides[3]
+        pushElements(f, lanes, operand.dtype, { address: pointer, offset: shift * stride, stride })
       }),
     )
   }
@@ -132,16 +136,15 @@ interface FinishedTile {
 /** A function that finishes what a kernel has stored raw: `(…addresses of rows, result, channel, …operands)`. */
 function finishFunction(
   { module, math }: KernelModule,
-  epilogue: EpilogueSpec,
-  shape: readonly number[],
+  { epilogue, shape }: TileStoreSpec,
   { rows, vectors, count }: FinishedTile,
 ): FunctionBuilder {
   const operands = epilogue.operands.length
   const f = module.function(new Array(rows + 2 + operands).fill('i32'), [])
   const [yBase, channel] = [rows, rows + 1]
   const bases = Array.from({ length: operands }, (_, k) => rows + 2 + k)
-  const store = new ChannelStore(f, math, epilogue, shape, bases)
-  const raw = { 1: f.local('f32'), 4: f.local('v128') }
+  const store = new ChannelStore(f, math, { epilogue, shape, bases })
+  const raw = localsOf(f)
   store.atChannels(channel)
   for (let row = 0; row < rows; row++) {
     store.atPosition(row, yBase, channel)
@@ -149,7 +152,7 @@ function finishFunction(
       eachPart(count - v * 4, (lanes, lane) => {
         const shift = v * 4 + lane
         f.get(row)
-          .memory(lanes === 4 ? 'v128.load' : 'f32.load', shift * 4)
+          .memory(loadOf(lanes), shift * 4)
           .set(raw[lanes])
         store.store(lanes, row, shift, () => f.get(raw[lanes]))
       })
@@ -159,14 +162,21 @@ function finishFunction(
 }
 
 /** What a {@link TileStore} stores. */
-export interface TileStoreSpec {
-  readonly epilogue: EpilogueSpec
-  /** Of the result, `[N, C, H, W]`. */
-  readonly shape: readonly number[]
-  /** Addresses of the epilogue's operands. */
-  readonly bases: readonly Local[]
+export interface TileStoreSpec extends ChannelStoreSpec {
   /** Whether V8 is to join the vectors of a tile. */
   readonly joined: boolean
+}
+
+/** Where a tile is stored. */
+interface TilePlace {
+  /** Addresses of its rows. */
+  readonly outs: readonly Local[]
+  /** Channels of each row that are stored. */
+  readonly count: number
+  /** Address of the result. */
+  readonly yBase: Local
+  /** First channel. */
+  readonly channel: Local
 }
 
 /**
@@ -176,21 +186,17 @@ export interface TileStoreSpec {
 export class TileStore {
   readonly #f: FunctionBuilder
   readonly #target: KernelModule
-  readonly #epilogue: EpilogueSpec
-  readonly #shape: readonly number[]
-  readonly #bases: readonly Local[]
+  readonly #spec: TileStoreSpec
   readonly #direct: ChannelStore
   readonly #deferred: boolean
   readonly #finishers = new Map<string, FunctionBuilder>()
 
-  constructor(f: FunctionBuilder, target: KernelModule, { epilogue, shape, bases, joined }: TileStoreSpec) {
+  constructor(f: FunctionBuilder, target: KernelModule, spec: TileStoreSpec) {
     this.#f = f
     this.#target = target
-    this.#epilogue = epilogue
-    this.#shape = shape
-    this.#bases = bases
-    this.#direct = new ChannelStore(f, target.math, epilogue, shape, bases)
-    this.#deferred = joined && epilogue.operands.length > 0
+    this.#spec = spec
+    this.#direct = new ChannelStore(f, target.math, spec)
+    this.#deferred = spec.joined && spec.epilogue.operands.length > 0
   }
 
   /** Finds what belongs to the channels from `channel` on. */
@@ -198,17 +204,10 @@ export class TileStore {
     if (!this.#deferred) this.#direct.atChannels(channel)
   }
 
-  /** Stores row r of the tile at `outs[r]`: the first `count` channels of it. */
-  store(
-    outs: readonly Local[],
-    tile: readonly (readonly Local[])[],
-    count: number,
-    yBase: Local,
-    channel: Local,
-  ): void {
+  /** Stores the rows of a tile. */
+  store(tile: readonly (readonly Local[])[], { outs, count, yBase, channel }: TilePlace): void {
     const f = this.#f
     const direct = this.#direct
-    const bases = this.#bases
     if (!this.#deferred) {
       tile.forEach((vectors, r) => {
         direct.atPosition(outs[r], yBase, channel)
@@ -225,7 +224,7 @@ export class TileStore {
         })
       })
     })
-    for (const address of [...outs.slice(0, tile.length), yBase, channel, ...bases]) f.get(address)
+    for (const address of [...outs.slice(0, tile.length), yBase, channel, ...this.#spec.bases]) f.get(address)
     f.call(this.#finisher({ rows: tile.length, vectors: tile[0].length, count }))
   }
 
@@ -233,7 +232,7 @@ export class TileStore {
     const key = `${tile.rows} ${tile.vectors} ${tile.count}`
     const known = this.#finishers.get(key)
     if (known) return known
-    const made = finishFunction(this.#target, this.#epilogue, this.#shape, tile)
+    const made = finishFunction(this.#target, this.#spec, tile)
     this.#finishers.set(key, made)
     return made
   }

@@ -11,11 +11,13 @@
  * For the input gradient at row h, tap u contributes when h + p − u·d = i·s for an output row i. With g = gcd(s, d)
  * the taps that do lie s/g apart, and i rises by d/g as u falls.
  */
+
 import type { Window2d } from '../../../../graph/window.ts'
-import { dimensionsOf, type Operand } from '../../../cpu/access.ts'
+import type { Operand } from '../../../cpu/access.ts'
 import { byteTable, tapsAlong } from '../../../cpu/kernels/shared/taps.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
-import { type Arithmetic, RegisterTile, rowsThatFit, type TileOperands } from '../../emit/tile.ts'
+import type { Arithmetic } from '../../emit/lanes.ts'
+import { RegisterTile, rowsThatFit, type TileOperands } from '../../emit/tile.ts'
 import { arithmeticFor, type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
 import { EpilogueEmitter, type EpilogueSpec } from '../shared/epilogue.ts'
 
@@ -56,7 +58,7 @@ export const correlateKernel = kernelKind('correlate', (spec: Correlation) => {
 /** What follows from the shapes of a correlation; strides are in bytes. */
 function geometryOf({ direction, window, groups, x, weights, y }: Correlation) {
   const block = y.block || 1
-  const [, outChannels, height, width] = y.shape
+  const [, outChannels] = y.shape
   const [, inChannels, xHeight, xWidth] = x.shape
   const [, weightColumns, kernelHeight, kernelWidth] = weights.shape
   const xPixel = block * 4
@@ -66,12 +68,13 @@ function geometryOf({ direction, window, groups, x, weights, y }: Correlation) {
   const rowsPerGroup = outChannels / groups
   const sumsPerGroup = inChannels / groups
   const forward = direction === 'forward'
+  const seen = { direction, window, source: x.shape, result: y.shape }
   return {
     block,
     kernelHeight,
     kernelWidth,
-    rowTaps: tapsAlong(direction, window, 0, height, xHeight),
-    columnTaps: tapsAlong(direction, window, 1, width, xWidth),
+    rowTaps: tapsAlong(seen, 0),
+    columnTaps: tapsAlong(seen, 1),
     xPixel,
     xRow,
     xPlane: xHeight * xRow,
@@ -113,7 +116,7 @@ class CorrelateEmitter {
     this.#arithmetic = arithmeticFor(geometry.block, target.fused)
     this.#vectors = Math.max(1, geometry.block / 4)
     const extras = address.slice(2, operands - 1)
-    this.#finish = new EpilogueEmitter(f, target.math, epilogue, dimensionsOf(y), y.shape, extras)
+    this.#finish = new EpilogueEmitter(f, target.math, { epilogue, result: y, bases: extras })
     this.#at = f.named('i32', ...locals)
   }
 
@@ -143,7 +146,7 @@ class CorrelateEmitter {
   }
 
   #tile(rows: number): RegisterTile {
-    return new RegisterTile(this.#f, rows, this.#vectors, this.#arithmetic)
+    return new RegisterTile(this.#f, { rows, columns: this.#vectors }, this.#arithmetic)
   }
 
   /** Row i of block n, for the output channels of one tile from `rowInGroup` on. */

@@ -5,8 +5,10 @@
  * added at the end: where V8 joins neighbouring vectors, both grow at once, in one wide register; elsewhere one after the
  * other. So wide vectors do not change the order of the terms, nor the result.
  */
+
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
-import { type Arithmetic, RegisterTile, type StepPlace } from '../../emit/tile.ts'
+import type { Arithmetic } from '../../emit/lanes.ts'
+import { RegisterTile, type StepPlace } from '../../emit/tile.ts'
 
 /** Bytes of workspace that the sums of the largest tile need where vectors are joined. */
 export const termSumsBytes = 512
@@ -44,7 +46,8 @@ export class TermSums {
     const key = `${rows} ${columns}`
     const known = this.#tiles.get(key)
     if (known) return known
-    const tile = new RegisterTile(this.#f, rows, columns, this.#arithmetic, this.#workspace === undefined ? 1 : 2)
+    const depth = this.#workspace === undefined ? 1 : 2
+    const tile = new RegisterTile(this.#f, { rows, columns, depth }, this.#arithmetic)
     this.#tiles.set(key, tile)
     return tile
   }

@@ -7,6 +7,7 @@
  * channels (rows) times several input channels, or, where there are too few of those (the first layer), several
  * neighbouring taps of one row of the kernel. Positions whose tap falls in the padding are left out by tables.
  */
+
 import type { Conv2dAttributes } from '../../../../graph/ops/conv2d.ts'
 import type { Operand } from '../../../cpu/access.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
@@ -84,8 +85,8 @@ function geometryOf(window: Conv2dAttributes, x: Operand, g: Operand, shape: Wei
     xPlane: xHeight * xWidth * bytes,
     gPlane: gHeight * gWidth * bytes,
     /** Positions at which each row, or column, of the kernel lies inside the image. */
-    rows: positions(window, 0, kernelHeight, gHeight, xHeight),
-    columns: positions(window, 1, kernelWidth, gWidth, xWidth),
+    rows: positions(window, 0, { taps: kernelHeight, outputs: gHeight, inputs: xHeight }),
+    columns: positions(window, 1, { taps: kernelWidth, outputs: gWidth, inputs: xWidth }),
   }
 }
 
@@ -294,12 +295,10 @@ function chooseTile(rows: number, columns: number): readonly [number, number] {
 function positions(
   { stride, dilation, padding }: Conv2dAttributes,
   axis: 0 | 1,
-  kernel: number,
-  outputs: number,
-  inputs: number,
+  { taps, outputs, inputs }: { readonly taps: number; readonly outputs: number; readonly inputs: number },
 ): { from: number; to: number }[] {
   const lead = axis === 0 ? padding.top : padding.left
-  return Array.from({ length: kernel }, (_, tap) => {
+  return Array.from({ length: taps }, (_, tap) => {
     const inside = (position: number): boolean => {
       const at = position * stride[axis] + tap * dilation[axis] - lead
       return at >= 0 && at < inputs

@@ -2,6 +2,7 @@
  * Position of the largest element along an axis; the first of equals wins, and a NaN counts as the largest. Lanes are
  * neighboring results.
  */
+
 import type { ArgmaxAttributes } from '../../../../graph/ops/argmax.ts'
 import { bytesPerElement, sizeOf } from '../../../../graph/shape.ts'
 import type { Operand } from '../../../cpu/access.ts'

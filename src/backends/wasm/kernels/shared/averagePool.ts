@@ -1,7 +1,9 @@
 /** Average pooling and the spreading of its gradient. */
+
 import type { Shape } from '../../../../graph/shape.ts'
 import { tapsAlong } from '../../../cpu/kernels/shared/taps.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
+import { floatsOf, loadOf, typeOf } from '../../emit/lanes.ts'
 import { type Kernel, kernelKind } from '../../kernel.ts'
 import {
   type AverageWindow,
@@ -16,7 +18,6 @@ import {
   pitchOf,
   poolCode,
   pushAddress,
-  spatial,
   storeAll,
   type VolumeLayout,
   WindowLoop,
@@ -44,33 +45,33 @@ type AverageSpec = [window: AverageWindow, layout: VolumeLayout, x: Shape, y: Sh
 
 const averageWindows = kernelKind('averagePool', (...[window, layout, x, y, epilogue]: AverageSpec) => {
   const bytes = pitchOf(layout, x) * 4
-  const { tables, rowStep, columnStep } = windowTables('forward', window, spatial(y), spatial(x), bytes)
+  const { tables, rowStep, columnStep } = windowTables({ direction: 'forward', window, source: x, result: y }, bytes)
   const operands = 2 + epilogue.operands.length
   return poolCode({ layout, shape: y, operands, extras: epilogue.operands.length, tables }, frame => {
-    const { f, lanes, vectors, address, plane, i, j } = frame
-    const [rowTable, columnTable] = address.slice(operands)
+    const { f, lanes, vectors, address, plane } = frame
+    const taps = address.slice(operands)
     const finish = frame.finish(epilogue, address.slice(1, operands - 1))
     const loop = new WindowLoop(f)
     const [image, out] = f.localArray('i32', 2)
-    const total = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
+    const total = f.localArray(typeOf(lanes), vectors)
     const share = f.local('f32')
     const xPlane = x[2] * x[3] * bytes
     return {
       start: () => f.address(address[0], [plane, xPlane]).set(image),
       position: () => {
-        loop.begin(rowTable, columnTable, i, j, image)
+        loop.begin(frame, taps, image)
         clear(frame, total)
         loop.each(rowStep, columnStep, () => {
           for (let v = 0; v < vectors; v++) {
             f.get(total[v])
               .get(loop.tap)
-              .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
-            f.op(lanes === 4 ? 'f32x4.add' : 'f32.add').set(total[v])
+              .memory(loadOf(lanes), v * 16)
+            f.op(`${floatsOf(lanes)}.add`).set(total[v])
           }
         })
         pushShare(f, window, loop.rowCount, loop.columnCount)
         f.set(share)
-        pushAddress(f, address[operands - 1], plane, spatial(y), i, j, bytes).set(out)
+        pushAddress(frame, address[operands - 1], y, bytes).set(out)
         finish(out, v => {
           f.get(total[v]).get(share)
           if (lanes === 4) f.op('f32x4.splat', 'f32x4.div')
@@ -110,27 +111,27 @@ type SpreadSpec = [window: AverageWindow, layout: VolumeLayout, g: Shape, x: Sha
 
 const spreadAverages = kernelKind('averagePoolGradient', (...[window, layout, g, x]: SpreadSpec) => {
   const bytes = pitchOf(layout, x) * 4
-  const { tables, rowStep, columnStep } = windowTables('inputGradient', window, spatial(x), spatial(g), bytes)
+  const { tables, rowStep, columnStep } = windowTables(
+    { direction: 'inputGradient', window, source: g, result: x },
+    bytes,
+  )
   // How many elements each window of the forward pass averages over, along each axis.
-  const counts = [0, 1].map(axis => {
-    const along = axis as 0 | 1
-    return Int32Array.from(
-      tapsAlong('forward', window, along, spatial(g)[along], spatial(x)[along]).table.map(t => t[2]),
-    )
-  })
+  const forward = { direction: 'forward', window, source: x, result: g } as const
+  const counts = ([0, 1] as const).map(axis => Int32Array.from(tapsAlong(forward, axis).table.map(t => t[2])))
   return poolCode({ layout, shape: x, operands: 2, tables: [...tables, ...counts] }, frame => {
-    const { f, lanes, vectors, address, plane, i, j } = frame
-    const [rowTable, columnTable, rowCounts, columnCounts] = address.slice(2)
+    const { f, lanes, vectors, address, plane } = frame
+    const taps = address.slice(2, 4)
+    const [rowCounts, columnCounts] = address.slice(4)
     const loop = new WindowLoop(f)
     const [image, out, row, column] = f.localArray('i32', 4)
-    const total = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
+    const total = f.localArray(typeOf(lanes), vectors)
     const share = f.local('f32')
     const gPlane = g[2] * g[3] * bytes
     const pushCount = (table: Local, index: Local): FunctionBuilder => f.address(table, [index, 4]).memory('i32.load')
     return {
       start: () => f.address(address[0], [plane, gPlane]).set(image),
       position: () => {
-        loop.begin(rowTable, columnTable, i, j, image)
+        loop.begin(frame, taps, image)
         clear(frame, total)
         loop.each(rowStep, columnStep, () => {
           if (window.countPadding) f.f32(window.kernel[0] * window.kernel[1])
@@ -145,7 +146,7 @@ const spreadAverages = kernelKind('averagePoolGradient', (...[window, layout, g,
           for (let v = 0; v < vectors; v++) {
             f.get(total[v])
               .get(loop.tap)
-              .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
+              .memory(loadOf(lanes), v * 16)
               .get(share)
             f.op(
               ...(lanes === 4
@@ -155,7 +156,7 @@ const spreadAverages = kernelKind('averagePoolGradient', (...[window, layout, g,
             f.set(total[v])
           }
         })
-        pushAddress(f, address[1], plane, spatial(x), i, j, bytes).set(out)
+        pushAddress(frame, address[1], x, bytes).set(out)
         storeAll(frame, out, total)
       },
     }

@@ -6,7 +6,7 @@ import type { SliceAttributes } from '../../../../graph/ops/slice.ts'
 import { bytesPerElement, type DType, type Shape, sizeOf, stridesOf } from '../../../../graph/shape.ts'
 import { collapse, type Nest } from '../../../cpu/access.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
-import type { Lanes } from '../../emit/tile.ts'
+import { type Lanes, loadOf, pushConstant, storeOf } from '../../emit/lanes.ts'
 import { type Kernel, type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
 import { emitNest, nestKernel, vectorRuns, withUnits } from './map.ts'
 
@@ -25,7 +25,7 @@ const copyBytesAlong = kernelKind('copy', ({ sizes, strides }: Nest) => ({
     const move = ([source, destination]: readonly Local[]): void => {
       f.get(destination).get(source).memory('i32.load8_u').memory('i32.store8')
     }
-    emitNest(f, { sizes, strides }, address, from, to, move, false)
+    emitNest(f, { sizes, strides }, { address, from, to, single: true }, move)
     return f
   },
 }))
@@ -159,14 +159,13 @@ class PadEmitter {
   /** Copies `count` elements from `source` to `target`, and moves both behind them. */
   #copy(count: number): void {
     const { source, target } = this.#at
-    const push: PushElements = (lanes, offset) =>
-      this.#f.get(source).memory(lanes === 4 ? 'v128.load' : 'f32.load', offset)
+    const push: PushElements = (lanes, offset) => this.#f.get(source).memory(loadOf(lanes), offset)
     this.#run(count, [source, target], push)
   }
 
   /** Stores the constant in `count` elements from `target` on, and moves `target` behind them. */
   #fill(count: number): void {
-    const push: PushElements = lanes => (lanes === 4 ? this.#f.f32x4(this.#value) : this.#f.f32(this.#value))
+    const push: PushElements = lanes => pushConstant(this.#f, lanes, this.#value)
     this.#run(count, [this.#at.target], push)
   }
 
@@ -177,7 +176,7 @@ class PadEmitter {
         for (let k = 0; k < group; k++) {
           f.get(this.#at.target)
           push(lanes, k * 16)
-          f.memory(lanes === 4 ? 'v128.store' : 'f32.store', k * 16)
+          f.memory(storeOf(lanes), k * 16)
         }
         for (const pointer of pointers) f.increment(pointer, group * lanes * 4)
       })

@@ -1,13 +1,14 @@
 /**
  * The epilogue: element-wise work on a result while it is still in registers, right before it is stored.
  */
+
 import { type Expression, input } from '../../../../graph/expression.ts'
-import { type Dimension, type Operand, stridesAlong } from '../../../cpu/access.ts'
+import { type Dimension, dimensionsOf, type Operand, stridesAlong } from '../../../cpu/access.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import { pushElements } from '../../emit/elements.ts'
-import { ExpressionEmitter } from '../../emit/expression.ts'
+import { type ExpressionEmitter, emittersOf } from '../../emit/expression.ts'
+import type { Lanes } from '../../emit/lanes.ts'
 import type { MathLibrary } from '../../emit/math.ts'
-import type { Lanes } from '../../emit/tile.ts'
 
 /** What to do with each element of a result: `input(0)` is the element, `input(k)` comes from `operands[k − 1]`. */
 export interface EpilogueSpec {
@@ -17,6 +18,16 @@ export interface EpilogueSpec {
 
 /** Stores the element as it is. */
 export const plainStore: EpilogueSpec = { expression: input(0), operands: [] }
+
+/** A result and the epilogue it is stored with. */
+export interface StoredResult {
+  readonly epilogue: EpilogueSpec
+  readonly result: Operand
+  /** Its physical dimensions, when they are taken in another order; the last is the one along which lanes run. */
+  readonly dimensions?: readonly Dimension[]
+  /** Addresses of the epilogue's operands. */
+  readonly bases: readonly Local[]
+}
 
 /**
  * An epilogue inside one kernel. The kernel tells where it is with one local per dimension of the result; the
@@ -30,24 +41,17 @@ export class EpilogueEmitter {
   readonly #bases: readonly Local[]
   readonly #emitters: Record<Lanes, ExpressionEmitter>
 
-  /**
-   * @param dimensions physical dimensions of the result; the last is the one along which lanes run
-   * @param bases      addresses of the epilogue's operands
-   */
   constructor(
     f: FunctionBuilder,
     math: MathLibrary,
-    spec: EpilogueSpec,
-    dimensions: readonly Dimension[],
-    shape: readonly number[],
-    bases: readonly Local[],
+    { epilogue, result, dimensions = dimensionsOf(result), bases }: StoredResult,
   ) {
     this.#f = f
-    this.#spec = spec
-    this.#strides = spec.operands.map(operand => stridesAlong(operand, dimensions, shape))
+    this.#spec = epilogue
+    this.#strides = epilogue.operands.map(operand => stridesAlong(operand, dimensions, result.shape))
     this.#pointers = f.localArray('i32', bases.length)
     this.#bases = bases
-    this.#emitters = { 1: new ExpressionEmitter(f, math, 1), 4: new ExpressionEmitter(f, math, 4) }
+    this.#emitters = emittersOf(f, math)
   }
 
   /** Computes the operands' addresses for a place: one local or number per dimension. */
@@ -81,7 +85,8 @@ export class EpilogueEmitter {
       const own = strides[index - 1]
       const offset = own.reduce((sum, stride, d) => sum + stride * shift[d], 0)
       const { dtype } = spec.operands[index - 1]
-      pushElements(this.#f, lanes, dtype, this.#pointers[index - 1], offset, own[own.length - 1])
+      const place = { address: this.#pointers[index - 1], offset, stride: own[own.length - 1] }
+      pushElements(this.#f, lanes, dtype, place)
     })
   }
 }

@@ -34,7 +34,7 @@ export const gatherKernel = kernelKind(
           f.get(unit)
           if (outer > 1) f.modulo(count)
           f.set(slot)
-          loadIndex(f, indices, slot, size, index)
+          loadIndex(f, index, [indices, slot], size)
           f.get(x).get(index)
           if (outer > 1) f.get(unit).over(count).times(size).op('i32.add')
           f.times(run).op('i32.add').set(source)
@@ -130,7 +130,7 @@ class ScatterEmitter {
     const { count, size } = this.#sizes
     const { slot, index, source, destination } = this.#at
     this.#f.for(slot, { value: 0 }, { value: count }, () => {
-      loadIndex(this.#f, this.#base.indices, slot, size, index)
+      loadIndex(this.#f, index, [this.#base.indices, slot], size)
       this.#locate(source, this.#base.slices, count, slot)
       this.#locate(destination, this.#base.result, size, index)
       this.#eachColumn(
@@ -175,7 +175,12 @@ class ScatterEmitter {
 const scatterLocals = ['unit', 'start', 'width', 'vectors', 'slot', 'index', 'source', 'destination', 'column'] as const
 
 /** index ← indices[slot]; traps unless 0 ≤ index < size. */
-export function loadIndex(f: FunctionBuilder, indices: Local, slot: Local, size: number, index: Local): void {
+export function loadIndex(
+  f: FunctionBuilder,
+  index: Local,
+  [indices, slot]: readonly [indices: Local, slot: Local],
+  size: number,
+): void {
   f.address(indices, [slot, 4]).memory('i32.load').tee(index)
   f.i32(size).op('i32.ge_u')
   f.if(() => {

@@ -18,7 +18,7 @@ const incrementAlong = kernelKind('increment', ({ by, sizes, strides }: Nest & {
     const step = ([source, destination]: readonly Local[]): void => {
       f.get(destination).get(source).memory('i32.load').offset(by).memory('i32.store')
     }
-    emitNest(f, { sizes, strides }, address, from, to, step, false)
+    emitNest(f, { sizes, strides }, { address, from, to, single: true }, step)
     return f
   },
 }))

@@ -2,8 +2,9 @@
  * Long sums that stay precise: runs of a few terms are added up in single precision, and the runs in double. What a sum loses is
  * then what a run loses, however many terms there are, for a few instructions a run.
  */
+
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
-import type { Lanes } from '../../emit/tile.ts'
+import { type Lanes, typeOf } from '../../emit/lanes.ts'
 
 /** Terms of a run. Adding n numbers of either sign loses about 3e-8 √n of what they come to: here 1e-7, as much as two roundings. */
 export const runTerms = 16
@@ -20,7 +21,7 @@ export class LongSum {
   constructor(f: FunctionBuilder, lanes: Lanes) {
     this.#f = f
     this.#lanes = lanes
-    this.run = f.local(lanes === 1 ? 'f32' : 'v128')
+    this.run = f.local(typeOf(lanes))
     this.#before = lanes === 1 ? f.localArray('f64', 1) : f.localArray('v128', 2)
   }
 
@@ -89,6 +90,14 @@ export class LongSum {
   }
 }
 
+/** The terms of a sum, and how many are added up in one run. */
+export interface SumRange {
+  readonly to: Local | { readonly value: number }
+  readonly length: number
+  /** 1 by default. */
+  readonly step?: number
+}
+
 /**
  * Runs `body`, which adds a term to each sum, for 0, `step`, 2 `step`, … below `to`, and ends the runs of the sums after
  * every `length` of them.
@@ -96,8 +105,7 @@ export class LongSum {
 export function sumRuns(
   f: FunctionBuilder,
   sums: readonly LongSum[],
-  to: Local | { readonly value: number },
-  { length, step = 1 }: { readonly length: number; readonly step?: number },
+  { to, length, step = 1 }: SumRange,
   body: () => void,
 ): void {
   const [first, end, counter] = f.localArray('i32', 3)

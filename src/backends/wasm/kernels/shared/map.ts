@@ -2,13 +2,14 @@
  * Element-wise kernels: one loop nest over the physical dimensions of the result, an expression in the middle.
  * Broadcasting, layout changes, transpositions and slices are all strides of the same nest.
  */
+
 import type { Expression } from '../../../../graph/expression.ts'
 import type { DType } from '../../../../graph/shape.ts'
 import { collapse, dimensionsOf, type Nest, type Operand, stridesAlong } from '../../../cpu/access.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
-import { pushElements, storeElements } from '../../emit/elements.ts'
-import { ExpressionEmitter } from '../../emit/expression.ts'
-import type { Lanes } from '../../emit/tile.ts'
+import { type ElementPlace, pushElements, storeElements } from '../../emit/elements.ts'
+import { emittersOf } from '../../emit/expression.ts'
+import { type Lanes, localsOf } from '../../emit/lanes.ts'
 import { type Kernel, kernelFunction, kernelKind } from '../../kernel.ts'
 
 /** Elements of one unit when the whole result is one contiguous run. */
@@ -56,18 +57,21 @@ const mapAlong = kernelKind('map', ({ expression, dtypes, sizes, strides }: MapS
   operands: strides.length,
   emit(target) {
     const { f, from, to, address } = kernelFunction(target, strides.length)
-    const emitters = { 1: new ExpressionEmitter(f, target.math, 1), 4: new ExpressionEmitter(f, target.math, 4) }
-    const scratch = { 1: f.local('f32'), 4: f.local('v128') }
+    const emitters = emittersOf(f, target.math)
+    const scratch = localsOf(f)
     const row = (pointers: readonly Local[], lanes: Lanes, offsetOf: (operand: number) => number): void => {
       const last = sizes.length - 1
       const out = strides.length - 1
-      storeElements(f, lanes, pointers[out], offsetOf(out), strides[out][last], scratch[lanes], () =>
-        emitters[lanes].push(expression, k =>
-          pushElements(f, lanes, dtypes[k], pointers[k], offsetOf(k), strides[k][last]),
-        ),
+      const placeOf = (k: number): ElementPlace => ({
+        address: pointers[k],
+        offset: offsetOf(k),
+        stride: strides[k][last],
+      })
+      storeElements(f, lanes, { ...placeOf(out), scratch: scratch[lanes] }, () =>
+        emitters[lanes].push(expression, k => pushElements(f, lanes, dtypes[k], placeOf(k))),
       )
     }
-    emitNest(f, { sizes, strides }, address, from, to, row)
+    emitNest(f, { sizes, strides }, { address, from, to }, row)
     return f
   },
 }))
@@ -99,15 +103,23 @@ export function vectorRuns(size: number): VectorRun[] {
   ]
 }
 
+/** The part of a nest that a call works through. */
+interface NestRange {
+  /** Addresses of the operands. */
+  readonly address: readonly Local[]
+  /** Range of the outermost dimension. */
+  readonly from: Local
+  readonly to: Local
+  /** Whether elements are visited one by one, without vectors. */
+  readonly single?: boolean
+}
+
 /** Loops over all but the last dimension with running pointers, and runs vectors (or single elements) along the last. */
 export function emitNest(
   f: FunctionBuilder,
   { sizes, strides }: Nest,
-  base: readonly Local[],
-  from: Local,
-  to: Local,
+  { address, from, to, single = false }: NestRange,
   row: (pointers: readonly Local[], lanes: Lanes, offsetOf: (operand: number) => number) => void,
-  vectors = true,
 ): void {
   const last = sizes.length - 1
   const advance = (pointers: readonly Local[], dimension: number, steps = 1): void => {
@@ -141,7 +153,7 @@ export function emitNest(
     })
     const counter = f.local('i32')
     const size = sizes[last]
-    const runs: VectorRun[] = vectors ? vectorRuns(size) : [[1, 1, size]]
+    const runs: VectorRun[] = single ? [[1, 1, size]] : vectorRuns(size)
     for (const [lanes, group, times] of runs) {
       f.for(counter, { value: 0 }, { value: times }, () => {
         for (let k = 0; k < group; k++) row(pointers, lanes, operand => k * lanes * strides[operand][last])
@@ -149,5 +161,5 @@ export function emitNest(
       })
     }
   }
-  level(0, base)
+  level(0, address)
 }

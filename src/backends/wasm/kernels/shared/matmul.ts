@@ -6,11 +6,13 @@
  * - plain rows: lanes along the columns when B's rows are contiguous; along the terms when both operands' are, as in a
  *   linear layer applied to rows
  */
+
 import type { MatmulAttributes } from '../../../../graph/ops/matmul.ts'
-import { dimensionsOf, type Operand } from '../../../cpu/access.ts'
+import type { Operand } from '../../../cpu/access.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import { storeElements } from '../../emit/elements.ts'
-import { type Arithmetic, type Lanes, RegisterTile, rowsThatFit } from '../../emit/tile.ts'
+import { type Arithmetic, type Lanes, localsOf } from '../../emit/lanes.ts'
+import { RegisterTile, rowsThatFit } from '../../emit/tile.ts'
 import { arithmeticFor, type Kernel, type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
 import { TermSums } from '../samples/termSums.ts'
 import { EpilogueEmitter, type EpilogueSpec } from './epilogue.ts'
@@ -61,6 +63,7 @@ class Frame {
   readonly result: Local
   readonly workspace: Local | undefined
   readonly finish: EpilogueEmitter
+  readonly #output: Operand
   readonly #tiles = new Map<string, RegisterTile>()
 
   constructor(target: KernelModule, product: Product) {
@@ -74,28 +77,34 @@ class Frame {
     this.result = address[address.length - 1]
     const operands = address.slice(2, 2 + epilogue.operands.length)
     this.workspace = needsWorkspace(product) ? address[2 + operands.length] : undefined
-    this.finish = new EpilogueEmitter(f, target.math, epilogue, dimensionsOf(output), output.shape, operands)
+    this.finish = new EpilogueEmitter(f, target.math, { epilogue, result: output, bases: operands })
+    this.#output = output
   }
 
   /** The register tile of a size, made once. */
   tile(rows: number, columns: number, arithmetic: Arithmetic): RegisterTile {
     const key = `${rows} ${columns} ${arithmetic.lanes}`
-    const tile = this.#tiles.get(key) ?? new RegisterTile(this.f, rows, columns, arithmetic)
+    const tile = this.#tiles.get(key) ?? new RegisterTile(this.f, { rows, columns }, arithmetic)
     this.#tiles.set(key, tile)
     tile.clear()
     return tile
   }
 
   /** local ← base + index · stride + offset. */
-  locate(local: Local, base: Local, index: Local, stride: number, offset = 0): void {
-    this.f.address(base, [index, stride])
+  locate(local: Local, base: Local, along: readonly [index: Local, stride: number], offset = 0): void {
+    this.f.address(base, along)
     if (offset !== 0) this.f.offset(offset)
     this.f.set(local)
   }
 
-  /** local ← result + (row · columns + column) · bytes. */
-  locateResult(local: Local, row: Local, columns: number, column: Local, bytes: number): void {
-    this.f.get(row).times(columns).plus(column).times(bytes)
+  /** local ← address of the result in row (or block of samples) and column. */
+  locateResult(local: Local, row: Local, column: Local): void {
+    const { shape, block } = this.#output
+    this.f
+      .get(row)
+      .times(shape[1])
+      .plus(column)
+      .times((block || 1) * 4)
     this.f.plus(this.result).set(local)
   }
 
@@ -138,12 +147,12 @@ const overSamples: Form = product => {
       const [unit, n, row, xAddress, wAddress, count, out] = f.localArray('i32', 7)
       const emitTile = (rows: number): void => {
         const tile = frame.tile(rows, vectors, arithmetic)
-        frame.locate(xAddress, frame.a, n, inner * bytes)
-        frame.locate(wAddress, frame.b, row, rowStride)
+        frame.locate(xAddress, frame.a, [n, inner * bytes])
+        frame.locate(wAddress, frame.b, [row, rowStride])
         f.i32(inner).set(count)
         const operands = tile.splats({ rowAddress: wAddress, rowBytes: rowStride, columnAddress: xAddress })
         tile.steps(operands, { count, rowAdvance: transposeB ? 4 : columns * 4, columnAdvance: bytes })
-        frame.locateResult(out, n, columns, row, bytes)
+        frame.locateResult(out, n, row)
         finish.locate([n, row, { value: 0 }])
         tile.store(
           (r, v) => finish.push(arithmetic.lanes, [0, r, v * 4], () => f.get(tile.accumulators[r][v])),
@@ -190,8 +199,8 @@ const sumOverSamples: Form = product => {
           columnOffsets: range(width, bytes),
         } as const
         sums.sum(tile, () => {
-          frame.locate(aAddress, frame.a, row, bytes)
-          frame.locate(bAddress, frame.b, column, bytes)
+          frame.locate(aAddress, frame.a, [row, bytes])
+          frame.locate(bAddress, frame.b, [column, bytes])
           f.get(aAddress)
           sums.pushPart().set(aAddress).get(bAddress)
           sums.pushPart().set(bAddress)
@@ -204,13 +213,14 @@ const sumOverSamples: Form = product => {
             place: sums.place,
           })
         })
-        frame.locateResult(out, row, columns, column, 4)
+        frame.locateResult(out, row, column)
         finish.locate([row, column])
         for (let r = 0; r < height; r++) {
           for (let c = 0; c < width; c++) {
             tile.pushLaneSum(r, c)
             f.set(sum)
-            storeElements(f, 1, out, (r * columns + c) * 4, 4, sum, () => finish.push(1, [r, c], () => f.get(sum)))
+            const place = { address: out, offset: (r * columns + c) * 4, scratch: sum }
+            storeElements(f, 1, place, () => finish.push(1, [r, c], () => f.get(sum)))
           }
         }
       }
@@ -251,8 +261,8 @@ const overTerms: Form = product => {
       const sum = f.local('f32')
       const emitTile = (height: number, across: number): void => {
         const tile = frame.tile(height, across, { lanes: 4, fused: target.fused })
-        frame.locate(aAddress, frame.a, row, inner * 4)
-        frame.locate(bAddress, frame.b, column, inner * 4)
+        frame.locate(aAddress, frame.a, [row, inner * 4])
+        frame.locate(bAddress, frame.b, [column, inner * 4])
         f.i32(whole / 4).set(count)
         const operands = {
           rowAddress: aAddress,
@@ -262,9 +272,9 @@ const overTerms: Form = product => {
           columnOffsets: range(across, inner * 4),
         } as const
         tile.steps(operands, { count, rowAdvance: 16, columnAdvance: 16 })
-        frame.locate(aAddress, frame.a, row, inner * 4, whole * 4)
-        frame.locate(bAddress, frame.b, column, inner * 4, whole * 4)
-        frame.locateResult(out, row, columns, column, 4)
+        frame.locate(aAddress, frame.a, [row, inner * 4], whole * 4)
+        frame.locate(bAddress, frame.b, [column, inner * 4], whole * 4)
+        frame.locateResult(out, row, column)
         finish.locate([row, column])
         for (let r = 0; r < height; r++) {
           for (let c = 0; c < across; c++) {
@@ -276,7 +286,8 @@ const overTerms: Form = product => {
                 .op('f32.mul', 'f32.add')
             }
             f.set(sum)
-            storeElements(f, 1, out, (r * columns + c) * 4, 4, sum, () => finish.push(1, [r, c], () => f.get(sum)))
+            const place = { address: out, offset: (r * columns + c) * 4, scratch: sum }
+            storeElements(f, 1, place, () => finish.push(1, [r, c], () => f.get(sum)))
           }
         }
       }
@@ -310,11 +321,11 @@ const overRows: Form = product => {
       const frame = new Frame(target, product)
       const { f, finish } = frame
       const [unit, row, column, aAddress, bAddress, count, out] = f.localArray('i32', 7)
-      const scratch = { 1: f.local('f32'), 4: f.local('v128') }
+      const scratch = localsOf(f)
       const emitTile = (height: number, width: number, lanes: Lanes): void => {
         const tile = frame.tile(height, width, { lanes, fused: target.fused })
-        frame.locate(aAddress, frame.a, row, rowStride)
-        frame.locate(bAddress, frame.b, column, transposeB ? inner * 4 : 4)
+        frame.locate(aAddress, frame.a, [row, rowStride])
+        frame.locate(bAddress, frame.b, [column, transposeB ? inner * 4 : 4])
         f.i32(inner).set(count)
         const operands = {
           rowAddress: aAddress,
@@ -328,11 +339,12 @@ const overRows: Form = product => {
           rowAdvance: transposeA ? rows * 4 : 4,
           columnAdvance: transposeB ? 4 : columns * 4,
         })
-        frame.locateResult(out, row, columns, column, 4)
+        frame.locateResult(out, row, column)
         finish.locate([row, column])
         for (let r = 0; r < height; r++) {
           for (let c = 0; c < width; c++) {
-            storeElements(f, lanes, out, (r * columns + c * lanes) * 4, 4, scratch[lanes], () =>
+            const offset = (r * columns + c * lanes) * 4
+            storeElements(f, lanes, { address: out, offset, scratch: scratch[lanes] }, () =>
               finish.push(lanes, [r, c * lanes], () => f.get(tile.accumulators[r][c])),
             )
           }

@@ -1,7 +1,9 @@
 /** Maximum pooling, its switches, and the routing of gradients through them. */
+
 import type { Shape } from '../../../../graph/shape.ts'
 import type { Window2d } from '../../../../graph/window.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
+import { loadOf, typeOf } from '../../emit/lanes.ts'
 import { type Kernel, kernelKind } from '../../kernel.ts'
 import {
   channelMaxPoolGradientKernel,
@@ -17,7 +19,6 @@ import {
   pitchOf,
   poolCode,
   pushAddress,
-  spatial,
   storeAll,
   type VolumeLayout,
   WindowLoop,
@@ -66,7 +67,7 @@ type ScanSpec = [window: Window2d, layout: VolumeLayout, x: Shape, y: Shape, wan
 const scanWindows = kernelKind('maxPool', (...spec: ScanSpec) => {
   const [window, layout, x, y, wants, epilogue] = spec
   const bytes = pitchOf(layout, x) * 4
-  const { tables, ...steps } = windowTables('forward', window, spatial(y), spatial(x), bytes)
+  const { tables, ...steps } = windowTables({ direction: 'forward', window, source: x, result: y }, bytes)
   const operands = 1 + epilogue.operands.length + (wants.values ? 1 : 0) + (wants.switches ? 1 : 0)
   return poolCode({ layout, shape: y, operands, extras: epilogue.operands.length, tables }, frame => {
     const scan = new WindowScan(frame, spec, operands, steps)
@@ -98,7 +99,7 @@ class WindowScan {
     const { f, lanes, vectors, address } = frame
     const [, layout, x, , wants, epilogue] = spec
     const extras = address.slice(1, 1 + epilogue.operands.length)
-    const type = lanes === 4 ? 'v128' : 'f32'
+    const type = typeOf(lanes)
     this.#frame = frame
     this.#spec = spec
     this.#bytes = pitchOf(layout, x) * 4
@@ -148,7 +149,7 @@ class WindowScan {
     for (let v = 0; v < vectors; v++) {
       const best = this.#best[v]
       f.get(loop.tap)
-        .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
+        .memory(loadOf(lanes), v * 16)
         .set(best)
       if (spoiled.length > 0) f.get(best).get(best).op('f32x4.ne').set(spoiled[v])
     }
@@ -161,12 +162,10 @@ class WindowScan {
 
   /** The taps that lie inside the image. */
   #scanInside(): void {
-    const { i, j } = this.#frame
     const { rowStep, columnStep } = this.#steps
     const { image } = this.#at
-    const [rowTable, columnTable] = this.#tables
     const loop = this.#loop
-    loop.begin(rowTable, columnTable, i, j, image)
+    loop.begin(this.#frame, this.#tables, image)
     clear(this.#frame, this.#best, Number.NEGATIVE_INFINITY)
     clear(this.#frame, this.#spoiled)
     if (this.#wants.switches) {
@@ -194,7 +193,7 @@ class WindowScan {
     const { f, lanes, vectors } = this.#frame
     for (let v = 0; v < vectors; v++) {
       f.get(this.#loop.tap)
-        .memory(lanes === 4 ? 'v128.load' : 'f32.load', shift * this.#bytes + v * 16)
+        .memory(loadOf(lanes), shift * this.#bytes + v * 16)
         .set(this.#element)
       if (!this.#wants.switches) this.#takeLarger(v)
       else if (lanes === 4) this.#takeLargerAndWhere(v, shift)
@@ -259,8 +258,7 @@ class WindowScan {
 
   /** Pushes the address of the position in a result. */
   #pushResult(base: Local): FunctionBuilder {
-    const { f, plane, i, j } = this.#frame
-    return pushAddress(f, base, plane, spatial(this.#spec[3]), i, j, this.#bytes)
+    return pushAddress(this.#frame, base, this.#spec[3], this.#bytes)
   }
 }
 
@@ -284,18 +282,19 @@ function windowsTile({ kernel, stride, dilation, padding }: Window2d, g: Shape, 
 /** Windows that tile the image: each writes its own elements, the gradient at the switch and 0 elsewhere. */
 const spreadKernel = kernelKind('maxPoolSpread', (window: Window2d, layout: VolumeLayout, g: Shape, x: Shape) => {
   const bytes = pitchOf(layout, x) * 4
-  return poolCode({ layout, shape: g, operands: 3, tables: [] }, ({ f, lanes, vectors, address, plane, i, j }) => {
+  return poolCode({ layout, shape: g, operands: 3, tables: [] }, frame => {
+    const { f, lanes, vectors, address, plane, i, j } = frame
     const [from, target, first] = f.localArray('i32', 3)
-    const upstream = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
+    const upstream = f.localArray(typeOf(lanes), vectors)
     const where = f.localArray(lanes === 4 ? 'v128' : 'i32', vectors)
     return {
       position: () => {
         f.i32(0).set(from)
-        pushAddress(f, from, plane, spatial(g), i, j, bytes).set(from)
+        pushAddress(frame, from, g, bytes).set(from)
         for (let v = 0; v < vectors; v++) {
           f.get(address[0])
             .plus(from)
-            .memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
+            .memory(loadOf(lanes), v * 16)
             .set(upstream[v])
           f.get(address[1])
             .plus(from)
@@ -328,19 +327,22 @@ const spreadKernel = kernelKind('maxPoolSpread', (window: Window2d, layout: Volu
 /** Any windows: each element looks at the windows that see it. */
 const gatherKernel = kernelKind('maxPoolGradient', (window: Window2d, layout: VolumeLayout, g: Shape, x: Shape) => {
   const bytes = pitchOf(layout, x) * 4
-  const { tables, rowStep, columnStep } = windowTables('inputGradient', window, spatial(x), spatial(g), bytes)
+  const { tables, rowStep, columnStep } = windowTables(
+    { direction: 'inputGradient', window, source: g, result: x },
+    bytes,
+  )
   return poolCode({ layout, shape: x, operands: 3, tables }, frame => {
     const { f, lanes, vectors, address, plane, i, j } = frame
-    const [rowTable, columnTable] = address.slice(3)
+    const taps = address.slice(3)
     const loop = new WindowLoop(f)
     const [image, out, own, toSwitches] = f.localArray('i32', 4)
-    const total = f.localArray(lanes === 4 ? 'v128' : 'f32', vectors)
+    const total = f.localArray(typeOf(lanes), vectors)
     const gPlane = g[2] * g[3] * bytes
     const visit = (): void => {
       f.get(loop.tap).plus(toSwitches).set(loop.index)
       for (let v = 0; v < vectors; v++) {
         f.get(total[v])
-        f.get(loop.tap).memory(lanes === 4 ? 'v128.load' : 'f32.load', v * 16)
+        f.get(loop.tap).memory(loadOf(lanes), v * 16)
         if (lanes === 4) {
           f.get(loop.index)
             .memory('v128.load', v * 16)
@@ -362,11 +364,11 @@ const gatherKernel = kernelKind('maxPoolGradient', (window: Window2d, layout: Vo
         f.get(address[1]).get(address[0]).op('i32.sub').set(toSwitches)
       },
       position: () => {
-        loop.begin(rowTable, columnTable, i, j, image)
+        loop.begin(frame, taps, image)
         clear(frame, total)
         f.get(i).times(x[3]).plus(j).set(own)
         loop.each(rowStep, columnStep, visit)
-        pushAddress(f, address[2], plane, spatial(x), i, j, bytes).set(out)
+        pushAddress(frame, address[2], x, bytes).set(out)
         storeAll(frame, out, total)
       },
     }
@@ -377,18 +379,18 @@ const gatherKernel = kernelKind('maxPoolGradient', (window: Window2d, layout: Vo
 export const maxPoolRouteKernel = kernelKind('maxPoolRoute', (layout: VolumeLayout, x: Shape, y: Shape) => {
   const bytes = pitchOf(layout, x) * 4
   return poolCode({ layout, shape: y, operands: 3, tables: [], onePass: true }, frame => {
-    const { f, address, plane, i, j } = frame
+    const { f, address, plane } = frame
     const [at, sample, source] = f.localArray('i32', 3)
     const xPlane = x[2] * x[3] * bytes
     return {
       position: () => {
         f.for(sample, { value: 0 }, { value: pitchOf(layout, x) }, () => {
           f.i32(0).set(at)
-          pushAddress(f, address[1], plane, spatial(y), i, j, bytes)
+          pushAddress(frame, address[1], y, bytes)
           f.plus(sample, 4).memory('i32.load').times(bytes)
           f.plus(plane, xPlane).plus(sample, 4)
           f.plus(address[0]).set(source)
-          pushAddress(f, address[2], plane, spatial(y), i, j, bytes)
+          pushAddress(frame, address[2], y, bytes)
           f.plus(sample, 4).get(source).memory('f32.load').memory('f32.store')
         })
       },

@@ -28,7 +28,7 @@ export const oneHotKernel = kernelKind('oneHot', (output: Operand) => {
       const [unit, index, row, pointer, k] = f.localArray('i32', 5)
       const [indices, result] = address
       f.for(unit, from, to, () => {
-        loadIndex(f, indices, unit, classes, index)
+        loadIndex(f, index, [indices, unit], classes)
         f.get(result)
         if (block === 0) f.plus(unit, classes * 4)
         else {

@@ -4,13 +4,12 @@
  * of pixels, of `pitch` neighbouring elements each, which are worked through in passes of a few vectors. One unit is one
  * row of one plane.
  */
+
 import type { Shape } from '../../../../graph/shape.ts'
-import type { Window2d } from '../../../../graph/window.ts'
-import { dimensionsOf } from '../../../cpu/access.ts'
-import { byteTable, tapsAlong } from '../../../cpu/kernels/shared/taps.ts'
+import { byteTable, tapsAlong, type WindowGeometry } from '../../../cpu/kernels/shared/taps.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import { storeElements } from '../../emit/elements.ts'
-import type { Lanes } from '../../emit/tile.ts'
+import { type Lanes, pushConstant, storeOf, typeOf } from '../../emit/lanes.ts'
 import { type KernelCode, type KernelModule, kernelFunction } from '../../kernel.ts'
 import { EpilogueEmitter, type EpilogueSpec } from './epilogue.ts'
 
@@ -78,7 +77,7 @@ export function poolCode(
       // Volumes move on from pass to pass; the epilogue finds its operands by the element, and tables stay.
       const moves = (k: number): boolean => passes > 1 && k < spec.operands && (k === 0 || k > extras)
       const address = given.map((base, k) => (moves(k) ? f.local('i32') : base))
-      const finish = finisher(f, target.math, spec, lanes, vectors, { plane, i, j, element })
+      const finish = finisher(target.math, spec, { f, lanes, vectors, plane, i, j, element })
       const { start, position } = body({ f, lanes, vectors, address, plane, i, j, finish })
       f.for(unit, from, to, () => {
         f.get(unit).over(height).set(plane).get(unit).modulo(height).set(i)
@@ -111,28 +110,22 @@ export function poolCode(
 }
 
 /** Where a kernel is, in locals. */
-interface Place {
-  readonly plane: Local
-  readonly i: Local
-  readonly j: Local
+interface Place extends Omit<PoolFrame, 'address' | 'finish'> {
   /** First element of the pass within the pixel. */
   readonly element: Local
 }
 
 function finisher(
-  f: FunctionBuilder,
   math: KernelModule['math'],
   { layout, shape }: PoolSpec,
-  lanes: Lanes,
-  vectors: number,
-  { plane, i, j, element }: Place,
+  { f, lanes, vectors, plane, i, j, element }: Place,
 ): PoolFrame['finish'] {
   return (epilogue, operands) => {
     const { channelsLast } = layout
     const volume = { shape, dtype: 'f32', block: channelsLast ? 0 : layout.block, channelsLast } as const
-    const emitter = new EpilogueEmitter(f, math, epilogue, dimensionsOf(volume), shape, operands)
+    const emitter = new EpilogueEmitter(f, math, { epilogue, result: volume, bases: operands })
     const [n, c] = f.localArray('i32', 2)
-    const scratch = f.local(lanes === 4 ? 'v128' : 'f32')
+    const scratch = f.local(typeOf(lanes))
     return (out, push) => {
       if (layout.channelsLast) emitter.locate([plane, i, j, element])
       else {
@@ -141,32 +134,28 @@ function finisher(
       }
       for (let v = 0; v < vectors; v++) {
         const shift = layout.channelsLast ? [0, 0, 0, v * lanes] : [0, 0, 0, 0, v * lanes]
-        storeElements(f, lanes, out, v * 16, 4, scratch, () => emitter.push(lanes, shift, () => push(v)))
+        const place = { address: out, offset: v * 16, scratch }
+        storeElements(f, lanes, place, () => emitter.push(lanes, shift, () => push(v)))
       }
     }
   }
 }
 
-/** Pushes base + ((plane · height + row) · width + column) · bytes. */
+/** Pushes the address of position (i, j) in a volume: base + ((plane · height + i) · width + j) · bytes. */
 export function pushAddress(
-  f: FunctionBuilder,
+  { f, plane, i, j }: Pick<PoolFrame, 'f' | 'plane' | 'i' | 'j'>,
   base: Local,
-  plane: Local,
-  [height, width]: readonly [number, number],
-  row: Local,
-  column: Local,
+  [, , height, width]: Shape,
   bytes: number,
 ): FunctionBuilder {
-  f.get(plane).times(height).plus(row).times(width).plus(column)
+  f.get(plane).times(height).plus(i).times(width).plus(j)
   return f.times(bytes).plus(base)
 }
 
 /** Sets accumulators to a number, 0 by default. */
 export function clear({ f, lanes }: Pick<PoolFrame, 'f' | 'lanes'>, accumulators: readonly Local[], value = 0): void {
   for (const local of accumulators) {
-    if (lanes === 4) f.f32x4(value)
-    else f.f32(value)
-    f.set(local)
+    pushConstant(f, lanes, value).set(local)
   }
 }
 
@@ -179,23 +168,7 @@ export function storeAll(
   accumulators.forEach((local, v) => {
     f.get(out)
       .get(local)
-      .memory(lanes === 4 ? 'v128.store' : 'f32.store', v * 16)
-  })
-}
-
-/** Loads the three numbers of a tap table's row into locals. */
-function loadTaps(
-  f: FunctionBuilder,
-  table: Local,
-  index: Local,
-  into: readonly [Local, Local, Local],
-  scratch: Local,
-): void {
-  f.address(table, [index, 12]).set(scratch)
-  into.forEach((local, k) => {
-    f.get(scratch)
-      .memory('i32.load', k * 4)
-      .set(local)
+      .memory(storeOf(lanes), v * 16)
   })
 }
 
@@ -218,13 +191,21 @@ export class WindowLoop {
     this.#locals = locals
   }
 
-  /** Reads the tables for (row, column) and sets the address of the first tap in the plane at `plane`. */
-  begin(rowTable: Local, columnTable: Local, row: Local, column: Local, plane: Local): void {
+  /** Reads the tables for position (i, j) and sets the address of the first tap in the plane at `plane`. */
+  begin({ i, j }: Pick<PoolFrame, 'i' | 'j'>, [rowTable, columnTable]: readonly Local[], plane: Local): void {
     const f = this.#f
     const { rowCount, columnCount } = this
     const [unused, rowAt, columnAt, scratch, first] = this.#locals
-    loadTaps(f, rowTable, row, [unused, rowAt, rowCount], scratch)
-    loadTaps(f, columnTable, column, [unused, columnAt, columnCount], scratch)
+    const load = (table: Local, index: Local, numbers: readonly Local[]): void => {
+      f.address(table, [index, 12]).set(scratch)
+      numbers.forEach((local, k) => {
+        f.get(scratch)
+          .memory('i32.load', k * 4)
+          .set(local)
+      })
+    }
+    load(rowTable, i, [unused, rowAt, rowCount])
+    load(columnTable, j, [unused, columnAt, columnCount])
     f.get(plane).plus(rowAt).plus(columnAt).tee(first).set(this.tap)
   }
 
@@ -249,22 +230,17 @@ export class WindowLoop {
   }
 }
 
-/** Tables of the taps of `result` positions over `source` positions, in bytes. */
+/** Tables of the taps of each position, for pixels of `bytes` bytes. */
 export function windowTables(
-  direction: 'forward' | 'inputGradient',
-  window: Window2d,
-  result: readonly [number, number],
-  source: readonly [number, number],
+  geometry: WindowGeometry,
   bytes: number,
 ): { tables: Int32Array[]; rowStep: number; columnStep: number } {
-  const rows = tapsAlong(direction, window, 0, result[0], source[0])
-  const columns = tapsAlong(direction, window, 1, result[1], source[1])
-  const rowBytes = source[1] * bytes
+  const rows = tapsAlong(geometry, 0)
+  const columns = tapsAlong(geometry, 1)
+  const rowBytes = geometry.source[3] * bytes
   return {
     tables: [byteTable(rows, 0, rowBytes), byteTable(columns, 0, bytes)],
     rowStep: rows.positionStep * rowBytes,
     columnStep: columns.positionStep * bytes,
   }
 }
-
-export const spatial = (shape: Shape): readonly [number, number] => [shape[2], shape[3]]

@@ -46,7 +46,7 @@ export const randomKernel = kernelKind('random', (attributes: RandomAttributes) 
       f.for(group, first, end, () => {
         const numbers = toNumbers.push(philox.push(group))
         const rows = transpose(f, numbers)
-        storeGroup(f, rows, pointer, group, size)
+        storeGroup(f, rows, [pointer, group], size)
         f.increment(pointer, groupSize * 4)
       })
       return f
@@ -55,7 +55,12 @@ export const randomKernel = kernelKind('random', (attributes: RandomAttributes) 
 })
 
 /** Stores a group: 16 numbers, or what remains of the result in its last group. */
-function storeGroup(f: FunctionBuilder, rows: readonly Local[], pointer: Local, group: Local, size: number): void {
+function storeGroup(
+  f: FunctionBuilder,
+  rows: readonly Local[],
+  [pointer, group]: readonly [pointer: Local, group: Local],
+  size: number,
+): void {
   const full = Math.floor(size / groupSize)
   const rest = size % groupSize
   const store = (count: number): void => {
@@ -65,7 +70,14 @@ function storeGroup(f: FunctionBuilder, rows: readonly Local[], pointer: Local, 
         f.get(pointer)
           .get(row)
           .memory('v128.store', 16 * k)
-      else for (let lane = 0; lane < here; lane++) storeLane(f, pointer, row, lane, 16 * k + 4 * lane)
+      else {
+        for (let lane = 0; lane < here; lane++) {
+          f.get(pointer)
+            .get(row)
+            .extractLane(lane)
+            .memory('f32.store', 16 * k + 4 * lane)
+        }
+      }
     })
   }
   if (rest === 0) store(groupSize)
@@ -77,10 +89,6 @@ function storeGroup(f: FunctionBuilder, rows: readonly Local[], pointer: Local, 
         () => store(groupSize),
         () => store(rest),
       )
-}
-
-function storeLane(f: FunctionBuilder, pointer: Local, row: Local, lane: number, offset: number): void {
-  f.get(pointer).get(row).extractLane(lane).memory('f32.store', offset)
 }
 
 /** The generator itself. */

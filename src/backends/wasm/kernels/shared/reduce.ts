@@ -3,6 +3,7 @@
  * Lanes are neighbouring results where the innermost dimension is kept, and terms of one result, combined at the end, where
  * it is folded.
  */
+
 import type { Expression } from '../../../../graph/expression.ts'
 import type { Reduction } from '../../../../graph/ops/reduce.ts'
 import { bytesPerElement, type Shape, sameShape } from '../../../../graph/shape.ts'
@@ -10,7 +11,7 @@ import { type Dimension, dimensionsOf, type Operand, stridesAlong } from '../../
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import { pushElements, storeElements } from '../../emit/elements.ts'
 import { ExpressionEmitter } from '../../emit/expression.ts'
-import type { Lanes } from '../../emit/tile.ts'
+import { type Lanes, typeOf } from '../../emit/lanes.ts'
 import { type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
 import { EpilogueEmitter, type EpilogueSpec } from './epilogue.ts'
 import { LongSum, runTerms, sumRuns } from './longSums.ts'
@@ -143,10 +144,10 @@ class ReduceEmitter {
     this.#result = address[address.length - 1]
     const extras = address.slice(operands.length, -1)
     const dimensions = kept.flatMap(loop => loop.kept ?? [])
-    this.#finish = new EpilogueEmitter(f, target.math, epilogue, dimensions, result.shape, extras)
+    this.#finish = new EpilogueEmitter(f, target.math, { epilogue, result, dimensions, bases: extras })
     this.#expression = new ExpressionEmitter(f, target.math, lanes)
     this.#sums = runs ? Array.from({ length: ways * vectors }, () => new LongSum(f, lanes)) : []
-    this.#totals = runs ? this.#sums.map(sum => sum.run) : f.localArray(lanes === 4 ? 'v128' : 'f32', ways * vectors)
+    this.#totals = runs ? this.#sums.map(sum => sum.run) : f.localArray(typeOf(lanes), ways * vectors)
     this.#single = f.local('f32')
     this.#scratch = f.local('v128')
     this.#place = kept.map(() => f.local('i32'))
@@ -233,9 +234,9 @@ class ReduceEmitter {
       this.#eachTerm(depth + 1, inner)
       this.#advance(inner, loop, step)
     }
-    const size = { value: loop.size }
-    if (depth === runs?.depth) sumRuns(f, this.#sums, size, { length: runs.length, step }, body)
-    else f.for(f.local('i32'), { value: 0 }, size, body, step)
+    const to = { value: loop.size }
+    if (depth === runs?.depth) sumRuns(f, this.#sums, { to, length: runs.length, step }, body)
+    else f.for(f.local('i32'), { value: 0 }, to, body, step)
   }
 
   /** Pushes the expression `steps` lanes-wide steps along the last loop from the pointers. */
@@ -244,7 +245,8 @@ class ReduceEmitter {
     const { last, lanes } = this.#geometry
     this.#expression.push(expression, k => {
       const stride = last.strides[k]
-      pushElements(this.#f, lanes, operands[k].dtype, pointers[k], steps * lanes * stride, stride)
+      const place = { address: pointers[k], offset: steps * lanes * stride, stride }
+      pushElements(this.#f, lanes, operands[k].dtype, place)
     })
   }
 
@@ -308,14 +310,14 @@ class ReduceEmitter {
     const here = kept.map(() => 0)
     if (laneIsKept) {
       this.#totals.forEach((total, v) => {
-        storeElements(f, 4, out, v * 4 * last.out, last.out, this.#scratch, () =>
-          finish.push(4, [...here.slice(0, -1), v * 4], () => f.get(total)),
-        )
+        const place = { address: out, offset: v * 4 * last.out, stride: last.out, scratch: this.#scratch }
+        storeElements(f, 4, place, () => finish.push(4, [...here.slice(0, -1), v * 4], () => f.get(total)))
       })
       return
     }
     const single = this.#single
-    storeElements(f, 1, out, 0, 4, single, () => finish.push(1, here, () => f.get(single)))
+    const place = { address: out, offset: 0, scratch: single }
+    storeElements(f, 1, place, () => finish.push(1, here, () => f.get(single)))
   }
 }
 

@@ -3,6 +3,7 @@
  * values, one repeated four times otherwise. Every sample goes through the same instructions in the same order, so its
  * loss does not depend on the layout, on its neighbors or on the number of threads.
  */
+
 import type { Operand } from '../../../cpu/access.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import type { MathLibrary } from '../../emit/math.ts'
@@ -23,7 +24,7 @@ export const softmaxCrossEntropyKernel = kernelKind('softmaxCrossEntropy', (logi
     const { f, from, to, address } = kernelFunction(target, 3)
     const [scores, targets, result] = address
     const samples = new SampleEmitter(f, target.math, logits)
-    samples.forEach(from, to, scores, targets, () => {
+    samples.forEach([from, to], [scores, targets], () => {
       samples.findLargest()
       samples.sumPowers()
       samples.store(result, () => {
@@ -49,7 +50,7 @@ export const softmaxCrossEntropyGradientKernel = kernelKind('softmaxCrossEntropy
     const [scores, targets, upstreams, result] = address
     const samples = new SampleEmitter(f, target.math, logits)
     const upstream = f.local('v128')
-    samples.forEach(from, to, scores, targets, () => {
+    samples.forEach([from, to], [scores, targets], () => {
       samples.load(upstreams)
       f.set(upstream)
       samples.findLargest()
@@ -111,7 +112,11 @@ class SampleEmitter {
   }
 
   /** Loops over units, with checked class numbers. */
-  forEach(from: Local, to: Local, scores: Local, targets: Local, body: () => void): void {
+  forEach(
+    [from, to]: readonly [from: Local, to: Local],
+    [scores, targets]: readonly [scores: Local, targets: Local],
+    body: () => void,
+  ): void {
     const f = this.#f
     const groups = this.#perBlock / this.#lanes
     this.#scores = scores
@@ -173,7 +178,7 @@ class SampleEmitter {
     const sum = new LongSum(f, 4)
     const pointer = this.#firstClass(this.#scores)
     sum.clear()
-    sumRuns(f, [sum], { value: this.#classes }, { length: runTerms }, () => {
+    sumRuns(f, [sum], { to: { value: this.#classes }, length: runTerms }, () => {
       addTerm(sum.run, pointer)
       this.#nextClass(pointer)
     })

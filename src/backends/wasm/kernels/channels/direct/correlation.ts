@@ -267,13 +267,14 @@ class CorrelationEmitter {
     for (let r = 0; r < rows; r++) walk.save(r, this.#outs[r])
     tile.clear()
     this.#sum(part, walk, tile)
-    this.#byPanel(valid => this.#store.store(this.#outs, tile.accumulators, valid, this.#base.result, channel))
+    const place = { outs: this.#outs, yBase: this.#base.result, channel }
+    this.#byPanel(count => this.#store.store(tile.accumulators, { ...place, count }))
   }
 
   #registers(rows: number): RegisterTile {
     const { width } = this.#geometry
     const arithmetic = { lanes: 4, fused: this.#fused } as const
-    const tile = this.#tiles.get(rows) ?? new RegisterTile(this.#f, rows, width / 4, arithmetic)
+    const tile = this.#tiles.get(rows) ?? new RegisterTile(this.#f, { rows, columns: width / 4 }, arithmetic)
     this.#tiles.set(rows, tile)
     return tile
   }

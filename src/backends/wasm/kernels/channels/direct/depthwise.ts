@@ -3,8 +3,9 @@
  * The lanes are channels, and neighbouring positions of a row share the vectors of x that their windows have in common
  * and the weights. Its gradient to the input is the same loop with other taps.
  */
+
 import { input } from '../../../../../graph/expression.ts'
-import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
+import { multiplyAdd } from '../../../emit/lanes.ts'
 import { type Kernel, kernelKind } from '../../../kernel.ts'
 import type { EpilogueSpec } from '../../shared/epilogue.ts'
 import { nestKernel } from '../../shared/map.ts'
@@ -42,7 +43,8 @@ export const depthwiseKernel = kernelKind('depthwise', (spec: CorrelationSpec, e
   const tapRowBytes = kernelWidth * pixel
   return rowTileCode({ tiling, vectors: 1, operands, tapRowBytes }, (f, target, address) => {
     const yBase = address[operands - 1]
-    const store = new ChannelStore(f, target.math, epilogue, result, address.slice(2, operands - 1))
+    const bases = address.slice(2, operands - 1)
+    const store = new ChannelStore(f, target.math, { epilogue, shape: result, bases })
     const [x, w, counter, out] = f.localArray('i32', 4)
     const sums = f.localArray('v128', positions)
     const taps = f.localArray('v128', kernelWidth)
@@ -54,7 +56,7 @@ export const depthwiseKernel = kernelKind('depthwise', (spec: CorrelationSpec, e
         f.get(address[1]).plus(firstRow).plus(channel, 4).set(w)
         for (const sum of run.positions.map((_, p) => sums[p])) f.f32x4(0).set(sum)
         const pointers = [[x, steps.source] as const, [w, steps.taps * tapRowBytes] as const]
-        eachRow(f, rows, counter, pointers, () => {
+        eachRow(f, [counter, rows], pointers, () => {
           for (const tap of used) {
             f.get(w)
               .memory('v128.load', tap * pixel)
@@ -66,7 +68,7 @@ export const depthwiseKernel = kernelKind('depthwise', (spec: CorrelationSpec, e
               .set(pixels[k])
             run.positions.forEach((seen, p) => {
               const hit = seen.find(other => other.column === column)
-              if (hit) multiplyAdd(f, target.fused, sums[p], pixels[k], taps[hit.tap])
+              if (hit) multiplyAdd(f, { lanes: 4, fused: target.fused }, sums[p], [pixels[k], taps[hit.tap]])
             })
           })
         })
@@ -83,10 +85,3 @@ export const depthwiseKernel = kernelKind('depthwise', (spec: CorrelationSpec, e
     }
   })
 })
-
-/** sum ← sum + a · b */
-export function multiplyAdd(f: FunctionBuilder, fused: boolean, sum: Local, a: Local, b: Local): void {
-  if (fused) f.get(a).get(b).get(sum).op('f32x4.relaxed_madd')
-  else f.get(sum).get(a).get(b).op('f32x4.mul', 'f32x4.add')
-  f.set(sum)
-}

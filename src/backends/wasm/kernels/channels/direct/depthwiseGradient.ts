@@ -6,15 +6,16 @@
  * The lanes are channels. The sums of one row of taps stay in registers along a row of positions, one set for every
  * position of a tile, so that additions do not wait for each other.
  */
+
 import type { Window2d } from '../../../../../graph/window.ts'
 import { type Operand, stridesAlong } from '../../../../cpu/access.ts'
 import { byteTable, tapsAlong } from '../../../../cpu/kernels/shared/taps.ts'
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
+import { multiplyAdd } from '../../../emit/lanes.ts'
 import { type Kernel, type KernelModule, kernelFunction, kernelKind } from '../../../kernel.ts'
 import type { EpilogueSpec } from '../../shared/epilogue.ts'
 import { nestKernel } from '../../shared/map.ts'
 import { positionsThatFit, type RowTiling, rowSteps, type TileRun, tileRuns } from '../rowTiles.ts'
-import { multiplyAdd } from './depthwise.ts'
 
 /** Shapes are `[N, C, H, W]` and lie channels last; weights are `[C, 1, KH, KW]`, C a multiple of 4. */
 export interface DepthwiseGradientSpec {
@@ -28,7 +29,7 @@ export interface DepthwiseGradientSpec {
 export const depthwiseSumsKernel = kernelKind('depthwiseSums', (spec: DepthwiseGradientSpec) => {
   const { window, x, g, weights } = spec
   const pixel = x[1] * 4
-  const taps = tapsAlong('forward', window, 0, g[2], x[2])
+  const taps = tapsAlong({ direction: 'forward', window, source: x, result: g }, 0)
   return {
     units: x[1] / 4,
     tables: [byteTable(taps, weights[3] * pixel, x[3] * pixel)],
@@ -162,6 +163,7 @@ class DepthwiseSumsEmitter {
 
   #addTile({ positions, columns }: TileRun): void {
     const f = this.#f
+    const arithmetic = { lanes: 4, fused: this.#fused } as const
     const { xAt, gAt } = this.#at
     positions.forEach((_, p) => {
       f.get(gAt)
@@ -174,7 +176,7 @@ class DepthwiseSumsEmitter {
         .set(this.#pixels[k])
       positions.forEach((taps, p) => {
         const hit = taps.find(other => other.column === column)
-        if (hit) multiplyAdd(f, this.#fused, this.#sums[hit.tap][p], this.#upstream[p], this.#pixels[k])
+        if (hit) multiplyAdd(f, arithmetic, this.#sums[hit.tap][p], [this.#upstream[p], this.#pixels[k]])
       })
     })
   }

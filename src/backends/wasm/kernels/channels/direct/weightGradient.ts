@@ -108,7 +108,8 @@ class WeightSumsEmitter {
     this.#range = { from, to }
     this.#base = { x, g, sums, table }
     this.#at = f.named('i32', ...localNames)
-    this.#tile = new RegisterTile(f, tileRows, layout.tileColumns / 4, { lanes: 4, fused: target.fused })
+    const size = { rows: tileRows, columns: layout.tileColumns / 4 }
+    this.#tile = new RegisterTile(f, size, { lanes: 4, fused: target.fused })
     this.#tilesDown = layout.rows / tileRows
   }
 

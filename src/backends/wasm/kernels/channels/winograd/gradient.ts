@@ -169,7 +169,7 @@ function emitProducts(target: KernelModule, spec: WinogradGradientSpec): Functio
   const f = target.module.function(new Array(4).fill('i32'), [])
   const [xTiles, gTiles, sums, tiles] = [0, 1, 2, 3]
   const [position, row, column, at, gAt, xAt, gStep, xStep, count] = f.localArray('i32', 9)
-  const tile = new RegisterTile(f, tileRows, tileColumns / 4, { lanes: 4, fused: target.fused })
+  const tile = new RegisterTile(f, { rows: tileRows, columns: tileColumns / 4 }, { lanes: 4, fused: target.fused })
   const operands = tile.splats({ rowAddress: gStep, rowBytes: 4, columnAddress: xStep })
   const addTile = (): void => {
     tile.load(at, xBytes)

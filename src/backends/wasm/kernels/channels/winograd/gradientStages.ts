@@ -89,7 +89,7 @@ export const gradientProductsKernel = kernelKind('winogradGradientProducts', (sp
       const { f, from, to, address } = kernelFunction(target, 3)
       const [xTiles, gTiles, sums] = address
       const [unit, position, rows, panel, xAt, gAt, out, xStep, gStep, count] = f.localArray('i32', 10)
-      const tile = new RegisterTile(f, tileRows, columns / 4, { lanes: 4, fused: target.fused })
+      const tile = new RegisterTile(f, { rows: tileRows, columns: columns / 4 }, { lanes: 4, fused: target.fused })
       const operands = tile.splats({ rowAddress: gStep, rowBytes: 4, columnAddress: xStep })
       f.for(unit, from, to, () => {
         f.get(unit).over(rowPanels).set(position).get(unit).modulo(rowPanels).set(rows)

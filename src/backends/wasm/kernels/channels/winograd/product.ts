@@ -22,7 +22,7 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
   const weightBytes = weightPositions * sums * spec.result[1] * 4
   const place = weightPlaces({ method: 'winograd', steps: sums, width, weightBytes, rows: all })
   const tileOf = (height: number): void => {
-    const registers = new RegisterTile(f, height, vectors, { lanes: 4, fused: target.fused })
+    const registers = new RegisterTile(f, { rows: height, columns: vectors }, { lanes: 4, fused: target.fused })
     registers.clear()
     f.get(at).set(rowAt).get(panel).set(panelAt).i32(sums).set(count)
     registers.steps(registers.splats({ rowAddress: rowAt, rowBytes: inBytes, columnAddress: panelAt }), {

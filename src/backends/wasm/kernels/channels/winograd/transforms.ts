@@ -258,7 +258,7 @@ class OutputEmitter {
     this.#result = 4 + extras
     this.#transform = new LinearTransform(f, target.fused, [matrices.output])
     const bases = Array.from({ length: extras }, (_, k) => 4 + k)
-    this.#store = new ChannelStore(f, target.math, epilogue, spec.result, bases)
+    this.#store = new ChannelStore(f, target.math, { epilogue, shape: spec.result, bases })
     this.#place = new TilePlace(f, { ...winogradSizes(spec), step: resultStep })
     this.#at = f.named('i32', 'tile', 'corner', 'at', 'channel', 'out')
     this.#column = f.localArray('v128', n)
