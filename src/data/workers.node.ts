@@ -127,7 +127,7 @@ class WorkerPool implements BatchProducer {
       const worker = new Worker(workerFile, {
         workerData: this.#setup,
         name: 'fovea data',
-        // The process's own flags may be about how its program was given; a built one needs none of them.
+        // The process's own flags may say how its source is read; built code needs none of them.
         ...(isSource ? {} : { execArgv: [] }),
       })
       const thread: Thread = { worker, task: undefined }
@@ -193,5 +193,5 @@ class WorkerPool implements BatchProducer {
 
 const isSource = import.meta.url.endsWith('.ts')
 
-/** This package's worker program, beside this file: built, or as its source where Node runs that. */
+/** The worker's code, beside this file: built, or as its source where Node runs that. */
 const workerFile = new URL(`./augmentWorker.node.${isSource ? 'ts' : 'js'}`, import.meta.url)

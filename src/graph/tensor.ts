@@ -66,7 +66,7 @@ export class Tensor<S extends Shape = Shape> {
     return this.shape.length
   }
 
-  /** Names the value, for `explain`, `plan.toString()` and capture. Returns the tensor itself. */
+  /** Names the value, for `explain`, `formatPlan` and capture. Returns the tensor itself. */
   named(label: string): this {
     this.label = label
     return this

@@ -112,7 +112,7 @@ export async function lossGradients(
   const entry = images instanceof Float32Array ? spaceOf(inspector) : 'bytes'
   for (let first = 0; first < count; first += atOnce) {
     const batch = Math.min(atOnce, count - first)
-    const executable = await gradientProgram(inspector, entry, batch)
+    const executable = await gradientExecutable(inspector, entry, batch)
     const found = await executable.run({
       images: images.subarray(first * size, (first + batch) * size),
       labels: Int32Array.from({ length: batch }, (_, n) => labels[first + n]),
@@ -125,7 +125,7 @@ export async function lossGradients(
   return totals
 }
 
-function gradientProgram(
+function gradientExecutable(
   inspector: Inspector,
   entry: 'bytes' | 'pixels' | 'normalized',
   batch: number,

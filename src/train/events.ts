@@ -30,7 +30,7 @@ export interface StartEvent {
   readonly parameters: number
   /** The engine: backend, threads, vectors. */
   readonly engine: EngineDescription
-  /** Bytes of the arena of the training plan. */
+  /** Bytes that a training step takes besides the variables. */
   readonly arenaBytes: number
 }
 

@@ -168,7 +168,7 @@ async function climberOf(
 ): Promise<(images: Float32Array) => Promise<{ score: number; gradient: Float32Array }>> {
   const sized = inspector.resized(height, width)
   const objective = objectiveAt(sized, of)
-  const executable = await programFor(sized, objective)
+  const executable = await executableFor(sized, objective)
   return async images => {
     const outputs = await executable.run({ images, ...(objective.seed && { seed: objective.seed }) })
     return { score: outputs.scores[0], gradient: outputs.gradient as Float32Array }
@@ -188,7 +188,7 @@ function objectiveAt(sized: Inspector, of: Objective): BatchObjective {
   }
 }
 
-function programFor(inspector: Inspector, objective: BatchObjective): Promise<Executable> {
+function executableFor(inspector: Inspector, objective: BatchObjective): Promise<Executable> {
   const key = JSON.stringify(['deepDream', objective.layer, objective.seed !== undefined])
   return inspector.compiled(key, () => {
     const { model, shape, takes } = inspector

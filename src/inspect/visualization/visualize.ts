@@ -100,7 +100,7 @@ export async function visualize(
   const { steps, views, rate, parametrization, size } = settle(inspector, options)
   const objective = batchObjective(inspector, objectives)
   const count = objectives.length
-  const executable = await programFor(inspector, options.image ?? 'fourier', parametrization, count, objective)
+  const executable = await executableFor(inspector, options.image ?? 'fourier', parametrization, count, objective)
   const ascent = new AdamAscent(repeated(startOf(options, parametrization), count), rate)
   const run = async (view: View): Promise<{ images: Captured; scores: Float32Array; gradient: Float32Array }> => {
     const inputs = {
@@ -214,8 +214,8 @@ function repeated(values: Float64Array, times: number): Float64Array {
   return all
 }
 
-/** A step's program, compiled once for pictures of this kind. */
-function programFor(
+/** Computes one step; compiled once for pictures of this kind. */
+function executableFor(
   inspector: Inspector,
   image: ParametrizationName,
   parametrization: Parametrization,

@@ -1,6 +1,6 @@
 /**
- * Workers of Node and of browsers behind one small interface, and the program they run. A browser may refuse to start one: by
- * its Content-Security-Policy or Trusted Types, or because it has none here.
+ * Workers of Node and of browsers behind one small interface, and the code they run. A browser may refuse to start one, because of
+ * its Content-Security-Policy or Trusted Types, or because it has no workers here.
  */
 import { commands, control, failures } from './control.ts'
 import { nodeModules } from './features.ts'
@@ -20,11 +20,11 @@ export interface WorkerMessage {
 }
 
 /**
- * The worker's program, the same in Node and browsers. It gets modules by message and then stays in a loop that waits
- * for jobs in shared memory; the job `toEventLoop` makes it leave that loop to receive messages again. It may come late to a job,
- * or miss it when the others have done everything: what it reads of one is whole if the job's number is the same after as before.
- * The first worker to see that everything is done announces it. One that dies first releases the threads that wait for it.
- * Kept as text: bundlers then have no file to lose, and no import to resolve.
+ * The worker's code, the same in Node and browsers. It gets modules by message and then stays in a loop that waits for jobs in
+ * shared memory; the job `toEventLoop` makes it leave that loop to receive messages again. It may come late to a job, or miss it
+ * when the others have done everything. What it reads of a job is consistent if the job's number is the same before and after.
+ * The first worker to see that everything is done announces it. A worker that fails first releases the threads that wait for it.
+ * The code is kept as text, so that bundlers have no file to lose and no import to resolve.
  */
 export const workerSource = `
 const node = typeof process === 'object' && process.versions && process.versions.node

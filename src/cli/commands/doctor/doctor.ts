@@ -165,7 +165,7 @@ async function speedOf(
   let y: Volume = input('x', shape, { batched: true })
   for (let layer = 0; layer < layers; layer++) y = conv2d(y, new Variable([256, 256, 1, 1] as const).tensor)
   const x = new Float32Array(sizeOf(shape))
-  return withProgram(threads, wide, y, async (executable, vectors) => {
+  return withExecutable(threads, wide, y, async (executable, vectors) => {
     const milliseconds = await medianTime(executable, x, 50)
     return { gflops: (2 * executable.plan.multiplyAdds) / milliseconds / 1e6, vectors: vectors() }
   })
@@ -173,7 +173,7 @@ async function speedOf(
 
 /** How long a step of one addition takes, in which all threads meet once. */
 async function wakeUpOf(threads: number): Promise<WakeUp> {
-  return withProgram(threads, 'off', add(input('x', [1]), 1), async executable => ({
+  return withExecutable(threads, 'off', add(input('x', [1]), 1), async executable => ({
     awake: 1000 * (await medianTime(executable, [1], 2000)),
     asleep: 1000 * (await medianTime(executable, [1], 100, 5)),
   }))
@@ -197,7 +197,7 @@ async function medianTime(
 }
 
 /** Compiles a value on an engine of its own, whose threads share whatever it is. */
-async function withProgram<T>(
+async function withExecutable<T>(
   threads: number,
   wide: WideChoice,
   y: Tensor,
