@@ -1,6 +1,6 @@
 /**
  * Compares networks of ONNX files with what ONNX Runtime made of them: `npx tsx scripts/onnxNetworks.ts FOLDER`, for a folder of
- * `scripts/make_onnx_networks.py`. Prints the largest difference of a logit, relative to the largest logit.
+ * `scripts/make_onnx_networks.py` or `scripts/make_onnx_zoo.py`. Prints the largest difference of a logit, relative to the largest logit.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,8 +10,6 @@ import { importOnnx } from '../src/onnx/index.node.ts'
 
 const [folder = '.', ...only] = process.argv.slice(2)
 const floats = (path: string): Float32Array => new Float32Array(new Uint8Array(readFileSync(path)).buffer)
-const batch = 2
-
 let failed = 0
 for (const file of readdirSync(folder).filter(
   name => name.endsWith('.onnx') && (only.length === 0 || only.some(part => name.includes(part))),
@@ -21,8 +19,11 @@ for (const file of readdirSync(folder).filter(
     const images = floats(join(folder, `${file}.images.bin`))
     const wanted = floats(join(folder, `${file}.logits.bin`))
     const network = await importOnnx(join(folder, file))
-    const side = Math.sqrt(images.length / batch / 3)
-    const logits = network.forward(input('images', [batch, 3, side, side], { batched: true }))
+    const [image] = network.inputs
+    // Only the size of the batch may be left open.
+    const sizes = image!.shape.slice(1) as number[]
+    const batch = images.length / sizes.reduce((product, size) => product * size, 1)
+    const logits = network.forward(input('images', [batch, ...sizes], { batched: batch > 1 }))
     const program = await engine.compile({ outputs: { logits }, updates: new Map() })
     const found = (await program.run({ images })).logits!
     const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
