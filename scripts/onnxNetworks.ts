@@ -21,7 +21,7 @@ for (const file of readdirSync(folder).filter(
     const network = await importOnnx(join(folder, file))
     const [image] = network.inputs
     // Only the size of the batch may be left open.
-    const sizes = image!.shape.slice(1) as number[]
+    const sizes = image!.shape!.slice(1) as number[]
     const batch = images.length / sizes.reduce((product, size) => product * size, 1)
     const logits = network.forward(input('images', [batch, ...sizes], { batched: batch > 1 }))
     const program = await engine.compile({ outputs: { logits }, updates: new Map() })
