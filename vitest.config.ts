@@ -9,6 +9,7 @@ export default defineConfig({
     // Ends what hangs; a busy machine may take ten times as long as an idle one.
     testTimeout: 180_000,
     hookTimeout: 180_000,
+    expect: { poll: { timeout: 120_000 } },
     // Two heavy suites at once would only fight for the same cores with the engine's own threads.
     maxWorkers: 2,
     // The command line and the examples are tested as users run them: as processes, on the built package.
