@@ -1,6 +1,7 @@
 /** What excites a unit, as the Lab's worker finds it: piece by piece, what the library finds at once; and how it is drawn. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { boxSeenBy, cut } from '../../lab/src/screens/look/patches.ts'
+import { termsOfUnit } from '../../lab/src/screens/look/terms.ts'
 import { parseLink } from '../../lab/src/state/link.ts'
 import { Excitement } from '../../lab/src/worker/excitement.ts'
 import type { Shard } from '../../lab/src/worker/imageStream.ts'
@@ -91,4 +92,19 @@ describe('the search for what excites a unit', () => {
       12, 13, 14, 15, 20, 21, 22, 23,
     ])
   })
+})
+
+test('a unit is told by its largest products; all others are one number', () => {
+  const inputs = Float32Array.of(1, 2, 0, -3)
+  // Of unit 1: products 0.5, −4, 0 and −6.
+  const weights = Float32Array.of(9, 9, 9, 9, 0.5, -2, 7, 2)
+  expect(termsOfUnit(inputs, weights, 1, 2)).toEqual({
+    largest: [
+      { input: 3, value: -3, weight: 2, product: -6 },
+      { input: 1, value: 2, weight: -2, product: -4 },
+    ],
+    others: 2,
+    rest: 0.5,
+  })
+  expect(termsOfUnit(inputs, weights, 1, 9)).toMatchObject({ others: 0, rest: 0 })
 })

@@ -16,6 +16,7 @@ const screens = [
   { name: 'Train', more: '', ready: '.net' },
   { name: 'Look, network', more: '&screen=look', ready: '.layers' },
   { name: 'Look, map', more: '&screen=look&place=conv2:3', ready: '.why li canvas' },
+  { name: 'Look, unit', more: '&screen=look&place=fc1:7', ready: '.excites .grown canvas' },
   { name: 'Convolve', more: '&screen=convolve', ready: '.convolution' },
 ] as const
 
@@ -204,6 +205,22 @@ describe.skipIf(noBrowser !== undefined)('the screens of the Lab', () => {
     const score = /logit, (\S+)/.exec((await page.locator('.why h2').textContent())!)![1]!
     const number = (text: string): number => Number(text.replace('−', '-'))
     expect(number(score)).toBeCloseTo(number(exact!), 2)
+    await page.context().close()
+  })
+
+  test('a unit opens by keys, as the sum of its terms, which is what the network says, and with what excites it', async () => {
+    const page = await open(stage, '&screen=look')
+    await page.getByRole('application', { name: /^The 10 units of fc3/ }).focus()
+    for (const key of ['ArrowRight', 'ArrowRight', 'ArrowRight', 'Enter']) await page.keyboard.press(key)
+    await page.getByRole('heading', { name: 'What excites unit 3' }).waitFor()
+    const sum = await page.locator('.unit-terms tfoot td').textContent()
+    const number = (text: string): number => Number(text.replace('−', '-'))
+    const terms = (await page.locator('.unit-terms tbody td:last-child').allTextContents()).map(number)
+    expect(terms).toHaveLength(12)
+    expect(terms.reduce((a, b) => a + b, 0)).toBeCloseTo(number(sum!), 9)
+    const [, logit] = /logit (\S+)$/.exec((await page.locator('.bars li').nth(3).getAttribute('title'))!)!
+    expect(number(sum!)).toBeCloseTo(number(logit!), 2)
+    await page.getByText('128 steps').waitFor()
     await page.context().close()
   })
 

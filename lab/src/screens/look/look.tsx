@@ -3,26 +3,37 @@ import { Tabs } from '../../frame/tabs.tsx'
 import type { Lab } from '../../state/lab.ts'
 import type { Place } from '../../state/link.ts'
 import { networks } from '../../state/recipe.ts'
+import type { LayerInfo } from '../../worker/protocol.ts'
 import { MapView } from './mapView.tsx'
 import { NetworkView } from './networkView.tsx'
+import { UnitView } from './unitView.tsx'
 import { Why } from './why.tsx'
 
 const depths = ['network', 'map', 'cell'] as const
+type Depth = (typeof depths)[number]
 
 /** The screen. */
 export function LookScreen({ lab }: { readonly lab: Lab }) {
   const { opened, look, place } = { opened: lab.opened.value, look: lab.look.value, place: lab.place.value }
-  const isMap = opened !== undefined && isMapOf(lab, place)
+  const kind = kindOf(lab, place)
   return (
     <div class="screen with-side wide-side">
       <section class="work look" aria-label="Look">
         <div class="bar">
-          <Crumbs lab={lab} place={isMap ? place : undefined} />
-          <Tabs label="Zoom" names={depths} chosen={isMap ? 'map' : 'network'} onChoose={depth => zoom(lab, depth)} />
+          <Crumbs lab={lab} place={kind && place} />
+          <Tabs
+            label="Zoom"
+            names={kind === 'linear' ? depths.slice(0, 2) : depths}
+            chosen={kind ? 'map' : 'network'}
+            title={depth => (depth === 'map' && kind === 'linear' ? 'unit' : depth)}
+            onChoose={depth => zoom(lab, depth)}
+          />
         </div>
         {opened && look ? (
-          isMap ? (
+          kind === 'conv' ? (
             <MapView lab={lab} place={place!} />
+          ) : kind === 'linear' ? (
+            <UnitView lab={lab} place={place!} />
           ) : (
             <NetworkView lab={lab} />
           )
@@ -56,18 +67,19 @@ function PlaneNote() {
   )
 }
 
-/** Whether a place is a map of a convolution. */
-function isMapOf(lab: Lab, place: Place | undefined): boolean {
+/** What a place is of: a map of a convolution, or a unit of a fully connected layer; nothing where there is neither. */
+function kindOf(lab: Lab, place: Place | undefined): LayerInfo['kind'] | undefined {
   const info = lab.opened.value?.layers.find(({ path }) => path === place?.layer)
-  return info?.kind === 'conv' && place?.unit !== undefined && place.unit < info.shape[0]!
+  return place?.unit !== undefined && place.unit < (info?.shape[0] ?? 0) ? info?.kind : undefined
 }
 
 /** Goes nearer or farther; without a map, to the first one of the last convolution. */
-function zoom(lab: Lab, depth: (typeof depths)[number]): void {
+function zoom(lab: Lab, depth: Depth): void {
   const place = lab.place.value
+  const kind = kindOf(lab, place)
   if (depth === 'network') lab.place.value = undefined
-  else if (!isMapOf(lab, place)) {
-    const last = lab.opened.value?.layers.findLast(({ kind }) => kind === 'conv')
+  else if (!kind) {
+    const last = lab.opened.value?.layers.findLast(layer => layer.kind === 'conv')
     if (last) lab.place.value = { layer: last.path, unit: 0 }
   } else if (depth === 'cell' && place?.row !== undefined) lab.openCell(place)
 }
@@ -89,7 +101,9 @@ function Crumbs({ lab, place }: { readonly lab: Lab; readonly place: Place | und
           <i aria-hidden="true">›</i>
           <span>{info.path}</span>
           <i aria-hidden="true">›</i>
-          <span>map {place.unit}</span>
+          <span>
+            {info.kind === 'conv' ? 'map' : 'unit'} {place.unit}
+          </span>
           <span class="small quiet">
             of {info.shape[0]}
             {info.field && ` · each cell sees ${info.field.size.join(' × ')} pixels`}

@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import { digits, fixed } from '../../draw/format.ts'
 import { colorOf, css } from '../../draw/scale.ts'
+import { moves } from '../../frame/outline.tsx'
 import type { Lab } from '../../state/lab.ts'
 import { theme } from '../../state/theme.ts'
 import type { LayerInfo } from '../../worker/protocol.ts'
@@ -22,8 +23,10 @@ export function UnitGrid(props: {
   readonly column: Units
   /** Cells of a row. */
   readonly across?: number
+  /** The unit that is open. */
+  readonly chosen?: number
 }) {
-  const { lab, info, column, across = 6 } = props
+  const { lab, info, column, across = 6, chosen } = props
   const canvas = useRef<HTMLCanvasElement>(null)
   const hovered = useSignal<number | undefined>(undefined)
   const ground = theme.value
@@ -53,15 +56,38 @@ export function UnitGrid(props: {
     const unit = y * across + x
     hovered.value = x >= 0 && x < across && unit >= 0 && unit < count ? unit : undefined
   }
+  const open = (unit: number | undefined): void => {
+    if (unit !== undefined) lab.showPlace({ layer: info.path, unit })
+  }
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const from = hovered.value ?? chosen ?? 0
+    const move = moves[event.key]
+    if (move) hovered.value = Math.max(0, Math.min(count - 1, from + move[0] * across + move[1]))
+    else if (event.key === 'Enter') open(from)
+    else return
+    event.preventDefault()
+    event.stopPropagation()
+  }
   const at = hovered.value
+  const leave = (): void => {
+    hovered.value = undefined
+  }
   return (
     <div
       class="units"
+      role="application"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: an application takes keys
+      tabIndex={0}
+      aria-label={`The ${column.values.length} units of ${info.path}. Arrows choose one, Enter opens it in Look.`}
       style={{ width: `${width}px` }}
       onPointerMove={onPointerMove}
-      onPointerLeave={() => {
-        hovered.value = undefined
+      onPointerLeave={leave}
+      onBlur={leave}
+      onFocus={() => {
+        hovered.value ??= chosen ?? 0
       }}
+      onClick={() => open(hovered.value)}
+      onKeyDown={onKeyDown}
     >
       <canvas
         ref={canvas}
@@ -76,10 +102,11 @@ export function UnitGrid(props: {
         .map(unit => (
           <i key={unit} class="dead" style={boxOf(unit, across)} />
         ))}
+      {chosen !== undefined && chosen < count && <i class="outline" style={boxOf(chosen, across)} />}
       {at !== undefined && (
         <>
           <i class="outline" style={boxOf(at, across)} />
-          <span class="micro value-tip">
+          <span class="micro value-tip" role="status">
             {info.path} · {at}: {digits(column.values[at]!, 3)}
             {dead.includes(at) && ', always 0'}
           </span>
