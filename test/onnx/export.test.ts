@@ -19,7 +19,7 @@ afterAll(() => engine.close())
 const tolerance = 2e-6
 
 describe('layers', () => {
-  test('all of fovea/nn are here', () => {
+  test('are all of fovea/nn', () => {
     const seen = new Set(
       exportedLayers.flatMap(({ make }) => [...make().modules()].map(([, module]) => module.constructor.name)),
     )

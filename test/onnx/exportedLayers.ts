@@ -1,4 +1,6 @@
 /** Every layer of `fovea/nn` at least once, and the operators of ONNX that it becomes. */
+import * as g from '../../src/graph/index.ts'
+import { constantTensor } from '../../src/graph/sources.ts'
 import * as nn from '../../src/nn/index.ts'
 
 /** A layer that is exported. */
@@ -13,7 +15,6 @@ export interface ExportedLayer {
   readonly values?: 'u8' | 'positive'
 }
 
-const { ops: _, ...layers } = nn
 const image = [4, 9, 11]
 const series = [4, 13]
 const flat = [6]
@@ -229,10 +230,68 @@ const others: readonly ExportedLayer[] = [
   ),
 ]
 
+/** A module of one function. */
+class Composed extends nn.Module {
+  readonly #build: (x: nn.Tensor) => nn.Tensor
+
+  constructor(build: (x: nn.Tensor) => nn.Tensor) {
+    super()
+    this.#build = build
+  }
+
+  override forward(x: nn.Tensor): nn.Tensor {
+    return this.#build(x)
+  }
+}
+
+const composed = (
+  name: string,
+  build: (x: nn.Tensor) => nn.Tensor,
+  ops: readonly string[],
+  input?: readonly number[],
+): ExportedLayer => of(name, () => new Composed(build), ops, input)
+
+const pick = constantTensor([3, 0, 3], [3], 'i32')
+
+/** What a `forward` of one's own may be written with, and no layer is. */
+const operations: readonly ExportedLayer[] = [
+  composed('logSoftmax', x => g.logSoftmax(x, 1), ['LogSoftmax']),
+  composed('argmax and oneHot', x => g.oneHot(g.argmax(x), 6), ['ArgMax', 'Cast', 'OneHot'], flat),
+  composed('max, min and sum', x => g.add(g.max(x, [2]), g.mul(g.min(x, [2]), g.sum(x, [2]))), [
+    ...['ReduceMax', 'ReduceMin', 'ReduceSum', 'Mul', 'Add'],
+  ]),
+  composed('a mean without its axes', x => g.mean(x, [2, 3]), ['ReduceMean']),
+  composed('comparisons', x => g.where(g.notEqual(g.floor(x), 1), g.lessEqual(x, 0.5), x), [
+    ...['Floor', 'Equal', 'Not', 'LessOrEqual', 'Cast', 'Where'],
+  ]),
+  composed('gather', x => g.gather(x, pick, 1), ['Gather']),
+  composed(
+    'scatterAdd',
+    x => g.scatterAdd(g.slice(x, [0, 0], [x.shape[0]!, 3]), pick, 1, 5),
+    [...['Slice', 'Shape', 'Concat', 'Expand', 'Cast', 'Unsqueeze', 'Transpose', 'ScatterND', 'Transpose']],
+    flat,
+  ),
+  composed('pad between elements', x => g.pad(x, { interior: [0, 0, 1, 2], before: [0, 1, 0, 0], value: -1 }), [
+    ...['Reshape', 'Pad', 'Reshape', 'Slice', 'Reshape', 'Pad', 'Reshape', 'Slice', 'Pad'],
+  ]),
+  composed('slice', x => g.slice(x, [0, 1, 0, 2], [x.shape[0]!, 3, 9, 11], [1, 1, 2, 3]), ['Slice']),
+  composed(
+    'numbers for each sample',
+    x => g.concat([x, g.full([x.shape[0]!, 2], 0.5)], 1),
+    [...['Shape', 'Concat', 'Expand', 'Concat']],
+    flat,
+  ),
+  composed('all samples in one axis', x => g.reshape(g.relu(g.reshape(x, [-1, 99])), x.shape), [
+    ...['Reshape', 'Relu', 'Reshape'],
+  ]),
+  composed('matmul', x => g.matmul(x as g.Matrix, constantTensor([1, 2, 3, 4, 5, 6], [6, 1])), ['MatMul'], flat),
+  composed('an input as it is', x => x, ['Identity'], flat),
+]
+
 /** All of them. */
-export const exportedLayers = [...activations, ...convolutions, ...normalizations, ...pools, ...others]
+export const exportedLayers = [...activations, ...convolutions, ...normalizations, ...pools, ...others, ...operations]
 
 /** Classes of `fovea/nn` that are layers. */
-export const layerClasses: readonly string[] = Object.entries(layers)
+export const layerClasses: readonly string[] = Object.entries(nn)
   .filter(([, value]) => typeof value === 'function' && value.prototype instanceof nn.Module)
   .map(([name]) => name)

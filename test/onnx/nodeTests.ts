@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib'
 import type { Engine } from '../../src/backends/engine.ts'
 import { input } from '../../src/graph/sources.ts'
 import type { Tensor } from '../../src/graph/tensor.ts'
-import { type FixedInput, importOnnx } from '../../src/onnx/index.ts'
+import { type FixedInput, importOnnx, type OnnxNetwork } from '../../src/onnx/index.ts'
 import { storageOf } from '../../src/onnx/network.ts'
 import { opNamed } from '../../src/onnx/ops/table.ts'
 
@@ -57,14 +57,24 @@ export function numbersOf({ type, data }: Packed): number[] {
   return Array.from(new arrays[type as keyof typeof arrays](bytes.buffer) as ArrayLike<number | bigint>, Number)
 }
 
-/**
- * Runs a test: what decides shapes is known when the graph is made, everything else is given to the run.
- * @returns what is wrong; '' when nothing is
- */
-export async function runNodeTest(test: NodeTest, engine: Engine): Promise<string> {
+/** The graph of a test. */
+export interface TracedNodeTest {
+  readonly network: OnnxNetwork
+  /** What is given to the run, and its numbers. */
+  readonly inputs: ReadonlyMap<string, Tensor>
+  readonly values: Readonly<Record<string, number[]>>
+  /** What the run computes. */
+  readonly outputs: ReadonlyMap<string, Tensor>
+  /** All outputs; some are known when the graph is made. */
+  readonly results: ReturnType<OnnxNetwork['run']>
+}
+
+/** The graph of a test: what decides shapes is known when it is made, everything else is given to the run. */
+export async function traceNodeTest(test: NodeTest): Promise<TracedNodeTest> {
   const network = await importOnnx(new Uint8Array(Buffer.from(test.model, 'base64')))
   const known = opNamed(test.op)?.known ?? []
   const given: Record<string, Tensor | FixedInput> = {}
+  const inputs = new Map<string, Tensor>()
   const values: Record<string, number[]> = {}
   for (const packed of test.inputs) {
     const isKnown = packed.shape.includes(0) || known.includes(packed.at)
@@ -72,16 +82,21 @@ export async function runNodeTest(test: NodeTest, engine: Engine): Promise<strin
     if (isKnown) given[packed.name] = { shape: packed.shape, values: numbers }
     else {
       const dtype = storageOf(network.inputs.find(({ name }) => name === packed.name)!.type)
-      given[packed.name] = input(packed.name, packed.shape, { dtype })
+      const x = input(packed.name, packed.shape, { dtype })
+      given[packed.name] = x
+      inputs.set(packed.name, x)
       values[packed.name] = numbers
     }
   }
-  const outputs = network.run(given)
-  const computed = Object.entries(outputs).filter(([, value]) => !value.known)
-  const program = await engine.compile({
-    outputs: Object.fromEntries(computed.map(([name, value]) => [name, value.tensor])),
-    updates: new Map(),
-  })
+  const results = network.run(given)
+  const computed = Object.entries(results).filter(([, value]) => !value.known && !value.isEmpty)
+  return { network, inputs, values, results, outputs: new Map(computed.map(([name, value]) => [name, value.tensor])) }
+}
+
+/** Runs a test. @returns what is wrong; '' when nothing is */
+export async function runNodeTest(test: NodeTest, engine: Engine): Promise<string> {
+  const { values, outputs: computed, results: outputs } = await traceNodeTest(test)
+  const program = await engine.compile({ outputs: Object.fromEntries(computed), updates: new Map() })
   const results = await program.run(Object.fromEntries([...program.inputs.keys()].map(name => [name, values[name]!])))
   for (const packed of test.outputs) {
     const value = outputs[packed.name]!

@@ -4,6 +4,7 @@ import { softmax } from '../../graph/ops/softmax.ts'
 import type { Shape } from '../../graph/shape.ts'
 import { ShapeError } from '../../graph/shape.ts'
 import { input } from '../../graph/sources.ts'
+import type { Variable } from '../../graph/variable.ts'
 import { inference, type Module } from '../../nn/module.ts'
 import { OnnxError } from '../errors.ts'
 import { fixedKey } from '../file.ts'
@@ -66,20 +67,36 @@ export interface ExportOnnxOptions {
  * await writeFile('resnet18.onnx', file)
  */
 export function exportOnnx(model: Module, options: ExportOnnxOptions = {}): Uint8Array<ArrayBuffer> {
-  const { batch = 'batch', batchNorm = 'keep', name = 'network', classes, metadata, external } = options
+  const { classes, metadata } = options
   const { trace, preprocessing } = traceOf(model, options)
+  const texts = {
+    ...(classes && { classes: JSON.stringify(classes) }),
+    ...(preprocessing && { preprocessing: JSON.stringify(preprocessing) }),
+    ...metadata,
+  }
+  const names = new Map([...model.variables()].map(([path, variable]) => [variable, path]))
+  return modelBytes(trace, names, { ...options, metadata: texts })
+}
+
+/** The file of a graph. @param names what its variables are called @internal */
+export function modelBytes(
+  trace: BatchTrace,
+  names: ReadonlyMap<Variable, string>,
+  {
+    name = 'network',
+    batch = 'batch',
+    batchNorm = 'keep',
+    metadata,
+    external,
+  }: Pick<ExportOnnxOptions, 'name' | 'batch' | 'batchNorm' | 'metadata' | 'external'>,
+): Uint8Array<ArrayBuffer> {
   const { graph, tensors, fixed } = writeGraph(trace, {
     name,
     batch: typeof batch === 'string' ? batch : 'batch',
     foldBatchNorm: batchNorm === 'fold',
-    names: new Map([...model.variables()].map(([path, variable]) => [variable, path])),
+    names,
   })
-  const texts = {
-    ...(classes && { classes: JSON.stringify(classes) }),
-    ...(preprocessing && { preprocessing: JSON.stringify(preprocessing) }),
-    ...(fixed.length > 0 && { [fixedKey]: JSON.stringify(fixed) }),
-    ...metadata,
-  }
+  const texts = { ...(fixed.length > 0 && { [fixedKey]: JSON.stringify(fixed) }), ...metadata }
   const file = create(ModelProtoSchema, {
     irVersion: BigInt(irVersion),
     opsetImport: [{ version: BigInt(exportedOpset) }],

@@ -10,7 +10,7 @@ import { foldedLayers } from './folding.ts'
 import { layers } from './layers.ts'
 import { Nodes, typeCodes, Value } from './nodes.ts'
 import { normalizations } from './normalizations.ts'
-import { isCopy, operation } from './operations.ts'
+import { checkSteady, isCopy, operation } from './operations.ts'
 import { pathsOf } from './paths.ts'
 import { firstOf, type Recognized, type Rule, type Writer } from './rule.ts'
 import { type BatchTrace, nameOfSize, type Size } from './sizes.ts'
@@ -63,6 +63,7 @@ const rules: readonly Rule[] = [copy, ...normalizations, windows, ...layers, ope
 
 /** What each value is that the outputs need; values within a recognized part are not written. */
 function recognize(trace: BatchTrace, foldBatchNorm: boolean): Map<Tensor, Recognized> {
+  for (const tensor of trace.order) checkSteady(tensor, trace)
   const rule = firstOf(foldBatchNorm ? [foldedLayers, ...rules] : rules)
   const needed = new Set(trace.outputs.values())
   const found = new Map<Tensor, Recognized>()

@@ -45,6 +45,26 @@ const linear: Rule = (tensor, trace) => {
   })
 }
 
+/**
+ * `[B, M, K] · [B, K, N] → [B, M, N]`, which Fovea computes as a convolution of 1×1 in B groups, where networks are read from files;
+ * the number of matrices may grow with the batch.
+ */
+const batchedProduct: Rule = (tensor, trace) => {
+  const [y] = tensor.inputs
+  if (tensor.op !== 'reshape' || tensor.shape.length !== 3 || !isApplicationOf(y, 'conv2d') || !trace.isPrivate(y))
+    return undefined
+  const { groups, kernel } = y.attributes
+  const [b, a] = y.inputs.map(({ op, inputs: [matrices] }) => (op === 'reshape' ? matrices : undefined))
+  const [count, rows, columns] = tensor.shape
+  if (!a || !b || count !== groups || kernel.some(extent => extent !== 1)) return undefined
+  const inner = b.shape[1]
+  const fits =
+    sameShape(a.shape, [count, rows, inner]) &&
+    sameShape(b.shape, [count, inner, columns]) &&
+    sameShape(y.inputs[0].shape, [1, count * inner, columns, 1])
+  return fits ? oneNode('MatMul', [a, b]) : undefined
+}
+
 /** Means that count elements, over the batch too. */
 const mean: Rule = (tensor, trace) => {
   const [found, twin] = [meanOf(tensor), meanOf(trace.twinOf(tensor))]
@@ -80,4 +100,4 @@ const prelu: Rule = tensor => {
 }
 
 /** Recognizes layers. */
-export const layers: readonly Rule[] = [linear, mean, selu, prelu]
+export const layers: readonly Rule[] = [linear, batchedProduct, mean, selu, prelu]

@@ -4,9 +4,10 @@ import { type AttributesOf, isApplicationOf, isOpName, type OpName } from '../..
 import type { Tensor } from '../../graph/tensor.ts'
 import { OnnxError } from '../errors.ts'
 import { writeExpression } from './expressions.ts'
+import { meanOf } from './match.ts'
 import { typeCodes, type Value } from './nodes.ts'
 import type { Rule, Writer } from './rule.ts'
-import { dependsOnBatch, type Size } from './sizes.ts'
+import { type BatchTrace, dependsOnBatch, type Size } from './sizes.ts'
 
 /** Writes an operation, or says why there is no way to. */
 type Operation<A> = ((writer: Writer, tensor: Tensor, attributes: A) => Value) | string
@@ -63,22 +64,33 @@ const operations: { readonly [K in OpName]: Operation<AttributesOf<K>> } = {
     writer.add('Transpose', [writer.of(x)], { perm: permutation }),
 }
 
-/** Attributes that are sizes, which may grow with the batch. */
+/** Attributes that may grow with the batch: whoever writes the operation sees to it. */
 const sizeAttributes: Partial<Record<OpName, readonly string[]>> = {
+  conv2d: ['groups'],
+  conv2dInputGradient: ['shape'],
   map: ['shape'],
   reshape: ['shape'],
   slice: ['ends'],
 }
 
+/** True for an operation that has no form in ONNX, whatever the batch. */
+const isRefused = (op: OpName): boolean => typeof operations[op] === 'string' && operations[op] !== recognized
+
+/** @throws OnnxError for an operation that is another one for another batch, means over the batch aside */
+export function checkSteady(tensor: Tensor, trace: BatchTrace): void {
+  const { op } = tensor
+  if (!isOpName(op) || isRefused(op) || trace.isSteady(tensor, sizeAttributes[op])) return
+  if (!meanOf(tensor) || !meanOf(trace.twinOf(tensor))) throw dependsOnBatch(tensor, `attributes of '${op}'`)
+}
+
 /** Writes any operation as ONNX has it. */
-export const operation: Rule = (tensor, trace) => {
+export const operation: Rule = tensor => {
   const { op, label, inputs } = tensor
   if (!isOpName(op)) return undefined
   const operation = operations[op] as Operation<unknown>
   if (typeof operation === 'string') {
     throw new OnnxError(`${label ?? op}: operation '${op}' has no form in ONNX: ${operation}`)
   }
-  if (!trace.isSteady(tensor, sizeAttributes[op])) throw dependsOnBatch(tensor, `attributes of '${op}'`)
   return { reads: inputs, write: writer => operation(writer, tensor, tensor.attributes) }
 }
 
@@ -165,8 +177,10 @@ function writeSpacing(
     .map((size, at) => (at < axis && interior[at] > 0 ? spacedSize(size, interior[at], x) : size))
   const amount = interior[axis]
   const after = sizes.slice(axis + 1)
-  const reshaped = (from: Value, shape: readonly Size[]): Value => writer.add('Reshape', [from, writer.shape(shape)])
-  const column = reshaped(padded, [...sizes.slice(0, axis + 1), 1, ...after])
+  const reshaped = (value: Value, from: readonly Size[], to: readonly Size[]): Value =>
+    writer.add('Reshape', [value, newShape(writer, from, to)])
+  const columns = [...sizes.slice(0, axis + 1), 1, ...after]
+  const column = reshaped(padded, sizes, columns)
   const pads = [
     ...new Array(sizes.length + 1).fill(0),
     ...sizes.slice(0, axis + 1).map(() => 0),
@@ -176,7 +190,7 @@ function writeSpacing(
   const framed = writer.add('Pad', [column, writer.constant(pads, [pads.length], 'i64'), writer.constant([value])])
   const size = sizes[axis]
   if (typeof size !== 'number') throw dependsOnBatch(x, 'numbers are put between the samples')
-  const joined = reshaped(framed, [...sizes.slice(0, axis), size * (amount + 1), ...after])
+  const joined = reshaped(framed, columns, [...sizes.slice(0, axis), size * (amount + 1), ...after])
   const list = (number: number): Value => writer.constant([number], [1], 'i64')
   return writer.add('Slice', [joined, list(0), list(spacedSize(size, amount, x)), list(axis), list(1)])
 }

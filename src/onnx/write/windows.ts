@@ -78,11 +78,11 @@ function biased(tensor: Tensor, trace: BatchTrace, axes: 1 | 2): WindowOp | unde
 
 function convolution(tensor: Tensor, trace: BatchTrace, axes: 1 | 2): WindowOp | undefined {
   const [x, weight] = tensor.inputs
-  if (isApplicationOf(tensor, 'conv2d')) {
+  if (isApplicationOf(tensor, 'conv2d') && trace.isSteady(tensor)) {
     const geometry = geometryOf(tensor.attributes, axes)
     return geometry && { op: 'Conv', x, weight, attributes: { ...geometry, ...grouped(tensor.attributes) } }
   }
-  if (!isApplicationOf(tensor, 'conv2dInputGradient') || !trace.isSteady(tensor, ['shape'])) return undefined
+  if (!isApplicationOf(tensor, 'conv2dInputGradient')) return undefined
   const geometry = geometryOf(tensor.attributes, axes)
   const added = outputPadding(x, tensor.attributes)
   if (!geometry || (axes === 1 && added[0] !== 0)) return undefined
