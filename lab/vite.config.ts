@@ -53,6 +53,8 @@ export default defineConfig({
   base: './',
   logLevel: 'warn',
   plugins: [digits(), serviceWorker()],
+  // What is built is the same in tests, whose environment is no production.
+  oxc: { jsx: { development: false } },
   server: { headers: isolation },
   preview: { headers: isolation },
   worker: { format: 'es' },

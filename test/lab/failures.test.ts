@@ -113,7 +113,9 @@ describe.skipIf(noBrowser !== undefined)('what goes wrong with the Lab', () => {
   })
 
   test('a browser without shared memory trains on one thread, to the same weights, and says why', async () => {
-    const page = await openWith(stage, 'delete globalThis.SharedArrayBuffer')
+    const without =
+      "delete globalThis.SharedArrayBuffer; Object.defineProperty(globalThis, 'crossOriginIsolated', { value: false })"
+    const page = await openWith(stage, without)
     await shows(page, 20)
     const badge = page.getByText('1 thread')
     expect(await badge.getAttribute('title')).toMatch(/memory/)

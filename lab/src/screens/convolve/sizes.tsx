@@ -1,5 +1,5 @@
 /** The sizes of a convolution, and whether they fit. */
-import { useId } from 'preact/hooks'
+import { Range } from '../../frame/range.tsx'
 import { Choices } from '../../frame/tabs.tsx'
 import type { Sizes } from './arithmetic.ts'
 import { groupChoices, sizeNames, sizeRanges } from './numbers.ts'
@@ -35,7 +35,6 @@ export function SizesSide({ state }: { readonly state: Convolve }) {
 }
 
 function SizeSlider({ state, name }: { readonly state: Convolve; readonly name: keyof typeof sizeRanges }) {
-  const id = useId()
   const { sizes } = state.numbers.value
   const [low, high] = sizeRanges[name]
   const value = sizes[name]
@@ -43,23 +42,19 @@ function SizeSlider({ state, name }: { readonly state: Convolve; readonly name: 
   // A filter is no wider than the padded input.
   const most = Math.max(value, name === 'F' ? Math.min(high, sizes.W + 2 * sizes.P) : high)
   return (
-    <div class="control">
-      <label for={id}>
-        <b class="mono">{name}</b> <span class="small quiet">{sizeNames[name]}</span>
-      </label>
-      <output for={id}>{value}</output>
-      <input
-        id={id}
-        type="range"
-        min={least}
-        max={most}
-        step={1}
-        value={value}
-        disabled={least === most}
-        style={{ '--at': `${least === most ? 100 : (100 * (value - least)) / (most - least)}%` }}
-        onInput={event => state.resize(name, Number(event.currentTarget.value))}
-      />
-    </div>
+    <Range
+      label={
+        <>
+          <b class="mono">{name}</b> <span class="small quiet">{sizeNames[name]}</span>
+        </>
+      }
+      shown={String(value)}
+      value={value}
+      least={least}
+      most={most}
+      step={1}
+      onChange={to => state.resize(name, to)}
+    />
   )
 }
 
@@ -110,7 +105,7 @@ function fitWords(sizes: Sizes, windows: number, lost: number): string {
 function Keys({ state }: { readonly state: Convolve }) {
   const keys: readonly (readonly [string, string])[] = [
     ['← ↑ → ↓', 'next cell, read aloud'],
-    ['shift + arrow', 'a whole window further'],
+    ['shift ← →', 'a whole window further'],
     ['[ ]', 'another filter'],
     ['+ −', 'change the number in focus'],
     ['p', 'play through all cells'],
