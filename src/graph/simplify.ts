@@ -5,6 +5,8 @@
  * - a number that fills a tensor becomes part of the expressions that read it
  * - reshapes of reshapes, transposes of transposes and those that do nothing disappear; a transposed operand of a
  *   matrix product becomes a flag of the product
+ * - a padding with zeros becomes that of the convolution behind it
+ * - transposes of volumes move behind the operations that read them, where they may meet others (`sinkTransposes.ts`)
  * - maxPool2d(relu(x)) becomes relu(maxPool2d(x)): a monotone function commutes with the maximum, and relu then sees only
  *   the pooled values. The gradient is the same (a window whose maximum is ≤ 0 gets none either way), provided that
  *   nothing else reads relu(x), such as switches of an already made gradient: run it before taking gradients.
@@ -13,6 +15,7 @@
  */
 import { constant, input, substitute } from './expression.ts'
 import { apply } from './op.ts'
+import { type Conv2dAttributes, conv2dOp } from './ops/conv2d.ts'
 import { type MapAttributes, map, mapOp } from './ops/map.ts'
 import { matmulOp } from './ops/matmul.ts'
 import { maxPool2dOp } from './ops/maxPool2d.ts'
@@ -20,6 +23,7 @@ import { reshapeOp } from './ops/reshape.ts'
 import { transposeOp } from './ops/transpose.ts'
 import { isRelu } from './rectifier.ts'
 import { sameShape } from './shape.ts'
+import { sinkTransposes } from './sinkTransposes.ts'
 import { structuralKey } from './structuralKey.ts'
 import { isApplicationOf } from './table.ts'
 import { Tensor, topologicalOrder } from './tensor.ts'
@@ -31,7 +35,7 @@ import { Tensor, topologicalOrder } from './tensor.ts'
 export function simplify(roots: readonly Tensor[]): Tensor[] {
   const shared = rebuild(roots, local)
   // Once more at the end: moved operations may equal others.
-  return rebuild(rebuild(shared, commutePooling(shared)), local)
+  return rebuild(rebuild(shared, commutePooling(shared)), (...tensors) => withoutMovedOnes(local(...tensors)))
 }
 
 /** One rewrite of a tensor whose inputs are already simplified; returns it unchanged where the rule does not apply. */
@@ -75,12 +79,13 @@ function keyOf(tensor: Tensor): string {
 }
 
 /** Rules that look at a tensor and its inputs only. */
-const local: Rule = tensor => {
+const local: Rule = (tensor, { label }) => {
   if (isApplicationOf(tensor, 'reshape')) return simplifyReshape(tensor)
   if (isApplicationOf(tensor, 'transpose')) return simplifyTranspose(tensor, tensor.attributes.permutation)
   if (isApplicationOf(tensor, 'matmul')) return absorbTransposes(tensor)
-  if (isApplicationOf(tensor, 'map')) return simplifyMap(tensor, tensor.attributes)
-  return tensor
+  if (isApplicationOf(tensor, 'conv2d')) return absorbPadding(tensor, tensor.attributes)
+  if (isApplicationOf(tensor, 'map')) return sinkTransposes(simplifyMap(tensor, tensor.attributes), label)
+  return sinkTransposes(tensor, label)
 }
 
 function simplifyReshape(tensor: Tensor): Tensor {
@@ -98,6 +103,15 @@ function simplifyTranspose(tensor: Tensor, outer: readonly number[]): Tensor {
   return base === x ? tensor : apply(transposeOp, [base], { permutation: composed })
 }
 
+/** A transpose that moves nothing but axes of size 1 is a view; it is one only after it had the chance to meet another. */
+function withoutMovedOnes(tensor: Tensor): Tensor {
+  if (!isApplicationOf(tensor, 'transpose')) return tensor
+  const [x] = tensor.inputs
+  const others = tensor.attributes.permutation.filter(axis => x.shape[axis] > 1)
+  if (others.some((axis, k) => k > 0 && axis < others[k - 1])) return tensor
+  return simplifyReshape(apply(reshapeOp, [x], { shape: tensor.shape }))
+}
+
 function absorbTransposes(
   tensor: Tensor & { readonly attributes: { transposeA: boolean; transposeB: boolean } },
 ): Tensor {
@@ -109,6 +123,32 @@ function absorbTransposes(
     transposeA: transposeA !== (a.op === 'transpose'),
     transposeB: transposeB !== (b.op === 'transpose'),
   })
+}
+
+/** An image that is padded with zeros has a convolution with more padding, as long as each window sees some of the image. */
+function absorbPadding(tensor: Tensor, attributes: Conv2dAttributes): Tensor {
+  const [x, weights] = tensor.inputs
+  const turned = isApplicationOf(x, 'transpose') ? x : undefined
+  const padded = turned ? turned.inputs[0] : x
+  if (!isApplicationOf(padded, 'pad')) return tensor
+  const order = turned?.attributes.permutation ?? [0, 1, 2, 3]
+  const [before, after] = [padded.attributes.before, padded.attributes.after].map(sizes =>
+    order.map(axis => sizes[axis]),
+  )
+  const isZeros = padded.attributes.value === 0 && padded.attributes.interior.every(size => size === 0)
+  if (!isZeros || [...before.slice(0, 2), ...after.slice(0, 2)].some(size => size !== 0)) return tensor
+  const { kernel, dilation, padding } = attributes
+  const [rows, columns] = [0, 1].map(axis => dilation[axis] * (kernel[axis] - 1))
+  const sum = {
+    top: padding.top + before[2],
+    bottom: padding.bottom + after[2],
+    left: padding.left + before[3],
+    right: padding.right + after[3],
+  }
+  if (Math.max(sum.top, sum.bottom) > rows || Math.max(sum.left, sum.right) > columns) return tensor
+  const [bare] = padded.inputs
+  const image = turned ? apply(transposeOp, [bare], turned.attributes) : bare
+  return apply(conv2dOp, [image, weights], { ...attributes, padding: sum })
 }
 
 /** Replaces inputs that are filled with one number by that number and merges inputs that have become the same. */

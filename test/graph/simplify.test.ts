@@ -185,6 +185,89 @@ describe('maxPool2d(relu(x))', () => {
   })
 })
 
+describe('transposes of volumes', () => {
+  const volume = g.input('volume', [2, 3, 4, 5])
+  const last = (y: g.Tensor): g.Tensor => g.transpose(y, [0, 2, 3, 1])
+  const first = (y: g.Tensor): g.Tensor => g.transpose(y, [0, 3, 1, 2])
+  const perChannel = g.input('perChannel', [3])
+  const inputs = {
+    volume: Array.from({ length: 120 }, (_, i) => Math.sin(i)),
+    perChannel: [1, -2, 3],
+    table: Array.from({ length: 15 }, (_, i) => i),
+  }
+
+  /** Operations that are left; the values are the same. */
+  function left(root: g.Tensor): string[] {
+    const [simple] = g.simplify([root])
+    const [before, after] = [root, simple!].map(y => g.evaluateReference([y], inputs)[0]!)
+    expect(after!.shape).toEqual(before!.shape)
+    // Sums of up to sixty numbers in another order, in double precision.
+    after!.values.forEach((value, i) => {
+      expect(value).toBeCloseTo(before!.values[i]!, 12)
+    })
+    return operations(simple!)
+  }
+
+  test.each<[string, (y: g.Tensor) => g.Tensor, string[]]>([
+    ['element-wise work by numbers per channel', y => g.relu(g.mul(y, perChannel)), ['reshape', 'map', 'map']],
+    ['two of them in one sum', y => g.add(y, last(g.exp(volume))), ['map', 'map']],
+    ['padding', y => g.pad(y, { before: [0, 1, 0, 0], after: [0, 2, 3, 0], value: 7 }), ['pad']],
+    ['a part', y => g.slice(y, [0, 1, 0, 1], [2, 4, 4, 3], [1, 2, 3, 1]), ['slice']],
+    ['parts that are joined', y => g.concat([y, g.exp(y)], 3), ['map', 'concat']],
+    ['sums that keep their axes', y => g.sum(y, [1, 2], { keepDims: true }), ['reduce']],
+  ])('meet behind %s and cancel', (_, work, expected) => {
+    expect(left(first(work(last(volume))))).toEqual(expected)
+  })
+
+  test('end at a sum over all positions', () => {
+    expect(left(g.sum(last(volume), [1, 2]))).toEqual(['reduce'])
+    expect(left(g.sum(last(volume), [3]))).toEqual(['reduce'])
+  })
+
+  test('stay before a sum that leaves axes in another order', () => {
+    expect(left(g.sum(last(volume), [2]))).toEqual(['transpose', 'reduce'])
+  })
+
+  test('stay where other values are not transposed alike', () => {
+    expect(left(g.add(last(volume), g.input('table', [5, 3])))).toEqual(['transpose', 'map'])
+    expect(left(g.concat([last(volume), g.exp(g.reshape(volume, [2, 4, 5, 3]))], 0))).toEqual(
+      expect.arrayContaining(['transpose', 'concat']),
+    )
+  })
+
+  test('are views when they move nothing but axes of size 1', () => {
+    const gate = g.sum(last(volume), [1, 2], { keepDims: true })
+    expect(left(g.exp(gate))).toEqual(['reduce', 'map', 'reshape'])
+  })
+})
+
+describe('padding with zeros', () => {
+  const w = g.input('w', [2, 1, 3, 3]) as g.Volume
+  const padded = (value = 0, size = 1): g.Volume =>
+    g.pad(x, { before: [0, 0, size, 0], after: [0, 0, 1, 2], value }) as g.Volume
+  const simplified = (image: g.Volume): g.Tensor =>
+    g.simplify([g.conv2d(image, w, { padding: { top: 1, bottom: 0, left: 1, right: 0 } })])[0]!
+
+  test('becomes that of the convolution behind it, also by way of a transpose', () => {
+    const y = simplified(padded())
+    expect(operations(y)).toEqual(['conv2d'])
+    expect(y.attributes).toMatchObject({ padding: { top: 2, bottom: 1, left: 1, right: 2 } })
+    const turned = g.pad(g.input('t', [1, 4, 6, 1]), { before: [0, 1, 0, 0], after: [0, 1, 2, 0] })
+    const z = simplified(g.transpose(turned, [0, 3, 1, 2]) as g.Volume)
+    expect(operations(z)).toEqual(['reshape', 'conv2d'])
+    const kernel = Array.from({ length: 18 }, (_, i) => Math.sin(i))
+    const plain = g.conv2d(padded(), w, { padding: { top: 1, bottom: 0, left: 1, right: 0 } })
+    const [expected] = g.evaluateReference([plain], { ...values, w: kernel })
+    expect(g.evaluateReference([y], { ...values, w: kernel })[0]).toEqual(expected)
+    expect(g.evaluateReference([z], { t: values.x, w: kernel })[0]).toEqual(expected)
+  })
+
+  test('stays where it is of other numbers, or more than a window', () => {
+    expect(operations(simplified(padded(1)))).toEqual(['pad', 'conv2d'])
+    expect(operations(simplified(padded(0, 2)))).toEqual(['pad', 'conv2d'])
+  })
+})
+
 describe('the given graph', () => {
   test('is left as it is', () => {
     const activation = g.relu(x).named('relu1')

@@ -10,6 +10,7 @@ import type { Tensor } from '../../graph/tensor.ts'
 import type { StepOf, StepPlan } from '../../plan/step.ts'
 import type { Operand } from '../cpu/access.ts'
 import type { ConvolutionForm, CpuForm, CpuGroup, CpuPlan, CpuStep, StageForm } from '../cpu/layouts/form.ts'
+import { asVolume } from '../cpu/layouts/matrixProduct.ts'
 import type { Kernel } from './kernel.ts'
 import { kernelsOf } from './kernels/channels/methods.ts'
 import { type Correlation, correlateKernel } from './kernels/samples/correlate.ts'
@@ -165,8 +166,15 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     if (output.dtype !== 'f32') return view.call(copyKernel(output.dtype, mapNest(view.inputs, output)))
     return view.call(mapKernel(view.attributes.expression, view.inputs, output))
   },
-  matmul: view =>
-    view.call(matmulKernel(view.attributes, view.input(0), view.input(1), view.output, view.epilogue, view.wide)),
+  matmul: view => {
+    const { convolution, epilogue } = view
+    if (convolution) {
+      const { task, method } = convolution
+      const operands = epilogue.operands.map(asVolume)
+      return view.call(kernelsOf(task, method.name, method.tile).finish({ ...epilogue, operands }))
+    }
+    return view.call(matmulKernel(view.attributes, view.input(0), view.input(1), view.output, epilogue, view.wide))
+  },
   conv2d: view => correlate(view, 'forward'),
   conv2dInputGradient: view => correlate(view, 'inputGradient'),
   conv2dWeightGradient: view => {
@@ -226,12 +234,14 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
       // Within a block the samples stay innermost; the axes between move.
       return view.call(copyKernel(x.dtype, transposeNest(physicalShape(x), x.dtype, [...permutation, x.shape.length])))
     }
-    const { sizes, strides } = transposeNest(x.shape, x.dtype, permutation)
-    const nest = {
-      sizes: arrange(output, sizes, 0),
-      strides: [arrange(output, strides[0], 0), physicalStrides(output)],
-    }
-    return view.call(copyKernel(x.dtype, nest))
+    const source = strideOfAxes(x)
+    const along = (numbers: readonly number[]): number[] =>
+      arrange(
+        output,
+        permutation.map(axis => numbers[axis]),
+        0,
+      )
+    return view.call(copyKernel(x.dtype, { sizes: along(x.shape), strides: [along(source), physicalStrides(output)] }))
   },
   slice: view => {
     const x = view.input(0)
@@ -310,6 +320,12 @@ function physicalShape(operand: Operand): number[] {
 }
 
 const physicalStrides = (operand: Operand): number[] => byteStrides(physicalShape(operand), operand.dtype)
+
+/** Bytes per step along each logical axis of a value without blocks. */
+function strideOfAxes(operand: Operand): number[] {
+  const strides = physicalStrides(operand)
+  return operand.channelsLast ? [strides[0], strides[3], strides[1], strides[2]] : strides
+}
 
 function mapCopy(part: Shape, target: readonly number[]): Kernel {
   return copyKernel('f32', { sizes: part, strides: [byteStrides(part, 'f32'), target] })

@@ -17,6 +17,7 @@ import type { LayoutChoice } from '../../../plan/target.ts'
 import type { ConvolutionChooser, ConvolutionMethod, ConvolutionTask, MomentKind } from './convolution.ts'
 import type { ConvolutionForm, CpuForm } from './form.ts'
 import { channelKernels } from './kernels.ts'
+import { convolutionOf } from './matrixProduct.ts'
 import { fromParts, type Measurement, type MomentPlan, type MomentReader, planMoments } from './moments.ts'
 
 /** True for shapes whose two orders differ: several channels and several positions. */
@@ -82,6 +83,9 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
       case 'conv2dWeightGradient':
         this.#addConvolution(step)
         break
+      case 'matmul':
+        this.#addProduct(step)
+        break
       case 'maxPool2d':
       case 'maxPool2dSwitches':
       case 'maxPool2dGradient':
@@ -140,8 +144,35 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
     this.push(finished, { form, multiplyAdds: this.workOf(step), workspace: method.workspace })
   }
 
+  /** A matrix product, as a convolution where that is faster. */
+  #addProduct(step: StepOf<'matmul'>): void {
+    const task = convolutionOf(step)
+    if (!task) {
+      this.#addRows(step)
+      return
+    }
+    const method = this.#convolutions(task)
+    const values = step.inputs.map(tensor => this.asRows(tensor))
+    this.#addStages(step, task, method, values)
+    const inputs = method.reads.map(index => values[index])
+    const form: ConvolutionForm = {
+      kind: 'convolution',
+      name: `matmul by ${method.name}`,
+      task,
+      method,
+      operands: inputs.length,
+    }
+    const plan = { form, multiplyAdds: this.workOf(step), workspace: method.workspace }
+    this.push({ ...this.withRowEpilogue(step), inputs }, plan)
+  }
+
   /** What a method makes of the operands of a convolution, ahead of its last kernel; appended to the operands' `values`. */
-  #addStages(step: ConvolutionStep, task: ConvolutionTask, method: ConvolutionMethod, values: Tensor[]): void {
+  #addStages(
+    step: ConvolutionStep | StepOf<'matmul'>,
+    task: ConvolutionTask,
+    method: ConvolutionMethod,
+    values: Tensor[],
+  ): void {
     const { epilogue: _, ...bare } = step
     const { op, attributes } = step
     const of = step.outputs[0].label ?? op
@@ -185,7 +216,7 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
 
   /** A step that reads any layout, by strides. */
   #addFree(step: FusedStep): void {
-    const inputs = step.inputs.map(tensor => (step.op === 'map' ? this.#asOperand(tensor) : this.asRows(tensor)))
+    const inputs = step.inputs.map(tensor => this.#asOperand(tensor))
     const [output] = step.outputs
     const follows = inputs.some(tensor => this.#channelsLast.has(tensor) && sameShape(tensor.shape, output.shape))
     if (follows || this.#activations.has(output)) this.#markChannels(output)

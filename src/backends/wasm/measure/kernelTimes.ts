@@ -98,9 +98,10 @@ function nameOf(step: CpuStep): string {
   const form = convolutionOf(step)
   if (form) {
     const { task, method } = form
+    const part = form.kind === 'stage' ? `: ${form.name}` : ''
+    if (step.op === 'matmul') return `matmul, ${method.name}${part}`
     const { kernel, stride } = task.attributes
     const window = kernel.join('×') + (stride.some(size => size > 1) ? ` / ${stride[0]}` : '')
-    const part = form.kind === 'stage' ? `: ${form.name}` : ''
     return `${window} ${directions[task.op]}, ${method.name}${part}`
   }
   return step.op in directions ? directions[step.op as keyof typeof directions] : step.op
