@@ -7,8 +7,9 @@ import { createEngine } from '../../src/backends/createEngine.ts'
 import { gradients } from '../../src/graph/gradient.ts'
 import { mean } from '../../src/graph/ops/reduce.ts'
 import { softmaxCrossEntropy } from '../../src/graph/ops/softmaxCrossEntropy.ts'
+import { simplify } from '../../src/graph/simplify.ts'
 import { constantTensor, input } from '../../src/graph/sources.ts'
-import type { Matrix, Vector } from '../../src/graph/tensor.ts'
+import { type Matrix, topologicalOrder, type Vector } from '../../src/graph/tensor.ts'
 import { formatSummary, summarize } from '../../src/inspect/index.ts'
 import { type ForwardContext, inference } from '../../src/nn/module.ts'
 import { importOnnx } from '../../src/onnx/index.ts'
@@ -82,6 +83,18 @@ describe('networks', () => {
     expect(notes.join()).toContain('TrainingMode.TRAINING')
     expect(folded!.parameters().size).toBeGreaterThan(4)
   })
+})
+
+test('a network of Keras, channels last, answers as ONNX Runtime, without a transpose but that of the images', async () => {
+  const keras = join(import.meta.dirname, '../fixtures/onnx/keras.json.gz')
+  const { model, images, logits } = JSON.parse(gunzipSync(readFileSync(keras)).toString()) as Fixtures['cases'][number]
+  const network = await importOnnx(bytes(model))
+  const x = input('images', images.shape, { batched: true })
+  const [simple] = simplify([network.forward(x)])
+  const program = await engine.compile({ outputs: { logits: simple! }, updates: new Map() })
+  const found = (await program.run({ images: floats(images) })).logits!
+  expect(difference(found, floats(logits))).toBeLessThan(tolerance)
+  expect(topologicalOrder([simple!]).filter(({ op }) => op === 'transpose')).toHaveLength(1)
 })
 
 describe('a training step', () => {
