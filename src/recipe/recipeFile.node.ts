@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Module } from '../nn/module.ts'
+import type { OnnxNetwork } from '../onnx/network.ts'
 import { isRecord } from '../rules/record.ts'
 import { display } from '../text/display.ts'
 import { codeFrame } from './codeFrame.ts'
@@ -88,7 +89,16 @@ async function networkMaker(file: string): Promise<() => Module> {
   mustBeFile(file)
   const { importOnnxFile } = await import('../onnx/onnxFile.node.ts')
   const network = await importOnnxFile(file)
+  refuseBytes(file, network)
   return () => network.copy()
+}
+
+/** @throws RecipeError for a network that takes the bytes of pictures, and brings what a recipe says of preprocessing itself */
+export function refuseBytes(file: string, { inputs }: OnnxNetwork): void {
+  if (inputs.every(({ type }) => type !== 'uint8')) return
+  throw new RecipeError(
+    `${file}: takes bytes, so its preprocessing is inside, and a run has its own: export the network without it (of Fovea's, with --preprocessing outside)`,
+  )
 }
 
 function mustBeFile(file: string): void {

@@ -149,6 +149,10 @@ describe('an ONNX file', () => {
     const [before, after] = await Promise.all(['tunable', 'tuned'].map(name => importOnnx(join(cwd, `${name}.onnx`))))
     expect([...after!.parameters().keys()]).toEqual([...before!.parameters().keys()])
     expect(after!.state()).not.toEqual(before!.state())
+    await succeed(cwd, ['export', 'runs/pets', '--out', 'bytes.onnx'])
+    const { code, stderr } = await fovea(cwd, ['train', 'bytes.onnx', ...data])
+    expect(stderr).toContain('bytes.onnx: takes bytes, so its preprocessing is inside')
+    expect(code).toBe(2)
   })
 })
 

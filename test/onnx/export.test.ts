@@ -1,4 +1,7 @@
 /** Layers and networks as ONNX files: the same answers when they are read again, and a file that keeps ONNX's rules. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createEngine } from '../../src/backends/createEngine.ts'
 import { constantTensor } from '../../src/graph/sources.ts'
@@ -14,6 +17,13 @@ import { exportedLayers, layerClasses } from './exportedLayers.ts'
 
 const engine = createEngine({ threads: 1 })
 afterAll(() => engine.close())
+
+/** Made by `scripts/check_onnx_exports.py --keep layers`. */
+const fixture = JSON.parse(
+  gunzipSync(readFileSync(join(import.meta.dirname, '../fixtures/onnx/exports.json.gz'))).toString(),
+) as {
+  readonly layers: Readonly<Record<string, { readonly ops: readonly string[]; readonly answers: string }>>
+}
 
 /** Sums of a few dozen products, in another order. */
 const tolerance = 2e-6
@@ -34,11 +44,17 @@ describe('layers', () => {
     expectRules(bytes)
     expect(opsOf(bytes)).toEqual(ops)
     const network = await importOnnx(bytes)
-    for (const batch of [1, 3]) {
+    for (const batch of [1, 2, 3]) {
       const shape = [batch, ...input]
       const images = samples(shape, values)
       const wanted = await answersOf(engine, model, shape, images)
       expect(differenceOf(await answersOf(engine, network, shape, images), wanted)).toBeLessThan(tolerance)
+      if (batch !== 2) continue
+      // ONNX Runtime has run a file of the same nodes and numbers.
+      const { ops: run, answers } = fixture.layers[name]!
+      expect(run).toEqual(ops)
+      const theirs = new Float32Array(new Uint8Array(Buffer.from(answers, 'base64')).buffer)
+      expect(differenceOf(wanted.subarray(0, theirs.length), theirs)).toBeLessThan(tolerance)
     }
   })
 })

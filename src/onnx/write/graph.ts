@@ -155,8 +155,8 @@ class GraphWriter implements Writer {
 
   /** So many times the number of images, `[1]`. */
   #multiple(times: number): Value {
-    const [images] = this.trace.inputs.values()
-    if (!images) throw new OnnxError('the network has no input, and so no batch')
+    const images = [...this.trace.inputs.values()].find(input => typeof this.trace.sizesOf(input)[0] === 'object')
+    if (!images) throw new OnnxError('no input of the network has an axis for the batch')
     this.#images ??= this.add('Shape', [this.of(images)], { start: 0, end: 1 })
     return times === 1 ? this.#images : this.add('Mul', [this.#images, this.constant([times], [1], 'i64')])
   }

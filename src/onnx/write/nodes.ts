@@ -91,7 +91,7 @@ export class Nodes {
 
   /** Numbers that are part of a formula; equal ones are the same value. */
   constant(values: ArrayLike<number>, shape: Shape, type: keyof typeof typeCodes = 'f32'): Value {
-    const text = values.length <= fewNumbers ? Array.from(values, String).join(', ') : undefined
+    const text = values.length <= fewNumbers ? Array.from(values, textOf).join(', ') : undefined
     const wanted = text === undefined ? 'constant' : `constant/${shape.length === 0 ? text : `[${text}]`}`
     const key = text === undefined ? `constant ${this.#stored.size}` : `${type} [${shape.join()}] ${text}`
     return this.#store(key, {
@@ -158,6 +158,9 @@ export class Nodes {
     }
   }
 }
+
+/** A number, with the sign of its zero. */
+const textOf = (value: number): string => (Object.is(value, -0) ? '-0' : String(value))
 
 /** Running averages, which a reader knows by their place. */
 const statisticsOf = ({ op, inputs }: Node): readonly (Value | undefined)[] =>

@@ -13,7 +13,7 @@ import { folderOf } from '../../../recipe/folderSource.ts'
 import { imagesOf } from '../../../recipe/images.ts'
 import { createModel } from '../../../recipe/model.ts'
 import { dataName, type Recipe } from '../../../recipe/recipe.ts'
-import { isOnnxFile, loadSetup, readRecipeFile } from '../../../recipe/recipeFile.node.ts'
+import { isOnnxFile, loadSetup, readRecipeFile, refuseBytes } from '../../../recipe/recipeFile.node.ts'
 import { mustExist } from '../../../runs/missing.node.ts'
 import { RunFolder } from '../../../runs/runFolder.node.ts'
 import { formatCount } from '../../../text/format.ts'
@@ -119,7 +119,9 @@ async function openNetwork(file: string, { model, mean, std }: ImportOptions): P
   if (model !== undefined) throw new UsageError(`--model ${model}: ${file} is a network itself`)
   checkPair(mean, std)
   const { importOnnxFile } = await import('../../../onnx/onnxFile.node.ts')
-  return importOnnxFile(file)
+  const network = await importOnnxFile(file)
+  refuseBytes(file, network)
+  return network
 }
 
 /** The recipe of a run of an ONNX file, which says the size of its pictures. */
