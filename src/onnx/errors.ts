@@ -15,7 +15,7 @@ export class OnnxError extends Error {
   }
 }
 
-/** Thrown by an operator's importer for what it does not do; whoever runs the node says which node it was. */
+/** Thrown by an operator's importer, or an operation's exporter, for what it does not do; whoever calls it says where that was. */
 export class Unsupported extends Error {
   override readonly name = 'Unsupported'
 }

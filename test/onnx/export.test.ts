@@ -269,7 +269,7 @@ describe('errors', () => {
     [
       'random numbers',
       () => written(x => nn.ops.add(x, nn.ops.randomNormal(key, x.shape, 'odd'))),
-      /operation 'random' has no form in ONNX/,
+      /^odd: operation 'random' has no form in ONNX: it draws random numbers: export the network as it is at test time/,
     ],
     [
       'an operation of training',

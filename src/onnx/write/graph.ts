@@ -3,7 +3,7 @@ import { create } from '@bufbuild/protobuf'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { Variable } from '../../graph/variable.ts'
 import { Parameter } from '../../nn/module.ts'
-import { OnnxError } from '../errors.ts'
+import { OnnxError, Unsupported } from '../errors.ts'
 import { type GraphProto, GraphProtoSchema, type ValueInfoProto, ValueInfoProtoSchema } from '../proto/onnx_pb.ts'
 import type { FileTensor } from './fileBytes.ts'
 import { foldedLayers } from './folding.ts'
@@ -37,8 +37,9 @@ export interface WrittenGraph {
 /** @throws OnnxError naming the operation, its module, and why it has no form in ONNX */
 export function writeGraph(trace: BatchTrace, options: GraphOptions): WrittenGraph {
   const { names, batch } = options
-  const writer = new GraphWriter(trace, names, pathsOf(trace, nameIn(names)))
-  const recognized = recognize(trace, options.foldBatchNorm)
+  const paths = pathsOf(trace, nameIn(names))
+  const writer = new GraphWriter(trace, names, paths)
+  const recognized = recognize(trace, paths, options.foldBatchNorm)
   for (const tensor of trace.order) {
     const found = recognized.get(tensor)
     if (found) writer.write(tensor, found)
@@ -62,19 +63,33 @@ const copy: Rule = tensor =>
 const rules: readonly Rule[] = [copy, ...normalizations, windows, ...layers, operation]
 
 /** What each value is that the outputs need; values within a recognized part are not written. */
-function recognize(trace: BatchTrace, foldBatchNorm: boolean): Map<Tensor, Recognized> {
+function recognize(
+  trace: BatchTrace,
+  paths: ReadonlyMap<Tensor, string>,
+  foldBatchNorm: boolean,
+): Map<Tensor, Recognized> {
   for (const tensor of trace.order) checkSteady(tensor, trace)
   const rule = firstOf(foldBatchNorm ? [foldedLayers, ...rules] : rules)
   const needed = new Set(trace.outputs.values())
   const found = new Map<Tensor, Recognized>()
   for (const tensor of [...trace.order].reverse()) {
     if (!needed.has(tensor) || tensor.source) continue
-    const recognized = rule(tensor, trace)
+    const recognized = located(paths.get(tensor) || tensor.op, () => rule(tensor, trace))
     if (!recognized) throw new OnnxError(`${tensor.label ?? tensor.op}: '${tensor.op}' is no operation`)
     found.set(tensor, recognized)
     for (const read of recognized.reads) needed.add(read)
   }
   return found
+}
+
+/** Runs what concerns a module, which errors then name. */
+function located<T>(path: string, use: () => T): T {
+  try {
+    return use()
+  } catch (error) {
+    if (!(error instanceof Unsupported)) throw error
+    throw new OnnxError(`${path}: ${error.message}`, { cause: error })
+  }
 }
 
 /** What a variable is called, of a tensor that reads it, reshaped or not. */

@@ -2,7 +2,7 @@
 import { sameShape } from '../../graph/shape.ts'
 import { type AttributesOf, isApplicationOf, isOpName, type OpName } from '../../graph/table.ts'
 import type { Tensor } from '../../graph/tensor.ts'
-import { OnnxError } from '../errors.ts'
+import { Unsupported } from '../errors.ts'
 import { writeExpression } from './expressions.ts'
 import { meanOf } from './match.ts'
 import { typeCodes, type Value } from './nodes.ts'
@@ -83,14 +83,12 @@ export function checkSteady(tensor: Tensor, trace: BatchTrace): void {
   if (!meanOf(tensor) || !meanOf(trace.twinOf(tensor))) throw dependsOnBatch(tensor, `attributes of '${op}'`)
 }
 
-/** Writes any operation as ONNX has it. */
+/** Writes any operation as ONNX has it. @throws Unsupported for one that has no form there, and why */
 export const operation: Rule = tensor => {
-  const { op, label, inputs } = tensor
+  const { op, inputs } = tensor
   if (!isOpName(op)) return undefined
   const operation = operations[op] as Operation<unknown>
-  if (typeof operation === 'string') {
-    throw new OnnxError(`${label ?? op}: operation '${op}' has no form in ONNX: ${operation}`)
-  }
+  if (typeof operation === 'string') throw new Unsupported(`operation '${op}' has no form in ONNX: ${operation}`)
   return { reads: inputs, write: writer => operation(writer, tensor, tensor.attributes) }
 }
 

@@ -82,7 +82,7 @@ export class BatchTrace implements Traced {
 /** What is said of a value that a file cannot hold for batches of any size. */
 export function dependsOnBatch({ label, op }: Tensor, how: string): OnnxError {
   return new OnnxError(
-    `${label ?? op}: depends on the number of images in more than its sizes (${how}): export for one size, with 'batch'`,
+    `${label ?? op}: depends on the number of images in more than its sizes (${how}): export it for one number, with 'batch' (--batch on the command line)`,
   )
 }
 

@@ -10,7 +10,7 @@ import { inference } from '../../nn/module.ts'
 import { L2Pool2d } from '../../nn/poolingVariants.ts'
 import type { AttributeValue } from './attributes.ts'
 import { binaryOf, bothOrders, channelNumbers, meanOf, sameGraph } from './match.ts'
-import { oneNode, type Recognized, type Rule } from './rule.ts'
+import { oneNode, type Rule } from './rule.ts'
 import type { BatchTrace } from './sizes.ts'
 
 /** An operator that moves a window, or looks at the whole image. */
@@ -23,18 +23,16 @@ export interface WindowOp {
   readonly attributes: Readonly<Record<string, AttributeValue>>
 }
 
-/** Attributes by the axes that the window has: `vertical` is missing for series. */
+/** Attributes of a node. Those of a window have one number for each axis that it moves along. */
 type Attributes = Readonly<Record<string, AttributeValue>>
 
 /** Recognizes windows, on images and on series. */
 export const windows: Rule = (tensor, trace) => {
   const found = windowOpOf(tensor, trace)
-  return found && written(found)
+  if (!found) return undefined
+  const { op, x, weight, bias, attributes } = found
+  return oneNode(op, [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])], attributes)
 }
-
-/** The node of a window. */
-export const written = ({ op, x, weight, bias, attributes }: WindowOp): Recognized =>
-  oneNode(op, [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])], attributes)
 
 /** The window that a value is computed by. */
 export const windowOpOf = (tensor: Tensor, trace: BatchTrace): WindowOp | undefined =>
@@ -165,7 +163,3 @@ function geometryOf(window: Window2d, axes: 1 | 2): Attributes | undefined {
     ...(dilation.some(rate => rate !== 1) && { dilations: last(dilation) }),
   }
 }
-
-/** A bias of one number a channel, for whoever folds something into a convolution. */
-export const channelsOf = ({ op, weight, attributes }: WindowOp): number =>
-  op === 'ConvTranspose' ? weight!.shape[1] * ((attributes.group as number | undefined) ?? 1) : weight!.shape[0]
