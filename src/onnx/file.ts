@@ -6,9 +6,8 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { type Shape, sizeOf } from '../graph/shape.ts'
 import type { TypedArray, Variable } from '../graph/variable.ts'
 import { ModelBuffer, Parameter } from '../nn/module.ts'
-import { type ExternalData, type HostValue, hostValue, isFloat, readTensor, typeOf } from './elements.ts'
+import { type ExternalData, type HostValue, hostValue, isFloat, type OnnxType, readTensor, typeOf } from './elements.ts'
 import { OnnxError } from './errors.ts'
-import type { OnnxPort } from './network.ts'
 import { opNamed } from './ops/table.ts'
 import { ordered } from './order.ts'
 import {
@@ -26,6 +25,14 @@ export const fixedKey = 'fovea.fixed'
 
 /** Versions of the operator set that are read. */
 export const opsetRange = [7, 28] as const
+
+/** An input or output of the file. */
+export interface OnnxPort {
+  readonly name: string
+  readonly type: OnnxType
+  /** Sizes; a name for one that is open, such as `'batch'`, and '?' for one that the file says nothing about. */
+  readonly shape: readonly (number | string)[] | undefined
+}
 
 /** Contents of an ONNX file. */
 export interface OnnxFile {

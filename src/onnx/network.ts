@@ -12,17 +12,9 @@ import type { Variable } from '../graph/variable.ts'
 import { type ForwardContext, inference, Module } from '../nn/module.ts'
 import type { OnnxType } from './elements.ts'
 import { OnnxError } from './errors.ts'
-import { type OnnxFile, withFreshWeights } from './file.ts'
+import { type OnnxFile, type OnnxPort, withFreshWeights } from './file.ts'
 import { Tracer } from './trace.ts'
 import { knownValue, type Numbers, tensorValue, type Value } from './value.ts'
-
-/** An input or output of the file. */
-export interface OnnxPort {
-  readonly name: string
-  readonly type: OnnxType
-  /** Sizes; a name for one that is open, such as `'batch'`, and '?' for one that the file says nothing about. */
-  readonly shape: readonly (number | string)[] | undefined
-}
 
 /** Numbers that take the place of an input. */
 export interface FixedInput {

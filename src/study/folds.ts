@@ -7,6 +7,7 @@ import { DatasetError, SplitError } from '../data/errors.ts'
 import type { TrainValidation } from '../data/split.ts'
 import { placesByClass } from '../data/stratify.ts'
 import { RandomSequence, shuffledIndices } from '../random/philox.ts'
+import { meanAndSpread } from './vote.ts'
 
 /** Which fold of how many. */
 export interface Fold {
@@ -51,4 +52,22 @@ export function foldSplit<D extends ImageCollection>(
 export function bootstrapIndices(indices: Int32Array, seed: number): Int32Array {
   const random = new RandomSequence(seed, 'bootstrap')
   return indices.map(() => indices[random.integer(indices.length)]!)
+}
+
+/** Score of the fold that was held back. */
+export interface FoldScore {
+  /** From 1. */
+  readonly fold: number
+  readonly accuracy: number
+  readonly loss: number
+}
+
+/** Means and standard deviations of the scores of all folds, and the folds in order. */
+export function scoreFolds(scores: readonly FoldScore[]) {
+  const folds = [...scores].sort((a, b) => a.fold - b.fold)
+  return {
+    folds,
+    accuracy: meanAndSpread(folds.map(({ accuracy }) => accuracy)),
+    loss: meanAndSpread(folds.map(({ loss }) => loss)),
+  }
 }

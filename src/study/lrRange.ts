@@ -28,6 +28,28 @@ export const rateOfStep = (k: number, steps: number, low: number, high: number):
 export const divergence = 4
 
 /**
+ * Runs a test: takes the steps of a training whose rate rises, until all steps are done or the loss breaks.
+ * @param events of a training run; what is not a step is passed over
+ */
+export async function rangeTest(
+  events: AsyncIterable<{ readonly type: string } | (RatePoint & { readonly type: 'step' })>,
+  steps: number,
+): Promise<RatePoint[]> {
+  const found: RatePoint[] = []
+  let lowest = Number.POSITIVE_INFINITY
+  for await (const event of events) {
+    if (!('learningRate' in event)) continue
+    const { learningRate, loss } = event
+    if (!Number.isFinite(loss)) break
+    found.push({ learningRate, loss })
+    const smoothed = suggestRate(found).smoothed.at(-1)!
+    lowest = Math.min(lowest, smoothed)
+    if (found.length >= steps || smoothed > divergence * lowest) break
+  }
+  return found
+}
+
+/**
  * Reads a test.
  * @param smoothing share β of the mean that survives a step: m ← β m + (1 − β) loss, divided by 1 − βᵗ
  */

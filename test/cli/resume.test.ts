@@ -212,7 +212,7 @@ describe('more epochs', () => {
   }, 300_000)
 
   it.each([
-    ['fewer than have begun', 'three', '5', '--epochs 5: runs/three has already begun epoch 6 of 6'],
+    ['fewer than have begun', 'three', '5', 'epochs (=5): runs/three has already begun epoch 6 of 6'],
     ['none', 'three', '0', '--epochs 0: epochs (=0) must be a whole number of at least 1'],
   ])('%s are refused, and nothing is changed', async (_, name, epochs, message) => {
     const before = files(name)
@@ -227,7 +227,7 @@ describe('more epochs', () => {
     await succeed(cwd, ['train', ...few, ...patience, '--epochs', '9', '--name', 'early', '--quiet'])
     const { code, stderr } = await fovea(cwd, ['train', '--resume', 'runs/early', '--epochs', '20', '--quiet'])
     expect(stderr).toMatch(
-      /^fovea: --epochs 20: runs\/early was stopped early after epoch \d: validation accuracy has not improved for 1 epoch\n$/,
+      /^fovea: epochs \(=20\): runs\/early was stopped early after epoch \d: validation accuracy has not improved for 1 epoch\n$/,
     )
     expect(code).toBe(2)
   }, 300_000)

@@ -35,7 +35,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
     values: ['augment', 'backends', 'data', 'formats', 'graph', 'nn', 'rules', 'train'],
   },
   onnx: { values: ['graph', 'nn', 'formats'] },
-  study: { values: ['data', 'random'] },
+  study: { values: ['async', 'data', 'random'] },
   inspect: { values: ['nn', 'models', 'graph', 'random', 'async', 'text'], types: ['backends', 'plan'] },
   plot: { values: ['text'] },
   report: { values: ['data', 'inspect', 'plot', 'study', 'text'], types: ['backends', 'nn', 'train'] },
@@ -190,6 +190,41 @@ function offenders(breaks: (file: SourceFile, imported: Import) => string | fals
   )
 }
 
+/** Files that import each other, and why they do. */
+const pairs: Readonly<Record<string, string>> = {
+  'graph/ops/map.ts ↔ graph/ops/reduce.ts': 'the gradient of a broadcast is a sum, and that of a sum is a broadcast',
+  'graph/ops/pad.ts ↔ graph/ops/slice.ts': 'each is the gradient of the other',
+  'graph/tensor.ts ↔ graph/variable.ts': 'by types: a variable has a tensor, which says whose it is',
+}
+
+/** Largest sets of files of which each leads to every other by its imports (Tarjan 1972), without those of one file. */
+function circles(): string[] {
+  const byPath = new Map(files.map(file => [file.path, file]))
+  const order = new Map<string, number>()
+  const open: string[] = []
+  const found: string[] = []
+  /** @returns the earliest file still open to which this one leads */
+  const visit = (file: SourceFile): number => {
+    const own = order.size
+    order.set(file.path, own)
+    open.push(file.path)
+    let earliest = own
+    for (const { specifier } of file.imports) {
+      const next = isLocal(specifier) ? byPath.get(target(file, specifier)) : undefined
+      if (!next) continue
+      if (!order.has(next.path)) earliest = Math.min(earliest, visit(next))
+      else if (open.includes(next.path)) earliest = Math.min(earliest, order.get(next.path) as number)
+    }
+    if (earliest === own) {
+      const circle = open.splice(open.indexOf(file.path))
+      if (circle.length > 1) found.push(circle.sort().join(' ↔ '))
+    }
+    return earliest
+  }
+  for (const file of files) if (!order.has(file.path)) visit(file)
+  return found
+}
+
 describe('imports', () => {
   test('were found', () => {
     expect(files.length).toBeGreaterThan(100)
@@ -300,25 +335,8 @@ describe('imports', () => {
     ).toEqual([])
   })
 
-  test('do not go round in circles, but for operations whose gradients are each other', () => {
-    const state = new Map<string, 'open' | 'done'>()
-    const byPath = new Map(files.map(file => [file.path, file]))
-    const circles: string[] = []
-    const visit = (path: string, trail: readonly string[]): void => {
-      if (state.get(path) === 'open') {
-        const circle = [...trail.slice(trail.indexOf(path)), path]
-        if (!circle.every(step => step.startsWith('graph/ops/'))) circles.push(circle.join(' → '))
-      }
-      if (state.has(path)) return
-      state.set(path, 'open')
-      const file = byPath.get(path)
-      for (const { specifier, typeOnly } of file?.imports ?? []) {
-        if (file && isLocal(specifier) && !typeOnly) visit(target(file, specifier), [...trail, path])
-      }
-      state.set(path, 'done')
-    }
-    for (const path of paths) visit(path, [])
-    expect(circles).toEqual([])
+  test('do not go round in circles, not even those of types, but for a few pairs that name each other', () => {
+    expect(circles().sort()).toEqual(Object.keys(pairs).sort())
   })
 })
 

@@ -16,6 +16,7 @@ import { readEvents } from '../../runs/eventLog.node.ts'
 import { differentImages } from '../../runs/fingerprint.node.ts'
 import { resultFile } from '../../runs/result.node.ts'
 import { RunFolder } from '../../runs/runFolder.node.ts'
+import type { TrialProgress } from '../../study/search.ts'
 import type { ValidationEvent } from '../../train/events.ts'
 import { CommandError, InterruptError, isStopped } from '../terminal/errors.ts'
 import { StudyProgress, type StudyProgressOptions, type TrialEpoch } from './studyProgress.ts'
@@ -27,15 +28,6 @@ export interface Trial {
   readonly recipe: Recipe
   /** What is special of it, for people: the values it has. */
   readonly what?: string
-}
-
-/** What a trial has reached. */
-export interface TrialProgress {
-  /** Validation scores of the epochs that are done and saved, from the first. */
-  readonly scores: readonly ValidationEvent[]
-  readonly finished: boolean
-  /** Why it failed, when it did. */
-  readonly failed?: string
 }
 
 /** The runs of a study, in the folder `trials` of it. */
@@ -69,7 +61,7 @@ export class TrialRunner {
    * What a trial has reached.
    * @throws CommandError when it began with other images than another trial: their scores cannot be compared.
    */
-  async progressOf(trial: Pick<Trial, 'name'>): Promise<TrialProgress> {
+  async progressOf(trial: Pick<Trial, 'name'>): Promise<TrialProgress<ValidationEvent>> {
     const run = this.runOf(trial)
     if (existsSync(run)) await this.#checkImages(run)
     const failure = join(this.folder, `${trial.name}.failed`)
@@ -87,7 +79,7 @@ export class TrialRunner {
    * @returns what it has reached; a trial that diverged or could not be trained has `failed`
    * @throws InterruptError after {@link stop}.
    */
-  async train(trial: Trial, untilEpoch?: number): Promise<TrialProgress> {
+  async train(trial: Trial, untilEpoch?: number): Promise<TrialProgress<ValidationEvent>> {
     const isNew = await this.#makeRun(trial)
     const until = untilEpoch === undefined ? [] : ['--stop-after', String(untilEpoch)]
     const { epochs } = trial.recipe
@@ -167,32 +159,4 @@ export class TrialRunner {
       })
     })
   }
-}
-
-/**
- * Works on jobs, some at the same time, until there are none. `next` is asked again after every job that ends.
- * @throws what a job throws first, when the others have ended
- */
-export async function workOn<J>(
-  jobs: number,
-  next: () => J | undefined,
-  work: (job: J) => Promise<void>,
-): Promise<void> {
-  const running = new Set<Promise<void>>()
-  const errors: unknown[] = []
-  for (;;) {
-    while (running.size < jobs && errors.length === 0) {
-      const job = next()
-      if (job === undefined) break
-      const task: Promise<void> = work(job)
-        .catch(error => {
-          errors.push(error)
-        })
-        .finally(() => running.delete(task))
-      running.add(task)
-    }
-    if (running.size === 0) break
-    await Promise.race(running)
-  }
-  if (errors.length > 0) throw errors[0]
 }

@@ -3,6 +3,7 @@ import { extname } from 'node:path'
 
 import { fiveCrop, flipViews, tenCrop, type Views } from '../../../augment/views.ts'
 import { type ImageCollection, isInMemory, type Subset } from '../../../data/dataset.ts'
+import { type ClassScore, scoreClasses } from '../../../inspect/classScores.ts'
 import { type Calibration, calibration } from '../../../inspect/index.ts'
 import { confusedPairs } from '../../../plot/confusionMatrix.ts'
 import { reliabilityDiagram } from '../../../plot/reliabilityDiagram.ts'
@@ -168,28 +169,6 @@ function splitOf(data: RunData, split: EvalOptions['split'], run: string): Subse
   if (images) return images
   const why = split === 'validation' ? 'its recipe holds no images back' : 'its folder has no test images'
   throw new CommandError(`${run}: has no ${split} split, ${why}`)
-}
-
-/** How well one class is known. */
-interface ClassScore {
-  readonly class: string
-  readonly images: number
-  readonly right: number
-  /** Share of the class's images that was recognized; null when there are none. */
-  readonly recall: number | null
-  /** Share of the answers with this class that was right; null when there are none. */
-  readonly precision: number | null
-}
-
-function scoreClasses(confusion: readonly (readonly number[])[], classes: readonly string[]): ClassScore[] {
-  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0)
-  const share = (part: number, whole: number) => (whole > 0 ? part / whole : null)
-  return classes.map((name, k) => {
-    const images = sum(confusion[k]!)
-    const right = confusion[k]![k]!
-    const answers = sum(confusion.map(row => row[k]!))
-    return { class: name, images, right, recall: share(right, images), precision: share(right, answers) }
-  })
 }
 
 function classTable(rows: readonly ClassScore[]): string {

@@ -1,14 +1,15 @@
 /** `fovea kfold`: the score of a recipe as a mean over k divisions of the training images. The test set is not read. */
 
 import { join } from 'node:path'
+import { workOn } from '../../../async/workOn.ts'
 import type { Recipe } from '../../../recipe/recipe.ts'
 import { readRecipeFile } from '../../../recipe/recipeFile.node.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
-import { meanAndSpread } from '../../../study/vote.ts'
+import { finalScore } from '../../../runs/finalScore.ts'
+import { type FoldScore, scoreFolds } from '../../../study/folds.ts'
 import { formatPercent, formatSignificant } from '../../../text/format.ts'
 import { type RecipeOptions, resolveOptions } from '../../recipeOptions.ts'
 import { inStudy } from '../../study/studyFolder.ts'
-import { workOn } from '../../study/trials.ts'
 import { CommandError } from '../../terminal/errors.ts'
 import { note, print, printJson } from '../../terminal/output.ts'
 import { textTable } from '../../terminal/table.ts'
@@ -35,7 +36,7 @@ export async function kfold(given: RecipeOptions, options: KfoldOptions): Promis
     )
   const asked = { kind: 'kfold', recipe: { ...recipeOf(0), fovea: undefined }, folds }
   return inStudy(out, asked, options, async runner => {
-    const rows: { fold: number; accuracy: number; loss: number }[] = []
+    const rows: FoldScore[] = []
     const left = Array.from({ length: folds }, (_, index) => index)
     await workOn(
       jobs,
@@ -44,16 +45,14 @@ export async function kfold(given: RecipeOptions, options: KfoldOptions): Promis
         const trial = { name: `fold${index + 1}`, recipe: recipeOf(index) }
         const known = await runner.progressOf(trial)
         const { scores, failed } = known.finished ? known : await runner.train(trial)
-        const score = bestOf(scores, trial.recipe)
+        const score = finalScore(scores, trial.recipe)
         if (failed !== undefined || !score) throw new CommandError(`fold ${index + 1}: ${failed ?? 'has no score'}`)
         rows.push({ fold: index + 1, accuracy: score.accuracy, loss: score.loss })
         runner.progress.say(`fold ${index + 1} of ${folds}: accuracy ${formatPercent(score.accuracy)}`)
       },
     )
-    rows.sort((a, b) => a.fold - b.fold)
-    const accuracy = meanAndSpread(rows.map(row => row.accuracy))
-    const loss = meanAndSpread(rows.map(row => row.loss))
-    const result = { folds: rows, accuracy, loss }
+    const result = scoreFolds(rows)
+    const { accuracy, loss } = result
     await writeAtomic(join(out, 'result.json'), `${JSON.stringify(result, undefined, 2)}\n`)
     if (json) printJson({ study: out, ...result })
     else {
@@ -63,25 +62,11 @@ export async function kfold(given: RecipeOptions, options: KfoldOptions): Promis
         '',
         textTable(
           columns,
-          rows.map(row => [String(row.fold), formatPercent(row.accuracy), formatSignificant(row.loss)]),
+          result.folds.map(row => [String(row.fold), formatPercent(row.accuracy), formatSignificant(row.loss)]),
         ),
         '',
         `accuracy ${formatPercent(accuracy.mean)} ± ${formatPercent(accuracy.std)}, loss ${formatSignificant(loss.mean)} ± ${formatSignificant(loss.std)} (mean and standard deviation over ${folds} folds)`,
       )
     }
   })
-}
-
-/** The score of the weights a run ends with: the last epoch's, or the best one's of a run that stops early. */
-function bestOf<S extends { accuracy: number; loss: number }>(
-  scores: readonly S[],
-  { earlyStopping, checkpoints }: Recipe,
-): S | undefined {
-  if (!earlyStopping) return scores.at(-1)
-  const metric = checkpoints?.best ?? earlyStopping.metric ?? 'accuracy'
-  const sign = metric === 'loss' ? -1 : 1
-  return scores.reduce<S | undefined>(
-    (best, score) => (best && sign * best[metric] >= sign * score[metric] ? best : score),
-    undefined,
-  )
 }

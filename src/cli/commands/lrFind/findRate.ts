@@ -2,7 +2,7 @@
 
 import { ratePlot } from '../../../report/lrPlot.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
-import { divergence, type RatePoint, rateOfStep, suggestRate } from '../../../study/lrRange.ts'
+import { rangeTest, rateOfStep, suggestRate } from '../../../study/lrRange.ts'
 import { formatSignificant } from '../../../text/format.ts'
 import type { RecipeOptions } from '../../recipeOptions.ts'
 import { CommandError, exitCodes, UsageError } from '../../terminal/errors.ts'
@@ -41,19 +41,7 @@ export async function findRate(given: RecipeOptions, options: FindRateOptions): 
         schedule: step => rateOfStep(step, steps, from, to) / optimizer.defaults.lr,
       }),
     }),
-    async trainer => {
-      const found: RatePoint[] = []
-      let lowest = Number.POSITIVE_INFINITY
-      for await (const event of trainer.run()) {
-        if (event.type !== 'step') continue
-        if (!Number.isFinite(event.loss)) break
-        found.push({ learningRate: event.learningRate, loss: event.loss })
-        const { smoothed } = suggestRate(found)
-        lowest = Math.min(lowest, smoothed.at(-1)!)
-        if (found.length >= steps || smoothed.at(-1)! > divergence * lowest) break
-      }
-      return found
-    },
+    trainer => rangeTest(trainer.run(), steps),
   )
   if (points.length < 10)
     throw new CommandError(`the loss broke after ${points.length} steps: begin lower than --from ${from}`)

@@ -15,6 +15,7 @@ import type { Recipe } from '../../../recipe/recipe.ts'
 import { loadSetup, readRecipeFile } from '../../../recipe/recipeFile.node.ts'
 import { createTrainer } from '../../../recipe/trainer.ts'
 import { blamingFunctions } from '../../../recipe/userCode.node.ts'
+import { changeLength } from '../../../runs/changeLength.node.ts'
 import { loadData, type RunData } from '../../../runs/data.node.ts'
 import { keepFingerprint } from '../../../runs/fingerprint.node.ts'
 import { openPretrained } from '../../../runs/pretrained.node.ts'
@@ -38,7 +39,6 @@ import { EvaluationProgress, FeatureProgress } from '../../terminal/evaluationPr
 import { Interrupt } from '../../terminal/interrupt.ts'
 import { note, warn } from '../../terminal/output.ts'
 import { TrainProgress } from '../../terminal/progress.ts'
-import { extend } from './extend.ts'
 import { divergedError, showFinished, showResult, showStopped, unwritten } from './outcome.ts'
 
 /** Options that are not part of the recipe. */
@@ -256,7 +256,7 @@ async function resume({ folder, known, recipe }: ExistingRun, trainer: Trainer):
   const { checkpoint, file, warnings } = await folder.resume(policyOf(recipe))
   for (const warning of warnings) warn(warning)
   if (checkpoint && file !== undefined) await withFileName(file, () => trainer.restore(checkpoint))
-  if (recipe !== known) for (const note of await extend(folder, known, recipe, checkpoint?.progress)) warn(note)
+  if (recipe !== known) for (const note of await changeLength(folder, known, recipe, checkpoint?.progress)) warn(note)
   if (!checkpoint || file === undefined) return {}
   const { progress } = checkpoint
   // A crash between a checkpoint and its line in the log: what came after the file is done again.

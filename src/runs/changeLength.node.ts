@@ -1,12 +1,12 @@
-/** `fovea train --resume RUN --epochs N`: a run, finished or not, that is to have another number of epochs. */
+/** A run, finished or not, that is to have another number of epochs. */
 
-import type { Recipe } from '../../../recipe/recipe.ts'
-import { isCode } from '../../../recipe/rules.ts'
-import { resultFile } from '../../../runs/result.node.ts'
-import type { RunFolder } from '../../../runs/runFolder.node.ts'
-import type { Progress } from '../../../train/checkpoint.ts'
-import { EarlyStopping } from '../../../train/earlyStopping.ts'
-import { UsageError } from '../../terminal/errors.ts'
+import type { Recipe } from '../recipe/recipe.ts'
+import { isCode } from '../recipe/rules.ts'
+import type { Progress } from '../train/checkpoint.ts'
+import { EarlyStopping } from '../train/earlyStopping.ts'
+import { RunFolderError } from './errors.ts'
+import { resultFile } from './result.node.ts'
+import type { RunFolder } from './runFolder.node.ts'
 
 /**
  * Writes the new number of epochs into a run that is open for writing, before anything is trained by it. A result is taken
@@ -15,22 +15,22 @@ import { UsageError } from '../../terminal/errors.ts'
  * @param asked the recipe with the new number of epochs
  * @param progress of the checkpoint from which the run resumes; absent for a run without one
  * @returns warnings of what may be unexpected
- * @throws UsageError when more epochs have begun than requested, or early stopping has ended the run.
+ * @throws RunFolderError when more epochs have begun than requested, or early stopping has ended the run.
  */
-export async function extend(
+export async function changeLength(
   folder: RunFolder,
   known: Recipe,
   asked: Recipe,
   progress: Progress | undefined,
 ): Promise<string[]> {
-  const option = `--epochs ${asked.epochs}`
+  const field = `epochs (=${asked.epochs})`
   const begun = progress ? progress.epoch - (progress.batch > 0 ? 0 : 1) : 0
   if (asked.epochs < begun) {
-    throw new UsageError(`${option}: ${folder.path} has already begun epoch ${begun} of ${known.epochs}`)
+    throw new RunFolderError(`${field}: ${folder.path} has already begun epoch ${begun} of ${known.epochs}`)
   }
   const stopping = asked.earlyStopping && new EarlyStopping(asked.earlyStopping, progress?.earlyStopping)
   if (stopping?.isOver) {
-    throw new UsageError(`${option}: ${folder.path} was stopped early after epoch ${begun}: ${stopping.reason}`)
+    throw new RunFolderError(`${field}: ${folder.path} was stopped early after epoch ${begun}: ${stopping.reason}`)
   }
   await folder.removeFile(resultFile)
   await folder.changeRecipe(asked)

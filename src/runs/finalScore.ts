@@ -1,0 +1,16 @@
+/** Which of a run's validation scores is the one of its weights. */
+import type { Recipe } from '../recipe/recipe.ts'
+
+/** The score of the weights that a run ends with: the last epoch's, or the best one's of a run that stops early. */
+export function finalScore<S extends { accuracy: number; loss: number }>(
+  scores: readonly S[],
+  { earlyStopping, checkpoints }: Recipe,
+): S | undefined {
+  if (!earlyStopping) return scores.at(-1)
+  const metric = checkpoints?.best ?? earlyStopping.metric ?? 'accuracy'
+  const sign = metric === 'loss' ? -1 : 1
+  return scores.reduce<S | undefined>(
+    (best, score) => (best && sign * best[metric] >= sign * score[metric] ? best : score),
+    undefined,
+  )
+}

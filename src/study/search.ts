@@ -1,0 +1,185 @@
+/**
+ * Ways to search a space of hyperparameters: at random (Bergstra and Bengio 2012), on a grid, from coarse to fine, and by
+ * asynchronous successive halving. They choose the points and the order; a runner trains.
+ */
+import { workOn } from '../async/workOn.ts'
+import { nextJob, rungEpochs } from './halving.ts'
+import { gridPoints, narrow, type Point, randomPoint, type Space } from './space.ts'
+
+/** Names of the ways to search. */
+export const strategyNames = ['random', 'grid', 'coarse-to-fine', 'asha'] as const
+
+/** How to search. */
+export interface StrategyOptions {
+  readonly strategy: (typeof strategyNames)[number]
+  readonly trials: number
+  /** Grid: values of every axis except choices. */
+  readonly points: number
+  /** ASHA: one in this many trials continues to the next rung; the epochs of the first rung. */
+  readonly factor: number
+  readonly minEpochs: number
+  /** Coarse to fine: how often the space is narrowed, plus one. */
+  readonly stages: number
+  readonly searchSeed: number
+  readonly metric: 'accuracy' | 'loss'
+  /** Most trials that are trained at the same time. */
+  readonly jobs: number
+}
+
+/** Validation scores after an epoch. */
+export interface EpochScore {
+  readonly epoch: number
+  readonly accuracy: number
+  readonly loss: number
+}
+
+/** What a trial has reached. */
+export interface TrialProgress<S extends EpochScore = EpochScore> {
+  /** Scores of the epochs that are done and saved, from the first. */
+  readonly scores: readonly S[]
+  readonly finished: boolean
+  /** Why it failed, when it did. */
+  readonly failed?: string
+}
+
+/** A trial of a search. */
+export interface SearchTrial {
+  readonly point: Point
+  progress: TrialProgress
+  /** True while it is trained. */
+  busy: boolean
+}
+
+/** Makes and trains the trials of a search. */
+export interface SearchRunner<T extends SearchTrial> {
+  /** Epochs of a whole training. */
+  readonly epochs: number
+  /** Makes a trial, or opens it when it has begun. @param epochs its epochs, when they are fewer than those of a whole training */
+  make(index: number, point: Point, epochs?: number): Promise<T>
+  /** Trains a trial to its end, or to the end of an epoch. */
+  train(trial: T, untilEpoch?: number): Promise<TrialProgress>
+  /** Called when a trial has been trained. */
+  onTrained(trial: T): void
+}
+
+/**
+ * Searches a space, or continues a search.
+ * @param first number of trials that the search was first asked for: stages of a coarse-to-fine search are parts of it
+ * @returns all trials, in the order in which they were made
+ */
+export async function searchSpace<T extends SearchTrial>(
+  space: Space,
+  runner: SearchRunner<T>,
+  options: StrategyOptions,
+  first: number,
+): Promise<T[]> {
+  const { strategy, trials, points, searchSeed } = options
+  if (strategy === 'grid') {
+    const all = await Promise.all(gridPoints(space, points).map((point, k) => runner.make(k, point)))
+    await trainAll(all, runner, options)
+    return all
+  }
+  if (strategy === 'asha') {
+    const all: T[] = []
+    for (let k = 0; k < trials; k++) all.push(await runner.make(k, randomPoint(space, searchSeed, k)))
+    await halve(all, runner, options)
+    return all
+  }
+  return narrowing(space, runner, options, first)
+}
+
+/** Draws points at random, stage by stage from a space that is narrowed to where the best trials of the stage before were. */
+async function narrowing<T extends SearchTrial>(
+  space: Space,
+  runner: SearchRunner<T>,
+  options: StrategyOptions,
+  first: number,
+): Promise<T[]> {
+  const { strategy, trials, stages, searchSeed, metric } = options
+  const rounds = strategy === 'random' ? 1 : stages
+  const all: T[] = []
+  let narrowed = space
+  for (let stage = 0; stage < rounds; stage++) {
+    // Trials that are added to a study later belong to its last stage: those before keep their places.
+    const last = stage === rounds - 1 ? trials : Math.round((first * (stage + 1)) / rounds)
+    // Early stages explore with few epochs, the last one has all of them.
+    const stageEpochs = Math.max(1, Math.round(runner.epochs / 2 ** (rounds - 1 - stage)))
+    const begin = all.length
+    for (let k = begin; k < last; k++) all.push(await runner.make(k, randomPoint(narrowed, searchSeed, k), stageEpochs))
+    const here = all.slice(begin)
+    await trainAll(here, runner, options)
+    const good = ranked(here, metric).slice(0, Math.max(2, Math.ceil(here.length / 4)))
+    if (good.length > 0) {
+      narrowed = narrow(
+        narrowed,
+        good.map(({ point }) => point),
+      )
+    }
+  }
+  return all
+}
+
+async function trainAll<T extends SearchTrial>(
+  trials: readonly T[],
+  runner: SearchRunner<T>,
+  { jobs }: StrategyOptions,
+): Promise<void> {
+  const left = trials.filter(({ progress: { finished, failed } }) => !finished && failed === undefined)
+  await workOn(
+    jobs,
+    () => left.shift(),
+    async trial => {
+      trial.progress = await runner.train(trial)
+      runner.onTrained(trial)
+    },
+  )
+}
+
+/** Successive halving: the rungs that a trial has come to are the epochs it has done. */
+async function halve<T extends SearchTrial>(
+  trials: readonly T[],
+  runner: SearchRunner<T>,
+  { factor, minEpochs, metric, jobs }: StrategyOptions,
+): Promise<void> {
+  const rungs = rungEpochs(minEpochs, runner.epochs, factor)
+  const states = () =>
+    trials.map(({ progress: { scores, failed }, busy }) => ({
+      // A trial that failed has come as far as it can.
+      busy: busy || failed !== undefined,
+      scores: rungs.flatMap(epoch =>
+        scores.filter(score => score.epoch === epoch).map(score => goodness(score, metric)),
+      ),
+    }))
+  await workOn(
+    jobs,
+    () => {
+      const job = nextJob(states(), { rungs: rungs.length, factor, most: trials.length })
+      if (job) trials[job.trial]!.busy = true
+      return job
+    },
+    async ({ trial: index, rung }) => {
+      const trial = trials[index]!
+      const isLast = rung === rungs.length - 1
+      trial.progress = await runner.train(trial, isLast ? undefined : rungs[rung])
+      trial.busy = false
+      runner.onTrained(trial)
+    },
+  )
+}
+
+/** Larger is better. */
+const goodness = ({ accuracy, loss }: EpochScore, metric: 'accuracy' | 'loss'): number =>
+  metric === 'accuracy' ? accuracy : -loss
+
+/** The score that a trial has come to; undefined for one that failed or has not finished an epoch. */
+export const lastScore = ({ progress }: SearchTrial): EpochScore | undefined =>
+  progress.failed === undefined ? progress.scores.at(-1) : undefined
+
+/** Best first; trials with more epochs before those with fewer, whose scores say less. Failed ones are left out. */
+export function ranked<T extends SearchTrial>(trials: readonly T[], metric: 'accuracy' | 'loss'): T[] {
+  const value = (trial: T): readonly [number, number] => {
+    const score = lastScore(trial)
+    return score ? [score.epoch, goodness(score, metric)] : [0, Number.NEGATIVE_INFINITY]
+  }
+  return trials.filter(trial => lastScore(trial)).sort((a, b) => value(b)[0] - value(a)[0] || value(b)[1] - value(a)[1])
+}
