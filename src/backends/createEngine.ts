@@ -33,8 +33,8 @@ const backends: { readonly [K in BackendName]: (options: Extract<EngineOptions, 
 
 /**
  * Starts an engine. Close it when done: its threads never keep a finished process alive, but its memory stays.
- * @throws Error for a backend that there is not, and for options that the backend does not have; as its own function says:
- *   {@link createWasmEngine}.
+ * @throws Error for an unknown backend, and for options that the backend does not have; also what {@link createWasmEngine}
+ *   throws.
  * @example const engine = createEngine({ threads: 2 })
  */
 export function createEngine(options?: WasmBackend): WasmEngine

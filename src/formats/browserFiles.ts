@@ -16,7 +16,7 @@ export interface KeptFile {
 /** A place for files in the browser. */
 export interface BrowserFiles {
   /**
-   * Keeps a file, in place of one of the same name; whatever goes wrong, that one is then still whole.
+   * Keeps a file and replaces one of the same name; if anything goes wrong, the old file is still whole.
    * @throws BrowserFileError when there is no room, or no such name is possible
    */
   save(name: string, contents: Uint8Array | GlobalBlob): Promise<void>

@@ -3,7 +3,7 @@
  * put before and between them.
  *
  * 1. Names that match the model's are used unchanged.
- * 2. Else what stands before them is found from the model's names: `state_dict.model.`, `module.`, `net.`, whatever it is. One
+ * 2. Otherwise the prefix before them is found from the model's names: `state_dict.model.`, `module.`, `net.` or any other. One
  *    such prefix is taken, under which at least half of the model's names are; the most count.
  * 3. Only where that finds more, parts of names that wrappers put between the model's own are left out as well
  *    (`stem._orig_mod.0.weight`).

@@ -16,7 +16,7 @@ import { constant, zeros } from './initializers.ts'
 import { type ForwardContext, ModelBuffer, Module, Parameter } from './module.ts'
 import { momentsOf } from './normalization.ts'
 
-/** Thrown where batch norm is to be trained on one value per channel, whose variance is 0: a batch of one. */
+/** Thrown when batch norm is trained on one value per channel, whose variance is 0: a batch of one. */
 export class SmallBatchError extends ShapeError {
   /** The layer that refuses the batch. */
   readonly layer: string

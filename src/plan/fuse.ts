@@ -84,7 +84,7 @@ function isConstant(step: FusedStep): boolean {
   return step.op === 'map' && step.inputs.length === 0
 }
 
-/** The value itself in place of a view that has its shape again. */
+/** The value itself when a chain of views ends in its own shape, otherwise the view. */
 function withoutDetour(tensor: Tensor): Tensor {
   const storage = storageOf(tensor)
   return sameShape(storage.shape, tensor.shape) ? storage : tensor
@@ -127,7 +127,7 @@ function absorbProducers(
     inputs: [result, ...(host.epilogue?.inputs ?? [])],
   }
   const slot = inputs.indexOf(result)
-  // The host's own result is no operand but `input(0)` of its epilogue: keep it first.
+  // The host's own result is `input(0)` of its epilogue and not an operand: keep it first.
   const rest = inline({ expression, inputs }, slot, stored, [result])
   return { ...host, epilogue: { expression: rest.expression, inputs: rest.inputs.slice(1) }, outputs: map.outputs }
 }
@@ -155,7 +155,7 @@ function absorbTerms(
 /** Steps by what they compute, while fusion is under way. */
 type Fused = Map<Tensor, FusedStep>
 
-/** Writes maps in place of inputs of an expression of some shape, until none is left that may be. */
+/** Replaces inputs of an expression by the maps that compute them, until none is left that may be merged. */
 function absorbMaps(
   whole: Chain,
   shape: Shape,
@@ -187,14 +187,14 @@ function absorbMaps(
       users.set(read, (users.get(read) ?? 0) + change)
     }
     chain = inline(chain, at, { expression, inputs: producer.inputs })
-    // A constant may have readers left, also by way of views.
+    // A constant may have readers left, also through views.
     if (!isConstant(producer) && left === 0) fused.delete(value)
     at = 0
   }
   return chain
 }
 
-/** Whether nothing but an expression with these inputs reads a value, and that not by way of a view. */
+/** Whether an expression with these inputs is the only reader of a value, and reads it directly and not through a view. */
 function isAlone(tensor: Tensor, inputs: readonly Tensor[], users: ReadonlyMap<Tensor, number>): boolean {
   return users.get(tensor) === 1 && inputs.every(other => other === tensor || storageOf(other) !== tensor)
 }
@@ -205,7 +205,7 @@ interface Chain {
   readonly inputs: readonly Tensor[]
 }
 
-/** Writes `producer` in place of input number `at`; inputs are merged, `first` come first. */
+/** Replaces input number `at` by `producer`; inputs are merged, `first` come first. */
 function inline(outer: Chain, at: number, producer: Chain, first: readonly Tensor[] = []): Chain {
   const inputs = [...first, ...outer.inputs.filter((tensor, index) => index !== at && !first.includes(tensor))]
   const slotOf = (tensor: Tensor): Expression => {

@@ -32,11 +32,11 @@ export function place(values: readonly Lifetime[], alignment: number): Placement
   const bySize = values.map((_, index) => index).sort((a, b) => values[b].bytes - values[a].bytes || a - b)
   for (const index of bySize) {
     const value = values[index]
-    const neighbours = placed
+    const neighbors = placed
       .filter(other => values[other].from <= value.to && values[other].to >= value.from)
       .sort((a, b) => offsets[a] - offsets[b])
     let offset = 0
-    for (const other of neighbours) {
+    for (const other of neighbors) {
       if (offset + value.bytes <= offsets[other]) break
       offset = Math.max(offset, offsets[other] + align(values[other].bytes, alignment))
     }

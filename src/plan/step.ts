@@ -11,7 +11,7 @@ export interface Epilogue {
   readonly inputs: readonly Tensor[]
 }
 
-/** What a reduction folds in place of its only input: an expression of its inputs, of this shape, that is never stored. */
+/** What a reduction folds instead of its only input: an expression of its inputs, of this shape, that is never stored. */
 export interface Prologue {
   readonly expression: Expression
   readonly shape: Shape

@@ -27,7 +27,7 @@ export function boxesOf(table: readonly VolumeLayer[]): { boxes: VolumeBox[]; ed
   return { boxes, edges: edges.some(({ from, to }) => to !== from + 1) ? edges : [] }
 }
 
-/** The layers with every one after those that it reads; a table lists a block after its layers, whatever it does first. */
+/** The layers in an order in which each comes after those it reads; a table lists a block after its layers. */
 function inOrder(table: readonly VolumeLayer[]): VolumeLayer[] {
   const order: number[] = []
   const seen = new Set<number>()

@@ -52,7 +52,7 @@ test('the arena is at least what is alive at the worst time, and at most everyth
 test('a value takes the place of those that are dead, whole or shared out', () => {
   const at = (from: number, to: number, bytes: number): Lifetime => ({ from, to, bytes })
   expect(place([], alignment)).toEqual({ offsets: [], bytes: 0 })
-  // A chain: only two neighbours live at any time.
+  // A chain: only two neighbors live at any time.
   expect(place([at(0, 1, 640), at(1, 2, 640), at(2, 3, 640), at(3, 4, 640)], alignment)).toEqual({
     offsets: [0, 640, 0, 640],
     bytes: 1280,

@@ -82,7 +82,7 @@ export interface Nest {
   readonly strides: readonly (readonly number[])[]
 }
 
-/** Merges neighbouring dimensions that every operand walks in one stride, and drops those of size 1. */
+/** Merges neighboring dimensions that every operand walks in one stride, and drops those of size 1. */
 export function collapse({ sizes, strides }: Nest): Nest {
   const kept: { size: number; strides: number[] }[] = []
   sizes.forEach((size, d) => {

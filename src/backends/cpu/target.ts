@@ -4,7 +4,7 @@ import type { Target } from '../../plan/target.ts'
 import type { CpuForm } from './layouts/form.ts'
 import { type CpuLayoutOptions, cpuLayout } from './layouts/layout.ts'
 
-/** Alignment of every value, in bytes: a cache line, so that threads writing neighbours do not share one. */
+/** Alignment of every value, in bytes: a cache line, so that threads writing neighbors do not share one. */
 export const cacheLine = 64
 
 /** Rounds up to whole cache lines. */

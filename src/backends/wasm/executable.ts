@@ -43,7 +43,7 @@ export interface KernelInfo {
   readonly tile?: TileShape
 }
 
-/** What became of a program: its plan, its kernels, and what they take. */
+/** A compiled program: its plan, its kernels, and the time and memory they take. */
 export type BuiltProgram = Pick<WasmExecutable, 'plan' | 'kernels' | 'compileTime' | 'memoryBytes'>
 
 /** A compiled program of the WebAssembly engine. */

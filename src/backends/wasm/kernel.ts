@@ -16,7 +16,7 @@ export interface KernelModule {
 }
 
 /**
- * A specialised kernel. The emitted function has parameters `(from, to, ...addresses)`: it computes the units
+ * A specialized kernel. The emitted function has parameters `(from, to, ...addresses)`: it computes the units
  * `from … to − 1`; ranges given to different threads never write the same byte.
  */
 export interface Kernel {

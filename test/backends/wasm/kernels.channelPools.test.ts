@@ -115,7 +115,7 @@ describe.each(cases)('%s', (_, size, options) => {
   })
 })
 
-test('averages over neighbouring rows of a row-major image, as of channels, are those of the reference', () => {
+test('averages over neighboring rows of a row-major image, as of channels, are those of the reference', () => {
   const shape = [2, 1, 6, 35] as const
   const x = g.input('x', shape) as g.Volume
   const window = { ...g.windowOf({ kernel: [5, 1], stride: 1, padding: [2, 0] }), countPadding: true }

@@ -264,7 +264,7 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
     })
   }
 
-  /** A reduction of the moments' parts in place of one of their volume. */
+  /** A reduction over the parts of the moments instead of one over their volume. */
   #fromMoments(
     step: StepOf<'reduce'>,
     reader: MomentReader,

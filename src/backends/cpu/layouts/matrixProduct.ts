@@ -7,13 +7,13 @@ import type { StepOf } from '../../../plan/step.ts'
 import type { Operand } from '../access.ts'
 import type { ConvolutionTask } from './convolution.ts'
 
-/** Rows from which on packing weights costs little beside the product. */
+/** Fewest rows for which packing weights costs little beside the product. */
 const manyRows = 32
 
-/** Elements from which on a second operand is too large for the first-level cache, where its strides cost nothing. */
+/** Smallest second operand, in elements, that does not fit the first-level cache, where its strides would cost nothing. */
 const manyWeights = 16 * 1024
 
-/** The convolution that is a product; undefined for one that is better computed as it is. */
+/** The convolution that is a product; undefined for one that is better computed directly. */
 export function convolutionOf({ attributes, inputs, outputs }: StepOf<'matmul'>): ConvolutionTask | undefined {
   const [a, b] = inputs
   const [rows, columns] = outputs[0].shape

@@ -1,6 +1,6 @@
 /**
  * Samples innermost: batched values of rank ≥ 2 are stored blocked (`[N / block, ...rest, block]`), so that the lanes of
- * a vector are different samples and every layer vectorises perfectly whatever its number of channels. Values enter and
+ * a vector are different samples and every layer vectorizes perfectly whatever its number of channels. Values enter and
  * leave as rows; conversions are ordinary identity `map` steps. Sums over the batch become partial sums per block
  * followed by a `reduce` in block order, so that the result does not depend on how many threads took part.
  */

@@ -319,7 +319,7 @@ export class FunctionBuilder {
   }
 }
 
-/** Neighbours of one type together. */
+/** Neighbors of one type together. */
 function runsOf(types: readonly ValueType[]): { type: ValueType; count: number }[] {
   const runs: { type: ValueType; count: number }[] = []
   for (const type of types) {

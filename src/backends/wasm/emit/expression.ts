@@ -3,7 +3,7 @@
  *
  * A comparison stays a mask of bits while it only selects, and becomes 1 or 0 where its number is used. Functions
  * without an instruction (exp, tanh, …) are calls to the math library, the same code for one lane as for four, so that
- * a value does not depend on whether its neighbours filled a vector.
+ * a value does not depend on whether its neighbors filled a vector.
  */
 
 import { type Expression, expressionKey } from '../../../graph/expression.ts'

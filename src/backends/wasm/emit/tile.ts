@@ -90,7 +90,7 @@ export class RegisterTile {
     }
   }
 
-  /** Operands whose rows are numbers `rowBytes` apart, repeated over the lanes, and whose columns are neighbouring vectors. */
+  /** Operands whose rows are numbers `rowBytes` apart, repeated over the lanes, and whose columns are neighboring vectors. */
   splats(at: { readonly rowAddress: Local; readonly rowBytes: number; readonly columnAddress: Local }): TileOperands {
     return {
       rowAddress: at.rowAddress,

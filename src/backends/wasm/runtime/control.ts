@@ -70,7 +70,7 @@ export const failures = { failed: -1, lost: -2 } as const
 export interface Meeting {
   /**
    * `(thread, threads, target) → share`: takes a share of the group after which `arrivals` is `target`, the thread's own if it
-   * is to be had; −1 when all are taken. A group that is done has none left, however late a thread asks.
+   * is to be had; −1 when all are taken. A thread that asks late finds none left of a group that is done.
    */
   readonly claim: FunctionBuilder
   /** `(target)`: one share more is done. Whoever does the last of a group wakes those asleep. */

@@ -35,7 +35,7 @@ export class Crew {
     return this.#refused ?? obstacleToThreads()
   }
 
-  /** Waits for the workers to start. Without them the calling thread goes on alone: slower, with the same results. */
+  /** Waits for the workers to start. Without them the calling thread computes alone: slower, with the same results. */
   async start(): Promise<void> {
     const pool = this.#pool
     const reason = await pool?.refusal()

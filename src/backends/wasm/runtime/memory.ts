@@ -13,7 +13,7 @@ const maximumPages = 65536
 const fewestPages = 2048
 
 /**
- * Small regions are cut from chunks. Else the tables of a second program would come to lie behind the arena of the first, which
+ * Small regions are cut from chunks. Otherwise the tables of a second program would lie behind the arena of the first, which
  * could then not grow where it is.
  */
 const chunkBytes = 512 * 1024

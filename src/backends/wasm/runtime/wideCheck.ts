@@ -95,10 +95,10 @@ interface Region {
   readonly dtype: DType
 }
 
-/** Most bytes of an operand that hold numbers; a larger one goes on with zeros. */
+/** Most bytes of an operand that are filled with numbers; the rest of a larger one is zeros. */
 const mostFilled = 16 * 1024 * 1024
 
-/** Numbers after which the operands repeat: a prime, so that neighbouring rows differ whatever their length. */
+/** Numbers after which the operands repeat: a prime, so that neighboring rows differ whatever their length. */
 const period = 65521
 
 /** Room around results for a kernel that writes a little beside them, so that it spoils nothing else. */

@@ -1,6 +1,6 @@
 /**
  * Average pooling and its gradient on channels-last volumes, where every window divides by the same count. Sums are taken
- * column by column, so that neighbouring windows share them.
+ * column by column, so that neighboring windows share them.
  */
 
 import type { Window2d } from '../../../../graph/window.ts'

@@ -1,6 +1,6 @@
 /**
  * Maximum pooling, its switches and its gradient on channels-last volumes. Maxima alone are taken column by column, so that
- * neighbouring windows share them. The machine's own maximum is one instruction but forgets NaN, and WebAssembly's is nine:
+ * neighboring windows share them. The machine's own maximum is one instruction but forgets NaN, and WebAssembly's is nine:
  * so a running sum of all elements tells whether there may be a NaN, and only then are they taken again with care.
  */
 

@@ -1,6 +1,6 @@
 /**
  * Moments of a result that lies channels last, gathered by the kernel that makes it while it is still in the cache: for
- * a few neighbouring positions at a time, and for every channel, their mean and the sum of the squares of their distances from
+ * a few neighboring positions at a time, and for every channel, their mean and the sum of the squares of their distances from
  * it, or their sum and that of their products with another volume. The plan puts the parts together (`plan/moments.ts`).
  *
  * One pass suffices for the squares, over the distances d from some number: Σ (x − mean)² = Σ d² − (Σ d)² / n (the shifted data

@@ -1,6 +1,6 @@
 /**
  * Windows over channels-last volumes, channel by channel (pools, depthwise convolutions): the work is cut into tiles of
- * neighbouring positions of one row, so that what their windows share is loaded once. Along a row the geometry is known
+ * neighboring positions of one row, so that what their windows share is loaded once. Along a row the geometry is known
  * when the code is made: every tile has its taps at constant offsets, and tiles at the edges leave out the taps that fall
  * into the padding. Down the image a small table tells which rows of the window lie inside.
  */
@@ -23,7 +23,7 @@ export interface RowTap {
   readonly column: number
 }
 
-/** Neighbouring tiles whose positions see the same taps. */
+/** Neighboring tiles whose positions see the same taps. */
 export interface TileRun {
   /** First position of the first tile. */
   readonly first: number
@@ -240,7 +240,7 @@ export function eachRow(
   })
 }
 
-/** Bytes between source rows that neighbouring rows of the window see, and between the rows of their weights. */
+/** Bytes between source rows that neighboring rows of the window see, and between the rows of their weights. */
 export function rowSteps(tiling: RowTiling): { source: number; taps: number } {
   const { source } = tiling
   const { positionStep, tapStep } = tapsAlong(tiling, 0)

@@ -35,7 +35,7 @@ export interface Correlation {
   readonly wide?: boolean
 }
 
-/** Channels from which on the innermost loop runs over channels instead of taps. */
+/** Fewest channels for which the innermost loop runs over channels instead of taps. */
 const channelsWorthRunning = 8
 
 /** Largest window that is written out tap by tap. */

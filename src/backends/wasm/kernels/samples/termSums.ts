@@ -2,7 +2,7 @@
  * Sums whose lanes are terms: gradients of weights, which add up over the samples of a block.
  *
  * A block holds several vectors. Those with even numbers and those with odd numbers are summed apart, and the two sums are
- * added at the end: where V8 joins neighbouring vectors, both grow at once, in one wide register; elsewhere one after the
+ * added at the end: where V8 joins neighboring vectors, both grow at once, in one wide register; elsewhere one after the
  * other. So wide vectors do not change the order of the terms, nor the result.
  */
 

@@ -5,7 +5,7 @@
  *
  * Lanes are terms of the sum (samples of the block) and are added up once per result. A tile holds several output
  * channels (rows) times several input channels, or, where there are too few of those (the first layer), several
- * neighbouring taps of one row of the kernel. Positions whose tap falls in the padding are left out by tables.
+ * neighboring taps of one row of the kernel. Positions whose tap falls in the padding are left out by tables.
  */
 
 import type { Conv2dAttributes } from '../../../../graph/ops/conv2d.ts'
@@ -75,7 +75,7 @@ function geometryOf(window: Conv2dAttributes, x: Operand, g: Operand, shape: Wei
     kernelHeight,
     kernelWidth,
     rowsPerGroup,
-    /** Whether the columns of a tile are neighbouring taps, and not input channels. */
+    /** Whether the columns of a tile are neighboring taps, and not input channels. */
     acrossTaps,
     tileRows,
     tileColumns,

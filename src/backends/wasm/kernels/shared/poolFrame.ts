@@ -1,7 +1,7 @@
 /**
  * What the pooling kernels share: loops over positions and windows. Volumes are `[N / b, C, H, W, b]`, where lanes are
  * samples and a row-major volume is the case b = 1, or `[N, H, W, C]`, where lanes are channels. Either way they are planes
- * of pixels, of `pitch` neighbouring elements each, which are worked through in passes of a few vectors. One unit is one
+ * of pixels, of `pitch` neighboring elements each, which are worked through in passes of a few vectors. One unit is one
  * row of one plane.
  */
 

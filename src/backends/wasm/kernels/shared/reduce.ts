@@ -1,6 +1,6 @@
 /**
  * Reductions: sums, maxima and minima along any axes of a value, or of an expression of several values that is never stored.
- * Lanes are neighbouring results where the innermost dimension is kept, and terms of one result, combined at the end, where
+ * Lanes are neighboring results where the innermost dimension is kept, and terms of one result, combined at the end, where
  * it is folded.
  */
 
@@ -365,7 +365,7 @@ function loopsOf(spec: ReduceSpec, result: Operand): Loop[] {
   })
 }
 
-/** The folded loops, with neighbours that are one run in the memory of every operand merged into one. */
+/** The folded loops, with neighbors that are one run in the memory of every operand merged into one. */
 function mergeTerms(loops: readonly Loop[]): Loop[] {
   const merged: Loop[] = []
   loops.forEach((loop, d) => {

@@ -48,7 +48,7 @@ export function tapClasses(
       const shifted = taps
         .map(({ index, at }) => ({ index, shift: both(a => (origin[a] + lead[a] - at[a] * dilation[a]) / stride[a]) }))
         .filter(({ shift }) => shift.every(Number.isInteger))
-        // In the order of the source, so that neighbouring taps read neighbouring positions.
+        // In the order of the source, so that neighboring taps read neighboring positions.
         .reverse()
       const grid = both(a => Math.ceil((result[a] - origin[a]) / stride[a]))
       classes.push({ origin, step: stride, grid, advance: [1, 1], taps: shifted })
@@ -68,7 +68,7 @@ export function tapOrder(classes: readonly TapClass[]): number[] {
   return classes.flatMap(({ taps }) => taps.map(({ index }) => index))
 }
 
-/** Neighbouring taps of one row whose positions are one run in memory. */
+/** Neighboring taps of one row whose positions are one run in memory. */
 export interface Run {
   readonly shift: Pair
   readonly taps: number

@@ -47,7 +47,7 @@ export function panelsOf({ direction, window, groups, weights, result, tile }: C
  */
 const chunkBytes = { fewWeights: 96 * 1024, manyWeights: 768 * 1024 }
 
-/** Bytes of weights from which on they are many. */
+/** Weights of at least this many bytes count as large. */
 const manyWeights = 512 * 1024
 
 /** Positions of a class that one unit covers: chunks of about equal size, so that threads get equal shares. */
@@ -71,7 +71,7 @@ function chunksOf(spec: CorrelationSpec, { grid, advance, taps }: TapClass): { t
   return { total, chunk: chunkOf(total, bytes, taps.length * sums * channels * 4, Math.min(rows, total)) }
 }
 
-/** Positions of the result behind each row of its moments, if they are wanted and chunks are runs of neighbouring positions. */
+/** Positions of the result behind each row of its moments, if they are wanted and chunks are runs of neighboring positions. */
 export function correlationMoments(spec: CorrelationSpec): number[] | undefined {
   const [positions, ...others] = tapClasses(spec.direction, spec.window, [spec.result[2], spec.result[3]])
   if (!spec.moments || others.length > 0) return undefined

@@ -1,6 +1,6 @@
 /**
  * Depthwise convolution on channels-last volumes: every channel is a group of its own, so there is no sum over channels.
- * The lanes are channels, and neighbouring positions of a row share the vectors of x that their windows have in common
+ * The lanes are channels, and neighboring positions of a row share the vectors of x that their windows have in common
  * and the weights. Its gradient to the input is the same loop with other taps.
  */
 

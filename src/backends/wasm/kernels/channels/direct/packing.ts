@@ -32,7 +32,7 @@ const mostPadding = 1.35
  */
 const weightStreams = 4
 
-/** Weights from which on that pays, in bytes: measured, layer by layer (`docs/performance-experiments.md`). */
+/** Smallest weights, in bytes, for which that is faster: measured, layer by layer (`docs/performance-experiments.md`). */
 const bytesFromMemory = { direct: 2 * 1024 * 1024, winograd: 12 * 1024 * 1024 }
 
 /** With more positions than these, weights are in the cache most of the time. */
@@ -50,7 +50,7 @@ export interface PanelSum {
   readonly rows: number
 }
 
-/** From where the steps of a sum are taken: in turn from several parts where the weights come from memory, or else in order. */
+/** Order of the steps of a sum: alternating between several parts where the weights come from memory, otherwise first to last. */
 export function weightPlaces({ method, steps, width, weightBytes, rows }: PanelSum): StepPlace | undefined {
   if (weightBytes < bytesFromMemory[method] || rows > fewPositions || steps % weightStreams !== 0) return undefined
   const part = steps / weightStreams

@@ -6,7 +6,7 @@
  * Rows of a register tile are output channels, columns are input channels, and the sum runs over positions, one run of
  * columns after another. A few rows of the images are worked through for all taps and channels before the next ones are
  * read, so that they stay in the cache; sums wait in memory meanwhile. Where x has few channels and no padding, the
- * channels of neighbouring taps, which are one run in memory, serve as columns together.
+ * channels of neighboring taps, which are one run in memory, serve as columns together.
  */
 import type { Window2d } from '../../../../../graph/window.ts'
 import { type Operand, stridesAlong } from '../../../../cpu/access.ts'

@@ -4,7 +4,7 @@
  *
  * The result is cut into tiles of m × m. For every tile the t² inputs, t = m + r − 1 for a kernel of r × r, are transformed,
  * then for each of the t² positions the transformed inputs of all tiles are multiplied with the transformed weights (a
- * matrix product), and the products are transformed back: t² multiplications in place of r² m², 4 times fewer for
+ * matrix product), and the products are transformed back: t² multiplications instead of r² m², 4 times fewer for
  * F(4×4, 3×3) and 2.8 times for F(2×2, 5×5).
  */
 
