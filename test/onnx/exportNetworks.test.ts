@@ -61,8 +61,12 @@ describe('networks of the catalog', () => {
     const used = [...model.parameters().keys()].filter(path => !model.trainingOnly.includes(path.split('.')[0]!))
     expect([...network.parameters().keys()].sort()).toEqual(used.sort())
     const images = samples([2, ...input])
-    const wanted = await answersOf(engine, model, [2, ...input], images)
-    expect(differenceOf(await answersOf(engine, network, [2, ...input], images), wanted)).toBeLessThan(tolerance)
+    // An engine keeps the weights of all that it has run: there is no room for two of the largest networks.
+    const [wanted, found] = [model, network].map(async asked => {
+      const own = createEngine({ threads: 1 })
+      return answersOf(own, asked, [2, ...input], images).finally(() => own.close())
+    }) as [Promise<Float32Array>, Promise<Float32Array>]
+    expect(differenceOf(await found, await wanted)).toBeLessThan(tolerance)
   })
 })
 
