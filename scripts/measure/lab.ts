@@ -1,29 +1,44 @@
 /**
  * What the Lab costs, in Chromium on this machine, with LeNet-5 on the 60,000 digits: `npx tsx scripts/measure/lab.ts [rounds]` after
- * `npm run build`. Numbers are medians over the rounds; watched and unwatched training take turns within a round. Nothing else
- * should run beside it.
+ * `npm run build`. Numbers are medians over the rounds; watched and unwatched training take turns within a round, and what watching
+ * costs is split into parts. Nothing else should run beside it.
  */
-import type { Browser, Page } from 'playwright-core'
-import { helper, median, stepOf, timeUntil, withLab } from './labPage.ts'
+import type { Browser, CDPSession, Page } from 'playwright-core'
+import { helper, median, timeUntil, withLab } from './labPage.ts'
 
 const rounds = Number(process.argv[2] ?? 5)
-/** Milliseconds of each piece of training. */
-const piece = 4000
+/** Milliseconds of each piece of training, and pieces of each kind in a round. */
+const [piece, pieces] = [4000, 3]
 
-/** Lets a test hold back the page's frames, as a hidden tab does, and counts frames and long tasks. */
+/** Lets a test hold back the page's frames, as a hidden tab does, hears the worker, and counts long tasks. */
 const instruments = (): void => {
-  const state = { isHidden: false, frames: 0, longest: 0, long: 0, waiting: [] as FrameRequestCallback[] }
+  const state = {
+    isHidden: false,
+    longest: 0,
+    long: 0,
+    looks: 0,
+    statistics: 0,
+    /** Steps that were reported, and when. */
+    reports: [] as { step: number; at: number }[],
+    waiting: [] as FrameRequestCallback[],
+  }
   const request = window.requestAnimationFrame.bind(window)
   window.requestAnimationFrame = callback =>
     request(time => {
       if (state.isHidden) state.waiting.push(callback)
       else callback(time)
     })
-  const count = (): void => {
-    state.frames++
-    request(count)
+  const NativeWorker = window.Worker
+  window.Worker = class extends NativeWorker {
+    constructor(address: string | URL, options?: WorkerOptions) {
+      super(address, options)
+      this.addEventListener('message', ({ data }) => {
+        if (data.type === 'look') state.looks++
+        else if (data.type === 'statistics') state.statistics++
+        else if (data.type === 'steps') state.reports.push({ step: data.step, at: performance.now() })
+      })
+    }
   }
-  request(count)
   new PerformanceObserver(list => {
     for (const { duration } of list.getEntries()) {
       state.long++
@@ -44,12 +59,16 @@ const instruments = (): void => {
   })
 }
 
+interface State {
+  readonly longest: number
+  readonly long: number
+  readonly looks: number
+  readonly statistics: number
+  readonly reports: readonly { readonly step: number; readonly at: number }[]
+}
+
 type Instrumented = typeof globalThis & {
-  readonly lab: {
-    readonly state: { isHidden: boolean; frames: number; longest: number; long: number }
-    readonly hide: () => void
-    readonly show: () => void
-  }
+  readonly lab: { readonly state: State; readonly hide: () => void; readonly show: () => void }
 }
 
 async function open(browser: Browser, address: string): Promise<Page> {
@@ -66,11 +85,33 @@ const isNinety = ['.readout b', /(9\d|100)\.\d/] as const
 const figures = new Map<string, number[]>()
 const note = (name: string, value: number): void => void figures.set(name, [...(figures.get(name) ?? []), value])
 
-/** Steps in a second over a piece of training. */
+const stateOf = (page: Page): Promise<State> => page.evaluate(() => (globalThis as Instrumented).lab.state)
+
+/** Steps in a second over a piece of training, between the first report and the last. */
 async function speed(page: Page): Promise<number> {
-  const [from, began] = [await stepOf(page), performance.now()]
+  const { length } = (await stateOf(page)).reports
   await page.waitForTimeout(piece)
-  return ((await stepOf(page)) - from) / ((performance.now() - began) / 1000)
+  const reports = (await stateOf(page)).reports.slice(length)
+  const [first, last] = [reports[0]!, reports.at(-1)!]
+  return (last.step - first.step) / ((last.at - first.at) / 1000)
+}
+
+/** What the page and the browser have worked, in milliseconds: of the page's thread by kind, of other processes in all. */
+async function workOf(page: CDPSession, browser: CDPSession): Promise<Map<string, number>> {
+  const { metrics } = await page.send('Performance.getMetrics')
+  const { processInfo } = await browser.send('SystemInfo.getProcessInfo')
+  const seconds = (name: string): number => metrics.find(metric => metric.name === name)?.value ?? 0
+  const others = processInfo.filter(({ type }) => type !== 'renderer')
+  const named = {
+    scripts: 'ScriptDuration',
+    styles: 'RecalcStyleDuration',
+    layout: 'LayoutDuration',
+    all: 'TaskDuration',
+  }
+  return new Map([
+    ...Object.entries(named).map(([part, name]): [string, number] => [part, 1000 * seconds(name)]),
+    ['other processes', 1000 * others.reduce((sum, { cpuTime }) => sum + cpuTime, 0)],
+  ])
 }
 
 /** Watching, which a hidden page does not do: the same training with and without frames, by turns. */
@@ -78,22 +119,25 @@ async function measureWatching(page: Page): Promise<void> {
   const hide = (): Promise<void> => page.evaluate(() => (globalThis as Instrumented).lab.hide())
   const show = (): Promise<void> => page.evaluate(() => (globalThis as Instrumented).lab.show())
   const session = await page.context().newCDPSession(page)
-  await session.send('Performance.enable')
-  const busy = async (): Promise<number> => {
-    const { metrics } = await session.send('Performance.getMetrics')
-    return 1000 * metrics.find(({ name }) => name === 'TaskDuration')!.value
+  const whole = await page.context().browser()!.newBrowserCDPSession()
+  // Time of the thread's own, not of those that wait beside it.
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' })
+  for (let k = 0; k < pieces; k++) {
+    const [before, { looks, statistics }] = [await workOf(session, whole), await stateOf(page)]
+    const watched = await speed(page)
+    const [after, now] = [await workOf(session, whole), await stateOf(page)]
+    const drawn = now.looks - looks
+    for (const [part, work] of after) note(`work a look, ms: ${part}`, (work - before.get(part)!) / drawn)
+    note('looks a second', drawn / (piece / 1000))
+    note('statistics a second', (now.statistics - statistics) / (piece / 1000))
+    await hide()
+    const hidden = await speed(page)
+    await show()
+    note('steps a second, watched', watched)
+    note('steps a second, hidden', hidden)
+    note('watching costs, %', 100 * (1 - watched / hidden))
   }
-  const frames = (): Promise<number> => page.evaluate(() => (globalThis as Instrumented).lab.state.frames)
-  const [worked, drawn] = [await busy(), await frames()]
-  const watched = await speed(page)
-  note('work of the page a frame, ms', ((await busy()) - worked) / ((await frames()) - drawn))
-  await hide()
-  const hidden = await speed(page)
-  await show()
-  note('steps a second, watched', watched)
-  note('steps a second, hidden', hidden)
-  note('watching costs, %', 100 * (1 - watched / hidden))
-  const { longest, long } = await page.evaluate(() => (globalThis as Instrumented).lab.state)
+  const { longest, long } = await stateOf(page)
   note('longest task of the page, ms (0: none over 50)', longest)
   note('tasks over 50 ms', long)
 }

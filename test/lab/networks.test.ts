@@ -31,10 +31,11 @@ const nowhere = { address: '', own: undefined, onRead: () => undefined }
 
 /** The training of points. */
 async function trainOnPoints(recipe: Recipe, steps: number) {
-  const { facts, source, test } = await openData(recipe, nowhere)
+  const { facts, source, test: coming } = await openData(recipe, nowhere)
+  const test = await coming
   const run = new LabRun(recipe, source, engine, facts)
   for (let k = 0; k < steps; k++) await run.advance([])
-  const watch = await Watch.create(engine, run.model, facts.shape, { planeSide, samples: test.labels.length })
+  const watch = new Watch(engine, run.model, facts.shape, { planeSide, samples: test.labels.length })
   return { run, watch, test }
 }
 
@@ -77,7 +78,7 @@ describe('points', () => {
     const [first, second] = look.probabilities
     expect(first! + second!).toBeCloseTo(1, 6)
     // The loss of class 1 rises with the logit of class 0 by its probability, and falls with its own by the same (softmax − onehot).
-    const slopes = look.layers.at(-1)!.gradients
+    const slopes = look.layers.at(-1)!.gradients!
     expect(slopes[place]).toBeCloseTo(first!, 5)
     expect(slopes[planeSide ** 2 + place]).toBeCloseTo(-first!, 5)
   })
@@ -103,7 +104,7 @@ describe('every network', () => {
       const source = { count: 40, shardSize: 40, imageBytes: 3072, shard: async () => shard }
       const run = new LabRun(recipe, source, engine)
       await run.advance([])
-      const watch = await Watch.create(engine, run.model, [32, 32, 3])
+      const watch = new Watch(engine, run.model, [32, 32, 3])
       const look = await watch.look(1, { pixels: shard.images.subarray(0, 3072), label: 0 }, await run.weights())
       expect(watch.layers.filter(({ kind }) => kind === 'conv')).toHaveLength(name === 'convnet' ? 3 : 19)
       watch.layers.forEach((info, k) => {

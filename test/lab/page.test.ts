@@ -56,7 +56,7 @@ describe.skipIf(noBrowser !== undefined)('the Lab in Chromium', () => {
     const model = createModel(recipe)
     for (const [path, parameter] of model.parameters()) parameter.setValue(weights.get(path)!)
     const reference = createEngine({ backend: 'reference' })
-    const watch = await Watch.create(reference, model, [28, 28, 1])
+    const watch = new Watch(reference, model, [28, 28, 1])
     const { images, labels } = (await digits()).test
     const look = await watch.look(20, { pixels: images.subarray(0, 784), label: labels[0]! }, weights)
     const shown = await page.locator('[data-output]').allTextContents()

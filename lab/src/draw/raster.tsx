@@ -1,35 +1,47 @@
-/** Canvases whose cells are whole pixels: maps of values, pictures, the legend of a scale. Nothing is smoothed. */
+/**
+ * Canvases of pixels: maps of values, pictures, the legend of a scale. Nothing is smoothed. A canvas is drawn again when a signal
+ * that its drawing reads has changed, without its component being rendered, and only while it can be seen.
+ */
+import { effect, type ReadonlySignal, useSignal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import { theme } from '../state/theme.ts'
-import { colorOf, inkOf, type Rgb } from './scale.ts'
+import { paintMap, paintPicture, pixelScale } from './pixels.ts'
+import { whileSeen } from './seen.ts'
+
+/** What a canvas is drawn by: it is given the pixels that were shown last. */
+export type Paint = (pixels: Uint32Array) => void
 
 interface CanvasProps {
+  /** Pixels of the canvas. */
   readonly width: number
   readonly height: number
-  /** CSS pixels of a cell; where there is none, a style sheet says how large the canvas is. */
+  /** CSS pixels of one of them; where there is none, a style sheet says how large the canvas is. */
   readonly cell?: number
   /** What it shows, for who does not see it; without it the canvas is decoration. */
-  readonly label?: string | undefined
-  /** The color of each cell. */
-  readonly color: (index: number) => Rgb
+  readonly label?: string | ReadonlySignal<string> | undefined
+  readonly paint: Paint
 }
 
-/** A canvas painted cell by cell. */
-function Cells({ width, height, cell, label, color }: CanvasProps) {
+/** A canvas. */
+export function Canvas({ width, height, cell, label, paint }: CanvasProps) {
   const canvas = useRef<HTMLCanvasElement>(null)
+  const isSeen = useSignal(true)
+  const latest = useSignal(paint)
   useLayoutEffect(() => {
-    const context = canvas.current?.getContext('2d')
+    latest.value = paint
+  })
+  useLayoutEffect(() => whileSeen(canvas.current!, isSeen), [isSeen])
+  useLayoutEffect(() => {
+    const context = canvas.current!.getContext('2d')
     if (!context) return
     const image = context.createImageData(width, height)
-    for (let k = 0; k < width * height; k++) {
-      const [red, green, blue] = color(k)
-      image.data[4 * k] = red
-      image.data[4 * k + 1] = green
-      image.data[4 * k + 2] = blue
-      image.data[4 * k + 3] = 255
-    }
-    context.putImageData(image, 0, 0)
-  })
+    const pixels = new Uint32Array(image.data.buffer)
+    return effect(() => {
+      if (!isSeen.value) return
+      latest.value(pixels)
+      context.putImageData(image, 0, 0)
+    })
+  }, [width, height, isSeen, latest])
   const described = label === undefined ? { 'aria-hidden': true } : { role: 'img' as const, 'aria-label': label }
   return (
     <canvas
@@ -54,8 +66,14 @@ export function ValueMap(props: {
   readonly label?: string | undefined
 }) {
   const { values, from = 0, most, ...canvas } = props
-  const ground = theme.value
-  return <Cells {...canvas} color={k => colorOf(values[from + k]!, most, ground)} />
+  const { width, height } = canvas
+  const place = { stride: width, left: 0, top: 0, cell: 1 }
+  return (
+    <Canvas
+      {...canvas}
+      paint={pixels => paintMap(pixels, place, { values, from, width, height }, pixelScale(most, theme.value))}
+    />
+  )
 }
 
 /** A picture, bytes `[height, width, channels]`: one channel as ink, three as they are. */
@@ -66,23 +84,25 @@ export function Picture(props: {
   readonly cell?: number
   readonly label?: string | undefined
 }) {
-  const { pixels, ...canvas } = props
-  const channels = pixels.length / (canvas.width * canvas.height)
-  const ground = theme.value
-  const color =
-    channels === 3
-      ? (k: number): Rgb => [pixels[3 * k]!, pixels[3 * k + 1]!, pixels[3 * k + 2]!]
-      : (k: number): Rgb => inkOf(pixels[k]! / 255, ground)
-  return <Cells {...canvas} color={color} />
+  const { pixels: bytes, ...canvas } = props
+  return <Canvas {...canvas} paint={pixels => paintPicture(pixels, bytes, theme.value)} />
 }
+
+/** Cells of a legend. */
+const cells = 161
 
 /** The scale itself, from −1 to 1, or from 0 where there is nothing below. */
 export function Ramp({ oneSided = false }: { readonly oneSided?: boolean }) {
-  const ground = theme.value
-  const cells = 160
+  const least = oneSided ? 0 : -1
+  const values = Float32Array.from({ length: cells }, (_, k) => least + ((1 - least) * k) / (cells - 1))
+  const place = { stride: cells, left: 0, top: 0, cell: 1 }
   return (
     <span class="ramp">
-      <Cells width={cells + 1} height={1} color={k => colorOf(oneSided ? k / cells : (2 * k) / cells - 1, 1, ground)} />
+      <Canvas
+        width={cells}
+        height={1}
+        paint={pixels => paintMap(pixels, place, { values, width: cells, height: 1 }, pixelScale(1, theme.value))}
+      />
     </span>
   )
 }

@@ -16,6 +16,10 @@ interface Stops {
   readonly below: readonly Rgb[]
   /** The darkest ink on this ground. */
   readonly ink: Rgb
+  /** Thin lines around maps; this and the next one, paper and ink are those of the style sheet. */
+  readonly line: Rgb
+  /** The second line of training. */
+  readonly fork: Rgb
 }
 
 /** Blue and orange are those of Okabe and Ito, "Color Universal Design" (2008), which the report has too. */
@@ -35,6 +39,8 @@ const stops: Readonly<Record<Theme, Stops>> = {
       [128, 52, 0],
     ],
     ink: [28, 36, 48],
+    line: [223, 227, 232],
+    fork: [155, 79, 150],
   },
   dark: {
     paper: [20, 24, 30],
@@ -51,6 +57,8 @@ const stops: Readonly<Record<Theme, Stops>> = {
       [255, 222, 150],
     ],
     ink: [228, 232, 237],
+    line: [45, 52, 61],
+    fork: [213, 154, 208],
   },
 }
 
@@ -72,6 +80,13 @@ const between = (a: Rgb, b: Rgb, share: number): Rgb => [
   Math.round(a[1] + (b[1] - a[1]) * share),
   Math.round(a[2] + (b[2] - a[2]) * share),
 ]
+
+/** The color of lines around maps. */
+export const lineOf = (theme: Theme): Rgb => stops[theme].line
+
+/** The colors of the two lines of training. */
+export const hueOf = (line: 'base' | 'fork', theme: Theme): Rgb =>
+  line === 'fork' ? stops[theme].fork : stops[theme].above[2]!
 
 /** A color as CSS. */
 export const css = (color: Rgb): string => `rgb(${color.join(' ')})`

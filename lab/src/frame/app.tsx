@@ -16,9 +16,29 @@ import { TopBar } from './topBar.tsx'
 
 const shown: Readonly<Record<Screen, typeof Train>> = { train: Train, look: LookScreen, convolve: ConvolveScreen }
 
+/**
+ * A Lab that shows what it hears when the page is drawn anyway, and hears in turn what that took: a message to oneself comes when the
+ * frame is laid out and painted.
+ */
+function createLab(): Lab {
+  const lab = new Lab(draw =>
+    requestAnimationFrame(() => {
+      const began = performance.now()
+      const { port1, port2 } = new MessageChannel()
+      port1.onmessage = () => {
+        port1.close()
+        lab.drawn(performance.now() - began)
+      }
+      port2.postMessage(undefined)
+      draw()
+    }),
+  )
+  return lab
+}
+
 /** The Lab. */
 export function App() {
-  const lab = useMemo(() => new Lab(), [])
+  const lab = useMemo(createLab, [])
   useMemo(() => startLab(lab, location.hash), [lab])
   useLayoutEffect(() => {
     document.documentElement.dataset.theme = theme.value
@@ -33,10 +53,6 @@ export function App() {
       removeEventListener('keydown', press)
     }
   }, [lab])
-  useEffect(() => {
-    // A look was drawn: the worker may make another.
-    if (lab.look.value) requestAnimationFrame(() => lab.taken())
-  }, [lab, lab.look.value])
   const Shown = shown[lab.screen.value]
   return (
     <>

@@ -1,13 +1,22 @@
 /** The plane of a network of points: what it says everywhere, the points it learns from, and the one that is looked at. */
+import { useComputed } from '@preact/signals'
 import { useMemo } from 'preact/hooks'
 import { fixed } from '../draw/format.ts'
-import { ValueMap } from '../draw/raster.tsx'
+import { paintMap, pixelScale } from '../draw/pixels.ts'
+import { Canvas } from '../draw/raster.tsx'
 import { mostOf, roundUp } from '../draw/scale.ts'
 import type { Lab } from '../state/lab.ts'
+import { theme } from '../state/theme.ts'
 import { fieldOf, moves, Outline } from './outline.tsx'
 
 /** The logit of class 1 less that of class 0, everywhere: its sign is the answer, zero the border between them. */
-export function decisionSurface(lab: Lab): { readonly values: Float32Array; readonly most: number } | undefined {
+export interface Surface {
+  readonly values: Float32Array
+  readonly most: number
+}
+
+/** The surface as it is now. */
+export function decisionSurface(lab: Lab): Surface | undefined {
   const [below, above] = classMaps(lab) ?? []
   if (!below || !above) return undefined
   const values = above.map((value, k) => value - below[k]!)
@@ -40,7 +49,7 @@ export function PlaneProbe({ lab, cell }: PlaneProps) {
   const { plane } = lab.opened.value!
   const side = plane!.side * cell
   const [x = 128, y = 128] = lab.probe.value?.pixels ?? []
-  const surface = decisionSurface(lab)
+  const surface = useComputed(() => decisionSurface(lab))
   const points = useMemo(() => <Points plane={plane!} side={side} />, [plane, side])
   const put = (column: number, row: number): void => {
     lab.showPicture({ pixels: Uint8Array.of(clampByte(column), clampByte(row)), label: undefined, name: 'your point' })
@@ -75,12 +84,23 @@ export function PlaneProbe({ lab, cell }: PlaneProps) {
       }}
       onKeyDown={onKeyDown}
     >
-      {surface && <ValueMap {...surface} width={plane!.side} height={plane!.side} cell={cell} />}
+      <Canvas
+        width={plane!.side}
+        height={plane!.side}
+        cell={cell}
+        paint={pixels => paintSurface(pixels, surface.value, plane!.side)}
+      />
       {points}
       {field && <Outline {...field} cell={cell} />}
       <i class="point" style={{ left: `${(x / 255) * side}px`, top: `${(1 - y / 255) * side}px` }} />
     </div>
   )
+}
+
+function paintSurface(pixels: Uint32Array, surface: Surface | undefined, side: number): void {
+  const { values, most } = surface ?? { values: new Float32Array(side * side), most: 0 }
+  const map = { values, width: side, height: side }
+  paintMap(pixels, { stride: side, left: 0, top: 0, cell: 1 }, map, pixelScale(most, theme.value))
 }
 
 /** The points that are trained on. */

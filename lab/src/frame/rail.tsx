@@ -1,4 +1,5 @@
 /** The left column: the picture that goes through the network, what the network takes it for, and other pictures. */
+import { type ReadonlySignal, useComputed } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import { digits, percent } from '../draw/format.ts'
 import { Ramp } from '../draw/raster.tsx'
@@ -69,32 +70,56 @@ function Tool(props: {
 /** The probability of each class. */
 function Bars({ lab }: { readonly lab: Lab }) {
   const { classes = Array.from({ length: 10 }, (_, k) => String(k)) } = lab.opened.value ?? {}
-  const look = lab.look.value
-  const label = lab.probe.value?.label
-  const top = look ? look.probabilities.indexOf(Math.max(...look.probabilities)) : -1
-  const logits = look?.logits
+  const top = useComputed(() => (lab.look.value ? largest(lab.look.value.probabilities) : -1))
+  const step = useComputed(() => lab.look.value?.step)
   const isLong = classes.some(name => name.length > 2)
   return (
-    <ul class={isLong ? 'bars long' : 'bars'} aria-label="Probabilities" data-step={look?.step}>
-      {classes.map((name, k) => {
-        const share = look?.probabilities[k]
-        const kind = k === label ? 'true' : k === top ? (label === undefined ? 'top' : 'wrong') : ''
-        return (
-          <li
-            key={name}
-            class={kind}
-            title={share === undefined ? name : `${name}: ${percent(share, 3)}, logit ${digits(logits![k]!, 4)}`}
-          >
-            <span class="name">{name}</span>
-            <span class="bar">
-              <i style={{ width: `${100 * (share ?? 0)}%` }} />
-            </span>
-            <span class="value">{share === undefined ? '' : percent(share)}</span>
-          </li>
-        )
-      })}
+    <ul class={isLong ? 'bars long' : 'bars'} aria-label="Probabilities" data-step={step}>
+      {classes.map((name, k) => (
+        <Bar key={name} lab={lab} name={name} k={k} top={top} />
+      ))}
     </ul>
   )
+}
+
+function largest(values: ArrayLike<number>): number {
+  let best = 0
+  for (let k = 1; k < values.length; k++) if (values[k]! > values[best]!) best = k
+  return best
+}
+
+interface BarProps {
+  readonly lab: Lab
+  readonly name: string
+  readonly k: number
+  /** The most probable class. */
+  readonly top: ReadonlySignal<number>
+}
+
+function Bar({ lab, name, k, top }: BarProps) {
+  const share = useComputed(() => lab.look.value?.probabilities[k])
+  const text = useComputed(() => (share.value === undefined ? '' : percent(share.value)))
+  const bar = useComputed(() => `transform: scaleX(${(share.value ?? 0).toFixed(4)})`)
+  const kind = useComputed(() => {
+    const label = lab.probe.value?.label
+    return k === label ? 'true' : k === top.value ? (label === undefined ? 'top' : 'wrong') : ''
+  })
+  // Digits that only who points at them reads are written while it rests.
+  const title = useComputed(() => (lab.playing.value ? name : titleOf(lab, name, k)))
+  return (
+    <li class={kind} title={title}>
+      <span class="name">{name}</span>
+      <span class="bar">
+        <i style={bar} />
+      </span>
+      <span class="value">{text}</span>
+    </li>
+  )
+}
+
+function titleOf(lab: Lab, name: string, k: number): string {
+  const { probabilities, logits } = lab.look.value ?? {}
+  return probabilities ? `${name}: ${percent(probabilities[k]!, 3)}, logit ${digits(logits![k]!, 4)}` : name
 }
 
 /** Other pictures or points. */

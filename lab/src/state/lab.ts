@@ -9,6 +9,7 @@ import type {
   Command,
   Excitation,
   Look,
+  Mode,
   Opened,
   OwnPictures,
   Reasons,
@@ -19,7 +20,16 @@ import type {
 import { type Line, Lines } from './lines.ts'
 import { formatLink, type Link, type Place, type Screen } from './link.ts'
 import { failureProblem, lossProblem, type Problem } from './problems.ts'
-import { type Change, controlsAt, dataNames, isPointSet, networks, type Recipe, usualRates } from './recipe.ts'
+import {
+  type Change,
+  type Controls,
+  controlsAt,
+  dataNames,
+  isPointSet,
+  networks,
+  type Recipe,
+  usualRates,
+} from './recipe.ts'
 
 /** The other end: a worker, or what stands for it in a test. */
 export interface Trainer {
@@ -49,10 +59,6 @@ export const speeds: readonly number[] = [Number.POSITIVE_INFINITY, 100, 10, 1]
 /** Steps in a second of a network that would be done before it was seen. */
 const gentleSpeed = 100
 
-/** What the columns of Train show. */
-export const modes = ['values', 'gradients', 'weights', 'change'] as const
-export type Mode = (typeof modes)[number]
-
 /** Options of {@link Lab.open}. */
 export interface OpenOptions {
   /** Address of the data sets, with a slash at its end. */
@@ -65,11 +71,15 @@ export interface OpenOptions {
 /** The test image to begin with. */
 const firstProbe = 0
 
+/** Calls back when the page is next drawn. */
+export type NextFrame = (draw: () => void) => void
+
 /** The Lab's state. */
 export class Lab {
   readonly recipe = signal<Recipe>(undefined as unknown as Recipe)
   readonly screen = signal<Screen>('train')
   readonly place = signal<Place | undefined>(undefined)
+  /** What the columns of Train show. */
   readonly mode = signal<Mode>('values')
   readonly opened = signal<Opened | undefined>(undefined)
   readonly look = signal<Look | undefined>(undefined)
@@ -104,6 +114,15 @@ export class Lab {
   /** The moment that was asked for last, until it is reached. */
   #wanted: number | undefined
   #waiting: Link | undefined
+  readonly #nextFrame: NextFrame
+  /** What the worker said since the last frame, and whether a look was shown since. */
+  #heard: Answer[] = []
+  #isLookNew = false
+
+  /** @param nextFrame calls back when the page is next drawn; by default at once */
+  constructor(nextFrame: NextFrame = draw => draw()) {
+    this.#nextFrame = nextFrame
+  }
 
   /** The lines of training, as they are now. */
   readonly lines = computed(() => ({
@@ -116,7 +135,9 @@ export class Lab {
   }))
   readonly interventions = computed(() => this.lines.value.current.interventions)
   /** The controls of the next step. */
-  readonly controls = computed(() => controlsAt(this.recipe.value, this.interventions.value, this.step.value))
+  readonly controls = computed(() =>
+    this.#sameControls(controlsAt(this.recipe.value, this.interventions.value, this.step.value)),
+  )
   /** Steps after which training stops by itself. */
   readonly planned = computed(() => this.epochs * (this.opened.value?.stepsPerEpoch ?? 1))
   /** The loss at the moment that is shown: the mean of the last 20 steps before it. */
@@ -158,6 +179,7 @@ export class Lab {
     this.#wanted = undefined
     this.#lines.begin(link.interventions)
     this.#version.value++
+    this.#heard = []
     trainer.onmessage = ({ data }) => this.#hear(data)
     const { folder, own, threads } = options
     this.#send({
@@ -329,37 +351,70 @@ export class Lab {
     this.#send({ type: 'hash' })
   }
 
-  /** Tells the worker that a look was drawn, so that it makes another. */
-  taken(): void {
-    this.#send({ type: 'taken' })
+  /** The page was drawn, in so many milliseconds. If a look was new, the worker may make another. */
+  drawn(took: number): void {
+    if (!this.#isLookNew) return
+    this.#isLookNew = false
+    this.#send({ type: 'taken', drawn: took })
+  }
+
+  /** Chooses what the columns show. */
+  show(mode: Mode): void {
+    this.mode.value = mode
+    this.#send({ type: 'show', mode })
   }
 
   #send(command: Command): void {
     this.#trainer?.postMessage(command)
   }
 
+  /** While it trains, what is heard between two frames is shown with the next one; else nothing waits. */
   #hear(answer: Answer): void {
+    this.#heard.push(answer)
+    if (!this.playing.value || answer.type === 'failed') {
+      this.#showHeard()
+      if (answer.type === 'look') this.#nextFrame(() => undefined)
+    } else if (this.#heard.length === 1) this.#nextFrame(() => this.#showHeard())
+  }
+
+  #showHeard(): void {
+    const heard = this.#heard
+    this.#heard = []
     batch(() => {
-      if (answer.type === 'opened') this.#begin(answer)
-      else if (answer.type === 'steps') {
-        this.#lines.record(answer.from, answer.losses)
-        this.#version.value++
-        this.#reach(answer.step)
-        this.#checkLoss(answer.losses.at(-1)!)
-      } else if (answer.type === 'state') {
-        this.#reach(answer.step)
-        if (this.#wanted === undefined) this.playing.value = answer.playing
-      } else if (answer.type === 'changed') {
-        this.#lines.change(answer.at, answer.interventions)
-        this.#version.value++
-      } else if (answer.type === 'look') this.look.value = answer.look
-      else if (answer.type === 'why') this.reasons.value = answer.reasons
-      else if (answer.type === 'excited') this.excitation.value = answer.excitation
-      else if (answer.type === 'statistics') this.statistics.value = answer.statistics
-      else if (answer.type === 'hash') this.hash.value = answer
-      else if (answer.type === 'reading') this.reading.value = answer.done < answer.total ? answer : undefined
-      else this.#fail(answer)
+      for (const answer of heard) this.#take(answer)
     })
+  }
+
+  #take(answer: Answer): void {
+    if (answer.type === 'opened') this.#begin(answer)
+    else if (answer.type === 'steps') {
+      this.#lines.record(answer.from, answer.losses)
+      this.#version.value++
+      this.#reach(answer.step)
+      this.#checkLoss(answer.losses.at(-1)!)
+    } else if (answer.type === 'state') {
+      this.#reach(answer.step)
+      if (this.#wanted === undefined) this.playing.value = answer.playing
+    } else if (answer.type === 'changed') {
+      this.#lines.change(answer.at, answer.interventions)
+      this.#version.value++
+    } else if (answer.type === 'look') {
+      this.look.value = answer.look
+      this.#isLookNew = true
+    } else if (answer.type === 'why') this.reasons.value = answer.reasons
+    else if (answer.type === 'statistics') this.statistics.value = answer.statistics
+    else if (answer.type === 'hash') this.hash.value = answer
+    else if (answer.type === 'reading') this.reading.value = answer.done < answer.total ? answer : undefined
+    else this.#fail(answer)
+  }
+
+  /** Controls that have not changed stay one object, so that what shows them is not shown again at every step. */
+  #controls: Controls | undefined
+  #sameControls(controls: Controls): Controls {
+    const known = this.#controls
+    const isSame = known && (Object.keys(controls) as (keyof Controls)[]).every(name => known[name] === controls[name])
+    if (!isSame) this.#controls = controls
+    return this.#controls!
   }
 
   #begin(opened: Opened): void {
@@ -372,6 +427,7 @@ export class Lab {
       }
     }
     if (link.interventions.length > 0) this.#send({ type: 'interventions', interventions: link.interventions })
+    if (this.mode.value !== 'values') this.#send({ type: 'show', mode: this.mode.value })
     this.showTest(link.probe ?? firstProbe)
     if (link.step === undefined) this.play()
     else if (link.step > 0) {

@@ -8,12 +8,12 @@ import { pointsOf } from './points.ts'
 import type { OwnPictures } from './protocol.ts'
 import { readManifest, readTest, shardSource } from './shards.ts'
 
-/** The samples, ready for the first step. */
+/** The samples, on their way: the first training images and the test images are asked for. */
 export interface OpenData {
   readonly facts: DataFacts
   readonly subject?: 'digit' | 'clothing'
   readonly source: ShardSource
-  readonly test: Shard
+  readonly test: Promise<Shard>
 }
 
 /** Where samples come from. */
@@ -35,15 +35,21 @@ const testPoints = 400
 export async function openData({ data, images }: Recipe, { address, own, onRead }: DataPlace): Promise<OpenData> {
   if (isPointSet(data)) {
     const train = pointsOf(data, 'train', images)
-    return { facts: factsOf(data), source: oneShard(train), test: pointsOf(data, 'test', testPoints) }
+    return { facts: factsOf(data), source: oneShard(train), test: Promise.resolve(pointsOf(data, 'test', testPoints)) }
   }
-  if (own) return splitOwn(own)
+  if (own) {
+    const { test, ...others } = splitOwn(own)
+    return { ...others, test: Promise.resolve(test) }
+  }
   const manifest = await readManifest(address)
   const count = Math.min(images, manifest.count)
   const source = shardSource(address, manifest, count, onRead)
-  const [test] = await Promise.all([readTest(address, manifest), source.shard(0)])
   if (data === 'own') throw new RangeError('openData: data (=own) needs the pictures')
   const { subject }: DatasetEntry = datasets[data]
+  // Who waits for them hears when they cannot be had.
+  source.shard(0).catch(() => undefined)
+  const test = readTest(address, manifest)
+  test.catch(() => undefined)
   return { facts: factsOf(data), ...(subject && { subject }), source, test }
 }
 
@@ -57,7 +63,12 @@ function oneShard(shard: Shard): ShardSource {
 const heldBack = 5
 
 /** Splits one's own pictures, and measures those that are trained on. */
-export function splitOwn({ classes, shape, images, labels }: OwnPictures): OpenData {
+export function splitOwn({
+  classes,
+  shape,
+  images,
+  labels,
+}: OwnPictures): Omit<OpenData, 'test'> & { readonly test: Shard } {
   const isTest = new Uint8Array(labels.length)
   classes.forEach((_, label) => {
     const own = Array.from(labels.keys()).filter(k => labels[k] === label)

@@ -1,9 +1,13 @@
 /**
  * What page and worker say to each other. The page asks for as much as it can draw: the worker sends a look only when the last one
- * has been taken, so no queue can grow; of several wishes of one kind the last counts.
+ * has been taken, so no queue can grow; of several wishes of one kind the last counts. The arrays of a look are given away, not copied.
  */
 import type { ReceptiveField } from '../../../src/inspect/index.ts'
 import type { Change, Intervention, Recipe } from '../state/recipe.ts'
+
+/** What can be shown of every layer. */
+export const modes = ['values', 'gradients', 'weights', 'change'] as const
+export type Mode = (typeof modes)[number]
 
 /** A layer with weights, and what follows it up to the next one. */
 export interface LayerInfo {
@@ -35,13 +39,13 @@ export interface LayerInfo {
 
 /** A layer for the probe, at one moment. */
 export interface LayerLook {
-  /** What it gives, `[C, H, W]` or `[features]`; and ∂loss/∂ of the same. */
+  /** What it gives, `[C, H, W]` or `[features]`; and ∂loss/∂ of the same, where they are shown or the training rests. */
   readonly values: Float32Array
-  readonly gradients: Float32Array
+  readonly gradients?: Float32Array
   readonly weights: Float32Array
   readonly bias: Float32Array
-  /** What the last step has added to the weights; zeros before the first. */
-  readonly change: Float32Array
+  /** What the last step has added to the weights, zeros before the first; where it is shown or the training rests. */
+  readonly change?: Float32Array
   /** ‖Δw‖ / ‖w‖ over weights and biases; 0 before the first step. */
   readonly ratio: number
 }
@@ -51,7 +55,7 @@ export interface Look {
   readonly step: number
   /** What layers read and pass on; the first is the normalized picture, `[C, H, W]`. And ∂loss/∂ of the same. */
   readonly volumes: readonly Float32Array[]
-  readonly volumeGradients: readonly Float32Array[]
+  readonly volumeGradients?: readonly Float32Array[]
   readonly layers: readonly LayerLook[]
   readonly logits: Float32Array
   readonly probabilities: Float32Array
@@ -215,7 +219,10 @@ export type Command =
   | { readonly type: 'why'; readonly target: number | undefined }
   /** What excites a unit, told again and again until it is found; none: no more of it. */
   | { readonly type: 'excite'; readonly place: UnitPlace | undefined }
-  | { readonly type: 'taken' }
+  /** What is shown of the layers, so that nothing else is computed while it trains. */
+  | { readonly type: 'show'; readonly mode: Mode }
+  /** The last look was drawn, in so many milliseconds of the page; it may have another. */
+  | { readonly type: 'taken'; readonly drawn: number }
   | { readonly type: 'hash' }
 
 /** From the worker. */

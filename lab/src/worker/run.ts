@@ -66,6 +66,11 @@ export class LabRun {
     return this.#step
   }
 
+  /** Compiles the first step, which would otherwise be waited for when it is taken. */
+  async prepare(): Promise<void> {
+    await this.#program(controlsAt(this.recipe, [], 0))
+  }
+
   /** Takes a step. Of the interventions those at this moment and before it count. */
   async advance(interventions: readonly Intervention[]): Promise<StepResult> {
     const controls = controlsAt(this.recipe, interventions, this.#step)

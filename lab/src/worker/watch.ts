@@ -19,9 +19,9 @@ import {
 } from '../../../src/index.ts'
 import { crossEntropy, type Module } from '../../../src/nn/index.ts'
 import { StatisticsSum } from './layerStatistics.ts'
-import { traceLayers } from './layers.ts'
+import { type TracedNetwork, traceLayers } from './layers.ts'
 import { plane } from './points.ts'
-import type { LayerInfo, LayerLook, Look, ProbePicture, Statistics } from './protocol.ts'
+import type { LayerInfo, LayerLook, Look, Mode, ProbePicture, Statistics } from './protocol.ts'
 
 type ImageShape = readonly [number, number, number]
 
@@ -33,7 +33,7 @@ const mostWork = 4e9
 /** Weights by path. */
 export type Weights = ReadonlyMap<string, Float32Array>
 
-/** What {@link Watch.create} is told. */
+/** What {@link Watch} is told. */
 export interface WatchOptions {
   /** The side of the plane on which a network of points is shown. */
   readonly planeSide?: number | undefined
@@ -41,13 +41,18 @@ export interface WatchOptions {
   readonly samples?: number
 }
 
-interface Programs {
-  /** The network for what is looked at. */
-  readonly scene: Executable
-  /** The network for one point; none for pictures, which are what is looked at. */
-  readonly point?: Executable
-  /** The network for many samples. */
-  readonly many: Executable
+/**
+ * The network for what is looked at, forward only, and with the way back; for one point of a plane, which is not what is looked at;
+ * and for many samples.
+ */
+type ProgramName = 'values' | 'gradients' | 'point' | 'many'
+
+/** What a look has besides values and weights. */
+export interface LookOptions {
+  /** The weights before the last step; none when there was none. */
+  readonly before?: Weights | undefined
+  /** The only mode that is shown: gradients and changes are left out where nobody sees them. */
+  readonly only?: Mode | undefined
 }
 
 interface Sizes {
@@ -59,27 +64,22 @@ interface Sizes {
   readonly work: number
 }
 
-/** The side programs of a network. */
+/** The side programs of a network. Each is compiled when it is first needed, so that training need not wait for them. */
 export class Watch {
   readonly layers: readonly LayerInfo[]
-  readonly #programs: Programs
+  readonly #engine: Engine
+  readonly #traces: Readonly<Record<ProgramName, () => Record<string, Tensor>>>
+  readonly #compiled = new Map<ProgramName, Promise<Executable>>()
   readonly #sizes: Sizes
   readonly #plane: Uint8Array | undefined
 
-  private constructor(layers: readonly LayerInfo[], programs: Programs, sizes: Sizes, places: Uint8Array | undefined) {
-    this.layers = layers
-    this.#programs = programs
-    this.#sizes = sizes
-    this.#plane = places
-  }
-
-  /** Compiles the programs for pictures `[height, width, channels]`; of points, for every place of the plane. */
-  static async create(
+  /** For pictures `[height, width, channels]`; of points, for every place of the plane. */
+  constructor(
     engine: Engine,
     model: Module,
     shape: ImageShape,
     { planeSide, samples = statisticsBatch }: WatchOptions = {},
-  ): Promise<Watch> {
+  ) {
     const scene: ImageShape = planeSide === undefined ? shape : [planeSide, planeSide, shape[2]]
     const one = traceLayers(model, scene, 1)
     const layers = one.layers.map(({ info }) => info)
@@ -87,49 +87,61 @@ export class Watch {
     const values = layers.reduce((sum, info) => sum + sizeOf(info.shape), 0) / places
     const work = layers.reduce((sum, info) => sum + workOf(info), 0) / places
     const batch = Math.max(1, Math.min(statisticsBatch, samples, Math.floor(mostValues / values)))
-    const many = traceLayers(model, shape, batch)
-    const outputs: Record<string, Tensor> = { probabilities: softmax(many.logits) }
-    many.layers.forEach(({ activated }, k) => {
-      outputs[`values ${k}`] = activated
-    })
-    const programs: Programs = {
-      scene: await engine.compile({ outputs: sceneOutputs(one, planeSide), updates: new Map() }),
-      ...(planeSide !== undefined && {
-        point: await engine.compile({ outputs: answersOf(traceLayers(model, shape, 1).logits), updates: new Map() }),
-      }),
-      many: await engine.compile({ outputs, updates: new Map() }),
+    this.#engine = engine
+    this.layers = layers
+    this.#sizes = { classes: layers.at(-1)!.shape[0]!, volumes: one.volumes.length, batch, work }
+    this.#plane = planeSide === undefined ? undefined : plane(planeSide)
+    this.#traces = {
+      values: () => sceneOutputs(one, planeSide, false),
+      gradients: () => sceneOutputs(one, planeSide, true),
+      point: () => answersOf(traceLayers(model, shape, 1).logits),
+      many: () => manyOutputs(traceLayers(model, shape, batch)),
     }
-    const sizes = { classes: many.logits.shape[1]!, volumes: one.volumes.length, batch, work }
-    return new Watch(layers, programs, sizes, planeSide === undefined ? undefined : plane(planeSide))
+  }
+
+  #program(name: ProgramName): Promise<Executable> {
+    const known = this.#compiled.get(name)
+    if (known) return known
+    const program = this.#engine.compile({ outputs: this.#traces[name](), updates: new Map() })
+    this.#compiled.set(name, program)
+    return program
   }
 
   /**
-   * The network for a picture. Without a label the loss is that of the class it takes the picture for.
-   * @param before the weights before the last step; none when there was none
+   * The network for a picture. Without a label the loss is that of the class it takes the picture for. No array of a look is
+   * anybody else's.
    */
-  async look(step: number, { pixels, label }: ProbePicture, weights: Weights, before?: Weights): Promise<Look> {
-    const { scene, point } = this.#programs
+  async look(
+    step: number,
+    { pixels, label }: ProbePicture,
+    weights: Weights,
+    { before, only }: LookOptions = {},
+  ): Promise<Look> {
+    const hasGradients = only === undefined || only === 'gradients'
+    const hasChange = only === undefined || only === 'change'
+    const scene = await this.#program(hasGradients ? 'gradients' : 'values')
+    const answering = this.#plane ? await this.#program('point') : scene
     let target = label ?? 0
     const answer = async (): Promise<Answers> =>
-      (await (point ?? scene).run({ images: pixels, labels: [target] })) as unknown as Answers
+      (await answering.run({ images: pixels, labels: [target] })) as unknown as Answers
     let answers = await answer()
     if (label === undefined) {
       target = largest(answers.probabilities)
       if (target !== 0) answers = await answer()
     }
     const run = (this.#plane
-      ? await scene.run({ images: this.#plane, labels: targets(this.#plane, target) })
+      ? await scene.run({ images: this.#plane, ...(hasGradients && { labels: targets(this.#plane, target) }) })
       : answers) as unknown as Record<string, Float32Array>
-    const layers = this.layers.map((info, k): LayerLook => {
-      const change = differences(weights, before, `${info.path}.weight`)
-      const bias = differences(weights, before, `${info.path}.bias`)
+    const layers = this.layers.map(({ path, shape }, k): LayerLook => {
+      const own = [`${path}.weight`, `${path}.bias`] as const
+      const [weight, bias] = own.map(name => weights.get(name))
       return {
         values: run[`values ${k}`]!,
-        gradients: run[`gradients ${k}`]!,
-        weights: weights.get(`${info.path}.weight`)!,
-        bias: weights.get(`${info.path}.bias`) ?? new Float32Array(info.shape[0]!),
-        change,
-        ratio: ratioOf([change, bias], [`${info.path}.weight`, `${info.path}.bias`], before ?? weights),
+        ...(hasGradients && { gradients: run[`gradients ${k}`]! }),
+        weights: weight!.slice(),
+        bias: bias?.slice() ?? new Float32Array(shape[0]!),
+        ...(hasChange && { change: differences(weight!, before?.get(own[0])) }),
+        ratio: before ? ratioOf(own, weights, before) : 0,
       }
     })
     const numbers = Array.from({ length: this.#sizes.volumes }, (_, k) => k)
@@ -137,7 +149,7 @@ export class Watch {
     return {
       step,
       volumes: numbers.map(k => run[`volume ${k}`]!),
-      volumeGradients: numbers.map(k => run[`volume gradients ${k}`]!),
+      ...(hasGradients && { volumeGradients: numbers.map(k => run[`volume gradients ${k}`]!) }),
       layers,
       logits,
       probabilities,
@@ -167,13 +179,14 @@ export class Watch {
     isWanted: () => Promise<boolean> = async () => true,
   ): Promise<Statistics | undefined> {
     const { batch, classes } = this.#sizes
+    const many = await this.#program('many')
     const imageBytes = images.length / labels.length
     const probabilities = new Float32Array(count * classes)
     const sums = this.layers.map(info => new StatisticsSum(info.shape[0]!, batch))
     for (let from = 0; from < count; from += batch) {
       if (!(await isWanted())) return undefined
       const own = images.subarray(from * imageBytes, (from + batch) * imageBytes)
-      const run = (await this.#programs.many.run({ images: own })) as Record<string, Float32Array>
+      const run = (await many.run({ images: own })) as Record<string, Float32Array>
       probabilities.set(run.probabilities!, from * classes)
       sums.forEach((sum, k) => {
         sum.add(run[`values ${k}`]!)
@@ -206,21 +219,33 @@ function answersOf(logits: Tensor): Record<keyof Answers, Tensor> {
 
 /** All values of the network for what is looked at, and how each of them would change the loss. */
 function sceneOutputs(
-  { layers, volumes, logits }: ReturnType<typeof traceLayers>,
+  { layers, volumes, logits }: TracedNetwork,
   planeSide: number | undefined,
+  hasGradients: boolean,
 ): Record<string, Tensor> {
   const answers = planeSide === undefined ? answersOf(logits) : undefined
-  const loss = answers?.loss ?? lossEverywhere(layers.at(-1)!.value)
-  const shown = [...new Set([...layers.map(({ value }) => value), ...volumes])]
-  const slopes = new Map(gradients(loss as Scalar, shown).map((slope, k) => [shown[k]!, slope]))
   const outputs: Record<string, Tensor> = { ...answers }
+  const shown = [...new Set([...layers.map(({ value }) => value), ...volumes])]
+  const loss = (): Tensor => answers?.loss ?? lossEverywhere(layers.at(-1)!.value)
+  const slopes = new Map(
+    hasGradients ? gradients(loss() as Scalar, shown).map((slope, k) => [shown[k]!, slope] as const) : [],
+  )
   layers.forEach(({ value }, k) => {
     outputs[`values ${k}`] = value
-    outputs[`gradients ${k}`] = slopes.get(value)!
+    if (hasGradients) outputs[`gradients ${k}`] = slopes.get(value)!
   })
   volumes.forEach((volume, k) => {
     outputs[`volume ${k}`] = volume
-    outputs[`volume gradients ${k}`] = slopes.get(volume)!
+    if (hasGradients) outputs[`volume gradients ${k}`] = slopes.get(volume)!
+  })
+  return outputs
+}
+
+/** What statistics are taken of, for many samples. */
+function manyOutputs({ layers, logits }: TracedNetwork): Record<string, Tensor> {
+  const outputs: Record<string, Tensor> = { probabilities: softmax(logits) }
+  layers.forEach(({ activated }, k) => {
+    outputs[`values ${k}`] = activated
   })
   return outputs
 }
@@ -245,20 +270,25 @@ const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * 
 /** Multiply-adds of a layer for what is looked at. */
 const workOf = ({ weight, shape }: LayerInfo): number => sizeOf(weight) * sizeOf(shape.slice(1))
 
-function differences(weights: Weights, before: Weights | undefined, path: string): Float32Array {
-  const after = weights.get(path) ?? new Float32Array(0)
-  const earlier = before?.get(path)
-  return earlier ? after.map((value, i) => value - earlier[i]!) : new Float32Array(after.length)
+function differences(after: Float32Array, before: Float32Array | undefined): Float32Array {
+  const change = new Float32Array(after.length)
+  if (before) for (let i = 0; i < change.length; i++) change[i] = after[i]! - before[i]!
+  return change
 }
 
-/** ‖Δw‖ / ‖w‖ of a layer, w being the weights before the step. */
-function ratioOf(changes: readonly Float32Array[], paths: readonly string[], weights: Weights): number {
-  const squares = (values: Iterable<number>): number => {
-    let sum = 0
-    for (const value of values) sum += value * value
-    return sum
+/** ‖Δw‖ / ‖w‖ of a layer's variables, w being those before the step. */
+function ratioOf(paths: readonly string[], weights: Weights, before: Weights): number {
+  let moved = 0
+  let held = 0
+  for (const path of paths) {
+    const [after, earlier] = [weights.get(path), before.get(path)]
+    if (!after || !earlier) continue
+    for (let i = 0; i < after.length; i++) {
+      const value = earlier[i]!
+      const change = after[i]! - value
+      moved += change * change
+      held += value * value
+    }
   }
-  const moved = changes.reduce((sum, change) => sum + squares(change), 0)
-  const held = paths.reduce((sum, path) => sum + squares(weights.get(path) ?? []), 0)
   return held > 0 ? Math.sqrt(moved / held) : 0
 }

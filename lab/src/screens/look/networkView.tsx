@@ -3,14 +3,12 @@
 import { plain } from '../../draw/format.ts'
 import { ValueMap } from '../../draw/raster.tsx'
 import { mostOf, roundUp } from '../../draw/scale.ts'
+import { isPhone } from '../../draw/size.ts'
 import type { Lab } from '../../state/lab.ts'
 import { momentOf } from '../../state/layers.ts'
 import type { LayerInfo, LayerLook } from '../../worker/protocol.ts'
-import { columnOf } from '../train/columns.ts'
+import { columnOf, type UnitsColumn } from '../train/columns.ts'
 import { UnitGrid } from '../train/units.tsx'
-
-/** Widest window that is a phone's, as in the style sheets. */
-const phone = 640
 
 /** The view. */
 export function NetworkView({ lab }: { readonly lab: Lab }) {
@@ -32,8 +30,8 @@ export function NetworkView({ lab }: { readonly lab: Lab }) {
             <UnitGrid
               lab={lab}
               info={info}
-              column={columnOf(info, look, k, 'values') as Units}
-              across={innerWidth <= phone ? 18 : 24}
+              column={() => columnOf(info, lab.look.value ?? look, k, 'values') as UnitsColumn}
+              across={isPhone.value ? 18 : 24}
             />
           )}
         </section>
@@ -41,8 +39,6 @@ export function NetworkView({ lab }: { readonly lab: Lab }) {
     </div>
   )
 }
-
-type Units = Extract<ReturnType<typeof columnOf>, { kind: 'units' }>
 
 /** All maps of a layer, as buttons. @param chosen the map that is open */
 export function Maps(props: {

@@ -7,7 +7,7 @@ import type { Lab } from '../../state/lab.ts'
 import type { Place } from '../../state/link.ts'
 import type { LayerInfo } from '../../worker/protocol.ts'
 import { printSum } from '../convolve/sums.ts'
-import { columnOf } from '../train/columns.ts'
+import { columnOf, type UnitsColumn } from '../train/columns.ts'
 import { UnitGrid } from '../train/units.tsx'
 import { Excites } from './excites.tsx'
 import { termsOfUnit } from './terms.ts'
@@ -39,7 +39,7 @@ export function UnitView({ lab, place }: { readonly lab: Lab; readonly place: Pl
         <UnitGrid
           lab={lab}
           info={info}
-          column={columnOf(info, look, index, 'values') as Extract<ReturnType<typeof columnOf>, { kind: 'units' }>}
+          column={() => columnOf(info, lab.look.value ?? look, index, 'values') as UnitsColumn}
           across={innerWidth <= phone ? 18 : 40}
           chosen={unit}
         />

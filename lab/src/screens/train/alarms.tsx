@@ -1,4 +1,5 @@
 /** Alarms: a sentence about a layer, under it, with a remedy that does something and leaves a flag on the timeline. */
+import { useComputed } from '@preact/signals'
 import { digits, plain, whole } from '../../draw/format.ts'
 import type { Lab } from '../../state/lab.ts'
 import type { Change } from '../../state/recipe.ts'
@@ -14,7 +15,7 @@ interface Alarm {
 
 /** The most urgent one, if any. */
 export function Alarms({ lab }: { readonly lab: Lab }) {
-  const alarm = alarmOf(lab)
+  const alarm = useComputed(() => alarmOf(lab)).value
   if (!alarm) return null
   const { layers } = lab.opened.value!
   const at = layers.findIndex(({ path }) => path === alarm.layer)
@@ -38,9 +39,9 @@ export function Alarms({ lab }: { readonly lab: Lab }) {
 
 /** Steps that are too large come before units that are dead: they are what kills units. */
 function alarmOf(lab: Lab): Alarm | undefined {
-  const opened = lab.opened.value!
+  const [opened, look] = [lab.opened.value, lab.look.value]
+  if (!opened || !look) return undefined
   const { layers } = opened
-  const look = lab.look.value!
   const { rate } = lab.controls.value
   const wild = look.layers.findIndex(({ ratio }) => ratio > 10 * healthy.most)
   // The first steps are large by nature: weights are small, and momentum has nothing to average.

@@ -1,4 +1,5 @@
 /** The right side of Train: the recipe's live controls, and twelve test pictures. */
+import { type ReadonlySignal, useComputed } from '@preact/signals'
 import { useId } from 'preact/hooks'
 import { percent, plain } from '../../draw/format.ts'
 import { Picture } from '../../draw/raster.tsx'
@@ -21,9 +22,12 @@ export function Side({ lab }: { readonly lab: Lab }) {
 
 function LiveRecipe({ lab }: { readonly lab: Lab }) {
   const { rate, momentum, decay, batch, optimizer } = lab.controls.value
-  const { head } = lab.lines.value
-  const step = lab.step.value
-  const isPast = !lab.playing.value && step < head
+  const hint = useComputed(() => {
+    const [step, { head }] = [lab.step.value, lab.lines.value]
+    return !lab.playing.value && step < head
+      ? `Moving a control here, at step ${step} of ${head}, starts a fork.`
+      : 'A change takes effect with the next step, and leaves a flag on the timeline.'
+  })
   return (
     <section class="controls">
       <h2>Recipe, live</h2>
@@ -61,11 +65,7 @@ function LiveRecipe({ lab }: { readonly lab: Lab }) {
           onChoose={value => lab.set({ name: 'optimizer', value })}
         />
       </div>
-      <p class="micro quiet">
-        {isPast
-          ? `Moving a control here, at step ${step} of ${head}, starts a fork.`
-          : 'A change takes effect with the next step, and leaves a flag on the timeline.'}
-      </p>
+      <p class="micro quiet">{hint}</p>
     </section>
   )
 }
@@ -152,7 +152,8 @@ function LogSlider({
 /** The plane, large, with how many test points are on the right side of the border. */
 function PlaneSection({ lab }: { readonly lab: Lab }) {
   const { accuracy, count } = lab.statistics.value ?? {}
-  const { most } = decisionSurface(lab) ?? {}
+  const most = useComputed(() => decisionSurface(lab)?.most)
+  const scale = useComputed(() => (most.value ? `, ± ${plain(most.value)}` : ''))
   return (
     <section class="plane-section">
       <h2>
@@ -165,62 +166,85 @@ function PlaneSection({ lab }: { readonly lab: Lab }) {
       </h2>
       <PlaneProbe lab={lab} cell={5} />
       <p class="micro quiet">
-        Logit of blue less that of orange{most ? `, ± ${plain(most)}` : ''}; the border is paper. Dots are what is
-        trained on, the ring is the point that is looked at.
+        Logit of blue less that of orange{scale}; the border is paper. Dots are what is trained on, the ring is the
+        point that is looked at.
       </p>
     </section>
   )
 }
 
+/** Pictures that are shown. */
+const pictures = 12
+
 /** Test pictures that stay the same, with what the network takes them for. */
 function TwelvePictures({ lab }: { readonly lab: Lab }) {
-  const { opened, statistics } = { opened: lab.opened.value, statistics: lab.statistics.value }
-  if (!opened) return null
-  const { classes, shape, testImages, testLabels } = opened
-  const bytes = testImages.length / testLabels.length
-  const shown = Array.from({ length: Math.min(12, testLabels.length) }, (_, k) => k)
-  const answers = shown.map(k => statistics?.probabilities.subarray(k * classes.length, (k + 1) * classes.length))
-  const isLong = classes.some(name => name.length > 2)
-  const right = answers.filter((answer, k) => answer && answer.indexOf(Math.max(...answer)) === testLabels[k]).length
+  const right = useComputed(() => {
+    const { testLabels } = lab.opened.value ?? {}
+    if (!testLabels || !lab.statistics.value) return ''
+    const count = Array.from({ length: pictures }, (_, k) => answerOf(lab, k)?.top === testLabels[k]).filter(Boolean)
+    return `${count.length} of ${pictures} right`
+  })
+  if (!lab.opened.value) return null
+  const count = Math.min(pictures, lab.opened.value.testLabels.length)
   return (
     <section class="twelve">
-      <h2>Twelve test pictures {statistics && <span class="quiet small">{right} of 12 right</span>}</h2>
+      <h2>
+        Twelve test pictures <span class="quiet small">{right}</span>
+      </h2>
       <div class="pictures">
-        {shown.map(k => {
-          const answer = answers[k]
-          const top = answer ? answer.indexOf(Math.max(...answer)) : -1
-          const label = testLabels[k]!
-          const isWrong = top >= 0 && top !== label
-          return (
-            <button
-              key={k}
-              type="button"
-              class="specimen"
-              title={`test image ${k}: look at it`}
-              onClick={() => lab.showTest(k)}
-            >
-              <Picture pixels={testImages.subarray(k * bytes, (k + 1) * bytes)} width={shape[1]} height={shape[0]} />
-              <span class="probabilities" aria-hidden="true">
-                {classes.map((name, c) => (
-                  <i
-                    key={name}
-                    class={c === label ? 'true' : c === top ? 'wrong' : ''}
-                    style={{ height: `${100 * (answer?.[c] ?? 0)}%` }}
-                  />
-                ))}
-              </span>
-              <span class={isLong ? 'micro verdict long' : 'micro verdict'}>
-                <b>{short(classes[label]!)}</b>
-                <span class={isWrong ? 'wrong' : 'quiet'}>
-                  {answer ? (isWrong ? `says ${short(classes[top]!)}` : percent(answer[top]!, 0)) : ''}
-                </span>
-              </span>
-            </button>
-          )
-        })}
+        {Array.from({ length: count }, (_, k) => (
+          <Specimen key={k} lab={lab} k={k} />
+        ))}
       </div>
     </section>
   )
+}
+
+/** What the network said of a test picture when statistics were last taken. */
+function answerOf(lab: Lab, k: number): { readonly shares: Float32Array; readonly top: number } | undefined {
+  const classes = lab.opened.value?.classes.length ?? 0
+  const shares = lab.statistics.value?.probabilities.subarray(k * classes, (k + 1) * classes)
+  return shares && { shares, top: shares.indexOf(Math.max(...shares)) }
+}
+
+function Specimen({ lab, k }: { readonly lab: Lab; readonly k: number }) {
+  const { classes, shape, testImages, testLabels } = lab.opened.value!
+  const bytes = testImages.length / testLabels.length
+  const label = testLabels[k]!
+  const isLong = classes.some(name => name.length > 2)
+  const answer = useComputed(() => answerOf(lab, k))
+  const isWrong = useComputed(() => answer.value !== undefined && answer.value.top !== label)
+  const verdict = useComputed(() => {
+    if (!answer.value) return ''
+    const { top, shares } = answer.value
+    return isWrong.value ? `says ${short(classes[top]!)}` : percent(shares[top]!, 0)
+  })
+  const kind = useComputed(() => (isWrong.value ? 'wrong' : 'quiet'))
+  return (
+    <button type="button" class="specimen" title={`test image ${k}: look at it`} onClick={() => lab.showTest(k)}>
+      <Picture pixels={testImages.subarray(k * bytes, (k + 1) * bytes)} width={shape[1]} height={shape[0]} />
+      <span class="probabilities" aria-hidden="true">
+        {classes.map((name, c) => (
+          <Share key={name} answer={answer} c={c} isTrue={c === label} />
+        ))}
+      </span>
+      <span class={isLong ? 'micro verdict long' : 'micro verdict'}>
+        <b>{short(classes[label]!)}</b>
+        <span class={kind}>{verdict}</span>
+      </span>
+    </button>
+  )
+}
+
+function Share(props: {
+  readonly answer: ReadonlySignal<ReturnType<typeof answerOf>>
+  readonly c: number
+  readonly isTrue: boolean
+}) {
+  const { answer, c, isTrue } = props
+  const bar = useComputed(() => `transform: scaleY(${(answer.value?.shares[c] ?? 0).toFixed(3)})`)
+  const kind = useComputed(() => (isTrue ? 'true' : answer.value?.top === c ? 'wrong' : ''))
+  return <i class={kind} style={bar} />
 }
 
 /** Names of classes that fit under a picture. */

@@ -1,8 +1,10 @@
 /** Train: the picture on its way through the network while it learns, what every layer does, and the controls. */
+import { useComputed } from '@preact/signals'
 import { whole } from '../../draw/format.ts'
 import { Tabs } from '../../frame/tabs.tsx'
-import { type Lab, type Mode, modes } from '../../state/lab.ts'
+import type { Lab } from '../../state/lab.ts'
 import { isDeep } from '../../state/layers.ts'
+import { type Mode, modes } from '../../worker/protocol.ts'
 import { Alarms } from './alarms.tsx'
 import { LayerColumn } from './layerColumn.tsx'
 import { Side } from './side.tsx'
@@ -16,28 +18,30 @@ const modeNames: Readonly<Record<Mode, string>> = {
 
 /** The screen. */
 export function Train({ lab }: { readonly lab: Lab }) {
-  const { opened, look } = { opened: lab.opened.value, look: lab.look.value }
+  const opened = lab.opened.value
+  const title = useComputed(() => titleOf(lab))
+  const step = useComputed(() => lab.look.value?.step)
+  const count = useComputed(() => lab.statistics.value?.count)
+  const isLooked = useComputed(() => lab.look.value !== undefined)
   return (
     <div class="screen with-side">
       <section class="work" aria-labelledby="train-title">
         <div class="bar">
-          <h1 id="train-title">{titleOf(lab)}</h1>
+          <h1 id="train-title">{title}</h1>
           <Tabs
             label="What the columns show"
             names={modes}
             chosen={lab.mode.value}
             title={mode => modeNames[mode]}
-            onChoose={mode => {
-              lab.mode.value = mode
-            }}
+            onChoose={mode => lab.show(mode)}
           />
         </div>
-        {opened && look ? (
+        {opened && isLooked.value ? (
           <>
-            <div class={isDeep(opened.layers) ? 'net deep' : 'net'} data-step={look.step}>
-              <RowNames count={lab.statistics.value?.count} />
+            <div class={isDeep(opened.layers) ? 'net deep' : 'net'} data-step={step}>
+              <RowNames count={count.value} />
               {opened.layers.map((info, k) => (
-                <LayerColumn key={info.path} lab={lab} info={info} look={look} index={k} />
+                <LayerColumn key={info.path} lab={lab} info={info} index={k} />
               ))}
             </div>
             <Alarms lab={lab} />

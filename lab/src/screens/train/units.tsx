@@ -1,15 +1,16 @@
 /** Units of fully connected layers: a grid of cells, and the outputs as bars. */
-import { useSignal } from '@preact/signals'
-import { useLayoutEffect, useRef } from 'preact/hooks'
+import { type ReadonlySignal, useComputed, useSignal } from '@preact/signals'
+import { useRef } from 'preact/hooks'
 import { digits, fixed } from '../../draw/format.ts'
-import { colorOf, css } from '../../draw/scale.ts'
+import { paintFrame, paintMap, pixelOf, pixelScale } from '../../draw/pixels.ts'
+import { Canvas } from '../../draw/raster.tsx'
+import { lineOf } from '../../draw/scale.ts'
+import { isPhone } from '../../draw/size.ts'
 import { moves } from '../../frame/outline.tsx'
 import type { Lab } from '../../state/lab.ts'
 import { theme } from '../../state/theme.ts'
 import type { LayerInfo } from '../../worker/protocol.ts'
-import type { Column } from './columns.ts'
-
-type Units = Extract<Column, { kind: 'units' }>
+import type { UnitsColumn } from './columns.ts'
 
 /** The size of a cell and the gaps between cells, in CSS pixels. */
 const [cellWidth, cellHeight, columnGap, rowGap] = [16, 15, 3, 4]
@@ -20,42 +21,29 @@ const mostUnits = 120
 export function UnitGrid(props: {
   readonly lab: Lab
   readonly info: LayerInfo
-  readonly column: Units
+  /** What is shown, by signals. */
+  readonly column: () => UnitsColumn
   /** Cells of a row. */
   readonly across?: number
   /** The unit that is open. */
   readonly chosen?: number
 }) {
-  const { lab, info, column, across = 6, chosen } = props
-  const canvas = useRef<HTMLCanvasElement>(null)
+  const { lab, info, column, across = isPhone.value ? 18 : 6, chosen } = props
+  const grid = useRef<HTMLDivElement>(null)
   const hovered = useSignal<number | undefined>(undefined)
-  const ground = theme.value
-  const count = Math.min(mostUnits, column.values.length)
-  const rows = Math.ceil(count / across)
+  const units = info.shape[0]!
+  const count = Math.min(mostUnits, units)
   const width = across * (cellWidth + columnGap) - columnGap
-  const height = rows * (cellHeight + rowGap) - rowGap
-  const k = lab.opened.value!.layers.indexOf(info)
-  const dead = info.hasRelu ? (lab.statistics.value?.layers[k]?.dead ?? []) : []
-  useLayoutEffect(() => {
-    const context = canvas.current?.getContext('2d')
-    if (!context) return
-    const border = getComputedStyle(canvas.current!).getPropertyValue('--line')
-    context.clearRect(0, 0, width, height)
-    for (let unit = 0; unit < count; unit++) {
-      const { left, top } = placeOf(unit, across)
-      context.fillStyle = border
-      context.fillRect(left, top, cellWidth, cellHeight)
-      context.fillStyle = css(colorOf(column.values[unit]!, column.most, ground))
-      context.fillRect(left + 1, top + 1, cellWidth - 2, cellHeight - 2)
-    }
-  })
+  const height = Math.ceil(count / across) * (cellHeight + rowGap) - rowGap
+  const label = useComputed(() => `${info.path}: ${units} units, ${spanOf(column().values)}`)
   const onPointerMove = (event: PointerEvent): void => {
-    const { left, top } = canvas.current!.getBoundingClientRect()
+    const { left, top } = grid.current!.getBoundingClientRect()
     const x = Math.floor((event.clientX - left) / (cellWidth + columnGap))
     const y = Math.floor((event.clientY - top) / (cellHeight + rowGap))
     const unit = y * across + x
     hovered.value = x >= 0 && x < across && unit >= 0 && unit < count ? unit : undefined
   }
+  const dead = useDead(lab, info)
   const open = (unit: number | undefined): void => {
     if (unit !== undefined) lab.showPlace({ layer: info.path, unit })
   }
@@ -74,11 +62,12 @@ export function UnitGrid(props: {
   }
   return (
     <div
+      ref={grid}
       class="units"
       role="application"
       // biome-ignore lint/a11y/noNoninteractiveTabindex: an application takes keys
       tabIndex={0}
-      aria-label={`The ${column.values.length} units of ${info.path}. Arrows choose one, Enter opens it in Look.`}
+      aria-label={`The ${units} units of ${info.path}. Arrows choose one, Enter opens it in Look.`}
       style={{ width: `${width}px` }}
       onPointerMove={onPointerMove}
       onPointerLeave={leave}
@@ -89,13 +78,12 @@ export function UnitGrid(props: {
       onClick={() => open(hovered.value)}
       onKeyDown={onKeyDown}
     >
-      <canvas
-        ref={canvas}
+      <Canvas
         width={width}
         height={height}
-        style={{ width: `${width}px`, height: `${height}px` }}
-        role="img"
-        aria-label={`${info.path}: ${column.values.length} units, from ${digits(Math.min(...column.values))} to ${digits(Math.max(...column.values))}`}
+        cell={1}
+        label={label}
+        paint={pixels => paintUnits(pixels, column(), { count, across, width })}
       />
       {dead
         .filter(unit => unit < count)
@@ -107,14 +95,53 @@ export function UnitGrid(props: {
         <>
           <i class="outline" style={boxOf(at, across)} />
           <span class="micro value-tip" role="status">
-            {info.path} · {at}: {digits(column.values[at]!, 3)}
+            {info.path} · {at}: {digits(column().values[at]!, 3)}
             {dead.includes(at) && ', always 0'}
           </span>
         </>
       )}
-      {column.values.length > count && <p class="micro quiet">+{column.values.length - count}</p>}
+      {units > count && <p class="micro quiet">+{units - count}</p>}
     </div>
   )
+}
+
+/** The least and the largest value, as words. */
+function spanOf(values: Float32Array): string {
+  let [least, most] = [values[0]!, values[0]!]
+  for (let k = 1; k < values.length; k++) {
+    if (values[k]! < least) least = values[k]!
+    if (values[k]! > most) most = values[k]!
+  }
+  return `from ${digits(least)} to ${digits(most)}`
+}
+
+/** Units that were zero on all test images. The component is rendered again only when these are others. */
+function useDead(lab: Lab, info: LayerInfo): readonly number[] {
+  const dead = useComputed(() => {
+    const k = lab.opened.value?.layers.indexOf(info) ?? -1
+    return info.hasRelu ? (lab.statistics.value?.layers[k]?.dead ?? []).join(' ') : ''
+  })
+  return dead.value === '' ? [] : dead.value.split(' ').map(Number)
+}
+
+interface UnitLayout {
+  readonly count: number
+  readonly across: number
+  /** Pixels of a row of the canvas. */
+  readonly width: number
+}
+
+/** Each unit as a cell with a line around it. */
+function paintUnits(pixels: Uint32Array, { values, most }: UnitsColumn, { count, across, width }: UnitLayout): void {
+  const [scale, line] = [pixelScale(most, theme.value), pixelOf(lineOf(theme.value))]
+  const [inner, outer] = [cellWidth - 2, cellHeight - 2] as const
+  for (let unit = 0; unit < count; unit++) {
+    const { left, top } = placeOf(unit, across)
+    const place = { stride: width, left: left + 1, top: top + 1 }
+    paintFrame(pixels, place, [inner, outer], line)
+    const color = scale(values[unit]!)
+    paintMap(pixels, { ...place, cell: 1 }, { values, width: inner, height: outer }, () => color)
+  }
 }
 
 const placeOf = (unit: number, across: number): { left: number; top: number } => ({
@@ -128,27 +155,40 @@ function boxOf(unit: number, across: number): Record<string, string> {
 }
 
 /** The outputs, one bar each. */
-export function OutputBars({ lab, column }: { readonly lab: Lab; readonly column: Units }) {
-  const { classes } = lab.opened.value!
-  const { values, most } = column
-  const target = lab.look.value!.target
+export function OutputBars({ lab, column }: { readonly lab: Lab; readonly column: ReadonlySignal<UnitsColumn> }) {
   return (
     <ul class="outputs">
-      {classes.map((name, k) => {
-        const value = values[k]!
-        const share = most > 0 ? Math.min(50, (50 * Math.abs(value)) / most) : 0
-        return (
-          <li key={name} class={k === target ? 'on' : ''}>
-            <span>{name.length > 2 ? k : name}</span>
-            <span class="track">
-              <i class={value < 0 ? 'below' : 'above'} style={{ width: `${share}%` }} />
-            </span>
-            <span class="value" data-output={k}>
-              {most < 0.1 ? digits(value) : fixed(value, 2)}
-            </span>
-          </li>
-        )
-      })}
+      {lab.opened.value!.classes.map((name, k) => (
+        <OutputBar key={name} lab={lab} column={column} name={name.length > 2 ? String(k) : name} k={k} />
+      ))}
     </ul>
+  )
+}
+
+function OutputBar(props: {
+  readonly lab: Lab
+  readonly column: ReadonlySignal<UnitsColumn>
+  readonly name: string
+  readonly k: number
+}) {
+  const { lab, column, name, k } = props
+  const value = useComputed(() => column.value.values[k]!)
+  const side = useComputed(() => (value.value < 0 ? 'below' : 'above'))
+  const bar = useComputed(() => {
+    const { most } = column.value
+    return `transform: scaleX(${most > 0 ? Math.min(1, Math.abs(value.value) / most).toFixed(3) : 0})`
+  })
+  const text = useComputed(() => (column.value.most < 0.1 ? digits(value.value) : fixed(value.value, 2)))
+  const kind = useComputed(() => (lab.look.value?.target === k ? 'on' : ''))
+  return (
+    <li class={kind}>
+      <span>{name}</span>
+      <span class="track">
+        <i class={side} style={bar} />
+      </span>
+      <span class="value" data-output={k}>
+        {text}
+      </span>
+    </li>
   )
 }
