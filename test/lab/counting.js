@@ -1,6 +1,6 @@
 // Counts what the Lab's page does, for tests of what it may do: canvases drawn, elements made, messages of the worker.
 {
-  const counted = { drawn: 0, made: [], looks: 0, statistics: 0, steps: 0, taken: 0, copied: 0, last: undefined }
+  const counted = { drawn: 0, made: [], looks: 0, statistics: 0, steps: 0, taken: 0, last: undefined }
   const put = CanvasRenderingContext2D.prototype.putImageData
   CanvasRenderingContext2D.prototype.putImageData = function (...given) {
     counted.drawn++
@@ -38,7 +38,8 @@
       Object.assign(counted, { drawn: 0, made: [], looks: 0, statistics: 0, steps: 0, taken: 0 })
       new MutationObserver(changes => {
         for (const { target, addedNodes } of changes) {
-          for (const node of addedNodes) counted.made.push(`${target.className} > ${node.nodeName}`)
+          for (const node of addedNodes)
+            counted.made.push(`${target.nodeName}.${target.getAttribute('class')} > ${node.nodeName}`)
         }
       }).observe(document.body, { childList: true, subtree: true })
     },

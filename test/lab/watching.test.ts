@@ -27,12 +27,10 @@ type Counting = typeof globalThis & {
 
 const counted = (page: Page): Promise<Counted> => page.evaluate(() => (globalThis as Counting).counting.counted)
 
-/** Waits until the page has counted something. */
-const until = (page: Page, name: 'looks' | 'statistics' | 'steps' | 'taken', least: number): Promise<unknown> =>
-  page.waitForFunction(([key, count]) => (globalThis as Counting).counting.counted[key] >= count, [
-    name,
-    least,
-  ] as const)
+/** Waits until the page has counted something. Asked for from here: the page's own frames may be held back. */
+async function until(page: Page, name: 'looks' | 'statistics' | 'steps' | 'taken', least: number): Promise<void> {
+  await expect.poll(async () => (await counted(page))[name], { timeout: 120_000 }).toBeGreaterThanOrEqual(least)
+}
 
 describe.skipIf(noBrowser !== undefined)('a training that is watched', () => {
   let stage: Stage
@@ -57,11 +55,11 @@ describe.skipIf(noBrowser !== undefined)('a training that is watched', () => {
     const { drawn, made, looks, taken } = await counted(page)
     const canvases = await page.locator('main canvas').count()
     expect(looks - taken).toBeLessThanOrEqual(1)
-    // Two columns of maps and two of units; pictures and legends stay as they are.
+    // Two columns of maps and two of units; pictures and legends stay as they are. One look may have come just before the first.
     expect(canvases).toBeGreaterThan(15)
-    expect(drawn).toBeLessThanOrEqual(4 * looks)
-    // Units that turn out to be dead, and what is told of them, are the only elements that a training may bring.
-    expect(made.filter(place => !/units|alarm|work/.test(place))).toEqual([])
+    expect(drawn).toBeLessThanOrEqual(4 * (looks + 1))
+    // Units that turn out to be dead, what is told of them, and other ticks of a longer axis are all that a training may bring.
+    expect(made.filter(place => !/units|alarm|work|svg/.test(place))).toEqual([])
     await page.context().close()
   })
 
@@ -86,7 +84,7 @@ describe.skipIf(noBrowser !== undefined)('a training that is watched', () => {
     await until(page, 'taken', 4)
     const { drawn, looks } = await counted(page)
     // On a phone one layer lies below the other: the first fills the window.
-    expect(drawn).toBeLessThanOrEqual(2 * looks)
+    expect(drawn).toBeLessThanOrEqual(2 * (looks + 1))
     const before = (await counted(page)).drawn
     await page.locator('[data-layer="fc2"]').scrollIntoViewIfNeeded()
     await page.waitForFunction(count => (globalThis as Counting).counting.counted.drawn > count, before)

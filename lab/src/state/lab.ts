@@ -402,6 +402,7 @@ export class Lab {
       this.look.value = answer.look
       this.#isLookNew = true
     } else if (answer.type === 'why') this.reasons.value = answer.reasons
+    else if (answer.type === 'excited') this.excitation.value = answer.excitation
     else if (answer.type === 'statistics') this.statistics.value = answer.statistics
     else if (answer.type === 'hash') this.hash.value = answer
     else if (answer.type === 'reading') this.reading.value = answer.done < answer.total ? answer : undefined

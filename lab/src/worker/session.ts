@@ -22,6 +22,8 @@ const slowStep = 50
 /** What looks and statistics may take of the training: together less than 3 %, above which one would rather not watch. */
 const lookPace = { share: 0.018, advance: 250, longest: 1000 } as const
 const statisticsPace = { share: 0.008, advance: 250, shortest: 250, longest: 10_000 } as const
+/** Of so many drawings of the page the quickest says what drawing takes: others were waiting for a core as well. */
+const drawingsKept = 8
 /** The search for what excites a unit, which somebody waits for, and milliseconds of it without listening. */
 const excitementPace = { share: 0.25, advance: 0, longest: 1000 } as const
 const excitementPiece = 12
@@ -77,6 +79,8 @@ export class Session {
   /** Those that were read last. */
   #weights: StepWeights | undefined
   #isTaken = true
+  /** Milliseconds of the page's last drawings. */
+  #drawn: readonly number[] = []
   /** What the last look was of. */
   #looked: string | undefined
   #statisticsOf: string | undefined
@@ -261,7 +265,8 @@ export class Session {
   /** The page has drawn the last look. */
   #take(drawn: number): void {
     this.#isTaken = true
-    if (this.#playing && this.#around.isCrowded) this.#looks.spend(drawn, this.#now())
+    this.#drawn = [...this.#drawn.slice(1 - drawingsKept), drawn]
+    if (this.#playing && this.#around.isCrowded) this.#looks.spend(Math.min(...this.#drawn), this.#now())
   }
 
   async #look(): Promise<void> {
