@@ -104,6 +104,8 @@ export class Watch {
     if (known) return known
     const program = this.#engine.compile({ outputs: this.#traces[name](), updates: new Map() })
     this.#compiled.set(name, program)
+    // What did not fit into the memory may be asked for again.
+    program.catch(() => this.#compiled.delete(name))
     return program
   }
 
