@@ -82,7 +82,7 @@ async function open({ recipe, data, own, threads }: Extract<Command, { type: 'op
 
 /** Images that the page reads where they lie, if it may: thousands are too many to be copied while the page waits. */
 function shared({ images, labels }: Shard): Shard {
-  if (!crossOriginIsolated) return { images, labels }
+  if (!crossOriginIsolated || typeof SharedArrayBuffer === 'undefined') return { images, labels }
   const memory = new Uint8Array(new SharedArrayBuffer(images.length))
   memory.set(images)
   return { images: memory, labels }
