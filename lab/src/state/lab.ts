@@ -118,6 +118,8 @@ export class Lab {
   /** What the worker said since the last frame, and whether a look was shown since. */
   #heard: Answer[] = []
   #isLookNew = false
+  /** Whose excitation was asked for last. */
+  #excited: UnitPlace | undefined
 
   /** @param nextFrame calls back when the page is next drawn; by default at once */
   constructor(nextFrame: NextFrame = draw => draw()) {
@@ -341,9 +343,17 @@ export class Lab {
     this.#send({ type: 'why', target: this.whyClass.value })
   }
 
-  /** Asks what excites a unit; none: ends the search. */
-  askExcitement(place: UnitPlace | undefined): void {
+  /** Asks what excites a unit. */
+  askExcitement(place: UnitPlace): void {
+    this.#excited = place
     this.#send({ type: 'excite', place })
+  }
+
+  /** Ends the search for what excites a unit, unless another was asked for since. @param place the one that was asked for */
+  endExcitement(place: UnitPlace): void {
+    if (this.#excited !== place) return
+    this.#excited = undefined
+    this.#send({ type: 'excite', place: undefined })
   }
 
   /** Asks for the hash of the weights. */

@@ -45,7 +45,8 @@ export function Excites({ lab, info, unit }: ExcitesProps) {
 function useExcitation(lab: Lab, layer: string, unit: number): Excitation | undefined {
   const moment = useComputed(() => (lab.playing.value ? undefined : lab.look.value?.step)).value
   useEffect(() => {
-    const ask = (): void => lab.askExcitement({ layer, unit })
+    const place = { layer, unit }
+    const ask = (): void => lab.askExcitement(place)
     ask()
     const timer =
       moment === undefined &&
@@ -54,7 +55,7 @@ function useExcitation(lab: Lab, layer: string, unit: number): Excitation | unde
       }, askedEvery)
     return () => {
       if (timer) clearInterval(timer)
-      lab.askExcitement(undefined)
+      lab.endExcitement(place)
     }
   }, [lab, layer, unit, moment])
   const last = useRef<Excitation | undefined>(undefined)
