@@ -23,7 +23,7 @@ export function Rail({ lab }: { readonly lab: Lab }) {
           <b>{probe?.name ?? 'nothing yet'}</b>
           <br />
           <span class="quiet">
-            {probe?.label !== undefined && classes ? `true class ${classes[probe.label]}` : 'true class unknown'}
+            {probe?.label !== undefined && classes ? `true class ${classes[probe.label]}` : 'class unknown'}
           </span>
         </span>
         {lab.kind === 'image' && (

@@ -1,9 +1,9 @@
 /** The right side of Train: the recipe's live controls, and twelve test pictures. */
 import { type ReadonlySignal, useComputed } from '@preact/signals'
-import { useId } from 'preact/hooks'
 import { percent, plain } from '../../draw/format.ts'
 import { Picture } from '../../draw/raster.tsx'
 import { decisionSurface, PlaneProbe } from '../../frame/plane.tsx'
+import { Range } from '../../frame/range.tsx'
 import { Choices } from '../../frame/tabs.tsx'
 import type { Lab } from '../../state/lab.ts'
 import { batchSizes, type OptimizerName, optimizers, ranges } from '../../state/recipe.ts'
@@ -78,25 +78,7 @@ interface SliderProps {
   readonly onChange: (value: number) => void
 }
 
-function Slider({ label, value, least, most, onChange }: SliderProps) {
-  const id = useId()
-  return (
-    <div class="control">
-      <label for={id}>{label}</label>
-      <output for={id}>{plain(value)}</output>
-      <input
-        id={id}
-        type="range"
-        min={least}
-        max={most}
-        step={0.01}
-        value={value}
-        style={{ '--at': `${(100 * (value - least)) / (most - least)}%` }}
-        onInput={event => onChange(Number(event.currentTarget.value))}
-      />
-    </div>
-  )
-}
+const Slider = (props: SliderProps) => <Range {...props} shown={plain(props.value)} step={0.01} />
 
 /** A slider whose steps are factors: 2 % by arrow, twice by Page Up and Down. The left end may be zero. */
 function LogSlider({
@@ -107,7 +89,6 @@ function LogSlider({
   hasZero = false,
   onChange,
 }: SliderProps & { readonly hasZero?: boolean }) {
-  const id = useId()
   const [low, high] = [Math.log10(least), Math.log10(most)]
   const at = value > 0 ? Math.max(low, Math.log10(value)) : low
   const valueAt = (place: number): number =>
@@ -130,22 +111,16 @@ function LogSlider({
     onChange(Math.min(most, rounded < least ? (hasZero ? 0 : least) : rounded))
   }
   return (
-    <div class="control">
-      <label for={id}>{label}</label>
-      <output for={id}>{plain(value)}</output>
-      <input
-        id={id}
-        type="range"
-        min={low}
-        max={high}
-        step="any"
-        value={at}
-        aria-valuetext={plain(value)}
-        style={{ '--at': `${(100 * (at - low)) / (high - low)}%` }}
-        onInput={event => change(Number(event.currentTarget.value))}
-        onKeyDown={onKeyDown}
-      />
-    </div>
+    <Range
+      label={label}
+      shown={plain(value)}
+      value={at}
+      least={low}
+      most={high}
+      step="any"
+      onChange={change}
+      onKeyDown={onKeyDown}
+    />
   )
 }
 
@@ -217,7 +192,7 @@ function Specimen({ lab, k }: { readonly lab: Lab; readonly k: number }) {
   const verdict = useComputed(() => {
     if (!answer.value) return ''
     const { top, shares } = answer.value
-    return isWrong.value ? `says ${short(classes[top]!)}` : percent(shares[top]!, 0)
+    return isWrong.value ? `${isLong ? '' : 'says '}${short(classes[top]!)}` : percent(shares[top]!, 0)
   })
   const kind = useComputed(() => (isWrong.value ? 'wrong' : 'quiet'))
   return (
