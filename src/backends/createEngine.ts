@@ -14,10 +14,10 @@ export interface ReferenceBackend {
   readonly backend: 'reference'
 }
 
-/** Options of {@link createEngine}: a backend, and what that backend can be asked for. */
+/** Options of {@link createEngine}: a backend and that backend's own options. */
 export type EngineOptions = WasmBackend | ReferenceBackend
 
-/** By backend: how it is started. */
+/** How to start each backend. */
 const backends: { readonly [K in BackendName]: (options: Extract<EngineOptions, { backend?: K }>) => Engine } = {
   wasm: createWasmEngine,
   reference({ backend, ...others }) {
@@ -32,9 +32,10 @@ const backends: { readonly [K in BackendName]: (options: Extract<EngineOptions, 
 }
 
 /**
- * Starts an engine. Close it when done: its threads never keep a finished process alive, but its memory stays.
- * @throws Error for an unknown backend, and for options that the backend does not have; also what {@link createWasmEngine}
- *   throws.
+ * Starts an engine. Close it when done: its threads never keep a finished process alive, but its memory stays
+ * allocated.
+ * @throws Error for an unknown backend, and for options that the backend does not have; also whatever
+ *   {@link createWasmEngine} throws.
  * @example const engine = createEngine({ threads: 2 })
  */
 export function createEngine(options?: WasmBackend): WasmEngine

@@ -1,6 +1,6 @@
 /**
- * What a program is given and what it gives back, as its user sees it: names, shapes, types. What is given is checked
- * before anything is computed, so that one caller's mistake is an error of that call and of no other.
+ * A program's inputs and outputs as its user sees them: names, shapes, types. Inputs are checked before anything is
+ * computed, so that one caller's mistake fails that call and no other.
  */
 import { type DType, formatShape, type Shape, ShapeError, sizeOf } from '../graph/shape.ts'
 import { opOf } from '../graph/table.ts'
@@ -16,14 +16,14 @@ export interface ValueType {
 
 /** An input of a program. */
 export interface InputType extends ValueType {
-  /** Of indices and labels: they are 0 … limit − 1. */
+  /** For indices and labels, which are 0 … limit − 1. */
   readonly limit?: number
 }
 
-/** What a run is given: values by the name of the input, row-major, or a number for a scalar. */
+/** Inputs of a run by name: row-major values, or a number for a scalar. */
 export type RunInputs = Readonly<Record<string, ArrayLike<number> | number>>
 
-/** What a run gives back: copies by the name of the output, row-major. */
+/** Outputs of a run by name: row-major copies. */
 export type RunOutputs = Readonly<Record<string, TypedArray>>
 
 /**
@@ -47,7 +47,7 @@ export const outputsOf = ({ outputs }: Program): Map<string, ValueType> =>
   new Map(Object.entries(outputs).map(([name, { shape, dtype }]) => [name, { shape, dtype }]))
 
 /**
- * Checks what a run is given.
+ * Checks the inputs of a run.
  * @throws Error naming an input that is missing or unknown; ShapeError for a wrong number of values; RangeError for numbers
  * that do not fit the type, and for indices and labels out of range.
  */
@@ -65,14 +65,17 @@ export function checkInputs(inputs: ReadonlyMap<string, InputType>, given: RunIn
   }
 }
 
-/** Checks the outputs that a run is asked for. @throws Error naming one that the program does not have. */
+/** Checks the outputs requested of a run. @throws Error naming one that the program does not have. */
 export function checkOutputs(outputs: ReadonlyMap<string, ValueType>, asked: Iterable<string>): void {
   for (const name of asked) {
     if (!outputs.has(name)) throw new Error(`program: no output is named '${name}'`)
   }
 }
 
-/** Checks contents for an input or a variable. @throws ShapeError for a wrong number of values; RangeError for numbers that do not fit the type. */
+/**
+ * Checks the values for an input or a variable.
+ * @throws ShapeError for a wrong number of values; RangeError for numbers that do not fit the type.
+ */
 export function checkValues(name: string, { shape, dtype }: ValueType, values: ArrayLike<number>): void {
   if (values?.length !== sizeOf(shape)) {
     throw new ShapeError(`${name}: ${values?.length} values given for shape ${formatShape(shape)}`)
@@ -86,23 +89,23 @@ export function checkValues(name: string, { shape, dtype }: ValueType, values: A
   }
 }
 
-/** What is given of an input, as a list. */
+/** The values given for an input, as a list. */
 export const listOf = (given: ArrayLike<number> | number): ArrayLike<number> =>
   typeof given === 'number' ? [given] : given
 
-/** Copies of what a run is given, in the types of its inputs. */
+/** Copies of the values given to a run, in the types of its inputs. */
 export function copyInputs(inputs: ReadonlyMap<string, InputType>, given: RunInputs): Record<string, TypedArray> {
   return Object.fromEntries(Array.from(inputs, ([name, type]) => [name, copyOf(type, listOf(given[name]))]))
 }
 
-/** A copy of values in memory of its own, in the type of a value. */
+/** An independent copy of the values, in the type of a value. */
 export function copyOf({ shape, dtype }: ValueType, values: ArrayLike<number>): TypedArray {
   const copy = zeros(dtype, sizeOf(shape))
   copy.set(values)
   return copy
 }
 
-/** Whether the type of an array says that its numbers fit. */
+/** Whether the type of an array guarantees that its numbers fit. */
 function fitsAlways(dtype: DType, values: ArrayLike<number>): boolean {
   if (dtype === 'f32') return true
   return dtype === 'i32'
@@ -118,7 +121,7 @@ function checkIndices(name: string, limit: number, values: ArrayLike<number>): v
   }
 }
 
-/** The smallest limit of every input that is read as indices. Constants are checked at once. */
+/** The smallest limit of every input that is read as indices. Constants are checked immediately. */
 function limitsOf(order: readonly Tensor[]): Map<Tensor, number> {
   const limits = new Map<Tensor, number>()
   for (const tensor of order) {

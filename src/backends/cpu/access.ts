@@ -6,7 +6,7 @@
  */
 import { bytesPerElement, type DType, type Shape } from '../../graph/shape.ts'
 
-/** A value as a kernel sees it: its logical shape and how it lies in memory. */
+/** A value as a kernel sees it: its logical shape and its memory layout. */
 export interface Operand {
   readonly shape: Shape
   readonly dtype: DType
@@ -16,10 +16,10 @@ export interface Operand {
   readonly channelsLast?: boolean | undefined
 }
 
-/** Axes of a volume stored channels last, in the order of its memory. */
+/** Axes of a volume stored channels last, in memory order. */
 const channelsLastOrder = [0, 2, 3, 1] as const
 
-/** The logical axes of a value stored without blocks, in the order of its memory. */
+/** The logical axes of a value stored without blocks, in memory order. */
 function axisOrder({ shape, channelsLast }: Operand): readonly number[] {
   return channelsLast ? channelsLastOrder : shape.map((_, axis) => axis)
 }
@@ -31,7 +31,7 @@ export interface Dimension {
   readonly stride: number
 }
 
-/** Dimensions of a value in the order of its memory, outermost first. */
+/** Dimensions of a value in memory order, outermost first. */
 export function dimensionsOf(operand: Operand): Dimension[] {
   const { shape, block } = operand
   if (block === 0 || shape.length === 0) {
@@ -82,7 +82,7 @@ export interface Nest {
   readonly strides: readonly (readonly number[])[]
 }
 
-/** Merges neighboring dimensions that every operand walks in one stride, and drops those of size 1. */
+/** Merges neighboring dimensions that every operand walks with a single stride, and drops those of size 1. */
 export function collapse({ sizes, strides }: Nest): Nest {
   const kept: { size: number; strides: number[] }[] = []
   sizes.forEach((size, d) => {

@@ -1,7 +1,7 @@
 /**
- * The reference backend: runs a program by the `reference` facets of its operations, in double precision, one after
- * another. Slow and plain; what every other backend is compared with. It evaluates the graph and no plan of it, so that it is
- * an oracle of fusion, order and placement as well as of kernels.
+ * The reference backend: runs a program's operations one after another by their `reference` facets, in double
+ * precision. Slow and plain, it is what every other backend is compared with. It evaluates the graph without a plan,
+ * which makes it an oracle for fusion, order and placement as well as for kernels.
  */
 
 import { Turns } from '../../async/turns.ts'
@@ -96,7 +96,7 @@ function bytesOf(program: Program): number {
   return values.reduce((sum, { shape }) => sum + sizeOf(shape) * Float64Array.BYTES_PER_ELEMENT, 0)
 }
 
-/** What an executable asks of its engine. */
+/** What an executable needs from its engine. */
 interface EngineSide {
   readonly turns: Turns
   /** The engine's copy of a variable. @throws Error when the engine is closed. */
@@ -125,7 +125,7 @@ class ReferenceExecutable implements Executable {
   async run(inputs: RunInputs = {}, { read = [...this.outputs.keys()] }: RunOptions = {}): Promise<RunOutputs> {
     checkInputs(this.inputs, inputs)
     checkOutputs(this.outputs, read)
-    // In the types of the inputs: what is given in double precision is rounded as on every engine.
+    // In the types of the inputs, so that double-precision values are rounded as on every engine.
     const taken = copyInputs(this.inputs, inputs)
     const outputs = await this.#engine.turns.take(async () => this.#compute(taken, read))
     await yieldInTime()

@@ -1,7 +1,7 @@
 /**
  * Channels innermost: volumes are stored `[N, H, W, C]`, so that the lanes of a vector are different channels and one
- * sample is enough to fill them. Volumes that are given or asked for in PyTorch's order are copied by identity `map`
- * steps; one of a single channel or position lies the same in both orders. Everything that is not a volume is row-major.
+ * sample is enough to fill them. Identity `map` steps convert volumes to and from PyTorch's order for inputs and
+ * outputs. With a single channel or position, both orders are the same. Everything that is not a volume is row-major.
  */
 import { inputsOf } from '../../../graph/expression.ts'
 import { apply } from '../../../graph/op.ts'
@@ -25,7 +25,7 @@ function isVolume(shape: Shape): boolean {
   return shape.length === 4 && shape[1] > 1 && shape[2] * shape[3] > 1
 }
 
-/** Bytes of a volume that one partial sum runs over: several passes over them find them in the cache. */
+/** Bytes of a volume that one partial sum covers: few enough to stay in the cache for several passes. */
 const partBytes = 32 * 1024
 
 /** Parts into which the rows of every image are cut for partial sums over a volume. */
@@ -35,7 +35,7 @@ function partsOf([, channels, height, width]: Shape): number {
   return height
 }
 
-/** A convolution as it comes from the graph. */
+/** A convolution as the graph has it. */
 type ConvolutionStep = Extract<FusedStep, { readonly op: ConvolutionTask['op'] }>
 
 /** Moments over parts of a volume's positions, per channel, as its convolution stores them; see `MomentKind`. */
@@ -45,9 +45,9 @@ interface StoredMoments {
   readonly first: Tensor
   /** `[parts, C]`: squares, or products. */
   readonly second: Tensor
-  /** Of products: the other volume, and what is subtracted from it, `[C]`. */
+  /** For products: the other volume, and what is subtracted from it, `[C]`. */
   readonly inputs: readonly Tensor[]
-  /** `[parts, 1]`: the positions behind each part. */
+  /** `[parts, 1]`: the number of positions in each part. */
   readonly counts: Tensor
 }
 
@@ -110,7 +110,7 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
     }
   }
 
-  /** A convolution in the stages its method asks for. */
+  /** A convolution in the stages of its method. */
   #addConvolution(step: ConvolutionStep): void {
     const { op, attributes } = step
     const [first, second] = step.inputs
@@ -166,7 +166,7 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
     this.push({ ...this.withRowEpilogue(step), inputs }, plan)
   }
 
-  /** What a method makes of the operands of a convolution, ahead of its last kernel; appended to the operands' `values`. */
+  /** The stages of a method before its last kernel; their results are appended to the operands' `values`. */
   #addStages(
     step: ConvolutionStep | StepOf<'matmul'>,
     task: ConvolutionTask,
@@ -185,7 +185,7 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
     })
   }
 
-  /** Places for the moments of a volume, in parts of the given numbers of positions. */
+  /** Tensors for the moments of a volume, in parts of the given numbers of positions. */
   #placeMoments(measurement: Measurement, counts: readonly number[]): StoredMoments {
     const { kind, volume } = measurement
     const { label: name = 'conv2d', op, attributes } = volume
@@ -214,7 +214,7 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
     this.push({ ...this.#withEpilogue(step), inputs })
   }
 
-  /** A step that reads any layout, by strides. */
+  /** A step that can read any layout, using strides. */
   #addFree(step: FusedStep): void {
     const inputs = step.inputs.map(tensor => this.#asOperand(tensor))
     const [output] = step.outputs
@@ -223,7 +223,7 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
     this.push({ ...step, inputs })
   }
 
-  /** A reduction of operands in any layout to row-major results; sums over all positions of a volume go in parts. */
+  /** A reduction of operands in any layout to row-major results; sums over all positions of a volume run in parts. */
   #addReduce(step: StepOf<'reduce'>): void {
     const { attributes } = step
     const { axes, fn } = attributes
@@ -264,7 +264,7 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
     })
   }
 
-  /** A reduction over the parts of the moments instead of one over their volume. */
+  /** A reduction over the stored moments instead of one over the volume. */
   #fromMoments(
     step: StepOf<'reduce'>,
     reader: MomentReader,
@@ -314,7 +314,7 @@ export class ChannelLayout extends LayoutPass<CpuForm> {
     return volume
   }
 
-  /** The value in any layout: a view of a volume in another shape is a view of its rows. */
+  /** The value in any layout. A view of a volume in another shape needs the volume row-major. */
   #asOperand(tensor: Tensor): Tensor {
     const storage = storageOf(tensor)
     if (!this.#channelsLast.has(storage)) return tensor

@@ -1,4 +1,4 @@
-/** Forms: how the kernels of a processor compute a step otherwise than by one kernel on whole operands. */
+/** Forms: how CPU kernels compute a step other than by one kernel on whole operands. */
 import type { Plan } from '../../../plan/plan.ts'
 import type { Group, Step } from '../../../plan/step.ts'
 import type { ConvolutionMethod, ConvolutionTask } from './convolution.ts'
@@ -15,7 +15,7 @@ export interface PerBlockForm {
 /** The form of a sum over one block. */
 export const perBlock: PerBlockForm = { kind: 'perBlock', extent: 'per block' }
 
-/** A reduction of volumes that cuts their rows into parts, each with a result of its own. */
+/** A reduction of volumes that cuts their rows into parts, each with its own result. */
 export interface PartsForm {
   readonly kind: 'parts'
   readonly parts: number
@@ -27,13 +27,13 @@ export interface StageForm {
   readonly name: string
   readonly task: ConvolutionTask
   readonly method: ConvolutionMethod
-  /** Which of the method's stages. */
+  /** Index of the stage in the method. */
   readonly stage: number
 }
 
 /**
- * The last kernel of a convolution whose volumes lie channels last. Where it stores moments of its result, these are the second
- * and third output; what they are taken against follows its operands.
+ * The last kernel of a convolution whose volumes are stored channels last. If it stores moments of its result, these
+ * are its second and third outputs; the other operands that moments need follow its own.
  */
 export interface ConvolutionForm {
   readonly kind: 'convolution'
@@ -43,7 +43,7 @@ export interface ConvolutionForm {
   readonly operands: number
 }
 
-/** A plan for a processor. */
+/** A plan for a CPU. */
 export type CpuPlan = Plan<CpuForm>
 /** A group of such steps. */
 export type CpuGroup = Group<CpuForm>

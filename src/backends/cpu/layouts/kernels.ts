@@ -1,8 +1,8 @@
-/** What the kernels of a processor can do besides their operations: the same for every printer. */
+/** What CPU kernels can do besides their operations: the same for every code generator. */
 import type { OpName } from '../../../graph/table.ts'
 import type { KernelTraits } from '../../../plan/target.ts'
 
-/** With samples innermost, reductions fold values that are stored. */
+/** With samples innermost, reductions read stored values. */
 export const sampleKernels: KernelTraits = {
   epilogues: new Set<OpName>([
     'matmul',

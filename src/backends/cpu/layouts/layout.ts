@@ -1,8 +1,8 @@
 /**
- * Layout: chooses how volumes lie in memory, and makes every step see its operands in a layout it understands.
+ * Layout: chooses how volumes are stored, and gives every step its operands in a layout it understands.
  *
- * Logical shapes are PyTorch's everywhere (`[N, C, H, W]`). Two physical layouts serve convolutions, one per program:
- * samples innermost (`sampleLayout.ts`), for networks of few channels on large batches, and channels innermost
+ * Logical shapes are PyTorch's everywhere (`[N, C, H, W]`). Convolutions have two physical layouts, one per program:
+ * samples innermost (`sampleLayout.ts`), for networks with few channels on large batches, and channels innermost
  * (`channelLayout.ts`), for all others.
  */
 import { type Program, programGraph } from '../../../plan/program.ts'
@@ -12,7 +12,7 @@ import type { ConvolutionChooser } from './convolution.ts'
 import type { CpuForm } from './form.ts'
 import { chooseBlock, SampleLayout } from './sampleLayout.ts'
 
-/** What decides how volumes lie. */
+/** What decides the layout of volumes. */
 export interface CpuLayoutOptions {
   /**
    * Block sizes the backend can compute with, largest first; the largest that divides the batch into enough blocks is
@@ -21,7 +21,7 @@ export interface CpuLayoutOptions {
   readonly blockSizes: readonly number[]
   /** How the backend computes convolutions channels last; absent when it cannot. */
   readonly convolutions?: ConvolutionChooser
-  /** Which values lie innermost in volumes; by default chosen by the program's convolutions. */
+  /** Which values are innermost in volumes; by default the program's convolutions decide. */
   readonly innermost?: 'samples' | 'channels'
 }
 
@@ -34,7 +34,7 @@ export function cpuLayout(program: Program, options: CpuLayoutOptions): LayoutCh
   return new SampleLayout(program, blockSizes).run()
 }
 
-/** Channels of a vector register pair: with fewer, channel lanes stay empty. */
+/** Channels in a pair of vector registers: with fewer, channel lanes stay empty. */
 const enoughChannels = 8
 
 /**

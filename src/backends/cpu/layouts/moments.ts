@@ -1,14 +1,16 @@
 /**
- * Moments in the store of a convolution. Batch normalization wants, of a volume x and per channel, the mean c over images and
- * positions, and the sums of x − c and of its squares; its gradient wants the sum of the gradient g, and that of the products
- * of g and x − c. Where the volume comes out of a convolution, its kernel stores what these need, in parts, while the volume is
- * in the cache, so that nothing reads it again for them. With the mean of a part of n positions, and its squares around that,
+ * Moments in the store of a convolution. For a volume x, batch normalization needs per channel the mean c over images
+ * and positions, and the sums of x − c and of its squares. Its gradient needs the sum of the gradient g, and the sum of
+ * the products of g and x − c. When a convolution produces the volume, its kernel stores what these need, in parts,
+ * while the volume is in the cache, so that it need not be read again. Given each part's number of positions n, its
+ * mean, and its squares around that mean,
  *
  *   Σ (x − c) = Σ over parts of n (mean − c)
  *   Σ (x − c)² = Σ over parts of [squares + n (mean − c)²]
  *
- * (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979). Where c is near
- * the means their difference is exact, and no square is negative: so nothing cancels however far the mean is from 0.
+ * (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979). Where c
+ * is near the means, their difference is exact, and no square is negative: so nothing cancels, however far the mean is
+ * from 0.
  */
 import { binary, type Expression, expressionKey, input } from '../../../graph/expression.ts'
 import { sameShape, sizeOf } from '../../../graph/shape.ts'
@@ -16,7 +18,7 @@ import type { Tensor } from '../../../graph/tensor.ts'
 import { type FusedStep, storageOf } from '../../../plan/step.ts'
 import type { MomentKind } from './convolution.ts'
 
-/** What a reduction asks of a volume, per channel. */
+/** What a reduction needs from a volume, per channel. */
 export type MomentReader =
   | { readonly kind: 'sums'; readonly volume: Tensor }
   /** Σ (volume − around) */
@@ -26,16 +28,16 @@ export type MomentReader =
   /** Σ volume · (other − center) */
   | { readonly kind: 'products'; readonly volume: Tensor; readonly other: Tensor; readonly center: Tensor }
 
-/** What the kernel of a convolution gathers, for the first reader that asks for more than sums; see `MomentKind`. */
+/** What the kernel of a convolution gathers, for the first reader that needs more than sums; see `MomentKind`. */
 export type Measurement = Extract<MomentReader, { readonly kind: MomentKind }>
 
-/** Which volumes are measured, and which reductions read that, by what they compute. */
+/** Which volumes are measured, and which reductions read the measurements, by what they compute. */
 export interface MomentPlan {
   readonly measured: ReadonlyMap<Tensor, Measurement>
   readonly readers: ReadonlyMap<Tensor, MomentReader>
 }
 
-/** Finds what convolutions can gather for later reductions. Steps are in an order in which they may run. */
+/** Finds what convolutions can gather for later reductions. Steps are in a valid execution order. */
 export function planMoments(steps: readonly FusedStep[]): MomentPlan {
   const places = new Map(steps.map(({ outputs: [output] }, place) => [output, place]))
   const volumes = new Set(steps.filter(isConvolution).map(({ outputs: [output] }) => output))
@@ -59,7 +61,7 @@ export function planMoments(steps: readonly FusedStep[]): MomentPlan {
   return { measured, readers }
 }
 
-/** Means and squares are gathered in a form that serves any center; products are those of one volume and center. */
+/** Means and squares are stored in a form that serves any center; products belong to one volume and center. */
 function answers(measurement: Measurement | undefined, reader: MomentReader): boolean {
   if (!measurement || reader.kind === 'sums') return measurement !== undefined
   if (measurement.kind === 'squares') return reader.kind !== 'products'
@@ -95,7 +97,9 @@ function readerOf(step: FusedStep): MomentReader | undefined {
   return undefined
 }
 
-/** What is summed over the parts, of means, counts, the center and squares, of which each reads the first few. */
+/**
+ * What is summed over the parts. The inputs are means, counts, the center and squares; each sum reads the first few.
+ */
 export const fromParts = ((): Record<Exclude<MomentReader['kind'], 'products'>, Expression> => {
   const [means, counts, center, squares] = [0, 1, 2, 3].map(input)
   const distance = binary('sub', means, center)

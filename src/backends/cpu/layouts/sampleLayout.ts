@@ -1,8 +1,8 @@
 /**
  * Samples innermost: batched values of rank ≥ 2 are stored blocked (`[N / block, ...rest, block]`), so that the lanes of
- * a vector are different samples and every layer vectorizes perfectly whatever its number of channels. Values enter and
- * leave as rows; conversions are ordinary identity `map` steps. Sums over the batch become partial sums per block
- * followed by a `reduce` in block order, so that the result does not depend on how many threads took part.
+ * a vector are different samples and every layer vectorizes perfectly, whatever its number of channels. Values enter
+ * and leave as rows; conversions are ordinary identity `map` steps. Sums over the batch become partial sums per block
+ * followed by a `reduce` in block order, so that the result does not depend on the number of threads.
  */
 import { apply } from '../../../graph/op.ts'
 import { byteSizeOf } from '../../../graph/shape.ts'
@@ -16,13 +16,13 @@ import type { LayoutChoice } from '../../../plan/target.ts'
 import { type CpuForm, type CpuStep, perBlock } from './form.ts'
 import { sampleKernels } from './kernels.ts'
 
-/** With fewer blocks than this the batch is not worth cutting up: steps are split between threads instead. */
+/** With fewer blocks than this, the batch is not worth splitting: each step is split between threads instead. */
 const fewestBlocks = 4
 
-/** A partial sum per block pays only while it is small next to what the block reads. */
+/** A partial sum per block pays off only while it is small compared to what the block reads. */
 const partialShare = 4
 
-/** With this many blocks, threads get about equal shares. */
+/** With this many blocks, threads get nearly equal shares. */
 const plentyOfBlocks = 8
 
 /** The largest block size that leaves 8 blocks, else the largest that leaves 4, else the largest that divides the batch. */
@@ -79,7 +79,7 @@ export class SampleLayout extends LayoutPass<CpuForm> {
     const epilogueFits = (step.epilogue?.inputs ?? []).every(tensor =>
       this.#batched.has(tensor)
         ? tensor.shape.length === output.shape.length && tensor.shape[0] === output.shape[0]
-        : // Read whole by the operation, it cannot be read block by block in the store as well.
+        : // If the operation reads it whole, the store cannot also read it block by block.
           !step.inputs.includes(tensor),
     )
     if (role === 'parallel' && epilogueFits) this.#addParallel(step)
@@ -108,7 +108,7 @@ export class SampleLayout extends LayoutPass<CpuForm> {
     for (const output of result.outputs) {
       this.#batched.add(output)
       this.#sliced.add(output)
-      // A vector is the same in both layouts; as rows it can also be seen as a view.
+      // A vector is the same in both layouts; as rows it can also have views.
       if (output.shape.length > 1) this.#blockedLayout.add(output)
     }
     this.#pushBlocked(result)
@@ -155,7 +155,7 @@ export class SampleLayout extends LayoutPass<CpuForm> {
       this.push(this.withRowEpilogue({ ...step, inputs }))
       return
     }
-    // A weight gradient stores bare sums; what followed it becomes a map of its own.
+    // A weight gradient stores bare sums; its epilogue becomes a separate map.
     const sum = this.bare(step)
     this.push({ ...bare, inputs, outputs: [sum] })
     this.push(
@@ -198,7 +198,7 @@ export class SampleLayout extends LayoutPass<CpuForm> {
   /** The value row-major. */
   protected override asRows(tensor: Tensor): Tensor {
     if (isApplicationOf(tensor, 'reshape') && this.#isBlocked(tensor) && !this.#batched.has(tensor)) {
-      // A view that mixes samples is a view of the rows, not of the blocks.
+      // A view that mixes samples views the rows, not the blocks.
       return apply(opTable.reshape, [this.asRows(tensor.inputs[0])], tensor.attributes)
     }
     if (!this.#isBlocked(tensor) || tensor.shape.length < 2) return tensor

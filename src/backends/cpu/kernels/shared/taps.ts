@@ -1,5 +1,5 @@
 /**
- * Which taps of a window meet which positions: the geometry of padding, stride and dilation as small tables, so that
+ * Which taps of a window meet which positions. Small tables hold the geometry of padding, stride and dilation, so that
  * inner loops visit exactly the positions inside the image.
  */
 import type { Window2d } from '../../../../graph/window.ts'
@@ -19,7 +19,9 @@ export function byteTable({ table }: Taps, tapBytes: number, positionBytes: numb
 
 /** Which elements of a source each position of a result sees. Shapes are `[N, C, H, W]`. */
 export interface WindowGeometry {
-  /** Whether windows of the source make the result, or the result is the gradient to what windows made the source of. */
+  /**
+   * Whether the result is computed from windows of the source, or is the gradient to the input of such a computation.
+   */
   readonly direction: 'forward' | 'inputGradient'
   readonly window: Window2d
   readonly source: readonly number[]

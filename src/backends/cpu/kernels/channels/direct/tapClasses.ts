@@ -3,14 +3,14 @@
  *
  *   result[origin + t · step] = Σ over taps of source[t · advance + shift] · w[tap]
  *
- * Forward there is one class of positions. The gradient to the input of a strided convolution falls apart into one class
- * per remainder of the position modulo the stride, each seeing its own taps; every tap belongs to exactly one class.
+ * Forward, there is one class of positions. The input gradient of a strided convolution splits into one class per
+ * remainder of the position modulo the stride. Each class sees its own taps; every tap belongs to exactly one class.
  */
 import type { Window2d } from '../../../../../graph/window.ts'
 
 type Pair = readonly [vertical: number, horizontal: number]
 
-/** A tap of the kernel: how far its position lies from the first, and its index u · KW + v in the weights. */
+/** A tap of the kernel: how far its position is from the first, and its index u · KW + v in the weights. */
 export interface Tap {
   readonly shift: Pair
   readonly index: number
@@ -26,7 +26,7 @@ export interface TapClass {
   readonly taps: readonly Tap[]
 }
 
-/** The classes of a correlation over a source of some rows and columns. */
+/** The classes of a correlation over a source of given rows and columns. */
 export function tapClasses(
   direction: 'forward' | 'inputGradient',
   { kernel, stride, dilation, padding }: Window2d,
@@ -63,18 +63,18 @@ export function leaves({ grid, advance, taps }: TapClass, axis: 0 | 1, size: num
   return taps.some(({ shift }) => shift[axis] < 0 || last + shift[axis] >= size)
 }
 
-/** Taps in the order in which a kernel visits them and weights are packed. */
+/** Taps in the order in which kernels visit them and weights are packed. */
 export function tapOrder(classes: readonly TapClass[]): number[] {
   return classes.flatMap(({ taps }) => taps.map(({ index }) => index))
 }
 
-/** Neighboring taps of one row whose positions are one run in memory. */
+/** Neighboring taps of one row whose positions are contiguous in memory. */
 export interface Run {
   readonly shift: Pair
   readonly taps: number
 }
 
-/** The taps of a class as runs; each tap alone when columns must be checked or channels do not fill the pixels. */
+/** The taps of a class as runs; each tap is a run when columns must be checked or channels do not fill the pixels. */
 export function runsOf({ taps }: TapClass, mergeable: boolean): Run[] {
   const runs: Run[] = []
   for (const { shift } of taps) {

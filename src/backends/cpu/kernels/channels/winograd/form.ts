@@ -1,4 +1,4 @@
-/** The forms of Winograd's algorithm that there are: which convolutions have one, with which matrices and tiles. */
+/** The available forms of Winograd's algorithm: which convolutions have one, with which matrices and tiles. */
 import type { ConvolutionTask } from '../../../layouts/convolution.ts'
 import { type WinogradMatrices, winogradMatrices } from './matrices.ts'
 import { phaseMatrices, phaseMatricesToInput } from './phases.ts'
@@ -10,8 +10,8 @@ const forms: Readonly<Record<number, Readonly<Record<number, readonly number[]>>
 }
 
 /**
- * Every m for which a convolution has a form. The gradient to the weights has one wherever this is not empty: at stride 2,
- * where it gained 2 to 20 %, none.
+ * Every m for which a convolution has a form. The weight gradient has a form wherever this is not empty. It has none at
+ * stride 2, where it gained 2 to 20 %.
  */
 export function winogradOutputs({ op, attributes }: ConvolutionTask): readonly number[] {
   const { kernel, stride, padding, dilation, groups } = attributes
@@ -23,7 +23,7 @@ export function winogradOutputs({ op, attributes }: ConvolutionTask): readonly n
   return (padding.top - padding.left) % phases === 0 ? (forms[stride[0]]?.[kernel[0]] ?? []) : []
 }
 
-/** What tells the form of a convolution or of its gradient to the input. */
+/** What determines the form of a convolution or of its input gradient. */
 export interface FormSpec {
   readonly direction: 'forward' | 'inputGradient'
   /** Shape of the weights `[O, I, r, r]`. */
@@ -31,25 +31,25 @@ export interface FormSpec {
   /** s: 1, or 2 for r = 3. */
   readonly stride: number
   /**
-   * Result i sees source rows i s − lead … i s − lead + r − 1 forward, and rows (i − lead) / s … (i − lead + r − 1) / s backward,
-   * those of them that are whole numbers; and so the columns.
+   * Forward, result i sees source rows i s − lead … i s − lead + r − 1. Backward, it sees those of
+   * (i − lead) / s … (i − lead + r − 1) / s that are whole numbers. The same holds for columns.
    */
   readonly lead: readonly [number, number]
   /** m. */
   readonly outputs: number
 }
 
-/** The matrices of a form, and where its tiles lie. */
+/** The matrices of a form, and the positions of its tiles. */
 export interface WinogradForm {
   readonly matrices: WinogradMatrices
-  /** Rows of the source from one tile to the next, and of the result. */
+  /** Rows from one tile to the next, in the source and in the result. */
   readonly sourceStep: number
   readonly resultStep: number
   /** Rows and columns by which the first tile begins before the source. */
   readonly sourceLead: readonly [number, number]
 }
 
-/** The form of a convolution or of its gradient to the input. */
+/** The form of a convolution or of its input gradient. */
 export function formOf({ direction, weights, stride, lead, outputs: m }: FormSpec): WinogradForm {
   if (stride === 1) {
     return { matrices: winogradMatrices(m, weights[2]), sourceStep: m, resultStep: m, sourceLead: lead }

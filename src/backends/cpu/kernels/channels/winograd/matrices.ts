@@ -6,8 +6,8 @@
  *
  * from n = m + r − 1 points, the last of which is ∞. In two dimensions Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A.
  *
- * Errors of float32 against float64, root mean squares over that of the result, from normal random numbers in volumes of
- * 64 × 28 × 28 (192 × 28 × 28):
+ * Relative errors of float32 against float64 (root mean square of the error over that of the result), for normally
+ * distributed random numbers in volumes of 64 × 28 × 28 (192 × 28 × 28):
  *
  *   3×3, F(4×4, 3×3)             0.8·10⁻⁶ (1.3·10⁻⁶), direct 0.4·10⁻⁶ (0.7·10⁻⁶)
  *   5×5, F(2×2, 5×5)             0.9·10⁻⁶ (1.4·10⁻⁶), direct 0.7·10⁻⁶ (1.2·10⁻⁶)
@@ -21,17 +21,18 @@ export type Matrix = readonly (readonly number[])[]
 
 /** The three matrices of F(m, r). */
 export interface WinogradMatrices {
-  /** Aᵀ `[m, n]`: m outputs a tile and axis, n products. */
+  /** Aᵀ `[m, n]`: m outputs per tile and axis, n products. */
   readonly output: Matrix
-  /** G `[n, r]`. If there are fewer rows than products, the last one serves all that remain. */
+  /** G `[n, r]`. If there are fewer rows than products, the last row serves all remaining products. */
   readonly weights: Matrix
   /** Bᵀ `[n, inputs]`, with n inputs for all F(m, r). */
   readonly input: Matrix
 }
 
 /**
- * Finite interpolation points. For six inputs (F(4, 3), F(2, 5), F(5, 2)), ±5/8 and ±3/2 in place of the usual ±1 and ±2 keep all factors near 1, which
- * lowers the rounding error (after Barabasz et al., "Error analysis and improving the accuracy of Winograd convolution", 2020).
+ * Finite interpolation points. For six inputs (F(4, 3), F(2, 5), F(5, 2)), ±5/8 and ±3/2 in place of the usual ±1 and
+ * ±2 keep all factors near 1, which lowers the rounding error (after Barabasz et al., "Error analysis and improving the
+ * accuracy of Winograd convolution", 2020).
  */
 const points: Readonly<Record<number, readonly number[]>> = {
   3: [0, 1],
@@ -39,7 +40,7 @@ const points: Readonly<Record<number, readonly number[]>> = {
   6: [0, 5 / 8, -5 / 8, 3 / 2, -3 / 2],
 }
 
-/** Matrices made before: plans ask for the same few again and again. */
+/** Cached matrices: plans request the same few again and again. */
 const made = new Map<string, WinogradMatrices>()
 
 /** The matrices for m outputs of r taps. @throws Error when no points are known for m + r − 1. */
@@ -67,7 +68,7 @@ function makeMatrices(outputs: number, taps: number): WinogradMatrices {
   }
 }
 
-/** A row with a 1 in one place, or nowhere. */
+/** A row of zeros with at most one 1. */
 export const unit = (size: number, at: number): number[] => range(size).map(k => (k === at ? 1 : 0))
 
 /** Coefficients of Π (x − root), lowest power first. */

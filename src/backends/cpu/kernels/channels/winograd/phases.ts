@@ -4,8 +4,9 @@
  *
  *   yᵢ = Σₖ gₖ d₂ᵢ₊ₖ = (g₀ eᵢ + g₂ eᵢ₊₁) + g₁ oᵢ:
  *
- * m outputs are F(m, 2) of the even samples, m + 1 products in place of 2 m, and m products of odd samples, which all have
- * the same weight. That makes 2 m + 1 products of 3 m, and in two dimensions the square: 25 of 36 for m = 2.
+ * m outputs take F(m, 2) of the even samples, which is m + 1 products in place of 2 m, and m products of odd samples,
+ * which all have the same weight. That makes 2 m + 1 products in place of 3 m. In two dimensions both numbers are
+ * squared: 25 in place of 36 for m = 2.
  */
 import { type Matrix, unit, type WinogradMatrices, winogradMatrices } from './matrices.ts'
 
@@ -23,9 +24,9 @@ export function phaseMatrices(m: number): WinogradMatrices {
 }
 
 /**
- * The matrices of the gradient to 2 m inputs from m + 1 values u of the upstream gradient, with the kernel turned: every
- * other result is F(m, 2) of u by the outer taps, the ones between are u by the middle tap. `outerFirst` tells which of the
- * two is the first. Bᵀ `[2m + 1, m + 1]`, G `[m + 2, 3]`, Aᵀ `[2m, 2m + 1]`.
+ * The matrices of the gradient to 2 m inputs from m + 1 values u of the upstream gradient, with the kernel flipped.
+ * Every other result is F(m, 2) of u by the outer taps; the results between are u by the middle tap. `outerFirst` tells
+ * which comes first. Bᵀ `[2m + 1, m + 1]`, G `[m + 2, 3]`, Aᵀ `[2m, 2m + 1]`.
  */
 export function phaseMatricesToInput(m: number, outerFirst: boolean): WinogradMatrices {
   const outer = winogradMatrices(m, 2)
@@ -40,7 +41,7 @@ export function phaseMatricesToInput(m: number, outerFirst: boolean): WinogradMa
   }
 }
 
-/** Outer taps by F(m, 2), and the middle tap, which serves all positions that remain. */
+/** Outer taps by F(m, 2), and the middle tap, which serves all remaining positions. */
 const phaseWeights = (outer: Matrix): Matrix => [...outer.map(([first, last]) => [first, 0, last]), [0, 1, 0]]
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, k) => k)
