@@ -1,4 +1,4 @@
-/** From a program to compiled code: it is planned, assembled, compiled, and checked where wide vectors are in use. */
+/** From a program to compiled code: plans, assembles and compiles it, and checks it where wide vectors are in use. */
 import { MemoryError } from '../../plan/memoryError.ts'
 import { makePlan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
@@ -13,23 +13,23 @@ import type { CheckedKernels } from './runtime/wideCache.ts'
 import type { WideVectors } from './runtime/wideChoice.ts'
 import { wasmTarget } from './target.ts'
 
-/** What programs are built with; tests put others in its place. */
+/** The tools that build programs; tests replace them. */
 export interface BuildTools {
   readonly compile?: Compiler
-  /** What is known of wide vectors here. */
+  /** What is known about wide vectors here. */
   readonly wide?: WideVectors
   /** Kernels that need no check. */
   readonly checked?: CheckedKernels
 }
 
-/** A program ready to be run. */
+/** A program ready to run. */
 export interface Build {
   readonly plan: CpuPlan
   readonly code: GeneratedCode
   readonly module: WebAssembly.Module
 }
 
-/** How code is made for a machine. */
+/** How code is generated for a machine. */
 export interface CodeChoices {
   /** Whether the memory is shared and several threads may meet. */
   readonly shared: boolean
@@ -37,7 +37,7 @@ export interface CodeChoices {
   readonly fused: boolean
 }
 
-/** Builds the programs of one engine, with wide vectors as long as none of its kernels has been found wrong with them. */
+/** Builds the programs of one engine, with wide vectors until one of its kernels is found to be wrong with them. */
 export class ProgramBuilder {
   readonly #machine: CodeChoices
   readonly #choices: Pick<WasmEngineOptions, 'innermost' | 'winograd'>
@@ -57,7 +57,7 @@ export class ProgramBuilder {
     this.#wide = tools.wide ?? wideVectors(wide, precise)
   }
 
-  /** Whether code is made for wide vectors, and why. */
+  /** Whether code is generated for wide vectors, and why. */
   get wide(): WideVectors {
     return this.#wide
   }
@@ -72,7 +72,7 @@ export class ProgramBuilder {
   }
 
   /**
-   * Plans, assembles and compiles a program, with wide vectors where they are used and right.
+   * Plans, assembles and compiles a program, with wide vectors where they are in use and correct.
    * @throws MemoryError when the program does not fit the memory.
    */
   async build(program: Program, memory: MemoryMap, threads: number): Promise<Build> {

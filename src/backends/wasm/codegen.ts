@@ -1,11 +1,12 @@
 /**
  * From a plan to one WebAssembly module: all kernels, and functions that call them in order.
  *
- * `alone(arena, scratch, prepare)` runs the plan on one thread. `together(thread, threads, base, arena, scratch, prepare)` is
- * called once per run on every thread; its result is negative when a thread was waited for in vain (`failures` in `control.ts`). A
- * group is cut into one share a thread, which threads take as they come: in a blocked group all steps on a part of the blocks, in a
- * whole group a part of every step. The next group begins when all shares are done. The groups of the preparation run first
- * when `prepare` is not 0. Addresses of variables, constants and tables are part of the code.
+ * `alone(arena, scratch, prepare)` runs the plan on one thread. Every thread calls `together(thread, threads, base,
+ * arena, scratch, prepare)` once per run; a negative result means that it waited for a thread in vain (`failures` in
+ * `control.ts`). A group is cut into as many shares as there are threads, and threads take shares as they arrive. A
+ * share of a blocked group is all steps on a part of the blocks; a share of a whole group is a part of every step. The
+ * next group begins when all shares are done. The groups of the preparation run first when `prepare` is not 0.
+ * Addresses of variables, constants and tables are part of the code.
  */
 import type { Tensor } from '../../graph/tensor.ts'
 import type { Variable } from '../../graph/variable.ts'
@@ -21,11 +22,11 @@ import { type AddressOf, blockStride, type KernelCall, lower } from './lower.ts'
 import { addMeeting } from './runtime/control.ts'
 import { patienceFor } from './runtime/work.ts'
 
-/** Where things live that outlast a run. */
+/** Addresses of everything that outlasts a run. */
 export interface Addresses {
   variable(variable: Variable): number
   constant(tensor: Tensor): number
-  /** A value that is computed ahead of the runs. */
+  /** A value computed ahead of the runs. */
   kept(tensor: Tensor): number
   table(values: Int32Array): number
 }
@@ -40,7 +41,7 @@ export interface GeneratedKernel extends KernelInfo {
   readonly call: KernelCall
 }
 
-/** The assembled module and what is worth knowing about it. */
+/** The assembled module, with information about it. */
 export interface GeneratedCode {
   readonly bytes: Uint8Array<ArrayBuffer>
   /** Distinct kernels. */
@@ -59,7 +60,7 @@ export interface CodeOptions {
   readonly exportKernels?: boolean
 }
 
-/** Steps with fewer units than this per share are in one share whole, in turn. */
+/** Steps with fewer units than this per share are not split: each goes whole to one share, in turn. */
 const unitsWorthSplitting = 2
 
 /** Assembles a plan. */
@@ -118,7 +119,7 @@ function emitTogether(module: ModuleBuilder, { preparation, groups }: GroupBodie
   f.get(patience)
 }
 
-/** One step's kernel call as a function of its own, for measuring: `(arena, scratch)` runs it over all blocks. */
+/** One step's kernel call as a separate function, for measuring: `(arena, scratch)` runs it over all blocks. */
 export interface MeasuredCall {
   readonly step: CpuStep
   /** Whether the step belongs to the preparation. */
@@ -194,7 +195,7 @@ class KernelSet {
 
 const areaOf = (tile: TileShape | undefined): number => (tile ? tile.rows * tile.columns : 0)
 
-/** A group of a plan, and where its values are. */
+/** A group of a plan, and the addresses of its values. */
 interface PlacedGroup {
   readonly plan: CpuPlan
   readonly group: CpuGroup
@@ -225,7 +226,7 @@ function emitGroup(module: ModuleBuilder, placed: PlacedGroup, kernels: KernelSe
   }
   calls.flat().forEach(({ step, call, kernel }, index) => {
     const { units } = call.kernel
-    // Few units: the whole step is in one share, the next one in the next.
+    // Few units: the whole step goes to one share, the next step to the next share.
     f.i32(units).get(shares).times(unitsWorthSplitting).op('i32.ge_s')
     f.if(
       () => pushShare(f, [share, shares], units, [from, to]),
@@ -243,7 +244,7 @@ function emitGroup(module: ModuleBuilder, placed: PlacedGroup, kernels: KernelSe
   return f
 }
 
-/** Pushes the addresses of a call's operands and tables, and calls the kernel; its range is on the stack already. */
+/** Pushes the addresses of a call's operands and tables, and calls the kernel; its range is already on the stack. */
 function callEmitter(
   f: FunctionBuilder,
   { plan, group, addresses }: PlacedGroup,
@@ -275,7 +276,7 @@ function callEmitter(
   }
 }
 
-/** Sets `from`, `to` to a share of `count`: shares differ by at most one. */
+/** Sets `from` and `to` to a share of `count`; shares differ by at most one. */
 function pushShare(
   f: FunctionBuilder,
   [share, shares]: readonly [share: Local, shares: Local],

@@ -1,8 +1,8 @@
 /**
- * The WebAssembly backend: plans are assembled into modules at run time and run on threads over one memory.
+ * The WebAssembly backend: assembles plans into modules at run time and runs them on threads over one memory.
  *
- * The engine decides what may happen when. How a program becomes code is `builder.ts`, where values lie is `memoryMap.ts`, and who
- * computes is `runtime/crew.ts`.
+ * The engine decides what may happen when. `builder.ts` turns a program into code, `memoryMap.ts` decides where values
+ * are stored, and `runtime/crew.ts` decides which threads compute.
  */
 
 import { Turns } from '../../async/turns.ts'
@@ -38,7 +38,7 @@ export function createWasmEngine(options: WasmEngineOptions = {}): WasmEngine {
   return createWasmEngineWith({}, options)
 }
 
-/** {@link createWasmEngine}, with other tools than its own. */
+/** {@link createWasmEngine} with given tools. */
 export function createWasmEngineWith(tools: EngineTools, options: WasmEngineOptions = {}): WasmEngine {
   requireWebAssembly()
   const wanted = options.threads === undefined ? defaultThreads() : checkThreads(options.threads)
@@ -47,7 +47,7 @@ export function createWasmEngineWith(tools: EngineTools, options: WasmEngineOpti
   return new WasmEngine({ threads, fused, takesPart: mayWait() }, options, tools)
 }
 
-/** What an engine uses to make modules and to run them; tests put others in its place. */
+/** The tools with which an engine makes modules and runs them; tests replace them. */
 export interface EngineTools extends BuildTools, CrewTools {}
 
 /** What an engine computes with. */
@@ -55,7 +55,7 @@ export interface EngineMachine {
   readonly threads: number
   /** Whether relaxed fused multiply-adds may be used. */
   readonly fused: boolean
-  /** Whether the calling thread computes too, when there are several; never on a page. */
+  /** Whether the calling thread computes too when there are several threads; never on a page. */
   readonly takesPart: boolean
 }
 
@@ -63,14 +63,14 @@ export interface EngineMachine {
 export class WasmEngine implements Engine {
   readonly #builder: ProgramBuilder
   readonly #crew: Crew
-  /** Let go of when the engine is closed. */
+  /** Released when the engine is closed. */
   #openMemory: MemoryMap | undefined
   readonly #wideWanted: boolean
-  /** Counts changes of variables: what programs have prepared from older values is out of date. */
+  /** Counts changes of variables: anything that programs have prepared from older values is out of date. */
   #changes = 0
-  /** Of whatever touches the arena, the values of variables, or the threads. */
+  /** For all work that touches the arena, the values of variables, or the threads. */
   readonly #turns = new Turns()
-  /** Of planning and compiling, which share the memory's allocator and the checks of wide vectors. */
+  /** For planning and compiling, which share the memory's allocator and the checks of wide vectors. */
   readonly #compilations = new Turns()
   #failure: Error | undefined
 
@@ -125,7 +125,10 @@ export class WasmEngine implements Engine {
     )
   }
 
-  /** Makes room for a program and gives it to the threads, or to one. @returns what runs it, with its preparation or without */
+  /**
+   * Makes room for a program and gives it to all threads, or to one.
+   * @returns a function that runs it, with or without its preparation
+   */
   async #load(plan: CpuPlan, module: WebAssembly.Module): Promise<(prepare: boolean) => Promise<void> | undefined> {
     await this.#crew.start()
     this.#check()
@@ -137,7 +140,7 @@ export class WasmEngine implements Engine {
     }
   }
 
-  /** Runs a program, with its preparation when variables have changed since the last one. */
+  /** Runs a program, with its preparation if variables have changed since the last one. */
   #runner(program: Program, start: (prepare: boolean) => Promise<void> | undefined): () => Promise<void> {
     let prepared = -1
     return async () => {
@@ -160,7 +163,7 @@ export class WasmEngine implements Engine {
   async read(variable: Variable): Promise<TypedArray> {
     return this.#turns.take(async () => {
       const values = this.#memory.valuesOf(variable)
-      // A copy in private memory, also when the engine's memory is shared.
+      // A copy in private memory, even when the engine's memory is shared.
       return values ? copyOf(variable, values) : variable.value.slice()
     })
   }
@@ -177,8 +180,8 @@ export class WasmEngine implements Engine {
   }
 
   /**
-   * Times every step of a program alone, on one thread, with whatever the memory holds: milliseconds per run of the
-   * program, median of `repeats`. The program's variables change; use an engine of its own.
+   * Times every step of a program separately, on one thread, with whatever the memory holds: milliseconds per run of
+   * the program, median of `repeats`. The program's variables change; use a separate engine.
    */
   async profile(program: Program, repeats = 30): Promise<StepTime[]> {
     this.#check()
@@ -204,13 +207,13 @@ export class WasmEngine implements Engine {
     return this.#openMemory
   }
 
-  /** @throws Error when no program can run any more. */
+  /** @throws Error when programs can no longer run. */
   #check(): void {
     if (!this.#openMemory) throw new Error('the engine is closed')
     if (this.#failure) throw new Error(`the engine has stopped: ${this.#failure.message}`, { cause: this.#failure })
   }
 
-  /** Notes that a run broke off: variables may be half updated, so nothing runs after it. */
+  /** Records that a run broke off: variables may be half updated, so nothing runs after it. */
   #fail(error: unknown): Error {
     const reason = error instanceof Error ? error : new Error(String(error))
     if (!this.#openMemory) return reason

@@ -1,4 +1,4 @@
-/** A plan with its code: what {@link WasmEngine.compile} gives. */
+/** A plan with its code: the result of {@link WasmEngine.compile}. */
 
 import type { Turns } from '../../async/turns.ts'
 import { yieldInTime } from '../../async/yieldToEvents.ts'
@@ -22,24 +22,24 @@ import {
 } from '../operands.ts'
 import type { TileShape } from './emit/tile.ts'
 
-/** What an executable asks of its engine. */
+/** What an executable needs from its engine. */
 export interface EngineSide {
   readonly turns: Turns
-  /** @throws Error when the engine runs nothing any more. */
+  /** @throws Error when the engine can no longer run anything. */
   readonly check: () => void
-  /** Computes on what is in memory: within the call, or until the promise settles. */
+  /** Computes with the values in memory: within the call, or until the promise settles. */
   readonly compute: () => Promise<void>
-  /** The tensor's memory; the known array again, unless the arena has moved or the memory has grown. */
+  /** The tensor's memory; returns the known array unless the arena has moved or the memory has grown. */
   readonly viewOf: (tensor: Tensor, known: TypedArray | undefined) => TypedArray
 }
 
 /** A kernel of a program. */
 export interface KernelInfo {
-  /** What it computes, and on which shapes: kernels of equal keys run the same code. */
+  /** What it computes, and on which shapes: kernels with equal keys run the same code. */
   readonly key: string
-  /** Bytes of its code and of the functions it calls, which it may share with other kernels. */
+  /** Bytes of its code and of the functions it calls; other kernels may share these functions. */
   readonly codeBytes: number
-  /** Rows and columns of its register tile, of contractions. */
+  /** For contractions: rows and columns of the register tile. */
   readonly tile?: TileShape
 }
 
@@ -48,13 +48,13 @@ export type BuiltProgram = Pick<WasmExecutable, 'plan' | 'kernels' | 'compileTim
 
 /** A compiled program of the WebAssembly engine. */
 export class WasmExecutable implements Executable {
-  /** How it is computed, for looking: `formatPlan(plan)` of `fovea/debug` is a table of its steps. */
+  /** How it is computed, for inspection: `formatPlan(plan)` of `fovea/debug` is a table of its steps. */
   readonly plan: CpuPlan
   readonly compileTime: number
   readonly memoryBytes: number
   readonly inputs: ReadonlyMap<string, InputType>
   readonly outputs: ReadonlyMap<string, ValueType>
-  /** Distinct kernels of the plan, with the size of their code and of their register tiles. */
+  /** Distinct kernels of the plan, with the sizes of their code and register tiles. */
   readonly kernels: readonly KernelInfo[]
   readonly #engine: EngineSide
   readonly #views = new Map<Tensor, TypedArray>()
@@ -73,7 +73,7 @@ export class WasmExecutable implements Executable {
     checkInputs(this.inputs, inputs)
     checkOutputs(this.outputs, read)
     const { turns } = this.#engine
-    // At once where nothing is under way: then they are copied once, into the arena.
+    // If nothing is running, inputs are copied only once, straight into the arena.
     const taken = turns.isFree ? inputs : copyInputs(this.inputs, inputs)
     const outputs = await turns.take(() => this.#turn(taken, read))
     await yieldInTime()

@@ -1,4 +1,4 @@
-/** What a kernel is: code for one operation on given shapes, called with ranges of its units and addresses. */
+/** What a kernel is: code for one operation on given shapes, called with a range of its units and with addresses. */
 
 import { structuralKey } from '../../graph/structuralKey.ts'
 import type { FunctionBuilder } from './emit/assembler.ts'
@@ -6,10 +6,10 @@ import type { Arithmetic } from './emit/lanes.ts'
 import type { MathLibrary } from './emit/math.ts'
 import type { ModuleBuilder } from './emit/module.ts'
 
-/** Everything a kernel's code is emitted with. */
+/** Everything needed to emit a kernel's code. */
 export interface KernelModule {
   readonly module: ModuleBuilder
-  /** Vector functions (exp, log, tanh, …), added to the module when first used. */
+  /** Vector functions (exp, log, tanh, …), each added to the module when first used. */
   readonly math: MathLibrary
   /** Whether relaxed fused multiply-adds may be used. */
   readonly fused: boolean
@@ -20,15 +20,18 @@ export interface KernelModule {
  * `from … to − 1`; ranges given to different threads never write the same byte.
  */
 export interface Kernel {
-  /** Kernels with equal keys have equal code and are emitted once. Made by {@link kernelKind} alone. */
+  /** Kernels with equal keys have equal code, which is emitted once. Only {@link kernelKind} makes keys. */
   readonly key: KernelKey
   /** Number of units the work can be split into. */
   readonly units: number
   /** Constant tables the kernel reads; their addresses follow those of the operands. */
   readonly tables: readonly Int32Array[]
-  /** Number of operand addresses: inputs of the step, of its epilogue and its moments, the workspace if it takes one, outputs. */
+  /**
+   * Number of operand addresses: inputs of the step, of its epilogue and of its moments, the workspace if it takes one,
+   * outputs.
+   */
   readonly operands: number
-  /** Whether it takes the address of the calling thread's workspace, ahead of those of its outputs. */
+  /** Whether it takes the address of the calling thread's workspace, before those of its outputs. */
   readonly workspace?: boolean
   emit(target: KernelModule): FunctionBuilder
 }
@@ -38,13 +41,13 @@ declare const made: unique symbol
 /** The kind of a kernel and its whole spec, as text. */
 export type KernelKey = string & { readonly [made]: true }
 
-/** What follows from the spec of a kernel. */
+/** Everything that follows from the spec of a kernel. */
 export type KernelCode = Omit<Kernel, 'key'>
 
 /**
- * Kernels of one kind, each made from its spec: plain data, and all that `make` depends on. The key is the whole spec, so that
- * what changes the code cannot be missing in it.
- * @param name first word of the keys, unlike that of any other kind
+ * Kernels of one kind, each made from its spec: plain data, and all that `make` depends on. The key is the whole spec,
+ * so it cannot miss anything that changes the code.
+ * @param name first word of the keys, different for each kind
  */
 export function kernelKind<Spec extends readonly unknown[]>(
   name: string,

@@ -30,7 +30,7 @@ import { randomKernel } from './kernels/shared/random.ts'
 import { reduceKernel } from './kernels/shared/reduce.ts'
 import { softmaxCrossEntropyGradientKernel, softmaxCrossEntropyKernel } from './kernels/shared/softmax.ts'
 
-/** The address of a value, plus bytes; or of the calling thread's workspace. */
+/** The address of a value plus an offset in bytes, or the address of the calling thread's workspace. */
 export interface AddressOf {
   readonly tensor: Tensor | 'workspace'
   readonly offset: number
@@ -42,7 +42,7 @@ export interface KernelCall {
   readonly addresses: readonly AddressOf[]
 }
 
-/** A step as its lowering sees it: operands in the layout and (block by block) in the size they have there. */
+/** A step as its lowering sees it: operands in their layout and, in blocked groups, with the size of one block. */
 class StepView<K extends OpName = OpName> {
   readonly attributes: AttributesOf<K>
   readonly step: StepOf<K> & StepPlan<CpuForm>
@@ -68,7 +68,7 @@ class StepView<K extends OpName = OpName> {
     return this.step.inputs.map(tensor => this.#operand(tensor))
   }
 
-  /** The result; of a partial sum, the part of one block. */
+  /** The result; for a partial sum, the part of one block. */
   get output(): Operand {
     const operand = this.#operand(this.step.outputs[0])
     return this.step.form?.kind === 'perBlock' ? { ...operand, shape: operand.shape.slice(1) } : operand
@@ -80,16 +80,16 @@ class StepView<K extends OpName = OpName> {
     return { expression: epilogue.expression, operands: epilogue.inputs.map(tensor => this.#operand(tensor)) }
   }
 
-  /** The last kernel of a convolution whose volumes lie channels last; absent for one of another layout. */
+  /** The last kernel of a convolution whose volumes are stored channels last; absent for other layouts. */
   get convolution(): ConvolutionForm | undefined {
     const { form } = this.step
     return form?.kind === 'convolution' ? form : undefined
   }
 
   /**
-   * A call with the addresses of all operands, of what the epilogue and the moments read, of the workspace if the kernel takes
-   * one, and of all outputs, in that order.
-   * @throws Error when the kernel takes another number of addresses than the step has values.
+   * A call with the addresses of all operands, of the inputs of the epilogue and the moments, of the workspace if the
+   * kernel takes one, and of all outputs, in that order.
+   * @throws Error when the kernel's number of addresses differs from the step's number of values.
    */
   call(kernel: Kernel): KernelCall[] {
     const { inputs, epilogue, outputs } = this.step
@@ -106,16 +106,16 @@ class StepView<K extends OpName = OpName> {
     return [{ kernel, addresses: operands.map(tensor => ({ tensor, offset: 0 })) }]
   }
 
-  /** How the volumes of a pool lie; row-major ones are blocks of one. */
+  /** The layout of a pool's volumes; row-major ones are blocks of one sample. */
   get volumes(): VolumeLayout {
     const { block, channelsLast } = this.output
-    // A pool over all positions leaves one, which lies the same in both orders.
+    // A pool over all positions leaves one position, for which both orders are the same.
     return { block: block || 1, channelsLast: Boolean(channelsLast || this.input(0).channelsLast) }
   }
 
   #operand(tensor: Tensor): Operand {
     const value = this.#plan.value(tensor)
-    // A vector is the same in blocks and in rows; as a view of what is cut into blocks it is read as rows.
+    // A vector is the same in blocks and in rows; a vector that is a view of a blocked value is read as rows.
     const block = value?.layout === 'blocked' && tensor.shape.length > 1 ? this.#plan.block : 0
     const { dtype } = tensor
     if (value?.layout === 'channels last') return { shape: tensor.shape, dtype, block: 0, channelsLast: true }
@@ -129,7 +129,7 @@ class StepView<K extends OpName = OpName> {
 
 type Lowering<K extends OpName> = (view: StepView<K>) => KernelCall[]
 
-/** The last kernel of a convolution whose volumes lie channels last. */
+/** The last kernel of a convolution whose volumes are stored channels last. */
 function finishConvolution(view: Pick<StepView, 'call' | 'epilogue'>, { task, method }: ConvolutionForm): KernelCall[] {
   return view.call(kernelsOf(task, method.name, method.tile).finish(view.epilogue))
 }
@@ -139,7 +139,7 @@ function lowerStage(view: StepView, { task, method, stage }: StageForm): KernelC
   return view.call(kernelsOf(task, method.name, method.tile).stages[stage]())
 }
 
-/** A convolution, or its gradient to the input: one kernel. */
+/** A convolution or its input gradient: one kernel. */
 function correlate(
   view: StepView<'conv2d'> | StepView<'conv2dInputGradient'>,
   direction: Correlation['direction'],
@@ -162,7 +162,7 @@ function correlate(
 const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   map: view => {
     const { output } = view
-    // Only copies keep another type than f32; their bits are moved as they are.
+    // Only copies keep types other than f32; their bits are moved unchanged.
     if (output.dtype !== 'f32') return view.call(copyKernel(output.dtype, mapNest(view.inputs, output)))
     return view.call(mapKernel(view.attributes.expression, view.inputs, output))
   },
@@ -231,7 +231,7 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     const { output } = view
     const { permutation } = view.attributes
     if (x.block > 0) {
-      // Within a block the samples stay innermost; the axes between move.
+      // Within a block, the samples stay innermost; the axes between move.
       return view.call(copyKernel(x.dtype, transposeNest(physicalShape(x), x.dtype, [...permutation, x.shape.length])))
     }
     const source = strideOfAxes(x)
@@ -307,7 +307,7 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   random: view => view.call(randomKernel(view.attributes)),
 }
 
-/** Numbers per logical axis in the order of a value's memory; `lane` belongs to the samples of a block. */
+/** Numbers per logical axis, put into a value's memory order; `lane` belongs to the samples of a block. */
 function arrange(operand: Operand, perAxis: readonly number[], lane: number): number[] {
   if (operand.channelsLast) return [perAxis[0], ...perAxis.slice(2), perAxis[1]]
   return operand.block > 0 ? [...perAxis, lane] : [...perAxis]
@@ -342,7 +342,7 @@ export function lower(plan: CpuPlan, group: CpuGroup, step: CpuStep, wide: boole
   return lowering(view)
 }
 
-/** Bytes by which the address of an operand advances from block to block in a blocked group; 0 for shared operands. */
+/** Bytes by which an operand's address advances from block to block in a blocked group; 0 for shared operands. */
 export function blockStride(plan: CpuPlan, step: CpuStep, tensor: Tensor): number {
   if (!step.outputs.includes(tensor) && !plan.slices(step, tensor)) return 0
   return byteSizeOf(tensor) / plan.blocks

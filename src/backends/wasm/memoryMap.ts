@@ -1,4 +1,4 @@
-/** Where everything lies in an engine's memory: variables, constants, tables of kernels, and the arena that plans share. */
+/** The contents of an engine's memory: variables, constants, tables of kernels, and the arena that plans share. */
 import { byteSizeOf, sizeOf } from '../../graph/shape.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { TypedArray, Variable } from '../../graph/variable.ts'
@@ -8,7 +8,10 @@ import type { CpuPlan } from '../cpu/layouts/form.ts'
 import type { Addresses } from './codegen.ts'
 import { LinearMemory } from './runtime/memory.ts'
 
-/** The memory of one engine. What a program needs beyond its runs gets its place, and its values, when it is first asked for. */
+/**
+ * The memory of one engine. Whatever a program needs beyond its runs gets its place, and its values, when first
+ * requested.
+ */
 export class MemoryMap implements Addresses {
   readonly #linear: LinearMemory
   readonly #variables = new Map<Variable, number>()
@@ -68,14 +71,17 @@ export class MemoryMap implements Addresses {
     return address === undefined ? undefined : this.#view(address, variable.tensor)
   }
 
-  /** The memory of a row-major value of a plan; the known array again, unless the arena has moved or the memory has grown. */
+  /**
+   * The memory of a row-major value of a plan; returns the known array unless the arena has moved or the memory has
+   * grown.
+   */
   viewOf(plan: CpuPlan, tensor: Tensor, known: TypedArray | undefined): TypedArray {
     const address = this.#locate(plan, tensor)
     const current = known?.byteOffset === address && known.buffer === this.memory.buffer
     return current ? known : this.#view(address, tensor)
   }
 
-  /** What the engine would hold with a plan on some threads. */
+  /** Memory that the engine would hold with a plan on the given number of threads. */
   needOf({ values, arenaBytes, scratchBytes }: CpuPlan, threads: number): MemoryNeed {
     const arena = Math.max(this.#arena.bytes, arenaBytes + scratchBytes * threads)
     const more = new Set(
@@ -85,14 +91,17 @@ export class MemoryMap implements Addresses {
     return { bytes: this.bytes - this.#arena.bytes + variables + arena, limit: this.#linear.limit }
   }
 
-  /** Makes room for a plan: its arena, and behind it the scratch of its threads. Plans share it, since only one runs at a time. */
+  /**
+   * Makes room for a plan: its arena, followed by the scratch of its threads. Plans share it, since only one runs at a
+   * time.
+   */
   reserve(plan: CpuPlan, threads: number): void {
     const bytes = plan.arenaBytes + plan.scratchBytes * threads
     if (this.#arena.bytes >= bytes) return
     this.#arena = { address: this.#linear.enlarge(this.#arena.address, this.#arena.bytes, bytes), bytes }
   }
 
-  /** Addresses of a plan's arena and of its scratch, once there is room for it. */
+  /** Addresses of a plan's arena and of its scratch, once room is reserved. */
   arenaOf({ arenaBytes }: CpuPlan): { arena: number; scratch: number } {
     const { address } = this.#arena
     return { arena: address, scratch: address + arenaBytes }

@@ -1,4 +1,4 @@
-/** What a plan for WebAssembly is told: blocks its kernels have lanes for, and how each convolution is computed. */
+/** The target of plans for WebAssembly: block sizes its kernels have lanes for, and how to compute each convolution. */
 import type { Target } from '../../plan/target.ts'
 import type { CpuForm } from '../cpu/layouts/form.ts'
 import { cpuTarget } from '../cpu/target.ts'
@@ -9,7 +9,7 @@ import { registerTile } from './runtime/features.ts'
 /** Block sizes the kernels have lanes for: sixteen samples are four vectors, the widest tile that fits the registers. */
 export const wasmBlockSizes = [16, 8, 4] as const
 
-/** What decides how values lie and what computes them. */
+/** What decides the layout of values and the kernels that compute them. */
 interface TargetOptions {
   readonly innermost?: 'samples' | 'channels'
   readonly winograd?: boolean

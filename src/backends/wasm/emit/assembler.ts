@@ -1,7 +1,7 @@
 /**
  * A small WebAssembly assembler: functions written instruction by instruction, in the order the machine will see them
- * (`module.ts` makes modules of them). Instruction order decides the speed of register-tiled kernels, which is why kernels are
- * assembled here and not compiled from another language.
+ * (`module.ts` makes modules of them). Instruction order decides the speed of register-tiled kernels, which is why
+ * kernels are assembled here and not compiled from another language.
  */
 import { ByteWriter } from './bytes.ts'
 import { atomic, memory, plain, simd } from './opcodes.ts'
@@ -12,7 +12,7 @@ export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128'
 /** Index of a parameter or local of one function. */
 export type Local = number
 
-/** A number that a local holds, or one known when the code is made. */
+/** A number held in a local, or one known when the code is generated. */
 export type Bound = Local | { readonly value: number }
 
 /** Target of a branch, valid inside the block or loop that made it. */
@@ -20,7 +20,7 @@ export interface Label {
   readonly depth: number
 }
 
-/** How the types are encoded. */
+/** Encodings of the types. */
 export const typeCodes: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b }
 
 /** Encodings of instructions without immediates. */
@@ -111,7 +111,7 @@ export class FunctionBuilder {
     return this
   }
 
-  /** Loads from (address on the stack) + offset bytes, or stores there. */
+  /** Loads from the address on the stack plus `offset` bytes, or stores there. */
   memory(name: keyof typeof memory, offset = 0): this {
     const { code, simd, align } = memory[name]
     if (simd) this.#code.byte(0xfd)
@@ -166,12 +166,12 @@ export class FunctionBuilder {
     return this.i32(factor).op('i32.mul')
   }
 
-  /** Divides the number on the stack, which is not negative, by a constant, rounding down. */
+  /** Divides the nonnegative number on the stack by a constant, rounding down. */
   over(divisor: number): this {
     return this.i32(divisor).op('i32.div_u')
   }
 
-  /** Takes the remainder of the number on the stack, which is not negative, by a constant. */
+  /** Takes the remainder of the nonnegative number on the stack by a constant. */
   modulo(divisor: number): this {
     return this.i32(divisor).op('i32.rem_u')
   }
@@ -188,7 +188,7 @@ export class FunctionBuilder {
     return this.#chosen('i32.lt_s', a, b)
   }
 
-  /** local ← the signed number on the stack; pushes the smaller of it and `most`. */
+  /** local ← the signed number on the stack; pushes the smaller of that number and `most`. */
   capped(local: Local, most: Bound): this {
     this.tee(local).#push(most).get(local)
     return this.#push(most).op('i32.lt_s', 'select')
@@ -204,7 +204,7 @@ export class FunctionBuilder {
     return amount === 0 ? this : this.get(local).i32(amount).op('i32.add').set(local)
   }
 
-  /** local ← local − 1, which it also pushes. */
+  /** local ← local − 1, and pushes the new value. */
   countDown(local: Local): this {
     return this.get(local).i32(1).op('i32.sub').tee(local)
   }
@@ -279,7 +279,7 @@ export class FunctionBuilder {
     return found
   }
 
-  /** The function by itself: parameters, results, locals and code. Functions that it calls are in it by their index only. */
+  /** The function itself: parameters, results, locals and code. Functions that it calls appear only by their index. */
   get identity(): Uint8Array {
     const identity = new ByteWriter(this.#code.length + 64)
     for (const types of [this.parameters, this.results]) {
@@ -319,7 +319,7 @@ export class FunctionBuilder {
   }
 }
 
-/** Neighbors of one type together. */
+/** Groups neighbors of the same type. */
 function runsOf(types: readonly ValueType[]): { type: ValueType; count: number }[] {
   const runs: { type: ValueType; count: number }[] = []
   for (const type of types) {

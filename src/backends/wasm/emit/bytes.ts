@@ -1,6 +1,6 @@
 /**
- * Bytes in the making: a buffer that grows, with the number formats of WebAssembly's binary form. Modules of large networks
- * have a million bytes, written a few at a time, so nothing here makes an array for each of them.
+ * Byte output: a growing buffer, with the number formats of WebAssembly's binary format. Modules of large networks have
+ * a million bytes, written a few at a time, so nothing here allocates an array for each write.
  */
 
 /** Bytes written one after another. */
@@ -8,7 +8,7 @@ export class ByteWriter {
   #buffer: Uint8Array<ArrayBuffer>
   #end = 0
 
-  /** @param capacity bytes to begin with; more are made as they are needed */
+  /** @param capacity initial bytes; more are allocated as needed */
   constructor(capacity = 256) {
     this.#buffer = new Uint8Array(capacity)
   }
@@ -18,7 +18,7 @@ export class ByteWriter {
     return this.#end
   }
 
-  /** The bytes so far: a view that later writing may leave behind. */
+  /** The bytes so far: a view that later writes may invalidate. */
   get written(): Uint8Array<ArrayBuffer> {
     return this.#buffer.subarray(0, this.#end)
   }
@@ -72,7 +72,7 @@ export class ByteWriter {
     return this.word(wordBits[0])
   }
 
-  /** UTF-8, with its length in front. */
+  /** UTF-8, preceded by its length. */
   text(value: string): this {
     const bytes = new TextEncoder().encode(value)
     return this.unsigned(bytes.length).bytes(bytes)

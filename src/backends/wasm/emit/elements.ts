@@ -1,10 +1,10 @@
-/** Loading and storing elements of any type at any stride, as f32 lanes: contiguous, repeated or gathered. */
+/** Loads and stores elements of any type at any stride, as f32 lanes: contiguous, repeated or gathered. */
 
 import { bytesPerElement, type DType } from '../../../graph/shape.ts'
 import type { FunctionBuilder, Local } from './assembler.ts'
 import { type Lanes, storeOf } from './lanes.ts'
 
-/** Where neighboring lanes find their elements: the first at address + offset, the others `stride` bytes apart. */
+/** Addresses of the elements of neighboring lanes: the first at address + offset, the others `stride` bytes apart. */
 export interface ElementPlace {
   readonly address: Local
   readonly offset: number
@@ -67,9 +67,9 @@ function pushGathered(f: FunctionBuilder, dtype: DType, { address, offset, strid
 
 /** Where the elements of a vector are stored. */
 export interface StorePlace extends Omit<ElementPlace, 'stride'> {
-  /** 4, side by side, by default. */
+  /** In bytes; 4 (contiguous) by default. */
   readonly stride?: number
-  /** A local of the value's type, needed to take a vector apart. */
+  /** A local of the value's type, needed to split a vector into its lanes. */
   readonly scratch: Local
 }
 

@@ -1,9 +1,9 @@
 /**
  * Scalar expressions as WebAssembly: four lanes at a time, or one. Equal subexpressions are computed once.
  *
- * A comparison stays a mask of bits while it only selects, and becomes 1 or 0 where its number is used. Functions
- * without an instruction (exp, tanh, …) are calls to the math library, the same code for one lane as for four, so that
- * a value does not depend on whether its neighbors filled a vector.
+ * A comparison stays a bit mask while it only selects, and becomes 1 or 0 where it is used as a number. Functions
+ * without an instruction (exp, tanh, …) are calls to the math library. They run the same code for one lane as for four,
+ * so that a value does not depend on whether its neighbors filled a vector.
  */
 
 import { type Expression, expressionKey } from '../../../graph/expression.ts'
@@ -14,7 +14,7 @@ import type { MathFunction, MathLibrary } from './math.ts'
 /** Pushes the element of input `index` for the current position: v128 for four lanes, f32 for one. */
 export type PushInput = (index: number) => void
 
-/** An emitter for one number, and one for four. */
+/** An emitter for single numbers, and one for vectors of four. */
 export const emittersOf = (f: FunctionBuilder, math: MathLibrary): Record<Lanes, ExpressionEmitter> => ({
   1: new ExpressionEmitter(f, math, 1),
   4: new ExpressionEmitter(f, math, 4),
@@ -160,7 +160,7 @@ function sharedSubexpressions(root: Expression): {
     const key = keyOf(e)
     const count = counts.get(key) ?? 0
     counts.set(key, count + 1)
-    // What is below a repeated node is computed with its first occurrence only.
+    // The operands of a repeated node are computed only with its first occurrence.
     if (count > 0) return
     if (e.kind === 'unary') visit(e.x)
     else if (e.kind === 'binary' || e.kind === 'compare') {

@@ -1,7 +1,7 @@
-/** What is written alike for one number and for four: types, loads, stores, constants, products. */
+/** Code that is written alike for one number and for four: types, loads, stores, constants, products. */
 import type { FunctionBuilder, Local } from './assembler.ts'
 
-/** Scalar or four-lane arithmetic: the same kernels serve both, scalar where a dimension has no room for lanes. */
+/** Scalar or four-lane arithmetic: the same kernels serve both. Scalar where a dimension has no room for lanes. */
 export type Lanes = 1 | 4
 
 /** How a product is added: two roundings, or one with the relaxed fused multiply-add. */
@@ -14,16 +14,16 @@ export interface Arithmetic {
 /** Type of a local for f32 numbers. */
 export const typeOf = (lanes: Lanes) => (lanes === 4 ? 'v128' : 'f32')
 
-/** A new local for one number, and one for four. */
+/** A new local for a single number, and one for a vector of four. */
 export const localsOf = (f: FunctionBuilder): Record<Lanes, Local> => ({ 1: f.local('f32'), 4: f.local('v128') })
 
-/** First part of the names of arithmetic instructions. */
+/** Prefix of the names of arithmetic instructions. */
 export const floatsOf = (lanes: Lanes) => (lanes === 4 ? 'f32x4' : 'f32')
 
 /** The instruction that loads neighboring numbers. */
 export const loadOf = (lanes: Lanes) => (lanes === 4 ? 'v128.load' : 'f32.load')
 
-/** The instruction that stores them. */
+/** The instruction that stores neighboring numbers. */
 export const storeOf = (lanes: Lanes) => (lanes === 4 ? 'v128.store' : 'f32.store')
 
 /** Pushes a number, in all lanes. */

@@ -4,8 +4,8 @@
  * order are used (no fused multiply-add, no branches), so a function gives the same bits on every machine, in every
  * mode and in every lane.
  *
- * Reduction and reassembly follow Cody and Waite (Software Manual for the Elementary Functions, 1980), the logarithm's
- * form that of Sun's fdlibm. The coefficients are our own: minimax fits of the stated relative error, found with
+ * Reduction and reassembly follow Cody and Waite (Software Manual for the Elementary Functions, 1980); the logarithm
+ * has the form of Sun's fdlibm. The coefficients are our own: minimax fits with the stated relative error, found with
  * Lawson's iteration, each rounded to f32 before the next ones were fitted. `test/backends/wasm/math.test.ts` measures
  * the errors, in units in the last place (ulp) of the exact value:
  *
@@ -17,7 +17,7 @@ import type { ModuleBuilder } from './module.ts'
 /** A function of the library. */
 export type MathFunction = 'exp' | 'log' | 'tanh' | 'sigmoid' | 'sin' | 'cos' | 'erf'
 
-/** Vector functions `f32x4 → f32x4` of one module, added when first asked for. */
+/** Vector functions `f32x4 → f32x4` of one module, each added when first requested. */
 export class MathLibrary {
   readonly #module: ModuleBuilder
   readonly #functions = new Map<MathFunction, FunctionBuilder>()
@@ -30,11 +30,11 @@ export class MathLibrary {
    * The named function, `(v128) → v128`. NaN gives NaN. Special values:
    * - `exp`: +∞ above 88.72, denormal results correctly rounded, 0 below −103.98
    * - `log`: −∞ at ±0, NaN below 0, +∞ at +∞; denormal arguments are exact
-   * - `tanh`: odd, ±1 from |x| ≥ 9.02 on, relative accuracy down to denormals
+   * - `tanh`: odd, ±1 for |x| ≥ 9.02, relative accuracy down to denormals
    * - `sigmoid`: 1 / (1 + e⁻ˣ) without overflow; denormal where that is the result
    * - `sin`, `cos`: accurate for |x| ≤ 128π; beyond, the error grows with |x|, but results stay in −1 … 1; ±∞ give NaN;
    *   sin −0 is +0
-   * - `erf`: odd, ±1 from |x| ≥ 3.88 on, relative accuracy down to denormals
+   * - `erf`: odd, ±1 for |x| ≥ 3.88, relative accuracy down to denormals
    */
   function(name: MathFunction): FunctionBuilder {
     const known = this.#functions.get(name)
@@ -56,16 +56,16 @@ const emitters: Record<MathFunction, (f: FunctionBuilder, x: Local) => void> = {
   erf: emitErf,
 }
 
-// ln 2 and π/2 in parts: products of the first parts with the whole numbers that occur are exact.
+// ln 2 and π/2 in parts: products of the first parts with the integers that occur are exact.
 const ln2 = [0.693115234375, 0.00003194618329871446] as const
 const halfPi = [1.57080078125, -0.000004453584551811218, -8.706138032721356e-10, 6.223371969669989e-14] as const
 
-/** (eʳ − 1 − r) / r² for |r| ≤ ln 2 / 2; the error of eʳ − 1 is 2⁻²⁶ of it. */
+/** (eʳ − 1 − r) / r² for |r| ≤ ln 2 / 2; the relative error of eʳ − 1 is 2⁻²⁶. */
 const expm1Coefficients = [
   0.5, 0.1666654348373413, 0.041666436940431595, 0.008366545662283897, 0.0013937859330326319,
 ] as const
 
-/** (2 artanh s − 2s) / s³ as a polynomial in s² for |s| ≤ 3 − 2√2; the error of 2 artanh s is 2⁻³⁰ of it. */
+/** (2 artanh s − 2s) / s³ as a polynomial in s² for |s| ≤ 3 − 2√2; the relative error of 2 artanh s is 2⁻³⁰. */
 const logCoefficients = [0.6666677594184875, 0.3997756838798523, 0.29871460795402527] as const
 
 /** (sin r − r) / r³ and (cos r − 1 + r²/2) / r⁴ as polynomials in r² for |r| ≤ π/4; errors 2⁻²⁸ and 2⁻³³. */
@@ -73,19 +73,19 @@ const sinCoefficients = [-0.16666655242443085, 0.008332190103828907, -0.00019518
 const cosCoefficients = [0.04166664555668831, -0.0013887309469282627, 0.000024432327336398885] as const
 
 /**
- * −1 − ln(1 − erf x) / x for 0 ≤ x ≤ 4; the error of erf x is 2⁻²⁷ of it. (The 1 left out is added at the end: 2/√π lies
- * halfway between two f32, 2/√π − 1 does not.)
+ * −1 − ln(1 − erf x) / x for 0 ≤ x ≤ 4; the relative error of erf x is 2⁻²⁷. (The 1 left out is added at the end: 2/√π
+ * is halfway between two f32 numbers, 2/√π − 1 is not.)
  */
 const erfCoefficients = [
   0.12837916612625122, 0.6366195678710938, 0.10277630388736725, -0.019147822633385658, -0.00016950462304521352,
   0.0016756774857640266, -0.000637364573776722, 0.00011886184802278876, -0.000009388054422743153,
 ] as const
 
-/** 1.5 · 2²³: adding it rounds to a whole number and leaves that number in the low bits. */
+/** 1.5 · 2²³: adding it rounds to an integer and leaves that integer in the low bits. */
 const rounder = 12582912
 const rounderBits = 0x4b400000
 
-/** For the f32x4 on the stack, rounded to whole numbers n: sets `n` to them as f32 and `integer` as i32. */
+/** Rounds the f32x4 on the stack to integers; sets `n` to them as f32 and `integer` to them as i32. */
 function round(f: FunctionBuilder, n: Local, integer: Local): void {
   splat(f, rounder).op('f32x4.add').tee(integer)
   splat(f, rounder).op('f32x4.sub').set(n)
@@ -217,14 +217,14 @@ function emitSine(f: FunctionBuilder, x: Local, quarter: 0 | 1): void {
   polynomial(f, z, cosCoefficients)
   f.get(z).op('f32x4.mul').get(z).op('f32x4.mul')
   splat(splat(f, 1).get(z), 0.5).op('f32x4.mul', 'f32x4.sub', 'f32x4.add')
-  // an odd quadrant takes the cosine, the upper two the other sign
+  // odd quadrants take the cosine, the upper two flip the sign
   f.get(sine).get(quadrant).i32(31).op('i32x4.shl').i32(31).op('i32x4.shr_s', 'v128.bitselect')
   f.get(quadrant).i32(1).op('i32x4.shr_u').i32(31).op('i32x4.shl', 'v128.xor')
 }
 
 /**
  * Pushes erf x = sign(x) · (1 − e⁻ʸ) with y = −ln(1 − erf |x|) = |x| + |x| P(|x|), which grows from 0 like 2|x|/√π, so that
- * one formula is accurate for small x and large.
+ * one formula is accurate for small and large x.
  */
 function emitErf(f: FunctionBuilder, x: Local): void {
   const sign = f.local('v128')

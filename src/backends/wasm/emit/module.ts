@@ -22,7 +22,7 @@ export class ModuleBuilder {
     return builder
   }
 
-  /** Exports a function that is there already. */
+  /** Exports a function that the module already has. */
   export(name: string, target: FunctionBuilder): void {
     this.#exported.push([name, target])
   }
@@ -74,7 +74,7 @@ export class ModuleBuilder {
   }
 }
 
-/** A module with a custom section that says nothing: the same code as other bytes. */
+/** A module with an empty custom section: the same code in different bytes. */
 export function withSection(bytes: Uint8Array<ArrayBuffer>, name: string): Uint8Array<ArrayBuffer> {
   const contents = new ByteWriter().text(name)
   return new ByteWriter(bytes.length + contents.length + 8)

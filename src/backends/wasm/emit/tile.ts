@@ -5,7 +5,7 @@
  * multiplies each pair into its accumulator. Rows are either numbers repeated over the lanes (`splat`: the lanes are
  * different outputs) or vectors like the columns (`vector`: the lanes are terms of one sum, added up at the end).
  *
- * V8's compiler hoists all loads of a straight-line block, so a step must fit the 16 registers on its own
+ * V8's compiler hoists all loads of a straight-line block. So a step must fit the 16 registers by itself
  * (rows + columns + rows · columns ≤ 15), and every step ends in its own loop exit, which keeps the loads of the next
  * step where they were written. Measured: 55 of 58 GFLOP/s on Node 20 with this order, 26 to 43 without.
  */
@@ -13,7 +13,7 @@
 import type { FunctionBuilder, Local } from './assembler.ts'
 import { type Arithmetic, loadOf, multiplyAdd, pushConstant, storeOf, typeOf } from './lanes.ts'
 
-/** How one step of a tile addresses its operands. Offsets are bytes relative to a local that holds an address. */
+/** How one step of a tile addresses its operands. Offsets are in bytes, relative to a local that holds an address. */
 export interface TileOperands {
   /** One address for all rows, or one for each. */
   readonly rowAddress: Local | readonly Local[]
@@ -25,7 +25,7 @@ export interface TileOperands {
   readonly onlyColumn?: number
 }
 
-/** Steps that are taken from one pair of addresses, and bytes from each to the next. */
+/** Steps taken from one pair of addresses, and bytes from each step to the next. */
 export interface StepPlace {
   readonly steps: number
   readonly rowBytes: number
@@ -41,11 +41,11 @@ export interface TileLoop {
   /** Bytes by which the addresses of rows and columns advance. */
   readonly rowAdvance: number
   readonly columnAdvance: number
-  /** Steps written out in the loop's body; a multiple of those of a place. 4 by default. */
+  /** Steps written out in the loop's body; a multiple of the steps of a place. 4 by default. */
   readonly unroll?: number
   /**
-   * Steps at each place, and bytes from one to the next, before the addresses advance; one by default. Steps far apart fetch what
-   * comes from memory from several places at once.
+   * Steps at each place before the addresses advance, and bytes from one step to the next; one step by default. Steps
+   * that are far apart load data from several places in memory at once.
    */
   readonly place?: StepPlace | undefined
 }
@@ -55,7 +55,7 @@ export interface TileSize {
   readonly rows: number
   /** Vectors, or numbers where arithmetic is scalar. */
   readonly columns: number
-  /** Vectors of terms that a step takes where rows are vectors, each into accumulators of its own; 1 by default. */
+  /** Vectors of terms per step where rows are vectors, each with its own accumulators; 1 by default. */
   readonly depth?: number
 }
 
@@ -63,7 +63,7 @@ export interface TileSize {
 export class RegisterTile {
   readonly rows: number
   readonly columns: number
-  /** `accumulators[row][column]`; with several vectors of terms a step, those of a column follow each other. */
+  /** `accumulators[row][column]`; with several vectors of terms per step, those of a column are adjacent. */
   readonly accumulators: readonly (readonly Local[])[]
   readonly #column: readonly Local[]
   readonly #row: readonly Local[]
@@ -90,7 +90,9 @@ export class RegisterTile {
     }
   }
 
-  /** Operands whose rows are numbers `rowBytes` apart, repeated over the lanes, and whose columns are neighboring vectors. */
+  /**
+   * Operands with rows of numbers `rowBytes` apart, repeated over the lanes, and with neighboring vectors as columns.
+   */
   splats(at: { readonly rowAddress: Local; readonly rowBytes: number; readonly columnAddress: Local }): TileOperands {
     return {
       rowAddress: at.rowAddress,
@@ -111,7 +113,7 @@ export class RegisterTile {
     })
   }
 
-  /** Stores all accumulators as they are, as rows of vectors `rowBytes` apart, the first `shift` bytes on. */
+  /** Stores all accumulators unfinished, as rows of vectors `rowBytes` apart, the first at `address + shift`. */
   storeRaw(address: Local, rowBytes: number, shift = 0): void {
     this.#each((accumulator, row, column) => {
       this.#f
@@ -155,7 +157,7 @@ export class RegisterTile {
     const f = this.#f
     const rowAddresses = typeof operands.rowAddress === 'number' ? [operands.rowAddress] : operands.rowAddress
     const places = unroll / place.steps
-    // Offsets of instructions are not negative: a falling address starts below, and its offsets fall towards it.
+    // Instructions cannot have negative offsets: a decreasing address starts below, and its offsets count down to it.
     const below = (advance: number): number => Math.min(0, (places - 1) * advance)
     const shift = (k: number, advance: number, bytes: number): number =>
       Math.floor(k / place.steps) * advance + (k % place.steps) * bytes - below(advance)
@@ -178,8 +180,8 @@ export class RegisterTile {
   }
 
   /**
-   * Runs one step for each pair of shifts, without a loop. `never` is a local that the compiler knows nothing about and
-   * that counting down does not bring to 0 (0 itself will do): the exits it guards keep the steps apart.
+   * Runs one step for each pair of shifts, without a loop. `never` is a local whose value the compiler does not know
+   * and which counting down does not bring to 0 (0 itself will do). The exits that it guards keep the steps apart.
    */
   unrolled(operands: TileOperands, shifts: readonly (readonly [row: number, column: number])[], never: Local): void {
     const f = this.#f
@@ -192,10 +194,10 @@ export class RegisterTile {
   }
 
   /**
-   * Stores all accumulators, finished: first all are finished, in place, then all are stored. What is loaded between two stores
-   * would keep V8 from joining them.
+   * Finishes all accumulators in place, then stores them all. A load between two stores would keep V8 from joining
+   * them.
    * @param push   pushes the finished value of an accumulator
-   * @param offset bytes from `address` to where it belongs
+   * @param offset bytes from `address` to its destination
    */
   store(
     push: (row: number, column: number) => void,
@@ -232,7 +234,7 @@ export class RegisterTile {
     f.extractLane(0).get(accumulator).extractLane(1).op('f32.add')
   }
 
-  /** Notes that the function computes this tile, whose columns are `lanes` results each. */
+  /** Records that the function computes this tile, whose columns are `lanes` results each. */
   #note(lanes: number): void {
     const f = this.#f
     const { rows } = this
@@ -242,7 +244,7 @@ export class RegisterTile {
   }
 }
 
-/** Results that a register tile holds: as many rows of as many columns. */
+/** Size of a register tile in results: rows and columns. */
 export interface TileShape {
   readonly rows: number
   readonly columns: number
@@ -250,24 +252,25 @@ export interface TileShape {
 
 const largestTiles = new WeakMap<FunctionBuilder, TileShape>()
 
-/** The largest register tile that a function computes, if it computes any: what a report on its kernel says. */
+/** The largest register tile that a function computes, if any, for reports on its kernel. */
 export function largestTile(f: FunctionBuilder): TileShape | undefined {
   return largestTiles.get(f)
 }
 
-/** The register tile that suits a machine, of kernels whose lanes are channels: positions times output channels. */
+/** The register tile that suits a machine, for kernels whose lanes are channels: positions times output channels. */
 export interface MachineTile extends TileShape {
   /** Whether the compiler joins pairs of its vectors into wider ones. */
   readonly joined: boolean
 }
 
 /**
- * Rows of a register tile that is `columns` vectors wide: what fits the registers, without leaving a nearly empty last tile.
+ * Rows of a register tile that is `columns` vectors wide: as many as fit the registers without leaving a nearly empty
+ * last tile.
  * @param wide whether pairs of vectors are joined, each pair in one register
  */
 export function rowsThatFit(columns: number, available: number, wide = false): number {
   const joined = columns / 2
-  // Where vectors are joined, loads stay where they were written: a step needs one row at a time.
+  // When vectors are joined, loads stay where they were written: a step needs one row at a time.
   const fitting = wide && columns % 2 === 0 ? (14 - joined) / joined : (15 - columns) / (columns + 1)
   const most = Math.max(1, Math.floor(fitting))
   if (available <= most) return available
