@@ -67,6 +67,19 @@ describe('tiles', () => {
     expect(all).toEqual([142, 376])
   })
 
+  test('fill columns of the same length', () => {
+    const maps = Array.from(
+      { length: 16 },
+      (_, unit): Tile => ({ unit, values: new Float32Array(1024), width: 32, height: 32 }),
+    )
+    const { places, size } = arrangement(maps, { isDeep: false, isSmall: false })
+    expect(places.slice(3, 5)).toEqual([
+      { left: 0, top: 216 },
+      { left: 68, top: 0 },
+    ])
+    expect(size).toEqual([268, 280])
+  })
+
   test('lie in rows where a width is given, and without what passes on where there is no room', () => {
     const { places, size } = arrangement(tiles, { isDeep: false, isSmall: true, width: 335 })
     // Seven of 40 pixels with 10 between them are 340.

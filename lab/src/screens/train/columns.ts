@@ -139,8 +139,10 @@ export interface Room {
 
 /** Pixels that tiles may take, one below the other. */
 const height = 376
-/** Between tiles beside each other, above each other, and between a map and what passes on of it. */
-const [across, down, pair] = [10, 8, 6]
+/** Between tiles one above the other, and between a map and what passes on of it. */
+const [down, pair] = [8, 6]
+/** Between tiles side by side, and where there are many of them. */
+const [usualGap, narrowGap, many] = [10, 4, 4]
 /** Tiles beside each other up to which there is room for what passes on of each. */
 const mostPairs = 2
 
@@ -151,8 +153,11 @@ export function arrangement(tiles: readonly Tile[], room: Room): Arrangement {
   const side = room.isDeep ? 36 : size > 28 ? 80 : 56
   const cell = Math.max(1, Math.min(11, Math.floor(side / size), rows <= 16 && rows > 6 ? 4 : 11))
   const high = rows * cell
-  const perColumn = Math.max(1, Math.floor((height + down) / (high + down)))
-  const columns = Math.ceil(tiles.length / perColumn)
+  const fitting = Math.max(1, Math.floor((height + down) / (high + down)))
+  const columns = Math.ceil(tiles.length / fitting)
+  // Columns of the same length: sixteen maps are four by four, and not three fives and one.
+  const perColumn = Math.ceil(tiles.length / columns)
+  const across = room.width === undefined && columns >= many ? narrowGap : usualGap
   const hasPassed = passed !== undefined && !room.isDeep && !room.isSmall && columns <= mostPairs
   const wide = width * cell + (hasPassed ? pair + passed.width * cell : 0)
   const perRow = room.width === undefined ? columns : Math.max(1, Math.floor((room.width + across) / (wide + across)))
