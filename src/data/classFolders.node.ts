@@ -1,6 +1,6 @@
 /**
- * The classes of an image folder: its sub-folders, by name. A name is the same however its letters are composed (`é` is one
- * character or two, as the system has it that wrote it); upper and lower case are different names.
+ * The classes of an image folder: its sub-folders, by name. Names are compared with composed letters (`é` is one
+ * character or two, depending on the system that wrote it); names that differ only in case are different names.
  */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ export interface FolderEntry {
   readonly entry: string
 }
 
-/** Names in the order of their characters, which does not depend on how letters are composed; hidden ones are left out. */
+/** Names sorted by their characters, independently of how letters are composed; hidden names are left out. */
 export function sortedEntries(entries: readonly string[]): FolderEntry[] {
   return entries
     .filter(entry => !entry.startsWith('.'))
@@ -25,8 +25,8 @@ export function sortedEntries(entries: readonly string[]): FolderEntry[] {
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /**
- * The sub-folders of a folder, one a class, in alphabetical order.
- * @throws DatasetError when the folder is missing or has no sub-folders, or two of them have one name.
+ * The sub-folders of a folder, one per class, in alphabetical order.
+ * @throws DatasetError when the folder is missing or has no sub-folders, or two of them have the same name.
  */
 export function classFolders(directory: string): FolderEntry[] {
   const isFolder = ({ entry }: FolderEntry) =>
@@ -59,7 +59,7 @@ export function foldersOf(directory: string, classes: readonly string[]): (strin
   return classes.map(name => folders.find(folder => folder.name === name)?.entry)
 }
 
-/** Another name that differs from this one in upper and lower case only, if there is any. */
+/** Another name that differs from this one only in case, if there is any. */
 export const caseTwin = (name: string, names: readonly string[]): string | undefined =>
   names.find(other => other !== name && other.toLowerCase() === name.toLowerCase())
 
@@ -74,7 +74,7 @@ export function entriesOf(directory: string): string[] {
   }
 }
 
-/** The error of a folder that cannot be read. */
+/** The error for a folder that cannot be read. */
 export function unreadableFolder(folder: string, error: unknown): DatasetError {
   const { code, message } = error as NodeJS.ErrnoException
   const what = { ENOENT: 'no such folder', ENOTDIR: 'is a file, expected a folder of classes' }[code ?? '']

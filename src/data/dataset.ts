@@ -25,11 +25,14 @@ export interface ImageDataset extends ImageCollection {
 /** Images that are read when they are needed, one at a time. */
 export interface StoredImages extends ImageCollection {
   /**
-   * Treatment of an image that cannot be read: `'refuse'` ends the epoch with an error that names it; with `'skip'` its
-   * place is taken by the next of the epoch's order.
+   * What happens to an image that cannot be read: `'refuse'` ends the epoch with an error that names it; `'skip'`
+   * replaces it by the next image in the epoch's order.
    */
   readonly unreadable: 'refuse' | 'skip'
-  /** An image at the size it is stored in, which augmentation or a cut to the middle brings to `shape`. @throws ImageError naming the file. */
+  /**
+   * An image at the size it is stored in, which augmentation or a cut to the middle brings to `shape`.
+   * @throws ImageError naming the file.
+   */
   read(index: number): Promise<Raster>
   /** Called for every image that was skipped. */
   readonly onSkip?: (reason: Error) => void
@@ -51,7 +54,7 @@ export interface DatasetSplits {
 /** True when the images are in memory. */
 export const isInMemory = (data: ImageCollection): data is ImageDataset => 'images' in data
 
-/** True when images are read as they are needed. */
+/** True when images are read only when needed. */
 export const isStored = (data: ImageCollection): data is StoredImages => 'read' in data
 
 /** @throws DatasetError for a label outside the classes. @param name of the images in messages */

@@ -1,18 +1,18 @@
 /**
- * Makes an input for a digit model out of any gray picture of one digit, the way MNIST itself was made: "the original
+ * Turns any gray picture of one digit into an input of a digit model, the way MNIST itself was made: "the original
  * images were size normalized to fit in a 20 × 20 pixel box while preserving their aspect ratio … centered in a 28 × 28
  * image by computing the center of mass of the pixels, and translating the image so as to position this point at the
  * center" (LeCun et al. 1998).
  *
- * Measured on MNIST: the longer side of the ink is 20 pixels in 99.97 % of the test images and the brightest pixel 254.9
- * on average; the center of mass of every training image lies within half a pixel of pixel (14, 14).
+ * Measured on MNIST: the longer side of the ink is 20 pixels in 99.97 % of the test images and the brightest pixel
+ * 254.9 on average; the center of mass of every training image lies within half a pixel of pixel (14, 14).
  */
 import { pixelProblem } from '../augment/raster.ts'
 import { ImageError } from './errors.ts'
 
 /** A gray picture in memory. */
 export interface GrayImage {
-  /** Name of the picture in error messages: its file. */
+  /** Name of the picture in error messages, usually its file. */
   readonly name: string
   readonly width: number
   readonly height: number
@@ -22,7 +22,10 @@ export interface GrayImage {
 
 /** Options of {@link prepareGrayDigit}. */
 export interface DigitOptions {
-  /** `true`: dark strokes on light paper; `false`: light strokes on dark; `'auto'` (default): decided by the picture's border. */
+  /**
+   * `true`: dark strokes on light paper; `false`: light strokes on dark; `'auto'` (default): decided by the picture's
+   * border.
+   */
   readonly invert?: 'auto' | boolean
 }
 
@@ -33,7 +36,7 @@ export const digitSide = 28
 export interface ObjectStyle {
   /** Longer side of the object inside the input, in pixels. */
   readonly boxSide: number
-  /** The point that is placed in the middle: the object's center of mass, or that of its box. */
+  /** The point that is placed in the middle: the object's center of mass, or the center of its box. */
   readonly center: 'mass' | 'box'
   /** True when the darkest ink becomes 255; otherwise levels stay as they are. */
   readonly stretches: boolean
@@ -42,21 +45,24 @@ export interface ObjectStyle {
 }
 
 const digitStyle: ObjectStyle = { boxSide: 20, center: 'mass', stretches: true, boxThreshold: 0.25 }
-/** A picture whose strokes differ from the paper by less than this (of 255) is blank: noise of sensors and JPEG stays below. */
+/**
+ * A picture whose strokes differ from the paper by less than this (of 255) is blank: sensor and JPEG noise stay below.
+ */
 const minContrast = 25
-/** Ink below this share of the strongest is the texture of paper, and removed. */
+/** Ink below this share of the strongest is paper texture, and is removed. */
 const paperNoise = 0.1
 
 /**
  * The picture of one digit as a model's input `[28, 28, 1]`: light strokes on black.
  *
- * - *Polarity.* When the median of the border's pixels is lighter than the middle between the picture's darkest and lightest
- *   pixel, the picture shows dark strokes on light paper and is inverted; `invert` overrules this.
- * - *A picture of exactly 28 × 28 pixels* is used as it is, apart from polarity.
- * - *Any other size:* the paper (the border's median) becomes 0 and the strongest ink 255; the box around the ink is scaled
- *   so that its longer side is 20 pixels, and placed with its center of mass in the middle.
+ * - *Polarity.* When the median of the border's pixels is lighter than the middle between the picture's darkest and
+ *   lightest pixel, the picture shows dark strokes on light paper and is inverted; `invert` overrules this.
+ * - *A picture of exactly 28 × 28 pixels* is used unchanged, apart from polarity.
+ * - *Any other size:* the paper (the border's median) becomes 0 and the strongest ink 255; the box around the ink is
+ *   scaled so that its longer side is 20 pixels, and placed with its center of mass in the middle.
  *
- * @throws ImageError for a picture without strokes, when the picture is smaller than 4 × 4 pixels, or its pixels do not fit its size.
+ * @throws ImageError for a picture without strokes, when the picture is smaller than 4 × 4 pixels, or its pixels do not
+ * fit its size.
  */
 export function prepareGrayDigit(image: GrayImage, options: DigitOptions = {}): Uint8Array {
   return prepareGrayObject(image, options, digitStyle)
@@ -98,7 +104,7 @@ export function prepareGrayObject(image: GrayImage, options: DigitOptions, style
     Math.max(1, Math.round(box.width * scale)),
     Math.max(1, Math.round(box.height * scale)),
   )
-  // Thin pen strokes of a large picture would fade away, if the strongest did not become 255 again.
+  // Without scaling the strongest ink back to 255, thin pen strokes of a large picture would fade away.
   const strongest = style.stretches ? small.levels.reduce((a, b) => Math.max(a, b), 0) : (255 * 255) / contrast
   const middle = style.center === 'mass' ? centerOfMass(small) : { x: small.width / 2, y: small.height / 2 }
   return place({ ...small, levels: small.levels.map(level => level / strongest) }, middle)
@@ -173,7 +179,7 @@ function resize(
   return { width, height, levels }
 }
 
-/** For every output pixel the input pixels it is made of: area averages when shrinking, linear interpolation when growing. */
+/** The input pixels that make up each output pixel: area averages when shrinking, linear interpolation when growing. */
 function resampling(from: number, to: number): { first: number; weights: Float64Array }[] {
   const scale = from / to
   return Array.from({ length: to }, (_, index) => {

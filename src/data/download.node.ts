@@ -1,5 +1,5 @@
 /**
- * Downloads into the user's cache: resumed where they broke off, verified by hash, and in place only when complete.
+ * Downloads into the user's cache: resumed where they broke off, verified by hash, and moved into place when complete.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises'
 import { DatasetError } from './errors.ts'
 import { FileError, makeFolder, notWritten } from './fileError.node.ts'
 
-/** Told how far a download is; `total` is absent when the server does not say. */
+/** Receives the progress of a download; `total` is absent when the server does not send it. */
 export type DownloadProgress = (received: number, total: number | undefined) => void
 
 /** A file to download, and its checksum. */
@@ -23,7 +23,7 @@ export interface DownloadOptions {
   readonly onProgress?: DownloadProgress
 }
 
-/** Folder of downloads: `FOVEA_CACHE`, else `fovea` in the system's cache folder. */
+/** Folder for downloads: `FOVEA_CACHE`, or else `fovea` in the system's cache folder. */
 export function cacheFolder(): string {
   const { FOVEA_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env
   if (FOVEA_CACHE) return FOVEA_CACHE
@@ -31,9 +31,10 @@ export function cacheFolder(): string {
 }
 
 /**
- * Downloads a file unless it is there. What an earlier attempt received stays beside it as `.part` and is continued.
- * @throws DatasetError when the server cannot be reached, refuses, or sends something else than the hash says; FileError
- * when the cache cannot be written.
+ * Downloads a file unless it exists. The bytes of an interrupted attempt stay beside it as `.part`, and are resumed
+ * from.
+ * @throws DatasetError when the server cannot be reached, refuses, or sends a file with another hash; FileError when
+ * the cache cannot be written.
  */
 export async function download({ url, path, hash, onProgress }: DownloadOptions): Promise<void> {
   if (await sizeOf(path)) return
@@ -50,7 +51,7 @@ export async function download({ url, path, hash, onProgress }: DownloadOptions)
   await rename(part, path)
 }
 
-/** Writes to a path of the cache. @throws FileError that says what else could be done */
+/** Writes to a path in the cache. @throws FileError that also suggests `FOVEA_CACHE` */
 export async function inCache<T>(path: string, write: (path: string) => Promise<T>): Promise<T> {
   try {
     return await write(path)
@@ -79,7 +80,8 @@ async function receive(url: string, part: string, onProgress?: DownloadProgress)
   const start = continued ? have : 0
   const total = Number.isNaN(length) ? undefined : start + length
   let received = start
-  // A stream that breaks off forgets what nobody has taken yet: pieces are taken as they come, and not after others are written.
+  // A stream that breaks off discards unread pieces, so each is read as it arrives, not after the previous one is
+  // written.
   const pieces = response.body.getReader()
   let next = pieces.read()
   const file = await inCache(part, () => open(part, continued ? 'a' : 'w'))
@@ -92,7 +94,7 @@ async function receive(url: string, part: string, onProgress?: DownloadProgress)
       onProgress?.(received, total)
       const before = written
       written = before.then(() => inCache(part, () => file.writeFile(value)))
-      // Disks that are slower than the network hold it up, by one piece at a time.
+      // A disk slower than the network holds the download back, one piece at a time.
       await before
     }
   } catch (error) {

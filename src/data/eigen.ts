@@ -1,7 +1,8 @@
 /**
- * Eigenvalues and eigenvectors of a symmetric matrix: Householder reflections to a tridiagonal matrix, then QL steps with
- * implicit shifts (Bowdler, Martin, Reinsch, Wilkinson, "The QR and QL algorithms for symmetric matrices", 1968; the routines
- * tred2 and tql2 of EISPACK). About 6 n³ operations: 784 × 784 takes some seconds, 3,072 × 3,072 several minutes.
+ * Eigenvalues and eigenvectors of a symmetric matrix: Householder reflections to a tridiagonal matrix, then QL steps
+ * with implicit shifts (Bowdler, Martin, Reinsch, Wilkinson, "The QR and QL algorithms for symmetric matrices", 1968;
+ * the routines tred2 and tql2 of EISPACK). About 6 n³ operations: 784 × 784 takes some seconds, 3,072 × 3,072 several
+ * minutes.
  */
 
 /** Eigenvalues and eigenvectors of a symmetric matrix. */
@@ -14,10 +15,10 @@ export interface SymmetricEigen {
 
 /**
  * The eigenvalues and eigenvectors of a symmetric matrix.
- * @param matrix `[n, n]`, row-major; only one triangle is used. It is left as it is.
+ * @param matrix `[n, n]`, row-major; only one triangle is used. It is not changed.
  */
 export function symmetricEigen(matrix: Float64Array, n: number): SymmetricEigen {
-  // Row j of `z` is what the papers call column j of the vectors: all inner loops then run along rows.
+  // Row j of `z` is column j of the vectors in the papers, so that all inner loops run along rows.
   const z = matrix.slice()
   const d = new Float64Array(n)
   const e = new Float64Array(n)

@@ -1,11 +1,13 @@
 /** Errors of this folder. */
 
-/** Thrown for data that cannot be used: broken files, wrong counts, labels out of range. Says what and which rule. */
+/**
+ * Thrown for data that cannot be used: broken files, wrong counts, labels out of range. Names the data and the rule.
+ */
 export class DatasetError extends Error {
   override readonly name: string = 'DatasetError'
 }
 
-/** Thrown for a split that images cannot be divided into: too many are to be held back, or too many folds. */
+/** Thrown for an impossible split of images: too many held back, or too many folds. */
 export class SplitError extends DatasetError {
   override readonly name = 'SplitError'
 }

@@ -1,5 +1,6 @@
 /**
- * Fashion-MNIST: 60,000 + 10,000 gray pictures of clothes, 28 × 28, ten classes; made to replace MNIST where that is too easy.
+ * Fashion-MNIST: 60,000 + 10,000 gray pictures of clothes, 28 × 28, ten classes; made as a harder replacement for
+ * MNIST.
  *
  * Source: H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning
  * algorithms", 2017.
@@ -14,7 +15,7 @@ import { mnist } from './mnist.node.ts'
 
 /** Source of the files of {@link fashionMnist}. */
 export interface FashionMnistSource {
-  /** Folder with the four files as published, plain or `.gz`; no download then. */
+  /** Folder with the four files as published, plain or `.gz`; nothing is downloaded then. */
   readonly directory?: string
   /** Address to download the files from instead of the official ones; they must have the same contents. */
   readonly url?: string
@@ -46,7 +47,7 @@ export async function fashionMnist(source: FashionMnistSource = {}): Promise<Dat
   return mnist({ directory, name: 'fashion-mnist', classes: fashionMnistClasses })
 }
 
-/** The folder of the files in the cache; those that are not there are downloaded first. */
+/** The folder of the files in the cache; missing files are downloaded first. */
 async function fetched({ url, onProgress }: FashionMnistSource): Promise<string> {
   const folder = join(cacheFolder(), 'fashion-mnist')
   await inCache(folder, makeFolder)

@@ -1,4 +1,4 @@
-/** Reading whole files of data: one buffer of the file's size and nothing else, decompressed where the name says so. */
+/** Reading whole data files: into one buffer of the file's size, decompressed when the name ends in `.gz`. */
 import { open, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
@@ -10,7 +10,7 @@ const maxDecompressedBytes = 2 ** 31
 /**
  * The bytes of a file. A name that ends in `.gz` is decompressed.
  *
- * `readFile` of `node:fs/promises` would do, but collects chunks and joins them: twice the memory of the file for a moment.
+ * `readFile` of `node:fs/promises` collects chunks and joins them, and so briefly takes twice the memory of the file.
  *
  * @throws DatasetError for a broken compressed file; the file system's own errors for files that cannot be read.
  */

@@ -1,4 +1,4 @@
-/** Why a file could not be written, in words: the system's own messages have codes, and often no path. */
+/** Says in words why a file could not be written: the system's messages have codes, and often no path. */
 import { existsSync, writeSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
@@ -40,7 +40,7 @@ export function notWritten(path: string, error: unknown): FileError {
   return new FileError(`${path}: cannot be written: ${reasons[code ?? ''] ?? message}`, code, { cause: error })
 }
 
-/** Does what writes to a path. @throws FileError naming it */
+/** Runs code that writes to a path. @throws FileError naming it */
 export async function writing<T>(path: string, write: () => T | Promise<T>): Promise<T> {
   try {
     return await write()
@@ -58,12 +58,14 @@ export function writingSync<T>(path: string, write: () => T): T {
   }
 }
 
-/** Writes all bytes to an open file: a disk that is filling up takes a part of them, and says why at the next call. */
+/**
+ * Writes all bytes to an open file: a disk that fills up takes part of them, and reports the error at the next call.
+ */
 export function writeAllSync(file: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done)
 }
 
-/** Makes a folder, and those around it, unless it is there. @throws FileError naming it */
+/** Makes a folder and its parent folders, unless it exists. @throws FileError naming it */
 export async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true })
@@ -72,7 +74,9 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** On a read-only file system Node says of folders within folders that there are none: making the first of them says why. */
+/**
+ * On a read-only file system Node reports nested folders as missing: making the outermost one gives the real reason.
+ */
 async function ownReason(path: string, error: NodeJS.ErrnoException): Promise<Error> {
   if (error.code !== 'ENOENT') return error
   let first = resolve(path)

@@ -1,22 +1,22 @@
 /**
- * The picture files in a folder of classes. Every real folder is visited once: real folders first, then links to folders, so
- * that a link cannot list a picture twice, put it into a second class, or lead in circles.
+ * The picture files in a folder of classes. Every real folder is visited once: real folders first, then links to
+ * folders, so that a link cannot list a picture twice, put it into a second class, or lead in circles.
  */
 import type { Dirent, Stats } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { extname, join, relative, sep } from 'node:path'
 import { sortedEntries, unreadableFolder } from './classFolders.node.ts'
 
-/** Names that pictures end with. */
+/** Endings of the names of pictures. */
 export const pictureNames = /\.(jpe?g|jfif|png|webp|gif|tiff?|avif|svg|bmp|ppm|pgm|pbm|pnm)$/i
 
-/** What is in the folders of classes. */
+/** Contents of the folders of classes. */
 export interface FoundPictures {
-  /** Paths from the folder of classes, in label order, then by name. */
+  /** Paths relative to the folder of classes, in label order, then by name. */
   readonly files: readonly string[]
   readonly labels: readonly number[]
   readonly sizes: readonly number[]
-  /** Other files in the folder of each class and, last, beside those. */
+  /** Other files in the folder of each class and, last, beside the class folders. */
   readonly ignored: readonly Record<string, number>[]
   /** Pictures beside the folders of classes. */
   readonly outside: number
@@ -24,7 +24,10 @@ export interface FoundPictures {
   readonly repeatedLinks: readonly string[]
 }
 
-/** Looks for pictures in the folders of the classes, in label order. @throws DatasetError for a folder that cannot be read */
+/**
+ * Finds the pictures in the folders of the classes, in label order.
+ * @throws DatasetError for a folder that cannot be read
+ */
 export async function findPictures(
   directory: string,
   folders: readonly (string | undefined)[],
@@ -50,8 +53,8 @@ export async function findPictures(
 }
 
 /**
- * The pictures of one folder, at any depth, in the order of names. Hidden files and folders are left out.
- * @returns their paths from the folder
+ * The pictures of one folder, at any depth, ordered by name. Hidden files and folders are left out.
+ * @returns their paths relative to the folder
  * @throws DatasetError for a folder that cannot be read
  */
 export async function picturesIn(folder: string): Promise<string[]> {
@@ -67,7 +70,7 @@ interface Picture {
   readonly size: number
 }
 
-/** Pictures and folders in the order of their names; that of a link is filled when the link is followed. */
+/** Pictures and folders ordered by name; the entry of a link is filled when the link is followed. */
 type Listing = Node[]
 type Node = Picture | Listing
 
@@ -82,7 +85,7 @@ interface Entry {
 /** A link to a folder. */
 interface Link {
   readonly path: string
-  /** The real path of the folder that it lies in. */
+  /** The real path of the folder that contains it. */
   readonly holder: string
   readonly label: number
   readonly listing: Listing
@@ -105,7 +108,7 @@ class Search {
     this.ignored = Array.from({ length: classes + 1 }, () => ({}))
   }
 
-  /** All that is in the directory. */
+  /** Everything in the directory. */
   everything(): Promise<Listing> {
     return this.#visit(this.#directory, this.#real, 0, [])
   }
@@ -117,9 +120,9 @@ class Search {
     return this.#visit(path, join(this.#real, entry), label, [])
   }
 
-  /** Visits the folders that links lead to, and those that the links in them lead to. */
+  /** Visits the folders that links lead to, and follows the links in those folders. */
   async followLinks(): Promise<void> {
-    // The list grows while links are followed; it ends, because no real folder is visited twice.
+    // The list grows while links are followed; the loop ends because no real folder is visited twice.
     for (const { path, holder, label, listing } of this.#links) {
       const real = await realpath(path)
       if (this.#visited.has(real) || isIn(holder, real) || isIn(this.#real, real)) {
@@ -140,7 +143,7 @@ class Search {
   }
 
   async #visit(folder: string, real: string, label: number, listing: Listing): Promise<Listing> {
-    // A folder within one that a link leads to may have been visited through another link.
+    // A folder inside a linked folder may have been visited through another link.
     if (this.#visited.has(real)) return listing
     this.#visited.add(real)
     for (const { name, entry, isLink } of await entriesOf(folder)) {
@@ -169,14 +172,14 @@ class Search {
   }
 }
 
-/** Whether a folder is another one or lies in it; both are real paths. */
+/** True when a folder is another folder or inside it; both are real paths. */
 const isIn = (folder: string, other: string): boolean =>
   folder === other || folder.startsWith(other.endsWith(sep) ? other : other + sep)
 
 /** The status of a file; undefined for a link that leads nowhere. */
 const statOf = (path: string): Promise<Stats | undefined> => stat(path).catch(() => undefined)
 
-/** What is in a folder, in the order of names. @throws DatasetError when it cannot be read */
+/** The entries of a folder, ordered by name. @throws DatasetError when it cannot be read */
 async function entriesOf(folder: string): Promise<Entry[]> {
   let found: Dirent[]
   try {

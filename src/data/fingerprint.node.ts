@@ -1,22 +1,25 @@
 /**
- * A fingerprint of a set of images: enough to tell later if it is still the same, and if not, what has changed. Of a
- * folder these are the names and sizes of its files, in whatever folder it lies; of images in memory, their labels.
+ * A fingerprint of a set of images: enough to tell later whether it has changed, and how. For a folder it covers the
+ * names and sizes of its files, wherever the folder is; for images in memory, their labels.
  */
 import { createHash } from 'node:crypto'
 import { sep } from 'node:path'
 import type { ImageCollection } from './dataset.ts'
 import { isImageFiles } from './folder.node.ts'
 
-/** A set of images in a few words. */
+/** A set of images in brief. */
 export interface Fingerprint {
   readonly images: number
   /** Images of each class, by name. */
   readonly classes: Readonly<Record<string, number>>
-  /** Of the names and sizes of all files, or of all labels. */
+  /** Hash of the names and sizes of all files, or of all labels. */
   readonly sha256: string
 }
 
-/** The files of a folder: bytes by name. Names have composed letters and are separated by `/`, so they are the same on every system. */
+/**
+ * The files of a folder: bytes by name. Names have composed letters and `/` as separator, so that they agree on all
+ * systems.
+ */
 export type FileSizes = ReadonlyMap<string, number>
 
 /** The files of an image folder; undefined for images in memory. */
@@ -41,12 +44,12 @@ export function fingerprintOf(data: ImageCollection): Fingerprint {
   }
 }
 
-/** Names that are written out of each kind of change. */
+/** Most names that are listed for each kind of change. */
 const mostNames = 3
 
 /**
  * The changes between two fingerprints, in words; undefined when they are equal.
- * @param files the files of both, where they are known
+ * @param files the files of both, when they are known
  * @example '33 images then, 34 now; ant 17 then, 18 now; added: ant/017.jpg'
  */
 export function changesOf(

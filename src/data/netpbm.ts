@@ -1,12 +1,12 @@
 /**
- * Portable pixmaps (PBM, PGM, PPM: `P1` to `P6`), plain and raw, of up to 16 bits a value. A value v of at most m becomes
- * 255 · v / m, rounded, as Pillow computes color; gray of more than 8 bits, which Pillow cuts off at 255, likewise.
+ * Portable pixmaps (PBM, PGM, PPM: `P1` to `P6`), plain and raw, of up to 16 bits a value. A value v of at most m
+ * becomes 255 · v / m, rounded, as Pillow computes color; so does gray of more than 8 bits, which Pillow clips at 255.
  */
 import { blankRaster, type Raster, roundHalfEven } from '../augment/raster.ts'
 import { ImageError } from './errors.ts'
 import type { PictureFile } from './pictureFormat.ts'
 
-/** True when a file begins as a pixmap does: `P1` … `P6` and a space. */
+/** True when a file begins like a pixmap: `P1` … `P6` and a space. */
 export const isNetpbm = (bytes: Uint8Array): boolean =>
   bytes[0] === 0x50 && bytes[1]! >= 0x31 && bytes[1]! <= 0x36 && isSpace(bytes[2])
 
@@ -34,7 +34,7 @@ export function openNetpbm(name: string, bytes: Uint8Array): PictureFile {
 
 type Shape = readonly [height: number, width: number, channels: 1 | 3]
 
-/** Values written as decimal numbers; of bits, whose digits need no space between them, 1 is black. */
+/** Values written as decimal numbers; for bits, 1 is black and the digits need no space between them. */
 function plain(reader: Tokens, shape: Shape, isBits: boolean, most: number): Raster {
   const out = blankRaster(shape)
   for (let i = 0; i < out.pixels.length; i++) {
@@ -43,7 +43,7 @@ function plain(reader: Tokens, shape: Shape, isBits: boolean, most: number): Ras
   return out
 }
 
-/** Eight pixels a byte, the first in the highest bit, 1 is black; rows begin with a byte. */
+/** Eight pixels a byte, the first in the highest bit, 1 is black; each row begins at a whole byte. */
 function packed(name: string, bytes: Uint8Array, offset: number, shape: Shape): Raster {
   const [height, width] = shape
   const stride = Math.ceil(width / 8)
@@ -58,7 +58,7 @@ function packed(name: string, bytes: Uint8Array, offset: number, shape: Shape): 
   return out
 }
 
-/** Values of one byte, or of two with the higher first. */
+/** Values of one byte, or of two bytes with the higher first. */
 function raw(name: string, bytes: Uint8Array, offset: number, shape: Shape, most: number): Raster {
   const out = blankRaster(shape)
   const size = most < 256 ? 1 : 2
@@ -81,7 +81,7 @@ const isSpace = (byte: number | undefined): boolean => byte === 0x20 || (byte !=
 
 /** Numbers between spaces and comments, which go from # to the end of the line. */
 class Tokens {
-  /** Place of the next byte. */
+  /** Position of the next byte. */
   at: number
   readonly #name: string
   readonly #bytes: Uint8Array
@@ -92,7 +92,7 @@ class Tokens {
     this.at = at
   }
 
-  /** The next number; the space behind it is read as well. @throws ImageError when it is missing or above `most` */
+  /** The next number; the space after it is consumed too. @throws ImageError when it is missing or above `most` */
   number(most = 2 ** 31): number {
     this.#skip()
     let value = 0

@@ -1,6 +1,6 @@
 /** Files in a folder of pictures whose names are not those of pictures: counted by ending, and reported. */
 
-/** Number of files by ending: `{ '.txt': 3 }`; a name without one stands for itself. */
+/** Number of files by ending: `{ '.txt': 3 }`; a name without an ending is its own key. */
 export type EndingCounts = Readonly<Record<string, number>>
 
 /** Number of files. */
@@ -13,7 +13,7 @@ export function addCounts(a: EndingCounts, b: EndingCounts): EndingCounts {
   return sums
 }
 
-/** Endings that are told; the rest is `…`. */
+/** Most endings that are listed; the rest is `…`. */
 const mostEndings = 5
 
 /** `8 files that are not pictures (.txt, .csv)`, the most frequent ending first; an empty string for no files. */

@@ -1,4 +1,4 @@
-/** Picture files that are decoded here, in any JavaScript environment: those that `sharp` does not read. */
+/** Picture files that `sharp` does not read, decoded here in any JavaScript environment. */
 import { isBmp, openBmp } from './bmp.ts'
 import { isNetpbm, openNetpbm } from './netpbm.ts'
 import type { PictureFormat } from './pictureFormat.ts'
@@ -8,5 +8,5 @@ const formats: readonly PictureFormat[] = [
   { matches: isNetpbm, open: openNetpbm },
 ]
 
-/** The format of a file that begins with some bytes; undefined for formats that are not decoded here. */
+/** The format of a file by its first bytes; undefined for formats that are not decoded here. */
 export const formatOf = (bytes: Uint8Array): PictureFormat | undefined => formats.find(({ matches }) => matches(bytes))

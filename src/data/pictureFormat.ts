@@ -11,7 +11,7 @@ export interface PictureFile {
 
 /** A picture format. */
 export interface PictureFormat {
-  /** True when a file begins as the format does. */
+  /** True when a file begins like one of this format. */
   readonly matches: (bytes: Uint8Array) => boolean
   /** Reads a file's header. @throws ImageError when it is broken. */
   readonly open: (name: string, bytes: Uint8Array) => PictureFile

@@ -1,4 +1,4 @@
-/** How pictures become a batch: each augmented or cut to size and copied to its place, then all mixed with each other. */
+/** How pictures become a batch: each is augmented or cropped and copied to its place, then all are mixed. */
 import type { Augmentation } from '../augment/compose.ts'
 import { centerCropOf, refuseSmall } from '../augment/crop.ts'
 import { checkedRaster, type Raster } from '../augment/raster.ts'
@@ -26,7 +26,7 @@ export function placeRaster(
 }
 
 /**
- * A picture cut to its middle, when it is larger than the model takes: what happens without augmentation.
+ * The center crop of a picture that is larger than the model takes, used when there is no augmentation.
  * @throws AugmentError when it is smaller, or its pixels do not fit its shape.
  */
 export function fitted(image: Raster, [height, width]: readonly [number, number, number]): Raster {
@@ -36,9 +36,9 @@ export function fitted(image: Raster, [height, width]: readonly [number, number,
   return centerCropOf(given, height, width)
 }
 
-/** What a batch is made with. */
+/** Options for making a batch. */
 export interface AssemblyOptions {
-  /** Pictures larger than `shape` are cut to their middle without it. */
+  /** Without it, pictures larger than `shape` are center-cropped. */
   readonly augment: Augmentation | undefined
   readonly seed: number
   /** `[height, width, channels]` that the model takes. */
@@ -47,13 +47,16 @@ export interface AssemblyOptions {
   readonly classes: number
 }
 
-/** What makes the batches of a loader. */
+/** The batch maker of a loader. */
 export function assemblyOf(dataset: ImageCollection, options: LoaderOptions): BatchAssembly {
   const { augment, seed = 0 } = options
   return new BatchAssembly({ augment, seed, shape: batchShape(dataset, options), classes: dataset.classes.length })
 }
 
-/** Makes batches of pictures. Random numbers depend on (seed, epoch, sample or batch) only, whoever makes the batch, and when. */
+/**
+ * Makes batches of pictures. Random numbers depend only on (seed, epoch, sample or batch), not on the thread or the
+ * time.
+ */
 export class BatchAssembly {
   readonly #options: AssemblyOptions
 

@@ -1,6 +1,6 @@
 /**
- * Batches that are made ahead: while a step computes, the next batches are read and augmented, into memory that is
- * used again and again, so that an epoch of any length takes the memory of a few batches.
+ * Batches that are made ahead: while a step computes, the next batches are read and augmented into reused memory, so
+ * that an epoch of any length takes the memory of a few batches.
  */
 import {
   type BatchSource,
@@ -66,8 +66,9 @@ export class PrefetchLoader implements BatchSource {
   }
 
   /**
-   * Waits for a batch, copies it, and has the next ones made.
-   * @throws DatasetError when there is no such batch or a destination is too small; ImageError naming a file that cannot be read.
+   * Waits for a batch, copies it, and requests the next ones.
+   * @throws DatasetError when there is no such batch or a destination is too small; ImageError naming a file that
+   * cannot be read.
    */
   async fill(batch: number, images: Uint8Array, labels: Int32Array | Float32Array): Promise<number> {
     const size = this.sizeOf(batch)
@@ -100,7 +101,7 @@ export class PrefetchLoader implements BatchSource {
     await this.#producer.close()
   }
 
-  /** Batches after the given one that are not under way yet, into the next epoch when its order is another. */
+  /** Requests the batches after the given one, and those of the next epoch too when the order is shuffled. */
   #requestNext(epoch: number, batch: number): void {
     for (let k = 1; k <= this.#producer.depth; k++) {
       const at = batch + k
@@ -119,7 +120,7 @@ export class PrefetchLoader implements BatchSource {
     for (const [key, { slot, done }] of this.#pending) {
       if (wanted.has(key)) continue
       this.#pending.delete(key)
-      // Its memory is free when it is done, whatever came of it.
+      // Its memory is free when it is done, even if it failed.
       const release = () => void this.#free.push(slot)
       done.then(release, release)
     }
@@ -166,7 +167,7 @@ export class PrefetchLoader implements BatchSource {
     this.#assembly.mix(slot, { epoch, batch, size: indices.length })
   }
 
-  /** Puts the next readable image of the epoch's order in the place of one that is not. */
+  /** Replaces an unreadable image by the next readable one in the epoch's order. */
   async #replace(task: BatchTask, failure: ReadFailure): Promise<void> {
     const { epoch, batch, indices } = task
     const { dataset } = this
@@ -194,7 +195,7 @@ export class PrefetchLoader implements BatchSource {
   }
 }
 
-/** Makes batches on this thread: the decoders' own threads read ahead while a step computes. */
+/** Makes batches on this thread; the decoders' threads read ahead while a step computes. */
 export function inlineProducer(subset: Subset<StoredImages>, options: LoaderOptions): BatchProducer {
   const { dataset } = subset
   const assembly = assemblyOf(dataset, options)

@@ -14,19 +14,20 @@ import { ImageError } from './errors.ts'
 export interface PrepareOptions extends DigitOptions {
   /**
    * The subject: a `digit` (`prepareGrayDigit`), `clothing` (`prepareGrayClothing`), or anything: a `picture`, which is
-   * scaled so that it covers the input and cut to its center. By default inputs `[28, 28, 1]` are digits, all others pictures.
+   * scaled so that it covers the input and cut to its center. By default inputs `[28, 28, 1]` are digits, all others
+   * pictures.
    */
   readonly subject?: 'digit' | 'clothing' | 'picture'
   /**
-   * For a `picture`: the number of pixels to which its shorter side is scaled before the center is cut out, as image folders are read
-   * for evaluation; by default no more is cut than the aspect demands.
+   * For a `picture`: the number of pixels to which its shorter side is scaled before the center is cropped, as image
+   * folders are read for evaluation; by default only as much is cropped as the aspect ratio requires.
    */
   readonly shorterSide?: number
 }
 
 /**
- * The number of pixels to which the shorter side of a picture is scaled before its center is cut out: 8/7 of the larger side,
- * 256 for 224, as is usual for ImageNet.
+ * The number of pixels to which the shorter side of a picture is scaled before its center is cut out: 8/7 of the larger
+ * side, 256 for 224, as is usual for ImageNet.
  */
 export const usualShorterSide = ([height, width]: readonly [number, number, ...unknown[]]): number =>
   Math.round((Math.max(height, width) * 8) / 7)
@@ -35,9 +36,9 @@ export const usualShorterSide = ([height, width]: readonly [number, number, ...u
 export type InputShape = readonly [height: number, width: number, channels: number]
 
 /**
- * A picture of 1 (gray), 2 (gray, alpha), 3 (color) or 4 channels (color, alpha) as the input of a model. Transparent parts
- * count as white; of digits and clothing as black, when nothing shows on white. Sizes are changed by `resize`, to the last
- * bit as Pillow does it.
+ * A picture of 1 (gray), 2 (gray, alpha), 3 (color) or 4 channels (color, alpha) as the input of a model. Transparent
+ * parts count as white; in digits and clothing they count as black when nothing shows on white. `resize` changes sizes,
+ * bit for bit as Pillow does.
  *
  * @param name what to call the picture in error messages
  * @returns bytes `[height, width, channels]`

@@ -1,6 +1,6 @@
 /**
- * Makes a batch step by step: read, augmented and mixed in the background, by this thread or another.
- * The same function runs in all of them, and what it computes depends on (seed, epoch, sample) only.
+ * Makes a batch step by step: pictures are read, augmented and mixed in the background, by this thread or another.
+ * All threads run the same function, and its result depends only on (seed, epoch, sample).
  */
 import type { Raster } from '../augment/raster.ts'
 import { ImageError } from './errors.ts'
@@ -20,9 +20,9 @@ export interface BatchTask {
   readonly batch: number
   /** Indices of the images in the data set. */
   readonly indices: Int32Array
-  /** Place of each in the batch. */
+  /** Position of each image in the batch. */
   readonly positions: readonly number[]
-  /** Mix the batch when all its images are there; its labels are then. */
+  /** True when the batch is mixed once all its images are there; its labels are there by then. */
   readonly mix: boolean
   readonly slot: BatchSlot
 }
@@ -35,13 +35,13 @@ export interface ReadFailure {
 
 /** A producer of batches. */
 export interface BatchProducer {
-  /** Number of batches that are worth making at the same time. */
+  /** Number of batches worth making at the same time. */
   readonly depth: number
   /** Memory for a batch. */
   allocate(imageBytes: number, labels: number, soft: boolean): BatchSlot
   /** Makes a batch; resolves with the images that could not be read. */
   produce(task: BatchTask): Promise<readonly ReadFailure[]>
-  /** Keeps the process alive, or not, while something is under way. */
+  /** Sets whether work under way keeps the process alive. */
   hold(alive: boolean): void
   close(): Promise<void>
 }
@@ -49,7 +49,7 @@ export interface BatchProducer {
 /** Reads image `k` of a task. @throws ImageError when it cannot be read. */
 export type ReadPicture = (task: BatchTask, k: number) => Raster | Promise<Raster>
 
-/** Images that are decoded at the same time by one thread: decoders work in threads of their own. */
+/** Images that one thread decodes at the same time: decoders work in their own threads. */
 const readsAtOnce = 4
 
 /** Makes a batch. @throws what augmentation throws; images that cannot be read are returned. */

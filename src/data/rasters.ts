@@ -4,7 +4,7 @@ import { type ImageCollection, isInMemory, isStored } from './dataset.ts'
 import { DatasetError } from './errors.ts'
 
 /**
- * An image of a data set: of its `shape` when it is in memory, at the size it is stored in otherwise.
+ * An image of a data set: of the data set's `shape` when in memory, otherwise at its stored size.
  * @throws DatasetError for an index out of range; ImageError when it cannot be read.
  */
 export async function rasterOf(dataset: ImageCollection, index: number): Promise<Raster> {

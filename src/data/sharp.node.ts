@@ -1,6 +1,7 @@
 /**
- * The package `sharp`, which decodes and encodes pictures. It is large and made for Node, so it is not installed with Fovea: who builds
- * pages has no use for it. It is loaded when the first picture is, for it takes longer to load than everything else together.
+ * The package `sharp`, which decodes and encodes pictures. It is large and made for Node, so it is not installed with
+ * Fovea: those who build pages have no use for it. It is loaded with the first picture, because it takes longer to load
+ * than everything else together.
  */
 import { DatasetError } from './errors.ts'
 

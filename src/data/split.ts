@@ -1,5 +1,5 @@
 /**
- * Subsets: some images of a data set, by their indices. Choosing copies four bytes an image and no pixels. Every choice is
+ * Subsets: some images of a data set, by index. Choosing copies four bytes per image and no pixels. Every choice is
  * stratified: each part has its share of every class, however the data set is ordered.
  */
 import { shuffledIndices } from '../random/philox.ts'
@@ -7,16 +7,16 @@ import type { ImageCollection, ImageDataset, Subset } from './dataset.ts'
 import { DatasetError, SplitError } from './errors.ts'
 import { apportion, placesByClass } from './stratify.ts'
 
-/** Two subsets without a common image. */
+/** Two subsets that share no image. */
 export interface TrainValidation<D extends ImageCollection = ImageDataset> {
   readonly train: Subset<D>
   readonly validation: Subset<D>
 }
 
 /**
- * All images of a data set as a subset, or some of them. Some are chosen at random by `seed`, so that each class has its
- * share, as nearly as whole numbers allow, and at least one image as long as there are as many images as classes. They keep
- * the order of the data set; the same seed gives the same images on every machine.
+ * All images of a data set as a subset, or at most `limit` of them, chosen at random by `seed`: each class has its
+ * share, as nearly as whole numbers allow, and at least one image as long as there are as many images as classes. They
+ * keep the order of the data set; a seed gives the same images on every machine.
  *
  * @param data a data set, or a subset of one
  * @param limit at most this many images; all by default
@@ -38,9 +38,10 @@ export function subsetOf<D extends ImageCollection>(data: D | Subset<D>, limit?:
 }
 
 /**
- * Holds some images back from training, chosen at random by `seed`. Each class has its share in both parts, as nearly as
- * whole numbers allow: at least one image to train on, and one that is held back where it has two, as long as the parts are
- * large enough for that. Both parts keep the order of the data set, and the same seed gives the same split on every machine.
+ * Holds some images back from training, chosen at random by `seed`. Each class has its share in both parts, as nearly
+ * as whole numbers allow: at least one image to train on, and, when it has two, one that is held back, as long as the
+ * parts are large enough for that. Both parts keep the order of the data set, and a seed gives the same split on every
+ * machine.
  *
  * @param data a data set, or a subset of one
  * @param options.validation share of the images when below 1 (rounded to whole images), else their number; 0 for none
@@ -76,8 +77,8 @@ export function splitDataset<D extends ImageCollection>(
 }
 
 /**
- * Divides a subset in two: of each class the first few in the given order, and the rest.
- * @param countsOf how many of each class are chosen, by the numbers of their images
+ * Divides a subset in two: the first few images of each class in the given order, and the rest.
+ * @param countsOf how many images of each class are chosen, given the number it has
  */
 function divide<D extends ImageCollection>(
   whole: Subset<D>,

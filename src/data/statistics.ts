@@ -1,6 +1,6 @@
 /**
- * Statistics of images, which preprocessing subtracts, divides by and rotates with, to be computed from the training split
- * only. All are of pixels from 0 to 1, in double precision and in the order of the subset.
+ * Statistics of images for preprocessing, to be computed from the training split only. All are taken over pixels from 0
+ * to 1, in double precision and in the order of the subset.
  */
 import type { ColorComponents } from '../augment/pcaColor.ts'
 import { createLoader } from './createLoader.ts'
@@ -11,7 +11,7 @@ import { subsetOf } from './split.ts'
 
 /** Options of the statistics. */
 export interface StatisticsOptions {
-  /** So many images, chosen as {@link subsetOf} chooses them; all by default. */
+  /** At most this many images, chosen as in {@link subsetOf}; all by default. */
   readonly limit?: number
 }
 
@@ -34,13 +34,16 @@ export type WhiteningKind = 'pca' | 'pca-whitening' | 'zca'
 /** Options of {@link fitWhitening}. */
 export interface WhiteningOptions extends StatisticsOptions {
   /**
-   * `'pca'`: coordinates along the principal components, uncorrelated; `'pca-whitening'`: those divided by their standard
-   * deviations, so that the covariance is the identity; `'zca'`: turned back, so that they look like images again.
+   * `'pca'`: coordinates along the principal components, uncorrelated; `'pca-whitening'`: those divided by their
+   * standard deviations, so that the covariance is the identity; `'zca'`: rotated back, so that they look like images
+   * again.
    */
   readonly kind: WhiteningKind
   /** Keep only the components with the largest variances; all by default. */
   readonly components?: number
-  /** Added to the variances before dividing, so that noise in nearly empty directions is not blown up; 1e-5 by default. */
+  /**
+   * Added to the variances before dividing, so that noise in nearly empty directions is not blown up; 1e-5 by default.
+   */
   readonly eps?: number
 }
 
@@ -100,7 +103,7 @@ export async function meanImage(subset: Subset<ImageCollection>, options: Statis
 
 /**
  * The principal components of the RGB values of all pixels, for `pcaColor`.
- * @throws DatasetError when the images are not of three channels.
+ * @throws DatasetError when the images do not have three channels.
  */
 export async function colorComponents(
   subset: Subset<ImageCollection>,
@@ -220,7 +223,9 @@ function planesOf<T extends Uint8Array | Float64Array>(
   return Float64Array.from({ length: values.length }, (_, i) => values[(i % plane) * channels + Math.floor(i / plane)]!)
 }
 
-/** Calls back with the pixels of every image, or of the chosen ones, as a model gets them, in the order of the subset. */
+/**
+ * Calls back with the pixels of every image, or of the chosen ones, as a model gets them, in the order of the subset.
+ */
 async function visit(
   subset: Subset<ImageCollection>,
   { limit }: StatisticsOptions,

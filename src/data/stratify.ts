@@ -1,13 +1,13 @@
 /**
- * Stratified choices: some of a set's images, chosen at random, in which every class has its share. Subsets, validation
- * splits and folds are all built on this file.
+ * Stratified random choices of images, in which every class has its share. Subsets, validation splits and folds are all
+ * built on this file.
  */
 import type { ImageCollection, Subset } from './dataset.ts'
 
 /**
- * The images of a subset class by class, each class in the order of the given places.
- * @param order places in the subset, `[count]`
- * @returns places by label; labels come in the order in which they are first met
+ * The images of a subset class by class, each class in the order of the given positions.
+ * @param order positions in the subset, `[count]`
+ * @returns positions by label; labels come in the order of their first occurrence
  */
 export function placesByClass({ dataset, indices }: Subset<ImageCollection>, order: Int32Array): Map<number, number[]> {
   const places = new Map<number, number[]>()
@@ -21,9 +21,9 @@ export function placesByClass({ dataset, indices }: Subset<ImageCollection>, ord
 }
 
 /**
- * Whole numbers with a given sum that are in the proportion of `sizes` as nearly as whole numbers can be: each is its share
- * rounded down, and the largest remainders are rounded up (Hamilton's method); of equal remainders those that come first.
- * Shares that would be outside of their bounds are at them, and the others are larger or smaller for it.
+ * Whole numbers with a given sum, as nearly proportional to `sizes` as possible: each share is rounded down, and those
+ * with the largest remainders are rounded up (Hamilton's method); of equal remainders, the first. Shares are clamped to
+ * their bounds, and the other shares grow or shrink to keep the sum.
  *
  * @param sizes such as the images of each class
  * @param total from the sum of `least` to the sum of `most`
@@ -36,7 +36,7 @@ export function apportion(
   { least, most }: { readonly least: readonly number[]; readonly most: readonly number[] },
 ): number[] {
   const sharesAt = (scale: number) => sizes.map((size, k) => Math.min(most[k]!, Math.max(least[k]!, scale * size)))
-  // The scale at which the shares have the sum, by halving an interval down to neighboring numbers.
+  // The scale at which the shares have the given sum, by bisection down to neighboring numbers.
   let [low, high] = [0, 1]
   for (let middle = 0.5; low < middle && middle < high; middle = (low + high) / 2) {
     if (sum(sharesAt(middle)) < total) low = middle

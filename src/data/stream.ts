@@ -1,6 +1,6 @@
 /**
- * Batches from anything that can be iterated: a database, a message queue, a decoder of your own. Images are taken one by one
- * and never collected, so a stream of any length takes the memory of two batches and of the shuffling window.
+ * Batches from anything that can be iterated: a database, a message queue, your own decoder. Images are taken one by
+ * one and never collected, so a stream of any length takes the memory of two batches and of the shuffling window.
  */
 import type { Augmentation } from '../augment/compose.ts'
 import { type Bytes, type Raster, raster } from '../augment/raster.ts'
@@ -11,7 +11,7 @@ import { BatchAssembly } from './place.ts'
 
 /** One image of a stream. */
 export interface StreamSample {
-  /** A picture of any size, or the bytes of one of the stream's shape. */
+  /** A picture of any size, or the bytes of a picture of the stream's shape. */
   readonly image: Raster | Bytes
   /** Its class. */
   readonly label: number
@@ -19,14 +19,14 @@ export interface StreamSample {
 
 /** Source and size of the batches of {@link streamBatches}. */
 export interface StreamOptions {
-  /** For messages; `stream` by default. */
+  /** Name for messages; `stream` by default. */
   readonly name?: string
   /**
-   * Begins an epoch. It must give the same images in the same order each time it is asked for the same epoch, for a run to
-   * be reproducible and to resume in the middle of one.
+   * Begins an epoch. For a run to be reproducible, and to resume in the middle of an epoch, the same epoch must always
+   * give the same images in the same order.
    */
   readonly open: (epoch: number) => AsyncIterable<StreamSample> | Iterable<StreamSample>
-  /** Number of images of an epoch that are taken from the stream. */
+  /** Number of images that are taken from the stream in an epoch. */
   readonly samples: number
   /** `[height, width, channels]` that the model takes. */
   readonly shape: readonly [height: number, width: number, channels: number]
@@ -37,14 +37,14 @@ export interface StreamOptions {
   readonly batchSize: number
   /** Leave out a last batch that is not full; false by default. */
   readonly dropLast?: boolean
-  /** Decides what augmentation does, and the order within the window; 0 by default. */
+  /** Seed for augmentation and for the order within the window; 0 by default. */
   readonly seed?: number
   readonly augment?: Augmentation
   /** Size of the window from which images are drawn at random; 1, the stream's own order, by default. */
   readonly shuffleWindow?: number
 }
 
-/** An image that is ready for its batch, with its place in the stream. */
+/** An image that is ready for its batch, with its position in the stream. */
 interface Numbered {
   readonly sample: StreamSample
   readonly index: number
@@ -109,7 +109,9 @@ class StreamLoader implements BatchSource {
     return sizeOfBatch(batch, { batches, batchSize, samples, name: this.dataset.name })
   }
 
-  /** @throws DatasetError when batches are not taken in order, the stream ends early, or an image or label does not fit. */
+  /**
+   * @throws DatasetError when batches are not taken in order, the stream ends early, or an image or label does not fit.
+   */
   async fill(batch: number, images: Uint8Array, labels: Int32Array | Float32Array): Promise<number> {
     const { name, classes } = this.dataset
     const size = this.sizeOf(batch)
@@ -139,7 +141,7 @@ class StreamLoader implements BatchSource {
     return size
   }
 
-  /** Lets the stream go. */
+  /** Releases the stream. */
   async close(): Promise<void> {
     const [samples, ahead] = [this.#samples, this.#ahead]
     this.#samples = undefined
@@ -160,7 +162,7 @@ class StreamLoader implements BatchSource {
     return found
   }
 
-  /** The images of an epoch in their order, from the given one on. */
+  /** The images of an epoch in order, starting at the given one. */
   async *#read(epoch: number, from: number): AsyncGenerator<Numbered> {
     const { open, shuffleWindow = 1, seed = 0 } = this.#options
     const random = new RandomSequence(seed, 'stream', epoch)

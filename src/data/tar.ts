@@ -4,7 +4,7 @@ import { DatasetError } from './errors.ts'
 const blockBytes = 512
 
 /**
- * The regular files of an archive by path; directories, links and extended headers are passed over.
+ * The regular files of an archive by path; directories, links and extended headers are skipped.
  * @param archive the uncompressed archive
  * @param name    what to call it in messages
  * @throws DatasetError when a header is broken or an entry ends beyond the archive.

@@ -9,7 +9,7 @@ export interface WorkerSetup {
   /** `[height, width, channels]` of the pictures in a batch. */
   readonly shape: readonly [number, number, number]
   readonly classes: number
-  /** The way to decode files; absent for pictures that come as bytes. */
+  /** How to decode files; absent for pictures that come as bytes. */
   readonly decoding: { readonly channels: number; readonly shorterSide: number } | undefined
   /** Shape of pictures that come as bytes. */
   readonly rawShape: readonly [number, number, number]

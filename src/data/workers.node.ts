@@ -17,15 +17,15 @@ import type { WorkerReply, WorkerSetup, WorkerTask } from './workerMessages.ts'
 export interface WorkerLoaderOptions {
   /** Worker threads; one fewer than there are cores, from 1 to 8, by default. */
   readonly workers?: number
-  /** Batches that are made ahead for each worker, 2 by default: what they take of memory. */
+  /** Batches that are made ahead for each worker, 2 by default; more take more memory. */
   readonly ahead?: number
 }
 
 /**
  * A `loader` for the trainer that reads and augments in worker threads, ahead of the steps.
  *
- * @throws RangeError for less than one worker; when it is used: DatasetError for images that are neither in memory nor in an
- * image folder, AugmentError for a transform of your own, which cannot be sent to another thread.
+ * @throws RangeError for less than one worker; when it is used: DatasetError for images that are neither in memory nor
+ * in an image folder, AugmentError for a custom transform, which cannot be sent to another thread.
  *
  * @example
  * fit({ model, train: subsetOf(photos), augment: imagenetAugmentation(), loader: workerLoader({ workers: 4 }), … })
@@ -41,7 +41,7 @@ export function workerLoader(options: WorkerLoaderOptions = {}): LoaderFactory {
     new PrefetchLoader(subset, loaderOptions, new WorkerPool(subset, loaderOptions, workers, workers * ahead))
 }
 
-/** A worker and what it is at. */
+/** A worker and its current task. */
 interface Thread {
   readonly worker: Worker
   task: Job | undefined
@@ -61,7 +61,7 @@ class WorkerPool implements BatchProducer {
   readonly #size: number
   #threads: Thread[] = []
   #waiting: Job[] = []
-  /** Pictures as bytes, for each batch under way; used again. */
+  /** Pictures as bytes, for each batch under way; reused. */
   #raw: Uint8Array[] = []
   #nextId = 0
 
@@ -127,7 +127,7 @@ class WorkerPool implements BatchProducer {
       const worker = new Worker(workerFile, {
         workerData: this.#setup,
         name: 'fovea data',
-        // The process's own flags may say how its source is read; built code needs none of them.
+        // The flags of this process may say how its source is read; built code needs none of them.
         ...(isSource ? {} : { execArgv: [] }),
       })
       const thread: Thread = { worker, task: undefined }
@@ -164,7 +164,7 @@ class WorkerPool implements BatchProducer {
     else job?.resolve(failures.map(([position, reason]) => ({ position, reason: new ImageError(reason) })))
   }
 
-  /** A worker is gone: everything under way is given up, and the next batch starts new ones. */
+  /** A worker has exited: everything under way is abandoned, and the next batch starts new workers. */
   #lose(thread: Thread, error: Error): void {
     if (!this.#threads.includes(thread)) return
     const threads = this.#threads
@@ -193,5 +193,5 @@ class WorkerPool implements BatchProducer {
 
 const isSource = import.meta.url.endsWith('.ts')
 
-/** The worker's code, beside this file: built, or as its source where Node runs that. */
+/** The worker's code, beside this file: built, or the source when Node runs it directly. */
 const workerFile = new URL(`./augmentWorker.node.${isSource ? 'ts' : 'js'}`, import.meta.url)
