@@ -1,8 +1,8 @@
 /**
- * Batching: which values of a program belong to single samples of the batch, and may therefore be computed for some samples
- * at a time. The rules are the operations' own (`graph/batch.ts`). A backend may work through a run of batched steps one block
- * of samples at a time, so that all intermediate values of a block stay in its cache, and each thread takes its own
- * blocks without waiting for the others.
+ * Batching: which values of a program belong to single samples of the batch and can therefore be computed for some
+ * samples at a time. Every operation states its own rule (`graph/batch.ts`). A backend may work through a run of
+ * batched steps one block of samples at a time: all intermediate values of a block stay in cache, and each thread
+ * takes its own blocks without waiting for the others.
  */
 import { opOf } from '../graph/table.ts'
 import type { Tensor } from '../graph/tensor.ts'

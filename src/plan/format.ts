@@ -1,4 +1,4 @@
-/** The plan as text: one line a step, with places, bytes and multiply-adds. */
+/** The plan as text: one line per step, with places, bytes and multiply-adds. */
 
 import { formatExpression } from '../graph/expression.ts'
 import { formatShape } from '../graph/shape.ts'
@@ -13,7 +13,7 @@ function formatWork(count: number): string {
   return count < 1e6 ? `${(count / 1e3).toFixed(1)} k` : `${(count / 1e6).toFixed(2)} M`
 }
 
-/** Text of a plan. Values without a label are numbered in the order in which they are computed. */
+/** Text of a plan. Values without a label are numbered in the order of their computation. */
 export function formatPlan(plan: Plan): string {
   const steps = [...plan.preparation, ...plan.groups].flatMap(group => group.steps)
   const names = namesOf(steps)
@@ -40,10 +40,10 @@ export function formatPlan(plan: Plan): string {
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
-/** How a value is called in the text. */
+/** The name of a value in the text. */
 type Names = (tensor: Tensor) => string
 
-/** A view is called what it is a view of. Two values of one label (a value and its rows, say) get different names. */
+/** A view has the name of its storage. Two values with one label (a value and its rows, say) get different names. */
 function namesOf(steps: readonly Step[]): Names {
   const names = new Map<Tensor, string>()
   const taken = new Set<string>()

@@ -2,7 +2,7 @@
  * Fusion: from a program's graph to the list of steps that will run.
  *
  * - chains of element-wise operations become one `map` with the composed expression
- * - an element-wise operation on the result of a contraction, reduction or pool rides in its store (the epilogue)
+ * - an element-wise operation on the result of a contraction, reduction or pool becomes part of its store (the epilogue)
  * - max pooling and its switches are found in one scan
  * - reshapes are views, not steps
  */
@@ -14,10 +14,10 @@ import { type Program, programGraph } from './program.ts'
 import { type FusedStep, type StepOf, stepInputs, storageOf } from './step.ts'
 import type { KernelTraits } from './target.ts'
 
-/** Which of the operations can do other work besides their own. */
+/** Which operations can also do element-wise work. */
 type FusionRules = Pick<KernelTraits, 'epilogues' | 'prologues'>
 
-/** The fused steps of a program, in an order in which each runs after what it reads. */
+/** The fused steps of a program; each comes after the steps whose results it reads. */
 export function fuse(program: Program, rules: FusionRules): FusedStep[] {
   const { order } = programGraph(program)
   const kept = new Set<Tensor>([...Object.values(program.outputs), ...program.updates.values()].map(storageOf))
@@ -40,17 +40,17 @@ function stepFor(tensor: Tensor): FusedStep {
   return { op, attributes, inputs: inputs.map(withoutDetour), outputs: [tensor] } as unknown as FusedStep
 }
 
-/** Whether the store of a step can do element-wise work. (Reductions that keep folded axes store in another shape.) */
+/** Whether the store of a step can do element-wise work. (Reductions that keep folded axes store another shape.) */
 function storesElementwise(step: FusedStep, { epilogues }: FusionRules): boolean {
   return epilogues.has(step.op) && !(step.op === 'reduce' && step.attributes.keepDims)
 }
 
-/** Operations in an expression that costs less than storing and reading its value. */
+/** An expression with at most this many operations costs less than storing and reading its value. */
 const fewOperations = 2
 
 /**
- * Values worth computing anew wherever they are read: a few operations on one value of the same size and on others that are
- * small, read by element-wise operations and reductions only.
+ * Values worth recomputing wherever they are read: a few operations on one value of the same size and on small ones,
+ * read only by element-wise operations and reductions.
  */
 function cheapValues(order: readonly Tensor[], kept: ReadonlySet<Tensor>): Set<Tensor> {
   const cheap = new Set<Tensor>()
@@ -73,7 +73,7 @@ function cheapValues(order: readonly Tensor[], kept: ReadonlySet<Tensor>): Set<T
   return cheap
 }
 
-/** Drops the constants that have become part of everything that read them. */
+/** Drops the constants that have been folded into all of their readers. */
 function withoutUnread(steps: readonly FusedStep[], kept: ReadonlySet<Tensor>): FusedStep[] {
   const read = new Set(steps.flatMap(stepInputs).map(storageOf))
   return steps.filter(step => !isConstant(step) || read.has(step.outputs[0]) || kept.has(step.outputs[0]))
@@ -90,7 +90,7 @@ function withoutDetour(tensor: Tensor): Tensor {
   return sameShape(storage.shape, tensor.shape) ? storage : tensor
 }
 
-/** How many operations read each value, itself or a view of it; outputs and updates count as one more. */
+/** How many operations read each value or a view of it; outputs and updates count as one more. */
 function countUsers(order: readonly Tensor[], kept: ReadonlySet<Tensor>): Map<Tensor, number> {
   const users = new Map<Tensor, number>()
   const count = (tensor: Tensor): void => {
@@ -103,8 +103,8 @@ function countUsers(order: readonly Tensor[], kept: ReadonlySet<Tensor>): Map<Te
 }
 
 /**
- * Merges steps into the map step that reads them: maps that nothing else reads or that are cheap, constants, and at most one
- * operation whose store can do the work of the map.
+ * Merges steps into the map step that reads them: constants, maps that are cheap or have no other reader, and at most
+ * one operation whose store can do the work of the map.
  */
 function absorbProducers(
   map: StepOf<'map'>,
@@ -127,7 +127,7 @@ function absorbProducers(
     inputs: [result, ...(host.epilogue?.inputs ?? [])],
   }
   const slot = inputs.indexOf(result)
-  // The host's own result is `input(0)` of its epilogue and not an operand: keep it first.
+  // The host's result is `input(0)` of its epilogue, not an operand: keep it first.
   const rest = inline({ expression, inputs }, slot, stored, [result])
   return { ...host, epilogue: { expression: rest.expression, inputs: rest.inputs.slice(1) }, outputs: map.outputs }
 }
@@ -144,7 +144,7 @@ function absorbTerms(
   const { expression, inputs } = absorbMaps(whole, shape, fused, users, cheap)
   if (inputs === reduce.inputs) return reduce
   if (inputs.length > 0) return { ...reduce, prologue: { expression, shape }, inputs }
-  // A sum of nothing but a constant keeps its operand, which gives the loops their order; a product with 0 is one, too.
+  // A sum of a constant keeps its operand, which gives the loops their order; so does a sum of a product with 0.
   const [operand] = reduce.inputs
   const value = storageOf(operand)
   if (!fused.has(value))
@@ -155,7 +155,7 @@ function absorbTerms(
 /** Steps by what they compute, while fusion is under way. */
 type Fused = Map<Tensor, FusedStep>
 
-/** Replaces inputs of an expression by the maps that compute them, until none is left that may be merged. */
+/** Replaces inputs of an expression with the maps that compute them, until no more can be merged. */
 function absorbMaps(
   whole: Chain,
   shape: Shape,
@@ -180,21 +180,21 @@ function absorbMaps(
     const [value] = producer.outputs
     const left = (users.get(value) ?? 1) - 1
     if (!isConstant(producer)) users.set(value, left)
-    // With y = f(x) and z = g(x, y): z now reads x once. Where others read y as well, y stays, and x is read by y and by z.
+    // With y = f(x) and z = g(x, y): z now reads x once. If y has other readers, y stays, and both y and z read x.
     const reads = new Set(chain.inputs.map(storageOf))
     for (const read of new Set(producer.inputs.map(storageOf))) {
       const change = (left > 0 ? 1 : 0) - (reads.has(read) ? 1 : 0)
       users.set(read, (users.get(read) ?? 0) + change)
     }
     chain = inline(chain, at, { expression, inputs: producer.inputs })
-    // A constant may have readers left, also through views.
+    // A constant may have other readers, possibly through views.
     if (!isConstant(producer) && left === 0) fused.delete(value)
     at = 0
   }
   return chain
 }
 
-/** Whether an expression with these inputs is the only reader of a value, and reads it directly and not through a view. */
+/** Whether an expression with these inputs is the only reader of a value, and reads it directly, not through a view. */
 function isAlone(tensor: Tensor, inputs: readonly Tensor[], users: ReadonlyMap<Tensor, number>): boolean {
   return users.get(tensor) === 1 && inputs.every(other => other === tensor || storageOf(other) !== tensor)
 }
@@ -217,10 +217,10 @@ function inline(outer: Chain, at: number, producer: Chain, first: readonly Tenso
   return { expression, inputs }
 }
 
-/** Lets a max pool store its switches, when both are wanted of the same input. */
+/** Lets a max pool store its switches when a program needs both for the same input. */
 function pairSwitches(steps: readonly FusedStep[]): FusedStep[] {
   const scanKey = (step: FusedStep): string => `${step.inputs[0]?.id} ${JSON.stringify(step.attributes)}`
-  // An epilogue must not read a value that was computed from switches: the pool itself may be what makes them.
+  // An epilogue must not read a value computed from switches, because this pool may be the step that makes them.
   const pairs = (step: FusedStep): boolean =>
     step.op === 'maxPool2d' && !(step.epilogue?.inputs ?? []).some(needsSwitches())
   const pools = new Set(steps.filter(pairs).map(scanKey))
@@ -240,7 +240,7 @@ function pairSwitches(steps: readonly FusedStep[]): FusedStep[] {
     })
 }
 
-/** Tells whether a value depends on the switches of a pool. */
+/** Returns a test for values that depend on the switches of a pool. */
 function needsSwitches(): (tensor: Tensor) => boolean {
   const known = new Map<Tensor, boolean>()
   const visit = (tensor: Tensor): boolean => {

@@ -1,6 +1,6 @@
 /**
- * What layouts share: a walk over the fused steps of a program that converts element types, keeps outputs and updates apart
- * from what they are computed from, and counts work.
+ * What all layouts share: a walk over the fused steps of a program. It converts element types, copies outputs and
+ * updates that would share memory with their sources, and counts work.
  */
 import { input as element } from '../graph/expression.ts'
 import { apply } from '../graph/op.ts'
@@ -29,13 +29,13 @@ export abstract class LayoutPass<F extends Form = Form> {
 
   /** Sees all steps before any is added. */
   protected lookAhead(_steps: readonly FusedStep[]): void {
-    // Nothing to note, unless a pass says otherwise.
+    // Nothing to note by default.
   }
 
   /** Adds the steps that compute a fused step, with its operands in layouts its kernel understands. */
   protected abstract add(step: FusedStep): void
 
-  /** The value row-major. */
+  /** The value in row-major order. */
   protected abstract asRows(tensor: Tensor): Tensor
 
   /** Walks the program and returns its steps, outputs and updates. */
@@ -50,14 +50,14 @@ export abstract class LayoutPass<F extends Form = Form> {
     return { steps: this.#steps, inputs: this.graph.inputs, outputs, updates }
   }
 
-  /** Appends a step: by default it takes the work that its operation has on its inputs, and no scratch. */
+  /** Appends a step; by default its work is that of its operation on its inputs, and it needs no scratch. */
   protected push(step: FusedStep, plan: Partial<StepPlan<F>> = {}): Step<F> {
     const added: Step<F> = { ...step, multiplyAdds: plan.multiplyAdds ?? this.workOf(step), workspace: 0, ...plan }
     this.#steps.push(added)
     return added
   }
 
-  /** The operands of element-wise work row-major. */
+  /** The step with the operands of its element-wise work in row-major order. */
   protected withRowEpilogue<S extends FusedStep>(step: S): S {
     if (step.op === 'map') return { ...step, inputs: step.inputs.map(tensor => this.asRows(tensor)) }
     if (!step.epilogue) return step
@@ -65,7 +65,7 @@ export abstract class LayoutPass<F extends Form = Form> {
     return { ...step, epilogue: { ...step.epilogue, inputs } }
   }
 
-  /** What the operation of a step makes, without its epilogue. */
+  /** The result of a step's operation, before its epilogue. */
   protected bare({ op, inputs, attributes, outputs: [{ shape, dtype }] }: FusedStep): Tensor {
     return new Tensor({ op, inputs, attributes, shape, dtype })
   }
@@ -75,7 +75,7 @@ export abstract class LayoutPass<F extends Form = Form> {
     return opNamed(step.op).cost(this.bare(step), step.attributes).multiplyAdds
   }
 
-  /** The step with operands of other types converted where the operation computes with f32 only. */
+  /** The step with its operands converted to f32 if its operation reads f32 only. */
   #withFloats(step: FusedStep): FusedStep {
     if (!this.#kernels.floatsOnly.has(step.op) || step.inputs.every(tensor => tensor.dtype === 'f32')) return step
     return { ...step, inputs: step.inputs.map(tensor => (tensor.dtype === 'f32' ? tensor : this.#asFloats(tensor))) }
@@ -91,7 +91,7 @@ export abstract class LayoutPass<F extends Form = Form> {
     return floats
   }
 
-  /** A row-major value that lasts to the end of the run: the old value of a variable that changes is copied. */
+  /** A row-major value that lasts until the run ends: the old value of a variable is copied if the run changes it. */
   #asOutput(tensor: Tensor): Tensor {
     const rows = this.asRows(tensor)
     const { source } = storageOf(rows)

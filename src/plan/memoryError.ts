@@ -1,14 +1,14 @@
-/** What an engine says when a program does not fit its memory. */
+/** The error for a program that does not fit an engine's memory. */
 
-/** Memory that a program takes, and what there is. */
+/** The memory a program needs and the memory available. */
 export interface MemoryNeed {
-  /** Bytes that the engine would hold with the program: what it holds already, the program's variables, arena and scratch. */
+  /** Bytes the engine would hold: what it already holds, plus the program's variables, arena and scratch. */
   readonly bytes: number
-  /** The most that it can hold. */
+  /** The most bytes the engine can hold. */
   readonly limit: number
 }
 
-/** Thrown for a program that does not fit an engine's memory. What was compiled before still runs. */
+/** Thrown for a program that does not fit an engine's memory. Programs compiled earlier still run. */
 export class MemoryError extends Error {
   override readonly name = 'MemoryError'
   readonly need: MemoryNeed

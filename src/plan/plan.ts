@@ -1,10 +1,10 @@
 /**
  * The plan: a program as a flat list of steps in groups, with an address for every value.
  *
- * Groups run one after another, all threads meeting in between. A *blocked* group takes the batch block by block:
- * every step of the group runs on one block of samples before the next block is begun, values that no other group
- * needs live in a small scratch area of the thread, and threads take different blocks. The steps of a *whole* group
- * are independent of each other; each is split between the threads.
+ * Groups run one after another; all threads meet between two groups. A *blocked* group takes the batch block by block:
+ * every step of the group runs on one block of samples before the next block begins. Values that no other group needs
+ * live in a small scratch area of the thread, and threads take different blocks. The steps of a *whole* group are
+ * independent of each other; each is split between the threads.
  */
 
 import { byteSizeOf } from '../graph/shape.ts'
@@ -17,8 +17,8 @@ import { copyStep, type Form, type Group, type Step, stepInputs, storageOf } fro
 import type { Layout, LayoutChoice, Target } from './target.ts'
 
 /**
- * Where a value lives. Scratch exists once per thread and holds one block. What is `kept` is computed ahead of the runs
- * and has memory of its own.
+ * Where a value lives. Scratch exists once per thread and holds one block. A `kept` value is computed before the runs
+ * and has its own memory.
  */
 export type Space = 'variable' | 'constant' | 'kept' | 'arena' | 'scratch'
 
@@ -31,7 +31,7 @@ export interface Value {
   readonly space: Space
   /** Bytes from the start of the space; 0 for variables and constants, which have addresses of their own. */
   readonly offset: number
-  /** Bytes occupied in the space: of one block in scratch, else of the whole value. */
+  /** Bytes occupied in the space: one block in scratch, the whole value elsewhere. */
   readonly bytes: number
   /** The variable whose memory holds the value. */
   readonly variable?: Variable
@@ -39,25 +39,25 @@ export interface Value {
 
 /** A program ready to be lowered by a backend. */
 export interface Plan<F extends Form = Form> {
-  /** Groups that run before the first run, and again when variables have changed otherwise than by this program. */
+  /** Groups to execute before the first run, and again when anything but this program has changed variables. */
   readonly preparation: readonly Group<F>[]
   readonly groups: readonly Group<F>[]
   /** Samples per block, and number of blocks; 1 when the batch is not cut. */
   readonly block: number
   readonly blocks: number
-  /** The value in whose memory a tensor is found; `undefined` for tensors that are not computed. */
+  /** The value whose memory holds a tensor; `undefined` for tensors that are not computed. */
   value(tensor: Tensor): Value | undefined
   /** All values, each once. */
   readonly values: readonly Value[]
   /** Row-major value of each output. */
   readonly outputs: Readonly<Record<string, Tensor>>
   readonly inputs: readonly Tensor[]
-  /** New values of variables, for those not computed in place. */
+  /** New values of the variables that are not updated in place. */
   readonly updates: ReadonlyMap<Variable, Tensor>
   /** Whether a step of a blocked group reads only its own block of an operand. */
   slices(step: Step<F>, tensor: Tensor): boolean
   readonly arenaBytes: number
-  /** Scratch of one thread: values of blocked groups, and behind them the workspace of kernels. */
+  /** Scratch of one thread: values of blocked groups, followed by the workspace of kernels. */
   readonly scratchBytes: number
   readonly workspaceOffset: number
   /** Multiply-adds of one run. */
@@ -100,8 +100,8 @@ export function makePlan<F extends Form>(program: Program, target: Target<F>): P
 }
 
 /**
- * Steps that depend on nothing that changes from run to run: on constants, and on variables that the program leaves alone
- * (packed and transformed weights, folded batch normalization).
+ * Steps that depend on nothing that changes from run to run: only on constants and on variables that the program does
+ * not update (packed and transformed weights, folded batch normalization).
  */
 function invariantSteps<F extends Form>(choice: LayoutChoice<F>): Set<Step<F>> {
   const invariant = new Set<Step<F>>()
@@ -124,7 +124,7 @@ function invariantSteps<F extends Form>(choice: LayoutChoice<F>): Set<Step<F>> {
   return invariant
 }
 
-/** What decides where values lie. */
+/** What decides where values are placed. */
 interface Placing {
   readonly choice: LayoutChoice
   readonly groups: readonly Group[]
@@ -133,7 +133,7 @@ interface Placing {
   readonly alignment: number
 }
 
-/** Decides space and address of every value. */
+/** Chooses the space and the address of every value. */
 function placeValues({ choice, groups, inPlace, invariant, alignment }: Placing): {
   values: Value[]
   arenaBytes: number
@@ -190,12 +190,12 @@ function placeValues({ choice, groups, inPlace, invariant, alignment }: Placing)
   return { values, arenaBytes: align(arenaPlacement.bytes, alignment), scratchBytes: align(scratchBytes, alignment) }
 }
 
-/** When a value lives: by groups, and by steps of one blocked group when it never leaves that. */
+/** When a value lives: in groups, and in steps of one blocked group when no other group touches it. */
 interface Life {
   /** First and last group; inputs live from before the first, outputs until after the last. */
   from: number
   to: number
-  /** The only blocked group that touches the value, if there is just one and nothing else does. */
+  /** The blocked group that touches the value, if no other group does. */
   group: number | undefined
   /** First and last step within that group. */
   first: number
@@ -216,7 +216,7 @@ function lifetimes(choice: LayoutChoice, groups: readonly Group[], invariant: Re
     known.last = step
     if (known.group !== group) known.group = undefined
   }
-  // What is written to an input stays there, also for the next run of the plan.
+  // Data written to an input stays there for later runs of the plan.
   for (const tensor of choice.inputs) {
     touch(tensor, -1, 0)
     touch(tensor, groups.length, 0)
@@ -232,9 +232,9 @@ function lifetimes(choice: LayoutChoice, groups: readonly Group[], invariant: Re
 }
 
 /**
- * Decides how variables get their new values. An update is computed right into its variable when the step that makes
- * it is the last to read the old value, and reads that element by element (in its expression), never as the operand
- * of a contraction. The others are copied at the very end.
+ * Decides how variables get their new values. An update is computed in place when the step that makes it is the last to
+ * read the old value, and reads it element by element (in its expression), never as the operand of a contraction. All
+ * other updates are copied at the very end.
  */
 function storeUpdates<F extends Form>(
   choice: LayoutChoice<F>,

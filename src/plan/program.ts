@@ -12,7 +12,7 @@ export interface Program {
   readonly updates: ReadonlyMap<Variable, Tensor>
 }
 
-/** Everything a program reads and computes, inputs before users. */
+/** Everything a program reads and computes; each value comes before its users. */
 export interface ProgramGraph {
   readonly order: readonly Tensor[]
   readonly inputs: readonly Tensor[]
@@ -21,7 +21,8 @@ export interface ProgramGraph {
 
 /**
  * Walks a program.
- * @throws ShapeError when two inputs share a name, batched inputs differ in batch size, or an update does not fit its variable.
+ * @throws ShapeError when two inputs share a name, batched inputs differ in batch size, or an update does not fit its
+ * variable.
  */
 export function programGraph(program: Program): ProgramGraph {
   for (const [variable, next] of program.updates) {

@@ -1,11 +1,11 @@
-/** The simplest layout: every value row-major, every step in one piece. */
+/** The simplest layout: every value is row-major, every step runs in one piece. */
 import type { Tensor } from '../graph/tensor.ts'
 import { LayoutPass } from './layoutPass.ts'
 import type { Program } from './program.ts'
 import type { FusedStep } from './step.ts'
 import type { KernelTraits, LayoutChoice } from './target.ts'
 
-/** Lays out a program for kernels that know row-major operands alone. @throws ShapeError when it is inconsistent. */
+/** Lays out a program for kernels that read only row-major operands. @throws ShapeError when it is inconsistent. */
 export function rowsLayout(program: Program, kernels: KernelTraits): LayoutChoice<never> {
   return new RowsLayout(program, kernels).run()
 }

@@ -6,7 +6,7 @@ import type { Tensor } from '../graph/tensor.ts'
 import { type Form, type Group, type Step, stepInputs, storageOf } from './step.ts'
 
 /**
- * The given steps in groups, in the order in which they run. What other steps produce is there already.
+ * The given steps in groups, in the order in which they run. The results of all other steps are already available.
  * @param inBlocks steps that may run block by block
  */
 export function schedule<F extends Form>(steps: readonly Step<F>[], inBlocks: ReadonlySet<Step<F>>): Group<F>[] {
@@ -17,7 +17,7 @@ export function schedule<F extends Form>(steps: readonly Step<F>[], inBlocks: Re
   const position = new Map(steps.map((step, at) => [step, at]))
   const missing = new Map(steps.map(step => [step, dependencies.get(step)!.length]))
   const blockable = new Set(steps.filter(step => inBlocks.has(step)))
-  /** Steps for whole groups that wait for nothing, in the order of the program. */
+  /** Steps for whole groups whose inputs are all available, in the order of the program. */
   let ready = steps.filter(step => !blockable.has(step) && missing.get(step) === 0)
   const groups: Group<F>[] = []
   const run = (kind: Group['kind'], members: readonly Step<F>[]): void => {
@@ -36,7 +36,7 @@ export function schedule<F extends Form>(steps: readonly Step<F>[], inBlocks: Re
   }
 
   while (ready.length > 0 || blockable.size > 0) {
-    // Whole steps that blocked ones wait for come first, so that the blocked group can be as long as possible.
+    // Whole steps that blocked steps wait for come first, so that the blocked group can be as long as possible.
     const first = ready.filter(step => urgent.has(step))
     if (first.length > 0) {
       run('whole', first)
@@ -53,7 +53,7 @@ export function schedule<F extends Form>(steps: readonly Step<F>[], inBlocks: Re
   return groups
 }
 
-/** The steps that each step reads from, once each. */
+/** For each step, the steps it reads from, once each. */
 function dependenciesOf<F extends Form>(steps: readonly Step<F>[]): Map<Step<F>, Step<F>[]> {
   const producers = producersOf(steps)
   return new Map(

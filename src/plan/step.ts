@@ -1,4 +1,4 @@
-/** Steps: what a plan is a list of. An operation of the table, with element-wise work before and after it. */
+/** The steps of a plan. Each is an operation of the table, with element-wise work before and after it. */
 import { type Expression, input } from '../graph/expression.ts'
 import type { Shape } from '../graph/shape.ts'
 import type { AttributesOf, OpName } from '../graph/table.ts'
@@ -11,7 +11,10 @@ export interface Epilogue {
   readonly inputs: readonly Tensor[]
 }
 
-/** What a reduction folds instead of its only input: an expression of its inputs, of this shape, that is never stored. */
+/**
+ * What a reduction folds instead of a single input: an expression of its inputs, with this shape, that is never
+ * stored.
+ */
 export interface Prologue {
   readonly expression: Expression
   readonly shape: Shape
@@ -21,20 +24,20 @@ export interface Prologue {
 export interface StepOf<K extends OpName> {
   readonly op: K
   readonly attributes: AttributesOf<K>
-  /** What the operation itself reads; behind that what only its form reads, see {@link Form.operands}. */
+  /** What the operation reads, followed by what only its form reads; see {@link Form.operands}. */
   readonly inputs: readonly Tensor[]
   readonly prologue?: Prologue
   readonly epilogue?: Epilogue
-  /** What is written: the result, after the epilogue; behind it the switches of a max pool, or what its form stores besides. */
+  /** What is written: the result after the epilogue, then the switches of a max pool or what its form also stores. */
   readonly outputs: readonly [Tensor, ...Tensor[]]
 }
 
-/** A step as it comes from the graph, before anybody has asked how its operands lie. */
+/** A step as it comes from the graph, before layouts are chosen. */
 export type FusedStep = { readonly [K in OpName]: StepOf<K> }[OpName]
 
 /**
- * How a backend computes a step otherwise than by one kernel on whole operands. A backend has a union of its own, told apart
- * by `kind`; the plan carries it, and reads nothing but the following.
+ * How a backend computes a step when one kernel on whole operands does not do it. Each backend has its own union of
+ * forms, discriminated by `kind`. The plan passes a form along and reads only the following fields.
  */
 export interface Form {
   readonly kind: string
@@ -42,7 +45,7 @@ export interface Form {
   readonly name?: string
   /** How many of the inputs are the operation's own; all by default. */
   readonly operands?: number
-  /** What the plan's text says of the shapes of the results: `per block`. */
+  /** What the plan's text adds to the shapes of the results: `per block`. */
   readonly extent?: string
 }
 
@@ -52,14 +55,14 @@ export interface StepPlan<F extends Form = Form> {
   readonly multiplyAdds: number
   /** Bytes of scratch that each thread needs while it works on the step. */
   readonly workspace: number
-  /** Absent for the operation as it stands. */
+  /** Absent when one kernel computes the operation. */
   readonly form?: F
 }
 
 /** One step of a plan. */
 export type Step<F extends Form = Form> = FusedStep & StepPlan<F>
 
-/** Steps between two meetings of the threads. */
+/** Steps between two barriers of the threads. */
 export interface Group<F extends Form = Form> {
   readonly kind: 'blocked' | 'whole'
   readonly steps: readonly Step<F>[]
