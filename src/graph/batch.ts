@@ -1,19 +1,19 @@
 /**
- * How operations relate to a batch: whether a value belongs to single samples, so that it may be computed for some of them
- * at a time.
+ * How operations relate to a batch: whether a value belongs to single samples, so that it can be computed for some
+ * samples at a time.
  *
- * A value is *batched* when its axis 0 counts samples and row n depends on sample n alone. Most of a network is; sums over
- * the batch (weight gradients, the mean loss) are not. Every operation of the table states its rule; the rules that several
- * share are here.
+ * A value is *batched* when its axis 0 counts samples and row n depends only on sample n. Most values of a network are
+ * batched; sums over the batch (weight gradients, the mean loss) are not. Every operation of the table states its rule.
+ * This file has the rules that several operations share.
  */
 import type { Tensor } from './tensor.ts'
 
 /**
  * What an operation does to the batch:
  * - `parallel` its result is batched
- * - `sum`      it sums over the batch; partial sums over some samples each can be added up
+ * - `sum`      it sums over the batch; partial sums, each over some samples, can be added up
  * - `contract` it sums over the batch of two batched operands and is best done in one piece
- * - `whole`    it looks at batched values as plain tensors (or at none)
+ * - `whole`    it treats batched values as plain tensors (or reads none)
  */
 export type BatchRole = 'parallel' | 'sum' | 'contract' | 'whole'
 
@@ -44,5 +44,5 @@ export const eachOfBoth: BatchRule = ({ inputs: [a, b], isBatched }) => parallel
 /** Each sample of the first input by itself, with the whole of the second: a layer and its weights. */
 export const eachWithWhole: BatchRule = ({ inputs: [x, w], isBatched }) => parallelWhere(isBatched(x) && !isBatched(w))
 
-/** Of everything at once. */
+/** All samples at once. */
 export const ofEverything: BatchRule = () => 'whole'

@@ -3,7 +3,7 @@ import type { Cost } from './op.ts'
 import { opOf } from './table.ts'
 import { type Tensor, topologicalOrder } from './tensor.ts'
 
-/** Work of everything that some tensors depend on. */
+/** Work of computing some tensors and everything they depend on. */
 export interface GraphCost extends Cost {
   /** Number of operations; sources are not counted. */
   readonly operations: number
@@ -17,8 +17,8 @@ export function costOf(tensor: Tensor): Cost {
 }
 
 /**
- * Work of computing `roots` once, shared values counted once, every operation's inputs and result counted as moved
- * (what a backend without fusion would do).
+ * Work of computing `roots` once. Shared values count once; every operation's inputs and result count as moved (as in a
+ * backend without fusion).
  */
 export function totalCost(roots: readonly Tensor[]): GraphCost {
   const none = { multiplyAdds: 0, bytes: 0, operations: 0 }

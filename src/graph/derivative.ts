@@ -32,7 +32,7 @@ const unaryDerivatives: Record<UnaryFunction, (x: Expression, y: Expression) => 
   floor: () => zero,
 }
 
-/** Functions whose derivative needs only the value, not the argument. */
+/** Functions whose derivative needs only their value, not their argument. */
 const fromValue: ReadonlySet<UnaryFunction> = new Set(['neg', 'exp', 'sqrt', 'tanh', 'sigmoid', 'relu', 'floor'])
 
 /** True when the derivative of the outermost function of `e` can be written with the value of `e` alone. */
@@ -43,8 +43,8 @@ export function differentiableFromOutput(e: Expression): boolean {
 /**
  * upstream · ∂e/∂input(index).
  *
- * Multiplications by a comparison become selections, so that an infinite or NaN upstream does not leak through a
- * branch that was not taken (0 · ∞).
+ * Multiplications by a comparison become selections, so that an infinite or NaN upstream gradient does not leak through
+ * a branch that was not taken (0 · ∞).
  * @param upstream the gradient arriving at the value of `e`
  * @param output   the value of `e` when it is available as an input of the gradient expression
  */

@@ -1,19 +1,19 @@
 /**
  * The error function erf x = 2/√π ∫₀ˣ e^(−t²) dt in double precision, for the reference.
  *
- * Near 0 its Maclaurin series, which is 2/√π Σ (−1)ⁿ x²ⁿ⁺¹ / (n! (2n + 1)); farther out the continued fraction of its
+ * Near 0 it uses the Maclaurin series 2/√π Σ (−1)ⁿ x²ⁿ⁺¹ / (n! (2n + 1)); farther out, the continued fraction of the
  * complement (Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.5 and 7.1.14),
  *
  *   1 − erf x = e^(−x²) / √π · 1 / (x + ½ / (x + 1 / (x + ³⁄₂ / (x + 2 / (x + …))))).
  *
- * Both are cut where the rest is below rounding. Against 40 digits, on random points, the error is at most 6.2e-16 of the
- * value.
+ * Both are truncated where the remainder is below rounding. Compared with 40-digit values at random points, the
+ * relative error is at most 6.2e-16.
  */
 
-/** From here on the fraction's terms suffice; below, the series has no cancellation to speak of. */
+/** From here on the terms of the fraction suffice; below, cancellation in the series is negligible. */
 const seriesEnd = 1.5
 const fractionTerms = 100
-/** 1 − erf x is less than half the spacing of doubles below 1 from 5.93 on. */
+/** For x ≥ 5.93, 1 − erf x is less than half the spacing of doubles below 1. */
 const saturation = 6
 
 /** erf x, odd, between −1 and 1; NaN gives NaN. */

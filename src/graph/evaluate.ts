@@ -11,8 +11,8 @@ import { type Tensor, topologicalOrder } from './tensor.ts'
 export type InputValues = Readonly<Record<string, ReferenceTensor | ArrayLike<number> | number>>
 
 /**
- * Values of `tensors`, each computed once however often it is used; variables have their host value.
- * @throws ShapeError when an input has no value, or one of the wrong size.
+ * Values of `tensors`. Each is computed once, no matter how often it is used; variables have their host value.
+ * @throws ShapeError when an input has no value or a value of the wrong size.
  * @example const [{ values }] = evaluateReference([mul(x, y)], { x: 3, y: [2] })
  */
 export function evaluateReference(tensors: readonly Tensor[], inputs: InputValues = {}): ReferenceTensor[] {

@@ -1,8 +1,8 @@
 /**
- * The teaching view: a scalar graph as flat code, one line a value, forward and then backward, with numbers.
+ * The teaching view: a scalar graph as flat code with numbers, one line per value, first forward, then backward.
  *
- * Backward lines follow the forward ones in reverse; each gradient is named `grad_` + the value it belongs to. Gate patterns
- * can be read off: a sum distributes the gradient, a maximum routes it, a product swaps its operands.
+ * Backward lines follow the forward ones in reverse; each gradient is named `grad_` + the value it belongs to. Gate
+ * patterns can be read off: a sum distributes the gradient, a maximum routes it, a product swaps its operands.
  */
 import { evaluateReference, type InputValues } from './evaluate.ts'
 import { type Expression, formatExpression } from './expression.ts'
@@ -15,27 +15,27 @@ import { type Tensor, topologicalOrder } from './tensor.ts'
 /** Options of {@link explain}. */
 export interface ExplainOptions {
   /**
-   * Values of the graph's inputs by name; constants and variables bring their own. Without the values of all inputs
+   * Values of the graph's inputs by name; constants and variables have their own. If the value of an input is missing,
    * the code is printed without numbers.
    */
   readonly values?: InputValues
   /**
-   * Values whose gradients are printed, besides those on the way. By default all f32 inputs, variables and named constants;
-   * `[]` leaves the backward part out.
+   * Values whose gradients are printed, together with those of the values in between. By default all f32 inputs,
+   * variables and named constants; `[]` omits the backward part.
    */
   readonly gradients?: readonly Tensor[]
   /** Significant digits of numbers, 6 by default. */
   readonly digits?: number
 }
 
-/** Tensors of at most this many elements are printed in full, larger ones as shape, mean, minimum and maximum. */
+/** Tensors with at most this many elements are printed in full, larger ones as shape, mean, minimum and maximum. */
 const printedElements = 8
 
-/** Longer lines do not move the column of values to the right. */
+/** Lines longer than this do not move the column of values to the right. */
 const alignedWidth = 48
 
 /**
- * A scalar graph as flat code. Names are the tensors' labels; values without one are called s0, s1, … in order.
+ * A scalar graph as flat code. Names are the tensors' labels; unlabeled values are called s0, s1, … in order.
  * @throws ShapeError when `loss` is not an f32 scalar or a given value does not fit its input.
  * @example
  * const [x, y, z] = [-2, 5, -4].map((value, i) => constantTensor(value).named('xyz'[i]))
@@ -92,13 +92,13 @@ function sourceName({ source, label }: Tensor): string | undefined {
   return source?.kind === 'constant' && source.values.length === 1 ? String(source.values[0]) : undefined
 }
 
-/** Names of values: each its own. */
+/** The names of values, unique except for numbers. */
 class Names {
   readonly #names = new Map<Tensor, string>()
   readonly #used = new Set<string>()
   #next = 0
 
-  /** Names a tensor; a wish that is taken gets a number, no wish a name of the row s0, s1, …. */
+  /** Names a tensor. A wish that is taken gets a numeric suffix; without a wish the name is the next of s0, s1, …. */
   add(tensor: Tensor, wish?: string): void {
     const isNumber = wish !== undefined && wish.trim() !== '' && Number.isFinite(Number(wish))
     let name = wish ?? `s${this.#next++}`
@@ -119,7 +119,7 @@ class Writer {
   readonly #users: ReadonlyMap<Tensor, readonly Tensor[]>
   readonly #gradients: ReadonlyMap<Tensor, Tensor>
   #lines: Line[] = []
-  /** Names that go before others on the current line. */
+  /** Names that take precedence on the current line. */
   #nearest: ReadonlyMap<Tensor | undefined, string> = new Map()
 
   constructor(names: Names, users: ReadonlyMap<Tensor, readonly Tensor[]>, gradients: ReadonlyMap<Tensor, Tensor>) {
@@ -140,11 +140,11 @@ class Writer {
     this.#lines.push({ text: `${this.#names.of(tensor)} = ${this.#code(tensor)}`, value: tensor })
   }
 
-  /** `grad_name = code` for a tensor with a gradient, after lines for what the code needs. */
+  /** `grad_name = code` for a tensor with a gradient, after the lines that the code needs. */
   gradientLine(tensor: Tensor): void {
     const gradient = this.#gradients.get(tensor) as Tensor
     const name = `grad_${this.#names.of(tensor)}`
-    // A gradient that several values share goes by the name of the one that reads this value, if only one does.
+    // A gradient shared by several values has the name of the only one that reads this value, if there is just one.
     const readers = (this.#users.get(tensor) ?? []).filter(user => this.#gradients.has(user) && user !== gradient)
     const arriving = readers.map(user => this.#gradients.get(user))
     const single = readers.filter((_, k) => arriving.indexOf(arriving[k]) === arriving.lastIndexOf(arriving[k]))
@@ -204,7 +204,7 @@ function isCompound(tensor: Tensor): boolean {
   return infix(expression) || expression.kind === 'compare' || (expression.kind === 'unary' && expression.fn === 'neg')
 }
 
-/** `stride 2,2` and the like: attributes that differ from what is usual. */
+/** `stride 2,2` and the like: attributes that differ from the usual values. */
 function notableAttributes(attributes: unknown): string[] {
   const usual = new Map<string, string>([
     ['stride', '1,1'],
@@ -234,7 +234,7 @@ function usersOf(roots: Iterable<Tensor>): Map<Tensor, Tensor[]> {
   return users
 }
 
-/** Texts of the lines' values; empty when an input of the graph has no value. */
+/** The values of the lines as text; empty when an input of the graph has no value. */
 function valuesOf(
   lines: readonly Line[],
   forward: readonly Tensor[],
@@ -249,7 +249,7 @@ function valuesOf(
 }
 
 function formatValue({ shape, values: data }: ReferenceTensor, digits: number): string {
-  // Through a number, so that no zeros are written; + 0 turns −0 into 0.
+  // Converted to a number and back to drop trailing zeros; + 0 turns −0 into 0.
   const number = (value: number): string => String(Number(value.toPrecision(digits)) + 0)
   if (shape.length === 0) return number(data[0])
   if (data.length <= printedElements) return `${formatShape(shape)} ${Array.from(data, number).join(' ')}`

@@ -1,10 +1,10 @@
 /**
  * The scalar expression language: everything element-wise is written once, as data, in these few forms.
  *
- * Activations, optimizer updates, normalisation and the element parts of losses are expressions over the elements of
- * their inputs. The same tree is evaluated in JavaScript (reference), differentiated symbolically (gradient),
- * composed (fusion) and printed as WebAssembly. Trees may share nodes; consumers may use identity to compute a
- * shared node once. A comparison has the value 1 or 0.
+ * Activations, optimizer updates, normalization and the element-wise parts of losses are expressions over the elements
+ * of their inputs. The same tree is evaluated in JavaScript (reference), differentiated symbolically (gradient),
+ * composed (fusion) and printed as WebAssembly. Trees may share nodes; consumers may use identity to compute a shared
+ * node once. A comparison has the value 1 or 0.
  */
 import { erf } from './erf.ts'
 
@@ -79,7 +79,7 @@ const comparisons: Record<Comparison, (x: number, y: number) => boolean> = {
   ne: (x, y) => x !== y,
 }
 
-/** The functions by their number of operands: what a tree that comes from a file may name. */
+/** The functions by their number of operands: all that a tree read from a file may name. */
 export const scalarFunctions = {
   unary: Object.keys(unaryFunctions) as UnaryFunction[],
   binary: Object.keys(binaryFunctions) as BinaryFunction[],
@@ -221,8 +221,8 @@ export function operationCount(e: Expression): number {
 }
 
 /**
- * Text that is equal for expressions of equal structure, shared nodes or not. Its length grows with the number of
- * distinct nodes, where the printed form of a tree with many shared nodes grows without bound.
+ * Text that is equal for expressions of equal structure, whether or not nodes are shared. Its length grows with the
+ * number of distinct nodes, whereas the printed form of a tree with many shared nodes grows without bound.
  */
 export function expressionKey(e: Expression): string {
   const numbers = new Map<Expression, number>()

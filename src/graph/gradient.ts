@@ -1,9 +1,9 @@
 /**
  * Reverse-mode differentiation: the gradient of a graph is a graph.
  *
- * From the loss backwards, each operation's vjp rule turns the gradient of its result into gradients of its inputs; where
- * a value has several users, their gradients add (the lectures' "gradients add at branches"). Because the rules are
- * operations of the same table, a gradient can be differentiated again.
+ * Going backward from the loss, each operation's vjp rule turns the gradient of its result into gradients of its
+ * inputs; where a value has several users, their gradients add (the lectures' "gradients add at branches"). The rules
+ * are written in operations of the same table, so a gradient can be differentiated again.
  */
 import { add } from './ops/elementwise.ts'
 import { full } from './ops/map.ts'
@@ -15,8 +15,8 @@ import { type Tensor, topologicalOrder } from './tensor.ts'
 /** Options of {@link gradients}. */
 export interface GradientOptions {
   /**
-   * What goes back through rectifiers: their derivative, `'exact'`, by default. `'guided'` and `'deconvnet'` make pictures
-   * of what a network saw, which are no gradients.
+   * What goes back through rectifiers: by default their derivative, `'exact'`. `'guided'` and `'deconvnet'` visualize
+   * what a network saw; their results are not gradients.
    */
   readonly relu?: ReluRule
 }
@@ -33,8 +33,8 @@ export function gradients(loss: Tensor, targets: readonly Tensor[], options: Gra
 }
 
 /**
- * The gradients of all values between the targets and the loss, the two ends included: what {@link gradients} computes
- * on its way, for looking at.
+ * The gradients of all values from the targets to the loss, both included: exposes what {@link gradients} computes
+ * along the way.
  * @throws ShapeError as {@link gradients}.
  */
 export function accumulateGradients(

@@ -1,4 +1,4 @@
-/** The door of the graph: values, operations on them, gradients, and what can be said about a graph. */
+/** The public interface of the graph: values, operations, gradients, and descriptions of a graph. */
 export { costOf, type GraphCost, totalCost } from './cost.ts'
 export { evaluateReference, type InputValues } from './evaluate.ts'
 export { type ExplainOptions, explain } from './explain.ts'

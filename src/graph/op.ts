@@ -7,10 +7,11 @@
  * - `cost`      multiply-adds and bytes
  * - `batch`     whether it takes the samples of a batch one by one, or sums over them
  *
- * An operation that reads an input as indices or labels also has `indices`, so that what a run is given can be checked.
+ * An operation that reads an input as indices or labels also has `indices`, so that the values given to a run can be
+ * checked.
  *
- * Each operation is one file under `ops/`; `table.ts` gathers them and derives the types with which the compiler
- * refuses an operation without a facet and a backend without an operation.
+ * Each operation is one file under `ops/`; `table.ts` collects them and derives the types that make the compiler
+ * reject an operation without a facet and a backend without an operation.
  */
 import type { BatchRule } from './batch.ts'
 import { byteSizeOf, type DType, type Shape } from './shape.ts'
@@ -41,9 +42,9 @@ export interface Op<A> {
    */
   vjp(output: Tensor, gradient: Tensor, attributes: A): readonly (Tensor | undefined)[]
   cost(output: Tensor, attributes: A): Cost
-  /** What it does to a batch, given which of its inputs are batched. */
+  /** What the operation does to a batch, given which of its inputs are batched. */
   readonly batch: BatchRule<A>
-  /** Of an operation that reads an input as indices or labels: which one, and that its numbers are 0 … limit − 1. */
+  /** For an operation that reads an input as indices or labels: which input, and the limit of its numbers. */
   indices?(output: Tensor, attributes: A): IndexOperand
 }
 
@@ -60,7 +61,7 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): T
   return new Tensor({ op: op.name, inputs, attributes, shape, dtype })
 }
 
-/** Bytes of all inputs and of the result, each counted once: the least an execution can move. */
+/** Bytes of all inputs and of the result, each counted once: the minimum that an execution must move. */
 export function bytesTouched(output: Tensor): number {
   return [...new Set(output.inputs)].reduce((sum, tensor) => sum + byteSizeOf(tensor), byteSizeOf(output))
 }

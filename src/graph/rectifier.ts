@@ -1,12 +1,12 @@
 /**
- * Rectifiers in a graph, and the other rules by which gradients are sent back through them.
+ * Rectifiers in a graph, and alternative rules for sending gradients back through them.
  *
- * The derivative of y = max(x, 0) sends back g · [x > 0]. Two pictures of what a network saw change that rule and nothing
- * else:
+ * The derivative of y = max(x, 0) sends back g · [x > 0]. Two methods of visualizing what a network saw change only
+ * this rule:
  *   deconvnet  max(g, 0)              (Zeiler and Fergus, "Visualizing and understanding convolutional networks", 2014)
  *   guided     max(g, 0) · [x > 0]    (Springenberg et al., "Striving for simplicity: the all convolutional net", 2015)
- * What they give is no gradient of anything. The rules hold for the operation in the graph, whether a module made it or a
- * call of `relu` in somebody's `forward`.
+ * Their results are not the gradient of any function. The rules apply to the operation in the graph, whether it comes
+ * from a module or from a call of `relu` in a `forward` method.
  */
 import type { Expression } from './expression.ts'
 import { relu } from './ops/elementwise.ts'
@@ -18,10 +18,10 @@ import type { Tensor } from './tensor.ts'
 /** What goes back through a rectifier: its derivative, or one of the rules named in this file. */
 export type ReluRule = 'exact' | 'guided' | 'deconvnet'
 
-/** The names of the rules, the derivative first. */
+/** The names of the rules; the derivative comes first. */
 export const reluRules = ['exact', 'guided', 'deconvnet'] as const satisfies readonly ReluRule[]
 
-/** Gradients of the inputs of `output` under a rule; operations that are no rectifier have their derivative. */
+/** Gradients of the inputs of `output` under a rule; operations other than rectifiers use their derivative. */
 export function vjpUnder(rule: ReluRule, output: Tensor, gradient: Tensor): readonly (Tensor | undefined)[] {
   const isRuled = rule !== 'exact' && isRectifier(output)
   if (isRuled && rule === 'deconvnet') return [relu(gradient)]
@@ -56,7 +56,7 @@ const isMaximumWithZero = (e: Expression): boolean =>
 const isLimited = (e: Expression): boolean =>
   e.kind === 'binary' && e.fn === 'min' && isMaximumWithZero(e.x) && e.y.kind === 'constant'
 
-/** `clamp(x, 0, c)` and `hardTanh(x, 0, c)`: 0 where x < 0 or x ≤ 0, else c where x is above, else x. */
+/** `clamp(x, 0, c)` and `hardTanh(x, 0, c)`: 0 where x < 0 or x ≤ 0, c where x is above the limit, else x. */
 function isClampFromZero(e: Expression): boolean {
   if (e.kind !== 'select' || !isZero(e.x) || e.y.kind !== 'select' || e.condition.kind !== 'compare') return false
   const { fn, x, y } = e.condition

@@ -77,7 +77,7 @@ export function broadcastShapes(shapes: readonly Shape[], label = 'broadcast'): 
 }
 
 /**
- * Strides with which `shape` is read when it is broadcast to `target`: 0 along every repeated axis.
+ * Strides for reading `shape` when it is broadcast to `target`: 0 along every repeated axis.
  * `strides` are those of `shape` in memory (row-major by default); the result has the rank of `target`.
  */
 export function broadcastStrides(shape: Shape, target: Shape, strides: readonly number[] = stridesOf(shape)): number[] {

@@ -1,17 +1,17 @@
 /**
- * Graph → graph simplification. Values do not change; work does.
+ * Graph → graph simplification: less work, the same values.
  *
- * - equal operations on equal inputs become one (random ones too: they depend on their key alone)
+ * - equal operations on equal inputs become one (even random ones: they depend only on their key)
  * - a number that fills a tensor becomes part of the expressions that read it
- * - reshapes of reshapes, transposes of transposes and those that do nothing disappear; a transposed operand of a
- *   matrix product becomes a flag of the product
- * - a padding with zeros becomes that of the convolution behind it
+ * - reshapes of reshapes and transposes of transposes merge, and those that do nothing disappear; a transposed operand
+ *   of a matrix product becomes a flag of the product
+ * - padding with zeros becomes padding of the convolution that follows
  * - transposes of volumes move behind the operations that read them, where they may meet others (`sinkTransposes.ts`)
  * - maxPool2d(relu(x)) becomes relu(maxPool2d(x)): a monotone function commutes with the maximum, and relu then sees only
  *   the pooled values. The gradient is the same (a window whose maximum is ≤ 0 gets none either way), provided that
- *   nothing else reads relu(x), such as switches of an already made gradient: run it before taking gradients.
+ *   nothing else reads relu(x), such as switches of an existing gradient: run it before taking gradients.
  *
- * Values that no root depends on are dropped, because the result holds only what it needs.
+ * Values that no root depends on are dropped.
  */
 import { constant, input, substitute } from './expression.ts'
 import { apply } from './op.ts'
@@ -29,12 +29,12 @@ import { isApplicationOf } from './table.ts'
 import { Tensor, topologicalOrder } from './tensor.ts'
 
 /**
- * Equivalent tensors for `roots`, in order. The given tensors are left as they are; sources (inputs, variables,
- * constants) are kept, operations are copied with their labels, and of equal ones the first label survives.
+ * Equivalent tensors for `roots`, in order. The given tensors do not change: sources (inputs, variables, constants) are
+ * reused, and operations are copied with their labels. Equal operations keep the first label.
  */
 export function simplify(roots: readonly Tensor[]): Tensor[] {
   const shared = rebuild(roots, local)
-  // Once more at the end: moved operations may equal others.
+  // A second pass merges moved operations with equal ones.
   return rebuild(rebuild(shared, commutePooling(shared)), (...tensors) => withoutMovedOnes(local(...tensors)))
 }
 
@@ -50,7 +50,7 @@ function rebuild(roots: readonly Tensor[], rule: Rule): Tensor[] {
     const { op, attributes, shape, dtype, source } = original
     const candidate = source ? original : rule(new Tensor({ op, inputs, attributes, shape, dtype }), original)
     const result = merge(unique, candidate)
-    // A label of a copied operation; sources belong to the caller.
+    // Only copied operations are labeled; sources belong to the caller.
     if (!result.source) result.label ??= original.label
     done.set(original, result)
   }
@@ -65,10 +65,10 @@ function merge(unique: Map<string, Tensor>, tensor: Tensor): Tensor {
   return tensor
 }
 
-/** Longest constant that is compared by its values. */
+/** Constants with at most this many elements are compared by value. */
 const comparedConstant = 16
 
-/** Text that is equal for two tensors exactly when they are the same operation on the same inputs. */
+/** Text that is equal for two tensors exactly when they apply the same operation to the same inputs. */
 function keyOf(tensor: Tensor): string {
   const { source, dtype, shape } = tensor
   if (source?.kind === 'constant' && source.values.length <= comparedConstant) {
@@ -103,7 +103,7 @@ function simplifyTranspose(tensor: Tensor, outer: readonly number[]): Tensor {
   return base === x ? tensor : apply(transposeOp, [base], { permutation: composed })
 }
 
-/** A transpose that moves nothing but axes of size 1 is a view; it is one only after it had the chance to meet another. */
+/** Turns a transpose that moves only axes of size 1 into a view; it runs after transposes had the chance to cancel. */
 function withoutMovedOnes(tensor: Tensor): Tensor {
   if (!isApplicationOf(tensor, 'transpose')) return tensor
   const [x] = tensor.inputs
@@ -125,7 +125,7 @@ function absorbTransposes(
   })
 }
 
-/** An image that is padded with zeros has a convolution with more padding, as long as each window sees some of the image. */
+/** Moves zero padding of an image into its convolution, as long as each window still sees part of the image. */
 function absorbPadding(tensor: Tensor, attributes: Conv2dAttributes): Tensor {
   const [x, weights] = tensor.inputs
   const turned = isApplicationOf(x, 'transpose') ? x : undefined
@@ -151,7 +151,7 @@ function absorbPadding(tensor: Tensor, attributes: Conv2dAttributes): Tensor {
   return apply(conv2dOp, [image, weights], { ...attributes, padding: sum })
 }
 
-/** Replaces inputs that are filled with one number by that number and merges inputs that have become the same. */
+/** Replaces inputs filled with a single number with that number, and merges inputs that have become equal. */
 function simplifyMap(tensor: Tensor, { expression, stopGradient }: MapAttributes): Tensor {
   if (stopGradient) return tensor
   const folded = substitute(expression, index => {

@@ -1,6 +1,6 @@
 /**
- * Transposes of volumes move towards the results: op(xᵀ) becomes op(x)ᵀ. Networks whose layers convert between channels first and
- * channels last, each for itself, as those that Keras exports do, then have transposes that meet, and those that meet cancel.
+ * Moves transposes of volumes toward the results: op(xᵀ) becomes op(x)ᵀ. In some networks, such as Keras exports, every
+ * layer converts between channels first and channels last. There, moved transposes meet and cancel.
  */
 import { apply } from './op.ts'
 import { concatOp } from './ops/concat.ts'
@@ -14,11 +14,12 @@ import { sameShape } from './shape.ts'
 import { isApplicationOf } from './table.ts'
 import type { Tensor } from './tensor.ts'
 
-/** Axes of a volume. Transposes of other values split and merge heads of attention and the like, and seldom meet. */
+/** Axes of a volume. Transposes of other values (which split and merge attention heads, for example) seldom meet. */
 const volumeAxes = 4
 
 /**
- * The operation on what its inputs are transposes of, transposed; the tensor itself where its inputs are not alike.
+ * The transpose of the operation applied to the untransposed inputs; the tensor itself if its inputs are not all
+ * transposed alike.
  * @param label of the operation
  */
 export function sinkTransposes(tensor: Tensor, label: string | undefined): Tensor {
@@ -40,7 +41,10 @@ function permutationOf({ inputs }: Tensor): readonly number[] | undefined {
   return undefined
 }
 
-/** What an input is the transpose of. Numbers that repeat along axes of size 1 are one, if the order of their other axes is kept. */
+/**
+ * The input before its transposition. An input with axes of size 1 is reshaped instead if the order of its other axes
+ * stays the same; any other input gives `undefined`.
+ */
 function untransposed(input: Tensor, permutation: readonly number[]): Tensor | undefined {
   const { shape } = input
   if (isApplicationOf(input, 'transpose')) {
@@ -58,7 +62,7 @@ function untransposed(input: Tensor, permutation: readonly number[]): Tensor | u
   return axes.every((axis, k) => k === 0 || axis > axes[k - 1]!) ? reshape(input, sizes) : undefined
 }
 
-/** The operation with attributes for the untransposed axes; undefined for one that does not commute. */
+/** The operation with attributes for the untransposed axes; undefined if it does not commute with transposes. */
 function onUntransposed(tensor: Tensor, inputs: readonly Tensor[], permutation: readonly number[]): Tensor | undefined {
   const moved = (perAxis: readonly number[]): number[] => {
     const result = [...perAxis]

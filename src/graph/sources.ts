@@ -1,4 +1,4 @@
-/** Tensors that are not computed: inputs of a program and constants. (Variables bring their own tensor.) */
+/** Tensors that are not computed: inputs of a program and constants. (Variables have their own tensor.) */
 import { checkShape, type DType, formatShape, type Shape, ShapeError, sizeOf } from './shape.ts'
 import { type Scalar, Tensor } from './tensor.ts'
 
@@ -14,7 +14,7 @@ export interface InputOptions {
 }
 
 /**
- * A value given anew to each run, by name.
+ * A value passed to each run by name.
  * @example const images = input('images', [128, 28, 28, 1], { dtype: 'u8', batched: true })
  */
 export function input<const S extends Shape>(name: string, shape: S, options: InputOptions = {}): Tensor<S> {

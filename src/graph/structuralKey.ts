@@ -1,9 +1,10 @@
-/** Text for plain data: attributes of operations, specs of kernels. Equal text means equal data, and equal data equal text. */
+/** Text for plain data: attributes of operations, specs of kernels. Text is equal exactly when the data is equal. */
 import { type Expression, expressionKey } from './expression.ts'
 
 /**
- * Text of numbers, strings, lists, expressions and plain objects, with sorted names; a field that is `undefined` is absent.
- * @throws TypeError for a function, which no text stands for.
+ * Text of numbers, strings, lists, expressions and plain objects, with sorted names; a field that is `undefined` is
+ * absent.
+ * @throws TypeError for a function, which has no text.
  */
 export function structuralKey(value: unknown): string {
   if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value)

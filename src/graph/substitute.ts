@@ -1,12 +1,12 @@
-/** Reading other values: the same graph over other sources. */
+/** Substitution: rebuilds a graph on other sources. */
 import { opOf } from './table.ts'
 import { Tensor, topologicalOrder } from './tensor.ts'
 
 /**
- * Copies of `roots` in which every tensor that has a substitute is replaced by it. What does not depend on a replaced tensor
- * is not copied. Bytes may be replaced by floats: what only moves them (a transposition) then moves floats.
+ * Copies of `roots` in which every tensor that has a substitute is replaced. Tensors that do not depend on a replaced
+ * one are not copied. Floats may replace bytes: operations that only move elements (a transposition) then move floats.
  *
- * @param substitutes by the tensor they take the place of; equal in shape
+ * @param substitutes keyed by the tensors they replace; equal in shape
  */
 export function substituteTensors(roots: readonly Tensor[], substitutes: ReadonlyMap<Tensor, Tensor>): Tensor[] {
   const done = new Map<Tensor, Tensor>(substitutes)

@@ -1,8 +1,8 @@
 /**
  * The op table: every operation by name, and the types that follow from it.
  *
- * An operation that lacks a facet does not satisfy `Op` and does not compile; a backend that is declared as
- * `satisfies { [K in OpName]: Kernel<AttributesOf<K>> }` does not compile while it lacks an operation.
+ * An operation that lacks a facet does not satisfy `Op` and does not compile. A backend declared as
+ * `satisfies { [K in OpName]: Kernel<AttributesOf<K>> }` does not compile if it lacks an operation.
  */
 import type { Op } from './op.ts'
 import { argmaxOp } from './ops/argmax.ts'
@@ -72,13 +72,13 @@ export function isApplicationOf<K extends OpName>(
   return tensor.op === name
 }
 
-/** The operation of a name; it takes attributes of its own type alone. */
+/** The operation with a name; it accepts only attributes of its own type. */
 export function opNamed(name: OpName): Op<unknown> {
   return opTable[name] as Op<unknown>
 }
 
 /**
- * The operation that computes a tensor; it takes that tensor's attributes.
+ * The operation that computes a tensor; it accepts that tensor's attributes.
  * @throws Error when the tensor is a source (an input, variable or constant), which no operation computes.
  */
 export function opOf(tensor: Tensor): Op<unknown> {

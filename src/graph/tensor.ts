@@ -1,12 +1,12 @@
 /**
  * Tensors: lazy values of the graph. A tensor says how it is computed (an operation, its attributes and its input
  * tensors) and what it will be (shape and element type); it holds no numbers. The graph is the set of tensors
- * reachable from those one asks for.
+ * reachable from the requested ones.
  */
 import type { DType, Shape } from './shape.ts'
 import type { Variable } from './variable.ts'
 
-/** The source of the value of a tensor without inputs. */
+/** Where the value of a tensor without inputs comes from. */
 export type Source =
   | {
       readonly kind: 'input'
@@ -18,7 +18,7 @@ export type Source =
   | { readonly kind: 'variable'; readonly variable: Variable }
   | { readonly kind: 'constant'; readonly values: ArrayLike<number> }
 
-/** Computes tensors on request; installed by the package's front door, so that the graph knows no backend. */
+/** Computes tensors on request; installed by the package's entry point, so that the graph depends on no backend. */
 type Evaluator = (tensor: Tensor) => Promise<Float32Array | Int32Array | Uint8Array>
 
 let evaluator: Evaluator | undefined
@@ -83,7 +83,7 @@ export class Tensor<S extends Shape = Shape> {
   }
 }
 
-/** Installs what `Tensor.data()` runs on. Called once by the package's front door. */
+/** Installs what `Tensor.data()` runs on. Called once by the package's entry point. */
 export function installEvaluator(evaluate: Evaluator): void {
   evaluator = evaluate
 }
@@ -97,7 +97,7 @@ export type Matrix = Tensor<readonly [number, number]>
 /** A value with four axes: activations `[N, C, H, W]` or weights `[O, I, H, W]`. */
 export type Volume = Tensor<readonly [number, number, number, number]>
 
-/** All tensors that the given ones depend on, themselves included, inputs before users. */
+/** The given tensors and everything they depend on; each tensor comes before its users. */
 export function topologicalOrder(roots: Iterable<Tensor>): Tensor[] {
   const order: Tensor[] = []
   const seen = new Set<Tensor>()

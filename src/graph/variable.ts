@@ -8,7 +8,9 @@ import { Tensor } from './tensor.ts'
 /** Host-side contents of a tensor, row-major. */
 export type TypedArray = Float32Array | Int32Array | Uint8Array
 
-/** A tensor outside of any engine: an operand of the reference evaluator, in a file, in a checkpoint, on its way into a model. */
+/**
+ * A tensor outside of any engine: in the reference evaluator, in a file, in a checkpoint, or about to enter a model.
+ */
 export interface HostTensor<V extends ArrayLike<number | bigint> = TypedArray> {
   /** Sizes of the axes, outermost first. */
   readonly shape: readonly number[]
@@ -19,14 +21,14 @@ export interface HostTensor<V extends ArrayLike<number | bigint> = TypedArray> {
 /**
  * A named value that persists between runs.
  *
- * `value` is the host's copy, which is made when it is first asked for: of weights that only an engine ever sees there is no
- * second copy. An engine that runs a program on it keeps its own copy up to date; `engine.read(variable)` and
- * `engine.write(variable, values)` move values between the two.
+ * `value` is the host's copy, made on first access: weights that only an engine uses have no second copy. An engine that
+ * runs a program on the variable keeps its own copy up to date; `engine.read(variable)` and
+ * `engine.write(variable, values)` move values between the two copies.
  */
 export class Variable<S extends Shape = Shape> {
   readonly shape: S
   readonly dtype: DType
-  /** Path in its model, PyTorch's form: `layer1.0.conv1.weight`. Set when the model is named. */
+  /** Path in its model, in PyTorch's form: `layer1.0.conv1.weight`. Set when the model is named. */
   name: string
   #value: TypedArray | undefined
   #fill: ((values: TypedArray) => void) | undefined
@@ -58,7 +60,7 @@ export class Variable<S extends Shape = Shape> {
     })
   }
 
-  /** Row-major contents with which an engine starts. */
+  /** Row-major contents that an engine starts with. */
   get value(): TypedArray {
     if (!this.#value) {
       this.#value = zeros(this.dtype, sizeOf(this.shape))
@@ -72,21 +74,22 @@ export class Variable<S extends Shape = Shape> {
   }
 
   /**
-   * Sets the contents by a rule instead of numbers; without a host's copy, what needs them makes them.
-   * @param fill writes every element of what it is given, the same numbers whenever it is called
+   * Sets the contents by a rule instead of numbers. Without a host copy, the numbers are generated when they are
+   * needed.
+   * @param fill writes every element of the array it receives, and the same numbers on every call
    */
   fillWith(fill: (values: TypedArray) => void): void {
     this.#fill = fill
     if (this.#value) fill(this.#value)
   }
 
-  /** Copies contents into the host's copy. @throws RangeError when there are too many. */
+  /** Copies values into the host's copy. @throws RangeError when there are too many. */
   setValue(values: ArrayLike<number>): void {
     this.#value ??= zeros(this.dtype, sizeOf(this.shape))
     this.#value.set(values)
   }
 
-  /** Writes the contents into another array, without making a host's copy where there is none. */
+  /** Writes the contents into another array, without creating a host copy. */
   copyTo(target: TypedArray): void {
     if (this.#value) target.set(this.#value)
     else if (this.#fill) this.#fill(target)

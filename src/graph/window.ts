@@ -15,7 +15,7 @@ export interface Padding {
   readonly right: number
 }
 
-/** Options as users write them. */
+/** A window as users specify it. */
 export interface WindowOptions {
   readonly kernel: Pair
   /** 1 by default. */
@@ -82,8 +82,8 @@ export function outputSize(window: Window2d, height: number, width: number, labe
 }
 
 /**
- * Rows and columns at the end that no window covers, because the geometry does not divide (lecture 1: 7×7 with a 3×3
- * kernel at stride 3 "doesn't fit": 2.33). Zero when every column is seen.
+ * Rows and columns at the end that no window covers, because the stride does not divide evenly (lecture 1: 7×7 with a
+ * 3×3 kernel at stride 3 "doesn't fit": 2.33). Zero when everything is covered.
  */
 export function uncovered(window: Window2d, height: number, width: number): [number, number] {
   const { kernel, stride, padding, dilation } = window

@@ -2,7 +2,7 @@
  * Fusion: from a program's graph to the list of steps that will run.
  *
  * - chains of element-wise operations become one `map` with the composed expression
- * - an element-wise operation on the result of a contraction, reduction or pool becomes part of its store (the epilogue)
+ * - an element-wise operation on the result of a contraction, reduction or pool joins its store (the epilogue)
  * - max pooling and its switches are found in one scan
  * - reshapes are views, not steps
  */

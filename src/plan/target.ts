@@ -5,7 +5,8 @@
  *
  * A backend whose values are all row-major uses `rowsLayout` and describes its kernels:
  *
- *     const target: Target = { alignment: 256, layOut: program => rowsLayout(program, { epilogues, prologues: false, floatsOnly }) }
+ *     const kernels = { epilogues, prologues: false, floatsOnly }
+ *     const target: Target = { alignment: 256, layOut: program => rowsLayout(program, kernels) }
  */
 import type { OpName } from '../graph/table.ts'
 import type { Tensor } from '../graph/tensor.ts'

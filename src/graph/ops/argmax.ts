@@ -10,7 +10,10 @@ export interface ArgmaxAttributes {
   readonly axis: number
 }
 
-/** Reads inputs of any type as numbers, gives `i32`. The first of equal maxima wins; a NaN counts as the largest. */
+/**
+ * Reads inputs of any type as numbers; the result is `i32`. The first of equal maxima wins; a NaN counts as the
+ * largest.
+ */
 export const argmaxOp: Op<ArgmaxAttributes> = {
   name: 'argmax',
   shape([x], { axis }) {

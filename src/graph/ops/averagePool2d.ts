@@ -1,5 +1,5 @@
 /**
- * Average pooling and its gradient. Both are linear and each is the transpose of the other, hence its gradient.
+ * Average pooling and its gradient. Both are linear, and each is the transpose of the other, hence its gradient.
  */
 import { eachOfFirst } from '../batch.ts'
 import { apply, elementwiseCost, type Op } from '../op.ts'
@@ -10,7 +10,7 @@ import { forEachWindow, pooledShape } from './poolWindows.ts'
 
 /** Attributes of `averagePool2d`; the dilation is 1. */
 export interface AveragePool2dAttributes extends Window2d {
-  /** True when padding counts in the divisor, which is then always the kernel's size. */
+  /** True when the divisor counts padding; it is then always the kernel's size. */
   readonly countPadding: boolean
 }
 
@@ -21,9 +21,9 @@ export interface AveragePool2dGradientAttributes extends AveragePool2dAttributes
 
 /** Options of {@link averagePool2d}. */
 export interface AveragePool2dOptions extends Omit<WindowOptions, 'kernel' | 'dilation'> {
-  /** The kernel by default, so that windows do not overlap. */
+  /** Equal to the kernel by default, so that windows do not overlap. */
   readonly stride?: WindowOptions['kernel']
-  /** True (the default, as in PyTorch) when padding counts in the divisor. */
+  /** True (the default, as in PyTorch) when the divisor counts padding. */
   readonly countPadding?: boolean
 }
 
@@ -91,7 +91,7 @@ function averagedShape(x: Shape, attributes: Window2d, label: string): [number, 
   return pooledShape(x, attributes, label)
 }
 
-/** Calls `visit` with every input and output element that are connected and the share 1 / divisor. */
+/** Calls `visit` with every connected pair of an input and an output element, and with the share 1 / divisor. */
 function forEachAverage(
   x: Shape,
   y: Shape,

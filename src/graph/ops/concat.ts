@@ -10,7 +10,7 @@ export interface ConcatAttributes {
   readonly axis: number
 }
 
-/** One or more `f32` inputs of the same shape but for `axis`. */
+/** One or more `f32` inputs whose shapes differ only along `axis`. */
 export const concatOp: Op<ConcatAttributes> = {
   name: 'concat',
   shape(inputs, { axis }) {

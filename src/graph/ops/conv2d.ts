@@ -3,8 +3,9 @@
  *
  *   y[n, o, i, j] = Σ_{c, u, v} x[n, c, i·s + u·d − p, j·s + v·d − p] · w[o, c, u, v]
  *
- * with stride s, dilation d, zero padding p (per side) and groups. The output has ⌊(H + p_top + p_bottom − d(k − 1) − 1)/s⌋ + 1
- * rows; a geometry that does not divide follows the floor, and the last rows or columns are not covered.
+ * with stride s, dilation d, zero padding p (per side) and groups. The output has ⌊(H + p_top + p_bottom − d(k − 1) −
+ * 1)/s⌋ + 1 rows; if the stride does not divide evenly, the size is rounded down and the last rows or columns are not
+ * covered.
  *
  * The three operations are linear in each operand and close under differentiation: the gradient of each is again one
  * of the three. For an upstream gradient g of y:
@@ -78,7 +79,7 @@ function checkGradient(label: string, x: Shape, w: Shape, g: Shape, attributes: 
   }
 }
 
-/** Multiply-adds of the convolution these shapes describe, taps in the padding included (the lectures' count). */
+/** Multiply-adds of the convolution with these shapes, including taps in the padding (the lectures' count). */
 function multiplyAdds(wShape: Shape, yShape: Shape): number {
   return sizeOf(yShape) * wShape[1] * wShape[2] * wShape[3]
 }

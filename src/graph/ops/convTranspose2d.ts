@@ -1,6 +1,6 @@
 /**
- * Transposed convolution, composed of the input gradient of a convolution: every input element lays its multiple of the
- * kernel onto the output, `stride` apart, and overlapping parts add up.
+ * Transposed convolution, built from the input gradient of a convolution: every input element adds its multiple of the
+ * kernel to the output, `stride` apart, and overlapping parts add up.
  */
 import { apply } from '../op.ts'
 import { formatShape, ShapeError } from '../shape.ts'
@@ -11,7 +11,7 @@ import { pad } from './pad.ts'
 
 /** Options of {@link convTranspose2d}; the geometry is that of the convolution whose transpose it is. */
 export interface ConvTranspose2dOptions extends Conv2dOptions {
-  /** Rows and columns added at the bottom and right, 0 by default: sizes that the same convolution takes to one size. */
+  /** Rows and columns added at the bottom and right, 0 by default; the convolution maps several sizes to one. */
   readonly outputPadding?: Pair
 }
 
@@ -59,17 +59,17 @@ export function convTranspose2d(x: Volume, w: Volume, options: ConvTranspose2dOp
 
 /** The end of one axis of the output. */
 interface Side {
-  /** Extent that the convolution takes to the extent of the input. */
+  /** Extent that the convolution maps to the extent of the input. */
   readonly size: number
   /** Positions cut off. */
   readonly cut: number
-  /** Zeros behind, which that convolution would not leave alone. */
+  /** Zeros appended, which would change the output size of that convolution. */
   readonly zeros: number
 }
 
 /**
- * Output padding first takes back what the padding cuts off, then adds positions that no window of the convolution reaches:
- * fewer than its stride. What is left are zeros.
+ * Output padding first restores what the padding cuts off, then adds positions that no window of the convolution
+ * reaches (fewer than its stride). The remaining positions are zeros.
  */
 function outputSide(extent: number, padding: number, added: number, stride: number): Side {
   const cut = Math.max(0, padding - added)

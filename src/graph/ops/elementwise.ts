@@ -82,7 +82,7 @@ export const leakyRelu = <S extends Shape>(x: Tensor<S>, slope = 0.01): Tensor<S
     a => e.select(e.compare('gt', a, e.constant(0)), a, e.binary('mul', e.constant(slope), a)),
     [x],
   ) as Tensor<S>
-/** x for x > 0, else α(eˣ − 1) (Clevert et al. 2015), with all digits also near 0 */
+/** x for x > 0, else α(eˣ − 1) (Clevert et al. 2015), accurate to all digits near 0 too */
 export const elu = <S extends Shape>(x: Tensor<S>, alpha = 1): Tensor<S> =>
   mapOperands(
     a => {
@@ -94,7 +94,7 @@ export const elu = <S extends Shape>(x: Tensor<S>, alpha = 1): Tensor<S> =>
     [x],
   ) as Tensor<S>
 
-/** eˣ − 1 for x ≤ 0: near 0, where the difference would lose its digits, 2t / (1 − t) with t = tanh(x/2). */
+/** eˣ − 1 for x ≤ 0. Near 0 the difference would lose digits, so there it is 2t / (1 − t) with t = tanh(x/2). */
 function expm1(x: e.Expression): e.Expression {
   const t = e.unary('tanh', e.binary('mul', x, e.constant(0.5)))
   const near = e.binary('div', e.binary('mul', e.constant(2), t), e.binary('sub', e.constant(1), t))
@@ -121,7 +121,7 @@ export const clamp = <S extends Shape>(x: Tensor<S>, low: number, high: number):
     [x],
   ) as Tensor<S>
 
-/** `below` up to `low`, `above` from `high` on, `between` otherwise: at a bend, the slope is that of the outer piece. */
+/** `below` for x ≤ low, `above` for x ≥ high, `between` otherwise: at a bend, the outer piece determines the slope. */
 const pieces = (
   x: e.Expression,
   [low, below]: readonly [number, e.Expression],

@@ -1,6 +1,6 @@
 /**
- * Slices picked by index along an axis (torch.index_select), and its transpose, which adds slices up where they came
- * from. Each is the other's gradient.
+ * Picking slices by index along an axis (torch.index_select), and the transpose of that, which adds slices back where
+ * they came from. Each is the other's gradient.
  */
 import { ofEverything } from '../batch.ts'
 import { apply, elementwiseCost, type Op } from '../op.ts'
@@ -46,7 +46,7 @@ export const gatherOp: Op<GatherAttributes> = {
     axis !== 0 && isBatched(x) && !isBatched(indices) ? 'parallel' : 'whole',
 }
 
-/** Inputs: slices `f32` with as many along the axis as there are indices, indices `i32 [M]` in 0 … size − 1. */
+/** Inputs: slices `f32`, of size M along the axis, and indices `i32 [M]` in 0 … size − 1. */
 export const scatterAddOp: Op<ScatterAddAttributes> = {
   name: 'scatterAdd',
   shape([slices, indices], { axis, size }) {
@@ -76,7 +76,7 @@ export const scatterAddOp: Op<ScatterAddAttributes> = {
 }
 
 /**
- * The slices of `x` along `axis` (0 by default) with the given indices, `i32 [M]`, in that order; repeats are allowed.
+ * The slices of `x` along `axis` (0 by default) at the given indices, `i32 [M]`, in that order; repeats are allowed.
  * @throws ShapeError when the axis is out of range or the indices are not an i32 vector. An index out of range is a
  * RangeError when the reference evaluates it.
  * @example const samples = gather(images, shuffled) // [60000, …], [128] → [128, …]
@@ -108,7 +108,7 @@ function withExtent(shape: readonly number[], axis: number, extent: number): num
   return shape.map((old, at) => (at === axis ? extent : old))
 }
 
-/** Calls `visit` with the number of each picked slice and of its place in the full tensor, outer axes included. */
+/** Calls `visit` with the number of each picked slice and with its position in the full tensor, counting outer axes. */
 function forEachSlice(
   picked: readonly number[],
   axis: number,

@@ -1,4 +1,7 @@
-/** Counting: whole numbers plus a whole number, in 32-bit arithmetic, where `map` would round beyond 2²⁴. Not differentiable. */
+/**
+ * Counting: whole numbers plus a whole number, in 32-bit arithmetic, where `map` would round beyond 2²⁴. Not
+ * differentiable.
+ */
 import { eachOfFirst } from '../batch.ts'
 import { apply, elementwiseCost, type Op } from '../op.ts'
 import { type Shape, ShapeError } from '../shape.ts'

@@ -15,13 +15,13 @@ import { reshape } from './reshape.ts'
 export interface MapAttributes {
   /** Value of one element in terms of the inputs' elements at that position. */
   readonly expression: e.Expression
-  /** Shape the inputs are broadcast to, besides each other. */
+  /** Shape that the inputs are broadcast to, in addition to each other's. */
   readonly shape?: Shape
   /** True when the result counts as a constant for differentiation; see {@link stopGradient}. */
   readonly stopGradient?: true
 }
 
-/** Reads inputs of any type as numbers, gives `f32`. Inputs broadcast by NumPy's rule. */
+/** Reads inputs of any type as numbers; the result is `f32`. Inputs broadcast by NumPy's rule. */
 export const mapOp: Op<MapAttributes> = {
   name: 'map',
   shape: (inputs, { shape = [] }) => ({
@@ -88,7 +88,7 @@ export function map(expression: e.Expression, inputs: readonly Tensor[], shape: 
 /** A tensor or a plain number, which becomes part of the expression. */
 export type Operand = Tensor | number
 
-/** Applies an expression of as many inputs as operands; numbers are folded into the expression. */
+/** Applies an expression with one input per operand; numbers are folded into the expression. */
 export function mapOperands(
   build: (...elements: e.Expression[]) => e.Expression,
   operands: readonly Operand[],

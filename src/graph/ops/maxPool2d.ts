@@ -1,5 +1,5 @@
 /**
- * Maximum pooling with switches (Zeiler and Fergus 2013): where each maximum was.
+ * Maximum pooling with switches (Zeiler and Fergus 2013), the positions of the maxima.
  *
  * The gradient sends each upstream value to its switch; windows that overlap add up. Routing a tensor of the input's
  * shape through the switches is the transpose of that, so second derivatives stay inside the four operations.
@@ -19,7 +19,7 @@ export interface MaxPool2dGradientAttributes extends Window2d {
 
 /** Options of {@link maxPool2d}. */
 export interface MaxPool2dOptions extends Omit<WindowOptions, 'kernel'> {
-  /** The kernel by default, so that windows do not overlap. */
+  /** Equal to the kernel by default, so that windows do not overlap. */
   readonly stride?: WindowOptions['kernel']
 }
 
@@ -112,7 +112,8 @@ export const maxPool2dRouteOp: Op<Window2d> = {
 }
 
 /**
- * Largest element of each window, `[N, C, H, W] → [N, C, H′, W′]`, by the floor rule; the stride is the kernel by default.
+ * Largest element of each window, `[N, C, H, W] → [N, C, H′, W′]`, by the floor rule; the stride is the kernel by
+ * default.
  * @throws ShapeError when the window does not fit or the padding exceeds half the kernel.
  * @example const y = maxPool2d(x, 3, { stride: 2 }) // AlexNet's overlapping pool
  */

@@ -10,7 +10,7 @@ export interface OneHotAttributes {
   readonly classes: number
 }
 
-/** `i32 […] → f32 […, classes]`; entries must lie in 0 … classes − 1. */
+/** `i32 […] → f32 […, classes]`; entries must be in 0 … classes − 1. */
 export const oneHotOp: Op<OneHotAttributes> = {
   name: 'oneHot',
   shape([indices], { classes }) {
@@ -38,7 +38,8 @@ export const oneHotOp: Op<OneHotAttributes> = {
 
 /**
  * A new last axis that is 1 at the index and 0 elsewhere: `i32 [N] → f32 [N, classes]`.
- * @throws ShapeError when the indices are not i32. An index out of range is a RangeError when the reference evaluates it.
+ * @throws ShapeError when the indices are not i32. An index out of range is a RangeError when the reference evaluates
+ * it.
  */
 export function oneHot(indices: Tensor, classes: number): Tensor {
   return apply(oneHotOp, [indices], { classes })

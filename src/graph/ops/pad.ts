@@ -1,6 +1,6 @@
 /**
- * Padding with a number: before and after each axis, and between its elements (XLA's interior padding). A slice with
- * steps takes the input back out, so the two are each other's gradient.
+ * Padding with a number: before and after each axis, and between its elements (XLA's interior padding). A strided slice
+ * recovers the input, so each is the other's gradient.
  */
 import { eachWhere } from '../batch.ts'
 import { apply, elementwiseCost, type Op } from '../op.ts'
@@ -8,7 +8,7 @@ import { formatShape, ShapeError, sizeOf, stridesOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { slice } from './slice.ts'
 
-/** Attributes of `pad`, one entry per axis: whole numbers ≥ 0. */
+/** Attributes of `pad`, with one whole number ≥ 0 per axis. */
 export interface PadAttributes {
   readonly before: readonly number[]
   readonly after: readonly number[]

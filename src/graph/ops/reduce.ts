@@ -17,7 +17,7 @@ export type Reduction = 'sum' | 'max' | 'min'
 /** Attributes of `reduce`. */
 export interface ReduceAttributes {
   readonly fn: Reduction
-  /** Axes that are folded: distinct, increasing, not negative. */
+  /** Axes to fold: distinct, increasing, not negative. */
   readonly axes: readonly number[]
   /** True when the folded axes stay, with size 1. */
   readonly keepDims: boolean
@@ -29,7 +29,7 @@ const foldings: Record<Reduction, { start: number; fold: (total: number, element
   min: { start: Number.POSITIVE_INFINITY, fold: Math.min },
 }
 
-/** Reads inputs of any type as numbers, gives `f32`. A NaN makes the result NaN. */
+/** Reads inputs of any type as numbers; the result is `f32`. A NaN makes the result NaN. */
 export const reduceOp: Op<ReduceAttributes> = {
   name: 'reduce',
   shape([x], { fn, axes, keepDims }) {
@@ -68,7 +68,7 @@ export const reduceOp: Op<ReduceAttributes> = {
   },
 }
 
-/** An axis, several axes (negative ones count from the end), or all axes when left out. */
+/** An axis, several axes (negative numbers count from the end), or all axes when omitted. */
 export type Axes = number | readonly number[] | undefined
 
 /** Options of the reductions. */
@@ -77,7 +77,7 @@ export interface ReduceOptions {
   readonly keepDims?: boolean
 }
 
-/** A reduction: of everything to a scalar, or along the given axes. */
+/** A reduction of all elements to a scalar, or along the given axes. */
 export interface Reducer {
   (x: Tensor): Scalar
   (x: Tensor, axes: Axes, options?: ReduceOptions): Tensor

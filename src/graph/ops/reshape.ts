@@ -9,7 +9,7 @@ export interface ReshapeAttributes {
   readonly shape: Shape
 }
 
-/** The rank of a shape without its numbers, since a −1 stands for another size. */
+/** The rank of a shape without its sizes, since −1 is a placeholder for a size. */
 type SizesOf<S extends Shape> = { readonly [axis in keyof S]: number }
 
 /** Keeps the element type. */
@@ -34,7 +34,7 @@ export const reshapeOp: Op<ReshapeAttributes> = {
 }
 
 /**
- * Gives `x` another shape; one size may be −1, which takes what is left.
+ * Gives `x` another shape; one size may be −1 and is then inferred.
  * @throws ShapeError when the element counts differ, or more than one size is −1.
  * @example const rows = reshape(x, [8, -1])
  */
@@ -45,7 +45,7 @@ export function reshape<const S extends Shape>(x: Tensor, shape: S): Tensor<Size
 }
 
 /**
- * Joins the axes from `startAxis` (1 by default) on into one: `[N, C, H, W] → [N, C·H·W]`.
+ * Joins `startAxis` (1 by default) and all later axes into one: `[N, C, H, W] → [N, C·H·W]`.
  * @throws ShapeError when the axis is out of range.
  */
 export function flatten(x: Tensor, startAxis?: 1): Matrix

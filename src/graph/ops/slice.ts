@@ -1,4 +1,4 @@
-/** A regular part of a tensor: from `start` to before `end` in steps, along every axis. */
+/** A strided slice of a tensor: along every axis from `start` up to, but not including, `end`. */
 import { eachWhere } from '../batch.ts'
 import { apply, type Op } from '../op.ts'
 import { byteSizeOf, formatShape, normalizeAxis, ShapeError, sameShape, sizeOf, stridesOf } from '../shape.ts'
@@ -8,7 +8,7 @@ import { pad } from './pad.ts'
 /** Attributes of `slice`, one entry per axis: whole numbers with 0 ≤ start < end ≤ size and step ≥ 1. */
 export interface SliceAttributes {
   readonly starts: readonly number[]
-  /** One past the last element that is taken. */
+  /** One past the last element taken. */
   readonly ends: readonly number[]
   readonly steps: readonly number[]
 }
@@ -49,7 +49,7 @@ export const sliceOp: Op<SliceAttributes> = {
       return x.values[at]
     })
   },
-  // Every element goes back to where it was taken; what was not taken gets zero.
+  // Every element goes back to its old position; elements that were not taken get zero.
   vjp(output, gradient, { starts, steps }) {
     const [x] = output.inputs
     if (x.dtype !== 'f32') return [undefined]
@@ -83,13 +83,13 @@ export function slice(
   const from = fromEnd(starts)
   const result = apply(sliceOp, [x], { starts: from, ends: fromEnd(ends), steps })
   if (sameShape(result.shape, x.shape)) return x
-  // The end right after the last element taken, so that equal slices have equal attributes.
+  // The end is right after the last element taken, so that equal slices have equal attributes.
   const tight = from.map((start, axis) => start + (result.shape[axis] - 1) * steps[axis] + 1)
   return apply(sliceOp, [x], { starts: from, ends: tight, steps })
 }
 
 /**
- * A {@link slice} along one axis, whole along the others; by default to the end of the axis.
+ * A {@link slice} along one axis, by default to its end; other axes are kept whole.
  * @throws ShapeError as {@link slice}.
  */
 export function sliceAxis(x: Tensor, axis: number, start: number, end?: number, step = 1): Tensor {

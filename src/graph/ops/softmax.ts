@@ -1,6 +1,6 @@
 /**
  * Softmax and its logarithm, composed of existing operations: eᶻ / Σ eᶻ with z = x − max x, which cannot overflow.
- * The result does not depend on what is subtracted, so the maximum takes no part in the gradient.
+ * Subtracting a constant does not change the result, so the maximum takes no part in the gradient.
  */
 import { normalizeAxis, type Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'

@@ -1,6 +1,6 @@
 /**
- * The loss of classification: Lᵢ = −log softmax(sᵢ)[yᵢ] = log Σₖ e^{sᵢₖ} − sᵢ[yᵢ], with gradient softmax(sᵢ) − onehot(yᵢ).
- * One op each way, so that the probabilities are never stored on the way forward.
+ * The loss of classification: Lᵢ = −log softmax(sᵢ)[yᵢ] = log Σₖ e^{sᵢₖ} − sᵢ[yᵢ], with gradient softmax(sᵢ) −
+ * onehot(yᵢ). One op for each direction, so that the forward pass never stores the probabilities.
  */
 import { eachOfBoth } from '../batch.ts'
 import { apply, elementwiseCost, type IndexOperand, type Op, type ReferenceTensor } from '../op.ts'
@@ -39,7 +39,10 @@ export const softmaxCrossEntropyOp: Op<NoAttributes> = {
   batch: eachOfBoth,
 }
 
-/** Inputs: logits `f32 [N, K]`, targets `i32 [N]`, upstream `f32 [N]`; result `(softmax − onehot) · upstream`, `[N, K]`. */
+/**
+ * Inputs: logits `f32 [N, K]`, targets `i32 [N]`, upstream `f32 [N]`; result `(softmax − onehot) · upstream`, `[N,
+ * K]`.
+ */
 export const softmaxCrossEntropyGradientOp: Op<NoAttributes> = {
   name: 'softmaxCrossEntropyGradient',
   shape([logits, targets, upstream]) {
