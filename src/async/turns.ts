@@ -1,13 +1,13 @@
 /**
- * The queue of an engine. Runs, reads, writes and the loading of programs share one memory and the same threads, so each
- * takes its turn: first come, first served, one at a time.
+ * The queue of an engine. Runs, reads, writes and the loading of programs share one memory and the same threads, so they
+ * take turns: first come, first served, one at a time.
  */
 
-/** Work that is done one piece after another, in the order of the calls. */
+/** Runs pieces of work one after another, in the order of the calls. */
 export class Turns {
-  /** Turns that have not ended, the one under way included. */
+  /** Turns that have not ended, including the current one. */
   #open = 0
-  /** Settles, and never rejects, when the last of them has ended. */
+  /** Settles when the last turn has ended; never rejects. */
   #last: Promise<unknown> = Promise.resolve()
 
   /** True when a turn requested now begins immediately. */
@@ -16,9 +16,9 @@ export class Turns {
   }
 
   /**
-   * Does some work when everything requested before has ended: within this call if that is already so.
+   * Runs work as soon as all earlier turns have ended; if they already have, it starts within this call.
    * @param work an async function, which must not wait for another turn of the same queue
-   * @returns what the work gives; when it fails, the turns after it still come.
+   * @returns the result of the work; if it fails, later turns still run.
    */
   take<T>(work: () => Promise<T>): Promise<T> {
     const { isFree } = this

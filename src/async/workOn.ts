@@ -1,9 +1,9 @@
-/** Jobs that are worked on some at a time. */
+/** Runs jobs concurrently, a limited number at a time. */
 
 /**
- * Works on jobs, some at the same time, until none is left. `next` is asked again after every job that ends.
- * @param jobs most jobs at the same time
- * @throws the first error of a job, when the others have ended
+ * Runs jobs concurrently until there are no more. `next` is called again whenever a job ends.
+ * @param jobs the most jobs that run at the same time
+ * @throws the first error of a job, after all running jobs have ended
  */
 export async function workOn<J>(
   jobs: number,

@@ -1,4 +1,7 @@
-/** Lets the event loop turn between two pieces of work: timers, signals, screens and other callers stay alive while a loop computes. */
+/**
+ * Lets the event loop turn between two pieces of work, so that timers, signals, screens and other callers stay responsive
+ * while a loop computes.
+ */
 
 /** Resolves after one turn of the event loop. */
 export function yieldToEvents(): Promise<void> {
@@ -7,7 +10,7 @@ export function yieldToEvents(): Promise<void> {
       setImmediate(resolve)
       return
     }
-    // A message takes its turn immediately; browsers hold timers back for four milliseconds.
+    // A message is delivered immediately, whereas browsers delay timers by four milliseconds.
     const { port1, port2 } = new MessageChannel()
     port1.onmessage = () => {
       port1.close()
@@ -17,16 +20,17 @@ export function yieldToEvents(): Promise<void> {
   })
 }
 
-/** Longest time in milliseconds for which work holds the event loop: a screen shows 60 frames a second. */
+/** Longest time in milliseconds for which work holds the event loop: a screen shows 60 frames per second. */
 const longestHold = 8
 
-/** The next turn of the event loop that is waited for, and since when. */
+/** The pending turn of the event loop, and the time of its request. */
 let next: Promise<void> | undefined
 let since = 0
 
 /**
- * To be awaited after each piece of work of an endless series. Nothing happens as long as the event loop turns by itself; when it has
- * not for {@link longestHold}, because promises that are settled at once follow each other, this resolves after its next turn.
+ * Await this after each piece of work in a long series. It returns at once as long as the event loop turns by itself. If
+ * the loop has not turned for {@link longestHold}, because immediately settled promises follow each other, it resolves
+ * after the next turn.
  */
 export async function yieldInTime(): Promise<void> {
   if (next) {

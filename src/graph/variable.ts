@@ -21,8 +21,8 @@ export interface HostTensor<V extends ArrayLike<number | bigint> = TypedArray> {
 /**
  * A named value that persists between runs.
  *
- * `value` is the host's copy, made on first access: weights that only an engine uses have no second copy. An engine that
- * runs a program on the variable keeps its own copy up to date; `engine.read(variable)` and
+ * `value` is the host's copy, made on first access: weights that only an engine uses have no second copy. An engine
+ * that runs a program on the variable keeps its own copy up to date; `engine.read(variable)` and
  * `engine.write(variable, values)` move values between the two copies.
  */
 export class Variable<S extends Shape = Shape> {

@@ -8,8 +8,8 @@
 export type Words = readonly [number, number, number, number]
 
 /**
- * High word of the 64-bit product of the unsigned words `aHigh · 2¹⁶ + aLow` and `b`, by 16-bit halves: every sum stays
- * below 2³², so that 32-bit integer arithmetic does it.
+ * High word of the 64-bit product of the unsigned words `aHigh · 2¹⁶ + aLow` and `b`, computed in 16-bit halves: every
+ * sum stays below 2³², so that 32-bit integer arithmetic suffices.
  */
 function multiplyHigh(aHigh: number, aLow: number, b: number): number {
   const bHigh = b >>> 16
@@ -21,7 +21,7 @@ function multiplyHigh(aHigh: number, aLow: number, b: number): number {
 
 /**
  * Fills `words` with whole blocks: block i has the counter (first + i, ...rest).
- * Words of counter and key are taken modulo 2³², so signed 32-bit values are fine. Nothing is allocated.
+ * Counter and key words are taken modulo 2³², so signed 32-bit values are fine. It allocates nothing.
  * @param words its length is a multiple of 4
  */
 export function philoxBlocks(
@@ -31,7 +31,7 @@ export function philoxBlocks(
   key: readonly [number, number],
 ): void {
   // Multipliers and key increments of the paper (the increments are the golden ratio and √3 − 1, as fractions of 2³²).
-  // Constants of the function, because bundlers may make variables of a module's.
+  // They are constants of the function because bundlers may turn constants of a module into variables.
   const multiplier0 = 0xd2511f53
   const multiplier1 = 0xcd9e8d57
   const weyl0 = 0x9e3779b9
@@ -76,7 +76,7 @@ export function philox([c0, c1, c2, c3]: Words, key: readonly [number, number]):
   return [block[0], block[1], block[2], block[3]]
 }
 
-/** A word as a number in [0, 1): its upper 24 bits, so that single precision holds it exactly. */
+/** A word as a number in [0, 1). It uses the upper 24 bits, which single precision represents exactly. */
 export function uniformFromWord(word: number): number {
   return (word >>> 8) * 2 ** -24
 }
@@ -88,7 +88,7 @@ export function bernoulliFromWord(word: number, probability: number): number {
 
 /**
  * Four standard normal numbers by Box and Muller (1958): r = √(−2 ln u₁) with u₁ in (0, 1], angle 2π u₂;
- * words 0, 1 give lanes r cos, r sin, words 2, 3 the next two.
+ * words 0 and 1 give the lanes r cos and r sin, words 2 and 3 the next two lanes.
  */
 export function normalsFromWords(words: Words): Words {
   const numbers: [number, number, number, number] = [0, 0, 0, 0]
@@ -119,8 +119,7 @@ export function streamOf(path: string): number {
 }
 
 /**
- * A sequence of random numbers on the host, for a seed, a path, a step, and where there are many at once, one of them
- * (a sample).
+ * A sequence of random numbers on the host, determined by a seed, a path, a step, and where needed a sample.
  * @example const random = new RandomSequence(42, 'augment', epoch, sample)
  */
 export class RandomSequence {
@@ -151,14 +150,14 @@ export class RandomSequence {
     return uniformFromWord(this.word())
   }
 
-  /** The next standard normal number, of two words. */
+  /** The next standard normal number, from two words. */
   normal(): number {
     return normalsFromWords([this.word(), this.word(), 0, 0])[0]
   }
 
   /**
    * The next whole number in 0 … bound − 1, each equally likely: words beyond the last whole multiple of `bound` are
-   * drawn again.
+   * rejected and redrawn.
    * @throws RangeError when `bound` is not in 1 … 2³².
    */
   integer(bound: number): number {
@@ -173,8 +172,8 @@ export class RandomSequence {
 }
 
 /**
- * The numbers 0 … n − 1 in random order (Fisher–Yates), a function of seed, epoch and stream alone.
- * @param stream orders of other streams have nothing to do with each other
+ * The numbers 0 … n − 1 in random order (Fisher–Yates), which depends only on seed, epoch and stream.
+ * @param stream different streams give independent orders
  * @throws RangeError when `n` is not a whole number ≥ 0.
  */
 export function shuffledIndices(n: number, seed: number, epoch: number, stream = 'shuffle'): Int32Array {
