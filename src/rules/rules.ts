@@ -1,5 +1,5 @@
 /**
- * Rules of values: what a value must be, as a check and in words. The words complete the sentence
+ * Rules for values: what a value must be, as a check and in words. The words complete the sentence
  * `optimizer.lr (=-1) must be …`, so that an error names the field, its value and the rule.
  */
 import { display } from '../text/display.ts'
@@ -8,12 +8,12 @@ import { isRecord } from './record.ts'
 
 /** What is wrong with a value. */
 export interface Problem {
-  /** Where it stands: `optimizer.groups.0.lrFactor`; empty for the whole. */
+  /** Path of the value: `optimizer.groups.0.lrFactor`; empty for the whole value. */
   readonly field: string
   readonly value: unknown
-  /** `must be positive`; for a field that may not be there: `unknown field`. */
+  /** `must be positive`, or `unknown field` for a field that is not allowed. */
   readonly rule: string
-  /** All of it as one clause. */
+  /** The whole problem as one clause. */
   readonly message: string
 }
 
@@ -23,27 +23,27 @@ export interface Rule<T = unknown> {
   readonly words: string
   /** True for a field that may be absent. */
   readonly isOptional?: boolean
-  /** Rules of the fields of an object. */
+  /** Rules for the fields of an object. */
   readonly fields?: RulesByName
-  /** Rules of the further fields of an object, by its `name`. */
+  /** Rules for the other fields of an object, by its `name`. */
   readonly named?: Readonly<Record<string, RulesByName>>
-  /** The rule of what a list holds. */
+  /** The rule for the items of a list. */
   readonly item?: Rule
   /**
-   * The value as it is stored: fields in the order of their rules, without those that are undefined.
-   * @param field where the value stands
+   * The value to store: fields in the order of their rules, without undefined ones.
+   * @param field path of the value
    * @param report called for every problem; the return value is then meaningless
    */
   read(value: unknown, field: string, report: (problem: Problem) => void): T
 }
 
-/** Rules of the fields of an object. */
+/** Rules for the fields of an object. */
 export type RulesByName = Readonly<Record<string, Rule>>
 
-/** What follows a rule. */
+/** The type of values that follow a rule. */
 export type ValueOf<R> = R extends Rule<infer T> ? T : never
 
-/** A rule of a field that may be absent. */
+/** A rule for a field that may be absent. */
 export type Optional<T> = Rule<T> & { readonly isOptional: true }
 
 /** An object whose fields follow rules. */
@@ -62,7 +62,7 @@ export const rule = <T>(words: string, fits: (value: unknown) => boolean): Rule<
   },
 })
 
-/** A rule of numbers. */
+/** A rule for finite numbers. */
 export const number = (words: string, fits: (value: number) => boolean): Rule<number> =>
   rule(words, value => typeof value === 'number' && Number.isFinite(value) && fits(value))
 
@@ -84,13 +84,13 @@ export const oneOf = <const T extends readonly string[]>(names: T): Rule<T[numbe
 /** A field that may be absent. */
 export const optional = <T>(of: Rule<T>): Optional<T> => ({ ...of, isOptional: true })
 
-/** A field that has a value of its own when it is absent. */
+/** A field that has a default value when it is absent. */
 export const withDefault = <T>(of: Rule<T>, value: T): Rule<T> => ({
   ...of,
   read: (given, field, report) => of.read(given === undefined ? value : given, field, report),
 })
 
-/** A list of what follows a rule. */
+/** A list whose items follow a rule. */
 export const list = <T>(item: Rule<T>): Rule<T[]> => ({
   words: 'a list',
   item,
@@ -101,7 +101,7 @@ export const list = <T>(item: Rule<T>): Rule<T[]> => ({
   },
 })
 
-/** A list of two. */
+/** A list of two items that follow a rule. */
 export const pairOf = <T>(item: Rule<T>): Rule<[T, T]> => ({
   ...list(item),
   words: 'a list of two',
@@ -112,14 +112,14 @@ export const pairOf = <T>(item: Rule<T>): Rule<[T, T]> => ({
   },
 })
 
-/** An object with fields, and no others. */
+/** An object with the given fields and no others. */
 export const fields = <const S extends RulesByName>(rules: S): Rule<FieldsOf<S>> => ({
   words: 'an object of fields',
   fields: rules,
   read: (value, field, report) => readFields(rules, value, field, report) as FieldsOf<S>,
 })
 
-/** An object with fields, and perhaps others, which a later version may know. */
+/** An object with the given fields and perhaps others, which a later version may define. */
 export const fieldsAmong = <const S extends RulesByName>(rules: S): Rule<FieldsOf<S>> => ({
   words: 'an object of fields',
   fields: rules,
@@ -129,7 +129,7 @@ export const fieldsAmong = <const S extends RulesByName>(rules: S): Rule<FieldsO
   }),
 })
 
-/** An object whose `name` says which fields it has besides. */
+/** An object whose `name` determines its other fields. */
 export function named<const N extends string>(
   table: Readonly<Record<N, RulesByName>>,
 ): Rule<{ readonly name: N; readonly [option: string]: unknown }> {
@@ -152,7 +152,7 @@ export function named<const N extends string>(
   }
 }
 
-/** What follows one of several rules. */
+/** A value that follows either of two rules. */
 export const either = <T, U>(words: string, first: Rule<T>, second: Rule<U>): Rule<T | U> => ({
   words,
   read(value, field, report) {

@@ -1,9 +1,9 @@
 /** Values as messages show them. */
 
-/** Characters of a value that messages show. */
+/** The most characters of a value that messages show. */
 const mostShown = 80
 
-/** A value as messages show it, whatever it is: data in JSON, anything else by its kind. */
+/** Any value as messages show it: data as JSON, anything else by its kind. */
 export function display(value: unknown): string {
   const text = typeof value === 'number' ? String(value) : (jsonOf(value) ?? kindOf(value))
   const line = text.replace(/\s*\n\s*/g, ' ')
@@ -15,7 +15,7 @@ function jsonOf(value: unknown): string | undefined {
   try {
     return isData ? JSON.stringify(value) : undefined
   } catch {
-    // A bigint, or an object that holds itself.
+    // A bigint, or an object that contains itself.
     return undefined
   }
 }

@@ -8,7 +8,7 @@ export function formatCount(value: number): string {
   return Number.isFinite(value) ? integers.format(value) : String(value)
 }
 
-/** A share as a percentage: `0.98765` → `'98.77 %'`. The space does not break. */
+/** A share as a percentage: `0.98765` → `'98.77 %'`, with a non-breaking space. */
 export function formatPercent(share: number, digits = 2): string {
   if (!Number.isFinite(share)) return String(share)
   return `${(share * 100).toFixed(digits)}\u00a0%`
@@ -23,7 +23,7 @@ export function formatSignificant(value: number, digits = 3): string {
   return value.toFixed(Math.max(0, digits - 1 - Math.floor(Math.log10(size))))
 }
 
-/** Seconds as a person says them: `4.21` → `'4.2 s'`, `75` → `'1 min 15 s'`, `8100` → `'2 h 15 min'`. */
+/** Seconds as a person would say them: `4.21` → `'4.2 s'`, `75` → `'1 min 15 s'`, `8100` → `'2 h 15 min'`. */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds)) return String(seconds)
   if (seconds < 59.95) return `${seconds.toFixed(1)}\u00a0s`
@@ -35,9 +35,9 @@ export function formatDuration(seconds: number): string {
 
 /** How {@link formatBytes} writes a number of bytes. */
 export interface BytesFormat {
-  /** Digits after the decimal point; by default one below 100 and none from there on. */
+  /** Digits after the decimal point; by default one below 100 and none from 100 up. */
   readonly digits?: number
-  /** What stands between the number and its unit; by default a space that does not break. */
+  /** Separator between the number and its unit; by default a non-breaking space. */
   readonly space?: string
 }
 

@@ -1,17 +1,20 @@
-/** What to say to a name that does not exist: the nearest of those that do. */
+/** Messages for names that do not exist, suggesting the nearest existing name. */
 
 /** `unknown data set 'minst' (did you mean 'mnist'?); available: mnist`. */
 export function unknownName(kind: string, name: string, names: readonly string[]): string {
   return `unknown ${kind} '${name}'${didYouMean(name, names)}; available: ${names.join(', ')}`
 }
 
-/** ` (did you mean 'mnist'?)`, to be put behind a name; empty when no other name is near. */
+/** ` (did you mean 'mnist'?)`, to append to a name; empty when no other name is near. */
 export function didYouMean(name: string, names: readonly string[]): string {
   const nearest = nearestName(name, names)
   return nearest === undefined ? '' : ` (did you mean '${nearest}'?)`
 }
 
-/** The shortest candidate that begins with `name`, or the one with the fewest edits if these are few enough to be a slip. */
+/**
+ * The shortest candidate that begins with `name`, or else the candidate with the fewest edits, if a typo explains
+ * them.
+ */
 export function nearestName(name: string, candidates: readonly string[]): string | undefined {
   const plain = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, '')
   const wanted = plain(name)
@@ -25,10 +28,10 @@ export function nearestName(name: string, candidates: readonly string[]): string
   return nearest.distance <= Math.max(2, Math.floor(nearest.text.length / 3)) ? nearest.candidate : undefined
 }
 
-/** Letters of a beginning that says which name was meant. */
+/** The fewest letters of a prefix that identify the intended name. */
 const leastBeginning = 3
 
-/** Levenshtein distance: the least number of inserted, deleted and replaced characters. */
+/** Levenshtein distance: the smallest number of inserted, deleted and replaced characters. */
 export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {
