@@ -1,4 +1,4 @@
-/** A profile kernel by kernel: what each distinct kernel of a program is called, how large it is, and what it achieves. */
+/** A profile by kernel: the name, size and performance of each distinct kernel of a program. */
 import type { ConvolutionTask } from '../../cpu/layouts/convolution.ts'
 import type { ConvolutionForm, CpuStep, StageForm } from '../../cpu/layouts/form.ts'
 import type { TileShape } from '../emit/tile.ts'
@@ -10,22 +10,25 @@ export interface KernelTime {
   readonly name: string
   /** First word of the kernel's key: the file that makes it. */
   readonly family: string
-  /** Rows and columns of the register tile, of contractions. */
+  /** For contractions: rows and columns of the register tile. */
   readonly tile?: TileShape
   readonly codeBytes: number
   /** Calls in one run. */
   readonly calls: number
-  /** Whether the kernel runs ahead of the runs, and not in each. */
+  /** Whether the kernel runs ahead of the runs instead of in each run. */
   readonly ahead: boolean
-  /** Multiply-adds of one run, as the definition of the operation has them: where they are done, if there are several stages. */
+  /**
+   * Multiply-adds of one run, by the definition of the operation. With several stages, they count for the stage that
+   * does them.
+   */
   readonly multiplyAdds: number
-  /** Multiply-adds that Winograd's algorithm leaves of them, without transformations and what its tiles have beyond the image. */
+  /** Those that remain with Winograd's algorithm, not counting transforms and the parts of tiles outside the image. */
   readonly ownMultiplyAdds: number
   /** Milliseconds of all calls, each measured alone. */
   readonly milliseconds: number
 }
 
-/** The distinct kernels of a profile, those that take longest first, those of the preparation at the end. */
+/** The distinct kernels of a profile, slowest first, those of the preparation at the end. */
 export function kernelTimes(times: readonly StepTime[]): KernelTime[] {
   const kernels = new Map<string, KernelTime>()
   const work = workOf(times)
@@ -49,10 +52,14 @@ export function kernelTimes(times: readonly StepTime[]): KernelTime[] {
   return [...kernels.values()].sort((a, b) => Number(a.ahead) - Number(b.ahead) || b.milliseconds - a.milliseconds)
 }
 
-/** Stages that do the multiply-adds of their convolution; of all others the last kernel does. */
+/**
+ * Stages that do the multiply-adds of their convolution. In methods without such a stage, the last kernel does them.
+ */
 const working: ReadonlySet<string> = new Set(['products', 'transformed sums'])
 
-/** Multiply-adds of each call. A plan counts those of a convolution at its last kernel, which may only transform them back. */
+/**
+ * Multiply-adds of each call. A plan counts a convolution's at its last kernel, which may only transform results back.
+ */
 function workOf(times: readonly StepTime[]): Map<StepTime, number> {
   const work = new Map(times.map(time => [time, time.multiplyAdds]))
   const workers = new Map<ConvolutionTask, StepTime>()
@@ -69,15 +76,15 @@ function workOf(times: readonly StepTime[]): Map<StepTime, number> {
 }
 
 /**
- * The part of the multiply-adds that is left: (m + r − 1)² of m² r², so a quarter for F(4×4, 3×3) and F(3×3, 4×4); at stride 2,
- * (2 m + 1)² of m² r².
+ * The part of the multiply-adds that remains: (m + r − 1)² of m² r², so a quarter for F(4×4, 3×3) and F(3×3, 4×4);
+ * (2 m + 1)² of m² r² at stride 2.
  */
 function left(step: CpuStep): number {
   const form = convolutionOf(step)
   if (!form?.method.name.startsWith('winograd')) return 1
   const { task, method } = form
   const r = task.attributes.kernel[0]
-  // The weights' gradient always has tiles of 6 × 6.
+  // The weight gradient always has tiles of 6 × 6.
   const m = task.op === 'conv2dWeightGradient' ? 7 - r : Number(method.name.split('×')[1])
   const products = task.attributes.stride[0] === 1 ? m + r - 1 : 2 * m + 1
   return (products / (m * r)) ** 2
@@ -89,7 +96,7 @@ const directions = {
   conv2dWeightGradient: 'gradient to weights',
 } as const
 
-/** What a step is of a convolution whose volumes lie channels last, if it is. */
+/** The form of a step that belongs to a convolution whose volumes are stored channels last. */
 function convolutionOf({ form }: CpuStep): ConvolutionForm | StageForm | undefined {
   return form?.kind === 'stage' || form?.kind === 'convolution' ? form : undefined
 }

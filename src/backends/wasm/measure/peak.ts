@@ -1,7 +1,8 @@
 /**
- * The machine's WebAssembly peak: how many single-precision operations a second one core performs when nothing but arithmetic
- * is asked of it. Twelve independent chains x ← x·a + b live in registers, so neither memory nor latency is a limit. The
- * few bytes of WebAssembly are put together here and not with our assembler: the yardstick must not depend on what it measures.
+ * The machine's WebAssembly peak: how many single-precision operations per second one core performs when it does
+ * nothing but arithmetic. Twelve independent chains x ← x·a + b stay in registers, so neither memory nor latency is a
+ * limit. The few bytes of WebAssembly are put together here, without our assembler: the yardstick must not depend on
+ * what it measures.
  */
 import { compileModule } from '../runtime/compile.ts'
 import { hasRelaxedSimd } from '../runtime/features.ts'
@@ -9,15 +10,15 @@ import { wideVectors } from '../runtime/wide.ts'
 
 /** GFLOP/s of one core. */
 export interface WasmPeak {
-  /** With relaxed SIMD's fused multiply-add, where there is one. */
+  /** With relaxed SIMD's fused multiply-add, where available. */
   readonly fma?: number
   /** With separate multiplication and addition. */
   readonly mulAdd: number
-  /** With fused multiply-add in wide vectors, where there are any. */
+  /** With fused multiply-add in wide vectors, where available. */
   readonly wide?: number
 }
 
-/** Chains of 128-bit vectors, or of pairs of them: as many registers as the machine has, but for the operands. */
+/** Chains of 128-bit vectors, or of pairs of them: all of the machine's registers except those for the operands. */
 const chains = 12
 const unroll = 8
 
@@ -52,7 +53,7 @@ async function rate(variant: 'fma' | 'mulAdd', wide: boolean): Promise<number> {
   return Array.from({ length: 41 }, burst).sort((a, b) => a - b)[20]
 }
 
-/** A module exporting `run(iterations: i32)`, which loads the chains from its memory and stores them in the end. */
+/** A module exporting `run(iterations: i32)`, which loads the chains from its memory and stores them at the end. */
 function peakModule(variant: 'fma' | 'mulAdd', vectors: number): Uint8Array<ArrayBuffer> {
   const leb = (value: number): number[] => (value < 128 ? [value] : [(value & 127) | 128, ...leb(value >>> 7)])
   const text = (value: string): number[] => [value.length, ...new TextEncoder().encode(value)]

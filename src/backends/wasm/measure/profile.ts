@@ -1,28 +1,28 @@
-/** Timing a program step by step: what the engine's `profile` does. */
+/** Times a program step by step, for the engine's `profile`. */
 
 import type { CpuStep } from '../../cpu/layouts/form.ts'
 import type { MeasuredCall } from '../codegen.ts'
 import type { TileShape } from '../emit/tile.ts'
 
-/** Time of one kernel call of a step, measured alone. */
+/** Time of one kernel call of a step, measured separately. */
 export interface StepTime {
   readonly step: CpuStep
-  /** Key of the kernel: calls of equal keys run the same code. */
+  /** Key of the kernel: calls with equal keys run the same code. */
   readonly kernel: string
   /** Bytes of the kernel's code and of the functions it calls. */
   readonly codeBytes: number
-  /** Rows and columns of the kernel's register tile, of contractions. */
+  /** For contractions: rows and columns of the kernel's register tile. */
   readonly tile?: TileShape
-  /** Whether the step runs ahead of the runs, and not in each. */
+  /** Whether the step runs ahead of the runs instead of in each run. */
   readonly ahead: boolean
   readonly multiplyAdds: number
   readonly milliseconds: number
 }
 
-/** Runs before those that count: caches fill, and a browser's compiler takes its time. */
+/** Warm-up runs before those that count: caches fill, and a browser's compiler takes its time. */
 const warmUp = 10
 
-/** Times the calls one by one: medians of `repeats` runs, after at most as many that do not count. */
+/** Times the calls one by one: medians of `repeats` runs, after at most as many warm-up runs. */
 export function timeCalls(
   calls: readonly MeasuredCall[],
   exports: WebAssembly.Exports,

@@ -1,32 +1,34 @@
 /**
  * From bytes to a module, by the best compiler the runtime has.
  *
- * V8 compiles a function quickly when it is first called, and well only after it has run for some time. Kernels run a few times
- * a step and for milliseconds each, so the first steps of a program would be several times slower than the others. In
- * Node we can have them compiled well at once: by flags that hold while a module of ours is compiled, so that whatever else
- * of the process is WebAssembly is compiled as ever. The flag for wide vectors is set in the same way. (ResNet-18's first training
- * step: 4.4 → 1.9 s of processor time, for 0.3 s of compiling.)
+ * V8 compiles a function quickly when it is first called, and optimizes it only after it has run for some time. Kernels
+ * run a few times per step, for milliseconds each, so the first steps of a program would be several times slower than
+ * the rest. In Node we can have kernels optimized at once, by flags that are set only while one of our modules is
+ * compiled; other WebAssembly in the process is not affected. The flag for wide vectors is set in the same way.
+ * (ResNet-18's first training step: 4.4 → 1.9 s of processor time, for 0.3 s of compiling.)
  */
 import { withSection } from '../emit/module.ts'
 import { type NodeModules, nodeModules } from './features.ts'
 
-/** A `WebAssembly.Module`. (TypeScript declares that one with the DOM only, and our declarations must do without.) */
+/** A `WebAssembly.Module`. (TypeScript declares that type only with the DOM, which our declarations cannot use.) */
 export type CompiledModule = object
 
-/** Makes a module of bytes, with wide vectors or without. */
+/** Makes a module from bytes, with or without wide vectors. */
 export type Compiler = (bytes: Uint8Array<ArrayBuffer>, wide: boolean) => Promise<CompiledModule>
 
 /**
- * Flags as they are while a module is compiled: the optimizing compiler for all functions and at once, without inlining and
- * unrolling, which our code has had where it pays. (What is inlined into a register tile keeps V8 from joining its vectors:
- * ResNet-18 on one image with wide vectors takes 29 ms without, 52 with. Compiling takes two thirds of the time.)
+ * Flags set while a module is compiled: the optimizing compiler for all functions at once, without inlining and
+ * unrolling, which our code already has where it pays off. (Code inlined into a register tile keeps V8 from joining its
+ * vectors: ResNet-18 on one image with wide vectors takes 29 ms without inlining, 52 ms with it. Compiling takes two
+ * thirds of the time.)
  */
 const optimizing = ['no-liftoff', 'no-wasm-lazy-compilation', 'no-wasm-inlining', 'no-wasm-loop-unrolling']
 const widening = 'experimental-wasm-revectorize'
 
 /**
  * Compiles a module.
- * @throws WebAssembly.CompileError for bytes that are none; Error where a Content-Security-Policy forbids to compile.
+ * @throws WebAssembly.CompileError for bytes that are not a module; Error where a Content-Security-Policy forbids
+ *   compiling.
  */
 export const compileModule: Compiler = async (bytes, wide) => {
   if (!nodeModules()) {
@@ -34,7 +36,7 @@ export const compileModule: Compiler = async (bytes, wide) => {
       throw (await isForbidden()) ? new Error(forbidden, { cause: error }) : error
     })
   }
-  // V8 keeps one compilation of equal bytes: those of a wide module must differ.
+  // V8 caches one compilation of equal bytes, so the bytes of a wide module must differ.
   const own = wide ? withSection(bytes, 'wide') : bytes
   return withFlags(wide ? [...optimizing, widening] : optimizing, () => new WebAssembly.Module(own))
 }
@@ -42,7 +44,7 @@ export const compileModule: Compiler = async (bytes, wide) => {
 const forbidden =
   "WebAssembly may not be compiled here: the Content-Security-Policy of the page, or of the worker's script, must allow `script-src 'wasm-unsafe-eval'`"
 
-/** Whether not even the smallest module may be compiled. (Each browser says so in words of its own.) */
+/** Whether not even the smallest module may be compiled. (Each browser has its own message for this.) */
 const isForbidden = (): Promise<boolean> =>
   WebAssembly.compile(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)).then(
     () => false,
@@ -51,16 +53,16 @@ const isForbidden = (): Promise<boolean> =>
 
 /**
  * Compiles a module without wide vectors, by V8's quick compiler: for the few calls of a check.
- * @throws WebAssembly.CompileError for bytes that are none.
+ * @throws WebAssembly.CompileError for bytes that are not a module.
  */
 export function compileQuickly(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
   return new WebAssembly.Module(withSection(bytes, 'check'))
 }
 
-/** Runs `work` with flags of V8, and with those it had before afterwards. */
+/** Runs `work` with flags of V8 set, and restores the earlier flags afterwards. */
 function withFlags<T>(flags: readonly string[], work: () => T): T {
   const { v8 } = nodeModules() as NodeModules
-  /** Sets a flag; true when that changed something, which V8's tag of its version and flags tells. */
+  /** Sets a flag; true when that changed something, as shown by V8's tag of its version and flags. */
   const set = (flag: string): boolean => {
     const before = v8.cachedDataVersionTag()
     v8.setFlagsFromString(`--${flag}`)

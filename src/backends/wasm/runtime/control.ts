@@ -1,84 +1,96 @@
 /**
- * How threads share the work of a run and meet: a few words at the start of the shared memory, and the functions that work on them.
+ * How threads share the work of a run and synchronize: a few words at the start of the shared memory, and the functions
+ * that work on them.
  *
- * Every group of a plan has as many shares as the engine has threads. A thread takes its own share first and then those that
- * nobody has taken yet, so no run waits for a thread that sleeps or has no core: the others do its work until it comes, and what
- * comes too late finds everything taken. Then it waits until all shares are done, which is when the next group may begin.
- * Who computes a share changes no bit of the result.
+ * Every group of a plan has as many shares as the engine has threads. A thread takes its own share first and then
+ * shares that nobody has taken yet. So no run waits for a thread that sleeps or has no core: the others do its work
+ * until it arrives, and a thread that arrives too late finds everything taken. A thread then waits until all shares are
+ * done, when the next group may begin. It makes no difference to the result which thread computes a share, not even in
+ * a single bit.
  */
 import type { FunctionBuilder, Local } from '../emit/assembler.ts'
 import type { ModuleBuilder } from '../emit/module.ts'
 
-/** Byte addresses of the control words, each on a cache line of its own. */
+/** Byte addresses of the control words, each on its own cache line. */
 export const control = {
   /** Counts the shares that are done; never reset. */
   arrivals: 64,
   /** Threads that sleep until a group is done, or are about to. */
   sleepers: 384,
-  /** Not 0 once a thread has failed: everyone else leaves. */
+  /** Not 0 once a thread has failed; all others then leave. */
   failed: 128,
-  /** Increases by two with every job; workers wait for it to change. Odd while the words of the next one are written. */
+  /**
+   * Increases by two with every job; workers wait for it to change. Odd while the words of the next job are written.
+   */
   job: 192,
   /** What to do: index of the program, or one of {@link commands}. */
   program: 256,
   /** Value of `arrivals` when the job began. */
   base: 320,
-  /** The last job that is complete. */
+  /** The last completed job. */
   done: 448,
   /** Arguments of the job: address of the arena, of the scratch areas. */
   arena: 512,
   scratch: 576,
-  /** Not 0 when the program's preparation is to run first. */
+  /** Not 0 when the program's preparation must run first. */
   prepare: 768,
-  /** What a kernel found out of range: four numbers, one of them at least not in 0 … limit − 1. */
+  /** Numbers that a kernel found out of range: four, of which at least one is not in 0 … limit − 1. */
   found: 640,
   limit: 704,
 } as const
 
-/** Where shares are taken: for each, what `arrivals` will be when the group it was last taken in is done. On lines of their own. */
+/**
+ * Where threads claim shares. Each share has a word on its own cache line: the value that `arrivals` will have when the
+ * last group in which the share was taken is done.
+ */
 const claims = { address: 1024, stride: 64 }
 
-/** First address free for data. The gap lets addresses run a little below their value (see `RegisterTile.steps`). */
+/** First free address for data. The gap lets addresses run a little below their value (see `RegisterTile.steps`). */
 export const controlBytes = 8192
 
 /** Values of `control.program` that are not programs. */
 export const commands = { toEventLoop: -1 } as const
 
-/** Looks of a waiting thread in a nanosecond: what spinning costs. */
+/** Polls per nanosecond by a waiting thread: the cost of spinning. */
 export const looksPerNanosecond = 1.2
 
 /**
- * Looks before a waiting thread sleeps: about 50 µs of spinning, as long as it takes to be woken. (ResNet-18, one image, two
- * threads on free cores: 28.3 ms with 4,000 looks, 26.9 with 60,000 and no less with more; on busy cores, which the waiting thread
- * keeps from others, 2 to 3 % more.)
+ * Polls before a waiting thread sleeps: about 50 µs of spinning, as long as it takes to wake up. (ResNet-18, one image,
+ * two threads on free cores: 28.3 ms with 4,000 polls, 26.9 ms with 60,000 and no less with more. On busy cores, which
+ * the waiting thread keeps from others, 2 to 3 % more.)
  */
 export const mostLooks = 60_000
 
-/** Looks before a sleep that are worth it at any time: about half a microsecond. */
+/** Polls before a sleep that are always worth it: about half a microsecond. */
 const fewestLooks = 600
 
-/** Longest sleep before looking again, in nanoseconds: for the case that a thread dies without a word. */
+/** Longest sleep before polling again, in nanoseconds, in case a thread dies silently. */
 const napNanoseconds = 1_000_000
 
-/** Naps until a thread whose share is not done is given up: about a minute. */
+/** Naps before giving up on a thread whose share is not done: about a minute. */
 const mostNaps = 60_000
 
-/** What `wait` gives when a thread has failed, and when one does not finish; else it gives what is left of the patience. */
+/**
+ * What `wait` returns when a thread has failed, and when one does not finish; otherwise it returns the patience left.
+ */
 export const failures = { failed: -1, lost: -2 } as const
 
-/** The functions by which threads meet. */
+/** The functions by which threads synchronize. */
 export interface Meeting {
   /**
-   * `(thread, threads, target) → share`: takes a share of the group after which `arrivals` is `target`, the thread's own if it
-   * is to be had; −1 when all are taken. A thread that asks late finds none left of a group that is done.
+   * `(thread, threads, target) → share`: takes a share of the group after which `arrivals` is `target`, preferably the
+   * thread's own; −1 when all are taken. A thread that asks late finds no shares left in a finished group.
    */
   readonly claim: FunctionBuilder
-  /** `(target)`: one share more is done. Whoever does the last of a group wakes those asleep. */
+  /**
+   * `(target)`: records that one more share is done. The thread that finishes a group's last share wakes the sleepers.
+   */
   readonly arrive: FunctionBuilder
   /**
-   * `(target, patience) → patience`: waits until a group is done; negative when that is in vain ({@link failures}). Spins first,
-   * for waits are short when cores are free, and sleeps when they are not. Patience is the number of looks that a thread may
-   * still take in vain during this run: who is waited for may have lost its core to another process, for milliseconds.
+   * `(target, patience) → patience`: waits until a group is done; negative when that is in vain ({@link failures}).
+   * Spins first, since waits are short when cores are free, and sleeps when they are not. Patience is the number of
+   * polls that a thread may still spend in vain during this run: the other thread may have lost its core to another
+   * process, for milliseconds.
    */
   readonly wait: FunctionBuilder
 }
@@ -96,7 +108,7 @@ function addClaim(module: ModuleBuilder): FunctionBuilder {
   f.loop(again => {
     f.get(share).times(claims.stride).tee(address)
     f.atomic('i32.atomic.load', claims.address).tee(seen)
-    // Counters go round: what is later has a positive difference.
+    // Counters wrap around; a later value has a positive difference.
     f.get(target).op('i32.sub').i32(0).op('i32.lt_s')
     f.if(() => {
       f.get(address).get(seen).get(target).atomic('i32.atomic.rmw.cmpxchg', claims.address)
@@ -131,8 +143,8 @@ function addArrive(module: ModuleBuilder): FunctionBuilder {
 }
 
 /**
- * (A sleeper cannot be missed: who counts himself among them after the last to arrive has looked finds that the arrivals are no
- * longer as he saw them, and does not sleep.)
+ * (No sleeper is missed: a thread that joins the sleepers after the last arrival has checked for them finds that
+ * `arrivals` has changed, and does not sleep.)
  */
 function addWait(module: ModuleBuilder): FunctionBuilder {
   const f = module.function(['i32', 'i32'], ['i32'])
@@ -171,14 +183,14 @@ function pushLarger(f: FunctionBuilder, local: Local, least: number): void {
   f.larger(local, { value: least })
 }
 
-/** Emits the end of a kernel that found a number out of range in the lanes of `found`: notes it and traps. */
+/** Emits the end of a kernel that found a number out of range in the lanes of `found`: records it and traps. */
 export function trapOutOfRange(f: FunctionBuilder, found: Local, limit: number): void {
   f.i32(0).get(found).memory('v128.store', control.found)
   f.i32(0).i32(limit).memory('i32.store', control.limit)
   f.op('unreachable')
 }
 
-/** Says in words why a computation in this memory ended with `message`. */
+/** Explains in words why a computation in this memory ended with `message`. */
 export function explainTrap(memory: ArrayBufferLike, message: string): string {
   const found = new Int32Array(memory, control.found, 4)
   const [limit] = new Int32Array(memory, control.limit, 1)

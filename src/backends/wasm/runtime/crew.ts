@@ -1,6 +1,6 @@
 /**
- * Who computes in an engine: the calling thread, and with it or in its place a pool of workers, if they start and for programs that are
- * worth their while.
+ * The threads that compute in an engine: the calling thread, and with it or in its place a pool of workers. Workers
+ * compute if they start, and only programs that are worth sharing.
  */
 import type { Plan } from '../../../plan/plan.ts'
 import type { CrewTools, Pool, Start } from './crewTools.ts'
@@ -16,7 +16,7 @@ export class Crew {
   #closed = false
   readonly #isWorthSharing: typeof isWorthSharing
 
-  /** @param takesPart whether the calling thread computes too, when there are several */
+  /** @param takesPart whether the calling thread computes too when there are several threads */
   constructor(threads: number, memory: WebAssembly.Memory, takesPart: boolean, tools: CrewTools = {}) {
     const { startPool } = tools
     if (threads > 1) {
@@ -25,12 +25,12 @@ export class Crew {
     this.#isWorthSharing = tools.isWorthSharing ?? isWorthSharing
   }
 
-  /** Threads there are for a program. */
+  /** Threads available to a program. */
   get threads(): number {
     return this.#pool?.threads ?? 1
   }
 
-  /** Why there cannot be more than one, where there cannot. */
+  /** Why there cannot be more than one thread, if there cannot. */
   get alone(): string | undefined {
     return this.#refused ?? obstacleToThreads()
   }
@@ -52,7 +52,7 @@ export class Crew {
     return pool && this.#isWorthSharing(plan, pool) ? pool.load(module) : loadAlone(module, memory)
   }
 
-  /** Stops all workers. What is under way is rejected. */
+  /** Stops all workers. Runs in progress are rejected. */
   async close(): Promise<void> {
     this.#closed = true
     await this.#pool?.close()

@@ -1,16 +1,16 @@
 /**
- * What the threads of an engine are made with; tests put their own in its place. The declarations of the package reach this file, so
- * it names no type of `WebAssembly`, which TypeScript declares with the DOM only.
+ * The tools that make the threads of an engine; tests replace them. The declarations of the package reach this file, so
+ * it names no type of `WebAssembly`, which TypeScript declares only with the DOM.
  */
 import type { CompiledModule } from './compile.ts'
 import type { isWorthSharing, Team } from './work.ts'
 
-/** Runs a program once, with the addresses of its arena and of its scratch areas, and with its preparation or without. */
+/** Runs a program once, given the addresses of its arena and of its scratch areas, with or without its preparation. */
 export type Start = (arena: number, scratch: number, prepare: boolean) => Promise<void> | undefined
 
 /** Threads that run the same program together. */
 export interface Pool extends Team {
-  /** Waits for the workers to start. @returns why they do not, if one is refused or does not come */
+  /** Waits for the workers to start. @returns the reason if one is refused or does not start */
   refusal(): Promise<string | undefined>
   /** Readies a program for all threads. */
   load(module: CompiledModule): Promise<Start>
@@ -20,7 +20,7 @@ export interface Pool extends Team {
 
 /** What a crew works with. */
 export interface CrewTools {
-  /** Whether a program is run by all threads, or by one. */
+  /** Whether all threads run a program, or only one. */
   readonly isWorthSharing?: typeof isWorthSharing
   /** Starts the threads over a `WebAssembly.Memory`. */
   readonly startPool?: (threads: number, memory: object, takesPart: boolean) => Pool

@@ -1,11 +1,11 @@
 /**
- * What the runtime offers: threads, shared memory, relaxed SIMD. Works in Node, browsers and workers; Node's own
- * modules are asked for at run time, so that a bundler finds no import to resolve.
+ * What the runtime offers: threads, shared memory, relaxed SIMD. Works in Node, browsers and workers. Node's own
+ * modules are loaded at run time, so that a bundler finds no import to resolve.
  */
 import { ModuleBuilder } from '../emit/module.ts'
 import type { MachineTile } from '../emit/tile.ts'
 
-/** The parts of Node we use when we run there. */
+/** The parts of Node that we use when we run there. */
 export interface NodeModules {
   readonly v8: Pick<typeof import('node:v8'), 'setFlagsFromString' | 'cachedDataVersionTag'>
   readonly os: Pick<typeof import('node:os'), 'availableParallelism' | 'homedir'>
@@ -33,8 +33,8 @@ export function availableCores(): number {
 }
 
 /**
- * True when this thread may wait for others: in Node and in the workers of a page, but not on the page itself, in a service
- * worker or a renderer of Electron.
+ * True when this thread may wait for others: in Node and in the workers of a page, but not on the page itself, in a
+ * service worker or in an Electron renderer.
  */
 export function mayWait(): boolean {
   if (typeof SharedArrayBuffer === 'undefined') return false
@@ -57,7 +57,7 @@ export function obstacleToThreads(): string | undefined {
   return typeof Worker === 'undefined' ? 'there are no workers here' : undefined
 }
 
-/** @throws Error where there is no WebAssembly, or none with SIMD, and so no way for the engine to compute. */
+/** @throws Error where there is no WebAssembly with SIMD, so that the engine cannot compute. */
 export function requireWebAssembly(): void {
   if (typeof WebAssembly === 'undefined') {
     throw new Error(
@@ -81,7 +81,7 @@ export function hasRelaxedSimd(): boolean {
   return validates('f32x4.relaxed_madd')
 }
 
-/** Whether the runtime knows an instruction on vectors, of at most three. */
+/** Whether the runtime supports a vector instruction with at most three operands. */
 function validates(instruction: 'f32x4.add' | 'f32x4.relaxed_madd'): boolean {
   const module = new ModuleBuilder(false)
   const f = module.function(['v128'], ['v128'], 'probe')
@@ -94,7 +94,7 @@ function validates(instruction: 'f32x4.add' | 'f32x4.relaxed_madd'): boolean {
 /** First major version of V8 whose compiler leaves loads where they were written. */
 const schedulingV8 = 13
 
-/** Major version of V8: Node's own, or by the version of a browser built on it; 0 where it is not known. */
+/** Major version of V8: Node's own, or derived from the version of a browser built on V8; 0 where it is unknown. */
 export function v8Version(): number {
   const { process, navigator } = globalThis as {
     process?: { versions?: { v8?: string } }
@@ -107,8 +107,8 @@ export function v8Version(): number {
 }
 
 /**
- * The register tile for kernels whose lanes are channels. A tile of 4 × 8 fits sixteen registers even when all loads of a step
- * come first; where they stay in place, 6 × 8 does; with pairs of vectors joined, 6 × 16.
+ * The register tile for kernels whose lanes are channels. A tile of 4 × 8 fits sixteen registers even when all loads of
+ * a step come first; 6 × 8 fits where loads stay in place, and 6 × 16 with pairs of vectors joined.
  */
 export function registerTile(wide: boolean): MachineTile {
   if (wide) return { rows: 6, columns: 16, joined: true }
@@ -118,7 +118,7 @@ export function registerTile(wide: boolean): MachineTile {
 /** Most threads of an engine. */
 const mostThreads = 64
 
-/** Threads to use when the caller does not say: `FOVEA_THREADS`, else all cores. @throws Error when it is not a number. */
+/** Default number of threads: `FOVEA_THREADS`, else all cores. @throws Error when `FOVEA_THREADS` is not a number. */
 export function defaultThreads(): number {
   const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } }
   const setting = process?.env?.FOVEA_THREADS

@@ -1,4 +1,4 @@
-/** The engine's memory: grows in whole pages, hands out aligned regions, and reuses regions that were given back. */
+/** The engine's memory: grows in whole pages, hands out aligned regions, and reuses released regions. */
 
 import { MemoryError } from '../../../plan/memoryError.ts'
 import { alignToLines as align } from '../../cpu/target.ts'
@@ -6,24 +6,24 @@ import { controlBytes } from './control.ts'
 
 const pageBytes = 65536
 
-/** Most memory an engine can have: 32-bit addresses. */
+/** Most pages an engine's memory can have: the limit of 32-bit addresses. */
 const maximumPages = 65536
 
-/** Least number of pages that an engine may grow to: 128 MB. */
+/** Smallest maximum size of an engine's memory, in pages: 128 MB. */
 const fewestPages = 2048
 
 /**
- * Small regions are cut from chunks. Otherwise the tables of a second program would lie behind the arena of the first, which
- * could then not grow where it is.
+ * Small regions are cut from chunks. Otherwise the tables of a second program would come right after the arena of the
+ * first, which could then not grow in place.
  */
 const chunkBytes = 512 * 1024
 
-/** Largest region that is small. */
+/** Largest region that counts as small. */
 const smallBytes = 32 * 1024
 
 /**
- * A memory that may grow as far as the runtime allows. A shared one reserves its addresses at once, and some browsers (on 32-bit
- * systems, on phones) reserve fewer than asked for.
+ * A memory that may grow as far as the runtime allows. A shared memory reserves its addresses at once, and some
+ * browsers (on 32-bit systems, on phones) reserve fewer than requested.
  */
 function largestMemory(shared: boolean): { memory: WebAssembly.Memory; maximum: number } {
   for (let maximum = maximumPages; ; maximum /= 2) {
@@ -35,14 +35,14 @@ function largestMemory(shared: boolean): { memory: WebAssembly.Memory; maximum: 
   }
 }
 
-/** A linear memory with a simple allocator. Regions are zero when they are fresh, not when they are reused. */
+/** A linear memory with a simple allocator. Fresh regions are zero; reused ones are not. */
 export class LinearMemory {
   readonly memory: WebAssembly.Memory
-  /** Bytes that it may grow to. */
+  /** Bytes that the memory may grow to. */
   readonly limit: number
   #end = align(controlBytes)
   readonly #free: { address: number; bytes: number }[] = []
-  /** What is left of the latest chunk. */
+  /** The rest of the latest chunk. */
   #chunk = { address: 0, bytes: 0 }
 
   /** @param shared whether threads share the memory */
@@ -94,7 +94,7 @@ export class LinearMemory {
     return moved
   }
 
-  /** Gives a region back. */
+  /** Releases a region. */
   release(address: number, bytes: number): void {
     if (bytes > 0) this.#free.push({ address, bytes: align(bytes) })
   }
@@ -105,7 +105,7 @@ export class LinearMemory {
     try {
       this.memory.grow(missing)
     } catch {
-      // Below the ceiling it is the system that gives no more.
+      // Below the limit, it is the system that refuses more memory.
       throw new MemoryError({ bytes, limit: bytes > this.limit ? this.limit : this.memory.buffer.byteLength })
     }
   }

@@ -1,7 +1,7 @@
 /**
  * Worker threads over one shared memory. Workers run jobs that are announced through control words. Where the calling
- * thread may wait (in Node, and in workers of a page) it is one of the threads and computes its share; on a page it
- * only waits for the workers, so that the page stays alive while a step runs.
+ * thread may wait (in Node, and in workers of a page), it is one of the threads and computes its share. On a page it
+ * only waits for the workers, so that the page stays responsive while a step runs.
  */
 import { commands, control, explainTrap } from './control.ts'
 import type { Pool, Start } from './crewTools.ts'
@@ -28,16 +28,16 @@ async function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memor
 /** Last arguments of `together`. */
 type Rest = readonly [arena: number, scratch: number, prepare: number]
 
-/** How long the message that explains a failure may take, in milliseconds. */
+/** Longest wait for the message that explains a failure, in milliseconds. */
 const explanationTime = 30_000
 
-/** How long workers may take to start, in milliseconds. */
+/** Longest time that workers may take to start, in milliseconds. */
 const startingTime = 30_000
 
 /** Threads that run the same program together. */
 export class ThreadPool implements Pool {
   readonly threads: number
-  /** True when the calling thread computes too; it is then the last thread, and workers are the others. */
+  /** True when the calling thread computes too; it is then the last thread, and the workers are the others. */
   readonly takesPart: boolean
   readonly #memory: WebAssembly.Memory
   readonly #words: Int32Array
@@ -45,24 +45,24 @@ export class ThreadPool implements Pool {
   #programs = 0
   readonly #starting: Promise<void>
   #ready = 0
-  /** Resolves what is waited for: workers that get ready, or a job that is done. */
+  /** Resolves the current wait: for workers to be ready, or for a job to be done. */
   #resolvePending: (() => void) | undefined
   #failure: Error | undefined
   #rejectPending: ((error: Error) => void) | undefined
   #inLoop = false
 
-  /** @param takesPart see the field; not on a page, which must not wait */
+  /** @param takesPart see the field; false on a page, which must not wait */
   constructor(threads: number, memory: WebAssembly.Memory, takesPart = mayWait(), start = startWorker) {
     this.threads = threads
     this.takesPart = takesPart
     this.#memory = memory
     this.#words = new Int32Array(memory.buffer)
     this.#starting = this.#start(takesPart ? threads - 1 : threads, start)
-    // Told to whoever uses the pool; nobody may.
+    // A failure is reported to whoever uses the pool, which may be nobody.
     this.#starting.catch(() => undefined)
   }
 
-  /** Waits for the workers to start. @returns why they do not, if one is refused or does not come */
+  /** Waits for the workers to start. @returns the reason if one is refused or does not start */
   async refusal(): Promise<string | undefined> {
     this.#hold(true)
     const message = (error: unknown): string => (error instanceof Error ? error.message : String(error))
@@ -110,7 +110,7 @@ export class ThreadPool implements Pool {
   }
 
   /**
-   * Runs a program on all threads: within the call where the calling thread takes part, else until the promise settles.
+   * Runs a program on all threads: within the call if the calling thread takes part, else until the promise settles.
    */
   #run(program: number, own: ProgramExports | undefined, rest: Rest): Promise<void> | undefined {
     this.#check()
@@ -127,14 +127,14 @@ export class ThreadPool implements Pool {
     return done?.finally(() => this.#hold(false))
   }
 
-  /** Stops all workers. What is under way is rejected. */
+  /** Stops all workers. Runs in progress are rejected. */
   async close(): Promise<void> {
     this.#failure ??= new Error('the engine is closed')
     this.#rejectPending?.(this.#failure)
     await Promise.all(this.#ports.map(port => port.stop()))
   }
 
-  /** Computes the calling thread's part. @throws what the program throws, after telling the others. */
+  /** Computes the calling thread's part. @throws whatever the program throws, after telling the other threads. */
   #takeShares({ together }: ProgramExports, base: number, rest: Rest): number {
     try {
       return together(this.threads - 1, this.threads, base, ...rest)
@@ -144,7 +144,7 @@ export class ThreadPool implements Pool {
     }
   }
 
-  /** Rejects with the reason why a run gave up, once the worker's message has come. */
+  /** Rejects with the reason why a run gave up, once the worker's message has arrived. */
   async #explain(): Promise<never> {
     const until = performance.now() + explanationTime
     while (!this.#failure && performance.now() < until) await new Promise(resolve => setTimeout(resolve, 5))
@@ -172,7 +172,7 @@ export class ThreadPool implements Pool {
     })
   }
 
-  /** Tells the workers of a job. Its number is odd while its words are written. */
+  /** Announces a job to the workers. Its number is odd while its words are written. */
   #announce(job: Partial<Record<keyof typeof control, number>> & { program: number }): void {
     Atomics.add(this.#words, control.job / 4, 1)
     for (const [name, value] of Object.entries(job)) {
@@ -201,7 +201,7 @@ export class ThreadPool implements Pool {
   #fail(error: Error): void {
     if (this.#failure) return
     this.#failure = error
-    // The others may be waiting for the lost one.
+    // Other threads may be waiting for the lost one.
     Atomics.store(this.#words, control.failed / 4, 1)
     Atomics.notify(this.#words, control.arrivals / 4)
     this.#rejectPending?.(error)

@@ -1,4 +1,4 @@
-/** What stands in the place of `wide.ts` in bundles for browsers, which cannot have wide vectors. */
+/** Replaces `wide.ts` in bundles for browsers, which cannot have wide vectors. */
 
 import type * as node from './wide.ts'
 import { settledChoice, withoutWide } from './wideChoice.ts'

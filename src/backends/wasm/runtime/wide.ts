@@ -1,9 +1,10 @@
 /**
  * Wide vectors: V8 can join pairs of 128-bit operations of WebAssembly into 256-bit ones, which about doubles the speed of
- * contractions. The compiler pass is one that V8 calls experimental, so the library uses it only when asked for (commands ask),
- * only for our own modules (`compile.ts`), and only after every kernel has been checked (`wideCheck.ts`).
+ * contractions. V8 calls the compiler pass experimental, so the library uses it only on request (the commands request
+ * it), only for our own modules (`compile.ts`), and only after every kernel has been checked (`wideCheck.ts`).
  *
- * Only Node can do this, so bundles for browsers have `wide.browser.ts` in this file's place (the field `browser` of package.json).
+ * Only Node can do this, so bundles for browsers contain `wide.browser.ts` instead of this file (the field `browser` of
+ * package.json).
  */
 import type { Plan } from '../../../plan/plan.ts'
 import type { GeneratedCode } from '../codegen.ts'
@@ -13,12 +14,12 @@ import { type CheckedKernels, checkedKernels } from './wideCache.ts'
 import { differingKernels, trialOf } from './wideCheck.ts'
 import { settledChoice, type WideChoice, type WideVectors, withoutWide } from './wideChoice.ts'
 
-/** First major version of V8 that joins vectors in loops as our kernels have them: that of Node 24. */
+/** First major version of V8 that joins vectors in loops like those of our kernels: that of Node 24. */
 const joiningV8 = 13
 
 /**
- * What this runtime and this processor make of a choice.
- * @param precise whether results must be the same everywhere: other kernels are the fastest with wide vectors
+ * What a choice means on this runtime and this processor.
+ * @param precise whether results must be the same everywhere: with wide vectors, other kernels are the fastest
  * @throws Error when `'on'` is impossible.
  */
 export function wideVectors(choice: WideChoice, precise = false): WideVectors {
@@ -46,9 +47,11 @@ export function wideVectors(choice: WideChoice, precise = false): WideVectors {
   }
 }
 
-/** Whether the processor has 256-bit integer and floating-point vectors; `undefined` where nothing tells. */
+/**
+ * Whether the processor has 256-bit integer and floating-point vectors; `undefined` where that cannot be determined.
+ */
 function hasAvx2(platform: string): boolean | undefined {
-  // Every Mac with an Intel processor on which Node 24 runs (macOS 13.5) has them.
+  // Every Intel Mac on which Node 24 runs (macOS 13.5) has them.
   if (platform === 'darwin') return true
   if (platform !== 'linux') return undefined
   try {
@@ -58,7 +61,7 @@ function hasAvx2(platform: string): boolean | undefined {
   }
 }
 
-/** A compiled program whose kernels are to be checked. */
+/** A compiled program whose kernels must be checked. */
 export interface WideProgram {
   readonly plan: Plan
   /** The code, which exports its kernels. */
@@ -70,8 +73,8 @@ export interface WideProgram {
 }
 
 /**
- * What is wrong with the wide vectors of a program; `undefined` when every kernel computes the same with them as without.
- * @param checked kernels that are known to be right and are not tried again; those found right are added
+ * What is wrong with wide vectors in a program; `undefined` when every kernel computes the same with and without them.
+ * @param checked kernels known to be correct, which are not tried again; kernels found to be correct are added
  */
 export function problemOfWide(
   { plan, code: { bytes, kernels }, module, shared }: WideProgram,

@@ -1,22 +1,22 @@
 /**
- * What has been checked stays checked: a kernel whose wide build was right need not be tried again by the same V8 on a processor
- * of the same kind, in this process or a later one. A file in the cache folder keeps the hashes of such kernels' code.
+ * Remembers checked kernels. If a kernel's wide build was correct, the same V8 on the same kind of processor need not
+ * try it again, in this process or a later one. A file in the cache folder keeps the hashes of such kernels' code.
  */
 import type { FunctionBuilder } from '../emit/assembler.ts'
 import { type NodeModules, nodeModules } from './features.ts'
 
-/** Kernels that are known to be right with wide vectors. */
+/** Kernels known to be correct with wide vectors. */
 export interface CheckedKernels {
-  /** Whether a kernel, its code and that of all it calls, is known. */
+  /** Whether a kernel (its code and that of all functions it calls) is known. */
   has(kernel: FunctionBuilder): boolean
-  /** Notes that kernels are right. */
+  /** Records that kernels are correct. */
   add(kernels: readonly FunctionBuilder[]): void
 }
 
-/** Names of the file: the format of its lines may change with the first number. */
+/** Start of the file's name; its number changes with the format of the lines. */
 const prefix = 'wide-1'
 
-/** The kernels known to this process, and to earlier ones. Where nothing can be kept (or read), nothing is. */
+/** The kernels known to this process and, where a file can be kept, to earlier processes. */
 export function checkedKernels(): CheckedKernels {
   shared ??= new StoredKernels(nodeModules())
   return shared
@@ -24,7 +24,7 @@ export function checkedKernels(): CheckedKernels {
 
 let shared: StoredKernels | undefined
 
-/** Kernels known in a file, or in memory where there is no Node. */
+/** Known kernels, kept in a file, or in memory where there is no Node. */
 export class StoredKernels implements CheckedKernels {
   readonly #known = new Set<string>()
   readonly #node: NodeModules | undefined
@@ -34,12 +34,12 @@ export class StoredKernels implements CheckedKernels {
   constructor(node: NodeModules | undefined, folder = node && defaultFolder(node)) {
     this.#node = node
     if (!node || folder === undefined) return
-    // V8's own tag of what its code depends on: version, flags, features of the processor.
+    // V8's own tag of everything that its code depends on: version, flags, processor features.
     this.#file = node.path.join(folder, `${prefix}-${node.v8.cachedDataVersionTag().toString(16)}.txt`)
     try {
       for (const line of node.fs.readFileSync(this.#file, 'latin1').split('\n')) this.#known.add(line)
     } catch {
-      // There is no file yet, or none that may be read: then kernels are checked once more.
+      // There is no file yet, or it cannot be read: kernels are checked again.
     }
   }
 
@@ -58,14 +58,14 @@ export class StoredKernels implements CheckedKernels {
       node.fs.mkdirSync(node.path.dirname(file), { recursive: true })
       node.fs.appendFileSync(file, `${hashes.join('\n')}\n`)
     } catch {
-      // A full or read-only disk costs later processes the time of a check, nothing else.
+      // A full or read-only disk only costs later processes the time of a check.
     }
   }
 }
 
 const hashes = new WeakMap<FunctionBuilder, string>()
 
-/** Hash of a kernel's code and of all that it calls. */
+/** Hash of the code of a kernel and of all functions it calls. */
 function hashOf(kernel: FunctionBuilder, node: NodeModules): string {
   const known = hashes.get(kernel)
   if (known !== undefined) return known
@@ -76,7 +76,9 @@ function hashOf(kernel: FunctionBuilder, node: NodeModules): string {
   return value
 }
 
-/** Where downloads are kept too (`data/download.node.ts`): `FOVEA_CACHE`, else `fovea` in the system's cache folder. */
+/**
+ * The cache folder of downloads (`data/download.node.ts`): `FOVEA_CACHE`, else `fovea` in the system's cache folder.
+ */
 function defaultFolder({ os, path }: NodeModules): string {
   const { env, platform } = (globalThis as unknown as { process: NodeJS.Process }).process
   if (env.FOVEA_CACHE) return env.FOVEA_CACHE

@@ -1,8 +1,9 @@
 /**
- * Checks kernels with wide vectors: each runs on pseudo-random operands as V8's optimizing compiler has built it, with pairs of
- * vectors joined, and as its quick compiler has, which joins nothing. Both do the same arithmetic in the same order, so the
- * results must be equal bit for bit (of a NaN, only that it is one). A kernel runs on its first units, some in the middle
- * and its last ones, which see all borders; so a check takes milliseconds where the program takes seconds.
+ * Checks kernels with wide vectors. Each kernel runs on pseudo-random operands in two builds: by V8's optimizing
+ * compiler, with pairs of vectors joined, and by its quick compiler, which joins nothing. Both do the same arithmetic
+ * in the same order, so the results must be equal bit for bit (except that any two NaN are equal). A kernel runs on its
+ * first units, some in the middle and its last ones, which meet all borders; so a check takes milliseconds where the
+ * program takes seconds.
  */
 import { byteSizeOf, type DType } from '../../../graph/shape.ts'
 import type { Plan } from '../../../plan/plan.ts'
@@ -11,7 +12,7 @@ import { alignToLines as align } from '../../cpu/target.ts'
 import type { KernelCall } from '../lower.ts'
 import { controlBytes } from './control.ts'
 
-/** One call of a kernel, ready to be tried. */
+/** One call of a kernel, ready to try. */
 export interface Trial {
   readonly key: string
   /** Name under which both modules export the kernel. */
@@ -27,16 +28,16 @@ export interface Trial {
 interface TrialOperand {
   readonly role: 'input' | 'output' | 'workspace'
   readonly bytes: number
-  /** Bytes from the start of the value to the address the kernel is given. */
+  /** Bytes from the start of the value to the address passed to the kernel. */
   readonly offset: number
   readonly dtype: DType
-  /** What is read: any numbers; also NaN, by operations that treat it apart; or 0 and 1, of integers that choose a place. */
+  /** What is read: any numbers; numbers and NaN, if the operation treats NaN specially; or 0 and 1, for indices. */
   readonly kind: OperandKind
 }
 
 type OperandKind = 'numbers' | 'withNaN' | 'indices'
 
-/** Operations whose integers are places: indices, labels, switches. */
+/** Operations whose integers choose a place: indices, labels, switches. */
 const indexing: ReadonlySet<string> = new Set([
   'gather',
   'scatterAdd',
@@ -88,41 +89,44 @@ export function differingKernels(
 
 const pageBytes = 65536
 
-/** Where a result is, from the start of the room for results. */
+/** The place of a result, relative to the start of the room for results. */
 interface Region {
   readonly offset: number
   readonly bytes: number
   readonly dtype: DType
 }
 
-/** Most bytes of an operand that are filled with numbers; the rest of a larger one is zeros. */
+/** Most bytes of an operand that are filled with numbers; the rest of a larger operand is zeros. */
 const mostFilled = 16 * 1024 * 1024
 
-/** Numbers after which the operands repeat: a prime, so that neighboring rows differ whatever their length. */
+/** Period of the numbers in operands: a prime, so that neighboring rows differ, whatever their length. */
 const period = 65521
 
-/** Room around results for a kernel that writes a little beside them, so that it spoils nothing else. */
+/** Guard area around results, so that a kernel that writes a little outside them damages nothing else. */
 const guard = 65536
 
-/** Inputs of a trial begin this far from each other in the numbers they share. */
+/** Distance between the starts of a trial's inputs in the numbers that they share. */
 const inputShift = 4100
 
-/** Numbers from NaN to NaN. */
+/** Distance from one NaN to the next. */
 const betweenNaN = 997
 
 /** Multiply-adds that a trial of a kernel may cost, unless single units cost more. */
 const budget = 150_000
 
-/** Results up to this size are compared as a whole; of larger ones only pages in which something was written. */
+/** Results up to this size are compared as a whole; of larger ones, only pages that were written to. */
 const wholeBytes = 65536
 
-/** Size of a page in words, and words from probe to probe that tell whether it was written. */
+/** Size of a page in words, and distance in words between the probes that show whether it was written to. */
 const [pageWords, probeStep] = [1024, 253]
 
 /** A memory with operands for all trials and, for each of the two builds, room for results. */
 class TestBench {
   readonly memory: WebAssembly.Memory
-  /** What inputs are read from: numbers in −1 … 1 (or bytes, as which they are anything), the same with NaN, integers 0 and 1. */
+  /**
+   * What inputs are read from: numbers in −1 … 1 (read as bytes, they can be anything), the same with NaN, or integers
+   * 0 and 1.
+   */
   readonly #inputs: Readonly<Record<OperandKind, number>>
   readonly #tables: number
   readonly #results: readonly [plain: number, wide: number]
@@ -169,7 +173,7 @@ class TestBench {
     return plain === wide && same.every(Boolean)
   }
 
-  /** Runs a build: what became of it, `done` or the message of its trap. */
+  /** Runs a build. The outcome is `done` or the message of its trap. */
   #outcome(trial: Trial, exports: WebAssembly.Exports, build: 0 | 1): string {
     const run = exports[trial.name] as (...args: number[]) => void
     const addresses = this.#addressesOf(trial, build)
@@ -205,7 +209,7 @@ class TestBench {
     return addresses
   }
 
-  /** Whether a region of the results is equal in both; makes it zeros again. */
+  /** Whether a region of the results is equal in both builds; resets it to zeros. */
   #compare({ offset, bytes, dtype }: Region): boolean {
     const [plain, wide] = this.#results.map(address => this.#view(address + offset, align(bytes)))
     let equal = true
@@ -230,7 +234,9 @@ class TestBench {
   }
 }
 
-/** Units that are tried: all, or the first ones, some in the middle and the last ones; of dear units only the last. */
+/**
+ * Units to try: all, or the first ones, some in the middle and the last ones; if units are expensive, only the last.
+ */
 function rangesOf({ units, unitCost }: Trial): [from: number, to: number][] {
   const count = Math.max(1, Math.floor(budget / 3 / unitCost))
   if (units <= 3 * count) return unitCost > budget ? [[units - 1, units]] : [[0, units]]
@@ -265,7 +271,7 @@ function largest(operands: readonly TrialOperand[], wanted: (operand: TrialOpera
   return Math.max(0, ...operands.filter(wanted).map(({ bytes }) => bytes))
 }
 
-/** Fills an array with what is made of pseudo-random numbers in −1 … 1 (Numerical Recipes' generator), and repeats it. */
+/** Fills an array with `made` of pseudo-random numbers in −1 … 1 (Numerical Recipes' generator), repeating them. */
 function fill(array: Float32Array | Int32Array, made: (number: number, at: number) => number): void {
   let state = 1
   for (let i = 0; i < Math.min(period, array.length); i++) {

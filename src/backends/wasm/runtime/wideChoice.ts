@@ -1,6 +1,6 @@
-/** The choice between plain and wide vectors, as far as it does not depend on the machine. */
+/** The machine-independent part of the choice between plain and wide vectors. */
 
-/** What to do about wide vectors: use them where they work, insist, or leave them. */
+/** What to do about wide vectors: use them where they work, insist on them, or do without. */
 export type WideChoice = 'auto' | 'on' | 'off'
 
 /** Whether an engine uses wide vectors, and what decided that. */
@@ -10,7 +10,7 @@ export interface WideVectors {
   readonly reason: string
 }
 
-/** What a choice means on any machine; `undefined` when it is left to the machine. */
+/** What a choice means on any machine; `undefined` when it depends on the machine. */
 export function settledChoice(choice: WideChoice, precise: boolean): WideVectors | undefined {
   if (choice === 'off') return { on: false, reason: "wide: 'off'" }
   if (choice === 'auto' && precise) {

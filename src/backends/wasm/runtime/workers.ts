@@ -1,11 +1,11 @@
 /**
- * Workers of Node and of browsers behind one small interface, and the code they run. A browser may refuse to start one, because of
- * its Content-Security-Policy or Trusted Types, or because it has no workers here.
+ * Workers of Node and of browsers behind one small interface, and the code they run. A browser may refuse to start a
+ * worker, because of its Content-Security-Policy or Trusted Types, or because it has no workers here.
  */
 import { commands, control, failures } from './control.ts'
 import { nodeModules } from './features.ts'
 
-/** The few things we need of a worker. */
+/** The few things we need from a worker. */
 export interface Port {
   post(message: unknown): void
   /** Keeps the process alive (or not) while the worker exists. Only Node has this. */
@@ -13,18 +13,19 @@ export interface Port {
   stop(): Promise<unknown>
 }
 
-/** What a worker says: it has started or has a program (`ready`), a job is done, or a computation failed. */
+/** Message of a worker: it has started or has a program (`ready`), a job is done, or a computation failed. */
 export interface WorkerMessage {
   readonly type: 'ready' | 'done' | 'failed'
   readonly message?: string
 }
 
 /**
- * The worker's code, the same in Node and browsers. It gets modules by message and then stays in a loop that waits for jobs in
- * shared memory; the job `toEventLoop` makes it leave that loop to receive messages again. It may come late to a job, or miss it
- * when the others have done everything. What it reads of a job is consistent if the job's number is the same before and after.
- * The first worker to see that everything is done announces it. A worker that fails first releases the threads that wait for it.
- * The code is kept as text, so that bundlers have no file to lose and no import to resolve.
+ * The worker's code, the same in Node and browsers. A worker receives modules by message and then stays in a loop that
+ * waits for jobs in shared memory; the job `toEventLoop` makes it leave that loop to receive messages again. A worker
+ * may come late to a job, or miss it when the others have done everything. The words that it reads of a job are
+ * consistent if the job's number is the same before and after. The first worker to see that everything is done
+ * announces it. When a worker fails, it first releases the threads that wait for it. The code is kept as text, so that
+ * bundlers have no file to lose and no import to resolve.
  */
 export const workerSource = `
 const node = typeof process === 'object' && process.versions && process.versions.node
@@ -82,13 +83,13 @@ on(message => {
 /** What an error event without a message means: the worker's script was not loaded. */
 const refused = 'does the Content-Security-Policy allow `worker-src blob:`?'
 
-/** Who hears from a worker. */
+/** Callbacks for a worker's events. */
 export interface WorkerListeners {
   readonly onMessage: (message: WorkerMessage) => void
   readonly onError: (error: Error) => void
 }
 
-/** Starts a worker. @throws what the runtime throws when it refuses. */
+/** Starts a worker. @throws whatever the runtime throws when it refuses. */
 export function startWorker(listeners: WorkerListeners, source = workerSource): Port {
   const node = nodeModules()
   return node ? startInNode(node.threads.Worker, source, listeners) : startInBrowser(source, listeners)
@@ -121,7 +122,7 @@ function startInBrowser(source: string, { onMessage, onError }: WorkerListeners)
   const worker = new Worker(trusted(url), { name: 'fovea' })
   worker.addEventListener('message', event => onMessage(event.data))
   worker.addEventListener('error', event => {
-    // The page learns of it as a rejected promise; without this it would also see an uncaught error.
+    // The page learns of it from a rejected promise; without this it would also see an uncaught error.
     event.preventDefault()
     onError(new Error(event.message ? `a worker thread crashed: ${event.message}` : refused))
   })
@@ -145,10 +146,10 @@ interface ScriptUrls {
   createScriptURL(url: string): string
 }
 
-/** The policy `fovea`: made once, as a page may allow each name once. */
+/** The policy `fovea`: created only once, since a page may allow each name only once. */
 let policy: ScriptUrls | undefined
 
-/** A URL of a script of ours, as a page demands it that has `require-trusted-types-for 'script'`. */
+/** A URL of one of our scripts, in the form required by pages with `require-trusted-types-for 'script'`. */
 function trusted(url: string): string {
   const { trustedTypes } = globalThis as WithTrustedTypes
   if (!trustedTypes) return url
