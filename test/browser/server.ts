@@ -17,7 +17,12 @@ export interface TestServer {
   close(): Promise<void>
 }
 
-const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript' }
+const types: Record<string, string> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+}
 
 /** Serves folders, each under the path it is given by (`/package/` …), with the same headers everywhere. */
 export async function serve(folders: Record<string, string>, headers: OutgoingHttpHeaders): Promise<TestServer> {
