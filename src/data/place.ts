@@ -26,7 +26,7 @@ export function placeRaster(
 }
 
 /**
- * The center crop of a picture that is larger than the model takes, used when there is no augmentation.
+ * A picture, center-cropped when it is larger than the model takes; used without augmentation.
  * @throws AugmentError when it is smaller, or its pixels do not fit its shape.
  */
 export function fitted(image: Raster, [height, width]: readonly [number, number, number]): Raster {

@@ -1,10 +1,11 @@
 /**
- * A checkpoint: everything that a run needs to resume as if it had never stopped, and everything that the model needs to
- * be used. Two files: the tensors in safetensors format, which other programs read as well, and a JSON description
+ * A checkpoint: everything that a run needs to resume as if it had never stopped, and everything that the model needs
+ * to be used. Two files: the tensors in safetensors format, which other programs read as well, and a JSON description
  *
  *     { "format": "fovea-checkpoint", "version": 1, "tensors": { "bytes": …, "sha256": … }, "progress": …, "recipe": … }
  *
- * whose hash proves that the tensors are complete and unchanged. Equal contents give equal bytes: no times, no names of machines.
+ * whose hash proves that the tensors are complete and unchanged. Equal contents give equal bytes: there are no times
+ * and no machine names in them.
  */
 import { openSafetensors, SafetensorsError, writeSafetensors } from '../formats/safetensors.ts'
 import { sha256 as sha256Of } from '../formats/sha256.ts'
@@ -13,7 +14,7 @@ import type { HostTensor } from '../graph/variable.ts'
 import { isRecord } from '../rules/record.ts'
 import { fromJson, toJson } from './json.ts'
 
-/** Position of a run, from which `fit` can resume. May hold more, as JSON. */
+/** Position of a run, from which `fit` can resume. It may have further fields of JSON. */
 export interface Progress {
   /** Epoch the next step belongs to, from 1. */
   readonly epoch: number
@@ -26,7 +27,7 @@ export interface Progress {
 
 /** The state of a run. */
 export interface Checkpoint {
-  /** By path: `model.conv1.weight`, `optimizer.momentum.conv1.weight`, `average.conv1.weight`, … */
+  /** Tensors by path: `model.conv1.weight`, `optimizer.momentum.conv1.weight`, `average.conv1.weight`, … */
   readonly tensors: ReadonlyMap<string, HostTensor>
   readonly progress: Progress
   /** The recipe of the run as resolved, JSON. */
@@ -39,7 +40,7 @@ export interface EncodedCheckpoint {
   readonly tensors: Uint8Array<ArrayBuffer>
   /** Contents of the JSON file. */
   readonly description: string
-  /** Of `tensors`, hexadecimal: equal for equal weights and optimizer state. */
+  /** Hash of `tensors`, hexadecimal: equal for equal weights and optimizer state. */
   readonly sha256: string
 }
 
@@ -49,8 +50,8 @@ export class CheckpointError extends Error {
 }
 
 /**
- * A checkpoint as the contents of its two files. The tensors are copied before this returns its promise, so that training
- * may continue meanwhile.
+ * A checkpoint as the contents of its two files. The tensors are copied before the promise is returned, so that
+ * training may continue meanwhile.
  *
  * @throws CheckpointError when `epoch`, `batch` or `step` of `progress` is not a whole number.
  */
@@ -65,11 +66,11 @@ export async function encodeCheckpoint(checkpoint: Checkpoint): Promise<EncodedC
 }
 
 /**
- * The checkpoint that two files hold.
+ * The checkpoint in two files.
  *
  * @param files contents of the two files
  * @param names what to call them in error messages
- * @throws CheckpointError naming the file that is truncated, corrupt, or no part of a checkpoint.
+ * @throws CheckpointError naming the file that is truncated, corrupt, or not part of a checkpoint.
  */
 export async function decodeCheckpoint(
   files: { readonly tensors: Uint8Array; readonly description: string },
@@ -94,8 +95,8 @@ export async function decodeCheckpoint(
 }
 
 /**
- * The tensors whose paths begin with a word and a dot, without it: `tensorsOf(checkpoint, 'model')` has `conv1.weight` for
- * `model.conv1.weight`.
+ * The tensors whose paths begin with a word and a dot, with that prefix removed: `tensorsOf(checkpoint, 'model')` has
+ * `conv1.weight` for `model.conv1.weight`.
  */
 export function tensorsOf(checkpoint: Pick<Checkpoint, 'tensors'>, part: string): Map<string, HostTensor> {
   const prefix = `${part}.`
@@ -107,9 +108,9 @@ export function tensorsOf(checkpoint: Pick<Checkpoint, 'tensors'>, part: string)
 }
 
 /**
- * The weights of a checkpoint, by their paths in the model: the averaged ones of a run that averages, instead of those they are
- * averages of, and the trained ones where there is no average. The one rule for everything but resuming, which keeps both.
- * With `average: false` those of the last step, where there are averages too.
+ * The weights of a checkpoint, by their paths in the model: averaged weights where there are any, and trained weights
+ * otherwise. Everything follows this rule except resuming, which keeps both. With `average: false`, always the weights
+ * of the last step.
  */
 export function weightsOf(
   checkpoint: Pick<Checkpoint, 'tensors'>,

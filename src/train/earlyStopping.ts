@@ -37,7 +37,7 @@ export class EarlyStopping {
     if (typeof state.waited === 'number') this.#waited = state.waited
   }
 
-  /** Takes the score of an epoch. @returns whether it is better than all before by more than `minDelta` */
+  /** Takes the score of an epoch. @returns whether it beats all earlier scores by more than `minDelta` */
   observe(score: { readonly loss: number; readonly accuracy: number }): boolean {
     const { metric, minDelta } = this.#options
     const value = score[metric]
@@ -53,7 +53,7 @@ export class EarlyStopping {
     return this.#waited >= this.#options.patience
   }
 
-  /** Why it is. */
+  /** Why the run is over. */
   get reason(): string {
     const { metric } = this.#options
     return `validation ${metric} has not improved for ${this.#waited} epoch${this.#waited === 1 ? '' : 's'}`

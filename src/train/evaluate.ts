@@ -27,17 +27,17 @@ export interface Evaluation extends Score {
   readonly probability: Float32Array
   /** Cross-entropy of each image, in nats. */
   readonly losses: Float32Array
-  /** `confusion[label][predicted]`: how often. */
+  /** `confusion[label][predicted]`: number of images. */
   readonly confusion: readonly (readonly number[])[]
 }
 
-/** Images per batch of an evaluation, and their pixels together: large images come in smaller batches. */
+/** Most images in a batch of an evaluation, and most pixels: large images come in smaller batches. */
 const mostImages = 256
 const mostPixels = 2 ** 20
 
 /**
- * Runs a model on images; keeps its compiled programs for further calls. It may be asked while it is busy, also while the model
- * is being trained: the engine takes one batch after another, and each is answered by the weights of its turn.
+ * Runs a model on images; keeps its compiled programs for further calls. It may be called while it is busy, and while
+ * the model is being trained: the engine runs one batch after another, each with the weights of that moment.
  */
 export class Evaluator {
   readonly #engine: Engine
@@ -49,7 +49,7 @@ export class Evaluator {
 
   /**
    * @param shape `[height, width, channels]` of the images
-   * @param substitutes values that the model reads instead of its variables, their averages for example; called once per program
+   * @param substitutes values that the model reads instead of its variables, such as averages; called once per program
    */
   constructor(
     engine: Engine,
@@ -64,10 +64,10 @@ export class Evaluator {
   }
 
   /**
-   * Scores a subset. Images larger than those the model takes are cut to their middle.
-   * @param onProgress told the number of images done after each batch
-   * @throws ShapeError when images are smaller than the model takes or have other channels, and when the model has another
-   * number of outputs than there are classes.
+   * Scores a subset. Images larger than the model takes are center-cropped.
+   * @param onProgress called with the number of images done after each batch
+   * @throws ShapeError when images are smaller than the model takes or have other channels, or when the numbers of
+   * outputs and classes differ.
    */
   async evaluate(subset: Subset<ImageCollection>, onProgress?: (images: number) => void): Promise<Evaluation> {
     this.#checkClasses(subset.dataset)
@@ -85,9 +85,9 @@ export class Evaluator {
   /**
    * Scores a subset on several views of each image, whose probabilities are averaged: test-time augmentation.
    *
-   * @param views `flipViews()`, `fiveCrop(28)`, `tenCrop(224)`, …; a view larger than the model takes is cut to its middle
-   * @param options.onProgress told the number of images done
-   * @param options.allowLabelChanges true to mirror written symbols all the same
+   * @param views `flipViews()`, `fiveCrop(28)`, `tenCrop(224)`, …; a view larger than the model takes is center-cropped
+   * @param options.onProgress called with the number of images done
+   * @param options.allowLabelChanges true to mirror even written symbols
    * @throws ShapeError when a view is smaller than the model takes; LabelSafetyError for mirror images of symbols.
    * @example const { accuracy } = await evaluator.evaluateViews(test, flipViews())
    */
@@ -113,11 +113,11 @@ export class Evaluator {
   }
 
   /**
-   * Probabilities of all classes of the model for every image of a subset, `[images, classes]`, averaged over views where there
-   * are any.
+   * Probabilities of all classes of the model for every image of a subset, `[images, classes]`, averaged over views if
+   * there are any.
    * @param options as in {@link evaluateViews}
-   * @throws ShapeError when a view is smaller than the model takes, or the model has another number of outputs than there are
-   * classes; LabelSafetyError for mirror images of symbols.
+   * @throws ShapeError when a view is smaller than the model takes, or the numbers of outputs and classes differ;
+   * LabelSafetyError for mirror images of symbols.
    */
   async probabilities(
     { dataset, indices }: Subset<ImageCollection>,
@@ -157,7 +157,7 @@ export class Evaluator {
 
   /**
    * Probabilities of all classes for one image, `[classes]`.
-   * @param pixels `[H, W, C]` bytes, taken within the call
+   * @param pixels `[H, W, C]` bytes, copied during the call
    * @throws ShapeError when they are not bytes, or their number does not match an image.
    */
   async predict(pixels: Bytes): Promise<Float32Array> {
@@ -187,21 +187,21 @@ export class Evaluator {
   }
 }
 
-/** A prediction program that reads other values instead of some, averages for example. @internal */
+/** A prediction program that reads substitutes for some variables, such as averages. @internal */
 export function reading({ outputs, updates }: Program, substitutes: ReadonlyMap<Tensor, Tensor>): Program {
   const values = substituteTensors(Object.values(outputs), substitutes)
   return { outputs: Object.fromEntries(Object.keys(outputs).map((name, k) => [name, values[k]])), updates }
 }
 
-/** Images of a shape in a batch of an evaluation. @internal */
+/** Number of images of a shape in a batch of an evaluation. @internal */
 export function evaluationBatch([height, width]: ImageShape): number {
   const fitting = Math.floor(mostPixels / (height * width) / 16) * 16
   return Math.min(mostImages, Math.max(16, fitting))
 }
 
 /**
- * The batches of a subset in its order, of images cut to their middle where they are too large.
- * @throws ShapeError when they are too small, or have other channels.
+ * The batches of a subset in its order; images that are too large are center-cropped.
+ * @throws ShapeError when images are too small, or have other channels.
  * @internal
  */
 export function evaluationLoader(
@@ -241,13 +241,13 @@ export async function scoreBatches(
   return score(answers, source.dataset.classes.length)
 }
 
-/** Outputs of a prediction program that a score is made of. */
+/** Outputs of a prediction program that make up a score. */
 const scores = ['predicted', 'probability', 'losses'] as const
 
-/** The one view that an image is without any. */
+/** The single view of an image when no views are given: the image itself. */
 const asItIs: Views = { name: 'image', count: 1, mirrors: false, resultShape: shape => shape, view: image => image }
 
-/** Answers while they are collected. */
+/** Answers collected so far. */
 type Answers = Pick<Evaluation, 'predicted' | 'probability' | 'losses'> & { readonly labels: Int32Array }
 
 function emptyAnswers(length: number): Answers {
@@ -281,7 +281,7 @@ function checkViews(views: Views, dataset: ImageCollection, shape: ImageShape, a
   )
 }
 
-/** @throws ShapeError when pictures cannot be cut to what the model takes. */
+/** @throws ShapeError when pictures cannot be cropped to the model's input. */
 function checkSize(what: string, given: ImageShape, shape: ImageShape): void {
   if (given[0] >= shape[0] && given[1] >= shape[1] && given[2] === shape[2]) return
   throw new ShapeError(`${what} are ${formatShape(given)}, the model takes ${formatShape(shape)}`)

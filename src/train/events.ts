@@ -30,7 +30,7 @@ export interface StartEvent {
   readonly parameters: number
   /** The engine: backend, threads, vectors. */
   readonly engine: EngineDescription
-  /** Bytes that a training step takes besides the variables. */
+  /** Bytes that a training step takes in addition to the variables. */
   readonly arenaBytes: number
 }
 
@@ -41,7 +41,7 @@ export interface StepEvent {
   readonly step: number
   /** Epoch this step belongs to, from 1. */
   readonly epoch: number
-  /** Mean loss of the mini-batch before the update; of auxiliary classifiers and penalties, nothing. */
+  /** Mean loss of the mini-batch before the update, without auxiliary classifiers and penalties. */
   readonly loss: number
   /** Share of the mini-batch that was classified correctly before the update. */
   readonly accuracy: number
@@ -79,10 +79,10 @@ export interface CheckpointEvent {
 export interface NoticeEvent {
   readonly type: 'notice'
   /**
-   * `initialLoss`: the first loss is not that of a network that knows nothing; `dead`, `vanishing`, `exploding`: the health of
-   * a layer; `earlyStopping`: the run ends before its last epoch; `features`: what a frozen trunk makes of the images was
-   * computed, and is kept; `dropLast`: the last batch of each epoch is left out, because a layer cannot be trained on it;
-   * `alarms`: layers are no longer inspected, because an inspection failed or does not fit into memory.
+   * `initialLoss`: the first loss is not that of an untrained network; `dead`, `vanishing`, `exploding`: the health of
+   * a layer; `earlyStopping`: the run ends before its last epoch; `features`: the features of the frozen trunk were
+   * computed, and are kept; `dropLast`: the last batch of each epoch is left out, because a layer cannot be trained on
+   * it; `alarms`: layers are no longer inspected, because an inspection failed or does not fit into memory.
    */
   readonly kind:
     | 'initialLoss'

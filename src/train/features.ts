@@ -1,6 +1,6 @@
 /**
- * Features that are computed once: where the beginning of a network is frozen for a whole run, it gives the same numbers for
- * the same image in every epoch. They are kept in memory, and the rest of the network is trained on them.
+ * Features that are computed once: when the beginning of a network is frozen for a whole run, its outputs for an image
+ * are equal in every epoch. They are kept in memory, and the rest of the network is trained on them.
  */
 import { yieldToEvents } from '../async/yieldToEvents.ts'
 import type { Engine, Executable } from '../backends/engine.ts'
@@ -18,13 +18,13 @@ import { BatchMemory, type Labels, type SampleSource, type Samples } from './sam
 
 /** Options of `cacheFeatures`. */
 export interface FeatureOptions {
-  /** The most memory that features may take, in bytes; 2³⁰ (1 GiB) by default. */
+  /** Most memory that features may take, in bytes; 2³⁰ (1 GiB) by default. */
   readonly maxBytes?: number
-  /** Told, while features are computed, how many of the images are done. */
+  /** Called, while features are computed, with the number of images done. */
   readonly onProgress?: (images: number, of: number) => void
 }
 
-/** The largest features by default, in bytes. */
+/** Default of `maxBytes`. */
 const usualMaxBytes = 2 ** 30
 
 /** Input of a {@link FeatureCache}. */
@@ -33,7 +33,7 @@ export interface FeatureCacheOptions extends FeatureOptions {
   readonly model: Module
   /** `[height, width, channels]` of the images. */
   readonly shape: ImageShape
-  /** The parameters that are trained at any time of the run, by path. */
+  /** The parameters that are trained at any time during the run, by path. */
   readonly trained: ReadonlyMap<string, Parameter>
   readonly train: Subset<ImageCollection>
   readonly validation?: Subset<ImageCollection> | undefined
@@ -45,7 +45,7 @@ export interface FeatureCacheOptions extends FeatureOptions {
 
 /** The outputs of a model's frozen trunk for the images of a run. */
 export class FeatureCache {
-  /** Batches of the training images' features, in the order that a run without the cache has. */
+  /** Batches of the training images' features, in the order of a run without the cache. */
   readonly train: SampleSource
   readonly #options: FeatureCacheOptions
   readonly #trunk: FrozenTrunk
@@ -54,7 +54,7 @@ export class FeatureCache {
   readonly #executables = new Map<string, Promise<Executable>>()
   #isComplete = false
 
-  /** @throws RangeError when nothing before all that is trained is frozen, or the features would take more than `maxBytes`. */
+  /** @throws RangeError when the network has no frozen beginning, or the features would take more than `maxBytes`. */
   constructor(options: FeatureCacheOptions) {
     const { model, shape, trained, train, validation, batchSize, dropLast, seed, maxBytes = usualMaxBytes } = options
     if (!(maxBytes > 0)) throw new RangeError(`cacheFeatures.maxBytes (=${maxBytes}) must be positive`)
@@ -79,15 +79,15 @@ export class FeatureCache {
     return this.#trunk.head
   }
 
-  /** {@link compute} as events. @param at where the run is */
+  /** {@link compute} as events. @param at the position of the run */
   async *events({ step, epoch }: Progress, isStopped: () => boolean): AsyncGenerator<NoticeEvent> {
     const message = await this.compute(isStopped)
     if (message !== undefined) yield { type: 'notice', kind: 'features', step, epoch, message }
   }
 
   /**
-   * Computes all features, with the values that the engine has of the trunk's variables; once is enough.
-   * @param isStopped asked before each batch
+   * Computes all features, with the engine's values of the trunk's variables; once is enough.
+   * @param isStopped called before each batch
    * @returns a sentence about the work; undefined when there was nothing to do, or it was stopped
    */
   async compute(isStopped: () => boolean = () => false): Promise<string | undefined> {
@@ -123,7 +123,7 @@ export class FeatureCache {
 
   /**
    * Scores the validation images by their features.
-   * @param substitutes values to read instead of variables, for programs that are compiled now
+   * @param substitutes values to read instead of variables, for programs compiled in this call
    */
   async evaluate(substitutes: () => Promise<ReadonlyMap<Tensor, Tensor>>): Promise<Evaluation> {
     const rows = this.#validation
@@ -173,7 +173,7 @@ class FeatureRows implements SampleSource {
     this.shape = [features]
     this.values = new Float32Array(count * features)
     this.labels = new Int32Array(count)
-    // The order of rows: what that of the images is, by the same random numbers.
+    // The rows are in the order of the images, by the same random numbers.
     const indices = Int32Array.from({ length: count }, (_, row) => row)
     this.#order = new EpochOrder(
       { dataset: subset.dataset, indices },
@@ -206,7 +206,7 @@ class FeatureRows implements SampleSource {
     return rows.length
   }
 
-  /** Takes the labels of some images, and the outputs of the trunk, one beside the other in each image's row. */
+  /** Takes the labels of some images, and the outputs of the trunk, side by side in each image's row. */
   store(first: number, labels: Labels, outputs: RunOutputs): void {
     const [features] = this.shape
     this.labels.set(labels, first)

@@ -4,7 +4,7 @@ import { Trainer } from './trainer.ts'
 import type { TrainerOptions } from './trainerOptions.ts'
 
 /**
- * Trains a model and yields what happens; at the end the model's host values are the trained ones.
+ * Trains a model and yields its events; at the end the model's host values are the trained ones.
  * @example for await (const event of fit({ model, train, engine, optimizer, epochs: 3 })) console.log(event)
  */
 export function fit(options: TrainerOptions): AsyncGenerator<TrainEvent> {

@@ -1,4 +1,6 @@
-/** Parameters that stay as they are, for good or until an epoch: freezing, and gradual unfreezing (Howard and Ruder 2018). */
+/**
+ * Parameters that do not change, for good or until an epoch: freezing, and gradual unfreezing (Howard and Ruder 2018).
+ */
 import type { Module } from '../nn/module.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { matchesPath, type PathPattern, PatternError, pathsFitting } from '../optim/patterns.ts'
@@ -7,7 +9,7 @@ import { matchesPath, type PathPattern, PatternError, pathsFitting } from '../op
 export interface Freeze {
   /** A glob over paths (`features`, `layer?.**.bias`), a regular expression, or a list of these. */
   readonly match: PathPattern
-  /** They are trained from this epoch on; never when absent. */
+  /** First epoch in which they are trained; never when absent. */
   readonly until?: number
 }
 
@@ -15,7 +17,7 @@ export interface Freeze {
 export const frozenIn = (freeze: readonly Freeze[], epoch: number): PathPattern[] =>
   freeze.filter(({ until }) => until === undefined || epoch < until).map(({ match }) => match)
 
-/** An optimizer that also passes over what patterns freeze; its state is the given one's. */
+/** An optimizer that also skips the parameters that patterns freeze; it shares the state of the given one. */
 export function freezing(optimizer: Optimizer, frozen: readonly PathPattern[]): Optimizer {
   if (frozen.length === 0) return optimizer
   return {
@@ -29,7 +31,7 @@ export function freezing(optimizer: Optimizer, frozen: readonly PathPattern[]): 
   }
 }
 
-/** @throws PatternError naming a pattern that fits no parameter of the model. */
+/** @throws PatternError naming a pattern that matches no parameter of the model. */
 export function checkFreeze(model: Module, freeze: readonly Freeze[]): void {
   const paths = [...model.parameters().keys()]
   for (const { match } of freeze) pathsFitting('freeze:', match, paths)

@@ -1,8 +1,8 @@
 /**
- * Cuts a network in two: the trunk, the largest part next to the images that gives the same numbers for the same
- * image in every step of a run, and the head, all that is behind it. The cut is found in the graph, so it does not matter how
- * the network is written: what depends on no parameter that is trained, on no statistics of the batch and on nothing random
- * belongs to the trunk.
+ * Cuts a network in two: the trunk is the largest part after the images whose outputs for an image are equal in every
+ * step of a run; the head is everything after it. The cut is found in the graph, so it does not matter how the network
+ * is written: a value belongs to the trunk when it depends on no trained parameter, no batch statistics and nothing
+ * random.
  */
 import { reshape } from '../graph/ops/reshape.ts'
 import { sliceAxis } from '../graph/ops/slice.ts'
@@ -18,7 +18,7 @@ import { batchInputs, type ImageShape, trainingKey } from './programs.ts'
 
 /** A traced network and where it is cut. */
 interface Cut {
-  /** The values that the head reads, `f32 [N, …]`, in an order that depends on the network alone. */
+  /** The values that the head reads, `f32 [N, …]`, in an order that depends only on the network. */
   readonly features: readonly Tensor[]
   /** Input of the trunk. */
   readonly variables: ReadonlySet<Variable>
@@ -29,8 +29,8 @@ interface Cut {
 /** A model whose beginning is frozen, in two parts. */
 export class FrozenTrunk {
   /**
-   * The rest of the model: features `f32 [N, features]` → logits. Its variables are those of the whole model, under the same
-   * paths. The batch norm layers of the trunk compute as at test time; all others as ever.
+   * The rest of the model: features `f32 [N, features]` → logits. Its variables are those of the whole model, under the
+   * same paths. The batch norm layers of the trunk compute as at test time; all other layers are unchanged.
    */
   readonly head: Module
   readonly #model: Module
@@ -40,13 +40,13 @@ export class FrozenTrunk {
 
   /**
    * @param shape `[height, width, channels]` of the images
-   * @param trained the parameters that are trained at any time of the run, by path
-   * @throws RangeError when there is nothing to keep: no frozen parameter comes before all that changes.
+   * @param trained the parameters that are trained at any time during the run, by path
+   * @throws RangeError when there is nothing to keep: no frozen parameter comes before everything that changes.
    */
   constructor(model: Module, shape: ImageShape, trained: ReadonlyMap<string, Parameter>) {
     this.#model = model
     this.#shape = shape
-    // A layer is frozen when it has parameters and none is trained; of these, those in the trunk.
+    // The layers of the trunk that are frozen: they have parameters, and none of them is trained.
     const learned = new Set<Variable>(trained.values())
     const frozen = new Set<Module>()
     for (const [, module] of model.modules()) {
@@ -64,13 +64,13 @@ export class FrozenTrunk {
       )
     }
     this.#frozen = new Set([...frozen].filter(module => ownVariables(module).some(own => variables.has(own))))
-    // Running statistics of the head follow the images.
+    // Running statistics of the head are updated from the images.
     const { updates } = this.#trace(2, true, this.#frozen, learned)
     this.#changing = new Set([...learned, ...updates.keys()])
     this.head = new Head(model, (features, context) => this.#forward(features, context))
   }
 
-  /** Features of an image; in training they may differ from those at test time, when nothing is dropped. */
+  /** Number of features of an image; in training it may differ from that at test time, when nothing is dropped. */
   features(training: boolean): number {
     return this.#cut(2, training).features.reduce((sum, { shape }) => sum + sizeOf(shape.slice(1)), 0)
   }
@@ -98,7 +98,7 @@ export class FrozenTrunk {
     return { cut: cutOf(images, rootsOf(logits, updates, auxiliary), changing), updates }
   }
 
-  /** Traces the whole model and puts the given features in the place of the trunk's. */
+  /** Traces the whole model and replaces the trunk's outputs by the given features. */
   #forward(features: Tensor, context: ForwardContext): Tensor {
     const { images } = batchInputs(this.#shape, features.shape[0])
     const logits = this.#model.forward(images, { ...context, frozen: this.#frozen })
@@ -120,7 +120,7 @@ export class FrozenTrunk {
   }
 }
 
-/** The model from the cut on. */
+/** The model after the cut. */
 class Head extends Module {
   readonly model: Module
   readonly #trace: (features: Tensor, context: ForwardContext) => Tensor
@@ -150,10 +150,10 @@ const rootsOf = (
 
 const cheap: ReadonlySet<string> = new Set<OpName>(['map', 'reshape', 'slice', 'pad', 'transpose', 'concat'])
 
-/** Cuts a graph where values begin to change. @param changing variables that differ from step to step */
+/** Cuts a graph where values begin to change. @param changing variables that change from step to step */
 function cutOf(images: Tensor, roots: readonly Tensor[], changing: ReadonlySet<Variable>): Cut {
   const order = topologicalOrder(roots)
-  // Values of single images that stay; what is in neither set depends on no image, and stays, too.
+  // Values of single images that do not change. A value in neither set depends on no image, and does not change either.
   const fixed = new Set<Tensor>([images])
   const moving = new Set<Tensor>()
   for (const tensor of order) {
@@ -172,7 +172,8 @@ function cutOf(images: Tensor, roots: readonly Tensor[], changing: ReadonlySet<V
   const read = new Set<Tensor>(roots)
   for (const tensor of moving) for (const input of tensor.inputs) read.add(input)
   const features = new Set<Tensor>()
-  // A value that costs next to nothing to compute from other features is not worth its memory: the parts of a shortcut without weights.
+  // A value that is almost free to compute from other features is not worth its memory: the parts of a shortcut without
+  // weights.
   const made = new Set<Tensor>()
   for (const tensor of order) {
     if (!fixed.has(tensor)) continue

@@ -1,6 +1,6 @@
 /**
- * The state of health of a network in training: how large activations and gradients are in every layer, how many units
- * are dead, and where numbers stop being numbers. One forward and backward pass that changes nothing.
+ * The health of a network in training: how large activations and gradients are in every layer, how many units are dead,
+ * and where values become NaN or infinite. An inspection is one forward and backward pass that changes nothing.
  */
 import type { RunOutputs } from '../backends/operands.ts'
 import type { BatchSource } from '../data/batches.ts'
@@ -19,7 +19,7 @@ import { batchInputs, logitsOf, lossOf, type SampleShape, trainingKey } from './
 /** Statistics of a layer's values for a batch. */
 export interface LayerHealth {
   readonly path: string
-  /** Mean of |x|; not finite when a value is not. */
+  /** Mean of |x|; not finite when any value is not. */
   readonly size: number
   /** Share of the units (channels) that are 0 for every image and everywhere. */
   readonly dead: number
@@ -37,22 +37,22 @@ export interface ParameterHealth {
   readonly isWeight: boolean
 }
 
-/** One look at a network, in the order in which data flow through it. */
+/** One inspection of a network, in the order in which data flow through it. */
 export interface Health {
   readonly layers: readonly LayerHealth[]
-  /** Of the parameters that are trained. */
+  /** Statistics of the parameters that are trained. */
   readonly parameters: readonly ParameterHealth[]
   readonly loss: number
 }
 
-/** The program of a look, and how to read what it gives. */
+/** The program of an inspection, and how to read its outputs. */
 export interface HealthProgram {
   readonly program: Program
   /** @param outputs of a run of the program */
   read(outputs: RunOutputs): Health
 }
 
-/** Traces a look at a network: inputs as a training step's. */
+/** Traces an inspection of a network; its inputs are those of a training step. */
 export function healthProgram(
   model: Module,
   shape: SampleShape,
@@ -108,12 +108,13 @@ export function healthProgram(
 
 /** Share of dead units above which a layer is reported: the lectures' "as much as 40 % of your network can be dead". */
 const mostDead = 0.4
-/** A gradient this much smaller than the largest one vanishes. */
+/** A gradient that is smaller than the largest one by this factor vanishes. */
 const vanishing = 1e-6
 
 /**
- * The fault of the first loss, if it has one: softmax cross-entropy of a network that knows nothing is ln(classes), in nats.
- * Random weights of a usual size make it a little larger; half as much again, or a fifth less, does not happen by chance.
+ * The fault of the first loss, if it has one: softmax cross-entropy of an untrained network is ln(classes), in nats.
+ * Random weights of a usual size make it a little larger; half as much again, or a fifth less, does not happen by
+ * chance.
  */
 export function initialLossProblem(loss: number, name: string, classes: number): string | undefined {
   const expected = Math.log(classes)
@@ -125,7 +126,7 @@ export function initialLossProblem(loss: number, name: string, classes: number):
     : `${shown}: the weights are already trained, or the labels are wrong`
 }
 
-/** Something a person should know of a layer or parameter. */
+/** Something a person should know about a layer or parameter. */
 export interface Notice extends Pick<NoticeEvent, 'kind' | 'message'> {
   readonly path: string
 }
@@ -166,8 +167,8 @@ export function alarmsOf({ layers, parameters }: Health, learningRate: number): 
 }
 
 /**
- * The first place, along the way of the data, where something is NaN or infinite: a layer's values, or, when all of those are
- * finite, a gradient on the way back.
+ * The first place, along the flow of the data, where something is NaN or infinite: the values of a layer, or, when
+ * those are all finite, a gradient of the backward pass.
  */
 export function firstBroken({ layers, parameters, loss }: Health): string | undefined {
   const weights = parameters.find(({ value }) => !Number.isFinite(value))
@@ -179,7 +180,7 @@ export function firstBroken({ layers, parameters, loss }: Health): string | unde
   return gradient && `the gradient of ${gradient.path}`
 }
 
-/** Labeled values between the images and the logits, in order; of views of one value the first. */
+/** Labeled values between the images and the logits, in order; of several with the same label, the first. */
 function labeled(logits: Tensor): Tensor[] {
   const found: Tensor[] = []
   const seen = new Set<Tensor>()
@@ -204,7 +205,7 @@ function labeled(logits: Tensor): Tensor[] {
   return found
 }
 
-/** Notices as events, each thing once. @param raised what has been said, added to */
+/** Notices as events, each reported once. @param raised what has been reported; new notices are added */
 export function* newNotices(
   notices: readonly Notice[],
   raised: Set<string>,
@@ -217,7 +218,7 @@ export function* newNotices(
   }
 }
 
-/** The first loss as an event, when it is not as it should be. */
+/** The first loss as an event, when it is at fault. */
 export function* initialLossNotice(
   loss: number,
   { name }: Loss,

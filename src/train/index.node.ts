@@ -1,5 +1,5 @@
 /**
- * The door of training in Node: adds run folders, checkpoint files, TensorBoard's event files, and weights by their path.
+ * The door of training in Node: adds run folders, checkpoint files, TensorBoard's event files, and weights by path.
  * @module fovea/train
  */
 export { readCheckpoint, writeCheckpoint } from '../runs/checkpointFile.node.ts'

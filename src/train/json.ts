@@ -1,6 +1,6 @@
 /**
- * JSON that keeps NaN and the infinities, which a diverging run produces and plain JSON turns into null. They are written
- * as the texts "NaN", "Infinity" and "-Infinity", and read back as numbers.
+ * JSON that keeps NaN and the infinities, which a diverging run produces and plain JSON turns into null. They are
+ * written as the strings "NaN", "Infinity" and "-Infinity", and read back as numbers.
  */
 
 const nonFinite: Readonly<Record<string, number>> = {

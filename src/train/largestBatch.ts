@@ -1,10 +1,10 @@
 /** The largest batch whose program fits into memory. */
 
 /**
- * Memory grows with the batch nearly in a straight line, so the search goes where a line between two known batches meets the
- * limit: a few plans instead of one for every halving.
+ * Memory grows almost linearly with the batch, so the search tries the point where a line through two known batches
+ * meets the limit. This takes a few plans instead of one for every halving.
  *
- * @param bytesOf memory for a batch of a size; never less for a larger one
+ * @param bytesOf memory for a batch of a size; must not decrease with the size
  * @param tooLarge a batch that does not fit
  * @returns undefined when not even one sample fits
  */

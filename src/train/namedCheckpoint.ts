@@ -1,10 +1,10 @@
-/** Checkpoints with the name of their file, so that errors name it. */
+/** Use of checkpoints with errors that name their file. */
 import type { Module } from '../nn/module.ts'
 import { loadState } from '../nn/state.ts'
 import { type Checkpoint, CheckpointError, weightsOf } from './checkpoint.ts'
 
 /**
- * Puts the weights of a checkpoint into a model that no engine runs yet.
+ * Loads the weights of a checkpoint into a model that no engine runs yet.
  * @param file name of the checkpoint in messages
  * @throws CheckpointError naming the file and the tensors that do not fit.
  */
@@ -12,7 +12,7 @@ export async function loadCheckpoint(model: Module, checkpoint: Checkpoint, file
   await withFileName(file, () => loadState(model, weightsOf(checkpoint)))
 }
 
-/** Puts the name of a checkpoint's file in front of errors of its use. @throws CheckpointError */
+/** Prefixes errors in the use of a checkpoint with the name of its file. @throws CheckpointError */
 export async function withFileName<T>(file: string, use: () => T | Promise<T>): Promise<T> {
   try {
     return await use()

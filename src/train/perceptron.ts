@@ -1,10 +1,10 @@
 /**
  * The perceptron (Rosenblatt 1958): one neuron o = sign(w · x + b) in {−1, +1}, with its two learning rules.
  *
- * The *perceptron rule* goes through the samples one by one, Δw_i = η (t − o) x_i, and stops changing anything once all are
- * right, which on linearly separable samples it is bound to reach (Novikoff 1962). The *delta rule* follows the gradient
- * of E = ½ Σ_d (t_d − o_d)² for the neuron without its sign, o = w · x + b, over all samples together, Δw_i = η Σ_d (t_d − o_d) x_id;
- * it approaches the least squares fit whether or not the samples are separable.
+ * The *perceptron rule* takes the samples one by one, Δw_i = η (t − o) x_i, and changes nothing once all are right; on
+ * linearly separable samples it is certain to get there (Novikoff 1962). The *delta rule* follows the gradient of E = ½
+ * Σ_d (t_d − o_d)² for the neuron without its sign, o = w · x + b, over all samples together, Δw_i = η Σ_d (t_d − o_d)
+ * x_id; it approaches the least squares fit whether or not the samples are separable.
  */
 import { add, greaterEqual, mul, sub } from '../graph/ops/elementwise.ts'
 import { matmul } from '../graph/ops/matmul.ts'
@@ -20,7 +20,7 @@ export interface PerceptronOptions {
   readonly rule?: 'perceptron' | 'delta'
   /** η, 0.1 by default. The delta rule diverges when it is too large: η < 2 / Σ_d |x_d|² is always small enough. */
   readonly learningRate?: number
-  /** Passes over the samples at most, 1000 by default. */
+  /** Most passes over the samples, 1000 by default. */
   readonly maxEpochs?: number
 }
 
@@ -69,8 +69,10 @@ export class Perceptron extends Module {
   }
 
   /**
-   * Learns from samples and their classes until all are right, or for `maxEpochs` passes; weights continue from their present values.
-   * @throws Error when samples and targets do not fit each other or the neuron; RangeError when a target is not −1 or +1.
+   * Learns from samples and their classes until all are right, or for `maxEpochs` passes, starting from the current
+   * weights.
+   * @throws Error when samples and targets do not fit each other or the neuron; RangeError when a target is not −1 or
+   * +1.
    * @example const { converged } = perceptron(2).learn([[0, 0], [0, 1], [1, 0], [1, 1]], [-1, -1, -1, 1]) // AND
    */
   learn(
@@ -91,7 +93,7 @@ export class Perceptron extends Module {
     return { epochs: history.length, errors, converged: errors === 0, history }
   }
 
-  /** One pass of the perceptron rule. Returns E of the outputs it met. */
+  /** One pass of the perceptron rule. Returns E of the outputs it computed. */
   #oneByOne(samples: readonly (readonly number[])[], targets: readonly number[], rate: number): number {
     let error = 0
     samples.forEach((sample, d) => {
@@ -120,7 +122,7 @@ export class Perceptron extends Module {
     return sample.reduce((total, x, i) => total + this.weight.value[i] * x, this.bias.value[0])
   }
 
-  /** Adds to the weights and, last, to the bias, whose input is 1. */
+  /** Adds to the weights and then to the bias, whose input is 1. */
   #move(change: readonly number[]): void {
     for (let i = 0; i < this.inputs; i++) this.weight.value[i] += change[i]
     this.bias.value[0] += change[this.inputs]
@@ -143,8 +145,8 @@ export class Perceptron extends Module {
 }
 
 /**
- * A perceptron `[N, inputs] → [N]`, sign(w · x + b) in {−1, +1} (+1 at 0), with parameters `weight` `[1, inputs]` and `bias` `[1]`.
- * It learns by {@link Perceptron.learn}, not by gradients.
+ * A perceptron `[N, inputs] → [N]`, sign(w · x + b) in {−1, +1} (+1 at 0), with parameters `weight` `[1, inputs]` and
+ * `bias` `[1]`. It learns by {@link Perceptron.learn}, not by gradients.
  * @throws RangeError when `inputs` is not a whole number ≥ 1.
  */
 export const perceptron = (inputs: number): Perceptron => new Perceptron(inputs)

@@ -30,27 +30,27 @@ export type SampleShape = ImageShape | readonly [number]
 export interface TrainingExtras {
   /** The number of classes when labels are probabilities: the input `labels` is then f32 `[N, classes]`. */
   readonly softLabels?: number | undefined
-  /** A term of the objective that depends on the weights alone. No input. */
+  /** A term of the objective that depends only on the weights. No input. */
   readonly penalty?: Penalty | undefined
   /** True when the optimizer's momentum is the input `momentum` f32 `[]`. */
   readonly scheduledMomentum?: boolean
-  /** Averages to move towards the new weights by the input `averaging` f32 `[]`. */
+  /** Averages to move toward the new weights by the input `averaging` f32 `[]`. */
   readonly average?: AveragedVariables | undefined
   /**
-   * The gradient is one part of a larger batch's; the input `share` f32 `[]` says how large a part. Only the `last` part
-   * changes the weights.
+   * The gradient is part of the gradient of a larger batch; the input `share` f32 `[]` is the size of that part. Only
+   * the `last` part changes the weights.
    */
   readonly accumulation?: { readonly into: GradientAccumulator; readonly last: boolean } | undefined
 }
 
 /**
- * One optimizer step. Inputs: `images` u8 `[N, H, W, C]` (f32 `[N, features]` where the shape says so), `labels` i32 `[N]`,
+ * One optimizer step. Inputs: `images` u8 `[N, H, W, C]` (f32 `[N, features]` for a frozen trunk), `labels` i32 `[N]`,
  * `learningRate` f32 `[]` and, when the model draws random numbers, `key` i32 `[2]` (seed, step). Outputs: `loss` and
  * `accuracy` of the batch before the update.
  *
- * When the model has auxiliary classifiers, the step minimizes its loss plus their losses times their weights (GoogLeNet:
- * 0.3 each), and its penalty. The output `loss` is the model's own part of it, which is what its loss on other images can be
- * compared with. Gradients are computed of the parameters that the optimizer trains, and of no others.
+ * When the model has auxiliary classifiers, the step minimizes its loss plus their losses times their weights
+ * (GoogLeNet: 0.3 each), and its penalty. The output `loss` is only the model's own part of it, which can be compared
+ * with its loss on other images. Gradients are computed only for the parameters that the optimizer trains.
  */
 export function trainingProgram(
   model: Module,
@@ -96,9 +96,9 @@ export function trainingProgram(
 }
 
 /**
- * Running statistics (of batch norm, for example) as averaged weights make them: a forward pass as in training that updates
- * nothing else. Inputs: `images` u8 `[N, H, W, C]` and, when the model draws random numbers, `key` i32 `[2]`. No outputs, and
- * no updates for a model that keeps no statistics.
+ * Running statistics (of batch norm, for example) for averaged weights: a forward pass as in training that updates
+ * nothing else. Inputs: `images` u8 `[N, H, W, C]` and, when the model draws random numbers, `key` i32 `[2]`. There are
+ * no outputs, and no updates for a model that keeps no statistics.
  */
 export function statisticsProgram(
   model: Module,
@@ -119,8 +119,9 @@ export function statisticsProgram(
 }
 
 /**
- * Predictions. Inputs: `images` as in {@link trainingProgram} and, with `scored`, `labels` i32 `[N]`. Outputs: `probabilities` f32
- * `[N, classes]`, `predicted` i32 `[N]`, `probability` f32 `[N]` of the predicted class and, with `scored`, `losses` f32 `[N]`.
+ * Predictions. Inputs: `images` as in {@link trainingProgram} and, with `scored`, `labels` i32 `[N]`. Outputs:
+ * `probabilities` f32 `[N, classes]`, `predicted` i32 `[N]`, `probability` f32 `[N]` of the predicted class and, with
+ * `scored`, `losses` f32 `[N]`.
  */
 export function predictionProgram(model: Module, shape: SampleShape, batch: number, scored: boolean): Program {
   const { images, labels } = batchInputs(shape, batch)
@@ -137,7 +138,9 @@ export function predictionProgram(model: Module, shape: SampleShape, batch: numb
   return { outputs: Object.fromEntries(names.map((name, k) => [name, simplified[k]])), updates: new Map() }
 }
 
-/** New values of the parameters and the optimizer's state; or, of a part that is not the last, of the summed gradients. */
+/**
+ * New values of the parameters and the optimizer's state; or, for a part that is not the last, of the summed gradients.
+ */
 function updatesOf(
   optimizer: Optimizer,
   parameters: ReadonlyMap<string, Parameter>,
@@ -185,7 +188,7 @@ export function checkOutputs(outputs: number, { name, classes }: Pick<ImageColle
   )
 }
 
-/** A model's answers `[N, outputs]`. @throws ShapeError when they are not that. @internal */
+/** A model's answers `[N, outputs]`. @throws ShapeError when they have another shape. @internal */
 export function logitsOf(model: Module, images: Tensor, context: ForwardContext): Matrix {
   const logits: Tensor | undefined = model.forward(images, context)
   if (!Array.isArray(logits?.shape)) {

@@ -1,4 +1,4 @@
-/** Batches as training and evaluation take them: where they come from, and the memory in which they wait for their run. */
+/** Batches for training and evaluation: their sources, and the memory that holds them until they are run. */
 import type { Executable } from '../backends/engine.ts'
 import type { RunInputs } from '../backends/operands.ts'
 import type { BatchSource } from '../data/batches.ts'
@@ -11,7 +11,7 @@ export type Samples = Uint8Array | Float32Array
 /** Class numbers `i32 [N]`, or probabilities `f32 [N, classes]`. */
 export type Labels = Int32Array | Float32Array
 
-/** A source of batches of images, or of what a frozen trunk made of them. */
+/** A source of batches of images, or of the features that a frozen trunk computed from them. */
 export interface SampleSource extends Omit<BatchSource, 'shape' | 'fill'> {
   readonly shape: SampleShape
   fill(batch: number, samples: Samples, labels: Labels): number | Promise<number>
@@ -24,7 +24,7 @@ export interface Batch {
   readonly labels: Labels
 }
 
-/** Memory for the batches of a source, one at a time: made once, for the largest. */
+/** Memory for the batches of a source, one at a time: allocated once, for the largest. */
 export class BatchMemory {
   readonly #source: SampleSource
   readonly #images: Samples
@@ -38,7 +38,7 @@ export class BatchMemory {
     this.#labels = softLabels ? new Float32Array(most * dataset.classes.length) : new Int32Array(most)
   }
 
-  /** Takes a batch from the source; it is here until the next one is taken. */
+  /** Takes a batch from the source; it stays valid until the next one is taken. */
   async fill(batch: number): Promise<Batch> {
     const { shape, softLabels, dataset } = this.#source
     const size = this.#source.sizeOf(batch)
@@ -49,7 +49,7 @@ export class BatchMemory {
   }
 }
 
-/** Of what a run could be given, what the program reads: a network without dropout has no random numbers, for example. */
+/** Selects the inputs that the program reads: a network without dropout needs no random numbers, for example. */
 export function inputsFor(
   { inputs }: Executable,
   values: Readonly<Record<string, RunInputs[string] | undefined>>,

@@ -1,19 +1,19 @@
 /**
- * A training run and its records: its log, a checkpoint after every epoch, the best of them, and the ways in
- * which a run ends early: it is stopped, its score no longer improves, or its loss becomes NaN or infinite.
+ * A training run and its records: its log, a checkpoint after every epoch, and the best of them. Also the ways in which
+ * a run ends early: it is stopped, its score no longer improves, or its loss becomes NaN or infinite.
  */
 import type { Checkpoint, Progress } from './checkpoint.ts'
 import { EarlyStopping, type EarlyStoppingOptions } from './earlyStopping.ts'
 import type { CheckpointEvent, EpochEvent, TrainEvent, ValidationEvent } from './events.ts'
 import type { Trainer } from './trainer.ts'
 
-/** Where a run is kept; a `RunFolder` is one. */
+/** Storage for a run, such as a `RunFolder`. */
 export interface RunStore {
   /** Appends an event to the log. */
   log(event: TrainEvent): void
   /** Stores a checkpoint, which becomes the latest, and logs it. @returns the event that was logged */
   save(checkpoint: Checkpoint, options: { readonly best: boolean }): Promise<CheckpointEvent>
-  /** The latest checkpoint, for finding where numbers broke. */
+  /** The latest checkpoint, for finding where values became NaN or infinite. */
   load(which: 'latest'): Promise<Checkpoint>
 }
 
@@ -26,29 +26,32 @@ export interface BestEpoch {
   readonly loss?: number
 }
 
-/** The best epoch that a checkpoint knows of. */
+/** The best epoch recorded in a checkpoint. */
 export const bestEpoch = ({ best }: Progress): BestEpoch | undefined => best as BestEpoch | undefined
 
-/** What {@link runSession} works with. */
+/** Input of {@link runSession}. */
 export interface SessionOptions {
   readonly trainer: Trainer
-  /** The events of `trainer.run()`, the first included; by default it is called here. */
+  /** The events of `trainer.run()`, including the first; by default it is called here. */
   readonly events?: AsyncIterable<TrainEvent>
   readonly store: RunStore
   /** Stored with every checkpoint, JSON. */
   readonly recipe: unknown
-  /** Epochs of the run, as the trainer has them. */
+  /** Epochs of the run, as in the trainer. */
   readonly epochs: number
   /** Whether every epoch ends with a validation event. */
   readonly hasValidation: boolean
-  /** The validation score by which an epoch is the best; by default that of early stopping, else `'accuracy'`. */
+  /** The validation score that decides the best epoch; by default that of early stopping, else `'accuracy'`. */
   readonly metric?: 'accuracy' | 'loss' | undefined
   readonly earlyStopping?: EarlyStoppingOptions | undefined
-  /** Whether to look for the layer in which numbers broke, by repeating the steps since the last checkpoint. Default: true. */
+  /** Whether to repeat the steps since the last checkpoint to find the layer where numbers broke. Default: true. */
   readonly locateBreaks?: boolean
-  /** Called with every event, in this order, after it was logged; also with checkpoints and the notice of early stopping. */
+  /**
+   * Called with every event, in this order, after it was logged; also with checkpoints and the notice of early
+   * stopping.
+   */
   readonly listeners?: readonly ((event: TrainEvent) => void)[]
-  /** Of the checkpoint from which the run is resumed. */
+  /** Progress of the checkpoint from which the run is resumed. */
   readonly progress?: Progress | undefined
   /** Pauses the run after this epoch. */
   readonly stopAfter?: number | undefined
@@ -64,14 +67,14 @@ export interface SessionOutcome {
   readonly epoch: number
 }
 
-/** Thrown when a loss or a weight became NaN or infinite. The store has nothing of it. */
+/** Thrown when a loss or a weight became NaN or infinite. The store contains none of these values. */
 export class DivergedError extends Error {
   override readonly name = 'DivergedError'
-  /** At which it was seen, counted from 1. */
+  /** Step at which it was seen, counted from 1. */
   readonly step: number
   /** What broke: `the loss became NaN`. */
   readonly what: string
-  /** Where numbers broke first, such as `the output of conv2`, when that was looked for and found. */
+  /** Where numbers broke first, such as `the output of conv2`, when that was searched for and found. */
   readonly place: string | undefined
   /** The last checkpoint that this session saved, as its event names it. */
   readonly checkpoint: string | undefined
@@ -86,10 +89,10 @@ export class DivergedError extends Error {
 }
 
 /**
- * Trains to the end, or until `trainer.stop()`: then the state after the very last step is saved. A checkpoint is saved after
- * every epoch, and is the best one when no epoch before had a better validation score.
- * @throws DivergedError naming the step at which the loss or a weight became NaN or infinite, and the first layer in which numbers
- * broke; nothing is saved then.
+ * Trains to the end, or until `trainer.stop()`, which saves the state after the last step. A checkpoint is saved after
+ * every epoch, and is the best one when no earlier epoch had a better validation score.
+ * @throws DivergedError naming the step at which the loss or a weight became NaN or infinite, and the first layer in
+ * which numbers broke; nothing is saved then.
  *
  * @example
  * const folder = await RunFolder.create('runs', 'mine', recipe)
@@ -154,7 +157,7 @@ class Session {
     throw await this.#diverged(`the ${which}loss became ${event.loss}`, event.step)
   }
 
-  /** The state after an epoch is that before the next: its sums are in the log. */
+  /** The state after an epoch is the state before the next one: the sums of the epoch are in the log. */
   async #endEpoch(event: EpochEvent | ValidationEvent): Promise<void> {
     const { step, epoch } = event
     const isBest = event.type === 'validation' && this.#isBest(event)

@@ -1,6 +1,6 @@
 /**
- * Sources of a run's batches, and the check that model and images fit each other: one output for each class, the same classes
- * in training and validation, and no batch that a layer cannot be trained on.
+ * Sources of a run's batches, and the check that model and images fit each other: one output per class, identical
+ * classes in training and validation, and no batch that a layer cannot be trained on.
  */
 import { type BatchSource, sizeOfBatch } from '../data/batches.ts'
 import { createLoader } from '../data/createLoader.ts'
@@ -23,15 +23,15 @@ export interface Sources {
   readonly traced: Module
   /** Source of the batches of training steps. */
   readonly loader: SampleSource
-  /** Notice about a last batch that is left out without an option asking for it. */
+  /** Notice about a last batch that is left out although no option asks for it. */
   readonly notices: readonly Notice[]
 }
 
 /**
  * The sources of a run's batches.
- * @throws ShapeError when the model has another number of outputs than there are classes; DatasetError when there is one
- * class only, the validation images have others, or no batch is left to train on; RangeError when features are to be kept
- * that cannot be.
+ * @throws ShapeError when the numbers of outputs and classes differ; DatasetError when there is only one class, the
+ * validation images have other classes, or no batch is left to train on; RangeError when features are to be cached but
+ * cannot be.
  */
 export function sourcesOf(options: ResolvedOptions): Sources {
   const { model, validation, dropLast } = options
@@ -51,7 +51,7 @@ function imagesOf({ train, augment, loader = createLoader, batchSize, seed, drop
   return loader(train, { batchSize, seed, dropLast, ...(augment && { augment }) })
 }
 
-/** The features of a run, where they are to be kept. */
+/** The features of a run that caches them. */
 function featuresOf(options: ResolvedOptions, shape: ImageShape): FeatureCache | undefined {
   const { cacheFeatures, train, augment } = options
   if (!cacheFeatures) return undefined
@@ -67,7 +67,7 @@ function featuresOf(options: ResolvedOptions, shape: ImageShape): FeatureCache |
 
 type Classes = Pick<ImageCollection, 'name' | 'classes'>
 
-/** Classes must be several, and mean the same in both parts: what a label stands for is its place among them. */
+/** There must be several classes, in the same order in both parts: a label is an index into them. */
 function checkClasses(train: Classes, validation: Classes | undefined): void {
   const { name, classes } = train
   if (classes.length < 2) {
@@ -87,7 +87,7 @@ function checkClasses(train: Classes, validation: Classes | undefined): void {
   }
 }
 
-/** Leaves the last batch out when it is not full and is not wanted, or a layer cannot be trained on it. */
+/** Leaves out a last batch that is not full, when `dropLast` asks for it or a layer cannot be trained on it. */
 function withTrainableBatches(
   source: SampleSource,
   traced: Module,

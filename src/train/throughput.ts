@@ -1,7 +1,7 @@
 /** Images per second over about the last second. */
 const windowSeconds = 1
 
-/** Counts images and says how fast they go by. Pauses (validation, stops) do not count. */
+/** Counts images and measures their rate. Pauses (validation, stops) do not count. */
 export class Throughput {
   #started = performance.now()
   #images = 0
@@ -20,7 +20,7 @@ export class Throughput {
     return this.#rate
   }
 
-  /** Begins a new stretch: time until the next `add` counts from now. */
+  /** Restarts the clock: the time until the next `add` counts from now. */
   pause(): void {
     this.#started = performance.now()
     this.#images = 0

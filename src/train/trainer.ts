@@ -1,6 +1,6 @@
 /**
- * The training loop: sample a batch, forward, backward, update, and say so. `Trainer.run` is the whole of it; a step is
- * `TrainingStep`, its stored state `TrainingState`.
+ * The training loop: sample a batch, forward, backward, update, report. `Trainer.run` is all of it; `TrainingStep` is
+ * one step, `TrainingState` the stored state.
  */
 
 import { Turns } from '../async/turns.ts'
@@ -23,8 +23,8 @@ import { TrainingStep } from './trainingStep.ts'
 export type { TrainerOptions } from './trainerOptions.ts'
 
 /**
- * A training run that can be stopped and continued at any step. `snapshot` and `inspect` may be called at any time, also
- * during `run`: they are of the moment between two steps.
+ * A training run that can be stopped and continued at any step. `snapshot` and `inspect` may be called at any time,
+ * even during `run`: they take effect between two steps.
  *
  * @example
  * const trainer = new Trainer({ model, train, engine, optimizer: sgd({ lr: 0.05, momentum: 0.9 }), epochs: 3 })
@@ -37,7 +37,7 @@ export class Trainer {
   readonly #averages: AveragedVariables | undefined
   readonly #training: TrainingStep
   readonly #state: TrainingState
-  /** Of steps, and of all that must not come between the parts of one: they share the source of batches. */
+  /** Serializes steps and everything that must not run within a step: they share the source of batches. */
   readonly #turns = new Turns()
   #position = beginning
   #running = false
@@ -54,8 +54,9 @@ export class Trainer {
   #waited = 0
 
   /**
-   * @throws RangeError when `epochs` or `accumulate` is not a whole number of at least 1; ShapeError and DatasetError when model
-   * and images do not fit each other: another number of outputs than classes, one class only, or no batch to train on.
+   * @throws RangeError when `epochs` or `accumulate` is not a whole number of at least 1; ShapeError and DatasetError
+   * when model and images do not fit each other: different numbers of outputs and classes, a single class, or no batch
+   * to train on.
    */
   constructor(options: TrainerOptions) {
     const { engine, model, average } = options
@@ -69,10 +70,10 @@ export class Trainer {
   }
 
   /**
-   * Trains until the last epoch is done, or `stop` is called. However it ends, by `stop`, a `break` in the consumer's loop or an
-   * error, the model's host values are then those after the last step, averaged where there are averages.
-   * @throws Error when a run is under way already, and what a step throws: when the engine itself has stopped within a step, what
-   * it has of the weights may be of before and after it.
+   * Trains until the last epoch is done, or `stop` is called. However it ends, by `stop`, a `break` in the consumer's
+   * loop or an error, the model's host values are then those after the last step, averaged if there are averages.
+   * @throws Error when a run is already under way, and whatever a step throws. When the engine itself has stopped
+   * within a step, its weights may be partly from before and partly from after the step.
    */
   async *run(): AsyncGenerator<TrainEvent> {
     if (this.#running) throw new Error('trainer: already running: wait until its run ends, or make another trainer')
@@ -88,7 +89,7 @@ export class Trainer {
     }
   }
 
-  /** @param failed true when the run has failed: that error is reported, not a further one while it ends */
+  /** @param failed true when the run has failed: its error is reported, not another one while it ends */
   async #end(failed: boolean): Promise<void> {
     const ending = this.#turns.take(async () => {
       const ends = await Promise.allSettled([this.#synchronize(), this.#sources.loader.close?.()])
@@ -136,7 +137,7 @@ export class Trainer {
       if (validation || epoch === epochs) {
         await this.#turns.take(() => this.#training.refreshStatistics(this.#position))
       }
-      // The last event of an epoch finds the run at the beginning of the next, ready to be stored.
+      // At the last event of an epoch the run is at the beginning of the next one, ready to be stored.
       if (!validation) this.#finishEpoch(trained)
       yield { type: 'epoch', epoch, step, seconds, waitShare: this.#waited / (1000 * seconds), ...trained }
       if (validation) {
@@ -151,19 +152,19 @@ export class Trainer {
     yield { type: 'done', step: this.#position.step, seconds: (performance.now() - started) / 1000 }
   }
 
-  /** Ends `run` after the step that is under way; the state is then that of the step's end. */
+  /** Ends `run` after the current step; the state is then that at the end of the step. */
   stop(): void {
     this.#stopping = true
   }
 
-  /** Ends `run` after the epoch that is under way, as if it were the last one. */
+  /** Ends `run` after the current epoch, as if it were the last one. */
   finish(): void {
     this.#finishing = true
   }
 
   /**
-   * All weights, buffers and averages, the state of optimizer and schedule, and where the run is, between two steps: what
-   * {@link restore} needs to continue exactly.
+   * Everything that {@link restore} needs to continue exactly: all weights, buffers and averages, the state of
+   * optimizer and schedule, and the position of the run between two steps.
    */
   async snapshot(): Promise<{ tensors: Map<string, HostTensor>; progress: Progress }> {
     return this.#turns.take(async () => {
@@ -182,7 +183,7 @@ export class Trainer {
       this.#isAhead = true
       this.#position = { ...beginning, ...progress }
       this.#raised = new Set(Array.isArray(progress.raised) ? progress.raised : [])
-      // Tracing a step makes the optimizer's variables: those of the parameters that are trained in this epoch.
+      // Tracing a step creates the optimizer's variables for the parameters that are trained in this epoch.
       await this.#executable()
       await this.#state.restore(snapshot)
       if (!feedback) return
@@ -192,7 +193,7 @@ export class Trainer {
   }
 
   /**
-   * A look at the network on the batch that is next: how large values and gradients are, which units are dead. Nothing is
+   * Inspects the network on the next batch: how large values and gradients are, which units are dead. Nothing is
    * changed.
    */
   async inspect(): Promise<Health> {
@@ -203,10 +204,11 @@ export class Trainer {
   }
 
   /**
-   * Finds where numbers broke: goes back to a snapshot (by default that of this process's beginning), repeats the steps up to the
-   * broken one, which gives the same bits, and looks at every layer before it.
+   * Finds where numbers broke: goes back to a snapshot (by default that from the start of this process), repeats the
+   * steps up to the broken one, with identical bits, and inspects every layer before that step.
    * @param step at which the loss, or a weight, became NaN or infinite, counted from 1
-   * @returns such as `the output of conv2`, or undefined when only the update itself broke. The run cannot continue after this.
+   * @returns such as `the output of conv2`, or undefined when only the update itself broke. The run cannot continue
+   * after this.
    */
   async locateBreak(
     step: number,
@@ -230,8 +232,8 @@ export class Trainer {
   }
 
   /**
-   * Compiles all programs that the run needs, so that one that does not fit into memory is an error before the first step.
-   * @returns a notice when alarms do not fit: they are left out then
+   * Compiles all programs that the run needs, so that one that does not fit into memory fails before the first step.
+   * @returns a notice when alarms do not fit and are left out
    */
   async #prepare(): Promise<NoticeEvent[]> {
     const { alarms = false, validation } = this.#options
@@ -248,7 +250,7 @@ export class Trainer {
     }
   }
 
-  /** The problems found after an epoch; each is reported once in a run, also when it is interrupted. */
+  /** The problems found after an epoch; each is reported once in a run, even when the run is interrupted. */
   async *#alarms(): AsyncGenerator<NoticeEvent> {
     const { step, epoch } = this.#position
     const rate = this.#training.learningRate(Math.max(0, step - 1))
@@ -286,14 +288,14 @@ export class Trainer {
     })
   }
 
-  /** The values that evaluation reads instead of the variables. */
+  /** Averaged values that evaluation reads instead of the variables. */
   async #substitutes(): Promise<ReadonlyMap<Tensor, Tensor>> {
-    // Tracing a step makes the averages.
+    // Tracing a step creates the averages.
     if (this.#averages) await this.#executable()
     return this.#averages?.substitutes() ?? new Map()
   }
 
-  /** Tells the schedule the score of the epoch, and goes to the beginning of the next. */
+  /** Passes the score of the epoch to the schedule, and moves to the beginning of the next epoch. */
   #finishEpoch(score: EpochScore): void {
     this.#options.schedule.feedback?.observe(score)
     const { step, epoch } = this.#position
@@ -321,7 +323,7 @@ export class Trainer {
     }
   }
 
-  /** The compiled step for the first batch of the epoch under way. */
+  /** The compiled step for the first batch of the current epoch. */
   #executable(): Promise<Executable> {
     return this.#training.executable(this.#sources.loader.sizeOf(0), this.#position.epoch)
   }

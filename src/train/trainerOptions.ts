@@ -18,7 +18,7 @@ import { checkFreeze, type Freeze, freezing, frozenIn } from './freezing.ts'
 /** Options of a trainer: model, data and training. */
 export interface TrainerOptions {
   readonly model: Module
-  /** Images to train on, or a source of batches of its own (`streamBatches`), whose options are then its own too. */
+  /** Images to train on, or a source of batches with its own options (`streamBatches`). */
   readonly train: Subset<ImageCollection> | BatchSource
   /** Augmentation of the images of each epoch, a function of (seed, epoch, image); none by default. */
   readonly augment?: Augmentation
@@ -35,40 +35,41 @@ export interface TrainerOptions {
   /** Softmax cross-entropy by default. */
   readonly loss?: Loss
   readonly epochs: number
-  /** A term of the objective that depends on the weights alone. */
+  /** A term of the objective that depends only on the weights. */
   readonly penalty?: Penalty
   /** Images per batch, 128 by default. */
   readonly batchSize?: number
   /**
-   * Leave out the last batch of each epoch when it is not full; it has other images in every epoch. False by
-   * default: it is then left out only where a layer cannot be trained on it (batch norm that would see one value per channel),
-   * and a `notice` says so.
+   * Leave out the last batch of each epoch when it is not full; its images differ from epoch to epoch. False by
+   * default: it is then left out only when a layer cannot be trained on it (batch norm with one value per channel),
+   * with a `notice`.
    */
   readonly dropLast?: boolean
   /**
-   * Batches per step, 1 by default: their gradients are accumulated into that of the images of all of them. The last step of
-   * an epoch may have fewer.
+   * Batches per step, 1 by default: their gradients are accumulated into the gradient over all their images. The last
+   * step of an epoch may have fewer.
    */
   readonly accumulate?: number
   /**
-   * Parameters that stay as they are: for good, or `until` an epoch, from which on they are trained (gradual unfreezing;
-   * Howard and Ruder 2018). Does not go together with `average`.
+   * Parameters that do not change: for good, or `until` an epoch, the first in which they are trained (gradual
+   * unfreezing; Howard and Ruder 2018). Cannot be combined with `average`.
    */
   readonly freeze?: readonly Freeze[]
   /**
-   * Compute the outputs of a frozen beginning of the network once for each image, keep them, and train the rest on them.
-   * The beginning is all that comes before what is trained at any time of the run and before random operations; its batch norm
-   * layers use their running statistics, which stay as they are. Not together with `augment`. False by default.
+   * Compute the outputs of a frozen beginning of the network once for each image, keep them, and train the rest on
+   * them. The beginning is everything before the parameters that are trained at any time during the run and before
+   * random operations; its batch norm layers use their running statistics, which do not change. Cannot be combined with
+   * `augment`. False by default.
    */
   readonly cacheFeatures?: boolean | FeatureOptions
   /**
-   * Inspect the first loss, and after every epoch the layers' values and gradients; anything unusual
-   * becomes a `notice`; false by default.
+   * Inspect the first loss, and after every epoch the layers' values and gradients, with a `notice` of anything
+   * unusual. False by default.
    */
   readonly alarms?: boolean
-  /** An average of the weights, with which the model is evaluated; at the end it is what the model's host values are. */
+  /** An average of the weights, used to evaluate the model; at the end the model's host values are the averages. */
   readonly average?: WeightAverage
-  /** Decides the order of the images and all random operations; 0 by default. */
+  /** Seed for the order of the images and all random operations; 0 by default. */
   readonly seed?: number
 }
 
@@ -77,8 +78,9 @@ export type ResolvedOptions = TrainerOptions &
   Required<Pick<TrainerOptions, 'schedule' | 'loss' | 'batchSize' | 'dropLast' | 'accumulate' | 'seed'>>
 
 /**
- * Fills in what options leave out.
- * @throws RangeError for numbers out of range and options that exclude each other; Error for patterns that fit nothing.
+ * Fills in options that are left out.
+ * @throws RangeError for numbers out of range and options that exclude each other; Error for patterns that match
+ * nothing.
  */
 export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   const { batchSize = 128, dropLast = false, accumulate = 1, seed = 0 } = options
@@ -104,7 +106,7 @@ function checkOptions({ epochs, accumulate, average, freeze = [], model }: Resol
 /** Options that decide which parameters are trained. */
 type Trained = Pick<TrainerOptions, 'optimizer' | 'freeze' | 'epochs' | 'model'>
 
-/** The parameters that are trained at any time of the run, by path: what is not frozen in its last epoch. */
+/** The parameters that are trained at any time during the run, by path: those not frozen in its last epoch. */
 export function trainedIn({ optimizer, freeze = [], epochs, model }: Trained): ReadonlyMap<string, Parameter> {
   return freezing(optimizer, frozenIn(freeze, epochs)).trained(model.parameters())
 }

@@ -1,4 +1,6 @@
-/** The state of a training run as tensors: read from an engine, written to it, and copied to the model's host values. */
+/**
+ * The state of a training run as tensors: read from an engine, written to it, and copied to the model's host values.
+ */
 import type { HostTensor, Variable } from '../graph/variable.ts'
 import { loadState } from '../nn/state.ts'
 import type { AveragedVariables } from '../optim/average.ts'
@@ -18,10 +20,10 @@ export class TrainingState {
     this.#averages = averages
   }
 
-  /** Copies of all weights, buffers, averages and the optimizer's state, by part and path, all of one moment. */
+  /** Copies of all weights, buffers, averages and the optimizer's state, by part and path, all taken at one moment. */
   async snapshot(): Promise<Map<string, HostTensor>> {
     const { engine, model } = this.#options
-    // Asked for together, so that no step comes between two of them.
+    // Requested together, so that no step comes between two reads.
     const reads = [['model', model.variables()] as const, ...this.#others()].flatMap(([part, variables]) =>
       Array.from(
         variables,
@@ -36,7 +38,7 @@ export class TrainingState {
 
   /**
    * Writes a snapshot to the engine, and the model's part to its host values.
-   * @throws CheckpointError or StateError when it is of another model or optimizer; nothing is written to the engine then.
+   * @throws CheckpointError or StateError when it is of another model or optimizer; the engine is then unchanged.
    */
   async restore(snapshot: Pick<Checkpoint, 'tensors'>): Promise<void> {
     const { model, optimizer, engine, freeze } = this.#options
@@ -47,7 +49,7 @@ export class TrainingState {
       const stored = tensorsOf(snapshot, part)
       for (const [name, variable] of variables) {
         const tensor = stored.get(name)
-        // Parameters that are thawed in this very epoch have no state yet.
+        // Parameters that are unfrozen in this epoch have no state yet.
         if (!tensor && freeze?.some(({ until }) => until !== undefined)) continue
         if (!tensor)
           throw new CheckpointError(
@@ -59,7 +61,7 @@ export class TrainingState {
     await Promise.all(wanted.map(([variable, values]) => engine.write(variable, values)))
   }
 
-  /** Copies the engine's values of the model, averaged where there are averages, to its host values. */
+  /** Copies the engine's values of the model, averaged if there are averages, to its host values. */
   async synchronize(): Promise<void> {
     const { model, engine } = this.#options
     const averages = this.#averages?.state()

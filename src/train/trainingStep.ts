@@ -1,6 +1,6 @@
 /**
- * One step of training: the programs for each size of batch, what they are given, and what comes of them. Which step it is, is an
- * argument; nothing here remembers where a run is.
+ * One step of training: the programs for each batch size, their inputs, and their results. The number of the step is an
+ * argument; nothing here remembers the position of a run.
  */
 import type { Executable } from '../backends/engine.ts'
 import type { Module } from '../nn/module.ts'
@@ -53,13 +53,13 @@ export class TrainingStep {
     this.#memory = new BatchMemory(source)
   }
 
-  /** Steps of the run and of an epoch. */
+  /** Numbers of steps in the run and in an epoch. */
   get length(): RunLength {
     const stepsPerEpoch = Math.ceil(this.#source.batches / this.#options.accumulate)
     return { totalSteps: this.#options.epochs * stepsPerEpoch, stepsPerEpoch }
   }
 
-  /** The rate of a step, counted from 0. */
+  /** The learning rate of a step, counted from 0. */
   learningRate(step: number): number {
     const { optimizer, schedule } = this.#options
     return optimizer.defaults.lr * factorOf(schedule, step, this.length.totalSteps)
@@ -67,7 +67,7 @@ export class TrainingStep {
 
   /**
    * The compiled step for a batch size in an epoch; the last batch of an epoch may have its own.
-   * @param last false for a batch whose gradient is only added to the others' of the step
+   * @param last false for a batch whose gradient is only added to the other gradients of the step
    */
   executable(batch: number, epoch: number, last = true): Promise<Executable> {
     const key = `${batch} ${last} ${this.#frozenIn(epoch).length}`
@@ -75,7 +75,8 @@ export class TrainingStep {
   }
 
   /**
-   * Compiles all that steps need from an epoch on: for batches of all sizes, for what thaws later, and for running statistics.
+   * Compiles all programs for the steps of an epoch and later ones: for all batch sizes, later unfreezing, and running
+   * statistics.
    * @throws MemoryError when something does not fit; it names the largest batch that does.
    */
   async prepare(from: number): Promise<void> {
@@ -91,12 +92,15 @@ export class TrainingStep {
     for (const size of this.#statisticsSizes()) await this.#statistics(size)
   }
 
-  /** Compiles what {@link inspect} runs on first batches from an epoch on. @throws MemoryError when one does not fit. */
+  /**
+   * Compiles what {@link inspect} runs, starting at an epoch, on first batches.
+   * @throws MemoryError when one does not fit.
+   */
   async prepareInspections(from: number): Promise<void> {
     for (const epoch of this.#phases(from)) await this.#inspectionOf(this.#source.sizeOf(0), epoch)
   }
 
-  /** Takes the batches of a step, one after another; with the last of them the weights change. */
+  /** Takes the batches of a step, one after another; the last one changes the weights. */
   async take({ epoch, batch: first, step }: Progress): Promise<StepResult> {
     const { accumulate, average, momentum, seed } = this.#options
     const { totalSteps } = this.length
@@ -123,11 +127,11 @@ export class TrainingStep {
     return { ...result, samples, batches: count, learningRate }
   }
 
-  /** Looks at the batch that is next: how large values and gradients are, which units are dead. Nothing is changed. */
+  /** Inspects the next batch: how large values and gradients are, which units are dead. Nothing is changed. */
   async inspect({ epoch, batch: next, step }: Progress): Promise<Health> {
     const { accumulate, seed } = this.#options
     const source = this.#source
-    // At the end of an epoch its first batch is looked at.
+    // At the end of an epoch its first batch is inspected.
     const batch = next % source.batches
     const { health, executable } = await this.#inspectionOf(source.sizeOf(batch), epoch)
     source.startEpoch(epoch, batch)
@@ -137,7 +141,7 @@ export class TrainingStep {
     return health.read(await executable.run(inputsFor(executable, { ...images, key: [seed, step * accumulate] })))
   }
 
-  /** Fits the averages of running statistics to the averaged weights, when the average asks for it. */
+  /** Fits the averages of running statistics to the averaged weights, if the average asks for that. */
   async refreshStatistics({ epoch, step }: Progress): Promise<void> {
     const { average, seed } = this.#options
     const source = this.#source
@@ -174,7 +178,7 @@ export class TrainingStep {
     return { health, executable: await this.#compiled(key, () => health.program) }
   }
 
-  /** The forward pass that fits running statistics to averaged weights; none where nothing is averaged. */
+  /** The forward pass that fits running statistics to averaged weights; none without averages. */
   async #statistics(size: number): Promise<Executable | undefined> {
     const averages = this.#averages
     if (!averages) return undefined
@@ -188,7 +192,7 @@ export class TrainingStep {
     return new Set(Array.from({ length: count }, (_, batch) => this.#source.sizeOf(batch)))
   }
 
-  /** The first epochs, from one on, in which other parameters are trained than before. */
+  /** The given epoch, and each later epoch in which the set of trained parameters changes. */
   #phases(from: number): number[] {
     const { epochs, freeze = [] } = this.#options
     const thaws = freeze.flatMap(({ until }) => (until !== undefined && until > from && until <= epochs ? [until] : []))

@@ -15,16 +15,19 @@ import {
 } from './weights.ts'
 
 /**
- * Loads a file of weights into a model: safetensors, or a file of `torch.save` in either form, recognized by its contents.
- * Names are matched as they are, or behind the prefix that the model's names have in the file; of averaged weights and those of
- * the last step, the averaged ones are taken. Only what the model needs is read, of a file of any size. All or nothing: when
+ * Loads a file of weights into a model: safetensors, or a file of `torch.save` in either form, recognized by its
+ * contents. Names match directly, or after the prefix that the model's names have in the file; averaged weights are
+ * preferred to those of the last step. Only what the model needs is read, from a file of any size. All or nothing: when
  * something does not fit, the model is unchanged.
  *
- * @param source the path of the file; its address (`https:`, `file:`), as text or `URL`; its contents, as bytes or a `Blob`; or
+ * @param source the path of the file; its address (`https:`, `file:`), as text or `URL`; its contents, as bytes or a
+ * `Blob`; or
  *   the answer of a server. In a browser a text is an address, relative to the page.
  * @returns the unused and the missing names, and how names were changed
- * @throws StateError naming the file and listing every missing, unexpected and mis-shaped tensor; WeightsError for a file that
- *   is missing, broken or not a file of weights, was changed while it was read, cannot be downloaded, holds several sets that fit, or
+ * @throws StateError naming the file and listing every missing, unexpected and mis-shaped tensor; WeightsError for a
+ * file that
+ * is missing, broken or not a file of weights, was changed while it was read, cannot be downloaded, holds several sets
+ * that fit, or
  *   keeps a tensor that the model needs in a type that is not read.
  * @example
  * const model = resnet(18)

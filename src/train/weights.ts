@@ -1,7 +1,7 @@
 /**
- * Weights from files of other programs: whatever the format, matched by name, in one call.
+ * Weights from files of other programs: any format, matched by name, in one call.
  *
- * Lives here because this is where formats and models meet; `weights.node.ts` adds paths.
+ * They are loaded here because this is where formats and models meet; `weights.node.ts` adds paths.
  */
 
 import { addressOf, download } from '../formats/download.ts'
@@ -29,21 +29,24 @@ export interface LoadWeightsOptions extends LoadStateOptions, ChooseWeightsOptio
 
 /** Result of {@link loadWeights}. */
 export interface WeightsReport extends LoadReport {
-  /** Sentences about how the weights were found, and about anything odd in them; usually none. */
+  /** Sentences about how the weights were found, and about anything unusual in them; usually none. */
   readonly notes: readonly string[]
 }
 
 /**
- * Loads a file of weights into a model: safetensors, or a file of `torch.save` in either form, recognized by its contents.
- * Names are matched as they are, or behind the prefix that the model's names have in the file; of averaged weights and those of
- * the last step, the averaged ones are taken. Only what the model needs is read. All or nothing: when something does not fit,
+ * Loads a file of weights into a model: safetensors, or a file of `torch.save` in either form, recognized by its
+ * contents. Names match directly, or after the prefix that the model's names have in the file; averaged weights are
+ * preferred to those of the last step. Only what the model needs is read. All or nothing: when something does not fit,
  * the model is unchanged.
  *
- * @param source a file's contents (bytes, a `Blob` or `File`); or its address, which on a page may be relative; or the answer
+ * @param source a file's contents (bytes, a `Blob` or `File`); or its address, which on a page may be relative; or the
+ * answer
  *   of a server
  * @returns the unused and the missing names, and how names were changed
- * @throws StateError naming the file and listing every missing, unexpected and mis-shaped tensor; WeightsError for a file that
- *   is broken or not a file of weights, cannot be downloaded, holds several sets of weights that fit, or keeps a tensor that the model needs in
+ * @throws StateError naming the file and listing every missing, unexpected and mis-shaped tensor; WeightsError for a
+ * file that
+ * is broken or not a file of weights, cannot be downloaded, holds several sets of weights that fit, or keeps a tensor
+ * that the model needs in
  *   a type that is not read.
  * @example
  * const model = resnet(18)
@@ -64,7 +67,7 @@ export async function loadWeights(
   return setWeights(await readMatching(model, file, options))
 }
 
-/** The values for a model, read and not yet in it. */
+/** The values for a model, read but not yet loaded into it. */
 export interface ReadWeights extends Pick<WeightsReport, 'notes'> {
   readonly file: string
   readonly match: StateMatch
@@ -92,7 +95,7 @@ export async function readMatching(
   return { file, match, values, notes: [...notes, ...odd] }
 }
 
-/** Puts weights into the model that they were read for. @throws StateError when its integers do not hold them */
+/** Loads weights into the model that they were read for. @throws StateError when its integers cannot hold them */
 export function setWeights({ file, match, values, notes }: ReadWeights): WeightsReport {
   nameFile(file, () => setValues(match.matched, values))
   return { ...match.report, notes }
@@ -107,7 +110,7 @@ async function numbersOf(tensor: FileTensor, path: string, file: string) {
   }
 }
 
-/** Puts the file's name in front of errors of matching. */
+/** Prefixes matching errors with the file's name. */
 function nameFile<T>(file: string, use: () => T): T {
   try {
     return use()
