@@ -1,6 +1,6 @@
 /**
- * Gradient accumulation: the gradient of a large batch, computed in parts that fit into memory. Every part is weighted by
- * its share of the images, so the sum is the gradient of the mean loss over all of them, however unequal the parts.
+ * Gradient accumulation: the gradient of a large batch, computed in parts that fit into memory. Every part is weighted
+ * by its share of the images, so the sum is the gradient of the mean loss over all images, however unequal the parts.
  */
 import { add, mul } from '../graph/ops/elementwise.ts'
 import { full } from '../graph/ops/map.ts'
@@ -8,12 +8,12 @@ import type { Scalar, Tensor } from '../graph/tensor.ts'
 import type { Variable } from '../graph/variable.ts'
 import { OptimizerState } from './slots.ts'
 
-/** Sums gradients over several programs, of which the last takes the sum. */
+/** Sums gradients over several programs; the last program takes the sum. */
 export class GradientAccumulator {
   readonly #state = new OptimizerState('accumulation')
 
   /**
-   * Graph for all parts but the last: what the sums become.
+   * Graph for all parts but the last: the new sums.
    * @param share images of this part / images of all
    */
   add(gradients: ReadonlyMap<string, Tensor>, share: Scalar): Map<Variable, Tensor> {
@@ -22,7 +22,7 @@ export class GradientAccumulator {
     return updates
   }
 
-  /** Graph for the last part: the gradients of all parts together, and the sums back at zero. */
+  /** Graph for the last part: the gradients of all parts together, with the sums reset to zero. */
   take(
     gradients: ReadonlyMap<string, Tensor>,
     share: Scalar,

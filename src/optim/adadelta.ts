@@ -14,7 +14,7 @@ import { track } from './slots.ts'
 
 /** Options of {@link adadelta}. */
 export interface AdadeltaOptions extends CommonOptions {
-  /** Learning rate η, 1 by default, as in the paper, which has none. */
+  /** Learning rate η; 1 by default, which gives the paper's rule without a learning rate. */
   readonly lr?: number
   /** ρ, 0.9 by default. */
   readonly rho?: number

@@ -6,8 +6,8 @@
  *   w ← w − η · (m / c₁) / (√(v / c₂) + ε)
  *
  * where c = 1 − βᵗ corrects for the means' start at zero. c is itself such a mean, of the constant 1:
- * c ← β c + (1 − β). Kept so, it has no cancellation in single precision, which 1 − βᵗ has for small t, and stays
- * right when a schedule changes β₁ (PyTorch then takes 1 − βᵗ of the current β₁).
+ * c ← β c + (1 − β). Computed this way it avoids the cancellation of 1 − βᵗ for small t in single precision, and stays
+ * correct when a schedule changes β₁ (PyTorch then uses 1 − βᵗ with the current β₁).
  */
 import { add, div, maximum, mul, sqrt, square, sub } from '../graph/ops/elementwise.ts'
 import type { Optimizer } from './optimizer.ts'
@@ -29,7 +29,9 @@ export interface MomentOptions extends CommonOptions {
 export interface AdamOptions extends MomentOptions {
   /** Learning rate η, 0.001 by default. */
   readonly lr?: number
-  /** λ: 0 by default in `adam`, where λ w joins the gradient; 0.01 in `adamW`, where w shrinks by the factor 1 − η λ. */
+  /**
+   * λ: 0 by default in `adam`, where λ w joins the gradient; 0.01 in `adamW`, where w shrinks by the factor 1 − η λ.
+   */
   readonly weightDecay?: number
   /** Divide by the largest mean square so far, false by default. */
   readonly amsgrad?: boolean
@@ -75,7 +77,7 @@ function build(name: string, options: AdamOptions): Optimizer {
   )
 }
 
-/** β and ε of the Adam family with their defaults. @throws RangeError when one is out of its range. */
+/** β and ε of the Adam family with their defaults. @throws RangeError when either is out of its range. */
 export function momentOptions(name: string, options: MomentOptions): { betas: readonly [number, number]; eps: number } {
   const { betas = [0.9, 0.999], eps = 1e-8 } = options
   checkOption(name, 'betas[0]', betas[0], 1)

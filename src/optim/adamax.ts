@@ -12,8 +12,8 @@ import { optimizerOf } from './rule.ts'
 import { track } from './slots.ts'
 
 /**
- * Adamax; learning rate 0.002 by default. Its state is `firstMoment.<path>` and `largest.<path>` for each parameter, and
- * the scalar `firstCorrection`.
+ * Adamax; learning rate 0.002 by default. Its state is `firstMoment.<path>` and `largest.<path>` for each parameter,
+ * and the scalar `firstCorrection`.
  * @throws RangeError when an option is out of its range.
  * @example adamax({ lr: 2e-3 })
  */

@@ -1,7 +1,7 @@
 /**
- * Averages of the weights along a run, which often score better than the last ones: an exponential moving average (EMA;
- * Polyak and Juditsky 1992), or stochastic weight averaging (SWA; Izmailov et al. 2018), the plain mean of the weights
- * after some epochs. Both are a ← (1 − r) a + r w after each step, with a rate r that depends on the step alone.
+ * Averages of the weights along a run, which often score better than the final weights: an exponential moving average
+ * (EMA; Polyak and Juditsky 1992), or stochastic weight averaging (SWA; Izmailov et al. 2018), the plain mean of the
+ * weights after some epochs. Both are a ← (1 − r) a + r w after each step, with a rate r that depends only on the step.
  */
 import { add, mul, sub } from '../graph/ops/elementwise.ts'
 import type { Scalar, Tensor } from '../graph/tensor.ts'
@@ -18,39 +18,44 @@ export interface RunLength {
 export interface WeightAverage {
   readonly name: string
   /**
-   * r in a step, counted from 0: the share that the weights after that step have in the average; 1 makes it equal to them.
+   * r in a step, counted from 0: the share of the weights after that step in the average; 1 makes the average equal to
+   * them.
    */
   rate(step: number, run: RunLength): number
   /**
-   * Batches by which running statistics are estimated anew for the averaged weights, once an average has begun, before each
-   * evaluation; 0 when they are averaged like the weights.
+   * Batches for re-estimating running statistics with the averaged weights before each evaluation, once averaging has
+   * begun; 0 when the statistics are averaged like the weights.
    */
   readonly statisticsBatches: number
 }
 
 /** Options of {@link ema}. */
 export interface EmaOptions {
-  /** d, the share of the average that survives a step, 0.999 by default. */
+  /** d, the fraction of the average kept from step to step, 0.999 by default. */
   readonly decay?: number
-  /** Begin with a shorter memory, min(d, (1 + t) / (10 + t)) in step t, so that short runs forget their start. False by default. */
+  /**
+   * Start with a shorter memory, min(d, (1 + t) / (10 + t)) in step t, so that short runs forget their start. False by
+   * default.
+   */
   readonly warmup?: boolean
 }
 
 /** Options of {@link swa}. */
 export interface SwaOptions {
-  /** Share of the run after which averaging begins, 0.75 by default. Before, the average is the weights themselves. */
+  /** Share of the run after which averaging begins, 0.75 by default. Until then the average equals the weights. */
   readonly start?: number
-  /** Epochs between the weights that are averaged, 1 by default. */
+  /** Epochs between two sets of averaged weights, 1 by default. */
   readonly every?: number
   /**
-   * Training batches by which the running statistics of batch norm are estimated anew for the averaged weights, before each
-   * evaluation; 100 by default, enough to forget the old ones. (PyTorch's `update_bn`.) Costs nothing in a model without.
+   * Training batches for re-estimating the running statistics of batch norm with the averaged weights, before each
+   * evaluation; 100 by default, enough to forget the old ones. (PyTorch's `update_bn`.) Free in a model without batch
+   * norm.
    */
   readonly statisticsBatches?: number
 }
 
 /**
- * Exponential moving average: a ← d a + (1 − d) w, beginning with the weights after the first step. As PyTorch's
+ * Exponential moving average: a ← d a + (1 − d) w, starting with the weights after the first step. Same as PyTorch's
  * `AveragedModel` with `get_ema_avg_fn(d)`.
  * @throws RangeError when the decay is not at least 0 and less than 1.
  * @example new Trainer({ model, train, engine, optimizer, epochs: 20, average: ema({ decay: 0.999 }) })
@@ -68,8 +73,8 @@ export function ema({ decay = 0.999, warmup = false }: EmaOptions = {}): WeightA
 }
 
 /**
- * Stochastic weight averaging: the mean of the weights after every epoch of the last part of the run, in which the learning
- * rate should be constant or cyclic. As PyTorch's `AveragedModel`.
+ * Stochastic weight averaging: the mean of the weights after each epoch in the last part of the run, where the learning
+ * rate should be constant or cyclic. Same as PyTorch's `AveragedModel`.
  * @throws RangeError when `start` is not between 0 and 1, or another option is not a whole number.
  * @example new Trainer({ model, train, engine, optimizer, epochs: 20, schedule: lambda(cooled), average: swa({ start: 0.75 }) })
  */
@@ -90,7 +95,7 @@ export function swa({ start = 0.75, every = 1, statisticsBatches = 100 }: SwaOpt
   }
 }
 
-/** The averages of a model's variables: parameters, and the running statistics that fit them. */
+/** The averages of a model's variables: parameters and the running statistics that belong to them. */
 export class AveragedVariables {
   readonly #averages = new Map<Variable, Variable>()
   readonly #names = new Map<Variable, string>()
@@ -101,9 +106,9 @@ export class AveragedVariables {
   }
 
   /**
-   * Graph of one step: the averages after it, of all variables of the model that it changes, except
-   * counters (integers), which have none.
-   * @param updates what the step makes of variables, those of others included
+   * Graph of one step: the new averages of all model variables that the step changes, except counters (integers), which
+   * are not averaged.
+   * @param updates new values of variables after the step, including variables outside the model
    * @param rate r
    */
   update(updates: ReadonlyMap<Variable, Tensor>, rate: Scalar): Map<Variable, Tensor> {
@@ -125,12 +130,12 @@ export class AveragedVariables {
     return new Map([...this.#averages].map(([variable, average]) => [this.#names.get(variable)!, average]))
   }
 
-  /** The average of a variable, where there is one. */
+  /** The average of a variable, if there is one. */
   of(variable: Variable): Variable | undefined {
     return this.#averages.get(variable)
   }
 
-  /** The value to read instead of each variable's, to compute with the averages. */
+  /** For computing with the averages: the tensor to read instead of each variable's. */
   substitutes(): Map<Tensor, Tensor> {
     return new Map([...this.#averages].map(([variable, average]) => [variable.tensor, average.tensor]))
   }

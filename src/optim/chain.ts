@@ -1,6 +1,6 @@
 /**
- * Transforms of gradients before an optimizer sees them, and of weights after it has changed them. A chain of
- * transforms and one optimizer is an optimizer again; data flow through it from left to right.
+ * Transforms of gradients before the optimizer sees them, and of weights after it has changed them. A chain of
+ * transforms and one optimizer is itself an optimizer; data flow through it from left to right.
  */
 import { mul } from '../graph/ops/elementwise.ts'
 import type { Tensor } from '../graph/tensor.ts'
@@ -13,7 +13,7 @@ import { type OpenSlot, OptimizerState } from './slots.ts'
 
 /** One step, as a transform sees it. */
 export interface TransformStep {
-  /** The parameters by path, frozen ones too. */
+  /** The parameters by path, including frozen ones. */
   readonly parameters: ReadonlyMap<string, Parameter>
   /** Learning rate of a parameter in this step. */
   rateOf(path: string): Tensor
@@ -21,19 +21,19 @@ export interface TransformStep {
   readonly slot: OpenSlot
 }
 
-/** A change of all gradients, or of all new weights, written in graph operations. It keeps no state of its own. */
+/** A change of all gradients or of all new weights, written in graph operations. It has no state of its own. */
 export interface Transform {
   readonly name: string
-  /** `'gradients'`: stands before the optimizer in a chain. `'weights'`: stands after it and gets the new weights. */
+  /** `'gradients'`: goes before the optimizer in a chain. `'weights'`: goes after it and receives the new weights. */
   readonly on: 'gradients' | 'weights'
   /** The values by path, changed; all paths stay. */
   apply(values: ReadonlyMap<string, Tensor>, step: TransformStep): Map<string, Tensor>
 }
 
 /**
- * An optimizer with transforms: those of gradients before it, those of weights after it. Its state is that of the
- * optimizer, and `<transform>.<slot>` for transforms that keep any.
- * @throws Error when there is not exactly one optimizer, or a transform stands on the wrong side of it.
+ * An optimizer with transforms: gradient transforms before it, weight transforms after it. Its state is the optimizer's
+ * state and `<transform>.<slot>` for every slot of a transform.
+ * @throws Error when there is not exactly one optimizer, or a transform is on the wrong side of it.
  * @example chain(centralize(), clipByGlobalNorm(1), sgd({ lr: 0.1, momentum: 0.9 }), maxNorm({ limit: 3 }))
  */
 export function chain(...parts: readonly (Transform | Optimizer)[]): Optimizer {
@@ -82,7 +82,7 @@ export function chain(...parts: readonly (Transform | Optimizer)[]): Optimizer {
   }
 }
 
-/** A transform that treats every tensor alone. */
+/** A transform that changes every tensor separately. */
 export function eachTensor(
   name: string,
   on: Transform['on'],
@@ -96,8 +96,8 @@ export function eachTensor(
 }
 
 /**
- * The paths of tensors that a pattern fits; without a pattern those of weights, not of biases or norms.
- * @throws PatternError when the pattern fits none.
+ * The paths of tensors that match a pattern; without a pattern, the paths of weights, not of biases or norms.
+ * @throws PatternError when the pattern matches none.
  */
 export function selectPaths(
   owner: string,
@@ -131,7 +131,7 @@ function split(parts: readonly (Transform | Optimizer)[]) {
   return { before, optimizer, after }
 }
 
-/** `oneBit`, and `oneBit2` for the second of that name. */
+/** `oneBit`, and `oneBit2` for the second transform of that name. */
 function uniqueNames(transforms: readonly Transform[]): Map<Transform, string> {
   const counts = new Map<string, number>()
   return new Map(

@@ -6,7 +6,7 @@
  *   w ← w + v
  *
  * and, with Nesterov's momentum, w ← w − μ v + (1 + μ) v′ with the velocities v before and v′ after, which is
- * w ← w + μ v′ − η (g + λ w). With a constant η this is `sgd`. When a schedule lowers η, the steps here shrink gradually,
+ * w ← w + μ v′ − η (g + λ w). With a constant η this is `sgd`. When a schedule lowers η, the updates shrink gradually,
  * over about 1 / (1 − μ) steps, because the velocity remembers the old rate.
  */
 import { add, mul, sub } from '../graph/ops/elementwise.ts'
@@ -18,7 +18,7 @@ import { type CommonOptions, optimizerOf } from './rule.ts'
 export interface ClassicMomentumOptions extends CommonOptions {
   /** Learning rate η. */
   readonly lr: number
-  /** Share μ of the velocity that survives a step, 0.9 by default, as in AlexNet. */
+  /** Fraction μ of the velocity kept from step to step, 0.9 by default, as in AlexNet. */
   readonly momentum?: number
   /** Nesterov's momentum, false by default. */
   readonly nesterov?: boolean

@@ -1,4 +1,4 @@
-/** Clipping: gradients that are too large are made smaller, element by element or all together (Pascanu et al. 2013). */
+/** Clipping: makes gradients that are too large smaller, element by element or all together (Pascanu et al. 2013). */
 import { add, clamp, div, minimum, mul, sqrt, square } from '../graph/ops/elementwise.ts'
 import { sum } from '../graph/ops/reduce.ts'
 import type { Tensor } from '../graph/tensor.ts'
@@ -6,7 +6,7 @@ import { eachTensor, type Transform } from './chain.ts'
 import { checkPositive } from './options.ts'
 
 /**
- * Limits every element of every gradient to −limit … limit, as `torch.nn.utils.clip_grad_value_`.
+ * Limits every element of every gradient to −limit … limit, like `torch.nn.utils.clip_grad_value_`.
  * @throws RangeError when the limit is not a number above 0.
  * @example chain(clipByValue(0.5), adam())
  */
@@ -16,8 +16,8 @@ export function clipByValue(limit: number): Transform {
 }
 
 /**
- * Scales all gradients by one factor, min(1, limit / (‖g‖ + 1e-6)), where ‖g‖ is the norm of all of them together: their
- * direction stays. As `torch.nn.utils.clip_grad_norm_`.
+ * Scales all gradients by one factor, min(1, limit / (‖g‖ + 1e-6)), where ‖g‖ is their joint norm; their direction does
+ * not change. Like `torch.nn.utils.clip_grad_norm_`.
  * @throws RangeError when the limit is not a number above 0.
  * @example chain(clipByGlobalNorm(1), sgd({ lr: 0.1, momentum: 0.9 }))
  */

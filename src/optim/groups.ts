@@ -1,17 +1,17 @@
-/** Parameter groups: which parameters learn faster, slower or not at all, and which are decayed. */
+/** Parameter groups: which parameters learn faster, slower or not at all, and which have weight decay. */
 import type { Parameter } from '../nn/module.ts'
 import { checkOption } from './options.ts'
 import { matchesPath, type PathPattern, PatternError, pathsFitting } from './patterns.ts'
 
-/** Exceptions for some parameters. Where several groups fit a parameter, later ones override earlier ones. */
+/** Exceptions for some parameters. If several groups match a parameter, later groups override earlier ones. */
 export interface ParameterGroup {
-  /** Which: a glob over paths (`features`, `layer?.**.bias`), a regular expression, or a list of these. */
+  /** The parameters: a glob over paths (`features`, `layer?.**.bias`), a regular expression, or a list of these. */
   readonly match: PathPattern
   /** Factor of the learning rate, 1 by default. */
   readonly lrFactor?: number
-  /** λ for these, instead of the optimizer's. */
+  /** λ for these parameters, instead of the optimizer's. */
   readonly weightDecay?: number
-  /** True for parameters that stay as they are; no gradient is computed for them. */
+  /** True for parameters that do not change; no gradient is computed for them. */
   readonly frozen?: boolean
 }
 
@@ -20,9 +20,9 @@ export interface GroupOptions {
   /** Exceptions for some parameters; none by default. */
   readonly groups?: readonly ParameterGroup[]
   /**
-   * The parameters that weight decay acts on: `'all'` parameters (the default, as in PyTorch), or `'weights'`: not on biases nor on the
-   * scales and shifts of norms, that is on no parameter with fewer than two axes or whose name is `bias`. What a group
-   * says about decay comes first.
+   * The parameters that weight decay acts on: `'all'` (the default, as in PyTorch), or only `'weights'`. The latter
+   * excludes biases and the scales and shifts of norms: every parameter that has fewer than two axes or is named
+   * `bias`. A group's own decay takes precedence.
    */
   readonly decay?: 'all' | 'weights'
 }
@@ -43,7 +43,7 @@ export class ParameterGroups {
 
   /**
    * @param owner named in messages
-   * @param weightDecay λ where no group says otherwise
+   * @param weightDecay λ unless a group says otherwise
    * @throws RangeError when a factor or λ is negative.
    */
   constructor(owner: string, weightDecay: number, { groups = [], decay = 'all' }: GroupOptions) {
@@ -69,7 +69,10 @@ export class ParameterGroups {
     return rule
   }
 
-  /** All but the frozen parameters. @throws PatternError naming a pattern that fits no parameter, or when all are frozen. */
+  /**
+   * All but the frozen parameters.
+   * @throws PatternError naming a pattern that matches no parameter, or if all are frozen.
+   */
   trained(parameters: ReadonlyMap<string, Parameter>): Map<string, Parameter> {
     const paths = [...parameters.keys()]
     for (const { match } of this.#groups) pathsFitting(`${this.#owner}: the group`, match, paths)
@@ -79,12 +82,12 @@ export class ParameterGroups {
   }
 }
 
-/** True for what multiplies features: not for biases, nor for the scales and shifts of norms. */
+/** True for weights, but not for biases or for the scales and shifts of norms. */
 export function isWeight(path: string, axes: number): boolean {
   return axes >= 2 && path.slice(path.lastIndexOf('.') + 1) !== 'bias'
 }
 
-/** Without the fields that are there but undefined. */
+/** The object without fields that are present but undefined. */
 function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>

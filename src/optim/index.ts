@@ -1,5 +1,5 @@
 /**
- * Optimizers, what can be done to gradients and weights around them, and schedules.
+ * Optimizers, transforms of gradients and weights, and schedules.
  * @module fovea/optim
  */
 export { GradientAccumulator } from './accumulate.ts'

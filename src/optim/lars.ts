@@ -1,6 +1,6 @@
 /**
- * LARS, layer-wise adaptive rate scaling (You et al. 2017): every parameter gets a learning rate of its own, in proportion
- * to its norm over that of its gradient, so that batches of thousands of images train.
+ * LARS, layer-wise adaptive rate scaling (You et al. 2017): every parameter has its own learning rate, proportional to
+ * the ratio of its norm to its gradient's norm. This makes batches of thousands of images trainable.
  *
  *   κ = τ ‖w‖ / (‖g‖ + λ ‖w‖ + ε)  trust ratio, 1 where ‖w‖ or ‖g‖ is 0
  *   v ← μ v + η κ (g + λ w)
@@ -13,7 +13,7 @@ import type { Optimizer } from './optimizer.ts'
 import { checkOption, checkPositive } from './options.ts'
 import { type CommonOptions, optimizerOf } from './rule.ts'
 
-/** Options of {@link lars}. Its weight decay is part of the gradient, which κ is made for. */
+/** Options of {@link lars}. Weight decay is part of the gradient, as κ assumes. */
 export interface LarsOptions extends Omit<CommonOptions, 'decoupled'> {
   /** Learning rate η. */
   readonly lr: number
@@ -23,7 +23,10 @@ export interface LarsOptions extends Omit<CommonOptions, 'decoupled'> {
   readonly trust?: number
   /** ε, 0 by default. */
   readonly eps?: number
-  /** `'all'` parameters get a rate of their own (the paper; the default), or only those with at least two axes (`'weights'`). */
+  /**
+   * The parameters with their own rate: `'all'` (the paper; the default), or `'weights'`, those with at least two
+   * axes.
+   */
   readonly adapt?: 'all' | 'weights'
 }
 

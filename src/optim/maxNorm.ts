@@ -1,6 +1,6 @@
 /**
- * Max-norm constraint (Srebro et al. 2005; Srivastava et al. 2014 with dropout): after every step, the weights of a unit
- * whose norm exceeds c are scaled back to it, w ← w · min(1, c / ‖w‖).
+ * Max-norm constraint (Srebro et al. 2005; Srivastava et al. 2014 with dropout): after every step, if the norm of a
+ * unit's weights exceeds c, they are scaled back to norm c: w ← w · min(1, c / ‖w‖).
  */
 import { div, minimum, mul, sqrt, square } from '../graph/ops/elementwise.ts'
 import { sum } from '../graph/ops/reduce.ts'
@@ -18,8 +18,8 @@ export interface MaxNormOptions {
 }
 
 /**
- * Keeps the norm of each filter, or row of a matrix, at `limit` or below. Stands after the optimizer.
- * @throws RangeError when the limit is not a number above 0; Error (from the update) when `match` fits no parameter.
+ * Keeps the norm of each filter, or row of a matrix, at or below `limit`. Goes after the optimizer in a chain.
+ * @throws RangeError when the limit is not a number above 0; Error (from the update) when `match` matches no parameter.
  * @example chain(sgd({ lr: 0.1, momentum: 0.9 }), maxNorm({ limit: 3 }))
  */
 export function maxNorm({ limit, match }: MaxNormOptions): Transform {

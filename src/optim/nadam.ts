@@ -20,8 +20,8 @@ export interface NadamOptions extends MomentOptions {
 }
 
 /**
- * NAdam; learning rate 0.002 by default. Its state is `firstMoment.<path>` and `secondMoment.<path>` for each parameter,
- * and the scalars `steps`, `momentumProduct` and `secondCorrection`.
+ * NAdam; learning rate 0.002 by default. Its state is `firstMoment.<path>` and `secondMoment.<path>` for each
+ * parameter, and the scalars `steps`, `momentumProduct` and `secondCorrection`.
  * @throws RangeError when an option is out of its range.
  * @example nadam({ lr: 2e-3 })
  */

@@ -1,12 +1,13 @@
 /**
- * 1-bit gradients with error feedback (Seide et al. 2014): of every number only its sign is kept, and what that gets wrong
- * is added to the next gradient, so that nothing is lost, only late. Between machines a gradient is then one bit a number.
+ * 1-bit gradients with error feedback (Seide et al. 2014): only the sign of every number is kept, and the error is
+ * added to the next gradient, so that it is delayed, not lost. Sent between machines, a gradient then takes one bit
+ * per number.
  *
- *   h = g + e                      e: what earlier steps have left over
+ *   h = g + e                      e: the error left by earlier steps
  *   q = mean of the h ≥ 0 where h ≥ 0, mean of the h < 0 elsewhere, for each unit
  *   e ← h − q                      q takes the place of g
  *
- * A unit is a row of a matrix or a filter of a convolution (the paper's column); a bias is one unit as a whole.
+ * A unit is a row of a matrix or a filter of a convolution (the paper's column); a whole bias is one unit.
  */
 import { add, div, greaterEqual, maximum, mul, sub, where } from '../graph/ops/elementwise.ts'
 import { sum } from '../graph/ops/reduce.ts'
@@ -27,7 +28,10 @@ export function oneBit(): Transform {
   })
 }
 
-/** Each element replaced by the mean of those of its sign in its unit: the two numbers with the least squared error. */
+/**
+ * Replaces each element with the mean of the elements of its sign in its unit: the two numbers with the least squared
+ * error.
+ */
 function quantize(h: Tensor): Tensor {
   const axes = unitAxes(h)
   const isPositive = greaterEqual(h, 0)
@@ -36,7 +40,7 @@ function quantize(h: Tensor): Tensor {
   return where(isPositive, meanWhere(isPositive), meanWhere(sub(1, isPositive)))
 }
 
-/** The axes inside one output unit: all but the first, or the only one. */
+/** The axes within one output unit: all but the first, or the only axis. */
 export function unitAxes({ shape }: { readonly shape: readonly number[] }): number[] {
   const axes = shape.map((_, axis) => axis)
   return shape.length >= 2 ? axes.slice(1) : axes

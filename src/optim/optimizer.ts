@@ -14,22 +14,22 @@ export interface Optimizer {
   readonly defaults: {
     /** The learning rate that schedules multiply. */
     readonly lr: number
-    /** The momentum (for Adam and its kin β₁), where the rule has one that a schedule may replace. */
+    /** The momentum (β₁ for the Adam family), if the rule has one that a schedule may replace. */
     readonly momentum?: number
   }
   /**
    * The parameters that are trained: all but the frozen ones. A training step computes the gradients of these only.
-   * @throws Error when a pattern of the optimizer's groups fits no parameter.
+   * @throws Error when a pattern of the optimizer's groups matches no parameter.
    */
   trained(parameters: ReadonlyMap<string, Parameter>): Map<string, Parameter>
-  /** Factor of the learning rate of a parameter: 1 unless a group says otherwise. */
+  /** Factor of a parameter's learning rate: 1 unless a group says otherwise. */
   rateFactor(path: string): number
   /**
-   * Graph of one update: new values of parameters and of the optimizer's own state. `lr` is a scalar graph input, and so
-   * is `momentum`, when it is scheduled; else the rule uses its own. Frozen parameters are passed over.
+   * Graph of one update: new values of parameters and of the optimizer's own state. `lr` is a scalar graph input, and
+   * so is `momentum` when it is scheduled; otherwise the rule uses its own momentum. Frozen parameters are skipped.
    * May be called again for another trace (another batch size) of the same parameters; the state is shared.
-   * @throws Error when a parameter has no gradient, its shape is not that of an earlier call, or a momentum is given to a
-   * rule without.
+   * @throws Error when a parameter has no gradient, its shape differs from an earlier call, or a momentum is given to a
+   * rule without momentum.
    */
   update(
     parameters: ReadonlyMap<string, Parameter>,

@@ -1,14 +1,14 @@
 /**
- * L1, L2 and elastic net (Zou and Hastie 2005), in the two ways they come.
+ * L1, L2 and elastic net (Zou and Hastie 2005), in two forms.
  *
- * As a *penalty*, λ₁ ‖w‖₁ + ½ λ₂ ‖w‖² is part of the loss and its slope part of the gradient. Weights then hover around zero
- * under L1 and rarely are zero.
+ * As a *penalty*, λ₁ ‖w‖₁ + ½ λ₂ ‖w‖² is part of the loss, and its slope is part of the gradient. Under L1, weights
+ * then hover around zero but are rarely exactly zero.
  *
- * As a *proximal step* after the update, the minimizer of that penalty near the new weights is taken (Beck and Teboulle 2009),
+ * As a *proximal step* after the update, it minimizes that penalty near the new weights (Beck and Teboulle 2009),
  *
  *   w ← sign(w) · max(0, |w| − η λ₁) / (1 + η λ₂)
  *
- * which is decoupled from the gradient and from what the optimizer does to it, and makes exact zeros.
+ * This is decoupled from the gradient and from the optimizer's changes to it, and produces exact zeros.
  */
 import { abs, add, div, greater, mul, relu, square, sub, where } from '../graph/ops/elementwise.ts'
 import { full } from '../graph/ops/map.ts'
@@ -29,7 +29,7 @@ export interface ElasticNetOptions {
   readonly match?: PathPattern
 }
 
-/** A term of the loss that depends on the parameters alone. */
+/** A term of the loss that depends only on the parameters. */
 export interface Penalty {
   readonly name: string
   /** The term for these parameters, a scalar. */
@@ -37,9 +37,9 @@ export interface Penalty {
 }
 
 /**
- * λ₁ Σ |w| + ½ λ₂ Σ w² as a term of the loss. With `l2` alone its gradient is that of the optimizer's `weightDecay`; in
- * contrast to that, the loss a run reports includes it.
- * @throws RangeError when a strength is negative; Error (from `of`) when `match` fits no parameter.
+ * λ₁ Σ |w| + ½ λ₂ Σ w² as a term of the loss. With `l2` alone its gradient equals the optimizer's `weightDecay` term,
+ * but the reported loss includes it.
+ * @throws RangeError when a strength is negative; Error (from `of`) when `match` matches no parameter.
  * @example new Trainer({ model, train, engine, optimizer, epochs: 3, penalty: penalty({ l2: 5e-4 }) })
  */
 export function penalty({ l1 = 0, l2 = 0, match }: ElasticNetOptions): Penalty {
@@ -59,8 +59,9 @@ export function penalty({ l1 = 0, l2 = 0, match }: ElasticNetOptions): Penalty {
 }
 
 /**
- * The proximal step of λ₁ Σ |w| + ½ λ₂ Σ w², with each parameter's own learning rate η. Stands after the optimizer.
- * @throws RangeError when a strength is negative; Error (from the update) when `match` fits no parameter.
+ * The proximal step of λ₁ Σ |w| + ½ λ₂ Σ w², with each parameter's own learning rate η. Goes after the optimizer in a
+ * chain.
+ * @throws RangeError when a strength is negative; Error (from the update) when `match` matches no parameter.
  * @example chain(sgd({ lr: 0.05, momentum: 0.9 }), proximal({ l1: 1e-4 }))
  */
 export function proximal({ l1 = 0, l2 = 0, match }: ElasticNetOptions): Transform {

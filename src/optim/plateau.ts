@@ -1,6 +1,6 @@
 /**
- * Reduce on plateau: the learning rate falls when the score of an epoch has not become better for a while, as PyTorch's
- * ReduceLROnPlateau. The trainer tells the schedule every epoch's score and keeps its state in checkpoints.
+ * Reduce on plateau: the learning rate falls when the epoch score has not improved for a while, as in PyTorch's
+ * ReduceLROnPlateau. The trainer passes every epoch's score to the schedule and saves its state in checkpoints.
  */
 import { checkOption, checkShare, checkWhole } from './options.ts'
 import { type EpochScore, type Schedule, type WarmupOptions, withWarmup } from './schedule.ts'
@@ -11,13 +11,13 @@ export interface PlateauOptions extends WarmupOptions {
   readonly metric?: keyof EpochScore
   /** Factor of the rate each time, 0.1 by default. */
   readonly factor?: number
-  /** Epochs without improvement that are borne; the rate falls after one more. 10 by default. */
+  /** Epochs without improvement that are tolerated; the rate falls after one more. 10 by default. */
   readonly patience?: number
   /** Margin by which a score must beat the best to count as an improvement, 1e-4 by default. */
   readonly threshold?: number
   /** Meaning of the threshold: a share of the best score (`'relative'`, the default) or a difference (`'absolute'`). */
   readonly thresholdMode?: 'relative' | 'absolute'
-  /** Epochs after a fall in which nothing is counted, 0 by default. */
+  /** Epochs after a fall that do not count, 0 by default. */
   readonly cooldown?: number
   /** The factor never falls below this, 0 by default. (PyTorch's min_lr, as a factor.) */
   readonly end?: number
@@ -33,8 +33,8 @@ interface PlateauState {
 }
 
 /**
- * The rate falls when the validation score (without validation images, the training score) stops improving. One schedule
- * serves one training run.
+ * The rate falls when the validation score (or, without validation images, the training score) stops improving. One
+ * schedule serves one training run.
  * @throws RangeError when an option is out of its range.
  * @example new Trainer({ model, train, validation, engine, optimizer, epochs: 60, schedule: onPlateau({ patience: 5 }) })
  */

@@ -1,13 +1,13 @@
 /**
- * RAdam (Liu et al. 2020), by PyTorch's rule: Adam whose adaptive step is scaled by r while the mean square is young, and
- * which takes plain momentum steps while it is too young to be of use (ρ ≤ 5).
+ * RAdam (Liu et al. 2020), by PyTorch's rule: Adam that scales its adaptive step by r while the mean square covers few
+ * steps, and takes plain momentum steps while it covers too few to be useful (ρ ≤ 5).
  *
  *   ρ = ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ),  ρ∞ = 2 / (1 − β₂) − 1
  *   r = √( (ρ − 4)(ρ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρ) )
  *   w ← w − η · m / c₁ · r · √c₂ / (√v + ε)        for ρ > 5, else w ← w − η · m / c₁
  *
- * ρ is a difference of nearly equal numbers. It equals Σ (2 i − 1) β₂^(i−1) / Σ β₂^(i−1) over i = 1 … t: sums of positive
- * numbers, which single precision bears.
+ * ρ is a difference of nearly equal numbers. It equals Σ (2 i − 1) β₂^(i−1) / Σ β₂^(i−1) over i = 1 … t: sums of
+ * positive numbers, for which single precision suffices.
  */
 import { add, div, greater, maximum, mul, sqrt, square, sub, where } from '../graph/ops/elementwise.ts'
 import type { Tensor } from '../graph/tensor.ts'
@@ -17,8 +17,8 @@ import { optimizerOf, type SharedStep } from './rule.ts'
 import { countSteps, track } from './slots.ts'
 
 /**
- * RAdam; learning rate 0.001 by default. Its state is `firstMoment.<path>` and `secondMoment.<path>` for each parameter,
- * and the scalars `firstCorrection`, `secondCorrection`, `steps`, `power` and `weighted`.
+ * RAdam; learning rate 0.001 by default. Its state is `firstMoment.<path>` and `secondMoment.<path>` for each
+ * parameter, and the scalars `firstCorrection`, `secondCorrection`, `steps`, `power` and `weighted`.
  * @throws RangeError when an option is out of its range.
  * @example radam({ lr: 1e-3 })
  */
@@ -50,7 +50,7 @@ export function radam(options: MomentOptions = {}): Optimizer {
   )
 }
 
-/** ρ, the number of gradients that the mean square stands for, and ρ∞. `correction` is 1 − βᵗ = (1 − β) Σ β^(i−1). */
+/** ρ, the effective number of gradients in the mean square, and ρ∞. `correction` is 1 − βᵗ = (1 − β) Σ β^(i−1). */
 function lengthOfMean({ slot }: SharedStep, beta: number, correction: Tensor): { rho: Tensor; limit: number } {
   const steps = countSteps(slot('steps'))
   const power = slot('power', 1) // β^(t−1)

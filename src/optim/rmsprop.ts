@@ -6,7 +6,7 @@
  *   v ← μ v + g / (√s + ε)
  *   w ← w − η v
  *
- * Rounding can make s − m² slightly negative; it counts as 0 then.
+ * Rounding can make s − m² slightly negative; it then counts as 0.
  */
 import { add, div, mul, relu, sqrt, square, sub } from '../graph/ops/elementwise.ts'
 import type { Optimizer } from './optimizer.ts'

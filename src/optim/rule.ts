@@ -1,6 +1,6 @@
 /**
- * From an update rule to an optimizer. A rule says how one parameter changes, with named slots for what it remembers;
- * everything optimizers have in common is here: weight decay, groups, scheduled momentum, names of the state.
+ * Builds an optimizer from an update rule. The rule says how one parameter changes, with named slots for its memory.
+ * This file has what all optimizers share: weight decay, groups, scheduled momentum, names of the state.
  */
 import { add, mul, sub } from '../graph/ops/elementwise.ts'
 import type { Operand } from '../graph/ops/map.ts'
@@ -15,7 +15,7 @@ import { OptimizerState, type Slot } from './slots.ts'
 export interface CommonOptions extends GroupOptions {
   /** Learning rate η. */
   readonly lr?: number
-  /** λ, 0 by default: λ w joins the gradient, the slope of the penalty ½ λ ‖w‖². */
+  /** λ, 0 by default: λ w, the slope of the penalty ½ λ ‖w‖², is added to the gradient. */
   readonly weightDecay?: number
   /** True when weight decay is not part of the gradient but shrinks w by the factor 1 − η λ. False by default. */
   readonly decoupled?: boolean
@@ -25,11 +25,11 @@ export interface CommonOptions extends GroupOptions {
 export interface ParameterStep {
   /** The parameter before the step, already shrunk by decoupled weight decay. */
   readonly w: Tensor
-  /** The gradient, with weight decay when that is coupled. */
+  /** The gradient, including coupled weight decay. */
   readonly g: Tensor
   /** Learning rate of this parameter. */
   readonly lr: Tensor
-  /** The gradient as it came, and the λ that {@link g} contains; for rules that treat the two apart. */
+  /** The gradient without weight decay, and the λ that {@link g} contains; for rules that treat the two separately. */
   readonly bare: { readonly g: Tensor; readonly weightDecay: number }
   /** The slot `<name>.<path>` of the parameter's shape. */
   slot(name: string, initial?: number): Slot
@@ -39,7 +39,7 @@ export interface ParameterStep {
 export interface SharedStep {
   /** The rule's momentum: its own number, or the scalar of a schedule. */
   readonly momentum: Operand
-  /** The scalar slot of a name. */
+  /** The scalar slot with a name. */
   slot(name: string, initial?: number): Slot
 }
 
@@ -47,9 +47,9 @@ export interface SharedStep {
 export interface UpdateRule {
   readonly name: string
   readonly lr: number
-  /** Momentum of the rule, where it has one that can be scheduled. */
+  /** Momentum of the rule, if it has one that can be scheduled. */
   readonly momentum?: number
-  /** Called once a step, for scalars such as bias corrections; gives the function from one parameter to its next value. */
+  /** Called once per step, for scalars such as bias corrections; returns the function that updates one parameter. */
   begin(shared: SharedStep): (step: ParameterStep) => Tensor
 }
 

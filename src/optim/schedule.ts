@@ -1,25 +1,25 @@
 /**
- * The type of a learning-rate schedule: a function from the step (counted from 0) and the length of the run to the factor by
- * which the optimizer's learning rate is multiplied in that step. Most store nothing, so a resumed run continues exactly; one
- * that watches the scores has feedback, whose state checkpoints save.
+ * The type of a learning-rate schedule: a function from the step (counted from 0) and the length of the run to a
+ * factor of the optimizer's learning rate in that step. Most schedules have no state, so a resumed run continues
+ * exactly. A schedule that watches the scores has feedback, whose state is saved in checkpoints.
  */
 import { checkShare } from './options.ts'
 
 /** Factor of the learning rate in a step, 0 ≤ step < totalSteps. Any function of this form is a schedule. */
 export interface Schedule {
   (step: number, totalSteps: number): number
-  /** For a schedule that depends on how training goes. */
+  /** For a schedule that depends on the progress of training. */
   readonly feedback?: ScheduleFeedback
 }
 
-/** Thrown when a schedule gives no number. Names the step. */
+/** Thrown when a schedule does not return a finite number. Names the step. */
 export class ScheduleError extends RangeError {
   override readonly name = 'ScheduleError'
 }
 
 /**
  * The factor that a schedule gives for a step, counted from 0.
- * @param what to call the schedule in messages
+ * @param what name of the schedule in messages
  * @throws ScheduleError when it is NaN or infinite
  */
 export function factorOf(schedule: Schedule, step: number, totalSteps: number, what = 'schedule'): number {
@@ -30,33 +30,33 @@ export function factorOf(schedule: Schedule, step: number, totalSteps: number, w
   throw new ScheduleError(`${what} gave ${given} for step ${step} of ${totalSteps}, expected a finite number`)
 }
 
-/** The scores after an epoch: of the validation images when there are any, else the means over the epoch's steps. */
+/** The scores after an epoch: on the validation images if there are any, else means over the epoch's steps. */
 export interface EpochScore {
   readonly loss: number
   /** 0 … 1 */
   readonly accuracy: number
 }
 
-/** The way in which a schedule learns how well training goes. */
+/** How a schedule learns how well training goes. */
 export interface ScheduleFeedback {
-  /** Told after every epoch. */
+  /** Called after every epoch. */
   observe(score: EpochScore): void
   /** The state of the schedule, as JSON, for a checkpoint. */
   save(): unknown
-  /** Goes back to what `save` gave. @throws Error when it is of another kind. */
+  /** Restores a state returned by `save`. @throws Error when it is not a state of this kind of schedule. */
   restore(saved: unknown): void
 }
 
 /** Options common to schedules that do not warm up by themselves. */
 export interface WarmupOptions {
   /**
-   * During this many steps (or this share of the run, when below 1) the rate rises linearly to its full value, 0 by default.
-   * The schedule proper spans the steps that remain (Goyal et al. 2017).
+   * During this many steps (or this share of the run, when below 1) the rate rises linearly to its full value, 0 by
+   * default. The schedule itself covers the remaining steps (Goyal et al. 2017).
    */
   readonly warmup?: number
   /**
-   * Factor at the first step: the rate is then start + (1 − start) · step / warmup, as PyTorch's LinearLR. By default the
-   * rise is (step + 1) / warmup, whose last step has the full rate.
+   * Factor at the first step: the factor is then start + (1 − start) · step / warmup, as in PyTorch's LinearLR. By
+   * default it is (step + 1) / warmup, so that the last warm-up step has the full rate.
    */
   readonly warmupStart?: number
 }

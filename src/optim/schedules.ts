@@ -1,13 +1,13 @@
 /**
- * Schedules that depend on the step alone. Places in a run are given as shares of it, so that a recipe stays right when the
- * number of epochs changes: epoch 30 of 90 is 1/3.
+ * Schedules that depend only on the step. Positions in a run are given as shares of it, so that a recipe stays valid
+ * when the number of epochs changes: epoch 30 of 90 is 1/3.
  */
 import { checkOption, checkPositive, checkShare, checkWhole } from './options.ts'
 import { type Schedule, type WarmupOptions, withWarmup } from './schedule.ts'
 
 /** Options of {@link step}. */
 export interface StepOptions extends WarmupOptions {
-  /** Share of the run after which the rate falls, again and again; 1/3 by default. */
+  /** Share of the run between two falls of the rate; 1/3 by default. */
   readonly every?: number
   /** Factor of the rate each time, 0.1 by default. */
   readonly factor?: number
@@ -15,7 +15,9 @@ export interface StepOptions extends WarmupOptions {
 
 /** Options of {@link multiStep}. */
 export interface MultiStepOptions extends WarmupOptions {
-  /** Shares of the run after which the rate falls, [1/2, 3/4] by default (He et al. 2015 on CIFAR-10: 32k, 48k of 64k). */
+  /**
+   * Shares of the run after which the rate falls, [1/2, 3/4] by default (He et al. 2015 on CIFAR-10: 32k, 48k of 64k).
+   */
   readonly at?: readonly number[]
   /** Factor of the rate each time, 0.1 by default. */
   readonly factor?: number
@@ -37,7 +39,7 @@ export interface PolynomialOptions extends EndOptions {
 export interface RestartOptions extends EndOptions {
   /** Number of cycles in the run, 4 by default. */
   readonly cycles?: number
-  /** Ratio of the length of each cycle to the one before, 1 by default; 2 is usual too. */
+  /** Ratio of each cycle's length to the previous cycle's, 1 by default; 2 is also common. */
   readonly growth?: number
 }
 
@@ -45,8 +47,8 @@ export interface RestartOptions extends EndOptions {
 export const constant = (options: WarmupOptions = {}): Schedule => withWarmup(() => 1, options)
 
 /**
- * A schedule of your own. Any function `(step, totalSteps) => factor` is a schedule by itself; this adds a warm-up, and an
- * error when the function returns something that is not a rate.
+ * A custom schedule. Any function `(step, totalSteps) => factor` is already a schedule; this adds a warm-up, and an
+ * error when the function returns an invalid factor.
  * @throws RangeError (from the schedule) naming the step, when a factor is negative, NaN or infinite.
  * @example lambda((step, totalSteps) => 1 / (1 + (10 * step) / totalSteps), { warmup: 100 })
  */
@@ -59,7 +61,7 @@ export function lambda(factor: (step: number, totalSteps: number) => number, opt
 }
 
 /**
- * The rate falls by `factor` at equal distances, as PyTorch's StepLR.
+ * The rate falls by `factor` at equal intervals, as in PyTorch's StepLR.
  * @throws RangeError when `every` is not a share above 0 or the factor is negative.
  * @example step({ every: 1 / 3 }) // torchvision's 90 epochs: ÷ 10 after 30 and 60
  */
@@ -71,7 +73,7 @@ export function step({ every = 1 / 3, factor = 0.1, ...options }: StepOptions = 
 }
 
 /**
- * The rate falls by `factor` at given shares of the run, as PyTorch's MultiStepLR.
+ * The rate falls by `factor` at given shares of the run, as in PyTorch's MultiStepLR.
  * @throws RangeError when a share is not between 0 and 1 or the factor is negative.
  * @example multiStep({ at: [0.5, 0.75] })
  */
@@ -84,8 +86,8 @@ export function multiStep({ at = [0.5, 0.75], factor = 0.1, ...options }: MultiS
 }
 
 /**
- * The rate falls by the same factor in every step, to `end` (0.01 by default) at the end of the run: end ^ (step / totalSteps).
- * PyTorch's ExponentialLR with γ = end ^ (1 / totalSteps).
+ * The rate falls by the same factor in every step, to `end` (0.01 by default) at the end of the run: end ^ (step /
+ * totalSteps). PyTorch's ExponentialLR with γ = end ^ (1 / totalSteps).
  * @throws RangeError when `end` is not above 0 and at most 1.
  */
 export function exponential({ end = 0.01, ...options }: EndOptions = {}): Schedule {
@@ -95,8 +97,8 @@ export function exponential({ end = 0.01, ...options }: EndOptions = {}): Schedu
 }
 
 /**
- * end + (1 − end)(1 − step / totalSteps) ^ power, with `end` 0 by default; with power 1 the rate falls along a line. PyTorch's
- * PolynomialLR over the whole run.
+ * end + (1 − end)(1 − step / totalSteps) ^ power, with `end` 0 by default; with power 1 the rate falls along a line.
+ * PyTorch's PolynomialLR over the whole run.
  * @throws RangeError when `end` is not between 0 and 1 or the power is negative.
  */
 export function polynomial({ end = 0, power = 1, ...options }: PolynomialOptions = {}): Schedule {
@@ -116,8 +118,9 @@ export function cosine({ end = 0, ...options }: EndOptions = {}): Schedule {
 }
 
 /**
- * Cosine with warm restarts, SGDR (Loshchilov and Hutter 2017): the run is divided into cycles, and in each the rate falls from
- * 1 to `end` (0 by default) along half a wave. PyTorch's CosineAnnealingWarmRestarts with T_0 = totalSteps / Σ growth^i.
+ * Cosine with warm restarts, SGDR (Loshchilov and Hutter 2017): the run is divided into cycles, and in each the rate
+ * falls from 1 to `end` (0 by default) along half a wave. PyTorch's CosineAnnealingWarmRestarts with T_0 = totalSteps
+ * / Σ growth^i.
  * @throws RangeError when an option is out of its range.
  * @example cosineWithRestarts({ cycles: 3, growth: 2 }) // 1/7, 2/7 and 4/7 of the run
  */
@@ -132,7 +135,7 @@ export function cosineWithRestarts(options: RestartOptions = {}): Schedule {
     let begin = 0
     for (const share of lengths) {
       const length = (share / whole) * total
-      // A cycle's boundary within rounding of a whole step lies at that step.
+      // A cycle boundary within rounding of a whole step counts as that step.
       if (now < begin + length - rounding) return end + (1 - end) * halfWave(Math.max(0, now - begin) / length)
       begin += length
     }
@@ -143,5 +146,5 @@ export function cosineWithRestarts(options: RestartOptions = {}): Schedule {
 /** From 1 at 0 to 0 at 1 along a cosine. */
 export const halfWave = (share: number): number => (1 + Math.cos(Math.PI * share)) / 2
 
-/** Shares like 1/3 are not exact in binary; a place within this of a whole step is that step. */
+/** Shares like 1/3 are not exact in binary; a position this close to a whole step counts as that step. */
 const rounding = 1e-9

@@ -5,7 +5,7 @@
  *   v ← μ v + (1 − τ) g            momentum μ, dampening τ; the first step takes v = g
  *   w ← w − η v                    or, with Nesterov's momentum, w ← w − η (g + μ v)
  *
- * The learning rate η stands outside the velocity v; AlexNet's paper has it inside, see `classicMomentum.ts`.
+ * The learning rate η is outside the velocity v; AlexNet's paper has it inside, see `classicMomentum.ts`.
  */
 import { add, equal, mul, sub, where } from '../graph/ops/elementwise.ts'
 import { full } from '../graph/ops/map.ts'
@@ -19,11 +19,11 @@ import type { Slot } from './slots.ts'
 export interface SgdOptions extends CommonOptions {
   /** Learning rate η. */
   readonly lr: number
-  /** Share μ of the velocity that survives a step, 0 by default; 0.9 is usual. */
+  /** Fraction μ of the velocity kept from step to step, 0 by default; 0.9 is usual. */
   readonly momentum?: number
   /** Nesterov's momentum, false by default. */
   readonly nesterov?: boolean
-  /** Share τ of the gradient kept out of the velocity, 0 by default. */
+  /** Fraction τ of the gradient kept out of the velocity, 0 by default. */
   readonly dampening?: number
 }
 
@@ -54,7 +54,7 @@ export function sgd(options: SgdOptions): Optimizer {
       lr,
       momentum,
       begin({ momentum: mu, slot: sharedSlot }) {
-        // The first velocity is the undampened gradient, so a dampened rule has to know its first step.
+        // The first velocity is the undampened gradient, so a dampened rule must recognize its first step.
         const intake = dampening === 0 ? undefined : dampenedIntake(sharedSlot('started'), dampening)
         return ({ w, g, lr, slot }) => {
           const velocity = slot('momentum')

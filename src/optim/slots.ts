@@ -1,6 +1,6 @@
 /**
- * The memory of update rules: variables by name, and slots, through which one trace of a step reads a variable and says
- * what it becomes.
+ * The memory of update rules: variables by name, and slots, through which one trace of a step reads a variable and sets
+ * its next value.
  */
 import { add, mul, sub } from '../graph/ops/elementwise.ts'
 import type { Operand } from '../graph/ops/map.ts'
@@ -11,11 +11,11 @@ import { Variable } from '../graph/variable.ts'
 export interface Slot {
   /** Its value before the step. */
   readonly value: Tensor
-  /** Says what it is after the step; returns that value. */
+  /** Sets its value after the step; returns that value. */
   set(next: Tensor): Tensor
 }
 
-/** Opens the slot of a name: a variable of this shape, filled with `initial` (0 by default) before the first step. */
+/** Opens the named slot: a variable of this shape, filled with `initial` (0 by default) before the first step. */
 export type OpenSlot = (name: string, shape: readonly number[], initial?: number) => Slot
 
 /** The variables of one optimizer, made on first use. */
@@ -29,8 +29,8 @@ export class OptimizerState {
   }
 
   /**
-   * The slots of one step, which write what they are set to into `updates`.
-   * Opening one throws Error when the variable exists with another shape.
+   * The slots of one step; setting a slot writes to `updates`.
+   * Opening a slot throws Error when its variable exists with another shape.
    */
   slots(updates: Map<Variable, Tensor>): OpenSlot {
     return (name, shape, initial = 0) => {
@@ -45,7 +45,7 @@ export class OptimizerState {
     }
   }
 
-  /** All variables by name, in the order of their making. */
+  /** All variables by name, in the order of creation. */
   all(): Map<string, Variable> {
     return new Map(this.#variables)
   }
@@ -68,13 +68,13 @@ export class OptimizerState {
   }
 }
 
-/** Moves a running mean towards a value, slot ← β · slot + (1 − β) · value, and returns the new mean. */
+/** Moves a running mean toward a value, slot ← β · slot + (1 − β) · value, and returns the new mean. */
 export function track(slot: Slot, value: Operand, beta: Operand): Tensor {
   const share = typeof beta === 'number' ? 1 - beta : sub(1, beta)
   return slot.set(add(mul(slot.value, beta), mul(value, share)))
 }
 
-/** The number of this step, from 1, as a graph value. Exact up to 2²⁴ steps. */
+/** The number of this step, counted from 1, as a graph value. Exact up to 2²⁴ steps. */
 export function countSteps(slot: Slot): Tensor {
   return slot.set(add(slot.value, 1))
 }
