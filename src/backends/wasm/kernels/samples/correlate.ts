@@ -1,15 +1,15 @@
 /**
- * Convolution and its gradient to the input, over blocks of samples: one kernel, since both are correlations
+ * Convolution and its input gradient over blocks of samples: one kernel, since both are correlations
  *
  *   y[n, r, i, j] = Σ_{q, u, v} w[r, q, u, v] · x[n, q, p(i, u), p(j, v)]
  *
- * that differ only in which channels are rows (r) and which are summed (q), and in how taps and positions go together.
+ * that differ only in which channels are rows (r) and which are summed (q), and in how taps and positions are paired.
  * Lanes are samples of the block. For every output row and column, a table lists the taps that fall inside the image as
  * an arithmetic progression (first tap, first position, count), so that padding, stride and dilation cost nothing in
  * the inner loop: taps in the padding are never visited.
  *
- * For the input gradient at row h, tap u contributes when h + p − u·d = i·s for an output row i. With g = gcd(s, d)
- * the taps that do lie s/g apart, and i rises by d/g as u falls.
+ * For the input gradient at row h, tap u contributes when h + p − u·d = i·s for an output row i. With g = gcd(s, d),
+ * such taps are s/g apart, and i increases by d/g as u decreases.
  */
 
 import type { Window2d } from '../../../../graph/window.ts'
@@ -55,7 +55,7 @@ export const correlateKernel = kernelKind('correlate', (spec: Correlation) => {
   }
 })
 
-/** What follows from the shapes of a correlation; strides are in bytes. */
+/** Numbers that follow from the shapes of a correlation; strides are in bytes. */
 function geometryOf({ direction, window, groups, x, weights, y }: Correlation) {
   const block = y.block || 1
   const [, outChannels] = y.shape
@@ -89,7 +89,9 @@ function geometryOf({ direction, window, groups, x, weights, y }: Correlation) {
 
 type Geometry = ReturnType<typeof geometryOf>
 
-/** Writes the function of one correlation: rows of the image, groups, tiles of output channels, columns, and the sum of each. */
+/**
+ * Writes the function of one correlation: loops over image rows, groups, tiles of output channels, columns, and sums.
+ */
 class CorrelateEmitter {
   readonly #spec: Correlation
   readonly #geometry: Geometry
@@ -149,7 +151,7 @@ class CorrelateEmitter {
     return new RegisterTile(this.#f, { rows, columns: this.#vectors }, this.#arithmetic)
   }
 
-  /** Row i of block n, for the output channels of one tile from `rowInGroup` on. */
+  /** Row i of block n, for the output channels of one tile that begins at `rowInGroup`. */
   #row(tile: RegisterTile): void {
     const { groups } = this.#spec
     const { sumsPerGroup, xPlane, groupStride, rowStride, rowsPerGroup } = this.#geometry
@@ -189,7 +191,7 @@ class CorrelateEmitter {
     f.get(xRow).plus(xColumn).set(xSum)
     f.get(wRow).plus(wColumn).set(wSum)
     const inside = (): void => {
-      // Positions whose taps all lie in the padding sum nothing.
+      // Positions whose taps are all in the padding sum nothing.
       f.get(rowCount).i32(0).op('i32.ne').get(columnCount).i32(0).op('i32.ne', 'i32.and')
       f.if(() => (sumsPerGroup >= channelsWorthRunning ? this.#sumChannelsInside(tile) : this.#sumTapsInside(tile)))
     }
@@ -221,7 +223,7 @@ class CorrelateEmitter {
       return [tap * 4, u * rowTaps.positionStep * xRow + v * columnTaps.positionStep * xPixel] as const
     })
     f.get(xSum).set(xStep).get(wSum).set(wStep)
-    // Addresses are far above the few steps that are counted down.
+    // An address is much larger than the few steps that are counted down.
     f.get(xSum).set(never)
     f.for(q, { value: 0 }, { value: sumsPerGroup }, () => {
       for (let u = 0; u < kernelHeight; u++) {

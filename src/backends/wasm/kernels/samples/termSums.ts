@@ -1,16 +1,16 @@
 /**
  * Sums whose lanes are terms: gradients of weights, which add up over the samples of a block.
  *
- * A block holds several vectors. Those with even numbers and those with odd numbers are summed apart, and the two sums are
- * added at the end: where V8 joins neighboring vectors, both grow at once, in one wide register; elsewhere one after the
- * other. So wide vectors do not change the order of the terms, nor the result.
+ * A block holds several vectors. Even and odd vectors are summed separately, and the two sums are added at the end.
+ * Where V8 joins neighboring vectors, both sums grow at once, in one wide register; elsewhere, one after the other. So
+ * wide vectors change neither the order of the terms nor the result.
  */
 
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import type { Arithmetic } from '../../emit/lanes.ts'
 import { RegisterTile, type StepPlace } from '../../emit/tile.ts'
 
-/** Bytes of workspace that the sums of the largest tile need where vectors are joined. */
+/** Bytes of workspace for the sums of the largest tile where vectors are joined. */
 export const termSumsBytes = 512
 
 /** The sums of one function: tiles of any size, one at a time. */
@@ -20,10 +20,10 @@ export class TermSums {
   readonly #f: FunctionBuilder
   readonly #paired: boolean
   readonly #arithmetic: Arithmetic
-  /** Where sums are stored to be taken apart; vectors are joined if there is one. */
+  /** Where sums are stored to be split; vectors are joined if there is a workspace. */
   readonly #workspace: Local | undefined
   readonly #tiles = new Map<string, RegisterTile>()
-  /** Byte offset of the vectors whose turn it is, and what those before have summed. */
+  /** Byte offset of the current vectors, and the sums of those before. */
   readonly #part: Local
   readonly #before: Local[] = []
 
@@ -41,7 +41,7 @@ export class TermSums {
     this.#part = f.local('i32')
   }
 
-  /** The tile of a size, made once. */
+  /** The tile of a given size, made once. */
   tile(rows: number, columns: number): RegisterTile {
     const key = `${rows} ${columns}`
     const known = this.#tiles.get(key)
@@ -52,12 +52,12 @@ export class TermSums {
     return tile
   }
 
-  /** Pushes an address whose base is on the stack: that of the vectors whose turn it is. */
+  /** Pushes the address of the current vectors; their base is on the stack. */
   pushPart(): FunctionBuilder {
     return this.#paired && this.#workspace === undefined ? this.#f.plus(this.#part) : this.#f
   }
 
-  /** Sums a tile: `terms` runs its steps, at addresses through {@link pushPart}, {@link place} by place. */
+  /** Sums a tile: `terms` runs its steps, {@link place} by place, at addresses from {@link pushPart}. */
   sum(tile: RegisterTile, terms: () => void): void {
     const f = this.#f
     const part = this.#part

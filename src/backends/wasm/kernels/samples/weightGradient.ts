@@ -1,11 +1,11 @@
 /**
- * The gradient of a convolution to its weights, over blocks of samples:
+ * The weight gradient of a convolution, over blocks of samples:
  *
  *   dw[o, c, u, v] = Σ_n Σ_{i, j} g[n, o, i, j] · x[n, c, i·s + u·d − p, j·s + v·d − p]
  *
  * Lanes are terms of the sum (samples of the block) and are added up once per result. A tile holds several output
  * channels (rows) times several input channels, or, where there are too few of those (the first layer), several
- * neighboring taps of one row of the kernel. Positions whose tap falls in the padding are left out by tables.
+ * neighboring taps of one row of the kernel. Tables leave out positions whose tap falls in the padding.
  */
 
 import type { Conv2dAttributes } from '../../../../graph/ops/conv2d.ts'
@@ -33,7 +33,8 @@ const tileSizes: readonly (readonly [rows: number, columns: number])[] = [
 ]
 
 /**
- * Operand addresses: x, g (both blocked), where vectors are joined a workspace of `termSumsBytes`, dw (row-major).
+ * Operand addresses: x, g (both blocked), a workspace of `termSumsBytes` (only where vectors are joined), dw
+ * (row-major).
  * @param wide whether pairs of vectors are joined
  */
 export const weightGradientKernel = kernelKind(
@@ -53,7 +54,7 @@ export const weightGradientKernel = kernelKind(
 
 type WeightShape = readonly [outChannels: number, groupChannels: number, kernelHeight: number, kernelWidth: number]
 
-/** What follows from the shapes; strides are in bytes. */
+/** Numbers that follow from the shapes; strides are in bytes. */
 function geometryOf(window: Conv2dAttributes, x: Operand, g: Operand, shape: WeightShape) {
   const block = x.block || 1
   const [outChannels, groupChannels, kernelHeight, kernelWidth] = shape
@@ -75,7 +76,7 @@ function geometryOf(window: Conv2dAttributes, x: Operand, g: Operand, shape: Wei
     kernelHeight,
     kernelWidth,
     rowsPerGroup,
-    /** Whether the columns of a tile are neighboring taps, and not input channels. */
+    /** Whether the columns of a tile are neighboring taps instead of input channels. */
     acrossTaps,
     tileRows,
     tileColumns,
@@ -84,7 +85,7 @@ function geometryOf(window: Conv2dAttributes, x: Operand, g: Operand, shape: Wei
     gRow: gWidth * bytes,
     xPlane: xHeight * xWidth * bytes,
     gPlane: gHeight * gWidth * bytes,
-    /** Positions at which each row, or column, of the kernel lies inside the image. */
+    /** Positions at which each row, or column, of the kernel is inside the image. */
     rows: positions(window, 0, { taps: kernelHeight, outputs: gHeight, inputs: xHeight }),
     columns: positions(window, 1, { taps: kernelWidth, outputs: gWidth, inputs: xWidth }),
   }
@@ -92,7 +93,9 @@ function geometryOf(window: Conv2dAttributes, x: Operand, g: Operand, shape: Wei
 
 type Geometry = ReturnType<typeof geometryOf>
 
-/** Writes the function of the gradient: tiles of output channels, of input channels or taps, and the sum of each. */
+/**
+ * Writes the function of the gradient: tiles of output channels, tiles of input channels or taps, and the sum of each.
+ */
 class WeightGradientEmitter {
   readonly #geometry: Geometry
   readonly #f: FunctionBuilder
@@ -134,7 +137,9 @@ class WeightGradientEmitter {
     return f
   }
 
-  /** From the number of a unit: its row of the kernel, the rows of positions that it meets, its output channels and group. */
+  /**
+   * Finds, from a unit's number, its kernel row, the rows of positions that it meets, its output channels and group.
+   */
   #locateUnit(): void {
     const f = this.#f
     const { kernelHeight, rowTiles, tileRows, rows } = this.#geometry
@@ -172,7 +177,7 @@ class WeightGradientEmitter {
     }
   }
 
-  /** One tile: output channels from `rowInGroup`, and input channels from c or taps from `v`. */
+  /** One tile: output channels starting at `rowInGroup`, and input channels starting at c or taps starting at `v`. */
   #tile(tile: RegisterTile, v: number): void {
     const f = this.#f
     const { blocks, gRow, xRow, window } = this.#geometry
@@ -204,8 +209,8 @@ class WeightGradientEmitter {
   }
 
   /**
-   * The products of one row of positions. Positions that only some taps of the tile see, the image's borders, are summed in their
-   * place: in whatever tile a tap is, the order is the same.
+   * The products of one row of positions. Positions that only some taps of the tile see (at the image's borders) are
+   * summed in sequence with the others, so that the order of a tap's terms does not depend on its tile.
    */
   #rowOfPositions(tile: RegisterTile, v: number): void {
     const { columns, acrossTaps, gWidth } = this.#geometry
@@ -222,7 +227,9 @@ class WeightGradientEmitter {
     })
   }
 
-  /** Adds the products of the positions `from … to − 1` of a row; `only` is the one column of the tile that takes part. */
+  /**
+   * Adds the products of the positions `from … to − 1` of a row; only column `only` of the tile takes part, if given.
+   */
   #run(tile: RegisterTile, v: number, { from, to, only }: { from: number; to: number; only?: number }): void {
     if (to <= from) return
     const f = this.#f
@@ -271,7 +278,10 @@ class WeightGradientEmitter {
   }
 }
 
-/** Indices (unit; group, tile of rows, kernel row u, block n, row i, input channel c), steps, bounds, addresses, first row of a tile. */
+/**
+ * Indices (unit; group, tile of rows, kernel row u, block n, row i, input channel c), steps, bounds, addresses, first
+ * row of a tile.
+ */
 const localNames = [
   ...(['unit', 'group', 'rowTile', 'u', 'n', 'i', 'c', 'count', 'rowFrom', 'rowTo'] as const),
   ...(['x0', 'g0', 'xAddress', 'gAddress', 'out', 'rowInGroup'] as const),
@@ -279,7 +289,7 @@ const localNames = [
 
 /** The tile that takes the fewest cycles for these extents. */
 function chooseTile(rows: number, columns: number): readonly [number, number] {
-  // Two products a cycle, each four cycles after that before it, against three loads, and a little bookkeeping, per step.
+  // Per step: two products per cycle, each four cycles after its predecessor, against three loads; and some bookkeeping.
   const cycles = (r: number, c: number): number => (r * c === 0 ? 0 : Math.max((r * c) / 2, 4, (r + c) / 2.5) + 0.6)
   const cost = ([r, c]: readonly [number, number]): number => {
     const [down, across] = [Math.floor(rows / r), Math.floor(columns / c)]
@@ -291,7 +301,7 @@ function chooseTile(rows: number, columns: number): readonly [number, number] {
   return fitting.reduce((best, tile) => (cost(tile) < cost(best) ? tile : best), fitting[fitting.length - 1])
 }
 
-/** For each tap, the output positions at which it lies inside the image. */
+/** For each tap, the output positions at which it is inside the image. */
 function positions(
   { stride, dilation, padding }: Conv2dAttributes,
   axis: 0 | 1,
@@ -311,7 +321,7 @@ function positions(
   })
 }
 
-/** Pushes `values[index]` for a small table known at assembly time. */
+/** Pushes `values[index]` for a small table that is known at assembly time. */
 function pushRange(f: FunctionBuilder, index: Local, values: readonly number[]): FunctionBuilder {
   f.i32(values[0])
   for (let k = 1; k < values.length; k++) {

@@ -1,6 +1,6 @@
 /**
- * Position of the largest element along an axis; the first of equals wins, and a NaN counts as the largest. Lanes are
- * neighboring results.
+ * Position of the largest element along an axis; among equals the first wins, and a NaN counts as the largest. Lanes
+ * are neighboring results.
  */
 
 import type { ArgmaxAttributes } from '../../../../graph/ops/argmax.ts'
@@ -10,7 +10,7 @@ import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import { kernelFunction, kernelKind } from '../../kernel.ts'
 
 /**
- * Lowering of `argmax`; the result lies as x does: `[N / block, ...rest, block]` when x is blocked.
+ * Lowering of `argmax`; the result has the layout of x: `[N / block, ...rest, block]` when x is blocked.
  * A unit is one result, or four where lanes fit. Operand addresses: x, result `i32`.
  * @throws Error when x is blocked and axis 0 is searched.
  */
@@ -18,7 +18,7 @@ export const argmaxKernel = kernelKind('argmax', (x: Operand, { axis }: ArgmaxAt
   const { shape, dtype, block } = x
   if (block !== 0 && axis === 0) throw new Error('argmax: axis 0 of a blocked value cannot be searched')
   const extent = shape[axis]
-  // Blocks are outermost and samples innermost: both are neighbors of the other axes, whatever these are.
+  // Blocks are outermost and samples innermost, so both are adjacent to the other axes, whatever these are.
   const inner = sizeOf(shape.slice(axis + 1)) * Math.max(block, 1)
   const outer = sizeOf(shape) / (extent * inner)
   const lanes = inner % 4 === 0 && dtype !== 'u8' ? 4 : 1
@@ -76,7 +76,7 @@ function scalarSearch(f: FunctionBuilder, dtype: Operand['dtype']): Search {
     },
     next(pointer, k) {
       f.get(pointer).memory(load).tee(element).get(largest)
-      // Floats: not ≤, so that a NaN wins, and only over what is not NaN itself.
+      // Floats: not ≤, so that a NaN wins, but only over numbers.
       if (float) f.op('f32.le', 'i32.eqz').get(largest).get(largest).op('f32.eq', 'i32.and')
       else f.op('i32.gt_s')
       f.if(() => f.get(element).set(largest).get(k).set(best))

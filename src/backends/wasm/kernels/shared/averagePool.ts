@@ -1,4 +1,4 @@
-/** Average pooling and the spreading of its gradient. */
+/** Average pooling and its gradient. */
 
 import type { Shape } from '../../../../graph/shape.ts'
 import { tapsAlong } from '../../../cpu/kernels/shared/taps.ts'
@@ -82,17 +82,17 @@ const averageWindows = kernelKind('averagePool', (...[window, layout, x, y, epil
   })
 })
 
-/** Whether windows of a row-major image are one column wide and there is one for every column, as for sums over channels. */
+/** Whether windows of a row-major image are one column wide, with one for every column, as for sums over channels. */
 function averagesColumns(window: AverageWindow, { channelsLast, block }: VolumeLayout): boolean {
   const { kernel, stride, padding } = window
   const oneColumn = kernel[1] === 1 && stride[1] === 1 && padding.left + padding.right === 0
   return !channelsLast && block === 1 && oneColumn && dividesEvenly(window)
 }
 
-/** A row-major volume as one of a single column, whose channels are the columns: the same memory. */
+/** A row-major volume seen as one with a single column and with the old columns as channels: the same memory. */
 const columnsLast = ([batch, channels, height, width]: Shape): Shape => [batch * channels, width, height, 1]
 
-/** Pushes the number of elements an average divides by. */
+/** Pushes the number of elements by which an average divides. */
 function pushShare(f: FunctionBuilder, window: AverageWindow, rows: Local, columns: Local): void {
   if (window.countPadding) f.f32(window.kernel[0] * window.kernel[1])
   else f.get(rows).get(columns).op('i32.mul', 'f32.convert_i32_s')
@@ -115,7 +115,7 @@ const spreadAverages = kernelKind('averagePoolGradient', (...[window, layout, g,
     { direction: 'inputGradient', window, source: g, result: x },
     bytes,
   )
-  // How many elements each window of the forward pass averages over, along each axis.
+  // Number of elements along each axis that each window of the forward pass averages.
   const forward = { direction: 'forward', window, source: x, result: g } as const
   const counts = ([0, 1] as const).map(axis => Int32Array.from(tapsAlong(forward, axis).table.map(t => t[2])))
   return poolCode({ layout, shape: x, operands: 2, tables: [...tables, ...counts] }, frame => {

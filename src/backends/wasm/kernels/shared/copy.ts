@@ -10,7 +10,7 @@ import { type Lanes, loadOf, pushConstant, storeOf } from '../../emit/lanes.ts'
 import { type Kernel, type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
 import { emitNest, nestKernel, vectorRuns, withUnits } from './map.ts'
 
-/** Copies along a nest whose strides are those of the source and the destination. Operand addresses: source, destination. */
+/** Copies along a nest with the strides of source and destination. Operand addresses: source, destination. */
 export function copyKernel(dtype: DType, nest: Nest): Kernel {
   if (dtype !== 'u8') return nestKernel(input(0), ['f32'], nest)
   return copyBytesAlong(withUnits(collapse(nest)))
@@ -35,7 +35,7 @@ export function byteStrides(shape: Shape, dtype: DType): number[] {
   return stridesOf(shape).map(stride => stride * bytesPerElement[dtype])
 }
 
-/** The nest of a transposition, walked in the order of the result. */
+/** The nest of a transposition, in the order of the result. */
 export function transposeNest(shape: Shape, dtype: DType, permutation: readonly number[]): Nest {
   const source = byteStrides(shape, dtype)
   const sizes = permutation.map(axis => shape[axis])
@@ -58,7 +58,7 @@ export function sliceNest(
 
 /**
  * Padding with a constant around and between the elements. Operand addresses: source, result. Row-major. Along the last
- * axis that is padded, and all after it, elements are moved as runs.
+ * padded axis and all axes after it, elements are moved as runs.
  */
 export const padKernel = kernelKind('pad', (attributes: PadAttributes, shape: Shape, result: Shape) => {
   const axes = paddedAxes(attributes, shape, result)
@@ -70,7 +70,7 @@ export const padKernel = kernelKind('pad', (attributes: PadAttributes, shape: Sh
   }
 })
 
-/** Pushes what a run is filled with: `lanes` elements, the first of which lies `offset` bytes on. */
+/** Pushes the contents of a run: `lanes` elements, the first at an offset of `offset` bytes. */
 type PushElements = (lanes: Lanes, offset: number) => void
 
 /** Writes the function of a padding: loops over the axes, and runs of elements that are copied or filled. */
@@ -98,7 +98,7 @@ class PadEmitter {
     return this.#f
   }
 
-  /** The first element that these units read, and the first that they write: elements of axis 0 before `from`. */
+  /** Finds the first element that these units read, and the first that they write. */
   #locate(): void {
     const f = this.#f
     const { from } = this.#range
@@ -123,7 +123,7 @@ class PadEmitter {
     return this.#axes[this.#axes.length - 1]
   }
 
-  /** All positions along an axis and the ones behind it; along axis 0, those of the units. */
+  /** All positions along an axis and the axes after it; along axis 0, only those of the units. */
   #axis(axis: number): void {
     const f = this.#f
     const { size, target: extent, before, every, inner } = this.#axes[axis]
@@ -143,7 +143,7 @@ class PadEmitter {
     else f.for(index, { value: 0 }, { value: extent }, body)
   }
 
-  /** Whether an index of the result is one of the source: within it (negative distances are large), and a multiple of the spacing. */
+  /** Branches on whether a result index is in the source: inside (negatives are large), a multiple of the spacing. */
   #ifInside(index: Local, axis: number, inside: () => void, outside: () => void): void {
     const f = this.#f
     const { size, before, every } = this.#axes[axis]
@@ -156,14 +156,14 @@ class PadEmitter {
     f.if(inside, outside)
   }
 
-  /** Copies `count` elements from `source` to `target`, and moves both behind them. */
+  /** Copies `count` elements from `source` to `target`, and moves both past them. */
   #copy(count: number): void {
     const { source, target } = this.#at
     const push: PushElements = (lanes, offset) => this.#f.get(source).memory(loadOf(lanes), offset)
     this.#run(count, [source, target], push)
   }
 
-  /** Stores the constant in `count` elements from `target` on, and moves `target` behind them. */
+  /** Stores the constant in `count` elements starting at `target`, and moves `target` past them. */
   #fill(count: number): void {
     const push: PushElements = lanes => pushConstant(this.#f, lanes, this.#value)
     this.#run(count, [this.#at.target], push)
@@ -184,7 +184,9 @@ class PadEmitter {
   }
 }
 
-/** One axis of a padding: elements before and after, those in front, the spacing, and the elements of each. */
+/**
+ * One axis of a padding: source and result size, padding in front, spacing, and elements per position of the last axis.
+ */
 interface PaddedAxis {
   readonly size: number
   readonly target: number
@@ -193,7 +195,7 @@ interface PaddedAxis {
   readonly inner: number
 }
 
-/** The axes up to the last one that is padded; what lies behind it are runs of `inner` elements. */
+/** The axes up to the last padded one; the axes after it form runs of `inner` elements. */
 function paddedAxes({ before, interior }: PadAttributes, shape: Shape, result: Shape): PaddedAxis[] {
   if (shape.length === 0) return [{ size: 1, target: 1, before: 0, every: 1, inner: 1 }]
   const last = shape.reduce((found, size, axis) => (size === result[axis] ? found : axis), 0)

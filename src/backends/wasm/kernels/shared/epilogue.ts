@@ -16,22 +16,22 @@ export interface EpilogueSpec {
   readonly operands: readonly Operand[]
 }
 
-/** Stores the element as it is. */
+/** Stores the element unchanged. */
 export const plainStore: EpilogueSpec = { expression: input(0), operands: [] }
 
-/** A result and the epilogue it is stored with. */
+/** A result and its epilogue. */
 export interface StoredResult {
   readonly epilogue: EpilogueSpec
   readonly result: Operand
-  /** Its physical dimensions, when they are taken in another order; the last is the one along which lanes run. */
+  /** Its physical dimensions, if visited in another order; lanes run along the last one. */
   readonly dimensions?: readonly Dimension[]
   /** Addresses of the epilogue's operands. */
   readonly bases: readonly Local[]
 }
 
 /**
- * An epilogue inside one kernel. The kernel tells where it is with one local per dimension of the result; the
- * addresses of all operands for that place are computed by `locate`, and `push` finishes elements near it.
+ * An epilogue inside one kernel. The kernel passes its place with one local per dimension of the result; `locate`
+ * computes the addresses of all operands for that place, and `push` finishes elements near it.
  */
 export class EpilogueEmitter {
   readonly #f: FunctionBuilder
@@ -70,7 +70,7 @@ export class EpilogueEmitter {
   }
 
   /**
-   * Pushes the finished value of the element(s) `shift` steps from the located place.
+   * Pushes the finished values of the elements `shift` steps from the located place.
    * @param shift       steps along each dimension
    * @param pushElement pushes the raw result
    */

@@ -1,6 +1,6 @@
 /**
- * Slices picked by index and slices added up by index, on row-major values. Indices are checked as they are read: one
- * out of range traps, which the engine reports as an error of the step.
+ * Picks slices by index and adds up slices by index, on row-major values. Indices are checked as they are read: an
+ * index out of range traps, which the engine reports as an error of the step.
  */
 import type { GatherAttributes, ScatterAddAttributes } from '../../../../graph/ops/gather.ts'
 import { bytesPerElement, type DType, type Shape, sizeOf } from '../../../../graph/shape.ts'
@@ -8,7 +8,7 @@ import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import { type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
 import { trapOutOfRange } from '../../runtime/control.ts'
 
-/** Columns that one unit of `scatterAdd` sums, at most. */
+/** Most columns that one unit of `scatterAdd` sums. */
 const columnsOfUnit = 64
 
 /**
@@ -65,7 +65,7 @@ export const scatterAddKernel = kernelKind('scatterAdd', (shape: Shape, { axis, 
   }
 })
 
-/** Sizes of a `scatterAdd`: slices, slices of the result, elements of a slice behind the axis, units that share them. */
+/** Sizes of a `scatterAdd`: slices, slices of the result, elements of a slice after the axis, units that share them. */
 type ScatterSizes = Readonly<Record<'count' | 'size' | 'inner' | 'parts', number>>
 
 /** Writes the function of a `scatterAdd`: each unit clears its columns of the result and adds the slices to them. */
@@ -99,7 +99,7 @@ class ScatterEmitter {
     return f
   }
 
-  /** The first column of the unit, how many there are, and how many of them fill vectors. */
+  /** Finds the unit's first column, its number of columns, and how many of them fill vectors. */
   #locateColumns(): void {
     const f = this.#f
     const { inner, parts } = this.#sizes
@@ -148,7 +148,7 @@ class ScatterEmitter {
     })
   }
 
-  /** Runs `vector` for each four columns of the unit and `single` for the rest. */
+  /** Runs `vector` for each group of four columns of the unit and `single` for the rest. */
   #eachColumn(vector: () => void, single: () => void): void {
     const { column, vectors, width } = this.#at
     this.#f.for(column, { value: 0 }, vectors, vector, 16)

@@ -1,10 +1,10 @@
-/** Whole numbers plus a whole number, in 32-bit arithmetic. */
+/** Integers plus an integer, in 32-bit arithmetic. */
 import { collapse, type Nest } from '../../../cpu/access.ts'
 import type { Local } from '../../emit/assembler.ts'
 import { type Kernel, kernelFunction, kernelKind } from '../../kernel.ts'
 import { emitNest, withUnits } from './map.ts'
 
-/** Adds `by` along a nest whose strides are those of the source and the destination. Operand addresses: source, destination. */
+/** Adds `by` along a nest with the strides of source and destination. Operand addresses: source, destination. */
 export function incrementKernel(by: number, nest: Nest): Kernel {
   return incrementAlong({ by, ...withUnits(collapse(nest)) })
 }

@@ -1,21 +1,23 @@
 /**
- * Long sums that stay precise: runs of a few terms are added up in single precision, and the runs in double. What a sum loses is
- * then what a run loses, however many terms there are, for a few instructions a run.
+ * Long sums that stay precise: runs of a few terms are added up in single precision, and the runs in double precision.
+ * A sum of any length then loses only as much precision as a run does, at the cost of a few instructions per run.
  */
 
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import { type Lanes, typeOf } from '../../emit/lanes.ts'
 
-/** Terms of a run. Adding n numbers of either sign loses about 3e-8 √n of what they come to: here 1e-7, as much as two roundings. */
+/**
+ * Terms of a run. Adding n numbers of either sign has a relative error of about 3e-8 √n: here 1e-7, as two roundings.
+ */
 export const runTerms = 16
 
-/** A sum of elements, or of vectors lane by lane. */
+/** A sum of elements, or a lane-by-lane sum of vectors. */
 export class LongSum {
-  /** What the current run has come to, f32 or f32x4: terms are added here. */
+  /** Total of the current run, f32 or f32x4: terms are added here. */
   readonly run: Local
   readonly #f: FunctionBuilder
   readonly #lanes: Lanes
-  /** The runs before: f64; or two vectors of two, for the lower and the upper lanes. */
+  /** Total of the earlier runs: f64, or two vectors of two f64 for the lower and the upper lanes. */
   readonly #before: readonly Local[]
 
   constructor(f: FunctionBuilder, lanes: Lanes) {
@@ -90,7 +92,7 @@ export class LongSum {
   }
 }
 
-/** The terms of a sum, and how many are added up in one run. */
+/** The terms of a sum, and how many of them make a run. */
 export interface SumRange {
   readonly to: Local | { readonly value: number }
   readonly length: number
@@ -100,7 +102,7 @@ export interface SumRange {
 
 /**
  * Runs `body`, which adds a term to each sum, for 0, `step`, 2 `step`, … below `to`, and ends the runs of the sums after
- * every `length` of them.
+ * every `length` terms.
  */
 export function sumRuns(
   f: FunctionBuilder,

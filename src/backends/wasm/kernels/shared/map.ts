@@ -1,6 +1,6 @@
 /**
- * Element-wise kernels: one loop nest over the physical dimensions of the result, an expression in the middle.
- * Broadcasting, layout changes, transpositions and slices are all strides of the same nest.
+ * Element-wise kernels: one loop nest over the physical dimensions of the result, with an expression in the middle.
+ * Broadcasting, layout changes, transpositions and slices are all expressed by the strides of this nest.
  */
 
 import type { Expression } from '../../../../graph/expression.ts'
@@ -30,9 +30,9 @@ export function mapKernel(expression: Expression, inputs: readonly Operand[], ou
   )
 }
 
-/** The nest over an output with the byte strides of the inputs, then of the output. */
+/** The nest over an output, with the byte strides of the inputs followed by those of the output. */
 export function mapNest(inputs: readonly Operand[], output: Operand): Nest {
-  // The nest follows whichever operand is cut into blocks, so that every operand's strides are regular.
+  // The nest follows whichever operand is blocked, so that every operand's strides are regular.
   const block = Math.max(output.block, ...inputs.map(input => input.block))
   const dimensions = dimensionsOf({ ...output, block })
   const strides = [...inputs, output].map(operand => stridesAlong(operand, dimensions, output.shape))
@@ -44,7 +44,7 @@ export function nestKernel(expression: Expression, dtypes: readonly DType[], nes
   return mapAlong({ expression, dtypes, ...withUnits(collapse(nest)) })
 }
 
-/** A nest that can be split, with what is computed along it. */
+/** A nest that can be split, and the expression computed along it. */
 interface MapSpec extends Nest {
   readonly expression: Expression
   /** Types of the inputs. */
@@ -76,7 +76,7 @@ const mapAlong = kernelKind('map', ({ expression, dtypes, sizes, strides }: MapS
   },
 }))
 
-/** Makes sure the outermost dimension can be split: a single long run is cut into chunks plus a last short one. */
+/** Makes the outermost dimension splittable: cuts a single long run into chunks, the last of which may be short. */
 export function withUnits(nest: Nest): Nest {
   const { sizes, strides } = nest
   if (sizes.length === 0) return { sizes: [1, 1], strides: strides.map(() => [0, 0]) }
@@ -103,7 +103,7 @@ export function vectorRuns(size: number): VectorRun[] {
   ]
 }
 
-/** The part of a nest that a call works through. */
+/** The part of a nest that one call processes. */
 interface NestRange {
   /** Addresses of the operands. */
   readonly address: readonly Local[]

@@ -1,10 +1,10 @@
 /**
- * Matrix products in four forms, by where the operands lie:
+ * Matrix products in four forms, by the layout of the operands:
  *
- * - samples of a block as lanes: a layer applied to a batch, `[N, K] · W`; weights are read as they are, in splats
+ * - samples of a block as lanes: a layer applied to a batch, `[N, K] · W`; weights are read in place, as splats
  * - samples as terms: the gradient of weights, Xᵀ · G, summing over the whole batch with lanes added up at the end
- * - plain rows: lanes along the columns when B's rows are contiguous; along the terms when both operands' are, as in a
- *   linear layer applied to rows
+ * - plain rows: lanes along the columns when B's rows are contiguous; along the terms when the rows of both operands
+ *   are, as in a linear layer applied to rows
  */
 
 import type { MatmulAttributes } from '../../../../graph/ops/matmul.ts'
@@ -28,7 +28,8 @@ interface Product {
 }
 
 /**
- * Operand addresses: a, b, epilogue operands, for sums over samples with vectors joined a workspace of `termSumsBytes`, result.
+ * Operand addresses: a, b, epilogue operands, a workspace of `termSumsBytes` (only for sums over samples with vectors
+ * joined), result.
  * @param wide whether pairs of vectors are joined
  */
 export const matmulKernel = kernelKind(
@@ -40,7 +41,7 @@ export const matmulKernel = kernelKind(
   },
 )
 
-/** Whether a product sums over samples with vectors joined, and needs a workspace. */
+/** Whether a product sums over samples with vectors joined, and so needs a workspace. */
 const needsWorkspace = ({ a, output, wide }: Product): boolean => wide && output.block === 0 && a.block > 0
 
 const addresses = (product: Product): number => 3 + product.epilogue.operands.length + Number(needsWorkspace(product))
@@ -53,7 +54,7 @@ const rowsForm = (product: Product): Form => {
 
 type Form = (product: Product) => Pick<Kernel, 'units' | 'emit'>
 
-/** What the three forms share inside a kernel. */
+/** Code that the forms share inside a kernel. */
 class Frame {
   readonly f: FunctionBuilder
   readonly from: Local
@@ -81,7 +82,7 @@ class Frame {
     this.#output = output
   }
 
-  /** The register tile of a size, made once. */
+  /** The register tile of a given size, made once. */
   tile(rows: number, columns: number, arithmetic: Arithmetic): RegisterTile {
     const key = `${rows} ${columns} ${arithmetic.lanes}`
     const tile = this.#tiles.get(key) ?? new RegisterTile(this.f, { rows, columns }, arithmetic)
@@ -177,7 +178,7 @@ const sumOverSamples: Form = product => {
   const blocks = a.shape[0] / a.block
   const [rows, columns] = output.shape
   const vectors = Math.max(1, a.block / 4)
-  // Nine sums for six loads, in fifteen registers.
+  // Nine sums per six loads, in fifteen registers.
   const tileRows = Math.min(3, rows)
   const tileColumns = Math.min(3, columns)
   return {
@@ -241,14 +242,14 @@ const sumOverSamples: Form = product => {
 }
 
 /**
- * Y[i, j] = Σ_k A[i, k] · B[j, k], both row-major: lanes are terms of the sum, added up at the end. A unit is a few rows of B,
- * which are the larger operand in a layer of weights, for all rows of A.
+ * Y[i, j] = Σ_k A[i, k] · B[j, k], both row-major: lanes are terms of the sum, added up at the end. A unit is a few
+ * rows of B, the larger operand in a layer with weights, for all rows of A.
  */
 const overTerms: Form = product => {
   const { a, output } = product
   const [rows, columns] = output.shape
   const inner = a.shape[1]
-  // In fifteen registers: for one row of A as many sums as hide each other's latency, else the best ratio of products to loads.
+  // In fifteen registers: for one row of A, enough sums to hide latency; otherwise the best ratio of products to loads.
   const [tileRows, tileColumns] = rows === 1 ? [1, 6] : rows === 2 ? [2, 4] : [3, 3]
   const width = Math.min(tileColumns, columns)
   const whole = inner - (inner % 4)

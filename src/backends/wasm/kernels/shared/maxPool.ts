@@ -31,7 +31,7 @@ const mostUnrolledTaps = 16
 /** Largest window whose gradient is written out element by element. */
 const mostSpreadTaps = 64
 
-/** True when every window lies inside the image. */
+/** True when every window is inside the image. */
 function neverPads({ padding }: Window2d): boolean {
   return padding.top + padding.bottom + padding.left + padding.right === 0
 }
@@ -43,7 +43,7 @@ interface Wants {
 }
 
 /**
- * Maxima and, when asked, their switches. Operand addresses: x, epilogue operands, [y], [switches]; `wants` says which
+ * Maxima and, on request, their switches. Operand addresses: x, epilogue operands, [y], [switches]; `wants` says which
  * of the two results are stored.
  */
 export function maxPoolKernel(
@@ -75,7 +75,7 @@ const scanWindows = kernelKind('maxPool', (...spec: ScanSpec) => {
   })
 })
 
-/** Goes through the elements of each window, keeping the largest and, when asked, where it was. */
+/** Goes through the elements of each window and keeps the largest and, on request, its position. */
 class WindowScan {
   readonly #frame: PoolFrame
   readonly #spec: ScanSpec
@@ -89,10 +89,10 @@ class WindowScan {
   readonly #best: readonly Local[]
   readonly #where: readonly Local[]
   readonly #element: Local
-  /** Where an element replaces the best one: a mask of lanes, or a flag. */
+  /** Whether an element replaces the best one: a mask of lanes, or a flag. */
   readonly #taken: Local
   readonly #takenFlag: Local
-  /** All ones, which is a NaN, where an element was NaN. */
+  /** All bits set, which is a NaN, where an element was NaN. */
   readonly #spoiled: readonly Local[]
 
   constructor(frame: PoolFrame, spec: ScanSpec, operands: number, steps: { rowStep: number; columnStep: number }) {
@@ -136,7 +136,7 @@ class WindowScan {
     if (this.#wants.switches) this.#storeSwitches()
   }
 
-  /** Every window lies inside the image: its taps are at fixed distances from its first one. */
+  /** When every window is inside the image: its taps are at fixed distances from its first one. */
   #scanWhole(): void {
     const { f, lanes, vectors, i, j } = this.#frame
     const [window, , x] = this.#spec
@@ -160,7 +160,7 @@ class WindowScan {
     }
   }
 
-  /** The taps that lie inside the image. */
+  /** Scans the taps inside the image. */
   #scanInside(): void {
     const { rowStep, columnStep } = this.#steps
     const { image } = this.#at
@@ -169,7 +169,7 @@ class WindowScan {
     clear(this.#frame, this.#best, Number.NEGATIVE_INFINITY)
     clear(this.#frame, this.#spoiled)
     if (this.#wants.switches) {
-      // Where everything is −∞ no element is larger, and the first one keeps the switch.
+      // Where everything is −∞, no element is larger, and the switch stays at the first one.
       loop.locateIndex(image, this.#bytes)
       this.#setWhere()
     }
@@ -188,7 +188,7 @@ class WindowScan {
     }
   }
 
-  /** Compares the element `shift` pixels behind the tap with the best so far. */
+  /** Compares the element `shift` pixels after the tap with the best so far. */
   #compare(shift: number): void {
     const { f, lanes, vectors } = this.#frame
     for (let v = 0; v < vectors; v++) {
@@ -201,7 +201,7 @@ class WindowScan {
     }
   }
 
-  /** One instruction, which forgets NaN, and two that remember it, instead of the nine of f32x4.max. */
+  /** One instruction, which loses NaN, and two that record it, instead of the nine of f32x4.max. */
   #takeLarger(v: number): void {
     const { f, lanes } = this.#frame
     const [element, best, spoiled] = [this.#element, this.#best[v], this.#spoiled[v]]
@@ -230,7 +230,7 @@ class WindowScan {
     this.#pushIndex(shift).get(where).get(taken).op('select').set(where)
   }
 
-  /** Pushes the flat index of the element `shift` pixels behind the tap. */
+  /** Pushes the flat index of the element `shift` pixels after the tap. */
   #pushIndex(shift: number): FunctionBuilder {
     const { f } = this.#frame
     return shift === 0 ? f.get(this.#loop.index) : f.get(this.#loop.index).offset(shift)
@@ -263,8 +263,8 @@ class WindowScan {
 }
 
 /**
- * Routes gradients back through the switches: dx[h, w] = Σ over the windows that see (h, w) of g where the switch is
- * (h, w). Gathering keeps lanes together and needs no zeroing. Operand addresses: g, switches, dx.
+ * Routes gradients back through the switches: dx[h, w] is the sum of g over the windows that see (h, w) and whose
+ * switch is (h, w). Gathering keeps lanes together and needs no zeroing. Operand addresses: g, switches, dx.
  */
 export function maxPoolGradientKernel(window: Window2d, layout: VolumeLayout, g: Shape, x: Shape): Kernel {
   if (layout.channelsLast && fitsRowTiles('inputGradient', window)) return channelMaxPoolGradientKernel(window, g, x)

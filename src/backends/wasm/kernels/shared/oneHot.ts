@@ -9,7 +9,7 @@ import { loadIndex } from './gather.ts'
  * Lowering of `oneHot`. The result is `[…, classes]` row-major, or `[N / block, classes, block]` when `output` is
  * blocked. A unit is one class number. A class number out of range traps.
  * Operand addresses: class numbers `i32` (row-major, or `[N]`), result `f32`.
- * @throws Error when a blocked result of other than two axes is asked for.
+ * @throws Error when a blocked result does not have two axes.
  */
 export const oneHotKernel = kernelKind('oneHot', (output: Operand) => {
   const { shape, block } = output

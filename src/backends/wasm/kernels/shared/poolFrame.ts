@@ -1,8 +1,8 @@
 /**
- * What the pooling kernels share: loops over positions and windows. Volumes are `[N / b, C, H, W, b]`, where lanes are
- * samples and a row-major volume is the case b = 1, or `[N, H, W, C]`, where lanes are channels. Either way they are planes
- * of pixels, of `pitch` neighboring elements each, which are worked through in passes of a few vectors. One unit is one
- * row of one plane.
+ * Code shared by the pooling kernels: loops over positions and windows. Volumes are `[N / b, C, H, W, b]`, where lanes
+ * are samples and a row-major volume is the case b = 1, or `[N, H, W, C]`, where lanes are channels. Either way they
+ * are planes of pixels with `pitch` neighboring elements each, which are processed in passes of a few vectors. One unit
+ * is one row of one plane.
  */
 
 import type { Shape } from '../../../../graph/shape.ts'
@@ -13,7 +13,7 @@ import { type Lanes, pushConstant, storeOf, typeOf } from '../../emit/lanes.ts'
 import { type KernelCode, type KernelModule, kernelFunction } from '../../kernel.ts'
 import { EpilogueEmitter, type EpilogueSpec } from './epilogue.ts'
 
-/** How a volume lies: in blocks of samples (1: row-major), or channels last. */
+/** Layout of a volume: in blocks of samples (1: row-major), or channels last. */
 export interface VolumeLayout {
   readonly block: number
   readonly channelsLast: boolean
@@ -24,11 +24,11 @@ export function pitchOf({ block, channelsLast }: VolumeLayout, shape: Shape): nu
   return channelsLast ? shape[1] : block
 }
 
-/** What the pools share: input and output planes, lanes, and loops over positions. */
+/** State shared by the pools: input and output planes, lanes, and loops over positions. */
 export interface PoolFrame {
   readonly f: FunctionBuilder
   readonly lanes: Lanes
-  /** Vectors (or single elements) of one pass. */
+  /** Vectors (or single elements) in one pass. */
   readonly vectors: number
   /** Addresses of operands, at the elements of the current pass, and of tables. */
   readonly address: readonly Local[]
@@ -44,13 +44,13 @@ export type Finish = (out: Local, push: (vector: number) => void) => void
 
 export interface PoolSpec {
   readonly layout: VolumeLayout
-  /** Shape of the volume that is written. */
+  /** Shape of the written volume. */
   readonly shape: Shape
   readonly operands: number
-  /** How many of the operands, after the first, belong to the epilogue. */
+  /** Number of operands, after the first, that belong to the epilogue. */
   readonly extras?: number
   readonly tables: readonly Int32Array[]
-  /** True when `position` goes through the elements of a pixel by itself. */
+  /** True when `position` itself goes through the elements of a pixel. */
   readonly onePass?: boolean
 }
 
@@ -74,7 +74,7 @@ export function poolCode(
       const { f, from, to, address: given } = kernelFunction(target, spec.operands + spec.tables.length)
       const [unit, plane, i, j, element] = f.localArray('i32', 5)
       const { extras = 0 } = spec
-      // Volumes move on from pass to pass; the epilogue finds its operands by the element, and tables stay.
+      // Addresses in volumes advance with each pass; the epilogue finds its operands by the element, and tables stay.
       const moves = (k: number): boolean => passes > 1 && k < spec.operands && (k === 0 || k > extras)
       const address = given.map((base, k) => (moves(k) ? f.local('i32') : base))
       const finish = finisher(target.math, spec, { f, lanes, vectors, plane, i, j, element })
@@ -109,7 +109,7 @@ export function poolCode(
   }
 }
 
-/** Where a kernel is, in locals. */
+/** Current place of a kernel, in locals. */
 interface Place extends Omit<PoolFrame, 'address' | 'finish'> {
   /** First element of the pass within the pixel. */
   readonly element: Local
@@ -159,7 +159,7 @@ export function clear({ f, lanes }: Pick<PoolFrame, 'f' | 'lanes'>, accumulators
   }
 }
 
-/** Stores one vector (or element) per accumulator as it is. */
+/** Stores one vector (or element) per accumulator, unchanged. */
 export function storeAll(
   { f, lanes }: Pick<PoolFrame, 'f' | 'lanes'>,
   out: Local,

@@ -1,8 +1,8 @@
 /**
- * Random numbers by Philox4x32-10, four blocks at a time: lane l of the vectors is block 4g + l of group g, so that the
- * ten rounds and the conversions to numbers need no shuffling between lanes; the four words of a block come together
- * when they are stored. The words, and with them uniform and Bernoulli numbers, equal `src/random/philox.ts` exactly;
- * normal numbers follow the same formula in single precision.
+ * Random numbers by Philox4x32-10, four blocks at a time. Lane l of the vectors is block 4g + l of group g, so that the
+ * ten rounds and the conversions to numbers need no shuffling between lanes; the four words of a block are brought
+ * together when they are stored. The words, and with them uniform and Bernoulli numbers, equal those of
+ * `src/random/philox.ts` exactly; normal numbers follow the same formula in single precision.
  */
 import type { RandomAttributes } from '../../../../graph/ops/random.ts'
 import { sizeOf } from '../../../../graph/shape.ts'
@@ -54,7 +54,7 @@ export const randomKernel = kernelKind('random', (attributes: RandomAttributes) 
   }
 })
 
-/** Stores a group: 16 numbers, or what remains of the result in its last group. */
+/** Stores a group: 16 numbers, or the rest of the result in its last group. */
 function storeGroup(
   f: FunctionBuilder,
   rows: readonly Local[],
@@ -157,7 +157,7 @@ class PhiloxEmitter {
   }
 }
 
-/** Turns words into numbers of the wanted distribution, in place. */
+/** Turns words into numbers of the requested distribution, in place. */
 class NumberEmitter {
   readonly #f: FunctionBuilder
   readonly #math: MathLibrary
@@ -196,7 +196,7 @@ class NumberEmitter {
       .set(word)
   }
 
-  /** u < p exactly when ⌊w / 2⁸⌋ < ⌈2²⁴ p⌉: compared as whole numbers, p keeps all its bits. */
+  /** u < p exactly when ⌊w / 2⁸⌋ < ⌈2²⁴ p⌉: compared as integers, p keeps all its bits. */
   #bernoulli(word: Local, probability: number): void {
     this.#f
       .get(word)

@@ -1,7 +1,7 @@
 /**
- * Reductions: sums, maxima and minima along any axes of a value, or of an expression of several values that is never stored.
- * Lanes are neighboring results where the innermost dimension is kept, and terms of one result, combined at the end, where
- * it is folded.
+ * Reductions: sums, maxima and minima along any axes of a value, or of an expression of several values that is never
+ * stored. If the innermost dimension is kept, lanes are neighboring results; if it is reduced, lanes are terms of one
+ * result, combined at the end.
  */
 
 import type { Expression } from '../../../../graph/expression.ts'
@@ -22,38 +22,39 @@ const fold = { sum: 'add', max: 'max', min: 'min' } as const satisfies Record<Re
 /** Running totals of a long sum. */
 const accumulators = 4
 
-/** What is folded. */
+/** What is reduced. */
 export interface ReduceSpec {
   readonly fn: Reduction
   readonly axes: readonly number[]
   /** Shape of the expression. */
   readonly shape: Shape
-  /** What is folded, of `operands`. */
+  /** The reduced expression of `operands`. */
   readonly expression: Expression
   readonly operands: readonly Operand[]
   readonly epilogue: EpilogueSpec
-  /** Samples per block of a result stored in blocks; 0 for row-major ones. */
+  /** Samples per block of a result stored in blocks; 0 for row-major results. */
   readonly block: number
   /**
-   * Parts into which axis 2 is cut; axis 0 and the parts are then kept as leading axes of the result, in which partial
-   * results lie that a second reduction puts together. There is no epilogue then.
+   * Parts into which axis 2 is cut. Axis 0 and the parts are then kept as leading axes of the result, whose partial
+   * results a second reduction combines. There is no epilogue then.
    */
   readonly parts?: number
 }
 
-/** A loop over a dimension of what is folded. */
+/** A loop over a dimension of the reduced expression. */
 interface Loop {
   readonly size: number
   /** Byte strides of the operands. */
   readonly strides: readonly number[]
-  /** The dimension of the result it walks along; none when it is folded. */
+  /** The dimension of the result that it walks along; none when the dimension is reduced. */
   readonly kept?: Dimension
-  /** Byte stride in the result; 0 when folded. */
+  /** Byte stride in the result; 0 when the dimension is reduced. */
   readonly out: number
 }
 
 /**
- * The loops follow the memory of an operand, the stores that of the result: the kept axes row-major, or in blocks of samples.
+ * The loops follow the memory order of an operand, the stores that of the result: the kept axes row-major, or in blocks
+ * of samples.
  * Operand addresses: operands, epilogue operands, result.
  */
 export const reduceKernel = kernelKind('reduce', (spec: ReduceSpec) => {
@@ -68,23 +69,23 @@ export const reduceKernel = kernelKind('reduce', (spec: ReduceSpec) => {
 
 const addressesOf = ({ operands, epilogue }: ReduceSpec): number => operands.length + epilogue.operands.length + 1
 
-/** The loops of a reduction, and how its lanes run. */
+/** The loops of a reduction, and the direction of its lanes. */
 interface Geometry {
   readonly result: Operand
-  /** Loops over what is kept, and over what is folded. */
+  /** Loops over the kept dimensions, and over the reduced ones. */
   readonly kept: readonly Loop[]
   readonly terms: readonly Loop[]
   /** The loop along which lanes run. */
   readonly last: Loop
   readonly lanes: Lanes
-  /** Whether lanes are results of their own; else they are terms. */
+  /** Whether lanes are separate results; otherwise they are terms. */
   readonly laneIsKept: boolean
-  /** Vectors of results that are folded side by side, and results in them. */
+  /** Vectors of results that are computed side by side, and the number of results in them. */
   readonly vectors: number
   readonly width: number
-  /** Running totals of a result, which hide the latency of the addition; their number depends on the shape only. */
+  /** Number of running totals per result, which hide the latency of additions; it depends only on the shape. */
   readonly ways: number
-  /** Terms of a step along the last loop. */
+  /** Terms per step along the last loop. */
   readonly lastStep: number
   /** Where long sums are cut into runs. */
   readonly runs: ReturnType<typeof runsOf> | undefined
@@ -108,13 +109,13 @@ function geometryOf(spec: ReduceSpec): Geometry {
   const lastStep = lanes === 4 && !laneIsKept ? 4 * ways : 1
   const runs = fn === 'sum' ? runsOf(terms, lastStep) : undefined
   const outer = kept[0]
-  // The kept lane dimension advances some vectors at a time; the outermost kept dimension is what threads share out.
+  // The kept lane dimension advances several vectors at a time; threads divide the outermost kept dimension.
   const splitLanes = laneIsKept && kept.length === 1
   const units = outer ? (splitLanes ? outer.size / width : outer.size) : 1
   return { result, kept, terms, last, lanes, laneIsKept, vectors, width, ways, lastStep, runs, units }
 }
 
-/** Writes the function of a reduction: loops over what is kept, and in the innermost one those over what is folded. */
+/** Writes the function of a reduction: loops over the kept dimensions, and inside them loops over the reduced ones. */
 class ReduceEmitter {
   readonly #spec: ReduceSpec
   readonly #geometry: Geometry
@@ -124,12 +125,12 @@ class ReduceEmitter {
   readonly #result: Local
   readonly #finish: EpilogueEmitter
   readonly #expression: ExpressionEmitter
-  /** Totals of what is folded; of a sum cut into runs, those of the run. */
+  /** Running totals; for a sum cut into runs, those of the current run. */
   readonly #sums: readonly LongSum[]
   readonly #totals: readonly Local[]
   readonly #single: Local
   readonly #scratch: Local
-  /** Indices of the loops over what is kept. */
+  /** Indices of the loops over the kept dimensions. */
   readonly #place: readonly Local[]
 
   constructor(target: KernelModule, spec: ReduceSpec, geometry: Geometry) {
@@ -156,13 +157,16 @@ class ReduceEmitter {
   emit(): FunctionBuilder {
     const f = this.#f
     const everything = (): void => this.#eachKept(0, this.#bases, this.#result)
-    // Without a kept dimension there is one unit: whoever gets it does it all.
+    // Without a kept dimension there is only one unit: the thread that gets it computes everything.
     if (this.#geometry.kept.length > 0) everything()
     else f.get(this.#range.from).get(this.#range.to).op('i32.lt_s').if(everything)
     return f
   }
 
-  /** The kept loops from `depth` on, with pointers to the operands and to the result; a call covers its share of the first. */
+  /**
+   * The kept loops from `depth` inward, with pointers to the operands and the result; a call covers its share of the
+   * first.
+   */
   #eachKept(depth: number, pointers: readonly Local[], out: Local): void {
     const { kept, width } = this.#geometry
     if (depth === kept.length) {
@@ -192,7 +196,7 @@ class ReduceEmitter {
     f.for(this.#place[depth], share?.first ?? { value: 0 }, share?.end ?? { value: loop.size }, body, step)
   }
 
-  /** The range of the outermost kept dimension that this call covers, in elements. */
+  /** The range of the outermost kept dimension covered by this call, in elements. */
   #share(step: number): { first: Local; end: Local } {
     const f = this.#f
     const { from, to } = this.#range
@@ -217,7 +221,7 @@ class ReduceEmitter {
     this.#eachTerm(0, pointers)
   }
 
-  /** The folded loops from `depth` on. */
+  /** The reduced loops from `depth` inward. */
   #eachTerm(depth: number, outerPointers: readonly Local[]): void {
     const f = this.#f
     const { terms, lastStep, runs } = this.#geometry
@@ -239,7 +243,7 @@ class ReduceEmitter {
     else f.for(f.local('i32'), { value: 0 }, to, body, step)
   }
 
-  /** Pushes the expression `steps` lanes-wide steps along the last loop from the pointers. */
+  /** Pushes the expression at `steps` steps of a vector's width from the pointers, along the last loop. */
   #pushTerm(pointers: readonly Local[], steps: number): void {
     const { expression, operands } = this.#spec
     const { last, lanes } = this.#geometry
@@ -272,7 +276,7 @@ class ReduceEmitter {
     })
   }
 
-  /** Puts the totals of one result together, in an order that is the same for any number of threads. */
+  /** Combines the totals of one result, in an order that does not depend on the number of threads. */
   #joinTotals(): void {
     const f = this.#f
     const { laneIsKept, lanes, runs } = this.#geometry
@@ -323,28 +327,30 @@ class ReduceEmitter {
 
 const emptyLoop = (operands: number): Loop => ({ size: 1, strides: new Array<number>(operands).fill(0), out: 0 })
 
-/** Stands for the parts among the axes. */
+/** Represents the parts in a list of axes. */
 const partAxis = -1
 
-/** The axes of the result: those that are kept, and behind axis 0 the parts. */
+/** The axes of the result: the kept ones, with the parts after axis 0. */
 function keptAxes({ axes, shape, parts }: ReduceSpec): number[] {
   const kept = shape.map((_, axis) => axis).filter(axis => !axes.includes(axis))
   return parts === undefined ? kept : [0, partAxis, ...kept.filter(axis => axis > 0)]
 }
 
-/** What is stored. */
+/** The stored result. */
 function resultOf(spec: ReduceSpec): Operand {
   const { shape, block, parts = 1 } = spec
   return { shape: keptAxes(spec).map(axis => (axis === partAxis ? parts : shape[axis])), dtype: 'f32', block }
 }
 
-/** The memory that the loops follow: whichever is cut into blocks, or else a volume that lies channels last, or row-major. */
+/**
+ * The operand whose memory the loops follow: a blocked one, else a volume stored channels last, else a row-major one.
+ */
 function leadOf({ shape, operands, block }: ReduceSpec): Operand {
   const channelsLast = operands.some(operand => operand.channelsLast && sameShape(operand.shape, shape))
   return { shape, dtype: 'f32', block: Math.max(block, ...operands.map(operand => operand.block)), channelsLast }
 }
 
-/** Loops over the dimensions of the memory, outermost first; axis 2 in two when it is cut into parts. */
+/** Loops over the dimensions in memory order, outermost first; two loops for axis 2 when it is cut into parts. */
 function loopsOf(spec: ReduceSpec, result: Operand): Loop[] {
   const { shape, operands, parts } = spec
   const axes = keptAxes(spec)
@@ -365,7 +371,7 @@ function loopsOf(spec: ReduceSpec, result: Operand): Loop[] {
   })
 }
 
-/** The folded loops, with neighbors that are one run in the memory of every operand merged into one. */
+/** The reduced loops, merging neighbors that are contiguous in the memory of every operand. */
 function mergeTerms(loops: readonly Loop[]): Loop[] {
   const merged: Loop[] = []
   loops.forEach((loop, d) => {
@@ -379,13 +385,15 @@ function mergeTerms(loops: readonly Loop[]): Loop[] {
   return merged
 }
 
-/** Where a long sum is cut into runs: the loop, and how many of its iterations make one. */
+/** Where a long sum is cut into runs: the loop, and how many of its iterations make a run. */
 interface Runs {
   readonly depth: number
   readonly length: number
 }
 
-/** The runs of a sum over loops, the last of which advances by `lastStep`; undefined when the whole sum is no longer than one. */
+/**
+ * The runs of a sum over loops, the last of which advances by `lastStep`; undefined when the sum is at most one run.
+ */
 function runsOf(terms: readonly Loop[], lastStep: number): Runs | undefined {
   let inside = 1
   for (let depth = terms.length - 1; depth >= 0; depth--) {

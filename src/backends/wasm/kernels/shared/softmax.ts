@@ -1,7 +1,7 @@
 /**
- * Softmax cross-entropy and its gradient over logits `[N, K]`. Lanes are samples: the four of a vector in blocked
- * values, one repeated four times otherwise. Every sample goes through the same instructions in the same order, so its
- * loss does not depend on the layout, on its neighbors or on the number of threads.
+ * Softmax cross-entropy and its gradient over logits `[N, K]`. Lanes are samples: four in blocked values, one repeated
+ * four times otherwise. Every sample goes through the same instructions in the same order, so its loss does not depend
+ * on the layout, on its neighbors or on the number of threads.
  */
 
 import type { Operand } from '../../../cpu/access.ts'
@@ -37,8 +37,8 @@ export const softmaxCrossEntropyKernel = kernelKind('softmaxCrossEntropy', (logi
 }))
 
 /**
- * Lowering of `softmaxCrossEntropyGradient`: (e^{sₖ − m} / Σⱼ e^{sⱼ − m} − [k = y]) · upstream, laid out as the logits.
- * Units as {@link softmaxCrossEntropyKernel}; the result may share the memory of the logits.
+ * Lowering of `softmaxCrossEntropyGradient`: (e^{sₖ − m} / Σⱼ e^{sⱼ − m} − [k = y]) · upstream, laid out like the
+ * logits. Units as in {@link softmaxCrossEntropyKernel}; the result may share the memory of the logits.
  * Operand addresses: logits, class numbers `i32 [N]`, upstream `f32 [N]`, result `f32 [N, K]`.
  */
 export const softmaxCrossEntropyGradientKernel = kernelKind('softmaxCrossEntropyGradient', (logits: Operand) => ({
@@ -68,7 +68,7 @@ export const softmaxCrossEntropyGradientKernel = kernelKind('softmaxCrossEntropy
   },
 }))
 
-/** How samples are laid out and dealt to units. Row-major rows are blocks of one sample. */
+/** How samples are laid out and assigned to units. Row-major rows are blocks of one sample. */
 function arrange({ shape, block }: Operand) {
   const [count, classes] = shape
   const perBlock = Math.max(block, 1)
@@ -81,7 +81,7 @@ function arrange({ shape, block }: Operand) {
   } as const
 }
 
-/** Code that several passes over the classes of one unit share. */
+/** Code shared by the passes over the classes of one unit. */
 class SampleEmitter {
   /** maxₖ sₖ, Σₖ e^{sₖ − m} and s[y] of the unit's samples. */
   readonly largest: Local
@@ -96,7 +96,7 @@ class SampleEmitter {
   readonly #score: Local
   readonly #unit: Local
   readonly #class: Local
-  /** Byte offset of the unit's first sample in a value laid out as the logits. */
+  /** Byte offset of the unit's first sample in a value laid out like the logits. */
   readonly #offset: Local
   #scores = 0
 
@@ -151,7 +151,7 @@ class SampleEmitter {
     })
   }
 
-  /** Sets `total`, and stores the powers e^{sₖ − m} when there is a place for them. */
+  /** Sets `total`, and stores the powers e^{sₖ − m} if `powers` is given. */
   sumPowers(powers?: Local): void {
     const f = this.#f
     const power = f.local('v128')
@@ -167,7 +167,7 @@ class SampleEmitter {
     })
   }
 
-  /** Sets `total`: `addTerm` adds the term of each class to `sum`. A sum over many classes is added up in runs. */
+  /** Sets `total`: `addTerm` adds the term of each class to `sum`. A sum over many classes is computed in runs. */
   #sumOverClasses(addTerm: (sum: Local, pointer: Local) => void): void {
     const f = this.#f
     if (this.#classes <= runTerms) {
@@ -205,7 +205,7 @@ class SampleEmitter {
     this.#f.increment(pointer, this.#perBlock * 4)
   }
 
-  /** Pushes all bits set in the lanes whose class is the current one. */
+  /** Pushes a mask with all bits set in the lanes whose class is the current one. */
   pushIsTarget(): void {
     this.#f.get(this.#class).op('i32x4.splat').get(this.#targets).op('i32x4.eq')
   }
