@@ -1,4 +1,4 @@
-/** A run, finished or not, that is to have another number of epochs. */
+/** Changes the number of epochs of a run, finished or not. */
 
 import type { Recipe } from '../recipe/recipe.ts'
 import { isCode } from '../recipe/rules.ts'
@@ -9,12 +9,12 @@ import { resultFile } from './result.node.ts'
 import type { RunFolder } from './runFolder.node.ts'
 
 /**
- * Writes the new number of epochs into a run that is open for writing, before anything is trained by it. A result is taken
- * away first: a run that has one counts as finished.
+ * Writes the new number of epochs into a run that is open for writing, before training continues. A result is removed
+ * first: a run that has one counts as finished.
  * @param known the recipe so far
  * @param asked the recipe with the new number of epochs
  * @param progress of the checkpoint from which the run resumes; absent for a run without one
- * @returns warnings of what may be unexpected
+ * @returns warnings about what may be unexpected
  * @throws RunFolderError when more epochs have begun than requested, or early stopping has ended the run.
  */
 export async function changeLength(

@@ -6,20 +6,20 @@ import { WeightsError } from '../formats/weightsFile.ts'
 import { type Checkpoint, CheckpointError, decodeCheckpoint, encodeCheckpoint } from '../train/checkpoint.ts'
 import { writeAtomic } from './atomicFile.node.ts'
 
-/** Name of the tensors' file of a step. */
+/** Name of the tensor file of a step. */
 export const checkpointName = (step: number) => `step-${String(step).padStart(6, '0')}${extension}`
 
-/** The step in a checkpoint's file name; undefined for another name. */
+/** The step in a checkpoint's file name; undefined for other names. */
 export function checkpointStep(name: string): number | undefined {
   const match = /^step-(\d{6,15})\.safetensors$/.exec(name)
   return match ? Number(match[1]) : undefined
 }
 
 /**
- * Writes a checkpoint into a folder, tensors first: a checkpoint without its description is an unfinished one. The
- * values are copied before this returns its promise.
+ * Writes a checkpoint into a folder, tensors first: a checkpoint without its description is unfinished. The values are
+ * copied before the promise is returned.
  *
- * @returns the path of the tensors' file
+ * @returns the path of the tensor file
  */
 export async function writeCheckpoint(folder: string, checkpoint: Checkpoint): Promise<string> {
   const { tensors, description } = await encodeCheckpoint(checkpoint)
@@ -32,7 +32,7 @@ export async function writeCheckpoint(folder: string, checkpoint: Checkpoint): P
 /**
  * Reads and verifies a checkpoint.
  *
- * @param path of the tensors' file; the description is beside it
+ * @param path of the tensor file; the description is beside it
  * @throws CheckpointError naming the file that is missing, truncated or corrupt.
  */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {

@@ -8,7 +8,7 @@ import { readResult } from './result.node.ts'
 import { RunFolder } from './runFolder.node.ts'
 import { trainingSeconds } from './trainingTime.ts'
 
-/** A run as it is shown. */
+/** A run as shown in a comparison. */
 export interface RunSummary {
   readonly run: string
   /** The fields of its recipe in which the runs differ. */
@@ -22,9 +22,9 @@ export interface RunSummary {
   readonly seconds: number
 }
 
-/** Several runs together. */
+/** A comparison of several runs. */
 export interface Comparison {
-  /** The curves of each, for a drawing. */
+  /** The curves of each run, for plotting. */
   readonly curves: readonly ComparedRun[]
   /** Fields of the recipes in which the runs differ, `optimizer.lr`. */
   readonly differing: readonly string[]
@@ -41,7 +41,7 @@ export async function compareRuns(paths: readonly string[]): Promise<Comparison>
   return { curves, differing, runs: curves.map(run => summaryOf(run, differing)) }
 }
 
-/** The name of a folder, or, where others have the same, its path. */
+/** The name of a folder, or its path when another folder has that name. */
 const nameAmong = (path: string, paths: readonly string[]): string =>
   paths.filter(other => basename(other) === basename(path)).length > 1 ? path : basename(path)
 
@@ -85,7 +85,7 @@ async function readRun(path: string, name: string): Promise<ReadRun> {
   }
 }
 
-/** What says nothing about how a network is trained. */
+/** Fields that say nothing about how a network is trained. */
 const asides = ['fovea', 'epochs', 'test', 'checkpoints', 'alarms']
 
 /** Fields in which recipes differ, `optimizer.lr`. */

@@ -1,4 +1,4 @@
-/** The images of a run, as its recipe divides them. */
+/** The images of a run, divided according to its recipe. */
 
 import { caseTwin } from '../data/classFolders.node.ts'
 import type { ImageCollection, Subset } from '../data/dataset.ts'
@@ -18,31 +18,31 @@ export interface RunData {
   readonly train: Subset<ImageCollection>
   /** Absent when nothing is held back. */
   readonly validation?: Subset<ImageCollection>
-  /** Absent for an image folder without one. */
+  /** Absent for an image folder without a test split. */
   readonly test?: Subset<ImageCollection>
-  /** What a person who trains on them should know, such as a class without images. */
+  /** Notes for a person who trains on the images, such as a class without images. */
   readonly notes: readonly string[]
 }
 
-/** How images are read. */
+/** Options for reading images. */
 export interface OpenDataOptions extends DataListener {
   /** Folder to read from instead of the recipe's. */
   readonly directory?: string | undefined
 }
 
 /**
- * Reads the data set and splits the validation images from those for training.
+ * Reads the data set and separates the validation images from the training images.
  * @throws DatasetError for files that are missing or broken, or a split that leaves nothing to train on; Error when the
- * images are of another size than the model takes.
+ * images do not have the size that the model takes.
  */
 export async function loadData(recipe: Recipe, options: OpenDataOptions = {}): Promise<RunData> {
   return divideData(recipe, await openData(recipe, options))
 }
 
-/** A recipe's images as they are stored. */
+/** A recipe's images before they are split. */
 export interface DataSources {
   readonly train: ImageCollection
-  /** Absent when they are to be held back from those for training. */
+  /** Absent when they are to be held back from the training images. */
   readonly validation?: ImageCollection
   readonly test?: ImageCollection
 }
@@ -74,10 +74,10 @@ export function divideData(recipe: Recipe, sources: DataSources): RunData {
   return { ...parts, notes: notesOn(recipe, sources.train, parts) }
 }
 
-/** The division into folds is the same for all runs, whatever their seeds: they are parts of one whole. */
+/** The division into folds is the same for all runs, whatever their seeds, so that their folds fit together. */
 const foldSeed = 0
 
-/** What is not as one might expect. */
+/** Notes on what may be unexpected. */
 function notesOn({ data }: Recipe, all: ImageCollection, parts: Omit<RunData, 'notes'>): string[] {
   const notes: string[] = []
   const total = all.labels.length
@@ -119,11 +119,11 @@ async function loadKnown(
   return splits
 }
 
-/** A folder with `train`, `val` and `test` in it, or one that is all there is. */
+/** A folder that contains `train`, `val` and `test`, or a single folder of classes. */
 async function openFolder(recipe: Recipe, directory: string, listener: DataListener): Promise<DataSources> {
   const { classes, shape } = imagesOf(recipe)
   const { corrupt = 'refuse' } = recipe.data
-  // Scored images must all be readable: a score is wrong when another picture takes the place of an unreadable one.
+  // Scored images must all be readable: a score is wrong when another picture replaces an unreadable one.
   const open = (path: string, isScored: boolean, isTrained: boolean): Promise<ImageCollection> => {
     const check = corrupt === 'skip' && isScored ? 'pixels' : 'headers'
     const emptyClasses = isTrained ? 'refuse' : 'allow'

@@ -1,4 +1,6 @@
-/** The members of an ensemble: how their recipes differ, where their weights are, and what they answer alone and together. */
+/**
+ * The members of an ensemble: how their recipes differ, where their weights are, and their scores alone and together.
+ */
 import { join } from 'node:path'
 import { type EngineChoices, startEngine } from '../recipe/engine.ts'
 import { imagesOf } from '../recipe/images.ts'
@@ -11,7 +13,7 @@ import type { FingerprintCheck } from './fingerprint.node.ts'
 import type { DataListener } from './pictures.node.ts'
 import { loadRun } from './trainedModel.node.ts'
 
-/** Names of the ways to come by different members. */
+/** Names of the ways to obtain different members. */
 export const ensembleKinds = ['seeds', 'snapshots', 'bagging'] as const
 
 /** A run to train for an ensemble, and the fields in which its recipe differs from the first, as `--set` takes them. */
@@ -20,7 +22,7 @@ export interface MemberRun {
   readonly changes: readonly string[]
 }
 
-/** The runs to train. All hold the same images back, so that the ensemble can be judged by them. */
+/** The runs to train. All hold back the same images, so that the ensemble can be evaluated on them. */
 export function memberRuns(kind: (typeof ensembleKinds)[number], first: Recipe, members: number): MemberRun[] {
   if (kind === 'snapshots') return [{ name: snapshotRun, changes: snapshotChanges(first, members) }]
   const bag = kind === 'bagging' ? ['data.bootstrap=true'] : []
@@ -44,11 +46,11 @@ export interface Member {
   readonly name: string
   /** Its run folder. */
   readonly run: string
-  /** As `loadRun` takes it. */
+  /** Checkpoint, as in `loadRun`. */
   readonly checkpoint: string
 }
 
-/** The snapshots of the one run of a snapshot ensemble. @throws Error when a checkpoint is missing. */
+/** The snapshots of the single run of a snapshot ensemble. @throws Error when a checkpoint is missing. */
 export async function snapshotsOf(run: string, { epochs }: Recipe, members: number): Promise<Member[]> {
   const saved = (await readEvents(join(run, 'events.jsonl'))).filter(event => event.type === 'checkpoint')
   return Array.from({ length: members }, (_, k) => {
@@ -68,17 +70,17 @@ export interface EnsembleScores {
   readonly vote: AnswerScore
 }
 
-/** How {@link scoreMembers} scores. */
+/** Options of {@link scoreMembers}. */
 export interface EnsembleScoring extends EngineChoices {
   readonly split: EnsembleScores['split']
   readonly listener: DataListener
-  /** Looks at whether the images of a member are those that its run began with. */
+  /** Checks that the images of a member are those that its run began with. */
   readonly check: (check: FingerprintCheck) => Promise<void>
 }
 
 /**
  * Scores members alone and together, by the mean of their probabilities and by vote.
- * @param first recipe that says which images there are
+ * @param first recipe that decides which images are used
  * @throws Error when there are no images of the split
  */
 export async function scoreMembers(

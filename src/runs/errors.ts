@@ -1,11 +1,11 @@
-/** What is wrong with a run that somebody names. */
+/** Errors about runs that the caller names. */
 
-/** Thrown for a folder that is not a run, and for misuse of one. Names the folder and what is missing. */
+/** Thrown for a folder that is not a run, and for misuse of a run. Names the folder and what is missing. */
 export class RunFolderError extends Error {
   override readonly name = 'RunFolderError'
 }
 
-/** Thrown for a file or folder that was named and is not there. */
+/** Thrown for a file or folder that was named but does not exist. */
 export class MissingError extends Error {
   override readonly name = 'MissingError'
 }

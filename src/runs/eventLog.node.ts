@@ -1,6 +1,6 @@
 /**
- * The event log of a run: `events.jsonl`, one JSON object a line, append-only, each with the time it was written. Of all
- * processes that worked on a run one after the other it shows one story: every step once.
+ * The event log of a run: `events.jsonl`, append-only, one JSON object per line with the time it was written. It shows
+ * all processes that worked on a run as one history, with every step once.
  */
 import { closeSync, existsSync, fsync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -20,8 +20,8 @@ export class EventLogError extends Error {
 }
 
 /**
- * Appends events. One write per event, which survives the death of the process but not of the machine until `sync`. All
- * methods throw a FileError that names the log when it cannot be written; a half line at its end is not an event.
+ * Appends events. Each event is one write, which survives a crash of the process, and after `sync` one of the machine.
+ * All methods throw a FileError that names the log when it cannot be written; an incomplete last line is not an event.
  */
 export class EventLog {
   readonly #path: string
@@ -38,7 +38,7 @@ export class EventLog {
     writingSync(this.#path, () => writeAllSync(this.#file, line))
   }
 
-  /** Forces what was appended to the disk. */
+  /** Forces appended events to the disk. */
   sync(): Promise<void> {
     return writing(this.#path, () => promisify(fsync)(this.#file))
   }
@@ -49,8 +49,8 @@ export class EventLog {
 }
 
 /**
- * All events of a log, in order; none when there is no file. A last line without its end is still being written, or was
- * cut by a crash, and left out.
+ * All events of a log, in order; none when there is no file. An incomplete last line, which is still being written or
+ * was cut off by a crash, is left out.
  *
  * @throws EventLogError for any other line that is not an event.
  */
@@ -64,9 +64,9 @@ export async function readEvents(path: string): Promise<LoggedEvent[]> {
 
 /**
  * Cuts a log back to the state of a checkpoint, so that a resumed run continues it: everything after the line of that
- * checkpoint goes, or, when the crash came before that line was written, everything of later steps.
+ * checkpoint is removed, or, when a crash came before that line was written, all events of later steps.
  *
- * @param step of the checkpoint; 0 for a run that starts again, which empties the log
+ * @param step of the checkpoint; 0 for a run that starts over, which empties the log
  * @returns warnings about dropped lines that were not events
  */
 export async function rewindEvents(path: string, step: number): Promise<string[]> {
@@ -91,7 +91,7 @@ export async function rewindEvents(path: string, step: number): Promise<string[]
   return warnings
 }
 
-/** The finished lines of a file: what follows the last newline is not one. */
+/** The complete lines of a file: text after the last newline does not count. */
 async function readLines(path: string): Promise<string[]> {
   if (!existsSync(path)) return []
   const lines = (await readFile(path, 'utf8')).split('\n')

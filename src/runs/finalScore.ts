@@ -1,7 +1,7 @@
-/** Which of a run's validation scores is the one of its weights. */
+/** Which of a run's validation scores belongs to its final weights. */
 import type { Recipe } from '../recipe/recipe.ts'
 
-/** The score of the weights that a run ends with: the last epoch's, or the best one's of a run that stops early. */
+/** The score of a run's final weights: that of the last epoch, or of the best epoch of a run that stops early. */
 export function finalScore<S extends { accuracy: number; loss: number }>(
   scores: readonly S[],
   { earlyStopping, checkpoints }: Recipe,

@@ -1,7 +1,7 @@
 /**
  * The fingerprint of a run's images, in its folder: `data.json`, and `data-files.json.gz` with the names and sizes of
- * pictures. A run that is resumed or scored splits its images again. When they have changed, images it
- * was trained on may be among those it is judged by.
+ * pictures. A run that is resumed or scored splits its images again. If they have changed, it may be scored on images
+ * that it was trained on.
  */
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -21,9 +21,9 @@ type Split = (typeof splits)[number]
 
 /** `data.json`. */
 interface RunFingerprint {
-  /** Where images come from; `validation` is absent when they are held back from `train`. */
+  /** The data sets; `validation` is absent when its images are held back from `train`. */
   readonly parts: Partial<Record<Split, Fingerprint>>
-  /** SHA-256 of which images are trained on, and which are held back. */
+  /** SHA-256 of the indices of the training images and of those held back. */
   readonly division: string
 }
 
@@ -41,12 +41,12 @@ export async function keepFingerprint(folder: RunFolder, data: RunData): Promise
   await folder.writeFile(summaryFile, `${JSON.stringify(summary, undefined, 2)}\n`)
 }
 
-/** What {@link compareFingerprint} compares. */
+/** Input of {@link compareFingerprint}. */
 export interface FingerprintCheck {
   /** Run folder. */
   readonly run: string
   readonly recipe: Recipe
-  /** The images as they are now. */
+  /** The present images. */
   readonly data: RunData
   /** The split to score; all splits when the run is to be resumed. */
   readonly split?: Split
@@ -54,7 +54,7 @@ export interface FingerprintCheck {
 
 /** How a run's images compare with those that it began with. */
 export interface FingerprintResult {
-  /** What is different, in words; absent when nothing is. */
+  /** The differences, in words; absent when there are none. */
   readonly changes?: string
   /** True for a folder of pictures whose run kept no fingerprint: it cannot be compared. */
   readonly isUnknown?: boolean
@@ -71,7 +71,7 @@ export async function compareFingerprint(check: FingerprintCheck): Promise<Finge
 const oldDivision =
   'was trained by a version that split images differently: some of its training images would now be validation images; train again'
 
-/** Whether a run's training and validation images are chosen by a rule; there was another one before runs had fingerprints. */
+/** Whether a rule chooses a run's training and validation images; it was another rule before runs had fingerprints. */
 function isDividedAnew({ recipe, data: { train, validation }, split }: FingerprintCheck): boolean {
   if (split === 'test') return false
   const isHeldBack = validation?.dataset === train.dataset && !recipe.data.fold
@@ -79,8 +79,8 @@ function isDividedAnew({ recipe, data: { train, validation }, split }: Fingerpri
 }
 
 /**
- * What is different in the images that two runs began with, however they were divided.
- * @returns in words; undefined when nothing is, or one of the runs has no fingerprint
+ * The differences between the images that two runs began with, however they were divided.
+ * @returns them in words; undefined when there are none, or one of the runs has no fingerprint
  */
 export async function differentImages(first: string, second: string): Promise<string | undefined> {
   const [before, now] = [await readFingerprint(first), await readFingerprint(second)]
@@ -106,7 +106,7 @@ async function changesSince(
   return 'its images are split differently than when it began; train again'
 }
 
-/** What has changed in some parts, in words. @param filesOf the files of a part, then and now */
+/** The changes in some parts, in words. @param filesOf the files of a part, then and now */
 async function partChanges(
   asked: readonly Split[],
   [before, now]: readonly [RunFingerprint['parts'], RunFingerprint['parts']],
@@ -123,7 +123,7 @@ async function partChanges(
   return changes.length > 0 ? changes.join('; ') : undefined
 }
 
-/** The data sets of a run by part; one that is divided counts once. */
+/** The data sets of a run by part; a data set that is divided counts once. */
 function partsOf({ train, validation, test }: RunData): Partial<Record<Split, ImageCollection>> {
   return {
     train: train.dataset,
@@ -157,7 +157,7 @@ async function readFingerprint(run: string): Promise<RunFingerprint | undefined>
   return readFields(join(run, summaryFile), fingerprintRule)
 }
 
-/** The files of a part when the run began; without them a change is told by numbers alone. */
+/** The files of a part when the run began; without them, changes are described only by numbers. */
 async function readFiles(run: string, part: Split): Promise<FileSizes | undefined> {
   try {
     const text = await promisify(gunzip)(await readFile(join(run, filesFile)))

@@ -1,14 +1,14 @@
-/** JSON files that runs and studies keep: what is in them was written by Fovea, unless a disk or an editor had a hand in it. */
+/** JSON files of runs and studies. Fovea wrote them, but a disk or an editor may have damaged or changed them. */
 import { readFile } from 'node:fs/promises'
 import { isRecord } from '../rules/record.ts'
 import { fieldsAmong, type Rule } from '../rules/rules.ts'
 
-/** An object, whatever is in it. */
+/** An object with any fields. */
 const anyFields: Rule<Readonly<Record<string, unknown>>> = fieldsAmong({})
 
 /**
  * The fields of a JSON file; undefined when there is no file.
- * @param rule what they must be; by default there must be an object
+ * @param rule what they must be; any object by default
  * @param remedy what to do about a damaged file
  * @throws Error naming the file, for what is not JSON or breaks the rule.
  */

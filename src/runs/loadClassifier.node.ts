@@ -1,4 +1,4 @@
-/** Classifiers from the disk, and pictures from files. */
+/** Classifiers from disk, and pictures from files. */
 import { fileURLToPath } from 'node:url'
 import { readClassifier } from '../classifier/artifact.ts'
 import {
@@ -15,14 +15,16 @@ import { isAddress } from '../formats/download.ts'
 import type { GlobalUrl } from '../formats/globals.ts'
 import { openClassifier } from './openClassifier.node.ts'
 
-/** A picture of a file: its path, its `file:` address, or its contents; or pixels. */
+/** A picture: the path, `file:` address or contents of its file; or pixels. */
 export type FilePicture = string | GlobalUrl | Uint8Array | Picture
 
 /**
  * Loads a classifier.
- * @param source the path of its file, or of a run folder; its address (`https:`, `file:`); its contents; or the answer of a
+ * @param source the path of its file, or of a run folder; its address (`https:`, `file:`); its contents; or the answer
+ * of a
  *   server
- * @throws ClassifierError naming the file and what is wrong with it; WeightsError when it is missing, cannot be downloaded or
+ * @throws ClassifierError naming the file and what is wrong with it; WeightsError when it is missing, cannot be
+ * downloaded or
  *   is broken; for a run folder, RunFolderError and CheckpointError.
  * @example
  * const classify = await loadClassifier('cats.fovea') // or 'runs/cats'

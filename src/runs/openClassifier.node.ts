@@ -1,4 +1,4 @@
-/** A trained model to be asked about pictures: a run folder, or the file of a classifier. */
+/** Trained models that classify pictures, from a run folder or the file of a classifier. */
 import { statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { type ClassifierContents, readClassifier } from '../classifier/artifact.ts'
@@ -10,16 +10,16 @@ import { version } from '../recipe/version.ts'
 import { mustExist } from './missing.node.ts'
 import { loadRun, refuseNetwork } from './trainedModel.node.ts'
 
-/** A classifier, and the recipe of the run that it is. */
+/** A classifier, and the recipe of its run. */
 export interface OpenedClassifier extends ClassifierContents {
   readonly recipe?: Recipe
 }
 
 /**
  * Opens a run folder, or the file of a classifier.
- * @param which of a run: `final`, `latest`, `best`, or the path of a checkpoint
- * @param warn told of what a person should know of the recipe's functions
- * @throws MissingError when there is nothing; else as `loadRun` or `readClassifier`.
+ * @param which checkpoint of a run: `final`, `latest`, `best`, or the path of a checkpoint
+ * @param warn called with what a person should know about the recipe's functions
+ * @throws MissingError when there is nothing at the path; otherwise as `loadRun` or `readClassifier`.
  */
 export async function openClassifier(
   path: string,

@@ -1,24 +1,24 @@
-/** Folders of pictures, and reports of the files in them that are left out: unreadable pictures, and other files. */
+/** Folders of pictures, with reports of the files that are left out: unreadable pictures, and other files. */
 import { DatasetError } from '../data/errors.ts'
 import type { ImageFiles, ImageFolderOptions } from '../data/folder.node.ts'
 import { describeOthers } from '../data/otherFiles.ts'
 
-/** Told how much is done, and of how much if that is known. */
+/** Receives how much is done, and the total if it is known. */
 export type Tell = (done: number, total: number | undefined) => void
 
 /** Listeners while images are read; all are optional. */
 export interface DataListener {
   /** Something a person should know, such as a picture that is left out. */
   readonly warn?: (message: string) => void
-  /** The bytes of a data set that have come. */
+  /** Bytes of a data set that have been downloaded. */
   readonly downloading?: (name: string) => Tell
-  /** The pictures of a folder that were looked at. */
+  /** Pictures of a folder that have been checked. */
   readonly checking?: (folder: string) => Tell
 }
 
 /**
- * Opens a folder of pictures, tells how far that is, and warns of each picture and of all other files that are left out.
- * @param option the option by which the command leaves broken pictures out
+ * Opens a folder of pictures, reports progress, and warns about each picture and all other files that are left out.
+ * @param option the option with which the command leaves broken pictures out
  * @throws DatasetError naming that option
  */
 export async function openPictures(
@@ -38,7 +38,7 @@ export async function openPictures(
   return folder
 }
 
-/** The first few links to folders that are counted already. */
+/** The first few links to folders that are already counted. */
 function describeLinks(links: readonly string[]): string {
   const shown = links.length > 5 ? `${links.slice(0, 4).join(', ')} and ${links.length - 4} more` : links.join(', ')
   return links.length === 1
@@ -48,11 +48,11 @@ function describeLinks(links: readonly string[]): string {
 
 const countOf = (pictures: number): string => (pictures === 1 ? '1 picture' : `${pictures} pictures`)
 
-/** Warns once of each picture that turns out to be broken when its pixels are read. */
+/** Warns once about each picture that turns out to be broken when its pixels are read. */
 function leftOut(warn: (message: string) => void): (reason: Error) => void {
   const said = new Set<string>()
   return ({ message }) => {
-    // A decoder may give another reason the next time: a file is known by its path, which the message begins with.
+    // A decoder may give another reason the next time: a file is identified by its path, with which the message begins.
     const [file] = /^.*?\.\w+(?=: )/.exec(message) ?? [message]
     if (said.has(file)) return
     said.add(file)
@@ -60,7 +60,7 @@ function leftOut(warn: (message: string) => void): (reason: Error) => void {
   }
 }
 
-/** Opens a folder; an error names the option by which a command leaves broken pictures out. @throws DatasetError */
+/** Opens a folder; errors name the option with which a command leaves broken pictures out. @throws DatasetError */
 async function asOption<T>(option: string, open: () => Promise<T>): Promise<T> {
   try {
     return await open()

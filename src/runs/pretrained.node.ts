@@ -1,4 +1,4 @@
-/** Weights that a run begins with, from where the recipe says: another run's folder, or a file. */
+/** Weights that a run begins with, from another run's folder or a file, as its recipe says. */
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadState } from '../nn/state.ts'
@@ -13,7 +13,7 @@ import { RunFolder } from './runFolder.node.ts'
 import { finalCheckpoint } from './trainedModel.node.ts'
 
 /**
- * What opens the weights that a recipe names.
+ * Makes the function that opens the weights named by a recipe.
  * @param say called with a sentence about how the weights were found
  * @throws Error, when they are opened or loaded, naming the file and what does not fit
  */

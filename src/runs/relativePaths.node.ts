@@ -1,10 +1,10 @@
-/** Paths as a page that is passed on may show them: a recipe holds whole paths, which say where its author keeps files. */
+/** Paths for pages that are shared: a recipe holds absolute paths, which reveal where its author keeps files. */
 import { isAbsolute, relative } from 'node:path'
 
 /** Fields of recipes that hold paths. */
 const pathFields: readonly string[] = ['directory', 'weights', 'file']
 
-/** A value of a recipe, or a whole one, with paths relative to the working directory. */
+/** A recipe, or a value in one, with paths relative to the working directory. */
 export function withRelativePaths<T>(value: T): T {
   if (Array.isArray(value)) return value.map(withRelativePaths) as T
   if (typeof value !== 'object' || value === null) return value
@@ -16,7 +16,7 @@ export function withRelativePaths<T>(value: T): T {
   ) as T
 }
 
-/** A path relative to the working directory; one that is relative already stays as it is. */
+/** A path relative to the working directory; a path that is already relative is unchanged. */
 export function relativePath(path: string): string {
   return isAbsolute(path) ? relative('', path) || '.' : path
 }

@@ -1,4 +1,4 @@
-/** The end of a training run: the one look at the test set, `result.json` and `report.html`. */
+/** The end of a training run: the single evaluation on the test set, `result.json` and `report.html`. */
 
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -34,9 +34,9 @@ import { withRelativePaths } from './relativePaths.node.ts'
 import type { RunFolder } from './runFolder.node.ts'
 import { trainingSeconds } from './trainingTime.ts'
 
-/** A score on images the model has not seen, with a confidence interval of the true accuracy. */
+/** A score on images the model has not seen, with a confidence interval for the true accuracy. */
 export interface MeasuredScore extends Score {
-  /** Number of right answers. */
+  /** Number of correct answers. */
   readonly right: number
   /** 95 % Wilson interval of the accuracy. */
   readonly interval: readonly [low: number, high: number]
@@ -55,15 +55,15 @@ export interface RunResult {
   /** Time of all steps. */
   readonly trainingSeconds: number
   readonly engine: EngineDescription
-  /** Means over the last epoch, made while the weights were still changing. */
+  /** Means over the last epoch, taken while the weights were still changing. */
   readonly train: Score
-  /** After the last epoch; of a run that stops early, after the best one. */
+  /** Score after the last epoch, or after the best epoch of a run that stops early. */
   readonly validation?: Score
   /** The epoch with the highest validation accuracy. */
   readonly best?: BestEpoch
-  /** Of those weights. */
+  /** Test score of those weights. */
   readonly test?: MeasuredScore
-  /** The checkpoint with those weights; its tensors are the same bits for the same recipe. */
+  /** The checkpoint with those weights; a recipe always gives tensors with identical bits. */
   readonly checkpoint: { readonly file: string; readonly sha256: string }
 }
 
@@ -78,7 +78,7 @@ export function measured({ loss, accuracy, samples }: Score): MeasuredScore {
   return { loss, accuracy, samples, right, interval: wilsonInterval(right, samples) }
 }
 
-/** JSON has no infinite loss: it is null there. */
+/** JSON has no infinity: an infinite loss becomes null. */
 const loss = rule<number>('a number, or null where it is infinite', value => value === null || Number.isFinite(value))
 const scoreFields = { loss, accuracy: share, samples: wholeFrom0 }
 
@@ -104,7 +104,7 @@ const resultRule: Rule<RunResult> = fieldsAmong({
 export const readResult = (run: string): Promise<RunResult | undefined> =>
   readFields(join(run, resultFile), resultRule, 'delete it to finish the run again')
 
-/** What {@link writeResult} works with. */
+/** Input of {@link writeResult}. */
 export interface FinishedRun {
   /** Open for writing. */
   readonly folder: RunFolder
@@ -113,7 +113,7 @@ export interface FinishedRun {
   readonly model: ImageClassifier
   /** The command line that repeats the run, for its report. */
   readonly command: string
-  /** How many numbers of the model were trained at any time. */
+  /** Number of the model's parameters that were trained at any time. */
   readonly trainable: number
   readonly engine: EngineDescription
   /** The checkpoint that is the result: the last one, or the best one. */
@@ -162,7 +162,7 @@ async function resultOf(run: FinishedRun, events: readonly LoggedEvent[]): Promi
 
 const scoreOf = ({ loss, accuracy, samples }: EpochEvent | ValidationEvent): Score => ({ loss, accuracy, samples })
 
-/** A checkpoint's file and the hash of its tensors, which its description holds. */
+/** A checkpoint's file and the hash of its tensors, from its description. */
 async function checkpointOf(folder: RunFolder, which: 'latest' | 'best'): Promise<RunResult['checkpoint']> {
   const file = (await readFile(join(folder.path, which), 'utf8')).trim()
   const path = join(folder.path, file.replace(/\.safetensors$/, '.json'))

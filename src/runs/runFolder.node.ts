@@ -1,5 +1,5 @@
 /**
- * A run folder: all that is kept of one training run.
+ * A run folder: everything that is stored of one training run.
  *
  *     recipe.json                          the recipe as resolved
  *     events.jsonl                         the event log
@@ -8,7 +8,7 @@
  *     lock                                 the process that trains here, while it does
  *
  * A crash at any moment, even of the machine, leaves the last finished checkpoint usable: files appear whole or not at
- * all, and `latest` is changed after everything it stands for is on the disk.
+ * all, and `latest` is changed only after the checkpoint it names is on the disk.
  */
 import { mkdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -28,23 +28,23 @@ import { RunFolderError } from './errors.ts'
 import { EventLog, type LoggedEvent, readEvents, rewindEvents } from './eventLog.node.ts'
 import { RunLock } from './runLock.node.ts'
 
-/** How a run folder is written. */
+/** Options for writing a run folder. */
 export interface RunFolderOptions {
-  /** Checkpoints to keep beside the best one, the newest first, at least 1; 2 by default. */
+  /** Number of newest checkpoints to keep besides the best one, at least 1; 2 by default. */
   readonly keep?: number
-  /** Checkpoints that are kept for good, by their epoch and step; none by default. */
+  /** Selects checkpoints to keep permanently, by epoch and step; none by default. */
   readonly keepAlways?: (checkpoint: Pick<CheckpointEvent, 'epoch' | 'step'>) => boolean
   /** How long to wait for another process that trains in the folder to end, in milliseconds; 0 by default. */
   readonly patience?: number
 }
 
-/** What a run goes on from. */
+/** What a run resumes from. */
 export interface Resumed {
-  /** Absent when the run ended before its first checkpoint: it starts anew. */
+  /** Absent when the run ended before its first checkpoint: it starts over. */
   readonly checkpoint?: Checkpoint
   /** File the checkpoint was read from. */
   readonly file?: string
-  /** What was not as it should be and was passed over, for people to read. */
+  /** Problems that were skipped, for people to read. */
   readonly warnings: readonly string[]
 }
 
@@ -53,7 +53,7 @@ export class RunFolder {
   readonly path: string
   #recipe: unknown
   #writer: { readonly lock: RunLock; readonly log: EventLog; readonly keep: number } | undefined
-  /** Steps whose checkpoints stay, whatever comes. */
+  /** Steps whose checkpoints are kept permanently. */
   readonly #always = new Set<number>()
   #keepAlways: NonNullable<RunFolderOptions['keepAlways']> = () => false
 
@@ -70,7 +70,8 @@ export class RunFolder {
   /**
    * Makes the folder of a new run and locks it: `root/name`, or `root/name-2`, `root/name-3`, … when that is taken.
    *
-   * @throws RunFolderError when `name` is no folder name; FileError when `root` cannot be written, which is then as it was.
+   * @throws RunFolderError when `name` is not a folder name; FileError when `root` cannot be written; it is then
+   * unchanged.
    */
   static async create(root: string, name: string, recipe: unknown, options: RunFolderOptions = {}): Promise<RunFolder> {
     const keep = checkKeep(options)
@@ -95,7 +96,7 @@ export class RunFolder {
   /**
    * Opens an existing run to read it.
    *
-   * @throws RunFolderError saying what is missing when `path` is no run folder.
+   * @throws RunFolderError saying what is missing when `path` is not a run folder.
    */
   static async open(path: string): Promise<RunFolder> {
     const about = await stat(path).catch(() => undefined)
@@ -112,10 +113,11 @@ export class RunFolder {
   }
 
   /**
-   * Locks the run and goes back to its last checkpoint: verifies it, falls back to the one before when it is broken, and
-   * cuts the event log to it. After this the run can be written.
+   * Locks the run and goes back to its last checkpoint: verifies it, falls back to the one before when it is broken,
+   * and cuts the event log to it. After this the run can be written.
    *
-   * @throws RunLockError when another process trains here; CheckpointError when there were checkpoints and none is usable.
+   * @throws RunLockError when another process trains here; CheckpointError when there were checkpoints and none is
+   * usable.
    */
   async resume(options: RunFolderOptions = {}): Promise<Resumed> {
     const keep = checkKeep(options)
@@ -140,7 +142,7 @@ export class RunFolder {
     }
   }
 
-  /** Goes on by another recipe: of a run that is given more epochs. */
+  /** Replaces the recipe, for a run that is given more epochs. */
   async changeRecipe(recipe: unknown): Promise<void> {
     this.#writing()
     await writeRecipe(this.path, recipe)
@@ -153,9 +155,9 @@ export class RunFolder {
   }
 
   /**
-   * Writes a checkpoint, makes it the latest, logs it, and deletes the checkpoints that are no longer kept: all but the
-   * newest few, the best one, those kept for good, and none of a later step, which a run that went back has given up. The values are copied
-   * before this returns its promise.
+   * Writes a checkpoint, makes it the latest, logs it, and deletes the checkpoints that are no longer kept. The newest
+   * few, the best one and permanent ones are kept, but none of a later step, which a run that went back has abandoned.
+   * The values are copied before the promise is returned.
    *
    * @param options.best whether this is the best so far
    * @returns the event that was logged; its `file` is relative to the folder
@@ -198,20 +200,20 @@ export class RunFolder {
     return readEvents(this.#eventsPath)
   }
 
-  /** Removes a further file of the folder. */
+  /** Removes another file from the folder. */
   async removeFile(name: string): Promise<void> {
     const path = join(this.path, name)
     await writing(path, () => rm(path, { force: true }))
   }
 
-  /** Writes a further file into the folder, whole or not at all. */
+  /** Writes another file into the folder, whole or not at all. */
   async writeFile(name: string, contents: string | Uint8Array): Promise<string> {
     const path = join(this.path, name)
     await writeAtomic(path, contents)
     return path
   }
 
-  /** Closes the log and gives the lock back. */
+  /** Closes the log and releases the lock. */
   async close(): Promise<void> {
     const writer = this.#writer
     this.#writer = undefined
@@ -256,7 +258,7 @@ export class RunFolder {
         warnings.push(error.message)
       }
     }
-    // `latest` is written last: without it no checkpoint was ever finished, and nothing is lost by starting anew.
+    // `latest` is written last: without it no checkpoint was ever finished, and starting over loses nothing.
     if (!everFinished) {
       const isUntouched = warnings.length === 0 && (await readIfThere(this.#eventsPath)) === ''
       return { warnings: isUntouched ? [] : [...warnings, `${this.path}: no checkpoint yet, the run starts anew`] }
@@ -273,7 +275,7 @@ function checkKeep({ keep = 2 }: RunFolderOptions): number {
 const writeRecipe = (folder: string, recipe: unknown): Promise<void> =>
   writeAtomic(join(folder, 'recipe.json'), `${JSON.stringify(recipe, undefined, 2)}\n`)
 
-/** Makes the first folder of `name`, `name-2`, … that does not exist; two processes never get the same one. */
+/** Makes the first folder of `name`, `name-2`, … that does not exist; two processes never get the same folder. */
 async function makeFreeFolder(root: string, name: string): Promise<string> {
   await makeFolder(root)
   for (let number = 1; ; number++) {

@@ -1,6 +1,6 @@
 /**
- * One process trains in a run folder at a time: a lock file says which. The lock of a process that is gone, killed or
- * lost with its machine, is taken over.
+ * One process at a time trains in a run folder: a lock file says which. The lock of a process that no longer exists,
+ * because it was killed or its machine crashed, is taken over.
  */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -32,7 +32,8 @@ export class RunLock {
    *
    * @param path of the lock file
    * @param patience how long to wait for a living process to release it, in milliseconds; 0 by default
-   * @throws RunLockError when a living process, or one on another machine, holds it; FileError when it cannot be written.
+   * @throws RunLockError when a living process, or one on another machine, holds it; FileError when it cannot be
+   * written.
    */
   static async acquire(path: string, patience = 0): Promise<RunLock> {
     const token = randomBytes(8).toString('hex')
@@ -58,14 +59,14 @@ export class RunLock {
     }
   }
 
-  /** @throws RunLockError when the lock file is no longer this process's. */
+  /** @throws RunLockError when the lock file no longer belongs to this process. */
   async verify(): Promise<void> {
     if ((await read(this.#path)) !== this.#contents) {
       throw new RunLockError(`${this.#path}: was removed or taken over by another process; this one stops writing`)
     }
   }
 
-  /** Gives the lock back. */
+  /** Releases the lock. */
   async release(): Promise<void> {
     if ((await read(this.#path)) === this.#contents) await rm(this.#path, { force: true })
   }
@@ -76,7 +77,7 @@ const abandonedMilliseconds = 5_000
 /** Long enough to outlast an abandoned turn. */
 const mostMilliseconds = 10_000
 
-/** A hard link appears with its contents or fails because the name is taken: nobody ever sees a lock half written. */
+/** A hard link appears with its contents or fails because the name is taken: a half-written lock is never visible. */
 async function tryLink(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to)
@@ -84,7 +85,7 @@ async function tryLink(from: string, to: string): Promise<boolean> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST') return false
-    // File systems without hard links: exclusive creation is the next best.
+    // Without hard links, exclusive creation is the next best.
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS' && code !== 'EOPNOTSUPP') throw error
     try {
       await writeFile(to, await readFile(from), { flag: 'wx' })
@@ -106,13 +107,13 @@ async function read(path: string): Promise<string | undefined> {
 }
 
 /**
- * Puts our lock in the place of a dead one, unless somebody was faster. Those who want to do so take turns, by a second
- * file: else one that saw the dead lock could replace the living lock of one that was faster.
+ * Replaces a dead lock by ours, unless another process was faster. Processes take turns at this, by a second file:
+ * otherwise one that saw the dead lock could replace the live lock of a faster process.
  */
 async function replaceDead(path: string, dead: string, mine: string): Promise<boolean> {
   const turn = `${path}-takeover`
   if (!(await tryLink(mine, turn))) {
-    // A turn takes milliseconds; one that lasts was cut by a crash.
+    // A turn takes milliseconds; one that lasts longer was interrupted by a crash.
     const since = await stat(turn).catch(() => undefined)
     if (since && Date.now() - since.ctimeMs > abandonedMilliseconds) await rm(turn, { force: true })
     return false
@@ -126,7 +127,7 @@ async function replaceDead(path: string, dead: string, mine: string): Promise<bo
   }
 }
 
-/** Removes what processes that were killed while they wanted the lock have left beside it. */
+/** Removes the files left beside the lock by processes that were killed while waiting for it. */
 async function removeAbandoned(path: string): Promise<void> {
   const folder = dirname(path)
   const prefix = `${basename(path)}-`
@@ -140,8 +141,8 @@ async function removeAbandoned(path: string): Promise<void> {
 }
 
 /**
- * Who holds the lock, in words, unless the holder is known to be gone. An unreadable lock file was cut by a crash: its
- * holder is gone.
+ * Who holds the lock, in words, unless the holder is known to be gone. An unreadable lock file was truncated by a
+ * crash, so its holder is gone.
  */
 function livingHolder(holder: string, path: string): string | undefined {
   let lock: unknown
@@ -158,7 +159,8 @@ function livingHolder(holder: string, path: string): string | undefined {
     return `${dirname(path)}: process ${pid} on ${String(host)} is training in this folder; if it is gone, delete ${path}`
   }
   if (!isAlive(pid)) return undefined
-  // Process numbers are used again, in containers after every restart: the same number with another start is another process.
+  // Process numbers are reused, in containers after every restart: an equal number with another start time is another
+  // process.
   const start = startOf(pid)
   if (start === 'dead' || (start !== undefined && typeof started === 'string' && start !== started)) return undefined
   return `${dirname(path)}: process ${pid} is training in this folder`
@@ -174,8 +176,8 @@ function isAlive(pid: number): boolean {
 }
 
 /**
- * When a process started, in the system's own terms; `dead` for one that has ended but is still listed, because its
- * parent did not ask how; undefined where this cannot be known. Fields 3 and 22 of /proc/PID/stat, see proc(5).
+ * When a process started, in the system's own units; `dead` for one that has ended but is still listed because its
+ * parent has not waited for it; undefined when this cannot be known. Fields 3 and 22 of /proc/PID/stat, see proc(5).
  */
 function startOf(pid: number): string | undefined {
   try {

@@ -7,7 +7,7 @@ import type { TrainEvent } from '../train/events.ts'
 import { encodeRecord, type TensorBoardEvent } from './tensorboardEvents.ts'
 
 /**
- * Writes what a training run says as scalars:
+ * Writes the events of a training run as scalars:
  *
  * | tag | |
  * |---|---|
@@ -16,8 +16,8 @@ import { encodeRecord, type TensorBoardEvent } from './tensorboardEvents.ts'
  * | `loss/epoch`, `accuracy/epoch`, `wait_share` | means over an epoch's steps |
  * | `loss/validation`, `accuracy/validation` | after every epoch |
  *
- * Every log is a file of its own. The `start` event of a resumed run voids what earlier files of the folder have of
- * later steps: TensorBoard shows each step once. Records are written at once; a crash loses none.
+ * Every log is a separate file. The `start` event of a resumed run voids later steps in earlier files of the folder, so
+ * that TensorBoard shows each step once. Records are written immediately; a crash loses none.
  *
  * @example
  * const log = new TensorBoardLog('runs/mine')
@@ -33,10 +33,10 @@ export class TensorBoardLog {
 
   /**
    * Makes a new event file in a folder that exists.
-   * @throws FileError when the file cannot be made; as all methods do when it can no longer be written.
+   * @throws FileError when the file cannot be made; all methods throw it when the file can no longer be written.
    */
   constructor(folder: string) {
-    // TensorBoard reads the files of a folder in the order of their names.
+    // TensorBoard reads the files of a folder in order of name.
     const last = eventFiles(folder)
       .map(secondsOf)
       .reduce((a, b) => Math.max(a, b), 0)
@@ -47,10 +47,10 @@ export class TensorBoardLog {
     this.#write({ fileVersion: 'brain.Event:2' })
   }
 
-  /** Writes the scalars of an event; events without any are passed over. */
+  /** Writes the scalars of an event; events without scalars are skipped. */
   append(event: TrainEvent): void {
     if (event.type === 'start') {
-      // Step 0 would void the whole of a new run, which has nothing yet.
+      // Step 0 would void all of a new run, which has nothing yet.
       if (event.step > 0 || this.#hasPredecessors) this.#write({ step: event.step + 1, isStart: true })
       return
     }
@@ -59,8 +59,8 @@ export class TensorBoardLog {
   }
 
   /**
-   * Writes numbers of your own, by tag.
-   * @param step counted from 1, as those of training events
+   * Writes your own numbers, by tag.
+   * @param step counted from 1, as in training events
    */
   scalars(step: number, scalars: Readonly<Record<string, number>>): void {
     this.#write({ step, scalars })
@@ -91,7 +91,7 @@ function eventFiles(folder: string): string[] {
   }
 }
 
-/** When a file was begun, by its name; 0 when the name does not say. */
+/** When a file was begun, according to its name; 0 when the name does not say. */
 const secondsOf = (name: string): number => Number.parseInt(name.slice(prefix.length), 10) || 0
 
 function scalarsOf(event: TrainEvent): Record<string, number> | undefined {

@@ -8,7 +8,7 @@
  *     n bytes   the data: one `Event`
  *     4 bytes   masked CRC-32C of the data
  *
- * where masking is `rotate_right(crc, 15) + 0xa282ead8`, so that checksums of data that hold checksums stay good ones.
+ * where masking is `rotate_right(crc, 15) + 0xa282ead8`, which keeps checksums of data that contain checksums reliable.
  *
  * The fields of the messages that are written (`event.proto`, `summary.proto`):
  *
@@ -18,7 +18,7 @@
  *     SessionLog  1: enum status (START = 1)
  */
 
-/** What a record says, and when. */
+/** Contents of a record, with its time. */
 export interface TensorBoardEvent {
   /** Seconds since 1970. */
   readonly wallTime: number
@@ -44,14 +44,14 @@ export function encodeRecord(event: TensorBoardEvent): Uint8Array {
   return record
 }
 
-/** CRC-32C (Castagnoli), as of RFC 3720 (iSCSI), appendix B.4; an unsigned number. */
+/** CRC-32C (Castagnoli), as in RFC 3720 (iSCSI), appendix B.4; an unsigned number. */
 export function crc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff
   for (const byte of bytes) crc = (crc >>> 8) ^ table[(crc ^ byte) & 255]!
   return ~crc >>> 0
 }
 
-/** The checksum as records hold it. */
+/** The masked checksum that records hold. */
 export function maskedCrc32c(bytes: Uint8Array): number {
   const crc = crc32c(bytes)
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0

@@ -1,4 +1,4 @@
-/** A finished or unfinished run as a trained model: what `eval` and `predict` begin with. */
+/** A finished or unfinished run as a trained model, for `eval` and `predict`. */
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,13 +22,13 @@ export interface TrainedModel {
 }
 
 /**
- * The checkpoint that is a run's result: the last one, or, of a run that stops early, the best one.
+ * The checkpoint that is a run's result: the last one, or the best one of a run that stops early.
  */
 export function finalCheckpoint(folder: RunFolder, recipe: Recipe): 'latest' | 'best' {
   return recipe.earlyStopping && existsSync(join(folder.path, 'best')) ? 'best' : 'latest'
 }
 
-/** @throws RunFolderError for an ONNX file, which does not say what its outputs are called, nor how pictures are prepared */
+/** @throws RunFolderError for an ONNX file, which lacks the names of its classes and the preparation of pictures */
 export function refuseNetwork(path: string): void {
   if (!isOnnxFile(path)) return
   throw new RunFolderError(
@@ -40,8 +40,9 @@ export function refuseNetwork(path: string): void {
  * Reads a run's recipe and weights.
  * @param path of the run folder
  * @param which `final`, `latest`, `best`, or the path of a `.safetensors` file
- * @param warn told of what a person should know of the recipe's functions
- * @throws RunFolderError, MissingError, CheckpointError or Error naming the file that is missing, broken, or of another model.
+ * @param warn called with what a person should know about the recipe's functions
+ * @throws RunFolderError, MissingError, CheckpointError or Error naming the file that is missing, broken, or of another
+ * model.
  */
 export async function loadRun(path: string, which: string, warn: (message: string) => void): Promise<TrainedModel> {
   refuseNetwork(path)

@@ -1,9 +1,11 @@
-/** How long a run has trained, from its event log: also over several processes, of which each knows only its own time. */
+/**
+ * How long a run has trained, from its event log; this covers all its processes, each of which knows only its own time.
+ */
 import type { LoggedEvent } from './eventLog.node.ts'
 
 /**
- * Seconds spent in the steps of a run: the time between each step and the event before it, and that of features which a frozen
- * trunk makes first. Validation, checkpoints and the pauses between a process and the next do not count.
+ * Seconds spent in the steps of a run: the time between each step and the event before it, and the time for computing
+ * the features of a frozen trunk. Validation, checkpoints and pauses between processes do not count.
  */
 export function trainingSeconds(events: readonly LoggedEvent[]): number {
   let milliseconds = 0
