@@ -8,7 +8,7 @@ import { eachTensor, type Transform } from './chain.ts'
 import { unitAxes } from './oneBit.ts'
 
 /**
- * Subtracts its mean from the gradient of each filter, or row of a matrix. Biases and other vectors do not change.
+ * Subtracts the mean from the gradient of each filter, or row of a matrix. Biases and other vectors do not change.
  * @example chain(centralize(), sgd({ lr: 0.1, momentum: 0.9 }))
  */
 export function centralize(): Transform {
