@@ -1,23 +1,24 @@
 /**
  * The colors of every plot, safe for the common kinds of color blindness.
  *
- * Blue and vermilion are those of Okabe & Ito, "Color Universal Design" (2008); the diverging scale is made of
- * ColorBrewer's PuOr below zero and RdBu above (Harrower & Brewer 2003). Plots write them as presentation attributes together with a class
- * (`fovea-blue`, `fovea-orange`), so that a page may replace them, for a dark theme for example, by a style sheet.
+ * Blue and vermilion come from Okabe & Ito, "Color Universal Design" (2008); the diverging scale is ColorBrewer's PuOr
+ * below zero and RdBu above (Harrower & Brewer 2003). Plots write colors as presentation attributes together with a
+ * class (`fovea-blue`, `fovea-orange`), so that a page can override them with a style sheet, for a dark theme for
+ * example.
  */
 import { scaleLinear } from 'd3-scale'
 
-/** Colors on a light ground. */
+/** Colors on a light background. */
 export const light = { blue: '#0072b2', orange: '#d55e00' } as const
 
-/** The same hues on a dark ground, lighter. */
+/** The same hues, lighter, for a dark background. */
 export const dark = { blue: '#56b4e9', orange: '#e69f00' } as const
 
 /** Red, green, blue: 0 … 255. */
 export type Rgb = readonly [red: number, green: number, blue: number]
 
 /**
- * Diverging scale: −1 dark orange, 0 the near white of paper, +1 dark blue; linear between the stops, clamped outside.
+ * Diverging scale: −1 is dark orange, 0 near white like paper, +1 dark blue; linear between the stops, clamped outside.
  * `NaN` is gray, which the scale does not contain.
  */
 export function diverging(value: number): Rgb {

@@ -1,5 +1,5 @@
 /**
- * The confusion matrix: one row for each true class, one column for each predicted one, with counts, shades, and the
+ * The confusion matrix: one row for each true class and one column for each predicted class, with counts, shades, the
  * recall of each row and the precision of each column.
  */
 
@@ -22,9 +22,9 @@ export interface ConfusedPair {
 }
 
 /**
- * Draws the matrix. Right answers are blue, stronger with the share of the row that is right (0 to 100 %). Errors are
- * orange, stronger with their count, relative to the most frequent single error. Beyond 20 classes the counts are left
- * out and can be read by pointing.
+ * Draws the matrix. Right answers are blue, stronger the larger their share of the row (0 to 100 %). Errors are orange,
+ * stronger the larger their count, relative to the most frequent error. Beyond 20 classes the counts are omitted and
+ * appear under the pointer.
  *
  * @param counts `[true class][predicted class]`, whole numbers.
  * @returns an `<svg>` element as text.
@@ -73,7 +73,7 @@ ${scales(left, top + side + (hasText ? 36 : 8), worst, areStacked)}</svg>`.marku
 }
 
 /**
- * Wrong answers, most frequent first; pairs that never occurred are left out.
+ * Wrong answers, most frequent first; pairs that never occurred are omitted.
  *
  * @param counts `[true class][predicted class]`.
  */
@@ -112,7 +112,7 @@ function drawRow(
     const y = coordinate(i * cell + gap / 2)
     const side = coordinate(cell - gap)
     if (count === 0) {
-      // Beyond 20 classes nearly all cells are empty: one ground would do, and the file stays small.
+      // Beyond 20 classes nearly all cells are empty: they are not drawn, so that the file stays small.
       return hasText
         ? html`<rect x="${x}" y="${y}" width="${side}" height="${side}" rx="3" fill-opacity="0.04"/>`
         : html``
@@ -120,7 +120,8 @@ function drawRow(
     const hue = i === j ? 'blue' : 'orange'
     const opacity = i === j ? count / all : 0.12 + (0.88 * count) / worst
     const name = `true ${classes[i]}, predicted ${classes[j]}: ${formatCount(count)} of ${formatCount(all)} (${formatPercent(count / all, 1)})`
-    // Weak shades leave the page's own text color; strong ones need dark text in both themes, full blue white on light.
+    // Weak shades keep the page's text color; strong shades need dark text in both themes; full blue needs white on
+    // light.
     const ink =
       opacity > 0.6 &&
       (hue === 'blue' && opacity > 0.85 ? html` class="fovea-on-blue" fill="#fff"` : html` fill="#111"`)
@@ -133,7 +134,7 @@ function drawRow(
   })
 }
 
-/** Recall at the right of each row, precision under each column. */
+/** Recall to the right of each row, precision below each column. */
 function margins(counts: readonly (readonly number[])[], cell: number): Markup {
   const side = counts.length * cell
   const recall = counts.map((row, i) => {
@@ -147,10 +148,10 @@ function margins(counts: readonly (readonly number[])[], cell: number): Markup {
   return html`<text x="${side + 66}" y="-9" text-anchor="end" fill-opacity="0.65">recall</text>${recall}<text x="${side + 66}" y="${side + 20}" text-anchor="end" fill-opacity="0.65">precision</text>${precision}`
 }
 
-/** Room for the two scales, beside or below each other. */
+/** Space for the two scales, side by side or stacked. */
 const scalesWidth = { beside: 410, stacked: 225 } as const
 
-/** The two scales, stated. */
+/** The legends of the two scales. */
 function scales(left: number, top: number, worst: number, areStacked: boolean): Markup {
   const scale = (x: number, y: number, hue: 'blue' | 'orange', ends: readonly [string, string], opacity: Opacity) => {
     const swatches = [0, 0.25, 0.5, 0.75, 1].map(
@@ -166,7 +167,7 @@ function scales(left: number, top: number, worst: number, areStacked: boolean): 
   }</g>`
 }
 
-/** Opacity of a share of the scale. */
+/** Opacity for a share of the scale. */
 type Opacity = (share: number) => number
 
 function check(counts: readonly (readonly number[])[], classes: readonly string[]): void {

@@ -1,4 +1,4 @@
-/** A contact sheet: rows of pictures with captions, to see with one's own eyes what a network is shown. */
+/** A contact sheet: rows of pictures with captions, for seeing what a network sees. */
 import { coordinate, html, type Markup } from './markup.ts'
 import { type ImageShape, pngDataUrl } from './png.ts'
 
@@ -7,7 +7,7 @@ export interface SheetPicture {
   /** `[H, W, C]` bytes, row by row; C as in `encodePng`. */
   readonly pixels: Uint8Array
   readonly shape: ImageShape
-  /** Under the picture, a line or, with line breaks, several; none when absent. */
+  /** Text under the picture, one line or, with line breaks, several. */
   readonly caption?: string
 }
 
@@ -30,13 +30,13 @@ export interface ContactSheetOptions {
 
 /** Space between pictures, for a heading, for a caption, and around the sheet. */
 const [gap, heading, captionHeight, lineHeight, border] = [8, 22, 14, 11, 6] as const
-/** Longest title that is shown whole, and the width of a letter of it and of a caption. */
+/** Length of the longest title shown in full, and the widths of a letter in titles and in captions. */
 const [longest, letter, smallLetter] = [16, 7, 5.4] as const
 /** Font size of a caption. */
 const captionSize = 9.5
 
 /**
- * Draws a sheet; small pictures are enlarged with their pixels as squares.
+ * Draws a sheet; pixels of enlarged pictures stay square.
  * @returns an `<svg>` element as text.
  * @throws RangeError for no rows or no pictures, or as `encodePng` does.
  * @example contactSheet([{ title: 'cat', pictures: [{ pixels, shape: [32, 32, 3] }] }])
@@ -68,7 +68,7 @@ ${headings}
 ${drawn}</svg>`.markup
 }
 
-/** A picture in the middle of its cell, at its own proportions. */
+/** A picture centered in its cell, with its proportions kept. */
 function drawPicture({ pixels, shape, caption }: SheetPicture, left: number, top: number, cell: number): Markup {
   const scale = cell / Math.max(shape[0], shape[1])
   const [height, width] = [shape[0] * scale, shape[1] * scale]
@@ -79,7 +79,7 @@ function drawPicture({ pixels, shape, caption }: SheetPicture, left: number, top
   const image = html`<image x="${x}" y="${y}" width="${coordinate(width)}" height="${coordinate(height)}" preserveAspectRatio="none" style="image-rendering:${rendering}" href="${pngDataUrl(pixels, shape)}"/>`
   const middle = coordinate(left + cell / 2)
   return html`${image}${linesOf(caption).map((line, k) => {
-    // A label that is wider than its cell would run into its neighbors: its letters are smaller.
+    // A label wider than its cell would run into its neighbors, so its font is smaller.
     const size = Math.min(captionSize, (captionSize * (cell + gap / 2)) / (line.length * smallLetter))
     return html`<text x="${middle}" y="${coordinate(top + cell + 11 + k * lineHeight)}" font-size="${coordinate(size)}" text-anchor="middle">${line}</text>`
   })}`
@@ -87,5 +87,5 @@ function drawPicture({ pixels, shape, caption }: SheetPicture, left: number, top
 
 const linesOf = (caption: string | undefined): readonly string[] => caption?.split('\n') ?? []
 
-/** A title that fits the margin. */
+/** A title shortened to fit the margin. */
 const shorten = (title: string): string => (title.length > longest ? `${title.slice(0, longest - 1)}…` : title)

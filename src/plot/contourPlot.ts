@@ -1,6 +1,6 @@
 /**
- * A function of two numbers on a grid: colors, lines of equal height (marching squares), and perhaps a way through the plane.
- * Made for loss landscapes, whose levels lie evenly on a logarithmic scale.
+ * A function of two numbers on a grid: colors, lines of equal height (marching squares), and optionally a path through
+ * the plane. Made for loss landscapes, whose levels are evenly spaced on a logarithmic scale.
  */
 import { scaleLinear } from 'd3-scale'
 import { formatSignificant } from '../text/format.ts'
@@ -11,18 +11,18 @@ import { axisTicks, bottomTick, leftTick } from './ticks.ts'
 /** What a contour plot shows. */
 export interface ContourPlot {
   readonly title: string
-  /** Of each column, and of each row, ascending. */
+  /** Coordinates of the columns and of the rows, ascending. */
   readonly x: readonly number[]
   readonly y: readonly number[]
   /** Row by row, `[y.length, x.length]`; numbers that are not finite are gray. */
   readonly values: ArrayLike<number>
   readonly xLabel?: string
   readonly yLabel?: string
-  /** Whether levels lie evenly in the numbers or in their logarithms; `'log'` when all are above 0. */
+  /** Whether levels are evenly spaced in the values or in their logarithms; by default `'log'` if all are above 0. */
   readonly scale?: 'linear' | 'log'
-  /** Lines of equal height, 10 by default. */
+  /** Number of lines of equal height, 10 by default. */
   readonly levels?: number
-  /** Points that are joined, checkpoints of a training for example; what lies outside is cut off. */
+  /** Points to connect, checkpoints of a training run for example; parts outside the plot are cut off. */
   readonly path?: readonly (readonly [x: number, y: number])[]
 }
 
@@ -31,7 +31,7 @@ const [side, left, top] = [340, 56, 34] as const
 /**
  * Draws the plot; blue is high.
  * @returns an `<svg>` element as text
- * @throws RangeError for fewer than two columns or rows, another number of values, and no finite one.
+ * @throws RangeError for fewer than two columns or rows, a wrong number of values, or no finite value.
  * @example contourPlot({ title: 'Loss', ...landscape, values: landscape.losses })
  */
 export function contourPlot(plot: ContourPlot): string {
@@ -72,15 +72,15 @@ ${axisTicks(across, String).map(({ value, name }) => bottomTick(coordinate(acros
 }
 
 interface Grid {
-  /** Places of columns and rows in the drawing. */
+  /** Positions of columns and rows in the drawing. */
   readonly x: readonly number[]
   readonly y: readonly number[]
   readonly columns: number
-  /** Heights of 0 … 1. */
+  /** Heights scaled to 0 … 1. */
   readonly shares: readonly number[]
 }
 
-/** A rectangle around each point of the grid, up to half-way to its neighbors. */
+/** A rectangle around each point of the grid, reaching halfway to its neighbors. */
 function cells({ x, y, columns, shares }: Grid): Markup[] {
   const edges = (places: readonly number[]): number[] => [
     places[0]!,
@@ -92,12 +92,12 @@ function cells({ x, y, columns, shares }: Grid): Markup[] {
     const [row, column] = [Math.floor(i / columns), i % columns]
     const [from, to] = [vertical[column]!, vertical[column + 1]!]
     const [bottom, above] = [horizontal[row]!, horizontal[row + 1]!]
-    // A hair wider than it is, or the paper shows between neighbors.
+    // Slightly wider than the cell, or the background would show between neighbors.
     return html`<rect x="${coordinate(from)}" y="${coordinate(above)}" width="${coordinate(to - from + 0.3)}" height="${coordinate(bottom - above + 0.3)}" fill="rgb(${diverging(share * 0.8).join(',')})"/>`
   })
 }
 
-/** The line at which the heights pass a level, square by square. */
+/** The line where the heights cross a level, square by square. */
 function contour(grid: Grid, level: number): Markup {
   let path = ''
   for (let row = 0; row + 1 < grid.y.length; row++) {

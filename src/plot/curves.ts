@@ -1,13 +1,13 @@
 /**
- * The three curves of a training run: loss, accuracy, learning rate. Every step is used; how thousands of them were
- * made readable is said in the note that comes with each drawing.
+ * The three curves of a training run: loss, accuracy, learning rate. Every step is used; the note with each drawing
+ * explains how thousands of steps were made readable.
  */
 import { formatCount, formatPercent, formatSignificant } from '../text/format.ts'
 import { type ChartLine, type ChartMark, type ChartReadout, lineChart } from './lineChart.ts'
 import { bucketSize, decimate, movingAverage, type Point, quantile } from './smooth.ts'
 import { formatPercentTick } from './ticks.ts'
 
-/** The facts that a curve shows of one optimizer step; a `StepEvent` is one. */
+/** The values of one optimizer step that curves show; a `StepEvent` has them. */
 export interface CurveStep {
   readonly step: number
   readonly epoch: number
@@ -16,7 +16,7 @@ export interface CurveStep {
   readonly learningRate: number
 }
 
-/** A score on the validation split; a `ValidationEvent` is one. */
+/** A score on the validation split; a `ValidationEvent` has these fields. */
 export interface CurveValidation {
   readonly epoch: number
   readonly step: number
@@ -24,7 +24,7 @@ export interface CurveValidation {
   readonly accuracy: number
 }
 
-/** A drawing and the sentence that says how it was made. */
+/** A drawing and a note that explains how it was made. */
 export interface Curve {
   readonly svg: string
   readonly note: string
@@ -39,7 +39,7 @@ export function lossCurve(steps: readonly CurveStep[], validation: readonly Curv
   const curve = prepare(steps, validation, 'loss')
   const shown = [...curve.smooth, ...curve.validation].map(([, y]) => y)
   const raw = curve.raw.map(([, y]) => y)
-  // A few single steps near zero would stretch a logarithmic axis over decades that hold nothing else.
+  // A few steps near zero would stretch a logarithmic axis over decades that are otherwise empty.
   const low = least([...shown, quantile(raw, 0.01)])
   const high = greatest([...shown, ...raw])
   const isLog = low > 0 && high > 20 * low
@@ -48,8 +48,8 @@ export function lossCurve(steps: readonly CurveStep[], validation: readonly Curv
 }
 
 /**
- * Training and validation accuracy over steps. When most of the run lies in a narrow band at the top, the axis begins
- * there instead of at zero.
+ * Training and validation accuracy over steps. If most of the run is in a narrow band at the top, the axis begins there
+ * instead of at zero.
  *
  * @throws RangeError without a step.
  */
@@ -94,7 +94,7 @@ export function learningRateCurve(steps: readonly CurveStep[]): Curve {
 
 const names = { loss: 'Loss', accuracy: 'Accuracy', learningRate: 'Learning rate' } as const
 
-/** A drawing is some 450 units wide: more points than this cannot be distinguished. */
+/** A drawing is about 450 units wide: more points than this cannot be distinguished. */
 const buckets = 220
 
 interface Prepared {
@@ -200,7 +200,7 @@ function note(raw: readonly Point[], window: number, [low, high]: Point, hasVali
   return parts.join(' ')
 }
 
-/** A mark where each epoch ends; of many epochs, every second, fifth, tenth … */
+/** A mark at the end of each epoch; with many epochs, at every second, fifth, tenth … */
 function epochMarks(steps: readonly CurveStep[]): ChartMark[] {
   const ends = steps.filter((step, i) => steps[i + 1]?.epoch !== step.epoch)
   const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find(n => ends.length / n <= 10) ?? ends.length
@@ -209,18 +209,18 @@ function epochMarks(steps: readonly CurveStep[]): ChartMark[] {
     .map(({ step, epoch }) => ({ x: step, label: ends.length > 5 ? String(epoch) : `epoch ${epoch}` }))
 }
 
-/** Indices of at most 60 evenly spread items, the last among them. */
+/** Indices of at most 60 evenly spaced items, including the last. */
 function sample(items: readonly unknown[]): number[] {
   const count = Math.min(60, items.length)
   return Array.from({ length: count }, (_, i) => Math.round(((i + 1) * items.length) / count) - 1)
 }
 
-/** Ticks are round numbers: print them without trailing zeros. */
+/** Label of a tick, which is a round number: printed without trailing zeros. */
 function tickName(value: number): string {
   return Math.abs(value) >= 1e-4 || value === 0 ? String(Number(value.toPrecision(4))) : value.toExponential(0)
 }
 
-/** Least and greatest of the finite values; 0 without any. */
+/** Least and greatest of the finite values; 0 if there are none. */
 function least(values: readonly number[]): number {
   const found = values.reduce((a, b) => (Number.isFinite(b) ? Math.min(a, b) : a), Number.POSITIVE_INFINITY)
   return Number.isFinite(found) ? found : 0

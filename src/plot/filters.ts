@@ -1,7 +1,7 @@
 /**
- * Convolution filters as pictures. Filters over RGB images are shown in color, as AlexNet's first layer is in every
- * lecture; any others channel by channel on a diverging scale. All pictures of one drawing share one scale, symmetric
- * about zero, so that two of them can be compared.
+ * Convolution filters as pictures. Filters over RGB images are shown in color, as lectures show AlexNet's first layer;
+ * all others channel by channel on a diverging scale. All pictures of one drawing share one scale, symmetric about
+ * zero, so that they can be compared.
  */
 
 import { formatSignificant } from '../text/format.ts'
@@ -11,7 +11,7 @@ import { pngDataUrl } from './png.ts'
 
 /** Options of `filters`. */
 export interface FilterOptions {
-  /** Pictures in a row. Default 6 up to 24 pictures, else 12. */
+  /** Pictures per row. Default 6 for up to 24 pictures, else 12. */
   readonly columns?: number
   /** Largest number of pictures to draw, 192 by default. */
   readonly limit?: number
@@ -21,8 +21,8 @@ export interface FilterOptions {
  * Draws the filters of a convolution.
  *
  * With C = 3 there is one RGB picture for each output channel: mid-gray is 0, and 0 and 255 are ∓ the largest weight.
- * Otherwise there is one picture for each output and input channel: orange is negative, white 0, blue positive. A weight
- * that is not finite is gray (C ≠ 3).
+ * Otherwise there is one picture for each output and input channel: orange is negative, white 0, blue positive. A
+ * weight that is not finite is gray (if C ≠ 3).
  *
  * @param values `[O, C, H, W]` weights, in that order.
  * @returns an `<svg>` element as text.
@@ -71,7 +71,7 @@ ${pictures}
 ${isColor ? html`` : colorBar(bottom, max)}</svg>`.markup
 }
 
-/** A strip of the scale with its two ends and the middle named. */
+/** A strip of the scale, labeled at both ends and in the middle. */
 function colorBar(top: number, max: number): Markup {
   const length = 64
   const pixels = new Uint8Array(length * 3)

@@ -1,15 +1,15 @@
 /**
- * Maps as pictures: one number a position, on a scale that has zero as the paper. The scale is symmetric about zero and never
- * stretched: a map of zeros is blank, and two maps of one scale can be compared.
+ * Maps as pictures, with one number per position; zero has the color of paper. The scale is symmetric about zero and
+ * never stretched: a map of zeros is blank, and two maps with the same scale can be compared.
  */
 import { diverging } from './colors.ts'
 import type { ImageShape } from './png.ts'
 
 /**
- * The largest number of a map without its sign, or the one that a part of the numbers does not exceed: maps of gradients have a
- * few numbers that are far larger than all others.
- * @param part of the numbers that lie within the scale, 1 by default
- * @returns 0 for a map of zeros; numbers that are not finite do not count
+ * The largest absolute value of a map, or the bound that a given part of the values does not exceed: a few values in
+ * maps of gradients are far larger than all others.
+ * @param part share of the values within the scale, 1 by default
+ * @returns 0 for a map of zeros; values that are not finite do not count
  */
 export function scaleOf(values: ArrayLike<number>, part = 1): number {
   const sizes = Array.from(values, Math.abs).filter(Number.isFinite)
@@ -18,9 +18,9 @@ export function scaleOf(values: ArrayLike<number>, part = 1): number {
 }
 
 /**
- * A map in color, `[H, W, 3]` bytes: orange below zero, blue above, each as dark as the number is large.
+ * A map in color, `[H, W, 3]` bytes: orange below zero, blue above, darker for larger absolute values.
  * @param values `[H, W]`
- * @param scale the number that is darkest, {@link scaleOf} by default; larger ones are as dark
+ * @param scale the absolute value drawn darkest, {@link scaleOf} by default; larger ones look the same
  */
 export function heatMap(values: ArrayLike<number>, scale = scaleOf(values)): Uint8Array {
   const pixels = new Uint8Array(values.length * 3)
@@ -29,8 +29,8 @@ export function heatMap(values: ArrayLike<number>, scale = scaleOf(values)): Uin
 }
 
 /**
- * A map over the picture that it is about, `[H, W, 3]` bytes: the picture in gray, colored by as much as the map says. Where
- * the map is zero the picture is as it was.
+ * A map over its picture, `[H, W, 3]` bytes: the picture in gray, colored according to the map. Where the map is zero,
+ * the gray picture is unchanged.
  * @param picture bytes `[H, W, C]`, C = 1 or 3
  * @param values `[H, W]`
  * @throws RangeError when picture and map differ in size.
@@ -87,6 +87,6 @@ export function enlarged(picture: Uint8Array, [height, width, channels]: ImageSh
   return large
 }
 
-/** Brightness of a pixel (ITU-R BT.601), or its one number. */
+/** Brightness of an RGB pixel (ITU-R BT.601), or the value of a gray one. */
 const luminance = (pixel: Uint8Array): number =>
   pixel.length < 3 ? pixel[0]! : 0.299 * pixel[0]! + 0.587 * pixel[1]! + 0.114 * pixel[2]!

@@ -1,6 +1,6 @@
 /**
- * A grid of small images with captions. It is HTML rather than SVG, so that it flows with the width of the page: six
- * images in a row on a desk, three on a telephone.
+ * A grid of small images with captions. It is HTML rather than SVG, so that it adapts to the width of the page: six
+ * images per row on a desktop screen, three on a phone.
  */
 import { html } from './markup.ts'
 import { type ImageShape, pngDataUrl } from './png.ts'
@@ -12,7 +12,7 @@ export interface GridImage {
   readonly shape: ImageShape
   /** Description of the image for readers who cannot see it. */
   readonly alt: string
-  /** Lines under the image; the first is set bold. */
+  /** Lines under the image; the first is bold. */
   readonly caption: readonly string[]
 }
 
@@ -20,7 +20,7 @@ export interface GridImage {
 const longestSide = 64
 
 /**
- * Lays out the images; `gridCss` gives the grid its looks.
+ * Lays out the images; `gridCss` styles the grid.
  *
  * @returns a `<ul>` element as text, with every image embedded as PNG.
  * @throws RangeError as `encodePng` does.
@@ -34,7 +34,7 @@ export function imageGrid(images: readonly GridImage[]): string {
   })}</ul>`.markup
 }
 
-/** CSS of the grid. Pixels stay squares when they are enlarged. */
+/** CSS of the grid. Enlarged pixels stay square. */
 export const gridCss = `.fovea-grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(7.75rem,28%),1fr));gap:1.25rem 1rem;list-style:none;margin:0;padding:0}
 .fovea-grid figure{margin:0;break-inside:avoid}
 .fovea-grid img{display:block;width:100%;height:auto;image-rendering:pixelated;border-radius:4px}
@@ -42,7 +42,7 @@ export const gridCss = `.fovea-grid{display:grid;grid-template-columns:repeat(au
 .fovea-grid figcaption>*{display:block}`
 
 /**
- * Reduces an image by the smallest whole factor that brings its longest side to `limit` or under; each new pixel is
+ * Reduces an image by the smallest whole factor that brings its longest side to `limit` or below; each new pixel is
  * the mean of the block it covers (rows and columns beyond the last whole block are dropped).
  *
  * @throws RangeError when the number of bytes does not fit the shape.

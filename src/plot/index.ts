@@ -1,5 +1,5 @@
 /**
- * The door of plots: pure functions from data to SVG or HTML text, without a document and without a script.
+ * The public interface of plots: pure functions from data to SVG or HTML text, which need no document and no script.
  * @module fovea/plot
  */
 

@@ -1,6 +1,7 @@
 /**
  * A line chart as SVG text: axes, grid, lines, marks, and read-outs that appear under the pointer without any script.
- * Scales and ticks are d3-scale's. Colors and themes: see `colors.ts`; the read-outs need `plotCss` from `theme.ts`.
+ * Scales and ticks come from d3-scale. Colors and themes: see `colors.ts`; the read-outs need `plotCss` from
+ * `theme.ts`.
  */
 import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from 'd3-scale'
 import { light } from './colors.ts'
@@ -27,17 +28,17 @@ export interface ChartMark {
   readonly label: string
 }
 
-/** Text that appears while the pointer is over a stretch of the x axis. */
+/** Text that appears while the pointer is over a part of the x axis. */
 export interface ChartReadout {
   readonly x: number
   readonly text: string
-  /** Values to point out on the lines. */
+  /** Values to mark on the lines. */
   readonly dots: readonly { readonly y: number; readonly hue: Hue }[]
 }
 
-/** Everything a chart is made of. */
+/** The contents of a chart. */
 export interface LineChart {
-  /** Short name, spoken by a screen reader. */
+  /** Short name, read aloud by screen readers. */
   readonly title: string
   /** Description of the chart, in a sentence or two, for readers who cannot see it. */
   readonly description: string
@@ -48,11 +49,11 @@ export interface LineChart {
   readonly yDomain: Point
   /** Default `linear`; `log` needs a domain above zero. */
   readonly yScale?: 'linear' | 'log'
-  /** Text of a number on the x axis. */
+  /** Formats a number on the x axis. */
   readonly formatX: (x: number) => string
-  /** True where x counts something, steps for example: ticks are whole numbers. Default false. */
+  /** True if x counts something, steps for example, so that ticks are whole numbers. Default false. */
   readonly xWhole?: boolean
-  /** Text of a number on the y axis. */
+  /** Formats a number on the y axis. */
   readonly formatY: (y: number) => string
   readonly lines: readonly ChartLine[]
   readonly marks?: readonly ChartMark[]
@@ -98,7 +99,7 @@ interface Frame {
   readonly x: ScaleContinuousNumeric<number, number>
   readonly y: ScaleContinuousNumeric<number, number>
   readonly inner: { readonly left: number; readonly top: number; readonly width: number; readonly height: number }
-  /** A logarithm has no zero: values below this are drawn here, under the visible part of the axis. */
+  /** Logarithms have no zero: values below this are drawn here, below the visible part of the axis. */
   readonly floor: number
 }
 
@@ -133,7 +134,7 @@ function xAxis({ xLabel, formatX, xWhole = false }: LineChart, { x, inner }: Fra
 
 function verticalMark({ x: value, label }: ChartMark, { x, inner }: Frame): Markup {
   const at = x(value)
-  // A label at the right end would reach out of the drawing.
+  // A label at the right end would extend beyond the drawing.
   const isAtEnd = at > inner.width - 18
   const text = html`<text x="${tenth(isAtEnd ? inner.width : at)}" y="-4" text-anchor="${isAtEnd ? 'end' : 'middle'}" font-size="11" fill-opacity="0.65">${label}</text>`
   return html`<path d="M${tenth(at)} 0V${inner.height}" stroke="currentColor" stroke-opacity="0.35" stroke-dasharray="1 4"/>${text}`
@@ -165,7 +166,7 @@ function pathData(points: readonly Point[], frame: Frame): string {
   return path
 }
 
-/** One transparent column for each read-out, reaching half-way to its neighbors. */
+/** One transparent column for each read-out, reaching halfway to its neighbors. */
 function readouts(list: readonly ChartReadout[], frame: Frame): Markup[] {
   const { inner } = frame
   const centers = list.map(({ x }) => frame.x(x))
@@ -185,7 +186,7 @@ function dot(frame: Frame, x: number, y: number, hue: Hue, radius = 3.5): Markup
 }
 
 function height({ y, floor, inner }: Frame, value: number): number {
-  // Far outside of the drawing is outside: no renderer is asked to draw coordinates of 1e9.
+  // Points far outside the drawing are clamped, so that no renderer has to draw coordinates of 1e9.
   const at = y(Math.max(value, floor))
   return Math.min(10 * inner.height, Math.max(-9 * inner.height, at))
 }

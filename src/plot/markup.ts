@@ -1,14 +1,14 @@
 /**
- * Text for HTML and SVG that is safe by default: the template tag escapes whatever is put in, unless it is markup
- * itself. So a class called `<script>` is drawn as those eight characters.
+ * Text for HTML and SVG that is safe by default: the template tag escapes all inserted values except markup. A class
+ * called `<script>` is drawn as those eight characters.
  */
 
-/** A piece of HTML or SVG that needs no more escaping. */
+/** A piece of HTML or SVG that needs no further escaping. */
 export interface Markup {
   readonly markup: string
 }
 
-/** Values of a template: text and numbers are escaped, markup is kept, `undefined` and `false` leave nothing. */
+/** Values of a template: text and numbers are escaped, markup is kept, `undefined` and `false` add nothing. */
 export type Content = string | number | Markup | readonly Markup[] | undefined | false
 
 /**
@@ -25,12 +25,12 @@ export function html(strings: TemplateStringsArray, ...contents: readonly Conten
   return { markup }
 }
 
-/** Marks a string as markup: for strings our own code has built, never for text from outside. */
+/** Marks a string as markup; only for strings built by this project's code, never for text from outside. */
 export function raw(markup: string): Markup {
   return { markup }
 }
 
-/** Escapes the five characters that mean something in HTML and SVG, in text and in quoted attributes. */
+/** Escapes the five characters that are special in HTML and SVG, both in text and in quoted attributes. */
 export function escapeMarkup(value: string): string {
   return value.replace(/[&<>"']/g, character => entities[character]!)
 }

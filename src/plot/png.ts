@@ -1,6 +1,6 @@
 /**
- * The smallest PNG writer that does the job: 8-bit pixels, no filter, deflate's "stored" blocks, so no compressor is
- * needed in the core. For the tiny images of a report (28×28, a 5×5 filter) that is as short as anything.
+ * The smallest PNG writer that does the job: 8-bit pixels, no filter, deflate's "stored" blocks, so that the core
+ * needs no compressor. For the tiny images of a report (28×28, a 5×5 filter), compression would hardly help.
  *
  * PNG (Portable Network Graphics) Specification, W3C, 2nd edition; RFC 1950 (zlib), RFC 1951 (deflate).
  */
@@ -56,7 +56,7 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
   return concatenate([uint32(data.length), body, uint32(crc32(body))])
 }
 
-/** A zlib stream of stored blocks: each at most 65,535 bytes, with its length and the length's complement. */
+/** A zlib stream of stored blocks: each has at most 65,535 bytes, its length and the length's complement. */
 function zlibStored(data: Uint8Array): Uint8Array {
   const parts: ArrayLike<number>[] = [[0x78, 0x01]]
   for (let start = 0; start < data.length; start += 65535) {

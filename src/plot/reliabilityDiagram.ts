@@ -1,6 +1,6 @@
 /**
- * A reliability diagram (DeGroot and Fienberg 1983; Guo, Pleiss, Sun and Weinberger 2017): how often answers of each confidence are right,
- * against the diagonal on which probabilities mean what they say, and below it how many answers there are.
+ * A reliability diagram (DeGroot and Fienberg 1983; Guo, Pleiss, Sun and Weinberger 2017): how often answers of each
+ * confidence are right, against the diagonal of perfect calibration, and below it the number of answers.
  */
 import { scaleLinear } from 'd3-scale'
 import { formatCount, formatPercent } from '../text/format.ts'
@@ -8,18 +8,18 @@ import { light } from './colors.ts'
 import { coordinate, html, type Markup } from './markup.ts'
 import { axisTicks, bottomTick, formatPercentTick, leftTick } from './ticks.ts'
 
-/** Answers whose probability lies in one range; `calibration` of `fovea/inspect` makes them. */
+/** Answers whose probability is in one range; `calibration` of `fovea/inspect` makes them. */
 export interface DiagramBin {
   readonly from: number
   readonly to: number
   readonly count: number
-  /** Mean probability of the predicted class; not read when there are no answers. */
+  /** Mean probability of the predicted class; ignored if there are no answers. */
   readonly confidence: number
-  /** Part of them that is right; not read when there are no answers. */
+  /** Share of right answers; ignored if there are no answers. */
   readonly accuracy: number
 }
 
-/** What a diagram shows. */
+/** The data of a diagram. */
 export interface DiagramCalibration {
   /** Expected calibration error. */
   readonly ece: number
@@ -29,7 +29,8 @@ export interface DiagramCalibration {
 const [width, side, left, top, countsTop, countsHeight] = [380, 300, 52, 34, 376, 60] as const
 
 /**
- * Draws the diagram: blue bars are accuracies, orange frames reach from them to the mean confidence. Bins without answers are empty.
+ * Draws the diagram: blue bars are accuracies, orange frames reach from them to the mean confidence. Bins without
+ * answers are empty.
  * @returns an `<svg>` element as text
  * @throws RangeError for no bins.
  * @example reliabilityDiagram(calibration(evaluation, labels))
@@ -63,7 +64,7 @@ ${bins.map(bin => countBar(bin, x, most))}
 
 type Scale = (value: number) => number
 
-/** The accuracy of a bin, and how far the confidence is from it. */
+/** The accuracy of a bin, and its distance from the confidence. */
 function bars({ from, to, accuracy, confidence, count }: DiagramBin, x: Scale, y: Scale): Markup {
   const [at, wide] = [x(from) + 0.5, x(to) - x(from) - 1]
   const [upper, lower] = [Math.max(accuracy, confidence), Math.min(accuracy, confidence)]
@@ -71,7 +72,7 @@ function bars({ from, to, accuracy, confidence, count }: DiagramBin, x: Scale, y
   return html`<g><title>${said}</title><rect x="${coordinate(at)}" y="${coordinate(y(accuracy))}" width="${coordinate(wide)}" height="${coordinate(y(0) - y(accuracy))}" class="fovea-blue" fill="${light.blue}" fill-opacity="0.75"/><rect x="${coordinate(at)}" y="${coordinate(y(upper))}" width="${coordinate(wide)}" height="${coordinate(y(lower) - y(upper))}" class="fovea-orange fovea-orange-line" fill="${light.orange}" fill-opacity="0.3" stroke="${light.orange}"/></g>`
 }
 
-/** How many answers a bin has, as a bar and in digits. */
+/** The number of answers in a bin, as a bar and in digits. */
 function countBar({ from, to, count }: DiagramBin, x: Scale, most: number): Markup {
   const bottom = countsTop + countsHeight - top
   const tall = (countsHeight - 14) * (count / most)

@@ -7,7 +7,8 @@
 export type Point = readonly [x: number, y: number]
 
 /**
- * Mean over a window centered on each value; at the two ends over the part of the window that exists. Values that are not finite are left out; where none is finite the result is `NaN`, which draws as a gap.
+ * Mean over a window centered on each value; at the two ends, over the part of the window that exists. Values that are
+ * not finite are skipped; if none is finite, the result is `NaN`, which is drawn as a gap.
  *
  * @param window Number of values, odd; 1 returns the finite values themselves.
  * @throws RangeError when the window is not an odd number of at least 1.
@@ -31,8 +32,8 @@ export function movingAverage(values: readonly number[], window: number): number
 }
 
 /**
- * Thins a curve to at most `2 × buckets` points: of every bucket of consecutive points the lowest and the highest, in
- * the order in which they came. No spike is lost. A bucket without a finite value gives one `NaN`: a gap.
+ * Thins a curve to at most `2 × buckets` points: the lowest and the highest of every bucket of consecutive points, in
+ * their original order. No spike is lost. A bucket without a finite value gives one `NaN`: a gap.
  *
  * @throws RangeError when `buckets` is not a whole number of at least 1.
  */
@@ -57,12 +58,12 @@ export function decimate(points: readonly Point[], buckets: number): Point[] {
   return drawn
 }
 
-/** Points in each bucket of `decimate`; 1 when the curve is short enough to be drawn whole. */
+/** Points in each bucket of `decimate`; 1 if the curve is short enough to be drawn in full. */
 export function bucketSize(points: number, buckets: number): number {
   return points <= 2 * buckets ? 1 : Math.ceil(points / buckets)
 }
 
-/** The value below which the given share of the finite values lies; `NaN` without any. */
+/** The value below which the given share of the finite values falls; `NaN` if there are none. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN

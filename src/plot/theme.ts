@@ -1,10 +1,10 @@
 /**
- * Style sheet for pages that hold our plots: the dark theme's colors, and the read-outs of line charts. Without it
- * a plot is complete and light.
+ * Style sheet for pages with these plots: the colors of the dark theme, and the read-outs of line charts. Without it a
+ * plot is complete and light.
  */
 import { dark, light } from './colors.ts'
 
-/** CSS for a page that follows the reader's light or dark setting and prints light. */
+/** CSS for a page that follows the reader's light or dark setting and prints in light colors. */
 export const plotCss = `.fovea-plot{display:block;width:100%;height:auto;overflow:visible}
 .fovea-readout:hover{opacity:1}
 :root{${variables(light)};--fovea-on-blue:#fff}

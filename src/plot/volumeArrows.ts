@@ -1,10 +1,11 @@
 /**
- * The lines with arrow heads between the boxes of a drawing of volumes. Neighbors are joined at half height. What is read
- * farther on is branched off there, runs on a track above the boxes and comes down before its reader; what meets in one box
- * shares a track. A track that does not end on its line of boxes continues at the left of the next.
+ * The lines with arrow heads between the boxes in a drawing of volumes. Neighbors are joined at half height. A value
+ * that is read farther on branches off there, runs along a track above the boxes and comes down before its reader;
+ * values that meet in one box share a track. A track that does not end on its line of boxes continues at the left of
+ * the next line.
  */
 
-/** The space of a box on its line. */
+/** The space that a box takes on its line. */
 export interface Span {
   /** Positions at which lines arrive and leave. */
   readonly left: number
@@ -13,7 +14,7 @@ export interface Span {
   readonly junction: boolean
 }
 
-/** A line of boxes: those from number `first` on, and where it begins and ends on paper. */
+/** A line of boxes, starting with box number `first`, and where the line begins and ends in the drawing. */
 export interface SpanLine {
   readonly first: number
   readonly spans: readonly Span[]
@@ -21,7 +22,7 @@ export interface SpanLine {
   readonly right: number
 }
 
-/** A pair of boxes, by their numbers: one reads the other. */
+/** A pair of boxes, by number: box `to` reads box `from`. */
 export interface Edge {
   readonly from: number
   readonly to: number
@@ -44,13 +45,13 @@ export interface WiredLine {
   readonly dots: readonly (readonly [x: number, level: Level])[]
 }
 
-/** Room that lines need: before the first box, behind the last, and between two. */
+/** Space that lines need: before the first box, after the last box, and between two boxes. */
 export const wireRoom = { before: 18, behind: 14, between: 22 } as const
 
-/** A line leaves its box so far behind it, and comes down so far before it. */
+/** How far behind its source box a line rises, and how far before its target box it comes down. */
 const [risesBehind, fallsBefore] = [5, 11]
 
-/** Several readers of one value, or several values that meet in one box. */
+/** One value with several readers, or several values that meet in one box. */
 interface Net {
   readonly sources: readonly number[]
   readonly targets: readonly number[]
@@ -58,16 +59,16 @@ interface Net {
 
 /** One net on one line of boxes. */
 interface Part {
-  /** Boxes from which it rises, and boxes to which it falls. */
+  /** The boxes where the net rises, and the boxes where it comes down. */
   readonly sources: readonly number[]
   readonly targets: readonly number[]
-  /** It comes from the line before: on its track, or along the arrow to the first box. */
+  /** How the net arrives from the previous line: on its track, or along the arrow to the first box. */
   readonly begins: 'track' | 'arrow' | undefined
-  /** It continues in the next line. */
+  /** True if the net continues on the next line. */
   readonly goesOn: boolean
 }
 
-/** Lines for every reader, per line of boxes. */
+/** The lines to every reader, for each line of boxes. */
 export function wiresOf(lines: readonly SpanLine[], edges: readonly Edge[]): WiredLine[] {
   const direct = edges.filter(({ from, to }) => to === from + 1)
   const nets = netsOf(edges.filter(({ from, to }) => to !== from + 1))
@@ -100,12 +101,14 @@ function netsOf(edges: readonly Edge[]): Net[] {
   return nets
 }
 
-/** The part of a net on one line of boxes; none when it is elsewhere, or arrives by the line's end. */
+/**
+ * The part of a net on one line of boxes; `undefined` if it is elsewhere or leaves along the arrow at the line's end.
+ */
 function partOf({ sources, targets }: Net, line: SpanLine, previous: SpanLine | undefined): Part | undefined {
   const last = line.first + line.spans.length - 1
   const here = (box: number): boolean => box >= line.first && box <= last
   const ahead = targets.some(to => to > last)
-  // Of one value that the line's last box makes, the arrow that leaves the line tells.
+  // A value made by the line's last box leaves the line along its arrow.
   const [only] = sources
   if (sources.length === 1 && only === last) return undefined
   const before = sources.some(from => from < line.first) && targets.some(to => to >= line.first)
@@ -122,11 +125,11 @@ function partOf({ sources, targets }: Net, line: SpanLine, previous: SpanLine | 
 
 interface LineContent {
   readonly parts: readonly Part[]
-  /** Boxes that read the one before them on the line. */
+  /** Boxes that read the previous box on the line. */
   readonly direct: readonly number[]
-  /** The first box reads the last one of the line before. */
+  /** True if the first box reads the last box of the previous line. */
   readonly arrives: boolean
-  /** The last box is read in a later line. */
+  /** True if a later line reads the last box. */
   readonly leaves: boolean
 }
 
@@ -184,7 +187,7 @@ function drawLine(line: SpanLine, { parts, direct, arrives, leaves }: LineConten
 /** Position at which a line comes down to a box. */
 const landing = ({ left, right, junction }: Span): number => (junction ? (left + right) / 2 : left - fallsBefore)
 
-/** A track for each set of touched places: short ones lowest, none over another on the same track. */
+/** A track for each set of touched positions: the shortest are lowest, and none overlap on the same track. */
 function tracksFor(touched: readonly (readonly number[])[]): number[] {
   const reach = touched.map(places => [places[0], places[places.length - 1]] as const)
   const tracks = new Array<number>(touched.length).fill(0)

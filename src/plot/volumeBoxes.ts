@@ -1,10 +1,10 @@
-/** From a table of layers to the boxes of a drawing: which layers are drawn, what they are called, and what they read. */
+/** Turns a table of layers into the boxes of a drawing: which layers are drawn, their names, and what they read. */
 import { formatCount } from '../text/format.ts'
 import type { Edge } from './volumeArrows.ts'
 import type { VolumeLayer } from './volumeLayer.ts'
 import type { VolumeBox } from './volumeLayout.ts'
 
-/** The boxes of a drawing, and which reads which; no edges for a network without branches. */
+/** The boxes of a drawing, and which box reads which; a network without branches has no edges. */
 export function boxesOf(table: readonly VolumeLayer[]): { boxes: VolumeBox[]; edges: Edge[] } {
   const layers = inOrder(table)
   const isDrawn = drawnOf(layers)
@@ -27,7 +27,7 @@ export function boxesOf(table: readonly VolumeLayer[]): { boxes: VolumeBox[]; ed
   return { boxes, edges: edges.some(({ from, to }) => to !== from + 1) ? edges : [] }
 }
 
-/** The layers in an order in which each comes after those it reads; a table lists a block after its layers. */
+/** The layers ordered so that each comes after those it reads; a table lists a block after its layers. */
 function inOrder(table: readonly VolumeLayer[]): VolumeLayer[] {
   const order: number[] = []
   const seen = new Set<number>()
@@ -45,7 +45,7 @@ function inOrder(table: readonly VolumeLayer[]): VolumeLayer[] {
   })
 }
 
-/** Tells for each layer if it makes a new volume, which gets a box. */
+/** For each layer, whether it makes a new volume, which gets a box. */
 function drawnOf(layers: readonly VolumeLayer[]): boolean[] {
   let last: string | undefined
   return layers.map(layer => {
@@ -60,8 +60,9 @@ function drawnOf(layers: readonly VolumeLayer[]): boolean[] {
 const isJunction = ({ combines }: VolumeLayer): boolean => combines === 'add' || combines === 'multiply'
 
 /**
- * The layer in whose box each one is: itself when it is drawn, or a circle where values from different boxes meet; else that of
- * what it reads, or of the layer before it in the list when that is not known.
+ * The layer whose box shows a given layer. It is the layer itself if it is drawn or is a circle where values from
+ * different boxes meet. Otherwise the box is that of its first input, or of the previous layer in the list if no
+ * inputs are known.
  */
 function hosts(layers: readonly VolumeLayer[], isDrawn: readonly boolean[]): (index: number) => number {
   const known = new Map<number, number>()
@@ -101,7 +102,8 @@ function isWindowed({ type, window, activationBytes }: VolumeLayer): boolean {
 }
 
 /**
- * The block that a layer belongs to and its name within: `layer1.0.conv2` is `conv2` of `layer1.0`, `features.3` is `3` of
+ * The block that a layer belongs to and its name in it: `layer1.0.conv2` is `conv2` of `layer1.0`, `features.3` is `3`
+ * of
  * `features`; the result of a block is its `output`.
  */
 function groupOf(path: string, before: string | undefined): { path: string; name: string; group: string | undefined } {
@@ -112,7 +114,7 @@ function groupOf(path: string, before: string | undefined): { path: string; name
   return { path, name: parts.slice(depth).join('.'), group: parts.slice(0, depth).join('.') }
 }
 
-/** `28×28×6`: height, width, channels; other shapes in their own order. */
+/** `28×28×6`: height, width, channels; other shapes keep their order. */
 function volumeText(output: readonly number[]): string {
   return output.length === 3 ? `${output[1]}×${output[2]}×${output[0]}` : output.join('×')
 }

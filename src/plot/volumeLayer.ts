@@ -1,6 +1,6 @@
 /** The rows of a table of layers, from which a network is drawn. */
 
-/** A layer to draw; the rows of `fovea/inspect`'s summary are such. */
+/** A layer to draw, such as a row of `fovea/inspect`'s summary. */
 export interface VolumeLayer {
   /** `conv1`, `layer1.0.conv2`. */
   readonly path: string
@@ -12,10 +12,10 @@ export interface VolumeLayer {
   readonly output: readonly number[]
   /** Trainable numbers. */
   readonly parameters: number
-  /** 0 for a layer that keeps its values where they are. */
+  /** 0 for a layer that works in place. */
   readonly activationBytes: number
-  /** The layers whose values this one reads, by their position in the list; without them no arrows are drawn. */
+  /** The layers whose values this layer reads, by position in the list; without them no arrows are drawn. */
   readonly inputs?: readonly number[]
-  /** The operation by which a layer that reads several values makes one of them. */
+  /** How a layer that reads several values combines them. */
   readonly combines?: 'add' | 'multiply' | 'concatenate'
 }

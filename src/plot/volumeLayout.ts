@@ -1,7 +1,7 @@
-/** Layout of the boxes of a drawing of volumes: their sizes on paper, lines, labels and the brackets of blocks. */
+/** Layout of the boxes in a drawing of volumes: their drawn sizes, lines, labels and the brackets of blocks. */
 import { type Edge, type Level, type Span, type SpanLine, wireRoom, wiresOf } from './volumeArrows.ts'
 
-/** A box before it has a place. */
+/** A box before it is placed. */
 export interface VolumeBox {
   readonly path: string
   /** Name within the block. */
@@ -22,7 +22,7 @@ export interface VolumeBox {
   readonly details: readonly string[]
 }
 
-/** A box with its place. */
+/** A box with its position. */
 export interface PlacedBox {
   readonly box: VolumeBox
   /** Upper left corner of the front. */
@@ -32,7 +32,7 @@ export interface PlacedBox {
   readonly front: readonly [number, number]
   /** Offset of the back face to the right and upwards. */
   readonly depth: readonly [number, number]
-  /** Middle of the labels. */
+  /** Horizontal center of the labels. */
   readonly center: number
   /** Baseline of the first label. */
   readonly labels: number
@@ -53,7 +53,7 @@ export interface VolumeGroup {
   readonly top: number
 }
 
-/** A drawing, placed. */
+/** A drawing whose parts are placed. */
 export interface VolumeLayout {
   readonly boxes: readonly PlacedBox[]
   readonly groups: readonly VolumeGroup[]
@@ -64,25 +64,25 @@ export interface VolumeLayout {
   readonly height: number
 }
 
-/** Longest edge upright, and widest channels, in SVG units. */
+/** Height of the longest upright edge, and width of the most channels, in SVG units. */
 const [tallest, thickest] = [110, 60]
-/** Channels and vectors are drawn at most so wide for the root of their number, or small networks would look large. */
+/** The most units that edges get per square root of their size, so that small networks do not look large. */
 const largestScale = 3
 const vectorWidth = 6
-/** Oblique projection: one unit of depth goes so far to the right and up. */
+/** Oblique projection: shift to the right and up per unit of depth. */
 const [obliqueRight, obliqueUp] = [0.38, 0.3]
 const gap = 16
 /** Diameter of the circle of an addition, and the distance between two tracks. */
 const [circle, trackHeight] = [14, 7]
 const labelHeight = 14
-/** A character of a label at 11 units is about so wide. */
+/** Approximate width of a label's character at 11 units. */
 const characterWidth = 6.2
-/** Ratio of the width of bold letters to that of others. */
+/** Ratio of the width of bold letters to regular ones. */
 const bold = 1.2
 
 /**
- * Places boxes in lines of at most `most` units; a block that fits in one line is not broken. With `edges`, says which box
- * reads which, there are arrows too.
+ * Places boxes in lines of at most `most` units; a block that fits in one line is not broken. `edges` says which box
+ * reads which; with it there are also arrows.
  */
 export function placeVolumes(boxes: readonly VolumeBox[], most: number, edges: readonly Edge[] = []): VolumeLayout {
   const shape = shaper(boxes)
@@ -125,7 +125,7 @@ export function placeVolumes(boxes: readonly VolumeBox[], most: number, edges: r
   return { boxes: placed, groups, wires, dots, width: Math.ceil(Math.max(right, 240)), height: Math.ceil(top - 22) }
 }
 
-/** Heights of what wires name: the middle of the boxes, and tracks from `tracks` upward. */
+/** Heights of the levels of wires: the middle of the boxes, the top of junctions, and tracks from `tracks` upward. */
 function heights(middle: number, tracks: number): (level: Level) => number {
   return level => {
     if (level === 'middle') return middle
@@ -133,7 +133,7 @@ function heights(middle: number, tracks: number): (level: Level) => number {
   }
 }
 
-/** From where to where the boxes of each line reach. */
+/** The extents of the boxes of each line. */
 function spansOf(lines: readonly (readonly Cell[])[], room: { before: number; between: number }): SpanLine[] {
   let first = 0
   return lines.map(line => {
@@ -154,7 +154,7 @@ interface Cell {
   readonly front: readonly [number, number]
   readonly depth: readonly [number, number]
   readonly width: number
-  /** Name of the block, when it holds more than this box. */
+  /** Name of the block, if it holds more than this box. */
   readonly bracket: string | undefined
   /** The boxes of the block that stand together. */
   readonly run: readonly VolumeBox[]
@@ -162,7 +162,7 @@ interface Cell {
 
 type Shape = (box: VolumeBox) => Pick<Cell, 'front' | 'depth'>
 
-/** Edges grow with the square root of their size; the largest of the drawing decides the scale. */
+/** Edges grow with the square root of their size; the largest in the drawing sets the scale. */
 function shaper(boxes: readonly VolumeBox[]): Shape {
   const largest = { side: 1, channels: 1, length: 1 }
   for (const { size } of boxes) {
@@ -189,7 +189,7 @@ function shaper(boxes: readonly VolumeBox[]): Shape {
   }
 }
 
-/** Neighbors of the same block. */
+/** Boxes in runs: neighbors of the same block. */
 function runsOf(boxes: readonly VolumeBox[]): VolumeBox[][] {
   const runs: VolumeBox[][] = []
   for (const box of boxes) {
@@ -203,7 +203,7 @@ function runsOf(boxes: readonly VolumeBox[]): VolumeBox[][] {
 function cellsOf(run: readonly VolumeBox[], shape: Shape): Cell[] {
   const bracket = run.length > 1 ? run[0].group : undefined
   return run.map(box => {
-    // Alone, a layer of a block carries its whole path.
+    // A layer that is alone in its block shows its whole path.
     const shown = bracket === undefined ? { ...box, name: box.path } : box
     const { front, depth } = shape(box)
     const isLabeled = !('symbol' in box.size)

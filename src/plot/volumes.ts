@@ -1,10 +1,10 @@
 /**
- * A network as a row of volumes, as the lectures draw it: one box in oblique projection for each layer that makes a new
- * volume. Height is drawn upright, width into the depth, channels from left to right, each by its square root, so that
- * 224×224×3 and 7×7×512 fit on one page; a vector stands upright. Layers that keep their input's volume (activations,
- * normalization, dropout) are listed in the pop-up title of the box before them. Branches follow each other in the order
- * of computation, held together by the name of their block; in a network that branches, arrows show what reads what, and
- * circles where values are added or multiplied.
+ * A network as a row of volumes, as the lectures draw it: one box in oblique projection for each layer that makes a
+ * new volume. Height is drawn upright, width into the depth, channels from left to right, each by its square root, so
+ * that 224×224×3 and 7×7×512 fit on one page; a vector is upright. Layers that keep their input's volume (activations,
+ * normalization, dropout) are listed in the pop-up title of the box before them. Branches follow each other in the
+ * order of computation, grouped under the name of their block. In a network with branches, arrows show what reads
+ * what, and circles show where values are added or multiplied.
  */
 import { coordinate, html, type Markup } from './markup.ts'
 import { boxesOf } from './volumeBoxes.ts'
@@ -13,7 +13,7 @@ import { type PlacedBox, type PlacedWire, placeVolumes, type VolumeBox } from '.
 
 /** Options of {@link volumes}. */
 export interface VolumesOptions {
-  /** Name of the network, spoken by a screen reader. */
+  /** Name of the network, read aloud by screen readers. */
   readonly title: string
   /** Width of a line in SVG units; longer networks continue on the next line. Default 1120. */
   readonly width?: number
@@ -50,7 +50,7 @@ ${legend(height)}
 </svg>`.markup
 }
 
-/** Front, top and side of a box, and what it is. */
+/** Front, top and side of a box, and its labels. */
 function drawBox({ box, x, y, front, depth, center, labels }: PlacedBox): Markup {
   const [width, height] = front
   if ('symbol' in box.size) {
@@ -71,7 +71,7 @@ function drawBox({ box, x, y, front, depth, center, labels }: PlacedBox): Markup
   )}</g>\n`
 }
 
-/** All lines as one path, all arrow heads as another. */
+/** All lines as one path and all arrow heads as another. */
 function drawWires(wires: readonly PlacedWire[], dots: readonly (readonly [number, number])[]): Markup {
   const at = ([x, y]: readonly [number, number]): string => `${coordinate(x)} ${coordinate(y)}`
   const lines = wires.map(({ points }) => `M${points.map(at).join('L')}`).join('')
