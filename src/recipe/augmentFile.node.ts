@@ -7,13 +7,14 @@ import { RecipeError } from './errors.ts'
 import { importModule, programNames, readText } from './importModule.node.ts'
 
 /**
- * The pipeline of a file: of a module, its export `augment`, or that of its default export, a recipe or the pipeline itself;
- * of a JSON file, what `Augmentation.spec()` gives, or that of a recipe, such as the `recipe.json` of a run.
+ * The pipeline in a file. In a module it is the export `augment`, or the default export: a recipe or the pipeline
+ * itself. In a JSON file it is the result of `Augmentation.spec()`, or part of a recipe, such as the `recipe.json` of a
+ * run.
  * @throws RecipeError naming the file and what is wrong with it.
  */
 export async function readAugmentation(file: string): Promise<Augmentation> {
   const value = programNames.test(file) ? await exported(file) : parsed(file)
-  // A module may have loaded another copy of this package: what counts is what it can do.
+  // A module may have loaded another copy of this package, so the methods decide.
   if (isAugmentation(value)) return value
   try {
     return augmentationFrom(value)
@@ -52,11 +53,11 @@ function parsed(file: string): unknown {
   }
 }
 
-/** The pipeline of a recipe; anything else is to be one itself. */
+/** The pipeline of a recipe; any other value should be a pipeline itself. */
 function pipelineIn(value: unknown): unknown {
   if (!isRecord(value) || isAugmentation(value)) return value
   if (isRecord(value.data) && 'augment' in value.data) return value.data.augment
-  // Where the first versions had it, and where a module may have it.
+  // The place in the first versions, and possibly in a module.
   return 'augment' in value ? value.augment : value
 }
 

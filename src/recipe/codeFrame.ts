@@ -8,11 +8,11 @@ export interface Place {
 
 /** Lines shown before and after. */
 const around = 2
-/** Characters of a line that are shown at most: generated files have long ones. */
+/** Most characters shown of a line: generated files have long lines. */
 const widest = 160
 
 /**
- * The lines around a place, the place marked.
+ * The lines around a place, with the place marked.
  * @example codeFrame('a\nb(1\nc', { line: 2, column: 3 })
  * //   1 | a
  * // > 2 | b(1

@@ -1,4 +1,4 @@
-/** Fills in what a recipe leaves out: short forms, names that are usual, numbers that are usual for them. */
+/** Completes a recipe: expands short forms, and fills in the usual names and their usual numbers. */
 
 import { backendNames } from '../backends/engine.ts'
 import { modelNameOf, models } from '../models/index.ts'
@@ -15,10 +15,13 @@ import { version } from './version.ts'
 /** A recipe that is not resolved: JSON, functions replaced by references; short forms are allowed. */
 export type RawRecipe = Readonly<Record<string, unknown>>
 
-/** Parts that may be given by their name alone. */
+/** Parts that may be given just by name. */
 const shortForms = ['model', 'data', 'optimizer', 'schedule', 'loss', 'momentum', 'average'] as const
 
-/** A recipe whose parts are objects: `'adam'` is short for `{ name: 'adam' }`, `'folder:photos'` for a folder of pictures. */
+/**
+ * A recipe whose parts are objects: `'adam'` is short for `{ name: 'adam' }`, `'folder:photos'` for a folder of
+ * pictures.
+ */
 export function longForms(raw: RawRecipe): Record<string, unknown> {
   const long: Record<string, unknown> = { ...raw }
   for (const part of shortForms) {
@@ -31,7 +34,7 @@ export function longForms(raw: RawRecipe): Record<string, unknown> {
   return long
 }
 
-/** A part as it is given, or as it is by default. */
+/** A part as given, or its default. */
 export function partOf(part: string, given: RawRecipe): unknown {
   return (Object.hasOwn(given, part) ? given[part] : undefined) ?? defaultPart(part)
 }
@@ -47,8 +50,8 @@ function defaultPart(part: string): Record<string, unknown> {
 }
 
 /**
- * A recipe with every default filled in. Whether its values follow their rules is still to be checked.
- * @throws RecipeError for a model or data set that is not known, with the nearest name
+ * A recipe with every default filled in. Its values are still to be checked against their rules.
+ * @throws RecipeError for an unknown model or data set, with the nearest name
  */
 export function complete(given: RawRecipe): Record<string, unknown> {
   const { epochs, batchSize, seed } = trainingDefaults
@@ -79,7 +82,7 @@ function withCatalogName(model: unknown): unknown {
   return { ...model, name: modelNameOf(model.name) ?? model.name }
 }
 
-/** An optimizer with the usual learning rate of its kind, where it has none. */
+/** An optimizer with the usual learning rate of its kind, unless it has its own. */
 function withRate(optimizer: Record<string, unknown>): Record<string, unknown> {
   const name = String(optimizer.name)
   const lr = Object.hasOwn(optimizers, name) ? optimizers[name as keyof typeof optimizers].usualRate : undefined
@@ -89,7 +92,7 @@ function withRate(optimizer: Record<string, unknown>): Record<string, unknown> {
 function completeData({ augment: given, ...rest }: Record<string, unknown>): Record<string, unknown> {
   const { name, limit, preprocess, normalize } = rest
   if (name !== 'folder') refuseUnknown('data set', name, [...Object.keys(datasets), folderSource('PATH')])
-  // A name that is not even a string is for the rules to refuse.
+  // The rules refuse a name that is not a string.
   const known = name === 'folder' || typeof name !== 'string' ? undefined : findDataset(name)
   const augment = given === 'none' ? undefined : (given ?? known?.augment?.().spec())
   const { validation } = trainingDefaults

@@ -4,15 +4,15 @@ import { type DatasetName, findDataset } from './datasets.ts'
 
 /** Options of {@link loadDataset}. */
 export interface LoadDatasetOptions {
-  /** Folder of the data set's files; where the set comes from by itself when absent. */
+  /** Folder of the data set's files; by default the data set finds or downloads them. */
   readonly directory?: string | undefined
-  /** Told how many bytes of a download have come, and of how many if that is known. */
+  /** Called with the number of downloaded bytes, and the total if it is known. */
   readonly onProgress?: ((done: number, total: number | undefined) => void) | undefined
 }
 
 type Source = { readonly directory: string } | { readonly onProgress?: NonNullable<LoadDatasetOptions['onProgress']> }
 
-/** What reads each set. Its file is loaded when it is needed. */
+/** The reader of each data set, loaded when it is needed. */
 const loaders: Readonly<Record<DatasetName, (source: Source) => Promise<DatasetSplits>>> = {
   async mnist(source) {
     const { mnist } = await import('../data/mnist.node.ts')
@@ -34,7 +34,7 @@ const loaders: Readonly<Record<DatasetName, (source: Source) => Promise<DatasetS
 
 /**
  * Both splits of a data set.
- * @throws RecipeError for a name that is not known; DatasetError naming a file that is missing or broken
+ * @throws RecipeError for an unknown name; DatasetError naming a file that is missing or broken
  */
 export async function loadDataset(
   name: string,

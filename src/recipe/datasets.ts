@@ -1,4 +1,4 @@
-/** The data sets that recipes know by name, and the facts about them that need no file. */
+/** The data sets that recipes know by name, and facts about them that need no files. */
 import type { Augmentation } from '../augment/compose.ts'
 import { cifarAugmentation } from '../augment/recipes.ts'
 import { cifar10Classes, cifar100Classes } from '../data/cifar.ts'
@@ -13,13 +13,13 @@ export interface DatasetEntry {
   readonly classes: readonly string[]
   /** `[height, width, channels]` of one image. */
   readonly shape: readonly [number, number, number]
-  /** What its images show, which says how other pictures become such images; pictures when absent. */
+  /** What its images show, which decides how other pictures become such images; pictures when absent. */
   readonly subject?: 'digit' | 'clothing'
   /** Images to train on. */
   readonly trainImages: number
   /** Mean and standard deviation of the training images, of pixels from 0 to 1. */
   readonly normalize: NormalizeOptions
-  /** What is usually done to the training images; nothing when absent. */
+  /** The usual augmentation of the training images; none when absent. */
   readonly augment?: () => Augmentation
 }
 

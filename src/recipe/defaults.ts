@@ -1,4 +1,4 @@
-/** The default recipe: one place to look it up and to change it. */
+/** The default recipe: the one place to look it up and to change it. */
 
 /** The model and the data set of a recipe that names none. */
 export const defaultModel = 'lenet5'
@@ -17,7 +17,7 @@ export const trainingDefaults = {
   validation: 5000,
 } as const
 
-/** Names of the learning-rate schedules, here for code that only lists them: their functions are slow to load. */
+/** Names of the learning-rate schedules, kept here for code that only lists them: their functions are slow to load. */
 export const scheduleNames = [
   'constant',
   'step',

@@ -1,4 +1,4 @@
-/** The engine that a recipe asks for. */
+/** The engine that a recipe requests. */
 import { createEngine, type WasmBackend } from '../backends/createEngine.ts'
 import type { Engine } from '../backends/engine.ts'
 import { RecipeError } from './errors.ts'
@@ -12,10 +12,13 @@ export interface EngineChoices {
   readonly wide?: WasmBackend['wide']
 }
 
-/** What runs where there is no recipe: the file of a classifier. */
+/** The engine without a recipe, for the file of a classifier. */
 export const withoutRecipe = { backend: 'wasm', precise: false } as const
 
-/** Starts the engine of a recipe. @throws RecipeError for threads out of range, and `wide: 'on'` where that is impossible. */
+/**
+ * Starts the engine of a recipe.
+ * @throws RecipeError for threads out of range, and `wide: 'on'` where that is impossible.
+ */
 export function startEngine(
   { backend, precise }: Pick<Recipe, 'backend' | 'precise'>,
   { threads, wide }: EngineChoices = {},

@@ -1,6 +1,6 @@
-/** What is wrong with a recipe, and with the code in one. */
+/** Errors in a recipe, and in its code. */
 
-/** Where a {@link RecipeError} is, for programs that show it beside the field. */
+/** The location of a {@link RecipeError}, for programs that show it beside the field. */
 export interface RecipePlace {
   /** The field, `optimizer.lr`. */
   readonly field?: string | undefined
@@ -10,7 +10,7 @@ export interface RecipePlace {
   readonly rule?: string | undefined
 }
 
-/** Thrown for a recipe that cannot be meant. Its message names the field, its value and the rule. */
+/** Thrown for an invalid recipe. Its message names the field, its value and the rule. */
 export class RecipeError extends Error implements RecipePlace {
   override readonly name: string = 'RecipeError'
   readonly field?: string | undefined
@@ -25,7 +25,7 @@ export class RecipeError extends Error implements RecipePlace {
   }
 }
 
-/** Thrown for code in a recipe file that is wrong. Its message begins with file, line and column. */
+/** Thrown for faulty code in a recipe file. Its message begins with file, line and column. */
 export class SourceError extends RecipeError {
   override readonly name = 'SourceError'
   /** The lines around the place. */

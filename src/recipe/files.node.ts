@@ -1,4 +1,4 @@
-/** What a recipe leaves to the place where its files are: whole paths, and the classes of a folder of pictures. */
+/** Fills in what depends on a recipe's files: absolute paths, and the classes of a folder of pictures. */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { classFolders, entriesOf } from '../data/classFolders.node.ts'
@@ -10,7 +10,7 @@ import { RecipeError } from './errors.ts'
 import { parseRecipe, type Recipe, resolveData } from './recipe.ts'
 
 /**
- * A recipe with all defaults, whole paths, and the names of a folder's classes.
+ * A recipe with all defaults, absolute paths, and the names of a folder's classes.
  * @throws RecipeError naming the field, its value and the rule; or the folder that cannot be read
  */
 export const resolveWithFiles = (raw: RawRecipe = {}): Recipe => resolveData(raw, withFiles)
@@ -28,12 +28,12 @@ const splitNames = {
   test: ['test'],
 } as const
 
-/** The sub-folder of a split, by its usual names, when a folder has any. */
+/** The sub-folder of a split, by one of its usual names, if there is one. */
 export function splitFolder(directory: string, split: keyof typeof splitNames): string | undefined {
   return splitNames[split].map(name => join(directory, name)).find(path => existsSync(path))
 }
 
-/** What in a folder would be a split if its name were in lower case, such as `Train`. */
+/** An entry of a folder that would be a split if its name were in lower case, such as `Train`. */
 export function capitalSplits(directory: string): string[] {
   const names: readonly string[] = Object.values(splitNames).flat()
   return entriesOf(directory).filter(name => !names.includes(name) && names.includes(name.toLowerCase()))
@@ -65,7 +65,7 @@ function withClasses(recipe: RawRecipe): RawRecipe {
   return { ...recipe, data: { ...data, classes: classNames(splitFolder(directory, 'train') ?? directory) } }
 }
 
-/** @throws RecipeError when a folder cannot be one of classes */
+/** @throws RecipeError when a folder cannot be a folder of classes */
 function classNames(directory: string): string[] {
   try {
     return classFolders(directory).map(({ name }) => name)

@@ -1,4 +1,4 @@
-/** Recipes of runs of version 0.1.0's first days, which had all numbers on one level, in the form of today. */
+/** Converts recipes from the first days of version 0.1.0, which had all fields on one level, to the present form. */
 import { isRecord } from '../rules/record.ts'
 
 /** Former names of schedules on the command line; the others are unchanged. */
@@ -9,7 +9,7 @@ const namesToday: Readonly<Record<string, string>> = {
   plateau: 'onPlateau',
 }
 
-/** A recipe as it is, or, of an old run, in its new form. */
+/** A recipe, converted to the present form when it is of an old run. */
 export function recipeFromFlat(value: unknown): unknown {
   if (!isRecord(value) || typeof value.optimizer !== 'string') return value
   const { model, data, dataDir, limit, validation, normalize, preprocess, augment, ...training } = value

@@ -1,4 +1,4 @@
-/** The short form of an image folder where a data set is named: `folder:PATH`. */
+/** The short form `folder:PATH`, which names an image folder as a data set. */
 const prefix = 'folder:'
 
 /** The path in `folder:PATH`; undefined for the name of a data set. */

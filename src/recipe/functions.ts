@@ -1,4 +1,4 @@
-/** The functions of a recipe file, checked where they are called: a function must return the part that it stands for. */
+/** The functions of a recipe file, checked when they are called: a function must return the part that it makes. */
 import type { Loss } from '../nn/losses.ts'
 import type { Module } from '../nn/module.ts'
 import type { Optimizer, Schedule } from '../optim/index.ts'
@@ -25,7 +25,7 @@ export const functionParts = ['model', 'optimizer', 'schedule', 'loss'] as const
 type FunctionPart = (typeof functionParts)[number]
 type AnyFunction = (...given: never[]) => unknown
 
-/** What the functions must give, and the methods by which it is known: it may be of another copy of this package. */
+/** What the functions must return, recognized by its methods: it may come from another copy of this package. */
 const results = {
   model: { expected: 'a network: a Module', methods: ['forward', 'parameters', 'modules', 'initialize'] },
   optimizer: {
@@ -36,17 +36,17 @@ const results = {
 } as const
 
 /**
- * A function of a recipe file that checks what it gives.
+ * A function of a recipe file, with a check of its result.
  * @param file what to call the file in messages
- * @returns a function that throws RecipeError naming file, function and what it gave
- * @throws RecipeError for a class, which is no function that could be called
+ * @returns a function that throws RecipeError naming the file, the function and its result
+ * @throws RecipeError for a class, which cannot be called as a function
  */
 export function checkedFunction(part: FunctionPart, given: AnyFunction, file: string): AnyFunction {
   const subject = `${file}: its ${part}`
   if (isClass(given)) {
     throw new RecipeError(`${subject} is a class, expected a function: () => new ${given.name || 'X'}()`)
   }
-  // A schedule may have feedback, which is a field of it.
+  // A schedule may have feedback, stored in a field.
   if (part === 'schedule') return Object.assign(checkedSchedule(given as Schedule, subject), given)
   const { expected, methods } = results[part]
   return (...options) => {
@@ -69,7 +69,7 @@ const checkedSchedule = (given: Schedule, subject: string) => (step: number, tot
   }
 }
 
-/** What code of a recipe gives. @throws RecipeError naming it when it throws something else than an Error */
+/** The result of a recipe's code. @throws RecipeError naming the code when it throws anything but an Error */
 export function called<T>(subject: string, call: () => T): T {
   try {
     return call()
@@ -78,13 +78,13 @@ export function called<T>(subject: string, call: () => T): T {
   }
 }
 
-/** What code of a recipe has thrown, as an error. @param subject what to call the code in messages */
+/** A value thrown by a recipe's code, as an error. @param subject what to call the code in messages */
 export const asError = (subject: string, thrown: unknown): Error =>
   thrown instanceof Error
     ? thrown
     : new RecipeError(`${subject} threw ${display(thrown)}, which is not an Error`, { cause: thrown })
 
-/** Whether a function can be called with `new` only. */
+/** Whether a function can be called only with `new`. */
 const isClass = (given: AnyFunction): boolean => /^class\b/.test(Function.prototype.toString.call(given))
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null

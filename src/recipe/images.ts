@@ -1,4 +1,6 @@
-/** What is known of a recipe's images before one is read: their classes, and the shape in which its model gets them. */
+/**
+ * What is known about a recipe's images before any is read: their classes, and the shape in which its model gets them.
+ */
 import { findModel } from '../models/index.ts'
 import type { ImageShape } from '../train/programs.ts'
 import { findDataset } from './datasets.ts'
@@ -7,8 +9,8 @@ import type { Recipe } from './recipe.ts'
 import { isCode } from './rules.ts'
 
 /**
- * Classes of a recipe's images and `[height, width, channels]` of what its model gets.
- * @param given the shape, when it is to be another than the recipe's
+ * Classes of a recipe's images and `[height, width, channels]` of its model's input.
+ * @param given a shape that replaces the recipe's
  */
 export function imagesOf(
   { model, data }: Recipe,

@@ -1,6 +1,6 @@
 /**
- * Reads a file of the user's that is a program: JavaScript, or TypeScript where Node or the package `tsx` can run it. The one
- * place of this package that loads what it does not know.
+ * Loads a program file of the user: JavaScript, or TypeScript when Node or the package `tsx` can run it. This is the
+ * only place in this package that loads unknown code.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -11,17 +11,17 @@ import { display } from '../text/display.ts'
 import { RecipeError } from './errors.ts'
 import { sourceErrorOf, syntaxErrorOf } from './userCode.node.ts'
 
-/** Told something worth knowing, in one line. */
+/** Receives something worth knowing, in one line. */
 export type Say = (line: string) => void
 
 /** File names of programs. */
 export const programNames = /\.[cm]?[jt]s$/
 
 /**
- * The exports of a module. TypeScript is an ES module, whatever the `package.json` around it says.
- * @param say told when it takes long
- * @throws RecipeError naming the file when it is missing, never finishes, or is TypeScript that nothing here can run; SourceError
- * at the place where it cannot be compiled or throws.
+ * The exports of a module. TypeScript is loaded as an ES module, whatever the `package.json` around it says.
+ * @param say called when loading takes long
+ * @throws RecipeError naming the file when it is missing, never finishes, or is TypeScript that cannot be run here;
+ * SourceError at the place where it cannot be compiled or throws.
  */
 export async function importModule(file: string, say: Say = () => {}): Promise<Readonly<Record<string, unknown>>> {
   const path = resolve(file)
@@ -39,7 +39,7 @@ export async function importModule(file: string, say: Say = () => {}): Promise<R
 }
 
 /**
- * The text of a file in UTF-8, without the byte order mark that some editors and shells put before it.
+ * The text of a file in UTF-8, without the byte order mark that some editors and shells prepend.
  * @throws RecipeError naming the file when it cannot be read, or is in UTF-16
  */
 export function readText(file: string): string {
@@ -66,7 +66,7 @@ const limitSeconds = Number(process.env.FOVEA_RECIPE_SECONDS) || 60
 
 /**
  * Waits for a module, which may have a top-level `await`.
- * @throws RecipeError when nothing is left in this process that it could wait for, or it takes too long
+ * @throws RecipeError when this process has nothing left that it could wait for, or it takes too long
  */
 async function inTime<T>(file: string, loading: Promise<T>, say: Say): Promise<T> {
   const { promise: failed, reject } = deferred()
@@ -86,7 +86,7 @@ async function inTime<T>(file: string, loading: Promise<T>, say: Say): Promise<T
   }
 }
 
-/** A promise that fails when it is told to. */
+/** A promise with a function that rejects it. */
 function deferred(): { promise: Promise<never>; reject: (error: Error) => void } {
   let reject: (error: Error) => void = () => undefined
   const promise = new Promise<never>((_, give) => {
@@ -95,7 +95,7 @@ function deferred(): { promise: Promise<never>; reject: (error: Error) => void }
   return { promise, reject }
 }
 
-/** Node leaves types out by itself (22.18 and later), or a loader of the user's does (`--import tsx`). */
+/** Node strips types by itself (22.18 and later), or the user's loader does (`--import tsx`). */
 const nodeDoes = Boolean((process.features as { readonly typescript?: unknown }).typescript)
 const loaderDoes = process.execArgv.some(argument => argument.includes('tsx'))
 let isPrepared = false
@@ -111,14 +111,16 @@ async function prepareTypeScript(file: string, path: string): Promise<void> {
           'or write the file as .mjs or .json',
       )
     }
-    // For the whole process, not for one import: the file's `fovea` must be the one that runs.
+    // For the whole process, not for one import: the file must import the `fovea` that is running.
     tsx.register()
   }
   register(`data:text/javascript,${encodeURIComponent(asModules(nodeDoes ? 'module-typescript' : 'module'))}`)
   isPrepared = true
 }
 
-/** A loader's hook, as text: without it, a `.ts` file in a package of CommonJS, or in none, would be CommonJS. */
+/**
+ * A loader hook, as text: without it, a `.ts` file in a CommonJS package, or outside any package, would be CommonJS.
+ */
 const asModules = (format: string): string => `export async function resolve(specifier, context, next) {
   const found = await next(specifier, context)
   const isOwn = /\\.ts$/.test(found.url) && !found.url.includes('/node_modules/')
@@ -129,7 +131,7 @@ interface Tsx {
   register(): () => Promise<void>
 }
 
-/** The package tsx, looked for from the file and from the folder the program runs in. */
+/** The package tsx, resolved from the file and from the folder the program runs in. */
 async function findTsx(path: string): Promise<Tsx | undefined> {
   for (const base of [path, join(process.cwd(), 'package.json')]) {
     try {
@@ -141,7 +143,7 @@ async function findTsx(path: string): Promise<Tsx | undefined> {
       const found = join(dirname(manifest), exports['./esm/api'].import.default)
       return (await import(pathToFileURL(found).href)) as Tsx
     } catch {
-      // Not installed here: look in the next place.
+      // Not installed here: try the next base.
     }
   }
   return undefined

@@ -1,6 +1,6 @@
 /**
- * The door of recipes: everything that decides what a training run computes, as typed data, and the model, optimizer and trainer made from it. Runs
- * anywhere; `fovea train` adds files.
+ * The door of recipes: everything that decides what a training run computes, as typed data, and the model, optimizer
+ * and trainer made from it. Runs anywhere; `fovea train` adds files.
  * @module fovea/recipe
  */
 export { type DatasetEntry, type DatasetName, datasets } from './datasets.ts'

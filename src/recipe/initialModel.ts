@@ -1,4 +1,4 @@
-/** The model that a run begins with: a new one, or, in transfer learning, one with weights that were trained before. */
+/** The model that a run begins with: a new one, or, in transfer learning, one with pretrained weights. */
 import { replaceHead } from '../nn/head.ts'
 import { ImageClassifier } from '../nn/imageClassifier.ts'
 import type { Module } from '../nn/module.ts'
@@ -8,20 +8,20 @@ import { createPreprocessing } from './preprocess.ts'
 import type { Recipe } from './recipe.ts'
 import type { RunSetup } from './runSetup.ts'
 
-/** Weights that were trained before. */
+/** Pretrained weights. */
 export interface PretrainedWeights {
-  /** Classes that they were trained for, where that is known. */
+  /** Number of classes that they were trained for, if known. */
   readonly classes?: number
-  /** Puts them into a network for that number of classes. */
+  /** Loads them into a network for that number of classes. */
   load(network: Module): Promise<void>
 }
 
-/** Finds the weights that a recipe names. */
+/** Opens the weights that a recipe names. */
 export type OpenPretrained = (pretrained: NonNullable<Recipe['pretrained']>) => Promise<PretrainedWeights>
 
 /**
- * The model that a run begins with. Where the weights were trained for another number of classes, its last layer is new.
- * The preprocessing is always the new run's own.
+ * The model that a run begins with. If its weights were trained for another number of classes, its last layer is new.
+ * The preprocessing is always that of the new run.
  */
 export async function createInitialModel(setup: RunSetup, open: OpenPretrained): Promise<ImageClassifier> {
   const { recipe } = setup

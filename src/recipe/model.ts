@@ -1,4 +1,4 @@
-/** From a recipe to its model: a network behind the preprocessing of its images. */
+/** Makes the model of a recipe: a network after the preprocessing of its images. */
 import { findModel } from '../models/index.ts'
 import { ImageClassifier } from '../nn/imageClassifier.ts'
 import type { Module } from '../nn/module.ts'
@@ -9,14 +9,16 @@ import { createPreprocessing } from './preprocess.ts'
 import { isCode } from './rules.ts'
 import type { RunSetup } from './runSetup.ts'
 
-/** A new model with the initial weights of the recipe's seed. Takes images as bytes: its preprocessing is part of it. */
+/**
+ * A new model with initial weights from the recipe's seed. It takes images as bytes, because it includes preprocessing.
+ */
 export function createModel(setup: RunSetup): ImageClassifier {
   const { recipe } = setup
   const preprocessing = createPreprocessing(recipe, imagesOf(recipe).shape)
   return new ImageClassifier(preprocessing, createNetwork(setup)).initialize(recipe.seed)
 }
 
-/** What a network is made for, where it is not the recipe's images. */
+/** What a network is made for, if not for the recipe's images. */
 export interface NetworkOptions {
   readonly classes?: number
   /** `[height, width, channels]` */
@@ -36,7 +38,7 @@ export function createNetwork({ recipe, functions }: RunSetup, options: NetworkO
   try {
     return findModel(model.name).create({ ...model.options, classes })
   } catch (error) {
-    // What options say against each other, or against the images, only the network knows.
+    // Only the network knows whether options contradict each other or do not fit the images.
     if (!(error instanceof RangeError)) throw error
     throw new RecipeError(error.message, { field: 'model.options', value: model.options, cause: error })
   }

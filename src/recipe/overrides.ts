@@ -1,33 +1,33 @@
-/** Sets single fields of a recipe, wherever they come from: options of a command line, a search, a form on a page. */
+/** Sets single fields of a recipe, whatever their source: command-line options, a search, a form on a page. */
 
 import { display } from '../text/display.ts'
 import { longForms, partOf, type RawRecipe } from './complete.ts'
 import { RecipeError } from './errors.ts'
 import { isCode } from './rules.ts'
 
-/** A recipe under change. */
+/** A recipe being changed. */
 type Fields = Record<string, unknown>
 
-/** A field and what it is to hold. */
+/** A field and its new value. */
 export interface Assignment {
-  /** `['optimizer', 'lr']`; a number is a place in a list. */
+  /** `['optimizer', 'lr']`; a number is an index in a list. */
   readonly path: readonly string[]
-  /** `null` takes the field away. */
+  /** `null` removes the field. */
   readonly value: unknown
-  /** What said so, for messages: `--lr 0.1`. */
+  /** Source of the assignment, for messages: `--lr 0.1`. */
   readonly said: string
 }
 
 /**
- * A recipe with fields set. Whether a value fits its field is for the recipe's own rules to say. Setting a part's `name` to
- * another drops the options of the old one.
+ * A recipe with fields set. The recipe's rules decide later whether a value fits its field. Changing the `name` of a
+ * part drops the options of the old part.
  * @throws RecipeError for a path through something that has no fields
  * @example withFields({ epochs: 5 }, [{ path: ['epochs'], value: 3, said: '--epochs 3' }]) // { epochs: 3 }
  */
 export function withFields(recipe: RawRecipe, assignments: readonly Assignment[]): Fields {
   const long = longForms(recipe)
   const result = structuredClone(long)
-  // Names first: a new name drops options of the old one, and not those that are set here.
+  // Names first: a new name drops the old options, but not those that are set here.
   const isName = ({ path }: Assignment): boolean => path.length > 1 && path.at(-1) === 'name'
   for (const assignment of [...assignments.filter(isName), ...assignments.filter(one => !isName(one))]) {
     assign(result, assignment, long)
@@ -36,7 +36,7 @@ export function withFields(recipe: RawRecipe, assignments: readonly Assignment[]
 }
 
 /**
- * An assignment as people write it: `optimizer.lr=0.05`. The value is JSON, or a string where it is not.
+ * An assignment as people write it: `optimizer.lr=0.05`. The value is JSON, or else a string.
  * @param said what to call it in messages
  * @throws RecipeError for a text that is not an assignment
  */
@@ -49,7 +49,7 @@ export function parseAssignment(text: string, said = text): Assignment {
 }
 
 function assign(recipe: Fields, { path, value, said }: Assignment, before: RawRecipe): void {
-  // Every object has one, and writing to it changes all objects.
+  // Every object inherits `__proto__`, and writing to it changes all objects.
   if (path.includes('__proto__')) throw new RecipeError(`${said}: there is no field '__proto__'`)
   const [part] = path as [string]
   if (path.length > 1 && !isObject(own(recipe, part))) {
@@ -75,16 +75,16 @@ function assign(recipe: Fields, { path, value, said }: Assignment, before: RawRe
   else holder[last] = value
 }
 
-/** A list has no holes, and grows by one. */
+/** Lists have no holes, and grow by one item at a time. */
 function checkPlace(holder: Fields, key: string, said: string): void {
   if (!Array.isArray(holder) || Number(key) <= holder.length) return
   throw new RecipeError(`${said}: '${key}' is not an index of a list of ${holder.length}`)
 }
 
-/** A list that is to have a place of this number. */
+/** An empty list when the key is an index. */
 const emptyAt = (key: string): Fields | undefined => (/^\d+$/.test(key) ? ([] as unknown as Fields) : undefined)
 
-/** A field of an object itself: not `constructor`, which every object inherits. */
+/** An object's own field: not `constructor`, which every object inherits. */
 const own = (fields: Fields, key: string): unknown => (Object.hasOwn(fields, key) ? fields[key] : undefined)
 
 /** JSON, or the string itself: `adam` needs no quotes. */

@@ -1,4 +1,4 @@
-/** From the parts of a recipe, which are data, to the functions of `fovea/optim` and `fovea/nn` that they name. */
+/** Turns the parts of a recipe, which are data, into the parts of `fovea/optim` and `fovea/nn` that they name. */
 import type { Augmentation } from '../augment/compose.ts'
 import { augmentationFrom } from '../augment/table.ts'
 import { crossEntropy, type Loss } from '../nn/losses.ts'
@@ -28,7 +28,7 @@ import {
   weightTransforms,
 } from './tables.ts'
 
-/** What the rules have checked: a name of the table, and options that fit its function. */
+/** A part that the rules have checked: a name of the table, and options that fit its function. */
 type Part = { readonly name: string; readonly [option: string]: unknown }
 
 function make<T>(table: object, { name, ...options }: Part): T {
@@ -59,11 +59,14 @@ export const createSchedule = ({ recipe: { schedule }, functions }: RunSetup): S
 export const createLoss = ({ recipe: { loss }, functions }: RunSetup): Loss =>
   isCode(loss) ? functions.loss!() : make<Loss>(losses, loss)
 
-/** What a recipe does to its training images. @throws AugmentError for transforms that this version does not know. */
+/**
+ * The augmentation of a recipe's training images.
+ * @throws AugmentError for transforms that this version does not know.
+ */
 export const createAugmentation = ({ data: { augment } }: Recipe): Augmentation | undefined =>
   augment && augmentationFrom(augment)
 
-/** Stand in for functions that are not loaded yet. */
+/** Placeholders for functions that are not loaded yet. */
 const anyFunctions: RecipeFunctions = {
   optimizer: () => sgd({ lr: 1 }),
   schedule: constant(),
@@ -71,7 +74,8 @@ const anyFunctions: RecipeFunctions = {
 }
 
 /**
- * What the parts of a recipe say of their options, where no rule of the recipe's does: such as nesterov without momentum.
+ * A problem with the options of a part that only the part itself detects, not a rule: such as nesterov without
+ * momentum.
  * @returns undefined when nothing is wrong
  */
 export function partProblem(recipe: Recipe): string | undefined {
@@ -85,7 +89,7 @@ export function partProblem(recipe: Recipe): string | undefined {
   }
 }
 
-/** The trainer's options that a recipe says. */
+/** The trainer's options that a recipe decides. */
 export type TrainingOptions = Pick<
   TrainerOptions,
   | 'optimizer'

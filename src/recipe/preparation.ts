@@ -1,4 +1,4 @@
-/** How a picture becomes the input of a recipe's model: as the images of its data set did. */
+/** How a picture becomes the input of a recipe's model: in the same way as the images of its data set. */
 import { usualShorterSide } from '../data/prepare.ts'
 import type { ImageShape } from '../train/programs.ts'
 import { type DatasetEntry, findDataset } from './datasets.ts'
@@ -7,7 +7,7 @@ import type { Recipe } from './recipe.ts'
 /** Options of `prepareImage` and `prepareRaster` that hold for all pictures of a model. */
 export interface Preparation {
   readonly subject: 'digit' | 'clothing' | 'picture'
-  /** Of a `picture`: pixels of the shorter side before the center is cut out. */
+  /** For a `picture`: pixels of the shorter side before center cropping. */
   readonly shorterSide?: number
 }
 

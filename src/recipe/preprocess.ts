@@ -1,4 +1,4 @@
-/** Preprocessing by name: modules whose numbers are fitted to the training images, and stored with the weights. */
+/** Preprocessing by name: modules whose values are fitted to the training images, and stored with the weights. */
 import type { ImageCollection, Subset } from '../data/dataset.ts'
 import { channelStatistics, fitWhitening, meanImage } from '../data/statistics.ts'
 import type { Module } from '../nn/module.ts'
@@ -6,12 +6,15 @@ import { normalize } from '../nn/normalize.ts'
 import { Standardize, standardize, Whiten, whiten } from '../nn/preprocess.ts'
 import type { Recipe } from './recipe.ts'
 
-/** What whitening adds to variances (of pixels from 0 to 1): directions that vary less than a tenth are noise, and stay small. */
+/**
+ * Added to variances in whitening (pixels from 0 to 1): directions that vary by less than a tenth are noise, and stay
+ * small.
+ */
 const epsilon = 0.01
-/** Images that a covariance is computed of. */
+/** Number of images from which a covariance is computed. */
 const whiteningImages = 10_000
 
-/** The preprocessing of a recipe, its numbers still to be fitted or loaded. @param shape `[height, width, channels]` */
+/** The preprocessing of a recipe, with values still to be fitted or loaded. @param shape `[height, width, channels]` */
 export function createPreprocessing(
   recipe: Recipe,
   [height, width, channels]: readonly [number, number, number],
@@ -22,10 +25,10 @@ export function createPreprocessing(
   return standardize({ shape: preprocess === 'mean-image' ? [channels, height, width] : [channels, 1, 1] })
 }
 
-/** Pixels from 0 to 1, as they are. */
+/** Pixels from 0 to 1, unchanged. */
 const nothing = (channels: number) => ({ mean: new Array(channels).fill(0), std: new Array(channels).fill(1) })
 
-/** Fits the preprocessing of a recipe to the images that it trains on; nothing where its numbers are the recipe's own. */
+/** Fits the preprocessing of a recipe to its training images; does nothing when the recipe gives the values. */
 export async function fitPreprocessing(
   module: Module,
   { data: { preprocess } }: Recipe,

@@ -1,20 +1,20 @@
-/** What can be wrong with a recipe although each of its fields follows its rule. */
+/** Problems of a recipe whose fields each follow their rule. */
 import type { Problem } from '../rules/rules.ts'
 import { display } from '../text/display.ts'
 import { formatBytes } from '../text/format.ts'
 import { isCode } from './rules.ts'
 import type { Recipe } from './schema.ts'
 
-/** Fields of image folders, which would do nothing with other data. */
+/** Fields of image folders, which have no effect with other data. */
 const folderFields = ['size', 'channels', 'corrupt'] as const
 
-/** What a recipe asks for that would be passed over. */
+/** A request of a recipe that would be ignored. */
 export function ignoredProblem({ data }: Recipe): Problem | undefined {
   const field = data.name === 'folder' ? undefined : folderFields.find(name => data[name] !== undefined)
   return field && clause(`data.${field}`, data[field], `is for image folders, and data.name is ${data.name}`)
 }
 
-/** What the fields of `data` say against each other. */
+/** A contradiction between fields of `data`. */
 export function dataProblem({ data, earlyStopping }: Recipe): Problem | undefined {
   const { name, fold, classes, validation } = data
   if (fold && fold.index >= fold.of) {
@@ -33,7 +33,7 @@ export function dataProblem({ data, earlyStopping }: Recipe): Problem | undefine
 /** Bytes that an engine can address. */
 const engineBytes = 2 ** 32
 
-/** Why a batch of images can never be computed with, whatever the network. */
+/** Why no network could ever process a batch of images. */
 export function sizeProblem({ data: { name, size, channels = 3 }, batchSize }: Recipe): Problem | undefined {
   if (name !== 'folder' || size === undefined) return undefined
   const bytes = 4 * batchSize * channels * size[0] * size[1]
@@ -43,7 +43,7 @@ export function sizeProblem({ data: { name, size, channels = 3 }, batchSize }: R
   return { field: 'data.size', value: size, rule, message: `data.size (=${display(size)}): ${rule}` }
 }
 
-/** Why features cannot be cached, as far as the recipe alone tells; the trainer inspects the network. */
+/** Why features cannot be cached, as far as the recipe alone shows; the trainer inspects the network. */
 export function cacheProblem({ cacheFeatures, data, freeze = [], optimizer, epochs }: Recipe): Problem | undefined {
   if (!cacheFeatures) return undefined
   if (data.augment) {
@@ -68,7 +68,7 @@ const clause = (field: string, value: unknown, rule: string): Problem => ({
   message: `${field} (=${display(value)}) ${rule}`,
 })
 
-/** A problem of a field as a whole, whose value says nothing to people. */
+/** A problem of a field as a whole, whose value would mean nothing to people. */
 const told = (field: string, rule: string): Problem => ({
   field: field.replace(/:$/, ''),
   value: undefined,

@@ -1,14 +1,15 @@
-/** From a recipe as people write it to data, as JSON holds it. */
+/** Turns a recipe as people write it into data that JSON can hold. */
 import type { RawRecipe } from './complete.ts'
 import { RecipeError } from './errors.ts'
 import { functionParts } from './functions.ts'
 import type { CodeReference } from './rules.ts'
 
 /**
- * A recipe as data: functions replaced by references, pipelines by what `spec()` gives, regular expressions by `/…/`.
+ * A recipe as data: functions replaced by references, pipelines by the result of `spec()`, regular expressions by
+ * `/…/`.
  * @param name what to call the recipe in messages
- * @param referenceTo stands for the function of a part
- * @throws RecipeError for what cannot be data
+ * @param referenceTo makes the reference to the function of a part
+ * @throws RecipeError for values that cannot become data
  */
 export function rawRecipe(recipe: RawRecipe, name: string, referenceTo: (part: string) => CodeReference): RawRecipe {
   const isFunction = (part: string, value: unknown) =>
@@ -20,20 +21,20 @@ export function rawRecipe(recipe: RawRecipe, name: string, referenceTo: (part: s
   )
 }
 
-/** An item of a list. @throws RecipeError for a hole in the list, and as `toData` */
+/** An item of a list, as data. @throws RecipeError for a hole in the list, and as `toData` */
 function itemOf(item: unknown, path: string, name: string, above: readonly unknown[]): unknown {
   if (item === undefined) throw new RecipeError(`${name}: ${path} is undefined, expected a value: a list has no holes`)
   return toData(item, path, name, above)
 }
 
-/** Objects within objects: a recipe needs a few. */
+/** Most levels of nested objects: a recipe needs only a few. */
 const deepest = 50
 
 /** Objects that JSON cannot hold. */
 const noData = [Promise, Map, Set, WeakMap, WeakSet, Date, ArrayBuffer, Error]
 
 /**
- * Values as JSON holds them: pipelines as data, regular expressions as `/…/`.
+ * Values that JSON can hold: pipelines as data, regular expressions as `/…/`.
  * @param above the objects that hold the value
  */
 function toData(value: unknown, path: string, name: string, above: readonly unknown[] = []): unknown {
@@ -52,7 +53,7 @@ function toData(value: unknown, path: string, name: string, above: readonly unkn
   if (above.length >= deepest) return refuse(`nested deeper than ${deepest} levels`)
   const inner = [...above, value]
   if (Array.isArray(value)) return Array.from(value, (item, k) => itemOf(item, `${path}.${k}`, name, inner))
-  // A pipeline of another copy of this package is one, too.
+  // A pipeline made by another copy of this package counts too.
   if ('spec' in value && typeof value.spec === 'function') return (value.spec as () => unknown)()
   return Object.fromEntries(
     Object.entries(value)

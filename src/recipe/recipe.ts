@@ -1,7 +1,7 @@
 /**
- * A resolved recipe: everything that decides what a training run computes, with every default filled in. `recipe.json` in
- * a run folder is exactly this, so a run can be resumed, scored and repeated from its folder alone. What does not change
- * the result (threads, the place of the run folder, output) is not part of it.
+ * A resolved recipe: everything that decides what a training run computes, with every default filled in. `recipe.json`
+ * in a run folder is exactly this, so a run can be resumed, scored and repeated from its folder alone. What does not
+ * change the result (threads, the place of the run folder, output) is not part of it.
  */
 
 import { isRecord } from '../rules/record.ts'
@@ -16,13 +16,13 @@ import { type Recipe, recipeFields } from './schema.ts'
 
 export type { Recipe } from './schema.ts'
 
-/** Fills in what only a file system knows. */
+/** Fills in what only the file system knows. */
 export type FillIn = (recipe: RawRecipe) => RawRecipe
 
 /**
  * Fills in the defaults of a recipe and checks all of it. With `data.limit`, and without `data.validation`, the default
  * share of the images is held back.
- * @param fillIn fills in what the rules ask for and the recipe leaves to the place where it runs
+ * @param fillIn fills in fields that the rules require but the recipe leaves to the environment in which it runs
  * @throws RecipeError naming the field, its value and the rule
  * @example resolveData({ epochs: 3 }).model // { name: 'lenet5' }
  */
@@ -36,7 +36,7 @@ export function resolveData(raw: RawRecipe = {}, fillIn: FillIn = recipe => reci
 }
 
 /**
- * A recipe that was resolved before, such as that of a run folder.
+ * A recipe that was already resolved, such as that of a run folder.
  * @param name what to call it in messages
  * @throws RecipeError with that name, the field and the rule; or the model or data set that this version does not know.
  */

@@ -17,16 +17,17 @@ import type { Recipe } from './recipe.ts'
 import { type CodeReference, inlineFile, isCode } from './rules.ts'
 import type { RunSetup } from './runSetup.ts'
 
-/** Whether a word names a recipe file, and no model. */
+/** Whether a word names a recipe file rather than a model. */
 export const isRecipeFile = (word: string): boolean =>
   programNames.test(word) || word.endsWith('.json') || isOnnxFile(word)
 
-/** Whether a word names an ONNX file: a recipe that says what its network is, weights included, and nothing else. */
+/** Whether a word names an ONNX file: a recipe that consists only of a network with its weights. */
 export const isOnnxFile = (word: string): boolean => word.toLowerCase().endsWith('.onnx')
 
 /**
- * What a recipe file says: the default export of a module, or a run's `recipe.json`. Functions become references to the file.
- * @param say told when a module takes long to load
+ * The recipe in a file: the default export of a module, or a run's `recipe.json`. Functions become references to the
+ * file.
+ * @param say called when a module takes long to load
  * @throws RecipeError naming the file and what is wrong with it.
  */
 export async function readRecipeFile(file: string, say?: Say): Promise<RawRecipe> {
@@ -47,8 +48,8 @@ const dataOf = (recipe: RawRecipe, file: string): RawRecipe =>
   called(`${file}: the recipe`, () => rawRecipe(recipe, file, () => referenceTo(file)))
 
 /**
- * A recipe that is ready to run: with the functions that it refers to, from their files.
- * @param warn told of a file that has changed since the recipe was resolved
+ * A recipe that is ready to run, with the functions that it refers to, from their files.
+ * @param warn called about a file that has changed since the recipe was resolved
  * @throws RecipeError when a file or its function is gone
  */
 export const loadSetup = async (recipe: Recipe, warn?: Say): Promise<RunSetup> => ({
@@ -57,9 +58,9 @@ export const loadSetup = async (recipe: Recipe, warn?: Say): Promise<RunSetup> =
 })
 
 /**
- * The functions that a recipe refers to. A file that has changed since is taken with a warning: whether its network still
- * fits is seen when weights are loaded into it.
- * @param warn told of a file that has changed
+ * The functions that a recipe refers to. A file that has changed since is used with a warning: loading weights shows
+ * whether its network still fits.
+ * @param warn called about a file that has changed
  * @throws RecipeError when a file or its function is gone.
  */
 async function loadFunctions(recipe: Recipe, warn: Say = () => {}): Promise<RecipeFunctions> {
@@ -82,7 +83,7 @@ async function loadFunctions(recipe: Recipe, warn: Say = () => {}): Promise<Reci
 }
 
 /**
- * Makes networks of an ONNX file, each with weights of its own. The reader of such files is loaded for them only.
+ * Makes networks from an ONNX file, each with its own weights. The reader of such files is loaded only when needed.
  * @throws RecipeError when the file is gone
  */
 async function networkMaker(file: string): Promise<() => Module> {
@@ -93,7 +94,7 @@ async function networkMaker(file: string): Promise<() => Module> {
   return () => network.copy()
 }
 
-/** @throws RecipeError for a network that takes the bytes of pictures, and brings what a recipe says of preprocessing itself */
+/** @throws RecipeError for a network that takes the bytes of pictures, and so contains its own preprocessing */
 export function refuseBytes(file: string, { inputs }: OnnxNetwork): void {
   if (inputs.every(({ type }) => type !== 'uint8')) return
   throw new RecipeError(

@@ -1,4 +1,4 @@
-/** Rules that only recipes need: patterns of paths, and functions in the place of data. */
+/** Rules that only recipes need: patterns of paths, and functions instead of data. */
 import type { PathPattern } from '../optim/index.ts'
 import { fields, type Rule, rule, text } from '../rules/rules.ts'
 
@@ -12,7 +12,7 @@ function isPattern(value: unknown): boolean {
   try {
     return typeof value === 'string' && patternOf(value) !== undefined
   } catch {
-    // `/…/` with something between that is not a regular expression.
+    // `/…/` around something that is not a regular expression.
     return false
   }
 }
@@ -24,19 +24,19 @@ export function patternOf(value: unknown): PathPattern {
   return source === undefined ? String(value) : new RegExp(source, flags)
 }
 
-/** A function of a recipe: found again by the file and the field that holds it. */
+/** Reference to a function of a recipe, by its file and the field that holds it. */
 export interface CodeReference {
   readonly file: string
-  /** Of the file, so that a change of it is noticed. */
+  /** Hash of the file, so that changes are noticed. */
   readonly sha256: string
 }
 
-/** The file of a function that is in none: on a page, recipes are not in files. */
+/** The file name for a function that is in no file: on a page, recipes are not in files. */
 export const inlineFile = '(inline)'
 
 const codeRule = fields({ file: text, sha256: text })
 
-/** Tells a function's reference from data. */
+/** Distinguishes a function's reference from data. */
 export const isCode = (value: unknown): value is CodeReference =>
   typeof value === 'object' && value !== null && 'file' in value && 'sha256' in value
 

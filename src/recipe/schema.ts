@@ -1,4 +1,4 @@
-/** What a resolved recipe may hold: every field with its rule. */
+/** The contents of a resolved recipe: every field with its rule. */
 import { backendNames } from '../backends/engine.ts'
 import { type ModelEntry, type ModelName, models } from '../models/index.ts'
 import {
@@ -28,7 +28,7 @@ import { preprocessNames } from './defaults.ts'
 import { orCode, pattern } from './rules.ts'
 import * as tables from './tables.ts'
 
-/** A part of a table: its name, and the options of that name. */
+/** A part from a table: its name, and the options for that name. */
 const partOf = <N extends string>(table: Readonly<Record<N, { readonly options: RulesByName }>>) =>
   named(rulesOf(table))
 

@@ -1,4 +1,4 @@
-/** From what a caller writes to a recipe that is ready to run. */
+/** Turns what a caller writes into a recipe that is ready to run. */
 import { hashOf, hexOf } from '../formats/sha256.ts'
 import { checkedFunction, functionParts } from './functions.ts'
 import type { RecipeInput } from './input.ts'
@@ -8,8 +8,8 @@ import { type CodeReference, inlineFile } from './rules.ts'
 import type { RunSetup } from './runSetup.ts'
 
 /**
- * Fills in the defaults of a recipe and checks all of it. Runs anywhere and reads nothing: a recipe for pictures of your own
- * says what their classes are (`data: { name: 'folder', classes: ['cat', 'dog'], size: [64, 64] }`).
+ * Fills in the defaults of a recipe and checks all of it. Runs anywhere and reads no files: a recipe for your own
+ * pictures must name their classes (`data: { name: 'folder', classes: ['cat', 'dog'], size: [64, 64] }`).
  * @throws RecipeError naming the field, its value and the rule
  * @example
  * const setup = resolveRecipe({ model: 'lenet5', data: 'mnist', epochs: 1, optimizer: { name: 'adam' } })
@@ -26,7 +26,7 @@ export function resolveRecipe(input: RecipeInput = {}): RunSetup {
   return { recipe, functions }
 }
 
-/** Stands for a function that is in no file: known by its own text. */
+/** Reference to a function that is in no file, identified by its source text. */
 function inlineReference(given: unknown): CodeReference {
   return { file: inlineFile, sha256: hexOf(hashOf(new TextEncoder().encode(String(given)))) }
 }

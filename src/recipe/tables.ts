@@ -1,6 +1,6 @@
 /**
- * The parts of a recipe that are named: for each name what makes the part, and what its options must be. A table is all there
- * is to say of a part: the types of recipes, their rules and the reference are made from it.
+ * The parts of a recipe that have names: for each name the function that makes the part, and the rules for its options.
+ * A table says everything about a part: the types of recipes, their rules and the reference are made from it.
  */
 import { binaryCrossEntropyWithLogits, crossEntropy, multiclassHinge, squaredError } from '../nn/losses.ts'
 import {
@@ -61,15 +61,15 @@ export interface PartEntry<O extends object, T> {
   create(options: O): T
   /** What each option must be. */
   readonly options: Readonly<Record<string, Rule>>
-  /** The learning rate of an optimizer that has a usual one. */
+  /** The usual learning rate, for optimizers that have one. */
   readonly usualRate?: number
 }
 
-/** A function that makes a part of its options. */
+/** A function that makes a part from its options. */
 type Create = (options: never) => unknown
 type OptionsOf<C extends Create> = NonNullable<Parameters<C>[0]>
 
-/** A rule for every option: one that is forgotten does not compile. */
+/** A rule for every option: a missing rule does not compile. */
 type RulesOf<O> = { readonly [K in keyof O]-?: Rule }
 
 const part = <C extends Create>(
@@ -85,7 +85,7 @@ const part = <C extends Create>(
 /** A part without options. */
 const plain = <T>(create: () => T): PartEntry<Record<never, never>, T> => ({ create, options: {} })
 
-/** What every optimizer can be told; those that have a usual rate need none. */
+/** The options of every optimizer; `lr` may be omitted when there is a usual rate. */
 const common = {
   lr: positive,
   weightDecay: optional(atLeast0),
@@ -208,7 +208,7 @@ export const losses = {
 /** L1 and L2 of weights, as a penalty and as a step. */
 export const elasticNet = { l1: optional(atLeast0), l2: optional(atLeast0), match: optional(pattern) }
 
-/** What is done to gradients before the optimizer sees them. */
+/** Transforms of gradients before the optimizer sees them. */
 export const gradientTransforms = {
   clipByValue: part(({ limit }: { readonly limit: number }) => clipByValue(limit), { limit: positive }),
   clipByGlobalNorm: part(({ limit }: { readonly limit: number }) => clipByGlobalNorm(limit), { limit: positive }),
@@ -221,7 +221,7 @@ export const gradientTransforms = {
   oneBit: plain(oneBit),
 }
 
-/** What is done to weights after the optimizer has changed them. */
+/** Transforms of weights after the optimizer has changed them. */
 export const weightTransforms = {
   proximal: part(proximal, elasticNet),
   maxNorm: part(maxNorm, { limit: positive, match: optional(pattern) }),

@@ -1,4 +1,4 @@
-/** From a recipe to the trainer of its run. */
+/** Makes the trainer of a recipe's run. */
 import type { Engine } from '../backends/engine.ts'
 import type { ImageCollection, Subset } from '../data/dataset.ts'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
@@ -9,18 +9,18 @@ import { createAugmentation, trainingOptions } from './parts.ts'
 import { fitPreprocessing } from './preprocess.ts'
 import type { RunSetup } from './runSetup.ts'
 
-/** Values that a recipe cannot hold, and values that replace the recipe's. */
+/** Values that a recipe cannot hold, and values that override the recipe's. */
 export interface TrainerParts extends Partial<Omit<TrainerOptions, 'model' | 'train' | 'engine' | 'augment'>> {
   readonly engine: Engine
   readonly train: Subset<ImageCollection>
   /** A new one by default. */
   readonly model?: ImageClassifier
-  /** False for images as they are. The recipe's augmentation by default. */
+  /** False for unaugmented images. The recipe's augmentation by default. */
   readonly augment?: false
 }
 
 /**
- * A trainer that does what a recipe says. Preprocessing that is fitted to images is fitted to those of `train` first.
+ * A trainer that follows a recipe. Preprocessing that is fitted to images is first fitted to those of `train`.
  * @throws as `Trainer`
  * @example
  * const setup = resolveRecipe({ model: 'lenet5', data: 'mnist', epochs: 1 })

@@ -1,4 +1,4 @@
-/** Errors in code of the user's: recipes and what they import. Found again in their files, they are shown there. */
+/** Errors in the user's code (recipes and their imports), located in its files so that they can be shown there. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, relative, sep } from 'node:path'
@@ -12,12 +12,12 @@ import { isCode } from './rules.ts'
 /** The folder of this package's own code. */
 const packageCode = dirname(dirname(fileURLToPath(import.meta.url)))
 
-/** Longest that Node may take to look for a syntax error. */
+/** Longest time that Node may take to find a syntax error. */
 const checkMilliseconds = 20_000
 
 /**
- * An error with its place in code of the user's; undefined when it comes from nowhere there.
- * @param error what was thrown, or has that as its cause
+ * An error with its place in the user's code; undefined when it does not come from there.
+ * @param error what was thrown, or an error that has it as its cause
  */
 export function sourceErrorOf(error: unknown): SourceError | undefined {
   if (!(error instanceof Error) || error instanceof SourceError) return error instanceof SourceError ? error : undefined
@@ -26,9 +26,9 @@ export function sourceErrorOf(error: unknown): SourceError | undefined {
 }
 
 /**
- * Runs something with a recipe, whose functions may give what nothing can be computed with.
- * @throws RecipeError naming the file with the functions, for an error of the language or of shapes that has no place in a file
- * of the user's, and for what is no error; every other error as it is thrown
+ * Runs something with a recipe, whose functions may return unusable results.
+ * @throws RecipeError naming the file with the functions, for a language or shape error that has no place in the user's
+ * files, and for a thrown value that is not an Error; every other error is rethrown unchanged
  */
 export async function blamingFunctions<T>(recipe: Recipe, run: () => Promise<T>): Promise<T> {
   try {
@@ -38,15 +38,15 @@ export async function blamingFunctions<T>(recipe: Recipe, run: () => Promise<T>)
     if (!isCode(reference)) throw thrown
     const file = shortPath(reference.file)
     const error = asError(`${file}: its code`, thrown)
-    // By name: the functions may use another copy of this package.
+    // Checked by name: the functions may use another copy of this package.
     if (!['TypeError', 'RangeError', 'ShapeError'].includes(error.name) || sourceErrorOf(error)) throw error
     throw new RecipeError(`${file}: ${error.message}`, { cause: error })
   }
 }
 
 /**
- * The place of a syntax error in a module or in what it imports. Node gives it to a process that runs the module, and to none that
- * imports it; nothing of a module that has one is executed.
+ * The place of a syntax error in a module or its imports. Node reports it to a process that runs the module, but not to
+ * one that imports it; no part of a module with a syntax error is executed.
  */
 export function syntaxErrorOf(path: string, error: unknown): SourceError | undefined {
   if (!(error instanceof SyntaxError) || !/at compileSourceTextModule/.test(error.stack ?? '')) return undefined
@@ -58,7 +58,7 @@ export function syntaxErrorOf(path: string, error: unknown): SourceError | undef
 /** A place in a file. */
 interface Found extends Place {
   readonly path: string
-  /** What is wrong, where it is not the message of the error. */
+  /** What is wrong, when the error's message does not say it. */
   readonly text?: string
 }
 
@@ -77,7 +77,7 @@ function sourceError({ path, line, column, text }: Found, error: Error): SourceE
 /** Errors of JavaScript itself: their names say more than their messages. */
 const isOfLanguage = ({ name }: Error): boolean => ['TypeError', 'ReferenceError', 'SyntaxError'].includes(name)
 
-/** A path as people write it: from here, where it is below. */
+/** A path as people write it: relative when it is below the working directory. */
 function shortPath(path: string): string {
   const fromHere = relative(process.cwd(), path)
   return fromHere.startsWith('..') ? path : fromHere
@@ -87,21 +87,24 @@ function placeOf(error: Error): Found | undefined {
   return transformPlace(error.message) ?? markedPlace(error.stack ?? '') ?? stackPlace(error.stack ?? '')
 }
 
-/** As esbuild, which `tsx` has, says it: `/a/b.ts:3:9: ERROR: Expected …`, columns counted from 0. */
+/** A place as reported by esbuild, which `tsx` uses: `/a/b.ts:3:9: ERROR: Expected …`, columns counted from 0. */
 function transformPlace(message: string): Found | undefined {
   const [, path, line, column, text] = /^(.+):(\d+):(\d+): ERROR: (.+)$/m.exec(message) ?? []
   if (path === undefined) return undefined
   return { path, line: Number(line), column: Number(column) + 1, text: `SyntaxError: ${text}` }
 }
 
-/** As Node says it of what it cannot compile or link: `file:///a/b.mjs:3`, the line, and a mark below the place. */
+/**
+ * A place as reported by Node when it cannot compile or link: `file:///a/b.mjs:3`, the line, and a mark below the
+ * place.
+ */
 function markedPlace(text: string): Found | undefined {
   const [, file, line, indent] = /^(\S.*):(\d+)\r?\n.*\r?\n([ \t]*)\^/.exec(text) ?? []
   const path = file === undefined ? undefined : userFile(file)
   return path === undefined ? undefined : { path, line: Number(line), column: indent!.length + 1 }
 }
 
-/** The innermost call of a stack that is in a file of the user's. */
+/** The innermost call of a stack that is in one of the user's files. */
 function stackPlace(stack: string): Found | undefined {
   for (const [, file, line, column] of stack.matchAll(/^\s+at (?:async )?(?:.*\()?(.+?):(\d+):(\d+)\)?$/gm)) {
     const path = userFile(file!)
@@ -110,10 +113,10 @@ function stackPlace(stack: string): Found | undefined {
   return undefined
 }
 
-/** The path of a file that is neither of this package, nor of another, nor of Node; undefined otherwise. */
+/** The path of a file that belongs to no package and not to Node; undefined otherwise. */
 function userFile(name: string): string | undefined {
   if (!name.startsWith('file:') && !/^([/\\]|[A-Za-z]:\\)/.test(name)) return undefined
-  // A loader may have put a query behind the name.
+  // A loader may have appended a query to the name.
   const path = name.startsWith('file:') ? fileURLToPath(name.replace(/\?.*$/, '')) : name
   const isPackage = path.startsWith(packageCode + sep) || path.split(sep).includes('node_modules')
   return isPackage ? undefined : path

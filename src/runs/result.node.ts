@@ -61,9 +61,9 @@ export interface RunResult {
   readonly validation?: Score
   /** The epoch with the highest validation accuracy. */
   readonly best?: BestEpoch
-  /** Test score of those weights. */
+  /** Test score of the final weights. */
   readonly test?: MeasuredScore
-  /** The checkpoint with those weights; a recipe always gives tensors with identical bits. */
+  /** The checkpoint with the final weights; a recipe always gives tensors with identical bits. */
   readonly checkpoint: { readonly file: string; readonly sha256: string }
 }
 
