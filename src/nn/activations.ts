@@ -67,8 +67,8 @@ export class Sigmoid extends Activation {
 }
 
 /**
- * λ · x for x > 0, else λα(eˣ − 1) (Klambauer et al. 2017): with weights of variance 1 / fan_in, activations converge to
- * mean 0 and variance 1.
+ * λ · x for x > 0, else λα(eˣ − 1) (Klambauer et al. 2017): with weights of variance 1 / fan_in, activations converge
+ * to mean 0 and variance 1.
  */
 export class SELU extends Activation {
   protected override apply(x: Tensor): Tensor {
@@ -133,7 +133,10 @@ export class Softmax extends Activation {
   }
 }
 
-/** SELU's α and λ, solved for the fixed point (mean 0, variance 1) (Klambauer et al. 2017), the lecture's digits rounded to a double. */
+/**
+ * SELU's α and λ, solved for the fixed point (mean 0, variance 1) (Klambauer et al. 2017): the lecture's digits,
+ * rounded to a double.
+ */
 const seluAlpha = 1.6732632423543772
 const seluScale = 1.0507009873554805
 

@@ -2,8 +2,8 @@
  * Pooling to a given output size, whatever the input's: adaptive and global average and max pooling.
  *
  * Bins follow PyTorch's rule: bin i of O over H rows reaches from ⌊i·H/O⌋ to ⌈(i + 1)·H/O⌉; neighbors may share a row.
- * Bins of one size are an ordinary pool. Others are first laid out one after the other at the size of the largest, the
- * places left over filled with a row that changes nothing.
+ * Bins of equal size make an ordinary pool. Other bins are first laid out side by side, each at the size of the
+ * largest; a row that changes nothing fills the unused places.
  */
 import { averagePool2d } from '../graph/ops/averagePool2d.ts'
 import { mul } from '../graph/ops/elementwise.ts'
@@ -73,7 +73,7 @@ export class AdaptiveAveragePool2d extends AdaptivePool2d {
   }
   protected override poolBins(x: Volume, rows: Bins, columns: Bins): Tensor {
     const [, , height, width] = x.shape
-    // A row and a column of zeros to fill up the smaller bins with.
+    // A row and a column of zeros, which fill up the smaller bins.
     const framed = pad(x, { after: [0, 0, 1, 1] })
     const kernel = [widest(rows), widest(columns)] as const
     const averaged = averagePool2d(layOut(framed, rows, columns, [height, width]), kernel)
@@ -97,7 +97,7 @@ export class AdaptiveMaxPool2d extends AdaptivePool2d {
     return maximaOf(x, kernel, stride)
   }
   protected override poolBins(x: Volume, rows: Bins, columns: Bins): Tensor {
-    // Smaller bins are filled up with their own last row and column: of equal maxima the first one wins.
+    // Smaller bins repeat their own last row and column: the first of equal maxima wins.
     const kernel = [widest(rows), widest(columns)] as const
     return maximaOf(layOut(x, rows, columns), kernel, kernel)
   }
@@ -111,8 +111,8 @@ export class AdaptiveMaxPool2d extends AdaptivePool2d {
 export const adaptiveAveragePool2d = (outputSize: Pair): AdaptiveAveragePool2d => new AdaptiveAveragePool2d(outputSize)
 
 /**
- * A max pooling layer `[N, C, H, W] → [N, C, H′, W′]` to a fixed size, by PyTorch's bins. The gradient goes to the first of
- * equal maxima.
+ * A max pooling layer `[N, C, H, W] → [N, C, H′, W′]` to a fixed size, by PyTorch's bins. The gradient goes to the
+ * first of equal maxima.
  * @throws RangeError when a size is not a whole number ≥ 1.
  */
 export const adaptiveMaxPool2d = (outputSize: Pair): AdaptiveMaxPool2d => new AdaptiveMaxPool2d(outputSize)
@@ -124,15 +124,15 @@ export const adaptiveMaxPool2d = (outputSize: Pair): AdaptiveMaxPool2d => new Ad
 export const globalAveragePool2d = (): AdaptiveAveragePool2d => new AdaptiveAveragePool2d(1)
 
 /**
- * Global max pooling: `[N, C, H, W] → [N, C, 1, 1]`. The gradient goes to the first of equal maxima, row by row, as that of
- * PyTorch's `adaptive_max_pool2d(x, 1)` does (its `amax` shares it among them; so does `max` of `fovea`).
+ * Global max pooling: `[N, C, H, W] → [N, C, 1, 1]`. The gradient goes to the first of equal maxima, row by row, as in
+ * PyTorch's `adaptive_max_pool2d(x, 1)`. (PyTorch's `amax` shares it among them, and so does `max` of `fovea`.)
  */
 export const globalMaxPool2d = (): AdaptiveMaxPool2d => new AdaptiveMaxPool2d(1)
 
 /**
- * The largest element of each window: of each of its rows, then of those. Bins may be as large as the image, and two windows
- * of H and of W elements cost less than one of H · W. The first row with the maximum, and the first place in that row, are the
- * first place row by row.
+ * The largest element of each window: the maximum of each row, then of those maxima. Bins may be as large as the image,
+ * and two windows of H and of W elements cost less than one of H · W. The first row with the maximum and the first
+ * place in that row give the first place in row-major order.
  */
 function maximaOf(x: Volume, kernel: readonly [number, number], stride: readonly [number, number]): Volume {
   const rows = kernel[1] * stride[1] === 1 ? x : maxPool2d(x, [1, kernel[1]], { stride: [1, stride[1]] })
@@ -142,8 +142,8 @@ function maximaOf(x: Volume, kernel: readonly [number, number], stride: readonly
 const widest = ({ starts, ends }: Bins): number => Math.max(...starts.map((start, i) => ends[i] - start))
 
 /**
- * The bins' rows and columns one after the other, every bin at the size of the largest. Missing elements are taken at
- * `filler` (row, column), or repeat the last of the bin.
+ * The bins' rows and columns side by side, every bin at the size of the largest. Missing elements come from `filler`
+ * (row, column), or repeat the last element of the bin.
  */
 function layOut(x: Tensor, rows: Bins, columns: Bins, filler?: readonly [number, number]): Volume {
   const indices = (bins: Bins, fill: number | undefined): number[] =>

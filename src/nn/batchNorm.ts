@@ -34,13 +34,13 @@ export interface BatchNormOptions {
   /** ε, added to the variance, 1e-5 by default. */
   readonly eps?: number
   /**
-   * Weight of the newest batch in the running averages, 0.1 by default (one minus the decay that other libraries name);
+   * Weight of the newest batch in the running averages, 0.1 by default (one minus what other libraries call the decay);
    * `'cumulative'` takes the plain average of all batches (PyTorch's `momentum=None`).
    */
   readonly momentum?: number | 'cumulative'
   /** Learn γ and β; true by default. */
   readonly affine?: boolean
-  /** Keep running averages; true by default. Without them the batch's own statistics serve at test time too. */
+  /** Keep running averages; true by default. Without them, test time uses the batch's own statistics too. */
   readonly trackRunningStats?: boolean
 }
 
@@ -85,8 +85,8 @@ export abstract class BatchNorm extends Module {
 
   /**
    * The output has the shape of the input.
-   * @throws ShapeError when the input does not have the layer's axes and channels; SmallBatchError when training with one
-   *   value per channel, whose variance is 0.
+   * @throws ShapeError when the input does not have the layer's axes and channels; SmallBatchError when training with
+   *   one value per channel, whose variance is 0.
    */
   override forward(x: Tensor, context: ForwardContext): Tensor {
     const expected = this.refusal(x.shape.length)
@@ -110,7 +110,7 @@ export abstract class BatchNorm extends Module {
     if (context.training) this.#track(average, variance, count, context)
     const deviation = sqrt(add(variance, this.eps))
     const scale = div(this.weight ? this.#along(this.weight.tensor, x) : 1, deviation)
-    // γ (x − μ) / √(σ² + ε) + β, with everything that is one number a channel in the second term.
+    // γ (x − μ) / √(σ² + ε) + β, with everything that is one number per channel in the second term.
     const correction = mul(offset, scale)
     const shift = this.bias ? sub(this.#along(this.bias.tensor, x), correction) : neg(correction)
     return add(mul(centered, scale), shift)
@@ -168,8 +168,8 @@ export class BatchNorm2d extends BatchNorm {
 }
 
 /**
- * A batch normalization layer for `[N, channels]` (per activation) or `[N, channels, L]`, with parameters and buffers as
- * {@link batchNorm2d}.
+ * A batch normalization layer for `[N, channels]` (per activation) or `[N, channels, L]`, with the parameters and
+ * buffers of {@link batchNorm2d}.
  * @throws RangeError when a number is out of its range.
  * @example sequential(linear(784, 100, { bias: false }), batchNorm1d(100), relu())
  */
@@ -177,8 +177,8 @@ export const batchNorm1d = (channels: number, options?: BatchNormOptions): Batch
   new BatchNorm1d(channels, options)
 
 /**
- * A spatial batch normalization layer `[N, channels, H, W] → [N, channels, H, W]`: one mean and variance per channel, over
- * N·H·W values. Parameters `weight` (γ) and `bias` (β) `[C]`; buffers `running_mean` and `running_var` `[C]` and
+ * A spatial batch normalization layer `[N, channels, H, W] → [N, channels, H, W]`: one mean and variance per channel,
+ * over N·H·W values. Parameters `weight` (γ) and `bias` (β) `[C]`; buffers `running_mean` and `running_var` `[C]` and
  * `num_batches_tracked` `[]`, which training steps update.
  * @throws RangeError when a number is out of its range.
  * @example sequential(conv2d(3, 64, 7, { stride: 2, padding: 3, bias: false }), batchNorm2d(64), relu())

@@ -9,7 +9,7 @@ import { type Conv2dLayerOptions, checkChannels } from './convolution.ts'
 import { fanInUniform, zeros } from './initializers.ts'
 import { type ForwardContext, Module, Parameter } from './module.ts'
 
-/** Options of {@link convTranspose2d}; geometry is that of the convolution whose transpose the layer is. */
+/** Options of {@link convTranspose2d}; the geometry is that of the convolution that the layer transposes. */
 export interface ConvTranspose2dLayerOptions extends Omit<Conv2dLayerOptions, 'padding'> {
   /** Rows and columns cut off the output, 0 by default. */
   readonly padding?: Pair | Padding
@@ -39,7 +39,7 @@ export class ConvTranspose2d extends Module {
     this.window = windowOf({ kernel, stride, padding, dilation })
     this.outputPadding = outputPadding
     const [height, width] = this.window.kernel
-    // PyTorch takes the second axis of the weights for the inputs here too.
+    // Here too, PyTorch counts the second axis of the weights as the inputs.
     const fanIn = (outChannels / groups) * height * width
     this.weight = new Parameter([inChannels, outChannels / groups, height, width], init ?? fanInUniform(fanIn))
     const biasInit = options.biasInit ?? (init ? zeros() : fanInUniform(fanIn))
@@ -65,7 +65,7 @@ export class ConvTranspose2d extends Module {
 /**
  * A transposed convolution layer `[N, inChannels, H, W] → [N, outChannels, H′, W′]`,
  * H′ = (H − 1)·stride − padding + dilation·(kernel − 1) + outputPadding + 1, with parameters `weight`
- * `[C, O / groups, KH, KW]` and `bias` `[O]`. It enlarges by its stride.
+ * `[C, O / groups, KH, KW]` and `bias` `[O]`. It enlarges the image by its stride.
  * @throws RangeError when a number is out of its range or the channels are not divisible by `groups`.
  * @example convTranspose2d(64, 32, 4, { stride: 2, padding: 1 }) // [N, 64, 14, 14] → [N, 32, 28, 28]
  */

@@ -14,7 +14,7 @@ export interface Conv2dLayerOptions {
   readonly stride?: Pair
   /**
    * Zeros around the image, 0 by default: a number, `[vertical, horizontal]`, each side by name, or `'same'`, which
-   * keeps the image's size at stride 1; an odd one goes to the bottom or right (PyTorch's rule).
+   * keeps the image's size at stride 1; an odd row or column goes to the bottom or right (PyTorch's rule).
    */
   readonly padding?: Pair | Padding | 'same'
   /** Distance between the taps of the kernel, 1 by default. */
@@ -56,7 +56,7 @@ export class Conv2d extends Module {
     this.bias = bias ? new Parameter([outChannels], biasInit) : undefined
   }
 
-  /** A new layer with other output channels and the same inputs, window and initializers, see `replaceHead`. */
+  /** A new layer with other output channels and the same inputs, window and initializers; see `replaceHead`. */
   withOutputs(outChannels: number): Conv2d {
     const { inChannels, window, groups, weight, bias } = this
     const { kernel, ...geometry } = window
@@ -101,7 +101,9 @@ function sameWindow(kernel: Pair, stride: Pair, dilation: Pair): Window2d {
   return { ...window, padding: { top, bottom: vertical - top, left, right: horizontal - left } }
 }
 
-/** @throws RangeError naming `label` when a number is not a whole number ≥ 1 or the channels do not divide by the groups. */
+/**
+ * @throws RangeError naming `label` when a number is not a whole number ≥ 1 or `groups` does not divide the channels.
+ */
 export function checkChannels(label: string, inChannels: number, outChannels: number, groups: number): void {
   for (const [name, value] of Object.entries({ inChannels, outChannels, groups })) {
     if (!Number.isInteger(value) || value < 1)

@@ -1,6 +1,6 @@
 /**
- * Dropout (Srivastava et al. 2014), inverted: kept activations are divided by the probability of keeping while
- * training, so that nothing is left to do at test time.
+ * Dropout (Srivastava et al. 2014), inverted: while training, kept activations are divided by the probability of
+ * keeping, so that nothing is left to do at test time.
  */
 import { mul } from '../graph/ops/elementwise.ts'
 import { randomBernoulli } from '../graph/ops/random.ts'

@@ -1,15 +1,15 @@
 /**
- * Fractional max pooling (Graham 2014): windows whose distances are 1 and 2 in irregular order, so that an image shrinks by
- * a factor between 1 and 2 (or between any two neighboring whole numbers).
+ * Fractional max pooling (Graham 2014): windows whose distances are 1 and 2 in irregular order, so that an image
+ * shrinks by a factor between 1 and 2 (or between any two neighboring whole numbers).
  *
- * With input size H, kernel k and output size O, the first window begins at 0, the last at H − k, and α = (H − k) / (O − 1)
- * is the mean distance. A *pseudorandom* sequence begins window i at ⌊α(i + u)⌋ − ⌊αu⌋, for one random number u (PyTorch's
- * form of the paper's ⌈α(i + u)⌉); a *random* one puts the distances ⌊α⌋ and ⌊α⌋ + 1 in random order.
+ * With input size H, kernel k and output size O, the first window begins at 0, the last at H − k, and α = (H − k) / (O
+ * − 1) is the mean distance. A *pseudorandom* sequence begins window i at ⌊α(i + u)⌋ − ⌊αu⌋, for one random number u
+ * (PyTorch's form of the paper's ⌈α(i + u)⌉); a *random* one puts the distances ⌊α⌋ and ⌊α⌋ + 1 in random order.
  *
- * One sequence for the rows and one for the columns serve all channels and samples of a step: the windows are laid out by one
- * list of indices an axis. PyTorch draws a pair (u for rows, u for columns) for every channel of every sample, so that a step
- * sees N·C pairs of sequences where it sees one here. The distribution of each sample's output is the same; what differs is
- * that the outputs of one step are not independent of each other.
+ * One sequence for the rows and one for the columns serve all channels and samples of a step: one list of indices per
+ * axis lays out the windows. PyTorch draws a pair (u for rows, u for columns) for every channel of every sample, N·C
+ * pairs per step instead of one. The distribution of each sample's output is the same, but here the outputs of one step
+ * are not independent of each other.
  */
 import { argmax } from '../graph/ops/argmax.ts'
 import { add, equal, floor, less, mul, sub } from '../graph/ops/elementwise.ts'
@@ -28,7 +28,7 @@ import { type ForwardContext, Module } from './module.ts'
 export interface FractionalMaxPoolOptions {
   /** Output rows and columns. */
   readonly outputSize?: Pair
-  /** Output size as a part of the input size, between 0 and 1: rows are ⌊ratio · H⌋. */
+  /** Output size as a fraction of the input size, between 0 and 1: rows are ⌊ratio · H⌋. */
   readonly outputRatio?: Pair
   /** Rule by which the windows are placed, `'pseudorandom'` by default. */
   readonly regions?: 'pseudorandom' | 'random'
@@ -152,8 +152,8 @@ const drawnInRandomOrder: Draw = (key, stream, size, count, kernel) => {
   const steps = count - 1
   const short = Math.floor((size - kernel) / steps)
   const longSteps = size - kernel - short * steps
-  // The distances whose random numbers are among the `longSteps` smallest are the long ones. Numbers that are equal, one
-  // pair of positions in 2²⁴, are told apart by their positions.
+  // The long distances are those with the `longSteps` smallest random numbers. Equal numbers (one pair of positions in
+  // 2²⁴) are told apart by their positions.
   const u = randomUniform(key, [steps], stream)
   const positions = range(steps, [steps])
   const column = (x: Tensor): Tensor => reshape(x, [steps, 1])
@@ -174,10 +174,10 @@ const range = (count: number, shape: readonly number[]): Tensor =>
   )
 
 /**
- * A fractional max pooling layer (Graham 2014) `[N, C, H, W] → [N, C, H′, W′]`, with windows drawn anew in each training
- * step, the same for all samples and channels of the step (PyTorch draws them for every sample and channel separately). At test
- * time the windows are those of the pseudorandom sequence with u = ½ (the paper averages several draws; PyTorch draws as in
- * training).
+ * A fractional max pooling layer (Graham 2014) `[N, C, H, W] → [N, C, H′, W′]`, with windows drawn anew in each
+ * training step, the same for all samples and channels of the step (PyTorch draws them for every sample and channel
+ * separately). At test time the windows are those of the pseudorandom sequence with u = ½ (the paper averages several
+ * draws; PyTorch draws as in training).
  * @throws RangeError or Error when an option is missing or out of its range.
  * @example fractionalMaxPool2d(2, { outputRatio: 0.7 }) // [N, 64, 36, 36] → [N, 64, 25, 25]
  */

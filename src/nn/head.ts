@@ -1,6 +1,6 @@
 /**
- * Another last layer: the same network for another number of classes, which is how trained weights are carried over to a
- * new task (transfer learning).
+ * Another last layer: the same network for another number of classes, which is how trained weights are carried over to
+ * a new task (transfer learning).
  */
 import { Variable } from '../graph/variable.ts'
 import type { Module } from './module.ts'
@@ -16,24 +16,24 @@ export interface ReplaceHeadOptions {
   /** Seed of the new weights, 0 by default. */
   readonly seed?: number
   /**
-   * Paths of the layers to replace, for networks whose last layer is not found. By default the last layer of the model, and
-   * the last of each part that only training uses (GoogLeNet's auxiliary classifiers).
+   * Paths of the layers to replace, for networks whose last layer is not found. By default the last layer of the model,
+   * and the last of each part that only training uses (GoogLeNet's auxiliary classifiers).
    */
   readonly heads?: readonly string[]
 }
 
 /**
- * Replaces the last layer of a model by one of the same kind for `classes` outputs, filled by the layer's own initializers;
- * all other layers stay as they are. The new weights are those that `initialize(seed)` gives a model made for that
- * number of classes. Engines that have compiled the model before keep the old layer: compile again.
+ * Replaces the last layer of a model by one of the same kind for `classes` outputs, filled by the layer's own
+ * initializers; all other layers stay as they are. The new weights are those that `initialize(seed)` gives a model made
+ * for that number of classes. Engines that have compiled the model before keep the old layer: compile again.
  *
- * The last layer is the last one in the order of the model's fields that has outputs to change and nothing with weights of
- * its own behind it.
+ * In the order of the model's fields, the last layer is the last one that has outputs to change and no layer with
+ * weights after it.
  *
- * @returns the paths of the new parameters, to treat them apart, as with a higher learning rate. (None for the LeNet-5 of 1998,
- *   whose output layer is not trained.)
- * @throws RangeError when `classes` is not a whole number ≥ 1; Error naming the model when it has no such layer, or the path
- *   of `heads` that it lacks.
+ * @returns the paths of the new parameters, for example to give them a higher learning rate. (None for the LeNet-5 of
+ *   1998, whose output layer is not trained.)
+ * @throws RangeError when `classes` is not a whole number ≥ 1; Error naming the model when it has no such layer, or the
+ *   path of `heads` that it lacks.
  * @example
  * const model = resnet(18)
  * await loadWeights(model, 'resnet18.pth') // 1000 classes of ImageNet
@@ -94,7 +94,7 @@ const hasVariables = (module: Module): boolean => Object.values(module).some(val
 /** Class of a module, for messages. */
 const nameOf = (module: Module): string => module.constructor.name
 
-/** Puts a module in the place of another, in a field, a list or a record of the parent; lists and records are copied. */
+/** Replaces one module by another in a field, a list or a record of the parent; lists and records are copied. */
 function replaceChild(parent: Module, old: Module, replacement: Module): void {
   const replaced = (value: unknown): unknown => (value === old ? replacement : value)
   for (const [name, value] of Object.entries(parent)) {

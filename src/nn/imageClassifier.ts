@@ -1,12 +1,12 @@
-/** A network together with what its images need first, so that it takes bytes and its weights keep their own names. */
+/** A network together with the preprocessing of its images: it takes bytes, and its weights keep their own names. */
 import type { Tensor } from '../graph/tensor.ts'
 import { type ForwardContext, Module } from './module.ts'
 
 /**
  * Normalization and a network: images `u8 [N, H, W, C]` → logits `[N, classes]`.
  *
- * The network's modules and variables keep the paths they have without the normalization (`conv1.weight`), which are the
- * names of the checkpoints of other frameworks; a chain of the two would call them `network.conv1.weight`.
+ * The network's modules and variables keep the paths they have without the normalization (`conv1.weight`), which are
+ * the names of the checkpoints of other frameworks; a chain of the two would call them `network.conv1.weight`.
  * @example
  * const model = new ImageClassifier(normalize({ mean: [0.1307], std: [0.3081] }), lenet5()).initialize(0)
  * model.variables().has('conv1.weight') // true

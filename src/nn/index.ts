@@ -1,5 +1,5 @@
 /**
- * Layers, losses and initializers, and for networks of your own the operations that a `forward` is written with, as `ops`.
+ * Layers, losses and initializers, and, as `ops`, the operations for the `forward` of your own networks.
  * @module fovea/nn
  */
 /** The operations on graph values, those of the door `fovea`: `ops.relu(x)` computes, where `relu()` makes a layer. */

@@ -36,8 +36,9 @@ export function uniform(bound: number): Initializer {
 }
 
 /**
- * Xavier, normal (Glorot and Bengio 2010, in the lectures' form): N(0, 1 / fan_in), which keeps the variance through tanh
- * layers. PyTorch's `xavier_normal_` has the variance 2 / (fan_in + fan_out), the same for layers as wide as their input.
+ * Xavier, normal (Glorot and Bengio 2010, in the lectures' form): N(0, 1 / fan_in), which keeps the variance through
+ * tanh layers. PyTorch's `xavier_normal_` has the variance 2 / (fan_in + fan_out), the same for layers as wide as their
+ * input.
  */
 export const xavierNormal = (): Initializer => ({
   name: 'xavierNormal',
@@ -45,7 +46,8 @@ export const xavierNormal = (): Initializer => ({
 })
 
 /**
- * Xavier, uniform (Glorot and Bengio 2010; PyTorch's `xavier_uniform_`, also called Glorot): U(±√(6 / (fan_in + fan_out))).
+ * Xavier, uniform (Glorot and Bengio 2010; PyTorch's `xavier_uniform_`, also called Glorot): U(±√(6 / (fan_in +
+ * fan_out))).
  */
 export const xavierUniform = (): Initializer => ({
   name: 'xavierUniform',
@@ -53,8 +55,8 @@ export const xavierUniform = (): Initializer => ({
 })
 
 /**
- * He, normal (He et al. 2015; PyTorch's `kaiming_normal_`): N(0, 2 / fan_in); keeps the variance through ReLU layers. With `mode: 'fanOut'` it divides by fan_out
- * and keeps the variance of the gradients instead (torchvision's ResNets).
+ * He, normal (He et al. 2015; PyTorch's `kaiming_normal_`): N(0, 2 / fan_in); keeps the variance through ReLU layers.
+ * With `mode: 'fanOut'` it divides by fan_out and keeps the variance of the gradients instead (torchvision's ResNets).
  */
 export const heNormal = ({ mode = 'fanIn' }: { readonly mode?: 'fanIn' | 'fanOut' } = {}): Initializer => ({
   name: mode === 'fanIn' ? 'heNormal' : 'heNormal(fanOut)',
@@ -62,7 +64,7 @@ export const heNormal = ({ mode = 'fanIn' }: { readonly mode?: 'fanIn' | 'fanOut
 })
 
 /**
- * Normal distribution N(mean, std²) without what lies more than `cut` deviations from the mean (TensorFlow's truncated
+ * Normal distribution N(mean, std²) without the values more than `cut` deviations from the mean (TensorFlow's truncated
  * normal; torchvision's GoogLeNet).
  * @throws RangeError when `std` is negative or `cut` not positive.
  */
@@ -90,7 +92,8 @@ export function truncatedGaussian(std: number, cut = 2, mean = 0): Initializer {
 }
 
 /**
- * Orthogonal weights (Saxe et al. 2014): as a matrix `[O, I·KH·KW]`, rows (or columns, if there are fewer of them) of length
+ * Orthogonal weights (Saxe et al. 2014): as a matrix `[O, I·KH·KW]`, rows (or columns, if there are fewer of them) of
+ * length
  * `gain` at right angles to each other, drawn evenly among all such matrices.
  */
 export const orthogonal = (gain = 1): Initializer => ({
@@ -159,10 +162,10 @@ function uniforms(boundOf: (shape: readonly number[]) => number): Fill {
   }
 }
 
-/** Random words that are made at a time, a multiple of 4. */
+/** How many random words are made at a time, a multiple of 4. */
 const chunkWords = 4096
 
-/** Calls `fill` with one part of the values after the other, and a random word for each of its elements. */
+/** Calls `fill` with each part of the values in turn, together with a random word for each of its elements. */
 function forEachChunk(
   values: Float32Array,
   seed: number,
@@ -177,7 +180,7 @@ function forEachChunk(
   }
 }
 
-/** The random words of (seed, path), without end, in an array that is used again; `needed` of them, more or less. */
+/** An endless stream of the random words of (seed, path), in one reused array; about `needed` of them are read. */
 function* wordChunks(seed: number, path: string, needed: number): Generator<Uint32Array> {
   const words = new Uint32Array(Math.min(chunkWords, 4 * Math.ceil(needed / 4) || 4))
   const key = [seed, streamOf(path)] as const
@@ -187,7 +190,8 @@ function* wordChunks(seed: number, path: string, needed: number): Generator<Uint
   }
 }
 
-// Loops over millions of numbers: plain functions of typed arrays, which compile to several times the speed of closures.
+// Loops over millions of numbers: plain functions of typed arrays, which compile to several times the speed of
+// closures.
 
 function fillUniforms(part: Float32Array, words: Uint32Array, bound: number): void {
   for (let k = 0; k < part.length; k++) part[k] = bound * (2 * uniformFromWord(words[k]) - 1)
@@ -203,8 +207,8 @@ function fillNormals(part: Float32Array, words: Uint32Array, mean: number, scale
 }
 
 /**
- * Makes the rows of a matrix orthonormal by Gram–Schmidt, each row twice, which keeps them at right angles to rounding.
- * Rows of normal numbers give an even draw among orthonormal rows.
+ * Makes the rows of a matrix orthonormal by Gram–Schmidt, twice for each row, which keeps them at right angles up to
+ * rounding. Rows of normal numbers give an even draw among orthonormal rows.
  */
 function orthonormalRows(matrix: Float64Array, count: number, length: number): Float64Array {
   const row = (i: number): Float64Array => matrix.subarray(i * length, (i + 1) * length)

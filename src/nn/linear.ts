@@ -40,7 +40,7 @@ export class Linear extends Module {
     this.bias = bias ? new Parameter([outFeatures], biasInit) : undefined
   }
 
-  /** A new layer with other outputs and the same inputs and initializers, see `replaceHead`. */
+  /** A new layer with other outputs and the same inputs and initializers; see `replaceHead`. */
   withOutputs(outFeatures: number): Linear {
     const { inFeatures, weight, bias } = this
     const biasInit = bias && { biasInit: bias.initializer }

@@ -72,8 +72,8 @@ export class LocalResponseNorm extends Module {
 }
 
 /**
- * A local response normalization layer `[N, C, H, W] → [N, C, H, W]` over `size` neighboring channels (n, 5 by default),
- * without parameters.
+ * A local response normalization layer `[N, C, H, W] → [N, C, H, W]` over `size` neighboring channels (n, 5 by
+ * default), without parameters.
  * @throws RangeError when a number is out of its range.
  * @example sequential(conv2d(3, 96, 11, { stride: 4 }), relu(), localResponseNorm())
  */
@@ -81,8 +81,8 @@ export const localResponseNorm = (size?: number, options?: LocalResponseNormOpti
   new LocalResponseNorm(size, options)
 
 /**
- * x · baseᵉ for a positive base. Roots and a division do for the exponents −¼, −½, … −2, such as AlexNet's −¾: about a
- * seventh of the time of a logarithm and an exponential, which serve for the others.
+ * x · baseᵉ for a positive base. The exponents −¼, −½, … −2, such as AlexNet's −¾, need only roots and a division:
+ * about a seventh of the time of the logarithm and exponential that compute the others.
  */
 function timesPower(x: Expression, base: Expression, exponent: number): Expression {
   const quarters = -4 * exponent

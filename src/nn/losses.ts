@@ -1,8 +1,8 @@
 /**
- * Loss functions: from a batch of outputs and targets to the one number that training makes small.
+ * Loss functions: from a batch of outputs and targets to the single number that training minimizes.
  *
- * Targets are class numbers `i32 [N]`, or numbers `f32` of the outputs' shape: probabilities of soft targets, values of a
- * regression. Where a loss compares numbers, class numbers stand for their indicator rows (1 at the class, else 0).
+ * Targets are class numbers `i32 [N]`, or numbers `f32` of the outputs' shape: probabilities of soft targets, values of
+ * a regression. Where a loss compares numbers, class numbers stand for their indicator rows (1 at the class, else 0).
  */
 import {
   abs,
@@ -31,8 +31,8 @@ import type { Matrix, Scalar, Tensor, Vector } from '../graph/tensor.ts'
 export interface Loss {
   readonly name: string
   /**
-   * Mean loss of a batch: outputs `[N, classes]` (or `[N, …]` for regressions) and targets, class numbers `i32 [N]` or `f32` of
-   * the outputs' shape → scalar.
+   * Mean loss of a batch: outputs `[N, classes]` (or `[N, …]` for regressions) and targets, class numbers `i32 [N]` or
+   * `f32` of the outputs' shape → scalar.
    */
   forward(outputs: Tensor, targets: Tensor): Scalar
 }
@@ -49,7 +49,10 @@ export interface MulticlassHingeOptions {
   readonly margin?: number
   /** True for squared terms (an L2-SVM), false by default. */
   readonly squared?: boolean
-  /** True when the sum over the classes is divided by their number, as PyTorch's `MultiMarginLoss` does; false by default. */
+  /**
+   * True when the sum over the classes is divided by their number, as PyTorch's `MultiMarginLoss` does; false by
+   * default.
+   */
   readonly divideByClasses?: boolean
 }
 
@@ -64,7 +67,8 @@ export interface SquaredErrorOptions {
 
 /**
  * Mean softmax cross-entropy, −Σ target · log softmax(logits), in nats. A model that knows nothing scores ln(classes).
- * `forward` throws ShapeError when the logits are not `[N, classes]` or the targets neither `i32 [N]` nor `f32` of their shape.
+ * `forward` throws ShapeError when the logits are not `[N, classes]` or the targets neither `i32 [N]` nor `f32` of
+ * their shape.
  * @throws RangeError when `labelSmoothing` is not in 0 … 1.
  * @example const loss = crossEntropy().forward(model.forward(images, context), labels)
  * @example crossEntropy().forward(logits, mixed) // soft targets: cat 0.4, dog 0.6
@@ -111,7 +115,9 @@ export function multiclassHinge(options: MulticlassHingeOptions = {}): Loss {
 
 /**
  * Squared error: ½ Σ (t − o)² of a sample, averaged over the batch, or the mean of (t − o)² over all numbers.
- * `forward` throws ShapeError when the targets are neither of the outputs' shape nor class numbers `i32 [N]` for outputs `[N, classes]`.
+ * `forward` throws ShapeError when the targets are neither of the outputs' shape nor class numbers `i32 [N]` for
+ * outputs
+ * `[N, classes]`.
  */
 export function squaredError({ scale = 'half' }: SquaredErrorOptions = {}): Loss {
   return {
@@ -124,9 +130,9 @@ export function squaredError({ scale = 'half' }: SquaredErrorOptions = {}): Loss
 }
 
 /**
- * Mean binary cross-entropy, −t ln p − (1 − t) ln(1 − p), of probabilities in 0 … 1 (after a sigmoid). As in PyTorch, logarithms
- * are kept at −100 or above, and the slope (p − t) / (p (1 − p)) is taken with a divisor of 1e-12 or more, so that a probability
- * of 0 or 1 gives no infinity. Prefer {@link binaryCrossEntropyWithLogits}.
+ * Mean binary cross-entropy, −t ln p − (1 − t) ln(1 − p), of probabilities in 0 … 1 (after a sigmoid). As in PyTorch,
+ * logarithms are kept at −100 or above, and the slope (p − t) / (p (1 − p)) is taken with a divisor of 1e-12 or more,
+ * so that a probability of 0 or 1 gives no infinity. Prefer {@link binaryCrossEntropyWithLogits}.
  * `forward` throws ShapeError as {@link squaredError}.
  */
 export function binaryCrossEntropy(): Loss {

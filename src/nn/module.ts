@@ -15,10 +15,13 @@ export interface ForwardContext {
   /** New values for buffers (running statistics), to be stored at the end of the step. */
   readonly updates: Map<Variable, Tensor>
   /**
-   * A list to which a network adds the logits of its auxiliary classifiers. Present while training, when the step adds their losses to the network's own, as in `fit` and `trainingProgram`. Without it the classifiers are left out.
+   * A list to which a network adds the logits of its auxiliary classifiers. Present while training, when the step adds
+   * their losses to the network's own, as in `fit` and `trainingProgram`. Without it the classifiers are left out.
    */
   readonly auxiliary?: AuxiliaryOutput[]
-  /** Layers that compute as at test time, and whose statistics stay, also while training: batch norm of a frozen trunk. */
+  /**
+   * Layers that compute as at test time and keep their statistics even while training: batch norm of a frozen trunk.
+   */
   readonly frozen?: ReadonlySet<Module>
 }
 
@@ -69,8 +72,8 @@ export class ModelBuffer<S extends readonly number[] = readonly number[]> extend
 /**
  * Base of everything with a `forward`.
  *
- * A module or variable that two fields share is one module: it appears once, under its first path. A `#` field is not part
- * of the tree. A module belongs to one model, since it knows its path there (see {@link Module.assignPaths}).
+ * A module or variable that two fields share is one module: it appears once, under its first path. A `#` field is not
+ * part of the tree. A module belongs to one model, since it knows its path there (see {@link Module.assignPaths}).
  * @example
  * import { conv2d, type ForwardContext, Module, ops, type Tensor } from 'fovea/nn'
  *
@@ -92,8 +95,8 @@ export abstract class Module {
   abstract forward(x: Tensor, context: ForwardContext): Tensor
 
   /**
-   * Names of children that only training uses and that weights may therefore lack: auxiliary classifiers. Listed whether
-   * the children are there or not, so that `loadState` knows what it may leave out.
+   * Names of children that only training uses and that weights may therefore lack: auxiliary classifiers. Listed
+   * whether the children are there or not, so that `loadState` knows what it may leave out.
    */
   get trainingOnly(): readonly string[] {
     return []
@@ -143,10 +146,10 @@ export abstract class Module {
   }
 
   /**
-   * Tells every module and variable of the tree its path, with this module as the root. Returns the module.
+   * Gives every module and variable of the tree its path, with this module as the root. Returns the module.
    *
-   * A layer has one path. When it is put into a second model, the model whose paths were assigned last gives it its name in
-   * messages and the stream of its random numbers (dropout); assign the paths of the other again before training that.
+   * A layer has one path. When two models share it, its name in messages and its stream of random numbers (dropout)
+   * come from the model whose paths were assigned last. Assign the paths of the other model again before training that.
    */
   assignPaths(): this {
     for (const [path, module] of this.modules()) module.path = path

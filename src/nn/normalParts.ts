@@ -1,9 +1,9 @@
-/** Points that stand for the standard normal distribution in an average. */
+/** Points that represent the standard normal distribution in an average. */
 import { erf } from '../graph/erf.ts'
 
 /**
- * The means of `count` parts of the standard normal distribution that are equally likely, in increasing order. An average over
- * them is exact for functions that are straight within each part, and their own mean is 0.
+ * The means of `count` equally likely parts of the standard normal distribution, in increasing order. An average over
+ * them is exact for functions that are linear within each part, and their own mean is 0.
  *
  * With Φ(aᵢ) = i / count the part from aᵢ to aᵢ₊₁ has the mean count · (φ(aᵢ) − φ(aᵢ₊₁)), because φ′(x) = −x φ(x).
  */
@@ -14,7 +14,7 @@ export function normalPartMeans(count: number): number[] {
 
 const density = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI)
 
-/** x with Φ(x) = ½(1 + erf(x / √2)) = p, by halving an interval down to neighboring numbers. */
+/** x with Φ(x) = ½(1 + erf(x / √2)) = p, by bisection down to neighboring numbers. */
 function quantile(p: number): number {
   if (p === 0 || p === 1) return p === 0 ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
   let [low, high] = [-8, 8]

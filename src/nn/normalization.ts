@@ -23,32 +23,33 @@ export interface NormalizationOptions {
   readonly affine?: boolean
 }
 
-/** Mean and deviations of a tensor along some axes, which stay with size 1; see {@link momentsOf}. */
+/** Mean and deviations of a tensor along some axes, which are kept with size 1; see {@link momentsOf}. */
 export interface Moments {
-  /** μ, rounded like any value; c is the same number, taken for a constant. */
+  /** μ, rounded like any value; c is the same number, treated as a constant. */
   readonly average: Tensor
   /** x − c */
   readonly centered: Tensor
-  /** μ − c: what rounding left of μ. */
+  /** μ − c: the part of μ that was lost to rounding. */
   readonly offset: Tensor
   /** σ², the mean of (x − μ)². */
   readonly variance: Tensor
 }
 
 /**
- * The moments of `x` over `axes` that a normalization needs, written so that little is rounded and the gradient is cheap.
+ * The moments of `x` over `axes` that a normalization needs, written so that little is rounded and the gradient is
+ * cheap.
  *
- * The mean has a limited number of digits, which are few next to σ where μ is a hundred σ. So the rounded mean c is taken for
- * a constant: x − c is exact for x near c, and what c lacks is the mean of that, μ − c. Then x − μ = (x − c) − (μ − c) and
- * σ² = mean (x − c)² − (μ − c)², of which the second terms are tiny.
+ * The mean has a limited number of digits; where μ is a hundred σ, few of them resolve σ. So the rounded mean c is
+ * treated as a constant: x − c is exact for x near c, and the mean of x − c is the part that c lacks, μ − c. Then
+ * x − μ = (x − c) − (μ − c) and σ² = mean (x − c)² − (μ − c)², where the second terms are tiny.
  *
- * In (x − μ) · s, differentiation sums over all of x to find the slope of μ, and once more through σ², although Σ (x − μ) = 0
- * makes that second sum zero. Here its slopes are worked out on μ − c, on numbers of the size of μ. As nothing is left out,
- * this may be differentiated any number of times.
+ * Differentiating (x − μ) · s directly sums over all of x for the slope of μ, and once more through σ², although
+ * Σ (x − μ) = 0 makes that second sum zero. Here the slopes of μ are computed from μ − c, a tensor of the size of μ.
+ * Nothing is left out, so the result can be differentiated any number of times.
  */
 export function momentsOf(x: Tensor, axes: readonly number[]): Moments {
   const broadcastShape = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent))
-  // Reductions that drop the axes can do what follows them in their store.
+  // Reductions that drop the axes can compute the operations that follow as they store their results.
   const along = (perMean: Tensor): Tensor => reshape(perMean, broadcastShape)
   // A division rounds once, a product with 1 / count twice.
   const count = axes.reduce((product, axis) => product * x.shape[axis], 1)
@@ -164,7 +165,7 @@ abstract class InstanceNorm extends GroupNorm {
 
   /**
    * The output has the shape of the input.
-   * @throws ShapeError when the input does not have the layer's axes and channels, or one position only.
+   * @throws ShapeError when the input does not have the layer's axes and channels, or has only one position.
    */
   override forward(x: Tensor, context: ForwardContext): Tensor {
     if (x.shape.length !== 2 + this.positions.length) {
@@ -202,7 +203,7 @@ export const layerNorm = (normalizedShape: number | readonly number[], options?:
 /**
  * A normalization of `[N, channels, …]` over each of `groups` groups of neighboring channels of each sample; parameters
  * `weight` and `bias` `[C]`. One group is layer norm over channels and positions, `channels` groups are instance norm.
- * @throws RangeError when a number is out of its range or the channels do not divide by the groups.
+ * @throws RangeError when a number is out of its range or `groups` does not divide the channels.
  * @example groupNorm(32, 256)
  */
 export const groupNorm = (groups: number, channels: number, options?: NormalizationOptions): GroupNorm =>

@@ -1,4 +1,4 @@
-/** The way in for images: from bytes as they come out of files to the numbers a network was made for. */
+/** Where images enter: from the bytes of a file to the numbers that a network was trained on. */
 import { add, mul } from '../graph/ops/elementwise.ts'
 import { reshape } from '../graph/ops/reshape.ts'
 import { transpose } from '../graph/ops/transpose.ts'
@@ -44,7 +44,7 @@ export class Normalize extends Module {
       )
     }
     const [batch, height, width] = x.shape
-    // (x / 255 − mean) / std = x · scale + shift: one multiplication and one addition a pixel.
+    // (x / 255 − mean) / std = x · scale + shift: one multiplication and one addition per pixel.
     const scale = this.std.map(std => 1 / (255 * std))
     const shift = this.mean.map((mean, c) => -mean / this.std[c])
     // With one channel both layouts are the same bytes in the same order.

@@ -29,14 +29,17 @@ export class Parallel<L extends Layers = Layers> extends Module {
     return new Map(Object.entries(this.branches))
   }
 
-  /** `[N, C, …] → [N, C₁ + C₂ + …, …]`. @throws ShapeError when the branches' outputs differ but in their channels. */
+  /**
+   * `[N, C, …] → [N, C₁ + C₂ + …, …]`.
+   * @throws ShapeError when the branches' outputs differ in more than their channels.
+   */
   override forward(x: Tensor, context: ForwardContext): Tensor {
     const outputs = Object.values(this.branches).map(branch => branch.forward(x, context))
     return this.label(this.located(() => concat(outputs, 1)))
   }
 }
 
-/** Maps of each branch of a {@link naiveInception}. */
+/** Number of feature maps of each branch of a {@link naiveInception}. */
 export interface NaiveInceptionWidths {
   /** #1×1 */
   readonly ones: number
@@ -62,9 +65,9 @@ export type NaiveInception = Parallel<{
 export const parallel = <L extends Layers>(branches: L): Parallel<L> => new Parallel(branches)
 
 /**
- * The naive inception module (Szegedy et al. 2014, figure 2a): 1×1, 3×3 and 5×5 convolutions with ReLU and 3×3 max pooling of
- * the same input, joined along the channels: `[N, C, H, W] → [N, ones + threes + fives + C, H, W]`. As pooling keeps all
- * channels, every module is wider than the one before it.
+ * The naive inception module (Szegedy et al. 2014, figure 2a): 1×1, 3×3 and 5×5 convolutions with ReLU and 3×3 max
+ * pooling of the same input, joined along the channels: `[N, C, H, W] → [N, ones + threes + fives + C, H, W]`. As
+ * pooling keeps all channels, every module is wider than the one before it.
  * @throws RangeError when a width is not a whole number ≥ 1.
  * @example naiveInception(256, { ones: 128, threes: 192, fives: 96 }) // the lecture's: 28×28×256 → 28×28×672
  */

@@ -2,8 +2,9 @@
 import type { Padding, Window2d } from '../graph/window.ts'
 
 /**
- * The padding with which the floor rule gives the size of the ceil rule: as many rows and columns more at the bottom and
- * right as the last windows need. As in PyTorch, a window that would begin beyond the image and its first padding is left out.
+ * The padding with which the floor rule gives the size of the ceil rule: it adds the rows and columns that the last
+ * windows need at the bottom and right. As in PyTorch, a window that would begin beyond the image and its first padding
+ * is left out.
  */
 export function ceilPadding(window: Window2d, height: number, width: number): Padding {
   const { kernel, stride, padding, dilation } = window
@@ -25,8 +26,8 @@ export function isWithinHalf({ kernel, dilation }: Window2d, { top, bottom, left
 }
 
 /**
- * Number of elements that each window covers, row by row: those of the image and, with `countPadding`, of the window's own
- * padding, but never of what the ceil rule adds.
+ * Number of elements that each window covers, row by row: those of the image and, with `countPadding`, of the window's
+ * own padding, but never of what the ceil rule adds.
  */
 export function coveredCounts(
   { kernel, stride, padding }: Window2d,
@@ -45,7 +46,9 @@ export function coveredCounts(
   return rows.flatMap(row => columns.map(column => row * column))
 }
 
-/** The bins of an adaptive pool along one axis: bin i holds the elements from `starts[i]` to before `ends[i]`. */
+/**
+ * The bins of an adaptive pool along one axis: bin i holds the elements from `starts[i]` up to, but without, `ends[i]`.
+ */
 export interface Bins {
   readonly starts: readonly number[]
   readonly ends: readonly number[]

@@ -19,8 +19,8 @@ export interface MaxPoolOptions {
   /** Distance between the taps of the window, 1 by default. */
   readonly dilation?: Pair
   /**
-   * True when a last window that leaves the image still counts, as long as it begins inside: the output size is rounded up.
-   * False by default: the last rows and columns are then left out.
+   * True when a last window that reaches beyond the image still counts, as long as it begins inside: the output size is
+   * rounded up. False by default: the last rows and columns are then left out.
    */
   readonly ceilMode?: boolean
 }
@@ -71,7 +71,7 @@ export class MaxPool2d extends Pool2d {
     if (!this.ceilMode) return poolMax(x, kernel, options)
     const padding = ceilPadding(this.window, x.shape[2], x.shape[3])
     if (isWithinHalf(this.window, padding)) return poolMax(x, kernel, { ...options, padding })
-    // The border is wider than a pool's own may be, so it is laid around the image first; it never wins.
+    // The border is wider than a pool's padding may be, so it is laid around the image first; it never wins.
     const { top, bottom, left, right } = padding
     const framed = pad(x, { before: [0, 0, top, left], after: [0, 0, bottom, right], value: Number.NEGATIVE_INFINITY })
     return poolMax(framed as Volume, kernel, { ...options, padding: 0 })

@@ -1,4 +1,4 @@
-/** Other ways to sum up a window: by distance from its center, by L2 norm, and by chance (Zeiler and Fergus 2013). */
+/** Other ways to sum up a window: by distance from its center, by L2 norm, and at random (Zeiler and Fergus 2013). */
 import { averagePool2d } from '../graph/ops/averagePool2d.ts'
 import { conv2d } from '../graph/ops/conv2d.ts'
 import { add, div, greater, less, lessEqual, mul, sqrt, square, where } from '../graph/ops/elementwise.ts'
@@ -47,7 +47,7 @@ export class DistanceWeightedAveragePool2d extends Pool2d {
   }
 
   protected override pool(x: Volume): Tensor {
-    // Each channel for itself: a convolution with as many groups as channels and the same weights in each.
+    // Each channel separately: a convolution with as many groups as channels and the same weights in each.
     const { kernel, stride, padding } = this.window
     const channels = x.shape[1]
     const values = Array.from({ length: channels }, () => this.weights).flat()
@@ -70,7 +70,7 @@ export class L2Pool2d extends Pool2d {
   }
 }
 
-/** An element of each window by chance; see {@link stochasticPool2d}. */
+/** A random element of each window; see {@link stochasticPool2d}. */
 export class StochasticPool2d extends Pool2d {
   constructor(kernel: Pair, options: PoolOptions = {}) {
     super(kernel, options)
@@ -89,15 +89,15 @@ export class StochasticPool2d extends Pool2d {
         'stochasticPool2d: the layer has no path; call initialize(seed) or assignPaths() on the model first',
       )
     }
-    // A point of [0, total) lies in the interval of exactly one element, which is as long as the element is large. Comparisons
-    // have no slope, so the gradient goes to the element that was drawn alone.
+    // Each element has an interval as long as its value, and a point of [0, total) is in exactly one of them.
+    // Comparisons have no slope, so the gradient goes only to the element that was drawn.
     const point = mul(randomUniform(context.key as Vector, total.shape, this.path), total)
     let before: Tensor | undefined
     let result: Tensor | undefined
     taps.forEach((tap, k) => {
       const after: Tensor = before ? add(before, tap) : tap
       const fromHere = before ? lessEqual(before, point) : 1
-      // Rounding may put the point at the end of the last interval, which has no end for that reason.
+      // Rounding may put the point at the end of the last interval, so that interval has no upper end.
       const toHere = k === taps.length - 1 ? 1 : less(point, after)
       const chosen = mul(mul(fromHere, toHere), tap)
       result = result ? add(result, chosen) : chosen
@@ -124,7 +124,7 @@ export class StochasticPool2d extends Pool2d {
 /**
  * A pooling layer `[N, C, H, W] → [N, C, H′, W′]`: the mean of each window, weighted by the distance from its center.
  * The padding counts as zeros.
- * @throws RangeError when a number is out of its range, RangeError when a weight is negative or all are zero.
+ * @throws RangeError when a number is out of its range, a weight is negative or all weights are zero.
  * @example distanceWeightedAveragePool2d(3, { weight: d => Math.exp((-d * d) / 2) }) // Gaussian, σ = 1
  */
 export const distanceWeightedAveragePool2d = (
@@ -141,10 +141,10 @@ export const l2Pool2d = (kernel: Pair, options?: PoolOptions): L2Pool2d => new L
 
 /**
  * A stochastic pooling layer (Zeiler and Fergus 2013) `[N, C, H, W] → [N, C, H′, W′]` for activations that are not
- * negative (after a ReLU). In training one element of each window is drawn with probability pᵢ = aᵢ / Σ a; at test time the
- * output is the expected value Σ pᵢ aᵢ. A window of zeros gives 0.
- * @throws RangeError when a number is out of its range. While training, `forward` throws an Error when the context has no
- *   key or the model has not been given paths.
+ * negative (after a ReLU). In training one element of each window is drawn with probability pᵢ = aᵢ / Σ a; at test time
+ * the output is the expected value Σ pᵢ aᵢ. A window of zeros gives 0.
+ * @throws RangeError when a number is out of its range. While training, `forward` throws an Error when the context has
+ *   no key or the model has not been given paths.
  * @example sequential(conv2d(3, 64, 5), relu(), stochasticPool2d(3, { stride: 2 }))
  */
 export const stochasticPool2d = (kernel: Pair, options?: PoolOptions): StochasticPool2d =>

@@ -1,4 +1,4 @@
-/** Activations with something to learn or to choose from: PReLU and maxout. */
+/** Activations that learn their slope or choose among channels: PReLU and maxout. */
 import { greater, mul, where } from '../graph/ops/elementwise.ts'
 import { maxPool2d } from '../graph/ops/maxPool2d.ts'
 import { reshape } from '../graph/ops/reshape.ts'
@@ -57,7 +57,7 @@ export class Maxout extends Module {
         `${this.displayName}: expected an input [N, C, …] with C divisible by pieces (=${this.pieces}), got ${formatShape(x.shape)}`,
       )
     }
-    // Groups are channels and their pieces rows of an image; an ordinary pool runs over the rows.
+    // Groups become channels and their pieces rows of an image; an ordinary pool runs over the rows.
     const outputs = channels / this.pieces
     const rows = reshape(x, [batch, outputs, this.pieces, -1]) as Volume
     return this.label(reshape(maxPool2d(rows, [this.pieces, 1]), [batch, outputs, ...x.shape.slice(2)]))
@@ -75,15 +75,15 @@ export const prelu = (count?: number, slope?: number): PReLU => new PReLU(count,
 
 /**
  * A maxout layer (Goodfellow et al. 2013): `[N, C, …] → [N, C / pieces, …]`, the largest of each `pieces` neighboring
- * channels. After a linear layer it is maxⱼ (wⱼᵀx + bⱼ); on feature maps it is pooling across channels. The gradient goes to the
- * first of equal maxima, as with PyTorch's `x.view(N, C / pieces, pieces, …).max(2)`.
+ * channels. After a linear layer it is maxⱼ (wⱼᵀx + bⱼ); on feature maps it is pooling across channels. The gradient
+ * goes to the first of equal maxima, as with PyTorch's `x.view(N, C / pieces, pieces, …).max(2)`.
  * @throws RangeError when `pieces` is not a whole number ≥ 1.
  * @example sequential(linear(784, 240 * 5), maxout(5)) // [N, 784] → [N, 240]
  */
 export const maxout = (pieces: number): Maxout => new Maxout(pieces)
 
 /**
- * Cross-channel max pooling (Goodfellow et al. 2013): the same as {@link maxout}, under the name it has among poolings.
+ * Cross-channel max pooling (Goodfellow et al. 2013): {@link maxout} under its name as a kind of pooling.
  * @throws RangeError when `channels` is not a whole number ≥ 1.
  * @example crossChannelMaxPool(2) // [N, 64, H, W] → [N, 32, H, W]
  */

@@ -12,7 +12,10 @@ import { type ForwardContext, ModelBuffer, Module } from './module.ts'
 
 /** Options of {@link standardize}: numbers of pixels from 0 to 1. */
 export interface StandardizeOptions {
-  /** `[channels, height, width]` of what is subtracted: a mean image, or `[channels, 1, 1]`. Found from `mean` for one number a channel. */
+  /**
+   * Shape of what is subtracted: `[channels, height, width]` for a mean image, or `[channels, 1, 1]`. By default
+   * inferred from a `mean` of one number per channel.
+   */
   readonly shape?: readonly [channels: number, height: number, width: number]
   /** The mean to subtract, in that shape; zeros when absent, to be filled by a checkpoint. */
   readonly mean?: ArrayLike<number>
@@ -103,8 +106,8 @@ export class Whiten extends Module {
 }
 
 /**
- * A layer that turns image bytes `u8 [N, H, W, C]` into `[N, C, H, W]`: (x / 255 − mean) / std, with a mean image, a mean for each
- * channel, and a standard deviation for each channel; all of them buffers, stored in checkpoints.
+ * A layer that turns image bytes `u8 [N, H, W, C]` into `[N, C, H, W]`: (x / 255 − mean) / std, with a mean image, a
+ * mean for each channel, and a standard deviation for each channel; all of them buffers, stored in checkpoints.
  * @throws ShapeError when the numbers do not fit the shape; RangeError when one is not finite, or a std is 0.
  * @example standardize(await meanImage(train))          // AlexNet: mean image
  * @example standardize({ mean: statistics.mean })       // VGG: mean of each channel

@@ -1,5 +1,5 @@
 /**
- * Layers that leave something out at random while training, beside inverted dropout: vanilla dropout, DropConnect and
+ * Layers that leave something out at random while training, besides inverted dropout: vanilla dropout, DropConnect and
  * stochastic depth.
  */
 import { add, mul, sqrt, square } from '../graph/ops/elementwise.ts'
@@ -61,7 +61,7 @@ export class DropConnect extends Linear {
     return activation ? this.label(activation.forward(y, context)) : y
   }
 
-  /** The weighted sums, of what is left of the weights while training. */
+  /** The weighted sums; while training, only over the weights that were kept. */
   #sums(x: Tensor, context: ForwardContext): Tensor {
     if (!context.training || this.probability === 0) return super.forward(x, context)
     if (x.shape.length !== 2 || x.shape[1] !== this.inFeatures) {
@@ -78,7 +78,8 @@ export class DropConnect extends Linear {
 
   /**
    * The paper's inference (section 3.2): over all masks a sum has the mean of the whole layer and the variance
-   * p / (1 − p) · Σ (w x)². As a sum of many terms it is nearly normal; the activation is averaged over that distribution.
+   * p / (1 − p) · Σ (w x)². As a sum of many terms it is nearly normal; the activation is averaged over that
+   * distribution.
    */
   #expected(x: Tensor, activation: Activation, context: ForwardContext): Tensor {
     const average = super.forward(x, context)
@@ -99,8 +100,8 @@ export interface DropConnectOptions extends LinearOptions {
   /** Probability that a weight or bias is dropped, 0.5 by default. */
   readonly probability?: number
   /**
-   * The function that follows, `relu()` for instance, as part of the layer; none by default. With it the layer gives at test
-   * time what the paper does: the mean over the random layers of the function's value, not its value at the mean.
+   * The function that follows, such as `relu()`, as part of the layer; none by default. With it the layer computes at
+   * test time what the paper does: the mean of the function's value over the random layers, not its value at the mean.
    */
   readonly activation?: Activation
 }
@@ -135,10 +136,11 @@ export const vanillaDropout = (probability?: number): VanillaDropout => new Vani
 
 /**
  * A fully connected layer with DropConnect (Wan et al. 2013): each training step uses a random part of the weights and
- * biases, y = f(x (M ∘ W)ᵀ / (1 − p) + …). At test time the paper averages f over a normal distribution with the mean and
- * variance that the random sums have. So does this layer when it is given f as `activation`, over the means of 32 equally
- * likely parts of that distribution instead of random draws. Without an `activation` the mean of the distribution is left, which is the layer with
- * all of its weights. One mask M serves all samples of a step (the paper draws one for each). Parameters as `linear`.
+ * biases, y = f(x (M ∘ W)ᵀ / (1 − p) + …). At test time the paper averages f over a normal distribution with the mean
+ * and variance of the random sums. Given f as `activation`, this layer does so too, over the means of 32 equally likely
+ * parts of that distribution instead of random draws. Without an `activation` only the mean of the distribution is
+ * left, which is the layer with all of its weights. One mask M serves all samples of a step (the paper draws one for
+ * each). Parameters as in `linear`.
  * @throws RangeError when a size is not a whole number ≥ 1 or the probability is not in [0, 1), TypeError when the
  *   activation is a softmax.
  * @example dropConnect(800, 800, { probability: 0.5, activation: relu() })
@@ -147,9 +149,9 @@ export const dropConnect = (inFeatures: number, outFeatures: number, options?: D
   new DropConnect(inFeatures, outFeatures, options)
 
 /**
- * A layer at the end of a residual branch (Huang et al. 2016): while training it gives zeros with `probability`, for each
- * sample separately (`'row'`) or for all together (`'batch'`), and otherwise x / (1 − probability); at test time x. This is the
- * inverted form of torchvision; the paper scales at test time.
+ * A layer at the end of a residual branch (Huang et al. 2016): while training it gives zeros with `probability`, for
+ * each sample separately (`'row'`) or for all together (`'batch'`), and otherwise x / (1 − probability); at test time
+ * x. This is the inverted form of torchvision; the paper scales at test time.
  * @throws RangeError when `probability` is not in [0, 1).
  * @example add(x, drop.forward(branch, context))
  */

@@ -1,6 +1,6 @@
 /**
- * Convolution of series `[N, C, L]` (time series, sound) and its transpose, with PyTorch's parameter names and shapes: images
- * of one row to the operations below, as views. Pools of series are in `seriesPooling.ts`.
+ * Convolution of series `[N, C, L]` (time series, sound) and its transpose, with PyTorch's parameter names and shapes.
+ * The operations below see a series as an image of one row, a view. Pools of series are in `seriesPooling.ts`.
  */
 import { conv2d } from '../graph/ops/conv2d.ts'
 import { convTranspose2d } from '../graph/ops/convTranspose2d.ts'
@@ -18,8 +18,8 @@ export interface Conv1dOptions {
   /** Step between windows, 1 by default. */
   readonly stride?: number
   /**
-   * Zeros at both ends, 0 by default: a number, before and after, or `'same'`, which keeps the length at stride 1; an odd
-   * one goes to the end.
+   * Zeros at both ends, 0 by default: a number, before and after, or `'same'`, which keeps the length at stride 1; an
+   * odd zero goes to the end.
    */
   readonly padding?: number | readonly [before: number, after: number] | 'same'
   /** Distance between the taps of the kernel, 1 by default. */
@@ -34,7 +34,7 @@ export interface Conv1dOptions {
   readonly biasInit?: Initializer
 }
 
-/** Options of {@link convTranspose1d}; geometry is that of the convolution whose transpose the layer is. */
+/** Options of {@link convTranspose1d}; the geometry is that of the convolution that the layer transposes. */
 export interface ConvTranspose1dOptions extends Omit<Conv1dOptions, 'padding'> {
   /** Elements cut off both ends of the output, 0 by default: a number, or before and after. */
   readonly padding?: number | readonly [before: number, after: number]
@@ -42,7 +42,7 @@ export interface ConvTranspose1dOptions extends Omit<Conv1dOptions, 'padding'> {
   readonly outputPadding?: number
 }
 
-/** A window over the last axis, as that of an image of one row. */
+/** A window over the last axis, as the window of an image of one row. */
 export function rowWindow(
   kernel: number,
   stride: number,
@@ -62,7 +62,9 @@ export const asImage = (x: Tensor): Volume => reshape(x, [x.shape[0], x.shape[1]
 /** `[N, C, 1, L]` as `[N, C, L]`. */
 export const asSeries = (y: Tensor): Tensor => reshape(y, [y.shape[0], y.shape[1], y.shape[3]])
 
-/** The parameters and checks that a convolution of series and its transpose share; both compute on images of one row. */
+/**
+ * The parameters and checks that a convolution of series and its transpose share; both compute on images of one row.
+ */
 abstract class SeriesConvolution extends Module {
   readonly inChannels: number
   readonly outChannels: number
@@ -85,7 +87,7 @@ abstract class SeriesConvolution extends Module {
     this.outChannels = channels.out
     this.groups = groups
     this.window = window
-    // Transposed or not, PyTorch takes the second axis of the weights for the inputs.
+    // Transposed or not, PyTorch counts the second axis of the weights as the inputs.
     const fanIn = weightShape[1] * weightShape[2]
     this.weight = new Parameter(weightShape, init ?? fanInUniform(fanIn))
     this.bias = bias ? new Parameter([channels.out], biasInit ?? (init ? zeros() : fanInUniform(fanIn))) : undefined
@@ -153,7 +155,8 @@ const bothEnds = (padding: number | readonly [number, number]): readonly [number
 
 /**
  * A convolution layer for series `[N, inChannels, L] → [N, outChannels, L′]`,
- * L′ = ⌊(L + padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, with parameters `weight` `[O, C / groups, K]` and `bias` `[O]`.
+ * L′ = ⌊(L + padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, with parameters `weight` `[O, C / groups, K]` and
+ * `bias` `[O]`.
  * @throws RangeError when a number is out of its range or the channels are not divisible by `groups`.
  * @example conv1d(1, 16, 9, { padding: 'same' })
  */
@@ -162,8 +165,9 @@ export const conv1d = (inChannels: number, outChannels: number, kernel: number, 
 
 /**
  * A transposed convolution layer for series `[N, inChannels, L] → [N, outChannels, L′]`,
- * L′ = (L − 1)·stride − padding + dilation·(kernel − 1) + outputPadding + 1, with parameters `weight` `[C, O / groups, K]` and
- * `bias` `[O]`. It lengthens by its stride.
+ * L′ = (L − 1)·stride − padding + dilation·(kernel − 1) + outputPadding + 1, with parameters `weight`
+ * `[C, O / groups, K]` and
+ * `bias` `[O]`. It lengthens the series by its stride.
  * @throws RangeError when a number is out of its range or the channels are not divisible by `groups`.
  * @example convTranspose1d(16, 8, 4, { stride: 2, padding: 1 }) // [N, 16, 50] → [N, 8, 100]
  */

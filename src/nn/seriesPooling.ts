@@ -1,4 +1,4 @@
-/** Pools of series `[N, C, L]`: those of images, on images of one row (views, no copies). */
+/** Pools of series `[N, C, L]`: the pools of images, applied to images of one row (views, no copies). */
 import { formatShape, ShapeError } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Window2d } from '../graph/window.ts'
@@ -109,15 +109,16 @@ export class AdaptiveMaxPool1d extends SeriesPool {
 }
 
 /**
- * A max pooling layer for series `[N, C, L] → [N, C, L′]`, L′ = ⌊(L + padding − dilation·(kernel − 1) − 1) / stride⌋ + 1. The
- * gradient goes to the element that won (the first of equals).
+ * A max pooling layer for series `[N, C, L] → [N, C, L′]`, L′ = ⌊(L + padding − dilation·(kernel − 1) − 1) / stride⌋ +
+ * 1. The gradient goes to the element that won (the first of equals).
  * @throws RangeError when a number is out of its range.
  * @example maxPool1d(2) // [N, 16, 100] → [N, 16, 50]
  */
 export const maxPool1d = (kernel: number, options?: MaxPool1dOptions): MaxPool1d => new MaxPool1d(kernel, options)
 
 /**
- * An average pooling layer for series `[N, C, L] → [N, C, L′]`; the zeros of the padding count unless `countPadding` is false.
+ * An average pooling layer for series `[N, C, L] → [N, C, L′]`; the zeros of the padding count unless `countPadding` is
+ * false.
  * @throws RangeError when a number is out of its range.
  */
 export const averagePool1d = (kernel: number, options?: AveragePool1dOptions): AveragePool1d =>

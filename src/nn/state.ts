@@ -15,9 +15,9 @@ export interface LoadStateOptions {
 }
 
 /**
- * The names that {@link loadState} did not use or did not find. When `strict`, `missing` and `unexpected` hold at most what weights may
- * lack: parts that only training uses, which are there as a whole or not at all, and the counters of batch norm, which
- * PyTorch wrote none of before its version 0.4.1.
+ * The names that {@link loadState} did not use or did not find. When `strict`, `missing` and `unexpected` hold at most
+ * what weights may lack: parts that only training uses, which are present as a whole or not at all, and the counters of
+ * batch norm, which PyTorch did not write before its version 0.4.1.
  */
 export interface LoadReport {
   /** Paths of the model that the state lacks; they keep their values. */
@@ -57,7 +57,7 @@ export function loadState(
 }
 
 /**
- * Finds what of a state belongs to a model, by paths and shapes: values need not be there yet.
+ * Matches the tensors of a state with a model's variables by path and shape; the values need not be there yet.
  * @throws StateError as {@link loadState}
  */
 export function matchState(
@@ -91,7 +91,7 @@ export function matchState(
 /**
  * Copies values into variables, all of them or none.
  * @param values one for each element of each variable, by its path
- * @throws StateError that lists the paths with values that integers do not hold.
+ * @throws StateError that lists the paths with values that the integer type cannot hold.
  */
 export function setValues(
   variables: ReadonlyMap<string, Variable>,
@@ -122,7 +122,7 @@ function refuse(problems: readonly string[]): void {
 /** Name of batch norm's counters. */
 const counter = /(^|\.)num_batches_tracked$/
 
-/** Tells which paths model or state may lack, see {@link LoadReport}. */
+/** Tells which paths a model or state may lack; see {@link LoadReport}. */
 function dispensablePaths(module: Module, state: ReadonlyMap<string, unknown>): (path: string) => boolean {
   const own = [...module.variables().keys()]
   const stored = [...state.keys()]
