@@ -1,6 +1,6 @@
 /**
- * Average pooling and its gradient on channels-last volumes, where every window divides by the same count. Sums are taken
- * column by column, so that neighboring windows share them.
+ * Average pooling and its gradient on channels-last volumes, where every window divides by the same count. Sums are
+ * computed column by column, so that neighboring windows share them.
  */
 
 import type { Window2d } from '../../../../graph/window.ts'
@@ -40,7 +40,7 @@ export const channelAveragePoolGradientKernel = kernelKind(
 function shares(geometry: WindowGeometry, epilogue: EpilogueSpec): KernelCode {
   const { result } = geometry
   const { kernel } = geometry.window
-  // Live at once: a sum and an element per column.
+  // Live at the same time: a sum and an element per column.
   const positions = positionsThatFit(geometry, (_, columns) => 2 * columns)
   const tiling: RowTiling = { ...geometry, positions }
   const operands = 2 + epilogue.operands.length

@@ -1,9 +1,9 @@
 /**
- * What a convolution costs by each method, in nanoseconds of one thread: the arithmetic of its products, the transforms
- * of its tiles, and the weights that come from memory. The choice between methods needs the order of these numbers only,
- * so they are those of one machine (2026, Intel Sapphire Rapids, 50 GFLOP/s of WebAssembly's peak), measured kernel by
- * kernel; a machine that is twice as fast in everything chooses the same. Nothing is timed at run time: the same task
- * gets the same method, and so the same bits, everywhere.
+ * Cost of a convolution by each method, in nanoseconds of one thread: the arithmetic of its products, the transforms of
+ * its tiles, and the weights loaded from memory. The choice between methods depends only on the order of these costs,
+ * so the numbers are those of one machine (2026, Intel Sapphire Rapids, WebAssembly peak of 50 GFLOP/s), measured
+ * kernel by kernel; a machine that is twice as fast in everything makes the same choice. Nothing is timed at run time:
+ * the same task gets the same method, and so the same bits, everywhere.
  */
 import type { ConvolutionTask } from '../../../cpu/layouts/convolution.ts'
 import type { MachineTile } from '../../emit/tile.ts'
@@ -12,18 +12,18 @@ import { type PanelSum, panelWidth, weightPlaces } from './direct/packing.ts'
 import { gradientSizes, positions, type WinogradGradientSpec } from './winograd/gradient.ts'
 import { type WinogradSpec, winogradSizes } from './winograd/spec.ts'
 
-/** Multiply-adds a nanosecond of the register tile, 85 % of the peak: with vectors of 128 bits, and of 256. */
+/** Multiply-adds per nanosecond in the register tile, 85 % of the peak: with vectors of 128 bits and of 256 bits. */
 const multiplyAdds = { plain: 21, wide: 40 }
 
-/** Bytes a nanosecond of weights that are read once, while the products wait: few, many, and many from several places. */
+/** Bytes of weights per nanosecond, read once while the products wait: few, many, and many from several places. */
 const weightRates = { cached: 12, memory: 6, places: 9 }
 
-/** Bytes of weights that are few. */
+/** Most bytes of weights that count as few. */
 const cachedBytes = 4 * 1024 * 1024
 
 /**
- * Nanoseconds to transform four channels of a tile into the products' space and back, by the number of products; wide vectors
- * take half as long.
+ * Nanoseconds to transform four channels of a tile into the space of the products and back, by the number of products;
+ * wide vectors take half as long.
  */
 const transforms: Readonly<Record<number, { readonly input: number; readonly output: number }>> = {
   16: { input: 20, output: 20 },
@@ -34,20 +34,20 @@ const transforms: Readonly<Record<number, { readonly input: number; readonly out
 /** The same for a tile of the upstream gradient, by its rows. */
 const upstreamTransforms: Readonly<Record<number, number>> = { 2: 40, 4: 70 }
 
-/** Positions of a register tile that a result has at least: smaller ones compute rows for nothing. */
+/** Smallest number of positions to count: smaller results waste rows of the register tile. */
 const tileRows = 4
 
-/** Products of matrices that a method computes. */
+/** The matrix products of a method. */
 interface Products {
   readonly method: PanelSum['method']
   readonly matrices: number
-  /** Positions of each. */
+  /** Positions in each product. */
   readonly rows: number
-  /** Matrices of weights, as many as products by default; each is read once. */
+  /** Number of weight matrices, by default that of products; each is read once. */
   readonly weightMatrices?: number
 }
 
-/** What products of matrices cost. */
+/** Cost of matrix products. */
 function products(
   { source, result, tile }: Pick<CorrelationSpec, 'source' | 'result' | 'tile'>,
   { method, matrices, rows, weightMatrices = matrices }: Products,
@@ -62,7 +62,7 @@ function products(
 
 const speedOf = ({ joined }: MachineTile): 'plain' | 'wide' => (joined ? 'wide' : 'plain')
 
-/** Without a transform: all taps at every position, or what is left of them in the gradient of a strided convolution. */
+/** Without a transform: all taps at every position, or the remaining taps in the gradient of a strided convolution. */
 export function directCost(spec: CorrelationSpec): number {
   const { kernel, stride } = spec.window
   const [batch, , height, width] = spec.result
@@ -81,16 +81,16 @@ export function winogradCost(spec: WinogradSpec): number {
   return products(spec, sums) + tiles * ofTile
 }
 
-/** Bytes a nanosecond of what is written to memory, or read from it, between two stages. */
+/** Bytes per nanosecond written to memory, or read from it, between two stages. */
 const stageBytes = 10
 
-/** A weight gradient: all products of x and g where they meet. */
+/** A weight gradient: all products of x and g at positions where they meet. */
 export function sumsCost({ operands: [, g], output: weights }: ConvolutionTask, tile: MachineTile): number {
   const rate = multiplyAdds[speedOf(tile)]
   return (weights.reduce((a, b) => a * b, 1) * g[0] * g[2] * g[3]) / rate
 }
 
-/** A weight gradient by F(r×r, m×m): the sums of a part are read and written again with every chunk of its tiles. */
+/** A weight gradient by F(r×r, m×m): every chunk of a part's tiles reads and writes the sums of the part again. */
 export function winogradSumsCost(spec: WinogradGradientSpec): number {
   const { x, g, tile, staged } = spec
   const { tiles, grid, parts, share, chunk, partBytes, xStride, gStride } = gradientSizes(spec)

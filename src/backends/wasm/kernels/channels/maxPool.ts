@@ -1,7 +1,8 @@
 /**
- * Maximum pooling, its switches and its gradient on channels-last volumes. Maxima alone are taken column by column, so that
- * neighboring windows share them. The machine's own maximum is one instruction but forgets NaN, and WebAssembly's is nine:
- * so a running sum of all elements tells whether there may be a NaN, and only then are they taken again with care.
+ * Maximum pooling, its switches and its gradient on channels-last volumes. Maxima without switches are computed column
+ * by column, so that neighboring windows share them. The machine's own maximum is one instruction but loses NaN;
+ * WebAssembly's takes nine. So a running sum of all elements shows whether there may be a NaN, and only then are the
+ * maxima computed again, with care.
  */
 
 import type { Window2d } from '../../../../graph/window.ts'
@@ -19,7 +20,7 @@ type MaxPoolSpec = [window: Window2d, x: Volume, y: Volume, epilogue: EpilogueSp
 /** Maxima without switches. Operand addresses: x, epilogue operands, y. */
 export const channelMaxPoolKernel = kernelKind('channelMaxPool', (...[window, x, y, epilogue]: MaxPoolSpec) => {
   const geometry = { direction: 'forward', window, source: x, result: y } as const
-  // Live at once: a maximum per column, the element, the sum.
+  // Live at the same time: a maximum per column, the element, the sum.
   const positions = positionsThatFit(geometry, (_, columns) => columns + 2)
   const tiling: RowTiling = { ...geometry, positions }
   const operands = 2 + epilogue.operands.length
@@ -87,21 +88,23 @@ export const channelMaxPoolSwitchesKernel = kernelKind('channelMaxPoolSwitches',
   })
 })
 
-/** Registers of a tile, whose vectors are the next channels. */
+/** Registers of a tile, whose vectors are neighboring channels. */
 interface SwitchRegisters {
   readonly tile: RowTile
   readonly element: Local
-  /** Sum of all elements, which is NaN where one is. */
+  /** Sum of all elements, which is NaN where an element is. */
   readonly sum: Local
   /** Index of the element. */
   readonly where: Local
-  /** Where the element is taken. */
+  /** Mask of the lanes in which the element replaces the best one. */
   readonly mask: Local
   readonly best: readonly Local[]
   readonly winners: readonly Local[]
 }
 
-/** Writes the tiles of switches: for each group of channels a scan of the window, and another where an element is NaN. */
+/**
+ * Writes the tiles of switches: for each group of channels a scan of the window, and a second one if an element is NaN.
+ */
 class SwitchScan {
   readonly #f: FunctionBuilder
   readonly #spec: SwitchesSpec
@@ -131,7 +134,7 @@ class SwitchScan {
     this.#integers = { 1: poolOf(f, 'i32'), 4: poolOf(f, 'v128') }
   }
 
-  /** Column of the first tap; the row is added for each tile's channels. */
+  /** Finds the column of the first tap; the row is added for each tile's channels. */
   begin({ run, position }: Pick<RowTile, 'run' | 'position'>): void {
     this.#f.get(position).i32(run.first).op('i32.sub').times(run.advance).offset(run.origin).set(this.#at.first)
   }
@@ -152,7 +155,7 @@ class SwitchScan {
     this.#storeSwitches(registers)
   }
 
-  /** Goes through the window; `take` compares the element with the best one of vector `v`. */
+  /** Goes through the window; `take` compares the element with the best element of vector `v`. */
   #scan({ tile, element, where, best, winners }: SwitchRegisters, take: (v: number) => void): void {
     const f = this.#f
     const { at, counter, first, index } = this.#at
@@ -163,7 +166,7 @@ class SwitchScan {
     f.get(this.#address[0]).plus(from).set(at)
     f.get(sourceRow).times(x[3]).plus(first).tee(index)
     splat().set(where)
-    // Where everything is −∞ no element is larger, and the first one keeps the switch.
+    // Where everything is −∞, no element is larger, and the switch stays at the first one.
     best.forEach((local, v) => {
       f.get(where).set(winners[v])
       pushConstant(f, lanes, Number.NEGATIVE_INFINITY).set(local)
@@ -186,7 +189,7 @@ class SwitchScan {
   /** Where no element is NaN. */
   #takeOrdered({ element, sum, where, best, winners }: SwitchRegisters, v: number): void {
     const f = this.#f
-    // Indices grow, so that the largest of 0 and those that were ever taken is the last.
+    // Indices increase, so the largest of 0 and all indices taken is the last one taken.
     f.get(element).get(best[v]).op('f32x4.gt').get(where).op('v128.and')
     f.get(winners[v]).op('i32x4.max_s').set(winners[v])
     f.get(best[v]).get(element).op('f32x4.pmax').set(best[v])
@@ -239,14 +242,14 @@ class SwitchScan {
 }
 
 /**
- * Routes gradients back through the switches: dx[h, w] = Σ over the windows that see (h, w) of g where the switch is
- * (h, w). Operand addresses: g, switches, dx.
+ * Routes gradients back through the switches: dx[h, w] is the sum of g over the windows that see (h, w) and whose
+ * switch is (h, w). Operand addresses: g, switches, dx.
  */
 export const channelMaxPoolGradientKernel = kernelKind(
   'channelMaxPoolGradient',
   (window: Window2d, g: Volume, x: Volume) => {
     const geometry = { direction: 'inputGradient', window, source: g, result: x } as const
-    // Live at once: gradients and switches of every column, a sum and the place of every position.
+    // Live at the same time: gradients and switches of every column, a sum and the place of every position.
     const positions = positionsThatFit(geometry, (count, columns) => 2 * count + 2 * columns)
     const tiling: RowTiling = { ...geometry, positions }
     const pixel = x[1] * 4
@@ -304,7 +307,7 @@ function ifUnordered(f: FunctionBuilder, vector: Local, then: () => void): void 
   f.get(vector).get(vector).op('f32x4.ne', 'v128.any_true').if(then)
 }
 
-/** Locals of one type that serve for all tiles of a kernel in turn. */
+/** Locals of one type that all tiles of a kernel use in turn. */
 function poolOf(f: FunctionBuilder, type: 'v128' | 'f32' | 'i32'): (count: number) => Local[] {
   const locals: Local[] = []
   return count => {

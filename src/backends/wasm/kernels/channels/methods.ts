@@ -1,8 +1,8 @@
 /**
- * The ways to compute a convolution on channels-last volumes, and the choice between them.
+ * The methods to compute a convolution on channels-last volumes, and the choice between them.
  *
- * A way is a list of stages, each with its kernel, and the kernel that makes the result. The plan sees the stages
- * (`cpu/layouts/convolution.ts`) and places them; lowering asks here for their kernels by the name of the method.
+ * A method is a list of stages, each with its kernel, and the kernel that makes the result. The plan sees the stages
+ * (`cpu/layouts/convolution.ts`) and places them; lowering requests their kernels here by the name of the method.
  */
 
 import type { Window2d } from '../../../../graph/window.ts'
@@ -30,7 +30,7 @@ export interface MethodOptions {
   readonly tile: MachineTile
 }
 
-/** The method that should be fastest. */
+/** The method expected to be fastest. */
 export function chooseMethod(task: ConvolutionTask, options: MethodOptions): ConvolutionMethod {
   return kernelsOf(task, preferredMethod(task, options), options.tile).method
 }
@@ -96,7 +96,7 @@ function wantsBorder(channels: number, groups: number, { kernel, padding }: Wind
   return groups === 1 && channels < fewChannels && kernel[1] > 1 && Object.values(padding).some(size => size > 0)
 }
 
-/** Row-major shape of a volume that lies channels last. */
+/** Row-major shape of a volume stored channels last. */
 const channelsLast = ([batch, channels, height, width]: readonly number[]): number[] => [batch, height, width, channels]
 
 function direct(task: ConvolutionTask, tile: MachineTile): ConvolutionKernels {

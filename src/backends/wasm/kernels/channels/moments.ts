@@ -1,12 +1,12 @@
 /**
- * Moments of a result that lies channels last, gathered by the kernel that makes it while it is still in the cache: for
- * a few neighboring positions at a time, and for every channel, their mean and the sum of the squares of their distances from
- * it, or their sum and that of their products with another volume. The plan puts the parts together (`plan/moments.ts`).
+ * Moments of a result stored channels last, gathered by the kernel that makes it while it is still in the cache. For a
+ * few neighboring positions at a time, and for every channel, they are the mean and the sum of squared distances from
+ * it, or the sum and the sum of products with another volume. The plan combines the parts (`cpu/layouts/moments.ts`).
  *
- * One pass suffices for the squares, over the distances d from some number: Σ (x − mean)² = Σ d² − (Σ d)² / n (the shifted data
- * algorithm; Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983). Where the number is z deviations
- * from the mean the difference loses a factor of 1 + z² in precision. Here it is the mean of a few positions' values: z is then a
- * half or so, and at most √n.
+ * The squares need only one pass, over the distances d from some number: Σ (x − mean)² = Σ d² − (Σ d)² / n (the shifted
+ * data algorithm; Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983). If the number is z
+ * standard deviations from the mean, the difference loses a factor of 1 + z² in precision. Here the number is the mean
+ * of the values at a few positions: z is then about a half, and at most √n.
  */
 
 import type { MomentKind } from '../../../cpu/layouts/convolution.ts'
@@ -15,19 +15,21 @@ import { floatsOf, type Lanes, loadOf, localsOf, multiplyAdd, pushConstant, stor
 import type { KernelModule } from '../../kernel.ts'
 import { LongSum, runTerms, sumRuns } from '../shared/longSums.ts'
 
-/** Vectors of channels worked through together: what belongs to four fits the registers. */
+/** Vectors of channels processed together: the registers hold everything for four. */
 const together = 4
 
-/** Positions whose mean the squares are taken around at first: evenly spaced, and away from the borders of an image. */
+/**
+ * Number of positions whose mean the distances are taken from: evenly spaced, and away from the borders of an image.
+ */
 const samples = 4
 
-/** How many volumes the moments are taken against, with their centers: operands `volume, center` of the kernel. */
+/** Number of operands for the moments: the other `volume` and its `center`, for products. */
 export const momentOperands = (kind: MomentKind | undefined): number => (kind === 'products' ? 2 : 0)
 
-/** How many values a kernel stores: its result, and two moments if they are wanted. */
+/** Number of values that a kernel stores: its result, and two moments if they are wanted. */
 export const momentResults = (kind: MomentKind | undefined): number => (kind ? 3 : 1)
 
-/** Pushes how many are in the part that begins at `first`: `most` of `all`, or what is left of them. */
+/** Pushes the size of the part that begins at `first`: `most`, or the rest of `all`. */
 export function pushPart(f: FunctionBuilder, most: number, all: number, first: Local): void {
   const pushLeft = (): FunctionBuilder => f.i32(all).get(first).op('i32.sub')
   f.i32(most)
@@ -36,10 +38,10 @@ export function pushPart(f: FunctionBuilder, most: number, all: number, first: L
 }
 
 /**
- * A function `(from, count, firsts, seconds)`, and for products `(…, volume, center)`: of `count` positions, `pixelBytes` apart,
- * whose first channel lies at `from`, stores what belongs to the next `channels` channels: means at `firsts` and squares at
- * `seconds`, or sums and products. Products are those with volume − center, where the volume lies like the result and the
- * center has one number per channel.
+ * A function `(from, count, firsts, seconds)`, or `(…, volume, center)` for products. It reads `count` positions,
+ * `pixelBytes` apart, with the first channel at `from`, and stores the moments of the next `channels` channels: means
+ * at `firsts` and squares at `seconds`, or sums and products. Products are those with volume − center, where the volume
+ * has the layout of the result and the center has one number per channel.
  */
 export function emitMoments(
   target: KernelModule,
@@ -53,7 +55,7 @@ export function emitMoments(
 /** Accumulators of a few vectors of channels, or of one channel. */
 interface Registers {
   readonly lanes: Lanes
-  /** What values are measured from: a mean of a few, or the center. */
+  /** What distances are taken from: a mean of a few values, or the center. */
   readonly origin: readonly Local[]
   readonly first: readonly LongSum[]
   readonly second: readonly LongSum[]
@@ -111,7 +113,7 @@ class MomentEmitter {
     return f
   }
 
-  /** The next vectors of channels, or the next channel alone. */
+  /** The next vectors of channels, or a single channel. */
   #gather(lanes: Lanes, vectors: number): void {
     const f = this.#f
     const registers = this.#registers[lanes]
@@ -155,7 +157,7 @@ class MomentEmitter {
     }
   }
 
-  /** Adds the values of one position, and goes to the next. */
+  /** Adds the values of one position, and moves to the next. */
   #addPosition({ lanes, origin, first, second, value, away }: Registers, vectors: number): void {
     const f = this.#f
     const type = floatsOf(lanes)

@@ -1,8 +1,8 @@
 /**
- * Windows over channels-last volumes, channel by channel (pools, depthwise convolutions): the work is cut into tiles of
- * neighboring positions of one row, so that what their windows share is loaded once. Along a row the geometry is known
- * when the code is made: every tile has its taps at constant offsets, and tiles at the edges leave out the taps that fall
- * into the padding. Down the image a small table tells which rows of the window lie inside.
+ * Windows over channels-last volumes, channel by channel (pools, depthwise convolutions). The work is cut into tiles of
+ * neighboring positions in one row, so that elements shared by their windows are loaded once. Along a row, the geometry
+ * is known when the code is generated: every tile has its taps at constant offsets, and tiles at the edges leave out
+ * the taps in the padding. Down the image, a small table holds the rows of the window that are inside.
  */
 
 import type { Window2d } from '../../../../graph/window.ts'
@@ -11,13 +11,13 @@ import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import type { Lanes } from '../../emit/lanes.ts'
 import { type KernelCode, type KernelModule, kernelFunction } from '../../kernel.ts'
 
-/** A window over volumes that lie channels last, and the tiles of a row. */
+/** A window over volumes stored channels last, and the tiles of a row. */
 export interface RowTiling extends WindowGeometry {
-  /** Positions of a tile; for gradients to the input a multiple of the stride. */
+  /** Positions of a tile; a multiple of the stride for input gradients. */
   readonly positions: number
 }
 
-/** A tap of a position: its column in the window, and its column in the source, counted from the tile's first one. */
+/** A tap of a position: its column in the window, and its column in the source relative to the tile's first column. */
 export interface RowTap {
   readonly tap: number
   readonly column: number
@@ -28,7 +28,7 @@ export interface TileRun {
   /** First position of the first tile. */
   readonly first: number
   readonly tiles: number
-  /** Source column of the first tile that its columns are counted from, and how far it moves from tile to tile. */
+  /** Source column from which the first tile's columns are counted, and how far it moves from tile to tile. */
   readonly origin: number
   readonly advance: number
   /** Taps of each position of a tile. */
@@ -72,11 +72,11 @@ export function tileRuns(tiling: RowTiling): TileRun[] {
   return runs
 }
 
-/** Largest number of positions of a tile that is tried. */
+/** Largest number of positions per tile to try. */
 const mostPositions = 4
 
 /**
- * The most positions whose tile fits the registers, at least as few as there can be.
+ * The largest number of positions whose tile fits the registers, or the smallest possible number if none fits.
  * @param registers vectors that are live in a tile, given its positions and columns
  */
 export function positionsThatFit(
@@ -92,24 +92,24 @@ export function positionsThatFit(
   return step
 }
 
-/** Most columns of a window whose code is written out, and largest stride where tiles are multiples of it. */
+/** Most columns of a window whose code is written out, and largest stride when tiles are multiples of the stride. */
 const [mostColumns, mostStride] = [8, 4]
 
-/** Whether the code of a window's rows is written out: other windows are left to loops over their taps. */
+/** Whether the code of a window's rows is written out; other windows use loops over their taps. */
 export function fitsRowTiles(direction: RowTiling['direction'], { kernel, stride }: Window2d): boolean {
   return kernel[1] <= mostColumns && (direction === 'forward' || stride[1] <= mostStride)
 }
 
 export interface RowTileSpec {
   readonly tiling: RowTiling
-  /** Most vectors of channels that are worked through together. */
+  /** Most vectors of channels that are processed together. */
   readonly vectors: number
   readonly operands: number
   /** Bytes of the weights of one row of the window, if there are any. */
   readonly tapRowBytes?: number
 }
 
-/** One tile: where it is, in locals. */
+/** Place of one tile, in locals. */
 export interface RowTile {
   readonly run: TileRun
   readonly lanes: Lanes
@@ -138,7 +138,7 @@ export interface RowTileBody {
   readonly channels: (tile: RowTile) => void
 }
 
-/** Code that works through all tiles; a unit is one row of the result of one image. */
+/** Code that processes all tiles; a unit is one row of the result of one image. */
 export function rowTileCode(
   spec: RowTileSpec,
   body: (f: FunctionBuilder, target: KernelModule, address: readonly Local[]) => RowTileBody,
@@ -214,20 +214,20 @@ function emitRun(
     along(0, wholeEnd, 4, vectors)
     along(wholeEnd, lanesEnd, 4, 1)
     along(lanesEnd, channels, 1, 1)
-    // The channels have moved both on by one position.
+    // The channels have already advanced both by one position.
     f.increment(from, (run.advance - 1) * pixel).increment(out, (run.positions.length - 1) * pixel)
   }
   const { positions } = tiling
   f.for(position, { value: run.first }, { value: run.first + run.tiles * positions }, body, positions)
 }
 
-/** How many of `all` vectors to take at a time: as many as leave none over, or else as many as may be. */
+/** Number of vectors to process at a time: the largest that divides `all`, or else the largest allowed. */
 function vectorsOf(all: number, most: number): number {
   for (let count = Math.min(all, most); count > 1; count--) if (all % count === 0) return count
   return Math.max(1, Math.min(all, most))
 }
 
-/** Visits the rows of a tile's window inside the image; each of `pointers` moves on by its `bytes` from row to row. */
+/** Visits the rows of a tile's window inside the image; each of `pointers` advances by its `bytes` from row to row. */
 export function eachRow(
   f: FunctionBuilder,
   [counter, rows]: readonly [counter: Local, rows: Local],

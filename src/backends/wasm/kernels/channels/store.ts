@@ -1,6 +1,6 @@
 /**
- * Storing results that lie channels last: the epilogue's operands are found by what they have in common with the
- * result. Most are one number per channel (bias, scale) or a value in the same places (the other branch of a residual).
+ * Stores results channels last. The epilogue's operands are located by what they have in common with the result. Most
+ * are one number per channel (bias, scale) or a value with the same layout (the other branch of a residual block).
  */
 
 import { dimensionsOf, type Operand, stridesAlong } from '../../../cpu/access.ts'
@@ -12,7 +12,7 @@ import type { MathLibrary } from '../../emit/math.ts'
 import type { KernelModule } from '../../kernel.ts'
 import type { EpilogueSpec } from '../shared/epilogue.ts'
 
-/** An operand: how its address follows from the place of the result. */
+/** An operand, and how its address follows from the place of the result. */
 interface Source {
   readonly operand: Operand
   readonly kind: 'channel' | 'same' | 'anywhere'
@@ -25,7 +25,7 @@ interface Source {
 /** What a {@link ChannelStore} stores. */
 export interface ChannelStoreSpec {
   readonly epilogue: EpilogueSpec
-  /** Of the result, `[N, C, H, W]`. */
+  /** Shape of the result, `[N, C, H, W]`. */
   readonly shape: readonly number[]
   /** Addresses of the epilogue's operands. */
   readonly bases: readonly Local[]
@@ -59,7 +59,7 @@ export class ChannelStore {
     })
   }
 
-  /** Finds what belongs to the channels from `channel` on. */
+  /** Locates the operands of the channels that begin at `channel`. */
   atChannels(channel: Local): void {
     const f = this.#f
     for (const { kind, strides, base, pointer } of this.#sources) {
@@ -68,7 +68,7 @@ export class ChannelStore {
     }
   }
 
-  /** Finds what belongs to the position whose result, at the current channel, is stored at `out`. */
+  /** Locates the operands of the position whose result, at the current channel, is stored at `out`. */
   atPosition(out: Local, yBase: Local, channel: Local): void {
     const f = this.#f
     const [, channels, height, width] = this.#shape
@@ -93,7 +93,7 @@ export class ChannelStore {
     }
   }
 
-  /** Stores the finished vector, or element, whose raw value `push` pushes, `shift` channels from the current ones. */
+  /** Finishes and stores the vector, or element, that `push` pushes, `shift` channels from the current ones. */
   store(lanes: Lanes, out: Local, shift: number, push: () => void): void {
     const f = this.#f
     const epilogue = this.#epilogue
@@ -124,7 +124,7 @@ export class ChannelStore {
   }
 }
 
-/** The part of a register tile that is stored. */
+/** The stored part of a register tile. */
 interface FinishedTile {
   readonly rows: number
   /** Vectors of a row. */
@@ -133,7 +133,7 @@ interface FinishedTile {
   readonly count: number
 }
 
-/** A function that finishes what a kernel has stored raw: `(…addresses of rows, result, channel, …operands)`. */
+/** A function that finishes values that a kernel has stored raw: `(…addresses of rows, result, channel, …operands)`. */
 function finishFunction(
   { module, math }: KernelModule,
   { epilogue, shape }: TileStoreSpec,
@@ -180,8 +180,8 @@ interface TilePlace {
 }
 
 /**
- * Stores register tiles, finished. Where V8 is to join the vectors of a tile into wider ones, it does so only in functions
- * in which nothing else is in the way: sums are then stored as they are, and another function finishes them.
+ * Finishes and stores register tiles. V8 joins the vectors of a tile into wider ones only in functions that contain
+ * nothing in the way. When it should, sums are stored raw, and another function finishes them.
  */
 export class TileStore {
   readonly #f: FunctionBuilder
@@ -199,7 +199,7 @@ export class TileStore {
     this.#deferred = spec.joined && spec.epilogue.operands.length > 0
   }
 
-  /** Finds what belongs to the channels from `channel` on. */
+  /** Locates the operands of the channels that begin at `channel`. */
   atChannels(channel: Local): void {
     if (!this.#deferred) this.#direct.atChannels(channel)
   }
@@ -238,7 +238,7 @@ export class TileStore {
   }
 }
 
-/** A whole vector, or its first lanes one by one where fewer than four are left. */
+/** Visits a whole vector, or its first lanes one by one if fewer than four are left. */
 function eachPart(left: number, visit: (lanes: Lanes, lane: number) => void): void {
   if (left >= 4) visit(4, 0)
   else for (let lane = 0; lane < left; lane++) visit(1, lane)

@@ -289,7 +289,7 @@ const localNames = [
 
 /** The tile that takes the fewest cycles for these extents. */
 function chooseTile(rows: number, columns: number): readonly [number, number] {
-  // Per step: two products per cycle, each four cycles after its predecessor, against three loads; and some bookkeeping.
+  // Per step: two products per cycle, each four cycles after its predecessor, against three loads; plus bookkeeping.
   const cycles = (r: number, c: number): number => (r * c === 0 ? 0 : Math.max((r * c) / 2, 4, (r + c) / 2.5) + 0.6)
   const cost = ([r, c]: readonly [number, number]): number => {
     const [down, across] = [Math.floor(rows / r), Math.floor(columns / c)]

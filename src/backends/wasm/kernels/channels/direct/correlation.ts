@@ -1,6 +1,6 @@
 /**
- * Convolution and its gradient to the input on channels-last volumes, without any copy of patches: rows of a register tile
- * are positions, its columns are output channels, and the sum runs over the taps and the channels of each. Where a tap
+ * Convolution and its input gradient on channels-last volumes, without copying patches. The rows of a register tile are
+ * positions, its columns are output channels, and the sum runs over the taps and the channels of each. Where a tap
  * leaves the image, the row reads zeros instead.
  */
 import type { Window2d } from '../../../../../graph/window.ts'
@@ -21,18 +21,18 @@ import { TileStore } from '../store.ts'
 import { type PanelSpec, panelSizes, tileRowsFor, weightPlaces, wholeTiles } from './packing.ts'
 import { Walk } from './walk.ts'
 
-/** A correlation over volumes of shapes `[N, C, H, W]` that lie channels last. */
+/** A correlation over volumes of shapes `[N, C, H, W]` that are stored channels last. */
 export interface CorrelationSpec {
   readonly direction: 'forward' | 'inputGradient'
   readonly window: Window2d
   readonly groups: number
-  /** Shape of what is read: x, or the gradient of y. */
+  /** Shape of the source: x, or the gradient of y. */
   readonly source: readonly number[]
   /** Shape of the weights `[O, I, KH, KW]`. */
   readonly weights: readonly number[]
   readonly result: readonly number[]
   readonly tile: MachineTile
-  /** Moments of the result that are stored as well, a row for every chunk of positions. */
+  /** Moments of the result to store as well, a row for every chunk of positions. */
   readonly moments?: MomentKind
 }
 
@@ -42,15 +42,15 @@ export function panelsOf({ direction, window, groups, weights, result, tile }: C
 }
 
 /**
- * Bytes of the source that a thread works through before it takes the next panel of weights. All panels are read once for
- * every chunk: when the second-level cache does not hold them, it holds a chunk instead.
+ * Bytes of the source that a thread processes before it takes the next panel of weights. Every chunk reads all panels
+ * once: if they do not fit the second-level cache, a chunk does.
  */
 const chunkBytes = { fewWeights: 96 * 1024, manyWeights: 768 * 1024 }
 
-/** Weights of at least this many bytes count as large. */
+/** Weights of at least this many bytes count as many. */
 const manyWeights = 512 * 1024
 
-/** Positions of a class that one unit covers: chunks of about equal size, so that threads get equal shares. */
+/** Positions of a class that one unit covers: chunks have about equal sizes, so that threads get equal shares. */
 function chunkOf(positions: number, bytesPerPosition: number, weightBytes: number, rows: number): number {
   const bytes = chunkBytes[weightBytes < manyWeights ? 'fewWeights' : 'manyWeights']
   const wanted = Math.max(4 * rows, Math.floor(bytes / bytesPerPosition))
@@ -58,20 +58,22 @@ function chunkOf(positions: number, bytesPerPosition: number, weightBytes: numbe
   return Math.ceil(positions / chunks / rows) * rows
 }
 
-/** Positions of a class in all images, and of each of its chunks. */
+/** Positions of a class in all images, and in each of its chunks. */
 function chunksOf(spec: CorrelationSpec, { grid, advance, taps }: TapClass): { total: number; chunk: number } {
   const { rows: channels, sums, width } = panelSizes(panelsOf(spec))
   const total = spec.result[0] * grid[0] * grid[1]
   const reach = advance[0] * advance[1] * spec.source[1] * 4
-  // What is read again for its moments has to be in the cache as well.
+  // The result is read again for its moments, so it has to be in the cache as well.
   const bytes = spec.moments ? Math.max(reach, spec.result[1] * 4) : reach
   const tileRows = tileRowsFor(width, spec.tile)
-  // Moments shall not depend on the tile that suits a machine: chunks are then whole tiles of four and of six rows.
+  // Moments must not depend on the machine's tile, so chunks are then whole tiles of four and of six rows.
   const rows = spec.moments && wholeTiles % tileRows === 0 ? wholeTiles : tileRows
   return { total, chunk: chunkOf(total, bytes, taps.length * sums * channels * 4, Math.min(rows, total)) }
 }
 
-/** Positions of the result behind each row of its moments, if they are wanted and chunks are runs of neighboring positions. */
+/**
+ * Positions in each row of the result's moments, if moments are wanted and chunks are runs of neighboring positions.
+ */
 export function correlationMoments(spec: CorrelationSpec): number[] | undefined {
   const [positions, ...others] = tapClasses(spec.direction, spec.window, [spec.result[2], spec.result[3]])
   if (!spec.moments || others.length > 0) return undefined
@@ -80,8 +82,8 @@ export function correlationMoments(spec: CorrelationSpec): number[] | undefined 
 }
 
 /**
- * Operand addresses: source, panels, epilogue operands, result, zeros. With moments: what they are taken against before the
- * result, and the places of the two after it.
+ * Operand addresses: source, panels, epilogue operands, result, zeros. With moments: their operands before the result,
+ * and the places of the two moments after it.
  */
 export const correlationKernel = kernelKind('correlation', (spec: CorrelationSpec, epilogue: EpilogueSpec) => {
   const geometry = geometryOf(spec)
@@ -99,17 +101,17 @@ export const correlationKernel = kernelKind('correlation', (spec: CorrelationSpe
 /** The positions of one class, and the units that compute them: a unit is a chunk of positions for one panel of weights. */
 interface Part {
   readonly positions: TapClass
-  /** Positions in all images, of each chunk, and of a register tile. */
+  /** Positions in all images, in each chunk, and in a register tile. */
   readonly total: number
   readonly chunk: number
   readonly rows: number
-  /** Along which axes taps can leave the image. */
+  /** Whether taps can leave the image along each axis. */
   readonly checks: readonly [boolean, boolean]
-  /** Taps that are read as one run of memory. */
+  /** Taps that are contiguous in memory, as runs. */
   readonly runs: ReturnType<typeof runsOf>
-  /** Whether positions and what they read are both one run of pixels. */
+  /** Whether the positions and their source are both one run of pixels. */
   readonly dense: boolean
-  /** Bytes from the beginning of a panel to the weights of the class, and bytes of these in all panels. */
+  /** Bytes from the beginning of a panel to the weights of the class, and bytes of these weights in all panels. */
   readonly panelOffset: number
   readonly weightBytes: number
   readonly firstUnit: number
@@ -118,11 +120,11 @@ interface Part {
 
 /** Numbers that follow from a spec. */
 interface Geometry {
-  /** Output channels of a group, those of a panel, and those of the last panel. */
+  /** Output channels of a group, of a panel, and of the last panel. */
   readonly channels: number
   readonly width: number
   readonly tail: number
-  /** Channels that are summed. */
+  /** Summed channels. */
   readonly sums: number
   /** Panels of a group, and bytes of each. */
   readonly perGroup: number
@@ -164,7 +166,9 @@ function geometryOf(spec: CorrelationSpec): Geometry {
   return { channels, width, tail: channels - (perGroup - 1) * width, sums, perGroup, panelBytes, tileRows, parts }
 }
 
-/** Writes the function of a correlation: for every class of positions its units, and for every unit its register tiles. */
+/**
+ * Writes the function of a correlation: the units of every class of positions, and the register tiles of every unit.
+ */
 class CorrelationEmitter {
   readonly #spec: CorrelationSpec
   readonly #geometry: Geometry
@@ -172,14 +176,14 @@ class CorrelationEmitter {
   readonly #fused: boolean
   readonly #range: { readonly from: Local; readonly to: Local }
   readonly #base: Readonly<Record<'source' | 'panels' | 'result' | 'zeros', Local>>
-  /** Addresses of what moments are taken against, and of their places. */
+  /** Addresses of the operands of the moments, and of the places where moments are stored. */
   readonly #moments: { readonly against: readonly Local[]; readonly places: readonly Local[] }
   readonly #store: TileStore
   readonly #at: Readonly<Record<(typeof localNames)[number], Local>>
-  /** Where each row of a tile reads, and where it writes. */
+  /** Addresses at which each row of a tile reads and writes. */
   readonly #pointers: readonly Local[]
   readonly #outs: readonly Local[]
-  /** By their rows. */
+  /** Register tiles by their number of rows. */
   readonly #tiles = new Map<number, RegisterTile>()
   /** Functions that gather the moments of a chunk, by the channels of a panel. */
   readonly #gather: ReadonlyMap<number, FunctionBuilder>
@@ -232,7 +236,7 @@ class CorrelationEmitter {
     })
   }
 
-  /** From the number of a unit: its panel of weights, its group and channels, and the first of its positions. */
+  /** Finds, from a unit's number, its panel of weights, its group and channels, and its first position. */
   #locateUnit({ firstUnit, chunk }: Part): void {
     const f = this.#f
     const { groups } = this.#spec
@@ -246,7 +250,7 @@ class CorrelationEmitter {
     f.times(panelBytes).op('i32.add').set(panel)
   }
 
-  /** All tiles of a chunk: whole ones, and at the end of the class what is left over. */
+  /** All tiles of a chunk: whole ones, and a smaller one at the end of the class. */
   #chunk(part: Part, walk: Walk): void {
     const f = this.#f
     const { total, chunk, rows } = part
@@ -288,7 +292,7 @@ class CorrelationEmitter {
     let offset = panelOffset
     for (const { shift, taps } of runs) {
       const steps = taps * sums
-      // Dense positions lie side by side: one address serves all rows.
+      // Dense positions are side by side: one address serves all rows.
       for (let r = 0; r < (dense ? 1 : tile.rows); r++) {
         walk.pushSource(r, shift, checks, this.#base.zeros)
         f.set(this.#pointers[r])
@@ -314,7 +318,7 @@ class CorrelationEmitter {
     }
   }
 
-  /** Does something for the channels of the current panel; the last may have fewer. */
+  /** Calls `act` with the number of channels of the current panel; the last panel may have fewer. */
   #byPanel(act: (valid: number) => void): void {
     const { width, tail, perGroup } = this.#geometry
     if (tail === width) {
@@ -331,7 +335,7 @@ class CorrelationEmitter {
     )
   }
 
-  /** The moments of the chunk just finished. */
+  /** Stores the moments of the chunk just finished. */
   #storeMoments({ chunk, total }: Part): void {
     const f = this.#f
     const { first, channel } = this.#at
@@ -354,8 +358,8 @@ class CorrelationEmitter {
 }
 
 /**
- * A panel and its address; positions: the current one, the first of the chunk and the ends of the chunk and of its whole tiles.
- * `count` are steps left, `panelAt` the address of their weights.
+ * A panel and its address. Positions: the current one, the first of the chunk, and the ends of the chunk and of its
+ * whole tiles. `count` is the number of steps left, `panelAt` the address of their weights.
  */
 const localNames = [
   'unit',
@@ -372,7 +376,7 @@ const localNames = [
   'count',
 ] as const
 
-/** True when the positions and what they read are both one run of pixels in memory: a 1×1 convolution of stride 1. */
+/** True when the positions and their source are both one run of pixels in memory: a 1×1 convolution of stride 1. */
 function isDense({ source }: CorrelationSpec, { grid, advance, taps, step }: TapClass): boolean {
   const [tap] = taps
   const plain = [...advance, ...step].every(size => size === 1) && grid[0] === source[2] && grid[1] === source[3]

@@ -1,7 +1,7 @@
 /**
- * Depthwise convolution on channels-last volumes: every channel is a group of its own, so there is no sum over channels.
- * The lanes are channels, and neighboring positions of a row share the vectors of x that their windows have in common
- * and the weights. Its gradient to the input is the same loop with other taps.
+ * Depthwise convolution on channels-last volumes: every channel is a separate group, so there is no sum over channels.
+ * The lanes are channels. Neighboring positions of a row share the weights and the vectors of x that their windows have
+ * in common. The input gradient is the same loop with other taps.
  */
 
 import { input } from '../../../../../graph/expression.ts'
@@ -35,7 +35,7 @@ export const depthwiseKernel = kernelKind('depthwise', (spec: CorrelationSpec, e
   const kernelWidth = weights[3]
   const pixel = result[1] * 4
   const geometry = { direction, window, source, result }
-  // Live at once: a sum per position, x at every column, the weights of a row.
+  // Live at the same time: a sum per position, x at every column, the weights of a row.
   const positions = positionsThatFit(geometry, (count, columns) => count + columns + kernelWidth)
   const tiling = { ...geometry, positions }
   const steps = rowSteps(tiling)

@@ -1,9 +1,9 @@
 /**
- * The gradient of a depthwise convolution to its weights on channels-last volumes:
+ * The weight gradient of a depthwise convolution on channels-last volumes:
  *
  *   dw[c, u, v] = Σ over positions of g[position, c] · x[position at tap (u, v), c]
  *
- * The lanes are channels. The sums of one row of taps stay in registers along a row of positions, one set for every
+ * The lanes are channels. The sums of one row of taps stay in registers along a row of positions, one set for each
  * position of a tile, so that additions do not wait for each other.
  */
 
@@ -17,7 +17,7 @@ import type { EpilogueSpec } from '../../shared/epilogue.ts'
 import { nestKernel } from '../../shared/map.ts'
 import { positionsThatFit, type RowTiling, rowSteps, type TileRun, tileRuns } from '../rowTiles.ts'
 
-/** Shapes are `[N, C, H, W]` and lie channels last; weights are `[C, 1, KH, KW]`, C a multiple of 4. */
+/** Volumes have shapes `[N, C, H, W]`, stored channels last; weights are `[C, 1, KH, KW]`, C a multiple of 4. */
 export interface DepthwiseGradientSpec {
   readonly window: Window2d
   readonly x: readonly number[]
@@ -41,12 +41,12 @@ export const depthwiseSumsKernel = kernelKind('depthwiseSums', (spec: DepthwiseG
 /** Tiles of positions along the rows of g: as large as the registers allow. */
 function tilingOf({ window, x, g, weights }: DepthwiseGradientSpec): RowTiling {
   const geometry = { direction: 'forward', window, source: x, result: g } as const
-  // Live at once: a sum for every tap and position, x at every column, g at every position.
+  // Live at the same time: a sum for every tap and position, x at every column, g at every position.
   const positions = positionsThatFit(geometry, (count, columns) => weights[3] * count + columns + count)
   return { ...geometry, positions }
 }
 
-/** Writes the function of the sums: for every image, row of g and row of taps in it, the products along the row. */
+/** Writes the function of the sums: for every image, row of g and row of taps inside it, the products along the row. */
 class DepthwiseSumsEmitter {
   readonly #spec: DepthwiseGradientSpec
   readonly #tiling: RowTiling
@@ -55,7 +55,7 @@ class DepthwiseSumsEmitter {
   readonly #range: { readonly from: Local; readonly to: Local }
   readonly #base: { readonly x: Local; readonly g: Local; readonly sums: Local; readonly table: Local }
   readonly #at: Readonly<Record<(typeof locals)[number], Local>>
-  /** Sums of a row of taps: for each tap, one of every position of a tile. */
+  /** Sums of a row of taps: for each tap, one sum per position of a tile. */
   readonly #sums: readonly (readonly Local[])[]
   readonly #upstream: readonly Local[]
   readonly #pixels: readonly Local[]
@@ -114,7 +114,7 @@ class DepthwiseSumsEmitter {
     })
   }
 
-  /** Finds the first row of taps inside the image, the row of x that it sees, and how many there are. */
+  /** Finds the first row of taps inside the image, the row of x that it sees, and the number of such rows. */
   #locateRow(): void {
     const [, , height, width] = this.#spec.x
     const f = this.#f
@@ -181,7 +181,7 @@ class DepthwiseSumsEmitter {
     })
   }
 
-  /** Adds the sums of a row of taps, over the positions of a tile, to those in memory. */
+  /** Adds the sums of a row of taps, over the positions of a tile, to the sums in memory. */
   #addToStored(): void {
     const f = this.#f
     const { sumRow, sumAt } = this.#at
@@ -213,7 +213,7 @@ const locals = [
   ...(['xRow', 'gRow', 'sumRow', 'xAt', 'gAt', 'sumAt', 'tile'] as const),
 ] as const
 
-/** Brings the sums into the order of the weights. Operand addresses: sums, epilogue operands, weight gradient. */
+/** Rearranges the sums in the order of the weights. Operand addresses: sums, epilogue operands, weight gradient. */
 export function depthwiseCollectKernel({ weights }: DepthwiseGradientSpec, epilogue: EpilogueSpec): Kernel {
   const pixel = weights[0] * 4
   const result: Operand = { shape: weights, dtype: 'f32', block: 0 }

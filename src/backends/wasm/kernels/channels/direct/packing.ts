@@ -1,5 +1,5 @@
 /**
- * Preparing the operands of convolutions on channels-last volumes: weights in panels that inner loops read from front to
+ * Prepares the operands of convolutions on channels-last volumes: weights in panels that inner loops read from front to
  * back, and images with a border of zeros.
  */
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
@@ -15,27 +15,29 @@ export function panelWidth(channelsPerGroup: number, { columns }: TileShape): nu
   return 4
 }
 
-/** Positions of a tile for panels of some width. */
+/** Positions of a tile for panels of a given width. */
 export function tileRowsFor(width: number, { rows }: TileShape): number {
   return width === 4 ? Math.max(rows, 6) : rows
 }
 
-/** A number of positions, or of Winograd's tiles, that is whole register tiles of four and of six rows. */
+/** A number of positions, or of Winograd tiles, that makes whole register tiles of four and of six rows. */
 export const wholeTiles = 12
 
 /** Computing empty lanes costs less than narrow tiles, up to this share. */
 const mostPadding = 1.35
 
 /**
- * Places of the memory from which weights are read at once where products wait for them: V8 has no prefetch, and one run of
- * addresses keeps too few loads going.
+ * Number of places in memory from which weights are read at once if products wait for them: V8 has no prefetch, and a
+ * single run of addresses keeps too few loads in flight.
  */
 const weightStreams = 4
 
-/** Smallest weights, in bytes, for which that is faster: measured, layer by layer (`docs/performance-experiments.md`). */
+/**
+ * Smallest weights, in bytes, for which that is faster: measured layer by layer (`docs/performance-experiments.md`).
+ */
 const bytesFromMemory = { direct: 2 * 1024 * 1024, winograd: 12 * 1024 * 1024 }
 
-/** With more positions than these, weights are in the cache most of the time. */
+/** With more positions than this, weights are in the cache most of the time. */
 const fewPositions = 64
 
 /** A sum over panels of weights. */
@@ -44,13 +46,13 @@ export interface PanelSum {
   readonly steps: number
   /** Channels of a panel. */
   readonly width: number
-  /** All weights that are read for the same positions. */
+  /** Bytes of all weights that are read for the same positions. */
   readonly weightBytes: number
   /** Positions that are multiplied with each weight. */
   readonly rows: number
 }
 
-/** Order of the steps of a sum: alternating between several parts where the weights come from memory, otherwise first to last. */
+/** Order of the steps of a sum: alternating between several parts if weights come from memory, else first to last. */
 export function weightPlaces({ method, steps, width, weightBytes, rows }: PanelSum): StepPlace | undefined {
   if (weightBytes < bytesFromMemory[method] || rows > fewPositions || steps % weightStreams !== 0) return undefined
   const part = steps / weightStreams
@@ -195,7 +197,7 @@ export const borderKernel = kernelKind('border', (spec: BorderSpec) => {
   }
 })
 
-/** Writes `count` zeros and moves the address behind them. */
+/** Writes `count` zeros and moves the address past them. */
 function fill(f: FunctionBuilder, out: Local, count: number): void {
   eachVector(f, count, lanes => {
     f.get(out)
@@ -205,7 +207,7 @@ function fill(f: FunctionBuilder, out: Local, count: number): void {
   })
 }
 
-/** Copies `count` elements and moves both addresses behind them. */
+/** Copies `count` elements and moves both addresses past them. */
 function copyRun(f: FunctionBuilder, at: Local, out: Local, count: number): void {
   eachVector(f, count, lanes => {
     f.get(out).get(at)

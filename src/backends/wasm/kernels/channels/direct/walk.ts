@@ -1,9 +1,11 @@
-/** Walking over the positions of a correlation: where each reads, where it writes, and whether its taps leave the image. */
+/**
+ * Walks over the positions of a correlation: where each reads, where it writes, and whether its taps leave the image.
+ */
 
 import type { TapClass } from '../../../../cpu/kernels/channels/direct/tapClasses.ts'
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
 
-/** Shapes `[N, C, H, W]` of what is read and of what is written. */
+/** Shapes `[N, C, H, W]` of the source and of the result. */
 export interface WalkedVolumes {
   readonly source: readonly number[]
   readonly result: readonly number[]
@@ -84,7 +86,7 @@ export class Walk {
     f.get(column).times(advance[1]).set(column)
   }
 
-  /** Remembers the position as row `r` of the tile, stores the address of its result in `out`, and goes to the next. */
+  /** Remembers the position as row `r` of the tile, sets `out` to the address of its result, and goes to the next. */
   save(r: number, out: Local): void {
     const f = this.#f
     const at = this.#at
@@ -95,7 +97,7 @@ export class Walk {
     this.#next()
   }
 
-  /** Pushes where row `r` of the tile reads at a shift, or the address of zeros where that leaves the image. */
+  /** Pushes the address that row `r` of the tile reads at a shift, or the address of zeros outside the image. */
   pushSource(r: number, shift: readonly [number, number], checks: readonly [boolean, boolean], zeros: Local): void {
     const f = this.#f
     const { source } = this.#spec

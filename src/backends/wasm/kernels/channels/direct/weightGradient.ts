@@ -1,12 +1,12 @@
 /**
- * The gradient of a convolution to its weights on channels-last volumes:
+ * The weight gradient of a convolution on channels-last volumes:
  *
  *   dw[o, c, u, v] = Σ over positions of g[position, o] · x[position at tap (u, v), c]
  *
  * Rows of a register tile are output channels, columns are input channels, and the sum runs over positions, one run of
- * columns after another. A few rows of the images are worked through for all taps and channels before the next ones are
- * read, so that they stay in the cache; sums wait in memory meanwhile. Where x has few channels and no padding, the
- * channels of neighboring taps, which are one run in memory, serve as columns together.
+ * columns after another. A few rows of the images are processed for all taps and channels before the next rows are
+ * read, so that they stay in the cache; meanwhile the sums wait in memory. If x has few channels and no padding, the
+ * channels of neighboring taps, which are contiguous in memory, serve as columns together.
  */
 import type { Window2d } from '../../../../../graph/window.ts'
 import { type Operand, stridesAlong } from '../../../../cpu/access.ts'
@@ -17,7 +17,7 @@ import type { EpilogueSpec } from '../../shared/epilogue.ts'
 import { nestKernel } from '../../shared/map.ts'
 import { panelWidth } from './packing.ts'
 
-/** Shapes are `[N, C, H, W]` and lie channels last; weights are `[O, I, KH, KW]`. */
+/** Volumes have shapes `[N, C, H, W]`, stored channels last; weights are `[O, I, KH, KW]`. */
 export interface WeightGradientSpec {
   readonly window: Window2d
   readonly groups: number
@@ -29,14 +29,14 @@ export interface WeightGradientSpec {
 
 const tileRows = 4
 
-/** Bytes of x and g that are worked through at a time. */
+/** Bytes of x and g that are processed at a time. */
 const chunkBytes = 64 * 1024
 
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to
 
 /** Sums `[groups, taps, rows, columns]`, rows and columns padded to whole tiles. */
 export interface SumLayout {
-  /** Rows of the kernel with all their taps as one, or every tap for itself. */
+  /** Rows of the kernel, each with its taps merged, or all taps separately. */
   readonly taps: number
   readonly rows: number
   readonly columns: number
@@ -45,7 +45,7 @@ export interface SumLayout {
   readonly tapsMerged: boolean
 }
 
-/** How the sums of a weight gradient lie in memory. */
+/** Memory layout of the sums of a weight gradient. */
 export function sumLayout({ window, groups, weights, tile }: WeightGradientSpec): SumLayout {
   const [outChannels, groupChannels, kernelHeight, kernelWidth] = weights
   const { padding, dilation } = window
@@ -85,7 +85,7 @@ function stridesOf({
   return { x: of(x), g: of(g) }
 }
 
-/** Writes the function of the sums: images, bands of rows, taps, units, tiles of columns, and the rows of the band. */
+/** Writes the function of the sums: loops over images, bands, taps, units, tiles of columns, and the rows of a band. */
 class WeightSumsEmitter {
   readonly #spec: WeightGradientSpec
   readonly #layout: SumLayout
@@ -131,7 +131,7 @@ class WeightSumsEmitter {
     return f
   }
 
-  /** Rows of g that are worked through for all taps and channels before the next ones. */
+  /** Number of rows of g that are processed for all taps and channels before the next ones. */
   #band(): number {
     const { window, weights, g } = this.#spec
     const rowBytes = this.#strides.g.row + this.#strides.x.row * Math.min(window.stride[0], weights[2])
@@ -152,7 +152,7 @@ class WeightSumsEmitter {
     })
   }
 
-  /** The group of a unit, and the address of its sums for the current tap. */
+  /** Finds the group of a unit, and the address of its sums for the current tap. */
   #locateUnit(): void {
     const f = this.#f
     const { taps, rows, columns } = this.#layout
@@ -167,7 +167,7 @@ class WeightSumsEmitter {
       .set(out)
   }
 
-  /** The products of one tap in one band: of the rows in which the tap lies inside the image. */
+  /** The products of one tap in one band, for the rows in which the tap is inside the image. */
   #tapInBand(): void {
     const f = this.#f
     const { x, g } = this.#strides
@@ -186,7 +186,7 @@ class WeightSumsEmitter {
     f.if(() => f.for(unit, this.#range.from, this.#range.to, () => this.#unitAtTap()))
   }
 
-  /** Pushes what the table says of the current tap. */
+  /** Pushes a field of the current tap's entry in the table. */
   #pushField(field: (typeof tapFields)[number]): FunctionBuilder {
     return this.#f.get(this.#at.entry).memory('i32.load', tapFields.indexOf(field) * 4)
   }
@@ -236,14 +236,14 @@ const localNames = [
   ...(['out', 'count', 'xImage', 'gImage', 'xTap', 'gTap', 'xAt', 'gAt', 'xRun', 'gRun', 'xStep', 'gStep'] as const),
 ] as const
 
-/** What the table says of a tap: its rows, its columns, and byte offsets into x and g of the first column at row 0. */
+/** A tap's entry in the table: its rows, its columns, and byte offsets into x and g of the first column at row 0. */
 const tapFields = ['firstRow', 'endRow', 'columns', 'xOffset', 'gOffset'] as const
 
 function tapTable({ window, x, g, weights }: WeightGradientSpec, { tapsMerged }: SumLayout): Int32Array {
   const { stride, dilation, padding } = window
   const [, xChannels, xHeight, xWidth] = x
   const [, gChannels, gHeight, gWidth] = g
-  /** Positions of g whose tap lies inside x along one axis. */
+  /** Positions of g whose tap is inside x along one axis. */
   const range = (shift: number, step: number, count: number, size: number): readonly [number, number] => {
     const first = Math.max(0, Math.ceil(-shift / step))
     const end = Math.min(count, Math.floor((size - 1 - shift) / step) + 1)
@@ -263,7 +263,7 @@ function tapTable({ window, x, g, weights }: WeightGradientSpec, { tapsMerged }:
   return Int32Array.from(fields)
 }
 
-/** Brings sums into the order of the weights. Operand addresses: sums, epilogue operands, weight gradient. */
+/** Rearranges sums in the order of the weights. Operand addresses: sums, epilogue operands, weight gradient. */
 export function collectKernel(
   spec: WeightGradientSpec,
   epilogue: EpilogueSpec,

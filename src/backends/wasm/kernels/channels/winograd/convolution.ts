@@ -1,11 +1,11 @@
 /**
  * Winograd convolution on channels-last volumes: kernels of 3×3 and 5×5 at stride 1, and of 3×3 at stride 2
- * (`winogradPhases.ts`), forward and backward to the input.
+ * (`phases.ts`), forward and backward to the input.
  *
- * The result is cut into tiles of m × m. For every tile the t² inputs, t = m + r − 1 for a kernel of r × r, are transformed,
- * then for each of the t² positions the transformed inputs of all tiles are multiplied with the transformed weights (a
- * matrix product), and the products are transformed back: t² multiplications instead of r² m², 4 times fewer for
- * F(4×4, 3×3) and 2.8 times for F(2×2, 5×5).
+ * The result is cut into tiles of m × m. First, the t² inputs of every tile are transformed, with t = m + r − 1 for a
+ * kernel of r × r. Then, for each of the t² positions, the transformed inputs of all tiles are multiplied by the
+ * transformed weights (a matrix product). Finally, the products are transformed back. That takes t² multiplications
+ * instead of r² m²: 4 times fewer for F(4×4, 3×3), 2.8 times fewer for F(2×2, 5×5).
  */
 
 import { formOf } from '../../../../cpu/kernels/channels/winograd/form.ts'
@@ -120,8 +120,8 @@ export const winogradKernel = kernelKind('winograd', (spec: WinogradSpec, epilog
 })
 
 /**
- * `(from, to, first, products, ...epilogue operands, ...volume and center of products, result, firsts, seconds)`: rows of tiles
- * `from … to − 1`, and of each the moments, as one row of `firsts` and of `seconds`.
+ * `(from, to, first, products, ...epilogue operands, ...volume and center of products, result, firsts, seconds)`: makes
+ * the rows of tiles `from … to − 1` and the moments of each, as one row of `firsts` and one of `seconds`.
  */
 function emitOutputRows(target: KernelModule, spec: WinogradSpec, epilogue: EpilogueSpec): FunctionBuilder {
   const [, channels, height, width] = spec.result
@@ -140,7 +140,7 @@ function emitOutputRows(target: KernelModule, spec: WinogradSpec, epilogue: Epil
     f.get(row).times(tileColumns).tee(tile).get(tile).offset(tileColumns).get(first).get(products)
     for (let k = 4; k < againstAt; k++) f.get(k)
     f.get(resultAt).call(output)
-    // These tiles cover `resultStep` rows of an image, or what is left of it.
+    // These tiles cover `resultStep` rows of an image, or its remaining rows.
     f.get(row).modulo(tileRows).times(resultStep).set(down)
     f.get(row).over(tileRows).times(height).plus(down)
     f.times(width * pixel).set(begin)

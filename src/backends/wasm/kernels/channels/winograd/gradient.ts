@@ -1,12 +1,12 @@
 /**
- * The gradient to the weights of a convolution of r × r by Winograd's F(r×r, m×m) on channels-last volumes, F(3×3, 4×4) or
- * F(5×5, 2×2): with tiles of m × m of the upstream gradient g and the 6 × 6 values of x under each,
+ * The weight gradient of an r × r convolution by Winograd's F(r×r, m×m) on channels-last volumes, F(3×3, 4×4) or
+ * F(5×5, 2×2): with m × m tiles of the upstream gradient g and the 6 × 6 values of x under each,
  *
  *   dw[o, c] = Aᵀ [ Σ over tiles of (G g Gᵀ) ⊙ (Bᵀ x B) ] A.
  *
- * The sum is 36 matrix products over tiles. Where there are many tiles they are cut into parts, a fixed number of them,
- * each of which sums for itself; where there are many channels, all tiles are transformed first and threads share the
- * positions (`winogradGradientStages.ts`). Either way the result does not depend on how many threads took part.
+ * The sum is 36 matrix products over tiles. If there are many tiles, they are cut into a fixed number of parts with
+ * separate sums. If there are many channels, all tiles are transformed first and threads share the positions
+ * (`gradientStages.ts`). Either way, the result does not depend on the number of threads.
  */
 
 import { type WinogradMatrices, winogradMatrices } from '../../../../cpu/kernels/channels/winograd/matrices.ts'
@@ -43,11 +43,11 @@ export const positions = inputs ** 2
 /** m: rows and columns of a tile of g. */
 const tileSize = (kernel: number): number => inputs + 1 - kernel
 
-/** The matrices of F(r, m): r values of the weights' gradient from m of g. */
+/** The matrices of F(r, m): r values of the weight gradient from m values of g. */
 export const gradientMatrices = ({ kernel }: Pick<WinogradGradientSpec, 'kernel'>): WinogradMatrices =>
   winogradMatrices(kernel, tileSize(kernel))
 
-/** Most parts of the sum: enough for threads to get about equal shares. */
+/** Most parts of the sum: enough for threads to get nearly equal shares. */
 const mostParts = 8
 
 /** Transformed values of one chunk of tiles. */
@@ -57,7 +57,7 @@ const chunkBytes = 768 * 1024
 export function gradientSizes({ x, g, kernel, staged }: WinogradGradientSpec): {
   tiles: number
   grid: { tileRows: number; tileColumns: number; step: number }
-  /** Parts of the sum, and tiles of each but the last. */
+  /** Parts of the sum, and tiles of each part but the last. */
   parts: number
   share: number
   chunk: number
@@ -92,7 +92,10 @@ export function gradientSizes({ x, g, kernel, staged }: WinogradGradientSpec): {
   }
 }
 
-/** Sums over the tiles of each part, of a gradient that is not staged. Operand addresses: x, g, workspace, sums `[parts, positions, K, C]`. */
+/**
+ * Sums over the tiles of each part, for a gradient that is not staged.
+ * Operand addresses: x, g, workspace, sums `[parts, positions, K, C]`.
+ */
 export const winogradSumsKernel = kernelKind('winogradSums', (spec: WinogradGradientSpec) => {
   const { x, g, lead } = spec
   const { tiles, grid, parts, share, chunk, xStride, gStride, partBytes } = gradientSizes(spec)
@@ -194,7 +197,7 @@ function emitProducts(target: KernelModule, spec: WinogradGradientSpec): Functio
   return f
 }
 
-/** Transforms the sums of all parts back. Operand addresses: sums, weight sums `[r², K, C]`. */
+/** Transforms back the sums of all parts. Operand addresses: sums, weight sums `[r², K, C]`. */
 export const winogradCollectKernel = kernelKind('winogradCollect', (spec: WinogradGradientSpec) => {
   const { x, g, kernel: outputs } = spec
   const { parts, sumStride, partBytes } = gradientSizes(spec)

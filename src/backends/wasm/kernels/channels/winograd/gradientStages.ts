@@ -1,7 +1,7 @@
 /**
- * The weight gradient by Winograd's algorithm in stages, for layers of many channels: all tiles of x and of g are transformed,
- * in panels that the products read from front to back; then every position has one matrix product, whose sums over all tiles
- * stay in registers and are written once.
+ * The weight gradient by Winograd's algorithm in stages, for layers with many channels. First, all tiles of x and g are
+ * transformed, into panels that the products read from front to back. Then every position has one matrix product, whose
+ * sums over all tiles stay in registers and are written once.
  */
 
 import { RegisterTile } from '../../../emit/tile.ts'

@@ -1,6 +1,6 @@
 /**
- * Multiplication of a few vectors by a small constant matrix, written out: coefficients of 0 and ±1 cost what they
- * should, and the symmetry of interpolation points ±p is used, which halves the work.
+ * Multiplication of a few vectors by a small constant matrix, written out: coefficients of 0 and ±1 need no
+ * multiplication, and the symmetry of interpolation points ±p halves the work.
  */
 
 import type { Matrix } from '../../../../cpu/kernels/channels/winograd/matrices.ts'
@@ -34,7 +34,7 @@ export class LinearTransform {
     else this.#byRowPairs(matrix, inputs, output)
   }
 
-  /** Rows of points p and −p share their even and their odd terms. */
+  /** Rows of points p and −p share their even terms and their odd terms. */
   #byRowPairs(matrix: Matrix, inputs: readonly Local[], output: (row: number, push: () => void) => void): void {
     const f = this.#f
     const scratch = this.#scratch
@@ -134,7 +134,7 @@ function mirrors(a: readonly number[], b: readonly number[]): boolean {
   return a.every((value, k) => Math.abs(value) === Math.abs(b[k])) && a.some((value, k) => value !== b[k])
 }
 
-/** Columns k for which column k + 1 is column k with the signs of the odd rows turned. */
+/** Columns k for which column k + 1 is column k with the signs of the odd rows flipped. */
 function columnPairs(matrix: Matrix): Set<number> {
   const pairs = new Set<number>()
   for (let k = 0; k + 1 < matrix[0].length; k++) {

@@ -1,4 +1,4 @@
-/** Convolutions and their gradients by Winograd's algorithm as methods: which stages there are, and in how many parts. */
+/** Convolutions and their gradients by Winograd's algorithm as methods: their stages, and their numbers of parts. */
 
 import { winogradOutputs } from '../../../../cpu/kernels/channels/winograd/form.ts'
 import type { ConvolutionStage, ConvolutionTask, MethodName } from '../../../../cpu/layouts/convolution.ts'
@@ -24,19 +24,21 @@ import { winogradWeightsKernel } from './weights.ts'
 /** Names of these methods. */
 export type WinogradName = Extract<MethodName, `winograd ${string}`>
 
-/** Transformed values of one chunk: about what a core's second-level cache holds beside the weights. */
+/** Bytes of transformed values in one chunk: about what a core's second-level cache holds beside the weights. */
 const chunkBytes = 768 * 1024
 
-/** Transformed values up to this size are always made for the whole layer, and every stage is split between the threads. */
+/**
+ * Up to this many bytes, the whole layer is always transformed at once, and every stage is split between the threads.
+ */
 const wholeBytes = 4 * 1024 * 1024
 
 /** With fewer tiles in a chunk, weights are read from memory too often. */
 const fewTiles = 32
 
-/** Transformed values of the whole layer never take more memory than this. */
+/** The transformed values of a whole layer never take more bytes than this. */
 const mostBytes = 64 * 1024 * 1024
 
-/** The methods that can compute a task, with what each should cost. */
+/** The methods that can compute a task, with the expected cost of each. */
 export function winogradCosts(task: ConvolutionTask, tile: MachineTile): (readonly [WinogradName, number])[] {
   const outputs = winogradOutputs(task)
   if (outputs.length === 0) return []
@@ -63,7 +65,7 @@ function specOf(task: ConvolutionTask, outputs: number, tile: MachineTile): Wino
   return { direction, lead, source, weights, result, stride: stride[0], outputs, tile, chunk }
 }
 
-/** A convolution or its gradient to the input by F(m×m, r×r). */
+/** A convolution or its input gradient by F(m×m, r×r). */
 export function winograd(task: ConvolutionTask, outputs: 2 | 4, tile: MachineTile): ConvolutionKernels {
   const { moments } = task
   const all: WinogradSpec = { ...specOf(task, outputs, tile), ...(moments && { moments }) }

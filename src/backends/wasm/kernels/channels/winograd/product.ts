@@ -61,7 +61,7 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
       },
       rows,
     )
-    // What is left over of a chunk, and of the last one.
+    // The remaining tiles of a chunk, and of the last chunk.
     for (const rest of new Set([chunk % rows, (all % chunk) % rows])) {
       if (rest === 0) continue
       f.get(tiles).get(full).op('i32.sub').i32(rest).op('i32.eq')
@@ -71,7 +71,7 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
   return f
 }
 
-/** The position of the transformed weights of a position: on each axis, the last one serves all that remain. */
+/** The position of the weights for a position of a tile: on each axis, the last one serves all remaining positions. */
 function locateWeights(f: FunctionBuilder, { matrices }: WinogradForm, position: Local, result: Local): void {
   const [products, distinct] = [matrices.input.length, matrices.weights.length]
   f.get(position).set(result)

@@ -1,4 +1,4 @@
-/** The numbers of a Winograd convolution: tiles, strides, and where a tile lies. */
+/** The numbers of a Winograd convolution: tiles, strides, and the place of a tile. */
 
 import { type FormSpec, formOf } from '../../../../cpu/kernels/channels/winograd/form.ts'
 import type { MomentKind } from '../../../../cpu/layouts/convolution.ts'
@@ -6,14 +6,14 @@ import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
 import type { MachineTile } from '../../../emit/tile.ts'
 import { panelWidth } from '../direct/packing.ts'
 
-/** A convolution or its gradient to the input over volumes `[N, C, H, W]` that lie channels last. */
+/** A convolution or its input gradient over volumes `[N, C, H, W]` that are stored channels last. */
 export interface WinogradSpec extends FormSpec {
   readonly source: readonly number[]
   readonly result: readonly number[]
-  /** Tiles a thread takes through all three stages at a time. */
+  /** Tiles that a thread takes through all three stages at a time. */
   readonly chunk: number
   readonly tile: MachineTile
-  /** Moments of the result that are stored as well, a row for every row of tiles; chunks are then whole rows. */
+  /** Moments of the result to store as well, a row for every row of tiles; chunks are then whole rows. */
   readonly moments?: MomentKind
 }
 
@@ -23,7 +23,7 @@ export function winogradSizes(spec: WinogradSpec): {
   tileColumns: number
   tiles: number
   positions: number
-  /** Positions that have weights of their own. */
+  /** Number of positions with separate weights. */
   weightPositions: number
   panels: number
   width: number
@@ -54,7 +54,7 @@ export function winogradSizes(spec: WinogradSpec): {
   }
 }
 
-/** Positions of the result behind each row of its moments. */
+/** Number of positions of the result behind each row of its moments. */
 export function winogradMoments(spec: WinogradSpec): number[] {
   const [batch, , height, width] = spec.result
   const { resultStep } = formOf(spec)
@@ -65,7 +65,9 @@ export function winogradMoments(spec: WinogradSpec): number[] {
   )
 }
 
-/** An odd number of cache lines: the values of all positions of a tile then fall into different sets of the cache. */
+/**
+ * Rounds up to an odd number of cache lines, so that the values of a tile's positions fall into different cache sets.
+ */
 export function spread(bytes: number): number {
   const lines = Math.ceil(bytes / 64)
   return (lines + 1 - (lines % 2)) * 64

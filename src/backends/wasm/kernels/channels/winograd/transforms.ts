@@ -1,4 +1,4 @@
-/** The transformations before and after the products of a Winograd convolution, for one vector of channels after another. */
+/** The transforms before and after the products of a Winograd convolution, one vector of channels after another. */
 
 import { formOf } from '../../../../cpu/kernels/channels/winograd/form.ts'
 import type { Matrix } from '../../../../cpu/kernels/channels/winograd/matrices.ts'
@@ -9,28 +9,30 @@ import { ChannelStore } from '../store.ts'
 import { LinearTransform } from './linearTransform.ts'
 import { type TileGrid, TilePlace, type WinogradSpec, winogradSizes } from './spec.ts'
 
-/** A transformation of tiles of a volume `[N, C, H, W]` that lies channels last. */
+/** A transform of tiles of a volume `[N, C, H, W]` that is stored channels last. */
 export interface TileTransform {
   readonly source: readonly number[]
-  /** Tile (i, j) begins at row i · step − lead[0] and column j · step − lead[1]; what lies outside is 0. */
+  /** Tile (i, j) begins at row i · step − lead[0] and column j · step − lead[1]; values outside the volume are 0. */
   readonly lead: readonly [number, number]
   readonly grid: TileGrid
   /** Applied to the columns and to the rows of a tile. */
   readonly matrix: Matrix
   /** Bytes from the values of one position to those of the next. */
   readonly stride: number
-  /** Whether vectors side by side can be joined. */
+  /** Whether adjacent vectors can be joined. */
   readonly wide: boolean
-  /** Channels are stored in panels of `width`, `[positions, panels, tiles, width]`, instead of side by side. */
+  /** Stores channels in panels of `width`, `[positions, panels, tiles, width]`, instead of side by side. */
   readonly panels?: { readonly width: number; readonly tiles: number }
 }
 
-/** `(from, to, first, source, transformed, zeros)`: tiles `from … to − 1` to rows `from − first …` of each position. */
+/**
+ * `(from, to, first, source, transformed, zeros)`: tiles `from … to − 1` into rows `from − first …` of each position.
+ */
 export function emitTileTransform(target: KernelModule, spec: TileTransform): FunctionBuilder {
   return new TransformEmitter(target, spec).emit()
 }
 
-/** What a tile's vectors are loaded from. */
+/** How a tile's vectors are loaded. */
 interface TileSource {
   /** Pushes vector `v` at the current channels of row a, column b of the tile. */
   readonly load: (a: number, b: number, v: number) => void
@@ -45,9 +47,9 @@ class TransformEmitter {
   readonly #transform: LinearTransform
   readonly #place: TilePlace
   readonly #at: Readonly<Record<'tile' | 'corner' | 'out' | 'offset' | 'row' | 'left', Local>>
-  /** Where each value of a tile is read when some lie outside the image. */
+  /** Address of each value of a tile, when some values are outside the image. */
   readonly #pointers: readonly Local[]
-  /** Vectors that are transformed side by side: two can be joined into one; of what they compute nothing else is stored in between. */
+  /** Vectors transformed side by side: two can be joined into one, since nothing is stored between their results. */
   readonly #across: number
   readonly #column: readonly (readonly Local[])[]
   readonly #half: readonly (readonly Local[])[]
@@ -115,7 +117,7 @@ class TransformEmitter {
       .set(out)
   }
 
-  /** A tile that lies inside the image: its values are at fixed distances from its corner. */
+  /** A tile inside the image: its values are at fixed distances from its corner. */
   #whole(): TileSource {
     const f = this.#f
     const { row, pixel } = this.#bytes
@@ -126,7 +128,7 @@ class TransformEmitter {
     }
   }
 
-  /** A tile of which some values lie outside the image: those read zeros. */
+  /** A tile with some values outside the image, which read as zeros. */
   #cut(): TileSource {
     const f = this.#f
     const [, , height, width] = this.#spec.source
@@ -204,7 +206,7 @@ class TransformEmitter {
     }
   }
 
-  /** From the end of a row of one panel to the same row of the next. */
+  /** Moves from the end of a row of one panel to the same row of the next. */
   #nextPanel(step: number): void {
     const { panels } = this.#spec
     if (!panels) return
@@ -219,7 +221,7 @@ class TransformEmitter {
   }
 }
 
-/** Parameters of the function of a transformation. */
+/** Parameters of the function of a transform. */
 const parameters = { from: 0, to: 1, first: 2, source: 3, transformed: 4, zeros: 5 } as const
 
 /** `(from, to, first, products, ...epilogue operands, result)`: tiles `from … to − 1` from rows `from − first …`. */
@@ -227,7 +229,7 @@ export function emitOutput(target: KernelModule, spec: WinogradSpec, epilogue: E
   return new OutputEmitter(target, spec, epilogue).emit()
 }
 
-/** Writes the function that transforms the products of every tile back, finishes and stores them. */
+/** Writes the function that transforms back the products of every tile, finishes and stores them. */
 class OutputEmitter {
   readonly #spec: WinogradSpec
   /** Rows and columns of the products of a tile, and of its results. */
@@ -307,7 +309,7 @@ class OutputEmitter {
       .set(at)
   }
 
-  /** The channels of a tile, a vector at a time; when it is not whole, results outside the image are left out. */
+  /** The channels of a tile, a vector at a time; if the tile is not whole, results outside the image are left out. */
   #eachChannels(whole: boolean): void {
     const f = this.#f
     const { channel, corner, at } = this.#at

@@ -10,7 +10,10 @@ import { spread } from './spec.ts'
 
 type WeightsSpec = FormSpec & { readonly tile: MachineTile }
 
-/** Transforms weights into panels `[panels, summed channels, width]` for each position that has its own. Operand addresses: weights, panels. */
+/**
+ * Transforms weights into panels `[panels, summed channels, width]` for each position with separate weights.
+ * Operand addresses: weights, panels.
+ */
 export const winogradWeightsKernel = kernelKind('winogradWeights', (spec: WeightsSpec) => {
   const geometry = geometryOf(spec)
   return {
@@ -42,12 +45,12 @@ function geometryOf(spec: WeightsSpec) {
     panels,
     perRow: forward ? weights[1] * taps * 4 : taps * 4,
     perSum: forward ? taps * 4 : weights[1] * taps * 4,
-    /** From the panels of one position to those of the next. */
+    /** Distance from the panels of one position to those of the next. */
     stride: spread(panels * sums * width * 4),
   }
 }
 
-/** Writes the function that transforms panels: summed channel after summed channel, four rows of weights at a time. */
+/** Writes the function that transforms panels: one summed channel after another, four rows of weights at a time. */
 class WeightsEmitter {
   readonly #geometry: ReturnType<typeof geometryOf>
   readonly #f: FunctionBuilder
@@ -97,7 +100,7 @@ class WeightsEmitter {
     return f
   }
 
-  /** The rows of a panel for one summed channel, of which `count` exist. */
+  /** Transforms the rows of a panel for one summed channel; only `count` of them exist. */
   #panel(count: number): void {
     for (let first = 0; first < this.#geometry.width; first += 4) {
       this.#load(first, Math.min(4, count - first))
@@ -105,13 +108,13 @@ class WeightsEmitter {
     }
   }
 
-  /** Loads four rows of weights from row `first` on, of which `count` exist. */
+  /** Loads the four rows of weights that begin at row `first`; only `count` of them exist. */
   #load(first: number, count: number): void {
     const { forward, taps, perRow } = this.#geometry
     const f = this.#f
     const { at } = this.#at
     for (let tap = 0; tap < taps; tap++) {
-      // The gradient to the input correlates with the kernel turned by 180°.
+      // The input gradient correlates with the kernel rotated by 180°.
       const source = (forward ? tap : taps - 1 - tap) * 4
       if (count <= 0) f.f32x4(0)
       else f.get(at).memory('v128.load32_zero', first * perRow + source)
