@@ -1,6 +1,6 @@
 /**
- * Divisions of the training images: k folds, of which each is held back once (Stone 1974), and samples drawn with replacement
- * (bagging, Breiman 1996).
+ * Divisions of the training images: k folds, of which each is held back once (Stone 1974), and samples drawn with
+ * replacement (bagging, Breiman 1996).
  */
 import type { ImageCollection, Subset } from '../data/dataset.ts'
 import { DatasetError, SplitError } from '../data/errors.ts'
@@ -9,18 +9,18 @@ import { placesByClass } from '../data/stratify.ts'
 import { RandomSequence, shuffledIndices } from '../random/philox.ts'
 import { meanAndSpread } from './vote.ts'
 
-/** Which fold of how many. */
+/** One fold of several. */
 export interface Fold {
   /** Number of folds, at least 2. */
   readonly of: number
-  /** The one that is held back, from 0. */
+  /** Index of the fold that is held back, from 0. */
   readonly index: number
-  /** Divides the images. */
+  /** Seed for dividing the images. */
   readonly seed: number
 }
 
 /**
- * Holds one of k folds back. The folds are of equal size (up to one image), have no image in common, and together are all
+ * Holds back one of k folds. The folds have equal size (up to one image), share no image, and together contain all
  * images; each has its share of every class (stratified).
  * @throws SplitError when there are fewer images than folds; DatasetError when there is no such fold.
  * @example foldSplit(subsetOf(train), { of: 5, index: 0, seed: 0 })
@@ -35,7 +35,7 @@ export function foldSplit<D extends ImageCollection>(
   if (!Number.isInteger(index) || index < 0 || index >= of) {
     throw new DatasetError(`${dataset.name}: there is no fold ${index} of ${of}`)
   }
-  // Dealt like cards, class after class: image j of the shuffled pack goes to fold j mod k.
+  // Images are dealt like cards, class by class: image j of the shuffled deck goes to fold j mod k.
   const byClass = placesByClass({ dataset, indices }, shuffledIndices(indices.length, seed, 0))
   const fold = new Int32Array(indices.length)
   let dealt = 0
@@ -48,15 +48,15 @@ export function foldSplit<D extends ImageCollection>(
   }
 }
 
-/** As many of the indices, drawn with replacement; about 63 % of them, 1 − 1/e, are drawn at least once. */
+/** A sample of equal size, drawn with replacement; about 63 % of the indices, 1 − 1/e, are drawn at least once. */
 export function bootstrapIndices(indices: Int32Array, seed: number): Int32Array {
   const random = new RandomSequence(seed, 'bootstrap')
   return indices.map(() => indices[random.integer(indices.length)]!)
 }
 
-/** Score of the fold that was held back. */
+/** Score on the fold that was held back. */
 export interface FoldScore {
-  /** From 1. */
+  /** Number of the fold, from 1. */
   readonly fold: number
   readonly accuracy: number
   readonly loss: number

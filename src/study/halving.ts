@@ -1,24 +1,24 @@
 /**
- * Asynchronous successive halving, ASHA (Li et al. 2020, arXiv:1810.05934): many trials begin with few epochs; of those that have
- * come to a rung, the best 1/η continue to the next one. No trial waits for a whole rung to fill.
+ * Asynchronous successive halving, ASHA (Li et al. 2020, arXiv:1810.05934): many trials begin with few epochs; of the
+ * trials that have reached a rung, the best 1/η continue to the next one. No trial waits for a whole rung to fill.
  */
 
-/** How far a trial has come. */
+/** State of a trial. */
 export interface TrialState {
-  /** Scores at the rungs it has come to, in order; larger is better. */
+  /** Scores at the rungs it has reached, in order; larger is better. */
   readonly scores: readonly number[]
-  /** True while a process works on it, and for one that has failed. */
+  /** True while a process works on the trial, and after it has failed. */
   readonly busy: boolean
 }
 
-/** What to do next: take a trial to a rung. */
+/** The next job: take a trial to a rung. */
 export interface RungJob {
   readonly trial: number
   readonly rung: number
 }
 
 /**
- * Epochs of the rungs: from `least` on, times η each, the last being `epochs`.
+ * Epochs of the rungs: the first is `least`, each one η times the one before, the last `epochs`.
  * @example rungEpochs(1, 9, 3) // [1, 3, 9]
  */
 export function rungEpochs(least: number, epochs: number, factor: number): number[] {
@@ -27,19 +27,19 @@ export function rungEpochs(least: number, epochs: number, factor: number): numbe
   return [...new Set([...rungs, epochs])]
 }
 
-/** How {@link nextJob} halves. */
+/** Options of {@link nextJob}. */
 export interface HalvingOptions {
   /** Number of rungs. */
   readonly rungs: number
-  /** One in this many trials continues to the next rung, η. */
+  /** η: one in this many trials continues to the next rung. */
   readonly factor: number
   /** Number of trials in all. */
   readonly most: number
 }
 
 /**
- * The next job, from the highest rung down: a trial among the best 1/η of its rung that has not gone on; else a new trial;
- * undefined when there is nothing to do (yet).
+ * The next job, from the highest rung down: a trial among the best 1/η of its rung that has not continued, or else a
+ * new trial; undefined when there is nothing to do (yet).
  *
  * @example
  * const rungs = rungEpochs(1, 9, 3)

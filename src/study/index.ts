@@ -1,7 +1,8 @@
 /**
- * The door of studies: how to choose hyperparameters and judge them, as pure functions that start no training themselves.
- * Spaces and ways to search them, successive halving, folds and bags, the learning-rate range test, and several models as one.
- * The commands `fovea search`, `kfold`, `ensemble` and `lr-find` are made of these; `fovea/report` draws what they find.
+ * The door of studies: how to choose hyperparameters and judge them, as pure functions that start no training
+ * themselves. Spaces and ways to search them, successive halving, folds and bags, the learning-rate range test, and
+ * ensembles of models. The commands `fovea search`, `kfold`, `ensemble` and `lr-find` use these functions;
+ * `fovea/report` draws the results.
  * @module fovea/study
  */
 export { bootstrapIndices, type Fold, foldSplit } from './folds.ts'

@@ -1,6 +1,6 @@
 /**
- * Learning-rate range test (Smith 2015, arXiv:1506.01186): the rate rises exponentially from step to step while the loss is
- * watched. It falls fastest where the rate is good, and rises where the rate is too large.
+ * Learning-rate range test (Smith 2015, arXiv:1506.01186): the rate rises exponentially from step to step while the
+ * loss is watched. The loss falls fastest where the rate is good, and rises where the rate is too large.
  */
 
 /** One step of the test. */
@@ -10,11 +10,11 @@ export interface RatePoint {
   readonly loss: number
 }
 
-/** What a test found. */
+/** Result of a test. */
 export interface RateSuggestion {
-  /** The losses as an exponential mean, corrected for its start. */
+  /** Exponential moving average of the losses, with bias correction. */
   readonly smoothed: readonly number[]
-  /** Where the smoothed loss falls fastest: a rate to train with. Absent when it never fell. */
+  /** The rate at which the smoothed loss falls fastest: a rate to train with. Absent when the loss never fell. */
   readonly steepest?: number
   /** A tenth of the rate with the lowest smoothed loss: a more careful choice. */
   readonly careful?: number
@@ -24,12 +24,12 @@ export interface RateSuggestion {
 export const rateOfStep = (k: number, steps: number, low: number, high: number): number =>
   low * (high / low) ** (k / Math.max(1, steps - 1))
 
-/** A loss this many times the lowest ends the test: what comes after says nothing. */
+/** A loss this many times the lowest ends the test: later losses say nothing. */
 export const divergence = 4
 
 /**
- * Runs a test: takes the steps of a training whose rate rises, until all steps are done or the loss breaks.
- * @param events of a training run; what is not a step is passed over
+ * Runs a test: takes the steps of a training with a rising rate, until all steps are done or the loss breaks.
+ * @param events of a training run; all but steps are skipped
  */
 export async function rangeTest(
   events: AsyncIterable<{ readonly type: string } | (RatePoint & { readonly type: 'step' })>,
@@ -50,8 +50,8 @@ export async function rangeTest(
 }
 
 /**
- * Reads a test.
- * @param smoothing share β of the mean that survives a step: m ← β m + (1 − β) loss, divided by 1 − βᵗ
+ * Evaluates a test.
+ * @param smoothing share β of the mean that is kept in a step: m ← β m + (1 − β) loss, divided by 1 − βᵗ
  */
 export function suggestRate(points: readonly RatePoint[], smoothing = 0.9): RateSuggestion {
   const smoothed: number[] = []
@@ -80,8 +80,9 @@ export function suggestRate(points: readonly RatePoint[], smoothing = 0.9): Rate
 }
 
 /**
- * Whether the smoothed loss came down by more than batches differ: from the mean of the first losses by two standard deviations
- * of a batch, which are read from what neighbors differ by (the median, so that a steep fall is no noise), and by 1 %.
+ * Whether the smoothed loss fell by more than the noise of batches: below the mean of the first losses by two standard
+ * deviations of a batch, and by 1 %. The deviation comes from the median difference of neighbors, so that a steep fall
+ * does not count as noise.
  */
 function hasFallen(points: readonly RatePoint[], lowest: number, least: number): boolean {
   const before = points.slice(0, lowest + 1).map(({ loss }) => loss)
@@ -89,7 +90,7 @@ function hasFallen(points: readonly RatePoint[], lowest: number, least: number):
   const start = first.reduce((sum, loss) => sum + loss, 0) / first.length
   const steps = before.slice(1).map((loss, k) => Math.abs(loss - before[k]!))
   steps.sort((a, b) => a - b)
-  // Of normal noise the median difference of two values is 0.954 standard deviations.
+  // For normal noise, the median difference of two values is 0.954 standard deviations.
   const deviation = (steps[Math.floor(steps.length / 2)] ?? 0) / 0.954
   return lowest > 0 && start - least > Math.max(2 * deviation, 0.01 * start)
 }

@@ -1,6 +1,6 @@
 /**
- * Ways to search a space of hyperparameters: at random (Bergstra and Bengio 2012), on a grid, from coarse to fine, and by
- * asynchronous successive halving. They choose the points and the order; a runner trains.
+ * Ways to search a space of hyperparameters: at random (Bergstra and Bengio 2012), on a grid, from coarse to fine, and
+ * by asynchronous successive halving. They choose the points and the order; a runner trains.
  */
 import { workOn } from '../async/workOn.ts'
 import { nextJob, rungEpochs } from './halving.ts'
@@ -9,20 +9,20 @@ import { gridPoints, narrow, type Point, randomPoint, type Space } from './space
 /** Names of the ways to search. */
 export const strategyNames = ['random', 'grid', 'coarse-to-fine', 'asha'] as const
 
-/** How to search. */
+/** Options of a search. */
 export interface StrategyOptions {
   readonly strategy: (typeof strategyNames)[number]
   readonly trials: number
   /** Grid: values of every axis except choices. */
   readonly points: number
-  /** ASHA: one in this many trials continues to the next rung; the epochs of the first rung. */
+  /** ASHA: one in this many trials continues to the next rung; `minEpochs` are the epochs of the first rung. */
   readonly factor: number
   readonly minEpochs: number
-  /** Coarse to fine: how often the space is narrowed, plus one. */
+  /** Coarse to fine: the number of times the space is narrowed, plus one. */
   readonly stages: number
   readonly searchSeed: number
   readonly metric: 'accuracy' | 'loss'
-  /** Most trials that are trained at the same time. */
+  /** Most trials trained at the same time. */
   readonly jobs: number
 }
 
@@ -33,12 +33,12 @@ export interface EpochScore {
   readonly loss: number
 }
 
-/** What a trial has reached. */
+/** Progress of a trial. */
 export interface TrialProgress<S extends EpochScore = EpochScore> {
-  /** Scores of the epochs that are done and saved, from the first. */
+  /** Scores of the epochs that are done and saved, starting with the first. */
   readonly scores: readonly S[]
   readonly finished: boolean
-  /** Why it failed, when it did. */
+  /** Why it failed, if it did. */
   readonly failed?: string
 }
 
@@ -46,7 +46,7 @@ export interface TrialProgress<S extends EpochScore = EpochScore> {
 export interface SearchTrial {
   readonly point: Point
   progress: TrialProgress
-  /** True while it is trained. */
+  /** True while it is being trained. */
   busy: boolean
 }
 
@@ -54,7 +54,9 @@ export interface SearchTrial {
 export interface SearchRunner<T extends SearchTrial> {
   /** Epochs of a whole training. */
   readonly epochs: number
-  /** Makes a trial, or opens it when it has begun. @param epochs its epochs, when they are fewer than those of a whole training */
+  /**
+   * Makes a trial, or opens it when it has begun. @param epochs its epochs, when fewer than those of a whole training
+   */
   make(index: number, point: Point, epochs?: number): Promise<T>
   /** Trains a trial to its end, or to the end of an epoch. */
   train(trial: T, untilEpoch?: number): Promise<TrialProgress>
@@ -64,7 +66,7 @@ export interface SearchRunner<T extends SearchTrial> {
 
 /**
  * Searches a space, or continues a search.
- * @param first number of trials that the search was first asked for: stages of a coarse-to-fine search are parts of it
+ * @param first number of trials first requested for the search, which the stages of a coarse-to-fine search divide
  * @returns all trials, in the order in which they were made
  */
 export async function searchSpace<T extends SearchTrial>(
@@ -88,7 +90,7 @@ export async function searchSpace<T extends SearchTrial>(
   return narrowing(space, runner, options, first)
 }
 
-/** Draws points at random, stage by stage from a space that is narrowed to where the best trials of the stage before were. */
+/** Draws points at random, stage by stage, from a space that is narrowed around the best trials of the stage before. */
 async function narrowing<T extends SearchTrial>(
   space: Space,
   runner: SearchRunner<T>,
@@ -100,9 +102,9 @@ async function narrowing<T extends SearchTrial>(
   const all: T[] = []
   let narrowed = space
   for (let stage = 0; stage < rounds; stage++) {
-    // Trials that are added to a study later belong to its last stage: those before keep their places.
+    // Trials that are added to a study later belong to its last stage: earlier trials keep their places.
     const last = stage === rounds - 1 ? trials : Math.round((first * (stage + 1)) / rounds)
-    // Early stages explore with few epochs, the last one has all of them.
+    // Early stages explore with few epochs; the last one uses all of them.
     const stageEpochs = Math.max(1, Math.round(runner.epochs / 2 ** (rounds - 1 - stage)))
     const begin = all.length
     for (let k = begin; k < last; k++) all.push(await runner.make(k, randomPoint(narrowed, searchSeed, k), stageEpochs))
@@ -135,7 +137,7 @@ async function trainAll<T extends SearchTrial>(
   )
 }
 
-/** Successive halving: the rungs that a trial has come to are the epochs it has done. */
+/** Successive halving: the rungs that a trial has reached follow from the epochs it has done. */
 async function halve<T extends SearchTrial>(
   trials: readonly T[],
   runner: SearchRunner<T>,
@@ -144,7 +146,7 @@ async function halve<T extends SearchTrial>(
   const rungs = rungEpochs(minEpochs, runner.epochs, factor)
   const states = () =>
     trials.map(({ progress: { scores, failed }, busy }) => ({
-      // A trial that failed has come as far as it can.
+      // A trial that failed cannot continue.
       busy: busy || failed !== undefined,
       scores: rungs.flatMap(epoch =>
         scores.filter(score => score.epoch === epoch).map(score => goodness(score, metric)),
@@ -171,11 +173,14 @@ async function halve<T extends SearchTrial>(
 const goodness = ({ accuracy, loss }: EpochScore, metric: 'accuracy' | 'loss'): number =>
   metric === 'accuracy' ? accuracy : -loss
 
-/** The score that a trial has come to; undefined for one that failed or has not finished an epoch. */
+/** The last score of a trial; undefined when it failed or has not finished an epoch. */
 export const lastScore = ({ progress }: SearchTrial): EpochScore | undefined =>
   progress.failed === undefined ? progress.scores.at(-1) : undefined
 
-/** Best first; trials with more epochs before those with fewer, whose scores say less. Failed ones are left out. */
+/**
+ * Trials, best first; those with more epochs come before those with fewer, whose scores say less. Failed ones are left
+ * out.
+ */
 export function ranked<T extends SearchTrial>(trials: readonly T[], metric: 'accuracy' | 'loss'): T[] {
   const value = (trial: T): readonly [number, number] => {
     const score = lastScore(trial)

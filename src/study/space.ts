@@ -1,16 +1,17 @@
 /**
- * Spaces of hyperparameters and how they are searched: a grid, or points by chance (Bergstra and Bengio 2012), uniform in the
- * logarithm where a number's size is what is looked for; and how a space is narrowed around its best points (coarse to fine).
+ * Spaces of hyperparameters and how they are searched: a grid, or random points (Bergstra and Bengio 2012), uniform in
+ * the logarithm when a number's magnitude is searched for; and how a space is narrowed around its best points (coarse
+ * to fine).
  */
 import { RandomSequence } from '../random/philox.ts'
 
-/** What a field may be. */
+/** The values that a field may have. */
 export type Axis =
   | { readonly kind: 'log' | 'uniform'; readonly low: number; readonly high: number }
   | { readonly kind: 'int'; readonly low: number; readonly high: number }
   | { readonly kind: 'choice'; readonly values: readonly unknown[] }
 
-/** Axes by the field of the recipe that they vary, `optimizer.lr`. */
+/** Axes by the recipe field that they vary, such as `optimizer.lr`. */
 export type Space = ReadonlyMap<string, Axis>
 
 /** A point of a space: values by field. */
@@ -43,7 +44,7 @@ export function parseAxis(text: string): Axis {
   return { kind: kind as 'log' | 'uniform' | 'int', low, high }
 }
 
-/** Point `index` of a random search: a function of (seed, index), so that a search can be gone on with, or be made longer. */
+/** Point `index` of a random search: a function of (seed, index), so that a search can be continued or extended. */
 export function randomPoint(space: Space, seed: number, index: number): Point {
   const point: Record<string, unknown> = {}
   for (const [field, axis] of space) {
@@ -63,8 +64,8 @@ export function gridPoints(space: Space, steps: number): Point[] {
 }
 
 /**
- * A space around some of its points: numbers between the least and the largest of them, with half of that distance (at least a
- * tenth of the axis) left on both sides; choices that occur.
+ * A space around some of its points: numbers between the smallest and the largest of them, with a margin of half that
+ * distance (at least a tenth of the axis) on both sides; choices that occur.
  * @throws RangeError when there is no point.
  */
 export function narrow(space: Space, best: readonly Point[]): Space {
@@ -83,7 +84,7 @@ export function narrow(space: Space, best: readonly Point[]): Space {
   )
 }
 
-/** Where a value lies on its axis, 0 … 1. */
+/** The position of a value on its axis, 0 … 1. */
 export function placeOf(axis: Axis, value: unknown): number {
   if (axis.kind === 'choice') {
     return axis.values.length > 1 ? Math.max(0, axis.values.indexOf(value)) / (axis.values.length - 1) : 0.5
@@ -100,7 +101,7 @@ function valueAt(axis: Axis, u: number): unknown {
   return Number(numberAt(axis, u).toPrecision(4))
 }
 
-/** The number at a place, 0 … 1. */
+/** The number at a position, 0 … 1. */
 function numberAt(axis: Exclude<Axis, { kind: 'choice' }>, place: number): number {
   const { low, high } = axis
   if (axis.kind === 'log') return low * (high / low) ** place

@@ -1,4 +1,4 @@
-/** Several models as one: the mean of their probabilities, and the vote of their answers. */
+/** Ensembles of models: the mean of their probabilities, and the vote of their answers. */
 
 /** Probabilities of a model for some images. */
 export interface MemberAnswers {
@@ -14,7 +14,10 @@ export interface AnswerScore {
   readonly loss?: number
 }
 
-/** Mean of the members' probabilities, `[images, classes]`. @throws RangeError when there are none, or of different numbers of images. */
+/**
+ * Mean of the members' probabilities, `[images, classes]`.
+ * @throws RangeError for no members, or different numbers of images.
+ */
 export function averageOf(members: readonly MemberAnswers[]): Float32Array {
   const length = members[0]?.probabilities.length ?? 0
   if (members.length === 0 || members.some(({ probabilities }) => probabilities.length !== length)) {
@@ -28,7 +31,7 @@ export function averageOf(members: readonly MemberAnswers[]): Float32Array {
 }
 
 /**
- * The class that most members answer, for each image; among classes with equally many votes the one with the larger mean
+ * The class that most members answer, for each image; of classes with equally many votes, the one with the larger mean
  * probability.
  */
 export function voteOf(members: readonly MemberAnswers[], classes: number): Int32Array {
@@ -51,7 +54,7 @@ export function answersOf(probabilities: Float32Array, classes: number): Int32Ar
   })
 }
 
-/** How well probabilities fit labels. */
+/** Score of probabilities against labels. */
 export function scoreProbabilities(probabilities: Float32Array, labels: ArrayLike<number>): AnswerScore {
   const classes = probabilities.length / labels.length
   let loss = 0
@@ -61,7 +64,7 @@ export function scoreProbabilities(probabilities: Float32Array, labels: ArrayLik
   return { ...scoreAnswers(answersOf(probabilities, classes), labels), loss }
 }
 
-/** How many answers are right. */
+/** Number of correct answers. */
 export function scoreAnswers(answers: ArrayLike<number>, labels: ArrayLike<number>): AnswerScore {
   let right = 0
   for (let i = 0; i < labels.length; i++) if (answers[i] === labels[i]) right++
