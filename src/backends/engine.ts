@@ -64,10 +64,10 @@ export interface Executable {
    *
    * @returns copies of the outputs, which are the caller's to keep
    * @throws Error when an input is missing or unknown, or an output unknown; ShapeError for an input of the wrong size;
-   *   RangeError for values that its type cannot hold, and for indices and labels out of range. None of these disturbs the
-   *   engine. Error when the engine is closed, and when the computation itself failed: a thread was lost, or an index that
-   *   the program computes was out of range. The engine then runs nothing more, not even queued work, since variables
-   *   may be half updated; `read` still works.
+   *   RangeError for values that its type cannot hold, and for indices and labels out of range. None of these disturbs
+   *   the engine. Error when the engine is closed, and when the computation itself failed: a thread was lost, or an
+   *   index that the program computes was out of range. The engine then runs nothing more, not even queued work, since
+   *   variables may be half updated; `read` still works.
    * @example const { loss } = await step.run({ images, labels, learningRate: 0.1 })
    */
   run(inputs?: RunInputs, options?: RunOptions): Promise<RunOutputs>
@@ -93,8 +93,8 @@ export interface Engine {
   /**
    * Sets a variable's value, including the host's copy, after all work requested earlier. As in a run, values are
    * copied within the call.
-   * @throws ShapeError when the number of elements differs; RangeError for values that the variable's type cannot hold; Error
-   * when the engine is closed.
+   * @throws ShapeError when the number of elements differs; RangeError for values that the variable's type cannot hold;
+   * Error when the engine is closed.
    */
   write(variable: Variable, values: ArrayLike<number>): Promise<void>
   /** Bytes of memory the engine holds for variables, arena and scratch. */

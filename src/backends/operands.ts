@@ -48,8 +48,8 @@ export const outputsOf = ({ outputs }: Program): Map<string, ValueType> =>
 
 /**
  * Checks the inputs of a run.
- * @throws Error naming an input that is missing or unknown; ShapeError for a wrong number of values; RangeError for numbers
- * that do not fit the type, and for indices and labels out of range.
+ * @throws Error naming an input that is missing or unknown; ShapeError for a wrong number of values; RangeError for
+ * numbers that do not fit the type, and for indices and labels out of range.
  */
 export function checkInputs(inputs: ReadonlyMap<string, InputType>, given: RunInputs): void {
   for (const name of Object.keys(given)) {

@@ -31,8 +31,8 @@ import {
 
 /**
  * Starts an engine.
- * @throws Error when `threads` is not a whole number from 1 to 64, for `wide: 'on'` where wide vectors are impossible, and
- *   where there is no WebAssembly with SIMD.
+ * @throws Error when `threads` is not a whole number from 1 to 64, for `wide: 'on'` where wide vectors are impossible,
+ *   and where there is no WebAssembly with SIMD.
  */
 export function createWasmEngine(options: WasmEngineOptions = {}): WasmEngine {
   return createWasmEngineWith({}, options)

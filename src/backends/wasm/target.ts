@@ -6,7 +6,9 @@ import { chooseMethod } from './kernels/channels/methods.ts'
 import { termSumsBytes } from './kernels/samples/termSums.ts'
 import { registerTile } from './runtime/features.ts'
 
-/** Block sizes the kernels have lanes for: sixteen samples are four vectors, the widest tile that fits the registers. */
+/**
+ * Block sizes the kernels have lanes for: sixteen samples are four vectors, the widest tile that fits the registers.
+ */
 export const wasmBlockSizes = [16, 8, 4] as const
 
 /** What decides the layout of values and the kernels that compute them. */

@@ -11,7 +11,9 @@ import type { ConvolutionTask } from './convolution.ts'
 /** Fewest rows for which packing weights costs little beside the product. */
 const manyRows = 32
 
-/** Smallest second operand, in elements, that does not fit the first-level cache, where its strides would cost nothing. */
+/**
+ * Smallest second operand, in elements, that does not fit the first-level cache, where its strides would cost nothing.
+ */
 const manyWeights = 16 * 1024
 
 /** The convolution equivalent to a product; undefined for a product that is better computed directly. */

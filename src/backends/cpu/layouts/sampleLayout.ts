@@ -1,6 +1,6 @@
 /**
- * Samples innermost: batched values of rank ≥ 2 are stored blocked (`[N / block, ...rest, block]`), so that the lanes of
- * a vector are different samples and every layer vectorizes perfectly, whatever its number of channels. Values enter
+ * Samples innermost: batched values of rank ≥ 2 are stored blocked (`[N / block, ...rest, block]`), so that the lanes
+ * of a vector are different samples and every layer vectorizes perfectly, whatever its number of channels. Values enter
  * and leave as rows; conversions are ordinary identity `map` steps. Sums over the batch become partial sums per block
  * followed by a `reduce` in block order, so that the result does not depend on the number of threads.
  */
@@ -25,7 +25,9 @@ const partialShare = 4
 /** With this many blocks, threads get nearly equal shares. */
 const plentyOfBlocks = 8
 
-/** The largest block size that leaves 8 blocks, else the largest that leaves 4, else the largest that divides the batch. */
+/**
+ * The largest block size that leaves 8 blocks, else the largest that leaves 4, else the largest that divides the batch.
+ */
 export function chooseBlock(batch: number, blockSizes: readonly number[]): number {
   const dividing = blockSizes.filter(size => batch % size === 0)
   const leaving = (blocks: number): number | undefined => dividing.find(size => batch / size >= blocks)

@@ -238,7 +238,9 @@ export class FunctionBuilder {
     return this.#indexed(0x0d, this.#depth - label.depth)
   }
 
-  /** for (counter = from; counter < to; counter += step) body. Bounds are locals or numbers; empty ranges are skipped. */
+  /**
+   * for (counter = from; counter < to; counter += step) body. Bounds are locals or numbers; empty ranges are skipped.
+   */
   for(counter: Local, from: Bound, to: Bound, body: () => void, step = 1): this {
     const known = typeof from === 'object' && typeof to === 'object'
     if (known && from.value >= to.value) return this

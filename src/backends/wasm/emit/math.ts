@@ -223,8 +223,8 @@ function emitSine(f: FunctionBuilder, x: Local, quarter: 0 | 1): void {
 }
 
 /**
- * Pushes erf x = sign(x) · (1 − e⁻ʸ) with y = −ln(1 − erf |x|) = |x| + |x| P(|x|), which grows from 0 like 2|x|/√π, so that
- * one formula is accurate for small and large x.
+ * Pushes erf x = sign(x) · (1 − e⁻ʸ) with y = −ln(1 − erf |x|) = |x| + |x| P(|x|), which grows from 0 like 2|x|/√π, so
+ * that one formula is accurate for small and large x.
  */
 function emitErf(f: FunctionBuilder, x: Local): void {
   const sign = f.local('v128')

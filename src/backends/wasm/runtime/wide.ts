@@ -1,7 +1,7 @@
 /**
- * Wide vectors: V8 can join pairs of 128-bit operations of WebAssembly into 256-bit ones, which about doubles the speed of
- * contractions. V8 calls the compiler pass experimental, so the library uses it only on request (the commands request
- * it), only for our own modules (`compile.ts`), and only after every kernel has been checked (`wideCheck.ts`).
+ * Wide vectors: V8 can join pairs of 128-bit operations of WebAssembly into 256-bit ones, which about doubles the speed
+ * of contractions. V8 calls the compiler pass experimental, so the library uses it only on request (the commands
+ * request it), only for our own modules (`compile.ts`), and only after every kernel has been checked (`wideCheck.ts`).
  *
  * Only Node can do this, so bundles for browsers contain `wide.browser.ts` instead of this file (the field `browser` of
  * package.json).

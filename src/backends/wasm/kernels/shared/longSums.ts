@@ -101,8 +101,8 @@ export interface SumRange {
 }
 
 /**
- * Runs `body`, which adds a term to each sum, for 0, `step`, 2 `step`, … below `to`, and ends the runs of the sums after
- * every `length` terms.
+ * Runs `body`, which adds a term to each sum, for 0, `step`, 2 `step`, … below `to`, and ends the runs of the sums
+ * after every `length` terms.
  */
 export function sumRuns(
   f: FunctionBuilder,

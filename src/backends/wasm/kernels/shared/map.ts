@@ -114,7 +114,9 @@ interface NestRange {
   readonly single?: boolean
 }
 
-/** Loops over all but the last dimension with running pointers, and runs vectors (or single elements) along the last. */
+/**
+ * Loops over all but the last dimension with running pointers, and runs vectors (or single elements) along the last.
+ */
 export function emitNest(
   f: FunctionBuilder,
   { sizes, strides }: Nest,

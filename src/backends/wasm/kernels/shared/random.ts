@@ -209,7 +209,9 @@ class NumberEmitter {
       .set(word)
   }
 
-  /** Box and Muller: r = √(−2 ln u₁), angle 2π u₂; u₂ − 1 for u₂ ≥ ½ is the same angle with a smaller rounding error. */
+  /**
+   * Box and Muller: r = √(−2 ln u₁), angle 2π u₂; u₂ − 1 for u₂ ≥ ½ is the same angle with a smaller rounding error.
+   */
   #normals(first: Local, second: Local): void {
     const f = this.#f
     const radius = this.#radius

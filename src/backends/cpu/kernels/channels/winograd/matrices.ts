@@ -1,6 +1,6 @@
 /**
- * The matrices of Winograd's minimal filtering F(m, r) (Winograd 1980; Lavin and Gray, "Fast algorithms for convolutional
- * neural networks", 2015), by the Toom–Cook construction: m outputs of a correlation with r taps,
+ * The matrices of Winograd's minimal filtering F(m, r) (Winograd 1980; Lavin and Gray, "Fast algorithms for
+ * convolutional neural networks", 2015), by the Toom–Cook construction: m outputs of a correlation with r taps,
  *
  *   y = Aᵀ · [(G · g) ⊙ (Bᵀ · d)],
  *

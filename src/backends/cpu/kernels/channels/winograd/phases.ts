@@ -1,6 +1,6 @@
 /**
- * Winograd's algorithm for three taps at stride 2, by the phases of the input. With even samples e and odd samples o of the
- * input d,
+ * Winograd's algorithm for three taps at stride 2, by the phases of the input. With even samples e and odd samples o of
+ * the input d,
  *
  *   yᵢ = Σₖ gₖ d₂ᵢ₊ₖ = (g₀ eᵢ + g₂ eᵢ₊₁) + g₁ oᵢ:
  *

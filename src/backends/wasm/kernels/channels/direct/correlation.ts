@@ -98,7 +98,9 @@ export const correlationKernel = kernelKind('correlation', (spec: CorrelationSpe
   }
 })
 
-/** The positions of one class, and the units that compute them: a unit is a chunk of positions for one panel of weights. */
+/**
+ * The positions of one class, and the units that compute them: a unit is a chunk of positions for one panel of weights.
+ */
 interface Part {
   readonly positions: TapClass
   /** Positions in all images, in each chunk, and in a register tile. */

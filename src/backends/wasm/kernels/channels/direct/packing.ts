@@ -142,7 +142,10 @@ export const packKernel = kernelKind('pack', (spec: PanelSpec) => {
   }
 })
 
-/** A border of zeros around an image stored channels last: `[N, H, W, C]` → `[N, H + top + bottom, W + left + right, C]`. */
+/**
+ * A border of zeros around an image stored channels last:
+ * `[N, H, W, C]` → `[N, H + top + bottom, W + left + right, C]`.
+ */
 export interface BorderSpec {
   /** `[N, C, H, W]` */
   readonly shape: readonly number[]

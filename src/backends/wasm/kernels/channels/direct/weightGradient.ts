@@ -230,7 +230,7 @@ class WeightSumsEmitter {
   }
 }
 
-/** Indices and bounds, then addresses: of an image, of its rows at a tap, of a tile, of a row of it, of a step. */
+/** Indices and bounds, then addresses: of an image, its rows at a tap, a tile, a row of the tile, a step. */
 const localNames = [
   ...(['unit', 'image', 'bandStart', 'bandEnd', 'tap', 'entry', 'rowFrom', 'rowTo', 'row', 'column', 'group'] as const),
   ...(['out', 'count', 'xImage', 'gImage', 'xTap', 'gTap', 'xAt', 'gAt', 'xRun', 'gRun', 'xStep', 'gStep'] as const),

@@ -1,6 +1,6 @@
 /**
  * Winograd convolution on channels-last volumes: kernels of 3×3 and 5×5 at stride 1, and of 3×3 at stride 2
- * (`phases.ts`), forward and backward to the input.
+ * (`cpu/kernels/channels/winograd/phases.ts`), forward and backward to the input.
  *
  * The result is cut into tiles of m × m. First, the t² inputs of every tile are transformed, with t = m + r − 1 for a
  * kernel of r × r. Then, for each of the t² positions, the transformed inputs of all tiles are multiplied by the

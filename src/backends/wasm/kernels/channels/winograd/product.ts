@@ -1,4 +1,6 @@
-/** The products of a Winograd convolution: for every position of a tile, transformed inputs times transformed weights. */
+/**
+ * The products of a Winograd convolution: for every position of a tile, transformed inputs times transformed weights.
+ */
 
 import { formOf, type WinogradForm } from '../../../../cpu/kernels/channels/winograd/form.ts'
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
