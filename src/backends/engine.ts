@@ -51,7 +51,7 @@ export interface Executable {
    */
   readonly memoryBytes: number
   /**
-   * The inputs that the program reads, by name. Every run needs all of them. Inputs that nothing depends on are left
+   * The inputs that the program reads, by name. Every run needs all of them. Those that nothing depends on are left
    * out.
    */
   readonly inputs: ReadonlyMap<string, InputType>

@@ -9,8 +9,7 @@ import type { Addresses } from './codegen.ts'
 import { LinearMemory } from './runtime/memory.ts'
 
 /**
- * The memory of one engine. Whatever a program needs beyond its runs gets its place, and its values, when first
- * requested.
+ * The memory of one engine. Whatever a program needs beyond its runs gets its place and values when first requested.
  */
 export class MemoryMap implements Addresses {
   readonly #linear: LinearMemory
@@ -71,10 +70,7 @@ export class MemoryMap implements Addresses {
     return address === undefined ? undefined : this.#view(address, variable.tensor)
   }
 
-  /**
-   * The memory of a row-major value of a plan; returns the known array unless the arena has moved or the memory has
-   * grown.
-   */
+  /** Memory of a plan's row-major value; returns the known array unless the arena has moved or the memory has grown. */
   viewOf(plan: CpuPlan, tensor: Tensor, known: TypedArray | undefined): TypedArray {
     const address = this.#locate(plan, tensor)
     const current = known?.byteOffset === address && known.buffer === this.memory.buffer
@@ -92,8 +88,7 @@ export class MemoryMap implements Addresses {
   }
 
   /**
-   * Makes room for a plan: its arena, followed by the scratch of its threads. Plans share it, since only one runs at a
-   * time.
+   * Makes room for a plan: its arena, then the scratch of its threads. Plans share it, since only one runs at a time.
    */
   reserve(plan: CpuPlan, threads: number): void {
     const bytes = plan.arenaBytes + plan.scratchBytes * threads
