@@ -1,6 +1,7 @@
 /**
- * Attributions: what each number of an image had to do with a score. Here is what all methods share; all of them give raw
- * numbers, and scaling them for the eye is a step of its own (`heatMap` of `fovea/plot`), in which a map of zeros stays one.
+ * Attributions: how much each number of an image contributed to a score. This file holds what all methods share. They
+ * all return raw numbers; scaling them for display is a separate step (`heatMap` of `fovea/plot`), which keeps a map of
+ * zeros zero.
  */
 import type { Captured, Images, Inspector } from './inspector.ts'
 import type { ImageSpace } from './network.ts'
@@ -11,23 +12,23 @@ export interface AttributionOptions {
   /** The score S; the logit of the predicted class by default. */
   readonly of?: Score
   /**
-   * What the image is: `'pixels'` of 0 … 1, the default, or the `'normalized'` values that the network computes with, which is the
-   * default of networks without preprocessing.
+   * The values of the image: `'pixels'` of 0 … 1, the default, or the `'normalized'` values that the network computes
+   * with, the default of networks without preprocessing.
    */
   readonly space?: ImageSpace
-  /** Told how many of the passes through the network are done. */
+  /** Called with how many of the passes through the network are done. */
   readonly onProgress?: (passes: number, of: number) => void
 }
 
 /** An attribution for each image of a batch. */
 export interface Attribution {
-  /** `[N, C, H, W]` for one number a channel, `[N, H, W]` for one a position. */
+  /** `[N, C, H, W]` for one number per channel, `[N, H, W]` for one per position. */
   readonly map: Captured
   /** S of each image. */
   readonly scores: Float32Array
 }
 
-/** Images as floats, and a score that stays the same whatever is done to them. */
+/** Images as floats, and a score that stays the same however they are changed. */
 export interface Question {
   readonly inspector: Inspector
   /** `[N, C, H, W]`, or whatever preprocessing gives. */
@@ -41,7 +42,9 @@ export interface Question {
   readonly scores: Float32Array
 }
 
-/** Settles what an attribution is about: the predicted class is that of the image itself, not that of what is made of it. */
+/**
+ * Fixes the score of an attribution: the predicted class is that of the original image, not of the images made from it.
+ */
 export async function ask(inspector: Inspector, images: Images, options: AttributionOptions): Promise<Question> {
   const space = options.space ?? (inspector.takes === 'bytes' ? 'pixels' : 'normalized')
   const given = await inspector.floats(images, space)
@@ -51,7 +54,7 @@ export async function ask(inspector: Inspector, images: Images, options: Attribu
   return { inspector, images: given, count, size: given.length / count, space, score, scores }
 }
 
-/** The score of image `n` for each of `times` images that are made of it. */
+/** The score of image `n` for each of the `times` images made from it. */
 export function scoreOf({ inspector, score, count }: Question, n: number, times: number): Score {
   if (typeof score === 'number' || !isList(score)) {
     if (typeof score === 'number' || !('weights' in score) || count === 1) return score

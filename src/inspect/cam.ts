@@ -1,5 +1,5 @@
 /**
- * Class activation maps: the maps of a layer, weighted by what a score thinks of their channels.
+ * Class activation maps: the maps of a layer, weighted by how much their channels matter for a score.
  *
  *   Grad-CAM      ReLU(Σ_c w_c A_c), w_c = mean of ∂S/∂A_c over positions          Selvaraju et al. 2017
  *   Grad-CAM++    w_c = Σ α ⊙ ReLU(∂S/∂A_c), α = g² / (2g² + ΣA_c · g³)           Chattopadhay et al. 2018
@@ -25,13 +25,16 @@ export interface CamAttribution extends Attribution {
 
 /**
  * Grad-CAM, `[N, h, w]` of the layer's size; `resizeMaps` enlarges it to the image's.
- * @throws PointError for a layer that there is not; ShapeError for one without rows and columns.
+ * @throws PointError for a layer that does not exist; ShapeError for one without rows and columns.
  * @example const cam = resizeMaps((await gradCam(inspector, pixels, { layer: 'layer4' })).map, [224, 224])
  */
 export const gradCam = (inspector: Inspector, images: Images, options: CamOptions = {}): Promise<CamAttribution> =>
   camOf(inspector, images, options, (gradient: Float32Array) => sumOf(gradient) / gradient.length)
 
-/** Grad-CAM++, `[N, h, w]`: positions whose gradient is positive count, each by how much it explains. @throws as {@link gradCam}. */
+/**
+ * Grad-CAM++, `[N, h, w]`: positions whose gradient is positive count, each by how much it explains.
+ * @throws as {@link gradCam}.
+ */
 export const gradCamPlusPlus = (
   inspector: Inspector,
   images: Images,
@@ -45,7 +48,10 @@ export const gradCamPlusPlus = (
     }, 0)
   })
 
-/** Guided Grad-CAM, `[N, C, H, W]`: the detail of guided backpropagation where Grad-CAM looks. @throws as {@link gradCam}. */
+/**
+ * Guided Grad-CAM, `[N, C, H, W]`: the detail of guided backpropagation where Grad-CAM looks.
+ * @throws as {@link gradCam}.
+ */
 export async function guidedGradCam(
   inspector: Inspector,
   images: Images,
@@ -62,7 +68,7 @@ export async function guidedGradCam(
   return { map: { shape: map.shape, values }, scores, layer }
 }
 
-/** The last value of a network that has more than one row or column: what class activation maps are made of by default. */
+/** The last value of a network with more than one row or column: the default for class activation maps. */
 export function lastSpatialLayer(inspector: Inspector): string {
   const spatial = inspector.points.filter(
     ({ name, shape }) => shape.length === 3 && shape[1] * shape[2] > 1 && !name.endsWith(':input'),

@@ -1,6 +1,8 @@
-/** What ends a long call before its time. */
+/** How a long call is ended early. */
 
-/** An `AbortSignal`, of which no more is used; browsers and Node have them, and the library needs the types of neither. */
+/**
+ * The part of an `AbortSignal` that is used; browsers and Node have them, and the library needs the types of neither.
+ */
 export interface CancelSignal {
   /** Throws the signal's reason once it is aborted. */
   throwIfAborted(): void

@@ -5,9 +5,9 @@ export interface ClassScore {
   readonly class: string
   readonly images: number
   readonly right: number
-  /** Share of the class's images that was recognized; null when there are none. */
+  /** Share of the class's images that were recognized; null when there are none. */
   readonly recall: number | null
-  /** Share of the answers with this class that was right; null when there are none. */
+  /** Share of the answers with this class that were right; null when there are none. */
   readonly precision: number | null
 }
 

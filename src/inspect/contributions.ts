@@ -1,8 +1,9 @@
 /**
  * What one number of a convolution or a linear layer is made of: the terms w · x under the window, and the bias.
  *
- * Terms are added in double precision in the order of the reference backend, channel by channel and row by row, the bias last:
- * `sum` is the number that the reference backend gives for the same input, to the bit.
+ * Terms are added in double precision in the order of the reference backend, channel by channel and row by row, the
+ * bias last:
+ * `sum` is bit for bit the number that the reference backend gives for the same input.
  */
 import type { Window2d } from '../graph/window.ts'
 import { Conv2d } from '../nn/convolution.ts'
@@ -14,7 +15,7 @@ import type { ImageSpace } from './network.ts'
 export interface Term {
   /** Channel of the layer's input, or the feature of a linear layer. */
   readonly channel: number
-  /** Position in the input; outside of it in the padding, where x is 0. */
+  /** Position in the input; outside of it for a tap in the padding, where x is 0. */
   readonly row: number
   readonly column: number
   /** Position in the kernel. */
@@ -23,7 +24,7 @@ export interface Term {
   readonly weight: number
   /** weight · x, 0 in the padding. */
   readonly product: number
-  /** True for a tap that lies in the padding. */
+  /** True for a tap in the padding. */
   readonly isPadding: boolean
 }
 
@@ -33,7 +34,7 @@ export interface Contributions {
   readonly terms: readonly Term[]
   /** Sum of the terms of each channel that the unit sees. */
   readonly channels: readonly { readonly channel: number; readonly sum: number }[]
-  /** 0 for a layer without. */
+  /** 0 for a layer without a bias. */
   readonly bias: number
   /** All terms and the bias. */
   readonly sum: number
@@ -57,7 +58,7 @@ export interface ConvolutionCell {
 
 /**
  * The terms of the unit `[channel, row, column]` of a convolution.
- * @throws RangeError for a unit that there is not.
+ * @throws RangeError for a unit that does not exist.
  */
 export function convolutionTerms(
   { input, shape, weight, bias, outputs, window, groups = 1 }: ConvolutionCell,
@@ -124,7 +125,7 @@ function summed(terms: readonly Term[], bias: number): Contributions {
   const sums = new Map<number, number>()
   let total = 0
   for (const { channel, product, isPadding } of terms) {
-    // The reference leaves taps in the padding out; adding 0 to −0 would differ.
+    // The reference leaves out taps in the padding; adding 0 to −0 would change the result.
     if (!isPadding) total += product
     sums.set(channel, (sums.get(channel) ?? 0) + product)
   }
@@ -135,8 +136,8 @@ function summed(terms: readonly Term[], bias: number): Contributions {
  * What a unit of a convolution or linear layer is made of, for one image and the engine's present weights.
  * @param layer its path
  * @param unit `[channel, row, column]`, or `[feature]` of a linear layer
- * @throws PointError for a layer that there is not; RangeError for a layer that is neither, for a unit that there is not, and for
- * several images.
+ * @throws PointError for a layer that does not exist; RangeError for a layer of another kind, for a unit that does not
+ * exist, and for several images.
  * @example const { terms, sum } = await contributions(inspector, image, 'conv2', [3, 0, 5])
  */
 export async function contributions(

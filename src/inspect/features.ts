@@ -1,11 +1,14 @@
 /**
- * Features as points: a layer's value for each image is a row of numbers. Which images lie next to each other, along which
- * directions they differ most, and whether two layers say the same.
+ * Features as points: the value of a layer for each image is a row of numbers. Shows which images are close together,
+ * along which directions they differ most, and whether two layers say the same.
  */
 import { ShapeError } from '../graph/shape.ts'
 import type { Captured } from './inspector.ts'
 
-/** Rows of features, one an image: `[N, F]`, or a captured value `[N, …]`, whose numbers are taken as they lie. */
+/**
+ * Rows of features, one per image: `[N, F]`, or a captured value `[N, …]`, whose numbers are taken in their stored
+ * order.
+ */
 export type Features = Captured
 
 /** An image near another. */
@@ -16,8 +19,9 @@ export interface Neighbor {
 }
 
 /**
- * The images whose features point most nearly where those of `image` do, nearest first, itself left out.
- * @throws RangeError for an image that there is not.
+ * The images whose features point most nearly in the direction of those of `image`, nearest first, without `image`
+ * itself.
+ * @throws RangeError for an image that does not exist.
  * @example nearestNeighbors((await inspector.capture(bytes, 'flatten')).values.get('flatten'), 0)
  */
 export function nearestNeighbors(features: Features, image: number, count = 9): Neighbor[] {
@@ -38,9 +42,9 @@ export function nearestNeighbors(features: Features, image: number, count = 9): 
 }
 
 /**
- * Linear centered kernel alignment of two layers on the same images, 0 to 1: ‖YᵀX‖² / (‖XᵀX‖ · ‖YᵀY‖) of centered features
- * (Kornblith, Norouzi, Lee and Hinton 2019). Rotating features, or scaling all of them, changes nothing. Computed by the images'
- * products, so that it takes N² numbers whatever the layers' sizes.
+ * Linear centered kernel alignment of two layers on the same images, 0 to 1: ‖YᵀX‖² / (‖XᵀX‖ · ‖YᵀY‖) of centered
+ * features (Kornblith, Norouzi, Lee and Hinton 2019). Rotating features, or scaling all of them, changes nothing. It is
+ * computed from the products of the images, which takes N² numbers whatever the sizes of the layers.
  * @throws ShapeError when the layers have not seen the same number of images.
  * @returns NaN when one of the layers says the same of all images
  */
@@ -53,17 +57,17 @@ export function linearCka(x: Features, y: Features): number {
 
 /** Principal components. */
 export interface PrincipalComponents {
-  /** Where each image lies along the components, `[N, components]`. */
+  /** Position of each image along the components, `[N, components]`. */
   readonly points: Float64Array
   /** Variance along each component, largest first (divided by N − 1). */
   readonly variances: Float64Array
-  /** The part of all variance that each has. */
+  /** The fraction of the total variance along each component. */
   readonly shares: Float64Array
 }
 
 /**
- * The first principal components of features: directions of largest variance, each at right angles to those before. The sign of
- * a component is chosen so that the image farthest from the middle along it lies on the positive side.
+ * The first principal components of features: directions of largest variance, each at right angles to those before. The
+ * sign of a component is chosen so that the image farthest from the mean along it has a positive coordinate.
  * @param components 2 by default
  * @throws RangeError when components are not a whole number in 1 … N − 1.
  */
@@ -82,7 +86,7 @@ export function principalComponents(features: Features, components = 2): Princip
     const scale = Math.sqrt(Math.max(value, 0)) * (farthest < 0 ? -1 : 1)
     for (let n = 0; n < images; n++) points[n * components + k] = vector[n] * scale
     variances[k] = value / (images - 1)
-    // What is left when the component is taken away.
+    // Removes the component.
     for (let n = 0; n < images; n++) {
       for (let m = 0; m < images; m++) products[n * images + m] -= value * vector[n] * vector[m]
     }
@@ -90,7 +94,7 @@ export function principalComponents(features: Features, components = 2): Princip
   return { points, variances, shares: variances.map(variance => (variance * (images - 1)) / total) }
 }
 
-/** Products of all pairs of rows, of which the mean row was subtracted: `[N, N]`. */
+/** Products of all pairs of rows after the mean row is subtracted: `[N, N]`. */
 function centeredProducts(features: Features): Float64Array {
   const [images] = features.shape
   const size = features.values.length / images
@@ -114,7 +118,7 @@ function centeredProducts(features: Features): Float64Array {
 /** Rounds of the power method, and the change of a direction at which it ends. */
 const [mostRounds, still] = [10_000, 1e-14] as const
 
-/** The eigenvector of a symmetric matrix without negative eigenvalues that has the largest, by the power method. */
+/** The eigenvector of the largest eigenvalue of a symmetric positive semidefinite matrix, by the power method. */
 function largestEigenvector(matrix: Float64Array, size: number): { vector: Float64Array; value: number } {
   // The column of the largest diagonal element is no combination of the other eigenvectors alone.
   const diagonal = Array.from({ length: size }, (_, n) => matrix[n * size + n])

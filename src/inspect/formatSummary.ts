@@ -28,7 +28,7 @@ export function describeTrainingOnly({ trainingOnly = [] }: Summary): string | u
 }
 
 /**
- * The table with a line of totals; notes stand below it. The receptive field is written size/stride.
+ * The table with a line of totals, and notes below it. The receptive field is written size/stride.
  * @example console.log(formatSummary(summarize(lenet5(), [1, 28, 28])))
  */
 export function formatSummary(summary: Summary): string {

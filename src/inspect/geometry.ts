@@ -1,4 +1,4 @@
-/** Windows in words, and what is to be said where a window does not divide its input. */
+/** Windows in words, and a remark where a window does not divide its input. */
 import { formatShape } from '../graph/shape.ts'
 import { uncovered, type Window2d } from '../graph/window.ts'
 

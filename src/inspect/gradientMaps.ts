@@ -1,5 +1,5 @@
 /**
- * Attributions by the gradient of a score S with respect to the image, and by the two rules that make pictures of it:
+ * Attributions by the gradient of a score S with respect to the image, and by two rules that turn it into pictures:
  *
  *   saliency            max over channels of |∂S/∂x|      Simonyan, Vedaldi and Zisserman 2013
  *   gradient × input    x ⊙ ∂S/∂x                         Shrikumar et al. 2016
@@ -34,7 +34,9 @@ export async function gradientMap(
   return { map: gradients.get('input')!, scores }
 }
 
-/** max over channels of |∂S/∂x|, `[N, H, W]`: by how much the score could change with a pixel (Simonyan et al. 2013). */
+/**
+ * max over channels of |∂S/∂x|, `[N, H, W]`: by how much the score could change with a pixel (Simonyan et al. 2013).
+ */
 export async function saliency(
   inspector: Inspector,
   images: Images,
@@ -45,8 +47,8 @@ export async function saliency(
 }
 
 /**
- * x ⊙ ∂S/∂x, `[N, C, H, W]` (Shrikumar et al. 2016). Its sum is S where the network has neither biases nor preprocessing that
- * shifts: S is then linear along the ray from 0 to x.
+ * x ⊙ ∂S/∂x, `[N, C, H, W]` (Shrikumar et al. 2016). Its sum is S when the network has no biases and no preprocessing
+ * that shifts: S is then linear along the ray from 0 to x.
  */
 export async function gradientTimesInput(
   inspector: Inspector,
@@ -58,14 +60,14 @@ export async function gradientTimesInput(
   return { map: { shape: map.shape, values: map.values.map((slope, i) => slope * x[i]) }, scores }
 }
 
-/** Deconvnet: `[N, C, H, W]` of what goes back when rectifiers let positive gradients through, wherever they come from. */
+/** Deconvnet, `[N, C, H, W]`: what comes back when rectifiers pass every positive gradient. */
 export const deconvnet = (inspector: Inspector, images: Images, options?: AttributionOptions): Promise<Attribution> =>
   gradientMap(inspector, images, { ...options, relu: 'deconvnet' })
 
 /**
- * Guided backpropagation: `[N, C, H, W]` of what goes back when rectifiers let positive gradients through where they let their
- * input through. It hardly depends on the upper layers' weights (Adebayo et al. 2018): it shows edges that the network reads,
- * and not why it decides.
+ * Guided backpropagation, `[N, C, H, W]`: what comes back when rectifiers pass positive gradients where they passed
+ * their input. It hardly depends on the upper layers' weights (Adebayo et al. 2018): it shows the edges that the
+ * network reads, not why it decides.
  */
 export const guidedBackprop = (
   inspector: Inspector,
@@ -77,17 +79,20 @@ export const guidedBackprop = (
 export interface SmoothGradOptions extends AttributionOptions {
   /** Noisy copies of an image, 50 by default. */
   readonly samples?: number
-  /** Standard deviation of the noise, as a part of the image's range (largest − smallest number); 0.15 by default. */
+  /**
+   * Standard deviation of the noise, as a fraction of the image's range (largest − smallest number); 0.15 by default.
+   */
   readonly noise?: number
-  /** Of the random numbers, 0 by default. */
+  /** Seed of the random numbers, 0 by default. */
   readonly seed?: number
-  /** The noise itself, in the place of random numbers: `[samples, C, H, W]`, the same for all images, added as it is. */
+  /** The noise itself, instead of random numbers: `[samples, C, H, W]`, the same for all images, added unscaled. */
   readonly draws?: ArrayLike<number>
 }
 
 /**
  * The mean of ∂S(x + ε)/∂x over noisy copies of the image, `[N, C, H, W]` (Smilkov et al. 2017).
- * @throws RangeError when samples are not a whole number ≥ 1 or the noise is negative; ShapeError when draws do not fit.
+ * @throws RangeError when samples are not a whole number ≥ 1 or the noise is negative; ShapeError when draws do not
+ *   fit.
  */
 export async function smoothGrad(
   inspector: Inspector,
@@ -128,8 +133,8 @@ export async function smoothGrad(
 }
 
 /**
- * One number a position from one a channel: `[N, C, H, W]` → `[N, H, W]`.
- * @param fold adds a channel's number to what was made of those before it, beginning with 0
+ * Folds one number per channel into one per position: `[N, C, H, W]` → `[N, H, W]`.
+ * @param fold adds a channel's number to the result of the channels before it, starting with 0
  * @throws ShapeError when the map has no channels.
  * @example foldChannels(map, (sum, value) => sum + value)
  */

@@ -1,6 +1,6 @@
 /**
- * Looking at models: the layer table, receptive fields, what each module does; values and gradients inside a network, and what
- * is made of them.
+ * Looking at models: the layer table, receptive fields, what each module does; values and gradients inside a network,
+ * and the views made from them.
  * @module fovea/inspect
  */
 export type { Attribution, AttributionOptions } from './attribution.ts'

@@ -1,7 +1,7 @@
 /**
- * Looking inside a network: the values of its layers for given images, and the gradients of a score with respect to them, by
- * programs over the model's own variables. It may be asked at any time, also while the model is being trained: every answer
- * is that of the weights of its turn.
+ * Looking inside a network: the values of its layers for given images, and the gradients of a score with respect to
+ * them. Both are computed by programs over the model's own variables. Questions are allowed at any time, even during
+ * training: every answer is that of the weights of its turn.
  */
 import { yieldToEvents } from '../async/yieldToEvents.ts'
 import type { Engine, Executable } from '../backends/engine.ts'
@@ -27,8 +27,8 @@ import { layerOf, type Score, seedOf } from './score.ts'
 import { sideProgram } from './sideProgram.ts'
 
 /**
- * A batch of images: bytes `[N, H, W, C]`, or numbers `[N, C, H, W]` of the space that a call says, by default pixels of 0 … 1.
- * N follows from the length.
+ * A batch of images: bytes `[N, H, W, C]`, or numbers `[N, C, H, W]` in the space that a call names, by default pixels
+ * of 0 … 1. N follows from the length.
  */
 export type Images = Uint8Array | Uint8ClampedArray | Float32Array
 
@@ -53,13 +53,16 @@ export interface Capture {
 
 /** Options of {@link Inspector.capture}. */
 export interface CaptureOptions {
-  /** The score S whose gradients with respect to the captured values are given as well. */
+  /** The score S whose gradients with respect to the captured values are returned as well. */
   readonly gradientsOf?: Score
-  /** What the name `input` is, and floats that are given as images: `'pixels'` (0 … 1, the default) or `'normalized'`. */
+  /**
+   * What the name `input` means, and which values images given as floats hold: `'pixels'` (0 … 1, the default) or
+   * `'normalized'`.
+   */
   readonly space?: ImageSpace
-  /** How rectifiers send gradients back; `'exact'` by default. The others give pictures, and no gradients. */
+  /** How rectifiers send gradients back; `'exact'` by default. The other rules give pictures, not gradients. */
   readonly relu?: ReluRule
-  /** Told after each part of the images how many are done. */
+  /** Called after each part with how many of the images are done. */
   readonly onProgress?: (images: number) => void
 }
 
@@ -67,13 +70,13 @@ export interface CaptureOptions {
 export interface Point {
   /** `layer1.0`, `conv1:input` */
   readonly name: string
-  /** Of one image: `[C, H, W]` or `[F]`. */
+  /** Shape for one image: `[C, H, W]` or `[F]`. */
   readonly shape: readonly number[]
-  /** The part of the image that a unit of it sees; absent for values that do not depend on it. */
+  /** The part of the image that one of its units sees; absent for values that do not depend on the image. */
   readonly receptiveField?: ReceptiveField
 }
 
-/** Pixels of all channels of the images that go through a network at once; more images come in parts. */
+/** Pixels, over all channels, of the images that go through a network at once; more images are split into parts. */
 const mostPixels = 2 ** 20
 
 /** Looks into one model on one engine; keeps its compiled programs for further calls. */
@@ -91,8 +94,8 @@ export class Inspector {
 
   /**
    * @param shape `[height, width, channels]` of the images
-   * @param options.takes whether the model takes bytes u8 `[N, H, W, C]` or normalized values f32 `[N, C, H, W]`; by default bytes
-   * when `normalize`, `standardize` or `whiten` is one of its modules
+   * @param options.takes whether the model takes bytes u8 `[N, H, W, C]` or normalized values f32 `[N, C, H, W]`; by
+   *   default bytes when `normalize`, `standardize` or `whiten` is one of its modules
    * @example const inspector = new Inspector(createEngine(), model, [224, 224, 3])
    */
   constructor(engine: Engine, model: Module, shape: ImageShape, options: { readonly takes?: NetworkInput } = {}) {
@@ -127,13 +130,13 @@ export class Inspector {
   /**
    * Values of layers for a batch of images, with the gradients of a score.
    *
-   * Names are the paths of modules: `conv1` is what `conv1` gives, `conv1:input` what it reads, `layer1.0.relu#2` what a module gives
-   * that is called a second time. `input` is the image, `normalized` what preprocessing makes of it, `output` the logits. `*`
-   * stands for any letters but dots, `**` for any.
+   * Names are the paths of modules: `conv1` is the output of `conv1`, `conv1:input` its input, `layer1.0.relu#2` the
+   * output of a module's second call. `input` is the image, `normalized` the result of preprocessing, `output` the
+   * logits. `*` stands for any letters but dots, `**` for any.
    * @param images any number of them; many go through the network in parts
    * @param points names and patterns; none for the logits alone
-   * @throws PointError for a name that means nothing, with the nearest; ShapeError when the images do not fit; RangeError for a
-   * class, channel or cell that there is not.
+   * @throws PointError for a name that matches nothing, with the nearest; ShapeError when the images do not fit;
+   *   RangeError for a class, channel or cell that does not exist.
    * @example
    * const { values, gradients } = await inspector.capture(pixels, ['conv1', 'layer*'], { gradientsOf: 281 })
    * values.get('layer3') // { shape: [1, 256, 14, 14], values: Float32Array }
@@ -167,8 +170,8 @@ export class Inspector {
   }
 
   /**
-   * Images as floats `[N, C, H, W]` of a space: bytes are divided by 255 for pixels, and go through the model's preprocessing
-   * for normalized values. Floats are in that space already, and are given back.
+   * Images as floats `[N, C, H, W]` in a space: bytes are divided by 255 for pixels, and go through the model's
+   * preprocessing for normalized values. Floats are already in that space and are returned unchanged.
    * @throws ShapeError when the images do not fit.
    */
   async floats(images: Images, space: ImageSpace = 'pixels'): Promise<Float32Array> {
@@ -198,7 +201,7 @@ export class Inspector {
     return known
   }
 
-  /** The same network for images of another size, with programs of its own, which are kept as well. */
+  /** The same network for images of another size, with its own programs, which are kept as well. */
   resized(height: number, width: number): Inspector {
     const [ownHeight, ownWidth, channels] = this.shape
     if (height === ownHeight && width === ownWidth) return this
@@ -217,7 +220,7 @@ export class Inspector {
     return [...this.#pass(1, space).points.keys()]
   }
 
-  /** Bytes go in as they are unless the image itself is asked for. */
+  /** Bytes go in unchanged unless the image itself is asked for. */
   #entryFor(images: Images, names: readonly string[], space: ImageSpace): Entry {
     return images instanceof Float32Array || names.includes('input') ? space : 'bytes'
   }
@@ -277,7 +280,10 @@ export class Inspector {
   }
 }
 
-/** Bytes `[N, H, W, C]` as pixels of 0 … 1, `[N, C, H, W]`. @throws ShapeError when they are no whole number of images. */
+/**
+ * Bytes `[N, H, W, C]` as pixels of 0 … 1, `[N, C, H, W]`.
+ * @throws ShapeError when they are no whole number of images.
+ */
 export function toPixels(bytes: Uint8Array | Uint8ClampedArray, [height, width, channels]: ImageShape): Float32Array {
   const area = height * width
   const images = bytes.length / (area * channels)
@@ -293,7 +299,9 @@ export function toPixels(bytes: Uint8Array | Uint8ClampedArray, [height, width, 
   return pixels
 }
 
-/** Pixels of 0 … 1 `[N, C, H, W]` as bytes `[N, H, W, C]`, for files and screens; what lies outside is cut off. */
+/**
+ * Pixels of 0 … 1 `[N, C, H, W]` as bytes `[N, H, W, C]`, for files and screens; values outside the range are clipped.
+ */
 export function toBytes({ shape, values }: Captured): Uint8ClampedArray {
   const [images, channels, height, width] = shape
   const area = height * width
@@ -316,7 +324,7 @@ function rowsOf<T extends Images>(list: T, count: number, first: number, size: n
   return filled as T
 }
 
-/** Outputs of the parts, put together. */
+/** Joins the outputs of the parts. */
 class Collector {
   readonly #count: number
   readonly #found = new Map<string, Captured>()

@@ -1,7 +1,8 @@
 /**
- * Integrated gradients (Sundararajan, Taly and Yan 2017): the gradient along the straight way from a baseline x₀ to the image,
+ * Integrated gradients (Sundararajan, Taly and Yan 2017): the gradient along the straight path from a baseline x₀ to
+ * the image,
  *   (x − x₀) ⊙ ∫₀¹ ∂S(x₀ + α(x − x₀))/∂x dα,
- * by Gauss and Legendre's rule. Its sum is S(x) − S(x₀) but for the error of the rule, which is reported.
+ * by Gauss–Legendre quadrature. Its sum is S(x) − S(x₀) up to the quadrature error, which is reported.
  */
 import { ShapeError } from '../graph/shape.ts'
 import { type Attribution, type AttributionOptions, ask, checkWhole, imageOf, scoreOf } from './attribution.ts'
@@ -11,7 +12,10 @@ import type { Images, Inspector } from './inspector.ts'
 export interface IntegratedGradientsOptions extends AttributionOptions {
   /** Points at which the gradient is taken, 32 by default. */
   readonly steps?: number
-  /** x₀: one number for all, or one a number of an image; 0 by default, which is black in pixels and the mean in normalized values. */
+  /**
+   * x₀: one number for all, or one per number of an image; 0 by default, which is black in pixels and the mean in
+   * normalized values.
+   */
   readonly baseline?: number | ArrayLike<number>
 }
 
@@ -19,7 +23,7 @@ export interface IntegratedGradientsOptions extends AttributionOptions {
 export interface IntegratedGradients extends Attribution {
   /** S(x₀) of each image. */
   readonly baselineScores: Float32Array
-  /** Σ attribution − (S(x) − S(x₀)) of each image: what the rule leaves. */
+  /** Σ attribution − (S(x) − S(x₀)) of each image: the quadrature error. */
   readonly completenessErrors: Float32Array
 }
 
@@ -50,7 +54,7 @@ export async function integratedGradients(
   }
   for (let n = 0; n < count; n++) {
     const image = imageOf(question, n)
-    // The way, and its beginning, whose score is needed as well.
+    // The path and its start, whose score is needed as well.
     const way = new Float32Array((steps + 1) * size)
     ;[0, ...nodes].forEach((alpha, k) => {
       for (let i = 0; i < size; i++) way[k * size + i] = start[i] + alpha * (image[i] - start[i])
@@ -77,8 +81,8 @@ export async function integratedGradients(
 }
 
 /**
- * Gauss and Legendre's rule on [0, 1]: exact for polynomials below degree 2n. Nodes are the zeros of the n-th Legendre
- * polynomial, by Newton's method.
+ * Gauss–Legendre quadrature on [0, 1]: exact for polynomials below degree 2n. Nodes are the zeros of the n-th Legendre
+ * polynomial, found by Newton's method.
  * @throws RangeError when n is not a whole number ≥ 1.
  */
 export function gaussLegendre(n: number): { readonly nodes: Float64Array; readonly weights: Float64Array } {

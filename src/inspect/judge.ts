@@ -14,7 +14,7 @@ export interface Answers {
   readonly losses: ArrayLike<number>
 }
 
-/** An image that a network is wrong about, or nearly. */
+/** An image that a network gets wrong, or nearly wrong. */
 export interface TopLoss {
   /** Position among the answers. */
   readonly image: number
@@ -53,12 +53,12 @@ export interface Confusion {
   readonly label: number
   readonly predicted: number
   readonly count: number
-  /** Of the images of the label, how many that is. */
+  /** The same count as a fraction of the images of the label. */
   readonly share: number
 }
 
 /**
- * Pairs of classes in the order of how often the first is taken for the second.
+ * Pairs of classes, ordered by how often the first is taken for the second.
  * @param confusion `confusion[label][predicted]`, counts
  * @param least pairs that happened less often are left out, 1 by default
  */
@@ -80,7 +80,7 @@ export interface ReliabilityBin {
   readonly count: number
   /** Mean probability of the predicted class; NaN for no images. */
   readonly confidence: number
-  /** Part of them that is right; NaN for no images. */
+  /** Fraction of them that is right; NaN for no images. */
   readonly accuracy: number
 }
 

@@ -1,9 +1,9 @@
 /**
- * The loss around a network's weights, along one direction or two (Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss
- * landscape of neural nets", 2018): L(w + α d₁ + β d₂) on a grid.
+ * The loss around a network's weights, along one direction or two (Li, Xu, Taylor, Studer and Goldstein, "Visualizing
+ * the loss landscape of neural nets", 2018): L(w + α d₁ + β d₂) on a grid.
  *
- * What happens to batch norm: its weights are left alone by random directions, as in the paper, and its statistics are, by the
- * option `batchNorm`, the running ones, which do not move unless a direction names them, or those of the images at each point.
+ * Batch norm: random directions leave its weights alone, as in the paper. By the option `batchNorm`, its statistics are
+ * the running ones, which do not move unless a direction names them, or those of the images at each point.
  */
 import type { Engine } from '../backends/engine.ts'
 import { ShapeError } from '../graph/shape.ts'
@@ -15,7 +15,7 @@ import type { Inspector } from './inspector.ts'
 import { type LabeledImages, type LossOptions, meanLoss } from './loss.ts'
 import { readWeights, type Weights } from './weights.ts'
 
-/** How each variable changes along a direction; variables that it does not name stay. */
+/** How each variable changes along a direction; variables that it does not name stay unchanged. */
 export type Direction = Weights
 
 /** Losses on a grid. */
@@ -34,7 +34,7 @@ export interface LandscapeOptions extends LossOptions {
   readonly x?: readonly number[]
   /** β, as α by default. */
   readonly y?: readonly number[]
-  /** Told after each point how many are done. */
+  /** Called after each point with how many are done. */
   readonly onProgress?: (points: number, of: number) => void
   /** Ends the work: the call then throws the signal's reason. */
   readonly signal?: CancelSignal
@@ -43,8 +43,8 @@ export interface LandscapeOptions extends LossOptions {
 const spread: readonly number[] = Array.from({ length: 21 }, (_, k) => (k - 10) / 10)
 
 /**
- * The loss on a grid of weights around those that the engine has. At (0, 0) it is {@link meanLoss} to the bit. The weights are
- * changed for the time of the call, so nothing else may use the model meanwhile; they are put back whatever happens.
+ * The loss on a grid of weights around those of the engine. At (0, 0) it equals {@link meanLoss} bit for bit. The
+ * weights are changed during the call, so nothing else may use the model meanwhile; they are restored whatever happens.
  * @param directions one or two, see {@link randomDirection}, {@link directionTo}, {@link trajectoryDirections}
  * @throws ShapeError for a direction that does not fit the model, and as {@link meanLoss}; the reason of `signal`.
  * @example
@@ -116,8 +116,8 @@ function checkDirection(direction: Direction, center: Weights): void {
 }
 
 /**
- * A random direction, normalized by filters: each output channel of a weight has the length of the model's own, so that networks
- * can be compared whatever the scale of their weights. Biases and the weights of batch norm do not move.
+ * A random direction, normalized by filters: each output channel of a weight has the length of the model's own, so that
+ * networks can be compared whatever the scale of their weights. Biases and the weights of batch norm do not move.
  * @param seed of the random numbers
  */
 export async function randomDirection(engine: Engine, model: Module, seed = 0): Promise<Map<string, Float64Array>> {
@@ -141,9 +141,10 @@ export async function randomDirection(engine: Engine, model: Module, seed = 0): 
 }
 
 /**
- * The direction from the model's weights, at 0, to others, at 1: a line between two checkpoints (Goodfellow, Vinyals and Saxe 2015).
- * Running statistics move as well when `other` has them (`readWeights(engine, model, { statistics: true })`).
- * @throws ShapeError when `other` has variables that the model has not.
+ * The direction from the model's weights, at 0, to others, at 1: a line between two checkpoints (Goodfellow, Vinyals
+ * and Saxe 2015). Running statistics move as well when `other` has them
+ * (`readWeights(engine, model, { statistics: true })`).
+ * @throws ShapeError when `other` has variables that the model lacks.
  */
 export async function directionTo(engine: Engine, model: Module, other: Weights): Promise<Map<string, Float64Array>> {
   const center = await readWeights(engine, model, { statistics: true })
@@ -157,15 +158,16 @@ export async function directionTo(engine: Engine, model: Module, other: Weights)
 export interface Trajectory {
   /** Two directions of length 1, at right angles to each other. */
   readonly directions: readonly [Direction, Direction]
-  /** Where each checkpoint lies in their plane; the last is at (0, 0). */
+  /** Position of each checkpoint in the plane; the last is at (0, 0). */
   readonly points: readonly (readonly [x: number, y: number])[]
-  /** The part of all movement that each direction has. */
+  /** The fraction of all movement along each direction. */
   readonly shares: Float64Array
 }
 
 /**
  * The first two principal components of checkpoints: the plane through the last of them in which they differ most.
- * @param checkpoints of the same parameters, at least three; the last are the model's weights when the landscape is drawn
+ * @param checkpoints of the same parameters, at least three; the last are the model's weights when the landscape is
+ *   drawn
  * @throws ShapeError when checkpoints have other parameters; RangeError for fewer than three.
  */
 export function trajectoryDirections(checkpoints: readonly Weights[]): Trajectory {
@@ -199,7 +201,7 @@ export function trajectoryDirections(checkpoints: readonly Weights[]): Trajector
   }
 }
 
-/** One row of numbers as those of parameters. */
+/** Splits one row of numbers into those of each parameter. */
 function split(row: Float64Array, like: Weights): Direction {
   let at = 0
   return new Map(

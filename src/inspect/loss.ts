@@ -1,4 +1,4 @@
-/** The loss of a network on labeled images, and its gradients: what landscapes are drawn of and weights are compared with. */
+/** The loss of a network on labeled images, and its gradients, for loss landscapes and weight statistics. */
 import type { Executable } from '../backends/engine.ts'
 import { gradients } from '../graph/gradient.ts'
 import { sum } from '../graph/ops/reduce.ts'
@@ -21,8 +21,8 @@ export interface LabeledImages {
 }
 
 /**
- * What batch norm divides by: the `'running'` statistics that training kept, as in every prediction, or those of the `'batch'` of
- * images itself, as in a training step.
+ * What batch norm divides by: the `'running'` statistics that training kept, as in every prediction, or those of the
+ * `'batch'` of images itself, as in a training step.
  */
 export type BatchNormStatistics = 'running' | 'batch'
 
@@ -73,7 +73,9 @@ async function batchLogits(inspector: Inspector, images: Images): Promise<Float3
 
 const spaceOf = ({ takes }: Inspector): 'pixels' | 'normalized' => (takes === 'bytes' ? 'pixels' : 'normalized')
 
-/** Traces a model whose batch norms take the statistics of the batch and keep none, while all else is as in prediction. */
+/**
+ * Traces a model whose batch norms use the statistics of the batch and keep none; everything else is as in prediction.
+ */
 function withBatchStatistics<T>(model: Module, trace: () => T): T {
   const restore: (() => void)[] = []
   try {

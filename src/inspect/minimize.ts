@@ -1,6 +1,6 @@
 /**
- * The minimum of a smooth convex function by L-BFGS (Nocedal and Wright, "Numerical optimization", 2006, algorithm 7.5) with steps
- * that are halved until they go down far enough (Armijo).
+ * The minimum of a smooth convex function by L-BFGS (Nocedal and Wright, "Numerical optimization", 2006, algorithm
+ * 7.5). Steps are halved until they descend far enough (Armijo).
  */
 
 /** A value and its gradient. */
@@ -42,7 +42,7 @@ export function minimize(
     let there = f(next)
     const isBetter = (): boolean =>
       there.value <= value + enough * length * slope ||
-      // Near the minimum, values no longer tell, and the slope alone does.
+      // Near the minimum, values no longer differ, and only the slope decides.
       (there.value <= value + rounding * Math.abs(value) && largest(there.gradient) < largest(gradient))
     for (let k = 0; k < mostHalvings && !isBetter(); k++) {
       length /= 2

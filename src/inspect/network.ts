@@ -1,12 +1,12 @@
 /**
- * A network as it is looked into: its forward pass as a graph that begins where one wants to begin, with a name for the
- * value of every module.
+ * A network to look into: its forward pass as a graph that begins at a chosen place, with a name for the value of every
+ * module.
  *
  * Trained networks take bytes, and bytes have no gradients. A pass may therefore begin at three places:
  *   bytes       u8 `[N, H, W, C]`, as images are stored
  *   pixels      f32 `[N, C, H, W]`, the same numbers scaled to 0 … 1
  *   normalized  what preprocessing makes of them, and what a network without preprocessing takes: `[N, C, H, W]`
- * The first two give the same numbers but for rounding.
+ * The first two give the same numbers up to rounding.
  */
 import { mul } from '../graph/ops/elementwise.ts'
 import { reshape } from '../graph/ops/reshape.ts'
@@ -29,7 +29,7 @@ export type ImageSpace = Exclude<Entry, 'bytes'>
 /** `[height, width, channels]` of one image. */
 export type ImageShape = readonly [number, number, number]
 
-/** What a network takes: bytes with preprocessing of its own, or numbers that others have normalized. */
+/** What a network takes: bytes, which it preprocesses itself, or numbers that were normalized before. */
 export type NetworkInput = 'bytes' | 'normalized'
 
 /** A forward pass, traced. */
@@ -42,7 +42,7 @@ export interface NetworkPass {
   readonly points: ReadonlyMap<string, Tensor>
 }
 
-/** What a network takes: bytes, when one of its modules makes numbers of them. */
+/** What a network takes: bytes, when one of its modules turns them into numbers. */
 export function inputOf(model: Module): NetworkInput {
   const modules = [...model.modules()].map(([, module]) => module)
   const isWayIn = (module: Module): boolean =>
@@ -53,9 +53,10 @@ export function inputOf(model: Module): NetworkInput {
 /**
  * Traces a network for a batch of images.
  *
- * The names of values: a module's path is what it gives (`layer1.0`); a module that is called again has `layer1.0.relu#2` and
- * so on; `layer1.0:input` is what it reads; `input` is the image at the entry, `normalized` what preprocessing gives, and
- * `output` what the network gives. Only f32 values have names.
+ * The names of values: a module's path names its output (`layer1.0`), `layer1.0.relu#2` the output of its second call,
+ * and so on; `layer1.0:input` is its input; `input` is the image at the entry, `normalized` the result of
+ * preprocessing, and
+ * `output` the network's output. Only f32 values have names.
  * @param takes what the network takes, see {@link inputOf}
  * @throws ShapeError when the network does not accept such images, or is entered before what it takes.
  */

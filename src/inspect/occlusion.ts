@@ -1,6 +1,6 @@
 /**
- * Occlusion (Zeiler and Fergus 2014): a patch is moved over the image, and what matters is how far the score falls. No
- * gradient, no layer: it asks the network alone.
+ * Occlusion (Zeiler and Fergus 2014): a patch moves over the image, and the drop of the score shows what matters. It
+ * needs no gradients and no layers, only the network's answers.
  */
 import { ShapeError } from '../graph/shape.ts'
 import {
@@ -28,8 +28,8 @@ export interface OcclusionOptions extends AttributionOptions {
 const madeAtOnce = 64
 
 /**
- * S(x) − S(x occluded), averaged over all patches that cover a position, `[N, H, W]`: positive where the image speaks for the
- * score. Patches begin at every `stride` and are cut off at the right and lower edge (as captum's `Occlusion`).
+ * S(x) − S(x occluded), averaged over all patches that cover a position, `[N, H, W]`: positive where the image speaks
+ * for the score. Patches begin at every `stride` and are cut off at the right and lower edge (as captum's `Occlusion`).
  * @throws RangeError when window or stride are not whole numbers ≥ 1; ShapeError for images without rows and columns.
  * @example const { map } = await occlusion(inspector, pixels, { of: 281, window: 32 })
  */
