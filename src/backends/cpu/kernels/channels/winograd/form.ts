@@ -11,7 +11,7 @@ const forms: Readonly<Record<number, Readonly<Record<number, readonly number[]>>
 
 /**
  * Every m for which a convolution has a form. The weight gradient has a form wherever this is not empty. It has none at
- * stride 2, where it gained 2 to 20 %.
+ * stride 2, where the gain was only 2 to 20 %.
  */
 export function winogradOutputs({ op, attributes }: ConvolutionTask): readonly number[] {
   const { kernel, stride, padding, dilation, groups } = attributes
