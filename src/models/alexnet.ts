@@ -1,7 +1,8 @@
 /**
- * AlexNet twice: the network of 2012 with its two towers (Krizhevsky, Sutskever and Hinton, "ImageNet classification with
- * deep convolutional neural networks"), and the single tower of 2014 that torchvision calls `alexnet` (Krizhevsky, "One
- * weird trick for parallelizing convolutional neural networks"), with torchvision's parameter names.
+ * Two versions of AlexNet: the network of 2012 with its two towers (Krizhevsky, Sutskever and Hinton, "ImageNet
+ * classification with deep convolutional neural networks"), and the single tower of 2014 that torchvision calls
+ * `alexnet` (Krizhevsky, "One weird trick for parallelizing convolutional neural networks"), with torchvision's
+ * parameter names.
  */
 import { type ReLU, relu } from '../nn/activations.ts'
 import { adaptiveAveragePool2d } from '../nn/adaptivePooling.ts'
@@ -24,9 +25,9 @@ export interface AlexNetOptions {
 }
 
 /**
- * torchvision's AlexNet, for images `[N, 3, 224, 224]` (63×63 and up), with logits `[N, classes]`: one tower with 64, 192,
- * 384, 256 and 256 maps, 61,100,840 parameters and 714 million multiply-adds. Filled by PyTorch's defaults.
- * See {@link alexnet2012} for the network of the 2012 paper and of the lectures.
+ * torchvision's AlexNet, for images `[N, 3, 224, 224]` (63×63 and up), with logits `[N, classes]`: one tower with 64,
+ * 192, 384, 256 and 256 maps, 61,100,840 parameters and 714 million multiply-adds. Initialized with PyTorch's
+ * defaults. See {@link alexnet2012} for the network of the 2012 paper and of the lectures.
  * @example const model = alexnet({ classes: 10 }).initialize(0)
  */
 export function alexnet({ classes = 1000, dropout: probability = 0.5 }: AlexNetOptions = {}): FeaturesAndClassifier {
@@ -62,16 +63,16 @@ export function alexnet({ classes = 1000, dropout: probability = 0.5 }: AlexNetO
 
 /** Options of {@link alexnet2012}. */
 export interface AlexNet2012Options extends AlexNetOptions {
-  /** Towers that do not see each other in conv2, conv4 and conv5: 2 by default, as on the paper's two GPUs; or 1. */
+  /** Number of towers, which are separate in conv2, conv4 and conv5: 2 by default, as on the paper's two GPUs; or 1. */
   readonly towers?: 1 | 2
   /**
-   * Place of local response normalization: `beforePooling` (the default, the paper: "max-pooling layers follow both
-   * response-normalization layers") or `afterPooling` (the lectures, and Caffe's reference network).
+   * Position of local response normalization: `beforePooling` (the default, as in the paper: "max-pooling layers
+   * follow both response-normalization layers") or `afterPooling` (as in the lectures and Caffe's reference network).
    */
   readonly normalization?: 'beforePooling' | 'afterPooling'
 }
 
-/** The layers of {@link alexnet2012}; `norm` and `pool` may change places. */
+/** The layers of {@link alexnet2012}; `norm` and `pool` may be swapped. */
 export type AlexNet2012 = Sequential<{
   readonly conv1: Conv2d
   readonly relu1: ReLU
@@ -99,12 +100,13 @@ export type AlexNet2012 = Sequential<{
 }>
 
 /**
- * AlexNet as published in 2012, for images `[N, 3, 227, 227]`, with logits `[N, classes]`: two towers with 96, 256, 384, 384
- * and 256 maps together and local response normalization; 60,965,224 parameters and 724,406,816 multiply-adds. With one
- * tower, as the lectures count it, 62,378,344 parameters.
+ * AlexNet as published in 2012, for images `[N, 3, 227, 227]`, with logits `[N, classes]`: two towers with 96, 256,
+ * 384, 384 and 256 maps in total and local response normalization; 60,965,224 parameters and 724,406,816
+ * multiply-adds. With one tower, as the lectures count it, 62,378,344 parameters.
  *
- * The paper prints 224×224, which does not divide: (224 − 11)/4 + 1 = 54.25; (227 − 11)/4 + 1 = 55 is what it computes.
- * Filled as in the paper: N(0, 0.01²), biases 1 in conv2, conv4, conv5 and the hidden fully connected layers, else 0.
+ * The paper prints 224×224, for which the stride does not divide evenly: (224 − 11)/4 + 1 = 54.25; its actual
+ * computation is (227 − 11)/4 + 1 = 55. Initialized as in the paper: N(0, 0.01²), biases 1 in conv2, conv4, conv5 and
+ * the hidden fully connected layers, else 0.
  * @example const model = alexnet2012({ classes: 10 }).initialize(0)
  */
 export function alexnet2012(options: AlexNet2012Options = {}): AlexNet2012 {
@@ -121,7 +123,7 @@ export function alexnet2012(options: AlexNet2012Options = {}): AlexNet2012 {
     conv2: conv2d(96, 256, 5, { padding: 2, groups, init, biasInit }), // N × 256 × 27 × 27
     relu2: relu(),
     ...(first ? { norm2: norm(), pool2: pool() } : { pool2: pool(), norm2: norm() }), // N × 256 × 13 × 13
-    conv3: conv2d(256, 384, 3, { padding: 1, init }), // N × 384 × 13 × 13: here the towers meet
+    conv3: conv2d(256, 384, 3, { padding: 1, init }), // N × 384 × 13 × 13: the towers meet here
     relu3: relu(),
     conv4: conv2d(384, 384, 3, { padding: 1, groups, init, biasInit }),
     relu4: relu(),

@@ -16,9 +16,9 @@ import { zfnet } from './zfnet.ts'
 
 /** A model by name. */
 export interface ModelEntry {
-  /** A new model with unfilled parameters; call `initialize(seed)` on it. */
+  /** A new model with uninitialized parameters; call `initialize(seed)` on it. */
   create(options?: { readonly classes?: number }): Module
-  /** What further options of `create` must be; there are none when absent. */
+  /** Rules for the other options of `create`; absent if there are none. */
   readonly options?: RulesByName
   /** `[channels, height, width]` of one image. */
   readonly inputShape: readonly [number, number, number]
@@ -32,7 +32,7 @@ export interface ModelEntry {
 
 type Create = (options?: { readonly classes?: number }) => Module
 
-/** An entry of a network for ImageNet's photographs, of 224×224 unless told otherwise. */
+/** An entry for a network for ImageNet photographs, 224×224 unless `size` says otherwise. */
 const forImageNet = (
   create: Create,
   options: RulesByName,
@@ -48,7 +48,7 @@ const forImageNet = (
   reference,
 })
 
-/** An entry of a network for the 32×32 images of CIFAR-10. */
+/** An entry for a network for the 32×32 images of CIFAR-10. */
 const forCifar = (create: Create, description: string): ModelEntry => ({
   create,
   inputShape: [3, 32, 32],
@@ -57,7 +57,7 @@ const forCifar = (create: Create, description: string): ModelEntry => ({
   reference: papers.resnet,
 })
 
-/** Dropout of the hidden fully connected layers. */
+/** Rule for the dropout of the hidden fully connected layers. */
 const dropout = optional(below1)
 
 const papers = {
@@ -109,7 +109,7 @@ const cifarProjectionEntry = (depth: number): ModelEntry =>
 const plainEntry = (depth: number): ModelEntry =>
   forCifar(options => cifarPlain(depth, options), `Plain network of ${depth} layers for CIFAR-10, without shortcuts`)
 
-/** All models by name: those of torchvision or of the papers, with hyphens. */
+/** All models by name: the names of torchvision or of the papers, with hyphens. */
 export const models = {
   lenet5: {
     /** Makes the modern form. */
@@ -211,7 +211,7 @@ type Underscored<Name extends string> = Name extends `${infer Head}-${infer Tail
 /** A name with underscores for hyphens, as torchvision writes it: `vgg16_bn`, `mobilenet_v2`. */
 export type ModelAlias = Exclude<Underscored<ModelName>, ModelName>
 
-/** The name in the catalog for a name or {@link ModelAlias}; undefined for an unknown one. */
+/** The name in the catalog for a name or {@link ModelAlias}; undefined for an unknown name. */
 export function modelNameOf(name: string): ModelName | undefined {
   const hyphened = name.replaceAll('_', '-')
   return Object.hasOwn(models, hyphened) ? (hyphened as ModelName) : undefined
@@ -219,7 +219,7 @@ export function modelNameOf(name: string): ModelName | undefined {
 
 /**
  * The entry of a model, by its name or {@link ModelAlias}.
- * @throws Error for an unknown name, with the names that exist and the nearest of them.
+ * @throws Error for an unknown name, listing the available names and suggesting the nearest.
  * @example const model = findModel('lenet5').create().initialize(0)
  */
 export function findModel(name: string): ModelEntry {

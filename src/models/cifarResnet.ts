@@ -1,6 +1,6 @@
 /**
- * The CIFAR-10 networks of He et al. 2015, section 4.2: 6n + 2 layers on 32×32 images, residual or plain. Parameter names are
- * those of akamaster's `pytorch_resnet_cifar10`, whose weights are public.
+ * The CIFAR-10 networks of He et al. 2015, section 4.2: 6n + 2 layers on 32×32 images, residual or plain. Parameter
+ * names are those of akamaster's `pytorch_resnet_cifar10`, whose weights are public.
  */
 import { add } from '../graph/ops/elementwise.ts'
 import { pad } from '../graph/ops/pad.ts'
@@ -24,7 +24,7 @@ export interface CifarResNetOptions {
   /**
    * The shortcut where the shape changes: `A` (the default, the paper's choice on CIFAR-10) takes every second row
    * and column and adds maps of zeros, without parameters; `B` projects by a 1×1 convolution with batch norm; `none`
-   * leaves all shortcuts out, which makes the plain network.
+   * omits all shortcuts, which makes the plain network.
    */
   readonly shortcut?: 'A' | 'B' | 'none'
 }
@@ -43,8 +43,9 @@ export type CifarResNet = Sequential<{
 }>
 
 /**
- * Shortcut A: every `stride`-th row and column, and as many maps of zeros before as after the given ones, up to
- * `outChannels`. Without parameters.
+ * Shortcut A: every `stride`-th row and column, with equally many maps of zeros before and after the input's maps, up
+ * to
+ * `outChannels`. It has no parameters.
  */
 export class ZeroPadShortcut extends Module {
   readonly inChannels: number
@@ -67,7 +68,7 @@ export class ZeroPadShortcut extends Module {
   }
 }
 
-/** Two 3×3 convolutions, with a shortcut of kind A or B or none. */
+/** Two 3×3 convolutions, with shortcut A, shortcut B or no shortcut. */
 export class CifarBlock extends Module {
   readonly conv1: Conv2d
   readonly bn1: BatchNorm2d
@@ -100,9 +101,10 @@ export class CifarBlock extends Module {
 }
 
 /**
- * A network of 6n + 2 layers for images `[N, 3, 32, 32]`, with logits `[N, classes]`: three stages of n blocks with 16, 32 and
- * 64 maps. Parameters with shortcuts A / B, and multiply-adds with A: 20: 269,722 / 272,474, 40.55 M · 32: 464,154 / 466,906,
- * 68.86 M · 44: 658,586 / 661,338, 97.17 M · 56: 853,018 / 855,770, 125.49 M · 110: 1,727,962 / 1,730,714, 252.89 M.
+ * A network of 6n + 2 layers for images `[N, 3, 32, 32]`, with logits `[N, classes]`: three stages of n blocks with
+ * 16, 32 and 64 maps. Parameters with shortcuts A / B, and multiply-adds with A: 20: 269,722 / 272,474, 40.55 M · 32:
+ * 464,154 / 466,906, 68.86 M · 44: 658,586 / 661,338, 97.17 M · 56: 853,018 / 855,770, 125.49 M · 110: 1,727,962 /
+ * 1,730,714, 252.89 M.
  * @throws RangeError when the depth is not 6n + 2 with n ≥ 1.
  * @example const model = cifarResnet(20).initialize(0)
  */
@@ -130,6 +132,6 @@ export function cifarResnet(depth: number, { classes = 10, shortcut = 'A' }: Cif
   })
 }
 
-/** The plain network of the same layers, without shortcuts; see {@link cifarResnet}. */
+/** The plain network with these layers but no shortcuts; see {@link cifarResnet}. */
 export const cifarPlain = (depth: number, options: Omit<CifarResNetOptions, 'shortcut'> = {}): CifarResNet =>
   cifarResnet(depth, { ...options, shortcut: 'none' })

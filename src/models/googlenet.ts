@@ -1,7 +1,8 @@
 /**
- * GoogLeNet (Szegedy et al., "Going deeper with convolutions", 2014) in two forms: the paper's, with 5×5 convolutions and without
- * batch normalization, and torchvision's, with batch normalization and 3×3 where the paper has 5×5 (a known slip that
- * came with the converted weights and stays for their sake). Parameter names are torchvision's in both.
+ * GoogLeNet (Szegedy et al., "Going deeper with convolutions", 2014) in two forms: the paper's, with 5×5 convolutions
+ * and without batch normalization, and torchvision's, with batch normalization and 3×3 where the paper has 5×5 (a
+ * known mistake that came with the converted weights and is kept for them). Both forms use torchvision's parameter
+ * names.
  */
 import { concat } from '../graph/ops/concat.ts'
 import { formatShape, ShapeError } from '../graph/shape.ts'
@@ -24,8 +25,8 @@ export interface GoogLeNetOptions {
   /** Number of outputs, 1000 by default. */
   readonly classes?: number
   /**
-   * Adds the two auxiliary classifiers of the paper; true by default, as in torchvision. Only training uses
-   * them: their losses are added with weight 0.3 each. They take no part in inference, and weights load with or without them.
+   * Adds the two auxiliary classifiers of the paper; true by default, as in torchvision. Only training uses them: their
+   * losses are added with weight 0.3 each. Inference does not use them, and weights load with or without them.
    */
   readonly auxiliary?: boolean
   /** Probability of dropout before the last layer: 0.4 by default in the paper's form, 0.2 in torchvision's. */
@@ -53,7 +54,7 @@ export interface InceptionWidths {
 /** One of the two published forms. */
 export type GoogLeNetForm = 'paper' | 'torchvision'
 
-/** A convolution with what follows it: batch norm in torchvision's form, and ReLU. */
+/** A convolution followed by batch norm (in torchvision's form) and ReLU. */
 export class BasicConv2d extends Module {
   readonly conv: Conv2d
   readonly bn
@@ -113,10 +114,10 @@ export class Inception extends Module {
   }
 }
 
-/** An auxiliary classifier, which gives the middle of the network a gradient of its own: `[N, C, 14, 14] → [N, classes]`. */
+/** An auxiliary classifier, which feeds a gradient into the middle of the network: `[N, C, 14, 14] → [N, classes]`. */
 export class InceptionAux extends Module {
   readonly pool: AdaptiveAveragePool2d = adaptiveAveragePool2d(4)
-  /** The paper's 5×5 pool at stride 3, which makes 4×4 of 14×14. torchvision pools to 4×4 whatever the size. */
+  /** The paper's 5×5 pool at stride 3, which reduces 14×14 to 4×4. torchvision pools any size to 4×4. */
   readonly paperPool: AveragePool2d | undefined
   readonly conv: BasicConv2d
   readonly flatten = flatten()
@@ -136,7 +137,7 @@ export class InceptionAux extends Module {
 
   override forward(x: Tensor, context: ForwardContext): Tensor {
     const { conv, flatten, fc1, relu, dropout, fc2 } = this
-    // For images of other sizes than the paper's 224×224, its pool would not make 4×4.
+    // For image sizes other than the paper's 224×224, its pool would not give 4×4.
     const pool = this.paperPool && x.shape.slice(2).every(size => size >= 14 && size <= 16) ? this.paperPool : this.pool
     const features = flatten.forward(conv.forward(pool.forward(x, context), context), context)
     return fc2.forward(dropout.forward(relu.forward(fc1.forward(features, context), context), context), context)
@@ -236,8 +237,8 @@ export class GoogLeNet extends Module {
   }
 
   /**
-   * Logits `[N, classes]`. While training, those of the auxiliary classifiers go to `context.auxiliary`, if it is there; at
-   * inference they are left out.
+   * Logits `[N, classes]`. In training, the logits of the auxiliary classifiers go to `context.auxiliary`, if present;
+   * in inference they are not computed.
    */
   override forward(x: Tensor, context: ForwardContext): Tensor {
     const [after4a, after4d, features] = this.#trunk(x, context)
@@ -250,9 +251,9 @@ export class GoogLeNet extends Module {
   }
 
   /**
-   * Logits of the network and of both auxiliary classifiers, for a training step of your own; `fit` and `trainingProgram`
-   * take them from {@link forward}.
-   * @throws Error when the network was made without them.
+   * Logits of the network and of both auxiliary classifiers, for a custom training step; `fit` and `trainingProgram`
+   * get them from {@link forward}.
+   * @throws Error when the network was made without auxiliary classifiers.
    * @example
    * const { logits, auxiliary } = model.forwardAll(images, context)
    * const total = add(loss(logits), mul(add(loss(auxiliary[0]), loss(auxiliary[1])), 0.3))
@@ -285,8 +286,9 @@ export class GoogLeNet extends Module {
 }
 
 /**
- * torchvision's GoogLeNet for images `[N, 3, 224, 224]`, with logits `[N, classes]`: batch norm (ε = 1e-3) and 3×3 instead of
- * 5×5; 6,624,904 parameters, 13,004,888 with the auxiliary classifiers that training uses, and 1.50 G multiply-adds.
+ * torchvision's GoogLeNet for images `[N, 3, 224, 224]`, with logits `[N, classes]`: batch norm (ε = 1e-3) and 3×3
+ * instead of 5×5; 6,624,904 parameters, 13,004,888 with the auxiliary classifiers that training uses, and 1.50 G
+ * multiply-adds.
  *
  * torchvision's pretrained weights expect its `transform_input`: images normalized to mean 0.5 and deviation 0.5.
  * @example const model = googlenet({ classes: 10, auxiliary: false }).initialize(0) // for inference only
@@ -294,10 +296,10 @@ export class GoogLeNet extends Module {
 export const googlenet = (options?: GoogLeNetOptions): GoogLeNet => new GoogLeNet('torchvision', options)
 
 /**
- * GoogLeNet as published, for images `[N, 3, 224, 224]`, with logits `[N, classes]`: 5×5 convolutions, biases, local response
- * normalization around the first convolutions, dropout 0.4; 6,998,552 parameters (6,990,272 weights), 13,378,280 with the
- * auxiliary classifiers that training uses, and 1.58 G multiply-adds. The numbers of the paper's table 1 are rounded and in places wrong (it gives conv1 2.7 K parameters; 7·7·3·64
- * is 9,408).
+ * GoogLeNet as published, for images `[N, 3, 224, 224]`, with logits `[N, classes]`: 5×5 convolutions, biases, local
+ * response normalization around the first convolutions, dropout 0.4; 6,998,552 parameters (6,990,272 weights),
+ * 13,378,280 with the auxiliary classifiers that training uses, and 1.58 G multiply-adds. The numbers in the paper's
+ * table 1 are rounded and in places wrong (it lists 2.7 K parameters for conv1; 7·7·3·64 is 9,408).
  * @example const model = googlenet2014({ classes: 10 }).initialize(0)
  */
 export const googlenet2014 = (options?: GoogLeNetOptions): GoogLeNet => new GoogLeNet('paper', options)

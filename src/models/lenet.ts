@@ -1,7 +1,7 @@
 /**
  * LeNet-5 (LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition", 1998) in its
- * modern form: ReLU for tanh, max pooling for trainable subsampling, every map of C3 connected to all six of S2, and a
- * linear output layer under softmax cross-entropy for the radial basis functions.
+ * modern form: ReLU instead of tanh, max pooling instead of trainable subsampling, every map of C3 connected to all
+ * six of S2, and a linear output layer with softmax cross-entropy instead of radial basis functions.
  */
 
 import { type ReLU, relu } from '../nn/activations.ts'
@@ -38,9 +38,9 @@ export type LeNet5 = Sequential<{
 }>
 
 /**
- * LeNet-5 for images `[N, channels, size, size]`, with logits `[N, classes]`: 61,706 parameters and 416,520 multiply-adds an
- * image with the defaults.
- * @throws RangeError when `size` is below 12, where nothing is left after the second pooling.
+ * LeNet-5 for images `[N, channels, size, size]`, with logits `[N, classes]`: with the defaults, 61,706 parameters and
+ * 416,520 multiply-adds per image.
+ * @throws RangeError when `size` is below 12, for which the second pooling leaves nothing.
  * @example const model = lenet5().initialize(0)
  */
 export function lenet5({ classes = 10, channels = 1, size = 28 }: LeNet5Options = {}): LeNet5 {

@@ -1,7 +1,7 @@
 /**
  * LeNet-5 as published (LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition",
- * 1998, section II.B): trainable subsampling, the connection table of C3, scaled tanh, and an output layer of radial basis
- * functions with fixed centers. 60,000 trainable parameters.
+ * 1998, section II.B): trainable subsampling, the connection table of C3, scaled tanh, and an output layer of radial
+ * basis functions with fixed centers. 60,000 trainable parameters.
  */
 import { concat } from '../graph/ops/concat.ts'
 import { add, mul, square, sub, tanh } from '../graph/ops/elementwise.ts'
@@ -23,11 +23,13 @@ import { philox } from '../random/philox.ts'
 
 /** Options of {@link lenet5In1998}. */
 export interface LeNet5In1998Options {
-  /** Number of outputs, 10 by default. Up to ten have the digits' bitmaps for centers, more have random ones. */
+  /**
+   * Number of outputs, 10 by default. Up to ten use the digits' bitmaps as centers; with more, all centers are random.
+   */
   readonly classes?: number
 }
 
-/** The layers of {@link lenet5In1998}, by the paper's names. */
+/** The layers of {@link lenet5In1998}, with the paper's names. */
 export type LeNet5In1998 = Sequential<{
   readonly c1: Conv2d
   readonly tanh1: ScaledTanh
@@ -45,14 +47,17 @@ export type LeNet5In1998 = Sequential<{
   readonly output: RadialBasis
 }>
 
-/** 1.7159 tanh(⅔ x), which is ±1 at ±1 and whose curvature is largest there (LeCun et al., appendix A). */
+/** 1.7159 tanh(⅔ x), which is ±1 at ±1, where its curvature is largest (LeCun et al., appendix A). */
 export class ScaledTanh extends Activation {
   protected override apply(x: Tensor): Tensor {
     return mul(tanh(mul(x, 2 / 3)), 1.7159)
   }
 }
 
-/** Trainable subsampling: the sum of each 2×2 window times a coefficient of the map, plus a bias; `[N, C, H, W] → [N, C, H/2, W/2]`. */
+/**
+ * Trainable subsampling: the sum of each 2×2 window times a coefficient of the map, plus a bias; `[N, C, H, W] → [N,
+ * C, H/2, W/2]`.
+ */
 export class Subsampling extends Module {
   readonly channels: number
   readonly pool: AveragePool2d = averagePool2d(2)
@@ -64,7 +69,7 @@ export class Subsampling extends Module {
   constructor(channels: number) {
     super()
     this.channels = channels
-    // Four inputs share a coefficient.
+    // Four inputs share one coefficient.
     this.weight = new Parameter([channels], lecun(4))
     this.bias = new Parameter([channels], lecun(4))
   }
@@ -77,8 +82,8 @@ export class Subsampling extends Module {
 }
 
 /**
- * Table I of the paper: the maps of S2 that each map of C3 sees. Six see three neighbors, nine see four maps, one sees
- * all, which breaks the symmetry and saves weights.
+ * Table I of the paper: the maps of S2 that each map of C3 sees. Six maps see three neighbors, nine see four maps, and
+ * one sees all maps. This breaks the symmetry and saves weights.
  */
 export const connectionTable: readonly (readonly number[])[] = [
   ...[0, 1, 2, 3, 4, 5].map(first => ring(first, [0, 1, 2])),
@@ -87,18 +92,21 @@ export const connectionTable: readonly (readonly number[])[] = [
   [0, 1, 2, 3, 4, 5],
 ]
 
-/** Maps `first + step` of a ring of six, increasing. */
+/** The maps `first + step` modulo six, in increasing order. */
 function ring(first: number, steps: readonly number[]): number[] {
   return steps.map(step => (first + step) % 6).sort((a, b) => a - b)
 }
 
 /**
- * A convolution whose output maps see the input maps of a table. Maps with equally many inputs are computed together, as a
- * grouped convolution over the inputs laid out one group after the other.
+ * A convolution whose output maps see the input maps given by a table. Maps with equally many inputs are computed
+ * together, as a grouped convolution over their inputs, concatenated group by group.
  */
 export class TableConv2d extends Module {
   readonly table: readonly (readonly number[])[]
-  /** One convolution for each number of inputs, in the order of the table: `parts.0` has those with the fewest. */
+  /**
+   * One convolution for each number of inputs, in the order of the table: `parts.0` has the maps with the fewest
+   * inputs.
+   */
   readonly parts: readonly Conv2d[]
 
   /** @param table input maps of each output map; maps with equally many inputs must follow each other */
@@ -122,7 +130,7 @@ export class TableConv2d extends Module {
   }
 }
 
-/** Neighboring entries of equal length, together. */
+/** The entries of a table, with neighbors of equal length grouped. */
 function runs(table: readonly (readonly number[])[]): (readonly number[])[][] {
   const found: (readonly number[])[][] = []
   for (const entry of table) {
@@ -134,8 +142,9 @@ function runs(table: readonly (readonly number[])[]): (readonly number[])[][] {
 }
 
 /**
- * The output layer: y_i = Σ_j (x_j − w_ij)² to the fixed center of each class. The paper's penalties are distances, the
- * smaller the better; the layer gives −y, so that softmax cross-entropy is the paper's equation 9 without its constant.
+ * The output layer: y_i = Σ_j (x_j − w_ij)², the squared distance from the fixed center of each class. The paper uses
+ * these distances as penalties, smaller being better; the layer returns −y, so that softmax cross-entropy is the
+ * paper's equation 9 without its constant.
  */
 export class RadialBasis extends Module {
   /** Centers of ±1, `[classes, features]`: saved with the model, not trained. */
@@ -147,7 +156,7 @@ export class RadialBasis extends Module {
     this.weight.value.set(centers.flat())
   }
 
-  /** A new layer for other classes, with the centers of {@link lenet5In1998}; see `replaceHead`. */
+  /** A new layer for another number of classes, with the centers of {@link lenet5In1998}; see `replaceHead`. */
   withOutputs(classes: number): RadialBasis {
     return new RadialBasis(centersOf(classes, this.weight.shape[1]))
   }
@@ -164,11 +173,12 @@ export class RadialBasis extends Module {
 }
 
 /**
- * The LeNet-5 of 1998 for images `[N, 1, 28, 28]`, with logits `[N, classes]` (minus the paper's distances). C1 pads the
- * images to the paper's 32×32. Trainable parameters: C1 156, S2 12, C3 1,516, S4 32, C5 48,120, F6 10,164 = 60,000.
+ * The LeNet-5 of 1998 for images `[N, 1, 28, 28]`, with logits `[N, classes]` (the negated distances of the paper). C1
+ * pads the images to the paper's 32×32. Trainable parameters: C1 156, S2 12, C3 1,516, S4 32, C5 48,120, F6 10,164 =
+ * 60,000.
  *
- * The paper's centers are drawings of the ASCII characters of 7×12 pixels that it shows only in print; those here are the
- * project's own drawings of the digits in that size.
+ * The paper's centers are 7×12-pixel drawings of the ASCII characters, which it shows only in print; the centers here
+ * are this project's own drawings of the digits at that size.
  * @throws RangeError when `classes` is not a whole number ≥ 1.
  * @example const model = lenet5In1998().initialize(0)
  */
@@ -202,7 +212,7 @@ export function lenet5In1998({ classes = 10 }: LeNet5In1998Options = {}): LeNet5
 /** The paper's initialization: U(±2.4 / fan-in). */
 const lecun = (fanIn: number): Initializer => uniform(2.4 / fanIn)
 
-/** Digits of 7×12 pixels. */
+/** Digits with 7×12 pixels. */
 const bitmaps = [
   '....... .#####. ##...## ##...## ##...## ##...## ##...## ##...## ##...## .#####. ....... .......',
   '....... ...##.. ..###.. .####.. ...##.. ...##.. ...##.. ...##.. ...##.. .###### ....... .......',
@@ -216,7 +226,9 @@ const bitmaps = [
   '....... .#####. ##...## ##...## ##...## .###### .....## .....## ....##. .####.. ....... .......',
 ]
 
-/** A center of numbers ±1 for each class: the digits' bitmaps, which are of 84, or random ones. */
+/**
+ * A center for each class, with elements ±1: the digits' bitmaps for up to ten classes and 84 features, else random.
+ */
 function centersOf(classes: number, features: number): number[][] {
   if (classes <= bitmaps.length && features === 84) {
     return bitmaps.slice(0, classes).map(bitmap => [...bitmap.replaceAll(' ', '')].map(dot => (dot === '#' ? 1 : -1)))

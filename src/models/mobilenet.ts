@@ -1,6 +1,7 @@
 /**
- * MobileNetV2 (Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks", 2018): blocks that widen by 1×1,
- * filter each map on its own by 3×3, and narrow again without an activation. Parameter names are torchvision's.
+ * MobileNetV2 (Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks", 2018): blocks that expand
+ * with a 1×1 convolution, filter each map separately with a 3×3 one, and project back without an activation. Parameter
+ * names are torchvision's.
  */
 import { add } from '../graph/ops/elementwise.ts'
 import type { Tensor } from '../graph/tensor.ts'
@@ -54,7 +55,9 @@ function convolution(inChannels: number, outChannels: number, kernel: number, st
   )
 }
 
-/** Widen, filter depthwise, narrow; with a shortcut where the shape stays: `[N, C, H, W] → [N, outChannels, H′, W′]`. */
+/**
+ * Expand, filter depthwise, project; with a shortcut if the shape is kept: `[N, C, H, W] → [N, outChannels, H′, W′]`.
+ */
 export class InvertedResidual extends Module {
   readonly conv: Sequential
   /** True when the input is added to the output. */
@@ -79,8 +82,8 @@ export class InvertedResidual extends Module {
 }
 
 /**
- * MobileNetV2 for images `[N, 3, 224, 224]` (32×32 and up), with logits `[N, classes]`: 3,504,872 parameters and 301 million
- * multiply-adds.
+ * MobileNetV2 for images `[N, 3, 224, 224]` (32×32 and up), with logits `[N, classes]`: 3,504,872 parameters and 301
+ * million multiply-adds.
  * @throws RangeError when `width` is not positive.
  * @example const model = mobilenetV2({ classes: 10 }).initialize(0)
  */
@@ -106,7 +109,7 @@ export function mobilenetV2(options: MobileNetV2Options = {}): MobileNetV2 {
   })
 }
 
-/** The nearest multiple of 8, at least 8 and not more than a tenth below `width`. */
+/** The nearest multiple of 8 that is at least 8 and not more than a tenth below `width`. */
 function multipleOf8(width: number): number {
   const nearest = Math.max(8, Math.floor((width + 4) / 8) * 8)
   return nearest < 0.9 * width ? nearest + 8 : nearest

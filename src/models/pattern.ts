@@ -1,5 +1,5 @@
 /**
- * The lectures' pattern of a convolutional network in one line: [(CONV-RELU)·N-POOL?]·M-(FC-RELU)·K, SOFTMAX. The softmax
+ * The lectures' one-line pattern of a convolutional network: [(CONV-RELU)·N-POOL?]·M-(FC-RELU)·K, SOFTMAX. The softmax
  * is in the loss; the network ends in logits.
  */
 import { relu } from '../nn/activations.ts'
@@ -27,9 +27,12 @@ export interface ConvPatternOptions {
   readonly input?: readonly [number, number, number]
   /** End each stack with a 2×2 max pool; true by default. */
   readonly pool?: boolean
-  /** Maps of the convolutions of each stack, or of the first stack alone: each next stack then has twice as many. 32 by default. */
+  /**
+   * Maps of the convolutions in each stack, or in the first stack, each later stack then having twice as many; 32 by
+   * default.
+   */
   readonly maps?: number | readonly number[]
-  /** Odd size of the kernels, 3 by default; the padding keeps the image's size. */
+  /** Size of the kernels, which must be odd, 3 by default; padding keeps the image's size. */
   readonly kernel?: number
   /** Units of the hidden fully connected layers, 128 by default. */
   readonly hidden?: number
@@ -47,8 +50,9 @@ export type ConvPattern = Sequential<{
 }>
 
 /**
- * [(CONV-RELU)·N-POOL?]·M-(FC-RELU)·K for images `[N, channels, height, width]`, with logits `[N, classes]`. Filled by He's rule.
- * @throws RangeError when a number is out of its range, or the pools leave nothing of the image.
+ * [(CONV-RELU)·N-POOL?]·M-(FC-RELU)·K for images `[N, channels, height, width]`, with logits `[N, classes]`.
+ * Initialized by He's rule.
+ * @throws RangeError when a number is out of its range, or the pools reduce the image to nothing.
  * @example const model = convPattern({ N: 2, M: 3, K: 1, classes: 10 }).initialize(0)
  */
 export function convPattern(options: ConvPatternOptions): ConvPattern {

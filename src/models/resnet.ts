@@ -1,6 +1,6 @@
 /**
  * ResNet for ImageNet (He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2015): blocks that add
- * what they compute to what they were given, y = relu(F(x) + x), with torchvision's parameter names.
+ * their result to their input, y = relu(F(x) + x), with torchvision's parameter names.
  */
 import { add } from '../graph/ops/elementwise.ts'
 import type { Tensor } from '../graph/tensor.ts'
@@ -20,9 +20,9 @@ export interface ResNetOptions {
   /** Number of outputs, 1000 by default. */
   readonly classes?: number
   /**
-   * The layer of a bottleneck that has the stride: `v1.5` (the default, torchvision and Nvidia) in the 3×3 convolution, `v1` (the
-   * paper, and Caffe's weights) in the first 1×1 one. The weights have the same shapes; blocks of two convolutions are
-   * alike in both.
+   * Where a bottleneck has its stride: with `v1.5` (the default, as in torchvision and Nvidia's code) in the 3×3
+   * convolution, with `v1` (as in the paper and Caffe's weights) in the first 1×1 one. Weights have equal shapes in
+   * both versions, and blocks of two convolutions do not differ.
    */
   readonly version?: 'v1' | 'v1.5'
 }
@@ -42,7 +42,7 @@ export type ResNet = Sequential<{
   readonly fc: Linear
 }>
 
-/** Depths of {@link resnet}: the block, and how many of it stand in each of the four stages. */
+/** Depths of {@link resnet}: the kind of block, and the number of blocks in each of the four stages. */
 const depths = {
   18: { bottleneck: false, blocks: [2, 2, 2, 2] },
   34: { bottleneck: false, blocks: [3, 4, 6, 3] },
@@ -55,8 +55,8 @@ const depths = {
 export type ResNetDepth = 18 | 34 | 50 | 101 | 152
 
 /**
- * The block and the stages of a depth, for residual networks of any kind.
- * @throws RangeError naming the network and the depths that exist.
+ * The kind of block and the stages for a depth, for residual networks of any kind.
+ * @throws RangeError naming the network and the available depths.
  */
 export function stagesOf(depth: ResNetDepth, network: string): (typeof depths)[ResNetDepth] {
   if (!Object.hasOwn(depths, depth)) {
@@ -65,7 +65,7 @@ export function stagesOf(depth: ResNetDepth, network: string): (typeof depths)[R
   return depths[depth]
 }
 
-/** The convolution of a residual network: no bias, as batch norm follows; "same" padding; He's initialization. */
+/** The convolution of residual networks: no bias, because batch norm follows; "same" padding; He's initialization. */
 export function plainConv(inChannels: number, outChannels: number, kernel: number, stride = 1): Conv2d {
   return conv2d(inChannels, outChannels, kernel, { stride, padding: (kernel - 1) / 2, bias: false, init: heNormal() })
 }
@@ -134,9 +134,10 @@ export class Bottleneck extends Module {
 }
 
 /**
- * A residual network for images `[N, 3, 224, 224]` (33×33 and up), with logits `[N, classes]`. Parameters and multiply-adds:
- * 18: 11,689,512, 1.81 G · 34: 21,797,672, 3.66 G · 50: 25,557,032, 4.09 G (v1: 3.86 G) · 101: 44,549,160, 7.80 G (7.57 G) ·
- * 152: 60,192,808, 11.51 G (11.28 G). The paper prints 1.8, 3.6, 3.8, 7.6 and 11.3, which is v1.
+ * A residual network for images `[N, 3, 224, 224]` (33×33 and up), with logits `[N, classes]`. Parameters and
+ * multiply-adds: 18: 11,689,512, 1.81 G · 34: 21,797,672, 3.66 G · 50: 25,557,032, 4.09 G (v1: 3.86 G) · 101:
+ * 44,549,160, 7.80 G (7.57 G) · 152: 60,192,808, 11.51 G (11.28 G). The paper prints 1.8, 3.6, 3.8, 7.6 and 11.3,
+ * which is v1.
  *
  * The lectures' table misprints the 152-layer column: the stages have 3, 8, 36 and 3 blocks.
  * @throws RangeError for another depth.

@@ -1,7 +1,7 @@
 /**
  * Squeeze-and-excitation networks (Hu, Shen and Sun, "Squeeze-and-excitation networks", 2017): residual networks whose
- * blocks weigh their maps by what a small network makes of the maps' means. Parameter names are those of Cadene's
- * `pretrained-models` and timm's `legacy_seresnet…` and `legacy_senet154`.
+ * blocks scale their maps by weights that a small network computes from the maps' means. Parameter names are those of
+ * Cadene's `pretrained-models` and timm's `legacy_seresnet…` and `legacy_senet154`.
  */
 import { add, mul } from '../graph/ops/elementwise.ts'
 import type { Tensor } from '../graph/tensor.ts'
@@ -26,7 +26,7 @@ export interface SENetOptions {
   readonly reduction?: number
 }
 
-/** Squeeze-and-excitation: x · σ(W₂ relu(W₁ mean(x))), one factor a map; `[N, C, H, W] → [N, C, H, W]`. */
+/** Squeeze-and-excitation: x · σ(W₂ relu(W₁ mean(x))), one factor per map; `[N, C, H, W] → [N, C, H, W]`. */
 export class SEModule extends Module {
   readonly avg_pool = globalAveragePool2d()
   readonly fc1: Conv2d
@@ -50,8 +50,8 @@ export class SEModule extends Module {
 }
 
 /**
- * Two 3×3 convolutions, squeeze-and-excitation, shortcut (SE-ResNet-18 and -34). The paper's authors published no block of
- * two; this is timm's, whose weights expect a ReLU before the squeeze.
+ * Two 3×3 convolutions, squeeze-and-excitation, shortcut (SE-ResNet-18 and -34). The paper's authors published no block
+ * with two convolutions; this one is timm's, whose weights expect a ReLU before the squeeze.
  */
 export class SEBasicBlock extends Module {
   readonly conv1: Conv2d
@@ -131,7 +131,7 @@ function resnetBottleneck(inChannels: number, width: number, stride: number): Bo
   }
 }
 
-/** The convolutions of SENet-154's bottleneck: 64 groups, twice the width, half of that in the first, 3×3 projections. */
+/** The convolutions of SENet-154's bottleneck: 64 groups, twice the width, half that in the first, 3×3 projections. */
 function senetBottleneck(inChannels: number, width: number, stride: number): BottleneckConvolutions {
   const groups = { stride, padding: 1, groups: 64, bias: false, init: heNormal() }
   const changes = stride !== 1 || inChannels !== 4 * width
@@ -139,7 +139,7 @@ function senetBottleneck(inChannels: number, width: number, stride: number): Bot
     conv1: plainConv(inChannels, 2 * width, 1),
     conv2: conv2d(2 * width, 4 * width, 3, groups),
     conv3: plainConv(4 * width, 4 * width, 1),
-    // The first stage keeps the size and projects by 1×1; the others by 3×3.
+    // The first stage keeps the size and projects by 1×1; later stages project by 3×3.
     downsample: changes
       ? sequential(plainConv(inChannels, 4 * width, stride === 1 ? 1 : 3, stride), batchNorm2d(4 * width))
       : undefined,
@@ -185,8 +185,8 @@ function assemble(stem: Sequential, stages: readonly Sequential[], channels: num
 }
 
 /**
- * SE-ResNet for images `[N, 3, 224, 224]`, with logits `[N, classes]`. Parameters: 18: 11,778,592 · 34: 21,958,868 · 50: 28,088,024 ·
- * 101: 49,326,872 · 152: 66,821,848. Bottlenecks take their stride in the first 1×1 convolution.
+ * SE-ResNet for images `[N, 3, 224, 224]`, with logits `[N, classes]`. Parameters: 18: 11,778,592 · 34: 21,958,868 ·
+ * 50: 28,088,024 · 101: 49,326,872 · 152: 66,821,848. Bottlenecks have their stride in the first 1×1 convolution.
  * @throws RangeError for another depth, or when `reduction` exceeds the 64 maps of the first stage.
  * @example const model = seResnet(50).initialize(0)
  */
@@ -206,8 +206,8 @@ export function seResnet(depth: ResNetDepth, { classes = 1000, reduction = 16 }:
 }
 
 /**
- * SENet-154, the winner of ILSVRC 2017, for images `[N, 3, 224, 224]`, with logits `[N, classes]`: a ResNet-152 with 64 groups
- * (ResNeXt), three 3×3 convolutions for the first 7×7, and dropout 0.2; 115,088,984 parameters.
+ * SENet-154, the winner of ILSVRC 2017, for images `[N, 3, 224, 224]`, with logits `[N, classes]`: a ResNet-152 with
+ * 64 groups (ResNeXt), three 3×3 convolutions instead of the first 7×7, and dropout 0.2; 115,088,984 parameters.
  * @throws RangeError when `reduction` exceeds the 256 maps of the first stage.
  * @example const model = senet154({ classes: 10 }).initialize(0)
  */

@@ -1,7 +1,7 @@
 /**
  * SqueezeNet (Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", 2016): fire modules that
- * squeeze to few maps by 1×1 convolutions and expand by 1×1 and 3×3 ones. Version 1.1 (2016) needs 2.4 times fewer
- * multiply-adds at the same accuracy. Parameter names are torchvision's.
+ * squeeze to a few maps with 1×1 convolutions and expand with 1×1 and 3×3 ones. Version 1.1 (2016) needs 2.4 times
+ * fewer multiply-adds at the same accuracy. Parameter names are torchvision's.
  */
 import { concat } from '../graph/ops/concat.ts'
 import type { Tensor } from '../graph/tensor.ts'
@@ -23,14 +23,14 @@ export interface SqueezeNetOptions {
   readonly dropout?: number
 }
 
-/** The parts of {@link squeezenet}; the pool over all places is the last layer of `classifier`, as in torchvision. */
+/** The parts of {@link squeezenet}; the global pool is the last layer of `classifier`, as in torchvision. */
 export type SqueezeNet = Sequential<{
   readonly features: Sequential
   readonly classifier: Sequential
   readonly flatten: Flatten
 }>
 
-/** Squeeze by 1×1, expand by 1×1 and 3×3 side by side: `[N, C, H, W] → [N, 2 · expand, H, W]`. */
+/** Squeezes with 1×1, then expands with 1×1 and 3×3 side by side: `[N, C, H, W] → [N, 2 · expand, H, W]`. */
 export class Fire extends Module {
   readonly squeeze
   readonly squeeze_activation = relu()
@@ -55,7 +55,7 @@ export class Fire extends Module {
   }
 }
 
-/** Fire modules `[squeeze, expand]` and pools (3×3 at stride 2, the size rounded up) after the first convolution. */
+/** Fire modules `[squeeze, expand]` and pools (3×3 at stride 2, sizes rounded up) after the first convolution. */
 const versions = {
   '1.0': {
     first: [96, 7],
@@ -92,8 +92,8 @@ const versions = {
 } as const
 
 /**
- * SqueezeNet for images `[N, 3, 224, 224]` (21×21 and up), with logits `[N, classes]`. Version 1.0: 1,248,424 parameters and
- * 819 million multiply-adds; 1.1: 1,235,496 and 349 million.
+ * SqueezeNet for images `[N, 3, 224, 224]` (21×21 and up), with logits `[N, classes]`. Version 1.0: 1,248,424
+ * parameters and 819 million multiply-adds; 1.1: 1,235,496 and 349 million.
  * @throws RangeError for another version.
  * @example const model = squeezenet('1.1', { classes: 10 }).initialize(0)
  */

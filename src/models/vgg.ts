@@ -1,6 +1,6 @@
 /**
- * VGG (Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition", 2014): stacks of 3×3
- * convolutions, with torchvision's parameter names. Configurations A, A-LRN, B, C, D and E of the paper's table 1.
+ * VGG (Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition", 2014): stacks of
+ * 3×3 convolutions, with torchvision's parameter names. Configurations A, A-LRN, B, C, D and E of the paper's table 1.
  */
 
 import { relu } from '../nn/activations.ts'
@@ -29,7 +29,7 @@ export interface VggOptions {
   readonly dropout?: number
 }
 
-/** A convolutional part, a pool to a fixed size, and a fully connected part: torchvision's AlexNet and VGG. */
+/** A convolutional part, a pool to a fixed size, and a fully connected part, as in torchvision's AlexNet and VGG. */
 export type FeaturesAndClassifier = Sequential<{
   readonly features: Sequential
   readonly avgpool: AdaptiveAveragePool2d
@@ -37,7 +37,7 @@ export type FeaturesAndClassifier = Sequential<{
   readonly classifier: Sequential
 }>
 
-/** Parts of the convolutional part: maps of a 3×3 convolution, `1×1` for a 1×1 one, a pool, or LRN. */
+/** An item of the convolutional part: the maps of a 3×3 convolution, maps and kernel of a 1×1 one, a pool, or LRN. */
 type Item = number | readonly [maps: number, kernel: 1] | 'pool' | 'norm'
 
 const configurations: Readonly<Record<VggConfiguration, readonly Item[]>> = {
@@ -49,16 +49,17 @@ const configurations: Readonly<Record<VggConfiguration, readonly Item[]>> = {
   E: [...stacks([256, 256, 256, 256], [512, 512, 512, 512])],
 }
 
-/** The deeper configurations: two stacks of two, one of `middle`, two of `last`, each with its pool. */
+/** The deeper configurations: two stacks of two convolutions, one of `middle`, two of `last`, each with its pool. */
 function stacks(middle: readonly Item[], last: readonly Item[]): Item[] {
   return [64, 64, 'pool', 128, 128, 'pool', ...middle, 'pool', ...last, 'pool', ...last, 'pool']
 }
 
 /**
- * A VGG network for images `[N, 3, 224, 224]` (32×32 and up), with logits `[N, classes]`. Convolutions and weights are
- * filled as by torchvision: He's rule, and N(0, 0.01²) in the fully connected layers.
+ * A VGG network for images `[N, 3, 224, 224]` (32×32 and up), with logits `[N, classes]`. Weights are initialized as in
+ * torchvision: He's rule in the convolutions, and N(0, 0.01²) in the fully connected layers.
  *
- * The lectures' memory table for D ends in "24M × 4 bytes ≈ 96 MB", a known slip: its lines add up to 15.2 million numbers.
+ * The lectures' memory table for D ends in "24M × 4 bytes ≈ 96 MB", a known slip: its lines add up to 15.2 million
+ * numbers.
  * @throws RangeError for an unknown configuration.
  * @example const model = vgg('D', { batchNorm: true }).initialize(0)
  */
@@ -104,7 +105,9 @@ function features(items: readonly Item[], batchNorm: boolean): Sequential {
 
 /** VGG-11, configuration A: 132,863,336 parameters. */
 export const vgg11 = (options?: VggOptions): FeaturesAndClassifier => vgg('A', options)
-/** VGG-11 with local response normalization after the first convolution, configuration A-LRN: 132,863,336 parameters. */
+/**
+ * VGG-11 with local response normalization after the first convolution, configuration A-LRN: 132,863,336 parameters.
+ */
 export const vgg11Lrn = (options?: VggOptions): FeaturesAndClassifier => vgg('A-LRN', options)
 /** VGG-13, configuration B: 133,047,848 parameters. */
 export const vgg13 = (options?: VggOptions): FeaturesAndClassifier => vgg('B', options)

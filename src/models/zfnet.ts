@@ -1,6 +1,6 @@
 /**
  * ZFNet (Zeiler and Fergus, "Visualizing and understanding convolutional networks", 2013): AlexNet with a smaller first
- * filter (7×7 at stride 2 for 11×11 at stride 4), so that the first layers keep more of the image.
+ * filter (7×7 at stride 2 instead of 11×11 at stride 4), so that the first layers keep more of the image.
  */
 import { type ReLU, relu } from '../nn/activations.ts'
 import { type Conv2d, conv2d } from '../nn/convolution.ts'
@@ -17,8 +17,8 @@ export interface ZFNetOptions {
   /** Number of outputs, 1000 by default. */
   readonly classes?: number
   /**
-   * True for 512, 1024 and 512 maps in conv3, conv4 and conv5, the wider network of the paper's experiments that the lectures
-   * describe; false by default, for the 384, 384 and 256 of its figure 3.
+   * True for 512, 1024 and 512 maps in conv3, conv4 and conv5, the wider network of the paper's experiments that the
+   * lectures describe; false by default, for the 384, 384 and 256 maps of the paper's figure 3.
    */
   readonly wide?: boolean
   /** Probability of dropout after both hidden fully connected layers, 0.5 by default. */
@@ -53,9 +53,9 @@ export type ZFNet = Sequential<{
 }>
 
 /**
- * ZFNet for images `[N, 3, 224, 224]`, with logits `[N, classes]`: 62,357,608 parameters. One tower, with the volumes of the
- * paper's figure 3 (110, 55, 26, 13, 13, 13, 6) and contrast normalization across maps after the first two pools, for
- * which AlexNet's constants stand, as the paper names none. Filled as in the paper: N(0, 0.01²), biases 0.
+ * ZFNet for images `[N, 3, 224, 224]`, with logits `[N, classes]`: 62,357,608 parameters. One tower, with the volumes
+ * of the paper's figure 3 (110, 55, 26, 13, 13, 13, 6) and contrast normalization across maps after the first two
+ * pools, with AlexNet's constants, as the paper gives none. Initialized as in the paper: N(0, 0.01²), biases 0.
  * @example const model = zfnet({ classes: 10 }).initialize(0)
  */
 export function zfnet({ classes = 1000, wide = false, dropout: probability = 0.5 }: ZFNetOptions = {}): ZFNet {
