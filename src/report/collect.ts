@@ -1,4 +1,4 @@
-/** What a report shows of a trained model and its answers to the test images. */
+/** Collects what a report shows of a trained model and its answers to the test images. */
 import type { ImageCollection, Subset } from '../data/dataset.ts'
 import { fitted } from '../data/place.ts'
 import { rasterOf } from '../data/rasters.ts'
@@ -15,10 +15,10 @@ export function firstFilters(model: Module): ReportData['filters'] {
   return undefined
 }
 
-/** Mistakes that a report may show. */
+/** The most mistakes collected for a report. */
 const mostMistakes = 200
 
-/** The wrongly classified images with the largest losses, at most 200, as the model saw them. */
+/** The misclassified images with the largest losses, at most 200, as the model saw them. */
 export async function worstMistakes(
   { predicted, probability, losses }: Evaluation,
   { dataset, indices }: Subset<ImageCollection>,

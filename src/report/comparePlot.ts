@@ -1,4 +1,4 @@
-/** The curves of several runs in one drawing: training loss and validation accuracy over epochs. */
+/** Curves of several runs in one drawing: training loss and validation accuracy over epochs. */
 import { scaleLinear, scaleLog } from 'd3-scale'
 import { html, type Markup } from '../plot/markup.ts'
 import { decimate, movingAverage, type Point } from '../plot/smooth.ts'
@@ -8,7 +8,7 @@ import { formatSignificant } from '../text/format.ts'
 /** One run. */
 export interface ComparedRun {
   readonly name: string
-  /** Training loss of each step, by epochs done: from 0 to the run's epochs in equal parts. */
+  /** Training loss of each step by epochs completed, evenly spaced from 0 to the run's epochs. */
   readonly loss: readonly (readonly [epoch: number, loss: number])[]
   readonly validation: readonly { readonly epoch: number; readonly accuracy: number; readonly loss: number }[]
 }
@@ -17,12 +17,12 @@ export interface ComparedRun {
 const colors = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'] as const
 const panel = { left: 56, top: 20, width: 400, height: 260, gap: 74 }
 
-/** Losses are means over this share of the longest run, at most over an epoch. */
+/** Losses are means over this share of the longest run, but at most over one epoch. */
 const smoothedShare = 1 / 20
 
 /**
- * The losses of runs, each a mean over the same part of an epoch around a step, whatever the runs' lengths and batch sizes: a
- * curve that looks calmer is calmer. @internal
+ * The losses of runs, each a mean over the same fraction of an epoch around a step, regardless of run lengths and batch
+ * sizes: a curve that looks smoother really is. @internal
  */
 export function smoothAlike(runs: readonly Pick<ComparedRun, 'loss'>[]): Point[][] {
   const span = Math.min(1, smoothedShare * epochsOf(runs))
@@ -40,7 +40,7 @@ const epochsOf = (runs: readonly Pick<ComparedRun, 'loss'>[]): number =>
   Math.max(...runs.map(({ loss }) => loss.at(-1)?.[0] ?? 1))
 
 /**
- * Draws runs together.
+ * Draws several runs together.
  * @returns SVG text
  * @throws RangeError when there is no run.
  */
@@ -109,7 +109,7 @@ function line(
     dots && at.length <= 40
       ? at.map(([cx, cy]) => html`<circle cx="${cx}" cy="${cy}" r="3" fill="${colors[k % colors.length]!}"/>`)
       : []
-  // A nested image clips curves below the axis; its edges leave room for dots and thick lines at the other sides.
+  // A nested `<svg>` clips curves below the axis; its edges leave room for dots and thick lines on the other sides.
   const box = [left - 4, top - 4, width + 8, height + 4] as const
   return html`<svg aria-hidden="true" x="${box[0]}" y="${box[1]}" width="${box[2]}" height="${box[3]}" viewBox="${box.join(' ')}"><path d="M${at.map(point => point.join(' ')).join('L')}" ${strokeOf(k)} stroke-linejoin="round"/>${circles}</svg>`
 }

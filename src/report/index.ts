@@ -1,6 +1,6 @@
 /**
- * The door of reports: from data to drawings and whole pages of HTML, without a document and without a script. They are pure
- * functions, the same in Node and in browsers.
+ * The public interface of reports: pure functions from data to drawings and whole HTML pages. They need no document
+ * and no script, and are the same in Node and in browsers.
  * @module fovea/report
  */
 export { firstFilters, worstMistakes } from './collect.ts'

@@ -4,7 +4,7 @@ import { lineChart } from '../plot/lineChart.ts'
 import type { RatePoint, RateSuggestion } from '../study/lrRange.ts'
 import { formatSignificant } from '../text/format.ts'
 
-/** Loss over the learning rate, which is drawn by its logarithm, with the suggestions marked. @returns SVG text */
+/** Loss over the logarithm of the learning rate, with the suggestions marked. @returns SVG text */
 export function ratePlot(points: readonly RatePoint[], { smoothed, steepest, careful }: RateSuggestion): string {
   const x = points.map(({ learningRate }) => Math.log10(learningRate))
   const lowest = Math.min(...smoothed.filter(Number.isFinite))
@@ -36,7 +36,7 @@ interface Mark {
   readonly label: string
 }
 
-/** Of two marks so near that their labels would lie over each other, one has both labels. */
+/** If the first two marks are so close that their labels would overlap, the first one carries both labels. */
 function apart([first, second, ...more]: readonly Mark[], distance: number): Mark[] {
   if (!first || !second || second.x - first.x >= distance)
     return [first, second, ...more].filter(mark => mark !== undefined)

@@ -1,10 +1,10 @@
-/** The frame of a page that needs nothing else: no network and no script. */
+/** The frame of a self-contained page: it needs no network and no script. */
 import { html, type Markup, raw } from '../plot/markup.ts'
 import { reportCss } from './reportStyle.ts'
 
-/** What a page is made of. */
+/** The parts of a page. */
 export interface Page {
-  /** Shown by the browser. */
+  /** Title shown by the browser. */
   readonly title: string
   /** Version of Fovea. */
   readonly version: string

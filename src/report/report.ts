@@ -1,6 +1,7 @@
 /**
- * The report of a training run: one HTML file that needs nothing else, no network and no script, and says what was
- * trained, how well it does, where it errs, what it looks at, and how to do it again. A pure function of its data.
+ * The report of a training run: one self-contained HTML file, without network or script, that shows what was trained,
+ * how well it performs, where it errs, what its filters look like, and how to repeat the run. A pure function of its
+ * data.
  */
 import { formatReceptiveField, formatVolume } from '../inspect/formatSummary.ts'
 import { type ConfusedPair, confusedPairs, confusionMatrix, maxMatrixClasses } from '../plot/confusionMatrix.ts'
@@ -25,8 +26,8 @@ import { wilsonInterval } from './wilson.ts'
  * Builds the report.
  *
  * @returns a whole HTML document as text.
- * @throws RangeError when the data do not fit each other: a confusion matrix of another size than the classes, an
- * image whose bytes do not fit its shape, a label without a class, an invalid date.
+ * @throws RangeError when the data are inconsistent: a confusion matrix whose size differs from the number of classes,
+ * an image whose bytes do not fit its shape, a label without a class, an invalid date.
  */
 export function report(data: ReportData): string {
   const main = html`${curves(data)}
@@ -62,7 +63,7 @@ function trainedShare({ trainable }: ReportData, parameters: number): string {
   return `weights and biases; ${formatCount(trainable)} trained, ${formatCount(parameters - trainable)} frozen`
 }
 
-/** The one number a reader looks for first: on the test set if it was read, else on the validation split. */
+/** The accuracy, which readers look for first: on the test set if it was evaluated, else on the validation split. */
 function result({ test, validation }: ReportData): Markup {
   if (test) {
     const right = Math.round(test.accuracy * test.samples)
@@ -166,7 +167,7 @@ function pairTable(shown: readonly ConfusedPair[], total: number, classes: reado
 <p class="note">${rest}</p></div>`
 }
 
-/** So many mistakes are shown that their pixels take about 100 kB: 48 digits, 32 small color images, 12 photographs. */
+/** The number of mistakes whose pixels take about 100 kB: 48 digits, 32 small color images, 12 photographs. */
 function mistakesShown([height, width, channels]: ImageShape): number {
   const side = (size: number) => Math.min(size, 64)
   return Math.max(12, Math.min(48, Math.floor(100_000 / (side(height) * side(width) * channels))))
@@ -191,7 +192,7 @@ function mistakes({ mistakes = [], classes, test }: ReportData): Markup {
       ],
     }
   })
-  // The caller may have kept only the worst: the confusion matrix knows how many there were.
+  // The caller may have kept only the worst mistakes, so the total comes from the test score.
   const total = test ? test.samples - Math.round(test.accuracy * test.samples) : mistakes.length
   const which =
     worst.length < total
@@ -236,7 +237,7 @@ function layers(rows: readonly ReportLayer[]): Markup {
 </section>`
 }
 
-/** A column of zeros is hard to read. */
+/** A number, or a dash for zero: a column of zeros is hard to read. */
 function orDash(value: number, format: (value: number) => string): string {
   return value === 0 ? '–' : format(value)
 }

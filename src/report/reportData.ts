@@ -1,13 +1,13 @@
 /**
- * What the run report is made from. The fields have the shapes of what the trainer, the evaluation and the summary give,
- * so that a command only puts them together.
+ * The data of the run report. The fields match the results of the trainer, the evaluation and the summary, so that a
+ * command only has to combine them.
  */
 import type { EngineDescription } from '../backends/engine.ts'
 import type { ReceptiveField } from '../inspect/receptiveField.ts'
 import type { SummaryRow } from '../inspect/summary.ts'
 import type { ImageShape } from '../plot/png.ts'
 
-/** One row of the layer table: what it shows of a row of `summarize(model, shape)` with a batch of 1. */
+/** One row of the layer table: the fields it shows of a row of `summarize(model, shape)` with a batch of 1. */
 export interface ReportLayer
   extends Pick<
     SummaryRow,
@@ -25,14 +25,14 @@ export interface ReportMistake {
   readonly label: number
   /** Index of the predicted class. */
   readonly predicted: number
-  /** Probability the model gave to its prediction, 0 … 1. */
+  /** Probability that the model assigned to its prediction, 0 … 1. */
   readonly probability: number
   readonly loss: number
   /** Position in the test set. */
   readonly index: number
 }
 
-/** Everything the report shows. What is missing leaves its section out. */
+/** Everything the report shows. A section without data is omitted. */
 export interface ReportData {
   readonly title: string
   readonly model: string
@@ -44,7 +44,7 @@ export interface ReportData {
   readonly engine: EngineDescription
   /** When the run began: anything `new Date()` reads. */
   readonly startedAt: string | number | Date
-  /** Training time, of all steps. */
+  /** Training time of all steps. */
   readonly seconds: number
   readonly steps: readonly {
     readonly step: number
@@ -64,9 +64,9 @@ export interface ReportData {
   }
   /** Weights of the first convolution, `[O, C, H, W]`. */
   readonly filters?: { readonly shape: readonly [number, number, number, number]; readonly values: Float32Array }
-  /** In any order; the report sorts them by loss and shows at most the first 48, fewer if they are large. */
+  /** In any order; the report sorts them by loss and shows at most 48, fewer if the images are large. */
   readonly mistakes?: readonly ReportMistake[]
-  /** Numbers that were trained at any time of the run, when not all that `layers` count were. */
+  /** Number of parameters trained at any time in the run; given if it is not the total of `layers`. */
   readonly trainable?: number
   readonly layers?: readonly ReportLayer[]
   /** The command line that repeats the run. */

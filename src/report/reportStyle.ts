@@ -1,6 +1,6 @@
 /**
- * Style sheet of the run report: follows the reader's light or dark setting, works on a telephone, prints light and on
- * A4 or letter paper. No web font and no image: the file must open without a network.
+ * Style sheet of the run report: it follows the reader's light or dark setting, works on a phone, and prints in light
+ * colors on A4 or letter paper. It has no web font and no image, because the file must open without a network.
  */
 import { gridCss } from '../plot/imageGrid.ts'
 import { plotCss } from '../plot/theme.ts'

@@ -1,4 +1,7 @@
-/** The report of a search: one HTML file with a table, parallel coordinates (Inselberg 1985), and a slice for every axis. */
+/**
+ * The report of a search: one HTML file with a table, parallel coordinates (Inselberg 1985), and a slice for every
+ * axis.
+ */
 import { scaleLinear, scaleLog } from 'd3-scale'
 import { light } from '../plot/colors.ts'
 import { html, type Markup, raw } from '../plot/markup.ts'
@@ -11,14 +14,14 @@ import { formatPercent, formatSignificant } from '../text/format.ts'
 export interface TrialRow {
   readonly name: string
   readonly point: Point
-  /** Epochs done; absent, like the scores, for a trial that failed or has not begun. */
+  /** Epochs completed; absent, like the scores, for a trial that failed or has not begun. */
   readonly epoch?: number
   readonly accuracy?: number
   readonly loss?: number
   readonly failed?: string
 }
 
-/** What else the report says. */
+/** Other contents of the report. */
 export interface SearchReportOptions {
   readonly title: string
   readonly strategy: string
@@ -27,7 +30,7 @@ export interface SearchReportOptions {
   readonly best: string
 }
 
-/** A whole HTML document; loads nothing and runs no script. */
+/** A whole HTML document that loads nothing and runs no script. */
 export function searchReport(rows: readonly TrialRow[], space: Space, options: SearchReportOptions): string {
   const { title, strategy, metric, best } = options
   const scored = rows.filter(row => row[metric] !== undefined)
@@ -58,7 +61,7 @@ ${failed.length > 0 && html`<h2>Failed</h2><ul>${failed.map(row => html`<li>${ro
 `.markup
 }
 
-/** Lines over one vertical axis for each field and one for the score. @returns SVG text */
+/** One line per trial, across a vertical axis for each field and one for the score. @returns SVG text */
 export function parallelCoordinates(
   rows: readonly TrialRow[],
   space: Space,
@@ -67,14 +70,14 @@ export function parallelCoordinates(
 ): string {
   const [top, height, gap] = [26, 230, 170]
   const axes = [...space]
-  // The first name is centered over the left end of the drawing.
+  // The name of the first axis is centered over the left end of the drawing.
   const left = Math.max(60, ...axes.slice(0, 1).map(([field, axis]) => 4 * fieldName(field, axis).length))
   const width = left + axes.length * gap + 90
   const score = scoreAxis(rows, metric)
   const goodness = (row: TrialRow): number => (metric === 'accuracy' ? score.place(row) : 1 - score.place(row))
   const x = (k: number): number => left + k * gap
   const y = (place: number): string => tenth(top + height * (1 - place))
-  // The best are drawn last, over the others.
+  // The best trials are drawn last, over the others.
   const lines = [...rows]
     .sort((a, b) => goodness(a) - goodness(b))
     .map(row => {
@@ -96,7 +99,7 @@ ${scale(x(axes.length), metric, score.ticks)}
 </svg>`.markup
 }
 
-/** Score over one field, a dot for each trial. @returns SVG text */
+/** Score over one field, with a dot for each trial. @returns SVG text */
 export function slice(
   rows: readonly TrialRow[],
   field: string,
@@ -121,7 +124,7 @@ ${ticksOf(axis).map(tick => bottomTick(x(tick.place), bottom, tick.name))}
 ${dots}</svg>`.markup
 }
 
-/** A tick at a place of its axis, 0 … 1. */
+/** A tick with its position on the axis, 0 … 1. */
 interface PlacedTick {
   readonly place: number
   readonly name: string
@@ -136,7 +139,7 @@ function ticksOf(axis: Axis): PlacedTick[] {
   return ticks.map(({ value, name }) => ({ place: placeOf(axis, value), name }))
 }
 
-/** Where scores lie between the least and the greatest. */
+/** The axis of scores, from the lowest to the highest. */
 function scoreAxis(
   rows: readonly TrialRow[],
   metric: 'accuracy' | 'loss',
@@ -154,14 +157,14 @@ function scoreAxis(
 
 const fieldName = (field: string, axis: Axis): string => (axis.kind === 'log' ? `${field}, log scale` : field)
 
-/** Round numbers, without digits that say nothing. */
+/** Formats round numbers without insignificant digits. */
 const formatTick = (value: number): string =>
   Math.abs(value) >= 1e-3 || value === 0 ? String(Number(value.toPrecision(6))) : value.toExponential()
 
 const line = (hue: keyof typeof light): Markup => html`class="fovea-${hue}-line" stroke="${light[hue]}"`
 const dot = (hue: keyof typeof light): Markup => html`class="fovea-${hue}" fill="${light[hue]}"`
 
-/** A value of a field as tables and drawings show it: whole numbers as they are, others by three digits. */
+/** A field's value as tables and drawings show it: whole numbers in full, others with three significant digits. */
 export const formatValue = (value: unknown): string =>
   typeof value === 'number' && !Number.isInteger(value) ? formatSignificant(value) : String(value)
 

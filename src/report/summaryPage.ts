@@ -1,4 +1,6 @@
-/** `fovea summary --html`: the drawing of a network's volumes, its layer table and its totals on one page that needs nothing else. */
+/**
+ * `fovea summary --html`: a network's volumes as a drawing, its layer table and its totals on one self-contained page.
+ */
 import { describeTrainingOnly, formatReceptiveField, formatVolume } from '../inspect/formatSummary.ts'
 import type { Summary, SummaryRow } from '../inspect/summary.ts'
 import { html, type Markup, raw } from '../plot/markup.ts'
@@ -6,21 +8,21 @@ import { volumes } from '../plot/volumes.ts'
 import { formatBytes, formatCount, formatLarge } from '../text/format.ts'
 import { page } from './page.ts'
 
-/** What the page shows. */
+/** The contents of the page. */
 export interface SummaryPage {
   /** `lenet5` */
   readonly name: string
   readonly description: string
-  /** Where the network was published; absent when that is not known. */
+  /** Where the network was published; absent if unknown. */
   readonly reference?: string
   readonly summary: Summary
-  /** Memory of each thread's own, besides the arena. */
+  /** Memory of each thread, in addition to the arena. */
   readonly scratchBytes: number
   /** Version of Fovea. */
   readonly version: string
 }
 
-/** The drawing for each width of window; the style sheet shows one of them. */
+/** The drawings for different window widths; the style sheet shows one of them. */
 const drawings = [
   { name: 'on-wide', width: 1120 },
   { name: 'on-medium', width: 720 },

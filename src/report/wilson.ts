@@ -1,9 +1,9 @@
 /**
- * How far a measured accuracy may be from the true one, given how few images it was measured on.
+ * How far a measured accuracy may be from the true accuracy, given the number of images it was measured on.
  */
 
 /**
- * The 95 % Wilson score interval of a share: `right` of `samples`. Unlike the usual ± it stays within 0 … 1.
+ * The 95 % Wilson score interval of the share `right` / `samples`. Unlike the usual ± interval it stays within 0 … 1.
  *
  * E. B. Wilson, "Probable inference, the law of succession, and statistical inference" (1927).
  *
