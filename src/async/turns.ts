@@ -1,6 +1,6 @@
 /**
- * The queue of an engine. Runs, reads, writes and the loading of programs share one memory and the same threads, so they
- * take turns: first come, first served, one at a time.
+ * The queue of an engine. Runs, reads, writes and the loading of programs share one memory and the same threads, so
+ * they take turns: first come, first served, one at a time.
  */
 
 /** Runs pieces of work one after another, in the order of the calls. */

@@ -1,6 +1,6 @@
 /**
- * Lets the event loop turn between two pieces of work, so that timers, signals, screens and other callers stay responsive
- * while a loop computes.
+ * Lets the event loop turn between two pieces of work, so that timers, signals, screens and other callers stay
+ * responsive while a loop computes.
  */
 
 /** Resolves after one turn of the event loop. */
@@ -28,9 +28,9 @@ let next: Promise<void> | undefined
 let since = 0
 
 /**
- * Await this after each piece of work in a long series. It returns at once as long as the event loop turns by itself. If
- * the loop has not turned for {@link longestHold}, because immediately settled promises follow each other, it resolves
- * after the next turn.
+ * Await this after each piece of work in a long series. It returns at once as long as the event loop turns by itself.
+ * If the loop has not turned for {@link longestHold}, because immediately settled promises follow each other, it
+ * resolves after the next turn.
  */
 export async function yieldInTime(): Promise<void> {
   if (next) {

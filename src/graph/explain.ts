@@ -113,7 +113,7 @@ class Names {
   }
 }
 
-/** Writes lines; values without a name are written where they are used, or on a line of their own when used twice. */
+/** Writes lines. A value without a name is written where it is used, or on a separate line if it is used twice. */
 class Writer {
   readonly #names: Names
   readonly #users: ReadonlyMap<Tensor, readonly Tensor[]>
@@ -159,7 +159,7 @@ class Writer {
     return this.#nearest.get(tensor) ?? this.#names.of(tensor)
   }
 
-  /** The text by which a line refers to a value: its name, else its code. */
+  /** The text for a value within a line: its name, else its code. */
   #reference(tensor: Tensor, insideExpression: boolean): string {
     const known = this.#nameOf(tensor)
     if (known !== undefined) return known

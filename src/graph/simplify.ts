@@ -7,8 +7,8 @@
  *   of a matrix product becomes a flag of the product
  * - padding with zeros becomes padding of the convolution that follows
  * - transposes of volumes move behind the operations that read them, where they may meet others (`sinkTransposes.ts`)
- * - maxPool2d(relu(x)) becomes relu(maxPool2d(x)): a monotone function commutes with the maximum, and relu then sees only
- *   the pooled values. The gradient is the same (a window whose maximum is ≤ 0 gets none either way), provided that
+ * - maxPool2d(relu(x)) becomes relu(maxPool2d(x)): a monotone function commutes with the maximum, and relu then sees
+ *   only the pooled values. The gradient is the same (a window whose maximum is ≤ 0 gets none either way), provided that
  *   nothing else reads relu(x), such as switches of an existing gradient: run it before taking gradients.
  *
  * Values that no root depends on are dropped.

@@ -15,7 +15,7 @@ export function checkPositive(owner: string, name: string, value: number): void 
   }
 }
 
-/** Checks that an option lies in 0 … 1. @throws RangeError naming the option and its value. */
+/** Checks that an option is in 0 … 1. @throws RangeError naming the option and its value. */
 export function checkShare(owner: string, name: string, value: number): void {
   if (!(value >= 0 && value <= 1)) throw new RangeError(`${owner}: ${name} (=${value}) must be between 0 and 1`)
 }

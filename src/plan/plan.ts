@@ -29,7 +29,7 @@ export interface Value {
   /** True when axis 0 is cut into blocks by blocked groups. */
   readonly sliced: boolean
   readonly space: Space
-  /** Bytes from the start of the space; 0 for variables and constants, which have addresses of their own. */
+  /** Bytes from the start of the space; 0 for variables and constants, which have separate addresses. */
   readonly offset: number
   /** Bytes occupied in the space: one block in scratch, the whole value elsewhere. */
   readonly bytes: number

@@ -18,7 +18,7 @@ import type { Form, Step } from './step.ts'
 export interface Target<F extends Form = Form> {
   /** Alignment of values in bytes: each begins at a multiple. */
   readonly alignment: number
-  /** Bytes of scratch that each thread needs whatever the step; single steps may ask for more. 0 by default. */
+  /** Bytes of scratch that each thread needs for every step; single steps may ask for more. 0 by default. */
   readonly workspace?: number
   /**
    * The steps of a program with their forms, on operands in the layouts that the kernels read.

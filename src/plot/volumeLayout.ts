@@ -156,7 +156,7 @@ interface Cell {
   readonly width: number
   /** Name of the block, if it holds more than this box. */
   readonly bracket: string | undefined
-  /** The boxes of the block that stand together. */
+  /** The neighboring boxes of the block. */
   readonly run: readonly VolumeBox[]
 }
 
