@@ -9,7 +9,7 @@ export class BrowserFileError extends Error {
 /** A file that is kept. */
 export interface KeptFile {
   readonly name: string
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number
 }
 
@@ -17,7 +17,7 @@ export interface KeptFile {
 export interface BrowserFiles {
   /**
    * Keeps a file and replaces one of the same name; if anything goes wrong, the old file is still whole.
-   * @throws BrowserFileError when there is no room, or no such name is possible
+   * @throws BrowserFileError when there is no room, or the name is not allowed
    */
   save(name: string, contents: Uint8Array | GlobalBlob): Promise<void>
   /** The contents of a file; undefined when there is none. @throws BrowserFileError when it cannot be read */
@@ -32,9 +32,10 @@ export interface BrowserFiles {
 const place = 'fovea'
 
 /**
- * Files of this page's origin: in its private file system (OPFS), or, where the browser has none or does not let pages write to
- * it, in a database (IndexedDB). The browser may clear either when its disk is full, unless `navigator.storage.persist()` was granted.
- * @param where the one or the other only; what is kept in one is not found in the other
+ * Files of this page's origin: in its private file system (OPFS), or, where the browser has none or does not let pages
+ * write to it, in a database (IndexedDB). The browser may clear either when its disk is full, unless
+ * `navigator.storage.persist()` was granted.
+ * @param where use only this storage; what is kept in one is not found in the other
  * @throws BrowserFileError where there is no such storage
  * @example
  * const files = await browserFiles()
@@ -47,7 +48,7 @@ export async function browserFiles(where?: 'file system' | 'database'): Promise<
     try {
       return privateFiles(await (await navigator.storage.getDirectory()).getDirectoryHandle(place, { create: true }))
     } catch {
-      // Private windows of some browsers have no file system: there is still the database.
+      // Private windows of some browsers have no file system; the database still works.
     }
   }
   if (globalThis.indexedDB === undefined || where === 'file system')
@@ -79,7 +80,7 @@ function privateFiles(folder: FileSystemDirectoryHandle): BrowserFiles {
         await writer.close()
       } catch (error) {
         await writer.abort().catch(() => undefined)
-        // A file that was not there before is there now, and empty.
+        // Opening created the file if it was not there before; it is empty.
         if ((await file.getFile()).size === 0) await folder.removeEntry(name)
         throw await saveFailure(name, contents, error)
       }
@@ -152,7 +153,7 @@ const byName = (a: KeptFile, b: KeptFile): number => (a.name < b.name ? -1 : 1)
 
 const isNamed = (error: unknown, name: string): boolean => error instanceof Error && error.name === name
 
-/** @throws BrowserFileError for what cannot be the name of a file */
+/** @throws BrowserFileError for a text that cannot be the name of a file */
 function checked(name: string): string {
   if (name !== '' && name !== '.' && name !== '..' && !/[/\\]/.test(name)) return name
   throw new BrowserFileError(`'${name}' is no name of a file: it must not be empty, '.', '..', or have a slash`)
@@ -163,13 +164,13 @@ const failure = (name: string, error: unknown): BrowserFileError =>
 
 const sizeOf = (contents: Uint8Array | Blob): number => (contents instanceof Blob ? contents.size : contents.length)
 
-/** Bytes that the page may keep besides what it has; without limit where the browser does not tell. */
+/** Bytes that the page may still store; infinite where the browser does not say. */
 async function roomLeft(): Promise<number> {
   const { quota = Number.POSITIVE_INFINITY, usage = 0 } = (await navigator.storage?.estimate()) ?? {}
   return Math.max(0, quota - usage)
 }
 
-/** @throws BrowserFileError when there is no room for a file: not every browser says so when it is written */
+/** @throws BrowserFileError when there is no room for a file: not every browser reports it while writing */
 async function checkRoom(name: string, contents: Uint8Array | Blob): Promise<void> {
   const room = await roomLeft()
   if (sizeOf(contents) > room) throw noRoom(name, contents, room)

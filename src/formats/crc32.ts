@@ -1,5 +1,5 @@
 /**
- * The CRC-32 of zip and PNG files, eight bytes at a time: weights are large, and a table of one byte would take seconds.
+ * The CRC-32 of zip and PNG files, eight bytes at a time: weights are large, and one byte at a time would take seconds.
  *
  * Source: the polynomial of RFC 1952 (gzip), section 8; "slicing by 8" of Kounavis and Berry, "Novel Table Lookup-Based
  * Algorithms for High-Performance CRC Generation", 2008.

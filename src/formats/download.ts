@@ -6,7 +6,7 @@ import { WeightsError } from './weightsFile.ts'
 export const isAddress = (text: string): boolean => /^(https?|file|data|blob):/i.test(text)
 
 /**
- * The address that a text is on a page: relative to the page, as in a link.
+ * The absolute address of a text on a page: relative to the page, as in a link.
  * @throws WeightsError for a relative address outside a page
  */
 export function addressOf(text: string): URL {
@@ -21,10 +21,11 @@ export function addressOf(text: string): URL {
 }
 
 /**
- * Downloads a file, whole.
- * @param from its address, or the answer of a server to one's own `fetch`
+ * Downloads a whole file.
+ * @param from its address, or a server's response to a `fetch` of the caller
  * @param name what to call it in messages; its address by default
- * @throws WeightsError naming the address, when the server cannot be reached, answers with an error or a web page, or stops.
+ * @throws WeightsError naming the address, when the server cannot be reached, answers with an error or a web page, or
+ *   stops.
  */
 export async function download(from: URL | Response, name?: string): Promise<ByteSource> {
   const file = name ?? (from instanceof URL ? from.href : from.url || 'response')

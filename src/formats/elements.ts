@@ -1,10 +1,10 @@
 /**
- * The element types of tensors in files, by PyTorch's names: their sizes, what each format calls them, and their values as
- * numbers of JavaScript.
+ * The element types of tensors in files, by PyTorch's names: their sizes, their names in each format, and their values
+ * as JavaScript numbers.
  *
- * Sources: IEEE 754 (binary16); Micikevicius et al., "FP8 formats for deep learning" (2022), for `e4m3fn` and `e5m2`; Noune et
- * al., "8-bit numerical formats for deep neural networks" (2022), for the `fnuz` types; the OCP Microscaling specification (2023)
- * for `e8m0fnu`.
+ * Sources: IEEE 754 (binary16); Micikevicius et al., "FP8 formats for deep learning" (2022), for `e4m3fn` and `e5m2`;
+ * Noune et al., "8-bit numerical formats for deep neural networks" (2022), for the `fnuz` types; the OCP Microscaling
+ * specification (2023) for `e8m0fnu`.
  */
 
 /** Arrays that hold a tensor's values. */
@@ -27,9 +27,9 @@ interface ElementFacts {
   readonly bytes: 1 | 2 | 4 | 8
   /** Its name in safetensors files. */
   readonly safetensors: string
-  /** The class that names it in files of `torch.save`; newer types have none. */
+  /** The class that names it in files of `torch.save`; newer types have no class. */
   readonly storage?: string
-  /** The array of its values, or how a type that JavaScript has no array for is widened. */
+  /** The array of its values, or how a type without a JavaScript array is widened. */
   readonly values: ArrayType | FloatFormat | 'powers'
 }
 
@@ -39,8 +39,8 @@ interface FloatFormat {
   readonly fraction: number
   readonly bias: number
   /**
-   * Meaning of the largest exponent: infinities and NaN as in IEEE 754; numbers except for one NaN of each sign (`fn`); or numbers
-   * only, and the pattern of -0 is NaN (`fnuz`).
+   * Meaning of the largest exponent: infinities and NaN as in IEEE 754; numbers except for one NaN of each sign (`fn`);
+   * or only numbers, with the pattern of -0 as NaN (`fnuz`).
    */
   readonly special: 'ieee' | 'fn' | 'fnuz'
 }
@@ -103,8 +103,8 @@ export const isElementType = (name: string): name is ElementType => Object.hasOw
 
 /**
  * The values of consecutive elements, little-endian. Floating-point types of 8 and 16 bits are widened to
- * `Float32Array`, exactly; `bool` gives 0 and 1 in a `Uint8Array`; every other type has its own array, that of 64-bit integers
- * holds `bigint`s. Shares memory with the bytes where alignment allows.
+ * `Float32Array`, exactly; `bool` gives 0 and 1 in a `Uint8Array`; every other type has its own array, which holds
+ * `bigint`s for 64-bit integers. Shares memory with the bytes where alignment allows.
  */
 export function elementValues(type: ElementType, bytes: Uint8Array): TensorArray {
   const { bytes: size, values } = elementTypes[type]
@@ -115,7 +115,7 @@ export function elementValues(type: ElementType, bytes: Uint8Array): TensorArray
 
 /**
  * Values as numbers: 64-bit integers become float64, everything else stays as it is.
- * @throws RangeError for an integer beyond ±2^53 that float64 does not hold.
+ * @throws RangeError for an integer beyond ±2^53 that float64 cannot hold.
  */
 export function exactNumbers(values: TensorArray): Exclude<TensorArray, BigInt64Array | BigUint64Array> {
   if (!(values instanceof BigInt64Array || values instanceof BigUint64Array)) return values
@@ -153,7 +153,7 @@ function floatsOf(type: ElementType, format: FloatFormat | 'powers'): Float32Arr
   return table
 }
 
-/** ±(1 + fraction) · 2^(exponent − bias), without the 1 and with exponent 1 where the exponent's bits are 0. */
+/** ±(1 + fraction) · 2^(exponent − bias); where the exponent's bits are 0, without the 1 and with exponent 1. */
 function decodeFloat(pattern: number, { exponent, fraction, bias, special }: FloatFormat): number {
   const sign = pattern >> (exponent + fraction) ? -1 : 1
   const power = (pattern >> fraction) & (2 ** exponent - 1)
@@ -166,5 +166,5 @@ function decodeFloat(pattern: number, { exponent, fraction, bias, special }: Flo
   return sign * whole * 2 ** (Math.max(power, 1) - bias - fraction)
 }
 
-/** An exponent alone, of scales; the last pattern is NaN. */
+/** An exponent alone, used for scales; the last pattern is NaN. */
 const powerOfTwo = (bits: number) => (bits === 255 ? Number.NaN : 2 ** (bits - 127))

@@ -1,11 +1,13 @@
-/** Files from the web with their progress, kept by the browser so that they come again without a download, or without a network. */
+/**
+ * Files from the web, with download progress. The browser can keep them for use without another download, or offline.
+ */
 import { addressOf, checkedAnswer, reasonOf } from './download.ts'
 import type { GlobalBlob, GlobalUrl } from './globals.ts'
 import { WeightsError } from './weightsFile.ts'
 
-/** How far a download is. */
+/** Progress of a download. */
 export interface DownloadProgress {
-  /** Bytes that have come. */
+  /** Bytes received. */
   readonly loaded: number
   /** Bytes of the file; undefined where the server does not say, or sends it compressed. */
   readonly total: number | undefined
@@ -14,11 +16,12 @@ export interface DownloadProgress {
 /** Options of {@link fetchFile}. */
 export interface FetchFileOptions {
   /**
-   * Keeps the file in the browser's cache storage, and asks the server only whether it has changed. False by default. Where
-   * there is no such storage (in Node, or on a page without https), or no room in it, the file is downloaded each time.
+   * Keeps the file in the browser's cache storage, and asks the server only whether it has changed. False by default.
+   * Where there is no such storage (in Node, or on a page without https), or no room in it, the file is downloaded each
+   * time.
    */
   readonly cache?: boolean
-  /** Told at the beginning, after each piece that comes, and at the end. */
+  /** Called at the beginning, after each piece that arrives, and at the end. */
   readonly onProgress?: (progress: DownloadProgress) => void
 }
 
@@ -27,10 +30,10 @@ const cacheName = 'fovea'
 
 /**
  * Downloads a file.
- * @param address where it is; on a page it may be relative
- * @returns its contents; of a file that was kept, as they were, when the server cannot be reached or fails
- * @throws WeightsError naming the address, when it is not kept and the server cannot be reached, answers with an error or a web
- *   page, or stops
+ * @param address its address; on a page it may be relative
+ * @returns its contents; when the server cannot be reached or fails, the kept contents if there are any
+ * @throws WeightsError naming the address, when it is not kept and the server cannot be reached, answers with an error
+ *   or a web page, or stops
  * @example const weights = await fetchFile('/resnet18.safetensors', { cache: true, onProgress: ({ loaded }) => show(loaded) })
  */
 export async function fetchFile(
@@ -58,7 +61,7 @@ export async function fetchFile(
   return blob
 }
 
-/** Undefined where there is none, or it may not be used. */
+/** Undefined where there is no cache, or it may not be used. */
 async function openCache(): Promise<Cache | undefined> {
   try {
     return await globalThis.caches?.open(cacheName)
@@ -96,7 +99,10 @@ async function bodyOf(answer: Response, name: string, onProgress: (progress: Dow
   return new Blob(pieces)
 }
 
-/** Keeps a file, unless there is no room for it: then an older one of this address goes, too, which the server has no more. */
+/**
+ * Keeps a file if there is room. If there is none, an older copy of this address is deleted too: the server no longer
+ * has it.
+ */
 async function keep(cache: Cache, url: URL, { headers }: Response, blob: Blob): Promise<void> {
   const told = ['etag', 'last-modified', 'content-type'].flatMap(name => {
     const value = headers.get(name)

@@ -1,6 +1,6 @@
 /**
- * Classes that every runtime has, but TypeScript declares with the DOM or with Node's types only. Declarations that name them so
- * can be read by a program that has neither; there no value is of these types.
+ * Classes that every runtime has, but TypeScript declares only with the DOM or with Node's types. With these names, a
+ * program that has neither can still read the declarations; no value has these types there.
  */
 type Global<Name extends string> =
   typeof globalThis extends Record<Name, { prototype: infer Instance }> ? Instance : never

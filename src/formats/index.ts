@@ -1,5 +1,5 @@
 /**
- * File formats of tensors: what a file of weights holds, and the bytes of one.
+ * File formats of tensors: reading and writing files of weights.
  * @module fovea/formats
  */
 export { BrowserFileError, type BrowserFiles, browserFiles, downloadFile, type KeptFile } from './browserFiles.ts'

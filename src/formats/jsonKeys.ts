@@ -1,6 +1,6 @@
 /**
- * Finds keys that occur twice in one object of a JSON text. `JSON.parse` silently keeps the last of them, so two readers
- * of one file may see different contents; formats that forbid it need this check.
+ * Finds keys that occur twice in one object of a JSON text. `JSON.parse` silently keeps the last of them, so two
+ * readers of one file may see different contents; formats that forbid it need this check.
  */
 
 /**
@@ -12,7 +12,7 @@
  * firstDuplicateKey('{"a": 1, "b": {"a": 2}, "a": 3}') // 'a'
  */
 export function firstDuplicateKey(json: string): string | undefined {
-  // One entry per open bracket: the keys seen so far of an object, or undefined for an array.
+  // One entry per open bracket: the keys of an object seen so far, or undefined for an array.
   const open: (Set<string> | undefined)[] = []
   for (let i = 0; i < json.length; i++) {
     const character = json[i]

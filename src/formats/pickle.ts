@@ -2,9 +2,9 @@
  * A pickle reader that executes nothing.
  *
  * A pickle is a program for a small stack machine. Python's own reader lets it import and call anything; this one knows
- * how to make plain data, and asks a {@link PickleHost} for the rest: what a global's name stands for, what "calling" it
- * gives, what a persistent id refers to. The host answers with objects of its own or refuses; no name in the file ever
- * reaches a JavaScript object, function or module.
+ * A pickle is a program for a small stack machine. Python's own reader lets it import and call anything. This one makes
+ * only plain data, and asks a {@link PickleHost} for the rest: what the name of a global means, what "calling" it
+ * returns, what a persistent id refers to. The host answers with its own objects or refuses; no name in the file ever
  *
  * The machine has no recursion, and stack, memo and number of objects are bounded, so that no file exhausts the memory.
  *
@@ -15,9 +15,9 @@ import { PickleBytes, readScalar } from './pickleBytes.ts'
 import { opcode, refusedOpcodes } from './pickleOpcodes.ts'
 import { describeValue, PickleDictionary, PickleObject, PickleSequence, type PickleValue } from './pickleValues.ts'
 
-/** Answers what plain data cannot say. Each function throws `PickleError` to refuse. */
+/** Answers what plain data cannot express. Each function throws `PickleError` to refuse. */
 export interface PickleHost {
-  /** The meaning of `module.name`: a word for it, never the thing itself. */
+  /** The meaning of `module.name`: a description of it, never the thing itself. */
   global(module: string, name: string): PickleObject
   /** Result of calling (or making an instance of) something that {@link PickleHost.global} has returned. */
   call(callee: PickleValue, args: readonly PickleValue[]): PickleValue
@@ -25,7 +25,7 @@ export interface PickleHost {
   persistent(id: PickleValue): PickleValue
 }
 
-/** A value, and where the bytes after its pickle begin. */
+/** A value, and the position of the bytes after its pickle. */
 export interface Unpickled {
   readonly value: PickleValue
   readonly end: number
@@ -119,7 +119,7 @@ class Unpickler {
       case opcode.REDUCE:
       case opcode.NEWOBJ:
       case opcode.NEWOBJ_EX: {
-        if (code === opcode.NEWOBJ_EX) this.#pop() // arguments by name, which no object that is read has
+        if (code === opcode.NEWOBJ_EX) this.#pop() // arguments by name, which no object read here has
         const args = this.#pop()
         const callee = this.#pop()
         if (!(args instanceof PickleSequence && args.kind === 'tuple'))
@@ -133,7 +133,7 @@ class Unpickler {
     }
   }
 
-  /** Opcodes that change what is there. */
+  /** Opcodes that change existing objects or the stack. */
   #execute(code: number): void {
     const input = this.#input
     switch (code) {
@@ -150,7 +150,7 @@ class Unpickler {
         this.#marks.push(this.#stack.length)
         break
       case opcode.POP:
-        // Directly after MARK it takes the mark away, as in CPython.
+        // Directly after MARK it removes the mark, as in CPython.
         if (this.#stack.length === this.#marks.at(-1)) this.#marks.pop()
         else this.#pop()
         break
@@ -181,7 +181,7 @@ class Unpickler {
         break
       }
       case opcode.BUILD: {
-        // The state of an object: attributes (such as a state dict's `_metadata`), which data has no use for.
+        // The state of an object: attributes (such as a state dict's `_metadata`), which plain data does not need.
         this.#pop()
         const target = this.#top()
         if (!(target instanceof PickleDictionary || target instanceof PickleObject))
@@ -240,7 +240,7 @@ class Unpickler {
 
   #append(items: readonly PickleValue[], kind: 'list' | 'set'): void {
     const target = this.#top()
-    if (target instanceof PickleObject) return // what it holds is its own affair
+    if (target instanceof PickleObject) return // its contents are ignored
     if (target instanceof PickleSequence && target.kind === kind) for (const item of items) target.items.push(item)
     else this.#input.fail(`expected a ${kind}, got ${describeValue(target)}`)
   }

@@ -68,7 +68,7 @@ export class PickleBytes {
     return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value
   }
 
-  /** A view of the file. */
+  /** Bytes as a view of the file. */
   raw(length: number): Uint8Array {
     const at = this.skip(length)
     return this.#bytes.subarray(at, at + length)
@@ -80,7 +80,9 @@ export class PickleBytes {
     return decode(this.raw(length)) ?? this.fail('text is not UTF-8', at)
   }
 
-  /** A `str` of Python 2, which says no encoding: UTF-8 if it can be, else Latin-1, whose characters are its bytes. */
+  /**
+   * A `str` of Python 2, whose encoding is not stated: UTF-8 if valid, else Latin-1, whose characters are its bytes.
+   */
   oldText(length: number): string {
     const bytes = this.raw(length)
     return decode(bytes) ?? Array.from(bytes, byte => String.fromCharCode(byte)).join('')
@@ -94,7 +96,7 @@ export class PickleBytes {
     return decode(this.#bytes.subarray(start, this.position - 1)) ?? this.fail('name is not UTF-8', start)
   }
 
-  /** Goes over some bytes and gives the position of the first. */
+  /** Skips some bytes and returns the position of the first. */
   skip(length: number): number {
     const at = this.position
     if (length > this.#end - at) {
@@ -142,7 +144,7 @@ export function readScalar(code: number, input: PickleBytes): PickleValue | unde
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Text of UTF-8 bytes, undefined when they are not. Copies, because browsers refuse to decode shared memory. */
+/** Text of UTF-8 bytes; undefined when they are not valid. Copies, because browsers refuse to decode shared memory. */
 function decode(bytes: Uint8Array): string | undefined {
   try {
     return utf8.decode(bytes.buffer instanceof ArrayBuffer ? bytes : new Uint8Array(bytes))

@@ -1,6 +1,8 @@
 /** Contents of a pickle once it is read: plain data, and opaque objects that the reader's host has made. */
 
-/** A value of a pickle. `None` is `null`; Python's ints are `number` where exact and `bigint` beyond; bytes are views. */
+/**
+ * A value of a pickle. `None` is `null`; Python's ints are `number` where exact and `bigint` beyond; bytes are views.
+ */
 export type PickleValue =
   | null
   | boolean
@@ -32,7 +34,7 @@ export class PickleDictionary {
   }
 }
 
-/** Base of what a host returns for a global, a call or a persistent id. Nothing of it comes from the file. */
+/** Base of what a host returns for a global, a call or a persistent id. None of it comes from the file. */
 export abstract class PickleObject {
   /** Its name in messages: `torch.FloatStorage`. */
   abstract readonly description: string

@@ -1,8 +1,10 @@
 /**
- * Reads files of `torch.save` (`.pth`, `.pt`, `.th`, `.bin`, `.ckpt`) without Python and without executing anything in them.
+ * Reads files of `torch.save` (`.pth`, `.pt`, `.th`, `.bin`, `.ckpt`) without Python and without executing anything in
+ * them.
  *
- * Such files are programs for Python's pickle machine; only what describes tensors and plain data is taken from them, see
- * `pickle.ts` and `pytorchGlobals.ts`, and no length in them is believed before it is checked.
+ * Such files are programs for Python's pickle machine. Only descriptions of tensors and plain data are taken from them
+ * (see
+ * `pickle.ts` and `pytorchGlobals.ts`), and every length is checked before it is used.
  */
 import { PickleError } from './pickleBytes.ts'
 import { describeValue, PickleDictionary, PickleSequence, type PickleValue } from './pickleValues.ts'
@@ -13,15 +15,16 @@ import type { ByteSource } from './source.ts'
 import { type FileTensor, type FileValue, WeightsError, type WeightsFile } from './weightsFile.ts'
 import { ZipError } from './zip.ts'
 
-/** Thrown for a file of `torch.save` that is broken, or whose tensor is of a kind that is not read. */
+/** Thrown for a broken file of `torch.save`, or a tensor of an unsupported kind. */
 export class PyTorchFileError extends WeightsError {
   override readonly name = 'PyTorchFileError'
 }
 
 /**
- * Opens a file of `torch.save`: the zip format (PyTorch 1.6 and later, also compressed afterwards) or the stream before it;
- * tensors in dictionaries and lists of any form. The path of a file that is one tensor is `''`. Objects of other classes are
- * skipped; tensors whose values are not read (sparse, quantized, complex) are listed, and refused when they are read.
+ * Opens a file of `torch.save`: the zip format (PyTorch 1.6 and later, also compressed afterwards) or the stream before
+ * it; tensors in dictionaries and lists of any form. The path of a file that is one tensor is `''`. Objects of other
+ * classes are skipped; tensors whose values are not read (sparse, quantized, complex) are listed, and refused when they
+ * are read.
  * @throws PyTorchFileError for TorchScript, big-endian files and broken ones.
  */
 export async function openPyTorch(source: ByteSource): Promise<WeightsFile> {
@@ -50,8 +53,8 @@ function named(error: unknown, file: string, tensor?: string): unknown {
 const maxDepth = 64
 const maxPath = 1024
 /**
- * Containers may be shared, and so be met many times, with ever longer paths: the most values that are visited, and
- * characters of their paths in total.
+ * Containers may be shared, and so be met many times, with ever longer paths. These are the limits on the values
+ * visited and on the total characters of their paths.
  */
 const maxVisits = 2_000_000
 const maxCharacters = 64 * 2 ** 20

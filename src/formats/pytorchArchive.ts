@@ -1,8 +1,10 @@
 /**
- * The two containers of `torch.save`: a pickle that describes the objects, and the storages that its tensors are views of.
+ * The two containers of `torch.save`: a pickle that describes the objects, and the storages that its tensors are views
+ * of.
  *
  *     since PyTorch 1.6   zip archive: NAME/data.pkl, NAME/byteorder, NAME/data/KEY for each storage
- *     before              one stream: pickles of a magic number, a protocol version, facts about the system, the objects,
+ *     before              one stream: pickles of a magic number, a protocol version, facts about the system, the
+ *     objects,
  *                         and the list of storage keys; then for each key its number of elements (int64) and elements
  *
  * The description is read first, then the requested storages.
@@ -16,7 +18,7 @@ import { PyTorchHost, type StorageReference } from './pytorchGlobals.ts'
 import type { ByteSource } from './source.ts'
 import { readZip, type ZipEntry, zipContents } from './zip.ts'
 
-/** A file with its container taken off. */
+/** The contents of a file, without its container. */
 export interface PyTorchArchive {
   /** The saved object; tensors are `TensorReference`s. */
   readonly value: PickleValue
@@ -30,7 +32,7 @@ export class ArchiveError extends Error {
 }
 
 /**
- * The most bytes that something of a file may unfold to: compressed entries, and tensors that repeat their values.
+ * The most bytes that a part of a file may expand to: compressed entries, and tensors that repeat their values.
  * 16 times the file, and at least a mebibyte.
  */
 export const unfoldedLimit = ({ size }: ByteSource): number => 16 * size + 2 ** 20
@@ -158,7 +160,7 @@ async function legacyStorages(
 }
 
 /**
- * Keeps the storage that was read last, and no other: tensors that are parts of one storage follow each other, and all storages
+ * Keeps only the storage that was read last: tensors that are parts of one storage follow each other, and all storages
  * together are the whole file.
  */
 function rememberingOne(read: PyTorchArchive['storage']): PyTorchArchive['storage'] {
@@ -169,7 +171,7 @@ function rememberingOne(read: PyTorchArchive['storage']): PyTorchArchive['storag
   }
 }
 
-/** The pickles around the objects name nothing. */
+/** The pickles around the objects contain no names. */
 const plainData: PickleHost = {
   global: (module, name) => refuse(`${module}.${name}`),
   call: () => refuse('a call'),

@@ -1,6 +1,6 @@
 /**
- * The meaning of the names in a PyTorch pickle: the few that describe tensors and plain containers. Everything else is a word
- * that stands in its place: what is "made" with it is skipped, and nothing of it is looked at.
+ * The meaning of the names in a PyTorch pickle: the few that describe tensors and plain containers. Every other name
+ * becomes a placeholder: what is "made" with it is skipped, and its contents are never looked at.
  *
  * PyTorch's own reader calls the functions that these names import; here they are only words for data.
  *
@@ -23,13 +23,13 @@ import {
 export class StorageReference extends PickleObject {
   override readonly description: string
   readonly key: string
-  /** Type of its elements; `uint8` where the tensors say themselves what its bytes are. */
+  /** Type of its elements; `uint8` where the tensors themselves state the type. */
   readonly dtype: string
   /** Bytes of an element; undefined for types that are unknown here. */
   readonly elementBytes: number | undefined
   /** Elements of the storage in the file. */
   readonly length: number
-  /** First element and number of elements that are meant: all, but for views of storages in old files. */
+  /** First element and number of elements in use: all of them, except for views of storages in old files. */
   readonly offset: number
   readonly count: number
   constructor(key: string, { dtype, bytes }: StorageType, length: number, offset = 0, count = length) {
@@ -97,7 +97,7 @@ export class PyTorchHost implements PickleHost {
 
   persistent(id: PickleValue): PickleValue {
     const [word, type, key, , length, view = null] = id instanceof PickleSequence ? id.items : []
-    // Old files have the source text of a module's class beside the class.
+    // Old files store the source text of a module's class next to the class.
     if (word === 'module' && type instanceof Global) return type
     const storageType = type instanceof Global ? storageTypeOf(type.path) : undefined
     if (word !== 'storage' || !storageType || typeof key !== 'string' || !isSize(length))
@@ -111,7 +111,7 @@ export class PyTorchHost implements PickleHost {
   }
 }
 
-/** True for whole numbers from 0 that are exact. */
+/** True for whole numbers ≥ 0 that are exact. */
 export function isSize(value: PickleValue | undefined): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
@@ -152,7 +152,9 @@ interface StorageType {
   readonly bytes: number | undefined
 }
 
-/** Types by the classes of their storages. Those whose values are not read have a size nevertheless: old files are walked by it. */
+/**
+ * Types by the classes of their storages. Types whose values are not read have a size too, needed to walk old files.
+ */
 const storageTypes: ReadonlyMap<string, StorageType> = new Map<string, StorageType>([
   ...Object.entries(elementTypes).flatMap(([dtype, { bytes, storage }]) =>
     storage === undefined ? [] : [[storage, { dtype, bytes }] as const],
@@ -231,7 +233,7 @@ function dense(
   const [storage, offset, shape, strides] = args
   if (!(storage instanceof StorageReference) || offset === undefined || shape === undefined || strides === undefined)
     throw new PickleError(`${path} expects (storage, offset, size, stride, …), got ${describeValues(args)}`)
-  // Tensors that stand for their own negative or conjugate: the values in the storage are not theirs.
+  // Tensors that are the negative or conjugate of their storage: the stored values are not their values.
   if (metadata instanceof PickleDictionary && metadata.entries.size > 0)
     return unread(describeValues([...metadata.entries.keys()]), shape)
   const type = dtype ?? storage.dtype
@@ -239,7 +241,7 @@ function dense(
   return isRead ? new DenseTensor(storage, [offset, shape, strides], type) : unread(type, shape)
 }
 
-/** A tensor that is listed, not read; only skipped when it does not say its shape. */
+/** A tensor that is listed but not read; skipped only when it does not state its shape. */
 function unread(kind: string, shape: PickleValue | undefined): PickleObject {
   const sizes = sizesIn(shape)
   return sizes ? new UnreadTensor(kind, sizes) : new Skipped(`${kind} tensor`)
@@ -255,16 +257,16 @@ function firstOf([value]: readonly PickleValue[]): PickleValue {
 function rebuildFromType([rebuild, , args]: readonly PickleValue[], path: string): PickleValue {
   const build = rebuild instanceof Global ? builders.get(rebuild.path) : undefined
   if (rebuild instanceof Global && !build) return new Skipped(rebuild.description)
-  // Not itself: a chain of these could be as deep as the file is long.
+  // Not the object itself: a chain of these could be as deep as the file is long.
   if (!build || build === rebuildFromType || !(args instanceof PickleSequence))
     throw new PickleError(`${path} expects a function that rebuilds a tensor, got ${describeValue(rebuild ?? null)}`)
   return build(args.items, (rebuild as Global).path)
 }
 
-/** Dictionaries made of lists, by list: a list that is used again and again costs no further memory. */
+/** Dictionaries made of lists, by list: a list that is used repeatedly costs no further memory. */
 const ofPairs = new WeakMap<PickleSequence, PickleDictionary>()
 
-/** Of nothing, a dictionary, or a list of pairs (as Python 2 writes it). */
+/** From nothing, a dictionary, or a list of pairs (as Python 2 writes it). */
 function dictionaryOf([source]: readonly PickleValue[], path: string): PickleValue {
   if (source instanceof PickleDictionary) return source
   const known = source instanceof PickleSequence ? ofPairs.get(source) : undefined

@@ -9,7 +9,7 @@ export class TensorError extends Error {
   override readonly name = 'TensorError'
 }
 
-/** A tensor within its storage: element (i, j, …) lies at offset + i · strides[0] + j · strides[1] + … */
+/** A tensor within its storage: element (i, j, …) is at offset + i · strides[0] + j · strides[1] + … */
 export interface TensorView {
   readonly type: ElementType
   readonly shape: readonly number[]
@@ -43,7 +43,7 @@ export function viewOf({ storage, dtype: type, offset, shape, strides }: DenseTe
 
 /**
  * Reads the values of a tensor, row-major.
- * @param mostBytes how long they may be: a stride of 0 repeats values without end
+ * @param mostBytes the largest size of the values: a stride of 0 repeats them without end
  * @throws TensorError, or the archive's errors when the storage is missing or damaged
  */
 export async function readTensor(
@@ -81,7 +81,7 @@ function sizesOf(value: PickleValue, what: string): readonly number[] {
   )
 }
 
-/** True when the elements lie in row-major order without gaps; axes of one element may have any stride. */
+/** True when the elements are in row-major order without gaps; axes of one element may have any stride. */
 function isContiguous({ shape, strides, size }: TensorView): boolean {
   let expected = 1
   for (let axis = shape.length - 1; axis >= 0; axis--) {

@@ -1,11 +1,11 @@
 /**
- * The safetensors file format: named tensors in one file, without code and without surprises.
+ * The safetensors file format: named tensors in one file, without code.
  *
  *     8 bytes   N, length of the header, unsigned 64-bit little-endian
  *     N bytes   JSON: { name: { dtype, shape, data_offsets: [begin, end] }, …, "__metadata__": { key: text } }
  *     the rest  the tensors' bytes, row-major, little-endian, contiguous
  *
- * The header alone is read first, then the bytes of the requested tensors. Nothing in a file is believed: every
+ * The header alone is read first, then the bytes of the requested tensors. Nothing in a file is trusted: every
  * length, offset and key is checked before it is used, and no allocation is larger than the file.
  *
  * Source: the format's description at https://github.com/huggingface/safetensors
@@ -16,7 +16,9 @@ import { firstDuplicateKey } from './jsonKeys.ts'
 import type { ByteSource } from './source.ts'
 import { type FileTensor, type FileValue, WeightsError, type WeightsFile } from './weightsFile.ts'
 
-/** A tensor to be written: values, or bytes of a stated type (`F16`, `BF16`, `BOOL`, …), row-major and little-endian. */
+/**
+ * A tensor to be written: values, or bytes of a stated type (`F16`, `BF16`, `BOOL`, …), row-major and little-endian.
+ */
 export type SafetensorsInput =
   | HostTensor<TensorArray>
   | { readonly shape: readonly number[]; readonly dtype: string; readonly bytes: Uint8Array }
@@ -29,12 +31,14 @@ export class SafetensorsError extends WeightsError {
 /** Longest header that is read, in bytes: the limit of the format's own implementation. */
 export const maxHeaderBytes = 100_000_000
 
-/** Whether a file may be one of these: its ninth byte begins a JSON header; in a zip archive and a pickle it is something else. */
+/**
+ * True when a file may be safetensors: its ninth byte begins a JSON header, unlike that of a zip archive or a pickle.
+ */
 export const isSafetensors = async (source: ByteSource): Promise<boolean> =>
   source.size > 8 && (await source.read(8, 9))[0] === 0x7b
 
 /**
- * Opens a safetensors file. Tensors of types that are not read are listed like all others.
+ * Opens a safetensors file. Tensors of unsupported types are listed like all others.
  * @throws SafetensorsError naming the tensor and the rule it breaks.
  */
 export async function openSafetensors(source: ByteSource): Promise<WeightsFile> {
@@ -85,7 +89,7 @@ function tensorOf({ name, dtype, shape, begin, end }: Entry, source: ByteSource,
 
 /**
  * Writes a safetensors file: larger element types first, then by name, which keeps every tensor aligned and makes equal
- * tensors give equal bytes in whatever order they come. The header is padded to a multiple of 8 bytes.
+ * tensors give equal bytes in any input order. The header is padded to a multiple of 8 bytes.
  *
  * @param tensors tensors by name
  * @param metadata texts for `__metadata__`, written in order of their keys
@@ -214,7 +218,7 @@ function checkEntry(name: string, value: unknown, dataBytes: number, file: strin
   return { name, dtype, shape, begin, end }
 }
 
-/** A tensor as it is written. */
+/** A tensor prepared for writing. */
 interface Stored {
   readonly type: ElementType
   readonly shape: readonly number[]

@@ -1,15 +1,16 @@
 /**
- * SHA-256 of bytes: Web Crypto's where there is one, else our own. Pages on plain http have none, and it takes less than 2 GiB.
+ * SHA-256 of bytes: by Web Crypto where possible, else by the code below. Web Crypto is missing on pages over plain
+ * http, and takes less than 2 GiB.
  *
  * Source: FIPS 180-4, "Secure Hash Standard", sections 4.1.2, 5 and 6.2.
  */
 
 /** The hash of some bytes, hexadecimal. */
 export async function sha256(bytes: Uint8Array): Promise<string> {
-  // Absent where the page is not a secure context, whatever its type says.
+  // Absent where the page is not a secure context, although its type does not say so.
   const { subtle } = crypto as { readonly subtle?: SubtleCrypto }
   if (!subtle || bytes.length >= 2 ** 31) return hexOf(hashOf(bytes))
-  // Web Crypto refuses shared memory; a copy is made of that, and only of that.
+  // Web Crypto refuses shared memory, so only shared memory is copied.
   const plain = bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes)
   return hexOf(new Uint8Array(await subtle.digest('SHA-256', plain)))
 }
@@ -26,7 +27,7 @@ export function hashOf(bytes: Uint8Array): Uint8Array {
   const state = Int32Array.from(initial)
   const whole = bytes.length - (bytes.length % blockBytes)
   addBlocks(state, bytes.subarray(0, whole))
-  // The rest, a bit that is set, zeros, and the length in bits: one block or two.
+  // The remaining bytes, a 1 bit, zeros, and the length in bits: one block or two.
   const rest = bytes.length - whole
   const end = new Uint8Array(rest + 9 > blockBytes ? 2 * blockBytes : blockBytes)
   end.set(bytes.subarray(whole))
@@ -84,7 +85,7 @@ function addBlocks(state: Int32Array, bytes: Uint8Array): void {
   }
 }
 
-/** A 32-bit word, turned to the right. */
+/** A 32-bit word, rotated to the right. */
 const turn = (word: number, bits: number) => (word >>> bits) | (word << (32 - bits))
 
 const primes = firstPrimes(64)

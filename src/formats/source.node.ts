@@ -3,12 +3,12 @@ import { type FileHandle, open } from 'node:fs/promises'
 import type { ByteSource } from './source.ts'
 import { WeightsError } from './weightsFile.ts'
 
-/** Most bytes of one read. Node refuses 2 GiB and more; parts of this size are as fast. */
+/** Most bytes of one read. Node refuses 2 GiB and more; reads of this size are as fast. */
 const mostAtOnce = 2 ** 26
 
 /**
- * Opens a file, has it used, and closes it.
- * @throws WeightsError when it is missing, no file, or was changed while it was used.
+ * Opens a file, passes it to a function, and closes it.
+ * @throws WeightsError when it is missing, is not a file, or was changed while in use.
  */
 export async function withFile<T>(path: string, use: (source: ByteSource) => Promise<T>): Promise<T> {
   const handle = await open(path).catch((error: unknown) => fail(path, error))
@@ -28,7 +28,7 @@ export async function withFile<T>(path: string, use: (source: ByteSource) => Pro
   }
 }
 
-/** All bytes of a file, also of more than 2 GiB. @throws WeightsError as {@link withFile} */
+/** All bytes of a file, even of more than 2 GiB. @throws WeightsError as {@link withFile} */
 export const readWhole = (path: string): Promise<Uint8Array> => withFile(path, source => source.read(0, source.size))
 
 async function stateOf(handle: FileHandle, path: string) {

@@ -1,6 +1,6 @@
 /**
- * Bytes that are read a range at a time, so that only the requested parts of a large file come into memory. Bytes in memory and
- * Blobs are here; `source.node.ts` has files by their path.
+ * Bytes that are read a range at a time, so that only the requested parts of a large file come into memory. Bytes in
+ * memory and Blobs are here; `source.node.ts` has files by their path.
  */
 import type { GlobalBlob } from './globals.ts'
 import { WeightsError } from './weightsFile.ts'
@@ -12,13 +12,13 @@ export interface ByteSource {
   /** Its length in bytes. */
   readonly size: number
   /**
-   * The bytes from `start` to before `end`, which lie within the file; may be a view of memory that others share.
+   * The bytes from `start` up to, but without, `end`, both within the file; may be a view of shared memory.
    * @throws WeightsError when they cannot be read.
    */
   read(start: number, end: number): Promise<Uint8Array>
 }
 
-/** Contents of a file that are at hand. A `File` of a browser is a `Blob`. */
+/** Contents of a file that are available. A `File` of a browser is a `Blob`. */
 export type FileContents = Uint8Array | ArrayBuffer | GlobalBlob
 
 /** A source of contents. @param name what to call it in messages; a `File`'s own name by default */
@@ -30,7 +30,8 @@ export function sourceOf(contents: FileContents, name?: string): ByteSource {
 
 /** A source of bytes in memory, whose ranges are views. */
 export function bytesSource({ buffer, byteOffset, length }: Uint8Array, name = 'weights'): ByteSource {
-  // Not `subarray` of a Buffer of Node, which gives Buffers: their `slice` and printing differ from every other array's.
+  // Not `subarray` of a Buffer of Node, which gives Buffers: their `slice` and printing differ from every other
+  // array's.
   return {
     name,
     size: length,

@@ -1,14 +1,16 @@
 /**
- * Finds the weights of a model among the tensors of a file: under the names they have, or behind what wrappers and checkpoints
- * put before and between them.
+ * Finds the weights of a model among the tensors of a file: under the model's names, or under names that wrappers and
+ * checkpoints extended with a prefix or with parts in between.
  *
  * 1. Names that match the model's are used unchanged.
- * 2. Otherwise the prefix before them is found from the model's names: `state_dict.model.`, `module.`, `net.` or any other. One
- *    such prefix is taken, under which at least half of the model's names are; the most count.
+ * 2. Otherwise the prefix before them is found from the model's names: `state_dict.model.`, `module.`, `net.` or any
+ * other.
+ *    It must have at least half of the model's names under it; the prefix with the most names is taken.
  * 3. Only where that finds more, parts of names that wrappers put between the model's own are left out as well
  *    (`stem._orig_mod.0.weight`).
- * 4. Where several sets fit equally, averaged weights are preferred (`state_dict_ema`, `model_ema`, `average`), as they are what
- *    a run is scored by; anything else that several sets fit is refused, and the caller asked.
+ * 4. Where several sets fit equally, averaged weights are preferred (`state_dict_ema`, `model_ema`, `average`), because
+ * a
+ *    run is scored by them. Any other tie is an error, and the caller must choose.
  */
 import { type FileTensor, WeightsError, type WeightsFile } from './weightsFile.ts'
 
@@ -25,9 +27,9 @@ export interface ChooseWeightsOptions {
 
 /** The weights of a model in a file. */
 export interface ChosenWeights {
-  /** By the model's names; more than it has, and fewer, where the file has. */
+  /** By the model's names; the file may have more or fewer than the model. */
   readonly tensors: ReadonlyMap<string, FileTensor>
-  /** The changes that were made to find them, as sentences; empty when the names are the model's as they are. */
+  /** The changes made to find them, as sentences; empty when the file has the model's own names. */
   readonly notes: readonly string[]
 }
 
@@ -37,7 +39,8 @@ export interface ChosenWeights {
  * @throws WeightsError when the file has no tensors, none with the prefix, or several sets that fit.
  * @example
  * // { epoch: 90, state_dict: { 'module.conv1.weight': … }, optimizer: … }
- * chooseWeights(file, model.variables()).notes // ["took 'state_dict.module.' off the names of 62 tensors, and left out 124 others"]
+ * chooseWeights(file, model.variables()).notes // ["took 'state_dict.module.' off the names of 62 tensors, and left out
+ * 124 others"]
  */
 export function chooseWeights(
   file: WeightsFile,
@@ -57,7 +60,7 @@ export function chooseWeights(
 
 type Wanted = ReadonlyMap<string, { readonly shape: readonly number[] }>
 
-/** Tensors of a file under other names than they have there. */
+/** Tensors of a file under new names. */
 interface Named {
   readonly names: ReadonlyMap<string, FileTensor>
   /** The changes of the names. */
@@ -72,7 +75,7 @@ interface Count {
   readonly fitting: number
 }
 
-/** A prefix that may be the one. */
+/** A candidate prefix. */
 interface Candidate extends Named, Count {
   readonly prefix: string
 }
@@ -109,7 +112,7 @@ const partsOf = (path: string) => [0, ...Array.from(path.matchAll(/\./g), ({ ind
 /** Parts that wrappers of modules put into names: `DataParallel`, `torch.compile`, activation checkpointing, FSDP. */
 const wrappers = ['module', '_orig_mod', '_checkpoint_wrapped_module', '_fsdp_wrapped_module']
 
-/** The tensors without the parts of wrappers in their names; none where two would be called the same. */
+/** The tensors without the parts of wrappers in their names; none where two would have the same name. */
 function withoutWrappers({ names, notes }: Named): Named {
   const hidden = new Set<string>()
   const shorter = new Map<string, FileTensor>()
@@ -125,8 +128,9 @@ function withoutWrappers({ names, notes }: Named): Named {
 }
 
 /**
- * Of a checkpoint of a run of Fovea, whose tensors are called `model.…`, `average.…` and `optimizer.…`, the model's: the averaged
- * ones instead of those that they are averages of, and without the preprocessing, where the model has none.
+ * Of a checkpoint of a run of Fovea, whose tensors are called `model.…`, `average.…` and `optimizer.…`, the model's:
+ * the averaged ones instead of those that they are averages of, and without the preprocessing, where the model has
+ * none.
  */
 function ofRun(tensors: WeightsFile['tensors'], wanted: Wanted, average: boolean): Named {
   if (![...tensors.keys()].every(path => /^(model|average|optimizer)\./.test(path)))
@@ -147,7 +151,7 @@ function ofRun(tensors: WeightsFile['tensors'], wanted: Wanted, average: boolean
   return { names, notes: averaged > 0 ? [taken] : [] }
 }
 
-/** The candidate that a prefix means: as it is in the file, or as the end of what is there. */
+/** The candidate that a prefix means: exactly as in the file, or as the end of a prefix in the file. */
 function withPrefix(prefix: string, candidates: readonly Candidate[], file: WeightsFile): Candidate {
   const [same] = bestOf(candidates.filter(candidate => candidate.prefix === prefix))
   if (same) return same
@@ -164,7 +168,7 @@ function withPrefix(prefix: string, candidates: readonly Candidate[], file: Weig
   )
 }
 
-/** Those that find the most names, and of these those where the most shapes are the model's. */
+/** The candidates with the most names, and among these the ones with the most shapes of the model. */
 function bestOf(candidates: readonly Candidate[]): Candidate[] {
   const most = candidates.reduce((best, candidate) => (compare(candidate, best) > 0 ? candidate : best), noCount)
   return candidates.filter(candidate => compare(candidate, most) === 0)
@@ -182,7 +186,7 @@ const isAveraged = ({ prefix }: Candidate) => /(^|[._])(ema|swa|averaged?)([._]|
 /** Lightning's WeightAveraging: `state_dict` has the averages, and this has the weights of the last step. */
 const lastOfLightning = 'current_model_state.'
 
-/** One of several that fit equally. @throws WeightsError when nothing speaks for one of them */
+/** One of several that fit equally. @throws WeightsError when nothing favors one of them */
 function pick(candidates: readonly Candidate[], average: boolean, file: WeightsFile): Candidate {
   const asTheyAre = candidates.find(({ prefix }) => prefix === '')
   if (asTheyAre || candidates.length === 1) return asTheyAre ?? candidates[0]!

@@ -1,6 +1,6 @@
 /**
- * Files of weights, whatever the format: safetensors or either form of `torch.save`, recognized by their contents. The same
- * code reads a file on the disk, a download, and a file that was dropped on a page.
+ * Files of weights, whatever the format: safetensors or either form of `torch.save`, recognized by their contents. The
+ * same code reads a file on the disk, a download, and a file that was dropped on a page.
  */
 import { openPyTorch } from './pytorch.ts'
 import { isSafetensors, openSafetensors } from './safetensors.ts'
@@ -21,7 +21,7 @@ export async function openWeights(contents: FileContents, name?: string): Promis
   return openSource(sourceOf(contents, name))
 }
 
-/** As {@link openWeights}, of a source that is read a range at a time. */
+/** {@link openWeights} for a source that is read a range at a time. */
 export async function openSource(source: ByteSource): Promise<WeightsFile> {
   return (await isSafetensors(source)) ? openSafetensors(source) : openPyTorch(source)
 }

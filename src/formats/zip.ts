@@ -1,9 +1,9 @@
 /**
- * A reader of zip archives, as `torch.save` writes them: entries stored without compression, or compressed afterwards by the usual
- * method, deflate. The directory is read first, then the requested entries.
+ * A reader of zip archives, as `torch.save` writes them: entries stored without compression, or compressed afterwards
+ * by the usual method, deflate. The directory is read first, then the requested entries.
  *
- * The central directory at the end of the file says what there is; archives of more than 4 GB or 65,535 entries say it
- * again in 64-bit fields (zip64). Every offset and length is checked, and entries that overlap are refused.
+ * The central directory at the end of the file lists the entries; archives of more than 4 GB or 65,535 entries repeat
+ * it in 64-bit fields (zip64). Every offset and length is checked, and entries that overlap are refused.
  *
  * Source: PKWARE, ".ZIP File Format Specification" (APPNOTE.TXT), sections 4.3 to 4.5.
  */
@@ -23,7 +23,7 @@ export interface ZipEntry {
   readonly header: number
   /** Start of the next entry or the directory. */
   readonly limit: number
-  /** 0 when stored as they are, else the number of the compression method. */
+  /** 0 when stored uncompressed, else the number of the compression method. */
   readonly method: number
   /** Bytes in the archive. */
   readonly size: number
@@ -56,8 +56,9 @@ export async function readZip(source: ByteSource): Promise<Map<string, ZipEntry>
 }
 
 /**
- * Contents of an entry, whose checksum has been compared: as they are stored, or unfolded, where they end as the directory states.
- * @param mostBytes how long unfolded contents may be
+ * Contents of an entry, with its checksum verified: as stored, or decompressed to exactly the size that the directory
+ * states.
+ * @param mostBytes the largest size of decompressed contents
  * @throws ZipError when they are damaged, too long, or compressed by another method.
  */
 export async function zipContents(source: ByteSource, entry: ZipEntry, mostBytes: number): Promise<Uint8Array> {
@@ -71,7 +72,7 @@ export async function zipContents(source: ByteSource, entry: ZipEntry, mostBytes
   const start = await dataStart(source, entry)
   const bytes = await source.read(start, start + entry.size)
   const contents = method === stored ? bytes : await inflate(bytes, entry)
-  // torch.serialization.set_crc32_options(False) leaves 0; one correct file in 2^32 is then not checked either.
+  // torch.serialization.set_crc32_options(False) writes 0; one correct file in 2^32 is then not checked either.
   if (crc !== 0 && crc32(contents) !== crc) throw new ZipError(`entry ${quote(name)} is damaged: its checksum differs`)
   return contents
 }
@@ -224,7 +225,10 @@ function limitsOf(records: readonly DirectoryRecord[], directory: number): Map<D
   return limits
 }
 
-/** The contents follow the entry's own header, whose name and extra field may have other lengths than the directory's. */
+/**
+ * The contents follow the entry's own header, where name and extra field may be longer or shorter than in the
+ * directory.
+ */
 async function dataStart(source: ByteSource, { name, header, size, limit }: ZipEntry): Promise<number> {
   const view = viewOf(await source.read(header, header + headerBytes))
   if (view.getUint32(0, true) !== headerSignature) throw new ZipError(`entry ${quote(name)} has no header at ${header}`)
