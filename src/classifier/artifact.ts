@@ -1,6 +1,6 @@
 /**
- * The file of a classifier: a safetensors file whose metadata say what its tensors are. Any reader of safetensors finds the
- * weights under the model's own names; a classifier is made of it without the code of the model.
+ * The file of a classifier: a safetensors file whose metadata describe its tensors. Any reader of safetensors finds the
+ * weights under the model's own names; building a classifier from it does not need the code of the model.
  *
  *     __metadata__.fovea.classifier   JSON: {@link ClassifierData}
  *     NAME                            a weight: F32, F16, or I8 with its scales
@@ -24,22 +24,22 @@ import { dequantize, encodeWeights, scaleName, type WeightType, weightTypes } fr
 /** The key of the metadata. */
 const key = 'fovea.classifier'
 
-/** Version of the format; a reader refuses a later one. */
+/** Version of the format; a reader refuses a later version. */
 const formatVersion = 1
 
-/** What pictures show, which says how they are made into the input: see `prepareRaster`. */
+/** What pictures show, which decides how they are made into the input: see `prepareRaster`. */
 export const subjects = ['digit', 'clothing', 'picture'] as const
 
-/** What is said of a classifier besides its weights. */
+/** Information about a classifier besides its weights. */
 export interface ClassifierInfo {
-  /** For people: `lenet5`. */
+  /** A readable name: `lenet5`. */
   readonly name: string
   /** Names of the classes, in the order of the outputs. */
   readonly classes: readonly string[]
   /** `[height, width, channels]` of the input, bytes 0 … 255. */
   readonly shape: InputShape
   readonly subject: (typeof subjects)[number]
-  /** Of a `picture`: pixels to which the shorter side is scaled before the center is cut out. */
+  /** For a `picture`: pixels to which the shorter side is scaled before the center is cut out. */
   readonly shorterSide?: number | undefined
   /** Where it came from: data set, steps, accuracy, … by name; any texts and numbers. */
   readonly origin?: Readonly<Record<string, string | number>> | undefined
@@ -96,7 +96,7 @@ export function writeClassifier(
   }
   const entries = [...variables].flatMap(([path, variable]) => {
     const { shape, value } = variable
-    // Statistics and whitenings are no weights: they are few, and stay what they are.
+    // Statistics and whitenings are not weights: they are few, and keep their type.
     if (!(variable instanceof Parameter)) return [[path, { shape, values: value }] as const]
     return encodeWeights(path, shape, value as Float32Array, weights)
   })
@@ -135,7 +135,7 @@ const names: Rule<string[]> = {
   },
 }
 
-/** What the metadata must be; the graph is checked when it is built. */
+/** The required form of the metadata; the graph is checked when it is built. */
 const dataRule = fields({
   version: wholeFrom1,
   name: text,
@@ -216,7 +216,7 @@ async function readTensor(file: WeightsFile, name: string): Promise<HostTensor> 
   throw new WeightsError(file.name, `elements of type ${tensor.dtype} are no weights of a classifier`, name)
 }
 
-/** Puts the name of the file in front of errors of graphs. */
+/** Puts the name of the file before the errors of graphs. */
 function inFile<T>(name: string, use: () => T): T {
   try {
     return use()

@@ -12,12 +12,14 @@ import { Evaluator } from '../train/evaluate.ts'
 import { type ClassifierContents, type ClassifierInfo, readClassifier } from './artifact.ts'
 import { type Picture, rasterOfPicture } from './pictures.ts'
 
-/** Where a classifier is: its address, which on a page may be relative, the answer of a server, or its contents. */
+/**
+ * Where a classifier comes from: its address, which on a page may be relative, a server's response, or its contents.
+ */
 export type ClassifierSource = string | GlobalUrl | GlobalResponse | FileContents
 
 /** Options of {@link loadClassifier}. */
 export interface LoadClassifierOptions extends FetchFileOptions {
-  /** What computes; by default an engine of the classifier's own, which `close` closes. */
+  /** The engine that computes; by default the classifier's own, which `close` closes. */
   readonly engine?: Engine
   /** Compiles the network at once (`true`, the default) or when the first picture comes. */
   readonly warm?: boolean
@@ -27,9 +29,11 @@ export interface LoadClassifierOptions extends FetchFileOptions {
 
 /** Options of a classification. */
 export interface ClassifyOptions {
-  /** How many classes are given, the most probable first; all by default. */
+  /** How many classes are returned, the most probable first; all by default. */
   readonly top?: number
-  /** Of digits and clothing: whether dark on light becomes light on dark; `auto`, the default, looks at the picture. */
+  /**
+   * For digits and clothing: whether dark on light becomes light on dark; `auto`, the default, looks at the picture.
+   */
   readonly invert?: 'auto' | 'yes' | 'no'
 }
 
@@ -46,7 +50,7 @@ export interface ClassProbability {
 export interface Classifier<P = Picture> {
   /**
    * What a picture shows: classes, the most probable first.
-   * @throws ClassifierError for what is no picture; ImageError for one that shows no digit where one is expected.
+   * @throws ClassifierError when it is not a picture; ImageError when it shows no digit where one is expected.
    */
   (picture: P, options?: ClassifyOptions): Promise<readonly ClassProbability[]>
   readonly info: ClassifierInfo
@@ -58,7 +62,8 @@ export interface Classifier<P = Picture> {
 
 /**
  * Loads a classifier.
- * @throws ClassifierError naming the file and what is wrong with it; WeightsError when it cannot be downloaded or is broken.
+ * @throws ClassifierError naming the file and what is wrong with it; WeightsError when it cannot be downloaded or is
+ *   broken.
  * @example
  * const classify = await loadClassifier('/cats.fovea')
  * const [best] = await classify(document.querySelector('img')) // { class: 'tabby', index: 3, probability: 0.93 }
@@ -87,7 +92,7 @@ export async function openClassifierSource(
 /** Makes a picture into the input of a model. @internal */
 export type Prepare<P> = (picture: P, shape: InputShape, options: PrepareOptions) => Promise<Uint8Array>
 
-/** A classifier of what was read. @internal */
+/** A classifier made from the contents of its file. @internal */
 export async function classifierOf<P>(
   contents: ClassifierContents,
   prepare: Prepare<P>,

@@ -1,6 +1,6 @@
 /**
- * Attributes of operations as JSON and back. JSON has no infinities, no −0, no scalar expressions and no sizes that depend on
- * the batch: these are objects with one field that begins with a dollar sign.
+ * Attributes of operations as JSON and back. JSON has no infinities, no −0, no scalar expressions and no sizes that
+ * depend on the batch: these are objects with one field that begins with a dollar sign.
  */
 import type { BinaryFunction, Comparison, Expression, UnaryFunction } from '../graph/expression.ts'
 import { operands, scalarFunctions } from '../graph/expression.ts'
@@ -10,12 +10,12 @@ import { isRecord } from '../rules/record.ts'
 /** What JSON holds. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [field: string]: Json }
 
-/** A number that grows with the images of a batch: `slope · batch + offset`. */
+/** A number that grows with the number of images in a batch: `slope · batch + offset`. */
 interface BatchNumber {
   readonly $batch: readonly [slope: number, offset: number]
 }
 
-/** Attributes as JSON. @throws TypeError for what is no data: a function, a typed array. */
+/** Attributes as JSON. @throws TypeError for a value that is not data: a function, a typed array. */
 export function encode(value: unknown): Json {
   if (typeof value === 'number') return encodeNumber(value)
   if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value
@@ -26,7 +26,10 @@ export function encode(value: unknown): Json {
   return Object.fromEntries(entries.map(([name, held]) => [name, encode(held)]))
 }
 
-/** Attributes as {@link encode} was given them, for a batch of some size. @throws Error for what it does not write. */
+/**
+ * The attributes that were given to {@link encode}, for a batch of some size.
+ * @throws Error for a form that it does not write.
+ */
 export function decode(data: Json, batch: number): unknown {
   if (Array.isArray(data)) return data.map(item => decode(item, batch))
   if (!isRecord(data)) return data
@@ -37,7 +40,8 @@ export function decode(data: Json, batch: number): unknown {
 }
 
 /**
- * What two encodings, for batches of two sizes, have in common: numbers that differ become numbers that grow with the batch.
+ * What two encodings, for batches of two sizes, have in common: numbers that differ become numbers that grow with the
+ * batch.
  * @throws TypeError when they differ in anything else
  */
 export function merge(one: Json, other: Json, batches: readonly [number, number]): Json {
@@ -75,7 +79,7 @@ function decodeNumber(text: unknown): number {
   throw new TypeError(`{"$number":${JSON.stringify(text)}} is no number`)
 }
 
-/** The nodes of an expression, operands first; an operand is the position of its node. A shared node stands there once. */
+/** The nodes of an expression, operands first; an operand is the position of its node. A shared node is listed once. */
 function encodeExpression(expression: Expression): Json {
   const nodes: Json[] = []
   const places = new Map<Expression, number>()

@@ -4,13 +4,11 @@
  *
  * 1. Names that match the model's are used unchanged.
  * 2. Otherwise the prefix before them is found from the model's names: `state_dict.model.`, `module.`, `net.` or any
- * other.
- *    It must have at least half of the model's names under it; the prefix with the most names is taken.
+ *    other. It must have at least half of the model's names under it; the prefix with the most names is taken.
  * 3. Only where that finds more, parts of names that wrappers put between the model's own are left out as well
  *    (`stem._orig_mod.0.weight`).
  * 4. Where several sets fit equally, averaged weights are preferred (`state_dict_ema`, `model_ema`, `average`), because
- * a
- *    run is scored by them. Any other tie is an error, and the caller must choose.
+ *    a run is scored by them. Any other tie is an error, and the caller must choose.
  */
 import { type FileTensor, WeightsError, type WeightsFile } from './weightsFile.ts'
 
