@@ -1,8 +1,9 @@
 /**
- * Rotation, scaling, translation and shear about the middle of a picture. For every new pixel the place it comes from is
- * found by the inverse map, and its value by bilinear interpolation or as the nearest pixel.
+ * Rotation, scaling, translation and shear about the middle of a picture. The inverse map gives the source place of
+ * every new pixel; its value comes from bilinear interpolation or from the nearest pixel.
  *
- * The map is torchvision's: M = T · C · R(angle) · scale · shear · C⁻¹, with C the shift to the middle and T the translation.
+ * The map is torchvision's: M = T · C · R(angle) · scale · shear · C⁻¹, with C the shift to the middle and T the
+ * translation.
  */
 import { blankRaster, type Fill, fillBytes, type Raster, roundHalfEven, shapeOf } from './raster.ts'
 import { between, check, checkFill, checkInterval, defineTransform, type Transform } from './transform.ts'
@@ -23,8 +24,8 @@ export interface AffineParameters {
   /** `bilinear` by default. */
   readonly interpolation?: Interpolation
   /**
-   * Color of what lies outside the picture. As in torchvision, pixels at the border that are made partly of what lies
-   * outside are blended with black first, then with this color; without one, with black alone.
+   * Color outside the picture. As in torchvision, border pixels that are partly outside are blended with black first,
+   * then with this color; without a color, with black alone.
    */
   readonly fill?: Fill
 }
@@ -41,7 +42,7 @@ export function affine(image: Raster, parameters: AffineParameters): Raster {
   const out = blankRaster(shapeOf(image))
   for (let y = 0, to = 0; y < height; y++) {
     for (let x = 0; x < width; x++, to += channels) {
-      // Places are counted from the middle of the picture, and pixels have their values in their middles.
+      // Places are counted from the middle of the picture, and pixels have their values at their centers.
       const dx = x + 0.5 - width / 2
       const dy = y + 0.5 - height / 2
       sample(image, rowOf(dx, dy), columnOf(dx, dy), color, out.pixels, to)
@@ -50,7 +51,7 @@ export function affine(image: Raster, parameters: AffineParameters): Raster {
   return out
 }
 
-/** A picture turned by degrees, counter-clockwise as in mathematics; its size stays. */
+/** A picture turned by degrees, counterclockwise as in mathematics; its size stays. */
 export function rotate(
   image: Raster,
   degrees: number,
@@ -68,8 +69,8 @@ export interface RandomRotationOptions {
 }
 
 /**
- * A transform that turns pictures by a random angle, each equally likely. Angles beyond ±90° are refused for digits and letters:
- * a 6 upside down is a 9.
+ * A transform that turns pictures by a random angle, each equally likely. Angles beyond ±90° are refused for digits and
+ * letters: a 6 upside down is a 9.
  * @throws AugmentError for options out of range.
  * @example randomRotation({ degrees: 15 })
  */
@@ -89,7 +90,7 @@ export function randomRotation(options: RandomRotationOptions): Transform {
 export interface RandomAffineOptions {
   /** Largest angle to either side, or an interval, in degrees clockwise; 0 by default. */
   readonly degrees?: number | readonly [number, number]
-  /** Largest move to either side as shares of width and height, `[0, 0]` by default. */
+  /** Largest move to either side as fractions of width and height, `[0, 0]` by default. */
   readonly translate?: readonly [number, number]
   /** Interval of the factor of size, `[1, 1]` by default. */
   readonly scale?: readonly [number, number]
@@ -138,9 +139,9 @@ export function randomAffine(options: RandomAffineOptions): Transform {
 const f32 = Math.fround
 
 /**
- * The place a·dx + b·dy + c along an axis of `size` pixels, counted from the first pixel's middle. It is computed in single
- * precision and in torchvision's steps, by way of places from −1 to 1: what lies halfway between two pixels, as after a
- * quarter turn, then goes to the same one.
+ * The place a·dx + b·dy + c along an axis of `size` pixels, counted from the first pixel's center. It is computed in
+ * single precision and in torchvision's steps, through places from −1 to 1: a place halfway between two pixels, as
+ * after a quarter turn, then rounds to the same pixel.
  */
 function alongAxis([a, b, c]: readonly number[], size: number): (dx: number, dy: number) => number {
   const half = f32(size / 2)
@@ -148,7 +149,7 @@ function alongAxis([a, b, c]: readonly number[], size: number): (dx: number, dy:
   return (dx, dy) => f32(f32(f32(f32(f32(dx * forX) + f32(dy * forY)) + shift) + 1) * half) - 0.5
 }
 
-/** The value at a place between pixels, as the nearest of them has it. */
+/** The value at a place between pixels: that of the nearest pixel. */
 function sampleNearest(
   { height, width, channels, pixels }: Raster,
   row: number,
@@ -165,8 +166,9 @@ function sampleNearest(
 }
 
 /**
- * The value at a place between pixels: the mean of its four neighbors, weighted by nearness, where those outside are black.
- * With a color, s · value + (1 − s) · color, with s the weight of the neighbors that lie inside: torchvision's rule.
+ * The value at a place between pixels: the mean of its four neighbors, weighted by nearness, with black outside the
+ * picture. With a color, s · value + (1 − s) · color, where s is the weight of the neighbors inside: torchvision's
+ * rule.
  */
 function sampleBilinear(
   { height, width, channels, pixels }: Raster,
@@ -189,7 +191,7 @@ function sampleBilinear(
     for (let k = 0; k < channels; k++) target[to + k] = color?.[k] ?? 0
     return
   }
-  // A neighbor outside has no weight: any pixel may stand for it.
+  // A neighbor outside has weight 0, so any pixel can take its place.
   const first = Math.max(top, 0) * width
   const second = Math.min(top + 1, height - 1) * width
   const begin = Math.max(left, 0)

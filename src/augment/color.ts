@@ -1,6 +1,6 @@
 /**
- * Brightness, contrast, saturation and hue, to the last bit as torchvision computes them on bytes: blends of the picture
- * with black, with its mean gray and with its own gray, in single precision and cut off, not rounded.
+ * Brightness, contrast, saturation and hue, bit for bit as torchvision computes them on bytes: blends of the picture
+ * with black, with its mean gray and with its own gray, in single precision and truncated, not rounded.
  */
 import type { RandomSequence } from '../random/philox.ts'
 import { blankRaster, type Raster, shapeOf } from './raster.ts'
@@ -24,7 +24,10 @@ export function adjustContrast(image: Raster, factor: number): Raster {
   return mapped(image, blendTable(factor, f32(sum / gray.length)))
 }
 
-/** A picture blended with its gray: 0 is gray, 1 the picture, above 1 has stronger colors. Gray pictures stay as they are. */
+/**
+ * A picture blended with its gray: 0 is gray, 1 the picture, above 1 has stronger colors. Gray pictures stay as they
+ * are.
+ */
 export function adjustSaturation(image: Raster, factor: number): Raster {
   if (image.channels !== 3) return image
   const gray = grayOf(image)
@@ -38,8 +41,8 @@ export function adjustSaturation(image: Raster, factor: number): Raster {
 }
 
 /**
- * A picture with its hues turned by a share of the color circle, −½ … ½: ⅓ makes red green, green blue, blue red. Gray
- * pictures stay as they are.
+ * A picture with its hues turned by a fraction of the color circle, −½ … ½: ⅓ makes red green, green blue, blue red.
+ * Gray pictures stay as they are.
  */
 export function adjustHue(image: Raster, shift: number): Raster {
   if (image.channels !== 3) return image
@@ -65,7 +68,7 @@ export const saturation = ({ amount }: FactorOptions): Transform => factorTransf
 
 /** Options of {@link hue}. */
 export interface HueOptions {
-  /** Largest turn to either side as a share of the color circle, at most ½; or an interval. */
+  /** Largest turn to either side as a fraction of the color circle, at most ½; or an interval. */
   readonly amount: number | readonly [number, number]
 }
 
@@ -75,7 +78,7 @@ export function hue({ amount }: HueOptions): Transform {
   return defineTransform('hue', { amount: interval }, (image, random) => adjustHue(image, between(random, interval)))
 }
 
-/** Options of {@link colorJitter}: amounts as of the single transforms, 0 by default. */
+/** Options of {@link colorJitter}: amounts as for the single transforms, 0 by default. */
 export interface ColorJitterOptions {
   readonly brightness?: number | readonly [number, number]
   readonly contrast?: number | readonly [number, number]
@@ -96,7 +99,7 @@ export function colorJitter(options: ColorJitterOptions): Transform {
     hue: hueInterval('colorJitter', options.hue ?? 0, 'hue'),
   }
   return defineTransform('colorJitter', intervals, (image, random) => {
-    // Every number is drawn, so that leaving one change out leaves the others as they were.
+    // Every number is drawn, so that leaving one change out does not alter the others.
     const order = shuffle(['brightness', 'contrast', 'saturation', 'hue'] as const, random)
     const factors = {
       brightness: between(random, intervals.brightness),
@@ -114,7 +117,7 @@ export interface GrayscaleOptions {
   readonly probability?: number
 }
 
-/** A transform that takes the color away now and then. @throws AugmentError when the probability is not in 0 … 1. */
+/** A transform that removes the color at random. @throws AugmentError when the probability is not in 0 … 1. */
 export function grayscale({ probability = 0.1 }: GrayscaleOptions = {}): Transform {
   check('grayscale', 'probability', probability, 'from 0 to 1', probability >= 0 && probability <= 1)
   return defineTransform('grayscale', { probability }, (image, random) =>
@@ -163,7 +166,7 @@ function hueInterval(
   return amount
 }
 
-/** Gray values, one a pixel; the picture's own bytes when it has one channel. */
+/** Gray values, one per pixel; the picture's own bytes when it has one channel. */
 function grayOf({ channels, pixels }: Raster): Uint8Array {
   if (channels !== 3) return pixels
   const gray = new Uint8Array(pixels.length / 3)

@@ -30,15 +30,15 @@ export interface AugmentationSpec {
 
 /** Options of {@link compose}. */
 export interface ComposeOptions {
-  /** True to let mirror images and half turns through on data sets of written symbols; false by default. */
+  /** True to allow mirror images and half turns on data sets of written symbols; false by default. */
   readonly allowLabelChanges?: boolean
 }
 
 /** A pipeline of transforms; see {@link compose}. */
 export class Augmentation {
-  /** Of single pictures, in order. */
+  /** Transforms of single pictures, in order. */
   readonly transforms: readonly Transform[]
-  /** Of whole batches, after those. */
+  /** Transforms of whole batches, which follow. */
   readonly mixes: readonly BatchTransform[]
   readonly allowLabelChanges: boolean
 
@@ -60,7 +60,7 @@ export class Augmentation {
     return this.mixes.length > 0
   }
 
-  /** The shape of what comes out for pictures of a shape. */
+  /** The shape of the result for pictures of a shape. */
   resultShape(shape: RasterShape): RasterShape {
     return this.transforms.reduce((before, { resultShape }) => resultShape?.(before) ?? before, shape)
   }

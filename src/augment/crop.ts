@@ -11,7 +11,9 @@ export interface Box {
   readonly width: number
 }
 
-/** Pixels beyond the border: one color, the nearest pixel, or the picture mirrored (without or with the last row twice). */
+/**
+ * Pixels beyond the border: one color, the nearest pixel, or the picture mirrored (without or with the last row twice).
+ */
 export type Border = 'constant' | 'edge' | 'reflect' | 'symmetric'
 
 /** Names of the borders. */
@@ -20,7 +22,7 @@ const borders: readonly Border[] = ['constant', 'edge', 'reflect', 'symmetric']
 /**
  * The part of a picture in a box.
  *
- * @param options.border what lies outside, `constant` by default
+ * @param options.border the values outside, `constant` by default
  * @param options.fill its color for `constant`, 0 by default
  * @throws AugmentError when a mirrored border would have to be larger than the picture.
  * @example crop(image, { top: 2, left: 0, height: 28, width: 28 })
@@ -62,7 +64,7 @@ export function centerCropOf(image: Raster, height: number, width: number): Rast
   return out
 }
 
-/** Copies the part of a box that lies inside the picture; `out` is the box, and keeps its pixels outside the picture. */
+/** Copies the part of a box inside the picture; `out` is the box, and keeps its pixels outside the picture. */
 function copyOverlap({ height, width, channels, pixels }: Raster, box: Box, out: Raster): void {
   const first = Math.max(0, -box.left)
   const last = Math.min(box.width, width - box.left)
@@ -82,7 +84,10 @@ export interface CenterCropOptions {
   readonly size: number | readonly [number, number]
 }
 
-/** A transform that cuts the middle out, and adds a black border to a smaller picture. @throws AugmentError for an invalid size. */
+/**
+ * A transform that cuts the middle out, and adds a black border to a smaller picture.
+ * @throws AugmentError for an invalid size.
+ */
 export function centerCrop({ size }: CenterCropOptions): Transform {
   const [height, width] = sizeOption('centerCrop', size)
   return defineTransform('centerCrop', { size: [height, width] }, image => centerCropOf(image, height, width), {

@@ -1,5 +1,5 @@
 /**
- * Parts of a picture taken away, so that a network does not rely on one of them: cutout (DeVries and Taylor 2017) and
+ * Removes parts of a picture, so that a network does not rely on one of them: cutout (DeVries and Taylor 2017) and
  * random erasing (Zhong et al. 2017).
  */
 import type { RandomSequence } from '../random/philox.ts'
@@ -52,9 +52,9 @@ export function cutout({ size, fill = 0, probability = 1 }: CutoutOptions): Tran
 export interface RandomErasingOptions {
   /** Probability that a picture is erased, ½ by default. */
   readonly probability?: number
-  /** Share of the picture's area, `[0.02, 0.33]` by default. */
+  /** Fraction of the picture's area, `[0.02, 0.33]` by default. */
   readonly scale?: readonly [number, number]
-  /** Height over width, `[0.3, 3.3]` by default; its logarithm is what is equally likely. */
+  /** Height over width, `[0.3, 3.3]` by default; its logarithm is uniformly distributed. */
   readonly ratio?: readonly [number, number]
   /** A color, or `'random'` for a random value in every place; 0 by default. */
   readonly fill?: Fill | 'random'

@@ -36,7 +36,8 @@ export interface FlipOptions {
 }
 
 /**
- * A transform that exchanges left and right now and then. Refused for digits and letters, whose mirror images are others or none.
+ * A transform that exchanges left and right at random. Refused for digits and letters, whose mirror images are other
+ * symbols or none.
  * @throws AugmentError when the probability is not in 0 … 1.
  */
 export function horizontalFlip({ probability = 0.5 }: FlipOptions = {}): Transform {
@@ -49,7 +50,10 @@ export function horizontalFlip({ probability = 0.5 }: FlipOptions = {}): Transfo
   )
 }
 
-/** A transform that exchanges top and bottom now and then; refused as {@link horizontalFlip} is. @throws AugmentError as it does. */
+/**
+ * A transform that exchanges top and bottom at random; refused as {@link horizontalFlip} is.
+ * @throws AugmentError as it does.
+ */
 export function verticalFlip({ probability = 0.5 }: FlipOptions = {}): Transform {
   checkProbability('verticalFlip', probability)
   return defineTransform(

@@ -1,6 +1,7 @@
 /**
- * Pictures mixed with others of their batch, and their labels with them: mixup (Zhang et al. 2018) and CutMix (Yun et al.
- * 2019). One share λ ~ Beta(α, α) is drawn for a batch, and picture i is mixed with picture i − 1, as torchvision does.
+ * Pictures mixed with others of their batch, and their labels with them: mixup (Zhang et al. 2018) and CutMix (Yun et
+ * al. 2019). One share λ ~ Beta(α, α) is drawn for a batch, and picture i is mixed with picture i − 1, as torchvision
+ * does.
  */
 import type { RandomSequence } from '../random/philox.ts'
 import type { Box } from './crop.ts'
@@ -53,14 +54,17 @@ export function mixup({ alpha = 0.2, probability = 1 }: MixOptions = {}): BatchT
   return mixing('mixup', alpha, probability, (batch, lambda) => mixBatch(batch, lambda))
 }
 
-/** A transform of batches that pastes a rectangle of one picture into another; α is 1 by default. @throws AugmentError as {@link mixup}. */
+/**
+ * A transform of batches that pastes a rectangle of one picture into another; α is 1 by default.
+ * @throws AugmentError as {@link mixup}.
+ */
 export function cutmix({ alpha = 1, probability = 1 }: MixOptions = {}): BatchTransform {
   return mixing('cutmix', alpha, probability, (batch, lambda, random) =>
     pasteBatch(batch, pastedBox(batch.shape, lambda, random)),
   )
 }
 
-/** The rectangle of CutMix: 1 − λ of the area around a random pixel, less what lies outside. */
+/** The rectangle of CutMix: 1 − λ of the area around a random pixel, without the part outside. */
 export function pastedBox([height, width]: RasterShape, lambda: number, random: RandomSequence): Box {
   const x = random.integer(width)
   const y = random.integer(height)

@@ -3,7 +3,7 @@ import { normalsFromWords, type RandomSequence } from '../random/philox.ts'
 import { blankRaster, type Raster, shapeOf, toByte } from './raster.ts'
 import { check, defineTransform, type Transform } from './transform.ts'
 
-/** A picture with a normal number of standard deviation `sigma` (of 255) added to every value. */
+/** A picture with normal random numbers of standard deviation `sigma` (of 255) added to every value. */
 export function addNoise(image: Raster, sigma: number, random: RandomSequence): Raster {
   if (sigma === 0) return image
   const out = blankRaster(shapeOf(image))

@@ -1,7 +1,7 @@
 /**
  * AlexNet's color augmentation (Krizhevsky, Sutskever, Hinton 2012, section 4.1): to every pixel is added
- * [p₁ p₂ p₃] [α₁λ₁ α₂λ₂ α₃λ₃]ᵀ, where pᵢ and λᵢ are the principal directions of the training set's RGB values and how much
- * they vary, and αᵢ ~ N(0, 0.1) is drawn once for a picture: what a change of the light's color and strength does.
+ * [p₁ p₂ p₃] [α₁λ₁ α₂λ₂ α₃λ₃]ᵀ, where pᵢ and λᵢ are the principal directions of the training set's RGB values and how
+ * much they vary, and αᵢ ~ N(0, 0.1) is drawn once for a picture: what a change of the light's color and strength does.
  */
 import { blankRaster, type Raster, shapeOf, toByte } from './raster.ts'
 import { check, defineTransform, type Transform } from './transform.ts'
@@ -14,7 +14,10 @@ export interface ColorComponents {
   readonly vectors: readonly (readonly [number, number, number])[]
 }
 
-/** Of ImageNet's training images, as published with fb.resnet.torch; with σ = 0.1 the first moves a picture by about 3 of 255 gray levels. */
+/**
+ * Of ImageNet's training images, as published with fb.resnet.torch; with σ = 0.1 the first moves a picture by about 3
+ * of 255 gray levels.
+ */
 export const imagenetColorComponents: ColorComponents = {
   values: [0.2175, 0.0188, 0.0045],
   vectors: [
@@ -24,7 +27,7 @@ export const imagenetColorComponents: ColorComponents = {
   ],
 }
 
-/** A picture with Σ αᵢλᵢ·pᵢ added to every pixel. Pictures that are not RGB stay as they are. */
+/** A picture with Σ αᵢλᵢ·pᵢ added to every pixel. Pictures that are not RGB stay unchanged. */
 export function shiftColor(image: Raster, alphas: readonly number[], components: ColorComponents): Raster {
   if (image.channels !== 3) return image
   const { values, vectors } = components
@@ -46,7 +49,10 @@ export interface PcaColorOptions {
   readonly components?: ColorComponents
 }
 
-/** A transform that shifts the colors of a picture along the principal components. @throws AugmentError for a negative sigma or components that are not 3 × 3. */
+/**
+ * A transform that shifts the colors of a picture along the principal components.
+ * @throws AugmentError for a negative sigma or components that are not 3 × 3.
+ */
 export function pcaColor({ sigma = 0.1, components = imagenetColorComponents }: PcaColorOptions = {}): Transform {
   check('pcaColor', 'sigma', sigma, 'a number of at least 0', sigma >= 0 && Number.isFinite(sigma))
   const { values, vectors } = components

@@ -1,4 +1,4 @@
-/** A picture in memory, as every transform of this folder takes and gives it: bytes, pixel by pixel. */
+/** A picture in memory, in the form that every transform of this folder takes and returns: bytes, pixel by pixel. */
 import { AugmentError } from './errors.ts'
 
 /** Pixels `u8 [height, width, channels]`, row-major. */
@@ -19,7 +19,7 @@ export type Bytes = Uint8Array | Uint8ClampedArray
 export const isBytes = (values: unknown): values is Bytes =>
   values instanceof Uint8Array || values instanceof Uint8ClampedArray
 
-/** The same bytes, not copied, as what everything here takes. */
+/** The same bytes, not copied, in the type that everything here takes. */
 export const plainBytes = (bytes: Bytes): Uint8Array =>
   bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 
@@ -66,7 +66,10 @@ export function raster(pixels: Bytes, shape: RasterShape): Raster {
   return { height, width, channels, pixels: plainBytes(pixels) }
 }
 
-/** A picture that was made elsewhere. @throws AugmentError when its pixels are not bytes, or their number does not match its shape. */
+/**
+ * A picture that was made elsewhere.
+ * @throws AugmentError when its pixels are not bytes, or their number does not match its shape.
+ */
 export const checkedRaster = (image: Raster): Raster => raster(image.pixels, shapeOf(image))
 
 /** A new picture of zeros. */
@@ -77,11 +80,11 @@ export function blankRaster([height, width, channels]: RasterShape): Raster {
 /** The shape of a picture. */
 export const shapeOf = ({ height, width, channels }: Raster): RasterShape => [height, width, channels]
 
-/** The color that fills what a transform leaves empty: one number 0 … 255 for all channels, or one a channel. */
+/** The color that fills what a transform leaves empty: one number 0 … 255 for all channels, or one per channel. */
 export type Fill = number | readonly number[]
 
 /**
- * A fill as one byte a channel.
+ * A fill as one byte per channel.
  * @throws AugmentError when it has another number of channels, or a value is not a byte.
  */
 export function fillBytes(name: string, fill: Fill, channels: number): Uint8Array {

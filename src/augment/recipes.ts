@@ -10,7 +10,10 @@ import { randomResizedCrop } from './resize.ts'
 /** CIFAR's usual pipeline: 4 pixels of padding, a random 32 × 32 crop, a flip (He et al. 2016, section 4.2). */
 export const cifarAugmentation = (): Augmentation => compose([randomCrop({ size: 32, padding: 4 }), horizontalFlip()])
 
-/** ImageNet's: a random resized crop, a flip, color jitter and AlexNet's color shift. @param size side of the network's input */
+/**
+ * ImageNet's: a random resized crop, a flip, color jitter and AlexNet's color shift.
+ * @param size side of the network's input
+ */
 export const imagenetAugmentation = (size = 224): Augmentation =>
   compose([
     randomResizedCrop({ size }),
@@ -19,6 +22,6 @@ export const imagenetAugmentation = (size = 224): Augmentation =>
     pcaColor(),
   ])
 
-/** For digits: small turns, moves and changes of size, nothing that makes another digit of one. */
+/** For digits: small turns, moves and changes of size, none of which turns one digit into another. */
 export const digitAugmentation = (): Augmentation =>
   compose([randomAffine({ degrees: 10, translate: [0.08, 0.08], scale: [0.9, 1.1], shear: 8 })])

@@ -1,13 +1,14 @@
 /**
- * Pictures at another size, to the last bit as Pillow resizes them (`Image.resize`; torchvision's `Resize` of pictures).
+ * Pictures at another size, bit for bit as Pillow resizes them (`Image.resize`; torchvision's `Resize` of pictures).
  *
  * Each new pixel is a weighted mean of the pixels around its place, first along rows, then along columns, with bytes in
- * between. The filter is as wide as the interpolation needs when growing, and widens with the factor when shrinking, so that
- * nothing is skipped (antialiasing). Weights are whole numbers of 1 / 2²², so the sums are exact and the same bits everywhere.
+ * between. The filter is as wide as the interpolation needs when growing, and widens with the factor when shrinking, so
+ * that nothing is skipped (antialiasing). Weights are whole numbers of 1 / 2²², so the sums are exact and the same bits
+ * everywhere.
  */
 import { blankRaster, type Raster } from './raster.ts'
 
-/** Rule by which new pixels are made of old ones: a triangle, Keys' cubic (1981, a = −½) or the nearest pixel alone. */
+/** Rule that computes new pixels from old ones: a triangle, Keys' cubic (1981, a = −½) or the nearest pixel alone. */
 export type Resampling = 'bilinear' | 'bicubic' | 'nearest'
 
 /** Names of the ways to resample. */
@@ -21,7 +22,7 @@ export const resamplings: readonly Resampling[] = ['bilinear', 'bicubic', 'neare
 export function resize(image: Raster, height: number, width: number, resampling: Resampling = 'bilinear'): Raster {
   if (resampling === 'nearest') return pickNearest(image, height, width)
   const filter = filters[resampling]
-  // Pillow's order: a thin, tall picture that shrinks would be widened at its full height otherwise.
+  // Pillow's order: otherwise a thin, tall picture that shrinks would be widened at its full height.
   return image.height > 100 * image.width && height < image.height
     ? withWidth(withHeight(image, height, filter), width, filter)
     : withHeight(withWidth(image, width, filter), height, filter)
@@ -40,7 +41,7 @@ function withHeight(image: Raster, height: number, filter: Filter): Raster {
 }
 
 interface Filter {
-  /** It is 0 from here on. */
+  /** The filter is 0 beyond this distance. */
   readonly support: number
   readonly weight: (x: number) => number
 }
@@ -57,14 +58,14 @@ const filters: Readonly<Record<'bilinear' | 'bicubic', Filter>> = {
   },
 }
 
-/** Bits behind the point of a weight: with 8 bits of a pixel and two for sums beyond 0 … 255, all that 32 bits hold. */
+/** Bits after the point of a weight: with 8 bits of a pixel and two for sums beyond 0 … 255, all that 32 bits hold. */
 const precision = 32 - 8 - 2
 /** Added to a sum so that it rounds to the nearest byte. */
 const half = 1 << (precision - 1)
 
-/** For every new place the old places it is made of. */
+/** For every new place, the old places it is computed from. */
 interface Taps {
-  /** Old places of each new one, and the first of them. */
+  /** Number of old places of each new one, and the first of them. */
   readonly counts: Int32Array
   readonly firsts: Int32Array
   /** `[size, most]`, in units of 2⁻²²; each row sums to 1 except for rounding. */
@@ -87,7 +88,7 @@ function tapsOf(from: number, to: number, { support, weight }: Filter): Taps {
     const center = (i + 0.5) * scale
     const first = Math.max(0, Math.trunc(center - reach + 0.5))
     const count = Math.min(from, Math.trunc(center + reach + 0.5)) - first
-    // Not divided by `stretch`: the product is what rounds as Pillow's does.
+    // Not divided by `stretch`: the product rounds as Pillow's does.
     const raw = Float64Array.from({ length: count }, (_, k) => weight((k + first - center + 0.5) * (1 / stretch)))
     const sum = raw.reduce((a, b) => a + b, 0)
     raw.forEach((value, k) => {
@@ -116,7 +117,8 @@ function resizeAxis(
       const end = begin + counts[i]!
       let start = (row * from + firsts[i]!) * inner
       const stop = start + inner
-      // Three neighbors at a time, the channels of a color: half the time of one by one, as each weight is read once.
+      // Three neighbors at a time, the channels of a color: half the time of one by one, because each weight is read
+      // once.
       for (; start + 3 <= stop; start += 3, put += 3) {
         let a = half
         let b = half
@@ -158,7 +160,7 @@ function pickNearest(image: Raster, height: number, width: number): Raster {
 /** The old place under the middle of every new one. */
 function nearestPlaces(from: number, to: number): Int32Array {
   const scale = from / to
-  // Pillow adds up steps, and where the middle is a border between pixels its rounding decides.
+  // Pillow adds up steps; where the middle is a border between pixels, its rounding decides.
   let middle = scale * 0.5
   return Int32Array.from({ length: to }, () => {
     const place = Math.trunc(middle)

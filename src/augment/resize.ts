@@ -58,16 +58,17 @@ export function scaleTo({ size, interpolation = 'bilinear' }: ScaleToOptions): T
 export interface RandomResizedCropOptions {
   /** Side of the result, or `[height, width]`. */
   readonly size: number | readonly [number, number]
-  /** Share of the picture's area that is cut out, `[0.08, 1]` by default. */
+  /** Fraction of the picture's area that is cut out, `[0.08, 1]` by default. */
   readonly scale?: readonly [number, number]
-  /** Width over height of the cut, `[3/4, 4/3]` by default; its logarithm is what is equally likely. */
+  /** Width over height of the cut, `[3/4, 4/3]` by default; its logarithm is uniformly distributed. */
   readonly ratio?: readonly [number, number]
   /** `bilinear` by default. */
   readonly interpolation?: Resampling
 }
 
 /**
- * A transform that cuts out a part of random size, shape and place and scales it (GoogLeNet's training, Szegedy et al. 2015).
+ * A transform that cuts out a part of random size, shape and place and scales it (GoogLeNet's training, Szegedy et al.
+ * 2015).
  * @throws AugmentError for options out of range.
  * @example randomResizedCrop({ size: 224 })
  */
@@ -87,7 +88,9 @@ export function randomResizedCrop(options: RandomResizedCropOptions): Transform 
   )
 }
 
-/** The box of a random resized crop: ten tries, then the largest middle part of an allowed shape (torchvision's rule). */
+/**
+ * The box of a random resized crop: ten tries, then the largest middle part of an allowed shape (torchvision's rule).
+ */
 export function resizedCropBox(
   { height, width }: Pick<Raster, 'height' | 'width'>,
   random: RandomSequence,

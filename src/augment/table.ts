@@ -60,7 +60,7 @@ function transformFrom(spec: unknown): Transform | BatchTransform {
     throw new AugmentError(`unknown transform '${String(name)}'; available: ${transformNames.join(', ')}`)
   }
   const given = record(options, `${name}: its options`)
-  // Every factory checks its options, so what it is called with may be anything.
+  // Every factory checks its options, so its argument may be anything.
   const make = table[name as keyof typeof table] as (options: object) => Transform | BatchTransform
   const made = make(given)
   const unknown = Object.keys(given).find(key => !Object.hasOwn(made.options ?? {}, key))

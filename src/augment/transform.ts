@@ -29,7 +29,7 @@ export interface Transform {
   readonly risk?: LabelRisk
   /** Shape of the result for a picture of a shape; the same by default. */
   readonly resultShape?: (shape: RasterShape) => RasterShape
-  /** The transformed picture; the given one is left as it is. May be the given one when nothing is done. */
+  /** The transformed picture; the given one stays unchanged. May be the given one when nothing is done. */
   apply(image: Raster, random: RandomSequence): Raster
 }
 
@@ -56,7 +56,8 @@ export interface BatchTransform {
 }
 
 /**
- * A transform of your own. It runs on the calling thread only and is not stored in recipes, since a function is not data.
+ * A transform of your own. It runs on the calling thread only and is not stored in recipes, since a function is not
+ * data.
  * @example const invert = customTransform('invert', image => ({ ...image, pixels: image.pixels.map(value => 255 - value) }))
  */
 export function customTransform(

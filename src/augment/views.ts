@@ -1,6 +1,6 @@
 /**
- * Several views of one picture, for test-time augmentation: the answers to all of them are averaged. AlexNet's are the four
- * corners and the middle, and the mirror images of those five.
+ * Several views of one picture, for test-time augmentation: the answers to all of them are averaged. AlexNet's are the
+ * four corners and the middle, and the mirror images of those five.
  */
 import { centerCropOf, crop, refuseSmall } from './crop.ts'
 import { flipHorizontally } from './flip.ts'
@@ -65,7 +65,7 @@ export function tenCrop(size: number | readonly [number, number]): Views {
   }
 }
 
-/** One view: the picture scaled to cover a size, and cut to its middle. What evaluation sees of pictures of any size. */
+/** One view: the picture scaled to cover a size, and cut to its middle. Evaluation uses it for pictures of any size. */
 export function coverView(size: number | readonly [number, number]): Views {
   const [height, width] = sizeOption('coverView', size)
   return {

@@ -1,9 +1,9 @@
 /**
- * A network as data: the graph from the bytes of a batch of images to the logits, for a batch of any size. What a model's
- * code does is in it, so that whoever runs it needs none of that code.
+ * A network as data: the graph from the bytes of a batch of images to the logits, for a batch of any size. It contains
+ * what the code of the model does, so running it needs none of that code.
  *
- * A network is traced for two sizes of the batch, and what differs between the two graphs is what grows with the batch. A
- * third size checks it.
+ * A network is traced for two batch sizes; whatever differs between the two graphs grows with the batch. A third size
+ * checks the result.
  */
 import { type DType, formatShape, type Shape } from '../graph/shape.ts'
 import { constantTensor } from '../graph/sources.ts'
@@ -16,12 +16,12 @@ import { decode, encode, type Json, merge } from './data.ts'
 import { GraphError } from './errors.ts'
 
 /**
- * A value of a graph: the images; a weight, by its name; a constant, by its values or, where these are many, by the name of a
- * tensor; or what an operation makes of values before it.
+ * A value of a graph: the images; a weight, by its name; a constant, by its values or, when there are many, by the name
+ * of a tensor; or the result of an operation on earlier values.
  */
 export type GraphNode =
   | { readonly input: 'images' }
-  /** `fixed`: no trained weight, but statistics, or a whitening. */
+  /** `fixed`: statistics or a whitening, not a trained weight. */
   | { readonly tensor: string; readonly fixed?: true }
   | { readonly constant: readonly Json[] | string; readonly shape: readonly number[]; readonly dtype: DType }
   | {
@@ -36,7 +36,7 @@ export type GraphNode =
 /** The values of a graph, inputs before users; the last one is the logits. */
 export type GraphData = readonly GraphNode[]
 
-/** Operations that belong to training, or draw random numbers: no classifier has them. */
+/** Operations that belong to training, or draw random numbers: a classifier cannot have them. */
 const trainingOps: ReadonlySet<string> = new Set<OpName>([
   'averagePool2dGradient',
   'conv2dWeightGradient',
@@ -49,14 +49,14 @@ const trainingOps: ReadonlySet<string> = new Set<OpName>([
 
 const isGraphOp = (name: string): name is OpName => Object.hasOwn(opTable, name) && !trainingOps.has(name)
 
-/** Sizes of a batch for which a network is traced, and the one by which it is checked. */
+/** Batch sizes for which a network is traced, and the size that checks the result. */
 const tracedBatches = [2, 3] as const
 const checkedBatch = 7
 
-/** A network as data, and what it names. */
+/** A network as data, and the tensors that it names. */
 export interface DescribedGraph {
   readonly graph: GraphData
-  /** The weights that it reads, of those that the model has. */
+  /** The weights of the model that it reads. */
   readonly variables: ReadonlyMap<string, Variable>
   /** Constants of many values. */
   readonly constants: ReadonlyMap<string, HostTensor>
@@ -65,7 +65,7 @@ export interface DescribedGraph {
 /**
  * A network as data.
  * @param trace makes the graph for a batch of some size, from one input `images` to the logits
- * @param names what the variables it reads are called
+ * @param names the names of the variables it reads
  * @throws GraphError when it depends on the size of the batch in more than its sizes, or draws random numbers.
  */
 export function describeGraph(trace: (batch: number) => Tensor, names: ReadonlyMap<Variable, string>): DescribedGraph {
@@ -100,7 +100,7 @@ export interface GraphSources {
 }
 
 /**
- * The graph that data describes. Nothing in it is believed: every shape follows from the rules of its operations.
+ * The graph that data describes. Nothing in it is trusted: every shape follows from the rules of its operations.
  * @throws GraphError naming the value and the rule it breaks.
  */
 export function buildGraph(graph: GraphData, sources: GraphSources): Tensor {
@@ -138,7 +138,7 @@ function constantOf(constant: readonly Json[] | string, { constant: find }: Grap
   return values
 }
 
-/** Runs what concerns a node, whose errors then name it. */
+/** Runs the work on a node, whose errors then name it. */
 function located<T>(node: GraphNode, place: number, use: () => T): T {
   try {
     return use()
@@ -147,10 +147,10 @@ function located<T>(node: GraphNode, place: number, use: () => T): T {
   }
 }
 
-/** Most values of a constant that stand in the graph itself. */
+/** Most values of a constant that is stored in the graph itself. */
 const fewValues = 64
 
-/** The nodes of a traced graph, and what they name. */
+/** The nodes of a traced graph, and the tensors they name. */
 function listNodes(
   logits: Tensor,
   names: ReadonlyMap<Variable, string>,

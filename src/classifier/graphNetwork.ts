@@ -1,4 +1,4 @@
-/** A network that is data: what a classifier's file holds, as a module. */
+/** A network given as data: the contents of a classifier's file, as a module. */
 import type { InputShape } from '../data/prepare.ts'
 import { type DType, formatShape } from '../graph/shape.ts'
 import { input } from '../graph/sources.ts'
@@ -42,7 +42,10 @@ export class GraphNetwork extends Module {
     })
   }
 
-  /** Builds the graph for one image. @throws GraphError when it breaks a rule, or does not end in logits of so many classes. */
+  /**
+   * Builds the graph for one image.
+   * @throws GraphError when it breaks a rule, or its logits are not of this number of classes.
+   */
   check(shape: InputShape, classes: number): void {
     const logits = this.forward(input('images', [1, ...shape], { dtype: 'u8', batched: true }))
     if (formatShape(logits.shape) === formatShape([1, classes]) && logits.dtype === 'f32') return
@@ -52,7 +55,7 @@ export class GraphNetwork extends Module {
   }
 }
 
-/** A weight, or what is no weight. */
+/** A weight, or a tensor that is not a weight. */
 function variableOf({ tensor: name, fixed }: TensorNode, { shape, values }: HostTensor): Variable {
   const isWeight = !fixed && values instanceof Float32Array
   const variable = isWeight ? new Parameter(shape, readFromFile) : new Variable(shape, { dtype: dtypeOf(values) })
@@ -61,7 +64,7 @@ function variableOf({ tensor: name, fixed }: TensorNode, { shape, values }: Host
   return variable
 }
 
-/** Whoever initializes a classifier anew has no rule to do it by. */
+/** A classifier has no rule by which its weights could be initialized again. */
 const readFromFile: Initializer = {
   name: 'the file of a classifier',
   fill: () => {

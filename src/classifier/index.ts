@@ -1,5 +1,6 @@
 /**
- * Classifiers: a trained network in one file, with its classes and what pictures go through, and as a function of a picture.
+ * Classifiers: a trained network in one file, with its classes and its picture preprocessing, used as a function of a
+ * picture.
  * @module fovea/classifier
  */
 export {

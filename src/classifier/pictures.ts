@@ -1,4 +1,4 @@
-/** Pictures as a page has them, and as rasters: anything that shows something becomes pixels. */
+/** Pictures in the forms of a page, and as rasters: anything that can be shown becomes pixels. */
 import { type Bytes, type Raster, raster } from '../augment/raster.ts'
 import { ClassifierError } from './errors.ts'
 
@@ -20,23 +20,23 @@ type Drawable =
   | GlobalOf<'VideoFrame'>
   | GlobalOf<'Blob'>
 
-/** Instances of a class of the page; `never` for a program that knows no DOM. */
+/** Instances of a class of the page; `never` for a program without DOM types. */
 type GlobalOf<Name extends string> =
   typeof globalThis extends Record<Name, { prototype: infer Instance }> ? Instance : never
 
 /**
- * A picture: pixels (`ImageData`, a raster), or on a page anything that can be drawn: an image, a video's picture, a canvas, an
- * `ImageBitmap`, a `File` or `Blob` of a format that the browser decodes.
+ * A picture: pixels (`ImageData`, a raster), or on a page anything that can be drawn: an image, a video's picture, a
+ * canvas, an `ImageBitmap`, a `File` or `Blob` of a format that the browser decodes.
  */
 export type Picture = Raster | PixelData | Drawable
 
-/** True for pixels with their sizes, whichever way they are called. */
+/** True for pixels with their sizes, under either name. */
 export const isPixels = (picture: unknown): picture is Raster | PixelData =>
   typeof picture === 'object' && picture !== null && ('pixels' in picture || 'data' in picture) && 'width' in picture
 
 /**
  * A picture as pixels.
- * @throws ClassifierError for what is no picture, what cannot be decoded, and what shows nothing yet.
+ * @throws ClassifierError for a value that is not a picture, cannot be decoded, or shows nothing yet.
  */
 export async function rasterOfPicture(picture: Picture): Promise<Raster> {
   if (isPixels(picture)) return 'pixels' in picture ? picture : raster(picture.data, [picture.height, picture.width, 4])
@@ -48,7 +48,10 @@ export async function rasterOfPicture(picture: Picture): Promise<Raster> {
   }
 }
 
-/** A drawable thing of the page as a bitmap, as it is now. @throws ClassifierError for what cannot be drawn */
+/**
+ * A drawable object of the page as a bitmap, in its present state.
+ * @throws ClassifierError for one that cannot be drawn
+ */
 export async function bitmapOf(picture: Picture): Promise<ImageBitmap> {
   if (typeof createImageBitmap !== 'function') {
     throw new ClassifierError(

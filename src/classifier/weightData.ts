@@ -1,9 +1,9 @@
 /**
- * Weights in fewer bytes: half precision, or 8-bit integers with a scale for each output channel. Only weights of two axes and
- * more are stored so; biases and statistics are few, and what they lose would be lost for all.
+ * Weights in fewer bytes: half precision, or 8-bit integers with a scale for each output channel. Only weights of two
+ * or more axes are stored this way; biases and statistics are few, and an error in them would affect every output.
  *
- * Sources: IEEE 754 (binary16); Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
- * inference" (2018), for symmetric scales per channel, −127 … 127.
+ * Sources: IEEE 754 (binary16); Jacob et al., "Quantization and training of neural networks for efficient
+ * integer-arithmetic-only inference" (2018), for symmetric scales per channel, −127 … 127.
  */
 import type { SafetensorsInput } from '../formats/safetensors.ts'
 import { type Shape, sizeOf } from '../graph/shape.ts'
@@ -15,10 +15,13 @@ export const weightTypes = ['float32', 'float16', 'int8'] as const
 /** A way to store weights. */
 export type WeightType = (typeof weightTypes)[number]
 
-/** What the scales of a tensor of integers are called. A path of a model has no colon. */
+/** The name of the scales of an integer tensor. A path of a model has no colon. */
 export const scaleName = (name: string): string => `${name}:scale`
 
-/** A tensor as it is written: one entry, or two where it has scales. @throws ClassifierError for what half precision cannot hold. */
+/**
+ * A tensor as it is written: one entry, or two where it has scales.
+ * @throws ClassifierError for what half precision cannot hold.
+ */
 export function encodeWeights(
   name: string,
   shape: Shape,

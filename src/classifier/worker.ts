@@ -1,6 +1,6 @@
 /**
- * A classifier in a worker of the page, which then compiles and computes there: the page stays free. The worker is a file of two
- * lines of the page's own, so that any bundler finds what it imports.
+ * A classifier in a worker of the page, which compiles and computes there, so the page stays responsive. The worker is
+ * a two-line file of the page, so that any bundler finds its imports.
  */
 
 import type { DownloadProgress } from '../formats/fetchFile.ts'
@@ -11,21 +11,21 @@ import { loadClassifier } from './classifier.ts'
 import { ClassifierError } from './errors.ts'
 import { bitmapOf, isPixels, type Picture } from './pictures.ts'
 
-/** What the page asks; each question has a number. */
+/** The questions of the page; each has a number. */
 type Question =
   | { readonly load: string | GlobalBlob | Uint8Array; readonly options: Omit<WorkerOptions, 'onProgress'> }
   | { readonly picture: unknown; readonly options: ClassifyOptions | undefined }
   | { readonly close: true }
 type Asked = Question & { readonly id: number }
 
-/** What the worker answers; a question that takes long has news of its progress before. */
+/** The answers of the worker; a question that takes long has progress reports first. */
 type Answer = { readonly id: number } & (
   | { readonly value: unknown }
   | { readonly error: string }
   | { readonly progress: DownloadProgress }
 )
 
-/** Options of {@link classifierInWorker}: those of `loadClassifier` but the engine, which is the worker's own. */
+/** Options of {@link classifierInWorker}: those of `loadClassifier` without the engine, which is the worker's own. */
 export type WorkerOptions = Pick<LoadClassifierOptions, 'warm' | 'file' | 'cache' | 'onProgress'>
 
 /** The part of a worker, seen from either side, that is used here. */
@@ -75,7 +75,7 @@ export function serveClassifier(port: MessagePortLike = globalThis as unknown as
  * In the page: a classifier that runs in a worker, to be used like one that does not.
  * @param worker of a script that calls {@link serveClassifier}; `close()` ends it
  * @param source the address of the classifier's file, relative to the page; or its contents
- * @throws ClassifierError with what the worker says: as `loadClassifier` does; and when its script cannot be run.
+ * @throws ClassifierError with the worker's message, as `loadClassifier` does, and when its script cannot be run.
  * @example
  * const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' })
  * const classify = await classifierInWorker(worker, 'cats.fovea')
@@ -105,7 +105,7 @@ export async function classifierInWorker(
   return Object.assign(classify, { info, classes: info.classes, close })
 }
 
-/** Questions under way, by their numbers. */
+/** Open questions, by their numbers. */
 class Questions {
   readonly #worker: MessagePortLike
   readonly #onProgress: ((progress: DownloadProgress) => void) | undefined
@@ -150,7 +150,7 @@ class Questions {
   }
 }
 
-/** A picture as it can be sent: elements of the page stay there, their pixels go. */
+/** A picture that can be sent: elements of the page stay there, their pixels are sent. */
 async function sendable(picture: Picture): Promise<unknown> {
   const isSentAsIs = isPixels(picture) || picture instanceof Blob
   if (isSentAsIs || (typeof ImageBitmap === 'function' && picture instanceof ImageBitmap)) return picture
