@@ -1,23 +1,24 @@
-/** Servers of commands: where they listen, and until when. */
+/** Servers of commands: where they listen, and how long. */
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { CommandError } from './terminal/errors.ts'
 import { Interrupt } from './terminal/interrupt.ts'
 
-/** Where a server is to listen. */
+/** Where a server listens. */
 export interface ListenPlace {
   readonly host: string
-  /** 0 for any that is free. */
+  /** 0 for any free port. */
   readonly port: number
-  /** How the command's option says so. */
+  /** How the command's option asks for a free port. */
   readonly anyPort: '0' | 'none'
 }
 
 /**
  * Starts a server.
- * @param place the options of the command: where to listen, and what to say for any port that is free
+ * @param place the options of the command: where to listen, and how to ask for any free port
  * @returns where it listens
- * @throws CommandError naming the option, when the port is taken or not allowed, or the host is not of this machine
+ * @throws CommandError naming the option when the port is taken or not allowed, or the host is not an address of this
+ * machine
  */
 export async function listen(server: Server, place: ListenPlace): Promise<AddressInfo> {
   const { host, port } = place
@@ -39,7 +40,7 @@ function listenError(error: NodeJS.ErrnoException, { host, port, anyPort }: List
   return reason === undefined ? error : new CommandError(reason, { cause: error })
 }
 
-/** Waits for Ctrl-C or the like. @returns the signal, to be disposed of when the command is done */
+/** Waits for Ctrl-C or a similar signal. @returns the signal, to be disposed of when the command is done */
 export const interruption = (): Promise<Interrupt> =>
   new Promise(resolve => {
     const listening: Interrupt = new Interrupt(() => resolve(listening))

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line. A command is loaded when it is called, so that `--help` is quick. */
+/** The command line. Each command is loaded when it is called, so that `--help` is quick. */
 import { Command, CommanderError } from 'commander'
 import { RecipeError } from '../recipe/errors.ts'
 import { sourceErrorOf } from '../recipe/userCode.node.ts'
@@ -69,7 +69,7 @@ const commands = [
 for (const add of commands) add(program)
 
 const fail = (thrown: unknown): void => {
-  // What was thrown in code of the user's is shown there.
+  // Errors thrown in the user's code are shown with their place there.
   const error =
     thrown instanceof UsageError || thrown instanceof RecipeError ? thrown : (sourceErrorOf(thrown) ?? thrown)
   const debug = program.opts().debug === true || !['', undefined].includes(process.env.FOVEA_DEBUG)
@@ -77,7 +77,7 @@ const fail = (thrown: unknown): void => {
   process.exitCode = exitCodeOf(error)
 }
 
-// What is thrown or refused where nobody waits for it, in a timer of a recipe for example.
+// Errors and rejections that no code waits for, such as in a recipe's timer.
 const failAtOnce = (thrown: unknown): never => {
   fail(thrown)
   process.exit()
@@ -85,7 +85,7 @@ const failAtOnce = (thrown: unknown): never => {
 process.on('uncaughtException', failAtOnce)
 process.on('unhandledRejection', failAtOnce)
 
-/** Whether the command has come to its end. */
+/** Whether the command has finished. */
 let isDone = false
 process.on('exit', code => {
   if (isDone || code !== exitCodes.done) return
@@ -105,5 +105,5 @@ try {
 }
 isDone = true
 
-// Timers and sockets that a recipe has left open are no reason to stay.
+// Timers and sockets that a recipe has left open do not keep the process alive.
 setTimeout(() => process.exit(), 2000).unref()

@@ -1,10 +1,10 @@
-/** Options that take more than a name: numbers that are checked while they are read. */
+/** Options with values, such as numbers, which are checked while they are parsed. */
 import { InvalidArgumentError, Option } from 'commander'
 
 /** The folder in which run folders are made. */
 export const defaultRuns = 'runs'
 
-/** A number; what it may be is for the recipe to say. */
+/** A number; the recipe's rules check its range. */
 export function numeric(text: string): number {
   const value = Number(text)
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('expected a number.')
@@ -26,7 +26,7 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
   }
 }
 
-/** The largest picture that is summed up, on a side. */
+/** The largest side of a picture that a summary takes. */
 const longestSide = 8192
 
 /** `3x224x224`: channels, height and width of an image. */
@@ -67,13 +67,13 @@ export const checkpointOption = () =>
 /** `--json`, the same for all commands. */
 export const jsonOption = () => new Option('--json', 'print JSON for machines')
 
-/** A text that may be given several times. */
+/** A value that may be given several times. */
 export const collect = (text: string, before: readonly string[] = []): string[] => [...before, text]
 
 /** `--set` of the commands that train. */
 export const setOption = () =>
   new Option('--set <field=value>', 'set any field of the recipe; may be repeated').argParser(collect)
 
-/** `--allow-changed-data` of the commands that divide a run's images anew. */
+/** `--allow-changed-data` of the commands that divide a run's images again. */
 export const changedDataOption = () =>
   new Option('--allow-changed-data', "continue although the run's images have changed since it began")

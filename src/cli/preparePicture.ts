@@ -1,4 +1,4 @@
-/** A picture of a file as the input of a trained model, as its command line says. */
+/** Turns a picture file into the input of a trained model, as the command line says. */
 import { prepareImage } from '../data/image.node.ts'
 import type { OpenedClassifier } from '../runs/openClassifier.node.ts'
 import { UsageError } from './terminal/errors.ts'
@@ -9,10 +9,10 @@ export const invertNames = ['auto', 'yes', 'no'] as const
 /** One of {@link invertNames}. */
 export type Invert = (typeof invertNames)[number]
 
-/** The part of a model that says what becomes of pictures. */
+/** The part of a model that decides how pictures are prepared. */
 export type PictureRules = Pick<OpenedClassifier, 'shape' | 'subject' | 'shorterSide'>
 
-/** @throws UsageError for pictures that are to be inverted for a model that takes them as they are */
+/** @throws UsageError when inversion is requested for a model that does not invert pictures */
 export function checkInvert(run: string, { subject }: PictureRules, invert: Invert): void {
   if (subject === 'picture' && invert === 'yes') {
     throw new UsageError(`--invert yes: ${run} is no model of digits or clothing; its pictures are taken as they are`)
@@ -35,7 +35,7 @@ export async function preparePicture(
     return { pixels: await prepareImage(file, shape, { ...given, invert: inverted }), inverted }
   }
   const pixels = await prepareImage(file, shape, given)
-  // The picture was inverted when inverting it on demand gives the same; where that finds no strokes, it was not.
+  // The picture was inverted if explicit inversion gives an equal result; if that finds no strokes, it was not.
   const demanded = await prepareImage(file, shape, { ...given, invert: true }).catch(() => undefined)
   return { pixels, inverted: demanded !== undefined && Buffer.compare(pixels, demanded) === 0 }
 }

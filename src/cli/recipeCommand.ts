@@ -1,4 +1,4 @@
-/** What commands that begin with a recipe have in common: an argument that is a model or a recipe file, and its options. */
+/** Shared by commands that begin with a recipe: an argument that is a model or a recipe file, and its options. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { backendNames } from '../backends/engine.ts'
@@ -54,13 +54,13 @@ export function takesRecipe(command: Command): Command {
     )
 }
 
-/** The name of a schedule. @throws InvalidArgumentError with the nearest of those that exist */
+/** The name of a schedule. @throws InvalidArgumentError with the nearest known name */
 function scheduleName(name: string): string {
   if (scheduleNames.some(known => known === name)) return name
   throw new InvalidArgumentError(unknownName('schedule', name, scheduleNames))
 }
 
-/** Fields of {@link takesRecipe}'s options that say something about the recipe. */
+/** Fields of {@link takesRecipe}'s options that belong to the recipe. */
 const recipeFields = [
   'data',
   'dataDir',
@@ -79,7 +79,7 @@ const recipeFields = [
   'preprocess',
 ] as const
 
-/** What the command line says of a recipe. @param word a model or a recipe file */
+/** The recipe options of the command line. @param word a model or a recipe file */
 export async function recipeOptions(
   word: string | undefined,
   options: Readonly<Record<string, unknown>>,
@@ -92,7 +92,7 @@ export async function recipeOptions(
   const given = {
     ...(word === undefined || isFile ? {} : { model: word }),
     ...Object.fromEntries(said),
-    // `--no-test` is the only way to say something about the test set.
+    // `--no-test` is the only option about the test set.
     ...(options.test === false ? { test: false } : {}),
     ...(augment === undefined ? {} : { augment }),
   }

@@ -1,4 +1,4 @@
-/** The command line's view of a recipe: options that say something about one, and the options that one would take. */
+/** Recipes on the command line: from options to a recipe, and from a recipe to the options that repeat it. */
 
 import { basename, resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
@@ -14,7 +14,7 @@ import { relativePath, withRelativePaths } from '../runs/relativePaths.node.ts'
 import { display } from '../text/display.ts'
 import { UsageError } from './terminal/errors.ts'
 
-/** Options of the command line that say something about a recipe; the rest is filled in. */
+/** Command-line options that set fields of a recipe; other fields get their defaults. */
 export interface RecipeOptions {
   readonly model?: string
   /** A data set, or `folder:PATH`. */
@@ -24,7 +24,7 @@ export interface RecipeOptions {
   readonly validation?: number
   readonly normalize?: { readonly mean: readonly number[]; readonly std: readonly number[] }
   readonly preprocess?: string
-  /** A pipeline, or `'none'` where the data set has a usual one. */
+  /** A pipeline, or `'none'` when the data set has a usual one. */
   readonly augment?: AugmentationSpec | 'none' | undefined
   readonly epochs?: number
   readonly batchSize?: number
@@ -39,7 +39,7 @@ export interface RecipeOptions {
   readonly precise?: boolean
 }
 
-/** Where each option stands in a recipe. */
+/** The recipe field of each option. */
 const places: Readonly<Record<keyof RecipeOptions, readonly string[]>> = {
   model: ['model', 'name'],
   data: ['data', 'name'],
@@ -63,10 +63,10 @@ const places: Readonly<Record<keyof RecipeOptions, readonly string[]>> = {
 }
 
 /**
- * The recipe that a command line asks for.
+ * The recipe that a command line requests.
  * @param options of the command line, which override the file
  * @param sets of the form `optimizer.lr=0.05`, which override both
- * @param base what a recipe file says
+ * @param base contents of a recipe file
  * @throws RecipeError naming the field, its value and the rule.
  * @example resolveOptions({ epochs: 3 }).model // { name: 'lenet5' }
  */
@@ -98,12 +98,12 @@ function assignmentsOf([option, value]: readonly [string, unknown]): Assignment[
 }
 
 /**
- * Refuses options that say something else than the recipe of the run to be resumed.
+ * Refuses options that contradict the recipe of the run to be resumed.
  * @throws UsageError naming the option, its value and the recipe's.
  */
 export function refuseConflicts(options: RecipeOptions, recipe: Recipe): void {
   for (const [option, value] of Object.entries(options)) {
-    // Where the images lie does not matter: whether they are the same is checked by their fingerprint.
+    // The location of the images does not matter: their fingerprint shows whether they have changed.
     if (value === undefined || option === 'dataDir') continue
     const known = at(recipe, places[option as keyof RecipeOptions])
     const wanted = wantedValue(option, value)
@@ -119,13 +119,14 @@ export function refuseConflicts(options: RecipeOptions, recipe: Recipe): void {
 }
 
 /**
- * The command that repeats a run: every number spelled out, or the recipe's file where it holds more than options can say.
+ * The command that repeats a run: every number spelled out, or the recipe's file when it holds more than options can
+ * say.
  * @example commandOf(recipe) // 'fovea train lenet5 --data mnist --epochs 5 …'
  */
 export function commandOf(recipe: Recipe): string {
   const { data } = recipe
   const options = optionsOf(recipe)
-  // The classes of a folder are its sub-folders, in alphabetical order; it may not be there any more.
+  // The classes of a folder are its sub-folders, in alphabetical order; it may no longer exist.
   const base = data.classes && { data: { name: 'folder', classes: [...data.classes].sort() } }
   const again = options && { ...resolveOptions(options, [], base), fovea: recipe.fovea }
   if (!options || !isDeepStrictEqual(again, JSON.parse(JSON.stringify(recipe)))) return 'fovea train recipe.json'
@@ -141,19 +142,19 @@ export function commandOf(recipe: Recipe): string {
   return ['fovea train', options.model, ...words].join(' ')
 }
 
-/** What a run folder is called: as its recipe file, or, without one, as its model. */
+/** Name of a run folder: that of its recipe file, or else of its model. */
 export function runName({ model }: Recipe, file?: string): string {
   const named = file !== undefined && !file.endsWith('.json') ? file : isCode(model) ? model.file : undefined
   if (named !== undefined) return basename(named).replace(/\.[^.]*$/, '')
   return isCode(model) ? 'run' : model.name
 }
 
-/** A word as a shell takes it. */
+/** A word, quoted for a shell. */
 export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
-/** The options that say what a recipe says; undefined when it is more than options can. */
+/** The options equivalent to a recipe; undefined when it holds more than options can say. */
 function optionsOf({ model, data, optimizer, schedule, ...rest }: Recipe): RecipeOptions | undefined {
   if (isCode(model) || isCode(optimizer) || isCode(schedule)) return undefined
   const known = data.name === 'folder' ? undefined : findDataset(data.name)
@@ -184,7 +185,7 @@ function optionsOf({ model, data, optimizer, schedule, ...rest }: Recipe): Recip
 const at = (value: unknown, path: readonly string[]): unknown =>
   path.reduce<unknown>((held, key) => (held as Record<string, unknown> | undefined)?.[key], value)
 
-/** What an option wants the recipe to have. */
+/** The recipe value that an option sets. */
 function wantedValue(option: string, value: unknown): unknown {
   if (option === 'dataDir') return resolve(String(value))
   if (option === 'augment' && value === 'none') return undefined

@@ -1,4 +1,4 @@
-/** A trainer of a recipe for the short trainings that try something and leave no run behind. */
+/** A trainer of a recipe for short experiments that leave no run behind. */
 
 import type { Engine } from '../backends/engine.ts'
 import type { ImageCollection, Subset } from '../data/dataset.ts'
@@ -22,14 +22,14 @@ export interface RecipeSource extends EngineChoices {
   readonly set?: readonly string[] | undefined
 }
 
-/** The recipe of a file, with what the command line says. */
+/** The recipe in a file, with the options of the command line. */
 export async function recipeOf(given: RecipeOptions, { file, set }: RecipeSource): Promise<Recipe> {
   return resolveOptions(given, set, file === undefined ? {} : await readRecipeFile(file, note))
 }
 
 /**
- * Runs something with a trainer of a recipe, whose engine is closed afterwards.
- * @param change what is different from the recipe
+ * Runs something with a trainer of a recipe, and closes its engine afterward.
+ * @param change differences from the recipe
  */
 export async function withTrainer<T>(
   recipe: Recipe,

@@ -64,7 +64,7 @@ export function scoreProbabilities(probabilities: Float32Array, labels: ArrayLik
   return { ...scoreAnswers(answersOf(probabilities, classes), labels), loss }
 }
 
-/** Number of correct answers. */
+/** Share and number of correct answers. */
 export function scoreAnswers(answers: ArrayLike<number>, labels: ArrayLike<number>): AnswerScore {
   let right = 0
   for (let i = 0; i < labels.length; i++) if (answers[i] === labels[i]) right++

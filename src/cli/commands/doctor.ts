@@ -1,4 +1,4 @@
-/** `fovea doctor`: its words on the command line. What it does is loaded when it is called. */
+/** The command-line options of `fovea doctor`. Its implementation is loaded when the command is called. */
 import type { Command } from 'commander'
 import { jsonOption, threadsOption } from '../options.ts'
 

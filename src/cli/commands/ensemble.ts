@@ -1,10 +1,10 @@
-/** `fovea ensemble`: its words on the command line. What it does is loaded when it is called. */
+/** The command-line options of `fovea ensemble`. Its implementation is loaded when the command is called. */
 import { type Command, Option } from 'commander'
 import { changedDataOption, wholeNumber } from '../options.ts'
 import { recipeOptions, takesRecipe, withFile } from '../recipeCommand.ts'
 import { inProcesses } from '../study/processes.ts'
 
-/** Names here, so that `--help` loads nothing else. */
+/** Repeated here so that `--help` loads nothing else. */
 const kinds = ['seeds', 'snapshots', 'bagging']
 
 /** Adds the command. */

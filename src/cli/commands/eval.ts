@@ -1,4 +1,4 @@
-/** `fovea eval`: its words on the command line. What it does is loaded when it is called. */
+/** The command-line options of `fovea eval`. Its implementation is loaded when the command is called. */
 import { type Command, Option } from 'commander'
 import { changedDataOption, checkpointOption, jsonOption, threadsOption, wideOption } from '../options.ts'
 

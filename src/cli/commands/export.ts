@@ -1,4 +1,4 @@
-/** `fovea export`: its words on the command line. What it does is loaded when it is called. */
+/** The command-line options of `fovea export`. Its implementation is loaded when the command is called. */
 import { type Command, Option } from 'commander'
 import { weightTypes } from '../../classifier/weightData.ts'
 import { checkpointOption, jsonOption, wholeNumber } from '../options.ts'

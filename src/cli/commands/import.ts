@@ -1,4 +1,4 @@
-/** `fovea import`: its words on the command line. What it does is loaded when it is called. */
+/** The command-line options of `fovea import`. Its implementation is loaded when the command is called. */
 import type { Command } from 'commander'
 import { defaultRuns, numericList } from '../options.ts'
 

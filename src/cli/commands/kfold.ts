@@ -1,4 +1,4 @@
-/** `fovea kfold`: its words on the command line. What it does is loaded when it is called. */
+/** The command-line options of `fovea kfold`. Its implementation is loaded when the command is called. */
 import type { Command } from 'commander'
 import { wholeNumber } from '../options.ts'
 import { recipeOptions, takesRecipe, withFile } from '../recipeCommand.ts'

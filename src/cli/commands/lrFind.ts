@@ -1,4 +1,4 @@
-/** `fovea lr-find`: its words on the command line. What it does is loaded when it is called. */
+/** The command-line options of `fovea lr-find`. Its implementation is loaded when the command is called. */
 import type { Command } from 'commander'
 import { jsonOption, numeric, threadsOption, wholeNumber, wideOption } from '../options.ts'
 import { recipeOptions, takesRecipe, withFile } from '../recipeCommand.ts'

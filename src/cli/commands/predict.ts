@@ -1,4 +1,4 @@
-/** `fovea predict`: its words on the command line. What it does is loaded when it is called. */
+/** The command-line options of `fovea predict`. Its implementation is loaded when the command is called. */
 import { type Command, Option } from 'commander'
 import { checkpointOption, jsonOption, wholeNumber, wideOption } from '../options.ts'
 

@@ -1,10 +1,10 @@
-/** `fovea search`: its words on the command line. What it does is loaded when it is called. */
+/** The command-line options of `fovea search`. Its implementation is loaded when the command is called. */
 import { type Command, Option } from 'commander'
 import { collect, wholeNumber } from '../options.ts'
 import { recipeOptions, takesRecipe, withFile } from '../recipeCommand.ts'
 import { inProcesses } from '../study/processes.ts'
 
-/** Names here, so that `--help` loads nothing else. */
+/** Repeated here so that `--help` loads nothing else. */
 const strategies = ['random', 'grid', 'coarse-to-fine', 'asha']
 
 /** Adds the command. */

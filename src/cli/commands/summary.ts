@@ -1,4 +1,4 @@
-/** `fovea summary`: its words on the command line. What it does is loaded when it is called. */
+/** The command-line options of `fovea summary`. Its implementation is loaded when the command is called. */
 import { type Command, Option } from 'commander'
 import { defaultModel } from '../../recipe/defaults.ts'
 import { imageSize, jsonOption, wholeNumber, wideOption } from '../options.ts'

@@ -1,4 +1,4 @@
-/** `fovea train`: its words on the command line. What it does is loaded when it is called. */
+/** The command-line options of `fovea train`. Its implementation is loaded when the command is called. */
 import type { Command } from 'commander'
 import { changedDataOption, jsonOption, threadsOption, wholeNumber, wideOption } from '../options.ts'
 import { recipeOptions, takesRecipe } from '../recipeCommand.ts'

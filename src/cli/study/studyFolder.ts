@@ -1,4 +1,4 @@
-/** A study on the disk: what was asked for, in `study.json`, so that the same command goes on with it. */
+/** A study on disk: `study.json` stores what was requested, so that the same command continues it. */
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,10 +16,10 @@ import type { StudyProgressOptions } from './studyProgress.ts'
 import { TrialRunner } from './trials.ts'
 
 /**
- * Makes a study, or opens it when it is there, and works on it under a lock. A signal lets the processes save and end.
- * @param asked what decides the study's outcome: a study that is there must have been asked for the same
- * @param growing the number in `asked` that may be larger than before: the study then goes on with more
- * @param work gets that number as it was first asked for
+ * Makes a study, or opens an existing one, and works on it under a lock. A signal lets the processes save and end.
+ * @param asked the request that decides the study's outcome; an existing study must have an equal request
+ * @param growing the number in `asked` that may be larger than before: the study is then extended
+ * @param work gets the first requested value of that number
  * @returns the exit code
  * @throws UsageError when the folder holds another study or something else.
  */
@@ -52,8 +52,8 @@ export async function inStudy(
 type Fields = Readonly<Record<string, unknown>>
 
 /**
- * Writes what is asked of a study, or compares it with what was.
- * @returns the growing number as it was first asked for
+ * Writes the request of a study, or compares it with the earlier one.
+ * @returns the first requested value of the growing number
  * @throws UsageError when the folder holds another study
  */
 async function agree(path: string, asked: object, growing: string | undefined): Promise<number> {

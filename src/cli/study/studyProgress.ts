@@ -1,13 +1,14 @@
 /**
- * Progress of a study: which trials are under way and how far they are. On a terminal one line that is redrawn in place, below
- * what is finished; in a file, a pipe or on CI a line when a trial begins and one for each of its epochs.
+ * Progress of a study: which trials are under way and how far they are. A terminal shows one line that is redrawn in
+ * place, below the finished trials; a file, a pipe or CI gets a line when a trial begins and one for each of its
+ * epochs.
  */
 import { formatPercent, formatSignificant } from '../../text/format.ts'
 import type { Score } from '../../train/events.ts'
 import { plain } from '../terminal/output.ts'
 import { type ProgressStyle, progressStyle } from '../terminal/progress.ts'
 
-/** What an epoch of a trial came to. */
+/** Result of an epoch of a trial. */
 export interface TrialEpoch extends Pick<Score, 'accuracy' | 'loss'> {
   readonly epoch: number
 }
@@ -18,11 +19,11 @@ export interface StudyProgressOptions {
   readonly json?: boolean | undefined
   /** Default standard output. */
   readonly stream?: NodeJS.WriteStream
-  /** Default: what `progressStyle` finds for the stream. */
+  /** Default: the `progressStyle` of the stream. */
   readonly style?: ProgressStyle
 }
 
-/** Shows the trials of a study as they go; shows nothing when it is to be quiet or JSON is asked for. */
+/** Shows the trials of a study in progress; shows nothing with `quiet` or JSON output. */
 export class StudyProgress {
   readonly #stream: NodeJS.WriteStream
   readonly #style: ProgressStyle | 'none'
@@ -35,7 +36,7 @@ export class StudyProgress {
     this.#style = quiet || json ? 'none' : (style ?? progressStyle(stream, process.env))
   }
 
-  /** @param what is special of the trial: the values it has */
+  /** @param what the values that distinguish the trial */
   begin(name: string, what: string | undefined, isNew: boolean): void {
     const begins = isNew ? 'begins' : 'goes on'
     const parts = [name, what, begins].filter(part => part)
@@ -68,7 +69,7 @@ export class StudyProgress {
     this.#draw()
   }
 
-  /** Takes the line of what is under way away. */
+  /** Erases the line of the trials under way. */
   close(): void {
     this.#under.clear()
     this.#clear()
@@ -79,7 +80,7 @@ export class StudyProgress {
     this.#clear()
     if (this.#under.size === 0) return
     const text = [...this.#under.values()].join('  ·  ')
-    // A line that wraps could not be taken away again. Some terminals do not know their width, and say 0.
+    // A line that wraps could not be erased. Some terminals do not know their width, and report 0.
     this.#stream.write(plain(text.slice(0, (this.#stream.columns || 80) - 1)))
     this.#isDrawn = true
   }

@@ -1,6 +1,6 @@
 /**
- * Trials of a study: training runs in processes of their own, in one folder. What a trial has reached is read from its run
- * folder, so a study needs no memory of its own and goes on after any interruption.
+ * Trials of a study: training runs in separate processes, in one folder. The progress of a trial is read from its run
+ * folder, so a study keeps no other state and continues after any interruption.
  */
 
 import { spawn } from 'node:child_process'
@@ -26,23 +26,23 @@ export interface Trial {
   /** Name of its run folder, `t001`. */
   readonly name: string
   readonly recipe: Recipe
-  /** What is special of it, for people: the values it has. */
+  /** The values that distinguish it, for people. */
   readonly what?: string
 }
 
-/** The runs of a study, in the folder `trials` of it. */
+/** The runs of a study, in its folder `trials`. */
 export class TrialRunner {
   readonly folder: string
   readonly progress: StudyProgress
   readonly #engine: readonly string[]
   readonly #children = new Set<ReturnType<typeof spawn>>()
-  /** The run with whose images those of the others are compared. */
+  /** The run whose images are compared with those of the other runs. */
   #first: string | undefined
   #isStopping = false
 
   /**
    * @param study folder of the study
-   * @param jobs processes at the same time, which share the cores
+   * @param jobs number of simultaneous processes, which share the cores
    */
   constructor(study: string, jobs: number, options: EngineChoices & StudyProgressOptions = {}) {
     const { threads, wide = 'off' } = options
@@ -58,7 +58,7 @@ export class TrialRunner {
   }
 
   /**
-   * What a trial has reached.
+   * The progress of a trial.
    * @throws CommandError when it began with other images than another trial: their scores cannot be compared.
    */
   async progressOf(trial: Pick<Trial, 'name'>): Promise<TrialProgress<ValidationEvent>> {
@@ -75,8 +75,8 @@ export class TrialRunner {
   }
 
   /**
-   * Trains a trial to its end, or to the end of an epoch; goes on where it was.
-   * @returns what it has reached; a trial that diverged or could not be trained has `failed`
+   * Trains a trial to its end, or to the end of an epoch; continues where it was.
+   * @returns its progress; a trial that diverged or could not be trained has `failed`
    * @throws InterruptError after {@link stop}.
    */
   async train(trial: Trial, untilEpoch?: number): Promise<TrialProgress<ValidationEvent>> {
@@ -86,7 +86,7 @@ export class TrialRunner {
     const last = untilEpoch ?? epochs
     this.progress.begin(trial.name, trial.what, isNew)
     const onEpoch = (score: TrialEpoch) => {
-      // What the last epoch came to is what the trial came to.
+      // The result of the last epoch is that of the trial.
       if (score.epoch < last) this.progress.epoch(trial.name, score, epochs)
     }
     const { code, signal, stderr } = await this.#fovea(
@@ -110,14 +110,14 @@ export class TrialRunner {
   }
 
   /**
-   * Makes the run folder of a trial that has none. A trial's process only ever goes on with a folder, under its lock: after
-   * a study was killed, a process of it that is still about to begin and its successor in the next study take turns.
+   * Makes the run folder of a trial that has none. The process of a trial only ever resumes a folder, under its lock.
+   * So when a study was killed, a process that is still about to begin and its successor in the next study take turns.
    * @returns whether the trial is new
    */
   async #makeRun(trial: Trial): Promise<boolean> {
     const run = this.runOf(trial)
     if (existsSync(join(run, 'recipe.json'))) return false
-    // Killed between making the folder and writing into it: no process was begun for it.
+    // The study was killed between making the folder and writing into it: no process was started for it.
     await rm(run, { recursive: true, force: true })
     const folder = await RunFolder.create(this.folder, trial.name, trial.recipe)
     await folder.close()
@@ -142,7 +142,7 @@ export class TrialRunner {
     if (!existsSync(main))
       throw new CommandError(`${main}: no such file; studies run on the built package (npm run build)`)
     return new Promise((resolve, reject) => {
-      // By the channel a child tells its epochs, and learns that this process is gone, however it went.
+      // Through the channel a child reports its epochs, and learns when this process is gone, for whatever reason.
       const child = spawn(process.execPath, [...process.execArgv, main, ...args], {
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       })

@@ -1,5 +1,6 @@
 /**
- * How the command line fails: one line that begins with `fovea:`, and an exit code that says what kind of failure it was.
+ * How the command line fails: one line that begins with `fovea:`, and an exit code that says what kind of failure it
+ * was.
  */
 import { inspect } from 'node:util'
 import { LabelSafetyError } from '../../augment/errors.ts'
@@ -9,18 +10,18 @@ import { RecipeError, SourceError } from '../../recipe/errors.ts'
 import { MissingError, RunFolderError } from '../../runs/errors.ts'
 import { display } from '../../text/display.ts'
 
-/** What the process ends with: the one rule, which `docs/troubleshooting.md` tells to people. */
+/** Exit codes of the process: the only definition, explained to people in `docs/troubleshooting.md`. */
 export const exitCodes = {
-  /** Done as asked. */
+  /** The work is done. */
   done: 0,
-  /** The work failed: training diverged, a check was not passed, something could not be read, written or computed. */
+  /** The work failed: training diverged, a check failed, something could not be read, written or computed. */
   failed: 1,
-  /** What was asked for is wrong: an option, a recipe, or a file or folder that they name and that is not there. */
+  /** The request is wrong: an option, a recipe, or a file or folder that they name and that does not exist. */
   usage: 2,
-  /** Ended by a signal, after a training run was saved: 128 and the number of the signal, as shells have it. */
+  /** Ended by a signal, after a training run was saved: 128 plus the signal's number, as in shells. */
   SIGHUP: 129,
   SIGINT: 130,
-  /** Nobody reads the output any more, or it cannot be written. */
+  /** Nobody reads the output anymore, or it cannot be written. */
   SIGPIPE: 141,
   SIGTERM: 143,
 } as const
@@ -28,15 +29,15 @@ export const exitCodes = {
 /** Signals that ask to stop. */
 export type StopSignal = Extract<keyof typeof exitCodes, `SIG${string}`>
 
-/** Whether a process was ended by a signal that it could answer. */
+/** Whether a process was ended by a signal that it could handle. */
 export const isStopped = (code: number | null): boolean => code !== null && code > 128
 
-/** Thrown for what was asked for and cannot be meant: an option, or a file that is not there. */
+/** Thrown for a mistake in the request: an invalid option, or a file that does not exist. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** Thrown when a command cannot do what it was asked for, with all that is to be said about it. */
+/** Thrown when a command cannot do its work; the message says everything about it. */
 export class CommandError extends Error {
   override readonly name = 'CommandError'
 }
@@ -46,7 +47,7 @@ export class InterruptError extends Error {
   override readonly name = 'InterruptError'
 }
 
-/** What says that something else should have been asked for. */
+/** Errors that mean a mistake in the request. */
 const usageErrors = [
   UsageError,
   RecipeError,
@@ -62,19 +63,19 @@ export const exitCodeOf = (error: unknown): number =>
   !(error instanceof Error) || usageErrors.some(kind => error instanceof kind) ? exitCodes.usage : exitCodes.failed
 
 /**
- * What is shown of an error: `fovea: ` and its message on one line, below it the place in a file where there is one; or with
- * `debug` its stack, and those of its causes.
+ * An error as shown to people: `fovea: ` and its message on one line, with the place in a file below it if there is
+ * one; with `debug`, its stack and those of its causes.
  * @example describeError(new Error('a.png: no such file'), false) // 'fovea: a.png: no such file'
  */
 export function describeError(error: unknown, debug: boolean): string {
-  // This package throws errors only.
+  // This package throws only errors.
   if (!(error instanceof Error)) return `fovea: code of the recipe threw ${display(error)}, which is not an Error`
   if (debug) return `fovea: ${inspect(error)}`
   const frame = error instanceof SourceError ? `\n${error.frame}` : ''
   return `fovea: ${oneLine(error.message)}${frame}`
 }
 
-/** The lines of a message as one: joined by semicolons, unless the one before ends in a mark or the next is in brackets. */
+/** A message on one line: lines are joined by semicolons, except after punctuation or before a parenthesis. */
 export function oneLine(message: string): string {
   const lines = message
     .replace(/\p{Cc}+/gu, controls => (controls.includes('\n') ? '\n' : ''))

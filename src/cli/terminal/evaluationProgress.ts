@@ -1,15 +1,15 @@
-/** Progress of what looks at images without training on them: one bar on a terminal, one line elsewhere. */
+/** Progress of commands that read images without training on them: one bar on a terminal, one line elsewhere. */
 import cliProgress from 'cli-progress'
 import { formatCount } from '../../text/format.ts'
 import { progressStyle } from './progress.ts'
 
-/** Shows how many images are done. Call `close` at the end, however it comes. */
+/** Shows how many images are done. Call `close` at the end, even after an error. */
 export class EvaluationProgress {
   readonly #bar: cliProgress.SingleBar | undefined
 
   /**
-   * @param what is being read: `test images`
-   * @param images how many there are
+   * @param what the images being read: `test images`
+   * @param images their number
    */
   constructor(stream: NodeJS.WriteStream, what: string, images: number) {
     if (progressStyle(stream, process.env) === 'lines') {
@@ -41,10 +41,10 @@ export class EvaluationProgress {
   }
 }
 
-/** Milliseconds of work that nobody needs to be told of. */
+/** Milliseconds of work that need no progress display. */
 const patience = 2000
 
-/** Shows how far a frozen trunk is with all images, when that takes longer than two seconds. */
+/** Shows how many images a frozen trunk has processed, when that takes longer than two seconds. */
 export class FeatureProgress {
   readonly #stream: NodeJS.WriteStream
   readonly #started = performance.now()
@@ -54,7 +54,7 @@ export class FeatureProgress {
     this.#stream = stream
   }
 
-  /** @param images done so far, of how many */
+  /** @param images number of images done so far, out of `of` */
   update(images: number, of: number): void {
     if (images < of && performance.now() - this.#started > patience) {
       this.#shown ??= new EvaluationProgress(this.#stream, 'images for their features', of)
@@ -63,7 +63,7 @@ export class FeatureProgress {
     if (images >= of) this.close()
   }
 
-  /** Takes the bar away. */
+  /** Removes the bar. */
   close(): void {
     this.#shown?.close()
   }

@@ -1,11 +1,15 @@
 /**
- * Ctrl-C and its like: the first asks a command to stop where it can be resumed, the second ends the process at once.
+ * Ctrl-C and similar signals: the first asks a command to stop where it can be resumed, the second ends the process at
+ * once.
  */
 import { exitCodes, type StopSignal } from './errors.ts'
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'] as const satisfies readonly StopSignal[]
 
-/** A terminal signals npx and the command, and npx hands its signal on: what comes so soon is the same Ctrl-C. */
+/**
+ * A terminal signals both npx and the command, and npx forwards its signal: one that follows so soon is the same
+ * Ctrl-C.
+ */
 const sameMilliseconds = 500
 
 /** Listens for signals until `dispose`. */
@@ -33,7 +37,7 @@ export class Interrupt {
     return exitCodes[this.#signal ?? 'SIGINT']
   }
 
-  /** Gives the signals back. */
+  /** Stops listening for signals. */
   dispose(): void {
     for (const signal of signals) process.off(signal, this.#handle)
     process.off('disconnect', this.#hangUp)
@@ -50,6 +54,6 @@ export class Interrupt {
     }
   }
 
-  /** A study's trial: its parent is gone, however it went, perhaps before this process could listen. */
+  /** For a trial of a study: its parent is gone, for whatever reason, perhaps before this process could listen. */
   readonly #hangUp = (): void => this.#handle('SIGHUP')
 }

@@ -1,10 +1,10 @@
-/** What commands write: lines for people on standard output, JSON for machines, warnings on standard error. */
+/** The output of commands: lines for people on standard output, JSON for machines, warnings on standard error. */
 import { exitCodes } from './errors.ts'
 
 let isLost = false
 
 /**
- * Watches for an output that nobody reads any more (`| head -1`), or that cannot be written. Work that can be gone on with is
+ * Watches for an output that nobody reads anymore (`| head -1`), or that cannot be written. Work that can be resumed is
  * saved first, as after Ctrl-C; a command that only prints ends at once, and silently when its reader stops reading.
  */
 export function watchOutput(): void {
@@ -24,8 +24,8 @@ export function watchOutput(): void {
 }
 
 /**
- * Writes lines; non-breaking spaces become ordinary ones, so that grep finds them. When nobody reads the output any more,
- * they go to standard error.
+ * Writes lines; non-breaking spaces become ordinary ones, so that grep finds them. When nobody reads the output
+ * anymore, the lines go to standard error.
  */
 export function print(...lines: readonly string[]): void {
   output().write(lines.map(line => `${plain(line)}\n`).join(''))

@@ -15,14 +15,14 @@ import type {
 } from '../../train/events.ts'
 import { plain } from './output.ts'
 
-/** A bar that is redrawn in place, or lines one after the other. */
+/** A bar that is redrawn in place, or successive lines. */
 export type ProgressStyle = 'bar' | 'lines'
 
 /** Options of `TrainProgress`. */
 export interface ProgressOptions {
-  /** Where to write. Default standard output. */
+  /** Stream to write to. Default standard output. */
   readonly stream?: NodeJS.WriteStream
-  /** Default: what `progressStyle` finds for the stream. */
+  /** Default: the `progressStyle` of the stream. */
   readonly style?: ProgressStyle
   /** Clock in milliseconds. Default `performance.now`. */
   readonly now?: () => number
@@ -41,10 +41,10 @@ export function progressStyle(
 }
 
 /**
- * Shows a run as it goes: loss and accuracy as means over the last 50 steps, throughput, and the time left for the
- * whole run, validation included. At the end of an epoch the epoch's own means take their place.
+ * Shows a run in progress: loss and accuracy as means over the last 50 steps, throughput, and the time left for the
+ * whole run, including validation. At the end of an epoch, the means of the epoch replace them.
  *
- * Call `close` when the run ends in any way, also by an error: a bar that is still open keeps the process alive.
+ * Call `close` when the run ends in any way, even by an error: a bar that is still open keeps the process alive.
  *
  * @example
  * const progress = new TrainProgress()
@@ -62,9 +62,9 @@ export class TrainProgress {
   #bar: cliProgress.SingleBar | undefined
   #recent: StepEvent[] = []
   #epoch = 0
-  /** Tenths of the epoch that have had their line. */
+  /** Tenths of the epoch that already have their line. */
   #tenths = 0
-  /** The first step seen and its time: what speed is measured from. */
+  /** The first step seen and its time, from which speed is measured. */
   #origin: { readonly step: number; readonly time: number } | undefined
 
   constructor(options: ProgressOptions = {}) {
@@ -107,7 +107,7 @@ export class TrainProgress {
     }
   }
 
-  /** Leaves the bar as it is and gives the terminal back. Safe to call at any time and more than once. */
+  /** Leaves the bar in place and releases the terminal. Safe to call at any time and more than once. */
   close(): void {
     this.#bar?.stop()
     this.#bar = undefined
@@ -126,7 +126,7 @@ export class TrainProgress {
       return
     }
     const tenths = Math.floor((10 * value) / start.stepsPerEpoch)
-    // The last tenth is the epoch's own line.
+    // The line of the epoch itself is the last tenth.
     if (tenths > this.#tenths && tenths < 10) {
       this.#write(`${this.#name(event.epoch)}  ${percent(value, start.stepsPerEpoch)} · ${this.#status(event)}`)
     }
@@ -155,7 +155,8 @@ export class TrainProgress {
       barsize: Math.max(6, Math.min(24, (this.#stream.columns ?? 80) - 78)),
       barCompleteChar: '█',
       barIncompleteChar: ' ',
-      // By default the library disables line wrapping and takes SIGINT for itself: neither is undone when a run is killed.
+      // By default the library disables line wrapping and handles SIGINT itself: neither is undone when a run is
+      // killed.
       linewrap: true,
       gracefulExit: false,
     })
@@ -177,7 +178,7 @@ export class TrainProgress {
     this.#write(`${this.#style === 'bar' ? ' '.repeat(name.length) : name} validation · ${score(event)}`)
   }
 
-  /** Above the bar, which is drawn anew below it. */
+  /** Writes a line above the bar, which is redrawn below it. */
   #notice({ kind, message, epoch, step }: NoticeEvent): void {
     const open = this.#bar !== undefined
     this.close()
@@ -234,7 +235,7 @@ function describe({ trainSamples, validationSamples, parameters, engine, arenaBy
   return lines.join('\n')
 }
 
-/** `from`: steps that another process had done; their time is not in the event. */
+/** `from`: steps done by an earlier process; their time is not in the event. */
 function describeEnd({ step, seconds }: DoneEvent, from: number): string {
   const time = formatDuration(seconds)
   if (from === 0) return `trained ${formatCount(step)} steps in ${time}`

@@ -1,7 +1,9 @@
-/** Progress of work before a run begins, in lines on the standard error stream: what a command prints stays what it was. */
+/**
+ * Progress of work before a run begins, in lines on standard error, so that the output of a command does not change.
+ */
 import { formatBytes, formatCount } from '../../text/format.ts'
 
-/** Told how much is done, and of how much if that is known. */
+/** Receives how much is done, and the total if it is known. */
 type Tell = (done: number, total: number | undefined) => void
 
 /** Shows the progress of a download. @param name what is downloaded */
@@ -11,7 +13,7 @@ export function downloadProgress(name: string, write = toStandardError): Tell {
   return tenths(line, write, 20 * 2 ** 20)
 }
 
-/** Says how many pictures of a folder have been checked, when that takes longer than two seconds. */
+/** Shows how many pictures of a folder have been checked, when that takes longer than two seconds. */
 export function checkProgress(folder: string, write = toStandardError): Tell {
   const started = performance.now()
   const line = (done: number, total = done): string =>
@@ -22,7 +24,7 @@ export function checkProgress(folder: string, write = toStandardError): Tell {
   }
 }
 
-/** Writes a line at every tenth of the way. @param part from line to line where the whole is not known */
+/** Writes a line at every tenth of the total. @param part amount between lines when the total is unknown */
 function tenths(
   line: (done: number, total?: number) => string,
   write: (text: string) => void,

@@ -1,6 +1,6 @@
 /**
- * Small text tables for the terminal: columns as wide as their widest cell, numbers to the right, a rule under the
- * head. Too little to be worth a dependency.
+ * Small text tables for the terminal: columns as wide as their widest cell, right-aligned numbers, a rule under the
+ * header. Too little to be worth a dependency.
  */
 
 import stringWidth from 'string-width'
@@ -8,17 +8,17 @@ import stringWidth from 'string-width'
 /** A column of a table. */
 export interface TableColumn {
   readonly title: string
-  /** Numbers read best to the right. Default `left`. */
+  /** Numbers read best aligned to the right. Default `left`. */
   readonly align?: 'left' | 'right'
 }
 
 /**
- * Lays out a table. Control characters in cells are left out, so that a name from a file cannot move the cursor;
- * spaces that do not break become ordinary ones. Characters that terminals draw twice as wide count as two.
+ * Lays out a table. Control characters in cells are removed, so that a name from a file cannot move the cursor;
+ * non-breaking spaces become ordinary ones. Characters that terminals draw at double width count as two.
  *
  * @param footer A last row below a second rule, for totals.
  * @returns lines joined by newlines, the last one without; no line ends in spaces.
- * @throws RangeError when a row has not as many cells as there are columns.
+ * @throws RangeError when the number of cells in a row is not the number of columns.
  *
  * @example
  * textTable([{ title: 'class' }, { title: 'p', align: 'right' }], [['7', '98.2 %'], ['1', '1.1 %']])

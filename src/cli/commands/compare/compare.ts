@@ -24,7 +24,7 @@ export async function compare(paths: readonly string[], { out, json }: CompareOp
   return exitCodes.done
 }
 
-/** A row for each run; or, where they differ in more fields than there are runs, a column for each. */
+/** A row for each run; or a column for each, when the runs differ in more fields than there are runs. */
 function tableOf(runs: readonly RunSummary[], differing: readonly string[]): string {
   const percent = (share: number | undefined) => (share === undefined ? '–' : formatPercent(share))
   const columns: readonly (readonly [title: string, value: (run: RunSummary) => string])[] = [

@@ -30,16 +30,16 @@ export interface DataOptions {
   readonly split: 'train' | 'test'
   /** Folder of the data set's files. */
   readonly dataDir?: string
-  /** File with a pipeline; `none` for none; the data set's usual one when absent. */
+  /** File with a pipeline; `none` for no pipeline; the data set's usual one when absent. */
   readonly augment?: string
   /** File for the contact sheet, `.svg` or `.png`. */
   readonly out?: string
   /** Pictures on the sheet. */
   readonly rows: number
-  /** Augmented versions of each. */
+  /** Augmented versions of each picture. */
   readonly columns: number
   readonly seed: number
-  /** Side of the pictures of an image folder, as a model takes them. */
+  /** Side of an image folder's pictures, as a model takes them. */
   readonly size: number
   /** True to leave out pictures of a folder that cannot be read. */
   readonly skipCorrupt?: boolean
@@ -107,7 +107,7 @@ async function pipelineOf(name: string, { augment }: DataOptions): Promise<Augme
   return Object.hasOwn(datasets, name) ? findDataset(name).augment?.() : undefined
 }
 
-/** Name of each transform with the options that say most. */
+/** Name of each transform with its most informative options. */
 const describe = ({ transforms, mixes }: Augmentation): string[] =>
   [...transforms, ...mixes].map(({ name, options = {} }) => {
     const given = Object.entries(options).map(([key, value]) => `${key} ${JSON.stringify(value)}`)
@@ -120,7 +120,7 @@ function countClasses({ labels, classes }: ImageCollection): number[] {
   return counts
 }
 
-/** Images of as many classes as there are rows, each as it is and as `columns` epochs would show it. */
+/** Images from as many classes as there are rows, each unchanged and as `columns` epochs would show it. */
 async function sheetOf(
   data: ImageCollection,
   augment: Augmentation | undefined,
@@ -137,7 +137,7 @@ async function sheetOf(
     augmented(originals, chosen, data, augment, { seed, epoch: k + 1, shape }),
   )
   const isFixed = epochs.slice(1).every(pictures => areSame(pictures, epochs[0]!))
-  // Where nothing is random one epoch shows them all, and none is drawn that only repeats the images.
+  // If nothing is random, one epoch shows everything, and columns that only repeat the images are not drawn.
   const drawn = !isFixed ? epochs : areSame(epochs[0]!, images) ? [] : epochs.slice(0, 1)
   const titled: SheetRow[] = images.map((image, k) => ({
     title: data.classes[data.labels[chosen[k]!]!]!,
@@ -161,7 +161,7 @@ const areSame = (some: readonly SheetPicture[], others: readonly SheetPicture[])
     return isAlike && pixels.every((value, i) => value === other.pixels[i])
   })
 
-/** The chosen images as one epoch shows them, together a batch where batches are mixed. */
+/** The chosen images as one epoch shows them; they form a batch when batches are mixed. */
 function augmented(
   originals: readonly Raster[],
   chosen: readonly number[],
@@ -201,7 +201,7 @@ const shares = (row: Float32Array, classes: readonly string[]): string =>
     .map(({ share, label }) => `${classes[label]} ${share.toFixed(2)}`)
     .join('\n')
 
-/** Images by chance, of different classes as long as there are any. */
+/** Random images, from different classes as long as there are any. */
 function chooseImages({ labels, classes }: ImageCollection, count: number, seed: number): number[] {
   const order = shuffledIndices(labels.length, seed, 0)
   const first = new RandomSequence(seed, 'contact sheet').integer(classes.length)

@@ -1,4 +1,4 @@
-/** `fovea doctor`: what the runtime offers, what the engine makes of it, and how fast it computes here. */
+/** `fovea doctor`: what the runtime offers, what the engine uses of it, and how fast it computes here. */
 import { availableParallelism, freemem, totalmem } from 'node:os'
 import process from 'node:process'
 import { setTimeout } from 'node:timers/promises'
@@ -24,7 +24,7 @@ export interface DoctorOptions {
   readonly json?: boolean
 }
 
-/** What {@link doctor} finds. */
+/** Findings of {@link doctor}. */
 interface Findings {
   readonly node: string
   readonly v8: string
@@ -33,24 +33,24 @@ interface Findings {
   readonly threads: number
   readonly sharedMemory: boolean
   readonly relaxedSimd: boolean
-  /** What `wide: 'auto'` makes of this machine, after the check of the kernels that were measured. */
+  /** What `wide: 'auto'` selects on this machine, after the check of the measured kernels. */
   readonly wide: WideVectors
-  /** Register tile of the kernels, and with wide vectors where they are. */
+  /** Register tile of the kernels, and that with wide vectors if there are any. */
   readonly tile: string
   readonly wideTile?: string
   readonly memoryBytes: number
   readonly freeBytes: number
   readonly cacheFolder: string
-  /** GFLOP/s of one core that does nothing but multiply and add in registers. */
+  /** GFLOP/s of one core that only multiplies and adds in registers. */
   readonly peak: WasmPeak
-  /** GFLOP/s of 1×1 convolutions on one thread and on all of them; with wide vectors where there are any. */
+  /** GFLOP/s of 1×1 convolutions on one thread and on all threads; with wide vectors if there are any. */
   readonly speed: {
     readonly oneThread: number
     readonly allThreads: number
     readonly wide?: number
     readonly wideAllThreads?: number
   }
-  /** Microseconds of a step in which there is nothing to do, with several threads. */
+  /** Microseconds of an almost empty step with several threads. */
   readonly wakeUp?: WakeUp
 }
 
@@ -153,7 +153,7 @@ async function findings(wanted: number): Promise<Findings> {
   }
 }
 
-/** Layers of the network that is timed: enough for what surrounds them not to matter. */
+/** Layers of the network that is timed: enough to make the surrounding work negligible. */
 const layers = 8
 
 /** Median GFLOP/s of a stack of 1×1 convolutions of 256 channels over 8 images of 14 × 14. */
@@ -171,7 +171,7 @@ async function speedOf(
   })
 }
 
-/** How long a step of one addition takes, in which all threads meet once. */
+/** Time of a step with one addition, in which all threads synchronize once. */
 async function wakeUpOf(threads: number): Promise<WakeUp> {
   return withExecutable(threads, 'off', add(input('x', [1]), 1), async executable => ({
     awake: 1000 * (await medianTime(executable, [1], 2000)),
@@ -179,7 +179,7 @@ async function wakeUpOf(threads: number): Promise<WakeUp> {
   }))
 }
 
-/** Milliseconds of a run on `x`; a pause before each when asked for. */
+/** Milliseconds of a run on `x`, with an optional pause before each run. */
 async function medianTime(
   executable: WasmExecutable,
   x: ArrayLike<number>,
@@ -196,7 +196,7 @@ async function medianTime(
   return times.slice(10).sort((a, b) => a - b)[runs >> 1]
 }
 
-/** Compiles a value on an engine of its own, whose threads share whatever it is. */
+/** Compiles a value on a separate engine, whose threads share even the smallest work. */
 async function withExecutable<T>(
   threads: number,
   wide: WideChoice,

@@ -1,4 +1,4 @@
-/** `fovea ensemble`: several models as one, by independent seeds, snapshots of one cyclic run, or bagging. */
+/** `fovea ensemble`: several models combined, from independent seeds, snapshots of one cyclic run, or bagging. */
 
 import { join } from 'node:path'
 import { workOn } from '../../../async/workOn.ts'
@@ -27,7 +27,7 @@ import type { RecipeSource } from '../../withTrainer.ts'
 export interface EnsembleOptions extends RecipeSource {
   readonly members: number
   readonly kind: (typeof ensembleKinds)[number]
-  /** True to read the test set, which is the last act. */
+  /** True to read the test set, which is the last step. */
   readonly test?: boolean
   /** True to score images that are not those that the members began with. */
   readonly allowChangedData?: boolean
@@ -37,7 +37,7 @@ export interface EnsembleOptions extends RecipeSource {
   readonly quiet?: boolean
 }
 
-/** Trains the members, or goes on, and scores them alone and together. @returns the exit code */
+/** Trains the members, or resumes training, and scores them alone and together. @returns the exit code */
 export async function ensemble(given: RecipeOptions, options: EnsembleOptions): Promise<number> {
   const { members, kind, jobs, out } = options
   const base = options.file === undefined ? {} : await readRecipeFile(options.file, note)

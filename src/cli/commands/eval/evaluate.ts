@@ -31,11 +31,11 @@ export const viewNames = ['flip', 'five', 'ten'] as const
 /** Options of {@link evaluate}. */
 export interface EvalOptions extends EngineChoices {
   readonly split: (typeof splitNames)[number]
-  /** Averages the answers to several views of each image. */
+  /** Averages the answers for several views of each image. */
   readonly views?: (typeof viewNames)[number]
   /** `latest`, `best`, or the path of a `.safetensors` file. */
   readonly checkpoint: string
-  /** Folder of the data set's files, when it is not where it was. */
+  /** Folder of the data set's files, when it has moved. */
   readonly dataDir?: string
   /** True to score images that are not those that the run began with. */
   readonly allowChangedData?: boolean
@@ -53,7 +53,7 @@ export async function evaluate(run: string, options: EvalOptions): Promise<numbe
   }
   const { recipe, model, checkpoint } = await loadRun(run, which, warn)
   const data = await loadData(recipe, { directory: dataDir, ...reading })
-  // Imported weights were trained elsewhere, on images that nobody here knows.
+  // Imported weights were trained elsewhere, on unknown images.
   if (checkpoint.progress.imported === undefined) {
     await checkImages({ run, recipe, data, split }, options.allowChangedData)
   }
@@ -119,7 +119,7 @@ async function drawCalibration(
   return found
 }
 
-/** Bins with answers: their range, how many there are, how sure the model is and how often it is right. */
+/** Bins with answers: their range, the number of answers, how sure the model is and how often it is right. */
 function calibrationTable({ ece, largestError, bins }: Calibration): string {
   const columns = ['probability', 'images', 'mean probability', 'right'].map(title => ({
     title,
@@ -141,8 +141,8 @@ const viewsOf = (name: (typeof viewNames)[number], [height, width]: readonly [nu
   name === 'flip' ? flipViews() : name === 'five' ? fiveCrop([height, width]) : tenCrop([height, width])
 
 /**
- * Mirror images of written symbols are not what the model knows, unless it was trained on them.
- * @throws UsageError saying what to do; warns where all views would be the same.
+ * The model does not know mirror images of written symbols, unless it was trained on them.
+ * @throws UsageError saying what to do; warns when all views would be equal.
  */
 function checkViews(
   views: (typeof viewNames)[number],
@@ -189,7 +189,7 @@ function classTable(rows: readonly ClassScore[]): string {
   )
 }
 
-/** The confusion matrix when it is no wider than the terminal, else the most frequent errors. */
+/** The confusion matrix if it is no wider than the terminal, otherwise the most frequent errors. */
 function confusionText(confusion: readonly (readonly number[])[], classes: readonly string[], columns: number): string {
   const matrix = textTable(
     ['true \\ predicted', ...classes].map((title, k) => ({

@@ -17,14 +17,14 @@ export interface ExportOptions extends OnnxOptions {
   readonly json?: boolean
 }
 
-/** What is said of a written file besides its name and size. */
+/** What is reported about a written file besides its name and size. */
 interface Written {
   readonly bytes: number
   /** For people. */
   readonly words: string
   /** For machines. */
   readonly facts: Readonly<Record<string, unknown>>
-  /** A line that tries the file. */
+  /** A command line that tries the file. */
   readonly trial: string
 }
 
@@ -45,7 +45,7 @@ export async function exportRun(run: string, options: ExportOptions): Promise<nu
   return exitCodes.done
 }
 
-/** Options that only one format has, as they are written. */
+/** Options that only one format has, as written on the command line. */
 const onnxOptions = {
   preprocessing: '--preprocessing',
   batchNorm: '--batch-norm',

@@ -1,4 +1,4 @@
-/** Writes a classifier as an ONNX file, with what is known of it in the metadata. */
+/** Writes a classifier as an ONNX file, with everything known about it in the metadata. */
 import { basename } from 'node:path'
 import { type ExportOnnxOptions, exportedOpset, exportOnnx } from '../../../onnx/write/exportOnnx.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
@@ -13,16 +13,16 @@ export interface OnnxOptions {
   readonly external?: true
 }
 
-/** What was written. */
+/** The written files. */
 export interface WrittenOnnx {
-  /** Of the file, and of the one beside it. */
+  /** Bytes of the file and of the file beside it. */
   readonly bytes: number
   readonly opset: number
   /** The file beside it that holds the weights. */
   readonly external?: string
 }
 
-/** @throws OnnxError for what ONNX has no form for; FileError when a file cannot be written */
+/** @throws OnnxError for anything that ONNX cannot express; FileError when a file cannot be written */
 export async function writeOnnx(
   classifier: OpenedClassifier,
   out: string,
@@ -48,7 +48,7 @@ export async function writeOnnx(
   return { bytes, opset: exportedOpset, ...(external && { external: beside }) }
 }
 
-/** Those of the command's options that are the file's, too. */
+/** The command's options that are also options of the file. */
 const pick = ({
   preprocessing,
   batchNorm,

@@ -26,26 +26,27 @@ import { note, print } from '../../terminal/output.ts'
 
 /** Options of {@link importWeights}. */
 export interface ImportOptions {
-  /** The model that the weights are for; of an ONNX file, none: it is its own. */
+  /** The model that the weights are for; absent for an ONNX file, which is its own model. */
   readonly model?: string
   readonly data: string
   /** Mean and standard deviation of each channel, of pixels from 0 to 1, that the weights were trained with. */
   readonly mean?: readonly number[]
   readonly std?: readonly number[]
-  /** What the names in the file begin with; found out when absent. */
+  /** Prefix of the names in the file; detected when absent. */
   readonly prefix?: string
-  /** False for the weights of the last step where a file has averaged ones too. */
+  /** False for the weights of the last step when a file also has averaged weights. */
   readonly average?: boolean
   readonly out?: string
   readonly name?: string
 }
 
 /**
- * Makes a run folder of a file of weights: one that predicts, or none.
+ * Makes a run folder from a file of weights. Either the run can predict, or no folder is made.
  * @param file its path or address
  * @returns the exit code
- * @throws UsageError for options that cannot be meant; Error naming the file and what does not fit: a broken file, missing,
- *   unexpected or mis-shaped tensors, a network that does not answer to the data's images with its classes.
+ * @throws UsageError for invalid options; Error naming the file and what does not fit: a broken file, missing,
+ * unexpected or
+ *   mis-shaped tensors, a network that does not fit the images or the classes of the data.
  */
 export async function importWeights(file: string, options: ImportOptions): Promise<number> {
   const { prefix, average, out = defaultRuns } = options
@@ -54,7 +55,7 @@ export async function importWeights(file: string, options: ImportOptions): Promi
   const network = isOnnxFile(file) ? await openNetwork(file, options) : undefined
   const recipe = network ? await networkRecipe(file, network, options) : recipeOf(options)
   const model = createModel(await loadSetup(recipe))
-  // An ONNX file has nothing to look for: its weights are where its network is.
+  // Nothing has to be matched for an ONNX file: it contains its network with the weights.
   const { missing, notes } = network
     ? { missing: [] as readonly string[], notes: network.notes }
     : await loadWeights(model, file, {
@@ -63,7 +64,7 @@ export async function importWeights(file: string, options: ImportOptions): Promi
       })
   checkAnswers(model, recipe)
   checkFinite(model, file)
-  // The model's own values, so that types and names are those that a training run would have saved.
+  // Taken from the model, so that types and names are those that a training run would have saved.
   const tensors = new Map<string, HostTensor>()
   for (const [path, { shape, value }] of model.variables()) tensors.set(`model.${path}`, { shape, values: value })
   const folder = await RunFolder.create(out, options.name ?? name, recipe)
@@ -88,10 +89,10 @@ export async function importWeights(file: string, options: ImportOptions): Promi
   return 0
 }
 
-/** Mean and standard deviation of the photographs of ImageNet, which nearly all published weights for them expect. */
+/** Mean and standard deviation of ImageNet's photographs, which nearly all published weights for them expect. */
 const imageNet: NormalizeOptions = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
 
-/** What images are usually normalized by for a model: as its data set is, of those whose images it takes as they are. */
+/** The usual normalization of a model's images: that of the data set with images of its shape, otherwise ImageNet's. */
 const usualFor = ({ inputShape: [channels, height, width] }: ModelEntry): NormalizeOptions =>
   Object.values(datasets).find(({ shape }) => String(shape) === String([height, width, channels]))?.normalize ??
   imageNet
@@ -102,12 +103,15 @@ function checkPair(mean: readonly number[] | undefined, std: readonly number[] |
   throw new UsageError(`--${mean ? 'mean' : 'std'} needs --${mean ? 'std' : 'mean'} too`)
 }
 
-/** The recipe of the run. Pictures of your own are normalized by the numbers of the weights' training, never by their own. */
+/**
+ * The recipe of the run. Your own pictures are normalized as in the training of the weights, never by their own
+ * statistics.
+ */
 function recipeOf({ model: name, data, mean, std }: ImportOptions): Recipe {
   checkPair(mean, std)
   if (name === undefined) throw new UsageError('--model is missing: name the model that the weights are for')
   const given = mean && std && { mean: [...mean], std: [...std] }
-  // A name that is unknown is refused by the recipe.
+  // The recipe refuses an unknown name.
   const own = folderOf(data) !== undefined && modelNameOf(name) ? findModel(name) : undefined
   const normalize = given ?? (own && usualFor(own))
   const base = own ? { data: { name: 'folder', channels: own.inputShape[0] } } : {}
@@ -124,7 +128,7 @@ async function openNetwork(file: string, { model, mean, std }: ImportOptions): P
   return network
 }
 
-/** The recipe of a run of an ONNX file, which says the size of its pictures. */
+/** The recipe for the run of an ONNX file, which gives the size of its pictures. */
 async function networkRecipe(
   file: string,
   { inputs: [port] }: OnnxNetwork,
@@ -141,7 +145,7 @@ async function networkRecipe(
   return resolveOptions({ data, normalize: normalize ?? imageNet }, [], { ...base, data: pictures })
 }
 
-/** @throws CommandError when the network does not take the images, or answers with another number of classes */
+/** @throws CommandError when the network does not take the images, or has another number of classes */
 function checkAnswers(model: ImageClassifier, recipe: Recipe): void {
   const { classes, shape } = imagesOf(recipe)
   const fail = (reason: string): never => {
@@ -157,7 +161,7 @@ function checkAnswers(model: ImageClassifier, recipe: Recipe): void {
   }
 }
 
-/** @throws CommandError when there are weights with which every answer is NaN */
+/** @throws CommandError when the weights make every answer NaN */
 function checkFinite(model: ImageClassifier, file: string): void {
   for (const [path, { value }] of model.variables()) {
     const at = (value as Float32Array).findIndex(number => !Number.isFinite(number))

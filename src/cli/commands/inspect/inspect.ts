@@ -28,7 +28,7 @@ const networkMethods: Readonly<Record<string, (subject: Subject, words: readonly
   patches: drawPatches,
 }
 
-/** Methods that look at the network alone. */
+/** Methods that need only the network. */
 const withoutPictures: readonly string[] = ['filters', 'visualize']
 
 /**
@@ -66,12 +66,12 @@ export async function inspect(run: string, words: readonly string[], options: In
   return exitCodes.done
 }
 
-/** What was found about one picture. */
+/** Findings about one picture. */
 interface Explained {
   readonly row: { readonly title: string; readonly pictures: readonly SheetPicture[] }
   readonly report: {
     readonly file: string
-    /** The class that is asked about. */
+    /** The class that is explained. */
     readonly class: string
     readonly predicted: string
     /** Its logit. */
@@ -152,7 +152,7 @@ async function writeMaps(
 /** Small pictures are enlarged to about this side. */
 const smallestSide = 224
 
-/** One map; of a single one, progress counts passes through the network, of several the maps. */
+/** One map; progress counts passes through the network for a single map, and maps for several. */
 async function answerOf(subject: Subject, name: string, pixels: Uint8Array, of: number): Promise<Answer> {
   const { inspector, options, onProgress, pictures } = subject
   const isAlone = pictures.length === 1 && options.method !== 'all'
@@ -165,7 +165,7 @@ async function answerOf(subject: Subject, name: string, pixels: Uint8Array, of: 
   })
 }
 
-/** The picture with its score, and what is known of each map: `  integrated-gradients: completenessError −0.012`. */
+/** The picture with its score, and facts about each map: `  integrated-gradients: completenessError −0.012`. */
 function linesOf({ report: { file, class: name, predicted, score, methods: found } }: Explained): string[] {
   const other = name === predicted ? '' : ` (predicted: ${predicted})`
   const said = (value: number | string): string => (typeof value === 'number' ? value.toPrecision(4) : value)

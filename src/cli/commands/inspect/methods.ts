@@ -1,4 +1,4 @@
-/** The methods of `fovea inspect` for pictures: what computes each, and how its map is drawn. */
+/** The methods of `fovea inspect` for pictures: the function that computes each, and how its map is drawn. */
 import {
   type Attribution,
   type AttributionOptions,
@@ -28,7 +28,7 @@ export interface MethodOptions extends AttributionOptions {
   readonly window?: number | undefined
 }
 
-/** A map and what is said under it. */
+/** A map and its caption. */
 export interface Answer extends Attribution {
   readonly note?: string
   /** For machines. */
@@ -38,7 +38,7 @@ export interface Answer extends Attribution {
 /** A method for pictures. */
 interface Method {
   readonly compute: (inspector: Inspector, images: Images, options: MethodOptions) => Promise<Answer>
-  /** `heat` is laid over the picture, `signed` stands alone, `strokes` is drawn in colors about gray. */
+  /** `heat` is overlaid on the picture, `signed` is drawn alone, `strokes` is drawn in colors around gray. */
   readonly look: 'heat' | 'signed' | 'strokes'
 }
 
@@ -85,7 +85,7 @@ export const methods: Readonly<Record<string, Method>> = {
   'guided-gradcam': { look: 'strokes', compute: cam(guidedGradCam) },
 }
 
-/** Numbers of a map that lie within its scale: gradients have a few that are far larger than all others. */
+/** Share of a map's values within its scale: gradients have a few values that are far larger than all others. */
 const within = 0.99
 
 /** A method's map of one picture, `[H, W, 3]` bytes. @param picture bytes `[H, W, C]` */
@@ -100,6 +100,6 @@ export function draw(name: string, { map }: Answer, picture: Uint8Array, shape: 
   return overlay(picture, shape, values)
 }
 
-/** One number a pixel. */
+/** One number per pixel. */
 const flat = (map: Captured, size: readonly [number, number]): Captured =>
   map.shape.length === 4 ? foldChannels(map, (sum, value) => sum + value) : resizeMaps(map, size)

@@ -1,4 +1,4 @@
-/** The methods of `fovea inspect` that are about the network: kernels, dead channels, and what excites each channel. */
+/** The methods of `fovea inspect` for the network: kernels, dead channels, and what excites each channel. */
 import { extname } from 'node:path'
 import { type Inspector, layerStatistics, type Patch, topPatches } from '../../../inspect/index.ts'
 import { Conv2d } from '../../../nn/convolution.ts'
@@ -63,7 +63,7 @@ export async function deadUnits(subject: Subject): Promise<void> {
   )
 }
 
-/** The layers that end in a rectifier, by their modules. */
+/** The layers that end in a rectifier, by module. */
 function rectified(inspector: Inspector): string[] {
   const names = [...inspector.model.modules()].flatMap(([path, module]) =>
     /ReLU/.test(module.constructor.name) ? [path] : [],
@@ -74,10 +74,10 @@ function rectified(inspector: Inspector): string[] {
   return found
 }
 
-/** Channels that are drawn, and patches of each. */
+/** Numbers of channels that are drawn, and of patches for each. */
 const [mostChannels, patchesEach] = [24, 9] as const
 
-/** What makes each channel of a layer largest. */
+/** The patches that maximize each channel of a layer. */
 export async function drawPatches(subject: Subject): Promise<void> {
   const { inspector, options, pictures, shape, onProgress } = subject
   if (options.layer === undefined) throw new UsageError('--method patches needs --layer')

@@ -1,4 +1,4 @@
-/** What `fovea inspect` is asked about: a network, pictures, and what the command line says of them. */
+/** The subject of `fovea inspect`: a network, pictures, and the options about them. */
 import { ImageError } from '../../../data/errors.ts'
 import { sizeOf } from '../../../graph/shape.ts'
 import type { Inspector, ParametrizationName } from '../../../inspect/index.ts'
@@ -25,14 +25,14 @@ export interface InspectOptions {
   readonly json?: boolean
 }
 
-/** A picture as the network gets it. */
+/** A picture as the network's input. */
 export interface Picture {
   readonly file: string
   /** Bytes `[H, W, C]`. */
   readonly pixels: Uint8Array
 }
 
-/** What the methods of the command work with. */
+/** Input of the command's methods. */
 export interface Subject {
   readonly inspector: Inspector
   readonly shape: ImageShape
@@ -43,7 +43,10 @@ export interface Subject {
   readonly onProgress: (done: number, of: number) => void
 }
 
-/** All pictures that words name, as the network takes them. @throws UsageError for a word that names none, or a file that is none. */
+/**
+ * All pictures that words name, as inputs of the network.
+ * @throws UsageError for a word that names no picture, or a file that is not one.
+ */
 export async function picturesFor(words: readonly string[], rules: PictureRules, invert: Invert): Promise<Picture[]> {
   const files = new Set<string>()
   for (const word of words) {

@@ -21,14 +21,14 @@ import { print, printJson } from '../../terminal/output.ts'
 import { picturesOf } from '../predict/pictureFiles.ts'
 import { classOf, type Subject } from './subject.ts'
 
-/** Channels that are drawn when none is named, and in a row of a sheet. */
+/** Most channels that are drawn when none is named, and pictures in a row of a sheet. */
 const [mostChannels, perRow] = [24, 6] as const
-/** Numbers of the pictures that are optimized at once: more would not make them faster, and take memory. */
+/** Most values in the pictures that are optimized at once: more would be no faster, and take memory. */
 const atOnce = 2 ** 18
 /** Small pictures are enlarged to about this side. */
 const smallestSide = 224
 
-/** Something to raise, and what it is called. */
+/** Something to maximize, and its name. */
 interface Wanted {
   readonly name: string
   readonly of: Objective
@@ -76,7 +76,7 @@ export async function drawVisualizations(subject: Subject): Promise<void> {
   )
 }
 
-/** Channels of `--layer`, or classes. @throws UsageError when neither is named, or a channel is not there. */
+/** Channels of `--layer`, or classes. @throws UsageError when neither is named, or a channel does not exist. */
 function wantedOf({ inspector, options, classes }: Subject): Wanted[] {
   const { layer, channel } = options
   if (layer === undefined) {
@@ -120,7 +120,7 @@ function writePictures(out: string, pictures: readonly SheetPicture[], descripti
 /** Longer side of a dream when none is given. */
 const dreamSide = 512
 
-/** A picture in which a layer says more of what it says already. */
+/** A picture that amplifies what a layer already sees in it. */
 export async function drawDream(subject: Subject, words: readonly string[]): Promise<void> {
   const { inspector, options, onProgress } = subject
   const { steps, seed, out = 'inspect.png' } = options
@@ -167,7 +167,7 @@ async function filesOf(words: readonly string[]): Promise<string[]> {
   })
 }
 
-/** The picture at its own size where the network takes it; else as the network does, in one octave. */
+/** The picture at its own size if the network takes that; otherwise at the network's size, in one octave. */
 async function dreamerFor(
   { inspector, shape, options, pictures }: Subject,
   file: string,
@@ -177,7 +177,7 @@ async function dreamerFor(
   const factor = side / Math.max(picture.height, picture.width)
   const [height, width] = [picture.height, picture.width].map(length => Math.max(1, Math.round(length * factor)))
   const dreamer = inspector.resized(height!, width!)
-  // A network with a layer that is made for one size takes no smaller one.
+  // A network with a layer for a fixed size takes no smaller size.
   const [smallerHeight, smallerWidth] = [height!, width!].map(length => Math.max(1, Math.round(length / 1.4 ** 3)))
   if (takes(dreamer) && takes(dreamer.resized(smallerHeight!, smallerWidth!))) {
     return { dreamer, image: resize(picture, height!, width!).pixels }

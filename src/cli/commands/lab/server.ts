@@ -1,6 +1,6 @@
 /**
- * The server of the Lab: the built page and data sets, on this machine only. Every address begins with a token, so that no other
- * page and no other user finds it by guessing; the page is isolated, so that threads may share memory.
+ * The server of the Lab: the built page and data sets, on this machine only. Every address begins with a token, so that
+ * no other page or user can guess it; the page is isolated, so that threads may share memory.
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -15,13 +15,13 @@ import { listen } from '../../listen.ts'
 import { CommandError } from '../../terminal/errors.ts'
 import { DataFolder } from './shards.ts'
 
-/** What {@link serveLab} is told. */
+/** Options of {@link serveLab}. */
 export interface LabServerOptions {
-  /** 0 for any that is free. */
+  /** 0 for any free port. */
   readonly port: number
   /** The built page. */
   readonly site: string
-  /** Told of what goes wrong while it serves. */
+  /** Called about errors while it serves. */
   readonly warn: (message: string) => void
   /** Reads a data set by name; by default as `fovea train` does. */
   readonly load?: (name: DatasetName) => Promise<DatasetSplits>
@@ -62,7 +62,7 @@ const headers = {
   'Cache-Control': 'no-cache',
 }
 
-/** What is answered. */
+/** A response. */
 interface Reply {
   readonly status: number
   readonly type: string
@@ -83,7 +83,7 @@ export async function serveLab({ port, site, warn, load = loadDataset }: LabServ
   const data = new DataSets(site, load)
   const answer = async (request: IncomingMessage): Promise<Reply> => {
     const { port: own } = server.address() as AddressInfo
-    // A name of another site that was pointed at this machine is not ours.
+    // Refuses the name of another site that was pointed at this machine.
     if (!['127.0.0.1', 'localhost'].some(host => request.headers.host === `${host}:${own}`)) {
       return says(421, 'This server answers at 127.0.0.1 only.')
     }
@@ -125,7 +125,7 @@ async function fileReply(site: string, name: string): Promise<Reply> {
   )
 }
 
-/** Data sets, read when they are first asked for. */
+/** Data sets, read when they are first requested. */
 class DataSets {
   readonly #site: string
   readonly #load: (name: DatasetName) => Promise<DatasetSplits>
@@ -141,7 +141,7 @@ class DataSets {
     const folder = await this.#folder(name).catch((error: Error) => error)
     const type = file.endsWith('.json') ? types['.json']! : 'application/octet-stream'
     if (folder instanceof Error) {
-      // Without the package of digits there are still those that come with the Lab.
+      // Without the package of digits, the digits that come with the Lab remain.
       const own = await fileReply(this.#site, `data/${name}/${file}`)
       return own.status === 200 ? { ...own, type } : says(503, folder.message)
     }
@@ -153,7 +153,7 @@ class DataSets {
     const known = this.#folders.get(name)
     if (known) return known
     const coming = this.#load(name).then(splits => new DataFolder(splits))
-    // What failed may be asked for again: a download that broke off goes on.
+    // A failed request may be repeated: a download that broke off is resumed.
     coming.catch(() => this.#folders.delete(name))
     this.#folders.set(name, coming)
     return coming

@@ -1,6 +1,6 @@
 /**
- * Data sets as the Lab reads them: `manifest.json`, `test`, and shards of training images `0`, `1`, …, so that training begins
- * with the first. A shard is all pixels, then a byte for each label, compressed with gzip.
+ * Data sets as the Lab reads them: `manifest.json`, `test`, and shards of training images `0`, `1`, …, so that training
+ * begins with the first. A shard is all pixels, then a byte for each label, compressed with gzip.
  */
 import { gzipSync } from 'node:zlib'
 import type { DatasetSplits, ImageDataset } from '../../../data/dataset.ts'
@@ -8,7 +8,7 @@ import type { DatasetSplits, ImageDataset } from '../../../data/dataset.ts'
 /** Images in a shard. */
 export const shardSize = 2000
 
-/** How many images of a data set the Lab gets. */
+/** Numbers of images of a data set that the Lab gets. */
 export interface ShardCounts {
   /** Training images, all by default. */
   readonly trainCount?: number
@@ -16,7 +16,7 @@ export interface ShardCounts {
   readonly testCount?: number
 }
 
-/** A data set as files that are made when they are asked for. */
+/** A data set as files that are made on request. */
 export class DataFolder {
   readonly #splits: DatasetSplits
   readonly #trainCount: number
@@ -37,7 +37,7 @@ export class DataFolder {
     return ['manifest.json', 'test', ...Array.from({ length: shards }, (_, k) => String(k))]
   }
 
-  /** A file's bytes; undefined when there is none of the name. */
+  /** A file's bytes; undefined when there is no such file. */
   file(name: string): Uint8Array | undefined {
     if (!this.names.includes(name)) return undefined
     if (name === 'manifest.json') return Buffer.from(JSON.stringify(this.#manifest()))

@@ -1,4 +1,4 @@
-/** `fovea lr-find`: which learning rate a recipe should have (Smith 2015). */
+/** `fovea lr-find`: finds a learning rate for a recipe (Smith 2015). */
 
 import { ratePlot } from '../../../report/lrPlot.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
@@ -34,7 +34,7 @@ export async function findRate(given: RecipeOptions, options: FindRateOptions): 
     options,
     ({ train }) => ({
       options: ({ optimizer }) => ({
-        // More than enough, also when last batches are left out: the test ends after its steps.
+        // More than enough, even when last batches are left out: the test ends after its steps.
         epochs: Math.ceil(
           steps / Math.max(1, Math.floor(train.indices.length / (recipe.batchSize * (recipe.accumulate ?? 1)))),
         ),

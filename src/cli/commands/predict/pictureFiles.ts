@@ -1,12 +1,14 @@
-/** The picture files that words of a command line name: files, folders, and patterns that the shell has not expanded. */
+/**
+ * The picture files that words of a command line name: files, folders, and patterns that the shell has not expanded.
+ */
 import { stat } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { glob, isDynamicPattern } from 'tinyglobby'
 import { pictureNames, picturesIn } from '../../../data/findPictures.node.ts'
 
 /**
- * The pictures that a word names, in the order of their paths: a file itself, whatever it is; all pictures of a folder, at any
- * depth; or those that a pattern fits, such as `scans/*.jpg`. Hidden files and folders are passed over.
+ * The pictures that a word names, ordered by path: a file itself, whatever it is; all pictures of a folder, at any
+ * depth; or those that match a pattern, such as `scans/*.jpg`. Hidden files and folders are skipped.
  * @returns their paths, or why there are none
  */
 export async function picturesOf(

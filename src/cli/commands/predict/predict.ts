@@ -20,21 +20,21 @@ import { type Failure, isFailure, JsonOutput, type Prediction, TableOutput } fro
 
 /** Options of {@link predict}. */
 export interface PredictOptions extends Pick<EngineChoices, 'wide'> {
-  /** So many classes are shown for each picture: 3 by default, or all of fewer. */
+  /** Number of classes shown for each picture: 3 by default, or all if there are fewer. */
   readonly top?: number
   readonly invert: Invert
   readonly checkpoint: string
   readonly json?: boolean
 }
 
-/** Starting more threads than one takes longer than they save on so few pictures. */
+/** Up to this many pictures, starting more than one thread takes longer than it saves. */
 const fewPictures = 64
 /** Pictures that are decoded at the same time. */
 const decodedAtOnce = 8
 
 /**
- * Classifies pictures, batch by batch, and shows each batch when it is done. A file that is not a picture does not keep the others from
- * being shown.
+ * Classifies pictures, batch by batch, and shows each batch when it is done. A file that is not a picture does not
+ * prevent the others from being shown.
  * @param words files, folders and patterns
  * @returns the exit code
  */
@@ -79,7 +79,7 @@ export async function predict(run: string, words: readonly string[], options: Pr
   return failed > 0 ? exitCodes.failed : exitCodes.done
 }
 
-/** Every picture that the words name, once, and every word that names none. */
+/** Every picture that the words name, once, and every word that names no picture. */
 async function entriesOf(words: readonly string[]): Promise<(string | Failure)[]> {
   const entries: (string | Failure)[] = []
   const seen = new Set<string>()
@@ -91,13 +91,13 @@ async function entriesOf(words: readonly string[]): Promise<(string | Failure)[]
   return entries
 }
 
-/** A bar on the terminal, when the answers go elsewhere and there are many. */
+/** A bar on the terminal, for many answers that go elsewhere. */
 function progressFor(pictures: number): EvaluationProgress | undefined {
   const isBar = progressStyle(process.stderr, process.env) === 'bar' && !process.stdout.isTTY
   return isBar && pictures > fewPictures ? new EvaluationProgress(process.stderr, 'pictures', pictures) : undefined
 }
 
-/** A picture as the model takes it. */
+/** A picture as the model's input. */
 interface Prepared {
   readonly file: string
   readonly pixels: Uint8Array
@@ -126,8 +126,8 @@ async function prepareAll(
 }
 
 /**
- * The answers for a batch of pictures; what failed before stays a failure.
- * @param options.size images that are computed with, the same for all batches: each size is compiled
+ * The answers for a batch of pictures; earlier failures remain failures.
+ * @param options.size number of images in the computation, equal for all batches because each size is compiled
  */
 async function answersOf(
   evaluator: Evaluator,

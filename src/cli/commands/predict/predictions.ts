@@ -1,4 +1,4 @@
-/** What `fovea predict` shows: answers as they come, a batch at a time, as a table or as JSON. */
+/** The output of `fovea predict`: answers as they come, a batch at a time, as a table or as JSON. */
 import { formatPercent } from '../../../text/format.ts'
 import { print } from '../../terminal/output.ts'
 import { type TableColumn, textTable } from '../../terminal/table.ts'
@@ -19,7 +19,7 @@ export interface Failure {
 
 export const isFailure = (answer: Prediction | Failure): answer is Failure => 'error' in answer
 
-/** Takes the answers of one batch after another. */
+/** Receives the answers of one batch after another. */
 export interface PredictionOutput {
   add(answers: readonly (Prediction | Failure)[]): void
   end(): void
@@ -42,7 +42,7 @@ export class JsonOutput implements PredictionOutput {
   }
 }
 
-/** A table, without the failures. Its columns have their widths before the first answer is known. */
+/** A table, without the failures. Its column widths are fixed before the first answer is known. */
 export class TableOutput implements PredictionOutput {
   readonly #columns: readonly TableColumn[]
   readonly #widest: readonly string[]
@@ -50,9 +50,9 @@ export class TableOutput implements PredictionOutput {
   #hasInverted = false
 
   /**
-   * @param files all that may get a row
+   * @param files all files that may get a row
    * @param classes names of the classes
-   * @param top classes of each row
+   * @param top number of classes in each row
    * @param canInvert whether a picture may have been inverted
    */
   constructor(files: readonly string[], classes: readonly string[], top: number, canInvert: boolean) {

@@ -47,7 +47,7 @@ export async function search(given: RecipeOptions, options: SearchOptions): Prom
     const sets = Object.entries(point).map(([field, value]) => `${field}=${JSON.stringify(value)}`)
     return resolveOptions({ ...given, test: false }, [...(options.set ?? []), ...sets, ...more], base)
   }
-  // Every axis must name a field that a recipe can have.
+  // Every axis must name a possible field of a recipe.
   const middle = recipeAt(randomPoint(space, options.searchSeed, 0))
   if (middle.data.validation === 0 && !middle.data.fold) {
     throw new UsageError('search: data.validation (=0) holds no images back for validation')
@@ -95,7 +95,7 @@ function spaceOf(vary: readonly string[]): Space {
 
 type RecipeAt = (point: Point, more?: readonly string[]) => Recipe
 
-/** Trains the points of a space as recipes, and tells of each trial. */
+/** Trains the points of a space as recipes, and reports each trial. */
 const recipesRunner = (runner: TrialRunner, recipeAt: RecipeAt, epochs: number): SearchRunner<RecipeTrial> => ({
   epochs,
   async make(index, point, fewer) {
@@ -120,12 +120,12 @@ const describePoint = (point: Point): string =>
     .map(([field, value]) => `${field}=${formatValue(value)}`)
     .join(' ')
 
-/** What a search has found. */
+/** The findings of a search. */
 interface Findings {
   readonly space: Space
   readonly trials: readonly RecipeTrial[]
   readonly best: RecipeTrial
-  /** Of the best point, to be trained and tested. */
+  /** Command for training and testing the best point. */
   readonly recipe: Recipe
 }
 

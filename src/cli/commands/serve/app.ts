@@ -1,6 +1,6 @@
 /**
- * The endpoints of a classifier, as a function from requests to responses. A picture that is posted waits until it is its turn;
- * how many may wait, how large they are and how long they take is limited, so that memory is.
+ * The endpoints of a classifier, as a function from requests to responses. A posted picture waits for its turn. The
+ * number of waiting pictures, their size and their time are limited, and so is memory.
  */
 import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
@@ -13,31 +13,31 @@ import { invertNames } from '../../preparePicture.ts'
 import { oneLine } from '../../terminal/errors.ts'
 import { pageFiles } from './page.ts'
 
-/** What answers: the bytes of a picture file in, classes out. */
+/** The classifier that answers: the bytes of a picture file in, classes out. */
 export interface ServedClassifier {
   (picture: Uint8Array, options: ClassifyOptions): Promise<readonly ClassProbability[]>
   readonly info: ClassifierInfo
 }
 
-/** Limits on what others may ask for. */
+/** Limits on requests. */
 export interface ServeLimits {
-  /** Of a picture file. */
+  /** Bytes of a picture file. */
   readonly maxBytes: number
-  /** Seconds from the moment a request has arrived whole. */
+  /** Seconds after a request has arrived completely. */
   readonly seconds: number
-  /** Requests that are worked on or wait. */
+  /** Requests that are being processed or waiting. */
   readonly queue: number
 }
 
-/** While one picture is decoded another one is computed; more at once would take memory and gain nothing. */
+/** While one picture is decoded, another is classified; more at once would take memory and gain nothing. */
 const atOnce = 2
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob:; connect-src 'self'"
 
 /**
  * The endpoints.
- * @param origins pages that may ask from elsewhere
- * @param warn told of failures that are no fault of the asker
+ * @param origins other origins whose pages may send requests
+ * @param warn called about failures that are not the client's fault
  */
 export function createApp(
   classify: ServedClassifier,
@@ -80,13 +80,13 @@ type Status = HTTPException['status']
 const answerError = (context: Context, status: Status, error: string, headers: Record<string, string> = {}) =>
   context.json({ error }, status, headers)
 
-/** Requests on their way, and pictures that wait for their turn. */
+/** Open requests, and pictures that wait for their turn. */
 class PictureQueue {
   readonly #classify: ServedClassifier
   readonly #limits: ServeLimits
   readonly #lanes = Array.from({ length: atOnce }, () => new Turns())
   #taken = 0
-  /** Requests that are worked on or wait, those included whose asker has been told that it takes too long. */
+  /** Requests being processed or waiting, including those already answered with a timeout. */
   #open = 0
 
   constructor(classify: ServedClassifier, limits: ServeLimits) {
@@ -94,7 +94,7 @@ class PictureQueue {
     this.#limits = limits
   }
 
-  /** Lets a request in, before its body is read. */
+  /** Admits a request, before its body is read. */
   readonly admit = async (context: Context, next: () => Promise<void>): Promise<Response | undefined> => {
     if (this.#open >= this.#limits.queue) {
       const error = `${this.#limits.queue} requests are waiting already: try again in a moment`
@@ -123,7 +123,7 @@ class PictureQueue {
     try {
       return await Promise.race([answer, refusal(late, `took longer than ${this.#limits.seconds} seconds`)])
     } catch (error) {
-      // What was too late is still worked on, or waits.
+      // A request that timed out is still being processed, or waiting.
       const release = (): void => {
         this.#open--
       }
@@ -134,7 +134,7 @@ class PictureQueue {
   }
 }
 
-/** Fails when a signal comes. */
+/** Fails when a signal arrives. */
 const refusal = (signal: AbortSignal, message: string): Promise<never> =>
   new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(new HTTPException(504, { message })), { once: true })
@@ -156,12 +156,13 @@ function optionsOf(context: Context, { classes }: ClassifierInfo): ClassifyOptio
   return { ...(top !== undefined && { top: Number(top) }), ...(chosen && { invert: chosen }) }
 }
 
-/** Bytes of a request that is too large are read, and thrown away, up to this many times the limit. */
+/** The bytes of a request that is too large are read and discarded, up to this many times the limit. */
 const patience = 8
 
 /**
  * The body of a request.
- * @throws HTTPException for one over the limit; not at once, because who is still sending does not see the answer
+ * @throws HTTPException for a body over the limit; not at once, because a client that is still sending does not see the
+ * answer
  */
 async function bodyOf(context: Context, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = []
@@ -175,7 +176,7 @@ async function bodyOf(context: Context, maxBytes: number): Promise<Uint8Array<Ar
 
 const discardBody = (context: Context, maxBytes: number) => readBody(context, patience * maxBytes, () => undefined)
 
-/** Reads a body. @returns its bytes, or more than `most` of one that is longer */
+/** Reads a body. @returns its bytes, or more than `most` bytes of a longer body */
 async function readBody(
   context: Context,
   most: number,

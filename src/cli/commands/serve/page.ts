@@ -1,4 +1,4 @@
-/** The page of `fovea serve`, to try a classifier by hand: drop a picture, see what it shows. */
+/** The page of `fovea serve`, for trying a classifier by hand: drop a picture, see its classes. */
 
 const html = `<!doctype html>
 <html lang="en">

@@ -1,4 +1,4 @@
-/** `fovea serve`: answers over HTTP until a signal comes. */
+/** `fovea serve`: answers over HTTP until a signal arrives. */
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { classifierOf } from '../../../classifier/classifier.ts'
@@ -46,7 +46,7 @@ async function answer(classify: ServedClassifier, options: ServeOptions): Promis
   const milliseconds = 1000 * timeout
   const limits = { maxBytes: 1e6 * maxSize, seconds: timeout, queue }
   const app = createApp(classify, limits, options.cors ?? [], warn)
-  // Whoever sends slowly is cut off: what is half there takes a place in the queue.
+  // Slow senders are cut off: an incomplete request takes a place in the queue.
   const times = { requestTimeout: milliseconds, headersTimeout: milliseconds, connectionsCheckingInterval: 1000 }
   const server = createServer(times, getRequestListener(app.fetch, { overrideGlobalObjects: false }))
   const answers = new Set<ServerResponse>()
@@ -67,9 +67,9 @@ async function answer(classify: ServedClassifier, options: ServeOptions): Promis
 }
 
 /**
- * Ends a server when what it was asked has been answered.
- * @param answers those that are under way
- * @param milliseconds after which it ends in any case
+ * Ends a server when all requests have been answered.
+ * @param answers the answers under way
+ * @param milliseconds time after which it ends in any case
  */
 async function end(server: Server, answers: ReadonlySet<ServerResponse>, milliseconds: number): Promise<void> {
   server.close()
@@ -80,6 +80,6 @@ async function end(server: Server, answers: ReadonlySet<ServerResponse>, millise
   })
   await Promise.race([answered, late])
   clearTimeout(timer)
-  // A connection may be left open: one whose request was refused before all of it had come.
+  // A connection may still be open when its request was refused before all of it had arrived.
   server.closeAllConnections()
 }

@@ -1,4 +1,4 @@
-/** `fovea summary --kernels`: the distinct kernels of a program, what they are and what they achieve on this machine. */
+/** `fovea summary --kernels`: the distinct kernels of a program, and their speed on this machine. */
 
 import { createWasmEngine } from '../../../backends/wasm/engine.ts'
 import { type KernelTime, kernelTimes } from '../../../backends/wasm/measure/kernelTimes.ts'
@@ -10,28 +10,28 @@ import { type TableColumn, textTable } from '../../terminal/table.ts'
 
 /** A program's kernels, measured on one thread. */
 export interface KernelListing {
-  /** GFLOP/s of one core with nothing but multiply-adds in registers, in vectors as wide as the kernels'. */
+  /** GFLOP/s of one core that does only multiply-adds in registers, in vectors as wide as those of the kernels. */
   readonly peak: number
   readonly wide: boolean
   readonly kernels: readonly (KernelTime & {
-    /** Part of the multiply-adds, and of the time, of one run; what runs ahead of the runs has no part. */
+    /** Share of the multiply-adds, and of the time, of one run; work before the runs does not count. */
     readonly shareOfMultiplyAdds: number
     readonly shareOfTime: number
-    /** Of contractions, by the multiply-adds of the definition. */
+    /** GFLOP/s of contractions, by the multiply-adds of their definition. */
     readonly gflops?: number
-    /** By those that are left of them. */
+    /** Share of the peak, by the multiply-adds that the algorithm actually does. */
     readonly shareOfPeak?: number
   })[]
 }
 
-/** Runs of each step that count. */
+/** Number of runs of each step that count. */
 const repeats = 7
 
 /** Compiles a program, and times its kernels for some seconds. */
 export async function listKernels(program: Program, wide: WideChoice): Promise<KernelListing> {
   const engine = createWasmEngine({ threads: 1, wide })
   try {
-    // Compiled first for the check of wide vectors: should it fail, the profile is of what runs.
+    // Compiled first for the check of wide vectors: if it fails, the profile shows the kernels that actually run.
     await engine.compile(program)
     const times = kernelTimes(await engine.profile(program, repeats))
     const isWide = engine.description.wide?.on === true

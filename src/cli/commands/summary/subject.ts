@@ -1,4 +1,4 @@
-/** What `fovea summary` can show the layers of: a network of the catalog, of a recipe, or of a run. */
+/** Networks whose layers `fovea summary` can show: of the catalog, a recipe, or a run. */
 
 import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -37,21 +37,23 @@ export type InputShape = readonly [number, number, number]
 export interface Subject {
   readonly name: string
   readonly description: string
-  /** Where the network was published; absent for one that is not known by name. */
+  /** Where the network was published; absent for a network that is not in the catalog. */
   readonly reference?: string
   readonly input: InputShape
-  /** Images in a training step, where they are known. */
+  /** Images in a training step, if known. */
   readonly batch?: number
   /** How it is trained, in words. */
   readonly training: string
   /** A new network. */
   create(): Module
-  /** A training step, and predictions, of a new network behind its preprocessing. */
+  /** A training step, and predictions, of a new network with its preprocessing. */
   trainingProgram(batch: number): Program
   predictionProgram(batch: number): Program
 }
 
-/** The network that a word names; undefined when it is no model, recipe or run. @param input in place of what it is made for */
+/**
+ * The network that a word names; undefined when it is no model, recipe or run. @param input replaces the usual input
+ */
 export async function subjectOf(word: string, input: InputShape | undefined): Promise<Subject | undefined> {
   const name = modelNameOf(word)
   if (name) return knownSubject(name, input)
@@ -88,7 +90,10 @@ function untrained(
   }
 }
 
-/** The network of an ONNX file. @throws UsageError when it does not say the size of its pictures, and nobody else does */
+/**
+ * The network of an ONNX file.
+ * @throws UsageError when neither the file nor an option gives the size of its pictures
+ */
 async function onnxSubject(file: string, input: InputShape | undefined): Promise<Subject> {
   if (!existsSync(file)) throw new UsageError(`${file}: no such file`)
   const { importOnnxFile } = await import('../../../onnx/onnxFile.node.ts')
@@ -118,7 +123,7 @@ async function recipeSubject(
   const setup = await loadSetup(recipe, warn)
   const { classes, shape: usual } = imagesOf(recipe, input && imageShape(input))
   const [height, width, channels] = usual
-  // The numbers of other channels are not the recipe's to know.
+  // The recipe does not know the values of other channels.
   const { normalize } = recipe.data
   const isFitting = normalize === undefined || normalize.mean.length === channels
   const preprocessed = isFitting ? recipe : { ...recipe, data: { ...recipe.data, normalize: undefined } }
@@ -136,7 +141,7 @@ async function recipeSubject(
   }
 }
 
-/** A training step with all that a recipe does in one. */
+/** A training step with everything that a recipe adds to it. */
 function stepOf(setup: RunSetup, model: ImageClassifier, shape: ImageShape, batch: number): Program {
   const { loss, optimizer, penalty, momentum, average, accumulate = 1, freeze = [] } = trainingOptions(setup)
   return trainingProgram(model, shape, batch, loss ?? crossEntropy(), freezing(optimizer, frozenIn(freeze, 1)), {

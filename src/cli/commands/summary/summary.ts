@@ -1,6 +1,6 @@
 /**
- * `fovea summary`: the layer table of a network and the memory that training it takes, without training it; drawn on request.
- * Of a file of weights, its tensors.
+ * `fovea summary`: the layer table of a network and the memory that training it takes, without training it; drawn on
+ * request. For a file of weights, its tensors.
  */
 
 import { existsSync } from 'node:fs'
@@ -28,7 +28,7 @@ import { weightsSummary } from './weights.ts'
 
 /** Options of {@link summary}. */
 export interface SummaryOptions {
-  /** Size of the images, when it is to be another than the network is made for. */
+  /** Size of the images, when it differs from the one the network is made for. */
   readonly input?: InputShape
   /** Images in a training step; the recipe's, or 128, by default. */
   readonly batch?: number
@@ -45,14 +45,15 @@ export interface SummaryOptions {
   readonly html?: string
 }
 
-/** Images in a training step where nothing says how many. */
+/** Default number of images in a training step. */
 const usualBatch = 128
 
 /**
- * Shows the layers of a network and its training plan, and writes the files asked for; or the tensors of a file of weights.
+ * Shows the layers of a network and its training plan, or the tensors of a file of weights; and writes the requested
+ * files.
  * @param word a model's name, a recipe file, a run folder, or a file of weights
  * @returns the exit code
- * @throws UsageError for what is none of these, and images that the network does not take; FileError when a file cannot be
+ * @throws UsageError for any other word, and for images that the network does not take; FileError when a file cannot be
  * written.
  */
 export async function summary(word: string, options: SummaryOptions): Promise<number> {
@@ -97,7 +98,7 @@ export async function summary(word: string, options: SummaryOptions): Promise<nu
   return exitCodes.done
 }
 
-/** A training step that is more than an engine can hold: weights, optimizer, arena, and what one thread has of its own. */
+/** A training step too large for an engine: weights, optimizer, arena, and the private memory of one thread. */
 interface Excess {
   readonly bytes: number
   readonly limit: number
@@ -105,7 +106,7 @@ interface Excess {
   readonly largestBatch?: number
 }
 
-/** By how much a training step exceeds what an engine can address; undefined when it fits. */
+/** The excess of a training step over the memory that an engine can address; undefined when it fits. */
 async function excessOf(subject: Subject, batch: number): Promise<Excess | undefined> {
   const engine = createWasmEngine({ threads: 1 })
   try {
@@ -127,7 +128,10 @@ function describeExcess({ bytes, limit, largestBatch: most }: Excess, batch: num
 /** Options that need layers. */
 const layerOptions = ['input', 'batch', 'plan', 'kernels', 'svg', 'html'] as const
 
-/** The tensors of a file of weights. @throws UsageError for a word that names no file, and options that need layers */
+/**
+ * The tensors of a file of weights.
+ * @throws UsageError for a word that names no file, and for options that need layers
+ */
 async function summaryOfFile(word: string, options: SummaryOptions): Promise<number> {
   if (!existsSync(word)) {
     const isPath = /[/\\.]/.test(word)
@@ -140,7 +144,7 @@ async function summaryOfFile(word: string, options: SummaryOptions): Promise<num
   return exitCodes.done
 }
 
-/** Does what only works with images that the network takes. @throws UsageError when it does not */
+/** Runs code that needs images that the network takes. @throws UsageError when it does not take them */
 function taking<T>(word: string, input: InputShape | undefined, use: () => T): T {
   try {
     return use()

@@ -7,7 +7,7 @@ import { formatBytes, formatCount } from '../../../text/format.ts'
 import { print, printJson } from '../../terminal/output.ts'
 import { textTable } from '../../terminal/table.ts'
 
-/** A tensor as it is listed. */
+/** A tensor in the list. */
 interface ListedTensor {
   readonly name: string
   readonly shape: readonly number[]
@@ -76,7 +76,7 @@ function listed(name: string, shape: readonly number[], type: string): ListedTen
 }
 
 /**
- * The model of the catalog whose variables a file has behind some prefix, all of them and no others; its last layer may be for
+ * The model of the catalog whose variables, after some prefix, are exactly those of the file; its last layer may be for
  * other classes.
  */
 function modelOf(
@@ -99,9 +99,12 @@ function modelOf(
   return undefined
 }
 
-/** What stands before a name wherever a file has it. */
+/** The prefixes before a name in a file. */
 const prefixesOf = (tensors: readonly ListedTensor[], name: string): string[] =>
   tensors.filter(tensor => `.${tensor.name}`.endsWith(`.${name}`)).map(tensor => tensor.name.slice(0, -name.length))
 
-/** Not the preprocessing that runs save beside a network, nor counters of batches, which not every version of PyTorch saves. */
+/**
+ * Excludes the preprocessing that runs save with a network, and batch counters, which some versions of PyTorch do not
+ * save.
+ */
 const isCounted = (name: string): boolean => !/^normalize\.|\.num_batches_tracked$/.test(name)

@@ -1,4 +1,4 @@
-/** The last words of `fovea train`: a result, the place where it was stopped, or the state of a run that failed. */
+/** The final output of `fovea train`: a result, the place where it was stopped, or the state of a run that failed. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FileError } from '../../../data/fileError.node.ts'
@@ -11,7 +11,7 @@ import { shellWord } from '../../recipeOptions.ts'
 import { CommandError } from '../../terminal/errors.ts'
 import { print, printJson } from '../../terminal/output.ts'
 
-/** How a command tells its outcome. */
+/** How a command reports its outcome. */
 interface Output {
   readonly json?: boolean
   readonly quiet?: boolean
@@ -48,7 +48,7 @@ export async function unwritten(error: FileError, folder: RunFolder | undefined)
   return new CommandError(message, { cause: error })
 }
 
-/** A run that is complete is not trained again: its result is shown. */
+/** Shows the result of a complete run, which is not trained again. */
 export async function showFinished(folder: RunFolder, options: Output): Promise<void> {
   const result = await readResult(folder.path)
   if (!result) throw new CommandError(`${folder.path}: ${resultFile} is gone`)

@@ -1,6 +1,6 @@
 /**
  * `fovea train --overfit N`: a network that can learn must be able to memorize a few images. If it cannot, something is
- * wrong that no longer training will mend.
+ * wrong that longer training will not fix.
  */
 
 import type { ImageCollection, Subset } from '../../../data/dataset.ts'
@@ -14,10 +14,10 @@ import { exitCodes, UsageError } from '../../terminal/errors.ts'
 import { print, printJson } from '../../terminal/output.ts'
 import { type RecipeSource, recipeOf, withTrainer } from '../../withTrainer.ts'
 
-/** Steps, and seconds, after which a network that has not learned the images is taken not to. */
+/** Steps, and seconds, after which the check fails if the network has not learned the images. */
 const mostSteps = 300
 const mostSeconds = 600
-/** Mean loss that counts as memorized, when every answer is right. */
+/** Mean loss that counts as memorized when every answer is right. */
 const learned = 0.1
 
 /** Options of {@link overfitCheck}. */
@@ -27,8 +27,8 @@ export interface OverfitOptions extends RecipeSource {
 }
 
 /**
- * Trains on a few images at the full learning rate, without augmentation, schedule and label smoothing, until they are learned,
- * or the steps or the time are over.
+ * Trains on a few images at the full learning rate, without augmentation, schedule and label smoothing, until they are
+ * learned or the steps or the time run out.
  * @returns the exit code: failed when the images were not learned
  * @throws UsageError when there are fewer images
  */
@@ -80,7 +80,7 @@ export async function overfitCheck(count: number, given: RecipeOptions, options:
   return isLearned ? exitCodes.done : exitCodes.failed
 }
 
-/** With smoothed labels the loss would stay high however well they are known. */
+/** With smoothed labels the loss would stay high however well the images are known. */
 const withoutSmoothing = (recipe: Recipe): Recipe =>
   isCode(recipe.loss) ? recipe : { ...recipe, loss: { ...recipe.loss, labelSmoothing: undefined } }
 

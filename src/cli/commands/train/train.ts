@@ -1,4 +1,4 @@
-/** `fovea train`: from a recipe to a run folder; and from a run folder on, after any interruption. */
+/** `fovea train`: trains a recipe in a new run folder, or resumes a run folder after any interruption. */
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -96,7 +96,7 @@ interface ExistingRun {
   readonly folder: RunFolder
   /** Its recipe so far. */
   readonly known: Recipe
-  /** The same, or one with another number of epochs. */
+  /** That recipe, possibly with another number of epochs. */
   readonly recipe: Recipe
 }
 
@@ -152,7 +152,7 @@ async function trainOn(
   try {
     resumed = existing ? await resume(existing, trainer) : {}
     const events = trainer.run()
-    // The first event comes when the step is compiled: until then a new run has left no trace on the disk.
+    // The first event comes when the step is compiled: until then a new run leaves no trace on the disk.
     const first = await events.next()
     folder ??= await RunFolder.create(
       options.out ?? defaultRuns,
@@ -180,7 +180,7 @@ async function trainOn(
       progress: resumed.progress,
       stopAfter: options.stopAfter,
     })
-    // A bar that is still open would be drawn over what comes next.
+    // A bar that is still open would be drawn over the following output.
     progress?.close()
     if (!outcome.finished || interrupt.requested) {
       await showStopped(folder, outcome, recipe, options)
@@ -219,17 +219,17 @@ async function trainOn(
   }
 }
 
-/** Whether a run has a checkpoint to resume from; one without starts again. */
+/** Whether a run has a checkpoint to resume from; without one it starts over. */
 const hasBegun = ({ path }: RunFolder): boolean => existsSync(join(path, 'latest'))
 
-/** The option for cached features, with a listener to their progress. */
+/** The option for cached features, with a listener for their progress. */
 const withProgress = (
   { cacheFeatures }: Pick<TrainerOptions, 'cacheFeatures'>,
   onProgress: NonNullable<FeatureOptions['onProgress']>,
 ): Pick<TrainerOptions, 'cacheFeatures'> =>
   cacheFeatures ? { cacheFeatures: { ...(cacheFeatures === true ? {} : cacheFeatures), onProgress } } : {}
 
-/** Longest wait of a trial for one of the same name that is ending, in milliseconds. */
+/** Longest time that a trial waits for another of its name to end, in milliseconds. */
 const trialPatience = 60_000
 
 /** Which checkpoints a run keeps, and how long it waits for its folder. */
@@ -237,9 +237,9 @@ function policyOf({ checkpoints }: Recipe): RunFolderOptions {
   const { keep, every } = checkpoints ?? {}
   return {
     ...(keep === undefined ? {} : { keep }),
-    // A checkpoint after an epoch stands at the beginning of the next.
+    // A checkpoint after an epoch is at the beginning of the next one.
     ...(every === undefined ? {} : { keepAlways: ({ epoch }) => epoch > 1 && (epoch - 1) % every === 0 }),
-    // A trial of a study that was killed and begun again: the trial of the first study is about to save and end.
+    // A trial of a study that was killed and restarted: the trial of the first study is about to save and end.
     ...(process.connected ? { patience: trialPatience } : {}),
   }
 }
@@ -259,7 +259,7 @@ async function resume({ folder, known, recipe }: ExistingRun, trainer: Trainer):
   if (recipe !== known) for (const note of await changeLength(folder, known, recipe, checkpoint?.progress)) warn(note)
   if (!checkpoint || file === undefined) return {}
   const { progress } = checkpoint
-  // A crash between a checkpoint and its line in the log: what came after the file is done again.
+  // After a crash between a checkpoint and its line in the log, everything after the file is repeated.
   const last = (await folder.events()).at(-1)
   if (last?.type !== 'checkpoint') {
     await folder.save({ ...checkpoint, recipe }, { best: bestEpoch(progress)?.step === progress.step })
@@ -273,14 +273,14 @@ async function* prepend<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): A
   yield* rest
 }
 
-/** The first loss of a network that begins with trained weights is not that of one that knows nothing: no news. */
+/** Hides the notice about the first loss for pretrained networks, whose first loss is not that of an untrained one. */
 async function* shown({ pretrained }: Recipe, events: AsyncIterable<TrainEvent>): AsyncGenerator<TrainEvent> {
   for await (const event of events) {
     if (!(pretrained && event.type === 'notice' && event.kind === 'initialLoss')) yield event
   }
 }
 
-/** A trial of a study tells the study what an epoch came to, once it is saved. */
+/** Makes a trial report the result of each epoch to its study, once the epoch is saved. */
 function tellParent(): (event: TrainEvent) => void {
   let score: EpochEvent | ValidationEvent | undefined
   return event => {
@@ -288,12 +288,12 @@ function tellParent(): (event: TrainEvent) => void {
     if (event.type !== 'checkpoint' || !score) return
     const { epoch, accuracy, loss } = score
     score = undefined
-    // A parent that is gone is told nothing; that it is gone is noticed elsewhere.
+    // A parent that is gone gets no report; its absence is noticed elsewhere.
     if (process.connected) process.send?.({ epoch, accuracy, loss }, () => undefined)
   }
 }
 
-/** The one look at the test set. */
+/** The single evaluation on the test set. */
 async function evaluateTest(
   trainer: Trainer,
   images: Subset<ImageCollection>,
