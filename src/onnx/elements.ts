@@ -1,13 +1,13 @@
 /**
- * The element types of ONNX, and the numbers of its tensors, wherever a file keeps them: in raw bytes, in lists of numbers, or in a file
- * beside it.
+ * The element types of ONNX, and the numbers of its tensors, wherever they are stored: in raw bytes, in lists of
+ * numbers, or in a separate file.
  */
 import { type ElementType, elementTypes, elementValues, type TensorArray } from '../formats/elements.ts'
 import { type Shape, sizeOf } from '../graph/shape.ts'
 import { OnnxError } from './errors.ts'
 import type { TensorProto } from './proto/onnx_pb.ts'
 
-/** An element type: PyTorch's name for it, or one of the two of half a byte. */
+/** An element type: PyTorch's name for it, or one of the two half-byte types. */
 export type OnnxType = ElementType | 'int4' | 'uint4'
 
 /** Numbers of `TensorProto.DataType`. */
@@ -34,7 +34,7 @@ const codes: Readonly<Record<number, OnnxType>> = {
   24: 'float8_e8m0fnu',
 }
 
-/** Types by number that hold no numbers, or that are not read. */
+/** Types by number that are not numeric, or that are not read. */
 const otherTypes: Readonly<Record<number, string>> = {
   8: 'string',
   14: 'complex64',
@@ -67,7 +67,7 @@ export function rangeOf(type: OnnxType): readonly [least: number, most: number] 
 /** Bits of one element. */
 const bitsOf = (type: OnnxType): number => (type === 'int4' || type === 'uint4' ? 4 : 8 * elementTypes[type].bytes)
 
-/** A tensor at hand. Integers of 64 bits are numbers, exact up to 2^53. */
+/** A tensor in memory. Integers of 64 bits are numbers, exact up to 2^53. */
 export interface HostValue {
   readonly type: OnnxType
   readonly shape: Shape
@@ -79,8 +79,9 @@ export type ExternalData = (location: string, offset: number, length: number | u
 
 /**
  * The numbers of a tensor of a file; raw bytes of `float32` are not copied where their alignment allows.
- * @param external reads what lies in files beside it
- * @throws OnnxError naming the tensor and what is wrong: its type, a shape that is none, or that its bytes do not fill.
+ * @param external reads the bytes stored in separate files
+ * @throws OnnxError naming the tensor and what is wrong: its type, an invalid shape, or a shape that its bytes do not
+ *   fill.
  */
 export async function readTensor(tensor: TensorProto, external: ExternalData): Promise<HostValue> {
   const what = `tensor '${tensor.name}'`
@@ -93,7 +94,7 @@ export async function readTensor(tensor: TensorProto, external: ExternalData): P
 /** `TensorProto.DataLocation.EXTERNAL`. */
 const externalLocation = 1
 
-/** The numbers of a tensor that lies in the file itself. @throws OnnxError as {@link readTensor} */
+/** The numbers of a tensor stored in the file itself. @throws OnnxError as {@link readTensor} */
 export function hostValue(tensor: TensorProto, what = `tensor '${tensor.name}'`): HostValue {
   const { type, shape, bytes } = layoutOf(tensor, what)
   const size = sizeOf(shape)
@@ -163,7 +164,7 @@ const floatsOf = (values: TensorArray): Float32Array | Float64Array => {
   return Float64Array.from(values)
 }
 
-/** Two numbers a byte, the lower half first. */
+/** Two numbers per byte, the lower half first. */
 function nibbles(type: 'int4' | 'uint4', bytes: ArrayLike<number>, size: number): Float64Array {
   return Float64Array.from({ length: size }, (_, k) => {
     const bits = (bytes[k >> 1]! >> (k % 2 === 0 ? 0 : 4)) & 15
@@ -177,7 +178,7 @@ function listOf(tensor: TensorProto): readonly (number | bigint)[] {
   return [floatData, doubleData, int64Data, uint64Data].find(list => list.length > 0) ?? int32Data
 }
 
-/** Types of less than 32 bits stand in `int32_data` by their bits, integers among them by their value. */
+/** Types of less than 32 bits are stored in `int32_data`: integers by their value, other types by their bits. */
 function fromList(type: OnnxType, list: readonly (number | bigint)[], size: number): Float32Array | Float64Array {
   if (type === 'int4' || type === 'uint4') return nibbles(type, list.map(Number), size)
   if (type === 'float32') return Float32Array.from(list, Number)

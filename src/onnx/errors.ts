@@ -1,6 +1,6 @@
 /** What is wrong with an ONNX file: which node, which operator, which rule. */
 
-/** Thrown for a file that is broken, or that asks for what Fovea does not do. */
+/** Thrown for a file that is broken, or that uses something Fovea does not support. */
 export class OnnxError extends Error {
   override readonly name: string = 'OnnxError'
   /** Name of the node that the error is about, or of its first output; absent when it is about the whole file. */
@@ -15,7 +15,10 @@ export class OnnxError extends Error {
   }
 }
 
-/** Thrown by an operator's importer, or an operation's exporter, for what it does not do; whoever calls it says where that was. */
+/**
+ * Thrown by an operator's importer, or an operation's exporter, for a case it does not support; the caller adds the
+ * place.
+ */
 export class Unsupported extends Error {
   override readonly name = 'Unsupported'
 }

@@ -1,6 +1,6 @@
 /**
- * What an ONNX file holds, checked before anything is made of it: its graph in order, its weights as variables, its constants, and
- * the names of its inputs and outputs.
+ * The contents of an ONNX file, checked before they are used: its graph in order, its weights as variables, its
+ * constants, and the names of its inputs and outputs.
  */
 import { fromBinary } from '@bufbuild/protobuf'
 import { type Shape, sizeOf } from '../graph/shape.ts'
@@ -20,7 +20,7 @@ import {
   type ValueInfoProto,
 } from './proto/onnx_pb.ts'
 
-/** Where the metadata of a file of Fovea's name the tensors that training leaves alone: a list in JSON. */
+/** Where the metadata of a file written by Fovea name the tensors that are not trained: a JSON list. */
 export const fixedKey = 'fovea.fixed'
 
 /** Versions of the operator set that are read. */
@@ -30,7 +30,7 @@ export const opsetRange = [7, 28] as const
 export interface OnnxPort {
   readonly name: string
   readonly type: OnnxType
-  /** Sizes; a name for one that is open, such as `'batch'`, and '?' for one that the file says nothing about. */
+  /** Sizes; a name for an open size, such as `'batch'`, and '?' for a size that the file does not state. */
   readonly shape: readonly (number | string)[] | undefined
 }
 
@@ -39,7 +39,7 @@ export interface OnnxFile {
   readonly info: {
     /** Name of the file in messages. */
     readonly file: string
-    /** What wrote it: `pytorch 2.5.1`. */
+    /** The program that wrote it: `pytorch 2.5.1`. */
     readonly producer: string
     readonly irVersion: number
     readonly opset: number
@@ -53,7 +53,7 @@ export interface OnnxFile {
   readonly outputs: readonly OnnxPort[]
   /** Weights and running statistics, by name. */
   readonly variables: ReadonlyMap<string, Variable>
-  /** Everything else that the file has numbers for, by name. */
+  /** All other numbers in the file, by name. */
   readonly constants: ReadonlyMap<string, HostValue>
   readonly notes: readonly string[]
 }
@@ -62,7 +62,7 @@ export interface OnnxFile {
 export interface ReadOptions {
   readonly file: string
   readonly external: ExternalData
-  /** True when the bytes belong to somebody who may change them: weights are then copied. */
+  /** True when the bytes belong to a caller who may change them: weights are then copied. */
   readonly copy: boolean
 }
 
@@ -121,7 +121,7 @@ async function tensorsOf(graph: GraphProto, external: ExternalData): Promise<Map
   return tensors
 }
 
-/** Nodes without the constants among them, which become tensors: some exporters write weights so. */
+/** Nodes without the constants among them, which become tensors: some exporters write weights as constants. */
 function hoist(graph: GraphProto, tensors: Map<string, HostValue>): NodeProto[] {
   return graph.node.filter(node => {
     const tensor =
@@ -147,7 +147,7 @@ function portOf({ name, type }: ValueInfoProto): OnnxPort {
   return { name, type: typeOf(tensor.elemType, `'${name}'`), shape }
 }
 
-/** Which tensors can be trained, which are statistics, and which are numbers that stay. */
+/** Which tensors can be trained, which are statistics, and which are fixed numbers. */
 function sortTensors(
   tensors: ReadonlyMap<string, HostValue>,
   nodes: readonly NodeProto[],
@@ -158,7 +158,7 @@ function sortTensors(
   const constants = new Map<string, HostValue>()
   for (const [name, tensor] of tensors) {
     const role = roles.get(name)
-    // A single number without axes is a part of a formula.
+    // A single number without axes is part of a formula.
     const isWeight =
       role !== undefined &&
       role !== 'constant' &&
@@ -172,7 +172,7 @@ function sortTensors(
   return { variables, constants }
 }
 
-/** Names of tensors that are no weights, of which a file of Fovea's says so. */
+/** Names of tensors that are not weights, as a file written by Fovea states them. */
 function fixedOf({ metadataProps }: ModelProto): ReadonlySet<unknown> {
   const json = metadataProps.find(({ key }) => key === fixedKey)?.value
   try {
@@ -185,7 +185,7 @@ function fixedOf({ metadataProps }: ModelProto): ReadonlySet<unknown> {
 
 type Role = 'parameter' | 'statistic' | 'constant'
 
-/** What each tensor is used as; one whose numbers an operator must know is a constant. */
+/** The use of each tensor; one whose numbers an operator must know is a constant. */
 function rolesOf(nodes: readonly NodeProto[]): Map<string, Role> {
   const roles = new Map<string, Role>()
   const rank = { parameter: 0, statistic: 1, constant: 2 } as const
@@ -205,7 +205,7 @@ function rolesOf(nodes: readonly NodeProto[]): Map<string, Role> {
 
 function variableOf(name: string, { shape, values }: HostValue, role: Role, copy: boolean): Variable {
   const source = values instanceof Float32Array && !copy ? values : Float32Array.from(values)
-  // The numbers of the file are not the variable's own: what is trained is a copy, made when it is asked for.
+  // The numbers of the file are not the variable's own: training changes a copy, which is made when it is needed.
   return variableFrom(name, shape, role === 'statistic', target => target.set(source))
 }
 
@@ -217,10 +217,10 @@ function variableFrom(name: string, shape: Shape, isStatistic: boolean, fill: (v
   return variable
 }
 
-/** What writes the numbers of the file into a variable. */
+/** The rule that writes the numbers of the file into a variable. */
 const fills = new WeakMap<Variable, (values: TypedArray) => void>()
 
-/** The same file with variables of its own. */
+/** The same file with its own variables. */
 export function withFreshWeights(file: OnnxFile): OnnxFile {
   const fresh = [...file.variables].map(([name, variable]): [string, Variable] => {
     const { shape } = variable
@@ -229,7 +229,7 @@ export function withFreshWeights(file: OnnxFile): OnnxFile {
   return { ...file, variables: new Map(fresh) }
 }
 
-/** What whoever trains the network should know. */
+/** Advice for training the network. */
 function notesOf(nodes: readonly NodeProto[]): string[] {
   const has = (op: string): boolean => nodes.some(({ opType }) => opType === op)
   const notes: string[] = []

@@ -1,4 +1,4 @@
-/** The door `fovea/onnx` in Node: as elsewhere, and files by their paths. */
+/** The door `fovea/onnx` in Node: as elsewhere, plus files by their paths. */
 import type { FileContents } from './index.ts'
 import { type ImportOnnxOptions, importOnnx as importContents, type OnnxNetwork } from './index.ts'
 import { importOnnxFile } from './onnxFile.node.ts'
@@ -7,9 +7,9 @@ export * from './index.ts'
 
 /**
  * A network of an ONNX file.
- * @param source the path of the file, beside which its external data lie; or its contents
- * @throws OnnxError naming what is broken, or the operator set that is not read; WeightsError when the file cannot be read.
- *   Operators are looked at when a graph is made.
+ * @param source the path of the file, with its external data in the same folder; or its contents
+ * @throws OnnxError naming what is broken, or the operator set that is not supported; WeightsError when the file cannot
+ *   be read. Operators are checked when a graph is made.
  * @example
  * const network = await importOnnx('resnet18.onnx')
  * network.parameters().get('conv1.weight')

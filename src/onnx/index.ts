@@ -1,6 +1,6 @@
 /**
- * Networks of ONNX files: `importOnnx` makes a module of one, whose weights can be trained, and which everything that takes a network
- * takes.
+ * Networks of ONNX files: `importOnnx` turns a file into a module whose weights can be trained, and which can be used
+ * wherever a network can.
  */
 import { type FileContents, sourceOf } from '../formats/source.ts'
 import type { ExternalData } from './elements.ts'
@@ -23,14 +23,15 @@ export type { ExternalFile } from './write/fileBytes.ts'
 export interface ImportOnnxOptions {
   /** Name of the file in messages; a `File`'s own by default. */
   readonly name?: string
-  /** Reads weights that lie in files beside the model; without it such a model is an error. */
+  /** Reads weights stored in separate files; without it such a model is an error. */
   readonly external?: ExternalData
 }
 
 /**
  * A network of an ONNX file.
- * @param source the file's contents, which are copied where they are weights
- * @throws OnnxError naming what is broken, or the operator set that is not read. Operators are looked at when a graph is made.
+ * @param source the file's contents; weights are copied from them
+ * @throws OnnxError naming what is broken, or the operator set that is not supported. Operators are checked when a
+ *   graph is made.
  * @example
  * const network = await importOnnx(bytes)
  * network.parameters().get('conv1.weight')

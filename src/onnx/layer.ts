@@ -1,6 +1,6 @@
 /**
- * A node of an ONNX graph as a module, so that summaries, and whatever else looks at a network layer by layer, see it under its name
- * with its weights.
+ * A node of an ONNX graph as a module, so that summaries and other tools that look at a network layer by layer see it
+ * under its name with its weights.
  */
 import type { Tensor } from '../graph/tensor.ts'
 import { type ForwardContext, Module, Parameter } from '../nn/module.ts'
@@ -9,7 +9,7 @@ import type { OnnxFile } from './file.ts'
 import type { NodeProto } from './proto/onnx_pb.ts'
 import type { Value } from './value.ts'
 
-/** Operators that compute with numbers of their own, or change the size of a volume: what a table of layers lists. */
+/** Operators that have weights or constants, or change the size of a volume: the rows of a table of layers. */
 const layerOps: ReadonlySet<string> = new Set([
   'Conv',
   'ConvTranspose',
@@ -67,7 +67,7 @@ export class OnnxLayer extends Module {
     this.name = name
     this.#op = op
     this.path = name
-    // Fields, as the weights of any layer; their names are nobody else's.
+    // Fields, like the weights of any layer; no other field has their names.
     for (const [k, parameter] of parameters.entries()) Object.assign(this, { [`parameter${k}`]: parameter })
   }
 
@@ -90,12 +90,12 @@ export class OnnxLayer extends Module {
     return layers
   }
 
-  /** The operator, which tables of layers show. */
+  /** The operator, shown by tables of layers. */
   get typeName(): string {
     return this.#op
   }
 
-  /** Runs the node as a module's forward pass, so that whoever listens to those sees it. */
+  /** Runs the node as a module's forward pass, so that listeners to forward passes see it. */
   run(x: Tensor, context: ForwardContext, run: () => (Value | undefined)[]): (Value | undefined)[] {
     this.#run = run
     try {

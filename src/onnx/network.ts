@@ -1,7 +1,7 @@
 /**
- * A network of an ONNX file as a module: its weights are parameters by the names they have in the file, and `forward` makes Fovea's
- * graph of its nodes, anew for every shape of the input. So a batch may have any size that the file allows, and what the file computes
- * from shapes is known when the graph is made.
+ * A network of an ONNX file as a module. Its weights are parameters under their names in the file, and `forward` turns
+ * its nodes into Fovea's graph, anew for every input shape. So a batch may have any size that the file allows, and the
+ * values that the file computes from shapes are known when the graph is made.
  */
 
 import type { DType, Shape } from '../graph/shape.ts'
@@ -16,7 +16,7 @@ import { type OnnxFile, type OnnxPort, withFreshWeights } from './file.ts'
 import { Tracer } from './trace.ts'
 import { knownValue, type Numbers, tensorValue, type Value } from './value.ts'
 
-/** Numbers that take the place of an input. */
+/** Numbers in place of an input. */
 export interface FixedInput {
   readonly shape: Shape
   readonly values: Numbers
@@ -36,7 +36,7 @@ export class OnnxNetwork extends Module {
     this.#weights = new Weights(file.variables)
   }
 
-  /** Another network of the same file, with weights of its own, which are those of the file. */
+  /** Another network of the same file, with its own weights, initialized from the file. */
   copy(): OnnxNetwork {
     return new OnnxNetwork(withFreshWeights(this.#file))
   }
@@ -55,7 +55,7 @@ export class OnnxNetwork extends Module {
     return this.#file.outputs
   }
 
-  /** What whoever trains the network should know: batch norm that the exporter has folded into weights, for example. */
+  /** Advice for training the network: that the exporter has folded batch norm into weights, for example. */
   get notes(): readonly string[] {
     return this.#file.notes
   }
@@ -76,7 +76,8 @@ export class OnnxNetwork extends Module {
   /**
    * The first output, of a network with one input.
    * @param x of the input's shape; of images, `[N, C, H, W]`
-   * @throws OnnxError naming the node and what it does not do; when the network has several inputs, or `x` does not fit.
+   * @throws OnnxError naming the node and what is not supported; when the network has several inputs, or `x` does not
+   *   fit.
    */
   override forward(x: Tensor, context: ForwardContext = inference()): Tensor {
     const [port, ...others] = this.inputs
@@ -115,7 +116,11 @@ export class OnnxNetwork extends Module {
     return Object.fromEntries(this.outputs.map(({ name }, k) => [name, results[k]!]))
   }
 
-  /** Inputs for a program, by name, of the file's shapes. @param batch what open first sizes are; other open sizes are 1 @internal */
+  /**
+   * Inputs for a program, by name, of the file's shapes.
+   * @param batch value of open first sizes; other open sizes are 1
+   * @internal
+   */
   makeInputs(batch = 1): Record<string, Tensor> {
     return Object.fromEntries(
       this.inputs.map(({ name, type, shape = [] }) => {
@@ -133,7 +138,7 @@ export class OnnxNetwork extends Module {
 class Weights extends Module {
   constructor(variables: ReadonlyMap<string, Variable>) {
     super()
-    // A weight may be called as what every module has.
+    // A weight may have the name of a member of every module.
     for (const [name, variable] of variables)
       Object.assign(this, { [name in this ? `${name}:weight` : name]: variable })
   }

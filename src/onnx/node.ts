@@ -31,7 +31,7 @@ export class OnnxNode {
   readonly op: string
   readonly opset: number
   readonly context: ForwardContext
-  /** Names of its outputs; '' for one that nobody reads. */
+  /** Names of its outputs; '' for an output that is not read. */
   readonly outputs: readonly string[]
   readonly runGraph: (graph: GraphProto) => Value[]
   readonly #inputs: readonly (Value | undefined)[]
@@ -47,12 +47,12 @@ export class OnnxNode {
     this.runGraph = surroundings.runGraph
   }
 
-  /** Number of inputs, left-out ones between others included. */
+  /** Number of inputs, omitted ones between others included. */
   get count(): number {
     return this.#inputs.length
   }
 
-  /** True when an output is read by somebody. */
+  /** True when an output is read. */
   wants(output: number): boolean {
     return Boolean(this.outputs[output])
   }
@@ -100,7 +100,10 @@ export class OnnxNode {
     return this.value(index).type
   }
 
-  /** Numbers of an input that must be known. @throws Unsupported when they depend on what a run is given, or on weights */
+  /**
+   * Numbers of an input that must be known.
+   * @throws Unsupported when they depend on the inputs of a run, or on weights
+   */
   known(index: number): Numbers {
     const value = fold(this.value(index))
     if (!value.known)
@@ -108,14 +111,14 @@ export class OnnxNode {
     return value.known
   }
 
-  /** Numbers that older operator sets have as an attribute, and newer ones as an input; undefined when there are none. */
+  /** Numbers that are an attribute in older operator sets and an input in newer ones; undefined when there are none. */
   listOf(name: string, index: number): number[] | undefined {
     const attribute = this.#attributes.get(name)
     if (attribute) return attribute.floats.length > 0 ? attribute.floats : attribute.ints.map(Number)
     return this.has(index) ? Array.from(this.known(index)) : undefined
   }
 
-  /** A number that older operator sets have as an attribute, and newer ones as an input. */
+  /** A number that is an attribute in older operator sets and an input in newer ones. */
   numberOf(name: string, index: number): number | undefined {
     const attribute = this.#attributes.get(name)
     if (attribute) return attribute.type === intType ? Number(attribute.i) : attribute.f
@@ -172,7 +175,7 @@ export class OnnxNode {
 /** `AttributeProto.AttributeType.INT`. */
 const intType = 2
 
-/** An axis as a number from 0. @throws Unsupported when there is none of that number */
+/** An axis as a number from 0. @throws Unsupported when there is no such axis */
 export function axisOf(axis: number, rank: number): number {
   const positive = axis < 0 ? axis + rank : axis
   if (!Number.isInteger(axis) || positive < 0 || positive >= rank) {

@@ -1,4 +1,4 @@
-/** ONNX files by their path, with the files beside them that hold their weights. */
+/** ONNX files by their path, with the separate files that hold their weights. */
 import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path'
 import { readWhole, withFile } from '../formats/source.node.ts'
 import type { ExternalData } from './elements.ts'
@@ -11,7 +11,7 @@ export async function importOnnxFile(path: string, external: ExternalData = besi
   return new OnnxNetwork(await readOnnx(await readWhole(path), { file: basename(path), external, copy: false }))
 }
 
-/** Reads files of the model's own folder, and no others: a model says their names, and nobody checks what it says. */
+/** Reads files of the model's own folder only: a model names them, and its names cannot be trusted. */
 function besides(path: string): ExternalData {
   return async (location, offset, length) => {
     const inside = normalize(location)

@@ -3,8 +3,8 @@ import { OnnxError } from './errors.ts'
 import type { GraphProto, NodeProto } from './proto/onnx_pb.ts'
 
 /**
- * Sorts nodes, which files should have in order and sometimes do not.
- * @param given names that are there before any node
+ * Sorts nodes, which files should store in order but sometimes do not.
+ * @param given names that exist before any node
  * @throws OnnxError for names that two nodes make, that no node makes, and nodes that wait for each other
  */
 export function ordered(nodes: readonly NodeProto[], given: Iterable<string>): NodeProto[] {
@@ -55,7 +55,7 @@ export function ordered(nodes: readonly NodeProto[], given: Iterable<string>): N
 /** Deepest nesting of branches in branches. */
 const deepestGraph = 32
 
-/** Names that a node reads, those that its branches take from outside included. */
+/** Names that a node reads, including those that its branches take from outside. */
 function readsOf(node: NodeProto, depth = 0): string[] {
   const own = node.input.filter(name => name !== '')
   const branches = node.attribute.flatMap(({ g, graphs }) => [...(g ? [g] : []), ...graphs])

@@ -10,7 +10,7 @@ import { opNamed } from './ops/table.ts'
 import type { AttributeProto, GraphProto, NodeProto } from './proto/onnx_pb.ts'
 import { fold, knownValue, tensorValue, type Value } from './value.ts'
 
-/** Functions of a file that call each other deeper than this go round in circles. */
+/** Functions of a file that call each other deeper than this are taken to be recursive. */
 const deepestCall = 32
 
 /** Where names are looked up: those of a graph, then those around it. */

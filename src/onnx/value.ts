@@ -1,7 +1,7 @@
 /**
- * What flows along the edges of an ONNX graph while Fovea's graph is made of it: a tensor with ONNX's element type, or numbers
- * that are known by then, such as shapes. Known numbers are computed on the spot, by the reference facets of the operations, so
- * that what decides shapes is there when it is needed.
+ * The values on the edges of an ONNX graph while Fovea's graph is made from it: a tensor with ONNX's element type, or
+ * numbers already known, such as shapes. Known numbers are computed at once, by the reference facets of the operations,
+ * so that shapes are known when they are needed.
  */
 import { evaluateReference } from '../graph/evaluate.ts'
 import { input } from '../graph/expression.ts'
@@ -54,7 +54,7 @@ export class Value {
     return this.#tensor
   }
 
-  /** The same as `f32`, whatever type its numbers are stored in. */
+  /** The same value as `f32`, whatever type its numbers are stored in. */
   get float(): Tensor {
     const { tensor } = this
     return tensor.dtype === 'f32' ? tensor : map(input(0), [tensor])
@@ -116,7 +116,7 @@ export function checkSize(shape: Shape): void {
     throw new Unsupported(`a value of shape [${shape.join(', ')}] has more than 2^31 elements`)
 }
 
-/** Refuses constants that a file of few bytes would blow up. @throws Unsupported naming the shape */
+/** Refuses constants that a small file could expand enormously. @throws Unsupported naming the shape */
 export function checkConstant(shape: Shape): void {
   checkSize(shape)
   if (sizeOf(shape) > mostFolded) {

@@ -1,4 +1,4 @@
-/** What several families of operators are made with. */
+/** Helpers that several families of operators share. */
 import * as e from '../../graph/expression.ts'
 import { map } from '../../graph/ops/map.ts'
 import { reshape } from '../../graph/ops/reshape.ts'
@@ -38,7 +38,7 @@ export function round(x: e.Expression): e.Expression {
   return e.select(e.compare('gt', rest, c(0.5)), add(below, c(1)), half)
 }
 
-/** An operator that makes each element of elements at its position. */
+/** An operator that computes each element from the elements at its position. */
 export function pointwise(
   build: (node: OnnxNode, ...elements: e.Expression[]) => e.Expression,
   type?: OnnxType,
@@ -83,7 +83,7 @@ export const op = (build: (node: OnnxNode) => Result, ...known: number[]): OnnxO
 export const perChannel = (x: Tensor, rank: number): Tensor =>
   reshape(x, [x.shape[0] ?? 1, ...new Array<number>(Math.max(0, rank - 2)).fill(1)])
 
-/** A constant whose values are made by its index. */
+/** A constant whose values are computed from their index. */
 export function constantOf(shape: Shape, value: (index: number) => number, dtype: 'f32' | 'i32' = 'f32'): Tensor {
   checkConstant(shape)
   const size = shape.reduce((product, extent) => product * extent, 1)

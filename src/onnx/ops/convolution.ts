@@ -21,7 +21,7 @@ export function convolve(node: OnnxNode, x: Tensor, w: Tensor): Tensor {
   return fromVolume(conv2d(volume, toVolume(w), { ...window, groups: node.int('group', 1) }), rank)
 }
 
-/** @throws Unsupported when the attribute says another kernel than the weights have */
+/** @throws Unsupported when the attribute states another kernel than that of the weights */
 function checkKernel(node: OnnxNode, weights: Shape): void {
   const given = node.ints('kernel_shape')
   if (given && given.join() !== weights.slice(2).join()) {
@@ -47,7 +47,7 @@ function transposed(node: OnnxNode): Tensor {
     full.map((size, k) => size + added[k]!),
     stride,
   )
-  // All of the result, then cut or extended: any padding is possible, also more than a convolution has.
+  // The full result, then cut or extended: any padding is possible, even more than a convolution allows.
   const whole = convTranspose2d(toVolume(x), toVolume(w), {
     stride: planeSizes(stride, 1),
     dilation: planeSizes(dilation, 1),
@@ -83,7 +83,7 @@ function transposedPads(
     return pads ? [pads.slice(0, sizes.length), pads.slice(sizes.length)] : [sizes.map(() => 0), sizes.map(() => 0)]
   }
   const total = full.map((size, k) => size - wanted[k]!)
-  // What is too little is added behind.
+  // Missing elements are added at the end.
   const before = total.map(cut => Math.max(0, auto === 'SAME_LOWER' ? Math.ceil(cut / 2) : Math.floor(cut / 2)))
   return [before, total.map((cut, k) => cut - before[k]!)]
 }

@@ -33,7 +33,7 @@ const formula = (build: (x: e.Expression, node: OnnxNode) => e.Expression): Onnx
   pointwise((node, x) => build(x!, node))
 const layer = (build: (x: Tensor, node: OnnxNode) => Tensor): OnnxOp => op(node => build(node.float(), node))
 
-/** Any number of inputs, two by two. */
+/** Any number of inputs, combined pair by pair. */
 const chain = (
   combine: (x: e.Expression, y: e.Expression) => e.Expression,
   last = (x: e.Expression, _count: number) => x,
@@ -51,7 +51,7 @@ function remainder(node: OnnxNode, x: e.Expression, y: e.Expression): e.Expressi
   const isTruncated = node.int('fmod', 0) === 1
   const finite = sub(x, mul(y, isTruncated ? truncate(div(x, y)) : floor(div(x, y))))
   if (!isFloat(node.type())) return finite
-  // Of an infinite y: x itself, or y where its sign is another.
+  // For an infinite y: x itself, or y where the signs differ.
   const isOther = e.compare('lt', mul(x, y), c(0))
   const atInfinity = isTruncated ? x : e.select(isOther, y, x)
   return e.select(e.compare('eq', abs(y), c(Number.POSITIVE_INFINITY)), atInfinity, finite)
@@ -89,7 +89,7 @@ function powerOf(node: OnnxNode): Value {
   return applied(node, (_, x, y) => (isFloat(type) ? power(x!, y!) : round(power(x!, y!))), node.values, type)
 }
 
-/** Limits that older operator sets have as attributes. */
+/** Limits that are attributes in older operator sets. */
 function clip(node: OnnxNode): Value {
   const type = node.type()
   const limit = (index: number, name: string): number | undefined => node.numberOf(name, index)

@@ -1,6 +1,6 @@
 /**
- * Operators that pick elements by index, and put them by index. Indices that are known become a plain gather; indices that a run
- * computes are found by comparison with every position, which has a gradient and costs an operation for each pair.
+ * Operators that read or write elements by index. Known indices become a plain gather. Indices that a run computes are
+ * compared with every position, which has a gradient and costs one operation per pair.
  */
 import * as e from '../../graph/expression.ts'
 import { argmax } from '../../graph/ops/argmax.ts'
@@ -20,7 +20,7 @@ import { c, op, positions, withSize } from './build.ts'
 import { product } from './reduction.ts'
 import { knownOf, reshapeValue, take } from './shape.ts'
 
-/** Most pairs of an index and a position that are compared to make whole numbers of computed indices. */
+/** Most pairs of an index and a position that are compared to turn computed indices into whole numbers. */
 const mostPairs = 2 ** 24
 
 /** An index from 0. @throws Unsupported when it is out of range */
@@ -143,7 +143,7 @@ const combinations: Readonly<Record<string, { combine: (a: Tensor, b: Tensor) =>
   min: { combine: minimum, neutral: Number.POSITIVE_INFINITY },
 }
 
-/** Puts elements at places of the flattened tensor, which may repeat: the last wins, or all are combined. */
+/** Writes elements at places of the flattened tensor, which may repeat: the last wins, or all are combined. */
 function put(x: Tensor, places: readonly number[], updates: Tensor, reduction: string): Tensor {
   const size = sizeOf(x.shape)
   const [old, fresh] = [reshape(x, [size]), reshape(updates, [places.length])]
@@ -161,7 +161,7 @@ function put(x: Tensor, places: readonly number[], updates: Tensor, reduction: s
   }
   const rule = combinations[reduction]
   if (!rule) throw new Unsupported(`reduction '${reduction}' is not known`)
-  // One round for each time that a place repeats.
+  // One round for each repetition of a place.
   const seen = new Map<number, number>()
   const rounds: Int32Array[] = []
   const all = concat([fresh, broadcastTo(constantTensor(rule.neutral), [1])], 0)
@@ -238,7 +238,7 @@ function nonZero(node: OnnxNode): Value {
   return reshapeValue(knownList('int64', rows), [shape.length, found.length])
 }
 
-/** Elements of each sequence, the first so many in reverse. */
+/** Elements of each sequence, a given number of the first ones reversed. */
 function reverseSequence(node: OnnxNode): Value {
   const x = node.value(0)
   const [time, batch] = [axisOf(node.int('time_axis', 0), x.rank), axisOf(node.int('batch_axis', 1), x.rank)]
@@ -255,7 +255,7 @@ function reverseSequence(node: OnnxNode): Value {
   return tensorValue(x.type, pick(x.tensor, places, x.shape))
 }
 
-/** Picking and putting by index. */
+/** Reading and writing by index. */
 export const gatheringOps: Readonly<Record<string, OnnxOp>> = {
   Gather: op(gatherOf),
   GatherElements: op(gatherElements),

@@ -19,8 +19,8 @@ import { c, exp, log, op, perChannel, add as plus, mul as times } from './build.
 import { take } from './shape.ts'
 
 /**
- * Batch normalization. In a training step it does as PyTorch's: by the statistics of the batch, and running averages follow them,
- * unless the network is frozen. Elsewhere it does as the file says.
+ * Batch normalization. In a training step it works as in PyTorch: it uses the statistics of the batch and updates the
+ * running averages, unless the network is frozen. Elsewhere it does what the file says.
  */
 function batchNorm(node: OnnxNode): Result {
   const x = node.float(0)
@@ -137,7 +137,10 @@ function localResponse(node: OnnxNode): Tensor {
   return map(times(e.input(0), exp(times(c(-node.number('beta', 0.75)), log(base)))), [x, total])
 }
 
-/** In a training step, zeroes elements at random and divides the others by their share; elsewhere it passes its input on. */
+/**
+ * In a training step, zeroes elements at random and divides the others by their share; elsewhere it passes its input
+ * on.
+ */
 function dropout(node: OnnxNode): Result {
   const x = node.value(0)
   const ratio = node.numberOf('ratio', 1) ?? 0.5

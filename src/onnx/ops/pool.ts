@@ -23,13 +23,13 @@ function kernelOf(node: OnnxNode): number[] {
   return kernel
 }
 
-/** The window with what it reaches beyond the padding as padding. */
+/** The window, with the part that reaches beyond the padding added to the padding. */
 function widened({ window, beyond }: WindowFor): Window2d {
   const { top, left, bottom, right } = window.padding
   return { ...window, padding: { top, left, bottom: bottom + beyond[0], right: right + beyond[1] } }
 }
 
-/** Whether the pools of Fovea take the padding: at most half the kernel. */
+/** Whether Fovea's pools accept the padding: at most half the kernel. */
 function isHalf({ kernel, dilation, padding }: Window2d): boolean {
   const reach = kernel.map((size, k) => dilation[k as 0 | 1] * (size - 1) + 1)
   return (
@@ -58,7 +58,7 @@ function maxPool(node: OnnxNode): Result {
   return [pooled, indices]
 }
 
-/** From row · W + column in a plane to positions in the whole tensor, whose planes may lie column by column. */
+/** From row · W + column in a plane to positions in the whole tensor, whose planes may be stored column by column. */
 function flatIndices(switches: Volume, [n, channels, h, w]: Volume['shape'], isByColumn: boolean): Tensor {
   const planes = constantOf([n, channels, 1, 1], k => k * h * w)
   const at = e.input(0)
@@ -94,7 +94,9 @@ function maxUnpool(node: OnnxNode): Result {
   return pad(result, { after })
 }
 
-/** The element whose index is a position, if there is one: the largest of equal ones, which all are copies of one maximum. */
+/**
+ * The element whose index is a position, if there is one: the largest of several, which are all copies of one maximum.
+ */
 function placedByIndex(x: Volume, indices: Value, shape: readonly [number, number, number, number]): Tensor {
   const [n, channels, h, w] = x.shape
   const plane = shape[2] * shape[3]

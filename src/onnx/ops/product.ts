@@ -37,8 +37,8 @@ export function product(a: Tensor, b: Tensor): Tensor {
 }
 
 /**
- * `[B, M, K] · [B, K, N] → [B, M, N]`. It is a convolution of 1×1 in B groups: the K rows of a matrix are the channels of a group,
- * the N columns its positions, and the other matrix is the group's weights.
+ * `[B, M, K] · [B, K, N] → [B, M, N]`. It is a convolution of 1×1 in B groups: the K rows of a matrix are the channels
+ * of a group, the N columns its positions, and the other matrix is the group's weights.
  */
 function batched(a: Tensor, b: Tensor): Tensor {
   const [count, rows, inner] = a.shape as readonly [number, number, number]
@@ -89,7 +89,7 @@ function einsum(node: OnnxNode): Tensor {
   return arranged(result, target)
 }
 
-/** Letters of the axes that an ellipsis stands for are numbers, counted from the last. */
+/** The axes of an ellipsis have numbers as letters, counted from the last axis. */
 const isEllipsis = (letter: string): boolean => letter >= '0' && letter <= '9'
 
 function lettersOf(term: string, ellipsis: readonly string[]): string[] {
@@ -112,7 +112,7 @@ function lettered(term: string, x: Tensor, equation: string): Lettered {
 const ellipsisOf = (operands: readonly Lettered[]): string[] =>
   [...new Set(operands.flatMap(({ letters }) => letters.filter(isEllipsis)))].sort().reverse()
 
-/** Without an arrow: the ellipsis, then the letters that stand once, in order. */
+/** Without an arrow: the ellipsis, then the letters that occur once, in order. */
 function implied(operands: readonly Lettered[]): string[] {
   const all = operands.flatMap(({ letters }) => letters).filter(letter => !isEllipsis(letter))
   const once = all.filter(letter => all.indexOf(letter) === all.lastIndexOf(letter)).sort()
@@ -139,7 +139,7 @@ function takeEvery(x: Tensor, step: number, count: number): Tensor {
   return sliceAxis(x, last, 0, (count - 1) * step + 1, step)
 }
 
-/** The product of two operands, summed over the letters that nobody needs. */
+/** The product of two operands, summed over the letters that are no longer needed. */
 function contract(a: Lettered, b: Lettered, needed: ReadonlySet<string>): Lettered {
   const [p, q] = [
     summed(a, letter => needed.has(letter) || b.letters.includes(letter)),
@@ -181,7 +181,7 @@ function summed({ x, letters }: Lettered, keep: (letter: string) => boolean): Le
   return axes.length === 0 ? { x, letters } : { x: sum(x, axes), letters: letters.filter(keep) }
 }
 
-/** Axes in the order of letters; what is not among them is summed. */
+/** Axes in the order of letters; axes whose letters are missing are summed. */
 function arranged(operand: Lettered, target: readonly string[]): Tensor {
   const { x, letters } = summed(operand, letter => target.includes(letter))
   const order = target.map(letter => letters.indexOf(letter))

@@ -1,6 +1,6 @@
 /**
- * Quantized operators, computed in real numbers: values are the same integers, and products and sums of them are exact as long as
- * they stay below 2^24, which is where single precision ends.
+ * Quantized operators, computed in real numbers: values are the same integers, and products and sums of them are exact
+ * while they stay below 2^24, the limit of single precision.
  */
 import * as e from '../../graph/expression.ts'
 import { div, mul, sub } from '../../graph/ops/elementwise.ts'
@@ -17,7 +17,10 @@ import { c, least, sub as minus, most, op, div as over, perChannel, add as plus,
 import { convolve } from './convolution.ts'
 import { product } from './product.ts'
 
-/** A scale or zero point in the shape that broadcasts: one number, one for each index of an axis, or one for each block of it. */
+/**
+ * A scale or zero point in the shape that broadcasts: one number, one for each index of an axis, or one for each block
+ * of it.
+ */
 function spread(node: OnnxNode, index: number): Tensor | undefined {
   if (!node.has(index)) return undefined
   const value = node.value(index)

@@ -54,7 +54,7 @@ const logSumExp: Fold = (x, axes, keepDims) => {
   return add(total, reshape(shift, total.shape))
 }
 
-/** A product along axes, half by half. */
+/** A product along axes, by repeated halving. */
 export const product: Fold = (x, axes, keepDims) => {
   let value = x
   for (const axis of axes) {
@@ -62,7 +62,7 @@ export const product: Fold = (x, axes, keepDims) => {
       const extent = value.shape[axis]!
       const half = Math.floor(extent / 2)
       const pairs = mul(sliceAxis(value, axis, 0, half), sliceAxis(value, axis, half, 2 * half))
-      // An odd one out is multiplied into the first.
+      // A leftover element is multiplied into the first.
       value =
         extent % 2 === 0
           ? pairs
@@ -87,7 +87,7 @@ export const product: Fold = (x, axes, keepDims) => {
       )
 }
 
-/** Softmax and its kin: along one axis, or before operator set 13 along all from an axis on. */
+/** Softmax and related functions: along one axis, or before operator set 13 over it and all axes after it. */
 function alongAxis(node: OnnxNode, compute: (x: Tensor, axis: number) => Tensor): Tensor {
   const x = node.float()
   if (node.opset >= 13) return compute(x, node.axis(-1))
@@ -121,7 +121,7 @@ function extreme(node: OnnxNode, sign: 1 | -1): Value {
   return tensorValue('int64', node.int('keepdims', 1) === 1 ? reshape(index, withSize(x.shape, axis, 1)) : index)
 }
 
-/** Sums or products of all elements up to each: in steps that double. */
+/** Cumulative sums or products, in steps that double. */
 function cumulative(node: OnnxNode, combine: (x: Tensor, y: Tensor) => Tensor, neutral: number): Tensor {
   const x = node.float()
   const axis = axisOf(node.known(1)[0] ?? 0, x.shape.length)
@@ -145,8 +145,8 @@ function cumulative(node: OnnxNode, combine: (x: Tensor, y: Tensor) => Tensor, n
 }
 
 /**
- * The k largest (smallest) elements along an axis, and where they were. The place of an element is the number of those that come
- * before it; the element of a place is picked out by comparison. So gradients flow to the elements.
+ * The k largest (smallest) elements along an axis, and their positions. The rank of an element is the number of
+ * elements before it in order; comparison picks the element of each rank. So gradients flow to the elements.
  */
 function topK(node: OnnxNode): Result {
   const x = node.float()

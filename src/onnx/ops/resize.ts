@@ -1,4 +1,4 @@
-/** Changes of size: each axis by itself, by picking positions or by a matrix of weights. */
+/** Changes of size: each axis separately, by picking positions or by a matrix of weights. */
 import * as e from '../../graph/expression.ts'
 import { map } from '../../graph/ops/map.ts'
 import { matmul } from '../../graph/ops/matmul.ts'
@@ -22,7 +22,7 @@ interface Change {
   readonly region: readonly [number, number]
 }
 
-/** Where in the input the middle of an output position lies. */
+/** The place in the input of the middle of an output position. */
 type Mapping = (at: number, change: Change) => number
 
 const mappings: Readonly<Record<string, Mapping>> = {
@@ -113,7 +113,7 @@ function changesOf(node: OnnxNode, isOld: boolean, isCropped: boolean): Change[]
   }))
 }
 
-/** `[to, from]`: what each output position takes of each input position. */
+/** `[to, from]`: the weight of each input position in each output position. */
 function weightsOf(node: OnnxNode, change: Change, mapping: Mapping, mode: string): Tensor {
   if (mode !== 'linear' && mode !== 'cubic') throw new Unsupported(`mode '${mode}' is not known`)
   const { from, to, scale } = change
@@ -154,7 +154,7 @@ function weighted(x: Tensor, { axis, from, to }: Change, matrix: Tensor): Tensor
   return transpose(reshape(product, [...last.shape.slice(0, -1), to]), back)
 }
 
-/** Positions outside of the image have a number of their own. */
+/** Positions outside the image have a constant value. */
 function outsideFilled(node: OnnxNode, y: Tensor, changes: readonly Change[], mapping: Mapping): Tensor {
   const rank = y.shape.length
   const fill = node.number('extrapolation_value', 0)

@@ -1,6 +1,7 @@
 /**
- * Sampling of pictures at computed places: grids, and regions of interest. What each output takes of each row and column are two
- * matrices, made by comparison with every position, so that gradients reach the picture and the places.
+ * Sampling of pictures at computed places: grids, and regions of interest. Two matrices hold the weights of each row
+ * and each column in each output. They come from comparison with every position, so that gradients reach the picture
+ * and the places.
  */
 import * as e from '../../graph/expression.ts'
 import { mul } from '../../graph/ops/elementwise.ts'
@@ -31,7 +32,7 @@ function cubicWeight(t: e.Expression, a: number): e.Expression {
   return e.select(e.compare('le', t, c(1)), polynomial(a + 2, -(a + 3), 0, 1), polynomial(a, -5 * a, 8 * a, -4 * a))
 }
 
-/** A place that lies outside, brought inside. */
+/** A place outside, brought inside. */
 function inside(place: e.Expression, size: number, padding: string, isAligned: boolean): e.Expression {
   if (padding === 'border') return most(c(0), least(c(size - 1), place))
   if (padding !== 'reflection') return place
@@ -46,7 +47,7 @@ function inside(place: e.Expression, size: number, padding: string, isAligned: b
   return most(c(0), least(c(size - 1), reflected))
 }
 
-/** `[N, P, size]`: what each place takes of each position along an axis. @param places `[N, P, 1]`, from −1 to 1 */
+/** `[N, P, size]`: the weight of each position along an axis for each place. @param places `[N, P, 1]`, from −1 to 1 */
 function shares(places: Tensor, size: number, node: OnnxNode): Tensor {
   const isAligned = node.int('align_corners', 0) === 1
   const padding = node.text('padding_mode', 'zeros')
@@ -55,7 +56,7 @@ function shares(places: Tensor, size: number, node: OnnxNode): Tensor {
   const scaled = isAligned
     ? times(add(e.input(0), c(1)), c((size - 1) / 2))
     : sub(times(add(e.input(0), c(1)), c(size / 2)), c(0.5))
-  // Of a cubic, the neighbors are brought inside one by one; otherwise the place itself is.
+  // For cubic, the neighbors are brought inside one by one; otherwise the place itself is.
   const place = mode === 'cubic' ? scaled : inside(scaled, size, padding, isAligned)
   const index = positions(size, 2, 3)
   if (mode === 'nearest') return map(e.compare('eq', round(place), at), [places, index])
@@ -149,7 +150,7 @@ function roiAlign(node: OnnxNode): Tensor {
   ])
 }
 
-/** The largest of the weighted neighbors of all samples of each bin, which is what ONNX's maximum is of. */
+/** The largest of the weighted neighbors of all samples of each bin, as ONNX defines its maximum. */
 function largestOfRegions(
   x: Tensor,
   down: Tensor,
@@ -186,7 +187,7 @@ function adaptiveSamples(node: OnnxNode, sizes: readonly [number, number]): numb
 /** A box as its corners. */
 type Box = readonly [top: number, left: number, bottom: number, right: number]
 
-/** Boxes by falling score, without those that overlap a better one. Their number is known only from their values. */
+/** Boxes by falling score, without those that overlap a better box. Their number is known only from their values. */
 function nonMaxSuppression(node: OnnxNode): Value {
   const [boxes, scores] = [node.known(0), node.known(1)]
   const [batches, classes, count] = node.shape(1) as readonly [number, number, number]

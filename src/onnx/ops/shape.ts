@@ -99,7 +99,7 @@ function transposeOf(node: OnnxNode): Result {
   return transpose(x.tensor, order)
 }
 
-/** Known lists of any kind stay numbers; of the rest, what has elements is joined. */
+/** Known lists of any kind stay numbers; other values are joined, without those that have no elements. */
 function concatOf(node: OnnxNode): Result {
   const axis = node.axis(0)
   const values = node.values
@@ -170,7 +170,7 @@ function slice(node: OnnxNode): Value {
   return value
 }
 
-/** Positions from start to before end, as Python counts them. */
+/** Positions from start up to, but without, end, as Python counts them. */
 function range(extent: number, start: number, end: number, step: number): number[] {
   if (step === 0) throw new Unsupported('a step of 0 goes nowhere')
   const within = (at: number, low: number, high: number): number =>

@@ -1,4 +1,4 @@
-/** The operators of ONNX that Fovea has, by name. */
+/** The operators of ONNX that Fovea supports, by name. */
 import type { OnnxOp } from '../node.ts'
 import { constantOps } from './constant.ts'
 import { convolutionOps } from './convolution.ts'
@@ -30,7 +30,7 @@ const table: ReadonlyMap<string, OnnxOp> = new Map(
   ].flatMap(ops => Object.entries(ops)),
 )
 
-/** The importer of an operator; undefined for one that Fovea does not have. */
+/** The importer of an operator; undefined for one that Fovea does not support. */
 export const opNamed = (name: string): OnnxOp | undefined => table.get(name)
 
 /** Names of all operators that are imported. */

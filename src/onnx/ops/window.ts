@@ -1,4 +1,7 @@
-/** The windows of convolutions and pools as ONNX describes them: padding by hand or by rule, in one or two dimensions. */
+/**
+ * The windows of convolutions and pools as ONNX describes them: explicit or automatic padding, in one or two
+ * dimensions.
+ */
 import { reshape } from '../../graph/ops/reshape.ts'
 import type { Shape } from '../../graph/shape.ts'
 import type { Tensor, Volume } from '../../graph/tensor.ts'
@@ -13,7 +16,7 @@ export interface WindowFor {
   readonly beyond: readonly [number, number]
 }
 
-/** Strides and dilations, 1 where nothing is said. */
+/** Strides and dilations, 1 where the node states none. */
 export function windowLists(node: OnnxNode, axes: number): { readonly stride: number[]; readonly dilation: number[] } {
   const [stride, dilation] = ['strides', 'dilations'].map(name => node.ints(name) ?? new Array<number>(axes).fill(1))
   for (const [name, list] of Object.entries({ strides: stride!, dilations: dilation! })) {
@@ -58,7 +61,9 @@ function samePadding(size: number, stride: number, reach: number, isUpper: boole
   return isUpper ? [less, total - less] : [total - less, less]
 }
 
-/** By how much the last window sticks out when the number of windows is rounded up; none begins in the padding behind. */
+/**
+ * How far the last window reaches out when the number of windows is rounded up; none begins in the padding at the end.
+ */
 function reachBeyond(size: number, stride: number, reach: number, low: number, high: number): number {
   let count = Math.ceil((size + low + high - reach) / stride) + 1
   if ((count - 1) * stride >= size + low) count--

@@ -17,5 +17,5 @@ export function attribute(name: string, value: AttributeValue): AttributeProto {
   return create(AttributeProtoSchema, { name, type: types.ints, ints: value.map(BigInt) })
 }
 
-/** A real number, also where it is whole. */
+/** A real number, even where it is whole. */
 export const float = (value: number): AttributeValue => ({ float: value })

@@ -24,8 +24,8 @@ const irVersion = 8
 /** Options of {@link exportOnnx}. */
 export interface ExportOnnxOptions {
   /**
-   * Shape of one sample, without the batch: `[channels, height, width]` of numbers, `[height, width, channels]` of bytes. A network
-   * that {@link importOnnx} has made brings its own.
+   * Shape of one sample, without the batch: `[channels, height, width]` of numbers, `[height, width, channels]` of
+   * bytes. A network that {@link importOnnx} has made brings its own.
    */
   readonly input?: Shape
   /** What the input holds: `f32`, the default, or `u8` for a network that takes the bytes of images. */
@@ -36,15 +36,19 @@ export interface ExportOnnxOptions {
   readonly inputName?: string
   /** Name of the output, `'logits'` by default, `'probabilities'` with `probabilities`. */
   readonly outputName?: string
-  /** Put a softmax behind the network. */
+  /** Add a softmax after the network. */
   readonly probabilities?: boolean
   /**
-   * Of a network that takes bytes: `'inside'`, the default, keeps the preprocessing in the file, whose input are then the bytes
-   * `uint8 [batch, height, width, channels]`; `'outside'` begins behind it, with `float [batch, channels, height, width]`, and leaves
-   * it to whoever runs the file. The metadata say what it is.
+   * For a network that takes bytes: `'inside'`, the default, keeps the preprocessing in the file, whose input is then
+   * the bytes `uint8 [batch, height, width, channels]`; `'outside'` begins after it, with
+   * `float [batch, channels, height, width]`, and leaves the preprocessing to the program that runs the file. The
+   * metadata describe it.
    */
   readonly preprocessing?: 'inside' | 'outside'
-  /** `'keep'`, the default, writes batch normalization; `'fold'` puts it into the weights of the layer before it, where there is one. */
+  /**
+   * `'keep'`, the default, writes batch normalization; `'fold'` merges it into the weights of the layer before it, if
+   * there is one.
+   */
   readonly batchNorm?: 'keep' | 'fold'
   /** Name of the graph. */
   readonly name?: string
@@ -52,16 +56,17 @@ export interface ExportOnnxOptions {
   readonly classes?: readonly string[]
   /** Further metadata: texts by name. */
   readonly metadata?: Readonly<Record<string, string>>
-  /** Puts large weights into a file beside the model, which has to be read along with it. */
+  /** Writes large weights into a separate file, which must be read along with the model. */
   readonly external?: ExternalFile
 }
 
 /**
- * A network as the bytes of an ONNX file, operator set 17. It computes what the network computes at test time, for batches of any
- * size. Weights keep their names, and nodes are called after the modules that they come from.
+ * A network as the bytes of an ONNX file, operator set 17. It computes what the network computes at test time, for
+ * batches of any size. Weights keep their names, and nodes are called after the modules that they come from.
  * @param model the network with its weights
- * @throws OnnxError naming the operation that ONNX has no form for, and its module; that the network depends on the number of images
- *   in more than its sizes; or that the file would have more than 2 GiB. ShapeError when the network does not take the input.
+ * @throws OnnxError naming the operation that ONNX has no form for, and its module; that the network depends on the
+ *   number of images in more than its sizes; or that the file would have more than 2 GiB. ShapeError when the network
+ *   does not take the input.
  * @example
  * const file = exportOnnx(resnet(18).initialize(0), { input: [3, 224, 224] })
  * await writeFile('resnet18.onnx', file)

@@ -1,4 +1,6 @@
-/** Scalar expressions as nodes: one for a function that ONNX has, else one for each operation of the expression. */
+/**
+ * Scalar expressions as nodes: one node for a function that ONNX has, else one for each operation of the expression.
+ */
 import type { Comparison, Expression, UnaryFunction } from '../../graph/expression.ts'
 import { expressionKey, operands } from '../../graph/expression.ts'
 import { clamp, elu, hardSigmoid, hardSwish, hardTanh, leakyRelu } from '../../graph/ops/elementwise.ts'

@@ -1,5 +1,5 @@
 /**
- * The bytes of an ONNX file. The weights are copied once, into the place that they have in the file: protobuf's own writer would
+ * The bytes of an ONNX file. The weights are copied once, to their place in the file: protobuf's own writer would
  * copy them once for each message around them.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
@@ -23,9 +23,9 @@ export interface FileTensor {
   readonly bytes: Uint8Array
 }
 
-/** Where weights go that do not lie in the file itself. */
+/** Where weights go that are not stored in the file itself. */
 export interface ExternalFile {
-  /** Name of the file beside the model, as the model will say it. */
+  /** Name of the separate file, as the model will state it. */
   readonly location: string
   /** Takes the bytes of that file, in order. */
   readonly write: (bytes: Uint8Array) => void
@@ -34,7 +34,7 @@ export interface ExternalFile {
 /** Most bytes of a protobuf message. */
 export const mostBytes = 2 ** 31 - 1
 
-/** Fewest bytes of a tensor that lies in another file. */
+/** Fewest bytes of a tensor that is stored in another file. */
 const fewestExternal = 1024
 
 /** Where tensors begin in another file: programs map whole pages. */
@@ -76,7 +76,7 @@ export function fileBytes(
   return bytes
 }
 
-/** @throws OnnxError for a file that no reader of protobuf takes */
+/** @throws OnnxError for a file that no protobuf reader accepts */
 export function checkLength(length: number): void {
   if (length <= mostBytes) return
   throw new OnnxError(
@@ -86,7 +86,7 @@ export function checkLength(length: number): void {
 
 const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, { length }) => sum + length, 0)
 
-/** What stands before a field of so many bytes. */
+/** The bytes before a field of a given length. */
 function header(field: number, length: number): Uint8Array {
   checkLength(length)
   return new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(length).finish()

@@ -1,5 +1,6 @@
 /**
- * Batch normalization folded into the convolution or fully connected layer before it, whose weights are then those of both:
+ * Batch normalization folded into the convolution or fully connected layer before it, whose weights are then those of
+ * both:
  *
  *   γ (w ⊛ x + b − μ) / √(σ² + ε) + β = (s w) ⊛ x + s (b − μ) + β,   s = γ / √(σ² + ε)
  */
@@ -22,7 +23,7 @@ interface Layer {
   readonly channelOf: (index: number) => number
 }
 
-/** Recognizes batch normalization right after a layer that nothing else reads. */
+/** Recognizes batch normalization directly after a layer whose output nothing else reads. */
 export const foldedLayers: Rule = (tensor, trace) => {
   const parts = batchNormOf(tensor)
   if (!parts || !trace.isPrivate(parts.x)) return undefined

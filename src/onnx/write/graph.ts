@@ -1,4 +1,4 @@
-/** A traced network as a graph of ONNX: what each value is recognized as, and then its nodes, in order. */
+/** A traced network as an ONNX graph: first each value is recognized, then the nodes are written, in order. */
 import { create } from '@bufbuild/protobuf'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { Variable } from '../../graph/variable.ts'
@@ -22,7 +22,7 @@ export interface GraphOptions {
   /** Name of the open first axis. */
   readonly batch: string
   readonly foldBatchNorm: boolean
-  /** What the variables of the network are called. */
+  /** The names of the network's variables. */
   readonly names: ReadonlyMap<Variable, string>
 }
 
@@ -30,7 +30,7 @@ export interface GraphOptions {
 export interface WrittenGraph {
   readonly graph: GraphProto
   readonly tensors: readonly FileTensor[]
-  /** Names of tensors that are no trained weights and no statistics. */
+  /** Names of tensors that are neither trained weights nor statistics. */
   readonly fixed: readonly string[]
 }
 
@@ -62,7 +62,7 @@ const copy: Rule = tensor =>
 
 const rules: readonly Rule[] = [copy, ...normalizations, windows, ...layers, operation]
 
-/** What each value is that the outputs need; values within a recognized part are not written. */
+/** The rule for each value that the outputs need; values within a recognized part are not written. */
 function recognize(
   trace: BatchTrace,
   paths: ReadonlyMap<Tensor, string>,
@@ -82,7 +82,7 @@ function recognize(
   return found
 }
 
-/** Runs what concerns a module, which errors then name. */
+/** Runs the work on a module, whose errors then name it. */
 function located<T>(path: string, use: () => T): T {
   try {
     return use()
@@ -100,7 +100,7 @@ const nameIn =
     return read?.kind === 'variable' ? names.get(read.variable) : undefined
   }
 
-/** Writes one value after the other. */
+/** Writes the values one by one. */
 class GraphWriter implements Writer {
   readonly trace: BatchTrace
   readonly truths = new Map<Value, Value>()
@@ -168,7 +168,7 @@ class GraphWriter implements Writer {
     return this.add('Concat', parts, { axis: 0 })
   }
 
-  /** So many times the number of images, `[1]`. */
+  /** A multiple of the number of images, `[1]`. */
   #multiple(times: number): Value {
     const images = [...this.trace.inputs.values()].find(input => typeof this.trace.sizesOf(input)[0] === 'object')
     if (!images) throw new OnnxError('no input of the network has an axis for the batch')
@@ -183,7 +183,7 @@ class GraphWriter implements Writer {
     return value
   }
 
-  /** An output is a value of its own, which a node makes. */
+  /** An output must be a separate value that a node makes. */
   output(name: string, tensor: Tensor): Value {
     const value = this.of(tensor)
     this.#path = this.#paths.get(tensor) ?? ''

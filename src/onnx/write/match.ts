@@ -1,4 +1,4 @@
-/** Looks at values of a graph: what they are made of, and whether they are what somebody would have made. */
+/** Looks at values of a graph: what they are computed from, and whether they match a known form. */
 import type { BinaryFunction, Expression, UnaryFunction } from '../../graph/expression.ts'
 import type { Operand } from '../../graph/ops/map.ts'
 import { type Shape, sameShape, sizeOf } from '../../graph/shape.ts'
@@ -40,7 +40,7 @@ function operandOf(tensor: Tensor, e: Expression): Operand | undefined {
 export const asTensor = (operand: Operand | undefined): Tensor | undefined =>
   typeof operand === 'number' ? undefined : operand
 
-/** What is reshaped to a shape; a value of that shape is it itself. */
+/** The value before a reshape to a shape; a value of that shape is returned itself. */
 export function beforeReshape(tensor: Tensor | undefined, shape: Shape): Tensor | undefined {
   if (!tensor) return undefined
   if (sameShape(tensor.shape, shape)) return tensor

@@ -1,6 +1,6 @@
 /**
- * The nodes of a graph that is being written, and the values between them. Values get their names last, when all nodes are known:
- * what the network's own code calls a value goes first.
+ * The nodes of a graph that is being written, and the values between them. Values get their names last, when all nodes
+ * are known: names from the network's own code take precedence.
  */
 import { create } from '@bufbuild/protobuf'
 import type { DType, Shape } from '../../graph/shape.ts'
@@ -13,7 +13,7 @@ import type { Size } from './sizes.ts'
 /** Numbers of `TensorProto.DataType`. */
 export const typeCodes = { f32: 1, u8: 2, i32: 6, i64: 7, bool: 9 } as const
 
-/** A value of the graph; its name is given in the end. */
+/** A value of the graph; its name is given at the end. */
 export class Value {
   name = ''
   /** Sizes and type, of values that the network itself has. */
@@ -23,10 +23,10 @@ export class Value {
 /** A constant or a weight. */
 interface Stored extends Omit<FileTensor, 'name' | 'bytes'> {
   readonly value: Value
-  /** The name it is to have, or that it begins with. */
+  /** The name it should have, or the beginning of that name. */
   readonly wanted: string
   readonly bytes: () => Uint8Array
-  /** No trained weight. */
+  /** Not a trained weight. */
   readonly isFixed: boolean
 }
 
@@ -72,7 +72,7 @@ export class Nodes {
     return this.#makers.has(value)
   }
 
-  /** A weight or statistic of the network under its own name. @param isFixed true for what is not trained */
+  /** A weight or statistic of the network under its own name. @param isFixed true when it is not trained */
   weight(name: string, variable: Variable, isFixed: boolean): Value {
     const { shape, dtype } = variable
     return this.#store(`weight ${name}`, {
@@ -81,7 +81,7 @@ export class Nodes {
     })
   }
 
-  /** A weight that has been made of others. @param wanted its name, or what it begins with */
+  /** A weight that is computed from others. @param wanted its name, or the beginning of it */
   derived(wanted: string, shape: Shape, values: Float32Array): Value {
     return this.#store(`derived ${this.#stored.size}`, {
       ...{ wanted, type: typeCodes.f32, shape, isFixed: false },
@@ -116,14 +116,14 @@ export class Nodes {
     return value
   }
 
-  /** Gives everything its name that the outputs need; inputs and outputs have theirs. */
+  /** Names every value that the outputs need; inputs and outputs have their names already. */
   finish(
     inputs: readonly Value[],
     outputs: readonly Value[],
   ): {
     readonly nodes: NodeProto[]
     readonly tensors: FileTensor[]
-    /** Names of tensors that are no weights and no running averages of batch normalization. */
+    /** Names of tensors that are neither weights nor running averages of batch normalization. */
     readonly fixed: string[]
     /** Values between nodes whose sizes and types are known. */
     readonly described: Value[]
@@ -162,7 +162,7 @@ export class Nodes {
 /** A number, with the sign of its zero. */
 const textOf = (value: number): string => (Object.is(value, -0) ? '-0' : String(value))
 
-/** Running averages, which a reader knows by their place. */
+/** Running averages, which a reader recognizes by their place. */
 const statisticsOf = ({ op, inputs }: Node): readonly (Value | undefined)[] =>
   op === 'BatchNormalization' ? inputs.slice(3) : []
 
@@ -177,7 +177,7 @@ class Names {
     this.#taken = new Set(taken)
   }
 
-  /** The name itself, or with a number behind it. */
+  /** The name itself, or with a number after it. */
   unique(wanted: string): string {
     let name = wanted
     for (let k = 1; this.#taken.has(name); k++) name = `${wanted}_${k}`

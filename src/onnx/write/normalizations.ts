@@ -1,4 +1,4 @@
-/** Normalizations, which ONNX has as one operator each where Fovea has the formula. */
+/** Normalizations, each a single operator in ONNX and a formula in Fovea. */
 import type { Operand } from '../../graph/ops/map.ts'
 import { logSoftmax, softmax } from '../../graph/ops/softmax.ts'
 import { sameShape, sizeOf } from '../../graph/shape.ts'
@@ -128,7 +128,7 @@ const layerNorm: Rule = (tensor, trace) => {
   return undefined
 }
 
-/** A normalization whose scale ONNX does not let be left out. */
+/** A normalization whose scale ONNX requires. */
 function scaledNode(
   op: string,
   x: Tensor,
@@ -178,7 +178,7 @@ const softmaxes: Rule = tensor => {
   return oneNode(isLog ? 'LogSoftmax' : 'Softmax', [x], { axis })
 }
 
-/** The exponents that have a form of their own in Fovea's layer, and those that stand in an expression. */
+/** The exponents with a special form in Fovea's layer, and those that are written as an expression. */
 const quarters = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2]
 
 /** Local response normalization over an odd number of channels; ONNX places an even one otherwise. */

@@ -1,4 +1,4 @@
-/** Every operation of the op table, and how ONNX says it. What has a shorter form has been recognized before. */
+/** Every operation of the op table in the form of ONNX. Shorter forms have been recognized before. */
 import { sameShape } from '../../graph/shape.ts'
 import { type AttributesOf, isApplicationOf, isOpName, type OpName } from '../../graph/table.ts'
 import type { Tensor } from '../../graph/tensor.ts'
@@ -9,7 +9,7 @@ import { typeCodes, type Value } from './nodes.ts'
 import type { Rule, Writer } from './rule.ts'
 import { type BatchTrace, dependsOnBatch, type Size } from './sizes.ts'
 
-/** Writes an operation, or says why there is no way to. */
+/** Writes an operation, or states why that is impossible. */
 type Operation<A> = ((writer: Writer, tensor: Tensor, attributes: A) => Value) | string
 
 const training = 'it belongs to training: export the network as it is at test time'
@@ -64,7 +64,7 @@ const operations: { readonly [K in OpName]: Operation<AttributesOf<K>> } = {
     writer.add('Transpose', [writer.of(x)], { perm: permutation }),
 }
 
-/** Attributes that may grow with the batch: whoever writes the operation sees to it. */
+/** Attributes that may grow with the batch: the writer of the operation handles them. */
 const sizeAttributes: Partial<Record<OpName, readonly string[]>> = {
   conv2d: ['groups'],
   conv2dInputGradient: ['shape'],
@@ -83,7 +83,7 @@ export function checkSteady(tensor: Tensor, trace: BatchTrace): void {
   if (!meanOf(tensor) || !meanOf(trace.twinOf(tensor))) throw dependsOnBatch(tensor, `attributes of '${op}'`)
 }
 
-/** Writes any operation as ONNX has it. @throws Unsupported for one that has no form there, and why */
+/** Writes any operation in ONNX's form. @throws Unsupported for one without a form there, with the reason */
 export const operation: Rule = tensor => {
   const { op, inputs } = tensor
   if (!isOpName(op)) return undefined
@@ -102,7 +102,7 @@ function writeMap(writer: Writer, tensor: Tensor, { expression }: AttributesOf<'
   const from = broadcastSizes(tensor, writer)
   const to = writer.trace.sizesOf(tensor)
   if (from.length === to.length && to.every((size, axis) => isSame(size, from[axis]))) return value
-  // A size of 1 leaves an axis as it is.
+  // A size of 1 leaves an axis unchanged.
   const lead = to.length - from.length
   return writer.add('Expand', [
     value,
@@ -163,7 +163,10 @@ function writePad(writer: Writer, tensor: Tensor, { before, after, interior, val
   return writer.add('Pad', [spaced, writer.constant(pads, [pads.length], 'i64'), writer.constant([value])])
 }
 
-/** Numbers between neighbors along an axis: a new axis behind it is padded, joined with it, and cut where the last one ends. */
+/**
+ * Numbers between neighbors along an axis: a new axis after it is padded, joined with it, and cut after the last
+ * element.
+ */
 function writeSpacing(
   writer: Writer,
   padded: Value,

@@ -1,4 +1,4 @@
-/** What happens to the bytes of an image before a network: in the file, or, when the file begins behind it, in its metadata. */
+/** The preprocessing of image bytes: in the file or, when the file begins after it, in its metadata. */
 import type { Operand } from '../../graph/ops/map.ts'
 import { input } from '../../graph/sources.ts'
 import { substituteTensors } from '../../graph/substitute.ts'
@@ -24,7 +24,7 @@ interface Normalized {
 
 /**
  * The graph of a network that takes bytes, with its preprocessing or without it.
- * @throws OnnxError when it is to be left out, and is more than a mean and a deviation for each channel
+ * @throws OnnxError when it should be left out but is more than a mean and a deviation for each channel
  */
 export function cutPreprocessing(
   make: (batch: number) => Traced,
@@ -102,5 +102,5 @@ function numbersOf(operand: Operand | undefined, { shape: [, channels] }: Tensor
   return values && values.length === channels ? Array.from(values) : undefined
 }
 
-/** Without the last digits, which the way through a reciprocal has made up. */
+/** Without the last digits, which are rounding errors of the reciprocal. */
 const rounded = (value: number): number => Number(value.toPrecision(12))

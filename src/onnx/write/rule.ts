@@ -1,4 +1,4 @@
-/** What a rule of the exporter is: it knows a part of Fovea's graph, and the nodes of ONNX that compute the same. */
+/** A rule of the exporter: it recognizes a part of Fovea's graph, and writes the ONNX nodes that compute the same. */
 import type { Shape } from '../../graph/shape.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { AttributeValue } from './attributes.ts'

@@ -1,13 +1,13 @@
 /**
- * A network traced for a batch of any size. Fovea's graphs have fixed sizes; the same network traced for two batches shows which
- * of them grow with the batch.
+ * A network traced for a batch of any size. Fovea's graphs have fixed sizes; the same network traced for two batches
+ * shows which of them grow with the batch.
  */
 import { formatShape } from '../../graph/shape.ts'
 import { structuralKey } from '../../graph/structuralKey.ts'
 import { type Tensor, topologicalOrder } from '../../graph/tensor.ts'
 import { OnnxError } from '../errors.ts'
 
-/** A size of an axis: a number, or so many times the batch. */
+/** A size of an axis: a number, or a multiple of the batch. */
 export type Size = number | { readonly timesBatch: number }
 
 /** A graph with its ends. */
@@ -17,7 +17,7 @@ export interface Traced {
   readonly outputs: ReadonlyMap<string, Tensor>
 }
 
-/** Two sizes of a batch. Sizes of networks that happen to be the same are so for both. */
+/** Two batch sizes. A size that equals the batch only by chance stays the same for both. */
 const batches = [2, 3] as const
 
 /** A graph, and what is the same in it for every batch. */
@@ -32,7 +32,7 @@ export class BatchTrace implements Traced {
   /**
    * @param make makes the network's graph for a batch
    * @param batch the only batch that the file is for; any when absent
-   * @throws OnnxError when the network is another for another batch
+   * @throws OnnxError when the network differs with the batch
    */
   constructor(make: (batch: number) => Traced, batch?: number) {
     const traced = make(batch ?? batches[0])
@@ -51,7 +51,7 @@ export class BatchTrace implements Traced {
     return this.#twins.get(tensor) ?? tensor
   }
 
-  /** True when one value alone reads it, and nobody outside. */
+  /** True when only one value reads it, and it is not an output. */
   isPrivate(tensor: Tensor): boolean {
     return this.#users.get(tensor) === 1
   }
@@ -79,7 +79,7 @@ export class BatchTrace implements Traced {
   }
 }
 
-/** What is said of a value that a file cannot hold for batches of any size. */
+/** The message for a value that a file cannot hold for batches of any size. */
 export function dependsOnBatch({ label, op }: Tensor, how: string): OnnxError {
   return new OnnxError(
     `${label ?? op}: depends on the number of images in more than its sizes (${how}): export it for one number, with 'batch' (--batch on the command line)`,

@@ -1,6 +1,6 @@
 /**
- * Convolutions, transposed convolutions and pools. Those of series are written with one axis of positions, although Fovea computes
- * them on images of one row.
+ * Convolutions, transposed convolutions and pools. Windows on series are written with one axis of positions, although
+ * Fovea computes them on images of one row.
  */
 import { type Shape, sameShape } from '../../graph/shape.ts'
 import { isApplicationOf } from '../../graph/table.ts'
@@ -34,11 +34,11 @@ export const windows: Rule = (tensor, trace) => {
   return oneNode(op, [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])], attributes)
 }
 
-/** The window that a value is computed by. */
+/** The window of the operation that computes a value. */
 export const windowOpOf = (tensor: Tensor, trace: BatchTrace): WindowOp | undefined =>
   seriesOp(tensor, trace) ?? imageOp(tensor, trace, 2)
 
-/** What a series is as an image of one row, computed so, and made a series again. */
+/** An operation on a series: reshaped to an image of one row, computed, and reshaped back. */
 function seriesOp(tensor: Tensor, trace: BatchTrace): WindowOp | undefined {
   const [image] = tensor.inputs
   if (tensor.op !== 'reshape' || !image || !trace.isPrivate(image) || !sameShape(image.shape, asImage(tensor.shape)))
@@ -90,7 +90,7 @@ function convolution(tensor: Tensor, trace: BatchTrace, axes: 1 | 2): WindowOp |
 
 const grouped = ({ groups }: { readonly groups: number }): Attributes => (groups === 1 ? {} : { group: groups })
 
-/** Rows and columns that the output has besides those that the windows reach. */
+/** Rows and columns of the output beyond those that the windows reach. */
 function outputPadding(x: Tensor, { shape, kernel, stride, padding, dilation }: Window2d & { shape: Shape }): number[] {
   const cut = [padding.top + padding.bottom, padding.left + padding.right]
   return [0, 1].map(axis => {
