@@ -1,15 +1,15 @@
-/** Names of values in a network, and the patterns by which several are meant. */
+/** Names of values in a network, and the patterns that select several of them. */
 import { didYouMean } from '../text/names.ts'
 
-/** A name is not that of a value of the network. */
+/** Thrown for a name that no value of the network has. */
 export class PointError extends Error {
   override readonly name = 'PointError'
 }
 
 /**
- * The names that patterns mean, in the order of `names`, each once. `*` stands for any letters but dots, `**` for any letters;
- * patterns leave what modules read (`conv1:input`) out unless they say `:input` themselves.
- * @throws PointError for a pattern that means nothing, with the nearest name, or with those there are.
+ * The names that match patterns, in the order of `names`, each once. `*` stands for any letters but dots, `**` for any
+ * letters; patterns leave out the inputs of modules (`conv1:input`) unless they contain `:input`.
+ * @throws PointError for a pattern that matches nothing, with the nearest name, or with a list of names.
  */
 export function matchPoints(patterns: string | readonly string[], names: readonly string[]): string[] {
   const wanted = new Set<string>()

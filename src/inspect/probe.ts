@@ -1,11 +1,12 @@
 /**
- * Linear probes (Alain and Bengio, "Understanding intermediate layers using linear classifier probes", 2016): how well a layer's
- * values tell classes apart by a linear classifier alone. The network is left as it is.
+ * Linear probes (Alain and Bengio, "Understanding intermediate layers using linear classifier probes", 2016): how well
+ * a layer's values tell classes apart by a linear classifier alone. The network stays unchanged.
  *
  * The classifier is multinomial logistic regression with a ridge: it minimizes
  *   mean cross-entropy + λ / 2 · ‖W‖²
- * over features of mean 0 and deviation 1 (a bias is not punished), by L-BFGS in double precision from zero. The function is convex,
- * so nothing depends on chance. scikit-learn's `LogisticRegression` has the same minimum for C = 1 / (λ N).
+ * over features of mean 0 and deviation 1 (a bias is not punished), by L-BFGS in double precision from zero. The
+ * function is convex, so nothing depends on chance. scikit-learn's `LogisticRegression` has the same minimum for C = 1
+ * / (λ N).
  */
 import { ShapeError } from '../graph/shape.ts'
 import type { CancelSignal } from './cancel.ts'
@@ -20,13 +21,13 @@ export interface ProbeOptions {
   readonly ridge?: number
   /** The minimum is found when no slope is larger than this; 1e-6 by default. */
   readonly tolerance?: number
-  /** Steps after which it is not looked for any longer, 1000 by default. */
+  /** Largest number of steps, 1000 by default. */
   readonly steps?: number
 }
 
 /** A linear classifier of features. */
 export interface LinearProbe {
-  /** `[classes, F]`, for features as they are. */
+  /** `[classes, F]`, for features that are not standardized. */
   readonly weights: Float64Array
   /** `[classes]` */
   readonly bias: Float64Array
@@ -36,14 +37,15 @@ export interface LinearProbe {
   /** Mean cross-entropy of them, in nats, and the ridge with it. */
   readonly loss: number
   readonly objective: number
-  /** Steps of L-BFGS, and whether they arrived within the tolerance. */
+  /** Steps of L-BFGS, and whether they reached the tolerance. */
   readonly steps: number
   readonly converged: boolean
 }
 
 /**
  * Fits a linear classifier to features `[N, …]`; deterministic.
- * @throws ShapeError when there are not as many labels as rows; RangeError for fewer than two classes, a label that is no whole number ≥ 0, and
+ * @throws ShapeError when there are not as many labels as rows; RangeError for fewer than two classes, a label that is
+ *   no whole number ≥ 0, and
  * options out of their ranges.
  * @example const probe = linearProbe(values.get('conv2'), labels, { ridge: 0.01 })
  */
@@ -70,7 +72,7 @@ export function linearProbe(features: Features, labels: ArrayLike<number>, optio
 }
 
 /**
- * The part of features that a probe puts into their classes.
+ * The fraction of features that a probe classifies correctly.
  * @throws ShapeError when features or labels do not fit.
  */
 export function probeAccuracy(
@@ -96,7 +98,7 @@ export function probeAccuracy(
   return right / count
 }
 
-/** What a layer's values tell of the class. */
+/** What a layer's values reveal about the class. */
 export interface LayerProbe {
   readonly layer: string
   /** Numbers of one image that the probe reads, and how many the layer has. */
@@ -112,7 +114,7 @@ export interface LayerProbe {
 export interface ProbeLayersOptions extends ProbeOptions {
   /** Larger layers are averaged over neighboring positions until they have no more numbers; 1024 by default. */
   readonly mostFeatures?: number
-  /** Told after each layer how many are done. */
+  /** Called after each layer with how many are done. */
   readonly onProgress?: (layers: number, of: number) => void
   /** Ends the work: the call then throws the signal's reason. */
   readonly signal?: CancelSignal
@@ -120,8 +122,9 @@ export interface ProbeLayersOptions extends ProbeOptions {
 
 /**
  * A probe of each layer, fitted to some images and judged on others.
- * @param layers names and patterns; all that depends on the image by default
- * @throws PointError for a name that means nothing; ShapeError and RangeError as {@link linearProbe}; the reason of `signal`.
+ * @param layers names and patterns; by default every value that depends on the image
+ * @throws PointError for a name that matches nothing; ShapeError and RangeError as {@link linearProbe}; the reason of
+ *   `signal`.
  * @example for (const { layer, accuracy } of await probeLayers(inspector, train, test, ['input', 'conv*'])) …
  */
 export async function probeLayers(
@@ -156,7 +159,10 @@ export async function probeLayers(
 const firstOf = ({ images, labels }: LabeledImages): LabeledImages['images'] =>
   images.subarray(0, images.length / labels.length)
 
-/** Values `[N, C, H, W]` averaged over squares of positions, the smallest that leave no more than `most` numbers an image. */
+/**
+ * Values `[N, C, H, W]` averaged over squares of positions, the smallest that leave no more than `most` numbers an
+ * image.
+ */
 function pooled(values: Features, most: number): Features {
   const [count, channels, height, width] = values.shape
   if (values.shape.length !== 4) return values
@@ -195,7 +201,7 @@ function classesOf(labels: ArrayLike<number>, count: number): number {
   return most + 1
 }
 
-/** Features of mean 0 and deviation 1; those that never change are 0. */
+/** Features of mean 0 and deviation 1; constant features are 0. */
 function standardized({ shape: [count], values }: Features): {
   rows: Float64Array
   mean: Float64Array
@@ -203,7 +209,7 @@ function standardized({ shape: [count], values }: Features): {
 } {
   const size = values.length / count
   const [mean, std] = [new Float64Array(size), new Float64Array(size)]
-  // From the first row on, so that the mean of equal numbers is that number.
+  // Relative to the first row, so that the mean of equal numbers is that number.
   for (let at = 0; at < values.length; at++) mean[at % size] += (values[at] - values[at % size]) / count
   for (let i = 0; i < size; i++) mean[i] += values[i]
   for (let at = 0; at < values.length; at++) std[at % size] += (values[at] - mean[at % size]) ** 2 / count
@@ -214,7 +220,7 @@ function standardized({ shape: [count], values }: Features): {
   return { rows, mean, std }
 }
 
-/** From weights and biases of standardized features to those of features as they are. */
+/** From weights and biases for standardized features to those for the original features. */
 function unstandardized(
   x: Float64Array,
   classes: number,
@@ -234,7 +240,7 @@ function unstandardized(
   return { weights, bias }
 }
 
-/** Mean cross-entropy and ridge as a function of weights `[classes, F]` and biases `[classes]` behind them. */
+/** Mean cross-entropy and ridge as a function of weights `[classes, F]` followed by biases `[classes]`. */
 class ProbeObjective {
   readonly #rows: Float64Array
   readonly #labels: ArrayLike<number>

@@ -1,12 +1,13 @@
 /**
  * Receptive fields: the part of the image that a unit sees, for every value of a graph.
  *
- * Along a path, a window of kernel k, stride s, dilation d and padding p makes a field of size r, jump j (the distance in the
- * image between neighboring units, also called total stride) and offset o (the first pixel that unit 0 sees) into
+ * Along a path, a window of kernel k, stride s, dilation d and padding p makes a field of size r, jump j (the distance
+ * in the image between neighboring units, also called total stride) and offset o (the first pixel that unit 0 sees)
+ * into
  *   r ← r + (k − 1) · d · j        o ← o − p · j        j ← j · s
  * and where paths meet, a unit sees what it sees by any of them (Araujo, Norris and Sim, "Computing receptive fields of
- * convolutional neural networks", Distill 2019). A matrix product after `flatten` sees its whole input volume, as a convolution
- * with a kernel of that size would. Fields are counted on the padded image, so they may exceed it.
+ * convolutional neural networks", Distill 2019). A matrix product after `flatten` sees its whole input volume, as a
+ * convolution with a kernel of that size would. Fields are counted on the padded image, so they may exceed it.
  */
 import { isApplicationOf } from '../graph/table.ts'
 import { type Tensor, topologicalOrder } from '../graph/tensor.ts'
@@ -20,7 +21,10 @@ export interface ReceptiveField {
   readonly stride: readonly [number, number]
   /** First row and column that the unit at (0, 0) sees; negative when it sees padding. */
   readonly offset: readonly [number, number]
-  /** True for rows or columns of which every unit sees all, wherever it is: behind a gate that pools globally, for example. */
+  /**
+   * True for rows or columns that every unit sees in full, wherever it is: after a gate that pools globally, for
+   * example.
+   */
   readonly seesAll?: readonly [boolean, boolean]
 }
 
@@ -52,8 +56,8 @@ export function windowSeenBy(
 }
 
 /**
- * A field, and the rows and columns of units that the value holds (also while they lie in other axes: flattened into one, or
- * laid aside to work on channels).
+ * A field, and the rows and columns of units that the value holds (even while they are stored in other axes: flattened
+ * into one, or moved to work on channels).
  */
 interface Extended extends ReceptiveField {
   readonly extent: Pair
@@ -61,8 +65,8 @@ interface Extended extends ReceptiveField {
 }
 
 /**
- * The receptive field, in the image `input` `[N, C, H, W]`, of the units of every value that `output` depends on; values
- * that do not depend on the image have none.
+ * The receptive field, in the image `input` `[N, C, H, W]`, of the units of every value that `output` depends on;
+ * values that do not depend on the image have none.
  * @example receptiveFields(logits, images).get(logits) // { size: [32, 32], stride: [4, 4], offset: [-2, -2] } for LeNet-5
  */
 export function receptiveFields(output: Tensor, input: Tensor): Map<Tensor, ReceptiveField> {
@@ -109,7 +113,7 @@ const publicField = ({ size, stride, offset, seesAll }: Extended): ReceptiveFiel
   ...(seesAll.includes(true) && { seesAll }),
 })
 
-/** Where paths meet, a unit sees from the first pixel to the last that it sees by any of them. */
+/** Where paths meet, a unit sees everything from the first to the last pixel that any of them sees. */
 function unionOf(fields: readonly Extended[]): Extended {
   const over = (f: (axis: 0 | 1) => readonly number[], pick: (...numbers: number[]) => number): Pair =>
     pairwise(axis => pick(...f(axis)))
@@ -135,7 +139,7 @@ const isImage = ({ shape }: Tensor, { extent }: Extended): boolean => shape[2] =
 const extentOf = ({ shape, op }: Tensor, before: Pair): Pair =>
   shape.length === 4 && op !== 'reshape' ? [shape[2], shape[3]] : before
 
-/** The field behind a window. */
+/** The field after a window. */
 function moved(tensor: Tensor, { kernel, dilation, stride, padding }: Window2d, before: Extended): Extended {
   return {
     ...before,
@@ -146,7 +150,7 @@ function moved(tensor: Tensor, { kernel, dilation, stride, padding }: Window2d, 
   }
 }
 
-/** The field behind any other operation: one that combines all rows or columns sees their whole extent. */
+/** The field after any other operation: one that combines all rows or columns sees their whole extent. */
 function folded(tensor: Tensor, before: Extended): Extended {
   const axes = foldedAxes(tensor)
   const extent = pairwise(axis => (axes[axis] ? 1 : before.extent[axis]))
@@ -160,7 +164,7 @@ function folded(tensor: Tensor, before: Extended): Extended {
   }
 }
 
-/** Stride and offset behind an operation that leaves units out or puts others before them. */
+/** Stride and offset after an operation that leaves units out or puts others before them. */
 function placed(tensor: Tensor, before: Extended): Pick<Extended, 'stride' | 'offset'> {
   const { stride, offset } = before
   if (tensor.shape.length !== 4 || !isImage(tensor.inputs[0], before)) return before

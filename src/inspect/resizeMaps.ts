@@ -1,10 +1,10 @@
-/** Maps of one size as maps of another, by bilinear interpolation between the centers of their cells. */
+/** Resizes maps by bilinear interpolation between the centers of their cells. */
 import { ShapeError } from '../graph/shape.ts'
 import type { Captured } from './inspector.ts'
 
 /**
- * Maps `[N, h, w]` as `[N, height, width]`: PyTorch's `interpolate(mode='bilinear', align_corners=False)`. Beyond the centers of
- * the outermost cells their values go on.
+ * Resizes maps `[N, h, w]` to `[N, height, width]`: PyTorch's `interpolate(mode='bilinear', align_corners=False)`.
+ * Beyond the centers of the outermost cells, their values continue.
  * @throws ShapeError when the maps have other axes, or the size is not of whole numbers ≥ 1.
  */
 export function resizeMaps({ shape, values }: Captured, [height, width]: readonly [number, number]): Captured {
@@ -29,7 +29,7 @@ export function resizeMaps({ shape, values }: Captured, [height, width]: readonl
   return { shape: [images, height, width], values: resized }
 }
 
-/** Between which two cells each new one lies, and how far from the first. */
+/** For each new cell, the two old cells around it, and its distance from the first. */
 const placesOf = (from: number, to: number): { low: number; high: number; part: number }[] =>
   Array.from({ length: to }, (_, i) => {
     const place = Math.max(0, ((i + 0.5) * from) / to - 0.5)

@@ -1,6 +1,6 @@
 /**
- * A sanity check of attributions (Adebayo et al., "Sanity checks for saliency maps", 2018): when layers get random weights, one
- * after another from the last to the first, a map that shows what the network learned must change.
+ * A sanity check of attributions (Adebayo et al., "Sanity checks for saliency maps", 2018): when layers get random
+ * weights, one after another from the last to the first, a map that shows what the network learned must change.
  *
  * The trained model is left alone: a second model of the same kind gets its weights, and loses them layer by layer.
  */
@@ -8,12 +8,12 @@ import type { Engine } from '../backends/engine.ts'
 import { ShapeError } from '../graph/shape.ts'
 import { type Module, Parameter } from '../nn/module.ts'
 
-/** A map whose correlation stays above this hardly depends on the weights that were made random. */
+/** A map whose correlation stays above this hardly depends on the randomized weights. */
 export const sanityThreshold = 0.5
 
-/** A map after some layers were made random. */
+/** A map after some layers were randomized. */
 export interface RandomizedMap {
-  /** Path of the layer that was made random last; all layers behind it are random too. */
+  /** Path of the layer that was randomized last; all layers after it are random too. */
   readonly layer: string
   /** Spearman's rank correlation of the sizes |map| with those of the trained model's, −1 to 1. */
   readonly correlation: number
@@ -22,12 +22,13 @@ export interface RandomizedMap {
 }
 
 /**
- * Makes the layers of a copy random, from the last to the first, and compares its maps with that of the trained model.
- * Layers come in the order of their fields; running statistics stay as they are.
+ * Randomizes the layers of a copy, from the last to the first, and compares its maps with that of the trained model.
+ * Layers come in the order of their fields; running statistics stay unchanged.
  * @param copy a second model of the same kind on the same engine; its weights are overwritten
- * @param mapOf the map of a model, for example `async model => (await saliency(new Inspector(engine, model, shape), image)).map.values`;
+ * @param mapOf the map of a model, for example
+ *   `async model => (await saliency(new Inspector(engine, model, shape), image)).map.values`;
  * the score should name a class, since a random network predicts another one
- * @param seed of the random weights, 1 by default
+ * @param seed seed of the random weights, 1 by default
  * @throws ShapeError when the copy has other variables.
  */
 export async function randomizeLayers(

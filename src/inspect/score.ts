@@ -1,6 +1,7 @@
 /**
- * What a gradient is the gradient of: a score S of each image, linear in one value of the network. By default the logit of a
- * class, and never its probability: a softmax mixes the logits of all classes, and its slope vanishes where it is sure.
+ * What a gradient is the gradient of: a score S of each image, linear in one value of the network. By default the logit
+ * of a class, and never its probability: a softmax mixes the logits of all classes, and its slope vanishes where it is
+ * sure.
  */
 import { formatShape, ShapeError, sizeOf } from '../graph/shape.ts'
 
@@ -22,8 +23,8 @@ export interface WeightedScore {
 }
 
 /**
- * A score: the logit of the class that is predicted for each image; the logit of one class; of a class for each image; or a
- * sum over a value inside.
+ * A score: the logit of the class that is predicted for each image; the logit of one class; of a class for each image;
+ * or a sum over a value inside.
  */
 export type Score = 'predicted' | number | readonly number[] | ChannelScore | WeightedScore
 
@@ -42,7 +43,7 @@ export const layerOf = (score: Score): string =>
 /**
  * The score as weights of a value `shape` `[N, …]`.
  * @param predicted the class that each image has the largest logit of
- * @throws RangeError for classes, channels and cells that there are not; ShapeError when weights do not fit the value.
+ * @throws RangeError for classes, channels and cells that do not exist; ShapeError when weights do not fit the value.
  */
 export function seedOf(score: Score, shape: readonly number[], predicted: readonly number[]): SeededScore {
   const layer = layerOf(score)
@@ -65,7 +66,7 @@ export function seedOf(score: Score, shape: readonly number[], predicted: readon
   return { layer, seed }
 }
 
-/** The class whose logit is the score of each image. @throws RangeError for a class that there is not. */
+/** The class whose logit is the score of each image. @throws RangeError for a class that does not exist. */
 export function classesOf(
   score: 'predicted' | number | readonly number[],
   images: number,

@@ -2,8 +2,8 @@
  * The program behind a capture: a forward pass over the model's own variables whose named values are outputs, with the
  * gradients of a score if they are asked for.
  *
- * Values are declared outputs before the graph is simplified: `maxPool(relu(x))` becomes `relu(maxPool(x))`, and the volume
- * that people want to see would be gone.
+ * Values are declared as outputs before the graph is simplified: otherwise `maxPool(relu(x))` becomes
+ * `relu(maxPool(x))`, and the volume that people want to see is gone.
  */
 import { gradients } from '../graph/gradient.ts'
 import { mul } from '../graph/ops/elementwise.ts'
@@ -24,15 +24,17 @@ export interface SideProgramOptions {
 }
 
 /**
- * A program with the inputs `images` and, with a score, `seed`, of the shape of the value that the score is made of. Outputs:
- * `output`, the logits; `value K` and, with a score, `gradient K` for the k-th point; `score` `[N]` is Σ seed ⊙ value of each image.
+ * A program with the inputs `images` and, with a score, `seed`, of the shape of the value that the score is made of.
+ * Outputs:
+ * `output`, the logits; `value K` and, with a score, `gradient K` for the k-th point; `score` `[N]` is Σ seed ⊙ value
+ * of each image.
  *
  * No value of an image depends on another image, so the gradient of the sum of all scores is the gradient of each.
  */
 export function sideProgram(pass: NetworkPass, { points, score }: SideProgramOptions): Program {
   const valueNamed = (name: string): Tensor => pass.points.get(name) as Tensor
   const roots = [pass.output, score ? valueNamed(score.layer) : pass.output, ...points.map(valueNamed)]
-  // Behind a pool, a rectifier lets the deconvnet's gradients through to other positions than before it.
+  // After a pool, a rectifier passes the deconvnet's gradients to other positions than before it.
   const [output, scored, ...values] = score?.relu === 'deconvnet' ? roots : simplify(roots)
   const outputs: Record<string, Tensor> = { output }
   values.forEach((value, k) => {

@@ -1,6 +1,6 @@
 /**
- * The work of each module of a model in a forward pass: its input, its output and the operations between them that no
- * child of it made. Works for any module, because it listens to `forward` itself.
+ * The work of each module of a model in a forward pass: its input, its output and the operations between them that none
+ * of its children made. Works for any module, because it listens to `forward` itself.
  */
 import type { Tensor } from '../graph/tensor.ts'
 import type { ForwardContext, Module } from '../nn/module.ts'
@@ -42,7 +42,7 @@ export function traceForward(model: Module, x: Tensor, context: ForwardContext):
       const forward = module.forward.bind(module)
       restore.push(
         replaceForward(module, (input, inner) => {
-          // What is there before the call was made by the module that calls.
+          // Values that exist before the call were made by the calling module.
           claim(input, running[running.length - 1])
           const operations: Tensor[] = []
           running.push(operations)

@@ -1,6 +1,7 @@
 /**
- * What the units of layers do on many images: how large their values are, how often they are above zero, and which of them
- * never are (dead), collected part by part; and the parts of images that make a channel largest (Girshick et al. 2014).
+ * What the units of layers do on many images: how large their values are, how often they are above zero, and which of
+ * them never are (dead), collected part by part; and the parts of images that make a channel largest (Girshick et al.
+ * 2014).
  */
 import type { Captured, Images, Inspector } from './inspector.ts'
 import { type ImageWindow, windowSeenBy } from './receptiveField.ts'
@@ -12,7 +13,7 @@ export interface ChannelStatistics {
   readonly std: number
   readonly min: number
   readonly max: number
-  /** The part of the values that is above zero. */
+  /** The fraction of the values above zero. */
   readonly active: number
 }
 
@@ -22,14 +23,14 @@ export interface LayerStatistics {
   /** Values of each channel: images times positions. */
   readonly count: number
   readonly channels: readonly ChannelStatistics[]
-  /** Channels whose values were all ≤ 0: behind a rectifier they give nothing and learn nothing. */
+  /** Channels whose values were all ≤ 0: after a rectifier they give nothing and learn nothing. */
   readonly dead: readonly number[]
 }
 
 /**
  * Statistics of the channels of layers over images.
  * @param layers names and patterns
- * @throws PointError for a name that means nothing; ShapeError when images do not fit.
+ * @throws PointError for a name that matches nothing; ShapeError when images do not fit.
  * @example for (const { layer, dead } of await layerStatistics(inspector, bytes, '**relu*')) console.log(layer, dead.length)
  */
 export async function layerStatistics(
@@ -82,15 +83,15 @@ export interface Patch {
   readonly row: number
   readonly column: number
   readonly value: number
-  /** What the unit sees, cut off at the image's edges. */
+  /** The part of the image that the unit sees, cut off at the image's edges. */
   readonly window: ImageWindow
 }
 
 /**
  * The parts of images that make each channel of a layer largest, at most one an image, largest first.
- * @param options.count of each channel, 9 by default
+ * @param options.count patches of each channel, 9 by default
  * @returns a list for each channel
- * @throws PointError for a layer that there is not; RangeError for one that does not depend on the image.
+ * @throws PointError for a layer that does not exist; RangeError for one that does not depend on the image.
  * @example const [first] = await topPatches(inspector, bytes, 'conv2')
  */
 export async function topPatches(

@@ -1,6 +1,6 @@
 /**
- * Weights in numbers: how large each parameter is, and how far it moved. In a healthy training an update is about a thousandth
- * of the weights (CS231n, "Neural networks 3: ratio of weights:updates").
+ * Statistics of weights: how large each parameter is, and how far it moved. In a healthy training an update is about a
+ * thousandth of the weights (CS231n, "Neural networks 3: ratio of weights:updates").
  */
 import type { Engine } from '../backends/engine.ts'
 import { ShapeError } from '../graph/shape.ts'
@@ -55,7 +55,8 @@ export async function readWeights(
  * @example
  * const before = await readWeights(engine, model)
  * // … a training step …
- * weightStatistics(await readWeights(engine, model), before).find(({ path }) => path === 'conv1.weight')?.updateRatio // 0.001
+ * weightStatistics(await readWeights(engine, model), before).find(({ path }) => path === 'conv1.weight')?.updateRatio
+ * // 0.001
  */
 export function weightStatistics(weights: Weights, before?: Weights, gradients?: Weights): WeightStatistics[] {
   return [...weights].map(([path, values]) => {

@@ -1,13 +1,13 @@
 /**
- * Adam (Kingma and Ba 2015) uphill, on numbers outside of any engine: what it moves belongs to no model, and an engine keeps the
- * variables of its programs for good.
+ * Adam (Kingma and Ba 2015) uphill, on numbers outside of any engine: what it moves belongs to no model, and an engine
+ * keeps the variables of its programs for good.
  */
 
 const [beta1, beta2, epsilon] = [0.9, 0.999, 1e-8]
 
 /** Numbers that climb. */
 export class AdamAscent {
-  /** The numbers as they are; a caller may change them between steps. */
+  /** The numbers themselves; a caller may change them between steps. */
   readonly values: Float64Array
   readonly #lr: number
   readonly #mean: Float64Array

@@ -1,7 +1,7 @@
 /**
- * DeepDream (Mordvintsev, Olah and Tyka, "Inceptionism", 2015): a photograph, changed so that a layer says more of what it says
- * already. From a small copy of the picture to the whole of it (octaves): each is climbed for some steps, and what the steps
- * added is enlarged and laid over the next.
+ * DeepDream (Mordvintsev, Olah and Tyka, "Inceptionism", 2015): a photograph, changed so that a layer says more of what
+ * it already says. It goes from a small copy of the picture to full size (octaves). Each copy climbs for some steps;
+ * what the steps added is enlarged and laid over the next.
  */
 import { yieldInTime } from '../../async/yieldToEvents.ts'
 import type { Executable } from '../../backends/engine.ts'
@@ -18,7 +18,7 @@ import { traceNetwork } from '../network.ts'
 import { resizeMaps } from '../resizeMaps.ts'
 import { type BatchObjective, batchObjective, type Objective, objectiveOf } from './objective.ts'
 
-/** A dream on its way. */
+/** A dream in progress. */
 export interface DreamStep {
   /** From 1, the smallest picture. */
   readonly octave: number
@@ -37,19 +37,24 @@ export interface DreamStep {
 export interface DreamOptions {
   /** Sizes of the picture, 4 by default; 1 for a network that takes images of one size only. */
   readonly octaves?: number
-  /** Of two neighboring sizes, 1.4 by default. */
+  /** Ratio of two neighboring sizes, 1.4 by default. */
   readonly octaveScale?: number
   /** Steps of each octave, 10 by default. */
   readonly steps?: number
   /** How far a step moves a pixel in the mean, in units of the whole range; 0.01 by default. */
   readonly lr?: number
-  /** Pixels by which the picture is rolled at most before each step, so that the edges of strides fall elsewhere; 32 by default. */
+  /**
+   * Pixels by which the picture is rolled at most before each step, so that the edges of strides fall elsewhere; 32 by
+   * default.
+   */
   readonly jitter?: number
-  /** Of the rolls, 0 by default. */
+  /** Seed of the rolls, 0 by default. */
   readonly seed?: number
-  /** The rolls themselves, rows down and columns to the right, in the place of random ones: one a step of all octaves. */
+  /**
+   * The rolls themselves, rows down and columns to the right, in the place of random ones: one a step of all octaves.
+   */
   readonly rolls?: readonly (readonly [rows: number, columns: number])[]
-  /** Told of each step; the next begins when what it returns is settled. */
+  /** Called with each step; the next begins when the returned promise is settled. */
   readonly onStep?: (step: DreamStep) => void | Promise<void>
   /** Ends the dream: the call then throws the signal's reason. */
   readonly signal?: CancelSignal
@@ -57,11 +62,13 @@ export interface DreamOptions {
 
 /**
  * A picture in which an objective is larger: x ← x + η · g / mean |g| at each step, kept within 0 … 1.
- * @param image one image of the inspector's size: bytes `[H, W, C]`, or pixels of 0 … 1 `[C, H, W]`; an `Inspector` may be made for
+ * @param image one image of the inspector's size: bytes `[H, W, C]`, or pixels of 0 … 1 `[C, H, W]`; an `Inspector` may
+ *   be made for
  * pictures of any size that the network takes
  * @param of what is raised; `{ layer: 'layer3' }` is DeepDream's own objective, half the mean square of a layer
  * @returns pixels of 0 … 1, `[1, C, H, W]`
- * @throws RangeError for an option out of its range; PointError for a layer that there is not; ShapeError for more images than one, for a
+ * @throws RangeError for an option out of its range; PointError for a layer that there is not; ShapeError for more
+ *   images than one, for a
  * network without preprocessing, and for one that does not take the smaller octaves; the reason of `signal`.
  * @example const dream = await deepDream(inspector, photo, { layer: 'layer3' })
  */
@@ -200,7 +207,10 @@ function executableFor(inspector: Inspector, objective: BatchObjective): Promise
   })
 }
 
-/** Numbers `[C, H, W]` moved down and to the right; what leaves on one side comes in on the other, as `torch.roll` does it. */
+/**
+ * Numbers `[C, H, W]` moved down and to the right; what leaves on one side comes in on the other, as `torch.roll` does
+ * it.
+ */
 function rolled(
   values: Float32Array,
   [channels, height, width]: readonly number[],

@@ -1,6 +1,6 @@
 /**
- * What a picture is made for: the activation that it shall raise, image by image (Erhan, Bengio, Courville and Vincent,
- * "Visualizing higher-layer features of a deep network", 2009).
+ * The objective of a picture: the activation that it should raise, image by image (Erhan, Bengio, Courville and
+ * Vincent, "Visualizing higher-layer features of a deep network", 2009).
  */
 import { mul, square } from '../../graph/ops/elementwise.ts'
 import { sum } from '../../graph/ops/reduce.ts'
@@ -16,7 +16,9 @@ export interface LayerEnergy {
   readonly layer: string
 }
 
-/** What is raised: the logit of a class, the mean of a channel or one of its units, a weighted sum, or a whole layer. */
+/**
+ * What is raised: the logit of a class, the mean of a channel or one of its units, a weighted sum, or a whole layer.
+ */
 export type Objective = number | ChannelScore | WeightedScore | LayerEnergy
 
 /** Objectives of a batch of images, as a program computes them. */
@@ -32,8 +34,8 @@ const isEnergy = (objective: Objective): objective is LayerEnergy =>
 
 /**
  * Objectives, one for each image of a batch.
- * @throws ShapeError when they are not all of one layer; RangeError for classes, channels and cells that there are not;
- * PointError for a layer that there is not.
+ * @throws ShapeError when they are not all of one layer; RangeError for classes, channels and cells that do not exist;
+ * PointError for a layer that does not exist.
  */
 export function batchObjective(inspector: Inspector, objectives: readonly Objective[]): BatchObjective {
   if (objectives.length === 0)

@@ -2,7 +2,8 @@
  * The numbers that a picture is made of while it is optimized.
  *
  *   pixels    the picture itself, kept within 0 … 1
- *   fourier   its spectrum, each frequency scaled as it is in photographs, in colors that vary independently of each other:
+ *   fourier   its spectrum, each frequency scaled as it is in photographs, in colors that vary independently of each
+ *   other:
  *             x = σ(M · F⁻¹(s ⊙ z)). A step of ascent then moves all frequencies alike, and high ones do not win
  *             (Olah, Mordvintsev and Schubert, "Feature visualization", 2017).
  */
@@ -31,7 +32,7 @@ export interface Parametrization {
   start(random: RandomSequence): Float64Array
   /** `[N, …shape]` → `[N, C, H, W]` */
   picture(numbers: Tensor): Tensor
-  /** Puts numbers back where they are allowed, after a step. */
+  /** Brings numbers back into their allowed range after a step. */
   confine(numbers: Float64Array): void
 }
 
@@ -55,7 +56,9 @@ const pixels = (shape: readonly number[]): Parametrization => ({
   },
 })
 
-/** The spectrum of a real picture: `[C, H, ⌊W / 2⌋ + 1, 2]`, real and imaginary parts, as `torch.fft.rfft2` orders it. */
+/**
+ * The spectrum of a real picture: `[C, H, ⌊W / 2⌋ + 1, 2]`, real and imaginary parts, as `torch.fft.rfft2` orders it.
+ */
 function fourier([channels, height, width]: readonly number[]): Parametrization {
   const half = Math.floor(width / 2) + 1
   const shape = [channels, height, half, 2]
@@ -78,8 +81,8 @@ function fourier([channels, height, width]: readonly number[]): Parametrization 
 }
 
 /**
- * √(HW) / (4 · max(f, 1 / max(H, W))) for the frequency f of each element, in cycles a pixel: spectra of photographs fall as
- * 1 / f, and the constant gives a picture of unit spectra about the deviation of a photograph's logits.
+ * √(HW) / (4 · max(f, 1 / max(H, W))) for the frequency f of each element, in cycles a pixel: spectra of photographs
+ * fall as 1 / f, and the constant gives a picture of unit spectra about the deviation of a photograph's logits.
  */
 function frequencyScales(height: number, width: number): Float64Array {
   const half = Math.floor(width / 2) + 1
@@ -93,8 +96,8 @@ function frequencyScales(height: number, width: number): Float64Array {
 }
 
 /**
- * The inverse Fourier transform of half spectra `[M, H, ⌊W / 2⌋ + 1, 2]`, as `torch.fft.irfft2`: `[M, H, W]`. Two matrix products, over
- * columns and then over rows:
+ * The inverse Fourier transform of half spectra `[M, H, ⌊W / 2⌋ + 1, 2]`, as `torch.fft.irfft2`: `[M, H, W]`. Two
+ * matrix products, over columns and then over rows:
  *
  *   p[ky, x] = Σ z[ky, kx] e^{2πi kx x / W} over all kx (those left out are conjugates, so the others count twice)
  *   x[y, x]  = Re Σ p[ky, x] e^{2πi ky y / H} / HW
@@ -147,8 +150,8 @@ function wave(step: number, period: number): [cos: number, sin: number] {
 }
 
 /**
- * A square root of the covariance of ImageNet's colors, divided by its longest column: columns are light, blue to yellow, and
- * green to red. The numbers are those of Olah et al.'s library Lucid (`color_correlation_svd_sqrt`).
+ * A square root of the covariance of ImageNet's colors, divided by its longest column: columns are light, blue to
+ * yellow, and green to red. The numbers are those of Olah et al.'s library Lucid (`color_correlation_svd_sqrt`).
  */
 const colors = [
   [0.26, 0.09, 0.02],

@@ -1,6 +1,7 @@
 /**
- * Feature visualization: a picture, made from noise, that excites a unit, a channel or a class as much as it can (Erhan et al.
- * 2009; Olah, Mordvintsev and Schubert 2017). Gradient ascent by Adam; every step looks at the picture in another view.
+ * Feature visualization: a picture, made from noise, that excites a unit, a channel or a class as much as it can (Erhan
+ * et al. 2009; Olah, Mordvintsev and Schubert 2017). Gradient ascent by Adam; every step looks at the picture in
+ * another view.
  */
 import { yieldInTime } from '../../async/yieldToEvents.ts'
 import type { Executable } from '../../backends/engine.ts'
@@ -28,7 +29,7 @@ import {
 } from './parametrization.ts'
 import { drawView, plainView, samplingOf, type View, viewOf } from './views.ts'
 
-/** Pictures on their way. */
+/** Pictures in progress. */
 export interface VisualizationStep {
   /** From 1. */
   readonly step: number
@@ -40,13 +41,13 @@ export interface VisualizationStep {
   readonly scores: Float32Array
 }
 
-/** Pictures that excite what they were made for. */
+/** Finished pictures that excite what they were made for. */
 export interface Visualization {
   /** Pixels of 0 … 1, `[N, C, H, W]`; `toBytes` makes bytes of them. */
   readonly images: Captured
-  /** The objective of each, of the picture as it is. */
+  /** The objective of each picture itself, not of a view. */
   readonly scores: Float32Array
-  /** The same of the noise in the beginning. */
+  /** The same objective for the initial noise. */
   readonly firstScores: Float32Array
 }
 
@@ -55,8 +56,8 @@ export interface VisualizeOptions {
   /** Steps of ascent, 256 by default. */
   readonly steps?: number
   /**
-   * What a step moves: the `'fourier'` spectrum (the default), which gives broad shapes in natural colors, or the `'pixels'`, which
-   * soon hold what networks read and people do not.
+   * What a step moves: the `'fourier'` spectrum (the default), which gives broad shapes in natural colors, or the
+   * `'pixels'`, which soon hold what networks read and people do not.
    */
   readonly image?: ParametrizationName
   /** Rate of Adam; 0.05 for spectra and 0.01 for pixels by default. */
@@ -67,29 +68,36 @@ export interface VisualizeOptions {
   readonly scale?: number
   /** Largest angle of a view in degrees, 5 by default. */
   readonly rotation?: number
-  /** Of the noise and the views, 0 by default. Each picture of a call begins with the same noise and is seen in the same views. */
+  /**
+   * Of the noise and the views, 0 by default. Each picture of a call begins with the same noise and is seen in the same
+   * views.
+   */
   readonly seed?: number
-  /** The beginning itself, in the place of noise: for pixels `[C, H, W]`, for spectra `[C, H, ⌊W / 2⌋ + 1, 2]`. */
+  /** The initial numbers, instead of noise: for pixels `[C, H, W]`, for spectra `[C, H, ⌊W / 2⌋ + 1, 2]`. */
   readonly start?: ArrayLike<number>
-  /** The views themselves, in the place of random ones: one a step. */
+  /** The views themselves, instead of random ones: one per step. */
   readonly views?: readonly View[]
-  /** Told of each step; the next begins when what it returns is settled. */
+  /** Called with each step; the next begins when the returned promise is settled. */
   readonly onStep?: (step: VisualizationStep) => void | Promise<void>
   /** Ends the ascent: the call then throws the signal's reason. */
   readonly signal?: CancelSignal
 }
 
 /**
- * Pictures `[C, H, W]`, one for each objective, that raise it: the logit of a class, the mean of a channel, one of its units.
+ * Pictures `[C, H, W]`, one for each objective, that raise it: the logit of a class, the mean of a channel, one of its
+ * units.
  *
- * Where a rectifier gives 0 there is no slope. A picture that has none in the beginning is given more noise at each step until it
- * has some; a unit that noise never excites stays as it is, and its score says so. What the rectifier reads (`conv2`,
+ * Where a rectifier gives 0 there is no slope. A picture that has none in the beginning is given more noise at each
+ * step until it has some; a unit that noise never excites stays as it is, and its score says so. What the rectifier
+ * reads (`conv2`,
  * `relu2:input`) always has a slope.
  * @param of what is raised; a list makes that many pictures at once, all for values of the same layer
- * @throws RangeError for an option out of its range, and for a class, channel or cell that there is not; PointError for a layer that
+ * @throws RangeError for an option out of its range, and for a class, channel or cell that there is not; PointError for
+ *   a layer that
  * there is not; ShapeError for a network without preprocessing, whose pixels nobody knows; the reason of `signal`.
  * @example
- * const { images } = await visualize(inspector, { layer: 'layer3', channel: 5 }, { onStep: ({ images }) => draw(images) })
+ * const { images } = await visualize(inspector, { layer: 'layer3', channel: 5 }, { onStep: ({ images }) => draw(images)
+ * })
  */
 export async function visualize(
   inspector: Inspector,
@@ -128,7 +136,10 @@ export async function visualize(
   return { images, scores, firstScores }
 }
 
-/** Steps after which the noise that wakes a picture grows no more: 2⁷ · 0.01 is about the size of what an ascent ends with. */
+/**
+ * Steps after which the noise that wakes a picture grows no more: 2⁷ · 0.01 is about the size of what an ascent ends
+ * with.
+ */
 const mostDoublings = 7
 
 /** Pictures that have had no slope yet. */
@@ -230,7 +241,10 @@ function executableFor(
   })
 }
 
-/** The inputs `numbers`, `places`, `weights` and perhaps `seed` → `images`, `scores` of the view, and the `gradient` of the numbers. */
+/**
+ * The inputs `numbers`, `places`, `weights` and perhaps `seed` → `images`, `scores` of the view, and the `gradient` of
+ * the numbers.
+ */
 function ascentProgram(
   pixels: Tensor,
   value: Tensor,
