@@ -37,8 +37,7 @@ export interface ChosenWeights {
  * @throws WeightsError when the file has no tensors, none with the prefix, or several sets that fit.
  * @example
  * // { epoch: 90, state_dict: { 'module.conv1.weight': … }, optimizer: … }
- * chooseWeights(file, model.variables()).notes // ["took 'state_dict.module.' off the names of 62 tensors, and left out
- * 124 others"]
+ * chooseWeights(file, model.variables()).notes // ["took 'state_dict.module.' off the names of 62 tensors, and left out 124 others"]
  */
 export function chooseWeights(
   file: WeightsFile,

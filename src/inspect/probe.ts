@@ -45,8 +45,7 @@ export interface LinearProbe {
 /**
  * Fits a linear classifier to features `[N, …]`; deterministic.
  * @throws ShapeError when there are not as many labels as rows; RangeError for fewer than two classes, a label that is
- *   no whole number ≥ 0, and
- * options out of their ranges.
+ *   no whole number ≥ 0, and options out of their ranges.
  * @example const probe = linearProbe(values.get('conv2'), labels, { ridge: 0.01 })
  */
 export function linearProbe(features: Features, labels: ArrayLike<number>, options: ProbeOptions = {}): LinearProbe {

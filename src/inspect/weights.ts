@@ -55,8 +55,7 @@ export async function readWeights(
  * @example
  * const before = await readWeights(engine, model)
  * // … a training step …
- * weightStatistics(await readWeights(engine, model), before).find(({ path }) => path === 'conv1.weight')?.updateRatio
- * // 0.001
+ * weightStatistics(await readWeights(engine, model), before).find(({ path }) => path === 'conv1.weight')?.updateRatio // 0.001
  */
 export function weightStatistics(weights: Weights, before?: Weights, gradients?: Weights): WeightStatistics[] {
   return [...weights].map(([path, values]) => {

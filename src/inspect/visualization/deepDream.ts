@@ -63,13 +63,12 @@ export interface DreamOptions {
 /**
  * A picture in which an objective is larger: x ← x + η · g / mean |g| at each step, kept within 0 … 1.
  * @param image one image of the inspector's size: bytes `[H, W, C]`, or pixels of 0 … 1 `[C, H, W]`; an `Inspector` may
- *   be made for
- * pictures of any size that the network takes
+ *   be made for pictures of any size that the network takes
  * @param of what is raised; `{ layer: 'layer3' }` is DeepDream's own objective, half the mean square of a layer
  * @returns pixels of 0 … 1, `[1, C, H, W]`
- * @throws RangeError for an option out of its range; PointError for a layer that there is not; ShapeError for more
- *   images than one, for a
- * network without preprocessing, and for one that does not take the smaller octaves; the reason of `signal`.
+ * @throws RangeError for an option out of its range; PointError for a layer that does not exist; ShapeError for more
+ *   images than one, for a network without preprocessing, and for one that does not take the smaller octaves; the
+ *   reason of `signal`.
  * @example const dream = await deepDream(inspector, photo, { layer: 'layer3' })
  */
 export async function deepDream(

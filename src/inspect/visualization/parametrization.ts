@@ -3,8 +3,7 @@
  *
  *   pixels    the picture itself, kept within 0 … 1
  *   fourier   its spectrum, each frequency scaled as it is in photographs, in colors that vary independently of each
- *   other:
- *             x = σ(M · F⁻¹(s ⊙ z)). A step of ascent then moves all frequencies alike, and high ones do not win
+ *             other: x = σ(M · F⁻¹(s ⊙ z)). A step of ascent then moves all frequencies alike, and high ones do not win
  *             (Olah, Mordvintsev and Schubert, "Feature visualization", 2017).
  */
 import { mul, sigmoid } from '../../graph/ops/elementwise.ts'

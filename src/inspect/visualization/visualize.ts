@@ -89,15 +89,13 @@ export interface VisualizeOptions {
  *
  * Where a rectifier gives 0 there is no slope. A picture that has none in the beginning is given more noise at each
  * step until it has some; a unit that noise never excites stays as it is, and its score says so. What the rectifier
- * reads (`conv2`,
- * `relu2:input`) always has a slope.
+ * reads (`conv2`, `relu2:input`) always has a slope.
  * @param of what is raised; a list makes that many pictures at once, all for values of the same layer
- * @throws RangeError for an option out of its range, and for a class, channel or cell that there is not; PointError for
- *   a layer that
- * there is not; ShapeError for a network without preprocessing, whose pixels nobody knows; the reason of `signal`.
+ * @throws RangeError for an option out of its range, and for a class, channel or cell that does not exist; PointError
+ *   for a layer that does not exist; ShapeError for a network without preprocessing, whose pixel range is unknown; the
+ *   reason of `signal`.
  * @example
- * const { images } = await visualize(inspector, { layer: 'layer3', channel: 5 }, { onStep: ({ images }) => draw(images)
- * })
+ * const { images } = await visualize(inspector, { layer: 'layer3', channel: 5 }, { onStep: ({ images }) => draw(images) })
  */
 export async function visualize(
   inspector: Inspector,
