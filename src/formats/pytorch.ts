@@ -3,8 +3,7 @@
  * them.
  *
  * Such files are programs for Python's pickle machine. Only descriptions of tensors and plain data are taken from them
- * (see
- * `pickle.ts` and `pytorchGlobals.ts`), and every length is checked before it is used.
+ * (see `pickle.ts` and `pytorchGlobals.ts`), and every length is checked before it is used.
  */
 import { PickleError } from './pickleBytes.ts'
 import { describeValue, PickleDictionary, PickleSequence, type PickleValue } from './pickleValues.ts'

@@ -55,8 +55,7 @@ export function inputOf(model: Module): NetworkInput {
  *
  * The names of values: a module's path names its output (`layer1.0`), `layer1.0.relu#2` the output of its second call,
  * and so on; `layer1.0:input` is its input; `input` is the image at the entry, `normalized` the result of
- * preprocessing, and
- * `output` the network's output. Only f32 values have names.
+ * preprocessing, and `output` the network's output. Only f32 values have names.
  * @param takes what the network takes, see {@link inputOf}
  * @throws ShapeError when the network does not accept such images, or is entered before what it takes.
  */

@@ -25,8 +25,8 @@ export interface SideProgramOptions {
 
 /**
  * A program with the inputs `images` and, with a score, `seed`, of the shape of the value that the score is made of.
- * Outputs: `output`, the logits; `value K` and, with a score, `gradient K` for the k-th point; `score` `[N]` is Σ seed ⊙ value
- * of each image.
+ * Outputs: `output`, the logits; `value K` and, with a score, `gradient K` for the k-th point; `score` `[N]` is
+ * Σ seed ⊙ value of each image.
  *
  * No value of an image depends on another image, so the gradient of the sum of all scores is the gradient of each.
  */
