@@ -4,7 +4,8 @@
  *
  *     since PyTorch 1.6   zip archive: NAME/data.pkl, NAME/byteorder, NAME/data/KEY for each storage
  *     before              one stream: pickles of a magic number, a protocol version, facts about the system, the
- *                         objects, and the list of storage keys; then for each key its number of elements (int64) and elements
+ *                         objects, and the list of storage keys; then for each key its number of elements (int64)
+ *                         and its elements
  *
  * The description is read first, then the requested storages.
  *
