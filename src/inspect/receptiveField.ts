@@ -2,7 +2,8 @@
  * Receptive fields: the part of the image that a unit sees, for every value of a graph.
  *
  * Along a path, a window of kernel k, stride s, dilation d and padding p makes a field of size r, jump j (the distance
- * in the image between neighboring units, also called total stride) and offset o (the first pixel that unit 0 sees) into
+ * in the image between neighboring units, also called total stride) and offset o (the first pixel that unit 0
+ * sees) into
  *   r ← r + (k − 1) · d · j        o ← o − p · j        j ← j · s
  * and where paths meet, a unit sees what it sees by any of them (Araujo, Norris and Sim, "Computing receptive fields of
  * convolutional neural networks", Distill 2019). A matrix product after `flatten` sees its whole input volume, as a
