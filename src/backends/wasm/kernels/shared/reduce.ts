@@ -163,10 +163,7 @@ class ReduceEmitter {
     return f
   }
 
-  /**
-   * The kept loops from `depth` inward, with pointers to the operands and the result; a call covers its share of the
-   * first.
-   */
+  /** The kept loops from `depth` inward, with pointers to operands and result; a call covers its share of the first. */
   #eachKept(depth: number, pointers: readonly Local[], out: Local): void {
     const { kept, width } = this.#geometry
     if (depth === kept.length) {
@@ -342,9 +339,7 @@ function resultOf(spec: ReduceSpec): Operand {
   return { shape: keptAxes(spec).map(axis => (axis === partAxis ? parts : shape[axis])), dtype: 'f32', block }
 }
 
-/**
- * The operand whose memory the loops follow: a blocked one, else a volume stored channels last, else a row-major one.
- */
+/** The operand whose memory the loops follow: a blocked one, else a volume stored channels last, else a row-major one. */
 function leadOf({ shape, operands, block }: ReduceSpec): Operand {
   const channelsLast = operands.some(operand => operand.channelsLast && sameShape(operand.shape, shape))
   return { shape, dtype: 'f32', block: Math.max(block, ...operands.map(operand => operand.block)), channelsLast }
@@ -391,9 +386,7 @@ interface Runs {
   readonly length: number
 }
 
-/**
- * The runs of a sum over loops, the last of which advances by `lastStep`; undefined when the sum is at most one run.
- */
+/** The runs of a sum over loops, the last of which advances by `lastStep`; undefined when it is at most one run. */
 function runsOf(terms: readonly Loop[], lastStep: number): Runs | undefined {
   let inside = 1
   for (let depth = terms.length - 1; depth >= 0; depth--) {
