@@ -194,30 +194,30 @@ export function operands(e: Expression): readonly Expression[] {
   }
 }
 
-/** The inputs an expression reads, in increasing order. */
-export function inputsOf(e: Expression): number[] {
-  const found = new Set<number>()
-  const seen = new Set<Expression>()
+/** The nodes of an expression, each once. */
+export function nodesOf(e: Expression): ReadonlySet<Expression> {
+  const found = new Set<Expression>()
   const visit = (node: Expression): void => {
-    if (seen.has(node)) return
-    seen.add(node)
-    if (node.kind === 'input') found.add(node.index)
+    if (found.has(node)) return
+    found.add(node)
     for (const operand of operands(node)) visit(operand)
   }
   visit(e)
+  return found
+}
+
+/** The inputs an expression reads, in increasing order. */
+export function inputsOf(e: Expression): number[] {
+  const found = new Set<number>()
+  for (const node of nodesOf(e)) if (node.kind === 'input') found.add(node.index)
   return [...found].sort((a, b) => a - b)
 }
 
 /** Number of arithmetic operations at one position, shared nodes counted once. */
 export function operationCount(e: Expression): number {
-  const seen = new Set<Expression>()
-  const visit = (node: Expression): number => {
-    if (seen.has(node)) return 0
-    seen.add(node)
-    const own = node.kind === 'input' || node.kind === 'constant' ? 0 : 1
-    return operands(node).reduce((sum, operand) => sum + visit(operand), own)
-  }
-  return visit(e)
+  let count = 0
+  for (const { kind } of nodesOf(e)) if (kind !== 'input' && kind !== 'constant') count++
+  return count
 }
 
 /**

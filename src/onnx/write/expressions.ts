@@ -2,7 +2,7 @@
  * Scalar expressions as nodes: one node for a function that ONNX has, else one for each operation of the expression.
  */
 import type { Comparison, Expression, UnaryFunction } from '../../graph/expression.ts'
-import { expressionKey, operands } from '../../graph/expression.ts'
+import { expressionKey, nodesOf } from '../../graph/expression.ts'
 import { clamp, elu, hardSigmoid, hardSwish, hardTanh, leakyRelu } from '../../graph/ops/elementwise.ts'
 import { input } from '../../graph/sources.ts'
 import type { Tensor } from '../../graph/tensor.ts'
@@ -68,14 +68,7 @@ const anything = input('x', [1])
 /** The numbers in an expression, each once. */
 export function constantsOf(e: Expression): number[] {
   const found = new Set<number>()
-  const seen = new Set<Expression>()
-  const visit = (node: Expression): void => {
-    if (seen.has(node)) return
-    seen.add(node)
-    if (node.kind === 'constant') found.add(node.value)
-    for (const operand of operands(node)) visit(operand)
-  }
-  visit(e)
+  for (const node of nodesOf(e)) if (node.kind === 'constant') found.add(node.value)
   return [...found]
 }
 
