@@ -3,15 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
-import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createEngine } from '../../src/backends/createEngine.ts'
-import { loadClassifier, writeClassifier } from '../../src/classifier/index.node.ts'
-import { resnet } from '../../src/models/index.ts'
-import { ImageClassifier } from '../../src/nn/imageClassifier.ts'
-import { normalize } from '../../src/nn/normalize.ts'
+import { loadClassifier } from '../../src/classifier/index.node.ts'
 import { buildPackage } from './buildPackage.ts'
 import { launch, noBrowser } from './chromium.ts'
+import { fourClasses, photoFile, photoHeight, photoWidth } from './fourClasses.ts'
 import { serve, type TestServer } from './server.ts'
 
 const html = `<!doctype html><title>A classifier</title>
@@ -25,10 +22,6 @@ const html = `<!doctype html><title>A classifier</title>
   globalThis.load = source => loadClassifier(source, { engine })
   globalThis.classify = await globalThis.load('four.fovea')
 </script>`
-
-const [width, height] = [50, 37]
-/** Neither gray nor square, and no two rows alike. */
-const rgb = Uint8Array.from({ length: 3 * width * height }, (_, k) => (k * k * 7 + 31 * k) % 251)
 
 /** Two lines, as a page's own file has them; here without a bundler. */
 const workerScript = `import { serveClassifier } from './classifier/index.js'
@@ -44,19 +37,8 @@ describe.skipIf(noBrowser !== undefined)('on a page', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'fovea-browser-classifier-'))
     await buildPackage(folder)
-    const network = resnet(18, { classes: 4 })
-    const model = new ImageClassifier(normalize({ mean: [0.5, 0.4, 0.3], std: [0.2, 0.2, 0.2] }), network).initialize(4)
-    const classes = ['ant', 'bee', 'cat', 'dog']
-    const file = writeClassifier(model, {
-      name: 'four',
-      classes,
-      shape: [32, 32, 3],
-      subject: 'picture',
-      shorterSide: 37,
-    })
-    const png = await sharp(rgb, { raw: { width, height, channels: 3 } })
-      .png()
-      .toBuffer()
+    const file = fourClasses()
+    const png = await photoFile()
     writeFileSync(join(folder, 'page.html'), html)
     writeFileSync(join(folder, 'four.fovea'), file)
     writeFileSync(join(folder, 'worker.js'), workerScript)
@@ -84,9 +66,9 @@ describe.skipIf(noBrowser !== undefined)('on a page', () => {
       const image = document.querySelector('#photo')
       await image.decode()
       const blob = await (await fetch('photo.png')).blob()
-      const canvas = Object.assign(document.createElement('canvas'), { width: ${width}, height: ${height} })
+      const canvas = Object.assign(document.createElement('canvas'), { width: ${photoWidth}, height: ${photoHeight} })
       canvas.getContext('2d').drawImage(image, 0, 0)
-      const pixels = canvas.getContext('2d').getImageData(0, 0, ${width}, ${height})
+      const pixels = canvas.getContext('2d').getImageData(0, 0, ${photoWidth}, ${photoHeight})
       return (await globalThis.classify(await (${picture}))).map(({ probability }) => probability)
     })()`)
 

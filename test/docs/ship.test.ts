@@ -3,14 +3,12 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
-import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createEngine } from '../../src/backends/createEngine.ts'
-import { loadClassifier, writeClassifier } from '../../src/classifier/index.node.ts'
-import { resnet } from '../../src/models/index.ts'
-import { ImageClassifier, normalize } from '../../src/nn/index.ts'
+import { loadClassifier } from '../../src/classifier/index.node.ts'
 import { buildPage } from '../browser/buildPage.ts'
 import { launch, noBrowser } from '../browser/chromium.ts'
+import { fourClasses, photoFile } from '../browser/fourClasses.ts'
 import { serve, type TestServer } from '../browser/server.ts'
 import { installed } from '../support/installed.ts'
 
@@ -37,20 +35,9 @@ describe.skipIf(noBrowser !== undefined)('the page to drop photos on, in Chromiu
     project = installed()
     cpSync(example, project.path, { recursive: true })
     mkdirSync(join(project.path, 'public'), { recursive: true })
-    const preprocessing = normalize({ mean: [0.5, 0.4, 0.3], std: [0.2, 0.2, 0.2] })
-    const model = new ImageClassifier(preprocessing, resnet(18, { classes: 4 })).initialize(4)
-    const bytes = writeClassifier(model, {
-      name: 'four',
-      classes: ['ant', 'bee', 'cat', 'dog'],
-      shape: [32, 32, 3],
-      subject: 'picture',
-      shorterSide: 37,
-    })
+    const bytes = fourClasses()
     writeFileSync(join(project.path, 'public/photo.fovea'), bytes)
-    const pixels = Uint8Array.from({ length: 3 * 50 * 37 }, (_, k) => (k * k * 7 + 31 * k) % 251)
-    photo = await sharp(pixels, { raw: { width: 50, height: 37, channels: 3 } })
-      .png()
-      .toBuffer()
+    photo = await photoFile()
     const engine = createEngine({ threads: 1 })
     const answers = await (await loadClassifier(bytes, { engine }))(photo, { top: 3 })
     await engine.close()
