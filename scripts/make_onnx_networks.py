@@ -18,11 +18,13 @@ names = sys.argv[2:] or [
     "resnet18", "resnet50", "resnext50_32x4d", "wide_resnet50_2", "vgg11_bn", "densenet121", "googlenet", "inception_v3",
     "mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "efficientnet_v2_s", "mnasnet1_0", "regnet_y_400mf",
     "regnet_x_400mf", "shufflenet_v2_x1_0", "squeezenet1_1", "convnext_tiny", "vit_b_16", "swin_t"]
+# Windows of swin_v2 are of 8 patches.
+sizes = {"inception_v3": 299, "swin_v2_t": 256, "swin_v2_s": 256, "swin_v2_b": 256}
 for name in names:
     torch.manual_seed(0)
     options = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
     model = getattr(torchvision.models, name)(weights=None, **options).eval()
-    size = 299 if name == "inception_v3" else 224
+    size = sizes.get(name, 224)
     # Batch norm that has seen images: with statistics of 0 and 1, activations of deep networks vanish.
     with torch.no_grad():
         model.train()

@@ -64,6 +64,15 @@ export const checkpointOption = () =>
     'latest, best (by validation), final (latest, or best of a run that stops early), or a .safetensors file',
   ).default('final')
 
+/** The options of the commands that open an ONNX file as a classifier: what the file may leave open. */
+export const networkOptions = () => [
+  new Option('--mean <list>', 'of an ONNX file: mean of each channel, pixels from 0 to 1, comma-separated').argParser(
+    numericList,
+  ),
+  new Option('--std <list>', 'of an ONNX file: standard deviation of each channel').argParser(numericList),
+  new Option('--input <CxHxW>', 'of an ONNX file that leaves it open: the size of its pictures').argParser(imageSize),
+]
+
 /** `--json`, the same for all commands. */
 export const jsonOption = () => new Option('--json', 'print JSON for machines')
 

@@ -24,7 +24,11 @@ export interface RecipeSource extends EngineChoices {
 
 /** The recipe in a file, with the options of the command line. */
 export async function recipeOf(given: RecipeOptions, { file, set }: RecipeSource): Promise<Recipe> {
-  return resolveOptions(given, set, file === undefined ? {} : await readRecipeFile(file, note))
+  return resolveOptions(
+    given,
+    set,
+    file === undefined ? {} : await readRecipeFile(file, { say: note, data: given.data }),
+  )
 }
 
 /**

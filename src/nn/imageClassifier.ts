@@ -23,6 +23,10 @@ export class ImageClassifier extends Module {
     this.assignPaths()
   }
 
+  override get fixedBatch(): number | undefined {
+    return this.network.fixedBatch
+  }
+
   /** All modules, those of the network under their own paths. */
   override *modules(prefix = '', seen: Set<Module> = new Set()): Generator<[path: string, module: Module]> {
     if (seen.has(this)) return

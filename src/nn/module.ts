@@ -102,6 +102,11 @@ export abstract class Module {
     return []
   }
 
+  /** The only number of samples that it takes at a time; undefined, as for nearly all modules, for any number. */
+  get fixedBatch(): number | undefined {
+    return undefined
+  }
+
   /** Child modules by field name; arrays contribute `name.0`, `name.1`, … */
   children(): Map<string, Module> {
     const found = new Map<string, Module>()

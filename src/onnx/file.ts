@@ -43,6 +43,8 @@ export interface OnnxFile {
     readonly producer: string
     readonly irVersion: number
     readonly opset: number
+    /** Texts by key, as the program that wrote it left them. */
+    readonly metadata: Readonly<Record<string, string>>
   }
   /** Version of the default domain's operator set. */
   readonly opset: number
@@ -89,6 +91,7 @@ export async function readOnnx(bytes: Uint8Array, { file, external, copy }: Read
     producer: `${model.producerName} ${model.producerVersion}`.trim(),
     irVersion: Number(model.irVersion),
     opset,
+    metadata: Object.fromEntries(model.metadataProps.map(({ key, value }) => [key, value])),
   }
   return { info, opset, graph: ready, functions, inputs, outputs, variables, constants, notes: notesOf(nodes) }
 }
@@ -228,6 +231,31 @@ export function withFreshWeights(file: OnnxFile): OnnxFile {
   })
   return { ...file, variables: new Map(fresh) }
 }
+
+/** The same file without a softmax over the last axis of its first output; the file itself when there is none. */
+export function withoutSoftmax(file: OnnxFile): OnnxFile {
+  const [output, ...others] = file.outputs
+  const node = file.graph.node.find(({ opType, domain, output: [name] }) => {
+    return opType === 'Softmax' && domain === '' && name === output.name
+  })
+  if (!node || output.shape?.length !== 2 || !isOverClasses(node)) return file
+  const [logits] = node.input
+  const [end, ...ends] = file.graph.output
+  const graph = {
+    ...file.graph,
+    node: file.graph.node.filter(other => other !== node),
+    output: [{ ...end, name: logits }, ...ends],
+  }
+  const notes = [
+    ...file.notes,
+    'ends in a softmax, which is left out: what is scored and trained begins with the logits before it',
+  ]
+  return { ...file, graph, outputs: [{ ...output, name: logits }, ...others], notes }
+}
+
+/** Whether a softmax of a matrix runs along its rows, as it does without an axis in all operator sets. */
+const isOverClasses = ({ attribute }: NodeProto): boolean =>
+  ['1', '-1'].includes(String(attribute.find(({ name }) => name === 'axis')?.i ?? -1))
 
 /** Advice for training the network. */
 function notesOf(nodes: readonly NodeProto[]): string[] {

@@ -12,7 +12,7 @@ import type { Variable } from '../graph/variable.ts'
 import { type ForwardContext, inference, Module } from '../nn/module.ts'
 import type { OnnxType } from './elements.ts'
 import { OnnxError } from './errors.ts'
-import { type OnnxFile, type OnnxPort, withFreshWeights } from './file.ts'
+import { type OnnxFile, type OnnxPort, withFreshWeights, withoutSoftmax } from './file.ts'
 import { Tracer } from './trace.ts'
 import { knownValue, type Numbers, tensorValue, type Value } from './value.ts'
 
@@ -53,6 +53,21 @@ export class OnnxNetwork extends Module {
 
   get outputs(): readonly OnnxPort[] {
     return this.#file.outputs
+  }
+
+  /** The first size of its inputs, when all of them say one in numbers. */
+  override get fixedBatch(): number | undefined {
+    const sizes = this.inputs.map(({ shape }) => shape?.[0])
+    return sizes.every(size => typeof size === 'number') ? sizes[0] : undefined
+  }
+
+  /**
+   * The network without a softmax at its end, which shares its weights: its first output is logits, as losses take
+   * them. The network itself when it does not end in a softmax over the classes.
+   */
+  withoutSoftmax(): OnnxNetwork {
+    const file = withoutSoftmax(this.#file)
+    return file === this.#file ? this : new OnnxNetwork(file)
   }
 
   /** Advice for training the network: that the exporter has folded batch norm into weights, for example. */

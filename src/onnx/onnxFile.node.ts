@@ -6,9 +6,40 @@ import { OnnxError } from './errors.ts'
 import { readOnnx } from './file.ts'
 import { OnnxNetwork } from './network.ts'
 
+/** Bytes of a file that holds weights of a model. */
+export interface ExternalPiece {
+  /** Its path, relative to the model's folder, as the model states it. */
+  readonly location: string
+  readonly offset: number
+  readonly bytes: Uint8Array
+}
+
+/** A network, and everything that was read for it. */
+export interface ReadNetwork {
+  readonly network: OnnxNetwork
+  /** The model's own file. */
+  readonly bytes: Uint8Array
+  /** What was read of other files, in the order of the model. */
+  readonly external: readonly ExternalPiece[]
+}
+
 /** A network of a file. @throws OnnxError, WeightsError */
 export async function importOnnxFile(path: string, external: ExternalData = besides(path)): Promise<OnnxNetwork> {
   return new OnnxNetwork(await readOnnx(await readWhole(path), { file: basename(path), external, copy: false }))
+}
+
+/** A network of a file, whose bytes are kept: each is read once. @throws OnnxError, WeightsError */
+export async function readOnnxFile(path: string): Promise<ReadNetwork> {
+  const bytes = await readWhole(path)
+  const external: ExternalPiece[] = []
+  const read = besides(path)
+  const keep: ExternalData = async (location, offset, length) => {
+    const piece = await read(location, offset, length)
+    external.push({ location, offset, bytes: piece })
+    return piece
+  }
+  const file = await readOnnx(bytes, { file: basename(path), external: keep, copy: false })
+  return { network: new OnnxNetwork(file), bytes, external }
 }
 
 /** Reads files of the model's own folder only: a model names them, and its names cannot be trusted. */

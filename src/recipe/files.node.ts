@@ -1,13 +1,15 @@
 /** Fills in what depends on a recipe's files: absolute paths, and the classes of a folder of pictures. */
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { classFolders, entriesOf } from '../data/classFolders.node.ts'
 import { DatasetError } from '../data/errors.ts'
 import { isAddress } from '../formats/download.ts'
 import { isRecord } from '../rules/record.ts'
 import type { RawRecipe } from './complete.ts'
 import { RecipeError } from './errors.ts'
+import { isOnnxFile } from './networkFile.node.ts'
 import { parseRecipe, type Recipe, resolveData } from './recipe.ts'
+import { isCode } from './rules.ts'
 
 /**
  * A recipe with all defaults, absolute paths, and the names of a folder's classes.
@@ -17,10 +19,18 @@ export const resolveWithFiles = (raw: RawRecipe = {}): Recipe => resolveData(raw
 
 /**
  * The recipe of a run folder, with the names of a folder's classes.
- * @param file what to call it in messages
+ * @param file its path, beside which the run keeps its network; or what to call it in messages
  * @throws RecipeError naming the file, the field and the rule
  */
-export const parseStoredRecipe = (value: unknown, file: string): Recipe => parseRecipe(value, file, withClasses)
+export const parseStoredRecipe = (value: unknown, file: string): Recipe =>
+  parseRecipe(value, file, recipe => withClasses(withNetworkBeside(file, recipe)))
+
+/** A recipe whose network, an ONNX file named by a relative path, lies beside the recipe's own file. */
+export function withNetworkBeside(file: string, recipe: RawRecipe): RawRecipe {
+  const { model } = recipe
+  if (!isCode(model) || !isOnnxFile(model.file)) return recipe
+  return { ...recipe, model: { ...model, file: resolve(dirname(file), model.file) } }
+}
 
 const splitNames = {
   train: ['train'],

@@ -1,17 +1,18 @@
 /** Recipes from files: a module with a typed recipe, or the `recipe.json` of a run. */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Module } from '../nn/module.ts'
-import type { OnnxNetwork } from '../onnx/network.ts'
 import { isRecord } from '../rules/record.ts'
 import { display } from '../text/display.ts'
 import { codeFrame } from './codeFrame.ts'
 import type { RawRecipe } from './complete.ts'
 import { RecipeError, SourceError } from './errors.ts'
+import { withNetworkBeside } from './files.node.ts'
 import { recipeFromFlat } from './flat.ts'
+import { folderOf } from './folderSource.ts'
 import { called, checkedFunction, functionParts, type RecipeFunctions } from './functions.ts'
 import { importModule, programNames, readText, type Say } from './importModule.node.ts'
+import { isOnnxFile, openNetworkFile, refuseBytes } from './networkFile.node.ts'
 import { rawRecipe } from './raw.ts'
 import type { Recipe } from './recipe.ts'
 import { type CodeReference, inlineFile, isCode } from './rules.ts'
@@ -21,27 +22,35 @@ import type { RunSetup } from './runSetup.ts'
 export const isRecipeFile = (word: string): boolean =>
   programNames.test(word) || word.endsWith('.json') || isOnnxFile(word)
 
-/** Whether a word names an ONNX file: a recipe that consists only of a network with its weights. */
-export const isOnnxFile = (word: string): boolean => word.toLowerCase().endsWith('.onnx')
-
 /**
  * The recipe in a file: the default export of a module, or a run's `recipe.json`. Functions become references to the
- * file.
- * @param say called when a module takes long to load
+ * file. The recipe of an ONNX file is its network and, for a folder of pictures, the size that it takes them in.
+ * @param options.say called when a module takes long to load
+ * @param options.data the data set that the command line names
  * @throws RecipeError naming the file and what is wrong with it.
  */
-export async function readRecipeFile(file: string, say?: Say): Promise<RawRecipe> {
-  if (isOnnxFile(file)) {
-    mustBeFile(file)
-    return { model: referenceTo(file) }
-  }
+export async function readRecipeFile(
+  file: string,
+  { say, data }: { readonly say?: Say; readonly data?: string | undefined } = {},
+): Promise<RawRecipe> {
+  if (isOnnxFile(file)) return networkRecipe(file, data)
   if (!programNames.test(file)) {
     const recipe = recipeFromFlat(parseJson(file))
     if (!isRecord(recipe)) throw new RecipeError(`${file}: expected a recipe: an object`)
     const { fovea: _version, ...raw } = recipe
-    return dataOf(raw, file)
+    return dataOf(withNetworkBeside(file, raw), file)
   }
   return dataOf(await exportedRecipe(file, say), file)
+}
+
+async function networkRecipe(file: string, data: string | undefined): Promise<RawRecipe> {
+  const network = await openNetworkFile(file)
+  refuseBytes(file, network)
+  const { path, sha256, shape } = network
+  const model: CodeReference = { file: path, sha256 }
+  if (!shape || data === undefined || folderOf(data) === undefined) return { model }
+  const [height, width, channels] = shape
+  return { model, data: { name: 'folder', channels, size: [height, width] } }
 }
 
 const dataOf = (recipe: RawRecipe, file: string): RawRecipe =>
@@ -71,39 +80,26 @@ async function loadFunctions(recipe: Recipe, warn: Say = () => {}): Promise<Reci
     if (!isCode(reference)) continue
     const { file, sha256 } = reference
     if (file === inlineFile) throw new RecipeError(`its ${part} is a function that was written on a page, in no file`)
-    const found = isOnnxFile(file) ? await networkMaker(file) : (await exportedRecipe(file))[part]
-    if (typeof found !== 'function') throw new RecipeError(`${file}: its ${part} is not a function any more`)
-    if (referenceTo(file).sha256 !== sha256 && !warned.has(file)) {
+    const { made, hash } = isOnnxFile(file) ? await networkMaker(file, sha256) : await functionOf(file, part)
+    if (typeof made !== 'function') throw new RecipeError(`${file}: its ${part} is not a function any more`)
+    if (hash !== sha256 && !warned.has(file)) {
       warned.add(file)
       warn(`${file} has changed since the run began: its functions are used as they are now`)
     }
-    functions[part] = checkedFunction(part, found as () => unknown, file)
+    functions[part] = checkedFunction(part, made as () => unknown, file)
   }
   return functions
 }
 
-/**
- * Makes networks from an ONNX file, each with its own weights. The reader of such files is loaded only when needed.
- * @throws RecipeError when the file is gone
- */
-async function networkMaker(file: string): Promise<() => Module> {
-  mustBeFile(file)
-  const { importOnnxFile } = await import('../onnx/onnxFile.node.ts')
-  const network = await importOnnxFile(file)
+/** Makes the networks of an ONNX file, each with its own weights. */
+async function networkMaker(file: string, sha256: string): Promise<{ made: unknown; hash: string }> {
+  const network = await openNetworkFile(file, sha256)
   refuseBytes(file, network)
-  return () => network.copy()
+  return { made: () => network.create(), hash: network.sha256 }
 }
 
-/** @throws RecipeError for a network that takes the bytes of pictures, and so contains its own preprocessing */
-export function refuseBytes(file: string, { inputs }: OnnxNetwork): void {
-  if (inputs.every(({ type }) => type !== 'uint8')) return
-  throw new RecipeError(
-    `${file}: takes bytes, so its preprocessing is inside, and a run has its own: export the network without it (of Fovea's, with --preprocessing outside)`,
-  )
-}
-
-function mustBeFile(file: string): void {
-  if (!existsSync(file)) throw new RecipeError(`${file}: no such file`)
+async function functionOf(file: string, part: string): Promise<{ made: unknown; hash: string }> {
+  return { made: (await exportedRecipe(file))[part], hash: referenceTo(file).sha256 }
 }
 
 async function exportedRecipe(file: string, say?: Say): Promise<Record<string, unknown>> {

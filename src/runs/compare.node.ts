@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { parseStoredRecipe } from '../recipe/files.node.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import type { ComparedRun } from '../report/comparePlot.ts'
+import { asStored } from './keptNetwork.node.ts'
 import { withRelativePaths } from './relativePaths.node.ts'
 import { readResult } from './result.node.ts'
 import { RunFolder } from './runFolder.node.ts'
@@ -66,7 +67,7 @@ interface ReadRun extends ComparedRun {
 
 async function readRun(path: string, name: string): Promise<ReadRun> {
   const folder = await RunFolder.open(path)
-  const recipe = withRelativePaths(parseStoredRecipe(folder.recipe, join(path, 'recipe.json')))
+  const recipe = withRelativePaths(asStored(path, parseStoredRecipe(folder.recipe, join(path, 'recipe.json'))))
   const events = await folder.events()
   const steps = events.filter(event => event.type === 'step')
   if (steps.length === 0) throw new Error(`${path}: has no steps to compare`)

@@ -1,5 +1,5 @@
 /** Files and folders named by the caller: a missing one is the caller's mistake. */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { isAddress } from '../formats/download.ts'
 import { MissingError } from './errors.ts'
 
@@ -7,3 +7,6 @@ import { MissingError } from './errors.ts'
 export function mustExist(path: string, what: 'file' | 'folder' | 'file or folder' = 'file'): void {
   if (!isAddress(path) && !existsSync(path)) throw new MissingError(`${path}: no such ${what}`)
 }
+
+/** Whether there is a file, not a folder, at a path. */
+export const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false

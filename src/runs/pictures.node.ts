@@ -18,12 +18,12 @@ export interface DataListener {
 
 /**
  * Opens a folder of pictures, reports progress, and warns about each picture and all other files that are left out.
- * @param option the option with which the command leaves broken pictures out
+ * @param option the option with which the command leaves broken pictures out, if it has one
  * @throws DatasetError naming that option
  */
 export async function openPictures(
   path: string,
-  option: string,
+  option: string | undefined,
   options: Omit<ImageFolderOptions, 'onSkip' | 'onProgress'>,
   { warn = () => undefined, checking }: DataListener = {},
 ): Promise<ImageFiles> {
@@ -60,12 +60,17 @@ function leftOut(warn: (message: string) => void): (reason: Error) => void {
   }
 }
 
+/** The advice of `imageFolder` to leave pictures out. */
+const leavingOut = ", or leave them out with corrupt: 'skip'"
+
 /** Opens a folder; errors name the option with which a command leaves broken pictures out. @throws DatasetError */
-async function asOption<T>(option: string, open: () => Promise<T>): Promise<T> {
+async function asOption<T>(option: string | undefined, open: () => Promise<T>): Promise<T> {
   try {
     return await open()
   } catch (error) {
     if (!(error instanceof DatasetError)) throw error
-    throw new DatasetError(error.message.replace("corrupt: 'skip'", option), { cause: error })
+    const { message } = error
+    const text = option === undefined ? message.replace(leavingOut, '') : message.replace("corrupt: 'skip'", option)
+    throw new DatasetError(text, { cause: error })
   }
 }

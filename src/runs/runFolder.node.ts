@@ -2,6 +2,7 @@
  * A run folder: everything that is stored of one training run.
  *
  *     recipe.json                          the recipe as resolved
+ *     network/NAME.onnx                    the network of a run that began with an ONNX file
  *     events.jsonl                         the event log
  *     checkpoints/step-000430.safetensors  model and optimizer, with step-000430.json beside it
  *     latest, best                         one line each: the checkpoint that is meant
@@ -26,6 +27,7 @@ import {
 } from './checkpointFile.node.ts'
 import { RunFolderError } from './errors.ts'
 import { EventLog, type LoggedEvent, readEvents, rewindEvents } from './eventLog.node.ts'
+import { asStored, keepNetwork } from './keptNetwork.node.ts'
 import { RunLock } from './runLock.node.ts'
 
 /** Options for writing a run folder. */
@@ -68,9 +70,10 @@ export class RunFolder {
   }
 
   /**
-   * Makes the folder of a new run and locks it: `root/name`, or `root/name-2`, `root/name-3`, … when that is taken.
+   * Makes the folder of a new run and locks it: `root/name`, or `root/name-2`, `root/name-3`, … when that is taken. The
+   * network of an ONNX file is copied into it.
    *
-   * @throws RunFolderError when `name` is not a folder name; FileError when `root` cannot be written; it is then
+   * @throws RunFolderError when `name` is not a folder name; RecipeError when the ONNX file of the recipe has changed; FileError when `root` cannot be written; it is then
    * unchanged.
    */
   static async create(root: string, name: string, recipe: unknown, options: RunFolderOptions = {}): Promise<RunFolder> {
@@ -81,9 +84,10 @@ export class RunFolder {
     const path = await makeFreeFolder(root, name)
     try {
       const lock = await RunLock.acquire(join(path, 'lock'))
-      const folder = new RunFolder(path, recipe)
+      const stored = await keepNetwork(path, recipe)
+      const folder = new RunFolder(path, stored)
       await makeFolder(folder.#checkpointsPath)
-      await writeRecipe(path, recipe)
+      await writeRecipe(path, stored)
       folder.#keepAlways = options.keepAlways ?? folder.#keepAlways
       folder.#writer = { lock, log: new EventLog(folder.#eventsPath), keep }
       return folder
@@ -145,8 +149,8 @@ export class RunFolder {
   /** Replaces the recipe, for a run that is given more epochs. */
   async changeRecipe(recipe: unknown): Promise<void> {
     this.#writing()
-    await writeRecipe(this.path, recipe)
-    this.#recipe = recipe
+    this.#recipe = asStored(this.path, recipe)
+    await writeRecipe(this.path, this.#recipe)
   }
 
   /** Appends an event to the log. */

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
 import { parseStoredRecipe } from '../recipe/files.node.ts'
 import { createModel } from '../recipe/model.ts'
+import { isOnnxFile } from '../recipe/networkFile.node.ts'
 import type { Recipe } from '../recipe/recipe.ts'
-import { isOnnxFile, loadSetup } from '../recipe/recipeFile.node.ts'
+import { loadSetup } from '../recipe/recipeFile.node.ts'
 import type { Checkpoint } from '../train/checkpoint.ts'
 import { loadCheckpoint } from '../train/namedCheckpoint.ts'
 import { readCheckpoint } from './checkpointFile.node.ts'
@@ -28,12 +29,10 @@ export function finalCheckpoint(folder: RunFolder, recipe: Recipe): 'latest' | '
   return recipe.earlyStopping && existsSync(join(folder.path, 'best')) ? 'best' : 'latest'
 }
 
-/** @throws RunFolderError for an ONNX file, which lacks the names of its classes and the preparation of pictures */
-export function refuseNetwork(path: string): void {
+/** @throws RunFolderError for an ONNX file */
+function refuseNetwork(path: string): void {
   if (!isOnnxFile(path)) return
-  throw new RunFolderError(
-    `${path}: is a network, which knows neither classes nor preprocessing: make a run of it with 'fovea import ${path} --data …'`,
-  )
+  throw new RunFolderError(`${path}: is a network: make a run of it with 'fovea import ${path} --data …'`)
 }
 
 /**

@@ -31,6 +31,9 @@ export interface Evaluation extends Score {
   readonly confusion: readonly (readonly number[])[]
 }
 
+/** A compiled program, as far as it is asked for answers. */
+type Runnable = Pick<Executable, 'run'>
+
 /** Most images in a batch of an evaluation, and most pixels: large images come in smaller batches. */
 const mostImages = 256
 const mostPixels = 2 ** 20
@@ -71,12 +74,12 @@ export class Evaluator {
    */
   async evaluate(subset: Subset<ImageCollection>, onProgress?: (images: number) => void): Promise<Evaluation> {
     this.#checkClasses(subset.dataset)
-    return scoreBatches(evaluationLoader(subset, this.#shape), size => this.#executable(size, true), onProgress)
+    return scoreBatches(this.#loader(subset), size => this.#executable(size, true), onProgress)
   }
 
   /** Compiles what {@link evaluate} needs for a subset. @throws MemoryError when it does not fit into memory. */
   async prepare(subset: Subset<ImageCollection>): Promise<void> {
-    const loader = evaluationLoader(subset, this.#shape)
+    const loader = this.#loader(subset)
     for (let batch = 0; batch < loader.batches; batch += Math.max(1, loader.batches - 1)) {
       await this.#executable(loader.sizeOf(batch), true)
     }
@@ -131,7 +134,7 @@ export class Evaluator {
     const { views = asItIs } = options
     this.#checkClasses(dataset)
     checkViews(views, dataset, shape, options.allowLabelChanges ?? false)
-    const batch = evaluationBatch(shape)
+    const batch = this.#model.fixedBatch ?? evaluationBatch(shape)
     const pixels = new Uint8Array(Math.min(batch, indices.length) * sizeOf(shape))
     const classes = dataset.classes.length
     const sums = new Float64Array(indices.length * classes)
@@ -170,15 +173,21 @@ export class Evaluator {
   }
 
   #checkClasses(dataset: ImageCollection): void {
-    this.#outputs ??= logitsOf(this.#model, batchInputs(this.#shape, 1).images, inference()).shape[1]
+    this.#outputs ??= outputsOf(this.#model, this.#shape)
     checkOutputs(this.#outputs, dataset)
   }
 
-  #executable(batch: number, scored: boolean): Promise<Executable> {
+  #loader(subset: Subset<ImageCollection>): BatchSource {
+    return evaluationLoader(subset, this.#shape, { batchSize: this.#model.fixedBatch })
+  }
+
+  /** What computes the answers to `samples` images. */
+  async #executable(samples: number, scored: boolean): Promise<Runnable> {
+    const batch = this.#model.fixedBatch ?? samples
     const key = `${batch} ${scored}`
     const known = this.#executables.get(key) ?? this.#compile(batch, scored)
     this.#executables.set(key, known)
-    return known
+    return samples === batch ? known : filledUp(await known, samples)
   }
 
   async #compile(batch: number, scored: boolean): Promise<Executable> {
@@ -191,6 +200,32 @@ export class Evaluator {
 export function reading({ outputs, updates }: Program, substitutes: ReadonlyMap<Tensor, Tensor>): Program {
   const values = substituteTensors(Object.values(outputs), substitutes)
   return { outputs: Object.fromEntries(Object.keys(outputs).map((name, k) => [name, values[k]])), updates }
+}
+
+/** Number of a model's outputs. @throws ShapeError when it does not take the images, or gives no logits. @internal */
+export const outputsOf = (model: Module, shape: ImageShape): number =>
+  logitsOf(model, batchInputs(shape, model.fixedBatch ?? 1).images, inference()).shape[1]
+
+/** A program for a fixed number of samples, run on fewer: zeros fill it up, and the answers to them are left out. */
+function filledUp(executable: Executable, samples: number): Runnable {
+  return {
+    async run(given = {}, options) {
+      const inputs = Object.entries(given).map(([name, values]) => {
+        const wanted = executable.inputs.get(name)
+        if (!wanted || typeof values === 'number') return [name, values] as const
+        const all = new (values.constructor as Uint8ArrayConstructor)(sizeOf(wanted.shape))
+        all.set(values)
+        return [name, all] as const
+      })
+      const outputs = await executable.run(Object.fromEntries(inputs), options)
+      return Object.fromEntries(
+        Object.entries(outputs).map(([name, values]) => {
+          const [batch] = executable.outputs.get(name)!.shape
+          return [name, values.slice(0, (values.length / batch) * samples)]
+        }),
+      )
+    },
+  }
 }
 
 /** Number of images of a shape in a batch of an evaluation. @internal */
@@ -207,11 +242,12 @@ export function evaluationBatch([height, width]: ImageShape): number {
 export function evaluationLoader(
   subset: Subset<ImageCollection>,
   imageShape: ImageShape,
-  loader: LoaderFactory = createLoader,
+  options: { readonly loader?: LoaderFactory | undefined; readonly batchSize?: number | undefined } = {},
 ): BatchSource {
   const { shape, name } = subset.dataset
+  const { loader = createLoader, batchSize = evaluationBatch(imageShape) } = options
   checkSize(`${name}: its images`, shape, imageShape)
-  return loader(subset, { batchSize: evaluationBatch(imageShape), shuffle: false, shape: imageShape })
+  return loader(subset, { batchSize, shuffle: false, shape: imageShape })
 }
 
 /**
@@ -221,7 +257,7 @@ export function evaluationLoader(
  */
 export async function scoreBatches(
   source: SampleSource,
-  executableFor: (size: number) => Promise<Executable>,
+  executableFor: (size: number) => Promise<Runnable>,
   onProgress?: (samples: number) => void,
 ): Promise<Evaluation> {
   const answers = emptyAnswers(source.samples)

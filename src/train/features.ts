@@ -97,7 +97,7 @@ export class FeatureCache {
     const total = parts.reduce((sum, { labels }) => sum + labels.length, 0)
     let done = 0
     for (const rows of parts) {
-      const source = evaluationLoader(rows.subset, this.#options.shape, this.#options.loader)
+      const source = evaluationLoader(rows.subset, this.#options.shape, { loader: this.#options.loader })
       const memory = new BatchMemory(source)
       try {
         for (let batch = 0, first = 0; batch < source.batches; batch++) {

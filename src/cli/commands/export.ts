@@ -1,11 +1,11 @@
 /** The command-line options of `fovea export`. Its implementation is loaded when the command is called. */
 import { type Command, Option } from 'commander'
 import { weightTypes } from '../../classifier/weightData.ts'
-import { checkpointOption, jsonOption, wholeNumber } from '../options.ts'
+import { checkpointOption, jsonOption, networkOptions, wholeNumber } from '../options.ts'
 
 /** Adds the command. */
 export function addExport(program: Command): void {
-  program
+  const command = program
     .command('export')
     .summary('write a trained model into one file, for a page, a server, or other programs')
     .description(
@@ -13,7 +13,7 @@ export function addExport(program: Command): void {
         'loadClassifier() of fovea/classifier reads it, in Node and in a page, without the code of the model. ' +
         'With --format onnx, or a name that ends in .onnx, it writes an ONNX file (operator set 17), which ONNX Runtime and other programs run.',
     )
-    .argument('<run>', 'run folder, or the file of a classifier')
+    .argument('<run>', 'run folder, the file of a classifier, or an ONNX file')
     .requiredOption('--out <file>', 'the file to write, which usually ends in .fovea or .onnx')
     .addOption(
       new Option('--format <format>', "the file's format (onnx for a name that ends in .onnx, else fovea)").choices([
@@ -47,6 +47,7 @@ export function addExport(program: Command): void {
     .option('--probabilities', 'ONNX: put a softmax behind the network')
     .option('--external', 'ONNX: weights in a second file, FILE.data; a file alone has at most 2 GiB')
     .addOption(checkpointOption())
+    .option('--data <name>', 'of an ONNX file: data set, or folder:PATH, whose classes it tells apart')
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -71,4 +72,5 @@ In Python, a picture of the network's size:
       const { exportRun } = await import('./export/exportRun.ts')
       process.exitCode = await exportRun(run, options)
     })
+  for (const option of networkOptions()) command.addOption(option)
 }

@@ -1,6 +1,6 @@
 /** The command-line options of `fovea import`. Its implementation is loaded when the command is called. */
 import type { Command } from 'commander'
-import { defaultRuns, numericList } from '../options.ts'
+import { defaultRuns, imageSize, numericList } from '../options.ts'
 
 /** Adds the command. */
 export function addImport(program: Command): void {
@@ -21,6 +21,7 @@ export function addImport(program: Command): void {
       numericList,
     )
     .option('--std <list>', 'standard deviation of each channel', numericList)
+    .option('--input <CxHxW>', 'of an ONNX file that leaves it open: the size of its pictures', imageSize)
     .option('--prefix <text>', "prefix of the model's names in the file (default: detected)")
     .option('--no-average', 'take the weights of the last step, even if the file has averaged ones (EMA)')
     .option('--out <dir>', 'folder for run folders', defaultRuns)

@@ -1,16 +1,16 @@
 /** The command-line options of `fovea predict`. Its implementation is loaded when the command is called. */
 import { type Command, Option } from 'commander'
-import { checkpointOption, jsonOption, wholeNumber, wideOption } from '../options.ts'
+import { checkpointOption, jsonOption, networkOptions, wholeNumber, wideOption } from '../options.ts'
 
 /** Adds the command. */
 export function addPredict(program: Command): void {
-  program
+  const command = program
     .command('predict')
     .summary('classify pictures')
     .description(
       'Shows the most probable classes of pictures (JPEG, PNG, WebP, GIF, TIFF, AVIF, SVG, BMP, PPM) of any size and color.',
     )
-    .argument('<run>', 'run folder, or the file of a classifier')
+    .argument('<run>', 'run folder, the file of a classifier, or an ONNX file')
     .argument('<images...>', 'picture files, folders of them at any depth, and patterns')
     .option('--top <n>', 'classes to show for each picture (default: 3, or all if there are fewer)', wholeNumber(1))
     .addOption(
@@ -19,6 +19,7 @@ export function addPredict(program: Command): void {
         .default('auto'),
     )
     .addOption(checkpointOption())
+    .option('--data <name>', 'of an ONNX file: data set, or folder:PATH, whose classes it tells apart')
     .addOption(wideOption())
     .addOption(jsonOption())
     .addHelpText(
@@ -34,10 +35,12 @@ Examples:
   fovea predict runs/lenet5 digit.png
   fovea predict runs/lenet5 scans --top 1 --json
   fovea predict digits.fovea digit.png
+  fovea predict network.onnx photo.jpg --data folder:photos
   fovea predict runs/lenet5 'scans/**/page-*.jpg'`,
     )
     .action(async (run: string, images: string[], options) => {
       const { predict } = await import('./predict/predict.ts')
       process.exitCode = await predict(run, images, options)
     })
+  for (const option of networkOptions()) command.addOption(option)
 }

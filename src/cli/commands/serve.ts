@@ -1,14 +1,14 @@
 /** The command-line options of `fovea serve`. Its implementation is loaded when the command is called. */
 import { type Command, Option } from 'commander'
-import { checkpointOption, collect, threadsOption, wholeNumber, wideOption } from '../options.ts'
+import { checkpointOption, collect, networkOptions, threadsOption, wholeNumber, wideOption } from '../options.ts'
 
 /** Adds the command. */
 export function addServe(program: Command): void {
-  program
+  const command = program
     .command('serve')
     .summary('answer over HTTP what pictures show')
     .description('Serves a classifier over HTTP: pictures are posted, classes with probabilities come back as JSON.')
-    .argument('<run>', 'run folder, or the file of a classifier')
+    .argument('<run>', 'run folder, the file of a classifier, or an ONNX file')
     .option('--host <name>', 'address to listen at; 0.0.0.0 for other machines, too', '127.0.0.1')
     .addOption(
       new Option('--port <n>', 'port to listen at; 0 for any that is free')
@@ -31,6 +31,7 @@ export function addServe(program: Command): void {
     )
     .option('--cors <origin>', 'pages of this origin may ask, * for all; may be repeated', collect)
     .addOption(checkpointOption())
+    .option('--data <name>', 'of an ONNX file: data set, or folder:PATH, whose classes it tells apart')
     .addOption(threadsOption())
     .addOption(wideOption())
     .addHelpText(
@@ -54,4 +55,5 @@ Ctrl-C and SIGTERM end it: what was begun is answered first.`,
       const { serve } = await import('./serve/serve.ts')
       process.exitCode = await serve(run, options)
     })
+  for (const option of networkOptions()) command.addOption(option)
 }

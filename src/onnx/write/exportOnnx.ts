@@ -118,7 +118,10 @@ function traceOf(
 ): { readonly trace: BatchTrace; readonly preprocessing: Preprocessing | undefined } {
   const only = typeof options.batch === 'number' ? options.batch : undefined
   if (options.input === undefined && model instanceof OnnxNetwork) {
-    return { trace: new BatchTrace(size => ownEnds(model, size), only ?? fixedBatch(model)), preprocessing: undefined }
+    return {
+      trace: new BatchTrace(size => ownEnds(model, size), only ?? (model.inputs.length === 0 ? 1 : model.fixedBatch)),
+      preprocessing: undefined,
+    }
   }
   const { dtype = 'f32', preprocessing = 'inside', inputName = 'images', probabilities = false } = options
   const shape = options.input
@@ -146,10 +149,4 @@ function ownEnds(network: OnnxNetwork, batch: number): Traced {
     inputs: new Map(Object.entries(inputs)),
     outputs: new Map(Object.entries(network.apply(inputs, inference()))),
   }
-}
-
-/** The batch of a network that takes one size only. */
-function fixedBatch({ inputs }: OnnxNetwork): number | undefined {
-  const sizes = inputs.map(({ shape }) => shape?.[0])
-  return sizes.every(size => typeof size === 'number') ? (sizes[0] ?? 1) : undefined
 }

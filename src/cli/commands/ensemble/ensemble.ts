@@ -40,7 +40,7 @@ export interface EnsembleOptions extends RecipeSource {
 /** Trains the members, or resumes training, and scores them alone and together. @returns the exit code */
 export async function ensemble(given: RecipeOptions, options: EnsembleOptions): Promise<number> {
   const { members, kind, jobs, out } = options
-  const base = options.file === undefined ? {} : await readRecipeFile(options.file, note)
+  const base = options.file === undefined ? {} : await readRecipeFile(options.file, { say: note, data: given.data })
   const first = resolveOptions({ ...given, test: false }, options.set, base)
   const recipeOf = (sets: readonly string[]): Recipe =>
     resolveOptions({ ...given, test: false }, [...(options.set ?? []), ...sets], base)

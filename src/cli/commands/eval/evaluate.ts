@@ -1,4 +1,4 @@
-/** `fovea eval`: the score of a run on one of its splits. */
+/** `fovea eval`: the score of a model on images with labels. */
 import { extname } from 'node:path'
 
 import { fiveCrop, flipViews, tenCrop, type Views } from '../../../augment/views.ts'
@@ -7,75 +7,51 @@ import { type ClassScore, scoreClasses } from '../../../inspect/classScores.ts'
 import { type Calibration, calibration } from '../../../inspect/index.ts'
 import { confusedPairs } from '../../../plot/confusionMatrix.ts'
 import { reliabilityDiagram } from '../../../plot/reliabilityDiagram.ts'
-import { type EngineChoices, startEngine } from '../../../recipe/engine.ts'
-import { imagesOf } from '../../../recipe/images.ts'
-import { dataName, modelName } from '../../../recipe/recipe.ts'
+import { type EngineChoices, startEngine, withoutRecipe } from '../../../recipe/engine.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
-import { loadData, type RunData } from '../../../runs/data.node.ts'
 import { measured } from '../../../runs/result.node.ts'
-import { loadRun } from '../../../runs/trainedModel.node.ts'
 import { formatCount, formatPercent, formatSignificant } from '../../../text/format.ts'
 import { type Evaluation, Evaluator } from '../../../train/evaluate.ts'
-import { checkImages, reading } from '../../images.ts'
-import { CommandError, exitCodes, UsageError } from '../../terminal/errors.ts'
+import { exitCodes, UsageError } from '../../terminal/errors.ts'
 import { EvaluationProgress } from '../../terminal/evaluationProgress.ts'
 import { print, printJson, warn } from '../../terminal/output.ts'
 import { textTable } from '../../terminal/table.ts'
-
-/** Names of the splits. */
-export const splitNames = ['test', 'validation', 'train'] as const
+import { evalSubject, type SubjectOptions } from './subject.ts'
 
 /** Names of the views of test-time augmentation. */
 export const viewNames = ['flip', 'five', 'ten'] as const
 
 /** Options of {@link evaluate}. */
-export interface EvalOptions extends EngineChoices {
-  readonly split: (typeof splitNames)[number]
+export interface EvalOptions extends EngineChoices, SubjectOptions {
   /** Averages the answers for several views of each image. */
   readonly views?: (typeof viewNames)[number]
-  /** `latest`, `best`, or the path of a `.safetensors` file. */
-  readonly checkpoint: string
-  /** Folder of the data set's files, when it has moved. */
-  readonly dataDir?: string
-  /** True to score images that are not those that the run began with. */
-  readonly allowChangedData?: boolean
   /** File of a reliability diagram. */
   readonly calibration?: string
   readonly json?: boolean
   readonly quiet?: boolean
 }
 
-/** Scores a run. @returns the exit code */
-export async function evaluate(run: string, options: EvalOptions): Promise<number> {
-  const { split, views, checkpoint: which, dataDir, json, quiet } = options
+/** Scores a run, the file of a classifier, or an ONNX file. @returns the exit code */
+export async function evaluate(path: string, options: EvalOptions): Promise<number> {
+  const { views, json, quiet } = options
   if (options.calibration !== undefined && extname(options.calibration).toLowerCase() !== '.svg') {
     throw new UsageError(`--calibration ${options.calibration}: the name must end in .svg`)
   }
-  const { recipe, model, checkpoint } = await loadRun(run, which, warn)
-  const data = await loadData(recipe, { directory: dataDir, ...reading })
-  // Imported weights were trained elsewhere, on unknown images.
-  if (checkpoint.progress.imported === undefined) {
-    await checkImages({ run, recipe, data, split }, options.allowChangedData)
-  }
-  const images = splitOf(data, split, run)
+  const { model, shape, recipe, images, name, imagesName, facts } = await evalSubject(path, options)
   const { classes } = images.dataset
-  const allowLabelChanges = recipe.data.augment?.allowLabelChanges ?? false
-  if (views) checkViews(views, images.dataset, imagesOf(recipe).shape, allowLabelChanges)
-  const engine = startEngine(recipe, options)
+  const allowLabelChanges = recipe?.data.augment?.allowLabelChanges ?? false
+  if (views) checkViews(views, images.dataset, shape, allowLabelChanges)
+  const engine = startEngine(recipe ?? withoutRecipe, options)
   const stream = json ? process.stderr : process.stdout
-  const bar = quiet ? undefined : new EvaluationProgress(stream, `${split} images`, images.indices.length)
+  const bar = quiet ? undefined : new EvaluationProgress(stream, imagesName, images.indices.length)
   try {
-    const evaluator = new Evaluator(engine, model, imagesOf(recipe).shape)
+    const evaluator = new Evaluator(engine, model, shape)
     const onProgress = (done: number) => bar?.update(done)
     const evaluation = views
-      ? await evaluator.evaluateViews(images, viewsOf(views, imagesOf(recipe).shape), {
-          onProgress,
-          allowLabelChanges,
-        })
+      ? await evaluator.evaluateViews(images, viewsOf(views, shape), { onProgress, allowLabelChanges })
       : await evaluator.evaluate(images, onProgress)
     bar?.close()
     const score = measured(evaluation)
-    const { step } = checkpoint.progress
     const rows = scoreClasses(evaluation.confusion, classes)
     const { confusion } = evaluation
     const reliability =
@@ -83,14 +59,14 @@ export async function evaluate(run: string, options: EvalOptions): Promise<numbe
     if (json) {
       const told = reliability && { calibration: { out: options.calibration, ...reliability } }
       printJson({
-        ...{ run, split, ...(views && { views }), checkpoint: which, step, ...score, classes: rows, confusion },
+        ...{ ...facts, ...(views && { views }), ...score, classes: rows, confusion },
         ...told,
       })
     } else {
       const [low, high] = score.interval
       const wrong = score.samples - score.right
       print(
-        `${run}: ${modelName(recipe)} after step ${formatCount(step)} on ${formatCount(score.samples)} ${split} images of ${dataName(recipe)}${views ? `, averaged over ${views} views` : ''}`,
+        `${path}: ${name} on ${formatCount(score.samples)} ${imagesName}${views ? `, averaged over ${views} views` : ''}`,
         `accuracy ${formatPercent(score.accuracy)} (95 % interval ${(100 * low).toFixed(2)} to ${formatPercent(high)}), ${formatCount(wrong)} wrong`,
         `loss     ${formatSignificant(score.loss)}`,
         '',
@@ -162,13 +138,6 @@ function checkViews(
     const better = views === 'ten' ? '--views flip gives the same' : 'leave --views out'
     warn(`the images of ${data.name} are no larger than what the model takes, crops of one are all the same: ${better}`)
   }
-}
-
-function splitOf(data: RunData, split: EvalOptions['split'], run: string): Subset<ImageCollection> {
-  const images = data[split]
-  if (images) return images
-  const why = split === 'validation' ? 'its recipe holds no images back' : 'its folder has no test images'
-  throw new CommandError(`${run}: has no ${split} split, ${why}`)
 }
 
 function classTable(rows: readonly ClassScore[]): string {

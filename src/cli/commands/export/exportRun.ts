@@ -2,18 +2,18 @@
 import { writeClassifier } from '../../../classifier/artifact.ts'
 import type { WeightType } from '../../../classifier/weightData.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
-import { type OpenedClassifier, openClassifier } from '../../../runs/openClassifier.node.ts'
+import type { OpenedClassifier } from '../../../runs/openClassifier.node.ts'
 import { formatBytes, formatCount } from '../../../text/format.ts'
+import { type ModelOptions, openModel } from '../../modelFile.ts'
 import { exitCodes, UsageError } from '../../terminal/errors.ts'
-import { print, warn } from '../../terminal/output.ts'
+import { print } from '../../terminal/output.ts'
 import type { OnnxOptions } from './writeOnnx.ts'
 
 /** Options of {@link exportRun}. */
-export interface ExportOptions extends OnnxOptions {
+export interface ExportOptions extends OnnxOptions, ModelOptions {
   readonly out: string
   readonly format?: 'fovea' | 'onnx'
   readonly weights: WeightType
-  readonly checkpoint: string
   readonly json?: boolean
 }
 
@@ -30,9 +30,9 @@ interface Written {
 
 /** Writes the file of a classifier, or an ONNX file. @returns the exit code */
 export async function exportRun(run: string, options: ExportOptions): Promise<number> {
-  const { out, format = out.endsWith('.onnx') ? 'onnx' : 'fovea', checkpoint, json } = options
+  const { out, format = out.endsWith('.onnx') ? 'onnx' : 'fovea', json } = options
   checkOptions(format, options)
-  const classifier = await openClassifier(run, checkpoint, warn)
+  const classifier = await openModel(run, options)
   const { bytes, words, facts, trial } = await (format === 'onnx' ? asOnnx : asClassifier)(classifier, options)
   const { classes, shape } = classifier
   if (json) {

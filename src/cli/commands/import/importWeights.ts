@@ -4,21 +4,22 @@ import { rm } from 'node:fs/promises'
 import { parse } from 'node:path'
 import { sizeOf } from '../../../graph/shape.ts'
 import type { HostTensor } from '../../../graph/variable.ts'
-import { findModel, type ModelEntry, modelNameOf } from '../../../models/index.ts'
+import { findModel, modelNameOf } from '../../../models/index.ts'
 import type { ImageClassifier } from '../../../nn/imageClassifier.ts'
 import type { NormalizeOptions } from '../../../nn/normalize.ts'
-import type { OnnxNetwork } from '../../../onnx/network.ts'
-import { datasets } from '../../../recipe/datasets.ts'
 import { folderOf } from '../../../recipe/folderSource.ts'
 import { imagesOf } from '../../../recipe/images.ts'
 import { createModel } from '../../../recipe/model.ts'
+import { isOnnxFile, type NetworkFile, openNetworkFile, pictureShape } from '../../../recipe/networkFile.node.ts'
 import { dataName, type Recipe } from '../../../recipe/recipe.ts'
-import { isOnnxFile, loadSetup, readRecipeFile, refuseBytes } from '../../../recipe/recipeFile.node.ts'
+import { loadSetup, readRecipeFile } from '../../../recipe/recipeFile.node.ts'
+import { usualNormalization } from '../../../recipe/usualNormalization.ts'
 import { mustExist } from '../../../runs/missing.node.ts'
 import { RunFolder } from '../../../runs/runFolder.node.ts'
 import { formatCount } from '../../../text/format.ts'
 import { predictionProgram } from '../../../train/programs.ts'
 import { loadWeights } from '../../../train/weights.node.ts'
+import { checkPair, imageShape } from '../../modelFile.ts'
 import { defaultRuns } from '../../options.ts'
 import { resolveOptions } from '../../recipeOptions.ts'
 import { CommandError, UsageError } from '../../terminal/errors.ts'
@@ -32,6 +33,8 @@ export interface ImportOptions {
   /** Mean and standard deviation of each channel, of pixels from 0 to 1, that the weights were trained with. */
   readonly mean?: readonly number[]
   readonly std?: readonly number[]
+  /** `[channels, height, width]` of an ONNX file's pictures, where it leaves them open. */
+  readonly input?: readonly [number, number, number]
   /** Prefix of the names in the file; detected when absent. */
   readonly prefix?: string
   /** False for the weights of the last step when a file also has averaged weights. */
@@ -57,7 +60,7 @@ export async function importWeights(file: string, options: ImportOptions): Promi
   const model = createModel(await loadSetup(recipe))
   // Nothing has to be matched for an ONNX file: it contains its network with the weights.
   const { missing, notes } = network
-    ? { missing: [] as readonly string[], notes: network.notes }
+    ? { missing: [] as readonly string[], notes: network.network.notes }
     : await loadWeights(model, file, {
         ...(prefix !== undefined && { prefix }),
         ...(average !== undefined && { average }),
@@ -89,20 +92,6 @@ export async function importWeights(file: string, options: ImportOptions): Promi
   return 0
 }
 
-/** Mean and standard deviation of ImageNet's photographs, which nearly all published weights for them expect. */
-const imageNet: NormalizeOptions = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
-
-/** The usual normalization of a model's images: that of the data set with images of its shape, otherwise ImageNet's. */
-const usualFor = ({ inputShape: [channels, height, width] }: ModelEntry): NormalizeOptions =>
-  Object.values(datasets).find(({ shape }) => String(shape) === String([height, width, channels]))?.normalize ??
-  imageNet
-
-/** @throws UsageError when one of the two is missing */
-function checkPair(mean: readonly number[] | undefined, std: readonly number[] | undefined): void {
-  if ((mean === undefined) === (std === undefined)) return
-  throw new UsageError(`--${mean ? 'mean' : 'std'} needs --${mean ? 'std' : 'mean'} too`)
-}
-
 /**
  * The recipe of the run. Your own pictures are normalized as in the training of the weights, never by their own
  * statistics.
@@ -113,36 +102,28 @@ function recipeOf({ model: name, data, mean, std }: ImportOptions): Recipe {
   const given = mean && std && { mean: [...mean], std: [...std] }
   // The recipe refuses an unknown name.
   const own = folderOf(data) !== undefined && modelNameOf(name) ? findModel(name) : undefined
-  const normalize = given ?? (own && usualFor(own))
+  const normalize = given ?? (own && usualNormalization(imageShape(own.inputShape)))
   const base = own ? { data: { name: 'folder', channels: own.inputShape[0] } } : {}
   return resolveOptions({ model: name, data, ...(normalize && { normalize }) }, [], base)
 }
 
-/** @throws UsageError for options that are not for a network's own file; OnnxError */
-async function openNetwork(file: string, { model, mean, std }: ImportOptions): Promise<OnnxNetwork> {
+/** @throws UsageError for options that are not for a network's own file; RecipeError, OnnxError */
+async function openNetwork(file: string, { model, mean, std }: ImportOptions): Promise<NetworkFile> {
   if (model !== undefined) throw new UsageError(`--model ${model}: ${file} is a network itself`)
   checkPair(mean, std)
-  const { importOnnxFile } = await import('../../../onnx/onnxFile.node.ts')
-  const network = await importOnnxFile(file)
-  refuseBytes(file, network)
-  return network
+  return openNetworkFile(file)
 }
 
 /** The recipe for the run of an ONNX file, which gives the size of its pictures. */
-async function networkRecipe(
-  file: string,
-  { inputs: [port] }: OnnxNetwork,
-  { data, mean, std }: ImportOptions,
-): Promise<Recipe> {
-  const normalize = mean && std ? { mean: [...mean], std: [...std] } : undefined
-  const base = await readRecipeFile(file)
-  if (folderOf(data) === undefined) return resolveOptions({ data, ...(normalize && { normalize }) }, [], base)
-  const [, channels, height, width] = port?.shape ?? []
-  if (![channels, height, width].every(size => typeof size === 'number')) {
-    throw new CommandError(`${file}: does not say the size of its pictures, expected an input [N, C, H, W]`)
-  }
+async function networkRecipe(file: string, network: NetworkFile, options: ImportOptions): Promise<Recipe> {
+  const { data, mean, std, input } = options
+  const given = mean && std && { mean: [...mean], std: [...std] }
+  const base = await readRecipeFile(file, { data })
+  if (folderOf(data) === undefined) return resolveOptions({ data, ...(given && { normalize: given }) }, [], base)
+  const shape = pictureShape(file, network, input && imageShape(input))
+  const [height, width, channels] = shape
   const pictures = { name: 'folder', channels, size: [height, width] }
-  return resolveOptions({ data, normalize: normalize ?? imageNet }, [], { ...base, data: pictures })
+  return resolveOptions({ data, normalize: given ?? usualNormalization(shape) }, [], { ...base, data: pictures })
 }
 
 /** @throws CommandError when the network does not take the images, or has another number of classes */
@@ -152,7 +133,7 @@ function checkAnswers(model: ImageClassifier, recipe: Recipe): void {
     throw new CommandError(`the run could not predict on ${dataName(recipe)}: ${reason}`)
   }
   try {
-    const { outputs } = predictionProgram(model, shape, 1, false)
+    const { outputs } = predictionProgram(model, shape, model.fixedBatch ?? 1, false)
     const size = outputs.probabilities?.shape.at(-1)
     if (size !== classes.length) fail(`${size} outputs for ${classes.length} classes`)
   } catch (error) {

@@ -27,7 +27,7 @@ export interface KfoldOptions extends RecipeSource {
 /** Trains a recipe once for each fold and averages the scores. @returns the exit code */
 export async function kfold(given: RecipeOptions, options: KfoldOptions): Promise<number> {
   const { folds, jobs, out, json } = options
-  const base = options.file === undefined ? {} : await readRecipeFile(options.file, note)
+  const base = options.file === undefined ? {} : await readRecipeFile(options.file, { say: note, data: given.data })
   const recipeOf = (index: number): Recipe =>
     resolveOptions(
       { ...given, test: false },

@@ -6,24 +6,22 @@ import { ImageError } from '../../../data/errors.ts'
 import { subsetOf } from '../../../data/split.ts'
 import { sizeOf } from '../../../graph/shape.ts'
 import { type EngineChoices, startEngine, withoutRecipe } from '../../../recipe/engine.ts'
-import { openClassifier } from '../../../runs/openClassifier.node.ts'
 import { formatCount } from '../../../text/format.ts'
 import { Evaluator, evaluationBatch } from '../../../train/evaluate.ts'
 import type { ImageShape } from '../../../train/programs.ts'
+import { type ModelOptions, openModel } from '../../modelFile.ts'
 import { checkInvert, type Invert, type PictureRules, preparePicture } from '../../preparePicture.ts'
 import { exitCodes, oneLine, UsageError } from '../../terminal/errors.ts'
 import { EvaluationProgress } from '../../terminal/evaluationProgress.ts'
-import { warn } from '../../terminal/output.ts'
 import { progressStyle } from '../../terminal/progress.ts'
 import { picturesOf } from './pictureFiles.ts'
 import { type Failure, isFailure, JsonOutput, type Prediction, TableOutput } from './predictions.ts'
 
 /** Options of {@link predict}. */
-export interface PredictOptions extends Pick<EngineChoices, 'wide'> {
+export interface PredictOptions extends Pick<EngineChoices, 'wide'>, ModelOptions {
   /** Number of classes shown for each picture: 3 by default, or all if there are fewer. */
   readonly top?: number
   readonly invert: Invert
-  readonly checkpoint: string
   readonly json?: boolean
 }
 
@@ -39,7 +37,7 @@ const decodedAtOnce = 8
  * @returns the exit code
  */
 export async function predict(run: string, words: readonly string[], options: PredictOptions): Promise<number> {
-  const classifier = await openClassifier(run, options.checkpoint, warn)
+  const classifier = await openModel(run, options)
   const { network, classes, shape } = classifier
   const { top = Math.min(3, classes.length) } = options
   if (top > classes.length) {

@@ -42,7 +42,7 @@ interface RecipeTrial extends Trial, SearchTrial {
 export async function search(given: RecipeOptions, options: SearchOptions): Promise<number> {
   const { strategy, out } = options
   const space = spaceOf(options.vary)
-  const base = options.file === undefined ? {} : await readRecipeFile(options.file, note)
+  const base = options.file === undefined ? {} : await readRecipeFile(options.file, { say: note, data: given.data })
   const recipeAt = (point: Point, more: readonly string[] = []): Recipe => {
     const sets = Object.entries(point).map(([field, value]) => `${field}=${JSON.stringify(value)}`)
     return resolveOptions({ ...given, test: false }, [...(options.set ?? []), ...sets, ...more], base)

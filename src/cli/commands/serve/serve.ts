@@ -4,13 +4,13 @@ import { getRequestListener } from '@hono/node-server'
 import { classifierOf } from '../../../classifier/classifier.ts'
 import { prepareImage } from '../../../data/image.node.ts'
 import { type EngineChoices, startEngine, withoutRecipe } from '../../../recipe/engine.ts'
-import { openClassifier } from '../../../runs/openClassifier.node.ts'
 import { interruption, listen } from '../../listen.ts'
+import { type ModelOptions, openModel } from '../../modelFile.ts'
 import { print, warn } from '../../terminal/output.ts'
 import { createApp, type ServedClassifier } from './app.ts'
 
 /** Options of {@link serve}. */
-export interface ServeOptions extends EngineChoices {
+export interface ServeOptions extends EngineChoices, ModelOptions {
   readonly host: string
   readonly port: number
   /** MB of a picture file. */
@@ -21,12 +21,11 @@ export interface ServeOptions extends EngineChoices {
   readonly timeout: number
   readonly queue: number
   readonly cors?: readonly string[]
-  readonly checkpoint: string
 }
 
 /** @returns the exit code */
 export async function serve(run: string, options: ServeOptions): Promise<number> {
-  const contents = await openClassifier(run, options.checkpoint, warn)
+  const contents = await openModel(run, options)
   const engine = startEngine(contents.recipe ?? withoutRecipe, options)
   try {
     const limits = { maxPixels: 1e6 * options.maxPixels }

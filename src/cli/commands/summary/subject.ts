@@ -17,15 +17,17 @@ import { trainingDefaults } from '../../../recipe/defaults.ts'
 import { parseStoredRecipe } from '../../../recipe/files.node.ts'
 import { imagesOf } from '../../../recipe/images.ts'
 import { createNetwork } from '../../../recipe/model.ts'
+import { isOnnxFile } from '../../../recipe/networkFile.node.ts'
 import { createAugmentation, trainingOptions } from '../../../recipe/parts.ts'
 import { createPreprocessing } from '../../../recipe/preprocess.ts'
 import { dataName, modelName, type Recipe } from '../../../recipe/recipe.ts'
-import { isOnnxFile, isRecipeFile, loadSetup, readRecipeFile } from '../../../recipe/recipeFile.node.ts'
+import { isRecipeFile, loadSetup, readRecipeFile } from '../../../recipe/recipeFile.node.ts'
 import type { RunSetup } from '../../../recipe/runSetup.ts'
 import { RunFolder } from '../../../runs/runFolder.node.ts'
 import { formatCount } from '../../../text/format.ts'
 import { freezing, frozenIn } from '../../../train/freezing.ts'
 import { type ImageShape, predictionProgram, trainingProgram } from '../../../train/programs.ts'
+import { imageShape } from '../../modelFile.ts'
 import { resolveOptions } from '../../recipeOptions.ts'
 import { UsageError } from '../../terminal/errors.ts'
 import { note, warn } from '../../terminal/output.ts'
@@ -58,7 +60,8 @@ export async function subjectOf(word: string, input: InputShape | undefined): Pr
   const name = modelNameOf(word)
   if (name) return knownSubject(name, input)
   if (isOnnxFile(word)) return onnxSubject(word, input)
-  if (isRecipeFile(word)) return recipeSubject(word, resolveOptions({}, [], await readRecipeFile(word, note)), input)
+  if (isRecipeFile(word))
+    return recipeSubject(word, resolveOptions({}, [], await readRecipeFile(word, { say: note })), input)
   if (!existsSync(word) || !statSync(word).isDirectory()) return undefined
   const { recipe } = await RunFolder.open(word)
   const parsed = parseStoredRecipe(recipe, join(word, 'recipe.json'))
@@ -103,7 +106,9 @@ async function onnxSubject(file: string, input: InputShape | undefined): Promise
   if (!shape) throw new UsageError(`${file}: does not say the size of its pictures: add --input CxHxW`)
   for (const text of network.notes) note(`${file}: ${text}`)
   const description = `ONNX${producer ? `, by ${producer}` : ''}, operator set ${opset}`
-  return untrained({ name: file, description, create: () => network.copy() }, shape)
+  const { fixedBatch } = network
+  const subject = untrained({ name: file, description, create: () => network.copy() }, shape)
+  return fixedBatch === undefined ? subject : { ...subject, batch: fixedBatch }
 }
 
 /** `[channels, height, width]`, when all are numbers. */
@@ -159,5 +164,3 @@ async function latestStep(run: string): Promise<string> {
   const [, step] = /step-0*(\d+)/.exec(latest) ?? []
   return step === undefined ? '' : `, trained for ${formatCount(Number(step))} steps`
 }
-
-const imageShape = ([channels, height, width]: InputShape): ImageShape => [height, width, channels]

@@ -72,7 +72,7 @@ export interface TrainOptions extends EngineChoices {
  */
 export async function train(given: RecipeOptions, options: TrainOptions): Promise<number> {
   const existing = options.resume === undefined ? undefined : await openRun(options.resume, given, options)
-  const base = options.file === undefined ? {} : await readRecipeFile(options.file, note)
+  const base = options.file === undefined ? {} : await readRecipeFile(options.file, { say: note, data: given.data })
   const recipe = existing?.recipe ?? resolveOptions(given, options.set, base)
   if (existing && recipe === existing.known && existsSync(join(existing.folder.path, resultFile))) {
     await showFinished(existing.folder, options)
