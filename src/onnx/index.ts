@@ -2,6 +2,9 @@
  * Networks of ONNX files: `importOnnx` turns a file into a module whose weights can be trained, and which can be used
  * wherever a network can.
  */
+import { addressOf } from '../formats/download.ts'
+import { fetchFile } from '../formats/fetchFile.ts'
+import type { GlobalUrl } from '../formats/globals.ts'
 import { type FileContents, sourceOf } from '../formats/source.ts'
 import type { ExternalData } from './elements.ts'
 import { OnnxError } from './errors.ts'
@@ -23,25 +26,57 @@ export type { ExternalFile } from './write/fileBytes.ts'
 export interface ImportOnnxOptions {
   /** Name of the file in messages; a `File`'s own by default. */
   readonly name?: string
-  /** Reads weights stored in separate files; without it such a model is an error. */
+  /**
+   * Reads weights stored in separate files. Without it those of a model that was fetched are fetched from its folder;
+   * with a model given as bytes they are an error.
+   */
   readonly external?: ExternalData
 }
 
 /**
  * A network of an ONNX file.
- * @param source the file's contents; weights are copied from them
- * @throws OnnxError naming what is broken, or the operator set that is not supported. Operators are checked when a
- *   graph is made.
+ * @param source the file's address, which on a page may be relative; or its contents, from which weights are copied
+ * @throws OnnxError naming what is broken, or the operator set that is not supported; WeightsError when the file cannot
+ *   be downloaded. Operators are checked when a graph is made.
  * @example
- * const network = await importOnnx(bytes)
+ * const network = await importOnnx('resnet18.onnx')
  * network.parameters().get('conv1.weight')
  * const logits = network.forward(images) // [N, 3, 224, 224] → [N, 1000]
  */
-export async function importOnnx(source: FileContents, options: ImportOnnxOptions = {}): Promise<OnnxNetwork> {
+export async function importOnnx(
+  source: string | GlobalUrl | FileContents,
+  options: ImportOnnxOptions = {},
+): Promise<OnnxNetwork> {
+  const from = typeof source === 'string' ? addressOf(source) : source
+  if (from instanceof URL) {
+    const named = { name: from.pathname.split('/').at(-1)!, external: fetchBeside(from), ...options }
+    return networkOf(await fetchFile(from), named)
+  }
+  return networkOf(from, options)
+}
+
+async function networkOf(source: FileContents, options: ImportOnnxOptions): Promise<OnnxNetwork> {
   const { name, size, read } = sourceOf(source, options.name ?? 'the ONNX file')
   const bytes = await read(0, size)
   const copy = source instanceof Uint8Array || source instanceof ArrayBuffer
   return new OnnxNetwork(await readOnnx(bytes, { file: name, external: options.external ?? noExternal, copy }))
+}
+
+/** Downloads files of the model's own folder only, each once: a model names them, and its names cannot be trusted. */
+function fetchBeside(model: URL): ExternalData {
+  const files = new Map<string, Promise<Blob>>()
+  return async (location, offset, length) => {
+    const address = new URL(location, model)
+    if (!address.href.startsWith(new URL('.', model).href)) {
+      throw new OnnxError(`weights lie in '${location}', which is outside of the model's folder`)
+    }
+    const file = files.get(location) ?? fetchFile(address)
+    files.set(location, file)
+    const { size } = await file
+    const end = length === undefined ? size : offset + length
+    if (end > size) throw new OnnxError(`'${location}' holds ${size} bytes, the model reads ${end} of it`)
+    return new Uint8Array(await (await file).slice(offset, end).arrayBuffer())
+  }
 }
 
 const noExternal = async (location: string): Promise<never> => {

@@ -17,6 +17,7 @@ const doors = [
   'classifier/index',
   'inspect/index',
   'formats/index',
+  'onnx/index',
 ]
 
 /** Builds the doors of the core; a folder of ES modules that need no bundler. */
@@ -29,6 +30,8 @@ export async function buildPackage(directory: string): Promise<void> {
     dts: false,
     clean: false,
     logLevel: 'warn',
+    // A page finds packages only when they are bundled.
+    deps: { ...config.deps, alwaysBundle: [/^@bufbuild\/protobuf/] },
   })
   writeFileSync(join(directory, 'package.json'), JSON.stringify({ type: 'module' }))
 }

@@ -16,7 +16,7 @@ export interface DoorsPage {
 
 /**
  * Builds the package, serves it and opens a page, `/pages/page.html`, that imports doors of it.
- * @param doors folders of the package: `train`, `models`
+ * @param doors folders of the package: `train`, `models`; `index` is the front door
  * @param options.host a name for this machine, whose pages are plain http; 127.0.0.1 by default
  * @param options.files further files beside the page, by name
  */
@@ -43,6 +43,6 @@ export async function openDoors(
 
 const htmlOf = (doors: readonly string[]): string => `<!doctype html><title>Doors</title>
 <script type="module">
-${doors.map(door => `  import * as ${door} from './${door}/index.js'`).join('\n')}
+${doors.map(door => `  import * as ${door} from './${door === 'index' ? '' : `${door}/`}index.js'`).join('\n')}
   globalThis.doors = { ${doors.map(door => `...${door}`).join(', ')} }
 </script>`
