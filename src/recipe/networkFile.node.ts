@@ -5,9 +5,9 @@ import { resolve } from 'node:path'
 import type { Module } from '../nn/module.ts'
 import type { OnnxNetwork } from '../onnx/network.ts'
 import type { ReadNetwork } from '../onnx/onnxFile.node.ts'
+import { asPictureNetwork, type PictureInput, pictureInput } from '../onnx/pictureNetwork.ts'
 import type { ImageShape } from '../train/programs.ts'
 import { RecipeError } from './errors.ts'
-import { asPictureNetwork, type PictureInput, pictureInput } from './pictureNetwork.ts'
 
 /** Whether a word names an ONNX file: a recipe that consists only of a network with its weights. */
 export const isOnnxFile = (word: string): boolean => word.toLowerCase().endsWith('.onnx')

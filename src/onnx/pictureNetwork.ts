@@ -3,9 +3,8 @@ import { reshape } from '../graph/ops/reshape.ts'
 import { transpose } from '../graph/ops/transpose.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { type ForwardContext, Module } from '../nn/module.ts'
-import type { OnnxPort } from '../onnx/file.ts'
-import type { OnnxNetwork } from '../onnx/network.ts'
-import type { ImageShape } from '../train/programs.ts'
+import type { OnnxPort } from './file.ts'
+import type { OnnxNetwork } from './network.ts'
 
 /** What a file says about the pictures that its network takes. */
 export interface PictureInput {
@@ -14,7 +13,7 @@ export interface PictureInput {
   /** Whether a pixel's channels lie together, `[N, H, W, C]`, or are planes, `[N, C, H, W]`. */
   readonly channelsLast: boolean
   /** `[height, width, channels]`; absent when the file leaves one of them open. */
-  readonly shape?: ImageShape
+  readonly shape?: readonly [number, number, number]
 }
 
 /** The input of a network that takes pictures; undefined for one that takes anything else. */
