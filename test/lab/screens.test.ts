@@ -65,6 +65,26 @@ describe.skipIf(noBrowser !== undefined)('the screens of the Lab', () => {
     await page.context().close()
   })
 
+  test('the button of light and dark changes the page and its canvases, and is remembered', async () => {
+    const page = await open(stage, '')
+    const shown = (): Promise<readonly string[]> =>
+      page.evaluate(() => {
+        const pixel = document.querySelector<HTMLCanvasElement>('.legend canvas')!.getContext('2d')!
+        const middle = Array.from(pixel.getImageData(80, 0, 1, 1).data.slice(0, 3)).join(', ')
+        return [getComputedStyle(document.body).backgroundColor, `rgb(${middle})`]
+      })
+    const [light, dark] = ['rgb(255, 255, 255)', 'rgb(20, 24, 30)']
+    expect(await shown()).toEqual([light, light])
+    await page.getByRole('button', { name: 'Light or dark' }).click()
+    await expect.poll(shown).toEqual([dark, dark])
+    await page.reload()
+    await page.locator('.bars[data-step="20"]').waitFor()
+    expect(await shown()).toEqual([dark, dark])
+    await page.getByRole('button', { name: 'Light or dark' }).click()
+    await expect.poll(shown).toEqual([light, light])
+    await page.context().close()
+  })
+
   test('a picture can be drawn by keys, and the bars answer', async () => {
     const page = await open(stage, '')
     const bars = (): Promise<string[]> => page.locator('.bars .value').allTextContents()

@@ -36,6 +36,12 @@ function media(query: string): ReadonlySignal<boolean> {
   return matches
 }
 
+/** CSS pixels of the window from side to side. */
+export const windowWidth = signal(innerWidth)
+addEventListener('resize', () => {
+  windowWidth.value = innerWidth
+})
+
 /** A phone's window, and one that has no room for what is only beside something; the widths are those of the style sheets. */
 export const isPhone = media('(max-width: 640px)')
-export const isSmall = media('(max-width: 1100px)')
+export const isSmall = media('(max-width: 1120px)')

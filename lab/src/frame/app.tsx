@@ -1,4 +1,5 @@
 /** The frame: bar, probe, screen, timeline, and the keys that work everywhere. */
+import { effect } from '@preact/signals'
 import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks'
 import { ConvolveScreen } from '../screens/convolve/convolve.tsx'
 import { LookScreen } from '../screens/look/look.tsx'
@@ -40,9 +41,13 @@ function createLab(): Lab {
 export function App() {
   const lab = useMemo(createLab, [])
   useMemo(() => startLab(lab, location.hash), [lab])
-  useLayoutEffect(() => {
-    document.documentElement.dataset.theme = theme.value
-  })
+  useLayoutEffect(
+    () =>
+      effect(() => {
+        document.documentElement.dataset.theme = theme.value
+      }),
+    [],
+  )
   useEffect(() => {
     const start = (): void => startLab(lab, location.hash)
     const press = keysOf(lab)

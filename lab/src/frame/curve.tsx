@@ -22,14 +22,18 @@ export function Curve({ lab }: { readonly lab: Lab }) {
     const { base, fork } = lab.lines.value
     return stepsShown(Math.max(base.losses.length, fork?.losses.length ?? 0), lab.planned.value)
   })
+  const boxed = useComputed<CurveBox>(() => {
+    const { width, height } = size.value
+    return {
+      left: 44,
+      right: width - (width < narrow ? 14 : 24),
+      top: 20,
+      bottom: height - 17,
+      steps: steps.value,
+    }
+  })
   const { width, height } = size.value
-  const box: CurveBox = {
-    left: 44,
-    right: width - (width < narrow ? 14 : 24),
-    top: 20,
-    bottom: height - 17,
-    steps: steps.value,
-  }
+  const box = boxed.value
   const head = useComputed(() => lab.lines.value.head)
   const said = useComputed(() => {
     const loss = lab.loss.value
@@ -81,7 +85,7 @@ export function Curve({ lab }: { readonly lab: Lab }) {
             <Flags box={box} lab={lab} />
             <Cross box={box} hovered={hovered} />
           </svg>
-          <Playhead box={box} lab={lab} />
+          <Playhead box={boxed} lab={lab} />
         </>
       )}
       <Readout lab={lab} box={box} hovered={hovered} />
@@ -171,13 +175,13 @@ function Cross({ box, hovered }: { readonly box: CurveBox; readonly hovered: Sig
 }
 
 /** The moment that is shown, on the line's mean. */
-function Playhead({ box, lab }: { readonly box: CurveBox; readonly lab: Lab }) {
-  const x = useComputed(() => Math.round(xOf(box, lab.step.value)))
-  const line = useComputed(() => `top: ${box.top - 4}px; bottom: 17px; transform: translateX(${x.value}px)`)
+function Playhead({ box, lab }: { readonly box: ReadonlySignal<CurveBox>; readonly lab: Lab }) {
+  const x = useComputed(() => Math.round(xOf(box.value, lab.step.value)))
+  const line = useComputed(() => `top: ${box.value.top - 4}px; bottom: 17px; transform: translateX(${x.value}px)`)
   const knob = useComputed(() => {
     const { losses } = lab.lines.value.current
     const mean = losses.length > 0 ? meanAround(losses, Math.min(lab.step.value, losses.length) - 1) : 2.3
-    return `transform: translate(${x.value}px, ${Math.round(yOf(box, mean))}px)`
+    return `transform: translate(${x.value}px, ${Math.round(yOf(box.value, mean))}px)`
   })
   return (
     <>
@@ -224,7 +228,7 @@ function Readout(props: {
 }
 
 function LossAt({ lab, step }: { readonly lab: Lab; readonly step: number }) {
-  const loss = useComputed(() => lab.lines.value.current.losses[Math.max(0, step - 1)]).value
+  const loss = lab.lines.value.current.losses[Math.max(0, step - 1)]
   if (loss === undefined) return null
   return (
     <>

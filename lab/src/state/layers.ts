@@ -5,7 +5,7 @@ import type { LayerInfo } from '../worker/protocol.ts'
 export const momentOf = ({ hasRelu, isNormalized }: LayerInfo): string =>
   isNormalized ? 'before normalization' : hasRelu ? 'before ReLU' : 'as they are'
 
-/** Layers from which on columns are narrow and lie beside the window, to be scrolled to. */
+/** Layers from which on columns are narrow, and further ones stand in further lines. */
 const deepFrom = 9
 
 /** Whether a network has more layers than fit beside each other. */

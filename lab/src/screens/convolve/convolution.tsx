@@ -3,6 +3,7 @@ import { digits, fixed } from '../../draw/format.ts'
 import { colorOf, css, mostOf, roundUp, textOn } from '../../draw/scale.ts'
 import { theme } from '../../state/theme.ts'
 import { type Cell, cellValue, channelsOf, inputAt, meets, partOf, reads, termsOf } from './arithmetic.ts'
+import { layoutOf } from './layout.ts'
 import { NumberGrid, WindowFrame, written } from './numberGrid.tsx'
 import { areWhole } from './numbers.ts'
 import type { Convolve } from './state.ts'
@@ -16,7 +17,7 @@ export function Convolution({ state }: { readonly state: Convolve }) {
   return (
     <>
       <div class={areWhole(state.numbers.value) ? 'convolution' : 'convolution real'}>
-        <div class="slices">
+        <div class={layoutOf(state).isStacked ? 'slices stacked' : 'slices'}>
           <Heads state={state} />
           {Array.from({ length: sizes.D }, (_, channel) => (
             <Slice key={channel} state={state} channel={channel} />
@@ -36,7 +37,6 @@ function scaleOf(state: Convolve): {
   readonly weights: number
   readonly large: number
   readonly whole: boolean
-  readonly size: number
 } {
   const numbers = state.numbers.value
   const whole = areWhole(numbers)
@@ -45,7 +45,7 @@ function scaleOf(state: Convolve): {
   const [pixels, weights] = whole
     ? [small, small]
     : [roundUp(mostOf(numbers.input.flat(2))), roundUp(mostOf(numbers.weights.flat(3)))]
-  return { pixels, weights, large: 3 * small, whole, size: whole ? 26 : 36 }
+  return { pixels, weights, large: 3 * small, whole }
 }
 
 function Heads({ state }: { readonly state: Convolve }) {
@@ -82,7 +82,8 @@ function Slice({ state, channel }: { readonly state: Convolve; readonly channel:
   const numbers = state.numbers.value
   const { sizes } = numbers
   const cell = state.cell.value
-  const { weights, whole, size } = scaleOf(state)
+  const { weights, whole } = scaleOf(state)
+  const { size } = layoutOf(state)
   const own = channelsOf(sizes, cell.filter).indexOf(channel)
   return (
     <>
@@ -118,7 +119,8 @@ function InputSlice({ state, channel }: { readonly state: Convolve; readonly cha
   const { W, P } = sizes
   const { lost } = state.fit.value
   const { row: i, column: j } = state.cell.value
-  const { pixels, whole, size } = scaleOf(state)
+  const { pixels, whole } = scaleOf(state)
+  const { size } = layoutOf(state)
   const hovered = state.hovered.value
   const side = W + 2 * P
   return (
@@ -157,7 +159,8 @@ function InputSlice({ state, channel }: { readonly state: Convolve; readonly cha
 /** The products of a channel, and what they add up to. */
 function Products({ state, channel }: { readonly state: Convolve; readonly channel: number }) {
   const numbers = state.numbers.value
-  const { whole, size } = scaleOf(state)
+  const { whole } = scaleOf(state)
+  const { size } = layoutOf(state)
   const cell = state.cell.value
   const terms = termsOf(numbers, cell, channel)
   const part = partOf(numbers, cell, channel)
@@ -190,6 +193,7 @@ function Outputs({ state }: { readonly state: Convolve }) {
   const { sizes, bias } = numbers
   const { windows } = state.fit.value
   const { large, whole } = scaleOf(state)
+  const { outputSize } = layoutOf(state)
   const chosen = state.cell.value
   const hovered = state.hovered.value
   return (
@@ -211,7 +215,7 @@ function Outputs({ state }: { readonly state: Convolve }) {
             rows={windows}
             columns={windows}
             most={large}
-            size={windows > 5 ? 34 : 44}
+            size={outputSize}
             whole={whole}
             cellAt={(row, column) => {
               const cell: Cell = { filter, row, column }

@@ -1,6 +1,7 @@
 /** Convolve: how one number of a convolution comes about, in numbers that can be dragged. */
 import { useComputed } from '@preact/signals'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useLayoutEffect } from 'preact/hooks'
+import { useSize } from '../../draw/size.ts'
 import { moves } from '../../frame/outline.tsx'
 import { Tabs } from '../../frame/tabs.tsx'
 import type { Lab } from '../../state/lab.ts'
@@ -35,6 +36,10 @@ const playEvery = 1000
 export function ConvolveScreen({ lab }: { readonly lab: Lab }) {
   const state = lab.convolve
   const Shown = screens[state.tab.value]
+  const { element, size } = useSize()
+  useLayoutEffect(() => {
+    state.room.value = size.value.width
+  }, [state, size.value.width])
   useFreshNumbers(lab)
   useEffect(() => {
     const press = (event: KeyboardEvent): void => pressed(lab, event)
@@ -63,7 +68,9 @@ export function ConvolveScreen({ lab }: { readonly lab: Lab }) {
             }}
           />
         </div>
-        <Shown state={state} />
+        <div ref={element}>
+          <Shown state={state} />
+        </div>
       </section>
       <SizesSide state={state} />
     </div>

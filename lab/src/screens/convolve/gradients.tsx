@@ -6,6 +6,7 @@ import { NumberGrid, written } from './numberGrid.tsx'
 import { areWhole } from './numbers.ts'
 import type { Convolve, Slope } from './state.ts'
 import { factor } from './sums.ts'
+import { Titled } from './titled.tsx'
 
 /** The tab: the chosen filter, with a gradient of its output that can be dragged. */
 export function Gradients({ state }: { readonly state: Convolve }) {
@@ -30,8 +31,10 @@ export function Gradients({ state }: { readonly state: Convolve }) {
     inputGradientTerms(numbers, gradient, numbers.weights[filter]![channels.indexOf(channel)]!, row, column).map(
       term => [term.gradient, term.weight],
     )
-  const { of, channel, row, column } = clamp(chosen.value, channels, of => (of === 'weight' ? sizes.F : sizes.W))
-  const terms = of === 'weight' ? weightTerms(channel, row, column) : inputTerms(channel, row, column)
+  const termsOf = { weight: weightTerms, input: inputTerms }
+  const sides = { weight: sizes.F, input: sizes.W }
+  const { of, channel, row, column } = clamp(chosen.value, channels, of => sides[of])
+  const terms = termsOf[of](channel, row, column)
   const most = 3 * roundUp(mostOf(numbers.input.flat(2), numbers.weights.flat(3), gradient.flat()))
   const choose = (next: Slope) => () => {
     chosen.value = next
@@ -46,10 +49,7 @@ export function Gradients({ state }: { readonly state: Convolve }) {
         times the weight; the bias has the sum of all.
       </p>
       <div class="gradient-line">
-        <div>
-          <h2>
-            ∂L/∂output <span class="small quiet">drag</span>
-          </h2>
+        <Titled title="∂L/∂output" hint="drag">
           <NumberGrid
             label="Gradient of the output"
             rows={windows}
@@ -72,55 +72,32 @@ export function Gradients({ state }: { readonly state: Convolve }) {
               whole,
             )}
           </p>
-        </div>
-        <div>
-          <h2>∂L/∂weight</h2>
-          {channels.map(c => (
-            <NumberGrid
-              key={c}
-              kind="out"
-              label={`Gradient of the weights of channel ${c}`}
-              rows={sizes.F}
-              columns={sizes.F}
-              most={most}
-              size={size}
-              whole={whole}
-              cellAt={(v, h) => {
-                const place: Slope = { of: 'weight', channel: c, row: v, column: h }
-                return {
-                  value: sum(weightTerms(c, v, h)),
-                  name: `gradient of weight, channel ${c}, row ${v}, column ${h}`,
-                  marks: isChosen(place),
-                  onChoose: choose(place),
-                }
-              }}
-            />
-          ))}
-        </div>
-        <div>
-          <h2>∂L/∂input</h2>
-          {channels.map(c => (
-            <NumberGrid
-              key={c}
-              kind="out"
-              label={`Gradient of input channel ${c}`}
-              rows={sizes.W}
-              columns={sizes.W}
-              most={most}
-              size={size}
-              whole={whole}
-              cellAt={(y, x) => {
-                const place: Slope = { of: 'input', channel: c, row: y, column: x }
-                return {
-                  value: sum(inputTerms(c, y, x)),
-                  name: `gradient of input, channel ${c}, row ${y}, column ${x}`,
-                  marks: isChosen(place),
-                  onChoose: choose(place),
-                }
-              }}
-            />
-          ))}
-        </div>
+        </Titled>
+        {(['weight', 'input'] as const).map(kind => (
+          <Titled key={kind} title={`∂L/∂${kind}`}>
+            {channels.map(c => (
+              <NumberGrid
+                key={c}
+                kind="out"
+                label={kind === 'weight' ? `Gradient of the weights of channel ${c}` : `Gradient of input channel ${c}`}
+                rows={sides[kind]}
+                columns={sides[kind]}
+                most={most}
+                size={size}
+                whole={whole}
+                cellAt={(y, x) => {
+                  const place: Slope = { of: kind, channel: c, row: y, column: x }
+                  return {
+                    value: sum(termsOf[kind](c, y, x)),
+                    name: `gradient of ${kind}, channel ${c}, row ${y}, column ${x}`,
+                    marks: isChosen(place),
+                    onChoose: choose(place),
+                  }
+                }}
+              />
+            ))}
+          </Titled>
+        ))}
       </div>
       <p class="mono formula wide" aria-live="polite">
         {terms.length === 0

@@ -4,6 +4,10 @@ import { cellValue, channelsOf, termsOf } from './arithmetic.ts'
 import { NumberGrid, written } from './numberGrid.tsx'
 import { areWhole } from './numbers.ts'
 import type { Convolve } from './state.ts'
+import { Titled } from './titled.tsx'
+
+/** CSS pixels of a cell: where filters would be wider than the window, as small as can still be read. */
+const [usualCell, leastCell] = [22, 13]
 
 /** The tab. */
 export function MatrixProduct({ state }: { readonly state: Convolve }) {
@@ -13,10 +17,10 @@ export function MatrixProduct({ state }: { readonly state: Convolve }) {
   const cell = state.cell.value
   if (windows === 0) return <p class="wrong">No window fits into the input: make the filter smaller, or pad more.</p>
   const whole = areWhole(numbers)
-  const size = whole ? 22 : 40
   const most = roundUp(mostOf(numbers.input.flat(2), numbers.weights.flat(3)))
   const channels = channelsOf(sizes, cell.filter)
   const height = channels.length * sizes.F ** 2
+  const size = whole ? Math.max(leastCell, Math.min(usualCell, Math.floor((state.room.value - 8) / height))) : 40
   const columns = windows ** 2
   const chosen = cell.row * windows + cell.column
   const columnOf = (at: number): number[] => {
@@ -38,10 +42,7 @@ export function MatrixProduct({ state }: { readonly state: Convolve }) {
         {channels.length * sizes.W ** 2}.
       </p>
       <div class="matrices">
-        <div>
-          <h2>
-            Filters <span class="small quiet">one a row</span>
-          </h2>
+        <Titled title="Filters" hint="one a row">
           <NumberGrid
             label="Filters as rows"
             kind="small"
@@ -56,11 +57,8 @@ export function MatrixProduct({ state }: { readonly state: Convolve }) {
               marks: filters[row] === cell.filter ? 'used' : '',
             })}
           />
-        </div>
-        <div>
-          <h2>
-            Windows <span class="small quiet">one a column</span>
-          </h2>
+        </Titled>
+        <Titled title="Windows" hint="one a column">
           <NumberGrid
             label="Windows as columns"
             kind="small"
@@ -76,11 +74,8 @@ export function MatrixProduct({ state }: { readonly state: Convolve }) {
               onChoose: choose(cell.filter, column),
             })}
           />
-        </div>
-        <div>
-          <h2>
-            Outputs <span class="small quiet">with bias</span>
-          </h2>
+        </Titled>
+        <Titled title="Outputs" hint="with bias">
           <NumberGrid
             label="Outputs"
             kind="out"
@@ -100,7 +95,7 @@ export function MatrixProduct({ state }: { readonly state: Convolve }) {
               }
             }}
           />
-        </div>
+        </Titled>
       </div>
       <output class="unseen" aria-live="polite">
         Filter {cell.filter} by window {chosen}, row {cell.row}, column {cell.column}:{' '}

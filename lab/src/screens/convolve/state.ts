@@ -36,6 +36,8 @@ export class Convolve {
   /** Whether a number or a size of them was changed here. */
   readonly isChanged = signal(false)
   readonly playing = signal(false)
+  /** CSS pixels from side to side that there are for the numbers. */
+  readonly room = signal(Number.POSITIVE_INFINITY)
   readonly fit = computed(() => fitOf(this.numbers.value.sizes))
   /** Windows of a row in the tab that is open; those of pooling have no padding. */
   readonly windows = computed(() => {

@@ -3,6 +3,7 @@ import { useEffect, useMemo } from 'preact/hooks'
 import { fixed, plain, whole } from '../../draw/format.ts'
 import { Ramp, ValueMap } from '../../draw/raster.tsx'
 import { colorOf, css, mostOf, roundUp, textOn } from '../../draw/scale.ts'
+import { windowWidth } from '../../draw/size.ts'
 import { cellAt, moves, Outline } from '../../frame/outline.tsx'
 import type { Lab } from '../../state/lab.ts'
 import { momentOf } from '../../state/layers.ts'
@@ -228,7 +229,7 @@ const [side, numbered] = [400, 26]
 /** The map at 400 pixels; small maps have their numbers in them. */
 function BigMap({ lab, info, place, values, most, chosen }: BigMapProps) {
   const [, rows = 1, columns = 1] = info.shape
-  const cell = Math.floor(Math.min(side, innerWidth - 32) / Math.max(rows, columns))
+  const cell = Math.floor(Math.min(side, windowWidth.value - 32) / Math.max(rows, columns))
   const ground = theme.value
   const choose = (row: number, column: number): void => {
     const isSame = place.row === row && place.column === column

@@ -3,17 +3,18 @@ import { useMemo } from 'preact/hooks'
 import { fixed, plain, whole } from '../../draw/format.ts'
 import { ValueMap } from '../../draw/raster.tsx'
 import { mostOf, roundUp } from '../../draw/scale.ts'
+import { useSize } from '../../draw/size.ts'
 import type { Lab } from '../../state/lab.ts'
 import type { Place } from '../../state/link.ts'
 import type { LayerInfo } from '../../worker/protocol.ts'
 import { printSum } from '../convolve/sums.ts'
 import { columnOf, type UnitsColumn } from '../train/columns.ts'
-import { UnitGrid } from '../train/units.tsx'
+import { UnitGrid, unitsAcross } from '../train/units.tsx'
 import { Excites } from './excites.tsx'
 import { termsOfUnit } from './terms.ts'
 
-/** Terms that are told one by one. */
-const mostTerms = 10
+/** Terms that are told one by one, and units of a row where there is room. */
+const [mostTerms, mostAcross] = [10, 40]
 /** CSS pixels of a cell of the products, and cells of a row where the inputs are no maps. */
 const [productCell, productsAcross] = [12, 30]
 
@@ -24,6 +25,7 @@ export function UnitView({ lab, place }: { readonly lab: Lab; readonly place: Pl
   const index = layers.findIndex(({ path }) => path === place.layer)
   const info = layers[index]!
   const unit = place.unit!
+  const { element, size } = useSize()
   const inputs = look.volumes[info.reads]!
   const shape = inputShape(layers, index)
   const { weights, bias, values } = look.layers[index]!
@@ -35,12 +37,12 @@ export function UnitView({ lab, place }: { readonly lab: Lab; readonly place: Pl
   )
   return (
     <>
-      <nav aria-label={`The ${info.shape[0]} units of ${info.path}`}>
+      <nav ref={element} aria-label={`The ${info.shape[0]} units of ${info.path}`}>
         <UnitGrid
           lab={lab}
           info={info}
           column={() => columnOf(info, lab.look.value ?? look, index, 'values') as UnitsColumn}
-          across={innerWidth <= phone ? 18 : 40}
+          across={Math.min(mostAcross, unitsAcross(size.value.width))}
           chosen={unit}
         />
       </nav>
@@ -80,9 +82,6 @@ export function UnitView({ lab, place }: { readonly lab: Lab; readonly place: Pl
     </>
   )
 }
-
-/** Widest window that is a phone's, as in the style sheets. */
-const phone = 640
 
 function Row({ name, value }: { readonly name: string; readonly value: string }) {
   return (

@@ -160,7 +160,9 @@ export function arrangement(tiles: readonly Tile[], room: Room): Arrangement {
   const across = room.width === undefined && columns >= many ? narrowGap : usualGap
   const hasPassed = passed !== undefined && !room.isDeep && !room.isSmall && columns <= mostPairs
   const wide = width * cell + (hasPassed ? pair + passed.width * cell : 0)
-  const perRow = room.width === undefined ? columns : Math.max(1, Math.floor((room.width + across) / (wide + across)))
+  // Rows of the same length, too.
+  const mostInRow = Math.max(1, Math.floor(((room.width ?? 0) + across) / (wide + across)))
+  const perRow = Math.ceil(tiles.length / Math.ceil(tiles.length / mostInRow))
   const places = tiles.map((_, k) => {
     const [column, row] =
       room.width === undefined ? [Math.floor(k / perColumn), k % perColumn] : [k % perRow, Math.floor(k / perRow)]

@@ -192,11 +192,16 @@ function Specimen({ lab, k }: { readonly lab: Lab; readonly k: number }) {
   const verdict = useComputed(() => {
     if (!answer.value) return ''
     const { top, shares } = answer.value
-    return isWrong.value ? `${isLong ? '' : 'says '}${short(classes[top]!)}` : percent(shares[top]!, 0)
+    return isWrong.value ? `${isLong ? '' : 'says '}${classes[top]}` : percent(shares[top]!, 0)
   })
   const kind = useComputed(() => (isWrong.value ? 'wrong' : 'quiet'))
   return (
-    <button type="button" class="specimen" title={`test image ${k}: look at it`} onClick={() => lab.showTest(k)}>
+    <button
+      type="button"
+      class="specimen"
+      title={`test image ${k}, ${classes[label]}: look at it`}
+      onClick={() => lab.showTest(k)}
+    >
       <Picture pixels={testImages.subarray(k * bytes, (k + 1) * bytes)} width={shape[1]} height={shape[0]} />
       <span class="probabilities" aria-hidden="true">
         {classes.map((name, c) => (
@@ -204,7 +209,7 @@ function Specimen({ lab, k }: { readonly lab: Lab; readonly k: number }) {
         ))}
       </span>
       <span class={isLong ? 'micro verdict long' : 'micro verdict'}>
-        <b>{short(classes[label]!)}</b>
+        <b>{classes[label]}</b>
         <span class={kind}>{verdict}</span>
       </span>
     </button>
@@ -221,6 +226,3 @@ function Share(props: {
   const kind = useComputed(() => (isTrue ? 'true' : answer.value?.top === c ? 'wrong' : ''))
   return <i class={kind} style={bar} />
 }
-
-/** Names of classes that fit under a picture. */
-const short = (name: string): string => (name.length > 8 ? `${name.slice(0, 7)}…` : name)

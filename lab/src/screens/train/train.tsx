@@ -1,6 +1,7 @@
 /** Train: the picture on its way through the network while it learns, what every layer does, and the controls. */
 import { useComputed } from '@preact/signals'
 import { whole } from '../../draw/format.ts'
+import { isSmall } from '../../draw/size.ts'
 import { Tabs } from '../../frame/tabs.tsx'
 import type { Lab } from '../../state/lab.ts'
 import { isDeep } from '../../state/layers.ts'
@@ -38,7 +39,7 @@ export function Train({ lab }: { readonly lab: Lab }) {
         </div>
         {opened && isLooked.value ? (
           <>
-            <div class={isDeep(opened.layers) ? 'net deep' : 'net'} data-step={step}>
+            <div class={isDeep(opened.layers) || isSmall.value ? 'net wrapped' : 'net'} data-step={step}>
               <RowNames count={count.value} />
               {opened.layers.map((info, k) => (
                 <LayerColumn key={info.path} lab={lab} info={info} index={k} />

@@ -17,6 +17,10 @@ const [cellWidth, cellHeight, columnGap, rowGap] = [16, 15, 3, 4]
 /** Units that are shown; of more the first. */
 const mostUnits = 120
 
+/** Cells that fit beside each other, at least one. @param width CSS pixels */
+export const unitsAcross = (width: number): number =>
+  Math.max(1, Math.floor((width + columnGap) / (cellWidth + columnGap)))
+
 /** A cell for each unit. */
 export function UnitGrid(props: {
   readonly lab: Lab
