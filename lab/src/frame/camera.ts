@@ -3,7 +3,8 @@
  * left. Frames never leave the page.
  */
 import { batch, effect, signal } from '@preact/signals'
-import type { Lab, Probe } from '../state/lab.ts'
+import type { Probe } from '../state/known.ts'
+import type { Lab } from '../state/lab.ts'
 import type { FrameAnswer, FrameRequest } from '../worker/readWorker.ts'
 import { createReader } from './upload.ts'
 
