@@ -44,4 +44,4 @@ addEventListener('resize', () => {
 
 /** A phone's window, and one that has no room for what is only beside something; the widths are those of the style sheets. */
 export const isPhone = media('(max-width: 640px)')
-export const isSmall = media('(max-width: 1120px)')
+export const isSmall = media('(max-width: 1140px)')
