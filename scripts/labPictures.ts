@@ -1,6 +1,6 @@
 /**
  * Takes the pictures of the Lab for the README and docs/lab.md, in Chromium: `npx tsx scripts/labPictures.ts` after `npm run build`.
- * What they show is the same each time: a link leads to the same weights.
+ * A link leads to the same weights, so the next ones show the same network.
  */
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'

@@ -19,7 +19,7 @@ export function Transposed({ state }: { readonly state: Convolve }) {
   if (side < 1) return <p class="wrong">Nothing is left of the output: pad less, or make the filter larger.</p>
   const whole = areWhole(numbers)
   const most = roundUp(mostOf(numbers.input.flat(2), kernel.flat()))
-  const size = whole ? 26 : 40
+  const size = Math.min(whole ? 26 : 40, Math.floor((state.room.value - 2) / side))
   const row = Math.min(chosen.value.row, side - 1)
   const column = Math.min(chosen.value.column, side - 1)
   const terms = transposedTerms(numbers, kernel, 0, row, column)
