@@ -14,8 +14,11 @@ export default defineConfig({
     maxWorkers: 2,
     // The command line and the examples are tested as users run them: as processes, on the built package.
     globalSetup: ['test/support/build.ts'],
-    // Every engine of the tests with wide vectors; see "Wide vectors" in CONTRIBUTING.md.
-    setupFiles: process.env.FOVEA_TEST_WIDE ? ['test/support/wideEngines.ts'] : [],
+    // Every engine of the tests with wide vectors, or with native kernels; see "Wide vectors" in CONTRIBUTING.md.
+    setupFiles: [
+      ...(process.env.FOVEA_TEST_WIDE ? ['test/support/wideEngines.ts'] : []),
+      ...(process.env.FOVEA_TEST_NATIVE ? ['test/support/nativeEngines.ts'] : []),
+    ],
     include: ['test/**/*.test.ts'],
   },
 })

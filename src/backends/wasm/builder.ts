@@ -3,10 +3,15 @@ import { MemoryError } from '../../plan/memoryError.ts'
 import { makePlan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
 import type { CpuPlan } from '../cpu/layouts/form.ts'
+import { type NativeKernels, nativeKernels, type Processor, type SettledNative } from '../native/choice.ts'
+import type { Pages } from '../native/door.ts'
+import { LinkedGroups } from '../native/link.ts'
+import { nativeCode } from '../native/program.ts'
 import { type CodeOptions, type GeneratedCode, generate, generateCalls, type MeasuredCall } from './codegen.ts'
 import type { MemoryMap } from './memoryMap.ts'
 import type { WasmEngineOptions } from './options.ts'
 import { type Compiler, compileModule } from './runtime/compile.ts'
+import type { NativeGroups } from './runtime/crewTools.ts'
 import { warn } from './runtime/warn.ts'
 import { problemOfWide, wideVectors } from './runtime/wide.ts'
 import type { CheckedKernels } from './runtime/wideCache.ts'
@@ -18,6 +23,8 @@ export interface BuildTools {
   readonly compile?: Compiler
   /** What is known about wide vectors here. */
   readonly wide?: WideVectors
+  /** What is known about native kernels here. */
+  readonly native?: SettledNative
   /** Kernels that need no check. */
   readonly checked?: CheckedKernels
 }
@@ -27,6 +34,8 @@ export interface Build {
   readonly plan: CpuPlan
   readonly code: GeneratedCode
   readonly module: WebAssembly.Module
+  /** Its groups as native code, if they are. */
+  readonly native?: NativeGroups
 }
 
 /** How code is generated for a machine. */
@@ -44,10 +53,12 @@ export class ProgramBuilder {
   readonly #compiler: Compiler
   readonly #checked: CheckedKernels | undefined
   #wide: WideVectors
+  readonly #native: SettledNative
+  readonly #pages: Pages[] = []
 
   constructor(
     machine: CodeChoices,
-    { innermost, winograd, precise = false, wide = 'off' }: WasmEngineOptions,
+    { innermost, winograd, precise = false, wide = 'off', native = 'off' }: WasmEngineOptions,
     tools: BuildTools,
   ) {
     this.#machine = machine
@@ -55,11 +66,22 @@ export class ProgramBuilder {
     this.#compiler = tools.compile ?? compileModule
     this.#checked = tools.checked
     this.#wide = tools.wide ?? wideVectors(wide, precise)
+    this.#native = tools.native ?? nativeKernels(native, precise)
   }
 
   /** Whether code is generated for wide vectors, and why. */
   get wide(): WideVectors {
     return this.#wide
+  }
+
+  /** Whether groups run as native code, and why. */
+  get native(): NativeKernels {
+    return this.#native
+  }
+
+  /** Gives back the pages of native code, which must not run any more. */
+  close(): void {
+    for (const pages of this.#pages.splice(0)) pages.release()
   }
 
   /** Whether relaxed fused multiply-adds are used. */
@@ -81,6 +103,9 @@ export class ProgramBuilder {
     const need = memory.needOf(plan, threads)
     if (need.bytes > need.limit) throw new MemoryError(need)
     for (const { variable } of plan.values) if (variable) memory.variable(variable)
+    const { processor } = this.#native
+    const computes = plan.groups.length + plan.preparation.length > 0
+    if (processor && computes) return this.#buildNative(plan, memory, processor)
     const code = generate(plan, memory, { ...this.#codeOptions, exportKernels: wide })
     const module = await this.#compiler(code.bytes, wide)
     if (!wide) return { plan, code, module }
@@ -91,6 +116,16 @@ export class ProgramBuilder {
       `wide vectors are off from now on: ${problem}. Results are right, but computing takes longer; please report this.`,
     )
     return this.build(program, memory, threads)
+  }
+
+  /** A small module that calls groups of machine code. */
+  async #buildNative(plan: CpuPlan, memory: MemoryMap, { door, avx512 }: Processor): Promise<Build> {
+    const code = generate(plan, memory, { ...this.#codeOptions, native: true })
+    const { bytes, entries } = nativeCode(code.native, avx512)
+    const pages = door.install(bytes)
+    this.#pages.push(pages)
+    const module = await this.#compiler(code.bytes, false)
+    return { plan, code, module, native: new LinkedGroups(door, pages, entries) }
   }
 
   /** A module that exports every kernel call of a plan, for measuring. */

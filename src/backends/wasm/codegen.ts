@@ -12,14 +12,14 @@ import type { Tensor } from '../../graph/tensor.ts'
 import type { Variable } from '../../graph/variable.ts'
 import { storageOf } from '../../plan/step.ts'
 import type { CpuGroup, CpuPlan, CpuStep } from '../cpu/layouts/form.ts'
-import type { FunctionBuilder, Local } from './emit/assembler.ts'
+import type { Bound, FunctionBuilder, Local } from './emit/assembler.ts'
 import { MathLibrary } from './emit/math.ts'
 import { ModuleBuilder } from './emit/module.ts'
 import { largestTile, type TileShape } from './emit/tile.ts'
 import type { KernelInfo } from './executable.ts'
 import type { KernelModule } from './kernel.ts'
 import { type AddressOf, blockStride, type KernelCall, lower } from './lower.ts'
-import { addMeeting } from './runtime/control.ts'
+import { addMeeting, contexts } from './runtime/control.ts'
 import { patienceFor } from './runtime/work.ts'
 
 /** Addresses of everything that outlasts a run. */
@@ -44,6 +44,8 @@ export interface GeneratedKernel extends KernelInfo {
 /** The assembled module, with information about it. */
 export interface GeneratedCode {
   readonly bytes: Uint8Array<ArrayBuffer>
+  /** The functions that the module calls by its import `native`, in the order of their numbers. */
+  readonly native: readonly FunctionBuilder[]
   /** Distinct kernels. */
   readonly kernels: readonly GeneratedKernel[]
 }
@@ -58,6 +60,8 @@ export interface CodeOptions {
   readonly wide: boolean
   /** Whether the module exports its kernels, besides `run`. */
   readonly exportKernels?: boolean
+  /** Whether groups run as native code, outside of the module. */
+  readonly native?: boolean
 }
 
 /** Steps with fewer units than this per share are not split: each goes whole to one share, in turn. */
@@ -66,26 +70,79 @@ const unitsWorthSplitting = 2
 /** Assembles a plan. */
 export function generate(plan: CpuPlan, addresses: Addresses, options: CodeOptions): GeneratedCode {
   const module = new ModuleBuilder(options.shared)
-  const kernels = new KernelSet(module, options)
-  const bodiesOf = (groups: readonly CpuGroup[]): FunctionBuilder[] =>
-    groups.map(group => emitGroup(module, { plan, group, addresses }, kernels))
+  const native = options.native ? new NativeGroups(module) : undefined
+  const own = native?.module ?? module
+  const kernels = new KernelSet(own, options)
+  const bodiesOf = (groups: readonly CpuGroup[]): GroupCall[] =>
+    groups.map(group => {
+      const body = emitGroup(own, { plan, group, addresses }, kernels)
+      return (
+        native?.add(body) ??
+        ((f, { share, shares, arena, scratch }) => pushAll(f, [share, shares, arena, scratch]).call(body))
+      )
+    })
   const bodies = { preparation: bodiesOf(plan.preparation), groups: bodiesOf(plan.groups) }
   emitAlone(module, bodies)
   if (options.shared) emitTogether(module, bodies, plan)
-  return { bytes: module.encode(), kernels: kernels.all }
+  return { bytes: module.encode(), native: native?.functions ?? [], kernels: kernels.all }
 }
+
+/** What a group is called with. */
+interface GroupArguments {
+  readonly thread: Bound
+  readonly share: Bound
+  readonly shares: Bound
+  readonly arena: Bound
+  readonly scratch: Bound
+}
+
+/** Emits the call of a group. */
+type GroupCall = (f: FunctionBuilder, given: GroupArguments) => void
 
 /** The functions of a plan's groups. */
 interface GroupBodies {
-  readonly preparation: readonly FunctionBuilder[]
-  readonly groups: readonly FunctionBuilder[]
+  readonly preparation: readonly GroupCall[]
+  readonly groups: readonly GroupCall[]
+}
+
+const pushAll = (f: FunctionBuilder, values: readonly Bound[]): FunctionBuilder => {
+  for (const value of values) f.push(value)
+  return f
+}
+
+/** Groups that run outside of the module: it leaves their arguments in memory and calls an import with their number. */
+class NativeGroups {
+  readonly functions: FunctionBuilder[] = []
+  /** Where the groups' own functions are assembled. */
+  readonly module: ModuleBuilder
+  readonly #run: FunctionBuilder
+
+  /** @param caller the module that calls them */
+  constructor(caller: ModuleBuilder) {
+    this.module = new ModuleBuilder(false)
+    this.#run = caller.import('native', ['i32'])
+  }
+
+  add(body: FunctionBuilder): GroupCall {
+    const number = this.functions.push(body) - 1
+    return (f, { thread, share, shares, arena, scratch }) => {
+      const context = f.local('i32')
+      f.push(thread).times(contexts.stride).set(context)
+      ;[share, shares, arena, scratch].forEach((value, index) => {
+        f.get(context)
+          .push(value)
+          .memory('i32.store', contexts.address + contexts.arguments + 4 * index)
+      })
+      f.i32(number).call(this.#run)
+    }
+  }
 }
 
 function emitAlone(module: ModuleBuilder, { preparation, groups }: GroupBodies): void {
   const f = module.function(['i32', 'i32', 'i32'], [], 'alone')
   const [arena, scratch, prepare] = [0, 1, 2]
-  const emitBody = (body: FunctionBuilder): void => {
-    f.i32(0).i32(1).get(arena).get(scratch).call(body)
+  const emitBody = (call: GroupCall): void => {
+    call(f, { thread: { value: 0 }, share: { value: 0 }, shares: { value: 1 }, arena, scratch })
   }
   f.get(prepare)
   f.if(() => preparation.forEach(emitBody))
@@ -101,12 +158,12 @@ function emitTogether(module: ModuleBuilder, { preparation, groups }: GroupBodie
   // Each thread's scratch area.
   f.address(scratch, [thread, plan.scratchBytes]).set(scratch)
   f.block(exit => {
-    const emitBody = (body: FunctionBuilder): void => {
+    const emitBody = (call: GroupCall): void => {
       f.get(target).plus(threads).set(target)
       f.block(allTaken => {
         f.loop(again => {
           f.get(thread).get(threads).get(target).call(claim).tee(share).i32(0).op('i32.lt_s').branchIf(allTaken)
-          f.get(share).get(threads).get(arena).get(scratch).call(body)
+          call(f, { thread, share, shares: threads, arena, scratch })
           f.get(target).call(arrive).branch(again)
         })
       })

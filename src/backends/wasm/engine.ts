@@ -18,7 +18,7 @@ import { type StepTime, timeCalls } from './measure/profile.ts'
 import { MemoryMap } from './memoryMap.ts'
 import type { WasmDescription, WasmEngineOptions } from './options.ts'
 import { explainTrap } from './runtime/control.ts'
-import { Crew } from './runtime/crew.ts'
+import { Crew, type LoadedCode } from './runtime/crew.ts'
 import type { CrewTools } from './runtime/crewTools.ts'
 import {
   checkThreads,
@@ -109,8 +109,8 @@ export class WasmEngine implements Engine {
   async #compile(program: Program): Promise<WasmExecutable> {
     this.#check()
     const started = performance.now()
-    const { plan, code, module } = await this.#builder.build(program, this.#memory, this.#crew.threads)
-    const start = await this.#turns.take(() => this.#load(plan, module))
+    const { plan, code, module, native } = await this.#builder.build(program, this.#memory, this.#crew.threads)
+    const start = await this.#turns.take(() => this.#load(plan, { module, ...(native && { native }) }))
     const memoryBytes = plan.arenaBytes + plan.scratchBytes * this.#crew.threads
     const compileTime = performance.now() - started
     return new WasmExecutable(
@@ -129,11 +129,11 @@ export class WasmEngine implements Engine {
    * Makes room for a program and gives it to all threads, or to one.
    * @returns a function that runs it, with or without its preparation
    */
-  async #load(plan: CpuPlan, module: WebAssembly.Module): Promise<(prepare: boolean) => Promise<void> | undefined> {
+  async #load(plan: CpuPlan, code: LoadedCode): Promise<(prepare: boolean) => Promise<void> | undefined> {
     await this.#crew.start()
     this.#check()
     this.#memory.reserve(plan, this.#crew.threads)
-    const start = await this.#crew.load(plan, module, this.#memory.memory)
+    const start = await this.#crew.load(plan, code, this.#memory.memory)
     return prepare => {
       const { arena, scratch } = this.#memory.arenaOf(plan)
       return start(arena, scratch, prepare)
@@ -199,6 +199,7 @@ export class WasmEngine implements Engine {
   async close(): Promise<void> {
     this.#openMemory = undefined
     await this.#crew.close()
+    this.#builder.close()
   }
 
   /** @throws Error when the engine is closed. */

@@ -1,5 +1,6 @@
 /** The options of a WebAssembly engine, and its description. */
 import type { EngineDescription } from '../engine.ts'
+import type { NativeChoice, NativeKernels } from '../native/choice.ts'
 import type { WideChoice, WideVectors } from './runtime/wideChoice.ts'
 
 /** Options of `createWasmEngine`. */
@@ -30,6 +31,11 @@ export interface WasmEngineOptions {
    */
   readonly wide?: WideChoice
   /**
+   * Whether kernels are machine code instead of WebAssembly. It needs Linux, a processor with AVX2, and Node 26 or the
+   * package koffi. `'auto'` uses it where it is available, except with `precise`; `'on'` insists. `'off'` by default.
+   */
+  readonly native?: NativeChoice
+  /**
    * False to avoid Winograd's algorithm, which is used for 3×3 and 5×5 convolutions where it is faster and rounds a
    * little more. True by default.
    */
@@ -47,4 +53,6 @@ export interface WasmDescription extends EngineDescription {
   readonly simd: 'relaxed' | 'precise'
   /** Whether 256-bit vectors are in use, and why (not); absent when they were not requested. */
   readonly wide?: WideVectors
+  /** Whether kernels are machine code, and why (not); absent when that was not requested. */
+  readonly native?: NativeKernels
 }

@@ -79,6 +79,11 @@ export class FunctionBuilder {
     return this
   }
 
+  /** Pushes a local, or a constant i32. */
+  push(bound: Bound): this {
+    return typeof bound === 'number' ? this.get(bound) : this.i32(bound.value)
+  }
+
   /** Pushes an i64 constant in the range of i32. */
   i64(value: number): this {
     this.#code.byte(0x42).signed(value)
@@ -190,8 +195,8 @@ export class FunctionBuilder {
 
   /** local ← the signed number on the stack; pushes the smaller of that number and `most`. */
   capped(local: Local, most: Bound): this {
-    this.tee(local).#push(most).get(local)
-    return this.#push(most).op('i32.lt_s', 'select')
+    this.tee(local).push(most).get(local)
+    return this.push(most).op('i32.lt_s', 'select')
   }
 
   /** Pushes the larger of two signed numbers. */
@@ -244,17 +249,17 @@ export class FunctionBuilder {
   for(counter: Local, from: Bound, to: Bound, body: () => void, step = 1): this {
     const known = typeof from === 'object' && typeof to === 'object'
     if (known && from.value >= to.value) return this
-    this.#push(from).set(counter)
+    this.push(from).set(counter)
     const repeat = (): this =>
       this.loop(again => {
         body()
         this.get(counter).i32(step).op('i32.add').tee(counter)
-        this.#push(to).op('i32.lt_s').branchIf(again)
+        this.push(to).op('i32.lt_s').branchIf(again)
       })
     if (known) return repeat()
     return this.block(exit => {
       this.get(counter)
-      this.#push(to).op('i32.ge_s').branchIf(exit)
+      this.push(to).op('i32.ge_s').branchIf(exit)
       repeat()
     })
   }
@@ -267,6 +272,16 @@ export class FunctionBuilder {
     for (const { type, count } of runs) locals.unsigned(count).byte(typeCodes[type])
     into.unsigned(locals.length + this.#code.length + 1)
     into.bytes(locals.written).bytes(this.#code.written).byte(0x0b)
+  }
+
+  /** The code so far, without its end: a view that later instructions may invalidate. */
+  get code(): Uint8Array {
+    return this.#code.written
+  }
+
+  /** Types of the locals. */
+  get locals(): readonly ValueType[] {
+    return this.#locals
   }
 
   /** Bytes of code so far. */
@@ -292,12 +307,8 @@ export class FunctionBuilder {
     return identity.written
   }
 
-  #push(bound: Bound): this {
-    return typeof bound === 'number' ? this.get(bound) : this.i32(bound.value)
-  }
-
   #chosen(comparison: 'i32.lt_s' | 'i32.gt_s', a: Bound, b: Bound): this {
-    for (const bound of [a, b, a, b]) this.#push(bound)
+    for (const bound of [a, b, a, b]) this.push(bound)
     return this.op(comparison, 'select')
   }
 

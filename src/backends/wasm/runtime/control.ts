@@ -37,6 +37,8 @@ export const control = {
   /** Numbers that a kernel found out of range: four, of which at least one is not in 0 … limit − 1. */
   found: 640,
   limit: 704,
+  /** Not 0 once native code has come to an instruction that cannot be executed. */
+  trapped: 832,
 } as const
 
 /**
@@ -45,8 +47,14 @@ export const control = {
  */
 const claims = { address: 1024, stride: 64 }
 
+/**
+ * Where threads call native code from: a context each, which holds the address of this memory, and then the arguments of
+ * a call, 4 bytes each.
+ */
+export const contexts = { address: 5120, stride: 64, arguments: 8 } as const
+
 /** First free address for data. The gap lets addresses run a little below their value (see `RegisterTile.steps`). */
-export const controlBytes = 8192
+export const controlBytes = 12288
 
 /** Values of `control.program` that are not programs. */
 export const commands = { toEventLoop: -1 } as const

@@ -3,11 +3,17 @@
  * compute if they start, and only programs that are worth sharing.
  */
 import type { Plan } from '../../../plan/plan.ts'
-import type { CrewTools, Pool, Start } from './crewTools.ts'
+import type { CrewTools, NativeGroups, Pool, Start } from './crewTools.ts'
 import { obstacleToThreads } from './features.ts'
 import { loadAlone, ThreadPool } from './threads.ts'
 import { warn } from './warn.ts'
 import { isWorthSharing } from './work.ts'
+
+/** The code of a program: a module, and groups outside of it. */
+export interface LoadedCode {
+  readonly module: WebAssembly.Module
+  readonly native?: NativeGroups
+}
 
 /** The threads of an engine. */
 export class Crew {
@@ -47,9 +53,9 @@ export class Crew {
   }
 
   /** Gives a program to all threads, or to one. */
-  async load(plan: Plan, module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Start> {
+  async load(plan: Plan, { module, native }: LoadedCode, memory: WebAssembly.Memory): Promise<Start> {
     const pool = this.#pool
-    return pool && this.#isWorthSharing(plan, pool) ? pool.load(module) : loadAlone(module, memory)
+    return pool && this.#isWorthSharing(plan, pool) ? pool.load(module, native) : loadAlone(module, memory, native)
   }
 
   /** Stops all workers. Runs in progress are rejected. */

@@ -8,12 +8,31 @@ import type { isWorthSharing, Team } from './work.ts'
 /** Runs a program once, given the addresses of its arena and of its scratch areas, with or without its preparation. */
 export type Start = (arena: number, scratch: number, prepare: boolean) => Promise<void> | undefined
 
+/** Calls a group of native code by its number. */
+export type NativeImport = (group: number) => void
+
+/** What another thread needs for its import: the text of a function `(load, given, memory)`, and what it is given. */
+export interface NativeMessage {
+  readonly source: string
+  readonly given: object
+}
+
+/** The groups of a program as native code. */
+export interface NativeGroups {
+  /** Tells the threads' contexts where the memory begins: before the first run, and after the memory may have moved. */
+  prepare(memory: { readonly buffer: ArrayBufferLike }, threads: number): void
+  /** The import of a thread of this process's own. */
+  import(memory: { readonly buffer: ArrayBufferLike }, thread: number): NativeImport
+  /** The same for a worker. */
+  message(memory: { readonly buffer: ArrayBufferLike }, thread: number): NativeMessage
+}
+
 /** Threads that run the same program together. */
 export interface Pool extends Team {
   /** Waits for the workers to start. @returns the reason if one is refused or does not start */
   refusal(): Promise<string | undefined>
   /** Readies a program for all threads. */
-  load(module: CompiledModule): Promise<Start>
+  load(module: CompiledModule, native?: NativeGroups): Promise<Start>
   /** Stops all workers. Pending runs are rejected. */
   close(): Promise<void>
 }

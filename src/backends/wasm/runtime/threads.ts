@@ -4,7 +4,7 @@
  * only waits for the workers, so that the page stays responsive while a step runs.
  */
 import { commands, control, explainTrap } from './control.ts'
-import type { Pool, Start } from './crewTools.ts'
+import type { NativeGroups, NativeImport, Pool, Start } from './crewTools.ts'
 import { mayWait } from './features.ts'
 import { type Port, startWorker, type WorkerMessage } from './workers.ts'
 
@@ -15,13 +15,29 @@ interface ProgramExports {
 }
 
 /** Readies a program for the calling thread alone. */
-export async function loadAlone(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Start> {
-  const { alone } = await instantiate(module, memory)
-  return (arena, scratch, prepare) => alone(arena, scratch, Number(prepare))
+export async function loadAlone(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  native?: NativeGroups,
+): Promise<Start> {
+  const { alone } = await instantiate(module, memory, native?.import(memory, 0))
+  let prepared: ArrayBufferLike | undefined
+  return (arena, scratch, prepare) => {
+    // A memory that is not shared may move when it grows.
+    if (native && prepared !== memory.buffer) {
+      native.prepare(memory, 1)
+      prepared = memory.buffer
+    }
+    return alone(arena, scratch, Number(prepare))
+  }
 }
 
-async function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<ProgramExports> {
-  const { exports } = await WebAssembly.instantiate(module, { env: { memory } })
+async function instantiate(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  native?: NativeImport,
+): Promise<ProgramExports> {
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory, ...(native && { native }) } })
   return exports as unknown as ProgramExports
 }
 
@@ -88,15 +104,20 @@ export class ThreadPool implements Pool {
   }
 
   /** Readies a program for all threads. */
-  async load(module: WebAssembly.Module): Promise<Start> {
+  async load(module: WebAssembly.Module, native?: NativeGroups): Promise<Start> {
     this.#check()
     this.#leaveLoop()
     this.#hold(true)
     try {
       const program = this.#programs++
       const allReady = this.#allReady()
-      for (const port of this.#ports) port.post({ type: 'program', program, module })
-      const [own] = await Promise.all([this.takesPart ? instantiate(module, this.#memory) : undefined, allReady])
+      const memory = this.#memory
+      native?.prepare(memory, this.threads)
+      this.#ports.forEach((port, thread) => {
+        port.post({ type: 'program', program, module, native: native?.message(memory, thread) })
+      })
+      const loaded = this.takesPart && instantiate(module, memory, native?.import(memory, this.threads - 1))
+      const [own] = await Promise.all([loaded || undefined, allReady])
       return (arena, scratch, prepare) => this.#run(program, own, [arena, scratch, Number(prepare)])
     } finally {
       this.#hold(false)

@@ -71,7 +71,9 @@ on(message => {
     words = new Int32Array(memory.buffer)
     port.postMessage({ type: 'ready' })
   } else if (message.type === 'program') {
-    programs[message.program] = new WebAssembly.Instance(message.module, { env: { memory } }).exports.together
+    const { native } = message
+    const env = native ? { memory, native: eval(native.source)(require, native.given, memory) } : { memory }
+    programs[message.program] = new WebAssembly.Instance(message.module, { env }).exports.together
     port.postMessage({ type: 'ready' })
   } else if (message.type === 'work') {
     seen = message.seen

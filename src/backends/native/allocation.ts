@@ -1,0 +1,119 @@
+/**
+ * Which register holds each value of a function: linear scan over the intervals of values (Poletto and Sarkar, Linear
+ * Scan Register Allocation, 1999). When registers run out, the value that is cheapest to keep in memory goes there.
+ */
+import { bytesOf, isVector, type Value, type ValueCode } from './code.ts'
+import { type Interval, intervalsOf } from './liveness.ts'
+import { general, type Register } from './x86.ts'
+
+/** Registers of the two kinds that values may be kept in. */
+export interface RegisterSets {
+  readonly general: readonly Register[]
+  /** For vectors of up to 32 bytes, whose instructions have no name for registers from 16 on. */
+  readonly vector: readonly Register[]
+  /** For vectors of 64 bytes. */
+  readonly long: readonly Register[]
+}
+
+const { rcx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14 } = general
+
+/** All but rax and rdx, which instructions use on the way, the stack pointer, and r15, the start of the memory. */
+const generalRegisters = [rcx, rsi, rdi, r8, r9, r10, r11, rbx, rbp, r12, r13, r14]
+
+const numbered = (from: number, to: number): Register[] => Array.from({ length: to - from }, (_, i) => from + i)
+
+export const registerSets: RegisterSets = {
+  general: generalRegisters,
+  vector: numbered(0, 16),
+  long: [...numbered(16, 32), ...numbered(0, 16).reverse()],
+}
+
+/** Where the values of a function are. */
+export interface Allocation {
+  /** The register of a value, if it has one. */
+  readonly registers: ReadonlyMap<Value, Register>
+  /** Offset of a value in the function's part of the stack: of those without a register, and those saved during calls. */
+  readonly slots: ReadonlyMap<Value, number>
+  readonly slotBytes: number
+  /** Values that keep their register during the call at an instruction, and so must be saved. */
+  readonly saved: ReadonlyMap<number, readonly Value[]>
+  /** Values that are read before anything is written to them, which makes them zero. */
+  readonly unset: readonly Value[]
+}
+
+/** Finds registers for all values, as far as they go. */
+export function allocate(code: ValueCode, sets: RegisterSets = registerSets): Allocation {
+  const { intervals, unset } = intervalsOf(code)
+  const scan = new Scan(code, sets)
+  for (const interval of intervals) scan.place(interval)
+  const slots = new Slots(code)
+  for (const { value } of intervals) if (!scan.registers.has(value)) slots.of(value)
+  const saved = new Map<number, Value[]>()
+  code.instructions.forEach(({ op, dest }, at) => {
+    if (op !== 'call') return
+    const during = intervals.filter(({ value, start, end }) => value !== dest && start < 2 * at && end > 2 * at + 1)
+    const kept = during.map(({ value }) => value).filter(value => scan.registers.has(value))
+    for (const value of kept) slots.of(value)
+    saved.set(at, kept)
+  })
+  return { registers: scan.registers, slots: slots.offsets, slotBytes: slots.bytes, saved, unset }
+}
+
+/** The state of the scan: which intervals hold registers at the present position. */
+class Scan {
+  readonly registers = new Map<Value, Register>()
+  readonly #code: ValueCode
+  readonly #sets: RegisterSets
+  readonly #active = { general: [] as Interval[], vector: [] as Interval[] }
+
+  constructor(code: ValueCode, sets: RegisterSets) {
+    this.#code = code
+    this.#sets = sets
+  }
+
+  place(interval: Interval): void {
+    const kind = this.#code.kinds[interval.value]
+    const file = isVector(kind) ? 'vector' : 'general'
+    const allowed = kind === 'v512' ? this.#sets.long : this.#sets[file]
+    const active = this.#active[file].filter(({ end }) => end >= interval.start)
+    this.#active[file] = active
+    const taken = new Set(active.map(({ value }) => this.registers.get(value)))
+    const free = allowed.find(register => !taken.has(register))
+    if (free !== undefined) {
+      this.registers.set(interval.value, free)
+      active.push(interval)
+      return
+    }
+    const cheapest = active
+      .filter(({ value }) => allowed.includes(this.registers.get(value) as Register))
+      .reduce((a, b) => (costOf(b) < costOf(a) ? b : a))
+    if (costOf(cheapest) >= costOf(interval)) return
+    this.registers.set(interval.value, this.registers.get(cheapest.value) as Register)
+    this.registers.delete(cheapest.value)
+    active.splice(active.indexOf(cheapest), 1, interval)
+  }
+}
+
+/** What it costs to keep a value in memory, for each position at which it would free a register. */
+const costOf = ({ weight, start, end }: Interval): number => weight / (end - start + 1)
+
+/** Places in the stack, one for each value that needs one. */
+class Slots {
+  readonly offsets = new Map<Value, number>()
+  bytes = 0
+  readonly #code: ValueCode
+
+  constructor(code: ValueCode) {
+    this.#code = code
+  }
+
+  of(value: Value): number {
+    const known = this.offsets.get(value)
+    if (known !== undefined) return known
+    const bytes = bytesOf(this.#code.kinds[value])
+    const offset = Math.ceil(this.bytes / bytes) * bytes
+    this.bytes = offset + bytes
+    this.offsets.set(value, offset)
+    return offset
+  }
+}

@@ -1,0 +1,536 @@
+/**
+ * From WebAssembly's stack code to instructions on values. The operand stack exists only here: reading a local leaves no
+ * instruction behind, constants and comparisons wait for the instruction that takes them, and the result of an
+ * instruction goes straight into the local that it is stored in.
+ */
+import type { FunctionBuilder, ValueType } from '../wasm/emit/assembler.ts'
+import { memory, plain, simd } from '../wasm/emit/opcodes.ts'
+import {
+  type Instruction,
+  lengthOf,
+  type Operand,
+  type Target,
+  type Value,
+  type ValueCode,
+  type ValueKind,
+} from './code.ts'
+import { signatureOf } from './operations.ts'
+import { type Condition, conditions, mirrored, opposite, type VectorLength } from './x86.ts'
+
+/** What the stack holds. */
+type Entry =
+  | { readonly kind: 'value'; readonly value: Value }
+  | { readonly kind: 'integer'; readonly constant: number }
+  | { readonly kind: 'sum'; readonly value: Value; readonly constant: number }
+  | { readonly kind: 'compare'; readonly condition: Condition; readonly operands: readonly [Operand, Operand] }
+  | { readonly kind: 'constant'; readonly type: ValueKind; readonly words: readonly number[] }
+
+/** A block, a loop or a condition that is open. */
+interface Frame {
+  readonly kind: 'function' | 'block' | 'loop' | 'if'
+  readonly target: Target
+  /** Where the other branch of a condition begins, until it has begun. */
+  otherwise?: Target | undefined
+  /** Entries on the stack when it was opened. */
+  readonly height: number
+}
+
+const comparisons: Readonly<Record<string, Condition>> = {
+  'i32.eq': conditions.equal,
+  'i32.ne': conditions.notEqual,
+  'i32.lt_s': conditions.less,
+  'i32.lt_u': conditions.below,
+  'i32.gt_s': conditions.greater,
+  'i32.le_s': conditions.notGreater,
+  'i32.ge_s': conditions.notLess,
+  'i32.ge_u': conditions.notBelow,
+}
+
+const plainNames = new Map(Object.entries(plain).map(([name, code]) => [code as number, name]))
+const simdNames = new Map(Object.entries(simd).map(([name, code]) => [code as number, name]))
+const memoryNames = new Map(Object.entries(memory).map(([name, { code, simd }]) => [code + (simd ? 0x10000 : 0), name]))
+
+/** Number of the first opcode for vectors of 32 bytes, and of those for vectors of 64 (`opcodes.ts`). */
+const longer = 0x1000
+
+/** A function's name without the number of its lanes: `f32x4.add` is `f32x.add`. */
+const withoutLanes = (name: string): string => name.replace(/^([fi]\d+x)\d+/, '$1').replace(/^v128\./, 'v.')
+
+/** Rewrites a function. @throws Error for an instruction that native code does not have. */
+export function lift(f: FunctionBuilder): ValueCode {
+  return new Lifting(f).run()
+}
+
+class Lifting {
+  readonly #f: FunctionBuilder
+  readonly #bytes: Uint8Array
+  #at = 0
+  readonly #kinds: ValueKind[]
+  readonly #locals: number
+  readonly #instructions: Instruction[] = []
+  readonly #stack: Entry[] = []
+  readonly #frames: Frame[] = []
+  #targets = 0
+  #depth = 0
+  /** Blocks opened in code that is never reached. */
+  #dead: number | undefined
+
+  constructor(f: FunctionBuilder) {
+    this.#f = f
+    this.#bytes = f.code
+    this.#kinds = [...f.parameters, ...f.locals].map(kindOf)
+    this.#locals = this.#kinds.length
+  }
+
+  run(): ValueCode {
+    this.#frames.push({ kind: 'function', target: this.#targets++, height: 0 })
+    while (this.#at < this.#bytes.length) this.#instruction()
+    if (this.#dead === undefined) this.#return()
+    return {
+      kinds: this.#kinds,
+      parameters: this.#f.parameters.length,
+      instructions: this.#instructions,
+      targets: this.#targets,
+    }
+  }
+
+  #instruction(): void {
+    const code = this.#byte()
+    if (this.#dead !== undefined && !this.#isReached(code)) return
+    switch (code) {
+      case 0x02:
+      case 0x03:
+      case 0x04:
+        this.#open(code)
+        return
+      case 0x05:
+        this.#otherwise()
+        return
+      case 0x0b:
+        this.#close()
+        return
+      case 0x0c:
+        this.#add('jump', [], { target: this.#targetOf(this.#unsigned()) })
+        this.#dead = 0
+        return
+      case 0x0d: {
+        const depth = this.#unsigned()
+        const { condition, operands } = this.#condition()
+        this.#add('branch', operands, { condition, target: this.#targetOf(depth) })
+        return
+      }
+      case 0x10:
+        this.#call(this.#unsigned())
+        return
+      case 0x20:
+        this.#stack.push({ kind: 'value', value: this.#unsigned() })
+        return
+      case 0x21:
+        this.#set(this.#unsigned())
+        return
+      case 0x22: {
+        const local = this.#unsigned()
+        this.#set(local)
+        this.#stack.push({ kind: 'value', value: local })
+        return
+      }
+      case 0x41:
+        this.#stack.push({ kind: 'integer', constant: this.#signed() })
+        return
+      case 0x43:
+        this.#stack.push({ kind: 'constant', type: 'f32', words: [this.#word()] })
+        return
+      case 0xfd:
+        this.#simd(this.#unsigned())
+        return
+      default:
+        this.#plain(code)
+    }
+  }
+
+  /** Skips an instruction of code that is never reached; true for the end of that code. */
+  #isReached(code: number): boolean {
+    const dead = this.#dead as number
+    if (code === 0x02 || code === 0x03 || code === 0x04) {
+      this.#at++
+      this.#dead = dead + 1
+    } else if ((code === 0x05 || code === 0x0b) && dead === 0) {
+      this.#dead = undefined
+      return true
+    } else if (code === 0x0b) this.#dead = dead - 1
+    else this.#skipImmediates(code)
+    return false
+  }
+
+  #skipImmediates(code: number): void {
+    if ([0x0c, 0x0d, 0x10, 0x20, 0x21, 0x22].includes(code)) this.#unsigned()
+    else if (code === 0x41 || code === 0x42) this.#signed()
+    else if (code === 0x43) this.#at += 4
+    else if (memoryNames.has(code)) this.#memoryImmediates()
+    else if (code === 0xfd) {
+      const name = this.#unsigned()
+      if (memoryNames.has((name % longer) + 0x10000)) this.#memoryImmediates()
+      else if (name === 12 || name === 13) this.#at += 16
+      else if (name % longer === 12) this.#at += 4
+      else if ([28, 31, 32].includes(name)) this.#at++
+    } else if (code === 0xfe) throw this.#unknown('an atomic instruction')
+  }
+
+  #open(code: number): void {
+    this.#at++ // the type of the block: none
+    const condition = code === 0x04 ? this.#condition() : undefined
+    this.#settleAll()
+    const height = this.#stack.length
+    const target = this.#targets++
+    if (condition) {
+      const otherwise = this.#targets++
+      this.#frames.push({ kind: 'if', target, otherwise, height })
+      this.#add('branch', condition.operands, { condition: opposite(condition.condition), target: otherwise })
+      return
+    }
+    const loop = code === 0x03
+    this.#frames.push({ kind: loop ? 'loop' : 'block', target, height })
+    if (!loop) return
+    this.#depth++
+    this.#add('label', [], { target })
+  }
+
+  #otherwise(): void {
+    const frame = this.#frames[this.#frames.length - 1]
+    this.#settleAll()
+    this.#add('jump', [], { target: frame.target })
+    this.#add('label', [], { target: frame.otherwise as Target })
+    frame.otherwise = undefined
+    this.#stack.length = frame.height
+  }
+
+  #close(): void {
+    const frame = this.#frames.pop() as Frame
+    this.#settleAll()
+    this.#stack.length = frame.height
+    if (frame.kind === 'loop') {
+      this.#depth--
+      return
+    }
+    if (frame.otherwise !== undefined) this.#add('label', [], { target: frame.otherwise })
+    this.#add('label', [], { target: frame.target })
+  }
+
+  #call(index: number): void {
+    const callee = [...this.#f.callees].find(f => f.index === index)
+    if (!callee) throw this.#unknown(`a call of function ${index}`)
+    const operands = callee.parameters.map(() => this.#pop()).reverse()
+    const sources = operands.map(entry => this.#operand(entry))
+    const [result] = callee.results
+    const dest = result === undefined ? -1 : this.#temporary(kindOf(result))
+    this.#add('call', sources, { dest, immediate: index })
+    if (dest >= 0) this.#stack.push({ kind: 'value', value: dest })
+  }
+
+  #plain(code: number): void {
+    const stored = memoryNames.get(code)
+    if (stored !== undefined) {
+      this.#memory(stored, 0)
+      return
+    }
+    const name = plainNames.get(code)
+    if (name === undefined) throw this.#unknown(`instruction ${code}`)
+    const condition = comparisons[name]
+    if (condition !== undefined) {
+      const [a, b] = this.#operands(2)
+      this.#stack.push({ kind: 'compare', condition, operands: [a, b] })
+    } else if (name === 'i32.eqz') this.#isZero()
+    else if (name === 'i32.add' || name === 'i32.sub') this.#sum(name)
+    else if (name === 'select') this.#select()
+    else if (name === 'drop') this.#pop()
+    else if (name === 'return') {
+      this.#return()
+      this.#dead = 0
+    } else if (name === 'unreachable') {
+      this.#add('trap', [])
+      this.#dead = 0
+    } else this.#compute(name, 0)
+  }
+
+  #simd(code: number): void {
+    const length = Math.floor(code / longer) as VectorLength | number
+    // Opcodes of relaxed SIMD are below 0x200, those of longer vectors from 0x1000 on.
+    if (length > 2) throw this.#unknown(`vector instruction ${code}`)
+    const own = code % longer
+    const vector = length as VectorLength
+    const stored = memoryNames.get(own + 0x10000)
+    if (stored !== undefined) this.#memory(stored, vector)
+    else if (own === 12) {
+      const words = vector === 0 ? [this.#word(), this.#word(), this.#word(), this.#word()] : [this.#word()]
+      const equal = words.every(word => word === words[0])
+      this.#stack.push({ kind: 'constant', type: vectorKinds[vector], words: equal ? [words[0]] : words })
+    } else if (own === 13) this.#shuffle()
+    else if (own === 31) this.#push('extractLane', this.#operands(1), 'f32', { immediate: this.#byte() })
+    else if (own === 32 || own === 28) {
+      const op = own === 32 ? 'replaceLane' : 'replaceIntegerLane'
+      const lane = this.#byte()
+      this.#push(op, this.#operands(2), 'v128', { immediate: lane })
+    } else {
+      const name = simdNames.get(own)
+      if (name === undefined) throw this.#unknown(`vector instruction ${code}`)
+      this.#compute(withoutLanes(name), vector)
+    }
+  }
+
+  /** An instruction that pops its operands and pushes its result. */
+  #compute(name: string, length: VectorLength): void {
+    const signature = signatureOf(name)
+    if (!signature) throw this.#unknown(name)
+    const kind = signature.result === 'vector' ? vectorKinds[length] : signature.result
+    const bound = /\.(?:min|max)$/.test(name) ? this.#bound(name) : undefined
+    if (bound) this.#push(bound.op, bound.operands, kind, { length })
+    else this.#push(name, this.#operands(signature.operands), kind, { length })
+  }
+
+  /** A minimum or maximum with a constant, which takes fewer instructions than one of any two numbers. */
+  #bound(name: string): { op: string; operands: readonly [Operand, Operand] } | undefined {
+    const [x, y] = this.#stack.slice(-2)
+    const constant = x.kind === 'constant' ? x : y
+    if (constant.kind !== 'constant' || constant.words.length > 1) return undefined
+    const [word] = constant.words
+    const magnitude = word & 0x7fffffff
+    // NaN, or −0
+    if (magnitude > 0x7f800000 || (magnitude === 0 && word < 0)) return undefined
+    this.#stack.length -= 2
+    const op = magnitude === 0 && name.endsWith('max') ? `${name} zero` : `${name} constant`
+    return { op, operands: [this.#operand(constant === x ? y : x), this.#operand(constant)] }
+  }
+
+  #shuffle(): void {
+    const lanes = [0, 4, 8, 12].map(at => this.#bytes[this.#at + at] >> 2)
+    this.#at += 16
+    const immediate = lanes.reduce((sum, lane, at) => sum | (lane << (3 * at)), 0)
+    this.#push('shuffle', this.#operands(2), 'v128', { immediate })
+  }
+
+  #memory(name: string, length: VectorLength): void {
+    const offset = this.#memoryImmediates()
+    const access = withoutLanes(name)
+    if (access.includes('store')) {
+      const value = this.#operand(this.#pop())
+      const { address, displacement } = this.#address(offset)
+      this.#add(access, [value, ...address], { length, immediate: displacement })
+      return
+    }
+    const { address, displacement } = this.#address(offset)
+    const vector = access.startsWith('v.')
+    const kind = vector ? vectorKinds[length] : access.startsWith('f32') ? 'f32' : 'i32'
+    this.#push(access, address, kind, { length, immediate: displacement })
+  }
+
+  /** The address on the stack: a value, if it has one, plus a constant. */
+  #address(offset: number): { address: readonly Operand[]; displacement: number } {
+    const entry = this.#pop()
+    if (entry.kind === 'integer') return { address: [], displacement: entry.constant + offset }
+    if (entry.kind === 'sum') return { address: [entry.value], displacement: entry.constant + offset }
+    return { address: [this.#value(entry)], displacement: offset }
+  }
+
+  #isZero(): void {
+    const entry = this.#pop()
+    if (entry.kind === 'compare') {
+      this.#stack.push({ ...entry, condition: opposite(entry.condition) })
+      return
+    }
+    const operands = [this.#operand(entry), { constant: 0 }] as const
+    this.#stack.push({ kind: 'compare', condition: conditions.equal, operands })
+  }
+
+  #sum(name: 'i32.add' | 'i32.sub'): void {
+    const b = this.#pop()
+    const a = this.#pop()
+    const sign = name === 'i32.add' ? 1 : -1
+    const [value, constant] = a.kind === 'integer' && sign === 1 ? [b, a] : [a, b]
+    if (constant.kind === 'integer' && (value.kind === 'value' || value.kind === 'sum')) {
+      const before = value.kind === 'sum' ? value.constant : 0
+      this.#stack.push({ kind: 'sum', value: value.value, constant: (before + sign * constant.constant) | 0 })
+      return
+    }
+    this.#push(name, [this.#operand(a), this.#operand(b)], 'i32')
+  }
+
+  #select(): void {
+    const { condition, operands } = this.#condition()
+    const otherwise = this.#pop()
+    const chosen = this.#pop()
+    const sources = [this.#operand(chosen), this.#operand(otherwise)]
+    const kind = this.#kindOf(chosen)
+    this.#push('select', [...sources, ...operands], kind, { condition, length: lengthOf(kind) })
+  }
+
+  #return(): void {
+    const sources = this.#f.results.map(() => this.#operand(this.#pop()))
+    this.#add('return', sources, {
+      length: sources.length === 0 ? 0 : lengthOf(kindOf(this.#f.results[0])),
+    })
+  }
+
+  #set(local: Value): void {
+    const entry = this.#pop()
+    // Older reads of the local that wait on the stack keep its present value.
+    let copied = false
+    this.#stack.forEach((waiting, at) => {
+      if (!this.#reads(waiting, local)) return
+      this.#stack[at] = { kind: 'value', value: this.#copied(waiting) }
+      copied = true
+    })
+    const last = this.#instructions[this.#instructions.length - 1]
+    const isLast = entry.kind === 'value' && entry.value >= this.#locals && last?.dest === entry.value
+    // An instruction that writes its result early must not have it in the place of a source.
+    if (isLast && !copied && !(signatureOf(last.op)?.early && last.sources.includes(local))) {
+      last.dest = local
+      return
+    }
+    this.#move(local, entry)
+  }
+
+  /** The condition on the stack. */
+  #condition(): { condition: Condition; operands: readonly [Operand, Operand] } {
+    const entry = this.#pop()
+    if (entry.kind !== 'compare') {
+      return { condition: conditions.notEqual, operands: [this.#value(entry), { constant: 0 }] }
+    }
+    const [a, b] = entry.operands
+    // Only the second operand of a comparison may be a constant.
+    if (typeof a === 'number') return entry
+    if (typeof b === 'number') return { condition: mirrored(entry.condition), operands: [b, a] }
+    return { condition: entry.condition, operands: [this.#value({ kind: 'integer', constant: a.constant }), b] }
+  }
+
+  #pop(): Entry {
+    const entry = this.#stack.pop()
+    if (!entry) throw this.#unknown('an empty stack')
+    return entry
+  }
+
+  #operands(count: number): [Operand, Operand, ...Operand[]] {
+    const entries = Array.from({ length: count }, () => this.#pop()).reverse()
+    return entries.map(entry => this.#operand(entry)) as [Operand, Operand, ...Operand[]]
+  }
+
+  #operand(entry: Entry): Operand {
+    return entry.kind === 'integer' ? { constant: entry.constant } : this.#value(entry)
+  }
+
+  /** The value that an entry is, after an instruction that computes it if need be. */
+  #value(entry: Entry): Value {
+    return entry.kind === 'value' ? entry.value : this.#copied(entry)
+  }
+
+  #copied(entry: Entry): Value {
+    const value = this.#temporary(this.#kindOf(entry))
+    this.#move(value, entry)
+    return value
+  }
+
+  #move(dest: Value, entry: Entry): void {
+    const length = lengthOf(this.#kinds[dest])
+    if (entry.kind === 'value') this.#add('move', [entry.value], { dest, length })
+    else if (entry.kind === 'integer') this.#add('move', [{ constant: entry.constant }], { dest })
+    else if (entry.kind === 'sum') this.#add('i32.add', [entry.value, { constant: entry.constant }], { dest })
+    else if (entry.kind === 'constant') this.#add('constant', [], { dest, length, words: entry.words })
+    else {
+      this.#stack.push(entry)
+      const { condition, operands } = this.#condition()
+      this.#add('compare', operands, { dest, condition })
+    }
+  }
+
+  #kindOf(entry: Entry): ValueKind {
+    if (entry.kind === 'value') return this.#kinds[entry.value]
+    return entry.kind === 'constant' ? entry.type : 'i32'
+  }
+
+  #reads(entry: Entry, local: Value): boolean {
+    if (entry.kind === 'value' || entry.kind === 'sum') return entry.value === local
+    return entry.kind === 'compare' && entry.operands.includes(local)
+  }
+
+  /** Gives every waiting entry a value of its own, since the code that follows may run several times or not at all. */
+  #settleAll(): void {
+    this.#stack.forEach((entry, at) => {
+      if (entry.kind === 'value' && entry.value >= this.#locals) return
+      this.#stack[at] = { kind: 'value', value: this.#copied(entry) }
+    })
+  }
+
+  #temporary(kind: ValueKind): Value {
+    return this.#kinds.push(kind) - 1
+  }
+
+  #push(op: string, sources: readonly Operand[], kind: ValueKind, more: Partial<Instruction> = {}): void {
+    const dest = this.#temporary(kind)
+    this.#add(op, sources, { ...more, dest })
+    this.#stack.push({ kind: 'value', value: dest })
+  }
+
+  #add(op: string, sources: readonly Operand[], more: Partial<Instruction> = {}): void {
+    const { dest = -1, length = 0, immediate = 0 } = more
+    const wanted = signatureOf(op)?.temporaries?.(length) ?? 0
+    const temporaries = Array.from({ length: wanted }, () => this.#temporary(vectorKinds[length]))
+    this.#instructions.push({ ...more, op, sources, dest, length, immediate, temporaries, depth: this.#depth })
+  }
+
+  #targetOf(depth: number): Target {
+    return this.#frames[this.#frames.length - 1 - depth].target
+  }
+
+  #byte(): number {
+    return this.#bytes[this.#at++]
+  }
+
+  #word(): number {
+    const at = this.#at
+    this.#at += 4
+    const [a, b, c, d] = this.#bytes.subarray(at, at + 4)
+    return a | (b << 8) | (c << 16) | (d << 24)
+  }
+
+  #memoryImmediates(): number {
+    this.#unsigned() // the alignment
+    return this.#unsigned()
+  }
+
+  #unsigned(): number {
+    let value = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.#byte()
+      value += (byte & 0x7f) * 2 ** shift
+      if (byte < 0x80) return value
+    }
+  }
+
+  #signed(): number {
+    let value = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.#byte()
+      value |= (byte & 0x7f) << shift
+      if (byte < 0x80) return shift + 7 < 32 && byte & 0x40 ? value | (-1 << (shift + 7)) : value
+    }
+  }
+
+  #unknown(what: string): Error {
+    return new Error(`native code: function ${this.#f.index} has ${what}, which has no machine code`)
+  }
+}
+
+const vectorKinds = ['v128', 'v256', 'v512'] as const
+
+const kindsOfCodes: Readonly<Record<ValueType, ValueKind | undefined>> = {
+  i32: 'i32',
+  i64: undefined,
+  f32: 'f32',
+  f64: 'f64',
+  v128: 'v128',
+}
+
+function kindOf(type: ValueType): ValueKind {
+  const kind = kindsOfCodes[type]
+  if (!kind) throw new Error(`native code: values of type ${type} have no machine code`)
+  return kind
+}
