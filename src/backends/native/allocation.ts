@@ -2,17 +2,17 @@
  * Which register holds each value of a function: linear scan over the intervals of values (Poletto and Sarkar, Linear
  * Scan Register Allocation, 1999). When registers run out, the value that is cheapest to keep in memory goes there.
  */
-import { bytesOf, isVector, type Value, type ValueCode } from './code.ts'
+import { bytesOf, isVector, type Value, type ValueCode, valuesRead } from './code.ts'
 import { type Interval, intervalsOf } from './liveness.ts'
+import { needsLowRegisters } from './operations.ts'
 import { general, type Register } from './x86.ts'
 
-/** Registers of the two kinds that values may be kept in. */
-export interface RegisterSets {
+/** Registers that values may be kept in. */
+interface RegisterSets {
   readonly general: readonly Register[]
-  /** For vectors of up to 32 bytes, whose instructions have no name for registers from 16 on. */
   readonly vector: readonly Register[]
-  /** For vectors of 64 bytes. */
-  readonly long: readonly Register[]
+  /** For operands of instructions that have no form for the others. */
+  readonly low: readonly Register[]
 }
 
 const { rcx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14 } = general
@@ -22,11 +22,12 @@ const generalRegisters = [rcx, rsi, rdi, r8, r9, r10, r11, rbx, rbp, r12, r13, r
 
 const numbered = (from: number, to: number): Register[] => Array.from({ length: to - from }, (_, i) => from + i)
 
-export const registerSets: RegisterSets = {
+/** The registers of a processor. */
+const registersOf = (avx512: boolean): RegisterSets => ({
   general: generalRegisters,
-  vector: numbered(0, 16),
-  long: [...numbered(16, 32), ...numbered(0, 16).reverse()],
-}
+  vector: avx512 ? [...numbered(16, 32), ...numbered(0, 16).reverse()] : numbered(0, 16),
+  low: numbered(0, 16),
+})
 
 /** Where the values of a function are. */
 export interface Allocation {
@@ -37,13 +38,16 @@ export interface Allocation {
   readonly slotBytes: number
   /** Values that keep their register during the call at an instruction, and so must be saved. */
   readonly saved: ReadonlyMap<number, readonly Value[]>
+  /** A vector register that holds nothing during an instruction, if there is one. */
+  freeVector(at: number, low: boolean, except: ReadonlySet<Register>): Register | undefined
   /** Values that are read before anything is written to them, which makes them zero. */
   readonly unset: readonly Value[]
 }
 
 /** Finds registers for all values, as far as they go. */
-export function allocate(code: ValueCode, sets: RegisterSets = registerSets): Allocation {
+export function allocate(code: ValueCode, avx512: boolean): Allocation {
   const { intervals, unset } = intervalsOf(code)
+  const sets = registersOf(avx512)
   const scan = new Scan(code, sets)
   for (const interval of intervals) scan.place(interval)
   const slots = new Slots(code)
@@ -56,7 +60,20 @@ export function allocate(code: ValueCode, sets: RegisterSets = registerSets): Al
     for (const value of kept) slots.of(value)
     saved.set(at, kept)
   })
-  return { registers: scan.registers, slots: slots.offsets, slotBytes: slots.bytes, saved, unset }
+  const held = new Map<Register, Interval[]>()
+  for (const interval of intervals) {
+    const register = scan.registers.get(interval.value)
+    if (register === undefined || !isVector(code.kinds[interval.value])) continue
+    const known = held.get(register)
+    if (known) known.push(interval)
+    else held.set(register, [interval])
+  }
+  const freeVector = (at: number, low: boolean, except: ReadonlySet<Register>): Register | undefined =>
+    sets[low ? 'low' : 'vector'].find(
+      register =>
+        !except.has(register) && !held.get(register)?.some(({ start, end }) => start <= 2 * at + 1 && end >= 2 * at),
+    )
+  return { registers: scan.registers, slots: slots.offsets, slotBytes: slots.bytes, saved, freeVector, unset }
 }
 
 /** The state of the scan: which intervals hold registers at the present position. */
@@ -65,16 +82,22 @@ class Scan {
   readonly #code: ValueCode
   readonly #sets: RegisterSets
   readonly #active = { general: [] as Interval[], vector: [] as Interval[] }
+  readonly #low: ReadonlySet<Value>
 
   constructor(code: ValueCode, sets: RegisterSets) {
     this.#code = code
     this.#sets = sets
+    this.#low = new Set(
+      code.instructions
+        .filter(needsLowRegisters)
+        .flatMap(instruction => [...valuesRead(instruction), ...instruction.temporaries, instruction.dest]),
+    )
   }
 
   place(interval: Interval): void {
     const kind = this.#code.kinds[interval.value]
     const file = isVector(kind) ? 'vector' : 'general'
-    const allowed = kind === 'v512' ? this.#sets.long : this.#sets[file]
+    const allowed = this.#low.has(interval.value) && file === 'vector' ? this.#sets.low : this.#sets[file]
     const active = this.#active[file].filter(({ end }) => end >= interval.start)
     this.#active[file] = active
     const taken = new Set(active.map(({ value }) => this.registers.get(value)))

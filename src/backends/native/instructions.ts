@@ -69,11 +69,11 @@ export const vectorInstructions = {
   pmovzxwd: { opcode: 0x33, prefix: 1, map: 2, only: 'vex' },
   ptest: { opcode: 0x17, prefix: 1, map: 2, only: 'vex' },
   broadcastss: { opcode: 0x18, prefix: 1, map: 2, bytes: 4 },
-  /** reg ← operand · place + reg, and two with the terms in other places. */
+  /** reg ← operand · place + reg, and reg ← reg · place + operand. */
   fmadd231ps: extended(0xb8),
-  fmadd213ps: extended(0xa8),
+  fmadd132ps: extended(0x98),
   fnmadd231ps: extended(0xbc),
-  fnmadd213ps: extended(0xac),
+  fnmadd132ps: extended(0x9c),
   roundps: immediate(0x08),
   roundss: { opcode: 0x0a, prefix: 1, map: 3, bytes: 4 },
   blendvps: { opcode: 0x4a, prefix: 1, map: 3, only: 'vex' },
@@ -81,8 +81,8 @@ export const vectorInstructions = {
   insertps: { opcode: 0x21, prefix: 1, map: 3, bytes: 4 },
   pinsrd: { opcode: 0x22, prefix: 1, map: 3, bytes: 4 },
   pextrd: { opcode: 0x16, prefix: 1, map: 3, bytes: 4 },
-  extractf128: { opcode: 0x19, prefix: 1, map: 3, only: 'vex' },
-  extractf32x8: { opcode: 0x1b, prefix: 1, map: 3, bytes: 32, only: 'evex' },
+  /** place ← 16 bytes of reg. */
+  extractf128: { opcode: 0x19, prefix: 1, map: 3, bytes: 16 },
   pternlogd: { opcode: 0x25, prefix: 1, map: 3, only: 'evex' },
   /** A vector of ones and zeros ← a mask register. */
   pmovm2d: { opcode: 0x38, prefix: 2, map: 2, only: 'evex' },

@@ -4,7 +4,7 @@
  * instruction goes straight into the local that it is stored in.
  */
 import type { FunctionBuilder, ValueType } from '../wasm/emit/assembler.ts'
-import { memory, plain, simd } from '../wasm/emit/opcodes.ts'
+import { longer, memory, plain, simd } from '../wasm/emit/opcodes.ts'
 import {
   type Instruction,
   lengthOf,
@@ -49,9 +49,6 @@ const comparisons: Readonly<Record<string, Condition>> = {
 const plainNames = new Map(Object.entries(plain).map(([name, code]) => [code as number, name]))
 const simdNames = new Map(Object.entries(simd).map(([name, code]) => [code as number, name]))
 const memoryNames = new Map(Object.entries(memory).map(([name, { code, simd }]) => [code + (simd ? 0x10000 : 0), name]))
-
-/** Number of the first opcode for vectors of 32 bytes, and of those for vectors of 64 (`opcodes.ts`). */
-const longer = 0x1000
 
 /** A function's name without the number of its lanes: `f32x4.add` is `f32x.add`. */
 const withoutLanes = (name: string): string => name.replace(/^([fi]\d+x)\d+/, '$1').replace(/^v128\./, 'v.')
@@ -169,10 +166,10 @@ class Lifting {
     else if (memoryNames.has(code)) this.#memoryImmediates()
     else if (code === 0xfd) {
       const name = this.#unsigned()
-      if (memoryNames.has((name % longer) + 0x10000)) this.#memoryImmediates()
+      if (memoryNames.has((name % longer.step) + 0x10000)) this.#memoryImmediates()
       else if (name === 12 || name === 13) this.#at += 16
-      else if (name % longer === 12) this.#at += 4
-      else if ([28, 31, 32].includes(name)) this.#at++
+      else if (name % longer.step === 12) this.#at += 4
+      else if ([28, 31, 32, 33].includes(name % longer.step)) this.#at++
     } else if (code === 0xfe) throw this.#unknown('an atomic instruction')
   }
 
@@ -253,10 +250,9 @@ class Lifting {
   }
 
   #simd(code: number): void {
-    const length = Math.floor(code / longer) as VectorLength | number
-    // Opcodes of relaxed SIMD are below 0x200, those of longer vectors from 0x1000 on.
+    const length = Math.floor(code / longer.step)
     if (length > 2) throw this.#unknown(`vector instruction ${code}`)
-    const own = code % longer
+    const own = code % longer.step
     const vector = length as VectorLength
     const stored = memoryNames.get(own + 0x10000)
     if (stored !== undefined) this.#memory(stored, vector)
@@ -265,6 +261,8 @@ class Lifting {
       const equal = words.every(word => word === words[0])
       this.#stack.push({ kind: 'constant', type: vectorKinds[vector], words: equal ? [words[0]] : words })
     } else if (own === 13) this.#shuffle()
+    else if (own === 33)
+      this.#push('extractPart', this.#operands(1), 'v128', { immediate: this.#byte(), length: vector })
     else if (own === 31) this.#push('extractLane', this.#operands(1), 'f32', { immediate: this.#byte() })
     else if (own === 32 || own === 28) {
       const op = own === 32 ? 'replaceLane' : 'replaceIntegerLane'
@@ -527,6 +525,8 @@ const kindsOfCodes: Readonly<Record<ValueType, ValueKind | undefined>> = {
   f32: 'f32',
   f64: 'f64',
   v128: 'v128',
+  v256: 'v256',
+  v512: 'v512',
 }
 
 function kindOf(type: ValueType): ValueKind {

@@ -56,6 +56,16 @@ export class LinkedGroups implements NativeGroups {
     return importOf(this.#given(memory, thread), this.#door.caller, memory)
   }
 
+  /** A function that calls a group with the arguments it is given. */
+  call(memory: Memory, group: number): (...values: number[]) => void {
+    const run = this.import(memory, 0)
+    return (...values) => {
+      this.prepare(memory, 1)
+      new Int32Array(memory.buffer).set(values, (contexts.address + contexts.arguments) / 4)
+      run(group)
+    }
+  }
+
   message(memory: Memory, thread: number): NativeMessage {
     const source = `(load, given, memory) => (${importOf})(given, (${openCaller})(load, given.koffi), memory)`
     return { source, given: { ...this.#given(memory, thread), koffi: this.#door.koffi } }

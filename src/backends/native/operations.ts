@@ -2,9 +2,9 @@
  * The machine instructions of every WebAssembly instruction on numbers and vectors. Results are WebAssembly's, to the
  * bit, NaN payloads apart.
  */
-import type { Operand } from './code.ts'
+import type { Instruction, Operand } from './code.ts'
 import { type VectorInstructionName, vectorInstructions } from './instructions.ts'
-import type { MachineCode, Place, Register, VectorLength } from './x86.ts'
+import type { MachineCode, Memory, Place, Register, VectorLength } from './x86.ts'
 
 /** An instruction with its registers. */
 export interface Operation {
@@ -13,6 +13,8 @@ export interface Operation {
   /** The result: a vector register, or a general one. */
   readonly dest: Register
   readonly sources: readonly Register[]
+  /** A source that is read from memory, if it has no register; its number in `sources` means nothing. */
+  readonly inMemory?: { readonly index: number; readonly place: Memory }
   readonly temporaries: readonly Register[]
   /** Sources as the instruction has them: constants among them have no register. */
   readonly operands: readonly Operand[]
@@ -29,6 +31,10 @@ export interface Signature {
   readonly temporaries?: (length: VectorLength) => number
   /** Whether it may write its result before it has read all its sources. */
   readonly early?: boolean
+  /** The source that may be in memory. */
+  readonly fromMemory?: number
+  /** Whether it has no form for registers from 16 on, unless its vectors have 64 bytes. */
+  readonly lowRegisters?: boolean
   readonly emit: (operation: Operation) => void
 }
 
@@ -42,6 +48,10 @@ function put(
   code.vector(vectorInstructions[name], length, registers, immediate)
 }
 
+/** Where a source is. */
+const placeOf = ({ sources, inMemory }: Operation, index: number): Place =>
+  inMemory?.index === index ? inMemory.place : sources[index]
+
 /** Number of 32-bit lanes. */
 const lanesOf = (length: VectorLength): number => 4 << length
 
@@ -53,18 +63,21 @@ const everywhere = ({ code, length }: Operation, word: number): Place =>
 const binary = (name: VectorInstructionName, result: Signature['result'] = 'vector'): Signature => ({
   operands: 2,
   result,
-  emit: operation => put(operation, name, [operation.dest, operation.sources[0], operation.sources[1]]),
+  fromMemory: 1,
+  emit: operation => put(operation, name, [operation.dest, operation.sources[0], placeOf(operation, 1)]),
 })
 
 const swapped = (name: VectorInstructionName): Signature => ({
   operands: 2,
   result: 'vector',
-  emit: operation => put(operation, name, [operation.dest, operation.sources[1], operation.sources[0]]),
+  fromMemory: 0,
+  emit: operation => put(operation, name, [operation.dest, operation.sources[1], placeOf(operation, 0)]),
 })
 
 const unary = (name: VectorInstructionName, immediate?: number): Signature => ({
   operands: 1,
   result: 'vector',
+  lowRegisters: 'only' in vectorInstructions[name],
   emit: operation => put(operation, name, [operation.dest, 0, operation.sources[0]], immediate),
 })
 
@@ -104,6 +117,7 @@ function compare(
 const comparison = (predicate: number): Signature => ({
   operands: 2,
   result: 'vector',
+  lowRegisters: true,
   emit: operation =>
     compare(operation, 'cmpps', [operation.dest, operation.sources[0], operation.sources[1]], predicate),
 })
@@ -112,6 +126,7 @@ const comparison = (predicate: number): Signature => ({
 const scalarComparison = (predicate: number): Signature => ({
   operands: 2,
   result: 'i32',
+  lowRegisters: true,
   temporaries: () => 1,
   emit: operation => {
     const { code, dest, sources, temporaries } = operation
@@ -124,6 +139,7 @@ const scalarComparison = (predicate: number): Signature => ({
 const integerComparison = (name: VectorInstructionName, order: readonly [0 | 1, 0 | 1]): Signature => ({
   operands: 2,
   result: 'vector',
+  lowRegisters: true,
   emit: operation =>
     compare(operation, name, [operation.dest, operation.sources[order[0]], operation.sources[order[1]]]),
 })
@@ -221,19 +237,22 @@ const longProduct = (lanes: number): Signature => ({
 })
 
 /** ±first · second + third, with the result in the place of whichever source ends here. */
-const multiplyAdd = (sum: VectorInstructionName, product: VectorInstructionName): Signature => ({
+const multiplyAdd = (sign: 'fmadd' | 'fnmadd'): Signature => ({
   operands: 3,
   result: 'vector',
+  fromMemory: 1,
   emit: operation => {
     const {
       dest,
       sources: [a, b, c],
+      inMemory,
     } = operation
-    if (dest === a) put(operation, product, [dest, b, c])
-    else if (dest === b) put(operation, product, [dest, a, c])
+    const factor = placeOf(operation, 1)
+    if (dest === a) put(operation, `${sign}132ps`, [dest, c, factor])
+    else if (dest === b && !inMemory) put(operation, `${sign}132ps`, [dest, c, a])
     else {
       if (dest !== c) put(operation, 'movaps', [dest, 0, c])
-      put(operation, sum, [dest, a, b])
+      put(operation, `${sign}231ps`, [dest, a, factor])
     }
   },
 })
@@ -262,6 +281,7 @@ const bitselect: Signature = {
 }
 
 const not: Signature = {
+  lowRegisters: true,
   operands: 1,
   result: 'vector',
   temporaries: length => (length === 2 ? 0 : 1),
@@ -282,6 +302,7 @@ const not: Signature = {
 
 /** Rounds towards zero: NaN gives 0, numbers out of range the nearest integer. */
 const truncate: Signature = {
+  lowRegisters: true,
   operands: 1,
   result: 'vector',
   temporaries: () => 1,
@@ -329,6 +350,7 @@ const convertUnsigned: Signature = {
 
 /** Lanes of two vectors: four numbers 0 … 7, three bits each. */
 const shuffle: Signature = {
+  lowRegisters: true,
   operands: 2,
   result: 'v128',
   temporaries: () => 1,
@@ -357,6 +379,7 @@ const shuffle: Signature = {
 
 /** Whether any bit is set. */
 const anyTrue: Signature = {
+  lowRegisters: true,
   operands: 1,
   result: 'i32',
   emit: operation => {
@@ -369,6 +392,7 @@ const anyTrue: Signature = {
 
 /** Whether no lane is zero. */
 const allTrue: Signature = {
+  lowRegisters: true,
   operands: 1,
   result: 'i32',
   temporaries: () => 1,
@@ -409,8 +433,8 @@ const signatures: Readonly<Record<string, Signature>> = {
   'f32x.le': comparison(predicates.le),
   'f32x.gt': comparison(predicates.gt),
   'f32x.ge': comparison(predicates.ge),
-  'f32x.relaxed_madd': multiplyAdd('fmadd231ps', 'fmadd213ps'),
-  'f32x.relaxed_nmadd': multiplyAdd('fnmadd231ps', 'fnmadd213ps'),
+  'f32x.relaxed_madd': multiplyAdd('fmadd'),
+  'f32x.relaxed_nmadd': multiplyAdd('fnmadd'),
   'f32x.splat': unary('broadcastss'),
   'f32x.convert_i32x4_s': unary('cvtdq2ps'),
   'f32x.convert_i32x4_u': convertUnsigned,
@@ -470,6 +494,15 @@ const signatures: Readonly<Record<string, Signature>> = {
       operation.immediate === 0
         ? put(operation, 'movaps', [operation.dest, 0, operation.sources[0]])
         : put(operation, 'pshufd', [operation.dest, 0, operation.sources[0]], operation.immediate),
+  },
+  extractPart: {
+    operands: 1,
+    result: 'v128',
+    emit: operation => {
+      const { code, dest, sources, immediate: part } = operation
+      if (part === 0) code.vector(vectorInstructions.movaps, 0, [dest, 0, sources[0]])
+      else put(operation, 'extractf128', [sources[0], 0, dest], part)
+    },
   },
   replaceLane: {
     operands: 2,
@@ -532,3 +565,7 @@ function bitsOf(value: number): number {
   numbers[0] = value
   return bits[0]
 }
+
+/** Whether an instruction has no form for vector registers from 16 on. */
+export const needsLowRegisters = ({ op, length }: Instruction): boolean =>
+  length < 2 && signatureOf(op)?.lowRegisters === true

@@ -12,7 +12,7 @@ import {
   type ValueKind,
 } from './code.ts'
 import { vectorInstructions } from './instructions.ts'
-import { signatureOf } from './operations.ts'
+import { needsLowRegisters, signatureOf } from './operations.ts'
 import {
   type Condition,
   general,
@@ -69,12 +69,15 @@ class Printer {
   /** Bytes of arguments that this function leaves for others. */
   readonly #argumentBytes: number
   readonly #frame: number
+  /** The instruction that is being printed, and whether it has a form for low registers only. */
+  #at = -1
+  #low = false
 
   constructor(values: ValueCode, surroundings: Surroundings) {
     this.#values = values
     this.#code = surroundings.code
     this.#surroundings = surroundings
-    this.#allocation = allocate(values)
+    this.#allocation = allocate(values, surroundings.avx512)
     this.#targets = Array.from({ length: values.targets }, () => this.#code.label())
     const calls = values.instructions.filter(({ op }) => op === 'call')
     this.#argumentBytes = Math.max(0, ...calls.map(call => argumentOffsets(this.#kindsOf(call.sources)).bytes))
@@ -87,6 +90,8 @@ class Printer {
     this.#code.moveStack(-this.#frame)
     this.#takeArguments()
     this.#values.instructions.forEach((instruction, at) => {
+      this.#at = at
+      this.#low = needsLowRegisters(instruction)
       this.#print(instruction, at)
     })
   }
@@ -372,13 +377,15 @@ class Printer {
     const signature = signatureOf(op)
     if (!signature) throw new Error(`native code: ${op} has no machine code`)
     const { kinds } = this.#values
-    const vectors = [...sources, ...temporaries, dest].filter(
+    const inMemory = this.#inMemory(sources, dest, signature.fromMemory)
+    const vectors = [...sources.filter((_, index) => index !== inMemory?.index), ...temporaries, dest].filter(
       (operand): operand is Value => typeof operand === 'number' && isVector(kinds[operand]),
     )
     this.#withVectors(vectors, registers => {
       const registerOf = new Map(vectors.map((value, at) => [value, registers[at]]))
       let spare: Register = rax
-      const read = (operand: Operand): Register => {
+      const read = (operand: Operand, index: number): Register => {
+        if (index === inMemory?.index) return -1
         const vector = typeof operand === 'number' ? registerOf.get(operand) : undefined
         if (vector !== undefined) return vector
         if (typeof operand !== 'number' && op.includes('x.sh')) return 0
@@ -395,6 +402,7 @@ class Printer {
           dest: to,
           sources: sources.map(read),
           operands: sources,
+          ...(inMemory && { inMemory }),
           temporaries: temporaries.map(value => registerOf.get(value) as Register),
         })
       const to = registerOf.get(dest)
@@ -404,6 +412,19 @@ class Printer {
         this.#spill(dest, to)
       }
     })
+  }
+
+  /** The source that an instruction can read from the stack, if that is where it is. */
+  #inMemory(
+    sources: readonly Operand[],
+    dest: Value,
+    index: number | undefined,
+  ): { readonly index: number; readonly place: Memory } | undefined {
+    const source = index === undefined ? undefined : sources[index]
+    if (index === undefined || typeof source !== 'number' || !isVector(this.#values.kinds[source])) return undefined
+    const elsewhere = sources.some((other, at) => other === source && at !== index)
+    if (this.#allocation.registers.has(source) || elsewhere || source === dest) return undefined
+    return { index, place: this.#slot(source) }
   }
 
   /**
@@ -420,6 +441,11 @@ class Printer {
     }
     const borrowed: Register[] = []
     const borrow = (): Register => {
+      const free = this.#allocation.freeVector(this.#at, this.#low, taken)
+      if (free !== undefined) {
+        taken.add(free)
+        return free
+      }
       let register = 0
       while (taken.has(register)) register++
       taken.add(register)

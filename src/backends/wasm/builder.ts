@@ -7,7 +7,10 @@ import { type NativeKernels, nativeKernels, type Processor, type SettledNative }
 import type { Pages } from '../native/door.ts'
 import { LinkedGroups } from '../native/link.ts'
 import { nativeCode } from '../native/program.ts'
-import { type CodeOptions, type GeneratedCode, generate, generateCalls, type MeasuredCall } from './codegen.ts'
+import { type CodeOptions, type GeneratedCode, generate, generateCalls } from './codegen.ts'
+import type { FunctionBuilder } from './emit/assembler.ts'
+import type { VectorLanes } from './emit/lanes.ts'
+import type { RunnableCall } from './measure/profile.ts'
 import type { MemoryMap } from './memoryMap.ts'
 import type { WasmEngineOptions } from './options.ts'
 import { type Compiler, compileModule } from './runtime/compile.ts'
@@ -45,6 +48,9 @@ export interface CodeChoices {
   /** Whether relaxed fused multiply-adds may be used. */
   readonly fused: boolean
 }
+
+/** Lanes of the longest vectors of a processor. */
+const lanesOf = ({ avx512 }: Processor): VectorLanes => (avx512 ? 16 : 8)
 
 /** Builds the programs of one engine, with wide vectors until one of its kernels is found to be wrong with them. */
 export class ProgramBuilder {
@@ -90,7 +96,11 @@ export class ProgramBuilder {
   }
 
   plan(program: Program): CpuPlan {
-    return makePlan(program, wasmTarget({ ...this.#choices, wide: this.#wide.on }))
+    const { processor } = this.#native
+    return makePlan(
+      program,
+      wasmTarget({ ...this.#choices, wide: this.#wide.on, ...(processor && { native: lanesOf(processor) }) }),
+    )
   }
 
   /**
@@ -119,19 +129,35 @@ export class ProgramBuilder {
   }
 
   /** A small module that calls groups of machine code. */
-  async #buildNative(plan: CpuPlan, memory: MemoryMap, { door, avx512 }: Processor): Promise<Build> {
-    const code = generate(plan, memory, { ...this.#codeOptions, native: true })
-    const { bytes, entries } = nativeCode(code.native, avx512)
-    const pages = door.install(bytes)
-    this.#pages.push(pages)
-    const module = await this.#compiler(code.bytes, false)
-    return { plan, code, module, native: new LinkedGroups(door, pages, entries) }
+  async #buildNative(plan: CpuPlan, memory: MemoryMap, processor: Processor): Promise<Build> {
+    const code = generate(plan, memory, { ...this.#codeOptions, native: lanesOf(processor) })
+    const native = this.#link(code.native, processor)
+    return { plan, code, module: await this.#compiler(code.bytes, false), native }
   }
 
-  /** A module that exports every kernel call of a plan, for measuring. */
-  async buildCalls(plan: CpuPlan, memory: MemoryMap): Promise<{ module: WebAssembly.Module; calls: MeasuredCall[] }> {
-    const { bytes, calls } = generateCalls(plan, memory, this.#codeOptions)
-    return { module: await this.#compiler(bytes, this.#wide.on), calls }
+  /** Every kernel call of a plan as a function of its own, for measuring. */
+  async buildCalls(plan: CpuPlan, memory: MemoryMap): Promise<RunnableCall[]> {
+    const { processor } = this.#native
+    const native = processor && lanesOf(processor)
+    const { module, calls } = generateCalls(plan, memory, { ...this.#codeOptions, ...(native && { native }) })
+    if (processor && calls.length > 0) {
+      const linked = this.#link(
+        calls.map(({ code }) => code),
+        processor,
+      )
+      return calls.map((call, group) => ({ ...call, run: linked.call(memory.memory, group) }))
+    }
+    const compiled = await this.#compiler(module.encode(), this.#wide.on)
+    const { exports } = await WebAssembly.instantiate(compiled, { env: { memory: memory.memory } })
+    return calls.map(call => ({ ...call, run: exports[call.name] as RunnableCall['run'] }))
+  }
+
+  /** Machine code of functions, in pages of its own. */
+  #link(functions: readonly FunctionBuilder[], { door, avx512 }: Processor): LinkedGroups {
+    const { bytes, entries } = nativeCode(functions, avx512)
+    const pages = door.install(bytes)
+    this.#pages.push(pages)
+    return new LinkedGroups(door, pages, entries)
   }
 
   get #codeOptions(): CodeOptions {

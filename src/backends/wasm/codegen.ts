@@ -13,6 +13,7 @@ import type { Variable } from '../../graph/variable.ts'
 import { storageOf } from '../../plan/step.ts'
 import type { CpuGroup, CpuPlan, CpuStep } from '../cpu/layouts/form.ts'
 import type { Bound, FunctionBuilder, Local } from './emit/assembler.ts'
+import type { VectorLanes } from './emit/lanes.ts'
 import { MathLibrary } from './emit/math.ts'
 import { ModuleBuilder } from './emit/module.ts'
 import { largestTile, type TileShape } from './emit/tile.ts'
@@ -60,8 +61,8 @@ export interface CodeOptions {
   readonly wide: boolean
   /** Whether the module exports its kernels, besides `run`. */
   readonly exportKernels?: boolean
-  /** Whether groups run as native code, outside of the module. */
-  readonly native?: boolean
+  /** Lanes of the longest vectors of native code, if groups run as such, outside of the module. */
+  readonly native?: VectorLanes
 }
 
 /** Steps with fewer units than this per share are not split: each goes whole to one share, in turn. */
@@ -182,7 +183,9 @@ export interface MeasuredCall {
   /** Whether the step belongs to the preparation. */
   readonly ahead: boolean
   readonly kernel: GeneratedKernel
+  /** Name under which the module exports it, and the function itself. */
   readonly name: string
+  readonly code: FunctionBuilder
 }
 
 /** Assembles a module that exports every kernel call of a plan separately. */
@@ -190,7 +193,7 @@ export function generateCalls(
   plan: CpuPlan,
   addresses: Addresses,
   options: CodeOptions,
-): { bytes: Uint8Array<ArrayBuffer>; calls: MeasuredCall[] } {
+): { module: ModuleBuilder; calls: MeasuredCall[] } {
   const module = new ModuleBuilder(options.shared)
   const kernels = new KernelSet(module, options)
   const calls: MeasuredCall[] = []
@@ -206,11 +209,11 @@ export function generateCalls(
           f.i32(0).i32(call.kernel.units)
           pushCall(step, call, kernel.code)
         })
-        calls.push({ step, ahead: plan.preparation.includes(group), kernel, name })
+        calls.push({ step, ahead: plan.preparation.includes(group), kernel, name, code: f })
       }
     }
   }
-  return { bytes: module.encode(), calls }
+  return { module, calls }
 }
 
 /** The distinct kernels of a module, each emitted when it is first called. */
@@ -222,10 +225,10 @@ class KernelSet {
   /** Whether kernels are written for wide vectors. */
   readonly wide: boolean
 
-  constructor(module: ModuleBuilder, { fused, wide, exportKernels = false }: CodeOptions) {
+  constructor(module: ModuleBuilder, { fused, wide, exportKernels = false, native }: CodeOptions) {
     this.#module = module
     this.wide = wide
-    this.#target = { module, math: new MathLibrary(module), fused }
+    this.#target = { module, math: new MathLibrary(module), fused, ...(native && { longest: native }) }
     this.#exported = exportKernels
   }
 

@@ -186,13 +186,12 @@ export class WasmEngine implements Engine {
   async profile(program: Program, repeats = 30): Promise<StepTime[]> {
     this.#check()
     const plan = this.#builder.plan(program)
-    const { module, calls } = await this.#builder.buildCalls(plan, this.#memory)
-    const instance = await WebAssembly.instantiate(module, { env: { memory: this.#memory.memory } })
+    const calls = await this.#builder.buildCalls(plan, this.#memory)
     return this.#turns.take(async () => {
       this.#check()
       this.#memory.reserve(plan, this.#crew.threads)
       const { arena, scratch } = this.#memory.arenaOf(plan)
-      return timeCalls(calls, instance.exports, [arena, scratch], repeats)
+      return timeCalls(calls, [arena, scratch], repeats)
     })
   }
 

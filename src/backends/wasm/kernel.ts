@@ -2,7 +2,7 @@
 
 import { structuralKey } from '../../graph/structuralKey.ts'
 import type { FunctionBuilder } from './emit/assembler.ts'
-import type { Arithmetic } from './emit/lanes.ts'
+import type { Arithmetic, VectorLanes } from './emit/lanes.ts'
 import type { MathLibrary } from './emit/math.ts'
 import type { ModuleBuilder } from './emit/module.ts'
 
@@ -13,6 +13,8 @@ export interface KernelModule {
   readonly math: MathLibrary
   /** Whether relaxed fused multiply-adds may be used. */
   readonly fused: boolean
+  /** Lanes of the longest vectors that there are; more than four in native code only. */
+  readonly longest?: VectorLanes
 }
 
 /**

@@ -2,9 +2,10 @@
 import type { Target } from '../../plan/target.ts'
 import type { CpuForm } from '../cpu/layouts/form.ts'
 import { cpuTarget } from '../cpu/target.ts'
+import type { VectorLanes } from './emit/lanes.ts'
 import { chooseMethod } from './kernels/channels/methods.ts'
 import { termSumsBytes } from './kernels/samples/termSums.ts'
-import { registerTile } from './runtime/features.ts'
+import { nativeTile, registerTile } from './runtime/features.ts'
 
 /**
  * Block sizes the kernels have lanes for: sixteen samples are four vectors, the widest tile that fits the registers.
@@ -17,11 +18,13 @@ interface TargetOptions {
   readonly winograd?: boolean
   /** Whether kernels are written for wide vectors. */
   readonly wide?: boolean
+  /** Lanes of the longest vectors of native code, if kernels are such. */
+  readonly native?: VectorLanes
 }
 
 /** The target of every plan of an engine. */
-export function wasmTarget({ innermost, winograd = true, wide = false }: TargetOptions = {}): Target<CpuForm> {
-  const tile = registerTile(wide)
+export function wasmTarget({ innermost, winograd = true, wide = false, native }: TargetOptions = {}): Target<CpuForm> {
+  const tile = native ? nativeTile(native) : registerTile(wide)
   return cpuTarget({
     blockSizes: wasmBlockSizes,
     convolutions: task => chooseMethod(task, { winograd, tile }),

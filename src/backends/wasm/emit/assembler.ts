@@ -4,10 +4,10 @@
  * kernels are assembled here and not compiled from another language.
  */
 import { ByteWriter } from './bytes.ts'
-import { atomic, memory, plain, simd } from './opcodes.ts'
+import { atomic, type Longer, longer, longerName, memory, plain, simd } from './opcodes.ts'
 
-/** Types of parameters, results and locals. */
-export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128'
+/** Types of parameters, results and locals; the longer vectors are for native code only. */
+export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128' | 'v256' | 'v512'
 
 /** Index of a parameter or local of one function. */
 export type Local = number
@@ -21,13 +21,33 @@ export interface Label {
 }
 
 /** Encodings of the types. */
-export const typeCodes: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b }
+export const typeCodes: Readonly<Record<ValueType, number>> = {
+  i32: 0x7f,
+  i64: 0x7e,
+  f32: 0x7d,
+  f64: 0x7c,
+  v128: 0x7b,
+  v256: 0x3b,
+  v512: 0x3a,
+}
 
 /** Encodings of instructions without immediates. */
 const encodings = new Map<string, Uint8Array>([
   ...Object.entries(plain).map(([name, code]) => [name, Uint8Array.of(code)] as const),
-  ...Object.entries(simd).map(([name, code]) => [name, new ByteWriter(4).byte(0xfd).unsigned(code).written] as const),
+  ...[2, 1, 0].flatMap(length =>
+    // Names that are the same for all lengths are those of the shortest.
+    Object.entries(simd).map(([name, code]) => {
+      const encoded = new ByteWriter(4).byte(0xfd).unsigned(code + length * longer.step).written
+      return [longerName(name, length), encoded] as const
+    }),
+  ),
 ])
+
+/** Names of instructions without immediates. */
+type Operation = keyof typeof plain | keyof typeof simd | Longer<keyof typeof simd>
+
+/** Names of loads and stores. */
+type Access = keyof typeof memory | Longer<keyof typeof memory>
 
 /** Body of one function. Methods append one instruction and return the builder. */
 export class FunctionBuilder {
@@ -103,6 +123,20 @@ export class FunctionBuilder {
     return this
   }
 
+  /** Pushes a vector of 8 or 16 equal f32 constants. */
+  longConstant(lanes: 8 | 16, value: number): this {
+    this.#code.byte(0xfd).unsigned(12 + longer.lanes.indexOf(lanes) * longer.step)
+    this.#code.float32(value)
+    return this
+  }
+
+  /** Pushes 16 bytes of the vector of 8 or 16 lanes on the stack. */
+  extractPart(lanes: 8 | 16, part: number): this {
+    this.#code.byte(0xfd).unsigned(33 + longer.lanes.indexOf(lanes) * longer.step)
+    this.#code.byte(part)
+    return this
+  }
+
   /** Pushes a vector of four i32 constants. */
   i32x4(lanes: readonly [number, number, number, number]): this {
     this.#code.byte(0xfd).byte(12)
@@ -111,16 +145,18 @@ export class FunctionBuilder {
   }
 
   /** Appends instructions without immediates. */
-  op(...names: (keyof typeof plain | keyof typeof simd)[]): this {
+  op(...names: Operation[]): this {
     for (const name of names) this.#code.bytes(encodings.get(name) as Uint8Array)
     return this
   }
 
   /** Loads from the address on the stack plus `offset` bytes, or stores there. */
-  memory(name: keyof typeof memory, offset = 0): this {
-    const { code, simd, align } = memory[name]
+  memory(name: Access, offset = 0): this {
+    const length = longer.vectors.findIndex(vector => name.startsWith(vector))
+    const { code, simd, align } = memory[(length > 0 ? `v128${name.slice(4)}` : name) as keyof typeof memory]
     if (simd) this.#code.byte(0xfd)
-    this.#code.byte(code).byte(align).unsigned(offset)
+    this.#code.unsigned(code + Math.max(0, length) * longer.step)
+    this.#code.byte(align).unsigned(offset)
     return this
   }
 

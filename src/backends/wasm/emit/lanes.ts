@@ -4,42 +4,51 @@ import type { FunctionBuilder, Local } from './assembler.ts'
 /** Scalar or four-lane arithmetic: the same kernels serve both. Scalar where a dimension has no room for lanes. */
 export type Lanes = 1 | 4
 
+/** Lanes of a vector: four in WebAssembly, more in native code only. */
+export type VectorLanes = 4 | 8 | 16
+
+/** A single number, or a vector of any length. */
+export type AnyLanes = 1 | VectorLanes
+
 /** How a product is added: two roundings, or one with the relaxed fused multiply-add. */
-export interface Arithmetic {
-  readonly lanes: Lanes
+export interface Arithmetic<L extends AnyLanes = Lanes> {
+  readonly lanes: L
   /** True when relaxed SIMD's multiply-add may be used; never in `precise` mode. */
   readonly fused: boolean
 }
 
 /** Type of a local for f32 numbers. */
-export const typeOf = (lanes: Lanes) => (lanes === 4 ? 'v128' : 'f32')
+export const typeOf = (lanes: AnyLanes) => (lanes === 1 ? 'f32' : vectorTypes[lanes])
+
+const vectorTypes = { 4: 'v128', 8: 'v256', 16: 'v512' } as const
 
 /** A new local for a single number, and one for a vector of four. */
 export const localsOf = (f: FunctionBuilder): Record<Lanes, Local> => ({ 1: f.local('f32'), 4: f.local('v128') })
 
 /** Prefix of the names of arithmetic instructions. */
-export const floatsOf = (lanes: Lanes) => (lanes === 4 ? 'f32x4' : 'f32')
+export const floatsOf = (lanes: AnyLanes) => (lanes === 1 ? 'f32' : (`f32x${lanes}` as const))
 
 /** The instruction that loads neighboring numbers. */
-export const loadOf = (lanes: Lanes) => (lanes === 4 ? 'v128.load' : 'f32.load')
+export const loadOf = (lanes: AnyLanes) => `${typeOf(lanes)}.load` as const
 
 /** The instruction that stores neighboring numbers. */
-export const storeOf = (lanes: Lanes) => (lanes === 4 ? 'v128.store' : 'f32.store')
+export const storeOf = (lanes: AnyLanes) => `${typeOf(lanes)}.store` as const
 
 /** Pushes a number, in all lanes. */
-export function pushConstant(f: FunctionBuilder, lanes: Lanes, value: number): FunctionBuilder {
-  return lanes === 4 ? f.f32x4(value) : f.f32(value)
+export function pushConstant(f: FunctionBuilder, lanes: AnyLanes, value: number): FunctionBuilder {
+  if (lanes === 1) return f.f32(value)
+  return lanes === 4 ? f.f32x4(value) : f.longConstant(lanes, value)
 }
 
 /** sum ← sum + a · b */
 export function multiplyAdd(
   f: FunctionBuilder,
-  { lanes, fused }: Arithmetic,
+  { lanes, fused }: Arithmetic<AnyLanes>,
   sum: Local,
   [a, b]: readonly [a: Local, b: Local],
 ): void {
   const floats = floatsOf(lanes)
-  if (lanes === 4 && fused) f.get(a).get(b).get(sum).op('f32x4.relaxed_madd')
+  if (floats !== 'f32' && fused) f.get(a).get(b).get(sum).op(`${floats}.relaxed_madd`)
   else f.get(sum).get(a).get(b).op(`${floats}.mul`, `${floats}.add`)
   f.set(sum)
 }

@@ -115,6 +115,26 @@ export const memory = {
   'v128.load64_zero': { code: 93, simd: true, align: 2 },
 } as const
 
+/**
+ * Instructions on vectors of 32 and 64 bytes, which WebAssembly does not have: native code (`backends/native`) is made from the
+ * same functions, and there they are. They are named after those on vectors of 16 bytes, and have their opcodes plus a
+ * multiple of `step`.
+ */
+export const longer = { step: 0x1000, lanes: [4, 8, 16], vectors: ['v128', 'v256', 'v512'] } as const
+
+/** Names of the instructions on longer vectors that correspond to one. */
+export type Longer<Name extends string> = Name extends `f32x4.${infer Rest}`
+  ? `f32x${8 | 16}.${Rest}`
+  : Name extends `i32x4.${infer Rest}`
+    ? `i32x${8 | 16}.${Rest}`
+    : Name extends `v128.${infer Rest}`
+      ? `v${256 | 512}.${Rest}`
+      : never
+
+/** The name of an instruction on vectors of 16, 32 or 64 bytes (0, 1, 2), given that on vectors of 16. */
+export const longerName = (name: string, length: number): string =>
+  name.replace(/^([fi]32x)4\./, `$1${longer.lanes[length]}.`).replace(/^v128\./, `${longer.vectors[length]}.`)
+
 /** Atomic instructions (prefix 0xfe), all on naturally aligned 32-bit words. */
 export const atomic = {
   'memory.atomic.notify': 0x00,

@@ -11,7 +11,16 @@
  */
 
 import type { FunctionBuilder, Local } from './assembler.ts'
-import { type Arithmetic, loadOf, multiplyAdd, pushConstant, storeOf, typeOf } from './lanes.ts'
+import {
+  type AnyLanes,
+  type Arithmetic,
+  loadOf,
+  multiplyAdd,
+  pushConstant,
+  storeOf,
+  typeOf,
+  type VectorLanes,
+} from './lanes.ts'
 
 /** How one step of a tile addresses its operands. Offsets are in bytes, relative to a local that holds an address. */
 export interface TileOperands {
@@ -69,14 +78,17 @@ export class RegisterTile {
   readonly #row: readonly Local[]
   readonly #depth: number
   readonly #f: FunctionBuilder
-  readonly #arithmetic: Arithmetic
+  readonly #arithmetic: Arithmetic<AnyLanes>
+  /** Bytes of a vector. */
+  readonly #vectorBytes: number
 
-  constructor(f: FunctionBuilder, { rows, columns, depth = 1 }: TileSize, arithmetic: Arithmetic) {
+  constructor(f: FunctionBuilder, { rows, columns, depth = 1 }: TileSize, arithmetic: Arithmetic<AnyLanes>) {
     const type = typeOf(arithmetic.lanes)
     this.#f = f
     this.rows = rows
     this.columns = columns
     this.#arithmetic = arithmetic
+    this.#vectorBytes = (arithmetic.lanes === 1 ? 4 : arithmetic.lanes) * 4
     this.accumulators = Array.from({ length: rows }, () => f.localArray(type, columns * depth))
     this.#column = f.localArray(type, columns * depth)
     this.#row = f.localArray(type, depth)
@@ -99,8 +111,18 @@ export class RegisterTile {
       rowOffsets: Array.from({ length: this.rows }, (_, r) => r * at.rowBytes),
       rowKind: 'splat',
       columnAddress: at.columnAddress,
-      columnOffsets: Array.from({ length: this.columns }, (_, v) => v * 16),
+      columnOffsets: this.neighbors,
     }
+  }
+
+  /** Offsets of neighboring vectors, one for each column. */
+  get neighbors(): number[] {
+    return Array.from({ length: this.columns }, (_, v) => v * this.#vectorBytes)
+  }
+
+  /** Lanes of a column. */
+  get lanes(): AnyLanes {
+    return this.#arithmetic.lanes
   }
 
   /** Loads all accumulators from rows of vectors, `rowBytes` apart. */
@@ -108,7 +130,7 @@ export class RegisterTile {
     this.#each((accumulator, row, column) => {
       this.#f
         .get(address)
-        .memory('v128.load', row * rowBytes + column * 16)
+        .memory(loadOf(this.lanes), row * rowBytes + column * this.#vectorBytes)
         .set(accumulator)
     })
   }
@@ -119,8 +141,49 @@ export class RegisterTile {
       this.#f
         .get(address)
         .get(accumulator)
-        .memory('v128.store', shift + row * rowBytes + column * 16)
+        .memory(storeOf(this.lanes), shift + row * rowBytes + column * this.#vectorBytes)
     })
+  }
+
+  /** Stores the first `count` numbers of a row unfinished. */
+  storeRow(row: number, address: Local, count: number): void {
+    const f = this.#f
+    const { lanes } = this
+    this.accumulators[row].forEach((vector, column) => {
+      const first = column * lanes
+      if (count >= first + lanes)
+        f.get(address)
+          .get(vector)
+          .memory(storeOf(lanes), first * 4)
+      else
+        for (let at = first; at < count; at += 4)
+          this.#storePart(vector, [at - first, count - first], [address, at * 4])
+    })
+  }
+
+  /** Stores up to four lanes of a vector, from one of its lanes on. */
+  #storePart(
+    vector: Local,
+    [from, end]: readonly [from: number, end: number],
+    [address, offset]: readonly [address: Local, offset: number],
+  ): void {
+    const f = this.#f
+    const { lanes } = this
+    const push = (): FunctionBuilder => {
+      f.get(vector)
+      return lanes === 8 || lanes === 16 ? f.extractPart(lanes, from / 4) : f
+    }
+    if (end - from >= 4) {
+      f.get(address)
+      push().memory('v128.store', offset)
+      return
+    }
+    for (let lane = 0; lane < end - from; lane++) {
+      f.get(address)
+      push()
+        .extractLane(lane)
+        .memory('f32.store', offset + lane * 4)
+    }
   }
 
   /** One step of the sum, with both operands `rowShift` and `columnShift` bytes further on. */
@@ -134,16 +197,17 @@ export class RegisterTile {
     const { lanes } = this.#arithmetic
     this.#note(rowKind === 'splat' ? lanes : 1)
     const loadVector = loadOf(lanes)
-    const loadRow = lanes === 4 && rowKind === 'splat' ? 'v128.load32_splat' : loadVector
+    const type = typeOf(lanes)
+    const loadRow = type !== 'f32' && rowKind === 'splat' ? (`${type}.load32_splat` as const) : loadVector
     for (const j of columns) {
       f.get(columnAddress)
-        .memory(loadVector, columnOffsets[Math.floor(j / depth)] + (j % depth) * 16 + columnShift)
+        .memory(loadVector, columnOffsets[Math.floor(j / depth)] + (j % depth) * this.#vectorBytes + columnShift)
         .set(this.#column[j])
     }
     for (let i = 0; i < this.rows; i++) {
       this.#row.forEach((row, part) => {
         f.get(typeof rowAddress === 'number' ? rowAddress : rowAddress[i])
-          .memory(loadRow, rowOffsets[i] + part * 16 + rowShift)
+          .memory(loadRow, rowOffsets[i] + part * this.#vectorBytes + rowShift)
           .set(row)
       })
       for (const j of columns) {
@@ -255,6 +319,12 @@ const largestTiles = new WeakMap<FunctionBuilder, TileShape>()
 /** The largest register tile that a function computes, if any, for reports on its kernel. */
 export function largestTile(f: FunctionBuilder): TileShape | undefined {
   return largestTiles.get(f)
+}
+
+/** Lanes of the vectors of a tile that is `width` numbers wide: the longest that divide it. */
+export function lanesFor(width: number, longest: VectorLanes = 4): VectorLanes {
+  if (longest === 16 && width % 16 === 0) return 16
+  return longest > 4 && width % 8 === 0 ? 8 : 4
 }
 
 /** The register tile that suits a machine, for kernels whose lanes are channels: positions times output channels. */

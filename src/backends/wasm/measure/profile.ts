@@ -19,22 +19,25 @@ export interface StepTime {
   readonly milliseconds: number
 }
 
+/** A kernel call that can be run. */
+export interface RunnableCall extends MeasuredCall {
+  readonly run: (arena: number, scratch: number) => void
+}
+
 /** Warm-up runs before those that count: caches fill, and a browser's compiler takes its time. */
 const warmUp = 10
 
 /** Times the calls one by one: medians of `repeats` runs, after at most as many warm-up runs. */
 export function timeCalls(
-  calls: readonly MeasuredCall[],
-  exports: WebAssembly.Exports,
+  calls: readonly RunnableCall[],
   [arena, scratch]: readonly [arena: number, scratch: number],
   repeats: number,
 ): StepTime[] {
-  return calls.map(({ step, ahead, kernel: { key, codeBytes, tile }, name }) => {
-    const call = exports[name] as (arena: number, scratch: number) => void
+  return calls.map(({ step, ahead, kernel: { key, codeBytes, tile }, run }) => {
     const first = Math.min(warmUp, repeats)
     const times = Array.from({ length: first + repeats }, () => {
       const started = performance.now()
-      call(arena, scratch)
+      run(arena, scratch)
       return performance.now() - started
     })
     const settled = times.slice(first).sort((a, b) => a - b)

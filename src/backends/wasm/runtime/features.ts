@@ -2,6 +2,8 @@
  * What the runtime offers: threads, shared memory, relaxed SIMD. Works in Node, browsers and workers. Node's own
  * modules are loaded at run time, so that a bundler finds no import to resolve.
  */
+
+import type { VectorLanes } from '../emit/lanes.ts'
 import { ModuleBuilder } from '../emit/module.ts'
 import type { MachineTile } from '../emit/tile.ts'
 
@@ -113,6 +115,11 @@ export function v8Version(): number {
 export function registerTile(wide: boolean): MachineTile {
   if (wide) return { rows: 6, columns: 16, joined: true }
   return { rows: v8Version() >= schedulingV8 ? 6 : 4, columns: 8, joined: false }
+}
+
+/** The register tile of native kernels for the same: two vectors of each of six positions, in 15 registers. */
+export function nativeTile(lanes: VectorLanes): MachineTile {
+  return { rows: 6, columns: 2 * lanes, joined: true }
 }
 
 /** Most threads of an engine. */

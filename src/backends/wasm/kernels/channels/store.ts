@@ -9,6 +9,7 @@ import { pushElements, storeElements } from '../../emit/elements.ts'
 import { type ExpressionEmitter, emittersOf } from '../../emit/expression.ts'
 import { type Lanes, loadOf, localsOf } from '../../emit/lanes.ts'
 import type { MathLibrary } from '../../emit/math.ts'
+import type { RegisterTile } from '../../emit/tile.ts'
 import type { KernelModule } from '../../kernel.ts'
 import type { EpilogueSpec } from '../shared/epilogue.ts'
 
@@ -188,7 +189,8 @@ export class TileStore {
   readonly #target: KernelModule
   readonly #spec: TileStoreSpec
   readonly #direct: ChannelStore
-  readonly #deferred: boolean
+  /** Whether sums that V8 keeps in joined vectors are finished elsewhere. */
+  readonly #joined: boolean
   readonly #finishers = new Map<string, FunctionBuilder>()
 
   constructor(f: FunctionBuilder, target: KernelModule, spec: TileStoreSpec) {
@@ -196,36 +198,30 @@ export class TileStore {
     this.#target = target
     this.#spec = spec
     this.#direct = new ChannelStore(f, target.math, spec)
-    this.#deferred = spec.joined && spec.epilogue.operands.length > 0
+    this.#joined = spec.joined && spec.epilogue.operands.length > 0
   }
 
   /** Locates the operands of the channels that begin at `channel`. */
   atChannels(channel: Local): void {
-    if (!this.#deferred) this.#direct.atChannels(channel)
+    if (!this.#joined) this.#direct.atChannels(channel)
   }
 
   /** Stores the rows of a tile. */
-  store(tile: readonly (readonly Local[])[], { outs, count, yBase, channel }: TilePlace): void {
+  store(tile: RegisterTile, { outs, count, yBase, channel }: TilePlace): void {
     const f = this.#f
+    const { rows, columns, lanes } = tile
     const direct = this.#direct
-    if (!this.#deferred) {
-      tile.forEach((vectors, r) => {
+    if (!this.#joined && lanes === 4) {
+      tile.accumulators.forEach((vectors, r) => {
         direct.atPosition(outs[r], yBase, channel)
         direct.storeChannels(outs[r], vectors, count)
       })
       return
     }
-    tile.forEach((vectors, r) => {
-      vectors.forEach((vector, v) => {
-        eachPart(count - v * 4, (lanes, lane) => {
-          f.get(outs[r]).get(vector)
-          if (lanes === 4) f.memory('v128.store', v * 16)
-          else f.extractLane(lane).memory('f32.store', (v * 4 + lane) * 4)
-        })
-      })
-    })
-    for (const address of [...outs.slice(0, tile.length), yBase, channel, ...this.#spec.bases]) f.get(address)
-    f.call(this.#finisher({ rows: tile.length, vectors: tile[0].length, count }))
+    for (let r = 0; r < rows; r++) tile.storeRow(r, outs[r], count)
+    if (this.#spec.epilogue.expression.kind === 'input') return
+    for (const address of [...outs.slice(0, rows), yBase, channel, ...this.#spec.bases]) f.get(address)
+    f.call(this.#finisher({ rows, vectors: (columns * lanes) / 4, count }))
   }
 
   #finisher(tile: FinishedTile): FunctionBuilder {

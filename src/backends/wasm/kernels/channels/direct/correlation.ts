@@ -13,7 +13,8 @@ import {
 } from '../../../../cpu/kernels/channels/direct/tapClasses.ts'
 import type { MomentKind } from '../../../../cpu/layouts/convolution.ts'
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
-import { type MachineTile, RegisterTile } from '../../../emit/tile.ts'
+import type { VectorLanes } from '../../../emit/lanes.ts'
+import { lanesFor, type MachineTile, RegisterTile } from '../../../emit/tile.ts'
 import { type KernelModule, kernelFunction, kernelKind } from '../../../kernel.ts'
 import type { EpilogueSpec } from '../../shared/epilogue.ts'
 import { emitMoments, momentOperands, momentResults, pushPart } from '../moments.ts'
@@ -176,6 +177,7 @@ class CorrelationEmitter {
   readonly #geometry: Geometry
   readonly #f: FunctionBuilder
   readonly #fused: boolean
+  readonly #longest: VectorLanes | undefined
   readonly #range: { readonly from: Local; readonly to: Local }
   readonly #base: Readonly<Record<'source' | 'panels' | 'result' | 'zeros', Local>>
   /** Addresses of the operands of the moments, and of the places where moments are stored. */
@@ -200,6 +202,7 @@ class CorrelationEmitter {
     this.#geometry = geometry
     this.#f = f
     this.#fused = target.fused
+    this.#longest = target.longest
     this.#range = { from, to }
     this.#base = { source: address[0], panels: address[1], result: address[resultAt], zeros: address[zerosAt] }
     this.#moments = { against: address.slice(againstAt, resultAt), places: address.slice(resultAt + 1, zerosAt) }
@@ -274,13 +277,14 @@ class CorrelationEmitter {
     tile.clear()
     this.#sum(part, walk, tile)
     const place = { outs: this.#outs, yBase: this.#base.result, channel }
-    this.#byPanel(count => this.#store.store(tile.accumulators, { ...place, count }))
+    this.#byPanel(count => this.#store.store(tile, { ...place, count }))
   }
 
   #registers(rows: number): RegisterTile {
     const { width } = this.#geometry
-    const arithmetic = { lanes: 4, fused: this.#fused } as const
-    const tile = this.#tiles.get(rows) ?? new RegisterTile(this.#f, { rows, columns: width / 4 }, arithmetic)
+    const lanes = lanesFor(width, this.#longest)
+    const size = { rows, columns: width / lanes }
+    const tile = this.#tiles.get(rows) ?? new RegisterTile(this.#f, size, { lanes, fused: this.#fused })
     this.#tiles.set(rows, tile)
     return tile
   }
@@ -307,7 +311,7 @@ class CorrelationEmitter {
           rowOffsets: Array.from({ length: tile.rows }, (_, r) => (dense ? r * pixelBytes : 0)),
           rowKind: 'splat',
           columnAddress: panelAt,
-          columnOffsets: Array.from({ length: tile.columns }, (_, v) => v * 16),
+          columnOffsets: tile.neighbors,
         },
         {
           count,

@@ -11,7 +11,7 @@
 import type { Window2d } from '../../../../../graph/window.ts'
 import { type Operand, stridesAlong } from '../../../../cpu/access.ts'
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
-import { type MachineTile, RegisterTile } from '../../../emit/tile.ts'
+import { lanesFor, type MachineTile, RegisterTile } from '../../../emit/tile.ts'
 import { type Kernel, type KernelModule, kernelFunction, kernelKind } from '../../../kernel.ts'
 import type { EpilogueSpec } from '../../shared/epilogue.ts'
 import { nestKernel } from '../../shared/map.ts'
@@ -108,8 +108,9 @@ class WeightSumsEmitter {
     this.#range = { from, to }
     this.#base = { x, g, sums, table }
     this.#at = f.named('i32', ...localNames)
-    const size = { rows: tileRows, columns: layout.tileColumns / 4 }
-    this.#tile = new RegisterTile(f, size, { lanes: 4, fused: target.fused })
+    const lanes = lanesFor(layout.tileColumns, target.longest)
+    const size = { rows: tileRows, columns: layout.tileColumns / lanes }
+    this.#tile = new RegisterTile(f, size, { lanes, fused: target.fused })
     this.#tilesDown = layout.rows / tileRows
   }
 

@@ -11,7 +11,7 @@
 
 import { type WinogradMatrices, winogradMatrices } from '../../../../cpu/kernels/channels/winograd/matrices.ts'
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
-import { type MachineTile, RegisterTile } from '../../../emit/tile.ts'
+import { lanesFor, type MachineTile, RegisterTile } from '../../../emit/tile.ts'
 import { type KernelModule, kernelFunction, kernelKind } from '../../../kernel.ts'
 import { LinearTransform } from './linearTransform.ts'
 import { spread } from './spec.ts'
@@ -172,7 +172,8 @@ function emitProducts(target: KernelModule, spec: WinogradGradientSpec): Functio
   const f = target.module.function(new Array(4).fill('i32'), [])
   const [xTiles, gTiles, sums, tiles] = [0, 1, 2, 3]
   const [position, row, column, at, gAt, xAt, gStep, xStep, count] = f.localArray('i32', 9)
-  const tile = new RegisterTile(f, { rows: tileRows, columns: tileColumns / 4 }, { lanes: 4, fused: target.fused })
+  const lanes = lanesFor(tileColumns, target.longest)
+  const tile = new RegisterTile(f, { rows: tileRows, columns: tileColumns / lanes }, { lanes, fused: target.fused })
   const operands = tile.splats({ rowAddress: gStep, rowBytes: 4, columnAddress: xStep })
   const addTile = (): void => {
     tile.load(at, xBytes)

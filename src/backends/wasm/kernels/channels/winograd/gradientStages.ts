@@ -4,7 +4,7 @@
  * sums over all tiles stay in registers and are written once.
  */
 
-import { RegisterTile } from '../../../emit/tile.ts'
+import { lanesFor, RegisterTile } from '../../../emit/tile.ts'
 import { type KernelCode, kernelFunction, kernelKind } from '../../../kernel.ts'
 import {
   columnsFor,
@@ -89,7 +89,8 @@ export const gradientProductsKernel = kernelKind('winogradGradientProducts', (sp
       const { f, from, to, address } = kernelFunction(target, 3)
       const [xTiles, gTiles, sums] = address
       const [unit, position, rows, panel, xAt, gAt, out, xStep, gStep, count] = f.localArray('i32', 10)
-      const tile = new RegisterTile(f, { rows: tileRows, columns: columns / 4 }, { lanes: 4, fused: target.fused })
+      const lanes = lanesFor(columns, target.longest)
+      const tile = new RegisterTile(f, { rows: tileRows, columns: columns / lanes }, { lanes, fused: target.fused })
       const operands = tile.splats({ rowAddress: gStep, rowBytes: 4, columnAddress: xStep })
       f.for(unit, from, to, () => {
         f.get(unit).over(rowPanels).set(position).get(unit).modulo(rowPanels).set(rows)

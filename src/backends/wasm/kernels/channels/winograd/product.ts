@@ -4,7 +4,7 @@
 
 import { formOf, type WinogradForm } from '../../../../cpu/kernels/channels/winograd/form.ts'
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
-import { RegisterTile } from '../../../emit/tile.ts'
+import { lanesFor, RegisterTile } from '../../../emit/tile.ts'
 import type { KernelModule } from '../../../kernel.ts'
 import { tileRowsFor, weightPlaces } from '../direct/packing.ts'
 import { type WinogradSpec, winogradSizes } from './spec.ts'
@@ -16,7 +16,7 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
   const sums = source[1]
   const f = target.module.function(new Array(6).fill('i32'), [])
   const [from, to, tiles, transformed, weights, products] = [0, 1, 2, 3, 4, 5]
-  const vectors = width / 4
+  const lanes = lanesFor(width, target.longest)
   const rows = Math.min(tileRowsFor(width, spec.tile), chunk, all)
   const [unit, position, weightPosition, panel, at, panelAt, rowAt, out, tile, full, count] = f.localArray('i32', 11)
   const inBytes = sums * 4
@@ -24,7 +24,7 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
   const weightBytes = weightPositions * sums * spec.result[1] * 4
   const place = weightPlaces({ method: 'winograd', steps: sums, width, weightBytes, rows: all })
   const tileOf = (height: number): void => {
-    const registers = new RegisterTile(f, { rows: height, columns: vectors }, { lanes: 4, fused: target.fused })
+    const registers = new RegisterTile(f, { rows: height, columns: width / lanes }, { lanes, fused: target.fused })
     registers.clear()
     f.get(at).set(rowAt).get(panel).set(panelAt).i32(sums).set(count)
     registers.steps(registers.splats({ rowAddress: rowAt, rowBytes: inBytes, columnAddress: panelAt }), {
