@@ -56,6 +56,11 @@ export class FunctionBuilder {
   readonly results: readonly ValueType[]
   /** Functions that this one calls. */
   readonly callees = new Set<FunctionBuilder>()
+  /**
+   * Length of the vectors (0, 1, 2: of 4, 8, 16 lanes) that instructions and locals named after vectors of four stand
+   * for in this function. Not 0 in native code only.
+   */
+  vectorLength = 0
   readonly #locals: ValueType[] = []
   readonly #code = new ByteWriter()
   #depth = 0
@@ -68,7 +73,8 @@ export class FunctionBuilder {
 
   /** Declares a local, zero at entry. */
   local(type: ValueType): Local {
-    return this.parameters.length + this.#locals.push(type) - 1
+    const own = type === 'v128' ? longer.vectors[this.vectorLength] : type
+    return this.parameters.length + this.#locals.push(own) - 1
   }
 
   /** Declares several locals of one type. */
@@ -118,6 +124,7 @@ export class FunctionBuilder {
 
   /** Pushes a vector of four equal f32 constants. */
   f32x4(value: number): this {
+    if (this.vectorLength > 0) return this.longConstant(longer.lanes[this.vectorLength] as 8 | 16, value)
     this.#code.byte(0xfd).byte(12)
     for (let lane = 0; lane < 4; lane++) this.#code.float32(value)
     return this
@@ -139,6 +146,14 @@ export class FunctionBuilder {
 
   /** Pushes a vector of four i32 constants. */
   i32x4(lanes: readonly [number, number, number, number]): this {
+    if (this.vectorLength > 0) {
+      // Functions on longer vectors have equal lanes only.
+      this.#code
+        .byte(0xfd)
+        .unsigned(12 + this.vectorLength * longer.step)
+        .word(lanes[0])
+      return this
+    }
     this.#code.byte(0xfd).byte(12)
     for (const lane of lanes) this.#code.word(lane)
     return this
@@ -146,7 +161,10 @@ export class FunctionBuilder {
 
   /** Appends instructions without immediates. */
   op(...names: Operation[]): this {
-    for (const name of names) this.#code.bytes(encodings.get(name) as Uint8Array)
+    for (const name of names) {
+      const own = this.vectorLength > 0 ? longerName(name, this.vectorLength) : name
+      this.#code.bytes(encodings.get(own) as Uint8Array)
+    }
     return this
   }
 

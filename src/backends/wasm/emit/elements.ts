@@ -2,7 +2,7 @@
 
 import { bytesPerElement, type DType } from '../../../graph/shape.ts'
 import type { FunctionBuilder, Local } from './assembler.ts'
-import { type Lanes, storeOf } from './lanes.ts'
+import { type AnyLanes, loadOf, storeOf, typeOf, type VectorLanes } from './lanes.ts'
 
 /** Addresses of the elements of neighboring lanes: the first at address + offset, the others `stride` bytes apart. */
 export interface ElementPlace {
@@ -11,12 +11,21 @@ export interface ElementPlace {
   readonly stride: number
 }
 
-/** Pushes `lanes` elements, converted to f32. */
-export function pushElements(f: FunctionBuilder, lanes: Lanes, dtype: DType, place: ElementPlace): void {
+/** Whether elements can be loaded into vectors of more than four lanes: f32, contiguous or all the same. */
+export const fitsLongVectors = (dtype: DType, stride: number): boolean =>
+  dtype === 'f32' && (stride === 0 || stride === bytesPerElement.f32)
+
+/** Pushes `lanes` elements, converted to f32; more than four only where {@link fitsLongVectors}. */
+export function pushElements(f: FunctionBuilder, lanes: AnyLanes, dtype: DType, place: ElementPlace): void {
   if (lanes === 1) pushScalar(f, dtype, place)
+  else if (lanes > 4) pushLong(f, lanes, place)
   else if (place.stride === 0) pushRepeated(f, dtype, place)
   else if (place.stride === bytesPerElement[dtype]) pushContiguous(f, dtype, place)
   else pushGathered(f, dtype, place)
+}
+
+function pushLong(f: FunctionBuilder, lanes: VectorLanes, { address, offset, stride }: ElementPlace): void {
+  f.get(address).memory(stride === 0 ? `${typeOf(lanes)}.load32_splat` : loadOf(lanes), offset)
 }
 
 function pushScalar(f: FunctionBuilder, dtype: DType, { address, offset }: ElementPlace): void {
@@ -76,7 +85,7 @@ export interface StorePlace extends Omit<ElementPlace, 'stride'> {
 /** Stores the f32 lanes that `pushValue` pushes. */
 export function storeElements(
   f: FunctionBuilder,
-  lanes: Lanes,
+  lanes: AnyLanes,
   { address, offset, stride = 4, scratch }: StorePlace,
   pushValue: () => void,
 ): void {

@@ -8,29 +8,33 @@
 
 import { type Expression, expressionKey } from '../../../graph/expression.ts'
 import type { FunctionBuilder, Local } from './assembler.ts'
-import { type Lanes, typeOf } from './lanes.ts'
+import { type AnyLanes, type Floats, floatsOf, pushConstant, typeOf } from './lanes.ts'
 import type { MathFunction, MathLibrary } from './math.ts'
 
-/** Pushes the element of input `index` for the current position: v128 for four lanes, f32 for one. */
+/** Pushes the element of input `index` for the current position: a vector, or an f32 for one lane. */
 export type PushInput = (index: number) => void
 
-/** An emitter for single numbers, and one for vectors of four. */
-export const emittersOf = (f: FunctionBuilder, math: MathLibrary): Record<Lanes, ExpressionEmitter> => ({
+/** An emitter for single numbers, and one for vectors of each length. */
+export const emittersOf = (f: FunctionBuilder, math: MathLibrary): Record<AnyLanes, ExpressionEmitter> => ({
   1: new ExpressionEmitter(f, math, 1),
   4: new ExpressionEmitter(f, math, 4),
+  8: new ExpressionEmitter(f, math, 8),
+  16: new ExpressionEmitter(f, math, 16),
 })
 
 /** Emits expressions into one function; temporary locals are reused between calls. */
 export class ExpressionEmitter {
   readonly #f: FunctionBuilder
   readonly #math: MathLibrary
-  readonly #lanes: Lanes
+  readonly #lanes: AnyLanes
+  readonly #floats: Floats
   readonly #free: Local[] = []
 
-  constructor(f: FunctionBuilder, math: MathLibrary, lanes: Lanes) {
+  constructor(f: FunctionBuilder, math: MathLibrary, lanes: AnyLanes) {
     this.#f = f
     this.#math = math
     this.#lanes = lanes
+    this.#floats = floatsOf(lanes)
   }
 
   /** Pushes the value of the expression. */
@@ -57,14 +61,13 @@ export class ExpressionEmitter {
 
   #pushNode(e: Expression, emit: (e: Expression) => void, pushInput: PushInput): void {
     const f = this.#f
-    const vector = this.#lanes === 4
+    const type = typeOf(this.#lanes)
     switch (e.kind) {
       case 'input':
         pushInput(e.index)
         return
       case 'constant':
-        if (vector) f.f32x4(e.value)
-        else f.f32(e.value)
+        pushConstant(f, this.#lanes, e.value)
         return
       case 'unary':
         this.#pushUnary(e, emit)
@@ -72,18 +75,18 @@ export class ExpressionEmitter {
       case 'binary':
         emit(e.x)
         emit(e.y)
-        f.op(vector ? (`f32x4.${e.fn}` as const) : (`f32.${e.fn}` as const))
+        f.op(`${this.#floats}.${e.fn}`)
         return
       case 'compare':
         this.#pushMask(e, emit)
-        if (vector) f.f32x4(1).op('v128.and')
-        else f.op('f32.convert_i32_s')
+        if (type === 'f32') f.op('f32.convert_i32_s')
+        else pushConstant(f, this.#lanes, 1).op(`${type}.and`)
         return
       case 'select':
         emit(e.x)
         emit(e.y)
         this.#pushMask(e.condition, emit)
-        f.op(vector ? 'v128.bitselect' : 'select')
+        f.op(type === 'f32' ? 'select' : `${type}.bitselect`)
         return
       default:
         e satisfies never
@@ -93,34 +96,30 @@ export class ExpressionEmitter {
   /** Pushes all-ones lanes (or i32 1) where the condition is not 0. */
   #pushMask(condition: Expression, emit: (e: Expression) => void): void {
     const f = this.#f
-    const vector = this.#lanes === 4
     if (condition.kind === 'compare') {
       emit(condition.x)
       emit(condition.y)
-      f.op(vector ? (`f32x4.${condition.fn}` as const) : (`f32.${condition.fn}` as const))
+      f.op(`${this.#floats}.${condition.fn}`)
     } else {
       emit(condition)
-      if (vector) f.f32x4(0).op('f32x4.ne')
-      else f.f32(0).op('f32.ne')
+      pushConstant(f, this.#lanes, 0).op(`${this.#floats}.ne`)
     }
   }
 
   #pushUnary(e: Expression & { kind: 'unary' }, emit: (e: Expression) => void): void {
     const f = this.#f
-    const vector = this.#lanes === 4
     switch (e.fn) {
       case 'neg':
       case 'abs':
       case 'sqrt':
       case 'floor':
         emit(e.x)
-        f.op(vector ? (`f32x4.${e.fn}` as const) : (`f32.${e.fn}` as const))
+        f.op(`${this.#floats}.${e.fn}`)
         return
       case 'relu':
         // max keeps a NaN, as PyTorch's relu does.
         emit(e.x)
-        if (vector) f.f32x4(0).op('f32x4.max')
-        else f.f32(0).op('f32.max')
+        pushConstant(f, this.#lanes, 0).op(`${this.#floats}.max`)
         return
       case 'exp':
       case 'log':
@@ -138,9 +137,8 @@ export class ExpressionEmitter {
   }
 
   #call(fn: MathFunction): void {
-    const target = this.#math.function(fn)
-    if (this.#lanes === 4) this.#f.call(target)
-    else this.#f.op('f32x4.splat').call(target).extractLane(0)
+    if (this.#lanes === 1) this.#f.op('f32x4.splat').call(this.#math.function(fn)).extractLane(0)
+    else this.#f.call(this.#math.function(fn, this.#lanes))
   }
 }
 

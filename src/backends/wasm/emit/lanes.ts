@@ -18,15 +18,22 @@ export interface Arithmetic<L extends AnyLanes = Lanes> {
 }
 
 /** Type of a local for f32 numbers. */
-export const typeOf = (lanes: AnyLanes) => (lanes === 1 ? 'f32' : vectorTypes[lanes])
+export function typeOf<L extends AnyLanes>(lanes: L): (typeof types)[L] {
+  return types[lanes]
+}
 
-const vectorTypes = { 4: 'v128', 8: 'v256', 16: 'v512' } as const
+const types = { 1: 'f32', 4: 'v128', 8: 'v256', 16: 'v512' } as const
 
 /** A new local for a single number, and one for a vector of four. */
 export const localsOf = (f: FunctionBuilder): Record<Lanes, Local> => ({ 1: f.local('f32'), 4: f.local('v128') })
 
+/** Prefixes of the names of arithmetic instructions. */
+export type Floats = 'f32' | `f32x${VectorLanes}`
+
 /** Prefix of the names of arithmetic instructions. */
-export const floatsOf = (lanes: AnyLanes) => (lanes === 1 ? 'f32' : (`f32x${lanes}` as const))
+export function floatsOf<L extends AnyLanes>(lanes: L): L extends VectorLanes ? `f32x${L}` : 'f32' {
+  return (lanes === 1 ? 'f32' : `f32x${lanes}`) as L extends VectorLanes ? `f32x${L}` : 'f32'
+}
 
 /** The instruction that loads neighboring numbers. */
 export const loadOf = (lanes: AnyLanes) => `${typeOf(lanes)}.load` as const

@@ -12,22 +12,24 @@
  *   exp 1.01 · log 0.83 · tanh 2.32 · sigmoid 2.27 · sin 2.38 and cos 2.25 (for |x| ≤ 128π) · erf 1.96
  */
 import type { FunctionBuilder, Local } from './assembler.ts'
+import { typeOf, type VectorLanes } from './lanes.ts'
 import type { ModuleBuilder } from './module.ts'
+import { longer } from './opcodes.ts'
 
 /** A function of the library. */
 export type MathFunction = 'exp' | 'log' | 'tanh' | 'sigmoid' | 'sin' | 'cos' | 'erf'
 
-/** Vector functions `f32x4 → f32x4` of one module, each added when first requested. */
+/** Vector functions of one module, each added when first requested. */
 export class MathLibrary {
   readonly #module: ModuleBuilder
-  readonly #functions = new Map<MathFunction, FunctionBuilder>()
+  readonly #functions = new Map<string, FunctionBuilder>()
 
   constructor(module: ModuleBuilder) {
     this.#module = module
   }
 
   /**
-   * The named function, `(v128) → v128`. NaN gives NaN. Special values:
+   * The named function, from vectors to vectors of `lanes` numbers. NaN gives NaN. Special values:
    * - `exp`: +∞ above 88.72, denormal results correctly rounded, 0 below −103.98
    * - `log`: −∞ at ±0, NaN below 0, +∞ at +∞; denormal arguments are exact
    * - `tanh`: odd, ±1 for |x| ≥ 9.02, relative accuracy down to denormals
@@ -36,11 +38,14 @@ export class MathLibrary {
    *   sin −0 is +0
    * - `erf`: odd, ±1 for |x| ≥ 3.88, relative accuracy down to denormals
    */
-  function(name: MathFunction): FunctionBuilder {
-    const known = this.#functions.get(name)
+  function(name: MathFunction, lanes: VectorLanes = 4): FunctionBuilder {
+    const key = `${name} ${lanes}`
+    const known = this.#functions.get(key)
     if (known) return known
-    const f = this.#module.function(['v128'], ['v128'])
-    this.#functions.set(name, f)
+    const type = typeOf(lanes)
+    const f = this.#module.function([type], [type])
+    f.vectorLength = longer.lanes.indexOf(lanes)
+    this.#functions.set(key, f)
     emitters[name](f, 0)
     return f
   }

@@ -5,11 +5,11 @@
 
 import { dimensionsOf, type Operand, stridesAlong } from '../../../cpu/access.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
-import { pushElements, storeElements } from '../../emit/elements.ts'
+import { fitsLongVectors, pushElements, storeElements } from '../../emit/elements.ts'
 import { type ExpressionEmitter, emittersOf } from '../../emit/expression.ts'
-import { type Lanes, loadOf, localsOf } from '../../emit/lanes.ts'
+import { type AnyLanes, type Lanes, loadOf, localsOf, typeOf, type VectorLanes } from '../../emit/lanes.ts'
 import type { MathLibrary } from '../../emit/math.ts'
-import type { RegisterTile } from '../../emit/tile.ts'
+import { lanesFor, type RegisterTile } from '../../emit/tile.ts'
 import type { KernelModule } from '../../kernel.ts'
 import type { EpilogueSpec } from '../shared/epilogue.ts'
 
@@ -37,7 +37,7 @@ export class ChannelStore {
   readonly #f: FunctionBuilder
   readonly #epilogue: EpilogueSpec
   readonly #sources: readonly Source[]
-  readonly #emitters: Record<Lanes, ExpressionEmitter>
+  readonly #emitters: Record<AnyLanes, ExpressionEmitter>
   readonly #shape: readonly number[]
   readonly #pixel: Local
   readonly #scratch: Record<Lanes, Local>
@@ -94,12 +94,17 @@ export class ChannelStore {
     }
   }
 
+  /** Whether results may be stored in vectors of more than four lanes. */
+  get fitsLongVectors(): boolean {
+    return this.#sources.every(({ operand, strides }) => fitsLongVectors(operand.dtype, strides[3]))
+  }
+
   /** Finishes and stores the vector, or element, that `push` pushes, `shift` channels from the current ones. */
-  store(lanes: Lanes, out: Local, shift: number, push: () => void): void {
+  store(lanes: AnyLanes, out: Local, shift: number, push: () => void): void {
     const f = this.#f
     const epilogue = this.#epilogue
     const sources = this.#sources
-    storeElements(f, lanes, { address: out, offset: shift * 4, scratch: this.#scratch[lanes] }, () =>
+    storeElements(f, lanes, { address: out, offset: shift * 4, scratch: this.#scratch[lanes === 1 ? 1 : 4] }, () =>
       this.#emitters[lanes].push(epilogue.expression, index => {
         if (index === 0) {
           push()
@@ -112,9 +117,13 @@ export class ChannelStore {
     )
   }
 
-  /** Stores the first `count` channels of vectors of four. */
-  storeChannels(out: Local, vectors: readonly Local[], count: number): void {
+  /** Stores the first `count` channels of vectors of four, or all channels of longer ones. */
+  storeChannels(out: Local, vectors: readonly Local[], count: number, length: VectorLanes = 4): void {
     vectors.forEach((vector, v) => {
+      if (length > 4) {
+        this.store(length, out, v * length, () => this.#f.get(vector))
+        return
+      }
       eachPart(count - v * 4, (lanes, lane) => {
         this.store(lanes, out, v * 4 + lane, () => {
           this.#f.get(vector)
@@ -128,36 +137,36 @@ export class ChannelStore {
 /** The stored part of a register tile. */
 interface FinishedTile {
   readonly rows: number
-  /** Vectors of a row. */
-  readonly vectors: number
   /** Channels of a row. */
   readonly count: number
 }
 
 /** A function that finishes values that a kernel has stored raw: `(…addresses of rows, result, channel, …operands)`. */
 function finishFunction(
-  { module, math }: KernelModule,
+  { module, math, longest }: KernelModule,
   { epilogue, shape }: TileStoreSpec,
-  { rows, vectors, count }: FinishedTile,
+  { rows, count }: FinishedTile,
 ): FunctionBuilder {
   const operands = epilogue.operands.length
   const f = module.function(new Array(rows + 2 + operands).fill('i32'), [])
   const [yBase, channel] = [rows, rows + 1]
   const bases = Array.from({ length: operands }, (_, k) => rows + 2 + k)
   const store = new ChannelStore(f, math, { epilogue, shape, bases })
-  const raw = localsOf(f)
+  const length = store.fitsLongVectors ? lanesFor(count, longest) : 4
+  const raw = { 1: f.local('f32'), vector: f.local(typeOf(length)) }
   store.atChannels(channel)
   for (let row = 0; row < rows; row++) {
     store.atPosition(row, yBase, channel)
-    for (let v = 0; v < vectors; v++) {
-      eachPart(count - v * 4, (lanes, lane) => {
-        const shift = v * 4 + lane
-        f.get(row)
-          .memory(loadOf(lanes), shift * 4)
-          .set(raw[lanes])
-        store.store(lanes, row, shift, () => f.get(raw[lanes]))
-      })
+    const finish = (lanes: AnyLanes, shift: number): void => {
+      const local = lanes === 1 ? raw[1] : raw.vector
+      f.get(row)
+        .memory(loadOf(lanes), shift * 4)
+        .set(local)
+      store.store(lanes, row, shift, () => f.get(local))
     }
+    const whole = count - (count % length)
+    for (let shift = 0; shift < whole; shift += length) finish(length, shift)
+    for (let shift = whole; shift < count; shift++) finish(1, shift)
   }
   return f
 }
@@ -209,7 +218,7 @@ export class TileStore {
   /** Stores the rows of a tile. */
   store(tile: RegisterTile, { outs, count, yBase, channel }: TilePlace): void {
     const f = this.#f
-    const { rows, columns, lanes } = tile
+    const { rows, lanes } = tile
     const direct = this.#direct
     if (!this.#joined && lanes === 4) {
       tile.accumulators.forEach((vectors, r) => {
@@ -221,11 +230,11 @@ export class TileStore {
     for (let r = 0; r < rows; r++) tile.storeRow(r, outs[r], count)
     if (this.#spec.epilogue.expression.kind === 'input') return
     for (const address of [...outs.slice(0, rows), yBase, channel, ...this.#spec.bases]) f.get(address)
-    f.call(this.#finisher({ rows, vectors: (columns * lanes) / 4, count }))
+    f.call(this.#finisher({ rows, count }))
   }
 
   #finisher(tile: FinishedTile): FunctionBuilder {
-    const key = `${tile.rows} ${tile.vectors} ${tile.count}`
+    const key = `${tile.rows} ${tile.count}`
     const known = this.#finishers.get(key)
     if (known) return known
     const made = finishFunction(this.#target, this.#spec, tile)

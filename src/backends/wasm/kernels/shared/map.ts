@@ -7,9 +7,9 @@ import type { Expression } from '../../../../graph/expression.ts'
 import type { DType } from '../../../../graph/shape.ts'
 import { collapse, dimensionsOf, type Nest, type Operand, stridesAlong } from '../../../cpu/access.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
-import { type ElementPlace, pushElements, storeElements } from '../../emit/elements.ts'
+import { type ElementPlace, fitsLongVectors, pushElements, storeElements } from '../../emit/elements.ts'
 import { emittersOf } from '../../emit/expression.ts'
-import { type Lanes, localsOf } from '../../emit/lanes.ts'
+import { type AnyLanes, type Lanes, localsOf, type VectorLanes } from '../../emit/lanes.ts'
 import { type Kernel, kernelFunction, kernelKind } from '../../kernel.ts'
 
 /** Elements of one unit when the whole result is one contiguous run. */
@@ -59,7 +59,7 @@ const mapAlong = kernelKind('map', ({ expression, dtypes, sizes, strides }: MapS
     const { f, from, to, address } = kernelFunction(target, strides.length)
     const emitters = emittersOf(f, target.math)
     const scratch = localsOf(f)
-    const row = (pointers: readonly Local[], lanes: Lanes, offsetOf: (operand: number) => number): void => {
+    const row = (pointers: readonly Local[], lanes: AnyLanes, offsetOf: (operand: number) => number): void => {
       const last = sizes.length - 1
       const out = strides.length - 1
       const placeOf = (k: number): ElementPlace => ({
@@ -67,11 +67,13 @@ const mapAlong = kernelKind('map', ({ expression, dtypes, sizes, strides }: MapS
         offset: offsetOf(k),
         stride: strides[k][last],
       })
-      storeElements(f, lanes, { ...placeOf(out), scratch: scratch[lanes] }, () =>
+      storeElements(f, lanes, { ...placeOf(out), scratch: scratch[lanes === 1 ? 1 : 4] }, () =>
         emitters[lanes].push(expression, k => pushElements(f, lanes, dtypes[k], placeOf(k))),
       )
     }
-    emitNest(f, { sizes, strides }, { address, from, to }, row)
+    const fits = strides.every((along, k) => fitsLongVectors(dtypes[k] ?? 'f32', along[sizes.length - 1]))
+    const longest = fits ? target.longest : undefined
+    emitNest(f, { sizes, strides }, { address, from, to, ...(longest && { longest }) }, row)
     return f
   },
 }))
@@ -92,15 +94,21 @@ function largestDivisor(n: number, limit: number): number {
   return n
 }
 
-type VectorRun = readonly [lanes: Lanes, group: number, times: number]
+type VectorRun<L extends AnyLanes = AnyLanes> = readonly [lanes: L, group: number, times: number]
 
 /** A run of elements as loops over groups of vectors, single vectors and single elements. */
-export function vectorRuns(size: number): VectorRun[] {
+export function vectorRuns(size: number): VectorRun<Lanes>[] {
   return [
     [4, unroll, Math.floor(size / (4 * unroll))],
     [4, 1, Math.floor((size % (4 * unroll)) / 4)],
     [1, 1, size % 4],
   ]
+}
+
+/** The same with longer vectors first. */
+function longRuns(size: number, longest: VectorLanes): VectorRun[] {
+  const whole = Math.floor(size / longest)
+  return [[longest, unroll, Math.floor(whole / unroll)], [longest, 1, whole % unroll], ...vectorRuns(size % longest)]
 }
 
 /** The part of a nest that one call processes. */
@@ -112,6 +120,8 @@ interface NestRange {
   readonly to: Local
   /** Whether elements are visited one by one, without vectors. */
   readonly single?: boolean
+  /** Lanes of the longest vectors, if longer ones than of four may be used. */
+  readonly longest?: VectorLanes
 }
 
 /**
@@ -120,8 +130,8 @@ interface NestRange {
 export function emitNest(
   f: FunctionBuilder,
   { sizes, strides }: Nest,
-  { address, from, to, single = false }: NestRange,
-  row: (pointers: readonly Local[], lanes: Lanes, offsetOf: (operand: number) => number) => void,
+  { address, from, to, single = false, longest = 4 }: NestRange,
+  row: (pointers: readonly Local[], lanes: AnyLanes, offsetOf: (operand: number) => number) => void,
 ): void {
   const last = sizes.length - 1
   const advance = (pointers: readonly Local[], dimension: number, steps = 1): void => {
@@ -155,7 +165,7 @@ export function emitNest(
     })
     const counter = f.local('i32')
     const size = sizes[last]
-    const runs: VectorRun[] = single ? [[1, 1, size]] : vectorRuns(size)
+    const runs: VectorRun[] = single ? [[1, 1, size]] : longest > 4 ? longRuns(size, longest) : vectorRuns(size)
     for (const [lanes, group, times] of runs) {
       f.for(counter, { value: 0 }, { value: times }, () => {
         for (let k = 0; k < group; k++) row(pointers, lanes, operand => k * lanes * strides[operand][last])

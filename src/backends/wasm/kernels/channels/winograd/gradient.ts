@@ -210,7 +210,7 @@ export const winogradCollectKernel = kernelKind('winogradCollect', (spec: Winogr
     operands: 2,
     emit(target) {
       const { f, from, to, address } = kernelFunction(target, 2)
-      const transform = new LinearTransform(f, target.fused, [matrices.output])
+      const transform = new LinearTransform(f, { lanes: 4, fused: target.fused }, [matrices.output])
       const [unit, column, at, out] = f.localArray('i32', 4)
       const sums = f.localArray('v128', n)
       const half = f.localArray('v128', outputs * n)

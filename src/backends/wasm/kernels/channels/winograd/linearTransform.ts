@@ -5,25 +5,30 @@
 
 import type { Matrix } from '../../../../cpu/kernels/channels/winograd/matrices.ts'
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
+import { type Arithmetic, floatsOf, pushConstant, typeOf, type VectorLanes } from '../../../emit/lanes.ts'
 
 /** Multiplies by constant matrices inside one function. */
 export class LinearTransform {
   readonly #f: FunctionBuilder
   readonly #fused: boolean
+  readonly #lanes: VectorLanes
+  readonly #floats: `f32x${VectorLanes}`
   readonly #constants = new Map<number, Local>()
   readonly #scratch: readonly Local[]
 
   /** Emits the constants of `matrices`, so make it at the start of the function. */
-  constructor(f: FunctionBuilder, fused: boolean, matrices: readonly Matrix[]) {
+  constructor(f: FunctionBuilder, { lanes, fused }: Arithmetic<VectorLanes>, matrices: readonly Matrix[]) {
     this.#f = f
     this.#fused = fused
+    this.#lanes = lanes
+    this.#floats = floatsOf(lanes)
     const widest = Math.max(...matrices.map(matrix => matrix[0].length))
-    this.#scratch = f.localArray('v128', widest + 2)
+    this.#scratch = f.localArray(typeOf(lanes), widest + 2)
     for (const value of matrices.flat(2)) {
       const size = Math.abs(value)
       if (size === 0 || size === 1 || this.#constants.has(size)) continue
-      const local = f.local('v128')
-      f.f32x4(size).set(local)
+      const local = f.local(typeOf(lanes))
+      pushConstant(f, lanes, size).set(local)
       this.#constants.set(size, local)
     }
   }
@@ -56,8 +61,8 @@ export class LinearTransform {
         inputs,
       )
       f.set(odd)
-      output(row, () => f.get(even).get(odd).op('f32x4.add'))
-      output(row + 1, () => f.get(even).get(odd).op('f32x4.sub'))
+      output(row, () => f.get(even).get(odd).op(`${this.#floats}.add`))
+      output(row + 1, () => f.get(even).get(odd).op(`${this.#floats}.sub`))
       row++
     }
   }
@@ -76,7 +81,7 @@ export class LinearTransform {
       }
       const [even, odd] = [scratch[next++], scratch[next++]]
       const [a, b] = [inputs[column], inputs[column + 1]]
-      f.get(a).get(b).op('f32x4.add').set(even).get(a).get(b).op('f32x4.sub').set(odd)
+      f.get(a).get(b).op(`${this.#floats}.add`).set(even).get(a).get(b).op(`${this.#floats}.sub`).set(odd)
       terms.push({ even, odd, column })
       column++
     }
@@ -102,18 +107,18 @@ export class LinearTransform {
       const constant = this.#constants.get(Math.abs(value))
       if (first) {
         f.get(inputs[k])
-        if (constant !== undefined) f.get(constant).op('f32x4.mul')
-        if (value < 0) f.op('f32x4.neg')
+        if (constant !== undefined) f.get(constant).op(`${this.#floats}.mul`)
+        if (value < 0) f.op(`${this.#floats}.neg`)
         first = false
-      } else if (constant === undefined) f.get(inputs[k]).op(value > 0 ? 'f32x4.add' : 'f32x4.sub')
+      } else if (constant === undefined) f.get(inputs[k]).op(value > 0 ? `${this.#floats}.add` : `${this.#floats}.sub`)
       else if (this.#fused) this.#pushFused(inputs[k], constant, value)
       else {
         f.get(inputs[k])
           .get(constant)
-          .op('f32x4.mul', value > 0 ? 'f32x4.add' : 'f32x4.sub')
+          .op(`${this.#floats}.mul`, value > 0 ? `${this.#floats}.add` : `${this.#floats}.sub`)
       }
     }
-    if (first) f.f32x4(0)
+    if (first) pushConstant(f, this.#lanes, 0)
   }
 
   /** sum on the stack → sum ± input · constant. */
@@ -122,7 +127,7 @@ export class LinearTransform {
     const scratch = this.#scratch
     const sum = scratch[scratch.length - 1]
     f.set(sum).get(value).get(constant).get(sum)
-    f.op(sign > 0 ? 'f32x4.relaxed_madd' : 'f32x4.relaxed_nmadd')
+    f.op(sign > 0 ? `${this.#floats}.relaxed_madd` : `${this.#floats}.relaxed_nmadd`)
   }
 }
 

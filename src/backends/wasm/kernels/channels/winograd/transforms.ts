@@ -3,6 +3,8 @@
 import { formOf } from '../../../../cpu/kernels/channels/winograd/form.ts'
 import type { Matrix } from '../../../../cpu/kernels/channels/winograd/matrices.ts'
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
+import { loadOf, storeOf, typeOf, type VectorLanes } from '../../../emit/lanes.ts'
+import { lanesFor } from '../../../emit/tile.ts'
 import type { KernelModule } from '../../../kernel.ts'
 import type { EpilogueSpec } from '../../shared/epilogue.ts'
 import { ChannelStore } from '../store.ts'
@@ -45,6 +47,7 @@ class TransformEmitter {
   readonly #spec: TileTransform
   readonly #f: FunctionBuilder
   readonly #transform: LinearTransform
+  readonly #lanes: VectorLanes
   readonly #place: TilePlace
   readonly #at: Readonly<Record<'tile' | 'corner' | 'out' | 'offset' | 'row' | 'left', Local>>
   /** Address of each value of a tile, when some values are outside the image. */
@@ -56,18 +59,21 @@ class TransformEmitter {
   readonly #result: readonly (readonly Local[])[]
 
   constructor(target: KernelModule, spec: TileTransform) {
-    const { matrix, grid, wide, source } = spec
+    const { matrix, grid, wide, source, panels } = spec
     const [m, n] = [matrix.length, matrix[0].length]
     const f = target.module.function(new Array(6).fill('i32'), [])
     this.#spec = spec
     this.#f = f
-    this.#transform = new LinearTransform(f, target.fused, [matrix])
+    const width = panels ? greatestDivisor(panels.width, source[1]) : source[1]
+    const lanes = lanesFor(width, target.longest)
+    this.#lanes = lanes
+    this.#transform = new LinearTransform(f, { lanes, fused: target.fused }, [matrix])
     this.#place = new TilePlace(f, grid)
     this.#at = f.named('i32', 'tile', 'corner', 'out', 'offset', 'row', 'left')
     this.#pointers = f.localArray('i32', n * n)
-    this.#across = wide && source[1] % 8 === 0 ? 2 : 1
+    this.#across = wide && lanes === 4 && source[1] % 8 === 0 ? 2 : 1
     const vectors = (count: number): Local[][] =>
-      Array.from({ length: this.#across }, () => f.localArray('v128', count))
+      Array.from({ length: this.#across }, () => f.localArray(typeOf(lanes), count))
     this.#column = vectors(n)
     this.#half = vectors(m * n)
     this.#result = vectors(m)
@@ -123,7 +129,7 @@ class TransformEmitter {
     const { row, pixel } = this.#bytes
     const { corner } = this.#at
     return {
-      load: (a, b, v) => f.get(corner).memory('v128.load', a * row + b * pixel + v * 16),
+      load: (a, b, v) => f.get(corner).memory(loadOf(this.#lanes), a * row + b * pixel + v * 16),
       advance: bytes => f.increment(corner, bytes),
     }
   }
@@ -148,7 +154,7 @@ class TransformEmitter {
         f
           .get(this.#pointers[a * n + b])
           .plus(offset)
-          .memory('v128.load', v * 16),
+          .memory(loadOf(this.#lanes), v * 16),
       advance: () => undefined,
     }
   }
@@ -156,7 +162,7 @@ class TransformEmitter {
   /** All channels of a tile, some vectors at a time. */
   #eachChannels({ load, advance }: TileSource): void {
     const f = this.#f
-    const step = 16 * this.#across
+    const step = this.#lanes * 4 * this.#across
     const vectors = (): void => {
       this.#transformColumns(load)
       this.#transformRows()
@@ -200,7 +206,7 @@ class TransformEmitter {
         for (let v = 0; v < this.#across; v++) {
           f.get(this.#at.out)
             .get(this.#result[v][b])
-            .memory('v128.store', (a * m + b) * stride + v * 16)
+            .memory(storeOf(this.#lanes), (a * m + b) * stride + v * 16)
         }
       }
     }
@@ -221,6 +227,9 @@ class TransformEmitter {
   }
 }
 
+/** The greatest common divisor. */
+const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b))
+
 /** Parameters of the function of a transform. */
 const parameters = { from: 0, to: 1, first: 2, source: 3, transformed: 4, zeros: 5 } as const
 
@@ -239,6 +248,7 @@ class OutputEmitter {
   readonly #f: FunctionBuilder
   /** Address of the result. */
   readonly #result: Local
+  readonly #lanes: VectorLanes
   readonly #transform: LinearTransform
   readonly #store: ChannelStore
   readonly #place: TilePlace
@@ -258,14 +268,17 @@ class OutputEmitter {
     this.#matrix = matrices.output
     this.#f = f
     this.#result = 4 + extras
-    this.#transform = new LinearTransform(f, target.fused, [matrices.output])
     const bases = Array.from({ length: extras }, (_, k) => 4 + k)
     this.#store = new ChannelStore(f, target.math, { epilogue, shape: spec.result, bases })
     this.#place = new TilePlace(f, { ...winogradSizes(spec), step: resultStep })
     this.#at = f.named('i32', 'tile', 'corner', 'at', 'channel', 'out')
-    this.#column = f.localArray('v128', n)
-    this.#half = f.localArray('v128', resultStep * n)
-    this.#finished = f.local('v128')
+    const lanes = this.#store.fitsLongVectors ? lanesFor(spec.result[1], target.longest) : 4
+    const type = typeOf(lanes)
+    this.#lanes = lanes
+    this.#transform = new LinearTransform(f, { lanes, fused: target.fused }, [matrices.output])
+    this.#column = f.localArray(type, n)
+    this.#half = f.localArray(type, resultStep * n)
+    this.#finished = f.local(type)
   }
 
   emit(): FunctionBuilder {
@@ -314,13 +327,14 @@ class OutputEmitter {
     const f = this.#f
     const { channel, corner, at } = this.#at
     const channels = this.#spec.result[1]
+    // Where lanes do not divide the channels, there are four.
     const rest = channels % 4
     const vector = (): void => {
-      this.#transformVector(4, whole)
-      f.increment(corner, 16)
-      f.increment(at, 16)
+      this.#transformVector(this.#lanes, whole)
+      f.increment(corner, this.#lanes * 4)
+      f.increment(at, this.#lanes * 4)
     }
-    f.for(channel, { value: 0 }, { value: channels - rest }, vector, 4)
+    f.for(channel, { value: 0 }, { value: channels - rest }, vector, this.#lanes)
     if (rest > 0) {
       f.i32(channels - rest).set(channel)
       this.#transformVector(rest, whole)
@@ -336,7 +350,7 @@ class OutputEmitter {
     for (let b = 0; b < n; b++) {
       for (let a = 0; a < n; a++) {
         f.get(this.#at.at)
-          .memory('v128.load', (a * n + b) * productStride)
+          .memory(loadOf(this.#lanes), (a * n + b) * productStride)
           .set(this.#column[a])
       }
       this.#transform.apply(this.#matrix, this.#column, (a, push) => {
@@ -363,7 +377,7 @@ class OutputEmitter {
     f.set(out)
     const write = (): void => {
       this.#store.atPosition(out, this.#result, channel)
-      this.#store.storeChannels(out, [this.#finished], valid)
+      this.#store.storeChannels(out, [this.#finished], valid, this.#lanes)
     }
     if (whole) {
       write()

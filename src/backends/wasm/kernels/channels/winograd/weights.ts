@@ -68,7 +68,7 @@ class WeightsEmitter {
     this.#f = f
     this.#range = { from, to }
     this.#base = { weights: address[0], panels: address[1] }
-    this.#transform = new LinearTransform(f, target.fused, [matrix])
+    this.#transform = new LinearTransform(f, { lanes: 4, fused: target.fused }, [matrix])
     this.#at = f.named('i32', 'unit', 'sum', 'at', 'out')
     this.#kernel = f.localArray('v128', taps)
     this.#half = f.localArray('v128', matrix.length * r)
