@@ -4,7 +4,8 @@ export default defineConfig({
   entry: [
     'src/index.ts',
     'src/debug.ts',
-    // Takes the place of wide.ts in bundles for browsers; see the field `browser` of package.json.
+    // Take the places of native.ts and wide.ts in bundles for browsers; see the field `browser` of package.json.
+    'src/backends/native/native.browser.ts',
     'src/backends/wasm/runtime/wide.browser.ts',
     'src/nn/index.ts',
     'src/models/index.ts',

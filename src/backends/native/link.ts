@@ -37,10 +37,12 @@ function importOf({ entries, context, trapped }: Given, caller: Caller, memory: 
 export class LinkedGroups implements NativeGroups {
   readonly #door: Door
   readonly #entries: readonly bigint[]
+  readonly #pages: Pages
 
   /** @param entries offsets of the groups in the pages */
   constructor(door: Door, pages: Pages, entries: readonly number[]) {
     this.#door = door
+    this.#pages = pages
     this.#entries = entries.map(offset => pages.address + BigInt(offset))
   }
 
@@ -69,6 +71,11 @@ export class LinkedGroups implements NativeGroups {
   message(memory: Memory, thread: number): NativeMessage {
     const source = `(load, given, memory) => (${importOf})(given, (${openCaller})(load, given.koffi), memory)`
     return { source, given: { ...this.#given(memory, thread), koffi: this.#door.koffi } }
+  }
+
+  /** Gives the pages back; nothing of them may run any more. */
+  release(): void {
+    this.#pages.release()
   }
 
   #given(memory: Memory, thread: number): Given {

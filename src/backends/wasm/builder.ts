@@ -3,10 +3,9 @@ import { MemoryError } from '../../plan/memoryError.ts'
 import { makePlan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
 import type { CpuPlan } from '../cpu/layouts/form.ts'
-import { type NativeKernels, nativeKernels, type Processor, type SettledNative } from '../native/choice.ts'
-import type { Pages } from '../native/door.ts'
-import { LinkedGroups } from '../native/link.ts'
-import { nativeCode } from '../native/program.ts'
+import type { NativeKernels, Processor, SettledNative } from '../native/choice.ts'
+import type { LinkedGroups } from '../native/link.ts'
+import { linkNative, nativeKernels, problemOfNative } from '../native/native.ts'
 import { type CodeOptions, type GeneratedCode, generate, generateCalls } from './codegen.ts'
 import type { FunctionBuilder } from './emit/assembler.ts'
 import type { VectorLanes } from './emit/lanes.ts'
@@ -49,6 +48,13 @@ export interface CodeChoices {
   readonly fused: boolean
 }
 
+/** What is to be built. */
+interface BuildTask {
+  readonly program: Program
+  readonly memory: MemoryMap
+  readonly threads: number
+}
+
 /** Lanes of the longest vectors of a processor. */
 const lanesOf = ({ avx512 }: Processor): VectorLanes => (avx512 ? 16 : 8)
 
@@ -59,8 +65,8 @@ export class ProgramBuilder {
   readonly #compiler: Compiler
   readonly #checked: CheckedKernels | undefined
   #wide: WideVectors
-  readonly #native: SettledNative
-  readonly #pages: Pages[] = []
+  #native: SettledNative
+  readonly #linked: LinkedGroups[] = []
 
   constructor(
     machine: CodeChoices,
@@ -82,12 +88,13 @@ export class ProgramBuilder {
 
   /** Whether groups run as native code, and why. */
   get native(): NativeKernels {
-    return this.#native
+    const { on, reason } = this.#native
+    return { on, reason }
   }
 
   /** Gives back the pages of native code, which must not run any more. */
   close(): void {
-    for (const pages of this.#pages.splice(0)) pages.release()
+    for (const linked of this.#linked.splice(0)) linked.release()
   }
 
   /** Whether relaxed fused multiply-adds are used. */
@@ -115,7 +122,7 @@ export class ProgramBuilder {
     for (const { variable } of plan.values) if (variable) memory.variable(variable)
     const { processor } = this.#native
     const computes = plan.groups.length + plan.preparation.length > 0
-    if (processor && computes) return this.#buildNative(plan, memory, processor)
+    if (processor && computes) return this.#buildNative(plan, { program, memory, threads }, processor)
     const code = generate(plan, memory, { ...this.#codeOptions, exportKernels: wide })
     const module = await this.#compiler(code.bytes, wide)
     if (!wide) return { plan, code, module }
@@ -128,11 +135,20 @@ export class ProgramBuilder {
     return this.build(program, memory, threads)
   }
 
-  /** A small module that calls groups of machine code. */
-  async #buildNative(plan: CpuPlan, memory: MemoryMap, processor: Processor): Promise<Build> {
-    const code = generate(plan, memory, { ...this.#codeOptions, native: lanesOf(processor) })
-    const native = this.#link(code.native, processor)
-    return { plan, code, module: await this.#compiler(code.bytes, false), native }
+  /** A small module that calls groups of machine code; one of WebAssembly if a kernel is found to be wrong. */
+  async #buildNative(plan: CpuPlan, { program, memory, threads }: BuildTask, processor: Processor): Promise<Build> {
+    const options = { ...this.#codeOptions, native: lanesOf(processor) }
+    const code = generate(plan, memory, options)
+    const problem = problemOfNative({ plan, kernels: code.kernels, options }, processor, this.#checked)
+    if (problem === undefined) {
+      const native = this.#link(code.native, processor)
+      return { plan, code, module: await this.#compiler(code.bytes, false), native }
+    }
+    this.#native = { on: false, reason: problem }
+    warn(
+      `native kernels are off from now on: ${problem}. Results are right, but computing takes longer; please report this.`,
+    )
+    return this.build(program, memory, threads)
   }
 
   /** Every kernel call of a plan as a function of its own, for measuring. */
@@ -152,12 +168,11 @@ export class ProgramBuilder {
     return calls.map(call => ({ ...call, run: exports[call.name] as RunnableCall['run'] }))
   }
 
-  /** Machine code of functions, in pages of its own. */
-  #link(functions: readonly FunctionBuilder[], { door, avx512 }: Processor): LinkedGroups {
-    const { bytes, entries } = nativeCode(functions, avx512)
-    const pages = door.install(bytes)
-    this.#pages.push(pages)
-    return new LinkedGroups(door, pages, entries)
+  /** Functions as machine code, which is released with the engine. */
+  #link(functions: readonly FunctionBuilder[], processor: Processor): LinkedGroups {
+    const linked = linkNative(functions, processor)
+    this.#linked.push(linked)
+    return linked
   }
 
   get #codeOptions(): CodeOptions {

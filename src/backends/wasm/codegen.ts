@@ -88,6 +88,19 @@ export function generate(plan: CpuPlan, addresses: Addresses, options: CodeOptio
   return { bytes: module.encode(), native: native?.functions ?? [], kernels: kernels.all }
 }
 
+/**
+ * A module that exports some kernels of a plan by their names, as WebAssembly: what their native code is compared with.
+ */
+export function generateKernels(
+  kernels: readonly GeneratedKernel[],
+  { shared, fused }: CodeOptions,
+): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder(shared)
+  const target = { module, math: new MathLibrary(module), fused }
+  for (const { call, name } of kernels) module.export(name, call.kernel.emit(target))
+  return module.encode()
+}
+
 /** What a group is called with. */
 interface GroupArguments {
   readonly thread: Bound

@@ -66,6 +66,7 @@ export class WasmEngine implements Engine {
   /** Released when the engine is closed. */
   #openMemory: MemoryMap | undefined
   readonly #wideWanted: boolean
+  readonly #nativeWanted: boolean
   /** Counts changes of variables: anything that programs have prepared from older values is out of date. */
   #changes = 0
   /** For all work that touches the arena, the values of variables, or the threads. */
@@ -78,23 +79,26 @@ export class WasmEngine implements Engine {
     const shared = threads > 1
     this.#builder = new ProgramBuilder({ shared, fused }, options, tools)
     this.#wideWanted = tools.wide !== undefined || (options.wide ?? 'off') !== 'off'
+    this.#nativeWanted = tools.native !== undefined || (options.native ?? 'off') !== 'off'
     const memory = new MemoryMap(shared)
     this.#openMemory = memory
     this.#crew = new Crew(threads, memory.memory, takesPart, tools)
   }
 
   get description(): WasmDescription {
-    const { fused, wide } = this.#builder
+    const { fused, wide, native } = this.#builder
     const { threads, alone } = this.#crew
     const wideWanted = this.#wideWanted
     const simd = fused ? 'relaxed' : 'precise'
+    const code = native.on ? `native: ${native.reason}` : `SIMD: ${simd}${wideWanted && wide.on ? ', wide' : ''}`
     return {
       backend: 'wasm',
-      detail: `${threads} thread${threads === 1 ? '' : 's'}, SIMD: ${simd}${wideWanted && wide.on ? ', wide' : ''}`,
+      detail: `${threads} thread${threads === 1 ? '' : 's'}, ${code}`,
       threads,
       ...(alone !== undefined && { alone }),
       simd,
       ...(wideWanted && { wide }),
+      ...(this.#nativeWanted && { native }),
     }
   }
 

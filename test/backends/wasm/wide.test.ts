@@ -187,15 +187,15 @@ describe('kernels that have been checked', () => {
 
   test('are known to later processes', () => {
     const kernel = caller(1)
-    const first = new StoredKernels(nodeModules(), folder)
+    const first = new StoredKernels(nodeModules(), 'wide', folder)
     expect(first.has(kernel)).toBe(false)
     first.add([kernel])
     expect(first.has(kernel)).toBe(true)
-    expect(new StoredKernels(nodeModules(), folder).has(caller(1))).toBe(true)
+    expect(new StoredKernels(nodeModules(), 'wide', folder).has(caller(1))).toBe(true)
   })
 
   test('are known by all code that they run', () => {
-    const known = new StoredKernels(nodeModules(), folder)
+    const known = new StoredKernels(nodeModules(), 'wide', folder)
     known.add([caller(1)])
     expect(known.has(caller(2))).toBe(false)
   })
@@ -203,16 +203,16 @@ describe('kernels that have been checked', () => {
   test('are forgotten where nothing can be kept', () => {
     const file = join(folder, 'file')
     writeFileSync(file, '')
-    const known = new StoredKernels(nodeModules(), join(file, 'no folder'))
+    const known = new StoredKernels(nodeModules(), 'wide', join(file, 'no folder'))
     known.add([caller(1)])
     expect(known.has(caller(1))).toBe(true)
-    expect(new StoredKernels(nodeModules(), join(file, 'no folder')).has(caller(1))).toBe(false)
+    expect(new StoredKernels(nodeModules(), 'wide', join(file, 'no folder')).has(caller(1))).toBe(false)
   })
 
   test('are not tried again', async () => {
-    const known = new StoredKernels(nodeModules(), folder)
+    const known = new StoredKernels(nodeModules(), 'wide', folder)
     await expectRightResults(engineWith(plainly, {}, known))
-    const later = new StoredKernels(nodeModules(), folder)
+    const later = new StoredKernels(nodeModules(), 'wide', folder)
     const engine = engineWith(wrongly(add, sub), {}, later)
     const { roots } = network()
     const names = Object.fromEntries(roots.map((root, k) => [String(k), root]))

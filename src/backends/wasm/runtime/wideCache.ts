@@ -14,15 +14,19 @@ export interface CheckedKernels {
 }
 
 /** Start of the file's name; its number changes with the format of the lines. */
-const prefix = 'wide-1'
+const prefix = '1'
 
-/** The kernels known to this process and, where a file can be kept, to earlier processes. */
-export function checkedKernels(): CheckedKernels {
-  shared ??= new StoredKernels(nodeModules())
-  return shared
+/**
+ * The kernels known to this process and, where a file can be kept, to earlier processes.
+ * @param kind of the build that was checked: `wide`, or `native` with the instructions in use
+ */
+export function checkedKernels(kind: string): CheckedKernels {
+  const known = shared.get(kind) ?? new StoredKernels(nodeModules(), kind)
+  shared.set(kind, known)
+  return known
 }
 
-let shared: StoredKernels | undefined
+const shared = new Map<string, StoredKernels>()
 
 /** Known kernels, kept in a file, or in memory where there is no Node. */
 export class StoredKernels implements CheckedKernels {
@@ -31,11 +35,11 @@ export class StoredKernels implements CheckedKernels {
   readonly #file: string | undefined
 
   /** @param folder for the file, by default the cache folder of downloads */
-  constructor(node: NodeModules | undefined, folder = node && defaultFolder(node)) {
+  constructor(node: NodeModules | undefined, kind: string, folder = node && defaultFolder(node)) {
     this.#node = node
     if (!node || folder === undefined) return
     // V8's own tag of everything that its code depends on: version, flags, processor features.
-    this.#file = node.path.join(folder, `${prefix}-${node.v8.cachedDataVersionTag().toString(16)}.txt`)
+    this.#file = node.path.join(folder, `${kind}-${prefix}-${node.v8.cachedDataVersionTag().toString(16)}.txt`)
     try {
       for (const line of node.fs.readFileSync(this.#file, 'latin1').split('\n')) this.#known.add(line)
     } catch {

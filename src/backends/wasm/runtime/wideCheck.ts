@@ -1,9 +1,9 @@
 /**
- * Checks kernels with wide vectors. Each kernel runs on pseudo-random operands in two builds: by V8's optimizing
- * compiler, with pairs of vectors joined, and by its quick compiler, which joins nothing. Both do the same arithmetic
- * in the same order, so the results must be equal bit for bit (except that any two NaN are equal). A kernel runs on its
- * first units, some in the middle and its last ones, which meet all borders; so a check takes milliseconds where the
- * program takes seconds.
+ * Checks kernels with wide vectors, and native ones. Each kernel runs on pseudo-random operands in two builds: one by
+ * V8's optimizing compiler, with pairs of vectors joined, or in machine code; the other by V8's quick compiler, which
+ * joins nothing. Both do the same arithmetic in the same order, so the results must be equal bit for bit (except that
+ * any two NaN are equal). A kernel runs on its first units, some in the middle and its last ones, which meet all
+ * borders; so a check takes milliseconds where the program takes seconds.
  */
 import { byteSizeOf, type DType } from '../../../graph/shape.ts'
 import type { Plan } from '../../../plan/plan.ts'
@@ -71,19 +71,32 @@ export function trialOf(plan: Plan, step: Step, { kernel, addresses }: KernelCal
   return { key: kernel.key, name, units: kernel.units, unitCost, operands, tables: kernel.tables }
 }
 
+/** The functions of kernels by the names of their trials, called with a range of units and addresses. */
+type KernelFunctions = (name: string) => (...values: number[]) => void
+
+/** A build of kernels, for a memory to work on. */
+export type KernelBuild = (memory: WebAssembly.Memory) => KernelFunctions
+
+/** The build that a module exports. */
+export function buildOfModule(module: WebAssembly.Module): KernelBuild {
+  return memory => {
+    const { exports } = new WebAssembly.Instance(module, { env: { memory } })
+    return name => exports[name] as (...values: number[]) => void
+  }
+}
+
 /**
- * The keys of the kernels whose results differ between the two modules.
+ * The keys of the kernels whose results differ between two builds.
  * @param shared whether the modules import a shared memory
  */
 export function differingKernels(
   trials: readonly Trial[],
-  plain: WebAssembly.Module,
-  wide: WebAssembly.Module,
+  [plain, other]: readonly [plain: KernelBuild, other: KernelBuild],
   shared: boolean,
 ): string[] {
   if (trials.length === 0) return []
   const bench = new TestBench(trials, shared)
-  const builds = [plain, wide].map(module => new WebAssembly.Instance(module, { env: { memory: bench.memory } }))
+  const builds = [plain(bench.memory), other(bench.memory)]
   return trials.filter(trial => !bench.agree(trial, builds)).map(({ key }) => key)
 }
 
@@ -129,8 +142,8 @@ class TestBench {
    */
   readonly #inputs: Readonly<Record<OperandKind, number>>
   readonly #tables: number
-  readonly #results: readonly [plain: number, wide: number]
-  readonly #workspaces: readonly [plain: number, wide: number]
+  readonly #results: readonly [plain: number, other: number]
+  readonly #workspaces: readonly [plain: number, other: number]
 
   constructor(trials: readonly Trial[], shared: boolean) {
     const most = (size: (trial: Trial) => number): number => align(Math.max(0, ...trials.map(size)))
@@ -165,17 +178,17 @@ class TestBench {
   }
 
   /** Whether both builds of a kernel compute the same. */
-  agree(trial: Trial, builds: readonly WebAssembly.Instance[]): boolean {
+  agree(trial: Trial, builds: readonly KernelFunctions[]): boolean {
     this.#writeTables(trial)
-    const [plain, wide] = builds.map(({ exports }, build) => this.#outcome(trial, exports, build as 0 | 1))
+    const [plain, wide] = builds.map((functions, build) => this.#outcome(trial, functions, build as 0 | 1))
     const { regions } = resultOffsets(trial.operands)
     const same = regions.map(region => this.#compare(region))
     return plain === wide && same.every(Boolean)
   }
 
   /** Runs a build. The outcome is `done` or the message of its trap. */
-  #outcome(trial: Trial, exports: WebAssembly.Exports, build: 0 | 1): string {
-    const run = exports[trial.name] as (...args: number[]) => void
+  #outcome(trial: Trial, functions: KernelFunctions, build: 0 | 1): string {
+    const run = functions(trial.name)
     const addresses = this.#addressesOf(trial, build)
     try {
       for (const [from, to] of rangesOf(trial)) run(from, to, ...addresses)

@@ -1,0 +1,68 @@
+/**
+ * What the WebAssembly backend needs of native code: whether there is any, the groups of a program as machine code, and
+ * whether its kernels compute what their WebAssembly does.
+ *
+ * Only Node can do this, so bundles for browsers contain `native.browser.ts` instead of this file (the field `browser` of
+ * package.json).
+ */
+import type { Plan } from '../../plan/plan.ts'
+import { type CodeOptions, type GeneratedKernel, generateKernels } from '../wasm/codegen.ts'
+import type { FunctionBuilder } from '../wasm/emit/assembler.ts'
+import { compileQuickly } from '../wasm/runtime/compile.ts'
+import { type CheckedKernels, checkedKernels } from '../wasm/runtime/wideCache.ts'
+import { buildOfModule, differingKernels, trialOf } from '../wasm/runtime/wideCheck.ts'
+import type { Processor } from './choice.ts'
+import { LinkedGroups } from './link.ts'
+import { nativeCode } from './program.ts'
+
+export { nativeKernels } from './choice.ts'
+
+/**
+ * Functions on integers as machine code, in pages of their own.
+ * @throws Error for an instruction that native code does not have, and when the system refuses executable pages.
+ */
+export function linkNative(functions: readonly FunctionBuilder[], { door, avx512 }: Processor): LinkedGroups {
+  const { bytes, entries } = nativeCode(functions, avx512)
+  return new LinkedGroups(door, door.install(bytes), entries)
+}
+
+/** The kernels of a plan, and how their code is generated. */
+interface NativeProgram {
+  readonly plan: Plan
+  readonly kernels: readonly GeneratedKernel[]
+  readonly options: CodeOptions
+}
+
+/**
+ * What is wrong with the native kernels of a program; `undefined` when each computes the same as its WebAssembly.
+ * @param checked kernels known to be correct, which are not tried again; kernels found to be correct are added
+ */
+export function problemOfNative(
+  { plan, kernels, options }: NativeProgram,
+  processor: Processor,
+  checked: CheckedKernels = checkedKernels(processor.avx512 ? 'native-avx512' : 'native-avx2'),
+): string | undefined {
+  const unknown = kernels.filter(({ code }) => !checked.has(code))
+  if (unknown.length === 0) return undefined
+  const trials = unknown.map(({ step, call, name }) => trialOf(plan, step, call, name))
+  const linked = linkNative(
+    unknown.map(({ code }) => code),
+    processor,
+  )
+  const indices = new Map(unknown.map(({ name }, index) => [name, index]))
+  try {
+    const plain = buildOfModule(compileQuickly(generateKernels(unknown, options)))
+    const native = (memory: WebAssembly.Memory) => (name: string) => linked.call(memory, indices.get(name) as number)
+    const [first, ...others] = differingKernels(trials, [plain, native], options.shared)
+    if (first !== undefined) {
+      const more = others.length > 0 ? ` and ${others.length} more` : ''
+      return `the kernel '${first.slice(0, 80)}'${more} computes something else than in WebAssembly`
+    }
+  } catch (error) {
+    return `they cannot be checked: ${error instanceof Error ? error.message : String(error)}`
+  } finally {
+    linked.release()
+  }
+  checked.add(unknown.map(({ code }) => code))
+  return undefined
+}
