@@ -1,5 +1,6 @@
 /** The form between WebAssembly and machine code: a list of instructions on numbered values instead of a stack. */
-import type { Condition, VectorLength } from './x86.ts'
+import type { Condition } from './conditions.ts'
+import type { VectorLength } from './x86.ts'
 
 /** What a value is: a 32-bit integer, a number, or a vector of 16, 32 or 64 bytes. */
 export type ValueKind = 'i32' | 'f32' | 'f64' | 'v128' | 'v256' | 'v512'

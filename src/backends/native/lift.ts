@@ -3,8 +3,9 @@
  * instruction behind, constants and comparisons wait for the instruction that takes them, and the result of an
  * instruction goes straight into the local that it is stored in.
  */
-import type { FunctionBuilder, ValueType } from '../wasm/emit/assembler.ts'
-import { longer, memory, plain, simd } from '../wasm/emit/opcodes.ts'
+import type { FunctionBuilder } from '../wasm/emit/assembler.ts'
+import { longer } from '../wasm/emit/opcodes.ts'
+import { Bytecode, memoryNames, plainNames, simdNames, vectorAccess, withoutLanes } from './bytecode.ts'
 import {
   type Instruction,
   lengthOf,
@@ -14,16 +15,10 @@ import {
   type ValueCode,
   type ValueKind,
 } from './code.ts'
+import { type Condition, conditions, mirrored, opposite } from './conditions.ts'
 import { signatureOf } from './operations.ts'
-import { type Condition, conditions, mirrored, opposite, type VectorLength } from './x86.ts'
-
-/** What the stack holds. */
-type Entry =
-  | { readonly kind: 'value'; readonly value: Value }
-  | { readonly kind: 'integer'; readonly constant: number }
-  | { readonly kind: 'sum'; readonly value: Value; readonly constant: number }
-  | { readonly kind: 'compare'; readonly condition: Condition; readonly operands: readonly [Operand, Operand] }
-  | { readonly kind: 'constant'; readonly type: ValueKind; readonly words: readonly number[] }
+import { boundOf, comparisons, type Entry, kindOf, kindOfEntry, readsValue, vectorKinds } from './stackEntry.ts'
+import type { VectorLength } from './x86.ts'
 
 /** A block, a loop or a condition that is open. */
 interface Frame {
@@ -35,24 +30,6 @@ interface Frame {
   readonly height: number
 }
 
-const comparisons: Readonly<Record<string, Condition>> = {
-  'i32.eq': conditions.equal,
-  'i32.ne': conditions.notEqual,
-  'i32.lt_s': conditions.less,
-  'i32.lt_u': conditions.below,
-  'i32.gt_s': conditions.greater,
-  'i32.le_s': conditions.notGreater,
-  'i32.ge_s': conditions.notLess,
-  'i32.ge_u': conditions.notBelow,
-}
-
-const plainNames = new Map(Object.entries(plain).map(([name, code]) => [code as number, name]))
-const simdNames = new Map(Object.entries(simd).map(([name, code]) => [code as number, name]))
-const memoryNames = new Map(Object.entries(memory).map(([name, { code, simd }]) => [code + (simd ? 0x10000 : 0), name]))
-
-/** A function's name without the number of its lanes: `f32x4.add` is `f32x.add`. */
-const withoutLanes = (name: string): string => name.replace(/^([fi]\d+x)\d+/, '$1').replace(/^v128\./, 'v.')
-
 /** Rewrites a function. @throws Error for an instruction that native code does not have. */
 export function lift(f: FunctionBuilder): ValueCode {
   return new Lifting(f).run()
@@ -60,8 +37,7 @@ export function lift(f: FunctionBuilder): ValueCode {
 
 class Lifting {
   readonly #f: FunctionBuilder
-  readonly #bytes: Uint8Array
-  #at = 0
+  readonly #code: Bytecode
   readonly #kinds: ValueKind[]
   readonly #locals: number
   readonly #instructions: Instruction[] = []
@@ -74,14 +50,14 @@ class Lifting {
 
   constructor(f: FunctionBuilder) {
     this.#f = f
-    this.#bytes = f.code
+    this.#code = new Bytecode(f.code)
     this.#kinds = [...f.parameters, ...f.locals].map(kindOf)
     this.#locals = this.#kinds.length
   }
 
   run(): ValueCode {
     this.#frames.push({ kind: 'function', target: this.#targets++, height: 0 })
-    while (this.#at < this.#bytes.length) this.#instruction()
+    while (!this.#code.ended) this.#instruction()
     if (this.#dead === undefined) this.#return()
     return {
       kinds: this.#kinds,
@@ -92,7 +68,7 @@ class Lifting {
   }
 
   #instruction(): void {
-    const code = this.#byte()
+    const code = this.#code.byte()
     if (this.#dead !== undefined && !this.#isReached(code)) return
     switch (code) {
       case 0x02:
@@ -107,38 +83,38 @@ class Lifting {
         this.#close()
         return
       case 0x0c:
-        this.#add('jump', [], { target: this.#targetOf(this.#unsigned()) })
+        this.#add('jump', [], { target: this.#targetOf(this.#code.unsigned()) })
         this.#dead = 0
         return
       case 0x0d: {
-        const depth = this.#unsigned()
+        const depth = this.#code.unsigned()
         const { condition, operands } = this.#condition()
         this.#add('branch', operands, { condition, target: this.#targetOf(depth) })
         return
       }
       case 0x10:
-        this.#call(this.#unsigned())
+        this.#call(this.#code.unsigned())
         return
       case 0x20:
-        this.#stack.push({ kind: 'value', value: this.#unsigned() })
+        this.#stack.push({ kind: 'value', value: this.#code.unsigned() })
         return
       case 0x21:
-        this.#set(this.#unsigned())
+        this.#set(this.#code.unsigned())
         return
       case 0x22: {
-        const local = this.#unsigned()
+        const local = this.#code.unsigned()
         this.#set(local)
         this.#stack.push({ kind: 'value', value: local })
         return
       }
       case 0x41:
-        this.#stack.push({ kind: 'integer', constant: this.#signed() })
+        this.#stack.push({ kind: 'integer', constant: this.#code.signed() })
         return
       case 0x43:
-        this.#stack.push({ kind: 'constant', type: 'f32', words: [this.#word()] })
+        this.#stack.push({ kind: 'constant', type: 'f32', words: [this.#code.word()] })
         return
       case 0xfd:
-        this.#simd(this.#unsigned())
+        this.#simd(this.#code.unsigned())
         return
       default:
         this.#plain(code)
@@ -149,32 +125,18 @@ class Lifting {
   #isReached(code: number): boolean {
     const dead = this.#dead as number
     if (code === 0x02 || code === 0x03 || code === 0x04) {
-      this.#at++
+      this.#code.byte()
       this.#dead = dead + 1
     } else if ((code === 0x05 || code === 0x0b) && dead === 0) {
       this.#dead = undefined
       return true
     } else if (code === 0x0b) this.#dead = dead - 1
-    else this.#skipImmediates(code)
+    else this.#code.skipImmediates(code)
     return false
   }
 
-  #skipImmediates(code: number): void {
-    if ([0x0c, 0x0d, 0x10, 0x20, 0x21, 0x22].includes(code)) this.#unsigned()
-    else if (code === 0x41 || code === 0x42) this.#signed()
-    else if (code === 0x43) this.#at += 4
-    else if (memoryNames.has(code)) this.#memoryImmediates()
-    else if (code === 0xfd) {
-      const name = this.#unsigned()
-      if (memoryNames.has((name % longer.step) + 0x10000)) this.#memoryImmediates()
-      else if (name === 12 || name === 13) this.#at += 16
-      else if (name % longer.step === 12) this.#at += 4
-      else if ([28, 31, 32, 33].includes(name % longer.step)) this.#at++
-    } else if (code === 0xfe) throw this.#unknown('an atomic instruction')
-  }
-
   #open(code: number): void {
-    this.#at++ // the type of the block: none
+    this.#code.byte() // the type of the block: none
     const condition = code === 0x04 ? this.#condition() : undefined
     this.#settleAll()
     const height = this.#stack.length
@@ -254,19 +216,22 @@ class Lifting {
     if (length > 2) throw this.#unknown(`vector instruction ${code}`)
     const own = code % longer.step
     const vector = length as VectorLength
-    const stored = memoryNames.get(own + 0x10000)
+    const stored = memoryNames.get(own + vectorAccess)
     if (stored !== undefined) this.#memory(stored, vector)
     else if (own === 12) {
-      const words = vector === 0 ? [this.#word(), this.#word(), this.#word(), this.#word()] : [this.#word()]
+      const words =
+        vector === 0
+          ? [this.#code.word(), this.#code.word(), this.#code.word(), this.#code.word()]
+          : [this.#code.word()]
       const equal = words.every(word => word === words[0])
       this.#stack.push({ kind: 'constant', type: vectorKinds[vector], words: equal ? [words[0]] : words })
     } else if (own === 13) this.#shuffle()
     else if (own === 33)
-      this.#push('extractPart', this.#operands(1), 'v128', { immediate: this.#byte(), length: vector })
-    else if (own === 31) this.#push('extractLane', this.#operands(1), 'f32', { immediate: this.#byte() })
+      this.#push('extractPart', this.#operands(1), 'v128', { immediate: this.#code.byte(), length: vector })
+    else if (own === 31) this.#push('extractLane', this.#operands(1), 'f32', { immediate: this.#code.byte() })
     else if (own === 32 || own === 28) {
       const op = own === 32 ? 'replaceLane' : 'replaceIntegerLane'
-      const lane = this.#byte()
+      const lane = this.#code.byte()
       this.#push(op, this.#operands(2), 'v128', { immediate: lane })
     } else {
       const name = simdNames.get(own)
@@ -280,34 +245,22 @@ class Lifting {
     const signature = signatureOf(name)
     if (!signature) throw this.#unknown(name)
     const kind = signature.result === 'vector' ? vectorKinds[length] : signature.result
-    const bound = /\.(?:min|max)$/.test(name) ? this.#bound(name) : undefined
-    if (bound) this.#push(bound.op, bound.operands, kind, { length })
-    else this.#push(name, this.#operands(signature.operands), kind, { length })
-  }
-
-  /** A minimum or maximum with a constant, which takes fewer instructions than one of any two numbers. */
-  #bound(name: string): { op: string; operands: readonly [Operand, Operand] } | undefined {
-    const [x, y] = this.#stack.slice(-2)
-    const constant = x.kind === 'constant' ? x : y
-    if (constant.kind !== 'constant' || constant.words.length > 1) return undefined
-    const [word] = constant.words
-    const magnitude = word & 0x7fffffff
-    // NaN, or −0
-    if (magnitude > 0x7f800000 || (magnitude === 0 && word < 0)) return undefined
-    this.#stack.length -= 2
-    const op = magnitude === 0 && name.endsWith('max') ? `${name} zero` : `${name} constant`
-    return { op, operands: [this.#operand(constant === x ? y : x), this.#operand(constant)] }
+    const bound = boundOf(name, this.#stack.slice(-2))
+    if (bound) {
+      this.#stack.length -= 2
+      const operands = [this.#operand(bound.other), this.#operand(bound.constant)]
+      this.#push(bound.op, operands, kind, { length })
+    } else this.#push(name, this.#operands(signature.operands), kind, { length })
   }
 
   #shuffle(): void {
-    const lanes = [0, 4, 8, 12].map(at => this.#bytes[this.#at + at] >> 2)
-    this.#at += 16
+    const lanes = [0, 1, 2, 3].map(() => (this.#code.word() & 0xff) >> 2)
     const immediate = lanes.reduce((sum, lane, at) => sum | (lane << (3 * at)), 0)
     this.#push('shuffle', this.#operands(2), 'v128', { immediate })
   }
 
   #memory(name: string, length: VectorLength): void {
-    const offset = this.#memoryImmediates()
+    const offset = this.#code.memoryOffset()
     const access = withoutLanes(name)
     if (access.includes('store')) {
       const value = this.#operand(this.#pop())
@@ -321,11 +274,11 @@ class Lifting {
     this.#push(access, address, kind, { length, immediate: displacement })
   }
 
-  /** The address on the stack: a value, if it has one, plus a constant. */
+  /** The address on the stack: a value, if it has one, plus a constant. (Sums wrap around at 2³², addresses do not.) */
   #address(offset: number): { address: readonly Operand[]; displacement: number } {
+    if (offset >= 2 ** 31) throw this.#unknown(`an offset of ${offset} bytes`)
     const entry = this.#pop()
-    if (entry.kind === 'integer') return { address: [], displacement: entry.constant + offset }
-    if (entry.kind === 'sum') return { address: [entry.value], displacement: entry.constant + offset }
+    if (entry.kind === 'integer') return { address: [], displacement: (entry.constant >>> 0) + offset }
     return { address: [this.#value(entry)], displacement: offset }
   }
 
@@ -357,7 +310,7 @@ class Lifting {
     const otherwise = this.#pop()
     const chosen = this.#pop()
     const sources = [this.#operand(chosen), this.#operand(otherwise)]
-    const kind = this.#kindOf(chosen)
+    const kind = kindOfEntry(chosen, this.#kinds)
     this.#push('select', [...sources, ...operands], kind, { condition, length: lengthOf(kind) })
   }
 
@@ -373,7 +326,7 @@ class Lifting {
     // Older reads of the local that wait on the stack keep its present value.
     let copied = false
     this.#stack.forEach((waiting, at) => {
-      if (!this.#reads(waiting, local)) return
+      if (!readsValue(waiting, local)) return
       this.#stack[at] = { kind: 'value', value: this.#copied(waiting) }
       copied = true
     })
@@ -421,7 +374,7 @@ class Lifting {
   }
 
   #copied(entry: Entry): Value {
-    const value = this.#temporary(this.#kindOf(entry))
+    const value = this.#temporary(kindOfEntry(entry, this.#kinds))
     this.#move(value, entry)
     return value
   }
@@ -437,16 +390,6 @@ class Lifting {
       const { condition, operands } = this.#condition()
       this.#add('compare', operands, { dest, condition })
     }
-  }
-
-  #kindOf(entry: Entry): ValueKind {
-    if (entry.kind === 'value') return this.#kinds[entry.value]
-    return entry.kind === 'constant' ? entry.type : 'i32'
-  }
-
-  #reads(entry: Entry, local: Value): boolean {
-    if (entry.kind === 'value' || entry.kind === 'sum') return entry.value === local
-    return entry.kind === 'compare' && entry.operands.includes(local)
   }
 
   /** Gives every waiting entry a value of its own, since the code that follows may run several times or not at all. */
@@ -478,59 +421,7 @@ class Lifting {
     return this.#frames[this.#frames.length - 1 - depth].target
   }
 
-  #byte(): number {
-    return this.#bytes[this.#at++]
-  }
-
-  #word(): number {
-    const at = this.#at
-    this.#at += 4
-    const [a, b, c, d] = this.#bytes.subarray(at, at + 4)
-    return a | (b << 8) | (c << 16) | (d << 24)
-  }
-
-  #memoryImmediates(): number {
-    this.#unsigned() // the alignment
-    return this.#unsigned()
-  }
-
-  #unsigned(): number {
-    let value = 0
-    for (let shift = 0; ; shift += 7) {
-      const byte = this.#byte()
-      value += (byte & 0x7f) * 2 ** shift
-      if (byte < 0x80) return value
-    }
-  }
-
-  #signed(): number {
-    let value = 0
-    for (let shift = 0; ; shift += 7) {
-      const byte = this.#byte()
-      value |= (byte & 0x7f) << shift
-      if (byte < 0x80) return shift + 7 < 32 && byte & 0x40 ? value | (-1 << (shift + 7)) : value
-    }
-  }
-
   #unknown(what: string): Error {
     return new Error(`native code: function ${this.#f.index} has ${what}, which has no machine code`)
   }
-}
-
-const vectorKinds = ['v128', 'v256', 'v512'] as const
-
-const kindsOfCodes: Readonly<Record<ValueType, ValueKind | undefined>> = {
-  i32: 'i32',
-  i64: undefined,
-  f32: 'f32',
-  f64: 'f64',
-  v128: 'v128',
-  v256: 'v256',
-  v512: 'v512',
-}
-
-function kindOf(type: ValueType): ValueKind {
-  const kind = kindsOfCodes[type]
-  if (!kind) throw new Error(`native code: values of type ${type} have no machine code`)
-  return kind
 }

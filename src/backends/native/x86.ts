@@ -3,6 +3,7 @@
  * Formats and opcodes are those of the Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2.
  */
 import { ByteWriter } from '../wasm/emit/bytes.ts'
+import type { Condition } from './conditions.ts'
 
 /** Number of a register: 0 … 15 for general ones, 0 … 31 for vectors. */
 export type Register = number
@@ -41,38 +42,6 @@ export interface Pooled {
 
 /** A register, or memory. */
 export type Place = Register | Memory | Pooled
-
-/** Conditions of jumps and moves, by their encoding. */
-export const conditions = {
-  below: 2,
-  notBelow: 3,
-  equal: 4,
-  notEqual: 5,
-  less: 12,
-  notLess: 13,
-  notGreater: 14,
-  greater: 15,
-} as const
-export type Condition = (typeof conditions)[keyof typeof conditions]
-
-/** The opposite of a condition. */
-export const opposite = (condition: Condition): Condition => (condition ^ 1) as Condition
-
-/** The condition for operands in the other order. */
-export function mirrored(condition: Condition): Condition {
-  switch (condition) {
-    case conditions.less:
-      return conditions.greater
-    case conditions.greater:
-      return conditions.less
-    case conditions.notLess:
-      return conditions.notGreater
-    case conditions.notGreater:
-      return conditions.notLess
-    default:
-      return condition
-  }
-}
 
 /** Arithmetic with two operands: the opcode's number in the group of `81 /n`. */
 export const arithmetic = { add: 0, or: 1, and: 4, sub: 5, xor: 6, cmp: 7 } as const
