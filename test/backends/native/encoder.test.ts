@@ -123,11 +123,13 @@ function plainText(text: string): string {
     .trim()
 }
 
-const conditionNames: Readonly<Record<keyof typeof conditions, string>> = {
+const conditionNames: Readonly<Record<string, string>> = {
   below: 'b',
   notBelow: 'ae',
   equal: 'e',
   notEqual: 'ne',
+  notAbove: 'be',
+  above: 'a',
   less: 'l',
   notLess: 'ge',
   notGreater: 'le',
