@@ -71,14 +71,20 @@ export class Bytecode {
     return this.unsigned()
   }
 
-  /** Skips what follows the opcode of an instruction that opens no block. */
-  skipImmediates(code: number): void {
+  /** Skips what follows the opcode of an instruction. @returns by how many blocks it goes deeper: 1, 0 or −1 */
+  skip(code: number): number {
+    if (code === 0x02 || code === 0x03 || code === 0x04) {
+      this.#at++
+      return 1
+    }
+    if (code === 0x0b) return -1
     if (indexed.has(code)) this.unsigned()
     else if (code === 0x41 || code === 0x42) this.signed()
     else if (code === 0x43) this.#at += 4
     else if (memoryNames.has(code)) this.memoryOffset()
     else if (code === 0xfd) this.#skipVectorImmediates(this.unsigned())
     else if (code === 0xfe) throw new Error('native code: atomic instructions have no machine code')
+    return 0
   }
 
   #skipVectorImmediates(code: number): void {

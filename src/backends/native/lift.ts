@@ -17,18 +17,8 @@ import {
 } from './code.ts'
 import { type Condition, conditions, mirrored, opposite } from './conditions.ts'
 import { signatureOf } from './operations.ts'
-import { boundOf, comparisons, type Entry, kindOf, kindOfEntry, readsValue, vectorKinds } from './stackEntry.ts'
+import { boundOf, comparisons, type Entry, type Frame, kindOf, kindOfEntry, readsValue, vectorKinds } from './stackEntry.ts'
 import type { VectorLength } from './x86.ts'
-
-/** A block, a loop or a condition that is open. */
-interface Frame {
-  readonly kind: 'function' | 'block' | 'loop' | 'if'
-  readonly target: Target
-  /** Where the other branch of a condition begins, until it has begun. */
-  otherwise?: Target | undefined
-  /** Entries on the stack when it was opened. */
-  readonly height: number
-}
 
 /** Rewrites a function. @throws Error for an instruction that native code does not have. */
 export function lift(f: FunctionBuilder): ValueCode {
@@ -69,7 +59,11 @@ class Lifting {
 
   #instruction(): void {
     const code = this.#code.byte()
-    if (this.#dead !== undefined && !this.#isReached(code)) return
+    if (this.#dead !== undefined) {
+      const ended = this.#dead === 0 && (code === 0x05 || code === 0x0b)
+      this.#dead = ended ? undefined : this.#dead + this.#code.skip(code)
+      if (!ended) return
+    }
     switch (code) {
       case 0x02:
       case 0x03:
@@ -119,20 +113,6 @@ class Lifting {
       default:
         this.#plain(code)
     }
-  }
-
-  /** Skips an instruction of code that is never reached; true for the end of that code. */
-  #isReached(code: number): boolean {
-    const dead = this.#dead as number
-    if (code === 0x02 || code === 0x03 || code === 0x04) {
-      this.#code.byte()
-      this.#dead = dead + 1
-    } else if ((code === 0x05 || code === 0x0b) && dead === 0) {
-      this.#dead = undefined
-      return true
-    } else if (code === 0x0b) this.#dead = dead - 1
-    else this.#code.skipImmediates(code)
-    return false
   }
 
   #open(code: number): void {

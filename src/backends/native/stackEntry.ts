@@ -1,6 +1,6 @@
 /** What the operand stack of WebAssembly holds while a function is rewritten. */
 import type { ValueType } from '../wasm/emit/assembler.ts'
-import type { Operand, Value, ValueKind } from './code.ts'
+import type { Operand, Target, Value, ValueKind } from './code.ts'
 import { type Condition, conditions } from './conditions.ts'
 
 /**
@@ -78,4 +78,14 @@ export function boundOf(name: string, [x, y]: readonly Entry[]): Bound | undefin
   if (magnitude > 0x7f800000 || (magnitude === 0 && word < 0)) return undefined
   const isZero = magnitude === 0 && name.endsWith('max')
   return { op: `${name} ${isZero ? 'zero' : 'constant'}`, constant, other }
+}
+
+/** A block, a loop or a condition that is open. */
+export interface Frame {
+  readonly kind: 'function' | 'block' | 'loop' | 'if'
+  readonly target: Target
+  /** Where the other branch of a condition begins, until it has begun. */
+  otherwise?: Target | undefined
+  /** Entries on the stack when it was opened. */
+  readonly height: number
 }

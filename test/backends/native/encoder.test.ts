@@ -7,13 +7,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { conditions } from '../../../src/backends/native/conditions.ts'
 import { type VectorInstructionName, vectorInstructions } from '../../../src/backends/native/instructions.ts'
 import {
   arithmetic,
-  conditions,
   MachineCode,
   type Memory,
   type Place,
+  type VectorInstruction,
   type VectorLength,
 } from '../../../src/backends/native/x86.ts'
 import { RandomSequence } from '../../../src/random/philox.ts'
@@ -297,7 +298,7 @@ const predicates = [
 
 /** Adds one instruction with random operands. */
 function addVector(listing: Listing, name: VectorInstructionName): void {
-  const instruction: { readonly only?: 'vex' | 'evex' } = vectorInstructions[name]
+  const instruction: VectorInstruction = vectorInstructions[name]
   const [form, flags = ''] = forms[name].split(':') as [string, string?]
   const has = (flag: string): boolean => flags.includes(flag) && flags !== 'mask' && flags !== 'part'
   const single = has('1')
@@ -331,7 +332,7 @@ function addVector(listing: Listing, name: VectorInstructionName): void {
   const immediate = has('p')
     ? predicate[0]
     : has('i')
-      ? below(name === 'pinsrd' || name === 'pextrd' ? 4 : 256)
+      ? below(name === 'pinsrd' ? 4 : 256)
       : undefined
   const own = (evex && evexNames[name]) || otherNames[name] || name
   const placed = (start: number): string =>
