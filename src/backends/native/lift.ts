@@ -16,8 +16,19 @@ import {
   type ValueKind,
 } from './code.ts'
 import { type Condition, conditions, mirrored, opposite } from './conditions.ts'
+import { InstructionList } from './instructionList.ts'
 import { signatureOf } from './operations.ts'
-import { boundOf, comparisons, type Entry, type Frame, kindOf, kindOfEntry, readsValue, vectorKinds } from './stackEntry.ts'
+import {
+  boundOf,
+  comparisons,
+  type Entry,
+  type Frame,
+  kindOf,
+  kindOfEntry,
+  readsValue,
+  sumOf,
+  vectorKinds,
+} from './stackEntry.ts'
 import type { VectorLength } from './x86.ts'
 
 /** Rewrites a function. @throws Error for an instruction that native code does not have. */
@@ -28,33 +39,25 @@ export function lift(f: FunctionBuilder): ValueCode {
 class Lifting {
   readonly #f: FunctionBuilder
   readonly #code: Bytecode
-  readonly #kinds: ValueKind[]
+  readonly #list: InstructionList
   readonly #locals: number
-  readonly #instructions: Instruction[] = []
   readonly #stack: Entry[] = []
   readonly #frames: Frame[] = []
-  #targets = 0
-  #depth = 0
   /** Blocks opened in code that is never reached. */
   #dead: number | undefined
 
   constructor(f: FunctionBuilder) {
     this.#f = f
     this.#code = new Bytecode(f.code)
-    this.#kinds = [...f.parameters, ...f.locals].map(kindOf)
-    this.#locals = this.#kinds.length
+    this.#list = new InstructionList([...f.parameters, ...f.locals].map(kindOf), f.parameters.length)
+    this.#locals = this.#list.kinds.length
   }
 
   run(): ValueCode {
-    this.#frames.push({ kind: 'function', target: this.#targets++, height: 0 })
+    this.#frames.push({ kind: 'function', target: this.#list.target(), height: 0 })
     while (!this.#code.ended) this.#instruction()
     if (this.#dead === undefined) this.#return()
-    return {
-      kinds: this.#kinds,
-      parameters: this.#f.parameters.length,
-      instructions: this.#instructions,
-      targets: this.#targets,
-    }
+    return this.#list
   }
 
   #instruction(): void {
@@ -77,13 +80,13 @@ class Lifting {
         this.#close()
         return
       case 0x0c:
-        this.#add('jump', [], { target: this.#targetOf(this.#code.unsigned()) })
+        this.#list.add('jump', [], { target: this.#targetOf(this.#code.unsigned()) })
         this.#dead = 0
         return
       case 0x0d: {
         const depth = this.#code.unsigned()
         const { condition, operands } = this.#condition()
-        this.#add('branch', operands, { condition, target: this.#targetOf(depth) })
+        this.#list.add('branch', operands, { condition, target: this.#targetOf(depth) })
         return
       }
       case 0x10:
@@ -120,25 +123,25 @@ class Lifting {
     const condition = code === 0x04 ? this.#condition() : undefined
     this.#settleAll()
     const height = this.#stack.length
-    const target = this.#targets++
+    const target = this.#list.target()
     if (condition) {
-      const otherwise = this.#targets++
+      const otherwise = this.#list.target()
       this.#frames.push({ kind: 'if', target, otherwise, height })
-      this.#add('branch', condition.operands, { condition: opposite(condition.condition), target: otherwise })
+      this.#list.add('branch', condition.operands, { condition: opposite(condition.condition), target: otherwise })
       return
     }
     const loop = code === 0x03
     this.#frames.push({ kind: loop ? 'loop' : 'block', target, height })
     if (!loop) return
-    this.#depth++
-    this.#add('label', [], { target })
+    this.#list.depth++
+    this.#list.add('label', [], { target })
   }
 
   #otherwise(): void {
     const frame = this.#frames[this.#frames.length - 1]
     this.#settleAll()
-    this.#add('jump', [], { target: frame.target })
-    this.#add('label', [], { target: frame.otherwise as Target })
+    this.#list.add('jump', [], { target: frame.target })
+    this.#list.add('label', [], { target: frame.otherwise as Target })
     frame.otherwise = undefined
     this.#stack.length = frame.height
   }
@@ -148,11 +151,11 @@ class Lifting {
     this.#settleAll()
     this.#stack.length = frame.height
     if (frame.kind === 'loop') {
-      this.#depth--
+      this.#list.depth--
       return
     }
-    if (frame.otherwise !== undefined) this.#add('label', [], { target: frame.otherwise })
-    this.#add('label', [], { target: frame.target })
+    if (frame.otherwise !== undefined) this.#list.add('label', [], { target: frame.otherwise })
+    this.#list.add('label', [], { target: frame.target })
   }
 
   #call(index: number): void {
@@ -161,8 +164,8 @@ class Lifting {
     const operands = callee.parameters.map(() => this.#pop()).reverse()
     const sources = operands.map(entry => this.#operand(entry))
     const [result] = callee.results
-    const dest = result === undefined ? -1 : this.#temporary(kindOf(result))
-    this.#add('call', sources, { dest, immediate: index })
+    const dest = result === undefined ? -1 : this.#list.temporary(kindOf(result))
+    this.#list.add('call', sources, { dest, immediate: index })
     if (dest >= 0) this.#stack.push({ kind: 'value', value: dest })
   }
 
@@ -186,7 +189,7 @@ class Lifting {
       this.#return()
       this.#dead = 0
     } else if (name === 'unreachable') {
-      this.#add('trap', [])
+      this.#list.add('trap', [])
       this.#dead = 0
     } else this.#compute(name, 0)
   }
@@ -245,7 +248,7 @@ class Lifting {
     if (access.includes('store')) {
       const value = this.#operand(this.#pop())
       const { address, displacement } = this.#address(offset)
-      this.#add(access, [value, ...address], { length, immediate: displacement })
+      this.#list.add(access, [value, ...address], { length, immediate: displacement })
       return
     }
     const { address, displacement } = this.#address(offset)
@@ -275,14 +278,9 @@ class Lifting {
   #sum(name: 'i32.add' | 'i32.sub'): void {
     const b = this.#pop()
     const a = this.#pop()
-    const sign = name === 'i32.add' ? 1 : -1
-    const [value, constant] = a.kind === 'integer' && sign === 1 ? [b, a] : [a, b]
-    if (constant.kind === 'integer' && (value.kind === 'value' || value.kind === 'sum')) {
-      const before = value.kind === 'sum' ? value.constant : 0
-      this.#stack.push({ kind: 'sum', value: value.value, constant: (before + sign * constant.constant) | 0 })
-      return
-    }
-    this.#push(name, [this.#operand(a), this.#operand(b)], 'i32')
+    const sum = sumOf(a, b, name === 'i32.add' ? 1 : -1)
+    if (sum) this.#stack.push(sum)
+    else this.#push(name, [this.#operand(a), this.#operand(b)], 'i32')
   }
 
   #select(): void {
@@ -290,13 +288,13 @@ class Lifting {
     const otherwise = this.#pop()
     const chosen = this.#pop()
     const sources = [this.#operand(chosen), this.#operand(otherwise)]
-    const kind = kindOfEntry(chosen, this.#kinds)
+    const kind = kindOfEntry(chosen, this.#list.kinds)
     this.#push('select', [...sources, ...operands], kind, { condition, length: lengthOf(kind) })
   }
 
   #return(): void {
     const sources = this.#f.results.map(() => this.#operand(this.#pop()))
-    this.#add('return', sources, {
+    this.#list.add('return', sources, {
       length: sources.length === 0 ? 0 : lengthOf(kindOf(this.#f.results[0])),
     })
   }
@@ -310,7 +308,7 @@ class Lifting {
       this.#stack[at] = { kind: 'value', value: this.#copied(waiting) }
       copied = true
     })
-    const last = this.#instructions[this.#instructions.length - 1]
+    const last = this.#list.last
     const isLast = entry.kind === 'value' && entry.value >= this.#locals && last?.dest === entry.value
     // An instruction that writes its result early must not have it in the place of a source.
     if (isLast && !copied && !(signatureOf(last.op)?.early && last.sources.includes(local))) {
@@ -354,21 +352,21 @@ class Lifting {
   }
 
   #copied(entry: Entry): Value {
-    const value = this.#temporary(kindOfEntry(entry, this.#kinds))
+    const value = this.#list.temporary(kindOfEntry(entry, this.#list.kinds))
     this.#move(value, entry)
     return value
   }
 
   #move(dest: Value, entry: Entry): void {
-    const length = lengthOf(this.#kinds[dest])
-    if (entry.kind === 'value') this.#add('move', [entry.value], { dest, length })
-    else if (entry.kind === 'integer') this.#add('move', [{ constant: entry.constant }], { dest })
-    else if (entry.kind === 'sum') this.#add('i32.add', [entry.value, { constant: entry.constant }], { dest })
-    else if (entry.kind === 'constant') this.#add('constant', [], { dest, length, words: entry.words })
+    const length = lengthOf(this.#list.kinds[dest])
+    if (entry.kind === 'value') this.#list.add('move', [entry.value], { dest, length })
+    else if (entry.kind === 'integer') this.#list.add('move', [{ constant: entry.constant }], { dest })
+    else if (entry.kind === 'sum') this.#list.add('i32.add', [entry.value, { constant: entry.constant }], { dest })
+    else if (entry.kind === 'constant') this.#list.add('constant', [], { dest, length, words: entry.words })
     else {
       this.#stack.push(entry)
       const { condition, operands } = this.#condition()
-      this.#add('compare', operands, { dest, condition })
+      this.#list.add('compare', operands, { dest, condition })
     }
   }
 
@@ -380,21 +378,10 @@ class Lifting {
     })
   }
 
-  #temporary(kind: ValueKind): Value {
-    return this.#kinds.push(kind) - 1
-  }
-
   #push(op: string, sources: readonly Operand[], kind: ValueKind, more: Partial<Instruction> = {}): void {
-    const dest = this.#temporary(kind)
-    this.#add(op, sources, { ...more, dest })
+    const dest = this.#list.temporary(kind)
+    this.#list.add(op, sources, { ...more, dest })
     this.#stack.push({ kind: 'value', value: dest })
-  }
-
-  #add(op: string, sources: readonly Operand[], more: Partial<Instruction> = {}): void {
-    const { dest = -1, length = 0, immediate = 0 } = more
-    const wanted = signatureOf(op)?.temporaries?.(length) ?? 0
-    const temporaries = Array.from({ length: wanted }, () => this.#temporary(vectorKinds[length]))
-    this.#instructions.push({ ...more, op, sources, dest, length, immediate, temporaries, depth: this.#depth })
   }
 
   #targetOf(depth: number): Target {

@@ -58,6 +58,14 @@ export function readsValue(entry: Entry, local: Value): boolean {
   return entry.kind === 'compare' && entry.operands.includes(local)
 }
 
+/** The sum (or the difference, if `sign` is −1) of two entries, if one is a constant and the other a value. */
+export function sumOf(a: Entry, b: Entry, sign: 1 | -1): Entry | undefined {
+  const [value, constant] = a.kind === 'integer' && sign === 1 ? [b, a] : [a, b]
+  if (constant.kind !== 'integer' || (value.kind !== 'value' && value.kind !== 'sum')) return undefined
+  const before = value.kind === 'sum' ? value.constant : 0
+  return { kind: 'sum', value: value.value, constant: (before + sign * constant.constant) | 0 }
+}
+
 /** A minimum or maximum with a constant. */
 interface Bound {
   readonly op: string

@@ -244,13 +244,12 @@ test.skipIf(noDisassembler)('general instructions are what their names say', () 
 const forms = Object.fromEntries(
   Object.entries({
     rvm: 'addps mulps subps minps divps maxps andps andnps orps xorps addpd paddd psubd pmuludq pmulld pmaxsd fmadd231ps fmadd132ps fnmadd231ps fnmadd132ps',
-    'rvm:1': 'addss mulss subss minss divss maxss sqrtss cvtss2sd addsd cvtsd2ss',
+    'rvm:1': 'addss mulss subss divss sqrtss cvtss2sd addsd cvtsd2ss',
     'rvm:i': 'shufps blendps pternlogd',
     'rvm:1i': 'roundss insertps',
     'rvm:p': 'cmpps',
     'rvm:1p': 'cmpss',
     'rvm:k': 'pcmpeqd pcmpgtd',
-    'rvm:b': 'blendvps',
     rm: 'sqrtps cvtdq2ps movaps loadups cvttps2dq cvtudq2ps',
     'rm:i': 'pshufd roundps',
     'rm:1': 'cvtps2pd cvtpd2ps pmovzxbw pmovzxwd ptest',
@@ -261,7 +260,6 @@ const forms = Object.fromEntries(
     'mr:m': 'storeups',
     'mr:1m': 'storess storesd',
     'mr:1g': 'storemovd',
-    'mr:1gi': 'pextrd',
     'mr:part': 'extractf128',
     'rvm:1g': 'cvtsi2ss',
     'rvm:1gi': 'pinsrd',
@@ -329,11 +327,7 @@ function addVector(listing: Listing, name: VectorInstructionName): void {
     (typeof place === 'number' && place >= 16)
   const evex = length === 2 || far || instruction.only === 'evex'
   const predicate = oneOf(predicates)
-  const immediate = has('p')
-    ? predicate[0]
-    : has('i')
-      ? below(name === 'pinsrd' ? 4 : 256)
-      : undefined
+  const immediate = has('p') ? predicate[0] : has('i') ? below(name === 'pinsrd' ? 4 : 256) : undefined
   const own = (evex && evexNames[name]) || otherNames[name] || name
   const placed = (start: number): string =>
     textOf(place, n => (general ? word[n]! : flags === 'mask' ? `k${n}` : vector(n, has('x') ? 0 : length)), start)
