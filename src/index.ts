@@ -17,6 +17,7 @@ export {
   type Executable,
   type RunOptions,
 } from './backends/engine.ts'
+export type { NativeChoice, NativeKernels } from './backends/native/choice.ts'
 export type { InputType, RunInputs, RunOutputs, ValueType } from './backends/operands.ts'
 export {
   createWasmEngine,
@@ -24,7 +25,6 @@ export {
 } from './backends/wasm/engine.ts'
 export type { BuiltProgram, WasmExecutable } from './backends/wasm/executable.ts'
 export type { WasmDescription, WasmEngineOptions } from './backends/wasm/options.ts'
-export type { NativeChoice, NativeKernels } from './backends/native/choice.ts'
 export type { WideChoice, WideVectors } from './backends/wasm/runtime/wideChoice.ts'
 export * from './graph/index.ts'
 export { MemoryError, type MemoryNeed } from './plan/memoryError.ts'

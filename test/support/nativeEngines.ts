@@ -3,7 +3,7 @@
  * the suite runs under them. `avx2` does the same without AVX-512.
  */
 import { vi } from 'vitest'
-import { nativeKernels } from '../../src/backends/native/choice.ts'
+import { nativeKernels } from '../../src/backends/native/native.ts'
 
 vi.mock(import('../../src/backends/wasm/engine.ts'), async original => {
   const real = await original()

@@ -32,7 +32,7 @@ export interface SettledNative extends NativeKernels {
  * @param precise whether results must be the same on every machine, which leaves native kernels out
  * @throws Error when `'on'` is impossible.
  */
-export function nativeKernels(choice: NativeChoice, precise = false): SettledNative {
+export function settleNative(choice: NativeChoice, precise = false): SettledNative {
   if (choice === 'off') return { on: false, reason: "native: 'off'" }
   const reached = precise ? 'precise: the same results on every machine' : reachProcessor()
   if (typeof reached !== 'string') {

@@ -10,14 +10,11 @@
 /** Loads a module by its name or path. */
 export type Require = (name: string) => unknown
 
-/** Functions by which machine code is called. */
-export interface Caller {
-  /**
-   * The function at an address, which takes the address of its context.
-   * @param entry address of a function of C, `int (void *context)`
-   */
-  (entry: bigint): (context: bigint) => void
-}
+/**
+ * Makes a function of an address, which takes the address of its context. What is there is a function of C,
+ * `int (void *context)`.
+ */
+export type Caller = (entry: bigint) => (context: bigint) => void
 
 /** Pages with code. */
 export interface Pages {

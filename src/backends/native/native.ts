@@ -11,11 +11,18 @@ import type { FunctionBuilder } from '../wasm/emit/assembler.ts'
 import { compileQuickly } from '../wasm/runtime/compile.ts'
 import { type CheckedKernels, checkedKernels } from '../wasm/runtime/wideCache.ts'
 import { buildOfModule, differingKernels, trialOf } from '../wasm/runtime/wideCheck.ts'
-import type { Processor } from './choice.ts'
+import { type NativeChoice, type Processor, type SettledNative, settleNative } from './choice.ts'
 import { LinkedGroups } from './link.ts'
 import { nativeCode } from './program.ts'
 
-export { nativeKernels } from './choice.ts'
+/**
+ * What a choice means on this runtime and this processor.
+ * @param precise whether results must be the same on every machine, which leaves native kernels out
+ * @throws Error when `'on'` is impossible.
+ */
+export function nativeKernels(choice: NativeChoice, precise = false): SettledNative {
+  return settleNative(choice, precise)
+}
 
 /**
  * Functions on integers as machine code, in pages of their own.

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
-import { nativeKernels } from '../../../src/backends/native/choice.ts'
+import { nativeKernels } from '../../../src/backends/native/native.ts'
 import { createWasmEngineWith, type WasmEngine } from '../../../src/backends/wasm/engine.ts'
 import type { WasmEngineOptions } from '../../../src/backends/wasm/options.ts'
 import * as g from '../../../src/graph/index.ts'

@@ -4,9 +4,9 @@
  */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { nativeKernels } from '../../../src/backends/native/choice.ts'
 import { lift } from '../../../src/backends/native/lift.ts'
 import { LinkedGroups } from '../../../src/backends/native/link.ts'
+import { nativeKernels } from '../../../src/backends/native/native.ts'
 import { nativeCode } from '../../../src/backends/native/program.ts'
 import type { FunctionBuilder } from '../../../src/backends/wasm/emit/assembler.ts'
 import { ModuleBuilder } from '../../../src/backends/wasm/emit/module.ts'

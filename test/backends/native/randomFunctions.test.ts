@@ -3,8 +3,8 @@
  * across which values live, selects, loads and stores of all sizes. All bits are equal, those of NaNs apart.
  */
 import { describe, expect, test } from 'vitest'
-import { nativeKernels } from '../../../src/backends/native/choice.ts'
 import { LinkedGroups } from '../../../src/backends/native/link.ts'
+import { nativeKernels } from '../../../src/backends/native/native.ts'
 import { nativeCode } from '../../../src/backends/native/program.ts'
 import type { FunctionBuilder } from '../../../src/backends/wasm/emit/assembler.ts'
 import { ModuleBuilder } from '../../../src/backends/wasm/emit/module.ts'
