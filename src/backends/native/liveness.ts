@@ -47,9 +47,10 @@ export function intervalsOf(code: ValueCode): { intervals: Interval[]; unset: Va
     for (const value of alive.values(alive.atStart[block])) reach.include(value, 2 * from, 0)
     for (const value of alive.values(alive.atEnd[block])) reach.include(value, 2 * to - 1, 0)
   })
-  const unset = blocks.length === 0 ? [] : alive.values(alive.atStart[0]).filter(value => value >= parameters)
+  const first = alive.values(alive.atStart[0])
+  const unset = first.filter(value => value >= parameters)
   // Parameters arrive, and unset values are made zero, before the first instruction.
-  for (const value of [...alive.values(alive.atStart[0]), ...unset]) reach.include(value, -1, 0)
+  for (const value of first) reach.include(value, -1, 0)
   return { intervals: reach.intervals, unset }
 }
 

@@ -10,7 +10,7 @@ import { type CodeOptions, type GeneratedKernel, generateKernels } from '../wasm
 import type { FunctionBuilder } from '../wasm/emit/assembler.ts'
 import { compileQuickly } from '../wasm/runtime/compile.ts'
 import { type CheckedKernels, checkedKernels } from '../wasm/runtime/wideCache.ts'
-import { buildOfModule, differingKernels, trialOf } from '../wasm/runtime/wideCheck.ts'
+import { buildOfModule, problemOfKernels } from '../wasm/runtime/wideCheck.ts'
 import { type NativeChoice, type Processor, type SettledNative, settleNative } from './choice.ts'
 import { LinkedGroups } from './link.ts'
 import { nativeCode } from './program.ts'
@@ -49,27 +49,17 @@ export function problemOfNative(
   processor: Processor,
   checked: CheckedKernels = checkedKernels(processor.avx512 ? 'native-avx512' : 'native-avx2'),
 ): string | undefined {
-  const unknown = kernels.filter(({ code }) => !checked.has(code))
-  if (unknown.length === 0) return undefined
-  const trials = unknown.map(({ step, call, name }) => trialOf(plan, step, call, name))
-  const linked = linkNative(
-    unknown.map(({ code }) => code),
-    processor,
-  )
-  const indices = new Map(unknown.map(({ name }, index) => [name, index]))
-  try {
-    const plain = buildOfModule(compileQuickly(generateKernels(unknown, options)))
-    const native = (memory: WebAssembly.Memory) => (name: string) => linked.call(memory, indices.get(name) as number)
-    const [first, ...others] = differingKernels(trials, [plain, native], options.shared)
-    if (first !== undefined) {
-      const more = others.length > 0 ? ` and ${others.length} more` : ''
-      return `the kernel '${first.slice(0, 80)}'${more} computes something else than in WebAssembly`
+  const difference = 'computes something else than in WebAssembly'
+  return problemOfKernels({ plan, kernels, shared: options.shared, difference }, checked, unknown => {
+    const functions = unknown.map(({ code }) => code)
+    const linked = linkNative(functions, processor)
+    const indices = new Map(unknown.map(({ name }, index) => [name, index]))
+    return {
+      builds: [
+        memory => buildOfModule(compileQuickly(generateKernels(unknown, options)))(memory),
+        memory => name => linked.call(memory, indices.get(name) as number),
+      ],
+      release: () => linked.release(),
     }
-  } catch (error) {
-    return `they cannot be checked: ${error instanceof Error ? error.message : String(error)}`
-  } finally {
-    linked.release()
-  }
-  checked.add(unknown.map(({ code }) => code))
-  return undefined
+  })
 }

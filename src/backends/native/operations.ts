@@ -3,6 +3,7 @@
  * bit, NaN payloads apart.
  */
 import type { Instruction } from './code.ts'
+import { conditions } from './conditions.ts'
 import { vectorInstructions } from './instructions.ts'
 import {
   binary,
@@ -12,10 +13,8 @@ import {
   integerComparison,
   longProduct,
   maximum,
-  maximumWithConstant,
   maximumWithZero,
   minimum,
-  minimumWithConstant,
   multiplyAdd,
   not,
   predicates,
@@ -67,7 +66,7 @@ const anyTrue: Signature = {
   emit: operation => {
     const { code, dest, sources } = operation
     put(operation, 'ptest', [sources[0], 0, sources[0]])
-    code.setIf(5, dest)
+    code.setIf(conditions.notEqual, dest)
     code.extendByte(dest)
   },
 }
@@ -88,7 +87,7 @@ const allTrue: Signature = {
     put(operation, 'xorps', [zeros, zeros, zeros])
     put(operation, 'pcmpeqd', [zeros, zeros, sources[0]])
     put(operation, 'ptest', [zeros, 0, zeros])
-    code.setIf(4, dest)
+    code.setIf(conditions.equal, dest)
     code.extendByte(dest)
   },
 }
@@ -100,8 +99,9 @@ const signatures: Readonly<Record<string, Signature>> = {
   'f32x.div': binary('divps'),
   'f32x.min': minimum('vector'),
   'f32x.max': maximum('vector'),
-  'f32x.min constant': minimumWithConstant('vector'),
-  'f32x.max constant': maximumWithConstant('vector'),
+  // With a constant that is no NaN, and no zero that matters, the processor's own minimum and maximum will do.
+  'f32x.min constant': swapped('minps'),
+  'f32x.max constant': swapped('maxps'),
   'f32x.max zero': maximumWithZero('vector'),
   'f32x.pmin': swapped('minps'),
   'f32x.pmax': swapped('maxps'),
@@ -153,8 +153,8 @@ const signatures: Readonly<Record<string, Signature>> = {
   'f32.div': binary('divss', 'f32'),
   'f32.min': minimum('f32'),
   'f32.max': maximum('f32'),
-  'f32.min constant': minimumWithConstant('f32'),
-  'f32.max constant': maximumWithConstant('f32'),
+  'f32.min constant': swapped('minps', 'f32'),
+  'f32.max constant': swapped('maxps', 'f32'),
   'f32.max zero': maximumWithZero('f32'),
   'f32.sqrt': scalar('sqrtss', 'f32'),
   'f32.floor': scalar('roundss', 'f32', 9),

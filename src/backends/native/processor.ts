@@ -2,6 +2,7 @@
  * What the processor can do, as it says itself: CPUID, and XGETBV for the registers that the system saves (Intel's
  * manual, volume 1, chapters 14 and 15).
  */
+import { conditions } from './conditions.ts'
 import type { Door } from './door.ts'
 import { general, MachineCode } from './x86.ts'
 
@@ -33,7 +34,7 @@ export function processorFeatures(door: Door): ProcessorFeatures {
   // Without the bit OSXSAVE, XGETBV is no instruction.
   const end = code.label()
   code.arithmeticConstant('and', rcx, 1 << 27)
-  code.jumpIf(4, end)
+  code.jumpIf(conditions.equal, end)
   code.moveConstant(rax, 7)
   code.moveConstant(rcx, 0)
   code.cpuid()

@@ -64,9 +64,10 @@ export const binary = (name: VectorInstructionName, result: Signature['result'] 
   emit: operation => put(operation, name, [operation.dest, operation.sources[0], placeOf(operation, 1)]),
 })
 
-export const swapped = (name: VectorInstructionName): Signature => ({
+/** `name(second, first)`. */
+export const swapped = (name: VectorInstructionName, result: Signature['result'] = 'vector'): Signature => ({
   operands: 2,
-  result: 'vector',
+  result,
   fromMemory: 0,
   emit: operation => put(operation, name, [operation.dest, operation.sources[1], placeOf(operation, 0)]),
 })
@@ -180,20 +181,6 @@ export const maximum = (result: 'vector' | 'f32'): Signature => ({
     put(operation, 'orps', [dest, dest, difference])
     put(operation, 'subps', [dest, dest, difference])
   },
-})
-
-/** The smaller of a number and a constant that is neither NaN nor −0: the processor's own minimum will do. */
-export const minimumWithConstant = (result: 'vector' | 'f32'): Signature => ({
-  operands: 2,
-  result,
-  emit: operation => put(operation, 'minps', [operation.dest, operation.sources[1], operation.sources[0]]),
-})
-
-/** The larger of a number and a constant that is neither NaN nor ±0. */
-export const maximumWithConstant = (result: 'vector' | 'f32'): Signature => ({
-  operands: 2,
-  result,
-  emit: operation => put(operation, 'maxps', [operation.dest, operation.sources[1], operation.sources[0]]),
 })
 
 /** The larger of a number and +0: adding the zero makes −0 positive. */

@@ -11,7 +11,7 @@ import type { GeneratedCode } from '../codegen.ts'
 import { compileQuickly } from './compile.ts'
 import { nodeModules, v8Version } from './features.ts'
 import { type CheckedKernels, checkedKernels } from './wideCache.ts'
-import { buildOfModule, differingKernels, trialOf } from './wideCheck.ts'
+import { buildOfModule, problemOfKernels } from './wideCheck.ts'
 import { settledChoice, type WideChoice, type WideVectors, withoutWide } from './wideChoice.ts'
 
 /** First major version of V8 that joins vectors in loops like those of our kernels: that of Node 24. */
@@ -80,22 +80,8 @@ export function problemOfWide(
   { plan, code: { bytes, kernels }, module, shared }: WideProgram,
   checked: CheckedKernels = checkedKernels('wide'),
 ): string | undefined {
-  const unknown = kernels.filter(({ code }) => !checked.has(code))
-  if (unknown.length === 0) return undefined
-  const trials = unknown.map(({ step, call, name }) => trialOf(plan, step, call, name))
-  try {
-    const [first, ...others] = differingKernels(
-      trials,
-      [buildOfModule(compileQuickly(bytes)), buildOfModule(module)],
-      shared,
-    )
-    if (first !== undefined) {
-      const more = others.length > 0 ? ` and ${others.length} more` : ''
-      return `the kernel '${first.slice(0, 80)}'${more} computes something else with them than without`
-    }
-  } catch (error) {
-    return `they cannot be checked: ${error instanceof Error ? error.message : String(error)}`
-  }
-  checked.add(unknown.map(({ code }) => code))
-  return undefined
+  const difference = 'computes something else with them than without'
+  return problemOfKernels({ plan, kernels, shared, difference }, checked, () => ({
+    builds: [memory => buildOfModule(compileQuickly(bytes))(memory), buildOfModule(module)],
+  }))
 }

@@ -9,8 +9,10 @@ import { byteSizeOf, type DType } from '../../../graph/shape.ts'
 import type { Plan } from '../../../plan/plan.ts'
 import type { Step } from '../../../plan/step.ts'
 import { alignToLines as align } from '../../cpu/target.ts'
+import type { GeneratedKernel } from '../codegen.ts'
 import type { KernelCall } from '../lower.ts'
 import { controlBytes } from './control.ts'
+import type { CheckedKernels } from './wideCache.ts'
 
 /** One call of a kernel, ready to try. */
 export interface Trial {
@@ -76,6 +78,47 @@ type KernelFunctions = (name: string) => (...values: number[]) => void
 
 /** A build of kernels, for a memory to work on. */
 export type KernelBuild = (memory: WebAssembly.Memory) => KernelFunctions
+
+/** Kernels of a program in two builds, and what is said of those that differ. */
+export interface CheckedProgram {
+  readonly plan: Plan
+  readonly kernels: readonly GeneratedKernel[]
+  readonly shared: boolean
+  /** What a kernel that differs does: `computes something else with them than without`. */
+  readonly difference: string
+}
+
+/**
+ * What is wrong with the kernels of a program; `undefined` when each computes the same in both builds.
+ * @param checked  kernels known to be correct, which are not tried again; kernels found to be correct are added
+ * @param buildsOf makes both builds of the kernels that are not known, and lets go of them when they have been tried
+ */
+export function problemOfKernels(
+  { plan, kernels, shared, difference }: CheckedProgram,
+  checked: CheckedKernels,
+  buildsOf: (unknown: readonly GeneratedKernel[]) => {
+    readonly builds: readonly [plain: KernelBuild, other: KernelBuild]
+    readonly release?: () => void
+  },
+): string | undefined {
+  const unknown = kernels.filter(({ code }) => !checked.has(code))
+  if (unknown.length === 0) return undefined
+  const trials = unknown.map(({ step, call, name }) => trialOf(plan, step, call, name))
+  const { builds, release } = buildsOf(unknown)
+  try {
+    const [first, ...others] = differingKernels(trials, builds, shared)
+    if (first !== undefined) {
+      const more = others.length > 0 ? ` and ${others.length} more` : ''
+      return `the kernel '${first.slice(0, 80)}'${more} ${difference}`
+    }
+  } catch (error) {
+    return `they cannot be checked: ${error instanceof Error ? error.message : String(error)}`
+  } finally {
+    release?.()
+  }
+  checked.add(unknown.map(({ code }) => code))
+  return undefined
+}
 
 /** The build that a module exports. */
 export function buildOfModule(module: WebAssembly.Module): KernelBuild {
