@@ -112,6 +112,28 @@ describe.skipIf(noBrowser !== undefined)('the choices of the Lab', () => {
     })
     afterAll(() => rm(folder, { recursive: true, force: true }))
 
+    test('may be chosen while another training is still being opened', async () => {
+      const { page } = await openPage(stage, '#images=2000&batch=16&step=1', { serviceWorkers: false })
+      let isChosen = (): void => undefined
+      const chosen = new Promise<void>(resolve => (isChosen = resolve))
+      await page.route('**/data/mnist/*', async route => {
+        await chosen
+        await route.continue()
+      })
+      await Promise.all([page.waitForRequest('**/data/mnist/*'), page.reload()])
+      await page.locator('.recipe summary').click()
+      await page.getByRole('combobox', { name: 'network' }).selectOption('ResNet-20')
+      await page.getByRole('combobox', { name: 'trained on' }).selectOption('your pictures')
+      await page.getByRole('textbox', { name: 'seed' }).fill('7')
+      isChosen()
+      await shows(page, 1)
+      expect(await page.getByRole('combobox', { name: 'network' }).inputValue()).toBe('resnet20')
+      expect(await page.getByRole('textbox', { name: 'seed' }).inputValue()).toBe('7')
+      await page.setInputFiles('#own-folder', join(folder, 'pictures'))
+      await page.locator('.recipe .sub').getByText('on your pictures, seed 7').waitFor()
+      await page.context().close()
+    })
+
     test('are trained on; what cannot be read is told, and a link finds them again', async () => {
       const { page } = await openPage(stage, '#images=2000&batch=16&step=1')
       await shows(page, 1)
@@ -127,7 +149,7 @@ describe.skipIf(noBrowser !== undefined)('the choices of the Lab', () => {
       await page.getByRole('button', { name: 'Copy link' }).click()
       const hash = await page.locator('[data-hash]').getAttribute('data-hash')
       const fragment = await page.evaluate(() => location.hash)
-      expect(parseLink(fragment).recipe).toMatchObject({ model: 'lenet5', data: 'own' })
+      expect(parseLink(fragment).recipe).toMatchObject({ model: 'convnet', data: 'own' })
 
       const again = await openPage(stage, fragment)
       await again.page.getByText(/trained on pictures of somebody’s own/).waitFor()

@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { Lab } from '../state/lab.ts'
+import type { Recipe } from '../state/recipe.ts'
 import { startOwn } from './start.ts'
 import { type FoundFile, filesOfDrop, readFolder, readPicture } from './upload.ts'
 
@@ -39,12 +40,19 @@ export function DropPlace({ lab }: { readonly lab: Lab }) {
   ) : null
 }
 
-/** One picture is looked at, a folder is trained on. What is wrong with them is told, and what was learned stays. */
-export async function takeFiles(lab: Lab, files: readonly FoundFile[]): Promise<void> {
+/**
+ * One picture is looked at, a folder is trained on. What is wrong with them is told, and what was learned stays.
+ * @param chosen the network to train, by default the one that is open
+ */
+export async function takeFiles(
+  lab: Lab,
+  files: readonly FoundFile[],
+  chosen?: Pick<Recipe, 'model' | 'seed'>,
+): Promise<void> {
   try {
     const [first] = files
     if (first && files.length === 1 && !first.path.includes('/')) await showFile(lab, first.file)
-    else await trainOn(lab, files)
+    else await trainOn(lab, files, chosen)
   } catch (error) {
     lab.problem.value = { message: (error as Error).message }
   }
@@ -67,13 +75,17 @@ async function showFile(lab: Lab, file: File): Promise<void> {
   lab.showPicture({ pixels, label: undefined, name: 'your picture' })
 }
 
-async function trainOn(lab: Lab, files: readonly FoundFile[]): Promise<void> {
+async function trainOn(
+  lab: Lab,
+  files: readonly FoundFile[],
+  chosen: Pick<Recipe, 'model' | 'seed'> | undefined,
+): Promise<void> {
   lab.reading.value = { done: 0, total: files.length }
   try {
     const own = await readFolder(files, (done, total) => {
       lab.reading.value = { done, total }
     })
-    startOwn(lab, own)
+    startOwn(lab, own, chosen)
     const [first] = own.failures
     if (first !== undefined) {
       const others = own.failures.length - 1

@@ -1,12 +1,12 @@
 /** The recipe: which network is trained on what, from which seed. Another one begins a training of its own. */
-import { useSignal, useSignalEffect } from '@preact/signals'
+import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import { whole } from '../draw/format.ts'
 import type { Lab } from '../state/lab.ts'
 import { formatLink } from '../state/link.ts'
 import { type DataName, dataNames, fits, type NetworkName, networks, recipeFor } from '../state/recipe.ts'
 import { takeFiles } from './drop.tsx'
-import { filesOfInput } from './upload.ts'
+import { type FoundFile, filesOfInput } from './upload.ts'
 
 const networkNames = Object.keys(networks) as NetworkName[]
 
@@ -16,12 +16,16 @@ export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onSta
   const menu = useRef<HTMLDetailsElement>(null)
   const [chosenModel, chosenData] = [useSignal<NetworkName>(model), useSignal<DataName>(data)]
   const seedText = useSignal(String(seed))
-  // What was opened meanwhile, by a link or a drop, is what is chosen.
+  const [openedModel, openedData, openedSeed] = [
+    useComputed(() => lab.recipe.value.model),
+    useComputed(() => lab.recipe.value.data),
+    useComputed(() => lab.recipe.value.seed),
+  ]
+  // What was opened meanwhile, by a link or a drop, is what is chosen; news of the same training leaves a choice alone.
   useSignalEffect(() => {
-    const { model, data, seed } = lab.recipe.value
-    chosenModel.value = model
-    chosenData.value = data
-    seedText.value = String(seed)
+    chosenModel.value = openedModel.value
+    chosenData.value = openedData.value
+    seedText.value = String(openedSeed.value)
   })
   const isSeed = /^\d{1,9}$/.test(seedText.value)
   const choices: readonly DataName[] = networks[chosenModel.value].data
@@ -34,6 +38,10 @@ export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onSta
     const recipe = { ...usual, seed: Number(seedText.value), ...(pictures !== undefined && { pictures }) }
     onStart(formatLink({ recipe, interventions: [], screen: lab.screen.value }))
     menu.current!.open = false
+  }
+  const take = (files: readonly FoundFile[]): void => {
+    menu.current!.open = false
+    void takeFiles(lab, files, { model: chosenModel.value, seed: isSeed ? Number(seedText.value) : seed })
   }
   return (
     <details class="recipe" ref={menu}>
@@ -82,7 +90,7 @@ export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onSta
             ))}
           </select>
         </label>
-        {chosenData.value === 'own' && <OwnPictures lab={lab} onTaken={() => (menu.current!.open = false)} />}
+        {chosenData.value === 'own' && <OwnPictures onTaken={take} />}
         <label>
           <span>seed</span>
           <input
@@ -104,14 +112,12 @@ export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onSta
 }
 
 /** Pictures of one's own: a folder of them is chosen here, or dropped anywhere. */
-function OwnPictures({ lab, onTaken }: { readonly lab: Lab; readonly onTaken: () => void }) {
+function OwnPictures({ onTaken }: { readonly onTaken: (files: readonly FoundFile[]) => void }) {
   const folder = useRef<HTMLInputElement>(null)
-  const take = async (): Promise<void> => {
+  const take = (): void => {
     const files = filesOfInput(folder.current!.files!)
     folder.current!.value = ''
-    if (files.length === 0) return
-    onTaken()
-    await takeFiles(lab, files)
+    if (files.length > 0) onTaken(files)
   }
   return (
     <div class="own">

@@ -2,7 +2,7 @@
 import type { Lab, Trainer } from '../state/lab.ts'
 import { formatLink, type Link, LinkError, parseLink } from '../state/link.ts'
 import { workerProblem } from '../state/problems.ts'
-import { firstRecipe, fits, recipeFor } from '../state/recipe.ts'
+import { firstRecipe, fits, type Recipe, recipeFor } from '../state/recipe.ts'
 import type { OwnFolder } from './upload.ts'
 
 let worker: Worker | undefined
@@ -39,14 +39,17 @@ function ownOf(lab: Lab, link: Link) {
   )
 }
 
-/** Trains on pictures of one's own: at the moment of the link that waits for them, or from the start. */
-export function startOwn(lab: Lab, own: OwnFolder): void {
+/**
+ * Trains on pictures of one's own: at the moment of the link that waits for them, or from the start.
+ * @param chosen the network, by default the one that is open
+ */
+export function startOwn(lab: Lab, own: OwnFolder, chosen: Pick<Recipe, 'model' | 'seed'> = lab.recipe.value): void {
   lab.own = own
-  const { awaited, recipe, screen } = lab
+  const { awaited, screen } = lab
   lab.awaited = undefined
   const isAwaited = awaited?.recipe.pictures === own.fingerprint
-  const model = fits(recipe.value.model, 'own') ? recipe.value.model : 'convnet'
-  const { seed } = recipe.value
+  const model = fits(chosen.model, 'own') ? chosen.model : 'convnet'
+  const { seed } = chosen
   const begin: Link = {
     recipe: { ...recipeFor(model, 'own'), seed, pictures: own.fingerprint },
     interventions: [],
