@@ -57,6 +57,16 @@ export const wideOption = () =>
     .env('FOVEA_WIDE')
     .default('auto')
 
+/** `--native`, the same for all commands that compute. */
+export const nativeOption = () =>
+  new Option(
+    '--native <choice>',
+    'kernels as machine code: where the processor has AVX2, on Linux with Node 26 or the package koffi, or not',
+  )
+    .choices(['auto', 'on', 'off'])
+    .env('FOVEA_NATIVE')
+    .default('auto')
+
 /** `--checkpoint` of the commands that read a run. */
 export const checkpointOption = () =>
   new Option(

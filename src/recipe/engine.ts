@@ -10,6 +10,8 @@ export interface EngineChoices {
   readonly threads?: number | undefined
   /** Wide vectors; off when absent. */
   readonly wide?: WasmBackend['wide']
+  /** Native kernels; off when absent. */
+  readonly native?: WasmBackend['native']
 }
 
 /** The engine without a recipe, for the file of a classifier. */
@@ -17,15 +19,21 @@ export const withoutRecipe = { backend: 'wasm', precise: false } as const
 
 /**
  * Starts the engine of a recipe.
- * @throws RecipeError for threads out of range, and `wide: 'on'` where that is impossible.
+ * @throws RecipeError for threads out of range, and `'on'` where that is impossible.
  */
 export function startEngine(
   { backend, precise }: Pick<Recipe, 'backend' | 'precise'>,
-  { threads, wide }: EngineChoices = {},
+  { threads, wide, native }: EngineChoices = {},
 ): Engine {
   try {
     if (backend !== 'wasm') return createEngine({ backend })
-    return createEngine({ backend, precise, ...(threads !== undefined && { threads }), ...(wide && { wide }) })
+    return createEngine({
+      backend,
+      precise,
+      ...(threads !== undefined && { threads }),
+      ...(wide && { wide }),
+      ...(native && { native }),
+    })
   } catch (error) {
     throw new RecipeError((error as Error).message, { cause: error })
   }

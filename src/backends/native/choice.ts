@@ -2,7 +2,7 @@
  * Whether machine code can be made and called here, and why not: only Linux on x64 with AVX2, by `node:ffi` or koffi.
  */
 import { nodeModules } from '../wasm/runtime/features.ts'
-import { type Door, doorOfKoffi, doorOfNode } from './door.ts'
+import { type Door, doorOfKoffi, doorOfNode, quietly } from './door.ts'
 import { processorFeatures } from './processor.ts'
 
 /** What to do about native kernels: use them where they work, insist on them, or do without. */
@@ -69,7 +69,7 @@ function findProcessor(): Processor | string {
 
 /** The first way to the processor that opens, or why none does. */
 function openDoor(process: NodeJS.Process): Door | string {
-  const builtin = (name: string): unknown => process.getBuiltinModule(name)
+  const builtin = quietly(name => process.getBuiltinModule(name))
   const problems: string[] = []
   if (builtin('node:ffi') !== undefined) {
     try {

@@ -51,6 +51,23 @@ interface Koffi {
 }
 
 /**
+ * Loads modules without Node's warning that they are experimental: whoever asks for native code knows. Other threads
+ * evaluate the text of this function, so it refers to nothing outside.
+ */
+export function quietly(load: Require): Require {
+  return name => {
+    const { process } = globalThis
+    const { emitWarning } = process
+    process.emitWarning = () => undefined
+    try {
+      return load(name)
+    } finally {
+      process.emitWarning = emitWarning
+    }
+  }
+}
+
+/**
  * How to call machine code. Other threads evaluate the text of this function, so it refers to nothing outside.
  * @param load  loads Node's modules and koffi
  * @param koffi path of koffi; without one, Node's own calls are used

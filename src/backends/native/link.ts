@@ -1,7 +1,7 @@
 /** Links machine code to a module of WebAssembly: the import by which it calls its groups. */
 import { contexts, control } from '../wasm/runtime/control.ts'
 import type { NativeGroups, NativeImport, NativeMessage } from '../wasm/runtime/crewTools.ts'
-import { type Caller, type Door, openCaller, type Pages } from './door.ts'
+import { type Caller, type Door, openCaller, type Pages, quietly } from './door.ts'
 
 /** What the import of one thread is made of. */
 interface Given {
@@ -69,7 +69,7 @@ export class LinkedGroups implements NativeGroups {
   }
 
   message(memory: Memory, thread: number): NativeMessage {
-    const source = `(load, given, memory) => (${importOf})(given, (${openCaller})(load, given.koffi), memory)`
+    const source = `(load, given, memory) => (${importOf})(given, (${openCaller})((${quietly})(load), given.koffi), memory)`
     return { source, given: { ...this.#given(memory, thread), koffi: this.#door.koffi } }
   }
 

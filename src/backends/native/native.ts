@@ -13,7 +13,7 @@ import { type CheckedKernels, checkedKernels } from '../wasm/runtime/wideCache.t
 import { buildOfModule, problemOfKernels } from '../wasm/runtime/wideCheck.ts'
 import { type NativeChoice, type Processor, type SettledNative, settleNative } from './choice.ts'
 import { LinkedGroups } from './link.ts'
-import { nativeCode } from './program.ts'
+import { nativeCode, printer } from './program.ts'
 
 /**
  * What a choice means on this runtime and this processor.
@@ -42,12 +42,13 @@ interface NativeProgram {
 
 /**
  * What is wrong with the native kernels of a program; `undefined` when each computes the same as its WebAssembly.
- * @param checked kernels known to be correct, which are not tried again; kernels found to be correct are added
+ * @param checked kernels known to be correct, which are not tried again; kernels found to be correct are added. They are
+ *   remembered for this printer.
  */
 export function problemOfNative(
   { plan, kernels, options }: NativeProgram,
   processor: Processor,
-  checked: CheckedKernels = checkedKernels(processor.avx512 ? 'native-avx512' : 'native-avx2'),
+  checked: CheckedKernels = checkedKernels(`native-${processor.avx512 ? 'avx512' : 'avx2'}-${printer}`),
 ): string | undefined {
   const difference = 'computes something else than in WebAssembly'
   return problemOfKernels({ plan, kernels, shared: options.shared, difference }, checked, unknown => {

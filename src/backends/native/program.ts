@@ -15,6 +15,12 @@ import { general, type Label, MachineCode } from './x86.ts'
 
 const { rax, rbx, rbp, rsp, rdi, r12, r13, r14, r15 } = general
 
+/**
+ * Number of what is printed. Raise it when other code is printed for the same functions: kernels that were checked before
+ * are checked again.
+ */
+export const printer = 1
+
 /** Code with its entries. */
 export interface NativeCode {
   readonly bytes: Uint8Array<ArrayBuffer>

@@ -83,7 +83,7 @@ export class ProgramBuilder {
 
   /** Whether code is generated for wide vectors, and why. */
   get wide(): WideVectors {
-    return this.#wide
+    return this.#native.on ? { on: false, reason: 'kernels are native' } : this.#wide
   }
 
   /** Whether groups run as native code, and why. */
@@ -106,7 +106,7 @@ export class ProgramBuilder {
     const { processor } = this.#native
     return makePlan(
       program,
-      wasmTarget({ ...this.#choices, wide: this.#wide.on, ...(processor && { native: lanesOf(processor) }) }),
+      wasmTarget({ ...this.#choices, wide: this.wide.on, ...(processor && { native: lanesOf(processor) }) }),
     )
   }
 
@@ -115,7 +115,7 @@ export class ProgramBuilder {
    * @throws MemoryError when the program does not fit the memory.
    */
   async build(program: Program, memory: MemoryMap, threads: number): Promise<Build> {
-    const wide = this.#wide.on
+    const wide = this.wide.on
     const plan = this.plan(program)
     const need = memory.needOf(plan, threads)
     if (need.bytes > need.limit) throw new MemoryError(need)
@@ -139,10 +139,16 @@ export class ProgramBuilder {
   async #buildNative(plan: CpuPlan, { program, memory, threads }: BuildTask, processor: Processor): Promise<Build> {
     const options = { ...this.#codeOptions, native: lanesOf(processor) }
     const code = generate(plan, memory, options)
-    const problem = problemOfNative({ plan, kernels: code.kernels, options }, processor, this.#checked)
-    if (problem === undefined) {
-      const native = this.#link(code.native, processor)
-      return { plan, code, module: await this.#compiler(code.bytes, false), native }
+    let problem: string | undefined
+    try {
+      problem = problemOfNative({ plan, kernels: code.kernels, options }, processor, this.#checked)
+      if (problem === undefined) {
+        const native = this.#link(code.native, processor)
+        return { plan, code, module: await this.#compiler(code.bytes, false), native }
+      }
+    } catch (error) {
+      // The system has no more pages for code, or an instruction is missing.
+      problem = error instanceof Error ? error.message : String(error)
     }
     this.#native = { on: false, reason: problem }
     warn(
@@ -163,7 +169,7 @@ export class ProgramBuilder {
       )
       return calls.map((call, group) => ({ ...call, run: linked.call(memory.memory, group) }))
     }
-    const compiled = await this.#compiler(module.encode(), this.#wide.on)
+    const compiled = await this.#compiler(module.encode(), this.wide.on)
     const { exports } = await WebAssembly.instantiate(compiled, { env: { memory: memory.memory } })
     return calls.map(call => ({ ...call, run: exports[call.name] as RunnableCall['run'] }))
   }
@@ -176,6 +182,6 @@ export class ProgramBuilder {
   }
 
   get #codeOptions(): CodeOptions {
-    return { ...this.#machine, wide: this.#wide.on }
+    return { ...this.#machine, wide: this.wide.on }
   }
 }

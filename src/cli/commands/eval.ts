@@ -4,6 +4,7 @@ import {
   changedDataOption,
   checkpointOption,
   jsonOption,
+  nativeOption,
   networkOptions,
   threadsOption,
   wideOption,
@@ -37,6 +38,7 @@ export function addEval(program: Command): void {
     .addOption(changedDataOption())
     .addOption(threadsOption())
     .addOption(wideOption())
+    .addOption(nativeOption())
     .option(
       '--calibration <file>',
       'says whether probabilities mean what they say, and draws a reliability diagram (.svg)',

@@ -1,6 +1,6 @@
 /** The command-line options of `fovea lr-find`. Its implementation is loaded when the command is called. */
 import type { Command } from 'commander'
-import { jsonOption, numeric, threadsOption, wholeNumber, wideOption } from '../options.ts'
+import { jsonOption, nativeOption, numeric, threadsOption, wholeNumber, wideOption } from '../options.ts'
 import { recipeOptions, takesRecipe, withFile } from '../recipeCommand.ts'
 
 /** Adds the command. */
@@ -19,6 +19,7 @@ export function addLrFind(program: Command): void {
     .option('--out <file>', 'draw losses and suggestion into an SVG file')
     .addOption(threadsOption())
     .addOption(wideOption())
+    .addOption(nativeOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',

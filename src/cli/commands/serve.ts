@@ -1,6 +1,14 @@
 /** The command-line options of `fovea serve`. Its implementation is loaded when the command is called. */
 import { type Command, Option } from 'commander'
-import { checkpointOption, collect, networkOptions, threadsOption, wholeNumber, wideOption } from '../options.ts'
+import {
+  checkpointOption,
+  collect,
+  nativeOption,
+  networkOptions,
+  threadsOption,
+  wholeNumber,
+  wideOption,
+} from '../options.ts'
 
 /** Adds the command. */
 export function addServe(program: Command): void {
@@ -34,6 +42,7 @@ export function addServe(program: Command): void {
     .option('--data <name>', 'of an ONNX file: data set, or folder:PATH, whose classes it tells apart')
     .addOption(threadsOption())
     .addOption(wideOption())
+    .addOption(nativeOption())
     .addHelpText(
       'after',
       `

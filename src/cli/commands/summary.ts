@@ -1,7 +1,7 @@
 /** The command-line options of `fovea summary`. Its implementation is loaded when the command is called. */
 import { type Command, Option } from 'commander'
 import { defaultModel } from '../../recipe/defaults.ts'
-import { imageSize, jsonOption, wholeNumber, wideOption } from '../options.ts'
+import { imageSize, jsonOption, nativeOption, wholeNumber, wideOption } from '../options.ts'
 
 /** Adds the command. */
 export function addSummary(program: Command): void {
@@ -25,6 +25,7 @@ export function addSummary(program: Command): void {
         .preset('training'),
     )
     .addOption(wideOption())
+    .addOption(nativeOption())
     .option('--svg <file>', 'draw the volumes into an SVG file')
     .option('--html <file>', 'write a page with the drawing, the layer table and the totals')
     .addOption(jsonOption())

@@ -1,6 +1,6 @@
 /** The command-line options of `fovea train`. Its implementation is loaded when the command is called. */
 import type { Command } from 'commander'
-import { changedDataOption, jsonOption, threadsOption, wholeNumber, wideOption } from '../options.ts'
+import { changedDataOption, jsonOption, nativeOption, threadsOption, wholeNumber, wideOption } from '../options.ts'
 import { recipeOptions, takesRecipe } from '../recipeCommand.ts'
 
 /** Adds the command. */
@@ -25,6 +25,7 @@ export function addTrain(program: Command): void {
     .option('--name <name>', "name of the run folder (default: the model's, or the recipe file's)")
     .addOption(threadsOption())
     .addOption(wideOption())
+    .addOption(nativeOption())
     .option('--quiet', 'show the result only')
     .addOption(jsonOption())
     .addHelpText(

@@ -1,6 +1,6 @@
 /** Commands that train in several processes. */
 import type { Command } from 'commander'
-import { jsonOption, threadsOption, wholeNumber, wideOption } from '../options.ts'
+import { jsonOption, nativeOption, threadsOption, wholeNumber, wideOption } from '../options.ts'
 
 /** Options of commands that train in several processes. */
 export const inProcesses = (command: Command, out: string): Command =>
@@ -9,5 +9,6 @@ export const inProcesses = (command: Command, out: string): Command =>
     .option('--out <dir>', 'folder of the study; the same command goes on with one that is there', out)
     .addOption(threadsOption())
     .addOption(wideOption())
+    .addOption(nativeOption())
     .option('--quiet', 'show the result only')
     .addOption(jsonOption())

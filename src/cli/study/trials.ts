@@ -45,11 +45,11 @@ export class TrialRunner {
    * @param jobs number of simultaneous processes, which share the cores
    */
   constructor(study: string, jobs: number, options: EngineChoices & StudyProgressOptions = {}) {
-    const { threads, wide = 'off' } = options
+    const { threads, wide = 'off', native = 'off' } = options
     this.folder = join(study, 'trials')
     this.progress = new StudyProgress(options)
     const share = threads ?? Math.max(1, Math.floor(availableParallelism() / jobs))
-    this.#engine = ['--threads', String(share), '--wide', wide]
+    this.#engine = ['--threads', String(share), '--wide', wide, '--native', native]
   }
 
   /** Path of a trial's run folder. */

@@ -2,10 +2,11 @@
  * Random functions as WebAssembly and as machine code on the same memory: more values than registers, conditions, loops, calls
  * across which values live, selects, loads and stores of all sizes. All bits are equal, those of NaNs apart.
  */
+import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { LinkedGroups } from '../../../src/backends/native/link.ts'
 import { nativeKernels } from '../../../src/backends/native/native.ts'
-import { nativeCode } from '../../../src/backends/native/program.ts'
+import { nativeCode, printer } from '../../../src/backends/native/program.ts'
 import type { FunctionBuilder } from '../../../src/backends/wasm/emit/assembler.ts'
 import { ModuleBuilder } from '../../../src/backends/wasm/emit/module.ts'
 import { RandomSequence } from '../../../src/random/philox.ts'
@@ -55,6 +56,14 @@ function filled(seed: number): WebAssembly.Memory {
 }
 
 const seeds = 60
+
+test('other code for the same functions has another number, so that checked kernels are checked again', () => {
+  const hash = createHash('sha256')
+  for (const avx512 of [false, true]) {
+    for (let seed = 1; seed <= seeds; seed++) hash.update(nativeCode([randomModule(seed).f], avx512).bytes)
+  }
+  expect({ printer, code: hash.digest('hex').slice(0, 16) }).toEqual({ printer: 1, code: 'da672731a18c2f07' })
+})
 
 describe.skipIf(!processor)(`random functions (${reason})`, () => {
   test.each(processor ? [false, ...(processor.avx512 ? [true] : [])] : [])('AVX-512: %s', avx512 => {

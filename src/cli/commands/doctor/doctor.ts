@@ -2,9 +2,13 @@
 import { availableParallelism, freemem, totalmem } from 'node:os'
 import process from 'node:process'
 import { setTimeout } from 'node:timers/promises'
+import type { NativeKernels } from '../../../backends/native/choice.ts'
+import { nativeKernels } from '../../../backends/native/native.ts'
+import { measureNativePeak } from '../../../backends/native/peak.ts'
 import { createWasmEngineWith } from '../../../backends/wasm/engine.ts'
 import type { WasmExecutable } from '../../../backends/wasm/executable.ts'
 import { measureWasmPeak, type WasmPeak } from '../../../backends/wasm/measure/peak.ts'
+import type { WasmDescription, WasmEngineOptions } from '../../../backends/wasm/options.ts'
 import {
   defaultThreads,
   hasRelaxedSimd,
@@ -12,7 +16,7 @@ import {
   registerTile,
 } from '../../../backends/wasm/runtime/features.ts'
 import { wideVectors } from '../../../backends/wasm/runtime/wide.ts'
-import type { WideChoice, WideVectors } from '../../../backends/wasm/runtime/wideChoice.ts'
+import type { WideVectors } from '../../../backends/wasm/runtime/wideChoice.ts'
 import { cacheFolder } from '../../../data/download.node.ts'
 import { add, conv2d, input, sizeOf, type Tensor, Variable, type Volume } from '../../../graph/index.ts'
 import { formatDecimalBytes } from '../../../text/format.ts'
@@ -35,6 +39,8 @@ interface Findings {
   readonly relaxedSimd: boolean
   /** What `wide: 'auto'` selects on this machine, after the check of the measured kernels. */
   readonly wide: WideVectors
+  /** What `native: 'auto'` selects on this machine, after the check of the measured kernels. */
+  readonly native: NativeKernels
   /** Register tile of the kernels, and that with wide vectors if there are any. */
   readonly tile: string
   readonly wideTile?: string
@@ -42,13 +48,18 @@ interface Findings {
   readonly freeBytes: number
   readonly cacheFolder: string
   /** GFLOP/s of one core that only multiplies and adds in registers. */
-  readonly peak: WasmPeak
-  /** GFLOP/s of 1×1 convolutions on one thread and on all threads; with wide vectors if there are any. */
+  readonly peak: WasmPeak & { readonly native?: number }
+  /**
+   * GFLOP/s of 1×1 convolutions on one thread and on all threads; with wide vectors, and in native code, if there is
+   * such.
+   */
   readonly speed: {
     readonly oneThread: number
     readonly allThreads: number
     readonly wide?: number
     readonly wideAllThreads?: number
+    readonly native?: number
+    readonly nativeAllThreads?: number
   }
   /** Microseconds of an almost empty step with several threads. */
   readonly wakeUp?: WakeUp
@@ -69,13 +80,15 @@ export async function doctor(options: DoctorOptions): Promise<number> {
     printJson(found)
     return 0
   }
-  const { speed, peak, wide, wakeUp, threads } = found
+  const { speed, peak, wide, native, wakeUp, threads } = found
   const rate = (gflops: number): string => `${gflops.toFixed(1)} GFLOP/s`
-  const speedOn = (one: number, all: number): string => {
-    const share = (100 * one) / (one === speed.wide ? (peak.wide ?? one) : (peak.fma ?? peak.mulAdd))
+  const speedOn = (one: number, all: number, most: number): string => {
+    const share = (100 * one) / most
     const rest = threads > 1 ? `, ${rate(all)} on ${threads} (${(all / one).toFixed(2)} ×)` : ''
     return `${rate(one)} on one thread, ${share.toFixed(0)} % of the peak${rest}`
   }
+  const speedWith = (what: string, one = 0, all = one, most = one): [string, string][] =>
+    one === 0 ? [] : [[`speed, ${what}`, speedOn(one, all, most)]]
   const lines: [name: string, value: string][] = [
     ['runtime', `Node ${found.node} (V8 ${found.v8}) on ${found.platform}`],
     ['threads', `${threads} of ${found.cores} cores${found.sharedMemory ? '' : ' (no shared memory)'}`],
@@ -85,6 +98,12 @@ export async function doctor(options: DoctorOptions): Promise<number> {
       wide.on
         ? `available: ${wide.reason}; commands take them, and createEngine({ wide: 'auto' })`
         : `no: ${wide.reason}`,
+    ],
+    [
+      'native kernels',
+      native.on
+        ? `available: ${native.reason}; commands take them, and createEngine({ native: 'auto' })`
+        : `no: ${native.reason}`,
     ],
     ['register tile', `${found.tile}${found.wideTile ? `; ${found.wideTile} with wide vectors` : ''}`],
     [
@@ -98,12 +117,12 @@ export async function doctor(options: DoctorOptions): Promise<number> {
         ...(peak.fma === undefined ? [] : [`${rate(peak.fma)} fused`]),
         `${rate(peak.mulAdd)} multiplying and adding`,
         ...(peak.wide === undefined ? [] : [`${rate(peak.wide)} in wide vectors`]),
+        ...(peak.native === undefined ? [] : [`${rate(peak.native)} in native code`]),
       ].join(', '),
     ],
-    ['speed', speedOn(speed.oneThread, speed.allThreads)],
-    ...(speed.wide === undefined
-      ? []
-      : [['speed, wide', speedOn(speed.wide, speed.wideAllThreads ?? speed.wide)] as [string, string]]),
+    ['speed', speedOn(speed.oneThread, speed.allThreads, peak.fma ?? peak.mulAdd)],
+    ...speedWith('wide', speed.wide, speed.wideAllThreads, peak.wide),
+    ...speedWith('native', speed.native, speed.nativeAllThreads, peak.native),
     ...(wakeUp
       ? [
           [
@@ -124,11 +143,17 @@ async function findings(wanted: number): Promise<Findings> {
     const { rows, columns } = registerTile(wide)
     return `${rows} × ${columns}`
   }
-  const oneThread = await speedOf(1, 'off')
-  const allThreads = threads === 1 ? oneThread : await speedOf(threads, 'off')
-  const available = wideVectors('auto')
-  const wide = available.on ? await speedOf(1, 'auto') : undefined
-  const wideAllThreads = wide && threads > 1 ? await speedOf(threads, 'auto') : wide
+  const onOneAndAll = async (choices: KernelChoices): Promise<[one: Speed, all: Speed]> => {
+    const one = await speedOf(1, choices)
+    return [one, threads === 1 ? one : await speedOf(threads, choices)]
+  }
+  const [oneThread, allThreads] = await onOneAndAll({})
+  const [availableWide, availableNative] = [wideVectors('auto'), nativeKernels('auto')]
+  const wide = availableWide.on ? await onOneAndAll({ wide: 'auto' }) : undefined
+  const native = availableNative.on ? await onOneAndAll({ native: 'auto' }) : undefined
+  const isWide = wide?.[0].description.wide?.on
+  const isNative = native?.[0].description.native?.on
+  const nativePeak = measureNativePeak()
   return {
     node: process.versions.node,
     v8: process.versions.v8,
@@ -137,17 +162,19 @@ async function findings(wanted: number): Promise<Findings> {
     threads,
     sharedMemory: obstacleToThreads() === undefined,
     relaxedSimd: hasRelaxedSimd(),
-    wide: wide?.vectors ?? available,
+    wide: wide?.[0].description.wide ?? availableWide,
+    native: native?.[0].description.native ?? { on: false, reason: availableNative.reason },
     tile: tileOf(false),
-    ...(wide?.vectors?.on && { wideTile: tileOf(true) }),
+    ...(isWide && { wideTile: tileOf(true) }),
     memoryBytes: totalmem(),
     freeBytes: freemem(),
     cacheFolder: cacheFolder(),
-    peak: await measureWasmPeak(),
+    peak: { ...(await measureWasmPeak()), ...(nativePeak !== undefined && { native: nativePeak }) },
     speed: {
       oneThread: oneThread.gflops,
       allThreads: allThreads.gflops,
-      ...(wide?.vectors?.on && { wide: wide.gflops, wideAllThreads: (wideAllThreads ?? wide).gflops }),
+      ...(isWide && { wide: wide[0].gflops, wideAllThreads: wide[1].gflops }),
+      ...(isNative && { native: native[0].gflops, nativeAllThreads: native[1].gflops }),
     },
     ...(threads > 1 && { wakeUp: await wakeUpOf(threads) }),
   }
@@ -156,24 +183,29 @@ async function findings(wanted: number): Promise<Findings> {
 /** Layers of the network that is timed: enough to make the surrounding work negligible. */
 const layers = 8
 
+type KernelChoices = Pick<WasmEngineOptions, 'wide' | 'native'>
+
+/** GFLOP/s of an engine, and how it computes. */
+interface Speed {
+  readonly gflops: number
+  readonly description: WasmDescription
+}
+
 /** Median GFLOP/s of a stack of 1×1 convolutions of 256 channels over 8 images of 14 × 14. */
-async function speedOf(
-  threads: number,
-  wide: WideChoice,
-): Promise<{ gflops: number; vectors?: WideVectors | undefined }> {
+async function speedOf(threads: number, choices: KernelChoices): Promise<Speed> {
   const shape = [8, 256, 14, 14] as const
   let y: Volume = input('x', shape, { batched: true })
   for (let layer = 0; layer < layers; layer++) y = conv2d(y, new Variable([256, 256, 1, 1] as const).tensor)
   const x = new Float32Array(sizeOf(shape))
-  return withExecutable(threads, wide, y, async (executable, vectors) => {
+  return withExecutable({ threads, ...choices }, y, async (executable, description) => {
     const milliseconds = await medianTime(executable, x, 50)
-    return { gflops: (2 * executable.plan.multiplyAdds) / milliseconds / 1e6, vectors: vectors() }
+    return { gflops: (2 * executable.plan.multiplyAdds) / milliseconds / 1e6, description }
   })
 }
 
 /** Time of a step with one addition, in which all threads synchronize once. */
 async function wakeUpOf(threads: number): Promise<WakeUp> {
-  return withExecutable(threads, 'off', add(input('x', [1]), 1), async executable => ({
+  return withExecutable({ threads }, add(input('x', [1]), 1), async executable => ({
     awake: 1000 * (await medianTime(executable, [1], 2000)),
     asleep: 1000 * (await medianTime(executable, [1], 100, 5)),
   }))
@@ -198,15 +230,14 @@ async function medianTime(
 
 /** Compiles a value on a separate engine, whose threads share even the smallest work. */
 async function withExecutable<T>(
-  threads: number,
-  wide: WideChoice,
+  options: WasmEngineOptions,
   y: Tensor,
-  use: (executable: WasmExecutable, vectors: () => WideVectors | undefined) => Promise<T>,
+  use: (executable: WasmExecutable, description: WasmDescription) => Promise<T>,
 ): Promise<T> {
-  const engine = createWasmEngineWith({ isWorthSharing: () => true }, { threads, wide })
+  const engine = createWasmEngineWith({ isWorthSharing: () => true }, options)
   try {
     const executable = await engine.compile({ outputs: { y }, updates: new Map() })
-    return await use(executable, () => engine.description.wide)
+    return await use(executable, engine.description)
   } finally {
     await engine.close()
   }

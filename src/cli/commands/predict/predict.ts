@@ -18,7 +18,7 @@ import { picturesOf } from './pictureFiles.ts'
 import { type Failure, isFailure, JsonOutput, type Prediction, TableOutput } from './predictions.ts'
 
 /** Options of {@link predict}. */
-export interface PredictOptions extends Pick<EngineChoices, 'wide'>, ModelOptions {
+export interface PredictOptions extends Pick<EngineChoices, 'wide' | 'native'>, ModelOptions {
   /** Number of classes shown for each picture: 3 by default, or all if there are fewer. */
   readonly top?: number
   readonly invert: Invert
@@ -46,7 +46,11 @@ export async function predict(run: string, words: readonly string[], options: Pr
   checkInvert(run, classifier, options.invert)
   const asked = await entriesOf(words)
   const threads = asked.length > fewPictures ? undefined : 1
-  const engine = startEngine(classifier.recipe ?? withoutRecipe, { threads, wide: options.wide })
+  const engine = startEngine(classifier.recipe ?? withoutRecipe, {
+    threads,
+    wide: options.wide,
+    native: options.native,
+  })
   const files = asked.filter(entry => typeof entry === 'string')
   const canInvert = classifier.subject !== 'picture' && options.invert !== 'no'
   const output = options.json ? new JsonOutput() : new TableOutput(files, classes, top, canInvert)

@@ -1,9 +1,10 @@
 /** `fovea summary --kernels`: the distinct kernels of a program, and their speed on this machine. */
 
+import { measureNativePeak } from '../../../backends/native/peak.ts'
 import { createWasmEngine } from '../../../backends/wasm/engine.ts'
 import { type KernelTime, kernelTimes } from '../../../backends/wasm/measure/kernelTimes.ts'
 import { measureWasmPeak } from '../../../backends/wasm/measure/peak.ts'
-import type { WideChoice } from '../../../backends/wasm/runtime/wideChoice.ts'
+import type { WasmEngineOptions } from '../../../backends/wasm/options.ts'
 import type { Program } from '../../../plan/program.ts'
 import { formatCount } from '../../../text/format.ts'
 import { type TableColumn, textTable } from '../../terminal/table.ts'
@@ -12,7 +13,10 @@ import { type TableColumn, textTable } from '../../terminal/table.ts'
 export interface KernelListing {
   /** GFLOP/s of one core that does only multiply-adds in registers, in vectors as wide as those of the kernels. */
   readonly peak: number
+  /** Whether the kernels have wide vectors. */
   readonly wide: boolean
+  /** `AVX-512, by node:ffi`, if the kernels are machine code. */
+  readonly native?: string
   readonly kernels: readonly (KernelTime & {
     /** Share of the multiply-adds, and of the time, of one run; work before the runs does not count. */
     readonly shareOfMultiplyAdds: number
@@ -28,15 +32,19 @@ export interface KernelListing {
 const repeats = 7
 
 /** Compiles a program, and times its kernels for some seconds. */
-export async function listKernels(program: Program, wide: WideChoice): Promise<KernelListing> {
-  const engine = createWasmEngine({ threads: 1, wide })
+export async function listKernels(
+  program: Program,
+  choices: Pick<WasmEngineOptions, 'wide' | 'native'>,
+): Promise<KernelListing> {
+  const engine = createWasmEngine({ threads: 1, ...choices })
   try {
-    // Compiled first for the check of wide vectors: if it fails, the profile shows the kernels that actually run.
+    // Compiled first for the check of the kernels: if it fails, the profile shows the kernels that actually run.
     await engine.compile(program)
     const times = kernelTimes(await engine.profile(program, repeats))
-    const isWide = engine.description.wide?.on === true
+    const { wide, native } = engine.description
+    const isWide = wide?.on === true
     const { fma, mulAdd, wide: widePeak } = await measureWasmPeak()
-    const peak = (isWide ? widePeak : undefined) ?? fma ?? mulAdd
+    const peak = (native?.on ? measureNativePeak() : isWide ? widePeak : undefined) ?? fma ?? mulAdd
     const running = times.filter(({ ahead }) => !ahead)
     const total = (of: 'multiplyAdds' | 'milliseconds'): number => running.reduce((sum, kernel) => sum + kernel[of], 0)
     const [multiplyAdds, milliseconds] = [total('multiplyAdds'), total('milliseconds')]
@@ -52,7 +60,7 @@ export async function listKernels(program: Program, wide: WideChoice): Promise<K
         }),
       }
     })
-    return { peak, wide: isWide, kernels }
+    return { peak, wide: isWide, ...(native?.on && { native: native.reason }), kernels }
   } finally {
     await engine.close()
   }
@@ -73,7 +81,7 @@ const columns: readonly TableColumn[] = [
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
 
 /** The listing as lines. */
-export function formatKernels({ peak, wide, kernels }: KernelListing): string {
+export function formatKernels({ peak, wide, native, kernels }: KernelListing): string {
   const rows = kernels.map(kernel => [
     `${kernel.ahead ? 'ahead: ' : ''}${kernel.name}`,
     kernel.tile ? `${kernel.tile.rows} × ${kernel.tile.columns}` : '',
@@ -102,7 +110,7 @@ export function formatKernels({ peak, wide, kernels }: KernelListing): string {
     percent(gflops(total('ownMultiplyAdds')) / peak),
   ]
   return [
-    `One thread, each call alone; measured peak ${peak.toFixed(1)} GFLOP/s${wide ? ' with wide vectors' : ''}.`,
+    `One thread, each call alone; measured peak ${peak.toFixed(1)} GFLOP/s${native ? ` in native code (${native})` : wide ? ' with wide vectors' : ''}.`,
     'Multiply-adds and GFLOP/s count direct convolution; the share of the peak counts the products that Winograd leaves.',
     'Steps that run ahead (only when weights have changed) are not part of the shares.',
     '',

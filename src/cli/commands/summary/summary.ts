@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createWasmEngine } from '../../../backends/wasm/engine.ts'
-import type { WideChoice } from '../../../backends/wasm/runtime/wideChoice.ts'
+import type { WasmEngineOptions } from '../../../backends/wasm/options.ts'
 import { wasmTarget } from '../../../backends/wasm/target.ts'
 import { ShapeError } from '../../../graph/shape.ts'
 import { formatSummary, type Summary, summarize } from '../../../inspect/index.ts'
@@ -14,12 +14,12 @@ import { models } from '../../../models/index.ts'
 import { formatPlan } from '../../../plan/format.ts'
 import { makePlan } from '../../../plan/plan.ts'
 import { volumes } from '../../../plot/volumes.ts'
-import { version } from '../../../recipe/version.ts'
 import { summaryPage } from '../../../report/summaryPage.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { formatBytes, tableBytes } from '../../../text/format.ts'
 import { unknownName } from '../../../text/names.ts'
 import { largestBatch } from '../../../train/largestBatch.ts'
+import { version } from '../../../recipe/version.ts'
 import { exitCodes, UsageError } from '../../terminal/errors.ts'
 import { print, printJson } from '../../terminal/output.ts'
 import { formatKernels, listKernels } from './kernels.ts'
@@ -38,7 +38,9 @@ export interface SummaryOptions {
   /** Times the kernels of this program and lists them. */
   readonly kernels?: 'training' | 'inference'
   /** Whether those kernels have wide vectors. */
-  readonly wide?: WideChoice
+  readonly wide?: WasmEngineOptions['wide']
+  /** Whether those kernels are machine code. */
+  readonly native?: WasmEngineOptions['native']
   /** File for the drawing of the volumes. */
   readonly svg?: string
   /** File for a page with the drawing and the layer table. */
@@ -57,7 +59,7 @@ const usualBatch = 128
  * written.
  */
 export async function summary(word: string, options: SummaryOptions): Promise<number> {
-  const { input, json, plan: showPlan, kernels: task, wide = 'off', svg, html } = options
+  const { input, json, plan: showPlan, kernels: task, wide = 'off', native = 'off', svg, html } = options
   if (svg !== undefined && html !== undefined && resolve(svg) === resolve(html)) {
     throw new UsageError(`--svg and --html: both name ${svg}; they need two files`)
   }
@@ -68,7 +70,7 @@ export async function summary(word: string, options: SummaryOptions): Promise<nu
   const table = summarize(subject.create().assignPaths(), subject.input, { batch, arenaBytes: plan.arenaBytes })
   const files = await writeDrawings(subject, table, plan.scratchBytes, options)
   const program = task === 'inference' ? subject.predictionProgram(batch) : subject.trainingProgram(batch)
-  const listing = task && (await listKernels(program, wide))
+  const listing = task && (await listKernels(program, { wide, native }))
   const excess = await excessOf(subject, batch)
   if (json) {
     const { arenaBytes, scratchBytes, multiplyAdds, block } = plan
