@@ -2,7 +2,7 @@
  * Which register holds each value of a function: linear scan over the intervals of values (Poletto and Sarkar, Linear
  * Scan Register Allocation, 1999). When registers run out, the value that is cheapest to keep in memory goes there.
  */
-import { bytesOf, isVector, type Value, type ValueCode, valuesRead } from './code.ts'
+import { bytesOf, isVector, type Value, type ValueCode } from './code.ts'
 import { type Interval, intervalsOf } from './liveness.ts'
 import { needsLowRegisters } from './operations.ts'
 import { general, type Register } from './x86.ts'
@@ -81,7 +81,8 @@ class Scan {
   readonly registers = new Map<Value, Register>()
   readonly #code: ValueCode
   readonly #sets: RegisterSets
-  readonly #active = { general: [] as Interval[], vector: [] as Interval[] }
+  /** The interval that each register was given to last. */
+  readonly #holders = { general: [] as (Interval | undefined)[], vector: [] as (Interval | undefined)[] }
   readonly #low: ReadonlySet<Value>
 
   constructor(code: ValueCode, sets: RegisterSets) {
@@ -90,7 +91,7 @@ class Scan {
     this.#low = new Set(
       code.instructions
         .filter(needsLowRegisters)
-        .flatMap(instruction => [...valuesRead(instruction), ...instruction.temporaries, instruction.dest]),
+        .flatMap(({ reads, temporaries, dest }) => [...reads, ...temporaries, dest]),
     )
   }
 
@@ -98,22 +99,22 @@ class Scan {
     const kind = this.#code.kinds[interval.value]
     const file = isVector(kind) ? 'vector' : 'general'
     const allowed = this.#low.has(interval.value) && file === 'vector' ? this.#sets.low : this.#sets[file]
-    const active = this.#active[file].filter(({ end }) => end >= interval.start)
-    this.#active[file] = active
-    const taken = new Set(active.map(({ value }) => this.registers.get(value)))
-    const free = allowed.find(register => !taken.has(register))
-    if (free !== undefined) {
-      this.registers.set(interval.value, free)
-      active.push(interval)
-      return
+    const holders = this.#holders[file]
+    let [chosen, least] = [-1, costOf(interval)]
+    for (const register of allowed) {
+      const holder = holders[register]
+      if (holder === undefined || holder.end < interval.start) {
+        holders[register] = interval
+        this.registers.set(interval.value, register)
+        return
+      }
+      const cost = costOf(holder)
+      if (cost < least) [chosen, least] = [register, cost]
     }
-    const cheapest = active
-      .filter(({ value }) => allowed.includes(this.registers.get(value) as Register))
-      .reduce((a, b) => (costOf(b) < costOf(a) ? b : a))
-    if (costOf(cheapest) >= costOf(interval)) return
-    this.registers.set(interval.value, this.registers.get(cheapest.value) as Register)
-    this.registers.delete(cheapest.value)
-    active.splice(active.indexOf(cheapest), 1, interval)
+    if (chosen < 0) return
+    this.registers.delete((holders[chosen] as Interval).value)
+    holders[chosen] = interval
+    this.registers.set(interval.value, chosen)
   }
 }
 

@@ -1,21 +1,40 @@
 /** Reads the code of a WebAssembly function: names of instructions, and the numbers that follow them. */
 import { longer, memory, plain, simd } from '../wasm/emit/opcodes.ts'
 
-/** Added to the opcodes of vector instructions in {@link memoryNames}. */
-export const vectorAccess = 0x10000
+/** An instruction's name without the number of its lanes: `f32x4.add` is `f32x.add`. */
+const withoutLanes = (name: string): string => name.replace(/^([fi]\d+x)\d+/, '$1').replace(/^v128\./, 'v.')
 
 export const plainNames: ReadonlyMap<number, string> = new Map(
   Object.entries(plain).map(([name, code]) => [code as number, name]),
 )
+/** Names of instructions on vectors, without lanes. */
 export const simdNames: ReadonlyMap<number, string> = new Map(
-  Object.entries(simd).map(([name, code]) => [code as number, name]),
-)
-export const memoryNames: ReadonlyMap<number, string> = new Map(
-  Object.entries(memory).map(([name, { code, simd }]) => [code + (simd ? vectorAccess : 0), name]),
+  Object.entries(simd).map(([name, code]) => [code as number, withoutLanes(name)]),
 )
 
-/** An instruction's name without the number of its lanes: `f32x4.add` is `f32x.add`. */
-export const withoutLanes = (name: string): string => name.replace(/^([fi]\d+x)\d+/, '$1').replace(/^v128\./, 'v.')
+/** A load or a store. */
+export interface MemoryAccess {
+  /** Its name without lanes. */
+  readonly name: string
+  readonly stores: boolean
+  /** What it loads or stores. */
+  readonly kind: 'vector' | 'f32' | 'i32'
+}
+
+const accesses = (vectors: boolean): ReadonlyMap<number, MemoryAccess> =>
+  new Map(
+    Object.entries(memory)
+      .filter(([, { simd }]) => simd === vectors)
+      .map(([name, { code }]) => {
+        const kind = vectors ? 'vector' : name.startsWith('f32') ? 'f32' : 'i32'
+        return [code, { name: withoutLanes(name), stores: name.includes('store'), kind }]
+      }),
+  )
+
+/** Loads and stores of single numbers, by opcode. */
+export const plainAccesses = accesses(false)
+/** Loads and stores of vectors. */
+export const vectorAccesses = accesses(true)
 
 /** Instructions followed by one index: branches, calls, locals. */
 const indexed: ReadonlySet<number> = new Set([0x0c, 0x0d, 0x10, 0x20, 0x21, 0x22])
@@ -39,10 +58,7 @@ export class Bytecode {
 
   /** 32 bits, least significant byte first. */
   word(): number {
-    const at = this.#at
-    this.#at += 4
-    const [a, b, c, d] = this.#bytes.subarray(at, at + 4)
-    return a | (b << 8) | (c << 16) | (d << 24)
+    return this.byte() | (this.byte() << 8) | (this.byte() << 16) | (this.byte() << 24)
   }
 
   /** LEB128, unsigned. */
@@ -81,7 +97,7 @@ export class Bytecode {
     if (indexed.has(code)) this.unsigned()
     else if (code === 0x41 || code === 0x42) this.signed()
     else if (code === 0x43) this.#at += 4
-    else if (memoryNames.has(code)) this.memoryOffset()
+    else if (plainAccesses.has(code)) this.memoryOffset()
     else if (code === 0xfd) this.#skipVectorImmediates(this.unsigned())
     else if (code === 0xfe) throw new Error('native code: atomic instructions have no machine code')
     return 0
@@ -89,7 +105,7 @@ export class Bytecode {
 
   #skipVectorImmediates(code: number): void {
     const own = code % longer.step
-    if (memoryNames.has(own + vectorAccess)) this.memoryOffset()
+    if (vectorAccesses.has(own)) this.memoryOffset()
     else if (own === 12) this.#at += code === own ? 16 : 4
     else if (own === 13) this.#at += 16
     else if ([28, 31, 32, 33].includes(own)) this.#at++

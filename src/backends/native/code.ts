@@ -24,15 +24,17 @@ export interface Instruction {
   /** The value it sets; −1 for none. */
   dest: Value
   readonly sources: readonly Operand[]
+  /** The values among its sources. */
+  readonly reads: readonly Value[]
   /** Values it computes with on the way. */
   readonly temporaries: readonly Value[]
   readonly length: VectorLength
   /** An offset in bytes, a lane, an immediate, or the number of a function. */
   readonly immediate: number
   /** Words of a constant: one for all lanes, or all of them. */
-  readonly words?: readonly number[]
-  readonly condition?: Condition
-  readonly target?: Target
+  readonly words: readonly number[] | undefined
+  readonly condition: Condition | undefined
+  readonly target: Target | undefined
   /** Loops around it. */
   readonly depth: number
 }
@@ -52,9 +54,6 @@ export const isVector = (kind: ValueKind): boolean => kind !== 'i32'
 export const lengthOf = (kind: ValueKind): VectorLength => (kind === 'v512' ? 2 : kind === 'v256' ? 1 : 0)
 
 /** Bytes of a value where it is kept in memory. */
-export const bytesOf = (kind: ValueKind): number => ({ i32: 8, f32: 8, f64: 8, v128: 16, v256: 32, v512: 64 })[kind]
+export const bytesOf = (kind: ValueKind): number => valueBytes[kind]
 
-/** The values that an instruction reads. */
-export function* valuesRead({ sources }: Instruction): Generator<Value> {
-  for (const source of sources) if (typeof source === 'number') yield source
-}
+const valueBytes = { i32: 8, f32: 8, f64: 8, v128: 16, v256: 32, v512: 64 } as const

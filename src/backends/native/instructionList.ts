@@ -3,6 +3,14 @@ import type { Instruction, Operand, Target, Value, ValueCode, ValueKind } from '
 import { signatureOf } from './operations.ts'
 import { vectorKinds } from './stackEntry.ts'
 
+/** Parts of an instruction that have defaults. */
+type InstructionParts = Partial<Pick<Instruction, 'dest' | 'length' | 'immediate' | 'words' | 'condition' | 'target'>>
+
+const noParts: InstructionParts = {}
+const none: readonly Value[] = []
+
+const isValue = (operand: Operand): operand is Value => typeof operand === 'number'
+
 /** A growing list of instructions, with the values that they set and the targets of their jumps. */
 export class InstructionList implements ValueCode {
   readonly kinds: ValueKind[]
@@ -33,10 +41,24 @@ export class InstructionList implements ValueCode {
   }
 
   /** Adds an instruction, with values for what it computes on the way. */
-  add(op: string, sources: readonly Operand[], more: Partial<Instruction> = {}): void {
-    const { dest = -1, length = 0, immediate = 0 } = more
+  add(op: string, sources: readonly Operand[], more: InstructionParts = noParts): void {
+    const { dest = -1, length = 0, immediate = 0, words, condition, target } = more
     const wanted = signatureOf(op)?.temporaries?.(length) ?? 0
-    const temporaries = Array.from({ length: wanted }, () => this.temporary(vectorKinds[length]))
-    this.instructions.push({ ...more, op, sources, dest, length, immediate, temporaries, depth: this.depth })
+    const temporaries = wanted === 0 ? none : Array.from({ length: wanted }, () => this.temporary(vectorKinds[length]))
+    const reads = sources.every(isValue) ? sources : sources.filter(isValue)
+    const { depth } = this
+    this.instructions.push({
+      op,
+      dest,
+      sources,
+      reads,
+      temporaries,
+      length,
+      immediate,
+      words,
+      condition,
+      target,
+      depth,
+    })
   }
 }

@@ -5,7 +5,7 @@
  */
 import type { FunctionBuilder } from '../wasm/emit/assembler.ts'
 import { longer } from '../wasm/emit/opcodes.ts'
-import { Bytecode, memoryNames, plainNames, simdNames, vectorAccess, withoutLanes } from './bytecode.ts'
+import { Bytecode, type MemoryAccess, plainAccesses, plainNames, simdNames, vectorAccesses } from './bytecode.ts'
 import {
   type Instruction,
   lengthOf,
@@ -170,9 +170,9 @@ class Lifting {
   }
 
   #plain(code: number): void {
-    const stored = memoryNames.get(code)
-    if (stored !== undefined) {
-      this.#memory(stored, 0)
+    const access = plainAccesses.get(code)
+    if (access) {
+      this.#memory(access, 0)
       return
     }
     const name = plainNames.get(code)
@@ -199,8 +199,8 @@ class Lifting {
     if (length > 2) throw this.#unknown(`vector instruction ${code}`)
     const own = code % longer.step
     const vector = length as VectorLength
-    const stored = memoryNames.get(own + vectorAccess)
-    if (stored !== undefined) this.#memory(stored, vector)
+    const access = vectorAccesses.get(own)
+    if (access) this.#memory(access, vector)
     else if (own === 12) {
       const words =
         vector === 0
@@ -219,7 +219,7 @@ class Lifting {
     } else {
       const name = simdNames.get(own)
       if (name === undefined) throw this.#unknown(`vector instruction ${code}`)
-      this.#compute(withoutLanes(name), vector)
+      this.#compute(name, vector)
     }
   }
 
@@ -228,7 +228,7 @@ class Lifting {
     const signature = signatureOf(name)
     if (!signature) throw this.#unknown(name)
     const kind = signature.result === 'vector' ? vectorKinds[length] : signature.result
-    const bound = boundOf(name, this.#stack.slice(-2))
+    const bound = signature.operands === 2 ? boundOf(name, this.#stack) : undefined
     if (bound) {
       this.#stack.length -= 2
       const operands = [this.#operand(bound.other), this.#operand(bound.constant)]
@@ -242,19 +242,16 @@ class Lifting {
     this.#push('shuffle', this.#operands(2), 'v128', { immediate })
   }
 
-  #memory(name: string, length: VectorLength): void {
+  #memory({ name, stores, kind }: MemoryAccess, length: VectorLength): void {
     const offset = this.#code.memoryOffset()
-    const access = withoutLanes(name)
-    if (access.includes('store')) {
+    if (stores) {
       const value = this.#operand(this.#pop())
       const { address, displacement } = this.#address(offset)
-      this.#list.add(access, [value, ...address], { length, immediate: displacement })
+      this.#list.add(name, [value, ...address], { length, immediate: displacement })
       return
     }
     const { address, displacement } = this.#address(offset)
-    const vector = access.startsWith('v.')
-    const kind = vector ? vectorKinds[length] : access.startsWith('f32') ? 'f32' : 'i32'
-    this.#push(access, address, kind, { length, immediate: displacement })
+    this.#push(name, address, kind === 'vector' ? vectorKinds[length] : kind, { length, immediate: displacement })
   }
 
   /** The address on the stack: a value, if it has one, plus a constant. (Sums wrap around at 2³², addresses do not.) */
@@ -338,7 +335,8 @@ class Lifting {
   }
 
   #operands(count: number): [Operand, Operand, ...Operand[]] {
-    const entries = Array.from({ length: count }, () => this.#pop()).reverse()
+    const entries = this.#stack.splice(this.#stack.length - count)
+    if (entries.length < count) throw this.#unknown('an empty stack')
     return entries.map(entry => this.#operand(entry)) as [Operand, Operand, ...Operand[]]
   }
 

@@ -3,7 +3,7 @@
  * the values that are alive at their ends (Aho, Lam, Sethi, Ullman: Compilers, section 9.2.5), then one interval per
  * value that covers everything between its first and its last use.
  */
-import { type Instruction, type Value, type ValueCode, valuesRead } from './code.ts'
+import type { Instruction, Value, ValueCode } from './code.ts'
 import { signatureOf } from './operations.ts'
 
 /** Where a value is needed. Instruction i reads at position 2i and writes at 2i + 1. */
@@ -22,8 +22,8 @@ interface Block {
   readonly next: readonly number[]
 }
 
-/** How many times the code of a loop is assumed to run. */
-const repeats = 8
+/** How many times code is assumed to run, by the loops around it: each loop eight times. */
+const weights = Array.from({ length: 7 }, (_, depth) => 8 ** depth)
 
 /** The intervals of all values that are used, and those that are read before anything is written to them. */
 export function intervalsOf(code: ValueCode): { intervals: Interval[]; unset: Value[] } {
@@ -32,8 +32,8 @@ export function intervalsOf(code: ValueCode): { intervals: Interval[]; unset: Va
   const reach = new Reach(kinds.length)
   instructions.forEach((instruction, at) => {
     const early = signatureOf(instruction.op)?.early ? 0 : 1
-    const weight = repeats ** Math.min(instruction.depth, 6)
-    for (const value of valuesRead(instruction)) reach.include(value, 2 * at, weight)
+    const weight = weights[Math.min(instruction.depth, weights.length - 1)]
+    for (const value of instruction.reads) reach.include(value, 2 * at, weight)
     for (const value of instruction.temporaries) {
       reach.include(value, 2 * at, Number.POSITIVE_INFINITY)
       reach.include(value, 2 * at + 1, 0)
@@ -84,12 +84,10 @@ class Reach {
 }
 
 function blocksOf(instructions: readonly Instruction[]): Block[] {
-  const starts = new Set([0])
+  const ordered: number[] = []
   instructions.forEach(({ op }, at) => {
-    if (op === 'label') starts.add(at)
-    if (leaves(op)) starts.add(at + 1)
+    if (at === 0 || op === 'label' || leaves.has(instructions[at - 1].op)) ordered.push(at)
   })
-  const ordered = [...starts].filter(at => at < instructions.length).sort((a, b) => a - b)
   const blockOfTarget = new Map<number, number>()
   ordered.forEach((at, block) => {
     const { op, target } = instructions[at]
@@ -100,12 +98,13 @@ function blocksOf(instructions: readonly Instruction[]): Block[] {
     const { op, target } = instructions[to - 1]
     const next: number[] = []
     if ((op === 'jump' || op === 'branch') && target !== undefined) next.push(blockOfTarget.get(target) as number)
-    if (!['jump', 'return', 'trap'].includes(op) && block + 1 < ordered.length) next.push(block + 1)
+    if ((op === 'branch' || !leaves.has(op)) && block + 1 < ordered.length) next.push(block + 1)
     return { from, to, next }
   })
 }
 
-const leaves = (op: string): boolean => ['jump', 'branch', 'return', 'trap'].includes(op)
+/** Instructions after which another block begins. */
+const leaves: ReadonlySet<string> = new Set(['jump', 'branch', 'return', 'trap'])
 
 /** Sets of values, one bit each, at the start and the end of every block. */
 interface Alive {
@@ -117,7 +116,10 @@ interface Alive {
 /** Values that are alive at the boundaries of blocks. Those that one block sets and uses alone take no part. */
 function aliveAt({ instructions, kinds }: ValueCode, blocks: readonly Block[]): Alive {
   const shared = sharedValues(instructions, kinds.length, blocks)
-  const bitOf = new Map(shared.map((value, bit) => [value, bit]))
+  const bitOf = new Int32Array(kinds.length).fill(-1)
+  shared.forEach((value, bit) => {
+    bitOf[value] = bit
+  })
   const words = Math.ceil(shared.length / 32)
   const sets = (): Uint32Array[] => blocks.map(() => new Uint32Array(words))
   const [read, written, atStart, atEnd] = [sets(), sets(), sets(), sets()]
@@ -126,13 +128,13 @@ function aliveAt({ instructions, kinds }: ValueCode, blocks: readonly Block[]): 
     set[bit >> 5] |= 1 << (bit & 31)
   }
   blocks.forEach(({ from, to }, block) => {
-    for (const instruction of instructions.slice(from, to)) {
-      for (const value of valuesRead(instruction)) {
-        const bit = bitOf.get(value)
-        if (bit !== undefined && !has(written[block], bit)) add(read[block], bit)
+    for (let at = from; at < to; at++) {
+      const { reads, dest } = instructions[at]
+      for (const value of reads) {
+        const bit = bitOf[value]
+        if (bit >= 0 && !has(written[block], bit)) add(read[block], bit)
       }
-      const bit = bitOf.get(instruction.dest)
-      if (bit !== undefined) add(written[block], bit)
+      if (dest >= 0 && bitOf[dest] >= 0) add(written[block], bitOf[dest])
     }
   })
   for (let changed = true; changed; ) {
@@ -157,9 +159,9 @@ function sharedValues(instructions: readonly Instruction[], values: number, bloc
   const home = new Int32Array(values).fill(-1)
   const shared = new Uint8Array(values)
   blocks.forEach(({ from, to }, block) => {
-    for (const instruction of instructions.slice(from, to)) {
-      for (const value of valuesRead(instruction)) if (home[value] !== block) shared[value] = 1
-      const { dest } = instruction
+    for (let at = from; at < to; at++) {
+      const { reads, dest } = instructions[at]
+      for (const value of reads) if (home[value] !== block) shared[value] = 1
       if (dest < 0) continue
       if (home[dest] >= 0 && home[dest] !== block) shared[dest] = 1
       home[dest] = block

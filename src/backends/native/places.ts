@@ -92,11 +92,16 @@ export class Places {
    */
   withVectors(values: readonly Value[], emit: (registers: readonly Register[]) => void, extra = 0): void {
     const { registers } = this.allocation
-    const taken = new Set<Register>()
+    const own: Register[] = []
     for (const value of values) {
       const register = registers.get(value)
-      if (register !== undefined) taken.add(register)
+      if (register !== undefined) own.push(register)
     }
+    if (own.length === values.length && extra === 0) {
+      emit(own)
+      return
+    }
+    const taken = new Set(own)
     const borrowed: Register[] = []
     const borrow = (): Register => {
       const free = this.allocation.freeVector(this.#at, this.#low, taken)
@@ -115,10 +120,10 @@ export class Places {
     const found = values.map(value => {
       const register = registers.get(value) ?? lent.get(value)
       if (register !== undefined) return register
-      const own = borrow()
-      lent.set(value, own)
-      if (this.allocation.slots.has(value)) this.load(value, own, this.slot(value))
-      return own
+      const lender = borrow()
+      lent.set(value, lender)
+      if (this.allocation.slots.has(value)) this.load(value, lender, this.slot(value))
+      return lender
     })
     emit([...found, ...Array.from({ length: extra }, borrow)])
     borrowed.forEach((register, at) => {

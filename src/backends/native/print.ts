@@ -2,7 +2,7 @@
 import { control } from '../wasm/runtime/control.ts'
 import { type Instruction, isVector, lengthOf, type Operand, type Value, type ValueCode } from './code.ts'
 import { type Condition, opposite } from './conditions.ts'
-import { vectorInstructions } from './instructions.ts'
+import { type VectorInstructionName, vectorInstructions } from './instructions.ts'
 import { signatureOf } from './operations.ts'
 import { argumentOffsets, Places } from './places.ts'
 import { general, type Label, type MachineCode, type Memory, type Register } from './x86.ts'
@@ -11,6 +11,19 @@ const { rax, rdx, rsp, r15 } = general
 
 /** The register that holds the start of WebAssembly's memory. */
 export const memoryBase = r15
+
+/** What becomes of each load. */
+const loads: Readonly<Record<string, VectorInstructionName | 'move' | 'moveByte'>> = {
+  'i32.load': 'move',
+  'i32.load8_u': 'moveByte',
+  'f32.load': 'loadss',
+  'v.load': 'loadups',
+  'v.load32_splat': 'broadcastss',
+  'v.load32_zero': 'loadss',
+  'v.load64_zero': 'loadq',
+}
+
+const stores: ReadonlySet<string> = new Set(['i32.store', 'i32.store8', 'f32.store', 'v.store'])
 
 /** What a function needs to know of its surroundings. */
 export interface Surroundings {
@@ -120,9 +133,9 @@ class Printer {
         this.#leave()
         return
       default:
-        if (op.startsWith('i32.') && !op.includes('load') && !op.includes('store')) this.#integer(instruction)
-        else if (op.includes('load')) this.#loadMemory(instruction)
-        else if (op.includes('store')) this.#storeMemory(instruction)
+        if (loads[op] !== undefined) this.#loadMemory(instruction)
+        else if (stores.has(op)) this.#storeMemory(instruction)
+        else if (op.startsWith('i32.')) this.#integer(instruction)
         else this.#operation(instruction)
     }
   }
@@ -225,8 +238,8 @@ class Printer {
   /** Arithmetic on integers. */
   #integer({ op, sources, dest }: Instruction): void {
     const [a, b] = sources
-    if (op.includes('div') || op.includes('rem')) this.#divide(op, a, b)
-    const divided = op.includes('div') ? rax : op.includes('rem') ? rdx : undefined
+    const divided = op.startsWith('i32.div') ? rax : op.startsWith('i32.rem') ? rdx : undefined
+    if (divided !== undefined) this.#divide(op, a, b)
     this.#places.toGeneral(dest, register => {
       if (divided !== undefined) this.#places.moveGeneral(register, divided)
       else if (op === 'i32.add') this.#add(register, a, b)
@@ -287,21 +300,11 @@ class Printer {
 
   #loadMemory({ op, sources: [address], dest, length, immediate }: Instruction): void {
     const from = this.#memory(address, immediate)
-    if (op === 'i32.load') this.#places.toGeneral(dest, register => this.#code.move(register, from))
-    else if (op === 'i32.load8_u') this.#places.toGeneral(dest, register => this.#code.moveByte(register, from))
-    else {
-      const name = (
-        {
-          'f32.load': 'loadss',
-          'v.load': 'loadups',
-          'v.load32_splat': 'broadcastss',
-          'v.load32_zero': 'loadss',
-        } as const
-      )[op]
-      this.#places.toVector(dest, register =>
-        this.#code.vector(vectorInstructions[name ?? 'loadq'], length, [register, 0, from]),
-      )
-    }
+    const how = loads[op]
+    if (how === 'move') this.#places.toGeneral(dest, register => this.#code.move(register, from))
+    else if (how === 'moveByte') this.#places.toGeneral(dest, register => this.#code.moveByte(register, from))
+    else
+      this.#places.toVector(dest, register => this.#code.vector(vectorInstructions[how], length, [register, 0, from]))
   }
 
   #storeMemory({ op, sources: [value, address], length, immediate }: Instruction): void {
@@ -332,17 +335,20 @@ class Printer {
     if (!signature) throw new Error(`native code: ${op} has no machine code`)
     const { kinds } = this.#values
     const inMemory = this.#places.inMemory(sources, dest, signature.fromMemory)
-    const vectors = [...sources.filter((_, index) => index !== inMemory?.index), ...temporaries, dest].filter(
-      (operand): operand is Value => typeof operand === 'number' && isVector(kinds[operand]),
-    )
+    const vectors: Value[] = []
+    sources.forEach((source, index) => {
+      if (typeof source === 'number' && index !== inMemory?.index && isVector(kinds[source])) vectors.push(source)
+    })
+    vectors.push(...temporaries)
+    if (isVector(kinds[dest])) vectors.push(dest)
     this.#places.withVectors(vectors, registers => {
-      const registerOf = new Map(vectors.map((value, at) => [value, registers[at]]))
+      const registerOf = (value: Value): Register => registers[vectors.indexOf(value)]
       let spare: Register = rax
       const read = (operand: Operand, index: number): Register => {
         if (index === inMemory?.index) return -1
-        const vector = typeof operand === 'number' ? registerOf.get(operand) : undefined
-        if (vector !== undefined) return vector
-        if (typeof operand !== 'number' && op.includes('x.sh')) return 0
+        if (typeof operand !== 'number') {
+          if (op.includes('x.sh')) return 0
+        } else if (isVector(kinds[operand])) return registerOf(operand)
         const register = this.#places.general(operand, spare)
         if (register === spare) spare = rdx
         return register
@@ -357,14 +363,13 @@ class Printer {
           sources: sources.map(read),
           operands: sources,
           ...(inMemory && { inMemory }),
-          temporaries: temporaries.map(value => registerOf.get(value) as Register),
+          temporaries: temporaries.map(registerOf),
         })
-      const to = registerOf.get(dest)
-      if (to === undefined) this.#places.toGeneral(dest, emit)
-      else {
+      if (isVector(kinds[dest])) {
+        const to = registerOf(dest)
         emit(to)
         this.#places.spill(dest, to)
-      }
+      } else this.#places.toGeneral(dest, emit)
     })
   }
 }

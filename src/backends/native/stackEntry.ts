@@ -74,10 +74,12 @@ interface Bound {
 }
 
 /**
- * A minimum or maximum of two entries, if one is a constant: that takes fewer instructions than one of any two numbers.
+ * A minimum or maximum of the last two entries of a stack, if one is a constant: that takes fewer instructions than one of
+ * any two numbers.
  */
-export function boundOf(name: string, [x, y]: readonly Entry[]): Bound | undefined {
-  if (!/\.(?:min|max)$/.test(name)) return undefined
+export function boundOf(name: string, stack: readonly Entry[]): Bound | undefined {
+  if (!name.endsWith('.min') && !name.endsWith('.max')) return undefined
+  const [x, y] = stack.slice(-2)
   const [constant, other] = x.kind === 'constant' ? [x, y] : [y, x]
   if (constant.kind !== 'constant' || constant.words.length > 1) return undefined
   const [word] = constant.words

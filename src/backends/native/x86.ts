@@ -46,6 +46,12 @@ export type Place = Register | Memory | Pooled
 /** Arithmetic with two operands: the opcode's number in the group of `81 /n`. */
 export const arithmetic = { add: 0, or: 1, and: 4, sub: 5, xor: 6, cmp: 7 } as const
 
+/** Sizes of integers other than 32 bits: 64 (the bit W of the prefix), and 8. */
+const [long, byteSized] = [8, 1]
+
+/** Shifts: the opcode's number in the group of `c1 /n`. */
+const shifts = { left: 4, right: 5, signed: 7 } as const
+
 /** Length of vectors in bytes: 16, 32 or 64, as 0, 1 or 2. */
 export type VectorLength = 0 | 1 | 2
 
@@ -160,83 +166,83 @@ export class MachineCode {
 
   /** register ← the 32 bits at a place. */
   move(to: Register, from: Place): void {
-    this.#general([0x8b], to, from)
+    this.#general(0x8b, to, from)
   }
 
   /** register ← the 64 bits at a place. */
   moveLong(to: Register, from: Place): void {
-    this.#general([0x8b], to, from, { long: true })
+    this.#general(0x8b, to, from, long)
   }
 
   /** Stores 32 bits of a register. */
   store(to: Memory, from: Register): void {
-    this.#general([0x89], from, to)
+    this.#general(0x89, from, to)
   }
 
   /** Stores 64 bits of a register. */
   storeLong(to: Memory, from: Register): void {
-    this.#general([0x89], from, to, { long: true })
+    this.#general(0x89, from, to, long)
   }
 
   /** Stores 32 constant bits. */
   storeConstant(to: Memory, value: number): void {
-    this.#general([0xc7], 0, to, { after: 4 })
+    this.#general(0xc7, 0, to, 0, 4)
     this.#code.word(value)
   }
 
   /** Stores the lowest byte of a register. */
   storeByte(to: Memory, from: Register): void {
-    this.#general([0x88], from, to, { byte: true })
+    this.#general(0x88, from, to, byteSized)
   }
 
   /** register ← the byte in memory, zero-extended. */
   moveByte(to: Register, from: Memory): void {
-    this.#general([0x0f, 0xb6], to, from)
+    this.#general(0x0fb6, to, from)
   }
 
   /** register ← register (operation) place. */
   arithmetic(operation: keyof typeof arithmetic, to: Register, from: Place): void {
-    this.#general([(arithmetic[operation] << 3) | 3], to, from)
+    this.#general((arithmetic[operation] << 3) | 3, to, from)
   }
 
   /** place ← place (operation) constant. */
   arithmeticConstant(operation: keyof typeof arithmetic, to: Place, value: number): void {
     const short = value >= -128 && value <= 127
-    this.#general([short ? 0x83 : 0x81], arithmetic[operation], to, { after: short ? 1 : 4 })
+    this.#general(short ? 0x83 : 0x81, arithmetic[operation], to, 0, short ? 1 : 4)
     if (short) this.#code.byte(value & 0xff)
     else this.#code.word(value)
   }
 
   /** The stack pointer moves by a number of bytes. */
   moveStack(bytes: number): void {
-    this.#general([0x81], arithmetic.add, general.rsp, { long: true, after: 4 })
+    this.#general(0x81, arithmetic.add, general.rsp, long, 4)
     this.#code.word(bytes)
   }
 
   /** The stack pointer is rounded down to a multiple of 64. */
   alignStack(): void {
-    this.#general([0x83], arithmetic.and, general.rsp, { long: true, after: 1 })
+    this.#general(0x83, arithmetic.and, general.rsp, long, 1)
     this.#code.byte(-64 & 0xff)
   }
 
   multiply(to: Register, from: Place): void {
-    this.#general([0x0f, 0xaf], to, from)
+    this.#general(0x0faf, to, from)
   }
 
   /** to ← from · constant. */
   multiplyConstant(to: Register, from: Place, value: number): void {
-    this.#general([0x69], to, from, { after: 4 })
+    this.#general(0x69, to, from, 0, 4)
     this.#code.word(value)
   }
 
   /** to ← the address of a memory operand, its lower 32 bits. */
   address(to: Register, from: Memory): void {
-    this.#general([0x8d], to, from)
+    this.#general(0x8d, to, from)
   }
 
   /** eax, edx ← quotient and remainder of edx:eax. */
   divide(by: Place, signed: boolean): void {
-    this.#general([0xf7], signed ? 7 : 6, by)
+    this.#general(0xf7, signed ? 7 : 6, by)
   }
 
   /** edx ← the sign of eax. */
@@ -245,27 +251,27 @@ export class MachineCode {
   }
 
   test(a: Register, b: Register): void {
-    this.#general([0x85], b, a)
+    this.#general(0x85, b, a)
   }
 
   /** register ← register shifted by a constant: `left`, `right` with zeros, `signed` with the sign. */
-  shift(to: Register, how: 'left' | 'right' | 'signed', by: number): void {
-    this.#general([0xc1], { left: 4, right: 5, signed: 7 }[how], to, { after: 1 })
+  shift(to: Register, how: keyof typeof shifts, by: number): void {
+    this.#general(0xc1, shifts[how], to, 0, 1)
     this.#code.byte(by)
   }
 
   /** The lowest byte of a register ← 1 if the condition holds, else 0. */
   setIf(condition: Condition, to: Register): void {
-    this.#general([0x0f, 0x90 | condition], 0, to, { byte: true })
+    this.#general(0x0f90 | condition, 0, to, byteSized)
   }
 
   /** register ← the register's lowest byte, zero-extended. */
   extendByte(to: Register): void {
-    this.#general([0x0f, 0xb6], to, to, { byte: true })
+    this.#general(0x0fb6, to, to, byteSized)
   }
 
   moveIf(condition: Condition, to: Register, from: Place): void {
-    this.#general([0x0f, 0x40 | condition], to, from)
+    this.#general(0x0f40 | condition, to, from)
   }
 
   /** Zeroes the upper halves of the vector registers: code for older instructions would be slow with anything in them. */
@@ -308,7 +314,7 @@ export class MachineCode {
     [reg, operand, place]: readonly [Register, Register, Place],
     after: number,
   ): void {
-    const { index, base } = extensionsOf(place)
+    const [index, base] = [extendsIndex(place), extendsBase(place)]
     const last = ((~operand & 15) << 3) | (length << 2) | prefix
     if (map === 1 && !index && !base && !wide?.vex) {
       this.#code.byte(0xc5).byte((reg & 8 ? 0 : 0x80) | last)
@@ -328,7 +334,7 @@ export class MachineCode {
     [reg, operand, place]: readonly [Register, Register, Place],
     after: number,
   ): void {
-    const { index, base } = extensionsOf(place)
+    const [index, base] = [extendsIndex(place), extendsBase(place)]
     this.#code
       .byte(0x62)
       .byte((reg & 8 ? 0 : 0x80) | (index ? 0 : 0x40) | (base ? 0 : 0x20) | (reg & 16 ? 0 : 0x10) | map)
@@ -338,18 +344,19 @@ export class MachineCode {
     this.#operand(reg, place, after, bytes ?? 16 << length)
   }
 
-  /** An instruction on general registers. */
-  #general(
-    opcode: readonly number[],
-    reg: Register,
-    place: Place,
-    { long = false, byte = false, after = 0 }: { long?: boolean; byte?: boolean; after?: number } = {},
-  ): void {
-    const { index, base } = extensionsOf(place)
-    const rex = 0x40 | (long ? 8 : 0) | (reg & 8 ? 4 : 0) | (index ? 2 : 0) | (base ? 1 : 0)
+  /**
+   * An instruction on general registers.
+   * @param opcode of one byte, or of two that start with 0f
+   * @param size   `long` or `byteSized`, or 0 for 32 bits
+   * @param after  bytes of the instruction that follow
+   */
+  #general(opcode: number, reg: Register, place: Place, size = 0, after = 0): void {
+    const prefix =
+      0x40 | (size & long) | (reg & 8 ? 4 : 0) | (extendsIndex(place) ? 2 : 0) | (extendsBase(place) ? 1 : 0)
     // Bytes of rsp … rdi can only be named with the prefix.
-    if (rex !== 0x40 || byte) this.#code.byte(rex)
-    this.#code.bytes(opcode)
+    if (prefix !== 0x40 || size === byteSized) this.#code.byte(prefix)
+    if (opcode > 0xff) this.#code.byte(opcode >> 8)
+    this.#code.byte(opcode & 0xff)
     this.#operand(reg, place, after)
   }
 
@@ -390,9 +397,14 @@ export class MachineCode {
   }
 }
 
-/** Whether a place needs the prefix bits that extend the fields of its index and its base. */
-function extensionsOf(place: Place): { index: boolean; base: boolean } {
-  if (typeof place === 'number') return { index: (place & 16) !== 0, base: (place & 8) !== 0 }
-  if ('pool' in place) return { index: false, base: false }
-  return { index: ((place.index ?? 0) & 8) !== 0, base: (place.base & 8) !== 0 }
+/** Whether a place needs the prefix bit that extends the field of its index. */
+function extendsIndex(place: Place): boolean {
+  if (typeof place === 'number') return (place & 16) !== 0
+  return !('pool' in place) && ((place.index ?? 0) & 8) !== 0
+}
+
+/** The same for the field of its base. */
+function extendsBase(place: Place): boolean {
+  if (typeof place === 'number') return (place & 8) !== 0
+  return !('pool' in place) && (place.base & 8) !== 0
 }
