@@ -7,7 +7,15 @@ const here = process.cwd()
 const native = nativeKernels('auto')
 
 it('lists the kernels of a training step, with tiles, code, shares and the peak', async () => {
-  const { code, stdout, stderr } = await fovea(here, ['summary', 'lenet5', '--batch', '16', '--kernels', '--native', 'off'])
+  const { code, stdout, stderr } = await fovea(here, [
+    'summary',
+    'lenet5',
+    '--batch',
+    '16',
+    '--kernels',
+    '--native',
+    'off',
+  ])
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(stdout).toContain('The kernels of training, 16 images:')
   expect(stdout).toMatch(/measured peak \d+\.\d GFLOP\/s\.\n/)

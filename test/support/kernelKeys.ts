@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { CpuPlan } from '../../src/backends/cpu/layouts/form.ts'
+import { plainVectors } from '../../src/backends/wasm/emit/lanes.ts'
 import { MathLibrary } from '../../src/backends/wasm/emit/math.ts'
 import { ModuleBuilder } from '../../src/backends/wasm/emit/module.ts'
 import type { WasmEngine } from '../../src/backends/wasm/engine.ts'
@@ -27,10 +28,11 @@ export class KernelKeys {
     if (known !== made) throw new Error(`two kernels of the key ${key} differ:\n${known}\n${made}`)
   }
 
-  /** Checks the kernels of all calls of a plan. @param wide whether kernels are written for pairs of vectors */
-  checkPlan(plan: CpuPlan, wide = false): void {
+  /** Checks the kernels of all calls of a plan. @param joined whether kernels are written for pairs of vectors */
+  checkPlan(plan: CpuPlan, joined = false): void {
+    const vectors = { ...plainVectors, joined }
     for (const group of [...plan.preparation, ...plan.groups]) {
-      for (const step of group.steps) for (const { kernel } of lower(plan, group, step, wide)) this.check(kernel)
+      for (const step of group.steps) for (const { kernel } of lower(plan, group, step, vectors)) this.check(kernel)
     }
   }
 }

@@ -13,7 +13,7 @@ import type { Variable } from '../../graph/variable.ts'
 import { storageOf } from '../../plan/step.ts'
 import type { CpuGroup, CpuPlan, CpuStep } from '../cpu/layouts/form.ts'
 import type { Bound, FunctionBuilder, Local } from './emit/assembler.ts'
-import type { VectorLanes } from './emit/lanes.ts'
+import type { VectorLanes, Vectors } from './emit/lanes.ts'
 import { MathLibrary } from './emit/math.ts'
 import { ModuleBuilder } from './emit/module.ts'
 import { largestTile, type TileShape } from './emit/tile.ts'
@@ -212,7 +212,7 @@ export function generateCalls(
   const calls: MeasuredCall[] = []
   for (const group of [...plan.preparation, ...plan.groups]) {
     for (const step of group.steps) {
-      for (const call of lower(plan, group, step, kernels.wide)) {
+      for (const call of lower(plan, group, step, kernels.vectors)) {
         const kernel = kernels.of(step, call)
         const name = `call${calls.length}`
         const f = module.function(['i32', 'i32'], [], name)
@@ -235,12 +235,12 @@ class KernelSet {
   readonly #module: ModuleBuilder
   readonly #target: KernelModule
   readonly #exported: boolean
-  /** Whether kernels are written for wide vectors. */
-  readonly wide: boolean
+  /** The vectors that kernels are written for. */
+  readonly vectors: Vectors
 
   constructor(module: ModuleBuilder, { fused, wide, exportKernels = false, native }: CodeOptions) {
     this.#module = module
-    this.wide = wide
+    this.vectors = { lanes: native ?? 4, joined: wide }
     this.#target = { module, math: new MathLibrary(module), fused, ...(native && { longest: native }) }
     this.#exported = exportKernels
   }
@@ -280,7 +280,7 @@ function emitGroup(module: ModuleBuilder, placed: PlacedGroup, kernels: KernelSe
   const { plan, group } = placed
   // Kernels first: a function's index is fixed when it is added.
   const calls = group.steps.map(step =>
-    lower(plan, group, step, kernels.wide).map(call => ({ step, call, kernel: kernels.of(step, call).code })),
+    lower(plan, group, step, kernels.vectors).map(call => ({ step, call, kernel: kernels.of(step, call).code })),
   )
   const f = module.function(['i32', 'i32', 'i32', 'i32'], [])
   const [share, shares, arena, scratch] = [0, 1, 2, 3]

@@ -2,9 +2,10 @@
 
 import { structuralKey } from '../../graph/structuralKey.ts'
 import type { FunctionBuilder } from './emit/assembler.ts'
-import type { Arithmetic, VectorLanes } from './emit/lanes.ts'
+import type { AnyLanes, Arithmetic, VectorLanes } from './emit/lanes.ts'
 import type { MathLibrary } from './emit/math.ts'
 import type { ModuleBuilder } from './emit/module.ts'
+import { lanesFor } from './emit/tile.ts'
 
 /** Everything needed to emit a kernel's code. */
 export interface KernelModule {
@@ -67,7 +68,15 @@ export function kernelFunction(
   return { f, from: 0, to: 1, address: Array.from({ length: addresses }, (_, k) => k + 2) }
 }
 
-/** Arithmetic for a contraction on blocks of samples: four lanes when the block allows. */
-export function arithmeticFor(block: number, fused: boolean): Arithmetic {
-  return { lanes: block % 4 === 0 && block > 0 ? 4 : 1, fused }
+/**
+ * Arithmetic for a contraction on blocks of samples: four lanes when the block allows, or longer vectors.
+ * @param finish whether what follows the sums can be done in long vectors
+ */
+export function arithmeticFor(
+  block: number,
+  { fused, longest }: KernelModule,
+  { fitsLongVectors }: { readonly fitsLongVectors: boolean },
+): Arithmetic<AnyLanes> {
+  const lanes = block % 4 > 0 || block === 0 ? 1 : fitsLongVectors ? lanesFor(block, longest) : 4
+  return { lanes, fused }
 }

@@ -11,6 +11,7 @@ import type { StepOf, StepPlan } from '../../plan/step.ts'
 import type { Operand } from '../cpu/access.ts'
 import type { ConvolutionForm, CpuForm, CpuGroup, CpuPlan, CpuStep, StageForm } from '../cpu/layouts/form.ts'
 import { asVolume } from '../cpu/layouts/matrixProduct.ts'
+import type { Vectors } from './emit/lanes.ts'
 import type { Kernel } from './kernel.ts'
 import { kernelsOf } from './kernels/channels/methods.ts'
 import { type Correlation, correlateKernel } from './kernels/samples/correlate.ts'
@@ -46,14 +47,14 @@ export interface KernelCall {
 class StepView<K extends OpName = OpName> {
   readonly attributes: AttributesOf<K>
   readonly step: StepOf<K> & StepPlan<CpuForm>
-  /** Whether kernels are written for pairs of vectors that the compiler joins. */
-  readonly wide: boolean
+  /** The vectors that kernels are written for. */
+  readonly vectors: Vectors
   readonly #plan: CpuPlan
   readonly #blocked: boolean
 
-  constructor(plan: CpuPlan, group: CpuGroup, step: StepOf<K> & StepPlan<CpuForm>, wide: boolean) {
+  constructor(plan: CpuPlan, group: CpuGroup, step: StepOf<K> & StepPlan<CpuForm>, vectors: Vectors) {
     this.#plan = plan
-    this.wide = wide
+    this.vectors = vectors
     this.step = step
     this.#blocked = group.kind === 'blocked'
     this.attributes = step.attributes
@@ -154,7 +155,7 @@ function correlate(
       weights: view.input(1),
       y: view.output,
       epilogue: view.epilogue,
-      wide: view.wide,
+      vectors: view.vectors,
     }),
   )
 }
@@ -173,14 +174,14 @@ const lowerings: { readonly [K in OpName]: Lowering<K> } = {
       const operands = epilogue.operands.map(asVolume)
       return view.call(kernelsOf(task, method.name, method.tile).finish({ ...epilogue, operands }))
     }
-    return view.call(matmulKernel(view.attributes, view.input(0), view.input(1), view.output, epilogue, view.wide))
+    return view.call(matmulKernel(view.attributes, view.input(0), view.input(1), view.output, epilogue, view.vectors))
   },
   conv2d: view => correlate(view, 'forward'),
   conv2dInputGradient: view => correlate(view, 'inputGradient'),
   conv2dWeightGradient: view => {
     if (view.convolution) return finishConvolution(view, view.convolution)
     const shape = view.output.shape as readonly [number, number, number, number]
-    return view.call(weightGradientKernel(view.attributes, view.input(0), view.input(1), shape, view.wide))
+    return view.call(weightGradientKernel(view.attributes, view.input(0), view.input(1), shape, view.vectors))
   },
   maxPool2d: view =>
     view.call(
@@ -333,10 +334,10 @@ function mapCopy(part: Shape, target: readonly number[]): Kernel {
 
 /**
  * The kernel calls of a step.
- * @param wide whether kernels are written for pairs of vectors that the compiler joins
+ * @param vectors the vectors that kernels are written for
  */
-export function lower(plan: CpuPlan, group: CpuGroup, step: CpuStep, wide: boolean): KernelCall[] {
-  const view = new StepView(plan, group, step as StepOf<OpName> & StepPlan<CpuForm>, wide)
+export function lower(plan: CpuPlan, group: CpuGroup, step: CpuStep, vectors: Vectors): KernelCall[] {
+  const view = new StepView(plan, group, step as StepOf<OpName> & StepPlan<CpuForm>, vectors)
   if (step.form?.kind === 'stage') return lowerStage(view, step.form)
   const lowering = lowerings[step.op] as Lowering<OpName>
   return lowering(view)

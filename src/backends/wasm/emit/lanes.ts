@@ -7,6 +7,17 @@ export type Lanes = 1 | 4
 /** Lanes of a vector: four in WebAssembly, more in native code only. */
 export type VectorLanes = 4 | 8 | 16
 
+/** The vectors that kernels are written for. */
+export interface Vectors {
+  /** Lanes of the longest ones. */
+  readonly lanes: VectorLanes
+  /** Whether the compiler joins pairs of them; only vectors of four are joined. */
+  readonly joined: boolean
+}
+
+/** Vectors of WebAssembly. */
+export const plainVectors: Vectors = { lanes: 4, joined: false }
+
 /** A single number, or a vector of any length. */
 export type AnyLanes = 1 | VectorLanes
 
@@ -45,6 +56,18 @@ export const storeOf = (lanes: AnyLanes) => `${typeOf(lanes)}.store` as const
 export function pushConstant(f: FunctionBuilder, lanes: AnyLanes, value: number): FunctionBuilder {
   if (lanes === 1) return f.f32(value)
   return lanes === 4 ? f.f32x4(value) : f.longConstant(lanes, value)
+}
+
+/** Pushes the sum of the parts of a long vector, four lanes each: p0 + p1, or (p0 + p1) + (p2 + p3). */
+export function pushPartSum(f: FunctionBuilder, lanes: 8 | 16, vector: Local): FunctionBuilder {
+  for (let part = 0; part < lanes / 4; part += 2) {
+    f.get(vector)
+      .extractPart(lanes, part)
+      .get(vector)
+      .extractPart(lanes, part + 1)
+    f.op('f32x4.add')
+  }
+  return lanes === 16 ? f.op('f32x4.add') : f
 }
 
 /** sum ← sum + a · b */

@@ -17,9 +17,11 @@ import {
   loadOf,
   multiplyAdd,
   pushConstant,
+  pushPartSum,
   storeOf,
   typeOf,
   type VectorLanes,
+  type Vectors,
 } from './lanes.ts'
 
 /** How one step of a tile addresses its operands. Offsets are in bytes, relative to a local that holds an address. */
@@ -81,6 +83,8 @@ export class RegisterTile {
   readonly #arithmetic: Arithmetic<AnyLanes>
   /** Bytes of a vector. */
   readonly #vectorBytes: number
+  /** Four lanes that a longer vector is added up to. */
+  #four: Local | undefined
 
   constructor(f: FunctionBuilder, { rows, columns, depth = 1 }: TileSize, arithmetic: Arithmetic<AnyLanes>) {
     const type = typeOf(arithmetic.lanes)
@@ -285,17 +289,24 @@ export class RegisterTile {
     })
   }
 
-  /** Pushes the sum of the four lanes of a column's first accumulator as f32, added in a fixed order. */
+  /** Pushes the sum of the lanes of a column's first accumulator as f32, added in a fixed order. */
   pushLaneSum(row: number, column: number): void {
     const f = this.#f
+    const { lanes } = this.#arithmetic
     const accumulator = this.accumulators[row][column * this.#depth]
-    if (this.#arithmetic.lanes === 1) {
+    if (lanes === 1) {
       f.get(accumulator)
       return
     }
+    let four = accumulator
+    if (lanes !== 4) {
+      this.#four ??= f.local('v128')
+      four = this.#four
+      pushPartSum(f, lanes, accumulator).set(four)
+    }
     // (a0 + a2) + (a1 + a3)
-    f.get(accumulator).get(accumulator).get(accumulator).shuffle32([2, 3, 2, 3]).op('f32x4.add').tee(accumulator)
-    f.extractLane(0).get(accumulator).extractLane(1).op('f32.add')
+    f.get(four).get(four).get(four).shuffle32([2, 3, 2, 3]).op('f32x4.add').tee(four)
+    f.extractLane(0).get(four).extractLane(1).op('f32.add')
   }
 
   /** Records that the function computes this tile, whose columns are `lanes` results each. */
@@ -333,16 +344,26 @@ export interface MachineTile extends TileShape {
   readonly joined: boolean
 }
 
+/** Vector registers of processors whose longest vectors have so many lanes; WebAssembly's are those of x86-64 with SSE or AVX. */
+export const registersOf = (lanes: VectorLanes): number => (lanes === 16 ? 32 : 16)
+
 /**
- * Rows of a register tile that is `columns` vectors wide: as many as fit the registers without leaving a nearly empty
- * last tile.
- * @param wide whether pairs of vectors are joined, each pair in one register
+ * Rows of a register tile of splats: as many as fit the registers without leaving a nearly empty last tile.
+ * @param width numbers in a row: 1, or a multiple of four
  */
-export function rowsThatFit(columns: number, available: number, wide = false): number {
-  const joined = columns / 2
-  // When vectors are joined, loads stay where they were written: a step needs one row at a time.
-  const fitting = wide && columns % 2 === 0 ? (14 - joined) / joined : (15 - columns) / (columns + 1)
-  const most = Math.max(1, Math.floor(fitting))
+export function rowsThatFit(width: number, available: number, { lanes, joined }: Vectors): number {
+  const most = Math.max(1, Math.floor(rowsInRegisters(width, lanes, joined)))
   if (available <= most) return available
   return Math.ceil(available / Math.ceil(available / most))
+}
+
+function rowsInRegisters(width: number, lanes: VectorLanes, joined: boolean): number {
+  // Where loads stay where they were written, a step needs one row at a time.
+  if (lanes > 4) {
+    const columns = width / lanesFor(width, lanes)
+    return (registersOf(lanes) - 2 - columns) / columns
+  }
+  const columns = Math.max(1, width / 4)
+  const pairs = columns / 2
+  return joined && columns % 2 === 0 ? (14 - pairs) / pairs : (15 - columns) / (columns + 1)
 }

@@ -16,7 +16,7 @@ import type { Window2d } from '../../../../graph/window.ts'
 import type { Operand } from '../../../cpu/access.ts'
 import { byteTable, tapsAlong } from '../../../cpu/kernels/shared/taps.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
-import type { Arithmetic } from '../../emit/lanes.ts'
+import type { AnyLanes, Arithmetic, Vectors } from '../../emit/lanes.ts'
 import { RegisterTile, rowsThatFit, type TileOperands } from '../../emit/tile.ts'
 import { arithmeticFor, type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
 import { EpilogueEmitter, type EpilogueSpec } from '../shared/epilogue.ts'
@@ -31,8 +31,7 @@ export interface Correlation {
   readonly weights: Operand
   readonly y: Operand
   readonly epilogue: EpilogueSpec
-  /** Whether pairs of vectors are joined. */
-  readonly wide?: boolean
+  readonly vectors: Vectors
 }
 
 /** Fewest channels for which the innermost loop runs over channels instead of taps. */
@@ -99,7 +98,8 @@ class CorrelateEmitter {
   readonly #range: { readonly from: Local; readonly to: Local }
   readonly #base: { readonly x: Local; readonly weights: Local; readonly y: Local }
   readonly #table: { readonly rows: Local; readonly columns: Local }
-  readonly #arithmetic: Arithmetic
+  readonly #arithmetic: Arithmetic<AnyLanes>
+  /** Vectors of a block. */
   readonly #vectors: number
   readonly #finish: EpilogueEmitter
   /** Indices, counts and addresses; `never` is a number that counting down does not bring to 0. */
@@ -115,19 +115,19 @@ class CorrelateEmitter {
     this.#range = { from, to }
     this.#base = { x: address[0], weights: address[1], y: yBase }
     this.#table = { rows, columns }
-    this.#arithmetic = arithmeticFor(geometry.block, target.fused)
-    this.#vectors = Math.max(1, geometry.block / 4)
     const extras = address.slice(2, operands - 1)
     this.#finish = new EpilogueEmitter(f, target.math, { epilogue, result: y, bases: extras })
+    this.#arithmetic = arithmeticFor(geometry.block, target, this.#finish)
+    this.#vectors = Math.max(1, geometry.block / this.#arithmetic.lanes)
     this.#at = f.named('i32', ...locals)
   }
 
   emit(): FunctionBuilder {
-    const { groups, wide = false } = this.#spec
-    const { rowsPerGroup } = this.#geometry
+    const { groups, vectors } = this.#spec
+    const { block, rowsPerGroup } = this.#geometry
     const f = this.#f
     const { unit, n, i, group, rowInGroup } = this.#at
-    const tileRows = rowsThatFit(this.#vectors, rowsPerGroup, wide)
+    const tileRows = rowsThatFit(block, rowsPerGroup, vectors)
     const rest = rowsPerGroup % tileRows
     const full = this.#tile(tileRows)
     const short = rest > 0 ? this.#tile(rest) : undefined
@@ -208,7 +208,7 @@ class CorrelateEmitter {
       rowOffsets: Array.from({ length: tile.rows }, (_, r) => r * rowStride),
       rowKind: 'splat',
       columnAddress: this.#at.xStep,
-      columnOffsets: Array.from({ length: this.#vectors }, (_, v) => v * 16),
+      columnOffsets: tile.neighbors,
     }
   }
 
@@ -287,6 +287,7 @@ class CorrelateEmitter {
     const f = this.#f
     const { n, row, i, j, out } = this.#at
     const blocked = y.block > 0
+    const { lanes } = this.#arithmetic
     f.get(this.#base.y)
     f.get(n).times(outChannels).plus(row).times(height)
     f.plus(i).times(width).plus(j).times(bytes).op('i32.add')
@@ -294,11 +295,11 @@ class CorrelateEmitter {
     this.#finish.locate(blocked ? [n, row, i, j, { value: 0 }] : [n, row, i, j])
     tile.store(
       (r, v) => {
-        const shift = blocked ? [0, r, 0, 0, v * 4] : [0, r, 0, 0]
-        this.#finish.push(this.#arithmetic.lanes, shift, () => f.get(tile.accumulators[r][v]))
+        const shift = blocked ? [0, r, 0, 0, v * lanes] : [0, r, 0, 0]
+        this.#finish.push(lanes, shift, () => f.get(tile.accumulators[r][v]))
       },
       out,
-      (r, v) => r * height * width * bytes + v * 16,
+      (r, v) => r * height * width * bytes + v * lanes * 4,
     )
   }
 }

@@ -11,43 +11,26 @@
 import type { Conv2dAttributes } from '../../../../graph/ops/conv2d.ts'
 import type { Operand } from '../../../cpu/access.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
+import type { Vectors } from '../../emit/lanes.ts'
 import type { RegisterTile } from '../../emit/tile.ts'
-import { arithmeticFor, type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
-import { TermSums } from './termSums.ts'
-
-/** Tile sizes that fit 15 registers as rows + columns + rows · columns, best ratio of products to loads first. */
-const tileSizes: readonly (readonly [rows: number, columns: number])[] = [
-  [3, 3],
-  [4, 2],
-  [2, 4],
-  [3, 2],
-  [2, 3],
-  [2, 2],
-  [6, 1],
-  [4, 1],
-  [1, 4],
-  [3, 1],
-  [2, 1],
-  [1, 2],
-  [1, 1],
-]
+import { type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
+import { chooseTermTile, TermSums } from './termSums.ts'
 
 /**
  * Operand addresses: x, g (both blocked), a workspace of `termSumsBytes` (only where vectors are joined), dw
  * (row-major).
- * @param wide whether pairs of vectors are joined
  */
 export const weightGradientKernel = kernelKind(
   'weightGradient',
-  (window: Conv2dAttributes, x: Operand, g: Operand, shape: WeightShape, wide: boolean) => {
-    const geometry = geometryOf(window, x, g, shape)
+  (window: Conv2dAttributes, x: Operand, g: Operand, shape: WeightShape, vectors: Vectors) => {
+    const geometry = geometryOf(window, x, g, { shape, vectors })
     return {
       // One unit is one tile of output channels at one row of the kernel.
       units: window.groups * geometry.rowTiles * shape[2],
       tables: [],
-      operands: wide ? 4 : 3,
-      workspace: wide,
-      emit: target => new WeightGradientEmitter(target, geometry, wide).emit(),
+      operands: vectors.joined ? 4 : 3,
+      workspace: vectors.joined,
+      emit: target => new WeightGradientEmitter(target, geometry).emit(),
     }
   },
 )
@@ -55,17 +38,23 @@ export const weightGradientKernel = kernelKind(
 type WeightShape = readonly [outChannels: number, groupChannels: number, kernelHeight: number, kernelWidth: number]
 
 /** Numbers that follow from the shapes; strides are in bytes. */
-function geometryOf(window: Conv2dAttributes, x: Operand, g: Operand, shape: WeightShape) {
+function geometryOf(
+  window: Conv2dAttributes,
+  x: Operand,
+  g: Operand,
+  { shape, vectors }: { readonly shape: WeightShape; readonly vectors: Vectors },
+) {
   const block = x.block || 1
   const [outChannels, groupChannels, kernelHeight, kernelWidth] = shape
   const [, xChannels, xHeight, xWidth] = x.shape
   const [, gChannels, gHeight, gWidth] = g.shape
   const rowsPerGroup = outChannels / window.groups
   const acrossTaps = groupChannels < 2 && kernelWidth > 1
-  const [tileRows, tileColumns] = chooseTile(rowsPerGroup, acrossTaps ? kernelWidth : groupChannels)
+  const [tileRows, tileColumns] = chooseTermTile(rowsPerGroup, acrossTaps ? kernelWidth : groupChannels, vectors)
   const bytes = block * 4
   return {
     window,
+    vectors,
     block,
     blocks: x.shape[0] / block,
     bytes,
@@ -104,15 +93,15 @@ class WeightGradientEmitter {
   readonly #sums: TermSums
   readonly #at: Readonly<Record<(typeof localNames)[number], Local>>
 
-  constructor(target: KernelModule, geometry: Geometry, wide: boolean) {
-    const { f, from, to, address } = kernelFunction(target, wide ? 4 : 3)
-    const { block } = geometry
+  constructor(target: KernelModule, geometry: Geometry) {
+    const { block, vectors } = geometry
+    const { f, from, to, address } = kernelFunction(target, vectors.joined ? 4 : 3)
     this.#geometry = geometry
     this.#f = f
     this.#range = { from, to }
     this.#base = { x: address[0], g: address[1], result: address[address.length - 1] }
-    const workspace = wide ? address[2] : undefined
-    this.#sums = new TermSums(f, Math.max(1, block / 4), arithmeticFor(block, target.fused), workspace)
+    const workspace = vectors.joined ? address[2] : undefined
+    this.#sums = new TermSums(f, target, { block, vectors, workspace })
     this.#at = f.named('i32', ...localNames)
   }
 
@@ -286,20 +275,6 @@ const localNames = [
   ...(['unit', 'group', 'rowTile', 'u', 'n', 'i', 'c', 'count', 'rowFrom', 'rowTo'] as const),
   ...(['x0', 'g0', 'xAddress', 'gAddress', 'out', 'rowInGroup'] as const),
 ] as const
-
-/** The tile that takes the fewest cycles for these extents. */
-function chooseTile(rows: number, columns: number): readonly [number, number] {
-  // Per step: two products per cycle, each four cycles after its predecessor, against three loads; plus bookkeeping.
-  const cycles = (r: number, c: number): number => (r * c === 0 ? 0 : Math.max((r * c) / 2, 4, (r + c) / 2.5) + 0.6)
-  const cost = ([r, c]: readonly [number, number]): number => {
-    const [down, across] = [Math.floor(rows / r), Math.floor(columns / c)]
-    const [restDown, restAcross] = [rows % r, columns % c]
-    const whole = down * (across * cycles(r, c) + cycles(r, restAcross))
-    return whole + across * cycles(restDown, c) + cycles(restDown, restAcross)
-  }
-  const fitting = tileSizes.filter(([r, c]) => r <= rows && c <= columns)
-  return fitting.reduce((best, tile) => (cost(tile) < cost(best) ? tile : best), fitting[fitting.length - 1])
-}
 
 /** For each tap, the output positions at which it is inside the image. */
 function positions(

@@ -5,9 +5,9 @@
 import { type Expression, input } from '../../../../graph/expression.ts'
 import { type Dimension, dimensionsOf, type Operand, stridesAlong } from '../../../cpu/access.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
-import { pushElements } from '../../emit/elements.ts'
+import { fitsLongVectors, pushElements } from '../../emit/elements.ts'
 import { type ExpressionEmitter, emittersOf } from '../../emit/expression.ts'
-import type { Lanes } from '../../emit/lanes.ts'
+import type { AnyLanes } from '../../emit/lanes.ts'
 import type { MathLibrary } from '../../emit/math.ts'
 
 /** What to do with each element of a result: `input(0)` is the element, `input(k)` comes from `operands[k − 1]`. */
@@ -39,7 +39,7 @@ export class EpilogueEmitter {
   readonly #strides: readonly (readonly number[])[]
   readonly #pointers: readonly Local[]
   readonly #bases: readonly Local[]
-  readonly #emitters: Record<Lanes, ExpressionEmitter>
+  readonly #emitters: Record<AnyLanes, ExpressionEmitter>
 
   constructor(
     f: FunctionBuilder,
@@ -52,6 +52,11 @@ export class EpilogueEmitter {
     this.#pointers = f.localArray('i32', bases.length)
     this.#bases = bases
     this.#emitters = emittersOf(f, math)
+  }
+
+  /** Whether results may be finished in vectors of more than four lanes. */
+  get fitsLongVectors(): boolean {
+    return this.#spec.operands.every(({ dtype }, k) => fitsLongVectors(dtype, this.#strides[k].at(-1) ?? 0))
   }
 
   /** Computes the operands' addresses for a place: one local or number per dimension. */
@@ -74,7 +79,7 @@ export class EpilogueEmitter {
    * @param shift       steps along each dimension
    * @param pushElement pushes the raw result
    */
-  push(lanes: Lanes, shift: readonly number[], pushElement: () => void): void {
+  push(lanes: AnyLanes, shift: readonly number[], pushElement: () => void): void {
     const spec = this.#spec
     const strides = this.#strides
     this.#emitters[lanes].push(spec.expression, index => {

@@ -11,10 +11,10 @@ import type { MatmulAttributes } from '../../../../graph/ops/matmul.ts'
 import type { Operand } from '../../../cpu/access.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import { storeElements } from '../../emit/elements.ts'
-import { type Arithmetic, type Lanes, localsOf } from '../../emit/lanes.ts'
+import { type AnyLanes, type Arithmetic, type Lanes, localsOf, type Vectors } from '../../emit/lanes.ts'
 import { RegisterTile, rowsThatFit } from '../../emit/tile.ts'
 import { arithmeticFor, type Kernel, type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
-import { TermSums } from '../samples/termSums.ts'
+import { chooseTermTile, TermSums } from '../samples/termSums.ts'
 import { EpilogueEmitter, type EpilogueSpec } from './epilogue.ts'
 
 /** Operands and result of one product. */
@@ -23,26 +23,24 @@ interface Product {
   readonly a: Operand
   readonly output: Operand
   readonly epilogue: EpilogueSpec
-  /** Whether pairs of vectors are joined. */
-  readonly wide: boolean
+  readonly vectors: Vectors
 }
 
 /**
  * Operand addresses: a, b, epilogue operands, a workspace of `termSumsBytes` (only for sums over samples with vectors
  * joined), result.
- * @param wide whether pairs of vectors are joined
  */
 export const matmulKernel = kernelKind(
   'matmul',
-  (attributes: MatmulAttributes, a: Operand, b: Operand, output: Operand, epilogue: EpilogueSpec, wide: boolean) => {
-    const product = { attributes, a, b, output, epilogue, wide }
+  (attributes: MatmulAttributes, a: Operand, b: Operand, output: Operand, epilogue: EpilogueSpec, vectors: Vectors) => {
+    const product = { attributes, a, b, output, epilogue, vectors }
     const form = output.block > 0 ? overSamples : a.block > 0 ? sumOverSamples : rowsForm(product)
     return { tables: [], operands: addresses(product), workspace: needsWorkspace(product), ...form(product) }
   },
 )
 
 /** Whether a product sums over samples with vectors joined, and so needs a workspace. */
-const needsWorkspace = ({ a, output, wide }: Product): boolean => wide && output.block === 0 && a.block > 0
+const needsWorkspace = ({ a, output, vectors }: Product): boolean => vectors.joined && output.block === 0 && a.block > 0
 
 const addresses = (product: Product): number => 3 + product.epilogue.operands.length + Number(needsWorkspace(product))
 
@@ -83,7 +81,7 @@ class Frame {
   }
 
   /** The register tile of a given size, made once. */
-  tile(rows: number, columns: number, arithmetic: Arithmetic): RegisterTile {
+  tile(rows: number, columns: number, arithmetic: Arithmetic<AnyLanes>): RegisterTile {
     const key = `${rows} ${columns} ${arithmetic.lanes}`
     const tile = this.#tiles.get(key) ?? new RegisterTile(this.f, { rows, columns }, arithmetic)
     this.#tiles.set(key, tile)
@@ -131,12 +129,11 @@ const range = (count: number, step: number): number[] => Array.from({ length: co
 
 /** Y[n, m] = Σ_k X[n, k] · op(W)[k, m]: blocked X and Y, lanes are samples. */
 const overSamples: Form = product => {
-  const { a, output, wide } = product
+  const { a, output, vectors } = product
   const { transposeB } = product.attributes
   const bytes = output.block * 4
   const [inner, columns] = [a.shape[1], output.shape[1]]
-  const vectors = Math.max(1, output.block / 4)
-  const tileRows = rowsThatFit(vectors, columns, wide)
+  const tileRows = rowsThatFit(output.block, columns, vectors)
   const tiles = Math.ceil(columns / tileRows)
   const rowStride = transposeB ? inner * 4 : 4
   return {
@@ -144,10 +141,11 @@ const overSamples: Form = product => {
     emit(target) {
       const frame = new Frame(target, product)
       const { f, finish } = frame
-      const arithmetic = arithmeticFor(output.block, target.fused)
+      const arithmetic = arithmeticFor(output.block, target, finish)
+      const { lanes } = arithmetic
       const [unit, n, row, xAddress, wAddress, count, out] = f.localArray('i32', 7)
       const emitTile = (rows: number): void => {
-        const tile = frame.tile(rows, vectors, arithmetic)
+        const tile = frame.tile(rows, Math.max(1, output.block / lanes), arithmetic)
         frame.locate(xAddress, frame.a, [n, inner * bytes])
         frame.locate(wAddress, frame.b, [row, rowStride])
         f.i32(inner).set(count)
@@ -156,9 +154,9 @@ const overSamples: Form = product => {
         frame.locateResult(out, n, row)
         finish.locate([n, row, { value: 0 }])
         tile.store(
-          (r, v) => finish.push(arithmetic.lanes, [0, r, v * 4], () => f.get(tile.accumulators[r][v])),
+          (r, v) => finish.push(lanes, [0, r, v * lanes], () => f.get(tile.accumulators[r][v])),
           out,
-          (r, v) => r * bytes + v * 16,
+          (r, v) => r * bytes + v * lanes * 4,
         )
       }
       f.for(unit, frame.from, frame.to, () => {
@@ -173,23 +171,21 @@ const overSamples: Form = product => {
 
 /** W[i, j] = Σ_n A[n, i] · B[n, j]: blocked A and B, lanes are terms of the sum; row-major result. */
 const sumOverSamples: Form = product => {
-  const { a, output } = product
+  const { a, output, vectors } = product
   const bytes = a.block * 4
   const blocks = a.shape[0] / a.block
   const [rows, columns] = output.shape
-  const vectors = Math.max(1, a.block / 4)
-  // Nine sums per six loads, in fifteen registers.
-  const tileRows = Math.min(3, rows)
-  const tileColumns = Math.min(3, columns)
+  // In plain vectors nine sums per six loads, in fifteen registers.
+  const [tileRows, tileColumns] =
+    vectors.lanes > 4 ? chooseTermTile(rows, columns, vectors) : [Math.min(3, rows), Math.min(3, columns)]
   return {
     units: Math.ceil(rows / tileRows),
     emit(target) {
       const frame = new Frame(target, product)
       const { f, finish } = frame
-      const arithmetic = arithmeticFor(a.block, target.fused)
       const [unit, row, column, aAddress, bAddress, count, out] = f.localArray('i32', 7)
       const sum = f.local('f32')
-      const sums = new TermSums(f, vectors, arithmetic, frame.workspace)
+      const sums = new TermSums(f, target, { block: a.block, vectors, workspace: frame.workspace })
       const emitTile = (height: number, width: number): void => {
         const tile = sums.tile(height, width)
         const operands = {
