@@ -1,6 +1,6 @@
 /**
  * Random networks, trained for two steps: the WebAssembly backend against the reference, in every layout and whatever the plan
- * makes of the batch; the same bits from one thread and from several; and for equal keys of kernels equal code.
+ * makes of the batch; the same bits from one thread and from several; machine code too; and for equal keys of kernels equal code.
  *
  * A longer run, or another one: `FOVEA_RANDOM_NETWORKS=3000 FOVEA_RANDOM_SEED=7 npx vitest run test/backends/wasm/randomNetworks.test.ts`.
  * A failure prints its seed and path, and the shortest network that fails.
@@ -8,7 +8,9 @@
 import * as fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Engine } from '../../../src/backends/engine.ts'
+import { nativeKernels } from '../../../src/backends/native/native.ts'
 import { createReferenceEngine } from '../../../src/backends/reference/engine.ts'
+import { createWasmEngineWith, type WasmEngine } from '../../../src/backends/wasm/engine.ts'
 import type { WasmEngineOptions } from '../../../src/backends/wasm/options.ts'
 import { evaluateReference } from '../../../src/graph/evaluate.ts'
 import type { ReferenceTensor } from '../../../src/graph/op.ts'
@@ -22,7 +24,7 @@ import { checkingKeys } from '../../support/kernelKeys.ts'
 import { expectSameBits } from '../../support/programs.ts'
 import { type LayerKind, layerKinds } from '../../support/randomLayers.ts'
 import { buildProgram, type NetworkSpec, networks } from '../../support/randomNetworks.ts'
-import { threadedEngine } from '../../support/threads.ts'
+import { sharing, threadedEngine } from '../../support/threads.ts'
 
 const { FOVEA_RANDOM_NETWORKS, FOVEA_RANDOM_SEED } = process.env
 const count = Number(FOVEA_RANDOM_NETWORKS ?? 120)
@@ -45,13 +47,35 @@ async function train(engine: Engine, spec: NetworkSpec): Promise<Map<string, Typ
 /** Kinds of layers that the networks have had. */
 const kinds = new Set<LayerKind>()
 
-const layouts: readonly Pick<WasmEngineOptions, 'innermost' | 'precise'>[] = [
+interface Layout extends Pick<WasmEngineOptions, 'innermost' | 'precise'> {
+  /** Machine code with these vectors. */
+  readonly native?: 'AVX2' | 'AVX-512'
+}
+
+const layouts: readonly Layout[] = [
   { innermost: 'channels' },
   { innermost: 'channels', precise: true },
   { innermost: 'samples' },
   { innermost: 'samples', precise: true },
   {},
+  { innermost: 'channels', native: 'AVX-512' },
+  { innermost: 'samples', native: 'AVX-512' },
+  { innermost: 'channels', native: 'AVX2' },
+  { innermost: 'samples', native: 'AVX2' },
 ]
+
+const found = nativeKernels('auto')
+
+/** Whether this machine has what a layout needs. */
+const isHere = ({ native }: Layout): boolean =>
+  native === undefined || (native === 'AVX2' ? found.on : found.processor?.avx512 === true)
+
+/** An engine whose threads take part in every program. */
+function engineOf({ native, ...options }: Omit<WasmEngineOptions, 'native'> & Layout): WasmEngine {
+  if (!native) return checkingKeys(threadedEngine(options))
+  const processor = { ...found.processor!, avx512: native === 'AVX-512' }
+  return createWasmEngineWith({ ...sharing, native: { ...found, processor } }, options)
+}
 
 /**
  * The first step by the definitions of the operations, with what single precision may make of it: every result is rounded to
@@ -136,10 +160,10 @@ function expectNear(spec: NetworkSpec, actual: TypedArray, expected: TypedArray,
   }
 }
 
-describe.each(layouts)('random networks with %o', layout => {
+describe.each(layouts.filter(isHere))('random networks with %o', layout => {
   const reference = createReferenceEngine()
   const enginesOf = (winograd: boolean) => {
-    const make = (threads: number) => checkingKeys(threadedEngine({ ...layout, winograd, threads }))
+    const make = (threads: number) => engineOf({ ...layout, winograd, threads })
     return [make(1), make(layout.precise ? 3 : 2)] as const
   }
   const engines = { plain: enginesOf(false), winograd: enginesOf(true) }
@@ -156,7 +180,7 @@ describe.each(layouts)('random networks with %o', layout => {
           expectSameBits(many!.get(name), one!.get(name)!, `${name} on one thread and on several`)
         }
       }),
-      { seed: seed + layouts.indexOf(layout), numRuns: count },
+      { seed: seed + layouts.indexOf(layout), numRuns: layout.native ? Math.ceil(count / 3) : count },
     )
   })
 })

@@ -30,11 +30,16 @@ export interface WinogradGradientSpec {
   readonly staged: boolean
 }
 
-/** Rows of the register tile: output channels. */
-export const tileRows = 4
+/** Fewest rows of the register tile. */
+const fewestRows = 4
+
+/** Rows of the register tile: output channels. More of them fit where there are 32 registers. */
+export const rowsFor = ({ g, tile }: WinogradGradientSpec): number =>
+  tile.columns > 16 && g[1] % (2 * fewestRows) === 0 ? 2 * fewestRows : fewestRows
 
 /** Columns of the register tile: input channels. */
-export const columnsFor = ({ x, tile }: WinogradGradientSpec): number => (x[1] % tile.columns === 0 ? tile.columns : 8)
+export const columnsFor = ({ x, tile }: WinogradGradientSpec): number =>
+  [tile.columns, tile.columns / 2].find(columns => columns > 8 && x[1] % columns === 0) ?? 8
 
 /** Inputs under a tile of g, per axis. */
 const inputs = 6
@@ -168,7 +173,7 @@ export const winogradSumsKernel = kernelKind('winogradSums', (spec: WinogradGrad
 function emitProducts(target: KernelModule, spec: WinogradGradientSpec): FunctionBuilder {
   const { xStride, gStride, sumStride } = gradientSizes(spec)
   const [gBytes, xBytes] = [spec.g[1] * 4, spec.x[1] * 4]
-  const tileColumns = columnsFor(spec)
+  const [tileRows, tileColumns] = [rowsFor(spec), columnsFor(spec)]
   const f = target.module.function(new Array(4).fill('i32'), [])
   const [xTiles, gTiles, sums, tiles] = [0, 1, 2, 3]
   const [position, row, column, at, gAt, xAt, gStep, xStep, count] = f.localArray('i32', 9)
@@ -251,5 +256,5 @@ export const winogradCollectKernel = kernelKind('winogradCollect', (spec: Winogr
 
 /** True where the kernels apply: whole tiles of channels. */
 export function fitsWinogradGradient(spec: WinogradGradientSpec): boolean {
-  return spec.x[1] % columnsFor(spec) === 0 && spec.g[1] % tileRows === 0
+  return spec.x[1] % columnsFor(spec) === 0 && spec.g[1] % fewestRows === 0
 }

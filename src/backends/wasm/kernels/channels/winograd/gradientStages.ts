@@ -11,7 +11,7 @@ import {
   gradientMatrices,
   gradientSizes,
   positions,
-  tileRows,
+  rowsFor,
   type WinogradGradientSpec,
 } from './gradient.ts'
 import { emitTileTransform } from './transforms.ts'
@@ -78,7 +78,7 @@ function transformCode(
 export const gradientProductsKernel = kernelKind('winogradGradientProducts', (spec: WinogradGradientSpec) => {
   const { x, g } = spec
   const { tiles, xStride, gStride, sumStride } = gradientSizes(spec)
-  const columns = columnsFor(spec)
+  const [tileRows, columns] = [rowsFor(spec), columnsFor(spec)]
   const [rowPanels, xPanels] = [g[1] / panelRows, x[1] / columns]
   const xBytes = x[1] * 4
   return {
