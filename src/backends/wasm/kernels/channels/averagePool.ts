@@ -6,7 +6,8 @@
 import type { Window2d } from '../../../../graph/window.ts'
 import type { WindowGeometry } from '../../../cpu/kernels/shared/taps.ts'
 import type { FunctionBuilder } from '../../emit/assembler.ts'
-import { floatsOf, loadOf, pushConstant } from '../../emit/lanes.ts'
+import { type AnyLanes, floatsOf, loadOf, pushConstant, typeOf } from '../../emit/lanes.ts'
+import { lanesFor } from '../../emit/tile.ts'
 import { type KernelCode, kernelKind } from '../../kernel.ts'
 import { type EpilogueSpec, plainStore } from '../shared/epilogue.ts'
 import { eachRow, positionsThatFit, type RowTiling, rowSteps, rowTileCode } from './rowTiles.ts'
@@ -49,16 +50,18 @@ function shares(geometry: WindowGeometry, epilogue: EpilogueSpec): KernelCode {
   // Windows of one column share nothing, but several vectors of channels keep the adders busy.
   const vectors = kernel[1] === 1 ? 4 : 1
   const share = 1 / (kernel[0] * kernel[1])
-  return rowTileCode({ tiling, vectors, operands }, (f, target, address) => {
+  return rowTileCode<AnyLanes>({ tiling, vectors, operands }, (f, target, address) => {
     const yBase = address[operands - 1]
     const bases = address.slice(1, operands - 1)
     const store = new ChannelStore(f, target.math, { epilogue, shape: result, bases })
     const [at, counter, out] = f.localArray('i32', 3)
     const most = positions * kernel[1] * vectors
-    const locals = { 1: f.localArray('f32', most), 4: f.localArray('v128', most) }
+    const vectorLanes = store.fitsLongVectors ? lanesFor(result[1], target.longest) : 4
+    const [numbers, long] = [f.localArray('f32', most), f.localArray(typeOf(vectorLanes), most)]
     return {
+      vectorLanes,
       channels: ({ run, lanes, vectors: count, from, out: outBytes, channel, rows }) => {
-        const sums = run.columns.map((_, k) => locals[lanes].slice(k * count, (k + 1) * count))
+        const sums = run.columns.map((_, k) => (lanes === 1 ? numbers : long).slice(k * count, (k + 1) * count))
         const add = (): FunctionBuilder => f.op(`${floatsOf(lanes)}.add`)
         f.get(address[0]).plus(from).set(at)
         for (const sum of sums.flat()) pushConstant(f, lanes, 0).set(sum)
@@ -66,7 +69,7 @@ function shares(geometry: WindowGeometry, epilogue: EpilogueSpec): KernelCode {
           run.columns.forEach((column, k) => {
             sums[k].forEach((sum, v) => {
               f.get(sum).get(at)
-              f.memory(loadOf(lanes), column * pixel + v * 16)
+              f.memory(loadOf(lanes), column * pixel + v * lanes * 4)
               add().set(sum)
             })
           })

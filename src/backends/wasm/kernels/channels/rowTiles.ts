@@ -8,7 +8,7 @@
 import type { Window2d } from '../../../../graph/window.ts'
 import { byteTable, tapsAlong, type WindowGeometry } from '../../../cpu/kernels/shared/taps.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
-import type { Lanes } from '../../emit/lanes.ts'
+import type { AnyLanes, Lanes, VectorLanes } from '../../emit/lanes.ts'
 import { type KernelCode, type KernelModule, kernelFunction } from '../../kernel.ts'
 
 /** A window over volumes stored channels last, and the tiles of a row. */
@@ -110,9 +110,9 @@ export interface RowTileSpec {
 }
 
 /** Place of one tile, in locals. */
-export interface RowTile {
+export interface RowTile<L extends AnyLanes = Lanes> {
   readonly run: TileRun
-  readonly lanes: Lanes
+  readonly lanes: L
   /** Vectors (or single elements) of channels. */
   readonly vectors: number
   /** Byte offset of its first source element, at the current channel. */
@@ -131,17 +131,19 @@ export interface RowTile {
 }
 
 /** What a kernel does in a tile. */
-export interface RowTileBody {
+export interface RowTileBody<L extends AnyLanes = Lanes> {
+  /** Lanes of vectors of channels, which divide the channels where they are more than four; 4 by default. */
+  readonly vectorLanes?: L & VectorLanes
   /** Once per tile, before its channels. */
   readonly begin?: (tile: Pick<RowTile, 'run' | 'row' | 'position'>) => void
   /** For each group of channels. */
-  readonly channels: (tile: RowTile) => void
+  readonly channels: (tile: RowTile<L>) => void
 }
 
 /** Code that processes all tiles; a unit is one row of the result of one image. */
-export function rowTileCode(
+export function rowTileCode<L extends AnyLanes = Lanes>(
   spec: RowTileSpec,
-  body: (f: FunctionBuilder, target: KernelModule, address: readonly Local[]) => RowTileBody,
+  body: (f: FunctionBuilder, target: KernelModule, address: readonly Local[]) => RowTileBody<L>,
 ): KernelCode {
   const { tiling, operands } = spec
   const { source, result } = tiling
@@ -189,19 +191,19 @@ export function rowTileCode(
 }
 
 /** The tiles of a run, and the channels of each: groups of vectors, then single vectors, then single channels. */
-function emitRun(
+function emitRun<L extends AnyLanes>(
   f: FunctionBuilder,
   { tiling, vectors: most }: RowTileSpec,
   tile: Omit<RowTile, 'lanes' | 'vectors'>,
-  { begin, channels: work }: RowTileBody,
+  { begin, channels: work, vectorLanes = 4 as L & VectorLanes }: RowTileBody<L>,
 ): void {
   const { run, from, out, channel, position } = tile
   const channels = tiling.result[1]
   const pixel = channels * 4
-  const vectors = vectorsOf(Math.floor(channels / 4), most)
-  const wholeEnd = channels - (channels % (vectors * 4))
-  const lanesEnd = channels - (channels % 4)
-  const along = (start: number, end: number, lanes: Lanes, count: number): void => {
+  const vectors = vectorsOf(Math.floor(channels / vectorLanes), most)
+  const wholeEnd = channels - (channels % (vectors * vectorLanes))
+  const lanesEnd = channels - (channels % vectorLanes)
+  const along = (start: number, end: number, lanes: L, count: number): void => {
     const step = lanes * count
     const group = (): void => {
       work({ ...tile, lanes, vectors: count })
@@ -211,9 +213,9 @@ function emitRun(
   }
   const body = (): void => {
     begin?.(tile)
-    along(0, wholeEnd, 4, vectors)
-    along(wholeEnd, lanesEnd, 4, 1)
-    along(lanesEnd, channels, 1, 1)
+    along(0, wholeEnd, vectorLanes, vectors)
+    along(wholeEnd, lanesEnd, vectorLanes, 1)
+    along(lanesEnd, channels, 1 as L, 1)
     // The channels have already advanced both by one position.
     f.increment(from, (run.advance - 1) * pixel).increment(out, (run.positions.length - 1) * pixel)
   }

@@ -5,7 +5,9 @@
  */
 
 import { input } from '../../../../../graph/expression.ts'
-import { multiplyAdd } from '../../../emit/lanes.ts'
+import type { Local } from '../../../emit/assembler.ts'
+import { type AnyLanes, loadOf, multiplyAdd, pushConstant, typeOf } from '../../../emit/lanes.ts'
+import { lanesFor } from '../../../emit/tile.ts'
 import { type Kernel, kernelKind } from '../../../kernel.ts'
 import type { EpilogueSpec } from '../../shared/epilogue.ts'
 import { nestKernel } from '../../shared/map.ts'
@@ -41,34 +43,36 @@ export const depthwiseKernel = kernelKind('depthwise', (spec: CorrelationSpec, e
   const steps = rowSteps(tiling)
   const operands = 3 + epilogue.operands.length
   const tapRowBytes = kernelWidth * pixel
-  return rowTileCode({ tiling, vectors: 1, operands, tapRowBytes }, (f, target, address) => {
+  return rowTileCode<AnyLanes>({ tiling, vectors: 1, operands, tapRowBytes }, (f, target, address) => {
     const yBase = address[operands - 1]
     const bases = address.slice(2, operands - 1)
     const store = new ChannelStore(f, target.math, { epilogue, shape: result, bases })
     const [x, w, counter, out] = f.localArray('i32', 4)
-    const sums = f.localArray('v128', positions)
-    const taps = f.localArray('v128', kernelWidth)
-    const pixels = f.localArray('v128', positions * kernelWidth)
+    const vectorLanes = store.fitsLongVectors ? lanesFor(result[1], target.longest) : 4
+    const vectors = (count: number): Local[] => f.localArray(typeOf(vectorLanes), count)
+    const [sums, taps, pixels] = [vectors(positions), vectors(kernelWidth), vectors(positions * kernelWidth)]
+    const arithmetic = { lanes: vectorLanes, fused: target.fused }
     return {
+      vectorLanes,
       channels: ({ run, from, out: outBytes, channel, rows, weights: firstRow }) => {
         const used = new Set(run.positions.flat().map(({ tap }) => tap))
         f.get(address[0]).plus(from).set(x)
         f.get(address[1]).plus(firstRow).plus(channel, 4).set(w)
-        for (const sum of run.positions.map((_, p) => sums[p])) f.f32x4(0).set(sum)
+        for (const sum of run.positions.map((_, p) => sums[p])) pushConstant(f, vectorLanes, 0).set(sum)
         const pointers = [[x, steps.source] as const, [w, steps.taps * tapRowBytes] as const]
         eachRow(f, [counter, rows], pointers, () => {
           for (const tap of used) {
             f.get(w)
-              .memory('v128.load', tap * pixel)
+              .memory(loadOf(vectorLanes), tap * pixel)
               .set(taps[tap])
           }
           run.columns.forEach((column, k) => {
             f.get(x)
-              .memory('v128.load', column * pixel)
+              .memory(loadOf(vectorLanes), column * pixel)
               .set(pixels[k])
             run.positions.forEach((seen, p) => {
               const hit = seen.find(other => other.column === column)
-              if (hit) multiplyAdd(f, { lanes: 4, fused: target.fused }, sums[p], [pixels[k], taps[hit.tap]])
+              if (hit) multiplyAdd(f, arithmetic, sums[p], [pixels[k], taps[hit.tap]])
             })
           })
         })
@@ -79,7 +83,7 @@ export const depthwiseKernel = kernelKind('depthwise', (spec: CorrelationSpec, e
             .offset(p * pixel)
             .set(out)
           store.atPosition(out, yBase, channel)
-          store.storeChannels(out, [sums[p]], 4)
+          store.storeChannels(out, [sums[p]], vectorLanes, vectorLanes)
         })
       },
     }
