@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { onnxFile } from './onnx.ts'
 import type { Row } from './rows.ts'
+import type { SecondNode } from './secondNode.ts'
 
 /** One line of the tables. */
 export interface ContenderSpec {
@@ -38,9 +39,9 @@ const inferenceOnly = ({ task }: Row): string | undefined => (task === 'train' ?
 /**
  * All contenders.
  * @param python the interpreter that has PyTorch and TensorFlow
- * @param node24 a second Node, for Fovea alone
+ * @param second a second Node, for Fovea alone
  */
-export function contenders(python: string, node24: string | undefined): ContenderSpec[] {
+export function contenders(python: string, second: SecondNode | undefined): ContenderSpec[] {
   // Python files are not compiled: they are run where they were written.
   const py = (file: string, ...parameters: string[]): string[] => [
     python,
@@ -69,11 +70,13 @@ export function contenders(python: string, node24: string | undefined): Contende
   return [
     fovea(subject, process.execPath, ...node('fovea', 'relaxed')),
     fovea(`${subject}, precise`, process.execPath, ...node('fovea', 'precise')),
-    ...(node24 === undefined
+    fovea(`${subject}, native`, process.execPath, ...node('fovea', 'native')),
+    ...(second === undefined
       ? []
       : [
-          fovea(`${subject}, Node 24`, node24, ...node('fovea', 'relaxed')),
-          fovea(`${subject}, Node 24 wide`, node24, ...node('fovea', 'wide')),
+          fovea(`${subject}, ${second.name}`, second.path, ...node('fovea', 'relaxed')),
+          fovea(`${subject}, ${second.name} wide`, second.path, ...node('fovea', 'wide')),
+          fovea(`${subject}, ${second.name} native`, second.path, ...node('fovea', 'native')),
         ]),
     torch('eager', 'eager'),
     torch('channels_last', 'channels_last'),

@@ -10,6 +10,7 @@ import { type Effort, measure, type Result } from './measure.ts'
 import { ContenderProcess } from './process.ts'
 import { markdown, openPage } from './report.ts'
 import { type Row, rows } from './rows.ts'
+import { secondNode } from './secondNode.ts'
 import { keep, kept, type RowReport, type SubjectReport } from './store.ts'
 import type { WasmPeak } from './wasmPeak.ts'
 
@@ -25,8 +26,8 @@ const usage = `npm --prefix bench run bench -- [options]
 
 Rows: ${rows.map(({ id }) => id).join(', ')}.
 
-FOVEA_BENCH_PYTHON names the Python that has PyTorch and TensorFlow, 'python3' by default; FOVEA_BENCH_NODE24 a Node 24 to
-measure Fovea with as well.
+FOVEA_BENCH_PYTHON names the Python that has PyTorch and TensorFlow, 'python3' by default; FOVEA_BENCH_NODE a second Node
+to measure Fovea with as well.
 `
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
@@ -50,8 +51,8 @@ async function main(): Promise<void> {
   if (counts.some(count => !Number.isInteger(count) || count < 1)) {
     throw new Error(`--threads (=${values.threads}) must be whole numbers ≥ 1, like 1,2`)
   }
-  const { FOVEA_BENCH_PYTHON: python = 'python3', FOVEA_BENCH_NODE24: node24 } = process.env
-  const specs = chosen('--only', values.only, contenders(python, node24), ({ name }) => name)
+  const { FOVEA_BENCH_PYTHON: python = 'python3' } = process.env
+  const specs = chosen('--only', values.only, contenders(python, secondNode()), ({ name }) => name)
   const chosenRows = chosen('--rows', values.rows, rows, ({ id }) => id)
   const page = values.write === undefined ? undefined : openPage(resolve(repository, values.write))
 

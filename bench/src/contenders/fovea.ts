@@ -1,6 +1,6 @@
 /**
  * Fovea: any row, with the built package (`../dist`, made by the bench's build). First argument: `relaxed`, `precise` for an
- * engine without relaxed SIMD, or `wide` for one with vectors of 256 bits (Node 24).
+ * engine without relaxed SIMD, `wide` for one with vectors of 256 bits (Node 24 and later), or `native` for machine code.
  *
  * Besides the steps it answers `details` (what the plan says, and how fast each kernel is) and, as a process of its own for
  * LeNet-5, `epoch` (one epoch of real MNIST, loading and shuffling included).
@@ -35,7 +35,8 @@ async function open(): Promise<Contender> {
     import('../../../dist/train/index.js'),
   ])
   const { batch, side, channels, learningRate, momentum, weightDecay } = row
-  const precise = process.argv[2] === 'precise'
+  const [, , mode] = process.argv
+  const on = (wanted: string): 'on' | 'off' => (mode === wanted ? 'on' : 'off')
   const makeNetwork = () =>
     row.net.name === 'googlenet' ? models.googlenet({ auxiliary: false }) : models.findModel(row.net.name).create()
   // The bench's images are numbers in [0, 1); training takes bytes, and its first kernel makes them numbers again.
@@ -59,7 +60,7 @@ async function open(): Promise<Contender> {
     return { model, program: { outputs: { logits }, updates: new Map() } }
   }
   const { model, program } = makeProgram()
-  const engine = createWasmEngine({ threads, precise, wide: process.argv[2] === 'wide' ? 'on' : 'off' })
+  const engine = createWasmEngine({ threads, precise: mode === 'precise', wide: on('wide'), native: on('native') })
   const compiled = await engine.compile(program)
   const parameters = model.countParameters()
 

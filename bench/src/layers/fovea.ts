@@ -1,6 +1,6 @@
 /**
- * Fovea in the layer sweep: a program for each convolution, run through the engine. First argument: `plain`, or `wide` for
- * V8's 256-bit vectors.
+ * Fovea in the layer sweep: a program for each convolution, run through the engine. First argument: `plain`,
+ * `wide` for V8's 256-bit vectors, or `native` for machine code.
  *
  * Volumes are channels last (or samples innermost) inside a network but row-major where a program begins and ends. So that
  * conversions are not measured with the convolution, its operands are made within the program by one element-wise step,
@@ -32,7 +32,8 @@ interface Compiled {
   close(): Promise<void>
 }
 
-const wide = process.argv[2] === 'wide' ? ('on' as const) : ('off' as const)
+const on = (mode: string): 'on' | 'off' => (process.argv[2] === mode ? 'on' : 'off')
+const kernels = { wide: on('wide'), native: on('native') }
 
 /** A volume that an element-wise step makes of a row and a column of numbers. */
 function made(name: string, [batch, channels, height, width]: readonly number[]): Volume {
@@ -78,7 +79,7 @@ function numbers(length: number): Float32Array {
 
 /** Compiles a program on an engine of its own. */
 async function compile(program: Program, innermost: Task['innermost']): Promise<Compiled> {
-  const engine = createWasmEngine({ threads, wide, innermost })
+  const engine = createWasmEngine({ threads, ...kernels, innermost })
   const executable = await engine.compile(program)
   const inputs = Object.fromEntries(
     Array.from(executable.inputs, ([name, { shape }]) => [name, numbers(sizeOf(shape))]),
@@ -114,7 +115,7 @@ await serveLayers({
   ).version,
   variant: 'wasm',
   async empty() {
-    const engine = createWasmEngine({ threads, wide })
+    const engine = createWasmEngine({ threads, ...kernels })
     const executable = await engine.compile({ outputs: { y: add(input('x', [4]), 1) }, updates: new Map() })
     return () => run(executable, { x: [1, 2, 3, 4] })
   },

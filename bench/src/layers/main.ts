@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { load, machine } from '../machine.ts'
 import { openPage } from '../report.ts'
+import { secondNode } from '../secondNode.ts'
 import { type LayerEffort, LayerField, layerContenders, subject } from './measure.ts'
 import { emptyPage, layerMarkdown } from './report.ts'
 import { keepLayers, keptLayers, type LayerResult, type LayerRun } from './store.ts'
@@ -20,8 +21,8 @@ const usage = `npm --prefix bench run layers -- [options]
                      is not there), with the other layers as runs without --quick have left them
   --help
 
-FOVEA_BENCH_PYTHON names the Python that has PyTorch, 'python3' by default; FOVEA_BENCH_NODE24 a Node 24 to measure Fovea with
-as well, plain and wide.
+FOVEA_BENCH_PYTHON names the Python that has PyTorch, 'python3' by default; FOVEA_BENCH_NODE a second Node to measure
+Fovea with as well.
 `
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url))
@@ -53,8 +54,8 @@ async function main(): Promise<void> {
   const file = values.write === undefined ? undefined : resolve(repository, values.write)
   if (file !== undefined && !existsSync(file)) writeFileSync(file, emptyPage)
   const page = file === undefined ? undefined : openPage(file)
-  const { FOVEA_BENCH_PYTHON: python = 'python3', FOVEA_BENCH_NODE24: node24 } = process.env
-  const specs = layerContenders(python, node24)
+  const { FOVEA_BENCH_PYTHON: python = 'python3' } = process.env
+  const specs = layerContenders(python, secondNode())
   const effort: LayerEffort = values.quick
     ? { turns: 2, turnMs: 10, warmUpMs: 20 }
     : { turns: 5, turnMs: 12, warmUpMs: 30 }

@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url'
 import { ContenderProcess } from '../process.ts'
+import type { SecondNode } from '../secondNode.ts'
 import { median } from '../statistics.ts'
 import type { EmptyAnswer, LayerAnswer, TurnAnswer } from './protocol.ts'
 import { shapesOf, type Task } from './tasks.ts'
@@ -39,9 +40,9 @@ export const subject = 'Fovea'
 /**
  * All contenders of the sweep.
  * @param python the interpreter that has PyTorch
- * @param node24 a second Node, for Fovea alone
+ * @param second a second Node, for Fovea alone
  */
-export function layerContenders(python: string, node24: string | undefined): LayerContenderSpec[] {
+export function layerContenders(python: string, second: SecondNode | undefined): LayerContenderSpec[] {
   const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
   // Convolutions are run for a tenth of a second each: too short for a compiler that waits to see what is hot.
   const fovea = (name: string, node: string, mode: string): LayerContenderSpec => ({
@@ -51,9 +52,14 @@ export function layerContenders(python: string, node24: string | undefined): Lay
   })
   return [
     fovea(subject, process.execPath, 'plain'),
-    ...(node24 === undefined
+    fovea(`${subject}, native`, process.execPath, 'native'),
+    ...(second === undefined
       ? []
-      : [fovea(`${subject}, Node 24`, node24, 'plain'), fovea(`${subject}, Node 24 wide`, node24, 'wide')]),
+      : [
+          fovea(`${subject}, ${second.name}`, second.path, 'plain'),
+          fovea(`${subject}, ${second.name} wide`, second.path, 'wide'),
+          fovea(`${subject}, ${second.name} native`, second.path, 'native'),
+        ]),
     // Python files are not compiled: they are run where they were written.
     { name: 'PyTorch', fovea: false, command: [python, here('../../src/layers/torch_layers.py')] },
     {

@@ -25,7 +25,7 @@ export interface PredictOptions extends Pick<EngineChoices, 'wide' | 'native'>, 
   readonly json?: boolean
 }
 
-/** Up to this many pictures, starting more than one thread takes longer than it saves. */
+/** Up to this many pictures, starting more than one thread, or making machine code, takes longer than it saves. */
 const fewPictures = 64
 /** Pictures that are decoded at the same time. */
 const decodedAtOnce = 8
@@ -45,12 +45,12 @@ export async function predict(run: string, words: readonly string[], options: Pr
   }
   checkInvert(run, classifier, options.invert)
   const asked = await entriesOf(words)
-  const threads = asked.length > fewPictures ? undefined : 1
-  const engine = startEngine(classifier.recipe ?? withoutRecipe, {
-    threads,
-    wide: options.wide,
-    native: options.native,
-  })
+  const { wide, native } = options
+  const choices =
+    asked.length > fewPictures
+      ? { wide, native }
+      : { threads: 1, wide, native: native === 'auto' ? ('off' as const) : native }
+  const engine = startEngine(classifier.recipe ?? withoutRecipe, choices)
   const files = asked.filter(entry => typeof entry === 'string')
   const canInvert = classifier.subject !== 'picture' && options.invert !== 'no'
   const output = options.json ? new JsonOutput() : new TableOutput(files, classes, top, canInvert)
