@@ -4,8 +4,8 @@
  */
 import { bytesOf, isVector, type Value, type ValueCode } from './code.ts'
 import { type Interval, intervalsOf } from './liveness.ts'
+import { general, type Register } from './operand.ts'
 import { needsLowRegisters } from './operations.ts'
-import { general, type Register } from './x86.ts'
 
 /** Registers that values may be kept in. */
 interface RegisterSets {

@@ -5,7 +5,8 @@
 import { settleNative } from './choice.ts'
 import { conditions } from './conditions.ts'
 import { vectorInstructions } from './instructions.ts'
-import { general, MachineCode } from './x86.ts'
+import { general } from './operand.ts'
+import { MachineCode } from './x86.ts'
 
 const { rax, rcx, rdi } = general
 

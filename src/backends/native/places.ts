@@ -14,8 +14,9 @@ import {
   type ValueKind,
 } from './code.ts'
 import { vectorInstructions } from './instructions.ts'
+import { general, type Memory, type Place, type Register } from './operand.ts'
 import { needsLowRegisters } from './operations.ts'
-import { general, type MachineCode, type Memory, type Place, type Register, type VectorLength } from './x86.ts'
+import type { MachineCode, VectorLength } from './x86.ts'
 
 const { rax, rsp } = general
 

@@ -3,9 +3,11 @@ import { control } from '../wasm/runtime/control.ts'
 import { type Instruction, isVector, lengthOf, type Operand, type Value, type ValueCode } from './code.ts'
 import { type Condition, opposite } from './conditions.ts'
 import { type VectorInstructionName, vectorInstructions } from './instructions.ts'
+import { IntegerPrinter } from './integers.ts'
+import { general, type Memory, type Register } from './operand.ts'
 import { signatureOf } from './operations.ts'
 import { argumentOffsets, Places } from './places.ts'
-import { general, type Label, type MachineCode, type Memory, type Register } from './x86.ts'
+import type { Label, MachineCode } from './x86.ts'
 
 const { rax, rdx, rsp, r15 } = general
 
@@ -44,6 +46,7 @@ class Printer {
   readonly #code: MachineCode
   readonly #surroundings: Surroundings
   readonly #places: Places
+  readonly #integers: IntegerPrinter
   readonly #targets: Label[]
 
   constructor(values: ValueCode, surroundings: Surroundings) {
@@ -51,6 +54,7 @@ class Printer {
     this.#code = surroundings.code
     this.#surroundings = surroundings
     this.#places = new Places(values, surroundings.code, surroundings.avx512)
+    this.#integers = new IntegerPrinter(surroundings.code, this.#places, () => this.#trap())
     this.#targets = Array.from({ length: values.targets }, () => this.#code.label())
   }
 
@@ -129,13 +133,12 @@ class Printer {
         this.#return(instruction)
         return
       case 'trap':
-        code.storeConstant({ base: memoryBase, displacement: control.trapped }, 1)
-        this.#leave()
+        this.#trap()
         return
       default:
         if (loads[op] !== undefined) this.#loadMemory(instruction)
         else if (stores.has(op)) this.#storeMemory(instruction)
-        else if (op.startsWith('i32.')) this.#integer(instruction)
+        else if (op.startsWith('i32.')) this.#integers.print(instruction)
         else this.#operation(instruction)
     }
   }
@@ -230,72 +233,14 @@ class Printer {
     this.#leave()
   }
 
+  #trap(): void {
+    this.#code.storeConstant({ base: memoryBase, displacement: control.trapped }, 1)
+    this.#leave()
+  }
+
   #leave(): void {
     this.#code.moveStack(this.#places.frame)
     this.#code.return()
-  }
-
-  /** Arithmetic on integers. */
-  #integer({ op, sources, dest }: Instruction): void {
-    const [a, b] = sources
-    const divided = op.startsWith('i32.div') ? rax : op.startsWith('i32.rem') ? rdx : undefined
-    if (divided !== undefined) this.#divide(op, a, b)
-    this.#places.toGeneral(dest, register => {
-      if (divided !== undefined) this.#places.moveGeneral(register, divided)
-      else if (op === 'i32.add') this.#add(register, a, b)
-      else if (op === 'i32.mul') this.#multiply(register, a, b)
-      else this.#combine(op.slice(4) as 'sub' | 'and' | 'or', register, [a, b])
-    })
-  }
-
-  #add(to: Register, a: Operand, b: Operand): void {
-    const first = this.#places.general(a, rax)
-    if (typeof b !== 'number') {
-      if (first === to) this.#code.arithmeticConstant('add', to, b.constant)
-      else this.#code.address(to, { base: first, displacement: b.constant })
-      return
-    }
-    const second = this.#places.general(b, rdx)
-    if (first === to) this.#code.arithmetic('add', to, second)
-    else if (second === to) this.#code.arithmetic('add', to, first)
-    else this.#code.address(to, { base: first, index: second, displacement: 0 })
-  }
-
-  #multiply(to: Register, a: Operand, b: Operand): void {
-    const [x, y] = typeof a === 'number' ? [a, b] : [b, a]
-    if (typeof y !== 'number') {
-      const power = Math.log2(y.constant)
-      if (Number.isInteger(power)) {
-        this.#places.moveToGeneral(to, x)
-        if (power > 0) this.#code.shift(to, 'left', power)
-      } else this.#code.multiplyConstant(to, this.#places.generalPlace(x, rax), y.constant)
-      return
-    }
-    const second = this.#places.general(y, rdx)
-    if (second === to) this.#code.multiply(to, this.#places.general(x, rax))
-    else {
-      this.#places.moveToGeneral(to, x)
-      this.#code.multiply(to, second)
-    }
-  }
-
-  /** to ← a (operation) b, by way of eax where b is in the place of the result. */
-  #combine(operation: 'sub' | 'and' | 'or', to: Register, [a, b]: readonly [Operand, Operand]): void {
-    const via = typeof b === 'number' && this.#places.allocation.registers.get(b) === to ? rax : to
-    this.#places.moveToGeneral(via, a)
-    if (typeof b === 'number') this.#code.arithmetic(operation, via, this.#places.place(b))
-    else this.#code.arithmeticConstant(operation, via, b.constant)
-    this.#places.moveGeneral(to, via)
-  }
-
-  /** eax, edx ← quotient and remainder. */
-  #divide(op: string, a: Operand, b: Operand): void {
-    const code = this.#code
-    const signed = op.endsWith('_s')
-    this.#places.moveToGeneral(rax, a)
-    if (signed) code.extendSign()
-    else code.moveConstant(rdx, 0)
-    code.divide(typeof b === 'number' ? this.#places.place(b) : code.constant([b.constant]), signed)
   }
 
   #loadMemory({ op, sources: [address], dest, length, immediate }: Instruction): void {

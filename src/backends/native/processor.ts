@@ -4,7 +4,8 @@
  */
 import { conditions } from './conditions.ts'
 import type { Door } from './door.ts'
-import { general, MachineCode } from './x86.ts'
+import { general } from './operand.ts'
+import { MachineCode } from './x86.ts'
 
 const { rax, rcx, rdx, rbx, rdi, r8 } = general
 

@@ -9,9 +9,10 @@
 import type { FunctionBuilder } from '../wasm/emit/assembler.ts'
 import { contexts } from '../wasm/runtime/control.ts'
 import { lift } from './lift.ts'
+import { general } from './operand.ts'
 import { argumentOffsets } from './places.ts'
 import { memoryBase, printFunction } from './print.ts'
-import { general, type Label, MachineCode } from './x86.ts'
+import { type Label, MachineCode } from './x86.ts'
 
 const { rax, rbx, rbp, rsp, rdi, r12, r13, r14, r15 } = general
 

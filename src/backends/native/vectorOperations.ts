@@ -1,7 +1,8 @@
 /** Vector instructions of WebAssembly, made of the processor's: each with what it takes, gives, and becomes. */
 import type { Operand } from './code.ts'
 import { type VectorInstructionName, vectorInstructions } from './instructions.ts'
-import type { MachineCode, Memory, Place, Register, VectorLength } from './x86.ts'
+import type { Memory, Place, Register } from './operand.ts'
+import type { MachineCode, VectorLength } from './x86.ts'
 
 /** An instruction with its registers. */
 export interface Operation {

@@ -4,44 +4,7 @@
  */
 import { ByteWriter } from '../wasm/emit/bytes.ts'
 import type { Condition } from './conditions.ts'
-
-/** Number of a register: 0 … 15 for general ones, 0 … 31 for vectors. */
-export type Register = number
-
-/** General registers by name. */
-export const general = {
-  rax: 0,
-  rcx: 1,
-  rdx: 2,
-  rbx: 3,
-  rsp: 4,
-  rbp: 5,
-  rsi: 6,
-  rdi: 7,
-  r8: 8,
-  r9: 9,
-  r10: 10,
-  r11: 11,
-  r12: 12,
-  r13: 13,
-  r14: 14,
-  r15: 15,
-} as const
-
-/** Memory at `base + index + displacement`. */
-export interface Memory {
-  readonly base: Register
-  readonly index?: Register | undefined
-  readonly displacement: number
-}
-
-/** Memory at an offset in the pool of constants that follows the code. */
-export interface Pooled {
-  readonly pool: number
-}
-
-/** A register, or memory. */
-export type Place = Register | Memory | Pooled
+import { extendsBase, extendsIndex, general, type Memory, type Place, type Pooled, type Register } from './operand.ts'
 
 /** Arithmetic with two operands: the opcode's number in the group of `81 /n`. */
 export const arithmetic = { add: 0, or: 1, and: 4, sub: 5, xor: 6, cmp: 7 } as const
@@ -395,16 +358,4 @@ export class MachineCode {
     this.#jumps.push({ at: this.size, label })
     this.#code.word(0)
   }
-}
-
-/** Whether a place needs the prefix bit that extends the field of its index. */
-function extendsIndex(place: Place): boolean {
-  if (typeof place === 'number') return (place & 16) !== 0
-  return !('pool' in place) && ((place.index ?? 0) & 8) !== 0
-}
-
-/** The same for the field of its base. */
-function extendsBase(place: Place): boolean {
-  if (typeof place === 'number') return (place & 8) !== 0
-  return !('pool' in place) && (place.base & 8) !== 0
 }

@@ -9,14 +9,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { conditions } from '../../../src/backends/native/conditions.ts'
 import { type VectorInstructionName, vectorInstructions } from '../../../src/backends/native/instructions.ts'
-import {
-  arithmetic,
-  MachineCode,
-  type Memory,
-  type Place,
-  type VectorInstruction,
-  type VectorLength,
-} from '../../../src/backends/native/x86.ts'
+import type { Memory, Place } from '../../../src/backends/native/operand.ts'
+import { arithmetic, MachineCode, type VectorInstruction, type VectorLength } from '../../../src/backends/native/x86.ts'
 import { RandomSequence } from '../../../src/random/philox.ts'
 
 const noDisassembler = spawnSync('objdump', ['--version']).error ? 'there is no objdump' : undefined

@@ -300,6 +300,54 @@ describe.skipIf(!processor)(`operations on special values (${reason})`, () => {
   })
 })
 
+/** What a call does: a number, or the message of its trap. */
+const outcomeOf = (memory: WebAssembly.Memory, call: () => unknown): number | string => {
+  try {
+    call()
+    return new Int32Array(memory.buffer, places.result, 1)[0]!
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+describe.skipIf(!processor)('divisions that the processor refuses', () => {
+  const least = -(2 ** 31)
+  const pairs = [
+    [5, 0],
+    [0, 0],
+    [least, -1],
+    [7, -1],
+    [-9, 2],
+    [least, 1],
+  ] as const
+  const operations = ['i32.div_s', 'i32.div_u', 'i32.rem_s', 'i32.rem_u'] as const
+  test.each(operations)('%s is WebAssembly’s, or its trap', operation => {
+    const build = (f: FunctionBuilder): FunctionBuilder =>
+      f.i32(places.result).get(0).get(1).op(operation).memory('i32.store')
+    for (const [a, b] of pairs) {
+      const memory = memoryOf()
+      const module = new ModuleBuilder(false)
+      build(module.function(['i32', 'i32'], [], 'f'))
+      const run = instanceOf(module, memory).f as unknown as (a: number, b: number) => void
+      const expected = outcomeOf(memory, () => run(a, b))
+      const f = new ModuleBuilder(false).function(['i32', 'i32'], [])
+      build(f)
+      withNative([f], false, memory, call => {
+        const found = outcomeOf(memory, () => call(0, a, b))
+        // Machine code has one trap for all reasons.
+        if (typeof expected === 'string') expect(found, `${a}, ${b}`).toBe('unreachable')
+        else expect(found, `${a}, ${b}`).toBe(expected)
+      })
+    }
+  })
+
+  test.each([0, -1])('by the constant %s is not printed', divisor => {
+    const f = new ModuleBuilder(false).function(['i32'], ['i32'])
+    f.get(0).i32(divisor).op('i32.div_s')
+    expect(() => nativeCode([f], false)).toThrow(`native code: division by ${divisor}`)
+  })
+})
+
 test.skipIf(!processor)('long vectors come apart into parts of 16 bytes', () => {
   for (const avx512 of modes) {
     for (const lanes of avx512 ? ([8, 16] as const) : ([8] as const)) {
