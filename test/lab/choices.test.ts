@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseLink } from '../../lab/src/state/link.ts'
 import { noBrowser } from '../browser/chromium.ts'
 import { axe, violations } from './axe.ts'
-import { openPage, openStage, type Stage, shows } from './labPage.ts'
+import { openPage, openStage, type Stage, short, shows } from './labPage.ts'
 
 const choices = [
   { name: 'LeNet-5 on MNIST', link: '#images=2000&batch=16', map: 'conv2:3', classes: 10 },
@@ -87,6 +87,25 @@ describe.skipIf(noBrowser !== undefined)('the choices of the Lab', () => {
     for (let k = 0; k < 10; k++) await probe.press('ArrowUp')
     await page.getByText('your point', { exact: true }).waitFor()
     await expect.poll(bars).not.toEqual(before)
+    await page.context().close()
+  })
+
+  test('a picture that is chosen while the training is still being opened is shown when it is', async () => {
+    const { page } = await openPage(stage, short, { serviceWorkers: false })
+    let isChosen = (): void => undefined
+    const chosen = new Promise<void>(resolve => (isChosen = resolve))
+    await page.route('**/data/mnist/*', async route => {
+      await chosen
+      await route.continue()
+    })
+    await Promise.all([page.waitForRequest('**/data/mnist/*'), page.reload()])
+    const picture = sharp(
+      Buffer.from('<svg width="28" height="28"><rect x="12" y="4" width="4" height="20" fill="white"/></svg>'),
+    ).flatten({ background: 'black' })
+    const buffer = await picture.png().toBuffer()
+    await page.setInputFiles('#upload', { name: 'own.png', mimeType: 'image/png', buffer })
+    isChosen()
+    await page.locator('.rail .caption').getByText('your picture').waitFor()
     await page.context().close()
   })
 

@@ -1,8 +1,9 @@
 /** Pictures that are dropped anywhere on the page: one becomes the probe, a folder of classes is trained on. */
-import { useSignal } from '@preact/signals'
+import { effect, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { Lab } from '../state/lab.ts'
 import type { Recipe } from '../state/recipe.ts'
+import type { Opened } from '../worker/protocol.ts'
 import { startOwn } from './start.ts'
 import { type FoundFile, filesOfDrop, readFolder, readPicture } from './upload.ts'
 
@@ -63,8 +64,7 @@ const isWeights = ({ name }: File): boolean => /\.(safetensors|pth?|ckpt|onnx|np
 
 /** @throws Error when the file is no picture, or the network takes points. */
 async function showFile(lab: Lab, file: File): Promise<void> {
-  const opened = lab.opened.value
-  if (!opened) return
+  const opened = await whenOpened(lab)
   if (opened.plane) throw new Error('This network takes points, not pictures. Choose another one in the menu above.')
   if (isWeights(file)) {
     throw new Error(
@@ -73,6 +73,17 @@ async function showFile(lab: Lab, file: File): Promise<void> {
   }
   const pixels = await readPicture(file, opened)
   lab.showPicture({ pixels, label: undefined, name: 'your picture' })
+}
+
+/** What is trained, as soon as it is open. */
+function whenOpened({ opened }: Lab): Promise<Opened> {
+  return new Promise(resolve => {
+    const unwatch = effect(() => {
+      if (opened.value === undefined) return
+      resolve(opened.value)
+      queueMicrotask(() => unwatch())
+    })
+  })
 }
 
 async function trainOn(
