@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseLink } from '../../lab/src/state/link.ts'
 import { noBrowser } from '../browser/chromium.ts'
 import { axe, violations } from './axe.ts'
-import { openPage, openStage, type Stage, short, shows } from './labPage.ts'
+import { openingPage, openPage, openStage, type Stage, short, shows } from './labPage.ts'
 
 const choices = [
   { name: 'LeNet-5 on MNIST', link: '#images=2000&batch=16', map: 'conv2:3', classes: 10 },
@@ -91,20 +91,13 @@ describe.skipIf(noBrowser !== undefined)('the choices of the Lab', () => {
   })
 
   test('a picture that is chosen while the training is still being opened is shown when it is', async () => {
-    const { page } = await openPage(stage, short, { serviceWorkers: false })
-    let isChosen = (): void => undefined
-    const chosen = new Promise<void>(resolve => (isChosen = resolve))
-    await page.route('**/data/mnist/*', async route => {
-      await chosen
-      await route.continue()
-    })
-    await Promise.all([page.waitForRequest('**/data/mnist/*'), page.reload()])
+    const { page, open } = await openingPage(stage, short)
     const picture = sharp(
       Buffer.from('<svg width="28" height="28"><rect x="12" y="4" width="4" height="20" fill="white"/></svg>'),
     ).flatten({ background: 'black' })
     const buffer = await picture.png().toBuffer()
     await page.setInputFiles('#upload', { name: 'own.png', mimeType: 'image/png', buffer })
-    isChosen()
+    open()
     await page.locator('.rail .caption').getByText('your picture').waitFor()
     await page.context().close()
   })
@@ -132,19 +125,12 @@ describe.skipIf(noBrowser !== undefined)('the choices of the Lab', () => {
     afterAll(() => rm(folder, { recursive: true, force: true }))
 
     test('may be chosen while another training is still being opened', async () => {
-      const { page } = await openPage(stage, '#images=2000&batch=16&step=1', { serviceWorkers: false })
-      let isChosen = (): void => undefined
-      const chosen = new Promise<void>(resolve => (isChosen = resolve))
-      await page.route('**/data/mnist/*', async route => {
-        await chosen
-        await route.continue()
-      })
-      await Promise.all([page.waitForRequest('**/data/mnist/*'), page.reload()])
+      const { page, open } = await openingPage(stage, '#images=2000&batch=16&step=1')
       await page.locator('.recipe summary').click()
       await page.getByRole('combobox', { name: 'network' }).selectOption('ResNet-20')
       await page.getByRole('combobox', { name: 'trained on' }).selectOption('your pictures')
       await page.getByRole('textbox', { name: 'seed' }).fill('7')
-      isChosen()
+      open()
       await shows(page, 1)
       expect(await page.getByRole('combobox', { name: 'network' }).inputValue()).toBe('resnet20')
       expect(await page.getByRole('textbox', { name: 'seed' }).inputValue()).toBe('7')

@@ -73,6 +73,22 @@ export async function openPage(
   return { page, complaints }
 }
 
+/** A page whose training is still being opened: its digits do not come until `open` is called. */
+export async function openingPage(stage: Stage, fragment: string): Promise<OpenPage & { readonly open: () => void }> {
+  const opened = await openPage(stage, fragment, { serviceWorkers: false })
+  const { page } = opened
+  let open = (): void => undefined
+  const called = new Promise<void>(resolve => {
+    open = resolve
+  })
+  await page.route('**/data/mnist/*', async route => {
+    await called
+    await route.continue()
+  })
+  await Promise.all([page.waitForRequest('**/data/mnist/*'), page.reload()])
+  return { ...opened, open }
+}
+
 /** Waits until the page shows the network after a number of steps. */
 export const shows = (page: Page, step: number): Promise<unknown> =>
   page.waitForSelector(`.net[data-step="${step}"]`, { state: 'attached' })

@@ -2,6 +2,7 @@
  * The processor's own peak: how many single-precision operations per second one core performs in its longest vectors
  * when it does nothing but arithmetic. Chains x ← x·a + b stay in registers, as in `measureWasmPeak`.
  */
+import { medianRate } from '../wasm/measure/peak.ts'
 import { settleNative } from './choice.ts'
 import { conditions } from './conditions.ts'
 import { vectorInstructions } from './instructions.ts'
@@ -17,9 +18,7 @@ const unroll = 8
 /** Lanes of 32 bits in vectors of each length. */
 const lanes = [4, 8, 16] as const
 
-/** Runs of the loop, and of the whole. */
 const iterations = 10_000
-const [warmUp, bursts] = [10, 41]
 
 /** Median GFLOP/s of bursts of about a millisecond on this core; `undefined` where there is no native code. */
 export function measureNativePeak(): number | undefined {
@@ -50,13 +49,7 @@ export function measureNativePeak(): number | undefined {
     const address = door.addressOf(context.buffer)
     // A multiplication and an addition in each lane.
     const operations = iterations * unroll * chains.length * lanes[length] * 2
-    const burst = (): number => {
-      const began = performance.now()
-      run(address)
-      return operations / (performance.now() - began) / 1e6
-    }
-    for (let k = 0; k < warmUp; k++) burst()
-    return Array.from({ length: bursts }, burst).sort((a, b) => a - b)[bursts >> 1]
+    return medianRate(operations, () => run(address))
   } finally {
     pages.release()
   }

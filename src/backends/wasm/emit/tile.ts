@@ -344,7 +344,7 @@ export interface MachineTile extends TileShape {
   readonly joined: boolean
 }
 
-/** Vector registers of processors whose longest vectors have so many lanes; WebAssembly's are those of x86-64 with SSE or AVX. */
+/** Vector registers of processors whose longest vectors have so many lanes. */
 export const registersOf = (lanes: VectorLanes): number => (lanes === 16 ? 32 : 16)
 
 /**

@@ -44,9 +44,14 @@ async function rate(variant: 'fma' | 'mulAdd', wide: boolean): Promise<number> {
   const iterations = 10_000
   // A multiplication and an addition in each of four lanes.
   const operations = iterations * unroll * vectors * 4 * 2
+  return medianRate(operations, () => run(iterations))
+}
+
+/** Median GFLOP/s of many bursts of so many operations, after some to warm up. */
+export function medianRate(operations: number, run: () => void): number {
   const burst = (): number => {
     const begin = performance.now()
-    run(iterations)
+    run()
     return operations / (performance.now() - begin) / 1e6
   }
   for (let k = 0; k < 10; k++) burst()
