@@ -184,8 +184,8 @@ export class WasmEngine implements Engine {
   }
 
   /**
-   * Times every step of a program separately, on one thread, with whatever the memory holds: milliseconds per run of
-   * the program, median of `repeats`. The program's variables change; use a separate engine.
+   * Times every step of a program separately, on one thread, with zeros as inputs: milliseconds per run of the program,
+   * median of `repeats`. The program's variables change; use a separate engine.
    */
   async profile(program: Program, repeats = 30): Promise<StepTime[]> {
     this.#check()
@@ -194,6 +194,8 @@ export class WasmEngine implements Engine {
     return this.#turns.take(async () => {
       this.#check()
       this.#memory.reserve(plan, this.#crew.threads)
+      // What an earlier program left there may be no label or index of this one.
+      this.#memory.clearArena(plan)
       const { arena, scratch } = this.#memory.arenaOf(plan)
       return timeCalls(calls, [arena, scratch], repeats)
     })

@@ -102,6 +102,11 @@ export class MemoryMap implements Addresses {
     return { arena: address, scratch: address + arenaBytes }
   }
 
+  /** Sets all values in a plan's arena to 0, once room is reserved. */
+  clearArena({ arenaBytes }: CpuPlan): void {
+    new Uint8Array(this.memory.buffer, this.#arena.address, arenaBytes).fill(0)
+  }
+
   #locate(plan: CpuPlan, tensor: Tensor): number {
     const value = plan.value(tensor)
     if (value?.space === 'arena') return this.#arena.address + value.offset

@@ -23,6 +23,17 @@ function program() {
   return { outputs: { scores }, updates: new Map() }
 }
 
+test('are timed whatever an earlier program left in the memory: labels are 0, not its numbers', async () => {
+  const small = createWasmEngine({ threads: 1, wide: 'off' })
+  const x = g.input('x', [64, 10])
+  const earlier = await small.compile({ outputs: { y: g.mul(x, 1e9) }, updates: new Map() })
+  await earlier.run({ x: new Float32Array(640).fill(1) })
+  const losses = g.softmaxCrossEntropy(x as g.Matrix, g.input('labels', [64], { dtype: 'i32' }) as unknown as g.Vector)
+  const times = await small.profile({ outputs: { losses }, updates: new Map() }, 1)
+  expect(times.length).toBeGreaterThan(0)
+  await small.close()
+})
+
 describe('the kernels of a program', async () => {
   const executable = await engine.compile(program())
   const times = await engine.profile(program(), 3)

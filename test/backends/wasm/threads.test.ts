@@ -4,7 +4,7 @@
  */
 import { afterEach, describe, expect, test } from 'vitest'
 import { createWasmEngine, createWasmEngineWith, type WasmEngine } from '../../../src/backends/wasm/engine.ts'
-import { estimatedTime, isWorthSharing } from '../../../src/backends/wasm/runtime/work.ts'
+import { estimatedTime, isWorthSharing, patienceFor } from '../../../src/backends/wasm/runtime/work.ts'
 import { wasmTarget } from '../../../src/backends/wasm/target.ts'
 import * as g from '../../../src/graph/index.ts'
 import { findModel } from '../../../src/models/index.ts'
@@ -54,6 +54,12 @@ describe('a program is shared when that saves more than it costs', () => {
     // Two values read and one written, four bytes each, 16 a nanosecond.
     expect(estimatedTime(many)).toBeCloseTo((3 * 4 * 1_000_000) / 16, 0)
     expect([few, many].map(plan => isWorthSharing(plan, onTwo))).toEqual([false, true])
+  })
+
+  test('the patience of a program of half a minute fits in 32 bits', () => {
+    const plan = makePlan(predictions('vgg16', 64), wasmTarget())
+    expect(estimatedTime(plan)).toBeGreaterThan(2e10)
+    expect(patienceFor(plan)).toBe(2 ** 30)
   })
 
   test('the engine goes by that, and workers wait for what is shared', async () => {

@@ -49,7 +49,11 @@ export function isWorthSharing(plan: Plan, { threads, takesPart }: Team): boolea
   return saved > (takesPart ? wakeUp.takingPart : wakeUp.waiting) + plan.groups.length * meeting
 }
 
+/** Most polls that count as patience: a second or so, well within a signed 32-bit number. */
+const mostPatience = 2 ** 30
+
 /** Polls that a thread may spend in vain during one run: at least those of one full wait. */
 export function patienceFor(plan: Plan): number {
-  return Math.round(Math.max(mostLooks, estimatedTime(plan) * spinningShare * looksPerNanosecond))
+  const patience = Math.round(estimatedTime(plan) * spinningShare * looksPerNanosecond)
+  return Math.min(mostPatience, Math.max(mostLooks, patience))
 }
