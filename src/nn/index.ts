@@ -55,6 +55,7 @@ export { type HeadLayer, type ReplaceHeadOptions, replaceHead } from './head.ts'
 export { ImageClassifier } from './imageClassifier.ts'
 export {
   constant,
+  dirac,
   fanInOf,
   fanInUniform,
   fanOutOf,
@@ -108,6 +109,7 @@ export {
   Parallel,
   parallel,
 } from './parallel.ts'
+export { PatchWhitening, type PatchWhiteningOptions, patchWhitening } from './patchWhitening.ts'
 export type { Bins } from './poolGeometry.ts'
 export {
   AveragePool2d,

@@ -115,6 +115,27 @@ export const orthogonal = (gain = 1): Initializer => ({
 })
 
 /**
+ * The identity, for convolutions `[O, I, KH, KW]` with odd kernels: output channel i copies input channel i at first (the
+ * middle tap is 1). Output channels beyond the I inputs start from `rest`, the gradient's usual place to find something
+ * new. PyTorch's `dirac_` leaves these at 0; Zagoruyko and Komodakis 2017, Jordan 2024.
+ * @example conv2d(64, 256, 3, { padding: 1, bias: false, init: dirac() })
+ */
+export const dirac = (rest: Initializer = fanInUniform()): Initializer => ({
+  name: 'dirac',
+  fill(values, shape, seed, path) {
+    const size = fanInOf(shape, 'dirac')
+    const [outputs, inputs] = [shape[0]!, shape[1]!]
+    const taps = size / inputs
+    const middle = shape.slice(2).reduce((at, extent) => at * extent + Math.floor(extent / 2), 0)
+    rest.fill(values, shape, seed, path)
+    for (let o = 0; o < Math.min(outputs, inputs); o++) {
+      values.fill(0, o * size, (o + 1) * size)
+      values[o * size + o * taps + middle] = 1
+    }
+  },
+})
+
+/**
  * U(±1/√fan_in), PyTorch's default for the weights and biases of convolutions and linear layers.
  * @param fanIn needed for biases, whose shape does not tell it; by default it follows from the shape
  */

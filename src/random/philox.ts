@@ -123,23 +123,30 @@ export function streamOf(path: string): number {
  * @example const random = new RandomSequence(42, 'augment', epoch, sample)
  */
 export class RandomSequence {
-  readonly #key: readonly [number, number]
-  readonly #step: number
+  /** The step that the numbers belong to; in augmentation the epoch. */
+  readonly step: number
+  readonly #key: readonly [seed: number, stream: number]
   readonly #item: number
   #block = 0
   #words: Words = [0, 0, 0, 0]
   #lane = 4
 
-  constructor(seed: number, path: string, step = 0, item = 0) {
-    this.#key = [seed, streamOf(path)]
-    this.#step = step
+  /** @param path a path, or the number of its stream */
+  constructor(seed: number, path: string | number, step = 0, item = 0) {
+    this.#key = [seed, typeof path === 'string' ? streamOf(path) : path]
+    this.step = step
     this.#item = item
+  }
+
+  /** The sequence of the same seed, path and sample in another step, from its first number. */
+  atStep(step: number): RandomSequence {
+    return new RandomSequence(...this.#key, step, this.#item)
   }
 
   /** The next unsigned 32-bit word. */
   word(): number {
     if (this.#lane === 4) {
-      this.#words = philox([this.#block++, this.#step, this.#item, 0], this.#key)
+      this.#words = philox([this.#block++, this.step, this.#item, 0], this.#key)
       this.#lane = 0
     }
     return this.#words[this.#lane++]

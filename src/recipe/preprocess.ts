@@ -1,8 +1,15 @@
-/** Preprocessing by name: modules whose values are fitted to the training images, and stored with the weights. */
+/** Modules whose values are fitted to the training images, and stored with the weights. */
+import type { Engine } from '../backends/engine.ts'
+import { createLoader } from '../data/createLoader.ts'
 import type { ImageCollection, Subset } from '../data/dataset.ts'
+import { fitPatchFilters } from '../data/patches.ts'
+import { subsetOf } from '../data/split.ts'
 import { channelStatistics, fitWhitening, meanImage } from '../data/statistics.ts'
-import type { Module } from '../nn/module.ts'
+import { input } from '../graph/sources.ts'
+import type { ImageClassifier } from '../nn/imageClassifier.ts'
+import { inference, type Module } from '../nn/module.ts'
 import { normalize } from '../nn/normalize.ts'
+import { PatchWhitening } from '../nn/patchWhitening.ts'
 import { Standardize, standardize, Whiten, whiten } from '../nn/preprocess.ts'
 import type { Recipe } from './recipe.ts'
 
@@ -13,6 +20,8 @@ import type { Recipe } from './recipe.ts'
 const epsilon = 0.01
 /** Number of images from which a covariance is computed. */
 const whiteningImages = 10_000
+/** Numbers from which the filters of patches are computed: 5,461 images of CIFAR, 111 of ImageNet's size. */
+const patchNumbers = 2 ** 24
 
 /** The preprocessing of a recipe, with values still to be fitted or loaded. @param shape `[height, width, channels]` */
 export function createPreprocessing(
@@ -48,4 +57,53 @@ export async function fitPreprocessing(
       if (preprocess === 'channel-mean-std') scale.value.set(statistics.std.map(std => 1 / std))
     }
   }
+}
+
+/**
+ * Fits the layers of a network that whiten patches to its training images, as its preprocessing makes them; does nothing
+ * without such layers. Only a network's first layer sees these images.
+ * @param shape `[height, width, channels]` of what the model gets
+ * @throws DatasetError when an image is smaller than a patch
+ */
+export async function fitPatches(
+  { normalize, network }: ImageClassifier,
+  shape: readonly [number, number, number],
+  { train, engine }: { readonly train: Subset<ImageCollection>; readonly engine: Engine },
+): Promise<void> {
+  const layers = [...network.modules()].flatMap(([, module]) => (module instanceof PatchWhitening ? [module] : []))
+  if (layers.length === 0) return
+  const [height, width, channels] = shape
+  const size = height * width * channels
+  const images = await normalizedImages(normalize, shape, {
+    train: subsetOf(train, Math.ceil(patchNumbers / size)),
+    engine,
+  })
+  for (const layer of layers) {
+    layer.setFilters(fitPatchFilters(images, [images.length / size, channels, height, width], { kernel: layer.kernel }))
+  }
+}
+
+/** What preprocessing makes of all images of a subset: `f32 [N, C, H, W]`. */
+async function normalizedImages(
+  normalize: Module,
+  shape: readonly [number, number, number],
+  { train, engine }: { readonly train: Subset<ImageCollection>; readonly engine: Engine },
+): Promise<Float32Array> {
+  const size = shape[0] * shape[1] * shape[2]
+  const batchSize = Math.min(256, train.indices.length)
+  const pixels = input('images', [batchSize, ...shape], { dtype: 'u8', batched: true })
+  const program = { outputs: { values: normalize.forward(pixels, inference()) }, updates: new Map() }
+  const executable = await engine.compile(program)
+  const loader = createLoader(train, { batchSize, shuffle: false, shape })
+  const images = new Uint8Array(batchSize * size)
+  const labels = new Int32Array(batchSize)
+  const all = new Float32Array(train.indices.length * size)
+  let done = 0
+  for (let batch = 0; batch < loader.batches; batch++) {
+    const count = await loader.fill(batch, images, labels)
+    const { values } = await executable.run({ images })
+    all.set((values as Float32Array).subarray(0, count * size), done)
+    done += count * size
+  }
+  return all
 }

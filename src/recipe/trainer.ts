@@ -4,9 +4,10 @@ import type { ImageCollection, Subset } from '../data/dataset.ts'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
 import { Trainer } from '../train/trainer.ts'
 import type { TrainerOptions } from '../train/trainerOptions.ts'
+import { imagesOf } from './images.ts'
 import { createModel } from './model.ts'
 import { createAugmentation, trainingOptions } from './parts.ts'
-import { fitPreprocessing } from './preprocess.ts'
+import { fitPatches, fitPreprocessing } from './preprocess.ts'
 import type { RunSetup } from './runSetup.ts'
 
 /** Values that a recipe cannot hold, and values that override the recipe's. */
@@ -20,7 +21,7 @@ export interface TrainerParts extends Partial<Omit<TrainerOptions, 'model' | 'tr
 }
 
 /**
- * A trainer that follows a recipe. Preprocessing that is fitted to images is first fitted to those of `train`.
+ * A trainer that follows a recipe. Preprocessing, and a first layer that whitens patches, are first fitted to the images of `train`.
  * @throws as `Trainer`
  * @example
  * const setup = resolveRecipe({ model: 'lenet5', data: 'mnist', epochs: 1 })
@@ -31,6 +32,8 @@ export async function createTrainer(setup: RunSetup, { augment, ...parts }: Trai
   const { recipe } = setup
   const { model = createModel(setup), train } = parts
   await fitPreprocessing(model.normalize, recipe, train)
+  // Weights that the run begins with include those of a first layer that was fitted before.
+  if (!recipe.pretrained) await fitPatches(model, imagesOf(recipe).shape, parts)
   const augmentation = augment === false ? undefined : createAugmentation(recipe)
   return new Trainer({
     ...trainingOptions(setup),

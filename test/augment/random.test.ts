@@ -23,8 +23,9 @@ import { imagenetColorComponents, pcaColor, shiftColor } from '../../src/augment
 import { type Raster, raster } from '../../src/augment/raster.ts'
 import { cifarAugmentation, digitAugmentation, imagenetAugmentation } from '../../src/augment/recipes.ts'
 import { randomResizedCrop, resizedCropBox, scaleTo } from '../../src/augment/resize.ts'
+import { augmentationFrom } from '../../src/augment/table.ts'
 import { customTransform, type MixBatch, type Transform } from '../../src/augment/transform.ts'
-import { coverView, fiveCrop, flipViews, tenCrop } from '../../src/augment/views.ts'
+import { coverView, fiveCrop, flipViews, shiftViews, tenCrop } from '../../src/augment/views.ts'
 import { RandomSequence } from '../../src/random/philox.ts'
 
 /** `[10, 12, 3]`: channel 0 is the row, channel 1 the column, channel 2 a mixture. */
@@ -111,6 +112,21 @@ describe('chances', () => {
     expect(Math.abs(share(make(0.2)) - 0.2)).toBeLessThan(4 * Math.sqrt(0.16 / 2000))
     expect(share(make(0))).toBe(0)
     expect(share(make(1))).toBe(1)
+  })
+
+  it('horizontalFlip, alternating: both sides of a picture in any two epochs in a row, half of the pictures first', () => {
+    const augment = compose([horizontalFlip({ alternate: true })])
+    const isMirrored = (index: number, epoch: number) =>
+      same(augment.apply(image, { seed: 1, epoch, index }), flipHorizontally(image))
+    const samples = Array.from({ length: 1000 }, (_, index) => index)
+    for (const epoch of [1, 2, 3]) {
+      const mirrored = samples.filter(index => isMirrored(index, epoch))
+      expect(Math.abs(mirrored.length / 1000 - 0.5)).toBeLessThan(4 * Math.sqrt(0.25 / 1000))
+      expect(samples.filter(index => !isMirrored(index, epoch + 1))).toEqual(mirrored)
+    }
+    const again = augmentationFrom(JSON.parse(JSON.stringify(augment.spec())))
+    expect(again.spec()).toEqual(augment.spec())
+    expect(() => horizontalFlip({ alternate: 'yes' as never })).toThrow('alternate (="yes") must be true or false')
   })
 
   it('grayscale, cutout and randomErasing', () => {
@@ -333,6 +349,7 @@ describe('views', () => {
   it('are as many as they say, of the shape they say', () => {
     for (const [views, count, shape, mirrors] of [
       [flipViews(), 2, [10, 12, 3], true],
+      [shiftViews(2), 6, [10, 12, 3], true],
       [fiveCrop(8), 5, [8, 8, 3], false],
       [tenCrop([6, 8]), 10, [6, 8, 3], true],
       [coverView([20, 20]), 1, [20, 20, 3], false],
@@ -343,5 +360,20 @@ describe('views', () => {
       for (const { height, width, channels } of all) expect([height, width, channels]).toEqual(shape)
       expect(new Set(all.map(({ pixels }) => pixels.join())).size).toBe(count)
     }
+  })
+
+  it('moved by a pixel: up and left, down and right, with a mirrored border', () => {
+    const [plain, mirrored, upLeft, , downRight] = Array.from({ length: 6 }, (_, k) => shiftViews().view(image, k))
+    expect(same(plain!, image)).toBe(true)
+    expect(same(mirrored!, flipHorizontally(image))).toBe(true)
+    const at = ({ pixels, width, channels }: Raster, y: number, x: number) => [
+      ...pixels.slice((y * width + x) * channels, (y * width + x + 1) * channels),
+    ]
+    expect(at(upLeft!, 0, 0)).toEqual(at(image, 1, 1))
+    expect(at(upLeft!, 9, 11)).toEqual(at(image, 8, 10))
+    expect(at(downRight!, 9, 11)).toEqual(at(image, 8, 10))
+    expect(at(downRight!, 0, 0)).toEqual(at(image, 1, 1))
+    expect(at(downRight!, 5, 5)).toEqual(at(image, 4, 4))
+    expect(() => shiftViews(0)).toThrow('pixels (=0) must be a whole number of at least 1')
   })
 })

@@ -9,6 +9,7 @@ import {
   maxPool1d,
   naiveInception,
   parallel,
+  patchWhitening,
   relu,
   sequential,
   stochasticDepth,
@@ -18,6 +19,15 @@ import {
 import { describeLayers } from './layerSuite.ts'
 
 describeLayers([
+  {
+    name: 'patchWhitening, its patches not fitted yet',
+    make: () => patchWhitening(2, 2),
+    input: [2, 2, 5, 6],
+    output: [2, 16, 4, 5],
+    parameters: { bias: [16] },
+    buffers: { weight: [16, 2, 2, 2] },
+    fixedInitialWeights: true,
+  },
   {
     name: "conv2d with 'same' padding, odd and even kernel",
     make: () => conv2d(2, 3, [3, 4], { padding: 'same', dilation: [1, 1] }),

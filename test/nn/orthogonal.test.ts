@@ -1,12 +1,15 @@
 /** Initial weights beyond the lectures': orthogonal, truncated, by fan-out. */
 import { expect, test } from 'vitest'
 import {
+  dirac,
+  fanInUniform,
   fanOutOf,
   heNormal,
   type Initializer,
   orthogonal,
   truncatedGaussian,
   xavierUniform,
+  zeros,
 } from '../../src/nn/index.ts'
 
 const filled = (initializer: Initializer, shape: readonly number[], seed = 1, path = 'w'): Float32Array => {
@@ -66,4 +69,15 @@ test('heNormal by fan-out and xavierUniform take the outputs into account', () =
   expect(deviation(filled(heNormal({ mode: 'fanOut' }), shape)) / Math.sqrt(2 / (64 * 25))).toBeCloseTo(1, 1.5)
   expect(deviation(filled(heNormal({ mode: 'fanIn' }), shape)) / Math.sqrt(2 / (8 * 25))).toBeCloseTo(1, 1.5)
   expect(deviation(filled(xavierUniform(), shape)) / Math.sqrt(2 / (72 * 25))).toBeCloseTo(1, 1.5)
+})
+
+test('dirac: the first channels pass through, further ones start as the rest says', () => {
+  const values = filled(dirac(), [5, 3, 3, 3])
+  for (let o = 0; o < 3; o++) {
+    const copies = Array.from({ length: 27 }, (_, i) => Number(i === 9 * o + 4))
+    expect([...values.slice(27 * o, 27 * (o + 1))]).toEqual(copies)
+  }
+  expect(values.slice(81)).toEqual(filled(fanInUniform(), [5, 3, 3, 3]).slice(81))
+  // Fewer outputs than inputs: the first of them.
+  expect([...filled(dirac(zeros()), [1, 2, 1, 3])]).toEqual([0, 1, 0, 0, 0, 0])
 })

@@ -27,11 +27,10 @@ export function addEval(program: Command): void {
     )
     .option('--data <name>', 'for a file: data set, or folder:PATH, to score on')
     .addOption(
-      new Option('--views <name>', 'average over views: the image and its mirror image, five crops, or ten').choices([
-        'flip',
-        'five',
-        'ten',
-      ]),
+      new Option(
+        '--views <name>',
+        'average over views: the image and its mirror image, these also moved by a pixel, five crops, or ten',
+      ).choices(['flip', 'shift', 'five', 'ten']),
     )
     .addOption(checkpointOption())
     .option('--data-dir <dir>', "folder with the data set's files (default: the recipe's)")

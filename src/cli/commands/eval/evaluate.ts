@@ -1,7 +1,7 @@
 /** `fovea eval`: the score of a model on images with labels. */
 import { extname } from 'node:path'
 
-import { fiveCrop, flipViews, tenCrop, type Views } from '../../../augment/views.ts'
+import { fiveCrop, flipViews, shiftViews, tenCrop, type Views } from '../../../augment/views.ts'
 import { type ImageCollection, isInMemory, type Subset } from '../../../data/dataset.ts'
 import { type ClassScore, scoreClasses } from '../../../inspect/classScores.ts'
 import { type Calibration, calibration } from '../../../inspect/index.ts'
@@ -18,13 +18,20 @@ import { print, printJson, warn } from '../../terminal/output.ts'
 import { textTable } from '../../terminal/table.ts'
 import { evalSubject, type SubjectOptions } from './subject.ts'
 
-/** Names of the views of test-time augmentation. */
-export const viewNames = ['flip', 'five', 'ten'] as const
+/** The views of test-time augmentation by name. */
+const makeViews = {
+  flip: () => flipViews(),
+  shift: () => shiftViews(),
+  five: fiveCrop,
+  ten: tenCrop,
+}
+
+type ViewName = keyof typeof makeViews
 
 /** Options of {@link evaluate}. */
 export interface EvalOptions extends EngineChoices, SubjectOptions {
   /** Averages the answers for several views of each image. */
-  readonly views?: (typeof viewNames)[number]
+  readonly views?: ViewName
   /** File of a reliability diagram. */
   readonly calibration?: string
   readonly json?: boolean
@@ -113,15 +120,18 @@ function calibrationTable({ ece, largestError, bins }: Calibration): string {
   return `${textTable(columns, rows)}\n${summary}`
 }
 
-const viewsOf = (name: (typeof viewNames)[number], [height, width]: readonly [number, number, number]): Views =>
-  name === 'flip' ? flipViews() : name === 'five' ? fiveCrop([height, width]) : tenCrop([height, width])
+const viewsOf = (name: ViewName, [height, width]: readonly [number, number, number]): Views =>
+  makeViews[name]([height, width])
+
+/** Names of the views that are parts of a larger picture. */
+const crops: readonly ViewName[] = ['five', 'ten']
 
 /**
  * The model does not know mirror images of written symbols, unless it was trained on them.
  * @throws UsageError saying what to do; warns when all views would be equal.
  */
 function checkViews(
-  views: (typeof viewNames)[number],
+  views: ViewName,
   data: ImageCollection,
   [height, width]: readonly [number, number, number],
   allowLabelChanges: boolean,
@@ -134,7 +144,7 @@ function checkViews(
         '(a model that was trained on mirrored symbols, by data.augment.allowLabelChanges, is scored on them)',
     )
   }
-  if (views !== 'flip' && areCropsAlike) {
+  if (crops.includes(views) && areCropsAlike) {
     const better = views === 'ten' ? '--views flip gives the same' : 'leave --views out'
     warn(`the images of ${data.name} are no larger than what the model takes, crops of one are all the same: ${better}`)
   }
