@@ -1,5 +1,5 @@
 /**
- * fovea train examples/recipes/cifar10Fast.ts: 94 % on CIFAR-10 in less than an hour on two cores. The ideas are those of
+ * fovea train examples/recipes/cifar10Fast.ts: CIFAR-10 in 14 epochs, less than an hour on two cores. The ideas are those of
  * the public speed runs (Page 2019; Jordan 2024, arXiv:2404.00498): a first layer that whitens patches, filters that begin
  * as the identity, biases that learn 64 times as fast as weights, large batches, smoothed labels, alternating mirror
  * images.
@@ -79,6 +79,6 @@ export default defineRecipe({
   schedule: { name: 'oneCycle', rise: 0.23, startDivisor: 5, endDivisor: 20, anneal: 'linear' },
   loss: { name: 'crossEntropy', labelSmoothing: 0.2 },
   average: { name: 'ema', decay: 0.95 },
-  epochs: 12,
+  epochs: 14,
   batchSize: 1024,
 })
