@@ -25,6 +25,8 @@ scope.addEventListener('activate', event => event.waitUntil(scope.clients.claim(
 scope.addEventListener('fetch', event => {
   const { request } = event
   if (request.method !== 'GET' || new URL(request.url).origin !== location.origin) return
+  // Runs change, and their stream has no end.
+  if (request.url.startsWith(new URL('runs/', location.href).href)) return
   event.respondWith(answer(request))
 })
 

@@ -1,7 +1,11 @@
 /**
- * Takes the pictures of the Lab for the README and docs/lab.md, in Chromium: `npx tsx scripts/labPictures.ts` after `npm run build`.
- * A link leads to the same weights, so the next ones show the same network.
+ * Takes the pictures of the Lab for the README and docs/lab.md, in Chromium: `npx tsx scripts/labPictures.ts [NAME…]` after `npm run build`; by default all of them.
+ * A link leads to the same weights, so the next ones show the same network. The runs are trained first, in a folder of their own.
  */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import { withLab } from './measure/labPage.ts'
@@ -26,7 +30,7 @@ const counted = (page: Page): Promise<unknown> =>
 const grown = (page: Page): Promise<unknown> => page.getByText('128 steps').waitFor()
 const explained = (page: Page): Promise<unknown> => page.locator('.why li canvas').nth(4).waitFor()
 
-const pictures: readonly Picture[] = [
+const all: readonly Picture[] = [
   { name: 'lab-train', link: trained, theme: 'light', size: usual, ready: counted },
   { name: 'lab-train-dark', link: trained, theme: 'dark', size: usual, ready: counted },
   {
@@ -37,18 +41,53 @@ const pictures: readonly Picture[] = [
     ready: page => Promise.all([grown(page), explained(page), counted(page)]),
   },
   { name: 'lab-convolve', link: `${trained}&screen=convolve`, theme: 'light', size: usual, ready: counted },
+  {
+    name: 'lab-runs',
+    link: '#screen=runs&run=lenet5&run=lenet5-lr-0.2&run=lenet5-adam',
+    theme: 'light',
+    size: { width: 1440, height: 1000 },
+    ready: async page => {
+      await page.locator('tr[data-reading]').nth(2).waitFor()
+      await page.locator('tr[data-field]').first().waitFor()
+      const box = (await page.getByRole('slider', { name: 'loss: the crosshair' }).boundingBox())!
+      await page.mouse.move(box.x + 300, box.y + 120)
+    },
+  },
 ]
 
-await withLab(async (browser, { address }) => {
-  for (const { name, link, theme, size, ready } of pictures) {
-    const page = await browser.newPage({ viewport: size, colorScheme: theme })
-    page.setDefaultTimeout(600_000)
-    await page.goto(address + link)
-    await stepShown(page)
-    await ready(page)
-    // What was last told is drawn in the next frame.
-    await page.evaluate(() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve))))
-    await page.screenshot({ path: `${folder}${name}.png` })
-    await page.close()
-  }
-})
+const wanted = process.argv.slice(2)
+const pictures = all.filter(({ name }) => wanted.length === 0 || wanted.includes(name))
+
+/** Runs of a few minutes: the usual recipe, a larger rate, another optimizer, another seed, and a rate that is far too large. */
+const recipes: readonly (readonly string[])[] = [
+  ['--name', 'lenet5'],
+  ['--name', 'lenet5-lr-0.2', '--lr', '0.2'],
+  ['--name', 'lenet5-adam', '--set', 'optimizer.name=adam'],
+  ['--name', 'lenet5-seed-1', '--seed', '1'],
+  ['--name', 'lenet5-lr-3', '--lr', '3'],
+]
+const home = mkdtempSync(join(tmpdir(), 'fovea-pictures-'))
+mkdirSync(join(home, 'runs'))
+const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
+for (const options of pictures.some(({ name }) => name === 'lab-runs') ? recipes : []) {
+  const common = ['train', 'lenet5', '--epochs', '3', '--limit', '20000', '--quiet']
+  execFileSync(process.execPath, [main, ...common, ...options], { cwd: home, stdio: 'inherit' })
+}
+
+await withLab(
+  async (browser, { address }) => {
+    for (const { name, link, theme, size, ready } of pictures) {
+      const page = await browser.newPage({ viewport: size, colorScheme: theme })
+      page.setDefaultTimeout(600_000)
+      await page.goto(address + link)
+      if (!link.startsWith('#screen=runs')) await stepShown(page)
+      await ready(page)
+      // What was last told is drawn in the next frame.
+      await page.evaluate(() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve))))
+      await page.screenshot({ path: `${folder}${name}.png` })
+      await page.close()
+    }
+  },
+  join(home, 'runs'),
+)
+rmSync(home, { recursive: true })

@@ -6,9 +6,15 @@ import { launch } from '../../test/browser/chromium.ts'
 
 const site = fileURLToPath(new URL('../../dist/lab', import.meta.url))
 
-/** Runs a measurement with a server and a browser, which end with it. */
-export async function withLab(measure: (browser: Browser, server: LabServer) => Promise<void>): Promise<void> {
-  const server = await serveLab({ port: 0, site, warn: console.warn })
+/**
+ * Runs a measurement with a server and a browser, which end with it.
+ * @param runs a folder of runs to serve, none by default
+ */
+export async function withLab(
+  measure: (browser: Browser, server: LabServer) => Promise<void>,
+  runs?: string,
+): Promise<void> {
+  const server = await serveLab({ port: 0, site, warn: console.warn, runs })
   const browser = await launch()
   try {
     await measure(browser, server)

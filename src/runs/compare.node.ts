@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { parseStoredRecipe } from '../recipe/files.node.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import type { ComparedRun } from '../report/comparePlot.ts'
+import { differencesOf } from './differences.ts'
 import { asStored } from './keptNetwork.node.ts'
 import { withRelativePaths } from './relativePaths.node.ts'
 import { readResult } from './result.node.ts'
@@ -38,20 +39,26 @@ export interface Comparison {
  */
 export async function compareRuns(paths: readonly string[]): Promise<Comparison> {
   const curves = await Promise.all(paths.map(path => readRun(path, nameAmong(path, paths))))
-  const differing = differences(curves.map(({ recipe }) => recipe))
-  return { curves, differing, runs: curves.map(run => summaryOf(run, differing)) }
+  const differences = differencesOf(curves.map(({ recipe }) => recipe))
+  return {
+    curves,
+    differing: differences.map(({ field }) => field),
+    runs: curves.map((run, k) =>
+      summaryOf(run, Object.fromEntries(differences.map(({ field, values }) => [field, values[k]]))),
+    ),
+  }
 }
 
 /** The name of a folder, or its path when another folder has that name. */
 const nameAmong = (path: string, paths: readonly string[]): string =>
   paths.filter(other => basename(other) === basename(path)).length > 1 ? path : basename(path)
 
-function summaryOf({ name, validation, recipe, result, seconds }: ReadRun, differing: readonly string[]): RunSummary {
+function summaryOf({ name, validation, result, seconds }: ReadRun, recipe: RunSummary['recipe']): RunSummary {
   const last = validation.at(-1)
   const best = Math.max(...validation.map(({ accuracy }) => accuracy))
   return {
     run: name,
-    recipe: Object.fromEntries(differing.map(field => [field, at(recipe, field)])),
+    recipe,
     epochs: last?.epoch ?? 0,
     ...(last && { validation: last.accuracy, best, loss: last.loss }),
     ...(result?.test && { test: result.test.accuracy }),
@@ -85,31 +92,3 @@ async function readRun(path: string, name: string): Promise<ReadRun> {
       .map(({ epoch, accuracy, loss }) => ({ epoch, accuracy, loss })),
   }
 }
-
-/** Fields that say nothing about how a network is trained. */
-const asides = ['fovea', 'epochs', 'test', 'checkpoints', 'alarms']
-
-/** Fields in which recipes differ, `optimizer.lr`. */
-function differences(recipes: readonly Recipe[]): string[] {
-  const fields = new Set<string>()
-  const visit = (values: readonly unknown[], path: string): void => {
-    if (values.every(value => JSON.stringify(value) === JSON.stringify(values[0]))) return
-    const areObjects = values.every(value => typeof value === 'object' && value !== null && !Array.isArray(value))
-    if (!areObjects) {
-      fields.add(path)
-      return
-    }
-    for (const key of new Set(values.flatMap(value => Object.keys(value as object)))) {
-      if (path === '' && asides.includes(key)) continue
-      visit(
-        values.map(value => (value as Record<string, unknown>)[key]),
-        path === '' ? key : `${path}.${key}`,
-      )
-    }
-  }
-  visit(recipes, '')
-  return [...fields]
-}
-
-const at = (value: unknown, path: string): unknown =>
-  path.split('.').reduce<unknown>((held, key) => (held as Record<string, unknown> | undefined)?.[key], value)

@@ -6,13 +6,12 @@ import { closeSync, existsSync, fsync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { writeAllSync, writing, writingSync } from '../data/fileError.node.ts'
-import { isRecord } from '../rules/record.ts'
 import type { TrainEvent } from '../train/events.ts'
-import { fromJson, toJson } from '../train/json.ts'
+import { toJson } from '../train/json.ts'
 import { writeAtomic } from './atomicFile.node.ts'
+import { type LoggedEvent, parseEventLine } from './eventLine.ts'
 
-/** An event with the time at which it was logged, ISO 8601 in UTC. */
-export type LoggedEvent = TrainEvent & { readonly time: string }
+export type { LoggedEvent } from './eventLine.ts'
 
 /** Thrown for a log that cannot be read. Names file and line. */
 export class EventLogError extends Error {
@@ -56,7 +55,7 @@ export class EventLog {
  */
 export async function readEvents(path: string): Promise<LoggedEvent[]> {
   return (await readLines(path)).map((line, index) => {
-    const event = parseEvent(line)
+    const event = parseEventLine(line)
     if (!event) throw new EventLogError(`${path}: line ${index + 1} is not an event`)
     return event
   })
@@ -74,7 +73,7 @@ export async function rewindEvents(path: string, step: number): Promise<string[]
   const warnings: string[] = []
   const lines: { line: string; event: LoggedEvent }[] = []
   for (const [index, line] of (await readLines(path)).entries()) {
-    const event = parseEvent(line)
+    const event = parseEventLine(line)
     if (event) lines.push({ line, event })
     else warnings.push(`${path}: line ${index + 1} was not an event and is dropped`)
   }
@@ -97,14 +96,4 @@ async function readLines(path: string): Promise<string[]> {
   const lines = (await readFile(path, 'utf8')).split('\n')
   lines.pop()
   return lines
-}
-
-function parseEvent(line: string): LoggedEvent | undefined {
-  try {
-    const value = fromJson(line)
-    const fits = isRecord(value) && typeof value.type === 'string' && typeof value.step === 'number'
-    return fits ? (value as unknown as LoggedEvent) : undefined
-  } catch {
-    return undefined
-  }
 }

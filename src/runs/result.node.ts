@@ -28,7 +28,7 @@ import {
 import type { Evaluation } from '../train/evaluate.ts'
 import type { EpochEvent, Score, ValidationEvent } from '../train/events.ts'
 import { type BestEpoch, bestEpoch } from '../train/session.ts'
-import type { LoggedEvent } from './eventLog.node.ts'
+import type { LoggedEvent } from './eventLine.ts'
 import { readFields } from './jsonFile.node.ts'
 import { withRelativePaths } from './relativePaths.node.ts'
 import type { RunFolder } from './runFolder.node.ts'

@@ -72,6 +72,13 @@ export class RunLock {
   }
 }
 
+/** Whether a process trains in a folder: `held` by one that lives or is on another machine, `left` behind by one that is gone. */
+export async function lockState(path: string): Promise<'free' | 'held' | 'left'> {
+  const holder = await read(path)
+  if (holder === undefined) return 'free'
+  return livingHolder(holder, path) === undefined ? 'left' : 'held'
+}
+
 const turnMilliseconds = 10
 const abandonedMilliseconds = 5_000
 /** Long enough to outlast an abandoned turn. */

@@ -4,7 +4,7 @@
  */
 export { readCheckpoint, writeCheckpoint } from '../runs/checkpointFile.node.ts'
 export { RunFolderError } from '../runs/errors.ts'
-export type { LoggedEvent } from '../runs/eventLog.node.ts'
+export type { LoggedEvent } from '../runs/eventLine.ts'
 export { type Resumed, RunFolder, type RunFolderOptions } from '../runs/runFolder.node.ts'
 export { hasTensorBoardLog, TensorBoardLog } from '../runs/tensorboard.node.ts'
 export * from './index.ts'

@@ -16,11 +16,11 @@ export interface Stage {
   close(): Promise<void>
 }
 
-/** Starts both. */
-export async function openStage(): Promise<Stage> {
+/** Starts both. @param runs a folder of runs to serve, none by default */
+export async function openStage(runs?: string): Promise<Stage> {
   // Other data sets than the digits would have to be downloaded: stripes stand for them.
   const load: LabServerOptions['load'] = async name => (name === 'mnist' ? loadDataset(name) : stripes(name))
-  const server = await serveLab({ port: 0, site, warn: console.warn, load })
+  const server = await serveLab({ port: 0, site, warn: console.warn, load, runs })
   const browser = await launch()
   return {
     server,

@@ -4,30 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import sharp from 'sharp'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import { noBrowser } from '../browser/chromium.ts'
+import { expectFitting } from './fitting.ts'
 import { openPage, openStage, type Stage, short } from './labPage.ts'
-
-/** Widths of windows; at the second there is just room for columns beside each other. */
-const widths = [1440, 1141, 820, 390] as const
-
-/** What reaches over the right edge of the window, and boxes that can be scrolled sideways. */
-function tooWide(): string[] {
-  const { clientWidth } = document.documentElement
-  const found: string[] = []
-  const isPage = document.documentElement.scrollWidth > innerWidth
-  if (isPage) found.push(`the page, by ${document.documentElement.scrollWidth - innerWidth}`)
-  for (const element of document.querySelectorAll<HTMLElement>('#lab *')) {
-    const { overflowX } = getComputedStyle(element)
-    const name = `${element.tagName.toLowerCase()}.${element.getAttribute('class')}`
-    // Drawings cut what is outside of them, and the screen reader's own texts take no room.
-    if (element.closest('svg, .unseen')) continue
-    const isScroller = overflowX === 'auto' || overflowX === 'scroll'
-    if (isScroller && element.scrollWidth > element.clientWidth) found.push(`${name} scrolls`)
-    if (element.getBoundingClientRect().right > clientWidth + 0.5) found.push(`${name} reaches over the edge`)
-  }
-  return found
-}
 
 /** Clicks a tab. */
 const tab =
@@ -150,14 +130,6 @@ const states: readonly State[] = [
     },
   },
 ]
-
-/** Measures a page at each width, when it is laid out for that. */
-async function expectFitting(page: Page): Promise<void> {
-  for (const width of widths) {
-    await page.setViewportSize({ width, height: 900 })
-    await expect.poll(() => page.evaluate(tooWide), { message: `${width} pixels` }).toEqual([])
-  }
-}
 
 describe.skipIf(noBrowser !== undefined)('no screen is wider than its window', () => {
   let stage: Stage

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { LoggedEvent } from '../../src/runs/eventLog.node.ts'
+import type { LoggedEvent } from '../../src/runs/eventLine.ts'
 import { trainingSeconds } from '../../src/runs/trainingTime.ts'
 
 const event = (type: string, second: number) =>

@@ -1,5 +1,6 @@
 /** The frame: bar, probe, screen, timeline, and the keys that work everywhere. */
-import { effect } from '@preact/signals'
+import { effect, useSignalEffect } from '@preact/signals'
+import type { FunctionComponent } from 'preact'
 import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks'
 import { ConvolveScreen } from '../screens/convolve/convolve.tsx'
 import { LookScreen } from '../screens/look/look.tsx'
@@ -11,11 +12,17 @@ import { DropPlace } from './drop.tsx'
 import { keysOf } from './keys.ts'
 import { ProblemLine } from './problem.tsx'
 import { Rail } from './rail.tsx'
-import { startLab } from './start.ts'
+import { RunsPlace } from './runsPlace.tsx'
+import { startLab, startWaiting } from './start.ts'
 import { Timeline } from './timeline.tsx'
 import { TopBar } from './topBar.tsx'
 
-const shown: Readonly<Record<Screen, typeof Train>> = { train: Train, look: LookScreen, convolve: ConvolveScreen }
+const shown: Readonly<Record<Screen, FunctionComponent<{ readonly lab: Lab }>>> = {
+  train: Train,
+  look: LookScreen,
+  convolve: ConvolveScreen,
+  runs: RunsPlace,
+}
 
 /**
  * A Lab that shows what it hears when the page is drawn anyway, and hears in turn what that took: a message to oneself comes when the
@@ -34,6 +41,7 @@ function createLab(): Lab {
       draw()
     }),
   )
+  lab.served = document.querySelector<HTMLMetaElement>('meta[name="fovea-runs"]')?.content
   return lab
 }
 
@@ -58,17 +66,28 @@ export function App() {
       removeEventListener('keydown', press)
     }
   }, [lab])
+  // Who looks at runs looks at no training here: it rests, and one that waits begins when its screen is opened.
+  useSignalEffect(() => {
+    const isRuns = lab.screen.value === 'runs'
+    if (isRuns && lab.playing.value) lab.pause()
+    if (!isRuns && lab.waiting.peek()) startWaiting(lab)
+  })
+  const isRuns = lab.screen.value === 'runs'
   const Shown = shown[lab.screen.value]
   return (
     <>
       <TopBar lab={lab} onStart={link => startLab(lab, link)} />
-      <Rail lab={lab} />
-      <main>
+      {!isRuns && <Rail lab={lab} />}
+      <main class={isRuns ? 'wide' : undefined}>
         <ProblemLine lab={lab} />
         <Shown lab={lab} />
       </main>
-      <Timeline lab={lab} />
-      <DropPlace lab={lab} />
+      {!isRuns && (
+        <>
+          <Timeline lab={lab} />
+          <DropPlace lab={lab} />
+        </>
+      )}
     </>
   )
 }

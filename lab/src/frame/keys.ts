@@ -1,6 +1,6 @@
 /** Keys that work wherever the focus is, but not in a field that is written into. */
 import type { Lab } from '../state/lab.ts'
-import { screens } from '../state/link.ts'
+import { screensOf } from './topBar.tsx'
 
 /** The listener for a Lab. */
 export function keysOf(lab: Lab): (event: KeyboardEvent) => void {
@@ -19,23 +19,24 @@ export function keysOf(lab: Lab): (event: KeyboardEvent) => void {
     e: () => {
       lab.brush.value = 'erase'
     },
-    ...Object.fromEntries(
-      screens.map((screen, k) => [
-        String(k + 1),
-        () => {
-          lab.screen.value = screen
-        },
-      ]),
-    ),
     z: () => lab.showTest(lab.lastIndex),
   }
+  const screens: Readonly<Record<string, () => void>> = Object.fromEntries(
+    screensOf(lab).map((screen, k) => [
+      String(k + 1),
+      () => {
+        lab.screen.value = screen
+      },
+    ]),
+  )
   return event => {
     const { target, key, ctrlKey, metaKey, altKey } = event
-    if (ctrlKey || metaKey || altKey || event.defaultPrevented || !lab.opened.value) return
+    if (ctrlKey || metaKey || altKey || event.defaultPrevented) return
     if (target instanceof HTMLElement && target.matches('input, select, textarea, summary')) return
     // A button takes the space that it has the focus for.
     if (key === ' ' && target instanceof HTMLElement && target.matches('button, a, [role=radio]')) return
-    const act = acts[key]
+    // Keys of the network's picture and training do nothing where neither can be seen.
+    const act = screens[key] ?? (lab.opened.value && lab.screen.value !== 'runs' ? acts[key] : undefined)
     if (!act) return
     event.preventDefault()
     act()

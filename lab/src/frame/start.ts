@@ -9,6 +9,16 @@ let worker: Worker | undefined
 
 /** @param hash the fragment of an address; one that cannot be followed is told, and a first visit begins in its place */
 export function startLab(lab: Lab, hash: string): void {
+  const runs = linkToRuns(hash)
+  if (runs) {
+    if (!lab.opened.peek()) {
+      lab.recipe.value = runs.recipe
+      lab.waiting.value = runs
+    }
+    lab.screen.value = 'runs'
+    return
+  }
+  lab.waiting.value = undefined
   worker?.terminate()
   worker = new Worker(new URL('../worker/trainWorker.ts', import.meta.url), { type: 'module' })
   worker.onerror = ({ message }) => {
@@ -25,6 +35,22 @@ export function startLab(lab: Lab, hash: string): void {
     lab.open(worker as Trainer, { recipe: firstRecipe, interventions: [], screen: 'train' }, { folder })
     lab.problem.value = { message: error.message }
   }
+}
+
+/** The link of an address that leads to runs, where nothing need be trained; undefined for any other. */
+function linkToRuns(hash: string): Link | undefined {
+  try {
+    const link = parseLink(hash)
+    return link.screen === 'runs' ? link : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Starts the training that has waited, at the screen that is looked at now. */
+export function startWaiting(lab: Lab): void {
+  const link = lab.waiting.peek()
+  if (link) startLab(lab, formatLink({ ...link, screen: lab.screen.peek() }))
 }
 
 /** @throws LinkError when the page does not have the pictures of a link. */

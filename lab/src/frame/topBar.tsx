@@ -6,20 +6,25 @@ import { toggleTheme } from '../state/theme.ts'
 import { Icon, Mark } from './icons.tsx'
 import { RecipeMenu } from './recipeMenu.tsx'
 
-const names: Readonly<Record<Screen, string>> = { train: 'Train', look: 'Look', convolve: 'Convolve' }
+const names: Readonly<Record<Screen, string>> = { train: 'Train', look: 'Look', convolve: 'Convolve', runs: 'Runs' }
+
+/** The screens that have a tab: that of runs does where the page was served with some. */
+export const screensOf = (lab: Lab): readonly Screen[] =>
+  screens.filter(screen => screen !== 'runs' || lab.served !== undefined)
 
 /** The bar. @param onStart begins another training */
 export function TopBar({ lab, onStart }: { readonly lab: Lab; readonly onStart: (link: string) => void }) {
   const { alone, threads } = lab.opened.value ?? {}
+  const isRuns = lab.screen.value === 'runs'
   return (
     <header class="top">
       <div class="brand">
         <Mark />
         <b>Fovea</b>
       </div>
-      <RecipeMenu lab={lab} onStart={onStart} />
+      {!isRuns && <RecipeMenu lab={lab} onStart={onStart} />}
       <nav class="tabs" aria-label="Screens">
-        {screens.map(screen => (
+        {screensOf(lab).map(screen => (
           <button
             key={screen}
             type="button"
@@ -33,12 +38,12 @@ export function TopBar({ lab, onStart }: { readonly lab: Lab; readonly onStart: 
         ))}
       </nav>
       <div class="right">
-        {threads === 1 && (
+        {threads === 1 && !isRuns && (
           <span class="quiet small badge" title={alone ?? 'The machine has one core for this page.'}>
             1 thread
           </span>
         )}
-        <ShareButton lab={lab} />
+        {!isRuns && <ShareButton lab={lab} />}
         <button type="button" class="icon" aria-label="Light or dark" title="Light or dark" onClick={toggleTheme}>
           <Icon name="theme" />
         </button>

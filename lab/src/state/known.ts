@@ -27,6 +27,10 @@ export interface Own {
 export class Known {
   readonly recipe = signal<Recipe>(undefined as unknown as Recipe)
   readonly screen = signal<Screen>('train')
+  /** Name of the folder of runs that the page was served with, if it was. */
+  served: string | undefined
+  /** A link whose training waits until its screen is looked at: who compares runs needs none. */
+  readonly waiting = signal<Link | undefined>(undefined)
   readonly place = signal<Place | undefined>(undefined)
   /** What the columns of Train show. */
   readonly mode = signal<Mode>('values')

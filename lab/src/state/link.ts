@@ -17,7 +17,7 @@ import {
 } from './recipe.ts'
 
 /** The screens there are. */
-export const screens = ['train', 'look', 'convolve'] as const
+export const screens = ['train', 'look', 'convolve', 'runs'] as const
 export type Screen = (typeof screens)[number]
 
 /** A place in the network. */

@@ -7,10 +7,13 @@ import { serveLab } from './server.ts'
 /** The built page, beside the built command line. */
 const site = fileURLToPath(new URL('../../../lab', import.meta.url))
 
-/** @returns the exit code */
-export async function lab({ port = 0 }: { readonly port?: number }): Promise<number> {
-  const server = await serveLab({ port, site, warn })
-  print(`The Lab is at ${server.address}`, 'Ctrl-C ends it.')
+/**
+ * @param runs a folder of runs, or one run, that the page shows first
+ * @returns the exit code
+ */
+export async function lab(runs: string | undefined, { port = 0 }: { readonly port?: number }): Promise<number> {
+  const server = await serveLab({ port, site, warn, runs })
+  print(`The Lab is at ${server.address}${runs === undefined ? '' : '#screen=runs'}`, 'Ctrl-C ends it.')
   const interrupt = await interruption()
   await server.close()
   interrupt.dispose()

@@ -1,9 +1,9 @@
 /**
- * The server of the Lab: the built page and data sets, on this machine only. Every address begins with a token, so that
+ * The server of the Lab: the built page, data sets and runs, on this machine only. Every address begins with a token, so that
  * no other page or user can guess it; the page is isolated, so that threads may share memory.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -13,6 +13,8 @@ import { loadDataset } from '../../../recipe/datasets.node.ts'
 import { type DatasetName, isDataset } from '../../../recipe/datasets.ts'
 import { listen } from '../../listen.ts'
 import { CommandError } from '../../terminal/errors.ts'
+import { headers, type Reply, says, types } from './reply.ts'
+import { LabRuns } from './runs.ts'
 import { DataFolder } from './shards.ts'
 
 /** Options of {@link serveLab}. */
@@ -25,6 +27,8 @@ export interface LabServerOptions {
   readonly warn: (message: string) => void
   /** Reads a data set by name; by default as `fovea train` does. */
   readonly load?: (name: DatasetName) => Promise<DatasetSplits>
+  /** A folder of runs, or one run, to be shown as well; none by default. */
+  readonly runs?: string | undefined
 }
 
 /** A running server. */
@@ -34,73 +38,61 @@ export interface LabServer {
   close(): Promise<void>
 }
 
-const types: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.json': 'application/json',
-}
-
-const headers = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'Content-Security-Policy': [
-    "default-src 'none'",
-    "script-src 'self' 'wasm-unsafe-eval'",
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' blob: data:",
-    "connect-src 'self'",
-    "worker-src 'self' blob:",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; '),
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
-  'Cache-Control': 'no-cache',
-}
-
-/** A response. */
-interface Reply {
-  readonly status: number
-  readonly type: string
-  readonly body: Uint8Array | string
-}
-
-const says = (status: number, body: string): Reply => ({ status, type: 'text/plain; charset=utf-8', body })
-
 /**
  * Starts the server on 127.0.0.1.
- * @throws CommandError when the page was not built, or the port is taken.
+ * @throws CommandError when the page was not built, the folder of runs does not exist, or the port is taken.
  */
-export async function serveLab({ port, site, warn, load = loadDataset }: LabServerOptions): Promise<LabServer> {
+export async function serveLab({
+  port,
+  site,
+  warn,
+  load = loadDataset,
+  runs: folder,
+}: LabServerOptions): Promise<LabServer> {
   if (!existsSync(join(site, 'index.html'))) {
     throw new CommandError(`${site}: the Lab is not built; in a clone of the repository: npm run build`)
   }
+  if (folder !== undefined && !statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new CommandError(`${folder}: no such folder; expected a folder of runs, or one run`)
+  }
   const token = randomBytes(16).toString('hex')
   const data = new DataSets(site, load)
-  const answer = async (request: IncomingMessage): Promise<Reply> => {
+  const runs = folder === undefined ? undefined : new LabRuns(folder)
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<Reply | undefined> => {
     const { port: own } = server.address() as AddressInfo
     // Refuses the name of another site that was pointed at this machine.
     if (!['127.0.0.1', 'localhost'].some(host => request.headers.host === `${host}:${own}`)) {
       return says(421, 'This server answers at 127.0.0.1 only.')
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') return says(405, 'Only GET and HEAD.')
-    const [, given, ...parts] = new URL(request.url ?? '/', 'http://localhost').pathname.split('/')
+    const url = addressOf(request.url)
+    if (!url) return says(400, 'The address cannot be read.')
+    const [, given, ...parts] = url.pathname.split('/')
     if (given !== token)
       return says(403, 'The address needs the token that `fovea lab` printed. Open it as it stands there.')
     if (parts[0] === 'data' && parts.length === 3) return data.reply(parts[1]!, parts[2]!)
-    return fileReply(site, parts.join('/') || 'index.html')
+    if (parts[0] === 'runs') {
+      if (!runs) return says(404, 'No runs are served; fovea lab FOLDER serves those of a folder.')
+      if (parts.length !== 2) return says(404, 'runs: no such answer.')
+      if (parts[1] !== 'stream') return runs.reply(parts[1]!, url.searchParams)
+      if (request.method === 'HEAD') return says(405, 'Only GET.')
+      await runs.stream(request, response, url.searchParams)
+      return undefined
+    }
+    const name = parts.join('/') || 'index.html'
+    const file = await fileReply(site, name)
+    return name === 'index.html' && runs ? { ...file, body: withRuns(String(file.body), runs.title) } : file
   }
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
-    answer(request)
+    answer(request, response)
       .catch((error: Error) => {
         warn(error.message)
         return says(500, error.message)
       })
-      .then(({ status, type, body }) => {
+      .then(reply => {
+        // A stream has its own head, and goes on.
+        if (!reply || response.headersSent) return
+        const { status, type, body } = reply
         response.writeHead(status, { ...headers, 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) })
         response.end(request.method === 'HEAD' ? undefined : body)
       })
@@ -108,20 +100,43 @@ export async function serveLab({ port, site, warn, load = loadDataset }: LabServ
   const { port: own } = await listen(server, { host: '127.0.0.1', port, anyPort: 'none' })
   return {
     address: `http://127.0.0.1:${own}/${token}/`,
-    close: () =>
-      new Promise(resolve => {
+    async close() {
+      const closed = new Promise<void>(resolve => {
         server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+      })
+      server.closeAllConnections()
+      await Promise.all([closed, runs?.close()])
+    },
   }
 }
 
+/** The address of a request; undefined for what is none. */
+function addressOf(text = '/'): URL | undefined {
+  try {
+    return new URL(text, 'http://localhost')
+  } catch {
+    return undefined
+  }
+}
+
+/** The page, with the fact that runs are served, and of which folder. */
+function withRuns(page: string, title: string): string {
+  const escaped = title.replace(/[&<>"']/g, sign => `&#${sign.charCodeAt(0)};`)
+  return page.replace('</title>', () => `</title>\n    <meta name="fovea-runs" content="${escaped}" />`)
+}
+
 async function fileReply(site: string, name: string): Promise<Reply> {
-  const path = normalize(join(site, decodeURIComponent(name)))
-  if (!path.startsWith(site + sep)) return says(404, `${name}: no such file.`)
+  const missing = says(404, 'No such file.')
+  let path: string
+  try {
+    path = normalize(join(site, decodeURIComponent(name)))
+  } catch {
+    return missing
+  }
+  if (!path.startsWith(site + sep)) return missing
   return readFile(path).then(
     body => ({ status: 200, type: types[extname(path)] ?? 'application/octet-stream', body }),
-    () => says(404, `${name}: no such file.`),
+    () => missing,
   )
 }
 

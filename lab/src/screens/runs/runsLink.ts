@@ -1,0 +1,32 @@
+/** What Runs shows, as part of the fragment of its address: `#v=1&screen=runs&run=lenet5&run=lenet5-2&axis=epochs&scale=linear`. */
+import { linkVersion } from '../../state/link.ts'
+import { type Axis, axes } from './shape.ts'
+
+/** What is shown. */
+export interface RunsView {
+  /** Names of the runs that are drawn, in the order in which they were chosen; none where nobody has chosen. */
+  readonly chosen: readonly string[] | undefined
+  readonly axis: Axis
+  readonly isLog: boolean
+}
+
+/** The fragment of a view, with its `#`. */
+export function formatRunsView({ chosen, axis, isLog }: RunsView): string {
+  const parts = new URLSearchParams({ v: String(linkVersion), screen: 'runs' })
+  for (const name of chosen ?? []) parts.append('run', name)
+  // Nothing is a choice, too.
+  if (chosen?.length === 0) parts.append('run', '')
+  if (axis !== 'steps') parts.set('axis', axis)
+  if (!isLog) parts.set('scale', 'linear')
+  return `#${parts}`
+}
+
+/** Reads a fragment; what it does not say is as on a first visit. */
+export function parseRunsView(fragment: string): RunsView {
+  const parts = new URLSearchParams(fragment.replace(/^#/, ''))
+  return {
+    chosen: parts.has('run') ? parts.getAll('run').filter(name => name !== '') : undefined,
+    axis: axes.find(axis => axis === parts.get('axis')) ?? 'steps',
+    isLog: parts.get('scale') !== 'linear',
+  }
+}

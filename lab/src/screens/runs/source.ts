@@ -1,0 +1,67 @@
+/** Where the page has runs from: the server's answers, and its stream. */
+import type { Difference } from '../../../../src/runs/differences.ts'
+import type { CurveReply, RunsNews, StepReply } from '../../../../src/runs/live/protocol.ts'
+
+/** What a stream says. */
+export interface Listener {
+  readonly onNews: (news: RunsNews) => void
+  /** New lines of a run's log, and the places in all logs that are followed. */
+  readonly onLog: (key: number, lines: readonly string[], places: string) => void
+  /** The log of a run has other lines now than those that were told. */
+  readonly onCut: (key: number) => void
+  /** Whether there is a connection; a lost one is tried again. */
+  readonly onConnection: (isOpen: boolean) => void
+}
+
+/** Runs of a server. */
+export interface RunsSource {
+  /** A curve of the steps from one to another, in at most so many buckets. */
+  curve(key: number, from: number, to: number | undefined, most: number): Promise<CurveReply>
+  /** What the logs say of one step of each run. */
+  steps(asked: readonly (readonly [key: number, step: number])[]): Promise<readonly StepReply[]>
+  differences(keys: readonly number[]): Promise<readonly Difference[]>
+  /** Listens to all news, and to the logs of some runs from places on. @returns what ends it */
+  follow(places: string, listener: Listener): () => void
+}
+
+/** The server of this page. @param folder its address, with a slash at its end */
+export function serverSource(folder: string): RunsSource {
+  const get = async <T>(name: string, query: URLSearchParams): Promise<T> => {
+    const response = await fetch(`${folder}${name}?${query}`)
+    if (!response.ok) throw new Error(await response.text())
+    return (await response.json()) as T
+  }
+  return {
+    curve(key, from, to, most) {
+      const query = new URLSearchParams({ run: String(key), from: String(from), most: String(most) })
+      if (to !== undefined) query.set('to', String(to))
+      return get('curve', query)
+    },
+    steps(asked) {
+      return get(
+        'steps',
+        new URLSearchParams(
+          asked.flatMap(([key, step]) => [
+            ['run', String(key)],
+            ['step', String(step)],
+          ]),
+        ),
+      )
+    },
+    differences: keys => get('differences', new URLSearchParams(keys.map(key => ['run', String(key)]))),
+    follow(places, listener) {
+      const stream = new EventSource(`${folder}stream?follow=${places}`)
+      const on = (name: string, take: (event: MessageEvent<string>) => void): void =>
+        stream.addEventListener(name, take)
+      on('runs', ({ data }) => listener.onNews(JSON.parse(data) as RunsNews))
+      on('log', ({ data, lastEventId }) => {
+        const [key, ...lines] = data.split('\n')
+        listener.onLog(Number(key), lines, lastEventId)
+      })
+      on('cut', ({ data }) => listener.onCut(Number(data)))
+      stream.onopen = () => listener.onConnection(true)
+      stream.onerror = () => listener.onConnection(false)
+      return () => stream.close()
+    },
+  }
+}

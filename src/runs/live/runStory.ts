@@ -1,0 +1,115 @@
+/** What the log of a run says of it, event by event, but for its single steps: scores, notices, and how far it is. */
+import type { NoticeEvent } from '../../train/events.ts'
+import type { LoggedEvent } from '../eventLine.ts'
+import { type ClockState, TrainingClock } from '../trainingTime.ts'
+
+/** A score after an epoch, on images that were held out. */
+export interface StoryScore {
+  readonly step: number
+  readonly epoch: number
+  readonly loss: number
+  readonly accuracy: number
+  readonly seconds: number
+}
+
+/** A notice, or what broke the run. */
+export interface StoryNotice {
+  readonly kind: NoticeEvent['kind'] | 'broken'
+  readonly step: number
+  readonly seconds: number
+  readonly message: string
+}
+
+/** What is known after some events. */
+export interface Story {
+  /** Epochs in total, and steps in each; 0 before the run has begun. */
+  readonly epochs: number
+  readonly stepsPerEpoch: number
+  /** Steps that were taken, and the epoch of the last one. */
+  readonly step: number
+  readonly epoch: number
+  /** ISO 8601 in UTC; empty before the first event. */
+  readonly began: string
+  readonly clock: ClockState
+  readonly scores: readonly StoryScore[]
+  readonly notices: readonly StoryNotice[]
+  readonly isDone: boolean
+}
+
+const beginning: Story = {
+  epochs: 0,
+  stepsPerEpoch: 0,
+  step: 0,
+  epoch: 0,
+  began: '',
+  clock: { seconds: 0, last: Number.NaN },
+  scores: [],
+  notices: [],
+  isDone: false,
+}
+
+/** The story so far. */
+export class RunStory {
+  #story: Omit<Story, 'clock'>
+  readonly #clock: TrainingClock
+  readonly #scores: StoryScore[]
+  readonly #notices: StoryNotice[]
+
+  /** @param story to go on with */
+  constructor(story: Story = beginning) {
+    this.#clock = new TrainingClock(story.clock)
+    this.#scores = [...story.scores]
+    this.#notices = [...story.notices]
+    this.#story = story
+  }
+
+  /** All of it; the arrays are those that grow. */
+  get story(): Story {
+    return { ...this.#story, clock: this.#clock.state, scores: this.#scores, notices: this.#notices }
+  }
+
+  /** Seconds of training until the last event. */
+  get seconds(): number {
+    return this.#clock.seconds
+  }
+
+  take(event: LoggedEvent): void {
+    this.#clock.take(event)
+    const story = this.#story
+    if (story.began === '') this.#story = { ...story, began: event.time }
+    const change = this.#changeBy(event)
+    if (change) this.#story = { ...this.#story, ...change }
+  }
+
+  #changeBy(event: LoggedEvent): Partial<Story> | undefined {
+    const { seconds } = this
+    const { step } = event
+    switch (event.type) {
+      case 'start':
+        return { epochs: event.epochs, stepsPerEpoch: event.stepsPerEpoch, isDone: false }
+      case 'step':
+        this.#check('the loss', event)
+        return { step, epoch: event.epoch }
+      case 'validation': {
+        const { epoch, loss, accuracy } = event
+        this.#scores.push({ step, epoch, loss, accuracy, seconds })
+        this.#check('the validation loss', event)
+        return undefined
+      }
+      case 'notice':
+        this.#notices.push({ kind: event.kind, step, seconds, message: event.message })
+        return undefined
+      case 'done':
+        return { isDone: true }
+      default:
+        return undefined
+    }
+  }
+
+  /** A run ends where a loss is no finite number. */
+  #check(name: string, { loss, step }: { readonly loss: number; readonly step: number }): void {
+    if (Number.isFinite(loss)) return
+    const message = `${name} became ${Number.isNaN(loss) ? 'NaN' : 'infinite'}, and the run ended there`
+    this.#notices.push({ kind: 'broken', step, seconds: this.seconds, message })
+  }
+}
