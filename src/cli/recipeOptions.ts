@@ -75,13 +75,9 @@ export function resolveOptions(
   sets: readonly string[] = [],
   base: RawRecipe = {},
 ): Recipe {
-  const asked = withFields(base, Object.entries(options).flatMap(assignmentsOf))
-  return resolveWithFiles(
-    withFields(
-      asked,
-      sets.map(set => parseAssignment(set, `--set ${set}`)),
-    ),
-  )
+  // In one go, so that a part that is named by a set keeps what options say of it.
+  const asked = Object.entries(options).flatMap(assignmentsOf)
+  return resolveWithFiles(withFields(base, [...asked, ...sets.map(set => parseAssignment(set, `--set ${set}`))]))
 }
 
 function assignmentsOf([option, value]: readonly [string, unknown]): Assignment[] {

@@ -121,6 +121,14 @@ it('commandOf spells out what repeats the run, quoted for a shell', () => {
   expect(shellWord('runs/lenet5-2')).toBe('runs/lenet5-2')
 })
 
+it('a part that --set names keeps what options say of it, and --set has the last word', () => {
+  expect(resolveOptions({ lr: 0.002 }, ['optimizer.name=adam']).optimizer).toMatchObject({ name: 'adam', lr: 0.002 })
+  expect(resolveOptions({ lr: 0.002 }, ['optimizer.name=adam', 'optimizer.lr=0.003']).optimizer).toMatchObject({
+    name: 'adam',
+    lr: 0.003,
+  })
+})
+
 it('commandOf names the file where options cannot say what a recipe says', () => {
   expect(commandOf(resolveOptions({}, ['average={"name":"ema"}']))).toBe('fovea train recipe.json')
   expect(commandOf(resolveOptions({}, ['optimizer.name=adam']))).toBe('fovea train recipe.json')
