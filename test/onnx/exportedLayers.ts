@@ -55,6 +55,7 @@ const activations: readonly ExportedLayer[] = [
 
 const convolutions: readonly ExportedLayer[] = [
   of('conv2d', () => nn.conv2d(4, 5, 3), ['Conv']),
+  of('patchWhitening', () => nn.patchWhitening(4, 2), ['Conv']),
   of(
     'conv2d of everything',
     () => nn.conv2d(4, 6, [3, 2], { stride: [2, 1], padding: [1, 2], dilation: [1, 2], groups: 2 }),
