@@ -18,16 +18,20 @@ export interface TestServer {
 }
 
 const types: Record<string, string> = {
+  '.css': 'text/css',
   '.html': 'text/html',
   '.js': 'text/javascript',
   '.mjs': 'text/javascript',
+  '.png': 'image/png',
+  '.svg': 'image/svg+xml',
   '.wasm': 'application/wasm',
 }
 
 /** Serves folders, each under the path it is given by (`/package/` …), with the same headers everywhere. */
 export async function serve(folders: Record<string, string>, headers: OutgoingHttpHeaders): Promise<TestServer> {
   const server = createServer((request, response) => {
-    const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname)
+    const asked = normalize(decodeURI(new URL(request.url ?? '/', 'http://localhost').pathname))
+    const path = asked.endsWith('/') ? `${asked}index.html` : asked
     const prefix = Object.keys(folders).find(prefix => path.startsWith(prefix))
     // Browsers ask for an icon by themselves.
     if (path === '/favicon.ico') response.writeHead(204).end()
