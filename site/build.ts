@@ -28,7 +28,8 @@ function run(folder: string, name: string, program: string, ...args: readonly st
 function install(): void {
   const time = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
   if (time(join(site, 'node_modules/.package-lock.json')) >= time(join(site, 'package-lock.json'))) return
-  execFileSync('npm', ['ci', '--no-audit', '--no-fund'], {
+  // Also where NODE_ENV is production, for which npm leaves out what builds.
+  execFileSync('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], {
     cwd: site,
     stdio: 'inherit',
     shell: process.platform === 'win32',
