@@ -8,10 +8,10 @@ import { createHash } from 'node:crypto'
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { build } from 'vite'
 import { deadLinks } from './links.ts'
 import { buildLibrary } from './live/library.ts'
 import { root } from './pages.ts'
+import { build } from './vite.ts'
 
 const base = process.env.SITE_BASE ?? '/'
 if (!/^\/(?:.*\/)?$/.test(base)) throw new Error(`SITE_BASE (=${base}) must begin and end with a slash`)

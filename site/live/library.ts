@@ -1,8 +1,8 @@
 /** Bundles Fovea's modules once for the site: an ES module for each door, with what they share in files beside them. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { build } from 'vite'
 import { root } from '../pages.ts'
+import { build } from '../vite.ts'
 
 /** How package.json names a door's files. */
 interface Door {
@@ -31,15 +31,14 @@ export async function buildLibrary(outDir: string): Promise<void> {
     logLevel: 'warn',
     root,
     publicDir: false,
-    // Tables and messages call a layer by the name of its class.
-    esbuild: { keepNames: true },
     build: {
       outDir,
       emptyOutDir: true,
       target: 'es2022',
       lib: { entry: doors(), formats: ['es'] },
       minify: true,
-      rollupOptions: { output: { chunkFileNames: 'shared-[hash].js' } },
+      // Tables and messages call a layer by the name of its class.
+      rolldownOptions: { output: { chunkFileNames: 'shared-[hash].js', keepNames: true } },
     },
   })
 }
