@@ -15,7 +15,7 @@ export interface SymmetricEigen {
 
 /**
  * The eigenvalues and eigenvectors of a symmetric matrix.
- * @param matrix `[n, n]`, row-major; only one triangle is used. It is not changed.
+ * @param matrix `[n, n]`, row-major; only its upper triangle is used. It is not changed.
  */
 export function symmetricEigen(matrix: Float64Array, n: number): SymmetricEigen {
   // Row j of `z` is column j of the vectors in the papers, so that all inner loops run along rows.

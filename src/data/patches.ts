@@ -46,7 +46,11 @@ export function fitPatchFilters(
       }
     }
   }
-  const { values, vectors } = symmetricEigen(mirrored(products, size, count * rows * columns), size)
+  const patches = count * rows * columns
+  const { values, vectors } = symmetricEigen(
+    products.map(sum => sum / patches),
+    size,
+  )
   return Float32Array.from(vectors, (value, i) => value / Math.sqrt(Math.max(values[Math.floor(i / size)]!, 0) + eps))
 }
 
@@ -57,12 +61,4 @@ function addProducts(products: Float64Array, patch: Float64Array): void {
     const value = patch[i]!
     for (let j = i; j < size; j++) products[i * size + j]! += value * patch[j]!
   }
-}
-
-/** The whole symmetric matrix of means from the upper triangle of sums. */
-function mirrored(sums: Float64Array, size: number, count: number): Float64Array {
-  return sums.map((_, k) => {
-    const [i, j] = [Math.floor(k / size), k % size]
-    return sums[Math.min(i, j) * size + Math.max(i, j)]! / count
-  })
 }

@@ -175,7 +175,7 @@ export async function fitWhitening(
 /** Number of images whose products are summed at a time; rows of this length stay in the cache. */
 const block = 256
 
-/** The covariance `[D, D]` of the images about their mean. */
+/** The covariance `[D, D]` of the images about their mean: its upper triangle. */
 async function covarianceOf(
   subset: Subset<ImageCollection>,
   options: StatisticsOptions,
@@ -205,13 +205,7 @@ async function covarianceOf(
     if (++filled === block) add()
   })
   add()
-  for (let i = 0; i < size; i++) {
-    for (let j = i; j < size; j++) {
-      sums[i * size + j]! /= count
-      sums[j * size + i] = sums[i * size + j]!
-    }
-  }
-  return sums
+  return sums.map(sum => sum / count)
 }
 
 /** `[height, width, channels]` as `[channels, height, width]`. */

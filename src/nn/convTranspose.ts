@@ -1,11 +1,9 @@
 /** The transposed convolution layer, with PyTorch's parameter names and shapes. */
 import { convTranspose2d as transposed } from '../graph/ops/convTranspose2d.ts'
-import { add } from '../graph/ops/elementwise.ts'
-import { reshape } from '../graph/ops/reshape.ts'
 import { formatShape, ShapeError } from '../graph/shape.ts'
 import type { Tensor, Volume } from '../graph/tensor.ts'
 import { type Padding, type Pair, type Window2d, windowOf } from '../graph/window.ts'
-import { type Conv2dLayerOptions, checkChannels } from './convolution.ts'
+import { type Conv2dLayerOptions, checkChannels, withBias } from './convolution.ts'
 import { fanInUniform, zeros } from './initializers.ts'
 import { type ForwardContext, Module, Parameter } from './module.ts'
 
@@ -58,7 +56,7 @@ export class ConvTranspose2d extends Module {
     const y = this.located(() =>
       transposed(x as Volume, this.weight.tensor, { stride, padding, dilation, groups, outputPadding }),
     )
-    return this.label(this.bias ? add(y, reshape(this.bias.tensor, [this.outChannels, 1, 1])) : y)
+    return this.label(withBias(y, this.bias))
   }
 }
 

@@ -85,10 +85,13 @@ export class Conv2d extends Module {
     const y = this.located(() =>
       convolve(x as Volume, this.weight.tensor, { stride, padding, dilation, groups: this.groups }),
     )
-    // The bias [O] is added along the channel axis: [O, 1, 1] broadcasts over N, H′ and W′.
-    return this.label(this.bias ? add(y, reshape(this.bias.tensor, [this.outChannels, 1, 1])) : y)
+    return this.label(withBias(y, this.bias))
   }
 }
+
+/** A volume with a bias `[O]` added along the channel axis, if there is one: `[O, 1, 1]` broadcasts over N, H′ and W′. */
+export const withBias = (y: Tensor, bias: Parameter<readonly [number]> | undefined): Tensor =>
+  bias ? add(y, reshape(bias.tensor, [bias.shape[0], 1, 1])) : y
 
 /** The window whose padding, d(k − 1) in all, keeps the size. @throws ShapeError when the stride is not 1. */
 function sameWindow(kernel: Pair, stride: Pair, dilation: Pair): Window2d {

@@ -3,11 +3,9 @@
  * 2019; Jordan 2024). It spares a network the epochs in which its first layer finds edges and colors.
  */
 import { conv2d as convolve } from '../graph/ops/conv2d.ts'
-import { add } from '../graph/ops/elementwise.ts'
-import { reshape } from '../graph/ops/reshape.ts'
 import { formatShape, ShapeError } from '../graph/shape.ts'
 import type { Tensor, Volume } from '../graph/tensor.ts'
-import { checkChannels } from './convolution.ts'
+import { checkChannels, withBias } from './convolution.ts'
 import { zeros } from './initializers.ts'
 import { type ForwardContext, ModelBuffer, Module, Parameter } from './module.ts'
 
@@ -65,7 +63,7 @@ export class PatchWhitening extends Module {
       )
     }
     const y = this.located(() => convolve(x as Volume, this.weight.tensor))
-    return this.label(this.bias ? add(y, reshape(this.bias.tensor, [this.outChannels, 1, 1])) : y)
+    return this.label(withBias(y, this.bias))
   }
 }
 

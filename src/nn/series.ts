@@ -4,12 +4,11 @@
  */
 import { conv2d } from '../graph/ops/conv2d.ts'
 import { convTranspose2d } from '../graph/ops/convTranspose2d.ts'
-import { add } from '../graph/ops/elementwise.ts'
 import { reshape } from '../graph/ops/reshape.ts'
 import { formatShape, ShapeError } from '../graph/shape.ts'
 import type { Tensor, Volume } from '../graph/tensor.ts'
 import { type Window2d, windowOf } from '../graph/window.ts'
-import { checkChannels } from './convolution.ts'
+import { checkChannels, withBias } from './convolution.ts'
 import { fanInUniform, zeros } from './initializers.ts'
 import { type ForwardContext, type Initializer, Module, Parameter } from './module.ts'
 
@@ -106,7 +105,7 @@ abstract class SeriesConvolution extends Module {
     const [first, second, kernel] = this.weight.shape
     const weights = reshape(this.weight.tensor, [first, second, 1, kernel]) as Volume
     const y = this.located(() => this.convolve(asImage(x), weights))
-    return this.label(asSeries(this.bias ? add(y, reshape(this.bias.tensor, [this.outChannels, 1, 1])) : y))
+    return this.label(asSeries(withBias(y, this.bias)))
   }
 }
 

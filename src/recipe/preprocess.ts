@@ -1,16 +1,16 @@
 /** Modules whose values are fitted to the training images, and stored with the weights. */
 import type { Engine } from '../backends/engine.ts'
-import { createLoader } from '../data/createLoader.ts'
 import type { ImageCollection, Subset } from '../data/dataset.ts'
 import { fitPatchFilters } from '../data/patches.ts'
 import { subsetOf } from '../data/split.ts'
 import { channelStatistics, fitWhitening, meanImage } from '../data/statistics.ts'
-import { input } from '../graph/sources.ts'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
-import { inference, type Module } from '../nn/module.ts'
+import type { Module } from '../nn/module.ts'
 import { normalize } from '../nn/normalize.ts'
 import { PatchWhitening } from '../nn/patchWhitening.ts'
 import { Standardize, standardize, Whiten, whiten } from '../nn/preprocess.ts'
+import { moduleOutputs } from '../train/moduleOutputs.ts'
+import type { ImageShape } from '../train/programs.ts'
 import type { Recipe } from './recipe.ts'
 
 /**
@@ -67,43 +67,15 @@ export async function fitPreprocessing(
  */
 export async function fitPatches(
   { normalize, network }: ImageClassifier,
-  shape: readonly [number, number, number],
+  shape: ImageShape,
   { train, engine }: { readonly train: Subset<ImageCollection>; readonly engine: Engine },
 ): Promise<void> {
   const layers = [...network.modules()].flatMap(([, module]) => (module instanceof PatchWhitening ? [module] : []))
   if (layers.length === 0) return
   const [height, width, channels] = shape
   const size = height * width * channels
-  const images = await normalizedImages(normalize, shape, {
-    train: subsetOf(train, Math.ceil(patchNumbers / size)),
-    engine,
-  })
+  const images = await moduleOutputs(normalize, subsetOf(train, Math.ceil(patchNumbers / size)), { shape, engine })
   for (const layer of layers) {
     layer.setFilters(fitPatchFilters(images, [images.length / size, channels, height, width], { kernel: layer.kernel }))
   }
-}
-
-/** What preprocessing makes of all images of a subset: `f32 [N, C, H, W]`. */
-async function normalizedImages(
-  normalize: Module,
-  shape: readonly [number, number, number],
-  { train, engine }: { readonly train: Subset<ImageCollection>; readonly engine: Engine },
-): Promise<Float32Array> {
-  const size = shape[0] * shape[1] * shape[2]
-  const batchSize = Math.min(256, train.indices.length)
-  const pixels = input('images', [batchSize, ...shape], { dtype: 'u8', batched: true })
-  const program = { outputs: { values: normalize.forward(pixels, inference()) }, updates: new Map() }
-  const executable = await engine.compile(program)
-  const loader = createLoader(train, { batchSize, shuffle: false, shape })
-  const images = new Uint8Array(batchSize * size)
-  const labels = new Int32Array(batchSize)
-  const all = new Float32Array(train.indices.length * size)
-  let done = 0
-  for (let batch = 0; batch < loader.batches; batch++) {
-    const count = await loader.fill(batch, images, labels)
-    const { values } = await executable.run({ images })
-    all.set((values as Float32Array).subarray(0, count * size), done)
-    done += count * size
-  }
-  return all
 }

@@ -29,20 +29,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
     types: ['backends', 'models'],
   },
   recipe: {
-    values: [
-      'augment',
-      'backends',
-      'data',
-      'formats',
-      'graph',
-      'models',
-      'nn',
-      'onnx',
-      'optim',
-      'rules',
-      'text',
-      'train',
-    ],
+    values: ['augment', 'backends', 'data', 'formats', 'models', 'nn', 'onnx', 'optim', 'rules', 'text', 'train'],
   },
   classifier: {
     values: ['augment', 'backends', 'data', 'formats', 'graph', 'nn', 'rules', 'train'],

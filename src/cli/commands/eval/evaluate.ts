@@ -1,7 +1,7 @@
 /** `fovea eval`: the score of a model on images with labels. */
 import { extname } from 'node:path'
 
-import { fiveCrop, flipViews, shiftViews, tenCrop, type Views } from '../../../augment/views.ts'
+import { fiveCrop, flipViews, shiftViews, tenCrop } from '../../../augment/views.ts'
 import { type ImageCollection, isInMemory, type Subset } from '../../../data/dataset.ts'
 import { type ClassScore, scoreClasses } from '../../../inspect/classScores.ts'
 import { type Calibration, calibration } from '../../../inspect/index.ts'
@@ -55,7 +55,7 @@ export async function evaluate(path: string, options: EvalOptions): Promise<numb
     const evaluator = new Evaluator(engine, model, shape)
     const onProgress = (done: number) => bar?.update(done)
     const evaluation = views
-      ? await evaluator.evaluateViews(images, viewsOf(views, shape), { onProgress, allowLabelChanges })
+      ? await evaluator.evaluateViews(images, makeViews[views]([shape[0], shape[1]]), { onProgress, allowLabelChanges })
       : await evaluator.evaluate(images, onProgress)
     bar?.close()
     const score = measured(evaluation)
@@ -119,9 +119,6 @@ function calibrationTable({ ece, largestError, bins }: Calibration): string {
   const summary = `expected calibration error ${formatPercent(ece, 2)}, largest of a bin ${formatPercent(largestError, 2)}`
   return `${textTable(columns, rows)}\n${summary}`
 }
-
-const viewsOf = (name: ViewName, [height, width]: readonly [number, number, number]): Views =>
-  makeViews[name]([height, width])
 
 /** Names of the views that are parts of a larger picture. */
 const crops: readonly ViewName[] = ['five', 'ten']
