@@ -3,21 +3,8 @@
  * what was loaded for times without a network: files with a hash in their name are what they are, all others are asked for first.
  */
 
-/** The parts of a service worker's scope that are used; the DOM's types know none. */
-interface Scope {
-  skipWaiting(): Promise<void>
-  readonly clients: { claim(): Promise<void> }
-  addEventListener(
-    type: 'install' | 'activate',
-    listener: (event: { waitUntil(work: Promise<unknown>): void }) => void,
-  ): void
-  addEventListener(
-    type: 'fetch',
-    listener: (event: { readonly request: Request; respondWith(response: Promise<Response>): void }) => void,
-  ): void
-}
+import { isolated, scope } from './serviceWorkerParts.ts'
 
-const scope = globalThis as unknown as Scope
 const store = 'fovea-lab-1'
 
 scope.addEventListener('install', event => event.waitUntil(scope.skipWaiting()))
@@ -49,11 +36,3 @@ async function answer(request: Request): Promise<Response> {
 
 /** Files whose names the build makes from what is in them. */
 const isFinal = (url: string): boolean => /\/assets\/[^/]+-[\w-]{8}\.\w+$/.test(new URL(url).pathname)
-
-function isolated(response: Response): Response {
-  const headers = new Headers(response.headers)
-  headers.set('Cross-Origin-Opener-Policy', 'same-origin')
-  headers.set('Cross-Origin-Embedder-Policy', 'require-corp')
-  const { status, statusText, body } = response
-  return new Response(body, { status, statusText, headers })
-}

@@ -4,30 +4,22 @@
  * goes before it. Like that one it gives pages the headers of isolation, so that cells may compute on several threads.
  */
 
-/** The parts of a service worker's scope that are used; the DOM's types know none. */
-interface Scope {
-  skipWaiting(): Promise<void>
-  readonly clients: { claim(): Promise<void> }
-  addEventListener(
-    type: 'install' | 'activate',
-    listener: (event: { waitUntil(work: Promise<unknown>): void }) => void,
-  ): void
-  addEventListener(
-    type: 'fetch',
-    listener: (event: { readonly request: Request; respondWith(response: Promise<Response>): void }) => void,
-  ): void
-}
+import { isolated, scope } from '../lab/serviceWorkerParts.ts'
 
 /** Files to keep, relative to this one, each with a number made from what is in it. The build writes them here. */
 declare const __FILES__: readonly (readonly [path: string, version: string])[]
 
-const scope = globalThis as unknown as Scope
 const store = 'fovea-site-1'
 const addressOf = (path: string): string => new URL(path, location.href).href
 const versions = new Map(__FILES__.map(([path, version]) => [addressOf(path), version]))
 
 /** The header in which a kept file has its number. */
 const versionHeader = 'X-Fovea-Version'
+/** That header, for a file that is kept. */
+const numberOf = (address: string): Record<string, string> => {
+  const version = versions.get(address)
+  return version === undefined ? {} : { [versionHeader]: version }
+}
 
 scope.addEventListener('install', event => event.waitUntil(keepAll().then(() => scope.skipWaiting())))
 scope.addEventListener('activate', event => event.waitUntil(scope.clients.claim()))
@@ -54,7 +46,7 @@ async function keepAll(): Promise<void> {
     for (let address = missing.pop(); address !== undefined; address = missing.pop()) {
       const response = await fetch(address, { cache: 'no-cache' })
       if (!response.ok) throw new Error(`${address}: ${response.status}`)
-      await kept.put(address, isolated(response, versions.get(address)))
+      await kept.put(address, isolated(response, numberOf(address)))
     }
   }
   await Promise.all([next(), next(), next()])
@@ -67,7 +59,7 @@ async function answer(request: Request): Promise<Response> {
     if (found) return found
   }
   try {
-    const response = isolated(await fetch(request), versions.get(request.url))
+    const response = isolated(await fetch(request), numberOf(request.url))
     if (response.ok) await kept.put(request, response.clone())
     return response
   } catch (error) {
@@ -84,12 +76,3 @@ const indexOf = ({ url }: Request): string => addressOf(new URL(url).pathname.re
 /** Files whose names the build makes from what is in them. */
 const isFinal = (url: string): boolean =>
   /\/(?:assets|live)\/(?:.*[.-])[\w-]{8}(?:\.lean)?\.\w+$/.test(new URL(url).pathname)
-
-function isolated(response: Response, version?: string): Response {
-  const headers = new Headers(response.headers)
-  headers.set('Cross-Origin-Opener-Policy', 'same-origin')
-  headers.set('Cross-Origin-Embedder-Policy', 'require-corp')
-  if (version !== undefined) headers.set(versionHeader, version)
-  const { status, statusText, body } = response
-  return new Response(body, { status, statusText, headers })
-}

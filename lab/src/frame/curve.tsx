@@ -60,7 +60,7 @@ export function Curve({ lab }: { readonly lab: Lab }) {
   return (
     <div
       ref={element}
-      class="curve"
+      class="plot curve"
       role="slider"
       tabIndex={0}
       aria-label="Moment of the training"

@@ -83,7 +83,7 @@ export function Chart({ runs, quantity, title }: ChartProps) {
   return (
     <div
       ref={element}
-      class="chart"
+      class="plot chart"
       role="slider"
       tabIndex={0}
       aria-label={`${title}: the crosshair`}

@@ -2,6 +2,7 @@
  * Colors of runs. A run's name decides which it gets; where two runs that are drawn would have the same, the one that was chosen later
  * gets the next that is free. After ten come the same ones with dashes. None is the orange of alarms.
  */
+import { streamOf } from '../../../../src/random/philox.ts'
 import type { Rgb, Theme } from '../../draw/scale.ts'
 
 /** Each at least 3 : 1 on its paper, and unlike its neighbors in lightness as well as in hue. */
@@ -42,10 +43,9 @@ export interface RunLook {
   readonly isDashed: boolean
 }
 
-/** What a name prefers: its hash by FNV-1a. */
+/** What a name prefers, by its hash. */
 function preferred(name: string): number {
-  let hash = 0x811c9dc5
-  for (let k = 0; k < name.length; k++) hash = Math.imul(hash ^ name.charCodeAt(k), 0x01000193) >>> 0
+  const hash = streamOf(name)
   // The low bits of names that end alike are alike.
   return ((hash ^ (hash >>> 15)) >>> 0) % runColors.light.length
 }
