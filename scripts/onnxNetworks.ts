@@ -1,9 +1,10 @@
 /**
  * Compares networks of ONNX files with what ONNX Runtime made of them: `npx tsx scripts/onnxNetworks.ts FOLDER [NAME …]`, for a folder of
  * `scripts/make_onnx_networks.py`, `scripts/make_keras_networks.py` or `scripts/make_onnx_zoo.py`. Then each network is written by
- * `exportOnnx`, read again, and compared too. Prints the largest difference of a logit from ONNX Runtime's, relative to the largest logit.
+ * `exportOnnx`, read again, and compared too. Prints the largest difference of a logit from ONNX Runtime's, relative to the largest logit,
+ * and, where PyTorch's logits in double precision are there, how far both are from those: rounding that a network amplifies.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createEngine } from '../src/backends/createEngine.ts'
 import { simplify } from '../src/graph/simplify.ts'
@@ -11,7 +12,8 @@ import { input } from '../src/graph/sources.ts'
 import { exportOnnx, importOnnx, type OnnxNetwork } from '../src/onnx/index.node.ts'
 
 const [folder = '.', ...only] = process.argv.slice(2)
-const floats = (path: string): Float32Array => new Float32Array(new Uint8Array(readFileSync(path)).buffer)
+const bytes = (path: string): ArrayBuffer => new Uint8Array(readFileSync(path)).buffer
+const floats = (path: string): Float32Array => new Float32Array(bytes(path))
 
 /** Answers of a network, by an engine of its own, which keeps the weights of all that it has run. */
 async function answersOf(network: OnnxNetwork, images: Float32Array): Promise<Float32Array> {
@@ -29,9 +31,21 @@ async function answersOf(network: OnnxNetwork, images: Float32Array): Promise<Fl
   }
 }
 
-function differenceOf(found: Float32Array, wanted: Float32Array): number {
-  const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
-  return wanted.reduce((most, value, k) => Math.max(most, Math.abs(value - found[k]!)), 0) / largest
+function differenceOf(found: Float32Array, wanted: Float32Array | Float64Array): number {
+  let [largest, difference] = [0, 0]
+  wanted.forEach((value, k) => {
+    largest = Math.max(largest, Math.abs(value))
+    difference = Math.max(difference, Math.abs(value - found[k]!))
+  })
+  return difference / largest
+}
+
+/** ", from double precision OURS and ONNX RUNTIME'S", where that was written. */
+function fromExact(path: string, found: Float32Array, wanted: Float32Array): string {
+  if (!existsSync(path)) return ''
+  const exact = new Float64Array(bytes(path))
+  const [ours, theirs] = [found, wanted].map(logits => differenceOf(logits, exact).toExponential(1))
+  return `, from double precision ${ours} and ONNX Runtime ${theirs}`
 }
 
 let failed = 0
@@ -42,13 +56,14 @@ for (const file of readdirSync(folder).filter(
     const images = floats(join(folder, `${file}.images.bin`))
     const wanted = floats(join(folder, `${file}.logits.bin`))
     const network = await importOnnx(join(folder, file))
-    const difference = differenceOf(await answersOf(network, images), wanted)
+    const found = await answersOf(network, images)
+    const difference = differenceOf(found, wanted)
     const again = differenceOf(await answersOf(await importOnnx(exportOnnx(network)), images), wanted)
     const agrees = difference < 1e-4 && again < 1e-4
     if (!agrees) failed++
     console.log(
       `${agrees ? 'agrees ' : 'DIFFERS'} ${file}: ${difference.toExponential(1)}, written and read again ${again.toExponential(1)}, ` +
-        `${network.parameters().size} parameters`,
+        `${network.parameters().size} parameters${fromExact(join(folder, `${file}.exact.bin`), found, wanted)}`,
     )
   } catch (error) {
     failed++

@@ -15,8 +15,8 @@ import type { Watch, Weights } from './watch.ts'
 
 /** Most bytes of stored moments: 130 of LeNet-5 with momentum. */
 const snapshotBytes = 64 * 2 ** 20
-/** Milliseconds between two reports of losses, where no look brings one. */
-const reportEvery = 250
+/** Milliseconds between two reports of losses, where no look brings one; each costs the page a frame, so fewer on crowded cores. */
+const [reportEvery, crowdedReportEvery] = [250, 500]
 /** Milliseconds of a step that is not soon taken again. */
 const slowStep = 50
 /** What looks and statistics may take of the training: together less than 3 %, above which one would rather not watch. */
@@ -24,6 +24,8 @@ const lookPace = { share: 0.018, advance: 250, longest: 1000 } as const
 const statisticsPace = { share: 0.008, advance: 250, shortest: 250, longest: 10_000 } as const
 /** Of so many drawings of the page the quickest says what drawing takes: others were waiting for a core as well. */
 const drawingsKept = 8
+/** What a frame takes in all, for what it takes of the page's thread: the browser's own threads lay it together and show it. */
+const wholeFrame = 2
 /** The search for what excites a unit, which somebody waits for, and milliseconds of it without listening. */
 const excitementPace = { share: 0.25, advance: 0, longest: 1000 } as const
 const excitementPiece = 12
@@ -163,7 +165,7 @@ export class Session {
     const isLast = this.#run.step + 1 >= until
     await this.#advance(looks || isLast || pause > 0)
     if (isLast) this.#pause()
-    if (this.#now() - this.#reportedAt >= reportEvery) this.#report()
+    if (this.#now() - this.#reportedAt >= this.#reportEvery) this.#report()
     if (!this.#playing) return
     if (looks) await this.#look()
     if (looks && this.#counts.allows(this.#now())) await this.#count(fewImages)
@@ -240,6 +242,10 @@ export class Session {
     this.#around.say({ type: 'state', step: this.#run.step, playing: this.isPlaying })
   }
 
+  get #reportEvery(): number {
+    return this.#around.isCrowded ? crowdedReportEvery : reportEvery
+  }
+
   #report(): void {
     this.#reportedAt = this.#now()
     if (this.#losses.length === 0) return
@@ -266,7 +272,7 @@ export class Session {
   #take(drawn: number): void {
     this.#isTaken = true
     this.#drawn = [...this.#drawn.slice(1 - drawingsKept), drawn]
-    if (this.#playing && this.#around.isCrowded) this.#looks.spend(Math.min(...this.#drawn), this.#now())
+    if (this.#playing && this.#around.isCrowded) this.#looks.spend(wholeFrame * Math.min(...this.#drawn), this.#now())
   }
 
   async #look(): Promise<void> {
