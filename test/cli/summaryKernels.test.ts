@@ -47,7 +47,9 @@ it('lists those of inference as JSON', async () => {
 
 describe.skipIf(!native.on)('native kernels', () => {
   it('are taken by themselves, and named', async () => {
-    const { code, stdout } = await fovea(here, ['summary', 'lenet5', '--batch', '4', '--kernels'])
+    const { code, stdout } = await fovea(here, ['summary', 'lenet5', '--batch', '4', '--kernels'], {
+      FOVEA_NATIVE: 'auto',
+    })
     expect(code).toBe(0)
     expect(stdout).toContain(`GFLOP/s in native code (${native.reason}).\n`)
   })

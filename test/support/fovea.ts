@@ -22,7 +22,10 @@ export interface Finished {
 /** What a command says only on a machine so busy that checking a few pictures takes it two seconds. */
 const slowness = /^checking .*: [\d,]+ of [\d,]+ pictures\n/gmu
 
-/** Starts `fovea` in a folder. Threads are one unless told otherwise, so that tests do not fight for cores. */
+/**
+ * Starts `fovea` in a folder. Threads are one unless told otherwise, so that tests do not fight for cores; and kernels are not native,
+ * since making them takes longer than most trainings of the tests (`native.test.ts` has those that are).
+ */
 export function start(
   cwd: string,
   args: readonly string[],
@@ -30,7 +33,7 @@ export function start(
 ): { process: ChildProcess; finished: Promise<Finished> } {
   const child = spawn(process.execPath, [main, ...args], {
     cwd,
-    env: { PATH: process.env.PATH, FOVEA_THREADS: '1', ...env },
+    env: { PATH: process.env.PATH, FOVEA_THREADS: '1', FOVEA_NATIVE: 'off', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stdout = ''
