@@ -74,9 +74,19 @@ export class Classes {
     return names.includes('') ? 'A class has no name. Give it one.' : undefined
   })
 
-  /** The class of a name, made if there is none; undefined when there are too many. */
-  named(name: string): TaughtClass | undefined {
-    return this.all.value.find(one => one.name.value.trim() === name) ?? this.add(name)
+  /**
+   * The class of a folder: the one of its name, or one that nobody has touched, or a new one; undefined when there are too many.
+   * @param name none for files in no folder
+   */
+  named(name: string | undefined): TaughtClass | undefined {
+    const known = this.all.value.find(one => name !== undefined && one.name.value.trim() === name)
+    if (known) return known
+    const free = this.all.value.find(
+      ({ name, pictures, take }) => /^class \d+$/.test(name.value) && pictures.length + take.length === 0,
+    )
+    if (!free) return this.add(name)
+    if (name !== undefined) this.rename(free, name)
+    return free
   }
 
   /** A new class; undefined when there are too many. @param name by default `class 1`, … */

@@ -37,6 +37,11 @@ export class PictureStore {
     return this.#rows - this.#free.length - this.#freed.length
   }
 
+  /** Blocks of memory. */
+  get blocks(): number {
+    return this.#blocks.length
+  }
+
   /** Bytes of memory that it takes. */
   get bytes(): number {
     return this.#blocks.length * blockPictures * this.#rowBytes

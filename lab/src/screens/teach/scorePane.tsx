@@ -42,7 +42,7 @@ function Learnt({ learned, lesson }: { readonly learned: Learned; readonly lesso
   const hasFrames = held.some(({ picture }) => picture.isFrame)
   return (
     <>
-      <p class="sum" data-right={score.right} data-count={score.count} data-trained={trained}>
+      <p class="share" data-right={score.right} data-count={score.count} data-trained={trained}>
         {score.count === 0 ? '–' : percent(score.right / score.count)}
       </p>
       <p class="small quiet" role="status">

@@ -3,7 +3,7 @@
  * the disk; of pictures a few at a time are in memory, and of each its features and a small picture stay.
  */
 import { batch, computed, signal } from '@preact/signals'
-import type { FoundFile } from '../../frame/upload.ts'
+import { type FoundFile, picturesOf } from '../../frame/upload.ts'
 import { Calls, type WorkerEnd } from '../../worker/teach/calls.ts'
 import type { HeadQuestions, OpenedTrunk, SeenPicture, TrunkQuestions } from '../../worker/teach/protocol.ts'
 import { Classes, mostClasses, type TaughtClass } from './classes.ts'
@@ -37,6 +37,11 @@ export interface Failures {
   /** Files beyond those that are named. */
   readonly more: number
 }
+
+const noPictures = 'There is no picture among these files: choose PNG, JPEG or WebP files, or folders of them.'
+
+/** 0 for a file in no folder. */
+const depthOf = ({ path }: FoundFile): number => (path.includes('/') ? 1 : 0)
 
 /** Files that are named when they cannot be read. */
 const mostNamed = 5
@@ -96,20 +101,33 @@ export class Teach {
     this.#head.close()
   }
 
-  /** Adds files to a class. */
+  /** Adds the pictures among files to a class. */
   addFiles(to: TaughtClass, files: readonly FoundFile[]): void {
-    for (const { file } of files) this.#queue.push({ file, to })
-    this.#count(0, files.length)
+    const pictures = picturesOf(files)
+    for (const { file } of pictures) this.#queue.push({ file, to })
+    if (pictures.length === 0) {
+      this.problem.value = noPictures
+      return
+    }
+    this.#count(0, pictures.length)
     void this.#read()
   }
 
   /** Adds files to the classes that their folders are called; those in no folder to a new class. */
   addFolders(files: readonly FoundFile[]): void {
     const { classes } = this.lesson.peek()!
-    const folders = Map.groupBy(files, ({ path }) => path.split('/').at(-2))
+    const folders = new Map<string | undefined, FoundFile[]>()
+    // Those in no folder come last: they take a class that nobody wants by its name.
+    for (const found of picturesOf(files).sort((a, b) => depthOf(b) - depthOf(a))) {
+      const folder = found.path.split('/').at(-2)
+      const known = folders.get(folder)
+      if (known) known.push(found)
+      else folders.set(folder, [found])
+    }
+    if (folders.size === 0) this.problem.value = noPictures
     let leftOut = 0
     for (const [folder, own] of folders) {
-      const to = folder === undefined ? classes.add() : classes.named(folder)
+      const to = classes.named(folder)
       if (to) this.addFiles(to, own)
       else leftOut++
     }

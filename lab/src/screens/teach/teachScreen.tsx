@@ -1,13 +1,16 @@
 /** Teach: classes from folders or a camera, and a head on a frozen trunk that learns them as they come. */
 import { signal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
-import { percent, whole } from '../../draw/format.ts'
+import { whole } from '../../draw/format.ts'
 import type { FoundFile } from '../../frame/upload.ts'
 import type { Lab } from '../../state/lab.ts'
+import { type DataName, dataNames } from '../../state/recipe.ts'
 import '../../style/teach.css'
+import type { OpenedTrunk } from '../../worker/teach/protocol.ts'
 import { ClassColumn, FilesButton } from './classColumn.tsx'
 import { mostClasses } from './classes.ts'
 import { ExportPane } from './exportPane.tsx'
+import { Keeper } from './keeper.ts'
 import { ScorePane } from './scorePane.tsx'
 import { type Lesson, Teach } from './teach.ts'
 import { TeachCamera } from './teachCamera.ts'
@@ -17,36 +20,35 @@ import { useDrop } from './useDrop.ts'
 /** The trunk that comes with the Lab. */
 const shippedTrunk = (): string => new URL('teach/trunk.fovea', document.baseURI).href
 
-const start = (): Teach =>
-  new Teach({
-    trunk: new Worker(new URL('../../worker/teach/trunkWorker.ts', import.meta.url), { type: 'module' }),
-    head: new Worker(new URL('../../worker/teach/headWorker.ts', import.meta.url), { type: 'module' }),
-  })
+const createWorker = (): Worker =>
+  new Worker(new URL('../../worker/teach/teachWorker.ts', import.meta.url), { type: 'module' })
 
 /** What was taught stays while other screens are looked at. */
-let teach: Teach | undefined
+let taught: { readonly teach: Teach; readonly keeper: Keeper } | undefined
 
-/** Opening has failed. */
+function present() {
+  if (!taught) {
+    const teach = new Teach({ trunk: createWorker(), head: createWorker() })
+    taught = { teach, keeper: new Keeper(teach) }
+    void tell(taught.keeper.begin(shippedTrunk()))
+  }
+  return taught
+}
+
+/** Why a trunk was not opened. */
 const problem = signal<string | undefined>(undefined)
 
-async function open(file: string | File): Promise<void> {
+async function tell(opening: Promise<void>): Promise<void> {
   problem.value = undefined
-  await teach!.open(file).catch((error: Error) => {
+  await opening.catch((error: Error) => {
     problem.value = error.message
   })
-  const lesson = teach!.lesson.peek()
-  if (lesson && lesson.classes.all.peek().length === 0) for (let k = 0; k < 2; k++) lesson.classes.add()
 }
 
 /** The screen. */
 export function TeachScreen(_: { readonly lab: Lab }) {
-  const camera = useMemo(() => {
-    if (!teach) {
-      teach = start()
-      void open(shippedTrunk())
-    }
-    return new TeachCamera(teach)
-  }, [])
+  const { teach, keeper } = present()
+  const camera = useMemo(() => new TeachCamera(teach), [teach])
   useEffect(() => {
     history.replaceState(null, '', '#screen=teach')
     const hide = (): void => {
@@ -58,11 +60,11 @@ export function TeachScreen(_: { readonly lab: Lab }) {
       camera.stop()
     }
   }, [camera])
-  const lesson = teach!.lesson.value
+  const lesson = teach.lesson.value
   return (
     <div class="screen teach">
       {lesson ? (
-        <Taught teach={teach!} lesson={lesson} camera={camera} />
+        <Taught teach={teach} keeper={keeper} lesson={lesson} camera={camera} />
       ) : (
         <section class="work" aria-labelledby="teach-title">
           <h1 id="teach-title">Teach</h1>
@@ -75,7 +77,7 @@ export function TeachScreen(_: { readonly lab: Lab }) {
               <p class="trouble" role="alert">
                 {problem.value}
               </p>
-              <button type="button" class="go" onClick={() => open(shippedTrunk())}>
+              <button type="button" class="go" onClick={() => tell(keeper.begin(shippedTrunk()))}>
                 Try again
               </button>
             </>
@@ -88,15 +90,16 @@ export function TeachScreen(_: { readonly lab: Lab }) {
 
 interface TaughtProps {
   readonly teach: Teach
+  readonly keeper: Keeper
   readonly lesson: Lesson
   readonly camera: TeachCamera
 }
 
-function Taught({ teach, lesson, camera }: TaughtProps) {
+function Taught({ teach, keeper, lesson, camera }: TaughtProps) {
   const { classes } = lesson
   const take = (files: readonly FoundFile[]): void => {
     const trunk = files.find(({ file }) => /\.fovea$/i.test(file.name))
-    if (trunk) void open(trunk.file)
+    if (trunk) void tell(keeper.use(trunk.file))
     else teach.addFolders(files)
   }
   const { isOver, handlers } = useDrop(take)
@@ -128,8 +131,8 @@ function Taught({ teach, lesson, camera }: TaughtProps) {
             </button>
           </span>
         </div>
-        <TrunkLine lesson={lesson} onTrunk={open} />
-        <Progress teach={teach} lesson={lesson} />
+        <TrunkLine lesson={lesson} onTrunk={file => tell(keeper.use(file))} />
+        <Progress teach={teach} keeper={keeper} lesson={lesson} />
         <Trouble teach={teach} />
       </header>
       <TryPane teach={teach} lesson={lesson} camera={camera} />
@@ -153,7 +156,6 @@ function Taught({ teach, lesson, camera }: TaughtProps) {
 function TrunkLine({ lesson, onTrunk }: { readonly lesson: Lesson; readonly onTrunk: (file: File) => void }) {
   const { trunk } = lesson
   const [height, width] = trunk.shape
-  const { data, accuracy } = trunk.origin
   return (
     <details class="trunk small">
       <summary>
@@ -164,9 +166,7 @@ function TrunkLine({ lesson, onTrunk }: { readonly lesson: Lesson; readonly onTr
       </summary>
       <p class="quiet">
         A frozen network turns each picture into {whole(trunk.features)} numbers, once; a last layer learns your classes
-        from them. This one was trained on {data ?? 'pictures of its own'}
-        {typeof accuracy === 'number' && `, with ${percent(accuracy)} of its test images right`}, for{' '}
-        {trunk.classes.length} classes: {trunk.classes.slice(0, 10).join(', ')}
+        from them. This one was trained on {dataOf(trunk)}, to tell apart {trunk.classes.slice(0, 10).join(', ')}
         {trunk.classes.length > 10 && ', …'}. It sees {height} × {width} pixels of the middle of a picture: what differs
         only in finer detail, it cannot tell apart.
       </p>
@@ -189,16 +189,21 @@ function TrunkLine({ lesson, onTrunk }: { readonly lesson: Lesson; readonly onTr
   )
 }
 
+/** What a trunk was trained on, as its file says. */
+function dataOf({ origin: { data } }: OpenedTrunk): string {
+  return dataNames[data as DataName] ?? (data === undefined ? 'other pictures' : String(data))
+}
+
 /** Files on their way, and how much room there is. */
-function Progress({ teach, lesson }: Omit<TaughtProps, 'camera'>) {
+function Progress({ teach, keeper, lesson }: Omit<TaughtProps, 'camera'>) {
   const reading = teach.reading.value
   lesson.classes.version.value
   const { count, capacity, bytes } = lesson.store
   if (!reading) {
     return (
-      <p class="micro quiet" data-pictures={count} data-bytes={bytes}>
-        {whole(count)} of at most {whole(capacity)} pictures, {(bytes / 2 ** 20).toFixed(1)} MB. They never leave this
-        page.
+      <p class="micro quiet" data-pictures={count} data-bytes={bytes} data-kept={keeper.isKept.value}>
+        {whole(count)} of at most {whole(capacity)} pictures, {(bytes / 2 ** 20).toFixed(1)} MB of memory. They never
+        leave this browser{keeper.isKept.value && ', which keeps them for your next visit'}. {keeper.problem.value}
       </p>
     )
   }

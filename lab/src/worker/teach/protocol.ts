@@ -1,4 +1,4 @@
-/** What the screen Teach asks its two workers. */
+/** What the screen Teach asks its two workers, which are of one script. */
 import type { InputShape } from '../../../../src/data/prepare.ts'
 
 /** A trunk that is open. */

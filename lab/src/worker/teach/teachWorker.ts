@@ -1,4 +1,7 @@
-/** The worker of the trunk: reads pictures and says what the trunk sees in them, and what the head makes of that. */
+/**
+ * The worker of Teach: reads pictures, says what the trunk sees in them, and what the head makes of that; or fits a head. There are two
+ * of it, so that a camera's frames do not wait for a head.
+ */
 import { type ClassifierContents, readClassifier } from '../../../../src/classifier/artifact.ts'
 import { bitmapOf, rasterOfPicture } from '../../../../src/classifier/pictures.ts'
 import { prepareRaster } from '../../../../src/data/prepare.ts'
@@ -6,7 +9,8 @@ import { download } from '../../../../src/formats/download.ts'
 import { sha256 } from '../../../../src/formats/sha256.ts'
 import { sourceOf } from '../../../../src/formats/source.ts'
 import { answerCalls } from './calls.ts'
-import { type OpenedTrunk, type Sight, type TrunkQuestions, thumbSide } from './protocol.ts'
+import { HeadFitter } from './fitHead.ts'
+import { type HeadQuestions, type OpenedTrunk, type Sight, type TrunkQuestions, thumbSide } from './protocol.ts'
 import { Teacher } from './teacher.ts'
 
 /** What is open. */
@@ -81,10 +85,13 @@ function thumbOf(bitmap: ImageBitmap): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length: 3 * thumbSide ** 2 }, (_, k) => data[4 * Math.floor(k / 3) + (k % 3)]!)
 }
 
-answerCalls<TrunkQuestions>({
+const fitter = new HeadFitter()
+
+answerCalls<TrunkQuestions & HeadQuestions>({
   open,
   see,
   setHead: head => present().teacher.setHead(head),
   judge: features => present().teacher.judge(features),
   artifact: info => present().teacher.artifact(info),
+  fit: (features, labels) => fitter.fit(features, labels),
 })
