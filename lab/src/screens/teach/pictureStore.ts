@@ -8,7 +8,7 @@ export const thumbBytes = 3 * thumbSide ** 2
 export const blockPictures = 256
 
 /** Most pictures, and most bytes of what is kept of them. */
-const [mostPictures, mostBytes] = [20_000, 256 * 2 ** 20] as const
+const bounds = { pictures: 20_000, bytes: 256 * 2 ** 20 } as const
 
 /** Blocks of rows, a row a picture. */
 export class PictureStore {
@@ -23,9 +23,9 @@ export class PictureStore {
   #rows = 0
   readonly #changed = new Set<number>()
 
-  constructor(features: number) {
+  constructor(features: number, most: { readonly pictures: number; readonly bytes: number } = bounds) {
     this.features = features
-    this.capacity = Math.min(mostPictures, Math.floor(mostBytes / this.#rowBytes))
+    this.capacity = Math.min(most.pictures, Math.floor(most.bytes / this.#rowBytes))
   }
 
   get #rowBytes(): number {

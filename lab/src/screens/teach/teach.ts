@@ -3,9 +3,10 @@
  * the disk; of pictures a few at a time are in memory, and of each its features and a small picture stay.
  */
 import { batch, computed, signal } from '@preact/signals'
+import { whole } from '../../draw/format.ts'
 import { type FoundFile, picturesOf } from '../../frame/upload.ts'
 import { Calls, type WorkerEnd } from '../../worker/teach/calls.ts'
-import type { HeadQuestions, OpenedTrunk, SeenPicture, TrunkQuestions } from '../../worker/teach/protocol.ts'
+import type { HeadQuestions, OpenedTrunk, SeenPicture, Sight, TrunkQuestions } from '../../worker/teach/protocol.ts'
 import { Classes, mostClasses, type TaughtClass } from './classes.ts'
 import { Learning } from './learning.ts'
 import { PictureStore } from './pictureStore.ts'
@@ -54,6 +55,17 @@ export interface Lesson {
   readonly learning: Learning
 }
 
+interface QueuedFile {
+  readonly file: File
+  readonly to: TaughtClass
+}
+
+/** Files that the worker has. */
+interface Batch {
+  readonly files: readonly QueuedFile[]
+  readonly sights: Promise<readonly Sight[]>
+}
+
 /** The screen. */
 export class Teach {
   /** Undefined until the trunk is open. */
@@ -64,8 +76,10 @@ export class Teach {
   readonly tried = signal<Tried | undefined>(undefined)
   readonly #trunk: Calls<TrunkQuestions>
   readonly #head: Calls<HeadQuestions>
-  readonly #queue: { readonly file: File; readonly to: TaughtClass }[] = []
+  readonly #queue: QueuedFile[] = []
   #isReading = false
+  /** Counts how often the queue was forgotten: what was asked for before is no longer wanted. */
+  #round = 0
   #triedFeatures: { readonly features: Float32Array; readonly tried: Tried } | undefined
 
   constructor({ trunk, head }: TeachWorkers) {
@@ -136,6 +150,7 @@ export class Teach {
 
   /** Forgets the files that wait. */
   cancel(): void {
+    this.#round++
     this.#queue.length = 0
     this.reading.value = undefined
   }
@@ -148,36 +163,52 @@ export class Teach {
   async #read(): Promise<void> {
     if (this.#isReading) return
     this.#isReading = true
+    const round = this.#round
     const { classes, learning, trunk } = this.lesson.peek()!
     learning.isReading.value = true
     this.failures.value = undefined
+    const under: Batch[] = []
     try {
-      while (this.#queue.length > 0) {
-        const some = this.#queue.splice(0, trunk.batch)
-        const sights = await this.#trunk.ask('see', [some.map(({ file }) => file)])
-        // The queue was forgotten meanwhile, or another trunk was opened.
-        if (this.reading.value === undefined || this.lesson.peek()?.classes !== classes) break
-        batch(() => {
-          for (const [k, sight] of sights.entries()) {
-            if ('failure' in sight) this.#fail(sight.failure)
-            else if (!classes.addPicture(some[k]!.to, sight)) {
-              this.#tellFull(this.#queue.length + some.length - k)
-              this.cancel()
-              return
-            }
-          }
-          this.#count(some.length, 0)
-        })
+      for (;;) {
+        // Two are under way, so that the worker never waits for the page.
+        while (under.length < 2 && this.#queue.length > 0) under.push(this.#askSights(trunk.batch))
+        const next = under.shift()
+        if (!next) break
+        const sights = await next.sights
+        if (round !== this.#round) break
+        batch(() => this.#take(classes, next.files, sights))
       }
     } catch (error) {
-      this.problem.value = `Reading has stopped: ${(error as Error).message}`
-    } finally {
-      this.#isReading = false
-      batch(() => {
+      if (round === this.#round) {
+        this.problem.value = `Reading has stopped: ${(error as Error).message}`
         this.cancel()
-        learning.isReading.value = false
-      })
+      }
     }
+    this.#isReading = false
+    learning.isReading.value = false
+    // Others may have been asked for since these were forgotten.
+    if (this.#queue.length > 0) void this.#read()
+    else this.reading.value = undefined
+  }
+
+  #askSights(count: number): Batch {
+    const files = this.#queue.splice(0, count)
+    const sights = this.#trunk.ask('see', [files.map(({ file }) => file)])
+    // Who waits for an earlier one hears of a failure when it is this one's turn.
+    sights.catch(() => undefined)
+    return { files, sights }
+  }
+
+  #take(classes: Classes, files: readonly QueuedFile[], sights: readonly Sight[]): void {
+    for (const [k, sight] of sights.entries()) {
+      if ('failure' in sight) this.#fail(sight.failure)
+      else if (!classes.addPicture(files[k]!.to, sight)) {
+        this.#tellFull()
+        this.cancel()
+        return
+      }
+    }
+    this.#count(files.length, 0)
   }
 
   #fail(sentence: string): void {
@@ -186,9 +217,11 @@ export class Teach {
       sentences.length < mostNamed ? { sentences: [...sentences, sentence], more } : { sentences, more: more + 1 }
   }
 
-  #tellFull(leftOut: number): void {
+  #tellFull(): void {
     const { capacity } = this.lesson.peek()!.store
-    this.problem.value = `There is room for ${capacity.toLocaleString('en-US')} pictures with this trunk; ${leftOut.toLocaleString('en-US')} were left out. Remove some, or train a network on all of them with \`fovea train --data folder:PATH\`.`
+    const { done = 0, total = 0 } = this.reading.peek() ?? {}
+    const leftOut = total - done
+    this.problem.value = `There is room for ${whole(capacity)} pictures with this trunk${leftOut > 0 ? `; of the last ${whole(leftOut)} files some or all were left out` : ''}. Remove some, or train a network on all of them with \`fovea train --data folder:PATH\`.`
   }
 
   /** Looks at a picture that no class has. @throws Error saying why it cannot be read */
@@ -203,7 +236,7 @@ export class Teach {
     const { classes } = this.lesson.peek()!
     const [sight] = await this.#trunk.ask('see', [[frame]], [frame])
     if (!sight || 'failure' in sight) return
-    if (to && !classes.addFrame(to, sight)) this.#tellFull(1)
+    if (to && !classes.addFrame(to, sight)) this.#tellFull()
     await this.#show(sight, 'camera')
   }
 

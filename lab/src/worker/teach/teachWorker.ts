@@ -3,7 +3,7 @@
  * of it, so that a camera's frames do not wait for a head.
  */
 import { type ClassifierContents, readClassifier } from '../../../../src/classifier/artifact.ts'
-import { bitmapOf, rasterOfPicture } from '../../../../src/classifier/pictures.ts'
+import { bitmapOf, pixelsOf } from '../../../../src/classifier/pictures.ts'
 import { prepareRaster } from '../../../../src/data/prepare.ts'
 import { download } from '../../../../src/formats/download.ts'
 import { sha256 } from '../../../../src/formats/sha256.ts'
@@ -34,13 +34,15 @@ function present() {
   return opened
 }
 
+/** Bytes of files that are decoded side by side: photographs are large while they are read, small pictures wait for each other. */
+const mostSideBySide = 2 ** 21
+
 async function see(pictures: readonly (File | ImageBitmap)[]): Promise<readonly Sight[]> {
   const { teacher } = present()
-  const read: (Omit<ReadPicture, 'failure'> | { readonly failure: string })[] = []
-  // One after the other: a photograph is large while it is read.
-  for (const picture of pictures) {
-    read.push(await readPicture(picture).catch((error: Error) => ({ failure: `${error.message}.` })))
-  }
+  const bytes = pictures.reduce((sum, picture) => sum + (picture instanceof File ? picture.size : 0), 0)
+  const read: Awaited<ReturnType<typeof readOrTell>>[] = []
+  if (bytes <= mostSideBySide) read.push(...(await Promise.all(pictures.map(readOrTell))))
+  else for (const picture of pictures) read.push(await readOrTell(picture))
   const inputs = read.flatMap(one => ('failure' in one ? [] : [one.input]))
   const features = inputs.length > 0 ? await teacher.see(inputs) : new Float32Array(0)
   const size = teacher.trunk.features
@@ -50,6 +52,9 @@ async function see(pictures: readonly (File | ImageBitmap)[]): Promise<readonly 
     return { thumb: one.thumb, features: features.slice(at++ * size, at * size) }
   })
 }
+
+const readOrTell = (picture: File | ImageBitmap): Promise<ReadPicture | { readonly failure: string }> =>
+  readPicture(picture).catch((error: Error) => ({ failure: `${error.message}.` }))
 
 /** A picture as the trunk takes it, and small. */
 interface ReadPicture {
@@ -63,18 +68,22 @@ async function readPicture(picture: File | ImageBitmap): Promise<ReadPicture> {
   const name = picture instanceof File ? picture.name : 'the camera'
   const bitmap = picture instanceof File ? await bitmapOf(picture) : picture
   try {
-    const raster = await rasterOfPicture(bitmap)
-    const input = prepareRaster(name, raster, shape, { subject, ...(shorterSide !== undefined && { shorterSide }) })
+    const input = prepareRaster(name, pixelsOf(bitmap), shape, {
+      subject,
+      ...(shorterSide !== undefined && { shorterSide }),
+    })
     return { input, thumb: thumbOf(bitmap) }
   } finally {
     bitmap.close()
   }
 }
 
-/** The middle of a picture, small. */
+const small = new OffscreenCanvas(thumbSide, thumbSide)
+
+/** The middle of a picture, small, on white. */
 function thumbOf(bitmap: ImageBitmap): Uint8Array<ArrayBuffer> {
-  const context = new OffscreenCanvas(thumbSide, thumbSide).getContext('2d', { willReadFrequently: true })
-  if (!context) throw new Error('This browser gives no canvas to read pictures with')
+  const context = small.getContext('2d', { willReadFrequently: true })
+  if (!context) throw new Error('this browser gives no canvas to read pictures with')
   const side = Math.min(bitmap.width, bitmap.height)
   const [left, top] = [(bitmap.width - side) / 2, (bitmap.height - side) / 2]
   context.fillStyle = 'white'
@@ -82,7 +91,9 @@ function thumbOf(bitmap: ImageBitmap): Uint8Array<ArrayBuffer> {
   context.imageSmoothingQuality = 'medium'
   context.drawImage(bitmap, left, top, side, side, 0, 0, thumbSide, thumbSide)
   const { data } = context.getImageData(0, 0, thumbSide, thumbSide)
-  return Uint8Array.from({ length: 3 * thumbSide ** 2 }, (_, k) => data[4 * Math.floor(k / 3) + (k % 3)]!)
+  const thumb = new Uint8Array(3 * thumbSide ** 2)
+  for (let k = 0; k < thumbSide ** 2; k++) for (let c = 0; c < 3; c++) thumb[3 * k + c] = data[4 * k + c]!
+  return thumb
 }
 
 const fitter = new HeadFitter()

@@ -10,7 +10,7 @@ import { predictionProgram } from '../../../../src/train/programs.ts'
 import type { ArtifactInfo, TrainedHead } from './protocol.ts'
 
 /** Most pictures that go through the trunk at once, and most of their pixels: a camera waits for no more than these. */
-const [mostPictures, mostPixels] = [8, 2 ** 16] as const
+const [mostPictures, mostPixels] = [16, 2 ** 16] as const
 
 /** Rows of features that the head judges at once. */
 const judgedRows = 256
