@@ -23,22 +23,32 @@ function digits(): Plugin {
   }
 }
 
-/** The service worker is a script of its own, whose name and place do not change. */
-function serviceWorker(): Plugin {
+/** Scripts of their own, whose names and places do not change. */
+const scripts: Readonly<Record<string, string>> = {
+  'serviceWorker.js': 'serviceWorker.ts',
+  // What pages need that are made with Teach.
+  'teach/fovea.js': 'classifierPage.ts',
+}
+
+/** Bundles one of them. @param outDir where it is written; it is given back only, without */
+const buildScript = (fileName: string, outDir?: string) =>
+  build({
+    configFile: false,
+    logLevel: 'warn',
+    publicDir: false,
+    build: {
+      ...(outDir === undefined ? { write: false } : { outDir }),
+      emptyOutDir: false,
+      lib: { entry: here(scripts[fileName]!), formats: ['es'], fileName: () => fileName },
+    },
+  })
+
+function ownScripts(): Plugin {
   return {
-    name: 'fovea-lab-service-worker',
+    name: 'fovea-lab-scripts',
     apply: 'build',
     async writeBundle({ dir }) {
-      await build({
-        configFile: false,
-        logLevel: 'warn',
-        publicDir: false,
-        build: {
-          outDir: dir!,
-          emptyOutDir: false,
-          lib: { entry: here('serviceWorker.ts'), formats: ['es'], fileName: () => 'serviceWorker.js' },
-        },
-      })
+      for (const fileName of Object.keys(scripts)) await buildScript(fileName, dir)
     },
   }
 }
@@ -52,7 +62,7 @@ export default defineConfig({
   root: here('.'),
   base: './',
   logLevel: 'warn',
-  plugins: [digits(), serviceWorker()],
+  plugins: [digits(), ownScripts()],
   // What is built is the same in tests, whose environment is no production.
   oxc: { jsx: { development: false } },
   server: { headers: isolation },

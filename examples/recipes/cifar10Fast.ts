@@ -19,7 +19,7 @@ import {
   sequential,
   type Tensor,
 } from 'fovea/nn'
-import { defineRecipe } from 'fovea/recipe'
+import { defineRecipe, type ModelFunctionOptions } from 'fovea/recipe'
 
 /** Divides by a number: small logits at first, and a head that learns slowly. */
 class Divide extends Module {
@@ -47,19 +47,24 @@ const stage = (inputs: number, outputs: number): Module =>
     relu2: gelu({ approximate: 'tanh' }),
   })
 
-export default defineRecipe({
-  model: ({ classes, shape: [channels] }) =>
+/** The network, with so many channels in its three stages. */
+export const fastNetwork =
+  (widths: readonly [number, number, number]) =>
+  ({ classes, shape: [channels] }: ModelFunctionOptions): Module =>
     sequential({
       whiten: patchWhitening(channels, 2, { bias: false }),
       act: gelu({ approximate: 'tanh' }),
-      stage1: stage(2 * 4 * channels, 64),
-      stage2: stage(64, 256),
-      stage3: stage(256, 256),
+      stage1: stage(2 * 4 * channels, widths[0]),
+      stage2: stage(widths[0], widths[1]),
+      stage3: stage(widths[1], widths[2]),
       pool: maxPool2d(3),
       flatten: flatten(),
-      head: linear(256, classes, { bias: false }),
+      head: linear(widths[2], classes, { bias: false }),
       divide: new Divide(9),
-    }),
+    })
+
+export default defineRecipe({
+  model: fastNetwork([64, 256, 256]),
   data: {
     name: 'cifar10',
     validation: 1000,

@@ -68,7 +68,8 @@ export async function bitmapOf(picture: Picture): Promise<ImageBitmap> {
   })
 }
 
-function pixelsOf(bitmap: ImageBitmap): Raster {
+/** The pixels of a bitmap. */
+export function pixelsOf(bitmap: ImageBitmap): Raster {
   const { width, height } = bitmap
   const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })
   if (!context) throw new ClassifierError('this browser has no canvas to draw on')

@@ -23,14 +23,29 @@ const [memory, enough, mostHalvings] = [10, 1e-4, 40] as const
 /** Of a value that is a sum of many, in units of it. */
 const rounding = 1e-13
 
-/** @param options.tolerance largest element of the gradient at the end */
-export function minimize(
-  f: (x: Float64Array) => Slope,
+/** When a search is over. */
+export interface MinimizeOptions {
+  /** Largest element of the gradient at the end. */
+  readonly tolerance: number
+  /** Most steps. */
+  readonly steps: number
+}
+
+/** The minimum of a function that is computed at once. */
+export function minimize(f: (x: Float64Array) => Slope, start: Float64Array, options: MinimizeOptions): Minimum {
+  const search = searchMinimum(start, options)
+  let asked = search.next()
+  while (!asked.done) asked = search.next(f(asked.value))
+  return asked.value
+}
+
+/** The search alone, for functions that are computed elsewhere: it asks for the slope at places, one after the other. */
+export function* searchMinimum(
   start: Float64Array,
-  { tolerance, steps: most }: { readonly tolerance: number; readonly steps: number },
-): Minimum {
+  { tolerance, steps: most }: MinimizeOptions,
+): Generator<Float64Array, Minimum, Slope> {
   let x = start
-  let { value, gradient } = f(x)
+  let { value, gradient } = yield x
   const pairs: { s: Float64Array; y: Float64Array; sy: number }[] = []
   let steps = 0
   while (largest(gradient) > tolerance && steps < most) {
@@ -39,7 +54,7 @@ export function minimize(
     // The first direction has no scale of its own.
     let length = pairs.length === 0 ? Math.min(1, 1 / Math.sqrt(dot(gradient, gradient))) : 1
     let next = move(x, direction, length)
-    let there = f(next)
+    let there = yield next
     const isBetter = (): boolean =>
       there.value <= value + enough * length * slope ||
       // Near the minimum, values no longer differ, and only the slope decides.
@@ -47,7 +62,7 @@ export function minimize(
     for (let k = 0; k < mostHalvings && !isBetter(); k++) {
       length /= 2
       next = move(x, direction, length)
-      there = f(next)
+      there = yield next
     }
     if (!isBetter()) break
     const s = next.map((v, i) => v - x[i])

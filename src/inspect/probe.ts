@@ -200,8 +200,8 @@ function classesOf(labels: ArrayLike<number>, count: number): number {
   return most + 1
 }
 
-/** Features of mean 0 and deviation 1; constant features are 0. */
-function standardized({ shape: [count], values }: Features): {
+/** Features of mean 0 and deviation 1; constant features are 0. @internal */
+export function standardized({ shape: [count], values }: Features): {
   rows: Float64Array
   mean: Float64Array
   std: Float64Array
@@ -219,8 +219,12 @@ function standardized({ shape: [count], values }: Features): {
   return { rows, mean, std }
 }
 
-/** From weights and biases for standardized features to those for the original features. */
-function unstandardized(
+/**
+ * From weights and biases for standardized features to those for the original features.
+ * @param x weights `[classes, F]`, then biases `[classes]`
+ * @internal
+ */
+export function unstandardized(
   x: Float64Array,
   classes: number,
   mean: Float64Array,

@@ -6,7 +6,7 @@ import { ConvolveScreen } from '../screens/convolve/convolve.tsx'
 import { LookScreen } from '../screens/look/look.tsx'
 import { Train } from '../screens/train/train.tsx'
 import { Lab } from '../state/lab.ts'
-import type { Screen } from '../state/link.ts'
+import { restingScreens, type Screen } from '../state/link.ts'
 import { theme } from '../state/theme.ts'
 import { DropPlace } from './drop.tsx'
 import { keysOf } from './keys.ts'
@@ -14,6 +14,7 @@ import { ProblemLine } from './problem.tsx'
 import { Rail } from './rail.tsx'
 import { RunsPlace } from './runsPlace.tsx'
 import { startLab, startWaiting } from './start.ts'
+import { TeachPlace } from './teachPlace.tsx'
 import { Timeline } from './timeline.tsx'
 import { TopBar } from './topBar.tsx'
 
@@ -22,6 +23,7 @@ const shown: Readonly<Record<Screen, FunctionComponent<{ readonly lab: Lab }>>> 
   look: LookScreen,
   convolve: ConvolveScreen,
   runs: RunsPlace,
+  teach: TeachPlace,
 }
 
 /**
@@ -68,21 +70,21 @@ export function App() {
   }, [lab])
   // Who looks at runs looks at no training here: it rests, and one that waits begins when its screen is opened.
   useSignalEffect(() => {
-    const isRuns = lab.screen.value === 'runs'
-    if (isRuns && lab.playing.value) lab.pause()
-    if (!isRuns && lab.waiting.peek()) startWaiting(lab)
+    const isResting = restingScreens.has(lab.screen.value)
+    if (isResting && lab.playing.value) lab.pause()
+    if (!isResting && lab.waiting.peek()) startWaiting(lab)
   })
-  const isRuns = lab.screen.value === 'runs'
+  const isResting = restingScreens.has(lab.screen.value)
   const Shown = shown[lab.screen.value]
   return (
     <>
       <TopBar lab={lab} onStart={link => startLab(lab, link)} />
-      {!isRuns && <Rail lab={lab} />}
-      <main class={isRuns ? 'wide' : undefined}>
+      {!isResting && <Rail lab={lab} />}
+      <main class={isResting ? 'wide' : undefined}>
         <ProblemLine lab={lab} />
         <Shown lab={lab} />
       </main>
-      {!isRuns && (
+      {!isResting && (
         <>
           <Timeline lab={lab} />
           <DropPlace lab={lab} />

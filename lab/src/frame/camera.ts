@@ -139,17 +139,18 @@ const nothingSeen = {
   picture: 'Nothing is seen yet.',
 } as const
 
-/** @throws DOMException, or TypeError where pages have no cameras. */
-async function openStream(): Promise<MediaStream> {
+/** The camera's stream. @throws DOMException, or TypeError where pages have no cameras. */
+export async function openStream(): Promise<MediaStream> {
   return navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' }, audio: false })
 }
 
-function stopTracks(stream: MediaStream): void {
+/** Ends a stream. */
+export function stopTracks(stream: MediaStream): void {
   for (const track of stream.getTracks()) track.stop()
 }
 
-/** What happened, and what to do. */
-function reasonOf(error: unknown): string {
+/** Why there is no stream, and what to do. */
+export function reasonOf(error: unknown): string {
   if (!navigator.mediaDevices) {
     return 'Pages of plain http have no camera. Open the Lab by https, or at the address that `fovea lab` prints.'
   }

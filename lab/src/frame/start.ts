@@ -1,6 +1,6 @@
 /** Starts the training of a link, in a worker of its own; on pictures of one's own when the page has them. */
 import type { Lab, Trainer } from '../state/lab.ts'
-import { formatLink, type Link, LinkError, parseLink } from '../state/link.ts'
+import { formatLink, type Link, LinkError, parseLink, restingScreens } from '../state/link.ts'
 import { workerProblem } from '../state/problems.ts'
 import { firstRecipe, fits, type Recipe, recipeFor } from '../state/recipe.ts'
 import type { OwnFolder } from './upload.ts'
@@ -9,13 +9,13 @@ let worker: Worker | undefined
 
 /** @param hash the fragment of an address; one that cannot be followed is told, and a first visit begins in its place */
 export function startLab(lab: Lab, hash: string): void {
-  const runs = linkToRuns(hash)
-  if (runs) {
+  const resting = restingLink(hash)
+  if (resting) {
     if (!lab.opened.peek()) {
-      lab.recipe.value = runs.recipe
-      lab.waiting.value = runs
+      lab.recipe.value = resting.recipe
+      lab.waiting.value = resting
     }
-    lab.screen.value = 'runs'
+    lab.screen.value = resting.screen
     return
   }
   lab.waiting.value = undefined
@@ -37,11 +37,11 @@ export function startLab(lab: Lab, hash: string): void {
   }
 }
 
-/** The link of an address that leads to runs, where nothing need be trained; undefined for any other. */
-function linkToRuns(hash: string): Link | undefined {
+/** The link of an address that leads to a screen where nothing need be trained; undefined for any other. */
+function restingLink(hash: string): Link | undefined {
   try {
     const link = parseLink(hash)
-    return link.screen === 'runs' ? link : undefined
+    return restingScreens.has(link.screen) ? link : undefined
   } catch {
     return undefined
   }

@@ -55,8 +55,7 @@ export async function readFolder(
   found: readonly FoundFile[],
   onRead: (done: number, total: number) => void,
 ): Promise<OwnFolder> {
-  // The order of a folder's files is the operating system's; links need one of their own.
-  const files = found.filter(isPicture).sort((a, b) => (a.path < b.path ? -1 : 1))
+  const files = picturesOf(found)
   if (files.length > mostPictures) {
     throw new UploadError(
       `There are ${files.length} pictures; the Lab takes up to ${mostPictures}. Choose fewer, or train on them with \`fovea train --data folder:PATH\`.`,
@@ -93,6 +92,10 @@ function checkClasses(classes: readonly string[], folders: readonly string[]): v
     )
   }
 }
+
+/** The pictures among files, by their paths: the order of a folder's files is the operating system's, and links need one of their own. */
+export const picturesOf = (found: readonly FoundFile[]): FoundFile[] =>
+  found.filter(isPicture).sort((a, b) => (a.path < b.path ? -1 : 1))
 
 /** Files that a system hides, and those that say they are something else, are no pictures. */
 const isPicture = ({ file, path }: FoundFile): boolean =>

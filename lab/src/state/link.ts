@@ -17,8 +17,11 @@ import {
 } from './recipe.ts'
 
 /** The screens there are. */
-export const screens = ['train', 'look', 'convolve', 'runs'] as const
+export const screens = ['train', 'look', 'convolve', 'runs', 'teach'] as const
 export type Screen = (typeof screens)[number]
+
+/** Screens on which the network of the page is not seen: its training rests meanwhile. */
+export const restingScreens: ReadonlySet<Screen> = new Set<Screen>(['runs', 'teach'])
 
 /** A place in the network. */
 export interface Place {
