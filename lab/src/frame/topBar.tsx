@@ -6,7 +6,13 @@ import { toggleTheme } from '../state/theme.ts'
 import { Icon, Mark } from './icons.tsx'
 import { RecipeMenu } from './recipeMenu.tsx'
 
-const names: Readonly<Record<Screen, string>> = { train: 'Train', look: 'Look', convolve: 'Convolve', runs: 'Runs' }
+const names: Readonly<Record<Screen, string>> = {
+  train: 'Train',
+  look: 'Look',
+  convolve: 'Convolve',
+  judge: 'Judge',
+  runs: 'Runs',
+}
 
 /** The screens that have a tab: that of runs does where the page was served with some. */
 export const screensOf = (lab: Lab): readonly Screen[] =>
