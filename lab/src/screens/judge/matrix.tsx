@@ -106,7 +106,7 @@ function Table({ judge, confusion, isShare }: TableProps) {
         ref={table}
         // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: its cells are chosen by arrows
         role="grid"
-        class={hasNumbers ? '' : 'dense'}
+        class={hasNumbers ? (names.some(name => name.length > 4) ? 'long' : '') : 'dense'}
         aria-label="Rows are labels, columns what they were taken for. Arrows move, Enter shows the pictures."
         onClick={event => {
           const cell = cellOf(event.target)
@@ -121,7 +121,7 @@ function Table({ judge, confusion, isShare }: TableProps) {
         <thead>
           <tr>
             <th class="corner micro quiet" scope="col">
-              label ╲ taken for
+              taken for
             </th>
             {names.map((name, column) => (
               <th key={name} scope="col" title={`${name}: all that was taken for it`} {...cellProps(-1, column)}>

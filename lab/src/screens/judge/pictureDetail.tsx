@@ -6,7 +6,7 @@ import { marginOf } from './order.ts'
 import { type Judge, testStays } from './state.ts'
 
 /** Side of the picture, CSS pixels, about. */
-const side = 112
+const side = 96
 
 /** The section. */
 export function PictureDetail({ judge }: { readonly judge: Judge }) {
@@ -93,8 +93,8 @@ function Earlier({ judge, image }: PartProps) {
   const [times, forgotten, learned] = [history.presented, history.forgotten, history.learned].map(all => all[image]!)
   return (
     <>
-      <dt>in training</dt>
-      <dd>
+      <dt class="all">in training</dt>
+      <dd class="all">
         {times === 0
           ? 'not seen yet'
           : `${times} × seen, ${forgotten} × forgotten, ${learned === 0 ? 'last answer wrong' : `right since pass ${learned}`}`}
