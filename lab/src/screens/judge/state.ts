@@ -50,6 +50,12 @@ export class Judge {
     effect(() => {
       if (lab.problem.value?.stops) this.progress.value = undefined
     })
+    // What was said of one picture is not said of the next.
+    effect(() => {
+      void this.image.value
+      this.said.value = ''
+      this.isRelabeling.value = false
+    })
   }
 
   /** What was judged last of the images that are shown. */
