@@ -67,7 +67,9 @@ export interface PrincipalComponents {
 
 /**
  * The first principal components of features: directions of largest variance, each at right angles to those before. The
- * sign of a component is chosen so that the image farthest from the mean along it has a positive coordinate.
+ * sign of a component is chosen so that the image farthest from the mean along it has a positive coordinate. They are
+ * the eigenvectors of the products of all pairs of images, or of all pairs of features where those are fewer: thousands
+ * of images of a few hundred features take a moment.
  * @param components 2 by default
  * @throws RangeError when components are not a whole number in 1 … N − 1.
  */
@@ -76,44 +78,63 @@ export function principalComponents(features: Features, components = 2): Princip
   if (!Number.isInteger(components) || components < 1 || components > images - 1) {
     throw new RangeError(`principalComponents: components (=${components}) must be a whole number in 1 … ${images - 1}`)
   }
-  const products = centeredProducts(features)
-  const total = Array.from({ length: images }, (_, n) => products[n * images + n]).reduce((a, b) => a + b, 0)
+  const rows = centered(features)
+  const size = rows.length / images
+  const byFeature = size < images
+  const [side, products] = byFeature
+    ? [size, productsOf(transposed(rows, size), size)]
+    : [images, productsOf(rows, images)]
+  const total = Array.from({ length: side }, (_, n) => products[n * side + n]).reduce((a, b) => a + b, 0)
   const points = new Float64Array(images * components)
   const variances = new Float64Array(components)
   for (let k = 0; k < components; k++) {
-    const { vector, value } = largestEigenvector(products, images)
-    const farthest = vector.reduce((best, x) => (Math.abs(x) > Math.abs(best) ? x : best), 0)
-    const scale = Math.sqrt(Math.max(value, 0)) * (farthest < 0 ? -1 : 1)
-    for (let n = 0; n < images; n++) points[n * components + k] = vector[n] * scale
+    const { vector, value } = largestEigenvector(products, side)
+    const along = byFeature
+      ? Float64Array.from({ length: images }, (_, n) => dot(rows.subarray(n * size, (n + 1) * size), vector))
+      : vector.map(x => x * Math.sqrt(Math.max(value, 0)))
+    const farthest = along.reduce((best, x) => (Math.abs(x) > Math.abs(best) ? x : best), 0)
+    for (let n = 0; n < images; n++) points[n * components + k] = along[n] * (farthest < 0 ? -1 : 1)
     variances[k] = value / (images - 1)
     // Removes the component.
-    for (let n = 0; n < images; n++) {
-      for (let m = 0; m < images; m++) products[n * images + m] -= value * vector[n] * vector[m]
+    for (let n = 0; n < side; n++) {
+      for (let m = 0; m < side; m++) products[n * side + m] -= value * vector[n] * vector[m]
     }
   }
   return { points, variances, shares: variances.map(variance => (variance * (images - 1)) / total) }
 }
 
 /** Products of all pairs of rows after the mean row is subtracted: `[N, N]`. */
-function centeredProducts(features: Features): Float64Array {
+const centeredProducts = (features: Features): Float64Array => productsOf(centered(features), features.shape[0])
+
+/** Features less the mean row, `[N, F]`. */
+function centered(features: Features): Float64Array {
   const [images] = features.shape
   const size = features.values.length / images
   const mean = new Float64Array(size)
   features.values.forEach((value, i) => {
     mean[i % size] += value / images
   })
-  const centered = Float64Array.from(features.values, (value, i) => value - mean[i % size])
-  const row = (n: number): Float64Array => centered.subarray(n * size, (n + 1) * size)
-  const products = new Float64Array(images * images)
-  for (let n = 0; n < images; n++) {
+  return Float64Array.from(features.values, (value, i) => value - mean[i % size])
+}
+
+/** Products of all pairs of rows, `[count, count]`. */
+function productsOf(rows: Float64Array, count: number): Float64Array {
+  const size = rows.length / count
+  const row = (n: number): Float64Array => rows.subarray(n * size, (n + 1) * size)
+  const products = new Float64Array(count * count)
+  for (let n = 0; n < count; n++) {
     for (let m = 0; m <= n; m++) {
       const product = dot(row(n), row(m))
-      products[n * images + m] = product
-      products[m * images + n] = product
+      products[n * count + m] = product
+      products[m * count + n] = product
     }
   }
   return products
 }
+
+/** Rows of `size` numbers as columns. */
+const transposed = (rows: Float64Array, size: number): Float64Array =>
+  rows.map((_, i) => rows[(i % (rows.length / size)) * size + Math.floor(i / (rows.length / size))])
 
 /** Rounds of the power method, and the change of a direction at which it ends. */
 const [mostRounds, still] = [10_000, 1e-14] as const

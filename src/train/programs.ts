@@ -41,6 +41,8 @@ export interface TrainingExtras {
    * the `last` part changes the weights.
    */
   readonly accumulation?: { readonly into: GradientAccumulator; readonly last: boolean } | undefined
+  /** True for the output `predicted` i32 `[N]`: the class of the largest logit of each image, before the update. */
+  readonly answers?: boolean
 }
 
 /**
@@ -91,8 +93,9 @@ export function trainingProgram(
   if (extras.average && extras.accumulation?.last !== false) {
     for (const [average, next] of extras.average.update(updates, input('averaging', []))) updates.set(average, next)
   }
-  const accuracy = mean(equal(argmax(scores, 1), extras.softLabels === undefined ? labels : argmax(labels, 1)))
-  return { outputs: { loss: value, accuracy }, updates }
+  const predicted = argmax(scores, 1)
+  const accuracy = mean(equal(predicted, extras.softLabels === undefined ? labels : argmax(labels, 1)))
+  return { outputs: { loss: value, accuracy, ...(extras.answers && { predicted }) }, updates }
 }
 
 /**

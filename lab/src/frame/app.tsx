@@ -2,7 +2,6 @@
 import { effect, useSignalEffect } from '@preact/signals'
 import type { FunctionComponent } from 'preact'
 import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks'
-import { ConvolveScreen } from '../screens/convolve/convolve.tsx'
 import { LookScreen } from '../screens/look/look.tsx'
 import { Train } from '../screens/train/train.tsx'
 import { Lab } from '../state/lab.ts'
@@ -10,6 +9,7 @@ import { restingScreens, type Screen } from '../state/link.ts'
 import { theme } from '../state/theme.ts'
 import { DropPlace } from './drop.tsx'
 import { keysOf } from './keys.ts'
+import { lazyScreen } from './lazyScreen.tsx'
 import { ProblemLine } from './problem.tsx'
 import { Rail } from './rail.tsx'
 import { RunsPlace } from './runsPlace.tsx'
@@ -18,10 +18,17 @@ import { TeachPlace } from './teachPlace.tsx'
 import { Timeline } from './timeline.tsx'
 import { TopBar } from './topBar.tsx'
 
+const ConvolvePlace = lazyScreen(
+  'Convolve',
+  async () => (await import('../screens/convolve/convolve.tsx')).ConvolveScreen,
+)
+const JudgePlace = lazyScreen('Judge', async () => (await import('../screens/judge/judge.tsx')).JudgeScreen)
+
 const shown: Readonly<Record<Screen, FunctionComponent<{ readonly lab: Lab }>>> = {
   train: Train,
   look: LookScreen,
-  convolve: ConvolveScreen,
+  convolve: ConvolvePlace,
+  judge: JudgePlace,
   runs: RunsPlace,
   teach: TeachPlace,
 }

@@ -10,6 +10,7 @@ const names: Readonly<Record<Screen, string>> = {
   train: 'Train',
   look: 'Look',
   convolve: 'Convolve',
+  judge: 'Judge',
   runs: 'Runs',
   teach: 'Teach',
 }

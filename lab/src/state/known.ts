@@ -1,7 +1,17 @@
 /** What the page knows: signals, and what follows from them. It touches no document, so that it runs in Node as well. */
 import { computed, signal } from '@preact/signals'
 import { Convolve } from '../screens/convolve/state.ts'
-import type { Excitation, Look, Mode, Opened, OwnPictures, Reasons, Statistics } from '../worker/protocol.ts'
+import type {
+  Excitation,
+  JudgeAnswer,
+  Look,
+  Mode,
+  Opened,
+  OwnPictures,
+  Reasons,
+  Statistics,
+} from '../worker/protocol.ts'
+import { type ImageEdits, noEdits } from './edits.ts'
 import { type Line, Lines } from './lines.ts'
 import type { Link, Place, Screen } from './link.ts'
 import type { Problem } from './problems.ts'
@@ -52,6 +62,10 @@ export class Known {
   /** Hash of the weights, and the moment that it is of. */
   readonly hash = signal<{ readonly step: number; readonly hash: string } | undefined>(undefined)
   readonly convolve = new Convolve()
+  /** Changes of training images that nothing was trained with yet. */
+  readonly edits = signal<ImageEdits>(noEdits)
+  /** Takes what the worker judges: Judge's own state, which is loaded with its screen. */
+  hearJudge: ((answer: JudgeAnswer) => void) | undefined
   /** What the pointer does on the probe. */
   readonly brush = signal<'draw' | 'erase'>('draw')
   /** Pictures of one's own that were opened, and a link that waits for others. */

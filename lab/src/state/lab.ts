@@ -3,7 +3,8 @@
  * well; what it knows is in `known.ts`, and what the worker tells it in `told.ts`.
  */
 import { batch } from '@preact/signals'
-import type { Answer, Command, Mode, OwnPictures, UnitPlace, WeightTrial } from '../worker/protocol.ts'
+import type { Answer, Command, JudgeWish, Mode, OwnPictures, UnitPlace, WeightTrial } from '../worker/protocol.ts'
+import { formatEdits, type ImageEdits, noEdits } from './edits.ts'
 import { Known, type Probe } from './known.ts'
 import { formatLink, type Link, type Place } from './link.ts'
 import { type Change, usualRates } from './recipe.ts'
@@ -58,6 +59,7 @@ export class Lab extends Known {
       this.recipe.value = link.recipe
       this.screen.value = link.screen
       this.place.value = link.place
+      this.edits.value = link.edits ?? noEdits
       this.opened.value = this.look.value = this.statistics.value = this.probe.value = this.reasons.value = undefined
       this.excitation.value =
         this.hovered.value =
@@ -96,6 +98,7 @@ export class Lab extends Known {
       screen: this.screen.value,
       ...(index && { probe: index }),
       ...(place && { place }),
+      ...(this.edits.value.size > 0 && { edits: this.edits.value }),
     })
   }
 
@@ -147,10 +150,17 @@ export class Lab extends Known {
 
   /** Changes a control; it takes effect with the next step. */
   set(change: Change): void {
-    if (change.name !== 'restart' && this.controls.value[change.name] === change.value) return
+    const { name, value } = change
+    if (name !== 'restart' && name !== 'images' && this.controls.value[name] === value) return
     this.#send({ type: 'set', change })
     if (change.name === 'optimizer')
       this.#send({ type: 'set', change: { name: 'rate', value: usualRates[change.value] } })
+  }
+
+  /** Trains with these training images changed from now on; what waited for it is done. */
+  changeImages(edits: ImageEdits): void {
+    this.set({ name: 'images', value: formatEdits(edits) })
+    this.edits.value = noEdits
   }
 
   /** Looks at the other line of training, at the moment where they part or later. */
@@ -236,6 +246,11 @@ export class Lab extends Known {
     if (this.#excited !== place) return
     this.#excited = undefined
     this.#send({ type: 'excite', place: undefined })
+  }
+
+  /** Asks for all images of a kind to be judged; none: no more of it. */
+  askJudge(wish: JudgeWish | undefined): void {
+    this.#send({ type: 'judge', wish })
   }
 
   /** Asks for the hash of the weights. */

@@ -2,6 +2,7 @@
  * The Lab's state as the fragment of its address, `#v=1&screen=train&seed=0&step=812&…`, and back. What is as on a first visit is
  * left out. A fragment never reaches a server.
  */
+import { formatEdits, type ImageEdits, mostEdits, parseEdits } from './edits.ts'
 import {
   batchSizes,
   type Controls,
@@ -17,7 +18,7 @@ import {
 } from './recipe.ts'
 
 /** The screens there are. */
-export const screens = ['train', 'look', 'convolve', 'runs', 'teach'] as const
+export const screens = ['train', 'look', 'convolve', 'judge', 'runs', 'teach'] as const
 export type Screen = (typeof screens)[number]
 
 /** Screens on which the network of the page is not seen: its training rests meanwhile. */
@@ -41,6 +42,8 @@ export interface Link {
   /** Number of a test image. */
   readonly probe?: number
   readonly place?: Place
+  /** Changes of training images that nothing was trained with yet. */
+  readonly edits?: ImageEdits
 }
 
 /** Version of links: a later one may mean other weights by the same words. */
@@ -55,7 +58,7 @@ const firstModel: NetworkName = 'lenet5'
 const firstData = (model: NetworkName): Recipe['data'] => networks[model].data[0]
 
 /** The fragment of a state, with its `#`. */
-export function formatLink({ recipe, interventions, step, screen, probe, place }: Link): string {
+export function formatLink({ recipe, interventions, step, screen, probe, place, edits }: Link): string {
   const parts = new URLSearchParams({ v: String(linkVersion), screen })
   const usual: Recipe = { ...recipeFor(recipe.model, recipe.data), model: firstModel, data: firstData(recipe.model) }
   for (const [name, value] of Object.entries(recipe)) {
@@ -64,6 +67,7 @@ export function formatLink({ recipe, interventions, step, screen, probe, place }
   if (step !== undefined) parts.set('step', String(step))
   if (probe !== undefined) parts.set('probe', String(probe))
   if (place) parts.set('place', formatPlace(place))
+  if (edits) parts.set('edits', formatEdits(edits))
   if (interventions.length > 0) {
     parts.set('do', interventions.map(({ at, name, value }) => `${at}:${name}:${value}`).join(','))
   }
@@ -86,6 +90,7 @@ export function parseLink(fragment: string): Link {
   const step = parts.has('step') ? wholeNumber('step', parts.get('step')!, 0) : undefined
   const probe = parts.has('probe') ? wholeNumber('probe', parts.get('probe')!, 0) : undefined
   const place = parts.has('place') ? parsePlace(parts.get('place')!) : undefined
+  const edits = parts.has('edits') ? imageEdits('edits', parts.get('edits')!) : undefined
   return {
     recipe: parseRecipe(parts),
     interventions: (parts.get('do') ?? '').split(',').filter(Boolean).map(parseIntervention),
@@ -93,6 +98,7 @@ export function parseLink(fragment: string): Link {
     ...(step !== undefined && { step }),
     ...(probe !== undefined && { probe }),
     ...(place && { place }),
+    ...(edits && { edits }),
   }
 }
 
@@ -126,6 +132,7 @@ function parseIntervention(text: string): Intervention {
     if (!/^[\w.]+\.\d+$/.test(value)) throw wrong('do', text, 'layer.unit')
     return { at: step, name, value }
   }
+  if (name === 'images') return { at: step, name, value: formatEdits(imageEdits('do', value)) }
   const known = oneOf('do', name, ['rate', 'momentum', 'decay', 'batch', 'optimizer'] as const)
   return { at: step, name: known, value: control(known, value) } as Intervention
 }
@@ -154,6 +161,12 @@ function parsePlace(text: string): Place {
     ...(row !== undefined && { row }),
     ...(column !== undefined && { column }),
   }
+}
+
+function imageEdits(name: string, text: string): ImageEdits {
+  const edits = parseEdits(text)
+  if (!edits) throw wrong(name, text, `image.label or image.x, at most ${mostEdits} of them`)
+  return edits
 }
 
 function wholeNumber(name: string, text: string, least: number): number {

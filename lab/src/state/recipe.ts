@@ -2,6 +2,7 @@
  * What a training of the Lab is made of: a recipe, and what a person changed on the way. Both together decide every weight at
  * every step, to the bit; that is why a link can hold a trained network.
  */
+import { describeEdits, type ImageEdits, noEdits, parseEdits } from './edits.ts'
 
 /** Optimizers of the Lab. */
 export const optimizers = ['sgd', 'adam', 'rmsprop'] as const
@@ -130,6 +131,8 @@ export type Change =
   | { readonly [K in keyof Controls]: { readonly name: K; readonly value: Controls[K] } }[keyof Controls]
   /** A unit begins again: new weights into it, no bias, no memory of the optimizer's. Value: `fc1.116`. */
   | { readonly name: 'restart'; readonly value: string }
+  /** The training images that have other labels or are left out from now on, all of them; see `edits.ts`. */
+  | { readonly name: 'images'; readonly value: string }
 
 /** A change made between two steps: the step after `at` steps is the first that it touches. */
 export type Intervention = Change & { readonly at: number }
@@ -160,8 +163,14 @@ export const ranges = {
 export function controlsAt(recipe: Recipe, interventions: readonly Intervention[], step: number): Controls {
   const { rate, momentum, decay, batch, optimizer } = recipe
   const controls: Record<string, number | string> = { rate, momentum, decay, batch, optimizer }
-  for (const { at, name, value } of interventions) if (at <= step && name !== 'restart') controls[name] = value
+  for (const { at, name, value } of interventions) if (at <= step && name in controls) controls[name] = value
   return controls as unknown as Controls
+}
+
+/** The changes of training images that are in force in the step that follows `step` steps. */
+export function editsAt(interventions: readonly Intervention[], step: number): ImageEdits {
+  const last = interventions.findLast(({ at, name }) => name === 'images' && at <= step)
+  return last ? (parseEdits(String(last.value)) ?? noEdits) : noEdits
 }
 
 /** Interventions with another in its place in time; of one control at one step the last counts. */
@@ -189,6 +198,7 @@ export function describeIntervention(
   { at, name, value }: Intervention,
 ): string {
   if (name === 'restart') return `${value.replace(/\.(\d+)$/, ' · unit $1')} started again`
+  if (name === 'images') return describeEdits(parseEdits(value) ?? noEdits)
   const before = controlsAt(
     recipe,
     interventions.filter(one => one.at < at),

@@ -95,7 +95,8 @@ export class Told {
     else if (answer.type === 'statistics') this.#known.statistics.value = answer.statistics
     else if (answer.type === 'hash') this.#known.hash.value = answer
     else if (answer.type === 'reading') this.#known.reading.value = answer.done < answer.total ? answer : undefined
-    else this.#fail(answer)
+    else if (answer.type === 'failed') this.#fail(answer)
+    else this.#known.hearJudge?.(answer)
   }
 
   #begin(opened: Opened): void {

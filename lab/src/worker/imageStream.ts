@@ -4,6 +4,7 @@
  * random. The order depends on (seed, pass) alone: batches of any size, changed at any time, are cut from the same stream.
  */
 import { shuffledIndices } from '../../../src/random/philox.ts'
+import { type ImageEdits, noEdits } from '../state/edits.ts'
 
 /** Some images and their labels. */
 export interface Shard {
@@ -50,18 +51,39 @@ export class ImageStream {
     this.#seed = seed
   }
 
-  /** Copies the images that come after the first `seen` of the stream, as many as there are labels. */
-  async fill(seen: number, images: Uint8Array, labels: Int32Array): Promise<void> {
+  /**
+   * Copies the images that come after the first `seen` of the stream, as many as there are labels; those that are left out are passed over.
+   * @param places are set to the images' places in the stream
+   * @returns how many of the stream are seen then
+   * @throws RangeError when all images are left out.
+   */
+  async fill(
+    seen: number,
+    images: Uint8Array,
+    labels: Int32Array,
+    places: Int32Array = new Int32Array(labels.length),
+    edits: ImageEdits = noEdits,
+  ): Promise<number> {
     const { count, shardSize, imageBytes } = this.source
-    for (let i = 0; i < labels.length; i++) {
-      const at = seen + i
+    let at = seen
+    let passedOver = 0
+    for (let i = 0; i < labels.length; at++) {
       const index = this.#orderOf(Math.floor(at / count))[at % count]!
+      const edit = edits.get(index)
+      if (edit === 'out') {
+        if (++passedOver > 2 * count)
+          throw new RangeError(`images: all ${count} training images are left out; one at least must stay`)
+        continue
+      }
+      passedOver = 0
       const found = this.#shard(Math.floor(index / shardSize))
       const shard = found instanceof Promise ? await found : found
       const place = index % shardSize
       images.set(shard.images.subarray(place * imageBytes, (place + 1) * imageBytes), i * imageBytes)
-      labels[i] = shard.labels[place]!
+      labels[i] = edit ?? shard.labels[place]!
+      places[i++] = at
     }
+    return at
   }
 
   #orderOf(pass: number): Int32Array {

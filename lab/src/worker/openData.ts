@@ -7,6 +7,7 @@ import type { Shard, ShardSource } from './imageStream.ts'
 import { pointsOf } from './points.ts'
 import type { OwnPictures } from './protocol.ts'
 import { readManifest, readTest, shardSource } from './shards.ts'
+import { shared } from './sharing.ts'
 
 /** The samples, on their way: the first training images and the test images are asked for. */
 export interface OpenData {
@@ -89,7 +90,7 @@ export function splitOwn({
   }
   const train = part(0)
   const facts: DataFacts = { classes, shape, normalize: channelStatistics(train.images, shape[2]) }
-  return { facts, source: oneShard(train), test: part(1) }
+  return { facts, source: oneShard(shared(train)), test: shared(part(1)) }
 }
 
 /** Mean and standard deviation of each channel, of pixels from 0 to 1; a channel without any deviation is left as it is. */

@@ -184,6 +184,69 @@ export interface Excitation extends UnitPlace {
   readonly steps: number
 }
 
+/** Images that are judged. */
+export type Split = 'test' | 'train'
+
+/** What is to be judged. */
+export interface JudgeWish {
+  readonly split: Split
+  /** Whether the features of some of the images are wanted as well. */
+  readonly features: boolean
+}
+
+/** What was answered for each training image in the batches it was in; an image counts from the first time it was. */
+export interface History {
+  /** Times that it was answered for. */
+  readonly presented: Uint16Array
+  /** Times that a right answer was followed by a wrong one (Toneva et al. 2019). */
+  readonly forgotten: Uint16Array
+  /** The pass, from 1 on, since which all answers were right; 0 where the last was wrong, −1 where there was none. */
+  readonly learned: Int16Array
+}
+
+/** What the last layer reads, for the first images of a kind. */
+export interface FeatureRows {
+  readonly layer: string
+  readonly count: number
+  /** `[count, size]` */
+  readonly values: Float32Array
+}
+
+/** A network's answers to all images of a kind, at one moment. */
+export interface Judged {
+  readonly split: Split
+  readonly step: number
+  /** What decides the weights of that step; see `historyKey`. */
+  readonly line: string
+  /** What the answers are compared with: changed labels count from the step on that they are trained with. */
+  readonly labels: Uint8Array
+  /** 1 for each training image that was left out. */
+  readonly out: Uint8Array
+  readonly predicted: Uint8Array
+  /** Of the predicted class. */
+  readonly probability: Float32Array
+  /** In nats. */
+  readonly losses: Float32Array
+  /** `[images, classes]` */
+  readonly probabilities: Float32Array
+  /** Of training images. */
+  readonly history?: History
+  readonly features?: FeatureRows
+}
+
+/** What is said of judging. */
+export type JudgeAnswer =
+  | {
+      readonly type: 'judging'
+      readonly split: Split
+      readonly step: number
+      readonly done: number
+      readonly total: number
+    }
+  /** Training images, told once, when they are first judged. */
+  | { readonly type: 'shard'; readonly first: number; readonly images: Uint8Array; readonly labels: Uint8Array }
+  | { readonly type: 'judged'; readonly judged: Judged }
+
 /** Pictures of one's own, by class. */
 export interface OwnPictures {
   readonly classes: readonly string[]
@@ -219,6 +282,8 @@ export type Command =
   | { readonly type: 'why'; readonly target: number | undefined }
   /** What excites a unit, told again and again until it is found; none: no more of it. */
   | { readonly type: 'excite'; readonly place: UnitPlace | undefined }
+  /** All images of a kind are judged, with the weights of the moment that is reached; none: no more of it. */
+  | { readonly type: 'judge'; readonly wish: JudgeWish | undefined }
   /** What is shown of the layers, so that nothing else is computed while it trains. */
   | { readonly type: 'show'; readonly mode: Mode }
   /** The last look was drawn, in so many milliseconds of the page; it may have another. */
@@ -238,4 +303,5 @@ export type Answer =
   | { readonly type: 'why'; readonly reasons: Reasons }
   | { readonly type: 'excited'; readonly excitation: Excitation }
   | { readonly type: 'hash'; readonly step: number; readonly hash: string }
+  | JudgeAnswer
   | { readonly type: 'failed'; readonly kind: 'memory' | 'data' | 'engine'; readonly message: string }

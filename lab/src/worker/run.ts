@@ -9,7 +9,15 @@ import { add, type Engine, input, mul, type Variable } from '../../../src/index.
 import { crossEntropy, type Module } from '../../../src/nn/index.ts'
 import { adam, type Optimizer, rmsprop, sgd } from '../../../src/optim/index.ts'
 import { trainingProgram } from '../../../src/train/programs.ts'
-import { type Controls, controlsAt, type Intervention, type OptimizerName, type Recipe } from '../state/recipe.ts'
+import type { ImageEdits } from '../state/edits.ts'
+import {
+  type Controls,
+  controlsAt,
+  editsAt,
+  type Intervention,
+  type OptimizerName,
+  type Recipe,
+} from '../state/recipe.ts'
 import { type DataFacts, factsOf } from './facts.ts'
 import { ImageStream, type ShardSource } from './imageStream.ts'
 import { createModel } from './networks.ts'
@@ -19,6 +27,17 @@ import type { Snapshot } from './snapshots.ts'
 export interface StepResult {
   readonly loss: number
   readonly accuracy: number
+  /** The places of its images in the stream, and 1 for each that was answered right; overwritten by the next step. */
+  readonly places: Int32Array
+  readonly right: Uint8Array
+}
+
+/** A batch, as the step takes it. */
+interface BatchMemory {
+  readonly images: Uint8Array
+  readonly labels: Int32Array
+  readonly places: Int32Array<ArrayBuffer>
+  readonly right: Uint8Array
 }
 
 /** The numbers of every optimizer but rate, momentum and decay are its defaults; these three are inputs of the step. */
@@ -43,7 +62,7 @@ export class LabRun {
   readonly #stream: ImageStream
   readonly #optimizers = new Map<OptimizerName, KnownOptimizer>()
   readonly #programs = new Map<string, Promise<Executable>>()
-  #memory: { readonly images: Uint8Array; readonly labels: Int32Array } | undefined
+  #memory: BatchMemory | undefined
   #optimizer: OptimizerName
   #step = 0
   #seen = 0
@@ -66,6 +85,16 @@ export class LabRun {
     return this.#step
   }
 
+  /** Images of the stream that they have passed. */
+  get seen(): number {
+    return this.#seen
+  }
+
+  /** The training images. */
+  get source(): ShardSource {
+    return this.#stream.source
+  }
+
   /** Compiles the first step, which would otherwise be waited for when it is taken. */
   async prepare(): Promise<void> {
     // What fails here fails again when the step is taken, where it is told.
@@ -81,12 +110,24 @@ export class LabRun {
     for (const { at, name, value } of interventions) {
       if (at === this.#step && name === 'restart') await this.#restart(value)
     }
-    const memory = this.#batchMemory(batch)
-    await this.#stream.fill(this.#seen, memory.images, memory.labels)
-    const { loss, accuracy } = await program.run({ ...memory, learningRate: rate, momentum, decay })
+    const { images, labels, places, right } = this.#batchMemory(batch)
+    const edits = this.#checked(editsAt(interventions, this.#step))
+    const seen = await this.#stream.fill(this.#seen, images, labels, places, edits)
+    const { loss, accuracy, predicted } = await program.run({ images, labels, learningRate: rate, momentum, decay })
+    for (let k = 0; k < batch; k++) right[k] = predicted[k] === labels[k] ? 1 : 0
     this.#step++
-    this.#seen += batch
-    return { loss: loss[0]!, accuracy: accuracy[0]! }
+    this.#seen = seen
+    return { loss: loss[0]!, accuracy: accuracy[0]!, places, right }
+  }
+
+  /** @throws RangeError for a label of no class. */
+  #checked(edits: ImageEdits): ImageEdits {
+    const { length } = this.facts.classes
+    for (const [image, edit] of edits) {
+      if (edit !== 'out' && edit >= length)
+        throw new RangeError(`images: training image ${image} cannot have label ${edit}: there are ${length} classes`)
+    }
+    return edits
   }
 
   /** All that the training is now. */
@@ -146,6 +187,7 @@ export class LabRun {
     const optimizer = this.#optimizers.get(name)?.optimizer ?? makers[name]()
     const traced = trainingProgram(this.model, this.facts.shape, batch, crossEntropy(), decaying(optimizer), {
       scheduledMomentum: true,
+      answers: true,
     })
     if (!this.#optimizers.has(name)) {
       const beginning = [...optimizer.state().values()].map((variable): [Variable, Float32Array] => [
@@ -190,10 +232,15 @@ export class LabRun {
     }
   }
 
-  #batchMemory(batch: number): { readonly images: Uint8Array; readonly labels: Int32Array } {
+  #batchMemory(batch: number): BatchMemory {
     if (this.#memory?.labels.length !== batch) {
       const { imageBytes } = this.#stream.source
-      this.#memory = { images: new Uint8Array(batch * imageBytes), labels: new Int32Array(batch) }
+      this.#memory = {
+        images: new Uint8Array(batch * imageBytes),
+        labels: new Int32Array(batch),
+        places: new Int32Array(batch),
+        right: new Uint8Array(batch),
+      }
     }
     return this.#memory
   }

@@ -3,9 +3,11 @@
  * and statistics have a small share of the time; where it rests, they are made at once.
  */
 import { Inspector } from '../../../src/inspect/index.ts'
-import { type Change, type Intervention, withIntervention } from '../state/recipe.ts'
+import { type Change, editsAt, historyKey, type Intervention, withIntervention } from '../state/recipe.ts'
+import { AnswerNotes } from './answerNotes.ts'
 import { Excitement } from './excitement.ts'
 import type { Shard } from './imageStream.ts'
+import { JudgeDesk, type Moment } from './judging.ts'
 import { Pace } from './pace.ts'
 import type { Answer, Command, Look, Mode, ProbePicture, UnitPlace, WeightTrial } from './protocol.ts'
 import { reasonsFor } from './reasons.ts'
@@ -26,8 +28,8 @@ const statisticsPace = { share: 0.008, advance: 250, shortest: 250, longest: 10_
 const drawingsKept = 8
 /** What a frame takes in all, for what it takes of the page's thread: the browser's own threads lay it together and show it. */
 const wholeFrame = 2
-/** The search for what excites a unit, which somebody waits for, and milliseconds of it without listening. */
-const excitementPace = { share: 0.25, advance: 0, longest: 1000 } as const
+/** What somebody waits for: the search for what excites a unit, or all images judged. And milliseconds of the search without listening. */
+const askedPace = { share: 0.25, advance: 0, longest: 1000 } as const
 const excitementPiece = 12
 /** Milliseconds between two reports of what was found. */
 const excitementEvery = 50
@@ -66,8 +68,11 @@ export class Session {
   readonly #snapshots = new Snapshots(snapshotBytes)
   readonly #looks = new Pace(lookPace)
   readonly #counts = new Pace(statisticsPace)
-  readonly #searches = new Pace(excitementPace)
+  readonly #asked = new Pace(askedPace)
+  readonly #notes = new AnswerNotes()
+  readonly #desk: JudgeDesk
   #interventions: readonly Intervention[] = []
+  #named: { readonly all: readonly Intervention[]; readonly name: string } | undefined
   #mode: Mode = 'values'
   #probe: ProbePicture
   #trial: WeightTrial | undefined
@@ -95,6 +100,7 @@ export class Session {
     this.#test = test
     this.#around = around
     this.#now = around.now ?? (() => performance.now())
+    this.#desk = new JudgeDesk(run, test, this.#notes, watch.work, around.say)
     this.#probe = { pixels: test.images.subarray(0, test.images.length / test.labels.length), label: test.labels[0]! }
   }
 
@@ -110,7 +116,13 @@ export class Session {
   /** Whether there is something to do without being told. */
   get isIdle(): boolean {
     const isLooked = !this.#isTaken || this.#looked === this.#key
-    return !this.#playing && !this.#excitement && isLooked && this.#statisticsOf === this.#statisticsKey
+    return (
+      !this.#playing &&
+      !this.#excitement &&
+      !this.#desk.isBusy &&
+      isLooked &&
+      this.#statisticsOf === this.#statisticsKey
+    )
   }
 
   async obey(command: Command): Promise<void> {
@@ -133,6 +145,7 @@ export class Session {
       if (this.#playing) this.#wishes++
     } else if (command.type === 'why') await this.#giveReasons(command.target)
     else if (command.type === 'excite') this.#excite(command.place)
+    else if (command.type === 'judge') await this.#desk.ask(command.wish, this.#judgedMoment)
     else if (command.type === 'taken') this.#take(command.drawn)
     else if (command.type === 'hash')
       this.#around.say({ type: 'hash', step: this.#run.step, hash: await this.#run.hash() })
@@ -142,10 +155,10 @@ export class Session {
   async work(): Promise<void> {
     if (this.#playing) {
       await this.#train(this.#playing)
-      if (this.#excitement && this.#searches.allows(this.#now())) await this.#searchOn(this.#excitement)
+      if ((this.#excitement || this.#desk.isBusy) && this.#asked.allows(this.#now())) await this.#answerOn()
     } else {
       if (this.#isTaken && this.#looked !== this.#key) await this.#look()
-      if (this.#excitement) await this.#searchOn(this.#excitement)
+      await this.#answerOn()
       if (this.#statisticsOf !== this.#statisticsKey) await this.#count(manyImages)
     }
   }
@@ -154,6 +167,7 @@ export class Session {
   halt(): void {
     this.#pause()
     this.#excite(undefined)
+    this.#desk.halt()
     this.#looked = this.#key
     this.#statisticsOf = this.#statisticsKey
   }
@@ -180,7 +194,8 @@ export class Session {
     // Where a step takes long, the last ones are kept as well: a step back is then not many steps on from an earlier moment.
     const before = isSeen || this.#stepTook > slowStep ? (await this.#weightsNow()).now : undefined
     const began = this.#now()
-    const { loss } = await this.#run.advance(this.#interventions)
+    const { loss, places, right } = await this.#run.advance(this.#interventions)
+    this.#notes.note(this.#line, places, right)
     this.#stepTook = this.#now() - began
     this.#losses.push(loss)
     if (before) this.#weights = { step: this.#run.step, now: await this.#run.weights(), before }
@@ -225,8 +240,10 @@ export class Session {
   /** A change takes effect with the next step. What was changed later, on the line that is left, does not count here. */
   #set(change: Change): void {
     const at = this.#run.step
+    const left = this.#line
     const earlier = this.#interventions.filter(one => one.at <= at)
     this.#interventions = withIntervention(earlier, { at, ...change } as Intervention)
+    this.#notes.fork(left, this.#line, this.#run.seen)
     this.#report()
     this.#around.say({ type: 'changed', at, interventions: this.#interventions })
   }
@@ -252,6 +269,19 @@ export class Session {
     const losses = Float32Array.from(this.#losses)
     this.#losses = []
     this.#around.say({ type: 'steps', from: this.#run.step - losses.length, losses, step: this.#run.step })
+  }
+
+  /** The name of this line of training, made when it changes: it may be long. */
+  get #line(): string {
+    const all = this.#interventions
+    if (this.#named?.all !== all) this.#named = { all, name: historyKey(all, Number.POSITIVE_INFINITY) }
+    return this.#named.name
+  }
+
+  get #judgedMoment(): Moment {
+    const [all, { step }] = [this.#interventions, this.#run]
+    // What the last step was trained with; a change at this very moment counts from the next one on.
+    return { line: historyKey(all, step), edits: editsAt(all, step - 1), notesOf: this.#line }
   }
 
   /** A moment of this line of training. */
@@ -314,13 +344,21 @@ export class Session {
     this.#excitement = place && new Excitement(this.#inspect(), place, this.#test, this.#run.step)
   }
 
-  /** Goes on with the search for a moment, and tells what was found. */
+  /** Goes on for a moment with what was asked for. */
+  async #answerOn(): Promise<void> {
+    const began = this.#now()
+    if (this.#excitement) await this.#searchOn(this.#excitement)
+    if (this.#desk.isBusy) await this.#desk.advance(this.#now)
+    const ended = this.#now()
+    this.#asked.spend(ended - began, ended)
+  }
+
+  /** Goes on with the search, and tells what was found. */
   async #searchOn(excitement: Excitement): Promise<void> {
     const began = this.#now()
     do await excitement.advance(this.#run.step)
     while (!excitement.isDone && this.#now() - began < excitementPiece)
     const ended = this.#now()
-    this.#searches.spend(ended - began, ended)
     if (excitement.isDone) this.#excitement = undefined
     else if (ended - this.#excitementToldAt < excitementEvery) return
     this.#excitementToldAt = ended

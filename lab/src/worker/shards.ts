@@ -1,5 +1,6 @@
 /** Data sets as the page's server has them: a description, test images, and shards of training images that come one by one. */
 import type { Shard, ShardSource } from './imageStream.ts'
+import { shared } from './sharing.ts'
 
 /** `data/NAME/manifest.json` */
 export interface DataManifest {
@@ -74,7 +75,7 @@ async function readShard(url: string, { shape }: DataManifest, count: number): P
       `${url} has ${bytes.length} bytes, expected ${pixels + count}: reload the page to read it again.`,
     )
   }
-  return { images: bytes.subarray(0, pixels), labels: bytes.subarray(pixels) }
+  return shared({ images: bytes.subarray(0, pixels), labels: bytes.slice(pixels) })
 }
 
 async function answer(url: string): Promise<Response> {

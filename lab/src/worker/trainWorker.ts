@@ -5,7 +5,6 @@
 import { yieldToEvents } from '../../../src/async/yieldToEvents.ts'
 import { createEngine, MemoryError, type WasmEngine } from '../../../src/index.ts'
 import { type Change, isPointSet } from '../state/recipe.ts'
-import type { Shard } from './imageStream.ts'
 import { planeSide } from './networks.ts'
 import { openData } from './openData.ts'
 import type { Answer, Command } from './protocol.ts'
@@ -51,7 +50,7 @@ async function open({ recipe, data, own, threads }: Extract<Command, { type: 'op
   const known = { ...recipe, images: source.count }
   const run = new LabRun(known, source, engine, facts)
   // While images are on their way the first step is compiled.
-  const [test] = await Promise.all([coming.then(shared), source.shard(0), run.prepare()])
+  const [test] = await Promise.all([coming, source.shard(0), run.prepare()])
   const side = isPointSet(recipe.data) ? planeSide : undefined
   const watch = new Watch(engine, run.model, facts.shape, { planeSide: side, samples: test.labels.length })
   const { threads: found, alone } = engine.description
@@ -78,14 +77,6 @@ async function open({ recipe, data, own, threads }: Extract<Command, { type: 'op
     ...(alone !== undefined && { alone }),
   })
   return opened
-}
-
-/** Images that the page reads where they lie, if it may: thousands are too many to be copied while the page waits. */
-function shared({ images, labels }: Shard): Shard {
-  if (!crossOriginIsolated || typeof SharedArrayBuffer === 'undefined') return { images, labels }
-  const memory = new Uint8Array(new SharedArrayBuffer(images.length))
-  memory.set(images)
-  return { images: memory, labels }
 }
 
 function fail(error: unknown): void {

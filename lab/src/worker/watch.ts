@@ -99,6 +99,11 @@ export class Watch {
     }
   }
 
+  /** Multiply-adds for one image. */
+  get work(): number {
+    return this.#sizes.work
+  }
+
   #program(name: ProgramName): Promise<Executable> {
     const known = this.#compiled.get(name)
     if (known) return known

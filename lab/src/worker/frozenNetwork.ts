@@ -1,0 +1,103 @@
+/**
+ * A network as it was at one moment: its programs read copies of the weights, so that it can be asked for answers piece by piece while
+ * the network itself trains on.
+ */
+import type { Executable } from '../../../src/backends/engine.ts'
+import { type Engine, Variable } from '../../../src/index.ts'
+import type { Module } from '../../../src/nn/index.ts'
+import { reading } from '../../../src/train/evaluate.ts'
+import { predictionProgram } from '../../../src/train/programs.ts'
+import { traceLayers } from './layers.ts'
+
+type ImageShape = readonly [number, number, number]
+
+/** Answers of the network to some images. */
+export interface Scores {
+  /** `[N, classes]` */
+  readonly probabilities: Float32Array
+  readonly predicted: Int32Array
+  readonly probability: Float32Array
+  readonly losses: Float32Array
+}
+
+/** The copy. */
+export class FrozenNetwork {
+  /** Images that are asked for at once. */
+  readonly batch: number
+  readonly #engine: Engine
+  readonly #model: Module
+  readonly #shape: ImageShape
+  readonly #copies: readonly (readonly [Variable, Variable])[]
+  readonly #programs = new Map<'scores' | 'features', Promise<Executable>>()
+
+  constructor(engine: Engine, model: Module, shape: ImageShape, batch: number) {
+    this.batch = batch
+    this.#engine = engine
+    this.#model = model
+    this.#shape = shape
+    this.#copies = [...model.variables()].map(([name, variable]) => [
+      variable,
+      new Variable(variable.shape, { name: `${name}, frozen`, dtype: variable.dtype }),
+    ])
+  }
+
+  /** Copies the weights as they are now. */
+  async freeze(): Promise<void> {
+    for (const [variable, copy] of this.#copies) await this.#engine.write(copy, await this.#engine.read(variable))
+  }
+
+  /** The layer whose input is taken for features: the last one. */
+  get lastLayer(): string {
+    return traceLayers(this.#model, this.#shape, 1).layers.at(-1)!.info.path
+  }
+
+  /** Answers to at most {@link batch} images `[N, height, width, channels]`. */
+  async scores(images: Uint8Array, labels: Uint8Array): Promise<Scores> {
+    const program = await this.#program('scores')
+    const given = {
+      images: this.#filled(images),
+      labels: Int32Array.from({ length: this.batch }, (_, k) => labels[k] ?? 0),
+    }
+    const { probabilities, predicted, probability, losses } = await program.run(given)
+    const count = labels.length
+    return {
+      probabilities: (probabilities as Float32Array).subarray(0, (probabilities!.length / this.batch) * count),
+      predicted: (predicted as Int32Array).subarray(0, count),
+      probability: (probability as Float32Array).subarray(0, count),
+      losses: (losses as Float32Array).subarray(0, count),
+    }
+  }
+
+  /** What the last layer reads, `[N, size]`, for at most {@link batch} images. */
+  async features(images: Uint8Array, count: number): Promise<Float32Array> {
+    const { features } = await (await this.#program('features')).run({ images: this.#filled(images) })
+    return (features as Float32Array).subarray(0, (features!.length / this.batch) * count)
+  }
+
+  #program(name: 'scores' | 'features'): Promise<Executable> {
+    const known = this.#programs.get(name)
+    if (known) return known
+    const substitutes = new Map(this.#copies.map(([variable, copy]) => [variable.tensor, copy.tensor]))
+    const program = this.#engine.compile(reading(this.#trace(name), substitutes))
+    this.#programs.set(name, program)
+    // What did not fit into the memory may be asked for again.
+    program.catch(() => this.#programs.delete(name))
+    return program
+  }
+
+  #trace(name: 'scores' | 'features') {
+    if (name === 'scores') return predictionProgram(this.#model, this.#shape, this.batch, true)
+    const { layers, volumes } = traceLayers(this.#model, this.#shape, this.batch)
+    return { outputs: { features: volumes[layers.at(-1)!.info.reads]! }, updates: new Map() }
+  }
+
+  /** The images of a whole batch; zeros fill it up. */
+  #filled(images: Uint8Array): Uint8Array {
+    const [height, width, channels] = this.#shape
+    const size = this.batch * height * width * channels
+    if (images.length === size) return images
+    const filled = new Uint8Array(size)
+    filled.set(images)
+    return filled
+  }
+}
