@@ -2,14 +2,14 @@
 import { effect, useSignalEffect } from '@preact/signals'
 import type { FunctionComponent } from 'preact'
 import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks'
-import { ConvolveScreen } from '../screens/convolve/convolve.tsx'
 import { LookScreen } from '../screens/look/look.tsx'
 import { Train } from '../screens/train/train.tsx'
 import { Lab } from '../state/lab.ts'
-import type { Screen } from '../state/link.ts'
+import { type Screen, standsAlone } from '../state/link.ts'
 import { theme } from '../state/theme.ts'
 import { DropPlace } from './drop.tsx'
 import { keysOf } from './keys.ts'
+import { laterScreen } from './laterScreen.tsx'
 import { ProblemLine } from './problem.tsx'
 import { Rail } from './rail.tsx'
 import { RunsPlace } from './runsPlace.tsx'
@@ -20,7 +20,8 @@ import { TopBar } from './topBar.tsx'
 const shown: Readonly<Record<Screen, FunctionComponent<{ readonly lab: Lab }>>> = {
   train: Train,
   look: LookScreen,
-  convolve: ConvolveScreen,
+  convolve: laterScreen(() => import('../screens/convolve/convolve.tsx').then(({ ConvolveScreen }) => ConvolveScreen)),
+  build: laterScreen(() => import('../screens/build/build.tsx').then(({ BuildScreen }) => BuildScreen)),
   runs: RunsPlace,
 }
 
@@ -66,28 +67,24 @@ export function App() {
       removeEventListener('keydown', press)
     }
   }, [lab])
-  // Who looks at runs looks at no training here: it rests, and one that waits begins when its screen is opened.
+  // Who looks elsewhere looks at no training here: it rests, and one that waits begins when its screen is opened.
   useSignalEffect(() => {
-    const isRuns = lab.screen.value === 'runs'
-    if (isRuns && lab.playing.value) lab.pause()
-    if (!isRuns && lab.waiting.peek()) startWaiting(lab)
+    const isAlone = standsAlone(lab.screen.value)
+    if (isAlone && lab.playing.value) lab.pause()
+    if (!isAlone && lab.waiting.peek()) startWaiting(lab)
   })
-  const isRuns = lab.screen.value === 'runs'
+  const isAlone = standsAlone(lab.screen.value)
   const Shown = shown[lab.screen.value]
   return (
     <>
       <TopBar lab={lab} onStart={link => startLab(lab, link)} />
-      {!isRuns && <Rail lab={lab} />}
-      <main class={isRuns ? 'wide' : undefined}>
+      {!isAlone && <Rail lab={lab} />}
+      <main class={isAlone ? 'wide' : undefined}>
         <ProblemLine lab={lab} />
         <Shown lab={lab} />
       </main>
-      {!isRuns && (
-        <>
-          <Timeline lab={lab} />
-          <DropPlace lab={lab} />
-        </>
-      )}
+      {!isAlone && <Timeline lab={lab} />}
+      {lab.screen.value !== 'runs' && <DropPlace lab={lab} />}
     </>
   )
 }

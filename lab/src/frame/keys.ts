@@ -1,5 +1,6 @@
 /** Keys that work wherever the focus is, but not in a field that is written into. */
 import type { Lab } from '../state/lab.ts'
+import { standsAlone } from '../state/link.ts'
 import { screensOf } from './topBar.tsx'
 
 /** The listener for a Lab. */
@@ -36,7 +37,7 @@ export function keysOf(lab: Lab): (event: KeyboardEvent) => void {
     // A button takes the space that it has the focus for.
     if (key === ' ' && target instanceof HTMLElement && target.matches('button, a, [role=radio]')) return
     // Keys of the network's picture and training do nothing where neither can be seen.
-    const act = screens[key] ?? (lab.opened.value && lab.screen.value !== 'runs' ? acts[key] : undefined)
+    const act = screens[key] ?? (lab.opened.value && !standsAlone(lab.screen.value) ? acts[key] : undefined)
     if (!act) return
     event.preventDefault()
     act()

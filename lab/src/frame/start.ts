@@ -1,6 +1,6 @@
 /** Starts the training of a link, in a worker of its own; on pictures of one's own when the page has them. */
 import type { Lab, Trainer } from '../state/lab.ts'
-import { formatLink, type Link, LinkError, parseLink } from '../state/link.ts'
+import { formatLink, type Link, LinkError, parseLink, standsAlone } from '../state/link.ts'
 import { workerProblem } from '../state/problems.ts'
 import { firstRecipe, fits, type Recipe, recipeFor } from '../state/recipe.ts'
 import type { OwnFolder } from './upload.ts'
@@ -9,13 +9,14 @@ let worker: Worker | undefined
 
 /** @param hash the fragment of an address; one that cannot be followed is told, and a first visit begins in its place */
 export function startLab(lab: Lab, hash: string): void {
-  const runs = linkToRuns(hash)
-  if (runs) {
+  const other = linkElsewhere(hash)
+  if (other) {
     if (!lab.opened.peek()) {
-      lab.recipe.value = runs.recipe
-      lab.waiting.value = runs
+      lab.recipe.value = other.recipe
+      lab.waiting.value = other
     }
-    lab.screen.value = 'runs'
+    if (other.recipe.model === 'custom') lab.asked.value = other.recipe
+    lab.screen.value = other.screen
     return
   }
   lab.waiting.value = undefined
@@ -37,11 +38,11 @@ export function startLab(lab: Lab, hash: string): void {
   }
 }
 
-/** The link of an address that leads to runs, where nothing need be trained; undefined for any other. */
-function linkToRuns(hash: string): Link | undefined {
+/** The link of an address that leads to where nothing need be trained; undefined for any other. */
+function linkElsewhere(hash: string): Link | undefined {
   try {
     const link = parseLink(hash)
-    return link.screen === 'runs' ? link : undefined
+    return standsAlone(link.screen) ? link : undefined
   } catch {
     return undefined
   }
@@ -74,7 +75,8 @@ export function startOwn(lab: Lab, own: OwnFolder, chosen: Pick<Recipe, 'model' 
   const { awaited, screen } = lab
   lab.awaited = undefined
   const isAwaited = awaited?.recipe.pictures === own.fingerprint
-  const model = fits(chosen.model, 'own') ? chosen.model : 'convnet'
+  // Layers that were built for other pictures do not fit these.
+  const model = fits(chosen.model, 'own') && chosen.model !== 'custom' ? chosen.model : 'convnet'
   const { seed } = chosen
   const begin: Link = {
     recipe: { ...recipeFor(model, 'own'), seed, pictures: own.fingerprint },

@@ -1,12 +1,18 @@
 /** The top bar: which training this is, the screens, the link to this moment, light or dark. */
 import { useSignal } from '@preact/signals'
 import type { Lab } from '../state/lab.ts'
-import { type Screen, screens } from '../state/link.ts'
+import { type Screen, screens, standsAlone } from '../state/link.ts'
 import { toggleTheme } from '../state/theme.ts'
 import { Icon, Mark } from './icons.tsx'
 import { RecipeMenu } from './recipeMenu.tsx'
 
-const names: Readonly<Record<Screen, string>> = { train: 'Train', look: 'Look', convolve: 'Convolve', runs: 'Runs' }
+const names: Readonly<Record<Screen, string>> = {
+  train: 'Train',
+  look: 'Look',
+  convolve: 'Convolve',
+  build: 'Build',
+  runs: 'Runs',
+}
 
 /** The screens that have a tab: that of runs does where the page was served with some. */
 export const screensOf = (lab: Lab): readonly Screen[] =>
@@ -15,14 +21,14 @@ export const screensOf = (lab: Lab): readonly Screen[] =>
 /** The bar. @param onStart begins another training */
 export function TopBar({ lab, onStart }: { readonly lab: Lab; readonly onStart: (link: string) => void }) {
   const { alone, threads } = lab.opened.value ?? {}
-  const isRuns = lab.screen.value === 'runs'
+  const isAlone = standsAlone(lab.screen.value)
   return (
     <header class="top">
       <div class="brand">
         <Mark />
         <b>Fovea</b>
       </div>
-      {!isRuns && <RecipeMenu lab={lab} onStart={onStart} />}
+      {!isAlone && <RecipeMenu lab={lab} onStart={onStart} />}
       <nav class="tabs" aria-label="Screens">
         {screensOf(lab).map(screen => (
           <button
@@ -38,12 +44,12 @@ export function TopBar({ lab, onStart }: { readonly lab: Lab; readonly onStart: 
         ))}
       </nav>
       <div class="right">
-        {threads === 1 && !isRuns && (
+        {threads === 1 && !isAlone && (
           <span class="quiet small badge" title={alone ?? 'The machine has one core for this page.'}>
             1 thread
           </span>
         )}
-        {!isRuns && <ShareButton lab={lab} />}
+        {!isAlone && <ShareButton lab={lab} />}
         <button type="button" class="icon" aria-label="Light or dark" title="Light or dark" onClick={toggleTheme}>
           <Icon name="theme" />
         </button>

@@ -17,8 +17,11 @@ import {
 } from './recipe.ts'
 
 /** The screens there are. */
-export const screens = ['train', 'look', 'convolve', 'runs'] as const
+export const screens = ['train', 'look', 'convolve', 'build', 'runs'] as const
 export type Screen = (typeof screens)[number]
+
+/** Whether a screen shows another thing than the training of the page, which then rests. */
+export const standsAlone = (screen: Screen): boolean => screen === 'runs' || screen === 'build'
 
 /** A place in the network. */
 export interface Place {
@@ -99,9 +102,12 @@ function parseRecipe(parts: URLSearchParams): Recipe {
   const data = oneOf('data', parts.get('data') ?? firstData(model), Object.keys(dataNames) as Recipe['data'][])
   if (!fits(model, data)) throw wrong('data', data, `${networks[model].data.join(', ')} for model=${model}`)
   const usual = recipeFor(model, data)
-  const read = (name: Exclude<keyof Recipe, 'pictures'>): string => parts.get(name) ?? String(usual[name])
+  const read = (name: Exclude<keyof Recipe, 'pictures' | 'layers'>): string => parts.get(name) ?? String(usual[name])
   const pictures = parts.get('pictures')
   if (pictures !== null && !/^[0-9a-f]{16}$/.test(pictures)) throw wrong('pictures', pictures, '16 hexadecimal digits')
+  const layers = model === 'custom' ? (parts.get('layers') ?? '') : undefined
+  // Whoever trains or shows the network reads its layers.
+  if (layers === '') throw wrong('layers', layers, 'the layers of the network')
   return {
     model,
     data,
@@ -113,6 +119,7 @@ function parseRecipe(parts: URLSearchParams): Recipe {
     batch: control('batch', read('batch')),
     optimizer: control('optimizer', read('optimizer')),
     ...(pictures !== null && { pictures }),
+    ...(layers !== undefined && { layers }),
   }
 }
 
