@@ -79,6 +79,13 @@ export {
 } from './landscape.ts'
 export { type BatchNormStatistics, type LabeledImages, type LossOptions, lossGradients, meanLoss } from './loss.ts'
 export type { Entry, ImageShape, ImageSpace, NetworkInput } from './network.ts'
+export {
+  type NetworkEdge,
+  type NetworkGraph,
+  type NetworkGraphOptions,
+  type NetworkNode,
+  networkGraph,
+} from './networkGraph.ts'
 export { type OcclusionOptions, occlusion } from './occlusion.ts'
 export { matchPoints, PointError } from './points.ts'
 export {

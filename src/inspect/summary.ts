@@ -9,9 +9,10 @@ import { input } from '../graph/sources.ts'
 import { isApplicationOf } from '../graph/table.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Window2d } from '../graph/window.ts'
-import { inference, type Module, Parameter } from '../nn/module.ts'
+import { inference, type Module, type Parameter } from '../nn/module.ts'
 import { formatCount } from '../text/format.ts'
-import { describeMisfit, describeWindow } from './geometry.ts'
+import { describeMisfit } from './geometry.ts'
+import { describeWindows, ownParameters, typeNameOf, windowsAmong } from './layerFacts.ts'
 import { type ReceptiveField, traceFields } from './receptiveField.ts'
 import { type ModuleCall, traceForward } from './trace.ts'
 
@@ -169,11 +170,8 @@ function rowOf(
   const parameters = ownParameters(call.module).filter(parameter => !counted.has(parameter))
   for (const parameter of parameters) counted.add(parameter)
   const count = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
-  const windows = call.operations.flatMap(tensor => {
-    const window = imageWindows.get(tensor)
-    return window ? [{ tensor, window }] : []
-  })
-  const window = windows.map(({ tensor, window }) => describeWindow(window, groupsOf(tensor))).join('; ')
+  const windows = windowsAmong(call.operations, imageWindows)
+  const window = describeWindows(windows)
   const note = windows
     .map(({ tensor, window }) => describeMisfit(window, tensor.inputs[0].shape[2], tensor.inputs[0].shape[3]))
     .filter(text => text !== undefined)
@@ -212,17 +210,6 @@ function combinationOf(tensor: Tensor): SummaryRow['combines'] {
   if (!isApplicationOf(tensor, 'map') || tensor.attributes.expression.kind !== 'binary') return undefined
   const { fn } = tensor.attributes.expression
   return fn === 'add' ? 'add' : fn === 'mul' ? 'multiply' : undefined
-}
-
-const groupsOf = (tensor: Tensor): number => (isApplicationOf(tensor, 'conv2d') ? tensor.attributes.groups : 1)
-
-/** What kind of layer a module is: its class, or the operator that it says it stands for. */
-const typeNameOf = (module: Module): string =>
-  'typeName' in module ? String(module.typeName) : module.constructor.name
-
-/** Parameters that are fields of the module itself. */
-function ownParameters(module: Module): Parameter[] {
-  return Object.values(module).filter(value => value instanceof Parameter)
 }
 
 /** `(5·5·6+1)·16` for weights `[16, 6, 5, 5]` with a bias, `5·5·6·16` without, `64 + 64` for anything else. */

@@ -14,6 +14,8 @@ export interface ModuleCall {
   readonly output: Tensor
   /** Operations of this module that belong to none of its children, sources left out, inputs before users. */
   readonly operations: readonly Tensor[]
+  /** How many calls this one was made in: 0 for the model's own. */
+  readonly depth: number
 }
 
 /** A forward pass, call by call. */
@@ -49,7 +51,7 @@ export function traceForward(model: Module, x: Tensor, context: ForwardContext):
           const output = forward(input, inner)
           running.pop()
           claim(output, operations)
-          calls.push({ path, module, input, output, operations })
+          calls.push({ path, module, input, output, operations, depth: running.length - 1 })
           return output
         }),
       )

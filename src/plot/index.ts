@@ -28,6 +28,12 @@ export { type FilterOptions, filters } from './filters.ts'
 export { enlarged, heatMap, overlay, scaleOf, signedPicture } from './heatMap.ts'
 export { type GridImage, gridCss, imageGrid } from './imageGrid.ts'
 export { type ChartLine, type ChartMark, type ChartReadout, type Hue, type LineChart, lineChart } from './lineChart.ts'
+export {
+  type NetworkDrawingOptions,
+  networkDrawing,
+} from './networkDrawing.ts'
+export { openModules } from './networkModules.ts'
+export type { DrawnEdge, DrawnNetwork, DrawnNode } from './networkNode.ts'
 export { encodePng, type ImageShape, pngDataUrl } from './png.ts'
 export { type DiagramBin, type DiagramCalibration, reliabilityDiagram } from './reliabilityDiagram.ts'
 export { decimate, movingAverage, type Point } from './smooth.ts'

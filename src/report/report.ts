@@ -9,6 +9,7 @@ import { accuracyCurve, type Curve, learningRateCurve, lossCurve } from '../plot
 import { filters } from '../plot/filters.ts'
 import { imageGrid } from '../plot/imageGrid.ts'
 import { html, type Markup, raw } from '../plot/markup.ts'
+import { networkDrawing } from '../plot/networkDrawing.ts'
 import type { ImageShape } from '../plot/png.ts'
 import {
   formatBytes,
@@ -34,7 +35,7 @@ export function report(data: ReportData): string {
 ${confusion(data)}
 ${mistakes(data)}
 ${firstLayer(data)}
-${layers(data.layers ?? [])}
+${layers(data.layers ?? [], data)}
 ${recipe(data)}`
   return page({ title: data.title, version: data.version, header: header(data), main })
 }
@@ -219,7 +220,7 @@ function firstLayer({ filters: first }: ReportData): Markup {
 </section>`
 }
 
-function layers(rows: readonly ReportLayer[]): Markup {
+function layers(rows: readonly ReportLayer[], { graph, model }: ReportData): Markup {
   if (rows.length === 0) return html``
   const total = (of: (layer: ReportLayer) => number) => rows.reduce((sum, layer) => sum + of(layer), 0)
   const body = rows.map(layer => {
@@ -234,7 +235,7 @@ function layers(rows: readonly ReportLayer[]): Markup {
 <tbody>${body}</tbody>
 <tfoot><tr><th scope="row">Total</th><td></td><td></td><td></td><td class="number">${formatCount(total(l => l.parameters))}</td><td></td><td class="number">${formatLarge(total(l => l.multiplyAdds))}</td><td class="number">${formatBytes(total(l => l.activationBytes))}</td><td></td></tr></tfoot>
 </table></div>
-</section>`
+${graph && html`<details><summary>The network as a graph</summary><figure>${raw(networkDrawing(graph, { title: `The graph of ${model}` }))}</figure></details>\n`}</section>`
 }
 
 /** A number, or a dash for zero: a column of zeros is hard to read. */

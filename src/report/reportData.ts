@@ -3,6 +3,7 @@
  * command only has to combine them.
  */
 import type { EngineDescription } from '../backends/engine.ts'
+import type { NetworkGraph } from '../inspect/networkGraph.ts'
 import type { ReceptiveField } from '../inspect/receptiveField.ts'
 import type { SummaryRow } from '../inspect/summary.ts'
 import type { ImageShape } from '../plot/png.ts'
@@ -69,6 +70,8 @@ export interface ReportData {
   /** Number of parameters trained at any time in the run; given if it is not the total of `layers`. */
   readonly trainable?: number
   readonly layers?: readonly ReportLayer[]
+  /** The network, drawn as a graph beneath the table of its layers. */
+  readonly graph?: NetworkGraph
   /** The command line that repeats the run. */
   readonly command: string
   /** Version of Fovea. */

@@ -2,8 +2,10 @@
  * `fovea summary --html`: a network's volumes as a drawing, its layer table and its totals on one self-contained page.
  */
 import { describeTrainingOnly, formatReceptiveField, formatVolume } from '../inspect/formatSummary.ts'
+import type { NetworkGraph } from '../inspect/networkGraph.ts'
 import type { Summary, SummaryRow } from '../inspect/summary.ts'
 import { html, type Markup, raw } from '../plot/markup.ts'
+import { networkDrawing } from '../plot/networkDrawing.ts'
 import { volumes } from '../plot/volumes.ts'
 import { formatBytes, formatCount, formatLarge } from '../text/format.ts'
 import { page } from './page.ts'
@@ -16,6 +18,8 @@ export interface SummaryPage {
   /** Where the network was published; absent if unknown. */
   readonly reference?: string
   readonly summary: Summary
+  /** The network as a graph; without it none is drawn. */
+  readonly graph?: NetworkGraph
   /** Memory of each thread, in addition to the arena. */
   readonly scratchBytes: number
   /** Version of Fovea. */
@@ -30,7 +34,15 @@ const drawings = [
 ] as const
 
 /** Builds the page. @returns a whole HTML document as text. */
-export function summaryPage({ name, description, reference, summary, scratchBytes, version }: SummaryPage): string {
+export function summaryPage({
+  name,
+  description,
+  reference,
+  summary,
+  graph,
+  scratchBytes,
+  version,
+}: SummaryPage): string {
   const { totals, rows, batch, arenaBytes, input } = summary
   const images = batch === 1 ? 'one image' : `${formatCount(batch)} images`
   const threads = scratchBytes > 0 ? `, and ${formatBytes(scratchBytes)} for each thread` : ''
@@ -51,8 +63,18 @@ export function summaryPage({ name, description, reference, summary, scratchByte
 <p class="note">Height × width × channels of each layer's output; every edge is drawn by the square root of its size, vectors stand upright. Layers that keep the volume, such as activations, are named when the pointer rests on the box before them. Branches follow each other in the order of computation.</p>
 ${drawings.map(({ width, name: window }) => html`<figure class="${window}">${raw(volumes(rows, { title: `The volumes of ${name}`, width }))}</figure>`)}
 </section>
-${layerTable(summary, images)}`
+${graph && graphSection(name, graph)}${layerTable(summary, images)}`
   return page({ title: name, version, header, main })
+}
+
+/** The section with the graph. */
+function graphSection(name: string, graph: NetworkGraph): Markup {
+  return html`<section>
+<h2>Graph</h2>
+<p class="note">What reads what, from the image down, with the shapes of the tensors beside the lines. A box with a mark at its left holds layers; of boxes that are made alike the first is open where not all fit. Point at a box for its parameters and multiply-adds.</p>
+<figure>${raw(networkDrawing(graph, { title: `The graph of ${name}` }))}</figure>
+</section>
+`
 }
 
 function layerTable(summary: Summary, images: string): Markup {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { EngineDescription } from '../backends/engine.ts'
 import type { ImageCollection, Subset } from '../data/dataset.ts'
-import { summarize } from '../inspect/index.ts'
+import { networkGraph, summarize } from '../inspect/index.ts'
 import type { ImageClassifier } from '../nn/imageClassifier.ts'
 import { imagesOf } from '../recipe/images.ts'
 import { dataName, modelName, type Recipe } from '../recipe/recipe.ts'
@@ -192,6 +192,7 @@ async function reportDataOf(run: FinishedRun, result: RunResult, events: readonl
     ...(first ? { filters: first } : {}),
     trainable: run.trainable,
     layers: summarize(model.network, [channels, height, width]).rows,
+    graph: networkGraph(model.network, [channels, height, width]),
     command: run.command,
     version: result.fovea,
   }

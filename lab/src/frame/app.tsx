@@ -22,6 +22,7 @@ const ConvolvePlace = lazyScreen(
   'Convolve',
   async () => (await import('../screens/convolve/convolve.tsx')).ConvolveScreen,
 )
+const BuildPlace = lazyScreen('Build', async () => (await import('../screens/build/build.tsx')).BuildScreen)
 const JudgePlace = lazyScreen('Judge', async () => (await import('../screens/judge/judge.tsx')).JudgeScreen)
 
 const shown: Readonly<Record<Screen, FunctionComponent<{ readonly lab: Lab }>>> = {
@@ -29,6 +30,7 @@ const shown: Readonly<Record<Screen, FunctionComponent<{ readonly lab: Lab }>>> 
   look: LookScreen,
   convolve: ConvolvePlace,
   judge: JudgePlace,
+  build: BuildPlace,
   runs: RunsPlace,
   teach: TeachPlace,
 }
@@ -75,7 +77,7 @@ export function App() {
       removeEventListener('keydown', press)
     }
   }, [lab])
-  // Who looks at runs looks at no training here: it rests, and one that waits begins when its screen is opened.
+  // Who looks elsewhere looks at no training here: it rests, and one that waits begins when its screen is opened.
   useSignalEffect(() => {
     const isResting = restingScreens.has(lab.screen.value)
     if (isResting && lab.playing.value) lab.pause()
@@ -91,12 +93,8 @@ export function App() {
         <ProblemLine lab={lab} />
         <Shown lab={lab} />
       </main>
-      {!isResting && (
-        <>
-          <Timeline lab={lab} />
-          <DropPlace lab={lab} />
-        </>
-      )}
+      {!isResting && <Timeline lab={lab} />}
+      {(!isResting || lab.screen.value === 'build') && <DropPlace lab={lab} />}
     </>
   )
 }

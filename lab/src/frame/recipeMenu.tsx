@@ -29,13 +29,21 @@ export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onSta
   })
   const isSeed = /^\d{1,9}$/.test(seedText.value)
   const choices: readonly DataName[] = networks[chosenModel.value].data
+  // A network of one's own is made in Build; here is the one that is open.
+  const isThere = (name: NetworkName): boolean => name !== 'custom' || model === 'custom'
   const needsPictures = chosenData.value === 'own' && lab.own === undefined
   const start = (event: Event): void => {
     event.preventDefault()
     if (!isSeed || needsPictures) return
     const usual = recipeFor(chosenModel.value, chosenData.value)
     const pictures = chosenData.value === 'own' ? lab.own?.fingerprint : undefined
-    const recipe = { ...usual, seed: Number(seedText.value), ...(pictures !== undefined && { pictures }) }
+    const layers = chosenModel.value === 'custom' ? lab.recipe.value.layers : undefined
+    const recipe = {
+      ...usual,
+      seed: Number(seedText.value),
+      ...(pictures !== undefined && { pictures }),
+      ...(layers !== undefined && { layers }),
+    }
     onStart(formatLink({ recipe, interventions: [], screen: lab.screen.value }))
     menu.current!.open = false
   }
@@ -67,7 +75,7 @@ export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onSta
               if (!fits(chosenModel.value, chosenData.value)) chosenData.value = all[0]
             }}
           >
-            {networkNames.map(name => (
+            {networkNames.filter(isThere).map(name => (
               <option key={name} value={name}>
                 {networks[name].title}
               </option>

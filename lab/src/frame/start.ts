@@ -15,6 +15,7 @@ export function startLab(lab: Lab, hash: string): void {
       lab.recipe.value = resting.recipe
       lab.waiting.value = resting
     }
+    if (resting.recipe.model === 'custom') lab.asked.value = resting.recipe
     lab.screen.value = resting.screen
     return
   }
@@ -74,7 +75,8 @@ export function startOwn(lab: Lab, own: OwnFolder, chosen: Pick<Recipe, 'model' 
   const { awaited, screen } = lab
   lab.awaited = undefined
   const isAwaited = awaited?.recipe.pictures === own.fingerprint
-  const model = fits(chosen.model, 'own') ? chosen.model : 'convnet'
+  // Layers that were built for other pictures do not fit these.
+  const model = fits(chosen.model, 'own') && chosen.model !== 'custom' ? chosen.model : 'convnet'
   const { seed } = chosen
   const begin: Link = {
     recipe: { ...recipeFor(model, 'own'), seed, pictures: own.fingerprint },

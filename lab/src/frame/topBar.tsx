@@ -11,6 +11,7 @@ const names: Readonly<Record<Screen, string>> = {
   look: 'Look',
   convolve: 'Convolve',
   judge: 'Judge',
+  build: 'Build',
   runs: 'Runs',
   teach: 'Teach',
 }

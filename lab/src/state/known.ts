@@ -1,5 +1,6 @@
 /** What the page knows: signals, and what follows from them. It touches no document, so that it runs in Node as well. */
 import { computed, signal } from '@preact/signals'
+import type { FoundFile } from '../frame/upload.ts'
 import { Convolve } from '../screens/convolve/state.ts'
 import type {
   Excitation,
@@ -41,6 +42,9 @@ export class Known {
   served: string | undefined
   /** A link whose training waits until its screen is looked at: who compares runs needs none. */
   readonly waiting = signal<Link | undefined>(undefined)
+  /** A recipe whose network Build is to show, and files that it is to open. */
+  readonly asked = signal<Recipe | undefined>(undefined)
+  readonly dropped = signal<readonly FoundFile[] | undefined>(undefined)
   readonly place = signal<Place | undefined>(undefined)
   /** What the columns of Train show. */
   readonly mode = signal<Mode>('values')

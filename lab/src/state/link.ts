@@ -18,11 +18,7 @@ import {
 } from './recipe.ts'
 
 /** The screens there are. */
-export const screens = ['train', 'look', 'convolve', 'judge', 'runs', 'teach'] as const
-export type Screen = (typeof screens)[number]
-
-/** Screens on which the network of the page is not seen: its training rests meanwhile. */
-export const restingScreens: ReadonlySet<Screen> = new Set<Screen>(['runs', 'teach'])
+export const screens = ['train', 'look', 'convolve', 'judge', 'build', 'runs', 'teach'] as const
 
 /** A place in the network. */
 export interface Place {
@@ -108,9 +104,12 @@ function parseRecipe(parts: URLSearchParams): Recipe {
   const data = oneOf('data', parts.get('data') ?? firstData(model), Object.keys(dataNames) as Recipe['data'][])
   if (!fits(model, data)) throw wrong('data', data, `${networks[model].data.join(', ')} for model=${model}`)
   const usual = recipeFor(model, data)
-  const read = (name: Exclude<keyof Recipe, 'pictures'>): string => parts.get(name) ?? String(usual[name])
+  const read = (name: Exclude<keyof Recipe, 'pictures' | 'layers'>): string => parts.get(name) ?? String(usual[name])
   const pictures = parts.get('pictures')
   if (pictures !== null && !/^[0-9a-f]{16}$/.test(pictures)) throw wrong('pictures', pictures, '16 hexadecimal digits')
+  const layers = model === 'custom' ? (parts.get('layers') ?? '') : undefined
+  // Whoever trains or shows the network reads its layers.
+  if (layers === '') throw wrong('layers', layers, 'the layers of the network')
   return {
     model,
     data,
@@ -122,6 +121,7 @@ function parseRecipe(parts: URLSearchParams): Recipe {
     batch: control('batch', read('batch')),
     optimizer: control('optimizer', read('optimizer')),
     ...(pictures !== null && { pictures }),
+    ...(layers !== undefined && { layers }),
   }
 }
 

@@ -83,6 +83,13 @@ export const networks = {
     controls: forPoints,
     epochs: 100,
   },
+  custom: {
+    title: 'Your network',
+    about: 'Layer by layer, as it was built.',
+    data: pictureSets,
+    controls: usual,
+    epochs: 5,
+  },
 } as const satisfies Readonly<Record<string, NetworkEntry>>
 export type NetworkName = keyof typeof networks
 
@@ -124,6 +131,8 @@ export interface Recipe extends Controls {
   readonly seed: number
   /** Of one's own pictures: the beginning of their SHA-256, by which a link knows them again. */
   readonly pictures?: string
+  /** Of a network of one's own: its layers, `conv1:conv2d(1,6,5,{padding:2}),relu1:relu()`. */
+  readonly layers?: string
 }
 
 /** Something that a person changes. */

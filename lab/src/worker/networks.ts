@@ -12,13 +12,15 @@ import {
   relu,
   sequential,
 } from '../../../src/nn/index.ts'
+import { makeNetwork } from '../network/make.ts'
+import { unpackNetwork } from '../network/parse.ts'
 import { isPointSet, type NetworkName, type Recipe } from '../state/recipe.ts'
 import { type DataFacts, factsOf } from './facts.ts'
 
 /** Units of a hidden layer between a point and its class. */
 const hidden = 16
 
-const makers: Readonly<Record<NetworkName, (facts: DataFacts) => Module>> = {
+const makers: Readonly<Record<NetworkName, (facts: DataFacts, recipe: Recipe) => Module>> = {
   lenet5: ({ shape, classes }) => lenet5({ classes: classes.length, channels: shape[2], size: shape[0] }),
   convnet: ({ shape, classes }) => convnet(shape, classes.length),
   // Its layers take any number of channels but the first.
@@ -32,6 +34,7 @@ const makers: Readonly<Record<NetworkName, (facts: DataFacts) => Module>> = {
       fc3: conv2d(hidden, classes.length, 1),
       flatten: flatten(),
     }),
+  custom: (_, { layers = '' }) => makeNetwork(unpackNetwork(layers)),
   perceptron: ({ classes }) => sequential({ fc: conv2d(2, classes.length, 1), flatten: flatten() }),
 }
 
@@ -41,9 +44,10 @@ const makers: Readonly<Record<NetworkName, (facts: DataFacts) => Module>> = {
  * A point is a picture of one pixel, whose two channels are its coordinates, and a layer of units a convolution of 1 × 1: the same
  * network, given a picture whose pixels are all places of the plane, computes every unit everywhere.
  * @param facts of the data set; those of one's own pictures must be given
+ * @throws CodeError for layers that cannot be read
  */
 export function createModel(recipe: Recipe, facts: DataFacts = factsOf(recipe.data)): ImageClassifier {
-  return new ImageClassifier(normalize(facts.normalize), makers[recipe.model](facts)).initialize(recipe.seed)
+  return new ImageClassifier(normalize(facts.normalize), makers[recipe.model](facts, recipe)).initialize(recipe.seed)
 }
 
 /** The picture that the network is shown: of points every place of the plane, `side` by `side` of them. */

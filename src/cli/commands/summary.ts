@@ -27,7 +27,8 @@ export function addSummary(program: Command): void {
     .addOption(wideOption())
     .addOption(nativeOption())
     .option('--svg <file>', 'draw the volumes into an SVG file')
-    .option('--html <file>', 'write a page with the drawing, the layer table and the totals')
+    .option('--graph <file>', 'draw the network as a graph, with its branches, into an SVG file')
+    .option('--html <file>', 'write a page with both drawings, the layer table and the totals')
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -39,7 +40,8 @@ Examples:
   fovea summary resnet18.pth
   fovea summary lenet5 --batch 1 --plan
   fovea summary resnet18 --batch 1 --kernels inference
-  fovea summary vgg16 --svg vgg16.svg --html vgg16.html`,
+  fovea summary vgg16 --svg vgg16.svg --html vgg16.html
+  fovea summary googlenet --graph googlenet.svg`,
     )
     .action(async (model: string, options) => {
       const { summary } = await import('./summary/summary.ts')

@@ -9,10 +9,11 @@ import { createWasmEngine } from '../../../backends/wasm/engine.ts'
 import type { WasmEngineOptions } from '../../../backends/wasm/options.ts'
 import { wasmTarget } from '../../../backends/wasm/target.ts'
 import { ShapeError } from '../../../graph/shape.ts'
-import { formatSummary, type Summary, summarize } from '../../../inspect/index.ts'
+import { formatSummary, type NetworkGraph, networkGraph, type Summary, summarize } from '../../../inspect/index.ts'
 import { models } from '../../../models/index.ts'
 import { formatPlan } from '../../../plan/format.ts'
 import { makePlan } from '../../../plan/plan.ts'
+import { networkDrawing } from '../../../plot/networkDrawing.ts'
 import { volumes } from '../../../plot/volumes.ts'
 import { version } from '../../../recipe/version.ts'
 import { summaryPage } from '../../../report/summaryPage.ts'
@@ -43,7 +44,9 @@ export interface SummaryOptions {
   readonly native?: WasmEngineOptions['native']
   /** File for the drawing of the volumes. */
   readonly svg?: string
-  /** File for a page with the drawing and the layer table. */
+  /** File for the drawing of the network as a graph. */
+  readonly graph?: string
+  /** File for a page with both drawings and the layer table. */
   readonly html?: string
 }
 
@@ -59,10 +62,8 @@ const usualBatch = 128
  * written.
  */
 export async function summary(word: string, options: SummaryOptions): Promise<number> {
-  const { input, json, plan: showPlan, kernels: task, wide = 'off', native = 'off', svg, html } = options
-  if (svg !== undefined && html !== undefined && resolve(svg) === resolve(html)) {
-    throw new UsageError(`--svg and --html: both name ${svg}; they need two files`)
-  }
+  const { input, json, plan: showPlan, kernels: task, wide = 'off', native = 'off' } = options
+  checkFiles(options)
   const subject = await subjectOf(word, input)
   if (!subject) return summaryOfFile(word, options)
   const { batch = subject.batch ?? usualBatch } = options
@@ -100,6 +101,18 @@ export async function summary(word: string, options: SummaryOptions): Promise<nu
   return exitCodes.done
 }
 
+/** Options that name a file to write. */
+const fileOptions = ['svg', 'graph', 'html'] as const
+
+/** @throws UsageError when two of them name one file */
+function checkFiles(options: SummaryOptions): void {
+  const named = fileOptions.flatMap(name => (options[name] === undefined ? [] : [{ name, file: options[name] }]))
+  for (const [k, { name, file }] of named.entries()) {
+    const other = named.slice(k + 1).find(later => resolve(later.file) === resolve(file))
+    if (other) throw new UsageError(`--${name} and --${other.name}: both name ${file}; they need two files`)
+  }
+}
+
 /** A training step too large for an engine: weights, optimizer, arena, and the private memory of one thread. */
 interface Excess {
   readonly bytes: number
@@ -128,7 +141,7 @@ function describeExcess({ bytes, limit, largestBatch: most }: Excess, batch: num
 }
 
 /** Options that need layers. */
-const layerOptions = ['input', 'batch', 'plan', 'kernels', 'svg', 'html'] as const
+const layerOptions = ['input', 'batch', 'plan', 'kernels', ...fileOptions] as const
 
 /**
  * The tensors of a file of weights.
@@ -158,12 +171,12 @@ function taking<T>(word: string, input: InputShape | undefined, use: () => T): T
   }
 }
 
-/** Writes the drawing, and the page around it. @returns the files written */
+/** Writes the drawings, and the page around them. @returns the files written */
 async function writeDrawings(
-  { name, description, reference }: Subject,
+  { name, description, reference, create, input }: Subject,
   table: Summary,
   scratchBytes: number,
-  { svg, html }: SummaryOptions,
+  { svg, graph, html }: SummaryOptions,
 ): Promise<string[]> {
   const written: string[] = []
   const write = async (file: string, contents: string): Promise<void> => {
@@ -171,6 +184,9 @@ async function writeDrawings(
     written.push(file)
   }
   if (svg !== undefined) await write(svg, `${volumes(table.rows, { title: `The volumes of ${name}` })}\n`)
+  if (graph === undefined && html === undefined) return written
+  const network: NetworkGraph = networkGraph(create().assignPaths(), input)
+  if (graph !== undefined) await write(graph, `${networkDrawing(network, { title: `The graph of ${name}` })}\n`)
   if (html !== undefined) {
     await write(
       html,
@@ -179,6 +195,7 @@ async function writeDrawings(
         description,
         ...(reference !== undefined && { reference }),
         summary: table,
+        graph: network,
         scratchBytes,
         version,
       }),

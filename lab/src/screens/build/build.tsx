@@ -1,0 +1,212 @@
+/** Build: a network by hand, as a table, as a graph and as code; and networks of the catalog and of files, to look at. */
+import { useComputed, useSignalEffect } from '@preact/signals'
+import { useEffect, useMemo } from 'preact/hooks'
+import { formatVolume } from '../../../../src/inspect/formatSummary.ts'
+import { findModel, type ModelName } from '../../../../src/models/index.ts'
+import { formatLarge } from '../../../../src/text/format.ts'
+import { startLab } from '../../frame/start.ts'
+import { layersOf } from '../../network/layersOf.ts'
+import type { Lab } from '../../state/lab.ts'
+import { formatLink } from '../../state/link.ts'
+import { type DataName, dataNames, networks } from '../../state/recipe.ts'
+import { splitOwn } from '../../worker/openData.ts'
+import '../../style/build.css'
+import { CodeView } from './codeView.tsx'
+import { GraphView } from './graphView.tsx'
+import { CostTable, LayerTable } from './layerTable.tsx'
+import { Build } from './state.ts'
+import { modelNames, templates } from './templates.ts'
+
+/** What was built stays while other screens are looked at. */
+const builds = new WeakMap<Lab, Build>()
+
+function buildOf(lab: Lab): Build {
+  const known = builds.get(lab)
+  if (known) return known
+  const facts = (): ReturnType<typeof splitOwn>['facts'] | undefined => lab.own && splitOwn(lab.own.pictures).facts
+  const build = new Build(lab.recipe.peek(), facts)
+  builds.set(lab, build)
+  return build
+}
+
+/** The screen. */
+export function BuildScreen({ lab }: { readonly lab: Lab }) {
+  const build = useMemo(() => buildOf(lab), [lab])
+  // A link leads to a network; the address is the one of what is built.
+  useSignalEffect(() => {
+    const asked = lab.asked.value
+    if (!asked) return
+    lab.asked.value = undefined
+    try {
+      build.take(asked)
+    } catch (error) {
+      lab.problem.value = { message: `This link holds a network that cannot be read: ${(error as Error).message}.` }
+    }
+  })
+  useSignalEffect(() => {
+    if (lab.screen.value !== 'build' || build.looked.value) return
+    const recipe = build.recipe(lab.own?.fingerprint)
+    history.replaceState(null, '', formatLink({ recipe, interventions: [], screen: 'build' }))
+  })
+  useKeys(build)
+  return (
+    <div class="screen build">
+      <section class="work" aria-labelledby="build-title">
+        <Title lab={lab} build={build} />
+        <Facts build={build} />
+        {build.looked.value ? <CostTable build={build} /> : <LayerTable build={build} />}
+        {!build.looked.value && <CodeView build={build} />}
+      </section>
+      <GraphView build={build} />
+    </div>
+  )
+}
+
+interface PartProps {
+  readonly build: Build
+}
+
+function Title({ lab, build }: PartProps & { readonly lab: Lab }) {
+  const looked = build.looked.value
+  return (
+    <div class="bar">
+      <h1 id="build-title">{looked ? titleOf(build) : 'Build'}</h1>
+      <div class="tools">
+        <Begin build={build} />
+        {looked ? <Edit build={build} /> : <Editing lab={lab} build={build} />}
+      </div>
+    </div>
+  )
+}
+
+const titleOf = (build: Build): string => build.shown.value?.name ?? ''
+
+/** Which network: one to begin with, or one of the catalog to look at. */
+function Begin({ build }: PartProps) {
+  return (
+    <select
+      aria-label="Show another network"
+      value=""
+      onChange={event => {
+        const { value } = event.currentTarget
+        event.currentTarget.value = ''
+        const template = templates.find(({ title }) => title === value)
+        if (template) build.edit(template.make(build.facts.value))
+        else build.looked.value = { kind: 'model', name: value as ModelName }
+      }}
+    >
+      <option value="" disabled>
+        begin with …
+      </option>
+      <optgroup label="to edit">
+        {templates.map(({ title }) => (
+          <option key={title} value={title}>
+            {title}
+          </option>
+        ))}
+      </optgroup>
+      <optgroup label="of the catalog">
+        {modelNames.map(name => (
+          <option key={name} value={name}>
+            {name}
+          </option>
+        ))}
+      </optgroup>
+    </select>
+  )
+}
+
+/** From a network that is looked at to one that is edited. */
+function Edit({ build }: PartProps) {
+  const looked = build.looked.value
+  const layers = useMemo(
+    () => (looked?.kind === 'model' ? layersOf(findModel(looked.name).create()) : undefined),
+    [looked],
+  )
+  return (
+    <>
+      {layers && (
+        <button type="button" class="go" onClick={() => build.edit(layers)}>
+          Edit a copy
+        </button>
+      )}
+      <button
+        type="button"
+        onClick={() => {
+          build.looked.value = undefined
+        }}
+      >
+        Back to your network
+      </button>
+    </>
+  )
+}
+
+/** What is done with the network that is edited. */
+function Editing({ lab, build }: PartProps & { readonly lab: Lab }) {
+  const { data: choices } = networks.custom
+  const train = (): void => {
+    startLab(lab, formatLink({ recipe: build.recipe(lab.own?.fingerprint), interventions: [], screen: 'train' }))
+  }
+  return (
+    <>
+      <select
+        aria-label="for pictures of"
+        value={build.data.value}
+        onChange={event => {
+          build.data.value = event.currentTarget.value as DataName
+        }}
+      >
+        {choices
+          .filter(name => name !== 'own' || lab.own !== undefined)
+          .map(name => (
+            <option key={name} value={name}>
+              for {dataNames[name]}
+            </option>
+          ))}
+      </select>
+      <button type="button" disabled={!build.canUndo.value} title="Ctrl Z" onClick={() => build.undo()}>
+        Undo
+      </button>
+      <button type="button" disabled={!build.canRedo.value} title="Ctrl Shift Z" onClick={() => build.redo()}>
+        Redo
+      </button>
+      <button type="button" class="go" disabled={!build.isRight.value} onClick={train}>
+        Train this
+      </button>
+    </>
+  )
+}
+
+/** What the network is, in a line; read aloud as it changes. */
+function Facts({ build }: PartProps) {
+  const text = useComputed(() => {
+    const { summary } = build.shown.value ?? {}
+    const wrong = build.looked.value ? 0 : build.misfits.value.filter(({ isWrong }) => isWrong).length
+    if (!summary) return 'Nothing can be drawn: see the layers.'
+    const { totals, input } = summary
+    const costs = `${formatVolume(input)} → ${formatVolume(summary.rows.at(-1)!.output)}, ${formatLarge(totals.parameters)} parameters, ${formatLarge(totals.multiplyAdds)} multiply-adds for a picture`
+    if (wrong === 0) return `${costs}.`
+    return `${wrong} ${wrong === 1 ? 'layer does' : 'layers do'} not fit. What comes before: ${costs}.`
+  })
+  return (
+    <p class="small quiet" role="status">
+      {text}
+    </p>
+  )
+}
+
+/** Undo and redo by keys, but not while text is written. */
+function useKeys(build: Build): void {
+  useEffect(() => {
+    const press = (event: KeyboardEvent): void => {
+      if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== 'z') return
+      if (event.target instanceof HTMLElement && event.target.matches('textarea, input')) return
+      event.preventDefault()
+      if (event.shiftKey) build.redo()
+      else build.undo()
+    }
+    addEventListener('keydown', press)
+    return () => removeEventListener('keydown', press)
+  }, [build])
+}
