@@ -19,6 +19,10 @@ import {
 
 /** The screens there are. */
 export const screens = ['train', 'look', 'convolve', 'judge', 'build', 'runs', 'teach'] as const
+export type Screen = (typeof screens)[number]
+
+/** Screens on which the network of the page is not seen: its training rests meanwhile. */
+export const restingScreens: ReadonlySet<Screen> = new Set<Screen>(['build', 'runs', 'teach'])
 
 /** A place in the network. */
 export interface Place {
