@@ -167,6 +167,17 @@ export interface RecipeInput {
   readonly dropLast?: boolean
   /** Batches whose gradients are added up for one step, 1 by default. */
   readonly accumulate?: number
+  /**
+   * Parts that every batch is cut into, for several processes that train together: the weights are the same for any
+   * number of them, at most one for each part. Batch norm normalizes every part by itself. Undivided batches by default;
+   * 8 parts under `mpirun` and `srun`.
+   */
+  readonly parts?: number
+  /**
+   * How processes exchange gradients: `'tree'` adds the parts in a fixed order, `'allReduce'` leaves the order to MPI.
+   * `'tree'` by default.
+   */
+  readonly exchange?: 'tree' | 'allReduce'
   /** Decides the split, the initial weights, the order of the images, and all random operations; 0 by default. */
   readonly seed?: number
   /** Ends the run when a validation score has not improved for some epochs; never by default. */

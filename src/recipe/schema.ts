@@ -24,7 +24,7 @@ import {
   withDefault,
 } from '../rules/rules.ts'
 import { type DatasetName, datasets } from './datasets.ts'
-import { preprocessNames } from './defaults.ts'
+import { exchangeNames, preprocessNames } from './defaults.ts'
 import { orCode, pattern } from './rules.ts'
 import * as tables from './tables.ts'
 
@@ -116,6 +116,8 @@ export const recipeFields = {
   batchSize: wholeFrom1,
   dropLast: optional(flag),
   accumulate: optional(wholeFrom1),
+  parts: optional(wholeFrom1),
+  exchange: optional(oneOf(exchangeNames)),
   seed,
   earlyStopping: optional(
     fields({

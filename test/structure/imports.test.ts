@@ -31,6 +31,9 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
   recipe: {
     values: ['augment', 'backends', 'data', 'formats', 'models', 'nn', 'onnx', 'optim', 'rules', 'text', 'train'],
   },
+  distributed: {
+    values: ['async', 'backends', 'graph', 'plan', 'train'],
+  },
   classifier: {
     values: ['augment', 'backends', 'data', 'formats', 'graph', 'nn', 'rules', 'train'],
   },
@@ -50,6 +53,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
       'backends',
       'classifier',
       'data',
+      'distributed',
       'formats',
       'graph',
       'inspect',

@@ -80,10 +80,11 @@ export function showResult({ path }: RunFolder, result: RunResult, { json }: Out
 /** Advice for a loss or weights that are NaN or infinite. */
 export function divergedError(
   error: DivergedError,
-  { path }: RunFolder,
+  folder: RunFolder | undefined,
   { optimizer }: Recipe,
   resumed?: string,
 ): CommandError {
+  const path = folder?.path ?? ''
   const saved = error.checkpoint === undefined ? resumed : join(path, error.checkpoint)
   const kept = saved === undefined ? 'no checkpoint was saved before' : `the last good checkpoint is ${saved}`
   const rate = 'lr' in optimizer ? ` than ${optimizer.lr} (--lr)` : ''
