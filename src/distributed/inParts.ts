@@ -1,12 +1,20 @@
 /** Training in parts, on one process or many: what a trainer takes as its `distribution`. */
 import type { Distribution } from '../train/distribution.ts'
 import type { Communicator } from './communicator.ts'
-import { RunInParts, type SumsMaker } from './partedSteps.ts'
+import { OneBitSums, PartErrors } from './oneBitSums.ts'
+import { type Exchange, RunInParts } from './partedSteps.ts'
 import { LibrarySums, TreeSums } from './partSums.ts'
 import { soloCommunicator } from './solo.ts'
 
-/** How gradients are exchanged. */
-export type ExchangeName = 'tree' | 'allReduce'
+/** 1-bit gradients with error feedback. */
+export interface OneBitExchange {
+  readonly name: 'oneBit'
+  /** Steps in full precision at the start of a run, 0 by default: while weights move fast, signs say too little. */
+  readonly fullSteps?: number | undefined
+}
+
+/** How gradients are exchanged, by name or with options. */
+export type ExchangeOptions = 'tree' | 'allReduce' | 'oneBit' | { readonly name: 'tree' | 'allReduce' } | OneBitExchange
 
 /** Options of {@link inParts}. */
 export interface InPartsOptions {
@@ -16,9 +24,10 @@ export interface InPartsOptions {
   readonly communicator?: Communicator
   /**
    * `'tree'` (the default): the same bits for any number of processes. `'allReduce'`: MPI's own sum, whose last bits
-   * depend on the library and on the number of processes.
+   * depend on the library and on the number of processes. `'oneBit'`: one bit for each number (Seide et al. 2014), the
+   * same bits for any number of processes; what that loses stays with the part and is added to its next gradient.
    */
-  readonly exchange?: ExchangeName
+  readonly exchange?: ExchangeOptions
 }
 
 /** The parts of a batch when nothing else is said. */
@@ -41,19 +50,28 @@ export function inParts(options: InPartsOptions = {}): Distribution {
     throw new RangeError(`inParts: parts (=${parts}) must be a whole number of at least 1`)
   }
   const { rank, size, hosts, name } = communicator
+  const chosen: { readonly name: string } = typeof exchange === 'string' ? { name: exchange } : exchange
+  const fullSteps = 'fullSteps' in chosen ? (chosen as OneBitExchange).fullSteps : undefined
+  const make = makers[chosen.name]
+  if (!make)
+    throw new RangeError(`inParts: exchange (=${chosen.name}) must be one of ${Object.keys(makers).join(', ')}`)
   const wish = { stop: false }
   return {
     parts,
-    ranks: { count: size, hosts, parts, exchange, by: name },
+    ranks: { count: size, hosts, parts, exchange: chosen.name, by: name },
     share: size > 1 ? { rank, size, merge: values => communicator.allReduce(values) } : undefined,
     stop() {
       wish.stop = true
     },
-    begin: tools => new RunInParts(tools, communicator, makers[exchange], wish),
+    begin: tools => new RunInParts(tools, communicator, make(fullSteps), wish),
   }
 }
 
-const makers: Readonly<Record<ExchangeName, SumsMaker>> = {
-  tree: (division, region) => new TreeSums(division, region),
-  allReduce: (division, region) => new LibrarySums(division, region),
+const makers: Readonly<Record<string, (fullSteps?: number) => Exchange>> = {
+  tree: () => ({ sums: (division, region) => new TreeSums(division, region) }),
+  allReduce: () => ({ sums: (division, region) => new LibrarySums(division, region) }),
+  oneBit(fullSteps = 0) {
+    const errors = new PartErrors()
+    return { errors, sums: (division, region, layers) => new OneBitSums(division, region, layers, errors, fullSteps) }
+  },
 }

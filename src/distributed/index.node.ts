@@ -15,7 +15,7 @@ export type {
 } from '../train/distribution.ts'
 export { checkEqual, fromFirst, GroupError, gather, together } from './agree.ts'
 export { type Communicator, type Exchanged, type Reduction, SilenceError } from './communicator.ts'
-export { type ExchangeName, type InPartsOptions, inParts } from './inParts.ts'
+export { type ExchangeOptions, type InPartsOptions, inParts, type OneBitExchange } from './inParts.ts'
 export { MpiError } from './launcher.node.ts'
 export { type MpiOptions, openMpi } from './mpi.node.ts'
 export { soloCommunicator } from './solo.ts'

@@ -33,6 +33,10 @@ export class Division {
   readonly whole: Span
   /** The parts of this process. */
   readonly own: Span
+  /** The process that computes each part, the first part of each process, and the most that one has. */
+  readonly owners: readonly number[]
+  readonly starts: readonly number[]
+  readonly mostParts: number
   /** The largest nodes of the tree that each process computes alone. */
   readonly nodes: readonly (readonly Span[])[]
 
@@ -40,18 +44,20 @@ export class Division {
   constructor(communicator: Communicator, parts: number) {
     const { rank, size } = communicator
     if (size > parts) {
-      throw new RangeError(
-        `${size} processes need at least as many parts; there are ${parts} (recipe: parts=${size}, in which case batchSize must be a multiple of it)`,
-      )
+      throw new RangeError(`${size} processes cannot share ${parts} parts: a batch must be cut into at least as many`)
     }
+    const spans = Array.from({ length: size }, (_, other) => partsOf(other, size, parts))
     this.communicator = communicator
     this.whole = { from: 0, to: parts }
-    this.own = partsOf(rank, size, parts)
-    this.nodes = Array.from({ length: size }, (_, other) => nodesWithin(partsOf(other, size, parts), this.whole))
+    this.own = spans[rank]!
+    this.owners = spans.flatMap(({ from, to }, other) => new Array<number>(to - from).fill(other))
+    this.starts = spans.map(({ from }) => from)
+    this.mostParts = Math.max(...spans.map(({ from, to }) => to - from))
+    this.nodes = spans.map(span => nodesWithin(span, this.whole))
   }
 }
 
-/** Sums of the nodes that one process computes alone, in the order of the tree. */
+/** Sums of nodes that one process computes alone, in the order of the tree. */
 export class OwnSums {
   readonly nodes: readonly Span[]
   /** A sum for each node. */
@@ -59,9 +65,10 @@ export class OwnSums {
   readonly #spare: Float32Array[] = []
   readonly #length: number
 
-  constructor({ nodes, communicator }: Division, length: number) {
-    this.nodes = nodes[communicator.rank]!
-    this.values = this.nodes.map(() => new Float32Array(length))
+  /** @param length numbers of a sum */
+  constructor(nodes: readonly Span[], length: number) {
+    this.nodes = nodes
+    this.values = nodes.map(() => new Float32Array(length))
     this.#length = length
   }
 
@@ -104,7 +111,7 @@ export class TreeSums implements PartSums {
     const { size } = division.communicator
     this.#division = division
     this.#region = region
-    this.#own = new OwnSums(division, region.length)
+    this.#own = new OwnSums(division.nodes[division.communicator.rank]!, region.length)
     this.#stripe = region.length / size
     this.#room = Math.max(...division.nodes.map(({ length }) => length))
     const length = size === 1 ? 0 : size * this.#room * this.#stripe
@@ -164,7 +171,7 @@ export class LibrarySums implements PartSums {
   constructor(division: Division, region: Region) {
     this.#communicator = division.communicator
     this.#region = region
-    this.#own = new OwnSums(division, region.length)
+    this.#own = new OwnSums(division.nodes[division.communicator.rank]!, region.length)
   }
 
   async sum(task: SumTask): Promise<number> {

@@ -14,6 +14,7 @@ import type { PartedResult, PartedStep, PartedSteps, StepTools } from '../train/
 import { stepUpdates, tracedStep } from '../train/programs.ts'
 import { inputsFor } from '../train/samples.ts'
 import type { Communicator } from './communicator.ts'
+import type { PartErrors } from './oneBitSums.ts'
 import { Division, type PartSums } from './partSums.ts'
 
 /** Whether this process wants all to stop; taken back once they do. */
@@ -21,8 +22,13 @@ export interface StopWish {
   stop: boolean
 }
 
-/** Makes the way in which a phase's parts are summed. */
-export type SumsMaker = (division: Division, region: Region, layers: readonly Layer[]) => PartSums
+/** A way to exchange the gradients of a run. */
+export interface Exchange {
+  /** How the parts of a phase are summed. */
+  sums(division: Division, region: Region, layers: readonly Layer[]): PartSums
+  /** What is kept from step to step, if anything is. */
+  readonly errors?: PartErrors
+}
 
 /** A gradient in the region. */
 export interface Layer {
@@ -52,15 +58,15 @@ interface Phase {
 export class RunInParts implements PartedSteps {
   readonly #tools: StepTools
   readonly #division: Division
-  readonly #makeSums: SumsMaker
+  readonly #exchange: Exchange
   readonly #wish: StopWish
   readonly #phases = new Map<string, Phase>()
   readonly #updates = new Map<string, Promise<Executable>>()
 
-  constructor(tools: StepTools, communicator: Communicator, makeSums: SumsMaker, wish: StopWish) {
+  constructor(tools: StepTools, communicator: Communicator, exchange: Exchange, wish: StopWish) {
     this.#tools = tools
     this.#division = new Division(communicator, tools.options.accumulate)
-    this.#makeSums = makeSums
+    this.#exchange = exchange
     this.#wish = wish
   }
 
@@ -104,11 +110,15 @@ export class RunInParts implements PartedSteps {
   }
 
   async snapshot(): Promise<Map<string, HostTensor>> {
-    return new Map()
+    return (await this.#exchange.errors?.snapshot(this.#division)) ?? new Map()
   }
 
-  restore(): void {
-    // Sums keep nothing from step to step.
+  restore(tensors: ReadonlyMap<string, HostTensor>): void {
+    const { freeze = [] } = this.#tools.options
+    this.#exchange.errors?.restore(
+      tensors,
+      freeze.some(({ until }) => until !== undefined),
+    )
   }
 
   #keyOf(epoch: number): string {
@@ -154,7 +164,7 @@ export class RunInParts implements PartedSteps {
       counters: new Map(buffers.filter(buffer => !isMean(buffer))),
       region,
       places: Object.fromEntries(tallies.map(name => [name, placeOf(counted[name])])) as Phase['places'],
-      sums: this.#makeSums(this.#division, region, layers),
+      sums: this.#exchange.sums(this.#division, region, layers),
     }
     this.#phases.set(key, phase)
     return phase

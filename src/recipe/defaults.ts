@@ -35,6 +35,3 @@ export type ScheduleName = (typeof scheduleNames)[number]
 
 /** Names of preprocessing that is fitted to the training images. */
 export const preprocessNames = ['mean-image', 'channel-mean', 'channel-mean-std', 'zca'] as const
-
-/** Ways to exchange gradients between processes; the first is the default. */
-export const exchangeNames = ['tree', 'allReduce'] as const
