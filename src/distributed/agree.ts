@@ -101,7 +101,7 @@ export async function checkEqual(communicator: Communicator, facts: Readonly<Rec
   if (communicator.size === 1) return
   const all = await gather(communicator, facts)
   const [first] = all
-  for (const name of Object.keys(first!)) {
+  for (const name of new Set(all.flatMap(others => Object.keys(others)))) {
     const expected = JSON.stringify(first![name])
     const rank = all.findIndex(other => JSON.stringify(other[name]) !== expected)
     if (rank < 0) continue

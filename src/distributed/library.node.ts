@@ -68,9 +68,10 @@ const names: Readonly<Record<MpiKind, readonly string[]>> = {
 
 /**
  * Loads the library that a launcher's processes need.
+ * @param isProbe true to look at it only, beside another one
  * @throws MpiError when koffi or the library is missing
  */
-export function loadMpi({ kind, library }: Launched): MpiLibrary {
+export function loadMpi({ kind, library }: Pick<Launched, 'kind' | 'library'>, isProbe = false): MpiLibrary {
   const koffi = loadKoffi()
   // UCX, a transport of MPICH, would replace V8's handler of memory faults; WebAssembly's traps would end the process.
   process.env.UCX_ERROR_SIGNALS ??= ''
@@ -82,7 +83,7 @@ export function loadMpi({ kind, library }: Launched): MpiLibrary {
     let loaded: KoffiLibrary
     try {
       // Global: the library loads parts of itself that look for its symbols.
-      loaded = koffi.load(name, { global: true, lazy: true })
+      loaded = koffi.load(name, { global: !isProbe, lazy: true })
     } catch (error) {
       problems.push((error as Error).message)
       continue
@@ -97,12 +98,19 @@ export function loadMpi({ kind, library }: Launched): MpiLibrary {
   )
 }
 
-/** The version of a library that is not initialized, or why there is none. */
-export function describeMpi(kind: MpiKind): string {
+/** Whether an implementation can be used here. */
+export interface MpiState {
+  readonly found: boolean
+  /** `Open MPI 4.1.4`, or why it is not there. */
+  readonly detail: string
+}
+
+/** Looks for an implementation's library. Nothing is started. */
+export function findMpi(kind: MpiKind): MpiState {
   try {
-    return versionOf(loadMpi({ rank: 0, size: 1, kind }))
+    return { found: true, detail: versionOf(loadMpi({ kind }, true)) }
   } catch (error) {
-    return (error as Error).message
+    return { found: false, detail: (error as Error).message }
   }
 }
 

@@ -151,9 +151,9 @@ const cases: Readonly<Record<string, Omit<Run, 'from'>>> = {
 }
 
 describe.each(Object.entries(cases))('%s', (_, run) => {
-  it('gives the same weights and scores on 1, 2, 3, 4 and 8 ranks', async () => {
+  it('gives the same weights and scores on 1, 2, 3 and 8 ranks', async () => {
     const [alone] = await trainOn(1, run)
-    for (const ranks of [2, 3, 4, 8]) {
+    for (const ranks of [2, 3, 8]) {
       for (const { tensors, events } of await trainOn(ranks, run)) {
         expect([...tensors].filter(([path, bits]) => alone!.tensors.get(path) !== bits).map(([path]) => path)).toEqual(
           [],
@@ -168,8 +168,8 @@ describe.each(Object.entries(cases))('%s', (_, run) => {
     const [whole] = await trainOn(1, run)
     const stopped = await trainOn(2, {
       ...run,
-      watch: (rank, { type, step }: never, trainer) => {
-        if (rank === 1 && type === 'step' && step === 2) trainer.stop()
+      watch: (rank, event, trainer) => {
+        if (rank === 1 && event.type === 'step' && event.step === 2) trainer.stop()
       },
     })
     // Asked for after step 2 by one rank: the exchange of step 3 tells both.

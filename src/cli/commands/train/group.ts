@@ -15,12 +15,13 @@ import type { Module } from '../../../nn/module.ts'
 import { parseStoredRecipe } from '../../../recipe/files.node.ts'
 import type { Recipe } from '../../../recipe/recipe.ts'
 import { version } from '../../../recipe/version.ts'
+import { isRecord } from '../../../rules/record.ts'
 import type { RunData } from '../../../runs/data.node.ts'
 import { summaryOf } from '../../../runs/fingerprint.node.ts'
 import type { RunFolder } from '../../../runs/runFolder.node.ts'
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../../train/checkpoint.ts'
 import type { RunStore } from '../../../train/session.ts'
-import { exitCodeOf, speakAs } from '../../terminal/errors.ts'
+import { exitCodeOf, exitCodes, speakAs } from '../../terminal/errors.ts'
 import { mute } from '../../terminal/output.ts'
 
 /** Whether `mpirun` or `srun` has started this process. A trial of a study is on its own, whoever started the study. */
@@ -37,14 +38,18 @@ export async function inGroup(command: (group: Communicator) => Promise<number>)
   const group = await openMpi()
   if (group.size === 1) return command(group)
   if (group.rank !== 0) mute()
-  let isOver = false
+  let [isOver, isTold] = [false, false]
   const leave = async (): Promise<void> => {
     await group.close()
     isOver = true
   }
   // However this process ends, if it is not together with the others: they must not wait for it.
   process.on('exit', code => {
-    if (!isOver) group.abort(code === 0 ? 1 : code)
+    if (isOver) return
+    if (!isTold) {
+      process.stderr.write(`fovea: ${nameOf(group, group.rank)}: ended with exit code ${code} before the others were done\n`)
+    }
+    group.abort(code === 0 ? exitCodes.failed : code)
   })
   try {
     const code = Int32Array.of(await command(group))
@@ -53,6 +58,7 @@ export async function inGroup(command: (group: Communicator) => Promise<number>)
     return code[0]!
   } catch (error) {
     if (!isShared(error)) {
+      isTold = true
       speakAs(nameOf(group, group.rank))
       throw error
     }
@@ -78,6 +84,15 @@ export function threadsIn({ size, rank, hosts }: Communicator): number | undefin
   return Math.max(1, Math.min(availableParallelism(), Math.floor(cpus().length / neighbors)))
 }
 
+/** Fields of a recipe by name, down to those that hold no fields. @param above path of the value */
+function leavesOf(value: unknown, above = ''): Readonly<Record<string, unknown>> {
+  if (!isRecord(value)) return { [`the recipe's ${above}`]: value }
+  const inner = Object.entries(value).map(([field, held]) => leavesOf(held, above === '' ? field : `${above}.${field}`))
+  // A folder may lie elsewhere on another host; what it contains is in the fingerprint.
+  const { "the recipe's data.directory": _folder, ...leaves } = Object.assign({}, ...inner)
+  return leaves
+}
+
 /** Compares what decides the bits of a run. @throws GroupError naming what differs, and for whom */
 export async function checkGroup(
   group: Communicator,
@@ -85,10 +100,7 @@ export async function checkGroup(
 ): Promise<void> {
   if (group.size === 1) return
   const { recipe, data, model, engine } = run
-  // Folders may lie elsewhere; what they contain is in the fingerprint.
-  const { data: images, fovea: _version, ...rest } = recipe
-  const { directory: _folder, ...prepared } = images
-  const fields = Object.entries(rest).map(([name, value]) => [`the recipe's ${name}`, value] as const)
+  const { fovea: _version, ...fields } = recipe
   const {
     threads: _threads,
     alone: _alone,
@@ -97,8 +109,7 @@ export async function checkGroup(
   } = engine as EngineDescription & Readonly<Record<string, unknown>>
   await checkEqual(group, {
     'the version of Fovea': version,
-    ...Object.fromEntries(fields),
-    "the recipe's data": prepared,
+    ...leavesOf(fields),
     'the fingerprint of the images': summaryOf(data),
     'the shapes of the parameters': Object.fromEntries(
       [...model.parameters()].map(([path, { shape }]) => [path, shape]),
