@@ -17,6 +17,7 @@ export default defineConfig({
     'src/data/augmentWorker.node.ts',
     'src/train/index.ts',
     'src/train/index.node.ts',
+    'src/distributed/index.node.ts',
     'src/recipe/index.ts',
     'src/classifier/index.ts',
     'src/classifier/index.node.ts',

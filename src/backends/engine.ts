@@ -73,6 +73,21 @@ export interface Executable {
   run(inputs?: RunInputs, options?: RunOptions): Promise<RunOutputs>
 }
 
+/** Variables that lie side by side in memory: see `regionOf` in `region.ts`. */
+export interface Region {
+  /** Numbers of the region: those of the variables in their order, and zeros where nothing lies. */
+  readonly length: number
+  /** Place of each variable's first number. */
+  readonly offsets: readonly number[]
+  /**
+   * Shows the values after all work requested earlier, and before any later. The array is the engine's memory: it is
+   * valid until the work ends, and must not be changed.
+   */
+  read<T>(work: (values: Float32Array) => T | Promise<T>): Promise<T>
+  /** As `read`, and what the work writes into the array are the variables' new values. */
+  change<T>(work: (values: Float32Array) => T | Promise<T>): Promise<T>
+}
+
 /**
  * A backend at work: owns memory, threads, and the current values of variables. It is a queue: anyone may request runs,
  * reads and writes at any time, and they are done one at a time, in the order of the requests. A caller that keeps
@@ -97,6 +112,13 @@ export interface Engine {
    * Error when the engine is closed.
    */
   write(variable: Variable, values: ArrayLike<number>): Promise<void>
+  /**
+   * Places f32 variables side by side, before any program uses them. Absent where variables have no memory that can be
+   * seen; callers use `regionOf`, which then copies.
+   * @param multiple the length of the region is a multiple of this many numbers
+   * @throws Error when one of the variables already has a place.
+   */
+  region?(variables: readonly Variable[], multiple: number): Region
   /** Bytes of memory the engine holds for variables, arena and scratch. */
   readonly memoryBytes: number
   /** Stops the threads and releases the memory. Work that is running or queued is rejected. */

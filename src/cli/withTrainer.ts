@@ -56,7 +56,14 @@ export async function withTrainer<T>(
       const model = await createInitialModel(setup, openPretrained(note))
       const changed = { alarms: false, ...options?.(trainingOptions(setup)) }
       return use(
-        await createTrainer(setup, { engine, model, train, ...(augment === false && { augment }), ...changed }),
+        await createTrainer(setup, {
+          engine,
+          model,
+          train,
+          distribution: false,
+          ...(augment === false && { augment }),
+          ...changed,
+        }),
       )
     })
   } finally {

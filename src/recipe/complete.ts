@@ -16,7 +16,7 @@ import { version } from './version.ts'
 export type RawRecipe = Readonly<Record<string, unknown>>
 
 /** Parts that may be given just by name. */
-const shortForms = ['model', 'data', 'optimizer', 'schedule', 'loss', 'momentum', 'average'] as const
+const shortForms = ['model', 'data', 'optimizer', 'schedule', 'loss', 'momentum', 'average', 'exchange'] as const
 
 /**
  * A recipe whose parts are objects: `'adam'` is short for `{ name: 'adam' }`, `'folder:photos'` for a folder of

@@ -43,7 +43,7 @@ export {
 } from './parts.ts'
 export type { CodeReference } from './rules.ts'
 export type { RunSetup } from './runSetup.ts'
-export { type ModelPart, type Recipe, recipeFields } from './schema.ts'
+export { type ExchangeRecipe, type ModelPart, type Recipe, recipeFields } from './schema.ts'
 export { resolveRecipe } from './setup.ts'
 export {
   averages,

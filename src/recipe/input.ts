@@ -12,6 +12,7 @@ import type { NormalizeOptions } from '../nn/normalize.ts'
 import type { ElasticNetOptions, Optimizer, PathPattern, Schedule } from '../optim/index.ts'
 import type { EarlyStoppingOptions } from '../train/earlyStopping.ts'
 import type { DatasetName } from './datasets.ts'
+import type { ExchangeRecipe } from './schema.ts'
 import type {
   averages,
   gradientTransforms,
@@ -167,6 +168,18 @@ export interface RecipeInput {
   readonly dropLast?: boolean
   /** Batches whose gradients are added up for one step, 1 by default. */
   readonly accumulate?: number
+  /**
+   * Parts that every batch is cut into, for several processes that train together: the weights are the same for any
+   * number of them, at most one for each part. Batch norm normalizes every part by itself. Undivided batches by default;
+   * 8 parts under `mpirun` and `srun`.
+   */
+  readonly parts?: number
+  /**
+   * How processes exchange gradients: `'tree'` (the default) adds the parts in a fixed order, `'allReduce'` leaves the
+   * order to MPI, `'oneBit'` sends a bit for each number and keeps what that loses for the next step;
+   * `{ name: 'oneBit', fullSteps: 500 }` begins with steps in full precision.
+   */
+  readonly exchange?: ExchangeRecipe | ExchangeRecipe['name']
   /** Decides the split, the initial weights, the order of the images, and all random operations; 0 by default. */
   readonly seed?: number
   /** Ends the run when a validation score has not improved for some epochs; never by default. */

@@ -60,6 +60,13 @@ export function cacheProblem({ cacheFeatures, data, freeze = [], optimizer, epoc
   return told('cacheFeatures:', why)
 }
 
+/** Why batches cannot be cut into parts. */
+export function partsProblem({ parts, exchange, batchSize }: Recipe): Problem | undefined {
+  if (parts === undefined) return exchange && told('exchange', 'is for batches in parts: parts is missing')
+  if (batchSize % parts === 0) return undefined
+  return clause('parts', parts, `must divide batchSize (=${batchSize})`)
+}
+
 /** `data.fold.index (=3) must be less than …` */
 const clause = (field: string, value: unknown, rule: string): Problem => ({
   field,

@@ -10,7 +10,7 @@ import { complete, longForms, type RawRecipe } from './complete.ts'
 import { RecipeError } from './errors.ts'
 import { recipeFromFlat } from './flat.ts'
 import { partProblem } from './parts.ts'
-import { cacheProblem, dataProblem, ignoredProblem, sizeProblem } from './problems.ts'
+import { cacheProblem, dataProblem, ignoredProblem, partsProblem, sizeProblem } from './problems.ts'
 import { isCode } from './rules.ts'
 import { type Recipe, recipeFields } from './schema.ts'
 
@@ -64,7 +64,7 @@ function check(value: unknown): Recipe {
   const recipe = fields(recipeFields).read(value, '', problem => found.push(problem))
   const [first] = found
   if (first) throw new RecipeError(found.map(({ message }) => message).join('; '), first)
-  const problem = dataProblem(recipe) ?? sizeProblem(recipe) ?? cacheProblem(recipe)
+  const problem = dataProblem(recipe) ?? sizeProblem(recipe) ?? cacheProblem(recipe) ?? partsProblem(recipe)
   if (problem) throw new RecipeError(problem.message, problem)
   return recipe
 }

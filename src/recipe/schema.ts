@@ -12,6 +12,7 @@ import {
   list,
   named,
   number,
+  type Optional,
   oneOf,
   optional,
   pairOf,
@@ -48,6 +49,11 @@ const model = named(
 ) as Rule<ModelPart>
 
 const seed = number('a whole number from 0 to 4294967295', n => Number.isInteger(n) && n >= 0 && n < 2 ** 32)
+
+/** How processes exchange gradients. */
+export type ExchangeRecipe =
+  | { readonly name: 'tree' | 'allReduce' }
+  | { readonly name: 'oneBit'; readonly fullSteps?: number | undefined }
 
 const data = fields({
   name: oneOf([...(Object.keys(datasets) as DatasetName[]), 'folder']),
@@ -116,6 +122,10 @@ export const recipeFields = {
   batchSize: wholeFrom1,
   dropLast: optional(flag),
   accumulate: optional(wholeFrom1),
+  parts: optional(wholeFrom1),
+  exchange: optional(
+    named({ tree: {}, allReduce: {}, oneBit: { fullSteps: optional(wholeFrom0) } }),
+  ) as Optional<ExchangeRecipe>,
   seed,
   earlyStopping: optional(
     fields({

@@ -51,11 +51,19 @@ function header(data: ReportData): Markup {
   facts.push(fact('Training time', formatDuration(data.seconds), trained(data, lastStep?.step)))
   if (parameters !== undefined) facts.push(fact('Parameters', formatCount(parameters), trainedShare(data, parameters)))
   facts.push(fact('Engine', engine.backend, engine.detail))
+  if (data.ranks) facts.push(processes(data.ranks))
   return html`<header>
 <h1>${data.title}</h1>
 <p class="byline">${data.model} on ${data.dataset}, <time datetime="${date}">${date.slice(0, 10)} ${date.slice(11, 16)} UTC</time></p>
 <dl class="facts">${facts}</dl>
 </header>`
+}
+
+/** Who trained together, and how much of the time they spent on it. */
+function processes({ count, hosts, parts, exchange, by, exchangeShare }: NonNullable<ReportData['ranks']>): Markup {
+  const where = count === 1 ? [] : [`on ${[...new Set(hosts)].join(', ')}`]
+  const shared = count === 1 ? [] : [`${formatPercent(exchangeShare, 0)} of the time exchanging (${exchange}, ${by})`]
+  return fact('Processes', formatCount(count), ...where, `${parts} parts of a batch`, ...shared)
 }
 
 /** How many of the parameters were trained: all, unless some were frozen. */

@@ -43,6 +43,15 @@ export interface ReportData {
   /** The recipe with every default filled in; shown as JSON. */
   readonly recipe: unknown
   readonly engine: EngineDescription
+  /** The processes that trained together, and the share of the time in which they exchanged gradients, 0 … 1. */
+  readonly ranks?: {
+    readonly count: number
+    readonly hosts: readonly string[]
+    readonly parts: number
+    readonly exchange: string
+    readonly by: string
+    readonly exchangeShare: number
+  }
   /** When the run began: anything `new Date()` reads. */
   readonly startedAt: string | number | Date
   /** Training time of all steps. */

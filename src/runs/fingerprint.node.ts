@@ -20,7 +20,7 @@ const splits = ['train', 'validation', 'test'] as const
 type Split = (typeof splits)[number]
 
 /** `data.json`. */
-interface RunFingerprint {
+export interface RunFingerprint {
   /** The data sets; `validation` is absent when its images are held back from `train`. */
   readonly parts: Partial<Record<Split, Fingerprint>>
   /** SHA-256 of the indices of the training images and of those held back. */
@@ -37,9 +37,14 @@ export async function keepFingerprint(folder: RunFolder, data: RunData): Promise
   if (Object.values(files).some(entries => entries.length > 0)) {
     await folder.writeFile(filesFile, await promisify(gzip)(JSON.stringify(files)))
   }
-  const summary: RunFingerprint = { parts: mapParts(parts, fingerprintOf), division: divisionOf(data) }
-  await folder.writeFile(summaryFile, `${JSON.stringify(summary, undefined, 2)}\n`)
+  await folder.writeFile(summaryFile, `${JSON.stringify(summaryOf(data), undefined, 2)}\n`)
 }
+
+/** The fingerprint of a run's images in brief: JSON, equal for equal images that are divided in the same way. */
+export const summaryOf = (data: RunData): RunFingerprint => ({
+  parts: mapParts(partsOf(data), fingerprintOf),
+  division: divisionOf(data),
+})
 
 /** Input of {@link compareFingerprint}. */
 export interface FingerprintCheck {

@@ -25,6 +25,7 @@ import {
   text,
   wholeFrom0,
 } from '../rules/rules.ts'
+import type { Ranks } from '../train/distribution.ts'
 import type { Evaluation } from '../train/evaluate.ts'
 import type { EpochEvent, Score, ValidationEvent } from '../train/events.ts'
 import { type BestEpoch, bestEpoch } from '../train/session.ts'
@@ -42,6 +43,11 @@ export interface MeasuredScore extends Score {
   readonly interval: readonly [low: number, high: number]
 }
 
+/** The processes of a run, and the share of the time of its epochs in which they exchanged gradients, 0 … 1. */
+export interface RanksResult extends Ranks {
+  readonly exchangeShare: number
+}
+
 /** The final numbers of a run: `result.json`. */
 export interface RunResult {
   readonly status: 'finished'
@@ -55,6 +61,8 @@ export interface RunResult {
   /** Time of all steps. */
   readonly trainingSeconds: number
   readonly engine: EngineDescription
+  /** The processes that trained together, when batches were computed in parts: those of the last part of the run. */
+  readonly ranks?: RanksResult
   /** Means over the last epoch, taken while the weights were still changing. */
   readonly train: Score
   /** Score after the last epoch, or after the best epoch of a run that stops early. */
@@ -93,6 +101,7 @@ const resultRule: Rule<RunResult> = fieldsAmong({
   steps: wholeFrom0,
   trainingSeconds: atLeast0,
   engine: rule<EngineDescription>('an object of an engine', isRecord),
+  ranks: optional(rule<RanksResult>('an object of processes', isRecord)),
   train: fieldsAmong(scoreFields),
   validation: optional(fieldsAmong(scoreFields)),
   best: optional(fieldsAmong({ epoch: wholeFrom0, step: wholeFrom0, accuracy: share, loss })),
@@ -152,12 +161,23 @@ async function resultOf(run: FinishedRun, events: readonly LoggedEvent[]): Promi
     steps: progress.step,
     trainingSeconds: trainingSeconds(events),
     engine,
+    ...ranksOf(events),
     train: scoreOf(epoch),
     ...(validation ? { validation: scoreOf(validation) } : {}),
     ...(best ? { best } : {}),
     ...(test ? { test: measured(test.evaluation) } : {}),
     checkpoint: await checkpointOf(folder, run.final),
   }
+}
+
+/** The processes that a log tells of, if it does. */
+function ranksOf(events: readonly LoggedEvent[]): Pick<RunResult, 'ranks'> {
+  const ranks = events.findLast(event => event.type === 'start')?.ranks
+  if (!ranks) return {}
+  const epochs = events.filter(event => event.type === 'epoch')
+  const seconds = epochs.reduce((sum, epoch) => sum + epoch.seconds, 0)
+  const exchanged = epochs.reduce((sum, { seconds, exchangeShare = 0 }) => sum + seconds * exchangeShare, 0)
+  return { ranks: { ...ranks, exchangeShare: seconds > 0 ? exchanged / seconds : 0 } }
 }
 
 const scoreOf = ({ loss, accuracy, samples }: EpochEvent | ValidationEvent): Score => ({ loss, accuracy, samples })
@@ -183,6 +203,7 @@ async function reportDataOf(run: FinishedRun, result: RunResult, events: readonl
     classes,
     recipe,
     engine,
+    ...(result.ranks && { ranks: result.ranks }),
     startedAt: events[0]!.time,
     seconds: result.trainingSeconds,
     steps: events.filter(event => event.type === 'step'),

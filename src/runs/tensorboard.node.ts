@@ -104,9 +104,13 @@ function scalarsOf(event: TrainEvent): Record<string, number> | undefined {
         images_per_second: event.imagesPerSecond,
       }
     case 'epoch': {
-      const { loss, accuracy, waitShare } = event
-      const means = { 'loss/epoch': loss, 'accuracy/epoch': accuracy }
-      return waitShare === undefined ? means : { ...means, wait_share: waitShare }
+      const { loss, accuracy, waitShare, exchangeShare } = event
+      return {
+        'loss/epoch': loss,
+        'accuracy/epoch': accuracy,
+        ...(waitShare !== undefined && { wait_share: waitShare }),
+        ...(exchangeShare !== undefined && { exchange_share: exchangeShare }),
+      }
     }
     case 'validation':
       return { 'loss/validation': event.loss, 'accuracy/validation': event.accuracy }

@@ -15,6 +15,7 @@ import { substituteTensors } from '../graph/substitute.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { inference, type Module } from '../nn/module.ts'
 import type { Program } from '../plan/program.ts'
+import type { EvaluationShare } from './distribution.ts'
 import type { Score } from './events.ts'
 import { batchInputs, checkOutputs, type ImageShape, logitsOf, predictionProgram } from './programs.ts'
 import { BatchMemory, type SampleSource } from './samples.ts'
@@ -47,19 +48,23 @@ export class Evaluator {
   readonly #model: Module
   readonly #shape: ImageShape
   readonly #substitutes: () => Promise<ReadonlyMap<Tensor, Tensor>>
+  readonly #share: EvaluationShare | undefined
   readonly #executables = new Map<string, Promise<Executable>>()
   #outputs: number | undefined
 
   /**
    * @param shape `[height, width, channels]` of the images
    * @param substitutes values that the model reads instead of its variables, such as averages; called once per program
+   * @param share of this process, when several evaluate together: `evaluate` is then called by all of them
    */
   constructor(
     engine: Engine,
     model: Module,
     shape: ImageShape,
     substitutes: () => Promise<ReadonlyMap<Tensor, Tensor>> = async () => new Map(),
+    share?: EvaluationShare,
   ) {
+    this.#share = share
     this.#engine = engine
     this.#model = model
     this.#shape = shape
@@ -74,7 +79,7 @@ export class Evaluator {
    */
   async evaluate(subset: Subset<ImageCollection>, onProgress?: (images: number) => void): Promise<Evaluation> {
     this.#checkClasses(subset.dataset)
-    return scoreBatches(this.#loader(subset), size => this.#executable(size, true), onProgress)
+    return scoreBatches(this.#loader(subset), size => this.#executable(size, true), onProgress, this.#share)
   }
 
   /** Compiles what {@link evaluate} needs for a subset. @throws MemoryError when it does not fit into memory. */
@@ -259,10 +264,15 @@ export async function scoreBatches(
   source: SampleSource,
   executableFor: (size: number) => Promise<Runnable>,
   onProgress?: (samples: number) => void,
+  share?: EvaluationShare,
 ): Promise<Evaluation> {
   const answers = emptyAnswers(source.samples)
   const memory = new BatchMemory(source)
   for (let batch = 0, done = 0; batch < source.batches; batch++) {
+    if (share && batch % share.size !== share.rank) {
+      done += source.sizeOf(batch)
+      continue
+    }
     const executable = await executableFor(source.sizeOf(batch))
     const { images, labels } = await memory.fill(batch)
     answers.labels.set(labels, done)
@@ -274,6 +284,8 @@ export async function scoreBatches(
     onProgress?.(done)
     await yieldToEvents()
   }
+  // As whole numbers, whose sums with the zeros of the other processes are exact whatever the bits mean.
+  if (share) for (const { buffer } of Object.values(answers)) await share.merge(new Int32Array(buffer))
   return score(answers, source.dataset.classes.length)
 }
 

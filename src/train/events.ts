@@ -3,6 +3,7 @@
  * log and early stopping are all just consumers of this stream.
  */
 import type { EngineDescription } from '../backends/engine.ts'
+import type { Ranks } from './distribution.ts'
 
 /** Mean loss and share of correct answers over a set of samples. */
 export interface Score {
@@ -32,6 +33,8 @@ export interface StartEvent {
   readonly engine: EngineDescription
   /** Bytes that a training step takes in addition to the variables. */
   readonly arenaBytes: number
+  /** The processes that train together, when batches are computed in parts. */
+  readonly ranks?: Ranks
 }
 
 /** One optimizer step. */
@@ -58,6 +61,8 @@ export interface EpochEvent extends Score {
   readonly seconds: number
   /** Share of the seconds in which steps waited for images, 0 … 1. */
   readonly waitShare?: number
+  /** Share of the seconds in which gradients were exchanged with other processes, waiting for them included, 0 … 1. */
+  readonly exchangeShare?: number
 }
 
 /** Score on the validation split, after an epoch. */

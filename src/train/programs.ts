@@ -62,13 +62,36 @@ export function trainingProgram(
   optimizer: Optimizer,
   extras: TrainingExtras = {},
 ): Program {
+  const parameters = optimizer.trained(model.parameters())
+  const { outputs, gradients, statistics } = tracedStep(model, shape, batch, loss, parameters, extras)
+  return { outputs, updates: stepUpdates(optimizer, parameters, gradients, statistics, extras) }
+}
+
+/** A step up to its gradient. @internal */
+export interface TracedStep {
+  /** `loss` and `accuracy` of the batch, and what was asked for besides. */
+  readonly outputs: { readonly loss: Tensor; readonly accuracy: Tensor; readonly predicted?: Tensor }
+  /** The slopes of the objective, by path. */
+  readonly gradients: ReadonlyMap<string, Tensor>
+  /** New values of running statistics and counters. */
+  readonly statistics: ReadonlyMap<Variable, Tensor>
+}
+
+/** Traces a step up to its gradient; its inputs are those of {@link trainingProgram} but for the rates. @internal */
+export function tracedStep(
+  model: Module,
+  shape: SampleShape,
+  batch: number,
+  loss: Loss,
+  parameters: ReadonlyMap<string, Parameter>,
+  extras: Pick<TrainingExtras, 'softLabels' | 'penalty' | 'answers'>,
+): TracedStep {
   const key = trainingKey()
   const auxiliary: AuxiliaryOutput[] = []
   const context: ForwardContext = { training: true, key, updates: new Map(), auxiliary }
   const { images, labels } = batchInputs(shape, batch, extras.softLabels)
   const logits = logitsOf(model, images, context)
   const own = lossOf(loss, logits, labels)
-  const parameters = optimizer.trained(model.parameters())
   const total = auxiliary.reduce<Tensor>(
     (sum, part) => add(sum, mul(lossOf(loss, part.logits as Matrix, labels), part.weight)),
     extras.penalty ? add(own, extras.penalty.of(parameters)) : own,
@@ -86,16 +109,32 @@ export function trainingProgram(
     objective as Scalar,
     [...parameters.values()].map(parameter => parameter.tensor),
   )
-  const updates = updatesOf(optimizer, parameters, new Map(slopes.map((slope, k) => [paths[k], slope])), extras)
-  buffers.forEach((buffer, k) => {
-    updates.set(buffer, statistics[k])
-  })
+  const predicted = argmax(scores, 1)
+  const accuracy = mean(equal(predicted, extras.softLabels === undefined ? labels : argmax(labels, 1)))
+  return {
+    outputs: { loss: value, accuracy, ...(extras.answers && { predicted }) },
+    gradients: new Map(slopes.map((slope, k) => [paths[k], slope])),
+    statistics: new Map(buffers.map((buffer, k) => [buffer, statistics[k]])),
+  }
+}
+
+/**
+ * New values after a step: of parameters, the optimizer's state, statistics and averages; or, for a part that is not the
+ * last, of the summed gradients and the statistics. @internal
+ */
+export function stepUpdates(
+  optimizer: Optimizer,
+  parameters: ReadonlyMap<string, Parameter>,
+  gradients: ReadonlyMap<string, Tensor>,
+  statistics: ReadonlyMap<Variable, Tensor>,
+  extras: Pick<TrainingExtras, 'accumulation' | 'scheduledMomentum' | 'average'>,
+): Map<Variable, Tensor> {
+  const updates = updatesOf(optimizer, parameters, gradients, extras)
+  for (const [buffer, next] of statistics) updates.set(buffer, next)
   if (extras.average && extras.accumulation?.last !== false) {
     for (const [average, next] of extras.average.update(updates, input('averaging', []))) updates.set(average, next)
   }
-  const predicted = argmax(scores, 1)
-  const accuracy = mean(equal(predicted, extras.softLabels === undefined ? labels : argmax(labels, 1)))
-  return { outputs: { loss: value, accuracy, ...(extras.answers && { predicted }) }, updates }
+  return updates
 }
 
 /**
@@ -148,7 +187,7 @@ function updatesOf(
   optimizer: Optimizer,
   parameters: ReadonlyMap<string, Parameter>,
   gradients: ReadonlyMap<string, Tensor>,
-  { accumulation, scheduledMomentum = false }: TrainingExtras,
+  { accumulation, scheduledMomentum = false }: Pick<TrainingExtras, 'accumulation' | 'scheduledMomentum'>,
 ): Map<Variable, Tensor> {
   const share = accumulation && input('share', [])
   if (accumulation && share && !accumulation.last) return accumulation.into.add(gradients, share)

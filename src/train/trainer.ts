@@ -12,7 +12,7 @@ import { AveragedVariables } from '../optim/average.ts'
 import type { EpochScore } from '../optim/schedule.ts'
 import { type Checkpoint, CheckpointError, type Progress } from './checkpoint.ts'
 import { Evaluator } from './evaluate.ts'
-import type { NoticeEvent, Score, TrainEvent } from './events.ts'
+import type { EpochEvent, NoticeEvent, Score, TrainEvent } from './events.ts'
 import { alarmsOf, firstBroken, type Health, initialLossNotice, newNotices } from './health.ts'
 import { type Sources, sourcesOf } from './sources.ts'
 import { Throughput } from './throughput.ts'
@@ -52,6 +52,8 @@ export class Trainer {
   #isWatching = false
   /** Milliseconds of this epoch in which steps waited for images. */
   #waited = 0
+  /** Milliseconds of this epoch in which processes exchanged gradients. */
+  #exchanged = 0
 
   /**
    * @throws RangeError when `epochs` or `accumulate` is not a whole number of at least 1; ShapeError and DatasetError
@@ -65,8 +67,8 @@ export class Trainer {
     const { loader, traced, shape } = this.#sources
     this.#averages = average && new AveragedVariables(model.variables())
     this.#training = new TrainingStep(this.#options, loader, traced, this.#averages)
-    this.#state = new TrainingState(options, this.#averages)
-    this.evaluator = new Evaluator(engine, model, shape, () => this.#substitutes())
+    this.#state = new TrainingState(options, this.#averages, this.#training.parted)
+    this.evaluator = new Evaluator(engine, model, shape, () => this.#substitutes(), options.distribution?.share)
   }
 
   /**
@@ -120,10 +122,11 @@ export class Trainer {
       const { epoch } = this.#position
       const epochStarted = performance.now()
       await this.#turns.take(async () => loader.startEpoch(epoch, this.#position.batch))
-      this.#waited = 0
+      this.#waited = this.#exchanged = 0
       while (this.#position.batch < loader.batches) {
-        const { samples, ...result } = await this.#step()
+        const { samples, stop, ...result } = await this.#step()
         const imagesPerSecond = throughput.add(samples)
+        if (stop) this.#stopping = true
         yield { type: 'step', step: this.#position.step, epoch, ...result, imagesPerSecond }
         if (this.#options.alarms && this.#position.step === 1)
           yield* initialLossNotice(result.loss, this.#options.loss, loader)
@@ -139,7 +142,7 @@ export class Trainer {
       }
       // At the last event of an epoch the run is at the beginning of the next one, ready to be stored.
       if (!validation) this.#finishEpoch(trained)
-      yield { type: 'epoch', epoch, step, seconds, waitShare: this.#waited / (1000 * seconds), ...trained }
+      yield { type: 'epoch', epoch, step, seconds, ...this.#shares(seconds), ...trained }
       if (validation) {
         const scores = features ? features.evaluate(() => this.#substitutes()) : this.evaluator.evaluate(validation)
         const { loss, accuracy, samples } = await scores
@@ -152,9 +155,14 @@ export class Trainer {
     yield { type: 'done', step: this.#position.step, seconds: (performance.now() - started) / 1000 }
   }
 
-  /** Ends `run` after the current step; the state is then that at the end of the step. */
+  /**
+   * Ends `run` after the current step; the state is then that at the end of the step. Processes that train together all
+   * end after the same step: this one, or the next.
+   */
   stop(): void {
-    this.#stopping = true
+    const { distribution } = this.#options
+    if (distribution) distribution.stop()
+    else this.#stopping = true
   }
 
   /** Ends `run` after the current epoch, as if it were the last one. */
@@ -269,13 +277,20 @@ export class Trainer {
     return { type: 'notice', kind: 'alarms', step, epoch, message: `the layers are not watched: ${reason}` }
   }
 
+  /** The shares of an epoch's time in which steps waited for images, and processes exchanged gradients. */
+  #shares(seconds: number): Pick<EpochEvent, 'waitShare' | 'exchangeShare'> {
+    const exchangeShare = this.#options.distribution && { exchangeShare: this.#exchanged / (1000 * seconds) }
+    return { waitShare: this.#waited / (1000 * seconds), ...exchangeShare }
+  }
+
   /** One optimizer step. */
-  #step(): Promise<Score & { learningRate: number }> {
+  #step(): Promise<Score & { learningRate: number; stop: boolean }> {
     return this.#turns.take(async () => {
       const position = this.#position
       this.#isAhead = true
-      const { loss, correct, samples, batches, learningRate, waited } = await this.#training.take(position)
-      this.#waited += waited
+      const { loss, correct, samples, batches, learningRate, stop, ...times } = await this.#training.take(position)
+      this.#waited += times.waited
+      this.#exchanged += times.exchanged
       this.#position = {
         ...position,
         batch: position.batch + batches,
@@ -284,7 +299,7 @@ export class Trainer {
         epochCorrect: position.epochCorrect + correct,
         epochSamples: position.epochSamples + samples,
       }
-      return { loss: loss / samples, accuracy: correct / samples, samples, learningRate }
+      return { loss: loss / samples, accuracy: correct / samples, samples, learningRate, stop }
     })
   }
 
@@ -308,7 +323,7 @@ export class Trainer {
   }
 
   async #startEvent(): Promise<TrainEvent> {
-    const { engine, epochs, model, validation } = this.#options
+    const { engine, epochs, model, validation, distribution } = this.#options
     const { memoryBytes } = await this.#executable()
     return {
       type: 'start',
@@ -320,6 +335,7 @@ export class Trainer {
       parameters: model.countParameters(),
       engine: engine.description,
       arenaBytes: memoryBytes,
+      ...(distribution && { ranks: distribution.ranks }),
     }
   }
 

@@ -12,6 +12,7 @@ import type { Penalty } from '../optim/penalty.ts'
 import type { Schedule } from '../optim/schedule.ts'
 import { constant } from '../optim/schedules.ts'
 import type { Progress } from './checkpoint.ts'
+import type { Distribution } from './distribution.ts'
 import type { FeatureOptions } from './features.ts'
 import { checkFreeze, type Freeze, freezing, frozenIn } from './freezing.ts'
 
@@ -69,6 +70,11 @@ export interface TrainerOptions {
   readonly alarms?: boolean
   /** An average of the weights, used to evaluate the model; at the end the model's host values are the averages. */
   readonly average?: WeightAverage
+  /**
+   * Computes the gradient of every batch in parts, on one process or on many: `inParts` of `fovea/distributed`. The
+   * gradient is that of the whole batch; batch norm normalizes every part by itself.
+   */
+  readonly distribution?: Distribution
   /** Seed for the order of the images and all random operations; 0 by default. */
   readonly seed?: number
 }
@@ -87,7 +93,17 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   const { loss = crossEntropy(), schedule = constant() } = options
   const resolved = { ...options, batchSize, dropLast, accumulate, seed, loss, schedule }
   checkOptions(resolved)
-  return resolved
+  return options.distribution ? inParts(resolved, options.distribution) : resolved
+}
+
+/** The same run in parts: each part is a batch of the source, and a step takes as many as there are parts. */
+function inParts(options: ResolvedOptions, { parts }: Distribution): ResolvedOptions {
+  const { batchSize, accumulate, train } = options
+  const whole = 'fill' in train ? train.batchSize * parts : batchSize
+  if (whole % parts !== 0) {
+    throw new RangeError(`trainer: batchSize (=${whole}) must be a multiple of the number of parts (=${parts})`)
+  }
+  return { ...options, batchSize: whole / parts, accumulate: accumulate * parts }
 }
 
 function checkOptions({ epochs, accumulate, average, freeze = [], model }: ResolvedOptions): void {

@@ -5,19 +5,23 @@ import type { HostTensor, Variable } from '../graph/variable.ts'
 import { loadState } from '../nn/state.ts'
 import type { AveragedVariables } from '../optim/average.ts'
 import { type Checkpoint, CheckpointError, tensorsOf } from './checkpoint.ts'
+import type { PartedSteps } from './distribution.ts'
 import type { TrainerOptions } from './trainerOptions.ts'
 
 /** The variables that change in the engine while a model is trained. */
 export class TrainingState {
   readonly #options: Pick<TrainerOptions, 'engine' | 'model' | 'optimizer' | 'freeze'>
   readonly #averages: AveragedVariables | undefined
+  readonly #parted: PartedSteps | undefined
 
   constructor(
     options: Pick<TrainerOptions, 'engine' | 'model' | 'optimizer' | 'freeze'>,
     averages: AveragedVariables | undefined,
+    parted: PartedSteps | undefined,
   ) {
     this.#options = options
     this.#averages = averages
+    this.#parted = parted
   }
 
   /** Copies of all weights, buffers, averages and the optimizer's state, by part and path, all taken at one moment. */
@@ -33,7 +37,7 @@ export class TrainingState {
         ],
       ),
     )
-    return new Map(await Promise.all(reads))
+    return new Map([...(await Promise.all(reads)), ...((await this.#parted?.snapshot()) ?? [])])
   }
 
   /**
@@ -58,6 +62,7 @@ export class TrainingState {
         wanted.push([variable, tensor.values])
       }
     }
+    this.#parted?.restore(snapshot.tensors)
     await Promise.all(wanted.map(([variable, values]) => engine.write(variable, values)))
   }
 

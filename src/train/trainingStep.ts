@@ -11,6 +11,7 @@ import { factorOf } from '../optim/schedule.ts'
 import { MemoryError } from '../plan/memoryError.ts'
 import type { Program } from '../plan/program.ts'
 import type { Progress } from './checkpoint.ts'
+import type { PartedSteps } from './distribution.ts'
 import { freezing, frozenIn } from './freezing.ts'
 import { type Health, type HealthProgram, healthProgram } from './health.ts'
 import { largestBatch } from './largestBatch.ts'
@@ -30,7 +31,13 @@ export interface StepResult {
   readonly learningRate: number
   /** Milliseconds it waited for its samples. */
   readonly waited: number
+  /** Milliseconds it exchanged gradients with other processes, and whether one of them has asked to stop. */
+  readonly exchanged: number
+  readonly stop: boolean
 }
+
+/** Scalars that the program of a step reads; undefined where it reads none of that name. */
+type StepInputs = Readonly<Record<string, number | undefined>>
 
 /** The steps of a run, and inspections of what they would do. They share memory for a batch: one at a time. */
 export class TrainingStep {
@@ -43,6 +50,8 @@ export class TrainingStep {
   readonly #executables = new Map<string, Promise<Executable>>()
   readonly #healthPrograms = new Map<string, HealthProgram>()
   readonly #memory: BatchMemory
+  /** Present when gradients are computed in parts. */
+  readonly parted: PartedSteps | undefined
 
   constructor(options: ResolvedOptions, source: SampleSource, traced: Module, averages: AveragedVariables | undefined) {
     this.#options = options
@@ -51,6 +60,14 @@ export class TrainingStep {
     this.#averages = averages
     this.#accumulator = options.accumulate > 1 ? new GradientAccumulator() : undefined
     this.#memory = new BatchMemory(source)
+    this.parted = options.distribution?.begin({
+      options,
+      source,
+      traced,
+      averages,
+      softLabels: this.#softLabels,
+      optimizerIn: epoch => freezing(options.optimizer, this.#frozenIn(epoch)),
+    })
   }
 
   /** Numbers of steps in the run and in an epoch. */
@@ -69,8 +86,10 @@ export class TrainingStep {
    * The compiled step for a batch size in an epoch; the last batch of an epoch may have its own.
    * @param last false for a batch whose gradient is only added to the other gradients of the step
    */
-  executable(batch: number, epoch: number, last = true): Promise<Executable> {
-    const key = `${batch} ${last} ${this.#frozenIn(epoch).length}`
+  async executable(batch: number, epoch: number, last = true): Promise<Executable> {
+    await this.parted?.prepare(epoch)
+    // In parts, a step has an update of its own, so that its last part is like the others.
+    const key = `${batch} ${last || this.parted !== undefined} ${this.#frozenIn(epoch).length}`
     return this.#compiled(key, () => this.#program(batch, epoch, last))
   }
 
@@ -113,18 +132,29 @@ export class TrainingStep {
     const count = Math.min(accumulate, this.#source.batches - first)
     const sizes = Array.from({ length: count }, (_, part) => this.#source.sizeOf(first + part))
     const samples = sizes.reduce((sum, size) => sum + size, 0)
-    const result = { loss: 0, correct: 0, waited: 0 }
-    for (const [part, size] of sizes.entries()) {
+    const run = async (part: number, inputs: StepInputs) => {
+      const size = sizes[part]
       const executable = await this.executable(size, epoch, part === count - 1)
       const asked = performance.now()
       const batch = await this.#memory.fill(first + part)
-      result.waited += performance.now() - asked
+      const waited = performance.now() - asked
       const more = { share: size / samples, key: [seed, step * accumulate + part] }
-      const { loss, accuracy } = await executable.run(inputsFor(executable, { ...batch, ...rates, ...more }))
-      result.loss += loss[0] * size
-      result.correct += Math.round(accuracy[0] * size)
+      const outputs = await executable.run(inputsFor(executable, { ...batch, ...inputs, ...more }))
+      return { waited, outputs }
     }
-    return { ...result, samples, batches: count, learningRate }
+    const taken = { samples, batches: count, learningRate }
+    if (this.parted) {
+      const parts = { run: async (part: number, inputs: StepInputs) => (await run(part, inputs)).waited }
+      return { ...(await this.parted.take({ epoch, step, sizes, rates, ...parts })), ...taken }
+    }
+    const result = { loss: 0, correct: 0, waited: 0, exchanged: 0, stop: false }
+    for (const [part, size] of sizes.entries()) {
+      const { waited, outputs } = await run(part, rates)
+      result.waited += waited
+      result.loss += outputs.loss[0] * size
+      result.correct += Math.round(outputs.accuracy[0] * size)
+    }
+    return { ...result, ...taken }
   }
 
   /** Inspects the next batch: how large values and gradients are, which units are dead. Nothing is changed. */
@@ -157,6 +187,7 @@ export class TrainingStep {
   }
 
   #program(batch: number, epoch: number, last: boolean): Program {
+    if (this.parted) return this.parted.gradientProgram(batch, epoch)
     const { loss, optimizer, penalty, momentum } = this.#options
     return trainingProgram(this.#traced, this.#source.shape, batch, loss, freezing(optimizer, this.#frozenIn(epoch)), {
       softLabels: this.#softLabels,

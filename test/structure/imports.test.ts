@@ -31,6 +31,10 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
   recipe: {
     values: ['augment', 'backends', 'data', 'formats', 'models', 'nn', 'onnx', 'optim', 'rules', 'text', 'train'],
   },
+  distributed: {
+    values: ['async', 'backends', 'graph', 'optim', 'train'],
+    types: ['nn', 'plan'],
+  },
   classifier: {
     values: ['augment', 'backends', 'data', 'formats', 'graph', 'nn', 'rules', 'train'],
   },
@@ -50,6 +54,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
       'backends',
       'classifier',
       'data',
+      'distributed',
       'formats',
       'graph',
       'inspect',

@@ -1,6 +1,7 @@
 /**
  * Whether machine code can be made and called here, and why not: only Linux on x64 with AVX2, by `node:ffi` or koffi.
  */
+import { koffiPlaces } from '../koffi.ts'
 import { nodeModules } from '../wasm/runtime/features.ts'
 import { type Door, doorOfKoffi, doorOfNode, quietly } from './door.ts'
 import { processorFeatures } from './processor.ts'
@@ -78,16 +79,7 @@ function openDoor(process: NodeJS.Process): Door | string {
       problems.push(`node:ffi: ${messageOf(error)}`)
     }
   }
-  const { createRequire } = process.getBuiltinModule('node:module')
-  // From this package, where npm puts its peers, and from the folder of the program that is run.
-  for (const start of [import.meta.url, `${process.cwd()}/`]) {
-    const require = createRequire(start)
-    let path: string
-    try {
-      path = require.resolve('koffi')
-    } catch {
-      continue
-    }
+  for (const { path, require } of koffiPlaces(process)) {
     try {
       return doorOfKoffi(require, path)
     } catch (error) {

@@ -10,8 +10,10 @@ import type { TypedArray, Variable } from '../../graph/variable.ts'
 import type { MemoryNeed } from '../../plan/memoryError.ts'
 import type { Program } from '../../plan/program.ts'
 import type { CpuPlan } from '../cpu/layouts/form.ts'
-import type { Engine } from '../engine.ts'
+import { cacheLine } from '../cpu/target.ts'
+import type { Engine, Region } from '../engine.ts'
 import { checkValues, copyOf } from '../operands.ts'
+import { placesIn } from '../region.ts'
 import { type BuildTools, ProgramBuilder } from './builder.ts'
 import { WasmExecutable } from './executable.ts'
 import { type StepTime, timeCalls } from './measure/profile.ts'
@@ -181,6 +183,23 @@ export class WasmEngine implements Engine {
       this.#changes++
       memory.valuesOf(variable)?.set(taken)
     })
+  }
+
+  region(variables: readonly Variable[], multiple: number): Region {
+    const { offsets, length } = placesIn(variables, cacheLine / Float32Array.BYTES_PER_ELEMENT, multiple)
+    const address = this.#memory.region(variables, offsets, length)
+    const use = <T>(work: (values: Float32Array) => T | Promise<T>): Promise<T> =>
+      this.#turns.take(async () => work(new Float32Array(this.#memory.memory.buffer, address, length)))
+    return {
+      offsets,
+      length,
+      read: use,
+      change: work =>
+        use(values => {
+          this.#changes++
+          return work(values)
+        }),
+    }
   }
 
   /**

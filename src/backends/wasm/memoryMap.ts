@@ -41,6 +41,26 @@ export class MemoryMap implements Addresses {
     return address
   }
 
+  /**
+   * Places variables side by side.
+   * @returns the address of the first
+   * @throws Error when one already has a place
+   */
+  region(variables: readonly Variable[], offsets: readonly number[], length: number): number {
+    const placed = variables.find(variable => this.#variables.has(variable))
+    if (placed) throw new Error(`region: ${placed.name} already has a place in memory`)
+    const bytes = length * Float32Array.BYTES_PER_ELEMENT
+    const address = this.#linear.allocate(bytes)
+    // What is reused is not zero.
+    new Uint8Array(this.memory.buffer, address, bytes).fill(0)
+    for (const [k, variable] of variables.entries()) {
+      const at = address + offsets[k]! * Float32Array.BYTES_PER_ELEMENT
+      this.#variables.set(variable, at)
+      variable.copyTo(this.#view(at, variable.tensor))
+    }
+    return address
+  }
+
   constant(tensor: Tensor): number {
     const known = this.#constants.get(tensor)
     if (known !== undefined) return known

@@ -62,6 +62,13 @@ const usageErrors = [
 export const exitCodeOf = (error: unknown): number =>
   !(error instanceof Error) || usageErrors.some(kind => error instanceof kind) ? exitCodes.usage : exitCodes.failed
 
+let speaker = ''
+
+/** Puts a name before the errors of this process, which is one of several. @param name `rank 2 on node7`; empty for none */
+export function speakAs(name: string): void {
+  speaker = name === '' ? '' : `${name}: `
+}
+
 /**
  * An error as shown to people: `fovea: ` and its message on one line, with the place in a file below it if there is
  * one; with `debug`, its stack and those of its causes.
@@ -69,10 +76,11 @@ export const exitCodeOf = (error: unknown): number =>
  */
 export function describeError(error: unknown, debug: boolean): string {
   // This package throws only errors.
-  if (!(error instanceof Error)) return `fovea: code of the recipe threw ${display(error)}, which is not an Error`
-  if (debug) return `fovea: ${inspect(error)}`
+  if (!(error instanceof Error))
+    return `fovea: ${speaker}code of the recipe threw ${display(error)}, which is not an Error`
+  if (debug) return `fovea: ${speaker}${inspect(error)}`
   const frame = error instanceof SourceError ? `\n${error.frame}` : ''
-  return `fovea: ${oneLine(error.message)}${frame}`
+  return `fovea: ${speaker}${oneLine(error.message)}${frame}`
 }
 
 /** A message on one line: lines are joined by semicolons, except after punctuation or before a parenthesis. */

@@ -2,6 +2,12 @@
 import { exitCodes } from './errors.ts'
 
 let isLost = false
+let isMute = false
+
+/** Writes nothing any more but errors: for a process whose output another one has, too. */
+export function mute(): void {
+  isMute = true
+}
 
 /**
  * Watches for an output that nobody reads anymore (`| head -1`), or that cannot be written. Work that can be resumed is
@@ -28,11 +34,13 @@ export function watchOutput(): void {
  * anymore, the lines go to standard error.
  */
 export function print(...lines: readonly string[]): void {
+  if (isMute) return
   output().write(lines.map(line => `${plain(line)}\n`).join(''))
 }
 
 /** Writes a value as JSON, indented. */
 export function printJson(value: unknown): void {
+  if (isMute) return
   output().write(`${JSON.stringify(value, undefined, 2)}\n`)
 }
 
@@ -40,11 +48,13 @@ const output = (): NodeJS.WriteStream => (isLost ? process.stderr : process.stdo
 
 /** Writes a warning. */
 export function warn(message: string): void {
+  if (isMute) return
   process.stderr.write(`fovea: warning: ${plain(message)}\n`)
 }
 
 /** Writes information that is not a result, on standard error. */
 export function note(message: string): void {
+  if (isMute) return
   process.stderr.write(`fovea: ${plain(message)}\n`)
 }
 

@@ -225,12 +225,17 @@ export class TrainProgress {
   }
 }
 
-function describe({ trainSamples, validationSamples, parameters, engine, arenaBytes, step }: StartEvent): string {
+function describe(event: StartEvent): string {
+  const { trainSamples, validationSamples, parameters, engine, arenaBytes, step, ranks } = event
   const samples = `${formatCount(trainSamples)} images to train on, ${formatCount(validationSamples)} to validate`
   const lines = [
     `${samples} · ${formatCount(parameters)} parameters`,
     `${engine.backend}, ${engine.detail} · ${formatBytes(arenaBytes)} for a training step`,
   ]
+  if (ranks && ranks.count > 1) {
+    const hosts = [...new Set(ranks.hosts)].join(', ')
+    lines.push(`${ranks.count} processes on ${hosts} · ${ranks.parts} parts of a batch · ${ranks.exchange}, ${ranks.by}`)
+  }
   if (step > 0) lines.push(`resuming after step ${formatCount(step)}`)
   return lines.join('\n')
 }

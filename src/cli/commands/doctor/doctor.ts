@@ -18,6 +18,7 @@ import {
 import { wideVectors } from '../../../backends/wasm/runtime/wide.ts'
 import type { WideVectors } from '../../../backends/wasm/runtime/wideChoice.ts'
 import { cacheFolder } from '../../../data/download.node.ts'
+import { findMpi, type MpiState } from '../../../distributed/library.node.ts'
 import { add, conv2d, input, sizeOf, type Tensor, Variable, type Volume } from '../../../graph/index.ts'
 import { formatDecimalBytes } from '../../../text/format.ts'
 import { print, printJson } from '../../terminal/output.ts'
@@ -47,6 +48,8 @@ interface Findings {
   readonly memoryBytes: number
   readonly freeBytes: number
   readonly cacheFolder: string
+  /** The libraries by which processes train together. */
+  readonly mpi: { readonly openMpi: MpiState; readonly mpich: MpiState }
   /** GFLOP/s of one core that only multiplies and adds in registers. */
   readonly peak: WasmPeak & { readonly native?: number }
   /**
@@ -111,6 +114,7 @@ export async function doctor(options: DoctorOptions): Promise<number> {
       `${formatDecimalBytes(found.freeBytes)} free of ${formatDecimalBytes(found.memoryBytes)}; an engine takes up to 4.3 GB`,
     ],
     ['cache', found.cacheFolder],
+    ['MPI', mpiOf(found.mpi)],
     [
       'peak, one core',
       [
@@ -135,6 +139,12 @@ export async function doctor(options: DoctorOptions): Promise<number> {
   ]
   for (const [name, value] of lines) print(`${name.padEnd(16)}${value}`)
   return 0
+}
+
+/** What `mpirun -n 4 fovea train` would use. */
+function mpiOf({ openMpi, mpich }: Findings['mpi']): string {
+  const found = [openMpi, mpich].filter(({ found }) => found).map(({ detail }) => detail)
+  return found.length > 0 ? `${found.join(', ')}: mpirun -n N fovea train` : `no: ${openMpi.detail}`
 }
 
 async function findings(wanted: number): Promise<Findings> {
@@ -169,6 +179,7 @@ async function findings(wanted: number): Promise<Findings> {
     memoryBytes: totalmem(),
     freeBytes: freemem(),
     cacheFolder: cacheFolder(),
+    mpi: { openMpi: findMpi('Open MPI'), mpich: findMpi('MPICH') },
     peak: { ...(await measureWasmPeak()), ...(nativePeak !== undefined && { native: nativePeak }) },
     speed: {
       oneThread: oneThread.gflops,

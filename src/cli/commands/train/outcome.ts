@@ -73,6 +73,11 @@ export function showResult({ path }: RunFolder, result: RunResult, { json }: Out
     ])
   } else if (validation) lines.push(['validation', `${formatPercent(validation.accuracy)}; the test set was not read`])
   lines.push(['training', `${formatCount(steps)} steps in ${formatDuration(trainingSeconds)}`])
+  if (result.ranks && result.ranks.count > 1) {
+    const { count, hosts, exchangeShare } = result.ranks
+    const where = [...new Set(hosts)].join(', ')
+    lines.push(['processes', `${count} on ${where}, ${formatPercent(exchangeShare, 0)} of the time exchanging`])
+  }
   lines.push(['run folder', path], ['report', join(path, reportFile)])
   print(...lines.map(([name, value]) => `${name.padEnd(14)} ${value}`))
 }
@@ -80,10 +85,11 @@ export function showResult({ path }: RunFolder, result: RunResult, { json }: Out
 /** Advice for a loss or weights that are NaN or infinite. */
 export function divergedError(
   error: DivergedError,
-  { path }: RunFolder,
+  folder: RunFolder | undefined,
   { optimizer }: Recipe,
   resumed?: string,
 ): CommandError {
+  const path = folder?.path ?? ''
   const saved = error.checkpoint === undefined ? resumed : join(path, error.checkpoint)
   const kept = saved === undefined ? 'no checkpoint was saved before' : `the last good checkpoint is ${saved}`
   const rate = 'lr' in optimizer ? ` than ${optimizer.lr} (--lr)` : ''

@@ -6,6 +6,9 @@ import type { Engine } from '../../../backends/engine.ts'
 import type { ImageCollection, Subset } from '../../../data/dataset.ts'
 import { FileError } from '../../../data/fileError.node.ts'
 import { workerLoader } from '../../../data/workers.node.ts'
+import { fromFirst, sharedError, together } from '../../../distributed/agree.ts'
+import type { Communicator } from '../../../distributed/communicator.ts'
+import { inParts } from '../../../distributed/inParts.ts'
 import { type EngineChoices, startEngine } from '../../../recipe/engine.ts'
 import { parseStoredRecipe } from '../../../recipe/files.node.ts'
 import { createInitialModel } from '../../../recipe/initialModel.ts'
@@ -39,6 +42,7 @@ import { EvaluationProgress, FeatureProgress } from '../../terminal/evaluationPr
 import { Interrupt } from '../../terminal/interrupt.ts'
 import { note, warn } from '../../terminal/output.ts'
 import { TrainProgress } from '../../terminal/progress.ts'
+import { checkGroup, checkpointOfFirst, forGroup, inGroup, storeOf, threadsIn } from './group.ts'
 import { divergedError, showFinished, showResult, showStopped, unwritten } from './outcome.ts'
 
 /** Options that are not part of the recipe. */
@@ -67,41 +71,76 @@ export interface TrainOptions extends EngineChoices {
 }
 
 /**
- * Trains a model, or resumes training, and prints the result.
+ * Trains a model, or resumes training, and prints the result. Processes that `mpirun` or `srun` has started train it
+ * together.
  * @returns the exit code
  */
-export async function train(given: RecipeOptions, options: TrainOptions): Promise<number> {
-  const existing = options.resume === undefined ? undefined : await openRun(options.resume, given, options)
-  const base = options.file === undefined ? {} : await readRecipeFile(options.file, { say: note, data: given.data })
-  const recipe = existing?.recipe ?? resolveOptions(given, options.set, base)
-  if (existing && recipe === existing.known && existsSync(join(existing.folder.path, resultFile))) {
-    await showFinished(existing.folder, options)
+export const train = (given: RecipeOptions, options: TrainOptions): Promise<number> =>
+  inGroup(group => trainIn(group, given, options))
+
+async function trainIn(group: Communicator, given: RecipeOptions, options: TrainOptions): Promise<number> {
+  const stored = options.resume === undefined ? undefined : await openRun(group, options.resume)
+  const { existing, recipe } = await together(group, async () => {
+    const existing = stored && continued(stored, given, options, group)
+    const base = options.file === undefined ? {} : await readRecipeFile(options.file, { say: note, data: given.data })
+    return { existing, recipe: existing?.recipe ?? forGroup(resolveOptions(given, options.set, base)) }
+  })
+  if (existing && recipe === existing.known && existing.isFinished) {
+    if (existing.folder) await showFinished(existing.folder, options)
     return exitCodes.done
   }
-  const data = await loadData(recipe, { directory: existing && given.dataDir, ...reading })
-  for (const note of data.notes) warn(note)
-  if (existing && hasBegun(existing.folder)) {
-    await checkImages({ run: existing.folder.path, recipe, data }, options.allowChangedData)
-  }
-  const engine = startEngine(recipe, options)
+  const { data, engine } = await together(group, async () => {
+    const data = await loadData(recipe, { directory: existing && given.dataDir, ...reading })
+    for (const note of data.notes) warn(note)
+    return { data, engine: startEngine(recipe, { threads: threadsIn(group), ...options }) }
+  })
   try {
-    return await blamingFunctions(recipe, () => trainOn(engine, recipe, data, existing, options))
+    if (existing?.hasBegun) {
+      await fromFirst(group, () => checkImages({ run: existing.path, recipe, data }, options.allowChangedData))
+    }
+    return await blamingFunctions(recipe, () => trainOn(engine, recipe, data, existing, options, group))
   } finally {
     await engine.close()
   }
 }
 
+/** A run folder that is there, as all processes know it. */
+interface StoredRun {
+  readonly path: string
+  /** On the first process only: the others may be on hosts that do not see it. */
+  readonly folder: RunFolder | undefined
+  /** JSON. */
+  readonly recipe: unknown
+  /** Whether it has a checkpoint to resume from; without one it starts over. */
+  readonly hasBegun: boolean
+  readonly isFinished: boolean
+}
+
 /** A run to resume. */
-interface ExistingRun {
-  readonly folder: RunFolder
+interface ExistingRun extends Omit<StoredRun, 'recipe'> {
   /** Its recipe so far. */
   readonly known: Recipe
   /** That recipe, possibly with another number of epochs. */
   readonly recipe: Recipe
 }
 
+async function openRun(group: Communicator, path: string): Promise<StoredRun> {
+  let folder: RunFolder | undefined
+  const facts = await fromFirst(group, async () => {
+    folder = await RunFolder.open(path)
+    const isFinished = existsSync(join(path, resultFile))
+    return { recipe: folder.recipe, hasBegun: hasBegun(folder), isFinished }
+  })
+  return { path, folder, ...facts }
+}
+
 /** The run to resume. @throws UsageError for options that contradict its recipe. */
-async function openRun(path: string, given: RecipeOptions, options: TrainOptions): Promise<ExistingRun> {
+function continued(
+  { recipe: held, ...stored }: StoredRun,
+  given: RecipeOptions,
+  options: TrainOptions,
+  { size }: Communicator,
+): ExistingRun {
   for (const option of ['out', 'name'] as const) {
     if (options[option] !== undefined) {
       throw new UsageError(`--${option} conflicts with --resume: a resumed run stays in its folder`)
@@ -111,12 +150,16 @@ async function openRun(path: string, given: RecipeOptions, options: TrainOptions
   if (more !== undefined) {
     throw new UsageError(`${more} conflicts with --resume: a resumed run takes everything from its recipe`)
   }
-  const folder = await RunFolder.open(path)
-  const known = parseStoredRecipe(folder.recipe, join(path, 'recipe.json'))
+  const known = parseStoredRecipe(held, join(stored.path, 'recipe.json'))
+  if (size > 1 && known.parts === undefined) {
+    throw new UsageError(
+      `${stored.path}: its batches are not cut into parts, so ${size} processes cannot share them; resume it without mpirun`,
+    )
+  }
   const { epochs = known.epochs, ...rest } = given
   refuseConflicts(rest, known)
   const recipe = epochs === known.epochs ? known : parseStoredRecipe({ ...known, epochs }, `--epochs ${epochs}`)
-  return { folder, known, recipe }
+  return { ...stored, known, recipe }
 }
 
 async function trainOn(
@@ -125,47 +168,60 @@ async function trainOn(
   data: RunData,
   existing: ExistingRun | undefined,
   options: TrainOptions,
+  group: Communicator,
 ): Promise<number> {
-  const setup = await loadSetup(recipe, warn)
-  // Only a new run reads pretrained weights: a resumed one has its own.
-  const model =
-    existing && hasBegun(existing.folder)
+  const isFirst = group.rank === 0
+  const isShown = isFirst && !options.quiet
+  const stream = options.json ? process.stderr : process.stdout
+  const looking = isShown ? new FeatureProgress(stream) : undefined
+  const { model, trainer, usual } = await together(group, async () => {
+    const setup = await loadSetup(recipe, warn)
+    // Only a new run reads pretrained weights: a resumed one has its own.
+    const model = existing?.hasBegun
       ? createModel(setup)
       : await createInitialModel(setup, openPretrained(options.quiet ? undefined : note))
-  const stream = options.json ? process.stderr : process.stdout
-  const usual = trainingOptions(setup)
-  const looking = options.quiet ? undefined : new FeatureProgress(stream)
-  // A resumed run fits its preprocessing again: it may have been stopped before its first checkpoint.
-  const trainer = await createTrainer(setup, {
-    engine,
-    model,
-    train: data.train,
-    ...(data.validation ? { validation: data.validation } : {}),
-    ...(options.workers === undefined ? {} : { loader: workerLoader({ workers: options.workers }) }),
-    ...(looking && withProgress(usual, (images, of) => looking.update(images, of))),
+    const usual = trainingOptions(setup)
+    const { parts, exchange } = recipe
+    // A resumed run fits its preprocessing again: it may have been stopped before its first checkpoint.
+    const trainer = await createTrainer(setup, {
+      engine,
+      model,
+      train: data.train,
+      ...(data.validation ? { validation: data.validation } : {}),
+      ...(options.workers === undefined ? {} : { loader: workerLoader({ workers: options.workers }) }),
+      ...(looking && withProgress(usual, (images, of) => looking.update(images, of))),
+      ...(parts !== undefined && {
+        distribution: inParts({ parts, communicator: group, ...(exchange && { exchange }) }),
+      }),
+    })
+    return { model, trainer, usual }
   })
-  const progress = options.quiet ? undefined : new TrainProgress({ stream })
+  await checkGroup(group, { recipe, data, model, engine: engine.description })
+  const progress = isShown ? new TrainProgress({ stream }) : undefined
   const interrupt = new Interrupt(() => trainer.stop())
   let folder = existing?.folder
   let board: TensorBoardLog | undefined
   let resumed: ResumedRun = {}
   try {
-    resumed = existing ? await resume(existing, trainer) : {}
+    resumed = existing ? await resume(group, existing, trainer) : {}
     const events = trainer.run()
     // The first event comes when the step is compiled: until then a new run leaves no trace on the disk.
-    const first = await events.next()
-    folder ??= await RunFolder.create(
-      options.out ?? defaultRuns,
-      options.name ?? runName(recipe, options.file),
-      recipe,
-      policyOf(recipe),
-    )
-    if (!hasBegun(folder)) await keepFingerprint(folder, data)
-    if (options.tensorboard || hasTensorBoardLog(folder.path)) board = new TensorBoardLog(folder.path)
+    const first = await together(group, () => events.next())
+    await fromFirst(group, async () => {
+      folder ??= await RunFolder.create(
+        options.out ?? defaultRuns,
+        options.name ?? runName(recipe, options.file),
+        recipe,
+        policyOf(recipe),
+      )
+      if (!hasBegun(folder)) await keepFingerprint(folder, data)
+      if (options.tensorboard || hasTensorBoardLog(folder.path)) board = new TensorBoardLog(folder.path)
+    })
+    const store = storeOf(group, folder)
     const outcome = await runSession({
       trainer,
       events: shown(recipe, prepend(first, events)),
-      store: folder,
+      store,
       recipe,
       epochs: recipe.epochs,
       hasValidation: data.validation !== undefined,
@@ -182,19 +238,23 @@ async function trainOn(
     })
     // A bar that is still open would be drawn over the following output.
     progress?.close()
-    if (!outcome.finished || interrupt.requested) {
-      await showStopped(folder, outcome, recipe, options)
+    // Of several processes, one that is told to stop after the last step stays with the others.
+    if (!outcome.finished || (interrupt.requested && group.size === 1)) {
+      if (folder) await showStopped(folder, outcome, recipe, options)
       return interrupt.requested ? interrupt.exitCode : exitCodes.done
     }
-    const final = finalCheckpoint(folder, recipe)
-    if (final === 'best') await trainer.restore(await folder.load('best'))
+    const final = await fromFirst(group, async () => finalCheckpoint(folder!, recipe))
+    if (final === 'best') await trainer.restore(await store.load('best'))
     const test =
-      recipe.test && data.test ? await evaluateTest(trainer, data.test, interrupt, progress && stream) : undefined
+      recipe.test && data.test
+        ? await evaluateTest(trainer, data.test, group.size === 1 ? interrupt : undefined, progress && stream)
+        : undefined
     if (test === 'interrupted') {
-      await showStopped(folder, outcome, recipe, options)
+      if (folder) await showStopped(folder, outcome, recipe, options)
       return interrupt.exitCode
     }
     if (test) board?.scalars(outcome.step, { 'accuracy/test': test.accuracy, 'loss/test': test.loss })
+    if (!folder) return exitCodes.done
     const result = await writeResult({
       folder,
       recipe,
@@ -208,7 +268,7 @@ async function trainOn(
     showResult(folder, result, options)
     return exitCodes.done
   } catch (error) {
-    if (error instanceof DivergedError && folder) throw divergedError(error, folder, recipe, resumed.file)
+    if (error instanceof DivergedError) throw sharedError(divergedError(error, folder, recipe, resumed.file))
     throw error instanceof FileError ? await unwritten(error, folder) : error
   } finally {
     looking?.close()
@@ -252,19 +312,32 @@ interface ResumedRun {
 }
 
 /** Goes back to the last checkpoint. */
-async function resume({ folder, known, recipe }: ExistingRun, trainer: Trainer): Promise<ResumedRun> {
-  const { checkpoint, file, warnings } = await folder.resume(policyOf(recipe))
-  for (const warning of warnings) warn(warning)
-  if (checkpoint && file !== undefined) await withFileName(file, () => trainer.restore(checkpoint))
-  if (recipe !== known) for (const note of await changeLength(folder, known, recipe, checkpoint?.progress)) warn(note)
-  if (!checkpoint || file === undefined) return {}
-  const { progress } = checkpoint
-  // After a crash between a checkpoint and its line in the log, everything after the file is repeated.
-  const last = (await folder.events()).at(-1)
-  if (last?.type !== 'checkpoint') {
-    await folder.save({ ...checkpoint, recipe }, { best: bestEpoch(progress)?.step === progress.step })
-  }
-  return { progress, file }
+async function resume(group: Communicator, run: ExistingRun, trainer: Trainer): Promise<ResumedRun> {
+  const { folder, known, recipe } = run
+  let file: string | undefined
+  const checkpoint = await checkpointOfFirst(
+    group,
+    folder &&
+      (async () => {
+        const resumed = await folder.resume(policyOf(recipe))
+        for (const warning of resumed.warnings) warn(warning)
+        file = resumed.file
+        return resumed.checkpoint
+      }),
+  )
+  if (checkpoint) await withFileName(file ?? 'the checkpoint', () => trainer.restore(checkpoint))
+  await fromFirst(group, async () => {
+    if (!folder) return
+    if (recipe !== known) for (const note of await changeLength(folder, known, recipe, checkpoint?.progress)) warn(note)
+    if (!checkpoint) return
+    const { progress } = checkpoint
+    // After a crash between a checkpoint and its line in the log, everything after the file is repeated.
+    const last = (await folder.events()).at(-1)
+    if (last?.type !== 'checkpoint') {
+      await folder.save({ ...checkpoint, recipe }, { best: bestEpoch(progress)?.step === progress.step })
+    }
+  })
+  return checkpoint ? { progress: checkpoint.progress, ...(file !== undefined && { file }) } : {}
 }
 
 async function* prepend<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
@@ -293,17 +366,17 @@ function tellParent(): (event: TrainEvent) => void {
   }
 }
 
-/** The single evaluation on the test set. */
+/** The single evaluation on the test set. @param interrupt may end it; absent for processes that evaluate together */
 async function evaluateTest(
   trainer: Trainer,
   images: Subset<ImageCollection>,
-  interrupt: Interrupt,
+  interrupt: Interrupt | undefined,
   stream: NodeJS.WriteStream | undefined,
 ): Promise<Evaluation | 'interrupted'> {
   const bar = stream && new EvaluationProgress(stream, 'test images', images.indices.length)
   try {
     return await trainer.evaluator.evaluate(images, done => {
-      if (interrupt.requested) throw new InterruptError('stopped')
+      if (interrupt?.requested) throw new InterruptError('stopped')
       bar?.update(done)
     })
   } catch (error) {

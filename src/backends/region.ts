@@ -1,0 +1,59 @@
+/**
+ * Regions: variables that lie side by side in an engine's memory, so that all of them can be seen, sent and changed as
+ * one array. An engine that has such memory offers `region`; on others the values are copied there and back.
+ */
+import { sizeOf } from '../graph/shape.ts'
+import type { Variable } from '../graph/variable.ts'
+import type { Engine, Region } from './engine.ts'
+
+/**
+ * A region of an engine.
+ * @param variables f32, used by no program yet
+ * @param multiple the length of the region is a multiple of this many numbers; 1 by default
+ * @throws RangeError for a variable of another type
+ */
+export function regionOf(engine: Engine, variables: readonly Variable[], multiple = 1): Region {
+  for (const { name, dtype } of variables) {
+    if (dtype !== 'f32') throw new RangeError(`region: ${name} is ${dtype}, a region holds f32 only`)
+  }
+  return engine.region?.(variables, multiple) ?? copiedRegion(engine, variables, multiple)
+}
+
+/** Where variables begin in a region, each at a multiple of `alignment` numbers, and the region's length. */
+export function placesIn(
+  variables: readonly Variable[],
+  alignment: number,
+  multiple: number,
+): { readonly offsets: number[]; readonly length: number } {
+  let end = 0
+  const offsets = variables.map(({ shape }) => {
+    const start = Math.ceil(end / alignment) * alignment
+    end = start + sizeOf(shape)
+    return start
+  })
+  return { offsets, length: Math.ceil(end / multiple) * multiple }
+}
+
+function copiedRegion(engine: Engine, variables: readonly Variable[], multiple: number): Region {
+  const { offsets, length } = placesIn(variables, 1, multiple)
+  const values = new Float32Array(length)
+  const fetch = async (): Promise<void> => {
+    const all = await Promise.all(variables.map(variable => engine.read(variable)))
+    for (const [k, numbers] of all.entries()) values.set(numbers, offsets[k])
+  }
+  return {
+    offsets,
+    length,
+    async read(work) {
+      await fetch()
+      return work(values)
+    },
+    async change(work) {
+      await fetch()
+      const result = await work(values)
+      const part = (variable: Variable, k: number) => values.subarray(offsets[k]!, offsets[k]! + sizeOf(variable.shape))
+      await Promise.all(variables.map((variable, k) => engine.write(variable, part(variable, k))))
+      return result
+    },
+  }
+}

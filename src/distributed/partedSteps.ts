@@ -1,0 +1,194 @@
+/**
+ * Steps in parts: a program for the gradient of a part, the sum over all parts, and a program that updates the weights
+ * with it. The sum carries all that must be equal everywhere: gradients, running statistics, loss, accuracy, and whether
+ * a process wants to stop.
+ */
+import type { Executable, Region } from '../backends/engine.ts'
+import { regionOf } from '../backends/region.ts'
+import { mul } from '../graph/ops/elementwise.ts'
+import { input } from '../graph/sources.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import { type HostTensor, Variable } from '../graph/variable.ts'
+import type { Program } from '../plan/program.ts'
+import type { PartedResult, PartedStep, PartedSteps, StepTools } from '../train/distribution.ts'
+import { stepUpdates, tracedStep } from '../train/programs.ts'
+import { inputsFor } from '../train/samples.ts'
+import type { Communicator } from './communicator.ts'
+import type { PartErrors } from './oneBitSums.ts'
+import { Division, type PartSums } from './partSums.ts'
+
+/** Whether this process wants all to stop; taken back once they do. */
+export interface StopWish {
+  stop: boolean
+}
+
+/** A way to exchange the gradients of a run. */
+export interface Exchange {
+  /** How the parts of a phase are summed. */
+  sums(division: Division, region: Region, layers: readonly Layer[]): PartSums
+  /** What is kept from step to step, if anything is. */
+  readonly errors?: PartErrors
+}
+
+/** A gradient in the region. */
+export interface Layer {
+  readonly path: string
+  readonly shape: readonly number[]
+  /** Place of its first number. */
+  readonly offset: number
+}
+
+/** What every part adds to besides gradients, each a number. */
+const tallies = ['loss', 'accuracy', 'stop'] as const
+
+/** A phase of a run in which the same parameters are trained. */
+interface Phase {
+  /** Where a part's gradient goes, by path, and its new running statistics, by what they are the statistics of. */
+  readonly gradients: ReadonlyMap<string, Variable>
+  readonly statistics: ReadonlyMap<Variable, Variable>
+  readonly tallies: Readonly<Record<(typeof tallies)[number], Variable>>
+  /** New values of counters, which do not depend on the images. */
+  readonly counters: ReadonlyMap<Variable, Tensor>
+  readonly region: Region
+  readonly places: Readonly<Record<(typeof tallies)[number], number>>
+  readonly sums: PartSums
+}
+
+/** The steps of a run, in parts. */
+export class RunInParts implements PartedSteps {
+  readonly #tools: StepTools
+  readonly #division: Division
+  readonly #exchange: Exchange
+  readonly #wish: StopWish
+  readonly #phases = new Map<string, Phase>()
+  readonly #updates = new Map<string, Promise<Executable>>()
+
+  constructor(tools: StepTools, communicator: Communicator, exchange: Exchange, wish: StopWish) {
+    this.#tools = tools
+    this.#division = new Division(communicator, tools.options.accumulate)
+    this.#exchange = exchange
+    this.#wish = wish
+  }
+
+  gradientProgram(batch: number, epoch: number): Program {
+    const { gradients, statistics, tallies } = this.#phase(epoch)
+    const traced = this.#trace(batch, epoch)
+    const share = input('share', [])
+    const updates = new Map<Variable, Tensor>()
+    for (const [path, variable] of gradients) updates.set(variable, mul(traced.gradients.get(path)!, share))
+    for (const [buffer, variable] of statistics) updates.set(variable, mul(traced.statistics.get(buffer)!, share))
+    updates.set(tallies.loss, mul(traced.outputs.loss, share))
+    updates.set(tallies.accuracy, mul(traced.outputs.accuracy, share))
+    updates.set(tallies.stop, mul(input('stop', []), share))
+    return { outputs: {}, updates }
+  }
+
+  async prepare(epoch: number): Promise<void> {
+    await this.#update(epoch)
+  }
+
+  async take({ epoch, step, sizes, rates, run }: PartedStep): Promise<PartedResult> {
+    const { region, places, sums } = this.#phase(epoch)
+    const result = { waited: 0, computed: 0 }
+    const compute = async (part: number, use: (values: Float32Array) => void): Promise<void> => {
+      result.waited += await run(part, { stop: this.#wish.stop ? 1 : 0 })
+      await region.read(use)
+    }
+    const exchanged = await sums.sum({ present: sizes.length, compute, step })
+    const [loss, accuracy, stop] = await region.read(values => tallies.map(name => values[places[name]]!))
+    const update = await this.#update(epoch)
+    await update.run(inputsFor(update, { ...rates }))
+    if (stop! > 0) this.#wish.stop = false
+    const samples = sizes.reduce((sum, size) => sum + size, 0)
+    return {
+      loss: loss! * samples,
+      correct: Math.round(accuracy! * samples),
+      waited: result.waited,
+      exchanged,
+      stop: stop! > 0,
+    }
+  }
+
+  async snapshot(): Promise<Map<string, HostTensor>> {
+    return (await this.#exchange.errors?.snapshot(this.#division)) ?? new Map()
+  }
+
+  restore(tensors: ReadonlyMap<string, HostTensor>): void {
+    const { freeze = [] } = this.#tools.options
+    this.#exchange.errors?.restore(
+      tensors,
+      freeze.some(({ until }) => until !== undefined),
+    )
+  }
+
+  #keyOf(epoch: number): string {
+    return [...this.#trained(epoch).keys()].join(' ')
+  }
+
+  #trained(epoch: number) {
+    return this.#tools.optimizerIn(epoch).trained(this.#tools.traced.parameters())
+  }
+
+  #trace(batch: number, epoch: number) {
+    const { traced, source, options, softLabels } = this.#tools
+    const { loss, penalty } = options
+    return tracedStep(traced, source.shape, batch, loss, this.#trained(epoch), { softLabels, penalty })
+  }
+
+  #phase(epoch: number): Phase {
+    const key = this.#keyOf(epoch)
+    const known = this.#phases.get(key)
+    if (known) return known
+    const { source, options } = this.#tools
+    const traced = this.#trace(source.sizeOf(0), epoch)
+    const own = (shape: readonly number[], name: string) => new Variable(shape, { name })
+    const gradients = new Map(
+      Array.from(traced.gradients, ([path, { shape }]) => [path, own(shape, `gradient.${path}`)]),
+    )
+    const isMean = ([{ dtype }]: [Variable, Tensor]): boolean => dtype === 'f32'
+    const buffers = [...traced.statistics]
+    const statistics = new Map(buffers.filter(isMean).map(([of]) => [of, own(of.shape, `next.${of.name}`)]))
+    const counted = Object.fromEntries(tallies.map(name => [name, own([], `step.${name}`)])) as Phase['tallies']
+    const variables = [...gradients.values(), ...statistics.values(), ...Object.values(counted)]
+    const region = regionOf(options.engine, variables, this.#division.communicator.size)
+    const placeOf = (variable: Variable): number => region.offsets[variables.indexOf(variable)]!
+    const layers = Array.from(gradients, ([path, variable]) => ({
+      path,
+      shape: variable.shape,
+      offset: placeOf(variable),
+    }))
+    const phase: Phase = {
+      gradients,
+      statistics,
+      tallies: counted,
+      counters: new Map(buffers.filter(buffer => !isMean(buffer))),
+      region,
+      places: Object.fromEntries(tallies.map(name => [name, placeOf(counted[name])])) as Phase['places'],
+      sums: this.#exchange.sums(this.#division, region, layers),
+    }
+    this.#phases.set(key, phase)
+    return phase
+  }
+
+  #update(epoch: number): Promise<Executable> {
+    const key = this.#keyOf(epoch)
+    const known = this.#updates.get(key) ?? this.#tools.options.engine.compile(this.#updateProgram(epoch))
+    this.#updates.set(key, known)
+    return known
+  }
+
+  #updateProgram(epoch: number): Program {
+    const { options, averages } = this.#tools
+    const { gradients, statistics, counters } = this.#phase(epoch)
+    const tensorsOf = <K>(variables: ReadonlyMap<K, Variable>): Map<K, Tensor> =>
+      new Map(Array.from(variables, ([key, variable]) => [key, variable.tensor]))
+    const updates = stepUpdates(
+      this.#tools.optimizerIn(epoch),
+      this.#trained(epoch),
+      tensorsOf(gradients),
+      new Map([...tensorsOf(statistics), ...counters]),
+      { scheduledMomentum: options.momentum !== undefined, average: averages },
+    )
+    return { outputs: {}, updates }
+  }
+}
