@@ -14,6 +14,7 @@ import type { Engine } from '../engine.ts'
 import { checkValues, copyOf } from '../operands.ts'
 import { type OpenDevice, openDevice } from './device.ts'
 import { type EngineSide, valuesOf, WebGPUExecutable } from './executable.ts'
+import type { Hardware } from './kernels/kernel.ts'
 import { Memory, type Place, words } from './memory.ts'
 import type { WebGPUDescription, WebGPUEngineOptions } from './options.ts'
 import { Pipelines } from './pipelines.ts'
@@ -53,6 +54,7 @@ const mostRunning = 2
 export class WebGPUEngine implements Engine {
   readonly description: WebGPUDescription
   readonly #opened: OpenDevice
+  readonly #hardware: Hardware
   readonly #memory: Memory
   readonly #pipelines: Pipelines
   /** For planning and compiling, which reserve memory. */
@@ -63,9 +65,11 @@ export class WebGPUEngine implements Engine {
   #closed = false
   #failure: Error | undefined
 
-  constructor(opened: OpenDevice) {
+  /** @param parallel as in {@link Hardware}; not on software by default, tests decide */
+  constructor(opened: OpenDevice, parallel = !opened.adapter.software) {
     const { device, adapter } = opened
     this.#opened = opened
+    this.#hardware = { mostBindings: device.limits.maxStorageBuffersPerShaderStage, parallel }
     this.#memory = new Memory(device)
     this.#pipelines = new Pipelines(device)
     this.description = { backend: 'webgpu', detail: adapter.name, adapter }
@@ -73,7 +77,9 @@ export class WebGPUEngine implements Engine {
       this.#fail(new Error(`the graphics device was lost (${reason}): ${message || 'its driver gives no reason'}`))
     })
     device.addEventListener('uncapturederror', event => {
-      this.#fail(new Error(`the graphics device reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`))
+      this.#fail(
+        new Error(`the graphics device reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`),
+      )
     })
   }
 
@@ -94,7 +100,7 @@ export class WebGPUEngine implements Engine {
 
   memoryFor(program: Program): MemoryNeed {
     this.#check()
-    return this.#memory.needOf(planFor(program, this.#mostBindings))
+    return this.#memory.needOf(planFor(program, this.#hardware))
   }
 
   async read(variable: Variable): Promise<TypedArray> {
@@ -127,7 +133,12 @@ export class WebGPUEngine implements Engine {
     const list = await this.#compilations.take(() => this.#build(program))
     const groups = new BindGroups(device, this.#memory, list)
     this.#changes++
-    return timeDispatches({ device, memory: this.#memory, submit: (encoder, read) => this.#submit(encoder, read) }, list, groups, repeats)
+    return timeDispatches(
+      { device, memory: this.#memory, submit: (encoder, read) => this.#submit(encoder, read) },
+      list,
+      groups,
+      repeats,
+    )
   }
 
   /** Releases the device with all its buffers. Work that is running or queued is rejected. */
@@ -137,8 +148,8 @@ export class WebGPUEngine implements Engine {
   }
 
   async #build(program: Program): Promise<DispatchList> {
-    const plan = planFor(program, this.#mostBindings)
-    const list = await buildDispatches(plan, this.#pipelines, this.#mostBindings).catch(error => {
+    const plan = planFor(program, this.#hardware)
+    const list = await buildDispatches(plan, this.#pipelines, this.#hardware).catch(error => {
       // A device that is lost compiles nothing: say that instead.
       this.#check()
       throw error
@@ -146,10 +157,6 @@ export class WebGPUEngine implements Engine {
     this.#check()
     await this.#memory.reserve(plan)
     return list
-  }
-
-  get #mostBindings(): number {
-    return this.#opened.device.limits.maxStorageBuffersPerShaderStage
   }
 
   get #side(): EngineSide {

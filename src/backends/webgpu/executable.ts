@@ -1,7 +1,8 @@
 /** A compiled program of the WebGPU engine. */
+
+import { sizeOf } from '../../graph/shape.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { type TypedArray, zeros } from '../../graph/variable.ts'
-import { sizeOf } from '../../graph/shape.ts'
 import type { Plan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
 import type { Executable, RunOptions } from '../engine.ts'

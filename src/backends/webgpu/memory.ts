@@ -4,10 +4,10 @@
  * compares {@link Memory.generation}.
  */
 import { formatShape, sizeOf } from '../../graph/shape.ts'
-import { align } from '../../plan/place.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { type TypedArray, type Variable, zeros } from '../../graph/variable.ts'
 import { MemoryError, type MemoryNeed } from '../../plan/memoryError.ts'
+import { align } from '../../plan/place.ts'
 import type { Plan, Value } from '../../plan/plan.ts'
 import { storageOf } from '../../plan/step.ts'
 import { copyOf } from '../operands.ts'
@@ -78,7 +78,10 @@ export class Memory {
     const problem = await this.#device.popErrorScope()
     if (problem) {
       for (const buffer of [...made.map(({ buffer }) => buffer), arena, scratch]) if (buffer) this.#release(buffer)
-      throw new MemoryError({ bytes: need.bytes, limit: this.#bytes }, 'the device has no memory left: use a smaller batch')
+      throw new MemoryError(
+        { bytes: need.bytes, limit: this.#bytes },
+        'the device has no memory left: use a smaller batch',
+      )
     }
     for (const { value, buffer } of made) this.#adopt(value, buffer)
     if (arena) {

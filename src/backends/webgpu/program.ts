@@ -1,10 +1,12 @@
 /** From a plan to dispatches: shaders, pipelines, and what a run has to do. */
+
+import { byteSizeOf } from '../../graph/shape.ts'
 import { opOf } from '../../graph/table.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { Plan } from '../../plan/plan.ts'
 import { type Program, programGraph } from '../../plan/program.ts'
 import { type Group, type Step, stepInputs } from '../../plan/step.ts'
-import { byteSizeOf } from '../../graph/shape.ts'
+import type { Hardware } from './kernels/kernel.ts'
 import { lowerStep } from './kernels/table.ts'
 import { type Memory, slotIn } from './memory.ts'
 import type { Pipelines } from './pipelines.ts'
@@ -40,10 +42,10 @@ export interface DispatchList {
 export async function buildDispatches(
   plan: Plan<never>,
   pipelines: Pipelines,
-  mostBindings: number,
+  hardware: Hardware,
 ): Promise<DispatchList> {
   const slotOf = slotIn(plan)
-  const tools = { mostBindings, operands: () => new Operands(slotOf) }
+  const tools = { ...hardware, operands: () => new Operands(slotOf) }
   const build = (groups: readonly Group<never>[]): Promise<ReadyDispatch[]> =>
     Promise.all(
       groups
@@ -100,7 +102,10 @@ export class BindGroups {
   }
 
   #make(plan: Plan<never>, { pipeline, bindings, step }: ReadyDispatch): GPUBindGroup {
-    const entries = bindings.map((binding, number) => ({ binding: number, resource: this.#memory.bound(plan, binding) }))
+    const entries = bindings.map((binding, number) => ({
+      binding: number,
+      resource: this.#memory.bound(plan, binding),
+    }))
     return this.#device.createBindGroup({ label: step.op, layout: pipeline.getBindGroupLayout(0), entries })
   }
 }

@@ -4,6 +4,7 @@ import { makePlan, type Plan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
 import { rowsLayout } from '../../plan/rowsLayout.ts'
 import type { KernelTraits, Target } from '../../plan/target.ts'
+import type { Hardware } from './kernels/kernel.ts'
 import { workspaceOf } from './kernels/table.ts'
 
 /** What bindings of a buffer must begin at on every device, in bytes. */
@@ -23,15 +24,20 @@ const epilogues: ReadonlySet<OpName> = new Set<OpName>([
   'reduce',
 ])
 
-/** A program's plan. @param mostBindings most values that a dispatch can bind */
-export function planFor(program: Program, mostBindings: number): Plan<never> {
+/** A program's plan. */
+export function planFor(program: Program, hardware: Hardware): Plan<never> {
   // A step may also bind its result, and its switches or its scratch.
-  const kernels: KernelTraits = { epilogues, prologues: true, floatsOnly: new Set(), mostInputs: mostBindings - 2 }
+  const kernels: KernelTraits = {
+    epilogues,
+    prologues: true,
+    floatsOnly: new Set(),
+    mostInputs: hardware.mostBindings - 2,
+  }
   const target: Target<never> = {
     alignment: bindingAlignment,
     layOut(program) {
       const choice = rowsLayout(program, kernels)
-      return { ...choice, steps: choice.steps.map(step => ({ ...step, workspace: workspaceOf(step) })) }
+      return { ...choice, steps: choice.steps.map(step => ({ ...step, workspace: workspaceOf(step, hardware) })) }
     },
   }
   return makePlan(program, target)

@@ -17,7 +17,7 @@ import { type Factor, type Product, productWorkspace } from './product.ts'
 /** The kernel of an operation that is a product. */
 const productKernel = <K extends OpName>(productOf: (step: StepOf<K>) => Product): Kernel<K> => ({
   lower: (step, tools) => lowerProduct(step as never, productOf(step), tools),
-  workspace: step => productWorkspace(step as never, productOf(step)),
+  workspace: (step, hardware) => productWorkspace(step as never, productOf(step), hardware),
 })
 
 /** A factor that is a matrix in memory: element (line, k) at `line · lineStride + k · depthStride`. */
@@ -29,8 +29,7 @@ function matrix(
   const vectors = tensor.dtype === 'f32' && line === 1 && [lines, depth, batch].every(stride => stride % 4 === 0)
   return {
     tensor,
-    line: (group, at, suffix) =>
-      `let line${suffix} = ${batch > 0 ? `${group} * ${batch}u + ` : ''}${at} * ${line}u;`,
+    line: (group, at, suffix) => `let line${suffix} = ${batch > 0 ? `${group} * ${batch}u + ` : ''}${at} * ${line}u;`,
     depth: (_, k) => `let deep = ${k} * ${depth}u;`,
     index: suffix => `line${suffix} + deep`,
     deep: depth === 1,

@@ -9,7 +9,7 @@ import { tiledProduct } from './tiledProduct.ts'
 
 /** The dispatches of a product. */
 export function lowerProduct(step: FusedStep, product: Product, tools: KernelTools): readonly Dispatch[] {
-  const method = productMethod(product)
+  const method = productMethod(product, tools)
   const operands = tools.operands()
   const first = method.tile
     ? tiledProduct(step, product, { ...method, tile: method.tile }, operands)

@@ -42,7 +42,11 @@ export const pad: Lower<'pad'> = (step, tools) => {
   const axes = shape.map((size, axis) => {
     const at = `a${axis}`
     const pitch = interior[axis] + 1
-    const inside = [`${at} >= 0`, ...(pitch > 1 ? [`${at} % ${pitch} == 0`] : []), `${at} / ${pitch} < ${x.shape[axis]}`]
+    const inside = [
+      `${at} >= 0`,
+      ...(pitch > 1 ? [`${at} % ${pitch} == 0`] : []),
+      `${at} / ${pitch} < ${x.shape[axis]}`,
+    ]
     return {
       declare: `let ${at} = i32(${coordinate('i', size, to[axis])}) - ${before[axis]};`,
       inside: inside.join(' && '),

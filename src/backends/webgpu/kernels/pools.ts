@@ -2,8 +2,9 @@
  * Pools and their gradients. An invocation gathers what one element needs; gradients look up the windows that cover
  * their element, so that no two invocations write the same one and sums have a fixed order.
  */
-import type { Window2d } from '../../../graph/window.ts'
+
 import type { Tensor } from '../../../graph/tensor.ts'
+import type { Window2d } from '../../../graph/window.ts'
 import type { StepOf } from '../../../plan/step.ts'
 import { declareCoordinates } from '../wgsl/indexing.ts'
 import type { Operands } from '../wgsl/operands.ts'
@@ -124,6 +125,5 @@ export const averagePool2dGradient: Lower<'averagePool2dGradient'> = (step, tool
   return [resultShader(step, operands, body)]
 }
 
-const wholeCount = ({
-  attributes: { kernel },
-}: StepOf<'averagePool2d'> | StepOf<'averagePool2dGradient'>): string => `${kernel[0] * kernel[1]}.0`
+const wholeCount = ({ attributes: { kernel } }: StepOf<'averagePool2d'> | StepOf<'averagePool2dGradient'>): string =>
+  `${kernel[0] * kernel[1]}.0`

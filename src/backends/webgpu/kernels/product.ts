@@ -5,6 +5,7 @@
  */
 import type { Tensor } from '../../../graph/tensor.ts'
 import type { FusedStep } from '../../../plan/step.ts'
+import type { Hardware } from './kernel.ts'
 
 /** A product in terms of a step's operands. */
 export interface Product {
@@ -62,7 +63,7 @@ export const tileDepth = 16
 
 /** Tiles from large to small. Large ones read less of A and B; small ones waste less at the edges of C. */
 const tiles: readonly Tile[] = [
-  { down: 16, across: 16, vectorsDown: 2, vectorsAcross: 2 },
+  { down: 16, across: 16, vectorsDown: 2, vectorsAcross: 1 },
   { down: 16, across: 16, vectorsDown: 1, vectorsAcross: 1 },
   { down: 8, across: 16, vectorsDown: 1, vectorsAcross: 1 },
   { down: 16, across: 8, vectorsDown: 1, vectorsAcross: 1 },
@@ -85,8 +86,12 @@ const fewMultiplyAdds = 1 << 15
 /** Fewest terms of a sum worth a part of their own. */
 const fewestTerms = 128
 
-/** Chooses a method by sizes alone. */
-export function productMethod({ batches, m, n, k }: Pick<Product, 'batches' | 'm' | 'n' | 'k'>): ProductMethod {
+/** Chooses a method by sizes. */
+export function productMethod(
+  { batches, m, n, k }: Pick<Product, 'batches' | 'm' | 'n' | 'k'>,
+  { parallel }: Hardware,
+): ProductMethod {
+  if (!parallel) return { parts: 1, share: k }
   // A single line of A or B is read once whatever the tile; depthwise convolutions are such products.
   if (m < 4 || n < 4 || k < 4 || batches * m * n * k < fewMultiplyAdds) return withParts({}, batches * m * n, 64, k)
   const costs = tiles.map(tile => cost(tile, batches, m, n))
@@ -116,8 +121,8 @@ function cost(tile: Tile, batches: number, m: number, n: number): number {
 }
 
 /** Bytes of the sums of all parts. */
-export function productWorkspace({ outputs: [output] }: FusedStep, product: Product): number {
-  const { parts } = productMethod(product)
+export function productWorkspace({ outputs: [output] }: FusedStep, product: Product, hardware: Hardware): number {
+  const { parts } = productMethod(product, hardware)
   const size = output.shape.reduce((all, extent) => all * extent, 1)
   return parts > 1 ? parts * size * Float32Array.BYTES_PER_ELEMENT : 0
 }

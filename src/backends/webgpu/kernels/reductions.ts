@@ -19,7 +19,7 @@ import {
   storeResult,
   workgroupNumber,
 } from '../wgsl/shader.ts'
-import type { Lower } from './kernel.ts'
+import type { Hardware, Lower } from './kernel.ts'
 import { foldings, laneFold, laneMemory } from './lanes.ts'
 
 /** How a reduction is computed. */
@@ -45,8 +45,8 @@ const fewestElements = 16
 /** Shape of what is folded: that of the input, or of the expression in its place. */
 const foldedShape = ({ prologue, inputs }: StepOf<'reduce'>): Shape => prologue?.shape ?? inputs[0].shape
 
-/** Decides by shapes alone. */
-export function methodOf(step: StepOf<'reduce'>): Method {
+/** Decides by shapes. */
+function methodOf(step: StepOf<'reduce'>, { parallel }: Hardware): Method {
   const shape = foldedShape(step)
   const strides = stridesOf(shape)
   const axesWhere = (wanted: boolean): Axes => {
@@ -55,6 +55,7 @@ export function methodOf(step: StepOf<'reduce'>): Method {
   }
   const [kept, folded] = [axesWhere(false), axesWhere(true)]
   const [results, length] = [sizeOf(kept.sizes), sizeOf(folded.sizes)]
+  if (!parallel) return { kept, folded, results, length, together: false, parts: 1, share: length }
   const together = folded.strides.at(-1) === 1 && length >= 2 * lanes
   const each = together ? lanes : 1
   const wanted = Math.ceil(manyInvocations / (results * each))
@@ -64,13 +65,13 @@ export function methodOf(step: StepOf<'reduce'>): Method {
 }
 
 /** Bytes of the results of all parts. */
-export function reduceWorkspace(step: StepOf<'reduce'>): number {
-  const { parts, results } = methodOf(step)
+export function reduceWorkspace(step: StepOf<'reduce'>, hardware: Hardware): number {
+  const { parts, results } = methodOf(step, hardware)
   return parts > 1 ? parts * results * Float32Array.BYTES_PER_ELEMENT : 0
 }
 
 export const reduce: Lower<'reduce'> = (step, tools) => {
-  const method = methodOf(step)
+  const method = methodOf(step, tools)
   const { parts, results } = method
   const operands = tools.operands()
   const fold = method.together ? foldTogether : foldAlone

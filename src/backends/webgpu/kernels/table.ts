@@ -4,7 +4,7 @@ import type { FusedStep } from '../../../plan/step.ts'
 import type { Dispatch } from '../wgsl/shader.ts'
 import { conv2d, conv2dInputGradient, conv2dWeightGradient, matmul } from './convolutions.ts'
 import { increment, map, oneHot, random } from './elementwise.ts'
-import type { Kernel, KernelTools } from './kernel.ts'
+import type { Hardware, Kernel, KernelTools } from './kernel.ts'
 import { concat, gather, pad, reshape, scatterAdd, slice, transpose } from './movement.ts'
 import {
   averagePool2d,
@@ -64,4 +64,5 @@ export function lowerStep(step: FusedStep, tools: KernelTools): readonly Dispatc
 }
 
 /** Bytes of scratch that a step needs. */
-export const workspaceOf = (step: FusedStep): number => kernelOf(step).workspace?.(step as never) ?? 0
+export const workspaceOf = (step: FusedStep, hardware: Hardware): number =>
+  kernelOf(step).workspace?.(step as never, hardware) ?? 0

@@ -6,7 +6,7 @@
 import { sizeOf } from '../../../graph/shape.ts'
 import type { FusedStep } from '../../../plan/step.ts'
 import type { Operands } from '../wgsl/operands.ts'
-import { type Dispatch, shaderOf, storeResult } from '../wgsl/shader.ts'
+import { type Dispatch, shaderOf, spread, storeResult, workgroupNumber } from '../wgsl/shader.ts'
 import { type Factor, type Product, type ProductMethod, type Tile, tileDepth, tileSize } from './product.ts'
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, k) => k)
@@ -49,8 +49,7 @@ export function tiledProduct(
   const sums = numbers(4 * vectorsDown).flatMap(row => numbers(vectorsAcross).map(v => `c${row}_${v}`))
   const steps = numbers(4 * vectorsDown).flatMap(row =>
     numbers(vectorsAcross).map(
-      v =>
-        `c${row}_${v} = fma(vec4<f32>(rows${Math.floor(row / 4)}.${'xyzw'[row % 4]}), columns${v}, c${row}_${v});`,
+      v => `c${row}_${v} = fma(vec4<f32>(rows${Math.floor(row / 4)}.${'xyzw'[row % 4]}), columns${v}, c${row}_${v});`,
     ),
   )
   const size = sizeOf(step.outputs[0].shape)
@@ -65,10 +64,14 @@ export function tiledProduct(
       return `storeVector(batch, part, ${at}, firstColumn + ${4 * across * v}u + 4u * laneColumn, c${row}_${v});`
     }),
   )
-  const body = `let part = group.z / ${batches}u;
+  const [tileRows, tileColumns] = [Math.ceil(m / rows), Math.ceil(n / columns)]
+  // Neighboring workgroups share their columns of B, the larger factor of a convolution.
+  const body = `let number = ${workgroupNumber};
+  if (number >= ${tileRows * tileColumns}u) { return; }
+  let part = group.z / ${batches}u;
   let batch = group.z % ${batches}u;
-  let firstRow = group.y * ${rows}u;
-  let firstColumn = group.x * ${columns}u;
+  let firstRow = (number % ${tileRows}u) * ${rows}u;
+  let firstColumn = (number / ${tileRows}u) * ${columns}u;
   let laneRow = lane / ${across}u;
   let laneColumn = lane % ${across}u;
   ${loads.map(load => load.setup()).join('\n  ')}
@@ -77,8 +80,12 @@ export function tiledProduct(
     ${loads.map(load => load.loop(end)).join('\n    ')}
     workgroupBarrier();
     for (var k = 0u; k < ${tileDepth}u; k++) {
-      ${numbers(vectorsDown).map(v => `let rows${v} = tileA[k * ${sides[0].pitch}u + laneRow + ${down * v}u];`).join(' ')}
-      ${numbers(vectorsAcross).map(v => `let columns${v} = tileB[k * ${sides[1].pitch}u + laneColumn + ${across * v}u];`).join(' ')}
+      ${numbers(vectorsDown)
+        .map(v => `let rows${v} = tileA[k * ${sides[0].pitch}u + laneRow + ${down * v}u];`)
+        .join(' ')}
+      ${numbers(vectorsAcross)
+        .map(v => `let columns${v} = tileB[k * ${sides[1].pitch}u + laneColumn + ${across * v}u];`)
+        .join(' ')}
       ${steps.join('\n      ')}
     }
     workgroupBarrier();
@@ -94,7 +101,8 @@ fn storeElement(batch: u32, part: u32, row: u32, column: u32, value: f32) {
 fn storeVector(batch: u32, part: u32, row: u32, column: u32, values: vec4<f32>) {
   for (var j = 0u; j < 4u; j++) { storeElement(batch, part, row, column + j, values[j]); }
 }`
-  const workgroups = [Math.ceil(n / columns), Math.ceil(m / rows), batches * parts] as const
+  const [along, rowsOfGroups] = spread(tileRows * tileColumns)
+  const workgroups = [along, rowsOfGroups, batches * parts] as const
   return shaderOf(operands, { body, declarations, workgroups, size: threads })
 }
 
@@ -158,7 +166,12 @@ class Loader {
         const { vector, depth } = this.#place(round)
         const start = `line_${name}${Math.min(round, this.#lineSets - 1)}`
         const load = factor.vectors
-          ? this.#whenInside(round, 0, `v = ${this.#operands.vector(tensor, factor.index(this.#suffix(round, 0)))};`, '')
+          ? this.#whenInside(
+              round,
+              0,
+              `v = ${this.#operands.vector(tensor, factor.index(this.#suffix(round, 0)))};`,
+              '',
+            )
           : numbers(4)
               .map(line => {
                 const suffix = this.#suffix(round, line)

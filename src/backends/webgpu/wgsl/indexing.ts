@@ -59,7 +59,5 @@ export function broadcastIndex(own: Shape, shape: Shape, i: string): string {
 export function declareCoordinates(shape: Shape, i: string, names: readonly string[]): string {
   const strides = stridesOf(shape)
   const total = sizeOf(shape)
-  return shape
-    .map((size, axis) => `let ${names[axis]} = i32(${coordinate(i, size, strides[axis], total)});`)
-    .join(' ')
+  return shape.map((size, axis) => `let ${names[axis]} = i32(${coordinate(i, size, strides[axis], total)});`).join(' ')
 }
