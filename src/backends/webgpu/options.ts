@@ -5,6 +5,8 @@ import type { EngineDescription } from '../engine.ts'
 export interface WebGPUEngineOptions {
   /** Which of several graphics processors: the fast one, by default, or the one that saves energy. */
   readonly power?: 'high-performance' | 'low-power'
+  /** Impossible here: see `createWebGPUEngine`. For programs that pass the options of any backend. */
+  readonly precise?: boolean
 }
 
 /** How a WebGPU engine computes. */

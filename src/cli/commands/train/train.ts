@@ -83,7 +83,7 @@ export async function train(given: RecipeOptions, options: TrainOptions): Promis
   if (existing && hasBegun(existing.folder)) {
     await checkImages({ run: existing.folder.path, recipe, data }, options.allowChangedData)
   }
-  const engine = startEngine(recipe, options)
+  const engine = await startEngine(recipe, options)
   try {
     return await blamingFunctions(recipe, () => trainOn(engine, recipe, data, existing, options))
   } finally {
