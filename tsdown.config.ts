@@ -4,6 +4,7 @@ export default defineConfig({
   entry: [
     'src/index.ts',
     'src/debug.ts',
+    'src/webgpu.ts',
     // Take the places of native.ts and wide.ts in bundles for browsers; see the field `browser` of package.json.
     'src/backends/native/native.browser.ts',
     'src/backends/wasm/runtime/wide.browser.ts',

@@ -23,7 +23,7 @@ const accuracies: number[] = []
 for (let seed = 0; seed < seeds; seed++) {
   const recipe = resolveOptions({ seed })
   const { test, ...data } = await loadData(recipe)
-  const engine = startEngine(recipe, values.threads === undefined ? {} : { threads: Number(values.threads) })
+  const engine = await startEngine(recipe, values.threads === undefined ? {} : { threads: Number(values.threads) })
   const trainer = await createTrainer({ recipe, functions: {} }, { ...data, engine, alarms: false })
   let validation = 0
   let seconds = 0

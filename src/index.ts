@@ -8,7 +8,13 @@ import type { Engine } from './backends/engine.ts'
 import { installEvaluator, type Tensor } from './graph/tensor.ts'
 import type { TypedArray } from './graph/variable.ts'
 
-export { createEngine, type EngineOptions, type ReferenceBackend, type WasmBackend } from './backends/createEngine.ts'
+export {
+  createEngine,
+  type EngineOptions,
+  type ReferenceBackend,
+  type WasmBackend,
+  type WebGPUBackend,
+} from './backends/createEngine.ts'
 export {
   type BackendName,
   backendNames,

@@ -23,7 +23,7 @@ import type { Program } from '../plan/program.ts'
 import type { InputType, RunInputs, RunOutputs, ValueType } from './operands.ts'
 
 /** All backends; the first is the default. */
-export const backendNames = ['wasm', 'reference'] as const
+export const backendNames = ['wasm', 'reference', 'webgpu'] as const
 
 /** Name of a backend. */
 export type BackendName = (typeof backendNames)[number]

@@ -49,7 +49,7 @@ export async function withTrainer<T>(
   const data = await loadData(recipe, reading)
   for (const note of data.notes) warn(note)
   const { train = data.train, options, augment } = change(data)
-  const engine: Engine = startEngine(recipe, choices)
+  const engine: Engine = await startEngine(recipe, choices)
   try {
     return await blamingFunctions(recipe, async () => {
       const setup = await loadSetup(recipe, warn)

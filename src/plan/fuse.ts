@@ -14,8 +14,8 @@ import { type Program, programGraph } from './program.ts'
 import { type FusedStep, type StepOf, stepInputs, storageOf } from './step.ts'
 import type { KernelTraits } from './target.ts'
 
-/** Which operations can also do element-wise work. */
-type FusionRules = Pick<KernelTraits, 'epilogues' | 'prologues'>
+/** Which operations can also do element-wise work, and how many values a step may read. */
+type FusionRules = Pick<KernelTraits, 'epilogues' | 'prologues' | 'mostInputs'>
 
 /** The fused steps of a program; each comes after the steps whose results it reads. */
 export function fuse(program: Program, rules: FusionRules): FusedStep[] {
@@ -28,7 +28,7 @@ export function fuse(program: Program, rules: FusionRules): FusedStep[] {
     if (tensor.op === 'source' || tensor.op === 'reshape') continue
     const step = stepFor(tensor)
     if (step.op === 'map') fused.set(tensor, absorbProducers(step, fused, users, cheap, rules))
-    else if (step.op === 'reduce' && rules.prologues) fused.set(tensor, absorbTerms(step, fused, users, cheap))
+    else if (step.op === 'reduce' && rules.prologues) fused.set(tensor, absorbTerms(step, fused, users, cheap, rules))
     else fused.set(tensor, step)
   }
   return sortSteps(pairSwitches(withoutUnread([...fused.values()], kept)))
@@ -43,6 +43,11 @@ function stepFor(tensor: Tensor): FusedStep {
 /** Whether the store of a step can do element-wise work. (Reductions that keep folded axes store another shape.) */
 function storesElementwise(step: FusedStep, { epilogues }: FusionRules): boolean {
   return epilogues.has(step.op) && !(step.op === 'reduce' && step.attributes.keepDims)
+}
+
+/** Whether a step with these inputs would read more values than a kernel can. */
+function readsTooMany(inputs: readonly Tensor[], { mostInputs = Number.POSITIVE_INFINITY }: FusionRules): boolean {
+  return inputs.length > mostInputs && new Set(inputs.map(storageOf)).size > mostInputs
 }
 
 /** An expression with at most this many operations costs less than storing and reading its value. */
@@ -115,10 +120,10 @@ function absorbProducers(
 ): FusedStep {
   const { shape } = map.outputs[0]
   const whole = { expression: map.attributes.expression, inputs: map.inputs }
-  const { expression, inputs } = absorbMaps(whole, shape, fused, users, cheap)
+  const { expression, inputs } = absorbMaps(whole, shape, fused, users, cheap, rules)
   const host = inputs
     .map(tensor => (isAlone(tensor, inputs, users) && sameShape(tensor.shape, shape) ? fused.get(tensor) : undefined))
-    .find(step => step && storesElementwise(step, rules))
+    .find(step => step && storesElementwise(step, rules) && !readsTooMany([...inputs, ...stepInputs(step)], rules))
   if (!host) return { ...map, attributes: { expression, shape }, inputs }
   const [result] = host.outputs
   fused.delete(result)
@@ -138,10 +143,11 @@ function absorbTerms(
   fused: Fused,
   users: Map<Tensor, number>,
   cheap: ReadonlySet<Tensor>,
+  rules: FusionRules,
 ): FusedStep {
   const { shape } = reduce.inputs[0]
   const whole = { expression: input(0), inputs: reduce.inputs }
-  const { expression, inputs } = absorbMaps(whole, shape, fused, users, cheap)
+  const { expression, inputs } = absorbMaps(whole, shape, fused, users, cheap, rules)
   if (inputs === reduce.inputs) return reduce
   if (inputs.length > 0) return { ...reduce, prologue: { expression, shape }, inputs }
   // A sum of a constant keeps its operand, which gives the loops their order; so does a sum of a product with 0.
@@ -162,6 +168,7 @@ function absorbMaps(
   fused: Fused,
   users: Map<Tensor, number>,
   cheap: ReadonlySet<Tensor>,
+  rules: FusionRules,
 ): Chain {
   let chain = whole
   const mergeable = (tensor: Tensor): FusedStep | undefined => {
@@ -177,6 +184,11 @@ function absorbMaps(
       continue
     }
     const { expression } = producer.attributes
+    const merged = inline(chain, at, { expression, inputs: producer.inputs })
+    if (readsTooMany(merged.inputs, rules)) {
+      at++
+      continue
+    }
     const [value] = producer.outputs
     const left = (users.get(value) ?? 1) - 1
     if (!isConstant(producer)) users.set(value, left)
@@ -186,7 +198,7 @@ function absorbMaps(
       const change = (left > 0 ? 1 : 0) - (reads.has(read) ? 1 : 0)
       users.set(read, (users.get(read) ?? 0) + change)
     }
-    chain = inline(chain, at, { expression, inputs: producer.inputs })
+    chain = merged
     // A constant may have other readers, possibly through views.
     if (!isConstant(producer) && left === 0) fused.delete(value)
     at = 0

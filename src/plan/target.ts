@@ -38,6 +38,8 @@ export interface KernelTraits {
   readonly prologues: boolean
   /** Operations that read f32 operands only; operands of other types are converted first. */
   readonly floatsOnly: ReadonlySet<OpName>
+  /** Most values that fusion lets a step read; any number by default. */
+  readonly mostInputs?: number
 }
 
 /** Layout of a value in memory: `rows` for row-major, else a backend's own name, which the plan only prints. */

@@ -19,13 +19,16 @@ export const withoutRecipe = { backend: 'wasm', precise: false } as const
 
 /**
  * Starts the engine of a recipe.
- * @throws RecipeError for threads out of range, and `'on'` where that is impossible.
+ * @throws RecipeError for threads out of range, `'on'` where that is impossible, and where there is no graphics
+ *   processor for `webgpu`.
  */
-export function startEngine(
+export async function startEngine(
   { backend, precise }: Pick<Recipe, 'backend' | 'precise'>,
   { threads, wide, native }: EngineChoices = {},
-): Engine {
+): Promise<Engine> {
   try {
+    // A backend that cannot be precise says why.
+    if (backend === 'webgpu') return await createEngine({ backend, ...(precise && { precise }) })
     if (backend !== 'wasm') return createEngine({ backend })
     return createEngine({
       backend,

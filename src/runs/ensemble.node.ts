@@ -97,7 +97,7 @@ export async function scoreMembers(
   for (const member of members) {
     const { recipe, model } = await loadRun(member.run, member.checkpoint, listener.warn ?? (() => undefined))
     await check({ run: member.run, recipe, data: divideData(recipe, sources), split })
-    const engine = startEngine(recipe, choices)
+    const engine = await startEngine(recipe, choices)
     try {
       const probabilities = await new Evaluator(engine, model, imagesOf(recipe).shape).probabilities(images)
       answers.push({ ...member, probabilities })

@@ -33,7 +33,7 @@ async function train(recipe: object): Promise<number[]> {
     images: Uint8Array.from({ length: 32 * 32 * 32 * 3 }, (_, k) => (k * 2654435761) % 256),
     labels: Int32Array.from({ length: 32 }, (_, k) => k % 2),
   }
-  const engine = startEngine(setup.recipe, { threads: 1 })
+  const engine = await startEngine(setup.recipe, { threads: 1 })
   try {
     const trainer = await createTrainer(setup, { engine, train: subsetOf(images) })
     const losses: number[] = []

@@ -17,6 +17,7 @@ import {
 } from '../../../backends/wasm/runtime/features.ts'
 import { wideVectors } from '../../../backends/wasm/runtime/wide.ts'
 import type { WideVectors } from '../../../backends/wasm/runtime/wideChoice.ts'
+import { findAdapter } from '../../../backends/webgpu/device.ts'
 import { cacheFolder } from '../../../data/download.node.ts'
 import { findMpi, type MpiState } from '../../../distributed/library.node.ts'
 import { add, conv2d, input, sizeOf, type Tensor, Variable, type Volume } from '../../../graph/index.ts'
@@ -42,6 +43,8 @@ interface Findings {
   readonly wide: WideVectors
   /** What `native: 'auto'` selects on this machine, after the check of the measured kernels. */
   readonly native: NativeKernels
+  /** The graphics processor that `--backend webgpu` computes on, or why there is none. */
+  readonly webgpu: string
   /** Register tile of the kernels, and that with wide vectors if there are any. */
   readonly tile: string
   readonly wideTile?: string
@@ -108,6 +111,7 @@ export async function doctor(options: DoctorOptions): Promise<number> {
         ? `available: ${native.reason}; commands take them, and createEngine({ native: 'auto' })`
         : `no: ${native.reason}`,
     ],
+    ['WebGPU', found.webgpu],
     ['register tile', `${found.tile}${found.wideTile ? `; ${found.wideTile} with wide vectors` : ''}`],
     [
       'memory',
@@ -174,6 +178,7 @@ async function findings(wanted: number): Promise<Findings> {
     relaxedSimd: hasRelaxedSimd(),
     wide: wide?.[0].description.wide ?? availableWide,
     native: native?.[0].description.native ?? { on: false, reason: availableNative.reason },
+    webgpu: await webgpuAdapter(),
     tile: tileOf(false),
     ...(isWide && { wideTile: tileOf(true) }),
     memoryBytes: totalmem(),
@@ -188,6 +193,16 @@ async function findings(wanted: number): Promise<Findings> {
       ...(isNative && { native: native[0].gflops, nativeAllThreads: native[1].gflops }),
     },
     ...(threads > 1 && { wakeUp: await wakeUpOf(threads) }),
+  }
+}
+
+/** The adapter as the report names it. */
+async function webgpuAdapter(): Promise<string> {
+  try {
+    const { name, software } = await findAdapter()
+    return `available: ${name}${software ? ', which is the processor acting as one: for tests, not for speed' : ''}`
+  } catch (error) {
+    return `no: ${(error as Error).message.replace(/^webgpu: /, '')}`
   }
 }
 

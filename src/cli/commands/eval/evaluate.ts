@@ -48,7 +48,7 @@ export async function evaluate(path: string, options: EvalOptions): Promise<numb
   const { classes } = images.dataset
   const allowLabelChanges = recipe?.data.augment?.allowLabelChanges ?? false
   if (views) checkViews(views, images.dataset, shape, allowLabelChanges)
-  const engine = startEngine(recipe ?? withoutRecipe, options)
+  const engine = await startEngine(recipe ?? withoutRecipe, options)
   const stream = json ? process.stderr : process.stdout
   const bar = quiet ? undefined : new EvaluationProgress(stream, imagesName, images.indices.length)
   try {

@@ -49,7 +49,7 @@ export async function inspect(run: string, words: readonly string[], options: In
   const rules = { shape, ...preparationOf(recipe, shape) }
   checkInvert(run, rules, options.invert)
   const pictures = await picturesFor(words, rules, options.invert)
-  const engine = startEngine(recipe)
+  const engine = await startEngine(recipe)
   const progress = new LateProgress()
   try {
     const inspector = new Inspector(engine, model, shape)

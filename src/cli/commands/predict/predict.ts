@@ -50,7 +50,7 @@ export async function predict(run: string, words: readonly string[], options: Pr
     asked.length > fewPictures
       ? { wide, native }
       : { threads: 1, wide, native: native === 'auto' ? ('off' as const) : native }
-  const engine = startEngine(classifier.recipe ?? withoutRecipe, choices)
+  const engine = await startEngine(classifier.recipe ?? withoutRecipe, choices)
   const files = asked.filter(entry => typeof entry === 'string')
   const canInvert = classifier.subject !== 'picture' && options.invert !== 'no'
   const output = options.json ? new JsonOutput() : new TableOutput(files, classes, top, canInvert)

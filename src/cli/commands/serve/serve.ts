@@ -26,7 +26,7 @@ export interface ServeOptions extends EngineChoices, ModelOptions {
 /** @returns the exit code */
 export async function serve(run: string, options: ServeOptions): Promise<number> {
   const contents = await openModel(run, options)
-  const engine = startEngine(contents.recipe ?? withoutRecipe, options)
+  const engine = await startEngine(contents.recipe ?? withoutRecipe, options)
   try {
     const limits = { maxPixels: 1e6 * options.maxPixels }
     const classify: ServedClassifier = await classifierOf<Uint8Array>(

@@ -92,7 +92,7 @@ async function trainIn(group: Communicator, given: RecipeOptions, options: Train
   const { data, engine } = await together(group, async () => {
     const data = await loadData(recipe, { directory: existing && given.dataDir, ...reading })
     for (const note of data.notes) warn(note)
-    return { data, engine: startEngine(recipe, { threads: threadsIn(group), ...options }) }
+    return { data, engine: await startEngine(recipe, { threads: threadsIn(group), ...options }) }
   })
   try {
     if (existing?.hasBegun) {

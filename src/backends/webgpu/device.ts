@@ -1,0 +1,48 @@
+/** Finding a graphics processor, and opening it with all that it allows. */
+import { findGPU } from './gpu.ts'
+import type { WebGPUAdapter, WebGPUEngineOptions } from './options.ts'
+
+/** A graphics processor, opened. */
+export interface OpenDevice {
+  readonly device: GPUDevice
+  readonly adapter: WebGPUAdapter
+  /** Keeps the adapter alive, which Dawn does not do for its devices. */
+  readonly source: GPUAdapter
+}
+
+/** Limits of which the engine takes whatever the adapter has. */
+const wantedLimits = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage'] as const
+
+/** Without an adapter: what to look for. */
+const noAdapter =
+  'webgpu: no graphics processor with a driver was found (no adapter); on Linux a Vulkan driver is needed, in Chromium on Linux also the flag --enable-unsafe-webgpu'
+
+/** @throws Error when there is no WebGPU here, no adapter, or when it refuses a device. */
+export async function openDevice(options: WebGPUEngineOptions = {}): Promise<OpenDevice> {
+  const source = await requestAdapter(options)
+  const requiredLimits = Object.fromEntries(wantedLimits.map(name => [name, source.limits[name]]))
+  const requiredFeatures: GPUFeatureName[] = source.features.has('timestamp-query') ? ['timestamp-query'] : []
+  try {
+    const device = await source.requestDevice({ requiredLimits, requiredFeatures })
+    return { device, source, adapter: describe(source) }
+  } catch (error) {
+    throw new Error(`webgpu: ${describe(source).name} cannot be opened: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** The adapter that an engine would use. @throws Error when there is none, saying what is missing. */
+export async function findAdapter(options: WebGPUEngineOptions = {}): Promise<WebGPUAdapter> {
+  return describe(await requestAdapter(options))
+}
+
+async function requestAdapter({ power = 'high-performance' }: WebGPUEngineOptions): Promise<GPUAdapter> {
+  const source = await findGPU().requestAdapter({ powerPreference: power })
+  if (!source) throw new Error(noAdapter)
+  return source
+}
+
+function describe({ info }: GPUAdapter): WebGPUAdapter {
+  const { vendor, architecture, description, device } = info
+  const name = description || device || [vendor, architecture].filter(Boolean).join(' ') || 'an unnamed adapter'
+  return { name, vendor, architecture, software: info.isFallbackAdapter || /swiftshader|llvmpipe/i.test(name) }
+}

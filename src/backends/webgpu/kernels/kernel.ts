@@ -1,0 +1,33 @@
+/** What a kernel is: how one operation becomes dispatches. */
+import type { OpName } from '../../../graph/table.ts'
+import type { StepOf } from '../../../plan/step.ts'
+import type { Operands } from '../wgsl/operands.ts'
+import type { Dispatch } from '../wgsl/shader.ts'
+
+/** What decides how a step is computed, besides its shapes. */
+export interface Hardware {
+  /** Most values that one shader binds. */
+  readonly mostBindings: number
+  /**
+   * Whether invocations share memory and work is cut into parts until thousands of lanes are busy. Without that, each
+   * invocation computes one element on its own: drivers that run shaders on a processor have few lanes, and compile and
+   * run barriers slowly.
+   */
+  readonly parallel: boolean
+}
+
+/** What a kernel needs besides its step. */
+export interface KernelTools extends Hardware {
+  /** Operands of a new shader. */
+  operands(): Operands
+}
+
+/** The dispatches of a step, in order; each sees what those before it have stored. */
+export type Lower<K extends OpName> = (step: StepOf<K>, tools: KernelTools) => readonly Dispatch[]
+
+/** How to compute an operation. */
+export interface Kernel<K extends OpName> {
+  readonly lower: Lower<K>
+  /** Bytes of scratch that the dispatches share; none by default. */
+  readonly workspace?: (step: StepOf<K>, hardware: Hardware) => number
+}

@@ -1,0 +1,174 @@
+/** Operations that move elements and compute nothing. */
+import { sizeOf, stridesOf } from '../../../graph/shape.ts'
+import type { Tensor } from '../../../graph/tensor.ts'
+import type { FusedStep, StepOf } from '../../../plan/step.ts'
+import { literal } from '../wgsl/expression.ts'
+import { coordinate, stridedIndex, unsigned } from '../wgsl/indexing.ts'
+import type { Operands } from '../wgsl/operands.ts'
+import { type Dispatch, elementShader, resultShader } from '../wgsl/shader.ts'
+import type { KernelTools, Lower } from './kernel.ts'
+
+/** Statement that sets the result's element to an element of a value of the same type. */
+const take = (operands: Operands, from: Tensor, at: string): string =>
+  from.dtype === 'f32' ? `r = ${operands.float(from, at)};` : `q = ${operands.integer(from, at)};`
+
+export const transpose: Lower<'transpose'> = (step, tools) => {
+  const operands = tools.operands()
+  const [x] = step.inputs
+  const from = stridesOf(x.shape)
+  const strides = step.attributes.permutation.map(axis => from[axis])
+  const at = stridedIndex('i', { sizes: step.outputs[0].shape, strides })
+  return [resultShader(step, operands, take(operands, x, at))]
+}
+
+export const slice: Lower<'slice'> = (step, tools) => {
+  const operands = tools.operands()
+  const [x] = step.inputs
+  const { starts, steps } = step.attributes
+  const from = stridesOf(x.shape)
+  const strides = from.map((stride, axis) => stride * steps[axis])
+  const start = from.reduce((sum, stride, axis) => sum + stride * starts[axis], 0)
+  const at = `${unsigned(start)} + ${stridedIndex('i', { sizes: step.outputs[0].shape, strides })}`
+  return [resultShader(step, operands, take(operands, x, at))]
+}
+
+/** Elements with a value before, after and between them. */
+export const pad: Lower<'pad'> = (step, tools) => {
+  const operands = tools.operands()
+  const [x] = step.inputs
+  const { before, interior, value } = step.attributes
+  const { shape } = step.outputs[0]
+  const [from, to] = [stridesOf(x.shape), stridesOf(shape)]
+  const axes = shape.map((size, axis) => {
+    const at = `a${axis}`
+    const pitch = interior[axis] + 1
+    const inside = [
+      `${at} >= 0`,
+      ...(pitch > 1 ? [`${at} % ${pitch} == 0`] : []),
+      `${at} / ${pitch} < ${x.shape[axis]}`,
+    ]
+    return {
+      declare: `let ${at} = i32(${coordinate('i', size, to[axis])}) - ${before[axis]};`,
+      inside: inside.join(' && '),
+      term: `(${at} / ${pitch}) * ${from[axis]}`,
+    }
+  })
+  const inside = axes.map(axis => axis.inside).join(' && ') || 'true'
+  const index = `u32(${axes.map(axis => axis.term).join(' + ') || '0'})`
+  const padding = step.outputs[0].dtype === 'f32' ? `r = ${literal(value)};` : `q = ${value};`
+  const body = `${axes.map(axis => axis.declare).join(' ')}
+  if (${inside}) { ${take(operands, x, index)} } else { ${padding} }`
+  return [resultShader(step, operands, body)]
+}
+
+/** The elements of one index along an axis are `inner` neighbors. */
+const innerOf = (shape: readonly number[], axis: number): number => sizeOf(shape.slice(axis + 1))
+
+/** One dispatch for as many parts as a shader can bind; each writes its own range of the result. */
+export const concat: Lower<'concat'> = (step, tools) => {
+  const { inputs, outputs } = step
+  if (outputs[0].dtype === 'u8') return [concatBytes(step, tools)]
+  const most = tools.mostBindings - 1
+  const { axis } = step.attributes
+  const dispatches: Dispatch[] = []
+  let start = 0
+  for (let first = 0; first < inputs.length; first += most) {
+    const parts = inputs.slice(first, first + most)
+    dispatches.push(concatSome(step, parts, start, tools))
+    start += parts.reduce((sum, part) => sum + part.shape[axis], 0)
+  }
+  return dispatches
+}
+
+/** Writes some neighboring parts of a result; they begin at index `start` of the axis. */
+function concatSome(
+  { attributes: { axis }, outputs: [output] }: StepOf<'concat'>,
+  parts: readonly Tensor[],
+  start: number,
+  tools: KernelTools,
+): Dispatch {
+  const operands = tools.operands()
+  const inner = innerOf(output.shape, axis)
+  const extent = parts.reduce((sum, part) => sum + part.shape[axis], 0)
+  const leading = sizeOf(output.shape.slice(0, axis))
+  const total = output.shape[axis] * inner
+  const type = output.dtype
+  const body = `let tail = i % ${extent * inner}u;
+  let lead = i / ${extent * inner}u;
+  var v: ${type};
+  ${fromParts(parts, axis, inner, (part, at) => `v = ${type === 'f32' ? operands.float(part, at) : operands.integer(part, at)};`)}
+  ${operands.store(output, `lead * ${total}u + ${unsigned(start * inner)} + tail`, 'v')}`
+  return elementShader(operands, leading * extent * inner, body)
+}
+
+/** Bytes share words, so that all parts are written by one shader. */
+function concatBytes(step: StepOf<'concat'>, tools: KernelTools): Dispatch {
+  const { inputs, attributes, outputs } = step
+  if (inputs.length >= tools.mostBindings) {
+    throw new Error(
+      `concat: ${inputs.length} parts of bytes are more than the ${tools.mostBindings - 1} that this device can bind; join them in two steps`,
+    )
+  }
+  const operands = tools.operands()
+  const { shape } = outputs[0]
+  const inner = innerOf(shape, attributes.axis)
+  const total = shape[attributes.axis] * inner
+  const body = `let tail = i % ${total}u;
+  let lead = i / ${total}u;
+  ${fromParts(inputs, attributes.axis, inner, (part, at) => take(operands, part, at))}`
+  return resultShader(step, operands, body)
+}
+
+/** Statements that read from the part in which element `tail` of the parts' joined rows number `lead` lies. */
+function fromParts(
+  parts: readonly Tensor[],
+  axis: number,
+  inner: number,
+  read: (part: Tensor, at: string) => string,
+): string {
+  let start = 0
+  const cases = parts.map(part => {
+    const size = part.shape[axis] * inner
+    const statement = read(part, `lead * ${size}u + tail - ${unsigned(start)}`)
+    start += size
+    return `if (tail < ${start}u) { ${statement} }`
+  })
+  return cases.join(' else ')
+}
+
+/** `[…, K, …]` at the indices along an axis. */
+export const gather: Lower<'gather'> = (step, tools) => {
+  const operands = tools.operands()
+  const [x, indices] = step.inputs
+  const { axis } = step.attributes
+  const inner = innerOf(x.shape, axis)
+  const [count, extent] = [indices.shape[0], x.shape[axis]]
+  const body = `let index = ${operands.integer(indices, `(i / ${inner}u) % ${count}u`)};
+  if (index < 0 || index >= ${extent}) { ${operands.fail()} }
+  ${take(operands, x, `((i / ${inner * count}u) * ${extent}u + u32(clamp(index, 0, ${extent - 1}))) * ${inner}u + i % ${inner}u`)}`
+  return [resultShader(step, operands, body)]
+}
+
+/**
+ * The transpose of `gather`. Each element of the result looks for its index among all, so that sums have a fixed order
+ * and need no atomic addition.
+ */
+export const scatterAdd: Lower<'scatterAdd'> = (step, tools) => {
+  const operands = tools.operands()
+  const [x, indices] = step.inputs
+  const { axis, size } = step.attributes
+  const inner = innerOf(x.shape, axis)
+  const count = indices.shape[0]
+  const body = `let own = i32((i / ${inner}u) % ${size}u);
+  for (var k = 0u; k < ${count}u; k++) {
+    let index = ${operands.integer(indices, 'k')};
+    if (index < 0 || index >= ${size}) { ${operands.fail()} }
+    if (index == own) { r += ${operands.float(x, `((i / ${inner * size}u) * ${count}u + k) * ${inner}u + i % ${inner}u`)}; }
+  }`
+  return [resultShader(step, operands, body)]
+}
+
+/** Reshapes are views: the plan has no step for them. */
+export const reshape = (step: FusedStep): never => {
+  throw new Error(`${step.op}: a view is not computed`)
+}

@@ -1,0 +1,128 @@
+/**
+ * Contractions as products: C[b, m, n] = Σₖ A[b, m, k] · B[b, k, n]. Matrix products are one; so are a convolution and
+ * its gradients (implicit GEMM: `convolutions.ts` says which element of a volume A and B mean), with a product for each
+ * of their groups. This file decides how a product is computed; `tiledProduct.ts` and `directProduct.ts` print it.
+ */
+import type { Tensor } from '../../../graph/tensor.ts'
+import type { FusedStep } from '../../../plan/step.ts'
+import type { Hardware } from './kernel.ts'
+
+/** A product in terms of a step's operands. */
+export interface Product {
+  /** Products that do not depend on each other. */
+  readonly batches: number
+  readonly m: number
+  readonly n: number
+  readonly k: number
+  readonly a: Factor
+  readonly b: Factor
+  /** Index of C[batch, m, n] in the step's result. */
+  result(batch: string, m: string, n: string): string
+}
+
+/**
+ * Where the elements of A or B are. A *line* is a row of A or a column of B; its number is m or n. Texts are WGSL with
+ * unsigned arguments.
+ */
+export interface Factor {
+  readonly tensor: Tensor
+  /** Statements that declare what an element's place owes to its line; `suffix` ends every name they declare. */
+  line(batch: string, line: string, suffix: string): string
+  /** Statements that declare what an element's place owes to k. */
+  depth(batch: string, k: string): string
+  /** Index of an element, after the statements of {@link line} and {@link depth}. */
+  index(suffix: string): string
+  /** What must hold for an element to be inside of the tensor; otherwise it is 0. */
+  inside?(suffix: string): string
+  /** Whether neighbors in memory differ in k, not in the line: which of the two neighboring lanes should differ in. */
+  readonly deep: boolean
+  /** Whether four lines, of which the first is a multiple of 4, are a vector in memory, at an index that is one too. */
+  readonly vectors: boolean
+}
+
+/** How a product is computed. */
+export interface ProductMethod {
+  /** The tile of C that a workgroup computes; absent when every invocation computes one element on its own. */
+  readonly tile?: Tile
+  /** Parts of the sum over k that are computed separately, and added in order. */
+  readonly parts: number
+  /** Terms of a part; the last may have fewer. */
+  readonly share: number
+}
+
+/** Invocations of a workgroup, down and across, and vectors of four elements that each computes, down and across. */
+export interface Tile {
+  readonly down: number
+  readonly across: number
+  readonly vectorsDown: number
+  readonly vectorsAcross: number
+}
+
+/** Terms of the sum that a workgroup holds in its memory. */
+export const tileDepth = 16
+
+/** Tiles from large to small. Large ones read less of A and B; small ones waste less at the edges of C. */
+const tiles: readonly Tile[] = [
+  { down: 16, across: 16, vectorsDown: 2, vectorsAcross: 1 },
+  { down: 16, across: 16, vectorsDown: 1, vectorsAcross: 1 },
+  { down: 8, across: 16, vectorsDown: 1, vectorsAcross: 1 },
+  { down: 16, across: 8, vectorsDown: 1, vectorsAcross: 1 },
+  { down: 4, across: 32, vectorsDown: 1, vectorsAcross: 1 },
+  { down: 16, across: 4, vectorsDown: 1, vectorsAcross: 1 },
+  { down: 8, across: 8, vectorsDown: 1, vectorsAcross: 1 },
+  { down: 4, across: 16, vectorsDown: 1, vectorsAcross: 1 },
+]
+
+/** Rows and columns of C in a tile. */
+export const tileSize = ({ down, across, vectorsDown, vectorsAcross }: Tile): readonly [number, number] => [
+  4 * down * vectorsDown,
+  4 * across * vectorsAcross,
+]
+
+/** Workgroups that fill a large GPU about once. */
+const manyWorkgroups = 256
+/** Below this many multiply-adds, barriers cost more than tiles save. */
+const fewMultiplyAdds = 1 << 15
+/** Fewest terms of a sum worth a part of their own. */
+const fewestTerms = 128
+
+/** Chooses a method by sizes. */
+export function productMethod(
+  { batches, m, n, k }: Pick<Product, 'batches' | 'm' | 'n' | 'k'>,
+  { parallel }: Hardware,
+): ProductMethod {
+  if (!parallel) return { parts: 1, share: k }
+  // A single line of A or B is read once whatever the tile; depthwise convolutions are such products.
+  if (m < 4 || n < 4 || k < 4 || batches * m * n * k < fewMultiplyAdds) return withParts({}, batches * m * n, 64, k)
+  const costs = tiles.map(tile => cost(tile, batches, m, n))
+  const tile = tiles[costs.indexOf(Math.min(...costs))]
+  return withParts({ tile }, batches * tilesOf(tile, m, n), 1, k)
+}
+
+function withParts(method: Pick<ProductMethod, 'tile'>, units: number, unitsPerWorkgroup: number, k: number) {
+  const wanted = Math.floor((manyWorkgroups * unitsPerWorkgroup) / units)
+  const parts = Math.max(1, Math.min(wanted, Math.floor(k / fewestTerms)))
+  const share = Math.ceil(k / parts / tileDepth) * tileDepth
+  return { ...method, parts: Math.ceil(k / share), share }
+}
+
+const tilesOf = (tile: Tile, m: number, n: number): number => {
+  const [rows, columns] = tileSize(tile)
+  return Math.ceil(m / rows) * Math.ceil(n / columns)
+}
+
+/** Time of a product in units of one multiply-add, roughly: the area of its tiles, and what they read. */
+function cost(tile: Tile, batches: number, m: number, n: number): number {
+  const [rows, columns] = tileSize(tile)
+  const count = batches * tilesOf(tile, m, n)
+  // A large tile needs enough others beside it to fill the GPU.
+  const idle = tile.vectorsDown > 1 && count < manyWorkgroups ? 2 : 1
+  return count * (rows * columns + 4 * (rows + columns)) * idle
+}
+
+/** Bytes of the sums of all parts. */
+export function productWorkspace({ outputs: [output] }: FusedStep, product: Product, hardware: Hardware): number {
+  const { parts } = productMethod(product, hardware)
+  const size = output.shape.reduce((all, extent) => all * extent, 1)
+  return parts > 1 ? parts * size * Float32Array.BYTES_PER_ELEMENT : 0
+}

@@ -1,0 +1,138 @@
+/** Shaders: the frame around a kernel, and how its work is spread over workgroups. */
+import { sizeOf } from '../../../graph/shape.ts'
+import type { FusedStep } from '../../../plan/step.ts'
+import { printExpression } from './expression.ts'
+import { functionsFor } from './functions.ts'
+import { broadcastIndex, unsigned } from './indexing.ts'
+import type { Binding, Operands } from './operands.ts'
+
+/** One dispatch: a shader, what it binds, and how many workgroups run it. */
+export interface Dispatch {
+  readonly code: string
+  readonly bindings: readonly Binding[]
+  readonly workgroups: Workgroups
+}
+
+/** Workgroups along x, y and z. */
+export type Workgroups = readonly [number, number, number]
+
+/** The most workgroups along an axis that every device allows. */
+const mostWorkgroups = 65_535
+
+/** Invocations of a workgroup where nothing asks for more. */
+export const lanes = 64
+
+/** `count` workgroups along x and y; {@link workgroupNumber} gives each its number. There may be a few too many. */
+export function spread(count: number): Workgroups {
+  const rows = Math.ceil(count / mostWorkgroups)
+  return [Math.ceil(count / rows), rows, 1]
+}
+
+/** The number of a workgroup of {@link spread}. */
+export const workgroupNumber = 'group.x + group.y * groups.x'
+
+/** The parts of a shader. */
+export interface ShaderParts {
+  /** Statements of the entry point. They may read `group`, `groups` and `lane`. */
+  readonly body: string
+  /** Declarations besides the bindings and the functions of `functions.ts`. */
+  readonly declarations?: string
+  readonly workgroups: Workgroups
+  /** Invocations of a workgroup; {@link lanes} by default. */
+  readonly size?: number
+}
+
+/** Puts a shader together. */
+export function shaderOf(
+  operands: Operands,
+  { body, declarations = '', workgroups, size = lanes }: ShaderParts,
+): Dispatch {
+  const functions = functionsFor(`${declarations}\n${body}`)
+  const hidden = /\bzero\b/.test(functions)
+  const code = [
+    operands.declarations(),
+    // A zero that no compiler knows to be one.
+    ...(hidden ? ['var<private> zero: u32;'] : []),
+    functions,
+    declarations,
+    `@compute @workgroup_size(${size}) fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {`,
+    ...(hidden ? ['  zero = groups.x >> 31u;'] : []),
+    `  ${body}`,
+    '}',
+  ]
+  return { code: code.filter(part => part !== '').join('\n'), bindings: operands.bindings, workgroups }
+}
+
+/**
+ * A shader whose invocations compute one element each.
+ * @param count number of elements
+ * @param body  computes and stores element `i`
+ */
+export function elementShader(operands: Operands, count: number, body: string, declarations?: string): Dispatch {
+  return shaderOf(operands, {
+    body: `let i = (${workgroupNumber}) * ${lanes}u + lane;\n  if (i >= ${unsigned(count)}) { return; }\n  ${body}`,
+    workgroups: spread(Math.ceil(count / lanes)),
+    ...(declarations && { declarations }),
+  })
+}
+
+/** Statements that do a step's epilogue on the value `r` of element `i` of its result. */
+function epilogueOf({ epilogue, outputs: [output] }: FusedStep, operands: Operands): string {
+  if (!epilogue) return ''
+  const { statements, value } = printExpression(
+    epilogue.expression,
+    index => {
+      if (index === 0) return 'r'
+      const read = epilogue.inputs[index - 1]
+      return operands.float(read, broadcastIndex(read.shape, output.shape, 'i'))
+    },
+    'e',
+  )
+  return `${statements}\n    r = ${value};`
+}
+
+/** A block that stores element `at` of a step's result, an f32, after the epilogue. */
+export function storeResult(step: FusedStep, operands: Operands, at: string, value: string): string {
+  return `{
+    let i = ${at};
+    var r = ${value};
+    ${epilogueOf(step, operands)}
+    ${operands.store(step.outputs[0], 'i', 'r')}
+  }`
+}
+
+/**
+ * The shader of a step that computes each element of its result on its own.
+ * @param body statements that set `r` (f32) or `q` (i32, u8) to element `i`
+ * @param more statements after the element is stored
+ */
+export function resultShader(step: FusedStep, operands: Operands, body: string, more = ''): Dispatch {
+  const [output] = step.outputs
+  const size = sizeOf(output.shape)
+  if (output.dtype === 'u8') return bytesShader(step, operands, body)
+  if (output.dtype === 'i32') {
+    return elementShader(operands, size, `var q = 0i;\n  ${body}\n  ${operands.store(output, 'i', 'q')} ${more}`)
+  }
+  const store = storeResult(step, operands, 'i', 'r')
+  return elementShader(operands, size, `var r = 0.0;\n  ${body}\n  ${store} ${more}`)
+}
+
+/** Bytes are stored four to a word, so an invocation computes four. */
+function bytesShader({ outputs: [output] }: FusedStep, operands: Operands, body: string): Dispatch {
+  const size = sizeOf(output.shape)
+  const store = operands.store(output, 'word', 'bytes')
+  return shaderOf(operands, {
+    body: `let word = (${workgroupNumber}) * ${lanes}u + lane;
+  if (word >= ${unsigned(Math.ceil(size / 4))}) { return; }
+  var bytes = 0u;
+  for (var k = 0u; k < 4u; k++) {
+    let i = word * 4u + k;
+    if (i >= ${unsigned(size)}) { break; }
+    var q = 0i;
+    ${body}
+    bytes |= (u32(q) & 255u) << (k * 8u);
+  }
+  ${store}`,
+    workgroups: spread(Math.ceil(size / 4 / lanes)),
+  })
+}

@@ -1,0 +1,20 @@
+/** The WebGPU backend under the conformance suite, on the driver at hand. */
+import { afterAll, describe } from 'vitest'
+import { createWebGPUEngine } from '../../../src/backends/webgpu/engine.ts'
+import { runOn } from '../../support/programs.ts'
+import { driver, reason } from '../../support/webgpu.ts'
+import { describeBackend } from '../conformance.ts'
+
+if (driver === undefined) {
+  describe.skip(`webgpu conforms (skipped: ${reason})`, () => undefined)
+} else {
+  const engine = await createWebGPUEngine()
+  afterAll(() => engine.close())
+  describeBackend({
+    name: `webgpu (${driver})`,
+    run: (roots, inputs) => runOn(engine, roots, inputs),
+    // exp, log, sin and the like are our own functions and good to 3e-7, as in WebAssembly; WGSL lets division and square
+    // roots err by 2.5 units in the last place, 3e-7 too. Sums are as long as there.
+    tolerance: { relative: 2e-6, absolute: 2e-6 },
+  })
+}

@@ -1,0 +1,118 @@
+/** The WebGPU engine: the contract of all engines, and what is its own. */
+import { describe, expect, test } from 'vitest'
+import { openDevice } from '../../../src/backends/webgpu/device.ts'
+import { createWebGPUEngine, WebGPUEngine } from '../../../src/backends/webgpu/engine.ts'
+import * as g from '../../../src/graph/index.ts'
+import { expectSameBits } from '../../support/programs.ts'
+import { driver, reason } from '../../support/webgpu.ts'
+import { describeEngine } from '../engineContract.ts'
+
+const values = (count: number): Float32Array => Float32Array.from({ length: count }, (_, k) => Math.sin(12.9898 * k))
+
+if (driver === undefined) {
+  describe.skip(`webgpu (skipped: ${reason})`, () => undefined)
+} else {
+  describeEngine(`webgpu (${driver})`, createWebGPUEngine)
+
+  describe(`on ${driver}`, () => {
+    test('the same device and inputs give the same bits, on any engine', async () => {
+      const x = g.input('x', [300, 7])
+      const y = g.matmul(g.transpose(x) as g.Matrix, g.exp(x) as g.Matrix)
+      const results = []
+      for (let k = 0; k < 2; k++) {
+        const engine = await createWebGPUEngine()
+        const executable = await engine.compile({ outputs: { y }, updates: new Map() })
+        for (let run = 0; run < 2; run++) results.push((await executable.run({ x: values(2100) })).y!)
+        await engine.close()
+      }
+      for (const result of results) expectSameBits(result, results[0]!, 'y')
+    })
+
+    test('an index that the program computes stops the engine when it is out of range; values can still be read', async () => {
+      const engine = await createWebGPUEngine()
+      const x = new g.Variable([2], { name: 'x', value: Float32Array.of(1, 2) })
+      const at = g.argmax(g.input('scores', [1, 4]), 1) as g.Vector
+      const program = { outputs: { y: g.gather(x.tensor, at) }, updates: new Map() }
+      const executable = await engine.compile(program)
+      expect((await executable.run({ scores: [0, 1, 0, 0] })).y).toEqual(Float32Array.of(2))
+      await expect(executable.run({ scores: [0, 0, 0, 1] })).rejects.toThrow(
+        'an index that the program computes is out of range',
+      )
+      await expect(executable.run({ scores: [1, 0, 0, 0] })).rejects.toThrow('the engine has stopped: an index')
+      await expect(engine.compile(program)).rejects.toThrow('the engine has stopped')
+      expect(await engine.read(x)).toEqual(Float32Array.of(1, 2))
+      await engine.close()
+    })
+
+    test('a lost device is reported at the next use, and by what was waiting', async () => {
+      const opened = await openDevice()
+      const engine = new WebGPUEngine(opened)
+      const executable = await engine.compile({ outputs: { y: g.mul(g.input('x', [2]), 2) }, updates: new Map() })
+      await executable.run({ x: [1, 2] })
+      opened.device.destroy()
+      await expect(executable.run({ x: [1, 2] })).rejects.toThrow(
+        /the graphics device was lost|reading from the graphics device/,
+      )
+      await expect(executable.run({ x: [1, 2] })).rejects.toThrow('the engine has stopped: ')
+      await engine.close()
+      await expect(executable.run({ x: [1, 2] })).rejects.toThrow('the engine is closed')
+    })
+
+    test('what is larger than the device allows is refused, naming it, and other programs still run', async () => {
+      const engine = await createWebGPUEngine()
+      const small = await engine.compile({ outputs: { y: g.mul(g.input('x', [2]), 2) }, updates: new Map() })
+      const huge = g.exp(g.input('huge', [2 ** 15, 2 ** 16]))
+      await expect(engine.compile({ outputs: { y: g.relu(g.exp(huge)) }, updates: new Map() })).rejects.toThrow(
+        /out of memory: .* needed|huge f32 \[32768, 65536\] takes 8589934592 bytes; this device binds at most/,
+      )
+      expect(engine.memoryFor({ outputs: { y: huge }, updates: new Map() }).bytes).toBeGreaterThan(2 ** 33)
+      expect((await small.run({ x: [1, 2] })).y).toEqual(Float32Array.of(2, 4))
+      await engine.close()
+    })
+
+    test('a step that binds more than the device allows is refused; joining many parts is not', async () => {
+      const engine = await createWebGPUEngine()
+      const parts = Array.from({ length: 40 }, (_, k) => g.input(`x${k}`, [2, 1 + (k % 3)]))
+      const joined = await engine.compile({ outputs: { y: g.concat(parts, 1) }, updates: new Map() })
+      const inputs = Object.fromEntries(parts.map(({ shape }, k) => [`x${k}`, new Float32Array(2 * shape[1]!).fill(k)]))
+      const expected = [0, 1].flatMap(() => parts.flatMap(({ shape }, k) => Array.from({ length: shape[1]! }, () => k)))
+      expect(Array.from((await joined.run(inputs)).y!)).toEqual(expected)
+      const terms = parts.map(part => g.sum(part, 1))
+      const sum = await engine.compile({ outputs: { y: terms.reduce((a, b) => g.add(a, b)) }, updates: new Map() })
+      const total = parts.reduce((all, { shape }, k) => all + k * shape[1]!, 0)
+      expect(Array.from((await sum.run(inputs)).y!)).toEqual([total, total])
+      const bytes = parts.map((_, k) => g.input(`x${k}`, [1], { dtype: 'u8' }))
+      await expect(engine.compile({ outputs: { y: g.concat(bytes) }, updates: new Map() })).rejects.toThrow(
+        'concat: 40 parts of bytes are more than',
+      )
+      await engine.close()
+    })
+
+    test('fifty engines open, compute and close', async () => {
+      for (let k = 0; k < 50; k++) {
+        const engine = await createWebGPUEngine()
+        const executable = await engine.compile({
+          outputs: { y: g.add(g.input('x', [1 << 20]), k) },
+          updates: new Map(),
+        })
+        const { y } = await executable.run({ x: new Float32Array(1 << 20) })
+        expect(y![k]).toBe(k)
+        expect(engine.memoryBytes).toBeGreaterThan(4 << 20)
+        await engine.close()
+        expect(engine.memoryBytes).toBe(0)
+      }
+    })
+
+    test('work is counted, and timed by the device where it has a clock', async () => {
+      const engine = await createWebGPUEngine()
+      const [a, b] = [g.input('a', [4, 5]), g.input('b', [5, 6])] as [g.Matrix, g.Matrix]
+      const program = { outputs: { y: g.relu(g.matmul(a, b)) }, updates: new Map() }
+      const { work } = await engine.compile(program)
+      expect(work).toEqual({ dispatches: 1, bytes: 4 * (20 + 30 + 24), flops: 2 * 4 * 5 * 6 })
+      const times = await engine.profile(program, 3)
+      expect(times).toMatchObject([{ step: { op: 'matmul' }, ahead: false, multiplyAdds: 120, workgroups: 1 }])
+      expect(times[0]!.milliseconds).toBeGreaterThanOrEqual(0)
+      await engine.close()
+    })
+  })
+}

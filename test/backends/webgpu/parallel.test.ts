@@ -1,0 +1,82 @@
+/**
+ * What is computed on graphics processors and not on drivers that run on a processor: tiles in the memory of workgroups, vectors,
+ * trees, sums in parts. The results are those of the other methods.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openDevice } from '../../../src/backends/webgpu/device.ts'
+import { WebGPUEngine } from '../../../src/backends/webgpu/engine.ts'
+import * as g from '../../../src/graph/index.ts'
+import { evaluateReference } from '../../../src/graph/index.ts'
+import { expectClose } from '../../support/fixtures.ts'
+import { driver, reason } from '../../support/webgpu.ts'
+
+/** Multiples of 1/8, so that sums of products are exact in single precision. */
+const grid = (count: number, seed: number): Float32Array =>
+  Float32Array.from({ length: count }, (_, k) => (((k * 7919 + seed * 104_729) >>> 3) % 33) / 8 - 2)
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((all, extent) => all * extent, 1)
+
+describe.skipIf(driver === undefined)(`parallel methods (${driver ?? reason})`, () => {
+  let engine: WebGPUEngine
+  beforeAll(async () => {
+    engine = new WebGPUEngine(await openDevice(), true)
+  })
+  afterAll(() => engine.close())
+
+  /** Computes on the device and by definition. @returns the shaders' steps */
+  async function compare(outputs: Readonly<Record<string, g.Tensor>>): Promise<void> {
+    const executable = await engine.compile({ outputs, updates: new Map() })
+    const inputs = Object.fromEntries(
+      [...executable.inputs].map(([name, { shape }], k) => [name, grid(sizeOf(shape), k)]),
+    )
+    const found = await executable.run(inputs)
+    const expected = evaluateReference(Object.values(outputs), inputs)
+    Object.keys(outputs).forEach((name, k) => {
+      expectClose(found[name]!, expected[k]!.values, { relative: 1e-6, absolute: 1e-6 }, name)
+    })
+  }
+
+  test('products in tiles: vectors where rows allow them, edges, and an epilogue', async () => {
+    const [a, b] = [g.input('a', [70, 48]), g.input('b', [48, 68])] as [g.Matrix, g.Matrix]
+    await compare({ vectors: g.relu(g.add(g.matmul(a, b), g.input('bias', [68]))) })
+    const [c, d] = [g.input('c', [37, 33]), g.input('d', [41, 37])] as [g.Matrix, g.Matrix]
+    await compare({ edges: g.matmul(c, d, { transposeA: true, transposeB: true }) })
+  })
+
+  test('products in parts, for long sums and few results', async () => {
+    const [a, b] = [g.input('a', [9, 1000]), g.input('b', [1000, 10])] as [g.Matrix, g.Matrix]
+    await compare({ tiles: g.add(g.matmul(a, b), 1) })
+    const [c, d] = [g.input('c', [2, 5000]), g.input('d', [5000, 3])] as [g.Matrix, g.Matrix]
+    await compare({ single: g.matmul(c, d) })
+  })
+
+  test.each<[string, number[], number[], g.Conv2dOptions]>([
+    ['3×3, padded', [3, 6, 14, 14], [10, 6, 3, 3], { padding: 1 }],
+    ['1×1, in vectors', [2, 16, 8, 8], [32, 16, 1, 1], {}],
+    [
+      '5×5 with strides, dilation and groups',
+      [2, 8, 19, 17],
+      [12, 4, 5, 5],
+      { stride: [2, 3], dilation: 2, padding: 3, groups: 2 },
+    ],
+    ['3×3, depthwise', [4, 12, 16, 16], [12, 1, 3, 3], { padding: 1, groups: 12 }],
+  ])('convolution %s, and its gradients', async (_, image, filters, options) => {
+    const [x, w] = [g.input('x', image) as g.Volume, g.input('w', filters) as g.Volume]
+    const y = g.conv2d(x, w, options)
+    const loss = g.sum(g.mul(y, g.input('u', y.shape))) as g.Scalar
+    const [dx, dw] = g.gradients(loss, [x, w])
+    await compare({ y, dx: dx!, dw: dw! })
+  })
+
+  test('reductions: trees, parts, and both, along inner and outer axes', async () => {
+    const x = g.input('x', [40, 3, 16, 16])
+    await compare({
+      channels: g.sum(g.square(x), [0, 2, 3]),
+      all: g.max(x),
+      outer: g.min(x, 0),
+      inner: g.sum(x, [2, 3]),
+      columns: g.sum(g.input('y', [3000, 5]), 0),
+    })
+    expect((await engine.compile({ outputs: { all: g.sum(x) }, updates: new Map() })).work.dispatches).toBe(2)
+  })
+})
