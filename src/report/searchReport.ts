@@ -2,13 +2,13 @@
  * The report of a search: one HTML file with a table, parallel coordinates (Inselberg 1985), and a slice for every
  * axis.
  */
-import { scaleLinear, scaleLog } from 'd3-scale'
 import { light } from '../plot/colors.ts'
 import { html, type Markup, raw } from '../plot/markup.ts'
 import { plotCss } from '../plot/theme.ts'
-import { axisTicks, bottomTick, formatPercentTick } from '../plot/ticks.ts'
-import { type Axis, type Point, placeOf, type Space } from '../study/space.ts'
-import { formatPercent, formatSignificant } from '../text/format.ts'
+import { bottomTick } from '../plot/ticks.ts'
+import { type Axis, fieldName, type Point, placeOf, type Space } from '../study/space.ts'
+import { formatPercent, formatSignificant, formatValue } from '../text/format.ts'
+import { fieldTicks, type PlacedTick, scoreAxis } from './searchAxes.ts'
 
 /** One trial of a search. */
 export interface TrialRow {
@@ -73,8 +73,9 @@ export function parallelCoordinates(
   // The name of the first axis is centered over the left end of the drawing.
   const left = Math.max(60, ...axes.slice(0, 1).map(([field, axis]) => 4 * fieldName(field, axis).length))
   const width = left + axes.length * gap + 90
-  const score = scoreAxis(rows, metric)
-  const goodness = (row: TrialRow): number => (metric === 'accuracy' ? score.place(row) : 1 - score.place(row))
+  const score = scoreAxis(scoresOf(rows, metric), metric)
+  const goodness = (row: TrialRow): number =>
+    metric === 'accuracy' ? score.place(row[metric]!) : 1 - score.place(row[metric]!)
   const x = (k: number): number => left + k * gap
   const y = (place: number): string => tenth(top + height * (1 - place))
   // The best trials are drawn last, over the others.
@@ -82,7 +83,7 @@ export function parallelCoordinates(
     .sort((a, b) => goodness(a) - goodness(b))
     .map(row => {
       const points = axes.map(([field, axis], k) => `${x(k)} ${y(placeOf(axis, row.point[field]))}`)
-      points.push(`${x(axes.length)} ${y(score.place(row))}`)
+      points.push(`${x(axes.length)} ${y(score.place(row[metric]!))}`)
       const look = row.name === best ? 'orange' : 'blue'
       const opacity = row.name === best ? 1 : tenth(0.3 + 0.6 * goodness(row) ** 2)
       return html`<path d="M${points.join('L')}" fill="none" ${line(look)} stroke-width="${row.name === best ? 2.5 : 1.2}" stroke-opacity="${opacity}"><title>${row.name}</title></path>`
@@ -94,7 +95,7 @@ export function parallelCoordinates(
     )}`
   return html`<svg class="fovea-plot" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${top + height + 12}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="currentColor" style="max-width: ${width}px"><title>Parallel coordinates of ${rows.length} trials</title>
 ${lines}
-${axes.map(([field, axis], k) => scale(x(k), fieldName(field, axis), ticksOf(axis)))}
+${axes.map(([field, axis], k) => scale(x(k), fieldName(field, axis), fieldTicks(axis)))}
 ${scale(x(axes.length), metric, score.ticks)}
 </svg>`.markup
 }
@@ -108,65 +109,26 @@ export function slice(
   best?: string,
 ): string {
   const [left, top, width, height] = [60, 24, 240, 160]
-  const score = scoreAxis(rows, metric)
+  const score = scoreAxis(scoresOf(rows, metric), metric)
   const x = (place: number): string => tenth(left + width * place)
   const y = (place: number): string => tenth(top + height * (1 - place))
   const dots = rows.map(row => {
     const isBest = row.name === best
-    return html`<circle cx="${x(placeOf(axis, row.point[field]))}" cy="${y(score.place(row))}" r="${isBest ? 5 : 3.5}" ${dot(isBest ? 'orange' : 'blue')} fill-opacity="0.75"><title>${row.name}: ${formatValue(row.point[field])}</title></circle>`
+    return html`<circle cx="${x(placeOf(axis, row.point[field]))}" cy="${y(score.place(row[metric]!))}" r="${isBest ? 5 : 3.5}" ${dot(isBest ? 'orange' : 'blue')} fill-opacity="0.75"><title>${row.name}: ${formatValue(row.point[field])}</title></circle>`
   })
   const bottom = top + height + 8
   return html`<svg class="fovea-plot" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${left + width + 20} ${top + height + 50}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="currentColor"><title>Validation ${metric} over ${field}</title>
 <path d="M${left - 8} ${top}V${bottom}h${width + 16}" fill="none" stroke="currentColor"/>
 ${score.ticks.map(tick => html`<path d="M${left - 8} ${y(tick.place)}h${width + 16}" stroke="currentColor" stroke-opacity="0.12"/><text x="${left - 14}" y="${y(tick.place)}" dy="0.34em" text-anchor="end">${tick.name}</text>`)}
-${ticksOf(axis).map(tick => bottomTick(x(tick.place), bottom, tick.name))}
+${fieldTicks(axis).map(tick => bottomTick(x(tick.place), bottom, tick.name))}
 <text x="${left + width / 2}" y="${bottom + 37}" text-anchor="middle" font-weight="600">${fieldName(field, axis)}</text>
 ${dots}</svg>`.markup
 }
 
-/** A tick with its position on the axis, 0 … 1. */
-interface PlacedTick {
-  readonly place: number
-  readonly name: string
-}
-
-/** Ticks of a field: its choices, or round numbers. */
-function ticksOf(axis: Axis): PlacedTick[] {
-  if (axis.kind === 'choice')
-    return axis.values.map(value => ({ place: placeOf(axis, value), name: formatValue(value) }))
-  const scale = (axis.kind === 'log' ? scaleLog() : scaleLinear()).domain([axis.low, axis.high])
-  const ticks = axisTicks(scale, formatTick, { count: 4, whole: axis.kind === 'int' })
-  return ticks.map(({ value, name }) => ({ place: placeOf(axis, value), name }))
-}
-
-/** The axis of scores, from the lowest to the highest. */
-function scoreAxis(
-  rows: readonly TrialRow[],
-  metric: 'accuracy' | 'loss',
-): { readonly place: (row: TrialRow) => number; readonly ticks: readonly PlacedTick[] } {
-  const values = rows.map(row => row[metric]!).filter(Number.isFinite)
-  const [low, high] = values.length > 0 ? [Math.min(...values), Math.max(...values)] : [0, 1]
-  const format = metric === 'accuracy' ? formatPercentTick : formatTick
-  const placeOfScore = (score: number): number => (high > low ? (score - low) / (high - low) : 0.5)
-  const ticks = high > low ? axisTicks(scaleLinear().domain([low, high]), format) : [{ value: low, name: format(low) }]
-  return {
-    place: row => placeOfScore(row[metric]!),
-    ticks: ticks.map(({ value, name }) => ({ place: placeOfScore(value), name })),
-  }
-}
-
-const fieldName = (field: string, axis: Axis): string => (axis.kind === 'log' ? `${field}, log scale` : field)
-
-/** Formats round numbers without insignificant digits. */
-const formatTick = (value: number): string =>
-  Math.abs(value) >= 1e-3 || value === 0 ? String(Number(value.toPrecision(6))) : value.toExponential()
+const scoresOf = (rows: readonly TrialRow[], metric: 'accuracy' | 'loss'): number[] => rows.map(row => row[metric]!)
 
 const line = (hue: keyof typeof light): Markup => html`class="fovea-${hue}-line" stroke="${light[hue]}"`
 const dot = (hue: keyof typeof light): Markup => html`class="fovea-${hue}" fill="${light[hue]}"`
-
-/** A field's value as tables and drawings show it: whole numbers in full, others with three significant digits. */
-export const formatValue = (value: unknown): string =>
-  typeof value === 'number' && !Number.isInteger(value) ? formatSignificant(value) : String(value)
 
 const tenth = (value: number): string => value.toFixed(1)
 

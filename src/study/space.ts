@@ -95,6 +95,15 @@ export function placeOf(axis: Axis, value: unknown): number {
   return axis.kind === 'log' ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low)
 }
 
+/** The name of a field above its axis. */
+export const fieldName = (field: string, axis: Axis): string => (axis.kind === 'log' ? `${field}, log scale` : field)
+
+/** The value nearest to a position, 0 … 1. */
+export function valueNear(axis: Axis, place: number): unknown {
+  if (axis.kind !== 'choice') return numberAt(axis, place)
+  return axis.values[Math.max(0, Math.min(axis.values.length - 1, Math.round(place * (axis.values.length - 1))))]
+}
+
 function valueAt(axis: Axis, u: number): unknown {
   if (axis.kind === 'choice') return axis.values[Math.min(axis.values.length - 1, Math.floor(u * axis.values.length))]
   if (axis.kind === 'int') return Math.min(axis.high, axis.low + Math.floor(u * (axis.high - axis.low + 1)))

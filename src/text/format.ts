@@ -23,6 +23,10 @@ export function formatSignificant(value: number, digits = 3): string {
   return value.toFixed(Math.max(0, digits - 1 - Math.floor(Math.log10(size))))
 }
 
+/** A field's value as tables and drawings show it: whole numbers in full, others with three significant digits. */
+export const formatValue = (value: unknown): string =>
+  typeof value === 'number' && !Number.isInteger(value) ? formatSignificant(value) : String(value)
+
 /** Seconds as a person would say them: `4.21` → `'4.2 s'`, `75` → `'1 min 15 s'`, `8100` → `'2 h 15 min'`. */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds)) return String(seconds)

@@ -31,6 +31,12 @@ test('the screen of runs is loaded when it is looked at, and is at most 25 kB', 
   expect(own.reduce((sum, name) => sum + weight(`assets/${name}`), 0)).toBeLessThanOrEqual(25)
 })
 
+test('the drawings of searches are loaded when there is one, and are at most 16 kB', () => {
+  const own = assets.filter(name => /^search-.*js$/.test(name))
+  expect(own).toHaveLength(1)
+  expect(weight(`assets/${own[0]}`)).toBeLessThanOrEqual(16)
+})
+
 test('the digits to begin with are half a megabyte', () => {
   const bytes = ['0', 'test', 'manifest.json'].map(name => readFileSync(join(site, 'data/mnist', name)).length)
   expect(bytes.reduce((a, b) => a + b) / 1e6).toBeLessThanOrEqual(0.5)

@@ -13,6 +13,7 @@ import {
   logLine,
   lossOf,
   makeRun,
+  makeSearch,
   recipe,
   scoreLine,
   startLine,
@@ -266,6 +267,46 @@ describe.skipIf(noBrowser !== undefined)('the Runs screen', () => {
     expect(await page.getByRole('radio', { name: 'epochs' }).getAttribute('aria-checked')).toBe('true')
     expect(await page.getByRole('checkbox', { name: 'log scale of the loss' }).isChecked()).toBe(false)
     expect(await row('lenet5').getByRole('checkbox').isChecked()).toBe(false)
+  })
+
+  test('a search is brushed by keys and by drags, in the list as well; a trial that is pointed at is in all of it', async () => {
+    makeSearch(root, 'search', 30)
+    await open('#screen=runs')
+    await page.getByText(/^31 trials, 1 without a score, random search/).waitFor()
+    const lower = page.getByRole('slider', { name: 'optimizer.lr, log scale: lower end of the brush' })
+    await lower.focus()
+    for (let k = 0; k < 6; k++) await page.keyboard.press('Shift+ArrowUp')
+    expect(await lower.getAttribute('aria-valuetext')).toBe('0.0251')
+    const counted = page.locator('.search-bar [role="status"]')
+    const kept = async (): Promise<number> => Number(/^\d+/.exec((await counted.textContent())!)![0])
+    const byKeys = await kept()
+    expect(byKeys).toBeLessThan(20)
+    await expect.poll(() => page.locator('.run-list tbody tr').count()).toBe(byKeys)
+    // The axis of the score is the last: a drag along its upper half.
+    const plot = (await page.locator('.parallel').boundingBox())!
+    await page.mouse.move(plot.x + plot.width - 60, plot.y + 60)
+    await page.mouse.down()
+    await page.mouse.move(plot.x + plot.width - 60, plot.y + 150, { steps: 4 })
+    await page.mouse.up()
+    const byBoth = await kept()
+    expect(byBoth).toBeLessThanOrEqual(byKeys)
+    expect(byBoth).toBeGreaterThan(0)
+    expect(await page.locator('.parallel .brush').count()).toBe(2)
+    expect(await page.locator('.scatter .brush').count()).toBe(1)
+    await page.getByRole('button', { name: /^Draw the best/ }).click()
+    const best = page.locator('tr[data-reading]').first()
+    await best.hover()
+    await page.locator('.parallel .hovered').waitFor()
+    const name = (await best.getAttribute('data-reading'))!
+    expect(await page.locator('.pointed b').textContent()).toBe(name.split('/').at(-1))
+    expect(await row(name).getAttribute('class')).toBe('hovered')
+    await page.keyboard.press('Escape')
+    await lower.focus()
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: 'Clear brushes' }).click()
+    await expect.poll(() => page.locator('.run-list tbody tr').count()).toBeGreaterThan(30)
+    expect(await violations(page)).toEqual([])
+    await expectFitting(page, [1440, 820, 390])
   })
 
   test('all of it is reached by keys', async () => {

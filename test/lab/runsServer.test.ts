@@ -130,7 +130,7 @@ describe('the list', () => {
   test('shows runs that appear, and no longer those that are gone', async () => {
     await serve()
     const stream = await EventStream.open(`${server.address}runs/stream`)
-    expect(JSON.parse((await stream.next('runs')).data)).toEqual({ runs: [], gone: [] })
+    expect(JSON.parse((await stream.next('runs')).data)).toEqual({ runs: [], gone: [], searches: [] })
     const path = makeRun(root, 'late', startLine() + stepLines(1, 5))
     const { runs } = JSON.parse((await stream.next('runs')).data) as RunsNews
     expect(runs).toMatchObject([{ name: 'late' }])

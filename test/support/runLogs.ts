@@ -75,3 +75,39 @@ export const appendLog = (path: string, text: string): void => appendFileSync(jo
 /** Marks a run as one that this process trains. */
 export const lockRun = (path: string, pid = process.pid, host: string | undefined = undefined): void =>
   writeFileSync(join(path, 'lock'), JSON.stringify({ pid, host: host ?? hostname(), token: 'test' }))
+
+/** Fields that {@link makeSearch} searches. */
+const space = {
+  'optimizer.lr': { kind: 'log', low: 1e-4, high: 1 },
+  batchSize: { kind: 'choice', values: [32, 64, 128] },
+  'optimizer.weightDecay': { kind: 'log', low: 1e-6, high: 1e-2 },
+  'model.dropout': { kind: 'uniform', low: 0, high: 0.5 },
+}
+
+/** The point of a trial of {@link makeSearch}, and its accuracy: highest near a rate of 0.03. */
+export function madeTrial(k: number) {
+  // Multiples of irrational numbers are spread evenly.
+  const share = (factor: number): number => (k * factor) % 1
+  const lr = 10 ** (-4 + 4 * share(0.618034))
+  const [decay, dropout] = [10 ** (-6 + 4 * share(0.414214)), 0.5 * share(0.732051)]
+  const accuracy = 0.99 - 0.06 * (Math.log10(lr) + 1.5) ** 2 - 0.1 * (dropout - 0.2) ** 2
+  return { lr, batchSize: [32, 64, 128][k % 3]!, decay, dropout, accuracy }
+}
+
+/** Makes a search with trials that have ended, each a run of one epoch of ten steps. @returns the path of trial k, from 1 */
+export function makeSearch(root: string, name: string, trials: number, metric = 'accuracy'): (k: number) => string {
+  mkdirSync(join(root, name, 'trials'), { recursive: true })
+  const study = { kind: 'search', recipe: recipe(), space, strategy: 'random', metric, searchSeed: 0, trials }
+  writeFileSync(join(root, name, 'study.json'), JSON.stringify(study))
+  const nameOf = (k: number): string => `${name}/trials/t${String(k).padStart(3, '0')}`
+  for (let k = 1; k <= trials; k++) {
+    const { lr, batchSize, decay, dropout, accuracy } = madeTrial(k)
+    const own = recipe({
+      model: { name: 'lenet5', dropout },
+      batchSize,
+      optimizer: { name: 'sgd', lr, momentum: 0.9, weightDecay: decay },
+    })
+    makeRun(root, nameOf(k), startLine(1, 10) + stepLines(1, 10, k % 5, 10) + scoreLine(1, accuracy, 10), own)
+  }
+  return k => join(root, nameOf(k))
+}

@@ -1,4 +1,5 @@
 /** What the Lab's server tells its page of runs. */
+import type { Axis } from '../../study/space.ts'
 import type { CurveData } from './curve.ts'
 import type { Story, StoryScore } from './runStory.ts'
 
@@ -32,12 +33,37 @@ export interface RunSummary {
   readonly began: string
   /** Seconds spent in its steps. */
   readonly seconds: number
+  /** Of a trial of a search. */
+  readonly trial?: TrialSummary
 }
 
-/** An event of the stream: runs that are new or have changed, and keys of those that are gone. */
+/** What a run is in a search. */
+export interface TrialSummary {
+  /** Name of the search. */
+  readonly search: string
+  /** Its values of the searched fields, in the order of the search's axes; null where its recipe has none. */
+  readonly values: readonly TrialValue[]
+}
+
+/** A value of a searched field: what is no text and no number is its JSON. */
+export type TrialValue = string | number | boolean | null
+
+/** A study by `fovea search`, whose trials are runs of the list. */
+export interface SearchSummary {
+  /** Path in the folder of runs, with `/`. */
+  readonly name: string
+  readonly strategy: string
+  /** What its trials are judged by, on images that were held out. */
+  readonly metric: 'accuracy' | 'loss'
+  /** The searched fields with their ranges. */
+  readonly axes: readonly { readonly field: string; readonly axis: Axis }[]
+}
+
+/** An event of the stream: runs that are new or have changed, keys of those that are gone, and all searches when they have changed. */
 export interface RunsNews {
   readonly runs: readonly RunSummary[]
   readonly gone: readonly number[]
+  readonly searches?: readonly SearchSummary[]
 }
 
 /** A run's curve in some range of steps, and where its log stood. */

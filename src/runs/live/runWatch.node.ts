@@ -10,7 +10,8 @@ import { EventEmitter } from 'node:events'
 import { realpathSync } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import type { RunSummary } from './protocol.ts'
+import type { RunSummary, SearchSummary } from './protocol.ts'
+import { Searches } from './searches.node.ts'
 import { runFiles, WatchedRun } from './watchedRun.node.ts'
 
 /** Options of a {@link RunWatch}. */
@@ -33,6 +34,8 @@ interface WatchEvents {
   news: [runs: readonly RunSummary[], gone: readonly number[]]
   /** A log may have grown or have been cut. */
   log: [key: number]
+  /** All searches; some are new, gone, or other ones. */
+  searches: [searches: readonly SearchSummary[]]
 }
 
 /** The watch. */
@@ -44,6 +47,7 @@ export class RunWatch extends EventEmitter<WatchEvents> {
   readonly #interval: number
   readonly #runs = new Map<number, WatchedRun>()
   readonly #keys = new Map<string, number>()
+  readonly #searches = new Searches()
   #nextKey = 1
   #questions = 0
   #restAt = 0
@@ -69,6 +73,11 @@ export class RunWatch extends EventEmitter<WatchEvents> {
   /** All runs that are known. */
   summaries(): RunSummary[] {
     return [...this.#runs.values()].map(run => run.summary())
+  }
+
+  /** All searches whose trials may be among them. */
+  searches(): SearchSummary[] {
+    return this.#searches.all
   }
 
   /** A run by its key; it is asked for, and read before others. */
@@ -162,7 +171,9 @@ export class RunWatch extends EventEmitter<WatchEvents> {
 
   /** Finds the run folders that there are now. */
   async #scan(): Promise<void> {
-    const found = (await isRun(this.#root)) ? [''] : await runsIn(this.#root, '', deepest)
+    const folders = new Map<string, string>()
+    const found = (await isRun(this.#root)) ? [''] : await this.#runsIn('', deepest, folders)
+    const isOtherSearch = await this.#searches.read(folders, this.title)
     const isNew = found.filter(name => !this.#keys.has(name))
     const times = await Promise.all(isNew.map(name => changedAt(join(this.#root, name, runFiles.recipe))))
     const order = isNew.map((_, k) => k).sort((a, b) => times[a]! - times[b]!)
@@ -174,11 +185,33 @@ export class RunWatch extends EventEmitter<WatchEvents> {
       this.#runs.delete(key)
       this.#keys.delete(name)
     }
+    if (isOtherSearch || added.length > 0) {
+      for (const run of this.#runs.values()) run.search = this.#searches.of(run.name)
+    }
+    if (isOtherSearch) this.emit('searches', this.#searches.all)
     await Promise.all(added.map(run => run.look()))
     this.#tell(
       added,
       gone.map(([, key]) => key),
     )
+  }
+
+  /**
+   * Names of run folders in a folder and the folders in it, but not in runs; links are not followed.
+   * @param others gets the folders that are no runs, by their names
+   */
+  async #runsIn(under: string, depth: number, others: Map<string, string>): Promise<string[]> {
+    const folder = join(this.#root, under)
+    others.set(under, folder)
+    const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+    const folders = entries.filter(entry => entry.isDirectory() && !entry.name.startsWith('.'))
+    const found: string[] = []
+    for (const { name } of folders) {
+      const path = under === '' ? name : `${under}/${name}`
+      if (await isRun(join(folder, name))) found.push(path)
+      else if (depth > 1) found.push(...(await this.#runsIn(path, depth - 1, others)))
+    }
+    return found
   }
 
   #add(name: string): WatchedRun {
@@ -188,19 +221,6 @@ export class RunWatch extends EventEmitter<WatchEvents> {
     this.#runs.set(key, run)
     return run
   }
-}
-
-/** Names of run folders in a folder and the folders in it, but not in runs; links are not followed. */
-async function runsIn(root: string, under: string, depth: number): Promise<string[]> {
-  const entries = await readdir(join(root, under), { withFileTypes: true }).catch(() => [])
-  const folders = entries.filter(entry => entry.isDirectory() && !entry.name.startsWith('.'))
-  const found: string[] = []
-  for (const { name } of folders) {
-    const path = under === '' ? name : `${under}/${name}`
-    if (await isRun(join(root, path))) found.push(path)
-    else if (depth > 1) found.push(...(await runsIn(root, path, depth - 1)))
-  }
-  return found
 }
 
 const isRun = async (path: string): Promise<boolean> => (await changedAt(join(path, runFiles.recipe))) > 0

@@ -1,34 +1,17 @@
 /** A run folder that is watched: its recipe, its log as far as it was read, and whether a process trains in it. */
-import { readFile, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isRecord } from '../../rules/record.ts'
 import { parseEventLine } from '../eventLine.ts'
 import { lockState } from '../runLock.node.ts'
 import { LogTail } from './logTail.node.ts'
-import type { CurveReply, RunState, RunSummary, StepReply } from './protocol.ts'
+import { readOwnJson } from './ownJson.node.ts'
+import type { CurveReply, RunState, RunSummary, SearchSummary, StepReply, TrialSummary } from './protocol.ts'
 import { RunStory } from './runStory.ts'
+import { trialOf } from './searches.node.ts'
 import { StepColumns } from './stepColumns.ts'
 
 /** Names of files in a run folder. */
 export const runFiles = { recipe: 'recipe.json', log: 'events.jsonl', lock: 'lock', result: 'result.json' } as const
-
-/** Recipes and results are far smaller. */
-const largestJson = 2 ** 20
-
-/**
- * The object in a JSON file of a run; undefined when there is none, it is a link, or it is damaged.
- * @param path without links
- */
-export async function readOwnJson(path: string): Promise<Record<string, unknown> | undefined> {
-  try {
-    const about = await stat(path)
-    if (!about.isFile() || about.size > largestJson || (await realpath(path)) !== path) return undefined
-    const value: unknown = JSON.parse(await readFile(path, 'utf8'))
-    return isRecord(value) ? value : undefined
-  } catch {
-    return undefined
-  }
-}
 
 /** The run. */
 export class WatchedRun {
@@ -41,6 +24,9 @@ export class WatchedRun {
   #columns: StepColumns | undefined = new StepColumns()
   #lock: 'free' | 'held' | 'left' = 'free'
   #about: { readonly model: string; readonly data: string } = { model: '', data: '' }
+  #trial: TrialSummary | undefined
+  /** The search for which its recipe was read. */
+  #placed: SearchSummary | undefined
   #test: number | undefined
   #isFinished = false
   #isRead = false
@@ -50,6 +36,8 @@ export class WatchedRun {
   #turn: Promise<unknown> = Promise.resolve()
   /** When it was last asked for, counted by the watch; 0 for never. */
   asked = 0
+  /** The search whose trial it is, as the watch knows it. */
+  search: SearchSummary | undefined
 
   constructor(key: number, name: string, path: string) {
     this.key = key
@@ -88,13 +76,21 @@ export class WatchedRun {
   /** Reads what the folder says besides the log. */
   async look(): Promise<void> {
     this.#lock = await lockState(join(this.path, runFiles.lock)).catch(() => 'free' as const)
-    if (this.#about.model === '') this.#about = aboutOf(await readOwnJson(join(this.path, runFiles.recipe)))
+    if (this.#about.model === '' || this.#placed !== this.search) await this.#readRecipe()
     // A run that goes on after its end has no result until it ends again.
     if (this.#isFinished && this.#lock === 'free') return
     const result = await readOwnJson(join(this.path, runFiles.result))
     this.#isFinished = result !== undefined
     const test = isRecord(result?.test) ? result.test.accuracy : undefined
     this.#test = typeof test === 'number' ? test : undefined
+  }
+
+  async #readRecipe(): Promise<void> {
+    const { search } = this
+    const recipe = await readOwnJson(join(this.path, runFiles.recipe))
+    this.#about = aboutOf(recipe)
+    this.#trial = search && trialOf(search, recipe)
+    this.#placed = search
   }
 
   /** Reads on in the log. One that cannot be read is a problem of this run alone. */
@@ -171,6 +167,7 @@ export class WatchedRun {
       ...(this.#test !== undefined && { test: this.#test }),
       began,
       seconds: this.#story.seconds,
+      ...(this.#trial && { trial: this.#trial }),
     }
   }
 

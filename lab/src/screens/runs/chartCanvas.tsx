@@ -76,12 +76,15 @@ function draw(
     }
   })
   context.globalAlpha = 1
-  drawn.forEach(({ look }, k) => {
+  const hovered = runs.searches.hovered.value
+  drawn.forEach(({ row, look }, k) => {
     context.strokeStyle = css(runColors[theme.value][look.color]!)
+    context.lineWidth = row.name === hovered ? 3 : 1.5
     context.setLineDash(look.isDashed ? dashes : [])
     if (shapes[k]) line(context, shapes[k].x, shapes[k].mean, box)
   })
   context.setLineDash([])
+  context.lineWidth = 1.5
   for (const { look, curve } of drawn) {
     const { story } = curve
     context.fillStyle = css(runColors[theme.value][look.color]!)

@@ -59,7 +59,15 @@ function Row({ runs, reading, index }: { readonly runs: Runs; readonly reading: 
     return value === undefined ? '' : valueName(quantity, value)
   }
   return (
-    <tr data-reading={row.name}>
+    <tr
+      data-reading={row.name}
+      onPointerEnter={() => {
+        runs.searches.hovered.value = row.name
+      }}
+      onPointerLeave={() => {
+        runs.searches.hovered.value = undefined
+      }}
+    >
       <th scope="row" title={row.name}>
         <Swatch look={look} />
         <span>{row.name}</span>

@@ -65,8 +65,22 @@ export function RunList({ runs }: { readonly runs: Runs }) {
 function Row({ runs, row }: { readonly runs: Runs; readonly row: RunSummary }) {
   const look = useComputed(() => runs.looks.value.get(row.name)).value
   const isFull = useComputed(() => (runs.chosen.value?.length ?? 0) >= mostChosen).value
+  const isHovered = useComputed(() => runs.searches.hovered.value === row.name).value
+  const hover = (): void => {
+    runs.searches.hovered.value = row.name
+  }
+  const leave = (): void => {
+    runs.searches.hovered.value = undefined
+  }
   return (
-    <tr data-run={row.name}>
+    <tr
+      data-run={row.name}
+      class={isHovered ? 'hovered' : undefined}
+      onPointerEnter={hover}
+      onPointerLeave={leave}
+      onFocusIn={hover}
+      onFocusOut={leave}
+    >
       {columns.map(column =>
         column === 'name' ? (
           <th key={column} scope="row" class="name">

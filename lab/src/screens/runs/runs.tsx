@@ -11,6 +11,7 @@ import { Differences, Notices } from './notes.tsx'
 import { Readings } from './readings.tsx'
 import { RunList } from './runList.tsx'
 import { formatRunsView, parseRunsView } from './runsLink.ts'
+import { SearchPlace } from './searchPlace.tsx'
 import { axes, duration } from './shape.ts'
 import { serverSource } from './source.ts'
 import { Runs } from './state.ts'
@@ -48,6 +49,7 @@ export function RunsScreen({ lab }: { readonly lab: Lab }) {
         </div>
         <Trouble runs={runs} />
         <ListPlace runs={runs} />
+        <SearchPlace runs={runs} />
         {isDrawn ? (
           <>
             <Controls runs={runs} />

@@ -7,6 +7,7 @@ import { looksOf, type RunLook } from './colors.ts'
 import { filtered, firstChoice, type Order, sorted } from './list.ts'
 import { askedBuckets, RunCurve } from './runCurve.ts'
 import type { RunsView } from './runsLink.ts'
+import { Searches } from './searches.ts'
 import { type Axis, placeOf, type Quantity, type Shape, type Span, shapeOf, stepAt, stepsBetween } from './shape.ts'
 import type { RunsSource } from './source.ts'
 
@@ -33,6 +34,7 @@ const margin = 0.15
 /** The runs. */
 export class Runs {
   readonly rows = signal<ReadonlyMap<number, RunSummary>>(new Map())
+  readonly searches = new Searches(this.rows)
   /** Whether the list has come, and whether it still does. */
   readonly connection = signal<'opening' | 'open' | 'lost'>('opening')
   readonly problem = signal<string | undefined>(undefined)
@@ -87,7 +89,9 @@ export class Runs {
   }
 
   /** Rows of the list, as it is sorted and filtered. */
-  readonly list = computed(() => sorted(filtered([...this.rows.value.values()], this.filter.value), this.order.value))
+  readonly list = computed(() =>
+    sorted(this.searches.listed(filtered([...this.rows.value.values()], this.filter.value)), this.order.value),
+  )
   readonly looks = computed(() => looksOf(this.chosen.value ?? []))
   /** Runs that are drawn and there, in the order in which they were chosen. */
   readonly drawn = computed<readonly DrawnRun[]>(() => {
@@ -252,7 +256,7 @@ export class Runs {
     })
   }
 
-  #hear({ runs, gone }: RunsNews): void {
+  #hear({ runs, gone, searches }: RunsNews): void {
     const rows = new Map(this.rows.value)
     for (const run of runs) {
       rows.set(run.key, run)
@@ -261,6 +265,7 @@ export class Runs {
     for (const key of gone) rows.delete(key)
     batch(() => {
       this.rows.value = rows
+      if (searches) this.searches.all.value = searches
       this.connection.value = 'open'
       if (this.chosen.value === undefined && rows.size > 0) this.chosen.value = firstChoice([...rows.values()])
     })

@@ -5,7 +5,7 @@
  */
 import type { ServerResponse } from 'node:http'
 import { LogTail, logStart, type Place } from '../../../runs/live/logTail.node.ts'
-import type { RunSummary, RunsNews } from '../../../runs/live/protocol.ts'
+import type { RunSummary, RunsNews, SearchSummary } from '../../../runs/live/protocol.ts'
 import type { RunWatch } from '../../../runs/live/runWatch.node.ts'
 import { headers } from './reply.ts'
 
@@ -39,6 +39,7 @@ export class RunStream {
   readonly #grown = new Set<number>()
   readonly #news = new Map<number, RunSummary>()
   readonly #gone = new Set<number>()
+  #searches: readonly SearchSummary[] | undefined
   #isSending = false
   #isClosed = false
 
@@ -50,6 +51,7 @@ export class RunStream {
   /** Answers, and goes on until the page or the server ends it. @param places what to follow from where */
   start(places: Places): void {
     this.#response.writeHead(200, { ...headers, 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
+    this.#searches = this.#watch.searches()
     for (const summary of this.#watch.summaries()) this.#news.set(summary.key, summary)
     for (const [key, place] of places) {
       const run = this.#watch.run(key)
@@ -70,14 +72,18 @@ export class RunStream {
       this.#grown.add(key)
       void this.#send()
     }
+    const onSearches = (searches: readonly SearchSummary[]): void => {
+      this.#searches = searches
+      void this.#send()
+    }
     const beat = setInterval(() => this.#response.write(': here\n\n'), heartbeat)
-    this.#watch.on('news', onNews).on('log', onLog)
+    this.#watch.on('news', onNews).on('log', onLog).on('searches', onSearches)
     // Whoever goes away while something is written is gone, and no more.
     this.#response.on('error', () => undefined)
     this.#response.on('close', () => {
       this.#isClosed = true
       clearInterval(beat)
-      this.#watch.off('news', onNews).off('log', onLog)
+      this.#watch.off('news', onNews).off('log', onLog).off('searches', onSearches)
       for (const tail of this.#tails.values()) tail.end()
     })
     void this.#send(true)
@@ -89,8 +95,8 @@ export class RunStream {
     this.#isSending = true
     try {
       if (isFirst) await this.#sendNews()
-      while (!this.#isClosed && (this.#news.size > 0 || this.#gone.size > 0 || this.#grown.size > 0)) {
-        if (this.#news.size > 0 || this.#gone.size > 0) await this.#sendNews()
+      while (!this.#isClosed && (this.#hasNews || this.#grown.size > 0)) {
+        if (this.#hasNews) await this.#sendNews()
         const [key] = this.#grown
         if (key === undefined) continue
         this.#grown.delete(key)
@@ -101,8 +107,18 @@ export class RunStream {
     }
   }
 
+  get #hasNews(): boolean {
+    return this.#news.size > 0 || this.#gone.size > 0 || this.#searches !== undefined
+  }
+
   async #sendNews(): Promise<void> {
-    const news: RunsNews = { runs: [...this.#news.values()], gone: [...this.#gone] }
+    const searches = this.#searches
+    const news: RunsNews = {
+      runs: [...this.#news.values()],
+      gone: [...this.#gone],
+      ...(searches && { searches }),
+    }
+    this.#searches = undefined
     this.#news.clear()
     this.#gone.clear()
     await this.#write(`event: runs\ndata: ${JSON.stringify(news)}\n\n`)

@@ -5,9 +5,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { differencesOf } from '../../../runs/differences.ts'
+import { readOwnJson } from '../../../runs/live/ownJson.node.ts'
 import { mostBuckets, mostChosen, type RunsNews } from '../../../runs/live/protocol.ts'
 import { RunWatch, type RunWatchOptions } from '../../../runs/live/runWatch.node.ts'
-import { readOwnJson, runFiles, type WatchedRun } from '../../../runs/live/watchedRun.node.ts'
+import { runFiles, type WatchedRun } from '../../../runs/live/watchedRun.node.ts'
 import { withRelativePaths } from '../../../runs/relativePaths.node.ts'
 import { type Reply, says, tells } from './reply.ts'
 import { parsePlaces, RunStream } from './runStream.ts'
@@ -48,7 +49,7 @@ export class LabRuns {
     try {
       switch (name) {
         case 'list':
-          return tells({ runs: this.#watch.summaries(), gone: [] } satisfies RunsNews)
+          return tells({ runs: this.#watch.summaries(), gone: [], searches: this.#watch.searches() } satisfies RunsNews)
         case 'curve':
           return await this.#curve(query)
         case 'steps':

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import type { Recipe } from '../../../recipe/recipe.ts'
 import { readRecipeFile } from '../../../recipe/recipeFile.node.ts'
-import { formatValue, searchReport, type TrialRow } from '../../../report/searchReport.ts'
+import { searchReport, type TrialRow } from '../../../report/searchReport.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { relativePath } from '../../../runs/relativePaths.node.ts'
 import {
@@ -15,7 +15,7 @@ import {
   searchSpace,
 } from '../../../study/search.ts'
 import { type Point, parseAxis, randomPoint, type Space } from '../../../study/space.ts'
-import { formatCount, formatPercent, formatSignificant } from '../../../text/format.ts'
+import { formatCount, formatPercent, formatSignificant, formatValue } from '../../../text/format.ts'
 import { type RecipeOptions, resolveOptions, shellWord } from '../../recipeOptions.ts'
 import { inStudy } from '../../study/studyFolder.ts'
 import type { Trial, TrialRunner } from '../../study/trials.ts'
