@@ -111,7 +111,7 @@ function Taught({ teach, keeper, lesson, camera }: TaughtProps) {
           <span class="acts-line">
             <FilesButton
               label="Folder of classes"
-              title="A folder with a folder of pictures for each class"
+              title="Folder of classes: one that has a folder of pictures for each"
               isFolder
               onFiles={take}
             />
@@ -176,7 +176,7 @@ function TrunkLine({ lesson, onTrunk }: { readonly lesson: Lesson; readonly onTr
       </p>
       <FilesButton
         label="Another trunk"
-        title="A classifier file, .fovea, whose last layer is left out"
+        title="Another trunk: a classifier file, .fovea, whose last layer is left out"
         accept=".fovea"
         onFiles={([first]) => first && onTrunk(first.file)}
       />
