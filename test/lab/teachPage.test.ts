@@ -239,6 +239,21 @@ describe.skipIf(noBrowser !== undefined)('Teach in Chromium', () => {
     await page.reload()
     await page.getByText('8 × 8 pixels, 20 features').waitFor()
     await learned(page, 48)
+    await page.locator('.trunk summary').click()
+    await input.setInputFiles({
+      name: 'third.fovea',
+      mimeType: 'application/octet-stream',
+      buffer: Buffer.from(tinyTrunk()),
+    })
+    await page.getByText(/^With third\.fovea you begin anew: the 60 pictures here/).waitFor()
+    await page.getByRole('button', { name: 'Keep what is here' }).click()
+    await page.getByText('8 × 8 pixels, 20 features').waitFor()
+    expect(await page.locator('[data-pictures="60"]').count()).toBe(1)
+    await page.getByRole('button', { name: 'The trunk of the Lab' }).click()
+    await page.getByRole('button', { name: 'Begin anew' }).click()
+    await page.getByText('8 × 8 pixels, 12 features').waitFor()
+    await page.getByText('0 of at most 20,000 pictures').waitFor()
+    expect(await page.getByText('seen by another trunk').count()).toBe(0)
     await page.context().close()
   })
 
