@@ -1,6 +1,6 @@
 /** Builds the Lab: a folder of files for any server, and for `fovea lab`. */
 import { fileURLToPath } from 'node:url'
-import { build, defineConfig, type Plugin } from 'vite'
+import { build, defineConfig, type Plugin, type Rolldown } from 'vite'
 import { firstDigits } from './firstDigits.ts'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
@@ -46,7 +46,12 @@ const buildScript = (fileName: string, outDir?: string) =>
 function ownScripts(): Plugin {
   return {
     name: 'fovea-lab-scripts',
-    apply: 'build',
+    configureServer(server) {
+      server.middlewares.use('/teach/fovea.js', async (_, response) => {
+        const [bundle] = (await buildScript('teach/fovea.js')) as Rolldown.RolldownOutput[]
+        response.end(bundle!.output[0].code)
+      })
+    },
     async writeBundle({ dir }) {
       for (const fileName of Object.keys(scripts)) await buildScript(fileName, dir)
     },

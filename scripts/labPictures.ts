@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
+import sharp from 'sharp'
+import { cifar10 } from '../src/data/index.node.ts'
 import { withLab } from './measure/labPage.ts'
 
 const folder = fileURLToPath(new URL('../docs/images/', import.meta.url))
@@ -53,7 +55,43 @@ const all: readonly Picture[] = [
       await page.mouse.move(box.x + 300, box.y + 120)
     },
   },
+  {
+    name: 'lab-teach',
+    link: '#screen=teach',
+    theme: 'light',
+    size: usual,
+    ready: async page => {
+      const { folder: pictures, other } = await cifarFolder()
+      await page.getByRole('button', { name: 'Add a class' }).waitFor()
+      await page.setInputFiles('input[aria-label^="Folder of classes"]', pictures)
+      await page.locator(`[data-trained="${4 * 0.8 * taught}"]`).waitFor()
+      await page.setInputFiles('input[aria-label="Try a picture"]', other)
+      await page.locator('.try .bars .top').waitFor()
+      await page.locator('[data-kept="true"]').waitFor()
+    },
+  },
 ]
+
+/** Test images of four classes that the trunk of Teach has not seen, as files, and another one. */
+const [taughtClasses, taught] = [['bird', 'cat', 'frog', 'ship'], 60] as const
+async function cifarFolder(): Promise<{ readonly folder: string; readonly other: string }> {
+  const { images, labels, classes } = (await cifar10()).test
+  const folder = join(home, 'classes')
+  const file = async (index: number, path: string): Promise<void> => {
+    const pixels = images.subarray(3072 * index, 3072 * (index + 1))
+    await sharp(pixels, { raw: { width: 32, height: 32, channels: 3 } })
+      .png()
+      .toFile(path)
+  }
+  for (const name of taughtClasses) {
+    mkdirSync(join(folder, name), { recursive: true })
+    const own = [...labels.keys()].filter(k => classes[labels[k]!] === name)
+    for (const [k, index] of own.slice(0, taught).entries()) await file(index, join(folder, name, `${100 + k}.png`))
+  }
+  const other = join(home, 'frog.png')
+  await file(labels.lastIndexOf(classes.indexOf('frog')), other)
+  return { folder, other }
+}
 
 const wanted = process.argv.slice(2)
 const pictures = all.filter(({ name }) => wanted.length === 0 || wanted.includes(name))
@@ -80,7 +118,7 @@ await withLab(
       const page = await browser.newPage({ viewport: size, colorScheme: theme })
       page.setDefaultTimeout(600_000)
       await page.goto(address + link)
-      if (!link.startsWith('#screen=runs')) await stepShown(page)
+      if (!/^#screen=(runs|teach)/.test(link)) await stepShown(page)
       await ready(page)
       // What was last told is drawn in the next frame.
       await page.evaluate(() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve))))

@@ -23,9 +23,12 @@ test('the engine and the training beside it are at most 150 kB', () => {
   expect(weight(`assets/${worker[0]}`)).toBeLessThanOrEqual(150)
 })
 
-test('the screen of runs is loaded when it is looked at, and is at most 25 kB', () => {
+test.each([
+  ['runs', 'runs'],
+  ['teach', 'teachScreen'],
+])('the screen of %s is loaded when it is looked at, and is at most 25 kB', (_, file) => {
   const page = readFileSync(join(site, 'index.html'), 'utf8')
-  const own = assets.filter(name => /^runs-/.test(name))
+  const own = assets.filter(name => name.startsWith(`${file}-`))
   expect(own.map(name => name.replace(/.*\./, '')).sort()).toEqual(['css', 'js'])
   for (const name of own) expect(page).not.toContain(name)
   expect(own.reduce((sum, name) => sum + weight(`assets/${name}`), 0)).toBeLessThanOrEqual(25)
@@ -35,6 +38,13 @@ test('the drawings of searches are loaded when there is one, and are at most 16 
   const own = assets.filter(name => /^search-.*js$/.test(name))
   expect(own).toHaveLength(1)
   expect(weight(`assets/${own[0]}`)).toBeLessThanOrEqual(16)
+})
+
+test('what Teach adds beside its screen, its trunk included, is at most 1.5 MB as it is packed', () => {
+  const worker = assets.filter(name => name.startsWith('teachWorker'))
+  expect(worker).toHaveLength(1)
+  const total = weight(`assets/${worker[0]}`) + weight('teach/fovea.js') + weight('teach/trunk.fovea')
+  expect(total).toBeLessThanOrEqual(1500)
 })
 
 test('the digits to begin with are half a megabyte', () => {

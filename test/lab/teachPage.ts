@@ -55,7 +55,7 @@ export async function handwritten(digit: number, count: number): Promise<Buffer[
 
 /** Gives the page a folder of classes. */
 export const giveFolder = (page: Page, folder: string): Promise<void> =>
-  page.setInputFiles('input[aria-label="A folder with a folder of pictures for each class"]', folder)
+  page.setInputFiles('input[aria-label^="Folder of classes"]', folder)
 
 /** Waits until a head was trained on so many pictures. */
 export const learned = (page: Page, trained: number): Promise<void> =>

@@ -14,17 +14,17 @@ import {
 /** Sides of its pictures, and numbers that it says of one. */
 export const [tinySide, tinyFeatures] = [8, 12] as const
 
-/** A `.fovea` file with random weights. @param seed of the weights */
-export function tinyTrunk(seed = 0): Uint8Array<ArrayBuffer> {
+/** A `.fovea` file with random weights. @param features that it says of a picture */
+export function tinyTrunk(features: number = tinyFeatures): Uint8Array<ArrayBuffer> {
   const network = sequential({
-    conv: conv2d(3, tinyFeatures, 3, { padding: 1 }),
+    conv: conv2d(3, features, 3, { padding: 1 }),
     relu: relu(),
     pool: globalAveragePool2d(),
     flatten: flatten(),
-    head: linear(tinyFeatures, 3),
+    head: linear(features, 3),
   })
   const model = new ImageClassifier(normalize({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }), network).initialize(
-    seed,
+    0,
   )
   const shape = [tinySide, tinySide, 3] as const
   return writeClassifier(model, { name: 'tiny', classes: ['x', 'y', 'z'], shape, subject: 'picture' })

@@ -33,12 +33,12 @@ export class Keeper {
     const own = this.#isSought ? undefined : await this.#find()
     this.#isSought = true
     if (own) {
-      await this.use(own).catch((error: Error) => {
+      await this.#open(own).catch((error: Error) => {
         this.problem.value = `The trunk of the last visit, ${own.name}, does not open: ${error.message}`
       })
       if (this.#teach.lesson.peek()) return
     }
-    await this.use(shipped)
+    await this.#open(shipped)
   }
 
   /** What was saved, if this tab may have it. @returns the trunk of one's own that it was taught with */
@@ -57,13 +57,23 @@ export class Keeper {
     }
   }
 
-  /** Opens a trunk, with what was saved of it. @throws Error when it cannot be opened */
+  /** Begins anew with a trunk. @throws Error when it cannot be opened; all is as it was then */
   async use(trunk: string | File): Promise<void> {
+    await this.#teach.open(trunk)
+    this.#begin(this.#teach.lesson.peek()!)
+  }
+
+  /** Opens a trunk, with what was saved of it. */
+  async #open(trunk: string | File): Promise<void> {
     await this.#teach.open(trunk)
     const lesson = this.#teach.lesson.peek()!
     await this.#restore(lesson)
+    this.#begin(lesson)
+  }
+
+  #begin(lesson: Lesson): void {
     if (lesson.classes.all.peek().length === 0) for (let k = 0; k < 2; k++) lesson.classes.add()
-    this.#watch(lesson, typeof trunk === 'string' ? undefined : trunk)
+    this.#watch(lesson)
   }
 
   async #restore({ trunk, classes, store }: Lesson): Promise<void> {
@@ -78,12 +88,12 @@ export class Keeper {
     }
   }
 
-  #watch(lesson: Lesson, own: File | undefined): void {
+  #watch(lesson: Lesson): void {
     this.#unwatch()
     const save = (): void => {
       clearTimeout(this.#due?.timer)
       this.#due = undefined
-      this.#save(lesson, own)
+      this.#save(lesson)
     }
     const hide = (): void => {
       if (document.visibilityState === 'hidden') this.#due?.save()
@@ -106,7 +116,7 @@ export class Keeper {
     }
   }
 
-  #save({ trunk, classes, store }: Lesson, own: File | undefined): void {
+  #save({ trunk, own, classes, store }: Lesson): void {
     const session = this.#session
     if (!session) return
     this.#saving = this.#saving.then(async () => {

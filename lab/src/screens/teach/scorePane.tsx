@@ -98,7 +98,7 @@ function Mistakes({ learned, lesson }: { readonly learned: Learned; readonly les
   const shown = mistakes.slice(0, mostMistakes)
   return (
     <>
-      <h3 class="small">
+      <h3 class="small" title="Below each picture: what it is, and what it was taken for">
         {mistakes.length === 1 ? 'One mistake' : `${whole(mistakes.length)} mistakes`}
         {shown.length < mistakes.length && `, the ${shown.length} surest`}
       </h3>
@@ -131,6 +131,9 @@ function MistakeItem({ mistake, held, learned, lesson }: MistakeProps) {
   return (
     <li title={words}>
       <Thumb thumb={lesson.store.thumb(held.picture.row)} label={words} />
+      <span class="micro quiet" aria-hidden="true">
+        {is}
+      </span>
       <span class="micro wrong" aria-hidden="true">
         {taken}
       </span>

@@ -50,6 +50,8 @@ const mostNamed = 5
 /** All that belongs to a trunk. */
 export interface Lesson {
   readonly trunk: OpenedTrunk
+  /** The file of a trunk of one's own. */
+  readonly own: File | undefined
   readonly store: PictureStore
   readonly classes: Classes
   readonly learning: Learning
@@ -103,7 +105,7 @@ export class Teach {
     batch(() => {
       this.tried.value = this.problem.value = this.failures.value = undefined
       const learning = new Learning(classes, store, this.#trunk, this.#head)
-      this.lesson.value = { trunk, store, classes, learning }
+      this.lesson.value = { trunk, own: file instanceof File ? file : undefined, store, classes, learning }
     })
   }
 

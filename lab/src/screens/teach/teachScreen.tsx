@@ -4,9 +4,7 @@ import { useEffect, useMemo } from 'preact/hooks'
 import { whole } from '../../draw/format.ts'
 import type { FoundFile } from '../../frame/upload.ts'
 import type { Lab } from '../../state/lab.ts'
-import { type DataName, dataNames } from '../../state/recipe.ts'
 import '../../style/teach.css'
-import type { OpenedTrunk } from '../../worker/teach/protocol.ts'
 import { ClassColumn, FilesButton } from './classColumn.tsx'
 import { mostClasses } from './classes.ts'
 import { ExportPane } from './exportPane.tsx'
@@ -14,6 +12,7 @@ import { Keeper } from './keeper.ts'
 import { ScorePane } from './scorePane.tsx'
 import { type Lesson, Teach } from './teach.ts'
 import { TeachCamera } from './teachCamera.ts'
+import { TrunkLine } from './trunkLine.tsx'
 import { TryPane } from './tryPane.tsx'
 import { useDrop } from './useDrop.ts'
 
@@ -34,6 +33,9 @@ function present() {
   }
   return taught
 }
+
+/** A trunk that would take the place of the one that is here, with its pictures. */
+const offered = signal<string | File | undefined>(undefined)
 
 /** Why a trunk was not opened. */
 const problem = signal<string | undefined>(undefined)
@@ -99,10 +101,19 @@ function Taught({ teach, keeper, lesson, camera }: TaughtProps) {
   const { classes } = lesson
   const take = (files: readonly FoundFile[]): void => {
     const trunk = files.find(({ file }) => /\.fovea$/i.test(file.name))
-    if (trunk) void tell(keeper.use(trunk.file))
+    if (trunk) offer(trunk.file)
     else teach.addFolders(files)
   }
   const { isOver, handlers } = useDrop(take)
+  const use = (trunk: string | File): void => {
+    offered.value = undefined
+    void tell(keeper.use(trunk))
+  }
+  // With another trunk all begins anew: nobody does that by a file that slipped.
+  const offer = (trunk: string | File): void => {
+    if (classes.count.peek() === 0) use(trunk)
+    else offered.value = trunk
+  }
   return (
     <section class={isOver.value ? 'lesson over' : 'lesson'} aria-labelledby="teach-title" {...handlers}>
       <header class="lesson-head">
@@ -111,7 +122,7 @@ function Taught({ teach, keeper, lesson, camera }: TaughtProps) {
           <span class="acts-line">
             <FilesButton
               label="Folder of classes"
-              title="A folder with a folder of pictures for each class"
+              title="Folder of classes: one that has a folder of pictures for each"
               isFolder
               onFiles={take}
             />
@@ -131,7 +142,8 @@ function Taught({ teach, keeper, lesson, camera }: TaughtProps) {
             </button>
           </span>
         </div>
-        <TrunkLine lesson={lesson} onTrunk={file => tell(keeper.use(file))} />
+        <TrunkLine lesson={lesson} onTrunk={offer} onShipped={() => offer(shippedTrunk())} />
+        <OfferedTrunk lesson={lesson} onUse={use} />
         <Progress teach={teach} keeper={keeper} lesson={lesson} />
         <Trouble teach={teach} />
       </header>
@@ -152,46 +164,39 @@ function Taught({ teach, keeper, lesson, camera }: TaughtProps) {
   )
 }
 
-/** What the trunk is, and what it knows. */
-function TrunkLine({ lesson, onTrunk }: { readonly lesson: Lesson; readonly onTrunk: (file: File) => void }) {
-  const { trunk } = lesson
-  const [height, width] = trunk.shape
-  return (
-    <details class="trunk small">
-      <summary>
-        Trunk: <b>{trunk.name}</b>{' '}
-        <span class="quiet">
-          {height} × {width} pixels, {whole(trunk.features)} features
-        </span>
-      </summary>
-      <p class="quiet">
-        A frozen network turns each picture into {whole(trunk.features)} numbers, once; a last layer learns your classes
-        from them. This one was trained on {dataOf(trunk)}, to tell apart {trunk.classes.slice(0, 10).join(', ')}
-        {trunk.classes.length > 10 && ', …'}. It sees {height} × {width} pixels of the middle of a picture: what differs
-        only in finer detail, it cannot tell apart.
-      </p>
-      <p class="quiet">
-        A larger one helps: a classifier that <code>fovea export</code> wrote, of ImageNet for example, can take its
-        place. The pictures that are here have to be added again then.
-      </p>
-      <FilesButton
-        label="Another trunk"
-        title="A classifier file, .fovea, whose last layer is left out"
-        accept=".fovea"
-        onFiles={([first]) => first && onTrunk(first.file)}
-      />
-      {problem.value !== undefined && (
-        <p class="trouble" role="alert">
-          {problem.value} The trunk that was here stays.
+/** Asks whether another trunk is worth the pictures, and says why one was not opened. */
+function OfferedTrunk({ lesson, onUse }: { readonly lesson: Lesson; readonly onUse: (trunk: string | File) => void }) {
+  const trunk = offered.value
+  if (trunk) {
+    return (
+      <div class="trouble small" role="alert">
+        <p>
+          With {typeof trunk === 'string' ? 'the trunk of the Lab' : trunk.name} you begin anew: the{' '}
+          {whole(lesson.classes.count.value)} pictures here are what {lesson.trunk.name} saw in them, and have to be
+          added again.
         </p>
-      )}
-    </details>
+        <span class="acts-line">
+          <button type="button" onClick={() => onUse(trunk)}>
+            Begin anew
+          </button>
+          <button
+            type="button"
+            onClick={() => {
+              offered.value = undefined
+            }}
+          >
+            Keep what is here
+          </button>
+        </span>
+      </div>
+    )
+  }
+  if (problem.value === undefined) return null
+  return (
+    <p class="trouble small" role="alert">
+      {problem.value} The trunk that was here stays.
+    </p>
   )
-}
-
-/** What a trunk was trained on, as its file says. */
-function dataOf({ origin: { data } }: OpenedTrunk): string {
-  return dataNames[data as DataName] ?? (data === undefined ? 'other pictures' : String(data))
 }
 
 /** Files on their way, and how much room there is. */

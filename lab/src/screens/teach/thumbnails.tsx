@@ -73,7 +73,7 @@ export function Thumbnails({ lesson, of }: { readonly lesson: Lesson; readonly o
   return (
     <>
       <div
-        class="thumbs"
+        class={shown.value === 0 ? 'thumbs none' : 'thumbs'}
         ref={scroller}
         role="slider"
         tabIndex={0}

@@ -103,7 +103,12 @@ function TriedBars({ teach, lesson }: Omit<TryProps, 'camera'>) {
   return (
     <ul class="bars long" aria-label="Probabilities">
       {shown.map(({ one, share }) => (
-        <li key={one.id} class={share !== undefined && share === best ? 'top' : ''} title={one.name.value}>
+        <li
+          key={one.id}
+          class={share !== undefined && share === best ? 'top' : ''}
+          title={one.name.value}
+          data-probability={share}
+        >
           <span class="name">{one.name.value}</span>
           <span class="bar">
             <i style={`transform: scaleX(${(share ?? 0).toFixed(4)})`} />

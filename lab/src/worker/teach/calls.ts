@@ -47,7 +47,7 @@ export class Calls<Q extends Questions> {
     }
     worker.onerror = ({ message }) => {
       this.#failure = new Error(
-        `a worker of the page has failed: ${message || 'the browser could not load or has ended it'}`,
+        `a worker of the page has failed: ${message || 'the browser could not load it, or has ended it'}. Reload the page: what was kept comes back.`,
       )
       for (const { reject } of this.#open.splice(0)) reject(this.#failure)
     }
