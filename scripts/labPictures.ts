@@ -44,6 +44,16 @@ const all: readonly Picture[] = [
   },
   { name: 'lab-convolve', link: `${trained}&screen=convolve`, theme: 'light', size: usual, ready: counted },
   {
+    name: 'lab-judge',
+    link: `${trained}&screen=judge`,
+    theme: 'light',
+    size: usual,
+    ready: async page => {
+      await page.locator(`[data-judged="${step}"]`).waitFor()
+      await counted(page)
+    },
+  },
+  {
     name: 'lab-runs',
     link: '#screen=runs&run=lenet5&run=lenet5-lr-0.2&run=lenet5-adam',
     theme: 'light',

@@ -53,6 +53,17 @@ describe('principal components', () => {
     expect(departure(found.variances, variances)).toBeLessThan(1e-12)
     expect(departure(found.shares, shares)).toBeLessThan(1e-12)
   })
+  test('are the same whether there are fewer features or fewer images', () => {
+    // Features that are always zero change nothing, but there are then more of them than images.
+    const [images, size] = [x.shape[0]!, x.values.length / x.shape[0]!]
+    const wide = { shape: [images, 3 * images], values: new Float32Array(3 * images * images) }
+    for (let n = 0; n < images; n++) wide.values.set(x.values.subarray(n * size, (n + 1) * size), 3 * images * n)
+    expect(size).toBeLessThan(images)
+    const [few, many] = [principalComponents(x, 3), principalComponents(wide, 3)]
+    expect(departure(many.points, [...few.points])).toBeLessThan(1e-8)
+    expect(departure(many.variances, [...few.variances])).toBeLessThan(1e-12)
+    expect(departure(many.shares, [...few.shares])).toBeLessThan(1e-12)
+  })
   test('beyond the number of images are an error', () => {
     expect(() => principalComponents(x, 12)).toThrow('components (=12) must be a whole number in 1 … 11')
   })

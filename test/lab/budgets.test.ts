@@ -47,6 +47,18 @@ test('what Teach adds beside its screen, its trunk included, is at most 1.5 MB a
   expect(total).toBeLessThanOrEqual(1500)
 })
 
+test('the screens Convolve and Judge are loaded when they are looked at; Judge is at most 30 kB, and UMAP beside it', () => {
+  const page = readFileSync(join(site, 'index.html'), 'utf8')
+  const named = (name: string): string[] => assets.filter(asset => asset.startsWith(`${name}-`))
+  for (const name of ['convolve', 'judge', 'projectWorker']) {
+    expect(named(name).length).toBeGreaterThan(0)
+    for (const asset of named(name)) expect(page).not.toContain(asset)
+  }
+  expect(named('judge').reduce((sum, asset) => sum + weight(`assets/${asset}`), 0)).toBeLessThanOrEqual(30)
+  // Principal components need none of UMAP's code.
+  expect(named('projectWorker').reduce((sum, asset) => sum + weight(`assets/${asset}`), 0)).toBeLessThanOrEqual(5)
+})
+
 test('the digits to begin with are half a megabyte', () => {
   const bytes = ['0', 'test', 'manifest.json'].map(name => readFileSync(join(site, 'data/mnist', name)).length)
   expect(bytes.reduce((a, b) => a + b) / 1e6).toBeLessThanOrEqual(0.5)

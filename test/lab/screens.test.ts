@@ -12,13 +12,41 @@ async function open(stage: Stage, more: string, options: PageOptions = {}): Prom
   return page
 }
 
-const screens = [
+interface ScreenCase {
+  readonly name: string
+  /** Of the link. */
+  readonly more: string
+  /** What is there when all is. */
+  readonly ready: string
+  readonly act?: (page: Page) => Promise<void>
+}
+
+const screens: readonly ScreenCase[] = [
   { name: 'Train', more: '', ready: '.net' },
   { name: 'Look, network', more: '&screen=look', ready: '.layers' },
   { name: 'Look, map', more: '&screen=look&place=conv2:3', ready: '.why li canvas' },
   { name: 'Look, unit', more: '&screen=look&place=fc1:7', ready: '.excites .grown canvas' },
   { name: 'Convolve', more: '&screen=convolve', ready: '.convolution' },
-] as const
+  { name: 'Judge', more: '&screen=judge', ready: '.confusion td' },
+  {
+    name: 'Judge, features',
+    more: '&screen=judge',
+    ready: '.scatter canvas',
+    act: (page: Page) => page.getByRole('tab', { name: 'features' }).click(),
+  },
+  {
+    name: 'Judge, calibration',
+    more: '&screen=judge',
+    ready: '.bins',
+    act: (page: Page) => page.getByRole('tab', { name: 'calibration' }).click(),
+  },
+  {
+    name: 'Judge, changes',
+    more: '&screen=judge&edits=3.7_5.x',
+    ready: '.changes li',
+    act: (page: Page) => page.getByRole('radio', { name: 'training images' }).click(),
+  },
+]
 
 describe.skipIf(noBrowser !== undefined)('the screens of the Lab', () => {
   let stage: Stage
@@ -27,7 +55,7 @@ describe.skipIf(noBrowser !== undefined)('the screens of the Lab', () => {
   }, 300_000)
   afterAll(() => stage?.close())
 
-  describe.each(screens)('$name', ({ more, ready }) => {
+  describe.each(screens)('$name', ({ more, ready, act }) => {
     test.each([
       { theme: 'light', width: 1440 },
       { theme: 'dark', width: 1440 },
@@ -36,6 +64,7 @@ describe.skipIf(noBrowser !== undefined)('the screens of the Lab', () => {
       'has nothing that axe finds, $theme at $width pixels, and is no wider than the window',
       async options => {
         const page = await open(stage, more, options)
+        await act?.(page)
         await page.locator(ready).first().waitFor()
         expect(await violations(page)).toEqual([])
         expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0)

@@ -91,14 +91,16 @@ export const hueOf = (line: 'base' | 'fork', theme: Theme): Rgb =>
 /** A color as CSS. */
 export const css = (color: Rgb): string => `rgb(${color.join(' ')})`
 
-/** White or near black, whichever is better to read on a color (WCAG 2's contrast). */
+/** White or near black, whichever is better to read on a color (WCAG 2's contrast); black where neither reaches 4.5 : 1. */
 export function textOn(color: Rgb): string {
   const [r, g, b] = color.map(channel => {
     const share = channel / 255
     return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
   }) as unknown as Rgb
   const luminance = 0.2126 * r + 0.7152 * g + 0.0722 * b
-  return 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.0575 ? '#ffffff' : '#10161d'
+  const [ofWhite, ofInk] = [1.05 / (luminance + 0.05), (luminance + 0.05) / 0.0575]
+  if (Math.max(ofWhite, ofInk) < 4.5) return '#000000'
+  return ofWhite > ofInk ? '#ffffff' : '#10161d'
 }
 
 /** The largest magnitude among values. */

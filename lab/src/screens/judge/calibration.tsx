@@ -23,16 +23,13 @@ export function Calibration({ judge }: { readonly judge: Judge }) {
   }, [judged])
   if (!found || !judged) return null
   return (
-    <section class="calibration" aria-label="Calibration">
-      <p class="small">
-        Expected calibration error <b data-ece={found.ece}>{percent(found.ece, 2)}</b>, largest{' '}
-        {percent(found.largestError, 1)} of a bin
-      </p>
+    <section class="calibration" aria-label="Calibration" data-ece={found.ece}>
       {/* The library's own drawing; its colors are those of the style sheet. */}
       <div class="diagram" dangerouslySetInnerHTML={{ __html: reliabilityDiagram(found) }} />
       <p class="micro quiet">
         Blue: share that is right. Orange: from there to the mean probability. On the dashed line probabilities mean
-        what they say. {bins} bins of equal width; the error is the mean distance, weighted by n (Guo et al. 2017).
+        what they say. {bins} bins of equal width; the error is their mean distance, weighted by n (Guo et al. 2017);
+        the largest is {percent(found.largestError)}.
       </p>
       <table class="bins small">
         <thead>

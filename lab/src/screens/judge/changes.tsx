@@ -18,6 +18,10 @@ export function Changes({ judge }: { readonly judge: Judge }) {
   const inForce = judge.inForce.value
   const head = useComputed(() => lab.step.value >= lab.lines.value.head).value
   if (edits.size === 0 && inForce.size === 0) return null
+  const show = (images: readonly number[], name: string): void => {
+    if (judge.split.value !== 'train') judge.showSplit('train')
+    judge.choose({ kind: 'some', images, name })
+  }
   return (
     <section class="changes" aria-label="Changes">
       <h2>
@@ -25,7 +29,10 @@ export function Changes({ judge }: { readonly judge: Judge }) {
       </h2>
       {inForce.size > 0 && (
         <p class="small quiet">
-          Trained with at step {whole(lab.step.value)}: {describeEdits(inForce)}.
+          Trained with at step {whole(lab.step.value)}: {describeEdits(inForce)}.{' '}
+          <button type="button" class="shortcut" onClick={() => show([...inForce.keys()], 'Changed images')}>
+            Show them
+          </button>
         </p>
       )}
       <ul>
@@ -34,14 +41,7 @@ export function Changes({ judge }: { readonly judge: Judge }) {
           .reverse()
           .map(([image, edit]) => (
             <li key={image} class="small">
-              <button
-                type="button"
-                class="show"
-                onClick={() => {
-                  if (judge.split.value !== 'train') judge.showSplit('train')
-                  judge.choose({ kind: 'some', images: [image], name: `Training image ${image}` })
-                }}
-              >
+              <button type="button" class="show" onClick={() => show([image], `Training image ${image}`)}>
                 {image}
               </button>
               <span>{judge.wordsOf(edit)}</span>

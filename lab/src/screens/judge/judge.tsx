@@ -30,7 +30,7 @@ export function JudgeScreen({ lab }: { readonly lab: Lab }) {
             label="Images"
             values={['test', 'train']}
             chosen={judge.split.value}
-            title={split => (split === 'test' ? 'test images' : 'training images')}
+            title={split => `${split === 'test' ? 'test' : 'training'} ${lab.kind}s`}
             onChoose={split => judge.showSplit(split as 'test' | 'train')}
           />
         </div>

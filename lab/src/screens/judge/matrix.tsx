@@ -37,7 +37,7 @@ export function Matrix({ judge }: { readonly judge: Judge }) {
           }}
         />
         <Shortcut judge={judge} chosen={{ kind: 'mistakes' }} name={`all ${whole(mistakes)} mistakes`} />
-        <Shortcut judge={judge} chosen={{ kind: 'cell' }} name="all pictures" />
+        <Shortcut judge={judge} chosen={{ kind: 'cell' }} name={`all ${judge.lab.kind}s`} />
       </div>
       {confusion && <Table judge={judge} confusion={confusion} isShare={isShare.value} />}
     </section>
@@ -184,7 +184,7 @@ function Table({ judge, confusion, isShare }: TableProps) {
       </table>
       <p class="micro quiet">
         Blue: right, up to {scaleText(scales, isShare, 'right')}. Orange: wrong, up to{' '}
-        {scaleText(scales, isShare, 'wrong')}. A class's name shows all of its pictures.
+        {scaleText(scales, isShare, 'wrong')}. A class's name shows all of its {judge.lab.kind}s.
       </p>
     </>
   )
@@ -194,7 +194,7 @@ function Table({ judge, confusion, isShare }: TableProps) {
 const shareText = (share: number): string => (share < 0.0005 ? '·' : (100 * share).toFixed(share < 0.0995 ? 1 : 0))
 
 function Margin({ value }: { readonly value: number | undefined }) {
-  return <td class="margin">{value === undefined ? '–' : (100 * value).toFixed(1)}</td>
+  return <td class="margin">{value === undefined ? '–' : value > 0.9995 ? '100' : (100 * value).toFixed(1)}</td>
 }
 
 interface Scale {

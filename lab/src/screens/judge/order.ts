@@ -83,7 +83,7 @@ export function sortValue(judged: Judged, key: SortKey, image: number): number {
   return learned === 0 ? Number.POSITIVE_INFINITY : learned
 }
 
-const [float, bits] = [new Float32Array(1), new Uint32Array(1)]
+const float = new Float32Array(1)
 const words = new Uint32Array(float.buffer)
 /** Room for the place of an image beside its key: 2²⁰ images. */
 const placeRoom = 2 ** 20
@@ -93,11 +93,15 @@ const placeRoom = 2 ** 20
  * floats, and joined with the image's place they are sorted as numbers, without a call for each comparison.
  */
 export function sorted(judged: Judged, images: readonly number[], key: SortKey, isDown: boolean): Int32Array {
-  const keys = Float64Array.from(images, (image, place) => {
-    float[0] = sortValue(judged, key, image) * (isDown ? -1 : 1)
+  const [sign, keys] = [isDown ? -1 : 1, new Float64Array(images.length)]
+  for (let place = 0; place < images.length; place++) {
+    float[0] = sortValue(judged, key, images[place]!) * sign
     // Of a float below zero the larger word is the smaller number.
-    bits[0] = words[0]! & 0x80000000 ? ~words[0]! : words[0]! | 0x80000000
-    return bits[0]! * placeRoom + place
-  })
-  return Int32Array.from(keys.sort(), joined => images[joined % placeRoom]!)
+    const word = words[0]! & 0x80000000 ? ~words[0]! : words[0]! | 0x80000000
+    keys[place] = (word >>> 0) * placeRoom + place
+  }
+  keys.sort()
+  const order = new Int32Array(images.length)
+  for (let place = 0; place < images.length; place++) order[place] = images[keys[place]! % placeRoom]!
+  return order
 }

@@ -151,7 +151,7 @@ function Edit({ judge, image }: PartProps) {
           ))}
         </select>
       </label>
-      <button type="button" aria-pressed={edit === 'out'} onClick={() => judge.edit(image, 'out')}>
+      <button type="button" aria-pressed={edit === 'out'} onClick={() => judge.leaveOut(image)}>
         Leave out<kbd>x</kbd>
       </button>
     </div>

@@ -177,7 +177,7 @@ function Window({ judge }: { readonly judge: Judge }) {
       <div style={tall}>
         <canvas ref={canvas} {...{ 'aria-hidden': true }} />
       </div>
-      {isEmpty && <p class="small quiet none">No pictures: none of these images is here.</p>}
+      {isEmpty && <p class="small quiet none">{judge.chosen.value.kind === 'mistakes' ? 'No mistakes.' : 'None.'}</p>}
       <output class="unseen" aria-live="polite">
         {said}
       </output>
@@ -212,7 +212,7 @@ function actOn(
   if (by !== undefined) show(Math.max(0, Math.min(last, place.peek() + by)))
   else if (key === 'p' || key === 'Enter') judge.toProbe(image)
   else if (key === 'r') judge.startRelabeling()
-  else if (key === 'x') judge.edit(image, 'out')
+  else if (key === 'x') judge.leaveOut(image)
   else if (key === 'Backspace') judge.undo()
   else return false
   return true

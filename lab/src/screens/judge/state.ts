@@ -179,6 +179,12 @@ export class Judge {
     this.said.value = `training image ${image} ${this.wordsOf(edit)}`
   }
 
+  /** Leaves a training image out, or takes that back. */
+  leaveOut(image: number): void {
+    if (this.editOf(image) === 'out') this.undo(image)
+    else this.edit(image, 'out')
+  }
+
   /** A change in words. */
   wordsOf(edit: number | 'out'): string {
     return edit === 'out' ? 'left out' : `relabeled as ${this.lab.opened.value!.classes[edit]}`
