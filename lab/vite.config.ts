@@ -78,6 +78,10 @@ export default defineConfig({
     emptyOutDir: true,
     target: 'es2022',
     modulePreload: { polyfill: false },
-    rolldownOptions: { checks: { pluginTimings: false } },
+    rolldownOptions: {
+      checks: { pluginTimings: false },
+      // Layers are called what their classes are.
+      output: { minify: { mangle: { keepNames: { class: true, function: false } } } },
+    },
   },
 })

@@ -1,6 +1,6 @@
 /** A summary as an aligned text table, in the lectures' notation: volumes are height×width×channels. */
 import { formatBytes, formatCount, tableBytes } from '../text/format.ts'
-import type { ReceptiveField } from './receptiveField.ts'
+import type { ReceptiveField } from './imageWindow.ts'
 import type { Summary, SummaryRow } from './summary.ts'
 
 /** `28×28×6` for `[6, 28, 28]`, `120` for `[120]`. */

@@ -41,6 +41,7 @@ export {
   saliency,
   smoothGrad,
 } from './gradientMaps.ts'
+export { type ImageWindow, type ReceptiveField, windowSeenBy } from './imageWindow.ts'
 export {
   type Capture,
   type Captured,
@@ -97,7 +98,7 @@ export {
   probeAccuracy,
   probeLayers,
 } from './probe.ts'
-export { type ImageWindow, type ReceptiveField, receptiveFields, windowSeenBy } from './receptiveField.ts'
+export { receptiveFields } from './receptiveField.ts'
 export { resizeMaps } from './resizeMaps.ts'
 export { type RandomizedMap, randomizeLayers, rankCorrelation, sanityThreshold } from './sanity.ts'
 export type { ChannelScore, Score, WeightedScore } from './score.ts'

@@ -12,6 +12,7 @@ import type { Tensor } from '../graph/tensor.ts'
 import type { HostTensor } from '../graph/variable.ts'
 import type { Module } from '../nn/module.ts'
 import type { Program } from '../plan/program.ts'
+import type { ReceptiveField } from './imageWindow.ts'
 import {
   type Entry,
   type ImageShape,
@@ -22,7 +23,7 @@ import {
   traceNetwork,
 } from './network.ts'
 import { matchPoints } from './points.ts'
-import { type ReceptiveField, receptiveFields } from './receptiveField.ts'
+import { receptiveFields } from './receptiveField.ts'
 import { layerOf, type Score, seedOf } from './score.ts'
 import { sideProgram } from './sideProgram.ts'
 

@@ -3,13 +3,14 @@
  * another. It is read off a trace of `forward`, so any network has one, whatever its code looks like.
  */
 import { costOf } from '../graph/cost.ts'
-import { type DType, sizeOf } from '../graph/shape.ts'
+import { byteSizeOf, type DType, sizeOf } from '../graph/shape.ts'
 import { input } from '../graph/sources.ts'
 import { isApplicationOf } from '../graph/table.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import { inference, type Module, type Parameter } from '../nn/module.ts'
-import { describeWindows, ownParameters, typeNameOf, windowsAmong } from './layerFacts.ts'
-import { type ReceptiveField, traceFields } from './receptiveField.ts'
+import { inference, type Module, Parameter } from '../nn/module.ts'
+import type { ReceptiveField } from './imageWindow.ts'
+import { describeWindows, isInPlace, ownParameters, typeNameOf, windowsAmong } from './layerFacts.ts'
+import { traceFields } from './receptiveField.ts'
 import { type ModuleCall, traceForward } from './trace.ts'
 
 /** A node: the picture, a layer, an operation of a module that holds layers, such a module, or the result. */
@@ -29,6 +30,8 @@ export interface NetworkNode {
   readonly parameters: number
   /** Multiply-adds for one image, those of the nodes inside included. */
   readonly multiplyAdds: number
+  /** Bytes of the output for one image, those of the nodes inside included; 0 for a node that can keep its values where its input was. */
+  readonly activationBytes: number
   /** The part of the image that one output unit sees. */
   readonly receptiveField?: ReceptiveField
   /** The module that it is in; none for the nodes of the network itself. */
@@ -53,6 +56,8 @@ export interface NetworkGraph {
 export interface NetworkGraphOptions {
   /** Type of the input's elements; `'f32'` by default, `'u8'` for a network that takes bytes. */
   readonly dtype?: DType
+  /** Images at a time, for a network that takes no other number; 1 by default. Costs are for one. */
+  readonly batch?: number
 }
 
 /**
@@ -67,9 +72,9 @@ export interface NetworkGraphOptions {
 export function networkGraph(
   model: Module,
   inputShape: readonly number[],
-  { dtype = 'f32' }: NetworkGraphOptions = {},
+  { dtype = 'f32', batch = 1 }: NetworkGraphOptions = {},
 ): NetworkGraph {
-  const image = input('input', [1, ...inputShape], { dtype, batched: true })
+  const image = input('input', [batch, ...inputShape], { dtype, batched: true })
   const { output, calls } = traceForward(model, image, inference())
   return new GraphBuilder(image, output, calls).build()
 }
@@ -146,15 +151,19 @@ class GraphBuilder {
 
   build(): NetworkGraph {
     this.#makers.set(this.#image, this.#add({ kind: 'input', path: 'input', type: 'Input', output: this.#image }))
+    this.#nodes[0].activationBytes = this.#bytesOf(this.#image)
     const frame = new Frame()
-    if (this.#root.inner.length === 0) this.#addLayer(this.#root, frame, undefined)
+    // A network without layers is drawn operation by operation.
+    const isLayer = this.#root.inner.length === 0 && this.#root.operations.length <= 1
+    if (isLayer) this.#addLayer(this.#root, frame, undefined)
     else this.#addInside(this.#root, frame, undefined)
     const end = this.#add({ kind: 'output', path: 'output', type: 'Output', output: this.#output })
     this.#connect(this.#output, end, frame)
-    for (const { parent, parameters, multiplyAdds } of this.#nodes.toReversed()) {
+    for (const { parent, parameters, multiplyAdds, activationBytes } of this.#nodes.toReversed()) {
       if (parent === undefined) continue
       this.#nodes[parent].parameters += parameters
       this.#nodes[parent].multiplyAdds += multiplyAdds
+      this.#nodes[parent].activationBytes += activationBytes
     }
     return { nodes: this.#nodes, edges: [...this.#edges.values()] }
   }
@@ -199,7 +208,8 @@ class GraphBuilder {
       ...(window && { window }),
     })
     this.#nodes[id].parameters = this.#countOwn(module)
-    this.#nodes[id].multiplyAdds = multiplyAddsOf(operations)
+    this.#nodes[id].multiplyAdds = operations.reduce((sum, tensor) => sum + this.#workOf(tensor), 0)
+    if (!isInPlace({ input: read, output, operations })) this.#nodes[id].activationBytes = this.#bytesOf(output)
     const own = new Set(operations)
     for (const { inputs } of operations) {
       for (const x of inputs) if (!own.has(x)) this.#connect(x, id, frame)
@@ -225,12 +235,17 @@ class GraphBuilder {
       const id = this.#makers.get(read!)!
       const node = this.#nodes[id]
       Object.assign(node, { type: `${node.type}, ${type}`, output: tensor.shape.slice(1) })
-      node.multiplyAdds += costOf(tensor).multiplyAdds
+      node.multiplyAdds += this.#workOf(tensor)
+      node.parameters += this.#countRead(tensor)
       this.#makers.set(tensor, id)
       return
     }
-    const id = this.#add({ kind: 'operation', path: path || 'model', type, output: tensor, parent })
-    this.#nodes[id].multiplyAdds = costOf(tensor).multiplyAdds
+    const id = this.#add({ kind: 'operation', path: tensor.label ?? (path || 'model'), type, output: tensor, parent })
+    this.#nodes[id].multiplyAdds = this.#workOf(tensor)
+    this.#nodes[id].parameters = this.#countRead(tensor)
+    if (!isInPlace({ input: read!, output: tensor, operations: [tensor] })) {
+      this.#nodes[id].activationBytes = this.#bytesOf(tensor)
+    }
     for (const x of tensor.inputs) this.#connect(x, id, frame)
     this.#makers.set(tensor, id)
   }
@@ -257,6 +272,7 @@ class GraphBuilder {
       output: output.shape.slice(1),
       parameters: 0,
       multiplyAdds: 0,
+      activationBytes: 0,
       ...(receptiveField && { receptiveField }),
       ...(parent !== undefined && { parent }),
     })
@@ -264,9 +280,34 @@ class GraphBuilder {
   }
 
   #countOwn(module: Module): number {
-    const own = ownParameters(module).filter(parameter => !this.#counted.has(parameter))
+    return this.#count(ownParameters(module))
+  }
+
+  /** Parameters that an operation reads, also by way of others that only compute with weights. */
+  #countRead(tensor: Tensor): number {
+    const found: Parameter[] = []
+    const pending = [...tensor.inputs]
+    for (let next = pending.pop(); next; next = pending.pop()) {
+      if (this.#sees(next)) continue
+      if (next.source?.kind === 'variable' && next.source.variable instanceof Parameter)
+        found.push(next.source.variable)
+      pending.push(...next.inputs)
+    }
+    return this.#count(found)
+  }
+
+  #count(parameters: readonly Parameter[]): number {
+    const own = [...new Set(parameters)].filter(parameter => !this.#counted.has(parameter))
     for (const parameter of own) this.#counted.add(parameter)
     return own.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+  }
+
+  #workOf(tensor: Tensor): number {
+    return costOf(tensor).multiplyAdds / this.#image.shape[0]!
+  }
+
+  #bytesOf(tensor: Tensor): number {
+    return byteSizeOf(tensor) / this.#image.shape[0]!
   }
 
   /** Whether a value depends on the image; others are weights and what is computed from them alone. */
@@ -279,9 +320,6 @@ class GraphBuilder {
     return sees
   }
 }
-
-const multiplyAddsOf = (operations: readonly Tensor[]): number =>
-  operations.reduce((sum, tensor) => sum + costOf(tensor).multiplyAdds, 0)
 
 /** Where a call stands in the order of computation. */
 const lastIdOf = ({ output, operations, inner }: CallTree): number =>

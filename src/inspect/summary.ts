@@ -12,8 +12,9 @@ import type { Window2d } from '../graph/window.ts'
 import { inference, type Module, type Parameter } from '../nn/module.ts'
 import { formatCount } from '../text/format.ts'
 import { describeMisfit } from './geometry.ts'
-import { describeWindows, ownParameters, typeNameOf, windowsAmong } from './layerFacts.ts'
-import { type ReceptiveField, traceFields } from './receptiveField.ts'
+import type { ReceptiveField } from './imageWindow.ts'
+import { describeWindows, isInPlace, ownParameters, typeNameOf, windowsAmong } from './layerFacts.ts'
+import { traceFields } from './receptiveField.ts'
 import { type ModuleCall, traceForward } from './trace.ts'
 
 /** One layer. */
@@ -223,15 +224,4 @@ function arithmeticOf(parameters: readonly Parameter[]): string {
   const [outputs, inputs, ...kernel] = weight.shape
   const perOutput = [...kernel, inputs].join('·')
   return bias ? `(${perOutput}+1)·${outputs}` : `${perOutput}·${outputs}`
-}
-
-/** True when the layer only renames or overwrites an activation of the same size. */
-function isInPlace({ input, output, operations }: ModuleCall): boolean {
-  if (output === input || operations.length === 0) return true
-  return (
-    operations.every(({ op }) => op === 'map' || op === 'reshape') &&
-    operations.some(({ inputs }) =>
-      inputs.some(x => x.source?.kind !== 'variable' && byteSizeOf(x) === byteSizeOf(output)),
-    )
-  )
 }

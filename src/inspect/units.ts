@@ -3,8 +3,9 @@
  * them never are (dead), collected part by part; and the parts of images that make a channel largest (Girshick et al.
  * 2014).
  */
+
+import { type ImageWindow, windowSeenBy } from './imageWindow.ts'
 import type { Captured, Images, Inspector } from './inspector.ts'
-import { type ImageWindow, windowSeenBy } from './receptiveField.ts'
 
 /** Of the values of one channel, or feature, over all images and positions. */
 export interface ChannelStatistics {

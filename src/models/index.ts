@@ -14,6 +14,7 @@ export {
   cifarResnet,
   ZeroPadShortcut,
 } from './cifarResnet.ts'
+export { type FittingModel, fittingModel, type NearestModel, nearestModel, type TensorShapes } from './fitting.ts'
 export {
   BasicConv2d,
   GoogLeNet,

@@ -4,7 +4,7 @@
  */
 import type { EngineDescription } from '../backends/engine.ts'
 import type { NetworkGraph } from '../inspect/networkGraph.ts'
-import type { ReceptiveField } from '../inspect/receptiveField.ts'
+import type { ReceptiveField } from '../inspect/imageWindow.ts'
 import type { SummaryRow } from '../inspect/summary.ts'
 import type { ImageShape } from '../plot/png.ts'
 

@@ -1,5 +1,5 @@
 /** The network of an ONNX file as a classifier, by what the file says about itself and what is said about it. */
-import { type ClassifierContents, type ClassifierInfo, subjects } from '../classifier/artifact.ts'
+import type { ClassifierContents } from '../classifier/artifact.ts'
 import { ClassifierError } from '../classifier/errors.ts'
 import { usualShorterSide } from '../data/prepare.ts'
 import { ImageClassifier } from '../nn/imageClassifier.ts'
@@ -8,9 +8,9 @@ import { type NormalizeOptions, normalize } from '../nn/normalize.ts'
 import { RecipeError } from '../recipe/errors.ts'
 import { type NetworkFile, openNetworkFile, pictureShape } from '../recipe/networkFile.node.ts'
 import type { Preparation } from '../recipe/preparation.ts'
-import { isRecord } from '../rules/record.ts'
 import { outputsOf } from '../train/evaluate.ts'
 import type { ImageShape } from '../train/programs.ts'
+import { saidBy } from './saidByFile.ts'
 
 /** What is said about an ONNX file, for what it does not say itself. */
 export interface AboutNetwork {
@@ -46,7 +46,7 @@ export interface NetworkClassifier extends ClassifierContents {
 export async function openNetworkClassifier(path: string, about: AboutNetwork = {}): Promise<NetworkClassifier> {
   const file = await openNetworkFile(path)
   const shape = pictureShape(path, file, about.shape)
-  const own = saidBy(file)
+  const own = saidBy(file.network.info)
   const told = about.classifier?.(shape)
   const network = normalized(path, file, own.normalize, told)
   const outputs = inFile(path, () => outputsOf(network, shape))
@@ -93,46 +93,5 @@ function inFile<T>(path: string, use: () => T): T {
     return use()
   } catch (error) {
     throw new ClassifierError(`${path}: ${(error as Error).message}`, { cause: error })
-  }
-}
-
-/** What a file says about itself, as far as it does so in the way of Fovea's own files. */
-function saidBy({ network: { info } }: NetworkFile): {
-  readonly name: string
-  readonly classes?: readonly string[]
-  readonly normalize?: NormalizeOptions
-  readonly preparation?: Preparation
-  readonly origin?: ClassifierInfo['origin']
-} {
-  const { file, metadata } = info
-  const classes = fromJson(metadata.classes)
-  const preprocessing = fromJson(metadata.preprocessing)
-  const origin = fromJson(metadata.origin)
-  const shorterSide = Number(metadata.shorterSide)
-  const hasSide = Number.isSafeInteger(shorterSide) && shorterSide > 0
-  const subject = subjects.find(known => known === metadata.subject)
-  return {
-    name: file.replace(/\.onnx$/i, ''),
-    ...(isList(classes, 'string') && classes.length > 0 && { classes }),
-    ...(isRecord(preprocessing) && isNormalization(preprocessing) && { normalize: preprocessing }),
-    ...(subject && { preparation: { subject, ...(hasSide && { shorterSide }) } }),
-    ...(isRecord(origin) && { origin: origin as Record<string, string | number> }),
-  }
-}
-
-const isNormalization = (value: object): value is NormalizeOptions =>
-  'mean' in value && 'std' in value && isList(value.mean, 'number') && isList(value.std, 'number')
-
-function isList(value: unknown, type: 'string'): value is string[]
-function isList(value: unknown, type: 'number'): value is number[]
-function isList(value: unknown, type: 'string' | 'number'): boolean {
-  return Array.isArray(value) && value.every(item => typeof item === type)
-}
-
-function fromJson(text: string | undefined): unknown {
-  try {
-    return text === undefined ? undefined : JSON.parse(text)
-  } catch {
-    return undefined
   }
 }

@@ -36,13 +36,15 @@ export function DropPlace({ lab }: { readonly lab: Lab }) {
   }, [lab, isOver])
   return isOver.value ? (
     <p class="drop-place" role="status">
-      A picture becomes the probe; a folder with a folder for each class is trained on.
+      {lab.screen.value === 'build'
+        ? 'A network is opened: .onnx, .fovea, .pth, .safetensors or the folder of a run. A picture is classified by it.'
+        : 'A picture becomes the probe; a folder with a folder for each class is trained on; a network is opened in Build.'}
     </p>
   ) : null
 }
 
 /**
- * One picture is looked at, a folder is trained on. What is wrong with them is told, and what was learned stays.
+ * One picture is looked at, a folder is trained on, a network is opened in Build. What is wrong with them is told, and what was learned stays.
  * @param chosen the network to train, by default the one that is open
  */
 export async function takeFiles(
@@ -50,6 +52,13 @@ export async function takeFiles(
   files: readonly FoundFile[],
   chosen?: Pick<Recipe, 'model' | 'seed'>,
 ): Promise<void> {
+  // On Build a picture is for the network that is open there.
+  const isForBuild = lab.screen.value === 'build' && files.every(({ path }) => !path.includes('/'))
+  if (isForBuild || isNetwork(files)) {
+    lab.dropped.value = files
+    lab.screen.value = 'build'
+    return
+  }
   try {
     const [first] = files
     if (first && files.length === 1 && !first.path.includes('/')) await showFile(lab, first.file)
@@ -59,18 +68,15 @@ export async function takeFiles(
   }
 }
 
-/** Whether a file is one that networks are kept in, by its name. */
-const isWeights = ({ name }: File): boolean => /\.(safetensors|pth?|ckpt|onnx|npz|npy|h5|keras|fovea)$/i.test(name)
+/** Whether files are those of a network, which Build opens, by their names: one of the formats, or the folder of a run. */
+const isNetwork = (files: readonly FoundFile[]): boolean =>
+  files.some(({ path }) => /(^|\/)recipe\.json$|\.onnx$/i.test(path)) ||
+  (files.length === 1 && /\.(safetensors|pth?|ckpt|npz|npy|h5|keras|fovea)$/i.test(files[0]!.path))
 
 /** @throws Error when the file is no picture, or the network takes points. */
 async function showFile(lab: Lab, file: File): Promise<void> {
   const opened = await whenOpened(lab)
   if (opened.plane) throw new Error('This network takes points, not pictures. Choose another one in the menu above.')
-  if (isWeights(file)) {
-    throw new Error(
-      `${file.name} holds a network or its weights, not a picture. The Lab opens no such files, it trains its own networks. \`fovea import\` makes a run of it, which \`fovea inspect\` looks into.`,
-    )
-  }
   const pixels = await readPicture(file, opened)
   lab.showPicture({ pixels, label: undefined, name: 'your picture' })
 }

@@ -1,5 +1,5 @@
 /** Outlines over a picture: what a unit elsewhere sees, and the cell that keys move. */
-import { type ImageWindow, windowSeenBy } from '../../../src/inspect/receptiveField.ts'
+import { type ImageWindow, windowSeenBy } from '../../../src/inspect/imageWindow.ts'
 import type { Lab } from '../state/lab.ts'
 
 /** Keys that move, as rows and columns. */

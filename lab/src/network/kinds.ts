@@ -18,6 +18,8 @@ export interface Argument {
   readonly isFlag?: true
   /** Set for a number that need not be whole. */
   readonly isFraction?: true
+  /** Set for what is seldom changed, and shown with the layer that is chosen. */
+  readonly isRare?: true
 }
 
 /** A kind of layer. */
@@ -37,7 +39,16 @@ const output = (title = 'output channels'): Argument => ({ key: 'out', title, le
 const kernel: Argument = { key: 'kernel', title: 'kernel', least: 1, most: 64 }
 const stride: Argument = { key: 'stride', title: 'stride', named: true, usual: 1, least: 1, most: 32 }
 const padding: Argument = { key: 'padding', title: 'padding', named: true, usual: 0, least: 0, most: 32 }
-const bias: Argument = { key: 'bias', title: 'bias', named: true, usual: 1, least: 0, most: 1, isFlag: true }
+const bias: Argument = {
+  key: 'bias',
+  title: 'bias',
+  named: true,
+  usual: 1,
+  least: 0,
+  most: 1,
+  isFlag: true,
+  isRare: true,
+}
 const ceilMode: Argument = {
   key: 'ceilMode',
   title: 'round up',
@@ -46,6 +57,7 @@ const ceilMode: Argument = {
   least: 0,
   most: 1,
   isFlag: true,
+  isRare: true,
 }
 /** Of a pool: 0 for a stride as large as the kernel, which is left out in code. */
 const poolStride: Argument = { ...stride, usual: 0, least: 0 }
@@ -74,7 +86,7 @@ export const kinds = {
     kernel,
     stride,
     padding,
-    { key: 'groups', title: 'groups', named: true, usual: 1, least: 1, most },
+    { key: 'groups', title: 'groups', named: true, usual: 1, least: 1, most, isRare: true },
     bias,
   ]),
   linear: layer('fully connected', 'fc', [input('inputs'), output('outputs'), bias]),

@@ -1,10 +1,11 @@
 /** Build: a network by hand, as a table, as a graph and as code; and networks of the catalog and of files, to look at. */
 import { useComputed, useSignalEffect } from '@preact/signals'
-import { useEffect, useMemo } from 'preact/hooks'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { formatVolume } from '../../../../src/inspect/formatSummary.ts'
 import { findModel, type ModelName } from '../../../../src/models/index.ts'
 import { formatLarge } from '../../../../src/text/format.ts'
 import { startLab } from '../../frame/start.ts'
+import { type FoundFile, filesOfInput } from '../../frame/upload.ts'
 import { layersOf } from '../../network/layersOf.ts'
 import type { Lab } from '../../state/lab.ts'
 import { formatLink } from '../../state/link.ts'
@@ -12,8 +13,10 @@ import { type DataName, dataNames, networks } from '../../state/recipe.ts'
 import { splitOwn } from '../../worker/openData.ts'
 import '../../style/build.css'
 import { CodeView } from './codeView.tsx'
+import { FileNetwork } from './files.ts'
+import { FileView } from './fileView.tsx'
 import { GraphView } from './graphView.tsx'
-import { CostTable, LayerTable } from './layerTable.tsx'
+import { CostTable, LayerTable, totalsOf } from './layerTable.tsx'
 import { Build } from './state.ts'
 import { modelNames, templates } from './templates.ts'
 
@@ -48,14 +51,30 @@ export function BuildScreen({ lab }: { readonly lab: Lab }) {
     const recipe = build.recipe(lab.own?.fingerprint)
     history.replaceState(null, '', formatLink({ recipe, interventions: [], screen: 'build' }))
   })
+  useSignalEffect(() => {
+    const files = lab.dropped.value
+    if (!files) return
+    lab.dropped.value = undefined
+    void takeDropped(lab, build, files)
+  })
   useKeys(build)
+  const looked = build.looked.value
+  const shown = build.shown.value
+  const onPicture = (picture: File): void => void classify(lab, build, picture)
   return (
     <div class="screen build">
       <section class="work" aria-labelledby="build-title">
         <Title lab={lab} build={build} />
         <Facts build={build} />
-        {build.looked.value ? <CostTable build={build} /> : <LayerTable build={build} />}
-        {!build.looked.value && <CodeView build={build} />}
+        {looked?.kind === 'file' && <FileView key={looked.file.facts.name} file={looked.file} onPicture={onPicture} />}
+        {looked ? (
+          shown && <CostTable build={build} graph={shown.graph} />
+        ) : (
+          <>
+            <LayerTable build={build} />
+            <CodeView build={build} />
+          </>
+        )}
       </section>
       <GraphView build={build} />
     </div>
@@ -73,13 +92,17 @@ function Title({ lab, build }: PartProps & { readonly lab: Lab }) {
       <h1 id="build-title">{looked ? titleOf(build) : 'Build'}</h1>
       <div class="tools">
         <Begin build={build} />
+        <OpenFile lab={lab} />
         {looked ? <Edit build={build} /> : <Editing lab={lab} build={build} />}
       </div>
     </div>
   )
 }
 
-const titleOf = (build: Build): string => build.shown.value?.name ?? ''
+function titleOf({ looked, shown }: Build): string {
+  const at = looked.value
+  return at?.kind === 'file' ? at.file.facts.name : (shown.value?.name ?? '')
+}
 
 /** Which network: one to begin with, or one of the catalog to look at. */
 function Begin({ build }: PartProps) {
@@ -92,7 +115,7 @@ function Begin({ build }: PartProps) {
         event.currentTarget.value = ''
         const template = templates.find(({ title }) => title === value)
         if (template) build.edit(template.make(build.facts.value))
-        else build.looked.value = { kind: 'model', name: value as ModelName }
+        else build.look({ kind: 'model', name: value as ModelName })
       }}
     >
       <option value="" disabled>
@@ -116,6 +139,35 @@ function Begin({ build }: PartProps) {
   )
 }
 
+/** Chooses the file of a network; dropping it anywhere does the same. */
+function OpenFile({ lab }: { readonly lab: Lab }) {
+  const input = useRef<HTMLInputElement>(null)
+  return (
+    <>
+      <button
+        type="button"
+        title="Or drop it here: .onnx, .fovea, .pth, .safetensors, or a run’s folder"
+        onClick={() => input.current?.click()}
+      >
+        Open a file
+      </button>
+      <input
+        ref={input}
+        id="network-file"
+        type="file"
+        multiple
+        hidden
+        aria-label="File of a network"
+        onChange={event => {
+          const files = filesOfInput(event.currentTarget.files!)
+          event.currentTarget.value = ''
+          if (files.length > 0) lab.dropped.value = files
+        }}
+      />
+    </>
+  )
+}
+
 /** From a network that is looked at to one that is edited. */
 function Edit({ build }: PartProps) {
   const looked = build.looked.value
@@ -130,12 +182,7 @@ function Edit({ build }: PartProps) {
           Edit a copy
         </button>
       )}
-      <button
-        type="button"
-        onClick={() => {
-          build.looked.value = undefined
-        }}
-      >
+      <button type="button" onClick={() => build.look(undefined)}>
         Back to your network
       </button>
     </>
@@ -178,14 +225,49 @@ function Editing({ lab, build }: PartProps & { readonly lab: Lab }) {
   )
 }
 
+/** Opens files, or classifies a picture; what is wrong with them is told, and what was shown stays. */
+async function takeDropped(lab: Lab, build: Build, files: readonly FoundFile[]): Promise<void> {
+  const [first] = files
+  if (first && files.length === 1 && isPicture(first.file)) return classify(lab, build, first.file)
+  build.opening.value = first?.path.split('/')[0]
+  try {
+    build.look({ kind: 'file', file: await FileNetwork.open(files) })
+    lab.problem.value = undefined
+  } catch (error) {
+    lab.problem.value = { message: (error as Error).message }
+  } finally {
+    build.opening.value = undefined
+  }
+}
+
+const isPicture = ({ name, type }: File): boolean =>
+  type.startsWith('image/') || /\.(png|jpe?g|webp|gif|bmp)$/i.test(name)
+
+async function classify(lab: Lab, build: Build, picture: File): Promise<void> {
+  const looked = build.looked.value
+  try {
+    if (looked?.kind !== 'file' || !looked.file.facts.classifies) {
+      throw new Error(
+        `${picture.name} is a picture, and no network that takes pictures is open here: drop one, then the picture again.`,
+      )
+    }
+    await looked.file.classify(picture)
+    lab.problem.value = undefined
+  } catch (error) {
+    lab.problem.value = { message: (error as Error).message }
+  }
+}
+
 /** What the network is, in a line; read aloud as it changes. */
 function Facts({ build }: PartProps) {
   const text = useComputed(() => {
-    const { summary } = build.shown.value ?? {}
+    if (build.opening.value !== undefined) return `Reading ${build.opening.value} …`
+    const { graph } = build.shown.value ?? {}
     const wrong = build.looked.value ? 0 : build.misfits.value.filter(({ isWrong }) => isWrong).length
-    if (!summary) return 'Nothing can be drawn: see the layers.'
-    const { totals, input } = summary
-    const costs = `${formatVolume(input)} → ${formatVolume(summary.rows.at(-1)!.output)}, ${formatLarge(totals.parameters)} parameters, ${formatLarge(totals.multiplyAdds)} multiply-adds for a picture`
+    if (!graph) return build.looked.value ? '' : 'Nothing can be drawn: see the layers.'
+    const { parameters, multiplyAdds } = totalsOf(graph)
+    const [first, last] = [graph.nodes[0]!, graph.nodes.at(-1)!]
+    const costs = `${formatVolume(first.output)} → ${formatVolume(last.output)}, ${formatLarge(parameters)} parameters, ${formatLarge(multiplyAdds)} multiply-adds for a picture`
     if (wrong === 0) return `${costs}.`
     return `${wrong} ${wrong === 1 ? 'layer does' : 'layers do'} not fit. What comes before: ${costs}.`
   })

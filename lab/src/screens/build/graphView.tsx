@@ -30,7 +30,7 @@ export function GraphView({ build }: { readonly build: Build }) {
     box.scrollLeft = left * factor - x * box.clientWidth
     box.scrollTop = top * factor - y * box.clientHeight
   }
-  const fit = (): void => {
+  const fitWidth = (): void => {
     const svg = place.current?.querySelector('svg')
     if (svg) zoomTo(Math.min(1, (place.current!.clientWidth - 2) / svg.viewBox.baseVal.width))
   }
@@ -38,7 +38,7 @@ export function GraphView({ build }: { readonly build: Build }) {
   // Another network is shown from its beginning; one that is edited stays where it is.
   const name = useComputed(() => build.shown.value?.name).value
   useLayoutEffect(() => {
-    fit()
+    fitWidth()
     place.current?.scrollTo(0, 0)
   }, [name])
   useSignalEffect(() => {
@@ -85,7 +85,7 @@ export function GraphView({ build }: { readonly build: Build }) {
     if (event.ctrlKey || event.metaKey || event.altKey) return
     if (event.key === '+' || event.key === '=') zoomTo(scale.value * step)
     else if (event.key === '-') zoomTo(scale.value / step)
-    else if (event.key === '0') fit()
+    else if (event.key === '0') fitWidth()
     else {
       const node = nodeOf(event.target)
       if (!node) return
@@ -141,7 +141,7 @@ export function GraphView({ build }: { readonly build: Build }) {
           >
             +
           </button>
-          <button type="button" title="As wide as its place (0)" onClick={fit}>
+          <button type="button" title="As wide as its place (0)" onClick={fitWidth}>
             Fit
           </button>
           <button type="button" onClick={download}>
@@ -149,6 +149,7 @@ export function GraphView({ build }: { readonly build: Build }) {
           </button>
         </div>
       </div>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the drawing in it has the nodes, which are buttons and take the focus */}
       <div
         class="canvas"
         ref={place}

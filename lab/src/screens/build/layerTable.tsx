@@ -1,7 +1,7 @@
 /** The layers as a table that is edited: numbers, names and places of layers, what they cost, and where they do not fit. */
 import { useComputed, useSignal } from '@preact/signals'
 import { formatReceptiveField, formatVolume } from '../../../../src/inspect/formatSummary.ts'
-import type { SummaryRow } from '../../../../src/inspect/index.ts'
+import type { NetworkGraph, NetworkNode } from '../../../../src/inspect/index.ts'
 import { formatBytes, formatCount } from '../../../../src/text/format.ts'
 import { type Argument, type KindName, kindOf, kinds, type Layer, numberOf, problemOf } from '../../network/kinds.ts'
 import type { Misfit } from '../../network/misfits.ts'
@@ -11,43 +11,30 @@ import type { Build } from './state.ts'
 const measures = ['output', 'parameters', 'multiply-adds', 'memory', 'field'] as const
 const columns = measures.length + 3
 
-/** What a layer costs, all its rows together. */
-interface Cost {
-  readonly output: string
-  readonly parameters: number
-  readonly multiplyAdds: number
-  readonly bytes: number
-  readonly field: string
-}
-
-/** Costs by layer: a block's are those of all that it holds. */
-function costsOf(rows: readonly SummaryRow[]): Map<string, Cost> {
-  const costs = new Map<string, Cost>()
-  for (const { path, output, parameters, multiplyAdds, activationBytes, receptiveField } of rows) {
-    const name = path.split('.')[0]!
-    const before = costs.get(name)
-    costs.set(name, {
-      output: formatVolume(output),
-      parameters: (before?.parameters ?? 0) + parameters,
-      multiplyAdds: (before?.multiplyAdds ?? 0) + multiplyAdds,
-      bytes: (before?.bytes ?? 0) + activationBytes,
-      field: formatReceptiveField(receptiveField),
-    })
+/** Costs of a whole network: those of the nodes that are in no other. */
+export function totalsOf({
+  nodes,
+}: NetworkGraph): Pick<NetworkNode, 'parameters' | 'multiplyAdds' | 'activationBytes'> {
+  const outer = nodes.filter(({ parent }) => parent === undefined)
+  const total = (of: (node: NetworkNode) => number): number => outer.reduce((sum, node) => sum + of(node), 0)
+  return {
+    parameters: total(node => node.parameters),
+    multiplyAdds: total(node => node.multiplyAdds),
+    activationBytes: total(node => node.activationBytes),
   }
-  return costs
 }
 
 /** The table that is edited. */
 export function LayerTable({ build }: { readonly build: Build }) {
-  const costs = useComputed(() => costsOf(build.shown.value?.summary.rows ?? []))
+  const costs = useComputed(() => new Map(build.shown.value?.graph.nodes.map(node => [node.path, node])))
   const layers = build.layers.value
   const misfits = build.misfits.value
-  const { totals } = build.shown.value?.summary ?? {}
+  const { graph } = build.shown.value ?? {}
   return (
     <div class="scroll">
-      <table class="layers">
+      <table class="layer-table">
         <caption class="hidden">The layers, with their numbers and what they cost for one picture</caption>
-        <Head first="layer" />
+        <Head />
         <tbody>
           <tr>
             <th scope="row">input</th>
@@ -68,34 +55,21 @@ export function LayerTable({ build }: { readonly build: Build }) {
           ))}
           <Misfits build={build} misfits={misfits.filter(({ at }) => at === layers.length)} />
           <tr class="add-row">
-            <th scope="row">
+            <td colSpan={columns}>
               <AddLayer build={build} />
-            </th>
-            <td colSpan={columns - 1} />
+            </td>
           </tr>
         </tbody>
-        {totals && (
-          <tfoot>
-            <tr>
-              <th scope="row">{build.isRight.value ? 'total' : 'total of what fits'}</th>
-              <td />
-              <td />
-              <td class="number">{formatCount(totals.parameters)}</td>
-              <td class="number">{formatCount(totals.multiplyAdds)}</td>
-              <td class="number">{formatBytes(totals.activationBytes)}</td>
-              <td colSpan={2} />
-            </tr>
-          </tfoot>
-        )}
+        {graph && <Totals name={build.isRight.value ? 'total' : 'total of what fits'} graph={graph} />}
       </table>
     </div>
   )
 }
 
-const Head = ({ first }: { readonly first: string }) => (
+const Head = () => (
   <thead>
     <tr>
-      <th scope="col">{first}</th>
+      <th scope="col">layer</th>
       <th scope="col">kind</th>
       {measures.map(name => (
         <th key={name} scope="col" class="number">
@@ -113,7 +87,7 @@ interface RowProps {
   readonly build: Build
   readonly layer: Layer
   readonly at: number
-  readonly cost: Cost | undefined
+  readonly cost: NetworkNode | undefined
   readonly misfits: readonly Misfit[]
 }
 
@@ -121,6 +95,8 @@ function LayerRow({ build, layer, at, cost, misfits }: RowProps) {
   const { name, kind } = layer
   const { title, arguments: all } = kindOf(kind)
   const isOver = useSignal(false)
+  const isChosen = build.chosen.value === name
+  const isShown = ({ key, isRare, usual }: Argument): boolean => isChosen || !isRare || numberOf(layer, key) !== usual
   const press = (event: KeyboardEvent): void => {
     const by = event.altKey ? { ArrowUp: -1, ArrowDown: 1 }[event.key] : undefined
     if (by === undefined) return
@@ -140,7 +116,7 @@ function LayerRow({ build, layer, at, cost, misfits }: RowProps) {
   return (
     <>
       <tr
-        class={`${build.chosen.value === name ? 'chosen' : ''}${isWrong ? ' wrong' : ''}${isOver.value ? ' over' : ''}`}
+        class={`${isChosen ? 'chosen' : ''}${isWrong ? ' wrong' : ''}${isOver.value ? ' over' : ''}`}
         onKeyDown={press}
         onFocusIn={() => {
           build.chosen.value = name
@@ -172,16 +148,12 @@ function LayerRow({ build, layer, at, cost, misfits }: RowProps) {
         </th>
         <td class="kind">
           <span>{title}</span>
-          {all.map(argument => (
+          {all.filter(isShown).map(argument => (
             <NumberField key={argument.key} build={build} layer={layer} at={at} argument={argument} />
           ))}
         </td>
-        <td class="number">{cost?.output}</td>
-        <td class="number">{cost && dashed(cost.parameters, formatCount)}</td>
-        <td class="number">{cost && dashed(cost.multiplyAdds, formatCount)}</td>
-        <td class="number">{cost && dashed(cost.bytes, formatBytes)}</td>
-        <td class="number">{cost?.field}</td>
-        <td class="acts">
+        <Costs node={cost} />
+        <td class="changes">
           <button
             type="button"
             class="icon"
@@ -252,7 +224,7 @@ function NameField({ build, layer: { name }, at }: Pick<RowProps, 'build' | 'lay
       <input
         class="name"
         value={name}
-        size={Math.max(6, name.length)}
+        style={`--digits: ${Math.max(4, name.length)}`}
         spellcheck={false}
         aria-label={`Name of ${name}`}
         aria-invalid={problem.value !== undefined}
@@ -353,50 +325,65 @@ function AddLayer({ build }: { readonly build: Build }) {
   )
 }
 
+/** What a layer gives and costs; empty for one that cannot be traced. */
+function Costs({ node }: { readonly node: NetworkNode | undefined }) {
+  if (!node) return <td colSpan={measures.length} />
+  const { output, parameters, multiplyAdds, activationBytes, receptiveField } = node
+  return (
+    <>
+      <td class="number">{formatVolume(output)}</td>
+      <td class="number">{dashed(parameters, formatCount)}</td>
+      <td class="number">{dashed(multiplyAdds, formatCount)}</td>
+      <td class="number">{dashed(activationBytes, formatBytes)}</td>
+      <td class="number">{formatReceptiveField(receptiveField)}</td>
+    </>
+  )
+}
+
+function Totals({ name, graph }: { readonly name: string; readonly graph: NetworkGraph }) {
+  const { parameters, multiplyAdds, activationBytes } = totalsOf(graph)
+  return (
+    <tfoot>
+      <tr>
+        <th scope="row">{name}</th>
+        <td />
+        <td />
+        <td class="number">{formatCount(parameters)}</td>
+        <td class="number">{formatCount(multiplyAdds)}</td>
+        <td class="number">{formatBytes(activationBytes)}</td>
+        <td colSpan={2} />
+      </tr>
+    </tfoot>
+  )
+}
+
 /** The table of a network that is looked at. */
-export function CostTable({ build }: { readonly build: Build }) {
-  const { rows, totals } = build.shown.value!.summary
+export function CostTable({ build, graph }: { readonly build: Build; readonly graph: NetworkGraph }) {
+  const rows = graph.nodes.filter(({ kind }) => kind !== 'module' && kind !== 'output')
   return (
     <div class="scroll">
-      <table class="layers">
+      <table class="layer-table">
         <caption class="hidden">The layers and what they cost for one picture</caption>
-        <Head first="layer" />
+        <Head />
         <tbody>
-          {rows.map(
-            ({ path, type, window, output, parameters, multiplyAdds, activationBytes, receptiveField, note }, k) => (
-              <tr
-                key={k}
-                class={build.chosen.value === path ? 'chosen' : undefined}
-                title={note}
-                onClick={() => {
-                  build.chosen.value = path
-                }}
-              >
-                <th scope="row">{path}</th>
-                <td>
-                  {type} <span class="quiet">{window}</span>
-                </td>
-                <td class="number">{formatVolume(output)}</td>
-                <td class="number">{dashed(parameters, formatCount)}</td>
-                <td class="number">{dashed(multiplyAdds, formatCount)}</td>
-                <td class="number">{dashed(activationBytes, formatBytes)}</td>
-                <td class="number">{formatReceptiveField(receptiveField)}</td>
-                <td />
-              </tr>
-            ),
-          )}
+          {rows.map(node => (
+            <tr
+              key={node.id}
+              class={build.chosen.value === node.path ? 'chosen' : undefined}
+              onClick={() => {
+                build.chosen.value = node.path
+              }}
+            >
+              <th scope="row">{node.path}</th>
+              <td class="kind">
+                {node.type} <span class="quiet">{node.window}</span>
+              </td>
+              <Costs node={node} />
+              <td />
+            </tr>
+          ))}
         </tbody>
-        <tfoot>
-          <tr>
-            <th scope="row">total</th>
-            <td />
-            <td />
-            <td class="number">{formatCount(totals.parameters)}</td>
-            <td class="number">{formatCount(totals.multiplyAdds)}</td>
-            <td class="number">{formatBytes(totals.activationBytes)}</td>
-            <td colSpan={2} />
-          </tr>
-        </tfoot>
+        <Totals name="total" graph={graph} />
       </table>
     </div>
   )

@@ -1,6 +1,6 @@
 /** What Build knows: the layers that are edited or the network that is looked at, and what follows from them. It touches no document. */
 import { batch, computed, type Signal, signal } from '@preact/signals'
-import { type NetworkGraph, networkGraph, type Summary, summarize } from '../../../../src/inspect/index.ts'
+import { type NetworkGraph, networkGraph } from '../../../../src/inspect/index.ts'
 import { findModel, type ModelName } from '../../../../src/models/index.ts'
 import type { Module } from '../../../../src/nn/index.ts'
 import { openModules } from '../../../../src/plot/networkModules.ts'
@@ -12,19 +12,18 @@ import { type Misfit, type Shape, walk, withValue } from '../../network/misfits.
 import { type DataName, firstRecipe, isPointSet, type Recipe, recipeFor } from '../../state/recipe.ts'
 import { type DataFacts, factsOf } from '../../worker/facts.ts'
 import { createModel } from '../../worker/networks.ts'
-import type { OpenedFile } from './files.ts'
+import type { FileNetwork } from './files.ts'
 
-/** A network as it is shown: its graph, and the table of its layers. */
+/** A network as it is shown. */
 export interface Shown {
   readonly name: string
   readonly graph: NetworkGraph
-  readonly summary: Summary
 }
 
 /** What is looked at and not edited. */
 export type Looked =
   | { readonly kind: 'model'; readonly name: ModelName }
-  | { readonly kind: 'file'; readonly file: OpenedFile }
+  | { readonly kind: 'file'; readonly file: FileNetwork }
 
 /** Networks that were edited before. */
 type Past = Signal<readonly (readonly Layer[])[]>
@@ -57,6 +56,8 @@ export class Build {
   readonly data = signal<DataName>('mnist')
   /** Set while something is looked at that is not edited. */
   readonly looked = signal<Looked | undefined>(undefined)
+  /** Name of what is being opened. */
+  readonly opening = signal<string | undefined>(undefined)
   /** Path of the chosen layer or module. */
   readonly chosen = signal<string | undefined>(undefined)
   /** Modules that were opened or closed by hand, by path. */
@@ -114,7 +115,10 @@ export class Build {
   /** What is shown: the network that is looked at, or as much of the edited one as fits. */
   readonly shown = computed((): Shown | undefined => {
     const looked = this.looked.value
-    if (looked?.kind === 'file') return looked.file.shown
+    if (looked?.kind === 'file') {
+      const { name, graph } = looked.file.facts
+      return graph && { name, graph }
+    }
     if (!looked) return this.#traced.value.shown
     const { create, inputShape } = findModel(looked.name)
     return shownOf(looked.name, create(), inputShape)
@@ -132,6 +136,17 @@ export class Build {
     }
     return open
   })
+
+  /** Looks at something in place of what is edited; undefined for what is edited. */
+  look(looked: Looked | undefined): void {
+    const before = this.looked.peek()
+    if (before?.kind === 'file') before.file.close()
+    batch(() => {
+      this.looked.value = looked
+      this.chosen.value = undefined
+      this.#byHand.value = new Map()
+    })
+  }
 
   /** Opens or closes a module. */
   toggle(id: number): void {
@@ -166,7 +181,7 @@ export class Build {
   /** Edits other layers; what was before can be gone back to. */
   edit(layers: readonly Layer[]): void {
     batch(() => {
-      this.looked.value = undefined
+      if (this.looked.value) this.look(undefined)
       if (layers === this.layers.value) return
       if (this.layers.value.length > 0) this.#past.value = [...this.#past.value, this.layers.value].slice(-mostPast)
       this.#future.value = []
@@ -253,8 +268,8 @@ export class Build {
   }
 }
 
-/** Graph and table of a network. @throws ShapeError naming the layer when it does not take such pictures */
+/** The graph of a network, whose layers know their names. @throws ShapeError naming the layer that does not take such pictures */
 export function shownOf(name: string, model: Module, input: readonly [number, number, number]): Shown {
   model.assignPaths()
-  return { name, graph: networkGraph(model, input), summary: summarize(model, input) }
+  return { name, graph: networkGraph(model, input) }
 }

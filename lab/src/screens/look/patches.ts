@@ -1,5 +1,5 @@
 /** The part of a picture that a unit sees, as it is drawn: whole pixels, in a frame that is the same for all cells of a map. */
-import { type ImageWindow, windowSeenBy } from '../../../../src/inspect/receptiveField.ts'
+import { type ImageWindow, windowSeenBy } from '../../../../src/inspect/imageWindow.ts'
 import type { LayerInfo } from '../../worker/protocol.ts'
 
 /** What a cell sees. */

@@ -2,7 +2,7 @@
 import { withFile } from '../../../formats/source.node.ts'
 import { openSource } from '../../../formats/weights.ts'
 import { sizeOf } from '../../../graph/shape.ts'
-import { findModel, models } from '../../../models/index.ts'
+import { fittingModel } from '../../../models/index.ts'
 import { formatBytes, formatCount } from '../../../text/format.ts'
 import { print, printJson } from '../../terminal/output.ts'
 import { textTable } from '../../terminal/table.ts'
@@ -26,7 +26,7 @@ export async function weightsSummary(path: string, { json }: { readonly json?: b
     elements: tensors.reduce((sum, { elements }) => sum + elements, 0),
     bytes: tensors.reduce((sum, tensor) => sum + tensor.bytes, 0),
   }
-  const model = modelOf(tensors)
+  const model = fittingModel(new Map(tensors.map(({ name, shape }) => [name, shape])))
   if (json) {
     printJson({
       file: path,
@@ -74,37 +74,3 @@ function listed(name: string, shape: readonly number[], type: string): ListedTen
   const elements = sizeOf(shape)
   return { name, shape, type, elements, bytes: elements * elementBytes(type) }
 }
-
-/**
- * The model of the catalog whose variables, after some prefix, are exactly those of the file; its last layer may be for
- * other classes.
- */
-function modelOf(
-  tensors: readonly ListedTensor[],
-): { readonly name: string; readonly hasOtherHead: boolean } | undefined {
-  for (const name of Object.keys(models)) {
-    const variables = findModel(name).create().variables()
-    const wanted = [...variables.keys()].filter(isCounted)
-    const head = wanted.at(-1)!.replace(/[^.]*$/, '')
-    for (const prefix of prefixesOf(tensors, wanted[0]!)) {
-      const own = tensors.filter(
-        tensor => tensor.name.startsWith(prefix) && isCounted(tensor.name.slice(prefix.length)),
-      )
-      const shapes = new Map(own.map(tensor => [tensor.name.slice(prefix.length), tensor.shape.join()]))
-      if (shapes.size !== wanted.length || !wanted.every(path => shapes.has(path))) continue
-      const misfits = wanted.filter(path => variables.get(path)!.shape.join() !== shapes.get(path))
-      if (misfits.every(path => path.startsWith(head))) return { name, hasOtherHead: misfits.length > 0 }
-    }
-  }
-  return undefined
-}
-
-/** The prefixes before a name in a file. */
-const prefixesOf = (tensors: readonly ListedTensor[], name: string): string[] =>
-  tensors.filter(tensor => `.${tensor.name}`.endsWith(`.${name}`)).map(tensor => tensor.name.slice(0, -name.length))
-
-/**
- * Excludes the preprocessing that runs save with a network, and batch counters, which some versions of PyTorch do not
- * save.
- */
-const isCounted = (name: string): boolean => !/^normalize\.|\.num_batches_tracked$/.test(name)
