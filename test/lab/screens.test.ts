@@ -27,7 +27,6 @@ const screens: readonly ScreenCase[] = [
   { name: 'Look, map', more: '&screen=look&place=conv2:3', ready: '.why li canvas' },
   { name: 'Look, unit', more: '&screen=look&place=fc1:7', ready: '.excites .grown canvas' },
   { name: 'Convolve', more: '&screen=convolve', ready: '.convolution' },
-  { name: 'Judge', more: '&screen=judge', ready: '.confusion td' },
   {
     name: 'Judge, features',
     more: '&screen=judge',
@@ -41,7 +40,7 @@ const screens: readonly ScreenCase[] = [
     act: (page: Page) => page.getByRole('tab', { name: 'calibration' }).click(),
   },
   {
-    name: 'Judge, changes',
+    name: 'Judge, confusion and changes',
     more: '&screen=judge&edits=3.7_5.x',
     ready: '.changes li',
     act: (page: Page) => page.getByRole('radio', { name: 'training images' }).click(),

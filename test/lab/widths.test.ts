@@ -102,11 +102,10 @@ const states: readonly State[] = [
   { name: 'Look, ResNet-20', link: `${cifar('resnet20')}&screen=look`, ready: '.layers' },
   { name: 'Look, MLP', link: `${points}&screen=look`, ready: '.layers' },
   { name: 'Look, unit of the MLP', link: `${points}&screen=look&place=fc2:3`, ready: '.stage' },
-  { name: 'Judge', link: `${short}&screen=judge`, ready: '.confusion td' },
   { name: 'Judge, features', link: `${short}&screen=judge`, ready: '.scatter canvas', act: tab('features') },
   { name: 'Judge, calibration', link: `${short}&screen=judge`, ready: '.bins', act: tab('calibration') },
   {
-    name: 'Judge, changes',
+    name: 'Judge, confusion and changes',
     link: `${short}&screen=judge&edits=3.7_5.x`,
     ready: '.changes li',
     act: page => page.getByRole('radio', { name: 'training images' }).click(),

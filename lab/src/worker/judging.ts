@@ -6,7 +6,7 @@ import type { ImageEdits } from '../state/edits.ts'
 import type { AnswerNotes } from './answerNotes.ts'
 import { FrozenNetwork } from './frozenNetwork.ts'
 import type { Shard } from './imageStream.ts'
-import type { Answer, Judged, JudgeWish } from './protocol.ts'
+import type { Answer, History, Judged, JudgeWish } from './protocol.ts'
 import type { LabRun } from './run.ts'
 
 /** Multiply-adds of a piece, about, and its images at most. */
@@ -106,8 +106,8 @@ class Judging {
   readonly #network: FrozenNetwork
   readonly #test: Shard
   readonly #moment: Moment
-  readonly #notes: AnswerNotes
-  readonly #seen: number
+  /** As it is when it begins: the line may be left meanwhile. */
+  readonly #history: History | undefined
   readonly #count: number
   readonly #found: Pick<Judged, 'labels' | 'out' | 'predicted' | 'probability' | 'losses' | 'probabilities'>
   #features: Float32Array | undefined
@@ -121,8 +121,8 @@ class Judging {
     this.#network = network
     this.#test = test
     this.#moment = moment
-    this.#notes = notes
-    this.#seen = run.seen
+    const isTrain = wish.split === 'train'
+    this.#history = isTrain ? notes.history(moment.notesOf, run.seen, run.source, run.recipe.seed) : undefined
     this.#count = wish.split === 'test' ? test.labels.length : run.source.count
     this.#found = {
       labels: new Uint8Array(this.#count),
@@ -172,14 +172,12 @@ class Judging {
 
   result(): Judged {
     const { split } = this.wish
-    const { line, notesOf } = this.#moment
-    const { source, recipe } = this.#run
     return {
       split,
       step: this.step,
-      line,
+      line: this.#moment.line,
       ...this.#found,
-      ...(split === 'train' && { history: this.#notes.history(notesOf, this.#seen, source, recipe.seed) }),
+      ...(this.#history && { history: this.#history }),
       ...(this.#features && {
         features: { layer: this.#network.lastLayer, count: this.#wished, values: this.#features },
       }),

@@ -235,6 +235,13 @@ export class Judge {
     this.#results.value = {}
     this.#past = []
     this.train.clear()
+    const { recipe, edits, opened } = this.lab
+    const { classes } = opened.peek()!
+    // A link may have changes of images or to classes that there are not.
+    const here = [...edits.peek()].filter(
+      ([image, edit]) => image < recipe.peek().images && (edit === 'out' || edit < classes.length),
+    )
+    if (here.length < edits.peek().size) edits.value = new Map(here)
     this.split.value = 'test'
     this.choose({ kind: 'mistakes' })
   }
