@@ -63,6 +63,9 @@ const isolation = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 }
 
+/** Layers are called what their classes are. */
+const named = { minify: { mangle: { keepNames: { class: true, function: false } } } }
+
 export default defineConfig({
   root: here('.'),
   base: './',
@@ -72,7 +75,7 @@ export default defineConfig({
   oxc: { jsx: { development: false } },
   server: { headers: isolation },
   preview: { headers: isolation },
-  worker: { format: 'es' },
+  worker: { format: 'es', rolldownOptions: { output: named } },
   build: {
     outDir: here('../dist/lab'),
     emptyOutDir: true,
@@ -80,8 +83,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rolldownOptions: {
       checks: { pluginTimings: false },
-      // Layers are called what their classes are.
-      output: { minify: { mangle: { keepNames: { class: true, function: false } } } },
+      output: named,
     },
   },
 })

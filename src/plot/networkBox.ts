@@ -141,8 +141,11 @@ function framed(
   const right = Math.max(...parts.map(({ x, width }) => x + width), ...ways.flat().map(([x]) => x))
   const top = Math.min(...parts.map(({ y }) => y))
   const bottom = Math.max(...parts.map(({ y, height }) => y + height))
-  const width = Math.max(least, right - left + 2 * beside)
-  const [dx, dy] = [(width - (right - left)) / 2 - left, above - top]
+  // The port at the upper edge stands in the middle, so that boxes that follow each other are joined by straight lines.
+  const ports = parts.filter((_, k) => given[k]!.kind === 'in')
+  const middle = ports.length === 1 ? ports[0]!.x : (left + right) / 2
+  const width = Math.max(least, 2 * Math.max(middle - left, right - middle) + 2 * beside)
+  const [dx, dy] = [width / 2 - middle, above - top]
   const height = bottom + dy + below
   const move = ([x, y]: Point): Point => [x + dx, y + dy]
   return {

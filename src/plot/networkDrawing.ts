@@ -52,7 +52,7 @@ export function drawLayout(layout: NetworkLayout, { title, isLive = false }: Dra
 <title>${title}</title>${!isLive && html`<desc>${shown.length} nodes in order: ${list}.</desc>`}
 ${open.map(drawFrame)}<g fill="none" stroke="currentColor" stroke-opacity="0.5">${edges.map(drawEdge)}</g>
 <g fill-opacity="0.6">${edges.map(drawHead)}</g>
-<g font-size="${sizes.small}" fill-opacity="0.7" aria-hidden="true">${shapeLabels(edges)}</g>
+<g class="fovea-ground-line" font-size="${sizes.small}" fill-opacity="0.75" stroke="#fff" stroke-width="3" stroke-linejoin="round" paint-order="stroke" aria-hidden="true">${shapeLabels(edges)}</g>
 ${nodes.map(placed => drawNode(placed, most, reads?.get(placed.node.id)))}${legend(left, height)}
 </svg>`.markup
 }
@@ -98,12 +98,17 @@ function drawFrame({ x, y, width, height }: PlacedNode): Markup {
 function drawNode(placed: PlacedNode, most: number, reads: string | undefined): Markup {
   const { node, isOpen } = placed
   const drawn = isOpen ? drawHeadOf(placed) : signOf(node) === undefined ? drawBox(placed, most) : drawJunction(placed)
-  const { name, about } = wordsOf(node)
-  const label = `${name}, ${about || 'an operation'}, gives ${volumeOf(node.output)}`
   const expands = node.kind === 'module' && html` aria-expanded="${isOpen ? 'true' : 'false'}"`
   return reads === undefined
     ? html`<g>${titleOf(node)}${drawn}</g>\n`
-    : html`<g data-node="${node.id}" role="button" tabindex="-1" aria-label="${label}${reads}"${expands}>${titleOf(node)}${drawn}</g>\n`
+    : html`<g data-node="${node.id}" role="button" tabindex="-1" aria-label="${labelOf(placed)}${reads}"${expands}>${drawn}</g>\n`
+}
+
+/** A name that begins with the words in the box, so that who speaks them is understood. */
+function labelOf({ node, isOpen }: PlacedNode): string {
+  const { name, about, cost } = wordsOf(node)
+  const words = isOpen ? [name, about] : [signOf(node) ?? '', name, about, cost]
+  return `${words.filter(text => text !== '').join(' ')}, gives ${volumeOf(node.output)}`
 }
 
 function titleOf({ path, type, window, output, parameters, multiplyAdds }: DrawnNode): Markup {
@@ -118,7 +123,7 @@ function titleOf({ path, type, window, output, parameters, multiplyAdds }: Drawn
 
 function drawHeadOf({ node, x, y, width }: PlacedNode): Markup {
   const { name, about } = wordsOf(node)
-  return html`<rect class="fovea-ground" ${box(x, y, width, sizes.head - 4)} rx="6" fill="#fff"/><rect class="node" ${box(x, y, width, sizes.head - 4)} rx="6" fill-opacity="0.07" stroke="currentColor" stroke-opacity="0.35"/>${corner(x + 13, y + 11, true)}<text x="${coordinate(x + 24)}" y="${coordinate(y + 15)}"><tspan font-weight="600">${name}</tspan><tspan dx="6" font-size="${sizes.small}" fill-opacity="0.7">${about}</tspan></text>`
+  return html`<rect class="fovea-ground" ${box(x, y, width, sizes.head - 4)} rx="6" fill="#fff"/><rect class="node" ${box(x, y, width, sizes.head - 4)} rx="6" fill-opacity="0.07" stroke="currentColor" stroke-opacity="0.35"/>${corner(x + 13, y + 11, true)}<text x="${coordinate(x + 24)}" y="${coordinate(y + 15)}"><tspan font-weight="600">${name}</tspan> <tspan dx="3" font-size="${sizes.small}" fill-opacity="0.7">${about}</tspan></text>`
 }
 
 /** The mark of a module: it points down when it is open. */
@@ -143,7 +148,7 @@ function drawBox({ node, x, y, width, height }: PlacedNode, most: number): Marku
   const share = (node.multiplyAdds / most) * (width - 12)
   return html`${node.kind === 'module' && html`<path d="M${coordinate(x + 5)} ${coordinate(y + height + 3)}h${coordinate(width - 8)}v${coordinate(5 - height)}" fill="none" stroke="currentColor" stroke-opacity="0.35"/>`}<rect ${colors[hue]} ${box(x, y, width, height)} rx="${coordinate(round)}"/>${node.kind === 'module' && corner(x + 10, y + 13, false)}${share > 0 && html`<rect ${box(x + 6, y + height - 4, Math.max(1, share), 2)} fill-opacity="0.55"/>`}${lines.map(
     (text, k) =>
-      html`<text x="${middle}" y="${coordinate(y + 17 + sizes.line * k)}" text-anchor="middle"${k === 0 ? html` font-weight="600"` : html` font-size="${sizes.small}" fill-opacity="0.75"`}>${text}</text>`,
+      html`<text x="${middle}" y="${coordinate(y + 17 + sizes.line * k)}" text-anchor="middle"${k === 0 ? html` font-weight="600"` : html` font-size="${sizes.small}" fill-opacity="0.75"`}>${text}</text> `,
   )}`
 }
 

@@ -11,7 +11,7 @@ export const plotCss = `.fovea-plot{display:block;width:100%;height:auto;overflo
 @media screen and (prefers-color-scheme:dark){:root{${variables(dark)};--fovea-on-blue:#111;--fovea-ground:#14181e}}
 .fovea-blue{fill:var(--fovea-blue)}.fovea-blue-line{stroke:var(--fovea-blue)}
 .fovea-orange{fill:var(--fovea-orange)}.fovea-orange-line{stroke:var(--fovea-orange)}
-.fovea-on-blue{fill:var(--fovea-on-blue)}.fovea-ground{fill:var(--fovea-ground)}
+.fovea-on-blue{fill:var(--fovea-on-blue)}.fovea-ground{fill:var(--fovea-ground)}.fovea-ground-line{stroke:var(--fovea-ground)}
 .fovea-plot image{image-rendering:pixelated}`
 
 function variables(colors: Readonly<Record<string, string>>): string {

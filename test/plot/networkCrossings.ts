@@ -21,8 +21,10 @@ export function flaws({ nodes, edges }: NetworkLayout): string[] {
     if (Math.abs(points[0]![1] - source.y - source.height) > 0.01) found.push(`${words} does not begin at its node`)
     if (Math.abs(points.at(-1)![1] - target.y) > 0.01) found.push(`${words} does not end at its node`)
     for (const [k, [, y]] of points.entries()) if (k > 0 && y < points[k - 1]![1] - 0.01) found.push(`${words} goes up`)
+    const [top, bottom] = [points[0]![1], points.at(-1)![1]]
     for (const placed of nodes) {
-      if (!placed.isOpen && placed !== source && placed !== target && runsThrough(points, placed)) {
+      if (placed.isOpen || placed.y > bottom || placed.y + placed.height < top) continue
+      if (placed !== source && placed !== target && runsThrough(points, placed)) {
         found.push(`${words} runs through ${name(placed)}`)
       }
     }

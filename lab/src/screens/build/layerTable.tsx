@@ -5,6 +5,7 @@ import type { NetworkGraph, NetworkNode } from '../../../../src/inspect/index.ts
 import { formatBytes, formatCount } from '../../../../src/text/format.ts'
 import { type Argument, type KindName, kindOf, kinds, type Layer, numberOf, problemOf } from '../../network/kinds.ts'
 import type { Misfit } from '../../network/misfits.ts'
+import { dataNames } from '../../state/recipe.ts'
 import type { Build } from './state.ts'
 
 /** Heads of what is measured. */
@@ -38,7 +39,7 @@ export function LayerTable({ build }: { readonly build: Build }) {
         <tbody>
           <tr>
             <th scope="row">input</th>
-            <td class="quiet">a picture of {build.data.value}</td>
+            <td class="quiet">a picture of {dataNames[build.data.value]}</td>
             <td class="number">{formatVolume(build.input.value)}</td>
             <td colSpan={4} />
             <td />
@@ -116,7 +117,7 @@ function LayerRow({ build, layer, at, cost, misfits }: RowProps) {
   return (
     <>
       <tr
-        class={`${isChosen ? 'chosen' : ''}${isWrong ? ' wrong' : ''}${isOver.value ? ' over' : ''}`}
+        class={`${isChosen ? 'chosen' : ''}${isWrong ? ' misfitting' : ''}${isOver.value ? ' over' : ''}`}
         onKeyDown={press}
         onFocusIn={() => {
           build.chosen.value = name
