@@ -78,6 +78,10 @@ export default defineConfig({
     emptyOutDir: true,
     target: 'es2022',
     modulePreload: { polyfill: false },
-    rolldownOptions: { checks: { pluginTimings: false } },
+    rolldownOptions: {
+      checks: { pluginTimings: false },
+      // What screens that are loaded later share with the first ones stays together, which compresses better than a file for each share.
+      output: { codeSplitting: { groups: [{ name: 'frame', test: /lab\/src\/(frame|state|draw)\/|node_modules\/@?preact/ }] } },
+    },
   },
 })
