@@ -81,7 +81,9 @@ export default defineConfig({
     rolldownOptions: {
       checks: { pluginTimings: false },
       // What screens that are loaded later share with the first ones stays together, which compresses better than a file for each share.
-      output: { codeSplitting: { groups: [{ name: 'frame', test: /lab\/src\/(frame|state|draw)\/|node_modules\/@?preact/ }] } },
+      output: {
+        codeSplitting: { groups: [{ name: 'frame', test: /lab\/src\/(frame|state|draw)\/|node_modules\/@?preact/ }] },
+      },
     },
   },
 })
