@@ -2,7 +2,7 @@
  * The screen Teach without a document: a trunk, classes of pictures, a head that follows them. Files wait in a queue as they lie on
  * the disk; of pictures a few at a time are in memory, and of each its features and a small picture stay.
  */
-import { batch, computed, signal } from '@preact/signals'
+import { batch, signal } from '@preact/signals'
 import { whole } from '../../draw/format.ts'
 import { type FoundFile, picturesOf } from '../../frame/upload.ts'
 import { Calls, type WorkerEnd } from '../../worker/teach/calls.ts'
@@ -82,18 +82,13 @@ export class Teach {
   #isReading = false
   /** Counts how often the queue was forgotten: what was asked for before is no longer wanted. */
   #round = 0
-  #triedFeatures: { readonly features: Float32Array; readonly tried: Tried } | undefined
+  /** What was tried last. */
+  #last: { readonly seen: SeenPicture; readonly name: string } | undefined
 
   constructor({ trunk, head }: TeachWorkers) {
     this.#trunk = new Calls(trunk)
     this.#head = new Calls(head)
   }
-
-  /** Whether there is room for another picture. */
-  readonly isFull = computed(() => {
-    const lesson = this.lesson.value
-    return lesson !== undefined && lesson.classes.version.value >= 0 && lesson.store.count >= lesson.store.capacity
-  })
 
   /** Opens a trunk: what was taught with another one is gone, since its features mean nothing to this one. */
   async open(file: string | File): Promise<void> {
@@ -102,19 +97,12 @@ export class Teach {
     this.lesson.peek()?.learning.close()
     const store = new PictureStore(trunk.features)
     const classes = new Classes(store)
+    this.#last = undefined
     batch(() => {
       this.tried.value = this.problem.value = this.failures.value = undefined
       const learning = new Learning(classes, store, this.#trunk, this.#head)
       this.lesson.value = { trunk, own: file instanceof File ? file : undefined, store, classes, learning }
     })
-  }
-
-  /** Ends both workers. */
-  close(): void {
-    this.cancel()
-    this.lesson.peek()?.learning.close()
-    this.#trunk.close()
-    this.#head.close()
   }
 
   /** Adds the pictures among files to a class. */
@@ -244,20 +232,15 @@ export class Teach {
 
   /** Judges again what was tried, by the head of now. */
   async tryAgain(): Promise<void> {
-    const last = this.#triedFeatures
-    if (last)
-      await this.#show(
-        { features: last.features as SeenPicture['features'], thumb: last.tried.thumb as SeenPicture['thumb'] },
-        last.tried.name,
-      )
+    if (this.#last) await this.#show(this.#last.seen, this.#last.name)
   }
 
-  async #show({ features, thumb }: SeenPicture, name: string): Promise<void> {
+  async #show(seen: SeenPicture, name: string): Promise<void> {
+    this.#last = { seen, name }
     const classes = this.lesson.peek()!.learning.current
-    const probabilities = classes.length > 0 ? await this.#trunk.ask('judge', [features]) : undefined
-    const tried: Tried = { thumb, name, probabilities, classes }
-    this.#triedFeatures = { features, tried }
-    this.tried.value = tried
+    const probabilities = classes.length > 0 ? await this.#trunk.ask('judge', [seen.features]) : undefined
+    // A later one may have been shown meanwhile.
+    if (this.#last.seen === seen) this.tried.value = { thumb: seen.thumb, name, probabilities, classes }
   }
 
   /**

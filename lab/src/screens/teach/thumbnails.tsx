@@ -11,9 +11,12 @@ import { thumbSide } from '../../worker/teach/protocol.ts'
 import type { TaughtClass } from './classes.ts'
 import type { Lesson } from './teach.ts'
 
-/** CSS pixels between two pictures. */
+/** Least CSS pixels between two pictures: all there are from row to row, while those of a row reach from side to side. */
 const gap = 4
 const pitch = thumbSide + gap
+
+/** From a picture to the next one of its row. */
+const stepOf = (width: number, columns: number): number => (columns > 1 ? (width - thumbSide) / (columns - 1) : width)
 
 /** Pictures of a class, and what removes one. */
 export function Thumbnails({ lesson, of }: { readonly lesson: Lesson; readonly of: TaughtClass }) {
@@ -45,7 +48,7 @@ export function Thumbnails({ lesson, of }: { readonly lesson: Lesson; readonly o
   )
   const at = (event: MouseEvent): number | undefined => {
     const box = scroller.current!.getBoundingClientRect()
-    const column = Math.floor((event.clientX - box.left) / pitch)
+    const column = Math.floor((event.clientX - box.left) / stepOf(size.peek().width, columns.peek()))
     const index = Math.floor((event.clientY - box.top + top.peek()) / pitch) * columns.peek() + column
     return column < columns.peek() && index < of.pictures.length ? index : undefined
   }
@@ -161,7 +164,8 @@ function drawPictures(canvas: HTMLCanvasElement, { store }: Lesson, of: TaughtCl
     const picture = of.pictures[index]
     const row = picture ? picture.row : of.take[index - of.pictures.length]
     if (row === undefined) continue
-    const [x, y] = [(index % columns) * pitch, Math.floor(index / columns) * pitch - top]
+    const x = Math.round((index % columns) * stepOf(width, columns))
+    const y = Math.floor(index / columns) * pitch - top
     small.putImageData(imageOf(store.thumb(row)), 0, 0)
     context.drawImage(scratch, x, y)
     if (picture?.isHeld) {

@@ -10,16 +10,13 @@ export type Answers<Q extends Questions> = {
 
 type Reply = { readonly value: unknown } | { readonly error: string }
 
-/** In the worker: answers the page. @param transfer what of an answer is given away, not copied */
-export function answerCalls<Q extends Questions>(
-  answers: Answers<Q>,
-  transfer: (value: unknown) => ArrayBuffer[] = () => [],
-): void {
+/** In the worker: answers the page. */
+export function answerCalls<Q extends Questions>(answers: Answers<Q>): void {
   let last: Promise<void> = Promise.resolve()
   const answer = async ([name, ...given]: [keyof Q, ...Parameters<Q[keyof Q]>]): Promise<void> => {
     try {
       const value = await answers[name](...given)
-      self.postMessage({ value } satisfies Reply, { transfer: transfer(value) })
+      self.postMessage({ value } satisfies Reply)
     } catch (error) {
       self.postMessage({ error: error instanceof Error ? error.message : String(error) } satisfies Reply)
     }
@@ -30,7 +27,7 @@ export function answerCalls<Q extends Questions>(
 }
 
 /** The part of a worker that is used here. */
-export type WorkerEnd = Pick<Worker, 'postMessage' | 'terminate' | 'onmessage' | 'onerror'>
+export type WorkerEnd = Pick<Worker, 'postMessage' | 'onmessage' | 'onerror'>
 
 /** In the page: asks a worker. A worker that cannot be loaded or was ended fails what is open, and all that is asked later. */
 export class Calls<Q extends Questions> {
@@ -64,9 +61,5 @@ export class Calls<Q extends Questions> {
       this.#open.push({ resolve, reject })
       this.#worker.postMessage([name, ...given], transfer)
     })
-  }
-
-  close(): void {
-    this.#worker.terminate()
   }
 }
