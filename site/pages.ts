@@ -44,6 +44,7 @@ export const guide: readonly { readonly text: string; readonly entries: readonly
     entries: [
       { text: 'Data and augmentation', page: 'data' },
       { text: 'The practice of training', page: 'training' },
+      { text: 'Many processes, many machines', page: 'distributed' },
       { text: 'Transfer learning', page: 'transfer' },
       { text: 'Optimization', page: 'optimization' },
     ],

@@ -25,6 +25,8 @@ export interface LoaderOptions {
    * By default the shape that augmentation produces, or the data set's own.
    */
   readonly shape?: RasterShape
+  /** The batches that will be asked for, to read these ahead and no others; all of them by default. */
+  readonly wanted?: (batch: number) => boolean
 }
 
 /** A source of mini-batches, epoch by epoch. */

@@ -35,6 +35,7 @@ export class PrefetchLoader implements BatchSource {
   readonly #order: EpochOrder
   readonly #assembly: BatchAssembly
   readonly #producer: BatchProducer
+  readonly #wanted: (batch: number) => boolean
   readonly #pending = new Map<string, Pending>()
   readonly #free: BatchSlot[] = []
   readonly #skipped = new Set<number>()
@@ -45,6 +46,7 @@ export class PrefetchLoader implements BatchSource {
     this.#order = new EpochOrder(subset, options)
     this.#assembly = assemblyOf(subset.dataset, options)
     this.#producer = producer
+    this.#wanted = options.wanted ?? (() => true)
     this.subset = subset
     this.samples = this.#order.samples
     this.batchSize = options.batchSize
@@ -101,22 +103,25 @@ export class PrefetchLoader implements BatchSource {
     await this.#producer.close()
   }
 
-  /** Requests the batches after the given one, and those of the next epoch too when the order is shuffled. */
-  #requestNext(epoch: number, batch: number): void {
-    for (let k = 1; k <= this.#producer.depth; k++) {
-      const at = batch + k
-      if (at < this.batches) this.#request(epoch, at)
-      else if (this.#order.isShuffled && at - this.batches < this.batches) this.#request(epoch + 1, at - this.batches)
+  /** The batches to be made ahead of the next ones: those of the next epoch too when the order is shuffled. */
+  *#following(epoch: number, batch: number): Generator<readonly [epoch: number, batch: number]> {
+    const end = this.#order.isShuffled ? 2 * this.batches : this.batches
+    for (let at = batch + 1, left = this.#producer.depth; at < end && left > 0; at++) {
+      if (!this.#wanted(at % this.batches)) continue
+      yield at < this.batches ? [epoch, at] : [epoch + 1, at - this.batches]
+      left--
     }
+  }
+
+  /** Requests the batches after the given one. */
+  #requestNext(epoch: number, batch: number): void {
+    for (const [inEpoch, next] of this.#following(epoch, batch)) this.#request(inEpoch, next)
   }
 
   /** Drops batches that are neither the current nor the next: after a jump, or a new epoch. */
   #forgetOthers(epoch: number, batch: number): void {
-    const wanted = new Set<string>()
-    for (let k = 0; k <= this.#producer.depth; k++) {
-      const at = batch + k
-      wanted.add(at < this.batches ? keyOf(epoch, at) : keyOf(epoch + 1, at - this.batches))
-    }
+    const wanted = new Set([keyOf(epoch, batch)])
+    for (const [inEpoch, next] of this.#following(epoch, batch)) wanted.add(keyOf(inEpoch, next))
     for (const [key, { slot, done }] of this.#pending) {
       if (wanted.has(key)) continue
       this.#pending.delete(key)

@@ -5,6 +5,7 @@ import { OneBitSums, PartErrors } from './oneBitSums.ts'
 import { type Exchange, RunInParts } from './partedSteps.ts'
 import { LibrarySums, TreeSums } from './partSums.ts'
 import { soloCommunicator } from './solo.ts'
+import { partsOf } from './tree.ts'
 
 /** 1-bit gradients with error feedback. */
 export interface OneBitExchange {
@@ -60,6 +61,10 @@ export function inParts(options: InPartsOptions = {}): Distribution {
     parts,
     ranks: { count: size, hosts, parts, exchange: chosen.name, by: name },
     share: size > 1 ? { rank, size, merge: values => communicator.allReduce(values) } : undefined,
+    isOwn(part, count) {
+      const { from, to } = partsOf(rank, size, count)
+      return part >= from && part < to
+    },
     stop() {
       wish.stop = true
     },

@@ -30,6 +30,8 @@ export interface Distribution {
   readonly ranks: Ranks
   /** This process's share of an evaluation; absent where one process does all of it. */
   readonly share: EvaluationShare | undefined
+  /** Whether this process computes a part of a step that has `parts` of them. */
+  isOwn(part: number, parts: number): boolean
   /** Asks all processes to stop after the same step. */
   stop(): void
   /** The steps of a run. */

@@ -46,9 +46,11 @@ export function sourcesOf(options: ResolvedOptions): Sources {
 }
 
 /** The images of a run, batch by batch. */
-function imagesOf({ train, augment, loader = createLoader, batchSize, seed, dropLast }: ResolvedOptions): BatchSource {
+function imagesOf(options: ResolvedOptions): BatchSource {
+  const { train, augment, loader = createLoader, batchSize, seed, dropLast, distribution, accumulate } = options
   if ('fill' in train) return train
-  return loader(train, { batchSize, seed, dropLast, ...(augment && { augment }) })
+  const wanted = distribution && ((batch: number) => distribution.isOwn(batch % accumulate, accumulate))
+  return loader(train, { batchSize, seed, dropLast, ...(augment && { augment }), ...(wanted && { wanted }) })
 }
 
 /** The features of a run that caches them. */

@@ -99,11 +99,13 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
 /** The same run in parts: each part is a batch of the source, and a step takes as many as there are parts. */
 function inParts(options: ResolvedOptions, { parts }: Distribution): ResolvedOptions {
   const { batchSize, accumulate, train } = options
-  const whole = 'fill' in train ? train.batchSize * parts : batchSize
-  if (whole % parts !== 0) {
-    throw new RangeError(`trainer: batchSize (=${whole}) must be a multiple of the number of parts (=${parts})`)
+  if ('fill' in train) {
+    throw new RangeError('trainer: a source of batches cannot be cut into parts; distribution needs a subset of images')
   }
-  return { ...options, batchSize: whole / parts, accumulate: accumulate * parts }
+  if (batchSize % parts !== 0) {
+    throw new RangeError(`trainer: batchSize (=${batchSize}) must be a multiple of the number of parts (=${parts})`)
+  }
+  return { ...options, batchSize: batchSize / parts, accumulate: accumulate * parts }
 }
 
 function checkOptions({ epochs, accumulate, average, freeze = [], model }: ResolvedOptions): void {

@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Engine } from '../../src/backends/engine.ts'
+import { regionOf } from '../../src/backends/region.ts'
 import * as g from '../../src/graph/index.ts'
 import type { Program } from '../../src/plan/program.ts'
 
@@ -112,6 +113,44 @@ function engineContract(create: () => Engine | Promise<Engine>): void {
         [1, 2],
         [0, 0],
       ])
+    })
+  })
+
+  describe('a region', () => {
+    test('shows variables side by side, as programs leave them; programs see what is changed in it', async () => {
+      const [x, y] = [variable('x', [1, 2, 3]), variable('y', [4], [])]
+      const region = regionOf(engine, [x, y], 5)
+      expect(region.length % 5).toBe(0)
+      expect(region.offsets[0]).toBe(0)
+      expect(region.offsets[1]).toBeGreaterThanOrEqual(3)
+      const both = () =>
+        region.read(values => [...values.subarray(0, 3), values[region.offsets[1]!]!, values.reduce((a, b) => a + b)])
+      expect(await both()).toEqual([1, 2, 3, 4, 10])
+      const executable = await engine.compile(program({ z: g.mul(x.tensor, y.tensor) }, [[x, g.add(x.tensor, 1)]]))
+      await executable.run()
+      expect(await both()).toEqual([2, 3, 4, 4, 13])
+      await region.change(values => {
+        values.set([5, 6, 7])
+        values[region.offsets[1]!] = 10
+      })
+      expect(Array.from((await executable.run()).z!)).toEqual([50, 60, 70])
+      expect(await current(x)).toEqual([6, 7, 8])
+      expect(await current(y)).toEqual([10])
+    })
+
+    test('waits for earlier work, and later work waits for it', async () => {
+      const x = variable('x', [1])
+      const region = regionOf(engine, [x])
+      const executable = await engine.compile(program({}, [[x, g.mul(x.tensor, 3)]]))
+      const seen: number[] = []
+      const look = (values: Float32Array) => void seen.push(values[0]!)
+      await Promise.all([executable.run(), region.read(look), executable.run(), region.read(look)])
+      expect(seen).toEqual([3, 9])
+    })
+
+    test('holds f32 only', () => {
+      const count = new g.Variable([1], { name: 'count', dtype: 'i32' })
+      expect(() => regionOf(engine, [count])).toThrow('region: count is i32, a region holds f32 only')
     })
   })
 

@@ -234,7 +234,9 @@ function describe(event: StartEvent): string {
   ]
   if (ranks && ranks.count > 1) {
     const hosts = [...new Set(ranks.hosts)].join(', ')
-    lines.push(`${ranks.count} processes on ${hosts} · ${ranks.parts} parts of a batch · ${ranks.exchange}, ${ranks.by}`)
+    lines.push(
+      `${ranks.count} processes on ${hosts} · ${ranks.parts} parts of a batch · ${ranks.exchange}, ${ranks.by}`,
+    )
   }
   if (step > 0) lines.push(`resuming after step ${formatCount(step)}`)
   return lines.join('\n')

@@ -47,7 +47,9 @@ export async function inGroup(command: (group: Communicator) => Promise<number>)
   process.on('exit', code => {
     if (isOver) return
     if (!isTold) {
-      process.stderr.write(`fovea: ${nameOf(group, group.rank)}: ended with exit code ${code} before the others were done\n`)
+      process.stderr.write(
+        `fovea: ${nameOf(group, group.rank)}: ended with exit code ${code} before the others were done\n`,
+      )
     }
     group.abort(code === 0 ? exitCodes.failed : code)
   })
