@@ -63,6 +63,7 @@ export const guide: readonly { readonly text: string; readonly entries: readonly
       { text: 'Ship it', page: 'ship' },
       { text: 'In a browser', page: 'browser' },
       { text: 'Where Fovea runs', page: 'runtimes' },
+      { text: 'WebGPU', page: 'webgpu' },
     ],
   },
   {

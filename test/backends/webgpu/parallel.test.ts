@@ -10,6 +10,8 @@ import { evaluateReference } from '../../../src/graph/index.ts'
 import { expectClose } from '../../support/fixtures.ts'
 import { driver, reason } from '../../support/webgpu.ts'
 
+type Shape4 = readonly [number, number, number, number]
+
 /** Multiples of 1/8, so that sums of products are exact in single precision. */
 const grid = (count: number, seed: number): Float32Array =>
   Float32Array.from({ length: count }, (_, k) => (((k * 7919 + seed * 104_729) >>> 3) % 33) / 8 - 2)
@@ -50,7 +52,7 @@ describe.skipIf(driver === undefined)(`parallel methods (${driver ?? reason})`, 
     await compare({ single: g.matmul(c, d) })
   })
 
-  test.each<[string, number[], number[], g.Conv2dOptions]>([
+  test.each<[string, Shape4, Shape4, g.Conv2dOptions]>([
     ['3×3, padded', [3, 6, 14, 14], [10, 6, 3, 3], { padding: 1 }],
     ['1×1, in vectors', [2, 16, 8, 8], [32, 16, 1, 1], {}],
     [
@@ -61,7 +63,7 @@ describe.skipIf(driver === undefined)(`parallel methods (${driver ?? reason})`, 
     ],
     ['3×3, depthwise', [4, 12, 16, 16], [12, 1, 3, 3], { padding: 1, groups: 12 }],
   ])('convolution %s, and its gradients', async (_, image, filters, options) => {
-    const [x, w] = [g.input('x', image) as g.Volume, g.input('w', filters) as g.Volume]
+    const [x, w] = [g.input('x', image), g.input('w', filters)]
     const y = g.conv2d(x, w, options)
     const loss = g.sum(g.mul(y, g.input('u', y.shape))) as g.Scalar
     const [dx, dw] = g.gradients(loss, [x, w])

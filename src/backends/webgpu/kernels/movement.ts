@@ -55,9 +55,8 @@ export const pad: Lower<'pad'> = (step, tools) => {
   })
   const inside = axes.map(axis => axis.inside).join(' && ') || 'true'
   const index = `u32(${axes.map(axis => axis.term).join(' + ') || '0'})`
-  const padding = step.outputs[0].dtype === 'f32' ? `r = ${literal(value)};` : `q = ${value};`
   const body = `${axes.map(axis => axis.declare).join(' ')}
-  if (${inside}) { ${take(operands, x, index)} } else { ${padding} }`
+  if (${inside}) { r = ${operands.float(x, index)}; } else { r = ${literal(value)}; }`
   return [resultShader(step, operands, body)]
 }
 
@@ -66,8 +65,7 @@ const innerOf = (shape: readonly number[], axis: number): number => sizeOf(shape
 
 /** One dispatch for as many parts as a shader can bind; each writes its own range of the result. */
 export const concat: Lower<'concat'> = (step, tools) => {
-  const { inputs, outputs } = step
-  if (outputs[0].dtype === 'u8') return [concatBytes(step, tools)]
+  const { inputs } = step
   const most = tools.mostBindings - 1
   const { axis } = step.attributes
   const dispatches: Dispatch[] = []
@@ -92,48 +90,19 @@ function concatSome(
   const extent = parts.reduce((sum, part) => sum + part.shape[axis], 0)
   const leading = sizeOf(output.shape.slice(0, axis))
   const total = output.shape[axis] * inner
-  const type = output.dtype
-  const body = `let tail = i % ${extent * inner}u;
-  let lead = i / ${extent * inner}u;
-  var v: ${type};
-  ${fromParts(parts, axis, inner, (part, at) => `v = ${type === 'f32' ? operands.float(part, at) : operands.integer(part, at)};`)}
-  ${operands.store(output, `lead * ${total}u + ${unsigned(start * inner)} + tail`, 'v')}`
-  return elementShader(operands, leading * extent * inner, body)
-}
-
-/** Bytes share words, so that all parts are written by one shader. */
-function concatBytes(step: StepOf<'concat'>, tools: KernelTools): Dispatch {
-  const { inputs, attributes, outputs } = step
-  if (inputs.length >= tools.mostBindings) {
-    throw new Error(
-      `concat: ${inputs.length} parts of bytes are more than the ${tools.mostBindings - 1} that this device can bind; join them in two steps`,
-    )
-  }
-  const operands = tools.operands()
-  const { shape } = outputs[0]
-  const inner = innerOf(shape, attributes.axis)
-  const total = shape[attributes.axis] * inner
-  const body = `let tail = i % ${total}u;
-  let lead = i / ${total}u;
-  ${fromParts(inputs, attributes.axis, inner, (part, at) => take(operands, part, at))}`
-  return resultShader(step, operands, body)
-}
-
-/** Statements that read from the part in which element `tail` of the parts' joined rows number `lead` lies. */
-function fromParts(
-  parts: readonly Tensor[],
-  axis: number,
-  inner: number,
-  read: (part: Tensor, at: string) => string,
-): string {
-  let start = 0
+  let before = 0
   const cases = parts.map(part => {
     const size = part.shape[axis] * inner
-    const statement = read(part, `lead * ${size}u + tail - ${unsigned(start)}`)
-    start += size
-    return `if (tail < ${start}u) { ${statement} }`
+    const element = operands.float(part, `lead * ${size}u + tail - ${unsigned(before)}`)
+    before += size
+    return `if (tail < ${before}u) { r = ${element}; }`
   })
-  return cases.join(' else ')
+  const body = `let tail = i % ${extent * inner}u;
+  let lead = i / ${extent * inner}u;
+  var r = 0.0;
+  ${cases.join(' else ')}
+  ${operands.store(output, `lead * ${total}u + ${unsigned(start * inner)} + tail`, 'r')}`
+  return elementShader(operands, leading * extent * inner, body)
 }
 
 /** `[…, K, …]` at the indices along an axis. */
