@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import { percent, whole } from '../../draw/format.ts'
 import { colorOf, css, textOn } from '../../draw/scale.ts'
+import { isPhone } from '../../draw/size.ts'
 import { moves } from '../../frame/outline.tsx'
 import { Choices } from '../../frame/tabs.tsx'
 import { theme } from '../../state/theme.ts'
@@ -176,7 +177,7 @@ function Table({ judge, confusion, isShare }: TableProps) {
               precision
             </th>
             {classes.map(({ name, precision }) => (
-              <Margin key={name} value={precision} />
+              <Margin key={name} value={precision} decimals={isPhone.value ? 0 : 1} />
             ))}
             <td colSpan={3} />
           </tr>
@@ -193,8 +194,9 @@ function Table({ judge, confusion, isShare }: TableProps) {
 /** Per cent without its sign, as small as it says something. */
 const shareText = (share: number): string => (share < 0.0005 ? '·' : (100 * share).toFixed(share < 0.0995 ? 1 : 0))
 
-function Margin({ value }: { readonly value: number | undefined }) {
-  return <td class="margin">{value === undefined ? '–' : value > 0.9995 ? '100' : (100 * value).toFixed(1)}</td>
+/** A share in per cent. */
+function Margin({ value, decimals = 1 }: { readonly value: number | undefined; readonly decimals?: number }) {
+  return <td class="margin">{value === undefined ? '–' : value > 0.9995 ? '100' : (100 * value).toFixed(decimals)}</td>
 }
 
 interface Scale {
