@@ -33,7 +33,8 @@ describe('the code of a network', () => {
   })
 
   it('leaves out what is as usual, and keeps the place of what is not', () => {
-    const code = 'sequential({ a: conv2d(1, 6, 5, { padding: 2, bias: false }), b: new BasicBlock(6, 6, 2), c: dropout(0.25) })'
+    const code =
+      'sequential({ a: conv2d(1, 6, 5, { padding: 2, bias: false }), b: new BasicBlock(6, 6, 2), c: dropout(0.25) })'
     expect(formatNetwork(parseNetwork(code)).replace(/\s+/g, ' ')).toBe(
       'sequential({ a: conv2d(1, 6, 5, { padding: 2, bias: false }), b: new BasicBlock(6, 6, 2), c: dropout(0.25), })',
     )
@@ -54,9 +55,15 @@ describe('the code of a network', () => {
     ['sequential({\n  a: conv3d(1) })', /^line 2: conv3d is no layer that Build knows\. It knows conv2d, /],
     ['sequential({ a: sequential(relu()) })', /layers stand in one list here/],
     ['sequential({ a: conv2d(1, 6) })', 'line 1: conv2d needs its kernel'],
-    ['sequential({ a: conv2d(1, 6, size) })', 'line 1: the kernel of conv2d must be a number, got size: names of numbers are not read'],
+    [
+      'sequential({ a: conv2d(1, 6, size) })',
+      'line 1: the kernel of conv2d must be a number, got size: names of numbers are not read',
+    ],
     ['sequential({ a: conv2d(1, 6, 0) })', 'line 1: the kernel of conv2d (=0) must be a whole number from 1 to 64'],
-    ['sequential({ a: conv2d(1, 6, 3, { dilation: 2 }) })', /^line 1: conv2d has no option dilation here: Build knows stride, padding/],
+    [
+      'sequential({ a: conv2d(1, 6, 3, { dilation: 2 }) })',
+      /^line 1: conv2d has no option dilation here: Build knows stride, padding/,
+    ],
     ['sequential({ a: conv2d(1, 6, 3, { bias: 1 }) })', 'line 1: the bias of conv2d must be true or false'],
     ['sequential({ a: relu(), a: relu() })', 'line 1: there are two layers of the name a'],
     ['sequential({ a: relu() b: relu() })', 'line 1: expected a comma or }, got b'],
@@ -74,7 +81,9 @@ describe('what does not fit', () => {
       const { shape, classes } = factsOf(data)
       for (const { make } of templates)
         expect(
-          walk(make(factsOf(data)), [shape[2], shape[0], shape[1]], classes.length).misfits.filter(({ isWrong }) => isWrong),
+          walk(make(factsOf(data)), [shape[2], shape[0], shape[1]], classes.length).misfits.filter(
+            ({ isWrong }) => isWrong,
+          ),
         ).toEqual([])
     }
   })
@@ -82,9 +91,24 @@ describe('what does not fit', () => {
   it.each([
     ['conv2', { in: 32 }, 'conv2 has 32 input channels, but pool1 gives 6', 'set in = 6'],
     ['fc1', { in: 256 }, 'fc1 has 256 inputs, but flatten gives 400 (5 · 5 · 16)', 'set in = 400'],
-    ['fc3', { out: 12 }, 'the network gives 12 numbers in a row, but there are 10 classes: it must end in 10 numbers', 'set fc3 out = 10'],
-    ['conv2', { kernel: 20 }, 'the window of conv2, 20×20, is larger than what it reads, 14×14: (14 − 20 + 2 · 0) / 1 + 1 = −5', 'set padding = 3'],
-    ['conv2', { groups: 4 }, 'conv2 has 4 groups, which must divide its 6 input and 16 output channels', 'set groups = 2'],
+    [
+      'fc3',
+      { out: 12 },
+      'the network gives 12 numbers in a row, but there are 10 classes: it must end in 10 numbers',
+      'set fc3 out = 10',
+    ],
+    [
+      'conv2',
+      { kernel: 20 },
+      'the window of conv2, 20×20, is larger than what it reads, 14×14: (14 − 20 + 2 · 0) / 1 + 1 = −5',
+      'set padding = 3',
+    ],
+    [
+      'conv2',
+      { groups: 4 },
+      'conv2 has 4 groups, which must divide its 6 input and 16 output channels',
+      'set groups = 2',
+    ],
   ])('%s %o: %s', (name, values, message, remedy) => {
     const layers = set(lenet(), name, values)
     const [first] = wrong(layers)
@@ -156,7 +180,13 @@ describe('the state', () => {
     build.set(0, kindOf('conv2d').arguments[1]!, 12)
     expect(conv1().parameters).toBe(312)
     expect(build.isRight.value).toBe(false)
-    expect(build.shown.value!.graph.nodes.map(({ path }) => path)).toEqual(['input', 'conv1', 'relu1', 'pool1', 'output'])
+    expect(build.shown.value!.graph.nodes.map(({ path }) => path)).toEqual([
+      'input',
+      'conv1',
+      'relu1',
+      'pool1',
+      'output',
+    ])
     build.edit(build.misfits.value[0]!.remedy!.layers)
     expect(build.isRight.value).toBe(true)
     build.undo()
@@ -210,7 +240,12 @@ describe('recipe.ts', () => {
 
   it('trains by the command line, with the layers that were built', async () => {
     const layers = set(set(lenet(), 'fc2', { out: 40 }), 'fc3', { in: 40 })
-    const words = { ...recipeFor('custom', 'mnist'), data: "{ name: 'mnist', directory: 'data', limit: 64, validation: 16 }", epochs: 1, seed: 0 }
+    const words = {
+      ...recipeFor('custom', 'mnist'),
+      data: "{ name: 'mnist', directory: 'data', limit: 64, validation: 16 }",
+      epochs: 1,
+      seed: 0,
+    }
     mkdirSync(join(folder.path, 'node_modules'))
     mkdirSync(join(folder.path, 'data'))
     const root = join(import.meta.dirname, '../..')

@@ -45,7 +45,11 @@ describe('every model of the catalog', () => {
     const { totals } = summarize(models[name].create(), models[name].inputShape)
     const outer = nodes.filter(({ parent }) => parent === undefined)
     // The table counts the memory of what a module gives; the graph that of each operation in it, of which the modules of 1998 have several.
-    const keys = ['parameters', 'multiplyAdds', ...(name === 'lenet5-1998' ? [] : (['activationBytes'] as const))] as const
+    const keys = [
+      'parameters',
+      'multiplyAdds',
+      ...(name === 'lenet5-1998' ? [] : (['activationBytes'] as const)),
+    ] as const
     for (const key of keys) {
       expect(outer.reduce((sum, node) => sum + node[key], 0)).toBe(totals[key])
     }
