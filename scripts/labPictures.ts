@@ -54,6 +54,19 @@ const all: readonly Picture[] = [
     },
   },
   {
+    name: 'lab-build',
+    link: '#screen=build',
+    theme: 'light',
+    size: usual,
+    ready: async page => {
+      await page.getByLabel('Show another network').selectOption('small inception')
+      await page.getByLabel('kernel of conv1').fill('5')
+      await page.getByLabel('input channels of inception2').fill('32')
+      await page.locator('.misfit').first().waitFor()
+      await page.getByLabel('padding of conv1').fill('2')
+    },
+  },
+  {
     name: 'lab-runs',
     link: '#screen=runs&run=lenet5&run=lenet5-lr-0.2&run=lenet5-adam',
     theme: 'light',
@@ -128,7 +141,7 @@ await withLab(
       const page = await browser.newPage({ viewport: size, colorScheme: theme })
       page.setDefaultTimeout(600_000)
       await page.goto(address + link)
-      if (!/^#screen=(runs|teach)/.test(link)) await stepShown(page)
+      if (!/^#screen=(build|runs|teach)/.test(link)) await stepShown(page)
       await ready(page)
       // What was last told is drawn in the next frame.
       await page.evaluate(() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve))))

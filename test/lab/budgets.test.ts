@@ -59,6 +59,15 @@ test('the screens Convolve and Judge are loaded when they are looked at; Judge i
   expect(named('projectWorker').reduce((sum, asset) => sum + weight(`assets/${asset}`), 0)).toBeLessThanOrEqual(5)
 })
 
+test('Build is loaded when it is looked at, and is at most 90 kB; what reads files is loaded with the first file', () => {
+  const page = readFileSync(join(site, 'index.html'), 'utf8')
+  const own = assets.filter(name => /^build-/.test(name))
+  expect(own.map(name => name.replace(/.*\./, '')).sort()).toEqual(['css', 'js'])
+  for (const name of own) expect(page).not.toContain(name)
+  expect(own.reduce((sum, name) => sum + weight(`assets/${name}`), 0)).toBeLessThanOrEqual(90)
+  expect(assets.filter(name => /^networkWorker-/.test(name))).toHaveLength(1)
+})
+
 test('the digits to begin with are half a megabyte', () => {
   const bytes = ['0', 'test', 'manifest.json'].map(name => readFileSync(join(site, 'data/mnist', name)).length)
   expect(bytes.reduce((a, b) => a + b) / 1e6).toBeLessThanOrEqual(0.5)

@@ -25,7 +25,7 @@ export function FileView({ file, onPicture }: FileProps) {
       {tensors && (
         <div class="scroll">
           <table class="layer-table">
-            <caption class="hidden">Tensors of the file</caption>
+            <caption class="unseen">Tensors of the file</caption>
             <thead>
               <tr>
                 <th scope="col">tensor</th>

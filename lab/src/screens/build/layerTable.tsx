@@ -27,14 +27,18 @@ export function totalsOf({
 
 /** The table that is edited. */
 export function LayerTable({ build }: { readonly build: Build }) {
-  const costs = useComputed(() => new Map(build.shown.value?.graph.nodes.map(node => [node.path, node])))
+  // A layer that is a block is the node around all that it holds.
+  const costs = useComputed(() => {
+    const outer = build.shown.value?.graph.nodes.filter(({ parent }) => parent === undefined) ?? []
+    return new Map(outer.map(node => [node.path, node]))
+  })
   const layers = build.layers.value
   const misfits = build.misfits.value
   const { graph } = build.shown.value ?? {}
   return (
     <div class="scroll">
       <table class="layer-table">
-        <caption class="hidden">The layers, with their numbers and what they cost for one picture</caption>
+        <caption class="unseen">The layers, with their numbers and what they cost for one picture</caption>
         <Head />
         <tbody>
           <tr>
@@ -78,7 +82,7 @@ const Head = () => (
         </th>
       ))}
       <th scope="col">
-        <span class="hidden">change</span>
+        <span class="unseen">change</span>
       </th>
     </tr>
   </thead>
@@ -332,11 +336,21 @@ function Costs({ node }: { readonly node: NetworkNode | undefined }) {
   const { output, parameters, multiplyAdds, activationBytes, receptiveField } = node
   return (
     <>
-      <td class="number">{formatVolume(output)}</td>
-      <td class="number">{dashed(parameters, formatCount)}</td>
-      <td class="number">{dashed(multiplyAdds, formatCount)}</td>
-      <td class="number">{dashed(activationBytes, formatBytes)}</td>
-      <td class="number">{formatReceptiveField(receptiveField)}</td>
+      <td class="number" data-name="gives">
+        {formatVolume(output)}
+      </td>
+      <td class="number" data-name="parameters">
+        {dashed(parameters, formatCount)}
+      </td>
+      <td class="number" data-name="multiply-adds">
+        {dashed(multiplyAdds, formatCount)}
+      </td>
+      <td class="number" data-name="memory">
+        {dashed(activationBytes, formatBytes)}
+      </td>
+      <td class="number" data-name="field">
+        {formatReceptiveField(receptiveField)}
+      </td>
     </>
   )
 }
@@ -349,9 +363,15 @@ function Totals({ name, graph }: { readonly name: string; readonly graph: Networ
         <th scope="row">{name}</th>
         <td />
         <td />
-        <td class="number">{formatCount(parameters)}</td>
-        <td class="number">{formatCount(multiplyAdds)}</td>
-        <td class="number">{formatBytes(activationBytes)}</td>
+        <td class="number" data-name="parameters">
+          {formatCount(parameters)}
+        </td>
+        <td class="number" data-name="multiply-adds">
+          {formatCount(multiplyAdds)}
+        </td>
+        <td class="number" data-name="memory">
+          {formatBytes(activationBytes)}
+        </td>
         <td colSpan={2} />
       </tr>
     </tfoot>
@@ -364,7 +384,7 @@ export function CostTable({ build, graph }: { readonly build: Build; readonly gr
   return (
     <div class="scroll">
       <table class="layer-table">
-        <caption class="hidden">The layers and what they cost for one picture</caption>
+        <caption class="unseen">The layers and what they cost for one picture</caption>
         <Head />
         <tbody>
           {rows.map(node => (
