@@ -4,7 +4,7 @@
  * @module fovea/distributed
  */
 export type { Distribution } from '../train/distribution.ts'
-export type { Ranks } from '../train/ranks.ts'
+export type { EvaluationShare, Ranks } from '../train/ranks.ts'
 export { checkEqual, fromFirst, GroupError, gather, together } from './agree.ts'
 export { type Communicator, type Exchanged, type Reduction, SilenceError } from './communicator.ts'
 export { type ExchangeOptions, type InPartsOptions, inParts, type OneBitExchange } from './inParts.ts'
