@@ -21,6 +21,7 @@ export {
   type Engine,
   type EngineDescription,
   type Executable,
+  type Region,
   type RunOptions,
 } from './backends/engine.ts'
 export type { NativeChoice, NativeKernels } from './backends/native/choice.ts'

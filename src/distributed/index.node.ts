@@ -3,16 +3,8 @@
  * For Node; without `mpirun` or `srun` there is one process, and no library is loaded.
  * @module fovea/distributed
  */
-export type {
-  Distribution,
-  EvaluationShare,
-  PartedResult,
-  PartedStep,
-  PartedSteps,
-  Ranks,
-  StepRates,
-  StepTools,
-} from '../train/distribution.ts'
+export type { Distribution } from '../train/distribution.ts'
+export type { EvaluationShare, Ranks } from '../train/ranks.ts'
 export { checkEqual, fromFirst, GroupError, gather, together } from './agree.ts'
 export { type Communicator, type Exchanged, type Reduction, SilenceError } from './communicator.ts'
 export { type ExchangeOptions, type InPartsOptions, inParts, type OneBitExchange } from './inParts.ts'

@@ -9,7 +9,14 @@
  * The same rule as `oneBit()` of `fovea/optim`, which computes on one machine what is computed here between machines.
  */
 import { unitAxes } from '../optim/oneBit.ts'
-import type { Layer } from './partedSteps.ts'
+
+/** A gradient in the region. */
+export interface Layer {
+  readonly path: string
+  readonly shape: readonly number[]
+  /** Place of its first number. */
+  readonly offset: number
+}
 
 /** Units of a gradient: rows of a matrix, filters of a convolution (the paper's columns); a bias is one. */
 interface Units {

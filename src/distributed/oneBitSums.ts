@@ -2,8 +2,7 @@
 import type { Region } from '../backends/engine.ts'
 import { type HostTensor, Variable } from '../graph/variable.ts'
 import { CheckpointError } from '../train/checkpoint.ts'
-import { OneBitCode } from './oneBit.ts'
-import type { Layer } from './partedSteps.ts'
+import { type Layer, OneBitCode } from './oneBit.ts'
 import { type Division, OwnSums, type PartSums, type SumTask, TreeSums } from './partSums.ts'
 
 /** What quantization has lost of each part's gradients so far: it belongs to the part, whoever computes it. */

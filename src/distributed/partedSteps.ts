@@ -14,6 +14,7 @@ import type { PartedResult, PartedStep, PartedSteps, StepTools } from '../train/
 import { stepUpdates, tracedStep } from '../train/programs.ts'
 import { inputsFor } from '../train/samples.ts'
 import type { Communicator } from './communicator.ts'
+import type { Layer } from './oneBit.ts'
 import type { PartErrors } from './oneBitSums.ts'
 import { Division, type PartSums } from './partSums.ts'
 
@@ -28,14 +29,6 @@ export interface Exchange {
   sums(division: Division, region: Region, layers: readonly Layer[]): PartSums
   /** What is kept from step to step, if anything is. */
   readonly errors?: PartErrors
-}
-
-/** A gradient in the region. */
-export interface Layer {
-  readonly path: string
-  readonly shape: readonly number[]
-  /** Place of its first number. */
-  readonly offset: number
 }
 
 /** What every part adds to besides gradients, each a number. */
@@ -65,7 +58,7 @@ export class RunInParts implements PartedSteps {
 
   constructor(tools: StepTools, communicator: Communicator, exchange: Exchange, wish: StopWish) {
     this.#tools = tools
-    this.#division = new Division(communicator, tools.options.accumulate)
+    this.#division = new Division(communicator, tools.parts)
     this.#exchange = exchange
     this.#wish = wish
   }
@@ -114,11 +107,7 @@ export class RunInParts implements PartedSteps {
   }
 
   restore(tensors: ReadonlyMap<string, HostTensor>): void {
-    const { freeze = [] } = this.#tools.options
-    this.#exchange.errors?.restore(
-      tensors,
-      freeze.some(({ until }) => until !== undefined),
-    )
+    this.#exchange.errors?.restore(tensors, this.#tools.thaws)
   }
 
   #keyOf(epoch: number): string {
@@ -130,8 +119,7 @@ export class RunInParts implements PartedSteps {
   }
 
   #trace(batch: number, epoch: number) {
-    const { traced, source, options, softLabels } = this.#tools
-    const { loss, penalty } = options
+    const { traced, source, loss, penalty, softLabels } = this.#tools
     return tracedStep(traced, source.shape, batch, loss, this.#trained(epoch), { softLabels, penalty })
   }
 
@@ -139,7 +127,7 @@ export class RunInParts implements PartedSteps {
     const key = this.#keyOf(epoch)
     const known = this.#phases.get(key)
     if (known) return known
-    const { source, options } = this.#tools
+    const { source, engine } = this.#tools
     const traced = this.#trace(source.sizeOf(0), epoch)
     const own = (shape: readonly number[], name: string) => new Variable(shape, { name })
     const gradients = new Map(
@@ -150,7 +138,7 @@ export class RunInParts implements PartedSteps {
     const statistics = new Map(buffers.filter(isMean).map(([of]) => [of, own(of.shape, `next.${of.name}`)]))
     const counted = Object.fromEntries(tallies.map(name => [name, own([], `step.${name}`)])) as Phase['tallies']
     const variables = [...gradients.values(), ...statistics.values(), ...Object.values(counted)]
-    const region = regionOf(options.engine, variables, this.#division.communicator.size)
+    const region = regionOf(engine, variables, this.#division.communicator.size)
     const placeOf = (variable: Variable): number => region.offsets[variables.indexOf(variable)]!
     const layers = Array.from(gradients, ([path, variable]) => ({
       path,
@@ -172,13 +160,13 @@ export class RunInParts implements PartedSteps {
 
   #update(epoch: number): Promise<Executable> {
     const key = this.#keyOf(epoch)
-    const known = this.#updates.get(key) ?? this.#tools.options.engine.compile(this.#updateProgram(epoch))
+    const known = this.#updates.get(key) ?? this.#tools.engine.compile(this.#updateProgram(epoch))
     this.#updates.set(key, known)
     return known
   }
 
   #updateProgram(epoch: number): Program {
-    const { options, averages } = this.#tools
+    const { scheduledMomentum, averages } = this.#tools
     const { gradients, statistics, counters } = this.#phase(epoch)
     const tensorsOf = <K>(variables: ReadonlyMap<K, Variable>): Map<K, Tensor> =>
       new Map(Array.from(variables, ([key, variable]) => [key, variable.tensor]))
@@ -187,7 +175,7 @@ export class RunInParts implements PartedSteps {
       this.#trained(epoch),
       tensorsOf(gradients),
       new Map([...tensorsOf(statistics), ...counters]),
-      { scheduledMomentum: options.momentum !== undefined, average: averages },
+      { scheduledMomentum, average: averages },
     )
     return { outputs: {}, updates }
   }

@@ -25,9 +25,9 @@ import {
   text,
   wholeFrom0,
 } from '../rules/rules.ts'
-import type { Ranks } from '../train/distribution.ts'
 import type { Evaluation } from '../train/evaluate.ts'
 import type { EpochEvent, Score, ValidationEvent } from '../train/events.ts'
+import type { Ranks } from '../train/ranks.ts'
 import { type BestEpoch, bestEpoch } from '../train/session.ts'
 import type { LoggedEvent } from './eventLine.ts'
 import { readFields } from './jsonFile.node.ts'

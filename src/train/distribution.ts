@@ -2,53 +2,43 @@
  * The seam at which a step's gradient is computed in parts, on one process or many. `inParts` of `fovea/distributed` is
  * what fits here; the trainer knows no more of it than this.
  */
+import type { Engine } from '../backends/engine.ts'
 import type { HostTensor } from '../graph/variable.ts'
+import type { Loss } from '../nn/losses.ts'
 import type { Module } from '../nn/module.ts'
 import type { AveragedVariables } from '../optim/average.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
+import type { Penalty } from '../optim/penalty.ts'
 import type { Program } from '../plan/program.ts'
+import type { EvaluationShare, Ranks } from './ranks.ts'
 import type { SampleSource } from './samples.ts'
-import type { ResolvedOptions } from './trainerOptions.ts'
-
-/** The processes that train one model together. */
-export interface Ranks {
-  readonly count: number
-  /** The host of each. */
-  readonly hosts: readonly string[]
-  /** Parts of a batch; every process computes some of them. */
-  readonly parts: number
-  /** How gradients are exchanged: `tree`, `allReduce` or `oneBit`. */
-  readonly exchange: string
-  /** What carries them: `Open MPI 4.1.4`, or `one process`. */
-  readonly by: string
-}
 
 /** How a batch is divided into parts, and who computes which. */
 export interface Distribution {
   /** Parts that every batch is cut into, whatever the number of processes. */
   readonly parts: number
   readonly ranks: Ranks
-  /** This process's share of an evaluation; absent where one process does all of it. */
+  /** This process's share of an evaluation; absent where one process does all of it. @internal */
   readonly share: EvaluationShare | undefined
-  /** Whether this process computes a part of a step that has `parts` of them. */
+  /** Whether this process computes a part of a step that has `parts` of them. @internal */
   isOwn(part: number, parts: number): boolean
   /** Asks all processes to stop after the same step. */
   stop(): void
-  /** The steps of a run. */
+  /** The steps of a run. @internal */
   begin(tools: StepTools): PartedSteps
-}
-
-/** Evaluation by several processes: each takes every `size`-th batch. */
-export interface EvaluationShare {
-  readonly rank: number
-  readonly size: number
-  /** Fills in the numbers of the other processes: the sum over all, where each has zeros in the places of the others. */
-  merge(values: Int32Array): Promise<void>
 }
 
 /** What steps in parts are made of. */
 export interface StepTools {
-  readonly options: ResolvedOptions
+  readonly engine: Engine
+  readonly loss: Loss
+  readonly penalty: Penalty | undefined
+  /** Whether the momentum is scheduled. */
+  readonly scheduledMomentum: boolean
+  /** Parts of a step, but for the last one of an epoch. */
+  readonly parts: number
+  /** Whether parameters are unfrozen during the run. */
+  readonly thaws: boolean
   readonly source: SampleSource
   readonly traced: Module
   readonly averages: AveragedVariables | undefined

@@ -15,9 +15,9 @@ import { substituteTensors } from '../graph/substitute.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { inference, type Module } from '../nn/module.ts'
 import type { Program } from '../plan/program.ts'
-import type { EvaluationShare } from './distribution.ts'
 import type { Score } from './events.ts'
 import { batchInputs, checkOutputs, type ImageShape, logitsOf, predictionProgram } from './programs.ts'
+import type { EvaluationShare } from './ranks.ts'
 import { BatchMemory, type SampleSource } from './samples.ts'
 
 /** Answers to every image of a subset, in its order. */

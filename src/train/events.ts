@@ -3,7 +3,7 @@
  * log and early stopping are all just consumers of this stream.
  */
 import type { EngineDescription } from '../backends/engine.ts'
-import type { Ranks } from './distribution.ts'
+import type { Ranks } from './ranks.ts'
 
 /** Mean loss and share of correct answers over a set of samples. */
 export interface Score {

@@ -60,8 +60,14 @@ export class TrainingStep {
     this.#averages = averages
     this.#accumulator = options.accumulate > 1 ? new GradientAccumulator() : undefined
     this.#memory = new BatchMemory(source)
+    const { engine, loss, penalty, momentum, accumulate, freeze = [] } = options
     this.parted = options.distribution?.begin({
-      options,
+      engine,
+      loss,
+      penalty,
+      scheduledMomentum: momentum !== undefined,
+      parts: accumulate,
+      thaws: freeze.some(({ until }) => until !== undefined),
       source,
       traced,
       averages,

@@ -89,7 +89,7 @@ function mpirun(
       PATH: process.env.PATH,
       FOVEA_THREADS: '1',
       FAULT: fault,
-      FOVEA_MPI_TIMEOUT: fault === 'SIGSTOP' ? '4' : '100',
+      FOVEA_MPI_TIMEOUT: fault === 'SIGSTOP' ? '10' : '100',
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -174,7 +174,7 @@ for (const library of libraries) {
       const name = `${tag}-hanging`
       const { code, stderr } = await mpirun(library, 2, ['recipe.mjs', '--name', name], 'SIGSTOP')
       expect(code).not.toBe(0)
-      expect(stderr).toMatch(/^fovea: rank 0 on \S+: no answer for 4 s from rank 1 on \S+: it hangs, or/m)
+      expect(stderr).toMatch(/^fovea: rank 0 on \S+: no answer for 10 s from rank 1 on \S+: it hangs, or/m)
       expect(orphansOf(name)).toEqual([])
       expect((await readCheckpoint(checkpointOf(run(name)))).progress.step).toBe(4)
     })
