@@ -71,7 +71,7 @@ describe.skipIf(driver === undefined)(`training on WebGPU (${driver ?? reason})`
     const pixels = Uint8Array.from({ length: 4 * 32 * 32 * 3 }, (_, k) => (k * 7919) % 251)
     const dataset = {
       images: pixels,
-      labels: Uint8Array.of(3, 1, 4, 1),
+      labels: Int32Array.of(3, 1, 4, 1),
       shape: [32, 32, 3] as const,
       classes,
       name: 'noise',
