@@ -17,8 +17,9 @@ export const noBrowser =
 /**
  * Starts Chromium. Nothing in it looks for updates or synchronizes. Its camera shows a moving figure.
  * @param host a name of this machine: pages of 127.0.0.1 are secure whatever their address says, those of a name are not
+ * @param options.webgpu with WebGPU, on Chromium's own software driver
  */
-export function launch(host?: string): Promise<Browser> {
+export function launch(host?: string, { webgpu = false }: { readonly webgpu?: boolean } = {}): Promise<Browser> {
   return chromium.launch({
     executablePath: chromiumPath,
     args: [
@@ -28,7 +29,7 @@ export function launch(host?: string): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-dev-shm-usage',
-      '--disable-gpu',
+      ...(webgpu ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'] : ['--disable-gpu']),
       '--disable-quic',
       '--disable-sync',
       '--no-first-run',

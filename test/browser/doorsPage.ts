@@ -19,17 +19,22 @@ export interface DoorsPage {
  * @param doors folders of the package: `train`, `models`; `index` is the front door
  * @param options.host a name for this machine, whose pages are plain http; 127.0.0.1 by default
  * @param options.files further files beside the page, by name
+ * @param options.webgpu in a browser with WebGPU
  */
 export async function openDoors(
   doors: readonly string[],
-  { host, files = {} }: { readonly host?: string; readonly files?: Readonly<Record<string, Uint8Array>> } = {},
+  {
+    host,
+    files = {},
+    webgpu = false,
+  }: { readonly host?: string; readonly files?: Readonly<Record<string, Uint8Array>>; readonly webgpu?: boolean } = {},
 ): Promise<DoorsPage> {
   const folder = mkdtempSync(join(tmpdir(), 'fovea-browser-'))
   await buildPackage(folder)
   writeFileSync(join(folder, 'page.html'), htmlOf(doors))
   for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, name), bytes)
   const server = await serve({ '/pages/': folder }, {})
-  const browser = await launch(host)
+  const browser = await launch(host, { webgpu })
   const page = await browser.newPage()
   await page.goto(`${host === undefined ? server.origin : server.origin.replace('127.0.0.1', host)}/pages/page.html`)
   await page.waitForFunction(() => 'doors' in globalThis)

@@ -69,9 +69,18 @@ describe.skipIf(driver === undefined)(`training on WebGPU (${driver ?? reason})`
   const depth = process.env.FOVEA_FULL === '1' ? 20 : 8
   test(`ResNet-${depth} trains: batch norm, shortcuts, running statistics`, async () => {
     const pixels = Uint8Array.from({ length: 4 * 32 * 32 * 3 }, (_, k) => (k * 7919) % 251)
-    const dataset = { images: pixels, labels: Uint8Array.of(3, 1, 4, 1), shape: [32, 32, 3] as const, classes }
+    const dataset = {
+      images: pixels,
+      labels: Int32Array.of(3, 1, 4, 1),
+      shape: [32, 32, 3] as const,
+      classes,
+      name: 'noise',
+    }
     const losses = async (engine: Engine): Promise<number[]> => {
-      const model = new ImageClassifier(normalize({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }), cifarResnet(depth))
+      const model = new ImageClassifier(
+        normalize({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }),
+        cifarResnet(depth),
+      )
       const trainer = new Trainer({
         model: model.initialize(2),
         train: { dataset, indices: Int32Array.of(0, 1, 2, 3) },

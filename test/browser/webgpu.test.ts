@@ -1,0 +1,65 @@
+/** WebGPU on a page, in Chromium on its software driver: LeNet-5 trains there as in WebAssembly. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { noBrowser } from './chromium.ts'
+import { type DoorsPage, openDoors } from './doorsPage.ts'
+
+/** The doors of the package, as the page imports them. */
+type Doors = typeof import('../../src/index.ts') &
+  typeof import('../../src/models/index.ts') &
+  typeof import('../../src/optim/index.ts')
+
+describe.skipIf(noBrowser !== undefined)('a page with WebGPU', () => {
+  let opened: DoorsPage
+
+  beforeAll(async () => {
+    opened = await openDoors(['index', 'models', 'optim'], { webgpu: true })
+  }, 300_000)
+  afterAll(() => opened?.close())
+
+  it('trains LeNet-5 with the losses of WebAssembly', { timeout: 300_000 }, async () => {
+    const { adapter, gpu, wasm } = await opened.page.evaluate(async () => {
+      const { doors } = globalThis as unknown as { doors: Doors }
+      const { createEngine, gradients, input, lenet5, mean, sgd, simplify, softmaxCrossEntropy } = doors
+      const batch = 4
+      const pixels = Float32Array.from({ length: batch * 784 }, (_, k) => Math.sin(k * 12.9898))
+      const step = () => {
+        const model = lenet5().initialize(3)
+        const parameters = model.parameters()
+        const images = input('images', [batch, 1, 28, 28], { batched: true })
+        const labels = input('labels', [batch], { dtype: 'i32', batched: true })
+        const logits = model.forward(images, { training: true, updates: new Map() })
+        const [loss] = simplify([mean(softmaxCrossEntropy(logits as never, labels))])
+        const slopes = gradients(
+          loss as never,
+          [...parameters.values()].map(({ tensor }) => tensor),
+        )
+        const named = new Map([...parameters.keys()].map((path, k) => [path, slopes[k]!]))
+        const updates = sgd({ lr: 0.1, momentum: 0.9 }).update(parameters, named, input('rate', []))
+        return { outputs: { loss: loss! }, updates }
+      }
+      const losses = async (engine: Awaited<ReturnType<typeof createEngine>>): Promise<number[]> => {
+        const executable = await engine.compile(step())
+        const found: number[] = []
+        for (let k = 0; k < 4; k++) {
+          const { loss } = await executable.run({ images: pixels, labels: [3, 1, 4, 1], rate: 0.1 })
+          found.push(loss![0]!)
+        }
+        return found
+      }
+      const graphics = await createEngine({ backend: 'webgpu' })
+      const processor = createEngine({ threads: 1 })
+      const result = {
+        adapter: graphics.description.adapter,
+        gpu: await losses(graphics),
+        wasm: await losses(processor),
+      }
+      await Promise.all([graphics.close(), processor.close()])
+      return result
+    })
+    expect(adapter).toMatchObject({ architecture: 'swiftshader', software: true })
+    expect(gpu.at(-1)).toBeLessThan(gpu[0]!)
+    gpu.forEach((loss, k) => {
+      expect(Math.abs(loss - wasm[k]!), `loss of step ${k + 1}`).toBeLessThan(1e-5 * wasm[k]!)
+    })
+  })
+})
