@@ -2,25 +2,32 @@
 import { effect, useSignalEffect } from '@preact/signals'
 import type { FunctionComponent } from 'preact'
 import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks'
-import { ConvolveScreen } from '../screens/convolve/convolve.tsx'
 import { LookScreen } from '../screens/look/look.tsx'
 import { Train } from '../screens/train/train.tsx'
 import { Lab } from '../state/lab.ts'
 import type { Screen } from '../state/link.ts'
+import { formatStill } from '../state/still.ts'
 import { theme } from '../state/theme.ts'
 import { DropPlace } from './drop.tsx'
 import { keysOf } from './keys.ts'
+import { lazyScreen } from './lazyScreen.tsx'
 import { ProblemLine } from './problem.tsx'
 import { Rail } from './rail.tsx'
 import { RunsPlace } from './runsPlace.tsx'
-import { startLab, startWaiting } from './start.ts'
+import { beginningOf, linkToRuns, startLab, startWaiting } from './start.ts'
+import { stillParts } from './stillParts.ts'
 import { Timeline } from './timeline.tsx'
 import { TopBar } from './topBar.tsx'
+
+const ConvolvePlace = lazyScreen(
+  'Convolve',
+  async () => (await import('../screens/convolve/convolve.tsx')).ConvolveScreen,
+)
 
 const shown: Readonly<Record<Screen, FunctionComponent<{ readonly lab: Lab }>>> = {
   train: Train,
   look: LookScreen,
-  convolve: ConvolveScreen,
+  convolve: ConvolvePlace,
   runs: RunsPlace,
 }
 
@@ -71,20 +78,26 @@ export function App() {
     const isRuns = lab.screen.value === 'runs'
     if (isRuns && lab.playing.value) lab.pause()
     if (!isRuns && lab.waiting.peek()) startWaiting(lab)
+    // Loaded again, the page opens what was looked at last.
+    const still = lab.still.value
+    if (!isRuns && still) history.replaceState(null, '', formatStill({ ...still, screen: lab.screen.value }))
+    else if (!isRuns && linkToRuns(location.hash)) history.replaceState(null, '', beginningOf(lab))
   })
   const isRuns = lab.screen.value === 'runs'
   const Shown = shown[lab.screen.value]
+  const parts = stillParts.value
+  const isReading = lab.still.value && !lab.opened.value && !isRuns
   return (
     <>
       <TopBar lab={lab} onStart={link => startLab(lab, link)} />
       {!isRuns && <Rail lab={lab} />}
       <main class={isRuns ? 'wide' : undefined}>
         <ProblemLine lab={lab} />
-        <Shown lab={lab} />
+        {isReading ? parts && <parts.StillReading lab={lab} /> : <Shown lab={lab} />}
       </main>
       {!isRuns && (
         <>
-          <Timeline lab={lab} />
+          {lab.still.value ? parts && <parts.StillBar lab={lab} /> : <Timeline lab={lab} />}
           <DropPlace lab={lab} />
         </>
       )}

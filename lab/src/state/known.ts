@@ -6,6 +6,7 @@ import { type Line, Lines } from './lines.ts'
 import type { Link, Place, Screen } from './link.ts'
 import type { Problem } from './problems.ts'
 import { type Controls, controlsAt, isPointSet, networks, type Recipe } from './recipe.ts'
+import type { StillTitle } from './still.ts'
 
 /** The picture that is looked at. */
 export interface Probe {
@@ -31,6 +32,8 @@ export class Known {
   served: string | undefined
   /** A link whose training waits until its screen is looked at: who compares runs needs none. */
   readonly waiting = signal<Link | undefined>(undefined)
+  /** The checkpoint that is looked at, when none is trained. */
+  readonly still = signal<StillTitle | undefined>(undefined)
   readonly place = signal<Place | undefined>(undefined)
   /** What the columns of Train show. */
   readonly mode = signal<Mode>('values')

@@ -84,6 +84,24 @@ export interface StepReply {
   readonly seconds?: number
 }
 
+/** The network of a run, as a page can make it, and its checkpoints. */
+export interface NetworkReply {
+  /** Newest first. */
+  readonly checkpoints: readonly CheckpointSummary[]
+  /** Of the run; none where a page cannot make its network. */
+  readonly recipe?: unknown
+  /** Why it cannot. */
+  readonly problem?: string
+}
+
+/** A checkpoint. */
+export interface CheckpointSummary {
+  readonly step: number
+  readonly isLast: boolean
+  /** By its validation score. */
+  readonly isBest: boolean
+}
+
 /** Runs that are drawn at once. */
 export const mostChosen = 20
 /** Buckets of a curve that is asked for. */

@@ -7,10 +7,11 @@ import { Choices } from '../../frame/tabs.tsx'
 import type { Lab } from '../../state/lab.ts'
 import '../../style/runs.css'
 import { Chart, placeName } from './chart.tsx'
+import { Checkpoints } from './checkpoints.tsx'
 import { Differences, Notices } from './notes.tsx'
 import { Readings } from './readings.tsx'
 import { RunList } from './runList.tsx'
-import { formatRunsView, parseRunsView } from './runsLink.ts'
+import { formatRunsView, isRunsLink, parseRunsView } from './runsLink.ts'
 import { SearchPlace } from './searchPlace.tsx'
 import { axes, duration } from './shape.ts'
 import { serverSource } from './source.ts'
@@ -28,7 +29,9 @@ const create = (): Runs =>
 export function RunsScreen({ lab }: { readonly lab: Lab }) {
   const runs = useMemo(create, [])
   useEffect(() => {
-    const show = (): void => runs.show(parseRunsView(location.hash))
+    const show = (): void => {
+      if (isRunsLink(location.hash)) runs.show(parseRunsView(location.hash))
+    }
     addEventListener('hashchange', show)
     return () => {
       removeEventListener('hashchange', show)
@@ -64,7 +67,10 @@ export function RunsScreen({ lab }: { readonly lab: Lab }) {
             <Readings runs={runs} />
             <div class="notes">
               <Differences runs={runs} />
-              <Notices runs={runs} />
+              <div>
+                <Checkpoints runs={runs} />
+                <Notices runs={runs} />
+              </div>
             </div>
           </>
         ) : (
