@@ -33,6 +33,9 @@ export interface RunSummary {
   readonly began: string
   /** Seconds spent in its steps. */
   readonly seconds: number
+  /** Where somebody has paused its training; and the learning rate of its last step. */
+  readonly isPaused?: boolean
+  readonly rate?: number
   /** Of a trial of a search. */
   readonly trial?: TrialSummary
 }

@@ -16,9 +16,13 @@ import { SearchPlace } from './searchPlace.tsx'
 import { axes, duration } from './shape.ts'
 import { serverSource } from './source.ts'
 import { Runs } from './state.ts'
+import { Steer } from './steer.tsx'
 
 /** The largest window of means, as a share of what is shown. */
 const widestWindow = 0.1
+
+/** Name of the run that the process of this page's server trains, if it does. */
+const steered = document.querySelector<HTMLMetaElement>('meta[name="fovea-steered"]')?.content
 
 const create = (): Runs =>
   new Runs(serverSource(new URL('runs/', document.baseURI).href), parseRunsView(location.hash), draw =>
@@ -51,6 +55,7 @@ export function RunsScreen({ lab }: { readonly lab: Lab }) {
           <Filter runs={runs} />
         </div>
         <Trouble runs={runs} />
+        {steered !== undefined && <Steer runs={runs} name={steered} />}
         <ListPlace runs={runs} />
         <SearchPlace runs={runs} />
         {isDrawn ? (

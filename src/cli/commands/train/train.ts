@@ -1,7 +1,7 @@
 /** `fovea train`: trains a recipe in a new run folder, or resumes a run folder after any interruption. */
 
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import type { Engine } from '../../../backends/engine.ts'
 import type { ImageCollection, Subset } from '../../../data/dataset.ts'
 import { FileError } from '../../../data/fileError.node.ts'
@@ -21,6 +21,7 @@ import { keepFingerprint } from '../../../runs/fingerprint.node.ts'
 import { openPretrained } from '../../../runs/pretrained.node.ts'
 import { resultFile, writeResult } from '../../../runs/result.node.ts'
 import { RunFolder, type RunFolderOptions } from '../../../runs/runFolder.node.ts'
+import { readSteering, writeSteering } from '../../../runs/steering.node.ts'
 import { hasTensorBoardLog, TensorBoardLog } from '../../../runs/tensorboard.node.ts'
 import { finalCheckpoint } from '../../../runs/trainedModel.node.ts'
 import type { Progress } from '../../../train/checkpoint.ts'
@@ -29,6 +30,7 @@ import type { EpochEvent, TrainEvent, ValidationEvent } from '../../../train/eve
 import type { FeatureOptions } from '../../../train/features.ts'
 import { withFileName } from '../../../train/namedCheckpoint.ts'
 import { bestEpoch, DivergedError, runSession } from '../../../train/session.ts'
+import { Steering } from '../../../train/steering.ts'
 import type { Trainer, TrainerOptions } from '../../../train/trainer.ts'
 import { countTrainable } from '../../../train/trainerOptions.ts'
 import { checkImages, reading } from '../../images.ts'
@@ -39,7 +41,9 @@ import { EvaluationProgress, FeatureProgress } from '../../terminal/evaluationPr
 import { Interrupt } from '../../terminal/interrupt.ts'
 import { note, warn } from '../../terminal/output.ts'
 import { TrainProgress } from '../../terminal/progress.ts'
+import type { LabServer } from '../lab/server.ts'
 import { divergedError, showFinished, showResult, showStopped, unwritten } from './outcome.ts'
+import { SteerDesk } from './steerDesk.ts'
 
 /** Options that are not part of the recipe. */
 export interface TrainOptions extends EngineChoices {
@@ -64,6 +68,8 @@ export interface TrainOptions extends EngineChoices {
   readonly allowChangedData?: boolean
   /** Also writes a TensorBoard event file into the run folder; a run that has one continues it. */
   readonly tensorboard?: boolean
+  /** Serves the Lab's page of this run, which steers it. */
+  readonly lab?: boolean
 }
 
 /**
@@ -132,6 +138,8 @@ async function trainOn(
     existing && hasBegun(existing.folder)
       ? createModel(setup)
       : await createInitialModel(setup, openPretrained(options.quiet ? undefined : note))
+  const changes = existing ? await readSteering(existing.folder.path) : []
+  const steering = new Steering(changes)
   const stream = options.json ? process.stderr : process.stdout
   const usual = trainingOptions(setup)
   const looking = options.quiet ? undefined : new FeatureProgress(stream)
@@ -140,17 +148,23 @@ async function trainOn(
     engine,
     model,
     train: data.train,
+    steering,
     ...(data.validation ? { validation: data.validation } : {}),
     ...(options.workers === undefined ? {} : { loader: workerLoader({ workers: options.workers }) }),
     ...(looking && withProgress(usual, (images, of) => looking.update(images, of))),
   })
   const progress = options.quiet ? undefined : new TrainProgress({ stream })
-  const interrupt = new Interrupt(() => trainer.stop())
+  let desk: SteerDesk | undefined
+  let lab: LabServer | undefined
+  const interrupt = new Interrupt(() => {
+    trainer.stop()
+    desk?.stop()
+  })
   let folder = existing?.folder
   let board: TensorBoardLog | undefined
   let resumed: ResumedRun = {}
   try {
-    resumed = existing ? await resume(existing, trainer) : {}
+    resumed = existing ? await goBack(existing, trainer) : {}
     const events = trainer.run()
     // The first event comes when the step is compiled: until then a new run leaves no trace on the disk.
     const first = await events.next()
@@ -162,9 +176,17 @@ async function trainOn(
     )
     if (!hasBegun(folder)) await keepFingerprint(folder, data)
     if (options.tensorboard || hasTensorBoardLog(folder.path)) board = new TensorBoardLog(folder.path)
+    const own = folder
+    desk = new SteerDesk({
+      steering,
+      store: all => writeSteering(own, all),
+      stop: () => trainer.stop(),
+      logged: (await folder.events()).filter(event => event.type === 'steer' && event.action === 'rate').length,
+    })
+    if (options.lab) lab = await serveSteered(folder.path, desk)
     const outcome = await runSession({
       trainer,
-      events: shown(recipe, prepend(first, events)),
+      events: desk.steered(shown(recipe, prepend(first, events))),
       store: folder,
       recipe,
       epochs: recipe.epochs,
@@ -214,9 +236,26 @@ async function trainOn(
     looking?.close()
     progress?.close()
     interrupt.dispose()
+    await lab?.close()
     board?.close()
     await folder?.close()
   }
+}
+
+/** Serves the page of a run that steers it, and says where. */
+async function serveSteered(path: string, desk: SteerDesk): Promise<LabServer> {
+  const [{ serveLab }, { site }] = await Promise.all([import('../lab/server.ts'), import('../lab/site.ts')])
+  const run = basename(resolve(path))
+  const steered = {
+    run,
+    get isOver() {
+      return desk.isOver
+    },
+    take: desk.take.bind(desk),
+  }
+  const server = await serveLab({ port: 0, site, warn, runs: path, steered })
+  note(`The Lab shows and steers this run at ${server.address}#screen=runs`)
+  return server
 }
 
 /** Whether a run has a checkpoint to resume from; without one it starts over. */
@@ -252,7 +291,7 @@ interface ResumedRun {
 }
 
 /** Goes back to the last checkpoint. */
-async function resume({ folder, known, recipe }: ExistingRun, trainer: Trainer): Promise<ResumedRun> {
+async function goBack({ folder, known, recipe }: ExistingRun, trainer: Trainer): Promise<ResumedRun> {
   const { checkpoint, file, warnings } = await folder.resume(policyOf(recipe))
   for (const warning of warnings) warn(warning)
   if (checkpoint && file !== undefined) await withFileName(file, () => trainer.restore(checkpoint))
