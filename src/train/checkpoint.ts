@@ -157,7 +157,8 @@ function checkProgress(progress: unknown, name: string): void {
   }
 }
 
-async function readTensors(bytes: Uint8Array, name: string): Promise<Map<string, HostTensor>> {
+/** The tensors of a checkpoint's file. @throws CheckpointError naming the file, and a tensor of another type */
+export async function readTensors(bytes: Uint8Array, name: string): Promise<Map<string, HostTensor>> {
   try {
     const found = new Map<string, HostTensor>()
     for (const [path, tensor] of (await openSafetensors(bytesSource(bytes, name))).tensors) {

@@ -103,6 +103,25 @@ export interface NoticeEvent {
   readonly message: string
 }
 
+/** A person steers the run, between two steps. */
+export interface SteerEvent {
+  readonly type: 'steer'
+  /** `rate`: another learning rate; `step`: one step, then a pause; `stop`: the run is saved and ends. */
+  readonly action: 'rate' | 'pause' | 'step' | 'goOn' | 'stop'
+  /** Steps taken before it. */
+  readonly step: number
+  readonly epoch: number
+  /** Of `rate`: times the schedule's rate, or a rate in its place. */
+  readonly factor?: number
+  readonly rate?: number
+}
+
+/** What was done, in words. */
+export function steerWords({ action, factor, rate }: SteerEvent): string {
+  if (action !== 'rate') return { pause: 'paused', step: 'one step', goOn: 'goes on', stop: 'stopped' }[action]
+  return rate === undefined ? `learning rate ${factor} × its schedule` : `learning rate ${rate}`
+}
+
 /** Last event of a run that finished. */
 export interface DoneEvent {
   readonly type: 'done'
@@ -118,4 +137,5 @@ export type TrainEvent =
   | ValidationEvent
   | CheckpointEvent
   | NoticeEvent
+  | SteerEvent
   | DoneEvent

@@ -18,6 +18,7 @@ export type {
   NoticeEvent,
   Score,
   StartEvent,
+  SteerEvent,
   StepEvent,
   TrainEvent,
   ValidationEvent,

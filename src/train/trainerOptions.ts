@@ -15,6 +15,7 @@ import type { Progress } from './checkpoint.ts'
 import type { Distribution } from './distribution.ts'
 import type { FeatureOptions } from './features.ts'
 import { checkFreeze, type Freeze, freezing, frozenIn } from './freezing.ts'
+import type { Steering } from './steering.ts'
 
 /** Options of a trainer: model, data and training. */
 export interface TrainerOptions {
@@ -31,6 +32,8 @@ export interface TrainerOptions {
   readonly optimizer: Optimizer
   /** Multiplies the optimizer's learning rate; constant by default. */
   readonly schedule?: Schedule
+  /** Changes of the learning rate between steps, which may be added while the run goes on; none by default. */
+  readonly steering?: Steering
   /** The optimizer's momentum in each step, instead of its own: see `oneCycleMomentum`. Its own by default. */
   readonly momentum?: Schedule
   /** Softmax cross-entropy by default. */

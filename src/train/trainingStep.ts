@@ -84,8 +84,9 @@ export class TrainingStep {
 
   /** The learning rate of a step, counted from 0. */
   learningRate(step: number): number {
-    const { optimizer, schedule } = this.#options
-    return optimizer.defaults.lr * factorOf(schedule, step, this.length.totalSteps)
+    const { optimizer, schedule, steering } = this.#options
+    const scheduled = optimizer.defaults.lr * factorOf(schedule, step, this.length.totalSteps)
+    return steering ? steering.rateOf(step, scheduled) : scheduled
   }
 
   /**

@@ -56,6 +56,9 @@ class Logs implements RunsSource {
   async steps(asked: readonly (readonly [key: number, step: number])[]) {
     return asked.map(([key, step]) => ({ key, ...this.#read(key)[0].at(step) }))
   }
+  async network() {
+    return { checkpoints: [] }
+  }
   async differences(keys: readonly number[]) {
     return [{ field: 'seed', values: keys }]
   }

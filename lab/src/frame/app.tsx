@@ -6,6 +6,7 @@ import { LookScreen } from '../screens/look/look.tsx'
 import { Train } from '../screens/train/train.tsx'
 import { Lab } from '../state/lab.ts'
 import { restingScreens, type Screen } from '../state/link.ts'
+import { formatStill } from '../state/still.ts'
 import { theme } from '../state/theme.ts'
 import { DropPlace } from './drop.tsx'
 import { keysOf } from './keys.ts'
@@ -13,7 +14,8 @@ import { lazyScreen } from './lazyScreen.tsx'
 import { ProblemLine } from './problem.tsx'
 import { Rail } from './rail.tsx'
 import { RunsPlace } from './runsPlace.tsx'
-import { startLab, startWaiting } from './start.ts'
+import { beginningOf, restingLink, startLab, startWaiting } from './start.ts'
+import { stillParts } from './stillParts.ts'
 import { TeachPlace } from './teachPlace.tsx'
 import { Timeline } from './timeline.tsx'
 import { TopBar } from './topBar.tsx'
@@ -82,18 +84,24 @@ export function App() {
     const isResting = restingScreens.has(lab.screen.value)
     if (isResting && lab.playing.value) lab.pause()
     if (!isResting && lab.waiting.peek()) startWaiting(lab)
+    // Loaded again, the page opens what was looked at last.
+    const still = lab.still.value
+    if (!isResting && still) history.replaceState(null, '', formatStill({ ...still, screen: lab.screen.value }))
+    else if (!isResting && restingLink(location.hash)) history.replaceState(null, '', beginningOf(lab))
   })
   const isResting = restingScreens.has(lab.screen.value)
   const Shown = shown[lab.screen.value]
+  const parts = stillParts.value
+  const isReading = lab.still.value && !lab.opened.value && !isResting
   return (
     <>
       <TopBar lab={lab} onStart={link => startLab(lab, link)} />
       {!isResting && <Rail lab={lab} />}
       <main class={isResting ? 'wide' : undefined}>
         <ProblemLine lab={lab} />
-        <Shown lab={lab} />
+        {isReading ? parts && <parts.StillReading lab={lab} /> : <Shown lab={lab} />}
       </main>
-      {!isResting && <Timeline lab={lab} />}
+      {!isResting && (lab.still.value ? parts && <parts.StillBar lab={lab} /> : <Timeline lab={lab} />)}
       {(!isResting || lab.screen.value === 'build') && <DropPlace lab={lab} />}
     </>
   )

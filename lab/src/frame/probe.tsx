@@ -21,7 +21,9 @@ function ProbeCanvas({ lab }: { readonly lab: Lab }) {
   const shape = lab.opened.value?.shape
   if (!probe || !shape) return <div class="probe" />
   const [rows, columns, channels] = shape
-  const cell = Math.floor(side / columns)
+  // Larger pictures are shown smaller.
+  const most = Math.max(rows, columns)
+  const cell = most > side ? side / most : Math.floor(side / columns)
 
   const paintAt = (row: number, column: number): void => {
     const pixels = probe.pixels.slice()

@@ -73,13 +73,30 @@ function Bars({ lab }: { readonly lab: Lab }) {
   const top = useComputed(() => (lab.look.value ? largest(lab.look.value.probabilities) : -1))
   const step = useComputed(() => lab.look.value?.step)
   const isLong = classes.some(name => name.length > 2)
+  const count = classes.length
+  // Of very many classes, the most probable.
+  const shown = useComputed(() => mostProbable(count, lab.look.value?.probabilities)).value
   return (
     <ul class={isLong ? 'bars long' : 'bars'} aria-label="Probabilities" data-step={step}>
-      {classes.map((name, k) => (
-        <Bar key={name} lab={lab} name={name} k={k} top={top} />
+      {shown.map(k => (
+        <Bar key={classes[k]} lab={lab} name={classes[k]!} k={k} top={top} />
       ))}
     </ul>
   )
+}
+
+/** Classes that have a bar each. */
+const mostBars = 50
+/** Of more, those that have one. */
+const probableBars = 10
+const allBars = new Map<number, readonly number[]>()
+
+function mostProbable(count: number, probabilities: ArrayLike<number> | undefined): readonly number[] {
+  const known = allBars.get(count)
+  const all = known ?? Array.from({ length: count }, (_, k) => k)
+  allBars.set(count, all)
+  if (count <= mostBars) return all
+  return [...all].sort((a, b) => (probabilities?.[b] ?? 0) - (probabilities?.[a] ?? 0)).slice(0, probableBars)
 }
 
 function largest(values: ArrayLike<number>): number {
@@ -126,6 +143,7 @@ function titleOf(lab: Lab, name: string, k: number): string {
 function Acts({ lab }: { readonly lab: Lab }) {
   const file = useRef<HTMLInputElement>(null)
   const isReady = lab.opened.value !== undefined
+  const hasTest = (lab.opened.value?.testLabels.length ?? 0) > 0
   const upload = async (): Promise<void> => {
     const files = filesOfInput(file.current!.files!)
     file.current!.value = ''
@@ -133,7 +151,7 @@ function Acts({ lab }: { readonly lab: Lab }) {
   }
   return (
     <div class="acts">
-      <button type="button" disabled={!isReady} onClick={() => lab.next('any')}>
+      <button type="button" disabled={!hasTest} onClick={() => lab.next('any')}>
         Next<kbd>n</kbd>
       </button>
       <button

@@ -3,12 +3,28 @@ import type { Lab, Trainer } from '../state/lab.ts'
 import { formatLink, type Link, LinkError, parseLink, restingScreens } from '../state/link.ts'
 import { workerProblem } from '../state/problems.ts'
 import { firstRecipe, fits, type Recipe, recipeFor } from '../state/recipe.ts'
+import { parseStill } from '../state/still.ts'
+import { loadStillParts } from './stillParts.ts'
 import type { OwnFolder } from './upload.ts'
 
 let worker: Worker | undefined
 
 /** @param hash the fragment of an address; one that cannot be followed is told, and a first visit begins in its place */
 export function startLab(lab: Lab, hash: string): void {
+  const still = parseStill(hash)
+  if (still) {
+    worker?.terminate()
+    lab.opened.value = undefined
+    lab.recipe.value = firstRecipe
+    lab.still.value = { ...still, model: '' }
+    loadStillParts().then(
+      ({ startStill }) => startStill(lab, still, () => createWorker(lab)),
+      () => {
+        lab.problem.value = { message: 'The checkpoint could not be opened: is `fovea lab` still running?' }
+      },
+    )
+    return
+  }
   const resting = restingLink(hash)
   if (resting) {
     if (!lab.opened.peek()) {
@@ -19,27 +35,33 @@ export function startLab(lab: Lab, hash: string): void {
     lab.screen.value = resting.screen
     return
   }
-  lab.waiting.value = undefined
+  lab.waiting.value = lab.still.value = undefined
+  const trainer = createWorker(lab)
+  const folder = new URL('data/', document.baseURI).href
+  try {
+    const link = parseLink(hash)
+    const own = link.recipe.data === 'own' ? ownOf(lab, link) : undefined
+    lab.open(trainer, link, { folder, own })
+  } catch (error) {
+    if (!(error instanceof LinkError)) throw error
+    lab.open(trainer, { recipe: firstRecipe, interventions: [], screen: 'train' }, { folder })
+    lab.problem.value = { message: error.message }
+  }
+}
+
+/** A new worker, in place of the one before. */
+function createWorker(lab: Lab): Trainer {
   worker?.terminate()
   worker = new Worker(new URL('../worker/trainWorker.ts', import.meta.url), { type: 'module' })
   worker.onerror = ({ message }) => {
     lab.playing.value = false
     lab.problem.value = workerProblem(message)
   }
-  const folder = new URL('data/', document.baseURI).href
-  try {
-    const link = parseLink(hash)
-    const own = link.recipe.data === 'own' ? ownOf(lab, link) : undefined
-    lab.open(worker as Trainer, link, { folder, own })
-  } catch (error) {
-    if (!(error instanceof LinkError)) throw error
-    lab.open(worker as Trainer, { recipe: firstRecipe, interventions: [], screen: 'train' }, { folder })
-    lab.problem.value = { message: error.message }
-  }
+  return worker as Trainer
 }
 
 /** The link of an address that leads to a screen where nothing need be trained; undefined for any other. */
-function restingLink(hash: string): Link | undefined {
+export function restingLink(hash: string): Link | undefined {
   try {
     const link = parseLink(hash)
     return restingScreens.has(link.screen) ? link : undefined
@@ -85,3 +107,7 @@ export function startOwn(lab: Lab, own: OwnFolder, chosen: Pick<Recipe, 'model' 
   }
   startLab(lab, formatLink(isAwaited ? awaited : begin))
 }
+
+/** The link to the beginning of what is trained, on the screen that is looked at. */
+export const beginningOf = (lab: Lab): string =>
+  formatLink({ recipe: lab.recipe.peek(), interventions: [], screen: lab.screen.peek() })

@@ -1,5 +1,6 @@
 /** The top bar: which training this is, the screens, the link to this moment, light or dark. */
 import { useSignal } from '@preact/signals'
+import { whole } from '../draw/format.ts'
 import type { Lab } from '../state/lab.ts'
 import { restingScreens, type Screen, screens } from '../state/link.ts'
 import { toggleTheme } from '../state/theme.ts'
@@ -30,7 +31,7 @@ export function TopBar({ lab, onStart }: { readonly lab: Lab; readonly onStart: 
         <Mark />
         <b>Fovea</b>
       </div>
-      {!isResting && <RecipeMenu lab={lab} onStart={onStart} />}
+      {!isResting && (lab.still.value ? <StillName lab={lab} /> : <RecipeMenu lab={lab} onStart={onStart} />)}
       <nav class="tabs" aria-label="Screens">
         {screensOf(lab).map(screen => (
           <button
@@ -51,12 +52,25 @@ export function TopBar({ lab, onStart }: { readonly lab: Lab; readonly onStart: 
             1 thread
           </span>
         )}
-        {!isResting && <ShareButton lab={lab} />}
+        {!isResting && !lab.still.value && <ShareButton lab={lab} />}
         <button type="button" class="icon" aria-label="Light or dark" title="Light or dark" onClick={toggleTheme}>
           <Icon name="theme" />
         </button>
       </div>
     </header>
+  )
+}
+
+/** Which checkpoint is looked at. */
+function StillName({ lab }: { readonly lab: Lab }) {
+  const { run, model, step } = lab.still.value!
+  return (
+    <span class="recipe still-name" title={`${run}, step ${step}`}>
+      <b>{model || run}</b>
+      <span class="quiet small sub">
+        {run}, step {whole(step)}
+      </span>
+    </span>
   )
 }
 

@@ -17,6 +17,7 @@ import { type Line, Lines } from './lines.ts'
 import type { Link, Place, Screen } from './link.ts'
 import type { Problem } from './problems.ts'
 import { type Controls, controlsAt, isPointSet, networks, type Recipe } from './recipe.ts'
+import type { StillTitle } from './still.ts'
 
 /** The picture that is looked at. */
 export interface Probe {
@@ -45,6 +46,8 @@ export class Known {
   /** A recipe whose network Build is to show, and files that it is to open. */
   readonly asked = signal<Recipe | undefined>(undefined)
   readonly dropped = signal<readonly FoundFile[] | undefined>(undefined)
+  /** The checkpoint that is looked at, when none is trained. */
+  readonly still = signal<StillTitle | undefined>(undefined)
   readonly place = signal<Place | undefined>(undefined)
   /** What the columns of Train show. */
   readonly mode = signal<Mode>('values')

@@ -3,7 +3,16 @@
  * well; what it knows is in `known.ts`, and what the worker tells it in `told.ts`.
  */
 import { batch } from '@preact/signals'
-import type { Answer, Command, JudgeWish, Mode, OwnPictures, UnitPlace, WeightTrial } from '../worker/protocol.ts'
+import type {
+  Answer,
+  Command,
+  JudgeWish,
+  Mode,
+  OwnPictures,
+  StillNetwork,
+  UnitPlace,
+  WeightTrial,
+} from '../worker/protocol.ts'
 import { formatEdits, type ImageEdits, noEdits } from './edits.ts'
 import { Known, type Probe } from './known.ts'
 import { formatLink, type Link, type Place } from './link.ts'
@@ -12,7 +21,7 @@ import { firstProbe, type NextFrame, Told } from './told.ts'
 
 /** The other end: a worker, or what stands for it in a test. */
 export interface Trainer {
-  postMessage(command: Command): void
+  postMessage(command: Command, given?: ArrayBuffer[]): void
   onmessage: ((event: MessageEvent<Answer>) => void) | null
 }
 
@@ -29,6 +38,8 @@ export interface OpenOptions {
   /** Pictures of one's own, of a recipe that is trained on them. */
   readonly own?: OwnPictures | undefined
   readonly threads?: number | undefined
+  /** A checkpoint to look at; nothing is trained then. */
+  readonly still?: StillNetwork | undefined
 }
 
 /** The Lab. */
@@ -77,12 +88,14 @@ export class Lab extends Known {
     this.trained.begin(link.interventions)
     this.version.value++
     trainer.onmessage = ({ data }) => this.#told.hear(data)
-    const { folder, own, threads } = options
+    const { folder, own, threads, still } = options
+    if (!still) this.still.value = undefined
     this.#send({
       type: 'open',
       recipe: link.recipe,
-      data: `${folder}${link.recipe.data}/`,
+      data: still ? folder : `${folder}${link.recipe.data}/`,
       ...(own && { own }),
+      ...(still && { still }),
       ...(threads && { threads }),
     })
   }
@@ -104,6 +117,7 @@ export class Lab extends Known {
 
   /** Trains on; in the past, through what is known up to now. */
   play(): void {
+    if (this.still.value) return
     const rounds = Math.floor(this.step.value / this.planned.value) + 1
     const speed = this.speed.value
     if (this.problem.value?.stops) this.problem.value = undefined
@@ -128,6 +142,7 @@ export class Lab extends Known {
 
   /** Goes to a moment; one that was not trained for yet is trained for. */
   goTo(step: number): void {
+    if (this.still.value) return
     const wanted = Math.max(0, Math.min(Math.round(step), this.lines.value.head + 1))
     this.playing.value = false
     // The playhead is there at once; what the worker says of moments before it is no longer asked for.
@@ -179,7 +194,12 @@ export class Lab extends Known {
 
   /** Shows a test image. */
   showTest(index: number): void {
-    const { testImages, testLabels } = this.opened.value!
+    const { testImages, testLabels, shape } = this.opened.value!
+    if (testLabels.length === 0) {
+      const pixels = new Uint8Array(shape[0] * shape[1] * shape[2]).fill(128)
+      this.showPicture({ pixels, label: undefined, name: 'an even gray' })
+      return
+    }
     const bytes = testImages.length / testLabels.length
     const at = ((index % testLabels.length) + testLabels.length) % testLabels.length
     this.lastIndex = at
@@ -270,6 +290,8 @@ export class Lab extends Known {
   }
 
   #send(command: Command): void {
-    this.#trainer?.postMessage(command)
+    // Weights are given away, not copied.
+    const given = command.type === 'open' && command.still ? [command.still.weights] : []
+    this.#trainer?.postMessage(command, given)
   }
 }

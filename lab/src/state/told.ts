@@ -103,6 +103,11 @@ export class Told {
     this.#known.opened.value = opened
     this.#known.recipe.value = opened.recipe
     const link = this.#link!
+    if (opened.still) {
+      if (this.#known.mode.value !== 'values') this.#acts.send({ type: 'show', mode: this.#known.mode.value })
+      this.#acts.showTest(link.probe ?? firstProbe)
+      return
+    }
     if (link.recipe.data !== 'own' && link.recipe.images > opened.recipe.images && link.step !== undefined) {
       this.#known.problem.value = {
         message: `This link was trained on ${link.recipe.images} images of ${dataNames[opened.recipe.data]}; only ${opened.recipe.images} are here, so its weights cannot come back. Open it with \`fovea lab\`, which has all of them.`,

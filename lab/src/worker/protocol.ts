@@ -105,6 +105,17 @@ export interface Opened {
   /** Threads that compute, and why there is only one. */
   readonly threads: number
   readonly alone?: string
+  /** Of a network that is looked at and not trained: the data set of its recipe, where it is here. */
+  readonly still?: { readonly data: string; readonly hasData: boolean }
+}
+
+/** A trained network that is looked at and not trained: a checkpoint of a run. */
+export interface StillNetwork {
+  /** Of the run, JSON. */
+  readonly recipe: unknown
+  /** A safetensors file. */
+  readonly weights: ArrayBuffer
+  readonly step: number
 }
 
 /** The picture to look at. */
@@ -267,6 +278,8 @@ export type Command =
       /** Pictures of one's own, in place of what is at the address. */
       readonly own?: OwnPictures
       readonly threads?: number
+      /** A network to look at, in place of one to train; `data` is then the address of all data sets. */
+      readonly still?: StillNetwork
     }
   | { readonly type: 'play'; readonly until: number; readonly stepsPerSecond?: number }
   | { readonly type: 'pause' }

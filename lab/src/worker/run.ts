@@ -70,12 +70,20 @@ export class LabRun {
   /**
    * @param engine a `precise` one, where weights are to be the same bits everywhere
    * @param facts of the data set; those of one's own pictures must be given
+   * @param still a trained network and the steps that it had, which takes none here
    */
-  constructor(recipe: Recipe, source: ShardSource, engine: Engine, facts: DataFacts = factsOf(recipe.data)) {
+  constructor(
+    recipe: Recipe,
+    source: ShardSource,
+    engine: Engine,
+    facts: DataFacts = factsOf(recipe.data),
+    still?: { readonly model: Module; readonly step: number },
+  ) {
     this.recipe = recipe
     this.facts = facts
     this.engine = engine
-    this.model = createModel(recipe, facts)
+    this.model = still?.model ?? createModel(recipe, facts)
+    this.#step = still?.step ?? 0
     this.#stream = new ImageStream(source, recipe.seed)
     this.#optimizer = recipe.optimizer
   }

@@ -46,6 +46,8 @@ export interface Surroundings {
   readonly isUndisturbed: () => Promise<boolean>
   /** Whether the page draws on the cores that train: what drawing takes is then taken from the training. */
   readonly isCrowded: boolean
+  /** Of a network that is looked at and not trained: the picture that it is shown first. */
+  readonly still?: ProbePicture | undefined
   /** Milliseconds. */
   readonly now?: () => number
 }
@@ -56,6 +58,9 @@ interface StepWeights {
   readonly now: Weights
   readonly before?: Weights
 }
+
+/** Commands that a network which is only looked at does not follow. */
+const steering: ReadonlySet<Command['type']> = new Set(['play', 'pause', 'goto', 'set', 'interventions'])
 
 /** A training that a page watches. */
 export class Session {
@@ -101,12 +106,20 @@ export class Session {
     this.#around = around
     this.#now = around.now ?? (() => performance.now())
     this.#desk = new JudgeDesk(run, test, this.#notes, watch.work, around.say)
-    this.#probe = { pixels: test.images.subarray(0, test.images.length / test.labels.length), label: test.labels[0]! }
+    this.#probe = around.still ?? {
+      pixels: test.images.subarray(0, test.images.length / test.labels.length),
+      label: test.labels[0]!,
+    }
   }
 
   /** Stores the beginning, which every moment can be reached from. */
   async begin(): Promise<void> {
-    this.#snapshots.add(await this.#run.snapshot(), [])
+    if (!this.#around.still) this.#snapshots.add(await this.#run.snapshot(), [])
+  }
+
+  /** What alone is shown and looked at, while it trains or where weights may be many. */
+  get #only(): Mode | undefined {
+    return this.#playing || this.#around.still ? this.#mode : undefined
   }
 
   get isPlaying(): boolean {
@@ -126,6 +139,7 @@ export class Session {
   }
 
   async obey(command: Command): Promise<void> {
+    if (this.#around.still && steering.has(command.type)) return
     if (command.type === 'play') {
       const { until, stepsPerSecond } = command
       this.#playing = { until, pause: stepsPerSecond ? 1000 / stepsPerSecond : 0 }
@@ -142,7 +156,7 @@ export class Session {
       this.#wishes++
     } else if (command.type === 'show') {
       this.#mode = command.mode
-      if (this.#playing) this.#wishes++
+      if (this.#only) this.#wishes++
     } else if (command.type === 'why') await this.#giveReasons(command.target)
     else if (command.type === 'excite') this.#excite(command.place)
     else if (command.type === 'judge') await this.#desk.ask(command.wish, this.#judgedMoment)
@@ -291,7 +305,7 @@ export class Session {
 
   /** All that a look depends on; at rest it has everything, whatever is shown. */
   get #key(): string {
-    return `${this.#moment} ${this.#wishes} ${this.#playing ? this.#mode : 'all'}`
+    return `${this.#moment} ${this.#wishes} ${this.#only ?? 'all'}`
   }
 
   get #statisticsKey(): string {
@@ -309,7 +323,7 @@ export class Session {
     const began = this.#now()
     const [key, wishes] = [this.#key, this.#wishes]
     const { now, before } = await this.#weightsNow()
-    const only = this.#playing && this.#mode
+    const only = this.#only
     const tried = this.#trial && triedWeights(now, this.#trial)
     if (tried) await this.#run.setWeights(tried)
     const look = await this.#watch.look(this.#run.step, this.#probe, tried ?? now, {
@@ -369,6 +383,10 @@ export class Session {
   async #count(most: number): Promise<void> {
     const [key, began] = [this.#statisticsKey, this.#now()]
     const { images, labels } = this.#test
+    if (labels.length === 0) {
+      this.#statisticsOf = key
+      return
+    }
     const count = this.#watch.statisticsCount(Math.min(labels.length, most))
     const statistics = await this.#watch.statistics(this.#run.step, images, labels, count, this.#around.isUndisturbed)
     // What was asked for meanwhile comes first; large networks take their time for many images.

@@ -5,12 +5,14 @@
 import { yieldToEvents } from '../../../src/async/yieldToEvents.ts'
 import { createEngine, MemoryError, type WasmEngine } from '../../../src/index.ts'
 import { type Change, isPointSet } from '../state/recipe.ts'
+import type { Shard } from './imageStream.ts'
 import { planeSide } from './networks.ts'
 import { openData } from './openData.ts'
-import type { Answer, Command } from './protocol.ts'
+import type { Answer, Command, StillNetwork } from './protocol.ts'
 import { LabRun } from './run.ts'
 import { Session } from './session.ts'
 import { DataError } from './shards.ts'
+import { shared } from './sharing.ts'
 import { Watch } from './watch.ts'
 
 const say = (answer: Answer, given: ArrayBuffer[] = []): void => self.postMessage(answer, { transfer: given })
@@ -37,13 +39,62 @@ self.onmessage = ({ data }: MessageEvent<Command>) => {
   wake?.()
 }
 
-async function open({ recipe, data, own, threads }: Extract<Command, { type: 'open' }>): Promise<Session> {
+async function open(command: Extract<Command, { type: 'open' }>): Promise<Session> {
   if (typeof WebAssembly === 'undefined') {
     throw new Error(
       'This browser has no WebAssembly, or forbids it here, and the Lab computes with it. Open the page in a current Chrome, Edge, Firefox or Safari, or allow it.',
     )
   }
   await engine?.close()
+  const { still } = command
+  return still ? lookAt(still, command) : train(command)
+}
+
+/** A network that is looked at, with the test images of its data where they are here. */
+async function lookAt(
+  still: StillNetwork,
+  { recipe, data, threads }: Extract<Command, { type: 'open' }>,
+): Promise<Session> {
+  const { openStill } = await import('./stillNetwork.ts')
+  const { model, facts, subject, dataTitle, data: name } = await openStill(still)
+  const onRead = (done: number, total: number): void => say({ type: 'reading', done, total })
+  const place = { address: `${data}${name}/`, own: undefined, onRead }
+  // Without its images it can still be looked at.
+  const found = name && (await openData({ ...recipe, data: name }, place).catch(() => undefined))
+  const test = await found?.test.then(shared).catch(() => undefined)
+  const [height, width, channels] = facts.shape
+  const pixels = new Uint8Array(height * width * channels).fill(128)
+  const images: Shard = test ?? { images: new Uint8Array(), labels: new Uint8Array() }
+  engine = createEngine({ precise: true, ...(threads && { threads }) })
+  const source = found?.source ?? { count: 0, shardSize: 1, imageBytes: pixels.length, shard: async () => images }
+  const run = new LabRun({ ...recipe, images: source.count }, source, engine, facts, { model, step: still.step })
+  const watch = new Watch(engine, model, facts.shape, { samples: Math.max(1, images.labels.length) })
+  const { threads: cores, alone } = engine.description
+  const opened = new Session(run, watch, images, {
+    say,
+    isGoingElsewhere: () => false,
+    isUndisturbed,
+    isCrowded: false,
+    still: { pixels },
+  })
+  say({
+    type: 'opened',
+    recipe,
+    classes: facts.classes,
+    shape: facts.shape,
+    ...(subject && { subject }),
+    layers: watch.layers,
+    testImages: images.images,
+    testLabels: images.labels,
+    stepsPerEpoch: 1,
+    threads: cores,
+    ...(alone !== undefined && { alone }),
+    still: { data: dataTitle, hasData: test !== undefined },
+  })
+  return opened
+}
+
+async function train({ recipe, data, own, threads }: Extract<Command, { type: 'open' }>): Promise<Session> {
   const onRead = (done: number, total: number): void => say({ type: 'reading', done, total })
   const { facts, subject, source, test: coming } = await openData(recipe, { address: data, own, onRead })
   engine = createEngine({ precise: true, ...(threads && { threads }) })

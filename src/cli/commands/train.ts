@@ -16,6 +16,7 @@ export function addTrain(program: Command): void {
   )
     .option('--overfit <n>', 'check: overfit n images, which a working network memorizes', wholeNumber(2, 1000))
     .option('--tensorboard', 'also write a TensorBoard event file into the run folder')
+    .option('--lab', 'serve a page that shows this run live and steers it: rate, pause, one step, stop')
     .option('--stop-after <epoch>', 'stop after this epoch, to be resumed later', wholeNumber(1))
     .option('--workers <n>', 'threads that read and augment images (default: the calling thread)', wholeNumber(1, 64))
     .option('--no-test', 'do not read the test set at the end')

@@ -4,14 +4,16 @@
  */
 import cliProgress from 'cli-progress'
 import { formatBytes, formatCount, formatDuration, formatPercent, formatSignificant } from '../../text/format.ts'
-import type {
-  DoneEvent,
-  EpochEvent,
-  NoticeEvent,
-  StartEvent,
-  StepEvent,
-  TrainEvent,
-  ValidationEvent,
+import {
+  type DoneEvent,
+  type EpochEvent,
+  type NoticeEvent,
+  type StartEvent,
+  type SteerEvent,
+  type StepEvent,
+  steerWords,
+  type TrainEvent,
+  type ValidationEvent,
 } from '../../train/events.ts'
 import { plain } from './output.ts'
 
@@ -98,6 +100,9 @@ export class TrainProgress {
       case 'notice':
         this.#notice(event)
         break
+      case 'steer':
+        this.#say(`step ${event.step}: ${steerWords(event)}`, event)
+        break
       case 'done':
         this.close()
         this.#write(describeEnd(event, this.#begun().step))
@@ -179,10 +184,16 @@ export class TrainProgress {
   }
 
   /** Writes a line above the bar, which is redrawn below it. */
-  #notice({ kind, message, epoch, step }: NoticeEvent): void {
+  #notice(event: NoticeEvent): void {
+    const { kind, message } = event
+    this.#say(`${kind === 'earlyStopping' || kind === 'features' ? '' : 'warning: '}${message}`, event)
+  }
+
+  /** A line that stays, above the bar. */
+  #say(line: string, { epoch, step }: NoticeEvent | SteerEvent): void {
     const open = this.#bar !== undefined
     this.close()
-    this.#write(`${kind === 'earlyStopping' || kind === 'features' ? '' : 'warning: '}${message}`)
+    this.#write(line)
     const { stepsPerEpoch, epochs } = this.#begun()
     const done = step - (epoch - 1) * stepsPerEpoch
     if (open && done < stepsPerEpoch && epoch <= epochs) this.#openBar(epoch, done)

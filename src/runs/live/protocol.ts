@@ -33,6 +33,9 @@ export interface RunSummary {
   readonly began: string
   /** Seconds spent in its steps. */
   readonly seconds: number
+  /** Where somebody has paused its training; and the learning rate of its last step. */
+  readonly isPaused?: boolean
+  readonly rate?: number
   /** Of a trial of a search. */
   readonly trial?: TrialSummary
 }
@@ -82,6 +85,24 @@ export interface StepReply {
   readonly loss?: number | string
   readonly accuracy?: number
   readonly seconds?: number
+}
+
+/** The network of a run, as a page can make it, and its checkpoints. */
+export interface NetworkReply {
+  /** Newest first. */
+  readonly checkpoints: readonly CheckpointSummary[]
+  /** Of the run; none where a page cannot make its network. */
+  readonly recipe?: unknown
+  /** Why it cannot. */
+  readonly problem?: string
+}
+
+/** A checkpoint. */
+export interface CheckpointSummary {
+  readonly step: number
+  readonly isLast: boolean
+  /** By its validation score. */
+  readonly isBest: boolean
 }
 
 /** Runs that are drawn at once. */

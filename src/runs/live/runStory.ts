@@ -1,5 +1,5 @@
 /** What the log of a run says of it, event by event, but for its single steps: scores, notices, and how far it is. */
-import type { NoticeEvent } from '../../train/events.ts'
+import { type NoticeEvent, steerWords } from '../../train/events.ts'
 import type { LoggedEvent } from '../eventLine.ts'
 import { type ClockState, TrainingClock } from '../trainingTime.ts'
 
@@ -14,7 +14,7 @@ export interface StoryScore {
 
 /** A notice, or what broke the run. */
 export interface StoryNotice {
-  readonly kind: NoticeEvent['kind'] | 'broken'
+  readonly kind: NoticeEvent['kind'] | 'broken' | 'steer'
   readonly step: number
   readonly seconds: number
   readonly message: string
@@ -34,6 +34,9 @@ export interface Story {
   readonly scores: readonly StoryScore[]
   readonly notices: readonly StoryNotice[]
   readonly isDone: boolean
+  /** Whether somebody has paused it, and the learning rate of its last step. */
+  readonly isPaused: boolean
+  readonly rate: number
 }
 
 const beginning: Story = {
@@ -46,6 +49,8 @@ const beginning: Story = {
   scores: [],
   notices: [],
   isDone: false,
+  isPaused: false,
+  rate: 0,
 }
 
 /** The story so far. */
@@ -86,10 +91,10 @@ export class RunStory {
     const { step } = event
     switch (event.type) {
       case 'start':
-        return { epochs: event.epochs, stepsPerEpoch: event.stepsPerEpoch, isDone: false }
+        return { epochs: event.epochs, stepsPerEpoch: event.stepsPerEpoch, isDone: false, isPaused: false }
       case 'step':
         this.#check('the loss', event)
-        return { step, epoch: event.epoch }
+        return { step, epoch: event.epoch, rate: event.learningRate }
       case 'validation': {
         const { epoch, loss, accuracy } = event
         this.#scores.push({ step, epoch, loss, accuracy, seconds })
@@ -99,6 +104,11 @@ export class RunStory {
       case 'notice':
         this.#notices.push({ kind: event.kind, step, seconds, message: event.message })
         return undefined
+      case 'steer': {
+        if (event.action !== 'step') this.#notices.push({ kind: 'steer', step, seconds, message: steerWords(event) })
+        if (event.action === 'rate') return undefined
+        return { isPaused: event.action === 'pause' || event.action === 'step' }
+      }
       case 'done':
         return { isDone: true }
       default:

@@ -167,6 +167,8 @@ export class WatchedRun {
       ...(this.#test !== undefined && { test: this.#test }),
       began,
       seconds: this.#story.seconds,
+      ...(story.isPaused && { isPaused: true }),
+      ...(this.isRunning && story.rate > 0 && { rate: story.rate }),
       ...(this.#trial && { trial: this.#trial }),
     }
   }

@@ -7,17 +7,22 @@ import { Choices } from '../../frame/tabs.tsx'
 import type { Lab } from '../../state/lab.ts'
 import '../../style/runs.css'
 import { Chart, placeName } from './chart.tsx'
+import { Checkpoints } from './checkpoints.tsx'
 import { Differences, Notices } from './notes.tsx'
 import { Readings } from './readings.tsx'
 import { RunList } from './runList.tsx'
-import { formatRunsView, parseRunsView } from './runsLink.ts'
+import { formatRunsView, isRunsLink, parseRunsView } from './runsLink.ts'
 import { SearchPlace } from './searchPlace.tsx'
 import { axes, duration } from './shape.ts'
 import { serverSource } from './source.ts'
 import { Runs } from './state.ts'
+import { Steer } from './steer.tsx'
 
 /** The largest window of means, as a share of what is shown. */
 const widestWindow = 0.1
+
+/** Name of the run that the process of this page's server trains, if it does. */
+const steered = document.querySelector<HTMLMetaElement>('meta[name="fovea-steered"]')?.content
 
 const create = (): Runs =>
   new Runs(serverSource(new URL('runs/', document.baseURI).href), parseRunsView(location.hash), draw =>
@@ -28,7 +33,9 @@ const create = (): Runs =>
 export function RunsScreen({ lab }: { readonly lab: Lab }) {
   const runs = useMemo(create, [])
   useEffect(() => {
-    const show = (): void => runs.show(parseRunsView(location.hash))
+    const show = (): void => {
+      if (isRunsLink(location.hash)) runs.show(parseRunsView(location.hash))
+    }
     addEventListener('hashchange', show)
     return () => {
       removeEventListener('hashchange', show)
@@ -48,6 +55,7 @@ export function RunsScreen({ lab }: { readonly lab: Lab }) {
           <Filter runs={runs} />
         </div>
         <Trouble runs={runs} />
+        {steered !== undefined && <Steer runs={runs} name={steered} />}
         <ListPlace runs={runs} />
         <SearchPlace runs={runs} />
         {isDrawn ? (
@@ -64,7 +72,10 @@ export function RunsScreen({ lab }: { readonly lab: Lab }) {
             <Readings runs={runs} />
             <div class="notes">
               <Differences runs={runs} />
-              <Notices runs={runs} />
+              <div>
+                <Checkpoints runs={runs} />
+                <Notices runs={runs} />
+              </div>
             </div>
           </>
         ) : (

@@ -21,6 +21,10 @@ export function formatRunsView({ chosen, axis, isLog }: RunsView): string {
   return `#${parts}`
 }
 
+/** Whether a fragment leads to Runs. */
+export const isRunsLink = (fragment: string): boolean =>
+  new URLSearchParams(fragment.replace(/^#/, '')).get('screen') === 'runs'
+
 /** Reads a fragment; what it does not say is as on a first visit. */
 export function parseRunsView(fragment: string): RunsView {
   const parts = new URLSearchParams(fragment.replace(/^#/, ''))

@@ -1,6 +1,6 @@
 /** Where the page has runs from: the server's answers, and its stream. */
 import type { Difference } from '../../../../src/runs/differences.ts'
-import type { CurveReply, RunsNews, StepReply } from '../../../../src/runs/live/protocol.ts'
+import type { CurveReply, NetworkReply, RunsNews, StepReply } from '../../../../src/runs/live/protocol.ts'
 
 /** What a stream says. */
 export interface Listener {
@@ -20,6 +20,8 @@ export interface RunsSource {
   /** What the logs say of one step of each run. */
   steps(asked: readonly (readonly [key: number, step: number])[]): Promise<readonly StepReply[]>
   differences(keys: readonly number[]): Promise<readonly Difference[]>
+  /** The network of a run, and its checkpoints. */
+  network(key: number): Promise<NetworkReply>
   /** Listens to all news, and to the logs of some runs from places on. @returns what ends it */
   follow(places: string, listener: Listener): () => void
 }
@@ -49,6 +51,7 @@ export function serverSource(folder: string): RunsSource {
       )
     },
     differences: keys => get('differences', new URLSearchParams(keys.map(key => ['run', String(key)]))),
+    network: key => get('network', new URLSearchParams({ run: String(key) })),
     follow(places, listener) {
       const stream = new EventSource(`${folder}stream?follow=${places}`)
       const on = (name: string, take: (event: MessageEvent<string>) => void): void =>

@@ -1,7 +1,13 @@
 /** Runs as the page knows them: signals, and what follows from them. It touches no document, so that it runs in Node as well. */
 import { batch, computed, effect, signal, untracked } from '@preact/signals'
 import type { Difference } from '../../../../src/runs/differences.ts'
-import { mostChosen, type RunSummary, type RunsNews, type StepReply } from '../../../../src/runs/live/protocol.ts'
+import {
+  mostChosen,
+  type NetworkReply,
+  type RunSummary,
+  type RunsNews,
+  type StepReply,
+} from '../../../../src/runs/live/protocol.ts'
 import type { NextFrame } from '../../state/told.ts'
 import { looksOf, type RunLook } from './colors.ts'
 import { filtered, firstChoice, type Order, sorted } from './list.ts'
@@ -170,6 +176,11 @@ export class Runs {
       this.axis.value = axis
       this.zoom.value = this.cursor.value = undefined
     })
+  }
+
+  /** The network of a run, and its checkpoints, as they are now. */
+  network(key: number): Promise<NetworkReply> {
+    return this.#source.network(key)
   }
 
   /** Shows a part of the axis, or all of it. */

@@ -20,6 +20,20 @@ export function Side({ lab }: { readonly lab: Lab }) {
   )
 }
 
+/** The side of a checkpoint, which takes no steps: test pictures where there are some. */
+export function StillSide({ lab }: { readonly lab: Lab }) {
+  const hasTest = (lab.opened.value?.testLabels.length ?? 0) > 0
+  return (
+    <aside class="side" aria-label="Test pictures">
+      {hasTest ? (
+        <TwelvePictures lab={lab} />
+      ) : (
+        <p class="small quiet">Without its test images there is nothing to count here: drop a picture on the page.</p>
+      )}
+    </aside>
+  )
+}
+
 function LiveRecipe({ lab }: { readonly lab: Lab }) {
   const { rate, momentum, decay, batch, optimizer } = lab.controls.value
   const hint = useComputed(() => {

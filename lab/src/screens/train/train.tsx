@@ -8,7 +8,7 @@ import { isDeep } from '../../state/layers.ts'
 import { type Mode, modes } from '../../worker/protocol.ts'
 import { Alarms } from './alarms.tsx'
 import { LayerColumn } from './layerColumn.tsx'
-import { Side } from './side.tsx'
+import { Side, StillSide } from './side.tsx'
 
 const modeNames: Readonly<Record<Mode, string>> = {
   values: 'values',
@@ -51,7 +51,7 @@ export function Train({ lab }: { readonly lab: Lab }) {
           <Waiting lab={lab} />
         )}
       </section>
-      <Side lab={lab} />
+      {lab.still.value ? <StillSide lab={lab} /> : <Side lab={lab} />}
     </div>
   )
 }

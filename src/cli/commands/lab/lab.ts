@@ -1,11 +1,8 @@
 /** `fovea lab`: serves the Lab until Ctrl-C. */
-import { fileURLToPath } from 'node:url'
 import { interruption } from '../../listen.ts'
 import { print, warn } from '../../terminal/output.ts'
 import { serveLab } from './server.ts'
-
-/** The built page, beside the built command line. */
-const site = fileURLToPath(new URL('../../../lab', import.meta.url))
+import { site } from './site.ts'
 
 /**
  * @param runs a folder of runs, or one run, that the page shows first

@@ -1,15 +1,17 @@
 /**
- * The runs that the Lab's server tells of, under `runs/`: `list`, `curve`, `steps`, `differences` and the `stream`. A run is named by the
+ * The runs that the Lab's server tells of, under `runs/`: `list`, `curve`, `steps`, `differences`, `network`, `weights` and the `stream`. A run is named by the
  * key that the list gives it; no part of an address becomes a path.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { differencesOf } from '../../../runs/differences.ts'
+import { networkOf, weightsAt } from '../../../runs/live/checkpoints.node.ts'
 import { readOwnJson } from '../../../runs/live/ownJson.node.ts'
 import { mostBuckets, mostChosen, type RunsNews } from '../../../runs/live/protocol.ts'
 import { RunWatch, type RunWatchOptions } from '../../../runs/live/runWatch.node.ts'
 import { runFiles, type WatchedRun } from '../../../runs/live/watchedRun.node.ts'
 import { withRelativePaths } from '../../../runs/relativePaths.node.ts'
+import { CheckpointError } from '../../../train/checkpoint.ts'
 import { type Reply, says, tells } from './reply.ts'
 import { parsePlaces, RunStream } from './runStream.ts'
 
@@ -28,6 +30,7 @@ const lastStep = 2 ** 32 - 1
 /** The runs of a folder. */
 export class LabRuns {
   readonly #watch: RunWatch
+  #sending: Promise<unknown> = Promise.resolve()
 
   /** @param folder of runs, or one run; it exists */
   constructor(folder: string, options?: RunWatchOptions) {
@@ -56,11 +59,17 @@ export class LabRuns {
           return await this.#steps(query)
         case 'differences':
           return await this.#differences(query)
+        case 'network':
+          return tells(await networkOf(this.#runOf(query.get('run')).path))
+        case 'weights':
+          return await this.#weights(query)
         default:
           return says(404, `runs/${name}: no such answer.`)
       }
     } catch (error) {
       if (error instanceof QuestionError) return says(error.status, error.message)
+      if (error instanceof CheckpointError)
+        return says(409, `The checkpoint cannot be used: ${nameless(error.message)}`)
       throw error
     }
   }
@@ -99,6 +108,21 @@ export class LabRuns {
     )
   }
 
+  async #weights(query: URLSearchParams): Promise<Reply> {
+    const { path } = this.#runOf(query.get('run'))
+    const step = numberOf('step', query.get('step') ?? '', 0, lastStep)
+    // One at a time: a checkpoint and what is sent of it are in memory.
+    const coming = this.#sending.then(() => weightsAt(path, step))
+    this.#sending = coming.catch(() => undefined)
+    const body = await coming
+    if (!body)
+      throw new QuestionError(
+        404,
+        `step: the run has no checkpoint of step ${step}; it may have been replaced by a later one.`,
+      )
+    return { status: 200, type: 'application/octet-stream', body }
+  }
+
   #runsOf(query: URLSearchParams): WatchedRun[] {
     const keys = query.getAll('run')
     if (keys.length > mostChosen) throw new QuestionError(400, `run: ${keys.length}; at most ${mostChosen} at once.`)
@@ -111,6 +135,9 @@ export class LabRuns {
     return run
   }
 }
+
+/** An error's words without the folders of this machine. */
+const nameless = (message: string): string => message.replaceAll(/(?:\/|[A-Za-z]:\\)\S*[\\/]/g, '')
 
 function wholeNumber(query: URLSearchParams, name: string, least: number, most: number, usual: number): number {
   const text = query.get(name)

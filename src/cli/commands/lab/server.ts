@@ -16,6 +16,7 @@ import { CommandError } from '../../terminal/errors.ts'
 import { headers, type Reply, says, types } from './reply.ts'
 import { LabRuns } from './runs.ts'
 import { DataFolder } from './shards.ts'
+import { type Steered, steerReply } from './steer.ts'
 
 /** Options of {@link serveLab}. */
 export interface LabServerOptions {
@@ -29,6 +30,8 @@ export interface LabServerOptions {
   readonly load?: (name: DatasetName) => Promise<DatasetSplits>
   /** A folder of runs, or one run, to be shown as well; none by default. */
   readonly runs?: string | undefined
+  /** A training of this process that the page may steer. */
+  readonly steered?: Steered | undefined
 }
 
 /** A running server. */
@@ -48,6 +51,7 @@ export async function serveLab({
   warn,
   load = loadDataset,
   runs: folder,
+  steered,
 }: LabServerOptions): Promise<LabServer> {
   if (!existsSync(join(site, 'index.html'))) {
     throw new CommandError(`${site}: the Lab is not built; in a clone of the repository: npm run build`)
@@ -64,12 +68,18 @@ export async function serveLab({
     if (!['127.0.0.1', 'localhost'].some(host => request.headers.host === `${host}:${own}`)) {
       return says(421, 'This server answers at 127.0.0.1 only.')
     }
-    if (request.method !== 'GET' && request.method !== 'HEAD') return says(405, 'Only GET and HEAD.')
+    const isPost = request.method === 'POST'
+    if (!isPost && request.method !== 'GET' && request.method !== 'HEAD') return says(405, 'Only GET and HEAD.')
     const url = addressOf(request.url)
     if (!url) return says(400, 'The address cannot be read.')
     const [, given, ...parts] = url.pathname.split('/')
     if (given !== token)
       return says(403, 'The address needs the token that `fovea lab` printed. Open it as it stands there.')
+    if (isPost) {
+      const origins = ['127.0.0.1', 'localhost'].map(host => `http://${host}:${own}`)
+      if (steered && parts.join('/') === 'runs/steer') return steerReply(request, steered, origins)
+      return says(405, 'Only GET and HEAD.')
+    }
     if (parts[0] === 'data' && parts.length === 3) return data.reply(parts[1]!, parts[2]!)
     if (parts[0] === 'runs') {
       if (!runs) return says(404, 'No runs are served; fovea lab FOLDER serves those of a folder.')
@@ -81,7 +91,9 @@ export async function serveLab({
     }
     const name = parts.join('/') || 'index.html'
     const file = await fileReply(site, name)
-    return name === 'index.html' && runs ? { ...file, body: withRuns(String(file.body), runs.title) } : file
+    return name === 'index.html' && runs
+      ? { ...file, body: withRuns(String(file.body), runs.title, steered?.run) }
+      : file
   }
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
     answer(request, response)
@@ -119,10 +131,12 @@ function addressOf(text = '/'): URL | undefined {
   }
 }
 
-/** The page, with the fact that runs are served, and of which folder. */
-function withRuns(page: string, title: string): string {
-  const escaped = title.replace(/[&<>"']/g, sign => `&#${sign.charCodeAt(0)};`)
-  return page.replace('</title>', () => `</title>\n    <meta name="fovea-runs" content="${escaped}" />`)
+/** The page, with the fact that runs are served, of which folder, and which run is steered. */
+function withRuns(page: string, title: string, steered: string | undefined): string {
+  const escaped = (text: string): string => text.replace(/[&<>"']/g, sign => `&#${sign.charCodeAt(0)};`)
+  const meta = (name: string, text: string): string => `\n    <meta name="${name}" content="${escaped(text)}" />`
+  const more = steered === undefined ? '' : meta('fovea-steered', steered)
+  return page.replace('</title>', () => `</title>${meta('fovea-runs', title)}${more}`)
 }
 
 async function fileReply(site: string, name: string): Promise<Reply> {

@@ -1,7 +1,7 @@
 /** `fovea train`: trains a recipe in a new run folder, or resumes a run folder after any interruption. */
 
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import type { Engine } from '../../../backends/engine.ts'
 import type { ImageCollection, Subset } from '../../../data/dataset.ts'
 import { FileError } from '../../../data/fileError.node.ts'
@@ -24,6 +24,7 @@ import { keepFingerprint } from '../../../runs/fingerprint.node.ts'
 import { openPretrained } from '../../../runs/pretrained.node.ts'
 import { resultFile, writeResult } from '../../../runs/result.node.ts'
 import { RunFolder, type RunFolderOptions } from '../../../runs/runFolder.node.ts'
+import { readSteering, writeSteering } from '../../../runs/steering.node.ts'
 import { hasTensorBoardLog, TensorBoardLog } from '../../../runs/tensorboard.node.ts'
 import { finalCheckpoint } from '../../../runs/trainedModel.node.ts'
 import type { Progress } from '../../../train/checkpoint.ts'
@@ -32,6 +33,7 @@ import type { EpochEvent, TrainEvent, ValidationEvent } from '../../../train/eve
 import type { FeatureOptions } from '../../../train/features.ts'
 import { withFileName } from '../../../train/namedCheckpoint.ts'
 import { bestEpoch, DivergedError, runSession } from '../../../train/session.ts'
+import { Steering } from '../../../train/steering.ts'
 import type { Trainer, TrainerOptions } from '../../../train/trainer.ts'
 import { countTrainable } from '../../../train/trainerOptions.ts'
 import { checkImages, reading } from '../../images.ts'
@@ -42,8 +44,10 @@ import { EvaluationProgress, FeatureProgress } from '../../terminal/evaluationPr
 import { Interrupt } from '../../terminal/interrupt.ts'
 import { note, warn } from '../../terminal/output.ts'
 import { TrainProgress } from '../../terminal/progress.ts'
+import type { LabServer } from '../lab/server.ts'
 import { checkGroup, checkpointOfFirst, forGroup, inGroup, storeOf, threadsIn } from './group.ts'
 import { divergedError, showFinished, showResult, showStopped, unwritten } from './outcome.ts'
+import { SteerDesk } from './steerDesk.ts'
 
 /** Options that are not part of the recipe. */
 export interface TrainOptions extends EngineChoices {
@@ -68,6 +72,8 @@ export interface TrainOptions extends EngineChoices {
   readonly allowChangedData?: boolean
   /** Also writes a TensorBoard event file into the run folder; a run that has one continues it. */
   readonly tensorboard?: boolean
+  /** Serves the Lab's page of this run, which steers it. */
+  readonly lab?: boolean
 }
 
 /**
@@ -79,6 +85,9 @@ export const train = (given: RecipeOptions, options: TrainOptions): Promise<numb
   inGroup(group => trainIn(group, given, options))
 
 async function trainIn(group: Communicator, given: RecipeOptions, options: TrainOptions): Promise<number> {
+  if (options.lab && group.size > 1) {
+    throw sharedError(new UsageError('--lab steers a run of one process, not of several'))
+  }
   const stored = options.resume === undefined ? undefined : await openRun(group, options.resume)
   const { existing, recipe } = await together(group, async () => {
     const existing = stored && continued(stored, given, options, group)
@@ -174,7 +183,7 @@ async function trainOn(
   const isShown = isFirst && !options.quiet
   const stream = options.json ? process.stderr : process.stdout
   const looking = isShown ? new FeatureProgress(stream) : undefined
-  const { model, trainer, usual } = await together(group, async () => {
+  const { model, trainer, usual, steering } = await together(group, async () => {
     const setup = await loadSetup(recipe, warn)
     // Only a new run reads pretrained weights: a resumed one has its own.
     const model = existing?.hasBegun
@@ -182,11 +191,14 @@ async function trainOn(
       : await createInitialModel(setup, openPretrained(options.quiet ? undefined : note))
     const usual = trainingOptions(setup)
     const { parts, exchange } = recipe
+    const changes = existing ? await fromFirst(group, () => readSteering(existing.path)) : []
+    const steering = new Steering(changes)
     // A resumed run fits its preprocessing again: it may have been stopped before its first checkpoint.
     const trainer = await createTrainer(setup, {
       engine,
       model,
       train: data.train,
+      steering,
       ...(data.validation ? { validation: data.validation } : {}),
       ...(options.workers === undefined ? {} : { loader: workerLoader({ workers: options.workers }) }),
       ...(looking && withProgress(usual, (images, of) => looking.update(images, of))),
@@ -194,11 +206,16 @@ async function trainOn(
         distribution: inParts({ parts, communicator: group, ...(exchange && { exchange }) }),
       }),
     })
-    return { model, trainer, usual }
+    return { model, trainer, usual, steering }
   })
   await checkGroup(group, { recipe, data, model, engine: engine.description })
   const progress = isShown ? new TrainProgress({ stream }) : undefined
-  const interrupt = new Interrupt(() => trainer.stop())
+  let desk: SteerDesk | undefined
+  let lab: LabServer | undefined
+  const interrupt = new Interrupt(() => {
+    trainer.stop()
+    desk?.stop()
+  })
   let folder = existing?.folder
   let board: TensorBoardLog | undefined
   let resumed: ResumedRun = {}
@@ -216,11 +233,20 @@ async function trainOn(
       )
       if (!hasBegun(folder)) await keepFingerprint(folder, data)
       if (options.tensorboard || hasTensorBoardLog(folder.path)) board = new TensorBoardLog(folder.path)
+      const own = folder
+      desk = new SteerDesk({
+        steering,
+        store: all => writeSteering(own, all),
+        stop: () => trainer.stop(),
+        logged: (await folder.events()).filter(event => event.type === 'steer' && event.action === 'rate').length,
+      })
+      if (options.lab) lab = await serveSteered(folder.path, desk)
     })
     const store = storeOf(group, folder)
+    const all = shown(recipe, prepend(first, events))
     const outcome = await runSession({
       trainer,
-      events: shown(recipe, prepend(first, events)),
+      events: desk ? desk.steered(all) : all,
       store,
       recipe,
       epochs: recipe.epochs,
@@ -274,9 +300,26 @@ async function trainOn(
     looking?.close()
     progress?.close()
     interrupt.dispose()
+    await lab?.close()
     board?.close()
     await folder?.close()
   }
+}
+
+/** Serves the page of a run that steers it, and says where. */
+async function serveSteered(path: string, desk: SteerDesk): Promise<LabServer> {
+  const [{ serveLab }, { site }] = await Promise.all([import('../lab/server.ts'), import('../lab/site.ts')])
+  const run = basename(resolve(path))
+  const steered = {
+    run,
+    get isOver() {
+      return desk.isOver
+    },
+    take: desk.take.bind(desk),
+  }
+  const server = await serveLab({ port: 0, site, warn, runs: path, steered })
+  note(`The Lab shows and steers this run at ${server.address}#screen=runs`)
+  return server
 }
 
 /** Whether a run has a checkpoint to resume from; without one it starts over. */
