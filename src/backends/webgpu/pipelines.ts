@@ -9,11 +9,6 @@ export class Pipelines {
     this.#device = device
   }
 
-  /** Number of different shaders compiled so far. */
-  get count(): number {
-    return this.#known.size
-  }
-
   /** The pipeline of a shader. @param label names it in the device's messages. @throws Error when it does not compile. */
   get(code: string, label: string): Promise<GPUComputePipeline> {
     const known = this.#known.get(code) ?? this.#compile(code, label)
