@@ -1,7 +1,7 @@
 /** Networks drawn as graphs: every model of the catalog, closed and open, against its traced graph. */
 import { describe, expect, it } from 'vitest'
 import { networkGraph, summarize } from '../../src/inspect/index.ts'
-import { googlenet, lenet5, type ModelName, models, resnet18, squeezenet } from '../../src/models/index.ts'
+import { findModel, googlenet, lenet5, type ModelName, models, resnet18, squeezenet } from '../../src/models/index.ts'
 import { conv2d, dropout, flatten, linear, type Module, relu, sequential } from '../../src/nn/index.ts'
 import { networkDrawing } from '../../src/plot/networkDrawing.ts'
 import { layoutNetwork } from '../../src/plot/networkLayout.ts'
@@ -27,7 +27,7 @@ const families: ReadonlySet<ModelName> = new Set([
   'squeezenet1-0',
   'mobilenet-v2',
 ])
-const graphOf = (name: ModelName) => networkGraph(models[name].create(), models[name].inputShape)
+const graphOf = (name: ModelName) => networkGraph(findModel(name).create(), models[name].inputShape)
 
 /** What is shown of a node: itself, or the outermost closed module that it is in. */
 function shownOf({ nodes }: DrawnNetwork, id: number, open: ReadonlySet<number>): number {
@@ -42,7 +42,7 @@ const necessaryCrossings = 0
 describe('every model of the catalog', () => {
   it.each([...families])('%s has the costs of its table in its graph', name => {
     const { nodes } = graphOf(name)
-    const { totals } = summarize(models[name].create(), models[name].inputShape)
+    const { totals } = summarize(findModel(name).create(), models[name].inputShape)
     const outer = nodes.filter(({ parent }) => parent === undefined)
     // The table counts the memory of what a module gives; the graph that of each operation in it, of which the modules of 1998 have several.
     const keys = [
