@@ -1,12 +1,14 @@
 /** What an ONNX file says about itself as a classifier: classes, preprocessing and where it is from, in its metadata. */
 import { type ClassifierInfo, subjects } from '../classifier/artifact.ts'
 import type { NormalizeOptions } from '../nn/normalize.ts'
-import type { OnnxNetwork } from '../onnx/network.ts'
 import type { Preparation } from '../recipe/preparation.ts'
 import { isRecord } from '../rules/record.ts'
 
 /** What a file says about itself, as far as it does so in the way of Fovea's own files. */
-export function saidBy({ file, metadata }: Pick<OnnxNetwork['info'], 'file' | 'metadata'>): {
+export function saidBy({ file, metadata }: {
+  readonly file: string
+  readonly metadata: Readonly<Record<string, string>>
+}): {
   readonly name: string
   readonly classes?: readonly string[]
   readonly normalize?: NormalizeOptions

@@ -92,7 +92,7 @@ const externalOf =
   }
 
 async function openOnnx(file: File, external: ExternalData): Promise<OpenedNetwork> {
-  const network = (await importOnnx(file, { external })).withoutSoftmax()
+  const network = (await importOnnx(file, { name: file.name, external })).withoutSoftmax()
   const { producer, opset } = network.info
   const about = `ONNX${producer ? `, by ${producer}` : ''}, operator set ${opset}`
   const notes = network.notes.map(note => `${note[0]!.toUpperCase()}${note.slice(1)}.`)
@@ -182,7 +182,7 @@ async function openRun(files: readonly GivenFile[], { file, path }: GivenFile): 
   }
   const kept = isOnnx ? found(model.file) : undefined
   if (isOnnx && !kept) throw new OpenError(`The network of ${name}, ${model.file}, is not in the folder`)
-  const network = kept && (await importOnnx(kept, { external: externalOf(files) })).withoutSoftmax()
+  const network = kept && (await importOnnx(kept, { name: kept.name, external: externalOf(files) })).withoutSoftmax()
   const trained = createModel({
     recipe,
     functions: network ? { model: () => asPictureNetwork(network, pictureInput(network)!) } : {},
