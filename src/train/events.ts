@@ -87,7 +87,8 @@ export interface NoticeEvent {
    * `initialLoss`: the first loss is not that of an untrained network; `dead`, `vanishing`, `exploding`: the health of
    * a layer; `earlyStopping`: the run ends before its last epoch; `features`: the features of the frozen trunk were
    * computed, and are kept; `dropLast`: the last batch of each epoch is left out, because a layer cannot be trained on
-   * it; `alarms`: layers are no longer inspected, because an inspection failed or does not fit into memory.
+   * it; `alarms`: layers are no longer inspected, because an inspection failed or does not fit into memory; `diverged`:
+   * a weight is NaN or infinite, and the run ends there.
    */
   readonly kind:
     | 'initialLoss'
@@ -98,6 +99,7 @@ export interface NoticeEvent {
     | 'features'
     | 'dropLast'
     | 'alarms'
+    | 'diverged'
   readonly step: number
   readonly epoch: number
   readonly message: string

@@ -182,7 +182,11 @@ class Session {
     const { tensors, progress } = await trainer.snapshot()
     for (const [path, { values }] of tensors) {
       if (values.every(Number.isFinite)) continue
-      throw await this.#diverged(`${path} has values that are NaN or infinite`, progress.step)
+      const what = `${path} has values that are NaN or infinite`
+      // Of a loss that is no number the log has the step; of this it would have nothing.
+      const { step, epoch } = progress
+      this.#notify({ type: 'notice', kind: 'diverged', step, epoch, message: what })
+      throw await this.#diverged(what, step)
     }
     const best = this.#best && { best: this.#best }
     const earlyStopping = this.#stopping && { earlyStopping: this.#stopping.state }

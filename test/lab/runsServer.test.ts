@@ -127,6 +127,34 @@ describe('the list', () => {
     expect((await listRead()).map(({ name, step }) => [name, step])).toEqual([['3', 3]])
   })
 
+  test('a run whose weights broke has failed, and says which', async () => {
+    const message = 'model.conv1.weight has values that are NaN or infinite'
+    makeRun(
+      root,
+      'sick',
+      startLine() + stepLines(1, 3) + logLine({ type: 'notice', kind: 'diverged', step: 3, epoch: 1, message }, 400),
+    )
+    await serve()
+    expect((await listRead())[0]).toMatchObject({
+      state: 'failed',
+      why: `At step 3 ${message}, and the run ended there.`,
+    })
+  })
+
+  test('a run that is paused or whose rate was changed says so', async () => {
+    const steer = (action: 'pause' | 'rate', more: object = {}): string =>
+      logLine({ type: 'steer', action, step: 3, epoch: 1, ...more }, 400)
+    lockRun(makeRun(root, 'steered', startLine() + stepLines(1, 3) + steer('rate', { factor: 0.5 }) + steer('pause')))
+    await serve()
+    const [row] = await listRead()
+    expect(row).toMatchObject({ state: 'running', isPaused: true, rate: 0.05 })
+    const { story } = await curveOf(row!.key)
+    expect(story.notices.map(({ kind, message }) => `${kind}: ${message}`)).toEqual([
+      'steer: learning rate 0.5 × its schedule',
+      'steer: paused',
+    ])
+  })
+
   test('shows runs that appear, and no longer those that are gone', async () => {
     await serve()
     const stream = await EventStream.open(`${server.address}runs/stream`)

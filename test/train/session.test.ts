@@ -154,4 +154,20 @@ describe('a session', () => {
     const blind = start({ lr: 1e38, alarms: true, locateBreaks: false })
     await expect(runSession(blind.options)).rejects.toMatchObject({ step: 2, place: undefined })
   })
+
+  it('logs that weights broke, which no loss says', async () => {
+    const { trainer, store, options } = start({ lr: 1e39 })
+    const heard: TrainEvent[] = []
+    const listener = (event: TrainEvent): void => {
+      heard.push(event)
+      if (event.type === 'step') trainer.stop()
+    }
+    await expect(runSession({ ...options, listeners: [listener] })).rejects.toMatchObject({
+      step: 1,
+      what: expect.stringMatching(/ has values that are NaN or infinite$/),
+    })
+    expect(store.lines).toEqual(['start', 'step', 'diverged'])
+    expect(heard.at(-1)).toMatchObject({ kind: 'diverged', step: 1, epoch: 1 })
+    expect(store.checkpoints).toEqual([])
+  })
 })

@@ -102,7 +102,8 @@ export class RunStory {
         return undefined
       }
       case 'notice':
-        this.#notices.push({ kind: event.kind, step, seconds, message: event.message })
+        if (event.kind === 'diverged') this.#break(event.message, step)
+        else this.#notices.push({ kind: event.kind, step, seconds, message: event.message })
         return undefined
       case 'steer': {
         if (event.action !== 'step') this.#notices.push({ kind: 'steer', step, seconds, message: steerWords(event) })
@@ -119,7 +120,11 @@ export class RunStory {
   /** A run ends where a loss is no finite number. */
   #check(name: string, { loss, step }: { readonly loss: number; readonly step: number }): void {
     if (Number.isFinite(loss)) return
-    const message = `${name} became ${Number.isNaN(loss) ? 'NaN' : 'infinite'}, and the run ended there`
+    this.#break(`${name} became ${Number.isNaN(loss) ? 'NaN' : 'infinite'}`, step)
+  }
+
+  #break(what: string, step: number): void {
+    const message = `${what}, and the run ended there`
     this.#notices.push({ kind: 'broken', step, seconds: this.seconds, message })
   }
 }

@@ -53,18 +53,36 @@ export function serverSource(folder: string): RunsSource {
     differences: keys => get('differences', new URLSearchParams(keys.map(key => ['run', String(key)]))),
     network: key => get('network', new URLSearchParams({ run: String(key) })),
     follow(places, listener) {
-      const stream = new EventSource(`${folder}stream?follow=${places}`)
-      const on = (name: string, take: (event: MessageEvent<string>) => void): void =>
-        stream.addEventListener(name, take)
-      on('runs', ({ data }) => listener.onNews(JSON.parse(data) as RunsNews))
-      on('log', ({ data, lastEventId }) => {
-        const [key, ...lines] = data.split('\n')
-        listener.onLog(Number(key), lines, lastEventId)
-      })
-      on('cut', ({ data }) => listener.onCut(Number(data)))
-      stream.onopen = () => listener.onConnection(true)
-      stream.onerror = () => listener.onConnection(false)
-      return () => stream.close()
+      // How far it was told; a stream that is opened again goes on there.
+      let told = places
+      let stream: EventSource | undefined
+      const open = (): void => {
+        stream = new EventSource(`${folder}stream?follow=${told}`)
+        const on = (name: string, take: (event: MessageEvent<string>) => void): void =>
+          stream!.addEventListener(name, take)
+        on('runs', ({ data }) => listener.onNews(JSON.parse(data) as RunsNews))
+        on('log', ({ data, lastEventId }) => {
+          const [key, ...lines] = data.split('\n')
+          told = lastEventId
+          listener.onLog(Number(key), lines, lastEventId)
+        })
+        on('cut', ({ data }) => listener.onCut(Number(data)))
+        stream.onopen = () => listener.onConnection(true)
+        stream.onerror = () => listener.onConnection(false)
+      }
+      // A browser has six connections to a server for all of its tabs: one that is hidden needs none.
+      const onVisibility = (): void => {
+        if (document.hidden) {
+          stream?.close()
+          stream = undefined
+        } else if (!stream) open()
+      }
+      document.addEventListener('visibilitychange', onVisibility)
+      onVisibility()
+      return () => {
+        document.removeEventListener('visibilitychange', onVisibility)
+        stream?.close()
+      }
     },
   }
 }

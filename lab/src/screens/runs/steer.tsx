@@ -1,6 +1,6 @@
 /** The training of `fovea train --lab`, steered: each command is followed after the step under way, and is an event in its log. */
 import { useComputed, useSignal } from '@preact/signals'
-import { digits, plain, whole } from '../../draw/format.ts'
+import { digits, whole } from '../../draw/format.ts'
 import type { Runs } from './state.ts'
 
 /** What the server takes. */
@@ -73,7 +73,7 @@ export function Steer({ runs, name }: { readonly runs: Runs; readonly name: stri
             <input
               inputMode="decimal"
               aria-label="Learning rate"
-              placeholder={row.rate === undefined ? '0.01' : plain(row.rate)}
+              placeholder={row.rate === undefined ? '0.01' : digits(row.rate, 3)}
               value={rateText}
               disabled={isOver}
               onInput={event => {
