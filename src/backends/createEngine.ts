@@ -3,8 +3,7 @@ import { type BackendName, backendNames, type Engine } from './engine.ts'
 import { createReferenceEngine } from './reference/engine.ts'
 import { createWasmEngine, type WasmEngine } from './wasm/engine.ts'
 import type { WasmEngineOptions } from './wasm/options.ts'
-import type { WebGPUEngine } from './webgpu/engine.ts'
-import type { WebGPUEngineOptions } from './webgpu/options.ts'
+import type { WebGPUEngine, WebGPUEngineOptions } from './webgpu/options.ts'
 
 /** The WebAssembly backend, which is the default, with its options. */
 export interface WasmBackend extends WasmEngineOptions {
@@ -40,7 +39,7 @@ const backends: {
   },
   // Loaded on demand: a page that computes otherwise does not carry it.
   async webgpu(options) {
-    const { createWebGPUEngine } = await import('./webgpu/engine.ts')
+    const { createWebGPUEngine } = await import('./webgpu/create.ts')
     return createWebGPUEngine(options)
   },
 }

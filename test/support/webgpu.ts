@@ -4,7 +4,7 @@
  */
 import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { findAdapter } from '../../src/backends/webgpu/device.ts'
+import { findAdapter } from '../../src/backends/webgpu/create.ts'
 
 if (process.env.VK_ICD_FILENAMES === undefined) {
   const chromium = process.env.CHROMIUM ?? '/usr/bin/chromium'

@@ -30,18 +30,15 @@ export async function openDevice(options: WebGPUEngineOptions = {}): Promise<Ope
   }
 }
 
-/** The adapter that an engine would use. @throws Error when there is none, saying what is missing. */
-export async function findAdapter(options: WebGPUEngineOptions = {}): Promise<WebGPUAdapter> {
-  return describe(await requestAdapter(options))
-}
-
-async function requestAdapter({ power = 'high-performance' }: WebGPUEngineOptions): Promise<GPUAdapter> {
+/** @throws Error when there is none, saying what is missing. */
+export async function requestAdapter({ power = 'high-performance' }: WebGPUEngineOptions): Promise<GPUAdapter> {
   const source = await findGPU().requestAdapter({ powerPreference: power })
   if (!source) throw new Error(noAdapter)
   return source
 }
 
-function describe({ info }: GPUAdapter): WebGPUAdapter {
+/** What an adapter says of itself. */
+export function describe({ info }: GPUAdapter): WebGPUAdapter {
   const { vendor, architecture, description, device } = info
   const name = description || device || [vendor, architecture].filter(Boolean).join(' ') || 'an unnamed adapter'
   return { name, vendor, architecture, software: info.isFallbackAdapter || /swiftshader|llvmpipe/i.test(name) }

@@ -10,48 +10,22 @@ import { yieldInTime, yieldToEvents } from '../../async/yieldToEvents.ts'
 import type { TypedArray, Variable } from '../../graph/variable.ts'
 import type { MemoryNeed } from '../../plan/memoryError.ts'
 import type { Program } from '../../plan/program.ts'
-import type { Engine } from '../engine.ts'
 import { checkValues, copyOf } from '../operands.ts'
-import { type OpenDevice, openDevice } from './device.ts'
-import { type EngineSide, valuesOf, WebGPUExecutable } from './executable.ts'
+import type { OpenDevice } from './device.ts'
+import { DeviceExecutable, type EngineSide, valuesOf } from './executable.ts'
 import type { Hardware } from './kernels/kernel.ts'
 import { Memory, type Place, words } from './memory.ts'
-import type { WebGPUDescription, WebGPUEngineOptions } from './options.ts'
+import type { StepTime, WebGPUDescription, WebGPUEngine } from './options.ts'
 import { Pipelines } from './pipelines.ts'
-import { type StepTime, timeDispatches } from './profile.ts'
+import { timeDispatches } from './profile.ts'
 import { BindGroups, buildDispatches, type DispatchList } from './program.ts'
 import { planFor } from './target.ts'
-
-/**
- * Starts an engine on a graphics processor.
- * @throws Error when there is no WebGPU, no adapter, or for an option that there is not: `precise` among them, since
- *   drivers may fuse multiply-adds or not, so results differ between devices in their last bits.
- * @example const engine = await createWebGPUEngine()
- */
-export async function createWebGPUEngine(options: WebGPUEngineOptions = {}): Promise<WebGPUEngine> {
-  checkOptions(options)
-  return new WebGPUEngine(await openDevice(options))
-}
-
-function checkOptions({ power, ...others }: WebGPUEngineOptions): void {
-  if (power !== undefined && power !== 'high-performance' && power !== 'low-power') {
-    throw new Error(`webgpu: power (=${JSON.stringify(power)}) must be 'high-performance' or 'low-power'`)
-  }
-  for (const [option, value] of Object.entries(others) as [string, unknown][]) {
-    if (value === undefined || value === false || option === 'backend') continue
-    throw new Error(
-      option === 'precise'
-        ? "webgpu: precise is impossible: WGSL lets every driver choose how it rounds multiply-adds, so that results differ between devices in their last bits; the backend 'wasm' computes the same everywhere"
-        : `webgpu: there is no option '${option}' (=${JSON.stringify(value)}); there is: power`,
-    )
-  }
-}
 
 /** Runs that may be under way without their results having been asked for. */
 const mostRunning = 2
 
-/** The WebGPU engine; made by {@link createWebGPUEngine}. */
-export class WebGPUEngine implements Engine {
+/** The engine on an open device. */
+export class DeviceEngine implements WebGPUEngine {
   readonly description: WebGPUDescription
   readonly #opened: OpenDevice
   readonly #hardware: Hardware
@@ -87,12 +61,12 @@ export class WebGPUEngine implements Engine {
     return this.#closed ? 0 : this.#memory.bytes
   }
 
-  async compile(program: Program): Promise<WebGPUExecutable> {
+  async compile(program: Program): Promise<DeviceExecutable> {
     return this.#compilations.take(async () => {
       this.#check()
       const started = performance.now()
       const list = await this.#build(program)
-      const executable = new WebGPUExecutable(program, list, this.#side, started)
+      const executable = new DeviceExecutable(program, list, this.#side, started)
       this.#check()
       return executable
     })
@@ -122,11 +96,6 @@ export class WebGPUEngine implements Engine {
     if (buffer) this.#memory.write({ buffer, offset: 0 }, taken)
   }
 
-  /**
-   * Times every dispatch of a program by the device's own clock, with zeros as inputs: milliseconds, median of `repeats`.
-   * The program's variables change; use a separate engine.
-   * @throws Error when the device has no clock (`timestamp-query`), as in browsers that do not allow it.
-   */
   async profile(program: Program, repeats = 30): Promise<StepTime[]> {
     this.#check()
     const { device } = this.#opened

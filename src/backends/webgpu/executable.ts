@@ -5,7 +5,7 @@ import type { Tensor } from '../../graph/tensor.ts'
 import { type TypedArray, zeros } from '../../graph/variable.ts'
 import type { Plan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
-import type { Executable, RunOptions } from '../engine.ts'
+import type { RunOptions } from '../engine.ts'
 import {
   checkInputs,
   checkOutputs,
@@ -19,7 +19,8 @@ import {
   type ValueType,
 } from '../operands.ts'
 import { type Memory, type Place, words } from './memory.ts'
-import { BindGroups, computesIndices, type DispatchList, type WorkCount } from './program.ts'
+import type { WebGPUExecutable, WorkCount } from './options.ts'
+import { BindGroups, computesIndices, type DispatchList } from './program.ts'
 
 /** What an executable needs from its engine. */
 export interface EngineSide {
@@ -38,14 +39,12 @@ export interface EngineSide {
 }
 
 /** A compiled program: its plan, and the work of a run. */
-export class WebGPUExecutable implements Executable {
-  /** How it is computed, for inspection: `formatPlan(plan)` of `fovea/debug` is a table of its steps. */
+export class DeviceExecutable implements WebGPUExecutable {
   readonly plan: Plan<never>
   readonly compileTime: number
   readonly memoryBytes: number
   readonly inputs: ReadonlyMap<string, InputType>
   readonly outputs: ReadonlyMap<string, ValueType>
-  /** Dispatches, bytes and floating-point operations of one run. */
   readonly work: WorkCount
   readonly #list: DispatchList
   readonly #groups: BindGroups

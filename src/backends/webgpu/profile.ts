@@ -1,18 +1,7 @@
 /** Times a program dispatch by dispatch, by the device's own clock. */
-import type { Step } from '../../plan/step.ts'
 import type { EngineSide } from './executable.ts'
+import type { StepTime } from './options.ts'
 import type { BindGroups, DispatchList, ReadyDispatch } from './program.ts'
-
-/** Time of one dispatch of a step. */
-export interface StepTime {
-  readonly step: Step<never>
-  /** Whether the step runs ahead of the runs instead of in each run. */
-  readonly ahead: boolean
-  readonly workgroups: number
-  /** Of the step, whose dispatches share them. */
-  readonly multiplyAdds: number
-  readonly milliseconds: number
-}
 
 /** Dispatches that are timed in one submission: a set of queries holds 4,096 times. */
 const mostAtOnce = 2_048

@@ -9,6 +9,7 @@ import { type Group, type Step, stepInputs } from '../../plan/step.ts'
 import type { Hardware } from './kernels/kernel.ts'
 import { lowerStep } from './kernels/table.ts'
 import { type Memory, slotIn } from './memory.ts'
+import type { WorkCount } from './options.ts'
 import type { Pipelines } from './pipelines.ts'
 import { Operands } from './wgsl/operands.ts'
 import type { Dispatch } from './wgsl/shader.ts'
@@ -17,16 +18,6 @@ import type { Dispatch } from './wgsl/shader.ts'
 export interface ReadyDispatch extends Dispatch {
   readonly step: Step<never>
   readonly pipeline: GPUComputePipeline
-}
-
-/** The work of one run, counted from the plan. */
-export interface WorkCount {
-  /** Dispatches of a run, without those ahead of the runs. */
-  readonly dispatches: number
-  /** Bytes that the steps read and write, each value once a step: the least that they move. */
-  readonly bytes: number
-  /** Floating-point operations of contractions: two for each multiply-add. */
-  readonly flops: number
 }
 
 /** A program's dispatches. */

@@ -3,7 +3,7 @@
  * indices, random numbers and special values; with FOVEA_FULL=1 also convolutions, pools and products of random geometry.
  */
 import { afterAll, describe } from 'vitest'
-import { createWebGPUEngine } from '../../../src/backends/webgpu/engine.ts'
+import { createWebGPUEngine } from '../../../src/backends/webgpu/create.ts'
 import { runOn } from '../../support/programs.ts'
 import { driver, reason } from '../../support/webgpu.ts'
 import { describeBackend } from '../conformance.ts'

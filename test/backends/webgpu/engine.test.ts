@@ -1,7 +1,8 @@
 /** The WebGPU engine: the contract of all engines, and what is its own. */
 import { describe, expect, test } from 'vitest'
+import { createWebGPUEngine } from '../../../src/backends/webgpu/create.ts'
 import { openDevice } from '../../../src/backends/webgpu/device.ts'
-import { createWebGPUEngine, WebGPUEngine } from '../../../src/backends/webgpu/engine.ts'
+import { DeviceEngine } from '../../../src/backends/webgpu/engine.ts'
 import { binary, input } from '../../../src/graph/expression.ts'
 import * as g from '../../../src/graph/index.ts'
 import { expectSameBits } from '../../support/programs.ts'
@@ -47,7 +48,7 @@ if (driver === undefined) {
 
     test('a lost device is reported at the next use, and by what was waiting', async () => {
       const opened = await openDevice()
-      const engine = new WebGPUEngine(opened)
+      const engine = new DeviceEngine(opened)
       const executable = await engine.compile({ outputs: { y: g.mul(g.input('x', [2]), 2) }, updates: new Map() })
       await executable.run({ x: [1, 2] })
       opened.device.destroy()

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openDevice } from '../../../src/backends/webgpu/device.ts'
-import { WebGPUEngine } from '../../../src/backends/webgpu/engine.ts'
+import { DeviceEngine } from '../../../src/backends/webgpu/engine.ts'
 import * as g from '../../../src/graph/index.ts'
 import { evaluateReference } from '../../../src/graph/index.ts'
 import { expectClose } from '../../support/fixtures.ts'
@@ -19,9 +19,9 @@ const grid = (count: number, seed: number): Float32Array =>
 const sizeOf = (shape: readonly number[]): number => shape.reduce((all, extent) => all * extent, 1)
 
 describe.skipIf(driver === undefined)(`parallel methods (${driver ?? reason})`, () => {
-  let engine: WebGPUEngine
+  let engine: DeviceEngine
   beforeAll(async () => {
-    engine = new WebGPUEngine(await openDevice(), true)
+    engine = new DeviceEngine(await openDevice(), true)
   })
   afterAll(() => engine.close())
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createEngine } from '../../../src/backends/createEngine.ts'
 import type { Engine } from '../../../src/backends/engine.ts'
-import { createWebGPUEngine } from '../../../src/backends/webgpu/engine.ts'
+import { createWebGPUEngine } from '../../../src/backends/webgpu/create.ts'
 import { mnist } from '../../../src/data/index.node.ts'
 import { cifarResnet, lenet5 } from '../../../src/models/index.ts'
 import { ImageClassifier, type Module, normalize } from '../../../src/nn/index.ts'

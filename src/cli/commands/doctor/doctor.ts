@@ -17,7 +17,7 @@ import {
 } from '../../../backends/wasm/runtime/features.ts'
 import { wideVectors } from '../../../backends/wasm/runtime/wide.ts'
 import type { WideVectors } from '../../../backends/wasm/runtime/wideChoice.ts'
-import { findAdapter } from '../../../backends/webgpu/device.ts'
+import { findAdapter } from '../../../backends/webgpu/create.ts'
 import { cacheFolder } from '../../../data/download.node.ts'
 import { findMpi, type MpiState } from '../../../distributed/library.node.ts'
 import { add, conv2d, input, sizeOf, type Tensor, Variable, type Volume } from '../../../graph/index.ts'
