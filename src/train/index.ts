@@ -44,6 +44,7 @@ export {
   type SessionOptions,
   type SessionOutcome,
 } from './session.ts'
+export { type RateChange, Steering } from './steering.ts'
 export { Trainer } from './trainer.ts'
 export type { TrainerOptions } from './trainerOptions.ts'
 export { type LoadWeightsOptions, loadWeights, type WeightsReport } from './weights.ts'
