@@ -59,11 +59,9 @@ const all: readonly Picture[] = [
     theme: 'light',
     size: usual,
     ready: async page => {
-      await page.getByLabel('Show another network').selectOption('small inception')
-      await page.getByLabel('kernel of conv1').fill('5')
-      await page.getByLabel('input channels of inception2').fill('32')
-      await page.locator('.misfit').first().waitFor()
-      await page.getByLabel('padding of conv1').fill('2')
+      await page.getByLabel('output channels of conv1').fill('9')
+      await page.getByLabel('kernel of pool2').fill('14')
+      await page.locator('.misfit').nth(1).waitFor()
     },
   },
   {

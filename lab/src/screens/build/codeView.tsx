@@ -73,7 +73,6 @@ export function CodeView({ build }: { readonly build: Build }) {
         value={text.value}
         rows={Math.min(40, text.value.split('\n').length + 1)}
         spellcheck={false}
-        wrap="off"
         aria-label="The network as TypeScript"
         aria-invalid={problem.value !== undefined}
         onInput={event => type(event.currentTarget.value)}
