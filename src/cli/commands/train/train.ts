@@ -1,7 +1,6 @@
 /** `fovea train`: trains a recipe in a new run folder, or resumes a run folder after any interruption. */
 
-import { existsSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import type { Engine } from '../../../backends/engine.ts'
 import type { ImageCollection, Subset } from '../../../data/dataset.ts'
 import { FileError } from '../../../data/fileError.node.ts'
@@ -10,7 +9,6 @@ import { fromFirst, sharedError, together } from '../../../distributed/agree.ts'
 import type { Communicator } from '../../../distributed/communicator.ts'
 import { inParts } from '../../../distributed/inParts.ts'
 import { type EngineChoices, startEngine } from '../../../recipe/engine.ts'
-import { parseStoredRecipe } from '../../../recipe/files.node.ts'
 import { createInitialModel } from '../../../recipe/initialModel.ts'
 import { createModel } from '../../../recipe/model.ts'
 import { trainingOptions } from '../../../recipe/parts.ts'
@@ -18,34 +16,32 @@ import type { Recipe } from '../../../recipe/recipe.ts'
 import { loadSetup, readRecipeFile } from '../../../recipe/recipeFile.node.ts'
 import { createTrainer } from '../../../recipe/trainer.ts'
 import { blamingFunctions } from '../../../recipe/userCode.node.ts'
-import { changeLength } from '../../../runs/changeLength.node.ts'
 import { loadData, type RunData } from '../../../runs/data.node.ts'
 import { keepFingerprint } from '../../../runs/fingerprint.node.ts'
 import { openPretrained } from '../../../runs/pretrained.node.ts'
-import { resultFile, writeResult } from '../../../runs/result.node.ts'
-import { RunFolder, type RunFolderOptions } from '../../../runs/runFolder.node.ts'
+import { writeResult } from '../../../runs/result.node.ts'
+import { RunFolder } from '../../../runs/runFolder.node.ts'
 import { readSteering, writeSteering } from '../../../runs/steering.node.ts'
 import { hasTensorBoardLog, TensorBoardLog } from '../../../runs/tensorboard.node.ts'
 import { finalCheckpoint } from '../../../runs/trainedModel.node.ts'
-import type { Progress } from '../../../train/checkpoint.ts'
 import type { Evaluation } from '../../../train/evaluate.ts'
 import type { EpochEvent, TrainEvent, ValidationEvent } from '../../../train/events.ts'
 import type { FeatureOptions } from '../../../train/features.ts'
-import { withFileName } from '../../../train/namedCheckpoint.ts'
-import { bestEpoch, DivergedError, runSession } from '../../../train/session.ts'
+import { DivergedError, runSession } from '../../../train/session.ts'
 import { Steering } from '../../../train/steering.ts'
 import type { Trainer, TrainerOptions } from '../../../train/trainer.ts'
 import { countTrainable } from '../../../train/trainerOptions.ts'
 import { checkImages, reading } from '../../images.ts'
 import { defaultRuns } from '../../options.ts'
-import { commandOf, type RecipeOptions, refuseConflicts, resolveOptions, runName } from '../../recipeOptions.ts'
+import { commandOf, type RecipeOptions, resolveOptions, runName } from '../../recipeOptions.ts'
 import { exitCodes, InterruptError, UsageError } from '../../terminal/errors.ts'
 import { EvaluationProgress, FeatureProgress } from '../../terminal/evaluationProgress.ts'
 import { Interrupt } from '../../terminal/interrupt.ts'
 import { note, warn } from '../../terminal/output.ts'
 import { TrainProgress } from '../../terminal/progress.ts'
 import type { LabServer } from '../lab/server.ts'
-import { checkGroup, checkpointOfFirst, forGroup, inGroup, storeOf, threadsIn } from './group.ts'
+import { continued, type ExistingRun, hasBegun, openRun, policyOf, type ResumedRun, resume } from './existingRun.ts'
+import { checkGroup, forGroup, inGroup, storeOf, threadsIn } from './group.ts'
 import { divergedError, showFinished, showResult, showStopped, unwritten } from './outcome.ts'
 import { SteerDesk } from './steerDesk.ts'
 
@@ -113,64 +109,6 @@ async function trainIn(group: Communicator, given: RecipeOptions, options: Train
   }
 }
 
-/** A run folder that is there, as all processes know it. */
-interface StoredRun {
-  readonly path: string
-  /** On the first process only: the others may be on hosts that do not see it. */
-  readonly folder: RunFolder | undefined
-  /** JSON. */
-  readonly recipe: unknown
-  /** Whether it has a checkpoint to resume from; without one it starts over. */
-  readonly hasBegun: boolean
-  readonly isFinished: boolean
-}
-
-/** A run to resume. */
-interface ExistingRun extends Omit<StoredRun, 'recipe'> {
-  /** Its recipe so far. */
-  readonly known: Recipe
-  /** That recipe, possibly with another number of epochs. */
-  readonly recipe: Recipe
-}
-
-async function openRun(group: Communicator, path: string): Promise<StoredRun> {
-  let folder: RunFolder | undefined
-  const facts = await fromFirst(group, async () => {
-    folder = await RunFolder.open(path)
-    const isFinished = existsSync(join(path, resultFile))
-    return { recipe: folder.recipe, hasBegun: hasBegun(folder), isFinished }
-  })
-  return { path, folder, ...facts }
-}
-
-/** The run to resume. @throws UsageError for options that contradict its recipe. */
-function continued(
-  { recipe: held, ...stored }: StoredRun,
-  given: RecipeOptions,
-  options: TrainOptions,
-  { size }: Communicator,
-): ExistingRun {
-  for (const option of ['out', 'name'] as const) {
-    if (options[option] !== undefined) {
-      throw new UsageError(`--${option} conflicts with --resume: a resumed run stays in its folder`)
-    }
-  }
-  const more = options.file ?? (options.set ? `--set ${options.set[0]}` : undefined)
-  if (more !== undefined) {
-    throw new UsageError(`${more} conflicts with --resume: a resumed run takes everything from its recipe`)
-  }
-  const known = parseStoredRecipe(held, join(stored.path, 'recipe.json'))
-  if (size > 1 && known.parts === undefined) {
-    throw new UsageError(
-      `${stored.path}: its batches are not cut into parts, so ${size} processes cannot share them; resume it without mpirun`,
-    )
-  }
-  const { epochs = known.epochs, ...rest } = given
-  refuseConflicts(rest, known)
-  const recipe = epochs === known.epochs ? known : parseStoredRecipe({ ...known, epochs }, `--epochs ${epochs}`)
-  return { ...stored, known, recipe }
-}
-
 async function trainOn(
   engine: Engine,
   recipe: Recipe,
@@ -183,7 +121,9 @@ async function trainOn(
   const isShown = isFirst && !options.quiet
   const stream = options.json ? process.stderr : process.stdout
   const looking = isShown ? new FeatureProgress(stream) : undefined
-  const { model, trainer, usual, steering } = await together(group, async () => {
+  const changes = existing ? await fromFirst(group, () => readSteering(existing.path)) : []
+  const steering = new Steering(changes)
+  const { model, trainer, usual } = await together(group, async () => {
     const setup = await loadSetup(recipe, warn)
     // Only a new run reads pretrained weights: a resumed one has its own.
     const model = existing?.hasBegun
@@ -191,8 +131,6 @@ async function trainOn(
       : await createInitialModel(setup, openPretrained(options.quiet ? undefined : note))
     const usual = trainingOptions(setup)
     const { parts, exchange } = recipe
-    const changes = existing ? await fromFirst(group, () => readSteering(existing.path)) : []
-    const steering = new Steering(changes)
     // A resumed run fits its preprocessing again: it may have been stopped before its first checkpoint.
     const trainer = await createTrainer(setup, {
       engine,
@@ -206,7 +144,7 @@ async function trainOn(
         distribution: inParts({ parts, communicator: group, ...(exchange && { exchange }) }),
       }),
     })
-    return { model, trainer, usual, steering }
+    return { model, trainer, usual }
   })
   await checkGroup(group, { recipe, data, model, engine: engine.description })
   const progress = isShown ? new TrainProgress({ stream }) : undefined
@@ -322,66 +260,12 @@ async function serveSteered(path: string, desk: SteerDesk): Promise<LabServer> {
   return server
 }
 
-/** Whether a run has a checkpoint to resume from; without one it starts over. */
-const hasBegun = ({ path }: RunFolder): boolean => existsSync(join(path, 'latest'))
-
 /** The option for cached features, with a listener for their progress. */
 const withProgress = (
   { cacheFeatures }: Pick<TrainerOptions, 'cacheFeatures'>,
   onProgress: NonNullable<FeatureOptions['onProgress']>,
 ): Pick<TrainerOptions, 'cacheFeatures'> =>
   cacheFeatures ? { cacheFeatures: { ...(cacheFeatures === true ? {} : cacheFeatures), onProgress } } : {}
-
-/** Longest time that a trial waits for another of its name to end, in milliseconds. */
-const trialPatience = 60_000
-
-/** Which checkpoints a run keeps, and how long it waits for its folder. */
-function policyOf({ checkpoints }: Recipe): RunFolderOptions {
-  const { keep, every } = checkpoints ?? {}
-  return {
-    ...(keep === undefined ? {} : { keep }),
-    // A checkpoint after an epoch is at the beginning of the next one.
-    ...(every === undefined ? {} : { keepAlways: ({ epoch }) => epoch > 1 && (epoch - 1) % every === 0 }),
-    // A trial of a study that was killed and restarted: the trial of the first study is about to save and end.
-    ...(process.connected ? { patience: trialPatience } : {}),
-  }
-}
-
-/** The state from which a run resumes; empty for a new run. */
-interface ResumedRun {
-  readonly progress?: Progress
-  /** The checkpoint's file. */
-  readonly file?: string
-}
-
-/** Goes back to the last checkpoint. */
-async function resume(group: Communicator, run: ExistingRun, trainer: Trainer): Promise<ResumedRun> {
-  const { folder, known, recipe } = run
-  let file: string | undefined
-  const checkpoint = await checkpointOfFirst(
-    group,
-    folder &&
-      (async () => {
-        const resumed = await folder.resume(policyOf(recipe))
-        for (const warning of resumed.warnings) warn(warning)
-        file = resumed.file
-        return resumed.checkpoint
-      }),
-  )
-  if (checkpoint) await withFileName(file ?? 'the checkpoint', () => trainer.restore(checkpoint))
-  await fromFirst(group, async () => {
-    if (!folder) return
-    if (recipe !== known) for (const note of await changeLength(folder, known, recipe, checkpoint?.progress)) warn(note)
-    if (!checkpoint) return
-    const { progress } = checkpoint
-    // After a crash between a checkpoint and its line in the log, everything after the file is repeated.
-    const last = (await folder.events()).at(-1)
-    if (last?.type !== 'checkpoint') {
-      await folder.save({ ...checkpoint, recipe }, { best: bestEpoch(progress)?.step === progress.step })
-    }
-  })
-  return checkpoint ? { progress: checkpoint.progress, ...(file !== undefined && { file }) } : {}
-}
 
 async function* prepend<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
   if (first.done) return
