@@ -5,7 +5,10 @@ import type { Preparation } from '../recipe/preparation.ts'
 import { isRecord } from '../rules/record.ts'
 
 /** What a file says about itself, as far as it does so in the way of Fovea's own files. */
-export function saidBy({ file, metadata }: {
+export function saidBy({
+  file,
+  metadata,
+}: {
   readonly file: string
   readonly metadata: Readonly<Record<string, string>>
 }): {
