@@ -1,5 +1,5 @@
 /**
- * fovea train examples/recipes/labTrunk.ts --stop-after 6: the small network whose features the Lab's screen Teach learns from, on
+ * fovea train examples/recipes/labTrunk.ts: the small network whose features the Lab's screen Teach learns from, on
  * CIFAR-10. It is cifar10Fast.ts with fewer channels: 295,000 weights, a sixth of the work. `npx tsx scripts/labTrunk.ts runs/labTrunk`
  * puts it into the Lab.
  */

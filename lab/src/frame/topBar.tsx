@@ -1,5 +1,6 @@
 /** The top bar: which training this is, the screens, the link to this moment, light or dark. */
 import { useSignal } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
 import { whole } from '../draw/format.ts'
 import type { Lab } from '../state/lab.ts'
 import { restingScreens, type Screen, screens } from '../state/link.ts'
@@ -25,6 +26,14 @@ export const screensOf = (lab: Lab): readonly Screen[] =>
 export function TopBar({ lab, onStart }: { readonly lab: Lab; readonly onStart: (link: string) => void }) {
   const { alone, threads } = lab.opened.value ?? {}
   const isResting = restingScreens.has(lab.screen.value)
+  const tabs = useRef<HTMLElement>(null)
+  const { value: current } = lab.screen
+  // On a phone the bar shows some of them at a time.
+  useEffect(() => {
+    const bar = tabs.current!
+    const tab = bar.querySelector<HTMLElement>(`[data-screen=${current}]`)
+    if (tab) bar.scrollLeft = tab.offsetLeft - bar.offsetLeft + (tab.offsetWidth - bar.clientWidth) / 2
+  }, [current])
   return (
     <header class="top">
       <div class="brand">
@@ -32,11 +41,12 @@ export function TopBar({ lab, onStart }: { readonly lab: Lab; readonly onStart: 
         <b>Fovea</b>
       </div>
       {!isResting && (lab.still.value ? <StillName lab={lab} /> : <RecipeMenu lab={lab} onStart={onStart} />)}
-      <nav class="tabs" aria-label="Screens">
+      <nav class="tabs" aria-label="Screens" ref={tabs}>
         {screensOf(lab).map(screen => (
           <button
             key={screen}
             type="button"
+            data-screen={screen}
             aria-current={lab.screen.value === screen ? 'page' : undefined}
             onClick={() => {
               lab.screen.value = screen
