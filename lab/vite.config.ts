@@ -40,6 +40,8 @@ const buildScript = (fileName: string, outDir?: string) =>
       ...(outDir === undefined ? { write: false } : { outDir }),
       emptyOutDir: false,
       lib: { entry: here(scripts[fileName]!), formats: ['es'], fileName: () => fileName },
+      // One file each, with what they would load later.
+      rolldownOptions: { output: { codeSplitting: false } },
     },
   })
 

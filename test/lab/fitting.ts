@@ -15,8 +15,8 @@ function tooWide(): string[] {
     const { overflowX } = getComputedStyle(element)
     const name = `${element.tagName.toLowerCase()}.${element.getAttribute('class')}`
     // Drawings cut what is outside of them, and the screen reader's own texts take no room.
-    // A plane to move about on, as the graph of Build is, may be larger than its place.
-    if (element.closest('svg, .unseen') || element.matches('.canvas')) continue
+    // A plane to move about on, as the graph of Build is, may be larger than its place, and on a phone so is the bar of screens.
+    if (element.closest('svg, .unseen, .top .tabs') || element.matches('.canvas')) continue
     const isScroller = overflowX === 'auto' || overflowX === 'scroll'
     if (isScroller && element.scrollWidth > element.clientWidth) found.push(`${name} scrolls`)
     if (element.getBoundingClientRect().right > clientWidth + 0.5) found.push(`${name} reaches over the edge`)

@@ -295,10 +295,15 @@ describe.skipIf(noBrowser !== undefined)('the Runs screen', () => {
     expect(await page.locator('.scatter .brush').count()).toBe(1)
     await page.getByRole('button', { name: /^Draw the best/ }).click()
     const best = page.locator('tr[data-reading]').first()
-    await best.hover()
-    await page.locator('.parallel .hovered').waitFor()
     const name = (await best.getAttribute('data-reading'))!
-    expect(await page.locator('.pointed b').textContent()).toBe(name.split('/').at(-1))
+    // While curves come, the rows below them move away from the pointer.
+    await expect
+      .poll(async () => {
+        await best.hover()
+        return page.locator('.pointed b').textContent()
+      })
+      .toBe(name.split('/').at(-1))
+    await page.locator('.parallel .hovered').waitFor()
     expect(await row(name).getAttribute('class')).toBe('hovered')
     await page.keyboard.press('Escape')
     await lower.focus()
