@@ -56,13 +56,8 @@ export async function openRun(group: Communicator, path: string): Promise<Stored
   return { path, folder, ...facts }
 }
 
-/** The run to resume. @throws UsageError for options that contradict its recipe. */
-export function continued(
-  { recipe: held, ...stored }: StoredRun,
-  given: RecipeOptions,
-  options: ConflictingOptions,
-  { size }: Communicator,
-): ExistingRun {
+/** @throws UsageError for options that a resumed run cannot have. */
+export function refuseConflictingOptions(options: ConflictingOptions): void {
   for (const option of ['out', 'name'] as const) {
     if (options[option] !== undefined) {
       throw new UsageError(`--${option} conflicts with --resume: a resumed run stays in its folder`)
@@ -72,6 +67,14 @@ export function continued(
   if (more !== undefined) {
     throw new UsageError(`${more} conflicts with --resume: a resumed run takes everything from its recipe`)
   }
+}
+
+/** The run to resume. @throws UsageError for options that contradict its recipe. */
+export function continued(
+  { recipe: held, ...stored }: StoredRun,
+  given: RecipeOptions,
+  { size }: Communicator,
+): ExistingRun {
   const known = parseStoredRecipe(held, join(stored.path, 'recipe.json'))
   if (size > 1 && known.parts === undefined) {
     throw new UsageError(

@@ -40,7 +40,16 @@ import { Interrupt } from '../../terminal/interrupt.ts'
 import { note, warn } from '../../terminal/output.ts'
 import { TrainProgress } from '../../terminal/progress.ts'
 import type { LabServer } from '../lab/server.ts'
-import { continued, type ExistingRun, hasBegun, openRun, policyOf, type ResumedRun, resume } from './existingRun.ts'
+import {
+  continued,
+  type ExistingRun,
+  hasBegun,
+  openRun,
+  policyOf,
+  type ResumedRun,
+  refuseConflictingOptions,
+  resume,
+} from './existingRun.ts'
 import { checkGroup, forGroup, inGroup, storeOf, threadsIn } from './group.ts'
 import { divergedError, showFinished, showResult, showStopped, unwritten } from './outcome.ts'
 import { SteerDesk } from './steerDesk.ts'
@@ -84,9 +93,10 @@ async function trainIn(group: Communicator, given: RecipeOptions, options: Train
   if (options.lab && group.size > 1) {
     throw sharedError(new UsageError('--lab steers a run of one process, not of several'))
   }
+  if (options.resume !== undefined) await together(group, async () => refuseConflictingOptions(options))
   const stored = options.resume === undefined ? undefined : await openRun(group, options.resume)
   const { existing, recipe } = await together(group, async () => {
-    const existing = stored && continued(stored, given, options, group)
+    const existing = stored && continued(stored, given, group)
     const base = options.file === undefined ? {} : await readRecipeFile(options.file, { say: note, data: given.data })
     return { existing, recipe: existing?.recipe ?? forGroup(resolveOptions(given, options.set, base)) }
   })
