@@ -16,7 +16,6 @@ import { Rail } from './rail.tsx'
 import { RunsPlace } from './runsPlace.tsx'
 import { beginningOf, restingLink, startLab, startWaiting } from './start.ts'
 import { stillParts } from './stillParts.ts'
-import { TeachPlace } from './teachPlace.tsx'
 import { Timeline } from './timeline.tsx'
 import { TopBar } from './topBar.tsx'
 
@@ -25,6 +24,7 @@ const ConvolvePlace = lazyScreen(
   async () => (await import('../screens/convolve/convolve.tsx')).ConvolveScreen,
 )
 const BuildPlace = lazyScreen('Build', async () => (await import('../screens/build/build.tsx')).BuildScreen)
+const TeachPlace = lazyScreen('Teach', async () => (await import('../screens/teach/teachScreen.tsx')).TeachScreen)
 const JudgePlace = lazyScreen('Judge', async () => (await import('../screens/judge/judge.tsx')).JudgeScreen)
 
 const shown: Readonly<Record<Screen, FunctionComponent<{ readonly lab: Lab }>>> = {

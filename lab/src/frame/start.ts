@@ -8,19 +8,26 @@ import { loadStillParts } from './stillParts.ts'
 import type { OwnFolder } from './upload.ts'
 
 let worker: Worker | undefined
+/** Counts what was opened: trainings and checkpoints. */
+let openings = 0
 
 /** @param hash the fragment of an address; one that cannot be followed is told, and a first visit begins in its place */
 export function startLab(lab: Lab, hash: string): void {
   const still = parseStill(hash)
   if (still) {
+    const own = ++openings
+    const isWanted = (): boolean => own === openings
     worker?.terminate()
     lab.opened.value = undefined
     lab.recipe.value = firstRecipe
     lab.still.value = { ...still, model: '' }
     loadStillParts().then(
-      ({ startStill }) => startStill(lab, still, () => createWorker(lab)),
+      async ({ startStill }) => {
+        if (isWanted()) await startStill(lab, still, { isWanted, createWorker: () => createWorker(lab) })
+      },
       () => {
-        lab.problem.value = { message: 'The checkpoint could not be opened: is `fovea lab` still running?' }
+        if (isWanted())
+          lab.problem.value = { message: 'The checkpoint could not be opened: is `fovea lab` still running?' }
       },
     )
     return
@@ -35,6 +42,7 @@ export function startLab(lab: Lab, hash: string): void {
     lab.screen.value = resting.screen
     return
   }
+  openings++
   lab.waiting.value = lab.still.value = undefined
   const trainer = createWorker(lab)
   const folder = new URL('data/', document.baseURI).href
@@ -105,7 +113,9 @@ export function startOwn(lab: Lab, own: OwnFolder, chosen: Pick<Recipe, 'model' 
     interventions: [],
     screen: screen.value,
   }
-  startLab(lab, formatLink(isAwaited ? awaited : begin))
+  const link = isAwaited ? awaited : begin
+  // Who drops pictures on a screen where no training is seen wants to see one.
+  startLab(lab, formatLink(restingScreens.has(link.screen) ? { ...link, screen: 'train' } : link))
 }
 
 /** The link to the beginning of what is trained, on the screen that is looked at. */

@@ -6,15 +6,16 @@ import type { Lab, Trainer } from '../state/lab.ts'
 import { firstRecipe } from '../state/recipe.ts'
 import type { StillLink } from '../state/still.ts'
 
-/** What is asked for last; what comes for another is not shown. */
-let asked = 0
+/** What opening a checkpoint needs of the page. */
+interface Opening {
+  /** Whether nothing else was opened meanwhile: what comes for another is not shown. */
+  readonly isWanted: () => boolean
+  /** Makes the worker when everything is here. */
+  readonly createWorker: () => Trainer
+}
 
-/**
- * Opens it. What is wrong is told in the page.
- * @param createWorker makes the worker when everything is here
- */
-export async function startStill(lab: Lab, link: StillLink, createWorker: () => Trainer): Promise<void> {
-  const own = ++asked
+/** Opens it. What is wrong is told in the page. */
+export async function startStill(lab: Lab, link: StillLink, { isWanted, createWorker }: Opening): Promise<void> {
   lab.waiting.value = undefined
   lab.look.value = lab.problem.value = undefined
   lab.screen.value = link.screen
@@ -23,13 +24,14 @@ export async function startStill(lab: Lab, link: StillLink, createWorker: () => 
     const { recipe, key } = await networkOf(link)
     const model = modelOf(recipe)
     const weights = await weightsOf(key, link.step, (done, total) => {
-      if (own === asked) lab.still.value = { ...link, model, reading: { done, total } }
+      if (isWanted()) lab.still.value = { ...link, model, reading: { done, total } }
     })
-    // Somebody has gone on.
-    if (own !== asked || !lab.still.value) return
+    if (!isWanted()) return
     lab.still.value = { ...link, model }
     const folder = new URL('data/', document.baseURI).href
-    const { screen, step } = link
+    const { step } = link
+    // Another screen may have been opened while it was read.
+    const screen = lab.screen.peek()
     lab.open(
       createWorker(),
       { recipe: firstRecipe, interventions: [], screen },
@@ -37,7 +39,7 @@ export async function startStill(lab: Lab, link: StillLink, createWorker: () => 
     )
     lab.step.value = step
   } catch (error) {
-    if (own === asked) lab.problem.value = { message: (error as Error).message }
+    if (isWanted()) lab.problem.value = { message: (error as Error).message }
   }
 }
 

@@ -165,6 +165,7 @@ export class Lab extends Known {
 
   /** Changes a control; it takes effect with the next step. */
   set(change: Change): void {
+    if (this.still.value) return
     const { name, value } = change
     if (name !== 'restart' && name !== 'images' && this.controls.value[name] === value) return
     this.#send({ type: 'set', change })

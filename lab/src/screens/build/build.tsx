@@ -9,7 +9,7 @@ import { type FoundFile, filesOfInput } from '../../frame/upload.ts'
 import { layersOf } from '../../network/layersOf.ts'
 import type { Lab } from '../../state/lab.ts'
 import { formatLink } from '../../state/link.ts'
-import { type DataName, dataNames, networks } from '../../state/recipe.ts'
+import { type DataName, dataNames, firstRecipe, networks } from '../../state/recipe.ts'
 import { splitOwn } from '../../worker/openData.ts'
 import '../../style/build.css'
 import { CodeView } from './codeView.tsx'
@@ -27,7 +27,8 @@ function buildOf(lab: Lab): Build {
   const known = builds.get(lab)
   if (known) return known
   const facts = (): ReturnType<typeof splitOwn>['facts'] | undefined => lab.own && splitOwn(lab.own.pictures).facts
-  const build = new Build(lab.recipe.peek(), facts)
+  const build = new Build(firstRecipe, facts)
+  lab.asked.value ??= lab.recipe.peek()
   builds.set(lab, build)
   return build
 }
@@ -225,18 +226,26 @@ function Editing({ lab, build }: PartProps & { readonly lab: Lab }) {
   )
 }
 
+/** Counts files that were dropped. */
+let openings = 0
+
 /** Opens files, or classifies a picture; what is wrong with them is told, and what was shown stays. */
 async function takeDropped(lab: Lab, build: Build, files: readonly FoundFile[]): Promise<void> {
   const [first] = files
   if (first && files.length === 1 && isPicture(first.file)) return classify(lab, build, first.file)
-  build.opening.value = first?.path.split('/')[0]
+  const name = first?.path.split('/')[0]
+  build.opening.value = name
+  const own = ++openings
   try {
-    build.look({ kind: 'file', file: await FileNetwork.open(files) })
+    const file = await FileNetwork.open(files)
+    // What was dropped later is shown.
+    if (own !== openings) return file.close()
+    build.look({ kind: 'file', file })
     lab.problem.value = undefined
   } catch (error) {
-    lab.problem.value = { message: (error as Error).message }
+    if (own === openings) lab.problem.value = { message: (error as Error).message }
   } finally {
-    build.opening.value = undefined
+    if (own === openings) build.opening.value = undefined
   }
 }
 

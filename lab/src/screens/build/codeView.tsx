@@ -1,10 +1,11 @@
 /** The network as TypeScript, to be read, written and taken away as a file for `fovea train`. */
+
 import { useSignal, useSignalEffect } from '@preact/signals'
 import { useId } from 'preact/hooks'
+import { downloadFile } from '../../../../src/formats/browserFiles.ts'
 import { formatNetwork, formatRecipe } from '../../network/code.ts'
 import { parseNetwork } from '../../network/parse.ts'
 import { networks, recipeFor } from '../../state/recipe.ts'
-import { save } from './graphView.tsx'
 import type { Build } from './state.ts'
 
 /** The file that trains the network on the command line as the Lab does. */
@@ -64,7 +65,10 @@ export function CodeView({ build }: { readonly build: Build }) {
           <button type="button" onClick={copy}>
             Copy recipe.ts
           </button>
-          <button type="button" onClick={() => save('recipe.ts', recipeFile(build), 'text/typescript')}>
+          <button
+            type="button"
+            onClick={() => downloadFile('recipe.ts', new Blob([recipeFile(build)], { type: 'text/typescript' }))}
+          >
             Download recipe.ts
           </button>
         </div>

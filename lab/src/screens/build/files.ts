@@ -21,6 +21,8 @@ export class FileNetwork {
   /** Name of a picture that is being looked at. */
   readonly reading = signal<string | undefined>(undefined)
   readonly #worker: Worker
+  /** The last question: a worker answers one after the other. */
+  #last: Promise<unknown> = Promise.resolve()
 
   private constructor(worker: Worker, facts: NetworkFacts) {
     this.#worker = worker
@@ -43,11 +45,13 @@ export class FileNetwork {
   /** Classifies a picture. @throws Error with a sentence */
   async classify(picture: File): Promise<void> {
     this.reading.value = picture.name
+    const asked = this.#last.then(() => ask(this.#worker, { type: 'classify', picture, top }))
+    this.#last = asked.catch(() => undefined)
     try {
-      const told = await ask(this.#worker, { type: 'classify', picture, top })
+      const told = await asked
       if (told.type === 'classified') this.said.value = { picture, classes: told.classes }
     } finally {
-      this.reading.value = undefined
+      if (this.reading.value === picture.name) this.reading.value = undefined
     }
   }
 

@@ -1,6 +1,8 @@
 /** The network as a graph, to pan and to zoom, whose modules open and whose layers can be chosen, by pointer and by keys. */
+
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
+import { downloadFile } from '../../../../src/formats/browserFiles.ts'
 import { drawLayout, networkDrawing } from '../../../../src/plot/networkDrawing.ts'
 import { layoutNetwork } from '../../../../src/plot/networkLayout.ts'
 import type { Build } from './state.ts'
@@ -106,7 +108,7 @@ export function GraphView({ build }: { readonly build: Build }) {
   const download = (): void => {
     const shown = build.shown.value!
     const svg = networkDrawing(shown.graph, { title: `The graph of ${shown.name}`, open: build.open.value })
-    save(`${shown.name.replace(/[^\w.-]+/g, '-')}.svg`, `${svg}\n`, 'image/svg+xml')
+    downloadFile(`${shown.name.replace(/[^\w.-]+/g, '-')}.svg`, new Blob([`${svg}\n`], { type: 'image/svg+xml' }))
   }
   return (
     <section class="graph" aria-labelledby="graph-title">
@@ -263,13 +265,4 @@ function useWheel(
     box.addEventListener('wheel', turn, { passive: false })
     return () => box.removeEventListener('wheel', turn)
   }, [place, onZoom])
-}
-
-/** Gives a file to whoever looks at the page. */
-export function save(name: string, contents: string, type: string): void {
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(new Blob([contents], { type }))
-  link.download = name
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(link.href))
 }

@@ -22,15 +22,19 @@ type Colors = 'class' | 'right or wrong'
 
 /** The view. */
 export function Features({ judge }: { readonly judge: Judge }) {
-  const projection = useMemo(() => new Projection(), [])
+  const opened = judge.lab.opened.value
+  const projection = useMemo(() => new Projection(), [opened])
   const colors = useSignal<Colors>('class')
-  const { features, step } = judge.judged.value ?? {}
+  const { features, step, split } = judge.judged.value ?? {}
   // Principal components take a moment: they are there at once.
   useLayoutEffect(() => {
-    if (features && projection.progress.peek()?.method !== 'UMAP') projection.layOut('PCA', features, step!)
-  }, [features, step, projection])
-  useLayoutEffect(() => () => projection.cancel(), [projection])
-  const shown = projection.shown.value
+    if (features && projection.progress.peek()?.method !== 'UMAP')
+      projection.layOut('PCA', features, { step: step!, split: split! })
+  }, [features, step, split, projection])
+  useLayoutEffect(() => () => projection.cancel(), [projection, split])
+  // What was laid out may be of other images than those that are shown by now.
+  const laidOut = projection.shown.value
+  const shown = laidOut?.split === judge.split.value ? laidOut : undefined
   return (
     <section class="features" aria-label="Features">
       <div class="options">
@@ -64,7 +68,7 @@ function LayOut({ judge, projection }: { readonly judge: Judge; readonly project
     if (method !== 'UMAP') return ''
     return total === 0 ? 'UMAP: finding neighbors' : `UMAP: epoch ${done} of ${total}`
   })
-  const { features, step } = judge.judged.value ?? {}
+  const { features, step, split } = judge.judged.value ?? {}
   const shown = projection.shown.value
   const isDone = (method: string): boolean => shown?.method === method && shown.of === features
   if (!features) return null
@@ -86,7 +90,7 @@ function LayOut({ judge, projection }: { readonly judge: Judge; readonly project
           class="shortcut"
           aria-pressed={shown?.method === method}
           disabled={isDone(method)}
-          onClick={() => projection.layOut(method, features, step!)}
+          onClick={() => projection.layOut(method, features, { step: step!, split: split! })}
         >
           {method}
         </button>

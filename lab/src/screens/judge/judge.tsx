@@ -26,15 +26,21 @@ export function JudgeScreen({ lab }: { readonly lab: Lab }) {
       <section class="work" aria-labelledby="judge-title">
         <div class="bar">
           <h1 id="judge-title">What it gets wrong</h1>
-          <Choices
-            label="Images"
-            values={['test', 'train']}
-            chosen={judge.split.value}
-            title={split => `${split === 'test' ? 'test' : 'training'} ${lab.kind}s`}
-            onChoose={split => judge.showSplit(split as 'test' | 'train')}
-          />
+          {!lab.still.value && (
+            <Choices
+              label="Images"
+              values={['test', 'train']}
+              chosen={judge.split.value}
+              title={split => `${split === 'test' ? 'test' : 'training'} ${lab.kind}s`}
+              onChoose={split => judge.showSplit(split as 'test' | 'train')}
+            />
+          )}
         </div>
-        {isReady ? (
+        {isReady && judge.isEmpty.value ? (
+          <p class="waiting quiet">
+            This checkpoint was trained on data that the Lab does not have: there are no images here to judge it with.
+          </p>
+        ) : isReady ? (
           <>
             <Summary judge={judge} />
             <div class="judge-parts">
@@ -65,10 +71,10 @@ export function JudgeScreen({ lab }: { readonly lab: Lab }) {
         )}
       </section>
       <aside class="side" aria-label="The picture, and changes">
-        {isReady && (
+        {isReady && !judge.isEmpty.value && (
           <>
             <PictureDetail judge={judge} />
-            <Changes judge={judge} />
+            {!lab.still.value && <Changes judge={judge} />}
           </>
         )}
       </aside>

@@ -199,11 +199,17 @@ function actOn(
   if (judge.isRelabeling.peek()) {
     // Digits are the first ten classes, letters the next.
     const label = /^[0-9a-z]$/.test(key) ? Number.parseInt(key, 36) : -1
-    if (label >= 0 && label < judge.lab.opened.peek()!.classes.length) {
+    const { length } = judge.lab.opened.peek()!.classes
+    if (label >= 0 && label < length) {
       judge.edit(image, label)
       return true
     }
     judge.isRelabeling.value = false
+    // No key that was meant as a class does something else.
+    if (key.length === 1) {
+      judge.said.value = `There is no class ${key}: there are ${length}. Press r to relabel.`
+      return true
+    }
   }
   const page = columns * Math.max(1, rows)
   const jumps: Record<string, number> = { Home: -last, End: last, PageUp: -page, PageDown: page }

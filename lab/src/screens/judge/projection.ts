@@ -1,12 +1,14 @@
 /** Features laid out on a plane, by a worker that is started when there are some. */
 import { signal } from '@preact/signals'
-import type { FeatureRows } from '../../worker/protocol.ts'
+import type { FeatureRows, Split } from '../../worker/protocol.ts'
 import type { Method, ProjectAnswer, ProjectRequest } from './projectWorker.ts'
 
 /** Points of a plane, and which features of which moment they are of. */
 export interface Projected {
   readonly method: Method
   readonly of: FeatureRows
+  /** The images that they are of. */
+  readonly split: Split
   readonly step: number
   /** `[N, 2]` */
   readonly points: Float32Array
@@ -22,7 +24,7 @@ export class Projection {
   #worker: Worker | undefined
 
   /** Lays features out; what was being laid out before ends. */
-  layOut(method: Method, of: FeatureRows, step: number): void {
+  layOut(method: Method, of: FeatureRows, { split, step }: Pick<Projected, 'split' | 'step'>): void {
     this.cancel()
     this.progress.value = { method, done: 0, total: 0 }
     const worker = new Worker(new URL('./projectWorker.ts', import.meta.url), { type: 'module' })
@@ -30,7 +32,7 @@ export class Projection {
     worker.onmessage = ({ data }: MessageEvent<ProjectAnswer>) => {
       if (data.type === 'points') {
         const { type: _, ...found } = data
-        this.shown.value = { ...found, of, step }
+        this.shown.value = { ...found, of, split, step }
         this.cancel()
       } else this.progress.value = { method, done: data.done, total: data.total }
     }

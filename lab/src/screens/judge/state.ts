@@ -47,8 +47,9 @@ export class Judge {
     effect(() => {
       if (lab.opened.value) batch(() => this.#begin())
     })
+    // Whatever went wrong may have ended the judging: it is asked for again.
     effect(() => {
-      if (lab.problem.value?.stops) this.progress.value = undefined
+      if (lab.problem.value) this.progress.value = undefined
     })
     // What was said of one picture is not said of the next.
     effect(() => {
@@ -102,8 +103,12 @@ export class Judge {
     return this.split.value === 'train' ? this.lab.edits.value.get(image) : undefined
   }
 
+  /** Whether there is nothing to judge with: a checkpoint of data that the Lab does not have. */
+  readonly isEmpty = computed(() => this.lab.opened.value?.testLabels.length === 0)
+
   /** Asks for the images to be judged at the moment that is shown. */
   ask(): void {
+    if (this.isEmpty.peek()) return
     const [split, features] = [this.split.peek(), this.view.peek() === 'features']
     const { testLabels } = this.lab.opened.peek()!
     const total = split === 'test' ? testLabels.length : this.lab.recipe.peek().images

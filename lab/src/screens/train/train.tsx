@@ -45,7 +45,7 @@ export function Train({ lab }: { readonly lab: Lab }) {
                 <LayerColumn key={info.path} lab={lab} info={info} index={k} />
               ))}
             </div>
-            <Alarms lab={lab} />
+            {!lab.still.value && <Alarms lab={lab} />}
           </>
         ) : (
           <Waiting lab={lab} />
