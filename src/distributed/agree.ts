@@ -7,8 +7,9 @@ import { type Communicator, nameOf } from './communicator.ts'
 /** Errors that every process of a group has thrown, so that one of them can tell. */
 const shared = new WeakSet<Error>()
 
-/** Whether all processes have thrown this error, or their own of the same kind. */
-export const isShared = (error: unknown): boolean => error instanceof Error && shared.has(error)
+/** Whether all processes have thrown this error, or their own of the same kind, or one that tells of it in other words. */
+export const isShared = (error: unknown): boolean =>
+  error instanceof Error && (shared.has(error) || isShared(error.cause))
 
 /** Marks an error that follows from what all processes have, such as a loss that is not a number. */
 export function sharedError<E extends Error>(error: E): E {

@@ -47,7 +47,9 @@ function fromOpenMpi(env: Environment): Launched | undefined {
   return numbered(env.OMPI_COMM_WORLD_RANK, env.OMPI_COMM_WORLD_SIZE, 'Open MPI')
 }
 
-const fromPmi = (env: Environment): Launched | undefined => numbered(env.PMI_RANK, env.PMI_SIZE, 'MPICH')
+/** (Where clusters make `--mpi=pmi2` the default, `srun` sets these for a single task too, which is no group.) */
+const fromPmi = (env: Environment): Launched | undefined =>
+  env.PMI_SIZE === '1' && env.SLURM_STEP_NUM_TASKS === '1' ? undefined : numbered(env.PMI_RANK, env.PMI_SIZE, 'MPICH')
 
 function fromSlurm(env: Environment): Launched | undefined {
   const tasks = env.SLURM_STEP_NUM_TASKS

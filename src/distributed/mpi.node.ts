@@ -2,7 +2,7 @@
  * A communicator over MPI. Operations do not block: they are begun, and asked for until they are done, so that signals
  * are heard, a silent process is noticed, and processes that share a core leave it to each other.
  */
-import { availableParallelism, cpus, hostname } from 'node:os'
+import { cpus, hostname } from 'node:os'
 import process from 'node:process'
 import { Turns } from '../async/turns.ts'
 import {
@@ -120,7 +120,7 @@ class MpiCommunicator implements Communicator {
         .replace(/\0+$/, ''),
     )
     const here = this.#hosts.filter(host => host === hostname()).length
-    this.#crowded = here > cpus().length || availableParallelism() === 0
+    this.#crowded = here > cpus().length
   }
 
   async broadcast(values: Exchanged, root = 0): Promise<void> {

@@ -173,7 +173,8 @@ class GraphBuilder {
     const own = call.operations.filter(tensor => this.#sees(tensor)).map(tensor => ({ at: tensor.id, tensor }))
     const inner = call.inner.map(child => ({ at: lastIdOf(child), child }))
     const operations = new Set(own.map(({ tensor }) => tensor))
-    for (const part of [...inner, ...own].sort((a, b) => a.at - b.at)) {
+    // A layer that passes on what it reads comes after the operation that made it.
+    for (const part of [...inner, ...own].sort((a, b) => a.at - b.at || Number('child' in a) - Number('child' in b))) {
       if ('tensor' in part) this.#addOperation(part.tensor, operations, call, frame, parent)
       else this.#addCall(part.child, frame, parent)
     }
@@ -229,7 +230,9 @@ class GraphBuilder {
     parent: number | undefined,
   ): void {
     const [read, ...others] = new Set(tensor.inputs.filter(x => this.#sees(x)))
-    const joins = others.length === 0 && own.has(read!) && this.#readers.get(read!) === 1 && read !== output
+    const isPassedOn = read !== undefined && frame.makerOf(read) !== undefined
+    const joins =
+      others.length === 0 && own.has(read!) && this.#readers.get(read!) === 1 && read !== output && !isPassedOn
     const type = operationName(tensor)
     if (joins) {
       const id = this.#makers.get(read!)!

@@ -4,6 +4,7 @@
  * data.
  */
 import { formatReceptiveField, formatVolume } from '../inspect/formatSummary.ts'
+import type { NetworkGraph } from '../inspect/networkGraph.ts'
 import { type ConfusedPair, confusedPairs, confusionMatrix, maxMatrixClasses } from '../plot/confusionMatrix.ts'
 import { accuracyCurve, type Curve, learningRateCurve, lossCurve } from '../plot/curves.ts'
 import { filters } from '../plot/filters.ts'
@@ -243,7 +244,18 @@ function layers(rows: readonly ReportLayer[], { graph, model }: ReportData): Mar
 <tbody>${body}</tbody>
 <tfoot><tr><th scope="row">Total</th><td></td><td></td><td></td><td class="number">${formatCount(total(l => l.parameters))}</td><td></td><td class="number">${formatLarge(total(l => l.multiplyAdds))}</td><td class="number">${formatBytes(total(l => l.activationBytes))}</td><td></td></tr></tfoot>
 </table></div>
-${graph && html`<details><summary>The network as a graph</summary><figure>${raw(networkDrawing(graph, { title: `The graph of ${model}` }))}</figure></details>\n`}</section>`
+${graph && graphOf(graph, model)}</section>`
+}
+
+/** Most nodes of a graph that is drawn into a report: laying out thousands takes minutes, and nobody would read them. */
+const mostNodes = 2000
+
+function graphOf(graph: NetworkGraph, model: string): Markup {
+  const drawn =
+    graph.nodes.length > mostNodes
+      ? html`<p class="note">It has ${formatCount(graph.nodes.length)} nodes, too many to be drawn here.</p>`
+      : html`<figure>${raw(networkDrawing(graph, { title: `The graph of ${model}` }))}</figure>`
+  return html`<details><summary>The network as a graph</summary>${drawn}</details>\n`
 }
 
 /** A number, or a dash for zero: a column of zeros is hard to read. */

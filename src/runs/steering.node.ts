@@ -31,6 +31,14 @@ export async function readSteering(path: string): Promise<RateChange[]> {
     if (problem !== undefined) throw new RunFolderError(`${file}: change ${k + 1}: ${problem}`)
     return change as RateChange
   })
+  for (const [k, { step }] of read.entries()) {
+    const before = read[k - 1]?.step ?? 0
+    if (step < before) {
+      throw new RunFolderError(
+        `${file}: change ${k + 1}: step (=${step}) is before that of the change before it (${before})`,
+      )
+    }
+  }
   const events = await readEvents(join(path, 'events.jsonl'))
   const logged = events.flatMap((event): RateChange[] =>
     event.type === 'steer' && event.action === 'rate' ? [changeOf(event)] : [],

@@ -161,7 +161,8 @@ export class Trainer {
    */
   stop(): void {
     const { distribution } = this.#options
-    if (distribution) distribution.stop()
+    // Several processes stop at the same step.
+    if (distribution && distribution.ranks.count > 1) distribution.stop()
     else this.#stopping = true
   }
 

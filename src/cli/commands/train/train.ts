@@ -201,7 +201,8 @@ async function trainOn(
       hasValidation: data.validation !== undefined,
       metric: recipe.checkpoints?.best,
       earlyStopping: recipe.earlyStopping,
-      locateBreaks: recipe.alarms !== false,
+      // Repeating steps is work of all processes, which the failure of one must not leave in the middle.
+      locateBreaks: recipe.alarms !== false && group.size === 1,
       listeners: [
         ...(board ? [board.append.bind(board)] : []),
         ...(progress ? [progress.event.bind(progress)] : []),
