@@ -75,6 +75,8 @@ describe('an error', () => {
     )) {
       expect(error.message).toBe('disk full')
       expect(isShared(error)).toBe(true)
+      // So is what tells of it in other words.
+      expect(isShared(new Error('no checkpoint was saved', { cause: error }))).toBe(true)
     }
   })
 

@@ -10,6 +10,7 @@ describe('a process', () => {
     ['of Open MPI', { OMPI_COMM_WORLD_RANK: '1', OMPI_COMM_WORLD_SIZE: '4' }, { rank: 1, size: 4, kind: 'Open MPI' }],
     ['of MPICH', { PMI_RANK: '0', PMI_SIZE: '2' }, { rank: 0, size: 2, kind: 'MPICH' }],
     ['of srun --mpi=pmix', { SLURM_STEP_NUM_TASKS: '2', PMIX_RANK: '1' }, { rank: 1, size: 2, kind: 'Open MPI' }],
+    ['of srun --mpi=pmi2 -n 1', { SLURM_STEP_NUM_TASKS: '1', PMI_RANK: '0', PMI_SIZE: '1' }, undefined],
     ['of srun -n 1', { SLURM_STEP_NUM_TASKS: '1', PMIX_RANK: '0' }, undefined],
     ['with FOVEA_MPI=off', { OMPI_COMM_WORLD_RANK: '1', OMPI_COMM_WORLD_SIZE: '4', FOVEA_MPI: 'off' }, undefined],
     ['with FOVEA_MPI=mpich', { PMI_RANK: '0', PMI_SIZE: '2', FOVEA_MPI: 'mpich' }, { rank: 0, size: 2, kind: 'MPICH' }],

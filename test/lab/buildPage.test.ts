@@ -86,6 +86,7 @@ describe.skipIf(noBrowser !== undefined)('Build', () => {
     await page.keyboard.press('Alt+ArrowUp')
     expect(await page.locator('.layer-table input.name').first().inputValue()).toBe('bn1')
     await page.keyboard.press('Control+z')
+    expect(await page.locator('.layer-table input.name').first().inputValue()).toBe('conv1')
     await page.context().close()
   })
 

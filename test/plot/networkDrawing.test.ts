@@ -2,7 +2,18 @@
 import { describe, expect, it } from 'vitest'
 import { networkGraph, summarize } from '../../src/inspect/index.ts'
 import { findModel, googlenet, lenet5, type ModelName, models, resnet18, squeezenet } from '../../src/models/index.ts'
-import { conv2d, dropout, flatten, linear, type Module, relu, sequential } from '../../src/nn/index.ts'
+import {
+  conv2d,
+  dropout,
+  type ForwardContext,
+  flatten,
+  linear,
+  Module,
+  ops,
+  relu,
+  sequential,
+  type Tensor,
+} from '../../src/nn/index.ts'
 import { networkDrawing } from '../../src/plot/networkDrawing.ts'
 import { layoutNetwork } from '../../src/plot/networkLayout.ts'
 import { openModules } from '../../src/plot/networkModules.ts'
@@ -90,6 +101,23 @@ describe('the graph', () => {
     const { nodes, edges } = networkGraph(sequential({ a: linear(4, 3), drop: dropout(0.5), b: linear(3, 2) }), [4])
     const path = edges.map(({ from, to }) => `${nodes[from]!.path} ${nodes[to]!.path}`)
     expect(path).toEqual(['input a', 'a drop', 'drop b', 'b output'])
+  })
+
+  it('leads through one that passes on what an operation has made, and what follows is not joined to that', () => {
+    class Block extends Module {
+      readonly a = linear(3, 3)
+      readonly drop = dropout(0.5)
+      override forward(x: Tensor, context: ForwardContext): Tensor {
+        return ops.relu(this.drop.forward(ops.add(this.a.forward(x, context), x), context))
+      }
+    }
+    const { nodes, edges } = networkGraph(sequential({ block: new Block() }), [3])
+    const wordsOf = (id: number): string => `${nodes[id]!.path} ${nodes[id]!.type}`
+    const inside = edges.filter(({ to }) => nodes[to]!.parent !== undefined)
+    const path = inside.map(({ from, to }) => `${wordsOf(from)} → ${wordsOf(to)}`)
+    expect(path).toHaveLength(5)
+    expect(path).toContainEqual(expect.stringMatching(/add.* → block\.drop/))
+    expect(path).toContainEqual(expect.stringMatching(/^block\.drop.* → .*relu/i))
   })
 
   it('throws what the network throws for such an input', () => {

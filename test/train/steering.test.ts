@@ -275,6 +275,11 @@ describe('a run folder', () => {
       text => text.replace(/\]/, ', {"step": 7, "rate": 1}]'),
       /steering.json has learning rate 1 at step 7, which its log has not/,
     ],
+    [
+      'changes out of order',
+      text => text.replace('"step": 6', '"step": 1'),
+      /change 2: step \(=1\) is before that of the change before it \(2\)/,
+    ],
     ['a change that is none', text => text.replace('0.5', '-1'), /change 1: factor \(=-1\) must be a number/],
     ['no list', () => '{"changes": 3}', /changes must be a list/],
     ['no JSON', () => '{', /cannot be read/],
