@@ -98,14 +98,16 @@ describe.skipIf(noBrowser !== undefined)('what goes wrong with the Lab', () => {
     await page.context().close()
   })
 
-  test('a file of weights is told from a picture, and what takes it is named', async () => {
+  test('a file of weights is told from a picture: Build opens it, and says that it is broken; the training goes on', async () => {
     const page = await open(stage)
     await page.setInputFiles('#upload', {
       name: 'lenet5.safetensors',
       mimeType: 'application/octet-stream',
       buffer: Buffer.alloc(64),
     })
-    await page.getByText(/^lenet5\.safetensors holds a network or its weights, not a picture\..*fovea import/).waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Build' }).waitFor()
+    await page.getByText(/^lenet5\.safetensors/).waitFor()
+    await page.getByRole('button', { name: 'Train', exact: true }).click()
     await page.getByText('test image 0', { exact: true }).waitFor()
     await oneStep(page)
     await shows(page, 21)
