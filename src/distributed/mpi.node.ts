@@ -29,6 +29,8 @@ export interface MpiOptions {
 }
 
 const usualTimeout = 300
+/** Seconds in which the launcher passes on what a process has said before it aborts. */
+const farewellSeconds = 1
 /** Seconds that an abort may take before the system ends the process. */
 const abortSeconds = 5
 /** Seconds in which the others' signs of life must arrive. */
@@ -170,6 +172,8 @@ class MpiCommunicator implements Communicator {
 
   abort(code: number): never {
     const { functions, constants, alarm } = this.#library
+    // A launcher that is told to abort may lose what this process has said just before.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000 * farewellSeconds)
     // When a link is cut, MPI_Abort may not return.
     alarm(abortSeconds)
     functions.Abort(constants.world, code)
