@@ -10,8 +10,8 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     expect: { poll: { timeout: 120_000 } },
-    // Two heavy suites at once would only fight for the same cores with the engine's own threads.
-    maxWorkers: 2,
+    // One more than the cores of a small machine: suites in a browser wait much of the time. More would only fight for the cores.
+    maxWorkers: 3,
     // The command line and the examples are tested as users run them: as processes, on the built package.
     globalSetup: ['test/support/build.ts'],
     // Every engine of the tests with wide vectors, or with native kernels; see "Wide vectors" in CONTRIBUTING.md.
