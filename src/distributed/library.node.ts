@@ -3,7 +3,7 @@
  * variables, MPICH's are numbers (the ABI that Intel MPI and MVAPICH share): `mpi.h` of both.
  */
 import process from 'node:process'
-import { koffiPlaces } from '../backends/koffi.ts'
+import { peerPlaces } from '../backends/peers.ts'
 import { type Launched, MpiError, type MpiKind } from './launcher.node.ts'
 
 /** A handle or an address. */
@@ -124,7 +124,7 @@ export function versionOf({ functions, addressOf, kind }: MpiLibrary): string {
 }
 
 function loadKoffi(): Koffi {
-  for (const { path, require } of koffiPlaces(process)) return require(path) as Koffi
+  for (const { path, require } of peerPlaces(process, 'koffi')) return require(path) as Koffi
   throw new MpiError(
     'processes that train together (mpirun, srun) need the npm package koffi, which is missing: run `npm install koffi`',
   )

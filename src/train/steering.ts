@@ -14,8 +14,8 @@ export interface RateChange {
 }
 
 /** The least and the largest factor, and rate. */
-export const factorRange = [1e-4, 1e4] as const
-export const rateRange = [1e-12, 1e3] as const
+const factorRange = [1e-4, 1e4] as const
+const rateRange = [1e-12, 1e3] as const
 
 /** What is wrong with a change; undefined when nothing is. */
 export function changeProblem({ step, factor, rate }: Readonly<Record<string, unknown>>): string | undefined {

@@ -101,15 +101,20 @@ export function paintFrame(
 /** Paints a picture, bytes `[cells, channels]`: one channel as ink on paper, three as they are. */
 export function paintPicture(pixels: Uint32Array, bytes: Uint8Array, theme: Theme): void {
   if (bytes.length === 3 * pixels.length) {
-    const channels = new Uint8Array(pixels.buffer, pixels.byteOffset, 4 * pixels.length)
-    for (let k = 0; k < pixels.length; k++) {
-      channels[4 * k] = bytes[3 * k]!
-      channels[4 * k + 1] = bytes[3 * k + 1]!
-      channels[4 * k + 2] = bytes[3 * k + 2]!
-      channels[4 * k + 3] = 255
-    }
+    paintColors(pixels, bytes)
     return
   }
   const inks = tableOf(inkTables, theme, 256, k => inkOf(k / 255, theme))
   for (let k = 0; k < pixels.length; k++) pixels[k] = inks[bytes[k]!]!
+}
+
+/** Paints red, green and blue, a byte each. */
+export function paintColors(pixels: Uint32Array, bytes: Uint8Array): void {
+  const channels = new Uint8Array(pixels.buffer, pixels.byteOffset, 4 * pixels.length)
+  for (let k = 0; k < pixels.length; k++) {
+    channels[4 * k] = bytes[3 * k]!
+    channels[4 * k + 1] = bytes[3 * k + 1]!
+    channels[4 * k + 2] = bytes[3 * k + 2]!
+    channels[4 * k + 3] = 255
+  }
 }

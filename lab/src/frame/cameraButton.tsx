@@ -1,7 +1,8 @@
 /** The button of the camera, and what the camera sees while it is on. */
-import { useEffect, useMemo, useRef } from 'preact/hooks'
+import { useEffect, useMemo } from 'preact/hooks'
 import type { Lab } from '../state/lab.ts'
 import { Camera } from './camera.ts'
+import { CameraVideo } from './cameraVideo.tsx'
 
 /** Both. */
 export function CameraButton({ lab }: { readonly lab: Lab }) {
@@ -25,23 +26,13 @@ export function CameraButton({ lab }: { readonly lab: Lab }) {
   )
 }
 
-/** The square of the stream that is read. */
+/** What it sees, and what is made of it. */
 function Finder({ camera }: { readonly camera: Camera }) {
-  const video = useRef<HTMLVideoElement>(null)
-  const stream = camera.stream.value
-  useEffect(() => {
-    const element = video.current!
-    if (!stream) return
-    element.srcObject = stream
-    // Playing ends with an error when the camera is left at once.
-    element.play().catch(() => undefined)
-    void camera.play(element)
-  }, [camera, stream])
   return (
     <div class="finder">
-      <video ref={video} muted playsInline aria-label="What the camera sees" />
+      <CameraVideo camera={camera} />
       <p class="micro quiet" role="status">
-        {stream ? camera.note.value : 'The browser asks whether the camera may be used.'}
+        {camera.stream.value ? camera.note.value : 'The browser asks whether the camera may be used.'}
       </p>
     </div>
   )

@@ -1,34 +1,42 @@
-/**
- * A screen whose code is loaded when it is first looked at; or when the page has nothing to do, where a service worker keeps what was
- * loaded for times without a network.
- */
+/** Parts of the page whose code is loaded when they are first looked at. */
 import { signal } from '@preact/signals'
-import type { FunctionComponent } from 'preact'
+import { createElement, type FunctionComponent } from 'preact'
 import { useEffect } from 'preact/hooks'
 import type { Lab } from '../state/lab.ts'
 
 type Screen = FunctionComponent<{ readonly lab: Lab }>
 
-/** @param name as the top bar has it @param load gives the screen */
-export function lazyScreen(name: string, load: () => Promise<Screen>): Screen {
-  const screen = signal<Screen | undefined>(undefined)
-  if (navigator.serviceWorker?.controller) globalThis.requestIdleCallback?.(() => load().catch(() => undefined))
-  return function Place({ lab }) {
+/** A part that is nothing until it is loaded. @param onFailure told when it does not come */
+export function lazyPart<Props extends object>(
+  load: () => Promise<FunctionComponent<Props>>,
+  onFailure: (props: Props) => void,
+): FunctionComponent<Props> {
+  const part = signal<FunctionComponent<Props> | undefined>(undefined)
+  return function Place(props) {
     useEffect(() => {
-      if (screen.peek()) return
+      if (part.peek()) return
       load().then(
         loaded => {
-          screen.value = loaded
+          part.value = loaded
         },
-        () => {
-          lab.problem.value = {
-            message: `The screen ${name} could not be loaded: is \`fovea lab\` still running?`,
-            remedy: { name: 'Reload the page', act: () => location.reload() },
-          }
-        },
+        () => onFailure(props),
       )
-    }, [lab])
-    const Loaded = screen.value
-    return Loaded ? <Loaded lab={lab} /> : null
+    }, [])
+    const Loaded = part.value
+    return Loaded ? createElement(Loaded, props) : null
   }
+}
+
+/**
+ * A screen. Where a service worker keeps what was loaded for times without a network, it is loaded when the page has nothing to do.
+ * @param name as the top bar has it @param load gives the screen
+ */
+export function lazyScreen(name: string, load: () => Promise<Screen>): Screen {
+  if (navigator.serviceWorker?.controller) globalThis.requestIdleCallback?.(() => load().catch(() => undefined))
+  return lazyPart(load, ({ lab }) => {
+    lab.problem.value = {
+      message: `The screen ${name} could not be loaded: is \`fovea lab\` still running?`,
+      remedy: { name: 'Reload the page', act: () => location.reload() },
+    }
+  })
 }

@@ -102,6 +102,7 @@ export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onSta
         <label>
           <span>seed</span>
           <input
+            class="text-field"
             inputMode="numeric"
             value={seedText.value}
             aria-invalid={!isSeed}

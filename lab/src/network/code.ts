@@ -2,7 +2,7 @@
 import { type Argument, type KindName, kindOf, type Layer } from './kinds.ts'
 
 /** One layer as it is written: `conv2d(1, 6, 5, { padding: 2 })`. Numbers that are as usual are left out. */
-export function formatLayer({ kind, values }: Layer): string {
+function formatLayer({ kind, values }: Layer): string {
   const { arguments: all, isClass } = kindOf(kind)
   const text = ({ key, isFlag }: Argument): string => (isFlag ? String(values[key] === 1) : String(values[key]))
   const isGiven = ({ key, usual }: Argument): boolean => values[key] !== undefined && values[key] !== usual

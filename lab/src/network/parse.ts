@@ -17,7 +17,7 @@ export class CodeError extends Error {
 }
 
 /** Most layers. */
-export const mostLayers = 400
+const mostLayers = 400
 
 type Value = { readonly is: 'number'; readonly value: number } | { readonly is: 'flag'; readonly value: number }
 

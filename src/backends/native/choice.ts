@@ -1,7 +1,7 @@
 /**
  * Whether machine code can be made and called here, and why not: only Linux on x64 with AVX2, by `node:ffi` or koffi.
  */
-import { koffiPlaces } from '../koffi.ts'
+import { peerPlaces } from '../peers.ts'
 import { nodeModules } from '../wasm/runtime/features.ts'
 import { type Door, doorOfKoffi, doorOfNode, quietly } from './door.ts'
 import { processorFeatures } from './processor.ts'
@@ -79,7 +79,7 @@ function openDoor(process: NodeJS.Process): Door | string {
       problems.push(`node:ffi: ${messageOf(error)}`)
     }
   }
-  for (const { path, require } of koffiPlaces(process)) {
+  for (const { path, require } of peerPlaces(process, 'koffi')) {
     try {
       return doorOfKoffi(require, path)
     } catch (error) {

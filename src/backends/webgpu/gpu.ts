@@ -1,4 +1,5 @@
 /** The way to the graphics processor: `navigator.gpu` of browsers, or Dawn, by the npm package `webgpu`, in Node. */
+import { peerPlaces } from '../peers.ts'
 import { nodeModules } from '../wasm/runtime/features.ts'
 
 /** The package `webgpu`. */
@@ -25,12 +26,10 @@ function dawn(process: NodeJS.Process): GPU {
 }
 
 function loadDawn(process: NodeJS.Process): GPU {
-  const { createRequire } = process.getBuiltinModule('node:module')
   let problem: unknown
-  // From this package, where npm puts its peers, and from the folder of the program that is run.
-  for (const start of [import.meta.url, `${process.cwd()}/`]) {
+  for (const { path, require } of peerPlaces(process, 'webgpu')) {
     try {
-      return (createRequire(start)('webgpu') as DawnPackage).create([])
+      return (require(path) as DawnPackage).create([])
     } catch (error) {
       const missing = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND'
       if (!missing) problem ??= error

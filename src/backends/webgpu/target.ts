@@ -8,7 +8,7 @@ import type { Hardware } from './kernels/kernel.ts'
 import { workspaceOf } from './kernels/table.ts'
 
 /** What bindings of a buffer must begin at on every device, in bytes. */
-export const bindingAlignment = 256
+const bindingAlignment = 256
 
 /** Operations whose kernel stores f32 only, element by element. */
 const epilogues: ReadonlySet<OpName> = new Set<OpName>([

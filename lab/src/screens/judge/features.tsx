@@ -1,10 +1,12 @@
 /** What the last layer reads, as points: images that the network sees as alike lie together. A drawn loop chooses pictures. */
+
 import { effect, useComputed, useSignal } from '@preact/signals'
 import { useLayoutEffect, useMemo, useRef } from 'preact/hooks'
 import { percent, whole } from '../../draw/format.ts'
 import { hues } from '../../draw/hues.ts'
 import { Picture } from '../../draw/raster.tsx'
 import { css } from '../../draw/scale.ts'
+import { SharpCanvas } from '../../draw/sharpCanvas.tsx'
 import { useSize } from '../../draw/size.ts'
 import { moves } from '../../frame/outline.tsx'
 import { Choices } from '../../frame/tabs.tsx'
@@ -213,13 +215,7 @@ function Scatter({ judge, shown, judged, colors }: ScatterProps) {
       }}
       onKeyDown={onKeyDown}
     >
-      <canvas
-        ref={canvas}
-        {...{ 'aria-hidden': true }}
-        width={Math.round(side * devicePixelRatio)}
-        height={Math.round(side * devicePixelRatio)}
-        style={{ width: `${side}px`, height: `${side}px` }}
-      />
+      <SharpCanvas canvas={canvas} width={side} height={side} />
       {hovered.value !== undefined && hovered.value < shown.of.count && (
         <PointPicture judge={judge} image={hovered.value} points={points} side={side} />
       )}

@@ -27,7 +27,7 @@ export type ProjectAnswer =
     }
 
 /** Neighbors that UMAP looks at, and the least distance of its points: its authors' defaults. */
-export const umapNeighbors = 15
+const umapNeighbors = 15
 const leastDistance = 0.1
 const seed = 0
 /** Epochs between two reports. */

@@ -2,6 +2,7 @@
 import { effect, type ReadonlySignal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import { css, inkOf } from '../../draw/scale.ts'
+import { SharpCanvas } from '../../draw/sharpCanvas.tsx'
 import { theme } from '../../state/theme.ts'
 import { type ChartBox, xOf, yOf } from './chartBox.ts'
 import { runColors } from './colors.ts'
@@ -39,15 +40,7 @@ export function ChartCanvas({ runs, quantity, shapes, box, width, height }: Char
       draw(context, runs, quantity, shapes.value, box.value)
     })
   }, [runs, quantity, shapes, box, width, height, density])
-  return (
-    <canvas
-      ref={canvas}
-      {...{ 'aria-hidden': true }}
-      width={Math.round(width * density)}
-      height={Math.round(height * density)}
-      style={{ width: `${width}px`, height: `${height}px` }}
-    />
-  )
+  return <SharpCanvas canvas={canvas} width={width} height={height} />
 }
 
 function draw(

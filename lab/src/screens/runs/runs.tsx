@@ -115,6 +115,7 @@ function Filter({ runs }: PartProps) {
     <div class="filter">
       {isFiltered && <span class="quiet small">{count}</span>}
       <input
+        class="text-field"
         type="search"
         placeholder="filter: name, model, data, state"
         aria-label="Filter the list"

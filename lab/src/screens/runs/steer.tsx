@@ -71,6 +71,7 @@ export function Steer({ runs, name }: { readonly runs: Runs; readonly name: stri
             }}
           >
             <input
+              class="text-field"
               inputMode="decimal"
               aria-label="Learning rate"
               placeholder={row.rate === undefined ? '0.01' : digits(row.rate, 3)}

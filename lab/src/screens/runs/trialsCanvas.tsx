@@ -1,6 +1,7 @@
 /** The canvas below the axes of a search, drawn again in the frame after a change. */
 import { effect } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
+import { SharpCanvas } from '../../draw/sharpCanvas.tsx'
 import { theme } from '../../state/theme.ts'
 import type { SearchTrial } from './searchAxes.ts'
 import { drawTrials } from './searchDrawing.ts'
@@ -55,13 +56,5 @@ export function TrialsCanvas({ runs, width, height, draw }: TrialsCanvasProps) {
       cancelAnimationFrame(frame)
     }
   }, [runs, width, height, density, draw])
-  return (
-    <canvas
-      ref={canvas}
-      {...{ 'aria-hidden': true }}
-      width={Math.round(width * density)}
-      height={Math.round(height * density)}
-      style={{ width: `${width}px`, height: `${height}px` }}
-    />
-  )
+  return <SharpCanvas canvas={canvas} width={width} height={height} />
 }

@@ -4,7 +4,7 @@
  */
 
 /** Of so many pictures one is held back. */
-export const heldEvery = 5
+const heldEvery = 5
 
 /** Pictures of a class, and how many of them are held back. */
 export interface Counts {

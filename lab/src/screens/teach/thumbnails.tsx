@@ -2,8 +2,10 @@
  * The pictures of a class on one canvas, as large as the part of them that can be seen: ten thousand of them are no more for the page
  * than ten. One is chosen by a click or the arrow keys, and removed by Delete.
  */
+
 import { effect, useComputed, useSignal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
+import { paintColors } from '../../draw/pixels.ts'
 import { whileSeen } from '../../draw/seen.ts'
 import { useSize } from '../../draw/size.ts'
 import { theme } from '../../state/theme.ts'
@@ -188,9 +190,6 @@ function drawPictures(canvas: HTMLCanvasElement, { store }: Lesson, of: TaughtCl
 /** A small picture with an alpha of its own. */
 export function imageOf(thumb: Uint8Array): ImageData {
   const image = new ImageData(thumbSide, thumbSide)
-  for (let k = 0; k < thumbSide ** 2; k++) {
-    image.data.set(thumb.subarray(3 * k, 3 * k + 3), 4 * k)
-    image.data[4 * k + 3] = 255
-  }
+  paintColors(new Uint32Array(image.data.buffer), thumb)
   return image
 }

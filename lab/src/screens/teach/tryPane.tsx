@@ -1,7 +1,7 @@
 /** What the camera sees, or a picture that no class has, and what the head takes it for. */
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
-import { useEffect, useRef } from 'preact/hooks'
 import { percent } from '../../draw/format.ts'
+import { CameraVideo } from '../../frame/cameraVideo.tsx'
 import type { FoundFile } from '../../frame/upload.ts'
 import { FilesButton } from './classColumn.tsx'
 import type { Lesson, Teach } from './teach.ts'
@@ -57,22 +57,12 @@ export function TryPane({ teach, lesson, camera }: TryProps) {
   )
 }
 
-/** The square of the stream that is read. */
+/** What the camera sees, once it may be used. */
 function Finder({ camera }: { readonly camera: TeachCamera }) {
-  const video = useRef<HTMLVideoElement>(null)
-  const stream = camera.stream.value
-  useEffect(() => {
-    const element = video.current!
-    if (!stream) return
-    element.srcObject = stream
-    // Playing ends with an error when the camera is left at once.
-    element.play().catch(() => undefined)
-    void camera.play(element)
-  }, [camera, stream])
   return (
     <div class="seen">
-      <video ref={video} muted playsInline aria-label="What the camera sees" />
-      {!stream && (
+      <CameraVideo camera={camera} />
+      {!camera.stream.value && (
         <p class="micro quiet" role="status">
           The browser asks whether the camera may be used.
         </p>

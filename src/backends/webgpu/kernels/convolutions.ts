@@ -156,17 +156,8 @@ export const conv2dInputGradient = productKernel<'conv2dInputGradient'>(
 )
 
 /** Filters, seen from an input channel (the line): k is a filter and a place in its kernel. */
-function transposedFilters(w: Tensor, { channels, filters, kernel }: Sizes): Factor {
-  const taps = area(kernel)
-  return {
-    tensor: w,
-    line: (group, at, s) => `let line${s} = (${group} * ${filters * channels}u + ${at}) * ${taps}u;`,
-    depth: (_, k) => `let deep = (${k} / ${taps}u) * ${channels * taps}u + ${k} % ${taps}u;`,
-    index: s => `line${s} + deep`,
-    deep: true,
-    vectors: false,
-  }
-}
+const transposedFilters = (w: Tensor, { channels, filters, kernel }: Sizes): Factor =>
+  planes(w, { plane: area(kernel), lines: filters * channels, step: channels })
 
 /** What arrives at a position of x (the line) through each place of each filter (k). */
 function upstreamAtPositions(g: Tensor, sizes: Sizes, { stride, padding, dilation }: Conv2dAttributes): Factor {
@@ -211,12 +202,18 @@ export const conv2dWeightGradient = productKernel<'conv2dWeightGradient'>(
 )
 
 /** The upstream gradient of a filter (the line) at every position (k). */
-function upstreamOfFilters(g: Tensor, { groups, filters, result }: Sizes): Factor {
-  const plane = area(result)
+const upstreamOfFilters = (g: Tensor, { groups, filters, result }: Sizes): Factor =>
+  planes(g, { plane: area(result), lines: filters, step: groups * filters })
+
+/** Planes of `plane` elements, of which a group has so many `lines`. A line goes through every `step`th of them. */
+function planes(
+  tensor: Tensor,
+  { plane, lines, step }: { readonly plane: number; readonly lines: number; readonly step: number },
+): Factor {
   return {
-    tensor: g,
-    line: (group, at, s) => `let line${s} = (${group} * ${filters}u + ${at}) * ${plane}u;`,
-    depth: (_, k) => `let deep = (${k} / ${plane}u) * ${groups * filters * plane}u + ${k} % ${plane}u;`,
+    tensor,
+    line: (group, at, s) => `let line${s} = (${group} * ${lines}u + ${at}) * ${plane}u;`,
+    depth: (_, k) => `let deep = (${k} / ${plane}u) * ${step * plane}u + ${k} % ${plane}u;`,
     index: s => `line${s} + deep`,
     deep: true,
     vectors: false,
