@@ -39,13 +39,22 @@ export function bytesSource({ buffer, byteOffset, length }: Uint8Array, name = '
   }
 }
 
+/**
+ * Largest Blob that is read as a whole. A browser asks another process for each range, about a millisecond, and a file of
+ * weights has hundreds of tensors; larger files are read range by range, for the sake of memory.
+ */
+const wholeBlobBytes = 256 * 2 ** 20
+
 function blobSource(blob: Blob, name: string): ByteSource {
+  let whole: Promise<ArrayBuffer> | undefined
   return {
     name,
     size: blob.size,
     async read(start, end) {
       try {
-        return new Uint8Array(await blob.slice(start, end).arrayBuffer())
+        if (blob.size > wholeBlobBytes) return new Uint8Array(await blob.slice(start, end).arrayBuffer())
+        whole ??= blob.arrayBuffer()
+        return new Uint8Array(await whole, start, end - start)
       } catch (error) {
         // A browser's answer when the file on the disk was changed or removed after it was chosen.
         const reason = `bytes ${start} to ${end} cannot be read: ${(error as Error).message}`

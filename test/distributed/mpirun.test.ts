@@ -107,12 +107,16 @@ function mpirun(
 
 const run = (name: string): string => join(folder.path, 'runs', name)
 const hashOf = (name: string): string => sha256(checkpointOf(run(name)))
-/** Processes that still train a run. */
-const orphansOf = (name: string): string[] =>
-  spawnSync('ps', ['-eo', 'args'])
-    .stdout.toString()
-    .split('\n')
-    .filter(line => line.includes(main) && line.includes(name))
+/** Waits until no process trains a run. A launcher may end a moment before those that it has killed. */
+const allAreGone = (name: string): Promise<void> =>
+  expect
+    .poll(() =>
+      spawnSync('ps', ['-eo', 'args'])
+        .stdout.toString()
+        .split('\n')
+        .filter(line => line.includes(main) && line.includes(name)),
+    )
+    .toEqual([])
 
 /** The weights of one process without MPI. */
 let alone: string
@@ -166,7 +170,7 @@ for (const library of libraries) {
       const name = `${tag}-killed`
       const { code } = await mpirun(library, 2, ['recipe.mjs', '--name', name], 'SIGKILL')
       expect(code).not.toBe(0)
-      expect(orphansOf(name)).toEqual([])
+      await allAreGone(name)
       expect((await readCheckpoint(checkpointOf(run(name)))).progress.step).toBe(4)
     })
 
@@ -175,7 +179,7 @@ for (const library of libraries) {
       const { code, stderr } = await mpirun(library, 2, ['recipe.mjs', '--name', name], 'SIGSTOP')
       expect(code).not.toBe(0)
       expect(stderr).toMatch(/^fovea: rank 0 on \S+: no answer for 10 s from rank 1 on \S+: it hangs, or/m)
-      expect(orphansOf(name)).toEqual([])
+      await allAreGone(name)
       expect((await readCheckpoint(checkpointOf(run(name)))).progress.step).toBe(4)
     })
 
@@ -183,7 +187,7 @@ for (const library of libraries) {
       const { code, stderr } = await mpirun(library, 2, ['recipe.mjs', '--name', `${tag}-broken`], 'throw')
       expect(code).not.toBe(0)
       expect(stderr).toMatch(/^fovea: rank 1 on \S+: recipe\.mjs:\d+:\d+: rank 1 broke/m)
-      expect(orphansOf(`${tag}-broken`)).toEqual([])
+      await allAreGone(`${tag}-broken`)
     })
 
     it('refuses processes with different recipes before the first step, once', async () => {

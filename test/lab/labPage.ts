@@ -16,11 +16,16 @@ export interface Stage {
   close(): Promise<void>
 }
 
-/** Starts both. @param runs a folder of runs to serve, none by default */
-export async function openStage(runs?: string): Promise<Stage> {
+/** Serves the Lab. @param runs a folder of runs to serve, none by default */
+export function startServer(runs?: string): Promise<LabServer> {
   // Other data sets than the digits would have to be downloaded: stripes stand for them.
   const load: LabServerOptions['load'] = async name => (name === 'mnist' ? loadDataset(name) : stripes(name))
-  const server = await serveLab({ port: 0, site, warn: console.warn, load, runs })
+  return serveLab({ port: 0, site, warn: console.warn, load, runs })
+}
+
+/** Starts both. @param runs a folder of runs to serve, none by default */
+export async function openStage(runs?: string): Promise<Stage> {
+  const server = await startServer(runs)
   const browser = await launch()
   return {
     server,

@@ -4,25 +4,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fixed } from '../../lab/src/draw/format.ts'
 import { parseLink } from '../../lab/src/state/link.ts'
 import { createModel } from '../../lab/src/worker/networks.ts'
-import { LabRun } from '../../lab/src/worker/run.ts'
 import { Watch } from '../../lab/src/worker/watch.ts'
 import { createEngine } from '../../src/index.ts'
 import { noBrowser } from '../browser/chromium.ts'
-import { digitShards, digits } from './digits.ts'
+import { digits } from './digits.ts'
 import { openPage, openStage, type Stage, short, shows } from './labPage.ts'
+import { trainInNode } from './trainInNode.ts'
 
 if (noBrowser) console.warn(`The browser tests of the Lab are left out: ${noBrowser}`)
-
-/** The training of a link, in Node. */
-async function trainInNode(fragment: string): Promise<{ hash: string; weights: Map<string, Float32Array> }> {
-  const { recipe, interventions, step = 0 } = parseLink(fragment)
-  const engine = createEngine({ threads: 2, precise: true })
-  const run = new LabRun(recipe, await digitShards(recipe.images), engine)
-  while (run.step < step) await run.advance(interventions)
-  const trained = { hash: await run.hash(), weights: await run.weights() }
-  await engine.close()
-  return trained
-}
 
 /** The hash that the page tells with its link. */
 async function hashOf(page: Page): Promise<string | null> {
