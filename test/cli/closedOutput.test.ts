@@ -23,7 +23,7 @@ afterAll(folder.remove)
 function withOutput(args: readonly string[], output?: number): Promise<{ code: number | null; stderr: string }> {
   const child = spawn(process.execPath, [main, ...args], {
     cwd,
-    env: { PATH: process.env.PATH, FOVEA_THREADS: '1' },
+    env: { PATH: process.env.PATH, FOVEA_THREADS: '1', FOVEA_NATIVE: 'off' },
     stdio: ['ignore', output ?? 'pipe', 'pipe'],
   })
   child.stdout?.once('data', () => child.stdout?.destroy())

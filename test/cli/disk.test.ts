@@ -25,7 +25,7 @@ const hasUlimit = process.platform !== 'win32' && spawnSync('sh', ['-c', 'ulimit
 const limited = (blocks: number, args: readonly string[]) =>
   spawnSync('sh', ['-c', `ulimit -f ${blocks}; exec "$0" "$@"`, process.execPath, main, ...args], {
     cwd,
-    env: { PATH: process.env.PATH, FOVEA_THREADS: '1' },
+    env: { PATH: process.env.PATH, FOVEA_THREADS: '1', FOVEA_NATIVE: 'off' },
     encoding: 'utf8',
   })
 

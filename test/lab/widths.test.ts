@@ -21,123 +21,134 @@ const largest = async (page: Page): Promise<void> => {
     await page.getByRole('slider', { name }).press('End')
 }
 
-interface State {
+/** What is there when it can be measured, and how to get there from the stop before. */
+type Stop = readonly [ready: string, act?: (page: Page) => Promise<unknown>]
+
+interface Walk {
   readonly name: string
   readonly link: string
-  /** What is there when it can be measured. */
-  readonly ready: string
-  readonly act?: (page: Page) => Promise<unknown>
+  readonly stops: readonly Stop[]
 }
 
 const cifar = (model: string): string => `#model=${model}&data=cifar10&batch=16&step=2`
 const points = '#model=mlp&data=spirals&batch=16&step=20'
 const map = `${short}&screen=look&place=conv2:3:4:5`
-const toConvolve = (page: Page): Promise<void> =>
-  page.getByRole('button', { name: 'Take this cell apart in Convolve' }).click()
+const columns = '.histogram svg'
+const numbers = '.convolve .numbers'
 
-const states: readonly State[] = [
-  { name: 'Train before the first step', link: '#images=2000&step=0', ready: '.net' },
-  { name: 'Train, while it learns', link: '#images=2000', ready: '.histogram svg' },
-  { name: 'Train on digits', link: short, ready: '.histogram svg' },
-  ...['gradients', 'weights', 'change in the last step'].map(mode => ({
-    name: `Train, ${mode}`,
+const walks: readonly Walk[] = [
+  { name: 'Train before the first step', link: '#images=2000&step=0', stops: [['.net']] },
+  { name: 'Train, while it learns', link: '#images=2000', stops: [[columns]] },
+  {
+    name: 'Train: what it shows, the menu, a copied link, a file that is no picture',
     link: short,
-    ready: '.histogram svg',
-    act: tab(mode),
+    stops: [
+      [columns],
+      [columns, tab('gradients')],
+      [columns, tab('weights')],
+      [columns, tab('change in the last step')],
+      ['.recipe[open]', page => page.locator('.recipe summary').click()],
+      [
+        '[data-hash]',
+        async page => {
+          await page.locator('.recipe summary').click()
+          await page.getByRole('button', { name: 'Copy link' }).click()
+        },
+      ],
+      [
+        '.problem',
+        page =>
+          page.setInputFiles('#upload', {
+            name: 'notes-that-were-taken-on-a-long-day.txt',
+            mimeType: 'text/plain',
+            buffer: Buffer.from('no picture'),
+          }),
+      ],
+    ],
+  },
+  {
+    name: 'Train, on a fork, and back at the start',
+    link: short,
+    stops: [
+      [
+        '.line-switch',
+        async page => {
+          await page.getByRole('slider', { name: 'Moment of the training' }).press('ArrowLeft')
+          await page.locator('.bars[data-step="19"]').waitFor()
+          await page.getByRole('slider', { name: 'rate' }).press('PageUp')
+        },
+      ],
+      ['.bars[data-step="0"]', page => page.getByRole('slider', { name: 'Moment of the training' }).press('Home')],
+    ],
+  },
+  { name: 'LeNet-5 on Fashion-MNIST', link: '#data=fashion-mnist&batch=16&step=2', stops: [[columns]] },
+  { name: 'LeNet-5 on CIFAR-10', link: cifar('lenet5'), stops: [[columns]] },
+  ...['convnet', 'resnet20'].map(model => ({
+    name: `${model} on CIFAR-10, its weights, Judge`,
+    link: cifar(model),
+    stops: [
+      [columns],
+      [columns, tab('weights')],
+      ['.confusion td', (page: Page) => page.keyboard.press('4')],
+    ] satisfies Stop[],
   })),
-  { name: 'LeNet-5 on Fashion-MNIST', link: '#data=fashion-mnist&batch=16&step=2', ready: '.histogram svg' },
-  { name: 'LeNet-5 on CIFAR-10', link: cifar('lenet5'), ready: '.histogram svg' },
-  { name: 'ConvNet on CIFAR-10', link: cifar('convnet'), ready: '.histogram svg' },
-  { name: 'ConvNet, weights', link: cifar('convnet'), ready: '.histogram svg', act: tab('weights') },
-  { name: 'ResNet-20 on CIFAR-10', link: cifar('resnet20'), ready: '.histogram svg' },
-  { name: 'ResNet-20, weights', link: cifar('resnet20'), ready: '.histogram svg', act: tab('weights') },
-  { name: 'MLP on spirals', link: points, ready: '.histogram svg' },
-  { name: 'MLP, weights', link: points, ready: '.histogram svg', act: tab('weights') },
-  { name: 'Perceptron on moons', link: '#model=perceptron&batch=16&step=20', ready: '.histogram svg' },
   {
-    name: 'Train, back at the start',
-    link: short,
-    ready: '.bars[data-step="0"]',
-    act: page => page.keyboard.press('Home'),
+    name: 'MLP on spirals, its weights, Judge',
+    link: points,
+    stops: [[columns], [columns, tab('weights')], ['.confusion td', page => page.keyboard.press('4')]],
   },
+  { name: 'Perceptron on moons', link: '#model=perceptron&batch=16&step=20', stops: [[columns]] },
+  { name: 'a link of another version', link: '#v=2&seed=1', stops: [['.problem']] },
+  { name: 'Look, network', link: `${short}&screen=look`, stops: [['.why li canvas']] },
   {
-    name: 'Train, on a fork',
-    link: short,
-    ready: '.line-switch',
-    act: async page => {
-      await page.getByRole('slider', { name: 'Moment of the training' }).press('ArrowLeft')
-      await page.locator('.bars[data-step="19"]').waitFor()
-      await page.getByRole('slider', { name: 'rate' }).press('PageUp')
-    },
+    name: 'Look, a map; Convolve, a cell of the network, its gradients',
+    link: map,
+    stops: [
+      ['.excites .grown canvas'],
+      ['.convolution.real', page => page.getByRole('button', { name: 'Take this cell apart in Convolve' }).click()],
+      ['.gradient-line', tab('gradients')],
+    ],
   },
-  { name: 'the menu', link: short, ready: '.recipe[open]', act: page => page.locator('.recipe summary').click() },
-  {
-    name: 'a copied link',
-    link: short,
-    ready: '[data-hash]',
-    act: page => page.getByRole('button', { name: 'Copy link' }).click(),
-  },
-  {
-    name: 'a file that is no picture',
-    link: short,
-    ready: '.problem',
-    act: page =>
-      page.setInputFiles('#upload', {
-        name: 'notes-that-were-taken-on-a-long-day.txt',
-        mimeType: 'text/plain',
-        buffer: Buffer.from('no picture'),
-      }),
-  },
-  { name: 'a link of another version', link: '#v=2&seed=1', ready: '.problem' },
-  { name: 'Look, network', link: `${short}&screen=look`, ready: '.why li canvas' },
-  { name: 'Look, map', link: map, ready: '.excites .grown canvas' },
-  { name: 'Look, first map', link: `${short}&screen=look&place=conv1:3`, ready: '.excites .grown canvas' },
-  { name: 'Look, unit', link: `${short}&screen=look&place=fc1:7`, ready: '.excites .grown canvas' },
-  { name: 'Look, ConvNet', link: `${cifar('convnet')}&screen=look`, ready: '.why li canvas' },
+  { name: 'Look, first map', link: `${short}&screen=look&place=conv1:3`, stops: [['.excites .grown canvas']] },
+  { name: 'Look, unit', link: `${short}&screen=look&place=fc1:7`, stops: [['.excites .grown canvas']] },
+  { name: 'Look, ConvNet', link: `${cifar('convnet')}&screen=look`, stops: [['.why li canvas']] },
   {
     name: 'Look, map of ConvNet',
     link: `${cifar('convnet')}&screen=look&place=conv3:3`,
-    ready: '.excites .grown canvas',
+    stops: [['.excites .grown canvas']],
   },
-  { name: 'Look, ResNet-20', link: `${cifar('resnet20')}&screen=look`, ready: '.layers' },
-  { name: 'Look, MLP', link: `${points}&screen=look`, ready: '.layers' },
-  { name: 'Look, unit of the MLP', link: `${points}&screen=look&place=fc2:3`, ready: '.stage' },
-  { name: 'Judge, features', link: `${short}&screen=judge`, ready: '.scatter canvas', act: tab('features') },
-  { name: 'Judge, calibration', link: `${short}&screen=judge`, ready: '.bins', act: tab('calibration') },
+  { name: 'Look, ResNet-20', link: `${cifar('resnet20')}&screen=look`, stops: [['.layers']] },
+  { name: 'Look, MLP', link: `${points}&screen=look`, stops: [['.layers']] },
+  { name: 'Look, unit of the MLP', link: `${points}&screen=look&place=fc2:3`, stops: [['.stage']] },
   {
-    name: 'Judge, confusion and changes',
+    name: 'Judge: confusion and changes, features, calibration',
     link: `${short}&screen=judge&edits=3.7_5.x`,
-    ready: '.changes li',
-    act: page => page.getByRole('radio', { name: 'training images' }).click(),
+    stops: [
+      ['.changes li', page => page.getByRole('radio', { name: 'training images' }).click()],
+      ['.scatter canvas', tab('features')],
+      ['.bins', tab('calibration')],
+    ],
   },
-  { name: 'Judge, ConvNet', link: `${cifar('convnet')}&screen=judge`, ready: '.confusion td' },
-  { name: 'Judge, MLP', link: `${points}&screen=judge`, ready: '.confusion td' },
-  { name: 'Convolve', link: `${short}&screen=convolve`, ready: '.convolution' },
-  ...['max pooling', 'transposed', 'gradients', 'as a matrix'].map(name => ({
-    name: `Convolve, ${name}`,
-    link: `${short}&screen=convolve`,
-    ready: '.convolve .numbers',
-    act: tab(name),
-  })),
-  { name: 'Convolve, largest sizes', link: `${short}&screen=convolve`, ready: '.convolution', act: largest },
-  ...['max pooling', 'transposed', 'gradients'].map(name => ({
-    name: `Convolve, largest sizes, ${name}`,
-    link: `${short}&screen=convolve`,
-    ready: '.convolve .numbers',
-    act: async (page: Page): Promise<void> => {
-      await largest(page)
-      await tab(name)(page)
-    },
-  })),
-  { name: 'Convolve, a cell of the network', link: map, ready: '.convolution.real', act: toConvolve },
   {
-    name: 'Convolve, gradients of a cell of the network',
-    link: map,
-    ready: '.gradient-line',
-    act: async page => {
-      await toConvolve(page)
-      await tab('gradients')(page)
-    },
+    name: 'Convolve, every part, and with the largest sizes',
+    link: `${short}&screen=convolve`,
+    stops: [
+      ['.convolution'],
+      [numbers, tab('max pooling')],
+      [numbers, tab('transposed')],
+      [numbers, tab('gradients')],
+      [numbers, tab('as a matrix')],
+      [
+        '.convolution',
+        async page => {
+          await tab('convolution')(page)
+          await largest(page)
+        },
+      ],
+      [numbers, tab('max pooling')],
+      [numbers, tab('transposed')],
+      [numbers, tab('gradients')],
+    ],
   },
 ]
 
@@ -148,13 +159,16 @@ describe.skipIf(noBrowser !== undefined)('no screen is wider than its window', (
   }, 300_000)
   afterAll(() => stage?.close())
 
-  test.each(states)('$name', async ({ link, ready, act }) => {
+  test.each(walks)('$name', async ({ link, stops }) => {
     const { page } = await openPage(stage, link)
     const step = /step=(\d+)/.exec(link)?.[1]
     if (step) await page.locator(`.bars[data-step="${step}"]`).waitFor()
-    await act?.(page)
-    await page.locator(ready).first().waitFor()
-    await expectFitting(page)
+    for (const [ready, act] of stops) {
+      await page.setViewportSize({ width: 1440, height: 900 })
+      await act?.(page)
+      await page.locator(ready).first().waitFor()
+      await expectFitting(page)
+    }
     await page.context().close()
   })
 
