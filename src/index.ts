@@ -22,7 +22,9 @@ export {
   type EngineDescription,
   type Executable,
   type Region,
+  type RegionPause,
   type RunOptions,
+  type RunPause,
 } from './backends/engine.ts'
 export type { NativeChoice, NativeKernels } from './backends/native/choice.ts'
 export type { InputType, RunInputs, RunOutputs, ValueType } from './backends/operands.ts'

@@ -40,6 +40,28 @@ export interface EngineDescription {
 export interface RunOptions {
   /** Names of the outputs to return; all of them by default. */
   readonly read?: readonly string[]
+  /**
+   * Called between two pieces of the run, of a millisecond or so each, and when all is computed: the run goes on when
+   * its promise settles. It must not ask the engine for anything, and an error of it ends the engine as one of the
+   * computation does. Engines without `region` compute all at once and do not call it; use {@link Region.changeDuring}.
+   */
+  readonly pause?: (pause: RunPause) => void | Promise<void>
+}
+
+/** A pause of a run. */
+export interface RunPause {
+  /** Variables that have got their new values since the last pause. */
+  readonly updated: readonly Variable[]
+  /** Whether all is computed. */
+  readonly isLast: boolean
+}
+
+/** A pause of a run that computes values of a region. */
+export interface RegionPause {
+  /** Which of the region's variables, by their place in its order, have got their new values since the last pause. */
+  readonly updated: readonly number[]
+  /** Whether all is computed. */
+  readonly isLast: boolean
 }
 
 /** A compiled program. */
@@ -86,6 +108,16 @@ export interface Region {
   read<T>(work: (values: Float32Array) => T | Promise<T>): Promise<T>
   /** As `read`, and what the work writes into the array are the variables' new values. */
   change<T>(work: (values: Float32Array) => T | Promise<T>): Promise<T>
+  /**
+   * As `change`, while a run computes the values: the work is done in the run's pauses, and may change the numbers of
+   * variables that have got their new values and that the run does not read. Where an engine computes all at once, there
+   * is one pause, at the end.
+   * @param run begins the run, with the given options among its own
+   */
+  changeDuring<T>(
+    run: (options: Pick<RunOptions, 'pause'>) => Promise<T>,
+    work: (values: Float32Array, pause: RegionPause) => void | Promise<void>,
+  ): Promise<T>
 }
 
 /**
@@ -115,7 +147,7 @@ export interface Engine {
   /**
    * Places f32 variables side by side, before any program uses them. Absent where variables have no memory that can be
    * seen; callers use `regionOf`, which then copies.
-   * @param multiple the length of the region is a multiple of this many numbers
+   * @param multiple variables begin at multiples of this many numbers, and the length of the region is one
    * @throws Error when one of the variables already has a place.
    */
   region?(variables: readonly Variable[], multiple: number): Region

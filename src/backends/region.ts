@@ -4,12 +4,13 @@
  */
 import { sizeOf } from '../graph/shape.ts'
 import type { Variable } from '../graph/variable.ts'
+import { align } from '../plan/place.ts'
 import type { Engine, Region } from './engine.ts'
 
 /**
  * A region of an engine.
  * @param variables f32, used by no program yet
- * @param multiple the length of the region is a multiple of this many numbers; 1 by default
+ * @param multiple variables begin at multiples of this many numbers, and the length of the region is one; 1 by default
  * @throws RangeError for a variable of another type
  */
 export function regionOf(engine: Engine, variables: readonly Variable[], multiple = 1): Region {
@@ -19,29 +20,28 @@ export function regionOf(engine: Engine, variables: readonly Variable[], multipl
   return engine.region?.(variables, multiple) ?? copiedRegion(engine, variables, multiple)
 }
 
-/** Where variables begin in a region, each at a multiple of `alignment` numbers, and the region's length. */
+/** Where variables begin in a region, and its length, all of them multiples of a number. */
 export function placesIn(
   variables: readonly Variable[],
-  alignment: number,
   multiple: number,
 ): { readonly offsets: number[]; readonly length: number } {
   let end = 0
   const offsets = variables.map(({ shape }) => {
-    const start = Math.ceil(end / alignment) * alignment
-    end = start + sizeOf(shape)
+    const start = end
+    end = align(start + sizeOf(shape), multiple)
     return start
   })
-  return { offsets, length: Math.ceil(end / multiple) * multiple }
+  return { offsets, length: end }
 }
 
 function copiedRegion(engine: Engine, variables: readonly Variable[], multiple: number): Region {
-  const { offsets, length } = placesIn(variables, 1, multiple)
+  const { offsets, length } = placesIn(variables, multiple)
   const values = new Float32Array(length)
   const fetch = async (): Promise<void> => {
     const all = await Promise.all(variables.map(variable => engine.read(variable)))
     for (const [k, numbers] of all.entries()) values.set(numbers, offsets[k])
   }
-  return {
+  const region: Region = {
     offsets,
     length,
     async read(work) {
@@ -55,5 +55,11 @@ function copiedRegion(engine: Engine, variables: readonly Variable[], multiple: 
       await Promise.all(variables.map((variable, k) => engine.write(variable, part(variable, k))))
       return result
     },
+    async changeDuring(run, work) {
+      const result = await run({})
+      await region.change(values => work(values, { updated: variables.map((_, k) => k), isLast: true }))
+      return result
+    },
   }
+  return region
 }

@@ -22,6 +22,11 @@ export interface Communicator {
   readonly hosts: readonly string[]
   /** What carries the numbers, for people: `Open MPI 4.1.4`. */
   readonly name: string
+  /**
+   * Whether this process computes while operations are under way; false at first, and set by who computes. If so they
+   * go on only when the event loop turns, and do not count the time as silence of the others; if not, they wait.
+   */
+  computing: boolean
   /** Copies the numbers of one process, `root` (0 by default), to all others. */
   broadcast(values: Exchanged, root?: number): Promise<void>
   /**

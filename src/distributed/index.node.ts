@@ -7,7 +7,13 @@ export type { Distribution } from '../train/distribution.ts'
 export type { EvaluationShare, Ranks } from '../train/ranks.ts'
 export { checkEqual, fromFirst, GroupError, gather, together } from './agree.ts'
 export { type Communicator, type Exchanged, type Reduction, SilenceError } from './communicator.ts'
-export { type ExchangeOptions, type InPartsOptions, inParts, type OneBitExchange } from './inParts.ts'
+export {
+  type ExchangeOptions,
+  type FullExchange,
+  type InPartsOptions,
+  inParts,
+  type OneBitExchange,
+} from './inParts.ts'
 export { MpiError } from './launcher.node.ts'
 export { type MpiOptions, openMpi } from './mpi.node.ts'
 export { soloCommunicator } from './solo.ts'

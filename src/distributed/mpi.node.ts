@@ -17,7 +17,7 @@ import {
 import { launched, MpiError } from './launcher.node.ts'
 import { type Handle, loadMpi, type MpiLibrary, versionOf } from './library.node.ts'
 import { soloCommunicator } from './solo.ts'
-import { waitUntil } from './waiting.node.ts'
+import { type Waiter, waitUntil } from './waiting.node.ts'
 
 /** Options of {@link openMpi}. */
 export interface MpiOptions {
@@ -76,6 +76,7 @@ class MpiCommunicator implements Communicator {
   readonly rank: number
   readonly size: number
   readonly name: string
+  computing = false
   #hosts: readonly string[] = []
   readonly #library: MpiLibrary
   readonly #timeout: number
@@ -84,7 +85,7 @@ class MpiCommunicator implements Communicator {
   readonly #request = new BigInt64Array(8)
   readonly #flag = new Int32Array(16)
   readonly #at: { readonly request: Handle; readonly flag: Handle }
-  #crowded = true
+  #waiter: Waiter = { crowded: true, computes: () => this.computing }
   #closed = false
 
   constructor(library: MpiLibrary, timeout: number) {
@@ -122,7 +123,7 @@ class MpiCommunicator implements Communicator {
         .replace(/\0+$/, ''),
     )
     const here = this.#hosts.filter(host => host === hostname()).length
-    this.#crowded = here > cpus().length
+    this.#waiter = { ...this.#waiter, crowded: here > cpus().length }
   }
 
   async broadcast(values: Exchanged, root = 0): Promise<void> {
@@ -205,7 +206,7 @@ class MpiCommunicator implements Communicator {
           request,
         ),
       )
-      if (!(await waitUntil(() => this.#isDone(what), this.#crowded, this.#timeout))) throw await this.#silence(arrays)
+      if (!(await waitUntil(() => this.#isDone(what), this.#waiter, this.#timeout))) throw await this.#silence(arrays)
     })
   }
 
@@ -237,7 +238,7 @@ class MpiCommunicator implements Communicator {
         for (const rank of silent) if (isHeard(rank)) silent.delete(rank)
         return silent.size === 0
       },
-      this.#crowded,
+      this.#waiter,
       1000 * graceSeconds,
     )
     const seconds = `${this.#timeout / 1000} s`

@@ -9,6 +9,7 @@
  * The same rule as `oneBit()` of `fovea/optim`, which computes on one machine what is computed here between machines.
  */
 import { unitAxes } from '../optim/oneBit.ts'
+import { OneBitKernels, type UnitRange } from './oneBitKernels.ts'
 
 /** A gradient in the region. */
 export interface Layer {
@@ -19,12 +20,8 @@ export interface Layer {
 }
 
 /** Units of a gradient: rows of a matrix, filters of a convolution (the paper's columns); a bias is one. */
-interface Units {
+interface Units extends UnitRange {
   readonly path: string
-  /** Place of the first number, their count, and numbers in each. */
-  readonly offset: number
-  readonly count: number
-  readonly size: number
 }
 
 /** The layout of a packet: the means of all units (positive, negative), numbers that are sent as they are, and bits. */
@@ -34,6 +31,7 @@ export class OneBitCode {
   readonly #means: number
   /** Where numbers begin that are no gradients, and how many there are. */
   readonly #rest: { readonly from: number; readonly count: number }
+  readonly #kernels: OneBitKernels
 
   /**
    * @param layers gradients in their order, at the beginning of the region
@@ -51,6 +49,7 @@ export class OneBitCode {
     this.#means = 2 * this.#units.reduce((sum, { count }) => sum + count, 0)
     // Bits lie at the places of the numbers.
     this.bytes = 4 * (this.#means + this.#rest.count + Math.ceil(from / 32))
+    this.#kernels = new OneBitKernels(from, this.#means)
   }
 
   /**
@@ -59,30 +58,43 @@ export class OneBitCode {
    * @param errors by path; replaced by the new ones
    */
   encode(values: Float32Array, errors: ReadonlyMap<string, Float32Array>, packet: Uint8Array): void {
+    const { memory } = this.#kernels
+    const { from } = this.#rest
+    memory.values.set(values.subarray(0, from))
+    memory.bits.fill(0)
+    this.#eachLayer((layer, mean) => {
+      const error = errors.get(layer.path)!
+      const held = memory.errors.subarray(layer.offset, layer.offset + error.length)
+      held.set(error)
+      this.#kernels.encode(layer, mean)
+      error.set(held)
+    })
     const { means, rest, bits } = this.#partsOf(packet)
-    bits.fill(0)
-    rest.set(values.subarray(this.#rest.from))
-    let unit = 0
-    for (const { path, offset, count, size } of this.#units) {
-      const error = errors.get(path)!
-      for (let k = 0; k < count; k++, unit++) {
-        const start = offset + k * size
-        encodeUnit(values, start, error.subarray(k * size, (k + 1) * size), means, 2 * unit, bits)
-      }
-    }
+    means.set(memory.means)
+    rest.set(values.subarray(from))
+    bits.set(memory.bits)
   }
 
   /** What a packet says, as a region's values; what lies between variables stays as it is. */
   decode(packet: Uint8Array, values: Float32Array): void {
+    const { memory } = this.#kernels
     const { means, rest, bits } = this.#partsOf(packet)
+    memory.means.set(means)
+    memory.bits.set(bits)
     values.set(rest, this.#rest.from)
-    let unit = 0
-    for (const { offset, count, size } of this.#units) {
-      for (let k = 0; k < count; k++, unit++) {
-        const start = offset + k * size
-        const [positive, negative] = [means[2 * unit]!, means[2 * unit + 1]!]
-        for (let at = start; at < start + size; at++) values[at] = isSet(bits, at) ? positive : negative
-      }
+    this.#eachLayer((layer, mean) => {
+      const { offset, count, size } = layer
+      this.#kernels.decode(layer, mean)
+      values.set(memory.values.subarray(offset, offset + count * size), offset)
+    })
+  }
+
+  /** Calls `use` with every layer and the place of its first mean. */
+  #eachLayer(use: (layer: Units, mean: number) => void): void {
+    let mean = 0
+    for (const layer of this.#units) {
+      use(layer, mean)
+      mean += 2 * layer.count
     }
   }
 
@@ -94,33 +106,5 @@ export class OneBitCode {
       rest: new Float32Array(buffer, restAt, count),
       bits: new Uint32Array(buffer, restAt + 4 * count, (this.bytes - 4 * (this.#means + count)) / 4),
     }
-  }
-}
-
-const isSet = (bits: Uint32Array, at: number): boolean => ((bits[at >>> 5]! >>> (at & 31)) & 1) === 1
-
-function encodeUnit(
-  values: Float32Array,
-  start: number,
-  error: Float32Array,
-  means: Float32Array,
-  meanAt: number,
-  bits: Uint32Array,
-): void {
-  const sums = [0, 0]
-  const counts = [0, 0]
-  for (let k = 0; k < error.length; k++) {
-    const h = Math.fround(values[start + k]! + error[k]!)
-    const side = h >= 0 ? 0 : 1
-    error[k] = h
-    sums[side]! += h
-    counts[side]!++
-  }
-  for (const side of [0, 1]) means[meanAt + side] = sums[side]! / Math.max(1, counts[side]!)
-  const [positive, negative] = [means[meanAt]!, means[meanAt + 1]!]
-  for (let k = 0; k < error.length; k++) {
-    const h = error[k]!
-    if (h >= 0) bits[(start + k) >>> 5]! |= 1 << ((start + k) & 31)
-    error[k] = h - (h >= 0 ? positive : negative)
   }
 }

@@ -1,9 +1,13 @@
-/** Sums of 1-bit gradients: every process gets the packets of all parts, and adds what they say in the order of the tree. */
-import type { Region } from '../backends/engine.ts'
+/**
+ * Sums of 1-bit gradients: every process gets the packets of all parts, and adds what they say in the order of the tree.
+ * A packet is under way while the next part is computed.
+ */
+import { yieldToEvents } from '../async/yieldToEvents.ts'
+import type { Region, RegionPause } from '../backends/engine.ts'
 import { type HostTensor, Variable } from '../graph/variable.ts'
 import { CheckpointError } from '../train/checkpoint.ts'
 import { type Layer, OneBitCode } from './oneBit.ts'
-import { type Division, OwnSums, type PartSums, type SumTask, TreeSums } from './partSums.ts'
+import { type Division, OwnSums, type PartSums, type SummedRegion, type SumTask } from './partSums.ts'
 
 /** What quantization has lost of each part's gradients so far: it belongs to the part, whoever computes it. */
 export class PartErrors {
@@ -50,30 +54,34 @@ export class PartErrors {
   }
 }
 
+/** What a decoded part shows. */
+const whole: RegionPause = { updated: [], isLast: true }
+
 /** Sums of 1-bit gradients, after some steps in full precision. */
 export class OneBitSums implements PartSums {
   readonly #division: Division
   readonly #region: Region
   readonly #layers: readonly Layer[]
   readonly #errors: PartErrors
-  readonly #full: TreeSums
+  readonly #full: PartSums
   readonly #fullSteps: number
   readonly #code: OneBitCode
-  /** The sum over all parts. */
-  readonly #all: OwnSums
+  readonly #own: OwnSums
   readonly #decoded: Float32Array
+  /** Packets of this process's parts; and of all: the first part of every process, the second of every process, … */
   readonly #sent: Uint8Array
   readonly #received: Uint8Array
 
-  constructor(division: Division, region: Region, layers: readonly Layer[], errors: PartErrors, fullSteps: number) {
+  /** @param full the sums of the first steps */
+  constructor({ division, region, layers }: SummedRegion, errors: PartErrors, full: PartSums, fullSteps: number) {
     this.#division = division
     this.#region = region
     this.#layers = layers
     this.#errors = errors
     this.#fullSteps = fullSteps
-    this.#full = new TreeSums(division, region)
+    this.#full = full
     this.#code = new OneBitCode(layers, region.length)
-    this.#all = new OwnSums([division.whole], region.length)
+    this.#own = new OwnSums(region.length)
     this.#decoded = new Float32Array(region.length)
     this.#sent = new Uint8Array(division.mostParts * this.#code.bytes)
     this.#received = new Uint8Array(this.#sent.length * division.communicator.size)
@@ -82,34 +90,60 @@ export class OneBitSums implements PartSums {
 
   async sum(task: SumTask): Promise<number> {
     if (task.step < this.#fullSteps) return this.#full.sum(task)
-    const { own, communicator } = this.#division
+    const { own, communicator, mostParts, whole: all } = this.#division
     const { present } = task
-    let packing = 0
-    for (let part = own.from; part < Math.min(own.to, present); part++) {
-      await task.compute(part, values => {
-        const started = performance.now()
-        const packet = this.#packet(this.#sent, part - own.from)
-        this.#code.encode(values, this.#errors.of(part, this.#layers), packet)
-        packing += performance.now() - started
-      })
+    let exchanged = 0
+    let sent = Promise.resolve()
+    for (let k = 0; k < mostParts; k++) {
+      const part = own.from + k
+      if (part < Math.min(own.to, present)) exchanged += await this.#encode(part, task)
+      // The others gather once for each of their parts; what comes from absent parts is not read.
+      sent = sent.then(() => communicator.allGather(this.#packets(this.#sent, k, 1), this.#gathered(k)))
+      sent.catch(() => undefined)
     }
     const started = performance.now()
-    await communicator.allGather(this.#sent, this.#received)
-    await this.#all.compute({ ...task, compute: async (part, use) => use(this.#decode(part)) })
-    await this.#region.change(values => values.set(this.#all.values[0]!))
-    return packing + performance.now() - started
+    await sent
+    const compute: SumTask['compute'] = async (part, use) => use(this.#decode(part), whole)
+    await this.#region.change(values => this.#own.sum(all, { present, compute }, values))
+    return exchanged + performance.now() - started
+  }
+
+  /** Computes a part and makes its packet, while earlier ones are sent. @returns milliseconds of packing and sending */
+  async #encode(part: number, { compute }: SumTask): Promise<number> {
+    const { own, communicator } = this.#division
+    const isSending = part > own.from && communicator.size > 1
+    let taken = 0
+    communicator.computing = isSending
+    try {
+      await compute(part, async (values, { isLast }) => {
+        const started = performance.now()
+        if (isLast) {
+          this.#code.encode(values, this.#errors.of(part, this.#layers), this.#packets(this.#sent, part - own.from, 1))
+        } else if (isSending) await yieldToEvents()
+        taken += performance.now() - started
+      })
+    } finally {
+      communicator.computing = false
+    }
+    return taken
   }
 
   #decode(part: number): Float32Array {
-    const { owners, starts, mostParts } = this.#division
+    const { owners, starts } = this.#division
     const owner = owners[part]!
-    const place = owner * mostParts + part - starts[owner]!
-    this.#code.decode(this.#packet(this.#received, place), this.#decoded)
+    const packets = this.#gathered(part - starts[owner]!)
+    this.#code.decode(this.#packets(packets, owner, 1), this.#decoded)
     return this.#decoded
   }
 
-  #packet(packets: Uint8Array, index: number): Uint8Array {
+  /** Packets of the k-th part of every process. */
+  #gathered(k: number): Uint8Array {
+    const { size } = this.#division.communicator
+    return this.#packets(this.#received, k * size, size)
+  }
+
+  #packets(packets: Uint8Array, from: number, count: number): Uint8Array {
     const { bytes } = this.#code
-    return packets.subarray(index * bytes, (index + 1) * bytes)
+    return packets.subarray(from * bytes, (from + count) * bytes)
   }
 }

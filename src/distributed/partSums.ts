@@ -1,13 +1,17 @@
-/** The sums of a step's gradients over its parts, on every process: three ways to exchange what processes have computed. */
-import type { Region } from '../backends/engine.ts'
+/** What is summed over the parts of a step, who computes which, and the sums of one process over its own parts. */
+import type { Region, RegionPause } from '../backends/engine.ts'
 import type { Communicator } from './communicator.ts'
-import { addInto, childrenOf, isPart, nodesWithin, partsOf, type Span, sumOfNodes } from './tree.ts'
+import type { Layer } from './oneBit.ts'
+import { childrenOf, isPart, nodesWithin, partsOf, type Span } from './tree.ts'
 
 /**
- * Computes a part into the region of its gradient, and shows it.
- * @param use called with the region's values, valid during the call
+ * Computes a part into the region of its gradient, and shows it in pauses, as {@link Region.changeDuring} does.
+ * @param use called with the region's values, valid during the call; numbers of variables that have come may be changed
  */
-export type ComputePart = (part: number, use: (values: Float32Array) => void) => Promise<void>
+export type ComputePart = (
+  part: number,
+  use: (values: Float32Array, pause: RegionPause) => void | Promise<void>,
+) => Promise<void>
 
 /** What is summed. */
 export interface SumTask {
@@ -18,11 +22,20 @@ export interface SumTask {
   readonly step: number
 }
 
+/** What is summed where. */
+export interface SummedRegion {
+  readonly division: Division
+  /** Its variables begin at multiples of the number of processes. */
+  readonly region: Region
+  /** The gradients in it. */
+  readonly layers: readonly Layer[]
+}
+
 /** A way to sum over all parts. */
 export interface PartSums {
   /**
    * Leaves the sum over all parts in the region, on every process.
-   * @returns milliseconds spent exchanging, waiting for others included
+   * @returns milliseconds spent exchanging, waiting for others included, that nothing was computed in
    */
   sum(task: SumTask): Promise<number>
 }
@@ -57,133 +70,65 @@ export class Division {
   }
 }
 
-/** Sums of nodes that one process computes alone, in the order of the tree. */
-export class OwnSums {
-  readonly nodes: readonly Span[]
-  /** A sum for each node. */
-  readonly values: readonly Float32Array[]
-  readonly #spare: Float32Array[] = []
-  readonly #length: number
-
-  /** @param length numbers of a sum */
-  constructor(nodes: readonly Span[], length: number) {
-    this.nodes = nodes
-    this.values = nodes.map(() => new Float32Array(length))
-    this.#length = length
-  }
-
-  async compute({ present, compute }: SumTask): Promise<void> {
-    for (const [k, node] of this.nodes.entries()) {
-      if (node.from < present) await this.#sum(node, present, compute, this.values[k]!)
-    }
-  }
-
-  async #sum(node: Span, present: number, compute: ComputePart, into: Float32Array): Promise<void> {
-    if (isPart(node)) return compute(node.from, values => into.set(values))
-    const [left, right] = childrenOf(node)
-    await this.#sum(left, present, compute, into)
-    if (right.from >= present) return
-    if (isPart(right)) return compute(right.from, values => addInto(into, values))
-    const other = this.#spare.pop() ?? new Float32Array(this.#length)
-    await this.#sum(right, present, compute, other)
-    addInto(into, other)
-    this.#spare.push(other)
-  }
+/** The last part of a node that is to be computed, and what its sum completes. */
+export interface LastPart {
+  readonly part: number
+  /** The sums of the branches to its left, the nearest first: each is added to the left of what is right of it. */
+  readonly lefts: readonly Float32Array[]
 }
 
 /**
- * Sums whose bits do not depend on the number of processes. Every process gets a stripe of all nodes (all-to-all), adds
- * them in the order of the tree, and gives its stripe of the sum to the others (all-gather): as many bytes as the usual
- * algorithms of a sum.
+ * Adds to the values of a node's last part what is left of it, in single precision: `v ← left + v` for each branch.
+ * @param into may be the values, or one of the branches
  */
-export class TreeSums implements PartSums {
-  readonly #division: Division
-  readonly #region: Region
-  readonly #own: OwnSums
-  readonly #stripe: number
-  /** Nodes that a message has room for. */
-  readonly #room: number
-  readonly #send: Float32Array
-  readonly #received: Float32Array
-
-  /** @param region its length is a multiple of the number of processes */
-  constructor(division: Division, region: Region) {
-    const { size } = division.communicator
-    this.#division = division
-    this.#region = region
-    this.#own = new OwnSums(division.nodes[division.communicator.rank]!, region.length)
-    this.#stripe = region.length / size
-    this.#room = Math.max(...division.nodes.map(({ length }) => length))
-    const length = size === 1 ? 0 : size * this.#room * this.#stripe
-    // With one node each, its sum is sent as it is.
-    this.#send = this.#room === 1 ? this.#own.values[0]! : new Float32Array(length)
-    this.#received = new Float32Array(length)
-  }
-
-  async sum(task: SumTask): Promise<number> {
-    const { communicator } = this.#division
-    await this.#own.compute(task)
-    const started = performance.now()
-    await this.#region.change(async values => {
-      if (communicator.size === 1) {
-        values.set(this.#own.values[0]!)
-        return
-      }
-      this.#pack()
-      await communicator.allToAll(this.#send, this.#received)
-      await communicator.allGather(this.#sumOfStripes(task.present), values)
-    })
-    return performance.now() - started
-  }
-
-  #pack(): void {
-    const stripe = this.#stripe
-    if (this.#room === 1) return
-    for (let to = 0; to < this.#division.communicator.size; to++) {
-      for (const [k, node] of this.#own.values.entries()) {
-        this.#send.set(node.subarray(to * stripe, (to + 1) * stripe), (to * this.#room + k) * stripe)
-      }
-    }
-  }
-
-  /** This process's stripe of the sum. */
-  #sumOfStripes(present: number): Float32Array {
-    const { nodes, whole } = this.#division
-    const stripes = new Map<string, Float32Array>()
-    for (const [from, theirs] of nodes.entries()) {
-      for (const [k, node] of theirs.entries()) {
-        const start = (from * this.#room + k) * this.#stripe
-        stripes.set(keyOf(node), this.#received.subarray(start, start + this.#stripe))
-      }
-    }
-    return sumOfNodes(whole, present, node => stripes.get(keyOf(node)))!
+export function complete(
+  values: Float32Array,
+  lefts: readonly Float32Array[],
+  into: Float32Array,
+  { from, to }: Span = { from: 0, to: values.length },
+): void {
+  if (lefts.length === 0 && into !== values) into.set(values.subarray(from, to), from)
+  let right = values
+  for (const left of lefts) {
+    for (let k = from; k < to; k++) into[k] = left[k]! + right[k]!
+    right = into
   }
 }
 
-const keyOf = ({ from, to }: Span): string => `${from} ${to}`
+/** Sums of nodes that one process computes alone, in the order of the tree. */
+export class OwnSums {
+  readonly #length: number
+  readonly #spare: Float32Array[] = []
 
-/** Sums by MPI's own `MPI_Allreduce`: their last bits depend on the library and on the number of processes. */
-export class LibrarySums implements PartSums {
-  readonly #communicator: Communicator
-  readonly #region: Region
-  readonly #own: OwnSums
-
-  constructor(division: Division, region: Region) {
-    this.#communicator = division.communicator
-    this.#region = region
-    this.#own = new OwnSums(division.nodes[division.communicator.rank]!, region.length)
+  /** @param length numbers of a sum */
+  constructor(length: number) {
+    this.#length = length
   }
 
-  async sum(task: SumTask): Promise<number> {
-    await this.#own.compute(task)
-    const started = performance.now()
-    await this.#region.change(async values => {
-      values.fill(0)
-      for (const [k, node] of this.#own.nodes.entries()) {
-        if (node.from < task.present) addInto(values, this.#own.values[k]!)
-      }
-      await this.#communicator.allReduce(values)
+  /** Sums a node, of which some part is present. */
+  async sum(node: Span, task: Pick<SumTask, 'present' | 'compute'>, into: Float32Array): Promise<void> {
+    const { part, lefts } = await this.allButLast(node, task)
+    await task.compute(part, (values, { isLast }) => {
+      if (isLast) complete(values, lefts, into)
     })
-    return performance.now() - started
+    this.release(lefts)
+  }
+
+  /** Computes a node but for its last part. The sums are the caller's until it releases them. */
+  async allButLast(
+    node: Span,
+    task: Pick<SumTask, 'present' | 'compute'>,
+    lefts: readonly Float32Array[] = [],
+  ): Promise<LastPart> {
+    if (isPart(node)) return { part: node.from, lefts }
+    const [left, right] = childrenOf(node)
+    if (right.from >= task.present) return this.allButLast(left, task, lefts)
+    const sum = this.#spare.pop() ?? new Float32Array(this.#length)
+    await this.sum(left, task, sum)
+    return this.allButLast(right, task, [sum, ...lefts])
+  }
+
+  release(sums: readonly Float32Array[]): void {
+    this.#spare.push(...sums)
   }
 }

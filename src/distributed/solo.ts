@@ -12,6 +12,7 @@ export function soloCommunicator(host = 'localhost'): Communicator {
     size: 1,
     hosts: [host],
     name: 'one process',
+    computing: false,
     broadcast: async () => undefined,
     async allGather(mine, all) {
       checkStripes('allGather', [all], 1, mine.length)

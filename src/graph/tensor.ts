@@ -15,7 +15,7 @@ export type Source =
       /** True when axis 0 counts independent samples of a batch. */
       readonly batched: boolean
     }
-  | { readonly kind: 'variable'; readonly variable: Variable }
+  | { readonly kind: 'variable'; readonly variable: Variable; readonly batched?: boolean }
   | { readonly kind: 'constant'; readonly values: ArrayLike<number> }
 
 /** Computes tensors on request; installed by the package's entry point, so that the graph depends on no backend. */

@@ -38,10 +38,11 @@ export class Variable<S extends Shape = Shape> {
   /**
    * @param shape sizes of the axes
    * @param options.value initial contents, row-major, zeros by default
+   * @param options.batched true when axis 0 counts the samples of a batch, as in `input`
    * @throws ShapeError when `value` does not have as many elements as `shape`.
    */
-  constructor(shape: S, options: { name?: string; dtype?: DType; value?: TypedArray } = {}) {
-    const { name = 'variable', dtype = 'f32', value } = options
+  constructor(shape: S, options: { name?: string; dtype?: DType; value?: TypedArray; batched?: boolean } = {}) {
+    const { name = 'variable', dtype = 'f32', value, batched = false } = options
     checkShape(shape, name)
     if (value && value.length !== sizeOf(shape)) {
       throw new ShapeError(`${name}: ${value.length} values given for shape [${shape.join(', ')}]`)
@@ -56,7 +57,7 @@ export class Variable<S extends Shape = Shape> {
       attributes: undefined,
       shape,
       dtype,
-      source: { kind: 'variable', variable: this },
+      source: { kind: 'variable', variable: this, batched },
     })
   }
 

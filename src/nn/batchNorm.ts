@@ -13,7 +13,7 @@ import { reshape } from '../graph/ops/reshape.ts'
 import { formatShape, ShapeError } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { constant, zeros } from './initializers.ts'
-import { type ForwardContext, ModelBuffer, Module, Parameter } from './module.ts'
+import { type ForwardContext, ModelBuffer, Module, type OverParts, Parameter } from './module.ts'
 import { momentsOf } from './normalization.ts'
 
 /** Thrown when batch norm is trained on one value per channel, whose variance is 0: a batch of one. */
@@ -42,6 +42,16 @@ export interface BatchNormOptions {
   readonly affine?: boolean
   /** Keep running averages; true by default. Without them, test time uses the batch's own statistics too. */
   readonly trackRunningStats?: boolean
+}
+
+/**
+ * m / (m − 1), which makes a variance unbiased.
+ * @param count values that it was computed from, or those of this part of a batch
+ */
+export function besselFactor(count: number, overParts?: OverParts): Tensor | number {
+  if (!overParts) return count / (count - 1)
+  const all = div(count, overParts.share)
+  return div(all, sub(all, 1))
 }
 
 /** Normalization of axis 1 over all other axes; see {@link batchNorm2d}. */
@@ -105,9 +115,10 @@ export abstract class BatchNorm extends Module {
   #normalizeByBatch(x: Tensor, context: ForwardContext): Tensor {
     const axes = x.shape.map((_, axis) => axis).filter(axis => axis !== 1)
     const count = axes.reduce((product, axis) => product * x.shape[axis], 1)
-    if (count === 1 && context.training) throw new SmallBatchError(this.displayName, x.shape)
-    const { average, centered, offset, variance } = momentsOf(x, axes)
-    if (context.training) this.#track(average, variance, count, context)
+    const { overParts } = context
+    if (count === 1 && context.training && !overParts) throw new SmallBatchError(this.displayName, x.shape)
+    const { average, centered, offset, variance } = momentsOf(x, axes, overParts)
+    if (context.training) this.#track(average, mul(variance, besselFactor(count, overParts)), context)
     const deviation = sqrt(add(variance, this.eps))
     const scale = div(this.weight ? this.#along(this.weight.tensor, x) : 1, deviation)
     // γ (x − μ) / √(σ² + ε) + β, with everything that is one number per channel in the second term.
@@ -126,7 +137,7 @@ export abstract class BatchNorm extends Module {
   }
 
   /** running ← (1 − momentum) · running + momentum · batch; a layer that is used twice in a step tracks both uses. */
-  #track(average: Tensor, variance: Tensor, count: number, { updates }: ForwardContext): void {
+  #track(average: Tensor, variance: Tensor, { updates }: ForwardContext): void {
     const { running_mean, running_var, num_batches_tracked } = this
     if (!running_mean || !running_var || !num_batches_tracked) return
     const current = (buffer: ModelBuffer): Tensor => updates.get(buffer) ?? buffer.tensor
@@ -137,7 +148,7 @@ export abstract class BatchNorm extends Module {
       updates.set(buffer, add(before, mul(sub(reshape(batch, [this.channels]), before), weight)))
     }
     follow(running_mean, average)
-    follow(running_var, mul(variance, count / (count - 1)))
+    follow(running_var, variance)
     updates.set(num_batches_tracked, seen)
   }
 

@@ -88,6 +88,7 @@ export {
   inference,
   ModelBuffer,
   Module,
+  type OverParts,
   Parameter,
 } from './module.ts'
 export {

@@ -23,6 +23,19 @@ export interface ForwardContext {
    * Layers that compute as at test time and keep their statistics even while training: batch norm of a frozen trunk.
    */
   readonly frozen?: ReadonlySet<Module>
+  /** Sums over all parts of a batch that is computed in parts, for synchronized batch norm. */
+  readonly overParts?: OverParts
+}
+
+/** What a part of a batch learns of the other parts while it is computed. */
+export interface OverParts {
+  /** This part's share of the batch's samples, f32 `[]`. */
+  readonly share: Tensor
+  /**
+   * Sums of tensors over all parts, in one exchange.
+   * @param isConstant true for sums that no gradient flows through
+   */
+  sum(values: readonly Tensor[], isConstant?: boolean): Tensor[]
 }
 
 /** Logits of an auxiliary classifier: while training, the loss is L(logits) + Σ weight · L(auxiliary logits). */

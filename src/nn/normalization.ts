@@ -13,7 +13,7 @@ import { reshape } from '../graph/ops/reshape.ts'
 import { checkShape, formatShape, ShapeError } from '../graph/shape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { constant, zeros } from './initializers.ts'
-import { type ForwardContext, Module, Parameter } from './module.ts'
+import { type ForwardContext, Module, type OverParts, Parameter } from './module.ts'
 
 /** Options of the normalization layers. */
 export interface NormalizationOptions {
@@ -46,18 +46,28 @@ export interface Moments {
  * Differentiating (x − μ) · s directly sums over all of x for the slope of μ, and once more through σ², although
  * Σ (x − μ) = 0 makes that second sum zero. Here the slopes of μ are computed from μ − c, a tensor of the size of μ.
  * Nothing is left out, so the result can be differentiated any number of times.
+ *
+ * @param overParts for the moments of the whole batch that `x` is a part of: means are those of the parts, weighted by
+ *   their shares
  */
-export function momentsOf(x: Tensor, axes: readonly number[]): Moments {
+export function momentsOf(x: Tensor, axes: readonly number[], overParts?: OverParts): Moments {
   const broadcastShape = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent))
   // Reductions that drop the axes can compute the operations that follow as they store their results.
   const along = (perMean: Tensor): Tensor => reshape(perMean, broadcastShape)
   // A division rounds once, a product with 1 / count twice.
   const count = axes.reduce((product, axis) => product * x.shape[axis], 1)
   const meanOf = (values: Tensor): Tensor => div(sum(values, axes), count)
-  const average = along(meanOf(x))
+  const whole = (means: readonly Tensor[], isConstant = false): readonly Tensor[] =>
+    overParts
+      ? overParts.sum(
+          means.map(mean => mul(mean, overParts.share)),
+          isConstant,
+        )
+      : means
+  const average = along(whole([meanOf(x)], true)[0])
   const centered = sub(x, stopGradient(average))
-  const offset = meanOf(centered)
-  const variance = sub(meanOf(square(centered)), square(offset))
+  const [offset, squares] = whole([meanOf(centered), meanOf(square(centered))])
+  const variance = sub(squares, square(offset))
   return { average, centered, offset: along(offset), variance: along(variance) }
 }
 

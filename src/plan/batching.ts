@@ -7,6 +7,13 @@
 import { opOf } from '../graph/table.ts'
 import type { Tensor } from '../graph/tensor.ts'
 
+/** Whether a source holds samples of the batch. */
+const isSample = ({ source }: Tensor): boolean =>
+  source !== undefined && source.kind !== 'constant' && source.batched === true
+
+/** Samples in the batch of a program; 1 when it has none. */
+export const batchOf = (order: readonly Tensor[]): number => order.find(isSample)?.shape[0] ?? 1
+
 /** The batched values among `order` (inputs before users). */
 export function batchedValues(order: readonly Tensor[]): Set<Tensor> {
   const found = new Set<Tensor>()
@@ -14,7 +21,7 @@ export function batchedValues(order: readonly Tensor[]): Set<Tensor> {
   for (const output of order) {
     const { source, inputs, attributes } = output
     const batched = source
-      ? source.kind === 'input' && source.batched
+      ? isSample(output)
       : opOf(output).batch({ output, inputs, isBatched }, attributes) === 'parallel'
     if (batched) found.add(output)
   }

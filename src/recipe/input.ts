@@ -175,9 +175,15 @@ export interface RecipeInput {
    */
   readonly parts?: number
   /**
+   * True for batch norm over the undivided batch, where `parts` cuts it; three more exchanges in a step for each layer.
+   * False by default.
+   */
+  readonly syncBatchNorm?: boolean
+  /**
    * How processes exchange gradients: `'tree'` (the default) adds the parts in a fixed order, `'allReduce'` leaves the
    * order to MPI, `'oneBit'` sends a bit for each number and keeps what that loses for the next step;
-   * `{ name: 'oneBit', fullSteps: 500 }` begins with steps in full precision.
+   * `{ name: 'oneBit', fullSteps: 500 }` begins with steps in full precision. `{ name: 'tree', bucketBytes: 1_048_576 }`
+   * exchanges gradients in larger buckets than of 262,144 bytes.
    */
   readonly exchange?: ExchangeRecipe | ExchangeRecipe['name']
   /** Decides the split, the initial weights, the order of the images, and all random operations; 0 by default. */

@@ -61,8 +61,11 @@ export function cacheProblem({ cacheFeatures, data, freeze = [], optimizer, epoc
 }
 
 /** Why batches cannot be cut into parts. */
-export function partsProblem({ parts, exchange, batchSize }: Recipe): Problem | undefined {
-  if (parts === undefined) return exchange && told('exchange', 'is for batches in parts: parts is missing')
+export function partsProblem({ parts, exchange, syncBatchNorm, batchSize }: Recipe): Problem | undefined {
+  if (parts === undefined) {
+    const field = exchange ? 'exchange' : syncBatchNorm && 'syncBatchNorm'
+    return field ? told(field, 'is for batches in parts: parts is missing') : undefined
+  }
   if (batchSize % parts === 0) return undefined
   return clause('parts', parts, `must divide batchSize (=${batchSize})`)
 }

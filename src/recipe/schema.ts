@@ -52,8 +52,10 @@ const seed = number('a whole number from 0 to 4294967295', n => Number.isInteger
 
 /** How processes exchange gradients. */
 export type ExchangeRecipe =
-  | { readonly name: 'tree' | 'allReduce' }
+  | { readonly name: 'tree' | 'allReduce'; readonly bucketBytes?: number | undefined }
   | { readonly name: 'oneBit'; readonly fullSteps?: number | undefined }
+
+const buckets = { bucketBytes: optional(wholeFrom1) }
 
 const data = fields({
   name: oneOf([...(Object.keys(datasets) as DatasetName[]), 'folder']),
@@ -123,8 +125,9 @@ export const recipeFields = {
   dropLast: optional(flag),
   accumulate: optional(wholeFrom1),
   parts: optional(wholeFrom1),
+  syncBatchNorm: optional(flag),
   exchange: optional(
-    named({ tree: {}, allReduce: {}, oneBit: { fullSteps: optional(wholeFrom0) } }),
+    named({ tree: buckets, allReduce: buckets, oneBit: { fullSteps: optional(wholeFrom0) } }),
   ) as Optional<ExchangeRecipe>,
   seed,
   earlyStopping: optional(

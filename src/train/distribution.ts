@@ -2,7 +2,7 @@
  * The seam at which a step's gradient is computed in parts, on one process or many. `inParts` of `fovea/distributed` is
  * what fits here; the trainer knows no more of it than this.
  */
-import type { Engine } from '../backends/engine.ts'
+import type { Engine, RunOptions } from '../backends/engine.ts'
 import type { HostTensor } from '../graph/variable.ts'
 import type { Loss } from '../nn/losses.ts'
 import type { Module } from '../nn/module.ts'
@@ -18,6 +18,8 @@ export interface Distribution {
   /** Parts that every batch is cut into, whatever the number of processes. */
   readonly parts: number
   readonly ranks: Ranks
+  /** Whether batch norm normalizes over all parts of a step, instead of each by itself. */
+  readonly syncBatchNorm: boolean
   /** This process's share of an evaluation; absent where one process does all of it. @internal */
   readonly share: EvaluationShare | undefined
   /** Whether this process computes a part of a step that has `parts` of them. @internal */
@@ -55,6 +57,14 @@ export interface StepRates {
   readonly averaging: number | undefined
 }
 
+/** A program of a part's gradient. */
+export interface PartPlace {
+  /** Number of the program; a part takes several when sums over all parts are needed in the middle. */
+  readonly stage: number
+  /** What is kept from stage to stage has a lane for each part that a process computes. */
+  readonly lane: number
+}
+
 /** One step, as its caller sees it. */
 export interface PartedStep {
   readonly epoch: number
@@ -66,9 +76,10 @@ export interface PartedStep {
   /**
    * Runs the gradient program of a part.
    * @param inputs more of its inputs
+   * @param options of the run
    * @returns milliseconds it waited for its images
    */
-  run(part: number, inputs: Readonly<Record<string, number>>): Promise<number>
+  run(part: number, inputs: Readonly<Record<string, number>>, options: RunOptions, place: PartPlace): Promise<number>
 }
 
 /** Result of a step in parts; equal on all processes but for times. */
@@ -85,8 +96,10 @@ export interface PartedResult {
 
 /** The steps of a run in parts. */
 export interface PartedSteps {
-  /** The program of the gradient of a part. */
-  gradientProgram(batch: number, epoch: number): Program
+  /** A program of the gradient of a part. The first stage reads all inputs, others none. */
+  gradientProgram(batch: number, epoch: number, place: PartPlace): Program
+  /** All programs that a part of an epoch may need. */
+  places(epoch: number): readonly PartPlace[]
   /** Compiles the update of an epoch. */
   prepare(epoch: number): Promise<void>
   take(step: PartedStep): Promise<PartedResult>

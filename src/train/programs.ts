@@ -19,6 +19,7 @@ import type { AveragedVariables } from '../optim/average.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import type { Penalty } from '../optim/penalty.ts'
 import type { Program } from '../plan/program.ts'
+import type { PartsExchange, SumsOverParts } from './sumsOverParts.ts'
 
 /** `[height, width, channels]` of one image. */
 export type ImageShape = readonly [number, number, number]
@@ -75,9 +76,16 @@ export interface TracedStep {
   readonly gradients: ReadonlyMap<string, Tensor>
   /** New values of running statistics and counters. */
   readonly statistics: ReadonlyMap<Variable, Tensor>
+  /** What is summed over the parts of the batch before that, in this order. */
+  readonly exchanges: readonly PartsExchange[]
 }
 
-/** Traces a step up to its gradient; its inputs are those of {@link trainingProgram} but for the rates. @internal */
+/**
+ * Traces a step up to its gradient; its inputs are those of {@link trainingProgram} but for the rates.
+ * @param overParts given for a part of a batch that needs sums over all parts: the gradient is then that of the part's
+ *   share of the objective, with what flows through the sums
+ * @internal
+ */
 export function tracedStep(
   model: Module,
   shape: SampleShape,
@@ -85,10 +93,17 @@ export function tracedStep(
   loss: Loss,
   parameters: ReadonlyMap<string, Parameter>,
   extras: Pick<TrainingExtras, 'softLabels' | 'penalty' | 'answers'>,
+  overParts?: SumsOverParts,
 ): TracedStep {
   const key = trainingKey()
   const auxiliary: AuxiliaryOutput[] = []
-  const context: ForwardContext = { training: true, key, updates: new Map(), auxiliary }
+  const context: ForwardContext = {
+    training: true,
+    key,
+    updates: new Map(),
+    auxiliary,
+    ...(overParts && { overParts }),
+  }
   const { images, labels } = batchInputs(shape, batch, extras.softLabels)
   const logits = logitsOf(model, images, context)
   const own = lossOf(loss, logits, labels)
@@ -98,23 +113,26 @@ export function tracedStep(
   )
   // Simplified before differentiation, so that the gradient is that of the cheaper graph.
   const buffers = [...context.updates.keys()]
-  const [objective, value, scores, ...statistics] = simplify([
+  const [objective, value, scores, ...others] = simplify([
     total,
     own,
     logits,
     ...buffers.map(buffer => context.updates.get(buffer) as Tensor),
+    ...(overParts?.values ?? []),
   ])
+  const statistics = others.slice(0, buffers.length)
   const paths = [...parameters.keys()]
-  const slopes = gradients(
-    objective as Scalar,
-    [...parameters.values()].map(parameter => parameter.tensor),
-  )
+  const targets = [...parameters.values()].map(parameter => parameter.tensor)
+  const { slopes, exchanges } = overParts
+    ? overParts.gradients(objective, others.slice(buffers.length), targets)
+    : { slopes: gradients(objective as Scalar, targets), exchanges: [] }
   const predicted = argmax(scores, 1)
   const accuracy = mean(equal(predicted, extras.softLabels === undefined ? labels : argmax(labels, 1)))
   return {
     outputs: { loss: value, accuracy, ...(extras.answers && { predicted }) },
     gradients: new Map(slopes.map((slope, k) => [paths[k], slope])),
     statistics: new Map(buffers.map((buffer, k) => [buffer, statistics[k]])),
+    exchanges,
   }
 }
 

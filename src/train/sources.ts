@@ -42,7 +42,9 @@ export function sourcesOf(options: ResolvedOptions): Sources {
   const traced = features?.head ?? model
   const source = features?.train ?? images
   for (const outputs of traceOutputs(traced, source.shape, 2)) checkOutputs(outputs, dataset)
-  return { shape, features, traced, ...withTrainableBatches(source, traced, dropLast) }
+  // With others in its step, a part learns their mean and variance.
+  const isAlone = !options.distribution?.syncBatchNorm || source.batches % options.accumulate === 1
+  return { shape, features, traced, ...withTrainableBatches(source, traced, { dropLast, isAlone }) }
 }
 
 /** The images of a run, batch by batch. */
@@ -89,16 +91,19 @@ function checkClasses(train: Classes, validation: Classes | undefined): void {
   }
 }
 
-/** Leaves out a last batch that is not full, when `dropLast` asks for it or a layer cannot be trained on it. */
+/**
+ * Leaves out a last batch that is not full, when `dropLast` asks for it or a layer cannot be trained on it.
+ * @param isAlone whether batch norm would normalize that batch by itself
+ */
 function withTrainableBatches(
   source: SampleSource,
   traced: Module,
-  dropLast: boolean,
+  { dropLast, isAlone }: { readonly dropLast: boolean; readonly isAlone: boolean },
 ): Pick<Sources, 'loader' | 'notices'> {
   const last = source.sizeOf(source.batches - 1)
   const unchanged = { loader: source, notices: [] }
   if (last === source.batchSize) return unchanged
-  const layer = dropLast ? undefined : refusingLayer(traced, source.shape, last)
+  const layer = dropLast || !isAlone ? undefined : refusingLayer(traced, source.shape, last)
   if (!dropLast && layer === undefined) return unchanged
   const why = layer === undefined ? '' : `: batch norm (${layer}) needs more than one value per channel to train on`
   if (source.batches === 1) {

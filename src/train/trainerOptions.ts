@@ -75,7 +75,7 @@ export interface TrainerOptions {
   readonly average?: WeightAverage
   /**
    * Computes the gradient of every batch in parts, on one process or on many: `inParts` of `fovea/distributed`. The
-   * gradient is that of the whole batch; batch norm normalizes every part by itself.
+   * gradient is that of the whole batch; batch norm normalizes every part by itself, unless `syncBatchNorm` is asked for.
    */
   readonly distribution?: Distribution
   /** Seed for the order of the images and all random operations; 0 by default. */

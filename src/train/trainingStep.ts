@@ -2,7 +2,7 @@
  * One step of training: the programs for each batch size, their inputs, and their results. The number of the step is an
  * argument; nothing here remembers the position of a run.
  */
-import type { Executable } from '../backends/engine.ts'
+import type { Executable, RunOptions } from '../backends/engine.ts'
 import type { Module } from '../nn/module.ts'
 import { GradientAccumulator } from '../optim/accumulate.ts'
 import type { AveragedVariables, RunLength } from '../optim/average.ts'
@@ -11,7 +11,7 @@ import { factorOf } from '../optim/schedule.ts'
 import { MemoryError } from '../plan/memoryError.ts'
 import type { Program } from '../plan/program.ts'
 import type { Progress } from './checkpoint.ts'
-import type { PartedSteps } from './distribution.ts'
+import type { PartedStep, PartedSteps, PartPlace } from './distribution.ts'
 import { freezing, frozenIn } from './freezing.ts'
 import { type Health, type HealthProgram, healthProgram } from './health.ts'
 import { largestBatch } from './largestBatch.ts'
@@ -38,6 +38,9 @@ export interface StepResult {
 
 /** Scalars that the program of a step reads; undefined where it reads none of that name. */
 type StepInputs = Readonly<Record<string, number | undefined>>
+
+/** The only program of a batch, but for parts that take several. */
+const firstPlace: PartPlace = { stage: 0, lane: 0 }
 
 /** The steps of a run, and inspections of what they would do. They share memory for a batch: one at a time. */
 export class TrainingStep {
@@ -92,12 +95,14 @@ export class TrainingStep {
   /**
    * The compiled step for a batch size in an epoch; the last batch of an epoch may have its own.
    * @param last false for a batch whose gradient is only added to the other gradients of the step
+   * @param place which of the programs of a part
    */
-  async executable(batch: number, epoch: number, last = true): Promise<Executable> {
+  async executable(batch: number, epoch: number, last = true, place = firstPlace): Promise<Executable> {
     await this.parted?.prepare(epoch)
+    const { stage, lane } = place
     // In parts, a step has an update of its own, so that its last part is like the others.
-    const key = `${batch} ${last || this.parted !== undefined} ${this.#frozenIn(epoch).length}`
-    return this.#compiled(key, () => this.#program(batch, epoch, last))
+    const key = `${batch} ${last || this.parted !== undefined} ${this.#frozenIn(epoch).length} ${lane} ${stage}`
+    return this.#compiled(key, () => this.#program(batch, epoch, last, place))
   }
 
   /**
@@ -109,7 +114,9 @@ export class TrainingStep {
     for (const epoch of this.#phases(from)) {
       for (const [size, last] of this.#parts()) {
         try {
-          await this.executable(size, epoch, last)
+          for (const place of this.parted?.places(epoch) ?? [firstPlace]) {
+            await this.executable(size, epoch, last, place)
+          }
         } catch (error) {
           throw error instanceof MemoryError ? this.#withCure(error, size, epoch, last) : error
         }
@@ -139,20 +146,20 @@ export class TrainingStep {
     const count = Math.min(accumulate, this.#source.batches - first)
     const sizes = Array.from({ length: count }, (_, part) => this.#source.sizeOf(first + part))
     const samples = sizes.reduce((sum, size) => sum + size, 0)
-    const run = async (part: number, inputs: StepInputs) => {
+    const run = async (part: number, inputs: StepInputs, options?: RunOptions, place = firstPlace) => {
       const size = sizes[part]
-      const executable = await this.executable(size, epoch, part === count - 1)
+      const executable = await this.executable(size, epoch, part === count - 1, place)
       const asked = performance.now()
-      const batch = await this.#memory.fill(first + part)
+      const batch = place.stage === 0 ? await this.#memory.fill(first + part) : {}
       const waited = performance.now() - asked
       const more = { share: size / samples, key: [seed, step * accumulate + part] }
-      const outputs = await executable.run(inputsFor(executable, { ...batch, ...inputs, ...more }))
+      const outputs = await executable.run(inputsFor(executable, { ...batch, ...inputs, ...more }), options)
       return { waited, outputs }
     }
     const taken = { samples, batches: count, learningRate }
     if (this.parted) {
-      const parts = { run: async (part: number, inputs: StepInputs) => (await run(part, inputs)).waited }
-      return { ...(await this.parted.take({ epoch, step, sizes, rates, ...parts })), ...taken }
+      const runPart: PartedStep['run'] = async (...given) => (await run(...given)).waited
+      return { ...(await this.parted.take({ epoch, step, sizes, rates, run: runPart })), ...taken }
     }
     const result = { loss: 0, correct: 0, waited: 0, exchanged: 0, stop: false }
     for (const [part, size] of sizes.entries()) {
@@ -193,8 +200,8 @@ export class TrainingStep {
     }
   }
 
-  #program(batch: number, epoch: number, last: boolean): Program {
-    if (this.parted) return this.parted.gradientProgram(batch, epoch)
+  #program(batch: number, epoch: number, last: boolean, place = firstPlace): Program {
+    if (this.parted) return this.parted.gradientProgram(batch, epoch, place)
     const { loss, optimizer, penalty, momentum } = this.#options
     return trainingProgram(this.#traced, this.#source.shape, batch, loss, freezing(optimizer, this.#frozenIn(epoch)), {
       softLabels: this.#softLabels,

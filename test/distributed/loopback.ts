@@ -40,6 +40,7 @@ export function loopback(size: number): Communicator[] {
       size,
       hosts,
       name: 'loopback',
+      computing: false,
       broadcast: (values, root = 0) =>
         meet([values], all => {
           const sent = all[root]![0]!.slice()

@@ -59,6 +59,44 @@ describe('a packet', () => {
     }
   })
 
+  it('has the bits of the rule in plain numbers, also for units that do not begin or end with a byte', () => {
+    const odd = [
+      { path: 'conv.weight', shape: [3, 2, 3, 3], offset: 0 },
+      { path: 'fc.weight', shape: [11, 7], offset: 55 },
+      { path: 'fc.bias', shape: [3], offset: 133 },
+    ]
+    const end = 136
+    const plain = new OneBitCode(odd, end)
+    const errors = new Map(odd.map(({ path, shape }) => [path, new Float32Array(sizeOf(shape))]))
+    const packet = new Uint8Array(plain.bytes)
+    for (let step = 0; step < 3; step++) {
+      const values = Float32Array.from({ length: end }, (_, k) => Math.sin(31 * k + 17 * step) * 10 ** (k % 5))
+      values.set([0, -0], 60)
+      const expected = odd.flatMap(({ path, shape, offset }) => {
+        const size = shape.length > 1 ? sizeOf(shape.slice(1)) : sizeOf(shape)
+        const error = errors.get(path)!
+        return Array.from({ length: error.length / size }, (_, unit) => {
+          const h = Array.from({ length: size }, (_, k) =>
+            Math.fround(values[offset + unit * size + k]! + error[unit * size + k]!),
+          )
+          const meanOf = (side: readonly number[]) =>
+            Math.fround(side.reduce((sum, value) => sum + value, 0) / Math.max(1, side.length))
+          const means = [meanOf(h.filter(value => value >= 0)), meanOf(h.filter(value => !(value >= 0)))] as const
+          return h.map((value, k) => {
+            const sent = value >= 0 ? means[0] : means[1]
+            return { path, at: offset + unit * size + k, place: unit * size + k, sent, left: Math.fround(value - sent) }
+          })
+        }).flat()
+      })
+      plain.encode(values, errors, packet)
+      const decoded = new Float32Array(end).fill(Number.NaN)
+      plain.decode(packet, decoded)
+      expect(expected.map(({ at }) => decoded[at])).toEqual(expected.map(({ sent }) => sent))
+      expect(expected.map(({ path, place }) => errors.get(path)![place])).toEqual(expected.map(({ left }) => left))
+      expect(decoded[54]).toBeNaN()
+    }
+  })
+
   it('has the numbers of oneBit() of fovea/optim', async () => {
     const engine = createReferenceEngine()
     const parameters = new Map(layers.map(({ path, shape }) => [path, new Parameter(shape, zeros())]))

@@ -12,6 +12,7 @@ import { createWasmEngine } from '../../src/backends/wasm/engine.ts'
 import { imageDataset, subsetOf } from '../../src/data/index.ts'
 import { type InPartsOptions, inParts } from '../../src/distributed/inParts.ts'
 import {
+  batchNorm1d,
   batchNorm2d,
   conv2d,
   dropout,
@@ -144,6 +145,15 @@ const cases: Readonly<Record<string, Omit<Run, 'from'>>> = {
   'gradual unfreezing': {
     options: () => ({ freeze: [{ match: '1', until: 2 }] }),
   },
+  'synchronized batch norm, with dropout, a penalty and accumulation': {
+    options: () => ({
+      model: network({ norm: true, drop: true }),
+      batchSize: 8,
+      accumulate: 2,
+      penalty: penalty({ l2: 1e-3 }),
+    }),
+    parts: { parts: 4, syncBatchNorm: true },
+  },
   '1-bit gradients after two steps in full precision': {
     options: () => ({ model: network({ norm: true }) }),
     parts: { exchange: { name: 'oneBit', fullSteps: 2 } },
@@ -209,6 +219,62 @@ describe('the gradient', () => {
   })
 })
 
+describe('buckets', () => {
+  it('of any size give the same weights', async () => {
+    const options = () => ({ model: network({ norm: true }) })
+    const [whole] = await trainOn(1, { options })
+    for (const bucketBytes of [1, 200, 1e9]) {
+      const [cut] = await trainOn(3, { options, parts: { exchange: { name: 'tree', bucketBytes } } })
+      expect([...cut!.tensors]).toEqual([...whole!.tensors])
+    }
+  })
+})
+
+describe('synchronized batch norm', () => {
+  /** Batch norm behind a convolution, behind a max pool with more to come, and of features. */
+  const deep = () =>
+    sequential(
+      normalize({ mean: [0.5], std: [0.25] }),
+      conv2d(1, 4, 3, { padding: 1 }),
+      batchNorm2d(4),
+      relu(),
+      maxPool2d(2),
+      conv2d(4, 6, 3),
+      batchNorm2d(6, { affine: false, momentum: 'cumulative' }),
+      relu(),
+      flatten(),
+      linear(24, 8),
+      batchNorm1d(8),
+      relu(),
+      linear(8, 2),
+    ).initialize(1)
+  const options = () => ({ model: deep(), optimizer: sgd({ lr: 0.05, momentum: 0.9 }), validation })
+
+  it.each([1, 2, 3])('on %d ranks takes the steps of one process on undivided batches', async ranks => {
+    const engine = createReferenceEngine()
+    const trainer = new Trainer({ ...options(), train, engine, epochs: 2, batchSize: 16, seed: 3 })
+    for await (const _ of trainer.run());
+    const { tensors } = await trainer.snapshot()
+    await engine.close()
+    // The last part of an epoch has one image: a batch of its own could not be trained on.
+    const parts = { parts: 4, syncBatchNorm: true }
+    const [parted] = await trainOn(ranks, { options, parts, engine: createReferenceEngine })
+    expect(parted!.snapshot.tensors.size).toBe(tensors.size)
+    for (const [path, { values }] of tensors) {
+      const others = parted!.snapshot.tensors.get(path)!.values
+      const worst = Math.max(...Array.from(values, (value, k) => Math.abs(value - others[k]!)))
+      expect(worst, path).toBeLessThan(1e-6)
+    }
+  })
+
+  it('normalizes by other numbers than each part for itself', async () => {
+    const [together] = await trainOn(1, { options, parts: { parts: 4, syncBatchNorm: true } })
+    const [apart] = await trainOn(1, { options, parts: { parts: 4 } })
+    const [mean, other] = [together, apart].map(outcome => outcome!.snapshot.tensors.get('model.2.running_var')!.values)
+    expect(Math.abs(mean![0]! - other![0]!)).toBeGreaterThan(1e-4)
+  })
+})
+
 describe('running statistics', () => {
   it('are the mean of those of the parts, and count a batch once a step', async () => {
     const options = () => ({ model: network({ norm: true }), epochs: 1 })
@@ -226,6 +292,9 @@ describe('refused', () => {
       '3 processes cannot share 2 parts: a batch must be cut into at least as many',
     )
     expect(() => inParts({ parts: 0 })).toThrow('inParts: parts (=0) must be a whole number of at least 1')
+    expect(() => inParts({ exchange: { name: 'tree', bucketBytes: 0 } })).toThrow(
+      'inParts: bucketBytes (=0) must be a number above 0',
+    )
   })
 
   it('is a checkpoint without the errors of 1-bit gradients', async () => {

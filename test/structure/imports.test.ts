@@ -32,8 +32,8 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
     values: ['augment', 'backends', 'data', 'formats', 'models', 'nn', 'onnx', 'optim', 'rules', 'text', 'train'],
   },
   distributed: {
-    values: ['async', 'backends', 'graph', 'optim', 'train'],
-    types: ['nn', 'plan'],
+    values: ['async', 'backends', 'graph', 'optim', 'plan', 'train'],
+    types: ['nn'],
   },
   classifier: {
     values: ['augment', 'backends', 'data', 'formats', 'graph', 'nn', 'rules', 'train'],

@@ -1,9 +1,9 @@
 /**
  * From a plan to one WebAssembly module: all kernels, and functions that call them in order.
  *
- * `alone(arena, scratch, prepare)` runs the plan on one thread. Every thread calls `together(thread, threads, base,
- * arena, scratch, prepare)` once per run; a negative result means that it waited for a thread in vain (`failures` in
- * `control.ts`). A group is cut into as many shares as there are threads, and threads take shares as they arrive. A
+ * `alone(arena, scratch, prepare, from, to)` runs the groups `from … to − 1` of the plan on one thread. Every thread
+ * calls `together(thread, threads, base, arena, scratch, prepare, from, to)` once per run; a negative result means that
+ * it waited for a thread in vain (`failures` in `control.ts`). A group is cut into as many shares as there are threads, and threads take shares as they arrive. A
  * share of a blocked group is all steps on a part of the blocks; a share of a whole group is a part of every step. The
  * next group begins when all shares are done. The groups of the preparation run first when `prepare` is not 0.
  * Addresses of variables, constants and tables are part of the code.
@@ -153,20 +153,26 @@ class NativeGroups {
 }
 
 function emitAlone(module: ModuleBuilder, { preparation, groups }: GroupBodies): void {
-  const f = module.function(['i32', 'i32', 'i32'], [], 'alone')
-  const [arena, scratch, prepare] = [0, 1, 2]
+  const f = module.function(['i32', 'i32', 'i32', 'i32', 'i32'], [], 'alone')
+  const [arena, scratch, prepare, from, to] = [0, 1, 2, 3, 4]
   const emitBody = (call: GroupCall): void => {
     call(f, { thread: { value: 0 }, share: { value: 0 }, shares: { value: 1 }, arena, scratch })
   }
   f.get(prepare)
   f.if(() => preparation.forEach(emitBody))
-  groups.forEach(emitBody)
+  for (const [group, call] of groups.entries()) emitWithin(f, group, [from, to], () => emitBody(call))
+}
+
+/** Emits the body of a group, to be executed if the group is one of `from … to − 1`. */
+function emitWithin(f: FunctionBuilder, group: number, [from, to]: readonly [Local, Local], body: () => void): void {
+  f.i32(group).get(from).op('i32.sub').get(to).get(from).op('i32.sub').op('i32.lt_u')
+  f.if(body)
 }
 
 function emitTogether(module: ModuleBuilder, { preparation, groups }: GroupBodies, plan: CpuPlan): void {
   const { claim, arrive, wait } = addMeeting(module)
-  const f = module.function(['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32'], 'together')
-  const [thread, threads, target, arena, scratch, prepare] = [0, 1, 2, 3, 4, 5]
+  const f = module.function(new Array(8).fill('i32'), ['i32'], 'together')
+  const [thread, threads, target, arena, scratch, prepare, from, to] = [0, 1, 2, 3, 4, 5, 6, 7]
   const [share, patience] = f.localArray('i32', 2)
   f.i32(patienceFor(plan)).set(patience)
   // Each thread's scratch area.
@@ -185,7 +191,7 @@ function emitTogether(module: ModuleBuilder, { preparation, groups }: GroupBodie
     }
     f.get(prepare)
     f.if(() => preparation.forEach(emitBody))
-    groups.forEach(emitBody)
+    for (const [group, call] of groups.entries()) emitWithin(f, group, [from, to], () => emitBody(call))
   })
   f.get(patience)
 }

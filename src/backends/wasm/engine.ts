@@ -9,19 +9,21 @@ import { Turns } from '../../async/turns.ts'
 import type { TypedArray, Variable } from '../../graph/variable.ts'
 import type { MemoryNeed } from '../../plan/memoryError.ts'
 import type { Program } from '../../plan/program.ts'
+import { gcd } from '../cpu/kernels/shared/taps.ts'
 import type { CpuPlan } from '../cpu/layouts/form.ts'
 import { cacheLine } from '../cpu/target.ts'
 import type { Engine, Region } from '../engine.ts'
 import { checkValues, copyOf } from '../operands.ts'
 import { placesIn } from '../region.ts'
 import { type BuildTools, ProgramBuilder } from './builder.ts'
-import { WasmExecutable } from './executable.ts'
+import { type EngineSide, WasmExecutable } from './executable.ts'
 import { type StepTime, timeCalls } from './measure/profile.ts'
 import { MemoryMap } from './memoryMap.ts'
 import type { WasmDescription, WasmEngineOptions } from './options.ts'
+import { type Piece, piecesOf } from './pieces.ts'
 import { explainTrap } from './runtime/control.ts'
 import { Crew, type LoadedCode } from './runtime/crew.ts'
-import type { CrewTools } from './runtime/crewTools.ts'
+import type { CrewTools, Work } from './runtime/crewTools.ts'
 import {
   checkThreads,
   defaultThreads,
@@ -125,7 +127,7 @@ export class WasmEngine implements Engine {
       {
         turns: this.#turns,
         check: () => this.#check(),
-        compute: this.#runner(program, start),
+        compute: this.#runner(program, plan, start),
         viewOf: (tensor, known) => this.#memory.viewOf(plan, tensor, known),
       },
     )
@@ -133,25 +135,33 @@ export class WasmEngine implements Engine {
 
   /**
    * Makes room for a program and gives it to all threads, or to one.
-   * @returns a function that runs it, with or without its preparation
+   * @returns a function that runs it, or some of its groups
    */
-  async #load(plan: CpuPlan, code: LoadedCode): Promise<(prepare: boolean) => Promise<void> | undefined> {
+  async #load(plan: CpuPlan, code: LoadedCode): Promise<(work: Work) => Promise<void> | undefined> {
     await this.#crew.start()
     this.#check()
     this.#memory.reserve(plan, this.#crew.threads)
     const start = await this.#crew.load(plan, code, this.#memory.memory)
-    return prepare => {
+    return work => {
       const { arena, scratch } = this.#memory.arenaOf(plan)
-      return start(arena, scratch, prepare)
+      return start(arena, scratch, work)
     }
   }
 
-  /** Runs a program, with its preparation if variables have changed since the last one. */
-  #runner(program: Program, start: (prepare: boolean) => Promise<void> | undefined): () => Promise<void> {
+  /** Runs a program, in pieces if there are pauses, with its preparation if variables have changed since the last one. */
+  #runner(program: Program, plan: CpuPlan, start: (work: Work) => Promise<void> | undefined): EngineSide['compute'] {
     let prepared = -1
-    return async () => {
+    let pieces: readonly Piece[] | undefined
+    return async pause => {
       try {
-        await start(prepared !== this.#changes)
+        const prepare = prepared !== this.#changes
+        if (pause) {
+          pieces ??= piecesOf(plan)
+          for (const [k, { from, to, updated }] of pieces.entries()) {
+            await start({ prepare: prepare && k === 0, from, to })
+            await pause({ updated, isLast: k === pieces.length - 1 })
+          }
+        } else await start({ prepare, from: 0, to: plan.groups.length })
       } catch (error) {
         throw this.#fail(error)
       }
@@ -186,10 +196,13 @@ export class WasmEngine implements Engine {
   }
 
   region(variables: readonly Variable[], multiple: number): Region {
-    const { offsets, length } = placesIn(variables, cacheLine / Float32Array.BYTES_PER_ELEMENT, multiple)
+    const line = cacheLine / Float32Array.BYTES_PER_ELEMENT
+    const { offsets, length } = placesIn(variables, (line * multiple) / gcd(line, multiple))
     const address = this.#memory.region(variables, offsets, length)
+    const view = () => new Float32Array(this.#memory.memory.buffer, address, length)
     const use = <T>(work: (values: Float32Array) => T | Promise<T>): Promise<T> =>
-      this.#turns.take(async () => work(new Float32Array(this.#memory.memory.buffer, address, length)))
+      this.#turns.take(async () => work(view()))
+    const places = new Map(variables.map((variable, k) => [variable, k]))
     return {
       offsets,
       length,
@@ -198,6 +211,13 @@ export class WasmEngine implements Engine {
         use(values => {
           this.#changes++
           return work(values)
+        }),
+      changeDuring: (run, work) =>
+        run({
+          pause: ({ updated, isLast }) => {
+            this.#changes++
+            return work(view(), { updated: updated.flatMap(variable => places.get(variable) ?? []), isLast })
+          },
         }),
     }
   }

@@ -28,7 +28,7 @@ export interface EngineSide {
   /** @throws Error when the engine can no longer run anything. */
   readonly check: () => void
   /** Computes with the values in memory: within the call, or until the promise settles. */
-  readonly compute: () => Promise<void>
+  readonly compute: (pause: RunOptions['pause']) => Promise<void>
   /** The tensor's memory; returns the known array unless the arena has moved or the memory has grown. */
   readonly viewOf: (tensor: Tensor, known: TypedArray | undefined) => TypedArray
 }
@@ -69,24 +69,24 @@ export class WasmExecutable implements Executable {
     this.#engine = engine
   }
 
-  async run(inputs: RunInputs = {}, { read = [...this.outputs.keys()] }: RunOptions = {}): Promise<RunOutputs> {
+  async run(inputs: RunInputs = {}, { read = [...this.outputs.keys()], pause }: RunOptions = {}): Promise<RunOutputs> {
     checkInputs(this.inputs, inputs)
     checkOutputs(this.outputs, read)
     const { turns } = this.#engine
     // If nothing is running, inputs are copied only once, straight into the arena.
     const taken = turns.isFree ? inputs : copyInputs(this.inputs, inputs)
-    const outputs = await turns.take(() => this.#turn(taken, read))
+    const outputs = await turns.take(() => this.#turn(taken, read, pause))
     await yieldInTime()
     return outputs
   }
 
-  async #turn(inputs: RunInputs, read: readonly string[]): Promise<RunOutputs> {
+  async #turn(inputs: RunInputs, read: readonly string[], pause: RunOptions['pause']): Promise<RunOutputs> {
     const { check, compute } = this.#engine
     check()
     for (const tensor of this.plan.inputs) {
       if (tensor.source?.kind === 'input') this.#memoryOf(tensor).set(listOf(inputs[tensor.source.name]))
     }
-    await compute()
+    await compute(pause)
     return Object.fromEntries(
       read.map(name => {
         const tensor = this.plan.outputs[name]

@@ -10,7 +10,7 @@ import { sliceAxis } from '../../graph/ops/slice.ts'
 import { sizeOf } from '../../graph/shape.ts'
 import { constantTensor } from '../../graph/sources.ts'
 import type { Tensor, Vector } from '../../graph/tensor.ts'
-import { SmallBatchError } from '../../nn/batchNorm.ts'
+import { besselFactor, SmallBatchError } from '../../nn/batchNorm.ts'
 import { momentsOf, standardize } from '../../nn/normalization.ts'
 import { Unsupported } from '../errors.ts'
 import type { OnnxNode, OnnxOp, Result } from '../node.ts'
@@ -34,16 +34,21 @@ function batchNorm(node: OnnxNode): Result {
   }
   const axes = x.shape.map((_, axis) => axis).filter(axis => axis !== 1)
   const count = sizeOf(x.shape) / x.shape[1]!
-  if (count === 1 && node.context.training) throw new SmallBatchError(node.outputs[0] ?? 'BatchNormalization', x.shape)
-  const moments = momentsOf(x, axes)
+  const { overParts } = node.context
+  if (count === 1 && node.context.training && !overParts)
+    throw new SmallBatchError(node.outputs[0] ?? 'BatchNormalization', x.shape)
+  const moments = momentsOf(x, axes, overParts)
   const factor = div(perChannel(scale, x.shape.length), sqrt(add(moments.variance, eps)))
   const y = add(mul(moments.centered, factor), sub(perChannel(shift, x.shape.length), mul(moments.offset, factor)))
   const momentum = node.number('momentum', 0.9)
-  const follow = (before: Tensor, now: Tensor, scaled = 1): Tensor =>
-    add(mul(before, momentum), mul(reshape(now, before.shape), (1 - momentum) * scaled))
+  const follow = (before: Tensor, now: Tensor, scaled: Tensor | number = 1): Tensor =>
+    add(
+      mul(before, momentum),
+      mul(reshape(now, before.shape), typeof scaled === 'number' ? (1 - momentum) * scaled : mul(scaled, 1 - momentum)),
+    )
   if (node.context.training) {
     track(node, average, before => follow(before, moments.average))
-    track(node, variance, before => follow(before, moments.variance, count / (count - 1)))
+    track(node, variance, before => follow(before, moments.variance, besselFactor(count, overParts)))
   }
   const type = node.type()
   return [y, tensorValue(type, follow(average, moments.average)), tensorValue(type, follow(variance, moments.variance))]

@@ -5,6 +5,7 @@
  * samples innermost (`sampleLayout.ts`), for networks with few channels on large batches, and channels innermost
  * (`channelLayout.ts`), for all others.
  */
+import { batchOf } from '../../../plan/batching.ts'
 import { type Program, programGraph } from '../../../plan/program.ts'
 import type { LayoutChoice } from '../../../plan/target.ts'
 import { ChannelLayout } from './channelLayout.ts'
@@ -42,9 +43,8 @@ const enoughChannels = 8
  * channels innermost elsewhere.
  */
 function preferred(program: Program, blockSizes: readonly number[]): 'samples' | 'channels' {
-  const { order, inputs } = programGraph(program)
-  const batch = inputs.find(({ source }) => source?.kind === 'input' && source.batched)?.shape[0] ?? 1
-  if (chooseBlock(batch, blockSizes) < 4) return 'channels'
+  const { order } = programGraph(program)
+  if (chooseBlock(batchOf(order), blockSizes) < 4) return 'channels'
   let [few, all] = [0, 0]
   for (const tensor of order) {
     if (tensor.op !== 'conv2d') continue

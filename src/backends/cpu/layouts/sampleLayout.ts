@@ -8,7 +8,7 @@ import { apply } from '../../../graph/op.ts'
 import { byteSizeOf } from '../../../graph/shape.ts'
 import { isApplicationOf, opNamed, opTable } from '../../../graph/table.ts'
 import { Tensor } from '../../../graph/tensor.ts'
-import { batchedValues } from '../../../plan/batching.ts'
+import { batchedValues, batchOf } from '../../../plan/batching.ts'
 import { LayoutPass } from '../../../plan/layoutPass.ts'
 import type { Program } from '../../../plan/program.ts'
 import { copyStep, type FusedStep, storageOf } from '../../../plan/step.ts'
@@ -49,7 +49,7 @@ export class SampleLayout extends LayoutPass<CpuForm> {
   constructor(program: Program, blockSizes: readonly number[]) {
     super(program, sampleKernels)
     this.#batched = batchedValues(this.graph.order)
-    this.#batch = this.graph.inputs.find(tensor => this.#batched.has(tensor))?.shape[0] ?? 1
+    this.#batch = batchOf(this.graph.order)
     this.#block = chooseBlock(this.#batch, blockSizes)
     this.#blocks = this.#batch / this.#block
   }

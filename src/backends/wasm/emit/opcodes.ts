@@ -30,6 +30,8 @@ export const plain = {
   'i32.rem_u': 0x70,
   'i32.and': 0x71,
   'i32.or': 0x72,
+  'i32.shl': 0x74,
+  'i32.shr_u': 0x76,
   'f32.abs': 0x8b,
   'f32.neg': 0x8c,
   'f32.floor': 0x8e,
@@ -41,8 +43,10 @@ export const plain = {
   'f32.min': 0x96,
   'f32.max': 0x97,
   'f64.add': 0xa0,
+  'f64.div': 0xa3,
   'f32.convert_i32_s': 0xb2,
   'f32.demote_f64': 0xb6,
+  'f64.convert_i32_s': 0xb7,
   'f64.promote_f32': 0xbb,
 } as const
 
@@ -71,6 +75,7 @@ export const simd = {
   'f64x2.add': 0xf0,
   'f32x4.floor': 0x68,
   'i32x4.all_true': 163,
+  'i32x4.bitmask': 164,
   'i32x4.shl': 171,
   'i32x4.shr_s': 172,
   'i32x4.shr_u': 173,

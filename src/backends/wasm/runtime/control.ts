@@ -29,11 +29,14 @@ export const control = {
   base: 320,
   /** The last completed job. */
   done: 448,
-  /** Arguments of the job: address of the arena, of the scratch areas. */
+  /** Arguments of the job: address of the arena, of the scratch areas. (More of them below.) */
   arena: 512,
   scratch: 576,
   /** Not 0 when the program's preparation must run first. */
   prepare: 768,
+  /** The groups to run: `from … to − 1`. */
+  from: 896,
+  to: 960,
   /** Numbers that a kernel found out of range: four, of which at least one is not in 0 … limit − 1. */
   found: 640,
   limit: 704,

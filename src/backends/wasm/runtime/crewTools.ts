@@ -5,8 +5,17 @@
 import type { CompiledModule } from './compile.ts'
 import type { isWorthSharing, Team } from './work.ts'
 
-/** Runs a program once, given the addresses of its arena and of its scratch areas, with or without its preparation. */
-export type Start = (arena: number, scratch: number, prepare: boolean) => Promise<void> | undefined
+/** What is to be computed of a program. */
+export interface Work {
+  /** Whether its preparation runs first. */
+  readonly prepare: boolean
+  /** Its groups `from … to − 1`. */
+  readonly from: number
+  readonly to: number
+}
+
+/** Runs a program once, or some of its groups, given the addresses of its arena and of its scratch areas. */
+export type Start = (arena: number, scratch: number, work: Work) => Promise<void> | undefined
 
 /** Calls a group of native code by its number. */
 export type NativeImport = (group: number) => void

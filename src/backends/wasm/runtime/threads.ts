@@ -4,15 +4,26 @@
  * only waits for the workers, so that the page stays responsive while a step runs.
  */
 import { commands, control, explainTrap } from './control.ts'
-import type { NativeGroups, NativeImport, Pool, Start } from './crewTools.ts'
+import type { NativeGroups, NativeImport, Pool, Start, Work } from './crewTools.ts'
 import { mayWait } from './features.ts'
 import { type Port, startWorker, type WorkerMessage } from './workers.ts'
 
 /** Functions of a program's module; see `codegen.ts`. */
 interface ProgramExports {
-  alone(arena: number, scratch: number, prepare: number): undefined
-  together(thread: number, threads: number, base: number, arena: number, scratch: number, prepare: number): number
+  alone(...rest: Rest): undefined
+  together(thread: number, threads: number, base: number, ...rest: Rest): number
 }
+
+/** Last arguments of both. */
+type Rest = readonly [arena: number, scratch: number, prepare: number, from: number, to: number]
+
+const restOf = (arena: number, scratch: number, { prepare, from, to }: Work): Rest => [
+  arena,
+  scratch,
+  Number(prepare),
+  from,
+  to,
+]
 
 /** Readies a program for the calling thread alone. */
 export async function loadAlone(
@@ -22,13 +33,13 @@ export async function loadAlone(
 ): Promise<Start> {
   const { alone } = await instantiate(module, memory, native?.import(memory, 0))
   let prepared: ArrayBufferLike | undefined
-  return (arena, scratch, prepare) => {
+  return (arena, scratch, work) => {
     // A memory that is not shared may move when it grows.
     if (native && prepared !== memory.buffer) {
       native.prepare(memory, 1)
       prepared = memory.buffer
     }
-    return alone(arena, scratch, Number(prepare))
+    return alone(...restOf(arena, scratch, work))
   }
 }
 
@@ -40,9 +51,6 @@ async function instantiate(
   const { exports } = await WebAssembly.instantiate(module, { env: { memory, ...(native && { native }) } })
   return exports as unknown as ProgramExports
 }
-
-/** Last arguments of `together`. */
-type Rest = readonly [arena: number, scratch: number, prepare: number]
 
 /** Longest wait for the message that explains a failure, in milliseconds. */
 const explanationTime = 30_000
@@ -118,7 +126,7 @@ export class ThreadPool implements Pool {
       })
       const loaded = this.takesPart && instantiate(module, memory, native?.import(memory, this.threads - 1))
       const [own] = await Promise.all([loaded || undefined, allReady])
-      return (arena, scratch, prepare) => this.#run(program, own, [arena, scratch, Number(prepare)])
+      return (arena, scratch, work) => this.#run(program, own, restOf(arena, scratch, work))
     } finally {
       this.#hold(false)
     }
@@ -140,9 +148,9 @@ export class ThreadPool implements Pool {
       this.#inLoop = true
     }
     const base = this.#word('arrivals')
-    const [arena, scratch, prepare] = rest
+    const [arena, scratch, prepare, from, to] = rest
     const done = own ? undefined : this.#pending()
-    this.#announce({ program, base, arena, scratch, prepare })
+    this.#announce({ program, base, arena, scratch, prepare, from, to })
     if (own) return this.#takeShares(own, base, rest) < 0 ? this.#explain() : undefined
     this.#hold(true)
     return done?.finally(() => this.#hold(false))

@@ -5,7 +5,7 @@
  */
 import { byteSizeOf } from '../../../graph/shape.ts'
 import type { Plan } from '../../../plan/plan.ts'
-import { stepInputs } from '../../../plan/step.ts'
+import { type Group, stepInputs } from '../../../plan/step.ts'
 import { looksPerNanosecond, mostLooks } from './control.ts'
 
 /** Multiply-adds per nanosecond and thread, in kernels with plain vectors; see `wasm/kernels/channels/cost.ts`. */
@@ -34,8 +34,10 @@ export interface Team {
 }
 
 /** Nanoseconds of a run on one thread, without its preparation. */
-export function estimatedTime(plan: Plan): number {
-  const steps = plan.groups.flatMap(group => group.steps)
+export const estimatedTime = ({ groups }: Plan): number => groups.reduce((sum, group) => sum + timeOf(group), 0)
+
+/** Nanoseconds of a group on one thread. */
+export function timeOf({ steps }: Group): number {
   return steps.reduce((sum, step) => {
     const moved = [...stepInputs(step), ...step.outputs]
     const bytesMoved = moved.reduce((total, tensor) => total + byteSizeOf(tensor), 0)

@@ -41,7 +41,7 @@ function work() {
     while (word('job') === seen) if (++looks > 20000) Atomics.wait(words, C.job, seen, 1000)
     const job = word('job')
     const program = word('program')
-    const work = [word('base'), word('arena'), word('scratch'), word('prepare')]
+    const work = [word('base'), word('arena'), word('scratch'), word('prepare'), word('from'), word('to')]
     if (job & 1 || word('job') !== job) continue
     seen = job
     if (program === ${commands.toEventLoop}) return

@@ -140,7 +140,7 @@ async function trainOn(
       ? createModel(setup)
       : await createInitialModel(setup, openPretrained(options.quiet ? undefined : note))
     const usual = trainingOptions(setup)
-    const { parts, exchange } = recipe
+    const { parts, exchange, syncBatchNorm = false } = recipe
     // A resumed run fits its preprocessing again: it may have been stopped before its first checkpoint.
     const trainer = await createTrainer(setup, {
       engine,
@@ -151,7 +151,7 @@ async function trainOn(
       ...(options.workers === undefined ? {} : { loader: workerLoader({ workers: options.workers }) }),
       ...(looking && withProgress(usual, (images, of) => looking.update(images, of))),
       ...(parts !== undefined && {
-        distribution: inParts({ parts, communicator: group, ...(exchange && { exchange }) }),
+        distribution: inParts({ parts, communicator: group, syncBatchNorm, ...(exchange && { exchange }) }),
       }),
     })
     return { model, trainer, usual }

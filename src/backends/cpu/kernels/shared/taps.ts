@@ -59,6 +59,7 @@ export function tapsAlong({ direction, window, source, result }: WindowGeometry,
   }
 }
 
-function gcd(a: number, b: number): number {
+/** The greatest common divisor. */
+export function gcd(a: number, b: number): number {
   return b === 0 ? a : gcd(b, a % b)
 }

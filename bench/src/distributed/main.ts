@@ -1,0 +1,106 @@
+/** Training by two processes: `npm --prefix bench run distributed -- [options]`. Prints Markdown to stdout, progress to stderr. */
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { load, machine } from '../machine.ts'
+import { openPage } from '../report.ts'
+import { type Row, rows } from '../rows.ts'
+import { Hosts, type LinkKind, links } from './links.ts'
+import { type ContenderName, contenders, type GroupReport, groupMarkdown, type Outcome } from './report.ts'
+import { ranks, runFovea, runTorch } from './run.ts'
+
+const usual = ['lenet5-train-b128', 'resnet20-cifar-train-b128', 'resnet18-train-b8']
+
+const usage = `npm --prefix bench run distributed -- [options]
+
+  --quick         two seconds for each measurement: a look
+  --rows TEXT     only rows whose name contains TEXT: ${usual.join(', ')}
+  --write FILE    also put the report between the markers of this Markdown file (relative to the repository)
+  --help
+
+One process, and two on hosts that are network namespaces, with links of ${links.map(({ name }) => name).join(', ')}. Needs Linux,
+root, iproute2 and Open MPI, koffi, and two cores that are idle. FOVEA_BENCH_PYTHON names the Python that has PyTorch, 'python3' by
+default; FOVEA_NATIVE=off measures Fovea in WebAssembly.
+`
+
+const repository = fileURLToPath(new URL('../../..', import.meta.url))
+
+const say = (message: string): void => {
+  process.stderr.write(`${message}\n`)
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      rows: { type: 'string', default: '' },
+      write: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(usage)
+    return
+  }
+  const chosen = rows.filter(({ id }) => usual.includes(id) && id.includes(values.rows))
+  if (chosen.length === 0) throw new Error(`--rows (=${values.rows}) is part of none of ${usual.join(', ')}`)
+  const page = values.write === undefined ? undefined : openPage(resolve(repository, values.write))
+  const seconds = values.quick ? 2 : 20
+  const loadBefore = load()
+  if (loadBefore > 0.5) {
+    say(`the load is ${loadBefore.toFixed(2)}: other programs are running, and the numbers will show it`)
+  }
+  const options = process.argv.slice(2)
+  const command = ['npm --prefix bench run distributed', ...(options.length > 0 ? ['--', ...options] : [])].join(' ')
+  const preamble =
+    `Measured on ${machine()}; Node ${process.versions.node}; ${new Date().toISOString().slice(0, 10)}; \`${command}\`; ` +
+    `load before the run ${loadBefore.toFixed(2)}. One process has one thread; ${ranks} processes are on hosts of their own ` +
+    '(network namespaces on this machine), one thread each, and every process has as many images as one has alone. ' +
+    'Medians of all steps.'
+  const reports: GroupReport[] = []
+  for (const row of chosen) {
+    reports.push(await measure(row, seconds))
+    page?.write(groupMarkdown(preamble, reports))
+  }
+  process.stdout.write(`${groupMarkdown(preamble, reports)}\n`)
+}
+
+async function measure(row: Row, seconds: number): Promise<GroupReport> {
+  const { FOVEA_BENCH_PYTHON: python = 'python3' } = process.env
+  const outcomeOf = async (name: ContenderName, hosts: Hosts | undefined): Promise<Outcome> => {
+    const task = { row, seconds, hosts }
+    try {
+      if (name === 'PyTorch, DDP on gloo') {
+        return { begun: [], after: 0, latency: 0, ...(await runTorch(python, task)) }
+      }
+      return await runFovea(hosts ? (name === 'Fovea' ? 'tree' : 'oneBit') : 'none', task)
+    } catch (error) {
+      return { reason: (error as Error).message.replaceAll('\n', ' ') }
+    }
+  }
+  const outcomesOf = async (names: readonly ContenderName[], place: string, hosts?: Hosts) => {
+    const outcomes = new Map<ContenderName, Outcome>()
+    for (const name of names) {
+      const outcome = await outcomeOf(name, hosts)
+      outcomes.set(name, outcome)
+      say(`${row.title}, ${place}, ${name}: ${'step' in outcome ? `${outcome.step.toFixed(1)} ms` : outcome.reason}`)
+    }
+    return outcomes
+  }
+  const alone = await outcomesOf(
+    contenders.filter(name => name !== 'Fovea, 1-bit'),
+    'alone',
+  )
+  const together = new Map<LinkKind, ReadonlyMap<ContenderName, Outcome>>()
+  for (const link of links) {
+    const hosts = new Hosts(ranks, link)
+    try {
+      together.set(link, await outcomesOf(contenders, link.name, hosts))
+    } finally {
+      hosts.close()
+    }
+  }
+  return { row, alone, together }
+}
+
+await main()

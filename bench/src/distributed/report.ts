@@ -1,0 +1,119 @@
+/** Training by two processes as Markdown, and what the model makes of it. */
+import type { Row } from '../rows.ts'
+import type { Seen } from './fovea.ts'
+import { fasterLink, type LinkKind, links } from './links.ts'
+import { fullStep, oneBitStep } from './model.ts'
+import { ranks } from './run.ts'
+
+/** Who is measured. */
+export const contenders = ['Fovea', 'Fovea, 1-bit', 'PyTorch, DDP on gloo'] as const
+export type ContenderName = (typeof contenders)[number]
+
+/** A measurement, or why there is none. */
+export type Outcome = Seen | { readonly reason: string }
+
+/** What a run found out about a row. */
+export interface GroupReport {
+  readonly row: Row
+  /** One process, by contender; 1-bit gradients need two. */
+  readonly alone: ReadonlyMap<ContenderName, Outcome>
+  /** Two processes, by link and contender. */
+  readonly together: ReadonlyMap<LinkKind, ReadonlyMap<ContenderName, Outcome>>
+}
+
+/** Numbers of processes that the model is asked about. */
+const carried = [2, 8, 16, 32, 64]
+
+/** The whole report. @param preamble machine, command and date */
+export function groupMarkdown(preamble: string, reports: readonly GroupReport[]): string {
+  return [preamble, ...versions(reports), ...reports.flatMap(section)].join('\n\n')
+}
+
+const isSeen = (outcome: Outcome | undefined): outcome is Seen => outcome !== undefined && 'step' in outcome
+
+function versions(reports: readonly GroupReport[]): string[] {
+  const [, unlimited] = [...(reports[0]?.together ?? [])][0] ?? []
+  const known = contenders.flatMap(name => {
+    const outcome = unlimited?.get(name)
+    return isSeen(outcome) ? [`${name}: ${outcome.version}`] : []
+  })
+  return known.length > 0 ? [`${known.join('. ')}.`] : []
+}
+
+function section(report: GroupReport): string[] {
+  const { row, together } = report
+  const head = ['images a second', '1 process']
+  for (const link of together.keys()) {
+    head.push(`${ranks}, ${link.name}`)
+    if (link.rate !== undefined) head.push('predicted')
+  }
+  const title = row.title.replace('training step, batch', 'images for each process:')
+  const carriedOver = carriedTable(report)
+  return [
+    `### ${title}`,
+    table(
+      head,
+      contenders.map(name => lineOf(name, report)),
+    ),
+    ...(carriedOver ? [carriedOver] : []),
+    ...reasons(report),
+  ]
+}
+
+function lineOf(name: ContenderName, report: GroupReport): string[] {
+  const { row, alone, together } = report
+  const single = alone.get(name === 'Fovea, 1-bit' ? 'Fovea' : name)
+  const line: string[] = [name, name === 'Fovea, 1-bit' ? '' : speed(row, single, 1)]
+  for (const [link, outcomes] of together) {
+    const outcome = outcomes.get(name)
+    const ratio = isSeen(single) && isSeen(outcome) ? ` (${((ranks * single.step) / outcome.step).toFixed(2)} ×)` : ''
+    line.push(speed(row, outcome, ranks) + ratio)
+    if (link.rate !== undefined) {
+      const step = predicted(name, report, link, ranks)
+      line.push(step === undefined ? '' : perSecond(row, step, ranks))
+    }
+  }
+  return line
+}
+
+const perSecond = ({ batch }: Row, step: number, processes: number): string =>
+  ((1000 * batch * processes) / step).toFixed(0)
+
+const speed = (row: Row, outcome: Outcome | undefined, processes: number): string =>
+  isSeen(outcome) ? perSecond(row, outcome.step, processes) : 'not measured'
+
+/** Milliseconds of a step by the model; undefined where it has nothing to go by. */
+function predicted(name: ContenderName, { together }: GroupReport, link: LinkKind, processes: number) {
+  const [unlimited] = together.values()
+  const [full, packets] = [unlimited?.get('Fovea'), unlimited?.get('Fovea, 1-bit')]
+  if (!isSeen(full)) return undefined
+  if (name === 'Fovea') return fullStep(full, link, processes)
+  return name === 'Fovea, 1-bit' && isSeen(packets) ? oneBitStep(packets, full, link, processes) : undefined
+}
+
+/** Predicted speed of more processes, as a multiple of one. */
+function carriedTable(report: GroupReport): string | undefined {
+  const single = report.alone.get('Fovea')
+  if (!isSeen(single)) return undefined
+  const lines: string[][] = []
+  for (const name of ['Fovea', 'Fovea, 1-bit'] as const) {
+    for (const link of [...links.filter(({ rate }) => rate !== undefined), fasterLink]) {
+      const steps = carried.map(processes => predicted(name, report, link, processes))
+      if (steps.includes(undefined)) continue
+      const cells = steps.map((step, k) => `${((carried[k] * single.step) / step!).toFixed(1)} ×`)
+      lines.push([`${name}, ${link.name}`, ...cells])
+    }
+  }
+  return lines.length > 0 ? table(['predicted', ...carried.map(n => `${n} processes`)], lines) : undefined
+}
+
+function reasons({ alone, together }: GroupReport): string[] {
+  const all = [alone, ...together.values()].flatMap(outcomes => [...outcomes])
+  const told = all.flatMap(([name, outcome]) => (isSeen(outcome) ? [] : [`${name}: ${outcome.reason}`]))
+  return told.length > 0 ? [`Not measured: ${[...new Set(told)].join('; ')}.`] : []
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n')
+}

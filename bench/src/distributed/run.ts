@@ -1,0 +1,97 @@
+/** Starts the processes of a measurement, on hosts with links, and waits for what the first one prints. */
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { Row } from '../rows.ts'
+import type { Seen } from './fovea.ts'
+import { addressOf, device, type Hosts, hostOf, network } from './links.ts'
+
+/** What is measured. */
+export interface Task {
+  readonly row: Row
+  readonly seconds: number
+  /** Undefined for one process, without a network. */
+  readonly hosts: Hosts | undefined
+}
+
+/** Processes of a group that is measured: one on each host. */
+export const ranks = 2
+
+/** Seconds that a measurement may take besides its steps. */
+const mostSeconds = 240
+
+const program = fileURLToPath(new URL('./fovea.js', import.meta.url))
+const torch = fileURLToPath(new URL('../../src/contenders/torch_ddp.py', import.meta.url))
+
+/** Steps of Fovea, by Open MPI. @throws Error with what it said when it fails */
+export async function runFovea(exchange: 'none' | 'tree' | 'oneBit', { row, seconds, hosts }: Task): Promise<Seen> {
+  const own = [process.execPath, program, exchange, String(seconds)]
+  if (!hosts) return answer(await ended(spawnWith(row, own)))
+  const words = ['mpirun.openmpi', '--allow-run-as-root', '-n', String(ranks)]
+  words.push('--host', Array.from({ length: ranks }, (_, rank) => `${hostOf(rank)}:1`).join())
+  const settings = {
+    plm: 'rsh',
+    plm_rsh_agent: hosts.shell,
+    btl: 'tcp,self',
+    btl_tcp_if_include: network,
+    oob_tcp_if_include: network,
+    mpi_yield_when_idle: '1',
+  }
+  for (const [name, value] of Object.entries(settings)) words.push('--mca', name, value)
+  for (const name of ['FOVEA_BENCH_ROW', 'FOVEA_NATIVE', 'PATH'])
+    if (process.env[name] ?? name === 'FOVEA_BENCH_ROW') words.push('-x', name)
+  // mpirun must be where the others can call it back.
+  const quoted = [...words, ...own].map(word => `'${word}'`).join(' ')
+  return answer(await ended(spawnWith(row, [hosts.shell, hostOf(0), quoted])))
+}
+
+/** Steps of PyTorch: DistributedDataParallel over gloo. @throws Error with what it said when it fails */
+export async function runTorch(python: string, { row, seconds, hosts }: Task): Promise<Pick<Seen, 'step' | 'version'>> {
+  const commandOf = (rank: number, size: number): string[] => [
+    python,
+    torch,
+    String(rank),
+    String(size),
+    addressOf(0),
+    String(seconds),
+  ]
+  if (!hosts) return answer(await ended(spawnWith(row, commandOf(0, 1))))
+  const processes = Array.from({ length: ranks }, (_, rank) => {
+    const quoted = [`GLOO_SOCKET_IFNAME=${device}`, ...commandOf(rank, ranks).map(word => `'${word}'`)].join(' ')
+    return ended(spawnWith(row, [hosts.shell, hostOf(rank), quoted]))
+  })
+  const [first] = await Promise.all(processes)
+  return answer(first)
+}
+
+function spawnWith(row: Row, [command, ...words]: readonly string[]) {
+  return spawn(command, words, {
+    env: { ...process.env, FOVEA_BENCH_ROW: JSON.stringify(row), OMP_NUM_THREADS: '1', PYTHONDONTWRITEBYTECODE: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 1000 * mostSeconds,
+  })
+}
+
+/** What a process printed. @throws Error when it failed */
+function ended(child: ReturnType<typeof spawnWith>): Promise<string> {
+  let [printed, said] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', text => {
+    printed += text
+  })
+  child.stderr.setEncoding('utf8').on('data', text => {
+    said += text
+  })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve(printed)
+      else reject(new Error(`${child.spawnargs[0]} ended with ${signal ?? code}: ${said.trim().slice(-500)}`))
+    })
+  })
+}
+
+/** The line of JSON among what was printed. */
+function answer<T>(printed: string): T {
+  const line = printed.split('\n').find(text => text.startsWith('{'))
+  if (line === undefined) throw new Error(`no answer in: ${printed.slice(-500)}`)
+  return JSON.parse(line) as T
+}
