@@ -28,6 +28,7 @@ export {
 } from './backends/engine.ts'
 export type { NativeChoice, NativeKernels } from './backends/native/choice.ts'
 export type { InputType, RunInputs, RunOutputs, ValueType } from './backends/operands.ts'
+export { StoppedError } from './backends/stoppedError.ts'
 export {
   createWasmEngine,
   type WasmEngine,

@@ -87,9 +87,9 @@ export interface Executable {
    * @returns copies of the outputs, which are the caller's to keep
    * @throws Error when an input is missing or unknown, or an output unknown; ShapeError for an input of the wrong size;
    *   RangeError for values that its type cannot hold, and for indices and labels out of range. None of these disturbs
-   *   the engine. Error when the engine is closed, and when the computation itself failed: a thread was lost, or an
-   *   index that the program computes was out of range. The engine then runs nothing more, not even queued work, since
-   *   variables may be half updated; `read` still works.
+   *   the engine. Error when it is closed. StoppedError when the computation itself failed: a thread or the graphics
+   *   device was lost, or an index that the program computes was out of range. The engine then runs nothing more, not
+   *   even queued work, since variables may be half updated; `read` still works where the memory is left.
    * @example const { loss } = await step.run({ images, labels, learningRate: 0.1 })
    */
   run(inputs?: RunInputs, options?: RunOptions): Promise<RunOutputs>
@@ -130,7 +130,7 @@ export interface Engine {
   /**
    * Plans and compiles a program while others run.
    * @throws ShapeError when the program is inconsistent; RangeError when one of its constants is an index out of range;
-   * MemoryError when it does not fit; Error when the engine is closed or has stopped.
+   * MemoryError when it does not fit; Error when the engine is closed; StoppedError when it has stopped.
    */
   compile(program: Program): Promise<Executable>
   /** Memory that the engine would hold with a program, and the most it can hold. Plans the program to find out. */

@@ -2,6 +2,7 @@
  * Regions: variables that lie side by side in an engine's memory, so that all of them can be seen, sent and changed as
  * one array. An engine that has such memory offers `region`; on others the values are copied there and back.
  */
+import { Turns } from '../async/turns.ts'
 import { sizeOf } from '../graph/shape.ts'
 import type { Variable } from '../graph/variable.ts'
 import { align } from '../plan/place.ts'
@@ -37,24 +38,28 @@ export function placesIn(
 function copiedRegion(engine: Engine, variables: readonly Variable[], multiple: number): Region {
   const { offsets, length } = placesIn(variables, multiple)
   const values = new Float32Array(length)
-  const fetch = async (): Promise<void> => {
-    const all = await Promise.all(variables.map(variable => engine.read(variable)))
-    for (const [k, numbers] of all.entries()) values.set(numbers, offsets[k])
+  const turns = new Turns()
+  /** Copies the values as they are when this is called, and shows them when the array is free. */
+  const withValues = <T>(work: () => T | Promise<T>): Promise<T> => {
+    const copies = Promise.all(variables.map(variable => engine.read(variable)))
+    // Whoever waits for the turn is told.
+    copies.catch(() => undefined)
+    return turns.take(async () => {
+      for (const [k, numbers] of (await copies).entries()) values.set(numbers, offsets[k])
+      return work()
+    })
   }
   const region: Region = {
     offsets,
     length,
-    async read(work) {
-      await fetch()
-      return work(values)
-    },
-    async change(work) {
-      await fetch()
-      const result = await work(values)
-      const part = (variable: Variable, k: number) => values.subarray(offsets[k]!, offsets[k]! + sizeOf(variable.shape))
-      await Promise.all(variables.map((variable, k) => engine.write(variable, part(variable, k))))
-      return result
-    },
+    read: work => withValues(() => work(values)),
+    change: work =>
+      withValues(async () => {
+        const result = await work(values)
+        const part = ({ shape }: Variable, k: number) => values.subarray(offsets[k]!, offsets[k]! + sizeOf(shape))
+        await Promise.all(variables.map((variable, k) => engine.write(variable, part(variable, k))))
+        return result
+      }),
     async changeDuring(run, work) {
       const result = await run({})
       await region.change(values => work(values, { updated: variables.map((_, k) => k), isLast: true }))

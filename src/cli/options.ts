@@ -1,5 +1,6 @@
 /** Options with values, such as numbers, which are checked while they are parsed. */
 import { InvalidArgumentError, Option } from 'commander'
+import { backendNames } from '../backends/engine.ts'
 
 /** The folder in which run folders are made. */
 export const defaultRuns = 'runs'
@@ -39,6 +40,12 @@ export function imageSize(text: string): [number, number, number] {
     `expected channels x height x width, such as 3x224x224, each from 1 to ${longestSide}.`,
   )
 }
+
+/** `--backend` of the commands that read a run or a file. */
+export const backendOption = () =>
+  new Option('--backend <name>', "what computes (default: as the run's recipe says; of a file wasm)").choices(
+    backendNames,
+  )
 
 /** `--threads`, the same for all commands. */
 export const threadsOption = () =>

@@ -4,7 +4,7 @@
 export interface MemoryNeed {
   /** Bytes the engine would hold: what it already holds, plus the program's variables, arena and scratch. */
   readonly bytes: number
-  /** The most bytes the engine can hold. */
+  /** The most bytes the engine can hold; infinite where that shows only when memory is taken. */
   readonly limit: number
 }
 
@@ -15,7 +15,8 @@ export class MemoryError extends Error {
 
   /** @param cure what to do about it */
   constructor(need: MemoryNeed, cure = 'use a smaller batch') {
-    super(`out of memory: ${megabytes(need.bytes)} needed, ${megabytes(need.limit)} at most: ${cure}`)
+    const most = Number.isFinite(need.limit) ? `${megabytes(need.limit)} at most` : 'more than the device has'
+    super(`out of memory: ${megabytes(need.bytes)} needed, ${most}: ${cure}`)
     this.need = need
   }
 }

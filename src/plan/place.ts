@@ -24,8 +24,16 @@ export function align(bytes: number, alignment: number): number {
   return Math.ceil(bytes / alignment) * alignment
 }
 
-/** Places values at multiples of `alignment`; two whose lifetimes overlap never share a byte. */
-export function place(values: readonly Lifetime[], alignment: number): Placement {
+/**
+ * Places values at multiples of `alignment`; two whose lifetimes overlap never share a byte.
+ * @param span a multiple of `alignment`: no value that is smaller lies across a multiple of it
+ */
+export function place(values: readonly Lifetime[], alignment: number, span = Number.POSITIVE_INFINITY): Placement {
+  /** The first place from an offset on that has no cut in it. */
+  const uncut = (offset: number, bytes: number): number => {
+    const isCut = bytes > 0 && Math.floor(offset / span) < Math.floor((offset + bytes - 1) / span)
+    return isCut ? align(offset, span) : offset
+  }
   const offsets = new Array<number>(values.length).fill(0)
   const placed: number[] = []
   let total = 0
@@ -38,7 +46,7 @@ export function place(values: readonly Lifetime[], alignment: number): Placement
     let offset = 0
     for (const other of neighbors) {
       if (offset + value.bytes <= offsets[other]) break
-      offset = Math.max(offset, offsets[other] + align(values[other].bytes, alignment))
+      offset = uncut(Math.max(offset, offsets[other] + align(values[other].bytes, alignment)), value.bytes)
     }
     offsets[index] = offset
     placed.push(index)

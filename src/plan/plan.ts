@@ -66,7 +66,7 @@ export interface Plan<F extends Form = Form> {
 
 /** Plans a program for a backend. @throws ShapeError when the program is inconsistent. */
 export function makePlan<F extends Form>(program: Program, target: Target<F>): Plan<F> {
-  const { alignment } = target
+  const { alignment, span } = target
   const choice = target.layOut(program)
   const { blocks } = choice
   const inBlocks = blocks?.steps ?? new Set<Step<F>>()
@@ -78,7 +78,7 @@ export function makePlan<F extends Form>(program: Program, target: Target<F>): P
   )
   const { inPlace, copies } = storeUpdates(choice, scheduled)
   const groups = copies.length > 0 ? [...scheduled, { kind: 'whole' as const, steps: copies }] : scheduled
-  const { values, arenaBytes, scratchBytes } = placeValues({ choice, groups, inPlace, invariant, alignment })
+  const { values, arenaBytes, scratchBytes } = placeValues({ choice, groups, inPlace, invariant, alignment, span })
   const workspace = Math.max(target.workspace ?? 0, ...choice.steps.map(step => step.workspace))
   const byStorage = new Map(values.map(value => [value.tensor, value]))
   return {
@@ -131,10 +131,11 @@ interface Placing {
   readonly inPlace: ReadonlyMap<Tensor, Variable>
   readonly invariant: ReadonlySet<Step>
   readonly alignment: number
+  readonly span: number | undefined
 }
 
 /** Chooses the space and the address of every value. */
-function placeValues({ choice, groups, inPlace, invariant, alignment }: Placing): {
+function placeValues({ choice, groups, inPlace, invariant, alignment, span }: Placing): {
   values: Value[]
   arenaBytes: number
   scratchBytes: number
@@ -171,6 +172,7 @@ function placeValues({ choice, groups, inPlace, invariant, alignment }: Placing)
   const arenaPlacement = place(
     arena.map(item => item.lifetime),
     alignment,
+    span,
   )
   arena.forEach(({ tensor, lifetime }, index) => {
     values.push({ ...describe(tensor), space: 'arena', offset: arenaPlacement.offsets[index], bytes: lifetime.bytes })

@@ -18,6 +18,8 @@ import type { Form, Step } from './step.ts'
 export interface Target<F extends Form = Form> {
   /** Alignment of values in bytes: each begins at a multiple. */
   readonly alignment: number
+  /** The arena is cut at multiples of so many bytes, a multiple of the alignment: no value lies across a cut. Never by default. */
+  readonly span?: number
   /** Bytes of scratch that each thread needs for every step; single steps may ask for more. 0 by default. */
   readonly workspace?: number
   /**

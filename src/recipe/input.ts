@@ -196,7 +196,7 @@ export interface RecipeInput {
   readonly alarms?: boolean
   /** Whether the test set is read at the end, true by default. */
   readonly test?: boolean
-  /** What computes, `'wasm'` by default; `'reference'` is plain loops, to check it. */
+  /** What computes, `'wasm'` by default: `'webgpu'` is a graphics processor, `'reference'` plain loops, to check it. */
   readonly backend?: BackendName
   /** Without relaxed SIMD: the same bits on every machine. False by default. */
   readonly precise?: boolean

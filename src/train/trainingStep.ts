@@ -108,7 +108,7 @@ export class TrainingStep {
   /**
    * Compiles all programs for the steps of an epoch and later ones: for all batch sizes, later unfreezing, and running
    * statistics.
-   * @throws MemoryError when something does not fit; it names the largest batch that does.
+   * @throws MemoryError when something does not fit; it names the largest batch that does, where the engine knows its limit.
    */
   async prepare(from: number): Promise<void> {
     for (const epoch of this.#phases(from)) {
@@ -257,12 +257,14 @@ export class TrainingStep {
 
   #withCure({ need }: MemoryError, size: number, epoch: number, last: boolean): MemoryError {
     const { engine } = this.#options
+    const refused = `a step on ${size} images does not fit`
+    if (!Number.isFinite(need.limit)) return new MemoryError(need, `${refused}; use a smaller batch`)
     const bytesOf = (batch: number): number => engine.memoryFor(this.#program(batch, epoch, last)).bytes
     const fits = largestBatch(bytesOf, size, need.limit)
     const cure =
       fits === undefined
         ? 'not even a batch of one sample fits; use smaller images or a smaller network'
-        : `a step on ${size} images does not fit; the largest batch that does is ${fits}`
+        : `${refused}; the largest batch that does is ${fits}`
     return new MemoryError(need, cure)
   }
 

@@ -62,6 +62,23 @@ describe('eval', () => {
     expect(JSON.parse(mirrored.stdout)).toMatchObject({ views: 'flip', samples: 200 })
   })
 
+  it('computes as the recipe says, or by the backend of --backend; a precise recipe has none on a graphics processor', async () => {
+    const score = async (...args: string[]) =>
+      JSON.parse((await succeed(cwd, ['eval', 'runs/lenet5', '--json', ...args])).stdout)
+    const [usual, reference] = [await score(), await score('--backend', 'reference')]
+    expect(reference.confusion).toEqual(usual.confusion)
+    expect(reference.loss).not.toBe(usual.loss)
+    expect(Math.abs(reference.loss - usual.loss)).toBeLessThan(1e-5 * usual.loss)
+    cpSync(join(cwd, 'runs/lenet5'), join(cwd, 'runs/precise'), { recursive: true })
+    const recipe = JSON.parse(readFileSync(join(cwd, 'runs/precise/recipe.json'), 'utf8'))
+    writeFileSync(join(cwd, 'runs/precise/recipe.json'), JSON.stringify({ ...recipe, precise: true }))
+    const { code, stderr } = await fovea(cwd, ['eval', 'runs/precise', '--backend', 'webgpu'])
+    expect(stderr).toMatch(
+      /^fovea: webgpu: precise is impossible: .*; the run's recipe is precise: leave --backend out\n$/,
+    )
+    expect(code).toBe(2)
+  })
+
   it('says what training said, to the last digit', async () => {
     const trained = JSON.parse((await succeed(cwd, ['train', '--resume', 'runs/lenet5', '--json'])).stdout)
     const { confusion, classes, ...scored } = JSON.parse((await succeed(cwd, ['eval', 'runs/lenet5', '--json'])).stdout)

@@ -1,19 +1,15 @@
 /**
  * Every network of the catalog against torchvision (timm for squeeze-and-excitation, the papers' own forms in
  * `scripts/make_model_fixtures.py` for the rest): the names and shapes of the state, and with the same weights the same
- * logits for an image at full size, on the WebAssembly backend.
+ * logits for an image at full size, on the WebAssembly backend, or on WebGPU with FOVEA_TEST_WEBGPU=1.
  *
  * The slowest networks run when FOVEA_FULL=1.
  */
 import { describe, expect, test } from 'vitest'
 import { createEngine } from '../../src/backends/createEngine.ts'
-import { sizeOf } from '../../src/graph/shape.ts'
-import { simplify } from '../../src/graph/simplify.ts'
-import { input } from '../../src/graph/sources.ts'
 import { findModel, type ModelName, models } from '../../src/models/index.ts'
-import { inference } from '../../src/nn/index.ts'
-import { expectClose } from '../support/fixtures.ts'
-import { digestOf, fillLcg, fillModel, loadModelFixtures, stateOf } from './fill.ts'
+import { checkLogits } from './checkLogits.ts'
+import { digestOf, loadModelFixtures, stateOf } from './fill.ts'
 
 const { logits: cases } = loadModelFixtures()
 
@@ -45,26 +41,10 @@ describe.each(cases)('$model', fixture => {
     expect([1, ...inputShape]).toEqual(fixture.input.shape)
   })
 
-  test.skipIf(slow.includes(fixture.model as ModelName) && !full)('has the logits', { timeout: 180_000 }, async () => {
-    const model = create().assignPaths()
-    fillModel(model, fixture)
+  test.skipIf(slow.includes(fixture.model as ModelName) && !full)('has the logits', async () => {
     const engine = createEngine()
     try {
-      const images = input('images', fixture.input.shape, { batched: true })
-      const [logits] = simplify([model.forward(images, inference())])
-      const program = await engine.compile({ outputs: { logits }, updates: new Map() })
-      const pixels = new Float32Array(sizeOf(fixture.input.shape))
-      fillLcg(pixels, fixture.input.seed, fixture.input.scale)
-      const { logits: values } = await program.run({ images: pixels })
-      const size = Math.max(...fixture.logits.map(Math.abs))
-      expectClose(
-        fixture.indices.map(i => values[i]),
-        fixture.logits,
-        { relative: 1e-4, absolute: 1e-5 * size },
-        fixture.model,
-      )
-      expect(values.indexOf(Math.max(...values))).toBe(fixture.argmax)
-      expectClose([Math.hypot(...values)], [fixture.norm], { relative: 1e-4 }, `${fixture.model}: norm`)
+      await checkLogits(fixture, engine)
     } finally {
       await engine.close()
     }

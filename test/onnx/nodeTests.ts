@@ -37,6 +37,20 @@ export const { tests: nodeTests, left } = JSON.parse(gunzipSync(readFileSync(fil
   readonly left: Readonly<Record<string, number>>
 }
 
+const random = "numbers of NumPy's random generator"
+const old = 'a file of operator set 1'
+
+/** Tests that do not pass, and why. */
+export const failing: Readonly<Record<string, string>> = {
+  not_2d: old,
+  not_3d: old,
+  not_4d: old,
+  training_dropout: random,
+  training_dropout_default: random,
+  training_dropout_default_mask: random,
+  training_dropout_mask: random,
+}
+
 const arrays = {
   float32: Float32Array,
   float64: Float64Array,

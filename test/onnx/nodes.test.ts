@@ -1,35 +1,20 @@
-/** The operators of ONNX against ONNX's own tests, on every backend. */
+/** The operators of ONNX against ONNX's own tests: on WebAssembly, or WebGPU with FOVEA_TEST_WEBGPU=1, and on the reference. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createEngine } from '../../src/backends/createEngine.ts'
-import { type BackendName, backendNames } from '../../src/backends/engine.ts'
 import { opNames } from '../../src/onnx/index.ts'
-import { left, nodeTests, runNodeTest } from './nodeTests.ts'
-
-const random = "numbers of NumPy's random generator"
-const old = 'a file of operator set 1'
-
-/** Tests that do not pass, and why. */
-const failing: Readonly<Record<string, string>> = {
-  not_2d: old,
-  not_3d: old,
-  not_4d: old,
-  training_dropout: random,
-  training_dropout_default: random,
-  training_dropout_default_mask: random,
-  training_dropout_mask: random,
-}
+import { failing, left, nodeTests, runNodeTest } from './nodeTests.ts'
 
 /** Tests that do not pass in double precision: their answer is a tie that the rounding of single precision breaks. */
 const singleOnly: ReadonlySet<string> = new Set(['dynamicquantizelinear'])
 
-const fails = (name: string, backend: BackendName): boolean =>
+const fails = (name: string, backend: string): boolean =>
   name in failing || (backend === 'reference' && singleOnly.has(name))
 
-// Graphics processors compile a shader for each node: that takes minutes where a processor acts as one.
-describe.each(backendNames.filter(name => name !== 'webgpu'))('on %s', backend => {
-  const engine = createEngine(backend === 'wasm' ? { backend, threads: 1 } : { backend })
+const engines = [createEngine({ threads: 1 }), createEngine({ backend: 'reference' })]
+
+describe.each(engines.map(engine => [engine.description.backend, engine] as const))('on %s', (backend, engine) => {
   afterAll(() => engine.close())
 
   test.each(nodeTests.filter(({ name }) => !fails(name, backend)))('$name', async nodeTest => {

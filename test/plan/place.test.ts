@@ -49,6 +49,28 @@ test('the arena is at least what is alive at the worst time, and at most everyth
   )
 })
 
+test('no value lies across a multiple of the span, unless it is larger', () => {
+  fc.assert(
+    fc.property(lifetimes, fc.integer({ min: 1, max: 60 }), (values, units) => {
+      const span = units * alignment
+      const { offsets, bytes } = place(values, alignment, span)
+      for (const [i, a] of values.entries()) {
+        if (a.bytes > 0 && a.bytes <= span) {
+          expect(Math.floor(offsets[i]! / span), `value ${i}`).toBe(Math.floor((offsets[i]! + a.bytes - 1) / span))
+        }
+        expect(offsets[i]! % alignment).toBe(0)
+        expect(offsets[i]! + a.bytes).toBeLessThanOrEqual(bytes)
+        for (const [j, b] of values.entries()) {
+          if (j <= i || a.from > b.to || b.from > a.to) continue
+          const apart = offsets[i]! + a.bytes <= offsets[j]! || offsets[j]! + b.bytes <= offsets[i]!
+          expect(apart, `values ${i} and ${j}`).toBe(true)
+        }
+      }
+    }),
+    { seed: 20_261_130, numRuns: 500 },
+  )
+})
+
 test('a value takes the place of those that are dead, whole or shared out', () => {
   const at = (from: number, to: number, bytes: number): Lifetime => ({ from, to, bytes })
   expect(place([], alignment)).toEqual({ offsets: [], bytes: 0 })

@@ -15,6 +15,7 @@ import { cacheLine } from '../cpu/target.ts'
 import type { Engine, Region } from '../engine.ts'
 import { checkValues, copyOf } from '../operands.ts'
 import { placesIn } from '../region.ts'
+import { StoppedError } from '../stoppedError.ts'
 import { type BuildTools, ProgramBuilder } from './builder.ts'
 import { type EngineSide, WasmExecutable } from './executable.ts'
 import { type StepTime, timeCalls } from './measure/profile.ts'
@@ -77,7 +78,7 @@ export class WasmEngine implements Engine {
   readonly #turns = new Turns()
   /** For planning and compiling, which share the memory's allocator and the checks of wide vectors. */
   readonly #compilations = new Turns()
-  #failure: Error | undefined
+  #failure: StoppedError | undefined
 
   constructor({ threads, fused, takesPart }: EngineMachine, options: WasmEngineOptions = {}, tools: EngineTools = {}) {
     const shared = threads > 1
@@ -255,19 +256,19 @@ export class WasmEngine implements Engine {
   /** @throws Error when programs can no longer run. */
   #check(): void {
     if (!this.#openMemory) throw new Error('the engine is closed')
-    if (this.#failure) throw new Error(`the engine has stopped: ${this.#failure.message}`, { cause: this.#failure })
+    if (this.#failure) throw StoppedError.after(this.#failure)
   }
 
   /** Records that a run broke off: variables may be half updated, so nothing runs after it. */
   #fail(error: unknown): Error {
     const reason = error instanceof Error ? error : new Error(String(error))
     if (!this.#openMemory) return reason
-    this.#failure ??=
+    if (this.#failure) return this.#failure
+    const message =
       reason instanceof WebAssembly.RuntimeError
-        ? new Error(`a computation failed: ${explainTrap(this.#openMemory.memory.buffer, reason.message)}`, {
-            cause: reason,
-          })
-        : reason
+        ? `a computation failed: ${explainTrap(this.#openMemory.memory.buffer, reason.message)}`
+        : reason.message
+    this.#failure = new StoppedError(message, { cause: reason })
     return this.#failure
   }
 }

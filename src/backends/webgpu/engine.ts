@@ -11,6 +11,7 @@ import type { TypedArray, Variable } from '../../graph/variable.ts'
 import type { MemoryNeed } from '../../plan/memoryError.ts'
 import type { Program } from '../../plan/program.ts'
 import { checkValues, copyOf } from '../operands.ts'
+import { StoppedError } from '../stoppedError.ts'
 import type { OpenDevice } from './device.ts'
 import { DeviceExecutable, type EngineSide, valuesOf } from './executable.ts'
 import type { Hardware } from './kernels/kernel.ts'
@@ -19,7 +20,7 @@ import type { StepTime, WebGPUDescription, WebGPUEngine } from './options.ts'
 import { Pipelines } from './pipelines.ts'
 import { timeDispatches } from './profile.ts'
 import { BindGroups, buildDispatches, type DispatchList } from './program.ts'
-import { planFor } from './target.ts'
+import { bindingAlignment, planFor } from './target.ts'
 
 /** Runs that may be under way without their results having been asked for. */
 const mostRunning = 2
@@ -37,23 +38,26 @@ export class DeviceEngine implements WebGPUEngine {
   #running: Promise<unknown>[] = []
   #changes = 0
   #closed = false
-  #failure: Error | undefined
+  #failure: StoppedError | undefined
 
-  /** @param parallel as in {@link Hardware}; not on software by default, tests decide */
-  constructor(opened: OpenDevice, parallel = !opened.adapter.software) {
+  /** @param changes tests make other use of a device than its limits and kind suggest */
+  constructor(opened: OpenDevice, changes: Partial<Hardware> = {}) {
     const { device, adapter } = opened
     this.#opened = opened
-    this.#hardware = { mostBindings: device.limits.maxStorageBuffersPerShaderStage, parallel }
-    this.#memory = new Memory(device)
+    this.#hardware = {
+      mostBindings: device.limits.maxStorageBuffersPerShaderStage,
+      span: device.limits.maxBufferSize - (device.limits.maxBufferSize % bindingAlignment),
+      parallel: !adapter.software,
+      ...changes,
+    }
+    this.#memory = new Memory(device, this.#hardware.span)
     this.#pipelines = new Pipelines(device)
     this.description = { backend: 'webgpu', detail: adapter.name, adapter }
     void device.lost.then(({ reason, message }) => {
-      this.#fail(new Error(`the graphics device was lost (${reason}): ${message || 'its driver gives no reason'}`))
+      this.#fail(`the graphics device was lost (${reason}): ${message || 'its driver gives no reason'}`)
     })
     device.addEventListener('uncapturederror', event => {
-      this.#fail(
-        new Error(`the graphics device reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`),
-      )
+      this.#fail(`the graphics device reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`)
     })
   }
 
@@ -138,7 +142,7 @@ export class DeviceEngine implements WebGPUEngine {
       changed: () => {
         this.#changes++
       },
-      fail: error => this.#fail(error),
+      fail: message => this.#fail(message),
     }
   }
 
@@ -166,7 +170,7 @@ export class DeviceEngine implements WebGPUEngine {
       // The news that the device is lost may come a moment later.
       await yieldToEvents()
       this.#checkOpen()
-      throw this.#fail(new Error(`reading from the graphics device failed: ${(error as Error).message}`))
+      throw this.#fail(`reading from the graphics device failed: ${(error as Error).message}`)
     }
     const all = staging.getMappedRange()
     const copies = parts.map(([from, to]) => all.slice(from, to))
@@ -183,13 +187,13 @@ export class DeviceEngine implements WebGPUEngine {
   /** @throws Error when programs can no longer run. */
   #check(): void {
     this.#checkOpen()
-    if (this.#failure) throw new Error(`the engine has stopped: ${this.#failure.message}`, { cause: this.#failure })
+    if (this.#failure) throw StoppedError.after(this.#failure)
   }
 
   /** Records what broke off: variables may be half updated, so nothing runs after it. */
-  #fail(error: Error): Error {
+  #fail(message: string): Error {
     if (this.#closed) return new Error('the engine is closed')
-    this.#failure ??= error
+    this.#failure ??= new StoppedError(message)
     return this.#failure
   }
 }

@@ -3,7 +3,6 @@
 import { sizeOf } from '../../graph/shape.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { type TypedArray, zeros } from '../../graph/variable.ts'
-import type { Plan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
 import type { RunOptions } from '../engine.ts'
 import {
@@ -20,6 +19,7 @@ import {
 } from '../operands.ts'
 import { type Memory, type Place, words } from './memory.ts'
 import type { WebGPUExecutable, WorkCount } from './options.ts'
+import type { DevicePlan } from './pairs.ts'
 import { BindGroups, computesIndices, type DispatchList } from './program.ts'
 
 /** What an executable needs from its engine. */
@@ -35,12 +35,12 @@ export interface EngineSide {
   /** Notes that a run has changed variables. */
   readonly changed: () => void
   /** Records that a run broke off. */
-  readonly fail: (error: Error) => Error
+  readonly fail: (message: string) => Error
 }
 
 /** A compiled program: its plan, and the work of a run. */
 export class DeviceExecutable implements WebGPUExecutable {
-  readonly plan: Plan<never>
+  readonly plan: DevicePlan
   readonly compileTime: number
   readonly memoryBytes: number
   readonly inputs: ReadonlyMap<string, InputType>
@@ -79,7 +79,7 @@ export class DeviceExecutable implements WebGPUExecutable {
     const copies = await submit(this.#encode(), [...places, ...error])
     check()
     if (this.#checksIndices && new Uint32Array(copies[read.length])[0] !== 0) {
-      throw fail(new RangeError('an index that the program computes is out of range'))
+      throw fail('an index that the program computes is out of range')
     }
     return Object.fromEntries(read.map((name, at) => [name, valuesOf(this.plan.outputs[name], copies[at])]))
   }

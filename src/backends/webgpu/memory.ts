@@ -1,16 +1,18 @@
 /**
  * Buffers: one for each variable, constant and value that is computed ahead of the runs, and one arena and one scratch
- * that all programs share. The arena is replaced by a larger one when a program needs that, so whoever has bound it
- * compares {@link Memory.generation}.
+ * that all programs share. An arena that is larger than a buffer may be is several buffers, and no value lies in two of
+ * them. Buffers are replaced by larger ones when a program needs that, so whoever has bound them compares
+ * {@link Memory.generation}.
  */
 import { formatShape, sizeOf } from '../../graph/shape.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { type TypedArray, type Variable, zeros } from '../../graph/variable.ts'
 import { MemoryError, type MemoryNeed } from '../../plan/memoryError.ts'
 import { align } from '../../plan/place.ts'
-import type { Plan, Value } from '../../plan/plan.ts'
+import type { Value } from '../../plan/plan.ts'
 import { storageOf } from '../../plan/step.ts'
 import { copyOf } from '../operands.ts'
+import type { DevicePlan } from './pairs.ts'
 import type { Binding, Slot } from './wgsl/operands.ts'
 
 /** What a buffer is for, by the numbers of WebGPU: Node has no global names for them. */
@@ -30,11 +32,14 @@ export const words = (bytes: number): number => align(bytes, 4)
 /** The buffers of an engine. */
 export class Memory {
   readonly #device: GPUDevice
+  /** The most bytes of a buffer of the arena. */
+  readonly #span: number
   readonly #variables = new Map<Variable, GPUBuffer>()
   readonly #constants = new Map<Tensor, GPUBuffer>()
   /** Values computed ahead of the runs, by program. */
   readonly #kept = new Map<Tensor, GPUBuffer>()
-  #arena: GPUBuffer
+  /** Each holds {@link #span} bytes of the arena, or those that programs need of them. */
+  #arena: readonly GPUBuffer[] = []
   #scratch: GPUBuffer
   /** Not 0 after a shader has met an index out of range. */
   readonly error: GPUBuffer
@@ -42,9 +47,9 @@ export class Memory {
   generation = 0
   #bytes = 0
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, span: number) {
     this.#device = device
-    this.#arena = this.#make(256)
+    this.#span = span
     this.#scratch = this.#make(256)
     this.error = this.#make(4)
   }
@@ -53,59 +58,67 @@ export class Memory {
     return this.#bytes
   }
 
-  /** The memory needed with a program, and the most there can be: the arena and the scratch are single buffers. */
-  needOf(plan: Plan<never>): MemoryNeed {
+  /** The memory needed with a program. A device does not tell how much it has. */
+  needOf(plan: DevicePlan): MemoryNeed {
     const missing = this.#missing(plan).reduce((sum, { bytes }) => sum + words(bytes), 0)
-    const most = this.#device.limits.maxBufferSize
-    const grown = Math.max(plan.arenaBytes - this.#arena.size, 0) + Math.max(plan.scratchBytes - this.#scratch.size, 0)
-    const others = this.#bytes + missing - this.#arena.size
-    return { bytes: this.#bytes + missing + grown, limit: others + most }
+    const arena = this.#grownArena(plan).reduce((sum, { size, has }) => sum + size - has, 0)
+    const scratch = Math.max(plan.scratchBytes - this.#scratch.size, 0)
+    return { bytes: this.#bytes + missing + arena + scratch, limit: Number.POSITIVE_INFINITY }
+  }
+
+  /** The parts of the arena that a program needs larger than they are. */
+  #grownArena({ arenaBytes }: DevicePlan): { readonly part: number; readonly size: number; readonly has: number }[] {
+    return Array.from({ length: Math.ceil(arenaBytes / this.#span) }, (_, part) => ({
+      part,
+      size: Math.min(arenaBytes - part * this.#span, this.#span),
+      has: this.#arena[part]?.size ?? 0,
+    })).filter(({ size, has }) => size > has)
   }
 
   /**
    * Makes room for a program.
-   * @throws MemoryError when the arena is larger than a buffer can be, or the device has no memory left; Error for a
-   *   value that is larger than a binding can be. Programs compiled earlier still run.
+   * @throws MemoryError when the device has no memory left; Error for a value that is larger than a binding can be.
+   *   Programs compiled earlier still run.
    */
-  async reserve(plan: Plan<never>): Promise<void> {
+  async reserve(plan: DevicePlan): Promise<void> {
     const need = this.needOf(plan)
-    if (Math.max(plan.arenaBytes, plan.scratchBytes) > this.#device.limits.maxBufferSize) throw new MemoryError(need)
     this.#checkBindings(plan)
     this.#device.pushErrorScope('out-of-memory')
     const made = this.#missing(plan).map(value => ({ value, buffer: this.#make(value.bytes) }))
-    const arena = plan.arenaBytes > this.#arena.size ? this.#make(plan.arenaBytes) : undefined
+    const arena = new Map(this.#grownArena(plan).map(({ part, size }) => [part, this.#make(size)]))
     const scratch = plan.scratchBytes > this.#scratch.size ? this.#make(plan.scratchBytes) : undefined
     const problem = await this.#device.popErrorScope()
     if (problem) {
-      for (const buffer of [...made.map(({ buffer }) => buffer), arena, scratch]) if (buffer) this.#release(buffer)
-      throw new MemoryError(
-        { bytes: need.bytes, limit: this.#bytes },
-        'the device has no memory left: use a smaller batch',
-      )
+      for (const buffer of [...made.map(({ buffer }) => buffer), ...arena.values(), scratch]) {
+        if (buffer) this.#release(buffer)
+      }
+      throw new MemoryError(need)
     }
     for (const { value, buffer } of made) this.#adopt(value, buffer)
-    if (arena) {
-      this.#release(this.#arena)
-      this.#arena = arena
-    }
+    for (const part of arena.keys()) if (this.#arena[part]) this.#release(this.#arena[part])
+    const parts = Math.max(this.#arena.length, ...[...arena.keys()].map(part => part + 1))
+    this.#arena = Array.from({ length: parts }, (_, part) => arena.get(part) ?? this.#arena[part])
     if (scratch) {
       this.#release(this.#scratch)
       this.#scratch = scratch
     }
-    if (arena || scratch) this.generation++
+    if (arena.size > 0 || scratch) this.generation++
   }
 
   /** Where a value of a plan is. */
-  placeOf(plan: Plan<never>, tensor: Tensor): Place {
+  placeOf(plan: DevicePlan, tensor: Tensor): Place {
     const value = plan.value(tensor)
     if (!value) throw new Error(`the plan has no value for ${tensor.label ?? tensor.op}`)
     const size = words(value.bytes)
-    if (value.space === 'arena') return { buffer: this.#arena, offset: value.offset, size }
+    if (value.space === 'arena') {
+      const buffer = this.#arena[Math.floor(value.offset / this.#span)]
+      return { buffer, offset: value.offset % this.#span, size }
+    }
     return { buffer: this.#ownBuffer(value) as GPUBuffer, offset: 0, size }
   }
 
   /** What a shader binds. */
-  bound(plan: Plan<never>, binding: Binding): Place {
+  bound(plan: DevicePlan, binding: Binding): Place {
     if (binding === 'error') return { buffer: this.error, offset: 0, size: 4 }
     if (binding === 'workspace') return { buffer: this.#scratch, offset: 0, size: words(plan.scratchBytes) }
     return this.placeOf(plan, binding)
@@ -132,7 +145,7 @@ export class Memory {
   }
 
   /** Values of a plan that have buffers of their own, which do not exist yet. */
-  #missing(plan: Plan<never>): Value[] {
+  #missing(plan: DevicePlan): Value[] {
     const seen = new Set<unknown>()
     return plan.values.filter(value => {
       const owner = value.variable ?? storageOf(value.tensor)
@@ -163,8 +176,8 @@ export class Memory {
     } else this.#kept.set(storageOf(tensor), buffer)
   }
 
-  #checkBindings(plan: Plan<never>): void {
-    const most = this.#device.limits.maxStorageBufferBindingSize
+  #checkBindings(plan: DevicePlan): void {
+    const most = Math.min(this.#device.limits.maxStorageBufferBindingSize, this.#span)
     const tooLarge = plan.values.find(({ bytes }) => bytes > most)
     if (tooLarge) {
       const { tensor, bytes } = tooLarge
@@ -203,7 +216,7 @@ function inWords(values: TypedArray): Uint8Array<ArrayBuffer> {
 }
 
 /** How two values of a plan share bindings. */
-export function slotIn(plan: Plan<never>): (tensor: Tensor) => Slot {
+export function slotIn(plan: DevicePlan): (tensor: Tensor) => Slot {
   return tensor => {
     const value = plan.value(tensor)
     if (!value) throw new Error(`the plan has no value for ${tensor.label ?? tensor.op}`)

@@ -3,26 +3,26 @@
 import { byteSizeOf } from '../../graph/shape.ts'
 import { opOf } from '../../graph/table.ts'
 import type { Tensor } from '../../graph/tensor.ts'
-import type { Plan } from '../../plan/plan.ts'
 import { type Program, programGraph } from '../../plan/program.ts'
-import { type Group, type Step, stepInputs } from '../../plan/step.ts'
+import { type Group, stepInputs } from '../../plan/step.ts'
 import type { Hardware } from './kernels/kernel.ts'
 import { lowerStep } from './kernels/table.ts'
 import { type Memory, slotIn } from './memory.ts'
 import type { WorkCount } from './options.ts'
+import type { DevicePlan, DeviceStep, Pair } from './pairs.ts'
 import type { Pipelines } from './pipelines.ts'
 import { Operands } from './wgsl/operands.ts'
 import type { Dispatch } from './wgsl/shader.ts'
 
 /** A dispatch that can be encoded. */
 export interface ReadyDispatch extends Dispatch {
-  readonly step: Step<never>
+  readonly step: DeviceStep
   readonly pipeline: GPUComputePipeline
 }
 
 /** A program's dispatches. */
 export interface DispatchList {
-  readonly plan: Plan<never>
+  readonly plan: DevicePlan
   /** Before a run when anything but this program has changed variables. */
   readonly ahead: readonly ReadyDispatch[]
   readonly each: readonly ReadyDispatch[]
@@ -31,13 +31,13 @@ export interface DispatchList {
 
 /** Prints and compiles the shaders of a plan. */
 export async function buildDispatches(
-  plan: Plan<never>,
+  plan: DevicePlan,
   pipelines: Pipelines,
   hardware: Hardware,
 ): Promise<DispatchList> {
   const slotOf = slotIn(plan)
   const tools = { ...hardware, operands: () => new Operands(slotOf) }
-  const build = (groups: readonly Group<never>[]): Promise<ReadyDispatch[]> =>
+  const build = (groups: readonly Group<Pair>[]): Promise<ReadyDispatch[]> =>
     Promise.all(
       groups
         .flatMap(({ steps }) => steps.flatMap(step => lowerStep(step, tools).map(dispatch => ({ ...dispatch, step }))))
@@ -92,7 +92,7 @@ export class BindGroups {
     return this.#made
   }
 
-  #make(plan: Plan<never>, { pipeline, bindings, step }: ReadyDispatch): GPUBindGroup {
+  #make(plan: DevicePlan, { pipeline, bindings, step }: ReadyDispatch): GPUBindGroup {
     const entries = bindings.map((binding, number) => ({
       binding: number,
       resource: this.#memory.bound(plan, binding),

@@ -1,14 +1,16 @@
-/** The target of plans for WebGPU: all values are row-major, and most stores can do element-wise work. */
+/** The target of plans for WebGPU: all values are row-major, most stores can do element-wise work, and sums are paired. */
 import type { OpName } from '../../graph/table.ts'
-import { makePlan, type Plan } from '../../plan/plan.ts'
+import { makePlan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
 import { rowsLayout } from '../../plan/rowsLayout.ts'
+import { storageOf } from '../../plan/step.ts'
 import type { KernelTraits, Target } from '../../plan/target.ts'
 import type { Hardware } from './kernels/kernel.ts'
 import { workspaceOf } from './kernels/table.ts'
+import { type DevicePlan, type Pair, pairReductions } from './pairs.ts'
 
 /** What bindings of a buffer must begin at on every device, in bytes. */
-const bindingAlignment = 256
+export const bindingAlignment = 256
 
 /** Operations whose kernel stores f32 only, element by element. */
 const epilogues: ReadonlySet<OpName> = new Set<OpName>([
@@ -25,7 +27,7 @@ const epilogues: ReadonlySet<OpName> = new Set<OpName>([
 ])
 
 /** A program's plan. */
-export function planFor(program: Program, hardware: Hardware): Plan<never> {
+export function planFor(program: Program, hardware: Hardware): DevicePlan {
   // A step may also bind its result, and its switches or its scratch.
   const kernels: KernelTraits = {
     epilogues,
@@ -33,11 +35,14 @@ export function planFor(program: Program, hardware: Hardware): Plan<never> {
     floatsOnly: new Set(),
     mostInputs: hardware.mostBindings - 2,
   }
-  const target: Target<never> = {
+  const target: Target<Pair> = {
     alignment: bindingAlignment,
+    span: hardware.span,
     layOut(program) {
-      const choice = rowsLayout(program, kernels)
-      return { ...choice, steps: choice.steps.map(step => ({ ...step, workspace: workspaceOf(step, hardware) })) }
+      const { steps, layoutOf, inputs, outputs, updates } = rowsLayout(program, kernels)
+      const known = steps.map(step => ({ ...step, workspace: workspaceOf(step, hardware) }))
+      const kept = new Set([...updates.values()].map(storageOf))
+      return { steps: pairReductions(known, kept, hardware.mostBindings), layoutOf, inputs, outputs, updates }
     },
   }
   return makePlan(program, target)

@@ -1,6 +1,7 @@
 /** The command-line options of `fovea eval`. Its implementation is loaded when the command is called. */
 import { type Command, Option } from 'commander'
 import {
+  backendOption,
   changedDataOption,
   checkpointOption,
   jsonOption,
@@ -35,6 +36,7 @@ export function addEval(program: Command): void {
     .addOption(checkpointOption())
     .option('--data-dir <dir>', "folder with the data set's files (default: the recipe's)")
     .addOption(changedDataOption())
+    .addOption(backendOption())
     .addOption(threadsOption())
     .addOption(wideOption())
     .addOption(nativeOption())

@@ -1,6 +1,6 @@
 /** The command-line options of `fovea inspect`. Its implementation is loaded when the command is called. */
 import { type Command, Option } from 'commander'
-import { checkpointOption, jsonOption, numericList, wholeNumber } from '../options.ts'
+import { backendOption, checkpointOption, jsonOption, numericList, wholeNumber } from '../options.ts'
 
 /** Adds the command. */
 export function addInspect(program: Command): void {
@@ -42,6 +42,7 @@ export function addInspect(program: Command): void {
         .default('auto'),
     )
     .addOption(checkpointOption())
+    .addOption(backendOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',

@@ -1,6 +1,14 @@
 /** The command-line options of `fovea predict`. Its implementation is loaded when the command is called. */
 import { type Command, Option } from 'commander'
-import { checkpointOption, jsonOption, nativeOption, networkOptions, wholeNumber, wideOption } from '../options.ts'
+import {
+  backendOption,
+  checkpointOption,
+  jsonOption,
+  nativeOption,
+  networkOptions,
+  wholeNumber,
+  wideOption,
+} from '../options.ts'
 
 /** Adds the command. */
 export function addPredict(program: Command): void {
@@ -20,6 +28,7 @@ export function addPredict(program: Command): void {
     )
     .addOption(checkpointOption())
     .option('--data <name>', 'of an ONNX file: data set, or folder:PATH, whose classes it tells apart')
+    .addOption(backendOption())
     .addOption(wideOption())
     .addOption(nativeOption())
     .addOption(jsonOption())

@@ -1,6 +1,7 @@
 /** The command-line options of `fovea serve`. Its implementation is loaded when the command is called. */
 import { type Command, Option } from 'commander'
 import {
+  backendOption,
   checkpointOption,
   collect,
   nativeOption,
@@ -40,6 +41,7 @@ export function addServe(program: Command): void {
     .option('--cors <origin>', 'pages of this origin may ask, * for all; may be repeated', collect)
     .addOption(checkpointOption())
     .option('--data <name>', 'of an ONNX file: data set, or folder:PATH, whose classes it tells apart')
+    .addOption(backendOption())
     .addOption(threadsOption())
     .addOption(wideOption())
     .addOption(nativeOption())

@@ -24,7 +24,7 @@ const isWanted = driver !== undefined && process.env.FOVEA_FULL === '1'
 describe.skipIf(!isWanted)(`parallel methods (${driver ?? reason}; with FOVEA_FULL=1)`, () => {
   let engine: DeviceEngine
   beforeAll(async () => {
-    engine = new DeviceEngine(await openDevice(), true)
+    engine = new DeviceEngine(await openDevice(), { parallel: true })
   })
   afterAll(() => engine.close())
 
@@ -81,6 +81,13 @@ describe.skipIf(!isWanted)(`parallel methods (${driver ?? reason}; with FOVEA_FU
       outer: g.min(x, 0),
       inner: g.sum(x, [2, 3]),
       columns: g.sum(g.input('y', [3000, 5]), 0),
+    })
+    const squares = (y: g.Tensor, axes: readonly number[]): g.Tensor =>
+      g.sub(g.mean(g.square(y), axes), g.square(g.mean(y, axes)))
+    await compare({
+      channels: squares(x, [0, 2, 3]),
+      few: squares(g.input('z', [2, 3, 70]), [2]),
+      columns: squares(g.input('y', [3000, 5]), [0]),
     })
     expect((await engine.compile({ outputs: { all: g.sum(x) }, updates: new Map() })).work.dispatches).toBe(2)
   })

@@ -4,10 +4,12 @@ import type { StepOf } from '../../../plan/step.ts'
 import type { Operands } from '../wgsl/operands.ts'
 import type { Dispatch } from '../wgsl/shader.ts'
 
-/** What decides how a step is computed, besides its shapes. */
+/** What decides how a program is planned and a step is computed, besides shapes. */
 export interface Hardware {
   /** Most values that one shader binds. */
   readonly mostBindings: number
+  /** Most bytes of a buffer, a multiple of what bindings begin at: a larger arena is several buffers. */
+  readonly span: number
   /**
    * Whether invocations share memory and work is cut into parts until thousands of lanes are busy. Without that, each
    * invocation computes one element on its own: drivers that run shaders on a processor have few lanes, and compile and

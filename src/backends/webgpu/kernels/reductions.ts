@@ -2,10 +2,11 @@
  * Reductions. What is folded into one result is cut into parts when the results alone would not fill a GPU: each part
  * is folded on its own, then the parts, in their order. Where folded elements are neighbors in memory, the lanes of a
  * workgroup take one each and fold their results in a tree; else every invocation folds a part alone, next to others
- * that read the neighbors.
+ * that read the neighbors. A pair of sums is folded at once (`pairs.ts`).
  */
-import { type Shape, sizeOf, stridesOf } from '../../../graph/shape.ts'
+import { sizeOf, stridesOf } from '../../../graph/shape.ts'
 import type { StepOf } from '../../../plan/step.ts'
+import { foldedShape, membersOf } from '../pairs.ts'
 import { printExpression } from '../wgsl/expression.ts'
 import { type Axes, broadcastIndex, mergeAxes, stridedIndex, unsigned } from '../wgsl/indexing.ts'
 import type { Operands } from '../wgsl/operands.ts'
@@ -42,9 +43,6 @@ const manyInvocations = 16_384
 /** Fewest elements worth an invocation of their own. */
 const fewestElements = 16
 
-/** Shape of what is folded: that of the input, or of the expression in its place. */
-const foldedShape = ({ prologue, inputs }: StepOf<'reduce'>): Shape => prologue?.shape ?? inputs[0].shape
-
 /** Decides by shapes. */
 function methodOf(step: StepOf<'reduce'>, { parallel }: Hardware): Method {
   const shape = foldedShape(step)
@@ -64,7 +62,7 @@ function methodOf(step: StepOf<'reduce'>, { parallel }: Hardware): Method {
   return { kept, folded, results, length, together, parts: Math.ceil(length / share), share }
 }
 
-/** Bytes of the results of all parts. */
+/** Bytes of the results of all parts of one reduction. */
 export function reduceWorkspace(step: StepOf<'reduce'>, hardware: Hardware): number {
   const { parts, results } = methodOf(step, hardware)
   return parts > 1 ? parts * results * Float32Array.BYTES_PER_ELEMENT : 0
@@ -73,72 +71,93 @@ export function reduceWorkspace(step: StepOf<'reduce'>, hardware: Hardware): num
 export const reduce: Lower<'reduce'> = (step, tools) => {
   const method = methodOf(step, tools)
   const { parts, results } = method
+  const members = membersOf(step)
   const operands = tools.operands()
   const fold = method.together ? foldTogether : foldAlone
-  if (parts === 1) return [fold(step, method, operands)]
+  if (parts === 1) return [fold(members, method, operands)]
   const last = tools.operands()
-  const { start, join } = foldings[step.attributes.fn]
-  const read = last.workspace(`k * ${results}u + i`)
-  const body = `r = ${start};
-  for (var k = 0u; k < ${parts}u; k++) { r = ${join('r', read)}; }`
-  return [fold(step, method, operands), resultShader(step, last, body)]
+  const sums = members.map((member, m) => {
+    const { start, join } = foldings[member.attributes.fn]
+    const read = last.workspace(`${unsigned(m * parts * results)} + k * ${results}u + i`)
+    return `var r${m} = ${start};
+  for (var k = 0u; k < ${parts}u; k++) { r${m} = ${join(`r${m}`, read)}; }
+  ${storeResult(member, last, 'i', `r${m}`)}`
+  })
+  return [fold(members, method, operands), elementShader(last, results, sums.join('\n  '))]
 }
 
-/** Statements that set `e` to the folded element at memory index `at`, and the number that folding it gives. */
-function element(step: StepOf<'reduce'>, operands: Operands): { statements: string; joined: string } {
-  const { prologue, inputs, attributes } = step
-  const { join } = foldings[attributes.fn]
-  if (!prologue) return { statements: '', joined: join('r', operands.float(inputs[0], 'at')) }
-  const { statements, value } = printExpression(
-    prologue.expression,
-    index => operands.float(inputs[index], broadcastIndex(inputs[index].shape, prologue.shape, 'at')),
-    'p',
-  )
-  return { statements, joined: join('r', value) }
-}
+/** The reductions that a dispatch does at once, one or two: number m folds into `r{m}`. */
+type Members = readonly StepOf<'reduce'>[]
+
+/** Statements that fold the element at memory index `at` into the results. */
+const foldElement = (members: Members, operands: Operands): string =>
+  members
+    .map(({ prologue, inputs, attributes }, m) => {
+      const { join } = foldings[attributes.fn]
+      if (!prologue) return `r${m} = ${join(`r${m}`, operands.float(inputs[0], 'at'))};`
+      const { statements, value } = printExpression(
+        prologue.expression,
+        index => operands.float(inputs[index], broadcastIndex(inputs[index].shape, prologue.shape, 'at')),
+        `p${m}_`,
+      )
+      return `${statements}\n    r${m} = ${join(`r${m}`, value)};`
+    })
+    .join('\n    ')
+
+const declareResults = (members: Members): string =>
+  members.map(({ attributes }, m) => `var r${m} = ${foldings[attributes.fn].start};`).join(' ')
+
+/** Statements that store the results of a part, or those of all. */
+const storeAll = (
+  members: Members,
+  { parts, results }: Method,
+  operands: Operands,
+  number: string,
+  name: (m: number) => string,
+): string =>
+  members
+    .map((member, m) =>
+      parts === 1
+        ? storeResult(member, operands, number, name(m))
+        : `${operands.workspace(`${unsigned(m * parts * results)} + ${number}`)} = ${name(m)};`,
+    )
+    .join('\n  ')
 
 /** Every invocation folds one part of one result. */
-function foldAlone(step: StepOf<'reduce'>, method: Method, operands: Operands): Dispatch {
+function foldAlone(members: Members, method: Method, operands: Operands): Dispatch {
   const { kept, folded, results, length, parts, share } = method
-  const { statements, joined } = element(step, operands)
-  const loop = (first: string, end: string, result: string): string => `r = ${foldings[step.attributes.fn].start};
-  let base = ${stridedIndex(result, kept)};
-  for (var j = ${first}; j < ${end}; j++) {
-    let at = base + ${stridedIndex('j', folded)};
-    ${statements}
-    r = ${joined};
-  }`
-  if (parts === 1) return resultShader(step, operands, loop('0u', unsigned(length), 'i'))
+  const [first, end] =
+    parts === 1 ? ['0u', unsigned(length)] : [`part * ${share}u`, `min((part + 1u) * ${share}u, ${length}u)`]
   const body = `let part = i / ${results}u;
   let result = i % ${results}u;
-  var r: f32;
-  ${loop(`part * ${share}u`, `min((part + 1u) * ${share}u, ${length}u)`, 'result')}
-  ${operands.workspace('i')} = r;`
+  ${declareResults(members)}
+  let base = ${stridedIndex('result', kept)};
+  for (var j = ${first}; j < ${end}; j++) {
+    let at = base + ${stridedIndex('j', folded)};
+    ${foldElement(members, operands)}
+  }
+  ${storeAll(members, method, operands, 'i', m => `r${m}`)}`
   return elementShader(operands, parts * results, body)
 }
 
 /** Every workgroup folds one part of one result. */
-function foldTogether(step: StepOf<'reduce'>, method: Method, operands: Operands): Dispatch {
+function foldTogether(members: Members, method: Method, operands: Operands): Dispatch {
   const { kept, folded, results, length, parts, share } = method
-  const { statements, joined } = element(step, operands)
-  const { fn } = step.attributes
-  const finish = parts === 1 ? storeResult(step, operands, 'number', 'all') : `${operands.workspace('number')} = all;`
   const body = `let number = ${workgroupNumber};
   if (number >= ${parts * results}u) { return; }
   let result = number % ${results}u;
   let part = number / ${results}u;
   let base = ${stridedIndex('result', kept)};
-  var r = ${foldings[fn].start};
+  ${declareResults(members)}
   for (var j = part * ${share}u + lane; j < min((part + 1u) * ${share}u, ${length}u); j += ${lanes}u) {
     let at = base + ${stridedIndex('j', folded)};
-    ${statements}
-    r = ${joined};
+    ${foldElement(members, operands)}
   }
-  let all = foldLanes(lane, r);
-  if (lane == 0u) { ${finish} }`
+  ${members.map((_, m) => `let all${m} = foldLanes(lane, r${m});`).join(' ')}
+  if (lane == 0u) { ${storeAll(members, method, operands, 'number', m => `all${m}`)} }`
   return shaderOf(operands, {
     body,
-    declarations: `${laneMemory}\n${laneFold('foldLanes', fn)}`,
+    declarations: `${laneMemory}\n${laneFold('foldLanes', members[0].attributes.fn)}`,
     workgroups: spread(parts * results),
   })
 }

@@ -7,11 +7,11 @@ import { type ClassScore, scoreClasses } from '../../../inspect/classScores.ts'
 import { type Calibration, calibration } from '../../../inspect/index.ts'
 import { confusedPairs } from '../../../plot/confusionMatrix.ts'
 import { reliabilityDiagram } from '../../../plot/reliabilityDiagram.ts'
-import { type EngineChoices, startEngine, withoutRecipe } from '../../../recipe/engine.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { measured } from '../../../runs/result.node.ts'
 import { formatCount, formatPercent, formatSignificant } from '../../../text/format.ts'
 import { type Evaluation, Evaluator } from '../../../train/evaluate.ts'
+import { type ReadingChoices, readingEngine } from '../../readingEngine.ts'
 import { exitCodes, UsageError } from '../../terminal/errors.ts'
 import { EvaluationProgress } from '../../terminal/evaluationProgress.ts'
 import { print, printJson, warn } from '../../terminal/output.ts'
@@ -29,7 +29,7 @@ const makeViews = {
 type ViewName = keyof typeof makeViews
 
 /** Options of {@link evaluate}. */
-export interface EvalOptions extends EngineChoices, SubjectOptions {
+export interface EvalOptions extends ReadingChoices, SubjectOptions {
   /** Averages the answers for several views of each image. */
   readonly views?: ViewName
   /** File of a reliability diagram. */
@@ -48,7 +48,7 @@ export async function evaluate(path: string, options: EvalOptions): Promise<numb
   const { classes } = images.dataset
   const allowLabelChanges = recipe?.data.augment?.allowLabelChanges ?? false
   if (views) checkViews(views, images.dataset, shape, allowLabelChanges)
-  const engine = await startEngine(recipe ?? withoutRecipe, options)
+  const engine = await readingEngine(recipe, options)
   const stream = json ? process.stderr : process.stdout
   const bar = quiet ? undefined : new EvaluationProgress(stream, imagesName, images.indices.length)
   try {

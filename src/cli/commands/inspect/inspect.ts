@@ -3,7 +3,6 @@ import { extname } from 'node:path'
 import { ShapeError } from '../../../graph/shape.ts'
 import { Inspector, PointError } from '../../../inspect/index.ts'
 import { contactSheet, encodePng, enlarged, type SheetPicture } from '../../../plot/index.ts'
-import { startEngine } from '../../../recipe/engine.ts'
 import { imagesOf } from '../../../recipe/images.ts'
 import { preparationOf } from '../../../recipe/preparation.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
@@ -12,6 +11,7 @@ import { formatCount } from '../../../text/format.ts'
 import { unknownName } from '../../../text/names.ts'
 import type { ImageShape } from '../../../train/programs.ts'
 import { checkInvert } from '../../preparePicture.ts'
+import { readingEngine } from '../../readingEngine.ts'
 import { exitCodes, UsageError } from '../../terminal/errors.ts'
 import { EvaluationProgress } from '../../terminal/evaluationProgress.ts'
 import { print, printJson, warn } from '../../terminal/output.ts'
@@ -49,7 +49,7 @@ export async function inspect(run: string, words: readonly string[], options: In
   const rules = { shape, ...preparationOf(recipe, shape) }
   checkInvert(run, rules, options.invert)
   const pictures = await picturesFor(words, rules, options.invert)
-  const engine = await startEngine(recipe)
+  const engine = await readingEngine(recipe, { backend: options.backend })
   const progress = new LateProgress()
   try {
     const inspector = new Inspector(engine, model, shape)

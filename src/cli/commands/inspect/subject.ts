@@ -5,11 +5,12 @@ import type { Inspector, ParametrizationName } from '../../../inspect/index.ts'
 import { unknownName } from '../../../text/names.ts'
 import type { ImageShape } from '../../../train/programs.ts'
 import { type Invert, type PictureRules, preparePicture } from '../../preparePicture.ts'
+import type { ReadingChoices } from '../../readingEngine.ts'
 import { oneLine, UsageError } from '../../terminal/errors.ts'
 import { picturesOf } from '../predict/pictureFiles.ts'
 
 /** Options of `inspect`. */
-export interface InspectOptions {
+export interface InspectOptions extends Pick<ReadingChoices, 'backend'> {
   readonly method: string
   readonly layer?: string
   readonly class?: string

@@ -5,12 +5,12 @@ import type { ImageDataset } from '../../../data/dataset.ts'
 import { ImageError } from '../../../data/errors.ts'
 import { subsetOf } from '../../../data/split.ts'
 import { sizeOf } from '../../../graph/shape.ts'
-import { type EngineChoices, startEngine, withoutRecipe } from '../../../recipe/engine.ts'
 import { formatCount } from '../../../text/format.ts'
 import { Evaluator, evaluationBatch } from '../../../train/evaluate.ts'
 import type { ImageShape } from '../../../train/programs.ts'
 import { type ModelOptions, openModel } from '../../modelFile.ts'
 import { checkInvert, type Invert, type PictureRules, preparePicture } from '../../preparePicture.ts'
+import { type ReadingChoices, readingEngine } from '../../readingEngine.ts'
 import { exitCodes, oneLine, UsageError } from '../../terminal/errors.ts'
 import { EvaluationProgress } from '../../terminal/evaluationProgress.ts'
 import { progressStyle } from '../../terminal/progress.ts'
@@ -18,7 +18,7 @@ import { picturesOf } from './pictureFiles.ts'
 import { type Failure, isFailure, JsonOutput, type Prediction, TableOutput } from './predictions.ts'
 
 /** Options of {@link predict}. */
-export interface PredictOptions extends Pick<EngineChoices, 'wide' | 'native'>, ModelOptions {
+export interface PredictOptions extends Pick<ReadingChoices, 'backend' | 'wide' | 'native'>, ModelOptions {
   /** Number of classes shown for each picture: 3 by default, or all if there are fewer. */
   readonly top?: number
   readonly invert: Invert
@@ -45,12 +45,12 @@ export async function predict(run: string, words: readonly string[], options: Pr
   }
   checkInvert(run, classifier, options.invert)
   const asked = await entriesOf(words)
-  const { wide, native } = options
+  const { backend, wide, native } = options
   const choices =
     asked.length > fewPictures
-      ? { wide, native }
-      : { threads: 1, wide, native: native === 'auto' ? ('off' as const) : native }
-  const engine = await startEngine(classifier.recipe ?? withoutRecipe, choices)
+      ? { backend, wide, native }
+      : { backend, threads: 1, wide, native: native === 'auto' ? ('off' as const) : native }
+  const engine = await readingEngine(classifier.recipe, choices)
   const files = asked.filter(entry => typeof entry === 'string')
   const canInvert = classifier.subject !== 'picture' && options.invert !== 'no'
   const output = options.json ? new JsonOutput() : new TableOutput(files, classes, top, canInvert)

@@ -3,14 +3,14 @@ import { createServer, type Server, type ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { classifierOf } from '../../../classifier/classifier.ts'
 import { prepareImage } from '../../../data/image.node.ts'
-import { type EngineChoices, startEngine, withoutRecipe } from '../../../recipe/engine.ts'
 import { interruption, listen } from '../../listen.ts'
 import { type ModelOptions, openModel } from '../../modelFile.ts'
+import { type ReadingChoices, readingEngine } from '../../readingEngine.ts'
 import { print, warn } from '../../terminal/output.ts'
 import { createApp, type ServedClassifier } from './app.ts'
 
 /** Options of {@link serve}. */
-export interface ServeOptions extends EngineChoices, ModelOptions {
+export interface ServeOptions extends ReadingChoices, ModelOptions {
   readonly host: string
   readonly port: number
   /** MB of a picture file. */
@@ -26,7 +26,7 @@ export interface ServeOptions extends EngineChoices, ModelOptions {
 /** @returns the exit code */
 export async function serve(run: string, options: ServeOptions): Promise<number> {
   const contents = await openModel(run, options)
-  const engine = await startEngine(contents.recipe ?? withoutRecipe, options)
+  const engine = await readingEngine(contents.recipe, options)
   try {
     const limits = { maxPixels: 1e6 * options.maxPixels }
     const classify: ServedClassifier = await classifierOf<Uint8Array>(

@@ -41,7 +41,12 @@ const latestFile = async ({ path }: RunFolder): Promise<string> => (await readFi
 
 /** The error of a run whose folder can no longer be written, with its last checkpoint. */
 export async function unwritten(error: FileError, folder: RunFolder | undefined): Promise<CommandError> {
-  if (!folder) return new CommandError(`${error.message} (--out names another folder for runs)`, { cause: error })
+  if (folder) return brokenOff(error, folder)
+  return new CommandError(`${error.message} (--out names another folder for runs)`, { cause: error })
+}
+
+/** The error of a run that cannot go on in this process, with its last checkpoint and the command that continues it. */
+export async function brokenOff(error: Error, folder: RunFolder): Promise<CommandError> {
   const file = await latestFile(folder).catch(() => undefined)
   const kept = file === undefined ? 'no checkpoint was saved yet' : `the last checkpoint is ${join(folder.path, file)}`
   const message = `${error.message}; ${kept}; continue with: fovea train --resume ${shellWord(folder.path)}`

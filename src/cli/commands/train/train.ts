@@ -2,6 +2,7 @@
 
 import { basename, resolve } from 'node:path'
 import type { Engine } from '../../../backends/engine.ts'
+import { StoppedError } from '../../../backends/stoppedError.ts'
 import type { ImageCollection, Subset } from '../../../data/dataset.ts'
 import { FileError } from '../../../data/fileError.node.ts'
 import { workerLoader } from '../../../data/workers.node.ts'
@@ -51,7 +52,7 @@ import {
   resume,
 } from './existingRun.ts'
 import { checkGroup, forGroup, inGroup, storeOf, threadsIn } from './group.ts'
-import { divergedError, showFinished, showResult, showStopped, unwritten } from './outcome.ts'
+import { brokenOff, divergedError, showFinished, showResult, showStopped, unwritten } from './outcome.ts'
 import { SteerDesk } from './steerDesk.ts'
 
 /** Options that are not part of the recipe. */
@@ -244,6 +245,7 @@ async function trainOn(
     return exitCodes.done
   } catch (error) {
     if (error instanceof DivergedError) throw sharedError(divergedError(error, folder, recipe, resumed.file))
+    if (error instanceof StoppedError && folder) throw await brokenOff(error, folder)
     throw error instanceof FileError ? await unwritten(error, folder) : error
   } finally {
     looking?.close()
