@@ -11,7 +11,7 @@
 
 trap 'again=yes; kill -TERM $child' USR1
 trap 'kill -TERM $child' TERM
-npx fovea search "$@" --threads "$SLURM_CPUS_PER_TASK" &
+node_modules/.bin/fovea search "$@" --threads "$SLURM_CPUS_PER_TASK" &
 child=$!
 while wait $child; code=$?; kill -0 $child 2>/dev/null; do :; done
 if [ -n "$again" ] && [ $code -ne 0 ]; then scontrol requeue "$SLURM_JOB_ID"; fi

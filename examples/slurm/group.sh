@@ -15,7 +15,7 @@ trap 'again=yes; kill -TERM $child' USR1
 trap 'kill -TERM $child' TERM
 # --mpi=pmi2 for MPICH. (Since Slurm 22.05 a step does not inherit the processors of a task.)
 srun --mpi=pmix --kill-on-bad-exit=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" \
-  npx fovea train "$@" --threads "$SLURM_CPUS_PER_TASK" &
+  node_modules/.bin/fovea train "$@" --threads "$SLURM_CPUS_PER_TASK" &
 child=$!
 while wait $child; code=$?; kill -0 $child 2>/dev/null; do :; done
 if [ -n "$again" ] && [ $code -ne 0 ]; then scontrol requeue "$SLURM_JOB_ID"; fi

@@ -15,7 +15,7 @@ if [ -e "$run/recipe.json" ]; then set -- --resume "$run"; else set -- "$@" --na
 
 trap 'again=yes; kill -TERM $child' USR1 # the time is over: save, then requeue
 trap 'kill -TERM $child' TERM            # scancel, preemption: save
-npx fovea train "$@" &
+node_modules/.bin/fovea train "$@" &
 child=$!
 # A signal ends `wait`, not the training.
 while wait $child; code=$?; kill -0 $child 2>/dev/null; do :; done

@@ -11,7 +11,7 @@
 
 trap 'again=yes; kill -TERM $child' USR1
 trap 'kill -TERM $child' TERM
-npx fovea search "$@" --jobs "$SLURM_NTASKS" --threads "$SLURM_CPUS_PER_TASK" \
+node_modules/.bin/fovea search "$@" --jobs "$SLURM_NTASKS" --threads "$SLURM_CPUS_PER_TASK" \
   --launcher "srun --exact -N1 -n1 -c$SLURM_CPUS_PER_TASK" &
 child=$!
 while wait $child; code=$?; kill -0 $child 2>/dev/null; do :; done

@@ -11,7 +11,7 @@ it('runs all jobs, no more than a number of them at once', async () => {
     () => left.shift(),
     async job => {
       most = Math.max(most, ++running)
-      await Promise.resolve()
+      await new Promise(resolve => setImmediate(resolve))
       running--
       done.push(job)
     },
