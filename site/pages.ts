@@ -45,6 +45,7 @@ export const guide: readonly { readonly text: string; readonly entries: readonly
       { text: 'Data and augmentation', page: 'data' },
       { text: 'The practice of training', page: 'training' },
       { text: 'Many processes, many machines', page: 'distributed' },
+      { text: 'On a cluster with Slurm', page: 'slurm' },
       { text: 'Transfer learning', page: 'transfer' },
       { text: 'Optimization', page: 'optimization' },
     ],
@@ -207,7 +208,7 @@ function shown(target: string): string {
   const files = statSync(path).isDirectory()
     ? readdirSync(path, { recursive: true, encoding: 'utf8' })
         .map(name => posix.join(target, name.replaceAll('\\', '/')))
-        .filter(name => /\.(?:ts|js|py|md|html|json|css)$/.test(name))
+        .filter(name => /\.(?:ts|js|py|sh|md|html|json|css)$/.test(name))
         .sort()
     : [target]
   const parts = files.map(name => {

@@ -44,7 +44,8 @@ Examples:
 
 Exit codes: 0 done as asked; 1 the work failed; 2 the command line, the recipe or a file they name is wrong; 130 stopped by
   Ctrl-C, 143 by SIGTERM, 141 as the output was closed (a training run is saved): docs/troubleshooting.md.
-Environment: FOVEA_THREADS threads that compute; FOVEA_WIDE as --wide; FOVEA_NATIVE as --native; FOVEA_DEBUG=1 stacks of errors.`,
+Environment: FOVEA_THREADS threads that compute; FOVEA_WIDE as --wide; FOVEA_NATIVE as --native; FOVEA_LOCK_TIMEOUT seconds
+  after which the lock of a lost machine is taken over (90); FOVEA_DEBUG=1 stacks of errors.`,
   )
 
 /** In the order of `--help`. */

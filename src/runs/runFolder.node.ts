@@ -126,7 +126,7 @@ export class RunFolder {
   async resume(options: RunFolderOptions = {}): Promise<Resumed> {
     const keep = checkKeep(options)
     if (this.#writer) throw new RunFolderError(`${this.path}: is already open for writing`)
-    const lock = await RunLock.acquire(join(this.path, 'lock'), options.patience)
+    const lock = await RunLock.acquire(join(this.path, 'lock'), options)
     try {
       await makeFolder(this.#checkpointsPath)
       await removeTemporaries(this.path)

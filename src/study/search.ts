@@ -2,8 +2,9 @@
  * Ways to search a space of hyperparameters: at random (Bergstra and Bengio 2012), on a grid, from coarse to fine, and
  * by asynchronous successive halving. They choose the points and the order; a runner trains.
  */
-import { workOn } from '../async/workOn.ts'
-import { nextJob, rungEpochs } from './halving.ts'
+import { later, workOn } from '../async/workOn.ts'
+import { nextJob, type RungJob, rungEpochs } from './halving.ts'
+import { type EpochScore, isSettled, type SharedTrial, type TrialSharing, trainAll } from './sharing.ts'
 import { gridPoints, narrow, type Point, randomPoint, type Space } from './space.ts'
 
 /** Names of the ways to search. */
@@ -26,42 +27,23 @@ export interface StrategyOptions {
   readonly jobs: number
 }
 
-/** Validation scores after an epoch. */
-export interface EpochScore {
-  readonly epoch: number
-  readonly accuracy: number
-  readonly loss: number
-}
-
-/** Progress of a trial. */
-export interface TrialProgress<S extends EpochScore = EpochScore> {
-  /** Scores of the epochs that are done and saved, starting with the first. */
-  readonly scores: readonly S[]
-  readonly finished: boolean
-  /** Why it failed, if it did. */
-  readonly failed?: string
-}
-
 /** A trial of a search. */
-export interface SearchTrial {
+export interface SearchTrial extends SharedTrial {
   readonly point: Point
-  progress: TrialProgress
-  /** True while it is being trained. */
-  busy: boolean
+  /** Who trains it now. */
+  busy: 'here' | 'elsewhere' | false
 }
 
 /** Makes and trains the trials of a search. */
-export interface SearchRunner<T extends SearchTrial> {
+export interface SearchRunner<T extends SearchTrial> extends TrialSharing<T> {
   /** Epochs of a whole training. */
   readonly epochs: number
   /**
    * Makes a trial, or opens it when it has begun. @param epochs its epochs, when fewer than those of a whole training
    */
   make(index: number, point: Point, epochs?: number): Promise<T>
-  /** Trains a trial to its end, or to the end of an epoch. */
-  train(trial: T, untilEpoch?: number): Promise<TrialProgress>
-  /** Called when a trial has been trained. */
-  onTrained(trial: T): void
+  /** Sees whether another process trains a trial, and if none does, brings its progress up to date. */
+  look(trial: T): Promise<void>
 }
 
 /**
@@ -78,7 +60,7 @@ export async function searchSpace<T extends SearchTrial>(
   const { strategy, trials, points, searchSeed } = options
   if (strategy === 'grid') {
     const all = await Promise.all(gridPoints(space, points).map((point, k) => runner.make(k, point)))
-    await trainAll(all, runner, options)
+    await trainAll(all, runner, options.jobs)
     return all
   }
   if (strategy === 'asha') {
@@ -109,7 +91,7 @@ async function narrowing<T extends SearchTrial>(
     const begin = all.length
     for (let k = begin; k < last; k++) all.push(await runner.make(k, randomPoint(narrowed, searchSeed, k), stageEpochs))
     const here = all.slice(begin)
-    await trainAll(here, runner, options)
+    await trainAll(here, runner, options.jobs)
     const good = ranked(here, metric).slice(0, Math.max(2, Math.ceil(here.length / 4)))
     if (good.length > 0) {
       narrowed = narrow(
@@ -121,52 +103,49 @@ async function narrowing<T extends SearchTrial>(
   return all
 }
 
-async function trainAll<T extends SearchTrial>(
-  trials: readonly T[],
-  runner: SearchRunner<T>,
-  { jobs }: StrategyOptions,
-): Promise<void> {
-  const left = trials.filter(({ progress: { finished, failed } }) => !finished && failed === undefined)
-  await workOn(
-    jobs,
-    () => left.shift(),
-    async trial => {
-      trial.progress = await runner.train(trial)
-      runner.onTrained(trial)
-    },
-  )
-}
-
-/** Successive halving: the rungs that a trial has reached follow from the epochs it has done. */
+/**
+ * Successive halving: the rungs that a trial has reached follow from the epochs it has done. Each process chooses among
+ * all trials, by the scores that are saved.
+ */
 async function halve<T extends SearchTrial>(
   trials: readonly T[],
   runner: SearchRunner<T>,
   { factor, minEpochs, metric, jobs }: StrategyOptions,
 ): Promise<void> {
   const rungs = rungEpochs(minEpochs, runner.epochs, factor)
+  const reached = ({ progress: { scores } }: T): number[] =>
+    rungs.flatMap(epoch => scores.filter(score => score.epoch === epoch).map(score => goodness(score, metric)))
   const states = () =>
-    trials.map(({ progress: { scores, failed }, busy }) => ({
-      // A trial that failed cannot continue.
-      busy: busy || failed !== undefined,
-      scores: rungs.flatMap(epoch =>
-        scores.filter(score => score.epoch === epoch).map(score => goodness(score, metric)),
-      ),
+    trials.map(trial => ({
+      // A trial that failed, or that early stopping has ended, cannot continue.
+      busy: trial.busy !== false || isSettled(trial),
+      scores: reached(trial),
     }))
-  await workOn(
-    jobs,
-    () => {
+  const next = async (): Promise<RungJob | undefined | typeof later> => {
+    for (;;) {
+      for (const trial of trials) if (trial.busy !== 'here' && !isSettled(trial)) await runner.look(trial)
       const job = nextJob(states(), { rungs: rungs.length, factor, most: trials.length })
-      if (job) trials[job.trial]!.busy = true
-      return job
-    },
-    async ({ trial: index, rung }) => {
-      const trial = trials[index]!
-      const isLast = rung === rungs.length - 1
-      trial.progress = await runner.train(trial, isLast ? undefined : rungs[rung])
-      trial.busy = false
-      runner.onTrained(trial)
-    },
-  )
+      if (!job) return trials.some(({ busy }) => busy === 'elsewhere') ? later : undefined
+      const trial = trials[job.trial]!
+      if (!(await runner.take(trial))) {
+        trial.busy = 'elsewhere'
+        continue
+      }
+      if (reached(trial).length === job.rung && !isSettled(trial)) {
+        trial.busy = 'here'
+        return job
+      }
+      // Another process has taken it to that rung since.
+      await runner.leave(trial)
+    }
+  }
+  await workOn(jobs, next, async ({ trial: index, rung }) => {
+    const trial = trials[index]!
+    const isLast = rung === rungs.length - 1
+    trial.progress = await runner.train(trial, isLast ? undefined : rungs[rung])
+    trial.busy = false
+    if (reached(trial).length > rung || isSettled(trial)) runner.onTrained(trial)
+  })
 }
 
 /** Larger is better. */

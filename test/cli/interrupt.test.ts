@@ -32,6 +32,27 @@ it('asks to stop once; ends the process at the next Ctrl-C, but not at the echo 
   expect(process.listenerCount('SIGINT')).toBe(before)
 })
 
+it('stops a trial that its study wants no more, but does not disturb one that is saving', () => {
+  const exit = vi.spyOn(process, 'exit').mockImplementation((() => undefined) as never)
+  const now = vi.spyOn(performance, 'now')
+  for (const [signal, code] of [
+    ['SIGTERM', 143],
+    [undefined, 129],
+  ] as const) {
+    const stop = vi.fn()
+    const interrupt = new Interrupt(stop)
+    now.mockReturnValue(1000)
+    if (signal) process.emit(signal, signal)
+    now.mockReturnValue(9000)
+    process.emit('disconnect')
+    expect(stop).toHaveBeenCalledTimes(1)
+    expect(exit).not.toHaveBeenCalled()
+    expect(interrupt.exitCode).toBe(code)
+    interrupt.dispose()
+  }
+  expect(process.listenerCount('disconnect')).toBe(0)
+})
+
 it('ends with the code of the signal; an output that is closed is closed once, however often it is written to', () => {
   const exit = vi.spyOn(process, 'exit').mockImplementation((() => undefined) as never)
   const now = vi.spyOn(performance, 'now')

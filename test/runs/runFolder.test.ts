@@ -8,12 +8,16 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { beat } from '../../src/runs/heartbeat.node.ts'
+import { LockWatch } from '../../src/runs/lockWatch.node.ts'
 import { RunFolder } from '../../src/runs/runFolder.node.ts'
 import { RunLock } from '../../src/runs/runLock.node.ts'
 import type { Checkpoint } from '../../src/train/checkpoint.ts'
@@ -407,8 +411,8 @@ describe('the lock', () => {
   it('is waited for as long as one has patience', async () => {
     const path = join(root, 'lock')
     const first = await RunLock.acquire(path)
-    await expect(RunLock.acquire(path, 50)).rejects.toThrow(/is training in this folder/)
-    const second = RunLock.acquire(path, 60_000)
+    await expect(RunLock.acquire(path, { patience: 50 })).rejects.toThrow(/is training in this folder/)
+    const second = RunLock.acquire(path, { patience: 60_000 })
     await first.verify()
     await first.release()
     await (await second).verify()
@@ -441,6 +445,65 @@ describe('the lock', () => {
     const path = join(root, 'lock')
     writeFileSync(path, JSON.stringify({ pid: 2 ** 22 + 1, host: 'elsewhere' }))
     await expect(RunLock.acquire(path)).rejects.toThrow(/process 4194305 on elsewhere is training.*delete .*lock/)
+  })
+
+  it('of another machine that has stood still for its time is taken over, by one of many', async () => {
+    const path = join(root, 'lock')
+    writeFileSync(path, JSON.stringify({ pid: 1, host: 'elsewhere', timeout: 1 }))
+    const results = await Promise.allSettled(Array.from({ length: 5 }, () => RunLock.acquire(path)))
+    const taken = results.filter(result => result.status === 'fulfilled')
+    expect(taken).toHaveLength(1)
+    await taken[0]!.value.verify()
+    await taken[0]!.value.release()
+    expect(readdirSync(root)).toEqual([])
+  })
+
+  it('of another machine is held while it moves, and unknown until it has moved or stood still', async () => {
+    const path = join(root, 'lock')
+    const contents = JSON.stringify({ pid: 1, host: 'elsewhere', timeout: 3600 })
+    writeFileSync(path, contents)
+    const watch = new LockWatch(path)
+    expect(await watch.look()).toMatchObject({ state: 'held', isSure: false })
+    // A watch that will look again takes it for held until it knows better; one that is alone waits to know.
+    await expect(RunLock.acquire(path, { watch })).rejects.toThrow(/process 1 on elsewhere is training in this folder$/)
+    const waiting = RunLock.acquire(path)
+    const told = expect(waiting).rejects.toThrow(/process 1 on elsewhere is training in this folder$/)
+    let beats = 0
+    const beating = setInterval(() => utimesSync(path, ++beats, beats), 20)
+    await told
+    clearInterval(beating)
+    expect(await watch.look()).toMatchObject({ state: 'held', isSure: true })
+    // Another holder is another lock.
+    writeFileSync(path, JSON.stringify({ pid: 2, host: 'elsewhere', timeout: 3600 }))
+    expect(await watch.look()).toMatchObject({ state: 'held', isSure: false })
+  })
+
+  it('moves while it is held, and only then', async () => {
+    const path = join(root, 'lock')
+    const contents = JSON.stringify({ token: 'mine' })
+    writeFileSync(path, contents)
+    utimesSync(path, 1, 1)
+    const end = beat(path, contents, 10)
+    await expect.poll(() => statSync(path).mtimeMs).toBeGreaterThan(1000)
+    // A lock of another process in its place is not touched: what is beside it moves, in later beats of the same thread.
+    writeFileSync(path, JSON.stringify({ token: 'theirs' }))
+    utimesSync(path, 1, 1)
+    const beside = join(root, 'beside')
+    writeFileSync(beside, contents)
+    utimesSync(beside, 1, 1)
+    const endBeside = beat(beside, contents, 10)
+    await expect.poll(() => statSync(beside).mtimeMs).toBeGreaterThan(1000)
+    expect(statSync(path).mtimeMs).toBe(1000)
+    end()
+    endBeside()
+  })
+
+  it.each(['0', '-1', 'soon', '1e9'])('does not stand still for FOVEA_LOCK_TIMEOUT=%s', async seconds => {
+    vi.stubEnv('FOVEA_LOCK_TIMEOUT', seconds)
+    await expect(RunLock.acquire(join(root, 'lock'))).rejects.toThrow(
+      `FOVEA_LOCK_TIMEOUT (=${seconds}) must be a number of seconds from 1 to 86400`,
+    )
+    vi.unstubAllEnvs()
   })
 
   it('of a dead process goes to one of many that want it', async () => {

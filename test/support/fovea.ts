@@ -53,9 +53,9 @@ export function start(
 
 /**
  * Environment of a process that gets a signal as soon as it has logged a step.
- * @param to the process itself, or its parent: the study that a trial belongs to
+ * @param to the process itself, or its parent, the study that a trial belongs to, or both
  */
-export function signalAtStep(signal: NodeJS.Signals, step: number, to: 'self' | 'parent' = 'self') {
+export function signalAtStep(signal: NodeJS.Signals, step: number, to: 'self' | 'parent' | 'both' = 'self') {
   return {
     NODE_OPTIONS: `--import=${new URL('signalAtStep.mjs', import.meta.url)}`,
     FOVEA_TEST_SIGNAL: signal,

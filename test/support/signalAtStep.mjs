@@ -1,6 +1,6 @@
 /**
  * Loaded into a process of the command line before it starts (`node --import`): the process signals itself, or its parent,
- * as soon as it has logged a step. A test that watched the log from outside would sometimes come too late on a busy machine.
+ * or both, as soon as it has logged a step. A test that watched the log from outside would sometimes come too late on a busy machine.
  */
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
@@ -12,7 +12,8 @@ fs.writeSync = (file, data, ...rest) => {
   const written = writeSync(file, data, ...rest)
   const text = typeof data === 'string' ? data : Buffer.from(data).toString()
   if (text.includes('"type":"step"') && text.includes(`"step":${step},`)) {
-    process.kill(to === 'parent' ? process.ppid : process.pid, signal)
+    if (to !== 'self') process.kill(process.ppid, signal)
+    if (to !== 'parent') process.kill(process.pid, signal)
   }
   return written
 }

@@ -1,5 +1,5 @@
 /** The command-line options of `fovea train`. Its implementation is loaded when the command is called. */
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { changedDataOption, jsonOption, nativeOption, threadsOption, wholeNumber, wideOption } from '../options.ts'
 import { recipeOptions, takesRecipe } from '../recipeCommand.ts'
 
@@ -22,6 +22,7 @@ export function addTrain(program: Command): void {
     .option('--no-test', 'do not read the test set at the end')
     .option('--resume <run>', 'resume a run; everything is taken from its recipe')
     .addOption(changedDataOption())
+    .addOption(new Option('--trial <token>', 'of a study, which starts its trials with it').hideHelp())
     .option('--out <dir>', 'folder for run folders (default: runs)')
     .option('--name <name>', "name of the run folder (default: the model's, or the recipe file's)")
     .addOption(threadsOption())

@@ -1,14 +1,14 @@
 /**
  * Trials of a study: training runs in separate processes, in one folder. The progress of a trial is read from its run
- * folder, so a study keeps no other state and continues after any interruption.
+ * folder, so a study keeps no other state and continues after any interruption. Several processes may work on a study at
+ * once: each takes the trials that it trains.
  */
 
-import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readFile, rename, rm, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { makeFolder } from '../../data/fileError.node.ts'
 import type { EngineChoices } from '../../recipe/engine.ts'
 import type { Recipe } from '../../recipe/recipe.ts'
 import { writeAtomic } from '../../runs/atomicFile.node.ts'
@@ -16,10 +16,15 @@ import { readEvents } from '../../runs/eventLog.node.ts'
 import { differentImages } from '../../runs/fingerprint.node.ts'
 import { resultFile } from '../../runs/result.node.ts'
 import { RunFolder } from '../../runs/runFolder.node.ts'
-import type { TrialProgress } from '../../study/search.ts'
+import type { SharedTrial, TrialProgress, TrialSharing } from '../../study/sharing.ts'
 import type { ValidationEvent } from '../../train/events.ts'
-import { CommandError, InterruptError, isStopped } from '../terminal/errors.ts'
+import { CommandError, InterruptError, isStopped, oneLine } from '../terminal/errors.ts'
+import { Claims } from './claims.ts'
+import type { Launcher } from './launcher.ts'
 import { StudyProgress, type StudyProgressOptions, type TrialEpoch } from './studyProgress.ts'
+import { TrialEpochs } from './trialEpochs.ts'
+import { failureOf } from './trialFiles.ts'
+import { type TrialEnd, TrialProcess } from './trialProcess.ts'
 
 /** One training run of a study. */
 export interface Trial {
@@ -30,26 +35,42 @@ export interface Trial {
   readonly what?: string
 }
 
+/** How the processes of trials are run. */
+export interface TrialOptions extends EngineChoices, StudyProgressOptions {
+  /** Number of simultaneous processes, which share the cores unless a launcher gives them some. */
+  readonly jobs: number
+  readonly launcher?: Launcher
+}
+
+type Progress = TrialProgress<ValidationEvent>
+
 /** The runs of a study, in its folder `trials`. */
 export class TrialRunner {
   readonly folder: string
   readonly progress: StudyProgress
+  readonly #launcher: Launcher | undefined
   readonly #engine: readonly string[]
-  readonly #children = new Set<ReturnType<typeof spawn>>()
+  readonly #claims = new Claims()
+  readonly #processes = new Set<TrialProcess>()
+  /** Trials whose process was lost, by the last checkpoint that they had then. */
+  readonly #lost = new Map<string, number>()
+  /** What was read of a trial, and of which files. */
+  readonly #known = new Map<string, { readonly stamp: string; readonly progress: Progress }>()
   /** The run whose images are compared with those of the other runs. */
   #first: string | undefined
   #isStopping = false
 
-  /**
-   * @param study folder of the study
-   * @param jobs number of simultaneous processes, which share the cores
-   */
-  constructor(study: string, jobs: number, options: EngineChoices & StudyProgressOptions = {}) {
-    const { threads, wide = 'off', native = 'off' } = options
+  /** @param study folder of the study */
+  constructor(study: string, options: TrialOptions) {
+    const { launcher, jobs, threads, wide = 'off', native = 'off' } = options
     this.folder = join(study, 'trials')
     this.progress = new StudyProgress(options)
-    const share = threads ?? Math.max(1, Math.floor(availableParallelism() / jobs))
-    this.#engine = ['--threads', String(share), '--wide', wide, '--native', native]
+    this.#launcher = launcher
+    const share = threads ?? (launcher ? undefined : Math.max(1, Math.floor(availableParallelism() / jobs)))
+    this.#engine = [
+      ...(share === undefined ? [] : ['--threads', String(share)]),
+      ...['--wide', wide, '--native', native],
+    ]
   }
 
   /** Path of a trial's run folder. */
@@ -61,67 +82,121 @@ export class TrialRunner {
    * The progress of a trial.
    * @throws CommandError when it began with other images than another trial: their scores cannot be compared.
    */
-  async progressOf(trial: Pick<Trial, 'name'>): Promise<TrialProgress<ValidationEvent>> {
+  async progressOf(trial: Pick<Trial, 'name'>): Promise<Progress> {
     const run = this.runOf(trial)
+    const stamp = await stampOf([join(run, 'events.jsonl'), join(run, resultFile), failureOf(run)])
+    const known = this.#known.get(run)
+    if (known?.stamp === stamp) return known.progress
     if (existsSync(run)) await this.#checkImages(run)
-    const failure = join(this.folder, `${trial.name}.failed`)
+    const failed = await readFile(failureOf(run), 'utf8').catch(() => undefined)
     const events = await readEvents(join(run, 'events.jsonl'))
     const saved = events.findLast(event => event.type === 'checkpoint')?.step ?? 0
-    return {
+    const progress = {
       scores: events.filter(event => event.type === 'validation').filter(({ step }) => step <= saved),
       finished: existsSync(join(run, resultFile)),
-      ...(existsSync(failure) && { failed: readFileSync(failure, 'utf8').trim() }),
+      ...(failed !== undefined && { failed: failed.trim() }),
+    }
+    this.#known.set(run, { stamp, progress })
+    return progress
+  }
+
+  /** Takes a trial for this process. @returns its progress, or undefined while another process has it */
+  async take(trial: Pick<Trial, 'name'>): Promise<Progress | undefined> {
+    const run = this.runOf(trial)
+    await makeFolder(this.folder)
+    if (!(await this.#claims.take(run))) return undefined
+    try {
+      return await this.progressOf(trial)
+    } catch (error) {
+      await this.leave(trial)
+      throw error
     }
   }
 
+  /** Gives back a trial that was taken. */
+  leave(trial: Pick<Trial, 'name'>): Promise<void> {
+    return this.#claims.leave(this.runOf(trial))
+  }
+
+  /** Whether another process has taken a trial. */
+  isElsewhere(trial: Pick<Trial, 'name'>): Promise<boolean> {
+    return this.#claims.isElsewhere(this.runOf(trial))
+  }
+
   /**
-   * Trains a trial to its end, or to the end of an epoch; continues where it was.
-   * @returns its progress; a trial that diverged or could not be trained has `failed`
-   * @throws InterruptError after {@link stop}.
+   * Trains a trial that was taken, to its end or to the end of an epoch; continues where it was, and gives it back.
+   * @returns its progress; a trial that diverged or could not be trained has `failed`, one whose process was killed has
+   * come to less than was asked for: a second time without a new checkpoint counts as failed
+   * @throws InterruptError after {@link stop}; CommandError when the process ended before it began, for which the
+   * launcher is to blame; UsageError when the launcher cannot be started.
    */
-  async train(trial: Trial, untilEpoch?: number): Promise<TrialProgress<ValidationEvent>> {
-    const isNew = await this.#makeRun(trial)
-    const until = untilEpoch === undefined ? [] : ['--stop-after', String(untilEpoch)]
-    const { epochs } = trial.recipe
-    const last = untilEpoch ?? epochs
-    this.progress.begin(trial.name, trial.what, isNew)
-    const onEpoch = (score: TrialEpoch) => {
-      // The result of the last epoch is that of the trial.
-      if (score.epoch < last) this.progress.epoch(trial.name, score, epochs)
+  async train(trial: Trial, untilEpoch?: number): Promise<Progress> {
+    const run = this.runOf(trial)
+    try {
+      if (this.#isStopping) throw new InterruptError('stopped')
+      const isNew = await this.#makeRun(trial)
+      this.progress.begin(trial.name, trial.what, isNew)
+      const end = await this.#runProcess(trial, untilEpoch)
+      this.progress.end(trial.name)
+      if (this.#isStopping) throw new InterruptError('stopped')
+      const progress = await this.progressOf(trial)
+      const { scores, finished, failed } = progress
+      const isDone = finished || (untilEpoch !== undefined && (scores.at(-1)?.epoch ?? 0) >= untilEpoch)
+      if (failed !== undefined || isDone || !(await this.#claims.isHeld(run))) return progress
+      if (!end.isLost) throw this.#notTrained(trial, end)
+      const step = scores.at(-1)?.step ?? 0
+      if (this.#lost.get(run) === step) await writeAtomic(failureOf(run), `${whyLost(end)}\n`)
+      else this.progress.say(`${trial.name}  ${whyLost(end)}; it goes on from its last checkpoint`)
+      this.#lost.set(run, step)
+      return await this.progressOf(trial)
+    } finally {
+      await this.leave(trial)
     }
-    const { code, signal, stderr } = await this.#fovea(
-      ['train', '--resume', this.runOf(trial), ...until, '--quiet', ...this.#engine],
-      onEpoch,
-    )
-    this.progress.end(trial.name)
-    if (this.#isStopping || isStopped(code)) throw new InterruptError('stopped')
-    if (code !== 0) {
-      const why =
-        stderr.trim() || (signal ? `its process was ended by ${signal}` : `its process ended with code ${code}`)
-      await writeAtomic(join(this.folder, `${trial.name}.failed`), `${why}\n`)
+  }
+
+  /** Takes and trains trials for a study, which other processes may share. */
+  sharing<T extends Trial & SharedTrial>(onTrained: (trial: T) => void): TrialSharing<T> {
+    return {
+      take: async trial => {
+        const progress = await this.take(trial)
+        if (progress) trial.progress = progress
+        return progress !== undefined
+      },
+      leave: trial => this.leave(trial),
+      train: (trial, untilEpoch) => this.train(trial, untilEpoch),
+      onTrained,
     }
-    return this.progressOf(trial)
   }
 
   /** Asks all processes to save and end. */
   stop(): void {
     this.#isStopping = true
-    for (const child of this.#children) child.kill('SIGTERM')
+    for (const process of this.#processes) process.stop()
   }
 
   /**
-   * Makes the run folder of a trial that has none. The process of a trial only ever resumes a folder, under its lock.
-   * So when a study was killed, a process that is still about to begin and its successor in the next study take turns.
+   * Makes the run folder of a trial that has none. It appears whole, and an existing one is never touched: on a shared
+   * file system this machine may not see it yet. The process of a trial only ever resumes a folder.
    * @returns whether the trial is new
    */
   async #makeRun(trial: Trial): Promise<boolean> {
     const run = this.runOf(trial)
     if (existsSync(join(run, 'recipe.json'))) return false
-    // The study was killed between making the folder and writing into it: no process was started for it.
-    await rm(run, { recursive: true, force: true })
-    const folder = await RunFolder.create(this.folder, trial.name, trial.recipe)
-    await folder.close()
-    return true
+    const making = join(this.folder, `.${trial.name}`)
+    await rm(making, { recursive: true, force: true })
+    try {
+      const folder = await RunFolder.create(making, trial.name, trial.recipe)
+      await folder.close()
+      return await rename(folder.path, run).then(
+        () => true,
+        error => {
+          if (isTaken(error)) return false
+          throw error
+        },
+      )
+    } finally {
+      await rm(making, { recursive: true, force: true })
+    }
   }
 
   async #checkImages(run: string): Promise<void> {
@@ -133,30 +208,55 @@ export class TrialRunner {
     )
   }
 
-  #fovea(
-    args: readonly string[],
-    onEpoch: (score: TrialEpoch) => void,
-  ): Promise<{ code: number | null; signal: NodeJS.Signals | null; stderr: string }> {
+  async #runProcess(trial: Trial, untilEpoch: number | undefined): Promise<TrialEnd> {
+    const run = this.runOf(trial)
+    const { epochs } = trial.recipe
+    const until = untilEpoch === undefined ? [] : ['--stop-after', String(untilEpoch)]
+    const token = this.#claims.tokenOf(run)
+    const args = ['train', '--resume', run, '--trial', token, ...until, '--quiet', ...this.#engine]
+    const onEpoch = (score: TrialEpoch) => {
+      // The result of the last epoch is that of the trial.
+      if (score.epoch < (untilEpoch ?? epochs)) this.progress.epoch(trial.name, score, epochs)
+    }
+    const known = (await this.progressOf(trial)).scores.at(-1)?.epoch ?? 0
+    const reports = new TrialEpochs(run, known, onEpoch)
     if (this.#isStopping) throw new InterruptError('stopped')
-    const main = fileURLToPath(new URL('../main.js', import.meta.url))
-    if (!existsSync(main))
-      throw new CommandError(`${main}: no such file; studies run on the built package (npm run build)`)
-    return new Promise((resolve, reject) => {
-      // Through the channel a child reports its epochs, and learns when this process is gone, for whatever reason.
-      const child = spawn(process.execPath, [...process.execArgv, main, ...args], {
-        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      })
-      this.#children.add(child)
-      let stderr = ''
-      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-        stderr += text
-      })
-      child.on('message', score => onEpoch(score as TrialEpoch))
-      child.on('error', reject)
-      child.on('close', (code, signal) => {
-        this.#children.delete(child)
-        resolve({ code, signal, stderr })
-      })
-    })
+    const process = new TrialProcess(run, token, args, this.#launcher)
+    this.#processes.add(process)
+    try {
+      return await process.end(() => reports.look())
+    } finally {
+      this.#processes.delete(process)
+    }
   }
+
+  /** Why a process that was not killed has not trained its trial. */
+  #notTrained({ name }: Trial, { code, signal, stderr }: TrialEnd): Error {
+    // Stopped by somebody else: it has saved its state.
+    if (isStopped(code)) return new InterruptError('stopped')
+    const how = signal === null ? `ended with code ${code}` : `was ended by ${signal}`
+    const said = stderr.trim() === '' ? '' : `: ${stderr.trim()}`
+    if (!this.#launcher) return new CommandError(`${name}: its process ${how} before it began${said}`)
+    const rule = code === 0 ? '; a launcher must run the command that follows it, and end when that ends' : ''
+    return new CommandError(`--launcher "${this.#launcher.text}": ${how} before trial ${name} began${said}${rule}`)
+  }
+}
+
+/** Whether there is a folder of that name. Windows says so by the last code. */
+const isTaken = ({ code = '' }: NodeJS.ErrnoException): boolean => ['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(code)
+
+/** How a process was lost, and what it or its launcher said of that. */
+function whyLost({ code, signal, stderr }: TrialEnd): string {
+  const how = signal === null ? `its process ended with code ${code}` : `its process was ended by ${signal}`
+  const said = stderr.split('\n').filter(line => !line.startsWith('fovea: warning: '))
+  return [how, oneLine(said.join('\n'))].filter(part => part !== '').join(': ')
+}
+
+/** What changes when one of some files does. */
+async function stampOf(files: readonly string[]): Promise<string> {
+  const stamps = files.map(async file => {
+    const about = await stat(file, { bigint: true }).catch(() => undefined)
+    return about ? `${about.ino} ${about.size} ${about.mtimeNs}` : ''
+  })
+  return (await Promise.all(stamps)).join()
 }

@@ -23,8 +23,6 @@ export class Interrupt {
     this.#stop = stop
     for (const signal of signals) process.on(signal, this.#handle)
     process.on('disconnect', this.#hangUp)
-    if (process.connected === false) setImmediate(this.#hangUp)
-    process.channel?.unref()
   }
 
   /** True after a signal. */
@@ -54,6 +52,8 @@ export class Interrupt {
     }
   }
 
-  /** For a trial of a study: its parent is gone, for whatever reason, perhaps before this process could listen. */
-  readonly #hangUp = (): void => this.#handle('SIGHUP')
+  /** For a trial of a study, which wants it no more (`trialLink.ts`): if it saves already, that goes on. */
+  readonly #hangUp = (): void => {
+    if (!this.requested) this.#handle('SIGHUP')
+  }
 }

@@ -1,7 +1,6 @@
 /** `fovea ensemble`: several models combined, from independent seeds, snapshots of one cyclic run, or bagging. */
 
 import { join } from 'node:path'
-import { workOn } from '../../../async/workOn.ts'
 import type { Recipe } from '../../../recipe/recipe.ts'
 import { readRecipeFile } from '../../../recipe/recipeFile.node.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
@@ -12,19 +11,20 @@ import {
   scoreMembers,
   snapshotsOf,
 } from '../../../runs/ensemble.node.ts'
+import { notBegun, trainAll } from '../../../study/sharing.ts'
 import type { AnswerScore } from '../../../study/vote.ts'
 import { formatCount, formatPercent, formatSignificant } from '../../../text/format.ts'
 import { checkImages, reading } from '../../images.ts'
 import { type RecipeOptions, resolveOptions } from '../../recipeOptions.ts'
-import { inStudy } from '../../study/studyFolder.ts'
-import type { TrialRunner } from '../../study/trials.ts'
+import { inStudy, type Study } from '../../study/studyFolder.ts'
+import type { TrialOptions } from '../../study/trials.ts'
 import { CommandError, UsageError } from '../../terminal/errors.ts'
 import { note, print, printJson } from '../../terminal/output.ts'
 import { textTable } from '../../terminal/table.ts'
 import type { RecipeSource } from '../../withTrainer.ts'
 
 /** Options of {@link ensemble}. */
-export interface EnsembleOptions extends RecipeSource {
+export interface EnsembleOptions extends RecipeSource, Pick<TrialOptions, 'launcher'> {
   readonly members: number
   readonly kind: (typeof ensembleKinds)[number]
   /** True to read the test set, which is the last step. */
@@ -50,19 +50,18 @@ export async function ensemble(given: RecipeOptions, options: EnsembleOptions): 
       `epochs (=${first.epochs}) must be a multiple of --members (=${members}): every cycle has as many`,
     )
   }
-  const trials = memberRuns(kind, first, members).map(({ name, changes }) => ({ name, recipe: recipeOf(changes) }))
-  const work = async (runner: TrialRunner): Promise<void> => {
-    const left = [...trials]
-    await workOn(
-      jobs,
-      () => left.shift(),
-      async trial => {
-        const known = await runner.progressOf(trial)
-        const { failed } = known.finished ? known : await runner.train(trial)
-        if (failed !== undefined) throw new CommandError(`${trial.name}: ${failed}`)
-        runner.progress.say(`${trial.name} is trained`)
-      },
-    )
+  const trials = memberRuns(kind, first, members).map(({ name, changes }) => ({
+    name,
+    recipe: recipeOf(changes),
+    progress: notBegun,
+  }))
+  const work = async ({ runner, hasGrown }: Study): Promise<void> => {
+    const sharing = runner.sharing<(typeof trials)[number]>(({ name, progress: { failed } }) => {
+      if (failed !== undefined) throw new CommandError(`${name}: ${failed}`)
+      runner.progress.say(`${name} is trained`)
+    })
+    await trainAll(trials, sharing, jobs)
+    if (await hasGrown()) return
     const found =
       kind === 'snapshots'
         ? await snapshotsOf(runner.runOf(trials[0]!), first, members)

@@ -1,22 +1,23 @@
 /** `fovea kfold`: the score of a recipe as a mean over k divisions of the training images. The test set is not read. */
 
 import { join } from 'node:path'
-import { workOn } from '../../../async/workOn.ts'
 import type { Recipe } from '../../../recipe/recipe.ts'
 import { readRecipeFile } from '../../../recipe/recipeFile.node.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { finalScore } from '../../../runs/finalScore.ts'
 import { type FoldScore, scoreFolds } from '../../../study/folds.ts'
+import { notBegun, trainAll } from '../../../study/sharing.ts'
 import { formatPercent, formatSignificant } from '../../../text/format.ts'
 import { type RecipeOptions, resolveOptions } from '../../recipeOptions.ts'
 import { inStudy } from '../../study/studyFolder.ts'
+import type { TrialOptions } from '../../study/trials.ts'
 import { CommandError } from '../../terminal/errors.ts'
 import { note, print, printJson } from '../../terminal/output.ts'
 import { textTable } from '../../terminal/table.ts'
 import type { RecipeSource } from '../../withTrainer.ts'
 
 /** Options of {@link kfold}. */
-export interface KfoldOptions extends RecipeSource {
+export interface KfoldOptions extends RecipeSource, Pick<TrialOptions, 'launcher'> {
   readonly folds: number
   readonly jobs: number
   readonly out: string
@@ -35,22 +36,21 @@ export async function kfold(given: RecipeOptions, options: KfoldOptions): Promis
       base,
     )
   const asked = { kind: 'kfold', recipe: { ...recipeOf(0), fovea: undefined }, folds }
-  return inStudy(out, asked, options, async runner => {
+  return inStudy(out, asked, options, async ({ runner }) => {
     const rows: FoldScore[] = []
-    const left = Array.from({ length: folds }, (_, index) => index)
-    await workOn(
-      jobs,
-      () => left.shift(),
-      async index => {
-        const trial = { name: `fold${index + 1}`, recipe: recipeOf(index) }
-        const known = await runner.progressOf(trial)
-        const { scores, failed } = known.finished ? known : await runner.train(trial)
-        const score = finalScore(scores, trial.recipe)
-        if (failed !== undefined || !score) throw new CommandError(`fold ${index + 1}: ${failed ?? 'has no score'}`)
-        rows.push({ fold: index + 1, accuracy: score.accuracy, loss: score.loss })
-        runner.progress.say(`fold ${index + 1} of ${folds}: accuracy ${formatPercent(score.accuracy)}`)
-      },
-    )
+    const trials = Array.from({ length: folds }, (_, index) => ({
+      name: `fold${index + 1}`,
+      fold: index + 1,
+      recipe: recipeOf(index),
+      progress: notBegun,
+    }))
+    const sharing = runner.sharing<(typeof trials)[number]>(({ fold, recipe, progress: { scores, failed } }) => {
+      const score = finalScore(scores, recipe)
+      if (failed !== undefined || !score) throw new CommandError(`fold ${fold}: ${failed ?? 'has no score'}`)
+      rows.push({ fold, accuracy: score.accuracy, loss: score.loss })
+      runner.progress.say(`fold ${fold} of ${folds}: accuracy ${formatPercent(score.accuracy)}`)
+    })
+    await trainAll(trials, sharing, jobs)
     const result = scoreFolds(rows)
     const { accuracy, loss } = result
     await writeAtomic(join(out, 'result.json'), `${JSON.stringify(result, undefined, 2)}\n`)

@@ -17,15 +17,15 @@ import {
 import { type Point, parseAxis, randomPoint, type Space } from '../../../study/space.ts'
 import { formatCount, formatPercent, formatSignificant, formatValue } from '../../../text/format.ts'
 import { type RecipeOptions, resolveOptions, shellWord } from '../../recipeOptions.ts'
-import { inStudy } from '../../study/studyFolder.ts'
-import type { Trial, TrialRunner } from '../../study/trials.ts'
+import { inStudy, type Study } from '../../study/studyFolder.ts'
+import type { Trial, TrialOptions, TrialRunner } from '../../study/trials.ts'
 import { CommandError, UsageError } from '../../terminal/errors.ts'
 import { note, print, printJson } from '../../terminal/output.ts'
 import { textTable } from '../../terminal/table.ts'
 import type { RecipeSource } from '../../withTrainer.ts'
 
 /** Options of {@link search}. */
-export interface SearchOptions extends RecipeSource, StrategyOptions {
+export interface SearchOptions extends RecipeSource, StrategyOptions, Pick<TrialOptions, 'launcher'> {
   /** Axes: `optimizer.lr=log(1e-4, 1e-1)`. */
   readonly vary: readonly string[]
   readonly out: string
@@ -64,12 +64,13 @@ export async function search(given: RecipeOptions, options: SearchOptions): Prom
     ...(strategy === 'asha' && { factor, minEpochs }),
     ...(strategy === 'coarse-to-fine' && { stages }),
   }
-  const work = async (runner: TrialRunner, first: number): Promise<void> => {
+  const work = async ({ runner, first, hasGrown }: Study): Promise<void> => {
     const trials = await searchSpace(space, recipesRunner(runner, recipeAt, middle.epochs), options, first)
     const best = ranked(trials, metric)[0]
     if (!best) {
       throw new CommandError(`${out}: no trial finished an epoch; the first: ${trials[0]?.progress.failed ?? ''}`)
     }
+    if (await hasGrown()) return
     await report({ space, trials, best, recipe: recipeAt(best.point, ['test=true']) }, options)
   }
   return inStudy(out, asked, options, work, strategy === 'grid' ? undefined : 'trials')
@@ -103,8 +104,11 @@ const recipesRunner = (runner: TrialRunner, recipeAt: RecipeAt, epochs: number):
     const recipe = recipeAt(point, fewer === undefined ? [] : [`epochs=${fewer}`])
     return { name, point, what: describePoint(point), recipe, progress: await runner.progressOf({ name }), busy: false }
   },
-  train: (trial, untilEpoch) => runner.train(trial, untilEpoch),
-  onTrained: trial => runner.progress.say(describe(trial)),
+  ...runner.sharing<RecipeTrial>(trial => runner.progress.say(describe(trial))),
+  async look(trial) {
+    trial.busy = (await runner.isElsewhere(trial)) && 'elsewhere'
+    if (!trial.busy) trial.progress = await runner.progressOf(trial)
+  },
 })
 
 function describe(trial: RecipeTrial): string {

@@ -90,18 +90,13 @@ export function continued(
 /** Whether a run has a checkpoint to resume from; without one it starts over. */
 export const hasBegun = ({ path }: RunFolder): boolean => existsSync(join(path, 'latest'))
 
-/** Longest time that a trial waits for another of its name to end, in milliseconds. */
-const trialPatience = 60_000
-
-/** Which checkpoints a run keeps, and how long it waits for its folder. */
+/** Which checkpoints a run keeps. */
 export function policyOf({ checkpoints }: Recipe): RunFolderOptions {
   const { keep, every } = checkpoints ?? {}
   return {
     ...(keep === undefined ? {} : { keep }),
     // A checkpoint after an epoch is at the beginning of the next one.
     ...(every === undefined ? {} : { keepAlways: ({ epoch }) => epoch > 1 && (epoch - 1) % every === 0 }),
-    // A trial of a study that was killed and restarted: the trial of the first study is about to save and end.
-    ...(process.connected ? { patience: trialPatience } : {}),
   }
 }
 

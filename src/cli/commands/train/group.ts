@@ -24,8 +24,8 @@ import type { RunStore } from '../../../train/session.ts'
 import { exitCodeOf, exitCodes, speakAs } from '../../terminal/errors.ts'
 import { mute } from '../../terminal/output.ts'
 
-/** Whether `mpirun` or `srun` has started this process. A trial of a study is on its own, whoever started the study. */
-const isLaunched = (): boolean => !process.connected && launched() !== undefined
+/** Whether `mpirun` or `srun` has started this process. */
+const isLaunched = (): boolean => launched() !== undefined
 
 /**
  * Runs a command in the group that this process belongs to, and returns its exit code, the highest of all processes.

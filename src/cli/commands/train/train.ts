@@ -9,6 +9,7 @@ import { workerLoader } from '../../../data/workers.node.ts'
 import { fromFirst, sharedError, together } from '../../../distributed/agree.ts'
 import type { Communicator } from '../../../distributed/communicator.ts'
 import { inParts } from '../../../distributed/inParts.ts'
+import { soloCommunicator } from '../../../distributed/solo.ts'
 import { type EngineChoices, startEngine } from '../../../recipe/engine.ts'
 import { createInitialModel } from '../../../recipe/initialModel.ts'
 import { createModel } from '../../../recipe/model.ts'
@@ -26,7 +27,7 @@ import { readSteering, writeSteering } from '../../../runs/steering.node.ts'
 import { hasTensorBoardLog, TensorBoardLog } from '../../../runs/tensorboard.node.ts'
 import { finalCheckpoint } from '../../../runs/trainedModel.node.ts'
 import type { Evaluation } from '../../../train/evaluate.ts'
-import type { EpochEvent, TrainEvent, ValidationEvent } from '../../../train/events.ts'
+import type { TrainEvent } from '../../../train/events.ts'
 import type { FeatureOptions } from '../../../train/features.ts'
 import { DivergedError, runSession } from '../../../train/session.ts'
 import { Steering } from '../../../train/steering.ts'
@@ -54,6 +55,7 @@ import {
 import { checkGroup, forGroup, inGroup, storeOf, threadsIn } from './group.ts'
 import { brokenOff, divergedError, showFinished, showResult, showStopped, unwritten } from './outcome.ts'
 import { SteerDesk } from './steerDesk.ts'
+import { asTrial } from './trialLink.ts'
 
 /** Options that are not part of the recipe. */
 export interface TrainOptions extends EngineChoices {
@@ -78,6 +80,8 @@ export interface TrainOptions extends EngineChoices {
   readonly allowChangedData?: boolean
   /** Also writes a TensorBoard event file into the run folder; a run that has one continues it. */
   readonly tensorboard?: boolean
+  /** For a trial of a study: the token of the study's claim on it. */
+  readonly trial?: string
   /** Serves the Lab's page of this run, which steers it. */
   readonly lab?: boolean
 }
@@ -87,8 +91,13 @@ export interface TrainOptions extends EngineChoices {
  * together.
  * @returns the exit code
  */
-export const train = (given: RecipeOptions, options: TrainOptions): Promise<number> =>
-  inGroup(group => trainIn(group, given, options))
+export function train(given: RecipeOptions, options: TrainOptions): Promise<number> {
+  const { trial, resume } = options
+  if (trial === undefined) return inGroup(group => trainIn(group, given, options))
+  if (resume === undefined) throw new UsageError('--trial is for a run to --resume')
+  // It is on its own, whoever started its study.
+  return asTrial(resume, trial, () => trainIn(soloCommunicator(), given, options))
+}
 
 async function trainIn(group: Communicator, given: RecipeOptions, options: TrainOptions): Promise<number> {
   if (options.lab && group.size > 1) {
@@ -204,11 +213,7 @@ async function trainOn(
       earlyStopping: recipe.earlyStopping,
       // Repeating steps is work of all processes, which the failure of one must not leave in the middle.
       locateBreaks: recipe.alarms !== false && group.size === 1,
-      listeners: [
-        ...(board ? [board.append.bind(board)] : []),
-        ...(progress ? [progress.event.bind(progress)] : []),
-        ...(process.connected ? [tellParent()] : []),
-      ],
+      listeners: [...(board ? [board.append.bind(board)] : []), ...(progress ? [progress.event.bind(progress)] : [])],
       progress: resumed.progress,
       stopAfter: options.stopAfter,
     })
@@ -290,19 +295,6 @@ async function* prepend<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): A
 async function* shown({ pretrained }: Recipe, events: AsyncIterable<TrainEvent>): AsyncGenerator<TrainEvent> {
   for await (const event of events) {
     if (!(pretrained && event.type === 'notice' && event.kind === 'initialLoss')) yield event
-  }
-}
-
-/** Makes a trial report the result of each epoch to its study, once the epoch is saved. */
-function tellParent(): (event: TrainEvent) => void {
-  let score: EpochEvent | ValidationEvent | undefined
-  return event => {
-    if (event.type === 'epoch' || event.type === 'validation') score = event
-    if (event.type !== 'checkpoint' || !score) return
-    const { epoch, accuracy, loss } = score
-    score = undefined
-    // A parent that is gone gets no report; its absence is noticed elsewhere.
-    if (process.connected) process.send?.({ epoch, accuracy, loss }, () => undefined)
   }
 }
 
