@@ -80,13 +80,8 @@ export {
 } from './landscape.ts'
 export { type BatchNormStatistics, type LabeledImages, type LossOptions, lossGradients, meanLoss } from './loss.ts'
 export type { Entry, ImageShape, ImageSpace, NetworkInput } from './network.ts'
-export {
-  type NetworkEdge,
-  type NetworkGraph,
-  type NetworkGraphOptions,
-  type NetworkNode,
-  networkGraph,
-} from './networkGraph.ts'
+export type { NetworkEdge, NetworkGraph, NetworkNode } from './graphNodes.ts'
+export { type NetworkGraphOptions, networkGraph } from './networkGraph.ts'
 export { type OcclusionOptions, occlusion } from './occlusion.ts'
 export { matchPoints, PointError } from './points.ts'
 export {
@@ -122,3 +117,4 @@ export {
   type Weights,
   weightStatistics,
 } from './weights.ts'
+export { atTemperature, fitTemperature } from './temperature.ts'
