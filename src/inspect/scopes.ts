@@ -38,8 +38,12 @@ export function withScopes(graph: NetworkGraph): NetworkGraph {
   return { nodes, edges: graph.edges.map(edge => ({ ...edge, from: idOf(edge.from), to: idOf(edge.to) })) }
 }
 
-/** Nodes beside each other with boxes around those of one scope. @param depth number of scopes that they have in common */
-function grouped(trees: readonly Tree[], depth: number): readonly Tree[] {
+/**
+ * Nodes beside each other with boxes around those of one scope.
+ * @param depth number of scopes that they have in common
+ * @param isWhole whether they are all that the network has, or a box around them: one more would say nothing
+ */
+function grouped(trees: readonly Tree[], depth: number, isWhole = true): readonly Tree[] {
   const scopes = scopesOf(trees, depth)
   const counts = new Map<string, number>()
   for (const scope of scopes) if (scope !== undefined) counts.set(scope, (counts.get(scope) ?? 0) + 1)
@@ -51,12 +55,15 @@ function grouped(trees: readonly Tree[], depth: number): readonly Tree[] {
     while (scope !== undefined && to < trees.length && scopes[to] === scope) to++
     const run = trees.slice(from, to)
     from = to
+    const isAll = isWhole && run.length === inner(trees)
     if (scope === undefined || run.length === 1) found.push(...run)
+    else if (isAll || run.length < counts.get(scope)!) found.push(...grouped(run, depth + 1, isAll))
+    // A box has the name of the deepest scope that they have in common.
+    else if (new Set(scopesOf(run, depth + 1)).size === 1 && scopesOf(run, depth + 1)[0] !== undefined)
+      found.push(...grouped(run, depth + 1, false))
     else {
       const inside = grouped(run, depth + 1)
-      const isBox = run.length === counts.get(scope) && run.length < inner(trees) && inside.length > 1
-      if (isBox) found.push({ node: boxOf(scope, inside), inside })
-      else found.push(...inside)
+      found.push({ node: boxOf(scope, inside), inside })
     }
   }
   return found
@@ -75,7 +82,8 @@ function scopesOf(trees: readonly Tree[], depth: number): (string | undefined)[]
   return named.map((scope, k) => {
     const { node } = trees[k]!
     if (scope !== undefined || node.kind !== 'operation' || node.path.includes('/')) return scope
-    const [before, after] = [named[k - 1], named.slice(k + 1).find(next => next !== undefined)]
+    const isNamed = (other: string | undefined): boolean => other !== undefined
+    const [before, after] = [named.slice(0, k).findLast(isNamed), named.slice(k + 1).find(isNamed)]
     return before === after ? before : undefined
   })
 }

@@ -23,21 +23,23 @@ const shown = (...paths: string[]): string => drawn(withScopes(chain(...paths)))
 
 describe('scopes of names', () => {
   it('are boxes, in each other; a scope of one node is none', () => {
-    expect(shown('conv1/Conv', 'l1/l1.0/conv/Conv', 'l1/l1.0/Relu', 'l1/l1.1/conv/Conv', 'l1/l1.1/Relu', 'fc/Gemm')).toBe(
+    expect(
+      shown('conv1/Conv', 'l1/l1.0/conv/Conv', 'l1/l1.0/Relu', 'l1/l1.1/conv/Conv', 'l1/l1.1/Relu', 'fc/Gemm'),
+    ).toBe(
       'input conv1/Conv l1[l1/l1.0[l1/l1.0/conv/Conv l1/l1.0/Relu] l1/l1.1[l1/l1.1/conv/Conv l1/l1.1/Relu]] fc/Gemm output',
     )
   })
 
   it('that hold all, or only another scope, are none', () => {
-    expect(shown('net/a/Conv', 'net/a/Relu', 'net/fc/Gemm')).toBe('input net/a[net/a/Conv net/a/Relu] net/fc/Gemm output')
+    expect(shown('net/a/Conv', 'net/a/Relu', 'net/fc/Gemm')).toBe(
+      'input net/a[net/a/Conv net/a/Relu] net/fc/Gemm output',
+    )
     expect(shown('x/Conv', 'a/b/Conv', 'a/b/Relu')).toBe('input x/Conv a/b[a/b/Conv a/b/Relu] output')
   })
 
   it('whose nodes stand apart are none, but what is in them may be', () => {
     expect(shown('a/Conv', 'b/Conv', 'a/Relu')).toBe('input a/Conv b/Conv a/Relu output')
-    expect(shown('a/x/Conv', 'a/x/Relu', 'b/Conv', 'a/Relu')).toBe(
-      'input a/x[a/x/Conv a/x/Relu] b/Conv a/Relu output',
-    )
+    expect(shown('a/x/Conv', 'a/x/Relu', 'b/Conv', 'a/Relu')).toBe('input a/x[a/x/Conv a/x/Relu] b/Conv a/Relu output')
   })
 
   it('take in an operation without a name between two of their nodes', () => {

@@ -30,7 +30,10 @@ describe('the temperature', () => {
       fc.property(rowsOf(4), given => {
         const rows = given.map(([row]) => row)
         const labels = given.map(([, label]) => label)
-        const found = fitTemperature(rows.flatMap(row => softmax(row)), labels)
+        const found = fitTemperature(
+          rows.flatMap(row => softmax(row)),
+          labels,
+        )
         const least = loss(rows, labels, found)
         for (const other of [0.0101, 0.5 * found, 0.99 * found, 1.01 * found, 2 * found, 99]) {
           if (other > 0.01 && other < 100) expect(loss(rows, labels, other)).toBeGreaterThan(least - 1e-6)
@@ -45,11 +48,28 @@ describe('the temperature', () => {
     const rows = Array.from({ length: 20_000 }, () => Array.from({ length: 5 }, () => 6 * random() - 3))
     const labels = rows.map(row => {
       let rest = random()
-      return softmax(row, 2.5).findIndex(probability => (rest -= probability) < 0)
+      return softmax(row, 2.5).findIndex(probability => {
+        rest -= probability
+        return rest < 0
+      })
     })
     // Of 20,000 drawn labels the estimate is off by about one in a hundred.
-    expect(fitTemperature(rows.flatMap(row => softmax(row)), labels)).toBeCloseTo(2.5, 0)
-    expect(Math.abs(fitTemperature(rows.flatMap(row => softmax(row)), labels) / 2.5 - 1)).toBeLessThan(0.05)
+    expect(
+      fitTemperature(
+        rows.flatMap(row => softmax(row)),
+        labels,
+      ),
+    ).toBeCloseTo(2.5, 0)
+    expect(
+      Math.abs(
+        fitTemperature(
+          rows.flatMap(row => softmax(row)),
+          labels,
+        ) /
+          2.5 -
+          1,
+      ),
+    ).toBeLessThan(0.05)
   })
 
   it('ends where all or none are right', () => {

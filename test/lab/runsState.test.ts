@@ -367,9 +367,9 @@ describe('colors', () => {
 
 describe('an address', () => {
   test.each([
-    { chosen: undefined, axis: 'steps', isLog: true },
-    { chosen: [], axis: 'time', isLog: false },
-    { chosen: ['a b&c=d', '__proto__', 'search/1'], axis: 'epochs', isLog: true },
+    { chosen: undefined, axis: 'steps', isLog: true, tags: {} },
+    { chosen: [], axis: 'time', isLog: false, tags: { loss: 'val/loss & more', accuracy: undefined } },
+    { chosen: ['a b&c=d', '__proto__', 'search/1'], axis: 'epochs', isLog: true, tags: { accuracy: 'top1' } },
   ] as const)('holds what is shown: %o', view => {
     expect(parseRunsView(formatRunsView(view))).toEqual(view)
   })

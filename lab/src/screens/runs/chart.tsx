@@ -8,15 +8,7 @@ import { theme } from '../../state/theme.ts'
 import { type ChartBox, placeAt, xOf, yOf } from './chartBox.ts'
 import { ChartCanvas } from './chartCanvas.tsx'
 import { runColors } from './colors.ts'
-import {
-  type Axis,
-  duration,
-  meanNear,
-  placeOf,
-  type Quantity,
-  rangeOf,
-  type Span,
-} from './shape.ts'
+import { type Axis, duration, meanNear, placeOf, type Quantity, rangeOf, type Span } from './shape.ts'
 import type { Runs } from './state.ts'
 
 /** Pixels of a drag that is one, and no click. */
