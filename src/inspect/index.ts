@@ -41,6 +41,7 @@ export {
   saliency,
   smoothGrad,
 } from './gradientMaps.ts'
+export type { NetworkEdge, NetworkGraph, NetworkNode } from './graphNodes.ts'
 export { type ImageWindow, type ReceptiveField, windowSeenBy } from './imageWindow.ts'
 export {
   type Capture,
@@ -80,13 +81,7 @@ export {
 } from './landscape.ts'
 export { type BatchNormStatistics, type LabeledImages, type LossOptions, lossGradients, meanLoss } from './loss.ts'
 export type { Entry, ImageShape, ImageSpace, NetworkInput } from './network.ts'
-export {
-  type NetworkEdge,
-  type NetworkGraph,
-  type NetworkGraphOptions,
-  type NetworkNode,
-  networkGraph,
-} from './networkGraph.ts'
+export { type NetworkGraphOptions, networkGraph } from './networkGraph.ts'
 export { type OcclusionOptions, occlusion } from './occlusion.ts'
 export { matchPoints, PointError } from './points.ts'
 export {
@@ -103,6 +98,7 @@ export { resizeMaps } from './resizeMaps.ts'
 export { type RandomizedMap, randomizeLayers, rankCorrelation, sanityThreshold } from './sanity.ts'
 export type { ChannelScore, Score, WeightedScore } from './score.ts'
 export { type Summary, type SummaryOptions, type SummaryRow, summarize, type TrainingOnlyPart } from './summary.ts'
+export { atTemperature, fitTemperature } from './temperature.ts'
 export { type ForwardTrace, type ModuleCall, traceForward } from './trace.ts'
 export { type ChannelStatistics, type LayerStatistics, layerStatistics, type Patch, topPatches } from './units.ts'
 export { type DreamOptions, type DreamStep, deepDream } from './visualization/deepDream.ts'

@@ -8,11 +8,27 @@
  */
 import { scaleLinear } from 'd3-scale'
 
-/** Colors on a light background. */
-export const light = { blue: '#0072b2', orange: '#d55e00' } as const
+/** Colors on a light background: Okabe and Ito's, in an order in which neighbors differ most. */
+export const light = {
+  blue: '#0072b2',
+  orange: '#d55e00',
+  green: '#009e73',
+  purple: '#cc79a7',
+  yellow: '#e69f00',
+  sky: '#56b4e9',
+  ink: '#000000',
+} as const
 
 /** The same hues, lighter, for a dark background. */
-export const dark = { blue: '#56b4e9', orange: '#e69f00' } as const
+export const dark: Readonly<Record<keyof typeof light, string>> = {
+  blue: '#56b4e9',
+  orange: '#e69f00',
+  green: '#2bc79b',
+  purple: '#dd9cc3',
+  yellow: '#f0e442',
+  sky: '#8f9dff',
+  ink: '#ffffff',
+}
 
 /** Red, green, blue: 0 … 255. */
 export type Rgb = readonly [red: number, green: number, blue: number]
@@ -41,7 +57,8 @@ const stops: readonly Rgb[] = [
   [5, 48, 97],
 ]
 
-const channels = [0, 1, 2].map(channel =>
+// Pure: a page that draws lines need not load scales.
+const channels = /* @__PURE__ */ [0, 1, 2].map(channel =>
   scaleLinear()
     .domain(stops.map((_, i) => i / 5 - 1))
     .range(stops.map(stop => stop[channel]!))

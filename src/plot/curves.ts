@@ -3,9 +3,10 @@
  * explains how thousands of steps were made readable.
  */
 import { formatCount, formatPercent, formatSignificant } from '../text/format.ts'
-import { type ChartLine, type ChartMark, type ChartReadout, lineChart } from './lineChart.ts'
-import { bucketSize, decimate, movingAverage, type Point, quantile } from './smooth.ts'
-import { formatPercentTick } from './ticks.ts'
+import type { ChartLine, ChartMark, ChartReadout, LineChart } from './chartDrawing.ts'
+import { drawnBuckets, drawnChart, pageChart } from './page/pageChart.ts'
+import { bucketSize, movingAverage, type Point, quantile } from './smooth.ts'
+import { formatPercentTick, formatValueTick } from './ticks.ts'
 
 /** The values of one optimizer step that curves show; a `StepEvent` has them. */
 export interface CurveStep {
@@ -28,6 +29,8 @@ export interface CurveValidation {
 export interface Curve {
   readonly svg: string
   readonly note: string
+  /** The drawing with its numbers, as HTML for a page with the script of the reports. @internal */
+  readonly html: string
 }
 
 /**
@@ -69,18 +72,17 @@ export function accuracyCurve(steps: readonly CurveStep[], validation: readonly 
 export function learningRateCurve(steps: readonly CurveStep[]): Curve {
   const curve = prepare(steps, [], 'learningRate')
   const high = greatest(curve.raw.map(([, y]) => y))
-  const points = decimate(curve.raw, buckets)
-  const svg = lineChart({
+  const chart: LineChart = {
     title: 'Learning rate',
     description: `Learning rate over ${formatCount(steps.length)} steps: first ${formatSignificant(steps[0]!.learningRate)}, highest ${formatSignificant(high)}, last ${formatSignificant(steps.at(-1)!.learningRate)}.`,
     xLabel: 'step',
     yLabel: 'learning rate',
     formatX: formatCount,
     xWhole: true,
-    formatY: tickName,
+    formatY: formatValueTick,
     xDomain: curve.xDomain,
     yDomain: [0, high > 0 ? high * 1.05 : 1],
-    lines: [{ hue: 'blue', points }],
+    lines: [{ hue: 'blue', points: curve.raw }],
     marks: curve.marks,
     readouts: sample(steps).map(i => ({
       x: steps[i]!.step,
@@ -88,14 +90,11 @@ export function learningRateCurve(steps: readonly CurveStep[]): Curve {
       dots: [{ y: steps[i]!.learningRate, hue: 'blue' }],
     })),
     height: 200,
-  })
-  return { svg, note: 'The rate each step was made with.' }
+  }
+  return { ...drawnTwice(chart, 'value'), note: 'The rate each step was made with.' }
 }
 
 const names = { loss: 'Loss', accuracy: 'Accuracy', learningRate: 'Learning rate' } as const
-
-/** A drawing is about 450 units wide: more points than this cannot be distinguished. */
-const buckets = 220
 
 interface Prepared {
   readonly quantity: keyof typeof names
@@ -139,13 +138,13 @@ function prepare(
 function draw(curve: Prepared, yDomain: Point, yScale: 'linear' | 'log', format: (y: number) => string): Curve {
   const { quantity, raw, smooth, validation, scores, window } = curve
   const lines: ChartLine[] = []
-  if (window > 1) lines.push({ hue: 'blue', style: 'faint', points: decimate(raw, buckets) })
-  lines.push({ label: 'training', hue: 'blue', points: decimate(smooth, buckets) })
+  if (window > 1) lines.push({ name: 'single step', hue: 'blue', style: 'faint', points: raw })
+  lines.push({ label: 'training', hue: 'blue', points: smooth })
   if (validation.length > 0) lines.push({ label: 'validation', hue: 'orange', style: 'dots', points: validation })
 
   const last = smooth.at(-1)![1]
   const lastScore = validation.at(-1)
-  const svg = lineChart({
+  const chart: LineChart = {
     title: names[quantity],
     description:
       `Training ${quantity} over ${formatCount(raw.length)} steps, from ${format(smooth[0]![1])} to ${format(last)}` +
@@ -154,15 +153,20 @@ function draw(curve: Prepared, yDomain: Point, yScale: 'linear' | 'log', format:
     yLabel: quantity,
     formatX: formatCount,
     xWhole: true,
-    formatY: quantity === 'accuracy' ? formatPercentTick : tickName,
+    formatY: quantity === 'accuracy' ? formatPercentTick : formatValueTick,
     xDomain: curve.xDomain,
     yDomain,
     yScale,
     lines,
     marks: curve.marks,
     readouts: sample(raw).map(i => readout(smooth[i]!, scores, validation, format)),
-  })
-  return { svg, note: note(raw, window, yDomain, validation.length > 0) }
+  }
+  const yFormat = quantity === 'accuracy' ? 'percent' : 'value'
+  return { ...drawnTwice(chart, yFormat), note: note(raw, window, yDomain, validation.length > 0) }
+}
+
+function drawnTwice(chart: LineChart, yFormat: 'value' | 'percent'): Pick<Curve, 'svg' | 'html'> {
+  return { svg: drawnChart(chart), html: pageChart(chart, { group: 'steps', xFormat: 'count', yFormat }).markup }
 }
 
 function readout(
@@ -184,7 +188,7 @@ function readout(
 
 function note(raw: readonly Point[], window: number, [low, high]: Point, hasValidation: boolean): string {
   const total = formatCount(raw.length)
-  const size = bucketSize(raw.length, buckets)
+  const size = bucketSize(raw.length, drawnBuckets)
   const parts = [
     window === 1
       ? 'The line joins single steps.'
@@ -213,11 +217,6 @@ function epochMarks(steps: readonly CurveStep[]): ChartMark[] {
 function sample(items: readonly unknown[]): number[] {
   const count = Math.min(60, items.length)
   return Array.from({ length: count }, (_, i) => Math.round(((i + 1) * items.length) / count) - 1)
-}
-
-/** Label of a tick, which is a round number: printed without trailing zeros. */
-function tickName(value: number): string {
-  return Math.abs(value) >= 1e-4 || value === 0 ? String(Number(value.toPrecision(4))) : value.toExponential(0)
 }
 
 /** Least and greatest of the finite values; 0 if there are none. */

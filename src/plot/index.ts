@@ -12,6 +12,7 @@ export {
   formatPercent,
   formatSignificant,
 } from '../text/format.ts'
+export type { ChartLine, ChartMark, ChartReadout, Hue, LineChart } from './chartDrawing.ts'
 export { diverging, type Rgb } from './colors.ts'
 export { type ConfusedPair, confusedPairs, confusionMatrix, maxMatrixClasses } from './confusionMatrix.ts'
 export { type ContactSheetOptions, contactSheet, type SheetPicture, type SheetRow } from './contactSheet.ts'
@@ -27,7 +28,7 @@ export {
 export { type FilterOptions, filters } from './filters.ts'
 export { enlarged, heatMap, overlay, scaleOf, signedPicture } from './heatMap.ts'
 export { type GridImage, gridCss, imageGrid } from './imageGrid.ts'
-export { type ChartLine, type ChartMark, type ChartReadout, type Hue, type LineChart, lineChart } from './lineChart.ts'
+export { lineChart } from './lineChart.ts'
 export {
   type NetworkDrawingOptions,
   networkDrawing,

@@ -9,10 +9,15 @@ export const plotCss = `.fovea-plot{display:block;width:100%;height:auto;overflo
 .fovea-readout:hover{opacity:1}
 :root{${variables(light)};--fovea-on-blue:#fff;--fovea-ground:#fff}
 @media screen and (prefers-color-scheme:dark){:root{${variables(dark)};--fovea-on-blue:#111;--fovea-ground:#14181e}}
-.fovea-blue{fill:var(--fovea-blue)}.fovea-blue-line{stroke:var(--fovea-blue)}
-.fovea-orange{fill:var(--fovea-orange)}.fovea-orange-line{stroke:var(--fovea-orange)}
+${classes()}
 .fovea-on-blue{fill:var(--fovea-on-blue)}.fovea-ground{fill:var(--fovea-ground)}.fovea-ground-line{stroke:var(--fovea-ground)}
 .fovea-plot image{image-rendering:pixelated}`
+
+function classes(): string {
+  return Object.keys(light)
+    .map(name => `.fovea-${name}{fill:var(--fovea-${name})}.fovea-${name}-line{stroke:var(--fovea-${name})}`)
+    .join('\n')
+}
 
 function variables(colors: Readonly<Record<string, string>>): string {
   return Object.entries(colors)

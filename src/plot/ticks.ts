@@ -41,6 +41,11 @@ export function formatPercentTick(share: number): string {
   return `${Number((share * 100).toPrecision(10))}\u00a0%`
 }
 
+/** A round number without insignificant digits: `0.020` → `'0.02'`. */
+export function formatValueTick(value: number): string {
+  return Math.abs(value) >= 1e-4 || value === 0 ? String(Number(value.toPrecision(6))) : value.toExponential(0)
+}
+
 /** A tick of a horizontal axis: a stroke with its label below. @param x @param bottom position of the axis */
 export function bottomTick(x: string, bottom: number, name: string): Markup {
   return html`<path d="M${x} ${bottom}v5" stroke="currentColor"/><text x="${x}" y="${bottom + 19}" text-anchor="middle">${name}</text>`

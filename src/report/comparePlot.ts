@@ -1,5 +1,6 @@
 /** Curves of several runs in one drawing: training loss and validation accuracy over epochs. */
 import { scaleLinear, scaleLog } from 'd3-scale'
+import { light } from '../plot/colors.ts'
 import { html, type Markup } from '../plot/markup.ts'
 import { decimate, movingAverage, type Point } from '../plot/smooth.ts'
 import { axisTicks, bottomTick, formatPercentTick, leftTick } from '../plot/ticks.ts'
@@ -13,8 +14,8 @@ export interface ComparedRun {
   readonly validation: readonly { readonly epoch: number; readonly accuracy: number; readonly loss: number }[]
 }
 
-/** Okabe and Ito's colors, "Color Universal Design" (2008); further runs repeat them with dashes. */
-const colors = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'] as const
+/** A color for each run; further runs repeat them with dashes. */
+const colors = Object.values(light)
 const panel = { left: 56, top: 20, width: 400, height: 260, gap: 74 }
 
 /** Losses are means over this share of the longest run, but at most over one epoch. */
@@ -39,6 +40,39 @@ export function smoothAlike(runs: readonly Pick<ComparedRun, 'loss'>[]): Point[]
 const epochsOf = (runs: readonly Pick<ComparedRun, 'loss'>[]): number =>
   Math.max(...runs.map(({ loss }) => loss.at(-1)?.[0] ?? 1))
 
+/** What runs that are drawn together have: their smoothed losses, and the ranges of the axes. @internal */
+export function comparisonRanges(runs: readonly ComparedRun[]): {
+  readonly smooth: readonly (readonly Point[])[]
+  readonly epochs: number
+  readonly isLog: boolean
+  readonly losses: Point
+  readonly accuracies: Point
+} {
+  const smooth = smoothAlike(runs)
+  const values = smooth.flatMap(loss => loss.map(([, y]) => y)).filter(Number.isFinite)
+  const [low, high] = [
+    least(values, 0),
+    -least(
+      values.map(value => -value),
+      -1,
+    ),
+  ]
+  const isLog = low > 0 && high > 10 * low
+  const accuracies = runs.flatMap(({ validation }) => validation.map(({ accuracy }) => accuracy)).sort((a, b) => a - b)
+  const share = accuracies[Math.floor(accuracies.length / 5)] ?? 0
+  return {
+    smooth,
+    epochs: epochsOf(runs),
+    isLog,
+    losses: [isLog ? low / 1.1 : Math.min(0, low), high > 0 ? high * 1.05 : 1],
+    accuracies: [share > 0.6 ? Math.floor(share * 20 - 1) / 20 : 0, 1],
+  }
+}
+
+/** The least of some values, of which there may be more than a call has arguments. */
+const least = (values: readonly number[], ofNone: number): number =>
+  values.length === 0 ? ofNone : values.reduce((a, b) => Math.min(a, b))
+
 /**
  * Draws several runs together.
  * @returns SVG text
@@ -46,18 +80,10 @@ const epochsOf = (runs: readonly Pick<ComparedRun, 'loss'>[]): number =>
  */
 export function comparisonPlot(runs: readonly ComparedRun[]): string {
   if (runs.length === 0) throw new RangeError('comparisonPlot: there is no run to draw')
-  const smooth = smoothAlike(runs)
   const { left, top, width, height, gap } = panel
-  const epochs = epochsOf(runs)
-  const losses = smooth.flatMap(loss => loss.map(([, y]) => y)).filter(Number.isFinite)
-  const [low, high] = [Math.min(...losses), Math.max(...losses)]
-  const isLog = low > 0 && high > 10 * low
-  const y = (isLog ? scaleLog() : scaleLinear()).domain([isLog ? low / 1.1 : Math.min(0, low), high * 1.05])
-  const accuracies = runs.flatMap(({ validation }) => validation.map(({ accuracy }) => accuracy))
-  const sorted = [...accuracies].sort((a, b) => a - b)
-  const share = sorted[Math.floor(sorted.length / 5)] ?? 0
-  const share0 = share > 0.6 ? Math.floor(share * 20 - 1) / 20 : 0
-  const accuracy = scaleLinear().domain([share0, 1])
+  const { smooth, epochs, isLog, losses, accuracies } = comparisonRanges(runs)
+  const y = (isLog ? scaleLog() : scaleLinear()).domain(losses)
+  const accuracy = scaleLinear().domain(accuracies)
   const total = top + height + 44 + Math.ceil(runs.length / 3) * 20
   const second = left + width + gap
   return html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${second + width + 16} ${total}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="currentColor" style="font-variant-numeric: tabular-nums"><title>${runs.length} runs compared</title><desc>Training loss and validation accuracy over epochs of ${runs.map(({ name }) => name).join(', ')}.</desc>

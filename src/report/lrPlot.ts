@@ -1,11 +1,16 @@
 /** The drawing of a learning-rate range test. */
-
+import type { LineChart } from '../plot/chartDrawing.ts'
 import { lineChart } from '../plot/lineChart.ts'
 import type { RatePoint, RateSuggestion } from '../study/lrRange.ts'
 import { formatSignificant } from '../text/format.ts'
 
 /** Loss over the logarithm of the learning rate, with the suggestions marked. @returns SVG text */
-export function ratePlot(points: readonly RatePoint[], { smoothed, steepest, careful }: RateSuggestion): string {
+export function ratePlot(points: readonly RatePoint[], suggestion: RateSuggestion): string {
+  return lineChart(rateChart(points, suggestion))
+}
+
+/** The same, not yet drawn. @internal */
+export function rateChart(points: readonly RatePoint[], { smoothed, steepest, careful }: RateSuggestion): LineChart {
   const x = points.map(({ learningRate }) => Math.log10(learningRate))
   const lowest = Math.min(...smoothed.filter(Number.isFinite))
   const first = smoothed[0]!
@@ -13,7 +18,7 @@ export function ratePlot(points: readonly RatePoint[], { smoothed, steepest, car
   const mark = (rate: number | undefined, name: string) =>
     rate === undefined ? [] : [{ x: Math.log10(rate), label: `${name} ${formatSignificant(rate, 2)}` }]
   const marks = [...mark(careful, 'careful'), ...mark(steepest, 'steepest')].sort((a, b) => a.x - b.x)
-  return lineChart({
+  return {
     title: 'Learning-rate range test',
     description: `Loss of ${points.length} steps whose learning rate rises from ${formatSignificant(points[0]!.learningRate)} to ${formatSignificant(points.at(-1)!.learningRate)}.`,
     xLabel: 'learning rate, log scale',
@@ -23,12 +28,17 @@ export function ratePlot(points: readonly RatePoint[], { smoothed, steepest, car
     formatX: value => (Number.isInteger(value) ? `1e${value}` : formatSignificant(10 ** value, 2)),
     formatY: value => formatSignificant(value, 3),
     lines: [
-      { hue: 'blue', style: 'faint', points: points.map(({ loss }, k) => [x[k]!, loss] as const) },
+      {
+        name: 'loss of the step',
+        hue: 'blue',
+        style: 'faint',
+        points: points.map(({ loss }, k) => [x[k]!, loss] as const),
+      },
       { label: 'loss, smoothed', hue: 'blue', points: smoothed.map((value, k) => [x[k]!, value] as const) },
     ],
     marks: apart(marks, 0.25 * (to - from)),
     width: 620,
-  })
+  }
 }
 
 interface Mark {

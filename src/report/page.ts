@@ -1,5 +1,6 @@
-/** The frame of a self-contained page: it needs no network and no script. */
+/** The frame of a self-contained page: it needs no network, and without scripts it lacks only what answers the pointer. */
 import { html, type Markup, raw } from '../plot/markup.ts'
+import { pageScript } from '../plot/pageScript.ts'
 import { reportCss } from './reportStyle.ts'
 
 /** The parts of a page. */
@@ -11,10 +12,12 @@ export interface Page {
   readonly header: Markup
   /** The sections. */
   readonly main: Markup
+  /** Whether there are charts or drawings that answer the pointer, which need a script. Default false. */
+  readonly hasScript?: boolean
 }
 
 /** A whole HTML document as text. */
-export function page({ title, version, header, main }: Page): string {
+export function page({ title, version, header, main, hasScript = false }: Page): string {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -29,8 +32,32 @@ ${header}
 <main>
 ${main}
 </main>
-<footer>Written by Fovea ${version}. This file is complete: it loads nothing and runs no script.</footer>
-</body>
+<footer>Written by Fovea ${version}. This file is complete: it loads nothing${
+    hasScript ? ', and its one script makes the drawings answer.' : ' and runs no script.'
+  }</footer>
+${
+  hasScript &&
+  html`<script>${raw(pageScript)}</script>
+`
+}</body>
 </html>
 `.markup
 }
+
+/** How charts answer; shown by their script, as it is not true without. */
+export const chartHint = html`<p class="note fovea-hint" hidden>Point at a curve for its numbers. Drag to show a part; double click or Esc shows all of it. With keys: arrows, + and −.</p>`
+
+/** The same for drawings that are zoomed. */
+export const drawingHint = html`<p class="note fovea-hint" hidden>+ and − or Ctrl and the wheel make it larger and smaller; drag to move it; double click or Esc makes it fit.</p>`
+
+/** A large drawing on a page with a script. @param svg as text */
+export const zoomable = (svg: string): Markup => html`<figure><div class="fovea-drawing">${raw(svg)}</div></figure>`
+
+/** A number of a page's head: what it is, the number, and details below. */
+export function fact(name: string, value: string, ...details: string[]): Markup {
+  const small = details.filter(detail => detail !== '').map(detail => html`<small>${detail}</small>`)
+  return html`<div><dt>${name}</dt><dd><b>${value}</b>${small}</dd></div>\n`
+}
+
+/** Whether a file of this name is a page, and no drawing. */
+export const isPage = (file: string): boolean => file.toLowerCase().endsWith('.html')

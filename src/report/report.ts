@@ -1,10 +1,10 @@
 /**
- * The report of a training run: one self-contained HTML file, without network or script, that shows what was trained,
+ * The report of a training run: one self-contained HTML file, which needs no network, that shows what was trained,
  * how well it performs, where it errs, what its filters look like, and how to repeat the run. A pure function of its
  * data.
  */
 import { formatReceptiveField, formatVolume } from '../inspect/formatSummary.ts'
-import type { NetworkGraph } from '../inspect/networkGraph.ts'
+import type { NetworkGraph } from '../inspect/graphNodes.ts'
 import { type ConfusedPair, confusedPairs, confusionMatrix, maxMatrixClasses } from '../plot/confusionMatrix.ts'
 import { accuracyCurve, type Curve, learningRateCurve, lossCurve } from '../plot/curves.ts'
 import { filters } from '../plot/filters.ts'
@@ -20,7 +20,7 @@ import {
   formatPercent,
   formatSignificant,
 } from '../text/format.ts'
-import { page } from './page.ts'
+import { chartHint, drawingHint, fact, page, zoomable } from './page.ts'
 import type { ReportData, ReportLayer, ReportScore } from './reportData.ts'
 import { wilsonInterval } from './wilson.ts'
 
@@ -38,7 +38,13 @@ ${mistakes(data)}
 ${firstLayer(data)}
 ${layers(data.layers ?? [], data)}
 ${recipe(data)}`
-  return page({ title: data.title, version: data.version, header: header(data), main })
+  return page({
+    title: data.title,
+    version: data.version,
+    header: header(data),
+    main,
+    hasScript: data.steps.length > 0 || data.graph !== undefined,
+  })
 }
 
 function header(data: ReportData): Markup {
@@ -106,15 +112,11 @@ function trained({ epochs, seconds }: ReportData, steps: number | undefined): st
   return seconds > 0 ? `${inEpochs}, ${formatSignificant((1000 * seconds) / steps)}\u00a0ms a step` : inEpochs
 }
 
-function fact(name: string, value: string, ...details: string[]): Markup {
-  const small = details.filter(detail => detail !== '').map(detail => html`<small>${detail}</small>`)
-  return html`<div><dt>${name}</dt><dd><b>${value}</b>${small}</dd></div>\n`
-}
-
 function curves({ steps, epochs, validation }: ReportData): Markup {
   if (steps.length === 0) return html``
   return html`<section>
 <h2>Training</h2>
+${chartHint}
 <div class="pair">
 ${curve('Loss', lossCurve(steps, validation))}
 ${curve('Accuracy', accuracyCurve(steps, validation))}
@@ -124,8 +126,8 @@ ${epochTable(epochs, validation)}
 </section>`
 }
 
-function curve(name: string, { svg, note }: Curve): Markup {
-  return html`<figure><h3>${name}</h3>${raw(svg)}<figcaption>${note}</figcaption></figure>`
+function curve(name: string, { html: chart, note }: Curve): Markup {
+  return html`<figure><h3>${name}</h3>${raw(chart)}<figcaption>${note}</figcaption></figure>`
 }
 
 function epochTable(epochs: readonly ReportScore[], validation: readonly ReportScore[]): Markup {
@@ -137,7 +139,7 @@ function epochTable(epochs: readonly ReportScore[], validation: readonly ReportS
       html`<td class="number">${score ? formatSignificant(score.loss) : '–'}</td><td class="number">${score ? formatPercent(score.accuracy) : '–'}</td>`
     }</tr>\n`
   })
-  const table = html`<div class="scroll"><table><thead><tr><th scope="col">Epoch</th><th scope="col" class="number">Training loss</th><th scope="col" class="number">Accuracy</th>${
+  const table = html`<div class="scroll" tabindex="0" role="group" aria-label="A table, scrolled sideways"><table><thead><tr><th scope="col">Epoch</th><th scope="col" class="number">Training loss</th><th scope="col" class="number">Accuracy</th>${
     validation.length > 0 &&
     html`<th scope="col" class="number">Validation loss</th><th scope="col" class="number">Accuracy</th>`
   }</tr></thead><tbody>${rows}</tbody></table></div>`
@@ -173,7 +175,7 @@ function pairTable(shown: readonly ConfusedPair[], total: number, classes: reado
   )
   const rest = total > shown.length ? `The first ${shown.length} of ${formatCount(total)} kinds of error.` : ''
   return html`<div><h3>Most frequent errors</h3>
-<div class="scroll"><table class="narrow"><thead><tr><th scope="col">True</th><th scope="col">Predicted</th><th scope="col" class="number">Images</th><th scope="col" class="number">Of the class</th></tr></thead><tbody>${rows}</tbody></table></div>
+<div class="scroll" tabindex="0" role="group" aria-label="A table, scrolled sideways"><table class="narrow"><thead><tr><th scope="col">True</th><th scope="col">Predicted</th><th scope="col" class="number">Images</th><th scope="col" class="number">Of the class</th></tr></thead><tbody>${rows}</tbody></table></div>
 <p class="note">${rest}</p></div>`
 }
 
@@ -239,7 +241,7 @@ function layers(rows: readonly ReportLayer[], { graph, model }: ReportData): Mar
   return html`<section>
 <h2>Layers</h2>
 <p class="note">For one image, forward. The receptive field is what one output value sees of the image, after the stroke the distance between the fields of neighbors. No memory is counted where a layer can overwrite its input.</p>
-<div class="scroll"><table class="layers">
+<div class="scroll" tabindex="0" role="group" aria-label="A table, scrolled sideways"><table class="layers">
 <thead><tr><th scope="col">Layer</th><th scope="col">Type</th><th scope="col">Kernel</th><th scope="col">Output</th><th scope="col" class="number">Parameters</th><th scope="col">Arithmetic</th><th scope="col" class="number">Multiply-adds</th><th scope="col" class="number">Memory</th><th scope="col" class="number">Receptive field</th></tr></thead>
 <tbody>${body}</tbody>
 <tfoot><tr><th scope="row">Total</th><td></td><td></td><td></td><td class="number">${formatCount(total(l => l.parameters))}</td><td></td><td class="number">${formatLarge(total(l => l.multiplyAdds))}</td><td class="number">${formatBytes(total(l => l.activationBytes))}</td><td></td></tr></tfoot>
@@ -254,7 +256,7 @@ function graphOf(graph: NetworkGraph, model: string): Markup {
   const drawn =
     graph.nodes.length > mostNodes
       ? html`<p class="note">It has ${formatCount(graph.nodes.length)} nodes, too many to be drawn here.</p>`
-      : html`<figure>${raw(networkDrawing(graph, { title: `The graph of ${model}` }))}</figure>`
+      : html`${drawingHint}${zoomable(networkDrawing(graph, { title: `The graph of ${model}` }))}`
   return html`<details><summary>The network as a graph</summary>${drawn}</details>\n`
 }
 

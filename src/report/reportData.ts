@@ -3,8 +3,8 @@
  * command only has to combine them.
  */
 import type { EngineDescription } from '../backends/engine.ts'
+import type { NetworkGraph } from '../inspect/graphNodes.ts'
 import type { ReceptiveField } from '../inspect/imageWindow.ts'
-import type { NetworkGraph } from '../inspect/networkGraph.ts'
 import type { SummaryRow } from '../inspect/summary.ts'
 import type { ImageShape } from '../plot/png.ts'
 

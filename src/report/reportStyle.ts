@@ -3,6 +3,7 @@
  * colors on A4 or letter paper. It has no web font and no image, because the file must open without a network.
  */
 import { gridCss } from '../plot/imageGrid.ts'
+import { pageChartCss } from '../plot/page/pageChartCss.ts'
 import { plotCss } from '../plot/theme.ts'
 
 /** The whole style sheet. */
@@ -35,6 +36,8 @@ figure{margin:0;break-inside:avoid}
 figure>.note,figure>figcaption,table+.note,.scroll+.note{margin-top:.6rem}
 .matrix{max-width:40rem}
 .filters{max-width:40rem}
+.keys{list-style:none;display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;margin:0 0 1.25rem;padding:0;font-size:.9375rem;overflow-wrap:anywhere}
+.keys .fovea-key{width:1.5em}
 .scroll{overflow-x:auto;margin:0 -1.5rem;padding:0 1.5rem}
 table{border-collapse:collapse;font-size:.9375rem;width:100%}
 .layers{font-size:.8125rem}
@@ -59,6 +62,7 @@ details>.scroll,details>pre{margin-top:.75rem}
 body>footer{margin-top:4rem;padding-bottom:3rem;color:var(--quiet);font-size:.875rem}
 @media (max-width:40rem){body>header{padding-top:2rem}h1{font-size:1.75rem}section{margin-top:2.75rem}}
 ${plotCss}
+${pageChartCss}
 ${gridCss}
 .fovea-grid img{background:#000}
 .fovea-grid figcaption{font-size:.8125rem}

@@ -4,6 +4,8 @@
  */
 import { light } from '../plot/colors.ts'
 import { html, type Markup, raw } from '../plot/markup.ts'
+import { pageChartCss } from '../plot/page/pageChartCss.ts'
+import { pageScript } from '../plot/pageScript.ts'
 import { plotCss } from '../plot/theme.ts'
 import { bottomTick } from '../plot/ticks.ts'
 import { type Axis, fieldName, type Point, placeOf, type Space } from '../study/space.ts'
@@ -30,7 +32,7 @@ export interface SearchReportOptions {
   readonly best: string
 }
 
-/** A whole HTML document that loads nothing and runs no script. */
+/** A whole HTML document that loads nothing; its one script marks the trial that is pointed at in all drawings. */
 export function searchReport(rows: readonly TrialRow[], space: Space, options: SearchReportOptions): string {
   const { title, strategy, metric, best } = options
   const scored = rows.filter(row => row[metric] !== undefined)
@@ -47,6 +49,7 @@ export function searchReport(rows: readonly TrialRow[], space: Space, options: S
 <h2>Parallel coordinates</h2>
 <div class="wide">${raw(parallelCoordinates(order, space, metric, best))}</div>
 <p class="note">One line for each trial, from axis to axis; the stronger, the better. The best trial is orange.</p>
+<p class="note fovea-reading fovea-hint" role="status" hidden>Point at a trial, or move through the table with Tab, to see it in all drawings.</p>
 <h2>Slices</h2>
 <div class="slices">${[...space].map(([field, axis]) => raw(slice(order, field, axis, metric, best)))}</div>
 <p class="note">Validation ${metric} over one field at a time. Where the best dots lie at an edge, look beyond it.</p>
@@ -54,9 +57,10 @@ export function searchReport(rows: readonly TrialRow[], space: Space, options: S
 <div class="wide"><table><thead><tr><th>trial</th>${[...space.keys()].map(field => html`<th>${field}</th>`)}<th>epochs</th><th>accuracy</th><th>loss</th></tr></thead><tbody>
 ${order.map(
   row =>
-    html`<tr${row.name === best && html` class="best"`}><td>${row.name}</td>${[...space.keys()].map(field => html`<td>${formatValue(row.point[field])}</td>`)}<td>${row.epoch}</td><td>${formatPercent(row.accuracy!)}</td><td>${formatSignificant(row.loss!)}</td></tr>`,
+    html`<tr${row.name === best && html` class="best"`} data-trial="${row.name}"><td>${row.name}</td>${[...space.keys()].map(field => html`<td>${formatValue(row.point[field])}</td>`)}<td>${row.epoch}</td><td>${formatPercent(row.accuracy!)}</td><td>${formatSignificant(row.loss!)}</td></tr>`,
 )}</tbody></table></div>
 ${failed.length > 0 && html`<h2>Failed</h2><ul>${failed.map(row => html`<li>${row.name}: ${row.failed}</li>`)}</ul>`}
+<script>${raw(pageScript)}</script>
 </body></html>
 `.markup
 }
@@ -86,7 +90,9 @@ export function parallelCoordinates(
       points.push(`${x(axes.length)} ${y(score.place(row[metric]!))}`)
       const look = row.name === best ? 'orange' : 'blue'
       const opacity = row.name === best ? 1 : tenth(0.3 + 0.6 * goodness(row) ** 2)
-      return html`<path d="M${points.join('L')}" fill="none" ${line(look)} stroke-width="${row.name === best ? 2.5 : 1.2}" stroke-opacity="${opacity}"><title>${row.name}</title></path>`
+      const path = `M${points.join('L')}`
+      // The second path is wide enough to be pointed at.
+      return html`<path d="${path}" fill="none" ${line(look)} stroke-width="${row.name === best ? 2.5 : 1.2}" stroke-opacity="${opacity}" data-trial="${row.name}"/><path class="hit" d="${path}" fill="none" stroke="transparent" stroke-width="9" data-trial="${row.name}"><title>${row.name}</title></path>`
     })
   const scale = (at: number, name: string, ticks: readonly PlacedTick[]): Markup =>
     html`<path d="M${at} ${top}v${height}" stroke="currentColor"/><text x="${at}" y="${top - 12}" text-anchor="middle" font-weight="600">${name}</text>${ticks.map(
@@ -114,7 +120,7 @@ export function slice(
   const y = (place: number): string => tenth(top + height * (1 - place))
   const dots = rows.map(row => {
     const isBest = row.name === best
-    return html`<circle cx="${x(placeOf(axis, row.point[field]))}" cy="${y(score.place(row[metric]!))}" r="${isBest ? 5 : 3.5}" ${dot(isBest ? 'orange' : 'blue')} fill-opacity="0.75"><title>${row.name}: ${formatValue(row.point[field])}</title></circle>`
+    return html`<circle cx="${x(placeOf(axis, row.point[field]))}" cy="${y(score.place(row[metric]!))}" r="${isBest ? 5 : 3.5}" ${dot(isBest ? 'orange' : 'blue')} fill-opacity="0.75" data-trial="${row.name}"><title>${row.name}: ${formatValue(row.point[field])}</title></circle>`
   })
   const bottom = top + height + 8
   return html`<svg class="fovea-plot" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${left + width + 20} ${top + height + 50}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="currentColor"><title>Validation ${metric} over ${field}</title>
@@ -133,6 +139,7 @@ const dot = (hue: keyof typeof light): Markup => html`class="fovea-${hue}" fill=
 const tenth = (value: number): string => value.toFixed(1)
 
 const css = `${plotCss}
+${pageChartCss}
 :root{color-scheme:light dark;--ground:#fff;--text:#1c2430;--quiet:#5b6675;--line:#dfe3e8}
 @media screen and (prefers-color-scheme:dark){:root{--ground:#14181e;--text:#e4e8ed;--quiet:#9aa5b3;--line:#2d343d}}
 body{font:1rem/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1.5rem;color:var(--text);background:var(--ground)}
@@ -141,4 +148,6 @@ h1{overflow-wrap:anywhere}
 .slices{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr));gap:1rem}
 .note{color:var(--quiet);font-size:.9rem}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:.25rem .75rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th:first-child,td:first-child{text-align:left;padding-left:0}
-.best{font-weight:700}`
+.best{font-weight:700}
+tr.on{background:color-mix(in srgb,var(--fovea-blue) 15%,transparent)}
+path.on:not(.hit){stroke-opacity:1;stroke-width:4}circle.on{fill-opacity:1;stroke:currentColor;stroke-width:3}`

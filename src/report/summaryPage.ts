@@ -2,13 +2,13 @@
  * `fovea summary --html`: a network's volumes as a drawing, its layer table and its totals on one self-contained page.
  */
 import { describeTrainingOnly, formatReceptiveField, formatVolume } from '../inspect/formatSummary.ts'
-import type { NetworkGraph } from '../inspect/networkGraph.ts'
+import type { NetworkGraph } from '../inspect/graphNodes.ts'
 import type { Summary, SummaryRow } from '../inspect/summary.ts'
 import { html, type Markup, raw } from '../plot/markup.ts'
 import { networkDrawing } from '../plot/networkDrawing.ts'
 import { volumes } from '../plot/volumes.ts'
 import { formatBytes, formatCount, formatLarge } from '../text/format.ts'
-import { page } from './page.ts'
+import { drawingHint, fact, page, zoomable } from './page.ts'
 
 /** The contents of the page. */
 export interface SummaryPage {
@@ -64,7 +64,7 @@ export function summaryPage({
 ${drawings.map(({ width, name: window }) => html`<figure class="${window}">${raw(volumes(rows, { title: `The volumes of ${name}`, width }))}</figure>`)}
 </section>
 ${graph && graphSection(name, graph)}${layerTable(summary, images)}`
-  return page({ title: name, version, header, main })
+  return page({ title: name, version, header, main, hasScript: graph !== undefined })
 }
 
 /** The section with the graph. */
@@ -72,7 +72,8 @@ function graphSection(name: string, graph: NetworkGraph): Markup {
   return html`<section>
 <h2>Graph</h2>
 <p class="note">What reads what, from the image down, with the shapes of the tensors beside the lines. A box with a mark at its left holds layers; of boxes that are made alike the first is open where not all fit. Point at a box for its parameters and multiply-adds.</p>
-<figure>${raw(networkDrawing(graph, { title: `The graph of ${name}` }))}</figure>
+${drawingHint}
+${zoomable(networkDrawing(graph, { title: `The graph of ${name}` }))}
 </section>
 `
 }
@@ -84,7 +85,7 @@ function layerTable(summary: Summary, images: string): Markup {
   return html`<section>
 <h2>Layers</h2>
 <p class="note">Parameters and multiply-adds are for one image, memory is that of the outputs for ${images}; none is counted where a layer can overwrite its input. The receptive field is what one output value sees of the image, after the stroke the distance between the fields of neighbors.</p>
-<div class="scroll"><table class="layers">
+<div class="scroll" tabindex="0" role="group" aria-label="A table, scrolled sideways"><table class="layers">
 <thead><tr><th scope="col">Layer</th><th scope="col">Type</th><th scope="col">Kernel</th><th scope="col">Output</th><th scope="col">Parameters</th><th scope="col" class="number">Multiply-adds</th><th scope="col" class="number">Memory</th><th scope="col" class="number">Receptive field</th></tr></thead>
 <tbody>${rows.map(tableRow)}</tbody>
 <tfoot><tr><th scope="row">Total</th><td></td><td></td><td></td><td>${formatCount(totals.parameters)}</td><td class="number">${formatCount(totals.multiplyAdds)}</td><td class="number">${formatBytes(totals.activationBytes)}</td><td></td></tr></tfoot>
@@ -97,8 +98,4 @@ function tableRow(row: SummaryRow): Markup {
   const { path, type, window = '', output, arithmetic = '–', multiplyAdds, activationBytes } = row
   const memory = activationBytes === 0 ? '–' : formatBytes(activationBytes)
   return html`<tr><th scope="row">${path}</th><td>${type}</td><td>${window}</td><td>${formatVolume(output)}</td><td>${arithmetic}</td><td class="number">${multiplyAdds === 0 ? '–' : formatCount(multiplyAdds)}</td><td class="number">${memory}</td><td class="number">${formatReceptiveField(row.receptiveField)}</td></tr>\n`
-}
-
-function fact(name: string, value: string, detail: string): Markup {
-  return html`<div><dt>${name}</dt><dd><b>${value}</b><small>${detail}</small></dd></div>`
 }

@@ -1,7 +1,7 @@
 /**
  * How long a run has trained, from its event log; this covers all its processes, each of which knows only its own time.
  */
-import type { LoggedEvent } from './eventLine.ts'
+import type { LoggedEvent, ScalarEvent } from './eventLine.ts'
 
 /**
  * Counts the seconds spent in the steps of a run, event by event: the time between each step and the event before it, and the time for
@@ -25,9 +25,11 @@ export class TrainingClock {
     return { seconds: this.seconds, last: this.#last }
   }
 
-  take(event: LoggedEvent): void {
+  take(event: LoggedEvent | ScalarEvent): void {
     const now = Date.parse(event.time)
-    const counts = event.type === 'step' || (event.type === 'notice' && event.kind === 'features')
+    const { type } = event
+    // Of scalars nobody knows what was done between them.
+    const counts = type === 'step' || type === 'scalar' || (type === 'notice' && event.kind === 'features')
     // A clock that was set back counts as no time.
     if (counts && now > this.#last) this.#milliseconds += now - this.#last
     this.#last = now

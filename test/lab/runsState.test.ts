@@ -6,17 +6,16 @@ import { filtered, nextOrder, sorted } from '../../lab/src/screens/runs/list.ts'
 import { formatRunsView, parseRunsView } from '../../lab/src/screens/runs/runsLink.ts'
 import {
   duration,
-  logTicksOf,
   meanNear,
   placeOf,
   rangeOf,
   shapeOf,
   stepAt,
   stepsBetween,
-  ticksOf,
 } from '../../lab/src/screens/runs/shape.ts'
 import type { Listener, RunsSource } from '../../lab/src/screens/runs/source.ts'
 import { Runs } from '../../lab/src/screens/runs/state.ts'
+import { logTicksOf, ticksOf } from '../../src/plot/roundNumbers.ts'
 import { parseEventLine } from '../../src/runs/eventLine.ts'
 import type { RunSummary } from '../../src/runs/live/protocol.ts'
 import { RunStory } from '../../src/runs/live/runStory.ts'
@@ -300,10 +299,10 @@ describe('a zoom', () => {
 test('recipes are compared when two runs are drawn', async () => {
   runs.choose(['a'])
   await settled()
-  expect(runs.differences.value).toEqual([])
+  expect(runs.differences.found.value).toEqual([])
   runs.choose(['a', 'c'])
   await settled()
-  expect(runs.differences.value).toEqual([{ field: 'seed', values: [1, 3] }])
+  expect(runs.differences.found.value).toEqual([{ field: 'seed', values: [1, 3] }])
 })
 
 describe('the list', () => {
@@ -368,9 +367,9 @@ describe('colors', () => {
 
 describe('an address', () => {
   test.each([
-    { chosen: undefined, axis: 'steps', isLog: true },
-    { chosen: [], axis: 'time', isLog: false },
-    { chosen: ['a b&c=d', '__proto__', 'search/1'], axis: 'epochs', isLog: true },
+    { chosen: undefined, axis: 'steps', isLog: true, tags: {} },
+    { chosen: [], axis: 'time', isLog: false, tags: { loss: 'val/loss & more', accuracy: undefined } },
+    { chosen: ['a b&c=d', '__proto__', 'search/1'], axis: 'epochs', isLog: true, tags: { accuracy: 'top1' } },
   ] as const)('holds what is shown: %o', view => {
     expect(parseRunsView(formatRunsView(view))).toEqual(view)
   })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { accuracyCurve, type CurveStep, learningRateCurve, lossCurve } from '../../src/plot/curves.ts'
+import { accuracyCurve, type Curve, type CurveStep, learningRateCurve, lossCurve } from '../../src/plot/curves.ts'
+import type { ChartData } from '../../src/plot/page/pageChart.ts'
 import { reportData } from '../support/reportData.ts'
 import { renderSvg } from '../support/svg.ts'
 
@@ -88,6 +89,19 @@ describe('curves', () => {
     expect(() => lossCurve([])).toThrow('Loss curve: expected at least one step')
   })
 
+  it('have more for a page that shows parts: every step of some thousands, and the spikes of more', () => {
+    expect(dataOf(lossCurve(steps, validation)).lines.map(({ name, y }) => [name, y.length])).toEqual([
+      ['single step', steps.length],
+      ['training', steps.length],
+      ['validation', validation.length],
+    ])
+    const many = Array.from({ length: 100_000 }, (_, k) => ({ ...few[0]!, step: k + 1, loss: k === 54_321 ? 9 : 1 }))
+    const [faint] = dataOf(lossCurve(many)).lines
+    expect(faint!.y.length).toBeLessThanOrEqual(3000)
+    expect(faint!.y.filter(y => y === 9)).toHaveLength(1)
+    expect(lossCurve(many).html.length).toBeLessThan(160_000)
+  })
+
   it('read out the mean and the last validation score under the pointer', () => {
     const { svg } = lossCurve(steps, validation)
     const readouts = [...svg.matchAll(/<g class="fovea-readout" opacity="0">.*?<text[^>]*>(.*?)<\/text><\/g>/g)]
@@ -96,6 +110,11 @@ describe('curves', () => {
     expect(readouts.at(-1)![1]).toMatch(/^step 2,150: training 0\.0\d+, validation after epoch 5 0\.0361$/)
   })
 })
+
+/** What a page has of a curve. */
+function dataOf({ html }: Curve): ChartData {
+  return JSON.parse(/data-chart="([^"]*)"/.exec(html)![1]!.replaceAll('&quot;', '"'))
+}
 
 /** Everything in attributes, where numbers are coordinates. */
 function pathsOf(svg: string): string {

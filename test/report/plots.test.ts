@@ -1,6 +1,9 @@
 import { expect, it } from 'vitest'
+import { pageScript } from '../../src/plot/pageScript.ts'
+import { comparePage } from '../../src/report/comparePage.ts'
 import { comparisonPlot, smoothAlike } from '../../src/report/comparePlot.ts'
 import { ratePlot } from '../../src/report/lrPlot.ts'
+import { ratePage } from '../../src/report/ratePage.ts'
 import { parallelCoordinates, searchReport, slice, type TrialRow } from '../../src/report/searchReport.ts'
 import { type Axis, parseAxis } from '../../src/study/space.ts'
 import { renderSvg } from '../support/svg.ts'
@@ -67,10 +70,11 @@ it('a range test: marks that are near share a label', () => {
 
 it('the report names the best, lists the failed, escapes what comes from outside', () => {
   const page = searchReport(rows, space, { title: 'studies/x', strategy: 'random', metric: 'accuracy', best: 't002' })
-  expect(page).toContain('<tr class="best"><td>t002</td>')
+  expect(page).toContain('<tr class="best" data-trial="t002"><td>t002</td>')
   expect(page.indexOf('<td>t002</td>')).toBeLessThan(page.indexOf('<td>t001</td>'))
   expect(page).toContain('t003: diverged &lt;here&gt;')
-  expect(page).not.toMatch(/<script|(src|href)="http/)
+  expect(page.replace(`<script>${pageScript}</script>`, '')).not.toMatch(/<script|(src|href)="http/)
+  expect(page.match(/data-trial="t001"/g)).toHaveLength(1 + 2 + 2)
 })
 
 it('runs compared: a color each', async () => {
@@ -104,4 +108,45 @@ it('runs compared are smoothed alike: what two runs have in common looks the sam
   const [, fine] = smoothAlike([run(8, 100), run(8, 200)])
   const wide = Array.from({ length: 81 }, (_, k) => noise(100 - 40 + k)).reduce((a, b) => a + b) / 81
   expect(fine![100]![1]).toBeCloseTo(wide, 12)
+})
+
+it('runs compared on a page: every run with a name, a color, its curves and its row', () => {
+  const run = (name: string, epochs: number) => ({
+    name,
+    loss: Array.from({ length: 40 }, (_, k) => [((k + 1) * epochs) / 40, 2 / (k + 1)] as const),
+    validation: [{ epoch: 1, accuracy: 0.9, loss: 0.3 }],
+  })
+  const names = ['a', 'b', '<i>', 'd', 'e', 'f', 'g', 'again blue']
+  const page = comparePage({
+    runs: names.map((name, k) => run(name, 1 + k)),
+    titles: ['run', 'lr'],
+    rows: names.map(name => [name, '0.1']),
+    version: '0.0.0',
+  })
+  expect(page).toContain('<title>8 runs compared · Fovea</title>')
+  expect(page).not.toContain('<i>')
+  expect(page).toContain('<th scope="row">again blue</th><td class="number">0.1</td>')
+  const charts = [...page.matchAll(/data-chart="([^"]*)"/g)].map(match =>
+    JSON.parse(match[1]!.replaceAll('&quot;', '"')),
+  )
+  expect(charts.map(({ title, group }) => [title, group])).toEqual([
+    ['Training loss', 'epochs'],
+    ['Validation accuracy', 'epochs'],
+  ])
+  for (const { lines } of charts) {
+    expect(lines.map(({ name }: { name: string }) => name)).toEqual(names.map(name => name.replace('<i>', '&lt;i&gt;')))
+    expect(lines.at(-1)).toMatchObject({ hue: 'blue', isDashed: true })
+  }
+  expect(() => comparePage({ runs: [], titles: [], rows: [], version: '' })).toThrow('there is no run')
+})
+
+it('a range test on a page: the suggestions, and the chart', () => {
+  const points = Array.from({ length: 50 }, (_, k) => ({ learningRate: 10 ** (-5 + k / 10), loss: 2 }))
+  const suggestion = { smoothed: points.map(() => 2), steepest: 0.02, careful: 0.01 }
+  const page = ratePage({ subject: 'lenet5 on mnist', points, suggestion, version: '0.0.0' })
+  expect(page).toContain('<dt>Suggested rate</dt><dd><b>0.020</b>')
+  expect(page).toContain('lenet5 on mnist')
+  expect(page).toContain('careful 0.010, steepest 0.020')
+  const none = ratePage({ subject: '', points, suggestion: { smoothed: suggestion.smoothed }, version: '0.0.0' })
+  expect(none).toContain('the loss never fell')
 })

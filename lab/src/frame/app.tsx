@@ -102,7 +102,7 @@ export function App() {
         {isReading ? parts && <parts.StillReading lab={lab} /> : <Shown lab={lab} />}
       </main>
       {!isResting && (lab.still.value ? parts && <parts.StillBar lab={lab} /> : <Timeline lab={lab} />)}
-      {(!isResting || lab.screen.value === 'build') && <DropPlace lab={lab} />}
+      <DropPlace lab={lab} />
     </>
   )
 }

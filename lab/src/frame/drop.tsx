@@ -1,13 +1,25 @@
-/** Pictures that are dropped anywhere on the page: one becomes the probe, a folder of classes is trained on. */
+/** Files that are dropped anywhere on the page: a picture becomes the probe, a folder of classes is trained on. No file takes the page's place. */
 import { effect, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { Lab } from '../state/lab.ts'
+import type { Screen } from '../state/link.ts'
 import type { Recipe } from '../state/recipe.ts'
 import type { Opened } from '../worker/protocol.ts'
 import { startOwn } from './start.ts'
 import { type FoundFile, filesOfDrop, readFolder, readPicture } from './upload.ts'
 
-/** Says where pictures may be let go, while some are held over the page. */
+/** What becomes of files that are dropped, where it is not what is usual. */
+const words: Partial<Record<Screen, string>> = {
+  build:
+    'A network is opened: .onnx, .fovea, .pth, .safetensors or the folder of a run. A picture is classified by it.',
+  judge: 'A file of changes is read; a picture becomes the probe, a folder of classes is trained on.',
+  runs: 'A network is opened in Build. Pictures are for the other screens.',
+  teach: 'Drop pictures on a class, and a trunk on its place.',
+}
+const usualWords =
+  'A picture becomes the probe; a folder with a folder for each class is trained on; a network is opened in Build.'
+
+/** Says where files may be let go, while some are held over the page. */
 export function DropPlace({ lab }: { readonly lab: Lab }) {
   const isOver = useSignal(false)
   useEffect(() => {
@@ -36,9 +48,7 @@ export function DropPlace({ lab }: { readonly lab: Lab }) {
   }, [lab, isOver])
   return isOver.value ? (
     <p class="drop-place" role="status">
-      {lab.screen.value === 'build'
-        ? 'A network is opened: .onnx, .fovea, .pth, .safetensors or the folder of a run. A picture is classified by it.'
-        : 'A picture becomes the probe; a folder with a folder for each class is trained on; a network is opened in Build.'}
+      {words[lab.screen.value] ?? usualWords}
     </p>
   ) : null
 }
@@ -57,6 +67,16 @@ export async function takeFiles(
   if (isForBuild || isNetwork(files)) {
     lab.dropped.value = files
     lab.screen.value = 'build'
+    return
+  }
+  const resting = lab.screen.value === 'runs' || lab.screen.value === 'teach' ? lab.screen.value : undefined
+  if (resting) {
+    lab.problem.value = { message: `${files[0]?.path ?? 'That'} was dropped beside what takes it. ${words[resting]}` }
+    return
+  }
+  // Judge reads changes of training images that it has written.
+  if (lab.screen.value === 'judge' && files.length === 1 && /\.json$/i.test(files[0]!.path)) {
+    lab.dropped.value = files
     return
   }
   try {

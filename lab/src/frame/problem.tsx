@@ -1,6 +1,7 @@
 /** What went wrong, in its place: what happened, what to do, and a button that does it. */
 import type { Lab } from '../state/lab.ts'
 import { Icon } from './icons.tsx'
+import { Said } from './said.tsx'
 
 /** The sentence; nothing when all is well. */
 export function ProblemLine({ lab }: { readonly lab: Lab }) {
@@ -11,7 +12,9 @@ export function ProblemLine({ lab }: { readonly lab: Lab }) {
   }
   return (
     <div class="problem" role="alert">
-      <p>{problem.message}</p>
+      <p>
+        <Said text={problem.message} />
+      </p>
       {problem.remedy && (
         <button
           type="button"

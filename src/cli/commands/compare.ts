@@ -9,13 +9,13 @@ export function addCompare(program: Command): void {
     .summary('compare runs')
     .description('Shows the fields in which the recipes of runs differ, and their scores; draws their curves together.')
     .argument('<runs...>', 'run folders')
-    .option('--out <file>', 'draw the curves into an SVG file')
+    .option('--out <file>', 'draw the curves into a file: .svg, or .html for a page that answers the pointer')
     .addOption(jsonOption())
     .addHelpText(
       'after',
       `
 Examples:
-  fovea compare runs/lenet5 runs/lenet5-2 --out curves.svg`,
+  fovea compare runs/lenet5 runs/lenet5-2 --out curves.html`,
     )
     .action(async (runs: string[], options) => {
       const { compare } = await import('./compare/compare.ts')

@@ -16,7 +16,10 @@ export function addLrFind(program: Command): void {
     .option('--steps <n>', 'steps of the test', wholeNumber(20), 100)
     .option('--from <rate>', 'first rate', numeric, 1e-5)
     .option('--to <rate>', 'last rate', numeric, 10)
-    .option('--out <file>', 'draw losses and suggestion into an SVG file')
+    .option(
+      '--out <file>',
+      'draw losses and suggestion into a file: .svg, or .html for a page that answers the pointer',
+    )
     .addOption(threadsOption())
     .addOption(wideOption())
     .addOption(nativeOption())
@@ -25,7 +28,7 @@ export function addLrFind(program: Command): void {
       'after',
       `
 Examples:
-  fovea lr-find lenet5 --out rates.svg
+  fovea lr-find lenet5 --out rates.html
   fovea lr-find recipe.ts --batch-size 256`,
     )
     .action(async (word: string | undefined, options) => {

@@ -6,6 +6,8 @@
 
 /** The values of one kind, a number for each bucket. */
 export interface Band {
+  /** Values in it: not every step needs to have one. */
+  readonly count: number[]
   readonly low: number[]
   readonly high: number[]
   readonly sum: number[]
@@ -17,7 +19,7 @@ export interface CurveData {
   readonly size: number
   /** Number of the first bucket. */
   readonly first: number
-  /** Steps that each bucket holds. */
+  /** Steps that each bucket holds; one whose values came apart counts as often as they came. */
   readonly count: number[]
   /** Sum of the steps' numbers, and of the seconds of training before the end of each. */
   readonly step: number[]
@@ -38,6 +40,11 @@ export interface CurveStep {
   readonly seconds: number
 }
 
+/** A step of which not everything is known. */
+export type PartOfStep = Pick<CurveStep, 'step' | 'seconds'> & {
+  readonly [name in 'loss' | 'accuracy']?: number | undefined
+}
+
 /** The smallest size of buckets with which steps fit into so many of them. */
 export function bucketSize(from: number, to: number, most: number): number {
   let size = 1
@@ -45,7 +52,7 @@ export function bucketSize(from: number, to: number, most: number): number {
   return size
 }
 
-const emptyBand = (): Band => ({ low: [], high: [], sum: [] })
+const emptyBand = (): Band => ({ count: [], low: [], high: [], sum: [] })
 
 /** A curve that can grow. */
 export class Curve {
@@ -83,9 +90,9 @@ export class Curve {
     return this.#data.count.length
   }
 
-  /** Adds a step. One whose loss is no finite number is left out: a run ends with its first. */
-  add({ step, loss, accuracy, seconds }: CurveStep): void {
-    if (!Number.isFinite(loss)) return
+  /** Adds a step, or a part of one. A loss that is no finite number is left out, with its step: a run ends with its first. */
+  add({ step, loss, accuracy, seconds }: PartOfStep): void {
+    if (loss !== undefined && !Number.isFinite(loss)) return
     const { size, first, count } = this.#data
     const k = Math.floor((step - 1) / size) - first
     if (k < 0) return
@@ -94,8 +101,8 @@ export class Curve {
     count[k]!++
     data.step[k]! += step
     data.seconds[k]! += seconds
-    addTo(data.loss, k, loss)
-    addTo(data.accuracy, k, accuracy)
+    if (loss !== undefined) addTo(data.loss, k, loss)
+    if (accuracy !== undefined && Number.isFinite(accuracy)) addTo(data.accuracy, k, accuracy)
   }
 
   /** Puts pairs of buckets together until there are at most so many. */
@@ -110,6 +117,7 @@ export class Curve {
     seconds.push(0)
     // What no step has changed yet. JSON has no infinity; the first value takes the place of both.
     for (const band of [loss, accuracy]) {
+      band.count.push(0)
       band.low.push(Number.MAX_VALUE)
       band.high.push(-Number.MAX_VALUE)
       band.sum.push(0)
@@ -118,6 +126,7 @@ export class Curve {
 }
 
 function addTo(band: Band, k: number, value: number): void {
+  band.count[k]!++
   if (value < band.low[k]!) band.low[k] = value
   if (value > band.high[k]!) band.high[k] = value
   band.sum[k]! += value
@@ -132,7 +141,8 @@ function coarser(data: CurveData): CurveData {
       join(values[2 * k - lead] ?? none, values[2 * k + 1 - lead] ?? none),
     )
   const add = (a: number, b: number): number => a + b
-  const band = ({ low, high, sum }: Band): Band => ({
+  const band = ({ count, low, high, sum }: Band): Band => ({
+    count: pairs(count, add, 0),
     low: pairs(low, Math.min, Number.MAX_VALUE),
     high: pairs(high, Math.max, -Number.MAX_VALUE),
     sum: pairs(sum, add, 0),

@@ -22,8 +22,15 @@ const longestLine = 8 * 2 ** 20
 /** Bytes before a place by which it is known again. */
 const markedBytes = 64
 
+/** What reads on in the log of a run. One call of `read` at a time. */
+export interface Follower {
+  readonly place: Place
+  read(take: (lines: readonly string[]) => void | Promise<void>): Promise<'read' | 'cut'>
+  end(): void
+}
+
 /** A reader of one log. One call of `read` at a time. */
-export class LogTail {
+export class LogTail implements Follower {
   readonly #path: string
   #place: Place
   #seen = ''

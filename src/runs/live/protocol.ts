@@ -1,5 +1,6 @@
 /** What the Lab's server tells its page of runs. */
 import type { Axis } from '../../study/space.ts'
+import type { ScalarRole } from '../eventLine.ts'
 import type { CurveData } from './curve.ts'
 import type { Story, StoryScore } from './runStory.ts'
 
@@ -38,6 +39,8 @@ export interface RunSummary {
   readonly rate?: number
   /** Of a trial of a search. */
   readonly trial?: TrialSummary
+  /** True for a run of others, of which there are event files of TensorBoard: it has no recipe, no epochs and no checkpoints. */
+  readonly isScalars?: boolean
 }
 
 /** What a run is in a search. */
@@ -76,6 +79,27 @@ export interface CurveReply {
   readonly place: string
   readonly story: Story
   readonly curve: CurveData
+  /** Of a run of scalars. */
+  readonly scalars?: ScalarsReply
+}
+
+/** What there is to be shown of a run of scalars, and the tags that are. */
+export interface ScalarsReply {
+  readonly tags: readonly ScalarTag[]
+  readonly shown: { readonly [role in ScalarRole]?: string }
+}
+
+/** A tag. */
+export interface ScalarTag {
+  readonly tag: string
+  /** Whether its values are shares or percentages, so that it may stand for the accuracy. */
+  readonly isShare: boolean
+}
+
+/** Tags that a page wants to be shown; without one, what is known by its name as a loss or an accuracy. */
+export interface ScalarChoice {
+  readonly loss?: string | undefined
+  readonly accuracy?: string | undefined
 }
 
 /** What the log says of one step, as it is written there; none before the first. */

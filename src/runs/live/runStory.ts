@@ -1,6 +1,6 @@
 /** What the log of a run says of it, event by event, but for its single steps: scores, notices, and how far it is. */
 import { type NoticeEvent, steerWords } from '../../train/events.ts'
-import type { LoggedEvent } from '../eventLine.ts'
+import type { LoggedEvent, ScalarEvent } from '../eventLine.ts'
 import { type ClockState, TrainingClock } from '../trainingTime.ts'
 
 /** A score after an epoch, on images that were held out. */
@@ -14,7 +14,7 @@ export interface StoryScore {
 
 /** A notice, or what broke the run. */
 export interface StoryNotice {
-  readonly kind: NoticeEvent['kind'] | 'broken' | 'steer'
+  readonly kind: NoticeEvent['kind'] | 'broken' | 'damaged' | 'steer'
   readonly step: number
   readonly seconds: number
   readonly message: string
@@ -53,6 +53,11 @@ const beginning: Story = {
   rate: 0,
 }
 
+const scoreOf: Partial<Record<ScalarEvent['role'], 'loss' | 'accuracy'>> = {
+  validationLoss: 'loss',
+  validationAccuracy: 'accuracy',
+}
+
 /** The story so far. */
 export class RunStory {
   #story: Omit<Story, 'clock'>
@@ -78,7 +83,7 @@ export class RunStory {
     return this.#clock.seconds
   }
 
-  take(event: LoggedEvent): void {
+  take(event: LoggedEvent | ScalarEvent): void {
     this.#clock.take(event)
     const story = this.#story
     if (story.began === '') this.#story = { ...story, began: event.time }
@@ -86,10 +91,13 @@ export class RunStory {
     if (change) this.#story = { ...this.#story, ...change }
   }
 
-  #changeBy(event: LoggedEvent): Partial<Story> | undefined {
+  #changeBy(event: LoggedEvent | ScalarEvent): Partial<Story> | undefined {
     const { seconds } = this
     const { step } = event
     switch (event.type) {
+      case 'scalar':
+        this.#takeScalar(event)
+        return { step: Math.max(this.#story.step, step) }
       case 'start':
         return { epochs: event.epochs, stepsPerEpoch: event.stepsPerEpoch, isDone: false, isPaused: false }
       case 'step':
@@ -114,6 +122,18 @@ export class RunStory {
         return { isDone: true }
       default:
         return undefined
+    }
+  }
+
+  /** The loss and the accuracy of a score come apart; what is not known yet, or never, is no number. */
+  #takeScalar({ role, step, value }: ScalarEvent): void {
+    const quantity = scoreOf[role]
+    if (!quantity) return
+    const k = this.#scores.findLastIndex(score => score.step === step)
+    if (k >= 0) this.#scores[k] = { ...this.#scores[k]!, [quantity]: value }
+    else {
+      const none = { epoch: 0, loss: Number.NaN, accuracy: Number.NaN }
+      this.#scores.push({ ...none, step, seconds: this.seconds, [quantity]: value })
     }
   }
 

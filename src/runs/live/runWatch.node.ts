@@ -7,12 +7,14 @@
  * stays: scores and notices.
  */
 import { EventEmitter } from 'node:events'
-import { realpathSync } from 'node:fs'
+import { type Dirent, realpathSync } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import type { RunSummary, SearchSummary } from './protocol.ts'
 import { Searches } from './searches.node.ts'
+import type { Watched } from './watched.ts'
 import { runFiles, WatchedRun } from './watchedRun.node.ts'
+import { isEventFile, pairedFolders, WatchedScalars } from './watchedScalars.node.ts'
 
 /** Options of a {@link RunWatch}. */
 export interface RunWatchOptions {
@@ -45,8 +47,9 @@ export class RunWatch extends EventEmitter<WatchEvents> {
   readonly #root: string
   readonly #bytes: number
   readonly #interval: number
-  readonly #runs = new Map<number, WatchedRun>()
-  readonly #keys = new Map<string, number>()
+  readonly #runs = new Map<number, Watched>()
+  /** Keys and kinds by names. */
+  readonly #keys = new Map<string, { readonly key: number; readonly kind: string }>()
   readonly #searches = new Searches()
   #nextKey = 1
   #questions = 0
@@ -81,7 +84,7 @@ export class RunWatch extends EventEmitter<WatchEvents> {
   }
 
   /** A run by its key; it is asked for, and read before others. */
-  run(key: number): WatchedRun | undefined {
+  run(key: number): Watched | undefined {
     const run = this.#runs.get(key)
     if (run) run.asked = ++this.#questions
     return run
@@ -137,7 +140,7 @@ export class RunWatch extends EventEmitter<WatchEvents> {
     }
   }
 
-  async #read(run: WatchedRun): Promise<void> {
+  async #read(run: Watched): Promise<void> {
     await run.read()
     this.#keepWithin(run)
     this.emit('log', run.key)
@@ -145,18 +148,18 @@ export class RunWatch extends EventEmitter<WatchEvents> {
   }
 
   /** Runs that were asked for come first, then those that are trained, then the newest. */
-  #inOrder(): WatchedRun[] {
-    const rank = (run: WatchedRun): number => (run.asked > 0 ? 0 : run.isRunning ? 1 : 2)
+  #inOrder(): Watched[] {
+    const rank = (run: Watched): number => (run.asked > 0 ? 0 : run.isRunning ? 1 : 2)
     return [...this.#runs.values()].sort((a, b) => rank(a) - rank(b) || b.key - a.key)
   }
 
-  #tell(runs: readonly WatchedRun[], gone: readonly number[]): void {
+  #tell(runs: readonly Watched[], gone: readonly number[]): void {
     const news = runs.flatMap(run => run.news() ?? [])
     if (news.length > 0 || gone.length > 0) this.emit('news', news, gone)
   }
 
   /** Gives back steps beyond the bytes that all may take, but never those of the run that was just read. */
-  #keepWithin(current: WatchedRun): void {
+  #keepWithin(current: Watched): void {
     let total = 0
     for (const run of this.#runs.values()) total += run.bytes
     if (total <= this.#bytes) return
@@ -172,55 +175,87 @@ export class RunWatch extends EventEmitter<WatchEvents> {
   /** Finds the run folders that there are now. */
   async #scan(): Promise<void> {
     const folders = new Map<string, string>()
-    const found = (await isRun(this.#root)) ? [''] : await this.#runsIn('', deepest, folders)
+    const found: Found = (await isRun(this.#root)) ? new Map([['', 'run']]) : new Map()
+    if (found.size === 0) await this.#runsIn('', deepest, found, folders)
     const isOtherSearch = await this.#searches.read(folders, this.title)
-    const isNew = found.filter(name => !this.#keys.has(name))
-    const times = await Promise.all(isNew.map(name => changedAt(join(this.#root, name, runFiles.recipe))))
+    // A folder may become another kind of run.
+    const isNew = [...found].filter(([name, kind]) => this.#keys.get(name)?.kind !== String(kind))
+    const times = await Promise.all(isNew.map(([name, kind]) => beganAt(join(this.#root, name), kind)))
     const order = isNew.map((_, k) => k).sort((a, b) => times[a]! - times[b]!)
-    const added = order.map(k => this.#add(isNew[k]!))
-    const all = new Set(found)
-    const gone = [...this.#keys].filter(([name]) => !all.has(name))
-    for (const [name, key] of gone) {
-      this.#runs.get(key)?.end()
-      this.#runs.delete(key)
-      this.#keys.delete(name)
-    }
+    const replaced = isNew.flatMap(([name]) => this.#remove(name))
+    const added = order.map(k => this.#add(...isNew[k]!))
+    const gone = [...this.#keys.keys()].filter(name => !found.has(name)).flatMap(name => this.#remove(name))
     if (isOtherSearch || added.length > 0) {
       for (const run of this.#runs.values()) run.search = this.#searches.of(run.name)
     }
     if (isOtherSearch) this.emit('searches', this.#searches.all)
     await Promise.all(added.map(run => run.look()))
-    this.#tell(
-      added,
-      gone.map(([, key]) => key),
-    )
+    this.#tell(added, [...replaced, ...gone])
   }
 
   /**
-   * Names of run folders in a folder and the folders in it, but not in runs; links are not followed.
-   * @param others gets the folders that are no runs, by their names
+   * Finds runs in a folder and the folders in it, but not in run folders of Fovea; links are not followed.
+   * @param found gets their names and kinds
+   * @param others gets the folders that are no run folders, by their names
    */
-  async #runsIn(under: string, depth: number, others: Map<string, string>): Promise<string[]> {
+  async #runsIn(under: string, depth: number, found: Found, others: Map<string, string>): Promise<void> {
     const folder = join(this.#root, under)
     others.set(under, folder)
     const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
-    const folders = entries.filter(entry => entry.isDirectory() && !entry.name.startsWith('.'))
-    const found: string[] = []
-    for (const { name } of folders) {
-      const path = under === '' ? name : `${under}/${name}`
-      if (await isRun(join(folder, name))) found.push(path)
-      else if (depth > 1) found.push(...(await this.#runsIn(path, depth - 1, others)))
+    if (entries.some(isEvents)) found.set(under, [''])
+    const names = entries.filter(entry => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name)
+    const pathOf = (name: string): string => (under === '' ? name : `${under}/${name}`)
+    for (const name of names) {
+      const path = pathOf(name)
+      if (await isRun(join(folder, name))) found.set(path, 'run')
+      else if (depth > 1) await this.#runsIn(path, depth - 1, found, others)
+      else if (await hasEvents(join(folder, name))) found.set(path, [''])
     }
-    return found
+    // Keras writes what it measures in training and in validation into two folders of one run.
+    if (pairedFolders.every(name => Array.isArray(found.get(pathOf(name))))) {
+      for (const name of pairedFolders) found.delete(pathOf(name))
+      found.set(under, [...(found.get(under) ?? []), ...pairedFolders])
+    }
   }
 
-  #add(name: string): WatchedRun {
+  #add(name: string, kind: Kind): Watched {
     const key = this.#nextKey++
-    const run = new WatchedRun(key, name || this.title, join(this.#root, name))
-    this.#keys.set(name, key)
+    const [shown, path] = [name || this.title, join(this.#root, name)]
+    const run = kind === 'run' ? new WatchedRun(key, shown, path) : new WatchedScalars(key, shown, path, kind)
+    this.#keys.set(name, { key, kind: String(kind) })
     this.#runs.set(key, run)
     return run
   }
+
+  /** @returns its key, if there was such a run */
+  #remove(name: string): number[] {
+    const { key } = this.#keys.get(name) ?? {}
+    if (key === undefined) return []
+    this.#runs.get(key)?.end()
+    this.#runs.delete(key)
+    this.#keys.delete(name)
+    return [key]
+  }
+}
+
+/** A run folder of Fovea, or folders with event files of TensorBoard: '' for the run's own, or the names of those in it. */
+type Kind = 'run' | readonly string[]
+type Found = Map<string, Kind>
+
+const isEvents = (entry: Dirent): boolean => entry.isFile() && isEventFile(entry.name)
+const hasEvents = async (folder: string): Promise<boolean> =>
+  (await readdir(folder, { withFileTypes: true }).catch(() => [])).some(isEvents)
+
+/** When a run began, for the order of the list: what is older has a smaller key. */
+async function beganAt(path: string, kind: Kind): Promise<number> {
+  if (kind === 'run') return changedAt(join(path, runFiles.recipe))
+  const folder = join(path, kind[0]!)
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  const first = entries
+    .filter(isEvents)
+    .map(({ name }) => name)
+    .sort()[0]
+  return first === undefined ? 0 : changedAt(join(folder, first))
 }
 
 const isRun = async (path: string): Promise<boolean> => (await changedAt(join(path, runFiles.recipe))) > 0

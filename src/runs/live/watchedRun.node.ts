@@ -3,18 +3,19 @@ import { join } from 'node:path'
 import { isRecord } from '../../rules/record.ts'
 import { parseEventLine } from '../eventLine.ts'
 import { lockState } from '../runLock.node.ts'
-import { LogTail } from './logTail.node.ts'
+import { type Follower, LogTail, type Place } from './logTail.node.ts'
 import { readOwnJson } from './ownJson.node.ts'
 import type { CurveReply, RunState, RunSummary, SearchSummary, StepReply, TrialSummary } from './protocol.ts'
 import { RunStory } from './runStory.ts'
 import { trialOf } from './searches.node.ts'
 import { StepColumns } from './stepColumns.ts'
+import type { Watched } from './watched.ts'
 
 /** Names of files in a run folder. */
 export const runFiles = { recipe: 'recipe.json', log: 'events.jsonl', lock: 'lock', result: 'result.json' } as const
 
-/** The run. */
-export class WatchedRun {
+/** The run folder of a training by Fovea. */
+export class WatchedRun implements Watched {
   readonly key: number
   readonly name: string
   /** Without links. */
@@ -34,9 +35,7 @@ export class WatchedRun {
   #told = ''
   /** The reads of the log, one after the other. */
   #turn: Promise<unknown> = Promise.resolve()
-  /** When it was last asked for, counted by the watch; 0 for never. */
   asked = 0
-  /** The search whose trial it is, as the watch knows it. */
   search: SearchSummary | undefined
 
   constructor(key: number, name: string, path: string) {
@@ -54,26 +53,26 @@ export class WatchedRun {
     return this.#lock === 'held'
   }
 
-  /** Bytes of memory that its steps take. */
   get bytes(): number {
     return this.#columns?.bytes ?? 0
   }
 
-  get logPath(): string {
+  follow(place: Place): Follower {
+    return new LogTail(this.#logPath, place)
+  }
+
+  get #logPath(): string {
     return join(this.path, runFiles.log)
   }
 
-  /** Gives its steps back; they are read again when they are asked for. */
   forget(): void {
     this.#columns = undefined
   }
 
-  /** Ends a reading that is under way. */
   end(): void {
     this.#tail.end()
   }
 
-  /** Reads what the folder says besides the log. */
   async look(): Promise<void> {
     this.#lock = await lockState(join(this.path, runFiles.lock)).catch(() => 'free' as const)
     if (this.#about.model === '' || this.#placed !== this.search) await this.#readRecipe()
@@ -93,15 +92,10 @@ export class WatchedRun {
     this.#placed = search
   }
 
-  /** Reads on in the log. One that cannot be read is a problem of this run alone. */
   read(): Promise<void> {
     return this.#inTurn(() => this.#read())
   }
 
-  /**
-   * The curve of some steps, with all that the log has now: whoever follows it by a stream knows nothing that was written before and is
-   * not in the curve.
-   */
   curve(from: number, to: number, most: number): Promise<CurveReply> {
     return this.#withColumns(columns => {
       const { offset, mark } = this.#tail.place
@@ -110,7 +104,6 @@ export class WatchedRun {
     })
   }
 
-  /** What the log says of a step, or of the last one before it. */
   at(step: number): Promise<StepReply> {
     return this.#withColumns(columns => {
       const found = columns.at(step)
@@ -121,7 +114,6 @@ export class WatchedRun {
     })
   }
 
-  /** The list's row. @returns undefined when it is what the last call told */
   news(): RunSummary | undefined {
     const summary = this.summary()
     const text = JSON.stringify(summary)
@@ -174,7 +166,7 @@ export class WatchedRun {
   }
 
   #newTail(): LogTail {
-    return new LogTail(this.logPath)
+    return new LogTail(this.#logPath)
   }
 
   async #read(): Promise<void> {

@@ -5,6 +5,7 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { downloadFile } from '../../../../src/formats/browserFiles.ts'
 import { drawLayout, networkDrawing } from '../../../../src/plot/networkDrawing.ts'
 import { layoutNetwork } from '../../../../src/plot/networkLayout.ts'
+import { keepPlace, panByDragging, zoomByWheel } from '../../../../src/plot/page/panning.ts'
 import type { Build } from './state.ts'
 
 /** Sizes between which is zoomed, as a share of the drawing's own, and how much a press of a key changes. */
@@ -27,10 +28,9 @@ export function GraphView({ build }: { readonly build: Build }) {
     const box = place.current!
     const next = Math.min(most, Math.max(least, to))
     const factor = next / scale.value
-    const [left, top] = [box.scrollLeft + x * box.clientWidth, box.scrollTop + y * box.clientHeight]
-    scale.value = next
-    box.scrollLeft = left * factor - x * box.clientWidth
-    box.scrollTop = top * factor - y * box.clientHeight
+    keepPlace(box, factor, x, y, () => {
+      scale.value = next
+    })
   }
   const fitWidth = (): void => {
     const svg = place.current?.querySelector('svg')
@@ -101,8 +101,8 @@ export function GraphView({ build }: { readonly build: Build }) {
     event.preventDefault()
     event.stopPropagation()
   }
-  usePanning(place)
-  useWheel(place, (factor, x, y) => zoomTo(scale.value * factor, x, y))
+  useEffect(() => panByDragging(place.current!), [])
+  useEffect(() => zoomByWheel(place.current!, (factor, x, y) => zoomTo(scale.peek() * factor, x, y)), [])
 
   const hasModules = useComputed(() => drawn.value?.graph.nodes.some(({ kind }) => kind === 'module') ?? false).value
   const download = (): void => {
@@ -209,60 +209,4 @@ function nextNode(box: HTMLElement, node: SVGGElement, key: string): SVGGElement
   if (key === 'ArrowRight') return all[at + 1]
   if (key === 'ArrowLeft') return all[at - 1]
   return key === 'Home' ? all[0] : key === 'End' ? all.at(-1) : undefined
-}
-
-/** The drawing is moved by dragging it; a click that moved nothing stays one. */
-function usePanning(place: { readonly current: HTMLDivElement | null }): void {
-  useEffect(() => {
-    const box = place.current!
-    let from: readonly [x: number, y: number, left: number, top: number] | undefined
-    let moved = false
-    const down = (event: PointerEvent): void => {
-      if (event.pointerType === 'touch' || event.button !== 0) return
-      from = [event.clientX, event.clientY, box.scrollLeft, box.scrollTop]
-      moved = false
-    }
-    const move = (event: PointerEvent): void => {
-      if (!from) return
-      const [dx, dy] = [event.clientX - from[0], event.clientY - from[1]]
-      if (!moved && Math.hypot(dx, dy) < 4) return
-      moved = true
-      box.scrollTo(from[2] - dx, from[3] - dy)
-    }
-    const up = (): void => {
-      from = undefined
-    }
-    const click = (event: MouseEvent): void => {
-      if (moved) event.stopPropagation()
-      moved = false
-    }
-    box.addEventListener('pointerdown', down)
-    addEventListener('pointermove', move)
-    addEventListener('pointerup', up)
-    box.addEventListener('click', click, true)
-    return () => {
-      box.removeEventListener('pointerdown', down)
-      removeEventListener('pointermove', move)
-      removeEventListener('pointerup', up)
-      box.removeEventListener('click', click, true)
-    }
-  }, [place])
-}
-
-/** Ctrl and wheel, which is also what two fingers on a pad do, zooms where the pointer is. */
-function useWheel(
-  place: { readonly current: HTMLDivElement | null },
-  onZoom: (factor: number, x: number, y: number) => void,
-): void {
-  useEffect(() => {
-    const box = place.current!
-    const turn = (event: WheelEvent): void => {
-      if (!event.ctrlKey && !event.metaKey) return
-      event.preventDefault()
-      const { left, top, width, height } = box.getBoundingClientRect()
-      onZoom(Math.exp(-event.deltaY / 300), (event.clientX - left) / width, (event.clientY - top) / height)
-    }
-    box.addEventListener('wheel', turn, { passive: false })
-    return () => box.removeEventListener('wheel', turn)
-  }, [place, onZoom])
 }

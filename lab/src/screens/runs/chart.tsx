@@ -1,5 +1,6 @@
 /** Curves of the chosen runs. The pointer moves a crosshair through all of them, and drags out what to show more of. */
 import { type ReadonlySignal, useComputed, useSignal } from '@preact/signals'
+import { logTicksOf, ticksOf } from '../../../../src/plot/roundNumbers.ts'
 import { digits, fixed, percent, whole } from '../../draw/format.ts'
 import { css } from '../../draw/scale.ts'
 import { useSize } from '../../draw/size.ts'
@@ -7,17 +8,7 @@ import { theme } from '../../state/theme.ts'
 import { type ChartBox, placeAt, xOf, yOf } from './chartBox.ts'
 import { ChartCanvas } from './chartCanvas.tsx'
 import { runColors } from './colors.ts'
-import {
-  type Axis,
-  duration,
-  logTicksOf,
-  meanNear,
-  placeOf,
-  type Quantity,
-  rangeOf,
-  type Span,
-  ticksOf,
-} from './shape.ts'
+import { type Axis, duration, meanNear, placeOf, type Quantity, rangeOf, type Span } from './shape.ts'
 import type { Runs } from './state.ts'
 
 /** Pixels of a drag that is one, and no click. */

@@ -2,6 +2,7 @@
 import { useSignal, useSignalEffect } from '@preact/signals'
 import type { NetworkReply } from '../../../../src/runs/live/protocol.ts'
 import { whole } from '../../draw/format.ts'
+import { Said } from '../../frame/said.tsx'
 import { formatStill } from '../../state/still.ts'
 import type { DrawnRun, Runs } from './state.ts'
 import { Swatch } from './swatch.tsx'
@@ -11,11 +12,13 @@ const mostListed = 6
 
 /** The section. */
 export function Checkpoints({ runs }: { readonly runs: Runs }) {
+  // Others' runs have none that can be opened.
+  if (runs.compared.value.length === 0) return null
   return (
     <section class="checkpoints" aria-labelledby="checkpoints-title">
       <h2 id="checkpoints-title">Checkpoints</h2>
       <ul>
-        {runs.drawn.value.map(drawn => (
+        {runs.compared.value.map(drawn => (
           <OfRun key={drawn.row.key} runs={runs} drawn={drawn} />
         ))}
       </ul>
@@ -46,7 +49,9 @@ function OfRun({ runs, drawn: { row, look } }: { readonly runs: Runs; readonly d
         <Swatch look={look} /> {row.name}
       </span>
       {problem !== undefined ? (
-        <span class="quiet">{problem}</span>
+        <span class="quiet">
+          <Said text={problem} />
+        </span>
       ) : listed.length === 0 ? (
         <span class="quiet">{network.value ? 'none yet' : '…'}</span>
       ) : (

@@ -39,9 +39,9 @@ export function cellOf(run: RunSummary, column: Column): string | number | undef
     case 'loss':
       return run.last?.loss ?? undefined
     case 'accuracy':
-      return run.last?.accuracy
+      return run.last?.accuracy ?? undefined
     case 'best':
-      return run.best?.accuracy
+      return run.best?.accuracy ?? undefined
     case 'began':
       return run.began || undefined
     default:

@@ -26,13 +26,17 @@ export function byValue(values: readonly unknown[]): { readonly value: string; r
 
 /** The fields in which the chosen runs' recipes differ. */
 export function Differences({ runs }: { readonly runs: Runs }) {
-  const drawn = runs.drawn.value
-  const all = runs.differences.value.filter(({ values }) => values.length === drawn.length)
+  const drawn = runs.compared.value
+  const all = runs.differences.found.value.filter(({ values }) => values.length === drawn.length)
   return (
     <section class="differences" aria-labelledby="differences-title">
       <h2 id="differences-title">Where their recipes differ</h2>
       {drawn.length < 2 ? (
-        <p class="quiet">Choose two runs, and the fields in which they differ are here.</p>
+        <p class="quiet">
+          {runs.drawn.value.length > drawn.length + 1
+            ? 'TensorBoard’s runs have no recipes to be compared.'
+            : 'Choose two runs, and the fields in which they differ are here.'}
+        </p>
       ) : all.length === 0 ? (
         <p class="quiet">In nothing: these runs have one recipe.</p>
       ) : (

@@ -1,4 +1,6 @@
 /** The numbers of the chosen runs at the crosshair, or at their ends: those of the step as its log has them, and the means that are drawn. */
+
+import type { StepReply } from '../../../../src/runs/live/protocol.ts'
 import { digits, percent, whole } from '../../draw/format.ts'
 import { placeName, valueName } from './chart.tsx'
 import { meanNear, placeOf, type Quantity, type Shape } from './shape.ts'
@@ -73,18 +75,25 @@ function Row({ runs, reading, index }: { readonly runs: Runs; readonly reading: 
         <span>{row.name}</span>
       </th>
       <td class="number">{whole(step)}</td>
-      <td class="number">{exactName('loss', exact?.loss)}</td>
+      <td class="number">{exactName('loss', exact)}</td>
       <td class="number mean quiet">{mean('loss', runs.losses.value)}</td>
-      <td class="number">{exactName('accuracy', exact?.accuracy)}</td>
+      <td class="number">{exactName('accuracy', exact)}</td>
       <td class="number mean quiet">{mean('accuracy', runs.accuracies.value)}</td>
-      <td class="number valid-loss">{score ? digits(score.loss ?? Number.NaN, 4) : ''}</td>
-      <td class="number">{score ? percent(score.accuracy, 2) : ''}</td>
+      <td class="number valid-loss">
+        {score && (known(score.loss) || !row.isScalars) ? digits(score.loss ?? Number.NaN, 4) : ''}
+      </td>
+      <td class="number">{score && known(score.accuracy) ? percent(score.accuracy, 2) : ''}</td>
     </tr>
   )
 }
 
-/** A number that the log has; one that is not finite is a word. */
-function exactName(quantity: Quantity, value: number | string | undefined): string {
-  if (value === undefined) return '…'
+/** Whether a number is there: in JSON one that is none is null. */
+export const known = (value: number | null): boolean => Number.isFinite(value)
+
+/** A number that the log has; one that is not finite is a word. Others' logs may have no such number. */
+function exactName(quantity: Quantity, exact: StepReply | undefined): string {
+  if (exact === undefined) return '…'
+  const value = exact[quantity]
+  if (value === undefined) return ''
   return typeof value === 'string' ? value : valueName(quantity, value)
 }

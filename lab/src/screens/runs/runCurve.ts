@@ -2,9 +2,9 @@
  * A run that is drawn: all of its curve in a few buckets, finer ones of the range that is looked at, and what its log says besides. It
  * takes on lines as they come. A finer curve is asked for while lines come: those are kept until it is there.
  */
-import { parseEventLine } from '../../../../src/runs/eventLine.ts'
-import { Curve, type CurveStep } from '../../../../src/runs/live/curve.ts'
-import type { CurveReply } from '../../../../src/runs/live/protocol.ts'
+import { parseEventLine, type ScalarEvent } from '../../../../src/runs/eventLine.ts'
+import { Curve, type CurveStep, type PartOfStep } from '../../../../src/runs/live/curve.ts'
+import type { CurveReply, ScalarsReply } from '../../../../src/runs/live/protocol.ts'
 import { RunStory, type Story } from '../../../../src/runs/live/runStory.ts'
 
 /** Buckets that are asked for; a curve that grows has up to twice as many before it is made coarser. */
@@ -20,16 +20,19 @@ interface Detail {
 /** The run. */
 export class RunCurve {
   readonly key: number
+  /** Of a run of scalars: its tags, and which are shown. */
+  readonly scalars: ScalarsReply | undefined
   readonly #story: RunStory
   readonly #whole: Curve
   #detail: Detail | undefined
   #last: CurveStep | undefined
   /** Steps that came since a finer curve was asked for. */
-  #waiting: CurveStep[] = []
+  #waiting: PartOfStep[] = []
   #expected: Pick<Detail, 'from' | 'to'> | undefined
 
-  constructor({ key, story, curve }: CurveReply) {
+  constructor({ key, story, curve, scalars }: CurveReply) {
     this.key = key
+    this.scalars = scalars
     this.#story = new RunStory(story)
     this.#whole = Curve.from(curve)
   }
@@ -56,12 +59,17 @@ export class RunCurve {
   /** New lines of its log. */
   take(lines: readonly string[]): void {
     for (const line of lines) {
-      const event = parseEventLine(line)
+      const event = parseEventLine<ScalarEvent>(line)
       if (!event) continue
       this.#story.take(event)
-      if (event.type !== 'step') continue
-      const { step, loss, accuracy } = event
-      this.#add({ step, loss, accuracy, seconds: this.#story.seconds })
+      const { step } = event
+      const { seconds } = this.#story
+      if (event.type === 'step') {
+        this.#last = { step, loss: event.loss, accuracy: event.accuracy, seconds }
+        this.#add(this.#last)
+      } else if (event.type === 'scalar' && (event.role === 'loss' || event.role === 'accuracy')) {
+        this.#add({ step, [event.role]: event.value, seconds })
+      }
     }
     this.#whole.coarsen(2 * askedBuckets)
   }
@@ -97,15 +105,14 @@ export class RunCurve {
     this.#expected = this.#detail = undefined
   }
 
-  #add(step: CurveStep): void {
-    this.#last = step
+  #add(step: PartOfStep): void {
     this.#whole.add(step)
     if (this.#expected) this.#waiting.push(step)
     if (this.#detail) addTo(this.#detail, step)
   }
 }
 
-function addTo({ curve, to }: Detail, step: CurveStep): void {
+function addTo({ curve, to }: Detail, step: PartOfStep): void {
   if (step.step > to) return
   curve.add(step)
   curve.coarsen(2 * askedBuckets)

@@ -3,6 +3,7 @@ import { useComputed } from '@preact/signals'
 import { mostChosen, type RunSummary } from '../../../../src/runs/live/protocol.ts'
 import { digits, percent, whole } from '../../draw/format.ts'
 import { type Column, columns, nextOrder } from './list.ts'
+import { known } from './readings.tsx'
 import { duration } from './shape.ts'
 import type { Runs } from './state.ts'
 import { Swatch } from './swatch.tsx'
@@ -114,20 +115,21 @@ function State({ row }: { readonly row: RunSummary }) {
 function titleOf(row: RunSummary, column: Column): string | undefined {
   if (column === 'state') return row.why
   if (column === 'began' && row.began) return new Date(row.began).toLocaleString('en-GB')
-  if (column === 'best' && row.best) return `after epoch ${row.best.epoch}`
+  if (column === 'best' && row.best)
+    return row.isScalars ? `at step ${whole(row.best.step)}` : `after epoch ${row.best.epoch}`
   return column === 'model' || column === 'data' ? row[column] : undefined
 }
 
 /** A number of the list. A loss that was not finite came as null. */
 function textOf(row: RunSummary, column: Column): string {
-  const share = (value: number | undefined): string => (value === undefined ? '' : percent(value, 2))
+  const share = (value: number | undefined): string => (value !== undefined && known(value) ? percent(value, 2) : '')
   switch (column) {
     case 'step':
       return row.step > 0 ? whole(row.step) : ''
     case 'epoch':
       return row.epochs > 0 ? `${row.epoch} of ${row.epochs}` : ''
     case 'loss':
-      return row.last ? digits(row.last.loss ?? Number.NaN, 3) : ''
+      return row.last && (known(row.last.loss) || !row.isScalars) ? digits(row.last.loss ?? Number.NaN, 3) : ''
     case 'accuracy':
       return share(row.last?.accuracy)
     case 'best':

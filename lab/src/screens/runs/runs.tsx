@@ -3,6 +3,7 @@ import { useComputed, useSignalEffect } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import { percent, whole } from '../../draw/format.ts'
 import { Range } from '../../frame/range.tsx'
+import { Said } from '../../frame/said.tsx'
 import { Choices } from '../../frame/tabs.tsx'
 import type { Lab } from '../../state/lab.ts'
 import '../../style/runs.css'
@@ -17,6 +18,7 @@ import { axes, duration } from './shape.ts'
 import { serverSource } from './source.ts'
 import { Runs } from './state.ts'
 import { Steer } from './steer.tsx'
+import { TagChoice } from './tagChoice.tsx'
 
 /** The largest window of means, as a share of what is shown. */
 const widestWindow = 0.1
@@ -61,6 +63,7 @@ export function RunsScreen({ lab }: { readonly lab: Lab }) {
         {isDrawn ? (
           <>
             <Controls runs={runs} />
+            <TagChoice runs={runs} />
             <div class="charts">
               <Chart runs={runs} quantity="loss" title="loss" />
               <Chart runs={runs} quantity="accuracy" title="accuracy" />
@@ -138,7 +141,7 @@ function Trouble({ runs }: PartProps) {
   if (!isLost && problem === undefined) return null
   return (
     <p class="trouble small" role="status">
-      {isLost ? 'fovea lab does not answer: what is here stays, and it is asked again.' : problem}
+      <Said text={isLost ? '`fovea lab` does not answer: what is here stays, and it is asked again.' : problem!} />
     </p>
   )
 }
@@ -150,7 +153,8 @@ function ListPlace({ runs }: PartProps) {
     <p class="waiting quiet" role="status">
       {runs.connection.value === 'open' ? (
         <>
-          No runs yet. Each that <code>fovea train</code> begins in this folder appears here by itself.
+          No runs yet. Each that <code>fovea train</code> begins in this folder, and every folder with TensorBoard's
+          event files, appears here by itself.
         </>
       ) : (
         'reading the folder'

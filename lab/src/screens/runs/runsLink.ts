@@ -1,4 +1,5 @@
 /** What Runs shows, as part of the fragment of its address: `#v=1&screen=runs&run=lenet5&run=lenet5-2&axis=epochs&scale=linear`. */
+import type { ScalarChoice } from '../../../../src/runs/live/protocol.ts'
 import { linkVersion } from '../../state/link.ts'
 import { type Axis, axes } from './shape.ts'
 
@@ -8,16 +9,22 @@ export interface RunsView {
   readonly chosen: readonly string[] | undefined
   readonly axis: Axis
   readonly isLog: boolean
+  /** Tags of runs of scalars that somebody has chosen. */
+  readonly tags: ScalarChoice
 }
 
 /** The fragment of a view, with its `#`. */
-export function formatRunsView({ chosen, axis, isLog }: RunsView): string {
+export function formatRunsView({ chosen, axis, isLog, tags }: RunsView): string {
   const parts = new URLSearchParams({ v: String(linkVersion), screen: 'runs' })
   for (const name of chosen ?? []) parts.append('run', name)
   // Nothing is a choice, too.
   if (chosen?.length === 0) parts.append('run', '')
   if (axis !== 'steps') parts.set('axis', axis)
   if (!isLog) parts.set('scale', 'linear')
+  for (const quantity of ['loss', 'accuracy'] as const) {
+    const tag = tags[quantity]
+    if (tag !== undefined) parts.set(quantity, tag)
+  }
   return `#${parts}`
 }
 
@@ -32,5 +39,6 @@ export function parseRunsView(fragment: string): RunsView {
     chosen: parts.has('run') ? parts.getAll('run').filter(name => name !== '') : undefined,
     axis: axes.find(axis => axis === parts.get('axis')) ?? 'steps',
     isLog: parts.get('scale') !== 'linear',
+    tags: { loss: parts.get('loss') ?? undefined, accuracy: parts.get('accuracy') ?? undefined },
   }
 }

@@ -11,7 +11,8 @@ export class Searches {
   readonly all = signal<readonly SearchSummary[]>([])
   /** Name of the one that was chosen; the first without. */
   readonly chosen = signal<string | undefined>(undefined)
-  readonly brushes = signal<Brushes>(new Map())
+  /** Brushes as they are held: an end that was put to the end of its axis is open, since an axis of scores grows with its trials. */
+  readonly #held = signal<Brushes>(new Map())
   /** Name of the run that the pointer or the focus is at. */
   readonly hovered = signal<string | undefined>(undefined)
   /** The field of the scatter, when another than the first was chosen. */
@@ -35,9 +36,20 @@ export class Searches {
   })
   readonly axes = computed(() => this.#placed.value.axes)
   readonly trials = computed(() => this.#placed.value.trials)
+  /** Brushes within the ends of their axes as these are now. */
+  readonly brushes = computed<Brushes>(() => {
+    const axes = new Map(this.axes.value.map(axis => [axis.key, axis]))
+    return new Map(
+      Array.from(this.#held.value, ([key, [low, high]]) => {
+        const { from = low, to = high } = axes.get(key) ?? {}
+        const within = (at: number): number => Math.max(from, Math.min(to, at))
+        return [key, [within(low), within(high)]]
+      }),
+    )
+  })
   /** The trials within all brushes. */
   readonly kept = computed<readonly SearchTrial[]>(() => {
-    const [axes, brushes] = [this.axes.value, this.brushes.value]
+    const [axes, brushes] = [this.axes.value, this.#held.value]
     return brushes.size === 0 ? this.trials.value : this.trials.value.filter(trial => isWithin(trial, axes, brushes))
   })
   readonly #keptNames = computed(() => new Set(this.kept.value.map(({ row }) => row.name)))
@@ -51,29 +63,33 @@ export class Searches {
   /** Shows another search, all of it. */
   choose(name: string): void {
     this.chosen.value = name
-    this.brushes.value = new Map()
+    this.#held.value = new Map()
     this.field.value = undefined
   }
 
-  /** Brushes an axis from one place to another; all of the axis is no brush. */
+  /** Brushes an axis from one place to another, whose ends stay open at an end of the axis; all of the axis is no brush. */
   brush(key: string, span: Span | undefined): void {
     const axis = this.axes.value.find(one => one.key === key)
-    const brushes = new Map(this.brushes.value)
+    const brushes = new Map(this.#held.value)
     brushes.delete(key)
     if (axis && span) {
-      const [from, to] = [Math.max(axis.from, Math.min(...span)), Math.min(axis.to, Math.max(...span))]
-      if (from <= to && (from > axis.from || to < axis.to)) brushes.set(key, [from, to])
+      const [low, high] = [Math.min(...span), Math.max(...span)]
+      const isOpenBelow = low <= axis.from
+      const isOpenAbove = high >= axis.to
+      if (low <= high && high >= axis.from && low <= axis.to && !(isOpenBelow && isOpenAbove)) {
+        brushes.set(key, [isOpenBelow ? Number.NEGATIVE_INFINITY : low, isOpenAbove ? Number.POSITIVE_INFINITY : high])
+      }
     }
-    this.brushes.value = brushes
+    this.#held.value = brushes
   }
 
   clear(): void {
-    this.brushes.value = new Map()
+    this.#held.value = new Map()
   }
 
   /** Of some runs, those that brushes leave in the list: trials within them. */
   listed(rows: readonly RunSummary[]): readonly RunSummary[] {
-    if (this.brushes.value.size === 0) return rows
+    if (this.#held.value.size === 0) return rows
     return rows.filter(({ name }) => this.#keptNames.value.has(name))
   }
 

@@ -70,14 +70,14 @@ export function stepAt(axis: Axis, x: number, curve: Curve, story: Story): numbe
  */
 export function shapeOf(curve: Curve, quantity: Quantity, axis: Axis, window: number, story: Story): Shape {
   const { size, count, step, seconds, [quantity]: band } = curve.data
-  const filled = count.flatMap((steps, k) => (steps > 0 ? [k] : []))
+  const filled = band.count.flatMap((values, k) => (values > 0 ? [k] : []))
   const x = filled.map(k => placeOf(axis, step[k]! / count[k]!, seconds[k]! / count[k]!, story))
   // Sums before each bucket: a window's sum is the difference of two.
   const sums = [0]
   const counts = [0]
   for (const k of filled) {
     sums.push(sums.at(-1)! + band.sum[k]!)
-    counts.push(counts.at(-1)! + count[k]!)
+    counts.push(counts.at(-1)! + band.count[k]!)
   }
   let [begin, end] = [0, 0]
   const mean = x.map((place, k) => {
@@ -113,33 +113,6 @@ export function rangeOf(quantity: Quantity, values: Iterable<number>, isLog: boo
   if (low > high) return isLog ? [0.01, 3] : [0, 3]
   if (isLog) return low === high ? [low / 2, high * 2] : [low / 1.08, high * 1.08]
   return [Math.min(0, low), high > 0 ? high * 1.04 : 1]
-}
-
-/** Round numbers in a range, about so many: multiples of 1, 2 or 5 times a power of ten. */
-export function ticksOf([from, to]: Span, count: number, least = 0): number[] {
-  const rough = (to - from) / Math.max(1, count)
-  if (!(rough > 0) || !Number.isFinite(rough)) return []
-  const power = 10 ** Math.floor(Math.log10(rough))
-  const unit = Math.max(least, power * ([1, 2, 5, 10].find(times => times * power >= rough) ?? 10))
-  const ticks: number[] = []
-  for (let k = Math.ceil(from / unit - 1e-9); k * unit <= to + unit * 1e-9; k++)
-    ticks.push(Number((k * unit).toPrecision(12)))
-  return ticks
-}
-
-/** Round numbers of a logarithmic range: powers of ten, with 2 and 5 where there are few. */
-export function logTicksOf([from, to]: Span): number[] {
-  const decades = Math.log10(to / from)
-  const steps = decades > 3 ? [1] : decades > 0.7 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9]
-  const ticks: number[] = []
-  for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power++) {
-    for (const times of steps) {
-      const tick = Number((times * 10 ** power).toPrecision(6))
-      if (tick >= from && tick <= to) ticks.push(tick)
-    }
-  }
-  const every = Math.ceil(ticks.length / 8)
-  return ticks.filter((_, k) => k % every === 0)
 }
 
 /** Seconds as people say them: `48 s`, `12 min 5 s`, `3 h 20 min`. */

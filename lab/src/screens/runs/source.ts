@@ -1,6 +1,6 @@
 /** Where the page has runs from: the server's answers, and its stream. */
 import type { Difference } from '../../../../src/runs/differences.ts'
-import type { CurveReply, NetworkReply, RunsNews, StepReply } from '../../../../src/runs/live/protocol.ts'
+import type { CurveReply, NetworkReply, RunsNews, ScalarChoice, StepReply } from '../../../../src/runs/live/protocol.ts'
 
 /** What a stream says. */
 export interface Listener {
@@ -16,14 +16,20 @@ export interface Listener {
 /** Runs of a server. */
 export interface RunsSource {
   /** A curve of the steps from one to another, in at most so many buckets. */
-  curve(key: number, from: number, to: number | undefined, most: number): Promise<CurveReply>
+  curve(key: number, from: number, to: number | undefined, most: number, choice?: ScalarChoice): Promise<CurveReply>
   /** What the logs say of one step of each run. */
-  steps(asked: readonly (readonly [key: number, step: number])[]): Promise<readonly StepReply[]>
+  steps(asked: readonly (readonly [key: number, step: number])[], choice?: ScalarChoice): Promise<readonly StepReply[]>
   differences(keys: readonly number[]): Promise<readonly Difference[]>
   /** The network of a run, and its checkpoints. */
   network(key: number): Promise<NetworkReply>
   /** Listens to all news, and to the logs of some runs from places on. @returns what ends it */
   follow(places: string, listener: Listener): () => void
+}
+
+function withChoice(query: URLSearchParams, { loss, accuracy }: ScalarChoice = {}): URLSearchParams {
+  if (loss !== undefined) query.set('loss', loss)
+  if (accuracy !== undefined) query.set('accuracy', accuracy)
+  return query
 }
 
 /** The server of this page. @param folder its address, with a slash at its end */
@@ -34,21 +40,17 @@ export function serverSource(folder: string): RunsSource {
     return (await response.json()) as T
   }
   return {
-    curve(key, from, to, most) {
+    curve(key, from, to, most, choice) {
       const query = new URLSearchParams({ run: String(key), from: String(from), most: String(most) })
       if (to !== undefined) query.set('to', String(to))
-      return get('curve', query)
+      return get('curve', withChoice(query, choice))
     },
-    steps(asked) {
-      return get(
-        'steps',
-        new URLSearchParams(
-          asked.flatMap(([key, step]) => [
-            ['run', String(key)],
-            ['step', String(step)],
-          ]),
-        ),
-      )
+    steps(asked, choice) {
+      const words = asked.flatMap(([key, step]) => [
+        ['run', String(key)],
+        ['step', String(step)],
+      ])
+      return get('steps', withChoice(new URLSearchParams(words), choice))
     },
     differences: keys => get('differences', new URLSearchParams(keys.map(key => ['run', String(key)]))),
     network: key => get('network', new URLSearchParams({ run: String(key) })),

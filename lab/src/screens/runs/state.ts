@@ -1,15 +1,16 @@
 /** Runs as the page knows them: signals, and what follows from them. It touches no document, so that it runs in Node as well. */
 import { batch, computed, effect, signal, untracked } from '@preact/signals'
-import type { Difference } from '../../../../src/runs/differences.ts'
 import {
   mostChosen,
   type NetworkReply,
   type RunSummary,
   type RunsNews,
+  type ScalarChoice,
   type StepReply,
 } from '../../../../src/runs/live/protocol.ts'
 import type { NextFrame } from '../../state/told.ts'
 import { looksOf, type RunLook } from './colors.ts'
+import { ComparedRecipes } from './comparedRecipes.ts'
 import { filtered, firstChoice, type Order, sorted } from './list.ts'
 import { askedBuckets, RunCurve } from './runCurve.ts'
 import type { RunsView } from './runsLink.ts'
@@ -51,12 +52,14 @@ export class Runs {
   readonly isChosenByHand = signal(false)
   readonly axis = signal<Axis>('steps')
   readonly isLog = signal(true)
+  /** Tags that stand for the loss and the accuracy of runs of scalars. */
+  readonly tags = signal<ScalarChoice>({})
   /** Width of the window of means, as a share of what is shown. */
   readonly smoothing = signal(0.02)
   /** What is shown of the axis; all of it without. */
   readonly zoom = signal<Span | undefined>(undefined)
   readonly cursor = signal<number | undefined>(undefined)
-  readonly differences = signal<readonly Difference[]>([])
+  readonly differences: ComparedRecipes
   readonly #exact = signal<ReadonlyMap<number, StepReply>>(new Map())
   /** Curves by keys; whoever changes them counts it. */
   readonly #curves = new Map<number, RunCurve>()
@@ -72,18 +75,19 @@ export class Runs {
   #stop: (() => void) | undefined
   #isFrameAsked = false
   #isAsking = false
-  #compared = ''
   readonly #ends: (() => void)[]
 
   /** @param nextFrame calls back when the page is next drawn; by default at once */
   constructor(source: RunsSource, view?: RunsView, nextFrame: NextFrame = draw => draw()) {
     this.#source = source
     this.#nextFrame = nextFrame
+    this.differences = new ComparedRecipes(source)
     if (view) this.show(view)
     this.#ends = [
       effect(() => this.#askDetails()),
       effect(() => this.#askExact()),
-      effect(() => this.#askDifferences()),
+      // Others' runs have no recipes.
+      effect(() => this.differences.ask(this.compared.value.map(({ row }) => row.key))),
     ]
     this.#connect()
   }
@@ -109,6 +113,8 @@ export class Runs {
       return row && curve ? [{ row, curve, look: this.looks.value.get(name)! }] : []
     })
   })
+  /** Those of them that have recipes. */
+  readonly compared = computed(() => this.drawn.value.filter(({ row }) => !row.isScalars))
   /** All of the axis. */
   readonly whole = computed<Span>(() => {
     const ends = this.drawn.value.map(({ curve: { story } }) =>
@@ -141,13 +147,14 @@ export class Runs {
 
   view(): RunsView {
     const chosen = this.isChosenByHand.value ? this.chosen.value : undefined
-    return { chosen, axis: this.axis.value, isLog: this.isLog.value }
+    return { chosen, axis: this.axis.value, isLog: this.isLog.value, tags: this.tags.value }
   }
 
-  show({ chosen, axis, isLog }: RunsView): void {
+  show({ chosen, axis, isLog, tags }: RunsView): void {
     batch(() => {
       this.axis.value = axis
       this.isLog.value = isLog
+      this.tags.value = tags
       this.isChosenByHand.value = chosen !== undefined
       if (chosen) this.chosen.value = chosen.slice(0, mostChosen)
     })
@@ -176,6 +183,14 @@ export class Runs {
       this.axis.value = axis
       this.zoom.value = this.cursor.value = undefined
     })
+  }
+
+  /** Shows another tag of the runs of scalars; undefined is what is known by its name. */
+  showTag(quantity: Quantity, tag: string | undefined): void {
+    this.tags.value = { ...this.tags.value, [quantity]: tag }
+    this.#exact.value = new Map()
+    for (const [key, { scalars }] of this.#curves) if (scalars) this.#stale.add(key)
+    this.#sync()
   }
 
   /** The network of a run, and its checkpoints, as they are now. */
@@ -312,9 +327,11 @@ export class Runs {
     if (this.#loading.has(key)) return
     this.#loading.add(key)
     try {
-      const reply = await this.#source.curve(key, 1, undefined, askedBuckets)
+      const choice = untracked(() => this.tags.value)
+      const reply = await this.#source.curve(key, 1, undefined, askedBuckets, choice)
       this.#curves.set(key, new RunCurve(reply))
-      this.#stale.delete(key)
+      // Another tag may be wanted by now.
+      if (choice === untracked(() => this.tags.value)) this.#stale.delete(key)
       const others = placesOf(this.#places).filter(([other]) => other !== key)
       this.#places = [...others.map(([, place]) => place), `${key}:${reply.place}`].join(',')
       // It is followed anew, from where it was read.
@@ -345,7 +362,15 @@ export class Runs {
     const more = margin * (to - from)
     const [first, last] = stepsBetween(axis, [from - more, to + more], curve.whole, story)
     if (!curve.expectDetail(first, last)) return
-    const reply = await this.#source.curve(key, first, last, askedBuckets).catch(() => undefined)
+    const reply = await this.#source
+      .curve(
+        key,
+        first,
+        last,
+        askedBuckets,
+        untracked(() => this.tags.value),
+      )
+      .catch(() => undefined)
     if (!reply) curve.dropDetail()
     // Another may be wanted by now, or none.
     else if (curve.setDetail(reply, first, last)) this.#touch()
@@ -356,37 +381,23 @@ export class Runs {
     const missing = this.readings.value.filter(({ exact, step }) => exact === undefined && step > 0)
     if (missing.length === 0 || this.#isAsking) return
     this.#isAsking = true
-    this.#source.steps(missing.map(({ row, step }) => [row.key, step])).then(
-      replies => {
-        this.#isAsking = false
-        const exact = new Map(this.#exact.value)
-        // A step that its log has not is answered by the one before it.
-        for (const [k, reply] of replies.entries()) exact.set(reply.key, { ...reply, step: missing[k]!.step })
-        this.#exact.value = exact
-      },
-      () => {
-        this.#isAsking = false
-      },
-    )
-  }
-
-  #askDifferences(): void {
-    const keys = this.drawn.value.map(({ row }) => row.key)
-    const asked = keys.join(',')
-    if (asked === this.#compared) return
-    this.#compared = asked
-    if (keys.length < 2) {
-      this.differences.value = []
-      return
-    }
-    this.#source.differences(keys).then(
-      found => {
-        if (asked === this.#compared) this.differences.value = found
-      },
-      () => {
-        if (asked === this.#compared) this.#compared = ''
-      },
-    )
+    this.#source
+      .steps(
+        missing.map(({ row, step }) => [row.key, step]),
+        this.tags.value,
+      )
+      .then(
+        replies => {
+          this.#isAsking = false
+          const exact = new Map(this.#exact.value)
+          // A step that its log has not is answered by the one before it.
+          for (const [k, reply] of replies.entries()) exact.set(reply.key, { ...reply, step: missing[k]!.step })
+          this.#exact.value = exact
+        },
+        () => {
+          this.#isAsking = false
+        },
+      )
   }
 }
 

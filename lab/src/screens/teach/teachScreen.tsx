@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import { whole } from '../../draw/format.ts'
+import { Said } from '../../frame/said.tsx'
 import type { FoundFile } from '../../frame/upload.ts'
 import type { Lab } from '../../state/lab.ts'
 import '../../style/teach.css'
@@ -77,7 +78,7 @@ export function TeachScreen(_: { readonly lab: Lab }) {
           ) : (
             <>
               <p class="trouble" role="alert">
-                {problem.value}
+                <Said text={problem.value} />
               </p>
               <button type="button" class="go" onClick={() => tell(keeper.begin(shippedTrunk()))}>
                 Try again

@@ -4,7 +4,7 @@
  * page that connects again with the last id goes on right there.
  */
 import type { ServerResponse } from 'node:http'
-import { LogTail, logStart, type Place } from '../../../runs/live/logTail.node.ts'
+import { type Follower, logStart, type Place } from '../../../runs/live/logTail.node.ts'
 import type { RunSummary, RunsNews, SearchSummary } from '../../../runs/live/protocol.ts'
 import type { RunWatch } from '../../../runs/live/runWatch.node.ts'
 import { headers } from './reply.ts'
@@ -34,7 +34,7 @@ export function parsePlaces(text: string, most: number): Map<number, Place> {
 export class RunStream {
   readonly #watch: RunWatch
   readonly #response: ServerResponse
-  readonly #tails = new Map<number, LogTail>()
+  readonly #tails = new Map<number, Follower>()
   /** Logs to read on in, and rows of the list to send; the last of each run counts. */
   readonly #grown = new Set<number>()
   readonly #news = new Map<number, RunSummary>()
@@ -55,7 +55,7 @@ export class RunStream {
     for (const summary of this.#watch.summaries()) this.#news.set(summary.key, summary)
     for (const [key, place] of places) {
       const run = this.#watch.run(key)
-      if (run) this.#tails.set(key, new LogTail(run.logPath, place))
+      if (run) this.#tails.set(key, run.follow(place))
       else this.#gone.add(key)
       this.#grown.add(key)
     }

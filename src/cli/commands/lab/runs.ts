@@ -7,9 +7,10 @@ import { join } from 'node:path'
 import { differencesOf } from '../../../runs/differences.ts'
 import { networkOf, weightsAt } from '../../../runs/live/checkpoints.node.ts'
 import { readOwnJson } from '../../../runs/live/ownJson.node.ts'
-import { mostBuckets, mostChosen, type RunsNews } from '../../../runs/live/protocol.ts'
+import { mostBuckets, mostChosen, type RunsNews, type ScalarChoice } from '../../../runs/live/protocol.ts'
 import { RunWatch, type RunWatchOptions } from '../../../runs/live/runWatch.node.ts'
-import { runFiles, type WatchedRun } from '../../../runs/live/watchedRun.node.ts'
+import type { Watched } from '../../../runs/live/watched.ts'
+import { runFiles } from '../../../runs/live/watchedRun.node.ts'
 import { withRelativePaths } from '../../../runs/relativePaths.node.ts'
 import { CheckpointError } from '../../../train/checkpoint.ts'
 import { type Reply, says, tells } from './reply.ts'
@@ -87,7 +88,7 @@ export class LabRuns {
     const from = wholeNumber(query, 'from', 1, lastStep, 1)
     const to = wholeNumber(query, 'to', from, lastStep, lastStep)
     const most = wholeNumber(query, 'most', 1, mostBuckets, 1024)
-    return tells(await this.#runOf(query.get('run')).curve(from, to, most))
+    return tells(await this.#runOf(query.get('run')).curve(from, to, most, choiceOf(query)))
   }
 
   /** One step of each run. */
@@ -95,7 +96,9 @@ export class LabRuns {
     const runs = this.#runsOf(query)
     const steps = query.getAll('step')
     if (steps.length !== runs.length) throw new QuestionError(400, `step: ${steps.length} for ${runs.length} runs.`)
-    return tells(await Promise.all(runs.map((run, k) => run.at(numberOf('step', steps[k]!, 0, lastStep)))))
+    return tells(
+      await Promise.all(runs.map((run, k) => run.at(numberOf('step', steps[k]!, 0, lastStep), choiceOf(query)))),
+    )
   }
 
   async #differences(query: URLSearchParams): Promise<Reply> {
@@ -123,18 +126,24 @@ export class LabRuns {
     return { status: 200, type: 'application/octet-stream', body }
   }
 
-  #runsOf(query: URLSearchParams): WatchedRun[] {
+  #runsOf(query: URLSearchParams): Watched[] {
     const keys = query.getAll('run')
     if (keys.length > mostChosen) throw new QuestionError(400, `run: ${keys.length}; at most ${mostChosen} at once.`)
     return keys.map(key => this.#runOf(key))
   }
 
-  #runOf(key: string | null): WatchedRun {
+  #runOf(key: string | null): Watched {
     const run = key !== null && /^\d{1,9}$/.test(key) ? this.#watch.run(Number(key)) : undefined
     if (!run) throw new QuestionError(404, 'run: expected the key of a run in the list.')
     return run
   }
 }
+
+/** Tags that are to be shown of runs of scalars. */
+const choiceOf = (query: URLSearchParams): ScalarChoice => ({
+  loss: query.get('loss') ?? undefined,
+  accuracy: query.get('accuracy') ?? undefined,
+})
 
 /** An error's words without the folders of this machine. */
 const nameless = (message: string): string => message.replaceAll(/(?:\/|[A-Za-z]:\\)\S*[\\/]/g, '')

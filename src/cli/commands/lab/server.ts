@@ -41,6 +41,12 @@ export interface LabServer {
   close(): Promise<void>
 }
 
+/** @throws CommandError when the page was not built. */
+export function checkBuilt(site: string): void {
+  if (existsSync(join(site, 'index.html'))) return
+  throw new CommandError(`${site}: the Lab is not built; in a clone of the repository: npm run build`)
+}
+
 /**
  * Starts the server on 127.0.0.1.
  * @throws CommandError when the page was not built, the folder of runs does not exist, or the port is taken.
@@ -53,9 +59,7 @@ export async function serveLab({
   runs: folder,
   steered,
 }: LabServerOptions): Promise<LabServer> {
-  if (!existsSync(join(site, 'index.html'))) {
-    throw new CommandError(`${site}: the Lab is not built; in a clone of the repository: npm run build`)
-  }
+  checkBuilt(site)
   if (folder !== undefined && !statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new CommandError(`${folder}: no such folder; expected a folder of runs, or one run`)
   }

@@ -1,6 +1,10 @@
 /** `fovea lr-find`: finds a learning rate for a recipe (Smith 2015). */
 
+import { dataName, modelName } from '../../../recipe/recipe.ts'
+import { version } from '../../../recipe/version.ts'
 import { ratePlot } from '../../../report/lrPlot.ts'
+import { isPage } from '../../../report/page.ts'
+import { ratePage } from '../../../report/ratePage.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { rangeTest, rateOfStep, suggestRate } from '../../../study/lrRange.ts'
 import { formatSignificant } from '../../../text/format.ts'
@@ -16,7 +20,7 @@ export interface FindRateOptions extends RecipeSource {
   /** First and last rate. */
   readonly from: number
   readonly to: number
-  /** File for the drawing, `.svg`. */
+  /** File for the drawing, `.svg`, or for a page, `.html`. */
   readonly out?: string
   readonly json?: boolean
 }
@@ -46,7 +50,13 @@ export async function findRate(given: RecipeOptions, options: FindRateOptions): 
   if (points.length < 10)
     throw new CommandError(`the loss broke after ${points.length} steps: begin lower than --from ${from}`)
   const suggestion = suggestRate(points)
-  if (out !== undefined) await writeAtomic(out, ratePlot(points, suggestion))
+  if (out !== undefined) {
+    const subject = `${modelName(recipe)} on ${dataName(recipe)}`
+    await writeAtomic(
+      out,
+      isPage(out) ? ratePage({ subject, points, suggestion, version }) : ratePlot(points, suggestion),
+    )
+  }
   const { steepest, careful } = suggestion
   if (options.json) printJson({ steepest, careful, points, ...(out === undefined ? {} : { out }) })
   else {

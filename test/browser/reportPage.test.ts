@@ -1,0 +1,179 @@
+/** The charts of a report answer the pointer and the keys, and are as they were without a script. In Chromium. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Browser, Locator, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { report } from '../../src/report/index.ts'
+import { axe, violations } from '../lab/axe.ts'
+import { reportData } from '../support/reportData.ts'
+import { launch, noBrowser } from './chromium.ts'
+
+describe.skipIf(noBrowser !== undefined)('a report', () => {
+  let folder: string
+  let browser: Browser
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'fovea-report-page-'))
+    writeFileSync(join(folder, 'report.html'), report(reportData()))
+    browser = await launch()
+  })
+  afterAll(async () => {
+    await browser?.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  /** Opens it as a file, which has no network, and ends with what the page complained of. */
+  const onReport = async (
+    look: (page: Page) => Promise<void>,
+    { width = 1440, scripts = true, theme = 'light' as 'light' | 'dark' } = {},
+  ): Promise<void> => {
+    const context = await browser.newContext({
+      viewport: { width, height: 900 },
+      colorScheme: theme,
+      javaScriptEnabled: scripts,
+      offline: true,
+    })
+    const page = await context.newPage()
+    const complaints: string[] = []
+    page.on('console', message => complaints.push(message.text()))
+    page.on('pageerror', error => complaints.push(String(error)))
+    await page.goto(pathToFileURL(join(folder, 'report.html')).href)
+    await look(page)
+    await context.close()
+    expect(complaints).toEqual([])
+  }
+  const chart = (page: Page, title: string): Locator =>
+    page.locator('.fovea-chart').filter({ has: page.getByRole('slider', { name: `${title}: the crosshair` }) })
+  const hand = (page: Page, title: string): Locator => page.getByRole('slider', { name: `${title}: the crosshair` })
+  const tip = (page: Page, title: string): Locator => chart(page, title).locator('.fovea-tip')
+  const said = (page: Page, title: string): Promise<string | null> => hand(page, title).getAttribute('aria-valuetext')
+  const ticks = (page: Page): Promise<string[]> =>
+    chart(page, 'Loss').locator('text[text-anchor="middle"]:not([font-size])').allTextContents()
+  const at = async (page: Page, title: string, share: number): Promise<void> => {
+    const { x, y, width, height } = (await hand(page, title).boundingBox())!
+    await page.mouse.move(x + share * width, y + height / 2)
+  }
+
+  it('reads out every line where the pointer is, in all charts, exactly', () =>
+    onReport(async page => {
+      expect(await page.locator('.fovea-hint').isVisible()).toBe(true)
+      expect(await tip(page, 'Loss').isVisible()).toBe(false)
+      await hand(page, 'Loss').scrollIntoViewIfNeeded()
+      await at(page, 'Loss', 0.5)
+      const { steps } = reportData()
+      const step = steps.find(one => one.step === 1075)!
+      const text = (await tip(page, 'Loss').innerText()).replace(/\s+/g, ' ')
+      expect(text).toContain('step 1,075')
+      expect(text).toContain(`single step ${step.loss.toPrecision(3)}`)
+      expect(text).toMatch(/training 0\.\d+ validation 0\.\d+ at \d/)
+      expect(await tip(page, 'Accuracy').innerText()).toContain(
+        `single step ${(100 * step.accuracy).toFixed(2)}\u00a0%`,
+      )
+      expect(await said(page, 'Learning rate')).toMatch(/^step 1,075: learning rate 0\.\d+$/)
+      await page.mouse.move(5, 5)
+      expect(await page.locator('.fovea-tip:visible').count()).toBe(0)
+    }))
+
+  it('shows the part that is dragged, and all again by a double click, Esc or its button', () =>
+    onReport(async page => {
+      const all = chart(page, 'Accuracy').getByRole('button', { name: 'Show all' })
+      const before = await ticks(page)
+      const drag = async (): Promise<void> => {
+        await hand(page, 'Loss').scrollIntoViewIfNeeded()
+        await at(page, 'Loss', 0.5)
+        await page.mouse.down()
+        await at(page, 'Loss', 0.4)
+        await page.mouse.up()
+        expect(await all.isVisible()).toBe(true)
+      }
+      await drag()
+      const shown = (await ticks(page)).map(name => Number(name.replace(',', '')))
+      expect(shown.length).toBeGreaterThan(2)
+      expect(Math.min(...shown)).toBeGreaterThanOrEqual(859)
+      expect(Math.max(...shown)).toBeLessThanOrEqual(1076)
+      expect(await hand(page, 'Learning rate').getAttribute('aria-valuemax')).toMatch(/^107[456]/)
+      await hand(page, 'Loss').dblclick()
+      expect(await ticks(page)).toEqual(before)
+      await drag()
+      await hand(page, 'Loss').press('Escape')
+      expect(await ticks(page)).toEqual(before)
+      await drag()
+      await all.click()
+      expect(await ticks(page)).toEqual(before)
+      expect(await all.isVisible()).toBe(false)
+      // A click is no drag.
+      await hand(page, 'Loss').click()
+      expect(await ticks(page)).toEqual(before)
+    }))
+
+  it('is used by keys', () =>
+    onReport(async page => {
+      const loss = hand(page, 'Loss')
+      await loss.focus()
+      await loss.press('Home')
+      expect(await said(page, 'Loss')).toMatch(/^step 1: /)
+      await loss.press('ArrowRight')
+      expect(await said(page, 'Loss')).toMatch(/^step 2[23]: /)
+      await loss.press('End')
+      expect(await said(page, 'Loss')).toMatch(/^step 2,150: .*, validation 0\.0361$/)
+      await loss.press('+')
+      await loss.press('+')
+      const from = Number(await loss.getAttribute('aria-valuemin'))
+      expect(from).toBeGreaterThan(1600)
+      await loss.press('-')
+      expect(Number(await loss.getAttribute('aria-valuemin'))).toBeLessThan(from)
+      await loss.press('Escape')
+      expect(await loss.getAttribute('aria-valuemin')).toBe('0')
+      await loss.press('Escape')
+      expect(await page.locator('.fovea-tip:visible').count()).toBe(0)
+      await loss.press('Tab')
+      expect(await hand(page, 'Accuracy').evaluate(element => element === document.activeElement)).toBe(true)
+    }))
+
+  it('without scripts is complete, and says nothing of them', () =>
+    onReport(
+      async page => {
+        expect(await page.locator('.fovea-chart > svg').count()).toBe(3)
+        expect(await page.locator('.fovea-hint').isVisible()).toBe(false)
+        expect(await page.locator('.fovea-hand').count()).toBe(0)
+        // Read-outs of the drawing itself.
+        await page.locator('.fovea-chart > svg').first().scrollIntoViewIfNeeded()
+        await page.locator('.fovea-readout rect').nth(30).hover()
+        expect(
+          await page
+            .locator('.fovea-readout')
+            .nth(30)
+            .evaluate(element => getComputedStyle(element).opacity),
+        ).toBe('1')
+      },
+      { scripts: false },
+    ))
+
+  it('prints what it shows, without what answers', () =>
+    onReport(async page => {
+      await hand(page, 'Loss').focus()
+      await hand(page, 'Loss').press('End')
+      await page.emulateMedia({ media: 'print' })
+      for (const part of ['.fovea-hand', '.fovea-tip', '.fovea-cursor', '.fovea-hint'])
+        expect(await page.locator(`${part}:visible`).count()).toBe(0)
+      expect(await page.locator('.fovea-chart > svg:visible').count()).toBe(3)
+    }))
+
+  it.each([
+    ['light', 1440],
+    ['dark', 390],
+  ] as const)('has nothing for axe to say, and no sideways scroll: %s, %i px', (theme, width) =>
+    onReport(
+      async page => {
+        await page.addScriptTag({ path: axe })
+        await hand(page, 'Loss').focus()
+        await hand(page, 'Loss').press('+')
+        expect(await violations(page)).toEqual([])
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
+      },
+      { theme, width },
+    ),
+  )
+})
