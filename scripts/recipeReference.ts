@@ -164,7 +164,7 @@ A program, in Node or on a page, makes from it what trains:
 import { createTrainer, resolveRecipe, startEngine } from 'fovea/recipe'
 
 const setup = resolveRecipe({ model: 'lenet5', data: 'mnist', optimizer: { name: 'adam' }, epochs: 3 })
-const engine = startEngine(setup.recipe)
+const engine = await startEngine(setup.recipe)
 const trainer = await createTrainer(setup, { engine, train }) // images: see data.md
 for await (const event of trainer.run()) if (event.type === 'step') console.log(event.loss)
 \`\`\`
