@@ -8,8 +8,9 @@
  *
  * The same rule as `oneBit()` of `fovea/optim`, which computes on one machine what is computed here between machines.
  */
+
+import { OneBitKernels, type UnitRange } from '../backends/oneBitKernels.ts'
 import { unitAxes } from '../optim/oneBit.ts'
-import { OneBitKernels, type UnitRange } from './oneBitKernels.ts'
 
 /** A gradient in the region. */
 export interface Layer {

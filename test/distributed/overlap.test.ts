@@ -80,7 +80,7 @@ async function trainOn(ranks: number, options: Omit<InPartsOptions, 'communicato
           return plain.allGather(mine, all)
         },
       }
-      const engine = createWasmEngine({ threads: 1, native: 'off', wide: 'off' })
+      const engine = createWasmEngine({ threads: 1 })
       const model = new ImageClassifier(normalize({ mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2] }), cifarResnet(8))
       const trainer = new Trainer({
         model: model.initialize(0),

@@ -24,6 +24,15 @@ it.each([
   expect(refused(() => resolveRecipe(input))).toEqual(expected)
 })
 
+it.each([
+  [{ exchange: 'tree' }, 'exchange'],
+  [{ syncBatchNorm: true }, 'syncBatchNorm'],
+] as const)('%j needs batches in parts', (input, field) => {
+  const message = `${field} is for batches in parts: parts is missing`
+  expect(refused(() => resolveRecipe(input))).toMatchObject({ field, message })
+  expect(resolveRecipe({ ...input, parts: 8 }).recipe.parts).toBe(8)
+})
+
 it('a name that nothing has comes with the nearest', () => {
   const { message, field, value } = refused(() => resolveRecipe({ model: 'lenet' as 'lenet5' }))
   expect(message).toMatch(/^unknown model 'lenet' \(did you mean 'lenet5'\?\); available: lenet5, /)

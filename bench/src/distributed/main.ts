@@ -7,7 +7,7 @@ import { openPage } from '../report.ts'
 import { type Row, rows } from '../rows.ts'
 import { Hosts, type LinkKind, links } from './links.ts'
 import { type ContenderName, contenders, type GroupReport, groupMarkdown, type Outcome } from './report.ts'
-import { ranks, runFovea, runTorch } from './run.ts'
+import { endAll, ranks, runFovea, runTorch } from './run.ts'
 
 const usual = ['lenet5-train-b128', 'resnet20-cifar-train-b128', 'resnet18-train-b8']
 
@@ -65,6 +65,17 @@ async function main(): Promise<void> {
   process.stdout.write(`${groupMarkdown(preamble, reports)}\n`)
 }
 
+/** Hosts that are up. */
+const up = new Set<Hosts>()
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    endAll()
+    for (const hosts of up) hosts.close()
+    process.exit(1)
+  })
+}
+
 async function measure(row: Row, seconds: number): Promise<GroupReport> {
   const { FOVEA_BENCH_PYTHON: python = 'python3' } = process.env
   const outcomeOf = async (name: ContenderName, hosts: Hosts | undefined): Promise<Outcome> => {
@@ -94,9 +105,11 @@ async function measure(row: Row, seconds: number): Promise<GroupReport> {
   const together = new Map<LinkKind, ReadonlyMap<ContenderName, Outcome>>()
   for (const link of links) {
     const hosts = new Hosts(ranks, link)
+    up.add(hosts)
     try {
       together.set(link, await outcomesOf(contenders, link.name, hosts))
     } finally {
+      up.delete(hosts)
       hosts.close()
     }
   }

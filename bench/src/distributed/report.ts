@@ -97,7 +97,7 @@ function carriedTable(report: GroupReport): string | undefined {
   if (!isSeen(single)) return undefined
   const lines: string[][] = []
   for (const name of ['Fovea', 'Fovea, 1-bit'] as const) {
-    for (const link of [...links.filter(({ rate }) => rate !== undefined), fasterLink]) {
+    for (const link of [fasterLink, ...links.filter(({ rate }) => rate !== undefined)]) {
       const steps = carried.map(processes => predicted(name, report, link, processes))
       if (steps.includes(undefined)) continue
       const cells = steps.map((step, k) => `${((carried[k] * single.step) / step!).toFixed(1)} ×`)

@@ -1,5 +1,5 @@
 /** Starts the processes of a measurement, on hosts with links, and waits for what the first one prints. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Row } from '../rows.ts'
 import type { Seen } from './fovea.ts'
@@ -63,12 +63,23 @@ export async function runTorch(python: string, { row, seconds, hosts }: Task): P
   return answer(first)
 }
 
+/** Processes that have not ended. */
+const running = new Set<ChildProcess>()
+
+/** Ends all processes of a measurement. */
+export function endAll(): void {
+  for (const child of running) child.kill('SIGTERM')
+}
+
 function spawnWith(row: Row, [command, ...words]: readonly string[]) {
-  return spawn(command, words, {
+  const child = spawn(command, words, {
     env: { ...process.env, FOVEA_BENCH_ROW: JSON.stringify(row), OMP_NUM_THREADS: '1', PYTHONDONTWRITEBYTECODE: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 1000 * mostSeconds,
   })
+  running.add(child)
+  child.on('close', () => running.delete(child))
+  return child
 }
 
 /** What a process printed. @throws Error when it failed */

@@ -35,7 +35,7 @@ const readAll = (engine: WasmEngine, variables: readonly Variable[]) =>
 describe.each([1, 2])('with %d threads a run in pieces', threads => {
   it('has the bits of one in one go, and tells of every variable once, when it has its value', async () => {
     const { program, gradients } = gradientProgram()
-    const engine = createWasmEngine({ threads, native: 'off', wide: 'off' })
+    const engine = createWasmEngine({ threads })
     try {
       const region = engine.region(gradients, 3)
       const executable = await engine.compile(program)
@@ -72,7 +72,7 @@ describe.each([1, 2])('with %d threads a run in pieces', threads => {
 
 it('an error in a pause ends the engine: what was computed is half a step', async () => {
   const { program } = gradientProgram()
-  const engine = createWasmEngine({ threads: 1, native: 'off', wide: 'off' })
+  const engine = createWasmEngine({ threads: 1 })
   const executable = await engine.compile(program)
   const pause = (): never => {
     throw new Error('rank 1 is silent')

@@ -2,8 +2,8 @@
  * Kernels that pack and unpack 1-bit gradients, in WebAssembly: the numbers of a unit one after another for its means,
  * which are summed in double precision, and four at a time for its bits.
  */
-import type { FunctionBuilder, Local } from '../backends/wasm/emit/assembler.ts'
-import { ModuleBuilder } from '../backends/wasm/emit/module.ts'
+import type { FunctionBuilder, Local } from './wasm/emit/assembler.ts'
+import { ModuleBuilder } from './wasm/emit/module.ts'
 
 /** Units of equal size that lie side by side. */
 export interface UnitRange {
