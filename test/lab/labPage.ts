@@ -16,12 +16,16 @@ export interface Stage {
   close(): Promise<void>
 }
 
-/** Starts both. @param runs a folder of runs to serve, none by default */
-export async function openStage(runs?: string): Promise<Stage> {
+/**
+ * Starts both.
+ * @param runs a folder of runs to serve, none by default
+ * @param options as of `launch`
+ */
+export async function openStage(runs?: string, options?: Parameters<typeof launch>[1]): Promise<Stage> {
   // Other data sets than the digits would have to be downloaded: stripes stand for them.
   const load: LabServerOptions['load'] = async name => (name === 'mnist' ? loadDataset(name) : stripes(name))
   const server = await serveLab({ port: 0, site, warn: console.warn, load, runs })
-  const browser = await launch()
+  const browser = await launch(undefined, options)
   return {
     server,
     browser,
