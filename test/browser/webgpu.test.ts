@@ -1,5 +1,6 @@
-/** WebGPU on a page, in Chromium on its software driver: LeNet-5 trains there as in WebAssembly. */
+/** WebGPU on a page, in Chromium on its software driver: LeNet-5 trains there as in WebAssembly; a page that is frozen, and a driver that crashes. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Engine, Executable } from '../../src/backends/engine.ts'
 import { noBrowser } from './chromium.ts'
 import { type DoorsPage, openDoors } from './doorsPage.ts'
 
@@ -7,6 +8,12 @@ import { type DoorsPage, openDoors } from './doorsPage.ts'
 type Doors = typeof import('../../src/index.ts') &
   typeof import('../../src/models/index.ts') &
   typeof import('../../src/optim/index.ts')
+
+/** What `startCounting` leaves on the page. */
+interface Counter {
+  readonly engine: Engine
+  readonly step: Executable
+}
 
 describe.skipIf(noBrowser !== undefined)('a page with WebGPU', () => {
   let opened: DoorsPage
@@ -61,5 +68,60 @@ describe.skipIf(noBrowser !== undefined)('a page with WebGPU', () => {
     gpu.forEach((loss, k) => {
       expect(Math.abs(loss - wasm[k]!), `loss of step ${k + 1}`).toBeLessThan(1e-5 * wasm[k]!)
     })
+  })
+
+  /** Starts an engine on the page, and a program that counts its runs. */
+  const startCounting = (): Promise<void> =>
+    opened.page.evaluate(async () => {
+      const { add, createEngine, Variable } = (globalThis as unknown as { doors: Doors }).doors
+      const engine = await createEngine({ backend: 'webgpu' })
+      const count = new Variable([1], { name: 'count' })
+      const next = add(count.tensor, 1)
+      const step = await engine.compile({ outputs: { next }, updates: new Map([[count, next]]) })
+      Object.assign(globalThis, { counter: { engine, step } })
+    })
+
+  it('goes on where it was when the page has been frozen, as a browser may do to a hidden one', async () => {
+    const { page } = opened
+    await startCounting()
+    await page.evaluate(() => {
+      const { step, engine } = (globalThis as unknown as { counter: Counter }).counter
+      const counting = (async () => {
+        for (let k = 1; k < 3000; k++) await step.run({}, { read: k % 10 === 0 ? ['next'] : [] })
+        const { next } = await step.run()
+        await engine.close()
+        return next![0]!
+      })()
+      Object.assign(globalThis, { counting })
+    })
+    const session = await page.context().newCDPSession(page)
+    await session.send('Page.setWebLifecycleState', { state: 'frozen' })
+    await new Promise(resolve => setTimeout(resolve, 1000))
+    await session.send('Page.setWebLifecycleState', { state: 'active' })
+    expect(await page.evaluate(() => (globalThis as unknown as { counting: Promise<number> }).counting)).toBe(3000)
+  })
+
+  it('a graphics process that crashes is a lost device, and another engine computes', async () => {
+    const { page } = opened
+    await startCounting()
+    const session = await page.context().browser()!.newBrowserCDPSession()
+    await session.send('Browser.crashGpuProcess')
+    const message = await page.evaluate(async () => {
+      const { step } = (globalThis as unknown as { counter: Counter }).counter
+      for (;;) {
+        const failure = await step.run().then(
+          () => undefined,
+          (error: Error) => error.message,
+        )
+        if (failure !== undefined) return failure
+        await new Promise(resolve => setTimeout(resolve, 20))
+      }
+    })
+    expect(message).toMatch(/^(the engine has stopped: )?the graphics device was lost \(unknown\): ./)
+    await startCounting()
+    const first = await page.evaluate(
+      async () => (await (globalThis as unknown as { counter: Counter }).counter.step.run()).next![0],
+    )
+    expect(first).toBe(1)
   })
 })

@@ -123,6 +123,40 @@ describe('the Lab', () => {
     )
   })
 
+  test('trains up to the same step again when the graphics processor is lost, on a new engine', () => {
+    const recipe = { ...opened.recipe, backend: 'webgpu' as const }
+    begin(parseLink('#backend=webgpu'))
+    script.say({ type: 'opened', ...opened, recipe })
+    script.train(0, 50)
+    script.say({ type: 'changed', at: 50, interventions: [{ at: 50, name: 'rate', value: 0.1 }] })
+    script.train(50, 60)
+    script.say({ type: 'failed', kind: 'graphics', message: 'the graphics device was lost' })
+    expect(lab.problem.value?.message).toBe('The graphics processor has stopped: the graphics device was lost.')
+    lab.problem.value?.remedy?.act()
+    expect(script.last()).toMatchObject({ type: 'open', recipe })
+    script.say({ type: 'opened', ...opened, recipe })
+    expect(script.asked.slice(-3)).toMatchObject([
+      { type: 'interventions', interventions: [{ at: 50, name: 'rate', value: 0.1 }] },
+      { type: 'probe' },
+      { type: 'play', until: 60 },
+    ])
+  })
+
+  test('trains with WebAssembly where there is no graphics processor for a link', () => {
+    lab = new Lab()
+    script = new Script()
+    lab.open(script, parseLink('#backend=webgpu&step=40'), { folder: 'data/' })
+    script.say({ type: 'failed', kind: 'graphics', message: 'webgpu: this browser has no WebGPU' })
+    expect(lab.problem.value?.message).toBe(
+      'This training asks for a graphics processor. webgpu: this browser has no WebGPU.',
+    )
+    lab.problem.value?.remedy?.act()
+    expect(script.last()).toMatchObject({ type: 'open', recipe: { seed: 0 } })
+    expect(lab.recipe.value.backend).toBeUndefined()
+    script.say({ type: 'opened', ...opened })
+    expect(script.last()).toEqual({ type: 'play', until: 40 })
+  })
+
   test('finds mistakes among the test images by the last statistics', () => {
     const probabilities = new Float32Array(30)
     // Right, wrong, right.

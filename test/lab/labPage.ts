@@ -23,10 +23,14 @@ export function startServer(runs?: string): Promise<LabServer> {
   return serveLab({ port: 0, site, warn: console.warn, load, runs })
 }
 
-/** Starts both. @param runs a folder of runs to serve, none by default */
-export async function openStage(runs?: string): Promise<Stage> {
+/**
+ * Starts both.
+ * @param runs a folder of runs to serve, none by default
+ * @param options as of `launch`
+ */
+export async function openStage(runs?: string, options?: Parameters<typeof launch>[1]): Promise<Stage> {
   const server = await startServer(runs)
-  const browser = await launch()
+  const browser = await launch(undefined, options)
   return {
     server,
     browser,

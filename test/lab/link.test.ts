@@ -16,17 +16,21 @@ const change = fc.oneof(
 
 const link: fc.Arbitrary<Link> = fc.record(
   {
-    recipe: fc.record({
-      model: fc.constantFrom('lenet5' as const, 'resnet20' as const),
-      data: fc.constantFrom('mnist' as const, 'cifar10' as const),
-      images: fc.integer({ min: 1, max: 60_000 }),
-      seed: whole,
-      rate,
-      momentum: fc.constant(0.9),
-      decay: fc.double({ min: 0, max: 0.1, noNaN: true }),
-      batch: fc.constantFrom(...batchSizes),
-      optimizer: fc.constantFrom(...optimizers),
-    }),
+    recipe: fc.record(
+      {
+        model: fc.constantFrom('lenet5' as const, 'resnet20' as const),
+        data: fc.constantFrom('mnist' as const, 'cifar10' as const),
+        images: fc.integer({ min: 1, max: 60_000 }),
+        seed: whole,
+        rate,
+        momentum: fc.constant(0.9),
+        decay: fc.double({ min: 0, max: 0.1, noNaN: true }),
+        batch: fc.constantFrom(...batchSizes),
+        optimizer: fc.constantFrom(...optimizers),
+        backend: fc.constant('webgpu' as const),
+      },
+      { requiredKeys: ['model', 'data', 'images', 'seed', 'rate', 'momentum', 'decay', 'batch', 'optimizer'] },
+    ),
     interventions: fc.array(change, { maxLength: 4 }),
     step: whole,
     probe: whole,
@@ -61,6 +65,13 @@ describe('a link', () => {
   test('to pictures of one’s own holds by what they are known again', () => {
     const recipe = { ...recipeFor('convnet', 'own'), pictures: '0123456789abcdef' }
     expect(parseLink(formatLink({ recipe, interventions: [], screen: 'train' })).recipe).toEqual(recipe)
+  })
+
+  test('says which training a graphics processor computes', () => {
+    const recipe = { ...firstRecipe, backend: 'webgpu' as const }
+    expect(formatLink({ recipe, interventions: [], screen: 'train' })).toBe('#v=1&screen=train&backend=webgpu')
+    expect(parseLink('#backend=wasm').recipe).toEqual(firstRecipe)
+    expect(() => parseLink('#backend=webgl')).toThrow('This link has backend=webgl; expected wasm, webgpu.')
   })
 
   test('can be read by people', () => {

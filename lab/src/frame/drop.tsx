@@ -3,9 +3,8 @@ import { effect, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { Lab } from '../state/lab.ts'
 import type { Screen } from '../state/link.ts'
-import type { Recipe } from '../state/recipe.ts'
 import type { Opened } from '../worker/protocol.ts'
-import { startOwn } from './start.ts'
+import { type OwnTraining, startOwn } from './start.ts'
 import { type FoundFile, filesOfDrop, readFolder, readPicture } from './upload.ts'
 
 /** What becomes of files that are dropped, where it is not what is usual. */
@@ -57,11 +56,7 @@ export function DropPlace({ lab }: { readonly lab: Lab }) {
  * One picture is looked at, a folder is trained on, a network is opened in Build. What is wrong with them is told, and what was learned stays.
  * @param chosen the network to train, by default the one that is open
  */
-export async function takeFiles(
-  lab: Lab,
-  files: readonly FoundFile[],
-  chosen?: Pick<Recipe, 'model' | 'seed'>,
-): Promise<void> {
+export async function takeFiles(lab: Lab, files: readonly FoundFile[], chosen?: OwnTraining): Promise<void> {
   // On Build a picture is for the network that is open there.
   const isForBuild = lab.screen.value === 'build' && files.every(({ path }) => !path.includes('/'))
   if (isForBuild || isNetwork(files)) {
@@ -112,11 +107,7 @@ function whenOpened({ opened }: Lab): Promise<Opened> {
   })
 }
 
-async function trainOn(
-  lab: Lab,
-  files: readonly FoundFile[],
-  chosen: Pick<Recipe, 'model' | 'seed'> | undefined,
-): Promise<void> {
+async function trainOn(lab: Lab, files: readonly FoundFile[], chosen: OwnTraining | undefined): Promise<void> {
   lab.reading.value = { done: 0, total: files.length }
   try {
     const own = await readFolder(files, (done, total) => {

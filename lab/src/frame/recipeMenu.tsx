@@ -6,26 +6,30 @@ import type { Lab } from '../state/lab.ts'
 import { formatLink } from '../state/link.ts'
 import { type DataName, dataNames, fits, type NetworkName, networks, recipeFor } from '../state/recipe.ts'
 import { takeFiles } from './drop.tsx'
+import { graphics, lookForGraphics } from './graphics.ts'
 import { type FoundFile, filesOfInput } from './upload.ts'
 
 const networkNames = Object.keys(networks) as NetworkName[]
 
 /** Its name, and a menu under it. @param onStart takes the link of another training */
 export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onStart: (link: string) => void }) {
-  const { model, data, seed, images } = lab.recipe.value
+  const { model, data, seed, images, backend } = lab.recipe.value
   const menu = useRef<HTMLDetailsElement>(null)
   const [chosenModel, chosenData] = [useSignal<NetworkName>(model), useSignal<DataName>(data)]
   const seedText = useSignal(String(seed))
-  const [openedModel, openedData, openedSeed] = [
+  const onGraphics = useSignal(backend === 'webgpu')
+  const [openedModel, openedData, openedSeed, openedBackend] = [
     useComputed(() => lab.recipe.value.model),
     useComputed(() => lab.recipe.value.data),
     useComputed(() => lab.recipe.value.seed),
+    useComputed(() => lab.recipe.value.backend),
   ]
   // What was opened meanwhile, by a link or a drop, is what is chosen; news of the same training leaves a choice alone.
   useSignalEffect(() => {
     chosenModel.value = openedModel.value
     chosenData.value = openedData.value
     seedText.value = String(openedSeed.value)
+    onGraphics.value = openedBackend.value === 'webgpu'
   })
   const isSeed = /^\d{1,9}$/.test(seedText.value)
   const choices: readonly DataName[] = networks[chosenModel.value].data
@@ -43,16 +47,21 @@ export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onSta
       seed: Number(seedText.value),
       ...(pictures !== undefined && { pictures }),
       ...(layers !== undefined && { layers }),
+      ...(onGraphics.value && { backend: 'webgpu' as const }),
     }
     onStart(formatLink({ recipe, interventions: [], screen: lab.screen.value }))
     menu.current!.open = false
   }
   const take = (files: readonly FoundFile[]): void => {
     menu.current!.open = false
-    void takeFiles(lab, files, { model: chosenModel.value, seed: isSeed ? Number(seedText.value) : seed })
+    void takeFiles(lab, files, {
+      model: chosenModel.value,
+      seed: isSeed ? Number(seedText.value) : seed,
+      ...(onGraphics.value && { backend: 'webgpu' }),
+    })
   }
   return (
-    <details class="recipe" ref={menu}>
+    <details class="recipe" ref={menu} onToggle={() => void lookForGraphics()}>
       <summary>
         <b>{networks[model].title}</b>
         <span class="quiet small sub">
@@ -111,6 +120,28 @@ export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onSta
             }}
           />
         </label>
+        {(graphics.value !== undefined || onGraphics.value) && (
+          <>
+            <label>
+              <span>runs on</span>
+              <select
+                value={onGraphics.value ? 'webgpu' : 'wasm'}
+                onChange={event => {
+                  onGraphics.value = event.currentTarget.value === 'webgpu'
+                }}
+              >
+                <option value="wasm">WebAssembly</option>
+                <option value="webgpu">WebGPU</option>
+              </select>
+            </label>
+            {onGraphics.value && (
+              <p class="micro quiet">
+                {graphics.value ?? 'No graphics processor is found here'}. A link leads to the same weights, to the bit,
+                on this graphics processor and driver only.
+              </p>
+            )}
+          </>
+        )}
         {!isSeed && <p class="small wrong">A seed is a whole number of up to nine digits.</p>}
         <button type="submit" class="go" disabled={!isSeed || needsPictures}>
           Train from the start

@@ -96,20 +96,23 @@ function ownOf(lab: Lab, link: Link) {
   )
 }
 
+/** What is trained on pictures of one's own, and by what. */
+export type OwnTraining = Pick<Recipe, 'model' | 'seed' | 'backend'>
+
 /**
  * Trains on pictures of one's own: at the moment of the link that waits for them, or from the start.
  * @param chosen the network, by default the one that is open
  */
-export function startOwn(lab: Lab, own: OwnFolder, chosen: Pick<Recipe, 'model' | 'seed'> = lab.recipe.value): void {
+export function startOwn(lab: Lab, own: OwnFolder, chosen: OwnTraining = lab.recipe.value): void {
   lab.own = own
   const { awaited, screen } = lab
   lab.awaited = undefined
   const isAwaited = awaited?.recipe.pictures === own.fingerprint
   // Layers that were built for other pictures do not fit these.
   const model = fits(chosen.model, 'own') && chosen.model !== 'custom' ? chosen.model : 'convnet'
-  const { seed } = chosen
+  const { seed, backend } = chosen
   const begin: Link = {
-    recipe: { ...recipeFor(model, 'own'), seed, pictures: own.fingerprint },
+    recipe: { ...recipeFor(model, 'own'), seed, pictures: own.fingerprint, ...(backend && { backend }) },
     interventions: [],
     screen: screen.value,
   }

@@ -24,7 +24,7 @@ export const screensOf = (lab: Lab): readonly Screen[] =>
 
 /** The bar. @param onStart begins another training */
 export function TopBar({ lab, onStart }: { readonly lab: Lab; readonly onStart: (link: string) => void }) {
-  const { alone, threads } = lab.opened.value ?? {}
+  const { alone, graphics, threads } = lab.opened.value ?? {}
   const isResting = restingScreens.has(lab.screen.value)
   const tabs = useRef<HTMLElement>(null)
   const { value: current } = lab.screen
@@ -60,6 +60,11 @@ export function TopBar({ lab, onStart }: { readonly lab: Lab; readonly onStart: 
         {threads === 1 && !isResting && (
           <span class="quiet small badge" title={alone ?? 'The machine has one core for this page.'}>
             1 thread
+          </span>
+        )}
+        {graphics !== undefined && !isResting && (
+          <span class="quiet small badge" title={`${graphics} computes.`}>
+            WebGPU
           </span>
         )}
         {!isResting && !lab.still.value && <ShareButton lab={lab} />}
@@ -109,7 +114,8 @@ function ShareButton({ lab }: { readonly lab: Lab }) {
       <span class="note" role="status" hidden={copied.value === undefined}>
         {copied.value !== undefined && (
           <>
-            {copied.value}: whoever opens it trains these weights again, to the bit.
+            {copied.value}: whoever opens it trains these weights again, to the bit
+            {lab.recipe.value.backend === 'webgpu' && ' on the same graphics processor and driver, elsewhere nearly'}.
             {hash !== undefined && lab.hash.value?.step === lab.step.value && (
               <code data-hash={hash}>SHA-256 {hash.slice(0, 16)}…</code>
             )}

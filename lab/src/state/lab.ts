@@ -15,7 +15,7 @@ import type {
 } from '../worker/protocol.ts'
 import { formatEdits, type ImageEdits, noEdits } from './edits.ts'
 import { Known, type Probe } from './known.ts'
-import { formatLink, type Link, type Place } from './link.ts'
+import { formatLink, type Link, type Place, parseLink } from './link.ts'
 import { type Change, usualRates } from './recipe.ts'
 import { firstProbe, type NextFrame, Told } from './told.ts'
 
@@ -46,6 +46,9 @@ export interface OpenOptions {
 export class Lab extends Known {
   #trainer: Trainer | undefined
   readonly #told: Told
+  /** What was opened last. */
+  #link: Link | undefined
+  #options: OpenOptions | undefined
   /** Whose excitation was asked for last. */
   #excited: UnitPlace | undefined
 
@@ -59,6 +62,7 @@ export class Lab extends Known {
         play: () => this.play(),
         goTo: step => this.goTo(step),
         showTest: index => this.showTest(index),
+        renew: backend => this.#renew(backend),
       },
       nextFrame,
     )
@@ -84,6 +88,8 @@ export class Lab extends Known {
       this.problem.value = undefined
     })
     this.#trainer = trainer
+    this.#link = link
+    this.#options = options
     this.#told.begin(link)
     this.trained.begin(link.interventions)
     this.version.value++
@@ -98,6 +104,17 @@ export class Lab extends Known {
       ...(still && { still }),
       ...(threads && { threads }),
     })
+  }
+
+  /** Trains up to the moment that is shown, or that of the link, on a new engine. */
+  #renew(backend: 'webgpu' | 'wasm'): void {
+    const link = this.opened.value ? parseLink(this.link()) : this.#link!
+    const { backend: _, ...recipe } = link.recipe
+    this.open(
+      this.#trainer!,
+      { ...link, recipe: { ...recipe, ...(backend === 'webgpu' && { backend }) } },
+      this.#options!,
+    )
   }
 
   /** The link to what is shown. */

@@ -108,12 +108,14 @@ function parseRecipe(parts: URLSearchParams): Recipe {
   const data = oneOf('data', parts.get('data') ?? firstData(model), Object.keys(dataNames) as Recipe['data'][])
   if (!fits(model, data)) throw wrong('data', data, `${networks[model].data.join(', ')} for model=${model}`)
   const usual = recipeFor(model, data)
-  const read = (name: Exclude<keyof Recipe, 'pictures' | 'layers'>): string => parts.get(name) ?? String(usual[name])
+  const read = (name: Exclude<keyof Recipe, 'pictures' | 'layers' | 'backend'>): string =>
+    parts.get(name) ?? String(usual[name])
   const pictures = parts.get('pictures')
   if (pictures !== null && !/^[0-9a-f]{16}$/.test(pictures)) throw wrong('pictures', pictures, '16 hexadecimal digits')
   const layers = model === 'custom' ? (parts.get('layers') ?? '') : undefined
   // Whoever trains or shows the network reads its layers.
   if (layers === '') throw wrong('layers', layers, 'the layers of the network')
+  const backend = oneOf('backend', parts.get('backend') ?? 'wasm', ['wasm', 'webgpu'])
   return {
     model,
     data,
@@ -126,6 +128,7 @@ function parseRecipe(parts: URLSearchParams): Recipe {
     optimizer: control('optimizer', read('optimizer')),
     ...(pictures !== null && { pictures }),
     ...(layers !== undefined && { layers }),
+    ...(backend === 'webgpu' && { backend }),
   }
 }
 

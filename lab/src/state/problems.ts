@@ -24,14 +24,29 @@ export function lossProblem(loss: number, step: number, rate: number, goBack: (t
 /**
  * Of the worker.
  * @param isOpen whether there is a training, whose steps stay
- * @param again tries to go on with it
+ * @param acts.again tries to go on with it
+ * @param acts.renew trains up to this step again, on a new engine: of what the recipe says, or of WebAssembly
  */
 export function failureProblem(
   { kind, message }: Extract<Answer, { type: 'failed' }>,
   isOpen: boolean,
-  again: () => void,
+  { again, renew }: { readonly again: () => void; readonly renew: (backend: 'webgpu' | 'wasm') => void },
 ): Problem {
   if (kind === 'data' && isOpen) return { message, remedy: { name: 'Try again', act: again }, stops: true }
+  if (kind === 'graphics') {
+    // Drivers end their sentences, or do not.
+    const reason = message.replace(/\.$/, '')
+    return isOpen
+      ? {
+          stops: true,
+          message: `The graphics processor has stopped: ${reason}.`,
+          remedy: { name: 'Train it again up to here', act: () => renew('webgpu') },
+        }
+      : {
+          message: `This training asks for a graphics processor. ${reason}.`,
+          remedy: { name: 'Train it with WebAssembly', act: () => renew('wasm') },
+        }
+  }
   if (kind !== 'memory') return { message, remedy: reload }
   const full = `The memory is full: ${message}.`
   if (isOpen) return { stops: true, message: `${full} What was learned is kept; a smaller batch needs less.` }

@@ -1,6 +1,7 @@
 /**
  * What a training of the Lab is made of: a recipe, and what a person changed on the way. Both together decide every weight at
- * every step, to the bit; that is why a link can hold a trained network.
+ * every step, to the bit; that is why a link can hold a trained network. On graphics processors only the same one gives the
+ * same bits.
  */
 import { describeEdits, type ImageEdits, noEdits, parseEdits } from './edits.ts'
 
@@ -133,6 +134,8 @@ export interface Recipe extends Controls {
   readonly pictures?: string
   /** Of a network of one's own: its layers, `conv1:conv2d(1,6,5,{padding:2}),relu1:relu()`. */
   readonly layers?: string
+  /** Where a graphics processor computes in place of WebAssembly: its weights are the same bits on the same processor only. */
+  readonly backend?: 'webgpu'
 }
 
 /** Something that a person changes. */

@@ -15,6 +15,7 @@ export interface Acts {
   play(): void
   goTo(step: number): void
   showTest(index: number): void
+  renew(backend: 'webgpu' | 'wasm'): void
 }
 
 /** The test image to begin with. */
@@ -140,6 +141,10 @@ export class Told {
   #fail(failure: Extract<Answer, { type: 'failed' }>): void {
     this.#wanted = undefined
     this.#known.playing.value = false
-    this.#known.problem.value = failureProblem(failure, this.#known.opened.value !== undefined, () => this.#acts.play())
+    const isOpen = this.#known.opened.value !== undefined
+    this.#known.problem.value = failureProblem(failure, isOpen, {
+      again: () => this.#acts.play(),
+      renew: backend => this.#acts.renew(backend),
+    })
   }
 }

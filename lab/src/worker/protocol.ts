@@ -102,9 +102,10 @@ export interface Opened {
   readonly testLabels: Uint8Array
   /** Steps after which training stops by itself, with the recipe's batches. */
   readonly stepsPerEpoch: number
-  /** Threads that compute, and why there is only one. */
-  readonly threads: number
+  /** Threads that compute, and why there is only one; none where a graphics processor computes, which has a name. */
+  readonly threads?: number
   readonly alone?: string
+  readonly graphics?: string
   /** Of a network that is looked at and not trained: the data set of its recipe, where it is here. */
   readonly still?: { readonly data: string; readonly hasData: boolean }
 }
@@ -317,4 +318,4 @@ export type Answer =
   | { readonly type: 'excited'; readonly excitation: Excitation }
   | { readonly type: 'hash'; readonly step: number; readonly hash: string }
   | JudgeAnswer
-  | { readonly type: 'failed'; readonly kind: 'memory' | 'data' | 'engine'; readonly message: string }
+  | { readonly type: 'failed'; readonly kind: 'memory' | 'data' | 'graphics' | 'engine'; readonly message: string }

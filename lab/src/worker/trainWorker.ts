@@ -3,12 +3,12 @@
  */
 
 import { yieldToEvents } from '../../../src/async/yieldToEvents.ts'
-import { createEngine, MemoryError, type WasmEngine } from '../../../src/index.ts'
-import { type Change, isPointSet } from '../state/recipe.ts'
+import { createEngine, type Engine, MemoryError, StoppedError } from '../../../src/index.ts'
+import { type Change, isPointSet, type Recipe } from '../state/recipe.ts'
 import type { Shard } from './imageStream.ts'
 import { planeSide } from './networks.ts'
 import { openData } from './openData.ts'
-import type { Answer, Command, StillNetwork } from './protocol.ts'
+import type { Answer, Command, Opened, StillNetwork } from './protocol.ts'
 import { LabRun } from './run.ts'
 import { Session } from './session.ts'
 import { DataError } from './shards.ts'
@@ -21,7 +21,9 @@ const say = (answer: Answer, given: ArrayBuffer[] = []): void => self.postMessag
 const inbox = new Map<string, Command>()
 let wake: (() => void) | undefined
 let session: Session | undefined
-let engine: WasmEngine | undefined
+let engine: Engine | undefined
+/** What the training computes on. */
+let backend: Recipe['backend']
 
 /** Whether nothing was asked for but another look. */
 async function isUndisturbed(): Promise<boolean> {
@@ -47,6 +49,7 @@ async function open(command: Extract<Command, { type: 'open' }>): Promise<Sessio
   }
   await engine?.close()
   const { still } = command
+  backend = still ? undefined : command.recipe.backend
   return still ? lookAt(still, command) : train(command)
 }
 
@@ -65,11 +68,11 @@ async function lookAt(
   const [height, width, channels] = facts.shape
   const pixels = new Uint8Array(height * width * channels).fill(128)
   const images: Shard = test ?? { images: new Uint8Array(), labels: new Uint8Array() }
-  engine = createEngine({ precise: true, ...(threads && { threads }) })
+  const computing = await startEngine(undefined, threads)
+  engine = computing.engine
   const source = found?.source ?? { count: 0, shardSize: 1, imageBytes: pixels.length, shard: async () => images }
   const run = new LabRun({ ...recipe, images: source.count }, source, engine, facts, { model, step: still.step })
   const watch = new Watch(engine, model, facts.shape, { samples: Math.max(1, images.labels.length) })
-  const { threads: cores, alone } = engine.description
   const opened = new Session(run, watch, images, {
     say,
     isGoingElsewhere: () => false,
@@ -87,8 +90,7 @@ async function lookAt(
     testImages: images.images,
     testLabels: images.labels,
     stepsPerEpoch: 1,
-    threads: cores,
-    ...(alone !== undefined && { alone }),
+    ...computing.shown,
     still: { data: dataTitle, hasData: test !== undefined },
   })
   return opened
@@ -96,20 +98,20 @@ async function lookAt(
 
 async function train({ recipe, data, own, threads }: Extract<Command, { type: 'open' }>): Promise<Session> {
   const onRead = (done: number, total: number): void => say({ type: 'reading', done, total })
+  const computing = await startEngine(recipe.backend, threads)
+  engine = computing.engine
   const { facts, subject, source, test: coming } = await openData(recipe, { address: data, own, onRead })
-  engine = createEngine({ precise: true, ...(threads && { threads }) })
   const known = { ...recipe, images: source.count }
   const run = new LabRun(known, source, engine, facts)
   // While images are on their way the first step is compiled.
   const [test] = await Promise.all([coming, source.shard(0), run.prepare()])
   const side = isPointSet(recipe.data) ? planeSide : undefined
   const watch = new Watch(engine, run.model, facts.shape, { planeSide: side, samples: test.labels.length })
-  const { threads: found, alone } = engine.description
   const opened = new Session(run, watch, test, {
     say,
     isGoingElsewhere: () => inbox.has('goto'),
     isUndisturbed,
-    isCrowded: found >= navigator.hardwareConcurrency,
+    isCrowded: (computing.shown.threads ?? 0) >= navigator.hardwareConcurrency,
   })
   await opened.begin()
   const points = side === undefined ? undefined : await source.shard(0)
@@ -124,19 +126,46 @@ async function train({ recipe, data, own, threads }: Extract<Command, { type: 'o
     testImages: test.images,
     testLabels: test.labels,
     stepsPerEpoch: Math.ceil(source.count / recipe.batch),
-    threads: found,
-    ...(alone !== undefined && { alone }),
+    ...computing.shown,
   })
   return opened
 }
 
+/** The engine of a training, and what the page says of it. */
+async function startEngine(
+  backend: Recipe['backend'],
+  threads: number | undefined,
+): Promise<{ readonly engine: Engine; readonly shown: Pick<Opened, 'threads' | 'alone' | 'graphics'> }> {
+  if (backend === 'webgpu') {
+    const engine = await createEngine({ backend })
+    return { engine, shown: { graphics: engine.description.adapter.name } }
+  }
+  const engine = createEngine({ precise: true, ...(threads && { threads }) })
+  const { threads: found, alone } = engine.description
+  return { engine, shown: { threads: found, ...(alone !== undefined && { alone }) } }
+}
+
 function fail(error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error)
-  const kind = isMemoryFull(error) ? 'memory' : error instanceof DataError ? 'data' : 'engine'
+  // An engine that has stopped says why in the error before.
+  const { message } = reasonOf(error)
+  const kind = isMemoryFull(error)
+    ? 'memory'
+    : error instanceof DataError
+      ? 'data'
+      : backend === 'webgpu'
+        ? 'graphics'
+        : 'engine'
   // What was learned stays; images that did not come are asked for again by playing on.
   session?.halt()
   say({ type: 'failed', kind, message })
 }
+
+const reasonOf = (error: unknown): Error =>
+  error instanceof StoppedError && error.cause instanceof StoppedError
+    ? error.cause
+    : error instanceof Error
+      ? error
+      : new Error(String(error))
 
 /** Browsers say in words of their own that they have no memory for an array or an engine. */
 const isMemoryFull = (error: unknown): boolean =>
