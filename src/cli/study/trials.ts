@@ -51,7 +51,8 @@ export class TrialRunner {
   readonly #launcher: Launcher | undefined
   readonly #engine: readonly string[]
   readonly #claims = new Claims()
-  readonly #processes = new Set<TrialProcess>()
+  /** By the run folders of their trials. */
+  readonly #processes = new Map<string, TrialProcess>()
   /** Trials whose process was lost, by the last checkpoint that they had then. */
   readonly #lost = new Map<string, number>()
   /** What was read of a trial, and of which files. */
@@ -171,7 +172,11 @@ export class TrialRunner {
   /** Asks all processes to save and end. */
   stop(): void {
     this.#isStopping = true
-    for (const process of this.#processes) process.stop()
+    for (const [run, process] of this.#processes) {
+      const told = this.#launcher ? this.#claims.leave(run).then(() => process.stop()) : process.stop()
+      // What cannot be told is noticed by the trial when this process has ended.
+      told.catch(() => undefined)
+    }
   }
 
   /**
@@ -222,11 +227,11 @@ export class TrialRunner {
     const reports = new TrialEpochs(run, known, onEpoch)
     if (this.#isStopping) throw new InterruptError('stopped')
     const process = new TrialProcess(run, token, args, this.#launcher)
-    this.#processes.add(process)
+    this.#processes.set(run, process)
     try {
       return await process.end(() => reports.look())
     } finally {
-      this.#processes.delete(process)
+      this.#processes.delete(run)
     }
   }
 
