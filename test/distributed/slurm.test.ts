@@ -132,6 +132,8 @@ describe.skipIf(why !== '')(`Slurm${why}`, () => {
     await expect.poll(() => existsSync(join(run, 'latest')), { interval: 50 }).toBe(true)
     await command('scancel', '--batch', '--signal=USR1', job)
     await expect.poll(() => stateOf(job)).toBe('PENDING')
+    // Slurm takes the end of the first attempt for that of the second one when that begins before it is told.
+    await expect.poll(() => spawnSync('ps', ['-eo', 'args']).stdout.toString()).not.toContain(`slurmstepd: [${job}.`)
     const saved = eventsOf(run).at(-1)!
     expect(saved.type).toBe('checkpoint')
     expect(saved.step).toBeLessThan(800)
@@ -142,7 +144,7 @@ describe.skipIf(why !== '')(`Slurm${why}`, () => {
     const job = await requeued('long', join(scripts, 'run.sh'))
     // Slurm waits a while before it starts a job again.
     await command('scontrol', 'update', `JobId=${job}`, 'StartTime=now')
-    expect(await over(job)).toBe('COMPLETED')
+    expect(await over(job), readFileSync(join(cwd, 'long.txt'), 'utf8')).toBe('COMPLETED')
     const events = eventsOf(join(cwd, 'runs/long'))
     const steps = events.filter(({ type }) => type === 'step')
     expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 800 }, (_, k) => k + 1))
