@@ -149,7 +149,7 @@ describe('a trial that is killed', () => {
     expectWhole('killed')
   })
 
-  it('twice without a new checkpoint has failed', async () => {
+  it('twice in the same epoch has failed', async () => {
     const { code, stderr } = await fovea(cwd, search('doomed', '--trials', '1'), signalAtStep('SIGKILL', 2))
     expect(stderr).toContain('no trial finished an epoch; the first: its process was ended by SIGKILL')
     expect(code).toBe(1)

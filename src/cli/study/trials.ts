@@ -53,7 +53,7 @@ export class TrialRunner {
   readonly #claims = new Claims()
   /** By the run folders of their trials. */
   readonly #processes = new Map<string, TrialProcess>()
-  /** Trials whose process was lost, by the last checkpoint that they had then. */
+  /** Trials whose process was lost, and the step at which their last epoch had ended then. */
   readonly #lost = new Map<string, number>()
   /** What was read of a trial, and of which files. */
   readonly #known = new Map<string, { readonly stamp: string; readonly progress: Progress }>()
@@ -106,6 +106,8 @@ export class TrialRunner {
     const run = this.runOf(trial)
     await makeFolder(this.folder)
     if (!(await this.#claims.take(run))) return undefined
+    // Only files that are opened anew are surely those that another machine has written.
+    this.#known.delete(run)
     try {
       return await this.progressOf(trial)
     } catch (error) {
@@ -127,7 +129,7 @@ export class TrialRunner {
   /**
    * Trains a trial that was taken, to its end or to the end of an epoch; continues where it was, and gives it back.
    * @returns its progress; a trial that diverged or could not be trained has `failed`, one whose process was killed has
-   * come to less than was asked for: a second time without a new checkpoint counts as failed
+   * come to less than was asked for: a second time in the same epoch counts as failed
    * @throws InterruptError after {@link stop}; CommandError when the process ended before it began, for which the
    * launcher is to blame; UsageError when the launcher cannot be started.
    */
