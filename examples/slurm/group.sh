@@ -11,8 +11,9 @@
 run=runs/$SLURM_JOB_NAME
 if [ -e "$run/recipe.json" ]; then set -- --resume "$run"; else set -- "$@" --name "$SLURM_JOB_NAME"; fi
 
-trap 'again=yes; kill -TERM $child' USR1
-trap 'kill -TERM $child' TERM
+# (A signal to srun itself would kill the processes.)
+trap 'again=yes; scancel --signal=TERM "$SLURM_JOB_ID.0"' USR1
+trap : TERM # Slurm has signaled the processes
 # --mpi=pmi2 for MPICH. (Since Slurm 22.05 a step does not inherit the processors of a task.)
 srun --mpi=pmix --kill-on-bad-exit=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" \
   node_modules/.bin/fovea train "$@" --threads "$SLURM_CPUS_PER_TASK" &

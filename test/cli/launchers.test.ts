@@ -149,11 +149,29 @@ describe('a trial that is killed', () => {
     expectWhole('killed')
   })
 
-  it('twice without a new checkpoint has failed', async () => {
+  it('twice in the same epoch has failed', async () => {
     const { code, stderr } = await fovea(cwd, search('doomed', '--trials', '1'), signalAtStep('SIGKILL', 2))
     expect(stderr).toContain('no trial finished an epoch; the first: its process was ended by SIGKILL')
     expect(code).toBe(1)
   })
+})
+
+it('a study that is stopped: its trials save, behind a launcher that kills them at a signal', async () => {
+  const launcher = script('kills.sh', "trap 'kill -KILL $!; exit 1' TERM", '"$@" &', 'wait $!')
+  const args = search('stopped', '--jobs', '2', '--epochs', '400', '--launcher', launcher)
+  const { process: study, finished } = start(cwd, args)
+  const trials = ['t001', 't002'].map(name => join(cwd, 'stopped/trials', name))
+  for (const trial of trials) await expect.poll(() => existsSync(join(trial, 'latest'))).toBe(true)
+  study.kill('SIGTERM')
+  const { code, stdout } = await finished
+  expect(stdout).toBe('stopped; the same command goes on: its study is in stopped\n')
+  expect(code).toBe(143)
+  for (const trial of trials) {
+    const last = eventsOf(trial).at(-1)!
+    expect(last.type).toBe('checkpoint')
+    expect(last.step).toBeLessThan(1600)
+  }
+  expect(readdirSync(join(cwd, 'stopped/trials')).sort()).toEqual(['t001', 't002'])
 })
 
 describe('a study that is killed', () => {

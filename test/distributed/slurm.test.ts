@@ -29,7 +29,10 @@ const hashOf = (run: string): string => sha256(checkpointOf(join(cwd, run)))
 /** Runs a command of Slurm to its end. */
 function command(...[name, ...args]: string[]): Promise<Finished> {
   // Making native kernels takes longer than these trainings.
-  const child = spawn(name!, args, { cwd, env: { ...env, FOVEA_NATIVE: 'off', HOME: cwd, npm_config_update_notifier: 'false' } })
+  const child = spawn(name!, args, {
+    cwd,
+    env: { ...env, FOVEA_NATIVE: 'off', HOME: cwd, npm_config_update_notifier: 'false' },
+  })
   const said = { stdout: '', stderr: '' }
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream].setEncoding('utf8').on('data', text => {
@@ -121,22 +124,36 @@ describe.skipIf(why !== '')(`Slurm${why}`, () => {
     expectWhole('array')
   })
 
-  it('run.sh: is saved before its time is over, requeued, and goes on', async () => {
-    const args = ['lenet5', ...data, '--epochs', '200', '--no-test']
-    const job = await submit('--job-name=long', '--output=long.txt', join(scripts, 'run.sh'), ...args)
-    await expect.poll(() => existsSync(join(cwd, 'runs/long/latest')), { interval: 50 }).toBe(true)
-    // What Slurm does before the time limit.
+  /** Submits a long training, and does what Slurm does before the time limit. @returns the job, which waits to go on */
+  async function requeued(name: string, ...args: string[]): Promise<string> {
+    const options = [`--job-name=${name}`, `--output=${name}.txt`]
+    const job = await submit(...options, ...args, 'lenet5', ...data, '--epochs', '200', '--no-test')
+    const run = join(cwd, 'runs', name)
+    await expect.poll(() => existsSync(join(run, 'latest')), { interval: 50 }).toBe(true)
     await command('scancel', '--batch', '--signal=USR1', job)
     await expect.poll(() => stateOf(job)).toBe('PENDING')
-    const saved = eventsOf(join(cwd, 'runs/long')).at(-1)!
+    // Slurm takes the end of the first attempt for that of the second one when that begins before it is told.
+    await expect.poll(() => spawnSync('ps', ['-eo', 'args']).stdout.toString()).not.toContain(`slurmstepd: [${job}.`)
+    const saved = eventsOf(run).at(-1)!
     expect(saved.type).toBe('checkpoint')
     expect(saved.step).toBeLessThan(800)
+    return job
+  }
+
+  it('run.sh: is saved before its time is over, requeued, and goes on', async () => {
+    const job = await requeued('long', join(scripts, 'run.sh'))
     // Slurm waits a while before it starts a job again.
     await command('scontrol', 'update', `JobId=${job}`, 'StartTime=now')
-    expect(await over(job)).toBe('COMPLETED')
-    const steps = eventsOf(join(cwd, 'runs/long')).filter(({ type }) => type === 'step')
+    expect(await over(job), readFileSync(join(cwd, 'long.txt'), 'utf8')).toBe('COMPLETED')
+    const events = eventsOf(join(cwd, 'runs/long'))
+    const steps = events.filter(({ type }) => type === 'step')
     expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 800 }, (_, k) => k + 1))
-    expect(eventsOf(join(cwd, 'runs/long')).filter(({ type }) => type === 'start')).toHaveLength(2)
+    expect(events.filter(({ type }) => type === 'start')).toHaveLength(2)
+  })
+
+  it.skipIf(!hasMpi)('group.sh: all processes are saved before their time is over', async () => {
+    await command('scancel', await requeued('group-long', '--cpus-per-task=1', join(scripts, 'group.sh')))
+    expect(readFileSync(join(cwd, 'group-long.txt'), 'utf8')).toContain('stopped after step')
   })
 })
 

@@ -11,7 +11,7 @@ it('shows the first script whole, and of the others what differs', () => {
   const texts = scripts.map(name => readFileSync(new URL(`examples/slurm/${name}`, root), 'utf8'))
   for (const block of blocks) expect(texts.filter(text => text.includes(block))).not.toEqual([])
   expect(blocks[0]).toBe(readFileSync(new URL('examples/slurm/run.sh', root), 'utf8'))
-  expect(blocks).toHaveLength(3)
+  expect(blocks).toHaveLength(4)
 })
 
 it.each(scripts)('names %s', name => {

@@ -75,22 +75,32 @@ export class TrialProcess {
       await look()
       const sight = await watch.look()
       // The launcher has not noticed that the trial is gone, or waits for a machine that is.
-      if (sight.state === 'left' && this.#isOurs(sight.contents) && !this.#hasEnded) await this.#endLauncher(over)
+      if (this.#launcher && sight.state === 'left' && this.#isOurs(sight.contents)) await this.#endLauncher(over)
     }
-    const lock = await readLock(processOf(this.#run))
-    return { ...(await over), isLost: lock !== undefined && this.#isOurs(lock.contents) }
+    return { ...(await over), isLost: await this.#hasLock() }
   }
 
-  /** Asks it to save and end. */
-  stop(signal: NodeJS.Signals = 'SIGTERM'): void {
-    const { pid } = this.#child
-    if (!this.#launcher || pid === undefined) this.#child.kill(signal)
-    else {
-      try {
-        process.kill(-pid, signal)
-      } catch {
-        // It has ended.
-      }
+  /**
+   * Asks it to save and end. One behind a launcher is told by its claim, which is given back before: launchers understand
+   * signals in ways of their own, and `srun` kills at once what it has started. Only a launcher whose trial has not begun
+   * gets one.
+   */
+  async stop(): Promise<void> {
+    if (!this.#launcher) this.#child.kill('SIGTERM')
+    else if (!(await this.#hasLock())) this.#signalGroup('SIGTERM')
+  }
+
+  /** Whether it has begun and not ended by itself. */
+  async #hasLock(): Promise<boolean> {
+    const lock = await readLock(processOf(this.#run))
+    return lock !== undefined && this.#isOurs(lock.contents)
+  }
+
+  #signalGroup(signal: NodeJS.Signals): void {
+    try {
+      process.kill(-this.#child.pid!, signal)
+    } catch {
+      // It has ended.
     }
   }
 
@@ -103,7 +113,7 @@ export class TrialProcess {
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       await Promise.race([over, sleep(endWithin)])
       if (this.#hasEnded) return
-      this.stop(signal)
+      this.#signalGroup(signal)
     }
     // Nobody is waited for who still has its output open.
     this.#child.stderr?.destroy()

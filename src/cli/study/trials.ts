@@ -51,8 +51,9 @@ export class TrialRunner {
   readonly #launcher: Launcher | undefined
   readonly #engine: readonly string[]
   readonly #claims = new Claims()
-  readonly #processes = new Set<TrialProcess>()
-  /** Trials whose process was lost, by the last checkpoint that they had then. */
+  /** By the run folders of their trials. */
+  readonly #processes = new Map<string, TrialProcess>()
+  /** Trials whose process was lost, and the step at which their last epoch had ended then. */
   readonly #lost = new Map<string, number>()
   /** What was read of a trial, and of which files. */
   readonly #known = new Map<string, { readonly stamp: string; readonly progress: Progress }>()
@@ -105,6 +106,8 @@ export class TrialRunner {
     const run = this.runOf(trial)
     await makeFolder(this.folder)
     if (!(await this.#claims.take(run))) return undefined
+    // Only files that are opened anew are surely those that another machine has written.
+    this.#known.delete(run)
     try {
       return await this.progressOf(trial)
     } catch (error) {
@@ -126,7 +129,7 @@ export class TrialRunner {
   /**
    * Trains a trial that was taken, to its end or to the end of an epoch; continues where it was, and gives it back.
    * @returns its progress; a trial that diverged or could not be trained has `failed`, one whose process was killed has
-   * come to less than was asked for: a second time without a new checkpoint counts as failed
+   * come to less than was asked for: a second time in the same epoch counts as failed
    * @throws InterruptError after {@link stop}; CommandError when the process ended before it began, for which the
    * launcher is to blame; UsageError when the launcher cannot be started.
    */
@@ -171,7 +174,11 @@ export class TrialRunner {
   /** Asks all processes to save and end. */
   stop(): void {
     this.#isStopping = true
-    for (const process of this.#processes) process.stop()
+    for (const [run, process] of this.#processes) {
+      const told = this.#launcher ? this.#claims.leave(run).then(() => process.stop()) : process.stop()
+      // What cannot be told is noticed by the trial when this process has ended.
+      told.catch(() => undefined)
+    }
   }
 
   /**
@@ -222,11 +229,11 @@ export class TrialRunner {
     const reports = new TrialEpochs(run, known, onEpoch)
     if (this.#isStopping) throw new InterruptError('stopped')
     const process = new TrialProcess(run, token, args, this.#launcher)
-    this.#processes.add(process)
+    this.#processes.set(run, process)
     try {
       return await process.end(() => reports.look())
     } finally {
-      this.#processes.delete(process)
+      this.#processes.delete(run)
     }
   }
 
