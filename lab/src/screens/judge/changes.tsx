@@ -19,7 +19,12 @@ export function Changes({ judge }: { readonly judge: Judge }) {
   const inForce = judge.inForce.value
   const head = useComputed(() => lab.step.value >= lab.lines.value.head).value
   const isTrain = judge.split.value === 'train'
-  if (edits.size === 0 && inForce.size === 0) return isTrain ? <ReadFile judge={judge} /> : null
+  if (edits.size === 0 && inForce.size === 0)
+    return isTrain ? (
+      <p class="read-changes">
+        <ReadFile judge={judge} />
+      </p>
+    ) : null
   const show = (images: readonly number[], name: string): void => {
     if (judge.split.value !== 'train') judge.showSplit('train')
     judge.choose({ kind: 'some', images, name })
