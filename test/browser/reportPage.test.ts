@@ -5,7 +5,10 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { report } from '../../src/report/index.ts'
+import { networkGraph, summarize } from '../../src/inspect/index.ts'
+import { lenet5 } from '../../src/models/index.ts'
+import { report, searchReport, summaryPage } from '../../src/report/index.ts'
+import { parseAxis } from '../../src/study/index.ts'
 import { axe, violations } from '../lab/axe.ts'
 import { reportData } from '../support/reportData.ts'
 import { launch, noBrowser } from './chromium.ts'
@@ -17,6 +20,18 @@ describe.skipIf(noBrowser !== undefined)('a report', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'fovea-report-page-'))
     writeFileSync(join(folder, 'report.html'), report(reportData()))
+    const lenet = { name: 'lenet5', description: 'LeNet-5', scratchBytes: 0, version: '0.0.0' }
+    const [summary, graph] = [summarize(lenet5(), [1, 28, 28]), networkGraph(lenet5().assignPaths(), [1, 28, 28])]
+    writeFileSync(join(folder, 'graph.html'), summaryPage({ ...lenet, summary, graph }))
+    const trials = [0.01, 0.1].map((lr, k) => ({
+      ...{ name: `t00${k + 1}`, point: { lr }, epoch: 2 },
+      ...{ accuracy: 0.9 - lr, loss: 1 + lr },
+    }))
+    const rates = new Map([['lr', parseAxis('log(1e-3, 1)')]])
+    writeFileSync(
+      join(folder, 'search.html'),
+      searchReport(trials, rates, { title: 'rates', strategy: 'grid', metric: 'accuracy', best: 't001' }),
+    )
     browser = await launch()
   })
   afterAll(async () => {
@@ -24,8 +39,9 @@ describe.skipIf(noBrowser !== undefined)('a report', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  /** Opens it as a file, which has no network, and ends with what the page complained of. */
-  const onReport = async (
+  /** Opens one as a file, which has no network, and ends with what the page complained of. */
+  const onPage = async (
+    name: string,
     look: (page: Page) => Promise<void>,
     { width = 1440, scripts = true, theme = 'light' as 'light' | 'dark' } = {},
   ): Promise<void> => {
@@ -39,11 +55,13 @@ describe.skipIf(noBrowser !== undefined)('a report', () => {
     const complaints: string[] = []
     page.on('console', message => complaints.push(message.text()))
     page.on('pageerror', error => complaints.push(String(error)))
-    await page.goto(pathToFileURL(join(folder, 'report.html')).href)
+    await page.goto(pathToFileURL(join(folder, name)).href)
     await look(page)
     await context.close()
     expect(complaints).toEqual([])
   }
+  const onReport = (look: (page: Page) => Promise<void>, options?: Parameters<typeof onPage>[2]): Promise<void> =>
+    onPage('report.html', look, options)
   const chart = (page: Page, title: string): Locator =>
     page.locator('.fovea-chart').filter({ has: page.getByRole('slider', { name: `${title}: the crosshair` }) })
   const hand = (page: Page, title: string): Locator => page.getByRole('slider', { name: `${title}: the crosshair` })
@@ -140,7 +158,8 @@ describe.skipIf(noBrowser !== undefined)('a report', () => {
         expect(await page.locator('.fovea-hand').count()).toBe(0)
         // Read-outs of the drawing itself.
         await page.locator('.fovea-chart > svg').first().scrollIntoViewIfNeeded()
-        await page.locator('.fovea-readout rect').nth(30).hover()
+        const column = (await page.locator('.fovea-readout rect').nth(30).boundingBox())!
+        await page.mouse.move(column.x + 1, column.y + 20)
         expect(
           await page
             .locator('.fovea-readout')
@@ -176,4 +195,33 @@ describe.skipIf(noBrowser !== undefined)('a report', () => {
       { theme, width },
     ),
   )
+
+  it('zooms its graph by buttons and keys, and leads back', () =>
+    onPage('graph.html', async page => {
+      const svg = page.locator('.fovea-drawing svg')
+      const width = async (): Promise<number> => (await svg.boundingBox())!.width
+      const fits = await width()
+      await page.getByRole('button', { name: /^Larger/ }).click()
+      expect(await width()).toBeCloseTo(1.5 * fits, 0)
+      await page.locator('.fovea-drawing').focus()
+      await page.keyboard.press('+')
+      expect(await width()).toBeCloseTo(2.25 * fits, 0)
+      await page.keyboard.press('Escape')
+      expect(await width()).toBeCloseTo(fits, 0)
+      await page.addScriptTag({ path: axe })
+      expect(await violations(page)).toEqual([])
+    }))
+
+  it('of a search marks the trial that is pointed at, or has the focus, everywhere', () =>
+    onPage('search.html', async page => {
+      await page.locator('circle[data-trial="t002"]').hover()
+      expect(await page.locator('.on').count()).toBe(4)
+      expect(await page.locator('.fovea-reading').innerText()).toBe(
+        't002: lr 0.100, epochs 2, accuracy 80.00\u00a0%, loss 1.10',
+      )
+      await page.locator('tr[data-trial="t001"]').focus()
+      expect(await page.locator('.fovea-reading').innerText()).toMatch(/^t001: /)
+      await page.mouse.move(5, 5)
+      expect(await page.locator('.fovea-reading').innerText()).toMatch(/^Point at a trial/)
+    }))
 })

@@ -4,10 +4,12 @@
  */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readChanges } from '../../lab/src/screens/judge/changesFile.ts'
 import { confusionOf } from '../../lab/src/screens/judge/confusion.ts'
 import { drawPictures, layoutOf, placeAt, type Scene } from '../../lab/src/screens/judge/drawPictures.ts'
 import { chosenImages, marginOf, type SortKey, sorted, sortKeys, sortValue } from '../../lab/src/screens/judge/order.ts'
 import { fitted, isInside, nearestTo, pointsInside, towards } from '../../lab/src/screens/judge/scatter.ts'
+import { tempered } from '../../lab/src/screens/judge/temperature.ts'
 import { describeEdits, formatEdits, mostEdits, parseEdits } from '../../lab/src/state/edits.ts'
 import { formatLink, parseLink } from '../../lab/src/state/link.ts'
 import { firstRecipe, historyKey, type Intervention, type Recipe } from '../../lab/src/state/recipe.ts'
@@ -18,7 +20,7 @@ import type { Answer, Judged } from '../../lab/src/worker/protocol.ts'
 import { LabRun } from '../../lab/src/worker/run.ts'
 import { imageDataset, subsetOf } from '../../src/data/index.ts'
 import { createEngine, type Engine } from '../../src/index.ts'
-import { Inspector } from '../../src/inspect/index.ts'
+import { atTemperature, calibration, Inspector } from '../../src/inspect/index.ts'
 import { Evaluator } from '../../src/train/index.ts'
 import { digitShards, digits } from './digits.ts'
 
@@ -26,6 +28,56 @@ const recipe: Recipe = { ...firstRecipe, images: 300, batch: 16, rate: 0.05 }
 const shardSize = 100
 /** Test images: no whole number of pieces. */
 const testCount = 150
+
+describe('a file of changes', () => {
+  const judge = {
+    lab: {
+      recipe: { value: { ...firstRecipe, images: 100 } },
+      opened: { value: { classes: ['zero', 'one'] } },
+    },
+    train: { label: (image: number) => (image < 50 ? image % 2 : undefined) },
+  } as unknown as Parameters<typeof readChanges>[1]
+  const file = {
+    format: 'fovea-changed-images',
+    version: 1,
+    data: firstRecipe.data,
+    classes: ['zero', 'one'],
+    changes: [
+      { image: 3, label: 1, newLabel: 0 },
+      { image: 70, leftOut: true },
+    ] as object[],
+  }
+
+  test('is read', () => {
+    expect([...readChanges(JSON.stringify(file), judge)]).toEqual([
+      [3, 0],
+      [70, 'out'],
+    ])
+  })
+
+  test.each<[string, object | string, string]>([
+    ['no JSON', '{', 'it is no JSON'],
+    ['another format', { ...file, format: 'x' }, 'its format is not "fovea-changed-images"'],
+    ['no object', '[]', 'its format is not'],
+    ['another version', { ...file, version: 2 }, 'its version is 2; this page reads 1'],
+    ['other data', { ...file, data: 'cifar10' }, 'of the data set "cifar10", and not of the mnist'],
+    ['own pictures', { ...file, pictures: 'abc' }, 'of the data set'],
+    ['other classes', { ...file, classes: ['one', 'zero'] }, 'its classes are not those'],
+    ['no list', { ...file, changes: {} }, '"changes" is no list'],
+    ['no image', { ...file, changes: [{}] }, 'expected a number from 0 to 99'],
+    [
+      'no such image',
+      { ...file, changes: [{ image: 100, leftOut: true }] },
+      'image 100: expected a number from 0 to 99',
+    ],
+    ['another label', { ...file, changes: [{ image: 3, label: 0, newLabel: 1 }] }, 'the label is 0, and here it is 1'],
+    ['no class', { ...file, changes: [{ image: 3, newLabel: 2 }] }, 'a "newLabel" from 0 to 1'],
+    ['no change', { ...file, changes: [{ image: 3 }] }, 'expected "leftOut": true'],
+  ])('of %s is refused', (_, given, words) => {
+    const text = typeof given === 'string' ? given : JSON.stringify(given)
+    expect(() => readChanges(text, judge)).toThrow(words)
+  })
+})
 
 describe('changed images as a text', () => {
   const edits = fc
@@ -162,14 +214,19 @@ describe('a network that is judged', () => {
   afterAll(() => engine?.close())
 
   /** Judges at the step that is reached, while the training goes on. */
-  async function judge(split: 'test' | 'train', interventions: readonly Intervention[] = [], features = false) {
+  async function judge(
+    split: 'test' | 'train',
+    interventions: readonly Intervention[] = [],
+    features = false,
+    layer?: string,
+  ) {
     const notes = new AnswerNotes()
     const told: Answer[] = []
     // A network of so much work is judged in small pieces.
     const desk = new JudgeDesk(run, heldBack, notes, 1.6e7, answer => told.push(answer))
     const { step } = run
     const edits = parseEdits(String(interventions.at(-1)?.value ?? ''))!
-    await desk.ask({ split, features }, { line: historyKey(interventions, step), edits, notesOf: '' })
+    await desk.ask({ split, features, layer }, { line: historyKey(interventions, step), edits, notesOf: '' })
     let clock = 0
     while (desk.isBusy) {
       await run.advance(interventions)
@@ -228,6 +285,46 @@ describe('a network that is judged', () => {
     judged.features!.values.forEach((value, k) => {
       expect(value).toBeCloseTo(expected[k]!, 4)
     })
+  })
+
+  test('knows what any layer reads: each number, or the means of large maps', async () => {
+    const inspector = new Inspector(engine, run.model, [28, 28, 1])
+    const inputOf = async (layer: string): Promise<Float32Array> =>
+      (await inspector.capture(heldBack.images, `${layer}:input`)).values.get(`${layer}:input`)!.values as Float32Array
+    const given = await inputOf('fc2')
+    const { judged } = await judge('test', [], true, 'fc2')
+    expect(judged.features).toMatchObject({ layer: 'fc2', isMean: false })
+    judged.features!.values.forEach((value, k) => {
+      expect(value).toBeCloseTo(given[k]!, 4)
+    })
+    // 6 maps of 14 × 14 are more than 1,024 numbers.
+    const maps = await inputOf('conv2')
+    const { features } = (await judge('test', [], true, 'conv2')).judged
+    expect(features).toMatchObject({ layer: 'conv2', isMean: true })
+    expect(features!.values).toHaveLength(6 * testCount)
+    features!.values.forEach((value, k) => {
+      const map = maps.subarray(196 * k, 196 * (k + 1))
+      expect(value).toBeCloseTo(map.reduce((a, b) => a + b, 0) / 196, 4)
+    })
+  })
+
+  test('has a temperature, fitted to half of its images and judged by the others', async () => {
+    const { judged } = await judge('test')
+    const found = tempered(judged, 15)!
+    expect([found.fitted, found.images]).toEqual([75, 75])
+    const others = Array.from({ length: 75 }, (_, k) => 2 * k + 1)
+    const own = calibration(
+      { predicted: others.map(k => judged.predicted[k]!), probability: others.map(k => judged.probability[k]!) },
+      others.map(k => judged.labels[k]!),
+    )
+    expect(found.before.ece).toBeCloseTo(own.ece, 6)
+    const before = others.reduce((sum, k) => sum + judged.losses[k]!, 0) / 75
+    expect(found.lossBefore).toBeCloseTo(before, 4)
+    // A network that is surer: the same answers with probabilities to the power of two, which no class has too little of.
+    const sure = { ...judged, probabilities: atTemperature(judged.probabilities, 10, 0.5) }
+    expect(tempered(sure, 15)!.temperature / found.temperature).toBeCloseTo(2, 2)
+    expect(tempered(sure, 15)!.lossAfter).toBeCloseTo(found.lossAfter, 4)
+    expect(tempered({ ...judged, out: judged.out.map((_, k) => Number(k > 15)) }, 15)).toBeUndefined()
   })
 
   test('tells its training images once, and judges them by the labels that they are trained with', async () => {

@@ -9,6 +9,7 @@ import { createEngine } from '../../src/index.ts'
 import { calibration } from '../../src/inspect/index.ts'
 import { type Evaluation, Evaluator } from '../../src/train/index.ts'
 import { noBrowser } from '../browser/chromium.ts'
+import { axe, violations } from './axe.ts'
 import { digitShards, digits } from './digits.ts'
 import { openPage, openStage, type Stage } from './labPage.ts'
 
@@ -181,6 +182,45 @@ describe.skipIf(noBrowser !== undefined)('Judge in Chromium', () => {
     await page.getByRole('application', { name: /^PCA/ }).waitFor()
     expect(await drawn()).not.toBe(once)
     expect(await layOut()).toBe(once)
+    expect(complaints).toEqual([])
+    await page.context().close()
+  })
+
+  test('features of another layer, a temperature, and a file of changes that is read again', async () => {
+    const { page, complaints } = await openPage(stage, `${learned}&screen=judge`, { scripts: [axe] })
+    await page.locator('[data-judged="120"]').waitFor()
+    await page.getByRole('tab', { name: 'calibration' }).click()
+    const [before, after] = [await number(page, 'before'), await number(page, 'after')]
+    expect(before).toBeGreaterThan(0)
+    expect(after).toBeGreaterThan(0)
+    await page.getByRole('radio', { name: /^at temperature/ }).click()
+    await page.getByText('answers in each bin, of 500').waitFor()
+    await page.getByRole('tab', { name: 'features' }).click()
+    await page.getByLabel('Layer whose input is laid out').selectOption('conv2')
+    await page.getByText('The means of the 6 maps that conv2 reads').waitFor()
+    await page.getByRole('radio', { name: /^training/ }).click()
+    const read = (name: string, text: string): Promise<void> =>
+      page
+        .getByLabel('File of changes')
+        .setInputFiles({ name, mimeType: 'application/json', buffer: Buffer.from(text) })
+    const file = {
+      format: 'fovea-changed-images',
+      version: 1,
+      data: 'mnist',
+      classes,
+      changes: [
+        { image: 3, newLabel: 7 },
+        { image: 5, leftOut: true },
+      ],
+    }
+    await read('changes.json', JSON.stringify(file))
+    const changes = page.getByRole('region', { name: 'Changes' })
+    await changes.getByText('training images: 1 relabeled, 1 left out').waitFor()
+    expect(await violations(page)).toEqual([])
+    await read('other.json', JSON.stringify({ ...file, data: 'cifar10' }))
+    await page.locator('.problem').getByText('other.json cannot be taken as changes of training images').waitFor()
+    await changes.getByRole('button', { name: 'Undo', exact: false }).first().click()
+    await expect.poll(() => changes.count()).toBe(0)
     expect(complaints).toEqual([])
     await page.context().close()
   })

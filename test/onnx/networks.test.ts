@@ -10,7 +10,7 @@ import { softmaxCrossEntropy } from '../../src/graph/ops/softmaxCrossEntropy.ts'
 import { simplify } from '../../src/graph/simplify.ts'
 import { constantTensor, input } from '../../src/graph/sources.ts'
 import { type Matrix, topologicalOrder, type Vector } from '../../src/graph/tensor.ts'
-import { formatSummary, summarize } from '../../src/inspect/index.ts'
+import { formatSummary, networkGraph, summarize } from '../../src/inspect/index.ts'
 import { type ForwardContext, inference } from '../../src/nn/module.ts'
 import { importOnnx } from '../../src/onnx/index.ts'
 
@@ -148,4 +148,16 @@ describe('a training step', () => {
     network.forward(input('images', training.images.shape), context)
     expect(context.updates.size).toBe(0)
   })
+})
+
+test('names of nodes that have scopes give a graph boxes around its blocks; others none', async () => {
+  const boxesOf = async (name: string): Promise<string[]> => {
+    const { model, images } = cases.find(one => one.name === name)!
+    const network = await importOnnx(bytes(model))
+    const { nodes } = networkGraph(network, images.shape.slice(1), { batch: network.fixedBatch ?? 1 })
+    return nodes.filter(({ kind }) => kind === 'module').map(({ path }) => path)
+  }
+  expect(await boxesOf('inverted, script')).toEqual(['expand', 'depth', 'gate', 'gate/gate.2'])
+  expect(await boxesOf('vit, script')).toEqual(['attention'])
+  expect(await boxesOf('inverted, dynamo')).toEqual([])
 })

@@ -4,7 +4,7 @@ import { useRef } from 'preact/hooks'
 import { whole } from '../draw/format.ts'
 import type { Lab } from '../state/lab.ts'
 import { formatLink } from '../state/link.ts'
-import { type DataName, dataNames, fits, type NetworkName, networks, recipeFor } from '../state/recipe.ts'
+import { type DataName, dataFor, dataNames, type NetworkName, networks, recipeFor } from '../state/recipe.ts'
 import { takeFiles } from './drop.tsx'
 import { graphics, lookForGraphics } from './graphics.ts'
 import { type FoundFile, filesOfInput } from './upload.ts'
@@ -32,7 +32,7 @@ export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onSta
     onGraphics.value = openedBackend.value === 'webgpu'
   })
   const isSeed = /^\d{1,9}$/.test(seedText.value)
-  const choices: readonly DataName[] = networks[chosenModel.value].data
+  const choices = dataFor(chosenModel.value, data)
   // A network of one's own is made in Build; here is the one that is open.
   const isThere = (name: NetworkName): boolean => name !== 'custom' || model === 'custom'
   const needsPictures = chosenData.value === 'own' && lab.own === undefined
@@ -80,8 +80,8 @@ export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onSta
             value={chosenModel.value}
             onChange={event => {
               chosenModel.value = event.currentTarget.value as NetworkName
-              const { data: all } = networks[chosenModel.value]
-              if (!fits(chosenModel.value, chosenData.value)) chosenData.value = all[0]
+              const all = dataFor(chosenModel.value, data)
+              if (!all.includes(chosenData.value)) chosenData.value = all[0]!
             }}
           >
             {networkNames.filter(isThere).map(name => (
@@ -107,6 +107,11 @@ export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onSta
             ))}
           </select>
         </label>
+        {chosenModel.value === 'custom' && (
+          <p class="micro quiet">
+            Its layers were made for pictures of this size and so many classes. Build changes them.
+          </p>
+        )}
         {chosenData.value === 'own' && <OwnPictures onTaken={take} />}
         <label>
           <span>seed</span>

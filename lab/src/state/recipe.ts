@@ -106,6 +106,24 @@ const trainCounts: Readonly<Record<DataName, number>> = {
   own: 100_000,
 }
 
+/** Pictures of data sets that are always the same: sides, channels and classes. */
+const pictureSizes: Readonly<Partial<Record<DataName, string>>> = {
+  mnist: '28×28×1, 10',
+  'fashion-mnist': '28×28×1, 10',
+  cifar10: '32×32×3, 10',
+}
+
+/**
+ * What a network can be trained on. The layers of one's own network were made for pictures of one size and so many
+ * classes: for that it is data whose pictures are of the same.
+ * @param made the data set that the network of one's own was made for
+ */
+export function dataFor(name: NetworkName, made: DataName): readonly DataName[] {
+  const { data } = networks[name]
+  if (name !== 'custom') return data
+  return data.filter(other => other === made || (pictureSizes[other] ?? '') === (pictureSizes[made] ?? 'none'))
+}
+
 /** Sizes of a batch to choose from. */
 export const batchSizes = [16, 32, 64, 128] as const
 

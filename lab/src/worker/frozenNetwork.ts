@@ -3,7 +3,7 @@
  * the network itself trains on.
  */
 import type { Executable } from '../../../src/backends/engine.ts'
-import { type Engine, Variable } from '../../../src/index.ts'
+import { type Engine, mean, Variable } from '../../../src/index.ts'
 import type { Module } from '../../../src/nn/index.ts'
 import { reading } from '../../../src/train/evaluate.ts'
 import { predictionProgram } from '../../../src/train/programs.ts'
@@ -20,6 +20,11 @@ export interface Scores {
   readonly losses: Float32Array
 }
 
+/** Numbers of a layer's input that are each a feature. */
+const mostNumbers = 1024
+const isMeant = (shape: readonly number[]): boolean =>
+  shape.length === 3 && shape.reduce((size, side) => size * side, 1) > mostNumbers
+
 /** The copy. */
 export class FrozenNetwork {
   /** Images that are asked for at once. */
@@ -28,7 +33,8 @@ export class FrozenNetwork {
   readonly #model: Module
   readonly #shape: ImageShape
   readonly #copies: readonly (readonly [Variable, Variable])[]
-  readonly #programs = new Map<'scores' | 'features', Promise<Executable>>()
+  /** Of the scores, and by the layers whose inputs they give. */
+  readonly #programs = new Map<string | undefined, Promise<Executable>>()
 
   constructor(engine: Engine, model: Module, shape: ImageShape, batch: number) {
     this.batch = batch
@@ -46,14 +52,19 @@ export class FrozenNetwork {
     for (const [variable, copy] of this.#copies) await this.#engine.write(copy, await this.#engine.read(variable))
   }
 
-  /** The layer whose input is taken for features: the last one. */
-  get lastLayer(): string {
-    return traceLayers(this.#model, this.#shape, 1).layers.at(-1)!.info.path
+  /**
+   * The layer whose input is taken for features.
+   * @param path of one; of no layer, or of none, the last one
+   */
+  layerOf(path: string | undefined): { readonly path: string; readonly isMean: boolean } {
+    const { layers } = traceLayers(this.#model, this.#shape, 1)
+    const { info } = layers.find(layer => layer.info.path === path) ?? layers.at(-1)!
+    return { path: info.path, isMean: isMeant(info.input) }
   }
 
   /** Answers to at most {@link batch} images `[N, height, width, channels]`. */
   async scores(images: Uint8Array, labels: Uint8Array): Promise<Scores> {
-    const program = await this.#program('scores')
+    const program = await this.#program()
     const given = {
       images: this.#filled(images),
       labels: Int32Array.from({ length: this.batch }, (_, k) => labels[k] ?? 0),
@@ -68,27 +79,30 @@ export class FrozenNetwork {
     }
   }
 
-  /** What the last layer reads, `[N, size]`, for at most {@link batch} images. */
-  async features(images: Uint8Array, count: number): Promise<Float32Array> {
-    const { features } = await (await this.#program('features')).run({ images: this.#filled(images) })
+  /** What a layer reads, `[N, size]`, for at most {@link batch} images; of large maps their means. */
+  async features(images: Uint8Array, count: number, layer: string): Promise<Float32Array> {
+    const { features } = await (await this.#program(layer)).run({ images: this.#filled(images) })
     return (features as Float32Array).subarray(0, (features!.length / this.batch) * count)
   }
 
-  #program(name: 'scores' | 'features'): Promise<Executable> {
-    const known = this.#programs.get(name)
+  /** @param layer whose input it gives; without, the scores */
+  #program(layer?: string): Promise<Executable> {
+    const known = this.#programs.get(layer)
     if (known) return known
     const substitutes = new Map(this.#copies.map(([variable, copy]) => [variable.tensor, copy.tensor]))
-    const program = this.#engine.compile(reading(this.#trace(name), substitutes))
-    this.#programs.set(name, program)
+    const program = this.#engine.compile(reading(this.#trace(layer), substitutes))
+    this.#programs.set(layer, program)
     // What did not fit into the memory may be asked for again.
-    program.catch(() => this.#programs.delete(name))
+    program.catch(() => this.#programs.delete(layer))
     return program
   }
 
-  #trace(name: 'scores' | 'features') {
-    if (name === 'scores') return predictionProgram(this.#model, this.#shape, this.batch, true)
+  #trace(layer: string | undefined) {
+    if (layer === undefined) return predictionProgram(this.#model, this.#shape, this.batch, true)
     const { layers, volumes } = traceLayers(this.#model, this.#shape, this.batch)
-    return { outputs: { features: volumes[layers.at(-1)!.info.reads]! }, updates: new Map() }
+    const { info } = layers.find(one => one.info.path === layer)!
+    const read = volumes[info.reads]!
+    return { outputs: { features: isMeant(info.input) ? mean(read, [2, 3]) : read }, updates: new Map() }
   }
 
   /** The images of a whole batch; zeros fill it up. */

@@ -110,6 +110,8 @@ class Judging {
   readonly #history: History | undefined
   readonly #count: number
   readonly #found: Pick<Judged, 'labels' | 'out' | 'predicted' | 'probability' | 'losses' | 'probabilities'>
+  /** Whose input the features are. */
+  readonly #layer: ReturnType<FrozenNetwork['layerOf']>
   #features: Float32Array | undefined
   #scored = 0
   #featured = 0
@@ -119,6 +121,7 @@ class Judging {
     this.step = run.step
     this.#run = run
     this.#network = network
+    this.#layer = network.layerOf(wish.layer)
     this.#test = test
     this.#moment = moment
     const isTrain = wish.split === 'train'
@@ -162,7 +165,7 @@ class Judging {
     const images = shard.images.subarray(from * bytes, (from + count) * bytes)
     if (this.#scored < this.#count) await this.#score(first, images, shard.labels.subarray(from, from + count))
     else {
-      const rows = await this.#network.features(images, count)
+      const rows = await this.#network.features(images, count, this.#layer.path)
       this.#features ??= new Float32Array((rows.length / count) * this.#wished)
       this.#features.set(rows, (rows.length / count) * first)
       this.#featured += count
@@ -179,7 +182,12 @@ class Judging {
       ...this.#found,
       ...(this.#history && { history: this.#history }),
       ...(this.#features && {
-        features: { layer: this.#network.lastLayer, count: this.#wished, values: this.#features },
+        features: {
+          layer: this.#layer.path,
+          isMean: this.#layer.isMean,
+          count: this.#wished,
+          values: this.#features,
+        },
       }),
     }
   }

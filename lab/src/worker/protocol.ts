@@ -204,6 +204,8 @@ export interface JudgeWish {
   readonly split: Split
   /** Whether the features of some of the images are wanted as well. */
   readonly features: boolean
+  /** The layer whose input the features are; the last one by default. */
+  readonly layer?: string | undefined
 }
 
 /** What was answered for each training image in the batches it was in; an image counts from the first time it was. */
@@ -216,9 +218,11 @@ export interface History {
   readonly learned: Int16Array
 }
 
-/** What the last layer reads, for the first images of a kind. */
+/** What a layer reads, for the first images of a kind. */
 export interface FeatureRows {
   readonly layer: string
+  /** Whether they are the means of its maps: there are too many cells for each to be a feature. */
+  readonly isMean: boolean
   readonly count: number
   /** `[count, size]` */
   readonly values: Float32Array

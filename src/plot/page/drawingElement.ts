@@ -27,7 +27,7 @@ export function makeZoomable(place: HTMLElement): void {
   for (const [text, label, to] of [
     ['−', 'Smaller', () => scale / step],
     ['+', 'Larger', () => scale * step],
-    ['Fit', 'As wide as the page', () => 1],
+    ['Fit', 'Fit the page', () => 1],
   ] as const) {
     const button = document.createElement('button')
     button.type = 'button'

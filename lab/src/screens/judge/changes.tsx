@@ -1,5 +1,6 @@
 /** Changes of training images: listed, taken back, written to a file, and trained with. */
 import { useComputed } from '@preact/signals'
+import { useRef } from 'preact/hooks'
 import { downloadFile } from '../../../../src/formats/browserFiles.ts'
 import { whole } from '../../draw/format.ts'
 import { Icon } from '../../frame/icons.tsx'
@@ -11,13 +12,19 @@ import type { Judge } from './state.ts'
 /** Changes that are listed; the last ones. */
 const mostListed = 50
 
-/** The section; nothing where nothing was changed. */
+/** The section; where nothing was changed, a way to take changes from a file. */
 export function Changes({ judge }: { readonly judge: Judge }) {
   const { lab } = judge
   const edits = lab.edits.value
   const inForce = judge.inForce.value
   const head = useComputed(() => lab.step.value >= lab.lines.value.head).value
-  if (edits.size === 0 && inForce.size === 0) return null
+  const isTrain = judge.split.value === 'train'
+  if (edits.size === 0 && inForce.size === 0)
+    return isTrain ? (
+      <p class="read-changes">
+        <ReadFile judge={judge} />
+      </p>
+    ) : null
   const show = (images: readonly number[], name: string): void => {
     if (judge.split.value !== 'train') judge.showSplit('train')
     judge.choose({ kind: 'some', images, name })
@@ -73,6 +80,7 @@ export function Changes({ judge }: { readonly judge: Judge }) {
             >
               Export
             </button>
+            <ReadFile judge={judge} />
           </div>
           <Choices
             label="Fork from"
@@ -95,5 +103,30 @@ export function Changes({ judge }: { readonly judge: Judge }) {
         </>
       )}
     </section>
+  )
+}
+
+/** Takes changes from a file that was exported. */
+function ReadFile({ judge }: { readonly judge: Judge }) {
+  const input = useRef<HTMLInputElement>(null)
+  return (
+    <>
+      <button type="button" class="shortcut" onClick={() => input.current!.click()}>
+        Read a file of changes
+      </button>
+      <input
+        ref={input}
+        type="file"
+        accept=".json,application/json"
+        hidden
+        aria-label="File of changes"
+        onChange={event => {
+          const [file] = event.currentTarget.files ?? []
+          if (file) void judge.readFile(file)
+          // The same file may be chosen again.
+          event.currentTarget.value = ''
+        }}
+      />
+    </>
   )
 }

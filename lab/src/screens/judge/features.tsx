@@ -1,4 +1,4 @@
-/** What the last layer reads, as points: images that the network sees as alike lie together. A drawn loop chooses pictures. */
+/** What a layer reads, as points: images that the network sees as alike lie together. A drawn loop chooses pictures. */
 
 import { effect, useComputed, useSignal } from '@preact/signals'
 import { useLayoutEffect, useMemo, useRef } from 'preact/hooks'
@@ -48,6 +48,7 @@ export function Features({ judge }: { readonly judge: Judge }) {
             colors.value = value as Colors
           }}
         />
+        <LayerChoice judge={judge} />
         <LayOut judge={judge} projection={projection} />
       </div>
       {shown && judge.judged.value ? (
@@ -60,6 +61,28 @@ export function Features({ judge }: { readonly judge: Judge }) {
         <p class="small quiet waiting">waiting for the features</p>
       )}
     </section>
+  )
+}
+
+/** The layer whose input is laid out. */
+function LayerChoice({ judge }: { readonly judge: Judge }) {
+  const { layers } = judge.lab.opened.value!
+  return (
+    <label class="small layer">
+      <span class="quiet">what</span>
+      <select
+        aria-label="Layer whose input is laid out"
+        value={judge.layer.value ?? layers.at(-1)!.path}
+        onChange={event => judge.showLayer(event.currentTarget.value)}
+      >
+        {layers.map(({ path }) => (
+          <option key={path} value={path}>
+            {path}
+          </option>
+        ))}
+      </select>
+      <span class="quiet">reads</span>
+    </label>
   )
 }
 
@@ -109,7 +132,8 @@ function noteOf({ of, step, shares }: Projected, { labels, split }: Judged): str
   const how = shares
     ? `two principal components, ${percent(shares[0]! + shares[1]!)} of the variance`
     : 'UMAP of 15 neighbors by cosine; sizes of clusters and gaps between them say little'
-  return `The ${whole(size)} numbers that ${of.layer} reads, for ${limit} ${kind} images, at step ${whole(step)}: ${how}. Draw a loop around points to see their pictures; arrows and Enter do it by keys.`
+  const what = of.isMean ? `means of the ${whole(size)} maps` : `${whole(size)} numbers`
+  return `The ${what} that ${of.layer} reads, for ${limit} ${kind} images, at step ${whole(step)}: ${how}. Draw a loop around points to see their pictures; arrows and Enter do it by keys.`
 }
 
 function Legend({ judge, colors }: { readonly judge: Judge; readonly colors: Colors }) {

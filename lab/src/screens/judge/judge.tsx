@@ -20,6 +20,12 @@ const askedEvery = 5000
 export function JudgeScreen({ lab }: { readonly lab: Lab }) {
   const judge = judgeOf(lab)
   useAsking(judge)
+  useSignalEffect(() => {
+    const [dropped] = lab.dropped.value ?? []
+    if (!dropped || !lab.opened.value) return
+    lab.dropped.value = undefined
+    void judge.readFile(dropped.file)
+  })
   const isReady = lab.opened.value !== undefined
   return (
     <div class="screen with-side judge">

@@ -4,6 +4,7 @@ import { type ImageEdits, mostEdits, noEdits } from '../../state/edits.ts'
 import type { Lab } from '../../state/lab.ts'
 import { editsAt, historyKey } from '../../state/recipe.ts'
 import type { JudgeAnswer, Judged, Opened, Split } from '../../worker/protocol.ts'
+import { largestFile, readChanges } from './changesFile.ts'
 import { confusionOf } from './confusion.ts'
 import { type Chosen, chosenImages, type SortKey, sorted, sorts } from './order.ts'
 import { TrainImages } from './trainImages.ts'
@@ -37,6 +38,8 @@ export class Judge {
   readonly isRelabeling = signal(false)
   /** What was just done or refused, to be read aloud. */
   readonly said = signal('')
+  /** The layer whose input is laid out as features; undefined is the last one. */
+  readonly layer = signal<string | undefined>(undefined)
   readonly train = new TrainImages()
   readonly #results = signal<Readonly<Partial<Record<Split, Judged>>>>({})
   #past: ImageEdits[] = []
@@ -113,7 +116,13 @@ export class Judge {
     const { testLabels } = this.lab.opened.peek()!
     const total = split === 'test' ? testLabels.length : this.lab.recipe.peek().images
     this.progress.value = { split, done: 0, total }
-    this.lab.askJudge({ split, features })
+    this.lab.askJudge({ split, features, layer: this.layer.peek() })
+  }
+
+  /** Lays out what another layer reads. */
+  showLayer(layer: string): void {
+    this.layer.value = layer
+    this.ask()
   }
 
   /** Asks for no more. */
@@ -184,6 +193,25 @@ export class Judge {
     this.said.value = `training image ${image} ${this.wordsOf(edit)}`
   }
 
+  /** Takes changes from a file, in addition to those that are there. What is wrong with it is told. */
+  async readFile(file: File): Promise<void> {
+    try {
+      if (file.size > largestFile) throw new Error(`it has ${file.size} bytes, more than any that Judge writes`)
+      const { edits } = this.lab
+      const found = readChanges(await file.text(), this)
+      const changed = new Map([...edits.value, ...found])
+      if (new Map([...this.inForce.value, ...changed]).size > mostEdits)
+        throw new Error(`with its changes there would be more than ${mostEdits}, and a link could not hold them`)
+      this.#past.push(edits.value)
+      edits.value = changed
+      this.said.value = `${found.size} changes read from ${file.name}`
+    } catch (error) {
+      this.lab.problem.value = {
+        message: `${file.name} cannot be taken as changes of training images: ${(error as Error).message}.`,
+      }
+    }
+  }
+
   /** Leaves a training image out, or takes that back. */
   leaveOut(image: number): void {
     if (this.editOf(image) === 'out') this.undo(image)
@@ -240,6 +268,7 @@ export class Judge {
     this.#results.value = {}
     this.#past = []
     this.train.clear()
+    this.layer.value = undefined
     const { recipe, edits, opened } = this.lab
     const { classes } = opened.peek()!
     // A link may have changes of images or to classes that there are not.

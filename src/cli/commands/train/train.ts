@@ -42,6 +42,7 @@ import { Interrupt } from '../../terminal/interrupt.ts'
 import { note, warn } from '../../terminal/output.ts'
 import { TrainProgress } from '../../terminal/progress.ts'
 import type { LabServer } from '../lab/server.ts'
+import { site } from '../lab/site.ts'
 import {
   continued,
   type ExistingRun,
@@ -103,6 +104,8 @@ async function trainIn(group: Communicator, given: RecipeOptions, options: Train
   if (options.lab && group.size > 1) {
     throw sharedError(new UsageError('--lab steers a run of one process, not of several'))
   }
+  // A run that cannot be shown should not begin, and leave an empty folder.
+  if (options.lab) (await labServer()).checkBuilt(site)
   if (options.resume !== undefined) await together(group, async () => refuseConflictingOptions(options))
   const stored = options.resume === undefined ? undefined : await openRun(group, options.resume)
   const { existing, recipe } = await together(group, async () => {
@@ -262,9 +265,12 @@ async function trainOn(
   }
 }
 
+/** Loaded where it is needed, as a server is much. */
+const labServer = () => import('../lab/server.ts')
+
 /** Serves the page of a run that steers it, and says where. */
 async function serveSteered(path: string, desk: SteerDesk): Promise<LabServer> {
-  const [{ serveLab }, { site }] = await Promise.all([import('../lab/server.ts'), import('../lab/site.ts')])
+  const { serveLab } = await labServer()
   const run = basename(resolve(path))
   const steered = {
     run,
