@@ -35,7 +35,7 @@ export function ratePage({ subject, points, suggestion, version }: RatePage): st
   const main = html`<section>
 <h2>Loss over the rate</h2>
 ${chartHint}
-<figure class="matrix">${pageChart(rateChart(points, suggestion), { xFormat: 'power', yFormat: 'value' })}<figcaption>The line is an exponential moving average of the losses; the faint line is that of each step. The rate rises from step to step (Smith 2015).</figcaption></figure>
+<figure class="matrix"><h3>Loss</h3>${pageChart(rateChart(points, suggestion), { xFormat: 'power', yFormat: 'value' })}<figcaption>The line is an exponential moving average of the losses; the faint line is that of each step. The rate rises from step to step (Smith 2015).</figcaption></figure>
 </section>`
   return page({ title: 'Learning-rate range test', version, header, main, hasScript: true })
 }
