@@ -68,13 +68,11 @@ async function main(): Promise<void> {
 /** Hosts that are up. */
 const up = new Set<Hosts>()
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    endAll()
-    for (const hosts of up) hosts.close()
-    process.exit(1)
-  })
-}
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+process.on('exit', () => {
+  endAll()
+  for (const hosts of up) hosts.close()
+})
 
 async function measure(row: Row, seconds: number): Promise<GroupReport> {
   const { FOVEA_BENCH_PYTHON: python = 'python3' } = process.env

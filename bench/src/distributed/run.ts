@@ -66,19 +66,33 @@ export async function runTorch(python: string, { row, seconds, hosts }: Task): P
 /** Processes that have not ended. */
 const running = new Set<ChildProcess>()
 
-/** Ends all processes of a measurement. */
+/** Milliseconds in which mpirun ends what it has started. */
+const farewell = 3000
+
+/** Ends all processes of a measurement, with those that they have started, without a turn of the event loop. */
 export function endAll(): void {
-  for (const child of running) child.kill('SIGTERM')
+  if (running.size === 0) return
+  for (const child of running) endGroup(child)
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, farewell)
+}
+
+const endGroup = ({ pid }: ChildProcess): void => {
+  if (pid !== undefined) process.kill(-pid, 'SIGTERM')
 }
 
 function spawnWith(row: Row, [command, ...words]: readonly string[]) {
   const child = spawn(command, words, {
     env: { ...process.env, FOVEA_BENCH_ROW: JSON.stringify(row), OMP_NUM_THREADS: '1', PYTHONDONTWRITEBYTECODE: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 1000 * mostSeconds,
+    // A group of its own, which ends as a whole.
+    detached: true,
   })
   running.add(child)
-  child.on('close', () => running.delete(child))
+  const timer = setTimeout(() => endGroup(child), 1000 * mostSeconds)
+  child.on('close', () => {
+    clearTimeout(timer)
+    running.delete(child)
+  })
   return child
 }
 
