@@ -1,7 +1,8 @@
 /** What programs see of a WebGPU engine: types that name none of the device's own, which only some environments declare. */
+import type { Plan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
+import type { Step } from '../../plan/step.ts'
 import type { Engine, EngineDescription, Executable } from '../engine.ts'
-import type { DevicePlan, DeviceStep } from './pairs.ts'
 
 /** Options of `createWebGPUEngine`. */
 export interface WebGPUEngineOptions {
@@ -42,7 +43,7 @@ export interface WebGPUEngine extends Engine {
 /** A compiled program: its plan, and the work of a run. */
 export interface WebGPUExecutable extends Executable {
   /** How it is computed, for inspection: `formatPlan(plan)` of `fovea/debug` is a table of its steps. */
-  readonly plan: DevicePlan
+  readonly plan: Plan
   readonly compileTime: number
   readonly memoryBytes: number
   /** Dispatches, bytes and floating-point operations of one run. */
@@ -61,7 +62,7 @@ export interface WorkCount {
 
 /** Time of one dispatch of a step. */
 export interface StepTime {
-  readonly step: DeviceStep
+  readonly step: Step
   /** Whether the step runs ahead of the runs instead of in each run. */
   readonly ahead: boolean
   readonly workgroups: number
