@@ -38,12 +38,18 @@ export interface ChartData
 /** Digits of the values that a page has: more than a reader sees, few enough for thousands of them. */
 const kept = 5
 
+/** The last bits of a logarithm differ from one version of a browser to the next. */
+const rounded = ([low, high]: LineChart['xDomain']): LineChart['xDomain'] => [
+  Number(low.toPrecision(10)),
+  Number(high.toPrecision(10)),
+]
+
 /** The chart as data for the page's script. @param chart its lines may have many more points than are drawn */
 export function chartData(chart: LineChart, options: PageChartOptions): ChartData {
   const { title, xLabel, yLabel, xDomain, yDomain, yScale, xWhole, marks, width = 520, height = 300 } = chart
   return {
     ...options,
-    ...{ title, xLabel, yLabel, xDomain, yDomain, width, height },
+    ...{ title, xLabel, yLabel, xDomain: rounded(xDomain), yDomain: rounded(yDomain), width, height },
     ...(yScale && { yScale }),
     ...(xWhole !== undefined && { xWhole }),
     ...(marks && { marks }),

@@ -88,3 +88,7 @@ export function serverSource(folder: string): RunsSource {
     },
   }
 }
+
+/** The places in logs from which they are followed, by keys of runs. */
+export const placesOf = (text: string): [key: number, place: string][] =>
+  text === '' ? [] : text.split(',').map(place => [Number(place.slice(0, place.indexOf(':'))), place])

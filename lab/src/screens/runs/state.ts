@@ -16,7 +16,7 @@ import { askedBuckets, RunCurve } from './runCurve.ts'
 import type { RunsView } from './runsLink.ts'
 import { Searches } from './searches.ts'
 import { type Axis, placeOf, type Quantity, type Shape, type Span, shapeOf, stepAt, stepsBetween } from './shape.ts'
-import type { RunsSource } from './source.ts'
+import { placesOf, type RunsSource } from './source.ts'
 
 /** A run that is drawn. */
 export interface DrawnRun {
@@ -362,15 +362,8 @@ export class Runs {
     const more = margin * (to - from)
     const [first, last] = stepsBetween(axis, [from - more, to + more], curve.whole, story)
     if (!curve.expectDetail(first, last)) return
-    const reply = await this.#source
-      .curve(
-        key,
-        first,
-        last,
-        askedBuckets,
-        untracked(() => this.tags.value),
-      )
-      .catch(() => undefined)
+    const choice = untracked(() => this.tags.value)
+    const reply = await this.#source.curve(key, first, last, askedBuckets, choice).catch(() => undefined)
     if (!reply) curve.dropDetail()
     // Another may be wanted by now, or none.
     else if (curve.setDetail(reply, first, last)) this.#touch()
@@ -400,7 +393,3 @@ export class Runs {
       )
   }
 }
-
-/** Places as they are followed, by keys. */
-const placesOf = (text: string): [key: number, place: string][] =>
-  text === '' ? [] : text.split(',').map(place => [Number(place.slice(0, place.indexOf(':'))), place])
