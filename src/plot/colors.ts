@@ -8,14 +8,17 @@
  */
 import { scaleLinear } from 'd3-scale'
 
-/** Colors on a light background: Okabe and Ito's, in an order in which neighbors differ most. */
+/**
+ * Colors on a light background: Okabe and Ito's, in an order in which neighbors differ most; their yellow and sky darker, for
+ * lines that stand out from paper.
+ */
 export const light = {
   blue: '#0072b2',
   orange: '#d55e00',
   green: '#009e73',
   purple: '#cc79a7',
-  yellow: '#e69f00',
-  sky: '#56b4e9',
+  yellow: '#b87f00',
+  sky: '#2b94cf',
   ink: '#000000',
 } as const
 

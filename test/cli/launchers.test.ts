@@ -63,7 +63,6 @@ afterAll(folder.remove)
 describe('a trial behind', () => {
   it.each([
     ['env', () => 'env FOVEA_THREADS=1'],
-    ['nice', () => 'nice -n 1'],
     [
       'a script that takes its input, says things and is not the process itself',
       () => script('talks.sh', 'cat', 'echo words', 'echo more words >&2', 'cat /dev/null | "$@"'),

@@ -132,8 +132,8 @@ describe.skipIf(why !== '')(`Slurm${why}`, () => {
     await expect.poll(() => existsSync(join(run, 'latest')), { interval: 50 }).toBe(true)
     await command('scancel', '--batch', '--signal=USR1', job)
     await expect.poll(() => stateOf(job)).toBe('PENDING')
-    // Slurm takes the end of the first attempt for that of the second one when that begins before it is told.
-    await expect.poll(() => spawnSync('ps', ['-eo', 'args']).stdout.toString()).not.toContain(`slurmstepd: [${job}.`)
+    // A second attempt that begins while the node is still completing the first one fails: Slurm itself waits two minutes.
+    await expect.poll(async () => (await command('sinfo', '--noheader', '--format=%T')).stdout.trim()).toBe('idle')
     const saved = eventsOf(run).at(-1)!
     expect(saved.type).toBe('checkpoint')
     expect(saved.step).toBeLessThan(800)

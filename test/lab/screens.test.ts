@@ -22,7 +22,6 @@ interface ScreenCase {
 }
 
 const looks = [
-  { theme: 'light', width: 1440 },
   { theme: 'dark', width: 1440 },
   { theme: 'light', width: 390 },
 ] as const

@@ -1,6 +1,6 @@
 /**
  * Networks of the catalog, and networks and operators of ONNX's and PyTorch's own files, written as ONNX files and read again: the
- * same answers. With FOVEA_FULL=1 the catalog's are all of them, at full size; else those of up to 30 million weights, on small images.
+ * same answers. With FOVEA_FULL=1 the catalog's are all of them, at full size; else those of up to 25 million weights, on small images.
  * ONNX Runtime's answers to the same files: `scripts/check_onnx_exports.py`.
  */
 import { readFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ import { answersOf, differenceOf, expectRules, opsOf, samples } from './exported
 import { nodeTests, traceNodeTest } from './nodeTests.ts'
 
 const full = process.env.FOVEA_FULL === '1'
-const mostWeights = 30e6
+const mostWeights = 25e6
 
 const engine = createEngine({ threads: 1 })
 afterAll(() => engine.close())

@@ -29,7 +29,8 @@ const sets = processor ? [false, ...(processor.avx512 ? [true] : [])] : []
 const modes = [
   { threads: 1, batched: false, innermost: 'channels' },
   { threads: 2, batched: true, innermost: 'samples' },
-  { threads: 3, batched: false, innermost: 'samples' },
+  // With FOVEA_FULL=1 only.
+  ...(process.env.FOVEA_FULL === '1' ? [{ threads: 3, batched: false, innermost: 'samples' } as const] : []),
 ] as const
 
 for (const avx512 of sets) {

@@ -15,13 +15,18 @@ import { describeBackend } from '../conformance.ts'
  */
 const tolerance = { relative: 2e-6, absolute: 2e-6 }
 
-for (const { threads, precise, batched, innermost } of [
+const modes = [
   { threads: 1, precise: false, batched: false, innermost: 'channels' },
-  { threads: 1, precise: true, batched: true, innermost: 'samples' },
   { threads: 2, precise: true, batched: true, innermost: 'channels' },
-  { threads: 2, precise: false, batched: true, innermost: 'samples' },
   { threads: 3, precise: false, batched: false, innermost: 'samples' },
-] as const) {
+] as const
+/** With FOVEA_FULL=1 also these. */
+const more = [
+  { threads: 1, precise: true, batched: true, innermost: 'samples' },
+  { threads: 2, precise: false, batched: true, innermost: 'samples' },
+] as const
+
+for (const { threads, precise, batched, innermost } of [...modes, ...(process.env.FOVEA_FULL === '1' ? more : [])]) {
   const engine = checkingKeys(threadedEngine({ threads, precise, innermost }))
   afterAll(() => engine.close())
   const mode = `${threads} ${threads === 1 ? 'thread' : 'threads'}, ${precise ? 'precise' : 'relaxed'}`
