@@ -26,7 +26,8 @@ const torch = fileURLToPath(new URL('../../src/contenders/torch_ddp.py', import.
 export async function runFovea(exchange: 'none' | 'tree' | 'oneBit', { row, seconds, hosts }: Task): Promise<Seen> {
   const own = [process.execPath, program, exchange, String(seconds)]
   if (!hosts) return answer(await ended(spawnWith(row, own)))
-  const words = ['mpirun.openmpi', '--allow-run-as-root', '-n', String(ranks)]
+  // Each host takes itself for the whole machine: bound to cores, all processes would be on its first one.
+  const words = ['mpirun.openmpi', '--allow-run-as-root', '--bind-to', 'none', '-n', String(ranks)]
   words.push('--host', Array.from({ length: ranks }, (_, rank) => `${hostOf(rank)}:1`).join())
   const settings = {
     plm: 'rsh',
