@@ -1,6 +1,7 @@
 /** What the numbers were measured on. */
 import { readFileSync } from 'node:fs'
 import { cpus, freemem, loadavg, release, totalmem, type } from 'node:os'
+import { say } from './say.ts'
 
 /** Processor, cores, memory, system: `4 × AMD EPYC 9R14, 16 GB, Linux 6.1.0`. */
 export function machine(): string {
@@ -10,6 +11,13 @@ export function machine(): string {
 
 /** Processes that wanted to run during the last minute, on average: near 0 before a bench that can be trusted. */
 export const load = (): number => loadavg()[0]
+
+/** The load before a run, which is remarked where it is too high. */
+export function checkedLoad(): number {
+  const before = load()
+  if (before > 0.5) say(`the load is ${before.toFixed(2)}: other programs are running, and the numbers will show it`)
+  return before
+}
 
 /** GiB that programs can still have: free, or used for files that can be read again. */
 export function freeGiB(): number {

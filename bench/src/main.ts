@@ -5,11 +5,12 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import type { FoveaDetails, FoveaEpoch } from './contenders/fovea.ts'
 import { type ContenderSpec, contenders, isLenet, subject } from './contenders.ts'
-import { load, machine } from './machine.ts'
+import { checkedLoad, machine } from './machine.ts'
 import { type Effort, measure, type Result } from './measure.ts'
 import { ContenderProcess } from './process.ts'
 import { markdown, openPage } from './report.ts'
 import { type Row, rows } from './rows.ts'
+import { say } from './say.ts'
 import { secondNode } from './secondNode.ts'
 import { keep, kept, type RowReport, type SubjectReport } from './store.ts'
 import type { WasmPeak } from './wasmPeak.ts'
@@ -57,9 +58,7 @@ async function main(): Promise<void> {
   const page = values.write === undefined ? undefined : openPage(resolve(repository, values.write))
 
   const started = performance.now()
-  const loadBefore = load()
-  if (loadBefore > 0.5)
-    say(`the load is ${loadBefore.toFixed(2)}: other programs are running, and the numbers will show it`)
+  const loadBefore = checkedLoad()
   const peak = await measurePeak()
   const known = {
     day: new Date().toISOString().slice(0, 10),
@@ -97,10 +96,6 @@ function chosen<T>(
   if (found.length === 0)
     throw new Error(`${option} (=${parts?.join(', ')}) names none of: ${all.map(nameOf).join('; ')}`)
   return found
-}
-
-function say(message: string): void {
-  process.stderr.write(`${message}\n`)
 }
 
 /** A row at all thread counts, and then Fovea alone. */

@@ -19,6 +19,11 @@ export interface Placement {
   readonly bytes: number
 }
 
+/** The greatest common divisor. */
+export function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b)
+}
+
 /** Rounds up to a multiple. */
 export function align(bytes: number, alignment: number): number {
   return Math.ceil(bytes / alignment) * alignment

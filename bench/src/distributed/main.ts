@@ -2,9 +2,10 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { load, machine } from '../machine.ts'
+import { checkedLoad, machine } from '../machine.ts'
 import { openPage } from '../report.ts'
 import { type Row, rows } from '../rows.ts'
+import { say } from '../say.ts'
 import { Hosts, type LinkKind, links } from './links.ts'
 import { type ContenderName, contenders, type GroupReport, groupMarkdown, type Outcome } from './report.ts'
 import { endAll, ranks, runFovea, runTorch } from './run.ts'
@@ -25,10 +26,6 @@ default; FOVEA_NATIVE=off measures Fovea in WebAssembly.
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url))
 
-const say = (message: string): void => {
-  process.stderr.write(`${message}\n`)
-}
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -46,10 +43,7 @@ async function main(): Promise<void> {
   if (chosen.length === 0) throw new Error(`--rows (=${values.rows}) is part of none of ${usual.join(', ')}`)
   const page = values.write === undefined ? undefined : openPage(resolve(repository, values.write))
   const seconds = values.quick ? 2 : 20
-  const loadBefore = load()
-  if (loadBefore > 0.5) {
-    say(`the load is ${loadBefore.toFixed(2)}: other programs are running, and the numbers will show it`)
-  }
+  const loadBefore = checkedLoad()
   const options = process.argv.slice(2)
   const command = ['npm --prefix bench run distributed', ...(options.length > 0 ? ['--', ...options] : [])].join(' ')
   const preamble =

@@ -3,8 +3,9 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { load, machine } from '../machine.ts'
+import { checkedLoad, machine } from '../machine.ts'
 import { openPage } from '../report.ts'
+import { say } from '../say.ts'
 import { secondNode } from '../secondNode.ts'
 import { type LayerEffort, LayerField, layerContenders, subject } from './measure.ts'
 import { emptyPage, layerMarkdown } from './report.ts'
@@ -26,10 +27,6 @@ Fovea with as well.
 `
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url))
-
-const say = (message: string): void => {
-  process.stderr.write(`${message}\n`)
-}
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -60,9 +57,7 @@ async function main(): Promise<void> {
     ? { turns: 2, turnMs: 10, warmUpMs: 20 }
     : { turns: 5, turnMs: 12, warmUpMs: 30 }
 
-  const loadBefore = load()
-  if (loadBefore > 0.5)
-    say(`the load is ${loadBefore.toFixed(2)}: other programs are running, and the numbers will show it`)
+  const loadBefore = checkedLoad()
   const known = {
     day: new Date().toISOString().slice(0, 10),
     machine: machine(),

@@ -3,6 +3,7 @@
  * inner loops visit exactly the positions inside the image.
  */
 import type { Window2d } from '../../../../graph/window.ts'
+import { gcd } from '../../../../plan/place.ts'
 
 /** Taps and positions along one axis: three numbers per output position, and the steps between taps. */
 export interface Taps {
@@ -57,9 +58,4 @@ export function tapsAlong({ direction, window, source, result }: WindowGeometry,
     tapStep: forward ? 1 : -stride / divisor,
     positionStep: forward ? dilation : dilation / divisor,
   }
-}
-
-/** The greatest common divisor. */
-export function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b)
 }
