@@ -157,7 +157,7 @@ export function resolveLink(from: string, link: string): string {
 export function linksOf(text: string): string[] {
   const prose = text
     .replace(/^(`{3,}).*?^\1/gms, '')
-    .replace(/`[^`\n]*`(?!\])/g, '')
+    .replace(/`[^`\n]*`/g, '')
     .replace(/!\[[^\]]*\]\([^)]*\)/g, '')
   return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
     .map(([, link]) => link!)

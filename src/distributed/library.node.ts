@@ -75,6 +75,9 @@ export function loadMpi({ kind, library }: Pick<Launched, 'kind' | 'library'>, i
   const koffi = loadKoffi()
   // UCX, a transport of MPICH, would replace V8's handler of memory faults; WebAssembly's traps would end the process.
   process.env.UCX_ERROR_SIGNALS ??= ''
+  // It would also hook the calls that give memory, and try its hooks by growing and shrinking the heap, while V8's
+  // threads allocate from it: a few starts in a hundred would end in a memory fault.
+  process.env.UCX_MEM_EVENTS ??= 'n'
   // Processes that wait inside of the library leave the core to others.
   process.env.OMPI_MCA_mpi_yield_when_idle ??= '1'
   const wanted = library === undefined ? names[kind ?? 'Open MPI'] : [library]

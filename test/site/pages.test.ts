@@ -41,6 +41,15 @@ describe.each([...written.keys()])('%s', file => {
   })
 })
 
+describe('linksOf', () => {
+  it('finds links between pieces of code, and none in them', () => {
+    expect(linksOf('They are in [`examples/slurm`](../a), for `fovea`, `[no](link)`, and [b](b.md#c).')).toEqual([
+      '../a',
+      'b.md#c',
+    ])
+  })
+})
+
 describe('slug', () => {
   it('names headings as GitHub does', () => {
     expect(slug('MNIST: 99.68 %')).toBe('mnist-9968-')
