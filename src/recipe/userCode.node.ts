@@ -9,8 +9,8 @@ import { asError, functionParts } from './functions.ts'
 import type { Recipe } from './recipe.ts'
 import { isCode } from './rules.ts'
 
-/** The folder of this package's own code. */
-const packageCode = dirname(dirname(fileURLToPath(import.meta.url)))
+/** The folder of this package's own code: `src`, or `dist`, in which every file for Node is one folder down. */
+export const packageCode = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /** Longest time that Node may take to find a syntax error. */
 const checkMilliseconds = 20_000

@@ -2,7 +2,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'tsdown'
-import config from '../../tsdown.config.ts'
+import configs from '../../tsdown.config.ts'
+
+/** The build that is a file for a file of the source. */
+const config = configs[0]!
 
 /** The entries of the build that any JavaScript environment can load. */
 const doors = [

@@ -2,8 +2,9 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { packageCode } from '../../recipe/userCode.node.ts'
 import { LockWatch, lockFields, readLock } from '../../runs/lockWatch.node.ts'
 import { CommandError, UsageError } from '../terminal/errors.ts'
 import type { Launcher } from './launcher.ts'
@@ -41,7 +42,7 @@ export class TrialProcess {
    * @param launcher what starts it, this process itself by default
    */
   constructor(run: string, token: string, args: readonly string[], launcher?: Launcher) {
-    const main = fileURLToPath(new URL('../main.js', import.meta.url))
+    const main = join(packageCode, 'cli/main.js')
     if (!existsSync(main))
       throw new CommandError(`${main}: no such file; studies run on the built package (npm run build)`)
     this.#run = run

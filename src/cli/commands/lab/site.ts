@@ -1,4 +1,5 @@
 /** Where the built page of the Lab is, beside the built command line. */
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
+import { packageCode } from '../../../recipe/userCode.node.ts'
 
-export const site = fileURLToPath(new URL('../../../lab', import.meta.url))
+export const site = join(packageCode, 'lab')
