@@ -15,6 +15,24 @@ export const noBrowser =
     : `no Chromium at ${chromiumPath}: install it (Debian: apt-get install chromium), or say where it is by CHROMIUM`
 
 /**
+ * Features that are off. The first three are pages of the address bar, which nobody sees here: without them a new window takes a
+ * third of the time. The others are those that Playwright turns off, whose list a list of ours replaces.
+ */
+const without = [
+  ...['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup', 'WebUIOmniboxFullPopup'],
+  ...['AimEnabled', 'AvoidCorsURLLoaderRestartOnRedirect', 'AvoidUnnecessaryBeforeUnloadCheckSync'],
+  ...[
+    'DestroyProfileOnBrowserClose',
+    'HttpsFirstBalancedModeAutoEnable',
+    'HttpsUpgrades',
+    'LensOverlay',
+    'MediaRouter',
+  ],
+  ...['NetworkTimeServiceQuerying', 'OptimizationHints', 'PaintHolding', 'PreconnectToSearch'],
+  ...['ThirdPartyStoragePartitioning'],
+]
+
+/**
  * Starts Chromium. Nothing in it looks for updates or synchronizes. Its camera shows a moving figure.
  * @param host a name of this machine: pages of 127.0.0.1 are secure whatever their address says, those of a name are not
  * @param options.webgpu with WebGPU, on Chromium's own software driver
@@ -29,6 +47,7 @@ export function launch(host?: string, { webgpu = false }: { readonly webgpu?: bo
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-dev-shm-usage',
+      `--disable-features=${without.join(',')}`,
       ...(webgpu ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'] : ['--disable-gpu']),
       '--disable-quic',
       '--disable-sync',
