@@ -1,5 +1,5 @@
 /**
- * A whole ResNet-18 with random weights on a picture, of 224 × 224 with FOVEA_FULL=1, else of 96 × 96. The reference, which computes by definition in double
+ * A whole ResNet-18 with random weights on a picture, of 224 × 224 with FOVEA_FULL=1, else of 64 × 64. The reference, which computes by definition in double
  * precision, and WebAssembly, with all its layouts and algorithms, see the same in it.
  */
 import { expect, test } from 'vitest'
@@ -9,9 +9,10 @@ import { gradCam, Inspector } from '../../src/inspect/index.ts'
 import { resnet18 } from '../../src/models/index.ts'
 import { ImageClassifier, normalize } from '../../src/nn/index.ts'
 import { RandomSequence } from '../../src/random/philox.ts'
+import { full } from '../support/full.ts'
 import { departure } from './network.ts'
 
-const side = process.env.FOVEA_FULL === '1' ? 224 : 96
+const side = full ? 224 : 64
 /** Places of the last stage. */
 const places = (side / 32) ** 2
 

@@ -9,6 +9,7 @@ import { writeSafetensors } from '../../src/formats/safetensors.ts'
 import { cifarResnet } from '../../src/models/index.ts'
 import { exportOnnx } from '../../src/onnx/index.ts'
 import { noBrowser } from '../browser/chromium.ts'
+import { withMore } from '../support/full.ts'
 import { axe, violations } from './axe.ts'
 import { expectFitting } from './fitting.ts'
 import { openPage, openStage, type Stage } from './labPage.ts'
@@ -116,11 +117,15 @@ describe.skipIf(noBrowser !== undefined)('Build', () => {
     await page.context().close()
   })
 
-  test.each([
-    ['light', 1440],
-    ['dark', 820],
-    ['light', 390],
-  ] as const)('is clean and no wider than its window: %s, %i', async (theme, width) => {
+  test.each(
+    withMore<readonly ['light' | 'dark', number]>(
+      [
+        ['dark', 1440],
+        ['light', 390],
+      ],
+      [['light', 820]],
+    ),
+  )('is clean and no wider than its window: %s, %i', async (theme, width) => {
     const { page } = await openPage(stage, '#screen=build', { theme, width, scripts: [axe] })
     await page.getByLabel('Show another network').selectOption('small inception')
     await page.getByLabel('input channels of inception2').fill('32')

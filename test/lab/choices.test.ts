@@ -1,4 +1,4 @@
-/** Every network of the Lab in Chromium: trained for some steps, a step back, looked at, taken apart; and pictures of one's own. */
+/** Networks of the Lab in Chromium, all of them with FOVEA_FULL=1: trained for some steps, a step back, looked at, taken apart; and pictures of one's own. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,17 +6,22 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseLink } from '../../lab/src/state/link.ts'
 import { noBrowser } from '../browser/chromium.ts'
+import { withMore } from '../support/full.ts'
 import { axe, violations } from './axe.ts'
 import { openingPage, openPage, openStage, type Stage, short, shows } from './labPage.ts'
 
-const choices = [
-  { name: 'LeNet-5 on MNIST', link: '#images=2000&batch=16', map: 'conv2:3', classes: 10 },
-  { name: 'LeNet-5 on Fashion-MNIST', link: '#data=fashion-mnist&batch=16', map: 'conv2:3', classes: 10 },
-  { name: 'ConvNet on CIFAR-10', link: '#model=convnet&batch=16', map: 'conv3:3', classes: 10 },
-  { name: 'ResNet-20 on CIFAR-10', link: '#model=resnet20&batch=16', map: 'layer2.0.conv1:3', classes: 10 },
-  { name: 'MLP on spirals', link: '#model=mlp&data=spirals&batch=16', map: 'fc2:3', classes: 2 },
-  { name: 'Perceptron on moons', link: '#model=perceptron&batch=16', map: 'fc:1', classes: 2 },
-] as const
+const choices = withMore(
+  [
+    { name: 'LeNet-5 on MNIST', link: '#images=2000&batch=16', map: 'conv2:3', classes: 10 },
+    { name: 'ResNet-20 on CIFAR-10', link: '#model=resnet20&batch=16', map: 'layer2.0.conv1:3', classes: 10 },
+    { name: 'MLP on spirals', link: '#model=mlp&data=spirals&batch=16', map: 'fc2:3', classes: 2 },
+  ],
+  [
+    { name: 'LeNet-5 on Fashion-MNIST', link: '#data=fashion-mnist&batch=16', map: 'conv2:3', classes: 10 },
+    { name: 'ConvNet on CIFAR-10', link: '#model=convnet&batch=16', map: 'conv3:3', classes: 10 },
+    { name: 'Perceptron on moons', link: '#model=perceptron&batch=16', map: 'fc:1', classes: 2 },
+  ],
+)
 
 describe.skipIf(noBrowser !== undefined)('the choices of the Lab', () => {
   let stage: Stage

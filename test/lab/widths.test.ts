@@ -1,4 +1,4 @@
-/** No screen of the Lab is wider than its window: at the widths of a desk, a tablet and a phone, in every state it can be in. */
+/** No screen of the Lab is wider than its window: at the widths of a desk, a tablet and a phone, in the states it can be in. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +6,7 @@ import type { Page } from 'playwright-core'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { noBrowser } from '../browser/chromium.ts'
+import { full } from '../support/full.ts'
 import { expectFitting } from './fitting.ts'
 import { openPage, openStage, type Stage, short } from './labPage.ts'
 
@@ -152,6 +153,19 @@ const walks: readonly Walk[] = [
   },
 ]
 
+/** Like another one but for the network: with FOVEA_FULL=1. */
+const alike = new Set([
+  'Train, while it learns',
+  'LeNet-5 on Fashion-MNIST',
+  'LeNet-5 on CIFAR-10',
+  'convnet on CIFAR-10, its weights, Judge',
+  'Perceptron on moons',
+  'Look, first map',
+  'Look, ConvNet',
+  'Look, map of ConvNet',
+  'Look, MLP',
+])
+
 describe.skipIf(noBrowser !== undefined)('no screen is wider than its window', () => {
   let stage: Stage
   beforeAll(async () => {
@@ -159,7 +173,7 @@ describe.skipIf(noBrowser !== undefined)('no screen is wider than its window', (
   }, 300_000)
   afterAll(() => stage?.close())
 
-  test.each(walks)('$name', async ({ link, stops }) => {
+  test.each(walks.filter(({ name }) => full || !alike.has(name)))('$name', async ({ link, stops }) => {
     const { page } = await openPage(stage, link)
     const step = /step=(\d+)/.exec(link)?.[1]
     if (step) await page.locator(`.bars[data-step="${step}"]`).waitFor()

@@ -8,6 +8,7 @@
 import { describe, expect, test } from 'vitest'
 import { createEngine } from '../../src/backends/createEngine.ts'
 import { findModel, type ModelName, models } from '../../src/models/index.ts'
+import { full } from '../support/full.ts'
 import { checkLogits } from './checkLogits.ts'
 import { digestOf, loadModelFixtures, stateOf } from './fill.ts'
 
@@ -19,7 +20,6 @@ const slow: readonly ModelName[] = [
   ...(['resnet34', 'resnet101', 'resnet101-v1', 'resnet152', 'resnet152-v1'] as const),
   ...(['se-resnet34', 'se-resnet101', 'se-resnet152', 'senet154'] as const),
 ]
-const full = process.env.FOVEA_FULL === '1'
 
 test('every model of the catalog but lenet5, which has its own fixture, is compared', () => {
   expect(cases.map(({ model }) => model).sort()).toEqual(

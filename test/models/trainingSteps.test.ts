@@ -6,6 +6,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { type ModelName, models } from '../../src/models/index.ts'
+import { full } from '../support/full.ts'
 import { boundsOf, loadStepsCases, takeSteps } from './trainingSteps.ts'
 
 const cases = loadStepsCases()
@@ -15,7 +16,9 @@ const quick: readonly ModelName[] = [
   ...(['lenet5', 'lenet5-1998', 'alexnet', 'squeezenet1-1', 'resnet18'] as const),
   ...(['resnet20-cifar', 'resnet20-cifar-b', 'plain20-cifar', 'plain56-cifar'] as const),
 ]
-const full = process.env.FOVEA_FULL === '1'
+
+/** Of those: without Winograd's algorithm only with FOVEA_FULL=1. */
+const slow: readonly ModelName[] = ['alexnet', 'resnet18', 'plain56-cifar']
 
 test('every model of the catalog is compared, at the size of its images', () => {
   const sizes = Object.fromEntries(cases.map(({ model, input }) => [model, input.shape.slice(1)]))
@@ -35,7 +38,7 @@ describe.each(cases)('$model', fixture => {
   const runs = full || quick.includes(fixture.model as ModelName)
   const ways = [
     ['with', { winograd: true }],
-    ['without', { winograd: false }],
+    ...(full || !slow.includes(fixture.model as ModelName) ? [['without', { winograd: false }] as const] : []),
   ] as const
   test.skipIf(!runs).each(ways)("%s Winograd's algorithm", { timeout: 600_000 }, async (_, options) => {
     const { errors, bounds, worst } = await takeSteps(fixture, options)

@@ -14,11 +14,11 @@ import { exportOnnx, importOnnx } from '../../src/onnx/index.ts'
 import { modelBytes } from '../../src/onnx/write/exportOnnx.ts'
 import { BatchTrace } from '../../src/onnx/write/sizes.ts'
 import { type FilledModel, fillModel, loadModelFixtures } from '../models/fill.ts'
+import { full } from '../support/full.ts'
 import { answersOf, differenceOf, expectRules, opsOf, samples } from './exported.ts'
 import { nodeTests, traceNodeTest } from './nodeTests.ts'
 
-const full = process.env.FOVEA_FULL === '1'
-const mostWeights = 25e6
+const mostWeights = 12e6
 
 const engine = createEngine({ threads: 1 })
 afterAll(() => engine.close())

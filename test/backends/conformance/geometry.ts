@@ -15,9 +15,9 @@ import {
   tabulate,
 } from '../../support/naive.ts'
 import type { BackendUnderTest } from '../conformance.ts'
+import { drawsFor } from './draws.ts'
 
 /** The same geometries in every run, so that a failure can be looked at again. */
-const options = { seed: 20_250_101, numRuns: 60 }
 
 /** Multiples of 1/8 in −2 … 2, so that sums of products are exact in single precision; few enough that they tie; times `scale`, plus `shift`. */
 export function gridArray(shape: readonly number[], seed: number, scale = 1, shift = 0): NaiveArray {
@@ -113,7 +113,7 @@ export function geometryGroup(backend: BackendUnderTest): void {
           { x, w, upstream },
         )
       }),
-      options,
+      drawsFor(backend),
     )
   }, 120_000)
 
@@ -155,7 +155,7 @@ export function geometryGroup(backend: BackendUnderTest): void {
           { x, upstream, v },
         )
       }),
-      options,
+      drawsFor(backend),
     )
   }, 120_000)
 
@@ -177,7 +177,7 @@ export function geometryGroup(backend: BackendUnderTest): void {
           { x, upstream },
         )
       }),
-      options,
+      drawsFor(backend),
     )
   }, 120_000)
 
@@ -200,7 +200,7 @@ export function geometryGroup(backend: BackendUnderTest): void {
         })
         await compare([['product', product, expected]], { a, b })
       }),
-      options,
+      drawsFor(backend),
     )
   }, 120_000)
 }

@@ -5,9 +5,9 @@ import * as g from '../../../src/graph/index.ts'
 import { expectClose } from '../../support/fixtures.ts'
 import { at, indicesOf, type NaiveArray, tabulate } from '../../support/naive.ts'
 import type { BackendUnderTest } from '../conformance.ts'
+import { drawsFor } from './draws.ts'
 import { gridArray } from './geometry.ts'
 
-const options = { seed: 20_250_102, numRuns: 60 }
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 })
 /** Shapes of rank 1 … 4; sizes around the width of a vector and its multiples. */
 const shapes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 })
@@ -30,7 +30,7 @@ export function indexingGroup(backend: BackendUnderTest): void {
     arbitraries: { [K in keyof T]: fc.Arbitrary<T[K]> },
     body: (...values: T) => Promise<void>,
   ): void => {
-    test(name, () => fc.assert(fc.asyncProperty(...arbitraries, body), options), 120_000)
+    test(name, () => fc.assert(fc.asyncProperty(...arbitraries, body), drawsFor(backend)), 120_000)
   }
 
   property('map broadcasts', [withAxes(() => fc.boolean()), upTo(3), seeds], async ([shape, ones], dropped, seed) => {

@@ -8,6 +8,7 @@ import { nativeKernels } from '../../../src/backends/native/native.ts'
 import { createWasmEngineWith, type WasmEngine } from '../../../src/backends/wasm/engine.ts'
 import type { WasmEngineOptions } from '../../../src/backends/wasm/options.ts'
 import * as g from '../../../src/graph/index.ts'
+import { full } from '../../support/full.ts'
 import { runOn, withBatch } from '../../support/programs.ts'
 import { sharing } from '../../support/threads.ts'
 import { describeBackend } from '../conformance.ts'
@@ -30,7 +31,7 @@ const modes = [
   { threads: 1, batched: false, innermost: 'channels' },
   { threads: 2, batched: true, innermost: 'samples' },
   // With FOVEA_FULL=1 only.
-  ...(process.env.FOVEA_FULL === '1' ? [{ threads: 3, batched: false, innermost: 'samples' } as const] : []),
+  ...(full ? [{ threads: 3, batched: false, innermost: 'samples' } as const] : []),
 ] as const
 
 for (const avx512 of sets) {

@@ -4,6 +4,7 @@
  * keys are held to be equal.
  */
 import { afterAll } from 'vitest'
+import { full } from '../../support/full.ts'
 import { checkingKeys } from '../../support/kernelKeys.ts'
 import { runOn, withBatch } from '../../support/programs.ts'
 import { threadedEngine } from '../../support/threads.ts'
@@ -26,7 +27,7 @@ const more = [
   { threads: 2, precise: false, batched: true, innermost: 'samples' },
 ] as const
 
-for (const { threads, precise, batched, innermost } of [...modes, ...(process.env.FOVEA_FULL === '1' ? more : [])]) {
+for (const { threads, precise, batched, innermost } of [...modes, ...(full ? more : [])]) {
   const engine = checkingKeys(threadedEngine({ threads, precise, innermost }))
   afterAll(() => engine.close())
   const mode = `${threads} ${threads === 1 ? 'thread' : 'threads'}, ${precise ? 'precise' : 'relaxed'}`

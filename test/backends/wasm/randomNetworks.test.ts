@@ -27,7 +27,7 @@ import { buildProgram, type NetworkSpec, networks } from '../../support/randomNe
 import { sharing, threadedEngine } from '../../support/threads.ts'
 
 const { FOVEA_RANDOM_NETWORKS, FOVEA_RANDOM_SEED } = process.env
-const count = Number(FOVEA_RANDOM_NETWORKS ?? 32)
+const count = Number(FOVEA_RANDOM_NETWORKS ?? 16)
 const seed = Number(FOVEA_RANDOM_SEED ?? 20_250_105)
 
 /** All outputs after each of two runs, and the variables after the first. */

@@ -5,6 +5,7 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { createWasmEngine, createWasmEngineWith, type WasmEngine } from '../../../src/backends/wasm/engine.ts'
 import { compileModule } from '../../../src/backends/wasm/runtime/compile.ts'
+import { withMore } from '../../support/full.ts'
 import {
   compared,
   distanceOn,
@@ -15,14 +16,25 @@ import {
   trainingCases,
 } from '../../support/roundingFixtures.ts'
 
-const engines: Record<string, WasmEngine> = {
-  'channels innermost': createWasmEngine({ threads: 1, innermost: 'channels' }),
-  'channels innermost, precise, two threads': createWasmEngine({ threads: 2, innermost: 'channels', precise: true }),
-  'channels innermost, without Winograd': createWasmEngine({ threads: 1, innermost: 'channels', winograd: false }),
-  'channels innermost, tiles of 6 × 16': wideTiles('channels'),
-  'samples innermost': createWasmEngine({ threads: 1, innermost: 'samples' }),
-  'samples innermost, precise': createWasmEngine({ threads: 1, innermost: 'samples', precise: true }),
-}
+const makers: readonly (readonly [string, () => WasmEngine])[] = withMore(
+  [
+    ['channels innermost', () => createWasmEngine({ threads: 1, innermost: 'channels' })],
+    [
+      'channels innermost, precise, two threads',
+      () => createWasmEngine({ threads: 2, innermost: 'channels', precise: true }),
+    ],
+    ['samples innermost', () => createWasmEngine({ threads: 1, innermost: 'samples' })],
+  ],
+  [
+    [
+      'channels innermost, without Winograd',
+      () => createWasmEngine({ threads: 1, innermost: 'channels', winograd: false }),
+    ],
+    ['channels innermost, tiles of 6 × 16', () => wideTiles('channels')],
+    ['samples innermost, precise', () => createWasmEngine({ threads: 1, innermost: 'samples', precise: true })],
+  ],
+)
+const engines: Record<string, WasmEngine> = Object.fromEntries(makers.map(([name, make]) => [name, make()]))
 afterAll(() => Promise.all(Object.values(engines).map(engine => engine.close())))
 
 describe.each(Object.entries(engines))('%s', (name, engine) => {

@@ -12,6 +12,7 @@ import { hasRelaxedSimd } from '../../../src/backends/wasm/runtime/features.ts'
 import { wasmBlockSizes } from '../../../src/backends/wasm/target.ts'
 import * as g from '../../../src/graph/index.ts'
 import { expectClose } from '../../support/fixtures.ts'
+import { full } from '../../support/full.ts'
 import { expectSameBits, runOn, withBatch } from '../../support/programs.ts'
 import { describeBackend } from '../conformance.ts'
 
@@ -38,7 +39,7 @@ describeBackend({
   run: (roots, inputs) => runOn(engine, withBatch(roots), inputs),
   tolerance,
 })
-if (process.env.FOVEA_FULL === '1') {
+if (full) {
   describeBackend({
     name: 'wasm (wide tiles over samples)',
     run: (roots, inputs) => runOn(overSamples, withBatch(roots), inputs),

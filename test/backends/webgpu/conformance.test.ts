@@ -4,6 +4,7 @@
  */
 import { afterAll, describe } from 'vitest'
 import { createWebGPUEngine } from '../../../src/backends/webgpu/create.ts'
+import { full } from '../../support/full.ts'
 import { runOn } from '../../support/programs.ts'
 import { driver, reason } from '../../support/webgpu.ts'
 import { describeBackend } from '../conformance.ts'
@@ -15,7 +16,7 @@ if (driver === undefined) {
   afterAll(() => engine.close())
   const onRequest = 'hundreds of shapes, for which a software driver takes minutes; FOVEA_FULL=1 runs them'
   describeBackend({
-    ...(process.env.FOVEA_FULL !== '1' && { skip: { geometry: onRequest, lenet: onRequest } }),
+    ...(!full && { skip: { geometry: onRequest, lenet: onRequest } }),
     name: `webgpu (${driver})`,
     run: (roots, inputs) => runOn(engine, roots, inputs),
     // exp, log, sin and the like are our own functions and good to 3e-7, as in WebAssembly; WGSL lets division and square

@@ -6,6 +6,7 @@ import { DeviceEngine } from '../../../src/backends/webgpu/engine.ts'
 import { binary, input } from '../../../src/graph/expression.ts'
 import * as g from '../../../src/graph/index.ts'
 import { MemoryError } from '../../../src/plan/memoryError.ts'
+import { full } from '../../support/full.ts'
 import { expectSameBits } from '../../support/programs.ts'
 import { driver, reason } from '../../support/webgpu.ts'
 import { describeEngine } from '../engineContract.ts'
@@ -137,7 +138,7 @@ if (driver === undefined) {
     })
 
     // Software drivers take a second to open.
-    const count = process.env.FOVEA_FULL === '1' ? 50 : 10
+    const count = full ? 50 : 10
     test(`${count} engines open, compute and close`, async () => {
       for (let k = 0; k < count; k++) {
         const engine = await createWebGPUEngine()

@@ -2,9 +2,10 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { runChild } from '../../support/childProcess.ts'
+import { full } from '../../support/full.ts'
 import { driver, reason } from '../../support/webgpu.ts'
 
-const isWanted = driver !== undefined && process.env.FOVEA_FULL === '1'
+const isWanted = driver !== undefined && full
 const file = fileURLToPath(new URL('memoryProcess.ts', import.meta.url))
 
 describe.skipIf(!isWanted)(`memory (${driver ?? reason}; with FOVEA_FULL=1)`, () => {

@@ -8,6 +8,7 @@ import { DeviceEngine } from '../../../src/backends/webgpu/engine.ts'
 import * as g from '../../../src/graph/index.ts'
 import { evaluateReference } from '../../../src/graph/index.ts'
 import { expectClose } from '../../support/fixtures.ts'
+import { full } from '../../support/full.ts'
 import { driver, reason } from '../../support/webgpu.ts'
 
 type Shape4 = readonly [number, number, number, number]
@@ -19,7 +20,7 @@ const grid = (count: number, seed: number): Float32Array =>
 const sizeOf = (shape: readonly number[]): number => shape.reduce((all, extent) => all * extent, 1)
 
 /** Software drivers take up to 20 s to compile one of these shaders. */
-const isWanted = driver !== undefined && process.env.FOVEA_FULL === '1'
+const isWanted = driver !== undefined && full
 
 describe.skipIf(!isWanted)(`parallel methods (${driver ?? reason}; with FOVEA_FULL=1)`, () => {
   let engine: DeviceEngine

@@ -8,6 +8,7 @@ import { cifarResnet, lenet5 } from '../../../src/models/index.ts'
 import { ImageClassifier, type Module, normalize } from '../../../src/nn/index.ts'
 import { adam, type Optimizer, sgd } from '../../../src/optim/index.ts'
 import { Trainer } from '../../../src/train/trainer.ts'
+import { full } from '../../support/full.ts'
 import { driver, reason } from '../../support/webgpu.ts'
 
 describe.skipIf(driver === undefined)(`training on WebGPU (${driver ?? reason})`, async () => {
@@ -66,37 +67,31 @@ describe.skipIf(driver === undefined)(`training on WebGPU (${driver ?? reason})`
   })
 
   // A software driver takes minutes.
-  test.skipIf(process.env.FOVEA_FULL !== '1')(
-    'ResNet-20 trains: batch norm, shortcuts, running statistics',
-    async () => {
-      const pixels = Uint8Array.from({ length: 4 * 32 * 32 * 3 }, (_, k) => (k * 7919) % 251)
-      const dataset = {
-        images: pixels,
-        labels: Int32Array.of(3, 1, 4, 1),
-        shape: [32, 32, 3] as const,
-        classes,
-        name: 'noise',
-      }
-      const losses = async (engine: Engine): Promise<number[]> => {
-        const model = new ImageClassifier(
-          normalize({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }),
-          cifarResnet(20),
-        )
-        const trainer = new Trainer({
-          model: model.initialize(2),
-          train: { dataset, indices: Int32Array.of(0, 1, 2, 3) },
-          engine,
-          optimizer: sgd({ lr: 0.1, momentum: 0.9 }),
-          epochs: 2,
-          batchSize: 2,
-        })
-        return lossesOf(trainer, 2)
-      }
-      const [found, expected] = [await losses(gpu), await losses(wasm)]
-      // Layers of batch norm over two images amplify rounding errors.
-      found.forEach((loss, step) => {
-        expect(Math.abs(loss - expected[step]!), `loss of step ${step + 1}`).toBeLessThan(1e-3 * expected[step]!)
+  test.skipIf(!full)('ResNet-20 trains: batch norm, shortcuts, running statistics', async () => {
+    const pixels = Uint8Array.from({ length: 4 * 32 * 32 * 3 }, (_, k) => (k * 7919) % 251)
+    const dataset = {
+      images: pixels,
+      labels: Int32Array.of(3, 1, 4, 1),
+      shape: [32, 32, 3] as const,
+      classes,
+      name: 'noise',
+    }
+    const losses = async (engine: Engine): Promise<number[]> => {
+      const model = new ImageClassifier(normalize({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }), cifarResnet(20))
+      const trainer = new Trainer({
+        model: model.initialize(2),
+        train: { dataset, indices: Int32Array.of(0, 1, 2, 3) },
+        engine,
+        optimizer: sgd({ lr: 0.1, momentum: 0.9 }),
+        epochs: 2,
+        batchSize: 2,
       })
-    },
-  )
+      return lossesOf(trainer, 2)
+    }
+    const [found, expected] = [await losses(gpu), await losses(wasm)]
+    // Layers of batch norm over two images amplify rounding errors.
+    found.forEach((loss, step) => {
+      expect(Math.abs(loss - expected[step]!), `loss of step ${step + 1}`).toBeLessThan(1e-3 * expected[step]!)
+    })
+  })
 })
