@@ -2,8 +2,14 @@
 import { existsSync } from 'node:fs'
 import { type Browser, chromium } from 'playwright-core'
 
-/** Where Chromium is: the environment variable `CHROMIUM`, or Debian's place. */
-export const chromiumPath = process.env.CHROMIUM || '/usr/bin/chromium'
+/**
+ * Where Chromium is: the environment variable `CHROMIUM`, or Debian's places. The headless shell comes first: the browser makes a
+ * window for every page, with an address bar that nobody sees, which takes more of the processor than most tests.
+ */
+export const chromiumPath =
+  process.env.CHROMIUM ||
+  ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find(path => existsSync(path)) ||
+  '/usr/bin/chromium'
 
 /**
  * Why the browser tests cannot run here; `undefined` when they can. In CI they must run: a missing browser is then a
@@ -12,25 +18,7 @@ export const chromiumPath = process.env.CHROMIUM || '/usr/bin/chromium'
 export const noBrowser =
   existsSync(chromiumPath) || process.env.CI
     ? undefined
-    : `no Chromium at ${chromiumPath}: install it (Debian: apt-get install chromium), or say where it is by CHROMIUM`
-
-/**
- * Features that are off. The first three are pages of the address bar, which nobody sees here: without them a new window takes a
- * third of the time. The others are those that Playwright turns off, whose list a list of ours replaces.
- */
-const without = [
-  ...['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup', 'WebUIOmniboxFullPopup'],
-  ...['AimEnabled', 'AvoidCorsURLLoaderRestartOnRedirect', 'AvoidUnnecessaryBeforeUnloadCheckSync'],
-  ...[
-    'DestroyProfileOnBrowserClose',
-    'HttpsFirstBalancedModeAutoEnable',
-    'HttpsUpgrades',
-    'LensOverlay',
-    'MediaRouter',
-  ],
-  ...['NetworkTimeServiceQuerying', 'OptimizationHints', 'PaintHolding', 'PreconnectToSearch'],
-  ...['ThirdPartyStoragePartitioning'],
-]
+    : `no Chromium at ${chromiumPath}: install it (Debian: apt-get install chromium-headless-shell), or say where it is by CHROMIUM`
 
 /**
  * Starts Chromium. Nothing in it looks for updates or synchronizes. Its camera shows a moving figure.
@@ -47,7 +35,6 @@ export function launch(host?: string, { webgpu = false }: { readonly webgpu?: bo
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-dev-shm-usage',
-      `--disable-features=${without.join(',')}`,
       ...(webgpu ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'] : ['--disable-gpu']),
       '--disable-quic',
       '--disable-sync',
