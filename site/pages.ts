@@ -96,6 +96,7 @@ export const guide: readonly { readonly text: string; readonly entries: readonly
     text: 'Extend it',
     entries: [
       { text: 'Extending Fovea', page: 'extend' },
+      { text: 'The source, file by file', page: 'source' },
       { text: 'Contributing', page: '/contributing' },
     ],
   },
