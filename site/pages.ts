@@ -26,7 +26,7 @@ export const guide: readonly { readonly text: string; readonly entries: readonly
   {
     text: 'First model in five minutes',
     entries: [
-      { text: 'First model in five minutes', page: 'getting-started' },
+      { text: 'Four steps', page: 'getting-started' },
       { text: 'The Lab', page: 'lab' },
       { text: 'When something goes wrong', page: 'troubleshooting' },
     ],
