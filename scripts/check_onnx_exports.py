@@ -1,5 +1,5 @@
 """Checks the ONNX files that Fovea writes: onnx.checker with full_check, and ONNX Runtime's answers against Fovea's, for all layers
-and for networks of the catalog with random weights. Prints the table of docs/onnx.md.
+and for networks of the catalog with random weights. Prints the table of docs/onnx-measurements.md.
 
     pip install onnx onnxruntime numpy
     python scripts/check_onnx_exports.py [--fold] [--keep] [NAME ...]

@@ -1,5 +1,5 @@
 /**
- * Takes the pictures of the Lab for the README and docs/lab.md, in Chromium: `npx tsx scripts/labPictures.ts [NAME…]` after `npm run build`; by default all of them.
+ * Takes the pictures of the Lab for the README and the pages docs/lab*.md, in Chromium: `npx tsx scripts/labPictures.ts [NAME…]` after `npm run build`; by default all of them.
  * A link leads to the same weights, so the next ones show the same network. The runs are trained first, in a folder of their own.
  */
 import { execFileSync } from 'node:child_process'

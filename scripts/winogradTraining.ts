@@ -1,6 +1,6 @@
 /**
  * Whether Winograd's rounding shows in training: ResNet-20 on CIFAR-10 for a few epochs (SGD 0.1, one cycle, crop and flip), with
- * Winograd's algorithm and without, from several seeds. Prints the table of docs/results.md.
+ * Winograd's algorithm and without, from several seeds. Prints the table of docs/rounding.md.
  *
  *     npx tsx scripts/winogradTraining.ts [--epochs 3] [--seeds 2] [--threads N] [--wide off]
  */

@@ -24,54 +24,54 @@ export interface Entry {
 /** The guide, by what a reader wants. */
 export const guide: readonly { readonly text: string; readonly entries: readonly Entry[] }[] = [
   {
-    text: 'Begin',
+    text: 'First model in five minutes',
     entries: [
-      { text: 'First model in five minutes', page: 'getting-started' },
+      { text: 'Four steps', page: 'getting-started' },
       { text: 'The Lab', page: 'lab' },
       { text: 'When something goes wrong', page: 'troubleshooting' },
     ],
   },
   {
-    text: 'Tutorials',
-    entries: [
-      { text: '1. From a line to softmax', page: 'tutorials/1-from-a-line-to-softmax' },
-      { text: '2. Convolution and LeNet-5', page: 'tutorials/2-convolution-and-lenet' },
-      { text: '3. How to train', page: 'tutorials/3-how-to-train' },
-    ],
-  },
-  {
     text: 'My own pictures',
     entries: [
-      { text: 'Data and augmentation', page: 'data' },
-      { text: 'The practice of training', page: 'training' },
-      { text: 'Many processes, many machines', page: 'distributed' },
-      { text: 'On a cluster with Slurm', page: 'slurm' },
-      { text: 'Transfer learning', page: 'transfer' },
-      { text: 'Optimization', page: 'optimization' },
+      { text: 'Train on your pictures', page: 'training' },
+      { text: 'Data sets and image folders', page: 'data' },
+      { text: 'Augmentation and preprocessing', page: 'augmentation' },
+      { text: 'Few pictures: transfer learning', page: 'transfer' },
+      { text: 'Search, folds, ensembles', page: 'search' },
+      { text: 'Teach: from a camera or folders', page: 'lab-teach' },
+      { text: 'Runs: compare trainings', page: 'lab-runs' },
+      { text: 'Judge: mistakes and labels', page: 'lab-judge' },
     ],
   },
   {
     text: 'From PyTorch',
     entries: [
-      { text: 'Coming from PyTorch or Keras', page: 'from-pytorch' },
+      { text: 'From PyTorch or Keras', page: 'from-pytorch' },
       { text: 'Imported weights', page: 'models' },
-      { text: 'ONNX', page: 'onnx' },
+      { text: 'Import ONNX', page: 'onnx' },
+      { text: 'ONNX, measured', page: 'onnx-measurements' },
     ],
   },
   {
     text: 'Ship it',
     entries: [
-      { text: 'Ship it', page: 'ship' },
+      { text: 'One file, one function', page: 'ship' },
       { text: 'In a browser', page: 'browser' },
+      { text: 'Export ONNX', page: 'onnx-export' },
       { text: 'Where Fovea runs', page: 'runtimes' },
-      { text: 'WebGPU', page: 'webgpu' },
     ],
   },
   {
     text: 'Understand it',
     entries: [
+      { text: 'Tutorial 1: from a line to softmax', page: 'tutorials/1-from-a-line-to-softmax' },
+      { text: 'Tutorial 2: convolution, LeNet-5', page: 'tutorials/2-convolution-and-lenet' },
+      { text: 'Tutorial 3: how to train', page: 'tutorials/3-how-to-train' },
       { text: 'Looking inside a network', page: 'inspect' },
-      { text: 'The design', page: 'design' },
+      { text: 'Build: a network by hand', page: 'lab-build' },
+      { text: 'How Fovea works', page: 'design' },
+      { text: 'How the Lab works', page: 'lab-design' },
       { text: 'Rounding', page: 'rounding' },
     ],
   },
@@ -79,15 +79,24 @@ export const guide: readonly { readonly text: string; readonly entries: readonly
     text: 'Make it fast',
     entries: [
       { text: 'Performance', page: 'performance' },
+      { text: 'Graphics processors: WebGPU', page: 'webgpu' },
       { text: 'Measurements', page: 'performance-measurements' },
       { text: 'Layer by layer', page: 'performance-layers' },
       { text: 'Experiments', page: 'performance-experiments' },
     ],
   },
   {
+    text: 'Many machines',
+    entries: [
+      { text: 'Many processes, one model', page: 'distributed' },
+      { text: 'On a cluster with Slurm', page: 'slurm' },
+    ],
+  },
+  {
     text: 'Extend it',
     entries: [
       { text: 'Extending Fovea', page: 'extend' },
+      { text: 'The source, file by file', page: 'source' },
       { text: 'Contributing', page: '/contributing' },
     ],
   },
@@ -95,6 +104,7 @@ export const guide: readonly { readonly text: string; readonly entries: readonly
     text: 'Reference',
     entries: [
       { text: 'Fields of a recipe', page: 'recipes' },
+      { text: 'Optimizers and schedules', page: 'optimization' },
       { text: 'Command line', page: '/cli' },
       { text: 'Results', page: 'results' },
       { text: 'Changes', page: '/changes' },

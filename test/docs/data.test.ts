@@ -1,4 +1,4 @@
-/** docs/data.md shows examples/ word for word, they run, and they show what the page says. */
+/** docs/data.md and docs/augmentation.md show examples/ word for word, they run, and they show what the pages say. */
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -13,7 +13,8 @@ const folder = temporaryFolder()
 let page = ''
 
 beforeAll(async () => {
-  page = await readFile(new URL('docs/data.md', root), 'utf8')
+  const pages = ['data', 'augmentation'].map(name => readFile(new URL(`docs/${name}.md`, root), 'utf8'))
+  page = (await Promise.all(pages)).join('\n')
   for (let k = 0; k < 24; k++) {
     await writePicture(join(folder.path, 'dark', `${k}.jpeg`), 80 + k, 90, 4 * k)
     await writePicture(join(folder.path, 'light', `${k}.jpeg`), 90, 80 + k, 160 + 4 * k)
@@ -26,7 +27,7 @@ async function run(name: string, ...given: string[]): Promise<string> {
   return (await promisify(execFile)(...program)).stdout
 }
 
-describe('docs/data.md', () => {
+describe('docs/data.md and docs/augmentation.md', () => {
   it.each(['augmentation', 'photos', 'sources', 'preprocessing'])('shows examples/%s.ts as it is', async name => {
     const example = await readFile(new URL(`examples/${name}.ts`, root), 'utf8')
     expect(page).toContain(`\`\`\`ts\n${example}\`\`\``)

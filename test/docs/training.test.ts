@@ -1,4 +1,4 @@
-/** docs/training.md shows its recipes as they are, and every option and field it names exists. */
+/** docs/training.md, search.md, transfer.md and extend.md: recipes and programs of training are shown as they are, and every option and field that is named exists. */
 
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
@@ -10,10 +10,12 @@ import { setup as build } from '../support/build.ts'
 import { fovea } from '../support/fovea.ts'
 
 const root = new URL('../..', import.meta.url)
-const page = await readFile(new URL('docs/training.md', root), 'utf8')
+const names = ['training', 'search', 'transfer', 'extend']
+const pages = await Promise.all(names.map(name => readFile(new URL(`docs/${name}.md`, root), 'utf8')))
+const page = pages.join('\n')
 beforeAll(build, 60_000)
 
-describe('docs/training.md', () => {
+describe('the pages of training', () => {
   // test/cli/recipeFile.test.ts trains them.
   it.each(['digits', 'ownNetwork', 'photos'])('shows examples/recipes/%s.ts as it is', async name => {
     const example = await readFile(new URL(`examples/recipes/${name}.ts`, root), 'utf8')
