@@ -7,6 +7,7 @@ import { Said } from '../../frame/said.tsx'
 import type { FoundFile } from '../../frame/upload.ts'
 import type { Lab } from '../../state/lab.ts'
 import '../../style/teach.css'
+import { AugmentationPane } from './augmentationPane.tsx'
 import { ClassColumn } from './classColumn.tsx'
 import { mostClasses } from './classes.ts'
 import { ExportPane } from './exportPane.tsx'
@@ -161,6 +162,7 @@ function Taught({ teach, keeper, lesson, camera }: TaughtProps) {
       </div>
       <div class="results">
         <ScorePane lesson={lesson} />
+        <AugmentationPane lesson={lesson} />
         <ExportPane teach={teach} lesson={lesson} />
       </div>
     </section>
