@@ -2,11 +2,12 @@
 import { extname } from 'node:path'
 import { type Inspector, layerStatistics, type Patch, topPatches } from '../../../inspect/index.ts'
 import { Conv2d } from '../../../nn/convolution.ts'
-import { contactSheet, filters } from '../../../plot/index.ts'
+import { filters } from '../../../plot/index.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { formatCount, formatPercent } from '../../../text/format.ts'
 import { unknownName } from '../../../text/names.ts'
 import type { ImageShape } from '../../../train/programs.ts'
+import { sheetFor } from '../../sheet.ts'
 import { UsageError } from '../../terminal/errors.ts'
 import { print, printJson } from '../../terminal/output.ts'
 import { textTable } from '../../terminal/table.ts'
@@ -21,7 +22,7 @@ export async function drawFilters({ inspector, options }: Subject): Promise<void
   if (!(layer instanceof Conv2d)) {
     throw new UsageError(`--layer: ${unknownName('convolution', name ?? '', [...convolutions.keys()])}`)
   }
-  const out = svgName(options.out, 'filters')
+  const out = outFor(options.out, 'filters', ['.svg'])
   const weights = await inspector.engine.read(layer.weight)
   await writeAtomic(out, filters(Float32Array.from(weights), layer.weight.shape))
   if (options.json) printJson({ out, layer: name, shape: layer.weight.shape })
@@ -79,9 +80,9 @@ const [mostChannels, patchesEach] = [24, 9] as const
 
 /** The patches that maximize each channel of a layer. */
 export async function drawPatches(subject: Subject): Promise<void> {
-  const { inspector, options, pictures, shape, onProgress } = subject
+  const { run, inspector, options, pictures, shape, onProgress } = subject
   if (options.layer === undefined) throw new UsageError('--method patches needs --layer')
-  const out = svgName(options.out, 'patches')
+  const out = outFor(options.out, 'patches', ['.svg', '.html'])
   const found = await topPatches(inspector, bytesOf(subject), options.layer, {
     count: patchesEach,
     onProgress: done => onProgress(done, pictures.length),
@@ -91,9 +92,11 @@ export async function drawPatches(subject: Subject): Promise<void> {
     pictures: patches.map(patch => ({
       ...cropOf(pictures[patch.image]!.pixels, shape, patch),
       caption: patch.value.toPrecision(3),
+      said: `channel ${channel}: ${patch.value.toPrecision(3)} in ${pictures[patch.image]!.file}`,
     })),
   }))
-  await writeAtomic(out, contactSheet(rows, { cell: 64, description: `What excites ${options.layer}` }))
+  const title = `What excites ${options.layer}`
+  await writeAtomic(out, sheetFor(out, rows, { cell: 64 }, { title, subject: run }))
   if (options.json) printJson({ out, layer: options.layer, channels: found })
   else {
     const rest = found.length > mostChannels ? `, the first ${mostChannels} of ${formatCount(found.length)}` : ''
@@ -116,9 +119,10 @@ function cropOf(
   return { pixels: Uint8Array.from(rows.flatMap(row => [...row])), shape: [bottom - top, right - left, channels] }
 }
 
-function svgName(out: string | undefined, method: string): string {
-  if (out !== undefined && extname(out).toLowerCase() !== '.svg') {
-    throw new UsageError(`--out ${out}: --method ${method} is written as .svg`)
+/** @param formats endings that the method can write */
+function outFor(out: string | undefined, method: string, formats: readonly string[]): string {
+  if (out !== undefined && !formats.includes(extname(out).toLowerCase())) {
+    throw new UsageError(`--out ${out}: --method ${method} is written as ${formats.join(' or ')}`)
   }
   return out ?? 'inspect.svg'
 }
