@@ -116,6 +116,17 @@ describe.skipIf(noBrowser !== undefined)('Build', () => {
     await page.context().close()
   })
 
+  test('tells a link whose network cannot be read, and shows another one, which can be trained', async () => {
+    const { page, complaints } = await openPage(stage, '#screen=build&model=custom&layers=conv1:conv2d(1,6')
+    await page.getByText(/^This link holds a network that cannot be read: line 1: /).waitFor()
+    await expect.poll(() => page.locator('.layer-table input.name').count()).toBe(12)
+    await expect.poll(() => new URL(page.url()).hash).toContain('layers=conv1:conv2d(1,6,5,{padding:2})')
+    await page.getByRole('button', { name: 'Train this' }).click()
+    await page.locator('.histogram svg').first().waitFor()
+    expect(complaints).toEqual([])
+    await page.context().close()
+  })
+
   test.each([
     ['light', 1440],
     ['dark', 820],
