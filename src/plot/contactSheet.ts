@@ -61,8 +61,10 @@ export function contactSheet(rows: readonly SheetRow[], options: ContactSheetOpt
     const y = top + r * pitch
     const images = pictures.map((picture, k) => {
       const { caption, said = [title, columns[k], ...linesOf(caption)].filter(Boolean).join(', ') } = picture
-      const image = drawPicture(picture, margin + k * (cell + gap), y, cell)
-      return html`<g class="fovea-part"><title>${said}</title>${image}</g>`
+      const x = margin + k * (cell + gap)
+      // The whole cell answers the pointer, not only a picture that is not square.
+      const hold = html`<rect x="${coordinate(x)}" y="${coordinate(y)}" width="${cell}" height="${cell}" fill="none" pointer-events="all"/>`
+      return html`<g class="fovea-part"><title>${said}</title>${hold}${drawPicture(picture, x, y, cell)}</g>`
     })
     return html`<text x="0" y="${coordinate(y + cell / 2 + 4)}">${shorten(title)}</text>${images}\n`
   })

@@ -1,4 +1,4 @@
-/** `fovea inspect --out sheet.html` and `fovea data --out sheet.html`: a contact sheet on a page, whose pictures are read out. */
+/** `fovea inspect --out sheet.html` and `fovea data --out sheet.html`: pictures on a page, which are read out. */
 import { html } from '../plot/markup.ts'
 import { answering, page, partsHint } from './page.ts'
 
@@ -8,7 +8,7 @@ export interface SheetPage {
   readonly title: string
   /** What it is of: `runs/lenet5` */
   readonly subject: string
-  /** The sheet, as `contactSheet` of `fovea/plot` draws it. */
+  /** The sheet, as `contactSheet` and `filters` of `fovea/plot` draw it. */
   readonly sheet: string
   /** Sentences under it. */
   readonly notes?: readonly string[]

@@ -22,46 +22,40 @@ export function makePartsAnswer(place: HTMLElement): void {
   const show = (index: number): void => {
     at = index
     tip.textContent = said[at] ?? ''
-    const part = parts[at]
-    if (!part) return mark.remove()
     mark.remove()
-    for (const [name, value] of Object.entries(boxOf(part))) mark.setAttribute(name, String(value))
+    const part = parts[at]
+    if (!part) return
+    const box = part.getBBox()
+    for (const name of ['x', 'y', 'width', 'height'] as const) mark.setAttribute(name, String(box[name]))
     part.append(mark)
     placeBeside(tip, part.getBoundingClientRect(), tip.parentElement!.getBoundingClientRect())
-  }
-  /** The nearest part in the next row. */
-  const below = (way: 1 | -1): number => {
-    const from = parts[at]!.getBoundingClientRect()
-    let [nearest, least] = [at, Number.POSITIVE_INFINITY]
-    for (const [k, part] of parts.entries()) {
-      const { left, top } = part.getBoundingClientRect()
-      const rows = way * (top - from.top)
-      const far = 1000 * rows + Math.abs(left - from.left)
-      if (rows > 1 && far < least) [nearest, least] = [k, far]
-    }
-    return nearest
   }
   place.addEventListener('pointerover', ({ target }) => show(parts.indexOf((target as Element).closest('.fovea-part')!)))
   place.addEventListener('pointerleave', ({ pointerType }) => pointerType !== 'touch' && show(-1))
   place.addEventListener('blur', () => show(-1))
   place.addEventListener('keydown', event => {
     const { key, ctrlKey, metaKey, altKey } = event
-    const way = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[key] as 1 | -1 | undefined
-    if (ctrlKey || metaKey || altKey || !(way || key === 'Home' || key === 'End' || (key === 'Escape' && at >= 0))) return
+    const next = { ...stepsOf(parts, at), Home: 0, End: parts.length - 1, Escape: -1 }[key]
+    if (ctrlKey || metaKey || altKey || next === undefined || (next < 0 && at < 0)) return
     event.preventDefault()
     event.stopImmediatePropagation()
-    if (key === 'Escape') return show(-1)
-    const last = parts.length - 1
-    const next = !way ? (key === 'Home' ? 0 : last) : at < 0 ? 0 : /t$/.test(key) ? at + way : below(way)
-    const part = parts[Math.max(0, Math.min(last, next))]!
-    part.scrollIntoView({ block: 'nearest', inline: 'nearest' })
-    show(parts.indexOf(part))
+    parts[next]?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+    show(next)
   })
 }
 
-function boxOf(part: SVGGElement): Record<'x' | 'y' | 'width' | 'height', number> {
-  const { x, y, width, height } = part.getBBox()
-  return { x, y, width, height }
+/** Where the arrows lead. */
+function stepsOf(parts: readonly SVGGElement[], at: number): Record<string, number> {
+  const tops = parts.map(part => part.getBoundingClientRect().top)
+  const columns = tops.filter(top => top < tops[0]! + 1).length
+  const by = (step: number): number => (at < 0 ? 0 : Math.max(0, Math.min(parts.length - 1, at + step)))
+  const isOneRow = columns === parts.length
+  return {
+    ArrowLeft: by(-1),
+    ArrowRight: by(1),
+    ArrowUp: by(isOneRow ? -1 : -columns),
+    ArrowDown: by(isOneRow ? 1 : columns),
+  }
 }
 
 /** Below a part, or at the side of one that is tall: nearer to the middle. */

@@ -11,7 +11,7 @@ import { rasterOf } from '../../../data/rasters.ts'
 import { loadSharp } from '../../../data/sharp.node.ts'
 import { subsetOf } from '../../../data/split.ts'
 import { channelStatistics } from '../../../data/statistics.ts'
-import type { SheetPicture, SheetRow } from '../../../plot/contactSheet.ts'
+import { contactSheet, type SheetPicture, type SheetRow } from '../../../plot/contactSheet.ts'
 import { RandomSequence, shuffledIndices } from '../../../random/philox.ts'
 import { readAugmentation } from '../../../recipe/augmentFile.node.ts'
 import { loadDataset } from '../../../recipe/datasets.node.ts'
@@ -157,7 +157,8 @@ async function sheetOf(
       : [`what ${isFixed ? 'every epoch' : `${columns} epochs of augmentation`} shows of them`]),
   ].join(', and ')
   const pipeline = augment && drawn.length > 0 ? [`Augmentation: ${describe(augment).join(', ')}.`] : []
-  return sheetFor(out, titled, { columns: headings }, { title: description, subject: data.name, notes: pipeline })
+  const sheet = contactSheet(titled, { columns: headings, description })
+  return sheetFor(out, sheet, { title: description, subject: data.name, notes: pipeline })
 }
 
 const areSame = (some: readonly SheetPicture[], others: readonly SheetPicture[]): boolean =>

@@ -2,7 +2,7 @@
 import { extname } from 'node:path'
 import { ShapeError } from '../../../graph/shape.ts'
 import { Inspector, PointError } from '../../../inspect/index.ts'
-import { encodePng, enlarged, type SheetPicture } from '../../../plot/index.ts'
+import { contactSheet, encodePng, enlarged, type SheetPicture } from '../../../plot/index.ts'
 import { imagesOf } from '../../../recipe/images.ts'
 import { preparationOf } from '../../../recipe/preparation.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
@@ -134,11 +134,13 @@ async function writeMaps(
   { run, shape: [height, width] }: Subject,
 ): Promise<void> {
   if (extname(out).toLowerCase() !== '.png') {
-    const rows = found.map(({ row }) => row)
-    const options = { columns: ['', ...chosen], cell: chosen.length > 1 ? 112 : 160 }
-    const notes = ['Orange is negative, blue positive, and zero has no color.']
     const title = `What a network looks at: ${chosen.join(', ')}`
-    return writeAtomic(out, sheetFor(out, rows, options, { title, subject: run, notes }))
+    const sheet = contactSheet(
+      found.map(({ row }) => row),
+      { columns: ['', ...chosen], cell: chosen.length > 1 ? 112 : 160, description: title },
+    )
+    const notes = ['Orange is negative, blue positive, and zero has no color.']
+    return writeAtomic(out, sheetFor(out, sheet, { title, subject: run, notes }))
   }
   const factor = Math.max(1, Math.floor(smallestSide / Math.max(height, width)))
   const { pixels } = found[0].row.pictures[1]

@@ -2,7 +2,7 @@
 import { extname } from 'node:path'
 import { type Inspector, layerStatistics, type Patch, topPatches } from '../../../inspect/index.ts'
 import { Conv2d } from '../../../nn/convolution.ts'
-import { filters } from '../../../plot/index.ts'
+import { contactSheet, filters } from '../../../plot/index.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { formatCount, formatPercent } from '../../../text/format.ts'
 import { unknownName } from '../../../text/names.ts'
@@ -14,7 +14,7 @@ import { textTable } from '../../terminal/table.ts'
 import { bytesOf, type Subject } from './subject.ts'
 
 /** Kernels of a convolution as a drawing. */
-export async function drawFilters({ inspector, options }: Subject): Promise<void> {
+export async function drawFilters({ run, inspector, options }: Subject): Promise<void> {
   const convolutions = new Map([...inspector.model.modules()].filter(([, module]) => module instanceof Conv2d))
   const [first] = convolutions.keys()
   const name = options.layer ?? first
@@ -22,9 +22,10 @@ export async function drawFilters({ inspector, options }: Subject): Promise<void
   if (!(layer instanceof Conv2d)) {
     throw new UsageError(`--layer: ${unknownName('convolution', name ?? '', [...convolutions.keys()])}`)
   }
-  const out = outFor(options.out, 'filters', ['.svg'])
+  const out = outFor(options.out, 'filters')
   const weights = await inspector.engine.read(layer.weight)
-  await writeAtomic(out, filters(Float32Array.from(weights), layer.weight.shape))
+  const sheet = filters(Float32Array.from(weights), layer.weight.shape)
+  await writeAtomic(out, sheetFor(out, sheet, { title: `Kernels of ${name}`, subject: run }))
   if (options.json) printJson({ out, layer: name, shape: layer.weight.shape })
   else print(`${name}: ${layer.weight.shape.join(' × ')}`, `written to ${out}`)
 }
@@ -82,7 +83,7 @@ const [mostChannels, patchesEach] = [24, 9] as const
 export async function drawPatches(subject: Subject): Promise<void> {
   const { run, inspector, options, pictures, shape, onProgress } = subject
   if (options.layer === undefined) throw new UsageError('--method patches needs --layer')
-  const out = outFor(options.out, 'patches', ['.svg', '.html'])
+  const out = outFor(options.out, 'patches')
   const found = await topPatches(inspector, bytesOf(subject), options.layer, {
     count: patchesEach,
     onProgress: done => onProgress(done, pictures.length),
@@ -96,7 +97,8 @@ export async function drawPatches(subject: Subject): Promise<void> {
     })),
   }))
   const title = `What excites ${options.layer}`
-  await writeAtomic(out, sheetFor(out, rows, { cell: 64 }, { title, subject: run }))
+  const sheet = contactSheet(rows, { cell: 64, description: title })
+  await writeAtomic(out, sheetFor(out, sheet, { title, subject: run }))
   if (options.json) printJson({ out, layer: options.layer, channels: found })
   else {
     const rest = found.length > mostChannels ? `, the first ${mostChannels} of ${formatCount(found.length)}` : ''
@@ -119,10 +121,9 @@ function cropOf(
   return { pixels: Uint8Array.from(rows.flatMap(row => [...row])), shape: [bottom - top, right - left, channels] }
 }
 
-/** @param formats endings that the method can write */
-function outFor(out: string | undefined, method: string, formats: readonly string[]): string {
-  if (out !== undefined && !formats.includes(extname(out).toLowerCase())) {
-    throw new UsageError(`--out ${out}: --method ${method} is written as ${formats.join(' or ')}`)
+function outFor(out: string | undefined, method: string): string {
+  if (out !== undefined && !['.svg', '.html'].includes(extname(out).toLowerCase())) {
+    throw new UsageError(`--out ${out}: --method ${method} is written as .svg or .html`)
   }
   return out ?? 'inspect.svg'
 }

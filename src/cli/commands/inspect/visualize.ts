@@ -13,7 +13,7 @@ import {
   type Visualization,
   visualize,
 } from '../../../inspect/index.ts'
-import { encodePng, enlarged, type SheetPicture } from '../../../plot/index.ts'
+import { contactSheet, encodePng, enlarged, type SheetPicture } from '../../../plot/index.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { formatCount } from '../../../text/format.ts'
 import { sheetFor } from '../../sheet.ts'
@@ -121,7 +121,8 @@ function writePictures(
     title: '',
     pictures: pictures.slice(r * perRow, (r + 1) * perRow),
   }))
-  return writeAtomic(out, sheetFor(out, rows, { cell: 112 }, { title, subject: run }))
+  const sheet = contactSheet(rows, { cell: 112, description: title })
+  return writeAtomic(out, sheetFor(out, sheet, { title, subject: run }))
 }
 
 /** Longer side of a dream when none is given. */
