@@ -1,5 +1,5 @@
 /** `fovea eval --calibration reliability.html`: a reliability diagram on a page, whose bins are read out, and its table. */
-import type { Calibration } from '../inspect/score.ts'
+import type { Calibration } from '../inspect/judge.ts'
 import { html } from '../plot/markup.ts'
 import { reliabilityDiagram } from '../plot/reliabilityDiagram.ts'
 import { formatCount, formatPercent } from '../text/format.ts'

@@ -276,7 +276,10 @@ describe.skipIf(noBrowser !== undefined)('a report', () => {
     onPage('calibration.html', async page => {
       const tip = page.getByRole('status')
       const place = page.getByRole('group', { name: 'Reliability diagram' })
-      await page.locator('.fovea-part').nth(6).hover({ position: { x: 5, y: 5 } })
+      await page
+        .locator('.fovea-part')
+        .nth(6)
+        .hover({ position: { x: 5, y: 5 } })
       const row = page.locator('tbody tr', { hasText: /^60\.0/ })
       const [, images, sure, right] = (await row.locator('th, td').allInnerTexts()).map(text => text.trim())
       expect(await tip.innerText()).toBe(

@@ -68,7 +68,7 @@ describe('fovea data', () => {
     expect(svg.match(/>epoch \d</g)).toHaveLength(8)
     await succeed(folder.path, [...given, '--columns', '2', '--out', 'sheet.html'])
     const page = readFileSync(join(folder.path, 'sheet.html'), 'utf8')
-    expect(page).toMatch(/^<!doctype html>[^]*<p class="byline">mnist<\/p>/)
+    expect(page).toMatch(/^<!doctype html>.*<p class="byline">mnist<\/p>/s)
     expect(page).toContain('Augmentation: randomAffine(degrees [-10,10]')
     expect(page.match(/<title>\d, image \d+<\/title>/g)).toHaveLength(3)
     expect(page.match(/<title>\d, epoch [12]<\/title>/g)).toHaveLength(6)

@@ -3,7 +3,7 @@ import type { ShardSource } from '../../lab/src/worker/imageStream.ts'
 import { imageDataset, subsetOf } from '../../src/data/index.ts'
 import { mnist } from '../../src/data/mnist.node.ts'
 import type { Engine } from '../../src/index.ts'
-import type { ImageClassifier } from '../../src/nn/index.ts'
+import type { Module } from '../../src/nn/index.ts'
 import { type Evaluation, Evaluator } from '../../src/train/index.ts'
 
 let splits: ReturnType<typeof mnist> | undefined
@@ -32,7 +32,7 @@ export async function testDigits() {
 }
 
 /** The library's evaluation of a network on them. */
-export async function evaluateDigits(engine: Engine, model: ImageClassifier): Promise<Evaluation> {
+export async function evaluateDigits(engine: Engine, model: Module): Promise<Evaluation> {
   const { images, labels } = await testDigits()
   const pictures = Array.from(labels, (_, k) => images.subarray(k * 784, (k + 1) * 784))
   const classes = Array.from({ length: 10 }, (_, k) => String(k))

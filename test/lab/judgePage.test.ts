@@ -196,7 +196,7 @@ describe.skipIf(noBrowser !== undefined)('Judge in Chromium', () => {
       format: 'fovea-changed-images',
       version: 1,
       data: 'mnist',
-      classes,
+      classes: Array.from({ length: 10 }, (_, k) => String(k)),
       changes: [
         { image: 3, newLabel: 7 },
         { image: 5, leftOut: true },

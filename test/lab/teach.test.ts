@@ -223,7 +223,10 @@ describe('views of a picture', () => {
       shares: Float32Array.of(1 / 6, 1 / 6, 1 / 6, 1 / 2),
       views: 2,
     })
-    expect(trainingRows(store, pictures, 'mirrored')).toMatchObject({ views: 4, labels: Uint8Array.of(0, 0, 0, 0, 0, 1) })
+    expect(trainingRows(store, pictures, 'mirrored')).toMatchObject({
+      views: 4,
+      labels: Uint8Array.of(0, 0, 0, 0, 0, 1),
+    })
   })
 })
 

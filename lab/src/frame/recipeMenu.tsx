@@ -165,13 +165,7 @@ function OwnPictures({ onTaken }: { readonly onTaken: (files: readonly FoundFile
         A folder with a folder of pictures for each class. They stay in this page; every fifth is held back to test
         with.
       </p>
-      <FilesButton
-        label="Choose a folder"
-        asksFor="Folder of pictures"
-        id="own-folder"
-        isFolder
-        onFiles={onTaken}
-      />
+      <FilesButton label="Choose a folder" asksFor="Folder of pictures" id="own-folder" isFolder onFiles={onTaken} />
     </div>
   )
 }

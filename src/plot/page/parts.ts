@@ -30,7 +30,9 @@ export function makePartsAnswer(place: HTMLElement): void {
     part.append(mark)
     placeBeside(tip, part.getBoundingClientRect(), tip.parentElement!.getBoundingClientRect())
   }
-  place.addEventListener('pointerover', ({ target }) => show(parts.indexOf((target as Element).closest('.fovea-part')!)))
+  place.addEventListener('pointerover', ({ target }) =>
+    show(parts.indexOf((target as Element).closest('.fovea-part')!)),
+  )
   place.addEventListener('pointerleave', ({ pointerType }) => pointerType !== 'touch' && show(-1))
   place.addEventListener('blur', () => show(-1))
   place.addEventListener('keydown', event => {

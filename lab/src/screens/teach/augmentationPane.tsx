@@ -44,8 +44,8 @@ function Cost({ lesson: { classes, store } }: { readonly lesson: Lesson }) {
   }
   return (
     <p class="micro quiet" data-viewed={viewed}>
-      The trunk looks {1 + viewCount} times at a picture that is added, and {(store.viewBytes / 1000).toFixed(1)} kB more
-      of it stay. {whole(viewed)} of {whole(trained.length)} pictures to train on have views: the first{' '}
+      The trunk looks {1 + viewCount} times at a picture that is added, and {(store.viewBytes / 1000).toFixed(1)} kB
+      more of it stay. {whole(viewed)} of {whole(trained.length)} pictures to train on have views: the first{' '}
       {whole(store.mostViewed)} can, frames of the camera and what was added while this was off have none.
     </p>
   )

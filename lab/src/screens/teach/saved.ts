@@ -114,8 +114,7 @@ export class SavedSession {
       classes: classes.all.peek().map(({ name, pictures }) => ({
         name: name.peek(),
         pictures: pictures.map(
-          ({ row, isHeld, isFrame }) =>
-            [row, Number(isHeld), Number(isFrame), Number(store.hasViews(row))] as const,
+          ({ row, isHeld, isFrame }) => [row, Number(isHeld), Number(isFrame), Number(store.hasViews(row))] as const,
         ),
       })),
     }

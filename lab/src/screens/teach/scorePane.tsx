@@ -57,7 +57,8 @@ function Learnt({ learned, lesson }: { readonly learned: Learned; readonly lesso
         </tbody>
       </table>
       <p class="micro quiet">
-        Trained on {whole(trained)} other pictures{views > 0 && ` and ${whole(views)} views of them`}. Every fifth is held back
+        Trained on {whole(trained)} other pictures{views > 0 && ` and ${whole(views)} views of them`}. Every fifth is
+        held back
         {hasFrames &&
           ', of the camera the last fifth of each take; its frames are alike, so the true interval is wider'}
         .

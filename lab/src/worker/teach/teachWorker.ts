@@ -53,7 +53,12 @@ async function see(pictures: readonly (File | ImageBitmap)[], withViews: boolean
   else for (const picture of pictures) read.push(await readOrTell(picture))
   const inputs = read.flatMap(one => ('failure' in one ? [] : [one.input]))
   const features = await seeAll(teacher, inputs)
-  const views = withViews ? await seeAll(teacher, inputs.flatMap(one => viewsOf(one, contents.shape))) : undefined
+  const views = withViews
+    ? await seeAll(
+        teacher,
+        inputs.flatMap(one => viewsOf(one, contents.shape)),
+      )
+    : undefined
   const size = teacher.trunk.features
   let at = 0
   return read.map(one => {

@@ -99,18 +99,15 @@ function wantedOf({ inspector, options, classes }: Subject): Wanted[] {
 function outOf(out: string | undefined, pictures: number): string {
   const isSheet = pictures > 1
   if (isSheet && out !== undefined && extname(out).toLowerCase() === '.png') {
-    throw new UsageError(`--out ${out}: ${formatCount(pictures)} pictures make a sheet, which is written as .svg or .html`)
+    throw new UsageError(
+      `--out ${out}: ${formatCount(pictures)} pictures make a sheet, which is written as .svg or .html`,
+    )
   }
   return out ?? (isSheet ? 'inspect.svg' : 'inspect.png')
 }
 
 /** One picture alone, enlarged, or a sheet. */
-function writePictures(
-  out: string,
-  pictures: readonly SheetPicture[],
-  title: string,
-  { run }: Subject,
-): Promise<void> {
+function writePictures(out: string, pictures: readonly SheetPicture[], title: string, { run }: Subject): Promise<void> {
   const [{ pixels, shape }] = pictures
   if (extname(out).toLowerCase() === '.png') {
     const factor = Math.max(1, Math.floor(smallestSide / Math.max(shape[0], shape[1])))
