@@ -63,8 +63,8 @@ export function contactSheet(rows: readonly SheetRow[], options: ContactSheetOpt
       const { caption, said = [title, columns[k], ...linesOf(caption)].filter(Boolean).join(', ') } = picture
       const x = margin + k * (cell + gap)
       // The whole cell answers the pointer, not only a picture that is not square.
-      const hold = html`<rect x="${coordinate(x)}" y="${coordinate(y)}" width="${cell}" height="${cell}" fill="none" pointer-events="all"/>`
-      return html`<g class="fovea-part"><title>${said}</title>${hold}${drawPicture(picture, x, y, cell)}</g>`
+      const frame = html`<rect x="${coordinate(x)}" y="${coordinate(y)}" width="${cell}" height="${cell}" fill="none" pointer-events="all"/>`
+      return html`<g class="fovea-part"><title>${said}</title>${drawPicture(picture, x, y, cell)}${frame}</g>`
     })
     return html`<text x="0" y="${coordinate(y + cell / 2 + 4)}">${shorten(title)}</text>${images}\n`
   })

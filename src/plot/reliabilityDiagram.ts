@@ -52,7 +52,7 @@ export function reliabilityDiagram({ ece, bins }: DiagramCalibration): string {
 <text x="${left}" y="16.5">accuracy; expected calibration error ${formatPercent(ece, 2)}</text>
 <g transform="translate(${left} ${top})">
 ${ticks}
-${bins.map(bin => html`<g class="fovea-part">${hold(bin, x)}${bin.count > 0 && bars(bin, x, y)}${countBar(bin, x, most)}</g>`)}
+${bins.map(bin => html`<g class="fovea-part"><title>${saidOf(bin)}</title>${bin.count > 0 && bars(bin, x, y)}${countBar(bin, x, most)}${frame(bin, x)}</g>`)}
 <path d="M0 ${side}L${side} 0" stroke="currentColor" stroke-dasharray="4 4" fill="none"/>
 <path d="M0 ${side}H${side}" stroke="currentColor"/>
 <text y="${countsTop - top - 8}" fill-opacity="0.65">answers in each bin, of ${formatCount(total)}</text>
@@ -63,14 +63,16 @@ ${bins.map(bin => html`<g class="fovea-part">${hold(bin, x)}${bin.count > 0 && b
 
 type Scale = (value: number) => number
 
-/** What is said of a bin, and where the pointer asks for it. */
-function hold({ from, to, accuracy, confidence, count }: DiagramBin, x: Scale): Markup {
+/** What is said of a bin. */
+function saidOf({ from, to, accuracy, confidence, count }: DiagramBin): string {
   const range = `${formatPercent(from, 0)} to ${formatPercent(to, 0)}`
-  const said =
-    count === 0
-      ? `${range}: no answers`
-      : `${range}: ${formatPercent(accuracy, 1)} right at a confidence of ${formatPercent(confidence, 1)}, ${formatCount(count)} answers`
-  return html`<title>${said}</title><rect x="${coordinate(x(from))}" width="${coordinate(x(to) - x(from))}" height="${countsTop + countsHeight - top}" fill="none" pointer-events="all"/>`
+  if (count === 0) return `${range}: no answers`
+  return `${range}: ${formatPercent(accuracy, 1)} right at a confidence of ${formatPercent(confidence, 1)}, ${formatCount(count)} answers`
+}
+
+/** Where the pointer asks for a bin: all of its height. */
+function frame({ from, to }: DiagramBin, x: Scale): Markup {
+  return html`<rect x="${coordinate(x(from))}" width="${coordinate(x(to) - x(from))}" height="${countsTop + countsHeight - top}" fill="none" pointer-events="all"/>`
 }
 
 /** The accuracy of a bin, and its distance from the confidence. */

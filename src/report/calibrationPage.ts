@@ -38,6 +38,7 @@ export function calibrationPage({ subject, calibration, version }: CalibrationPa
 ${partsHint}
 <div class="pair">
 ${answering(reliabilityDiagram(calibration), {
+  name: 'Reliability diagram',
   caption:
     'Answers are put into bins by the probability of the predicted class. Blue is how often those of a bin are right, orange how far that is from how sure they are; on the diagonal both are the same (Guo et al. 2017).',
 })}

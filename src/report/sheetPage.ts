@@ -21,7 +21,7 @@ export function sheetPage({ title, subject, sheet, notes = [], version }: SheetP
   const header = html`<header><h1>${title}</h1><p class="byline">${subject}</p></header>`
   const main = html`<section>
 ${partsHint}
-${answering(sheet, { isZoomed: true })}
+${answering(sheet, { name: title, isZoomed: true })}
 ${notes.map(note => html`<p class="note">${note}</p>\n`)}</section>`
   return page({ title, version, header, main, hasScript: true })
 }

@@ -245,9 +245,9 @@ describe.skipIf(noBrowser !== undefined)('a report', () => {
     onPage('sheet.html', async page => {
       const tip = page.getByRole('status')
       const place = page.getByRole('region', { name: /^Contact sheet/ })
-      await page.locator('.fovea-part image').nth(1).hover()
+      await page.locator('.fovea-part').nth(1).hover()
       expect(await tip.innerText()).toBe('cat, epoch 1')
-      expect(await page.locator('.fovea-mark').count()).toBe(1)
+      expect(await page.locator('.fovea-part.on').count()).toBe(1)
       const [picture, box] = [await page.locator('.fovea-part image').nth(1).boundingBox(), await tip.boundingBox()]
       expect(box!.y).toBeGreaterThanOrEqual(picture!.y + picture!.height)
       await page.mouse.move(5, 5)

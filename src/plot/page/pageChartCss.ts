@@ -6,7 +6,7 @@ export const pageChartCss = `.fovea-chart{position:relative}
 .fovea-tip{position:absolute;top:calc(var(--top) + .25rem);z-index:1;max-width:calc(100% - 4rem);padding:.4rem .6rem;border:1px solid var(--line);border-radius:6px;background:var(--ground);color:var(--text);font-size:.8125rem;line-height:1.45;pointer-events:none;box-shadow:0 2px 8px #0002}
 .fovea-tip:empty{display:none}
 .fovea-answering{position:relative}
-.fovea-mark{fill:none;stroke:var(--fovea-blue);stroke-width:2;vector-effect:non-scaling-stroke;pointer-events:none}
+.fovea-part.on>rect:last-of-type{stroke:var(--fovea-blue);stroke-opacity:1;stroke-width:2;vector-effect:non-scaling-stroke}
 .fovea-tip>b{font-weight:600}
 .fovea-tip ul{list-style:none;margin:0;padding:0}
 .fovea-tip li b{font-weight:600}
@@ -19,4 +19,4 @@ export const pageChartCss = `.fovea-chart{position:relative}
 .fovea-zoomed{overflow:auto;max-height:85vh;cursor:grab}
 [hidden]{display:none}
 @media (pointer:coarse){.fovea-all,.fovea-tools button{min-height:2.75rem;padding:0 1rem}}
-@media print{.fovea-tools,.fovea-hand,.fovea-tip,.fovea-all,.fovea-cursor,.fovea-mark,.fovea-hint{display:none}}`
+@media print{.fovea-tools,.fovea-hand,.fovea-tip,.fovea-all,.fovea-cursor,.fovea-hint{display:none}}`

@@ -1,6 +1,6 @@
-/** Parts of a drawing that say something, a `fovea-part` with a title: the one that is pointed at, or reached by keys, is marked and read out. */
+/** Parts of a drawing that say something, a `fovea-part` with a title and, as its last rectangle, its frame: the one that is pointed at, or reached by keys, is marked and read out. */
 
-/** Makes the parts answer. @param place has the drawing, and lies in a figure */
+/** Makes the parts answer. @param place has the drawing; an empty `fovea-tip` follows it in its figure */
 export function makePartsAnswer(place: HTMLElement): void {
   const parts = [...place.querySelectorAll<SVGGElement>('.fovea-part')]
   // The browser would show them, too.
@@ -9,25 +9,16 @@ export function makePartsAnswer(place: HTMLElement): void {
     title.remove()
     return title.textContent
   })
-  const mark = document.createElementNS('http://www.w3.org/2000/svg', 'rect')
-  mark.setAttribute('class', 'fovea-mark')
-  const tip = document.createElement('div')
-  tip.className = 'fovea-tip'
-  tip.setAttribute('role', 'status')
-  place.after(tip)
+  const tip = place.nextElementSibling as HTMLElement
   place.tabIndex = 0
-  place.setAttribute('role', 'group')
-  place.setAttribute('aria-label', place.querySelector('title')!.textContent)
   let at = -1
   const show = (index: number): void => {
+    parts[at]?.classList.remove('on')
     at = index
     tip.textContent = said[at] ?? ''
-    mark.remove()
     const part = parts[at]
     if (!part) return
-    const box = part.getBBox()
-    for (const name of ['x', 'y', 'width', 'height'] as const) mark.setAttribute(name, String(box[name]))
-    part.append(mark)
+    part.classList.add('on')
     placeBeside(tip, part.getBoundingClientRect(), tip.parentElement!.getBoundingClientRect())
   }
   place.addEventListener('pointerover', ({ target }) =>
@@ -51,13 +42,7 @@ function stepsOf(parts: readonly SVGGElement[], at: number): Record<string, numb
   const tops = parts.map(part => part.getBoundingClientRect().top)
   const columns = tops.filter(top => top < tops[0]! + 1).length
   const by = (step: number): number => (at < 0 ? 0 : Math.max(0, Math.min(parts.length - 1, at + step)))
-  const isOneRow = columns === parts.length
-  return {
-    ArrowLeft: by(-1),
-    ArrowRight: by(1),
-    ArrowUp: by(isOneRow ? -1 : -columns),
-    ArrowDown: by(isOneRow ? 1 : columns),
-  }
+  return { ArrowLeft: by(-1), ArrowRight: by(1), ArrowUp: by(-columns), ArrowDown: by(columns) }
 }
 
 /** Below a part, or at the side of one that is tall: nearer to the middle. */
@@ -65,7 +50,7 @@ function placeBeside({ style }: HTMLElement, part: DOMRect, figure: DOMRect): vo
   const isTall = part.height > 2 * part.width
   const isRight = part.left + part.right > figure.left + figure.right
   const aside = isTall ? part.width + 8 : 0
-  style.top = `${isTall ? part.top - figure.top : part.bottom - figure.top + 6}px`
+  style.top = `${(isTall ? part.top : part.bottom + 6) - figure.top}px`
   style.left = isRight ? '' : `${part.left - figure.left + aside}px`
   style.right = isRight ? `${figure.right - part.right + aside}px` : ''
 }
