@@ -151,11 +151,13 @@ describe.skipIf(noBrowser !== undefined)('Teach in Chromium', () => {
   test('learns from views of the pictures to train on as well, as it is told, and judges the others as they are', async () => {
     const { page } = await openTeach(stage, { trunk: tinyTrunk() })
     const trained = (views: number) => page.locator(`[data-trained="48"][data-count="12"][data-views="${views}"]`)
+    await page.getByRole('radio', { name: 'moved', exact: true }).click()
     await giveFolder(page, colors)
     await trained(96).waitFor()
     await page.getByText('48 of 48 pictures to train on have views').waitFor()
     await page.getByRole('radio', { name: 'moved, mirrored' }).click()
     await trained(192).waitFor()
+    expect(await violations(page)).toEqual([])
     await page.keyboard.press('ArrowRight')
     await trained(0).waitFor()
     expect(await page.getByRole('radio', { name: 'off' }).getAttribute('aria-checked')).toBe('true')

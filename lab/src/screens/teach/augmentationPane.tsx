@@ -28,7 +28,8 @@ export function AugmentationPane({ lesson }: { readonly lesson: Lesson }) {
 }
 
 function wordsOf(chosen: Augmentation): string {
-  if (chosen === 'off') return 'Each picture is learned from as it is.'
+  if (chosen === 'off')
+    return 'Each picture is learned from as it is. Views of it are made as it is added: choose before.'
   const views = `Each picture is learned from as it is, and in ${viewsUsed[chosen]} views: moved by up to an eighth of its side, lighter or darker`
   if (chosen === 'moved') return `${views}.`
   return `${views}, two of them mirrored. Not where left and right differ, as in letters.`

@@ -55,7 +55,7 @@ export const mostClasses = 50
 export class Classes {
   readonly all = signal<readonly TaughtClass[]>([])
   /** Whether views of the pictures are learned from as well. */
-  readonly augmentation = signal<Augmentation>('moved')
+  readonly augmentation = signal<Augmentation>('off')
   /** Counts changes of which pictures there are, of their classes, and of what is learned from. */
   readonly version = signal(0)
   readonly #done = signal<readonly Done[]>([])
