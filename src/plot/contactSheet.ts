@@ -9,6 +9,8 @@ export interface SheetPicture {
   readonly shape: ImageShape
   /** Text under the picture, one line or, with line breaks, several. */
   readonly caption?: string
+  /** What is said of it under the pointer: by default its row, its column and its caption. */
+  readonly said?: string
 }
 
 /** A row of a sheet. */
@@ -57,12 +59,18 @@ export function contactSheet(rows: readonly SheetRow[], options: ContactSheetOpt
   )
   const drawn = rows.map(({ title, pictures }, r) => {
     const y = top + r * pitch
-    const images = pictures.map((picture, k) => drawPicture(picture, margin + k * (cell + gap), y, cell))
+    const images = pictures.map((picture, k) => {
+      const { caption, said = [title, columns[k], ...linesOf(caption)].filter(Boolean).join(', ') } = picture
+      const x = margin + k * (cell + gap)
+      // The whole cell answers the pointer, not only a picture that is not square.
+      const frame = html`<rect x="${coordinate(x)}" y="${coordinate(y)}" width="${cell}" height="${cell}" fill="none" pointer-events="all"/>`
+      return html`<g class="fovea-part"><title>${said}</title>${drawPicture(picture, x, y, cell)}${frame}</g>`
+    })
     return html`<text x="0" y="${coordinate(y + cell / 2 + 4)}">${shorten(title)}</text>${images}\n`
   })
   const what = description ?? `${rows.length} rows of pictures`
   return html`<svg class="fovea-plot" xmlns="http://www.w3.org/2000/svg" viewBox="${-border} ${-border} ${width + 2 * border} ${height + 2 * border}" width="${width + 2 * border}" height="${height + 2 * border}" role="img"
- font-family="system-ui, sans-serif" font-size="12" fill="currentColor">
+ font-family="system-ui, sans-serif" font-size="12" fill="currentColor" style="max-width: ${width + 2 * border}px">
 <title>Contact sheet</title><desc>${what}</desc>
 ${headings}
 ${drawn}</svg>`.markup

@@ -52,15 +52,14 @@ export function filters(
   const name = (i: number) => (isColor || channels === 1 ? `${i}` : `${Math.floor(i / channels)}, ${i % channels}`)
 
   const pictures = Array.from({ length: shown }, (_, i) => {
-    const size = height * width
-    const pixels = isColor
-      ? rgbPixels(values.subarray(i * 3 * size, (i + 1) * 3 * size), size, max)
-      : divergingPixels(values.subarray(i * size, (i + 1) * size), max)
+    const size = height * width * (isColor ? 3 : 1)
+    const own = values.subarray(i * size, (i + 1) * size)
+    const pixels = isColor ? rgbPixels(own, height * width, max) : divergingPixels(own, max)
     const x = (i % columns) * (cell + gap)
     const y = Math.floor(i / columns) * (cell + caption + gap)
     // Filters that are not square keep their proportions.
     const scale = cell / Math.max(height, width)
-    return html`<image x="${x}" y="${y}" width="${coordinate(width * scale)}" height="${coordinate(height * scale)}" preserveAspectRatio="none" style="image-rendering: pixelated" href="${pngDataUrl(pixels, [height, width, 3])}"/><rect x="${x}" y="${y}" width="${coordinate(width * scale)}" height="${coordinate(height * scale)}" fill="none" stroke="currentColor" stroke-opacity="0.3"/><text x="${coordinate(x + (width * scale) / 2)}" y="${y + cell + caption - 5}" text-anchor="middle">${name(i)}</text>`
+    return html`<g class="fovea-part"><title>filter ${name(i)}: ${rangeOf(own)}</title><image x="${x}" y="${y}" width="${coordinate(width * scale)}" height="${coordinate(height * scale)}" preserveAspectRatio="none" style="image-rendering: pixelated" href="${pngDataUrl(pixels, [height, width, 3])}"/><rect x="${x}" y="${y}" width="${coordinate(width * scale)}" height="${coordinate(height * scale)}" fill="none" stroke="currentColor" stroke-opacity="0.3"/><text x="${coordinate(x + (width * scale) / 2)}" y="${y + cell + caption - 5}" text-anchor="middle">${name(i)}</text></g>`
   })
   const what = isColor ? 'RGB filters' : 'filters'
   const rest = shown < total ? `, the first ${shown} of ${total}` : ''
@@ -69,6 +68,14 @@ export function filters(
 <title>Filters</title><desc>${outputs} ${what} of ${height} × ${width} over ${channels} channel${channels === 1 ? '' : 's'}${rest}; weights from −${formatSignificant(max)} to ${formatSignificant(max)}.</desc>
 ${pictures}
 ${isColor ? html`` : colorBar(bottom, max)}</svg>`.markup
+}
+
+/** `weights from −0.21 to 0.34` */
+function rangeOf(weights: Float32Array): string {
+  const finite = weights.filter(Number.isFinite)
+  if (finite.length === 0) return 'no weight is finite'
+  const signed = (value: number): string => `${value < 0 ? '−' : ''}${formatSignificant(Math.abs(value))}`
+  return `weights from ${signed(Math.min(...finite))} to ${signed(Math.max(...finite))}`
 }
 
 /** A strip of the scale, labeled at both ends and in the middle. */

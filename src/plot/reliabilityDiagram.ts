@@ -52,11 +52,10 @@ export function reliabilityDiagram({ ece, bins }: DiagramCalibration): string {
 <text x="${left}" y="16.5">accuracy; expected calibration error ${formatPercent(ece, 2)}</text>
 <g transform="translate(${left} ${top})">
 ${ticks}
-${bins.filter(({ count }) => count > 0).map(bin => bars(bin, x, y))}
+${bins.map(bin => html`<g class="fovea-part"><title>${saidOf(bin)}</title>${bin.count > 0 && bars(bin, x, y)}${countBar(bin, x, most)}${frame(bin, x)}</g>`)}
 <path d="M0 ${side}L${side} 0" stroke="currentColor" stroke-dasharray="4 4" fill="none"/>
 <path d="M0 ${side}H${side}" stroke="currentColor"/>
 <text y="${countsTop - top - 8}" fill-opacity="0.65">answers in each bin, of ${formatCount(total)}</text>
-${bins.map(bin => countBar(bin, x, most))}
 <path d="M0 ${countsTop + countsHeight - top}H${side}" stroke="currentColor"/>${across}
 <text x="${side}" y="${countsTop + countsHeight - top + 38}" text-anchor="end" fill-opacity="0.65">probability of the predicted class</text>
 </g></svg>`.markup
@@ -64,12 +63,23 @@ ${bins.map(bin => countBar(bin, x, most))}
 
 type Scale = (value: number) => number
 
+/** What is said of a bin. */
+function saidOf({ from, to, accuracy, confidence, count }: DiagramBin): string {
+  const range = `${formatPercent(from, 0)} to ${formatPercent(to, 0)}`
+  if (count === 0) return `${range}: no answers`
+  return `${range}: ${formatPercent(accuracy, 1)} right at a confidence of ${formatPercent(confidence, 1)}, ${formatCount(count)} answers`
+}
+
+/** Where the pointer asks for a bin: all of its height. */
+function frame({ from, to }: DiagramBin, x: Scale): Markup {
+  return html`<rect x="${coordinate(x(from))}" width="${coordinate(x(to) - x(from))}" height="${countsTop + countsHeight - top}" fill="none" pointer-events="all"/>`
+}
+
 /** The accuracy of a bin, and its distance from the confidence. */
-function bars({ from, to, accuracy, confidence, count }: DiagramBin, x: Scale, y: Scale): Markup {
+function bars({ from, to, accuracy, confidence }: DiagramBin, x: Scale, y: Scale): Markup {
   const [at, wide] = [x(from) + 0.5, x(to) - x(from) - 1]
   const [upper, lower] = [Math.max(accuracy, confidence), Math.min(accuracy, confidence)]
-  const said = `${formatPercent(from, 0)} to ${formatPercent(to, 0)}: ${formatPercent(accuracy, 1)} right at a confidence of ${formatPercent(confidence, 1)}, ${formatCount(count)} answers`
-  return html`<g><title>${said}</title><rect x="${coordinate(at)}" y="${coordinate(y(accuracy))}" width="${coordinate(wide)}" height="${coordinate(y(0) - y(accuracy))}" class="fovea-blue" fill="${light.blue}" fill-opacity="0.75"/><rect x="${coordinate(at)}" y="${coordinate(y(upper))}" width="${coordinate(wide)}" height="${coordinate(y(lower) - y(upper))}" class="fovea-orange fovea-orange-line" fill="${light.orange}" fill-opacity="0.3" stroke="${light.orange}"/></g>`
+  return html`<rect x="${coordinate(at)}" y="${coordinate(y(accuracy))}" width="${coordinate(wide)}" height="${coordinate(y(0) - y(accuracy))}" class="fovea-blue" fill="${light.blue}" fill-opacity="0.75"/><rect x="${coordinate(at)}" y="${coordinate(y(upper))}" width="${coordinate(wide)}" height="${coordinate(y(lower) - y(upper))}" class="fovea-orange fovea-orange-line" fill="${light.orange}" fill-opacity="0.3" stroke="${light.orange}"/>`
 }
 
 /** The number of answers in a bin, as a bar and in digits. */

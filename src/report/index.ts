@@ -3,6 +3,7 @@
  * and are the same in Node and in browsers. A page has its script within it, and is complete without.
  * @module fovea/report
  */
+export { type CalibrationPage, calibrationPage } from './calibrationPage.ts'
 export { firstFilters, worstMistakes } from './collect.ts'
 export { type ComparePage, comparePage } from './comparePage.ts'
 export { type ComparedRun, comparisonPlot } from './comparePlot.ts'
@@ -17,5 +18,6 @@ export {
   slice as slicePlot,
   type TrialRow,
 } from './searchReport.ts'
+export { type SheetPage, sheetPage } from './sheetPage.ts'
 export { type SummaryPage, summaryPage } from './summaryPage.ts'
 export { wilsonInterval } from './wilson.ts'

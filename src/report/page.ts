@@ -53,6 +53,23 @@ export const drawingHint = html`<p class="note fovea-hint" hidden>+ and − or C
 /** A large drawing on a page with a script. @param svg as text */
 export const zoomable = (svg: string): Markup => html`<figure><div class="fovea-drawing">${raw(svg)}</div></figure>`
 
+/** And for drawings whose parts are read out. */
+export const partsHint = html`<p class="note fovea-hint" hidden>Point at a part for its name and its numbers, or move from one to the next by arrows.</p>`
+
+/** A drawing whose parts are read out, on a page with a script. @param svg as text @param name of the drawing */
+export function answering(
+  svg: string,
+  {
+    name,
+    isZoomed = false,
+    caption,
+  }: { readonly name: string; readonly isZoomed?: boolean; readonly caption?: string },
+): Markup {
+  return html`<figure class="fovea-answering"><div class="${isZoomed && 'fovea-drawing '}fovea-parts" role="group" aria-label="${name}">${raw(svg)}</div><div class="fovea-tip" role="status"></div>${
+    caption !== undefined && html`<figcaption>${caption}</figcaption>`
+  }</figure>`
+}
+
 /** A number of a page's head: what it is, the number, and details below. */
 export function fact(name: string, value: string, ...details: string[]): Markup {
   const small = details.filter(detail => detail !== '').map(detail => html`<small>${detail}</small>`)

@@ -33,8 +33,9 @@ section>.note{margin-bottom:1.25rem}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr));gap:2rem 3rem}
 .pair>*{min-width:0}
 figure{margin:0;break-inside:avoid}
-figure>.note,figure>figcaption,table+.note,.scroll+.note{margin-top:.6rem}
+figure>.note,figure>figcaption,figure+.note,table+.note,.scroll+.note{margin-top:.6rem}
 .matrix{max-width:40rem}
+.pair>.fovea-answering{max-width:34rem}
 .filters{max-width:40rem}
 .keys{list-style:none;display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;margin:0 0 1.25rem;padding:0;font-size:.9375rem;overflow-wrap:anywhere}
 .keys .fovea-key{width:1.5em}

@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { networkGraph, summarize } from '../../src/inspect/index.ts'
+import { calibration, networkGraph, summarize } from '../../src/inspect/index.ts'
 import { lenet5 } from '../../src/models/index.ts'
-import { report, searchReport, summaryPage } from '../../src/report/index.ts'
+import { contactSheet } from '../../src/plot/index.ts'
+import { calibrationPage, report, searchReport, sheetPage, summaryPage } from '../../src/report/index.ts'
 import { parseAxis } from '../../src/study/index.ts'
 import { axe, violations } from '../lab/axe.ts'
 import { reportData } from '../support/reportData.ts'
@@ -32,6 +33,21 @@ describe.skipIf(noBrowser !== undefined)('a report', () => {
       join(folder, 'search.html'),
       searchReport(trials, rates, { title: 'rates', strategy: 'grid', metric: 'accuracy', best: 't001' }),
     )
+    const rows = ['cat', 'dog'].map((title, r) => ({
+      title,
+      pictures: [1, 2, 3].map(k => ({ pixels: new Uint8Array(64).fill(60 * r + 30 * k), shape: [8, 8, 1] as const })),
+    }))
+    const sheet = contactSheet(rows, { columns: ['image', 'epoch 1', 'epoch 2'], description: 'Two animals' })
+    writeFileSync(join(folder, 'sheet.html'), sheetPage({ title: 'Animals', subject: 'pets', sheet, version: '0.0.0' }))
+    const probability = Array.from({ length: 200 }, (_, k) => 0.4 + (k % 60) / 100)
+    const answers = { predicted: probability.map(() => 0), probability }
+    const found = calibration(
+      answers,
+      probability.map((share, k) => Number((k * 7) % 10 >= 10 * share)),
+      10,
+    )
+    const page = calibrationPage({ subject: 'lenet5 on digits', calibration: found, version: '0.0.0' })
+    writeFileSync(join(folder, 'calibration.html'), page)
     browser = await launch()
   })
   afterAll(async () => {
@@ -224,4 +240,70 @@ describe.skipIf(noBrowser !== undefined)('a report', () => {
       await page.mouse.move(5, 5)
       expect(await page.locator('.fovea-reading').innerText()).toMatch(/^Point at a trial/)
     }))
+
+  it('of a sheet names the picture that is pointed at or reached by arrows; Esc takes that back, then the zoom', () =>
+    onPage('sheet.html', async page => {
+      const tip = page.getByRole('status')
+      const place = page.getByRole('region', { name: /^Contact sheet/ })
+      await page.locator('.fovea-part').nth(1).hover()
+      expect(await tip.innerText()).toBe('cat, epoch 1')
+      expect(await page.locator('.fovea-part.on').count()).toBe(1)
+      const [picture, box] = [await page.locator('.fovea-part image').nth(1).boundingBox(), await tip.boundingBox()]
+      expect(box!.y).toBeGreaterThanOrEqual(picture!.y + picture!.height)
+      await page.mouse.move(5, 5)
+      expect(await tip.isVisible()).toBe(false)
+      await place.focus()
+      await page.keyboard.press('+')
+      for (const [key, said] of [
+        ['ArrowRight', 'cat, image'],
+        ['ArrowRight', 'cat, epoch 1'],
+        ['ArrowDown', 'dog, epoch 1'],
+        ['End', 'dog, epoch 2'],
+        ['ArrowUp', 'cat, epoch 2'],
+        ['Home', 'cat, image'],
+      ] as const) {
+        await page.keyboard.press(key)
+        expect(await tip.innerText()).toBe(said)
+      }
+      await page.keyboard.press('Escape')
+      expect(await tip.isVisible()).toBe(false)
+      expect(await page.locator('.fovea-zoomed').count()).toBe(1)
+      await page.keyboard.press('Escape')
+      expect(await page.locator('.fovea-zoomed').count()).toBe(0)
+    }))
+
+  it('of a calibration reads out the confidence, the accuracy and the count of a bin', () =>
+    onPage('calibration.html', async page => {
+      const tip = page.getByRole('status')
+      const place = page.getByRole('group', { name: 'Reliability diagram' })
+      await page
+        .locator('.fovea-part')
+        .nth(6)
+        .hover({ position: { x: 5, y: 5 } })
+      const row = page.locator('tbody tr', { hasText: /^60\.0/ })
+      const [, images, sure, right] = (await row.locator('th, td').allInnerTexts()).map(text => text.trim())
+      expect(await tip.innerText()).toBe(
+        `60\u00a0% to 70\u00a0%: ${right} right at a confidence of ${sure}, ${images} answers`,
+      )
+      await place.focus()
+      await page.keyboard.press('Home')
+      expect(await tip.innerText()).toMatch(/^0.% to 10.%: no answers$/)
+    }))
+
+  it.each([
+    ['sheet.html', 'light', 1440],
+    ['calibration.html', 'dark', 390],
+  ] as const)('%s has nothing for axe to say, and no sideways scroll: %s, %i px', (name, theme, width) =>
+    onPage(
+      name,
+      async page => {
+        await page.addScriptTag({ path: axe })
+        await page.locator('.fovea-parts').focus()
+        await page.keyboard.press('End')
+        expect(await violations(page)).toEqual([])
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
+      },
+      { theme, width },
+    ),
+  )
 })

@@ -65,7 +65,13 @@ describe('fovea data', () => {
     const svg = readFileSync(join(folder.path, 'sheet.svg'), 'utf8')
     // Three images, and eight versions of each.
     expect(svg.match(/<image /g)).toHaveLength(27)
-    expect(svg.match(/epoch \d/g)).toHaveLength(8)
+    expect(svg.match(/>epoch \d</g)).toHaveLength(8)
+    await succeed(folder.path, [...given, '--columns', '2', '--out', 'sheet.html'])
+    const page = readFileSync(join(folder.path, 'sheet.html'), 'utf8')
+    expect(page).toMatch(/^<!doctype html>.*<p class="byline">mnist<\/p>/s)
+    expect(page).toContain('Augmentation: randomAffine(degrees [-10,10]')
+    expect(page.match(/<title>\d, image \d+<\/title>/g)).toHaveLength(3)
+    expect(page.match(/<title>\d, epoch [12]<\/title>/g)).toHaveLength(6)
   })
 
   it('draws no equal copies: without augmentation the images alone, of a fixed pipeline one version', async () => {
@@ -132,7 +138,7 @@ describe('fovea data', () => {
     [
       'another format',
       ['data', 'photos', '--out', 'sheet.gif'],
-      /--out sheet\.gif: a contact sheet is written as \.svg or \.png/,
+      /--out sheet\.gif: a contact sheet is written as \.svg, \.png or \.html/,
     ],
     ['a missing pipeline', ['data', 'photos', '--augment', 'nowhere.ts'], /nowhere\.ts: no such file/],
     ['a wrong pipeline', ['data', 'photos', '--augment', 'wrong.json'], /wrong\.json: unknown transform 'flip'/],

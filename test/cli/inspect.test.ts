@@ -101,6 +101,19 @@ describe('inspect', () => {
     ])
   })
 
+  it('writes a page of a sheet, whose pictures have names and numbers', async () => {
+    const args = ['inspect', 'runs/lenet5', 'digits/0.png', 'digits/1.png', '--out', 'sheet.html']
+    expect((await succeed(cwd, args)).stdout).toMatch(/written to sheet\.html\n$/)
+    expect(read('sheet.html')).toMatch(/^<!doctype html>.*<h1>What a network looks at: gradcam<\/h1>/s)
+    const said = [...read('sheet.html').matchAll(/<g class="fovea-part"><title>([^<]+)/g)].map(([, name]) => name)
+    expect(said).toEqual([
+      expect.stringMatching(/^digits\/0\.png: \d -?\d+\.\d\d$/),
+      expect.stringMatching(/^digits\/0\.png, gradcam of \d -?\d+\.\d\d, layer pool2$/),
+      expect.stringMatching(/^digits\/1\.png: /),
+      expect.stringMatching(/^digits\/1\.png, gradcam /),
+    ])
+  })
+
   it('draws what makes each channel of a layer largest', async () => {
     const args = ['inspect', 'runs/lenet5', 'digits', '--method', 'patches', '--layer', 'conv2', '--out', 'patches.svg']
     await succeed(cwd, args)
@@ -129,9 +142,13 @@ describe('inspect', () => {
     [
       'many maps in one picture',
       ['digits', '--out', 'a.png'],
-      '--out a.png: 12 maps make a sheet, which is written as .svg',
+      '--out a.png: 12 maps make a sheet, which is written as .svg or .html',
     ],
-    ['another kind of file', ['digits/0.png', '--out', 'a.jpg'], '--out a.jpg: the name must end in .png or .svg'],
+    [
+      'another kind of file',
+      ['digits/0.png', '--out', 'a.jpg'],
+      '--out a.jpg: the name must end in .png, .svg or .html',
+    ],
     ['a picture for nothing', ['--method', 'visualize'], '--method visualize needs --layer or --class'],
     [
       'a channel that there is not',
@@ -141,7 +158,7 @@ describe('inspect', () => {
     [
       'many channels in one picture',
       ['--method', 'visualize', '--layer', 'conv1', '--out', 'a.png'],
-      '--out a.png: 6 pictures make a sheet, which is written as .svg',
+      '--out a.png: 6 pictures make a sheet, which is written as .svg or .html',
     ],
     ['a dream of many', ['digits', '--method', 'deepdream'], '--method deepdream takes one picture, got 12'],
     [
@@ -165,17 +182,21 @@ describe('eval --calibration', () => {
     const { bins } = calibration as { bins: { count: number; accuracy: number | null }[] }
     expect(bins.reduce((sum, { count }) => sum + count, 0)).toBe(64)
     expect(bins.reduce((sum, bin) => sum + bin.count * (bin.accuracy ?? 0), 0) / 64).toBeCloseTo(accuracy, 12)
-    const { stdout } = await succeed(cwd, args)
-    expect(stdout).toContain(`expected calibration error ${(100 * calibration.ece).toFixed(2)} %`)
-    expect(stdout).toContain('written to reliability.svg')
     expect(read('reliability.svg')).toContain('answers in each bin, of 64')
+    const { stdout } = await succeed(cwd, [...args.slice(0, -1), 'reliability.html'])
+    expect(stdout).toContain(`expected calibration error ${(100 * calibration.ece).toFixed(2)} %`)
+    expect(stdout).toContain('written to reliability.html')
+    const page = read('reliability.html')
+    expect(page).toMatch(/^<!doctype html>.*runs\/lenet5: lenet5 .* on 64 test images of mnist/s)
+    expect(page).toContain('answers in each bin, of 64')
+    expect(page.match(/<g class="fovea-part"><title>/g)).toHaveLength(bins.length)
   })
 
   it('refuses another kind of file', async () => {
     const { code, stderr } = await fovea(cwd, ['eval', 'runs/lenet5', '--calibration', 'reliability.png'])
     expect([code, stderr]).toEqual([
       2,
-      expect.stringContaining('--calibration reliability.png: the name must end in .svg'),
+      expect.stringContaining('--calibration reliability.png: the name must end in .svg or .html'),
     ])
   })
 })

@@ -224,6 +224,13 @@ describe('the state', () => {
     expect(createModel(recipe).network.parameters().get('fc2.weight')!.shape).toEqual([40, 120])
   })
 
+  it('trains on the graphics processor that its link asks for, until another link does not', () => {
+    const build = new Build(parseLink('#screen=build&model=resnet20&data=mnist&backend=webgpu').recipe)
+    expect(formatLink({ recipe: build.recipe(), interventions: [], screen: 'train' })).toContain('&backend=webgpu')
+    build.take(firstRecipe)
+    expect(build.recipe()).not.toHaveProperty('backend')
+  })
+
   it('refuses a link without layers', () => {
     expect(() => parseLink('#model=custom')).toThrow('This link has layers=; expected the layers of the network')
   })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseLink } from '../../lab/src/state/link.ts'
 import { writeSafetensors } from '../../src/formats/safetensors.ts'
 import { cifarResnet } from '../../src/models/index.ts'
 import { exportOnnx } from '../../src/onnx/index.ts'
@@ -114,6 +115,17 @@ describe.skipIf(noBrowser !== undefined)('Build', () => {
     expect(await page.locator('tbody tr').count()).toBe(40)
     await choose('net.safetensors')
     await expect.poll(() => page.locator('.build .work').innerText()).toContain('Weights of resnet20-cifar.')
+    await page.context().close()
+  })
+
+  test('tells a link whose network cannot be read, and shows another one, which can be trained', async () => {
+    const { page, complaints } = await openPage(stage, '#screen=build&model=custom&layers=conv1:conv2d(1,6')
+    await page.getByText(/^This link holds a network that cannot be read: line 1: /).waitFor()
+    await expect.poll(() => page.locator('.layer-table input.name').count()).toBe(12)
+    await expect.poll(() => parseLink(new URL(page.url()).hash).recipe.layers).toMatch(/^conv1:conv2d\(1,6,5,/)
+    await page.getByRole('button', { name: 'Train this' }).click()
+    await page.locator('.histogram svg').first().waitFor()
+    expect(complaints).toEqual([])
     await page.context().close()
   })
 

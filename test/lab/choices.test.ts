@@ -83,6 +83,35 @@ describe.skipIf(noBrowser !== undefined)('the choices of the Lab', () => {
     await page.context().close()
   })
 
+  test('the menu has a network of one’s own while it is open, for data whose pictures are of its size', async () => {
+    const layers = 'conv1:conv2d(1,4,5),pool1:maxPool2d(4),flatten:flatten(),fc1:linear(144,10)'
+    const { page } = await openPage(stage, `#v=1&model=custom&layers=${layers}&images=2000&batch=16&step=1`)
+    await shows(page, 1)
+    await page.locator('.recipe summary').click()
+    const network = page.getByRole('combobox', { name: 'network' })
+    expect(await network.inputValue()).toBe('custom')
+    await page.getByText('Its layers were made for pictures of this size and so many classes.').waitFor()
+    expect(await page.getByRole('combobox', { name: 'trained on' }).locator('option').allTextContents()).toEqual([
+      'MNIST',
+      'Fashion-MNIST',
+    ])
+    await page.getByRole('combobox', { name: 'trained on' }).selectOption('Fashion-MNIST')
+    await page.getByRole('textbox', { name: 'seed' }).fill('3')
+    await page.getByRole('button', { name: 'Train from the start' }).click()
+    await page.locator('.recipe .sub').getByText('on Fashion-MNIST, seed 3').waitFor()
+    await page.locator('.histogram svg').first().waitFor()
+    await page.getByRole('button', { name: 'Copy link' }).click()
+    const { recipe } = parseLink(await page.evaluate(() => location.hash))
+    expect(recipe).toMatchObject({ model: 'custom', data: 'fashion-mnist', seed: 3, layers })
+    await page.locator('.recipe summary').click()
+    await network.selectOption('LeNet-5')
+    await page.getByRole('button', { name: 'Train from the start' }).click()
+    await page.locator('.recipe summary b').getByText('LeNet-5').waitFor()
+    await page.locator('.recipe summary').click()
+    expect(await network.locator('option', { hasText: 'Your network' }).count()).toBe(0)
+    await page.context().close()
+  })
+
   test('a point can be put anywhere on the plane by keys, and the bars answer', async () => {
     const { page } = await openPage(stage, '#model=mlp&data=moons&step=2')
     await page.locator('.bars[data-step="2"]').waitFor()

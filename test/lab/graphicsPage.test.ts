@@ -72,4 +72,15 @@ describe.skipIf(noBrowser !== undefined)('the Lab without a graphics processor',
     expect(await page.getByLabel('runs on').count()).toBe(0)
     await page.context().close()
   })
+
+  test('a network that is built trains where the link says, and then where the training of the page does', async () => {
+    const { page } = await openPage(stage, '#screen=build&backend=webgpu')
+    await page.getByRole('button', { name: 'Train this' }).click()
+    await page.getByText(/^This training asks for a graphics processor\. webgpu: /).waitFor()
+    await page.getByRole('button', { name: 'Train it with WebAssembly' }).click()
+    await page.locator('.histogram svg').first().waitFor()
+    await page.getByRole('button', { name: 'Build', exact: true }).click()
+    await expect.poll(() => new URL(page.url()).hash).toMatch(/&screen=build&model=custom&layers=[^&]*$/)
+    await page.context().close()
+  })
 })

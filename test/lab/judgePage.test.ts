@@ -4,18 +4,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseLink } from '../../lab/src/state/link.ts'
 import { editsAt } from '../../lab/src/state/recipe.ts'
 import { LabRun } from '../../lab/src/worker/run.ts'
-import { imageDataset, subsetOf } from '../../src/data/index.ts'
 import { createEngine } from '../../src/index.ts'
 import { calibration } from '../../src/inspect/index.ts'
-import { type Evaluation, Evaluator } from '../../src/train/index.ts'
+import type { Evaluation } from '../../src/train/index.ts'
 import { noBrowser } from '../browser/chromium.ts'
 import { axe, violations } from './axe.ts'
-import { digitShards, digits } from './digits.ts'
+import { digitShards, evaluateDigits, testDigits } from './digits.ts'
 import { openPage, openStage, type Stage } from './labPage.ts'
 
 /** A training that has learned something: 120 steps of 16 digits. */
 const learned = '#v=1&images=2000&batch=16&step=120'
-const classes = Array.from({ length: 10 }, (_, k) => String(k))
 
 /** The training of a link in Node: its hash, and the library's evaluation of the test digits of the page. */
 async function inNode(fragment: string): Promise<{ readonly hash: string; readonly evaluation: Evaluation }> {
@@ -23,19 +21,10 @@ async function inNode(fragment: string): Promise<{ readonly hash: string; readon
   const engine = createEngine({ threads: 2, precise: true })
   const run = new LabRun(recipe, await digitShards(recipe.images), engine)
   while (run.step < step) await run.advance(interventions)
-  const { images, labels } = await testDigits()
-  const pictures = Array.from(labels, (_, k) => images.subarray(k * 784, (k + 1) * 784))
-  const dataset = imageDataset({ name: 'digits', images: pictures, labels, shape: [28, 28, 1], classes })
-  const evaluation = await new Evaluator(engine, run.model, [28, 28, 1]).evaluate(subsetOf(dataset))
+  const evaluation = await evaluateDigits(engine, run.model)
   const hash = await run.hash()
   await engine.close()
   return { hash, evaluation }
-}
-
-/** The test digits that the page has. */
-async function testDigits() {
-  const { images, labels } = (await digits()).test
-  return { images: images.subarray(0, 1000 * 784), labels: Array.from(labels.subarray(0, 1000)) }
 }
 
 /** Numbers of a page's attribute. */
@@ -207,7 +196,7 @@ describe.skipIf(noBrowser !== undefined)('Judge in Chromium', () => {
       format: 'fovea-changed-images',
       version: 1,
       data: 'mnist',
-      classes,
+      classes: Array.from({ length: 10 }, (_, k) => String(k)),
       changes: [
         { image: 3, newLabel: 7 },
         { image: 5, leftOut: true },

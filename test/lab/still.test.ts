@@ -7,22 +7,26 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseLink } from '../../lab/src/state/link.ts'
 import { formatStill, parseStill } from '../../lab/src/state/still.ts'
 import { checkLayers, openStill } from '../../lab/src/worker/stillNetwork.ts'
-import { conv2d, sequential } from '../../src/nn/index.ts'
+import { createEngine } from '../../src/index.ts'
+import { conv2d, type ImageClassifier, sequential } from '../../src/nn/index.ts'
 import type { NetworkReply, RunsNews } from '../../src/runs/live/protocol.ts'
 import { readTensors } from '../../src/train/checkpoint.ts'
 import { noBrowser } from '../browser/chromium.ts'
 import { makeCheckpoint } from '../support/checkpoints.ts'
 import { makeRun, recipe, startLine } from '../support/runLogs.ts'
 import { axe, violations } from './axe.ts'
+import { evaluateDigits } from './digits.ts'
 import { expectFitting } from './fitting.ts'
 import { openPage, openStage, type Stage } from './labPage.ts'
 
 let root: string
 let stage: Stage
+let lenet: ImageClassifier
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'fovea-still-'))
-  await makeCheckpoint(root, 'lenet5', { model: 'lenet5', data: 'mnist', seed: 3 }, [430, 860])
+  const kept = await makeCheckpoint(root, 'lenet5', { model: 'lenet5', data: 'mnist', seed: 3 }, [430, 860])
+  lenet = kept.model
   await makeCheckpoint(root, 'pictures', {
     model: { name: 'lenet5', options: { channels: 3, size: 32 } },
     data: { name: 'folder', directory: '/nowhere', classes: ['cat', 'dog'], size: [32, 32] },
@@ -161,6 +165,81 @@ describe.skipIf(noBrowser !== undefined)('a checkpoint in the page', () => {
     await page.getByRole('button', { name: 'Pause' }).waitFor()
     expect(await page.evaluate(() => location.hash)).not.toContain('of=')
     expect(complaints).toEqual([])
+    await page.context().close()
+  })
+
+  /** Opens it while its weights do not come until `come` is called. */
+  const openHeld = async (): Promise<() => Promise<unknown>> => {
+    ;({ page, complaints } = await openPage(stage, '#screen=runs&run=lenet5', { serviceWorkers: false }))
+    let release = (): void => undefined
+    const called = new Promise<void>(resolve => {
+      release = resolve
+    })
+    await page.route('**/runs/weights*', async route => {
+      await called
+      await route.continue()
+    })
+    await page.getByRole('link', { name: 'Look at lenet5 at step 430' }).click()
+    await page.getByText('reading the checkpoint').waitFor()
+    return () => {
+      const came = page.waitForResponse('**/runs/weights*').then(response => response.finished())
+      release()
+      return came
+    }
+  }
+
+  /** What the page complained of, but that the test lets it have no service worker. */
+  const complained = (): string[] => complaints.filter(text => !text.startsWith('Service Worker registration blocked'))
+
+  test('that is still being read may be left for Runs: it is there when one comes back', async () => {
+    const come = await openHeld()
+    await page.getByRole('button', { name: 'Back to Runs' }).click()
+    await page.locator('.run-list').waitFor()
+    await come()
+    await page.getByRole('button', { name: 'Look', exact: true }).click()
+    await page.locator('.layers section').nth(4).waitFor()
+    expect(await page.locator('.bars').getAttribute('data-step')).toBe('430')
+    expect(complained()).toEqual([])
+    await page.context().close()
+  })
+
+  test('that is still being read may be left for a training: what comes then is not shown', async () => {
+    const come = await openHeld()
+    await page.getByRole('button', { name: 'Train a network here' }).click()
+    await page.getByRole('button', { name: 'Pause' }).click()
+    await come()
+    const step = async (): Promise<number> => Number(await page.locator('.net').getAttribute('data-step'))
+    await page.getByRole('button', { name: 'Train on' }).waitFor()
+    const before = await step()
+    await page.getByRole('button', { name: 'One step', exact: true }).click()
+    await expect.poll(step).toBeGreaterThan(before)
+    expect(await page.getByText('lenet5, step 430').count()).toBe(0)
+    expect(complained()).toEqual([])
+    await page.context().close()
+  })
+
+  test('is judged on the test images of its data, as the library does; training images are not there', async () => {
+    await open('#v=1&screen=judge&of=lenet5&at=430')
+    await page.locator('[data-judged="430"]').waitFor()
+    const engine = createEngine({ threads: 1, precise: true })
+    const evaluation = await evaluateDigits(engine, lenet)
+    await engine.close()
+    const said = (name: string): Promise<number> =>
+      page.locator(`[data-${name}]`).first().getAttribute(`data-${name}`).then(Number)
+    expect(await said('accuracy')).toBe(evaluation.accuracy)
+    expect(await said('loss')).toBeCloseTo(evaluation.loss, 5)
+    const cells = await page.locator('.confusion tbody td[data-row]').allTextContents()
+    expect(cells.map(Number)).toEqual(evaluation.confusion.flat())
+    expect(await page.getByRole('radio', { name: 'training images' }).count()).toBe(0)
+    expect(await page.locator('.changes, .read-changes').count()).toBe(0)
+    expect(await violations(page)).toEqual([])
+    expect(complaints).toEqual([])
+    await page.context().close()
+  })
+
+  test('without its images has nothing to be judged by, and says so', async () => {
+    await open('#v=1&screen=judge&of=pictures&at=430')
+    await page.getByText(/This checkpoint was trained on data that the Lab does not have/).waitFor()
     await page.context().close()
   })
 

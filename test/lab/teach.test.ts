@@ -6,9 +6,11 @@ import { isNextHeld, lotsOfTake } from '../../lab/src/screens/teach/holdOut.ts'
 import { blockPictures, PictureStore, thumbBytes } from '../../lab/src/screens/teach/pictureStore.ts'
 import { SavedSession } from '../../lab/src/screens/teach/saved.ts'
 import { scoreOf } from '../../lab/src/screens/teach/score.ts'
+import { trainingRows } from '../../lab/src/screens/teach/trainingRows.ts'
 import { HeadFitter } from '../../lab/src/worker/teach/fitHead.ts'
-import type { SeenPicture } from '../../lab/src/worker/teach/protocol.ts'
+import { movedViews, type SeenPicture, viewCount } from '../../lab/src/worker/teach/protocol.ts'
 import { Teacher } from '../../lab/src/worker/teach/teacher.ts'
+import { viewsOf } from '../../lab/src/worker/teach/views.ts'
 import { readClassifier } from '../../src/classifier/artifact.ts'
 import { loadClassifier } from '../../src/classifier/classifier.ts'
 import type { BrowserFiles } from '../../src/formats/browserFiles.ts'
@@ -23,6 +25,15 @@ const seen = (k: number, features = 2): SeenPicture => ({
   thumb: new Uint8Array(thumbBytes).fill(k % 256),
   features: new Float32Array(features).fill(k),
 })
+
+/** One with views, which say its number and their own: 7.01, 7.02, … */
+const viewed = (k: number): SeenPicture => ({
+  ...seen(k),
+  views: Float32Array.from({ length: 2 * viewCount }, (_, at) => k + (1 + Math.floor(at / 2)) / 100),
+})
+
+/** Each row weighs the same. */
+const equalShares = (rows: number): Float32Array => new Float32Array(rows).fill(1 / rows)
 
 describe('of pictures, those are held back', () => {
   test('that come second, and then every fifth', () => {
@@ -161,6 +172,64 @@ describe('classes', () => {
   })
 })
 
+describe('views of a picture', () => {
+  const shape = [16, 16, 3] as const
+  /** Darker at the left. */
+  const slope = Uint8Array.from({ length: 768 }, (_, at) => 40 + 10 * (Math.floor(at / 3) % 16))
+  const sideOf = (pixels: Uint8Array, side: 0 | 1): number =>
+    pixels.reduce((sum, value, at) => sum + (Math.floor((Math.floor(at / 3) % 16) / 8) === side ? value : 0), 0)
+
+  test('are decided by it alone, differ from it and from each other, and only the last are mirrored', () => {
+    const views = viewsOf(slope, shape)
+    expect(viewsOf(slope.slice(), shape)).toEqual(views)
+    expect(new Set([slope, ...views].map(String)).size).toBe(1 + viewCount)
+    for (const [k, view] of views.entries()) {
+      expect(view).toHaveLength(slope.length)
+      expect(sideOf(view, 0) < sideOf(view, 1)).toBe(k < movedViews)
+    }
+  })
+
+  test('are there for pictures of one channel and of one pixel', () => {
+    expect(viewsOf(Uint8Array.of(90), [1, 1, 1])).toHaveLength(viewCount)
+  })
+
+  test('are kept of pictures to train on, never of those held back, up to a bound', () => {
+    const store = new PictureStore(2)
+    const classes = new Classes(store)
+    const cats = classes.add('cats')!
+    for (let k = 0; k < 2600; k++) classes.addPicture(cats, viewed(k))
+    expect(cats.pictures.some(({ row, isHeld }) => isHeld && store.hasViews(row))).toBe(false)
+    const trained = cats.pictures.filter(({ isHeld }) => !isHeld)
+    expect(trained.slice(0, 2000).every(({ row }) => store.hasViews(row))).toBe(true)
+    expect(trained.slice(2000).some(({ row }) => store.hasViews(row))).toBe(false)
+    expect(trained).toHaveLength(2080)
+    expect(new PictureStore(25_088).mostViewed).toBe(0)
+  })
+
+  test('are learned from beside it: a picture weighs the same with and without them', () => {
+    const store = new PictureStore(2)
+    const rows = [viewed(1), seen(2)].map(one => store.add(one)!)
+    store.addViews(rows[0]!, viewed(1).views!)
+    const pictures = rows.map((row, label) => ({ row, label }))
+    expect(trainingRows(store, pictures, 'off')).toEqual({
+      features: Float32Array.of(1, 1, 2, 2),
+      labels: Uint8Array.of(0, 1),
+      shares: Float32Array.of(1 / 2, 1 / 2),
+      views: 0,
+    })
+    expect(trainingRows(store, pictures, 'moved')).toEqual({
+      features: Float32Array.of(1, 1, 1.01, 1.01, 1.02, 1.02, 2, 2),
+      labels: Uint8Array.of(0, 0, 0, 1),
+      shares: Float32Array.of(1 / 6, 1 / 6, 1 / 6, 1 / 2),
+      views: 2,
+    })
+    expect(trainingRows(store, pictures, 'mirrored')).toMatchObject({
+      views: 4,
+      labels: Uint8Array.of(0, 0, 0, 0, 0, 1),
+    })
+  })
+})
+
 describe('a saved session', () => {
   /** Files in memory. */
   const memory = (
@@ -186,8 +255,9 @@ describe('a saved session', () => {
     const store = new PictureStore(2)
     const classes = new Classes(store)
     const cats = classes.add('cats')!
-    for (let k = 0; k < 300; k++) classes.addPicture(cats, seen(k))
+    for (let k = 0; k < 300; k++) classes.addPicture(cats, k < 290 ? seen(k) : viewed(k))
     classes.removePicture(cats, cats.pictures[10]!)
+    classes.augment('mirrored')
     const session = await SavedSession.open(files)
     await session.save('abc', undefined, classes, store)
     const [again, other] = [new PictureStore(2), new Classes(new PictureStore(2))]
@@ -200,7 +270,30 @@ describe('a saved session', () => {
       store.gather(cats.pictures.map(({ row }) => row)),
     )
     expect(again.count).toBe(299)
+    expect(restored.augmentation.value).toBe('mirrored')
+    const [last, held] = [known!.pictures.at(-1)!, known!.pictures.at(-5)!]
+    expect([last, held].map(({ row, isHeld }) => [isHeld, again.hasViews(row)])).toEqual([
+      [false, true],
+      [true, false],
+    ])
+    expect(again.viewsOf(last.row)).toEqual(viewed(299).views)
     expect(await (await SavedSession.open(files)).restore('def', other, new PictureStore(2))).toBe('of another trunk')
+  })
+
+  test('of an earlier version, which knew no views, comes back without some', async () => {
+    const files = memory()
+    const store = new PictureStore(2)
+    const classes = new Classes(store)
+    classes.addPicture(classes.add('cats')!, seen(1))
+    await (await SavedSession.open(files)).save('abc', undefined, classes, store)
+    files.kept.set(
+      'teach.json',
+      new Blob(['{"version":1,"trunk":"abc","blocks":1,"classes":[{"name":"cats","pictures":[[0,0,0]]}]}']),
+    )
+    const again = new PictureStore(2)
+    const restored = new Classes(again)
+    expect(await (await SavedSession.open(files)).restore('abc', restored, again)).toBe('restored')
+    expect([restored.count.value, again.viewed]).toEqual([1, 0])
   })
 
   test('writes only what has changed, and what it could not write again', async () => {
@@ -253,7 +346,7 @@ describe('a head', () => {
     })
     const features = { shape: [count, size], values }
     const fitter = new HeadFitter()
-    const head = await fitter.fit(values, labels)
+    const head = await fitter.fit(values, labels, equalShares(count))
     await fitter.close()
     const probe = linearProbe(features, labels, { ridge: 0.01 })
     expect(probe.accuracy).toBeLessThan(1)
@@ -277,6 +370,7 @@ describe('a head', () => {
     const head = await fitter.fit(
       features,
       Uint8Array.from(pictures, (_, k) => Math.floor(k / 20)),
+      equalShares(pictures.length),
     )
     await teacher.setHead(head)
     const classes = Object.keys(colors)

@@ -148,6 +148,35 @@ describe.skipIf(noBrowser !== undefined)('Teach in Chromium', () => {
     await page.context().close()
   })
 
+  test('learns from views of the pictures to train on as well, as it is told, and judges the others as they are', async () => {
+    const { page } = await openTeach(stage, { trunk: tinyTrunk() })
+    const trained = (views: number) => page.locator(`[data-trained="48"][data-count="12"][data-views="${views}"]`)
+    await page.getByRole('radio', { name: 'moved', exact: true }).click()
+    await giveFolder(page, colors)
+    await trained(96).waitFor()
+    await page.getByText('48 of 48 pictures to train on have views').waitFor()
+    await page.getByRole('radio', { name: 'moved, mirrored' }).click()
+    await trained(192).waitFor()
+    expect(await violations(page)).toEqual([])
+    await page.keyboard.press('ArrowRight')
+    await trained(0).waitFor()
+    expect(await page.getByRole('radio', { name: 'off' }).getAttribute('aria-checked')).toBe('true')
+    // Of two pictures that come meanwhile one is held back, and the other has no views.
+    const files = (await colored(red, 32)).slice(-2)
+    await page.setInputFiles(
+      'input[aria-label="Add files to red"]',
+      files.map((buffer, k) => ({ name: `${k}.png`, mimeType: 'image/png', buffer })),
+    )
+    await learned(page, 49)
+    await page.locator('[data-kept="true"]').waitFor()
+    await page.reload()
+    await page.locator('[data-trained][data-views="0"]').waitFor()
+    await page.getByRole('radio', { name: 'moved', exact: true }).click()
+    await page.locator('[data-trained="49"][data-count="13"][data-views="96"]').waitFor()
+    await page.getByText('48 of 49 pictures to train on have views').waitFor()
+    await page.context().close()
+  })
+
   test('wants names that differ before it saves', async () => {
     const { page } = await openTeach(stage, { trunk: tinyTrunk() })
     await giveFolder(page, colors)

@@ -62,6 +62,15 @@ describe('a contact sheet', () => {
     expect(between.filter(color => color < '#888888')).toEqual([])
   })
 
+  it('says of each picture its row, its column and its caption, or what it is given', () => {
+    const pictures = [picture(2, 2, 9, 'cat 0.61\ndog 0.39'), { ...picture(2, 2, 9), said: 'cat.png, image 7' }]
+    const svg = contactSheet([{ title: 'a very long name of a class', pictures }], { columns: ['epoch 1', 'epoch 2'] })
+    expect([...svg.matchAll(/<g class="fovea-part"><title>([^<]*)/g)].map(([, said]) => said)).toEqual([
+      'a very long name of a class, epoch 1, cat 0.61, dog 0.39',
+      'cat.png, image 7',
+    ])
+  })
+
   it('refuses to draw nothing', () => {
     expect(() => contactSheet([])).toThrow('contactSheet: no pictures')
     expect(() => contactSheet([{ title: 'a', pictures: [] }])).toThrow('contactSheet: no pictures')

@@ -28,6 +28,7 @@ describe('filters', () => {
     expect(b).toEqual([0, 0, 0, 0].flatMap(diverging))
     expect(bar!.slice(0, 3)).toEqual([...diverging(-1)])
     expect(svg).toContain('weights from −2.00 to 2.00')
+    expect(svg).toContain('<title>filter 0: weights from −2.00 to 1.00</title>')
   })
 
   it('of three channels: color, mid-gray is zero', async () => {

@@ -28,6 +28,7 @@ describe('a reliability diagram', () => {
     expect(svg).toContain('>20</text>')
     expect(svg).toContain('>0</text>')
     expect(svg).toMatch(/50.% to 100.%: 40\.0.% right at a confidence of 80\.0.%, 20 answers/)
+    expect(svg).toMatch(/0.% to 50.%: no answers/)
   })
 
   it('draws what calibration finds', async () => {

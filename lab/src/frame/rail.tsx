@@ -1,14 +1,13 @@
 /** The left column: the picture that goes through the network, what the network takes it for, and other pictures. */
 import { type ReadonlySignal, useComputed } from '@preact/signals'
-import { useRef } from 'preact/hooks'
 import { digits, percent } from '../draw/format.ts'
 import { Ramp } from '../draw/raster.tsx'
 import type { Lab } from '../state/lab.ts'
 import { CameraButton } from './cameraButton.tsx'
 import { takeFiles } from './drop.tsx'
+import { FilesButton } from './filesButton.tsx'
 import { Icon } from './icons.tsx'
 import { Probe } from './probe.tsx'
-import { filesOfInput } from './upload.ts'
 
 /** The column. */
 export function Rail({ lab }: { readonly lab: Lab }) {
@@ -141,14 +140,8 @@ function titleOf(lab: Lab, name: string, k: number): string {
 
 /** Other pictures or points. */
 function Acts({ lab }: { readonly lab: Lab }) {
-  const file = useRef<HTMLInputElement>(null)
   const isReady = lab.opened.value !== undefined
   const hasTest = (lab.opened.value?.testLabels.length ?? 0) > 0
-  const upload = async (): Promise<void> => {
-    const files = filesOfInput(file.current!.files!)
-    file.current!.value = ''
-    if (files.length > 0) await takeFiles(lab, files)
-  }
   return (
     <div class="acts">
       <button type="button" disabled={!hasTest} onClick={() => lab.next('any')}>
@@ -164,10 +157,20 @@ function Acts({ lab }: { readonly lab: Lab }) {
       </button>
       {lab.kind === 'image' && (
         <>
-          <button type="button" disabled={!isReady} title="A picture of your own" onClick={() => file.current?.click()}>
-            Upload<kbd>u</kbd>
-          </button>
-          <input ref={file} type="file" accept="image/*" hidden id="upload" aria-label="Picture" onChange={upload} />
+          <FilesButton
+            label={
+              <>
+                Upload<kbd>u</kbd>
+              </>
+            }
+            title="A picture of your own"
+            disabled={!isReady}
+            asksFor="Picture"
+            id="upload"
+            accept="image/*"
+            isSingle
+            onFiles={files => void takeFiles(lab, files)}
+          />
           <CameraButton lab={lab} />
         </>
       )}

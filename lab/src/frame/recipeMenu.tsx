@@ -6,8 +6,9 @@ import type { Lab } from '../state/lab.ts'
 import { formatLink } from '../state/link.ts'
 import { type DataName, dataFor, dataNames, type NetworkName, networks, recipeFor } from '../state/recipe.ts'
 import { takeFiles } from './drop.tsx'
+import { FilesButton } from './filesButton.tsx'
 import { graphics, lookForGraphics } from './graphics.ts'
-import { type FoundFile, filesOfInput } from './upload.ts'
+import type { FoundFile } from './upload.ts'
 
 const networkNames = Object.keys(networks) as NetworkName[]
 
@@ -158,34 +159,13 @@ export function RecipeMenu({ lab, onStart }: { readonly lab: Lab; readonly onSta
 
 /** Pictures of one's own: a folder of them is chosen here, or dropped anywhere. */
 function OwnPictures({ onTaken }: { readonly onTaken: (files: readonly FoundFile[]) => void }) {
-  const folder = useRef<HTMLInputElement>(null)
-  const take = (): void => {
-    const files = filesOfInput(folder.current!.files!)
-    folder.current!.value = ''
-    if (files.length > 0) onTaken(files)
-  }
   return (
     <div class="own">
       <p class="micro quiet">
         A folder with a folder of pictures for each class. They stay in this page; every fifth is held back to test
         with.
       </p>
-      <button type="button" onClick={() => folder.current?.click()}>
-        Choose a folder
-      </button>
-      <input
-        ref={(element: HTMLInputElement | null) => {
-          folder.current = element
-          // The typings know no such attribute; every browser does.
-          element?.setAttribute('webkitdirectory', '')
-        }}
-        type="file"
-        multiple
-        hidden
-        id="own-folder"
-        aria-label="Folder of pictures"
-        onChange={take}
-      />
+      <FilesButton label="Choose a folder" asksFor="Folder of pictures" id="own-folder" isFolder onFiles={onTaken} />
     </div>
   )
 }

@@ -18,7 +18,7 @@ export function addData(program: Command): void {
       '--augment <file>',
       "module or JSON file with a pipeline of transforms, or none (default: the data set's usual one)",
     )
-    .option('--out <file>', 'write the contact sheet, as .svg or .png')
+    .option('--out <file>', 'write the contact sheet: .svg, .png, or .html for a page that answers the pointer')
     .option('--rows <n>', 'images on the sheet', wholeNumber(1, 100), 8)
     .option('--columns <n>', 'augmented versions of each', wholeNumber(1, 100), 8)
     .option('--size <n>', 'side of the pictures of an image folder', wholeNumber(1, 4096), 224)

@@ -42,7 +42,7 @@ export function addEval(program: Command): void {
     .addOption(nativeOption())
     .option(
       '--calibration <file>',
-      'says whether probabilities mean what they say, and draws a reliability diagram (.svg)',
+      'says whether probabilities mean what they say, and draws a reliability diagram: .svg, or .html for a page that answers the pointer',
     )
     .option('--quiet', 'no progress')
     .addOption(jsonOption())

@@ -21,7 +21,10 @@ export function addInspect(program: Command): void {
       numericList,
     )
     .option('--class <class>', 'name or number of the class that is asked about (default: the predicted one)')
-    .option('--out <file>', 'picture to write: .png for one, .svg for any number (default: inspect.png or inspect.svg)')
+    .option(
+      '--out <file>',
+      'picture to write: .png for one, .svg for any number, .html for a page that answers the pointer (default: inspect.png or inspect.svg)',
+    )
     .option(
       '--steps <n>',
       'gradients of integrated-gradients and smoothgrad; steps of visualize and of an octave of deepdream',

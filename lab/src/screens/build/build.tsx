@@ -1,11 +1,12 @@
 /** Build: a network by hand, as a table, as a graph and as code; and networks of the catalog and of files, to look at. */
-import { useComputed, useSignalEffect } from '@preact/signals'
-import { useEffect, useMemo, useRef } from 'preact/hooks'
+import { computed, effect, useComputed, useSignalEffect } from '@preact/signals'
+import { useEffect, useMemo } from 'preact/hooks'
 import { formatVolume } from '../../../../src/inspect/formatSummary.ts'
 import { findModel, type ModelName } from '../../../../src/models/index.ts'
 import { formatLarge } from '../../../../src/text/format.ts'
+import { FilesButton } from '../../frame/filesButton.tsx'
 import { startLab } from '../../frame/start.ts'
-import { type FoundFile, filesOfInput } from '../../frame/upload.ts'
+import type { FoundFile } from '../../frame/upload.ts'
 import { layersOf } from '../../network/layersOf.ts'
 import type { Lab } from '../../state/lab.ts'
 import { formatLink } from '../../state/link.ts'
@@ -28,6 +29,11 @@ function buildOf(lab: Lab): Build {
   if (known) return known
   const facts = (): ReturnType<typeof splitOwn>['facts'] | undefined => lab.own && splitOwn(lab.own.pictures).facts
   const build = new Build(firstRecipe, facts)
+  // What was chosen for the training of the page holds for what is built, until a link says something else.
+  const backend = computed(() => lab.recipe.value.backend)
+  effect(() => {
+    build.backend.value = backend.value
+  })
   lab.asked.value ??= lab.recipe.peek()
   builds.set(lab, build)
   return build
@@ -142,30 +148,16 @@ function Begin({ build }: PartProps) {
 
 /** Chooses the file of a network; dropping it anywhere does the same. */
 function OpenFile({ lab }: { readonly lab: Lab }) {
-  const input = useRef<HTMLInputElement>(null)
   return (
-    <>
-      <button
-        type="button"
-        title="Or drop it here: .onnx, .fovea, .pth, .safetensors, or a run’s folder"
-        onClick={() => input.current?.click()}
-      >
-        Open a file
-      </button>
-      <input
-        ref={input}
-        id="network-file"
-        type="file"
-        multiple
-        hidden
-        aria-label="File of a network"
-        onChange={event => {
-          const files = filesOfInput(event.currentTarget.files!)
-          event.currentTarget.value = ''
-          if (files.length > 0) lab.dropped.value = files
-        }}
-      />
-    </>
+    <FilesButton
+      label="Open a file"
+      title="Or drop it here: .onnx, .fovea, .pth, .safetensors, or a run’s folder"
+      asksFor="File of a network"
+      id="network-file"
+      onFiles={files => {
+        lab.dropped.value = files
+      }}
+    />
   )
 }
 

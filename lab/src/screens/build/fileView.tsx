@@ -2,6 +2,7 @@
 import { useComputed } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import { percent, whole } from '../../draw/format.ts'
+import { FilesButton } from '../../frame/filesButton.tsx'
 import type { FileNetwork } from './files.ts'
 
 interface FileProps {
@@ -54,7 +55,6 @@ export function FileView({ file, onPicture }: FileProps) {
 /** Runs the network on a picture that is chosen or dropped. */
 function Classify({ file, onPicture }: FileProps) {
   const { classes, shape } = file.facts.classifies!
-  const input = useRef<HTMLInputElement>(null)
   const said = file.said.value
   const words = useComputed(() => {
     if (file.reading.value !== undefined) return `Looking at ${file.reading.value} …`
@@ -68,20 +68,13 @@ function Classify({ file, onPicture }: FileProps) {
         <p class="small" role="status">
           {words}
         </p>
-        <button type="button" class="go" onClick={() => input.current?.click()}>
-          Choose a picture
-        </button>
-        <input
-          ref={input}
-          type="file"
+        <FilesButton
+          label="Choose a picture"
+          class="go"
+          asksFor="Picture to classify"
           accept="image/*"
-          hidden
-          aria-label="Picture to classify"
-          onChange={event => {
-            const [picture] = event.currentTarget.files ?? []
-            event.currentTarget.value = ''
-            if (picture) onPicture(picture)
-          }}
+          isSingle
+          onFiles={([first]) => onPicture(first!.file)}
         />
       </div>
       {said && (

@@ -54,6 +54,8 @@ export type OwnFacts = () => DataFacts | undefined
 export class Build {
   readonly layers = signal<readonly Layer[]>([])
   readonly data = signal<DataName>('mnist')
+  /** What the network would be trained on: a graphics processor, or by default WebAssembly. */
+  readonly backend = signal<Recipe['backend']>(undefined)
   /** Set while something is looked at that is not edited. */
   readonly looked = signal<Looked | undefined>(undefined)
   /** Name of what is being opened. */
@@ -173,6 +175,7 @@ export class Build {
       layersOf(createModel(known, own).network) ?? layersOf(createModel({ ...known, model: 'lenet5' }, own).network)!
     batch(() => {
       this.data.value = data
+      this.backend.value = given.backend
       this.edit(layers)
       if (recipe.model === 'resnet20') this.looked.value = { kind: 'model', name: 'resnet20-cifar' }
     })
@@ -260,10 +263,12 @@ export class Build {
   /** The recipe that trains the edited network. @param fingerprint of pictures of one's own */
   recipe(fingerprint?: string): Recipe {
     const data = this.data.value
+    const backend = this.backend.value
     return {
       ...recipeFor('custom', data),
       layers: packNetwork(this.layers.value),
       ...(data === 'own' && fingerprint !== undefined && { pictures: fingerprint }),
+      ...(backend && { backend }),
     }
   }
 }

@@ -1,8 +1,8 @@
 /** Changes of training images: listed, taken back, written to a file, and trained with. */
 import { useComputed } from '@preact/signals'
-import { useRef } from 'preact/hooks'
 import { downloadFile } from '../../../../src/formats/browserFiles.ts'
 import { whole } from '../../draw/format.ts'
+import { FilesButton } from '../../frame/filesButton.tsx'
 import { Icon } from '../../frame/icons.tsx'
 import { Choices } from '../../frame/tabs.tsx'
 import { describeEdits } from '../../state/edits.ts'
@@ -108,25 +108,14 @@ export function Changes({ judge }: { readonly judge: Judge }) {
 
 /** Takes changes from a file that was exported. */
 function ReadFile({ judge }: { readonly judge: Judge }) {
-  const input = useRef<HTMLInputElement>(null)
   return (
-    <>
-      <button type="button" class="shortcut" onClick={() => input.current!.click()}>
-        Read a file of changes
-      </button>
-      <input
-        ref={input}
-        type="file"
-        accept=".json,application/json"
-        hidden
-        aria-label="File of changes"
-        onChange={event => {
-          const [file] = event.currentTarget.files ?? []
-          if (file) void judge.readFile(file)
-          // The same file may be chosen again.
-          event.currentTarget.value = ''
-        }}
-      />
-    </>
+    <FilesButton
+      label="Read a file of changes"
+      class="shortcut"
+      asksFor="File of changes"
+      accept=".json,application/json"
+      isSingle
+      onFiles={([first]) => void judge.readFile(first!.file)}
+    />
   )
 }

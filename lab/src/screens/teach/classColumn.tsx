@@ -1,8 +1,8 @@
 /** A class: its name, its pictures, and where more come from. */
 import { useEffect, useRef } from 'preact/hooks'
 import { whole } from '../../draw/format.ts'
+import { FilesButton } from '../../frame/filesButton.tsx'
 import { Icon } from '../../frame/icons.tsx'
-import { filesOfInput } from '../../frame/upload.ts'
 import type { TaughtClass } from './classes.ts'
 import type { Lesson, Teach } from './teach.ts'
 import type { TeachCamera } from './teachCamera.ts'
@@ -50,51 +50,22 @@ export function ClassColumn({ teach, lesson, camera, of }: ColumnProps) {
       </p>
       <Thumbnails lesson={lesson} of={of} />
       <div class="more">
-        <FilesButton label="Files" title={`Add files to ${label}`} onFiles={files => teach.addFiles(of, files)} />
+        <FilesButton
+          label="Files"
+          name={`Add files to ${label}`}
+          accept="image/*"
+          onFiles={files => teach.addFiles(of, files)}
+        />
         <FilesButton
           label="Folder"
-          title={`Add a folder to ${label}`}
+          name={`Add a folder to ${label}`}
           isFolder
+          accept="image/*"
           onFiles={files => teach.addFiles(of, files)}
         />
         <HoldButton camera={camera} of={of} label={label} />
       </div>
     </section>
-  )
-}
-
-interface FilesButtonProps {
-  readonly label: string
-  readonly title: string
-  readonly isFolder?: boolean
-  /** Types of files, pictures by default. */
-  readonly accept?: string
-  readonly onFiles: (files: ReturnType<typeof filesOfInput>) => void
-}
-
-/** A button that asks for files. */
-export function FilesButton({ label, title, isFolder = false, accept = 'image/*', onFiles }: FilesButtonProps) {
-  const input = useRef<HTMLInputElement>(null)
-  return (
-    <>
-      <button type="button" title={title} aria-label={title} onClick={() => input.current!.click()}>
-        {label}
-      </button>
-      <input
-        ref={input}
-        type="file"
-        hidden
-        multiple
-        accept={accept}
-        aria-label={title}
-        {...(isFolder && { webkitdirectory: true })}
-        onChange={event => {
-          const files = filesOfInput(event.currentTarget.files!)
-          event.currentTarget.value = ''
-          if (files.length > 0) onFiles(files)
-        }}
-      />
-    </>
   )
 }
 

@@ -3,6 +3,7 @@ import { computed, signal } from '@preact/signals'
 import type { SeenPicture } from '../../worker/teach/protocol.ts'
 import { type Counts, isNextHeld, lotsOfTake } from './holdOut.ts'
 import type { PictureStore } from './pictureStore.ts'
+import type { Augmentation } from './trainingRows.ts'
 
 /** A picture of a class. */
 export interface TaughtPicture {
@@ -53,7 +54,9 @@ export const mostClasses = 50
 /** The classes. */
 export class Classes {
   readonly all = signal<readonly TaughtClass[]>([])
-  /** Counts changes of which pictures there are, and of their classes. */
+  /** Whether views of the pictures are learned from as well. */
+  readonly augmentation = signal<Augmentation>('off')
+  /** Counts changes of which pictures there are, of their classes, and of what is learned from. */
   readonly version = signal(0)
   readonly #done = signal<readonly Done[]>([])
   readonly #store: PictureStore
@@ -111,11 +114,19 @@ export class Classes {
     this.version.value++
   }
 
-  /** Adds a picture. @returns false when there is no room */
+  /** Learns from views as well, or not. */
+  augment(by: Augmentation): void {
+    this.augmentation.value = by
+    this.version.value++
+  }
+
+  /** Adds a picture; its views are kept when it is trained on. @returns false when there is no room */
   addPicture(to: TaughtClass, seen: SeenPicture): boolean {
     const row = this.#store.add(seen)
     if (row === undefined) return false
-    this.#change(to, () => to.pictures.push({ row, isHeld: isNextHeld(to.counts.peek()), isFrame: false }))
+    const isHeld = isNextHeld(to.counts.peek())
+    if (seen.views && !isHeld) this.#store.addViews(row, seen.views)
+    this.#change(to, () => to.pictures.push({ row, isHeld, isFrame: false }))
     return true
   }
 
@@ -185,7 +196,11 @@ export class Classes {
   }
 
   /** Takes the classes of a saved session. */
-  restore(saved: readonly { readonly name: string; readonly pictures: readonly TaughtPicture[] }[]): void {
+  restore(
+    saved: readonly { readonly name: string; readonly pictures: readonly TaughtPicture[] }[],
+    augmentation: Augmentation,
+  ): void {
+    this.augmentation.value = augmentation
     this.#setAll(
       saved.map(({ name, pictures }) => {
         const made = new TaughtClass(this.#nextId++, name)

@@ -5,6 +5,7 @@ import type { HeadQuestions, TrunkQuestions } from '../../worker/teach/protocol.
 import type { Classes, TaughtClass, TaughtPicture } from './classes.ts'
 import type { PictureStore } from './pictureStore.ts'
 import { type Score, scoreOf } from './score.ts'
+import { trainingRows } from './trainingRows.ts'
 
 /** A held-back picture, with the class it belongs to. */
 export interface HeldPicture {
@@ -18,6 +19,8 @@ export interface Learned {
   readonly classes: readonly TaughtClass[]
   /** Pictures that it was trained on. */
   readonly trained: number
+  /** Views of them that it was trained on as well. */
+  readonly views: number
   readonly score: Score
   readonly held: readonly HeldPicture[]
   /** Milliseconds that training took. */
@@ -97,8 +100,7 @@ export class Learning {
 
   async #train(classes: readonly TaughtClass[]): Promise<Learned> {
     const began = performance.now()
-    const rows: number[] = []
-    const labels: number[] = []
+    const pictures: { readonly row: number; readonly label: number }[] = []
     const held: HeldPicture[] = []
     const heldLabels: number[] = []
     for (const [label, one] of classes.entries()) {
@@ -107,18 +109,17 @@ export class Learning {
           held.push({ picture, class: one })
           heldLabels.push(label)
         } else {
-          rows.push(picture.row)
-          labels.push(label)
+          pictures.push({ row: picture.row, label })
         }
       }
     }
-    const features = this.#store.gather(rows)
+    const { features, labels, shares, views } = trainingRows(this.#store, pictures, this.#classes.augmentation.peek())
     const judged = this.#store.gather(held.map(({ picture }) => picture.row))
-    const head = await this.#head.ask('fit', [features, Uint8Array.from(labels)], [features.buffer])
+    const head = await this.#head.ask('fit', [features, labels, shares], [features.buffer])
     this.current = classes
     await this.#trunk.ask('setHead', [head])
     const probabilities = await this.#trunk.ask('judge', [judged], [judged.buffer])
     const score = scoreOf(heldLabels, probabilities, classes.length)
-    return { classes, trained: rows.length, held, score, took: performance.now() - began }
+    return { classes, trained: pictures.length, views, held, score, took: performance.now() - began }
   }
 }

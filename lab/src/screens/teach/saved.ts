@@ -5,12 +5,14 @@
 import { BrowserFileError, type BrowserFiles } from '../../../../src/formats/browserFiles.ts'
 import { isRecord } from '../../../../src/rules/record.ts'
 import type { Classes, TaughtPicture } from './classes.ts'
-import type { PictureStore } from './pictureStore.ts'
+import type { Block, PictureStore } from './pictureStore.ts'
+import { type Augmentation, augmentations } from './trainingRows.ts'
 
 /** Names of the files. */
 const indexName = 'teach.json'
 const trunkName = 'teach-trunk.fovea'
-const blockName = (index: number): string => `teach-${index}.bin`
+const blockName = ({ of, index }: Pick<Block, 'of' | 'index'>): string =>
+  of === 'pictures' ? `teach-${index}.bin` : `teach-views-${index}.bin`
 
 /** A later version may keep other things by the same names. */
 const version = 1
@@ -23,10 +25,13 @@ interface Index {
   /** Name of the file of a trunk of one's own, which is kept as well. */
   readonly own?: string | undefined
   readonly blocks: number
+  /** Indices of the blocks of views. */
+  readonly viewBlocks?: readonly number[]
+  readonly augmentation?: Augmentation
   readonly classes: readonly {
     readonly name: string
-    /** Row, and whether it is held back, a frame of a camera: [12, 1, 0]. */
-    readonly pictures: readonly (readonly [row: number, isHeld: number, isFrame: number])[]
+    /** Row, and whether it is held back, a frame of a camera, has views: [12, 0, 0, 1]. */
+    readonly pictures: readonly (readonly [row: number, isHeld: number, isFrame: number, hasViews?: number])[]
   }[]
 }
 
@@ -67,23 +72,29 @@ export class SavedSession {
     if (!index || index.blocks === 0) return 'nothing'
     if (index.trunk !== fingerprint) return 'of another trunk'
     const blocks: Uint8Array<ArrayBuffer>[] = []
-    for (let k = 0; k < index.blocks; k++) {
-      const file = await this.#files.open(blockName(k))
-      if (!file) throw new RangeError(`${blockName(k)} is missing`)
-      blocks.push(new Uint8Array(await file.arrayBuffer()))
-    }
+    for (let k = 0; k < index.blocks; k++) blocks.push(await this.#read({ of: 'pictures', index: k }))
+    const viewBlocks = new Map<number, Uint8Array<ArrayBuffer>>()
+    for (const k of index.viewBlocks ?? []) viewBlocks.set(k, await this.#read({ of: 'views', index: k }))
     const saved = index.classes.map(({ name, pictures }) => ({
       name,
       pictures: pictures.map(
         ([row, isHeld, isFrame]): TaughtPicture => ({ row, isHeld: isHeld === 1, isFrame: isFrame === 1 }),
       ),
     }))
+    const rows = index.classes.flatMap(({ pictures }) => pictures)
     store.restore(
       blocks,
-      saved.flatMap(({ pictures }) => pictures.map(({ row }) => row)),
+      rows.map(([row]) => row),
+      { rows: rows.flatMap(([row, , , hasViews]) => (hasViews === 1 ? [row] : [])), blocks: viewBlocks },
     )
-    classes.restore(saved)
+    classes.restore(saved, index.augmentation ?? classes.augmentation.peek())
     return 'restored'
+  }
+
+  async #read(block: Pick<Block, 'of' | 'index'>): Promise<Uint8Array<ArrayBuffer>> {
+    const file = await this.#files.open(blockName(block))
+    if (!file) throw new RangeError(`${blockName(block)} is missing`)
+    return new Uint8Array(await file.arrayBuffer())
   }
 
   /**
@@ -98,23 +109,32 @@ export class SavedSession {
       trunk: fingerprint,
       own: own?.name,
       blocks: store.blocks,
+      viewBlocks: store.viewBlocks,
+      augmentation: classes.augmentation.peek(),
       classes: classes.all.peek().map(({ name, pictures }) => ({
         name: name.peek(),
-        pictures: pictures.map(({ row, isHeld, isFrame }) => [row, Number(isHeld), Number(isFrame)] as const),
+        pictures: pictures.map(
+          ({ row, isHeld, isFrame }) => [row, Number(isHeld), Number(isFrame), Number(store.hasViews(row))] as const,
+        ),
       })),
     }
     if (own && (this.#index?.own !== own.name || this.#index.trunk !== fingerprint))
       await this.#files.save(trunkName, own)
     const changed = store.takeChanged()
     try {
-      for (const { index: block, bytes } of changed) await this.#files.save(blockName(block), bytes)
+      for (const block of changed) await this.#files.save(blockName(block), block.bytes)
       await this.#files.save(indexName, new TextEncoder().encode(JSON.stringify(index)))
     } catch (error) {
-      store.putBack(changed.map(({ index: block }) => block))
+      store.putBack(changed)
       throw error
     }
     store.saved(freed)
-    for (let k = index.blocks; k < (this.#index?.blocks ?? 0); k++) await this.#files.remove(blockName(k))
+    for (let k = index.blocks; k < (this.#index?.blocks ?? 0); k++) {
+      await this.#files.remove(blockName({ of: 'pictures', index: k }))
+    }
+    for (const k of this.#index?.viewBlocks ?? []) {
+      if (!store.viewBlocks.includes(k)) await this.#files.remove(blockName({ of: 'views', index: k }))
+    }
     if (!own && this.#index?.own !== undefined) await this.#files.remove(trunkName)
     this.#index = index
   }
@@ -129,6 +149,8 @@ function parseIndex(text: string): Index | undefined {
       index.version === version &&
       typeof index.trunk === 'string' &&
       Number.isSafeInteger(index.blocks) &&
+      (index.viewBlocks === undefined || Array.isArray(index.viewBlocks)) &&
+      (index.augmentation === undefined || augmentations.some(one => one === index.augmentation)) &&
       Array.isArray(index.classes) &&
       index.classes.every(one => isRecord(one) && typeof one.name === 'string' && Array.isArray(one.pictures))
     return isIndex ? (index as unknown as Index) : undefined

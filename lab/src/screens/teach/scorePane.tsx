@@ -37,12 +37,12 @@ function waitingFor(ready: number): string {
 }
 
 function Learnt({ learned, lesson }: { readonly learned: Learned; readonly lesson: Lesson }) {
-  const { score, classes, trained, held } = learned
+  const { score, classes, trained, views, held } = learned
   const left = lesson.classes.all.value.filter(one => !classes.includes(one))
   const hasFrames = held.some(({ picture }) => picture.isFrame)
   return (
     <>
-      <p class="share" data-right={score.right} data-count={score.count} data-trained={trained}>
+      <p class="share" data-right={score.right} data-count={score.count} data-trained={trained} data-views={views}>
         {score.count === 0 ? '–' : percent(score.right / score.count)}
       </p>
       <p class="small quiet" role="status">
@@ -57,7 +57,8 @@ function Learnt({ learned, lesson }: { readonly learned: Learned; readonly lesso
         </tbody>
       </table>
       <p class="micro quiet">
-        Trained on {whole(trained)} other pictures. Every fifth is held back
+        Trained on {whole(trained)} other pictures{views > 0 && ` and ${whole(views)} views of them`}. Every fifth is
+        held back
         {hasFrames &&
           ', of the camera the last fifth of each take; its frames are alike, so the true interval is wider'}
         .

@@ -154,14 +154,15 @@ export class Teach {
     if (this.#isReading) return
     this.#isReading = true
     const round = this.#round
-    const { classes, learning, trunk } = this.lesson.peek()!
+    const lesson = this.lesson.peek()!
+    const { classes, learning } = lesson
     learning.isReading.value = true
     this.failures.value = undefined
     const under: Batch[] = []
     try {
       for (;;) {
         // Two are under way, so that the worker never waits for the page.
-        while (under.length < 2 && this.#queue.length > 0) under.push(this.#askSights(trunk.batch))
+        while (under.length < 2 && this.#queue.length > 0) under.push(this.#askSights(lesson))
         const next = under.shift()
         if (!next) break
         const sights = await next.sights
@@ -181,9 +182,11 @@ export class Teach {
     else this.reading.value = undefined
   }
 
-  #askSights(count: number): Batch {
-    const files = this.#queue.splice(0, count)
-    const sights = this.#trunk.ask('see', [files.map(({ file }) => file)])
+  #askSights({ trunk, classes, store }: Lesson): Batch {
+    const files = this.#queue.splice(0, trunk.batch)
+    // Which of them are held back is known when they are read: the views of those are not kept.
+    const withViews = classes.augmentation.peek() !== 'off' && store.viewed < store.mostViewed
+    const sights = this.#trunk.ask('see', [files.map(({ file }) => file), withViews])
     // Who waits for an earlier one hears of a failure when it is this one's turn.
     sights.catch(() => undefined)
     return { files, sights }
@@ -216,7 +219,7 @@ export class Teach {
 
   /** Looks at a picture that no class has. @throws Error saying why it cannot be read */
   async try(picture: File | ImageBitmap, name: string): Promise<void> {
-    const [sight] = await this.#trunk.ask('see', [[picture]], picture instanceof ImageBitmap ? [picture] : [])
+    const [sight] = await this.#trunk.ask('see', [[picture], false], picture instanceof ImageBitmap ? [picture] : [])
     if (!sight || 'failure' in sight) throw new Error(sight?.failure ?? 'The picture was not read.')
     await this.#show(sight, name)
   }
@@ -224,7 +227,7 @@ export class Teach {
   /** A frame of the camera: judged, and while a take goes on kept. */
   async takeFrame(frame: ImageBitmap, to: TaughtClass | undefined): Promise<void> {
     const { classes } = this.lesson.peek()!
-    const [sight] = await this.#trunk.ask('see', [[frame]], [frame])
+    const [sight] = await this.#trunk.ask('see', [[frame], false], [frame])
     if (!sight || 'failure' in sight) return
     if (to && !classes.addFrame(to, sight)) this.#tellFull()
     await this.#show(sight, 'camera')
@@ -262,6 +265,7 @@ export class Teach {
           trunk: trunk.name,
           'trunk file': trunk.fingerprint,
           pictures: learned.trained,
+          ...(learned.views > 0 && { 'views of them': learned.views }),
           'held back': count,
           'held back, right': right,
         },

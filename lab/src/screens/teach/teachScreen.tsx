@@ -2,11 +2,13 @@
 import { signal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import { whole } from '../../draw/format.ts'
+import { FilesButton } from '../../frame/filesButton.tsx'
 import { Said } from '../../frame/said.tsx'
 import type { FoundFile } from '../../frame/upload.ts'
 import type { Lab } from '../../state/lab.ts'
 import '../../style/teach.css'
-import { ClassColumn, FilesButton } from './classColumn.tsx'
+import { AugmentationPane } from './augmentationPane.tsx'
+import { ClassColumn } from './classColumn.tsx'
 import { mostClasses } from './classes.ts'
 import { ExportPane } from './exportPane.tsx'
 import { Keeper } from './keeper.ts'
@@ -123,8 +125,9 @@ function Taught({ teach, keeper, lesson, camera }: TaughtProps) {
           <span class="acts-line">
             <FilesButton
               label="Folder of classes"
-              title="Folder of classes: one that has a folder of pictures for each"
+              name="Folder of classes: one that has a folder of pictures for each"
               isFolder
+              accept="image/*"
               onFiles={take}
             />
             <button type="button" disabled={classes.all.value.length >= mostClasses} onClick={() => classes.add()}>
@@ -159,6 +162,7 @@ function Taught({ teach, keeper, lesson, camera }: TaughtProps) {
       </div>
       <div class="results">
         <ScorePane lesson={lesson} />
+        <AugmentationPane lesson={lesson} />
         <ExportPane teach={teach} lesson={lesson} />
       </div>
     </section>

@@ -1,8 +1,8 @@
 /** What the trunk is, and what it knows. */
 import { percent, whole } from '../../draw/format.ts'
+import { FilesButton } from '../../frame/filesButton.tsx'
 import { type DataName, dataNames } from '../../state/recipe.ts'
 import type { OpenedTrunk } from '../../worker/teach/protocol.ts'
-import { FilesButton } from './classColumn.tsx'
 import type { Lesson } from './teach.ts'
 
 interface TrunkLineProps {
@@ -38,7 +38,7 @@ export function TrunkLine({ lesson, onTrunk, onShipped }: TrunkLineProps) {
       <span class="acts-line">
         <FilesButton
           label="Another trunk"
-          title="Another trunk: a classifier file, .fovea, whose last layer is left out"
+          name="Another trunk: a classifier file, .fovea, whose last layer is left out"
           accept=".fovea"
           onFiles={([first]) => first && onTrunk(first.file)}
         />

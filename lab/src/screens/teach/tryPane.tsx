@@ -2,8 +2,8 @@
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
 import { percent } from '../../draw/format.ts'
 import { CameraVideo } from '../../frame/cameraVideo.tsx'
+import { FilesButton } from '../../frame/filesButton.tsx'
 import type { FoundFile } from '../../frame/upload.ts'
-import { FilesButton } from './classColumn.tsx'
 import type { Lesson, Teach } from './teach.ts'
 import type { TeachCamera } from './teachCamera.ts'
 import { Thumb } from './thumb.tsx'
@@ -41,7 +41,7 @@ export function TryPane({ teach, lesson, camera }: TryProps) {
           <button type="button" aria-pressed={isOn} onClick={() => (isOn ? camera.stop() : void camera.start())}>
             Camera
           </button>
-          <FilesButton label="Picture" title="Try a picture" onFiles={take} />
+          <FilesButton label="Picture" name="Try a picture" accept="image/*" onFiles={take} />
         </span>
       </div>
       <div class="try-body">

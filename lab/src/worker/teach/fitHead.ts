@@ -28,16 +28,17 @@ export class HeadFitter {
   #place: Place | undefined
 
   /**
-   * @param features `[pictures, features]`
-   * @param labels from 0; every class has a picture
+   * @param features `[rows, features]`
+   * @param labels from 0; every class has a row
+   * @param shares of each row in the mean cross-entropy; their sum is 1
    */
-  async fit(features: Float32Array, labels: Uint8Array): Promise<TrainedHead> {
+  async fit(features: Float32Array, labels: Uint8Array, shares: Float32Array): Promise<TrainedHead> {
     const count = labels.length
     const size = features.length / count
     const classes = labels.reduce((most, label) => Math.max(most, label), 0) + 1
     const { rows, mean, std } = standardized({ shape: [count, size], values: features })
     const place = await this.#placeFor(count, size, classes)
-    await place.write(rows, labels)
+    await place.write(rows, labels, shares)
     const search = searchMinimum(new Float64Array(classes * (size + 1)), options)
     let asked = search.next()
     while (!asked.done) asked = search.next(await place.slope(asked.value))
@@ -62,7 +63,7 @@ export class HeadFitter {
   }
 }
 
-/** Memory and program for a number of rows; rows that no picture has weigh nothing. */
+/** Memory and program for a number of rows; those that are not needed weigh nothing. */
 class Place {
   readonly rows: number
   readonly size: number
@@ -88,12 +89,13 @@ class Place {
   }
 
   /** Takes standardized features. */
-  async write(features: Float64Array, labels: Uint8Array): Promise<void> {
+  async write(features: Float64Array, labels: Uint8Array, shares: Float32Array): Promise<void> {
     const rows = new Float32Array(this.rows * this.size)
     rows.set(features)
     this.#labels = new Int32Array(this.rows)
     this.#labels.set(labels)
-    this.#shares = new Float32Array(this.rows).fill(1 / labels.length, 0, labels.length)
+    this.#shares = new Float32Array(this.rows)
+    this.#shares.set(shares)
     await this.#engine.write(this.#features, rows)
   }
 

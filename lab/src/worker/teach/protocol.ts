@@ -21,9 +21,14 @@ export interface OpenedTrunk {
 /** Side of the small picture that is kept, in pixels RGB. */
 export const thumbSide = 40
 
+/** Views of a picture by which it is augmented, and how many of them, the first, are not mirrored. */
+export const [viewCount, movedViews] = [4, 2] as const
+
 /** What is kept of a picture. */
 export interface SeenPicture {
   readonly features: Float32Array<ArrayBuffer>
+  /** `[viewCount, features]`, where they were asked for. */
+  readonly views?: Float32Array<ArrayBuffer>
   /** `[thumbSide, thumbSide, 3]` */
   readonly thumb: Uint8Array<ArrayBuffer>
 }
@@ -44,7 +49,7 @@ export type TrunkQuestions = {
   /** Opens a trunk: the address of its file, or the file. */
   open(trunk: string | File): OpenedTrunk
   /** Files, or frames of a camera: up to `batch` of them. */
-  see(pictures: readonly (File | ImageBitmap)[]): readonly Sight[]
+  see(pictures: readonly (File | ImageBitmap)[], withViews: boolean): readonly Sight[]
   /** Takes a head. */
   setHead(head: TrainedHead): void
   /** The probabilities `[pictures, classes]` that trunk and head give to features `[pictures, features]`. */
@@ -62,6 +67,6 @@ export interface ArtifactInfo {
 
 /** Answers of the worker of the head. */
 export type HeadQuestions = {
-  /** The best head for features `[pictures, features]` of pictures of these classes. */
-  fit(features: Float32Array, labels: Uint8Array): TrainedHead
+  /** The best head for features `[rows, features]` of these classes, each with its share in the loss. */
+  fit(features: Float32Array, labels: Uint8Array, shares: Float32Array): TrainedHead
 }

@@ -10,8 +10,16 @@ import { sha256 } from '../../../../src/formats/sha256.ts'
 import { sourceOf } from '../../../../src/formats/source.ts'
 import { answerCalls } from './calls.ts'
 import { HeadFitter } from './fitHead.ts'
-import { type HeadQuestions, type OpenedTrunk, type Sight, type TrunkQuestions, thumbSide } from './protocol.ts'
+import {
+  type HeadQuestions,
+  type OpenedTrunk,
+  type Sight,
+  type TrunkQuestions,
+  thumbSide,
+  viewCount,
+} from './protocol.ts'
 import { Teacher } from './teacher.ts'
+import { viewsOf } from './views.ts'
 
 /** What is open. */
 let opened: { readonly contents: ClassifierContents; readonly teacher: Teacher } | undefined
@@ -37,20 +45,40 @@ function present() {
 /** Bytes of files that are decoded side by side: photographs are large while they are read, small pictures wait for each other. */
 const mostSideBySide = 2 ** 21
 
-async function see(pictures: readonly (File | ImageBitmap)[]): Promise<readonly Sight[]> {
-  const { teacher } = present()
+async function see(pictures: readonly (File | ImageBitmap)[], withViews: boolean): Promise<readonly Sight[]> {
+  const { teacher, contents } = present()
   const bytes = pictures.reduce((sum, picture) => sum + (picture instanceof File ? picture.size : 0), 0)
   const read: Awaited<ReturnType<typeof readOrTell>>[] = []
   if (bytes <= mostSideBySide) read.push(...(await Promise.all(pictures.map(readOrTell))))
   else for (const picture of pictures) read.push(await readOrTell(picture))
   const inputs = read.flatMap(one => ('failure' in one ? [] : [one.input]))
-  const features = inputs.length > 0 ? await teacher.see(inputs) : new Float32Array(0)
+  const features = await seeAll(teacher, inputs)
+  const views = withViews
+    ? await seeAll(
+        teacher,
+        inputs.flatMap(one => viewsOf(one, contents.shape)),
+      )
+    : undefined
   const size = teacher.trunk.features
   let at = 0
   return read.map(one => {
     if ('failure' in one) return one
-    return { thumb: one.thumb, features: features.slice(at++ * size, at * size) }
+    const k = at++
+    return {
+      thumb: one.thumb,
+      features: features.slice(k * size, (k + 1) * size),
+      ...(views && { views: views.slice(k * viewCount * size, (k + 1) * viewCount * size) }),
+    }
   })
+}
+
+/** Features of any number of pictures. */
+async function seeAll(teacher: Teacher, inputs: readonly Uint8Array[]): Promise<Float32Array<ArrayBuffer>> {
+  const features = new Float32Array(inputs.length * teacher.trunk.features)
+  for (let from = 0; from < inputs.length; from += teacher.batch) {
+    features.set(await teacher.see(inputs.slice(from, from + teacher.batch)), from * teacher.trunk.features)
+  }
+  return features
 }
 
 const readOrTell = (picture: File | ImageBitmap): Promise<ReadPicture | { readonly failure: string }> =>
@@ -104,5 +132,5 @@ answerCalls<TrunkQuestions & HeadQuestions>({
   setHead: head => present().teacher.setHead(head),
   judge: features => present().teacher.judge(features),
   artifact: info => present().teacher.artifact(info),
-  fit: (features, labels) => fitter.fit(features, labels),
+  fit: (features, labels, shares) => fitter.fit(features, labels, shares),
 })

@@ -21,6 +21,7 @@ import { mustExist } from '../../../runs/missing.node.ts'
 import { openPictures } from '../../../runs/pictures.node.ts'
 import { formatCount } from '../../../text/format.ts'
 import { reading } from '../../images.ts'
+import { sheetFor } from '../../sheet.ts'
 import { exitCodes, UsageError } from '../../terminal/errors.ts'
 import { print, printJson, warn } from '../../terminal/output.ts'
 import { textTable } from '../../terminal/table.ts'
@@ -32,7 +33,7 @@ export interface DataOptions {
   readonly dataDir?: string
   /** File with a pipeline; `none` for no pipeline; the data set's usual one when absent. */
   readonly augment?: string
-  /** File for the contact sheet, `.svg` or `.png`. */
+  /** File for the contact sheet, `.svg` or `.png`, or for a page, `.html`. */
   readonly out?: string
   /** Pictures on the sheet. */
   readonly rows: number
@@ -50,8 +51,8 @@ export interface DataOptions {
 export async function showData(name: string, options: DataOptions): Promise<number> {
   const { out, seed, json } = options
   const format = out === undefined ? undefined : extname(out).toLowerCase()
-  if (format !== undefined && format !== '.svg' && format !== '.png') {
-    throw new UsageError(`--out ${out}: a contact sheet is written as .svg or .png`)
+  if (format !== undefined && !['.svg', '.png', '.html'].includes(format)) {
+    throw new UsageError(`--out ${out}: a contact sheet is written as .svg, .png or .html`)
   }
   const data = await openData(name, options)
   const augment = await pipelineOf(name, options)
@@ -59,7 +60,7 @@ export async function showData(name: string, options: DataOptions): Promise<numb
   if (reason) warn(`${reason}; training would refuse it`)
   const counts = countClasses(data)
   const { mean, std } = await channelStatistics(subsetOf(data), { limit: 10_000 })
-  if (out !== undefined) await writeSheet(out, await sheetOf(data, augment, options))
+  if (out !== undefined) await writeSheet(out, await sheetOf(out, data, augment, options))
   const summary = {
     data: data.name,
     split: options.split,
@@ -122,6 +123,7 @@ function countClasses({ labels, classes }: ImageCollection): number[] {
 
 /** Images from as many classes as there are rows, each unchanged and as `columns` epochs would show it. */
 async function sheetOf(
+  out: string,
   data: ImageCollection,
   augment: Augmentation | undefined,
   { rows, columns, seed }: DataOptions,
@@ -141,7 +143,10 @@ async function sheetOf(
   const drawn = !isFixed ? epochs : areSame(epochs[0]!, images) ? [] : epochs.slice(0, 1)
   const titled: SheetRow[] = images.map((image, k) => ({
     title: data.classes[data.labels[chosen[k]!]!]!,
-    pictures: [image, ...drawn.map(pictures => pictures[k]!)],
+    pictures: [
+      { ...image, said: `${data.classes[data.labels[chosen[k]!]!]!}, image ${chosen[k]}` },
+      ...drawn.map(pictures => pictures[k]!),
+    ],
   }))
   const headings =
     drawn.length === 0 ? [] : ['image', ...drawn.map((_, k) => (isFixed ? 'all epochs' : `epoch ${k + 1}`))]
@@ -151,7 +156,9 @@ async function sheetOf(
       ? []
       : [`what ${isFixed ? 'every epoch' : `${columns} epochs of augmentation`} shows of them`]),
   ].join(', and ')
-  return contactSheet(titled, { columns: headings, description })
+  const pipeline = augment && drawn.length > 0 ? [`Augmentation: ${describe(augment).join(', ')}.`] : []
+  const sheet = contactSheet(titled, { columns: headings, description })
+  return sheetFor(out, sheet, { title: description, subject: data.name, notes: pipeline })
 }
 
 const areSame = (some: readonly SheetPicture[], others: readonly SheetPicture[]): boolean =>
@@ -217,14 +224,14 @@ function chooseImages({ labels, classes }: ImageCollection, count: number, seed:
   return chosen
 }
 
-async function writeSheet(out: string, svg: string): Promise<void> {
-  if (out.toLowerCase().endsWith('.svg')) {
-    await writeAtomic(out, svg)
+async function writeSheet(out: string, sheet: string): Promise<void> {
+  if (!out.toLowerCase().endsWith('.png')) {
+    await writeAtomic(out, sheet)
     return
   }
   const sharp = await loadSharp()
   await writeAtomic(
     out,
-    await sharp(Buffer.from(svg), { density: 144 }).flatten({ background: '#ffffff' }).png().toBuffer(),
+    await sharp(Buffer.from(sheet), { density: 144 }).flatten({ background: '#ffffff' }).png().toBuffer(),
   )
 }

@@ -7,6 +7,9 @@ import { type ClassScore, scoreClasses } from '../../../inspect/classScores.ts'
 import { type Calibration, calibration } from '../../../inspect/index.ts'
 import { confusedPairs } from '../../../plot/confusionMatrix.ts'
 import { reliabilityDiagram } from '../../../plot/reliabilityDiagram.ts'
+import { version } from '../../../recipe/version.ts'
+import { calibrationPage } from '../../../report/calibrationPage.ts'
+import { isPage } from '../../../report/page.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { measured } from '../../../runs/result.node.ts'
 import { formatCount, formatPercent, formatSignificant } from '../../../text/format.ts'
@@ -32,7 +35,7 @@ type ViewName = keyof typeof makeViews
 export interface EvalOptions extends ReadingChoices, SubjectOptions {
   /** Averages the answers for several views of each image. */
   readonly views?: ViewName
-  /** File of a reliability diagram. */
+  /** File for the reliability diagram: a drawing, `.svg`, or a page, `.html`. */
   readonly calibration?: string
   readonly json?: boolean
   readonly quiet?: boolean
@@ -41,8 +44,9 @@ export interface EvalOptions extends ReadingChoices, SubjectOptions {
 /** Scores a run, the file of a classifier, or an ONNX file. @returns the exit code */
 export async function evaluate(path: string, options: EvalOptions): Promise<number> {
   const { views, json, quiet } = options
-  if (options.calibration !== undefined && extname(options.calibration).toLowerCase() !== '.svg') {
-    throw new UsageError(`--calibration ${options.calibration}: the name must end in .svg`)
+  const isDrawn = options.calibration === undefined || extname(options.calibration).toLowerCase() === '.svg'
+  if (!isDrawn && !isPage(options.calibration!)) {
+    throw new UsageError(`--calibration ${options.calibration}: the name must end in .svg or .html`)
   }
   const { model, shape, recipe, images, name, imagesName, facts } = await evalSubject(path, options)
   const { classes } = images.dataset
@@ -61,8 +65,11 @@ export async function evaluate(path: string, options: EvalOptions): Promise<numb
     const score = measured(evaluation)
     const rows = scoreClasses(evaluation.confusion, classes)
     const { confusion } = evaluation
+    const subject = `${path}: ${name} on ${formatCount(score.samples)} ${imagesName}${views ? `, averaged over ${views} views` : ''}`
     const reliability =
-      options.calibration === undefined ? undefined : await drawCalibration(options.calibration, evaluation, images)
+      options.calibration === undefined
+        ? undefined
+        : await drawCalibration(options.calibration, evaluation, images, subject)
     if (json) {
       const told = reliability && { calibration: { out: options.calibration, ...reliability } }
       printJson({
@@ -73,7 +80,7 @@ export async function evaluate(path: string, options: EvalOptions): Promise<numb
       const [low, high] = score.interval
       const wrong = score.samples - score.right
       print(
-        `${path}: ${name} on ${formatCount(score.samples)} ${imagesName}${views ? `, averaged over ${views} views` : ''}`,
+        subject,
         `accuracy ${formatPercent(score.accuracy)} (95 % interval ${(100 * low).toFixed(2)} to ${formatPercent(high)}), ${formatCount(wrong)} wrong`,
         `loss     ${formatSignificant(score.loss)}`,
         '',
@@ -90,15 +97,19 @@ export async function evaluate(path: string, options: EvalOptions): Promise<numb
   }
 }
 
-/** The reliability diagram of answers, as a file. */
+/** The reliability diagram of answers, as a file. @param subject whose answers they are, for a page */
 async function drawCalibration(
   out: string,
   evaluation: Evaluation,
   { dataset, indices }: Subset<ImageCollection>,
+  subject: string,
 ): Promise<Calibration> {
   const labels = Array.from(indices, index => dataset.labels[index]!)
   const found = calibration(evaluation, labels)
-  await writeAtomic(out, reliabilityDiagram(found))
+  await writeAtomic(
+    out,
+    isPage(out) ? calibrationPage({ subject, calibration: found, version }) : reliabilityDiagram(found),
+  )
   return found
 }
 

@@ -9,9 +9,9 @@ import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { loadRun } from '../../../runs/trainedModel.node.ts'
 import { formatCount } from '../../../text/format.ts'
 import { unknownName } from '../../../text/names.ts'
-import type { ImageShape } from '../../../train/programs.ts'
 import { checkInvert } from '../../preparePicture.ts'
 import { readingEngine } from '../../readingEngine.ts'
+import { sheetFor } from '../../sheet.ts'
 import { exitCodes, UsageError } from '../../terminal/errors.ts'
 import { EvaluationProgress } from '../../terminal/evaluationProgress.ts'
 import { print, printJson, warn } from '../../terminal/output.ts'
@@ -40,8 +40,8 @@ export async function inspect(run: string, words: readonly string[], options: In
   const { method, out } = options
   const names = [...Object.keys(methods), ...Object.keys(networkMethods), 'all']
   if (!names.includes(method)) throw new UsageError(`--method: ${unknownName('method', method, names)}`)
-  if (out !== undefined && !['.png', '.svg'].includes(extname(out).toLowerCase())) {
-    throw new UsageError(`--out ${out}: the name must end in .png or .svg`)
+  if (out !== undefined && !['.png', '.svg', '.html'].includes(extname(out).toLowerCase())) {
+    throw new UsageError(`--out ${out}: the name must end in .png, .svg or .html`)
   }
   if (words.length === 0 && !withoutPictures.includes(method)) throw new UsageError(`--method ${method} needs pictures`)
   const { recipe, model } = await loadRun(run, options.checkpoint, warn)
@@ -54,7 +54,7 @@ export async function inspect(run: string, words: readonly string[], options: In
   try {
     const inspector = new Inspector(engine, model, shape)
     const onProgress = (done: number, of: number): void => progress.update(done, of)
-    const subject: Subject = { inspector, shape, classes, pictures, options, onProgress }
+    const subject: Subject = { run, inspector, shape, classes, pictures, options, onProgress }
     await (networkMethods[method] ?? explain)(subject, words)
   } catch (error) {
     const isLayer = error instanceof PointError || (error instanceof ShapeError && options.layer !== undefined)
@@ -87,7 +87,7 @@ async function explain(subject: Subject): Promise<void> {
   const maps = pictures.length * chosen.length
   const out = options.out ?? (maps > 1 ? 'inspect.svg' : 'inspect.png')
   if (maps > 1 && extname(out).toLowerCase() === '.png') {
-    throw new UsageError(`--out ${out}: ${formatCount(maps)} maps make a sheet, which is written as .svg`)
+    throw new UsageError(`--out ${out}: ${formatCount(maps)} maps make a sheet, which is written as .svg or .html`)
   }
   const wanted = options.class === undefined ? undefined : classOf(options.class, classes)
   const found: Explained[] = []
@@ -96,7 +96,7 @@ async function explain(subject: Subject): Promise<void> {
     if (maps > 1) onProgress(found.length, pictures.length)
     if (!options.json) print(...linesOf(found.at(-1)!))
   }
-  await writeMaps(out, found, chosen, subject.shape)
+  await writeMaps(out, found, chosen, subject)
   if (options.json) printJson({ out, pictures: found.map(({ report }) => report) })
   else print(`written to ${out}`)
 }
@@ -111,13 +111,16 @@ async function explainOne(
   const { predicted, logits } = await inspector.capture(pixels)
   const label = wanted ?? predicted[0]
   const score = logits.values[label]
-  const cells: SheetPicture[] = [{ pixels, shape, caption: `${classes[label]} ${score.toFixed(2)}` }]
+  const caption = `${classes[label]} ${score.toFixed(2)}`
+  const cells: SheetPicture[] = [{ pixels, shape, caption, said: `${file}: ${caption}` }]
   const details: Record<string, Readonly<Record<string, number | string>>> = {}
   for (const name of chosen) {
     const answer = await answerOf(subject, name, pixels, label)
     const drawn = draw(name, answer, pixels, shape)
-    cells.push({ pixels: drawn, shape: [shape[0], shape[1], 3], caption: answer.note ?? '' })
-    details[name] = answer.details ?? {}
+    const found = answer.details ?? {}
+    const said = [`${file}, ${name} of ${caption}`, ...factsOf(found)].join(', ')
+    cells.push({ pixels: drawn, shape: [shape[0], shape[1], 3], caption: answer.note ?? '', said })
+    details[name] = found
   }
   const report = { file, class: classes[label], predicted: classes[predicted[0]], score, methods: details }
   return { row: { title: baseName(file), pictures: cells }, report }
@@ -128,21 +131,16 @@ async function writeMaps(
   out: string,
   found: readonly Explained[],
   chosen: readonly string[],
-  [height, width]: ImageShape,
+  { run, shape: [height, width] }: Subject,
 ): Promise<void> {
-  if (extname(out).toLowerCase() === '.svg') {
-    const options = {
-      columns: ['', ...chosen],
-      cell: chosen.length > 1 ? 112 : 160,
-      description: `What a network looks at: ${chosen.join(', ')}`,
-    }
-    return writeAtomic(
-      out,
-      contactSheet(
-        found.map(({ row }) => row),
-        options,
-      ),
+  if (extname(out).toLowerCase() !== '.png') {
+    const title = `What a network looks at: ${chosen.join(', ')}`
+    const sheet = contactSheet(
+      found.map(({ row }) => row),
+      { columns: ['', ...chosen], cell: chosen.length > 1 ? 112 : 160, description: title },
     )
+    const notes = ['Orange is negative, blue positive, and zero has no color.']
+    return writeAtomic(out, sheetFor(out, sheet, { title, subject: run, notes }))
   }
   const factor = Math.max(1, Math.floor(smallestSide / Math.max(height, width)))
   const { pixels } = found[0].row.pictures[1]
@@ -168,18 +166,16 @@ async function answerOf(subject: Subject, name: string, pixels: Uint8Array, of: 
 /** The picture with its score, and facts about each map: `  integrated-gradients: completenessError −0.012`. */
 function linesOf({ report: { file, class: name, predicted, score, methods: found } }: Explained): string[] {
   const other = name === predicted ? '' : ` (predicted: ${predicted})`
-  const said = (value: number | string): string => (typeof value === 'number' ? value.toPrecision(4) : value)
   const notes = Object.entries(found).filter(([, details]) => Object.keys(details).length > 0)
   return [
     `${file}: ${name} ${score.toFixed(2)}${other}`,
-    ...notes.map(
-      ([method, details]) =>
-        `  ${method}: ${Object.entries(details)
-          .map(([key, value]) => `${key} ${said(value)}`)
-          .join(', ')}`,
-    ),
+    ...notes.map(([method, details]) => `  ${method}: ${factsOf(details).join(', ')}`),
   ]
 }
+
+/** `completenessError −0.012` */
+const factsOf = (details: Readonly<Record<string, number | string>>): string[] =>
+  Object.entries(details).map(([key, value]) => `${key} ${typeof value === 'number' ? value.toPrecision(4) : value}`)
 
 const baseName = (file: string): string => file.slice(file.search(/[^/\\]*$/))
 

@@ -7,13 +7,14 @@ import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { formatCount, formatPercent } from '../../../text/format.ts'
 import { unknownName } from '../../../text/names.ts'
 import type { ImageShape } from '../../../train/programs.ts'
+import { sheetFor } from '../../sheet.ts'
 import { UsageError } from '../../terminal/errors.ts'
 import { print, printJson } from '../../terminal/output.ts'
 import { textTable } from '../../terminal/table.ts'
 import { bytesOf, type Subject } from './subject.ts'
 
 /** Kernels of a convolution as a drawing. */
-export async function drawFilters({ inspector, options }: Subject): Promise<void> {
+export async function drawFilters({ run, inspector, options }: Subject): Promise<void> {
   const convolutions = new Map([...inspector.model.modules()].filter(([, module]) => module instanceof Conv2d))
   const [first] = convolutions.keys()
   const name = options.layer ?? first
@@ -21,9 +22,10 @@ export async function drawFilters({ inspector, options }: Subject): Promise<void
   if (!(layer instanceof Conv2d)) {
     throw new UsageError(`--layer: ${unknownName('convolution', name ?? '', [...convolutions.keys()])}`)
   }
-  const out = svgName(options.out, 'filters')
+  const out = outFor(options.out, 'filters')
   const weights = await inspector.engine.read(layer.weight)
-  await writeAtomic(out, filters(Float32Array.from(weights), layer.weight.shape))
+  const sheet = filters(Float32Array.from(weights), layer.weight.shape)
+  await writeAtomic(out, sheetFor(out, sheet, { title: `Kernels of ${name}`, subject: run }))
   if (options.json) printJson({ out, layer: name, shape: layer.weight.shape })
   else print(`${name}: ${layer.weight.shape.join(' × ')}`, `written to ${out}`)
 }
@@ -79,9 +81,9 @@ const [mostChannels, patchesEach] = [24, 9] as const
 
 /** The patches that maximize each channel of a layer. */
 export async function drawPatches(subject: Subject): Promise<void> {
-  const { inspector, options, pictures, shape, onProgress } = subject
+  const { run, inspector, options, pictures, shape, onProgress } = subject
   if (options.layer === undefined) throw new UsageError('--method patches needs --layer')
-  const out = svgName(options.out, 'patches')
+  const out = outFor(options.out, 'patches')
   const found = await topPatches(inspector, bytesOf(subject), options.layer, {
     count: patchesEach,
     onProgress: done => onProgress(done, pictures.length),
@@ -91,9 +93,12 @@ export async function drawPatches(subject: Subject): Promise<void> {
     pictures: patches.map(patch => ({
       ...cropOf(pictures[patch.image]!.pixels, shape, patch),
       caption: patch.value.toPrecision(3),
+      said: `channel ${channel}: ${patch.value.toPrecision(3)} in ${pictures[patch.image]!.file}`,
     })),
   }))
-  await writeAtomic(out, contactSheet(rows, { cell: 64, description: `What excites ${options.layer}` }))
+  const title = `What excites ${options.layer}`
+  const sheet = contactSheet(rows, { cell: 64, description: title })
+  await writeAtomic(out, sheetFor(out, sheet, { title, subject: run }))
   if (options.json) printJson({ out, layer: options.layer, channels: found })
   else {
     const rest = found.length > mostChannels ? `, the first ${mostChannels} of ${formatCount(found.length)}` : ''
@@ -116,9 +121,9 @@ function cropOf(
   return { pixels: Uint8Array.from(rows.flatMap(row => [...row])), shape: [bottom - top, right - left, channels] }
 }
 
-function svgName(out: string | undefined, method: string): string {
-  if (out !== undefined && extname(out).toLowerCase() !== '.svg') {
-    throw new UsageError(`--out ${out}: --method ${method} is written as .svg`)
+function outFor(out: string | undefined, method: string): string {
+  if (out !== undefined && !['.svg', '.html'].includes(extname(out).toLowerCase())) {
+    throw new UsageError(`--out ${out}: --method ${method} is written as .svg or .html`)
   }
   return out ?? 'inspect.svg'
 }

@@ -35,6 +35,8 @@ export interface Picture {
 
 /** Input of the command's methods. */
 export interface Subject {
+  /** The folder of the run. */
+  readonly run: string
   readonly inspector: Inspector
   readonly shape: ImageShape
   readonly classes: readonly string[]

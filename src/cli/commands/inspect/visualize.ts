@@ -16,6 +16,7 @@ import {
 import { contactSheet, encodePng, enlarged, type SheetPicture } from '../../../plot/index.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { formatCount } from '../../../text/format.ts'
+import { sheetFor } from '../../sheet.ts'
 import { oneLine, UsageError } from '../../terminal/errors.ts'
 import { print, printJson } from '../../terminal/output.ts'
 import { picturesOf } from '../predict/pictureFiles.ts'
@@ -58,11 +59,12 @@ export async function drawVisualizations(subject: Subject): Promise<void> {
     some.forEach(({ name }, n) => {
       const score = made.scores[n]
       const caption = `${name}: ${score.toPrecision(3)}`
+      const said = `${caption}, from ${made.firstScores[n].toPrecision(3)}`
       const bytes = Uint8Array.from(pixels.subarray(n * sizeOf(shape), (n + 1) * sizeOf(shape)))
-      found.push({ pixels: bytes, shape, caption, score, firstScore: made.firstScores[n] })
+      found.push({ pixels: bytes, shape, caption, said, score, firstScore: made.firstScores[n] })
     })
   }
-  await writePictures(out, found, `What excites ${options.layer ?? 'classes'} of a network`)
+  await writePictures(out, found, `What excites ${options.layer ?? 'classes'} of a network`, subject)
   const said = wanted.map(({ name }, n) => ({ name, score: found[n]!.score, firstScore: found[n]!.firstScore }))
   if (options.json)
     return printJson({ out, ...(options.layer !== undefined && { layer: options.layer }), pictures: said })
@@ -97,13 +99,15 @@ function wantedOf({ inspector, options, classes }: Subject): Wanted[] {
 function outOf(out: string | undefined, pictures: number): string {
   const isSheet = pictures > 1
   if (isSheet && out !== undefined && extname(out).toLowerCase() === '.png') {
-    throw new UsageError(`--out ${out}: ${formatCount(pictures)} pictures make a sheet, which is written as .svg`)
+    throw new UsageError(
+      `--out ${out}: ${formatCount(pictures)} pictures make a sheet, which is written as .svg or .html`,
+    )
   }
   return out ?? (isSheet ? 'inspect.svg' : 'inspect.png')
 }
 
 /** One picture alone, enlarged, or a sheet. */
-function writePictures(out: string, pictures: readonly SheetPicture[], description: string): Promise<void> {
+function writePictures(out: string, pictures: readonly SheetPicture[], title: string, { run }: Subject): Promise<void> {
   const [{ pixels, shape }] = pictures
   if (extname(out).toLowerCase() === '.png') {
     const factor = Math.max(1, Math.floor(smallestSide / Math.max(shape[0], shape[1])))
@@ -114,7 +118,8 @@ function writePictures(out: string, pictures: readonly SheetPicture[], descripti
     title: '',
     pictures: pictures.slice(r * perRow, (r + 1) * perRow),
   }))
-  return writeAtomic(out, contactSheet(rows, { cell: 112, description }))
+  const sheet = contactSheet(rows, { cell: 112, description: title })
+  return writeAtomic(out, sheetFor(out, sheet, { title, subject: run }))
 }
 
 /** Longer side of a dream when none is given. */
@@ -148,8 +153,9 @@ export async function drawDream(subject: Subject, words: readonly string[]): Pro
   const bytes = Uint8Array.from(toBytes(dream))
   await writePictures(
     out,
-    [{ pixels: bytes, shape: [height, width, channels] }],
+    [{ pixels: bytes, shape: [height, width, channels], said: `${file}: ${layer} ${last.toPrecision(3)}` }],
     `What ${layer} of a network sees in ${file}`,
+    subject,
   )
   if (options.json) printJson({ out, file, layer, size: [height, width], firstScore: first, score: last })
   else
