@@ -1,10 +1,11 @@
 /** Fovea on WebGPU, and the weights that all contenders have. */
-import { createWebGPUEngine, type StepTime, type WorkCount } from '../../../dist/webgpu.js'
+
 import { input, simplify, type Variable } from '../../../dist/index.js'
 import { findModel } from '../../../dist/models/index.js'
 import { crossEntropy, inference, type Module, normalize, sequential } from '../../../dist/nn/index.js'
 import { sgd } from '../../../dist/optim/index.js'
 import { trainingProgram } from '../../../dist/train/index.js'
+import { createWebGPUEngine, type StepTime, type WorkCount } from '../../../dist/webgpu.js'
 import { type KernelTime, kernelTimes, leastBytes } from '../contenders/foveaDetails.ts'
 import type { Row } from '../rows.ts'
 import { channelsFirst } from '../work.ts'

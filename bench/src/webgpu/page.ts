@@ -137,7 +137,8 @@ class Bench {
 
 function largestDifference(found: readonly (readonly number[])[], expected: readonly (readonly number[])[]): number {
   const differences = expected.map((wanted, k) => {
-    if (found[k].length !== wanted.length) throw new Error(`answers ${found[k].length} numbers, expected ${wanted.length}`)
+    if (found[k].length !== wanted.length)
+      throw new Error(`answers ${found[k].length} numbers, expected ${wanted.length}`)
     const largest = Math.max(...wanted.map(Math.abs))
     return Math.max(...wanted.map((value, at) => Math.abs(found[k][at] - value))) / largest
   })

@@ -2,8 +2,8 @@
 import { type Row, rowOf } from '../rows.ts'
 
 /**
- * Small networks and batches: a driver that computes on the processor has to finish, too. Without weight decay, which
- * TensorFlow.js' optimizers do not have.
+ * Small networks and batches: a driver that computes on the processor has to finish, too, for which LeNet-5 also trains on
+ * batches of 4. Without weight decay, which TensorFlow.js' optimizers do not have.
  */
 export const rows: readonly Row[] = [
   rowOf('lenet5', 'LeNet-5', 'inference', 1),

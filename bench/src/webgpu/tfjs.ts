@@ -1,8 +1,8 @@
 /** TensorFlow.js on WebGPU: inference, and training with its own optimizer. */
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js'
 import '@tensorflow/tfjs-backend-webgpu'
-import * as tf from '@tensorflow/tfjs-core'
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
+import * as tf from '@tensorflow/tfjs-core'
 import type { Row } from '../rows.ts'
 import { type BatchNormNode, tfjsNet, type Weights } from '../tfjsNet.ts'
 import { byteBatches, type PageContender } from './contender.ts'
@@ -125,7 +125,14 @@ class FoveaWeights implements Weights {
       running.forEach((old, k) => {
         old.assign(tf.add(tf.mul(old, 0.9), tf.mul(values[k], 0.1)))
       })
-      return tf.batchNorm(x, moments.mean as Tensor1D, moments.variance as Tensor1D, shift as Tensor1D, scale as Tensor1D, epsilon)
+      return tf.batchNorm(
+        x,
+        moments.mean as Tensor1D,
+        moments.variance as Tensor1D,
+        shift as Tensor1D,
+        scale as Tensor1D,
+        epsilon,
+      )
     }
   }
 
