@@ -1,6 +1,7 @@
 /** Measurements as Markdown. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { subject } from './contenders.ts'
+import { inCell, milliseconds, percent, table } from './markdown.ts'
 import type { Measured, Result } from './measure.ts'
 import { flopOf, type Row, rows } from './rows.ts'
 import type { Line, RowReport, SubjectReport } from './store.ts'
@@ -33,16 +34,9 @@ export function openPage(file: string): Page {
   return { write: text => writeFileSync(file, `${old.slice(0, from + begin.length)}\n\n${text}\n\n${old.slice(to)}`) }
 }
 
-const milliseconds = (ms: number): string => (ms < 100 ? ms.toFixed(2) : ms.toFixed(0))
 const megabytes = (bytes: number | null): string => (bytes === null ? '?' : (bytes / 1e6).toFixed(0))
 const times = (ratio: number): string => `${ratio < 10 ? ratio.toFixed(2) : ratio.toFixed(1)} ×`
 const threadLabel = (threads: number): string => `${threads} thread${threads > 1 ? 's' : ''}`
-const percent = (share: number): string => `${(share * 100).toFixed(0)} %`
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n')
-}
 
 /** The measurement, if there is one. */
 const measured = (result: Result | undefined): Measured | undefined =>
@@ -161,9 +155,6 @@ function load({ lines }: RowReport): string {
   if (idle.length === 0) return ''
   return `Busiest contender while it was not its turn: ${(Math.max(...idle) * 100).toFixed(1)} % of a core.`
 }
-
-/** Text that does not break a table. */
-const inCell = (text: string): string => text.replaceAll('|', '\\|').slice(0, 160)
 
 function stepTable(report: RowReport): string {
   const { lines, threads } = report

@@ -53,7 +53,8 @@ export const rows: readonly Row[] = [
   rowOf('mobilenet_v2', 'MobileNetV2', 'inference', 1),
 ]
 
-function rowOf(name: NetName, title: string, task: Row['task'], batch: number): Row {
+/** A row as most are. */
+export function rowOf(name: NetName, title: string, task: Row['task'], batch: number): Row {
   const net = netOf(name)
   const [channels, side] = net.nodes[0].shape
   return {

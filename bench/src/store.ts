@@ -1,5 +1,6 @@
 /** Results of rows, kept with the bench's build: a page can be written from several runs. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FoveaDetails, FoveaEpoch } from './contenders/fovea.ts'
 import type { Result } from './measure.ts'
@@ -35,16 +36,29 @@ export interface RowReport {
   readonly subject: readonly SubjectReport[]
 }
 
-const folder = new URL('./results/', import.meta.url)
-const fileOf = (id: string): string => fileURLToPath(new URL(`${id}.json`, folder))
-
-/** Keeps a row's results, in the place of older ones. */
-export function keep(report: RowReport): void {
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(fileOf(report.id), JSON.stringify(report))
+/** Reports of rows that are kept. */
+export interface Store<Report extends { readonly id: string }> {
+  /** Keeps a row's report, in the place of an older one. */
+  keep(report: Report): void
+  /** The report of a row; `undefined` when there is none. */
+  kept(id: string): Report | undefined
 }
 
-/** Results of a row that were kept; `undefined` when there are none. */
-export function kept(id: string): RowReport | undefined {
-  return existsSync(fileOf(id)) ? (JSON.parse(readFileSync(fileOf(id), 'utf8')) as RowReport) : undefined
+/** What is kept in a folder beside the build. */
+export function storeIn<Report extends { readonly id: string }>(folder: string): Store<Report> {
+  const fileOf = (id: string): string => fileURLToPath(new URL(`./${folder}/${id}.json`, import.meta.url))
+  return {
+    keep(report) {
+      const file = fileOf(report.id)
+      mkdirSync(dirname(file), { recursive: true })
+      writeFileSync(file, JSON.stringify(report))
+    },
+    kept(id) {
+      const file = fileOf(id)
+      return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Report) : undefined
+    },
+  }
 }
+
+/** Reports of the bench. */
+export const { keep, kept } = storeIn<RowReport>('results')

@@ -1,5 +1,5 @@
 /** What Fovea's plan and profile say about a row: kernels with their shares of the time, and bytes that are moved. */
-import { type CpuPlan, type CpuStep, type StepTime, stepInputs } from '../../../dist/debug.js'
+import { type CpuPlan, type CpuStep, type Plan, type Step, type StepTime, stepInputs } from '../../../dist/debug.js'
 
 /** Kernels of one kind. */
 export interface KernelTime {
@@ -32,13 +32,19 @@ export function detailsOf(plan: CpuPlan, times: readonly StepTime[], threads: nu
   return {
     arenaBytes: plan.arenaBytes + plan.scratchBytes * threads,
     movedBytes: steps.reduce((sum, step) => sum + bytesOf(valuesOf(step)), 0),
-    leastBytes:
-      bytesOf(plan.inputs) +
-      bytesOf(Object.values(plan.outputs)) +
-      plan.values.reduce((sum, { variable, bytes }) => sum + (variable ? bytes : 0), 0) +
-      [...plan.updates.values()].reduce((sum, tensor) => sum + bytesOf([tensor]), 0),
-    kernels: kernelTimes(times, plan.preparation.flatMap(group => group.steps).length),
+    leastBytes: leastBytes(plan),
+    kernels: kernelTimes(withoutPreparation(times, plan)),
   }
+}
+
+/** Bytes that no plan of a program could do without. */
+export function leastBytes({ inputs, outputs, values, updates }: Plan): number {
+  return (
+    bytesOf(inputs) +
+    bytesOf(Object.values(outputs)) +
+    values.reduce((sum, { variable, bytes }) => sum + (variable ? bytes : 0), 0) +
+    [...updates.values()].reduce((sum, tensor) => sum + bytesOf([tensor]), 0)
+  )
 }
 
 const elementBytes = { f32: 4, i32: 4, u8: 1 } as const
@@ -50,13 +56,24 @@ function bytesOf(values: readonly Value[]): number {
 /** What a step reads and writes, each value once. */
 const valuesOf = (step: CpuStep): Value[] => [...new Set([...stepInputs(step), ...step.outputs])]
 
-/** Times of equal kernels together, the longest first, without the steps of the preparation. */
-function kernelTimes(times: readonly StepTime[], preparation: number): KernelTime[] {
-  const ahead = new Set([...new Set(times.map(({ step }) => step))].slice(0, preparation))
+function withoutPreparation(times: readonly StepTime[], { preparation }: CpuPlan): StepTime[] {
+  const steps = [...new Set(times.map(({ step }) => step))]
+  const ahead = new Set(steps.slice(0, preparation.flatMap(group => group.steps).length))
+  return times.filter(({ step }) => !ahead.has(step))
+}
+
+/** How long something took that a step does, of any backend. */
+export interface PartTime {
+  readonly step: Step
+  readonly multiplyAdds: number
+  readonly milliseconds: number
+}
+
+/** Times of equal kernels together, the longest first. */
+export function kernelTimes(times: readonly PartTime[]): KernelTime[] {
   const byName = new Map<string, KernelTime>()
   for (const { step, multiplyAdds, milliseconds } of times) {
-    if (ahead.has(step)) continue
-    const name = nameOf(step)
+    const name = nameOf(step as CpuStep)
     const known = byName.get(name)
     byName.set(name, {
       name,

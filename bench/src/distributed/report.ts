@@ -1,4 +1,5 @@
 /** Training by two processes as Markdown, and what the model makes of it. */
+import { table } from '../markdown.ts'
 import type { Row } from '../rows.ts'
 import type { Seen } from './fovea.ts'
 import { fasterLink, type LinkKind, links } from './links.ts'
@@ -111,9 +112,4 @@ function reasons({ alone, together }: GroupReport): string[] {
   const all = [alone, ...together.values()].flatMap(outcomes => [...outcomes])
   const told = all.flatMap(([name, outcome]) => (isSeen(outcome) ? [] : [`${name}: ${outcome.reason}`]))
   return told.length > 0 ? [`Not measured: ${[...new Set(told)].join('; ')}.`] : []
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n')
 }

@@ -1,8 +1,8 @@
 /**
- * What is computed on graphics processors and not on drivers that run on a processor: tiles in the memory of workgroups, vectors,
- * trees, sums in parts. The results are those of the other methods.
+ * How products and sums are computed: in tiles in the memory of workgroups, with vectors, trees and sums in parts on graphics
+ * processors; in blocks of an invocation each on drivers that run on a processor. The results are those by definition.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test as vitestTest } from 'vitest'
 import { openDevice } from '../../../src/backends/webgpu/device.ts'
 import { DeviceEngine } from '../../../src/backends/webgpu/engine.ts'
 import * as g from '../../../src/graph/index.ts'
@@ -19,15 +19,19 @@ const grid = (count: number, seed: number): Float32Array =>
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((all, extent) => all * extent, 1)
 
-/** Software drivers take up to 20 s to compile one of these shaders. */
-const isWanted = driver !== undefined && full
+/** Software drivers take up to 20 s to compile a shader with tiles. */
+const isWanted = (parallel: boolean): boolean => driver !== undefined && (!parallel || full)
 
-describe.skipIf(!isWanted)(`parallel methods (${driver ?? reason}; with FOVEA_FULL=1)`, () => {
+describe.each([
+  { methods: 'blocks', parallel: false },
+  { methods: 'tiles, trees and parts, with FOVEA_FULL=1', parallel: true },
+])(`on ${driver ?? reason}: $methods`, ({ parallel }) => {
   let engine: DeviceEngine
   beforeAll(async () => {
-    engine = new DeviceEngine(await openDevice(), { parallel: true })
+    if (isWanted(parallel)) engine = new DeviceEngine(await openDevice(), { parallel })
   })
-  afterAll(() => engine.close())
+  afterAll(() => engine?.close())
+  const test = vitestTest.skipIf(!isWanted(parallel))
 
   /** Computes on the device and by definition. @returns the shaders' steps */
   async function compare(outputs: Readonly<Record<string, g.Tensor>>): Promise<void> {
@@ -90,6 +94,7 @@ describe.skipIf(!isWanted)(`parallel methods (${driver ?? reason}; with FOVEA_FU
       few: squares(g.input('z', [2, 3, 70]), [2]),
       columns: squares(g.input('y', [3000, 5]), [0]),
     })
-    expect((await engine.compile({ outputs: { all: g.sum(x) }, updates: new Map() })).work.dispatches).toBe(2)
+    const { work } = await engine.compile({ outputs: { all: g.sum(x) }, updates: new Map() })
+    expect(work.dispatches).toBe(parallel ? 2 : 1)
   })
 })

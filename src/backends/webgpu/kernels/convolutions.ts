@@ -12,7 +12,7 @@ import type { Tensor } from '../../../graph/tensor.ts'
 import type { StepOf } from '../../../plan/step.ts'
 import { lowerProduct } from './directProduct.ts'
 import type { Kernel } from './kernel.ts'
-import { type Factor, type Product, productWorkspace } from './product.ts'
+import { type Factor, type Product, productWorkspace, type Term } from './product.ts'
 
 /** The kernel of an operation that is a product. */
 const productKernel = <K extends OpName>(productOf: (step: StepOf<K>) => Product): Kernel<K> => ({
@@ -30,7 +30,7 @@ function matrix(
   return {
     tensor,
     line: (group, at, suffix) => `let line${suffix} = ${batch > 0 ? `${group} * ${batch}u + ` : ''}${at} * ${line}u;`,
-    depth: (_, k) => `let deep = ${k} * ${depth}u;`,
+    depth: (_, { number }) => `let deep = ${number} * ${depth}u;`,
     index: suffix => `line${suffix} + deep`,
     deep: depth === 1,
     vectors,
@@ -46,6 +46,7 @@ export const matmul = productKernel<'matmul'>(({ inputs: [a, b], attributes, out
     m,
     n,
     k,
+    terms: [k, 1, 1],
     a: matrix(a, m, transposeA ? { line: 1, depth: m } : { line: k, depth: 1 }),
     b: matrix(b, n, transposeB ? { line: k, depth: 1 } : { line: 1, depth: n }),
     result: (_, row, column) => `${row} * ${n}u + ${column}`,
@@ -95,6 +96,7 @@ export const conv2d = productKernel<'conv2d'>(({ inputs: [x, w], attributes, out
     m: filters,
     n: batch * area(result),
     k,
+    terms: [channels, ...kernel],
     a: matrix(w, filters, { line: k, depth: 1, batch: filters * k }),
     b: windowsAtPositions(x, sizes, attributes),
     result: placeIn(filters, groups, area(result)),
@@ -112,7 +114,7 @@ function windowsAtPositions(x: Tensor, sizes: Sizes, { stride, padding, dilation
   let base${s} = i32(((${at} / ${area(result)}u) * ${groups * channels}u + ${group} * ${channels}u) * ${area(image)}u);
   let y${s} = i32(p${s} / ${result[1]}u) * ${stride[0]} - ${padding.top};
   let x${s} = i32(p${s} % ${result[1]}u) * ${stride[1]} - ${padding.left};`,
-    depth: (_, k) => depthOfWindow(k, kernel, dilation, area(image)),
+    depth: (_, term) => depthOfWindow(term, dilation, area(image)),
     index: s => `u32(base${s} + plane + (y${s} + down) * ${width} + x${s} + right)`,
     ...(!isUnpadded(padding) && {
       inside: (s: string) =>
@@ -126,18 +128,15 @@ function windowsAtPositions(x: Tensor, sizes: Sizes, { stride, padding, dilation
 const isUnpadded = ({ top, bottom, left, right }: Conv2dAttributes['padding']): boolean =>
   top === 0 && bottom === 0 && left === 0 && right === 0
 
-/** Declares `plane`, `down` and `right` of an element of a window: where it lies from the window's first. */
-function depthOfWindow(
-  k: string,
-  kernel: readonly [number, number],
-  dilation: readonly [number, number],
-  plane: number,
-): string {
-  const taps = area(kernel)
-  return `let plane = i32(${k} / ${taps}u) * ${plane};
-      let down = i32((${k} / ${kernel[1]}u) % ${kernel[0]}u) * ${dilation[0]};
-      let right = i32(${k} % ${kernel[1]}u) * ${dilation[1]};`
-}
+/**
+ * Declares `plane`, `down` and `right` of an element of a window: where it lies from the window's first.
+ * @param steps from a row and from a column of terms to the next
+ * @param size  elements from one plane to the next
+ */
+const depthOfWindow = ({ plane, row, column }: Term, steps: readonly [number, number], size: number): string =>
+  `let plane = i32(${plane}) * ${size};
+      let down = i32(${row}) * ${steps[0]};
+      let right = i32(${column}) * ${steps[1]};`
 
 export const conv2dInputGradient = productKernel<'conv2dInputGradient'>(
   ({ inputs: [g, w], attributes, outputs: [dx] }) => {
@@ -148,6 +147,7 @@ export const conv2dInputGradient = productKernel<'conv2dInputGradient'>(
       m: channels,
       n: batch * area(image),
       k: filters * area(kernel),
+      terms: [filters, ...kernel],
       a: transposedFilters(w, sizes),
       b: upstreamAtPositions(g, sizes, attributes),
       result: placeIn(channels, groups, area(image)),
@@ -171,7 +171,7 @@ function upstreamAtPositions(g: Tensor, sizes: Sizes, { stride, padding, dilatio
   let base${s} = i32(((${at} / ${area(image)}u) * ${groups * filters}u + ${group} * ${filters}u) * ${area(result)}u);
   let y${s} = i32(p${s} / ${image[1]}u) + ${padding.top};
   let x${s} = i32(p${s} % ${image[1]}u) + ${padding.left};`,
-    depth: (_, k) => depthOfWindow(k, kernel, dilation, area(result)),
+    depth: (_, term) => depthOfWindow(term, dilation, area(result)),
     index: s => `u32(base${s} + plane + ((y${s} - down) / ${stride[0]}) * ${width} + (x${s} - right) / ${stride[1]})`,
     ...(!plain && {
       inside: (s: string) => {
@@ -194,6 +194,7 @@ export const conv2dWeightGradient = productKernel<'conv2dWeightGradient'>(
       m: filters,
       n,
       k: batch * area(result),
+      terms: [batch, ...result],
       a: upstreamOfFilters(g, sizes),
       b: windowsOfPlaces(x, sizes, attributes),
       result: (group, row, column) => `(${group} * ${filters}u + ${row}) * ${n}u + ${column}`,
@@ -213,7 +214,7 @@ function planes(
   return {
     tensor,
     line: (group, at, s) => `let line${s} = (${group} * ${lines}u + ${at}) * ${plane}u;`,
-    depth: (_, k) => `let deep = (${k} / ${plane}u) * ${step * plane}u + ${k} % ${plane}u;`,
+    depth: (_, term) => `let deep = ${term.plane} * ${step * plane}u + ${term.inPlane};`,
     index: s => `line${s} + deep`,
     deep: true,
     vectors: false,
@@ -222,16 +223,14 @@ function planes(
 
 /** Elements of x that meet a place of a kernel (the line) at every position (k). */
 function windowsOfPlaces(x: Tensor, sizes: Sizes, { stride, padding, dilation }: Conv2dAttributes): Factor {
-  const { groups, channels, image, kernel, result } = sizes
+  const { groups, channels, image, kernel } = sizes
   const [height, width] = image
   return {
     tensor: x,
     line: (group, at, s) => `let base${s} = i32((${group} * ${channels}u + ${at} / ${area(kernel)}u) * ${area(image)}u);
   let y${s} = i32((${at} / ${kernel[1]}u) % ${kernel[0]}u) * ${dilation[0]} - ${padding.top};
   let x${s} = i32(${at} % ${kernel[1]}u) * ${dilation[1]} - ${padding.left};`,
-    depth: (_, k) => `let plane = i32((${k} / ${area(result)}u) * ${groups * channels * area(image)}u);
-      let down = i32((${k} % ${area(result)}u) / ${result[1]}u) * ${stride[0]};
-      let right = i32(${k} % ${result[1]}u) * ${stride[1]};`,
+    depth: (_, term) => depthOfWindow(term, stride, groups * channels * area(image)),
     index: s => `u32(base${s} + plane + (y${s} + down) * ${width} + x${s} + right)`,
     ...(!isUnpadded(padding) && {
       inside: (s: string) =>

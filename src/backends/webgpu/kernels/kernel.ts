@@ -12,8 +12,8 @@ export interface Hardware {
   readonly span: number
   /**
    * Whether invocations share memory and work is cut into parts until thousands of lanes are busy. Without that, each
-   * invocation computes one element on its own: drivers that run shaders on a processor have few lanes, and compile and
-   * run barriers slowly.
+   * invocation computes an element or a small block on its own: drivers that run shaders on a processor have few lanes,
+   * and compile and run barriers slowly.
    */
   readonly parallel: boolean
 }

@@ -5,6 +5,7 @@
  */
 import type { Tensor } from '../../../graph/tensor.ts'
 import type { FusedStep } from '../../../plan/step.ts'
+import { coordinate } from '../wgsl/indexing.ts'
 import type { Hardware } from './kernel.ts'
 
 /** A product in terms of a step's operands. */
@@ -14,10 +15,36 @@ export interface Product {
   readonly m: number
   readonly n: number
   readonly k: number
+  /** The terms of the sum as planes of rows and columns, row by row; those of a matrix product are planes of one. */
+  readonly terms: Terms
   readonly a: Factor
   readonly b: Factor
   /** Index of C[batch, m, n] in the step's result. */
   result(batch: string, m: string, n: string): string
+}
+
+/** How many planes the terms of a sum are, and the size of these. */
+export type Terms = readonly [planes: number, rows: number, columns: number]
+
+/** A term of the sum, in WGSL: its number, its plane and its number in that, which is a row and a column. */
+export interface Term {
+  readonly number: string
+  readonly plane: string
+  readonly inPlane: string
+  readonly row: string
+  readonly column: string
+}
+
+/** A term of which only the number is known. */
+export function termOf(number: string, [planes, rows, columns]: Terms): Term {
+  const total = planes * rows * columns
+  return {
+    number,
+    plane: coordinate(number, planes, rows * columns, total),
+    inPlane: coordinate(number, rows * columns, 1, total),
+    row: coordinate(number, rows, columns, total),
+    column: coordinate(number, columns, 1, total),
+  }
 }
 
 /**
@@ -28,8 +55,8 @@ export interface Factor {
   readonly tensor: Tensor
   /** Statements that declare what an element's place owes to its line; `suffix` ends every name they declare. */
   line(batch: string, line: string, suffix: string): string
-  /** Statements that declare what an element's place owes to k. */
-  depth(batch: string, k: string): string
+  /** Statements that declare what an element's place owes to its term of the sum. */
+  depth(batch: string, term: Term): string
   /** Index of an element, after the statements of {@link line} and {@link depth}. */
   index(suffix: string): string
   /** What must hold for an element to be inside of the tensor; otherwise it is 0. */
@@ -42,8 +69,10 @@ export interface Factor {
 
 /** How a product is computed. */
 export interface ProductMethod {
-  /** The tile of C that a workgroup computes; absent when every invocation computes one element on its own. */
+  /** The tile of C that a workgroup computes; absent when every invocation computes a block on its own. */
   readonly tile?: Tile
+  /** Rows and columns of a block. They divide those of C. */
+  readonly block: readonly [rows: number, columns: number]
   /** Parts of the sum over k that are computed separately, and added in order. */
   readonly parts: number
   /** Terms of a part; the last may have fewer. */
@@ -91,7 +120,7 @@ export function productMethod(
   { batches, m, n, k }: Pick<Product, 'batches' | 'm' | 'n' | 'k'>,
   { parallel }: Hardware,
 ): ProductMethod {
-  if (!parallel) return { parts: 1, share: k }
+  if (!parallel) return { parts: 1, share: k, block: blockOf(batches, m, n) }
   // A single line of A or B is read once whatever the tile; depthwise convolutions are such products.
   if (m < 4 || n < 4 || k < 4 || batches * m * n * k < fewMultiplyAdds) return withParts({}, batches * m * n, 64, k)
   const costs = tiles.map(tile => cost(tile, batches, m, n))
@@ -103,7 +132,23 @@ function withParts(method: Pick<ProductMethod, 'tile'>, units: number, unitsPerW
   const wanted = Math.floor((manyWorkgroups * unitsPerWorkgroup) / units)
   const parts = Math.max(1, Math.min(wanted, Math.floor(k / fewestTerms)))
   const share = Math.ceil(k / parts / tileDepth) * tileDepth
-  return { ...method, parts: Math.ceil(k / share), share }
+  return { ...method, parts: Math.ceil(k / share), share, block: [1, 1] as const }
+}
+
+/** Fewest invocations that keep a processor's cores busy. */
+const fewestInvocations = 256
+
+/** The block that reads the fewest elements for each of its own, for drivers where reading is what takes time. */
+function blockOf(batches: number, m: number, n: number): readonly [number, number] {
+  const sizes = [1, 2, 3, 4]
+  const fitting = sizes
+    .flatMap(rows => sizes.map(columns => [rows, columns] as const))
+    .filter(([rows, columns]) => {
+      const invocations = (batches * m * n) / (rows * columns)
+      return m % rows === 0 && n % columns === 0 && (rows * columns === 1 || invocations >= fewestInvocations)
+    })
+  const reads = ([rows, columns]: readonly [number, number]): number => 1 / rows + 1 / columns
+  return fitting.reduce((best, block) => (reads(block) < reads(best) ? block : best))
 }
 
 const tilesOf = (tile: Tile, m: number, n: number): number => {

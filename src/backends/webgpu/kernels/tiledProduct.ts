@@ -7,7 +7,16 @@ import { sizeOf } from '../../../graph/shape.ts'
 import type { FusedStep } from '../../../plan/step.ts'
 import type { Operands } from '../wgsl/operands.ts'
 import { type Dispatch, shaderOf, spread, storeResult, workgroupNumber } from '../wgsl/shader.ts'
-import { type Factor, type Product, type ProductMethod, type Tile, tileDepth, tileSize } from './product.ts'
+import {
+  type Factor,
+  type Product,
+  type ProductMethod,
+  type Terms,
+  type Tile,
+  termOf,
+  tileDepth,
+  tileSize,
+} from './product.ts'
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, k) => k)
 
@@ -45,7 +54,7 @@ export function tiledProduct(
     sideOf(b, 'b', 'firstColumn', n, across * vectorsAcross),
   ]
   const end = parts === 1 ? `${k}u` : `min((part + 1u) * ${share}u, ${k}u)`
-  const loads = sides.map(side => new Loader(side, threads, k, operands))
+  const loads = sides.map(side => new Loader(side, threads, product.terms, operands))
   const sums = numbers(4 * vectorsDown).flatMap(row => numbers(vectorsAcross).map(v => `c${row}_${v}`))
   const steps = numbers(4 * vectorsDown).flatMap(row =>
     numbers(vectorsAcross).map(
@@ -110,15 +119,15 @@ fn storeVector(batch: u32, part: u32, row: u32, column: u32, values: vec4<f32>) 
 class Loader {
   readonly #side: Side
   readonly #threads: number
-  readonly #k: number
+  readonly #terms: Terms
   readonly #operands: Operands
   /** Vectors that an invocation loads, one after another. */
   readonly #rounds: number
 
-  constructor(side: Side, threads: number, k: number, operands: Operands) {
+  constructor(side: Side, threads: number, terms: Terms, operands: Operands) {
     this.#side = side
     this.#threads = threads
-    this.#k = k
+    this.#terms = terms
     this.#operands = operands
     this.#rounds = Math.ceil((side.vectors * tileDepth) / threads)
   }
@@ -184,7 +193,7 @@ class Loader {
       let depth = ${depth};
       let k = start + depth;
       var v = vec4<f32>(0.0);
-      if (${this.#k % tileDepth === 0 ? '' : `k < ${end} && `}${start} < ${lines}u) { ${factor.depth('batch', 'k')} ${load} }
+      if (${sizeOf(this.#terms) % tileDepth === 0 ? '' : `k < ${end} && `}${start} < ${lines}u) { ${factor.depth('batch', termOf('k', this.#terms))} ${load} }
       tile${name.toUpperCase()}[depth * ${pitch}u + (${vector})] = v;
     }`
         const inRange = `lane + ${round * this.#threads}u < ${vectors * tileDepth}u`
