@@ -181,6 +181,7 @@ describe.skipIf(noBrowser !== undefined)('the screens of the Lab', () => {
   test('the numbers of a cell are those of the step and the picture that are shown, until one is changed here', async () => {
     const page = await open(stage, '&screen=look&place=conv2:3:4:5')
     await page.getByRole('button', { name: 'Take this cell apart in Convolve' }).click()
+    await page.getByText('conv2, map 3, row 4, column 5, at step 20').waitFor()
     const numbers = (): Promise<string[]> => page.locator('.slices .cell').allTextContents()
     const before = await numbers()
     await page.getByRole('button', { name: 'One step', exact: true }).click()

@@ -18,7 +18,7 @@ import { full } from '../support/full.ts'
 import { answersOf, differenceOf, expectRules, opsOf, samples } from './exported.ts'
 import { nodeTests, traceNodeTest } from './nodeTests.ts'
 
-const mostWeights = 12e6
+const mostWeights = 25e6
 
 const engine = createEngine({ threads: 1 })
 afterAll(() => engine.close())
