@@ -3,7 +3,7 @@
  * what was loaded for times without a network: files with a hash in their name are what they are, all others are asked for first.
  */
 
-import { isolated, scope } from './serviceWorkerParts.ts'
+import { type Fetching, isolated, keep, scope } from './serviceWorkerParts.ts'
 
 const store = 'fovea-lab-1'
 
@@ -14,10 +14,11 @@ scope.addEventListener('fetch', event => {
   if (request.method !== 'GET' || new URL(request.url).origin !== location.origin) return
   // Runs change, and their stream has no end.
   if (request.url.startsWith(new URL('runs/', location.href).href)) return
-  event.respondWith(answer(request))
+  event.respondWith(answer(event))
 })
 
-async function answer(request: Request): Promise<Response> {
+async function answer(event: Fetching): Promise<Response> {
+  const { request } = event
   const kept = await caches.open(store)
   if (isFinal(request.url)) {
     const found = await kept.match(request)
@@ -25,7 +26,7 @@ async function answer(request: Request): Promise<Response> {
   }
   try {
     const response = isolated(await fetch(request))
-    if (response.ok) await kept.put(request, response.clone())
+    keep(event, kept, response)
     return response
   } catch (error) {
     const found = await kept.match(request, { ignoreSearch: true })

@@ -8,10 +8,14 @@ interface Scope {
     type: 'install' | 'activate',
     listener: (event: { waitUntil(work: Promise<unknown>): void }) => void,
   ): void
-  addEventListener(
-    type: 'fetch',
-    listener: (event: { readonly request: Request; respondWith(response: Promise<Response>): void }) => void,
-  ): void
+  addEventListener(type: 'fetch', listener: (event: Fetching) => void): void
+}
+
+/** A request of a page. */
+export interface Fetching {
+  readonly request: Request
+  respondWith(response: Promise<Response>): void
+  waitUntil(work: Promise<unknown>): void
 }
 
 /** The service worker that this is. */
@@ -25,4 +29,9 @@ export function isolated(response: Response, more: Readonly<Record<string, strin
   for (const [name, value] of Object.entries(more)) headers.set(name, value)
   const { status, statusText, body } = response
   return new Response(body, { status, statusText, headers })
+}
+
+/** Keeps a copy of a response while it is on its way to the page: a store that is slow, or full, holds nothing up. */
+export function keep(event: Fetching, kept: Cache, response: Response): void {
+  if (response.ok) event.waitUntil(kept.put(event.request, response.clone()).catch(() => undefined))
 }

@@ -4,7 +4,7 @@
  * goes before it. Like that one it gives pages the headers of isolation, so that cells may compute on several threads.
  */
 
-import { isolated, scope } from '../lab/serviceWorkerParts.ts'
+import { type Fetching, isolated, keep, scope } from '../lab/serviceWorkerParts.ts'
 
 /** Files to keep, relative to this one, each with a number made from what is in it. The build writes them here. */
 declare const __FILES__: readonly (readonly [path: string, version: string])[]
@@ -29,7 +29,7 @@ scope.addEventListener('fetch', event => {
   // The Lab keeps its own files.
   const isLabs = pathname.startsWith(new URL('lab/', location.href).pathname) && !versions.has(request.url)
   if (request.method !== 'GET' || origin !== location.origin || isLabs) return
-  event.respondWith(answer(request))
+  event.respondWith(answer(event))
 })
 
 /** Asks for the files that are not kept as they are now, and forgets what the site no longer has. */
@@ -52,7 +52,8 @@ async function keepAll(): Promise<void> {
   await Promise.all([next(), next(), next()])
 }
 
-async function answer(request: Request): Promise<Response> {
+async function answer(event: Fetching): Promise<Response> {
+  const { request } = event
   const kept = await caches.open(store)
   if (isFinal(request.url)) {
     const found = await kept.match(request, { ignoreVary: true })
@@ -60,7 +61,7 @@ async function answer(request: Request): Promise<Response> {
   }
   try {
     const response = isolated(await fetch(request), numberOf(request.url))
-    if (response.ok) await kept.put(request, response.clone())
+    keep(event, kept, response)
     return response
   } catch (error) {
     const found =

@@ -8,6 +8,9 @@ import { trainInNode } from './trainInNode.ts'
 
 if (noFirefox) console.warn(`The Lab's tests in Firefox are left out: ${noFirefox}`)
 
+/** Whether a page has got beyond waiting for its first files. */
+const begun = (): boolean => !/reading the first images|opening the trunk/.test(document.body.innerText)
+
 describe.skipIf(noFirefox !== undefined)('the Lab in Firefox', () => {
   let server: LabServer
   let browser: Browser
@@ -31,6 +34,8 @@ describe.skipIf(noFirefox !== undefined)('the Lab in Firefox', () => {
     page.on('pageerror', error => complaints.push(String(error)))
     await page.setViewport({ width: 1440, height: 900 })
     await page.goto(server.address + fragment)
+    // About one visit in fifty stays at its first sentence, for a reason that is not known yet (docs/lab.md); loaded again, it goes on.
+    await page.waitForFunction(begun, { timeout: 20_000 }).catch(() => page.reload())
     return { page, complaints }
   }
 
