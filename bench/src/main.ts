@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
+import { commandOf, repository } from './commandLine.ts'
 import type { FoveaDetails, FoveaEpoch } from './contenders/fovea.ts'
 import { type ContenderSpec, contenders, isLenet, subject } from './contenders.ts'
 import { checkedLoad, machine } from './machine.ts'
@@ -30,8 +31,6 @@ Rows: ${rows.map(({ id }) => id).join(', ')}.
 FOVEA_BENCH_PYTHON names the Python that has PyTorch and TensorFlow, 'python3' by default; FOVEA_BENCH_NODE a second Node
 to measure Fovea with as well.
 `
-
-const repository = fileURLToPath(new URL('../..', import.meta.url))
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -64,10 +63,7 @@ async function main(): Promise<void> {
     day: new Date().toISOString().slice(0, 10),
     machine: machine(),
     node: process.versions.node,
-    command: [
-      'npm --prefix bench run bench',
-      ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : []),
-    ].join(' '),
+    command: commandOf('bench'),
     loadBefore,
     peak,
     threads: counts,

@@ -1,7 +1,7 @@
 /** Training by two processes: `npm --prefix bench run distributed -- [options]`. Prints Markdown to stdout, progress to stderr. */
 import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { commandOf, repository } from '../commandLine.ts'
 import { checkedLoad, machine } from '../machine.ts'
 import { openPage } from '../report.ts'
 import { type Row, rows } from '../rows.ts'
@@ -24,8 +24,6 @@ root, iproute2 and Open MPI, koffi, and two cores that are idle. FOVEA_BENCH_PYT
 default; FOVEA_NATIVE=off measures Fovea in WebAssembly.
 `
 
-const repository = fileURLToPath(new URL('../../..', import.meta.url))
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -44,10 +42,8 @@ async function main(): Promise<void> {
   const page = values.write === undefined ? undefined : openPage(resolve(repository, values.write))
   const seconds = values.quick ? 2 : 20
   const loadBefore = checkedLoad()
-  const options = process.argv.slice(2)
-  const command = ['npm --prefix bench run distributed', ...(options.length > 0 ? ['--', ...options] : [])].join(' ')
   const preamble =
-    `Measured on ${machine()}; Node ${process.versions.node}; ${new Date().toISOString().slice(0, 10)}; \`${command}\`; ` +
+    `Measured on ${machine()}; Node ${process.versions.node}; ${new Date().toISOString().slice(0, 10)}; \`${commandOf('distributed')}\`; ` +
     `load before the run ${loadBefore.toFixed(2)}. One process has one thread; ${ranks} processes are on hosts of their own ` +
     '(network namespaces on this machine), one thread each, and every process has as many images as one has alone. ' +
     'Medians of all steps.'

@@ -1,8 +1,8 @@
 /** The layer sweep: `npm --prefix bench run layers -- [options]`. Prints Markdown to stdout, progress to stderr. */
 import { existsSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { commandOf, repository } from '../commandLine.ts'
 import { checkedLoad, machine } from '../machine.ts'
 import { openPage } from '../report.ts'
 import { say } from '../say.ts'
@@ -25,8 +25,6 @@ const usage = `npm --prefix bench run layers -- [options]
 FOVEA_BENCH_PYTHON names the Python that has PyTorch, 'python3' by default; FOVEA_BENCH_NODE a second Node to measure
 Fovea with as well.
 `
-
-const repository = fileURLToPath(new URL('../../..', import.meta.url))
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -62,10 +60,7 @@ async function main(): Promise<void> {
     day: new Date().toISOString().slice(0, 10),
     machine: machine(),
     node: process.versions.node,
-    command: [
-      'npm --prefix bench run layers',
-      ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : []),
-    ].join(' '),
+    command: commandOf('layers'),
     loadBefore,
   }
   const started = performance.now()

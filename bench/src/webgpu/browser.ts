@@ -3,11 +3,9 @@ import { createReadStream, statSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join, normalize } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { build } from 'vite'
-
-const repository = fileURLToPath(new URL('../../..', import.meta.url))
+import { repository } from '../commandLine.ts'
 
 /** Folders of the repository that the page may read. */
 const served = ['/bench/dist/webgpu/page/', '/bench/node_modules/onnxruntime-web/dist/']

@@ -1,8 +1,8 @@
 /** WebGPU against WebGPU: `npm --prefix bench run webgpu -- [options]`. Prints Markdown to stdout, progress to stderr. */
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { commandOf, repository } from '../commandLine.ts'
 import { checkedLoad, machine } from '../machine.ts'
 import type { Effort } from '../measure.ts'
 import { openPage } from '../report.ts'
@@ -29,7 +29,6 @@ Rows: ${rows.map(({ id }) => id).join(', ')}.
 CHROMIUM names the browser, '/usr/bin/chromium' by default.
 `
 
-const repository = fileURLToPath(new URL('../../..', import.meta.url))
 const measureFully: Effort = { rounds: 12, steps: 20, turnMs: 400, totalMs: 8000, warmUpMs: 1000 }
 const look: Effort = { rounds: 3, steps: 3, turnMs: 50, totalMs: 500, warmUpMs: 50 }
 
@@ -60,7 +59,6 @@ async function main(): Promise<void> {
   const page = values.write === undefined ? undefined : openPage(resolve(repository, values.write))
   const { version } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { version: string }
   const { keep, kept } = storeIn<DeviceReport>('webgpu/results')
-  const options = process.argv.slice(2)
   const loadBefore = checkedLoad()
   await buildPage()
   const start = (): Promise<BenchBrowser> => BenchBrowser.start(values.swiftshader, say)
@@ -68,7 +66,7 @@ async function main(): Promise<void> {
     day: new Date().toISOString().slice(0, 10),
     machine: machine(),
     ...(await aboutBrowser(start)),
-    command: ['npm --prefix bench run webgpu', ...(options.length > 0 ? ['--', ...options] : [])].join(' '),
+    command: commandOf('webgpu'),
     loadBefore,
   }
   const measured = new Map<string, DeviceReport>()
