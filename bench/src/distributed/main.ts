@@ -8,7 +8,7 @@ import { type Row, rows } from '../rows.ts'
 import { say } from '../say.ts'
 import { Hosts, type LinkKind, links } from './links.ts'
 import { type ContenderName, contenders, type GroupReport, groupMarkdown, type Outcome } from './report.ts'
-import { endAll, ranks, runFovea, runTorch } from './run.ts'
+import { endAll, type Place, ranks, runFovea, runTorch } from './run.ts'
 
 const usual = ['lenet5-train-b128', 'resnet20-cifar-train-b128', 'resnet18-train-b8']
 
@@ -19,7 +19,7 @@ const usage = `npm --prefix bench run distributed -- [options]
   --write FILE    also put the report between the markers of this Markdown file (relative to the repository)
   --help
 
-One process, and two on hosts that are network namespaces, with links of ${links.map(({ name }) => name).join(', ')}. Needs Linux,
+One process, two that know nothing of each other, two in shared memory, and two on hosts that are network namespaces, with links of ${links.map(({ name }) => name).join(', ')}. Needs Linux,
 root, iproute2 and Open MPI, koffi, and two cores that are idle. FOVEA_BENCH_PYTHON names the Python that has PyTorch, 'python3' by
 default; FOVEA_NATIVE=off measures Fovea in WebAssembly.
 `
@@ -44,9 +44,9 @@ async function main(): Promise<void> {
   const loadBefore = checkedLoad()
   const preamble =
     `Measured on ${machine()}; Node ${process.versions.node}; ${new Date().toISOString().slice(0, 10)}; \`${commandOf('distributed')}\`; ` +
-    `load before the run ${loadBefore.toFixed(2)}. One process has one thread; ${ranks} processes are on hosts of their own ` +
-    '(network namespaces on this machine), one thread each, and every process has as many images as one has alone. ' +
-    'Medians of all steps.'
+    `load before the run ${loadBefore.toFixed(2)}. Every process has one thread, and as many images as one has alone. ` +
+    `${ranks} that exchange nothing show what the cores have to give; ${ranks} with links are on hosts of their own ` +
+    '(network namespaces on this machine). Medians of all steps.'
   const reports: GroupReport[] = []
   for (const row of chosen) {
     reports.push(await measure(row, seconds))
@@ -66,42 +66,42 @@ process.on('exit', () => {
 
 async function measure(row: Row, seconds: number): Promise<GroupReport> {
   const { FOVEA_BENCH_PYTHON: python = 'python3' } = process.env
-  const outcomeOf = async (name: ContenderName, hosts: Hosts | undefined): Promise<Outcome> => {
-    const task = { row, seconds, hosts }
+  const outcomeOf = async (name: ContenderName, place: Place): Promise<Outcome> => {
+    const task = { row, seconds, place }
     try {
       if (name === 'PyTorch, DDP on gloo') {
         return { begun: [], after: 0, latency: 0, ...(await runTorch(python, task)) }
       }
-      return await runFovea(hosts ? (name === 'Fovea' ? 'tree' : 'oneBit') : 'none', task)
+      return await runFovea(name === 'Fovea' ? 'tree' : 'oneBit', task)
     } catch (error) {
       return { reason: (error as Error).message.replaceAll('\n', ' ') }
     }
   }
-  const outcomesOf = async (names: readonly ContenderName[], place: string, hosts?: Hosts) => {
+  const outcomesOf = async (names: readonly ContenderName[], where: string, place: Place) => {
     const outcomes = new Map<ContenderName, Outcome>()
     for (const name of names) {
-      const outcome = await outcomeOf(name, hosts)
+      const outcome = await outcomeOf(name, place)
       outcomes.set(name, outcome)
-      say(`${row.title}, ${place}, ${name}: ${'step' in outcome ? `${outcome.step.toFixed(1)} ms` : outcome.reason}`)
+      say(`${row.title}, ${where}, ${name}: ${'step' in outcome ? `${outcome.step.toFixed(1)} ms` : outcome.reason}`)
     }
     return outcomes
   }
-  const alone = await outcomesOf(
-    contenders.filter(name => name !== 'Fovea, 1-bit'),
-    'alone',
-  )
-  const together = new Map<LinkKind, ReadonlyMap<ContenderName, Outcome>>()
+  const withoutGroup = contenders.filter(name => name !== 'Fovea, 1-bit')
+  const alone = await outcomesOf(withoutGroup, 'alone', 'alone')
+  const apart = await outcomesOf(withoutGroup, 'apart', 'apart')
+  const sharing = await outcomesOf(contenders, 'shared memory', 'shared memory')
+  const linked = new Map<LinkKind, ReadonlyMap<ContenderName, Outcome>>()
   for (const link of links) {
     const hosts = new Hosts(ranks, link)
     up.add(hosts)
     try {
-      together.set(link, await outcomesOf(contenders, link.name, hosts))
+      linked.set(link, await outcomesOf(contenders, link.name, hosts))
     } finally {
       up.delete(hosts)
       hosts.close()
     }
   }
-  return { row, alone, together }
+  return { row, alone, apart, sharing, linked }
 }
 
 await main()

@@ -18,8 +18,12 @@ export interface GroupReport {
   readonly row: Row
   /** One process, by contender; 1-bit gradients need two. */
   readonly alone: ReadonlyMap<ContenderName, Outcome>
-  /** Two processes, by link and contender. */
-  readonly together: ReadonlyMap<LinkKind, ReadonlyMap<ContenderName, Outcome>>
+  /** Two at the same time that exchange nothing. */
+  readonly apart: ReadonlyMap<ContenderName, Outcome>
+  /** Two of a group, on one host. */
+  readonly sharing: ReadonlyMap<ContenderName, Outcome>
+  /** Two of a group on hosts of their own, by link. */
+  readonly linked: ReadonlyMap<LinkKind, ReadonlyMap<ContenderName, Outcome>>
 }
 
 /** Numbers of processes that the model is asked about. */
@@ -33,7 +37,7 @@ export function groupMarkdown(preamble: string, reports: readonly GroupReport[])
 const isSeen = (outcome: Outcome | undefined): outcome is Seen => outcome !== undefined && 'step' in outcome
 
 function versions(reports: readonly GroupReport[]): string[] {
-  const [, unlimited] = [...(reports[0]?.together ?? [])][0] ?? []
+  const unlimited = reports[0] && unlimitedOf(reports[0])
   const known = contenders.flatMap(name => {
     const outcome = unlimited?.get(name)
     return isSeen(outcome) ? [`${name}: ${outcome.version}`] : []
@@ -41,10 +45,14 @@ function versions(reports: readonly GroupReport[]): string[] {
   return known.length > 0 ? [`${known.join('. ')}.`] : []
 }
 
+/** What was seen on links without a limit. */
+const unlimitedOf = ({ linked }: GroupReport): ReadonlyMap<ContenderName, Outcome> | undefined =>
+  linked.values().next().value
+
 function section(report: GroupReport): string[] {
-  const { row, together } = report
-  const head = ['images a second', '1 process']
-  for (const link of together.keys()) {
+  const { row, linked } = report
+  const head = ['images a second', '1 process', `${ranks}, nothing exchanged`, `${ranks}, shared memory`]
+  for (const link of linked.keys()) {
     head.push(`${ranks}, ${link.name}`)
     if (link.rate !== undefined) head.push('predicted')
   }
@@ -62,13 +70,17 @@ function section(report: GroupReport): string[] {
 }
 
 function lineOf(name: ContenderName, report: GroupReport): string[] {
-  const { row, alone, together } = report
-  const single = alone.get(name === 'Fovea, 1-bit' ? 'Fovea' : name)
-  const line: string[] = [name, name === 'Fovea, 1-bit' ? '' : speed(row, single, 1)]
-  for (const [link, outcomes] of together) {
-    const outcome = outcomes.get(name)
+  const { row, alone, apart, sharing, linked } = report
+  const inGroup = name === 'Fovea, 1-bit'
+  const single = alone.get(inGroup ? 'Fovea' : name)
+  const groupSpeed = (outcome: Outcome | undefined): string => {
     const ratio = isSeen(single) && isSeen(outcome) ? ` (${((ranks * single.step) / outcome.step).toFixed(2)} ×)` : ''
-    line.push(speed(row, outcome, ranks) + ratio)
+    return speed(row, outcome, ranks) + ratio
+  }
+  const line: string[] = [name, ...(inGroup ? ['', ''] : [speed(row, single, 1), groupSpeed(apart.get(name))])]
+  line.push(groupSpeed(sharing.get(name)))
+  for (const [link, outcomes] of linked) {
+    line.push(groupSpeed(outcomes.get(name)))
     if (link.rate !== undefined) {
       const step = predicted(name, report, link, ranks)
       line.push(step === undefined ? '' : perSecond(row, step, ranks))
@@ -84,8 +96,8 @@ const speed = (row: Row, outcome: Outcome | undefined, processes: number): strin
   isSeen(outcome) ? perSecond(row, outcome.step, processes) : 'not measured'
 
 /** Milliseconds of a step by the model; undefined where it has nothing to go by. */
-function predicted(name: ContenderName, { together }: GroupReport, link: LinkKind, processes: number) {
-  const [unlimited] = together.values()
+function predicted(name: ContenderName, report: GroupReport, link: LinkKind, processes: number) {
+  const unlimited = unlimitedOf(report)
   const [full, packets] = [unlimited?.get('Fovea'), unlimited?.get('Fovea, 1-bit')]
   if (!isSeen(full)) return undefined
   if (name === 'Fovea') return fullStep(full, link, processes)
@@ -108,8 +120,8 @@ function carriedTable(report: GroupReport): string | undefined {
   return lines.length > 0 ? table(['predicted', ...carried.map(n => `${n} processes`)], lines) : undefined
 }
 
-function reasons({ alone, together }: GroupReport): string[] {
-  const all = [alone, ...together.values()].flatMap(outcomes => [...outcomes])
+function reasons({ alone, apart, sharing, linked }: GroupReport): string[] {
+  const all = [alone, apart, sharing, ...linked.values()].flatMap(outcomes => [...outcomes])
   const told = all.flatMap(([name, outcome]) => (isSeen(outcome) ? [] : [`${name}: ${outcome.reason}`]))
   return told.length > 0 ? [`Not measured: ${[...new Set(told)].join('; ')}.`] : []
 }
