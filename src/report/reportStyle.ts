@@ -61,7 +61,7 @@ details{margin-top:1.5rem}
 summary{cursor:pointer;color:var(--quiet);font-size:.9375rem}
 details>.scroll,details>pre{margin-top:.75rem}
 body>footer{margin-top:4rem;padding-bottom:3rem;color:var(--quiet);font-size:.875rem}
-@media (max-width:40rem){body>header{padding-top:2rem}h1{font-size:1.75rem}section{margin-top:2.75rem}}
+@media (max-width:40rem){body>header{padding-top:2rem}h1{font-size:1.75rem}section{margin-top:2.75rem}table{font-size:.875rem}th,td{padding:.4rem .5rem}thead th{white-space:normal;vertical-align:bottom}}
 ${plotCss}
 ${pageChartCss}
 ${gridCss}

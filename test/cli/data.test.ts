@@ -74,20 +74,29 @@ describe('fovea data', () => {
     expect(page.match(/<title>\d, epoch [12]<\/title>/g)).toHaveLength(6)
   })
 
-  it('draws no equal copies: without augmentation the images alone, of a fixed pipeline one version', async () => {
+  it('draws no equal copies: without augmentation other images of the class, of a fixed pipeline one version', async () => {
     const columnsOf = async (...given: string[]) => {
       await succeed(folder.path, ['data', ...given, '--out', 'fixed.svg', '--rows', '3'])
       const svg = readFileSync(join(folder.path, 'fixed.svg'), 'utf8')
       return {
         images: svg.match(/<image /g)!.length,
+        different: new Set(svg.match(/href="[^"]+"/g)).size,
+        classes: svg.match(/<title>\d(?=, image)/g)!.map(title => Number(title.at(-1))),
         headings: svg.match(/(image|all epochs|epoch \d)<\/text>/g) ?? [],
       }
     }
     const digitsAs = ['mnist', '--data-dir', digits, '--augment']
-    expect(await columnsOf(...digitsAs, 'none')).toEqual({ images: 3, headings: [] })
+    const plain = await columnsOf(...digitsAs, 'none')
+    const first = plain.classes[0]!
+    expect(plain).toEqual({
+      images: 24,
+      different: 24,
+      classes: [0, 1, 2].flatMap(k => Array(8).fill((first + k) % 10)),
+      headings: [],
+    })
     writeFileSync(join(folder.path, 'fixed.json'), '{"transforms":[{"name":"centerCrop","options":{"size":[20,20]}}]}')
     const headings = ['image</text>', 'all epochs</text>']
-    expect(await columnsOf(...digitsAs, 'fixed.json')).toEqual({ images: 6, headings })
+    expect(await columnsOf(...digitsAs, 'fixed.json')).toMatchObject({ images: 6, headings })
   })
 
   it('reads a folder of pictures, mixes labels, and writes PNG', async () => {

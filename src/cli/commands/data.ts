@@ -20,7 +20,12 @@ export function addData(program: Command): void {
     )
     .option('--out <file>', 'write the contact sheet: .svg, .png, or .html for a page that answers the pointer')
     .option('--rows <n>', 'images on the sheet', wholeNumber(1, 100), 8)
-    .option('--columns <n>', 'augmented versions of each', wholeNumber(1, 100), 8)
+    .option(
+      '--columns <n>',
+      'augmented versions of each; without augmentation, images of its class',
+      wholeNumber(1, 100),
+      8,
+    )
     .option('--size <n>', 'side of the pictures of an image folder', wholeNumber(1, 4096), 224)
     .option('--skip-corrupt', 'leave out pictures of a folder that cannot be read')
     .option('--seed <n>', 'seed of the choice of images and of augmentation', wholeNumber(0, 2 ** 32 - 1), 0)

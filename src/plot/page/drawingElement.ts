@@ -3,6 +3,8 @@ import { keepPlace, panByDragging, zoomByWheel } from './panning.ts'
 
 /** Sizes between which is zoomed, as multiples of the one that fits, and how much a press of a key changes. */
 const [least, most, step] = [1, 12, 1.5]
+/** The share of its own size that a drawing with parts to read out has at least to begin with, even if it is larger than the page then. */
+const readable = 0.7
 
 /** Makes a drawing answer. @param place has the drawing, and nothing else */
 export function makeZoomable(place: HTMLElement): void {
@@ -52,4 +54,6 @@ export function makeZoomable(place: HTMLElement): void {
   place.addEventListener('dblclick', () => zoomTo(1))
   panByDragging(place)
   zoomByWheel(place, (factor, x, y) => zoomTo(scale * factor, x, y))
+  const { width } = svg.getBoundingClientRect()
+  if (place.matches('.fovea-parts')) zoomTo((readable * svg.width.baseVal.value) / width, 0)
 }

@@ -26,16 +26,13 @@ export function panByDragging(box: HTMLElement): () => void {
     if (moved) event.stopPropagation()
     moved = false
   }
-  box.addEventListener('pointerdown', down)
-  addEventListener('pointermove', move)
-  addEventListener('pointerup', up)
-  box.addEventListener('click', click, true)
-  return () => {
-    box.removeEventListener('pointerdown', down)
-    removeEventListener('pointermove', move)
-    removeEventListener('pointerup', up)
-    box.removeEventListener('click', click, true)
-  }
+  const ended = new AbortController()
+  const { signal } = ended
+  box.addEventListener('pointerdown', down, { signal })
+  addEventListener('pointermove', move, { signal })
+  addEventListener('pointerup', up, { signal })
+  box.addEventListener('click', click, { signal, capture: true })
+  return () => ended.abort()
 }
 
 /**

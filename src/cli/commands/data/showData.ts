@@ -37,7 +37,7 @@ export interface DataOptions {
   readonly out?: string
   /** Pictures on the sheet. */
   readonly rows: number
-  /** Augmented versions of each picture. */
+  /** Augmented versions of each picture; where it has none, pictures of its class. */
   readonly columns: number
   readonly seed: number
   /** Side of an image folder's pictures, as a model takes them. */
@@ -121,7 +121,10 @@ function countClasses({ labels, classes }: ImageCollection): number[] {
   return counts
 }
 
-/** Images from as many classes as there are rows, each unchanged and as `columns` epochs would show it. */
+/**
+ * Images from as many classes as there are rows, each unchanged and as `columns` epochs would show it. Where they would show
+ * nothing else, `columns` images of the class.
+ */
 async function sheetOf(
   out: string,
   data: ImageCollection,
@@ -130,9 +133,7 @@ async function sheetOf(
 ): Promise<string> {
   const chosen = chooseImages(data, rows, seed)
   const originals = await Promise.all(chosen.map(index => rasterOf(data, index)))
-  const images = originals.map(
-    ({ pixels, height, width, channels }): SheetPicture => ({ pixels, shape: [height, width, channels] }),
-  )
+  const images = originals.map(asPicture)
   const isFolder = !('images' in data)
   const shape = isFolder ? data.shape : (augment?.resultShape(data.shape) ?? data.shape)
   const epochs = Array.from({ length: columns }, (_, k) =>
@@ -141,25 +142,39 @@ async function sheetOf(
   const isFixed = epochs.slice(1).every(pictures => areSame(pictures, epochs[0]!))
   // If nothing is random, one epoch shows everything, and columns that only repeat the images are not drawn.
   const drawn = !isFixed ? epochs : areSame(epochs[0]!, images) ? [] : epochs.slice(0, 1)
-  const titled: SheetRow[] = images.map((image, k) => ({
-    title: data.classes[data.labels[chosen[k]!]!]!,
-    pictures: [
-      { ...image, said: `${data.classes[data.labels[chosen[k]!]!]!}, image ${chosen[k]}` },
-      ...drawn.map(pictures => pictures[k]!),
-    ],
-  }))
-  const headings =
-    drawn.length === 0 ? [] : ['image', ...drawn.map((_, k) => (isFixed ? 'all epochs' : `epoch ${k + 1}`))]
+  const classOf = (index: number): string => data.classes[data.labels[index]!]!
+  const said = (index: number): string => `${classOf(index)}, image ${index}`
+  const isPlain = drawn.length === 0
+  const rowsOfClass = isPlain ? ofSameClass(data, chosen, columns, seed) : chosen.map(index => [index])
+  const titled: SheetRow[] = await Promise.all(
+    rowsOfClass.map(async (row, k) => ({
+      title: classOf(chosen[k]!),
+      pictures: [
+        { ...images[k]!, said: said(chosen[k]!) },
+        ...(await Promise.all(
+          row.slice(1).map(async index => ({ ...(await pictureOf(data, index)), said: said(index) })),
+        )),
+        ...drawn.map(pictures => pictures[k]!),
+      ],
+    })),
+  )
+  const headings = isPlain ? [] : ['image', ...drawn.map((_, k) => (isFixed ? 'all epochs' : `epoch ${k + 1}`))]
   const description = [
-    `${chosen.length} images of ${data.name}`,
-    ...(drawn.length === 0
-      ? []
-      : [`what ${isFixed ? 'every epoch' : `${columns} epochs of augmentation`} shows of them`]),
+    `${rowsOfClass.flat().length} images of ${data.name}`,
+    ...(isPlain ? [] : [`what ${isFixed ? 'every epoch' : `${columns} epochs of augmentation`} shows of them`]),
   ].join(', and ')
-  const pipeline = augment && drawn.length > 0 ? [`Augmentation: ${describe(augment).join(', ')}.`] : []
+  const pipeline = augment && !isPlain ? [`Augmentation: ${describe(augment).join(', ')}.`] : []
   const sheet = contactSheet(titled, { columns: headings, description })
   return sheetFor(out, sheet, { title: description, subject: data.name, notes: pipeline })
 }
+
+const asPicture = ({ pixels, height, width, channels }: Raster): SheetPicture => ({
+  pixels,
+  shape: [height, width, channels],
+})
+
+const pictureOf = async (data: ImageCollection, index: number): Promise<SheetPicture> =>
+  asPicture(await rasterOf(data, index))
 
 const areSame = (some: readonly SheetPicture[], others: readonly SheetPicture[]): boolean =>
   some.every(({ pixels, shape, caption }, k) => {
@@ -222,6 +237,17 @@ function chooseImages({ labels, classes }: ImageCollection, count: number, seed:
     }
   }
   return chosen
+}
+
+/** For each chosen image a row of up to `count` that begins with it: others of its class, each once on the sheet. */
+function ofSameClass({ labels }: ImageCollection, chosen: readonly number[], count: number, seed: number): number[][] {
+  const taken = new Set(chosen)
+  const rest = Array.from(shuffledIndices(labels.length, seed, 0)).filter(index => !taken.has(index))
+  return chosen.map(first => {
+    const others = rest.filter(index => labels[index] === labels[first] && !taken.has(index)).slice(0, count - 1)
+    for (const index of others) taken.add(index)
+    return [first, ...others]
+  })
 }
 
 async function writeSheet(out: string, sheet: string): Promise<void> {

@@ -134,7 +134,8 @@ async function writeMaps(
   { run, shape: [height, width] }: Subject,
 ): Promise<void> {
   if (extname(out).toLowerCase() !== '.png') {
-    const title = `What a network looks at: ${chosen.join(', ')}`
+    // The columns have the names, too.
+    const title = `What a network looks at${chosen.length > mostInTitle ? '' : `: ${chosen.join(', ')}`}`
     const sheet = contactSheet(
       found.map(({ row }) => row),
       { columns: ['', ...chosen], cell: chosen.length > 1 ? 112 : 160, description: title },
@@ -146,6 +147,9 @@ async function writeMaps(
   const { pixels } = found[0].row.pictures[1]
   return writeAtomic(out, encodePng(enlarged(pixels, [height, width, 3], factor), [height * factor, width * factor, 3]))
 }
+
+/** Methods that a title names. */
+const mostInTitle = 3
 
 /** Small pictures are enlarged to about this side. */
 const smallestSide = 224
