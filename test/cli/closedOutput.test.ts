@@ -120,6 +120,8 @@ describe('exit code 2', () => {
     [['data', 'mnist', '--augment', 'nowhere.ts'], 'nowhere.ts: no such file'],
     [['lr-find', 'nowhere.ts'], 'nowhere.ts: no such file'],
     [['lr-find', '--from', '3', '--to', '1'], 'expected 0 < from < to'],
+    [['lr-find', '--out', 'rates.png'], '--out rates.png: the name must end in .svg or .html'],
+    [['compare', 'runs', '--out', 'curves'], '--out curves: the name must end in .svg or .html'],
     [['search', '--vary', 'optimizer.lr=5'], "'5': expected log(low, high)"],
     [['search', '--vary', 'foo=log(1,2)'], "unknown field 'foo'"],
     [['kfold', 'nowhere.ts'], 'nowhere.ts: no such file'],

@@ -7,6 +7,7 @@ import { isPage } from '../../../report/page.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { compareRuns, type RunSummary } from '../../../runs/compare.node.ts'
 import { formatPercent, formatSignificant } from '../../../text/format.ts'
+import { checkEnding } from '../../endings.ts'
 import { exitCodes } from '../../terminal/errors.ts'
 import { print, printJson } from '../../terminal/output.ts'
 import { textTable } from '../../terminal/table.ts'
@@ -20,6 +21,7 @@ export interface CompareOptions {
 
 /** Compares runs, finished or not. @returns the exit code */
 export async function compare(paths: readonly string[], { out, json }: CompareOptions): Promise<number> {
+  checkEnding('--out', out, ['.svg', '.html'])
   const { curves, differing, runs } = await compareRuns(paths)
   if (out !== undefined) await writeAtomic(out, isPage(out) ? pageOf(curves, runs, differing) : comparisonPlot(curves))
   if (json) printJson({ differing, runs, ...(out === undefined ? {} : { out }) })

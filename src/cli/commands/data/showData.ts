@@ -1,7 +1,6 @@
 /** `fovea data`: a data set, and the effect of augmentation. */
 
 import { existsSync } from 'node:fs'
-import { extname } from 'node:path'
 import type { Augmentation } from '../../../augment/compose.ts'
 import { centerCropOf } from '../../../augment/crop.ts'
 import { labelRisk } from '../../../augment/labelSafety.ts'
@@ -20,6 +19,7 @@ import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { mustExist } from '../../../runs/missing.node.ts'
 import { openPictures } from '../../../runs/pictures.node.ts'
 import { formatCount } from '../../../text/format.ts'
+import { checkEnding, hasEnding } from '../../endings.ts'
 import { reading } from '../../images.ts'
 import { sheetFor } from '../../sheet.ts'
 import { exitCodes, UsageError } from '../../terminal/errors.ts'
@@ -50,10 +50,7 @@ export interface DataOptions {
 /** Shows a data set by name, or an image folder. @returns the exit code */
 export async function showData(name: string, options: DataOptions): Promise<number> {
   const { out, seed, json } = options
-  const format = out === undefined ? undefined : extname(out).toLowerCase()
-  if (format !== undefined && !['.svg', '.png', '.html'].includes(format)) {
-    throw new UsageError(`--out ${out}: a contact sheet is written as .svg, .png or .html`)
-  }
+  checkEnding('--out', out, ['.svg', '.png', '.html'], 'a contact sheet is written as')
   const data = await openData(name, options)
   const augment = await pipelineOf(name, options)
   const reason = augment && !augment.allowLabelChanges && labelRisk(augment.transforms, data)
@@ -251,7 +248,7 @@ function ofSameClass({ labels }: ImageCollection, chosen: readonly number[], cou
 }
 
 async function writeSheet(out: string, sheet: string): Promise<void> {
-  if (!out.toLowerCase().endsWith('.png')) {
+  if (!hasEnding(out, '.png')) {
     await writeAtomic(out, sheet)
     return
   }

@@ -1,5 +1,4 @@
 /** `fovea eval`: the score of a model on images with labels. */
-import { extname } from 'node:path'
 
 import { fiveCrop, flipViews, shiftViews, tenCrop } from '../../../augment/views.ts'
 import { type ImageCollection, isInMemory, type Subset } from '../../../data/dataset.ts'
@@ -14,6 +13,7 @@ import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { measured } from '../../../runs/result.node.ts'
 import { formatCount, formatPercent, formatSignificant } from '../../../text/format.ts'
 import { type Evaluation, Evaluator } from '../../../train/evaluate.ts'
+import { checkEnding } from '../../endings.ts'
 import { type ReadingChoices, readingEngine } from '../../readingEngine.ts'
 import { exitCodes, UsageError } from '../../terminal/errors.ts'
 import { EvaluationProgress } from '../../terminal/evaluationProgress.ts'
@@ -44,10 +44,7 @@ export interface EvalOptions extends ReadingChoices, SubjectOptions {
 /** Scores a run, the file of a classifier, or an ONNX file. @returns the exit code */
 export async function evaluate(path: string, options: EvalOptions): Promise<number> {
   const { views, json, quiet } = options
-  const isDrawn = options.calibration === undefined || extname(options.calibration).toLowerCase() === '.svg'
-  if (!isDrawn && !isPage(options.calibration!)) {
-    throw new UsageError(`--calibration ${options.calibration}: the name must end in .svg or .html`)
-  }
+  checkEnding('--calibration', options.calibration, ['.svg', '.html'])
   const { model, shape, recipe, images, name, imagesName, facts } = await evalSubject(path, options)
   const { classes } = images.dataset
   const allowLabelChanges = recipe?.data.augment?.allowLabelChanges ?? false

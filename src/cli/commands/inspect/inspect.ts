@@ -1,5 +1,4 @@
 /** `fovea inspect`: pictures of what a trained network sees. */
-import { extname } from 'node:path'
 import { ShapeError } from '../../../graph/shape.ts'
 import { Inspector, PointError } from '../../../inspect/index.ts'
 import { contactSheet, encodePng, enlarged, type SheetPicture } from '../../../plot/index.ts'
@@ -9,6 +8,7 @@ import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { loadRun } from '../../../runs/trainedModel.node.ts'
 import { formatCount } from '../../../text/format.ts'
 import { unknownName } from '../../../text/names.ts'
+import { checkEnding, hasEnding } from '../../endings.ts'
 import { checkInvert } from '../../preparePicture.ts'
 import { readingEngine } from '../../readingEngine.ts'
 import { sheetFor } from '../../sheet.ts'
@@ -40,9 +40,7 @@ export async function inspect(run: string, words: readonly string[], options: In
   const { method, out } = options
   const names = [...Object.keys(methods), ...Object.keys(networkMethods), 'all']
   if (!names.includes(method)) throw new UsageError(`--method: ${unknownName('method', method, names)}`)
-  if (out !== undefined && !['.png', '.svg', '.html'].includes(extname(out).toLowerCase())) {
-    throw new UsageError(`--out ${out}: the name must end in .png, .svg or .html`)
-  }
+  checkEnding('--out', out, ['.png', '.svg', '.html'])
   if (words.length === 0 && !withoutPictures.includes(method)) throw new UsageError(`--method ${method} needs pictures`)
   const { recipe, model } = await loadRun(run, options.checkpoint, warn)
   const { classes, shape } = imagesOf(recipe)
@@ -86,8 +84,8 @@ async function explain(subject: Subject): Promise<void> {
   const chosen = options.method === 'all' ? Object.keys(methods) : [options.method]
   const maps = pictures.length * chosen.length
   const out = options.out ?? (maps > 1 ? 'inspect.svg' : 'inspect.png')
-  if (maps > 1 && extname(out).toLowerCase() === '.png') {
-    throw new UsageError(`--out ${out}: ${formatCount(maps)} maps make a sheet, which is written as .svg or .html`)
+  if (maps > 1) {
+    checkEnding('--out', out, ['.svg', '.html'], `${formatCount(maps)} maps make a sheet, which is written as`)
   }
   const wanted = options.class === undefined ? undefined : classOf(options.class, classes)
   const found: Explained[] = []
@@ -133,7 +131,7 @@ async function writeMaps(
   chosen: readonly string[],
   { run, shape: [height, width] }: Subject,
 ): Promise<void> {
-  if (extname(out).toLowerCase() !== '.png') {
+  if (!hasEnding(out, '.png')) {
     // The columns have the names, too.
     const title = `What a network looks at${chosen.length > mostInTitle ? '' : `: ${chosen.join(', ')}`}`
     const sheet = contactSheet(

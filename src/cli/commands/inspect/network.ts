@@ -1,5 +1,4 @@
 /** The methods of `fovea inspect` for the network: kernels, dead channels, and what excites each channel. */
-import { extname } from 'node:path'
 import { type Inspector, layerStatistics, type Patch, topPatches } from '../../../inspect/index.ts'
 import { Conv2d } from '../../../nn/convolution.ts'
 import { contactSheet, filters } from '../../../plot/index.ts'
@@ -7,6 +6,7 @@ import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { formatCount, formatPercent } from '../../../text/format.ts'
 import { unknownName } from '../../../text/names.ts'
 import type { ImageShape } from '../../../train/programs.ts'
+import { checkEnding } from '../../endings.ts'
 import { sheetFor } from '../../sheet.ts'
 import { UsageError } from '../../terminal/errors.ts'
 import { print, printJson } from '../../terminal/output.ts'
@@ -122,8 +122,6 @@ function cropOf(
 }
 
 function outFor(out: string | undefined, method: string): string {
-  if (out !== undefined && !['.svg', '.html'].includes(extname(out).toLowerCase())) {
-    throw new UsageError(`--out ${out}: --method ${method} is written as .svg or .html`)
-  }
+  checkEnding('--out', out, ['.svg', '.html'], `--method ${method} is written as`)
   return out ?? 'inspect.svg'
 }

@@ -1,5 +1,4 @@
 /** The methods of `fovea inspect` that make pictures: what excites a channel or a class most, and DeepDream. */
-import { extname } from 'node:path'
 import { type Raster, resize } from '../../../augment/index.ts'
 import { ImageError } from '../../../data/errors.ts'
 import { decodeRaster } from '../../../data/image.node.ts'
@@ -16,6 +15,7 @@ import {
 import { contactSheet, encodePng, enlarged, type SheetPicture } from '../../../plot/index.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { formatCount } from '../../../text/format.ts'
+import { checkEnding, hasEnding } from '../../endings.ts'
 import { sheetFor } from '../../sheet.ts'
 import { oneLine, UsageError } from '../../terminal/errors.ts'
 import { print, printJson } from '../../terminal/output.ts'
@@ -98,10 +98,8 @@ function wantedOf({ inspector, options, classes }: Subject): Wanted[] {
 
 function outOf(out: string | undefined, pictures: number): string {
   const isSheet = pictures > 1
-  if (isSheet && out !== undefined && extname(out).toLowerCase() === '.png') {
-    throw new UsageError(
-      `--out ${out}: ${formatCount(pictures)} pictures make a sheet, which is written as .svg or .html`,
-    )
+  if (isSheet) {
+    checkEnding('--out', out, ['.svg', '.html'], `${formatCount(pictures)} pictures make a sheet, which is written as`)
   }
   return out ?? (isSheet ? 'inspect.svg' : 'inspect.png')
 }
@@ -109,7 +107,7 @@ function outOf(out: string | undefined, pictures: number): string {
 /** One picture alone, enlarged, or a sheet. */
 function writePictures(out: string, pictures: readonly SheetPicture[], title: string, { run }: Subject): Promise<void> {
   const [{ pixels, shape }] = pictures
-  if (extname(out).toLowerCase() === '.png') {
+  if (hasEnding(out, '.png')) {
     const factor = Math.max(1, Math.floor(smallestSide / Math.max(shape[0], shape[1])))
     const size = [shape[0] * factor, shape[1] * factor, shape[2]] as const
     return writeAtomic(out, encodePng(enlarged(pixels, shape, factor), size))

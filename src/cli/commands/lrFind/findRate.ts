@@ -8,6 +8,7 @@ import { ratePage } from '../../../report/ratePage.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import { rangeTest, rateOfStep, suggestRate } from '../../../study/lrRange.ts'
 import { formatSignificant } from '../../../text/format.ts'
+import { checkEnding } from '../../endings.ts'
 import type { RecipeOptions } from '../../recipeOptions.ts'
 import { CommandError, exitCodes, UsageError } from '../../terminal/errors.ts'
 import { print, printJson } from '../../terminal/output.ts'
@@ -32,6 +33,7 @@ export interface FindRateOptions extends RecipeSource {
 export async function findRate(given: RecipeOptions, options: FindRateOptions): Promise<number> {
   const { steps, from, to, out } = options
   if (!(from > 0 && to > from)) throw new UsageError(`--from ${from} --to ${to}: expected 0 < from < to`)
+  checkEnding('--out', out, ['.svg', '.html'])
   const recipe = await recipeOf(given, options)
   const points = await withTrainer(
     recipe,
