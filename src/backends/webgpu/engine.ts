@@ -12,7 +12,7 @@ import type { MemoryNeed } from '../../plan/memoryError.ts'
 import type { Program } from '../../plan/program.ts'
 import { checkValues, copyOf } from '../operands.ts'
 import { StoppedError } from '../stoppedError.ts'
-import type { OpenDevice } from './device.ts'
+import { type OpenDevice, subgroupsOf } from './device.ts'
 import { DeviceExecutable, type EngineSide, valuesOf } from './executable.ts'
 import type { Hardware } from './kernels/kernel.ts'
 import { Memory, type Place, words } from './memory.ts'
@@ -48,6 +48,7 @@ export class DeviceEngine implements WebGPUEngine {
       mostBindings: device.limits.maxStorageBuffersPerShaderStage,
       span: device.limits.maxBufferSize - (device.limits.maxBufferSize % bindingAlignment),
       parallel: !adapter.software,
+      subgroups: subgroupsOf(opened),
       ...changes,
     }
     this.#memory = new Memory(device, this.#hardware.span)

@@ -16,6 +16,14 @@ export interface Hardware {
    * and compile and run barriers slowly.
    */
   readonly parallel: boolean
+  /** How many invocations a subgroup has, from and to; absent where a device's subgroups cannot be used. */
+  readonly subgroups?: SubgroupSizes | undefined
+}
+
+/** Powers of two: drivers choose a size for each shader. */
+export interface SubgroupSizes {
+  readonly smallest: number
+  readonly largest: number
 }
 
 /** What a kernel needs besides its step. */

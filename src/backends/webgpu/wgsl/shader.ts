@@ -49,14 +49,25 @@ export function shaderOf(
 ): Dispatch {
   const functions = functionsFor(`${declarations}\n${body}`)
   const hidden = /\bzero\b/.test(functions)
+  const grouped = /\bsubgroup[A-Z]/.test(declarations)
+  const builtins = [
+    '@builtin(workgroup_id) group: vec3<u32>',
+    '@builtin(num_workgroups) groups: vec3<u32>',
+    '@builtin(local_invocation_index) lane: u32',
+    ...(grouped ? ['@builtin(subgroup_invocation_id) ownMember: u32', '@builtin(subgroup_size) ownSize: u32'] : []),
+  ]
   const code = [
+    ...(grouped ? ['enable subgroups;'] : []),
     operands.declarations(),
     // A zero that no compiler knows to be one.
     ...(hidden ? ['var<private> zero: u32;'] : []),
+    // An invocation's number in its subgroup, and how many that has.
+    ...(grouped ? ['var<private> member: u32;', 'var<private> members: u32;'] : []),
     functions,
     declarations,
-    `@compute @workgroup_size(${size}) fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {`,
+    `@compute @workgroup_size(${size}) fn main(${builtins.join(', ')}) {`,
     ...(hidden ? ['  zero = groups.x >> 31u;'] : []),
+    ...(grouped ? ['  member = ownMember;', '  members = ownSize;'] : []),
     `  ${body}`,
     '}',
   ]
