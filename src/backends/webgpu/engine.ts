@@ -53,7 +53,8 @@ export class DeviceEngine implements WebGPUEngine {
     }
     this.#memory = new Memory(device, this.#hardware.span)
     this.#pipelines = new Pipelines(device)
-    this.description = { backend: 'webgpu', detail: adapter.name, adapter }
+    const storage = this.#hardware.half ? 'f16' : 'f32'
+    this.description = { backend: 'webgpu', detail: adapter.name, adapter, storage }
     void device.lost.then(({ reason, message }) => {
       this.#fail(`the graphics device was lost (${reason}): ${message || 'its driver gives no reason'}`)
     })

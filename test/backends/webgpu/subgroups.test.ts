@@ -131,14 +131,14 @@ describe.skipIf(!sizes)(
     })
 
     test('so have cross-entropy and its gradient', async () => {
-    const logits = g.input('logits', [5, 70])
-    const loss = g.softmaxCrossEntropy(logits, g.constantTensor([0, 1, 2, 1, 69], [5], 'i32'))
-    await expectAlike([loss, ...g.gradients(g.sum(loss), [logits])], {
-      logits: uneven(350).map(value => value / 1e3),
+      const logits = g.input('logits', [5, 70])
+      const loss = g.softmaxCrossEntropy(logits, g.constantTensor([0, 1, 2, 1, 69], [5], 'i32'))
+      await expectAlike([loss, ...g.gradients(g.sum(loss), [logits])], {
+        logits: uneven(350).map(value => value / 1e3),
+      })
     })
-  })
 
-  test('a NaN makes them NaN, wherever it is', async () => {
+    test('a NaN makes them NaN, wherever it is', async () => {
       const x = g.input('x', [200])
       for (const at of [0, 63, 64, 199]) {
         const values = uneven(200)

@@ -5,7 +5,7 @@ import type { FusedStep, StepOf } from '../../../plan/step.ts'
 import { literal } from '../wgsl/expression.ts'
 import { coordinate, stridedIndex, unsigned } from '../wgsl/indexing.ts'
 import type { Operands } from '../wgsl/operands.ts'
-import { type Dispatch, elementShader, resultShader } from '../wgsl/shader.ts'
+import { type Dispatch, elementShader, pairsShader, resultShader, storePair } from '../wgsl/shader.ts'
 import type { KernelTools, Lower } from './kernel.ts'
 
 /** Statement that sets the result's element to an element of a value of the same type. */
@@ -79,13 +79,12 @@ export const concat: Lower<'concat'> = (step, tools) => {
 }
 
 /** Writes some neighboring parts of a result; they begin at index `start` of the axis. */
-function concatSome(
-  { attributes: { axis }, outputs: [output] }: StepOf<'concat'>,
-  parts: readonly Tensor[],
-  start: number,
-  tools: KernelTools,
-): Dispatch {
+function concatSome(step: StepOf<'concat'>, parts: readonly Tensor[], start: number, tools: KernelTools): Dispatch {
   const operands = tools.operands()
+  const {
+    attributes: { axis },
+    outputs: [output],
+  } = step
   const inner = innerOf(output.shape, axis)
   const extent = parts.reduce((sum, part) => sum + part.shape[axis], 0)
   const leading = sizeOf(output.shape.slice(0, axis))
@@ -97,12 +96,22 @@ function concatSome(
     before += size
     return `if (tail < ${before}u) { r = ${element}; }`
   })
-  const body = `let tail = i % ${extent * inner}u;
-  let lead = i / ${extent * inner}u;
-  var r = 0.0;
-  ${cases.join(' else ')}
-  ${operands.store(output, `lead * ${total}u + ${unsigned(start * inner)} + tail`, 'r')}`
-  return elementShader(operands, leading * extent * inner, body)
+  const [run, offset] = [extent * inner, start * inner]
+  const place = (number: string): string => `(${number} / ${run}u) * ${total}u + ${offset}u + ${number} % ${run}u`
+  const body = `let tail = i % ${total}u - ${offset}u;
+  let lead = i / ${total}u;
+  ${cases.join(' else ')}`
+  if (operands.isHalf(output) && [run, offset, total].every(size => size % 2 === 0)) {
+    return pairsShader(operands, leading * run, at => storePair(step, operands, place(`(${at})`), body))
+  }
+  const store = `let place = ${place('i')};
+  {
+    let i = place;
+    var r = 0.0;
+    ${body}
+    ${operands.store(output, 'i', 'r')}
+  }`
+  return elementShader(operands, leading * run, store)
 }
 
 /** `[…, K, …]` at the indices along an axis. */
