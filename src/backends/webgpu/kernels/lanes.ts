@@ -42,7 +42,8 @@ function foldInMemory(fn: Reduction): string {
 /**
  * Every subgroup does the whole tree. A member takes the levels above the size of its subgroup from the workgroup's
  * memory: of four members, number 1 joins shares 1, 5, 9 … 61. The levels below are between members. It does not matter
- * which lanes a subgroup has, nor, within the device's range, how many.
+ * which lanes a subgroup has, nor, within the device's range, how many; only that none of its places is empty. WGSL does
+ * not promise that: we rely on drivers to fill subgroups where a workgroup is a multiple of their size, as this one is.
  */
 function foldInSubgroups(fn: Reduction, { smallest, largest }: SubgroupSizes): string {
   const join = (a: string, b: string): string => `(${foldings[fn].join(a, b)})`

@@ -97,21 +97,22 @@ function concatSome(step: StepOf<'concat'>, parts: readonly Tensor[], start: num
     return `if (tail < ${before}u) { r = ${element}; }`
   })
   const [run, offset] = [extent * inner, start * inner]
-  const place = (number: string): string => `(${number} / ${run}u) * ${total}u + ${offset}u + ${number} % ${run}u`
-  const body = `let tail = i % ${total}u - ${offset}u;
-  let lead = i / ${total}u;
-  ${cases.join(' else ')}`
+  const take = cases.join(' else ')
   if (operands.isHalf(output) && [run, offset, total].every(size => size % 2 === 0)) {
-    return pairsShader(operands, leading * run, at => storePair(step, operands, place(`(${at})`), body))
+    const body = `let tail = i % ${total}u - ${offset}u;
+      let lead = i / ${total}u;
+      ${take}`
+    return pairsShader(operands, leading * run, at => {
+      const place = `(${at}) / ${run}u * ${total}u + ${offset}u + (${at}) % ${run}u`
+      return storePair(step, operands, place, body)
+    })
   }
-  const store = `let place = ${place('i')};
-  {
-    let i = place;
-    var r = 0.0;
-    ${body}
-    ${operands.store(output, 'i', 'r')}
-  }`
-  return elementShader(operands, leading * run, store)
+  const body = `let tail = i % ${run}u;
+  let lead = i / ${run}u;
+  var r = 0.0;
+  ${take}
+  ${operands.store(output, `lead * ${total}u + ${offset}u + tail`, 'r')}`
+  return elementShader(operands, leading * run, body)
 }
 
 /** `[…, K, …]` at the indices along an axis. */

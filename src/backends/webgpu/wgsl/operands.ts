@@ -14,17 +14,13 @@ export interface Slot {
    * buffer that one dispatch binds both ways.
    */
   readonly alone: boolean
-  /** Whether it is in half precision, two elements to a word. */
+  /** Whether it is in half precision, two elements to a word: the one of even number in its low bits. */
   readonly half: boolean
 }
 
 /** How a shader uses something that it binds. */
-interface Bound {
+interface Bound extends Slot {
   readonly binding: Binding
-  readonly memory: string
-  readonly alone: boolean
-  /** Whether elements are in half precision, two to a word: the one of even number in its low bits. */
-  readonly half: boolean
   written: boolean
   /** Whether it is read as vectors of four. */
   vectors: boolean
