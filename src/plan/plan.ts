@@ -143,6 +143,7 @@ function placeValues({ choice, groups, inPlace, invariant, alignment, span }: Pl
   const life = lifetimes(choice, groups, invariant)
   const values: Value[] = []
   const { blocks } = choice
+  const bytesOf = (tensor: Tensor): number => choice.bytesOf?.(tensor) ?? byteSizeOf(tensor)
   const arena: { tensor: Tensor; lifetime: Lifetime }[] = []
   const scratch: { tensor: Tensor; lifetime: Lifetime; group: number }[] = []
   const describe = (tensor: Tensor): Pick<Value, 'tensor' | 'layout' | 'sliced'> => ({
@@ -153,7 +154,7 @@ function placeValues({ choice, groups, inPlace, invariant, alignment, span }: Pl
 
   for (const tensor of [...invariant].flatMap(step => step.outputs)) {
     life.delete(tensor)
-    values.push({ ...describe(tensor), space: 'kept', offset: 0, bytes: byteSizeOf(tensor) })
+    values.push({ ...describe(tensor), space: 'kept', offset: 0, bytes: bytesOf(tensor) })
   }
   for (const [tensor, { from, to, group, first, last }] of life) {
     const variable = tensor.source?.kind === 'variable' ? tensor.source.variable : inPlace.get(tensor)
@@ -162,10 +163,10 @@ function placeValues({ choice, groups, inPlace, invariant, alignment, span }: Pl
     } else if (tensor.source?.kind === 'constant') {
       values.push({ ...describe(tensor), space: 'constant', offset: 0, bytes: byteSizeOf(tensor) })
     } else if (group !== undefined && blocks?.sliced.has(tensor)) {
-      const bytes = byteSizeOf(tensor) / blocks.count
+      const bytes = bytesOf(tensor) / blocks.count
       scratch.push({ tensor, lifetime: { bytes, from: first, to: last }, group })
     } else {
-      arena.push({ tensor, lifetime: { bytes: byteSizeOf(tensor), from, to } })
+      arena.push({ tensor, lifetime: { bytes: bytesOf(tensor), from, to } })
     }
   }
 

@@ -52,6 +52,8 @@ export interface LayoutChoice<F extends Form = Form> {
   readonly steps: readonly Step<F>[]
   /** Layout of a storage; inputs, outputs and variables are row-major. */
   layoutOf(tensor: Tensor): Layout
+  /** Bytes of a storage that no variable, input, output or constant has; those of its element type by default. */
+  bytesOf?(tensor: Tensor): number
   readonly inputs: readonly Tensor[]
   readonly outputs: Readonly<Record<string, Tensor>>
   /** New values of variables. */

@@ -11,19 +11,22 @@ import type { WebGPUAdapter, WebGPUEngine, WebGPUEngineOptions } from './options
  */
 export async function createWebGPUEngine(options: WebGPUEngineOptions = {}): Promise<WebGPUEngine> {
   checkOptions(options)
-  return new DeviceEngine(await openDevice(options))
+  return new DeviceEngine(await openDevice(options), { half: options.storage === 'f16' })
 }
 
-function checkOptions({ power, ...others }: WebGPUEngineOptions): void {
+function checkOptions({ power, storage, ...others }: WebGPUEngineOptions): void {
   if (power !== undefined && power !== 'high-performance' && power !== 'low-power') {
     throw new Error(`webgpu: power (=${JSON.stringify(power)}) must be 'high-performance' or 'low-power'`)
+  }
+  if (storage !== undefined && storage !== 'f32' && storage !== 'f16') {
+    throw new Error(`webgpu: storage (=${JSON.stringify(storage)}) must be 'f32' or 'f16'`)
   }
   for (const [option, value] of Object.entries(others) as [string, unknown][]) {
     if (value === undefined || value === false || option === 'backend') continue
     throw new Error(
       option === 'precise'
         ? "webgpu: precise is impossible: WGSL lets every driver choose how it rounds multiply-adds, so that results differ between devices in their last bits; the backend 'wasm' computes the same everywhere"
-        : `webgpu: there is no option '${option}' (=${JSON.stringify(value)}); there is: power`,
+        : `webgpu: there is no option '${option}' (=${JSON.stringify(value)}); there are: power, storage`,
     )
   }
 }

@@ -12,7 +12,7 @@ import type { MemoryNeed } from '../../plan/memoryError.ts'
 import type { Program } from '../../plan/program.ts'
 import { checkValues, copyOf } from '../operands.ts'
 import { StoppedError } from '../stoppedError.ts'
-import type { OpenDevice } from './device.ts'
+import { type OpenDevice, subgroupsOf } from './device.ts'
 import { DeviceExecutable, type EngineSide, valuesOf } from './executable.ts'
 import type { Hardware } from './kernels/kernel.ts'
 import { Memory, type Place, words } from './memory.ts'
@@ -48,11 +48,13 @@ export class DeviceEngine implements WebGPUEngine {
       mostBindings: device.limits.maxStorageBuffersPerShaderStage,
       span: device.limits.maxBufferSize - (device.limits.maxBufferSize % bindingAlignment),
       parallel: !adapter.software,
+      subgroups: subgroupsOf(opened),
       ...changes,
     }
     this.#memory = new Memory(device, this.#hardware.span)
     this.#pipelines = new Pipelines(device)
-    this.description = { backend: 'webgpu', detail: adapter.name, adapter }
+    const storage = this.#hardware.half ? 'f16' : 'f32'
+    this.description = { backend: 'webgpu', detail: adapter.name, adapter, storage }
     void device.lost.then(({ reason, message }) => {
       this.#fail(`the graphics device was lost (${reason}): ${message || 'its driver gives no reason'}`)
     })

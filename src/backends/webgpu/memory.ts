@@ -12,6 +12,7 @@ import { align } from '../../plan/place.ts'
 import type { Value } from '../../plan/plan.ts'
 import { storageOf } from '../../plan/step.ts'
 import { copyOf } from '../operands.ts'
+import { halfLayout } from './half.ts'
 import type { DevicePlan } from './pairs.ts'
 import type { Binding, Slot } from './wgsl/operands.ts'
 
@@ -220,9 +221,10 @@ export function slotIn(plan: DevicePlan): (tensor: Tensor) => Slot {
   return tensor => {
     const value = plan.value(tensor)
     if (!value) throw new Error(`the plan has no value for ${tensor.label ?? tensor.op}`)
-    const { space, offset, variable } = value
-    if (space === 'arena') return { memory: `arena ${offset}`, alone: false }
+    const { space, offset, variable, layout } = value
+    const half = layout === halfLayout
+    if (space === 'arena') return { memory: `arena ${offset}`, alone: false, half }
     const owner = variable ? variable.tensor : storageOf(value.tensor)
-    return { memory: `own ${owner.id}`, alone: true }
+    return { memory: `own ${owner.id}`, alone: true, half }
   }
 }

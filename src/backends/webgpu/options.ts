@@ -8,6 +8,12 @@ import type { Engine, EngineDescription, Executable } from '../engine.ts'
 export interface WebGPUEngineOptions {
   /** Which of several graphics processors: the fast one, by default, or the one that saves energy. */
   readonly power?: 'high-performance' | 'low-power'
+  /**
+   * How values between a program's inputs and its outputs lie in memory: `'f32'`, by default, or `'f16'`, which halves what
+   * an inference moves. Everything is computed in f32, and programs that change variables (training) are f32 throughout. A
+   * value that is stored has 11 binary digits; of more than 65504 it is infinite, below 6 · 10⁻⁵ it has fewer digits.
+   */
+  readonly storage?: 'f32' | 'f16'
   /** Impossible here: see `createWebGPUEngine`. For programs that pass the options of any backend. */
   readonly precise?: boolean
 }
@@ -17,6 +23,8 @@ export interface WebGPUDescription extends EngineDescription {
   readonly backend: 'webgpu'
   /** The graphics processor as its driver names it; browsers may tell only vendor and architecture. */
   readonly adapter: WebGPUAdapter
+  /** How values between inputs and outputs are stored. */
+  readonly storage: 'f32' | 'f16'
 }
 
 /** A graphics processor with its driver. */

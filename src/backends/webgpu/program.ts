@@ -1,8 +1,6 @@
 /** From a plan to dispatches: shaders, pipelines, and what a run has to do. */
 
-import { byteSizeOf } from '../../graph/shape.ts'
 import { opOf } from '../../graph/table.ts'
-import type { Tensor } from '../../graph/tensor.ts'
 import { type Program, programGraph } from '../../plan/program.ts'
 import { type Group, stepInputs } from '../../plan/step.ts'
 import type { Hardware } from './kernels/kernel.ts'
@@ -44,11 +42,17 @@ export async function buildDispatches(
         .map(async dispatch => ({ ...dispatch, pipeline: await pipelines.get(dispatch.code, dispatch.step.op) })),
     )
   const [ahead, each] = await Promise.all([build(plan.preparation), build(plan.groups)])
+  return { plan, ahead, each, work: { dispatches: each.length, ...workOf(plan) } }
+}
+
+/** Bytes that the steps of a run read and write, as they are stored, and floating-point operations. */
+export function workOf(plan: DevicePlan): Pick<WorkCount, 'bytes' | 'flops'> {
   const steps = plan.groups.flatMap(group => group.steps)
-  const bytesOf = (tensors: readonly Tensor[]): number => tensors.reduce((sum, tensor) => sum + byteSizeOf(tensor), 0)
-  const bytes = steps.reduce((sum, step) => sum + bytesOf([...stepInputs(step), ...step.outputs]), 0)
-  const flops = 2 * steps.reduce((sum, step) => sum + step.multiplyAdds, 0)
-  return { plan, ahead, each, work: { dispatches: each.length, bytes, flops } }
+  const values = steps.flatMap(step => [...stepInputs(step), ...step.outputs])
+  return {
+    bytes: values.reduce((sum, tensor) => sum + (plan.value(tensor)?.bytes ?? 0), 0),
+    flops: 2 * steps.reduce((sum, step) => sum + step.multiplyAdds, 0),
+  }
 }
 
 /** Whether a program computes indices, or keeps them in variables: their range is known only when it runs. */

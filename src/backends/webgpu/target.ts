@@ -1,10 +1,13 @@
 /** The target of plans for WebGPU: all values are row-major, most stores can do element-wise work, and sums are paired. */
+import { byteSizeOf } from '../../graph/shape.ts'
 import type { OpName } from '../../graph/table.ts'
+import type { Tensor } from '../../graph/tensor.ts'
 import { makePlan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
 import { rowsLayout } from '../../plan/rowsLayout.ts'
 import { storageOf } from '../../plan/step.ts'
 import type { KernelTraits, Target } from '../../plan/target.ts'
+import { halfLayout, halfValues } from './half.ts'
 import type { Hardware } from './kernels/kernel.ts'
 import { workspaceOf } from './kernels/table.ts'
 import { type DevicePlan, type Pair, pairReductions } from './pairs.ts'
@@ -39,10 +42,16 @@ export function planFor(program: Program, hardware: Hardware): DevicePlan {
     alignment: bindingAlignment,
     span: hardware.span,
     layOut(program) {
-      const { steps, layoutOf, inputs, outputs, updates } = rowsLayout(program, kernels)
-      const known = steps.map(step => ({ ...step, workspace: workspaceOf(step, hardware) }))
-      const kept = new Set([...updates.values()].map(storageOf))
-      return { steps: pairReductions(known, kept, hardware.mostBindings), layoutOf, inputs, outputs, updates }
+      const choice = rowsLayout(program, kernels)
+      const known = choice.steps.map(step => ({ ...step, workspace: workspaceOf(step, hardware) }))
+      const kept = new Set([...choice.updates.values()].map(storageOf))
+      const half = hardware.half ? halfValues(choice) : new Set<Tensor>()
+      return {
+        ...choice,
+        steps: pairReductions(known, kept, hardware.mostBindings),
+        layoutOf: tensor => (half.has(tensor) ? halfLayout : choice.layoutOf(tensor)),
+        bytesOf: tensor => byteSizeOf(tensor) / (half.has(tensor) ? 2 : 1),
+      }
     },
   }
   return makePlan(program, target)

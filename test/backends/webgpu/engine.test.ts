@@ -17,6 +17,7 @@ if (driver === undefined) {
   describe.skip(`webgpu (skipped: ${reason})`, () => undefined)
 } else {
   describeEngine(`webgpu (${driver})`, createWebGPUEngine)
+  describeEngine(`webgpu, in half precision (${driver})`, () => createWebGPUEngine({ storage: 'f16' }))
 
   describe(`on ${driver}`, () => {
     test('the same device and inputs give the same bits, on any engine', async () => {

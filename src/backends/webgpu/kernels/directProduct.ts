@@ -2,18 +2,27 @@
 import { sizeOf } from '../../../graph/shape.ts'
 import type { FusedStep } from '../../../plan/step.ts'
 import type { Operands } from '../wgsl/operands.ts'
-import { type Dispatch, elementShader, resultShader, storeResult } from '../wgsl/shader.ts'
+import { type Dispatch, elementShader, resultShader, storePair, storeResult } from '../wgsl/shader.ts'
 import type { KernelTools } from './kernel.ts'
-import { type Factor, type Product, type ProductMethod, productMethod, type Term, termOf } from './product.ts'
+import {
+  columnsArePairs,
+  type Factor,
+  type Product,
+  type ProductMethod,
+  productMethod,
+  type Term,
+  termOf,
+} from './product.ts'
 import { tiledProduct } from './tiledProduct.ts'
 
 /** The dispatches of a product. */
 export function lowerProduct(step: FusedStep, product: Product, tools: KernelTools): readonly Dispatch[] {
-  const method = productMethod(product, tools)
   const operands = tools.operands()
+  const pairs = operands.isHalf(step.outputs[0]) && columnsArePairs(step)
+  const method = productMethod(product, tools, pairs)
   const first = method.tile
-    ? tiledProduct(step, product, { ...method, tile: method.tile }, operands)
-    : directProduct(step, product, method, operands)
+    ? tiledProduct(step, product, { ...method, tile: method.tile }, operands, pairs)
+    : directProduct(step, product, method, operands, pairs)
   return method.parts === 1 ? [first] : [first, sumOfParts(step, method.parts, tools.operands())]
 }
 
@@ -25,7 +34,13 @@ function sumOfParts(step: FusedStep, parts: number, operands: Operands): Dispatc
 }
 
 /** Every invocation computes a block of C, with sums of its own. */
-function directProduct(step: FusedStep, product: Product, method: ProductMethod, operands: Operands): Dispatch {
+function directProduct(
+  step: FusedStep,
+  product: Product,
+  method: ProductMethod,
+  operands: Operands,
+  pairs: boolean,
+): Dispatch {
   const { batches, m, n, a, b } = product
   const { parts, block } = method
   const [rows, columns] = [numbers(block[0]), numbers(block[1])]
@@ -33,10 +48,12 @@ function directProduct(step: FusedStep, product: Product, method: ProductMethod,
   const blocks = batches * down * across
   const sums = rows.flatMap(row => columns.map(column => `sum${row}_${column}`))
   const place = product.result('batch', `(row + q / ${columns.length}u)`, `(column + q % ${columns.length}u)`)
-  const store =
-    parts === 1
-      ? storeResult(step, operands, 'place', 'value')
-      : `${operands.workspace(`part * ${batches * m * n}u + place`)} = value;`
+  const inPairs = pairs && parts === 1
+  const store = inPairs
+    ? storePair(step, operands, 'place', 'r = sums[q + k];')
+    : parts === 1
+      ? storeResult(step, operands, 'place', 'sums[q]')
+      : `${operands.workspace(`part * ${batches * m * n}u + place`)} = sums[q];`
   const lines = (factor: Factor, first: string, offsets: readonly number[], name: string): string =>
     offsets.map(q => factor.line('batch', `(${first} + ${q}u)`, `${name}${q}`)).join('\n  ')
   const term = (at: Term): string => `${readFactor(a, at, rows, 'A', operands)}
@@ -52,8 +69,7 @@ function directProduct(step: FusedStep, product: Product, method: ProductMethod,
   ${sums.map(sum => `var ${sum} = 0.0;`).join(' ')}
   ${overTerms(product, method, term)}
   var sums = array<f32, ${sums.length}>(${sums.join(', ')});
-  for (var q = 0u; q < ${sums.length}u; q++) {
-    let value = sums[q];
+  for (var q = 0u; q < ${sums.length}u; q += ${inPairs ? 2 : 1}u) {
     let place = ${place};
     ${store}
   }`

@@ -16,6 +16,16 @@ export interface Hardware {
    * and compile and run barriers slowly.
    */
   readonly parallel: boolean
+  /** Whether values between inputs and outputs are stored in half precision; not by default. */
+  readonly half?: boolean
+  /** How many invocations a subgroup has, from and to; absent where a device's subgroups cannot be used. */
+  readonly subgroups?: SubgroupSizes | undefined
+}
+
+/** Powers of two: drivers choose a size for each shader. */
+export interface SubgroupSizes {
+  readonly smallest: number
+  readonly largest: number
 }
 
 /** What a kernel needs besides its step. */

@@ -5,7 +5,7 @@ import type { FusedStep, StepOf } from '../../../plan/step.ts'
 import { literal } from '../wgsl/expression.ts'
 import { coordinate, stridedIndex, unsigned } from '../wgsl/indexing.ts'
 import type { Operands } from '../wgsl/operands.ts'
-import { type Dispatch, elementShader, resultShader } from '../wgsl/shader.ts'
+import { type Dispatch, elementShader, pairsShader, resultShader, storePair } from '../wgsl/shader.ts'
 import type { KernelTools, Lower } from './kernel.ts'
 
 /** Statement that sets the result's element to an element of a value of the same type. */
@@ -79,13 +79,12 @@ export const concat: Lower<'concat'> = (step, tools) => {
 }
 
 /** Writes some neighboring parts of a result; they begin at index `start` of the axis. */
-function concatSome(
-  { attributes: { axis }, outputs: [output] }: StepOf<'concat'>,
-  parts: readonly Tensor[],
-  start: number,
-  tools: KernelTools,
-): Dispatch {
+function concatSome(step: StepOf<'concat'>, parts: readonly Tensor[], start: number, tools: KernelTools): Dispatch {
   const operands = tools.operands()
+  const {
+    attributes: { axis },
+    outputs: [output],
+  } = step
   const inner = innerOf(output.shape, axis)
   const extent = parts.reduce((sum, part) => sum + part.shape[axis], 0)
   const leading = sizeOf(output.shape.slice(0, axis))
@@ -97,12 +96,23 @@ function concatSome(
     before += size
     return `if (tail < ${before}u) { r = ${element}; }`
   })
-  const body = `let tail = i % ${extent * inner}u;
-  let lead = i / ${extent * inner}u;
+  const [run, offset] = [extent * inner, start * inner]
+  const take = cases.join(' else ')
+  if (operands.isHalf(output) && [run, offset, total].every(size => size % 2 === 0)) {
+    const body = `let tail = i % ${total}u - ${offset}u;
+      let lead = i / ${total}u;
+      ${take}`
+    return pairsShader(operands, leading * run, at => {
+      const place = `(${at}) / ${run}u * ${total}u + ${offset}u + (${at}) % ${run}u`
+      return storePair(step, operands, place, body)
+    })
+  }
+  const body = `let tail = i % ${run}u;
+  let lead = i / ${run}u;
   var r = 0.0;
-  ${cases.join(' else ')}
-  ${operands.store(output, `lead * ${total}u + ${unsigned(start * inner)} + tail`, 'r')}`
-  return elementShader(operands, leading * extent * inner, body)
+  ${take}
+  ${operands.store(output, `lead * ${total}u + ${offset}u + tail`, 'r')}`
+  return elementShader(operands, leading * run, body)
 }
 
 /** `[…, K, …]` at the indices along an axis. */

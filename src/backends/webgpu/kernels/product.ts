@@ -115,37 +115,45 @@ const fewMultiplyAdds = 1 << 15
 /** Fewest terms of a sum worth a part of their own. */
 const fewestTerms = 128
 
-/** Chooses a method by sizes. */
+/**
+ * Chooses a method by sizes.
+ * @param pairs whether an invocation should compute columns of C in pairs, to store two at once
+ */
 export function productMethod(
   { batches, m, n, k }: Pick<Product, 'batches' | 'm' | 'n' | 'k'>,
   { parallel }: Hardware,
+  pairs = false,
 ): ProductMethod {
-  if (!parallel) return { parts: 1, share: k, block: blockOf(batches, m, n) }
+  const columns = pairs ? 2 : 1
+  if (!parallel) return { parts: 1, share: k, block: blockOf(batches, m, n, columns) }
   // A single line of A or B is read once whatever the tile; depthwise convolutions are such products.
-  if (m < 4 || n < 4 || k < 4 || batches * m * n * k < fewMultiplyAdds) return withParts({}, batches * m * n, 64, k)
+  if (m < 4 || n < 4 || k < 4 || batches * m * n * k < fewMultiplyAdds)
+    return withParts({ block: [1, columns] }, batches * m * n, 64, k)
   const costs = tiles.map(tile => cost(tile, batches, m, n))
   const tile = tiles[costs.indexOf(Math.min(...costs))]
-  return withParts({ tile }, batches * tilesOf(tile, m, n), 1, k)
+  return withParts({ tile, block: [1, columns] }, batches * tilesOf(tile, m, n), 1, k)
 }
 
-function withParts(method: Pick<ProductMethod, 'tile'>, units: number, unitsPerWorkgroup: number, k: number) {
+function withParts(method: Pick<ProductMethod, 'tile' | 'block'>, units: number, unitsPerWorkgroup: number, k: number) {
   const wanted = Math.floor((manyWorkgroups * unitsPerWorkgroup) / units)
   const parts = Math.max(1, Math.min(wanted, Math.floor(k / fewestTerms)))
   const share = Math.ceil(k / parts / tileDepth) * tileDepth
-  return { ...method, parts: Math.ceil(k / share), share, block: [1, 1] as const }
+  return { ...method, parts: Math.ceil(k / share), share }
 }
 
 /** Fewest invocations that keep a processor's cores busy. */
 const fewestInvocations = 256
 
 /** The block that reads the fewest elements for each of its own, for drivers where reading is what takes time. */
-function blockOf(batches: number, m: number, n: number): readonly [number, number] {
+function blockOf(batches: number, m: number, n: number, fewestColumns: number): readonly [number, number] {
   const sizes = [1, 2, 3, 4]
   const fitting = sizes
     .flatMap(rows => sizes.map(columns => [rows, columns] as const))
     .filter(([rows, columns]) => {
       const invocations = (batches * m * n) / (rows * columns)
-      return m % rows === 0 && n % columns === 0 && (rows * columns === 1 || invocations >= fewestInvocations)
+      const smallest = rows === 1 && columns === fewestColumns
+      const divides = m % rows === 0 && n % columns === 0 && columns % fewestColumns === 0
+      return divides && (smallest || invocations >= fewestInvocations)
     })
   const reads = ([rows, columns]: readonly [number, number]): number => 1 / rows + 1 / columns
   return fitting.reduce((best, block) => (reads(block) < reads(best) ? block : best))
@@ -163,6 +171,15 @@ function cost(tile: Tile, batches: number, m: number, n: number): number {
   // A large tile needs enough others beside it to fill the GPU.
   const idle = tile.vectorsDown > 1 && count < manyWorkgroups ? 2 : 1
   return count * (rows * columns + 4 * (rows + columns)) * idle
+}
+
+/**
+ * Whether two neighboring columns of C, of which the first is even, are neighbors in memory and begin at an even element:
+ * where rows of C, or the planes of a volume that they are cut into, are even.
+ */
+export function columnsArePairs({ op, outputs: [{ shape }] }: FusedStep): boolean {
+  const rows = op === 'conv2dWeightGradient' ? shape.slice(1) : op === 'matmul' ? shape.slice(-1) : shape.slice(-2)
+  return rows.some(extent => extent % 2 === 0)
 }
 
 /** Bytes of the sums of all parts. */

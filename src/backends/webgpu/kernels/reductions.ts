@@ -73,8 +73,8 @@ export const reduce: Lower<'reduce'> = (step, tools) => {
   const { parts, results } = method
   const members = membersOf(step)
   const operands = tools.operands()
-  const fold = method.together ? foldTogether : foldAlone
-  if (parts === 1) return [fold(members, method, operands)]
+  const first = method.together ? foldTogether(members, method, operands, tools) : foldAlone(members, method, operands)
+  if (parts === 1) return [first]
   const last = tools.operands()
   const sums = members.map((member, m) => {
     const { start, join } = foldings[member.attributes.fn]
@@ -83,7 +83,7 @@ export const reduce: Lower<'reduce'> = (step, tools) => {
   for (var k = 0u; k < ${parts}u; k++) { r${m} = ${join(`r${m}`, read)}; }
   ${storeResult(member, last, 'i', `r${m}`)}`
   })
-  return [fold(members, method, operands), elementShader(last, results, sums.join('\n  '))]
+  return [first, elementShader(last, results, sums.join('\n  '))]
 }
 
 /** The reductions that a dispatch does at once, one or two: number m folds into `r{m}`. */
@@ -141,7 +141,7 @@ function foldAlone(members: Members, method: Method, operands: Operands): Dispat
 }
 
 /** Every workgroup folds one part of one result. */
-function foldTogether(members: Members, method: Method, operands: Operands): Dispatch {
+function foldTogether(members: Members, method: Method, operands: Operands, hardware: Hardware): Dispatch {
   const { kept, folded, results, length, parts, share } = method
   const body = `let number = ${workgroupNumber};
   if (number >= ${parts * results}u) { return; }
@@ -157,7 +157,7 @@ function foldTogether(members: Members, method: Method, operands: Operands): Dis
   if (lane == 0u) { ${storeAll(members, method, operands, 'number', m => `all${m}`)} }`
   return shaderOf(operands, {
     body,
-    declarations: `${laneMemory}\n${laneFold('foldLanes', members[0].attributes.fn)}`,
+    declarations: `${laneMemory}\n${laneFold('foldLanes', members[0].attributes.fn, hardware)}`,
     workgroups: spread(parts * results),
   })
 }

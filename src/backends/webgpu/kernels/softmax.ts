@@ -2,7 +2,7 @@
 import type { StepOf } from '../../../plan/step.ts'
 import type { Operands } from '../wgsl/operands.ts'
 import { type Dispatch, lanes, shaderOf, spread, storeResult, workgroupNumber } from '../wgsl/shader.ts'
-import type { Lower } from './kernel.ts'
+import type { Hardware, Lower } from './kernel.ts'
 import { foldings, laneFold, laneMemory } from './lanes.ts'
 
 /** −log softmax(logits)[label] of every row. */
@@ -11,7 +11,7 @@ export const softmaxCrossEntropy: Lower<'softmaxCrossEntropy'> = (step, tools) =
   const classes = step.inputs[0].shape[1]
   const own = operands.float(step.inputs[0], `row * ${classes}u + u32(clamp(label, 0, ${classes - 1}))`)
   const finish = `if (lane == 0u) ${storeResult(step, operands, 'row', `logarithm(total) - (${own} - largest)`)}`
-  return [rowShader(step, operands, finish)]
+  return [rowShader(step, operands, tools, finish)]
 }
 
 /** (softmax(logits) − one-hot label) · upstream. */
@@ -25,13 +25,14 @@ export const softmaxCrossEntropyGradient: Lower<'softmaxCrossEntropyGradient'> =
     let at = row * ${classes}u + k;
     ${storeResult(step, operands, 'at', value)}
   }`
-  return [rowShader(step, operands, finish)]
+  return [rowShader(step, operands, tools, finish)]
 }
 
 /** Gives `finish` the `row`, its `label`, its `largest` logit, and the `total` of exp(logit − largest). */
 function rowShader(
   { inputs: [logits, labels] }: StepOf<'softmaxCrossEntropy'> | StepOf<'softmaxCrossEntropyGradient'>,
   operands: Operands,
+  hardware: Hardware,
   finish: string,
 ): Dispatch {
   const [rows, classes] = logits.shape
@@ -50,7 +51,7 @@ function rowShader(
   ${finish}`
   return shaderOf(operands, {
     body,
-    declarations: `${laneMemory}\n${laneFold('foldMaximum', 'max')}\n${laneFold('foldSum', 'sum')}`,
+    declarations: `${laneMemory}\n${laneFold('foldMaximum', 'max', hardware)}\n${laneFold('foldSum', 'sum', hardware)}`,
     workgroups: spread(rows),
   })
 }

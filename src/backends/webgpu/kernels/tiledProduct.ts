@@ -6,7 +6,7 @@
 import { sizeOf } from '../../../graph/shape.ts'
 import type { FusedStep } from '../../../plan/step.ts'
 import type { Operands } from '../wgsl/operands.ts'
-import { type Dispatch, shaderOf, spread, storeResult, workgroupNumber } from '../wgsl/shader.ts'
+import { type Dispatch, shaderOf, spread, storePair, storeResult, workgroupNumber } from '../wgsl/shader.ts'
 import {
   type Factor,
   type Product,
@@ -40,6 +40,7 @@ export function tiledProduct(
   product: Product,
   { tile, parts, share }: ProductMethod & { readonly tile: Tile },
   operands: Operands,
+  pairs: boolean,
 ): Dispatch {
   const { batches, m, n, k, a, b } = product
   const [rows, columns] = tileSize(tile)
@@ -63,10 +64,14 @@ export function tiledProduct(
   )
   const size = sizeOf(step.outputs[0].shape)
   const place = `let place = ${product.result('batch', 'row', 'column')};`
+  // Values that are stored at once.
+  const width = pairs && parts === 1 ? 2 : 1
   const store =
-    parts === 1
-      ? storeResult(step, operands, 'place', 'value')
-      : `${operands.workspace(`part * ${size}u + place`)} = value;`
+    width === 2
+      ? storePair(step, operands, 'place', 'r = values[j + k];')
+      : parts === 1
+        ? storeResult(step, operands, 'place', 'values[j]')
+        : `${operands.workspace(`part * ${size}u + place`)} = values[j];`
   const stores = numbers(4 * vectorsDown).flatMap(row =>
     numbers(vectorsAcross).map(v => {
       const at = `firstRow + ${4 * down * Math.floor(row / 4) + (row % 4)}u + 4u * laneRow`
@@ -102,13 +107,14 @@ export function tiledProduct(
   ${stores.join('\n  ')}`
   const declarations = `var<workgroup> tileA: array<vec4<f32>, ${tileDepth * sides[0].pitch}>;
 var<workgroup> tileB: array<vec4<f32>, ${tileDepth * sides[1].pitch}>;
-fn storeElement(batch: u32, part: u32, row: u32, column: u32, value: f32) {
-  if (row >= ${m}u || column >= ${n}u) { return; }
-  ${place}
-  ${store}
-}
-fn storeVector(batch: u32, part: u32, row: u32, column: u32, values: vec4<f32>) {
-  for (var j = 0u; j < 4u; j++) { storeElement(batch, part, row, column + j, values[j]); }
+fn storeVector(batch: u32, part: u32, row: u32, first: u32, values: vec4<f32>) {
+  if (row >= ${m}u) { return; }
+  for (var j = 0u; j < 4u; j += ${width}u) {
+    let column = first + j;
+    if (column >= ${n}u) { return; }
+    ${place}
+    ${store}
+  }
 }`
   const [along, rowsOfGroups] = spread(tileRows * tileColumns)
   const workgroups = [along, rowsOfGroups, batches * parts] as const

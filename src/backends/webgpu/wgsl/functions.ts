@@ -12,6 +12,22 @@ const sources = {
   infinity: `fn infinity() -> f32 { return bitcast<f32>(0x7f800000u | zero); }`,
   notANumber: `fn notANumber() -> f32 { return bitcast<f32>(0x7fc00000u | zero); }`,
 
+  // Two numbers in half precision share a word. Core WGSL unpacks them exactly; what its `pack2x16float` does beyond
+  // 65504, and how it rounds, is each driver's. This rounds to the nearest, ties to even; what would be 65520 or more
+  // is infinite. Adding 0.5 leaves a number below 2⁻¹⁴ with the last digit of half precision, 2⁻²⁴.
+  halfOf: `fn halfOf(word: u32, at: u32) -> f32 { return unpack2x16float(word >> ((at % 2u) * 16u)).x; }`,
+  fourHalves: `fn fourHalves(words: vec2<u32>) -> vec4<f32> { return vec4<f32>(unpack2x16float(words.x), unpack2x16float(words.y)); }`,
+  halfBits: `fn halfBits(x: f32) -> u32 {
+  let bits = bitcast<u32>(x);
+  let sign = (bits >> 16u) & 0x8000u;
+  let size = bits & 0x7fffffffu;
+  if (size > 0x7f800000u) { return sign | 0x7e00u; }
+  if (size >= 0x47800000u) { return sign | 0x7c00u; }
+  if (size < 0x38800000u) { return sign | (bitcast<u32>(bitcast<f32>(size) + 0.5) - 0x3f000000u); }
+  return sign | ((size - 0x38000000u + 0xfffu + ((size >> 13u) & 1u)) >> 13u);
+}`,
+  packHalves: `fn packHalves(pair: vec2<f32>) -> u32 { return halfBits(pair.x) | (halfBits(pair.y) << 16u); }`,
+
   larger: `fn larger(a: f32, b: f32) -> f32 { if (isNan(a)) { return a; } if (isNan(b)) { return b; } return max(a, b); }`,
   smaller: `fn smaller(a: f32, b: f32) -> f32 { if (isNan(a)) { return a; } if (isNan(b)) { return b; } return min(a, b); }`,
   rectify: `fn rectify(x: f32) -> f32 { if (x > 0.0 || isNan(x)) { return x; } return 0.0; }`,

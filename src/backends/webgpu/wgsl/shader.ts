@@ -49,14 +49,25 @@ export function shaderOf(
 ): Dispatch {
   const functions = functionsFor(`${declarations}\n${body}`)
   const hidden = /\bzero\b/.test(functions)
+  const grouped = /\bsubgroup[A-Z]/.test(declarations)
+  const builtins = [
+    '@builtin(workgroup_id) group: vec3<u32>',
+    '@builtin(num_workgroups) groups: vec3<u32>',
+    '@builtin(local_invocation_index) lane: u32',
+    ...(grouped ? ['@builtin(subgroup_invocation_id) ownMember: u32', '@builtin(subgroup_size) ownSize: u32'] : []),
+  ]
   const code = [
+    ...(grouped ? ['enable subgroups;'] : []),
     operands.declarations(),
     // A zero that no compiler knows to be one.
     ...(hidden ? ['var<private> zero: u32;'] : []),
+    // An invocation's number in its subgroup, and how many that has.
+    ...(grouped ? ['var<private> member: u32;', 'var<private> members: u32;'] : []),
     functions,
     declarations,
-    `@compute @workgroup_size(${size}) fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {`,
+    `@compute @workgroup_size(${size}) fn main(${builtins.join(', ')}) {`,
     ...(hidden ? ['  zero = groups.x >> 31u;'] : []),
+    ...(grouped ? ['  member = ownMember;', '  members = ownSize;'] : []),
     `  ${body}`,
     '}',
   ]
@@ -102,6 +113,35 @@ export function storeResult(step: FusedStep, operands: Operands, at: string, val
 }
 
 /**
+ * A block that stores elements `at` and `at` + 1 of a step's result in half precision, after the epilogue; `at` is even.
+ * @param body statements that set `r` to element `i`, the one or, with `k` = 1, the other
+ * @param more statements after each
+ * @param size the result may end after `at`
+ */
+export function storePair(
+  step: FusedStep,
+  operands: Operands,
+  at: string,
+  body: string,
+  { more = '', size = 0 }: { readonly more?: string; readonly size?: number } = {},
+): string {
+  return `{
+    let first = ${at};
+    var halves = vec2<f32>(0.0);
+    for (var k = 0u; k < 2u; k++) {
+      let i = first + k;
+      ${size % 2 === 1 ? `if (i >= ${unsigned(size)}) { break; }` : ''}
+      var r = 0.0;
+      ${body}
+      ${epilogueOf(step, operands)}
+      halves[k] = r;
+      ${more}
+    }
+    ${operands.storePair(step.outputs[0], 'first', 'halves')}
+  }`
+}
+
+/**
  * The shader of a step that computes each element of its result on its own.
  * @param body statements that set `r` (f32) or `q` (i32, u8) to element `i`
  * @param more statements after the element is stored
@@ -110,11 +150,24 @@ export function resultShader(step: FusedStep, operands: Operands, body: string, 
   const [output] = step.outputs
   const size = sizeOf(output.shape)
   if (output.dtype === 'u8') return bytesShader(step, operands, body)
+  if (operands.isHalf(output))
+    return pairsShader(operands, size, at => storePair(step, operands, at, body, { more, size }))
   if (output.dtype === 'i32') {
     return elementShader(operands, size, `var q = 0i;\n  ${body}\n  ${operands.store(output, 'i', 'q')} ${more}`)
   }
   const store = storeResult(step, operands, 'i', 'r')
   return elementShader(operands, size, `var r = 0.0;\n  ${body}\n  ${store} ${more}`)
+}
+
+/** The shader whose invocations store two of `size` elements each: `store` does it from an even number on. */
+export function pairsShader(operands: Operands, size: number, store: (at: string) => string): Dispatch {
+  const words = Math.ceil(size / 2)
+  return shaderOf(operands, {
+    body: `let word = (${workgroupNumber}) * ${lanes}u + lane;
+  if (word >= ${unsigned(words)}) { return; }
+  ${store('word * 2u')}`,
+    workgroups: spread(Math.ceil(words / lanes)),
+  })
 }
 
 /** Bytes are stored four to a word, so an invocation computes four. */
