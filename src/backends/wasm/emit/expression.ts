@@ -142,11 +142,24 @@ export class ExpressionEmitter {
   }
 }
 
-/** How often each distinct subexpression occurs, by its text. */
-function sharedSubexpressions(root: Expression): {
-  keyOf: (e: Expression) => string
-  counts: ReadonlyMap<string, number>
-} {
+/** What occurs more than once in an expression. */
+interface Shared {
+  /** Text of a subexpression. */
+  readonly keyOf: (e: Expression) => string
+  /** How often each distinct subexpression occurs, by its text. */
+  readonly counts: ReadonlyMap<string, number>
+}
+
+/** Known answers: the store of a register tile emits one expression for each of its vectors. */
+const knownShared = new WeakMap<Expression, Shared>()
+
+function sharedSubexpressions(root: Expression): Shared {
+  const known = knownShared.get(root) ?? findShared(root)
+  knownShared.set(root, known)
+  return known
+}
+
+function findShared(root: Expression): Shared {
   const keys = new Map<Expression, string>()
   const keyOf = (e: Expression): string => {
     const known = keys.get(e) ?? expressionKey(e)
