@@ -8,17 +8,18 @@
  *     constant:K                      the values of a large constant of the graph
  */
 import type { InputShape } from '../data/prepare.ts'
+import { elementValues, isElementType } from '../formats/elements.ts'
 import { isSafetensors, openSafetensors, writeSafetensors } from '../formats/safetensors.ts'
 import type { ByteSource } from '../formats/source.ts'
-import { WeightsError, type WeightsFile } from '../formats/weightsFile.ts'
+import { type FileTensor, WeightsError, type WeightsFile } from '../formats/weightsFile.ts'
 import { input } from '../graph/sources.ts'
-import type { HostTensor } from '../graph/variable.ts'
+import type { HostTensor, TypedArray, Variable } from '../graph/variable.ts'
 import { inference, type Module, Parameter } from '../nn/module.ts'
 import { isRecord } from '../rules/record.ts'
 import { fields, list, oneOf, optional, type Rule, rule, text, wholeFrom1 } from '../rules/rules.ts'
 import { ClassifierError, GraphError } from './errors.ts'
 import { describeGraph, type GraphData } from './graphData.ts'
-import { GraphNetwork } from './graphNetwork.ts'
+import { GraphNetwork, type WeightShape } from './graphNetwork.ts'
 import { dequantize, encodeWeights, scaleName, type WeightType, weightTypes } from './weightData.ts'
 
 /** The key of the metadata. */
@@ -103,19 +104,48 @@ export function writeClassifier(
   return writeSafetensors([...entries, ...constants], { [key]: JSON.stringify(data) })
 }
 
+/** A classifier whose weights may still be on their way. */
+export interface ArrivingClassifier {
+  /** Its weights are zeros. */
+  readonly contents: ClassifierContents
+  /** Its weights as they arrive. @throws WeightsError when the file is broken, or breaks off */
+  weights(): AsyncIterable<readonly [Variable, TypedArray]>
+}
+
 /**
  * Reads the file of a classifier.
  * @throws ClassifierError naming the file and what is wrong with it; WeightsError for a broken safetensors file.
  */
 export async function readClassifier(source: ByteSource): Promise<ClassifierContents> {
+  const { contents, weights } = await openClassifier(source)
+  for await (const [variable, values] of weights()) variable.value = values
+  return contents
+}
+
+/**
+ * Reads what the file of a classifier says about its network, which comes before the weights.
+ * @throws as {@link readClassifier}
+ */
+export async function openClassifier(source: ByteSource): Promise<ArrivingClassifier> {
   const file = await openArtifact(source)
   const data = checkData(file)
-  const tensors = new Map<string, HostTensor>()
-  for (const name of tensorsOf(data.graph)) tensors.set(name, await readTensor(file, name))
-  const network = new GraphNetwork(data.graph, tensors)
+  const shapes = new Map<string, WeightShape>()
+  const constants = new Map<string, HostTensor>()
+  for (const node of data.graph) {
+    if ('tensor' in node) shapes.set(node.tensor, shapeOf(file, node.tensor))
+    else if ('constant' in node && typeof node.constant === 'string')
+      constants.set(node.constant, await readTensor(file, node.constant))
+  }
+  const network = new GraphNetwork(data.graph, shapes, constants)
   inFile(source.name, () => network.check(data.shape, data.classes.length))
   const { name, classes, shape, subject, shorterSide, origin, weights } = data
-  return { name, classes, shape, subject, shorterSide, origin, weights, network }
+  return {
+    contents: { name, classes, shape, subject, shorterSide, origin, weights, network },
+    async *weights() {
+      for (const [path, variable] of network.variables()) yield [variable, (await readTensor(file, path)).values]
+      await source.arrived
+    },
+  }
 }
 
 async function openArtifact(source: ByteSource): Promise<WeightsFile> {
@@ -186,19 +216,23 @@ function checkData({ name: file, other }: WeightsFile): ClassifierData {
   return read as ClassifierData
 }
 
-/** The tensors that a graph names. */
-function tensorsOf(graph: GraphData): Set<string> {
-  const found = new Set<string>()
-  for (const node of graph) {
-    if ('tensor' in node) found.add(node.tensor)
-    else if ('constant' in node && typeof node.constant === 'string') found.add(node.constant)
-  }
-  return found
+/** A tensor that a graph names. @throws ClassifierError when there is none */
+function tensorOf(file: WeightsFile, name: string): FileTensor {
+  const tensor = file.tensors.get(name)
+  if (!tensor) throw new ClassifierError(`${file.name}: its graph names a tensor '${name}' that it does not hold`)
+  return tensor
+}
+
+/** The shape of a weight, and the type that its values will have. */
+function shapeOf(file: WeightsFile, name: string): WeightShape {
+  const { shape, dtype } = tensorOf(file, name)
+  if (file.tensors.has(scaleName(name))) return { shape, dtype: 'f32' }
+  const values = isElementType(dtype) ? elementValues(dtype, new Uint8Array()) : undefined
+  return { shape, dtype: values instanceof Int32Array ? 'i32' : values instanceof Uint8Array ? 'u8' : 'f32' }
 }
 
 async function readTensor(file: WeightsFile, name: string): Promise<HostTensor> {
-  const tensor = file.tensors.get(name)
-  if (!tensor) throw new ClassifierError(`${file.name}: its graph names a tensor '${name}' that it does not hold`)
+  const tensor = tensorOf(file, name)
   const { shape } = tensor
   const values = await tensor.read()
   const scales = file.tensors.get(scaleName(name))

@@ -1,15 +1,22 @@
 /** A trained network as a function: a picture in, classes with their probabilities out. */
 
+import { yieldToEvents } from '../async/yieldToEvents.ts'
 import { createEngine } from '../backends/createEngine.ts'
 import type { Engine } from '../backends/engine.ts'
 import { type InputShape, type PrepareOptions, prepareRaster } from '../data/prepare.ts'
 import { addressOf, download } from '../formats/download.ts'
-import { type FetchFileOptions, fetchFile } from '../formats/fetchFile.ts'
+import { type FetchFileOptions, fetchSource } from '../formats/fetchFile.ts'
 import type { GlobalResponse, GlobalUrl } from '../formats/globals.ts'
 import { type ByteSource, type FileContents, sourceOf } from '../formats/source.ts'
 import { sizeOf } from '../graph/shape.ts'
 import { Evaluator } from '../train/evaluate.ts'
-import { type ClassifierContents, type ClassifierInfo, readClassifier } from './artifact.ts'
+import {
+  type ArrivingClassifier,
+  type ClassifierContents,
+  type ClassifierInfo,
+  openClassifier,
+  readClassifier,
+} from './artifact.ts'
 import { type Picture, rasterOfPicture } from './pictures.ts'
 
 /**
@@ -21,7 +28,11 @@ export type ClassifierSource = string | GlobalUrl | GlobalResponse | FileContent
 export interface LoadClassifierOptions extends FetchFileOptions {
   /** The engine that computes; by default the classifier's own, which `close` closes. */
   readonly engine?: Engine
-  /** Compiles the network at once (`true`, the default) or when the first picture comes. */
+  /**
+   * Compiles the network at once (`true`, the default) or when the first picture comes. At once also means a run on a
+   * black picture as soon as nothing else is to be done, after which answers take their usual time; a picture that
+   * comes before is not kept waiting.
+   */
   readonly warm?: boolean
   /** Name of the file in error messages; its address or own name by default. */
   readonly file?: string
@@ -73,8 +84,7 @@ export async function loadClassifier(
   options: LoadClassifierOptions = {},
 ): Promise<Classifier> {
   const from = typeof source === 'string' ? addressOf(source) : source
-  const contents = await readClassifier(await openClassifierSource(from, options))
-  return classifierOf<Picture>(contents, preparePicture, options)
+  return classifierFrom<Picture>(await openClassifierSource(from, options), preparePicture, options)
 }
 
 const preparePicture: Prepare<Picture> = async (picture, shape, options) =>
@@ -85,27 +95,61 @@ export async function openClassifierSource(
   from: Exclude<ClassifierSource, string>,
   { file, ...options }: LoadClassifierOptions,
 ): Promise<ByteSource> {
-  if (from instanceof URL) return sourceOf(await fetchFile(from, options), file ?? from.href)
+  if (from instanceof URL) return fetchSource(from, options, file ?? from.href)
   return from instanceof Response ? download(from, file) : sourceOf(from, file)
 }
 
 /** Makes a picture into the input of a model. @internal */
 export type Prepare<P> = (picture: P, shape: InputShape, options: PrepareOptions) => Promise<Uint8Array>
 
-/** A classifier made from the contents of its file. @internal */
+/** A classifier made from its file. While the weights are on their way, it is compiled. @internal */
+export async function classifierFrom<P>(
+  source: ByteSource,
+  prepare: Prepare<P>,
+  options: LoadClassifierOptions,
+): Promise<Classifier<P>> {
+  if (!source.arrived) return classifierOf(await readClassifier(source), prepare, options)
+  const { contents, weights } = await openClassifier(source)
+  return classifierOf(contents, prepare, options, weights())
+}
+
+/**
+ * A classifier made from the contents of its file.
+ * @param arriving its weights, if they are still on their way
+ * @internal
+ */
 export async function classifierOf<P>(
   contents: ClassifierContents,
   prepare: Prepare<P>,
   { engine: given, warm = true }: LoadClassifierOptions,
+  arriving?: ReturnType<ArrivingClassifier['weights']>,
 ): Promise<Classifier<P>> {
   const { name, classes, shape, subject, shorterSide, origin, network } = contents
   const engine = given ?? createEngine()
+  const evaluator = new Evaluator(engine, network, shape)
+  let isIdle = true
   const close = async (): Promise<void> => {
+    isIdle = false
     if (!given) await engine.close()
   }
-  const evaluator = new Evaluator(engine, network, shape)
-  if (warm) await evaluator.predict(new Uint8Array(sizeOf(shape)))
+  const warmUp = async (): Promise<void> => {
+    await yieldToEvents()
+    if (isIdle) await evaluator.predict(new Uint8Array(sizeOf(shape)))
+  }
+  try {
+    if (warm) await evaluator.prepareToPredict()
+    for await (const [variable, values] of arriving ?? []) {
+      variable.value = values
+      if (warm) await engine.write(variable, values)
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+  // What fails here fails the next picture, too, which says so.
+  if (warm) warmUp().catch(() => undefined)
   const classify = async (picture: P, { top = classes.length, invert = 'auto' }: ClassifyOptions = {}) => {
+    isIdle = false
     if (!Number.isSafeInteger(top) || top < 1)
       throw new RangeError(`top (=${top}) must be a whole number of at least 1`)
     const pixels = await prepare(picture, shape, {

@@ -126,9 +126,20 @@ function build(node: GraphNode, values: readonly Tensor[], sources: GraphSources
     if (!value) throw new GraphError(`input ${place} is none of the values before it`)
     return value
   })
-  const attributes = node.with === undefined ? undefined : decode(node.with, batch)
+  const attributes = node.with === undefined ? undefined : attributesOf(node, node.with, batch)
   const { shape, dtype } = opTable[node.op].shape(inputs, attributes as never)
   return new Tensor({ op: node.op, inputs, attributes, shape, dtype, label: node.label })
+}
+
+/** The latest attributes of a node: a network is checked, and then used, for the same number of images. */
+const latest = new WeakMap<GraphNode, { readonly batch: number; readonly attributes: unknown }>()
+
+function attributesOf(node: GraphNode, data: Json, batch: number): unknown {
+  const known = latest.get(node)
+  if (known?.batch === batch) return known.attributes
+  const attributes = decode(data, batch)
+  latest.set(node, { batch, attributes })
+  return attributes
 }
 
 function constantOf(constant: readonly Json[] | string, { constant: find }: GraphSources): ArrayLike<number> {

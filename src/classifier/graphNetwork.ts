@@ -3,10 +3,16 @@ import type { InputShape } from '../data/prepare.ts'
 import { type DType, formatShape } from '../graph/shape.ts'
 import { input } from '../graph/sources.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import { type HostTensor, type TypedArray, Variable } from '../graph/variable.ts'
+import { type HostTensor, Variable } from '../graph/variable.ts'
 import { type Initializer, Module, Parameter } from '../nn/module.ts'
 import { GraphError } from './errors.ts'
 import { buildGraph, type GraphData, type GraphNode } from './graphData.ts'
+
+/** A tensor of a file, before its values are known. */
+export interface WeightShape {
+  readonly shape: readonly number[]
+  readonly dtype: DType
+}
 
 type TensorNode = Extract<GraphNode, { readonly tensor: string }>
 
@@ -16,14 +22,17 @@ export class GraphNetwork extends Module {
   readonly #constants: ReadonlyMap<string, HostTensor>
   readonly #variables: ReadonlyMap<string, Variable>
 
-  /** @param tensors everything that the graph names */
-  constructor(graph: GraphData, tensors: ReadonlyMap<string, HostTensor>) {
+  /**
+   * @param weights shapes and types of the tensors that it names, whose values are zeros until they are set
+   * @param constants the constants that it names
+   */
+  constructor(graph: GraphData, weights: ReadonlyMap<string, WeightShape>, constants: ReadonlyMap<string, HostTensor>) {
     super()
     this.#graph = graph
-    this.#constants = tensors
+    this.#constants = constants
     const variables = new Map<string, Variable>()
     for (const node of graph) {
-      if ('tensor' in node) variables.set(node.tensor, variableOf(node, tensors.get(node.tensor) as HostTensor))
+      if ('tensor' in node) variables.set(node.tensor, variableOf(node, weights.get(node.tensor) as WeightShape))
     }
     this.#variables = variables
   }
@@ -56,11 +65,10 @@ export class GraphNetwork extends Module {
 }
 
 /** A weight, or a tensor that is not a weight. */
-function variableOf({ tensor: name, fixed }: TensorNode, { shape, values }: HostTensor): Variable {
-  const isWeight = !fixed && values instanceof Float32Array
-  const variable = isWeight ? new Parameter(shape, readFromFile) : new Variable(shape, { dtype: dtypeOf(values) })
+function variableOf({ tensor: name, fixed }: TensorNode, { shape, dtype }: WeightShape): Variable {
+  const isWeight = !fixed && dtype === 'f32'
+  const variable = isWeight ? new Parameter(shape, readFromFile) : new Variable(shape, { dtype })
   variable.name = name
-  variable.value = values
   return variable
 }
 
@@ -70,9 +78,4 @@ const readFromFile: Initializer = {
   fill: () => {
     throw new GraphError('the weights of a classifier are those of its file: it cannot be initialized anew')
   },
-}
-
-function dtypeOf(values: TypedArray): DType {
-  if (values instanceof Float32Array) return 'f32'
-  return values instanceof Int32Array ? 'i32' : 'u8'
 }

@@ -1,5 +1,6 @@
 /** Files from the web. */
-import { type ByteSource, sourceOf } from './source.ts'
+import { arrivingSource, reasonOf } from './arriving.ts'
+import type { ByteSource } from './source.ts'
 import { WeightsError } from './weightsFile.ts'
 
 /** True for the address of a file, as opposed to a path: `https://…`, `file:///…`. */
@@ -21,11 +22,11 @@ export function addressOf(text: string): URL {
 }
 
 /**
- * Downloads a whole file.
+ * Downloads a file.
  * @param from its address, or a server's response to a `fetch` of the caller
  * @param name what to call it in messages; its address by default
- * @throws WeightsError naming the address, when the server cannot be reached, answers with an error or a web page, or
- *   stops.
+ * @throws WeightsError naming the address, when the server cannot be reached, or answers with an error or a web page;
+ *   here or when the source is read, when the server stops.
  */
 export async function download(from: URL | Response, name?: string): Promise<ByteSource> {
   const file = name ?? (from instanceof URL ? from.href : from.url || 'response')
@@ -38,10 +39,7 @@ export async function download(from: URL | Response, name?: string): Promise<Byt
       : await fetch(from).catch((error: Error) => fail(`cannot be fetched: ${reasonOf(error)}`, error))
   checkedAnswer(response, file)
   if (response.bodyUsed) fail('the body of the response has been read already')
-  const contents = await response
-    .blob()
-    .catch((error: Error) => fail(`the download broke off: ${reasonOf(error)}`, error))
-  return sourceOf(contents, file)
+  return arrivingSource(response, file)
 }
 
 /** An answer that is a file. @throws WeightsError for an error or a web page */
@@ -52,9 +50,4 @@ export function checkedAnswer(response: Response, file: string): Response {
   const rule =
     'the server answered with a web page (text/html), not with a file: is this the address of the file itself?'
   throw new WeightsError(file, rule)
-}
-
-/** Node says why in the cause: "fetch failed" alone does not help. */
-export function reasonOf({ message, cause }: Error): string {
-  return cause instanceof Error && cause.message !== '' ? `${message}: ${cause.message}` : message
 }

@@ -1,17 +1,13 @@
 /**
  * Files from the web, with download progress. The browser can keep them for use without another download, or offline.
  */
-import { addressOf, checkedAnswer, reasonOf } from './download.ts'
+import { type ArrivalOptions, arrivingSource, type Body, blobOf, type DownloadProgress, reasonOf } from './arriving.ts'
+import { addressOf, checkedAnswer } from './download.ts'
 import type { GlobalBlob, GlobalUrl } from './globals.ts'
+import { type ByteSource, sourceOf } from './source.ts'
 import { WeightsError } from './weightsFile.ts'
 
-/** Progress of a download. */
-export interface DownloadProgress {
-  /** Bytes received. */
-  readonly loaded: number
-  /** Bytes of the file; undefined where the server does not say, or sends it compressed. */
-  readonly total: number | undefined
-}
+export type { DownloadProgress } from './arriving.ts'
 
 /** Options of {@link fetchFile}. */
 export interface FetchFileOptions {
@@ -36,17 +32,34 @@ const cacheName = 'fovea'
  *   or a web page, or stops
  * @example const weights = await fetchFile('/resnet18.safetensors', { cache: true, onProgress: ({ loaded }) => show(loaded) })
  */
-export async function fetchFile(
-  address: string | GlobalUrl,
-  { cache: isKept = false, onProgress = () => undefined }: FetchFileOptions = {},
-): Promise<GlobalBlob> {
+export async function fetchFile(address: string | GlobalUrl, options: FetchFileOptions = {}): Promise<GlobalBlob> {
   const url = address instanceof URL ? address : addressOf(address)
+  const { kept, answer, arrival } = await request(url, options)
+  return kept ?? blobOf(answer, url.href, arrival)
+}
+
+/**
+ * {@link fetchFile} for whoever reads the file at once, while it arrives.
+ * @param name what to call the file in messages
+ * @internal
+ */
+export async function fetchSource(url: GlobalUrl, options: FetchFileOptions, name: string): Promise<ByteSource> {
+  const { kept, answer, arrival } = await request(url, options)
+  return kept ? sourceOf(kept, name) : arrivingSource(answer, name, arrival)
+}
+
+/** What a file is read from: the kept one, or the answer of its server. */
+type Requested =
+  | { readonly kept: Blob; readonly answer?: never; readonly arrival?: never }
+  | { readonly kept?: never; readonly answer: Response; readonly arrival: ArrivalOptions }
+
+async function request(url: URL, { cache: isKept = false, onProgress }: FetchFileOptions): Promise<Requested> {
   const cache = isKept ? await openCache() : undefined
   const known = await cache?.match(url)
-  const kept = async (): Promise<Blob> => {
+  const kept = async (): Promise<Requested> => {
     const blob = await known!.blob()
-    onProgress({ loaded: blob.size, total: blob.size })
-    return blob
+    onProgress?.({ loaded: blob.size, total: blob.size })
+    return { kept: blob }
   }
   let answer: Response
   try {
@@ -56,9 +69,8 @@ export async function fetchFile(
     throw new WeightsError(url.href, `cannot be fetched: ${reasonOf(error as Error)}`, undefined, { cause: error })
   }
   if (known && (answer.status === 304 || answer.status >= 500)) return kept()
-  const blob = await bodyOf(checkedAnswer(answer, url.href), url.href, onProgress)
-  if (cache) await keep(cache, url, answer, blob)
-  return blob
+  const keepBody = cache && ((body: Body) => keep(cache, url, answer, body))
+  return { answer: checkedAnswer(answer, url.href), arrival: { onProgress, keep: keepBody } }
 }
 
 /** Undefined where there is no cache, or it may not be used. */
@@ -77,39 +89,17 @@ function unlessChanged(url: URL, known: Response): Record<string, string> {
   return { ...(tag && { 'If-None-Match': tag }), ...(date && { 'If-Modified-Since': date }) }
 }
 
-async function bodyOf(answer: Response, name: string, onProgress: (progress: DownloadProgress) => void): Promise<Blob> {
-  const length = answer.headers.get('content-length')
-  const isPacked = answer.headers.get('content-encoding') !== null
-  const total = length === null || isPacked ? undefined : Number(length)
-  const pieces: Uint8Array<ArrayBuffer>[] = []
-  let loaded = 0
-  onProgress({ loaded, total })
-  try {
-    const reader = answer.body?.getReader()
-    for (let piece = await reader?.read(); piece && !piece.done; piece = await reader?.read()) {
-      pieces.push(piece.value)
-      loaded += piece.value.length
-      onProgress({ loaded, total })
-    }
-  } catch (error) {
-    throw new WeightsError(name, `the download broke off: ${reasonOf(error as Error)}`, undefined, { cause: error })
-  }
-  if (total !== undefined && loaded !== total)
-    throw new WeightsError(name, `the download broke off after ${loaded} of ${total} bytes`)
-  return new Blob(pieces)
-}
-
 /**
  * Keeps a file if there is room. If there is none, an older copy of this address is deleted too: the server no longer
  * has it.
  */
-async function keep(cache: Cache, url: URL, { headers }: Response, blob: Blob): Promise<void> {
+async function keep(cache: Cache, url: URL, { headers }: Response, body: Body): Promise<void> {
   const told = ['etag', 'last-modified', 'content-type'].flatMap(name => {
     const value = headers.get(name)
     return value === null ? [] : [[name, value] as [string, string]]
   })
   try {
-    await cache.put(url, new Response(blob, { headers: told }))
+    await cache.put(url, new Response(body, { headers: told }))
   } catch {
     await cache.delete(url)
   }

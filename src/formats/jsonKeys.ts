@@ -35,9 +35,12 @@ export function firstDuplicateKey(json: string): string | undefined {
 
 /** Index after the closing quote of the string that opens at `start`. */
 function endOfString(json: string, start: number): number {
-  let i = start + 1
-  while (json[i] !== '"') i += json[i] === '\\' ? 2 : 1
-  return i + 1
+  for (let end = json.indexOf('"', start + 1); ; end = json.indexOf('"', end + 1)) {
+    let first = end
+    while (json[first - 1] === '\\') first--
+    // After an odd number of backslashes, the quote belongs to the text.
+    if ((end - first) % 2 === 0) return end + 1
+  }
 }
 
 function followedByColon(json: string, index: number): boolean {

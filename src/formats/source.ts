@@ -16,6 +16,8 @@ export interface ByteSource {
    * @throws WeightsError when they cannot be read.
    */
   read(start: number, end: number): Promise<Uint8Array>
+  /** Of a file that is still on its way: settles when all of it is here. A part can be read as soon as it has arrived. */
+  readonly arrived?: Promise<void>
 }
 
 /** Contents of a file that are available. A `File` of a browser is a `Blob`. */
@@ -43,7 +45,7 @@ export function bytesSource({ buffer, byteOffset, length }: Uint8Array, name = '
  * Largest Blob that is read as a whole. A browser asks another process for each range, about a millisecond, and a file of
  * weights has hundreds of tensors; larger files are read range by range, for the sake of memory.
  */
-const wholeBlobBytes = 256 * 2 ** 20
+export const wholeBlobBytes = 256 * 2 ** 20
 
 function blobSource(blob: Blob, name: string): ByteSource {
   let whole: Promise<ArrayBuffer> | undefined

@@ -225,6 +225,14 @@ export function operationCount(e: Expression): number {
  * number of distinct nodes, whereas the printed form of a tree with many shared nodes grows without bound.
  */
 export function expressionKey(e: Expression): string {
+  return [...structureOf(e).lines.keys()].join('; ')
+}
+
+/** The structure of an expression: its distinct nodes as lines of text, and which of them each node is. */
+export function structureOf(e: Expression): {
+  readonly lines: ReadonlyMap<string, number>
+  readonly numbers: ReadonlyMap<Expression, number>
+} {
   const numbers = new Map<Expression, number>()
   const lines = new Map<string, number>()
   const visit = (node: Expression): number => {
@@ -238,7 +246,7 @@ export function expressionKey(e: Expression): string {
     return number
   }
   visit(e)
-  return [...lines.keys()].join('; ')
+  return { lines, numbers }
 }
 
 function ownPart(node: Expression): string | number {

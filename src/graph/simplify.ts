@@ -16,7 +16,7 @@
 import { constant, input, substitute } from './expression.ts'
 import { apply } from './op.ts'
 import { type Conv2dAttributes, conv2dOp } from './ops/conv2d.ts'
-import { type MapAttributes, map, mapOp } from './ops/map.ts'
+import { isCompact, type MapAttributes, map, mapOp } from './ops/map.ts'
 import { matmulOp } from './ops/matmul.ts'
 import { maxPool2dOp } from './ops/maxPool2d.ts'
 import { reshapeOp } from './ops/reshape.ts'
@@ -75,7 +75,17 @@ function keyOf(tensor: Tensor): string {
     return `constant ${dtype} [${shape.join()}] ${Array.from(source.values, structuralKey).join()}`
   }
   if (source) return `source ${tensor.id}`
-  return `${tensor.op} [${tensor.inputs.map(({ id }) => id).join()}] ${structuralKey(tensor.attributes)}`
+  return `${tensor.op} [${tensor.inputs.map(({ id }) => id).join()}] ${attributeKey(tensor.attributes)}`
+}
+
+/** Keys of attributes, which every pass keeps. */
+const attributeKeys = new WeakMap<object, string>()
+
+function attributeKey(attributes: unknown): string {
+  if (typeof attributes !== 'object' || attributes === null) return structuralKey(attributes)
+  const key = attributeKeys.get(attributes) ?? structuralKey(attributes)
+  attributeKeys.set(attributes, key)
+  return key
 }
 
 /** Rules that look at a tensor and its inputs only. */
@@ -154,11 +164,14 @@ function absorbPadding(tensor: Tensor, attributes: Conv2dAttributes): Tensor {
 /** Replaces inputs filled with a single number with that number, and merges inputs that have become equal. */
 function simplifyMap(tensor: Tensor, { expression, stopGradient }: MapAttributes): Tensor {
   if (stopGradient) return tensor
+  const { inputs } = tensor
+  const isSimple = isCompact(expression) && !inputs.some((x, k) => inputs.indexOf(x) < k || filledWith(x) !== undefined)
+  if (isSimple && expression.kind !== 'input') return tensor
   const folded = substitute(expression, index => {
-    const value = filledWith(tensor.inputs[index])
+    const value = filledWith(inputs[index])
     return value === undefined ? input(index) : constant(value)
   })
-  return map(folded, tensor.inputs, tensor.shape)
+  return map(folded, inputs, tensor.shape)
 }
 
 function filledWith(tensor: Tensor): number | undefined {

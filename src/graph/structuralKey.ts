@@ -12,11 +12,12 @@ export function structuralKey(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined'
   if (Array.isArray(value)) return `[${value.map(structuralKey).join()}]`
   if (isExpression(value)) return expressionKey(value)
-  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined)
-  return `{${entries
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, entry]) => `${name}:${structuralKey(entry)}`)
-    .join()}}`
+  const fields = value as Readonly<Record<string, unknown>>
+  let text = ''
+  for (const name of Object.keys(fields).sort()) {
+    if (fields[name] !== undefined) text += `${text && ','}${name}:${structuralKey(fields[name])}`
+  }
+  return `{${text}}`
 }
 
 const expressionKinds: ReadonlySet<unknown> = new Set<Expression['kind']>([

@@ -87,7 +87,7 @@ export class Variable<S extends Shape = Shape> {
   /** Copies values into the host's copy. @throws RangeError when there are too many. */
   setValue(values: ArrayLike<number>): void {
     this.#value ??= zeros(this.dtype, sizeOf(this.shape))
-    this.#value.set(values)
+    if (values !== this.#value) this.#value.set(values)
   }
 
   /** Writes the contents into another array, without creating a host copy. */

@@ -77,12 +77,18 @@ export async function readOnnx(bytes: Uint8Array, { file, external, copy }: Read
   const { graph } = model
   if (!graph) throw new OnnxError(`${file}: is no ONNX model: it has no graph`)
   const opset = opsetOf(model, file)
-  const tensors = await tensorsOf(graph, external)
+  /** Memory of the caller. */
+  const foreign = new Set<ArrayBufferLike>(copy ? [bytes.buffer] : [])
+  const tensors = await tensorsOf(graph, async (...place) => {
+    const raw = await external(...place)
+    if (copy) foreign.add(raw.buffer)
+    return raw
+  })
   const hoisted = hoist(graph, tensors)
   const nodes = ordered(hoisted, [...tensors.keys(), ...graph.input.map(({ name }) => name)])
   const ready: GraphProto = { ...graph, node: nodes }
   const functions = new Map(model.functions.map(called => [`${called.domain}:${called.name}`, called]))
-  const { variables, constants } = sortTensors(tensors, nodes, { copy, fixed: fixedOf(model) })
+  const { variables, constants } = sortTensors(tensors, nodes, { foreign, fixed: fixedOf(model) })
   const inputs = graph.input.filter(({ name }) => !tensors.has(name)).map(portOf)
   const outputs = graph.output.map(portOf)
   if (outputs.length === 0) throw new OnnxError(`${file}: the graph has no outputs`)
@@ -154,7 +160,7 @@ function portOf({ name, type }: ValueInfoProto): OnnxPort {
 function sortTensors(
   tensors: ReadonlyMap<string, HostValue>,
   nodes: readonly NodeProto[],
-  { copy, fixed }: { readonly copy: boolean; readonly fixed: ReadonlySet<unknown> },
+  { foreign, fixed }: { readonly foreign: ReadonlySet<ArrayBufferLike>; readonly fixed: ReadonlySet<unknown> },
 ): { variables: Map<string, Variable>; constants: Map<string, HostValue> } {
   const roles = rolesOf(nodes)
   const variables = new Map<string, Variable>()
@@ -170,7 +176,7 @@ function sortTensors(
       tensor.shape.length > 0 &&
       sizeOf(tensor.shape) > 0
     if (!isWeight) constants.set(name, tensor)
-    else variables.set(name, variableOf(name, tensor, role, copy))
+    else variables.set(name, variableOf(name, tensor, role, foreign))
   }
   return { variables, constants }
 }
@@ -206,8 +212,14 @@ function rolesOf(nodes: readonly NodeProto[]): Map<string, Role> {
   return roles
 }
 
-function variableOf(name: string, { shape, values }: HostValue, role: Role, copy: boolean): Variable {
-  const source = values instanceof Float32Array && !copy ? values : Float32Array.from(values)
+function variableOf(
+  name: string,
+  { shape, values }: HostValue,
+  role: Role,
+  foreign: ReadonlySet<ArrayBufferLike>,
+): Variable {
+  const isOwn = values instanceof Float32Array && !foreign.has(values.buffer)
+  const source = isOwn ? values : new Float32Array(values)
   // The numbers of the file are not the variable's own: training changes a copy, which is made when it is needed.
   return variableFrom(name, shape, role === 'statistic', target => target.set(source))
 }

@@ -3,9 +3,9 @@
  * wherever a network can.
  */
 import { addressOf } from '../formats/download.ts'
-import { fetchFile } from '../formats/fetchFile.ts'
+import { fetchFile, fetchSource } from '../formats/fetchFile.ts'
 import type { GlobalUrl } from '../formats/globals.ts'
-import { type FileContents, sourceOf } from '../formats/source.ts'
+import { type ByteSource, type FileContents, sourceOf } from '../formats/source.ts'
 import type { ExternalData } from './elements.ts'
 import { OnnxError } from './errors.ts'
 import { readOnnx } from './file.ts'
@@ -50,16 +50,19 @@ export async function importOnnx(
   const from = typeof source === 'string' ? addressOf(source) : source
   if (from instanceof URL) {
     const named = { name: from.pathname.split('/').at(-1)!, external: fetchBeside(from), ...options }
-    return networkOf(await fetchFile(from), named)
+    return networkOf(await fetchSource(from, {}, from.href), named, false)
   }
-  return networkOf(from, options)
+  const contents = sourceOf(from, options.name ?? 'the ONNX file')
+  return networkOf(contents, { ...options, name: contents.name }, !(from instanceof Blob))
 }
 
-async function networkOf(source: FileContents, options: ImportOnnxOptions): Promise<OnnxNetwork> {
-  const { name, size, read } = sourceOf(source, options.name ?? 'the ONNX file')
-  const bytes = await read(0, size)
-  const copy = source instanceof Uint8Array || source instanceof ArrayBuffer
-  return new OnnxNetwork(await readOnnx(bytes, { file: name, external: options.external ?? noExternal, copy }))
+/** @param copy whether the bytes belong to a caller who may change them */
+async function networkOf(
+  source: ByteSource,
+  { name: file, external = noExternal }: ImportOnnxOptions & { readonly name: string },
+  copy: boolean,
+): Promise<OnnxNetwork> {
+  return new OnnxNetwork(await readOnnx(await source.read(0, source.size), { file, external, copy }))
 }
 
 /** Downloads files of the model's own folder only, each once: a model names them, and its names cannot be trusted. */

@@ -8,7 +8,7 @@ import { input } from '../graph/expression.ts'
 import { map } from '../graph/ops/map.ts'
 import { type Shape, sizeOf } from '../graph/shape.ts'
 import { constantTensor } from '../graph/sources.ts'
-import { type Tensor, topologicalOrder } from '../graph/tensor.ts'
+import type { Tensor } from '../graph/tensor.ts'
 import { isFloat, type OnnxType } from './elements.ts'
 import { Unsupported } from './errors.ts'
 
@@ -98,11 +98,29 @@ export const knownList = (type: OnnxType, known: Numbers): Value => knownValue(t
 export function fold(value: Value): Value {
   if (value.known || value.isEmpty || value.size > mostFolded) return value
   const { tensor } = value
-  const order = topologicalOrder([tensor])
-  if (order.some(({ source, shape }) => (source ? source.kind !== 'constant' : sizeOf(shape) > mostFolded)))
-    return value
+  if (!isFoldable(tensor)) return value
   const [{ values }] = evaluateReference([tensor])
   return new Value(value.type, value.shape, { known: isFloat(value.type) ? values : values.map(Math.round) })
+}
+
+/** Answers of {@link isFoldable}: each value of a graph is built from earlier ones. */
+const foldable = new WeakMap<Tensor, boolean>()
+
+/** Whether a tensor depends on constants only, through values of which none is too large. */
+function isFoldable(root: Tensor): boolean {
+  const stack = [root]
+  for (let at = stack.at(-1); at; at = stack.at(-1)) {
+    const open = at.inputs.find(input => !foldable.has(input))
+    if (open) {
+      stack.push(open)
+      continue
+    }
+    const { source, shape, inputs } = at
+    const isKnown = source ? source.kind === 'constant' : sizeOf(shape) <= mostFolded
+    foldable.set(at, isKnown && inputs.every(input => foldable.get(input)))
+    stack.pop()
+  }
+  return foldable.get(root) === true
 }
 
 /**

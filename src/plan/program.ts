@@ -25,6 +25,15 @@ export interface ProgramGraph {
  * variable.
  */
 export function programGraph(program: Program): ProgramGraph {
+  const graph = graphs.get(program) ?? walkProgram(program)
+  graphs.set(program, graph)
+  return graph
+}
+
+/** Graphs of programs, which do not change. */
+const graphs = new WeakMap<Program, ProgramGraph>()
+
+function walkProgram(program: Program): ProgramGraph {
   for (const [variable, next] of program.updates) {
     if (!sameShape(variable.shape, next.shape) || variable.dtype !== next.dtype) {
       throw new ShapeError(

@@ -1,9 +1,9 @@
 /** Classifiers from disk, and pictures from files. */
 import { fileURLToPath } from 'node:url'
-import { readClassifier } from '../classifier/artifact.ts'
 import {
   type Classifier,
   type ClassifierSource,
+  classifierFrom,
   classifierOf,
   type LoadClassifierOptions,
   openClassifierSource,
@@ -37,11 +37,9 @@ export async function loadClassifier(
 ): Promise<Classifier<FilePicture>> {
   const from = typeof source === 'string' && isAddress(source) ? new URL(source) : source
   const path = from instanceof URL && from.protocol === 'file:' ? fileURLToPath(from) : from
-  const contents =
-    typeof path === 'string'
-      ? await openClassifier(path)
-      : await readClassifier(await openClassifierSource(path, options))
-  return classifierOf<FilePicture>(contents, prepareFile, options)
+  return typeof path === 'string'
+    ? classifierOf<FilePicture>(await openClassifier(path), prepareFile, options)
+    : classifierFrom<FilePicture>(await openClassifierSource(path, options), prepareFile, options)
 }
 
 const prepareFile: Parameters<typeof classifierOf<FilePicture>>[1] = async (picture, shape, options) => {

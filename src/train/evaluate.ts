@@ -163,6 +163,11 @@ export class Evaluator {
     return Float32Array.from(sums)
   }
 
+  /** Compiles what {@link predict} needs. @throws MemoryError when it does not fit into memory. */
+  async prepareToPredict(): Promise<void> {
+    await this.#executable(1, false)
+  }
+
   /**
    * Probabilities of all classes for one image, `[classes]`.
    * @param pixels `[H, W, C]` bytes, copied during the call
@@ -171,7 +176,7 @@ export class Evaluator {
   async predict(pixels: Bytes): Promise<Float32Array> {
     const problem = pixelProblem(pixels, this.#shape)
     if (problem !== undefined) throw new ShapeError(`predict: ${problem}`)
-    const images = Uint8Array.from(pixels)
+    const images = new Uint8Array(pixels)
     const executable = await this.#executable(1, false)
     const { probabilities } = await executable.run({ images }, { read: ['probabilities'] })
     return probabilities as Float32Array

@@ -40,7 +40,8 @@ export async function serve(folders: Record<string, string>, headers: OutgoingHt
       readFile(join(folders[prefix], path.slice(prefix.length))).then(
         bytes => {
           const type = types[extname(path)] ?? 'application/octet-stream'
-          response.writeHead(200, { ...headers, 'Content-Type': type }).end(bytes)
+          const own = { 'Content-Type': type, 'Content-Length': bytes.length }
+          response.writeHead(200, { ...headers, ...own }).end(bytes)
         },
         () => response.writeHead(404).end(),
       )

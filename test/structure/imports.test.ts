@@ -36,7 +36,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
     types: ['nn'],
   },
   classifier: {
-    values: ['augment', 'backends', 'data', 'formats', 'graph', 'nn', 'rules', 'train'],
+    values: ['async', 'augment', 'backends', 'data', 'formats', 'graph', 'nn', 'rules', 'train'],
   },
   onnx: { values: ['graph', 'nn', 'formats'] },
   study: { values: ['async', 'data', 'random'] },

@@ -123,7 +123,7 @@ export class ProgramBuilder {
     const { processor } = this.#native
     const computes = plan.groups.length + plan.preparation.length > 0
     if (processor && computes) return this.#buildNative(plan, { program, memory, threads }, processor)
-    const code = generate(plan, memory, { ...this.#codeOptions, exportKernels: wide })
+    const code = await generate(plan, memory, { ...this.#codeOptions, exportKernels: wide })
     const module = await this.#compiler(code.bytes, wide)
     if (!wide) return { plan, code, module }
     const problem = problemOfWide({ plan, code, module, shared: this.#machine.shared }, this.#checked)
@@ -138,7 +138,7 @@ export class ProgramBuilder {
   /** A small module that calls groups of machine code; one of WebAssembly if a kernel is found to be wrong. */
   async #buildNative(plan: CpuPlan, { program, memory, threads }: BuildTask, processor: Processor): Promise<Build> {
     const options = { ...this.#codeOptions, native: lanesOf(processor) }
-    const code = generate(plan, memory, options)
+    const code = await generate(plan, memory, options)
     let problem: string | undefined
     try {
       problem = problemOfNative({ plan, kernels: code.kernels, options }, processor, this.#checked)

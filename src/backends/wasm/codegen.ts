@@ -8,6 +8,7 @@
  * next group begins when all shares are done. The groups of the preparation run first when `prepare` is not 0.
  * Addresses of variables, constants and tables are part of the code.
  */
+import { yieldInTime } from '../../async/yieldToEvents.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { Variable } from '../../graph/variable.ts'
 import { storageOf } from '../../plan/step.ts'
@@ -68,21 +69,25 @@ export interface CodeOptions {
 /** Steps with fewer units than this per share are not split: each goes whole to one share, in turn. */
 const unitsWorthSplitting = 2
 
-/** Assembles a plan. */
-export function generate(plan: CpuPlan, addresses: Addresses, options: CodeOptions): GeneratedCode {
+/** Assembles a plan. Large ones take a while, in which events are still handled. */
+export async function generate(plan: CpuPlan, addresses: Addresses, options: CodeOptions): Promise<GeneratedCode> {
   const module = new ModuleBuilder(options.shared)
   const native = options.native ? new NativeGroups(module) : undefined
   const own = native?.module ?? module
   const kernels = new KernelSet(own, options)
-  const bodiesOf = (groups: readonly CpuGroup[]): GroupCall[] =>
-    groups.map(group => {
+  const bodiesOf = async (groups: readonly CpuGroup[]): Promise<GroupCall[]> => {
+    const calls: GroupCall[] = []
+    for (const group of groups) {
       const body = emitGroup(own, { plan, group, addresses }, kernels)
-      return (
+      calls.push(
         native?.add(body) ??
-        ((f, { share, shares, arena, scratch }) => pushAll(f, [share, shares, arena, scratch]).call(body))
+          ((f, { share, shares, arena, scratch }) => pushAll(f, [share, shares, arena, scratch]).call(body)),
       )
-    })
-  const bodies = { preparation: bodiesOf(plan.preparation), groups: bodiesOf(plan.groups) }
+      await yieldInTime()
+    }
+    return calls
+  }
+  const bodies = { preparation: await bodiesOf(plan.preparation), groups: await bodiesOf(plan.groups) }
   emitAlone(module, bodies)
   if (options.shared) emitTogether(module, bodies, plan)
   return { bytes: module.encode(), native: native?.functions ?? [], kernels: kernels.all }

@@ -4,7 +4,8 @@
  * kernels are assembled here and not compiled from another language.
  */
 import { ByteWriter } from './bytes.ts'
-import { atomic, type Longer, longer, longerName, memory, plain, simd } from './opcodes.ts'
+import { type Access, accessOf, encodingOf, type Operation } from './encodings.ts'
+import { atomic, longer, longerName } from './opcodes.ts'
 
 /** Types of parameters, results and locals; the longer vectors are for native code only. */
 export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128' | 'v256' | 'v512'
@@ -30,24 +31,6 @@ export const typeCodes: Readonly<Record<ValueType, number>> = {
   v256: 0x3b,
   v512: 0x3a,
 }
-
-/** Encodings of instructions without immediates. */
-const encodings = new Map<string, Uint8Array>([
-  ...Object.entries(plain).map(([name, code]) => [name, Uint8Array.of(code)] as const),
-  ...[2, 1, 0].flatMap(length =>
-    // Names that are the same for all lengths are those of the shortest.
-    Object.entries(simd).map(([name, code]) => {
-      const encoded = new ByteWriter(4).byte(0xfd).unsigned(code + length * longer.step).written
-      return [longerName(name, length), encoded] as const
-    }),
-  ),
-])
-
-/** Names of instructions without immediates. */
-type Operation = keyof typeof plain | keyof typeof simd | Longer<keyof typeof simd>
-
-/** Names of loads and stores. */
-type Access = keyof typeof memory | Longer<keyof typeof memory>
 
 /** Body of one function. Methods append one instruction and return the builder. */
 export class FunctionBuilder {
@@ -79,7 +62,9 @@ export class FunctionBuilder {
 
   /** Declares several locals of one type. */
   localArray(type: ValueType, count: number): Local[] {
-    return Array.from({ length: count }, () => this.local(type))
+    const locals: Local[] = []
+    for (let k = 0; k < count; k++) locals.push(this.local(type))
+    return locals
   }
 
   /** Declares locals of one type by their names. */
@@ -163,18 +148,15 @@ export class FunctionBuilder {
   op(...names: Operation[]): this {
     for (const name of names) {
       const own = this.vectorLength > 0 ? longerName(name, this.vectorLength) : name
-      this.#code.bytes(encodings.get(own) as Uint8Array)
+      this.#code.bytes(encodingOf(own))
     }
     return this
   }
 
   /** Loads from the address on the stack plus `offset` bytes, or stores there. */
   memory(name: Access, offset = 0): this {
-    const length = longer.vectors.findIndex(vector => name.startsWith(vector))
-    const { code, simd, align } = memory[(length > 0 ? `v128${name.slice(4)}` : name) as keyof typeof memory]
-    if (simd) this.#code.byte(0xfd)
-    this.#code.unsigned(code + Math.max(0, length) * longer.step)
-    this.#code.byte(align).unsigned(offset)
+    const { bytes, align } = accessOf(name)
+    this.#code.bytes(bytes).coded(align, offset)
     return this
   }
 
@@ -367,7 +349,7 @@ export class FunctionBuilder {
   }
 
   #indexed(opcode: number, index: number): this {
-    this.#code.byte(opcode).unsigned(index)
+    this.#code.coded(opcode, index)
     return this
   }
 

@@ -30,11 +30,23 @@ export class ByteWriter {
     return this
   }
 
+  /** Two bytes, or more for a large number: an instruction and its operand. */
+  coded(code: number, operand: number): this {
+    if (operand >>> 0 > 0x7f) return this.byte(code).unsigned(operand)
+    if (this.#end + 2 > this.#buffer.length) this.#reserve(2)
+    this.#buffer[this.#end++] = code
+    this.#buffer[this.#end++] = operand
+    return this
+  }
+
   /** Several bytes. */
   bytes(values: ArrayLike<number>): this {
-    this.#reserve(values.length)
-    this.#buffer.set(values, this.#end)
-    this.#end += values.length
+    const { length } = values
+    this.#reserve(length)
+    // Most are instructions of two or three bytes, for which `set` takes longer.
+    if (length > 4) this.#buffer.set(values, this.#end)
+    else for (let k = 0; k < length; k++) this.#buffer[this.#end + k] = values[k]
+    this.#end += length
     return this
   }
 

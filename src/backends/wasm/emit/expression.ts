@@ -6,7 +6,7 @@
  * so that a value does not depend on whether its neighbors filled a vector.
  */
 
-import { type Expression, expressionKey } from '../../../graph/expression.ts'
+import { type Expression, structureOf } from '../../../graph/expression.ts'
 import type { FunctionBuilder, Local } from './assembler.ts'
 import { type AnyLanes, type Floats, floatsOf, pushConstant, typeOf } from './lanes.ts'
 import type { MathFunction, MathLibrary } from './math.ts'
@@ -39,19 +39,19 @@ export class ExpressionEmitter {
 
   /** Pushes the value of the expression. */
   push(expression: Expression, pushInput: PushInput): void {
-    const shared = sharedSubexpressions(expression)
-    const known = new Map<string, Local>()
+    const { numbers, counts } = sharedSubexpressions(expression)
+    const known = new Map<number, Local>()
     const emit = (e: Expression): void => {
-      const key = shared.keyOf(e)
-      const local = known.get(key)
+      const number = numbers.get(e)!
+      const local = known.get(number)
       if (local !== undefined) {
         this.#f.get(local)
         return
       }
       this.#pushNode(e, emit, pushInput)
-      if (shared.counts.get(key)! > 1 && e.kind !== 'constant') {
+      if (counts.get(number)! > 1 && e.kind !== 'constant') {
         const kept = this.#free.pop() ?? this.#f.local(typeOf(this.#lanes))
-        known.set(key, kept)
+        known.set(number, kept)
         this.#f.tee(kept)
       }
     }
@@ -142,22 +142,26 @@ export class ExpressionEmitter {
   }
 }
 
-/** How often each distinct subexpression occurs, by its text. */
-function sharedSubexpressions(root: Expression): {
-  keyOf: (e: Expression) => string
-  counts: ReadonlyMap<string, number>
-} {
-  const keys = new Map<Expression, string>()
-  const keyOf = (e: Expression): string => {
-    const known = keys.get(e) ?? expressionKey(e)
-    keys.set(e, known)
-    return known
-  }
-  const counts = new Map<string, number>()
+/** What occurs more than once in an expression. */
+interface Shared {
+  /** The distinct subexpression that a node is, by its number. */
+  readonly numbers: ReadonlyMap<Expression, number>
+  /** How often each distinct subexpression occurs. */
+  readonly counts: ReadonlyMap<number, number>
+}
+
+/** Known answers: the store of a register tile emits one expression for each of its vectors. */
+const knownShared = new WeakMap<Expression, Shared>()
+
+function sharedSubexpressions(root: Expression): Shared {
+  const known = knownShared.get(root)
+  if (known) return known
+  const { numbers } = structureOf(root)
+  const counts = new Map<number, number>()
   const visit = (e: Expression): void => {
-    const key = keyOf(e)
-    const count = counts.get(key) ?? 0
-    counts.set(key, count + 1)
+    const number = numbers.get(e)!
+    const count = counts.get(number) ?? 0
+    counts.set(number, count + 1)
     // The operands of a repeated node are computed only with its first occurrence.
     if (count > 0) return
     if (e.kind === 'unary') visit(e.x)
@@ -171,5 +175,7 @@ function sharedSubexpressions(root: Expression): {
     }
   }
   visit(root)
-  return { keyOf, counts }
+  const shared = { numbers, counts }
+  knownShared.set(root, shared)
+  return shared
 }

@@ -3,6 +3,7 @@
  * thread may wait (in Node, and in workers of a page), it is one of the threads and computes its share. On a page it
  * only waits for the workers, so that the page stays responsive while a step runs.
  */
+import { yieldToEvents } from '../../../async/yieldToEvents.ts'
 import { commands, control, explainTrap } from './control.ts'
 import type { NativeGroups, NativeImport, Pool, Start, Work } from './crewTools.ts'
 import { mayWait } from './features.ts'
@@ -94,6 +95,9 @@ export class ThreadPool implements Pool {
   }
 
   async #start(workers: number, start: typeof startWorker): Promise<void> {
+    // A page has more urgent things to begin, such as a download; what it computes first is planned on the page itself.
+    if (!this.takesPart) await yieldToEvents()
+    this.#check()
     const threads = this.threads
     const memory = this.#memory
     for (let thread = 0; thread < workers; thread++) {

@@ -120,8 +120,7 @@ function startInNode(
 }
 
 function startInBrowser(source: string, { onMessage, onError }: WorkerListeners): Port {
-  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }))
-  const worker = new Worker(trusted(url), { name: 'fovea' })
+  const worker = new Worker(trusted(urlOf(source)), { name: 'fovea' })
   worker.addEventListener('message', event => onMessage(event.data))
   worker.addEventListener('error', event => {
     // The page learns of it from a rejected promise; without this it would also see an uncaught error.
@@ -131,11 +130,17 @@ function startInBrowser(source: string, { onMessage, onError }: WorkerListeners)
   return {
     post: message => worker.postMessage(message),
     hold: () => undefined,
-    stop: async () => {
-      worker.terminate()
-      URL.revokeObjectURL(url)
-    },
+    stop: async () => worker.terminate(),
   }
+}
+
+/** Addresses of scripts: each takes a page a call to another process, so all workers share one. */
+const urls = new Map<string, string>()
+
+function urlOf(source: string): string {
+  const url = urls.get(source) ?? URL.createObjectURL(new Blob([source], { type: 'text/javascript' }))
+  urls.set(source, url)
+  return url
 }
 
 /** Trusted Types, which TypeScript's library does not declare. */

@@ -35,11 +35,22 @@ export function chooseMethod(task: ConvolutionTask, options: MethodOptions): Con
   return kernelsOf(task, preferredMethod(task, options), options.tile).method
 }
 
+/** The latest method of a task: each of its stages is lowered from it. */
+const latest = new WeakMap<ConvolutionTask, ConvolutionKernels>()
+
 /**
  * A method of a task with its kernels.
  * @throws Error when there is no method of that name.
  */
 export function kernelsOf(task: ConvolutionTask, name: MethodName, tile: MachineTile): ConvolutionKernels {
+  const known = latest.get(task)
+  if (known?.method.name === name && known.method.tile === tile) return known
+  const kernels = makeKernels(task, name, tile)
+  latest.set(task, kernels)
+  return kernels
+}
+
+function makeKernels(task: ConvolutionTask, name: MethodName, tile: MachineTile): ConvolutionKernels {
   switch (name) {
     case 'direct':
       return direct(task, tile)

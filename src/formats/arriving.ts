@@ -1,0 +1,153 @@
+/**
+ * The body of a server's answer. What has arrived of it can be read while the rest is on its way: the header of a file
+ * of weights comes first, so a network can be compiled during the download.
+ */
+import { type ByteSource, sourceOf, wholeBlobBytes } from './source.ts'
+import { WeightsError } from './weightsFile.ts'
+
+/** Progress of a download. */
+export interface DownloadProgress {
+  /** Bytes received. */
+  readonly loaded: number
+  /** Bytes of the file; undefined where the server does not say, or sends it compressed. */
+  readonly total: number | undefined
+}
+
+/** A whole body: in memory, or a Blob if it is large. */
+export type Body = Uint8Array<ArrayBuffer> | Blob
+
+/** What happens on the way. */
+export interface ArrivalOptions {
+  /** Called at the beginning, after each piece that arrives, and at the end. */
+  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined
+  /** Gets the whole body; what it does is part of the arrival. */
+  readonly keep?: ((body: Body) => Promise<void>) | undefined
+}
+
+/**
+ * Waits for the whole body.
+ * @param name what to call the file in messages
+ * @throws WeightsError when it breaks off
+ */
+export async function blobOf(answer: Response, name: string, options: ArrivalOptions = {}): Promise<Blob> {
+  const blob = new Blob((await receiveAll(answer, name, options)).pieces)
+  await options.keep?.(blob)
+  return blob
+}
+
+/**
+ * The body as a source. It can be read at once where the server says its length; elsewhere this waits for all of it.
+ * Unless it is large it stays in memory: a browser keeps Blobs in another process.
+ * @throws WeightsError when it breaks off, here or when a part is read that has not arrived
+ */
+export async function arrivingSource(
+  answer: Response,
+  name: string,
+  options: ArrivalOptions = {},
+): Promise<ByteSource> {
+  const stated = lengthOf(answer)
+  // Other origins do not say whether the length is that of a compressed body.
+  if (stated !== undefined && stated <= wholeBlobBytes && answer.type !== 'cors') {
+    return new ArrivingSource(answer, { name, length: stated }, options)
+  }
+  const { pieces, length } = await receiveAll(answer, name, options)
+  const body = length > wholeBlobBytes ? new Blob(pieces) : joined(pieces, length)
+  await options.keep?.(body)
+  return sourceOf(body, name)
+}
+
+/** A body in memory that grows piece by piece. */
+class ArrivingSource implements ByteSource {
+  readonly name: string
+  readonly size: number
+  readonly arrived: Promise<void>
+  readonly #bytes: Uint8Array<ArrayBuffer>
+  #loaded = 0
+  #readers: { readonly end: number; readonly resolve: () => void }[] = []
+
+  constructor(answer: Response, { name, length }: { name: string; length: number }, options: ArrivalOptions) {
+    this.name = name
+    this.size = length
+    const bytes = new Uint8Array(length)
+    this.#bytes = bytes
+    this.arrived = receive(answer, name, options, piece => this.#take(piece)).then(() => options.keep?.(bytes))
+    // Whoever reads learns of a failure; there may be nobody.
+    this.arrived.catch(() => undefined)
+  }
+
+  async read(start: number, end: number): Promise<Uint8Array> {
+    if (end > this.#loaded) {
+      await Promise.race([
+        this.arrived,
+        new Promise<void>(resolve => {
+          this.#readers.push({ end, resolve })
+        }),
+      ])
+    }
+    return new Uint8Array(this.#bytes.buffer, start, end - start)
+  }
+
+  #take(piece: Uint8Array): void {
+    this.#bytes.set(piece, this.#loaded)
+    this.#loaded += piece.length
+    for (const { end, resolve } of this.#readers) if (end <= this.#loaded) resolve()
+    this.#readers = this.#readers.filter(({ end }) => end > this.#loaded)
+  }
+}
+
+/** The length that a server states; undefined when it does not, or sends the body compressed. */
+function lengthOf({ headers }: Response): number | undefined {
+  const length = headers.get('content-length')
+  return length === null || headers.get('content-encoding') !== null ? undefined : Number(length)
+}
+
+/** Reads a body to its end. @returns its length */
+async function receive(
+  answer: Response,
+  name: string,
+  { onProgress }: ArrivalOptions,
+  take: (piece: Uint8Array<ArrayBuffer>) => void,
+): Promise<number> {
+  const total = lengthOf(answer)
+  const brokenOff = (rest: string, cause?: unknown): never => {
+    throw new WeightsError(name, `the download broke off${rest}`, undefined, { cause })
+  }
+  let loaded = 0
+  onProgress?.({ loaded, total })
+  const reader = answer.body?.getReader()
+  const next = () => reader?.read().catch((error: Error) => brokenOff(`: ${reasonOf(error)}`, error))
+  for (let piece = await next(); piece && !piece.done; piece = await next()) {
+    loaded += piece.value.length
+    if (total !== undefined && loaded > total) brokenOff(`: more than its ${total} bytes arrive`)
+    take(piece.value)
+    onProgress?.({ loaded, total })
+  }
+  if (total !== undefined && loaded !== total) brokenOff(` after ${loaded} of ${total} bytes`)
+  return loaded
+}
+
+interface Received {
+  readonly pieces: Uint8Array<ArrayBuffer>[]
+  readonly length: number
+}
+
+async function receiveAll(answer: Response, name: string, options: ArrivalOptions): Promise<Received> {
+  const pieces: Uint8Array<ArrayBuffer>[] = []
+  const length = await receive(answer, name, options, piece => pieces.push(piece))
+  return { pieces, length }
+}
+
+function joined(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(length)
+  let end = 0
+  for (const piece of pieces) {
+    whole.set(piece, end)
+    end += piece.length
+  }
+  return whole
+}
+
+/** Node says why in the cause: "fetch failed" alone does not help. */
+export function reasonOf({ message, cause }: Error): string {
+  return cause instanceof Error && cause.message !== '' ? `${message}: ${cause.message}` : message
+}
