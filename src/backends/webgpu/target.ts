@@ -7,7 +7,8 @@ import { storageOf } from '../../plan/step.ts'
 import type { KernelTraits, Target } from '../../plan/target.ts'
 import type { Hardware } from './kernels/kernel.ts'
 import { workspaceOf } from './kernels/table.ts'
-import { type DevicePlan, type Pair, pairReductions } from './pairs.ts'
+import { type DeviceForm, type DevicePlan, pairReductions } from './pairs.ts'
+import { withWinograd } from './winograd.ts'
 
 /** What bindings of a buffer must begin at on every device, in bytes. */
 export const bindingAlignment = 256
@@ -35,12 +36,13 @@ export function planFor(program: Program, hardware: Hardware): DevicePlan {
     floatsOnly: new Set(),
     mostInputs: hardware.mostBindings - 2,
   }
-  const target: Target<Pair> = {
+  const target: Target<DeviceForm> = {
     alignment: bindingAlignment,
     span: hardware.span,
     layOut(program) {
       const { steps, layoutOf, inputs, outputs, updates } = rowsLayout(program, kernels)
-      const known = steps.map(step => ({ ...step, workspace: workspaceOf(step, hardware) }))
+      const staged = withWinograd(steps, program.updates, hardware)
+      const known = staged.map(step => ({ ...step, workspace: workspaceOf(step, hardware) }))
       const kept = new Set([...updates.values()].map(storageOf))
       return { steps: pairReductions(known, kept, hardware.mostBindings), layoutOf, inputs, outputs, updates }
     },

@@ -21,7 +21,7 @@ const productKernel = <K extends OpName>(productOf: (step: StepOf<K>) => Product
 })
 
 /** A factor that is a matrix in memory: element (line, k) at `line · lineStride + k · depthStride`. */
-function matrix(
+export function matrix(
   tensor: Tensor,
   lines: number,
   { line, depth, batch = 0 }: { readonly line: number; readonly depth: number; readonly batch?: number },

@@ -16,6 +16,8 @@ export interface Hardware {
    * and compile and run barriers slowly.
    */
   readonly parallel: boolean
+  /** Results along a side of a tile of Winograd's algorithm, wherever it can be used; 0 for nowhere. Chosen by sizes by default. */
+  readonly winograd?: 0 | 2 | 4
 }
 
 /** What a kernel needs besides its step. */
