@@ -1,59 +1,84 @@
 /**
- * Layers of 3 × 3 with and without Winograd's algorithm on WebGPU: milliseconds by the device's clock, the sum of a layer's
- * dispatches without those ahead of the runs. The three forms take turns; medians of the rounds.
- *   npx tsx scripts/measure/webgpuWinograd.ts [ROUNDS] [BACKWARD: 1 for gradients to the input]
+ * Convolutions of 3 × 3 with and without Winograd's algorithm on WebGPU, layer by layer and in networks: milliseconds by the
+ * device's clock, summed over all dispatches but those ahead of the runs. The forms take turns; medians of the rounds, and the
+ * least in parentheses.
+ *   npx tsx scripts/measure/webgpuWinograd.ts [ROUNDS]
  */
 import { openDevice } from '../../src/backends/webgpu/device.ts'
 import { DeviceEngine } from '../../src/backends/webgpu/engine.ts'
+import type { Hardware } from '../../src/backends/webgpu/kernels/kernel.ts'
 import * as g from '../../src/graph/index.ts'
+import { findModel } from '../../src/models/index.ts'
+import { crossEntropy, inference } from '../../src/nn/index.ts'
+import type { Program } from '../../src/plan/program.ts'
 import { driver } from '../../test/support/webgpu.ts'
 
-/** Images, input channels, filters, side of the image. */
+const rounds = Number(process.argv[2] ?? 3)
+
+/** Layers as input channels, side of the image, filters, and images. */
 const layers = [
-  ['ResNet-20', 1, 3, 16, 32],
-  ['ResNet-20', 1, 16, 16, 32],
-  ['ResNet-20', 1, 32, 32, 16],
-  ['ResNet-20', 1, 64, 64, 8],
-  ['ResNet-20, 4 images', 4, 64, 64, 8],
-  ['ResNet-18', 1, 64, 64, 56],
-  ['ResNet-18', 1, 128, 128, 28],
-  ['ResNet-18', 1, 256, 256, 14],
-  ['ResNet-18', 1, 512, 512, 7],
-  ['VGG-16', 1, 3, 64, 112],
-  ['VGG-16', 1, 512, 512, 14],
+  ['ResNet-20', 3, 32, 16, 1],
+  ['ResNet-20', 16, 32, 16, 1],
+  ['ResNet-20', 32, 16, 32, 1],
+  ['ResNet-20', 64, 8, 64, 1],
+  ['ResNet-20', 64, 8, 64, 4],
+  ['ResNet-18', 64, 56, 64, 1],
+  ['ResNet-18', 128, 28, 128, 1],
+  ['ResNet-18', 256, 14, 256, 1],
+  ['ResNet-18', 512, 7, 512, 1],
+  ['VGG-16', 3, 112, 64, 1],
+  ['VGG-16', 512, 14, 512, 1],
 ] as const
 
-const rounds = Number(process.argv[2] ?? 3)
-const backward = process.argv[3] === '1'
-const sides = [0, 2, 4] as const
+/** By products, in tiles of 2 × 2 and 4 × 4, and as the sizes decide. */
+const forms: readonly (readonly [string, Hardware['winograd']])[] = [
+  ['by products', 0],
+  ['F(2×2, 3×3)', 2],
+  ['F(4×4, 3×3)', 4],
+  ['as chosen', undefined],
+]
 const engines = await Promise.all(
-  sides.map(async winograd => new DeviceEngine(await openDevice(), { winograd, parallel: false })),
+  forms.map(async ([, winograd]) => new DeviceEngine(await openDevice(), winograd === undefined ? {} : { winograd })),
 )
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
 
-console.log(`${driver}, ${rounds} rounds, ${backward ? 'gradients to the input' : 'forward'}`)
-console.log('| layer | images | by products, ms | F(2×2), ms | F(4×4), ms | its input, products, output |')
-console.log('|---|---:|---:|---:|---:|---:|')
-for (const [name, images, channels, filters, size] of layers) {
-  const image = [images, channels, size, size] as const
+console.log(`${driver}, ${rounds} rounds\n`)
+console.log(`| | images | ${forms.map(([name]) => name).join(' | ')} | of F(4×4, 3×3): input, products, output |`)
+console.log(`|---|---:|${forms.map(() => '---:|').join('')}---:|`)
+for (const [network, channels, size, filters, images] of layers) {
   const w = new g.Variable([filters, channels, 3, 3] as const, { name: 'w' })
-  const x = g.input('x', image)
-  const y = g.conv2d(x, w.tensor, { padding: 1 })
-  const [dx] = g.gradients(g.sum(g.mul(y, g.input('u', y.shape))), [x])
-  const program = { outputs: backward ? { dx: dx! } : { y }, updates: new Map() }
-  const times = new Map(sides.map(side => [side, [] as number[][]]))
+  const y = g.conv2d(g.input('x', [images, channels, size, size]), w.tensor, { padding: 1 })
+  await measure(`${network}: ${channels}×${size}×${size} to ${filters}`, images, { outputs: { y }, updates: new Map() })
+}
+const model = findModel('resnet20-cifar').create().initialize(0)
+const pictures = (images: number): g.Volume => g.input('images', [images, 3, 32, 32])
+const logits = model.forward(pictures(1), inference())
+await measure('ResNet-20, inference', 1, { outputs: { logits: g.simplify([logits])[0]! }, updates: new Map() })
+const labels = g.input('labels', [4], { dtype: 'i32' })
+const loss = crossEntropy(model.forward(pictures(4), { training: true, updates: new Map() }), labels) as g.Scalar
+const parameters = [...model.parameters().values()].map(({ tensor }) => tensor)
+const gradients = g.gradients(loss, parameters).map((gradient, k) => [`gradient${k}`, gradient!] as const)
+await measure('ResNet-20, gradients', 4, { outputs: Object.fromEntries(gradients), updates: new Map() })
+await Promise.all(engines.map(engine => engine.close()))
+
+/** Prints the row of a program. */
+async function measure(name: string, images: number, program: Program): Promise<void> {
+  const times: number[][][] = forms.map(() => [])
   for (let round = 0; round < rounds; round++) {
-    for (const [at, side] of sides.entries()) {
-      const steps = (await engines[at]!.profile(program, 1)).filter(({ ahead }) => !ahead)
-      times.get(side)!.push(steps.map(({ milliseconds }) => milliseconds))
+    for (const [form, engine] of engines.entries()) {
+      const steps = (await engine.profile(program, 1)).filter(({ ahead }) => !ahead)
+      times[form]!.push(steps.map(({ milliseconds }) => milliseconds))
     }
   }
-  const total = (side: 0 | 2 | 4): string => {
-    const sums = times.get(side)!.map(steps => steps.reduce((sum, time) => sum + time, 0))
+  const cells = times.map(runs => {
+    const sums = runs.map(steps => steps.reduce((sum, time) => sum + time, 0))
     return `${median(sums).toFixed(1)} (${Math.min(...sums).toFixed(1)})`
-  }
-  const parts = times.get(4)!
-  const stages = parts[0]!.map((_, k) => median(parts.map(steps => steps[k]!)).toFixed(1)).join(', ')
-  console.log(`| ${name}: ${channels}×${size}×${size} to ${filters} | ${images} | ${sides.map(total).join(' | ')} | ${stages} |`)
+  })
+  const inTiles = times[2]!
+  const stages =
+    inTiles[0]!.length === 3 ? [0, 1, 2].map(k => median(inTiles.map(steps => steps[k]!)).toFixed(1)) : ['']
+  console.log(`| ${name} | ${images} | ${cells.join(' | ')} | ${stages.join(', ')} |`)
 }
-await Promise.all(engines.map(engine => engine.close()))
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!
+}

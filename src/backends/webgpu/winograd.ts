@@ -8,8 +8,9 @@
  *   output     y = Aᵀ · M · A       for each channel and tile, then the step's element-wise work
  *
  * A convolution sums over its input channels (the depth), and its lines are filters. The gradient to its input is one of
- * the upstream gradient with turned filters: it sums over filters, and its lines are input channels. The filters' step
- * depends on nothing else, so that it runs ahead of the runs when filters do not change.
+ * the upstream gradient with turned filters: it sums over filters, and its lines are input channels. Filters that do not
+ * change have a step of their own, which runs ahead of the runs. Others are transformed with the input: as a step that waits
+ * for nothing, it would come first of all, and its result would take memory until it is used.
  */
 import type { Shape } from '../../graph/shape.ts'
 import { Tensor } from '../../graph/tensor.ts'
@@ -22,7 +23,8 @@ import { transformWork, type WinogradOp, type WinogradSpec, winogradSizes } from
 /** A step of a convolution. */
 export interface Winograd extends Form {
   readonly kind: 'winograd'
-  readonly stage: 'filters' | 'input' | 'products' | 'output'
+  /** `both`: the input, then the filters. */
+  readonly stage: 'filters' | 'input' | 'both' | 'products' | 'output'
   readonly spec: WinogradSpec
 }
 
@@ -31,7 +33,7 @@ export type WinogradStep = StepOf<WinogradOp> & { readonly form: Winograd }
 
 type ConvolutionStep = StepOf<WinogradOp> & Step<never>
 
-/** The same steps, with convolutions in four where that is faster. @param changing variables that the program updates */
+/** The same steps, with convolutions in several where that is faster. @param changing variables that the program updates */
 export function withWinograd(
   steps: readonly Step<never>[],
   changing: { has(variable: Variable): boolean },
@@ -51,8 +53,9 @@ export function withWinograd(
     if (stepInputs(step).every(lasts)) for (const output of step.outputs) lasting.add(output)
     if (!isConvolution(step)) return [step]
     const convolution = correlationOf(step)
-    const outputs = convolution && tileOutputs(convolution, lasts(step.inputs[1]), hardware)
-    return outputs ? stagesOf(step, { ...convolution, outputs }) : [step]
+    const filtersLast = lasts(step.inputs[1])
+    const outputs = convolution && tileOutputs(convolution, filtersLast, hardware)
+    return outputs ? stagesOf(step, { ...convolution, outputs }, filtersLast) : [step]
   })
 }
 
@@ -71,27 +74,39 @@ function correlationOf(step: ConvolutionStep): Omit<WinogradSpec, 'outputs'> | u
   return { op, source: inputs[0].shape, result: outputs[0].shape, lead }
 }
 
-/** The four steps of a convolution. */
-function stagesOf(step: ConvolutionStep, spec: WinogradSpec): Step<Winograd>[] {
+/** The steps of a convolution. */
+function stagesOf(step: ConvolutionStep, spec: WinogradSpec, filtersLast: boolean): Step<Winograd>[] {
   const { op, attributes, inputs, outputs } = step
+  const [x, w] = inputs
   const { matrices, places, depth, lines, columns } = winogradSizes(spec)
   const of = outputs[0].label ?? op
   const value = (name: string, reads: readonly Tensor[], shape: Shape): Tensor =>
     new Tensor({ op, inputs: reads, attributes, shape, dtype: 'f32', label: `${name} of ${of}` })
-  const filters = value('transformed filters', [inputs[1]], [places, depth, lines])
-  const input = value('transformed input', [inputs[0]], [places, depth, columns])
+  const filters = value('transformed filters', [w], [places, depth, lines])
+  const input = value('transformed input', [x], [places, depth, columns])
   const products = value('products', [filters, input], [places, lines, columns])
   const { epilogue: _, ...bare } = step
   const stage = (name: Winograd['stage'], from: ConvolutionStep, multiplyAdds: number): Step<Winograd> => ({
     ...from,
     multiplyAdds,
-    form: { kind: 'winograd', stage: name, name: `winograd ${spec.outputs}×${spec.outputs} ${name}`, spec },
+    form: {
+      kind: 'winograd',
+      stage: name,
+      name: `winograd ${spec.outputs}×${spec.outputs} ${name === 'both' ? 'input and filters' : name}`,
+      spec,
+    },
   })
+  const filterWork = depth * lines * transformWork(matrices.weights)
+  const inputWork = depth * columns * transformWork(matrices.input)
+  const transformed = filtersLast
+    ? [
+        stage('filters', { ...bare, inputs: [w], outputs: [filters] }, filterWork),
+        stage('input', { ...bare, inputs: [x], outputs: [input] }, inputWork),
+      ]
+    : [stage('both', { ...bare, inputs: [x, w], outputs: [input, filters] }, inputWork + filterWork)]
   return [
-    stage('filters', { ...bare, inputs: [inputs[1]], outputs: [filters] }, depth * lines * transformWork(matrices.weights)),
-    stage('input', { ...bare, inputs: [inputs[0]], outputs: [input] }, depth * columns * transformWork(matrices.input)),
+    ...transformed,
     stage('products', { ...bare, inputs: [filters, input], outputs: [products] }, places * depth * lines * columns),
     stage('output', { ...step, inputs: [products] }, lines * columns * transformWork(matrices.output)),
   ]
 }
-

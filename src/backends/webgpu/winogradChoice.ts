@@ -85,7 +85,5 @@ function winogradCost(spec: WinogradSpec, filtersLast: boolean, hardware: Hardwa
     input * transformWork(matrices.input) +
     products * transformWork(matrices.output)
   const dispatches = filtersLast ? 2 : 3
-  return (
-    productCost(places, lines, columns, depth, hardware) + byte * moved + term * terms + dispatch * dispatches
-  )
+  return productCost(places, lines, columns, depth, hardware) + byte * moved + term * terms + dispatch * dispatches
 }

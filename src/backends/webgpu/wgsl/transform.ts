@@ -27,7 +27,13 @@ export function printTransform({ matrix, read, store }: TileTransform, unrolled:
   }
   const ofRow = (row: string): string => {
     const inputs = matrix[0].map((_, column) => `let x${column} = half[${row} * ${size}u + ${column}u];`)
-    const sums = matrix.map((line, column) => store(row, unsigned(column), sumOf(line, k => `x${k}`)))
+    const sums = matrix.map((line, column) =>
+      store(
+        row,
+        unsigned(column),
+        sumOf(line, k => `x${k}`),
+      ),
+    )
     return `{ ${[...inputs, ...sums].join(' ')} }`
   }
   const each = (count: number, statements: (number: string) => string): string =>
