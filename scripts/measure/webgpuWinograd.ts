@@ -54,7 +54,7 @@ const pictures = (images: number): g.Volume => g.input('images', [images, 3, 32,
 const logits = model.forward(pictures(1), inference())
 await measure('ResNet-20, inference', 1, { outputs: { logits: g.simplify([logits])[0]! }, updates: new Map() })
 const labels = g.input('labels', [4], { dtype: 'i32' })
-const loss = crossEntropy(model.forward(pictures(4), { training: true, updates: new Map() }), labels) as g.Scalar
+const loss = crossEntropy().forward(model.forward(pictures(4), { training: true, updates: new Map() }), labels)
 const parameters = [...model.parameters().values()].map(({ tensor }) => tensor)
 const gradients = g.gradients(loss, parameters).map((gradient, k) => [`gradient${k}`, gradient!] as const)
 await measure('ResNet-20, gradients', 4, { outputs: Object.fromEntries(gradients), updates: new Map() })

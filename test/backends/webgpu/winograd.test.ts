@@ -155,13 +155,13 @@ describe.skipIf(driver === undefined)(`a network of Winograd’s convolutions on
   })
   afterAll(() => engine?.close())
 
-  const variable = (shape: readonly number[], name: string, seed: number): g.Variable =>
+  const variable = (shape: Shape4, name: string, seed: number): g.Variable<Shape4> =>
     new g.Variable(shape, { name, value: noise(sizeOf(shape), seed) })
   const first = variable([6, 3, 3, 3], 'first', 1)
   const second = variable([4, 6, 3, 3], 'second', 2)
   const x = g.input('x', [2, 3, 10, 9])
-  const hidden = g.tanh(g.conv2d(x, first.tensor as g.Volume, { padding: 1 }))
-  const y = g.conv2d(hidden, second.tensor as g.Volume)
+  const hidden = g.tanh(g.conv2d(x, first.tensor, { padding: 1 }))
+  const y = g.conv2d(hidden, second.tensor)
   const values = noise(sizeOf(x.shape), 3)
 
   test('has the gradients of the definition', async () => {
@@ -193,7 +193,7 @@ describe.skipIf(driver === undefined)(`a network of Winograd’s convolutions on
 
   test('counts the work of its transforms and products', async () => {
     const { work } = await engine.compile({
-      outputs: { y: g.conv2d(x, first.tensor as g.Volume, { padding: 1 }) },
+      outputs: { y: g.conv2d(x, first.tensor, { padding: 1 }) },
       updates: new Map(),
     })
     // 3 × 3 tiles of two images, 18, in vectors of four: 20. Bᵀ has 22 coefficients that are not 0, Aᵀ 18.
