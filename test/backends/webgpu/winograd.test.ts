@@ -63,7 +63,7 @@ describe('Winograd’s algorithm is chosen', () => {
   })
 
   test('and transforms filters ahead of the runs when the program does not change them', () => {
-    const w = new g.Variable([8, 8, 3, 3], { name: 'w' })
+    const w = new g.Variable([8, 8, 3, 3] as const, { name: 'w' })
     const y = g.relu(g.conv2d(g.input('x', [1, 8, 12, 12]), w.tensor, { padding: 1 }))
     const hardware: Hardware = { ...software, winograd: 4 }
     const inference = planFor({ outputs: { y }, updates: new Map() }, hardware)
