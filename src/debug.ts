@@ -25,7 +25,7 @@ export { type KernelTime, kernelTimes } from './backends/wasm/measure/kernelTime
 export { measureWasmPeak, type WasmPeak } from './backends/wasm/measure/peak.ts'
 export type { StepTime } from './backends/wasm/measure/profile.ts'
 export type { Winograd } from './backends/webgpu/winograd.ts'
-export type { WinogradSpec } from './backends/webgpu/winogradSpec.ts'
+export type { WinogradOp, WinogradSpec } from './backends/webgpu/winogradSpec.ts'
 export { formatPlan } from './plan/format.ts'
 export { makePlan, type Plan, type Space, type Value } from './plan/plan.ts'
 export { rowsLayout } from './plan/rowsLayout.ts'
