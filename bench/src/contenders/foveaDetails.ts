@@ -1,5 +1,14 @@
 /** What Fovea's plan and profile say about a row: kernels with their shares of the time, and bytes that are moved. */
-import { type CpuPlan, type CpuStep, type Plan, type Step, type StepTime, stepInputs } from '../../../dist/debug.js'
+import {
+  type CpuForm,
+  type CpuPlan,
+  type CpuStep,
+  type Plan,
+  type Step,
+  type StepTime,
+  stepInputs,
+  type Winograd,
+} from '../../../dist/debug.js'
 
 /** Kernels of one kind. */
 export interface KernelTime {
@@ -7,7 +16,7 @@ export interface KernelTime {
   readonly name: string
   /** Steps of the plan. */
   readonly count: number
-  /** Multiply-adds of one run, as the definition of the operation has them; 0 of what is not a contraction. */
+  /** Multiply-adds of one run, on a CPU as the definition of the operation has them; 0 of what is not a contraction. */
   readonly multiplyAdds: number
   /** Milliseconds of one run: the sum of the medians. */
   readonly ms: number
@@ -73,7 +82,7 @@ export interface PartTime {
 export function kernelTimes(times: readonly PartTime[]): KernelTime[] {
   const byName = new Map<string, KernelTime>()
   for (const { step, multiplyAdds, milliseconds } of times) {
-    const name = nameOf(step as CpuStep)
+    const name = nameOf(step as Step<CpuForm | Winograd>)
     const known = byName.get(name)
     byName.set(name, {
       name,
@@ -100,8 +109,8 @@ const names: Readonly<Record<string, string>> = {
   averagePool2d: 'average pooling',
 }
 
-/** A convolution's stages and last kernel have one name; without a method they are told apart by their input. */
-function nameOf(step: CpuStep): string {
+/** A convolution's stages and last kernel have one name on a CPU; without a method they are told apart by their input. */
+function nameOf(step: Step<CpuForm | Winograd>): string {
   const { form } = step
   if (form?.kind === 'stage' || form?.kind === 'convolution') {
     const { op, attributes, operands, output } = form.task
@@ -111,5 +120,7 @@ function nameOf(step: CpuStep): string {
   }
   const kind = convolutions[step.op]
   if (kind === undefined) return names[step.op] ?? step.op
-  return `${kind}, ${step.op === 'conv2dInputGradient' ? 'from' : 'with'} ${step.inputs[0].shape.slice(1).join('×')}`
+  const stage = form?.kind === 'winograd' ? `, ${form.name}` : ''
+  const { shape } = form?.kind === 'winograd' ? { shape: form.spec.source } : step.inputs[0]
+  return `${kind}, ${step.op === 'conv2dInputGradient' ? 'from' : 'with'} ${shape.slice(1).join('×')}${stage}`
 }

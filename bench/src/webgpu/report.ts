@@ -148,7 +148,7 @@ function workTable(reports: readonly DeviceReport[]): string {
     'MB read and written',
     'least MB',
     'MFLOP',
-    'least MFLOP',
+    'MFLOP by definition',
     'ms in kernels, by the device',
     'of the step',
     'longest kernels, share of that',

@@ -64,7 +64,7 @@ export interface WorkCount {
   readonly dispatches: number
   /** Bytes that the steps read and write, each value once a step: the least that they move. */
   readonly bytes: number
-  /** Floating-point operations of contractions: two for each multiply-add. */
+  /** Floating-point operations of contractions, as they are computed: two for each multiply-add, in transforms of Winograd's too. */
   readonly flops: number
 }
 

@@ -6,6 +6,7 @@ import { type Shape, sameShape, sizeOf } from '../../graph/shape.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { Plan } from '../../plan/plan.ts'
 import { type Form, type Step, type StepOf, type StepPlan, stepInputs, storageOf } from '../../plan/step.ts'
+import type { Winograd } from './winograd.ts'
 
 /** How a step is computed that is two. It is the first of them, and stores the result of the second beside its own. */
 export interface Pair extends Form {
@@ -13,11 +14,14 @@ export interface Pair extends Form {
   readonly members: readonly [StepOf<'reduce'>, StepOf<'reduce'>]
 }
 
+/** How a step is computed that is not one kernel of its operation. */
+export type DeviceForm = Pair | Winograd
+
 /** A step for WebGPU. */
-export type DeviceStep = Step<Pair>
+export type DeviceStep = Step<DeviceForm>
 
 /** A plan for WebGPU. */
-export type DevicePlan = Plan<Pair>
+export type DevicePlan = Plan<DeviceForm>
 
 type Reduction = StepOf<'reduce'> & StepPlan<Pair>
 

@@ -7,7 +7,7 @@ import type { Hardware } from './kernels/kernel.ts'
 import { lowerStep } from './kernels/table.ts'
 import { type Memory, slotIn } from './memory.ts'
 import type { WorkCount } from './options.ts'
-import type { DevicePlan, DeviceStep, Pair } from './pairs.ts'
+import type { DeviceForm, DevicePlan, DeviceStep } from './pairs.ts'
 import type { Pipelines } from './pipelines.ts'
 import { Operands } from './wgsl/operands.ts'
 import type { Dispatch } from './wgsl/shader.ts'
@@ -35,7 +35,7 @@ export async function buildDispatches(
 ): Promise<DispatchList> {
   const slotOf = slotIn(plan)
   const tools = { ...hardware, operands: () => new Operands(slotOf) }
-  const build = (groups: readonly Group<Pair>[]): Promise<ReadyDispatch[]> =>
+  const build = (groups: readonly Group<DeviceForm>[]): Promise<ReadyDispatch[]> =>
     Promise.all(
       groups
         .flatMap(({ steps }) => steps.flatMap(step => lowerStep(step, tools).map(dispatch => ({ ...dispatch, step }))))

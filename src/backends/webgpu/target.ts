@@ -10,7 +10,8 @@ import type { KernelTraits, Target } from '../../plan/target.ts'
 import { halfLayout, halfValues } from './half.ts'
 import type { Hardware } from './kernels/kernel.ts'
 import { workspaceOf } from './kernels/table.ts'
-import { type DevicePlan, type Pair, pairReductions } from './pairs.ts'
+import { type DeviceForm, type DevicePlan, pairReductions } from './pairs.ts'
+import { withWinograd } from './winograd.ts'
 
 /** What bindings of a buffer must begin at on every device, in bytes. */
 export const bindingAlignment = 256
@@ -38,13 +39,15 @@ export function planFor(program: Program, hardware: Hardware): DevicePlan {
     floatsOnly: new Set(),
     mostInputs: hardware.mostBindings - 2,
   }
-  const target: Target<Pair> = {
+  const target: Target<DeviceForm> = {
     alignment: bindingAlignment,
     span: hardware.span,
     layOut(program) {
       const choice = rowsLayout(program, kernels)
-      const known = choice.steps.map(step => ({ ...step, workspace: workspaceOf(step, hardware) }))
+      const staged = withWinograd(choice.steps, program.updates, hardware)
+      const known = staged.map(step => ({ ...step, workspace: workspaceOf(step, hardware) }))
       const kept = new Set([...choice.updates.values()].map(storageOf))
+      // Of the values as the program has them: what Winograd's algorithm transforms needs all of its digits.
       const half = hardware.half ? halfValues(choice) : new Set<Tensor>()
       return {
         ...choice,

@@ -1,7 +1,7 @@
 /** Pairs of sums in plans for WebGPU: where they are made, and where one would wait for itself. */
 import { describe, expect, test } from 'vitest'
 import type { Hardware } from '../../../src/backends/webgpu/kernels/kernel.ts'
-import type { DeviceStep } from '../../../src/backends/webgpu/pairs.ts'
+import type { DeviceStep, Pair } from '../../../src/backends/webgpu/pairs.ts'
 import { planFor } from '../../../src/backends/webgpu/target.ts'
 import * as g from '../../../src/graph/index.ts'
 import { batchNorm2d, type ForwardContext } from '../../../src/nn/index.ts'
@@ -40,7 +40,8 @@ describe('sums are paired', () => {
     const mean = g.mean(x, 0)
     const [pair, ...others] = stepsOf(outputs({ variance: g.sub(g.mean(g.square(x), 0), g.square(mean)), mean }))
     expect(others).toEqual([])
-    expect(pair!.form?.members.map(({ op }) => op)).toEqual(['reduce', 'reduce'])
+    const form = pair!.form as Pair
+    expect(form.members.map(({ op }) => op)).toEqual(['reduce', 'reduce'])
     expect(pair!.outputs.length).toBe(2)
   })
 })

@@ -21,7 +21,7 @@ const productKernel = <K extends OpName>(productOf: (step: StepOf<K>) => Product
 })
 
 /** A factor that is a matrix in memory: element (line, k) at `line · lineStride + k · depthStride`. */
-function matrix(
+export function matrix(
   tensor: Tensor,
   lines: number,
   { line, depth, batch = 0 }: { readonly line: number; readonly depth: number; readonly batch?: number },
@@ -118,12 +118,15 @@ function windowsAtPositions(x: Tensor, sizes: Sizes, { stride, padding, dilation
     index: s => `u32(base${s} + plane + (y${s} + down) * ${width} + x${s} + right)`,
     ...(!isUnpadded(padding) && {
       inside: (s: string) =>
-        `y${s} + down >= 0 && y${s} + down < ${height} && x${s} + right >= 0 && x${s} + right < ${width}`,
+        all([`y${s} + down >= 0`, `y${s} + down < ${height}`, `x${s} + right >= 0`, `x${s} + right < ${width}`]),
     }),
     deep: false,
     vectors: plain && x.dtype === 'f32' && area(image) % 4 === 0,
   }
 }
+
+/** Whether all conditions hold, without a branch for each: for those SwiftShader compiles for minutes. */
+const all = (conditions: readonly string[]): string => `(${conditions.map(one => `(${one})`).join(' & ')})`
 
 const isUnpadded = ({ top, bottom, left, right }: Conv2dAttributes['padding']): boolean =>
   top === 0 && bottom === 0 && left === 0 && right === 0
@@ -164,7 +167,7 @@ function upstreamAtPositions(g: Tensor, sizes: Sizes, { stride, padding, dilatio
   const { groups, filters, image, kernel, result } = sizes
   const [height, width] = result
   const plain = area(kernel) === 1 && stride[0] === 1 && stride[1] === 1 && isUnpadded(padding)
-  const divisible = (axis: 0 | 1, at: string): string => (stride[axis] > 1 ? ` && ${at} % ${stride[axis]} == 0` : '')
+  const divisible = (axis: 0 | 1, at: string): string[] => (stride[axis] > 1 ? [`${at} % ${stride[axis]} == 0`] : [])
   return {
     tensor: g,
     line: (group, at, s) => `let p${s} = ${at} % ${area(image)}u;
@@ -176,7 +179,14 @@ function upstreamAtPositions(g: Tensor, sizes: Sizes, { stride, padding, dilatio
     ...(!plain && {
       inside: (s: string) => {
         const [row, column] = [`(y${s} - down)`, `(x${s} - right)`]
-        return `${row} >= 0 && ${row} < ${height * stride[0]}${divisible(0, row)} && ${column} >= 0 && ${column} < ${width * stride[1]}${divisible(1, column)}`
+        return all([
+          `${row} >= 0`,
+          `${row} < ${height * stride[0]}`,
+          ...divisible(0, row),
+          `${column} >= 0`,
+          `${column} < ${width * stride[1]}`,
+          ...divisible(1, column),
+        ])
       },
     }),
     deep: false,
@@ -234,7 +244,7 @@ function windowsOfPlaces(x: Tensor, sizes: Sizes, { stride, padding, dilation }:
     index: s => `u32(base${s} + plane + (y${s} + down) * ${width} + x${s} + right)`,
     ...(!isUnpadded(padding) && {
       inside: (s: string) =>
-        `y${s} + down >= 0 && y${s} + down < ${height} && x${s} + right >= 0 && x${s} + right < ${width}`,
+        all([`y${s} + down >= 0`, `y${s} + down < ${height}`, `x${s} + right >= 0`, `x${s} + right < ${width}`]),
     }),
     deep: true,
     vectors: false,

@@ -20,6 +20,8 @@ export interface Hardware {
   readonly half?: boolean
   /** How many invocations a subgroup has, from and to; absent where a device's subgroups cannot be used. */
   readonly subgroups?: SubgroupSizes | undefined
+  /** Results along a side of a tile of Winograd's algorithm, wherever it can be used; 0 for nowhere. Chosen by sizes by default. */
+  readonly winograd?: 0 | 2 | 4
 }
 
 /** Powers of two: drivers choose a size for each shader. */

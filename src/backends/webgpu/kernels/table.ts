@@ -1,6 +1,6 @@
 /** All kernels. An operation without one is a compile error. */
 import type { OpName } from '../../../graph/table.ts'
-import type { FusedStep } from '../../../plan/step.ts'
+import type { DeviceStep } from '../pairs.ts'
 import type { Dispatch } from '../wgsl/shader.ts'
 import { conv2d, conv2dInputGradient, conv2dWeightGradient, matmul } from './convolutions.ts'
 import { increment, map, oneHot, random } from './elementwise.ts'
@@ -16,6 +16,7 @@ import {
 } from './pools.ts'
 import { argmax, reduce, reduceWorkspace } from './reductions.ts'
 import { softmaxCrossEntropy, softmaxCrossEntropyGradient } from './softmax.ts'
+import { winograd } from './winograd.ts'
 
 const kernels: { readonly [K in OpName]: Kernel<K> } = {
   argmax: { lower: argmax },
@@ -46,13 +47,14 @@ const kernels: { readonly [K in OpName]: Kernel<K> } = {
 }
 
 /** The kernel of a step. Its type does not follow the step's operation, so callers pass the same step. */
-const kernelOf = (step: FusedStep): Kernel<never> => kernels[step.op] as unknown as Kernel<never>
+const kernelOf = ({ op, form }: DeviceStep): Kernel<never> =>
+  (form?.kind === 'winograd' ? winograd : kernels[op]) as unknown as Kernel<never>
 
 /**
  * The dispatches of a step.
  * @throws Error when the step binds more values than the device allows.
  */
-export function lowerStep(step: FusedStep, tools: KernelTools): readonly Dispatch[] {
+export function lowerStep(step: DeviceStep, tools: KernelTools): readonly Dispatch[] {
   const dispatches = kernelOf(step).lower(step as never, tools)
   for (const { bindings } of dispatches) {
     if (bindings.length <= tools.mostBindings) continue
@@ -64,5 +66,5 @@ export function lowerStep(step: FusedStep, tools: KernelTools): readonly Dispatc
 }
 
 /** Bytes of scratch that a step needs. */
-export const workspaceOf = (step: FusedStep, hardware: Hardware): number =>
+export const workspaceOf = (step: DeviceStep, hardware: Hardware): number =>
   kernelOf(step).workspace?.(step as never, hardware) ?? 0
