@@ -1,16 +1,16 @@
 /** jax-js on its WebAssembly device: the LeNet-5 training step, jitted. In Node it has no worker pool: one thread. */
 import type { numpy } from '@jax-js/jax'
+import { lenetTraining, type Parameters } from '../jaxLenet.ts'
 import { type Contender, row, serve } from '../protocol.ts'
 import { batches } from '../work.ts'
 
-const { batch: batchSize, batches: batchCount, classes, learningRate, momentum, side } = row
-
-type Parameters = Record<string, numpy.Array>
+const { batch: batchSize, batches: batchCount, classes, side } = row
 
 async function open(): Promise<Contender> {
   // jax-js reads navigator.userAgent, which Node has only since version 21.
   if (!('navigator' in globalThis)) Object.assign(globalThis, { navigator: {} })
-  const { defaultDevice, init, jit, lax, nn, numpy: np, random, tree, valueAndGrad } = await import('@jax-js/jax')
+  const jax = await import('@jax-js/jax')
+  const { defaultDevice, init, numpy: np, random, tree } = jax
   await init('wasm')
   defaultDevice('wasm')
 
@@ -32,53 +32,7 @@ async function open(): Promise<Contender> {
     fc3Bias: np.zeros([classes]),
   }
   let velocity: Parameters = tree.map((p: numpy.Array) => np.zerosLike(p), tree.ref(parameters))
-
-  // Non-overlapping 2×2 windows: a maximum over two reshaped axes.
-  const pool = (x: numpy.Array): numpy.Array => {
-    const [n, c, h, w] = x.shape
-    return np.max(x.reshape([n, c, h / 2, 2, w / 2, 2]), [3, 5])
-  }
-  // Parameters arrive as references that every use consumes.
-  const loss = (p: Parameters, x: numpy.Array, y: numpy.Array): numpy.Array => {
-    let h = pool(
-      nn.relu(
-        lax
-          .conv(
-            x,
-            p.conv1,
-            [1, 1],
-            [
-              [2, 2],
-              [2, 2],
-            ],
-          )
-          .add(p.conv1Bias),
-      ),
-    )
-    h = pool(nn.relu(lax.conv(h, p.conv2, [1, 1], 'VALID').add(p.conv2Bias))).reshape([batchSize, 400])
-    h = nn.relu(np.matmul(h, p.fc1).add(p.fc1Bias))
-    h = nn.relu(np.matmul(h, p.fc2).add(p.fc2Bias))
-    h = np.matmul(h, p.fc3).add(p.fc3Bias)
-    return nn
-      .logSoftmax(h)
-      .mul(nn.oneHot(y, classes))
-      .sum()
-      .mul(-1 / batchSize)
-  }
-  const train = jit((p: Parameters, v: Parameters, x: numpy.Array, y: numpy.Array) => {
-    const [value, gradient] = valueAndGrad(loss)(tree.ref(p), x, y)
-    const nextVelocity: Parameters = tree.map(
-      (old: numpy.Array, g: numpy.Array) => old.mul(momentum).add(g),
-      v,
-      gradient,
-    )
-    const next: Parameters = tree.map(
-      (old: numpy.Array, dv: numpy.Array) => old.sub(dv.mul(learningRate)),
-      p,
-      tree.ref(nextVelocity),
-    )
-    return { next, nextVelocity, value }
-  })
+  const train = lenetTraining(jax, row)
   const work = batches(row).map(({ images, labels }) => ({
     images: np.array(images).reshape([batchSize, 1, side, side]),
     labels: np.array(labels),

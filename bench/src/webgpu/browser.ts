@@ -27,7 +27,7 @@ const html = `<!doctype html><meta charset="utf-8"><title>Bench</title><link rel
 <script type="importmap">${JSON.stringify({ imports })}</script>
 <script type="module" src="/bench/dist/webgpu/page/page.js"></script>`
 
-/** Bundles the page's script with Fovea and TensorFlow.js. */
+/** Bundles the page's script with Fovea, TensorFlow.js and jax-js. */
 export async function buildPage(): Promise<void> {
   await build({
     configFile: false,

@@ -51,6 +51,7 @@ export const contenders: readonly ContenderName[] = [
   'ONNX Runtime Web',
   'ONNX Runtime Web, NCHW',
   'TensorFlow.js',
+  'jax-js',
 ]
 
 /** A contender's turns. */
@@ -154,12 +155,7 @@ class Field {
       return { ...opened, ms: spread(turns.flat()), steps: turns.flat().length, ratio: spread(ratios), calls: counts }
     }
     return {
-      results: {
-        Fovea: resultOf('Fovea'),
-        'TensorFlow.js': resultOf('TensorFlow.js'),
-        'ONNX Runtime Web': resultOf('ONNX Runtime Web'),
-        'ONNX Runtime Web, NCHW': resultOf('ONNX Runtime Web, NCHW'),
-      },
+      results: Object.fromEntries(contenders.map(name => [name, resultOf(name)])) as Record<ContenderName, Result>,
       work: await this.#page.evaluate(() => bench.current.work()),
       kernels: await this.#kernels(),
     }

@@ -9,12 +9,13 @@ import type { Row } from '../rows.ts'
 import type { PageContender } from './contender.ts'
 import { type CallCounts, counted } from './counts.ts'
 import { type FoveaContender, type FoveaWork, makeNetwork, openFovea } from './fovea.ts'
+import { openJaxjs } from './jaxjs.ts'
 import { openOnnxRuntime } from './onnxRuntime.ts'
 import { findRow } from './rows.ts'
 import { type HostValue, openTfjs } from './tfjs.ts'
 
 /** Who is measured; the others are compared with the first. */
-export type ContenderName = 'Fovea' | 'TensorFlow.js' | 'ONNX Runtime Web' | 'ONNX Runtime Web, NCHW'
+export type ContenderName = 'Fovea' | 'TensorFlow.js' | 'ONNX Runtime Web' | 'ONNX Runtime Web, NCHW' | 'jax-js'
 
 /** What the adapter says of itself; browsers tell some of it only with their developer features. */
 export interface AdapterText {
@@ -117,6 +118,8 @@ class Bench {
         return this.#fovea
       case 'TensorFlow.js':
         return openTfjs(row, this.#state)
+      case 'jax-js':
+        return openJaxjs(row, this.#state)
       case 'ONNX Runtime Web':
       case 'ONNX Runtime Web, NCHW': {
         const { batch, channels, side } = row

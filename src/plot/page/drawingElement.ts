@@ -11,12 +11,13 @@ export function makeZoomable(place: HTMLElement): void {
   const svg = place.querySelector('svg')!
   const title = svg.querySelector('title')?.textContent ?? ''
   const maxWidth = svg.style.maxWidth
+  const widthNow = (): number => svg.getBoundingClientRect().width
   let scale = 1
   const zoomTo = (to: number, x = 0.5, y = 0): void => {
     const next = Math.min(most, Math.max(least, to))
     if (next === scale) return
     // The size that fits follows the window; a larger one is so many pixels.
-    const fit = svg.getBoundingClientRect().width / scale
+    const fit = widthNow() / scale
     keepPlace(place, next / scale, x, y, () => {
       scale = next
       svg.style.maxWidth = next === 1 ? maxWidth : 'none'
@@ -54,6 +55,5 @@ export function makeZoomable(place: HTMLElement): void {
   place.addEventListener('dblclick', () => zoomTo(1))
   panByDragging(place)
   zoomByWheel(place, (factor, x, y) => zoomTo(scale * factor, x, y))
-  const { width } = svg.getBoundingClientRect()
-  if (place.matches('.fovea-parts')) zoomTo((readable * svg.width.baseVal.value) / width, 0)
+  if (place.matches('.fovea-parts')) zoomTo((readable * svg.width.baseVal.value) / widthNow(), 0)
 }

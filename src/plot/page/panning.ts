@@ -13,14 +13,13 @@ export function panByDragging(box: HTMLElement): () => void {
     moved = false
   }
   const move = (event: PointerEvent): void => {
+    // A button may be let go where nothing is heard of it.
+    if (!event.buttons) from = undefined
     if (!from) return
     const [dx, dy] = [event.clientX - from[0], event.clientY - from[1]]
     if (!moved && Math.hypot(dx, dy) < leastDrag) return
     moved = true
     box.scrollTo(from[2] - dx, from[3] - dy)
-  }
-  const up = (): void => {
-    from = undefined
   }
   const click = (event: MouseEvent): void => {
     if (moved) event.stopPropagation()
@@ -30,7 +29,6 @@ export function panByDragging(box: HTMLElement): () => void {
   const { signal } = ended
   box.addEventListener('pointerdown', down, { signal })
   addEventListener('pointermove', move, { signal })
-  addEventListener('pointerup', up, { signal })
   box.addEventListener('click', click, { signal, capture: true })
   return () => ended.abort()
 }
