@@ -12,6 +12,7 @@ import { findModel } from '../../src/models/index.ts'
 import { crossEntropy, inference } from '../../src/nn/index.ts'
 import type { Program } from '../../src/plan/program.ts'
 import { driver } from '../../test/support/webgpu.ts'
+import { median } from './labPage.ts'
 
 const rounds = Number(process.argv[2] ?? 3)
 
@@ -77,8 +78,4 @@ async function measure(name: string, images: number, program: Program): Promise<
   const stages =
     inTiles[0]!.length === 3 ? [0, 1, 2].map(k => median(inTiles.map(steps => steps[k]!)).toFixed(1)) : ['']
   console.log(`| ${name} | ${images} | ${cells.join(' | ')} | ${stages.join(', ')} |`)
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!
 }

@@ -8,7 +8,7 @@ export const hasEnding = (file: string, ending: string): boolean => extname(file
 /**
  * Checks the name of a file to write; none is well.
  * @param option that names it: `--out`
- * @param endings with their dots
+ * @param endings with their dots, two or more
  * @param what is written, as the beginning of a sentence: `--method filters is written as`
  * @throws UsageError for another ending.
  */
@@ -19,7 +19,5 @@ export function checkEnding(
   what = 'the name must end in',
 ): void {
   if (file === undefined || endings.some(ending => hasEnding(file, ending))) return
-  const [last, ...others] = endings.toReversed()
-  const named = [others.toReversed().join(', '), last].filter(Boolean).join(' or ')
-  throw new UsageError(`${option} ${file}: ${what} ${named}`)
+  throw new UsageError(`${option} ${file}: ${what} ${endings.slice(0, -1).join(', ')} or ${endings.at(-1)}`)
 }

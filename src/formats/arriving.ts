@@ -2,6 +2,7 @@
  * The body of a server's answer. What has arrived of it can be read while the rest is on its way: the header of a file
  * of weights comes first, so a network can be compiled during the download.
  */
+import { joinBytes, lengthOf } from './joinBytes.ts'
 import { type ByteSource, sourceOf, wholeBlobBytes } from './source.ts'
 import { WeightsError } from './weightsFile.ts'
 
@@ -30,7 +31,7 @@ export interface ArrivalOptions {
  * @throws WeightsError when it breaks off
  */
 export async function blobOf(answer: Response, name: string, options: ArrivalOptions = {}): Promise<Blob> {
-  const blob = new Blob((await receiveAll(answer, name, options)).pieces)
+  const blob = new Blob(await receiveAll(answer, name, options))
   await options.keep?.(blob)
   return blob
 }
@@ -45,13 +46,13 @@ export async function arrivingSource(
   name: string,
   options: ArrivalOptions = {},
 ): Promise<ByteSource> {
-  const stated = lengthOf(answer)
+  const stated = statedLength(answer)
   // Other origins do not say whether the length is that of a compressed body.
   if (stated !== undefined && stated <= wholeBlobBytes && answer.type !== 'cors') {
     return new ArrivingSource(answer, { name, length: stated }, options)
   }
-  const { pieces, length } = await receiveAll(answer, name, options)
-  const body = length > wholeBlobBytes ? new Blob(pieces) : joined(pieces, length)
+  const pieces = await receiveAll(answer, name, options)
+  const body = lengthOf(pieces) > wholeBlobBytes ? new Blob(pieces) : joinBytes(pieces)
   await options.keep?.(body)
   return sourceOf(body, name)
 }
@@ -96,19 +97,19 @@ class ArrivingSource implements ByteSource {
 }
 
 /** The length that a server states; undefined when it does not, or sends the body compressed. */
-function lengthOf({ headers }: Response): number | undefined {
+function statedLength({ headers }: Response): number | undefined {
   const length = headers.get('content-length')
   return length === null || headers.get('content-encoding') !== null ? undefined : Number(length)
 }
 
-/** Reads a body to its end. @returns its length */
+/** Reads a body to its end. */
 async function receive(
   answer: Response,
   name: string,
   { onProgress }: ArrivalOptions,
   take: (piece: Uint8Array<ArrayBuffer>) => void,
-): Promise<number> {
-  const total = lengthOf(answer)
+): Promise<void> {
+  const total = statedLength(answer)
   const brokenOff = (rest: string, cause?: unknown): never => {
     throw new WeightsError(name, `the download broke off${rest}`, undefined, { cause })
   }
@@ -123,28 +124,12 @@ async function receive(
     onProgress?.({ loaded, total })
   }
   if (total !== undefined && loaded !== total) brokenOff(` after ${loaded} of ${total} bytes`)
-  return loaded
 }
 
-interface Received {
-  readonly pieces: Uint8Array<ArrayBuffer>[]
-  readonly length: number
-}
-
-async function receiveAll(answer: Response, name: string, options: ArrivalOptions): Promise<Received> {
+async function receiveAll(answer: Response, name: string, options: ArrivalOptions): Promise<Uint8Array<ArrayBuffer>[]> {
   const pieces: Uint8Array<ArrayBuffer>[] = []
-  const length = await receive(answer, name, options, piece => pieces.push(piece))
-  return { pieces, length }
-}
-
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(length)
-  let end = 0
-  for (const piece of pieces) {
-    whole.set(piece, end)
-    end += piece.length
-  }
-  return whole
+  await receive(answer, name, options, piece => pieces.push(piece))
+  return pieces
 }
 
 /** Node says why in the cause: "fetch failed" alone does not help. */

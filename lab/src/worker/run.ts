@@ -4,6 +4,7 @@
  * With a `precise` engine the weights after n steps are a function of recipe and interventions alone, to the bit.
  */
 import type { Executable } from '../../../src/backends/engine.ts'
+import { joinBytes } from '../../../src/formats/joinBytes.ts'
 import { sha256 } from '../../../src/formats/sha256.ts'
 import { add, type Engine, input, mul, type Variable } from '../../../src/index.ts'
 import { crossEntropy, type Module } from '../../../src/nn/index.ts'
@@ -259,13 +260,7 @@ export async function hashOf(weights: ReadonlyMap<string, Float32Array>): Promis
   const parts = [...weights.values()].map(
     ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength),
   )
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return sha256(bytes)
+  return sha256(joinBytes(parts))
 }
 
 /** An optimizer with weight decay as an input of the step: λ w joins the gradient, as in PyTorch's SGD. */

@@ -4,6 +4,7 @@
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
+import { joinBytes, lengthOf } from '../../formats/joinBytes.ts'
 import { OnnxError } from '../errors.ts'
 import {
   type GraphProto,
@@ -65,15 +66,8 @@ export function fileBytes(
   })
   const graphParts = [toBinary(GraphProtoSchema, graph), ...parts]
   const all = [toBinary(ModelProtoSchema, model), header(fields.modelGraph, lengthOf(graphParts)), ...graphParts]
-  const length = lengthOf(all)
-  checkLength(length)
-  const bytes = new Uint8Array(length)
-  let at = 0
-  for (const part of all) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return bytes
+  checkLength(lengthOf(all))
+  return joinBytes(all)
 }
 
 /** @throws OnnxError for a file that no protobuf reader accepts */
@@ -83,8 +77,6 @@ export function checkLength(length: number): void {
     `the file would have ${length} bytes, and an ONNX file has at most ${mostBytes}: write the weights into a file beside it, with 'external' (--external on the command line)`,
   )
 }
-
-const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, { length }) => sum + length, 0)
 
 /** The bytes before a field of a given length. */
 function header(field: number, length: number): Uint8Array {

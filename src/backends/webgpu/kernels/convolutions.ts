@@ -116,14 +116,15 @@ function windowsAtPositions(x: Tensor, sizes: Sizes, { stride, padding, dilation
   let x${s} = i32(p${s} % ${result[1]}u) * ${stride[1]} - ${padding.left};`,
     depth: (_, term) => depthOfWindow(term, dilation, area(image)),
     index: s => `u32(base${s} + plane + (y${s} + down) * ${width} + x${s} + right)`,
-    ...(!isUnpadded(padding) && {
-      inside: (s: string) =>
-        all([`y${s} + down >= 0`, `y${s} + down < ${height}`, `x${s} + right >= 0`, `x${s} + right < ${width}`]),
-    }),
+    ...(!isUnpadded(padding) && { inside: insideImage(height, width) }),
     deep: false,
     vectors: plain && x.dtype === 'f32' && area(image) % 4 === 0,
   }
 }
+
+/** Whether an element of a window lies on the image, and not on its padding. */
+const insideImage = (height: number, width: number) => (s: string) =>
+  all([`y${s} + down >= 0`, `y${s} + down < ${height}`, `x${s} + right >= 0`, `x${s} + right < ${width}`])
 
 /** Whether all conditions hold, without a branch for each: for those SwiftShader compiles for minutes. */
 const all = (conditions: readonly string[]): string => `(${conditions.map(one => `(${one})`).join(' & ')})`
@@ -242,10 +243,7 @@ function windowsOfPlaces(x: Tensor, sizes: Sizes, { stride, padding, dilation }:
   let x${s} = i32(${at} % ${kernel[1]}u) * ${dilation[1]} - ${padding.left};`,
     depth: (_, term) => depthOfWindow(term, stride, groups * channels * area(image)),
     index: s => `u32(base${s} + plane + (y${s} + down) * ${width} + x${s} + right)`,
-    ...(!isUnpadded(padding) && {
-      inside: (s: string) =>
-        all([`y${s} + down >= 0`, `y${s} + down < ${height}`, `x${s} + right >= 0`, `x${s} + right < ${width}`]),
-    }),
+    ...(!isUnpadded(padding) && { inside: insideImage(height, width) }),
     deep: true,
     vectors: false,
   }

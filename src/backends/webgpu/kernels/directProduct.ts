@@ -2,7 +2,7 @@
 import { sizeOf } from '../../../graph/shape.ts'
 import type { FusedStep } from '../../../plan/step.ts'
 import type { Operands } from '../wgsl/operands.ts'
-import { type Dispatch, elementShader, resultShader, storePair, storeResult } from '../wgsl/shader.ts'
+import { type Dispatch, elementShader, resultShader, storeSums } from '../wgsl/shader.ts'
 import type { KernelTools } from './kernel.ts'
 import {
   columnsArePairs,
@@ -48,12 +48,7 @@ function directProduct(
   const blocks = batches * down * across
   const sums = rows.flatMap(row => columns.map(column => `sum${row}_${column}`))
   const place = product.result('batch', `(row + q / ${columns.length}u)`, `(column + q % ${columns.length}u)`)
-  const inPairs = pairs && parts === 1
-  const store = inPairs
-    ? storePair(step, operands, 'place', 'r = sums[q + k];')
-    : parts === 1
-      ? storeResult(step, operands, 'place', 'sums[q]')
-      : `${operands.workspace(`part * ${batches * m * n}u + place`)} = sums[q];`
+  const { width, store } = storeSums(step, operands, { parts, pairs, sums: 'sums', at: 'q' })
   const lines = (factor: Factor, first: string, offsets: readonly number[], name: string): string =>
     offsets.map(q => factor.line('batch', `(${first} + ${q}u)`, `${name}${q}`)).join('\n  ')
   const term = (at: Term): string => `${readFactor(a, at, rows, 'A', operands)}
@@ -69,7 +64,7 @@ function directProduct(
   ${sums.map(sum => `var ${sum} = 0.0;`).join(' ')}
   ${overTerms(product, method, term)}
   var sums = array<f32, ${sums.length}>(${sums.join(', ')});
-  for (var q = 0u; q < ${sums.length}u; q += ${inPairs ? 2 : 1}u) {
+  for (var q = 0u; q < ${sums.length}u; q += ${width}u) {
     let place = ${place};
     ${store}
   }`

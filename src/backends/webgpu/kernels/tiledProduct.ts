@@ -6,7 +6,7 @@
 import { sizeOf } from '../../../graph/shape.ts'
 import type { FusedStep } from '../../../plan/step.ts'
 import type { Operands } from '../wgsl/operands.ts'
-import { type Dispatch, shaderOf, spread, storePair, storeResult, workgroupNumber } from '../wgsl/shader.ts'
+import { type Dispatch, shaderOf, spread, storeSums, workgroupNumber } from '../wgsl/shader.ts'
 import {
   type Factor,
   type Product,
@@ -62,16 +62,8 @@ export function tiledProduct(
       v => `c${row}_${v} = fma(vec4<f32>(rows${Math.floor(row / 4)}.${'xyzw'[row % 4]}), columns${v}, c${row}_${v});`,
     ),
   )
-  const size = sizeOf(step.outputs[0].shape)
   const place = `let place = ${product.result('batch', 'row', 'column')};`
-  // Values that are stored at once.
-  const width = pairs && parts === 1 ? 2 : 1
-  const store =
-    width === 2
-      ? storePair(step, operands, 'place', 'r = values[j + k];')
-      : parts === 1
-        ? storeResult(step, operands, 'place', 'values[j]')
-        : `${operands.workspace(`part * ${size}u + place`)} = values[j];`
+  const { width, store } = storeSums(step, operands, { parts, pairs, sums: 'values', at: 'j' })
   const stores = numbers(4 * vectorsDown).flatMap(row =>
     numbers(vectorsAcross).map(v => {
       const at = `firstRow + ${4 * down * Math.floor(row / 4) + (row % 4)}u + 4u * laneRow`

@@ -141,6 +141,29 @@ export function storePair(
   }`
 }
 
+/** How a shader stores sums that it has in an array. */
+interface SumStore {
+  readonly parts: number
+  /** Whether neighboring sums are stored two at once. */
+  readonly pairs: boolean
+  /** Names of the array, and of the place in it. */
+  readonly sums: string
+  readonly at: string
+}
+
+/**
+ * Statements that store sums `at` of an array into element `place` of the result or, of a part, of its scratch.
+ * @returns them, and how many sums they store: 2 of pairs
+ */
+export function storeSums(step: FusedStep, operands: Operands, { parts, pairs, sums, at }: SumStore) {
+  if (parts > 1) {
+    const size = sizeOf(step.outputs[0].shape)
+    return { width: 1, store: `${operands.workspace(`part * ${size}u + place`)} = ${sums}[${at}];` }
+  }
+  if (pairs) return { width: 2, store: storePair(step, operands, 'place', `r = ${sums}[${at} + k];`) }
+  return { width: 1, store: storeResult(step, operands, 'place', `${sums}[${at}]`) }
+}
+
 /**
  * The shader of a step that computes each element of its result on its own.
  * @param body statements that set `r` (f32) or `q` (i32, u8) to element `i`
