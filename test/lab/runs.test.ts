@@ -294,12 +294,11 @@ describe.skipIf(noBrowser !== undefined)('the Runs screen', () => {
     expect(await page.locator('.parallel .brush').count()).toBe(2)
     expect(await page.locator('.scatter .brush').count()).toBe(1)
     await page.getByRole('button', { name: /^Draw the best/ }).click()
-    const best = page.locator('tr[data-reading]').first()
-    const name = (await best.getAttribute('data-reading'))!
-    // While curves come, the rows below them move away from the pointer.
+    // Rows come with their curves, in any order: the row is found by its name, and may yet move away from the pointer.
+    const name = (await page.locator('tr[data-reading]').first().getAttribute('data-reading'))!
     await expect
       .poll(async () => {
-        await best.hover()
+        await page.locator(`tr[data-reading="${name}"]`).hover()
         return page.locator('.pointed b').textContent()
       })
       .toBe(name.split('/').at(-1))
