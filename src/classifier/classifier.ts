@@ -4,7 +4,7 @@ import { yieldToEvents } from '../async/yieldToEvents.ts'
 import { createEngine } from '../backends/createEngine.ts'
 import type { Engine } from '../backends/engine.ts'
 import { type InputShape, type PrepareOptions, prepareRaster } from '../data/prepare.ts'
-import { addressOf, download } from '../formats/download.ts'
+import { addressOf, download, isResponse } from '../formats/download.ts'
 import { type FetchFileOptions, fetchSource } from '../formats/fetchFile.ts'
 import type { GlobalResponse, GlobalUrl } from '../formats/globals.ts'
 import { type ByteSource, type FileContents, sourceOf } from '../formats/source.ts'
@@ -96,7 +96,7 @@ export async function openClassifierSource(
   { file, ...options }: LoadClassifierOptions,
 ): Promise<ByteSource> {
   if (from instanceof URL) return fetchSource(from, options, file ?? from.href)
-  return from instanceof Response ? download(from, file) : sourceOf(from, file)
+  return isResponse(from) ? download(from, file) : sourceOf(from, file)
 }
 
 /** Makes a picture into the input of a model. @internal */

@@ -3,6 +3,13 @@ import { arrivingSource, reasonOf } from './arriving.ts'
 import type { ByteSource } from './source.ts'
 import { WeightsError } from './weightsFile.ts'
 
+/**
+ * Whether contents are a server's response. Bytes are not compared with its class, because Node loads 0.1 s of modules
+ * when that is named first.
+ */
+export const isResponse = (contents: object): contents is Response =>
+  !ArrayBuffer.isView(contents) && !(contents instanceof ArrayBuffer) && contents instanceof Response
+
 /** True for the address of a file, as opposed to a path: `https://…`, `file:///…`. */
 export const isAddress = (text: string): boolean => /^(https?|file|data|blob):/i.test(text)
 

@@ -34,7 +34,9 @@ import { Tensor, topologicalOrder } from './tensor.ts'
  */
 export function simplify(roots: readonly Tensor[]): Tensor[] {
   const shared = rebuild(roots, local)
-  // A second pass merges moved operations with equal ones.
+  // Most networks without pooling have nothing for the later passes.
+  if (!topologicalOrder(shared).some(tensor => tensor.op === 'maxPool2d' || movesOnlyOnes(tensor))) return shared
+  // Another pass merges moved operations with equal ones.
   return rebuild(rebuild(shared, commutePooling(shared)), (...tensors) => withoutMovedOnes(local(...tensors)))
 }
 
@@ -114,12 +116,14 @@ function simplifyTranspose(tensor: Tensor, outer: readonly number[]): Tensor {
 }
 
 /** Turns a transpose that moves only axes of size 1 into a view; it runs after transposes had the chance to cancel. */
-function withoutMovedOnes(tensor: Tensor): Tensor {
-  if (!isApplicationOf(tensor, 'transpose')) return tensor
+const withoutMovedOnes = (tensor: Tensor): Tensor =>
+  movesOnlyOnes(tensor) ? simplifyReshape(apply(reshapeOp, [tensor.inputs[0]], { shape: tensor.shape })) : tensor
+
+function movesOnlyOnes(tensor: Tensor): boolean {
+  if (!isApplicationOf(tensor, 'transpose')) return false
   const [x] = tensor.inputs
   const others = tensor.attributes.permutation.filter(axis => x.shape[axis] > 1)
-  if (others.some((axis, k) => k > 0 && axis < others[k - 1])) return tensor
-  return simplifyReshape(apply(reshapeOp, [x], { shape: tensor.shape }))
+  return !others.some((axis, k) => k > 0 && axis < others[k - 1])
 }
 
 function absorbTransposes(

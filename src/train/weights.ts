@@ -4,7 +4,7 @@
  * They are loaded here because this is where formats and models meet; `weights.node.ts` adds paths.
  */
 
-import { addressOf, download } from '../formats/download.ts'
+import { addressOf, download, isResponse } from '../formats/download.ts'
 import { exactNumbers } from '../formats/elements.ts'
 import type { GlobalResponse, GlobalUrl } from '../formats/globals.ts'
 import { type ByteSource, type FileContents, sourceOf } from '../formats/source.ts'
@@ -62,7 +62,7 @@ export async function loadWeights(
   options: LoadWeightsOptions = {},
 ): Promise<WeightsReport> {
   const from = typeof source === 'string' ? addressOf(source) : source
-  const isRemote = from instanceof URL || from instanceof Response
+  const isRemote = from instanceof URL || isResponse(from)
   const file = isRemote ? await download(from, options.file) : sourceOf(from, options.file)
   return setWeights(await readMatching(model, file, options))
 }
