@@ -69,6 +69,15 @@ describe.each([
       [12, 4, 5, 5],
       { stride: [2, 3], dilation: 2, padding: 3, groups: 2 },
     ],
+    ['5×5, whose windows overlap along long rows', [8, 1, 28, 28], [6, 1, 5, 5], { padding: 2 }],
+    ['5×5, whose windows overlap along short rows', [8, 6, 14, 14], [16, 6, 5, 5], {}],
+    [
+      '3×7, in groups, with other padding at every side',
+      [4, 4, 15, 20],
+      [6, 2, 3, 7],
+      { padding: { top: 0, bottom: 2, left: 3, right: 1 }, groups: 2 },
+    ],
+    ['3×3, with strides down only', [6, 3, 16, 16], [8, 3, 3, 3], { stride: [2, 1], padding: 1 }],
     ['3×3, depthwise', [4, 12, 16, 16], [12, 1, 3, 3], { padding: 1, groups: 12 }],
   ])('convolution %s, and its gradients', async (_, image, filters, options) => {
     const [x, w] = [g.input('x', image), g.input('w', filters)]

@@ -119,6 +119,7 @@ function windowsAtPositions(x: Tensor, sizes: Sizes, { stride, padding, dilation
     ...(!isUnpadded(padding) && { inside: insideImage(height, width) }),
     deep: false,
     vectors: plain && x.dtype === 'f32' && area(image) % 4 === 0,
+    ...(stride[1] === 1 && dilation[1] === 1 && { overlap: { width: result[1], by: 1 } }),
   }
 }
 
@@ -192,6 +193,7 @@ function upstreamAtPositions(g: Tensor, sizes: Sizes, { stride, padding, dilatio
     }),
     deep: false,
     vectors: plain && g.dtype === 'f32' && area(image) % 4 === 0,
+    ...(stride[1] === 1 && dilation[1] === 1 && { overlap: { width: image[1], by: -1 } }),
   }
 }
 
@@ -246,5 +248,6 @@ function windowsOfPlaces(x: Tensor, sizes: Sizes, { stride, padding, dilation }:
     ...(!isUnpadded(padding) && { inside: insideImage(height, width) }),
     deep: true,
     vectors: false,
+    ...(stride[1] === 1 && dilation[1] === 1 && { overlap: { width: kernel[1], by: 1 } }),
   }
 }

@@ -65,6 +65,15 @@ export interface Factor {
   readonly deep: boolean
   /** Whether four lines, of which the first is a multiple of 4, are a vector in memory, at an index that is one too. */
   readonly vectors: boolean
+  /** Where the windows of neighboring lines overlap: those of a stride of 1. */
+  readonly overlap?: Overlap
+}
+
+/** Lines are positions, row by row: the element of a line at a column of terms is that of the line before it, so many columns on. */
+export interface Overlap {
+  /** Positions of a row. */
+  readonly width: number
+  readonly by: 1 | -1
 }
 
 /** How a product is computed. */
@@ -73,6 +82,8 @@ export interface ProductMethod {
   readonly tile?: Tile
   /** Rows and columns of a block. They divide those of C. */
   readonly block: readonly [rows: number, columns: number]
+  /** What the columns of a block read together. */
+  readonly shared?: SharedReads | undefined
   /** Parts of the sum over k that are computed separately, and added in order. */
   readonly parts: number
   /** Terms of a part; the last may have fewer. */
@@ -120,12 +131,13 @@ const fewestTerms = 128
  * @param pairs whether an invocation should compute columns of C in pairs, to store two at once
  */
 export function productMethod(
-  { batches, m, n, k }: Pick<Product, 'batches' | 'm' | 'n' | 'k'>,
+  product: Pick<Product, 'batches' | 'm' | 'n' | 'k'> & Partial<Product>,
   { parallel }: Hardware,
   pairs = false,
 ): ProductMethod {
+  const { batches, m, n, k } = product
   const columns = pairs ? 2 : 1
-  if (!parallel) return { parts: 1, share: k, block: blockOf(batches, m, n, columns) }
+  if (!parallel) return softwareMethod(product, columns)
   // A single line of A or B is read once whatever the tile; depthwise convolutions are such products.
   if (m < 4 || n < 4 || k < 4 || batches * m * n * k < fewMultiplyAdds)
     return withParts({ block: [1, columns] }, batches * m * n, 64, k)
@@ -141,22 +153,52 @@ function withParts(method: Pick<ProductMethod, 'tile' | 'block'>, units: number,
   return { ...method, parts: Math.ceil(k / share), share }
 }
 
+/** What the columns of a block read together: elements for so many neighbors (`taps`) of a row of terms at once. */
+export interface SharedReads {
+  readonly by: Overlap['by']
+  readonly taps: number
+}
+
+/** Most rows and columns of a block, and most terms whose work is printed one after another. */
+const [longestBlock, mostTaps] = [8, 8]
+
+/** How the columns of a block share what they read, where their windows overlap in a row. */
+function sharedReads({ b, terms }: Partial<Product>, columns: number): SharedReads | undefined {
+  if (!b?.overlap || !terms || columns === 1 || b.overlap.width % columns !== 0) return undefined
+  const taps = numbersTo(mostTaps).findLast(count => terms[2] % count === 0)!
+  return taps === 1 ? undefined : { by: b.overlap.by, taps }
+}
+
+const numbersTo = (most: number): number[] => Array.from({ length: most }, (_, k) => k + 1)
+
 /** Fewest invocations that keep a processor's cores busy. */
 const fewestInvocations = 256
 
-/** The block that reads the fewest elements for each of its own, for drivers where reading is what takes time. */
-function blockOf(batches: number, m: number, n: number, fewestColumns: number): readonly [number, number] {
-  const sizes = [1, 2, 3, 4]
-  const fitting = sizes
-    .flatMap(rows => sizes.map(columns => [rows, columns] as const))
-    .filter(([rows, columns]) => {
-      const invocations = (batches * m * n) / (rows * columns)
-      const smallest = rows === 1 && columns === fewestColumns
-      const divides = m % rows === 0 && n % columns === 0 && columns % fewestColumns === 0
-      return divides && (smallest || invocations >= fewestInvocations)
-    })
-  const reads = ([rows, columns]: readonly [number, number]): number => 1 / rows + 1 / columns
-  return fitting.reduce((best, block) => (reads(block) < reads(best) ? block : best))
+/**
+ * For drivers where reading is what takes time: the block that reads the fewest elements for each of its own. Where that leaves few
+ * invocations, the sums are cut into parts of whole planes.
+ */
+function softwareMethod(product: Pick<Product, 'batches' | 'm' | 'n' | 'k'> & Partial<Product>, fewestColumns: number) {
+  const { batches, m, n, k, terms = [1] } = product
+  const mostParts = Math.min(terms[0], Math.floor(k / fewestTerms))
+  const counts = numbersTo(mostParts).filter(parts => terms[0] % parts === 0)
+  const sizes = numbersTo(longestBlock)
+  const methods = (counts.length > 0 ? counts : [1]).flatMap(parts =>
+    sizes.flatMap(rows => sizes.map(columns => ({ parts, share: k / parts, block: [rows, columns] as const }))),
+  )
+  const fitting = methods.filter(({ parts, block: [rows, columns] }) => {
+    const invocations = (batches * m * n * parts) / (rows * columns)
+    const smallest = rows === 1 && columns === fewestColumns && parts === 1
+    const divides = m % rows === 0 && n % columns === 0 && columns % fewestColumns === 0
+    return divides && (smallest || invocations >= fewestInvocations)
+  })
+  // A sum of a part is written, and read again.
+  const reads = ({ parts, block: [rows, columns] }: (typeof methods)[number]): number => {
+    const { taps } = sharedReads(product, columns) ?? { taps: 1 }
+    return (columns + taps - 1) / (columns * taps) / rows + 1 / columns + (parts > 1 ? (2 * parts) / k : 0)
+  }
+  const best = fitting.reduce((best, method) => (reads(method) < reads(best) ? method : best))
+  return { ...best, shared: sharedReads(product, best.block[1]) }
 }
 
 const tilesOf = (tile: Tile, m: number, n: number): number => {
@@ -183,8 +225,9 @@ export function columnsArePairs({ op, outputs: [{ shape }] }: FusedStep): boolea
 }
 
 /** Bytes of the sums of all parts. */
-export function productWorkspace({ outputs: [output] }: FusedStep, product: Product, hardware: Hardware): number {
-  const { parts } = productMethod(product, hardware)
-  const size = output.shape.reduce((all, extent) => all * extent, 1)
+export function productWorkspace(step: FusedStep, product: Product, hardware: Hardware): number {
+  const ways = columnsArePairs(step) ? [false, true] : [false]
+  const parts = Math.max(...ways.map(pairs => productMethod(product, hardware, pairs).parts))
+  const size = step.outputs[0].shape.reduce((all, extent) => all * extent, 1)
   return parts > 1 ? parts * size * Float32Array.BYTES_PER_ELEMENT : 0
 }
