@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Lab, type Trainer } from '../../lab/src/state/lab.ts'
 import { type Link, parseLink } from '../../lab/src/state/link.ts'
-import type { Answer, Command, Opened } from '../../lab/src/worker/protocol.ts'
+import type { Answer, Command, Look, Opened, Statistics } from '../../lab/src/worker/protocol.ts'
 
 const opened: Opened = {
   recipe: parseLink('').recipe,
@@ -33,6 +33,24 @@ class Script implements Trainer {
     return this.asked.at(-1)
   }
 }
+
+const lookAt = (step: number): Look => ({
+  step,
+  volumes: [],
+  layers: [],
+  logits: new Float32Array(10),
+  probabilities: new Float32Array(10),
+  loss: 1,
+  target: 0,
+})
+
+const statisticsAt = (step: number): Statistics => ({
+  step,
+  count: 0,
+  layers: [],
+  probabilities: new Float32Array(0),
+  accuracy: 0,
+})
 
 let lab: Lab
 let script: Script
@@ -165,6 +183,43 @@ describe('the Lab', () => {
     expect(lab.mistakes.value).toEqual([1])
     lab.next('mistake')
     expect(lab.probe.value).toMatchObject({ index: 1, label: 2 })
+  })
+
+  test('shows a look and statistics in frames of their own while it trains, in the order in which they came', () => {
+    const frames: (() => void)[] = []
+    lab = new Lab(draw => frames.push(draw))
+    lab.open(script, parseLink(''), { folder: 'data/' })
+    script.say({ type: 'opened', ...opened })
+    const nextFrame = (): void => {
+      for (const draw of frames.splice(0)) draw()
+    }
+    nextFrame()
+    const say = {
+      look: (step: number) => script.say({ type: 'look', look: lookAt(step) }),
+      statistics: (step: number) => script.say({ type: 'statistics', statistics: statisticsAt(step) }),
+    }
+    const shown = (): unknown[] => [lab.look.value?.step, lab.statistics.value?.step, lab.step.value]
+    say.look(1)
+    script.train(0, 2)
+    say.look(2)
+    say.statistics(2)
+    script.train(2, 3)
+    expect(shown()).toEqual([undefined, undefined, 0])
+    nextFrame()
+    expect(shown()).toEqual([2, undefined, 2])
+    nextFrame()
+    expect(shown()).toEqual([2, 2, 3])
+    nextFrame()
+    expect(frames).toEqual([])
+    // At rest nothing waits for a frame.
+    say.look(3)
+    say.statistics(3)
+    script.say({ type: 'state', step: 3, playing: false })
+    nextFrame()
+    nextFrame()
+    expect(shown()).toEqual([3, 3, 3])
+    say.statistics(4)
+    expect(shown()).toEqual([3, 4, 3])
   })
 
   test('has the whole of it in its link', () => {

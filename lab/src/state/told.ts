@@ -21,6 +21,13 @@ export interface Acts {
 /** The test image to begin with. */
 export const firstProbe = 0
 
+/** How many answers a frame shows: looks or statistics, each of which changes most of the page, but not both. */
+function endOfFrame(heard: readonly Answer[]): number {
+  const wide = heard.filter(({ type }) => type === 'look' || type === 'statistics')
+  const other = wide.find(({ type }) => type !== wide[0]!.type)
+  return other ? heard.indexOf(other) : heard.length
+}
+
 /** What was told. */
 export class Told {
   readonly #known: Known
@@ -58,7 +65,10 @@ export class Told {
     return isNew
   }
 
-  /** While it trains, what is heard between two frames is shown with the next one; else nothing waits. */
+  /**
+   * While it trains, what is heard between two frames is shown with the next one, but looks and statistics
+   * not with the same; else nothing waits.
+   */
   hear(answer: Answer): void {
     this.#heard.push(answer)
     if (!this.#known.playing.value || answer.type === 'failed') {
@@ -69,10 +79,12 @@ export class Told {
 
   #showHeard(): void {
     const heard = this.#heard
-    this.#heard = []
+    const end = this.#known.playing.value ? endOfFrame(heard) : heard.length
+    this.#heard = heard.slice(end)
     batch(() => {
-      for (const answer of heard) this.#take(answer)
+      for (const answer of heard.slice(0, end)) this.#take(answer)
     })
+    if (this.#heard.length > 0) this.#nextFrame(() => this.#showHeard())
   }
 
   #take(answer: Answer): void {
