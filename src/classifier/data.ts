@@ -119,7 +119,7 @@ function decodeNode([name, ...parts]: readonly Json[], before: readonly Expressi
     const [index] = parts
     return Number.isSafeInteger(index) && (index as number) >= 0 ? { kind: 'input', index: index as number } : fail()
   }
-  const [x, y, z] = parts.map(part => before[part as number] ?? fail())
+  const [x, y, z] = parts.map(part => (Number.isSafeInteger(part) ? before[part as number] : undefined) ?? fail())
   const is = (names: readonly string[], operands: number): boolean =>
     typeof name === 'string' && names.includes(name) && parts.length === operands
   if (is(scalarFunctions.unary, 1)) return { kind: 'unary', fn: name as UnaryFunction, x }

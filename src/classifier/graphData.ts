@@ -5,13 +5,15 @@
  * A network is traced for two batch sizes; whatever differs between the two graphs grows with the batch. A third size
  * checks the result.
  */
-import { type DType, formatShape, type Shape } from '../graph/shape.ts'
+import { inputsOf } from '../graph/expression.ts'
+import { bytesPerElement, checkShape, type DType, formatShape, type Shape } from '../graph/shape.ts'
 import { constantTensor } from '../graph/sources.ts'
-import { structuralKey } from '../graph/structuralKey.ts'
+import { isExpression, structuralKey } from '../graph/structuralKey.ts'
 import { type OpName, opTable } from '../graph/table.ts'
 import { Tensor, topologicalOrder } from '../graph/tensor.ts'
 import { type HostTensor, type Variable, zeros } from '../graph/variable.ts'
 import { Parameter } from '../nn/module.ts'
+import { isRecord } from '../rules/record.ts'
 import { decode, encode, type Json, merge } from './data.ts'
 import { GraphError } from './errors.ts'
 
@@ -37,17 +39,40 @@ export type GraphNode =
 export type GraphData = readonly GraphNode[]
 
 /** Operations that belong to training, or draw random numbers: a classifier cannot have them. */
-const trainingOps: ReadonlySet<string> = new Set<OpName>([
-  'averagePool2dGradient',
-  'conv2dWeightGradient',
-  'increment',
-  'maxPool2dGradient',
-  'random',
-  'softmaxCrossEntropy',
-  'softmaxCrossEntropyGradient',
-])
+type TrainingOp =
+  | 'averagePool2dGradient'
+  | 'conv2dWeightGradient'
+  | 'increment'
+  | 'maxPool2dGradient'
+  | 'random'
+  | 'softmaxCrossEntropy'
+  | 'softmaxCrossEntropyGradient'
 
-const isGraphOp = (name: string): name is OpName => Object.hasOwn(opTable, name) && !trainingOps.has(name)
+type GraphOp = Exclude<OpName, TrainingOp>
+
+/** How many inputs an operation of a classifier has. */
+const inputCounts: Readonly<Record<GraphOp, number | 'any'>> = {
+  argmax: 1,
+  averagePool2d: 1,
+  concat: 'any',
+  conv2d: 2,
+  conv2dInputGradient: 2,
+  gather: 2,
+  map: 'any',
+  matmul: 2,
+  maxPool2d: 1,
+  maxPool2dRoute: 2,
+  maxPool2dSwitches: 1,
+  oneHot: 1,
+  pad: 1,
+  reduce: 1,
+  reshape: 1,
+  scatterAdd: 2,
+  slice: 1,
+  transpose: 1,
+}
+
+const isGraphOp = (name: string): name is GraphOp => Object.hasOwn(inputCounts, name)
 
 /** Batch sizes for which a network is traced, and the size that checks the result. */
 const tracedBatches = [2, 3] as const
@@ -119,16 +144,37 @@ function build(node: GraphNode, values: readonly Tensor[], sources: GraphSources
     if (!variable) throw new GraphError('the file has no such tensor')
     return variable.tensor
   }
-  if ('constant' in node) return constantTensor(constantOf(node.constant, sources), node.shape as Shape, node.dtype)
+  if ('constant' in node) {
+    if (!Object.hasOwn(bytesPerElement, node.dtype)) throw new GraphError(`'${node.dtype}' is no element type`)
+    const values = constantOf(node.constant, sources)
+    if (node.dtype !== 'f32' && !Array.from(values).every(Number.isSafeInteger)) {
+      throw new GraphError(`a constant of ${node.dtype} must be whole numbers`)
+    }
+    return constantTensor(values, node.shape as Shape, node.dtype)
+  }
   if (!isGraphOp(node.op)) throw new GraphError(`'${node.op}' is no operation of a classifier`)
   const inputs = node.of.map(place => {
     const value = values[place]
     if (!value) throw new GraphError(`input ${place} is none of the values before it`)
     return value
   })
+  const count = inputCounts[node.op]
+  if (count !== 'any' && inputs.length !== count) {
+    throw new GraphError(`'${node.op}' has ${inputs.length} inputs, expected ${count}`)
+  }
   const attributes = node.with === undefined ? undefined : attributesOf(node, node.with, batch)
+  if (node.op === 'map') checkExpression(attributes, inputs.length)
   const { shape, dtype } = opTable[node.op].shape(inputs, attributes as never)
+  checkShape(shape, node.op)
   return new Tensor({ op: node.op, inputs, attributes, shape, dtype, label: node.label })
+}
+
+/** @throws GraphError for attributes of `map` without an expression, or with one that reads other inputs than there are */
+function checkExpression(attributes: unknown, count: number): void {
+  const expression = isRecord(attributes) ? attributes.expression : undefined
+  if (!isRecord(expression) || !isExpression(expression)) throw new GraphError('its expression is none')
+  const missing = inputsOf(expression).find(index => index >= count)
+  if (missing !== undefined) throw new GraphError(`its expression reads input ${missing} of ${count}`)
 }
 
 /** The latest attributes of a node: a network is checked, and then used, for the same number of images. */

@@ -2,7 +2,7 @@
 import type { InputShape } from '../data/prepare.ts'
 import { type DType, formatShape } from '../graph/shape.ts'
 import { input } from '../graph/sources.ts'
-import type { Tensor } from '../graph/tensor.ts'
+import { type Tensor, topologicalOrder } from '../graph/tensor.ts'
 import { type HostTensor, Variable } from '../graph/variable.ts'
 import { type Initializer, Module, Parameter } from '../nn/module.ts'
 import { GraphError } from './errors.ts'
@@ -53,10 +53,12 @@ export class GraphNetwork extends Module {
 
   /**
    * Builds the graph for one image.
-   * @throws GraphError when it breaks a rule, or its logits are not of this number of classes.
+   * @throws GraphError when it breaks a rule, its logits are not of this number of classes, or do not depend on images.
    */
   check(shape: InputShape, classes: number): void {
-    const logits = this.forward(input('images', [1, ...shape], { dtype: 'u8', batched: true }))
+    const images = input('images', [1, ...shape], { dtype: 'u8', batched: true })
+    const logits = this.forward(images)
+    if (!topologicalOrder([logits]).includes(images)) throw new GraphError('the graph does not read its images')
     if (formatShape(logits.shape) === formatShape([1, classes]) && logits.dtype === 'f32') return
     throw new GraphError(
       `the graph ends in ${logits.dtype} ${formatShape(logits.shape)}, expected f32 [1, ${classes}]: a logit for each class`,

@@ -98,9 +98,19 @@ export async function classifierInWorker(
       ReturnType<Classifier>
     >
   }
-  const close = async (): Promise<void> => {
-    await questions.ask({ close: true })
-    worker.terminate()
+  const end = async (): Promise<void> => {
+    try {
+      if (!questions.hasFailed) await questions.ask({ close: true })
+    } finally {
+      worker.terminate()
+      // What a worker has not answered by now it never will.
+      questions.fail('the classifier is closed')
+    }
+  }
+  let ended: Promise<void> | undefined
+  const close = (): Promise<void> => {
+    ended ??= end()
+    return ended
   }
   return Object.assign(classify, { info, classes: info.classes, close })
 }
@@ -117,10 +127,15 @@ class Questions {
     this.#worker = worker
     this.#onProgress = onProgress
     worker.addEventListener('message', ({ data }) => this.#take(data as Answer))
-    worker.addEventListener('messageerror', () => this.#fail('an answer of the worker cannot be read'))
+    worker.addEventListener('messageerror', () => this.fail('an answer of the worker cannot be read'))
     worker.addEventListener('error', ({ message }) =>
-      this.#fail(`the worker failed: ${message || 'its script cannot be loaded'}`),
+      this.fail(`the worker failed: ${message || 'its script cannot be loaded'}`),
     )
+  }
+
+  /** Whether nothing is answered any more. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined
   }
 
   ask(question: Question, transfer: Transferable[] = []): Promise<unknown> {
@@ -143,8 +158,9 @@ class Questions {
     else question?.resolve(answer.value)
   }
 
-  #fail(message: string): void {
-    this.#failure = new ClassifierError(message)
+  /** Refuses open questions and all later ones. */
+  fail(message: string): void {
+    this.#failure ??= new ClassifierError(message)
     for (const { reject } of this.#open.values()) reject(this.#failure)
     this.#open.clear()
   }

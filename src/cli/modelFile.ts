@@ -11,6 +11,7 @@ import { folderOf } from '../recipe/folderSource.ts'
 import { isOnnxFile } from '../recipe/networkFile.node.ts'
 import type { Preparation } from '../recipe/preparation.ts'
 import { usualNormalization } from '../recipe/usualNormalization.ts'
+import { isFile } from '../runs/missing.node.ts'
 import type { AboutClassifier } from '../runs/networkClassifier.node.ts'
 import { type OpenedClassifier, openClassifier } from '../runs/openClassifier.node.ts'
 import type { ImageShape } from '../train/programs.ts'
@@ -40,9 +41,11 @@ export interface ModelOptions extends NetworkOptions {
 export async function openModel(path: string, options: ModelOptions): Promise<OpenedClassifier> {
   const { data, mean, std, input, checkpoint = 'final' } = options
   checkPair(mean, std)
+  if (checkpoint !== 'final' && (isOnnxFile(path) || isFile(path))) {
+    throw new UsageError(`--checkpoint ${checkpoint}: is for run folders; ${path} has its weights once`)
+  }
   if (!isOnnxFile(path)) {
-    const [given] = Object.entries({ data, mean, std, input }).filter(([, value]) => value !== undefined)
-    if (given) throw new UsageError(`--${given[0]}: is for ONNX files; ${path} says it itself`)
+    refuseNetworkOptions(path, options)
     return openClassifier(path, { checkpoint, warn })
   }
   const classes = data === undefined ? undefined : classesOf(data)
@@ -59,6 +62,12 @@ export async function openModel(path: string, options: ModelOptions): Promise<Op
     note(`${path}: does not name its classes: they are numbered from 0; --data names the data set whose they are`)
   }
   return opened
+}
+
+/** @throws UsageError for options about an ONNX file, of a run or a file that says itself what they say */
+export function refuseNetworkOptions(path: string, { data, mean, std, input }: NetworkOptions): void {
+  const [given] = Object.entries({ data, mean, std, input }).filter(([, value]) => value !== undefined)
+  if (given) throw new UsageError(`--${given[0]}: is for ONNX files; ${path} says it itself`)
 }
 
 /** @throws UsageError when only one of the two is given */

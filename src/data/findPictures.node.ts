@@ -105,7 +105,8 @@ class Search {
     this.#directory = directory
     this.#real = real
     this.#visited = new Set()
-    this.ignored = Array.from({ length: classes + 1 }, () => ({}))
+    // Without inherited fields: a file may be called 'constructor'.
+    this.ignored = Array.from({ length: classes + 1 }, () => Object.create(null))
   }
 
   /** Everything in the directory. */

@@ -8,9 +8,9 @@ export const total = (counts: EndingCounts): number => Object.values(counts).red
 
 /** The sums of two counts. */
 export function addCounts(a: EndingCounts, b: EndingCounts): EndingCounts {
-  const sums: Record<string, number> = { ...a }
-  for (const [ending, count] of Object.entries(b)) sums[ending] = (sums[ending] ?? 0) + count
-  return sums
+  const sums = new Map(Object.entries(a))
+  for (const [ending, count] of Object.entries(b)) sums.set(ending, (sums.get(ending) ?? 0) + count)
+  return Object.fromEntries(sums)
 }
 
 /** Most endings that are listed; the rest is `…`. */

@@ -47,8 +47,7 @@ export async function arrivingSource(
   options: ArrivalOptions = {},
 ): Promise<ByteSource> {
   const stated = statedLength(answer)
-  // Other origins do not say whether the length is that of a compressed body.
-  if (stated !== undefined && stated <= wholeBlobBytes && answer.type !== 'cors') {
+  if (stated !== undefined && stated <= wholeBlobBytes && isExact(answer)) {
     return new ArrivingSource(answer, { name, length: stated }, options)
   }
   const pieces = await receiveAll(answer, name, options)
@@ -99,8 +98,16 @@ class ArrivingSource implements ByteSource {
 /** The length that a server states; undefined when it does not, or sends the body compressed. */
 function statedLength({ headers }: Response): number | undefined {
   const length = headers.get('content-length')
-  return length === null || headers.get('content-encoding') !== null ? undefined : Number(length)
+  return length === null || !/^\d+$/.test(length) || headers.get('content-encoding') !== null
+    ? undefined
+    : Number(length)
 }
+
+/**
+ * Whether a stated length is that of the body for certain: another origin hides from a page whether it has compressed
+ * the body, but not the length of what it sends.
+ */
+const isExact = ({ type }: Response): boolean => type !== 'cors'
 
 /** Reads a body to its end. */
 async function receive(
@@ -109,7 +116,7 @@ async function receive(
   { onProgress }: ArrivalOptions,
   take: (piece: Uint8Array<ArrayBuffer>) => void,
 ): Promise<void> {
-  const total = statedLength(answer)
+  let total = statedLength(answer)
   const brokenOff = (rest: string, cause?: unknown): never => {
     throw new WeightsError(name, `the download broke off${rest}`, undefined, { cause })
   }
@@ -119,11 +126,14 @@ async function receive(
   const next = () => reader?.read().catch((error: Error) => brokenOff(`: ${reasonOf(error)}`, error))
   for (let piece = await next(); piece && !piece.done; piece = await next()) {
     loaded += piece.value.length
-    if (total !== undefined && loaded > total) brokenOff(`: more than its ${total} bytes arrive`)
+    if (total !== undefined && loaded > total) {
+      if (isExact(answer)) brokenOff(`: more than its ${total} bytes arrive`)
+      total = undefined
+    }
     take(piece.value)
     onProgress?.({ loaded, total })
   }
-  if (total !== undefined && loaded !== total) brokenOff(` after ${loaded} of ${total} bytes`)
+  if (total !== undefined && loaded !== total && isExact(answer)) brokenOff(` after ${loaded} of ${total} bytes`)
 }
 
 async function receiveAll(answer: Response, name: string, options: ArrivalOptions): Promise<Uint8Array<ArrayBuffer>[]> {

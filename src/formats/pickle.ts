@@ -1,10 +1,10 @@
 /**
  * A pickle reader that executes nothing.
  *
- * A pickle is a program for a small stack machine. Python's own reader lets it import and call anything; this one knows
  * A pickle is a program for a small stack machine. Python's own reader lets it import and call anything. This one makes
  * only plain data, and asks a {@link PickleHost} for the rest: what the name of a global means, what "calling" it
  * returns, what a persistent id refers to. The host answers with its own objects or refuses; no name in the file ever
+ * reaches a JavaScript object, function or module.
  *
  * The machine has no recursion, and stack, memo and number of objects are bounded, so that no file exhausts the memory.
  *

@@ -40,18 +40,20 @@ const pair = (value: Pair): readonly [number, number] => (typeof value === 'numb
 export function windowOf({ kernel, stride = 1, padding = 0, dilation = 1 }: WindowOptions): Window2d {
   const sides = typeof padding === 'object' && 'top' in padding ? padding : padOf(pair(padding))
   const window = { kernel: pair(kernel), stride: pair(stride), padding: sides, dilation: pair(dilation) }
-  const whole = (name: string, values: readonly number[], least: number): void => {
-    for (const value of values) {
-      if (!Number.isInteger(value) || value < least) {
-        throw new RangeError(`window: ${name} (=${values.join(', ')}) must be whole numbers ≥ ${least}`)
-      }
-    }
-  }
-  whole('kernel', window.kernel, 1)
-  whole('stride', window.stride, 1)
-  whole('dilation', window.dilation, 1)
-  whole('padding', [sides.top, sides.bottom, sides.left, sides.right], 0)
+  checkWindow(window)
   return window
+}
+
+/** @throws RangeError when a number is not whole or out of its range: a window may come from a file. */
+function checkWindow({ kernel, stride, dilation, padding: { top, bottom, left, right } }: Window2d): void {
+  const whole = (name: string, values: readonly number[], least: number): void => {
+    if (values.length > 1 && values.every(value => Number.isInteger(value) && value >= least)) return
+    throw new RangeError(`window: ${name} (=${values.join(', ')}) must be whole numbers ≥ ${least}`)
+  }
+  whole('kernel', kernel, 1)
+  whole('stride', stride, 1)
+  whole('dilation', dilation, 1)
+  whole('padding', [top, bottom, left, right], 0)
 }
 
 const padOf = ([vertical, horizontal]: readonly [number, number]): Padding => ({
@@ -63,9 +65,10 @@ const padOf = ([vertical, horizontal]: readonly [number, number]): Padding => ({
 
 /**
  * Output rows and columns of a window over an image of `height` × `width`, by the floor rule.
- * @throws ShapeError when the window is larger than the padded image.
+ * @throws ShapeError when the window is larger than the padded image; RangeError when it is none.
  */
 export function outputSize(window: Window2d, height: number, width: number, label: string): [number, number] {
+  checkWindow(window)
   const { kernel, stride, padding, dilation } = window
   const along = (axis: 0 | 1, size: number, pad: number): number => {
     const reach = dilation[axis] * (kernel[axis] - 1) + 1

@@ -9,7 +9,7 @@ import { ModelBuffer, Parameter } from '../nn/module.ts'
 import { type ExternalData, type HostValue, hostValue, isFloat, type OnnxType, readTensor, typeOf } from './elements.ts'
 import { OnnxError } from './errors.ts'
 import { opNamed } from './ops/table.ts'
-import { ordered } from './order.ts'
+import { ordered, readsOf } from './order.ts'
 import {
   type FunctionProto,
   type GraphProto,
@@ -150,8 +150,9 @@ const namedValue = (tensor: TensorProto, name: string): HostValue => hostValue(t
 function portOf({ name, type }: ValueInfoProto): OnnxPort {
   const tensor = type?.tensorType
   if (!tensor) throw new OnnxError(`'${name}' is no tensor: sequences, maps and optional values are not read`)
+  // Some programs write −1 for a size that is open.
   const shape = tensor.shape?.dim.map(({ value }) =>
-    value.case === 'dimValue' ? Number(value.value) : value.case === 'dimParam' ? value.value : '?',
+    value.case === 'dimValue' && value.value >= 0 ? Number(value.value) : value.case === 'dimParam' ? value.value : '?',
   )
   return { name, type: typeOf(tensor.elemType, `'${name}'`), shape }
 }
@@ -253,9 +254,13 @@ export function withoutSoftmax(file: OnnxFile): OnnxFile {
   if (!node || output.shape?.length !== 2 || !isOverClasses(node)) return file
   const [logits] = node.input
   const [end, ...ends] = file.graph.output
+  // Others may read it, such as one that looks for the largest probability.
+  const isRead = [...file.graph.node.flatMap(other => readsOf(other)), ...ends.map(({ name }) => name)].includes(
+    output.name,
+  )
   const graph = {
     ...file.graph,
-    node: file.graph.node.filter(other => other !== node),
+    node: isRead ? file.graph.node : file.graph.node.filter(other => other !== node),
     output: [{ ...end, name: logits }, ...ends],
   }
   const notes = [

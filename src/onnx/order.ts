@@ -56,7 +56,7 @@ export function ordered(nodes: readonly NodeProto[], given: Iterable<string>): N
 const deepestGraph = 32
 
 /** Names that a node reads, including those that its branches take from outside. */
-function readsOf(node: NodeProto, depth = 0): string[] {
+export function readsOf(node: NodeProto, depth = 0): string[] {
   const own = node.input.filter(name => name !== '')
   const branches = node.attribute.flatMap(({ g, graphs }) => [...(g ? [g] : []), ...graphs])
   return [...own, ...branches.flatMap(graph => outerNames(graph, depth + 1))]

@@ -179,6 +179,8 @@ describe('what is refused', () => {
   const change = ({ graph }: Data, value: number, fields: object): void => {
     Object.assign(graph[value] as object, fields)
   }
+  const changeWith = (data: Data, value: number, attributes: object): void =>
+    void Object.assign(data.graph[value].with as object, attributes)
   type Data = { [field: string]: unknown; graph: { [field: string]: unknown }[] }
 
   test('a model with another number of outputs than classes', () => {
@@ -213,6 +215,48 @@ describe('what is refused', () => {
     ['a name of every object', data => change(data, 5, { op: '__proto__' }), 'is no operation of a classifier'],
     ['an input from nowhere', data => change(data, 5, { of: [99] }), 'input 99 is none of the values before it'],
     ['an input from ahead', data => change(data, 5, { of: [5] }), 'input 5 is none of the values before it'],
+    ['an input too many', data => change(data, 5, { of: [3, 4, 4] }), "'conv2d' has 3 inputs, expected 2"],
+    ['weights of another kernel', data => change(data, 5, { of: [3, 3] }), 'expected weights of a kernel 5×5, got [1,'],
+    ['a stride of minus one', data => changeWith(data, 10, { stride: [-1, -1] }), 'stride (=-1, -1) must be whole'],
+    ['half a dilation', data => changeWith(data, 10, { dilation: [0.5, 1] }), 'dilation (=0.5, 1) must be whole'],
+    ['no expression', data => changeWith(data, 2, { expression: 1 }), 'its expression is none'],
+    [
+      'an expression of more inputs',
+      data => changeWith(data, 2, { expression: { $expression: [['input', 1]] } }),
+      'its expression reads input 1 of 1',
+    ],
+    [
+      'an expression of what every list has',
+      data =>
+        changeWith(data, 2, {
+          expression: {
+            $expression: [
+              ['input', 0],
+              ['relu', 'length'],
+            ],
+          },
+        }),
+      'is no node of an expression',
+    ],
+    ['a negative size', data => changeWith(data, 32, { shape: [-1, 10] }), 'x.fovea: value 32'],
+    [
+      'logits that do not depend on the images',
+      data => {
+        const values = new Array<number>(10).fill(0.5)
+        return { ...data, graph: [{ input: 'images' }, { constant: values, shape: [1, 10], dtype: 'f32' }] }
+      },
+      'the graph does not read its images',
+    ],
+    [
+      'a constant of no type',
+      data => ({ ...data, graph: [{ input: 'images' }, { constant: [1], shape: [], dtype: 'f16' }] }),
+      "'f16' is no element type",
+    ],
+    [
+      'half an index',
+      data => ({ ...data, graph: [{ input: 'images' }, { constant: [0.5], shape: [1], dtype: 'i32' }] }),
+      'a constant of i32 must be whole numbers',
+    ],
     ['no attributes', data => void delete data.graph.find(({ op }) => op === 'conv2d')?.with, 'x.fovea: value'],
   ])('%s', async (_, edit, message) => {
     const error = await read(await changed(edit)).catch((error: unknown) => error)

@@ -159,6 +159,8 @@ describe('an ONNX file', () => {
 describe('what is refused', () => {
   it.each([
     [['export', 'runs/lenet5', '--out', 'x.onnx', '--weights', 'int8'], '--weights int8: an ONNX file has float32'],
+    [['export', 'runs/lenet5', '--out', 'x.ONNX', '--weights', 'int8'], '--weights int8: an ONNX file has float32'],
+    [['export', 'runs/lenet5', '--out', 'x.onnx', '--format', 'fovea'], '--format fovea: x.onnx would be read as an'],
     [['export', 'runs/lenet5', '--out', 'x.fovea', '--external'], '--external: is for ONNX files: add --format onnx'],
     [['export', 'runs/lenet5', '--out', 'x.fovea', '--batch', '1'], '--batch: is for ONNX files'],
     [['export', 'runs/none', '--out', 'x.fovea'], 'runs/none: no such'],

@@ -165,6 +165,12 @@ describe('an ONNX file', () => {
     expect(unfit.stderr).toContain('expected a shape [batch, 3, 16, 16], got [1, 3, 32, 32]')
     const named = await inFolder('import', 'net.onnx', '--model', 'lenet5')
     expect(named.stderr).toContain('--model lenet5: net.onnx is a network itself')
+    const prefixed = await inFolder('import', 'net.onnx', '--data', 'folder:photos', '--prefix', 'module.')
+    expect(prefixed.stderr).toContain(
+      '--prefix module.: is for files of weights; net.onnx has those of its network only',
+    )
+    const last = await inFolder('import', 'net.onnx', '--data', 'folder:photos', '--no-average')
+    expect(last.stderr).toContain('--no-average: is for files of weights')
     const gone = await inFolder('summary', 'gone.onnx')
     expect(gone.stderr).toContain('gone.onnx: no such file')
     const model = await inFolder('import', 'weights.safetensors')

@@ -47,6 +47,12 @@ describe('mistakes', () => {
     [['eval', 'run', 'other'], 'too many arguments'],
     [['summary', '--batches', '3'], "unknown option '--batches' (Did you mean --batch?)"],
     [['summary', '--batch', '0'], 'expected a whole number of at least 1'],
+    [['train', '--overfit', '20', '--resume', 'runs/lenet5'], "cannot be used with option '--resume <run>'"],
+    [['train', '--overfit', '20', '--stop-after', '1'], "cannot be used with option '--stop-after <epoch>'"],
+    [['search', '--vary', 'epochs=int(1, 2)', '--vary', 'epochs=int(3, 4)'], '--vary epochs: is given twice'],
+    [['eval', 'run', '--mean', '0.5', '--std', '0.5'], '--mean: is for ONNX files; run says it itself'],
+    [['predict', 'README.md', 'a.png', '--checkpoint', 'best'], '--checkpoint best: is for run folders; README.md has'],
+    [['import', 'README.md', '--model', 'lenet5', '--input', '1x28x28'], '--input 1x28x28: is for ONNX files'],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await fovea(here, args)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })

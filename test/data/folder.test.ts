@@ -85,13 +85,18 @@ describe('a folder of pictures', () => {
   })
 
   it('counts what it leaves out, by ending, and pictures that are of no class', async () => {
-    for (const name of ['light/a.heic', 'light/b.HEIC', 'light/deep/c.heic', 'dark/README', 'labels.csv'])
-      writeFileSync(join(folder.path, name), '')
+    const names = ['light/a.heic', 'light/b.HEIC', 'light/deep/c.heic', 'dark/README', 'dark/constructor', 'labels.csv']
+    for (const name of names) writeFileSync(join(folder.path, name), '')
     await writePicture(join(folder.path, 'lost.png'), 20, 20, 90)
     const data = await imageFolder(folder.path, { shape })
-    expect([data.ignored, data.ignoredEndings]).toEqual([6, { '.heic': 3, '.txt': 1, README: 1, '.csv': 1 }])
+    expect([data.ignored, data.ignoredEndings]).toEqual([
+      7,
+      { '.heic': 3, '.txt': 1, README: 1, constructor: 1, '.csv': 1 },
+    ])
     expect(data.outside).toBe(1)
-    expect(describeOthers(data.ignoredEndings)).toBe('6 files that are not pictures (.heic, .csv, .txt, README)')
+    expect(describeOthers(data.ignoredEndings)).toBe(
+      '7 files that are not pictures (.heic, .csv, .txt, README, constructor)',
+    )
     expect(describeOthers({ '.txt': 1 })).toBe('1 file that is not a picture (.txt)')
     expect(describeOthers({ a: 1, b: 1, c: 1, d: 1, e: 1, f: 9 })).toBe(
       '14 files that are not pictures (f, a, b, c, d, …)',

@@ -109,6 +109,39 @@ test.each([
   expect(Array.from(await read(4, 7))).toEqual([4, 5, 6])
 })
 
+/** An answer of another origin, which hides from a page that it is compressed. */
+function ofOtherOrigin(length: number) {
+  const { answer, body } = answerOf({ 'content-length': String(length) })
+  Object.defineProperty(answer, 'type', { value: 'cors' })
+  return { answer, body }
+}
+
+test.each([
+  ['fewer', 4, [4, undefined]],
+  ['more', 12, [12, 12]],
+])('of another origin a body may have been sent in %s bytes than it has', async (_, sent, totals) => {
+  const steps: DownloadProgress[] = []
+  const whole = ofOtherOrigin(sent)
+  const blob = blobOf(whole.answer, 'file', { onProgress: step => steps.push(step) })
+  whole.body.enqueue(bytes)
+  whole.body.close()
+  expect(new Uint8Array(await (await blob).arrayBuffer())).toEqual(bytes)
+  expect(steps).toEqual([0, 10].map((loaded, k) => ({ loaded, total: totals[k] })))
+  const read = ofOtherOrigin(sent)
+  const source = arrivingSource(read.answer, 'file')
+  read.body.enqueue(bytes)
+  read.body.close()
+  expect((await source).size).toBe(10)
+})
+
+test('a length that is no number says nothing', async () => {
+  const { answer, body } = answerOf({ 'content-length': '10, 10' })
+  const blob = blobOf(answer, 'file')
+  body.enqueue(bytes)
+  body.close()
+  expect((await blob).size).toBe(10)
+})
+
 test('a whole answer is a blob, or an error', async () => {
   expect(await (await blobOf(new Response(bytes), 'file')).arrayBuffer()).toEqual(bytes.buffer)
   const { answer, body } = answerOf(stated)

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createEngine } from '../../src/backends/createEngine.ts'
 import { gradients } from '../../src/graph/gradient.ts'
@@ -13,6 +14,12 @@ import { type Matrix, topologicalOrder, type Vector } from '../../src/graph/tens
 import { formatSummary, networkGraph, summarize } from '../../src/inspect/index.ts'
 import { type ForwardContext, inference } from '../../src/nn/module.ts'
 import { importOnnx } from '../../src/onnx/index.ts'
+import {
+  type ModelProto,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  ValueInfoProtoSchema,
+} from '../../src/onnx/proto/onnx_pb.ts'
 
 interface Packed {
   readonly shape: readonly number[]
@@ -52,6 +59,47 @@ function difference(found: ArrayLike<number>, wanted: Float32Array): number {
 
 /** Sums of a few hundred products, in another order. */
 const tolerance = 1e-5
+
+/** The first network, changed. */
+function changed(change: (model: ModelProto) => void): Uint8Array {
+  const model = fromBinary(ModelProtoSchema, bytes(cases[0]!.model))
+  change(model)
+  return toBinary(ModelProtoSchema, model)
+}
+
+describe('a network as other programs write it', () => {
+  test('whose probabilities are read once more: without its softmax it gives the logits', async () => {
+    const file = changed(({ graph }) => {
+      const [logits] = graph!.output
+      const node = (opType: string, input: string, output: string) =>
+        create(NodeProtoSchema, { opType, name: opType, input: [input], output: [output] })
+      graph!.node.push(node('Softmax', logits!.name, 'probabilities'), node('ArgMax', 'probabilities', 'class'))
+      graph!.output = ['probabilities', 'class'].map(name =>
+        create(ValueInfoProtoSchema, { name, type: logits!.type! }),
+      )
+    })
+    const { images } = cases[0]!
+    const answers = async (network: Awaited<ReturnType<typeof importOnnx>>) => {
+      const x = input('images', images.shape, { batched: true })
+      const program = await engine.compile({ outputs: { logits: network.forward(x) }, updates: new Map() })
+      return (await program.run({ images: floats(images) })).logits
+    }
+    const network = (await importOnnx(file)).withoutSoftmax()
+    expect(await answers(network)).toEqual(await answers(await importOnnx(bytes(cases[0]!.model))))
+    expect(network.notes.join()).toContain('ends in a softmax')
+  })
+
+  test('that writes −1 for the number of images takes any', async () => {
+    const file = changed(({ graph }) => {
+      graph!.input[0]!.type!.tensorType!.shape!.dim[0]!.value = { case: 'dimValue', value: -1n }
+    })
+    const network = await importOnnx(file)
+    expect(network.inputs[0]!.shape![0]).toBe('?')
+    expect(network.fixedBatch).toBeUndefined()
+    const [, ...sample] = cases[0]!.images.shape
+    expect(network.forward(input('images', [2, ...sample], { batched: true })).shape[0]).toBe(2)
+  })
+})
 
 describe('networks', () => {
   test.each(cases)('$name: answers as ONNX Runtime, for batches of any size', async ({ model, images, logits }) => {

@@ -3,6 +3,9 @@ import { type Command, Option } from 'commander'
 import { changedDataOption, jsonOption, nativeOption, threadsOption, wholeNumber, wideOption } from '../options.ts'
 import { recipeOptions, takesRecipe } from '../recipeCommand.ts'
 
+/** Options that only a run has: the check of `--overfit` leaves none. */
+const ofRuns = ['tensorboard', 'lab', 'stopAfter', 'workers', 'resume', 'allowChangedData', 'out', 'name']
+
 /** Adds the command. */
 export function addTrain(program: Command): void {
   takesRecipe(
@@ -14,7 +17,11 @@ export function addTrain(program: Command): void {
           'Ctrl-C saves the state after the step under way; a second Ctrl-C ends at once.',
       ),
   )
-    .option('--overfit <n>', 'check: overfit n images, which a working network memorizes', wholeNumber(2, 1000))
+    .addOption(
+      new Option('--overfit <n>', 'check: overfit n images, which a working network memorizes')
+        .argParser(wholeNumber(2, 1000))
+        .conflicts(ofRuns),
+    )
     .option('--tensorboard', 'also write a TensorBoard event file into the run folder')
     .option('--lab', 'serve a page that shows this run live and steers it: rate, pause, one step, stop')
     .option('--stop-after <epoch>', 'stop after this epoch, to be resumed later', wholeNumber(1))

@@ -68,8 +68,30 @@ function forEachTap(
           }
 }
 
+/** @throws ShapeError when an input, weights, groups and kernel do not fit each other. */
+function checkOperands(label: string, x: Shape, w: Shape, { groups, kernel }: Conv2dAttributes): void {
+  if (x.length !== 4 || w.length !== 4) {
+    throw new ShapeError(
+      `${label}: expected input [N, C, H, W] and weights [O, C/groups, KH, KW], got ${formatShape(x)} and ${formatShape(w)}`,
+    )
+  }
+  const [outputChannels, groupChannels, ...extents] = w
+  if (!Number.isInteger(groups) || groups < 1 || outputChannels % groups !== 0) {
+    throw new ShapeError(`${label}: output channels (=${outputChannels}) must be divisible by groups (=${groups})`)
+  }
+  if (x[1] !== groupChannels * groups) {
+    throw new ShapeError(
+      `${label}: expected ${groupChannels * groups} input channels, got ${x[1]} (input ${formatShape(x)}, weights ${formatShape(w)}, groups ${groups})`,
+    )
+  }
+  if (!sameShape(kernel, extents)) {
+    throw new ShapeError(`${label}: expected weights of a kernel ${kernel.join('×')}, got ${formatShape(w)}`)
+  }
+}
+
 /** @throws ShapeError when the convolution of x with w does not have the shape of the gradient g. */
 function checkGradient(label: string, x: Shape, w: Shape, g: Shape, attributes: Conv2dAttributes): void {
+  checkOperands(label, x, w, attributes)
   const y = [x[0], w[0], ...outputSize(attributes, x[2], x[3], label)]
   if (!sameShape(g, y)) {
     throw new ShapeError(
@@ -87,24 +109,9 @@ function multiplyAdds(wShape: Shape, yShape: Shape): number {
 export const conv2dOp: Op<Conv2dAttributes> = {
   name: 'conv2d',
   shape([x, w], attributes) {
-    if (x.shape.length !== 4 || w.shape.length !== 4) {
-      throw new ShapeError(
-        `conv2d: expected input [N, C, H, W] and weights [O, C/groups, KH, KW], got ${formatShape(x.shape)} and ${formatShape(w.shape)}`,
-      )
-    }
-    const [batch, channels, height, width] = x.shape
-    const [outputChannels, groupChannels] = w.shape
-    const { groups } = attributes
-    if (!Number.isInteger(groups) || groups < 1 || outputChannels % groups !== 0) {
-      throw new ShapeError(`conv2d: output channels (=${outputChannels}) must be divisible by groups (=${groups})`)
-    }
-    if (channels !== groupChannels * groups) {
-      throw new ShapeError(
-        `conv2d: expected ${groupChannels * groups} input channels, got ${channels} (input ${formatShape(x.shape)}, weights ${formatShape(w.shape)}, groups ${groups})`,
-      )
-    }
-    const [outputHeight, outputWidth] = outputSize(attributes, height, width, 'conv2d')
-    return { shape: [batch, outputChannels, outputHeight, outputWidth], dtype: 'f32' }
+    checkOperands('conv2d', x.shape, w.shape, attributes)
+    const [batch, , height, width] = x.shape
+    return { shape: [batch, w.shape[0], ...outputSize(attributes, height, width, 'conv2d')], dtype: 'f32' }
   },
   reference([x, w], attributes, shape) {
     const y = new Float64Array(sizeOf(shape))

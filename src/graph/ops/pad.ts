@@ -21,7 +21,8 @@ export interface PadAttributes {
 /** For `f32` only. */
 export const padOp: Op<PadAttributes> = {
   name: 'pad',
-  shape([x], { before, after, interior }) {
+  shape([x], { before, after, interior, value }) {
+    if (typeof value !== 'number') throw new ShapeError(`pad: value (=${value}) must be a number`)
     if (x.dtype !== 'f32') throw new ShapeError(`pad: expected an f32 tensor, got ${x.dtype}`)
     for (const [name, list] of Object.entries({ before, after, interior })) {
       if (list.length !== x.shape.length || !list.every(amount => Number.isInteger(amount) && amount >= 0)) {

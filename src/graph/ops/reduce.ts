@@ -33,6 +33,7 @@ const foldings: Record<Reduction, { start: number; fold: (total: number, element
 export const reduceOp: Op<ReduceAttributes> = {
   name: 'reduce',
   shape([x], { fn, axes, keepDims }) {
+    if (!Object.hasOwn(foldings, fn)) throw new ShapeError(`reduce: '${fn}' is no reduction`)
     axes.forEach((axis, position) => {
       normalizeAxis(axis, x.shape.length, fn)
       if (axis < 0 || (position > 0 && axis <= axes[position - 1])) {

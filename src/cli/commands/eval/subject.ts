@@ -12,7 +12,7 @@ import { loadRun } from '../../../runs/trainedModel.node.ts'
 import { formatCount } from '../../../text/format.ts'
 import type { ImageShape } from '../../../train/programs.ts'
 import { checkImages, reading } from '../../images.ts'
-import { type ModelOptions, openModel } from '../../modelFile.ts'
+import { type ModelOptions, openModel, refuseNetworkOptions } from '../../modelFile.ts'
 import { CommandError, UsageError } from '../../terminal/errors.ts'
 import { warn } from '../../terminal/output.ts'
 
@@ -54,6 +54,7 @@ export async function evalSubject(path: string, options: SubjectOptions): Promis
 async function runSubject(run: string, options: SubjectOptions): Promise<EvalSubject> {
   const { split = 'test', checkpoint: which, dataDir, data: other } = options
   if (other !== undefined) throw new UsageError(`--data ${other}: a run is scored on images of its own data set`)
+  refuseNetworkOptions(run, options)
   const { recipe, model, checkpoint } = await loadRun(run, which, warn)
   const data = await loadData(recipe, { directory: dataDir, ...reading })
   // Imported weights were trained elsewhere, on unknown images.

@@ -1,6 +1,7 @@
 /** `fovea export`: a trained model as one file. */
 import { writeClassifier } from '../../../classifier/artifact.ts'
 import type { WeightType } from '../../../classifier/weightData.ts'
+import { isOnnxFile } from '../../../recipe/networkFile.node.ts'
 import { writeAtomic } from '../../../runs/atomicFile.node.ts'
 import type { OpenedClassifier } from '../../../runs/openClassifier.node.ts'
 import { formatBytes, formatCount } from '../../../text/format.ts'
@@ -30,7 +31,7 @@ interface Written {
 
 /** Writes the file of a classifier, or an ONNX file. @returns the exit code */
 export async function exportRun(run: string, options: ExportOptions): Promise<number> {
-  const { out, format = out.endsWith('.onnx') ? 'onnx' : 'fovea', json } = options
+  const { out, format = isOnnxFile(out) ? 'onnx' : 'fovea', json } = options
   checkOptions(format, options)
   const classifier = await openModel(run, options)
   const { bytes, words, facts, trial } = await (format === 'onnx' ? asOnnx : asClassifier)(classifier, options)
@@ -54,11 +55,16 @@ const onnxOptions = {
   external: '--external',
 } as const satisfies Record<keyof OnnxOptions, string>
 
-/** @throws UsageError for an option of the other format */
+/** @throws UsageError for an option, or a name, of the other format */
 function checkOptions(format: 'fovea' | 'onnx', options: ExportOptions): void {
   if (format === 'onnx') {
     if (options.weights === 'float32') return
     throw new UsageError(`--weights ${options.weights}: an ONNX file has float32 weights; leave the option out`)
+  }
+  if (isOnnxFile(options.out)) {
+    throw new UsageError(
+      `--format fovea: ${options.out} would be read as an ONNX file; choose a name that ends in .fovea`,
+    )
   }
   for (const [name, option] of Object.entries(onnxOptions)) {
     if (options[name as keyof OnnxOptions] === undefined) continue

@@ -96,8 +96,9 @@ export async function importWeights(file: string, options: ImportOptions): Promi
  * The recipe of the run. Your own pictures are normalized as in the training of the weights, never by their own
  * statistics.
  */
-function recipeOf({ model: name, data, mean, std }: ImportOptions): Recipe {
+function recipeOf({ model: name, data, mean, std, input }: ImportOptions): Recipe {
   checkPair(mean, std)
+  if (input) throw new UsageError(`--input ${input.join('x')}: is for ONNX files; a model has a size of its own`)
   if (name === undefined) throw new UsageError('--model is missing: name the model that the weights are for')
   const given = mean && std && { mean: [...mean], std: [...std] }
   // The recipe refuses an unknown name.
@@ -108,8 +109,13 @@ function recipeOf({ model: name, data, mean, std }: ImportOptions): Recipe {
 }
 
 /** @throws UsageError for options that are not for a network's own file; RecipeError, OnnxError */
-async function openNetwork(file: string, { model, mean, std }: ImportOptions): Promise<NetworkFile> {
+async function openNetwork(file: string, options: ImportOptions): Promise<NetworkFile> {
+  const { model, prefix, average, mean, std } = options
   if (model !== undefined) throw new UsageError(`--model ${model}: ${file} is a network itself`)
+  if (prefix !== undefined || average === false) {
+    const option = average === false ? '--no-average' : `--prefix ${prefix}`
+    throw new UsageError(`${option}: is for files of weights; ${file} has those of its network only`)
+  }
   checkPair(mean, std)
   return openNetworkFile(file)
 }

@@ -79,12 +79,15 @@ export async function search(given: RecipeOptions, options: SearchOptions): Prom
 /** The axes of `--vary`. @throws UsageError naming a text that is not an axis. */
 function spaceOf(vary: readonly string[]): Space {
   if (vary.length === 0) throw new UsageError("search: nothing to vary: --vary 'optimizer.lr=log(1e-3, 1)'")
+  const fields = new Set<string>()
   return new Map(
     vary.map(text => {
       const [, field, axis] = /^([\w.]+)=(.*)$/s.exec(text) ?? []
       if (field === undefined || axis === undefined) {
         throw new UsageError(`--vary ${text}: expected a field and its range, such as optimizer.lr=log(1e-3, 1)`)
       }
+      if (fields.has(field)) throw new UsageError(`--vary ${field}: is given twice; one range says all of its values`)
+      fields.add(field)
       try {
         return [field, parseAxis(axis)]
       } catch (error) {
