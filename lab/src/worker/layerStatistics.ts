@@ -25,17 +25,24 @@ export class StatisticsSum {
   /** @param values `[batch, units, …positions]`, before ReLU */
   add(values: Float32Array): void {
     const positions = values.length / this.#batch / this.#units
-    this.#widen(largestOf(values))
-    const factor = this.#range > 0 ? bins / 2 / this.#range : 0
-    const [counts, alive, middle] = [this.#counts, this.#alive, bins / 2]
+    if (this.#range === 0) this.#range = largestOf(values)
+    const [alive, middle] = [this.#alive, bins / 2]
+    let factor = this.#factor
+    let counts = this.#counts
     let zeros = 0
-    // Hundreds of thousands of values at a time: nothing is computed twice, and maps are gone through one by one.
+    // Hundreds of thousands of values at a time: each is read once, and maps are gone through one by one.
     for (let from = 0, map = 0; from < values.length; from += positions, map++) {
       let positive = 0
       for (let i = from; i < from + positions; i++) {
         const value = values[i]!
         if (!(value <= 0)) positive++
-        const place = value * factor + middle
+        let place = value * factor + middle
+        if (!(place >= 0 && place <= bins)) {
+          this.#widen(Math.abs(value))
+          factor = this.#factor
+          counts = this.#counts
+          place = value * factor + middle
+        }
         counts[place < bins ? place | 0 : bins - 1]!++
       }
       zeros += positions - positive
@@ -56,8 +63,12 @@ export class StatisticsSum {
     }
   }
 
+  /** Bins in a unit of the values. */
+  get #factor(): number {
+    return this.#range > 0 ? bins / 2 / this.#range : 0
+  }
+
   #widen(most: number): void {
-    if (this.#range === 0) this.#range = most
     while (most > this.#range && most < Number.POSITIVE_INFINITY) {
       this.#range *= 2
       this.#counts = joined(this.#counts)

@@ -23,7 +23,7 @@ const [reportEvery, crowdedReportEvery] = [250, 500]
 const slowStep = 50
 /** What looks and statistics may take of the training: together less than 3 %, above which one would rather not watch. */
 const lookPace = { share: 0.018, advance: 250, longest: 1000 } as const
-const statisticsPace = { share: 0.008, advance: 250, shortest: 250, longest: 10_000 } as const
+const statisticsPace = { share: 0.008, advance: 500, shortest: 250, longest: 10_000 } as const
 /** Of so many drawings of the page the quickest says what drawing takes: others were waiting for a core as well. */
 const drawingsKept = 8
 /** What a frame takes in all, for what it takes of the page's thread: the browser's own threads lay it together and show it. */
@@ -320,6 +320,7 @@ export class Session {
   }
 
   async #look(): Promise<void> {
+    await this.#watch.prepare('look', this.#only)
     const began = this.#now()
     const [key, wishes] = [this.#key, this.#wishes]
     const { now, before } = await this.#weightsNow()
@@ -381,12 +382,14 @@ export class Session {
 
   /** Statistics of so many test images, or of fewer where that would take too long. */
   async #count(most: number): Promise<void> {
-    const [key, began] = [this.#statisticsKey, this.#now()]
+    const key = this.#statisticsKey
     const { images, labels } = this.#test
     if (labels.length === 0) {
       this.#statisticsOf = key
       return
     }
+    await this.#watch.prepare('statistics')
+    const began = this.#now()
     const count = this.#watch.statisticsCount(Math.min(labels.length, most))
     const statistics = await this.#watch.statistics(this.#run.step, images, labels, count, this.#around.isUndisturbed)
     // What was asked for meanwhile comes first; large networks take their time for many images.

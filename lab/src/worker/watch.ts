@@ -114,6 +114,18 @@ export class Watch {
     return program
   }
 
+  /** Compiles what looks take, or statistics: done once, it is no part of what each of them costs. */
+  async prepare(what: 'look' | 'statistics', only?: Mode): Promise<void> {
+    const names = what === 'statistics' ? (['many'] as const) : this.#programsOf(only)
+    await Promise.all(names.map(name => this.#program(name)))
+  }
+
+  /** The program for what is looked at, and the one that answers. */
+  #programsOf(only: Mode | undefined): readonly [scene: ProgramName, answering: ProgramName] {
+    const scene = only === undefined || only === 'gradients' ? 'gradients' : 'values'
+    return [scene, this.#plane ? 'point' : scene]
+  }
+
   /**
    * The network for a picture. Without a label the loss is that of the class it takes the picture for. No array of a look is
    * anybody else's.
@@ -126,8 +138,8 @@ export class Watch {
   ): Promise<Look> {
     const hasGradients = only === undefined || only === 'gradients'
     const hasChange = only === undefined || only === 'change'
-    const scene = await this.#program(hasGradients ? 'gradients' : 'values')
-    const answering = this.#plane ? await this.#program('point') : scene
+    const [sceneName, answeringName] = this.#programsOf(only)
+    const [scene, answering] = [await this.#program(sceneName), await this.#program(answeringName)]
     let target = label ?? 0
     const answer = async (): Promise<Answers> =>
       (await answering.run({ images: pixels, labels: [target] })) as unknown as Answers
