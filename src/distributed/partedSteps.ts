@@ -3,6 +3,7 @@
  * with it. The sum carries all that must be equal everywhere: gradients, running statistics, loss, accuracy, and whether
  * a process wants to stop.
  */
+import { Kept } from '../async/kept.ts'
 import type { Executable, Region } from '../backends/engine.ts'
 import { regionOf } from '../backends/region.ts'
 import { mul } from '../graph/ops/elementwise.ts'
@@ -76,7 +77,7 @@ export class RunInParts implements PartedSteps {
   readonly #syncBatchNorm: boolean
   readonly #phases = new Map<string, Phase>()
   readonly #programs = new Map<string, readonly Program[]>()
-  readonly #updates = new Map<string, Promise<Executable>>()
+  readonly #updates = new Kept<string, Executable>()
 
   constructor(tools: StepTools, { communicator, exchange, wish, syncBatchNorm }: PartsPlan) {
     this.#tools = tools
@@ -213,10 +214,7 @@ export class RunInParts implements PartedSteps {
   }
 
   #update(epoch: number): Promise<Executable> {
-    const key = this.#keyOf(epoch)
-    const known = this.#updates.get(key) ?? this.#tools.engine.compile(this.#updateProgram(epoch))
-    this.#updates.set(key, known)
-    return known
+    return this.#updates.of(this.#keyOf(epoch), () => this.#tools.engine.compile(this.#updateProgram(epoch)))
   }
 
   #updateProgram(epoch: number): Program {

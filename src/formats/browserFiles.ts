@@ -73,13 +73,14 @@ function privateFiles(folder: FileSystemDirectoryHandle): BrowserFiles {
     async save(name, contents) {
       await checkRoom(checked(name), contents)
       const file = await folder.getFileHandle(name, { create: true })
-      // Written beside the file, which `close` replaces.
-      const writer = await file.createWritable()
+      let writer: FileSystemWritableFileStream | undefined
       try {
+        // Written beside the file, which `close` replaces.
+        writer = await file.createWritable()
         await writer.write(contents as FileSystemWriteChunkType)
         await writer.close()
       } catch (error) {
-        await writer.abort().catch(() => undefined)
+        await writer?.abort().catch(() => undefined)
         // Opening created the file if it was not there before; it is empty.
         if ((await file.getFile()).size === 0) await folder.removeEntry(name)
         throw await saveFailure(name, contents, error)

@@ -3,6 +3,7 @@
  * them. Both are computed by programs over the model's own variables. Questions are allowed at any time, even during
  * training: every answer is that of the weights of its turn.
  */
+import { Kept } from '../async/kept.ts'
 import { yieldToEvents } from '../async/yieldToEvents.ts'
 import type { Engine, Executable } from '../backends/engine.ts'
 import type { RunOutputs } from '../backends/operands.ts'
@@ -89,7 +90,7 @@ export class Inspector {
   /** What the model takes. */
   readonly takes: NetworkInput
   readonly #passes = new Map<string, NetworkPass>()
-  readonly #executables = new Map<string, Promise<Executable>>()
+  readonly #executables = new Kept<string, Executable>()
   readonly #resized = new Map<string, Inspector>()
   #points: readonly Point[] | undefined
 
@@ -195,11 +196,7 @@ export class Inspector {
    * @param key of the program: the same key means the same program
    */
   compiled(key: string, build: () => Program): Promise<Executable> {
-    const known = this.#executables.get(key) ?? this.engine.compile(build())
-    this.#executables.set(key, known)
-    // A program that could not be compiled may be asked for again.
-    known.catch(() => this.#executables.delete(key))
-    return known
+    return this.#executables.of(key, () => this.engine.compile(build()))
   }
 
   /** The same network for images of another size, with its own programs, which are kept as well. */

@@ -2,6 +2,7 @@
  * Networks of ONNX files: `importOnnx` turns a file into a module whose weights can be trained, and which can be used
  * wherever a network can.
  */
+import { Kept } from '../async/kept.ts'
 import { addressOf } from '../formats/download.ts'
 import { fetchFile, fetchSource } from '../formats/fetchFile.ts'
 import type { GlobalUrl } from '../formats/globals.ts'
@@ -67,18 +68,16 @@ async function networkOf(
 
 /** Downloads files of the model's own folder only, each once: a model names them, and its names cannot be trusted. */
 function fetchBeside(model: URL): ExternalData {
-  const files = new Map<string, Promise<Blob>>()
+  const files = new Kept<string, Blob>()
   return async (location, offset, length) => {
     const address = new URL(location, model)
     if (!address.href.startsWith(new URL('.', model).href)) {
       throw new OnnxError(`weights lie in '${location}', which is outside of the model's folder`)
     }
-    const file = files.get(location) ?? fetchFile(address)
-    files.set(location, file)
-    const { size } = await file
-    const end = length === undefined ? size : offset + length
-    if (end > size) throw new OnnxError(`'${location}' holds ${size} bytes, the model reads ${end} of it`)
-    return new Uint8Array(await (await file).slice(offset, end).arrayBuffer())
+    const file = await files.of(location, () => fetchFile(address))
+    const end = length === undefined ? file.size : offset + length
+    if (end > file.size) throw new OnnxError(`'${location}' holds ${file.size} bytes, the model reads ${end} of it`)
+    return new Uint8Array(await file.slice(offset, end).arrayBuffer())
   }
 }
 

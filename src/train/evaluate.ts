@@ -1,5 +1,6 @@
 /** Evaluation: a model's answers for a set of images, batch by batch. */
 
+import { Kept } from '../async/kept.ts'
 import { yieldToEvents } from '../async/yieldToEvents.ts'
 import { LabelSafetyError } from '../augment/errors.ts'
 import { type Bytes, pixelProblem } from '../augment/raster.ts'
@@ -49,7 +50,7 @@ export class Evaluator {
   readonly #shape: ImageShape
   readonly #substitutes: () => Promise<ReadonlyMap<Tensor, Tensor>>
   readonly #share: EvaluationShare | undefined
-  readonly #executables = new Map<string, Promise<Executable>>()
+  readonly #executables = new Kept<string, Executable>()
   #outputs: number | undefined
 
   /**
@@ -195,8 +196,7 @@ export class Evaluator {
   async #executable(samples: number, scored: boolean): Promise<Runnable> {
     const batch = this.#model.fixedBatch ?? samples
     const key = `${batch} ${scored}`
-    const known = this.#executables.get(key) ?? this.#compile(batch, scored)
-    this.#executables.set(key, known)
+    const known = this.#executables.of(key, () => this.#compile(batch, scored))
     return samples === batch ? known : filledUp(await known, samples)
   }
 

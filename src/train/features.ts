@@ -2,6 +2,7 @@
  * Features that are computed once: when the beginning of a network is frozen for a whole run, its outputs for an image
  * are equal in every epoch. They are kept in memory, and the rest of the network is trained on them.
  */
+import { Kept } from '../async/kept.ts'
 import { yieldToEvents } from '../async/yieldToEvents.ts'
 import type { Engine, Executable } from '../backends/engine.ts'
 import type { RunOutputs } from '../backends/operands.ts'
@@ -51,7 +52,7 @@ export class FeatureCache {
   readonly #trunk: FrozenTrunk
   readonly #training: FeatureRows
   readonly #validation: FeatureRows | undefined
-  readonly #executables = new Map<string, Promise<Executable>>()
+  readonly #executables = new Kept<string, Executable>()
   #isComplete = false
 
   /** @throws RangeError when the network has no frozen beginning, or the features would take more than `maxBytes`. */
@@ -130,22 +131,16 @@ export class FeatureCache {
     if (!rows) throw new Error('cacheFeatures: the run has no validation images')
     const { engine } = this.#options
     return scoreBatches(rows, size =>
-      this.#executableOf(`score ${size}`, async () =>
+      this.#executables.of(`score ${size}`, async () =>
         engine.compile(reading(predictionProgram(this.head, rows.shape, size, true), await substitutes())),
       ),
     )
   }
 
   #trunkOf(size: number, training: boolean): Promise<Executable> {
-    return this.#executableOf(`trunk ${size} ${training}`, () =>
+    return this.#executables.of(`trunk ${size} ${training}`, () =>
       this.#options.engine.compile(this.#trunk.program(size, training)),
     )
-  }
-
-  #executableOf(key: string, make: () => Promise<Executable>): Promise<Executable> {
-    const known = this.#executables.get(key) ?? make()
-    this.#executables.set(key, known)
-    return known
   }
 }
 

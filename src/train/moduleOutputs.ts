@@ -1,4 +1,5 @@
 /** What a module makes of images, for values that are fitted to it. */
+import { Kept } from '../async/kept.ts'
 import type { Engine, Executable } from '../backends/engine.ts'
 import type { ImageCollection, Subset } from '../data/dataset.ts'
 import { simplify } from '../graph/simplify.ts'
@@ -20,7 +21,7 @@ export async function moduleOutputs(
 ): Promise<Float32Array> {
   const source = evaluationLoader(subset, shape)
   const memory = new BatchMemory(source)
-  const executables = new Map<number, Promise<Executable>>()
+  const executables = new Kept<number, Executable>()
   const compiled = (size: number): Promise<Executable> => {
     const images = input('images', [size, ...shape], { dtype: 'u8', batched: true })
     const [values] = simplify([module.forward(images, inference())])
@@ -31,10 +32,9 @@ export async function moduleOutputs(
   try {
     for (let batch = 0; batch < source.batches; batch++) {
       const size = source.sizeOf(batch)
-      const executable = executables.get(size) ?? compiled(size)
-      executables.set(size, executable)
+      const executable = await executables.of(size, () => compiled(size))
       const { images } = await memory.fill(batch)
-      const values = (await (await executable).run({ images })).values as Float32Array
+      const values = (await executable.run({ images })).values as Float32Array
       if (done === 0) all = new Float32Array((values.length / size) * source.samples)
       all.set(values, done)
       done += values.length

@@ -2,6 +2,7 @@
  * One step of training: the programs for each batch size, their inputs, and their results. The number of the step is an
  * argument; nothing here remembers the position of a run.
  */
+import { Kept } from '../async/kept.ts'
 import type { Executable, RunOptions } from '../backends/engine.ts'
 import type { Module } from '../nn/module.ts'
 import { GradientAccumulator } from '../optim/accumulate.ts'
@@ -50,7 +51,7 @@ export class TrainingStep {
   readonly #traced: Module
   readonly #averages: AveragedVariables | undefined
   readonly #accumulator: GradientAccumulator | undefined
-  readonly #executables = new Map<string, Promise<Executable>>()
+  readonly #executables = new Kept<string, Executable>()
   readonly #healthPrograms = new Map<string, HealthProgram>()
   readonly #memory: BatchMemory
   /** Present when gradients are computed in parts. */
@@ -277,8 +278,6 @@ export class TrainingStep {
   }
 
   #compiled(key: string, make: () => Program): Promise<Executable> {
-    const known = this.#executables.get(key) ?? this.#options.engine.compile(make())
-    this.#executables.set(key, known)
-    return known
+    return this.#executables.of(key, () => this.#options.engine.compile(make()))
   }
 }

@@ -17,7 +17,7 @@ import { startSlurm } from '../support/slurm.ts'
 
 const slurm = await startSlurm()
 const why = typeof slurm === 'string' ? `, skipped: ${slurm}` : ''
-const env = typeof slurm === 'string' ? {} : slurm.env
+const { env, holds } = typeof slurm === 'string' ? { env: {}, holds: () => false } : slurm
 const scripts = fileURLToPath(new URL('../../examples/slurm', import.meta.url))
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
@@ -130,9 +130,11 @@ describe.skipIf(why !== '')(`Slurm${why}`, () => {
     const job = await submit(...options, ...args, 'lenet5', ...data, '--epochs', '200', '--no-test')
     const run = join(cwd, 'runs', name)
     await expect.poll(() => existsSync(join(run, 'latest')), { interval: 50 }).toBe(true)
+    expect(holds(job)).toBe(true)
     await command('scancel', '--batch', '--signal=USR1', job)
     await expect.poll(() => stateOf(job)).toBe('PENDING')
-    // A second attempt that begins while the node is still completing the first one fails: Slurm itself waits two minutes.
+    // A second attempt that begins while the node still has the first one fails: Slurm itself waits two minutes.
+    await expect.poll(() => holds(job), { interval: 50 }).toBe(false)
     await expect.poll(async () => (await command('sinfo', '--noheader', '--format=%T')).stdout.trim()).toBe('idle')
     const saved = eventsOf(run).at(-1)!
     expect(saved.type).toBe('checkpoint')

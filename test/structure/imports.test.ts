@@ -38,7 +38,7 @@ const rules: Readonly<Record<string, { readonly values: readonly string[]; reado
   classifier: {
     values: ['async', 'augment', 'backends', 'data', 'formats', 'graph', 'nn', 'rules', 'train'],
   },
-  onnx: { values: ['graph', 'nn', 'formats'] },
+  onnx: { values: ['async', 'graph', 'nn', 'formats'] },
   study: { values: ['async', 'data', 'random'] },
   inspect: { values: ['nn', 'models', 'graph', 'random', 'async', 'text'], types: ['backends', 'plan'] },
   plot: { values: ['text'] },

@@ -23,7 +23,7 @@ const [reportEvery, crowdedReportEvery] = [250, 500]
 const slowStep = 50
 /** What looks and statistics may take of the training: together less than 3 %, above which one would rather not watch. */
 const lookPace = { share: 0.018, advance: 250, longest: 1000 } as const
-const statisticsPace = { share: 0.008, advance: 500, shortest: 250, longest: 10_000 } as const
+const statisticsPace = { share: 0.008, advance: 500, shortest: 250, longest: 5000 } as const
 /** Of so many drawings of the page the quickest says what drawing takes: others were waiting for a core as well. */
 const drawingsKept = 8
 /** What a frame takes in all, for what it takes of the page's thread: the browser's own threads lay it together and show it. */

@@ -3,6 +3,7 @@
  * with many. Side programs over the same variables; nothing of the training is changed. Pooling and ReLU are not exchanged here, as
  * they are in the training step, where that is quicker.
  */
+import { Kept } from '../../../src/async/kept.ts'
 import type { Executable } from '../../../src/backends/engine.ts'
 import {
   type Engine,
@@ -69,7 +70,7 @@ export class Watch {
   readonly layers: readonly LayerInfo[]
   readonly #engine: Engine
   readonly #traces: Readonly<Record<ProgramName, () => Record<string, Tensor>>>
-  readonly #compiled = new Map<ProgramName, Promise<Executable>>()
+  readonly #compiled = new Kept<ProgramName, Executable>()
   readonly #sizes: Sizes
   readonly #plane: Uint8Array | undefined
 
@@ -105,13 +106,7 @@ export class Watch {
   }
 
   #program(name: ProgramName): Promise<Executable> {
-    const known = this.#compiled.get(name)
-    if (known) return known
-    const program = this.#engine.compile({ outputs: this.#traces[name](), updates: new Map() })
-    this.#compiled.set(name, program)
-    // What did not fit into the memory may be asked for again.
-    program.catch(() => this.#compiled.delete(name))
-    return program
+    return this.#compiled.of(name, () => this.#engine.compile({ outputs: this.#traces[name](), updates: new Map() }))
   }
 
   /** Compiles what looks take, or statistics: done once, it is no part of what each of them costs. */

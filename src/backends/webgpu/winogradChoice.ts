@@ -25,11 +25,11 @@ interface Prices {
 const onGraphicsProcessors: Prices = { byte: 20, term: 0, dispatch: 2 ** 24 }
 
 /**
- * Measured on SwiftShader (scripts/measure/webgpuWinograd.ts), on the safe side: there a multiply-add of a convolution takes
- * two to three times as long as one of a plain product, since it looks for its element in a window. The price of a dispatch
- * leaves out layers that take less time than it takes to compile their shaders.
+ * Measured on SwiftShader (scripts/measure/webgpuWinograd.ts): there a multiply-add of a convolution takes as long as one of a
+ * plain product, and transforming an element of a result back as long as twelve. The price of a dispatch leaves out layers
+ * that take less time than it takes to compile their shaders.
  */
-const onSoftware: Prices = { byte: 0.25, term: 1, dispatch: 2 ** 16 }
+const onSoftware: Prices = { byte: 0.5, term: 2, dispatch: 2 ** 16 }
 
 /**
  * The side m of tiles with which a convolution of 3 × 3 is computed; `undefined` for none.
