@@ -1,7 +1,7 @@
 /** A Slurm of one node, of this machine alone: its daemons, ports, keys and files are its own, and end with the tests. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,8 +11,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export interface Slurm {
   /** What its commands need in their environment. */
   readonly env: Readonly<Record<string, string>>
-  /** Whether the node has processes of a job: each step has a socket, until it is over. */
-  holds(job: string): boolean
   /** Ends it, with all jobs, and removes its files. */
   stop(): Promise<void>
 }
@@ -47,14 +45,13 @@ export async function startSlurm(): Promise<Slurm | string> {
     }
     rmSync(folder, { recursive: true, force: true })
   }
-  const holds = (job: string): boolean => readdirSync(inFolder('spool')).some(name => name.includes(`_${job}.`))
   const munge = ['pid-file', 'log-file', 'seed-file'].map(name => `--${name}=${inFolder(`munge-${name}`)}`)
   start('munged', '--foreground', '--force', `--key-file=${inFolder('key')}`, `--socket=${inFolder('munge')}`, ...munge)
   start('slurmctld', '-D', '-i')
   start('slurmd', '-D', '-N', hostname())
   for (let waited = 0; waited < 30_000; waited += 200) {
     const { stdout } = spawnSync('sinfo', ['--noheader', '--format=%T'], { env, encoding: 'utf8' })
-    if (stdout?.trim() === 'idle') return { env, holds, stop }
+    if (stdout?.trim() === 'idle') return { env, stop }
     await sleep(200)
   }
   const words = ['slurmctld.log', 'slurmd.log'].map(name => lastLine(inFolder(name)))
