@@ -64,10 +64,10 @@ function directProduct(
     const elements = numbers(columns.length + taps - 1).map(k =>
       readElement(b, at(first + k), 'B0', `element${k}`, operands),
     )
-    const sums = numbers(taps).map(
+    const products = numbers(taps).map(
       tap => `{ ${readFactor(a, at(tap), rows, 'A', operands)} ${add(c => `element${tap + by * c - first}`)} }`,
     )
-    return [...elements, ...sums].join('\n    ')
+    return [...elements, ...products].join('\n    ')
   }
   // Neighboring invocations differ in n.
   const body = `let part = i / ${blocks}u;
