@@ -2,6 +2,7 @@
  * A network as it was at one moment: its programs read copies of the weights, so that it can be asked for answers piece by piece while
  * the network itself trains on.
  */
+import { Kept } from '../../../src/async/kept.ts'
 import type { Executable } from '../../../src/backends/engine.ts'
 import { type Engine, mean, Variable } from '../../../src/index.ts'
 import type { Module } from '../../../src/nn/index.ts'
@@ -34,7 +35,7 @@ export class FrozenNetwork {
   readonly #shape: ImageShape
   readonly #copies: readonly (readonly [Variable, Variable])[]
   /** Of the scores, and by the layers whose inputs they give. */
-  readonly #programs = new Map<string | undefined, Promise<Executable>>()
+  readonly #programs = new Kept<string | undefined, Executable>()
 
   constructor(engine: Engine, model: Module, shape: ImageShape, batch: number) {
     this.batch = batch
@@ -87,14 +88,10 @@ export class FrozenNetwork {
 
   /** @param layer whose input it gives; without, the scores */
   #program(layer?: string): Promise<Executable> {
-    const known = this.#programs.get(layer)
-    if (known) return known
-    const substitutes = new Map(this.#copies.map(([variable, copy]) => [variable.tensor, copy.tensor]))
-    const program = this.#engine.compile(reading(this.#trace(layer), substitutes))
-    this.#programs.set(layer, program)
-    // What did not fit into the memory may be asked for again.
-    program.catch(() => this.#programs.delete(layer))
-    return program
+    return this.#programs.of(layer, () => {
+      const substitutes = new Map(this.#copies.map(([variable, copy]) => [variable.tensor, copy.tensor]))
+      return this.#engine.compile(reading(this.#trace(layer), substitutes))
+    })
   }
 
   #trace(layer: string | undefined) {

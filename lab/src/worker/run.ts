@@ -3,6 +3,7 @@
  * inputs of the compiled step, so that changing them costs nothing; every batch size and optimizer has a program of its own.
  * With a `precise` engine the weights after n steps are a function of recipe and interventions alone, to the bit.
  */
+import { Kept } from '../../../src/async/kept.ts'
 import type { Executable } from '../../../src/backends/engine.ts'
 import { joinBytes } from '../../../src/formats/joinBytes.ts'
 import { sha256 } from '../../../src/formats/sha256.ts'
@@ -62,7 +63,7 @@ export class LabRun {
   readonly engine: Engine
   readonly #stream: ImageStream
   readonly #optimizers = new Map<OptimizerName, KnownOptimizer>()
-  readonly #programs = new Map<string, Promise<Executable>>()
+  readonly #programs = new Kept<string, Executable>()
   #memory: BatchMemory | undefined
   #optimizer: OptimizerName
   #step = 0
@@ -191,25 +192,21 @@ export class LabRun {
 
   #program({ batch, optimizer: name }: Controls): Promise<Executable> {
     const key = `${name} ${batch}`
-    const known = this.#programs.get(key)
-    if (known) return known
-    const optimizer = this.#optimizers.get(name)?.optimizer ?? makers[name]()
-    const traced = trainingProgram(this.model, this.facts.shape, batch, crossEntropy(), decaying(optimizer), {
-      scheduledMomentum: true,
-      answers: true,
+    return this.#programs.of(key, () => {
+      const optimizer = this.#optimizers.get(name)?.optimizer ?? makers[name]()
+      const traced = trainingProgram(this.model, this.facts.shape, batch, crossEntropy(), decaying(optimizer), {
+        scheduledMomentum: true,
+        answers: true,
+      })
+      if (!this.#optimizers.has(name)) {
+        const beginning = [...optimizer.state().values()].map((variable): [Variable, Float32Array] => [
+          variable,
+          Float32Array.from(variable.value),
+        ])
+        this.#optimizers.set(name, { optimizer, beginning: new Map(beginning) })
+      }
+      return this.engine.compile(traced)
     })
-    if (!this.#optimizers.has(name)) {
-      const beginning = [...optimizer.state().values()].map((variable): [Variable, Float32Array] => [
-        variable,
-        Float32Array.from(variable.value),
-      ])
-      this.#optimizers.set(name, { optimizer, beginning: new Map(beginning) })
-    }
-    const program = this.engine.compile(traced)
-    this.#programs.set(key, program)
-    // What did not fit into the memory may be asked for again.
-    program.catch(() => this.#programs.delete(key))
-    return program
   }
 
   /** Another optimizer than before begins without a memory. */

@@ -1,4 +1,5 @@
 /** Data sets as the page's server has them: a description, test images, and shards of training images that come one by one. */
+import { Kept } from '../../../src/async/kept.ts'
 import type { Shard, ShardSource } from './imageStream.ts'
 import { shared } from './sharing.ts'
 
@@ -44,23 +45,17 @@ export function shardSource(
 ): ShardSource {
   const { shardSize, shape } = manifest
   const shards = Math.ceil(count / shardSize)
-  const asked = new Map<number, Promise<Shard>>()
+  const shardsRead = new Kept<number, Shard>()
   let read = 0
-  const ask = (index: number): Promise<Shard> => {
-    const known = asked.get(index)
-    if (known) return known
-    const size = Math.min(shardSize, manifest.count - index * shardSize)
-    const coming = readShard(`${folder}${index}`, manifest, size).then(shard => {
+  const ask = (index: number): Promise<Shard> =>
+    shardsRead.of(index, async () => {
+      const size = Math.min(shardSize, manifest.count - index * shardSize)
+      const shard = await readShard(`${folder}${index}`, manifest, size)
       read += Math.min(shardSize, count - index * shardSize)
       onRead(read, count)
       if (index + 1 < shards) ask(index + 1).catch(() => undefined)
       return shard
     })
-    // What could not be had may be asked for again.
-    coming.catch(() => asked.delete(index))
-    asked.set(index, coming)
-    return coming
-  }
   return { count, shardSize, imageBytes: shape[0] * shape[1] * shape[2], shard: ask }
 }
 

@@ -1,7 +1,7 @@
 /** Where Winograd's algorithm is faster than the products that convolutions are otherwise. */
 import { sizeOf } from '../../graph/shape.ts'
 import type { Hardware } from './kernels/kernel.ts'
-import { productMethod, tileSize } from './kernels/product.ts'
+import { tileOf, tileSize } from './kernels/product.ts'
 import { transformWork, type WinogradSpec, winogradSizes } from './winogradSpec.ts'
 
 /** Most bytes of a transformed value: what every device binds at once. */
@@ -63,7 +63,7 @@ const pricesOn = ({ parallel }: Hardware): Prices => (parallel ? onGraphicsProce
 
 /** Multiply-adds of a product with those that its tiles waste at their edges. */
 function productCost(batches: number, m: number, n: number, k: number, hardware: Hardware): number {
-  const { tile } = productMethod({ batches, m, n, k }, hardware)
+  const tile = tileOf({ batches, m, n, k }, hardware)
   const [rows, columns] = tile ? tileSize(tile) : [1, 1]
   return batches * Math.ceil(m / rows) * rows * Math.ceil(n / columns) * columns * k
 }

@@ -62,7 +62,7 @@ function directProduct(
   const run = ({ by, taps }: SharedReads, at: (tap: number) => Term): string => {
     const first = by === 1 ? 0 : 1 - columns.length
     const elements = numbers(columns.length + taps - 1).map(k =>
-      readElement(b, at(first + k), 'B0', `element${k}`, operands),
+      readElements(b, at(first + k), [{ name: `element${k}`, line: 'B0' }], operands),
     )
     const products = numbers(taps).map(
       tap => `{ ${readFactor(a, at(tap), rows, 'A', operands)} ${add(c => `element${tap + by * c - first}`)} }`,
@@ -88,21 +88,26 @@ function directProduct(
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, k) => k)
 
-/** Statements that declare a variable: the element of a line at a term. */
-function readElement(factor: Factor, at: Term, line: string, name: string, operands: Operands): string {
-  const read = `${name} = ${operands.float(factor.tensor, factor.index(line))};`
-  const inside = factor.inside?.(line)
-  return `var ${name} = 0.0; { ${factor.depth('batch', at)} ${inside === undefined ? read : `if (${inside}) { ${read} }`} }`
-}
-
 /** Statements that declare `elementA0`, `elementA1` … or `elementB0` …: those of some lines at a term. */
 function readFactor(factor: Factor, at: Term, lines: readonly number[], name: string, operands: Operands): string {
-  const reads = lines.map(line => {
-    const read = `element${name}${line} = ${operands.float(factor.tensor, factor.index(`${name}${line}`))};`
-    const inside = factor.inside?.(`${name}${line}`)
+  const elements = lines.map(line => ({ name: `element${name}${line}`, line: `${name}${line}` }))
+  return readElements(factor, at, elements, operands)
+}
+
+/** An element of a factor: the variable that it becomes, and the suffix of its line. */
+interface NamedElement {
+  readonly name: string
+  readonly line: string
+}
+
+/** Statements that declare variables: elements of a factor at a term. */
+function readElements(factor: Factor, at: Term, elements: readonly NamedElement[], operands: Operands): string {
+  const reads = elements.map(({ name, line }) => {
+    const read = `${name} = ${operands.float(factor.tensor, factor.index(line))};`
+    const inside = factor.inside?.(line)
     return inside === undefined ? read : `if (${inside}) { ${read} }`
   })
-  return `${lines.map(line => `var element${name}${line} = 0.0;`).join(' ')}
+  return `${elements.map(({ name }) => `var ${name} = 0.0;`).join(' ')}
     { ${factor.depth('batch', at)} ${reads.join(' ')} }`
 }
 

@@ -130,20 +130,25 @@ const fewestTerms = 128
  * Chooses a method by sizes.
  * @param pairs whether an invocation should compute columns of C in pairs, to store two at once
  */
-export function productMethod(
-  product: Pick<Product, 'batches' | 'm' | 'n' | 'k'> & Partial<Product>,
-  { parallel }: Hardware,
-  pairs = false,
-): ProductMethod {
+export function productMethod(product: Product, hardware: Hardware, pairs = false): ProductMethod {
   const { batches, m, n, k } = product
   const columns = pairs ? 2 : 1
-  if (!parallel) return softwareMethod(product, columns)
+  if (!hardware.parallel) return softwareMethod(product, columns)
+  const tile = tileOf(product, hardware)
+  return tile
+    ? withParts({ tile, block: [1, columns] }, batches * tilesOf(tile, m, n), 1, k)
+    : withParts({ block: [1, columns] }, batches * m * n, 64, k)
+}
+
+/** The tile with which a product is computed; `undefined` where every invocation computes on its own. */
+export function tileOf(
+  { batches, m, n, k }: Pick<Product, 'batches' | 'm' | 'n' | 'k'>,
+  { parallel }: Hardware,
+): Tile | undefined {
   // A single line of A or B is read once whatever the tile; depthwise convolutions are such products.
-  if (m < 4 || n < 4 || k < 4 || batches * m * n * k < fewMultiplyAdds)
-    return withParts({ block: [1, columns] }, batches * m * n, 64, k)
+  if (!parallel || m < 4 || n < 4 || k < 4 || batches * m * n * k < fewMultiplyAdds) return undefined
   const costs = tiles.map(tile => cost(tile, batches, m, n))
-  const tile = tiles[costs.indexOf(Math.min(...costs))]
-  return withParts({ tile, block: [1, columns] }, batches * tilesOf(tile, m, n), 1, k)
+  return tiles[costs.indexOf(Math.min(...costs))]
 }
 
 function withParts(method: Pick<ProductMethod, 'tile' | 'block'>, units: number, unitsPerWorkgroup: number, k: number) {
@@ -163,8 +168,8 @@ export interface SharedReads {
 const [longestBlock, mostTaps] = [8, 8]
 
 /** How the columns of a block share what they read, where their windows overlap in a row. */
-function sharedReads({ b, terms }: Partial<Product>, columns: number): SharedReads | undefined {
-  if (!b?.overlap || !terms || columns === 1 || b.overlap.width % columns !== 0) return undefined
+function sharedReads({ b, terms }: Product, columns: number): SharedReads | undefined {
+  if (!b.overlap || columns === 1 || b.overlap.width % columns !== 0) return undefined
   const taps = numbersTo(mostTaps).findLast(count => terms[2] % count === 0)!
   return taps === 1 ? undefined : { by: b.overlap.by, taps }
 }
@@ -178,12 +183,12 @@ const fewestInvocations = 256
  * For drivers where reading is what takes time: the block that reads the fewest elements for each of its own. Where that leaves few
  * invocations, the sums are cut into parts of whole planes.
  */
-function softwareMethod(product: Pick<Product, 'batches' | 'm' | 'n' | 'k'> & Partial<Product>, fewestColumns: number) {
-  const { batches, m, n, k, terms = [1] } = product
-  const mostParts = Math.min(terms[0], Math.floor(k / fewestTerms))
+function softwareMethod(product: Product, fewestColumns: number): ProductMethod {
+  const { batches, m, n, k, terms } = product
+  const mostParts = Math.max(1, Math.min(terms[0], Math.floor(k / fewestTerms)))
   const counts = numbersTo(mostParts).filter(parts => terms[0] % parts === 0)
   const sizes = numbersTo(longestBlock)
-  const methods = (counts.length > 0 ? counts : [1]).flatMap(parts =>
+  const methods = counts.flatMap(parts =>
     sizes.flatMap(rows => sizes.map(columns => ({ parts, share: k / parts, block: [rows, columns] as const }))),
   )
   const fitting = methods.filter(({ parts, block: [rows, columns] }) => {

@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join, normalize, sep } from 'node:path'
+import { Kept } from '../../../async/kept.ts'
 import type { DatasetSplits } from '../../../data/dataset.ts'
 import { loadDataset } from '../../../recipe/datasets.node.ts'
 import { type DatasetName, isDataset } from '../../../recipe/datasets.ts'
@@ -162,7 +163,7 @@ async function fileReply(site: string, name: string): Promise<Reply> {
 class DataSets {
   readonly #site: string
   readonly #load: (name: DatasetName) => Promise<DatasetSplits>
-  readonly #folders = new Map<string, Promise<DataFolder>>()
+  readonly #folders = new Kept<DatasetName, DataFolder>()
 
   constructor(site: string, load: (name: DatasetName) => Promise<DatasetSplits>) {
     this.#site = site
@@ -171,7 +172,9 @@ class DataSets {
 
   async reply(name: string, file: string): Promise<Reply> {
     if (!isDataset(name)) return says(404, `${name}: no such data set.`)
-    const folder = await this.#folder(name).catch((error: Error) => error)
+    // A failed request may be repeated: a download that broke off is resumed.
+    const read = (): Promise<DataFolder> => this.#load(name).then(splits => new DataFolder(splits))
+    const folder = await this.#folders.of(name, read).catch((error: Error) => error)
     const type = file.endsWith('.json') ? types['.json']! : 'application/octet-stream'
     if (folder instanceof Error) {
       // Without the package of digits, the digits that come with the Lab remain.
@@ -180,15 +183,5 @@ class DataSets {
     }
     const body = folder.file(file)
     return body ? { status: 200, type, body } : says(404, `${name}/${file}: no such file.`)
-  }
-
-  #folder(name: DatasetName): Promise<DataFolder> {
-    const known = this.#folders.get(name)
-    if (known) return known
-    const coming = this.#load(name).then(splits => new DataFolder(splits))
-    // A failed request may be repeated: a download that broke off is resumed.
-    coming.catch(() => this.#folders.delete(name))
-    this.#folders.set(name, coming)
-    return coming
   }
 }
