@@ -18,9 +18,9 @@ export function useSize(): { readonly element: RefObject<HTMLDivElement | null>;
       const { clientWidth: width, clientHeight: height } = element.current!
       if (width !== size.value.width || height !== size.value.height) size.value = { width, height }
     }
+    // Told once the page is laid out, and before it is painted: to measure here would lay it out twice.
     const observer = new ResizeObserver(measure)
     observer.observe(element.current!)
-    measure()
     return () => observer.disconnect()
   }, [size])
   return { element, size }

@@ -9,8 +9,10 @@ import { restingScreens, type Screen } from '../state/link.ts'
 import { formatStill } from '../state/still.ts'
 import { theme } from '../state/theme.ts'
 import { DropPlace } from './drop.tsx'
+import { nextFrame } from './frames.ts'
+import { InTurn } from './inTurn.tsx'
 import { keysOf } from './keys.ts'
-import { lazyScreen } from './lazyScreen.tsx'
+import { keepScreens, lazyScreen } from './lazyScreen.tsx'
 import { ProblemLine } from './problem.tsx'
 import { Rail } from './rail.tsx'
 import { RunsPlace } from './runsPlace.tsx'
@@ -37,23 +39,9 @@ const shown: Readonly<Record<Screen, FunctionComponent<{ readonly lab: Lab }>>> 
   teach: TeachPlace,
 }
 
-/**
- * A Lab that shows what it hears when the page is drawn anyway, and hears in turn what that took: a message to oneself comes when the
- * frame is laid out and painted.
- */
+/** A Lab that shows what it hears when the page is drawn anyway, and hears in turn what that took. */
 function createLab(): Lab {
-  const lab = new Lab(draw =>
-    requestAnimationFrame(() => {
-      const began = performance.now()
-      const { port1, port2 } = new MessageChannel()
-      port1.onmessage = () => {
-        port1.close()
-        lab.drawn(performance.now() - began)
-      }
-      port2.postMessage(undefined)
-      draw()
-    }),
-  )
+  const lab = new Lab(draw => nextFrame(draw, took => lab.drawn(took)))
   lab.served = document.querySelector<HTMLMetaElement>('meta[name="fovea-runs"]')?.content
   return lab
 }
@@ -89,12 +77,15 @@ export function App() {
     if (!isResting && still) history.replaceState(null, '', formatStill({ ...still, screen: lab.screen.value }))
     else if (!isResting && restingLink(location.hash)) history.replaceState(null, '', beginningOf(lab))
   })
+  useSignalEffect(() => {
+    if (lab.look.value || restingScreens.has(lab.screen.value)) keepScreens()
+  })
   const isResting = restingScreens.has(lab.screen.value)
   const Shown = shown[lab.screen.value]
   const parts = stillParts.value
   const isReading = lab.still.value && !lab.opened.value && !isResting
   return (
-    <>
+    <InTurn>
       <TopBar lab={lab} onStart={link => startLab(lab, link)} />
       {!isResting && <Rail lab={lab} />}
       <main class={isResting ? 'wide' : undefined}>
@@ -103,6 +94,6 @@ export function App() {
       </main>
       {!isResting && (lab.still.value ? parts && <parts.StillBar lab={lab} /> : <Timeline lab={lab} />)}
       <DropPlace lab={lab} />
-    </>
+    </InTurn>
   )
 }

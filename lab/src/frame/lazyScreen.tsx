@@ -27,16 +27,28 @@ export function lazyPart<Props extends object>(
   }
 }
 
-/**
- * A screen. Where a service worker keeps what was loaded for times without a network, it is loaded when the page has nothing to do.
- * @param name as the top bar has it @param load gives the screen
- */
+/** What gives the screens that are not yet kept. */
+const unkept: (() => Promise<unknown>)[] = []
+
+/** A screen. @param name as the top bar has it @param load gives the screen */
 export function lazyScreen(name: string, load: () => Promise<Screen>): Screen {
-  if (navigator.serviceWorker?.controller) globalThis.requestIdleCallback?.(() => load().catch(() => undefined))
+  unkept.push(load)
   return lazyPart(load, ({ lab }) => {
     lab.problem.value = {
       message: `The screen ${name} could not be loaded: is \`fovea lab\` still running?`,
       remedy: { name: 'Reload the page', act: () => location.reload() },
     }
+  })
+}
+
+/**
+ * Loads all screens, one after the other when the page has nothing to do, where a service worker keeps what was loaded for times
+ * without a network. To be called when what is looked at is there: a training would begin later for it.
+ */
+export function keepScreens(): void {
+  const load = unkept.shift()
+  if (!load || !navigator.serviceWorker?.controller) return
+  globalThis.requestIdleCallback?.(() => {
+    load().catch(() => undefined).then(keepScreens)
   })
 }

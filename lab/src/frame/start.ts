@@ -4,6 +4,8 @@ import { formatLink, type Link, LinkError, parseLink, restingScreens } from '../
 import { workerProblem } from '../state/problems.ts'
 import { firstRecipe, fits, type Recipe, recipeFor } from '../state/recipe.ts'
 import { parseStill } from '../state/still.ts'
+import type { Answer } from '../worker/protocol.ts'
+import { drawing, holdTraining, nextFrame } from './frames.ts'
 import { loadStillParts } from './stillParts.ts'
 import type { OwnFolder } from './upload.ts'
 
@@ -49,10 +51,10 @@ export function startLab(lab: Lab, hash: string): void {
   try {
     const link = parseLink(hash)
     const own = link.recipe.data === 'own' ? ownOf(lab, link) : undefined
-    lab.open(trainer, link, { folder, own })
+    lab.open(trainer, link, { folder, own, drawing })
   } catch (error) {
     if (!(error instanceof LinkError)) throw error
-    lab.open(trainer, { recipe: firstRecipe, interventions: [], screen: 'train' }, { folder })
+    lab.open(trainer, { recipe: firstRecipe, interventions: [], screen: 'train' }, { folder, drawing })
     lab.problem.value = { message: error.message }
   }
 }
@@ -61,6 +63,12 @@ export function startLab(lab: Lab, hash: string): void {
 function createWorker(lab: Lab): Trainer {
   worker?.terminate()
   worker = new Worker(new URL('../worker/trainWorker.ts', import.meta.url), { type: 'module' })
+  // What has opened is drawn at once, and the training begins meanwhile.
+  worker.addEventListener('message', ({ data }: MessageEvent<Answer>) => {
+    if (data.type !== 'opened') return
+    holdTraining()
+    nextFrame(() => undefined)
+  })
   worker.onerror = ({ message }) => {
     lab.playing.value = false
     lab.problem.value = workerProblem(message)

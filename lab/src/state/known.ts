@@ -68,7 +68,6 @@ export class Known {
   readonly problem = signal<Problem | undefined>(undefined)
   /** Hash of the weights, and the moment that it is of. */
   readonly hash = signal<{ readonly step: number; readonly hash: string } | undefined>(undefined)
-  readonly convolve = new Convolve()
   /** Changes of training images that nothing was trained with yet. */
   readonly edits = signal<ImageEdits>(noEdits)
   /** Takes what the worker judges: Judge's own state, which is loaded with its screen. */
@@ -126,6 +125,13 @@ export class Known {
       return own.indexOf(Math.max(...own)) !== opened.testLabels[k]
     })
   })
+
+  /** The state of Convolve, made when it is first looked at: most visits begin elsewhere. */
+  get convolve(): Convolve {
+    this.#convolve ??= new Convolve()
+    return this.#convolve
+  }
+  #convolve: Convolve | undefined
 
   /** Controls that have not changed stay one object, so that what shows them is not shown again at every step. */
   #controls: Controls | undefined

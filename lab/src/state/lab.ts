@@ -38,6 +38,8 @@ export interface OpenOptions {
   /** Pictures of one's own, of a recipe that is trained on them. */
   readonly own?: OwnPictures | undefined
   readonly threads?: number | undefined
+  /** 1 while the page draws, in memory that it shares: a training on the same cores then rests. */
+  readonly drawing?: Int32Array<SharedArrayBuffer> | undefined
   /** A checkpoint to look at; nothing is trained then. */
   readonly still?: StillNetwork | undefined
 }
@@ -94,7 +96,7 @@ export class Lab extends Known {
     this.trained.begin(link.interventions)
     this.version.value++
     trainer.onmessage = ({ data }) => this.#told.hear(data)
-    const { folder, own, threads, still } = options
+    const { folder, own, threads, drawing, still } = options
     if (!still) this.still.value = undefined
     this.#send({
       type: 'open',
@@ -103,6 +105,7 @@ export class Lab extends Known {
       ...(own && { own }),
       ...(still && { still }),
       ...(threads && { threads }),
+      ...(drawing && { drawing }),
     })
   }
 

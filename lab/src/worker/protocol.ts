@@ -283,6 +283,8 @@ export type Command =
       /** Pictures of one's own, in place of what is at the address. */
       readonly own?: OwnPictures
       readonly threads?: number
+      /** 1 while the page draws. */
+      readonly drawing?: Int32Array<SharedArrayBuffer>
       /** A network to look at, in place of one to train; `data` is then the address of all data sets. */
       readonly still?: StillNetwork
     }

@@ -23,7 +23,7 @@ const [reportEvery, crowdedReportEvery] = [250, 500]
 const slowStep = 50
 /** What looks and statistics may take of the training: together less than 3 %, above which one would rather not watch. */
 const lookPace = { share: 0.018, advance: 250, longest: 1000 } as const
-const statisticsPace = { share: 0.008, advance: 500, shortest: 250, longest: 5000 } as const
+const statisticsPace = { share: 0.008, advance: 700, shortest: 700, longest: 5000 } as const
 /** Of so many drawings of the page the quickest says what drawing takes: others were waiting for a core as well. */
 const drawingsKept = 8
 /** What a frame takes in all, for what it takes of the page's thread: the browser's own threads lay it together and show it. */
@@ -46,6 +46,8 @@ export interface Surroundings {
   readonly isUndisturbed: () => Promise<boolean>
   /** Whether the page draws on the cores that train: what drawing takes is then taken from the training. */
   readonly isCrowded: boolean
+  /** Waits while the page draws, where it does so on the cores that train. */
+  readonly rest?: (() => void) | undefined
   /** Of a network that is looked at and not trained: the picture that it is shown first. */
   readonly still?: ProbePicture | undefined
   /** Milliseconds. */
@@ -98,6 +100,8 @@ export class Session {
   #statisticsOf: string | undefined
   #excitement: Excitement | undefined
   #excitementToldAt = 0
+  /** Whether anything was asked for. */
+  #isTold = false
 
   constructor(run: LabRun, watch: Watch, test: Shard, around: Surroundings) {
     this.#run = run
@@ -126,8 +130,9 @@ export class Session {
     return this.#playing !== undefined
   }
 
-  /** Whether there is something to do without being told. */
+  /** Whether there is something to do without being told. Of a training that has opened the page says at once what it wants of it. */
   get isIdle(): boolean {
+    if (!this.#isTold && !this.#around.still) return true
     const isLooked = !this.#isTaken || this.#looked === this.#key
     return (
       !this.#playing &&
@@ -139,6 +144,7 @@ export class Session {
   }
 
   async obey(command: Command): Promise<void> {
+    this.#isTold = true
     if (this.#around.still && steering.has(command.type)) return
     if (command.type === 'play') {
       const { until, stepsPerSecond } = command
@@ -188,6 +194,7 @@ export class Session {
 
   /** A step, and a look at it where the page has taken the last one and there is time for another. */
   async #train({ until, pause }: { readonly until: number; readonly pause: number }): Promise<void> {
+    this.#around.rest?.()
     const isWished = this.#wishes !== this.#lookedWishes
     const looks = this.#isTaken && (isWished || pause > 0 || this.#looks.allows(this.#now()))
     const isLast = this.#run.step + 1 >= until
@@ -196,7 +203,8 @@ export class Session {
     if (this.#now() - this.#reportedAt >= this.#reportEvery) this.#report()
     if (!this.#playing) return
     if (looks) await this.#look()
-    if (looks && this.#counts.allows(this.#now())) await this.#count(fewImages)
+    // Not while the page draws the look.
+    else if (this.#isTaken && this.#counts.allows(this.#now())) await this.#count(fewImages)
     if (pause > 0) await sleep(pause)
   }
 

@@ -25,8 +25,18 @@ let engine: Engine | undefined
 /** What the training computes on. */
 let backend: Recipe['backend']
 
+/** 1 while the page draws on the cores that train. */
+let drawing: Int32Array<SharedArrayBuffer> | undefined
+/** Milliseconds for which a frame is waited for; a page that was stopped in one goes on slowly. */
+const longestRest = 100
+
+function rest(): void {
+  if (drawing) Atomics.wait(drawing, 0, 1, longestRest)
+}
+
 /** Whether nothing was asked for but another look. */
 async function isUndisturbed(): Promise<boolean> {
+  rest()
   await yieldToEvents()
   return [...inbox.keys()].every(kind => kind === 'taken')
 }
@@ -96,7 +106,8 @@ async function lookAt(
   return opened
 }
 
-async function train({ recipe, data, own, threads }: Extract<Command, { type: 'open' }>): Promise<Session> {
+async function train(command: Extract<Command, { type: 'open' }>): Promise<Session> {
+  const { recipe, data, own, threads } = command
   const onRead = (done: number, total: number): void => say({ type: 'reading', done, total })
   const computing = await startEngine(recipe.backend, threads)
   engine = computing.engine
@@ -107,11 +118,14 @@ async function train({ recipe, data, own, threads }: Extract<Command, { type: 'o
   const [test] = await Promise.all([coming, source.shard(0), run.prepare()])
   const side = isPointSet(recipe.data) ? planeSide : undefined
   const watch = new Watch(engine, run.model, facts.shape, { planeSide: side, samples: test.labels.length })
+  const isCrowded = (computing.shown.threads ?? 0) >= navigator.hardwareConcurrency
+  drawing = isCrowded ? command.drawing : undefined
   const opened = new Session(run, watch, test, {
     say,
     isGoingElsewhere: () => inbox.has('goto'),
     isUndisturbed,
-    isCrowded: (computing.shown.threads ?? 0) >= navigator.hardwareConcurrency,
+    isCrowded,
+    rest,
   })
   await opened.begin()
   const points = side === undefined ? undefined : await source.shard(0)

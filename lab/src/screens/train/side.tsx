@@ -217,11 +217,7 @@ function Specimen({ lab, k }: { readonly lab: Lab; readonly k: number }) {
       onClick={() => lab.showTest(k)}
     >
       <Picture pixels={testImages.subarray(k * bytes, (k + 1) * bytes)} width={shape[1]} height={shape[0]} />
-      <span class="probabilities" aria-hidden="true">
-        {classes.map((name, c) => (
-          <Share key={name} answer={answer} c={c} isTrue={c === label} />
-        ))}
-      </span>
+      <Shares answer={answer} count={classes.length} label={label} />
       <span class={isLong ? 'micro verdict long' : 'micro verdict'}>
         <b>{classes[label]}</b>
         <span class={kind}>{verdict}</span>
@@ -230,13 +226,31 @@ function Specimen({ lab, k }: { readonly lab: Lab; readonly k: number }) {
   )
 }
 
-function Share(props: {
+/** CSS pixels of all bars side by side, as wide as their picture; one lies between two. */
+const sharesWidth = 50
+
+/** A bar for each class: one path for all of a color, for there are twelve pictures of them. */
+function Shares(props: {
   readonly answer: ReadonlySignal<ReturnType<typeof answerOf>>
-  readonly c: number
-  readonly isTrue: boolean
+  readonly count: number
+  readonly label: number
 }) {
-  const { answer, c, isTrue } = props
-  const bar = useComputed(() => `transform: scaleY(${(answer.value?.shares[c] ?? 0).toFixed(3)})`)
-  const kind = useComputed(() => (isTrue ? 'true' : answer.value?.top === c ? 'wrong' : ''))
-  return <i class={kind} style={bar} />
+  const { answer, count, label } = props
+  const wide = 1 - Math.min(0.5, count / sharesWidth)
+  const barsOf = (isShown: (c: number, top: number) => boolean): string => {
+    const { shares, top } = answer.value ?? { shares: new Float32Array(), top: -1 }
+    return Array.from(shares, (share, c) =>
+      isShown(c, top) && share >= 0.001 ? `M${c} 1V${(1 - share).toFixed(3)}h${wide}V1z` : '',
+    ).join('')
+  }
+  const right = useComputed(() => barsOf(c => c === label))
+  const wrong = useComputed(() => barsOf((c, top) => c === top && c !== label))
+  const other = useComputed(() => barsOf((c, top) => c !== top && c !== label))
+  return (
+    <svg class="probabilities" viewBox={`0 0 ${count} 1`} preserveAspectRatio="none" aria-hidden="true">
+      <path d={other} />
+      <path class="true" d={right} />
+      <path class="wrong" d={wrong} />
+    </svg>
+  )
 }

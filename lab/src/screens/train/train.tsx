@@ -2,6 +2,7 @@
 import { useComputed } from '@preact/signals'
 import { whole } from '../../draw/format.ts'
 import { isSmall } from '../../draw/size.ts'
+import { InTurn } from '../../frame/inTurn.tsx'
 import { Tabs } from '../../frame/tabs.tsx'
 import type { Lab } from '../../state/lab.ts'
 import { isDeep } from '../../state/layers.ts'
@@ -41,9 +42,11 @@ export function Train({ lab }: { readonly lab: Lab }) {
           <>
             <div class={isDeep(opened.layers) || isSmall.value ? 'net wrapped' : 'net'} data-step={step}>
               <RowNames count={count.value} />
-              {opened.layers.map((info, k) => (
-                <LayerColumn key={info.path} lab={lab} info={info} index={k} />
-              ))}
+              <InTurn>
+                {opened.layers.map((info, k) => (
+                  <LayerColumn key={info.path} lab={lab} info={info} index={k} />
+                ))}
+              </InTurn>
             </div>
             {!lab.still.value && <Alarms lab={lab} />}
           </>
