@@ -49,6 +49,8 @@ export function keepScreens(): void {
   const load = unkept.shift()
   if (!load || !navigator.serviceWorker?.controller) return
   globalThis.requestIdleCallback?.(() => {
-    load().catch(() => undefined).then(keepScreens)
+    load()
+      .catch(() => undefined)
+      .then(keepScreens)
   })
 }
