@@ -127,7 +127,13 @@ class Session {
       await this.#check(event)
       if (event.type === 'start') {
         // A run may be stopped before its first step, while features are computed.
-        outcome = { finished: false, step: event.step, epoch: Math.floor(event.step / event.stepsPerEpoch) + 1 }
+        const { step } = event
+        const done = Math.floor(step / event.stepsPerEpoch)
+        // Resumed past the epoch after which it is to stop.
+        if (stopAfter !== undefined && done >= stopAfter && done < epochs) {
+          return { finished: false, paused: true, step, epoch: done }
+        }
+        outcome = { finished: false, step, epoch: done + 1 }
       } else if (event.type === 'step') outcome = { finished: false, step: event.step, epoch: event.epoch }
       else if (event.type === 'validation' || (event.type === 'epoch' && !hasValidation)) {
         await this.#endEpoch(event)

@@ -111,6 +111,9 @@ describe('an ONNX file', () => {
     expect(await json(args)).toEqual({
       ...{ file: 'again', format: 'onnx', bytes: bytesOf('again'), opset: 17, classes: 10, shape: [28, 28, 1] },
     })
+    const said = await succeed(cwd, args.slice(0, -1))
+    expect(said.stdout).toContain('its name has to end in .onnx')
+    expect(said.stdout).not.toContain('fovea summary')
     expect(readFileSync(join(cwd, 'again'))).toEqual(readFileSync(join(cwd, 'digits.onnx')))
   })
 

@@ -167,6 +167,21 @@ describe('inspect', () => {
       '--size 64: this network takes pictures of 28 × 28 only',
     ],
     ['patches of no layer', ['digits', '--method', 'patches'], '--method patches needs --layer'],
+    [
+      'an option that the method does not have',
+      ['digits/0.png', '--channel', '2'],
+      '--channel: --method gradcam does not have it; visualize, deepdream do',
+    ],
+    [
+      'a layer of a method without layers',
+      ['digits/0.png', '--method', 'saliency', '--layer', 'conv1'],
+      '--layer: --method saliency does not have it',
+    ],
+    [
+      'a window of no patch',
+      ['digits/0.png', '--method', 'smoothgrad', '--window', '3'],
+      '--window: --method smoothgrad does not have it; occlusion, all do',
+    ],
   ])('refuses %s', async (_, args, message) => {
     const { code, stderr } = await fovea(cwd, ['inspect', 'runs/lenet5', ...args])
     expect(code).toBe(2)

@@ -54,6 +54,12 @@ describe('an ONNX file', () => {
     expect(predicted.stdout).toContain('"probability"')
   }, 240_000)
 
+  test('has pictures of the size of its data', async () => {
+    const { code, stderr } = await inFolder('import', 'net.onnx', '--data', 'cifar10', '--input', '3x16x16')
+    expect(stderr).toContain('--input 3x16x16: the pictures of cifar10 have a size of their own; leave it out')
+    expect(code).toBe(2)
+  })
+
   test('is scored and asked as it is, with the classes of the data', async () => {
     const evaluation = await inFolder('eval', 'net.onnx', '--data', 'folder:photos', '--json')
     const run = await inFolder('eval', 'runs/net', '--json')

@@ -129,6 +129,12 @@ describe('a session', () => {
     await runSession(whole.options)
     expect([...first.store.best, ...second.store.best]).toEqual(whole.store.best)
     expect(second.store.checkpoints.at(-1)).toEqual(whole.store.checkpoints.at(-1))
+    // Resumed past the epoch after which it is to stop, it takes no step.
+    const past = start({ stopAfter: 1, metric: 'loss' })
+    await past.trainer.restore(last)
+    const outcome = await runSession({ ...past.options, progress: last.progress })
+    expect(outcome).toEqual({ finished: false, paused: true, step: 5, epoch: 1 })
+    expect(past.store.lines).not.toContain('step')
   })
 
   it('saves the state after the last step when it is stopped', async () => {

@@ -25,8 +25,8 @@ interface Written {
   readonly words: string
   /** For machines. */
   readonly facts: Readonly<Record<string, unknown>>
-  /** A command line that tries the file. */
-  readonly trial: string
+  /** A command line that tries the file, where its name is one that commands read. */
+  readonly trial: string | undefined
 }
 
 /** Writes the file of a classifier, or an ONNX file. @returns the exit code */
@@ -41,7 +41,7 @@ export async function exportRun(run: string, options: ExportOptions): Promise<nu
   } else {
     const pictures = `${formatCount(classes.length)} classes, pictures of ${shape.join(' × ')}`
     print(`${out}  ${formatBytes(bytes)}, ${words}, ${pictures}`)
-    print(`try it    ${trial}`)
+    print(trial === undefined ? 'to be read by fovea its name has to end in .onnx' : `try it    ${trial}`)
   }
   return exitCodes.done
 }
@@ -82,5 +82,5 @@ async function asOnnx(classifier: OpenedClassifier, options: ExportOptions): Pro
   const { writeOnnx } = await import('./writeOnnx.ts')
   const { bytes, ...facts } = await writeOnnx(classifier, options.out, options)
   const words = `ONNX operator set ${facts.opset}${facts.external ? `, weights in ${facts.external}` : ''}`
-  return { bytes, words, facts, trial: `fovea summary ${options.out}` }
+  return { bytes, words, facts, trial: isOnnxFile(options.out) ? `fovea summary ${options.out}` : undefined }
 }

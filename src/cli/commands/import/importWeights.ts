@@ -124,6 +124,9 @@ async function openNetwork(file: string, options: ImportOptions): Promise<Networ
 async function networkRecipe(file: string, network: NetworkFile, options: ImportOptions): Promise<Recipe> {
   const { data, mean, std, input } = options
   const given = mean && std && { mean: [...mean], std: [...std] }
+  if (input && folderOf(data) === undefined) {
+    throw new UsageError(`--input ${input.join('x')}: the pictures of ${data} have a size of their own; leave it out`)
+  }
   const base = await readRecipeFile(file, { data })
   if (folderOf(data) === undefined) return resolveOptions({ data, ...(given && { normalize: given }) }, [], base)
   const shape = pictureShape(file, network, input && imageShape(input))

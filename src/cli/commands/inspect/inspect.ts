@@ -31,6 +31,26 @@ const networkMethods: Readonly<Record<string, (subject: Subject, words: readonly
 /** Methods that need only the network. */
 const withoutPictures: readonly string[] = ['filters', 'visualize']
 
+/** Options that some methods have, and these. */
+const methodsOf: Readonly<Record<string, readonly string[]>> = {
+  layer: [...['gradcam', 'gradcam++', 'guided-gradcam', 'all'], ...Object.keys(networkMethods)],
+  class: [...Object.keys(methods), 'all', 'visualize'],
+  steps: ['integrated-gradients', 'smoothgrad', 'all', 'visualize', 'deepdream'],
+  window: ['occlusion', 'all'],
+  channel: ['visualize', 'deepdream'],
+  seed: ['visualize', 'deepdream'],
+  size: ['deepdream'],
+  image: ['visualize'],
+}
+
+/** @throws UsageError for an option that the method does not have */
+function checkOptions(options: InspectOptions): void {
+  for (const [name, having] of Object.entries(methodsOf)) {
+    if (options[name as keyof InspectOptions] === undefined || having.includes(options.method)) continue
+    throw new UsageError(`--${name}: --method ${options.method} does not have it; ${having.join(', ')} do`)
+  }
+}
+
 /**
  * Draws what a network looks at.
  * @param words files, folders and patterns
@@ -40,6 +60,7 @@ export async function inspect(run: string, words: readonly string[], options: In
   const { method, out } = options
   const names = [...Object.keys(methods), ...Object.keys(networkMethods), 'all']
   if (!names.includes(method)) throw new UsageError(`--method: ${unknownName('method', method, names)}`)
+  checkOptions(options)
   checkEnding('--out', out, ['.png', '.svg', '.html'])
   if (words.length === 0 && !withoutPictures.includes(method)) throw new UsageError(`--method ${method} needs pictures`)
   const { recipe, model } = await loadRun(run, options.checkpoint, warn)
