@@ -178,7 +178,7 @@ function TwelvePictures({ lab }: { readonly lab: Lab }) {
   return (
     <section class="twelve">
       <h2>
-        Twelve test pictures <span class="quiet small">{right}</span>
+        Test pictures <span class="quiet small">{right}</span>
       </h2>
       <div class="pictures">
         {Array.from({ length: count }, (_, k) => (
