@@ -4,13 +4,16 @@ import { type ComponentChildren, toChildArray } from 'preact'
 import { useLayoutEffect } from 'preact/hooks'
 import { nextFrame } from './frames.ts'
 
-/** Shows one child more with every frame. */
-export function InTurn({ children }: { readonly children: ComponentChildren }) {
+/** Shows more children with every frame, the first with the next one. @param by children of a frame */
+export function InTurn({ children, by = 1 }: { readonly children: ComponentChildren; readonly by?: number }) {
   const all = toChildArray(children)
-  const shown = useSignal(1)
+  const shown = useSignal(0)
   const isDone = shown.value >= all.length
   useLayoutEffect(() => {
-    if (!isDone) nextFrame(() => shown.value++)
-  }, [shown, shown.value, isDone])
+    if (isDone) return
+    nextFrame(() => {
+      shown.value += by
+    })
+  }, [shown, shown.value, isDone, by])
   return <>{all.slice(0, shown.value)}</>
 }

@@ -128,12 +128,13 @@ export class Told {
     }
     if (link.interventions.length > 0) this.#acts.send({ type: 'interventions', interventions: link.interventions })
     if (this.#known.mode.value !== 'values') this.#acts.send({ type: 'show', mode: this.#known.mode.value })
-    this.#acts.showTest(link.probe ?? firstProbe)
+    // What is to be done comes first: a training that rests would look at all there is of the picture.
     if (link.step === undefined) this.#acts.play()
     else if (link.step > 0) {
       this.#acts.send({ type: 'play', until: link.step })
       this.#known.playing.value = true
     }
+    this.#acts.showTest(link.probe ?? firstProbe)
   }
 
   #reach(step: number): void {

@@ -2,6 +2,7 @@
 import { type ReadonlySignal, useComputed } from '@preact/signals'
 import { percent, plain } from '../../draw/format.ts'
 import { Picture } from '../../draw/raster.tsx'
+import { InTurn } from '../../frame/inTurn.tsx'
 import { decisionSurface, PlaneProbe } from '../../frame/plane.tsx'
 import { Range } from '../../frame/range.tsx'
 import { Choices } from '../../frame/tabs.tsx'
@@ -181,9 +182,11 @@ function TwelvePictures({ lab }: { readonly lab: Lab }) {
         Test pictures <span class="quiet small">{right}</span>
       </h2>
       <div class="pictures">
-        {Array.from({ length: count }, (_, k) => (
-          <Specimen key={k} lab={lab} k={k} />
-        ))}
+        <InTurn by={4}>
+          {Array.from({ length: count }, (_, k) => (
+            <Specimen key={k} lab={lab} k={k} />
+          ))}
+        </InTurn>
       </div>
     </section>
   )
