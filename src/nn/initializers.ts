@@ -3,7 +3,15 @@
  * (i, 0, 1, 0) and the key (seed, hash of the path) gives elements 4i … 4i + 3. The third counter word keeps them apart
  * from the random numbers of training steps, which have 0 there.
  */
-import { angleFromWord, philoxBlocks, radiusFromWord, streamOf, uniformFromWord } from '../random/philox.ts'
+import {
+  cosineFromWord,
+  philoxBlocks,
+  radiusFromWord,
+  sineFromWord,
+  streamOf,
+  turns,
+  uniformFromWord,
+} from '../random/philox.ts'
 import type { Initializer } from './module.ts'
 
 /** Zeros: right for biases; weights that are all zero never learn to differ. */
@@ -81,9 +89,8 @@ export function truncatedGaussian(std: number, cut = 2, mean = 0): Initializer {
       for (const words of wordChunks(seed, path, values.length)) {
         for (let k = 0; k < words.length; k += 2) {
           const radius = radiusFromWord(words[k])
-          const angle = angleFromWord(words[k + 1])
-          keep(radius * Math.cos(angle))
-          keep(radius * Math.sin(angle))
+          keep(radius * cosineFromWord(words[k + 1], turns()))
+          keep(radius * sineFromWord(words[k + 1], turns()))
         }
         if (position === values.length) return
       }
@@ -219,11 +226,11 @@ function fillUniforms(part: Float32Array, words: Uint32Array, bound: number): vo
 }
 
 function fillNormals(part: Float32Array, words: Uint32Array, mean: number, scale: number): void {
+  const tables = turns()
   for (let k = 0; k < part.length; k += 2) {
     const radius = radiusFromWord(words[k])
-    const angle = angleFromWord(words[k + 1])
-    part[k] = mean + scale * (radius * Math.cos(angle))
-    if (k + 1 < part.length) part[k + 1] = mean + scale * (radius * Math.sin(angle))
+    part[k] = mean + scale * (radius * cosineFromWord(words[k + 1], tables))
+    if (k + 1 < part.length) part[k + 1] = mean + scale * (radius * sineFromWord(words[k + 1], tables))
   }
 }
 

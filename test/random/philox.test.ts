@@ -2,12 +2,15 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  cosineFromWord,
   normalsFromWords,
   philox,
   philoxBlocks,
   RandomSequence,
   shuffledIndices,
+  sineFromWord,
   streamOf,
+  turns,
   uniformFromWord,
   type Words,
 } from '../../src/random/philox.ts'
@@ -71,6 +74,17 @@ describe('numbers from words', () => {
     expect(normalsFromWords([0, 0, 0xffffffff, 0])).toEqual(
       [Math.sqrt(48 * Math.LN2), 0, -0, -0].map(v => expect.closeTo(v, 12)),
     )
+  })
+
+  test('angles are those of Math.cos and Math.sin, for parts of a turn and all between', () => {
+    const random = new RandomSequence(3, 'angles')
+    const words = [0, 0xff, 0x40000000, 0x80000000, 0xc0000000, 0xffffffff, 0x000fffff, 0x00100000]
+    for (const word of [...words, ...Array.from({ length: 10_000 }, () => random.word())]) {
+      const angle = 2 * Math.PI * uniformFromWord(word)
+      // The angle itself is rounded, by up to 4.4e-16 near 2π.
+      expect(Math.abs(cosineFromWord(word, turns()) - Math.cos(angle))).toBeLessThan(1e-15)
+      expect(Math.abs(sineFromWord(word, turns()) - Math.sin(angle))).toBeLessThan(1e-15)
+    }
   })
 
   test('a long sequence has the moments of its distribution', () => {
