@@ -170,17 +170,17 @@ describe('inspect', () => {
     [
       'an option that the method does not have',
       ['digits/0.png', '--channel', '2'],
-      '--channel: --method gradcam does not have it; visualize, deepdream do',
+      '--channel: is no option of --method gradcam, but of visualize, deepdream',
     ],
     [
       'a layer of a method without layers',
       ['digits/0.png', '--method', 'saliency', '--layer', 'conv1'],
-      '--layer: --method saliency does not have it',
+      '--layer: is no option of --method saliency, but of gradcam, ',
     ],
     [
       'a window of no patch',
       ['digits/0.png', '--method', 'smoothgrad', '--window', '3'],
-      '--window: --method smoothgrad does not have it; occlusion, all do',
+      '--window: is no option of --method smoothgrad, but of occlusion, all',
     ],
   ])('refuses %s', async (_, args, message) => {
     const { code, stderr } = await fovea(cwd, ['inspect', 'runs/lenet5', ...args])

@@ -27,7 +27,7 @@ export function lazyPart<Props extends object>(
   }
 }
 
-/** What gives the screens that are not yet kept. */
+/** What gives the screens that are not yet loaded. */
 const unkept: (() => Promise<unknown>)[] = []
 
 /** A screen. @param name as the top bar has it @param load gives the screen */
@@ -41,16 +41,18 @@ export function lazyScreen(name: string, load: () => Promise<Screen>): Screen {
   })
 }
 
+let isKeeping = false
+
 /**
  * Loads all screens, one after the other when the page has nothing to do, where a service worker keeps what was loaded for times
  * without a network. To be called when what is looked at is there: a training would begin later for it.
  */
 export function keepScreens(): void {
-  const load = unkept.shift()
-  if (!load || !navigator.serviceWorker?.controller) return
-  globalThis.requestIdleCallback?.(() => {
-    load()
-      .catch(() => undefined)
-      .then(keepScreens)
-  })
+  if (isKeeping || !navigator.serviceWorker?.controller) return
+  isKeeping = true
+  const keepNext = (): void => {
+    const load = unkept.shift()
+    if (load) globalThis.requestIdleCallback?.(() => load().then(keepNext, keepNext))
+  }
+  keepNext()
 }

@@ -47,7 +47,7 @@ const methodsOf: Readonly<Record<string, readonly string[]>> = {
 function checkOptions(options: InspectOptions): void {
   for (const [name, having] of Object.entries(methodsOf)) {
     if (options[name as keyof InspectOptions] === undefined || having.includes(options.method)) continue
-    throw new UsageError(`--${name}: --method ${options.method} does not have it; ${having.join(', ')} do`)
+    throw new UsageError(`--${name}: is no option of --method ${options.method}, but of ${having.join(', ')}`)
   }
 }
 
