@@ -2,6 +2,7 @@
  * The page's frames. While one is drawn, a training on the same cores rests: taken together, a step and a frame each take two to
  * three times as long, for threads that wait for each other are put off as well.
  */
+import { yieldToEvents } from '../../../src/async/yieldToEvents.ts'
 
 /** 1 while the page draws; there is none where the page has no shared memory, and so one thread that trains. */
 export const drawing = globalThis.crossOriginIsolated ? new Int32Array(new SharedArrayBuffer(4)) : undefined
@@ -13,17 +14,14 @@ export const drawing = globalThis.crossOriginIsolated ? new Int32Array(new Share
 export function holdTraining(drawn?: (took: number) => void): void {
   const began = performance.now()
   if (drawing) Atomics.store(drawing, 0, 1)
-  // A message to oneself comes next.
-  const { port1, port2 } = new MessageChannel()
-  port1.onmessage = () => {
-    port1.close()
+  // The next turn comes when the frame is painted.
+  void yieldToEvents().then(() => {
     if (drawing) {
       Atomics.store(drawing, 0, 0)
       Atomics.notify(drawing, 0)
     }
     drawn?.(performance.now() - began)
-  }
-  port2.postMessage(undefined)
+  })
 }
 
 /** Draws with the next frame. @param drawn called when it is laid out and painted, with what that took, in milliseconds */

@@ -52,11 +52,12 @@ const isForbidden = (): Promise<boolean> =>
   )
 
 /**
- * Compiles a module without wide vectors, by V8's quick compiler: for the few calls of a check.
+ * Compiles a module without wide vectors, by V8's quick compiler: for what computes little, the few calls of a check or the calls of
+ * native code.
  * @throws WebAssembly.CompileError for bytes that are not a module.
  */
 export function compileQuickly(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
-  return new WebAssembly.Module(withSection(bytes, 'check'))
+  return new WebAssembly.Module(withSection(bytes, 'quick'))
 }
 
 /** Runs `work` with flags of V8 set, and restores the earlier flags afterwards. */
