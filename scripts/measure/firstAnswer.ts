@@ -3,23 +3,23 @@
  * Fovea from its own file and from an ONNX file, by onnxruntime-web from the same ONNX file, and by TensorFlow.js.
  * `npx tsx scripts/measure/firstAnswer.ts [rounds] [threads]` after `npm run build` and `npm ci --prefix bench`; all cores by default.
  *
- * The pages are in `firstAnswer/`, built by Vite. They take turns, each in a browser context of its own, so that nothing is kept from
- * one to the next; files come from this machine, so a download costs nothing but its reading. Numbers are medians over the rounds. All
- * must agree with onnxruntime-web. Nothing else should run beside it. The table says how many threads each library has taken:
- * TensorFlow.js takes at most half as many as there are cores.
+ * The pages are in `firstAnswer/`, built by Vite. They take turns, each in a browser of its own, so that nothing is kept from one to
+ * the next, and into which nothing looks: a debugger copies what is downloaded. Files come from this machine, so a download costs
+ * nothing but its reading. Numbers are medians over the rounds. All must agree with onnxruntime-web. Nothing else should run beside
+ * it. The table says how many threads each library has taken: TensorFlow.js takes at most half as many as there are cores.
  */
+import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import type { Browser } from 'playwright-core'
 import { build } from 'vite'
 import { writeClassifier } from '../../src/classifier/index.ts'
 import { mobilenetV2 } from '../../src/models/index.ts'
 import { ImageClassifier, normalize } from '../../src/nn/index.ts'
 import { exportOnnx } from '../../src/onnx/index.ts'
-import { launch } from '../../test/browser/chromium.ts'
+import { chromiumPath, openAlone } from '../../test/browser/chromium.ts'
 import { isolation, serve } from '../../test/browser/server.ts'
 import { mean, type Report, side, std } from './firstAnswer/page.ts'
 import { tensorflowFiles } from './firstAnswer/tensorflowModel.ts'
@@ -94,26 +94,47 @@ async function buildPages(folder: string): Promise<void> {
   }
 }
 
-/** Opens a page for the first time, as far as the browser knows. */
-async function visit(browser: Browser, origin: string, script: Script): Promise<Report> {
-  const context = await browser.newContext()
-  try {
-    const page = await context.newPage()
-    const failed = new Promise<never>((_, reject) => page.on('pageerror', reject))
-    // It may fail while nobody listens, between the address and the answer.
-    failed.catch(() => undefined)
-    await page.goto(`${origin}/sites/${script}/index.html?threads=${threads}`)
-    const told = page.waitForFunction(() => (globalThis as { readonly report?: unknown }).report, null, {
-      timeout: 300_000,
+/** A page that goes to another as soon as the browser has started, and rests. */
+const lobby = `<!doctype html><title>Lobby</title>
+<script>setTimeout(() => location.replace(new URLSearchParams(location.search).get('to')), 1500)</script>`
+
+/** Pages of a server, in browsers that are new to them. */
+class Visitor {
+  readonly #origin: string
+  readonly #folder: string
+  #told: (report: Report | { readonly error: string }) => void = () => undefined
+  #visits = 0
+
+  constructor(origin: string, folder: string) {
+    this.#origin = origin
+    this.#folder = folder
+  }
+
+  /** Hears what a page tells. */
+  hear(body: string): void {
+    this.#told(JSON.parse(body) as Report | { readonly error: string })
+  }
+
+  async visit(script: Script): Promise<Report> {
+    const told = new Promise<Report | { readonly error: string }>((resolve, reject) => {
+      this.#told = resolve
+      setTimeout(reject, 120_000, new Error(`${contenders[script]}: no answer within two minutes`)).unref()
     })
-    const handle = await Promise.race([told, failed])
-    const report = (await handle.jsonValue()) as Report | { readonly error: string }
-    if ('error' in report) throw new Error(`${contenders[script]}: ${report.error}`)
-    return report
-  } finally {
-    await context.close()
+    const to = `/sites/${script}/index.html?threads=${threads}`
+    const profile = join(this.#folder, `profile${this.#visits++}`)
+    const close = openAlone(`${this.#origin}/sites/lobby.html?to=${encodeURIComponent(to)}`, profile)
+    try {
+      const report = await told
+      if ('error' in report) throw new Error(`${contenders[script]}: ${report.error}`)
+      return report
+    } finally {
+      await close()
+      rmSync(profile, { recursive: true, force: true, maxRetries: 20 })
+    }
   }
 }
+
+const browserVersion = (): string => execFileSync(chromiumPath, ['--version'], { encoding: 'utf8' }).trim()
 
 /** Bytes of files, each compressed. */
 const compressed = (paths: readonly string[]): number =>
@@ -161,16 +182,18 @@ const folder = mkdtempSync(join(tmpdir(), 'fovea-first-answer-'))
 try {
   writeModels(join(folder, 'models'))
   await buildPages(folder)
-  const server = await serve({ '/models/': join(folder, 'models'), '/sites/': join(folder, 'sites') }, isolation)
-  const browser = await launch()
+  writeFileSync(join(folder, 'sites/lobby.html'), lobby)
+  const folders = { '/models/': join(folder, 'models'), '/sites/': join(folder, 'sites') }
+  const server = await serve(folders, isolation, body => visitor.hear(body))
+  const visitor: Visitor = new Visitor(server.origin, folder)
   const reports = new Map<Script, Report[]>(scripts.map(script => [script, []]))
   try {
     for (let round = 0; round < rounds; round++) {
-      for (const script of scripts) reports.get(script)!.push(await visit(browser, server.origin, script))
+      for (const script of scripts) reports.get(script)!.push(await visitor.visit(script))
     }
     const wanted = reports.get(peer)![0]!.logits
     console.log(
-      `${cpus()[0]?.model}, ${availableParallelism()} cores; Chromium ${browser.version()}; Fovea ${versionOf(root)}, ` +
+      `${cpus()[0]?.model}, ${availableParallelism()} cores; ${browserVersion()}; Fovea ${versionOf(root)}, ` +
         `onnxruntime-web ${versionOf(packages['onnxruntime-web'])}, ` +
         `TensorFlow.js ${versionOf(join(peers, '@tensorflow/tfjs-core'))}; medians of ${rounds} rounds\n`,
     )
@@ -187,7 +210,6 @@ try {
       if (!(worst < tolerance)) process.exitCode = 1
     }
   } finally {
-    await browser.close()
     await server.close()
   }
 } finally {

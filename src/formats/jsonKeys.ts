@@ -14,20 +14,22 @@
 export function firstDuplicateKey(json: string): string | undefined {
   // One entry per open bracket: the keys of an object seen so far, or undefined for an array.
   const open: (Set<string> | undefined)[] = []
-  for (let i = 0; i < json.length; i++) {
-    const character = json[i]
-    if (character === '{') open.push(new Set())
-    else if (character === '[') open.push(undefined)
-    else if (character === '}' || character === ']') open.pop()
-    else if (character === '"') {
-      const end = endOfString(json, i)
+  const marks = /["{}[\]]/g
+  while (marks.test(json)) {
+    const start = marks.lastIndex - 1
+    const mark = json[start]
+    if (mark === '{') open.push(new Set())
+    else if (mark === '[') open.push(undefined)
+    else if (mark !== '"') open.pop()
+    else {
+      const end = endOfString(json, start)
       const keys = open.at(-1)
       if (keys && followedByColon(json, end)) {
-        const key = JSON.parse(json.slice(i, end)) as string
+        const key = JSON.parse(json.slice(start, end)) as string
         if (keys.has(key)) return key
         keys.add(key)
       }
-      i = end - 1
+      marks.lastIndex = end
     }
   }
   return undefined
@@ -35,16 +37,17 @@ export function firstDuplicateKey(json: string): string | undefined {
 
 /** Index after the closing quote of the string that opens at `start`. */
 function endOfString(json: string, start: number): number {
-  for (let end = json.indexOf('"', start + 1); ; end = json.indexOf('"', end + 1)) {
-    let first = end
-    while (json[first - 1] === '\\') first--
-    // After an odd number of backslashes, the quote belongs to the text.
-    if ((end - first) % 2 === 0) return end + 1
-  }
+  // Not all of it at once: an expression remembers each repetition, and a text may have millions of backslashes.
+  const some = /[^"\\]*(?:\\.[^"\\]*){0,1000}/y
+  some.lastIndex = start + 1
+  do some.test(json)
+  while (json[some.lastIndex] !== '"')
+  return some.lastIndex + 1
 }
 
+const colon = /[ \n\r\t]*:/y
+
 function followedByColon(json: string, index: number): boolean {
-  let i = index
-  while (json[i] === ' ' || json[i] === '\n' || json[i] === '\r' || json[i] === '\t') i++
-  return json[i] === ':'
+  colon.lastIndex = index
+  return colon.test(json)
 }

@@ -38,8 +38,17 @@ export type Expression =
   | { readonly kind: 'compare'; readonly fn: Comparison; readonly x: Expression; readonly y: Expression }
   | { readonly kind: 'select'; readonly condition: Expression; readonly x: Expression; readonly y: Expression }
 
-/** The element of input number `index`. */
-export const input = (index: number): Expression => ({ kind: 'input', index })
+/** The element of input number `index`: always the same object, so that expressions that do not change stay the same, too. */
+export function input(index: number): Expression {
+  const known = knownInputs[index]
+  if (known) return known
+  const made: Expression = { kind: 'input', index }
+  // Few operations read more.
+  if (index < 64) knownInputs[index] = made
+  return made
+}
+
+const knownInputs: Expression[] = []
 
 /** A number. */
 export const constant = (value: number): Expression => ({ kind: 'constant', value })
@@ -140,7 +149,10 @@ export function evaluate(e: Expression, inputs: readonly number[]): number {
   }
 }
 
-/** Rewrites an expression bottom up, visiting each shared node once; `leaf` replaces the inputs. */
+/**
+ * Rewrites an expression bottom up, visiting each shared node once; `leaf` replaces the inputs. What does not change is
+ * not copied.
+ */
 export function substitute(e: Expression, leaf: (index: number) => Expression): Expression {
   const done = new Map<Expression, Expression>()
   const visit = (node: Expression): Expression => {
@@ -163,14 +175,20 @@ function rebuild(
       return leaf(node.index)
     case 'constant':
       return node
-    case 'unary':
-      return unary(node.fn, visit(node.x))
+    case 'unary': {
+      const x = visit(node.x)
+      return x === node.x ? node : unary(node.fn, x)
+    }
     case 'binary':
-      return binary(node.fn, visit(node.x), visit(node.y))
-    case 'compare':
-      return compare(node.fn, visit(node.x), visit(node.y))
-    case 'select':
-      return select(visit(node.condition), visit(node.x), visit(node.y))
+    case 'compare': {
+      const [x, y] = [visit(node.x), visit(node.y)]
+      if (x === node.x && y === node.y) return node
+      return node.kind === 'binary' ? binary(node.fn, x, y) : compare(node.fn, x, y)
+    }
+    case 'select': {
+      const [condition, x, y] = [visit(node.condition), visit(node.x), visit(node.y)]
+      return condition === node.condition && x === node.x && y === node.y ? node : select(condition, x, y)
+    }
     default:
       return node satisfies never
   }
@@ -225,8 +243,14 @@ export function operationCount(e: Expression): number {
  * number of distinct nodes, whereas the printed form of a tree with many shared nodes grows without bound.
  */
 export function expressionKey(e: Expression): string {
-  return [...structureOf(e).lines.keys()].join('; ')
+  const known = knownKeys.get(e)
+  if (known !== undefined) return known
+  const key = [...structureOf(e).lines.keys()].join('; ')
+  knownKeys.set(e, key)
+  return key
 }
+
+const knownKeys = new WeakMap<Expression, string>()
 
 /** The structure of an expression: its distinct nodes as lines of text, and which of them each node is. */
 export function structureOf(e: Expression): {
@@ -238,8 +262,8 @@ export function structureOf(e: Expression): {
   const visit = (node: Expression): number => {
     const known = numbers.get(node)
     if (known !== undefined) return known
-    const parts = operands(node).map(visit)
-    const line = [node.kind, ownPart(node), ...parts].join(' ')
+    let line = `${node.kind} ${ownPart(node)}`
+    for (const operand of operands(node)) line += ` ${visit(operand)}`
     const number = lines.get(line) ?? lines.size
     lines.set(line, number)
     numbers.set(node, number)

@@ -244,8 +244,8 @@ function pairSwitches(steps: readonly FusedStep[]): FusedStep[] {
   return steps
     .filter(step => !absorbed.has(step))
     .map(step => {
-      const key = scanKey(step)
-      const partner = pairs(step) ? switches.get(key) : undefined
+      const key = pairs(step) ? scanKey(step) : undefined
+      const partner = key !== undefined && switches.get(key)
       if (!partner) return step
       switches.delete(key)
       return { ...step, outputs: [step.outputs[0], partner.outputs[0]] }

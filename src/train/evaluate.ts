@@ -17,7 +17,16 @@ import type { Tensor } from '../graph/tensor.ts'
 import { inference, type Module } from '../nn/module.ts'
 import type { Program } from '../plan/program.ts'
 import type { Score } from './events.ts'
-import { batchInputs, checkOutputs, type ImageShape, logitsOf, predictionProgram } from './programs.ts'
+import {
+  batchInputs,
+  checkOutputs,
+  type ImageShape,
+  logitsOf,
+  predictionProgram,
+  probabilityProgram,
+  type TracedAnswers,
+  traceAnswers,
+} from './programs.ts'
 import type { EvaluationShare } from './ranks.ts'
 import { BatchMemory, type SampleSource } from './samples.ts'
 
@@ -164,9 +173,13 @@ export class Evaluator {
     return Float32Array.from(sums)
   }
 
-  /** Compiles what {@link predict} needs. @throws MemoryError when it does not fit into memory. */
-  async prepareToPredict(): Promise<void> {
-    await this.#executable(1, false)
+  /**
+   * Compiles what {@link predict} needs.
+   * @param traced the model's answer to one image, where that is known already
+   * @throws MemoryError when it does not fit into memory.
+   */
+  async prepareToPredict(traced?: TracedAnswers): Promise<void> {
+    await this.#executable(1, false, traced)
   }
 
   /**
@@ -193,15 +206,18 @@ export class Evaluator {
   }
 
   /** What computes the answers to `samples` images. */
-  async #executable(samples: number, scored: boolean): Promise<Runnable> {
+  async #executable(samples: number, scored: boolean, traced?: TracedAnswers): Promise<Runnable> {
     const batch = this.#model.fixedBatch ?? samples
     const key = `${batch} ${scored}`
-    const known = this.#executables.of(key, () => this.#compile(batch, scored))
+    const known = this.#executables.of(key, () => this.#compile(batch, scored, traced))
     return samples === batch ? known : filledUp(await known, samples)
   }
 
-  async #compile(batch: number, scored: boolean): Promise<Executable> {
-    const program = predictionProgram(this.#model, this.#shape, batch, scored)
+  async #compile(batch: number, scored: boolean, traced?: TracedAnswers): Promise<Executable> {
+    const [model, shape] = [this.#model, this.#shape]
+    const program = scored
+      ? predictionProgram(model, shape, batch, true)
+      : probabilityProgram(traced ?? traceAnswers(model, shape, batch))
     return this.#engine.compile(reading(program, await this.#substitutes()))
   }
 }

@@ -1,4 +1,5 @@
 /** The browser of the tests: a Chromium of this machine, headless. */
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { type Browser, chromium } from 'playwright-core'
 
@@ -29,18 +30,39 @@ export function launch(host?: string, { webgpu = false }: { readonly webgpu?: bo
   return chromium.launch({
     executablePath: chromiumPath,
     args: [
-      // Its sandbox refuses to work for root, as which containers often run.
-      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+      ...quietArguments,
       ...(host === undefined ? [] : [`--host-resolver-rules=MAP ${host} 127.0.0.1`]),
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-dev-shm-usage',
       ...(webgpu ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'] : ['--disable-gpu']),
-      '--disable-quic',
-      '--disable-sync',
-      '--no-first-run',
       '--use-fake-device-for-media-stream',
       '--use-fake-ui-for-media-stream',
     ],
   })
+}
+
+const quietArguments = [
+  // Its sandbox refuses to work for root, as which containers often run.
+  ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-dev-shm-usage',
+  '--disable-quic',
+  '--disable-sync',
+  '--no-first-run',
+]
+
+/**
+ * Opens a page in a Chromium that nothing looks into: under a debugger, each byte of a download is copied once more.
+ * @param folder an empty folder for its profile
+ * @returns closes it
+ */
+export function openAlone(address: string, folder: string): () => Promise<void> {
+  const args = [...quietArguments, '--disable-gpu', '--headless', '--remote-debugging-port=0']
+  const options = { stdio: 'ignore', detached: true } as const
+  const browser = spawn(chromiumPath, [...args, `--user-data-dir=${folder}`, address], options)
+  const ended = new Promise<void>(resolve => browser.on('exit', () => resolve()))
+  return () => {
+    // With its group: the processes of its pages would outlive it.
+    process.kill(-browser.pid!, 'SIGKILL')
+    return ended
+  }
 }

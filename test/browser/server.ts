@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type OutgoingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join, normalize } from 'node:path'
+import { text } from 'node:stream/consumers'
 
 /** Headers that make a page cross-origin isolated, which shared memory needs. */
 export const isolation = {
@@ -27,9 +28,21 @@ const types: Record<string, string> = {
   '.wasm': 'application/wasm',
 }
 
-/** Serves folders, each under the path it is given by (`/package/` …), with the same headers everywhere. */
-export async function serve(folders: Record<string, string>, headers: OutgoingHttpHeaders): Promise<TestServer> {
+/**
+ * Serves folders, each under the path it is given by (`/package/` …), with the same headers everywhere.
+ * @param onPost called with what pages send
+ */
+export async function serve(
+  folders: Record<string, string>,
+  headers: OutgoingHttpHeaders,
+  onPost?: (body: string) => void,
+): Promise<TestServer> {
   const server = createServer((request, response) => {
+    if (onPost && request.method === 'POST') {
+      text(request).then(onPost, () => undefined)
+      response.writeHead(204, headers).end()
+      return
+    }
     const asked = normalize(decodeURI(new URL(request.url ?? '/', 'http://localhost').pathname))
     const path = asked.endsWith('/') ? `${asked}index.html` : asked
     const prefix = Object.keys(folders).find(prefix => path.startsWith(prefix))

@@ -23,7 +23,7 @@ export interface KernelModule {
  * `from … to − 1`; ranges given to different threads never write the same byte.
  */
 export interface Kernel {
-  /** Kernels with equal keys have equal code, which is emitted once. Only {@link kernelKind} makes keys. */
+  /** Kernels with equal keys have equal code, which is emitted once, for calls on any number of units. Only {@link kernelKind} makes keys. */
   readonly key: KernelKey
   /** Number of units the work can be split into. */
   readonly units: number
@@ -56,8 +56,22 @@ export function kernelKind<Spec extends readonly unknown[]>(
   name: string,
   make: (...spec: Spec) => KernelCode,
 ): (...spec: Spec) => Kernel {
-  return (...spec) => ({ key: `${name} ${spec.map(structuralKey).join(' ')}` as KernelKey, ...make(...spec) })
+  return (...spec) => ({ key: keyOf(name, spec), ...make(...spec) })
 }
+
+/**
+ * Kernels of one kind whose code does not depend on the number of their units, which is no part of their spec: one code
+ * serves many lengths.
+ */
+export function kernelKindOfAnyLength<Spec extends readonly unknown[]>(
+  name: string,
+  make: (...spec: Spec) => Omit<KernelCode, 'units'>,
+): (units: number, ...spec: Spec) => Kernel {
+  return (units, ...spec) => ({ key: keyOf(name, spec), units, ...make(...spec) })
+}
+
+const keyOf = (name: string, spec: readonly unknown[]): KernelKey =>
+  `${name} ${spec.map(structuralKey).join(' ')}` as KernelKey
 
 /** Declares a kernel function and names its parameters. */
 export function kernelFunction(

@@ -4,20 +4,20 @@ import { input } from '../../../../graph/expression.ts'
 import type { PadAttributes } from '../../../../graph/ops/pad.ts'
 import type { SliceAttributes } from '../../../../graph/ops/slice.ts'
 import { bytesPerElement, type DType, type Shape, sizeOf, stridesOf } from '../../../../graph/shape.ts'
-import { collapse, type Nest } from '../../../cpu/access.ts'
+import type { Nest } from '../../../cpu/access.ts'
 import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import { type Lanes, loadOf, pushConstant, storeOf } from '../../emit/lanes.ts'
-import { type Kernel, type KernelModule, kernelFunction, kernelKind } from '../../kernel.ts'
-import { emitNest, nestKernel, vectorRuns, withUnits } from './map.ts'
+import { type Kernel, type KernelModule, kernelFunction, kernelKind, kernelKindOfAnyLength } from '../../kernel.ts'
+import { emitNest, nestKernel, type UnitNest, vectorRuns, withUnits } from './map.ts'
 
 /** Copies along a nest with the strides of source and destination. Operand addresses: source, destination. */
 export function copyKernel(dtype: DType, nest: Nest): Kernel {
   if (dtype !== 'u8') return nestKernel(input(0), ['f32'], nest)
-  return copyBytesAlong(withUnits(collapse(nest)))
+  const { units, ...unit } = withUnits(nest)
+  return copyBytesAlong(units, unit)
 }
 
-const copyBytesAlong = kernelKind('copy', ({ sizes, strides }: Nest) => ({
-  units: sizes[0],
+const copyBytesAlong = kernelKindOfAnyLength('copy', ({ inner, strides }: UnitNest) => ({
   tables: [],
   operands: 2,
   emit(target) {
@@ -25,7 +25,7 @@ const copyBytesAlong = kernelKind('copy', ({ sizes, strides }: Nest) => ({
     const move = ([source, destination]: readonly Local[]): void => {
       f.get(destination).get(source).memory('i32.load8_u').memory('i32.store8')
     }
-    emitNest(f, { sizes, strides }, { address, from, to, single: true }, move)
+    emitNest(f, { inner, strides }, { address, from, to, single: true }, move)
     return f
   },
 }))

@@ -10,7 +10,7 @@ import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
 import { type ElementPlace, fitsLongVectors, pushElements, storeElements } from '../../emit/elements.ts'
 import { emittersOf } from '../../emit/expression.ts'
 import { type AnyLanes, type Lanes, localsOf, type VectorLanes } from '../../emit/lanes.ts'
-import { type Kernel, kernelFunction, kernelKind } from '../../kernel.ts'
+import { type Kernel, kernelFunction, kernelKindOfAnyLength } from '../../kernel.ts'
 
 /** Elements of one unit when the whole result is one contiguous run. */
 const chunk = 1024
@@ -41,18 +41,26 @@ export function mapNest(inputs: readonly Operand[], output: Operand): Nest {
 
 /** A kernel for any nest: `nest.strides` lists the inputs, then the output. */
 export function nestKernel(expression: Expression, dtypes: readonly DType[], nest: Nest): Kernel {
-  return mapAlong({ expression, dtypes, ...withUnits(collapse(nest)) })
+  const { units, ...unit } = withUnits(nest)
+  return mapAlong(units, { expression, dtypes, ...unit })
 }
 
-/** A nest that can be split, and the expression computed along it. */
-interface MapSpec extends Nest {
+/** A nest as code depends on it, which does not on how many units there are. */
+export interface UnitNest {
+  /** Sizes within a unit, at least one. */
+  readonly inner: readonly number[]
+  /** Byte strides of each operand from unit to unit, then within. */
+  readonly strides: readonly (readonly number[])[]
+}
+
+/** An expression computed along a nest. */
+interface MapSpec extends UnitNest {
   readonly expression: Expression
   /** Types of the inputs. */
   readonly dtypes: readonly DType[]
 }
 
-const mapAlong = kernelKind('map', ({ expression, dtypes, sizes, strides }: MapSpec) => ({
-  units: sizes[0],
+const mapAlong = kernelKindOfAnyLength('map', ({ expression, dtypes, inner, strides }: MapSpec) => ({
   tables: [],
   operands: strides.length,
   emit(target) {
@@ -60,7 +68,7 @@ const mapAlong = kernelKind('map', ({ expression, dtypes, sizes, strides }: MapS
     const emitters = emittersOf(f, target.math)
     const scratch = localsOf(f)
     const row = (pointers: readonly Local[], lanes: AnyLanes, offsetOf: (operand: number) => number): void => {
-      const last = sizes.length - 1
+      const last = inner.length
       const out = strides.length - 1
       const placeOf = (k: number): ElementPlace => ({
         address: pointers[k],
@@ -71,22 +79,30 @@ const mapAlong = kernelKind('map', ({ expression, dtypes, sizes, strides }: MapS
         emitters[lanes].push(expression, k => pushElements(f, lanes, dtypes[k], placeOf(k))),
       )
     }
-    const fits = strides.every((along, k) => fitsLongVectors(dtypes[k] ?? 'f32', along[sizes.length - 1]))
+    const fits = strides.every((along, k) => fitsLongVectors(dtypes[k] ?? 'f32', along[inner.length]))
     const longest = fits ? target.longest : undefined
-    emitNest(f, { sizes, strides }, { address, from, to, ...(longest && { longest }) }, row)
+    emitNest(f, { inner, strides }, { address, from, to, ...(longest && { longest }) }, row)
     return f
   },
 }))
 
-/** Makes the outermost dimension splittable: cuts a single long run into chunks, the last of which may be short. */
-export function withUnits(nest: Nest): Nest {
-  const { sizes, strides } = nest
-  if (sizes.length === 0) return { sizes: [1, 1], strides: strides.map(() => [0, 0]) }
-  if (sizes.length > 1) return nest
-  const [size] = sizes
-  const part = size % chunk === 0 ? chunk : largestDivisor(size, chunk)
-  return { sizes: [size / part, part], strides: strides.map(([stride]) => [stride * part, stride]) }
+/** Cuts a nest into units: along its outermost dimension, or a single long run into pieces of equal length. */
+export function withUnits(nest: Nest): UnitNest & { readonly units: number } {
+  const { sizes, strides } = collapse(nest)
+  const [size, ...inner] = sizes
+  if (size === undefined) return { units: 1, inner: [1], strides: strides.map(() => [0, 0]) }
+  if (inner.length > 0) return { units: size, inner, strides }
+  const part = lengthOfPart(size)
+  return { units: size / part, inner: [part], strides: strides.map(([stride]) => [stride! * part, stride!]) }
 }
+
+function lengthOfPart(size: number): number {
+  const short = size < 4 * chunk ? shortParts.find(part => size % part === 0) : undefined
+  return short ?? (size % chunk === 0 ? chunk : largestDivisor(size, chunk))
+}
+
+/** Lengths of the parts of short results: so the channels of most layers share a few kernels. */
+const shortParts = [64, 16]
 
 /** Largest divisor of `n` that is at most `limit`; `n` itself when all others would make tiny units. */
 function largestDivisor(n: number, limit: number): number {
@@ -125,15 +141,15 @@ interface NestRange {
 }
 
 /**
- * Loops over all but the last dimension with running pointers, and runs vectors (or single elements) along the last.
+ * Loops over units and all but the last dimension with running pointers, and runs vectors (or single elements) along the last.
  */
 export function emitNest(
   f: FunctionBuilder,
-  { sizes, strides }: Nest,
+  { inner, strides }: UnitNest,
   { address, from, to, single = false, longest = 4 }: NestRange,
   row: (pointers: readonly Local[], lanes: AnyLanes, offsetOf: (operand: number) => number) => void,
 ): void {
-  const last = sizes.length - 1
+  const last = inner.length
   const advance = (pointers: readonly Local[], dimension: number, steps = 1): void => {
     pointers.forEach((pointer, k) => {
       f.increment(pointer, strides[k][dimension] * steps)
@@ -156,7 +172,7 @@ export function emitNest(
       advance(pointers, dimension)
     }
     if (dimension === 0) f.for(counter, from, to, body)
-    else f.for(counter, { value: 0 }, { value: sizes[dimension] }, body)
+    else f.for(counter, { value: 0 }, { value: inner[dimension - 1]! }, body)
   }
   const innermost = (outer: readonly Local[]): void => {
     const pointers = f.localArray('i32', outer.length)
@@ -164,7 +180,7 @@ export function emitNest(
       f.get(outer[k]).set(pointer)
     })
     const counter = f.local('i32')
-    const size = sizes[last]
+    const size = inner[last - 1]!
     const runs: VectorRun[] = single ? [[1, 1, size]] : longest > 4 ? longRuns(size, longest) : vectorRuns(size)
     for (const [lanes, group, times] of runs) {
       f.for(counter, { value: 0 }, { value: times }, () => {
