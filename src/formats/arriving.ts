@@ -70,7 +70,9 @@ class ArrivingSource implements ByteSource {
     this.size = length
     const bytes = new Uint8Array(length)
     this.#bytes = bytes
-    this.arrived = receive(answer, name, options, piece => this.#take(piece)).then(() => options.keep?.(bytes))
+    this.arrived = receive(answer, name, options, { pieces: 'copied', take: piece => this.#take(piece) }).then(() =>
+      options.keep?.(bytes),
+    )
     // Whoever reads learns of a failure; there may be nobody.
     this.arrived.catch(() => undefined)
   }
@@ -114,7 +116,7 @@ async function receive(
   answer: Response,
   name: string,
   { onProgress }: ArrivalOptions,
-  take: (piece: Uint8Array<ArrayBuffer>) => void,
+  { pieces, take }: { readonly pieces: 'kept' | 'copied'; readonly take: (piece: Uint8Array<ArrayBuffer>) => void },
 ): Promise<void> {
   let total = statedLength(answer)
   const brokenOff = (rest: string, cause?: unknown): never => {
@@ -122,8 +124,8 @@ async function receive(
   }
   let loaded = 0
   onProgress?.({ loaded, total })
-  const reader = answer.body?.getReader()
-  const next = () => reader?.read().catch((error: Error) => brokenOff(`: ${reasonOf(error)}`, error))
+  const read = answer.body && readerOf(answer.body, pieces)
+  const next = () => read?.().catch((error: Error) => brokenOff(`: ${reasonOf(error)}`, error))
   for (let piece = await next(); piece && !piece.done; piece = await next()) {
     loaded += piece.value.length
     if (total !== undefined && loaded > total) {
@@ -136,9 +138,36 @@ async function receive(
   if (total !== undefined && loaded !== total && isExact(answer)) brokenOff(` after ${loaded} of ${total} bytes`)
 }
 
+/** Room for a piece that is copied at once: what a browser passes on at a time. */
+const pieceBytes = 2 ** 19
+
+/**
+ * Reads a body piece by piece. Where each is copied before the next, all come into one buffer: new ones for a whole file
+ * would make a browser collect garbage while it has a network to compile.
+ */
+function readerOf(body: ReadableStream<Uint8Array<ArrayBuffer>>, pieces: 'kept' | 'copied'): () => Promise<Piece> {
+  if (pieces === 'copied') {
+    try {
+      const reader = body.getReader({ mode: 'byob' })
+      let buffer = new ArrayBuffer(pieceBytes)
+      return async () => {
+        const piece = await reader.read(new Uint8Array(buffer))
+        if (piece.value) buffer = piece.value.buffer
+        return piece
+      }
+    } catch {
+      // A stream that makes its own buffers, as all do in Safari.
+    }
+  }
+  const reader = body.getReader()
+  return () => reader.read()
+}
+
+type Piece = ReadableStreamReadResult<Uint8Array<ArrayBuffer>>
+
 async function receiveAll(answer: Response, name: string, options: ArrivalOptions): Promise<Uint8Array<ArrayBuffer>[]> {
   const pieces: Uint8Array<ArrayBuffer>[] = []
-  await receive(answer, name, options, piece => pieces.push(piece))
+  await receive(answer, name, options, { pieces: 'kept', take: piece => pieces.push(piece) })
   return pieces
 }
 

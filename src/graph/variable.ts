@@ -74,6 +74,11 @@ export class Variable<S extends Shape = Shape> {
     this.#value = value
   }
 
+  /** Whether its contents have never been set: they are zeros. */
+  get isUnset(): boolean {
+    return !this.#value && !this.#fill
+  }
+
   /**
    * Sets the contents by a rule instead of numbers. Without a host copy, the numbers are generated when they are
    * needed.

@@ -148,3 +148,39 @@ test('a whole answer is a blob, or an error', async () => {
   body.close()
   await expect(blobOf(answer, 'file')).rejects.toThrow('file: the download broke off after 0 of 10 bytes')
 })
+
+describe('a body of bytes', () => {
+  /** An answer that fills buffers of whoever reads it, as a download in a browser does. */
+  const bytesOf = (pull: (controller: ReadableByteStreamController) => void): Response =>
+    new Response(new ReadableStream({ type: 'bytes', pull }), { headers: stated })
+
+  test('is read into one buffer', async () => {
+    const buffers: number[] = []
+    let sent = 0
+    const answer = bytesOf(controller => {
+      const { view } = controller.byobRequest!
+      buffers.push(view!.buffer.byteLength)
+      const length = Math.min(4, 10 - sent)
+      new Uint8Array(view!.buffer, view!.byteOffset, length).set(bytes.slice(sent, sent + length))
+      sent += length
+      if (length === 0) controller.close()
+      controller.byobRequest!.respond(length)
+    })
+    const source = await arrivingSource(answer, 'file')
+    expect(Array.from(await source.read(0, 3))).toEqual([0, 1, 2])
+    await source.arrived
+    expect(Array.from(await source.read(0, 10))).toEqual(Array.from(bytes))
+    expect(new Set(buffers).size).toBe(1)
+  })
+
+  test('that breaks off is an error', async () => {
+    let sent = false
+    const answer = bytesOf(controller => {
+      if (sent) throw new Error('connection reset')
+      sent = true
+      controller.byobRequest!.respond(2)
+    })
+    const source = await arrivingSource(answer, 'file')
+    await expect(source.read(0, 10)).rejects.toThrow('file: the download broke off: connection reset')
+  })
+})

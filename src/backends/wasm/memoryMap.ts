@@ -35,9 +35,10 @@ export class MemoryMap implements Addresses {
   variable(variable: Variable): number {
     const known = this.#variables.get(variable)
     if (known !== undefined) return known
-    const address = this.#linear.allocate(byteSizeOf(variable))
+    const bytes = byteSizeOf(variable)
+    const address = variable.isUnset ? this.#linear.allocateZeros(bytes) : this.#linear.allocate(bytes)
     this.#variables.set(variable, address)
-    variable.copyTo(this.#view(address, variable.tensor))
+    if (!variable.isUnset) variable.copyTo(this.#view(address, variable.tensor))
     return address
   }
 

@@ -23,6 +23,21 @@ describe('LinearMemory', () => {
     expect(memory.used).toBe(before)
   })
 
+  it('hands out zeros where something else was before', () => {
+    const memory = new LinearMemory(false)
+    const used = memory.allocate(100_000)
+    new Uint8Array(memory.memory.buffer, used, 100_000).fill(7)
+    memory.release(used, 100_000)
+    const [reused, small, fresh] = [40_000, 100, 200_000].map(bytes => ({
+      bytes,
+      address: memory.allocateZeros(bytes),
+    }))
+    expect(reused!.address).toBe(used)
+    for (const { address, bytes } of [reused!, small!, fresh!]) {
+      expect(new Uint8Array(memory.memory.buffer, address, bytes).every(byte => byte === 0)).toBe(true)
+    }
+  })
+
   it('enlarges the last region where it is, and gives another a new place', () => {
     const memory = new LinearMemory(false)
     const first = memory.allocate(100_000)

@@ -67,6 +67,14 @@ export class LinearMemory {
     return address
   }
 
+  /** The address of `bytes` bytes that are zero. Fresh ones are: what is written later need not be written twice. */
+  allocateZeros(bytes: number): number {
+    const fresh = this.#end
+    const address = this.allocate(bytes)
+    if (address < fresh) new Uint8Array(this.memory.buffer, address, bytes).fill(0)
+    return address
+  }
+
   #allocateLarge(size: number): number {
     const fit = this.#free.findIndex(region => region.bytes >= size)
     if (fit >= 0) {

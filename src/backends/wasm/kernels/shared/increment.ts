@@ -10,15 +10,18 @@ export function incrementKernel(by: number, nest: Nest): Kernel {
   return incrementAlong(units, { by, ...unit })
 }
 
-const incrementAlong = kernelKindOfAnyLength('increment', ({ by, inner, strides }: UnitNest & { readonly by: number }) => ({
-  tables: [],
-  operands: 2,
-  emit(target) {
-    const { f, from, to, address } = kernelFunction(target, 2)
-    const step = ([source, destination]: readonly Local[]): void => {
-      f.get(destination).get(source).memory('i32.load').offset(by).memory('i32.store')
-    }
-    emitNest(f, { inner, strides }, { address, from, to, single: true }, step)
-    return f
-  },
-}))
+const incrementAlong = kernelKindOfAnyLength(
+  'increment',
+  ({ by, inner, strides }: UnitNest & { readonly by: number }) => ({
+    tables: [],
+    operands: 2,
+    emit(target) {
+      const { f, from, to, address } = kernelFunction(target, 2)
+      const step = ([source, destination]: readonly Local[]): void => {
+        f.get(destination).get(source).memory('i32.load').offset(by).memory('i32.store')
+      }
+      emitNest(f, { inner, strides }, { address, from, to, single: true }, step)
+      return f
+    },
+  }),
+)
