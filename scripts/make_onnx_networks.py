@@ -49,7 +49,7 @@ for given in names:
         path = folder / f"{name}.{exporter}.onnx"
         try:
             if exporter == "script":
-                torch.onnx.export(model, (x,), path, dynamo=False, input_names=["images"], output_names=["logits"],
+                torch.onnx.export(model, (x,), str(path), dynamo=False, input_names=["images"], output_names=["logits"],
                                   dynamic_axes={"images": {0: "batch"}, "logits": {0: "batch"}}, opset_version=17)
             else:
                 batch = torch.export.Dim("batch", min=1, max=64)
