@@ -13,11 +13,11 @@ import { isSafetensors, openSafetensors, writeSafetensors } from '../formats/saf
 import type { ByteSource } from '../formats/source.ts'
 import { type FileTensor, WeightsError, type WeightsFile } from '../formats/weightsFile.ts'
 import { input } from '../graph/sources.ts'
+import type { Tensor } from '../graph/tensor.ts'
 import type { HostTensor, TypedArray, Variable } from '../graph/variable.ts'
 import { inference, type Module, Parameter } from '../nn/module.ts'
 import { isRecord } from '../rules/record.ts'
 import { fields, list, oneOf, optional, type Rule, rule, text, wholeFrom1 } from '../rules/rules.ts'
-import type { TracedAnswers } from '../train/programs.ts'
 import { ClassifierError, GraphError } from './errors.ts'
 import { describeGraph, type GraphData } from './graphData.ts'
 import { GraphNetwork, type WeightShape } from './graphNetwork.ts'
@@ -109,8 +109,8 @@ export function writeClassifier(
 export interface ArrivingClassifier {
   /** Its weights are zeros. */
   readonly contents: ClassifierContents
-  /** Its answer to one image. */
-  readonly traced: TracedAnswers
+  /** Its answer to one image, traced. */
+  readonly logits: Tensor
   /** Its weights as they arrive. @throws WeightsError when the file is broken, or breaks off */
   weights(): AsyncIterable<readonly [Variable, TypedArray]>
 }
@@ -140,11 +140,11 @@ export async function openClassifier(source: ByteSource): Promise<ArrivingClassi
       constants.set(node.constant, await readTensor(file, node.constant))
   }
   const network = new GraphNetwork(data.graph, shapes, constants)
-  const traced = inFile(source.name, () => network.check(data.shape, data.classes.length))
+  const logits = inFile(source.name, () => network.check(data.shape, data.classes.length))
   const { name, classes, shape, subject, shorterSide, origin, weights } = data
   return {
     contents: { name, classes, shape, subject, shorterSide, origin, weights, network },
-    traced,
+    logits,
     async *weights() {
       for (const [path, variable] of network.variables()) yield [variable, (await readTensor(file, path)).values]
       await source.arrived

@@ -109,20 +109,20 @@ export async function classifierFrom<P>(
   options: LoadClassifierOptions,
 ): Promise<Classifier<P>> {
   if (!source.arrived) return classifierOf(await readClassifier(source), prepare, options)
-  const { contents, traced, weights } = await openClassifier(source)
-  return classifierOf(contents, prepare, options, { traced, weights: weights() })
+  const { contents, logits, weights } = await openClassifier(source)
+  return classifierOf(contents, prepare, options, { logits, weights: weights() })
 }
 
 /**
  * A classifier made from the contents of its file.
- * @param arriving its weights, if they are still on their way, and its answer to one image
+ * @param arriving its weights, if they are still on their way, and its traced answer to one image
  * @internal
  */
 export async function classifierOf<P>(
   contents: ClassifierContents,
   prepare: Prepare<P>,
   { engine: given, warm = true }: LoadClassifierOptions,
-  arriving?: Pick<ArrivingClassifier, 'traced'> & { readonly weights: ReturnType<ArrivingClassifier['weights']> },
+  arriving?: Pick<ArrivingClassifier, 'logits'> & { readonly weights: ReturnType<ArrivingClassifier['weights']> },
 ): Promise<Classifier<P>> {
   const { name, classes, shape, subject, shorterSide, origin, network } = contents
   const engine = given ?? createEngine()
@@ -137,7 +137,7 @@ export async function classifierOf<P>(
     if (isIdle) await evaluator.predict(new Uint8Array(sizeOf(shape)))
   }
   try {
-    if (warm) await evaluator.prepareToPredict(arriving?.traced)
+    if (warm) await evaluator.prepareToPredict(arriving?.logits)
     for await (const [variable, values] of arriving?.weights ?? []) {
       variable.value = values
       if (warm) await engine.write(variable, values)

@@ -5,7 +5,6 @@ import { input } from '../graph/sources.ts'
 import { type Tensor, topologicalOrder } from '../graph/tensor.ts'
 import { type HostTensor, Variable } from '../graph/variable.ts'
 import { type Initializer, Module, Parameter } from '../nn/module.ts'
-import type { TracedAnswers } from '../train/programs.ts'
 import { GraphError } from './errors.ts'
 import { buildGraph, type GraphData, type GraphNode } from './graphData.ts'
 
@@ -54,14 +53,14 @@ export class GraphNetwork extends Module {
 
   /**
    * Builds the graph for one image.
-   * @returns the image, and its logits
+   * @returns its logits
    * @throws GraphError when it breaks a rule, its logits are not of this number of classes, or do not depend on images.
    */
-  check(shape: InputShape, classes: number): TracedAnswers {
+  check(shape: InputShape, classes: number): Tensor {
     const images = input('images', [1, ...shape], { dtype: 'u8', batched: true })
     const logits = this.forward(images)
     if (!topologicalOrder([logits]).includes(images)) throw new GraphError('the graph does not read its images')
-    if (formatShape(logits.shape) === formatShape([1, classes]) && logits.dtype === 'f32') return { images, logits }
+    if (formatShape(logits.shape) === formatShape([1, classes]) && logits.dtype === 'f32') return logits
     throw new GraphError(
       `the graph ends in ${logits.dtype} ${formatShape(logits.shape)}, expected f32 [1, ${classes}]: a logit for each class`,
     )

@@ -44,7 +44,7 @@ export function input(index: number): Expression {
   if (known) return known
   const made: Expression = { kind: 'input', index }
   // Few operations read more.
-  if (index < 64) knownInputs[index] = made
+  if (index >= 0 && index < 64) knownInputs[index] = made
   return made
 }
 

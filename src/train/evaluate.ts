@@ -24,8 +24,6 @@ import {
   logitsOf,
   predictionProgram,
   probabilityProgram,
-  type TracedAnswers,
-  traceAnswers,
 } from './programs.ts'
 import type { EvaluationShare } from './ranks.ts'
 import { BatchMemory, type SampleSource } from './samples.ts'
@@ -175,11 +173,11 @@ export class Evaluator {
 
   /**
    * Compiles what {@link predict} needs.
-   * @param traced the model's answer to one image, where that is known already
+   * @param logits the model's answer to one image, where it has been traced already
    * @throws MemoryError when it does not fit into memory.
    */
-  async prepareToPredict(traced?: TracedAnswers): Promise<void> {
-    await this.#executable(1, false, traced)
+  async prepareToPredict(logits?: Tensor): Promise<void> {
+    await this.#executable(1, false, logits)
   }
 
   /**
@@ -206,18 +204,18 @@ export class Evaluator {
   }
 
   /** What computes the answers to `samples` images. */
-  async #executable(samples: number, scored: boolean, traced?: TracedAnswers): Promise<Runnable> {
+  async #executable(samples: number, scored: boolean, logits?: Tensor): Promise<Runnable> {
     const batch = this.#model.fixedBatch ?? samples
     const key = `${batch} ${scored}`
-    const known = this.#executables.of(key, () => this.#compile(batch, scored, traced))
+    const known = this.#executables.of(key, () => this.#compile(batch, scored, logits))
     return samples === batch ? known : filledUp(await known, samples)
   }
 
-  async #compile(batch: number, scored: boolean, traced?: TracedAnswers): Promise<Executable> {
+  async #compile(batch: number, scored: boolean, logits?: Tensor): Promise<Executable> {
     const [model, shape] = [this.#model, this.#shape]
     const program = scored
       ? predictionProgram(model, shape, batch, true)
-      : probabilityProgram(traced ?? traceAnswers(model, shape, batch))
+      : probabilityProgram(logits ?? logitsOf(model, batchInputs(shape, batch).images, inference()))
     return this.#engine.compile(reading(program, await this.#substitutes()))
   }
 }

@@ -198,22 +198,8 @@ export function predictionProgram(model: Module, shape: SampleShape, batch: numb
   return { outputs: Object.fromEntries(names.map((name, k) => [name, simplified[k]])), updates: new Map() }
 }
 
-/** What a model makes of images. */
-export interface TracedAnswers {
-  /** The input `images`. */
-  readonly images: Tensor
-  /** f32 `[N, classes]` */
-  readonly logits: Tensor
-}
-
-/** Traces a model as it answers, without training. @throws ShapeError when it does not take the images, or gives no logits */
-export function traceAnswers(model: Module, shape: SampleShape, batch: number): TracedAnswers {
-  const { images } = batchInputs(shape, batch)
-  return { images, logits: logitsOf(model, images, inference()) }
-}
-
-/** Answers alone. Input: `images`. Output: `probabilities` f32 `[N, classes]`. */
-export function probabilityProgram({ logits }: Pick<TracedAnswers, 'logits'>): Program {
+/** Answers alone. Input: that of the logits `[N, classes]`, `images`. Output: `probabilities` f32 `[N, classes]`. */
+export function probabilityProgram(logits: Tensor): Program {
   const [probabilities] = simplify([softmax(logits)])
   return { outputs: { probabilities: probabilities! }, updates: new Map() }
 }

@@ -23,7 +23,7 @@ export interface KernelModule {
  * `from … to − 1`; ranges given to different threads never write the same byte.
  */
 export interface Kernel {
-  /** Kernels with equal keys have equal code, which is emitted once, for calls on any number of units. Only {@link kernelKind} makes keys. */
+  /** Kernels with equal keys have equal code, which is emitted once. Only {@link kernelKind} and its like make keys. */
   readonly key: KernelKey
   /** Number of units the work can be split into. */
   readonly units: number
