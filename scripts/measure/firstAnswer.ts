@@ -1,5 +1,5 @@
 /**
- * From an address to the first answer in one Chromium: MobileNetV2 (224×224, random weights) on a fresh, cross-origin isolated page, by
+ * From an address to the first answer in Chromium: MobileNetV2 (224×224, random weights) on a fresh, cross-origin isolated page, by
  * Fovea from its own file and from an ONNX file, by onnxruntime-web from the same ONNX file, and by TensorFlow.js.
  * `npx tsx scripts/measure/firstAnswer.ts [rounds] [threads]` after `npm run build` and `npm ci --prefix bench`; all cores by default.
  *
