@@ -12,6 +12,7 @@ import { elementValues, isElementType } from '../formats/elements.ts'
 import { isSafetensors, openSafetensors, writeSafetensors } from '../formats/safetensors.ts'
 import type { ByteSource } from '../formats/source.ts'
 import { type FileTensor, WeightsError, type WeightsFile } from '../formats/weightsFile.ts'
+import { composeMaps } from '../graph/composeMaps.ts'
 import { input } from '../graph/sources.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { HostTensor, TypedArray, Variable } from '../graph/variable.ts'
@@ -83,7 +84,7 @@ export function writeClassifier(
 ): Uint8Array<ArrayBuffer> {
   const names = new Map([...model.variables()].map(([path, variable]) => [variable, path]))
   const trace = (batch: number) =>
-    model.forward(input('images', [batch, ...info.shape], { dtype: 'u8', batched: true }), inference())
+    composeMaps(model.forward(input('images', [batch, ...info.shape], { dtype: 'u8', batched: true }), inference()))
   const outputs = trace(1).shape
   if (outputs.length !== 2 || outputs[1] !== info.classes.length) {
     throw new ClassifierError(

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createEngine } from '../../src/backends/createEngine.ts'
+import { readClassifier, writeClassifier } from '../../src/classifier/artifact.ts'
+import { bytesSource } from '../../src/formats/source.ts'
 import { constantTensor } from '../../src/graph/sources.ts'
 import type { Matrix } from '../../src/graph/tensor.ts'
 import * as nn from '../../src/nn/index.ts'
@@ -147,6 +149,37 @@ describe('a network', () => {
     const found = await answersOf(engine, await importOnnx(bytes), [2, ...input], images)
     expect(differenceOf(found, wanted)).toBeLessThan(tolerance)
   })
+
+  test.each([true, false])(
+    'read from the file of a classifier has its batch normalization, affine %s',
+    async affine => {
+      const norm = nn.batchNorm2d(4, { affine })
+      const layers = {
+        conv: nn.conv2d(3, 4, 3, { bias: false }),
+        norm,
+        pool: nn.globalAveragePool2d(),
+        flat: nn.flatten(),
+      }
+      const model = new nn.ImageClassifier(
+        nn.normalize({ mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.3] }),
+        nn.sequential(layers),
+      )
+      fillModel(model, { model: 'file', input: { shape: [8, 8, 3], seed: 1, scale: 1 }, seed: 7 })
+      const info = { name: 'file', classes: [...'abcd'], shape: [8, 8, 3], subject: 'picture' } as const
+      const { network: read } = await readClassifier(bytesSource(writeClassifier(model, info)))
+      const bytesIn = { input: info.shape, dtype: 'u8', preprocessing: 'outside' } as const
+      expect(opsOf(exportOnnx(read, bytesIn))).toEqual(['Conv', 'BatchNormalization', 'GlobalAveragePool', 'Flatten'])
+      expect(opsOf(exportOnnx(read, { ...bytesIn, batchNorm: 'fold' }))).toEqual([
+        'Conv',
+        'GlobalAveragePool',
+        'Flatten',
+      ])
+      const images = samples([2, 8, 8, 3], 'u8')
+      const wanted = await answersOf(engine, model, [2, 8, 8, 3], images)
+      const again = await importOnnx(exportOnnx(read, { input: info.shape, dtype: 'u8' }))
+      expect(differenceOf(await answersOf(engine, again, [2, 8, 8, 3], images), wanted)).toBeLessThan(tolerance)
+    },
+  )
 
   test('gives probabilities', async () => {
     const bytes = exportOnnx(network(), { input: inputShape, probabilities: true })

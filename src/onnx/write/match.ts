@@ -1,6 +1,6 @@
 /** Looks at values of a graph: what they are computed from, and whether they match a known form. */
 import type { BinaryFunction, Expression, UnaryFunction } from '../../graph/expression.ts'
-import type { Operand } from '../../graph/ops/map.ts'
+import { map, type Operand } from '../../graph/ops/map.ts'
 import { type Shape, sameShape, sizeOf } from '../../graph/shape.ts'
 import { structuralKey } from '../../graph/structuralKey.ts'
 import { isApplicationOf } from '../../graph/table.ts'
@@ -13,28 +13,47 @@ export function expressionOf(tensor: Tensor): Expression | undefined {
     : undefined
 }
 
+/** What an expression of a value reads as an operand; undefined when it is none. */
+type Reading = (tensor: Tensor, e: Expression) => Operand | undefined
+
 /** x and y, of a value that is `fn(x, y)`. */
 export function binaryOf(
   tensor: Tensor | undefined,
   fn: BinaryFunction,
+  read: Reading = operandOf,
 ): readonly [x: Operand, y: Operand] | undefined {
   const e = tensor && expressionOf(tensor)
   if (!tensor || e?.kind !== 'binary' || e.fn !== fn) return undefined
-  const [x, y] = [operandOf(tensor, e.x), operandOf(tensor, e.y)]
+  const [x, y] = [read(tensor, e.x), read(tensor, e.y)]
   return x === undefined || y === undefined ? undefined : [x, y]
 }
 
 /** x, of a value that is `fn(x)`. */
-export function unaryOf(tensor: Tensor | undefined, fn: UnaryFunction): Tensor | undefined {
+export function unaryOf(tensor: Tensor | undefined, fn: UnaryFunction, read: Reading = operandOf): Tensor | undefined {
   const e = tensor && expressionOf(tensor)
   if (!tensor || e?.kind !== 'unary' || e.fn !== fn) return undefined
-  return asTensor(operandOf(tensor, e.x))
+  return asTensor(read(tensor, e.x))
 }
 
 function operandOf(tensor: Tensor, e: Expression): Operand | undefined {
   if (e.kind === 'constant') return e.value
   return e.kind === 'input' ? tensor.inputs[e.index] : undefined
 }
+
+/** Parts of expressions that have been read as values. */
+const parts = new WeakSet<Tensor>()
+
+/** Reads any part of an expression as a value, which the graph does not have: it can only be looked into. */
+export const partOf: Reading = (tensor, e) => {
+  const operand = operandOf(tensor, e)
+  if (operand !== undefined) return operand
+  const part = map(e, tensor.inputs)
+  parts.add(part)
+  return part
+}
+
+/** Whether a value is none that {@link partOf} has made. */
+export const isInGraph = (tensor: Tensor): boolean => !parts.has(tensor)
 
 /** An operand that is a value of the graph. */
 export const asTensor = (operand: Operand | undefined): Tensor | undefined =>

@@ -16,6 +16,8 @@ import {
   bothOrders,
   channelNumbers,
   expressionOf,
+  isInGraph,
+  partOf,
   sameGraph,
   unaryOf,
 } from './match.ts'
@@ -33,28 +35,31 @@ export interface BatchNormParts {
   readonly channels: number
 }
 
-/** Recognizes x · scale + shift with scale = γ / √(σ² + ε) and shift = β − μ · scale. */
+/**
+ * Recognizes x · scale + shift with scale = γ / √(σ² + ε) and shift = β − μ · scale, each of these two as one operation or as
+ * several.
+ */
 export function batchNormOf(tensor: Tensor): BatchNormParts | undefined {
   const [scaled, shiftAlong] = binaryOf(tensor, 'add') ?? []
   const [x, scaleAlong] = binaryOf(asTensor(scaled), 'mul') ?? []
   if (!x || typeof x === 'number' || x.shape.length < 2) return undefined
   const [channels, rank] = [x.shape[1], x.shape.length]
   const [scale, shift] = [scaleAlong, shiftAlong].map(numbers => channelNumbers(numbers, channels, rank))
-  const [gamma, deviation] = binaryOf(scale, 'div') ?? []
-  const [variance, eps] = binaryOf(unaryOf(asTensor(deviation), 'sqrt'), 'add') ?? []
+  const [gamma, deviation] = binaryOf(scale, 'div', partOf) ?? []
+  const [variance, eps] = binaryOf(unaryOf(asTensor(deviation), 'sqrt', partOf), 'add', partOf) ?? []
   if (!scale || !shift || !variance || typeof variance === 'number' || typeof eps !== 'number') return undefined
   const found = shiftOf(shift, scale)
   if (!found || (typeof gamma === 'number' && gamma !== 1)) return undefined
   const parts = { x, gamma: asTensor(gamma), ...found, variance, eps, channels }
-  const areVectors = [parts.gamma, parts.beta, parts.mean, variance].every(v => !v || sameShape(v.shape, [channels]))
-  return areVectors ? parts : undefined
+  const isVector = (v: Tensor | undefined): boolean => !v || (isInGraph(v) && sameShape(v.shape, [channels]))
+  return [parts.gamma, parts.beta, parts.mean, variance].every(isVector) ? parts : undefined
 }
 
 /** β and μ, of β − μ · scale, or of μ · −scale. */
 function shiftOf(shift: Tensor, scale: Tensor): Pick<BatchNormParts, 'beta' | 'mean'> | undefined {
-  const [beta, product] = binaryOf(shift, 'sub') ?? []
-  const [mean, factor] = binaryOf(beta === undefined ? shift : asTensor(product), 'mul') ?? []
-  const isScale = beta === undefined ? unaryOf(asTensor(factor), 'neg') === scale : factor === scale
+  const [beta, product] = binaryOf(shift, 'sub', partOf) ?? []
+  const [mean, factor] = binaryOf(beta === undefined ? shift : asTensor(product), 'mul', partOf) ?? []
+  const isScale = beta === undefined ? unaryOf(asTensor(factor), 'neg', partOf) === scale : factor === scale
   if (!isScale || !mean || typeof mean === 'number' || typeof beta === 'number') return undefined
   return { beta, mean }
 }
