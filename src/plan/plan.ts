@@ -64,17 +64,33 @@ export interface Plan<F extends Form = Form> {
   readonly multiplyAdds: number
 }
 
+/** How a program is planned. */
+export interface PlanOptions {
+  /**
+   * Bytes that may be computed ahead of the runs and kept; any number by default. What does not fit is computed in each
+   * run, just before it is read, and its memory serves others afterwards.
+   */
+  readonly mostKept?: number
+}
+
 /** Plans a program for a backend. @throws ShapeError when the program is inconsistent. */
-export function makePlan<F extends Form>(program: Program, target: Target<F>): Plan<F> {
+export function makePlan<F extends Form>(
+  program: Program,
+  target: Target<F>,
+  { mostKept = Number.POSITIVE_INFINITY }: PlanOptions = {},
+): Plan<F> {
   const { alignment, span } = target
   const choice = target.layOut(program)
   const { blocks } = choice
   const inBlocks = blocks?.steps ?? new Set<Step<F>>()
-  const invariant = invariantSteps(choice)
+  const { kept: invariant, late } = split(invariantSteps(choice), choice, mostKept)
   const preparation = schedule([...invariant], inBlocks)
-  const scheduled = schedule(
-    choice.steps.filter(step => !invariant.has(step)),
-    inBlocks,
+  const scheduled = withLate(
+    schedule(
+      choice.steps.filter(step => !invariant.has(step) && !late.has(step)),
+      inBlocks,
+    ),
+    late,
   )
   const { inPlace, copies } = storeUpdates(choice, scheduled)
   const groups = copies.length > 0 ? [...scheduled, { kind: 'whole' as const, steps: copies }] : scheduled
@@ -124,6 +140,52 @@ function invariantSteps<F extends Form>(choice: LayoutChoice<F>): Set<Step<F>> {
   return invariant
 }
 
+/** The steps whose results fit, in order, with what they read; and those that are computed late. */
+function split<F extends Form>(
+  invariant: ReadonlySet<Step<F>>,
+  choice: LayoutChoice<F>,
+  most: number,
+): { readonly kept: Set<Step<F>>; readonly late: Set<Step<F>> } {
+  const [kept, late] = [new Set<Step<F>>(), new Set<Step<F>>()]
+  const lateValues = new Set<Tensor>()
+  let left = most
+  for (const step of invariant) {
+    const bytes = step.outputs.reduce((sum, tensor) => sum + bytesOf(choice, tensor), 0)
+    if (bytes <= left && !stepInputs(step).some(tensor => lateValues.has(storageOf(tensor)))) {
+      kept.add(step)
+      left -= bytes
+    } else {
+      late.add(step)
+      for (const tensor of step.outputs) lateValues.add(tensor)
+    }
+  }
+  return { kept, late }
+}
+
+/** Groups, each after the late steps that it is the first to need. */
+function withLate<F extends Form>(groups: readonly Group<F>[], late: ReadonlySet<Step<F>>): readonly Group<F>[] {
+  if (late.size === 0) return groups
+  const makers = new Map([...late].flatMap(step => step.outputs.map(tensor => [tensor, step] as const)))
+  const done = new Set<Step<F>>()
+  return groups.flatMap(group => {
+    const needed = new Set<Step<F>>()
+    const need = (step: Step<F>): void => {
+      for (const tensor of stepInputs(step)) {
+        const maker = makers.get(storageOf(tensor))
+        if (!maker || done.has(maker)) continue
+        done.add(maker)
+        need(maker)
+        needed.add(maker)
+      }
+    }
+    group.steps.forEach(need)
+    return [...schedule([...needed], new Set()), group]
+  })
+}
+
+/** Bytes of a value that has no memory but what the plan gives it. */
+const bytesOf = (choice: LayoutChoice, tensor: Tensor): number => choice.bytesOf?.(tensor) ?? byteSizeOf(tensor)
+
 /** What decides where values are placed. */
 interface Placing {
   readonly choice: LayoutChoice
@@ -143,7 +205,6 @@ function placeValues({ choice, groups, inPlace, invariant, alignment, span }: Pl
   const life = lifetimes(choice, groups, invariant)
   const values: Value[] = []
   const { blocks } = choice
-  const bytesOf = (tensor: Tensor): number => choice.bytesOf?.(tensor) ?? byteSizeOf(tensor)
   const arena: { tensor: Tensor; lifetime: Lifetime }[] = []
   const scratch: { tensor: Tensor; lifetime: Lifetime; group: number }[] = []
   const describe = (tensor: Tensor): Pick<Value, 'tensor' | 'layout' | 'sliced'> => ({
@@ -154,7 +215,7 @@ function placeValues({ choice, groups, inPlace, invariant, alignment, span }: Pl
 
   for (const tensor of [...invariant].flatMap(step => step.outputs)) {
     life.delete(tensor)
-    values.push({ ...describe(tensor), space: 'kept', offset: 0, bytes: bytesOf(tensor) })
+    values.push({ ...describe(tensor), space: 'kept', offset: 0, bytes: bytesOf(choice, tensor) })
   }
   for (const [tensor, { from, to, group, first, last }] of life) {
     const variable = tensor.source?.kind === 'variable' ? tensor.source.variable : inPlace.get(tensor)
@@ -163,10 +224,10 @@ function placeValues({ choice, groups, inPlace, invariant, alignment, span }: Pl
     } else if (tensor.source?.kind === 'constant') {
       values.push({ ...describe(tensor), space: 'constant', offset: 0, bytes: byteSizeOf(tensor) })
     } else if (group !== undefined && blocks?.sliced.has(tensor)) {
-      const bytes = bytesOf(tensor) / blocks.count
+      const bytes = bytesOf(choice, tensor) / blocks.count
       scratch.push({ tensor, lifetime: { bytes, from: first, to: last }, group })
     } else {
-      arena.push({ tensor, lifetime: { bytes: bytesOf(tensor), from, to } })
+      arena.push({ tensor, lifetime: { bytes: bytesOf(choice, tensor), from, to } })
     }
   }
 

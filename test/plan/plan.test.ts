@@ -6,7 +6,9 @@ import { cpuTarget } from '../../src/backends/cpu/target.ts'
 import { wasmTarget } from '../../src/backends/wasm/target.ts'
 import * as g from '../../src/graph/index.ts'
 import { lenet5 } from '../../src/models/lenet.ts'
+import { conv2d } from '../../src/nn/convolution.ts'
 import { crossEntropy } from '../../src/nn/losses.ts'
+import { inference } from '../../src/nn/module.ts'
 import { normalize } from '../../src/nn/normalize.ts'
 import { sequential } from '../../src/nn/sequential.ts'
 import { sgd } from '../../src/optim/sgd.ts'
@@ -116,12 +118,31 @@ describe('memory', () => {
       fc.property(
         networks,
         fc.constantFrom<Target>(inBlocks, cpuTarget({ blockSizes: [4] }), ofRows, withChannels),
-        (spec, target) => {
-          checkMemory(makePlan(buildProgram(spec).program, target))
+        fc.constantFrom(Number.POSITIVE_INFINITY, 2000, 0),
+        (spec, target, mostKept) => {
+          checkMemory(makePlan(buildProgram(spec).program, target, { mostKept }))
         },
       ),
       { seed: 20_250_108, numRuns: 300 },
     )
+  })
+
+  test('of copies of weights is that of one after another where few may be kept', () => {
+    const model = sequential(...[0, 1, 2, 3].map(() => conv2d(64, 64, 3, { padding: 1 }))).initialize(0)
+    const y = model.forward(g.input('x', [1, 64, 20, 20]), inference())
+    const planWith = (mostKept?: number): Plan =>
+      makePlan({ outputs: { y }, updates: new Map() }, withChannels, { ...(mostKept !== undefined && { mostKept }) })
+    const keptIn = ({ values }: Plan): number[] => values.filter(v => v.space === 'kept').map(({ bytes }) => bytes)
+    const all = planWith()
+    const [copy = 0, ...others] = keptIn(all)
+    expect(others).toEqual([copy, copy, copy])
+    for (const count of [3, 1, 0]) {
+      const some = planWith(count * copy)
+      checkMemory(some)
+      expect(keptIn(some)).toEqual(new Array(count).fill(copy))
+      expect(stepsOf(some)).toHaveLength(stepsOf(all).length)
+      expect(some.arenaBytes).toBeLessThanOrEqual(all.arenaBytes + copy)
+    }
   })
 
   test('a sum of what is 0 whatever is read has its operand', () => {

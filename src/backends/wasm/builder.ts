@@ -55,6 +55,11 @@ interface BuildTask {
   readonly threads: number
 }
 
+/** Bytes for the tables of kernels, which are known when these are made. */
+const tableRoom = 2 ** 20
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+
 /** Lanes of the longest vectors of a processor. */
 const lanesOf = ({ avx512 }: Processor): VectorLanes => (avx512 ? 16 : 8)
 
@@ -102,12 +107,29 @@ export class ProgramBuilder {
     return this.#machine.fused
   }
 
-  plan(program: Program): CpuPlan {
+  /**
+   * Plans a program. Where weights and their copies in the order of the kernels do not both fit the memory, some copies
+   * are made in each run.
+   */
+  plan(program: Program, memory: MemoryMap, threads: number): CpuPlan {
     const { processor } = this.#native
-    return makePlan(
-      program,
-      wasmTarget({ ...this.#choices, wide: this.wide.on, ...(processor && { native: lanesOf(processor) }) }),
-    )
+    const target = wasmTarget({
+      ...this.#choices,
+      wide: this.wide.on,
+      ...(processor && { native: lanesOf(processor) }),
+    })
+    const plan = makePlan(program, target)
+    const need = memory.needOf(plan, threads)
+    const [bytes, limit] = [need.bytes, need.limit - tableRoom]
+    const kept = plan.values.filter(({ space }) => space === 'kept').map(value => value.bytes)
+    if (bytes <= limit || kept.length === 0) return plan
+    // A copy that is made in each run needs room as well, while it is read; branches read several.
+    for (const copies of [1, 4, Number.POSITIVE_INFINITY]) {
+      const mostKept = Math.max(0, sum(kept) - (bytes - limit) - copies * Math.max(...kept))
+      const smaller = makePlan(program, target, { mostKept })
+      if (memory.needOf(smaller, threads).bytes <= limit) return smaller
+    }
+    return plan
   }
 
   /**
@@ -116,7 +138,7 @@ export class ProgramBuilder {
    */
   async build(program: Program, memory: MemoryMap, threads: number): Promise<Build> {
     const wide = this.wide.on
-    const plan = this.plan(program)
+    const plan = this.plan(program, memory, threads)
     const need = memory.needOf(plan, threads)
     if (need.bytes > need.limit) throw new MemoryError(need)
     for (const { variable } of plan.values) if (variable) memory.variable(variable)

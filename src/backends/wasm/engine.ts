@@ -53,7 +53,10 @@ export function createWasmEngineWith(tools: EngineTools, options: WasmEngineOpti
 }
 
 /** The tools with which an engine makes modules and runs them; tests replace them. */
-export interface EngineTools extends BuildTools, CrewTools {}
+export interface EngineTools extends BuildTools, CrewTools {
+  /** Pages of 64 KiB that the memory may have; as many as there can be by default. */
+  readonly mostPages?: number
+}
 
 /** What an engine computes with. */
 export interface EngineMachine {
@@ -85,7 +88,7 @@ export class WasmEngine implements Engine {
     this.#builder = new ProgramBuilder({ shared, fused }, options, tools)
     this.#wideWanted = tools.wide !== undefined || (options.wide ?? 'off') !== 'off'
     this.#nativeWanted = tools.native !== undefined || (options.native ?? 'off') !== 'off'
-    const memory = new MemoryMap(shared)
+    const memory = new MemoryMap(shared, tools.mostPages)
     this.#openMemory = memory
     this.#crew = new Crew(threads, memory.memory, takesPart, tools)
   }
@@ -174,7 +177,7 @@ export class WasmEngine implements Engine {
 
   memoryFor(program: Program): MemoryNeed {
     this.#check()
-    return this.#memory.needOf(this.#builder.plan(program), this.#crew.threads)
+    return this.#memory.needOf(this.#planOf(program), this.#crew.threads)
   }
 
   async read(variable: Variable): Promise<TypedArray> {
@@ -229,7 +232,7 @@ export class WasmEngine implements Engine {
    */
   async profile(program: Program, repeats = 30): Promise<StepTime[]> {
     this.#check()
-    const plan = this.#builder.plan(program)
+    const plan = this.#planOf(program)
     const calls = await this.#builder.buildCalls(plan, this.#memory)
     return this.#turns.take(async () => {
       this.#check()
@@ -245,6 +248,10 @@ export class WasmEngine implements Engine {
     this.#openMemory = undefined
     await this.#crew.close()
     this.#builder.close()
+  }
+
+  #planOf(program: Program): CpuPlan {
+    return this.#builder.plan(program, this.#memory, this.#crew.threads)
   }
 
   /** @throws Error when the engine is closed. */

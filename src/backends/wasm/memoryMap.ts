@@ -18,9 +18,12 @@ export class MemoryMap implements Addresses {
   readonly #tables = new Map<string, number>()
   #arena = { address: 0, bytes: 0 }
 
-  /** @param shared whether threads share the memory */
-  constructor(shared: boolean) {
-    this.#linear = new LinearMemory(shared)
+  /**
+   * @param shared whether threads share the memory
+   * @param mostPages pages of 64 KiB that it may have; as many as there can be by default
+   */
+  constructor(shared: boolean, mostPages?: number) {
+    this.#linear = new LinearMemory(shared, mostPages)
   }
 
   get memory(): WebAssembly.Memory {
@@ -101,11 +104,13 @@ export class MemoryMap implements Addresses {
   /** Memory that the engine would hold with a plan on the given number of threads. */
   needOf({ values, arenaBytes, scratchBytes }: CpuPlan, threads: number): MemoryNeed {
     const arena = Math.max(this.#arena.bytes, arenaBytes + scratchBytes * threads)
-    const more = new Set(
-      values.flatMap(({ variable }) => (variable && !this.#variables.has(variable) ? [variable] : [])),
-    )
-    const variables = [...more].reduce((sum, variable) => sum + byteSizeOf(variable), 0)
-    return { bytes: this.bytes - this.#arena.bytes + variables + arena, limit: this.#linear.limit }
+    const more = new Map<Variable | Tensor, number>()
+    for (const { tensor, space, variable, bytes } of values) {
+      if (variable && !this.#variables.has(variable)) more.set(variable, byteSizeOf(variable))
+      if ((space === 'constant' || space === 'kept') && !this.#constants.has(tensor)) more.set(tensor, bytes)
+    }
+    const lasting = [...more.values()].reduce((sum, bytes) => sum + bytes, 0)
+    return { bytes: this.bytes - this.#arena.bytes + lasting + arena, limit: this.#linear.limit }
   }
 
   /**

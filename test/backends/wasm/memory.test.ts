@@ -1,9 +1,10 @@
 /** The engine's memory: small regions share chunks, and the arena of a larger program takes the place of the smaller one's. */
 import { describe, expect, it } from 'vitest'
-import { createWasmEngine } from '../../../src/backends/wasm/engine.ts'
+import { createWasmEngine, createWasmEngineWith } from '../../../src/backends/wasm/engine.ts'
 import { LinearMemory } from '../../../src/backends/wasm/runtime/memory.ts'
+import { input } from '../../../src/graph/index.ts'
 import { findModel } from '../../../src/models/index.ts'
-import { crossEntropy, ImageClassifier, normalize } from '../../../src/nn/index.ts'
+import { conv2d, crossEntropy, ImageClassifier, inference, normalize, sequential } from '../../../src/nn/index.ts'
 import { sgd } from '../../../src/optim/index.ts'
 import { trainingProgram } from '../../../src/train/programs.ts'
 
@@ -70,5 +71,42 @@ describe('the memory of an engine', () => {
     expect(engine.memoryBytes).toBeLessThan(least + 600_000)
     expect(bytesOf(small)).toBeGreaterThan(2_000_000)
     await engine.close()
+  })
+
+  it('makes copies of weights in each run where not all of them fit, and says what would be needed where nothing helps', async () => {
+    const model = sequential(...[0, 1, 2, 3, 4, 5].map(() => conv2d(128, 128, 3, { padding: 1 }))).initialize(3)
+    const y = model.forward(input('x', [1, 128, 20, 20]), inference())
+    const program = { outputs: { y }, updates: new Map() }
+    const inputs = { x: Float32Array.from({ length: 128 * 400 }, (_, k) => ((k * 7) % 11) - 5) }
+    const free = createWasmEngineWith({}, { threads: 1 })
+    const { bytes } = free.memoryFor(program)
+    const whole = await free.compile(program)
+    const kept = whole.plan.values.filter(({ space }) => space === 'kept')
+    expect(kept).toHaveLength(6)
+    expect(free.memoryBytes).toBeLessThan(bytes + 1_000_000)
+    expect(free.memoryBytes).toBeGreaterThan(bytes - 1_000_000)
+    const wanted = await whole.run(inputs)
+    await free.close()
+    for (const threads of [1, 2]) {
+      for (const [missing, left] of [
+        [1, 4],
+        [4, 1],
+        [5, 0],
+      ] as const) {
+        const mostPages = Math.ceil((bytes + 2 ** 20 - missing * kept[0]!.bytes) / 65536)
+        const engine = createWasmEngineWith({ mostPages }, { threads })
+        expect(engine.memoryFor(program).bytes).toBeLessThanOrEqual(mostPages * 65536)
+        const executable = await engine.compile(program)
+        expect(executable.plan.values.filter(({ space }) => space === 'kept')).toHaveLength(left)
+        for (let run = 0; run < 2; run++) expect(await executable.run(inputs)).toEqual(wanted)
+        expect(engine.memoryBytes).toBeLessThanOrEqual(mostPages * 65536)
+        await engine.close()
+      }
+    }
+    const small = createWasmEngineWith({ mostPages: 64 }, { threads: 1 })
+    await expect(small.compile(program)).rejects.toThrow(
+      `out of memory: ${Math.ceil(bytes / 1e6)} MB needed, 5 MB at most: use a smaller batch`,
+    )
+    await small.close()
   })
 })

@@ -25,8 +25,8 @@ const smallBytes = 32 * 1024
  * A memory that may grow as far as the runtime allows. A shared memory reserves its addresses at once, and some
  * browsers (on 32-bit systems, on phones) reserve fewer than requested.
  */
-function largestMemory(shared: boolean): { memory: WebAssembly.Memory; maximum: number } {
-  for (let maximum = maximumPages; ; maximum /= 2) {
+function largestMemory(shared: boolean, most: number): { memory: WebAssembly.Memory; maximum: number } {
+  for (let maximum = most; ; maximum /= 2) {
     try {
       return { memory: new WebAssembly.Memory({ initial: 16, maximum, shared }), maximum }
     } catch (error) {
@@ -45,9 +45,12 @@ export class LinearMemory {
   /** The rest of the latest chunk. */
   #chunk = { address: 0, bytes: 0 }
 
-  /** @param shared whether threads share the memory */
-  constructor(shared: boolean) {
-    const { memory, maximum } = largestMemory(shared)
+  /**
+   * @param shared whether threads share the memory
+   * @param mostPages pages of 64 KiB that it may have
+   */
+  constructor(shared: boolean, mostPages = maximumPages) {
+    const { memory, maximum } = largestMemory(shared, mostPages)
     this.memory = memory
     this.limit = maximum * pageBytes
   }
