@@ -174,6 +174,8 @@ function rowOf(script: Script, reports: readonly Report[], folder: string): stri
   return `| ${cells.join(' | ')} |`
 }
 
+// The browser ends with the script.
+process.once('SIGINT', () => process.exit(130))
 if (!(rounds >= 1)) throw new RangeError(`rounds (=${process.argv[2]}) must be at least 1`)
 for (const place of [join(root, 'dist/index.js'), peers]) {
   if (!existsSync(place)) throw new Error(`${place} is missing: npm run build && npm ci --prefix bench`)
@@ -189,7 +191,9 @@ try {
   const reports = new Map<Script, Report[]>(scripts.map(script => [script, []]))
   try {
     for (let round = 0; round < rounds; round++) {
-      for (const script of scripts) reports.get(script)!.push(await visitor.visit(script))
+      // Back and forth, so that none always follows the same one.
+      for (const script of round % 2 === 0 ? scripts : scripts.toReversed())
+        reports.get(script)!.push(await visitor.visit(script))
     }
     const wanted = reports.get(peer)![0]!.logits
     console.log(

@@ -26,17 +26,21 @@ export function encode(value: unknown): Json {
   return Object.fromEntries(entries.map(([name, held]) => [name, encode(held)]))
 }
 
+/** Expressions by their text in JSON, for a batch of one size. */
+export type KnownExpressions = Map<string, Expression>
+
 /**
  * The attributes that were given to {@link encode}, for a batch of some size.
+ * @param known equal expressions are one object: whoever looks at them later finds out about each only once
  * @throws Error for a form that it does not write.
  */
-export function decode(data: Json, batch: number): unknown {
-  if (Array.isArray(data)) return data.map(item => decode(item, batch))
+export function decode(data: Json, batch: number, known: KnownExpressions = new Map()): unknown {
+  if (Array.isArray(data)) return data.map(item => decode(item, batch, known))
   if (!isRecord(data)) return data
   if (isBatchNumber(data)) return data.$batch[0] * batch + data.$batch[1]
   if ('$number' in data) return decodeNumber(data.$number)
-  if ('$expression' in data) return decodeExpression(data.$expression as Json, batch)
-  return Object.fromEntries(Object.entries(data).map(([name, held]) => [name, decode(held as Json, batch)]))
+  if ('$expression' in data) return expressionOf(data.$expression as Json, batch, known)
+  return Object.fromEntries(Object.entries(data).map(([name, held]) => [name, decode(held as Json, batch, known)]))
 }
 
 /**
@@ -95,6 +99,13 @@ function encodeExpression(expression: Expression): Json {
   }
   visit(expression)
   return nodes
+}
+
+function expressionOf(data: Json, batch: number, known: KnownExpressions): Expression {
+  const text = JSON.stringify(data)
+  const expression = known.get(text) ?? decodeExpression(data, batch)
+  known.set(text, expression)
+  return expression
 }
 
 function decodeExpression(data: Json, batch: number): Expression {

@@ -14,7 +14,7 @@ import { Tensor, topologicalOrder } from '../graph/tensor.ts'
 import { type HostTensor, type Variable, zeros } from '../graph/variable.ts'
 import { Parameter } from '../nn/module.ts'
 import { isRecord } from '../rules/record.ts'
-import { decode, encode, type Json, merge } from './data.ts'
+import { decode, encode, type Json, type KnownExpressions, merge } from './data.ts'
 import { GraphError } from './errors.ts'
 
 /**
@@ -130,13 +130,14 @@ export interface GraphSources {
  */
 export function buildGraph(graph: GraphData, sources: GraphSources): Tensor {
   const values: Tensor[] = []
-  for (const [k, node] of graph.entries()) values.push(located(node, k, () => build(node, values, sources)))
+  const known: KnownExpressions = new Map()
+  for (const [k, node] of graph.entries()) values.push(located(node, k, () => build(node, values, sources, known)))
   const logits = values.at(-1)
   if (!logits) throw new GraphError('the graph has no values')
   return logits
 }
 
-function build(node: GraphNode, values: readonly Tensor[], sources: GraphSources): Tensor {
+function build(node: GraphNode, values: readonly Tensor[], sources: GraphSources, known: KnownExpressions): Tensor {
   const { batch, images } = sources
   if ('input' in node) return images
   if ('tensor' in node) {
@@ -162,7 +163,7 @@ function build(node: GraphNode, values: readonly Tensor[], sources: GraphSources
   if (count !== 'any' && inputs.length !== count) {
     throw new GraphError(`'${node.op}' has ${inputs.length} inputs, expected ${count}`)
   }
-  const attributes = node.with === undefined ? undefined : attributesOf(node, node.with, batch)
+  const attributes = node.with === undefined ? undefined : attributesOf(node, node.with, batch, known)
   if (node.op === 'map') checkExpression(attributes, inputs.length)
   const { shape, dtype } = opTable[node.op].shape(inputs, attributes as never)
   checkShape(shape, node.op)
@@ -180,10 +181,10 @@ function checkExpression(attributes: unknown, count: number): void {
 /** The latest attributes of a node: a network is checked, and then used, for the same number of images. */
 const latest = new WeakMap<GraphNode, { readonly batch: number; readonly attributes: unknown }>()
 
-function attributesOf(node: GraphNode, data: Json, batch: number): unknown {
-  const known = latest.get(node)
-  if (known?.batch === batch) return known.attributes
-  const attributes = decode(data, batch)
+function attributesOf(node: GraphNode, data: Json, batch: number, known: KnownExpressions): unknown {
+  const last = latest.get(node)
+  if (last?.batch === batch) return last.attributes
+  const attributes = decode(data, batch, known)
   latest.set(node, { batch, attributes })
   return attributes
 }

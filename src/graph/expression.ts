@@ -225,11 +225,17 @@ export function nodesOf(e: Expression): ReadonlySet<Expression> {
 }
 
 /** The inputs an expression reads, in increasing order. */
-export function inputsOf(e: Expression): number[] {
+export function inputsOf(e: Expression): readonly number[] {
+  const known = inputsRead.get(e)
+  if (known) return known
   const found = new Set<number>()
   for (const node of nodesOf(e)) if (node.kind === 'input') found.add(node.index)
-  return [...found].sort((a, b) => a - b)
+  const inputs = [...found].sort((a, b) => a - b)
+  inputsRead.set(e, inputs)
+  return inputs
 }
+
+const inputsRead = new WeakMap<Expression, readonly number[]>()
 
 /** Number of arithmetic operations at one position, shared nodes counted once. */
 export function operationCount(e: Expression): number {

@@ -13,10 +13,10 @@
  *
  * Values that no root depends on are dropped.
  */
-import { constant, input, substitute } from './expression.ts'
+import { constant, input, inputsOf, substitute } from './expression.ts'
 import { apply } from './op.ts'
 import { type Conv2dAttributes, conv2dOp } from './ops/conv2d.ts'
-import { isCompact, type MapAttributes, map, mapOp } from './ops/map.ts'
+import { type MapAttributes, map, mapOp } from './ops/map.ts'
 import { matmulOp } from './ops/matmul.ts'
 import { maxPool2dOp } from './ops/maxPool2d.ts'
 import { reshapeOp } from './ops/reshape.ts'
@@ -169,8 +169,8 @@ function absorbPadding(tensor: Tensor, attributes: Conv2dAttributes): Tensor {
 function simplifyMap(tensor: Tensor, { expression, stopGradient }: MapAttributes): Tensor {
   if (stopGradient) return tensor
   const { inputs } = tensor
-  const isSimple = isCompact(expression) && !inputs.some((x, k) => inputs.indexOf(x) < k || filledWith(x) !== undefined)
-  if (isSimple && expression.kind !== 'input') return tensor
+  const isSimple = !inputs.some((x, k) => inputs.indexOf(x) < k || filledWith(x) !== undefined)
+  if (isSimple && expression.kind !== 'input' && inputsOf(expression).length === inputs.length) return tensor
   const folded = substitute(expression, index => {
     const value = filledWith(inputs[index])
     return value === undefined ? input(index) : constant(value)

@@ -60,9 +60,12 @@ export function openAlone(address: string, folder: string): () => Promise<void> 
   const options = { stdio: 'ignore', detached: true } as const
   const browser = spawn(chromiumPath, [...args, `--user-data-dir=${folder}`, address], options)
   const ended = new Promise<void>(resolve => browser.on('exit', () => resolve()))
+  // With its group: the processes of its pages would outlive it.
+  const kill = (): boolean => process.kill(-browser.pid!, 'SIGKILL')
+  process.once('exit', kill)
   return () => {
-    // With its group: the processes of its pages would outlive it.
-    process.kill(-browser.pid!, 'SIGKILL')
+    process.off('exit', kill)
+    kill()
     return ended
   }
 }

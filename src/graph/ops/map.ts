@@ -82,15 +82,8 @@ export function map(expression: e.Expression, inputs: readonly Tensor[], shape: 
   const compact = e.substitute(expression, index => slots.get(index) ?? e.input(index))
   const target = broadcastShapes([...inputs.map(tensor => tensor.shape), shape], 'element-wise')
   if (compact.kind === 'input' && kept[0].dtype === 'f32' && sameShape(kept[0].shape, target)) return kept[0]
-  compacted.add(compact)
   return apply(mapOp, kept, { expression: compact, shape: target })
 }
-
-/** Expressions of {@link map}. */
-const compacted = new WeakSet<e.Expression>()
-
-/** Whether an expression comes from {@link map}, which would make nothing else of it: it reads all of its inputs. */
-export const isCompact = (expression: e.Expression): boolean => compacted.has(expression)
 
 /** A tensor or a plain number, which becomes part of the expression. */
 export type Operand = Tensor | number
