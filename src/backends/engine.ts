@@ -133,7 +133,10 @@ export interface Engine {
    * MemoryError when it does not fit; Error when the engine is closed; StoppedError when it has stopped.
    */
   compile(program: Program): Promise<Executable>
-  /** Memory that the engine would hold with a program, and the most it can hold. Plans the program to find out. */
+  /**
+   * The least memory that the engine would hold with a program, and the most it can hold. Where there is room, it also
+   * keeps copies of weights. Plans the program to find out.
+   */
   memoryFor(program: Program): MemoryNeed
   /** Copy of a variable's value, after all work requested earlier. @throws Error when the engine is closed. */
   read(variable: Variable): Promise<TypedArray>

@@ -45,7 +45,10 @@ function countReaders(order: readonly Tensor[]): Map<Tensor, number> {
   return readers
 }
 
-/** A map with one of its inputs, a map as well, written out; undefined when one is none, or too much would be read. */
+/**
+ * A map with one of its inputs, a map as well, written out; undefined when one is none, when too much would be read, or
+ * when what is left is a value that was there before.
+ */
 function composedWith(tensor: Tensor, part: Tensor): Tensor | undefined {
   if (!isPlainMap(tensor) || !isPlainMap(part)) return undefined
   const { inputs, label, shape } = tensor
@@ -53,8 +56,9 @@ function composedWith(tensor: Tensor, part: Tensor): Tensor | undefined {
   const expression = substitute(tensor.attributes.expression, index =>
     inputs[index] === part ? written : input(index),
   )
-  const whole = map(expression, [...inputs, ...part.inputs], shape)
-  if (whole.op !== 'map' || whole.inputs.length > mostInputs) return undefined
+  const reads = [...inputs, ...part.inputs]
+  const whole = map(expression, reads, shape)
+  if (reads.includes(whole) || whole.inputs.length > mostInputs) return undefined
   return label === undefined ? whole : whole.named(label)
 }
 

@@ -54,6 +54,9 @@ describe('not composed', () => {
     const inner = g.sqrt(weight).named('inner')
     expect(operations(composed(g.neg(inner)))).toEqual(['map', 'map'])
     expect(composed(g.neg(g.sqrt(weight)).named('outer')).label).toBe('outer')
+    // What two operations leave of a value is not composed in place of it.
+    const twice = composed(g.add(g.neg(g.neg(inner)), 1))
+    expect(g.topologicalOrder([twice]).some(({ label }) => label === 'inner')).toBe(true)
   })
 
   test('are values of other shapes, and those that count as constants for a gradient', () => {

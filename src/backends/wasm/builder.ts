@@ -2,7 +2,8 @@
 import { MemoryError } from '../../plan/memoryError.ts'
 import { makePlan } from '../../plan/plan.ts'
 import type { Program } from '../../plan/program.ts'
-import type { CpuPlan } from '../cpu/layouts/form.ts'
+import type { Target } from '../../plan/target.ts'
+import type { CpuForm, CpuPlan } from '../cpu/layouts/form.ts'
 import type { NativeKernels, Processor, SettledNative } from '../native/choice.ts'
 import type { LinkedGroups } from '../native/link.ts'
 import { linkNative, nativeKernels, problemOfNative } from '../native/native.ts'
@@ -48,17 +49,21 @@ export interface CodeChoices {
   readonly fused: boolean
 }
 
-/** What is to be built. */
-interface BuildTask {
+/** What is to be planned. */
+interface PlanTask {
   readonly program: Program
   readonly memory: MemoryMap
   readonly threads: number
 }
 
+/** What is to be built. */
+interface BuildTask extends PlanTask {
+  /** Makes room for the runs of a plan. @throws MemoryError when there is none */
+  readonly makeRoom: (plan: CpuPlan) => Promise<void>
+}
+
 /** Bytes for the tables of kernels, which are known when these are made. */
 const tableRoom = 2 ** 20
-
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
 
 /** Lanes of the longest vectors of a processor. */
 const lanesOf = ({ avx512 }: Processor): VectorLanes => (avx512 ? 16 : 8)
@@ -107,45 +112,79 @@ export class ProgramBuilder {
     return this.#machine.fused
   }
 
-  /**
-   * Plans a program. Where weights and their copies in the order of the kernels do not both fit the memory, some copies
-   * are made in each run.
-   */
+  /** Plans a program: the first of its plans that fits the memory, or the smallest. */
   plan(program: Program, memory: MemoryMap, threads: number): CpuPlan {
-    const { processor } = this.#native
-    const target = wasmTarget({
-      ...this.#choices,
-      wide: this.wide.on,
-      ...(processor && { native: lanesOf(processor) }),
-    })
-    const plan = makePlan(program, target)
-    const need = memory.needOf(plan, threads)
-    const [bytes, limit] = [need.bytes, need.limit - tableRoom]
-    const kept = plan.values.filter(({ space }) => space === 'kept').map(value => value.bytes)
-    if (bytes <= limit || kept.length === 0) return plan
-    // A copy that is made in each run needs room as well, while it is read; branches read several.
-    for (const copies of [1, 4, Number.POSITIVE_INFINITY]) {
-      const mostKept = Math.max(0, sum(kept) - (bytes - limit) - copies * Math.max(...kept))
-      const smaller = makePlan(program, target, { mostKept })
-      if (memory.needOf(smaller, threads).bytes <= limit) return smaller
+    const plans = [...this.#plans({ program, memory, threads })]
+    const fits = (plan: CpuPlan): boolean => {
+      const { bytes, limit } = memory.needOf(plan, threads)
+      return bytes <= limit
     }
-    return plan
+    return plans.find(fits) ?? (plans.at(-1) as CpuPlan)
+  }
+
+  /** The plan that takes least memory: all copies of weights are made in each run. */
+  leastPlan(program: Program): CpuPlan {
+    return makePlan(program, this.#target, { mostKept: 0 })
+  }
+
+  /**
+   * Plans of a program, the largest and fastest first. It keeps copies of all weights in the order of the kernels; where
+   * weights and copies do not both fit the memory, some or all copies are made in each run.
+   */
+  *#plans({ program, memory, threads }: PlanTask): Generator<CpuPlan> {
+    const whole = makePlan(program, this.#target)
+    yield whole
+    const kept = whole.values.filter(({ space }) => space === 'kept').map(({ bytes }) => bytes)
+    if (kept.length === 0) return
+    const least = this.leastPlan(program)
+    const { bytes, limit } = memory.needOf(least, threads)
+    if (bytes <= limit) {
+      const missing = Math.max(0, memory.needOf(whole, threads).bytes + tableRoom - limit)
+      const all = kept.reduce((sum, copy) => sum + copy, 0)
+      // A copy that is made in each run needs room as well, while it is read; branches read several.
+      for (const copies of [1, 4]) {
+        const mostKept = all - missing - copies * Math.max(...kept)
+        if (mostKept > 0) yield makePlan(program, this.#target, { mostKept })
+      }
+    }
+    yield least
   }
 
   /**
    * Plans, assembles and compiles a program, with wide vectors where they are in use and correct.
-   * @throws MemoryError when the program does not fit the memory.
+   * @throws MemoryError when the program does not fit the memory, in which nothing is left of it then.
    */
-  async build(program: Program, memory: MemoryMap, threads: number): Promise<Build> {
+  async build(task: BuildTask): Promise<Build> {
+    const { memory, threads } = task
+    let refused: MemoryError | undefined
+    for (const plan of this.#plans(task)) {
+      const need = memory.needOf(plan, threads)
+      if (need.bytes > need.limit) {
+        refused = new MemoryError(need)
+        continue
+      }
+      const takeBack = memory.attempt()
+      try {
+        return await this.#buildPlan(plan, task)
+      } catch (error) {
+        takeBack()
+        // Tables of kernels and the pieces that memory is in are known only now; a page may get less than it was promised.
+        if (!(error instanceof MemoryError)) throw error
+        refused = error
+      }
+    }
+    throw refused
+  }
+
+  async #buildPlan(plan: CpuPlan, task: BuildTask): Promise<Build> {
+    const { memory, makeRoom } = task
     const wide = this.wide.on
-    const plan = this.plan(program, memory, threads)
-    const need = memory.needOf(plan, threads)
-    if (need.bytes > need.limit) throw new MemoryError(need)
     for (const { variable } of plan.values) if (variable) memory.variable(variable)
     const { processor } = this.#native
     const computes = plan.groups.length + plan.preparation.length > 0
-    if (processor && computes) return this.#buildNative(plan, { program, memory, threads }, processor)
+    if (processor && computes) return this.#buildNative(plan, task, processor)
     const code = await generate(plan, memory, { ...this.#codeOptions, exportKernels: wide })
+    await makeRoom(plan)
     const module = await this.#compiler(code.bytes, wide)
     if (!wide) return { plan, code, module }
     const problem = problemOfWide({ plan, code, module, shared: this.#machine.shared }, this.#checked)
@@ -154,13 +193,14 @@ export class ProgramBuilder {
     warn(
       `wide vectors are off from now on: ${problem}. Results are right, but computing takes longer; please report this.`,
     )
-    return this.build(program, memory, threads)
+    return this.build(task)
   }
 
   /** A small module that calls groups of machine code; one of WebAssembly if a kernel is found to be wrong. */
-  async #buildNative(plan: CpuPlan, { program, memory, threads }: BuildTask, processor: Processor): Promise<Build> {
+  async #buildNative(plan: CpuPlan, task: BuildTask, processor: Processor): Promise<Build> {
     const options = { ...this.#codeOptions, native: lanesOf(processor) }
-    const code = await generate(plan, memory, options)
+    const code = await generate(plan, task.memory, options)
+    await task.makeRoom(plan)
     let problem: string | undefined
     try {
       problem = problemOfNative({ plan, kernels: code.kernels, options }, processor, this.#checked)
@@ -177,7 +217,7 @@ export class ProgramBuilder {
     warn(
       `native kernels are off from now on: ${problem}. Results are right, but computing takes longer; please report this.`,
     )
-    return this.build(program, memory, threads)
+    return this.build(task)
   }
 
   /** Every kernel call of a plan as a function of its own, for measuring. */
@@ -202,6 +242,12 @@ export class ProgramBuilder {
     const linked = linkNative(functions, processor)
     this.#linked.push(linked)
     return linked
+  }
+
+  get #target(): Target<CpuForm> {
+    const { processor } = this.#native
+    const native = processor && lanesOf(processor)
+    return wasmTarget({ ...this.#choices, wide: this.wide.on, ...(native && { native }) })
   }
 
   get #codeOptions(): CodeOptions {

@@ -121,9 +121,15 @@ export class WasmEngine implements Engine {
   async #compile(program: Program): Promise<WasmExecutable> {
     this.#check()
     const started = performance.now()
-    const { plan, code, module, native } = await this.#builder.build(program, this.#memory, this.#crew.threads)
+    const { threads } = this.#crew
+    const { plan, code, module, native } = await this.#builder.build({
+      program,
+      memory: this.#memory,
+      threads,
+      makeRoom: plan => this.#turns.take(async () => this.#memory.reserve(plan, threads)),
+    })
     const start = await this.#turns.take(() => this.#load(plan, { module, ...(native && { native }) }))
-    const memoryBytes = plan.arenaBytes + plan.scratchBytes * this.#crew.threads
+    const memoryBytes = plan.arenaBytes + plan.scratchBytes * threads
     const compileTime = performance.now() - started
     return new WasmExecutable(
       program,
@@ -138,13 +144,12 @@ export class WasmEngine implements Engine {
   }
 
   /**
-   * Makes room for a program and gives it to all threads, or to one.
+   * Gives a program to all threads, or to one.
    * @returns a function that runs it, or some of its groups
    */
   async #load(plan: CpuPlan, code: LoadedCode): Promise<(work: Work) => Promise<void> | undefined> {
     await this.#crew.start()
     this.#check()
-    this.#memory.reserve(plan, this.#crew.threads)
     const start = await this.#crew.load(plan, code, this.#memory.memory)
     return work => {
       const { arena, scratch } = this.#memory.arenaOf(plan)
@@ -177,7 +182,7 @@ export class WasmEngine implements Engine {
 
   memoryFor(program: Program): MemoryNeed {
     this.#check()
-    return this.#memory.needOf(this.#planOf(program), this.#crew.threads)
+    return this.#memory.needOf(this.#builder.leastPlan(program), this.#crew.threads)
   }
 
   async read(variable: Variable): Promise<TypedArray> {
@@ -232,8 +237,10 @@ export class WasmEngine implements Engine {
    */
   async profile(program: Program, repeats = 30): Promise<StepTime[]> {
     this.#check()
-    const plan = this.#planOf(program)
-    const calls = await this.#builder.buildCalls(plan, this.#memory)
+    const { plan, calls } = await this.#compilations.take(async () => {
+      const plan = this.#builder.plan(program, this.#memory, this.#crew.threads)
+      return { plan, calls: await this.#builder.buildCalls(plan, this.#memory) }
+    })
     return this.#turns.take(async () => {
       this.#check()
       this.#memory.reserve(plan, this.#crew.threads)
@@ -248,10 +255,6 @@ export class WasmEngine implements Engine {
     this.#openMemory = undefined
     await this.#crew.close()
     this.#builder.close()
-  }
-
-  #planOf(program: Program): CpuPlan {
-    return this.#builder.plan(program, this.#memory, this.#crew.threads)
   }
 
   /** @throws Error when the engine is closed. */

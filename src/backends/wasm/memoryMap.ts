@@ -17,6 +17,8 @@ export class MemoryMap implements Addresses {
   readonly #constants = new Map<Tensor, number>()
   readonly #tables = new Map<string, number>()
   #arena = { address: 0, bytes: 0 }
+  /** Counts what gets its place at any time: regions, and larger arenas. */
+  #others = 0
 
   /**
    * @param shared whether threads share the memory
@@ -51,6 +53,7 @@ export class MemoryMap implements Addresses {
    * @throws Error when one already has a place
    */
   region(variables: readonly Variable[], offsets: readonly number[], length: number): number {
+    this.#others++
     const placed = variables.find(variable => this.#variables.has(variable))
     if (placed) throw new Error(`region: ${placed.name} already has a place in memory`)
     const bytes = length * Float32Array.BYTES_PER_ELEMENT
@@ -101,6 +104,20 @@ export class MemoryMap implements Addresses {
     return current ? known : this.#view(address, tensor)
   }
 
+  /**
+   * Begins to place what a program needs.
+   * @returns gives all of it back, for a program that does not fit, unless others have got memory behind it
+   */
+  attempt(): () => void {
+    const places = [this.#variables, this.#constants, this.#tables] as Map<unknown, number>[]
+    const [before, others, mark] = [places.map(({ size }) => size), this.#others, this.#linear.mark()]
+    return () => {
+      if (this.#others !== others) return
+      for (const [k, known] of places.entries()) for (const key of [...known.keys()].slice(before[k])) known.delete(key)
+      this.#linear.restore(mark)
+    }
+  }
+
   /** Memory that the engine would hold with a plan on the given number of threads. */
   needOf({ values, arenaBytes, scratchBytes }: CpuPlan, threads: number): MemoryNeed {
     const arena = Math.max(this.#arena.bytes, arenaBytes + scratchBytes * threads)
@@ -120,6 +137,7 @@ export class MemoryMap implements Addresses {
     const bytes = plan.arenaBytes + plan.scratchBytes * threads
     if (this.#arena.bytes >= bytes) return
     this.#arena = { address: this.#linear.enlarge(this.#arena.address, this.#arena.bytes, bytes), bytes }
+    this.#others++
   }
 
   /** Addresses of a plan's arena and of its scratch, once room is reserved. */

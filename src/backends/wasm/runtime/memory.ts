@@ -35,12 +35,21 @@ function largestMemory(shared: boolean, most: number): { memory: WebAssembly.Mem
   }
 }
 
+/** What a memory has handed out at some moment. */
+export interface MemoryMark {
+  readonly end: number
+  readonly free: readonly { readonly address: number; readonly bytes: number }[]
+  readonly chunk: { readonly address: number; readonly bytes: number }
+}
+
 /** A linear memory with a simple allocator. Fresh regions are zero; reused ones are not. */
 export class LinearMemory {
   readonly memory: WebAssembly.Memory
   /** Bytes that the memory may grow to. */
   readonly limit: number
   #end = align(controlBytes)
+  /** Where memory begins that nobody has had. */
+  #fresh = 0
   readonly #free: { address: number; bytes: number }[] = []
   /** The rest of the latest chunk. */
   #chunk = { address: 0, bytes: 0 }
@@ -72,7 +81,7 @@ export class LinearMemory {
 
   /** The address of `bytes` bytes that are zero. Fresh ones are: what is written later need not be written twice. */
   allocateZeros(bytes: number): number {
-    const fresh = this.#end
+    const fresh = Math.max(this.#end, this.#fresh)
     const address = this.allocate(bytes)
     if (address < fresh) new Uint8Array(this.memory.buffer, address, bytes).fill(0)
     return address
@@ -108,6 +117,19 @@ export class LinearMemory {
   /** Releases a region. */
   release(address: number, bytes: number): void {
     if (bytes > 0) this.#free.push({ address, bytes: align(bytes) })
+  }
+
+  /** What is handed out now, to go back to by {@link restore}. */
+  mark(): MemoryMark {
+    return { end: this.#end, free: this.#free.map(region => ({ ...region })), chunk: { ...this.#chunk } }
+  }
+
+  /** Takes back all that was handed out since a mark. Nothing may have been released since, but what was handed out since. */
+  restore({ end, free, chunk }: MemoryMark): void {
+    this.#fresh = Math.max(this.#fresh, this.#end)
+    this.#end = end
+    this.#free.splice(0, this.#free.length, ...free.map(region => ({ ...region })))
+    this.#chunk = { ...chunk }
   }
 
   #grow(bytes: number): void {
