@@ -148,7 +148,6 @@ export class WasmEngine implements Engine {
    * @returns a function that runs it, or some of its groups
    */
   async #load(plan: CpuPlan, code: LoadedCode): Promise<(work: Work) => Promise<void> | undefined> {
-    await this.#crew.start()
     this.#check()
     const start = await this.#crew.load(plan, code, this.#memory.memory)
     return work => {

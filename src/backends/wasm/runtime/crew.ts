@@ -19,6 +19,7 @@ export interface LoadedCode {
 export class Crew {
   #pool: Pool | undefined
   #refused: string | undefined
+  #started: Promise<void> | undefined
   #closed = false
   readonly #isWorthSharing: typeof isWorthSharing
 
@@ -41,8 +42,37 @@ export class Crew {
     return this.#refused ?? obstacleToThreads()
   }
 
+  /**
+   * Gives a program to all threads, or to one. Where the calling thread takes no part, on a page, workers get it with its
+   * first run: they start while the page goes on, with weights that arrive for example.
+   */
+  async load(plan: Plan, { module, native }: LoadedCode, memory: WebAssembly.Memory): Promise<Start> {
+    if (this.#pool?.takesPart) await this.#start()
+    const shared = this.#pool && this.#isWorthSharing(plan, this.#pool)
+    const give = (): Promise<Start> =>
+      shared && this.#pool ? this.#pool.load(module, native) : loadAlone(module, memory, native)
+    if (!shared || this.#pool?.takesPart) return give()
+    const started = this.#start()
+    let start: Promise<Start> | undefined
+    return async (...run) => {
+      start ??= started.then(give)
+      await (await start)(...run)
+    }
+  }
+
+  /** Stops all workers. Runs in progress are rejected. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#pool?.close()
+  }
+
   /** Waits for the workers to start. Without them the calling thread computes alone: slower, with the same results. */
-  async start(): Promise<void> {
+  #start(): Promise<void> {
+    this.#started ??= this.#settle()
+    return this.#started
+  }
+
+  async #settle(): Promise<void> {
     const pool = this.#pool
     const reason = await pool?.refusal()
     if (!pool || reason === undefined || this.#closed) return
@@ -50,17 +80,5 @@ export class Crew {
     this.#refused = `worker threads could not start: ${reason}`
     warn(`${this.#refused}. One thread computes.`)
     await pool.close()
-  }
-
-  /** Gives a program to all threads, or to one. */
-  async load(plan: Plan, { module, native }: LoadedCode, memory: WebAssembly.Memory): Promise<Start> {
-    const pool = this.#pool
-    return pool && this.#isWorthSharing(plan, pool) ? pool.load(module, native) : loadAlone(module, memory, native)
-  }
-
-  /** Stops all workers. Runs in progress are rejected. */
-  async close(): Promise<void> {
-    this.#closed = true
-    await this.#pool?.close()
   }
 }

@@ -3,7 +3,6 @@
  * thread may wait (in Node, and in workers of a page), it is one of the threads and computes its share. On a page it
  * only waits for the workers, so that the page stays responsive while a step runs.
  */
-import { yieldToEvents } from '../../../async/yieldToEvents.ts'
 import { commands, control, explainTrap } from './control.ts'
 import type { NativeGroups, NativeImport, Pool, Start, Work } from './crewTools.ts'
 import { mayWait } from './features.ts'
@@ -68,7 +67,8 @@ export class ThreadPool implements Pool {
   readonly #words: Int32Array
   readonly #ports: Port[] = []
   #programs = 0
-  readonly #starting: Promise<void>
+  readonly #begin: () => Promise<void>
+  #begun: Promise<void> | undefined
   #ready = 0
   /** Resolves the current wait: for workers to be ready, or for a job to be done. */
   #resolvePending: (() => void) | undefined
@@ -82,9 +82,9 @@ export class ThreadPool implements Pool {
     this.takesPart = takesPart
     this.#memory = memory
     this.#words = new Int32Array(memory.buffer)
-    this.#starting = this.#start(takesPart ? threads - 1 : threads, start)
-    // A failure is reported to whoever uses the pool, which may be nobody.
-    this.#starting.catch(() => undefined)
+    this.#begin = () => this.#start(takesPart ? threads - 1 : threads, start)
+    // A page has more urgent things to do before, such as a download.
+    if (takesPart) void this.#starting
   }
 
   /** Waits for the workers to start. @returns the reason if one is refused or does not start */
@@ -94,9 +94,15 @@ export class ThreadPool implements Pool {
     return this.#starting.then(() => undefined, message).finally(() => this.#hold(false))
   }
 
+  /** Resolves when the workers have started, which this begins. */
+  get #starting(): Promise<void> {
+    this.#begun ??= this.#begin()
+    // A failure is reported to whoever uses the pool, which may be nobody.
+    this.#begun.catch(() => undefined)
+    return this.#begun
+  }
+
   async #start(workers: number, start: typeof startWorker): Promise<void> {
-    // A page has more urgent things to begin, such as a download; what it computes first is planned on the page itself.
-    if (!this.takesPart) await yieldToEvents()
     this.#check()
     const threads = this.threads
     const memory = this.#memory
@@ -117,6 +123,7 @@ export class ThreadPool implements Pool {
 
   /** Readies a program for all threads. */
   async load(module: WebAssembly.Module, native?: NativeGroups): Promise<Start> {
+    await this.#starting
     this.#check()
     this.#leaveLoop()
     this.#hold(true)
