@@ -114,12 +114,13 @@ export class ProgramBuilder {
 
   /** Plans a program: the first of its plans that fits the memory, or the smallest. */
   plan(program: Program, memory: MemoryMap, threads: number): CpuPlan {
-    const plans = [...this.#plans({ program, memory, threads })]
-    const fits = (plan: CpuPlan): boolean => {
+    let smallest: CpuPlan | undefined
+    for (const plan of this.#plans({ program, memory, threads })) {
       const { bytes, limit } = memory.needOf(plan, threads)
-      return bytes <= limit
+      if (bytes <= limit) return plan
+      smallest = plan
     }
-    return plans.find(fits) ?? (plans.at(-1) as CpuPlan)
+    return smallest as CpuPlan
   }
 
   /** The plan that takes least memory: all copies of weights are made in each run. */

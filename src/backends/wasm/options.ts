@@ -45,7 +45,7 @@ export interface WasmEngineOptions {
 /** How a WebAssembly engine computes. */
 export interface WasmDescription extends EngineDescription {
   readonly backend: 'wasm'
-  /** Threads available to a program; small programs run on one. Final once a program has been compiled. */
+  /** Threads available to a program; small programs run on one. Final once one that is not has run. */
   readonly threads: number
   /** Why there is only one thread, if there cannot be more. */
   readonly alone?: string
