@@ -27,7 +27,7 @@ export type { StepTime } from './backends/wasm/measure/profile.ts'
 export type { Winograd } from './backends/webgpu/winograd.ts'
 export type { WinogradOp, WinogradSpec } from './backends/webgpu/winogradSpec.ts'
 export { formatPlan } from './plan/format.ts'
-export { makePlan, type Plan, type Space, type Value } from './plan/plan.ts'
+export { makePlan, type Plan, type PlanOptions, type Space, type Value } from './plan/plan.ts'
 export { rowsLayout } from './plan/rowsLayout.ts'
 export {
   type Epilogue,
