@@ -31,7 +31,6 @@ describe.skipIf(noFirefox !== undefined)('the Lab in Firefox', () => {
     const page = await browser.newPage()
     page.setDefaultTimeout(120_000)
     const complaints: string[] = []
-    let reloads = 3
     page.on('console', message => {
       if (message.type() === 'error') complaints.push(message.text())
     })
@@ -46,7 +45,8 @@ describe.skipIf(noFirefox !== undefined)('the Lab in Firefox', () => {
         () => true,
         () => false,
       )
-    while (!(await isThere()) && (await page.evaluate(waits)) && reloads-- > 0) await page.reload()
+    for (let reloads = 0; reloads < 3 && !(await isThere()) && (await page.evaluate(waits)); reloads++)
+      await page.reload()
     await page.waitForSelector(ready)
     return { page, complaints }
   }

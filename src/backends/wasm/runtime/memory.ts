@@ -121,15 +121,15 @@ export class LinearMemory {
 
   /** What is handed out now, to go back to by {@link restore}. */
   mark(): MemoryMark {
-    return { end: this.#end, free: this.#free.map(region => ({ ...region })), chunk: { ...this.#chunk } }
+    return { end: this.#end, free: [...this.#free], chunk: this.#chunk }
   }
 
   /** Takes back all that was handed out since a mark. Nothing may have been released since, but what was handed out since. */
   restore({ end, free, chunk }: MemoryMark): void {
     this.#fresh = Math.max(this.#fresh, this.#end)
     this.#end = end
-    this.#free.splice(0, this.#free.length, ...free.map(region => ({ ...region })))
-    this.#chunk = { ...chunk }
+    this.#free.splice(0, this.#free.length, ...free)
+    this.#chunk = chunk
   }
 
   #grow(bytes: number): void {
