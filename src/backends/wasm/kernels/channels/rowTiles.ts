@@ -37,26 +37,25 @@ export interface TileRun {
   readonly columns: readonly number[]
 }
 
-/** The tiles of a row. */
-export function tileRuns(tiling: RowTiling): TileRun[] {
+/** The tiles of a row. @param taps the taps along it, for whoever has them */
+export function tileRuns(tiling: RowTiling, taps = tapsAlong(tiling, 1)): TileRun[] {
   const { direction, window, positions } = tiling
-  const { table, tapStep, positionStep } = tapsAlong(tiling, 1)
+  const { table, tapStep, positionStep } = taps
   const stride = window.stride[1]
   const advance = direction === 'forward' ? positions * stride : positions / stride
   const runs: (TileRun & { readonly key: string })[] = []
   for (let first = 0; first < table.length; first += positions) {
     const base = (first / positions) * advance
-    const seen = table
-      .slice(first, first + positions)
-      .map(([tap, column, count]) =>
-        Array.from({ length: count }, (_, k) => ({ tap: tap + k * tapStep, column: column + k * positionStep - base })),
-      )
-    const key = JSON.stringify(seen)
+    const lines = table.slice(first, first + positions)
+    const key = lines.map(([tap, column, count]) => (count > 0 ? `${tap} ${column - base} ${count}` : '')).join()
     const last = runs[runs.length - 1]
     if (last?.key === key) {
       runs[runs.length - 1] = { ...last, tiles: last.tiles + 1 }
       continue
     }
+    const seen = lines.map(([tap, column, count]) =>
+      Array.from({ length: count }, (_, k) => ({ tap: tap + k * tapStep, column: column + k * positionStep - base })),
+    )
     const columns = [...new Set(seen.flat().map(({ column }) => column))].sort((a, b) => a - b)
     const least = columns[0] ?? 0
     runs.push({
@@ -85,8 +84,9 @@ export function positionsThatFit(
 ): number {
   const step = tiling.direction === 'forward' ? 1 : tiling.window.stride[1]
   const most = Math.floor(Math.max(mostPositions, step) / step) * step
+  const taps = tapsAlong(tiling, 1)
   for (let positions = most; positions > step; positions -= step) {
-    const columns = Math.max(...tileRuns({ ...tiling, positions }).map(run => run.columns.length))
+    const columns = Math.max(...tileRuns({ ...tiling, positions }, taps).map(run => run.columns.length))
     if (registers(positions, columns) <= 15) return positions
   }
   return step
