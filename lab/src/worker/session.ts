@@ -22,8 +22,8 @@ const [reportEvery, crowdedReportEvery] = [250, 500]
 /** Milliseconds of a step that is not soon taken again. */
 const slowStep = 50
 /** What looks and statistics may take of the training: together less than 3 %, above which one would rather not watch. */
-const lookPace = { share: 0.018, advance: 80, longest: 1000 } as const
-const statisticsPace = { share: 0.008, advance: 200, shortest: 700, longest: 5000 } as const
+const lookPace = { share: 0.018, advance: 250, longest: 1000 } as const
+const statisticsPace = { share: 0.008, advance: 700, shortest: 700, longest: 5000 } as const
 /** Of so many drawings of the page the quickest says what drawing takes: others were waiting for a core as well. */
 const drawingsKept = 8
 /** What a frame takes in all, for what it takes of the page's thread: the browser's own threads lay it together and show it. */
