@@ -251,6 +251,10 @@ class Lifting {
       return
     }
     const { address, displacement } = this.#address(offset)
+    if (name === 'prefetch') {
+      this.#list.add(name, address, { immediate: displacement })
+      return
+    }
     this.#push(name, address, kind === 'vector' ? vectorKinds[length] : kind, { length, immediate: displacement })
   }
 

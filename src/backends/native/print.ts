@@ -135,6 +135,9 @@ class Printer {
       case 'trap':
         this.#trap()
         return
+      case 'prefetch':
+        code.prefetch(this.#memory(sources[0], instruction.immediate))
+        return
       default:
         if (loads[op] !== undefined) this.#loadMemory(instruction)
         else if (stores.has(op)) this.#storeMemory(instruction)

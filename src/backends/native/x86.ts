@@ -163,6 +163,11 @@ export class MachineCode {
     this.#general(0x0fb6, to, from)
   }
 
+  /** Begins to fetch the cache line of an address, into all levels of the cache. */
+  prefetch(from: Memory): void {
+    this.#general(0x0f18, 1, from)
+  }
+
   /** register ← register (operation) place. */
   arithmetic(operation: keyof typeof arithmetic, to: Register, from: Place): void {
     this.#general((arithmetic[operation] << 3) | 3, to, from)

@@ -118,6 +118,8 @@ export const memory = {
   'v128.store': { code: 11, simd: true, align: 2 },
   'v128.load32_zero': { code: 92, simd: true, align: 2 },
   'v128.load64_zero': { code: 93, simd: true, align: 2 },
+  /** Begins to fetch a cache line: a hint, of native code only. No opcode of WebAssembly. */
+  prefetch: { code: 0x27, simd: false, align: 0 },
 } as const
 
 /**

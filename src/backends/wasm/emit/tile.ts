@@ -43,6 +43,9 @@ export interface StepPlace {
   readonly columnBytes: number
 }
 
+/** Bytes of a line of the cache. */
+const cacheLine = 64
+
 const oneStep: StepPlace = { steps: 1, rowBytes: 0, columnBytes: 0 }
 
 /** A loop over the steps of a tile. */
@@ -59,6 +62,8 @@ export interface TileLoop {
    * that are far apart load data from several places in memory at once.
    */
   readonly place?: StepPlace | undefined
+  /** Bytes from the columns of a step to those that it begins to fetch; none by default. In native code only. */
+  readonly ahead?: number | undefined
 }
 
 /** Size of a register tile. */
@@ -220,9 +225,16 @@ export class RegisterTile {
     }
   }
 
+  /** Begins to fetch the cache lines of a step's columns. */
+  #fetch({ columnAddress, columnOffsets }: TileOperands, shift: number): void {
+    const lines = new Set(columnOffsets.map(offset => Math.floor(offset / cacheLine)))
+    for (const line of lines) this.#f.get(columnAddress).memory('prefetch', line * cacheLine + shift)
+  }
+
   /** Runs steps in a loop, unrolled, with an exit after each step. */
-  steps(operands: TileOperands, { count, rowAdvance, columnAdvance, unroll = 4, place = oneStep }: TileLoop): void {
+  steps(operands: TileOperands, loop: TileLoop): void {
     const f = this.#f
+    const { count, rowAdvance, columnAdvance, unroll = 4, place = oneStep, ahead } = loop
     const rowAddresses = typeof operands.rowAddress === 'number' ? [operands.rowAddress] : operands.rowAddress
     const places = unroll / place.steps
     // Instructions cannot have negative offsets: a decreasing address starts below, and its offsets count down to it.
@@ -231,7 +243,9 @@ export class RegisterTile {
       Math.floor(k / place.steps) * advance + (k % place.steps) * bytes - below(advance)
     const body = (exit: { depth: number }): void => {
       for (let k = 0; k < unroll; k++) {
-        this.step(operands, shift(k, rowAdvance, place.rowBytes), shift(k, columnAdvance, place.columnBytes))
+        const columnShift = shift(k, columnAdvance, place.columnBytes)
+        if (ahead !== undefined && this.lanes > 4) this.#fetch(operands, columnShift + ahead)
+        this.step(operands, shift(k, rowAdvance, place.rowBytes), columnShift)
         f.countDown(count).op('i32.eqz').branchIf(exit)
       }
       for (const address of rowAddresses) f.increment(address, places * rowAdvance)
@@ -342,6 +356,8 @@ export function lanesFor(width: number, longest: VectorLanes = 4): VectorLanes {
 export interface MachineTile extends TileShape {
   /** Whether the compiler joins pairs of its vectors into wider ones. */
   readonly joined: boolean
+  /** Rows where the processor has registers for more; `rows` by default. */
+  readonly tall?: number
 }
 
 /** Vector registers of processors whose longest vectors have so many lanes. */

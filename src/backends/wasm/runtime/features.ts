@@ -117,9 +117,12 @@ export function registerTile(wide: boolean): MachineTile {
   return { rows: v8Version() >= schedulingV8 ? 6 : 4, columns: 8, joined: false }
 }
 
-/** The register tile of native kernels for the same: two vectors of each of six positions, in 15 registers. */
+/**
+ * The register tile of native kernels for the same: two vectors of each of six positions, in 15 registers, or of
+ * fourteen, in 31.
+ */
 export function nativeTile(lanes: VectorLanes): MachineTile {
-  return { rows: 6, columns: 2 * lanes, joined: true }
+  return { rows: 6, columns: 2 * lanes, joined: true, ...(lanes === 16 && { tall: 14 }) }
 }
 
 /** Most threads of an engine. */

@@ -6,8 +6,21 @@
  */
 
 import type { Window2d } from '../../../../graph/window.ts'
-import type { FunctionBuilder, Local } from '../../emit/assembler.ts'
-import { type Lanes, loadOf, localsOf, pushConstant, storeOf } from '../../emit/lanes.ts'
+import type { FunctionBuilder, Local, ValueType } from '../../emit/assembler.ts'
+import {
+  type AnyLanes,
+  type Floats,
+  floatsOf,
+  type Lanes,
+  loadOf,
+  localsOf,
+  pushConstant,
+  pushPartSum,
+  storeOf,
+  typeOf,
+  type VectorLanes,
+} from '../../emit/lanes.ts'
+import { lanesFor } from '../../emit/tile.ts'
 import { type KernelModule, kernelKind } from '../../kernel.ts'
 import type { EpilogueSpec } from '../shared/epilogue.ts'
 import { eachRow, positionsThatFit, type RowTile, type RowTiling, rowSteps, rowTileCode } from './rowTiles.ts'
@@ -26,18 +39,22 @@ export const channelMaxPoolKernel = kernelKind('channelMaxPool', (...[window, x,
   const operands = 2 + epilogue.operands.length
   const pixel = x[1] * 4
   const step = rowSteps(tiling).source
-  return rowTileCode({ tiling, vectors: 1, operands }, (f, target, address) => {
+  return rowTileCode<AnyLanes>({ tiling, vectors: 1, operands }, (f, target, address) => {
     const yBase = address[operands - 1]
     const bases = address.slice(1, operands - 1)
     const store = new ChannelStore(f, target.math, { epilogue, shape: y, bases })
     const [at, counter, out] = f.localArray('i32', 3)
-    const pools = { 1: poolOf(f, 'f32'), 4: poolOf(f, 'v128') }
+    const vectorLanes = store.fitsLongVectors ? lanesFor(y[1], target.longest) : 4
+    const [numbers, vectors] = [poolOf(f, 'f32'), poolOf(f, typeOf(vectorLanes))]
     return {
+      vectorLanes,
       channels: ({ run, lanes, from, out: outBytes, channel, rows }) => {
-        const [element, sum, ...rest] = pools[lanes](2 + run.columns.length + run.positions.length)
+        const pool = lanes === 1 ? numbers : vectors
+        const [element, sum, ...rest] = pool(2 + run.columns.length + run.positions.length)
         const columnMaxima = rest.slice(0, run.columns.length)
         const maxima = rest.slice(run.columns.length)
-        const scan = (max: 'f32x4.pmax' | 'f32x4.max' | 'f32.max'): void => {
+        const floats = floatsOf(lanes)
+        const scan = (max: `f32x${VectorLanes}.pmax` | `${Floats}.max`): void => {
           f.get(address[0]).plus(from).set(at)
           for (const column of columnMaxima) pushConstant(f, lanes, Number.NEGATIVE_INFINITY).set(column)
           eachRow(f, [counter, rows], [[at, step]], () => {
@@ -46,7 +63,7 @@ export const channelMaxPoolKernel = kernelKind('channelMaxPool', (...[window, x,
                 .memory(loadOf(lanes), column * pixel)
                 .set(element)
               f.get(columnMaxima[k]).get(element).op(max).set(columnMaxima[k])
-              if (max === 'f32x4.pmax') f.get(sum).get(element).op('f32x4.add').set(sum)
+              if (max !== `${floats}.max`) f.get(sum).get(element).op(`${floats}.add`).set(sum)
             })
           })
           run.positions.forEach((taps, p) => {
@@ -59,9 +76,9 @@ export const channelMaxPoolKernel = kernelKind('channelMaxPool', (...[window, x,
         }
         if (lanes === 1) scan('f32.max')
         else {
-          f.f32x4(0).set(sum)
-          scan('f32x4.pmax')
-          ifUnordered(f, sum, () => scan('f32x4.max'))
+          pushConstant(f, lanes, 0).set(sum)
+          scan(`f32x${lanes}.pmax`)
+          ifUnordered(f, lanes, sum, () => scan(`f32x${lanes}.max`))
         }
         store.atChannels(channel)
         maxima.forEach((maximum, p) => {
@@ -149,7 +166,7 @@ class SwitchScan {
     else {
       this.#f.f32x4(0).set(sum)
       this.#scan(registers, v => this.#takeOrdered(registers, v))
-      ifUnordered(this.#f, sum, () => this.#scan(registers, v => this.#takeAny(registers, v)))
+      ifUnordered(this.#f, lanes, sum, () => this.#scan(registers, v => this.#takeAny(registers, v)))
     }
     if (values) this.#storeValues(registers)
     this.#storeSwitches(registers)
@@ -303,12 +320,18 @@ export const channelMaxPoolGradientKernel = kernelKind(
 )
 
 /** Runs `then` when a lane of a vector is NaN. */
-function ifUnordered(f: FunctionBuilder, vector: Local, then: () => void): void {
-  f.get(vector).get(vector).op('f32x4.ne', 'v128.any_true').if(then)
+function ifUnordered(f: FunctionBuilder, lanes: VectorLanes, vector: Local, then: () => void): void {
+  let four = vector
+  if (lanes > 4) {
+    // A sum with a NaN is one.
+    four = f.local('v128')
+    pushPartSum(f, lanes as 8 | 16, vector).set(four)
+  }
+  f.get(four).get(four).op('f32x4.ne', 'v128.any_true').if(then)
 }
 
 /** Locals of one type that all tiles of a kernel use in turn. */
-function poolOf(f: FunctionBuilder, type: 'v128' | 'f32' | 'i32'): (count: number) => Local[] {
+function poolOf(f: FunctionBuilder, type: ValueType): (count: number) => Local[] {
   const locals: Local[] = []
   return count => {
     while (locals.length < count) locals.push(f.local(type))

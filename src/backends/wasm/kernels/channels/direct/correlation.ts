@@ -19,7 +19,7 @@ import { type KernelModule, kernelFunction, kernelKind } from '../../../kernel.t
 import type { EpilogueSpec } from '../../shared/epilogue.ts'
 import { emitMoments, momentOperands, momentResults, pushPart } from '../moments.ts'
 import { TileStore } from '../store.ts'
-import { type PanelSpec, panelSizes, tileRowsFor, weightPlaces, wholeTiles } from './packing.ts'
+import { fetchAhead, type PanelSpec, panelSizes, tileRowsFor, weightPlaces, wholeTiles } from './packing.ts'
 import { Walk } from './walk.ts'
 
 /** A correlation over volumes of shapes `[N, C, H, W]` that are stored channels last. */
@@ -59,17 +59,19 @@ function chunkOf(positions: number, bytesPerPosition: number, weightBytes: numbe
   return Math.ceil(positions / chunks / rows) * rows
 }
 
-/** Positions of a class in all images, and in each of its chunks. */
-function chunksOf(spec: CorrelationSpec, { grid, advance, taps }: TapClass): { total: number; chunk: number } {
+/** Positions of a class in all images, in each of its chunks, and in a register tile. */
+function chunksOf(spec: CorrelationSpec, positions: TapClass): { total: number; chunk: number; rows: number } {
+  const { grid, advance, taps } = positions
   const { rows: channels, sums, width } = panelSizes(panelsOf(spec))
   const total = spec.result[0] * grid[0] * grid[1]
   const reach = advance[0] * advance[1] * spec.source[1] * 4
   // The result is read again for its moments, so it has to be in the cache as well.
   const bytes = spec.moments ? Math.max(reach, spec.result[1] * 4) : reach
-  const tileRows = tileRowsFor(width, spec.tile)
+  const moments = spec.moments !== undefined
+  const rows = tileRowsFor(width, spec.tile, { method: 'direct', positions: total, sums, moments })
   // Moments must not depend on the machine's tile, so chunks are then whole tiles of four and of six rows.
-  const rows = spec.moments && wholeTiles % tileRows === 0 ? wholeTiles : tileRows
-  return { total, chunk: chunkOf(total, bytes, taps.length * sums * channels * 4, Math.min(rows, total)) }
+  const whole = moments && wholeTiles % rows === 0 ? Math.min(wholeTiles, total) : rows
+  return { total, chunk: chunkOf(total, bytes, taps.length * sums * channels * 4, whole), rows }
 }
 
 /**
@@ -141,12 +143,11 @@ function geometryOf(spec: CorrelationSpec): Geometry {
   const { direction, window, groups, source, result } = spec
   const panels = panelsOf(spec)
   const { rows: channels, sums, width, panels: perGroup } = panelSizes(panels)
-  const tileRows = tileRowsFor(width, spec.tile)
   const tapBytes = sums * width * 4
   const parts: Part[] = []
   let [endUnit, panelOffset] = [0, 0]
   for (const positions of tapClasses(direction, window, [result[2], result[3]])) {
-    const { total, chunk } = chunksOf(spec, positions)
+    const { total, chunk, rows } = chunksOf(spec, positions)
     const firstUnit = endUnit
     endUnit += Math.ceil(total / chunk) * groups * perGroup
     const checks = [leaves(positions, 0, source[2]), leaves(positions, 1, source[3])] as const
@@ -154,7 +155,7 @@ function geometryOf(spec: CorrelationSpec): Geometry {
       positions,
       total,
       chunk,
-      rows: Math.min(tileRows, total),
+      rows,
       checks,
       runs: runsOf(positions, groups === 1 && !checks[1]),
       dense: isDense(spec, positions),
@@ -166,6 +167,7 @@ function geometryOf(spec: CorrelationSpec): Geometry {
     panelOffset += positions.taps.length * tapBytes
   }
   const panelBytes = panels.taps.length * tapBytes
+  const tileRows = Math.max(...parts.map(({ rows }) => rows))
   return { channels, width, tail: channels - (perGroup - 1) * width, sums, perGroup, panelBytes, tileRows, parts }
 }
 
@@ -317,6 +319,7 @@ class CorrelationEmitter {
           count,
           rowAdvance: 4,
           columnAdvance: width * 4,
+          ahead: fetchAhead(this.#spec.tile),
           place: weightPlaces({ method: 'direct', steps, width, weightBytes, rows: total }),
         },
       )

@@ -6,7 +6,7 @@ import { formOf, type WinogradForm } from '../../../../cpu/kernels/channels/wino
 import type { FunctionBuilder, Local } from '../../../emit/assembler.ts'
 import { lanesFor, RegisterTile } from '../../../emit/tile.ts'
 import type { KernelModule } from '../../../kernel.ts'
-import { tileRowsFor, weightPlaces } from '../direct/packing.ts'
+import { fetchAhead, tileRowsFor, weightPlaces } from '../direct/packing.ts'
 import { type WinogradSpec, winogradSizes } from './spec.ts'
 
 /** `(from, to, tiles, transformed, panels, products)`: the product of one panel at one position per unit. */
@@ -17,7 +17,7 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
   const f = target.module.function(new Array(6).fill('i32'), [])
   const [from, to, tiles, transformed, weights, products] = [0, 1, 2, 3, 4, 5]
   const lanes = lanesFor(width, target.longest)
-  const rows = Math.min(tileRowsFor(width, spec.tile), chunk, all)
+  const rows = tileRowsFor(width, spec.tile, { method: 'winograd', positions: Math.min(chunk, all), sums })
   const [unit, position, weightPosition, panel, at, panelAt, rowAt, out, tile, full, count] = f.localArray('i32', 11)
   const inBytes = sums * 4
   const outBytes = panels * width * 4
@@ -31,6 +31,7 @@ export function emitProduct(target: KernelModule, spec: WinogradSpec): FunctionB
       count,
       rowAdvance: 4,
       columnAdvance: width * 4,
+      ahead: fetchAhead(spec.tile),
       place,
     })
     registers.storeRaw(out, outBytes)
