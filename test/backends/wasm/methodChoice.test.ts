@@ -1,7 +1,9 @@
 /** Which method a convolution gets: the one that was fastest when they were measured (docs/performance-experiments.md). */
 import { describe, expect, test } from 'vitest'
 import type { ConvolutionTask } from '../../../src/backends/cpu/layouts/convolution.ts'
+import { tileRowsFor } from '../../../src/backends/wasm/kernels/channels/direct/packing.ts'
 import { chooseMethod, kernelsOf } from '../../../src/backends/wasm/kernels/channels/methods.ts'
+import { nativeTile } from '../../../src/backends/wasm/runtime/features.ts'
 
 const options = { winograd: true, tile: { rows: 4, columns: 8, joined: false } }
 
@@ -67,6 +69,34 @@ describe('the method of the gradients of a 3×3 convolution at stride 2', () => 
   test('to the weights', () => {
     const gradient = { op: 'conv2dWeightGradient', operands: [operands[0], output], output: operands[1] } as const
     expect(chooseMethod({ ...gradient, attributes }, options).name).toBe('sums')
+  })
+})
+
+describe('with tall tiles, as in native kernels with AVX-512', () => {
+  const tile = nativeTile(16)
+
+  test.each([
+    ['256 channels on 14×14, one image: weights are fetched behind the products', task(1, 256, 14, 256), 'winograd 4×4'],
+    ['512 channels on 7×7, one image', task(1, 512, 7, 512), 'winograd 2×2'],
+    ['512 channels at stride 2', task(1, 256, 14, 512, 2), 'winograd 2×2'],
+    ['16 channels at stride 2, many images', task(128, 16, 32, 32, 2), 'winograd 2×2'],
+    ['one channel of a handful of positions', task(8, 1, 5, 4), 'direct'],
+    ['5×5 as large as the image', task(2, 2, 5, 3, 1, 5), 'direct'],
+  ])('%s', (_, convolution, name) => {
+    expect(chooseMethod(convolution, { winograd: true, tile }).name).toBe(name)
+  })
+
+  test.each([
+    ['few positions are cut evenly', { method: 'winograd', positions: 16, sums: 512 }, 8],
+    ['as tall as it gets', { method: 'winograd', positions: 196, sums: 64 }, 14],
+    ['few terms', { method: 'winograd', positions: 84, sums: 32 }, 7],
+    ['weights that are read again seldom', { method: 'direct', positions: 784, sums: 256 }, 7],
+    ['weights that are read again for every few positions', { method: 'direct', positions: 49, sums: 512 }, 13],
+    ['rows a page apart', { method: 'direct', positions: 49, sums: 2048 }, 7],
+    ['moments', { method: 'direct', positions: 784, sums: 256, moments: true }, 6],
+    ['fewer positions than rows', { method: 'direct', positions: 3, sums: 8 }, 3],
+  ] as const)('rows of a tile: %s', (_, work, rows) => {
+    expect(tileRowsFor(32, tile, work)).toBe(rows)
   })
 })
 
