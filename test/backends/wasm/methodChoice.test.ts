@@ -76,7 +76,11 @@ describe('with tall tiles, as in native kernels with AVX-512', () => {
   const tile = nativeTile(16)
 
   test.each([
-    ['256 channels on 14×14, one image: weights are fetched behind the products', task(1, 256, 14, 256), 'winograd 4×4'],
+    [
+      '256 channels on 14×14, one image: weights are fetched behind the products',
+      task(1, 256, 14, 256),
+      'winograd 4×4',
+    ],
     ['512 channels on 7×7, one image', task(1, 512, 7, 512), 'winograd 2×2'],
     ['512 channels at stride 2', task(1, 256, 14, 512, 2), 'winograd 2×2'],
     ['16 channels at stride 2, many images', task(128, 16, 32, 32, 2), 'winograd 2×2'],
